@@ -1,0 +1,413 @@
+/**
+ * The canonical Compose model: every short form written out, every default of the specification
+ * filled in, every path absolute. Keys are named as in a Compose file because messages, the output
+ * of `config` and the config hash quote them. Sizes are decimal strings of bytes, durations are in
+ * Go's form (`1m30s`), file modes four-digit octal strings: exactly what `config --format json` shows.
+ */
+export interface Project {
+  readonly name: string;
+  /** Directory that relative paths of the first file are resolved against; absolute. */
+  readonly workingDirectory: string;
+  /** Absolute paths of the files given or found, in order of precedence, without included ones. */
+  readonly composeFiles: readonly string[];
+  /** `--env-file` arguments as absolute paths; empty when only `.env` was used. */
+  readonly environmentFiles: readonly string[];
+  /** What interpolation saw: the process environment over the `.env` files. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly profiles: readonly string[];
+  /** Enabled services by name. */
+  readonly services: Readonly<Record<string, Service>>;
+  /** Services that an inactive profile hides, canonical as well. */
+  readonly disabledServices: Readonly<Record<string, Service>>;
+  readonly networks: Readonly<Record<string, Network>>;
+  readonly volumes: Readonly<Record<string, Volume>>;
+  readonly secrets: Readonly<Record<string, FileObject>>;
+  readonly configs: Readonly<Record<string, FileObject>>;
+  readonly models: Readonly<Record<string, Model>>;
+  /** Top-level `x-*` fields as written. */
+  readonly extensions: Readonly<Record<string, unknown>>;
+  /** Where a key stands in its file, for messages about a project that has loaded. */
+  readonly locate: (path: readonly (string | number)[]) => string;
+}
+
+type StringMap = Readonly<Record<string, string>>;
+/** `null` stands for a variable that is to be taken from the environment and was not set there. */
+type NullableStringMap = Readonly<Record<string, string | null>>;
+
+export interface Service {
+  readonly annotations?: StringMap;
+  readonly attach?: boolean;
+  readonly blkio_config?: BlkioConfig;
+  readonly build?: Build;
+  readonly cap_add?: readonly string[];
+  readonly cap_drop?: readonly string[];
+  readonly cgroup?: string;
+  readonly cgroup_parent?: string;
+  /** `null`: the image's own; `[]`: none. */
+  readonly command: readonly string[] | null;
+  readonly configs?: readonly FileReference[];
+  readonly container_name?: string;
+  readonly cpu_count?: number;
+  readonly cpu_percent?: number;
+  readonly cpu_period?: number;
+  readonly cpu_quota?: number;
+  readonly cpu_rt_period?: number;
+  readonly cpu_rt_runtime?: number;
+  readonly cpu_shares?: number;
+  readonly cpus?: number;
+  readonly cpuset?: string;
+  readonly credential_spec?: CredentialSpec;
+  readonly depends_on?: Readonly<Record<string, Dependency>>;
+  readonly deploy?: Deploy;
+  readonly develop?: Develop;
+  readonly device_cgroup_rules?: readonly string[];
+  readonly devices?: readonly DeviceMapping[];
+  readonly dns?: readonly string[];
+  readonly dns_opt?: readonly string[];
+  readonly dns_search?: readonly string[];
+  readonly domainname?: string;
+  /** `null`: the image's own; `[]`: none. */
+  readonly entrypoint: readonly string[] | null;
+  readonly environment?: NullableStringMap;
+  readonly env_file?: readonly EnvFile[];
+  readonly expose?: readonly string[];
+  readonly extends?: { readonly service: string; readonly file?: string };
+  readonly external_links?: readonly string[];
+  /** `host=address`, one per pair. */
+  readonly extra_hosts?: readonly string[];
+  readonly gpus?: readonly DeviceRequest[];
+  readonly group_add?: readonly string[];
+  readonly healthcheck?: Healthcheck;
+  readonly hostname?: string;
+  readonly image?: string;
+  readonly init?: boolean;
+  readonly ipc?: string;
+  readonly isolation?: string;
+  readonly label_file?: readonly string[];
+  readonly labels?: StringMap;
+  readonly links?: readonly string[];
+  readonly logging?: Logging;
+  readonly mac_address?: string;
+  readonly mem_limit?: string;
+  readonly mem_reservation?: string;
+  readonly mem_swappiness?: string;
+  readonly memswap_limit?: string;
+  readonly models?: Readonly<Record<string, ModelReference | null>>;
+  readonly network_mode?: string;
+  readonly networks?: Readonly<Record<string, NetworkAttachment | null>>;
+  readonly oom_kill_disable?: boolean;
+  readonly oom_score_adj?: number;
+  readonly pid?: string;
+  readonly pids_limit?: number;
+  readonly platform?: string;
+  readonly ports?: readonly Port[];
+  readonly post_start?: readonly Hook[];
+  readonly pre_stop?: readonly Hook[];
+  readonly privileged?: boolean;
+  readonly profiles?: readonly string[];
+  readonly provider?: Provider;
+  readonly pull_policy?: string;
+  readonly pull_refresh_after?: string;
+  readonly read_only?: boolean;
+  readonly restart?: string;
+  readonly runtime?: string;
+  readonly scale?: number;
+  readonly secrets?: readonly FileReference[];
+  readonly security_opt?: readonly string[];
+  readonly shm_size?: string;
+  readonly stdin_open?: boolean;
+  readonly stop_grace_period?: string;
+  readonly stop_signal?: string;
+  readonly storage_opt?: StringMap;
+  readonly sysctls?: StringMap;
+  readonly tmpfs?: readonly string[];
+  readonly tty?: boolean;
+  readonly ulimits?: Readonly<Record<string, number | UlimitRange>>;
+  readonly use_api_socket?: boolean;
+  readonly user?: string;
+  readonly userns_mode?: string;
+  readonly uts?: string;
+  readonly volumes?: readonly Mount[];
+  readonly volumes_from?: readonly string[];
+  readonly working_dir?: string;
+}
+
+export interface UlimitRange {
+  readonly soft: number;
+  readonly hard: number;
+}
+
+export interface BlkioConfig {
+  readonly weight?: number;
+  readonly weight_device?: readonly { readonly Path: string; readonly Weight: number }[];
+  readonly device_read_bps?: readonly BlkioLimit[];
+  readonly device_read_iops?: readonly BlkioLimit[];
+  readonly device_write_bps?: readonly BlkioLimit[];
+  readonly device_write_iops?: readonly BlkioLimit[];
+}
+
+export interface BlkioLimit {
+  readonly Path: string;
+  readonly Rate: string;
+}
+
+export interface Build {
+  readonly additional_contexts?: StringMap;
+  readonly args?: NullableStringMap;
+  readonly cache_from?: readonly string[];
+  readonly cache_to?: readonly string[];
+  readonly context?: string;
+  readonly dockerfile?: string;
+  readonly dockerfile_inline?: string;
+  readonly entitlements?: readonly string[];
+  readonly extra_hosts?: readonly string[];
+  readonly isolation?: string;
+  readonly labels?: StringMap;
+  readonly network?: string;
+  readonly no_cache?: boolean;
+  readonly platforms?: readonly string[];
+  readonly privileged?: boolean;
+  readonly provenance?: string;
+  readonly pull?: boolean;
+  readonly sbom?: string;
+  readonly secrets?: readonly FileReference[];
+  readonly shm_size?: string;
+  readonly ssh?: readonly string[];
+  readonly tags?: readonly string[];
+  readonly target?: string;
+  readonly ulimits?: Readonly<Record<string, number | UlimitRange>>;
+}
+
+export interface CredentialSpec {
+  readonly config?: string;
+  readonly file?: string;
+  readonly registry?: string;
+}
+
+export interface Dependency {
+  readonly condition: 'service_started' | 'service_healthy' | 'service_completed_successfully';
+  readonly restart?: boolean;
+  readonly required: boolean;
+}
+
+export interface Deploy {
+  readonly mode?: string;
+  readonly replicas?: number;
+  readonly labels?: StringMap;
+  readonly update_config?: UpdateConfig;
+  readonly rollback_config?: UpdateConfig;
+  readonly resources: {
+    readonly limits?: Resources;
+    readonly reservations?: Resources;
+  };
+  readonly restart_policy?: RestartPolicy;
+  readonly placement: Placement;
+  readonly endpoint_mode?: string;
+}
+
+export interface UpdateConfig {
+  readonly parallelism?: number;
+  readonly delay?: string;
+  readonly failure_action?: string;
+  readonly monitor?: string;
+  readonly max_failure_ratio?: number;
+  readonly order?: string;
+}
+
+export interface Resources {
+  readonly cpus?: number;
+  readonly memory?: string;
+  readonly pids?: number;
+  readonly devices?: readonly DeviceRequest[];
+  readonly generic_resources?: readonly {
+    readonly discrete_resource_spec?: { readonly kind: string; readonly value: number };
+  }[];
+}
+
+export interface RestartPolicy {
+  readonly condition?: string;
+  readonly delay?: string;
+  readonly max_attempts?: number;
+  readonly window?: string;
+}
+
+export interface Placement {
+  readonly constraints?: readonly string[];
+  readonly preferences?: readonly { readonly spread?: string }[];
+  readonly max_replicas_per_node?: number;
+}
+
+export interface Develop {
+  readonly watch?: readonly {
+    readonly path: string;
+    readonly action: string;
+    readonly target?: string;
+    readonly exec?: Hook;
+    readonly include?: readonly string[];
+    readonly ignore?: readonly string[];
+    readonly initial_sync?: boolean;
+  }[];
+}
+
+export interface DeviceMapping {
+  readonly source: string;
+  readonly target: string;
+  readonly permissions: string;
+}
+
+export interface DeviceRequest {
+  readonly capabilities?: readonly string[];
+  readonly driver?: string;
+  /** -1 means all. */
+  readonly count?: number;
+  readonly device_ids?: readonly string[];
+  readonly options?: StringMap;
+}
+
+export interface EnvFile {
+  readonly path: string;
+  readonly required?: boolean;
+  readonly format?: string;
+}
+
+/** How a service takes a secret or a config. */
+export interface FileReference {
+  readonly source: string;
+  readonly target?: string;
+  readonly uid?: string;
+  readonly gid?: string;
+  /** Four octal digits. */
+  readonly mode?: string;
+}
+
+export interface Healthcheck {
+  readonly test?: readonly string[];
+  readonly timeout?: string;
+  readonly interval?: string;
+  readonly retries?: number;
+  readonly start_period?: string;
+  readonly start_interval?: string;
+  readonly disable?: boolean;
+}
+
+export interface Logging {
+  readonly driver?: string;
+  readonly options?: StringMap;
+}
+
+export interface ModelReference {
+  readonly endpoint_var?: string;
+  readonly model_var?: string;
+}
+
+export interface NetworkAttachment {
+  readonly priority?: number;
+  readonly gw_priority?: number;
+  readonly aliases?: readonly string[];
+  readonly interface_name?: string;
+  readonly ipv4_address?: string;
+  readonly ipv6_address?: string;
+  readonly link_local_ips?: readonly string[];
+  readonly mac_address?: string;
+  readonly driver_opts?: StringMap;
+}
+
+export interface Port {
+  readonly name?: string;
+  readonly mode?: string;
+  readonly host_ip?: string;
+  readonly target: number;
+  /** A port, or a range (`6000-6002`) of which the engine takes one; absent: any free port. */
+  readonly published?: string;
+  readonly protocol: string;
+  readonly app_protocol?: string;
+}
+
+export interface Hook {
+  readonly command: readonly string[] | null;
+  readonly user?: string;
+  readonly privileged?: boolean;
+  readonly working_dir?: string;
+  readonly environment?: NullableStringMap;
+}
+
+export interface Provider {
+  readonly type: string;
+  readonly options?: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface Mount {
+  readonly type: string;
+  /** A volume's key, an absolute path of this machine, an image, or absent (anonymous, tmpfs). */
+  readonly source?: string;
+  readonly target: string;
+  readonly read_only?: boolean;
+  readonly consistency?: string;
+  readonly bind?: {
+    readonly propagation?: string;
+    readonly create_host_path?: boolean;
+    readonly recursive?: string;
+    readonly selinux?: string;
+  };
+  readonly volume?: {
+    readonly labels?: StringMap;
+    readonly nocopy?: boolean;
+    readonly subpath?: string;
+  };
+  readonly tmpfs?: { readonly size?: string; readonly mode?: number };
+  readonly image?: { readonly subpath?: string };
+}
+
+export interface Network {
+  /** The name in the engine: `<project>_<key>`, or as written. */
+  readonly name: string;
+  readonly driver?: string;
+  readonly driver_opts?: StringMap;
+  readonly ipam: {
+    readonly driver?: string;
+    readonly config?: readonly IpamPool[];
+  };
+  readonly external?: boolean;
+  readonly internal?: boolean;
+  readonly attachable?: boolean;
+  readonly labels?: StringMap;
+  readonly enable_ipv4?: boolean;
+  readonly enable_ipv6?: boolean;
+}
+
+export interface IpamPool {
+  readonly subnet?: string;
+  readonly gateway?: string;
+  readonly ip_range?: string;
+  readonly aux_addresses?: StringMap;
+}
+
+export interface Volume {
+  /** The name in the engine: `<project>_<key>`, or as written. */
+  readonly name: string;
+  readonly driver?: string;
+  readonly driver_opts?: StringMap;
+  readonly external?: boolean;
+  readonly labels?: StringMap;
+}
+
+/** A secret or a config. */
+export interface FileObject {
+  readonly name: string;
+  /** Absolute path on this machine. */
+  readonly file?: string;
+  readonly environment?: string;
+  readonly content?: string;
+  readonly external?: boolean;
+  readonly labels?: StringMap;
+  readonly driver?: string;
+  readonly driver_opts?: StringMap;
+  readonly template_driver?: string;
+}
+
+export interface Model {
+  readonly name?: string;
+  readonly model?: string;
+  readonly context_size?: number;
+  readonly runtime_flags?: readonly string[];
+}
