@@ -1,0 +1,22 @@
+import { randomBytes } from 'node:crypto';
+
+/** Source of new ids, handed in so that a simulation is repeatable. */
+export type NewId = () => string;
+
+const alphabet = '0123456789abcdefghijklmnopqrstuvwxyz';
+
+/** 25 lower-case letters and digits (about 128 bits), as Docker's object ids look. */
+export const newId: NewId = () =>
+  Array.from(randomBytes(25), (byte) => alphabet[byte % alphabet.length]).join('');
+
+/** Deterministic numbers in [0, 1) from a 32-bit seed (mulberry32). */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}

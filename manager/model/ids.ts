@@ -1,0 +1,12 @@
+/** Branded strings: an id of one kind cannot be handed over as another. */
+type Brand<Name extends string> = string & { readonly __id: Name };
+
+export type NodeId = Brand<'node'>;
+export type ServiceId = Brand<'service'>;
+export type TaskId = Brand<'task'>;
+export type NetworkId = Brand<'network'>;
+export type VolumeId = Brand<'volume'>;
+export type SecretId = Brand<'secret'>;
+export type ConfigId = Brand<'config'>;
+export type ClusterId = Brand<'cluster'>;
+export type LeaseId = Brand<'lease'>;

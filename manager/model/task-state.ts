@@ -1,0 +1,76 @@
+/**
+ * States of a task, in order. A task only moves forward; each move has one owner. The table is data so
+ * that the store can hold every write against it.
+ */
+export const taskStates = [
+  'new',
+  'pending',
+  'assigned',
+  'accepted',
+  'preparing',
+  'ready',
+  'starting',
+  'running',
+  'complete',
+  'shutdown',
+  'failed',
+  'rejected',
+  'orphaned',
+] as const;
+export type TaskState = (typeof taskStates)[number];
+
+/** What the orchestrator wants of a task; also only moves forward. */
+export const desiredStates = ['ready', 'running', 'complete', 'shutdown', 'remove'] as const;
+export type DesiredState = (typeof desiredStates)[number];
+
+/** Who writes. `control` acts for a user; `dispatcher` writes what a worker reported. */
+export type Actor =
+  'control' | 'orchestrator' | 'allocator' | 'scheduler' | 'dispatcher' | 'worker' | 'restore';
+
+const rank = new Map<TaskState, number>(taskStates.map((state, index) => [state, index]));
+const desiredRank = new Map<DesiredState, number>(desiredStates.map((state, i) => [state, i]));
+
+export function stateRank(state: TaskState): number {
+  return rank.get(state) ?? -1;
+}
+
+export function isTerminal(state: TaskState): boolean {
+  return stateRank(state) >= stateRank('complete');
+}
+
+/** On a node, or on its way there: it holds its address, ports and reservations. */
+export function isAssigned(state: TaskState): boolean {
+  return stateRank(state) >= stateRank('assigned') && !isTerminal(state);
+}
+
+const runStates = ['accepted', 'preparing', 'ready', 'starting', 'running'] as const;
+
+/** Who may move a task into each state, and from which states. */
+const moves: Readonly<Record<TaskState, { by: readonly Actor[]; from: readonly TaskState[] }>> = {
+  new: { by: ['orchestrator'], from: [] },
+  pending: { by: ['allocator'], from: ['new'] },
+  assigned: { by: ['scheduler'], from: ['pending'] },
+  accepted: { by: ['dispatcher'], from: ['assigned'] },
+  preparing: { by: ['dispatcher'], from: ['assigned', 'accepted'] },
+  ready: { by: ['dispatcher'], from: ['assigned', 'accepted', 'preparing'] },
+  starting: { by: ['dispatcher'], from: ['assigned', 'accepted', 'preparing', 'ready'] },
+  running: { by: ['dispatcher'], from: ['assigned', 'accepted', 'preparing', 'ready', 'starting'] },
+  complete: { by: ['dispatcher'], from: ['assigned', ...runStates] },
+  shutdown: { by: ['dispatcher'], from: ['assigned', ...runStates] },
+  failed: { by: ['dispatcher'], from: ['assigned', ...runStates] },
+  rejected: { by: ['dispatcher'], from: ['assigned', ...runStates] },
+  orphaned: { by: ['dispatcher'], from: ['assigned', ...runStates] },
+};
+
+/** True when `actor` may move a task from `from` (undefined: not there yet) to `to`. */
+export function mayMove(from: TaskState | undefined, to: TaskState, actor: Actor): boolean {
+  if (actor === 'restore' || from === to) return true;
+  const move = moves[to];
+  if (!move.by.includes(actor)) return false;
+  return from === undefined ? move.from.length === 0 : move.from.includes(from);
+}
+
+/** True when desired state may go from `from` to `to`: forward or unchanged. */
+export function mayDesire(from: DesiredState, to: DesiredState): boolean {
+  return (desiredRank.get(to) ?? -1) >= (desiredRank.get(from) ?? -1);
+}

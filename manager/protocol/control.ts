@@ -1,0 +1,228 @@
+import type { Config, Secret } from '../model/secret.js';
+import type { DataSpec } from '../model/secret.js';
+import type { Labels } from '../model/meta.js';
+import type { Network, NetworkSpec, Volume, VolumeSpec } from '../model/network.js';
+import type { Node, NodeSpec } from '../model/node.js';
+import type { Service, ServiceSpec } from '../model/service.js';
+import type { Task } from '../model/task.js';
+import type { ExecOptions, LogLine, LogOptions } from './worker-calls.js';
+
+/** A secret or config to be stored: base64 data. */
+export interface DataInput {
+  readonly spec: DataSpec;
+  readonly data: string;
+}
+
+/** What `up` sends: a whole project, or some of its services. */
+export interface ProjectApply {
+  readonly project: string;
+  readonly services: readonly ServiceSpec[];
+  readonly networks: readonly NetworkSpec[];
+  readonly volumes: readonly VolumeSpec[];
+  readonly secrets: readonly DataInput[];
+  readonly configs: readonly DataInput[];
+  /** Names that must exist already. */
+  readonly externalNetworks: readonly string[];
+  readonly externalVolumes: readonly string[];
+  /** Compose keys of every service of the file, for telling orphans. */
+  readonly known: readonly string[];
+  readonly removeOrphans: boolean;
+  /** Compose keys whose tasks are recreated though nothing changed. */
+  readonly forceRecreate: readonly string[];
+  /** Keep the number of replicas a service has now where the file does not say (`up` after `scale`). */
+  readonly keepReplicas: readonly string[];
+  /** Only say what would change. */
+  readonly dryRun: boolean;
+}
+
+/** One thing that was, or would be, done. */
+export interface AppliedChange {
+  readonly kind: 'network' | 'volume' | 'secret' | 'config' | 'service';
+  readonly name: string;
+  readonly action: 'created' | 'updated' | 'unchanged' | 'removed' | 'started';
+  readonly cause: string;
+}
+
+export interface ProjectApplied {
+  readonly changes: readonly AppliedChange[];
+  /** Services of the project that are not in the file. */
+  readonly orphans: readonly string[];
+}
+
+export interface ServiceRef {
+  readonly project: string;
+  /** Compose key. */
+  readonly service: string;
+}
+
+export interface TaskRef extends ServiceRef {
+  /** Slot; undefined is the lowest that runs. */
+  readonly index?: number;
+}
+
+export interface ManagerInfo {
+  readonly clusterId: string;
+  readonly clusterName: string;
+  readonly version: string;
+  readonly nodeId: string;
+  readonly leader: boolean;
+  readonly store: string;
+  readonly nodes: number;
+  readonly services: number;
+  readonly tasks: number;
+}
+
+/** The client's calls by name. Errors come back as `{kind, message, detail?}` with a fitting HTTP status. */
+export interface ControlCallMap {
+  info: { args: Record<string, never>; result: ManagerInfo };
+  'project.apply': { args: ProjectApply; result: ProjectApplied };
+  /** `down`. Marks everything for removal; watch the project until it is empty. */
+  'project.remove': {
+    args: {
+      readonly project: string;
+      readonly volumes: boolean;
+      readonly services?: readonly string[];
+    };
+    result: ProjectApplied;
+  };
+  'project.list': {
+    args: Record<string, never>;
+    result: readonly {
+      readonly name: string;
+      readonly services: number;
+      readonly running: number;
+    }[];
+  };
+  'service.list': { args: { readonly project?: string }; result: readonly Service[] };
+  'service.scale': {
+    args: { readonly project: string; readonly replicas: Readonly<Record<string, number>> };
+    result: null;
+  };
+  /** `stop` and `start`: sets `halted`. */
+  'service.halt': {
+    args: {
+      readonly project: string;
+      readonly services: readonly string[];
+      readonly halted: boolean;
+      readonly timeoutMs?: number;
+    };
+    result: null;
+  };
+  /** Restarts the containers in place. */
+  'service.restart': {
+    args: {
+      readonly project: string;
+      readonly services: readonly string[];
+      readonly timeoutMs?: number;
+    };
+    result: null;
+  };
+  'service.kill': {
+    args: {
+      readonly project: string;
+      readonly services: readonly string[];
+      readonly signal: string;
+    };
+    result: null;
+  };
+  /** `rm`: removes the stopped containers of these services. Returns their names. */
+  'service.clean': {
+    args: { readonly project: string; readonly services: readonly string[] };
+    result: readonly string[];
+  };
+  'task.list': {
+    args: { readonly project?: string; readonly service?: string; readonly nodeId?: string };
+    result: readonly Task[];
+  };
+  'task.top': {
+    args: TaskRef & { readonly psArgs: string };
+    result: {
+      readonly titles: readonly string[];
+      readonly processes: readonly (readonly string[])[];
+    };
+  };
+  'task.inspect': { args: TaskRef; result: unknown };
+  'node.list': { args: Record<string, never>; result: readonly Node[] };
+  /** By id, id prefix or name. */
+  'node.update': {
+    args: {
+      readonly node: string;
+      readonly availability?: NodeSpec['availability'];
+      readonly labelAdd?: Labels;
+      readonly labelRemove?: readonly string[];
+    };
+    result: Node;
+  };
+  /** Forgets a node that is down or empty (`force`: also otherwise) and refuses its certificate from now on. */
+  'node.remove': { args: { readonly node: string; readonly force: boolean }; result: null };
+  'network.list': { args: Record<string, never>; result: readonly Network[] };
+  'network.create': { args: NetworkSpec; result: Network };
+  'network.remove': { args: { readonly name: string }; result: null };
+  'volume.list': { args: Record<string, never>; result: readonly Volume[] };
+  'volume.create': { args: VolumeSpec; result: Volume };
+  'volume.remove': { args: { readonly name: string; readonly force: boolean }; result: null };
+  'secret.list': { args: Record<string, never>; result: readonly Omit<Secret, 'data'>[] };
+  'config.list': { args: Record<string, never>; result: readonly Config[] };
+}
+
+export type ControlCallName = keyof ControlCallMap;
+
+/** One line of `events`: docker's words. */
+export interface ClusterEvent {
+  /** ms since the epoch. */
+  readonly at: number;
+  readonly type: 'container' | 'service' | 'node' | 'network' | 'volume';
+  readonly action: string;
+  readonly id: string;
+  readonly name: string;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** One change of the watched tables. `remove` names an id. */
+export type WatchMessage =
+  | {
+      readonly kind: 'snapshot';
+      readonly services: readonly Service[];
+      readonly tasks: readonly Task[];
+      readonly nodes: readonly Node[];
+      readonly networks: readonly Network[];
+      readonly volumes: readonly Volume[];
+    }
+  | { readonly kind: 'put'; readonly table: WatchTable; readonly object: WatchObject }
+  | { readonly kind: 'remove'; readonly table: WatchTable; readonly id: string };
+export type WatchTable = 'services' | 'tasks' | 'nodes' | 'networks' | 'volumes';
+export type WatchObject = Service | Task | Node | Network | Volume;
+
+/** A log line as the client gets it. */
+export interface TaskLogLine extends LogLine {
+  readonly taskId: string;
+  readonly service: string;
+  readonly slot: number;
+  readonly containerName: string;
+  readonly node: string;
+}
+
+/**
+ * The client's streams by name. First message from the client: the arguments as JSON. `watch`, `events`
+ * answer with one JSON value a message, `logs` with arrays of `TaskLogLine`; `exec` and `attach` speak
+ * frames (frames.ts) after it; a terminal's size goes as text `{"columns":80,"rows":24}`.
+ * A stream that fails ends with a text message `{"error":{kind,message}}`.
+ */
+export interface ControlStreamMap {
+  watch: { args: { readonly project?: string } };
+  events: {
+    args: { readonly project?: string; readonly sinceMs?: number; readonly untilMs?: number };
+  };
+  logs: {
+    args: {
+      readonly project: string;
+      /** Empty is all. */
+      readonly services: readonly string[];
+      readonly index?: number;
+      readonly options: LogOptions;
+    };
+  };
+  exec: { args: TaskRef & { readonly options: ExecOptions } };
+  attach: { args: TaskRef & { readonly stdin: boolean } };
+}
+export type ControlStreamName = keyof ControlStreamMap;

@@ -1,0 +1,73 @@
+import type { NodeDescription } from '../model/node.js';
+import type { NetworkId, TaskId } from '../model/ids.js';
+import type { TaskStatus } from '../model/task.js';
+import type { ErrorKind } from '../base/errors.js';
+import type { AssignmentChange, AssignmentSet } from './assignments.js';
+import type { WorkerCall, WorkerStreamRequest } from './worker-calls.js';
+
+/** Spoken on a worker's session: one WebSocket over mutual TLS, JSON text messages. */
+export const protocolVersion = 1;
+
+export const paths = {
+  /** Worker's session. */
+  session: '/v1/session',
+  /** Worker's end of a stream it was asked to open: `/v1/worker-stream/<streamId>`. */
+  workerStream: '/v1/worker-stream/',
+  /** Client's calls: `POST /v1/call/<name>`. */
+  call: '/v1/call/',
+  /** Client's streams: WebSocket `/v1/stream/<name>`; the first message is the arguments. */
+  stream: '/v1/stream/',
+  health: '/v1/health',
+} as const;
+
+export interface TaskReport {
+  readonly taskId: TaskId;
+  readonly status: TaskStatus;
+}
+
+/** Worker → manager. */
+export type WorkerMessage =
+  | {
+      readonly kind: 'hello';
+      readonly version: number;
+      readonly clusterId: string;
+      readonly nodeId: string;
+      readonly name: string;
+      readonly description: NodeDescription;
+      /** Every task it knows, running or ended, that the manager has not yet removed. */
+      readonly reports: readonly TaskReport[];
+      /** Names of named volumes on its disk, so that pinned services find their data. */
+      readonly volumes: readonly string[];
+      /** Overlay networks that exist on it now. */
+      readonly networks: readonly NetworkId[];
+    }
+  /** The overlay networks that exist on it now: sent after each change, so that gateways can be released. */
+  | { readonly kind: 'networks'; readonly networks: readonly NetworkId[] }
+  | { readonly kind: 'heartbeat' }
+  | { readonly kind: 'status'; readonly reports: readonly TaskReport[] }
+  | { readonly kind: 'description'; readonly description: NodeDescription }
+  | { readonly kind: 'result'; readonly callId: number; readonly result: unknown }
+  | {
+      readonly kind: 'failure';
+      readonly callId: number;
+      readonly error: { readonly kind: ErrorKind; readonly message: string };
+    };
+
+/** Manager → worker. */
+export type ManagerMessage =
+  | {
+      readonly kind: 'welcome';
+      readonly version: number;
+      /** Send a heartbeat this often, ms. */
+      readonly heartbeatMs: number;
+      /** Addresses (`host:port`) of every manager, to try when this one is gone. */
+      readonly managers: readonly string[];
+    }
+  /** This manager does not lead; try there. */
+  | { readonly kind: 'redirect'; readonly leader?: string }
+  | { readonly kind: 'assignments'; readonly set: AssignmentSet }
+  | { readonly kind: 'change'; readonly change: AssignmentChange }
+  | { readonly kind: 'call'; readonly callId: number; readonly call: WorkerCall }
+  | { readonly kind: 'cancel'; readonly callId: number }
+  /** Dial back to `paths.workerStream + streamId` and serve this there. */
+  | { readonly kind: 'open'; readonly streamId: string; readonly request: WorkerStreamRequest };
