@@ -1,0 +1,96 @@
+import { readFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import type { KeyPair } from '../../manager/ca/pki.js';
+import {
+  createAuthority,
+  createPrivateKey,
+  createRequest,
+  signRequest,
+  userAuthorityUnit,
+  validFor,
+} from '../../manager/ca/pki.js';
+import { withFileLock } from './file-lock.js';
+import type { MachineStore } from './machine-store.js';
+import { writeFileAtomic } from './machine-store.js';
+
+/** docker-machine's validity of engine and client certificates. */
+export const certificateDays = 1080;
+const authorityDays = 3650;
+export const clusterAuthorityDays = 1825;
+
+/** The user's authority and what engines are to trust; made on first use. */
+export interface UserAuthority extends KeyPair {
+  /** The authority as engines get it: it refuses what a cluster's authority signed. */
+  readonly engineAnchor: string;
+  /** The user's name in certificates. */
+  readonly user: string;
+}
+
+async function readPair(store: MachineStore): Promise<UserAuthority | undefined> {
+  const read = async (file: string): Promise<string> =>
+    readFile(join(store.certsFolder, file), 'utf8');
+  try {
+    const [cert, key, engineAnchor] = await Promise.all([
+      read('ca.pem'),
+      read('ca-key.pem'),
+      read('engine-ca.pem'),
+      read('cert.pem'),
+      read('key.pem'),
+    ]);
+    return { cert, key, engineAnchor, user: userName() };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return 'user';
+  }
+}
+
+/** Keys are written before certificates, so that a half-made store is completed, not used. */
+async function make(store: MachineStore, now: Date): Promise<UserAuthority> {
+  const user = userName();
+  const write = async (file: string, text: string, mode: number): Promise<void> =>
+    writeFileAtomic(join(store.certsFolder, file), text, mode);
+  const [key, clientKey] = await Promise.all([createPrivateKey(), createPrivateKey()]);
+  const subject = {
+    commonName: `shoal authority of ${user}`,
+    organizationalUnit: userAuthorityUnit,
+    organization: user,
+  };
+  const validity = validFor(now, authorityDays);
+  const cert = await createAuthority({ key, subject, validity, pathLength: 1 });
+  const engineAnchor = await createAuthority({ key, subject, validity, pathLength: 0 });
+  const client = await signRequest(
+    { cert, key },
+    {
+      request: await createRequest(clientKey, user),
+      subject: { commonName: user, organizationalUnit: 'client', organization: user },
+      alternativeNames: [],
+      usage: 'client',
+      validity: validFor(now, certificateDays),
+    },
+  );
+  await write('ca-key.pem', key, 0o600);
+  await write('key.pem', clientKey, 0o600);
+  await write('engine-ca.pem', engineAnchor, 0o644);
+  await write('cert.pem', client, 0o644);
+  await write('ca.pem', cert, 0o644);
+  return { cert, key, engineAnchor, user };
+}
+
+/** The user's authority, made once per store however many processes ask at the same time. */
+export async function userAuthority(store: MachineStore, now: Date): Promise<UserAuthority> {
+  const there = await readPair(store);
+  if (there !== undefined) return there;
+  return withFileLock(
+    join(store.certsFolder, 'lock'),
+    async () => (await readPair(store)) ?? (await make(store, now)),
+  );
+}
