@@ -1,0 +1,133 @@
+/*
+ * Constant POSIX shell run as root on a machine; everything that varies comes as "$1", "$2" …
+ */
+
+/** gzip on standard input. $1 checksum. Unpacks beside the place, checks, then renames: never half there. */
+export const unpackRuntime = `
+set -e
+place=/opt/shoal/runtime/$1
+new=$place.$$
+trap 'rm -rf "$new"' EXIT
+umask 022
+mkdir -p "$new/bin"
+gzip -dc >"$new/bin/node"
+printf '%s  %s\\n' "$1" "$new/bin/node" | sha256sum -c - >/dev/null
+chmod 755 "$new/bin/node"
+"$new/bin/node" --version
+rm -rf "$place"
+mv -T "$new" "$place"
+`;
+
+/** tar.gz on standard input. $1 checksum of the tar. */
+export const unpackApp = `
+set -e
+place=/opt/shoal/app/$1
+new=$place.$$
+trap 'rm -rf "$new" "$new.tar"' EXIT
+umask 022
+mkdir -p "$new"
+gzip -dc >"$new.tar"
+printf '%s  %s\\n' "$1" "$new.tar" | sha256sum -c - >/dev/null
+tar -xf "$new.tar" -C "$new" --no-same-owner
+rm -rf "$place"
+mv -T "$new" "$place"
+`;
+
+/** $1 runtime, $2 application. Points the links there, then removes what is no longer used. */
+export const linkProgram = `
+set -e
+umask 022
+mkdir -p /opt/shoal/current /usr/local/bin
+for pair in "runtime $1" "app $2"; do
+  set -- $pair
+  ln -sfn "../$1/$2" "/opt/shoal/current/$1.new"
+  mv -fT "/opt/shoal/current/$1.new" "/opt/shoal/current/$1"
+  for old in /opt/shoal/"$1"/*; do
+    if [ "$old" != "/opt/shoal/$1/$2" ]; then rm -rf "$old"; fi
+  done
+done
+`;
+
+/** tar on standard input, unpacked over /. */
+export const writeFiles = `
+set -e
+umask 077
+mkdir -p /etc/shoal/pki /etc/shoal/engine /var/lib/shoal
+tar -xpf - -C / --no-overwrite-dir
+`;
+
+/** Packages as arguments. Lists are refreshed only when the packages are not found as they are. */
+export const installApt = `
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+options='-y --no-install-recommends -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confold'
+cli() { if apt-cache show docker-cli >/dev/null 2>&1; then echo docker-cli; fi; }
+extra() { case " $* " in *" docker.io "*) cli ;; esac; }
+if ! apt-get install $options "$@" $(extra "$@") 2>/tmp/shoal-apt.$$; then
+  apt-get update >&2 && apt-get install $options "$@" $(extra "$@") || {
+    cat /tmp/shoal-apt.$$ >&2; rm -f /tmp/shoal-apt.$$; exit 1
+  }
+fi
+rm -f /tmp/shoal-apt.$$
+`;
+
+export const installDnf = `
+set -e
+dnf -y install "$@"
+case " $* " in *moby-engine*) systemctl enable --now docker.service ;; esac
+`;
+
+/** Docker's own repository: the Enterprise Linux family has no engine. */
+export const installDnfDocker = `
+set -e
+family=centos
+if [ "$(. /etc/os-release; echo "$ID")" = rhel ]; then family=rhel; fi
+case " $* " in *docker-ce*)
+  dnf -y install dnf-plugins-core
+  dnf config-manager --add-repo "https://download.docker.com/linux/$family/docker-ce.repo" ;;
+esac
+dnf -y install "$@"
+case " $* " in *docker-ce*) systemctl enable --now docker.service ;; esac
+`;
+
+export const installZypper = `
+set -e
+zypper --non-interactive install --no-recommends "$@"
+case " $* " in *docker*) systemctl enable --now docker.service ;; esac
+`;
+
+export const installPacman = `
+set -e
+pacman -Sy --noconfirm --needed "$@"
+case " $* " in *docker*) systemctl enable --now docker.service ;; esac
+`;
+
+/** $1 is yes when live-restore has to be switched on before the engine goes down. */
+export const restartEngine = `
+set -e
+systemctl daemon-reload
+systemctl enable --quiet docker.service
+if [ "$1" = yes ]; then systemctl reload docker.service; sleep 1; fi
+systemctl reset-failed docker.service 2>/dev/null || true
+if ! systemctl restart docker.service; then
+  journalctl --unit docker.service --lines 15 --output cat --no-pager >&2
+  exit 1
+fi
+`;
+
+/** $1 unit. */
+export const restartUnit = `
+set -e
+systemctl daemon-reload
+systemctl enable --quiet "$1"
+systemctl restart "$1"
+`;
+
+/** $1 unit. */
+export const stopUnit = `
+systemctl disable --quiet --now "$1"
+`;
+
+/** $1 unit, $2 lines. */
+export const journalTail = `
+journalctl --unit "$1" --lines "$2" --output cat --no-pager
+`;

@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { access, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createGzip, constants } from 'node:zlib';
+import { AppError, messageOf } from '../../manager/base/errors.js';
+import type { AppBundle } from './app-bundle.js';
+
+/** Something to upload: found on the machine by its checksum, sent from a gzip file in the cache. */
+export interface Upload {
+  /** sha256 of what is in the gzip file, as hex. */
+  readonly sum: string;
+  /** Bytes when unpacked. */
+  readonly bytes: number;
+  readonly gzipPath: string;
+  readonly gzipBytes: number;
+}
+
+/** e_machine of ELF to Node's word. */
+const elfMachines: Readonly<Record<number, string>> = {
+  0x03: 'ia32',
+  0x28: 'arm',
+  0x3e: 'x64',
+  0xb7: 'arm64',
+};
+
+/** The architecture an executable is for; throws when it is none for Linux. */
+export async function executableArch(path: string): Promise<string> {
+  const file = await open(path, 'r').catch((error: unknown) => {
+    throw new AppError('invalid', `runtime ${path}: ${messageOf(error)}`, { cause: error });
+  });
+  try {
+    const header = Buffer.alloc(20);
+    await file.read(header, 0, 20, 0);
+    if (header.readUInt32BE(0) !== 0x7f454c46) {
+      throw new AppError(
+        'invalid',
+        `runtime ${path} is no Linux program: give --runtime the bin/node of a Linux build of Node`,
+      );
+    }
+    const machine = header.readUInt16LE(18);
+    return elfMachines[machine] ?? `machine ${String(machine)}`;
+  } finally {
+    await file.close();
+  }
+}
+
+async function checksum(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash);
+  return hash.digest('hex');
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Compresses into the cache under a private name first, so that several processes may do it. */
+async function cached(
+  gzipPath: string,
+  source: () => NodeJS.ReadableStream | Iterable<Buffer>,
+): Promise<void> {
+  if (await exists(gzipPath)) return;
+  const partial = `${gzipPath}.${String(process.pid)}.new`;
+  try {
+    const gzip = createGzip({ level: constants.Z_BEST_SPEED, chunkSize: 1024 * 1024 });
+    await pipeline(source(), gzip, createWriteStream(partial, { mode: 0o600 }));
+    await rename(partial, gzipPath);
+  } finally {
+    await rm(partial, { force: true });
+  }
+}
+
+/** The Node program to run there, packed once per checksum. */
+export async function packRuntime(path: string, cacheFolder: string): Promise<Upload> {
+  await mkdir(cacheFolder, { recursive: true, mode: 0o700 });
+  const [sum, { size: bytes }] = await Promise.all([checksum(path), stat(path)]);
+  const gzipPath = join(cacheFolder, `node-${sum}.gz`);
+  await cached(gzipPath, () => createReadStream(path, { highWaterMark: 1024 * 1024 }));
+  return { sum, bytes, gzipPath, gzipBytes: (await stat(gzipPath)).size };
+}
+
+/** The application, packed once per checksum. */
+export async function cacheApp(bundle: AppBundle, cacheFolder: string): Promise<Upload> {
+  await mkdir(cacheFolder, { recursive: true, mode: 0o700 });
+  const gzipPath = join(cacheFolder, `app-${bundle.sum}.tar.gz`);
+  await cached(gzipPath, () => [bundle.tar]);
+  return {
+    sum: bundle.sum,
+    bytes: bundle.bytes,
+    gzipPath,
+    gzipBytes: (await stat(gzipPath)).size,
+  };
+}

@@ -1,0 +1,66 @@
+import { certificatePaths, managerPort, remote } from './layout.js';
+import { bracketed } from './record.js';
+
+/** What the manager and worker of a machine have to know of their cluster. */
+export interface Membership {
+  readonly clusterId: string;
+  readonly clusterName: string;
+  readonly nodeId: string;
+  readonly role: 'manager' | 'worker';
+  readonly strategy: string;
+  /** `ADDRESS:PORT` of every manager. */
+  readonly managers: readonly string[];
+}
+
+export interface MachineIdentity {
+  readonly name: string;
+  readonly address: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+function toText(value: unknown): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
+}
+
+export function managerSettings(machine: MachineIdentity, membership: Membership): string {
+  return toText({
+    clusterId: membership.clusterId,
+    clusterName: membership.clusterName,
+    nodeId: membership.nodeId,
+    listen: `0.0.0.0:${String(managerPort)}`,
+    advertise: `${bracketed(machine.address)}:${String(managerPort)}`,
+    dataDir: `${remote.data}/manager`,
+    pki: {
+      ca: remote.ca,
+      ...certificatePaths.manager,
+      intermediate: certificatePaths.intermediate,
+      engineClient: certificatePaths.engineClient,
+    },
+    strategy: membership.strategy,
+  });
+}
+
+export function workerSettings(machine: MachineIdentity, membership: Membership): string {
+  return toText({
+    clusterId: membership.clusterId,
+    nodeId: membership.nodeId,
+    name: machine.name,
+    address: machine.address,
+    managers: membership.managers,
+    dataDir: `${remote.data}/worker`,
+    dockerSocket: '/var/run/docker.sock',
+    pki: { ca: remote.ca, ...certificatePaths.worker },
+    labels: machine.labels,
+    dataPlane: 'overlay',
+  });
+}
+
+/** `key=value` strings as an object; a later one wins. */
+export function toLabels(entries: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    entries.map((entry) => {
+      const at = entry.indexOf('=');
+      return at === -1 ? [entry, ''] : [entry.slice(0, at), entry.slice(at + 1)];
+    }),
+  );
+}
