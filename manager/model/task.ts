@@ -51,6 +51,8 @@ export interface TaskStatus {
   /** The image's id on the node, `sha256:…`. */
   readonly imageId?: string;
   readonly paused?: boolean;
+  /** What runs as process 1: the image's words and the spec's. */
+  readonly command?: readonly string[];
 }
 
 export interface PublishedPort {
