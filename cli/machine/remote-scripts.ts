@@ -33,17 +33,22 @@ rm -rf "$place"
 mv -T "$new" "$place"
 `;
 
-/** $1 runtime, $2 application. Points the links there, then removes what is no longer used. */
+/**
+ * $1 runtime, $2 application. Points the links there and removes what was neither in use before nor
+ * is now: programs that still run load modules from the version before until they are restarted.
+ */
 export const linkProgram = `
 set -e
 umask 022
 mkdir -p /opt/shoal/current /usr/local/bin
 for pair in "runtime $1" "app $2"; do
   set -- $pair
+  was=$(readlink "/opt/shoal/current/$1" || true)
   ln -sfn "../$1/$2" "/opt/shoal/current/$1.new"
   mv -fT "/opt/shoal/current/$1.new" "/opt/shoal/current/$1"
   for old in /opt/shoal/"$1"/*; do
-    if [ "$old" != "/opt/shoal/$1/$2" ]; then rm -rf "$old"; fi
+    name=\${old##*/}
+    if [ "$name" != "$2" ] && [ "$name" != "\${was##*/}" ]; then rm -rf "$old"; fi
   done
 done
 `;
