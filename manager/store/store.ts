@@ -58,6 +58,11 @@ export interface StoreView {
   tasksOfNode(id: Node['id']): readonly Task[];
   tasksOfNetwork(id: Network['id']): readonly Task[];
   servicesOfProject(project: string): readonly Service[];
+  /** Address leases of a network, gateways among them. */
+  leasesOfNetwork(id: Network['id']): readonly Lease[];
+  /** Host ports of a node, its gateway leases and those fenced by it. */
+  leasesOfNode(id: Node['id']): readonly Lease[];
+  leasesOfTask(id: Task['id']): readonly Lease[];
   serviceByName(name: string): Service | undefined;
   nodeByName(name: string): Node | undefined;
   networkByName(name: string): Network | undefined;

@@ -1,0 +1,60 @@
+/** Anything with an id. */
+interface Identified {
+  readonly id: string;
+}
+
+interface Bucket<T> {
+  readonly items: Map<string, T>;
+  /** In order of id; undefined after a change until somebody asks. */
+  sorted: readonly T[] | undefined;
+}
+
+export function byId(a: Identified, b: Identified): number {
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
+}
+
+const nothing: readonly never[] = [];
+
+/** Items by key, each under any number of keys; lists come in order of id and are never changed later. */
+export class KeyedIndex<T extends Identified> {
+  readonly #keysOf: (item: T) => readonly string[];
+  readonly #buckets = new Map<string, Bucket<T>>();
+
+  constructor(keysOf: (item: T) => readonly string[]) {
+    this.#keysOf = keysOf;
+  }
+
+  list(key: string): readonly T[] {
+    const bucket = this.#buckets.get(key);
+    if (bucket === undefined) return nothing;
+    bucket.sorted ??= [...bucket.items.values()].sort(byId);
+    return bucket.sorted;
+  }
+
+  change(before: T | undefined, after: T | undefined): void {
+    const oldKeys = before === undefined ? nothing : this.#keysOf(before);
+    const newKeys = after === undefined ? nothing : this.#keysOf(after);
+    if (before !== undefined) {
+      for (const key of oldKeys) if (!newKeys.includes(key)) this.#drop(key, before.id);
+    }
+    if (after !== undefined) for (const key of newKeys) this.#add(key, after);
+  }
+
+  #add(key: string, item: T): void {
+    const bucket = this.#buckets.get(key);
+    if (bucket === undefined) {
+      this.#buckets.set(key, { items: new Map([[item.id, item]]), sorted: undefined });
+      return;
+    }
+    bucket.items.set(item.id, item);
+    bucket.sorted = undefined;
+  }
+
+  #drop(key: string, id: string): void {
+    const bucket = this.#buckets.get(key);
+    if (bucket === undefined) return;
+    bucket.items.delete(id);
+    bucket.sorted = undefined;
+    if (bucket.items.size === 0) this.#buckets.delete(key);
+  }
+}

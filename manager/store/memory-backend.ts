@@ -1,0 +1,24 @@
+import type { Backend, DurableWrite } from './backend.js';
+import type { TableName } from './store.js';
+
+/** Keeps nothing beyond the process: for tests and simulations. `writes` counts what would be on disk. */
+export class MemoryBackend implements Backend {
+  readonly name = 'memory';
+  readonly #objects = new Map<string, { readonly table: TableName; readonly value: object }>();
+
+  load(): Promise<readonly { readonly table: TableName; readonly value: object }[]> {
+    return Promise.resolve([...this.#objects.values()]);
+  }
+
+  commit(writes: readonly DurableWrite[]): Promise<void> {
+    for (const { table, id, value } of writes) {
+      if (value === undefined) this.#objects.delete(`${table}/${id}`);
+      else this.#objects.set(`${table}/${id}`, { table, value });
+    }
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}

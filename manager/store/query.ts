@@ -1,0 +1,84 @@
+import type { Lease } from '../model/network.js';
+import type { Service } from '../model/service.js';
+import type { Task } from '../model/task.js';
+import type { StoreView, TableName, Tables } from './store.js';
+import type { TableSet } from './tables.js';
+
+/** The read side over tables in memory. */
+export class TableView implements StoreView {
+  protected readonly tables: TableSet;
+  readonly #index: () => number;
+
+  constructor(tables: TableSet, index: () => number) {
+    this.tables = tables;
+    this.#index = index;
+  }
+
+  get index(): number {
+    return this.#index();
+  }
+
+  get<Name extends TableName>(table: Name, id: Tables[Name]['id']): Tables[Name] | undefined {
+    return this.tables.get(table, id) as Tables[Name] | undefined;
+  }
+
+  list<Name extends TableName>(table: Name): readonly Tables[Name][] {
+    return this.tables.list(table) as readonly Tables[Name][];
+  }
+
+  count(table: TableName): number {
+    return this.tables.count(table);
+  }
+
+  tasksOfService(id: Service['id']): readonly Task[] {
+    return this.tables.tasksByService.list(id);
+  }
+
+  tasksOfNode(id: Tables['nodes']['id']): readonly Task[] {
+    return this.tables.tasksByNode.list(id);
+  }
+
+  tasksOfNetwork(id: Tables['networks']['id']): readonly Task[] {
+    return this.tables.tasksByNetwork.list(id);
+  }
+
+  servicesOfProject(project: string): readonly Service[] {
+    return this.tables.servicesByProject.list(project);
+  }
+
+  leasesOfNetwork(id: Tables['networks']['id']): readonly Lease[] {
+    return this.tables.leasesByScope.list(id);
+  }
+
+  leasesOfNode(id: Tables['nodes']['id']): readonly Lease[] {
+    return this.tables.leasesByScope.list(id);
+  }
+
+  leasesOfTask(id: Task['id']): readonly Lease[] {
+    return this.tables.leasesByScope.list(id);
+  }
+
+  serviceByName(name: string): Service | undefined {
+    return this.tables.byName('services', name) as Service | undefined;
+  }
+
+  nodeByName(name: string): Tables['nodes'] | undefined {
+    return this.tables.byName('nodes', name) as Tables['nodes'] | undefined;
+  }
+
+  networkByName(name: string): Tables['networks'] | undefined {
+    return this.tables.byName('networks', name) as Tables['networks'] | undefined;
+  }
+
+  volumeByName(name: string): Tables['volumes'] | undefined {
+    return this.tables.byName('volumes', name) as Tables['volumes'] | undefined;
+  }
+
+  secretByName(name: string): Tables['secrets'] | undefined {
+    return this.tables.byName('secrets', name) as Tables['secrets'] | undefined;
+  }
+
+  configByName(name: string): Tables['configs'] | undefined {
+    return this.tables.byName('configs', name) as Tables['configs'] | undefined;
+  }
+}

@@ -1,0 +1,151 @@
+import type { Lease } from '../model/network.js';
+import type { Service } from '../model/service.js';
+import type { Task } from '../model/task.js';
+import { byId, KeyedIndex } from './keyed-index.js';
+import type { StoreChange, TableName, Tables } from './store.js';
+
+export const tableNames = [
+  'nodes',
+  'services',
+  'tasks',
+  'networks',
+  'volumes',
+  'secrets',
+  'configs',
+  'leases',
+  'cluster',
+] as const satisfies readonly TableName[];
+
+export type Stored = Tables[TableName];
+
+/** Tables whose objects have a name that only one of them may carry. */
+export function nameOf(table: TableName, object: Stored): string | undefined {
+  switch (table) {
+    case 'tasks':
+    case 'leases':
+    case 'cluster':
+      return undefined;
+    default:
+      return (object as Tables['services']).spec.name;
+  }
+}
+
+/** One table: objects by id, by unique name, and as a list in order of id. */
+class Table {
+  readonly objects = new Map<string, Stored>();
+  readonly names = new Map<string, Stored>();
+  readonly #name: TableName;
+  /** Sorted when last asked; what was added since stands behind, so that sorting again is one merge. */
+  #ids: string[] = [];
+  #membersChanged = false;
+  #list: readonly Stored[] | undefined;
+
+  constructor(name: TableName) {
+    this.#name = name;
+  }
+
+  list(): readonly Stored[] {
+    this.#list ??= this.#sorted();
+    return this.#list;
+  }
+
+  change(before: Stored | undefined, after: Stored | undefined): void {
+    this.#list = undefined;
+    if (before !== undefined) this.#forgetName(before);
+    if (after !== undefined) {
+      const name = nameOf(this.#name, after);
+      if (name !== undefined) this.names.set(name, after);
+      this.objects.set(after.id, after);
+      if (before !== undefined) return;
+      this.#ids.push(after.id);
+    } else if (before !== undefined) {
+      this.objects.delete(before.id);
+    }
+    this.#membersChanged = true;
+  }
+
+  #forgetName(object: Stored): void {
+    const name = nameOf(this.#name, object);
+    if (name !== undefined && this.names.get(name)?.id === object.id) this.names.delete(name);
+  }
+
+  #sorted(): readonly Stored[] {
+    if (this.#membersChanged) {
+      this.#membersChanged = false;
+      this.#ids = [...this.objects.values()].sort(byId).map((object) => object.id);
+    }
+    const list: Stored[] = [];
+    for (const id of this.#ids) {
+      const object = this.objects.get(id);
+      if (object !== undefined) list.push(object);
+    }
+    return list;
+  }
+}
+
+function leaseKeys(lease: Lease): readonly string[] {
+  // Ids are `address/<network>/…` and `port/<node>/…`, see model/network.ts.
+  const scope = lease.id.split('/')[1] ?? '';
+  const { holder } = lease;
+  if (holder.kind === 'task') return [scope, holder.taskId];
+  return holder.nodeId === scope ? [scope] : [scope, holder.nodeId];
+}
+
+/** All tables in memory with their indexes. Knows how to apply a change and how to take it back. */
+export class TableSet {
+  readonly #tables = new Map<TableName, Table>(tableNames.map((name) => [name, new Table(name)]));
+  readonly tasksByService = new KeyedIndex<Task>((task) => [task.serviceId]);
+  readonly tasksByNode = new KeyedIndex<Task>((task) =>
+    task.nodeId === undefined ? [] : [task.nodeId],
+  );
+  readonly tasksByNetwork = new KeyedIndex<Task>((task) =>
+    task.attachments.map((attachment) => attachment.networkId),
+  );
+  readonly servicesByProject = new KeyedIndex<Service>((service) => [service.spec.project]);
+  /** By network (addresses), node (ports, gateways, fenced) and task. */
+  readonly leasesByScope = new KeyedIndex<Lease>(leaseKeys);
+
+  get(table: TableName, id: string): Stored | undefined {
+    return this.#table(table).objects.get(id);
+  }
+
+  byName(table: TableName, name: string): Stored | undefined {
+    return this.#table(table).names.get(name);
+  }
+
+  list(table: TableName): readonly Stored[] {
+    return this.#table(table).list();
+  }
+
+  count(table: TableName): number {
+    return this.#table(table).objects.size;
+  }
+
+  apply(change: StoreChange): void {
+    this.#change(change.table, change.before, change.after);
+  }
+
+  revert(change: StoreChange): void {
+    this.#change(change.table, change.after, change.before);
+  }
+
+  #table(name: TableName): Table {
+    const table = this.#tables.get(name);
+    if (table === undefined) throw new Error(`no table ${name}`);
+    return table;
+  }
+
+  #change(name: TableName, before: Stored | undefined, after: Stored | undefined): void {
+    this.#table(name).change(before, after);
+    if (name === 'tasks') {
+      const [from, to] = [before as Task | undefined, after as Task | undefined];
+      this.tasksByService.change(from, to);
+      this.tasksByNode.change(from, to);
+      this.tasksByNetwork.change(from, to);
+    } else if (name === 'services') {
+      this.servicesByProject.change(before as Service | undefined, after as Service | undefined);
+    } else if (name === 'leases') {
+      this.leasesByScope.change(before as Lease | undefined, after as Lease | undefined);
+    }
+  }
+}

@@ -1,0 +1,127 @@
+import { AppError } from '../base/errors.js';
+import type { Task } from '../model/task.js';
+import type { Actor } from '../model/task-state.js';
+import { TableView } from './query.js';
+import type { Draft, StoreChange, TableName, Tables, Transaction } from './store.js';
+import type { Stored, TableSet } from './tables.js';
+import { nameOf } from './tables.js';
+import { checkTaskWrite } from './write-rules.js';
+
+const singular: Readonly<Record<TableName, string>> = {
+  nodes: 'node',
+  services: 'service',
+  tasks: 'task',
+  networks: 'network',
+  volumes: 'volume',
+  secrets: 'secret',
+  configs: 'config',
+  leases: 'lease',
+  cluster: 'record',
+};
+
+/**
+ * Writes go into the tables at once, so that reads see them, and are remembered so that they can be taken
+ * back. Good for one synchronous call only: afterwards it is sealed.
+ */
+export class TableTransaction extends TableView implements Transaction {
+  readonly now: number;
+  readonly #actor: Actor;
+  readonly #version: number;
+  /** First `before` and last `after` of each object, in order of first touch. */
+  readonly #changes = new Map<string, StoreChange>();
+  #sealed = false;
+
+  constructor(
+    tables: TableSet,
+    context: { readonly actor: Actor; readonly version: number; readonly now: number },
+  ) {
+    super(tables, () => context.version);
+    this.now = context.now;
+    this.#actor = context.actor;
+    this.#version = context.version;
+  }
+
+  create<Name extends TableName>(table: Name, object: Draft<Tables[Name]>): Tables[Name] {
+    const id = (object as { readonly id: string }).id;
+    if (this.tables.get(table, id) !== undefined) {
+      throw new AppError('conflict', `${singular[table]} ${id} exists already`);
+    }
+    return this.#write(table, undefined, {
+      ...object,
+      version: this.#version,
+      createdAt: this.now,
+      updatedAt: this.now,
+    } as unknown as Tables[Name]);
+  }
+
+  put<Name extends TableName>(table: Name, object: Tables[Name]): Tables[Name] {
+    const before = this.get(table, object.id);
+    if (before === undefined) {
+      throw new AppError('conflict', `${singular[table]} ${object.id} is gone`);
+    }
+    if (before.version !== object.version) {
+      throw new AppError('conflict', `${singular[table]} ${object.id} was changed in between`);
+    }
+    return this.#write(table, before, {
+      ...object,
+      version: this.#version,
+      createdAt: before.createdAt,
+      updatedAt: this.now,
+    });
+  }
+
+  remove<Name extends TableName>(table: Name, id: Tables[Name]['id']): void {
+    this.#assertOpen();
+    const before = this.get(table, id);
+    if (before !== undefined) this.#record({ table, id, before, after: undefined } as StoreChange);
+  }
+
+  /** Ends it and returns what it changed, one entry an object. */
+  seal(): readonly StoreChange[] {
+    this.#sealed = true;
+    return [...this.#changes.values()].filter(
+      (change) => change.before !== undefined || change.after !== undefined,
+    );
+  }
+
+  /** Takes every write back out of the tables. */
+  undo(): void {
+    this.#sealed = true;
+    for (const change of [...this.#changes.values()].reverse()) this.tables.revert(change);
+  }
+
+  #write<Name extends TableName>(
+    table: Name,
+    before: Tables[Name] | undefined,
+    after: Tables[Name],
+  ): Tables[Name] {
+    this.#assertOpen();
+    this.#checkName(table, after);
+    if (table === 'tasks') checkTaskWrite(this.#actor, before as Task | undefined, after as Task);
+    this.#record({ table, id: after.id, before, after } as StoreChange);
+    return after;
+  }
+
+  #checkName(table: TableName, object: Stored): void {
+    const name = nameOf(table, object);
+    if (name === undefined) return;
+    const holder = this.tables.byName(table, name);
+    if (holder !== undefined && holder.id !== object.id) {
+      throw new AppError('conflict', `${singular[table]} ${name} exists already`);
+    }
+  }
+
+  #record(change: StoreChange): void {
+    this.tables.apply(change);
+    const key = `${change.table}/${change.id}`;
+    const earlier = this.#changes.get(key);
+    this.#changes.set(
+      key,
+      earlier === undefined ? change : ({ ...change, before: earlier.before } as StoreChange),
+    );
+  }
+
+  #assertOpen(): void {
+    if (this.#sealed) throw new AppError('internal', 'write to a transaction that has ended');
+  }
+}

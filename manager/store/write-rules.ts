@@ -1,0 +1,29 @@
+import { AppError } from '../base/errors.js';
+import type { Task } from '../model/task.js';
+import type { Actor } from '../model/task-state.js';
+import { mayDesire, mayMove } from '../model/task-state.js';
+
+/** Holds a write of a task against the table of moves. Throws `internal`: a writer broke the rules. */
+export function checkTaskWrite(actor: Actor, before: Task | undefined, after: Task): void {
+  const from = before?.status.state;
+  const to = after.status.state;
+  if (!mayMove(from, to, actor)) {
+    throw new AppError(
+      'internal',
+      `task ${after.id}: ${actor} may not move it from ${from ?? 'nothing'} to ${to}`,
+    );
+  }
+  if (before === undefined || actor === 'restore') return;
+  if (!mayDesire(before.desired, after.desired)) {
+    throw new AppError(
+      'internal',
+      `task ${after.id}: desired state may not go back from ${before.desired} to ${after.desired}`,
+    );
+  }
+  if (before.nodeId !== undefined && before.nodeId !== after.nodeId) {
+    throw new AppError(
+      'internal',
+      `task ${after.id}: may not move from node ${before.nodeId} to ${after.nodeId ?? 'none'}`,
+    );
+  }
+}
