@@ -1,0 +1,74 @@
+import type { Explanation, Task } from '../model/task.js';
+import type { Demand } from './demand.js';
+import { nodeName } from './demand.js';
+import { nodeCount } from './filters/filter.js';
+import type { RefusalCount } from './filters/pipeline.js';
+import type { Candidate, NodeSet, SchedulerSnapshot } from './node-set.js';
+
+/** An explanation without its time: the loop writes it only when it says something new. */
+export type Words = Omit<Explanation, 'at'>;
+
+export function explainBlocked(task: Task, reason: string, set: NodeSet): Words {
+  return { placed: false, summary: reason, reasons: earlier(task, set) };
+}
+
+export function explainUnplaced(
+  task: Task,
+  context: { readonly demand: Demand; readonly refusals: RefusalCount; readonly set: NodeSet },
+): Words {
+  const { demand, refusals, set } = context;
+  const reasons = [...refusals.lines(), ...earlier(task, set)];
+  if (set.candidates.length === 0) {
+    return { placed: false, summary: 'there is no node in the cluster', reasons };
+  }
+  if (demand.bound === undefined) return { placed: false, summary: refusals.summary(), reasons };
+  const known = demand.bound.nodeIds.some((id) => set.get(id) !== undefined);
+  const summary = known ? `${demand.bound.cause}, which ${refusals.which()}` : demand.bound.cause;
+  return { placed: false, summary, reasons };
+}
+
+export function explainPlaced(
+  task: Task,
+  context: {
+    readonly demand: Demand;
+    /** As it was before the task was placed on it. */
+    readonly candidate: Candidate;
+    readonly fitting: number;
+    readonly refusals: RefusalCount;
+    readonly set: NodeSet;
+    readonly strategy: SchedulerSnapshot['strategy'];
+  },
+): Words {
+  const { demand, candidate, fitting, refusals, set, strategy } = context;
+  const name = candidate.node.spec.name;
+  const own = candidate.serviceTasks.get(task.serviceId) ?? 0;
+  const counts = `${String(own)} of ${task.service}, ${String(candidate.tasks)} in all`;
+  const summary =
+    demand.bound === undefined
+      ? `${name}: ${words[strategy]} (${counts}) of ${nodeCount(fitting)} that fit${fitting === 1 ? 's' : ''}`
+      : `${name}: ${demand.bound.cause}`;
+  return { placed: true, summary, reasons: [...refusals.lines(), ...earlier(task, set)] };
+}
+
+const words = {
+  spread: 'fewest tasks',
+  binpack: 'fullest',
+  random: 'drawn by lot',
+} as const;
+
+/** What the slot tried before: the reader wants the engine's own words. */
+function earlier(task: Task, set: NodeSet): readonly string[] {
+  return set.refusedBefore(task).map((failed) => {
+    const where = failed.nodeId === undefined ? 'before' : `on ${nodeName(failed.nodeId, set)}`;
+    return `tried ${where}: ${failed.status.error ?? failed.status.message}`;
+  });
+}
+
+export function sameWords(a: Words | undefined, b: Words): boolean {
+  return (
+    a?.placed === b.placed &&
+    a.summary === b.summary &&
+    a.reasons.length === b.reasons.length &&
+    a.reasons.every((reason, at) => reason === b.reasons[at])
+  );
+}

@@ -1,0 +1,32 @@
+import type { Demand } from '../demand.js';
+import type { Candidate } from '../node-set.js';
+
+/** Why a node does not do, in words that can be counted over many nodes. */
+export interface Refusal {
+  /** `insufficient memory on 3 nodes`, `2 nodes are down`. */
+  readonly count: (nodes: number) => string;
+  /** Completes `volume data is on node-3, which …`. */
+  readonly which: string;
+}
+
+export interface Filter {
+  /** True when placing a task on a node can change the answer. */
+  readonly consumes: boolean;
+  /** Undefined lets the node pass. */
+  readonly check: (demand: Demand, candidate: Candidate) => Refusal | undefined;
+}
+
+export function lacks(what: string, which = `has ${what}`): Refusal {
+  return { count: (nodes) => `${what} on ${nodeCount(nodes)}`, which };
+}
+
+export function isIn(condition: string): Refusal {
+  return {
+    count: (nodes) => `${nodeCount(nodes)} ${nodes === 1 ? 'is' : 'are'} ${condition}`,
+    which: `is ${condition}`,
+  };
+}
+
+export function nodeCount(nodes: number): string {
+  return nodes === 1 ? '1 node' : `${String(nodes)} nodes`;
+}

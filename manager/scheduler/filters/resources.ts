@@ -1,0 +1,15 @@
+import type { Filter } from './filter.js';
+import { lacks } from './filter.js';
+
+const memory = lacks('insufficient memory');
+const cpu = lacks('insufficient CPU');
+
+/** Reservations only: limits and what is really used do not decide. */
+export const resourcesFilter: Filter = {
+  consumes: true,
+  check({ task }, candidate) {
+    const { nanoCpus, memoryBytes } = task.spec.resources.reservations;
+    if (memoryBytes > 0 && candidate.freeMemoryBytes < memoryBytes) return memory;
+    return nanoCpus > 0 && candidate.freeNanoCpus < nanoCpus ? cpu : undefined;
+  },
+};

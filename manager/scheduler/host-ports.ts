@@ -1,0 +1,88 @@
+import type { PortSpec } from '../model/service.js';
+import type { Task } from '../model/task.js';
+
+/** A port of a node that a task takes. `hostIp` is empty for all addresses. */
+export interface HostPort {
+  readonly protocol: PortSpec['protocol'];
+  readonly port: number;
+  readonly hostIp: string;
+}
+
+/** What is taken on one node: addresses by `protocol/port`. */
+export type TakenPorts = Map<string, string[]>;
+
+const anyAddress = new Set(['', '0.0.0.0', '::', '[::]']);
+
+/** Ports of a task that the engine is not left to choose. Containers on the host's network publish none. */
+export function wantedPorts(task: Pick<Task, 'spec'>): readonly PortSpec[] {
+  if (task.spec.container.networkMode.kind !== 'networks') return [];
+  return task.spec.ports.filter((port) => port.published !== undefined);
+}
+
+export function hostPortOf(port: PortSpec, published: number): HostPort {
+  const hostIp = port.hostIp ?? '';
+  return {
+    protocol: port.protocol,
+    port: published,
+    hostIp: anyAddress.has(hostIp) ? '' : hostIp,
+  };
+}
+
+export function takePort(taken: TakenPorts, port: HostPort): void {
+  const key = keyOf(port);
+  const addresses = taken.get(key);
+  if (addresses === undefined) taken.set(key, [port.hostIp]);
+  else addresses.push(port.hostIp);
+}
+
+export type PortChoice =
+  /** `spec` is the task's ports with every range narrowed to the port that was chosen. */
+  | { readonly fits: true; readonly spec: readonly PortSpec[]; readonly ports: readonly HostPort[] }
+  | { readonly fits: false; readonly reason: string };
+
+/** Finds a free port for each published one: the port itself, or the first free of its range. */
+export function choosePorts(task: Pick<Task, 'spec'>, taken: TakenPorts): PortChoice {
+  if (wantedPorts(task).length === 0) return { fits: true, spec: task.spec.ports, ports: [] };
+  const own: TakenPorts = new Map();
+  const spec: PortSpec[] = [];
+  const ports: HostPort[] = [];
+  for (const port of task.spec.ports) {
+    if (port.published === undefined) {
+      spec.push(port);
+      continue;
+    }
+    const chosen = firstFree(port, taken, own);
+    if (chosen === undefined) return { fits: false, reason: describeTaken(port) };
+    takePort(own, chosen);
+    ports.push(chosen);
+    const { publishedEnd: _range, ...rest } = port;
+    spec.push({ ...rest, published: chosen.port });
+  }
+  return { fits: true, spec, ports };
+}
+
+function firstFree(port: PortSpec, taken: TakenPorts, own: TakenPorts): HostPort | undefined {
+  const first = port.published ?? 0;
+  for (let at = first; at <= (port.publishedEnd ?? first); at += 1) {
+    const candidate = hostPortOf(port, at);
+    if (isFree(candidate, taken) && isFree(candidate, own)) return candidate;
+  }
+  return undefined;
+}
+
+function isFree(port: HostPort, taken: TakenPorts): boolean {
+  const addresses = taken.get(keyOf(port));
+  if (addresses === undefined) return true;
+  return port.hostIp !== '' && !addresses.includes('') && !addresses.includes(port.hostIp);
+}
+
+function describeTaken(port: PortSpec): string {
+  const first = String(port.published);
+  const { publishedEnd: end } = port;
+  const range = end === undefined || end === port.published ? first : `${first}-${String(end)}`;
+  return `port ${range}/${port.protocol} is taken`;
+}
+
+function keyOf(port: HostPort): string {
+  return `${port.protocol}/${String(port.port)}`;
+}

@@ -1,0 +1,36 @@
+import { Heap } from '../heap.js';
+import type { ServiceId } from '../../model/ids.js';
+import type { Candidate } from '../node-set.js';
+import type { MakePool } from './pool.js';
+import { compareNames, compareRefusals } from './pool.js';
+
+/** The fullest node that fits: by reserved memory and CPU, then by number of tasks, then by name. */
+export const binpack: MakePool = (candidates, serviceId) => {
+  const heap = new Heap(candidates, (a, b) => compareBinpack(a, b, serviceId) < 0);
+  return {
+    take: () => heap.pop(),
+    put: (candidate) => {
+      heap.push(candidate);
+    },
+  };
+};
+
+function compareBinpack(a: Candidate, b: Candidate, serviceId: ServiceId): number {
+  return (
+    compareRefusals(a, b, serviceId) ||
+    fullness(b) - fullness(a) ||
+    b.tasks - a.tasks ||
+    a.failures - b.failures ||
+    compareNames(a, b)
+  );
+}
+
+/** 0 for a node with nothing reserved up to 2 with all CPU and memory reserved. */
+function fullness(candidate: Candidate): number {
+  const { nanoCpus, memoryBytes } = candidate.node.description;
+  return used(candidate.freeNanoCpus, nanoCpus) + used(candidate.freeMemoryBytes, memoryBytes);
+}
+
+function used(free: number, total: number): number {
+  return total > 0 ? (total - free) / total : 0;
+}

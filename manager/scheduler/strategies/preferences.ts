@@ -1,0 +1,99 @@
+import { valueOnNode } from '../../model/constraint.js';
+import type { ServiceId } from '../../model/ids.js';
+import type { Candidate } from '../node-set.js';
+import type { MakePool, Pool } from './pool.js';
+
+interface Branch {
+  readonly value: string;
+  readonly pool: Pool;
+  /** Tasks of the service on all of its nodes, also on those that are full. */
+  tasks: number;
+}
+
+/**
+ * Spreads over the values of a label before the strategy chooses a node: `node.labels.zone` puts as many
+ * tasks of a service into each zone. Further preferences do the same within each value.
+ */
+export function spreadOver(
+  preferences: readonly string[],
+  all: readonly Candidate[],
+  makePool: MakePool,
+): MakePool {
+  const [key, ...rest] = preferences;
+  if (key === undefined) return makePool;
+  return (candidates, serviceId) => {
+    const everywhere = groupByValue(all, key);
+    const branches = new Map<string, Branch>();
+    for (const [value, nodes] of groupByValue(candidates, key)) {
+      const within = everywhere.get(value) ?? [];
+      branches.set(value, {
+        value,
+        pool: spreadOver(rest, within, makePool)(nodes, serviceId),
+        tasks: countTasks(within, serviceId),
+      });
+    }
+    return new BranchPool(key, branches);
+  };
+}
+
+class BranchPool implements Pool {
+  readonly #key: string;
+  readonly #branches: ReadonlyMap<string, Branch>;
+  /** Values whose nodes are all taken or full. */
+  readonly #empty = new Set<string>();
+
+  constructor(key: string, branches: ReadonlyMap<string, Branch>) {
+    this.#key = key;
+    this.#branches = branches;
+  }
+
+  take(): Candidate | undefined {
+    for (;;) {
+      const branch = this.#emptiest();
+      if (branch === undefined) return undefined;
+      const candidate = branch.pool.take();
+      if (candidate !== undefined) {
+        branch.tasks += 1;
+        return candidate;
+      }
+      this.#empty.add(branch.value);
+    }
+  }
+
+  put(candidate: Candidate): void {
+    const value = valueOnNode(candidate.node, this.#key);
+    this.#branches.get(value)?.pool.put(candidate);
+    this.#empty.delete(value);
+  }
+
+  #emptiest(): Branch | undefined {
+    let best: Branch | undefined;
+    for (const branch of this.#branches.values()) {
+      if (this.#empty.has(branch.value)) continue;
+      if (best === undefined || isBefore(branch, best)) best = branch;
+    }
+    return best;
+  }
+}
+
+function isBefore(a: Branch, b: Branch): boolean {
+  return a.tasks !== b.tasks ? a.tasks < b.tasks : a.value < b.value;
+}
+
+function groupByValue(
+  candidates: readonly Candidate[],
+  key: string,
+): ReadonlyMap<string, Candidate[]> {
+  const groups = new Map<string, Candidate[]>();
+  for (const candidate of candidates) {
+    const value = valueOnNode(candidate.node, key);
+    const group = groups.get(value);
+    if (group === undefined) groups.set(value, [candidate]);
+    else group.push(candidate);
+  }
+  return groups;
+}
+
+function countTasks(candidates: readonly Candidate[], serviceId: ServiceId): number {
+  return candidates.reduce((sum, { serviceTasks }) => sum + (serviceTasks.get(serviceId) ?? 0), 0);
+}
