@@ -1,0 +1,87 @@
+import { Agent, request } from 'node:https';
+import { AppError } from '../base/errors.js';
+import { dialError, identityCheck, parseRefusal } from './transport.js';
+import type { PeerCertificateNames, TlsMaterial } from './transport-tls.js';
+import { tlsOptions } from './transport-tls.js';
+
+export interface CallOptions {
+  readonly path: string;
+  /** Sent as JSON. */
+  readonly body: unknown;
+  /** Until the whole answer is there, ms. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/** `POST`s JSON to one manager over mutual TLS, keeping connections open between calls. */
+export class HttpCaller {
+  readonly #address: string;
+  readonly #agent: Agent;
+
+  constructor(options: {
+    readonly address: string;
+    readonly tls: TlsMaterial;
+    readonly verifyPeer: (certificate: PeerCertificateNames) => void;
+  }) {
+    this.#address = options.address;
+    this.#agent = new Agent({
+      ...tlsOptions(options.tls),
+      checkServerIdentity: identityCheck(options.verifyPeer),
+      keepAlive: true,
+      maxSockets: 8,
+    });
+  }
+
+  /** The answer's JSON; fails with the kind and message the server answered, or as `dial` does. */
+  async call(options: CallOptions): Promise<unknown> {
+    const deadline = AbortSignal.timeout(options.timeoutMs);
+    const signal =
+      options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline]);
+    try {
+      const { status, text } = await this.#post(options, signal);
+      if (status !== 200) throw parseRefusal(this.#address, status, text);
+      return JSON.parse(text) as unknown;
+    } catch (error) {
+      if (options.signal?.aborted === true) {
+        throw new AppError('cancelled', `call to ${this.#address} was cancelled`);
+      }
+      if (deadline.aborted) {
+        const seconds = options.timeoutMs / 1000;
+        throw new AppError('timeout', `${this.#address} did not answer within ${seconds} s`);
+      }
+      throw dialError(this.#address, error as Error);
+    }
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #post(options: CallOptions, signal: AbortSignal): Promise<{ status: number; text: string }> {
+    const body = Buffer.from(JSON.stringify(options.body));
+    return new Promise((resolve, reject) => {
+      const outgoing = request(
+        `https://${this.#address}${options.path}`,
+        {
+          method: 'POST',
+          agent: this.#agent,
+          signal,
+          headers: { 'content-type': 'application/json', 'content-length': body.length },
+        },
+        (response) => {
+          const chunks: Buffer[] = [];
+          response.on('data', (chunk: Buffer) => chunks.push(chunk));
+          response.once('error', reject);
+          response.once('end', () => {
+            resolve({
+              status: response.statusCode ?? 0,
+              text: Buffer.concat(chunks).toString('utf8'),
+            });
+          });
+        },
+      );
+      outgoing.once('error', reject);
+      outgoing.end(body);
+    });
+  }
+}

@@ -1,0 +1,274 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Server } from 'node:https';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
+import { WebSocketServer } from 'ws';
+import type { ErrorKind } from '../base/errors.js';
+import { AppError, messageOf, toAppError } from '../base/errors.js';
+import type { Logger } from '../base/log.js';
+import type { Connection, KeepAlive } from './transport-connection.js';
+import { maxMessageBytes, SocketConnection } from './transport-connection.js';
+import type { PeerCertificateNames, TlsMaterial } from './transport-tls.js';
+import { clientCertificate, tlsOptions } from './transport-tls.js';
+
+export interface ServeOptions<Identity> {
+  /** `0` as port takes a free one. */
+  readonly host: string;
+  readonly port: number;
+  readonly tls: TlsMaterial;
+  readonly log: Logger;
+  /** Who holds a certificate that TLS has verified. Throws `forbidden` for one who may not come in. */
+  readonly identify: (certificate: PeerCertificateNames) => Identity;
+  /** Answers a `POST` with a JSON value; errors become their status and `{kind, message}`. */
+  readonly call: (request: CallRequest<Identity>) => Promise<unknown>;
+  /** Somebody wants a WebSocket: `accept` or throw. */
+  readonly stream: (request: StreamRequest<Identity>) => void | Promise<void>;
+  /** Body of `GET` on this path, for anybody; all else needs a certificate. */
+  readonly health: { readonly path: string; readonly answer: () => object };
+}
+
+export interface CallRequest<Identity> {
+  readonly path: string;
+  readonly identity: Identity;
+  readonly body: unknown;
+  /** Aborted when the client has gone. */
+  readonly signal: AbortSignal;
+}
+
+export interface StreamRequest<Identity> {
+  readonly path: string;
+  readonly identity: Identity;
+  /** IP address of the client. */
+  readonly remote: string;
+  readonly accept: (keepAlive: KeepAlive) => Promise<Connection>;
+}
+
+export interface TransportServer {
+  readonly port: number;
+  /** Takes renewed certificates for connections from now on. */
+  renew(tls: TlsMaterial): void;
+  /** Stops listening and drops every connection. */
+  close(): Promise<void>;
+}
+
+const statusOf: Readonly<Record<ErrorKind, number>> = {
+  invalid: 400,
+  forbidden: 403,
+  'not-found': 404,
+  conflict: 409,
+  cancelled: 499,
+  internal: 500,
+  unsupported: 501,
+  unavailable: 503,
+  timeout: 504,
+};
+
+const maxBodyBytes = 64 * 1024 * 1024;
+
+/** Listens. Fails as `conflict` when the port is taken, saying so. */
+export async function serve<Identity>(options: ServeOptions<Identity>): Promise<TransportServer> {
+  const server = createServer({
+    ...tlsOptions(options.tls),
+    requestCert: true,
+    // Refused by us instead of by TLS: only so can the other end be told why.
+    rejectUnauthorized: false,
+    handshakeTimeout: 10_000,
+    headersTimeout: 10_000,
+    requestTimeout: 60_000,
+  });
+  const sockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: maxMessageBytes,
+    ...({ closeTimeout: 900_000 } as object),
+  });
+  const open = trackSockets(server);
+  const entry = new Entry(options);
+  server.on('request', (request, response) => {
+    void entry.handleRequest(request, response);
+  });
+  server.on('upgrade', (request, socket, head) => {
+    void entry.handleUpgrade(request, socket, (keepAlive) => {
+      if (socket instanceof TLSSocket) socket.setKeepAlive(true, 15_000);
+      return new Promise((resolve) => {
+        sockets.handleUpgrade(request, socket, head, (webSocket) => {
+          resolve(new SocketConnection(webSocket, remoteOf(request), keepAlive));
+        });
+      });
+    });
+  });
+  server.on('tlsClientError', (error, socket) => {
+    options.log.debug(`transport: handshake failed: ${error.message}`, {
+      from: socket.remoteAddress,
+    });
+  });
+  await listen(server, options);
+  return {
+    port: (server.address() as AddressInfo).port,
+    renew(tls) {
+      server.setSecureContext(tlsOptions(tls));
+    },
+    close() {
+      return new Promise((resolve) => {
+        server.close(() => {
+          resolve();
+        });
+        for (const socket of open) socket.destroy();
+      });
+    },
+  };
+}
+
+function trackSockets(server: Server): ReadonlySet<TLSSocket> {
+  const open = new Set<TLSSocket>();
+  server.on('secureConnection', (socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+    // An error here is followed by `close`; without a listener it would end the process.
+    socket.on('error', () => undefined);
+  });
+  return open;
+}
+
+function listen(
+  server: Server,
+  options: { readonly host: string; readonly port: number },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const where = `${options.host}:${options.port}`;
+      reject(
+        error.code === 'EADDRINUSE'
+          ? new AppError('conflict', `address ${where} is taken by another program`)
+          : new AppError('unavailable', `cannot listen on ${where}: ${error.message}`),
+      );
+    });
+    server.listen(options.port, options.host, () => {
+      resolve();
+    });
+  });
+}
+
+function remoteOf(request: IncomingMessage): string {
+  return request.socket.remoteAddress ?? 'unknown';
+}
+
+/** What every request passes: who is it, may it come in, and how is it told no. */
+class Entry<Identity> {
+  readonly #options: ServeOptions<Identity>;
+  /** When each refusal was last logged: a refused worker comes back every few seconds. */
+  readonly #refusals = new Map<string, number>();
+
+  constructor(options: ServeOptions<Identity>) {
+    this.#options = options;
+  }
+
+  async handleRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const gone = new AbortController();
+    response.once('close', () => {
+      gone.abort();
+    });
+    try {
+      answer(response, 200, await this.#answerTo(request, gone.signal));
+    } catch (error) {
+      const failure = this.#report(request, error);
+      answer(response, statusOf[failure.kind], errorBody(failure));
+    }
+  }
+
+  async handleUpgrade(
+    request: IncomingMessage,
+    socket: Duplex,
+    accept: (keepAlive: KeepAlive) => Promise<Connection>,
+  ): Promise<void> {
+    const state = { accepted: false };
+    try {
+      await this.#options.stream({
+        path: pathOf(request),
+        identity: this.#identify(request),
+        remote: remoteOf(request),
+        accept: (keepAlive) => {
+          state.accepted = true;
+          return accept(keepAlive);
+        },
+      });
+    } catch (error) {
+      const failure = this.#report(request, error);
+      if (state.accepted) socket.destroy();
+      else refuseUpgrade(socket, statusOf[failure.kind], errorBody(failure));
+    }
+  }
+
+  async #answerTo(request: IncomingMessage, signal: AbortSignal): Promise<unknown> {
+    const path = pathOf(request);
+    const { health } = this.#options;
+    if (request.method === 'GET' && path === health.path) return health.answer();
+    const identity = this.#identify(request);
+    if (request.method !== 'POST') throw new AppError('not-found', `nothing at ${path}`);
+    return this.#options.call({ path, identity, body: await readJson(request), signal });
+  }
+
+  #identify(request: IncomingMessage): Identity {
+    const { socket } = request;
+    if (!(socket instanceof TLSSocket)) throw new AppError('internal', 'connection without TLS');
+    return this.#options.identify(clientCertificate(socket));
+  }
+
+  #report(request: IncomingMessage, error: unknown): AppError {
+    const failure = toAppError(error);
+    const { log } = this.#options;
+    if (failure.kind === 'forbidden') {
+      const key = `${remoteOf(request)} ${failure.message}`;
+      if (performance.now() - (this.#refusals.get(key) ?? -Infinity) > 60_000) {
+        if (this.#refusals.size > 1_000) this.#refusals.clear();
+        this.#refusals.set(key, performance.now());
+        log.warn(`refused: ${failure.message}`, { from: remoteOf(request), path: pathOf(request) });
+      }
+    } else if (failure.kind === 'internal') {
+      const stack = error instanceof Error ? error.stack : undefined;
+      log.error(`${pathOf(request)}: ${messageOf(error)}`, { stack });
+    }
+    return failure;
+  }
+}
+
+function pathOf(request: IncomingMessage): string {
+  return (request.url ?? '/').split('?')[0] ?? '/';
+}
+
+function errorBody(error: AppError): object {
+  return { kind: error.kind, message: error.message, detail: error.detail };
+}
+
+function answer(response: ServerResponse, status: number, value: unknown): void {
+  if (response.destroyed) return;
+  const body = Buffer.from(JSON.stringify(value ?? null));
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': body.length });
+  response.end(body);
+}
+
+function refuseUpgrade(socket: Duplex, status: number, value: object): void {
+  const body = JSON.stringify(value);
+  socket.end(
+    `HTTP/1.1 ${status} Refused\r\nContent-Type: application/json\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
+
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > maxBodyBytes) throw new AppError('invalid', 'request is larger than 64 MiB');
+    chunks.push(chunk);
+  }
+  try {
+    return bytes === 0 ? {} : (JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown);
+  } catch (error) {
+    throw new AppError('invalid', 'request is not JSON', { cause: error });
+  }
+}
