@@ -1,0 +1,18 @@
+import { createInterface } from 'node:readline/promises';
+
+/** Asks on the terminal; anything but yes, the end of input included, is no. */
+export async function confirm(question: string): Promise<boolean> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const closed = new AbortController();
+  lines.once('close', () => {
+    closed.abort();
+  });
+  try {
+    const answer = await lines.question(`${question} (y/n): `, { signal: closed.signal });
+    return /^y(?:es)?$/iu.test(answer.trim());
+  } catch {
+    return false;
+  } finally {
+    lines.close();
+  }
+}

@@ -1,0 +1,82 @@
+import { AppError, messageOf } from '../../../manager/base/errors.js';
+import { checkClusterName } from '../../machine/cluster-record.js';
+import { Batch, createMachines } from '../../machine/create.js';
+import { MachineStore, storeFolder } from '../../machine/machine-store.js';
+import { Progress } from '../../machine/progress.js';
+import { Workshop } from '../../machine/workshop.js';
+import type { CreateOptions, MachineGlobals } from './machine.js';
+
+/** One error for a command that did several things: the only failure itself, or all in one line. */
+function joined(failures: readonly unknown[], total: number): unknown {
+  if (failures.length === 1) return failures[0];
+  const details = failures.map(messageOf).join('; ');
+  return new AppError(
+    'unavailable',
+    `${String(failures.length)} of ${String(total)} machines failed: ${details}`,
+  );
+}
+
+async function withWorkshop<T>(
+  options: MachineGlobals & { readonly runtime?: string },
+  body: (workshop: Workshop) => Promise<T>,
+): Promise<T> {
+  const interrupt = new AbortController();
+  const stop = (): void => {
+    interrupt.abort(new AppError('cancelled', 'interrupted; run it again to go on'));
+  };
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  const workshop = new Workshop({
+    store: new MachineStore(storeFolder(options.storagePath, process.env)),
+    env: process.env,
+    runtimePath: options.runtime,
+    signal: interrupt.signal,
+  });
+  try {
+    return await body(workshop);
+  } finally {
+    workshop.close();
+    process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
+  }
+}
+
+export async function create(names: readonly string[], options: CreateOptions): Promise<void> {
+  await withWorkshop(options, async (workshop) => {
+    const named = options.cluster ?? process.env['SHOAL_CLUSTER'] ?? '';
+    const current = options.swarmMaster ? undefined : await workshop.store.currentCluster();
+    const cluster = named === '' ? (current ?? 'default') : named;
+    checkClusterName(cluster);
+    const failures = await createMachines(workshop, names, options, cluster);
+    if (failures.length > 0) throw joined(failures, names.length);
+  });
+}
+
+/** `provision` and `regenerate-certs`. */
+export async function provisionAgain(
+  names: readonly string[],
+  options: MachineGlobals & { readonly runtime?: string; readonly force?: boolean },
+  renew: boolean,
+): Promise<void> {
+  if (renew && options.force !== true) {
+    const { confirm } = await import('./confirm.js');
+    if (!(await confirm('Regenerate TLS machine certs?  Warning: this is irreversible.'))) return;
+  }
+  await withWorkshop(options, async (workshop) => {
+    const records = await Promise.all(names.map(async (name) => workshop.store.load(name)));
+    const none = records.find((record) => record.DriverName === 'none');
+    if (none !== undefined) {
+      throw new AppError(
+        'unsupported',
+        `machine "${none.Name}" has driver none: nothing to provision`,
+      );
+    }
+    const progress = new Progress(process.stdout);
+    try {
+      const failures = await new Batch(workshop, progress, renew).run(records);
+      if (failures.length > 0) throw joined(failures, records.length);
+    } finally {
+      progress.close();
+    }
+  });
+}
