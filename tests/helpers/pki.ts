@@ -1,0 +1,84 @@
+import type { PeerIdentity } from '../../manager/ca/pki.js';
+import {
+  clusterAuthoritySubject,
+  createAuthority,
+  createPrivateKey,
+  createRequest,
+  peerIdentity,
+  signNode,
+  signRequest,
+  validFor,
+} from '../../manager/ca/pki.js';
+import type { PeerCertificateNames, TlsMaterial } from '../../manager/protocol/transport-tls.js';
+
+/** A user's authority, one cluster's, and what they sign: real certificates for loopback tests. */
+export interface TestPki {
+  readonly ca: string;
+  /** Of a manager or worker of a cluster; `days` below 0 has expired. */
+  node(role: 'manager' | 'worker', nodeId: string, days?: number): Promise<TlsMaterial>;
+  client(name: string): Promise<TlsMaterial>;
+}
+
+export async function createTestPki(clusterId: string): Promise<TestPki> {
+  const now = new Date();
+  const rootKey = await createPrivateKey();
+  const ca = await createAuthority({
+    key: rootKey,
+    subject: { commonName: 'shoal test', organizationalUnit: 'authority', organization: 'test' },
+    validity: validFor(now, 10),
+    pathLength: 1,
+  });
+  const authorityKey = await createPrivateKey();
+  const authorityCert = await signRequest(
+    { cert: ca, key: rootKey },
+    {
+      request: await createRequest(authorityKey, 'authority'),
+      subject: clusterAuthoritySubject(clusterId),
+      alternativeNames: [],
+      usage: 'cluster-authority',
+      validity: validFor(now, 10),
+    },
+  );
+  return {
+    ca,
+    async node(role, nodeId, days = 5) {
+      const key = await createPrivateKey();
+      const identity: PeerIdentity = { clusterId, role, nodeId };
+      const end = new Date(now.getTime() + days * 86_400_000);
+      const cert = await signNode(
+        { cert: authorityCert, key: authorityKey },
+        {
+          request: await createRequest(key, nodeId),
+          identity,
+          alternativeNames: ['127.0.0.1'],
+          validity: { notBefore: new Date(end.getTime() - 20 * 86_400_000), notAfter: end },
+        },
+      );
+      return { ca, cert, key };
+    },
+    async client(name) {
+      const key = await createPrivateKey();
+      const cert = await signRequest(
+        { cert: ca, key: rootKey },
+        {
+          request: await createRequest(key, name),
+          subject: { commonName: name, organizationalUnit: 'client', organization: 'test' },
+          alternativeNames: [],
+          usage: 'client',
+          validity: validFor(now, 5),
+        },
+      );
+      return { ca, cert, key };
+    },
+  };
+}
+
+/** What clients and workers ask of the other end. */
+export function isManagerOf(clusterId: string): (certificate: PeerCertificateNames) => void {
+  return (certificate) => {
+    const peer = peerIdentity(certificate);
+    if (peer.role !== 'manager' || peer.clusterId !== clusterId) {
+      throw new Error(`${peer.nodeId} is not a manager of ${clusterId}`);
+    }
+  };
+}
