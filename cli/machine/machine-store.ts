@@ -1,7 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { chmod } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AppError } from '../../manager/base/errors.js';
 import type { ClusterRecord } from './cluster-record.js';
@@ -116,6 +125,10 @@ export class MachineStore {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       throw new AppError('conflict', `machine "${name}" already exists`);
+    }
+    // What DOCKER_CERT_PATH points at; relative, so that a store can be moved.
+    for (const file of ['ca.pem', 'cert.pem', 'key.pem']) {
+      await symlink(join('..', '..', 'certs', file), join(this.machineFolder(name), file));
     }
   }
 

@@ -136,3 +136,44 @@ systemctl disable --quiet --now "$1"
 export const journalTail = `
 journalctl --unit "$1" --lines "$2" --output cat --no-pager
 `;
+
+/**
+ * The worker is stopped first so that it repairs nothing behind our back; then its own purge takes
+ * containers, networks and devices away. A worker that was never started has nothing to purge.
+ */
+export const purgeWorker = `
+systemctl disable --quiet --now shoal-worker.service shoal-manager.service 2>/dev/null || true
+if [ ! -e /var/lib/shoal/worker ]; then exit 0; fi
+if [ ! -x /opt/shoal/current/runtime/bin/node ] || [ ! -e /etc/shoal/worker.json ]; then exit 0; fi
+exec /opt/shoal/current/runtime/bin/node /opt/shoal/current/app/dist/cli/main.js \\
+  worker --purge --config /etc/shoal/worker.json
+`;
+
+/**
+ * $1: keep, remove or write daemon.json, whose new text is on standard input. The engine is restarted
+ * while live-restore still holds, so containers that are not ours outlive it; only then is it off.
+ */
+export const uninstall = `
+set -e
+dropin=/etc/systemd/system/docker.service.d/10-shoal.conf
+restart=no
+if [ -e "$dropin" ]; then
+  rm -f "$dropin"
+  rmdir /etc/systemd/system/docker.service.d 2>/dev/null || true
+  restart=yes
+fi
+rm -f /etc/systemd/system/shoal-worker.service /etc/systemd/system/shoal-manager.service
+systemctl daemon-reload
+systemctl reset-failed shoal-worker.service shoal-manager.service 2>/dev/null || true
+if [ "$restart" = yes ] && systemctl is-active --quiet docker.service; then
+  systemctl restart docker.service
+fi
+case $1 in
+  remove) rm -f /etc/docker/daemon.json ;;
+  write) cat >/etc/docker/daemon.json.new && mv -f /etc/docker/daemon.json.new /etc/docker/daemon.json ;;
+esac
+if [ "$1" != keep ] && systemctl is-active --quiet docker.service; then
+  systemctl reload docker.service
+fi
+rm -rf /opt/shoal /etc/shoal /var/lib/shoal /usr/local/bin/shoal
+`;

@@ -64,6 +64,11 @@ export function fingerprint(hostKey: Buffer): string {
   return `SHA256:${createHash('sha256').update(hostKey).digest('base64').replace(/=+$/u, '')}`;
 }
 
+/** RFC 4253: a key blob starts with its type as a length-prefixed string. */
+function keyType(hostKey: Buffer): string {
+  return hostKey.length < 4 ? '' : hostKey.toString('latin1', 4, 4 + hostKey.readUInt32BE(0));
+}
+
 interface Refusal {
   changedKey?: string;
 }
@@ -124,12 +129,15 @@ export class SshSession {
   readonly target: SshTarget;
   /** The host key seen, as `SHA256:…`: pin it. */
   readonly hostKey: string;
+  /** The host key as a known_hosts file has it after the name. */
+  readonly hostKeyLine: string;
   readonly #client: ssh2.Client;
   #lost: Error | undefined;
 
-  private constructor(target: SshTarget, client: ssh2.Client, hostKey: string) {
+  private constructor(target: SshTarget, client: ssh2.Client, hostKey: Buffer) {
     this.target = target;
-    this.hostKey = hostKey;
+    this.hostKey = fingerprint(hostKey);
+    this.hostKeyLine = `${keyType(hostKey)} ${hostKey.toString('base64')}`;
     this.#client = client;
     client.on('error', (error) => (this.#lost ??= error));
     client.on('close', () => (this.#lost ??= new Error('connection closed')));
@@ -144,7 +152,7 @@ export class SshSession {
     const login = await identity(target);
     const client = new ssh2.Client();
     const refusal: Refusal = {};
-    let seen = '';
+    let seen: Buffer = Buffer.alloc(0);
     const deadline = AbortSignal.timeout(options.timeoutMs);
     const signal =
       options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
@@ -160,9 +168,10 @@ export class SshSession {
         keepaliveCountMax: 3,
         algorithms: { compress: ['none'] },
         hostVerifier: (key: Buffer) => {
-          seen = fingerprint(key);
-          if (target.hostKey === undefined || target.hostKey === seen) return true;
-          refusal.changedKey = seen;
+          seen = key;
+          const print = fingerprint(key);
+          if (target.hostKey === undefined || target.hostKey === print) return true;
+          refusal.changedKey = print;
           return false;
         },
       });

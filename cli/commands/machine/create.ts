@@ -7,7 +7,7 @@ import { Workshop } from '../../machine/workshop.js';
 import type { CreateOptions, MachineGlobals } from './machine.js';
 
 /** One error for a command that did several things: the only failure itself, or all in one line. */
-function joined(failures: readonly unknown[], total: number): unknown {
+export function joinFailures(failures: readonly unknown[], total: number): unknown {
   if (failures.length === 1) return failures[0];
   const details = failures.map(messageOf).join('; ');
   return new AppError(
@@ -16,7 +16,7 @@ function joined(failures: readonly unknown[], total: number): unknown {
   );
 }
 
-async function withWorkshop<T>(
+export async function withWorkshop<T>(
   options: MachineGlobals & { readonly runtime?: string },
   body: (workshop: Workshop) => Promise<T>,
 ): Promise<T> {
@@ -48,7 +48,7 @@ export async function create(names: readonly string[], options: CreateOptions): 
     const cluster = named === '' ? (current ?? 'default') : named;
     checkClusterName(cluster);
     const failures = await createMachines(workshop, names, options, cluster);
-    if (failures.length > 0) throw joined(failures, names.length);
+    if (failures.length > 0) throw joinFailures(failures, names.length);
   });
 }
 
@@ -74,7 +74,7 @@ export async function provisionAgain(
     const progress = new Progress(process.stdout);
     try {
       const failures = await new Batch(workshop, progress, renew).run(records);
-      if (failures.length > 0) throw joined(failures, records.length);
+      if (failures.length > 0) throw joinFailures(failures, records.length);
     } finally {
       progress.close();
     }

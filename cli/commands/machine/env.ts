@@ -1,1 +1,141 @@
-export {};
+import { AppError } from '../../../manager/base/errors.js';
+import type { Credentials } from '../../machine/engine-client.js';
+import { connectionProblem, engineVersion, managerAnswers } from '../../machine/engine-client.js';
+import { managerPort } from '../../machine/layout.js';
+import { swarmUrl } from '../../machine/listing.js';
+import type { MachineStore } from '../../machine/machine-store.js';
+import type { MachineRecord } from '../../machine/record.js';
+import { engineUrl } from '../../machine/record.js';
+import type { Variable } from '../../machine/shell-env.js';
+import { pickShell, renderEnvironment, withNoProxy } from '../../machine/shell-env.js';
+import type { MachineGlobals } from './machine.js';
+import { defaultMachine, openStore, readCredentials } from './open-store.js';
+
+export interface EnvOptions extends MachineGlobals {
+  readonly swarm: boolean;
+  readonly shell?: string;
+  readonly unset: boolean;
+  /** False with --no-proxy. */
+  readonly proxy: boolean;
+}
+
+const variableNames = [
+  'DOCKER_TLS_VERIFY',
+  'DOCKER_HOST',
+  'DOCKER_CERT_PATH',
+  'DOCKER_MACHINE_NAME',
+] as const;
+
+const timeoutMs = 10_000;
+
+interface Endpoint {
+  readonly record: MachineRecord;
+  readonly url: string;
+}
+
+/** The machine's or its cluster's address, after checking that something answers there. */
+async function checkedEndpoint(
+  store: MachineStore,
+  name: string,
+  swarm: boolean,
+): Promise<Endpoint> {
+  const record = await store.load(name);
+  if (swarm && !record.HostOptions.SwarmOptions.Master) {
+    throw new AppError(
+      'invalid',
+      `"${name}" is not a swarm master. The --swarm flag is intended for use with swarm masters`,
+    );
+  }
+  if (record.DriverName === 'none') return { record, url: engineUrl(record) };
+  const credentials = await readCredentials(store);
+  if (credentials === undefined) {
+    throw new AppError('not-found', `no certificates in ${store.certsFolder}`);
+  }
+  await checkEngine(record, credentials);
+  if (!swarm) return { record, url: engineUrl(record) };
+  await checkSwarm(record, credentials);
+  return { record, url: swarmUrl(record) };
+}
+
+async function checkEngine(record: MachineRecord, credentials: Credentials): Promise<void> {
+  const { IPAddress: host, EnginePort: port } = record.Driver;
+  try {
+    await engineVersion({ host, port }, credentials, timeoutMs);
+  } catch (error) {
+    const problem = connectionProblem(error);
+    const certificate = /certificate|CERT|self.signed|tls/iu.test(problem);
+    const advice = certificate
+      ? `"shoal machine regenerate-certs ${record.Name}" makes new ones`
+      : `is the machine running? ("shoal machine status ${record.Name}")`;
+    throw new AppError(
+      'unavailable',
+      `error checking the TLS connection to ${host}:${String(port)} of "${record.Name}": ${problem}; ${advice}`,
+      { cause: error },
+    );
+  }
+}
+
+async function checkSwarm(record: MachineRecord, credentials: Credentials): Promise<void> {
+  try {
+    const endpoint = { host: record.Driver.IPAddress, port: managerPort };
+    await managerAnswers(endpoint, credentials, timeoutMs);
+  } catch (error) {
+    throw new AppError(
+      'unavailable',
+      'Connection to Swarm cannot be checked but the certs are valid. Maybe swarm is not started',
+      { cause: error },
+    );
+  }
+}
+
+function commandLine(name: string | undefined, options: EnvOptions): string {
+  const swarm = options.swarm ? ' --swarm' : '';
+  const unset = options.unset ? ' -u' : '';
+  return `shoal machine env${swarm}${unset}${name === undefined ? '' : ` ${name}`}`;
+}
+
+export async function env(name: string | undefined, options: EnvOptions): Promise<void> {
+  const shell = pickShell(options.shell, process.env['SHELL']);
+  const command = commandLine(name, options);
+  if (options.unset) {
+    if (name !== undefined) {
+      throw new AppError('invalid', 'expected no machine name when the -u flag is present');
+    }
+    const unset = variableNames.map((variable): Variable => ({ name: variable, value: undefined }));
+    process.stdout.write(renderEnvironment(shell, unset, command));
+    return;
+  }
+  const store = openStore(options);
+  const machine = name ?? defaultMachine;
+  const { record, url } = await checkedEndpoint(store, machine, options.swarm);
+  const variables: Variable[] = [
+    { name: 'DOCKER_TLS_VERIFY', value: '1' },
+    { name: 'DOCKER_HOST', value: url },
+    { name: 'DOCKER_CERT_PATH', value: store.machineFolder(machine) },
+    { name: 'DOCKER_MACHINE_NAME', value: machine },
+  ];
+  if (!options.proxy) {
+    const key = process.env['no_proxy'] !== undefined ? 'no_proxy' : 'NO_PROXY';
+    const value = withNoProxy(process.env[key], record.Driver.IPAddress);
+    variables.push({ name: key, value });
+  }
+  process.stdout.write(renderEnvironment(shell, variables, command));
+}
+
+export async function config(
+  name: string | undefined,
+  options: MachineGlobals & { readonly swarm: boolean },
+): Promise<void> {
+  const store = openStore(options);
+  const machine = name ?? defaultMachine;
+  const { url } = await checkedEndpoint(store, machine, options.swarm);
+  const folder = store.machineFolder(machine);
+  const lines = [
+    '--tlsverify',
+    `--tlscacert="${folder}/ca.pem"`,
+    `--tlscert="${folder}/cert.pem"`,
+    `--tlskey="${folder}/key.pem"`,
+    `-H=${url}`,
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}

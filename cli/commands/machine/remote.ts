@@ -1,1 +1,133 @@
-export {};
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { AppError } from '../../../manager/base/errors.js';
+import { ExitError } from '../../exit-code.js';
+import type { MachineStore } from '../../machine/machine-store.js';
+import type { PtySize } from '../../machine/ssh.js';
+import { SshSession } from '../../machine/ssh.js';
+import { Workshop } from '../../machine/workshop.js';
+import type { MachineGlobals } from './machine.js';
+import { defaultMachine, openStore } from './open-store.js';
+
+const connectTimeoutMs = 10_000;
+
+async function connect(store: MachineStore, name: string): Promise<SshSession> {
+  const workshop = new Workshop({ store, env: process.env });
+  const target = await workshop.target(await store.load(name));
+  return SshSession.connect(target, { timeoutMs: connectTimeoutMs });
+}
+
+function terminalSize(): PtySize {
+  const { rows, columns: cols } = process.stdout;
+  return { rows, cols, term: process.env['TERM'] ?? 'xterm' };
+}
+
+/** Runs a command with this program's own streams, on a terminal when this one has it. */
+async function attach(session: SshSession, words: readonly string[]): Promise<number> {
+  const { stdin, stdout, stderr } = process;
+  const interactive = words.length === 0 && stdin.isTTY && stdout.isTTY;
+  let resize: (() => void) | undefined;
+  const onResize = (resized: (size: PtySize) => void): void => {
+    resize = () => {
+      resized(terminalSize());
+    };
+    stdout.on('resize', resize);
+  };
+  if (interactive) stdin.setRawMode(true);
+  try {
+    const streams = { stdin, stdout, stderr, onResize: interactive ? onResize : undefined };
+    return await session.attach(words, streams, interactive ? terminalSize() : undefined);
+  } finally {
+    if (interactive) stdin.setRawMode(false);
+    if (resize !== undefined) stdout.off('resize', resize);
+    stdin.unref();
+  }
+}
+
+/** `ssh`: words after the name are one command line for the remote shell, as ssh itself has it. */
+export async function ssh(
+  name: string | undefined,
+  words: readonly string[],
+  options: MachineGlobals,
+): Promise<void> {
+  const store = openStore(options);
+  const command = words[0] === '--' ? words.slice(1) : words;
+  const session = await connect(store, name ?? defaultMachine);
+  try {
+    const line = command.length === 0 ? [] : ['sh', '-c', command.join(' ')];
+    const code = await attach(session, line);
+    if (code !== 0) throw new ExitError(code);
+  } finally {
+    session.close();
+  }
+}
+
+interface Place {
+  readonly machine: string | undefined;
+  readonly path: string;
+}
+
+function toPlace(text: string): Place {
+  const found = /^([0-9A-Za-z][0-9A-Za-z.-]*):(.*)$/u.exec(text);
+  if (found === null) return { machine: undefined, path: text };
+  return { machine: found[1], path: found[2] === '' ? '.' : (found[2] ?? '.') };
+}
+
+/** Runs the ssh suite's own scp; host keys were verified by us and are handed over in a file. */
+export async function scp(
+  from: string,
+  to: string,
+  options: MachineGlobals & { readonly recursive: boolean; readonly quiet: boolean },
+): Promise<void> {
+  const store = openStore(options);
+  const places = [toPlace(from), toPlace(to)];
+  const names = [...new Set(places.flatMap(({ machine }) => machine ?? []))];
+  const first = names[0];
+  if (first === undefined) {
+    throw new AppError('invalid', 'one of both paths must be on a machine: NAME:PATH');
+  }
+  const records = await Promise.all(names.map(async (name) => store.load(name)));
+  const folder = await mkdtemp(join(tmpdir(), 'shoal-scp-'));
+  try {
+    const configPath = join(folder, 'config');
+    const blocks: string[] = [];
+    for (const record of records) {
+      const session = await connect(store, record.Name);
+      const { hostKeyLine } = session;
+      session.close();
+      const knownHosts = join(folder, `${record.Name}.known`);
+      await writeFile(knownHosts, `${record.Name} ${hostKeyLine}\n`);
+      const { Driver: driver } = record;
+      const key =
+        driver.SSHKeyPath === ''
+          ? []
+          : [`  IdentityFile "${store.resolve(driver.SSHKeyPath)}"`, '  IdentitiesOnly yes'];
+      blocks.push(
+        `Host ${record.Name}`,
+        `  HostName ${driver.IPAddress}`,
+        `  HostKeyAlias ${record.Name}`,
+        `  User ${driver.SSHUser}`,
+        `  Port ${String(driver.SSHPort)}`,
+        `  UserKnownHostsFile "${knownHosts}"`,
+        '  StrictHostKeyChecking yes',
+        '  BatchMode yes',
+        ...key,
+      );
+    }
+    await writeFile(configPath, `${blocks.join('\n')}\n`, { mode: 0o600 });
+    const flags = [
+      ...(options.recursive ? ['-r'] : []),
+      ...(options.quiet ? ['-q'] : []),
+      ...(names.length > 1 ? ['-3'] : []),
+    ];
+    const argv = ['-F', configPath, ...flags, '--', from, to];
+    const child = spawn('scp', argv, { stdio: 'inherit' });
+    const [code] = (await once(child, 'close')) as [number | null];
+    if (code !== 0) throw new ExitError(code ?? 1);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

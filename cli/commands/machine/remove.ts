@@ -1,1 +1,54 @@
-export {};
+import { AppError } from '../../../manager/base/errors.js';
+import { findCluster } from '../../context.js';
+import { Progress } from '../../machine/progress.js';
+import { removeMachines } from '../../machine/remove.js';
+import { confirm } from './confirm.js';
+import { joinFailures, withWorkshop } from './create.js';
+import type { MachineGlobals } from './machine.js';
+
+interface RemoveFlags extends MachineGlobals {
+  readonly force: boolean;
+  readonly y: boolean;
+}
+
+/** Asks the cluster's manager, as `node rm --force` does. */
+async function forgetNode(options: MachineGlobals, cluster: string, node: string): Promise<void> {
+  const context = await findCluster({
+    home: options.storagePath,
+    clusterFlag: cluster,
+    env: process.env,
+  });
+  if (context === undefined) return;
+  const { connectTo } = await import('../../client/client.js');
+  const client = await connectTo(context);
+  try {
+    await client.call('node.remove', { node, force: true });
+  } finally {
+    client.close();
+  }
+}
+
+export async function remove(names: readonly string[], options: RemoveFlags): Promise<void> {
+  if (names.length === 0) {
+    throw new AppError('invalid', 'expected to get one or more machine names as arguments');
+  }
+  await withWorkshop(options, async (workshop) => {
+    const wanted = [...new Set(names)];
+    const records = await Promise.all(wanted.map(async (name) => workshop.store.load(name)));
+    if (!options.force && !options.y) {
+      process.stdout.write(`About to remove ${wanted.join(', ')}\n`);
+      if (!(await confirm('Are you sure?'))) return;
+    }
+    const progress = new Progress(process.stdout);
+    try {
+      const failures = await removeMachines(workshop, records, {
+        force: options.force,
+        forgetNode: async (cluster, node) => forgetNode(options, cluster, node),
+        progressFor: (name) => progress.machine(name),
+      });
+      if (failures.length > 0) throw joinFailures(failures, records.length);
+    } finally {
+      progress.close();
+    }
+  });
+}

@@ -1,1 +1,95 @@
-export {};
+import { AppError } from '../../../manager/base/errors.js';
+import {
+  listHeader,
+  parseFilters,
+  passes,
+  passesState,
+  swarmUrl,
+  toRow,
+} from '../../machine/listing.js';
+import { machineState } from '../../machine/machine-state.js';
+import { engineUrl } from '../../machine/record.js';
+import { formatList } from '../../output/format.js';
+import { compileTemplate } from '../../output/template.js';
+import type { MachineGlobals } from './machine.js';
+import { defaultMachine, openStore, readCredentials } from './open-store.js';
+
+export interface ListOptions extends MachineGlobals {
+  readonly quiet: boolean;
+  readonly filter: readonly string[];
+  readonly timeout: number;
+  readonly format?: string;
+}
+
+/** `ls`: all machines are asked at the same time. */
+export async function list(options: ListOptions): Promise<void> {
+  const filters = parseFilters(options.filter);
+  const store = openStore(options);
+  const all = await store.list();
+  const records = all.filter((record) => passes(filters, record, all));
+  if (options.quiet && filters.state.length === 0) {
+    process.stdout.write(records.map((record) => `${record.Name}\n`).join(''));
+    return;
+  }
+  const credentials = await readCredentials(store);
+  const seen = await Promise.all(
+    records.map(async (record) => ({
+      record,
+      state: await machineState(record, credentials, options.timeout * 1000),
+    })),
+  );
+  const found = seen.filter(({ state }) => passesState(filters, state));
+  if (options.quiet) {
+    process.stdout.write(found.map(({ record }) => `${record.Name}\n`).join(''));
+    return;
+  }
+  const host = process.env['DOCKER_HOST'] ?? '';
+  const rows = found.map(({ record, state }) => toRow(record, state, all, host));
+  process.stdout.write(formatList(options.format, listHeader, rows));
+}
+
+/** `inspect`: the record itself; it holds no secrets. */
+export async function inspect(
+  name: string | undefined,
+  options: MachineGlobals & { readonly format?: string },
+): Promise<void> {
+  const record = await openStore(options).load(name ?? defaultMachine);
+  const { format } = options;
+  const text =
+    format === undefined || format === ''
+      ? JSON.stringify(record, undefined, 4)
+      : compileTemplate(format)(record);
+  process.stdout.write(`${text}\n`);
+}
+
+/** `ip`, `url` and `status` of several machines, in the order asked. */
+export async function print(
+  what: 'ip' | 'url' | 'status',
+  names: readonly string[],
+  options: MachineGlobals,
+): Promise<void> {
+  const store = openStore(options);
+  const wanted = names.length === 0 ? [defaultMachine] : names;
+  const records = await Promise.all(wanted.map(async (name) => store.load(name)));
+  const lines = await Promise.all(
+    records.map(async (record) => {
+      if (what === 'ip') return record.Driver.IPAddress;
+      if (what === 'url') return engineUrl(record);
+      return (await machineState(record, undefined, 10_000)).state;
+    }),
+  );
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+export async function active(options: MachineGlobals): Promise<void> {
+  const host = process.env['DOCKER_HOST'] ?? '';
+  const records = await openStore(options).list();
+  const found = records.find(
+    (record) =>
+      host !== '' &&
+      (engineUrl(record) === host ||
+        (record.HostOptions.SwarmOptions.Master && swarmUrl(record) === host)),
+  );
+  if (found === undefined) throw new AppError('not-found', 'no active host found');
+  process.stdout.write(`${found.Name}\n`);
+}
