@@ -1,0 +1,22 @@
+import { isList, markOf, newMap, setMark, standAt, startOf, type Mark, type Tree } from '../tree.js';
+
+export function canonicalBuild(value: Tree, mark: Mark | undefined): Tree {
+  if (typeof value !== 'string') return value;
+  const map = standAt(newMap(), mark);
+  map['context'] = value;
+  return map;
+}
+
+/** A list of `key=value` as a mapping; a key alone has no value. */
+export function canonicalPairs(value: Tree, alone: null | ''): Tree {
+  if (!isList(value)) return value;
+  const map = newMap(startOf(value));
+  value.forEach((item, index) => {
+    if (typeof item !== 'string') return;
+    const equals = item.indexOf('=');
+    const key = equals < 0 ? item : item.slice(0, equals);
+    map[key] = equals < 0 ? alone : item.slice(equals + 1);
+    setMark(map, key, markOf(value, index));
+  });
+  return map;
+}

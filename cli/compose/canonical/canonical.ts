@@ -1,0 +1,115 @@
+import {
+  isList,
+  isMap,
+  listOf,
+  markOf,
+  newMap,
+  pathTable,
+  standAt,
+  startOf,
+  type Mark,
+  type Path,
+  type Tree,
+  type TreeMap,
+} from '../tree.js';
+import { canonicalBuild, canonicalPairs } from './build.js';
+import { canonicalDependsOn } from './depends-on.js';
+import { canonicalDevice } from './devices.js';
+import { canonicalEnvFile } from './env-file.js';
+import { canonicalExternal } from './external.js';
+import { canonicalFile } from './files.js';
+import { canonicalNames } from './networks.js';
+import { canonicalPorts } from './ports.js';
+import { canonicalMount } from './volumes.js';
+
+export interface CanonicalOptions {
+  /** Values hold variables still: what does not parse is left as it is. */
+  readonly lenient: boolean;
+  readonly warn: (message: string) => void;
+}
+
+interface Where extends CanonicalOptions {
+  readonly path: Path;
+  readonly root: TreeMap;
+  readonly mark: Mark | undefined;
+}
+
+type Transform = (value: Tree, where: Where) => Tree;
+
+/** Writes every short form out, in place. */
+export function canonicalTree(root: TreeMap, options: CanonicalOptions): TreeMap {
+  visit(root, [], { ...options, path: [], root, mark: undefined });
+  return root;
+}
+
+const toList: Transform = (value, { mark }) =>
+  typeof value === 'string' ? listOf([{ value, mark }], mark) : value;
+
+const extendsForm: Transform = (value, { mark }) => {
+  if (typeof value !== 'string') return value;
+  const map = standAt(newMap(), mark);
+  map['service'] = value;
+  return map;
+};
+
+const gpusForm: Transform = (value, { mark }) => {
+  if (value !== 'all') return value;
+  const all = standAt(newMap(), mark);
+  all['count'] = 'all';
+  return listOf([{ value: all, mark }], mark);
+};
+
+const mountForm: Transform = (value, { path, root, mark, lenient }) => {
+  if (lenient && typeof value === 'string' && value.includes('$')) return value;
+  return canonicalMount(value, path, root, mark);
+};
+
+const external: Transform = (value, { path, root, warn }) => canonicalExternal(value, path, root, warn);
+
+/** Outer forms first: a build written as a string has no secrets to write out. */
+const transformAt = pathTable<Transform>({
+  'services.*.build': (value, { mark }) => canonicalBuild(value, mark),
+  'services.*.build.secrets.*': (value, { mark }) => canonicalFile(value, mark),
+  'services.*.build.additional_contexts': (value) => canonicalPairs(value, ''),
+  'services.*.build.ssh': (value) => canonicalPairs(value, ''),
+  'services.*.depends_on': canonicalDependsOn,
+  'services.*.env_file': (value, { mark }) => canonicalEnvFile(value, mark),
+  'services.*.label_file': toList,
+  'services.*.extends': extendsForm,
+  'services.*.gpus': gpusForm,
+  'services.*.networks': canonicalNames,
+  'services.*.models': canonicalNames,
+  'services.*.volumes.*': mountForm,
+  'services.*.dns': toList,
+  'services.*.devices.*': (value, where) => canonicalDevice(value, where),
+  'services.*.secrets.*': (value, { mark }) => canonicalFile(value, mark),
+  'services.*.configs.*': (value, { mark }) => canonicalFile(value, mark),
+  'services.*.ports': (value, { path, root, lenient }) => canonicalPorts(value, path, root, lenient),
+  'volumes.*': external,
+  'networks.*': external,
+  'secrets.*': external,
+  'configs.*': external,
+});
+
+function visit(node: Tree, path: Path, where: Where): void {
+  if (isMap(node)) {
+    for (const key of Object.keys(node)) {
+      const next = [...path, key];
+      const value = transformed(node[key] as Tree, next, markOf(node, key), where);
+      node[key] = value;
+      visit(value, next, where);
+    }
+  } else if (isList(node)) {
+    node.forEach((item, index) => {
+      const next = [...path, index];
+      const value = transformed(item, next, markOf(node, index) ?? startOf(node), where);
+      node[index] = value;
+      visit(value, next, where);
+    });
+  }
+}
+
+function transformed(value: Tree, path: Path, mark: Mark | undefined, where: Where): Tree {
+  const transform = transformAt(path);
+  return transform === undefined ? value : transform(value, { ...where, path, mark });
+}

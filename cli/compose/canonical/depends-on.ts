@@ -1,0 +1,24 @@
+import { isList, isMap, markOf, newMap, setMark, standAt, startOf, type Tree } from '../tree.js';
+
+/** A list of services is a mapping in which each has only to be started. */
+export function canonicalDependsOn(value: Tree): Tree {
+  if (isMap(value)) {
+    for (const key of Object.keys(value)) {
+      const dependency = value[key] as Tree;
+      if (isMap(dependency) && !('required' in dependency)) dependency['required'] = true;
+    }
+    return value;
+  }
+  if (!isList(value)) return value;
+  const map = newMap(startOf(value));
+  value.forEach((name, index) => {
+    if (typeof name !== 'string') return;
+    const mark = markOf(value, index);
+    const dependency = standAt(newMap(), mark);
+    dependency['condition'] = 'service_started';
+    dependency['required'] = true;
+    map[name] = dependency;
+    setMark(map, name, mark);
+  });
+  return map;
+}

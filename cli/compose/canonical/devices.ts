@@ -1,0 +1,29 @@
+import { errorAt } from '../error.js';
+import { isMap, newMap, standAt, type Mark, type Path, type Tree, type TreeMap } from '../tree.js';
+
+interface Where {
+  readonly path: Path;
+  readonly root: TreeMap;
+  readonly mark: Mark | undefined;
+  readonly lenient: boolean;
+}
+
+/** `SOURCE[:TARGET[:PERMISSIONS]]`. */
+export function canonicalDevice(value: Tree, where: Where): Tree {
+  if (isMap(value)) {
+    if (typeof value['source'] === 'string' && !('target' in value)) value['target'] = value['source'];
+    if (!('permissions' in value)) value['permissions'] = 'rwm';
+    return value;
+  }
+  if (typeof value !== 'string') return value;
+  const [source, target, permissions, more] = value.split(':');
+  if (more !== undefined) {
+    if (where.lenient) return value;
+    throw errorAt(where.root, where.path, `device "${value}" has too many colons, use source, target and permissions`);
+  }
+  const map = standAt(newMap(), where.mark);
+  map['source'] = source ?? '';
+  map['target'] = target ?? source ?? '';
+  map['permissions'] = permissions ?? 'rwm';
+  return map;
+}

@@ -1,0 +1,123 @@
+import { isIP } from 'node:net';
+import { errorAt } from '../error.js';
+import {
+  Float,
+  isList,
+  isMap,
+  itemsOf,
+  listOf,
+  newMap,
+  standAt,
+  startOf,
+  type Path,
+  type Tree,
+  type TreeMap,
+} from '../tree.js';
+
+export interface ParsedPort {
+  readonly hostIp: string;
+  readonly target: number;
+  /** A port, a range, or empty for any. */
+  readonly published: string;
+  readonly protocol: string;
+}
+
+/**
+ * `[[IP:]HOST[-END]:]PORT[-END][/PROTOCOL]`. A range gives one entry per port, in the order of their text
+ * (9-11 is 10, 11, 9), as the Compose tool has it: the config hash depends on it. Throws Error.
+ */
+export function parsePorts(spec: string): ParsedPort[] {
+  const slash = spec.indexOf('/');
+  const protocol = slash < 0 ? 'tcp' : spec.slice(slash + 1);
+  const { hostIp, host, container } = splitPort(slash < 0 ? spec : spec.slice(0, slash), spec);
+  if (container === '') throw new Error(`port "${spec}" has no container port`);
+  if (!['tcp', 'udp', 'sctp'].includes(protocol.toLowerCase())) {
+    throw new Error(`port "${spec}" has unknown protocol "${protocol}", use tcp, udp or sctp`);
+  }
+  const inside = parseRange(container, spec);
+  const outside = host === '' ? undefined : parseRange(host, spec);
+  const count = inside.end - inside.start;
+  if (outside !== undefined && outside.end - outside.start !== count && count !== 0) {
+    throw new Error(`port "${spec}" has ranges of different length`);
+  }
+  const ports = Array.from({ length: count + 1 }, (_, index) => ({
+    hostIp,
+    target: inside.start + index,
+    published: publishedAt(outside, count, index),
+    protocol: protocol.toLowerCase(),
+  }));
+  const order = (port: ParsedPort): string => `${String(port.target)}/${port.protocol}`;
+  return ports.sort((a, b) => (order(a) < order(b) ? -1 : 1));
+}
+
+function publishedAt(outside: Range | undefined, count: number, index: number): string {
+  if (outside === undefined) return '';
+  if (count === 0 && outside.end !== outside.start) return `${String(outside.start)}-${String(outside.end)}`;
+  return String(outside.start + index);
+}
+
+function splitPort(text: string, spec: string): { hostIp: string; host: string; container: string } {
+  const bracketed = /^\[([^\]]*)\]:(.*)$/.exec(text);
+  const [address, rest] = bracketed === null ? [undefined, text] : [bracketed[1] ?? '', bracketed[2] ?? ''];
+  const parts = rest.split(':');
+  const container = parts.pop() ?? '';
+  const host = parts.pop() ?? '';
+  const hostIp = address ?? parts.join(':');
+  if (address !== undefined && parts.length > 0) throw new Error(`port "${spec}" has too many colons`);
+  if (hostIp !== '' && isIP(hostIp.split('%')[0] ?? '') === 0) {
+    throw new Error(`port "${spec}" has invalid address "${hostIp}", a host IP address is wanted`);
+  }
+  return { hostIp, host, container };
+}
+
+interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+function parseRange(text: string, spec: string): Range {
+  const [first, last, more] = text.split('-');
+  const start = toPort(first ?? '', spec);
+  const end = last === undefined ? start : toPort(last, spec);
+  if (more !== undefined || end < start) throw new Error(`port "${spec}" has invalid range "${text}"`);
+  return { start, end };
+}
+
+function toPort(text: string, spec: string): number {
+  const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : -1;
+  if (port < 0 || port > 65535) throw new Error(`port "${spec}" has invalid port "${text}", use 0 to 65535`);
+  return port;
+}
+
+/** The list of ports in long form. With `lenient`, what does not parse is left as it is. */
+export function canonicalPorts(value: Tree, path: Path, root: TreeMap, lenient: boolean): Tree {
+  if (!isList(value)) throw errorAt(root, path, 'must be a list of ports');
+  const ports = itemsOf(value).flatMap((item, index) => {
+    if (isMap(item.value)) return [item];
+    const spec = specOf(item.value);
+    if (spec === undefined) throw errorAt(root, [...path, index], 'port must be a string, a whole number or a mapping');
+    try {
+      return parsePorts(spec).map((port) => ({ value: standAt(longForm(port), item.mark), mark: item.mark }));
+    } catch (error) {
+      if (lenient) return [item];
+      throw errorAt(root, [...path, index], error instanceof Error ? error.message : String(error));
+    }
+  });
+  return listOf(ports, startOf(value));
+}
+
+function specOf(value: Tree): string | undefined {
+  if (value instanceof Float) return undefined;
+  if (typeof value === 'string') return value;
+  return typeof value === 'number' && Number.isInteger(value) ? String(value) : undefined;
+}
+
+function longForm(port: ParsedPort): TreeMap {
+  const map = newMap();
+  map['mode'] = 'ingress';
+  if (port.hostIp !== '') map['host_ip'] = port.hostIp;
+  map['target'] = port.target;
+  if (port.published !== '') map['published'] = port.published;
+  map['protocol'] = port.protocol;
+  return map;
+}

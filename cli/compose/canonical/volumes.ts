@@ -1,0 +1,101 @@
+import { posix } from 'node:path';
+import { errorAt } from '../error.js';
+import { isMap, newMap, standAt, type Mark, type Path, type Tree, type TreeMap } from '../tree.js';
+
+export interface ParsedMount {
+  readonly type: 'bind' | 'volume';
+  readonly source: string;
+  readonly target: string;
+  readonly readOnly: boolean;
+  readonly noCopy: boolean;
+  readonly propagation: string;
+  readonly selinux: string;
+}
+
+const propagations = new Set(['rprivate', 'private', 'rshared', 'shared', 'rslave', 'slave']);
+
+/**
+ * `[SOURCE:]TARGET[:OPTIONS]`. Throws Error.
+ */
+export function parseMount(spec: string): ParsedMount {
+  if (spec === '') throw new Error('mount is empty, write [SOURCE:]TARGET');
+  const parts = splitMount(spec);
+  if (parts.some((part) => part === '')) throw new Error(`mount "${spec}" has an empty section between colons`);
+  if (parts.length > 3) throw new Error(`mount "${spec}" has too many colons`);
+  const [source, target] = parts.length === 1 ? ['', parts[0] ?? ''] : [parts[0] ?? '', parts[1] ?? ''];
+  const options = parts[2]?.split(',') ?? [];
+  return {
+    type: isFilePath(source) ? 'bind' : 'volume',
+    source,
+    target,
+    readOnly: options.lastIndexOf('ro') > options.lastIndexOf('rw'),
+    noCopy: options.includes('nocopy'),
+    propagation: options.findLast((option) => propagations.has(option)) ?? '',
+    selinux: options.findLast((option) => option === 'z' || option === 'Z') ?? '',
+  };
+}
+
+function splitMount(spec: string): string[] {
+  const parts = [''];
+  let open = 0;
+  for (let at = 0; at < spec.length; at += 1) {
+    const character = spec[at] ?? '';
+    const part = parts.at(-1) ?? '';
+    if (spec.startsWith('${', at)) open += 1;
+    else if (character === '}' && open > 0) open -= 1;
+    if (character === ':' && open === 0 && !isDrive(part, spec.slice(at + 1))) parts.push('');
+    else parts[parts.length - 1] = part + character;
+  }
+  return parts;
+}
+
+/** `C:\data` and `C:/data:/data`, but not volume `v` of `v:/data` and `v:/data:ro`. */
+function isDrive(part: string, rest: string): boolean {
+  if (!/^\p{L}$/u.test(part)) return false;
+  return rest.startsWith('\\') || /^\/[^:]*:(\/|\\|\p{L}:)/u.test(rest);
+}
+
+function isFilePath(source: string): boolean {
+  return /^[./~]/.test(source) || source.startsWith('\\\\') || /^\p{L}:/u.test(source);
+}
+
+/** `/a/` → `/a`, as Go's path.Clean. */
+export function cleanTarget(target: string): string {
+  if (target === '') return '';
+  const clean = posix.normalize(target);
+  return clean.length > 1 && clean.endsWith('/') ? clean.slice(0, -1) : clean;
+}
+
+export function canonicalMount(value: Tree, path: Path, root: TreeMap, mark: Mark | undefined): Tree {
+  if (typeof value !== 'string') return isMap(value) ? cleanedMount(value) : value;
+  let parsed: ParsedMount;
+  try {
+    parsed = parseMount(value);
+  } catch (error) {
+    throw errorAt(root, path, error instanceof Error ? error.message : String(error));
+  }
+  const mount = standAt(newMap(), mark);
+  mount['type'] = parsed.type;
+  if (parsed.source !== '') mount['source'] = parsed.source;
+  mount['target'] = cleanTarget(parsed.target);
+  if (parsed.readOnly) mount['read_only'] = true;
+  if (parsed.type === 'bind' || parsed.propagation !== '' || parsed.selinux !== '') {
+    const bind = newMap();
+    if (parsed.type === 'bind') bind['create_host_path'] = true;
+    if (parsed.propagation !== '') bind['propagation'] = parsed.propagation;
+    if (parsed.selinux !== '') bind['selinux'] = parsed.selinux;
+    mount['bind'] = bind;
+  }
+  if (parsed.noCopy || (parsed.type === 'volume' && value.length > 2)) {
+    const volume = newMap();
+    if (parsed.noCopy) volume['nocopy'] = true;
+    mount['volume'] = volume;
+  }
+  return mount;
+}
+
+function cleanedMount(mount: TreeMap): TreeMap {
+  const target = mount['target'];
+  if (typeof target === 'string') mount['target'] = cleanTarget(target);
+  return mount;
+}

@@ -1,0 +1,15 @@
+const powers: Readonly<Record<string, number>> = { k: 1, m: 2, g: 3, t: 4, p: 5 };
+
+/**
+ * `64m`, `1.5 GiB`, `512`: always of 1024, whatever the suffix says. Undefined when it is not a size or
+ * does not fit 63 bits. Source of the grammar: docker/go-units, RAMInBytes.
+ */
+export function parseBytes(text: string): bigint | undefined {
+  const match = /^([0-9]*\.?[0-9]*) ?([a-zA-Z]*)$/.exec(text);
+  const digits = match?.[1] ?? '';
+  if (match === null || !/[0-9]/.test(digits)) return undefined;
+  const suffix = (match[2] ?? '').toLowerCase();
+  if (suffix !== '' && suffix !== 'b' && !/^[kmgtp](b|ib)?$/.test(suffix)) return undefined;
+  const bytes = Number(digits) * 1024 ** (powers[suffix.charAt(0)] ?? 0);
+  return bytes < 2 ** 63 ? BigInt(Math.trunc(bytes)) : undefined;
+}

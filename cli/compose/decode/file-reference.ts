@@ -1,0 +1,26 @@
+import type { FileReference } from '../model.js';
+import { compact, type Reader } from './reader.js';
+
+/** How a service takes a secret or a config. */
+export function readFileReference(r: Reader): FileReference {
+  return compact<FileReference>({
+    source: r.text('source') ?? '',
+    target: r.text('target'),
+    uid: r.text('uid'),
+    gid: r.text('gid'),
+    mode: readFileMode(r),
+  });
+}
+
+/** A number is taken as it is, text as octal digits. */
+function readFileMode(r: Reader): string | undefined {
+  const value = r.raw('mode');
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'string') {
+    if (!/^[0-7]{1,7}$/.test(value)) throw r.error('mode', `"${value}" is not a file mode, write octal digits as 0440`);
+    return `0${parseInt(value, 8).toString(8)}`;
+  }
+  const mode = r.integer('mode', 'keep') ?? 0;
+  if (mode < 0) throw r.error('mode', 'is negative');
+  return `0${mode.toString(8)}`;
+}

@@ -1,0 +1,14 @@
+import type { UlimitRange } from '../model.js';
+import { isMap } from '../tree.js';
+import type { Reader } from './reader.js';
+
+export function readUlimits(reader: Reader): Record<string, number | UlimitRange> | undefined {
+  const map = reader.raw('ulimits');
+  return reader.byName('ulimits', (limit, name) => {
+    const value = isMap(map) ? map[name] : undefined;
+    if (isMap(value)) {
+      return { soft: limit.integer('soft', 'keep') ?? 0, hard: limit.integer('hard', 'keep') ?? 0 };
+    }
+    return reader.child('ulimits').integer(name, 'keep') ?? 0;
+  });
+}

@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import { byCodeUnit } from './decode/reader.js';
+import { scalarText } from './scalar.js';
+import { Float, isList, isMap, type Tree } from './tree.js';
+import type { Project, Service } from './model.js';
+
+/** The project as `config` prints it, keys in the tool's order. */
+export function renderProject(project: Project): Record<string, unknown> {
+  const sections: Record<string, unknown> = { name: project.name, services: project.services };
+  for (const key of ['configs', 'models', 'networks', 'secrets', 'volumes'] as const) {
+    if (Object.keys(project[key]).length > 0) sections[key] = project[key];
+  }
+  for (const [key, value] of Object.entries(project.extensions)) sections[key] = plain(value as Tree);
+  const result: Record<string, unknown> = {};
+  for (const key of Object.keys(sections).sort(byCodeUnit)) result[key] = sections[key];
+  return result;
+}
+
+/** A tree as plain data: integral floats as numbers, keys sorted. */
+export function plain(value: Tree): unknown {
+  if (value instanceof Float) return Number.isFinite(value.value) ? value.value : scalarText(value);
+  if (typeof value === 'bigint') return Number(value);
+  if (isList(value)) return value.map(plain);
+  if (!isMap(value)) return value;
+  const result: Record<string, unknown> = {};
+  for (const key of Object.keys(value).sort(byCodeUnit)) result[key] = plain(value[key] as Tree);
+  return result;
+}
+
+/**
+ * docker compose's config hash, the label by which it tells that a container is out of date: the
+ * service's JSON in the order of its fields, without what does not change a container.
+ * Source: docker/compose 2.40.3, pkg/compose/hash.go.
+ */
+export function serviceHash(_project: Project, service: Service): string {
+  const { build: _build, pull_policy: _pull, scale: _scale, depends_on: _depends, profiles: _profiles, ...rest } = service;
+  const hashed: Record<string, unknown> = { ...rest };
+  if (service.deploy !== undefined) {
+    const { replicas: _replicas, ...deploy } = service.deploy;
+    hashed['deploy'] = deploy;
+  }
+  return createHash('sha256').update(goJson(hashed)).digest('hex');
+}
+
+/** JSON as Go's encoder writes it: characters that mean something in HTML are escaped. */
+export function goJson(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[<>&\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

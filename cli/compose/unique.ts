@@ -1,0 +1,124 @@
+import { errorAt } from './error.js';
+import { parseMount } from './canonical/volumes.js';
+import { scalarText } from './scalar.js';
+import { isList, isMap, itemsOf, listOf, pathTable, startOf, type Path, type Tree, type TreeMap } from './tree.js';
+
+/** Names an item of a list; of two items with one name the later stays, in the place of the first. */
+type Namer = (item: Tree, path: Path, root: TreeMap) => string | undefined;
+
+const byKey: Namer = (item, path, root) => {
+  if (typeof item !== 'string') {
+    throw errorAt(root, path, `must be a string, quote it: "${scalarText(item)}"`);
+  }
+  const equals = item.indexOf('=');
+  return equals < 0 ? item : item.slice(0, equals);
+};
+
+const byText: Namer = (item, path, root) => {
+  if (typeof item === 'string') return item;
+  if (typeof item === 'number' && Number.isInteger(item)) return String(item);
+  throw errorAt(root, path, 'must be a string or a whole number');
+};
+
+const byTarget: Namer = (item, path, root) => {
+  if (typeof item === 'string') return parseMount(item).target;
+  if (!isMap(item)) return undefined;
+  if (typeof item['target'] === 'string') return item['target'];
+  throw errorAt(root, path, 'mount has no target, add the path in the container');
+};
+
+const byDevice: Namer = (item, path, root) => {
+  if (typeof item === 'string') return item.split(':')[1] ?? item;
+  if (!isMap(item)) return undefined;
+  if (typeof item['target'] === 'string') return item['target'];
+  if (typeof item['source'] === 'string') return item['source'];
+  throw errorAt(root, path, 'device has no target');
+};
+
+function byFile(folder: string): Namer {
+  return (item, path, root) => {
+    if (typeof item === 'string') return `${folder}/${item}`;
+    if (!isMap(item)) throw errorAt(root, path, 'must be a name or a mapping with source');
+    const target = item['target'];
+    return typeof target === 'string' ? target : `${folder}/${scalarText(item['source'] ?? null)}`;
+  };
+}
+
+const byPath: Namer = (item, path, root) => {
+  if (typeof item === 'string') return item;
+  if (isMap(item) && typeof item['path'] === 'string') return item['path'];
+  throw errorAt(root, path, 'must be a path or a mapping with path');
+};
+
+const byBinding: Namer = (item, path, root) => {
+  if (typeof item === 'string') return item;
+  if (typeof item === 'number') return String(item);
+  if (!isMap(item)) return undefined;
+  if (item['target'] === undefined) throw errorAt(root, path, 'port has no target, add the container port');
+  const [host, published] = [item['host_ip'] ?? '0.0.0.0', item['published'] ?? null];
+  const [target, protocol] = [item['target'], item['protocol'] ?? 'tcp'];
+  return `${scalarText(host)}:${scalarText(published)}:${scalarText(target)}/${scalarText(protocol)}`;
+};
+
+const service = (fields: Readonly<Record<string, Namer>>): Record<string, Namer> =>
+  Object.fromEntries(Object.entries(fields).map(([key, namer]) => [`services.*.${key}`, namer]));
+
+const namerAt = pathTable<Namer>({
+  'networks.*.labels': byKey,
+  'networks.*.ipam.options': byKey,
+  'volumes.*.labels': byKey,
+  ...service({
+    annotations: byKey,
+    'build.args': byKey,
+    'build.additional_contexts': byKey,
+    'build.platform': byKey,
+    'build.tags': byKey,
+    'build.labels': byKey,
+    cap_add: byKey,
+    cap_drop: byKey,
+    devices: byDevice,
+    configs: byFile(''),
+    'deploy.labels': byKey,
+    dns: byKey,
+    dns_opt: byKey,
+    dns_search: byKey,
+    environment: byKey,
+    env_file: byPath,
+    expose: byText,
+    external_links: byKey,
+    label_file: byPath,
+    labels: byKey,
+    links: byKey,
+    'networks.*.aliases': byKey,
+    'networks.*.link_local_ips': byKey,
+    ports: byBinding,
+    profiles: byKey,
+    secrets: byFile('/run/secrets'),
+    sysctls: byKey,
+    tmpfs: byKey,
+    volumes: byTarget,
+  }),
+});
+
+/** Drops what later items of a list redefine, in place. */
+export function removeDuplicates(root: TreeMap): TreeMap {
+  return visit(root, [], root) as TreeMap;
+}
+
+function visit(node: Tree, path: Path, root: TreeMap): Tree {
+  if (isMap(node)) {
+    for (const key of Object.keys(node)) {
+      const value = node[key] as Tree;
+      if (typeof value === 'object' && value !== null) node[key] = visit(value, [...path, key], root);
+    }
+    return node;
+  }
+  if (!isList(node)) return node;
+  const namer = namerAt(path);
+  if (namer === undefined) return node;
+  const kept = new Map<string, ReturnType<typeof itemsOf>[number]>();
+  itemsOf(node).forEach((item, index) => {
+    kept.set(namer(item.value, [...path, index], root) ?? '', item);
+  });
+  return kept.size === node.length ? node : listOf([...kept.values()], startOf(node));
+}

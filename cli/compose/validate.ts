@@ -1,0 +1,147 @@
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import schema from './schema/compose-spec.json' with { type: 'json' };
+import { errorAt, type ComposeError } from './error.js';
+import { closest } from './closest.js';
+import { Float, isList, isMap, Timestamp, type Path, type Tree, type TreeMap } from './tree.js';
+
+let compiled: ValidateFunction | undefined;
+
+/** Compiled at the first use and not at import: most commands never validate. */
+function validator(): ValidateFunction {
+  compiled ??= new Ajv({ strict: false, verbose: true, validateFormats: false }).compile(schema);
+  return compiled;
+}
+
+/** Checks a merged tree against the Compose schema. Throws what is wrong first, with its place. */
+export function validateSchema(root: TreeMap): void {
+  refuseDates(root, [], root);
+  const validate = validator();
+  if (validate(hasWrappers(root) ? unwrapped(root) : root)) return;
+  throw translate(validate.errors ?? [], root);
+}
+
+function refuseDates(node: Tree, path: Path, root: TreeMap): void {
+  if (node instanceof Timestamp) {
+    throw errorAt(root, path, `"${node.text}" is a date in YAML, quote it`);
+  }
+  if (isMap(node)) {
+    for (const key of Object.keys(node)) {
+      if (key.startsWith('x-')) continue;
+      const value = node[key] as Tree;
+      if (typeof value === 'object' && value !== null) refuseDates(value, [...path, key], root);
+    }
+  } else if (isList(node)) {
+    node.forEach((item, index) => {
+      if (typeof item === 'object' && item !== null) refuseDates(item, [...path, index], root);
+    });
+  }
+}
+
+function hasWrappers(node: Tree): boolean {
+  if (typeof node === 'bigint') return true;
+  if (typeof node !== 'object' || node === null) return false;
+  if (node instanceof Float || node instanceof Timestamp) return true;
+  return Object.values(node).some(hasWrappers);
+}
+
+/** Numbers as the schema knows them. */
+function unwrapped(node: Tree): unknown {
+  if (typeof node === 'bigint') return Number(node);
+  if (node instanceof Float) return node.value;
+  if (node instanceof Timestamp) return node.text;
+  if (isList(node)) return node.map(unwrapped);
+  if (!isMap(node)) return node;
+  const map: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+  for (const key of Object.keys(node)) map[key] = unwrapped(node[key] as Tree);
+  return map;
+}
+
+/** Of the errors of all branches, those that went deepest say most. */
+function translate(errors: readonly ErrorObject[], root: TreeMap): ComposeError {
+  const depth = (error: ErrorObject): number => pathOf(error).length;
+  const told = errors.filter((error) => !['oneOf', 'anyOf', 'if'].includes(error.keyword));
+  const pool = told.length > 0 ? told : errors;
+  const deepest = Math.max(...pool.map(depth));
+  const best = pool.filter((error) => depth(error) === deepest);
+  const first = best.find((error) => error.keyword !== 'type') ?? best[0];
+  if (first === undefined) return errorAt(root, [], 'does not fit the Compose schema');
+  if (first.keyword === 'type') return typeError(best, root);
+  return specificError(first, root);
+}
+
+function pathOf(error: ErrorObject): string[] {
+  return error.instancePath
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+}
+
+const typeNames: Readonly<Record<string, string>> = {
+  array: 'a list',
+  boolean: 'true or false',
+  integer: 'a whole number',
+  null: 'empty',
+  number: 'a number',
+  object: 'a mapping',
+  string: 'a string',
+};
+
+function typeError(errors: readonly ErrorObject[], root: TreeMap): ComposeError {
+  const first = errors[0];
+  if (first === undefined) return errorAt(root, [], 'has the wrong type');
+  const wanted = errors
+    .filter((error) => error.instancePath === first.instancePath)
+    .flatMap((error) => (error.params as { type: string | string[] }).type)
+    .filter((type, index, all) => all.indexOf(type) === index)
+    .map((type) => typeNames[type] ?? type);
+  const last = wanted.pop() ?? '';
+  const text = wanted.length === 0 ? last : `${wanted.join(', ')} or ${last}`;
+  return errorAt(root, pathOf(first), `must be ${text}, not ${kindOf(first.data)}`);
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'empty';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'a mapping';
+  if (typeof value === 'string') return `the text "${value.slice(0, 60)}"`;
+  return String(value);
+}
+
+function specificError(error: ErrorObject, root: TreeMap): ComposeError {
+  const path = pathOf(error);
+  const params = error.params as Record<string, unknown>;
+  switch (error.keyword) {
+    case 'additionalProperties': {
+      const key = String(params['additionalProperty']);
+      return errorAt(root, [...path, key], unknownKey(key, path, error));
+    }
+    case 'required':
+      return errorAt(root, path, `needs the key ${String(params['missingProperty'])}`);
+    case 'enum':
+      return errorAt(root, path, `must be one of ${(params['allowedValues'] as unknown[]).map(String).join(', ')}`);
+    case 'uniqueItems':
+      return errorAt(
+        root,
+        [...path, Number(params['i'])],
+        `is the same as item ${String(params['j'])}, items must be unique`,
+      );
+    case 'pattern':
+      return errorAt(root, path, `"${String(error.data)}" does not match ${String(params['pattern'])}`);
+    default:
+      return errorAt(root, path, error.message ?? 'is not valid');
+  }
+}
+
+function unknownKey(key: string, path: readonly string[], error: ErrorObject): string {
+  const parent = error.parentSchema as { properties?: object; patternProperties?: object } | undefined;
+  const known = Object.keys(parent?.properties ?? {});
+  if (known.length === 0) {
+    return `name "${key}" is not allowed in ${path.join('.')}, use letters, digits, ., _ and -`;
+  }
+  const near = closest(key, known);
+  const hint = near === undefined ? '' : `, did you mean ${near}?`;
+  if (path.length === 0) {
+    return `additional properties '${key}' not allowed at the top level${hint === '' ? ', services stand under services:' : hint}`;
+  }
+  return `additional properties '${key}' not allowed here${hint}`;
+}
