@@ -1,0 +1,26 @@
+import { AppError } from '../../manager/base/errors.js';
+
+/** Middle of the sorted values; the mean of the two middle ones for an even count. */
+export function median(values: readonly number[]): number {
+  if (values.length === 0) throw new AppError('invalid', 'no values to take the median of');
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const upper = sorted[middle] ?? 0;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? 0) + upper) / 2;
+}
+
+/** One line of a benchmark's report: what, the runs, their median, what to reach. */
+export function figure(
+  what: string,
+  unit: string,
+  values: readonly number[],
+  reach?: string,
+): string {
+  const runs = values.map((value) => value.toFixed(2)).join(' ');
+  const goal = reach === undefined ? '' : `  (reach ${reach})`;
+  return `${what}: median ${median(values).toFixed(2)} ${unit}, worst ${Math.max(...values).toFixed(2)}, runs ${runs}${goal}`;
+}
+
+export function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
