@@ -56,13 +56,30 @@ async function clusterFor(
   );
 }
 
-/** Provisions one machine of a batch, whose manager may be in the same batch. */
+interface PromiseWithResolvers {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+function withResolvers(): PromiseWithResolvers {
+  let resolve: () => void = () => undefined;
+  let reject: (reason: unknown) => void = () => undefined;
+  const promise = new Promise<void>((res, rej) => {
+    resolve = res;
+    reject = rej;
+  });
+  promise.catch(() => undefined);
+  return { promise, resolve, reject };
+}
+
+/** Provisions machines at the same time; the manager that signs for the others may be one of them. */
 export class Batch {
   readonly #workshop: Workshop;
   readonly #progress: Progress;
   readonly #renew: boolean;
-  /** Resolves when the manager of this batch runs. */
-  #manager: Promise<unknown> | undefined;
+  /** Settles when the manager's machine of this batch can sign, or failed. */
+  #signer: PromiseWithResolvers | undefined;
   #managerMachine: Promise<RemoteMachine> | undefined;
   #signing: Promise<unknown> = Promise.resolve();
 
@@ -83,9 +100,9 @@ export class Batch {
       const row = rows.get(record.Name) ?? this.#progress.machine(record.Name);
       return this.#one(record, row, prepare);
     };
+    this.#signer = records.some(isMaster) ? withResolvers() : undefined;
     const masters = records.filter(isMaster).map(async (record) => one(record));
-    this.#manager = masters.length > 0 ? Promise.all(masters) : undefined;
-    this.#manager?.catch(() => undefined);
+    Promise.all(masters).then(this.#signer?.resolve, this.#signer?.reject);
     const workers = records.filter((record) => !isMaster(record)).map(async (each) => one(each));
     const settled = await Promise.allSettled([...masters, ...workers]);
     return settled.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
@@ -125,8 +142,12 @@ export class Batch {
       );
     }
     const authority = await this.#workshop.authority();
-    const signNodes: SignNodes = async (nodes) =>
-      Master ? signOnManager(machine, nodes) : this.#signRemotely(cluster, nodes, progress);
+    const signNodes: SignNodes = async (nodes) => {
+      if (!Master) return this.#signRemotely(cluster, nodes, progress);
+      const signed = await signOnManager(machine, nodes);
+      this.#signer?.resolve();
+      return signed;
+    };
     const engine = await provision({
       machine,
       want: {
@@ -156,9 +177,9 @@ export class Batch {
     progress: MachineProgress,
   ): Promise<readonly string[]> {
     const managerName = cluster?.managers[0]?.name ?? '';
-    if (this.#manager !== undefined) {
-      progress.step(`waiting for the manager on ${managerName}`);
-      await this.#manager.catch((error: unknown) => {
+    if (this.#signer !== undefined) {
+      progress.step(`waiting for ${managerName} to sign its certificate`);
+      await this.#signer.promise.catch((error: unknown) => {
         throw new AppError('unavailable', `the manager's machine ${managerName} failed`, {
           cause: error,
         });

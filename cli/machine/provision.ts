@@ -137,13 +137,16 @@ async function verify(input: ProvisionInput): Promise<EngineVersion> {
   const { want, machine, credentials, signal, progress } = input;
   const { record, membership } = want;
   progress.step('checking that everything answers');
-  const engine = await waitForEngine(record, credentials, signal);
-  if (membership === undefined) return engine;
-  if (membership.role === 'manager') {
-    await waitForUnit(machine, 'shoal-manager', signal);
-    await waitForManager(record, credentials, signal);
+  const checks: Promise<unknown>[] = [];
+  if (membership?.role === 'manager') {
+    checks.push(
+      waitForUnit(machine, 'shoal-manager', signal).then(async () =>
+        waitForManager(record, credentials, signal),
+      ),
+    );
   }
-  await waitForUnit(machine, 'shoal-worker', signal);
+  if (membership !== undefined) checks.push(waitForUnit(machine, 'shoal-worker', signal));
+  const [engine] = await Promise.all([waitForEngine(record, credentials, signal), ...checks]);
   return engine;
 }
 

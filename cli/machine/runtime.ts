@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { access, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { access, mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip, constants } from 'node:zlib';
@@ -75,12 +75,27 @@ async function cached(
   }
 }
 
+const keptMs = 7 * 86_400_000;
+
+/** Removes packed versions that nobody has used for a week. */
+async function pruneCache(folder: string, used: string): Promise<void> {
+  const now = new Date();
+  await utimes(used, now, now);
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    const info = await stat(path).catch(() => undefined);
+    if (info !== undefined && now.getTime() - info.mtimeMs > keptMs)
+      await rm(path, { force: true });
+  }
+}
+
 /** The Node program to run there, packed once per checksum. */
 export async function packRuntime(path: string, cacheFolder: string): Promise<Upload> {
   await mkdir(cacheFolder, { recursive: true, mode: 0o700 });
   const [sum, { size: bytes }] = await Promise.all([checksum(path), stat(path)]);
   const gzipPath = join(cacheFolder, `node-${sum}.gz`);
   await cached(gzipPath, () => createReadStream(path, { highWaterMark: 1024 * 1024 }));
+  await pruneCache(cacheFolder, gzipPath);
   return { sum, bytes, gzipPath, gzipBytes: (await stat(gzipPath)).size };
 }
 
@@ -89,6 +104,7 @@ export async function cacheApp(bundle: AppBundle, cacheFolder: string): Promise<
   await mkdir(cacheFolder, { recursive: true, mode: 0o700 });
   const gzipPath = join(cacheFolder, `app-${bundle.sum}.tar.gz`);
   await cached(gzipPath, () => [bundle.tar]);
+  await pruneCache(cacheFolder, gzipPath);
   return {
     sum: bundle.sum,
     bytes: bundle.bytes,

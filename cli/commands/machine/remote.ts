@@ -43,7 +43,8 @@ async function attach(session: SshSession, words: readonly string[]): Promise<nu
   } finally {
     if (interactive) stdin.setRawMode(false);
     if (resize !== undefined) stdout.off('resize', resize);
-    stdin.unref();
+    // Input that nobody ends (a terminal, an open pipe) must not keep this program alive.
+    stdin.destroy();
   }
 }
 
