@@ -1,0 +1,35 @@
+import { isOurBridge } from '../plan/names.js';
+import type { SeenBridge } from '../plan/seen.js';
+import type { WantedNetwork } from '../plan/wanted.js';
+import { listOf, numberOf, parseRecords, textOf, textsOf } from './json.js';
+
+/** Lists bridges with their addresses. */
+export const listBridges = ['ip', '-j', 'addr', 'show', 'type', 'bridge'] as const;
+
+export function parseBridges(text: string): Map<string, SeenBridge> {
+  const bridges = new Map<string, SeenBridge>();
+  for (const link of parseRecords(text, listBridges.join(' '))) {
+    const name = textOf(link, 'ifname');
+    if (name === undefined || !isOurBridge(name)) continue;
+    const addresses = listOf(link, 'addr_info')
+      .filter((address) => textOf(address, 'family') === 'inet')
+      .map(
+        (address) => `${textOf(address, 'local') ?? ''}/${String(numberOf(address, 'prefixlen'))}`,
+      );
+    bridges.set(name, { name, up: textsOf(link, 'flags').includes('UP'), addresses });
+  }
+  return bridges;
+}
+
+/** Batch lines for `ip`: a bridge as the engine makes it, for one that was deleted under a live network. */
+export function addBridgeLines(wanted: WantedNetwork): string[] {
+  return [`link add name ${wanted.bridge} type bridge`, ...setBridgeLines(wanted)];
+}
+
+/** Batch lines for `ip`: what a bridge of ours has besides its ports. */
+export function setBridgeLines({ bridge, network, prefix }: WantedNetwork): string[] {
+  return [
+    `link set dev ${bridge} up`,
+    `addr replace ${network.gateway}/${String(prefix)} broadcast + dev ${bridge}`,
+  ];
+}

@@ -1,0 +1,49 @@
+import { isOurVxlan } from '../plan/names.js';
+import type { SeenFdb } from '../plan/seen.js';
+import type { RemoteEntry } from '../plan/wanted.js';
+import { parseRecords, textOf, textsOf } from './json.js';
+
+/** Lists forwarding entries of all devices: one dump costs less than one per device. */
+export const listFdb = ['bridge', '-j', 'fdb', 'show'] as const;
+
+interface MutableFdb {
+  readonly tunnel: Map<string, string[]>;
+  readonly bridge: Set<string>;
+}
+
+/** Static entries of our VXLAN devices; learned ones and the devices' own addresses are not among them. */
+export function parseFdb(text: string): Map<string, SeenFdb> {
+  const devices = new Map<string, MutableFdb>();
+  for (const entry of parseRecords(text, listFdb.join(' '))) {
+    const device = textOf(entry, 'ifname');
+    const mac = textOf(entry, 'mac');
+    if (device === undefined || mac === undefined || !isOurVxlan(device)) continue;
+    let fdb = devices.get(device);
+    if (fdb === undefined) devices.set(device, (fdb = { tunnel: new Map(), bridge: new Set() }));
+    const dst = textOf(entry, 'dst');
+    if (dst !== undefined && textsOf(entry, 'flags').includes('self')) {
+      const vteps = fdb.tunnel.get(mac);
+      if (vteps) vteps.push(dst);
+      else fdb.tunnel.set(mac, [dst]);
+    } else if (textOf(entry, 'state') === 'static') fdb.bridge.add(mac);
+  }
+  return devices;
+}
+
+/** Batch line for `bridge`: the bridge sends the MAC to the device, the device to the VTEP. */
+export function putFdbLine(device: string, { mac, vtep }: RemoteEntry): string {
+  return `fdb replace ${mac} dev ${device} dst ${vtep} self master static`;
+}
+
+/** Batch lines for `bridge`. The two entries go apart, as one of them may be missing. */
+export function removeFdbLines(
+  device: string,
+  mac: string,
+  vtep: string | undefined,
+  fromBridge: boolean,
+): string[] {
+  return [
+    ...(fromBridge ? [`fdb del ${mac} dev ${device} master`] : []),
+    ...(vtep === undefined ? [] : [`fdb del ${mac} dev ${device} dst ${vtep} self`]),
+  ];
+}

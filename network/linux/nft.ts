@@ -1,0 +1,39 @@
+import { isFields, textOf } from './json.js';
+import { tableFamily, tableName } from '../plan/ruleset.js';
+import { runAny, run } from './run.js';
+
+/**
+ * The mark all rules of our table carry, or undefined when there is no table, when a rule has another mark
+ * or when rules are missing: the mark ends with their number.
+ */
+export function parseRulesetMark(text: string): string | undefined {
+  const value: unknown = JSON.parse(text);
+  const items = isFields(value) && Array.isArray(value.nftables) ? value.nftables : [];
+  const comments = items
+    .filter((item) => isFields(item) && isFields(item.rule))
+    .map((item) => textOf((item as { rule: Record<string, unknown> }).rule, 'comment'));
+  const [mark] = comments;
+  if (mark === undefined || comments.some((comment) => comment !== mark)) return undefined;
+  return mark.endsWith(`/${String(comments.length)}`) ? mark : undefined;
+}
+
+/** Fails as `not-found` when nft is not installed. */
+export async function readRulesetMark(signal: AbortSignal): Promise<string | undefined> {
+  const { exitCode, stdout } = await runAny(
+    ['nft', '-j', 'list', 'table', tableFamily, tableName],
+    {
+      signal,
+    },
+  );
+  return exitCode === 0 ? parseRulesetMark(stdout) : undefined;
+}
+
+/** Loads a text as one transaction: all of it or nothing. */
+export async function loadRuleset(text: string, signal: AbortSignal): Promise<void> {
+  await run(['nft', '-f', '-'], { stdin: text, signal });
+}
+
+export async function deleteTable(signal: AbortSignal): Promise<void> {
+  const table = `${tableFamily} ${tableName}`;
+  await run(['nft', '-f', '-'], { stdin: `add table ${table}\ndelete table ${table}\n`, signal });
+}

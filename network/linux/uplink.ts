@@ -1,0 +1,36 @@
+import { AppError } from '../../manager/base/errors.js';
+import type { NodeFacts } from '../plan/wanted.js';
+import type { Fields } from './json.js';
+import { listOf, numberOf, parseRecords, textOf } from './json.js';
+import { run } from './run.js';
+
+const listAddresses = ['ip', '-4', '-j', 'addr', 'show'] as const;
+const listDefaultRoutes = ['ip', '-4', '-j', 'route', 'show', 'default'] as const;
+
+/**
+ * The interface with the node's address, else the one of the default route: behind one-to-one NAT no
+ * interface carries the address others use.
+ */
+export function parseUplink(address: string, addresses: string, defaults: string): NodeFacts {
+  const links = parseRecords(addresses, listAddresses.join(' '));
+  const carries = (link: Fields): boolean =>
+    listOf(link, 'addr_info').some((info) => textOf(info, 'local') === address);
+  const own = links.find(carries);
+  const routed = textOf(parseRecords(defaults, listDefaultRoutes.join(' '))[0] ?? {}, 'dev');
+  const uplink = own ?? links.find((link) => textOf(link, 'ifname') === routed);
+  const uplinkMtu = uplink && numberOf(uplink, 'mtu');
+  if (uplinkMtu === undefined)
+    throw new AppError(
+      'unavailable',
+      `no interface has address ${address} and there is no default route: cannot reach other nodes`,
+    );
+  return { address, addressIsLocal: own !== undefined, uplinkMtu: Math.min(uplinkMtu, 9_216) };
+}
+
+export async function readUplink(address: string, signal: AbortSignal): Promise<NodeFacts> {
+  const [addresses, defaults] = await Promise.all([
+    run(listAddresses, { signal }),
+    run(listDefaultRoutes, { signal }),
+  ]);
+  return parseUplink(address, addresses, defaults);
+}

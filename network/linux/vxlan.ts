@@ -1,0 +1,61 @@
+import { isOurVxlan, vxlanPort } from '../plan/names.js';
+import type { SeenVxlan } from '../plan/seen.js';
+import type { WantedNetwork } from '../plan/wanted.js';
+import type { Fields } from './json.js';
+import { fieldsOf, numberOf, parseRecords, textOf, textsOf } from './json.js';
+
+/** Lists VXLAN devices with tunnel and bridge port attributes. */
+export const listVxlans = ['ip', '-j', '-d', 'link', 'show', 'type', 'vxlan'] as const;
+
+export function parseVxlans(text: string): Map<string, SeenVxlan> {
+  const vxlans = new Map<string, SeenVxlan>();
+  for (const link of parseRecords(text, listVxlans.join(' '))) {
+    const name = textOf(link, 'ifname');
+    if (name !== undefined && isOurVxlan(name)) vxlans.set(name, seenVxlan(name, link));
+  }
+  return vxlans;
+}
+
+function seenVxlan(name: string, link: Fields): SeenVxlan {
+  const info = fieldsOf(link, 'linkinfo');
+  const tunnel = fieldsOf(info, 'info_data');
+  const port = fieldsOf(info, 'info_slave_data');
+  const onBridge = textOf(info, 'info_slave_kind') === 'bridge';
+  return {
+    name,
+    vni: numberOf(tunnel, 'id') ?? 0,
+    port: numberOf(tunnel, 'port') ?? 0,
+    local: textOf(tunnel, 'local'),
+    learning: tunnel.learning !== false,
+    proxy: tunnel.proxy === true,
+    mtu: numberOf(link, 'mtu') ?? 0,
+    up: textsOf(link, 'flags').includes('UP'),
+    master: textOf(link, 'master'),
+    portFloods: onBridge
+      ? port.flood === true || port.mcast_flood === true || port.learning === true
+      : undefined,
+  };
+}
+
+/**
+ * Batch lines for `ip`. `proxy`: the device answers ARP from its neighbour table and passes no request on,
+ * so that no broadcast ever crosses to another node. No underlay device is named: the tunnel outlives a
+ * change of routes, and a deleted uplink does not take it along.
+ */
+export function addVxlanLines(wanted: WantedNetwork): string[] {
+  const source = wanted.local === undefined ? '' : ` local ${wanted.local}`;
+  return [
+    `link add name ${wanted.vxlan} type vxlan id ${String(wanted.network.vni)}${source} dstport ${String(vxlanPort)} nolearning proxy`,
+    ...setVxlanLines(wanted),
+  ];
+}
+
+export function setVxlanLines({ vxlan, bridge, mtu }: WantedNetwork): string[] {
+  return [
+    `link set dev ${vxlan} addrgenmode none`,
+    `link set dev ${vxlan} mtu ${String(mtu)} master ${bridge}`,
+    // Every remote MAC has its own entry; what has none must not be tried on all nodes.
+    `link set dev ${vxlan} type bridge_slave flood off mcast_flood off learning off`,
+    `link set dev ${vxlan} up`,
+  ];
+}

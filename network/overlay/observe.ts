@@ -1,0 +1,63 @@
+import { isAppError, messageOf } from '../../manager/base/errors.js';
+import type { Logger } from '../../manager/base/log.js';
+import { listBridges, parseBridges } from '../linux/bridge.js';
+import { listFdb, parseFdb } from '../linux/fdb.js';
+import { listLinks, parsePorts } from '../linux/link.js';
+import { listNeighbours, parseNeighbours } from '../linux/neighbour.js';
+import { readRulesetMark } from '../linux/nft.js';
+import { run } from '../linux/run.js';
+import { listVxlans, parseVxlans } from '../linux/vxlan.js';
+import type { SeenState } from '../plan/seen.js';
+import type { BridgeNetworks, SeenBridgeNetwork } from './bridge-networks.js';
+
+/** Dumps what carries our names from the kernel and the engine. A silent engine is part of the answer. */
+export async function observe(
+  bridges: BridgeNetworks,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<SeenState> {
+  const dump = (argv: readonly string[]): Promise<string> => run(argv, { signal });
+  const [bridgeText, vxlanText, linkText, fdbText, neighbourText, rulesetMark, engine] =
+    await Promise.all([
+      dump(listBridges),
+      dump(listVxlans),
+      dump(listLinks),
+      dump(listFdb),
+      dump(listNeighbours),
+      rulesetMarkOrNone(signal),
+      engineNetworks(bridges, log, signal),
+    ]);
+  return {
+    bridges: parseBridges(bridgeText),
+    vxlans: parseVxlans(vxlanText),
+    ports: parsePorts(linkText),
+    fdb: parseFdb(fdbText),
+    neighbours: parseNeighbours(neighbourText),
+    rulesetMark,
+    engine,
+  };
+}
+
+async function rulesetMarkOrNone(signal: AbortSignal): Promise<string | undefined> {
+  try {
+    return await readRulesetMark(signal);
+  } catch (error) {
+    // Loading the table will fail with the reason; looking must not.
+    if (isAppError(error) && error.kind === 'not-found') return undefined;
+    throw error;
+  }
+}
+
+async function engineNetworks(
+  bridges: BridgeNetworks,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<readonly SeenBridgeNetwork[] | undefined> {
+  try {
+    return await bridges.list(signal);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    log.debug(`engine networks unknown: ${messageOf(error)}`);
+    return undefined;
+  }
+}

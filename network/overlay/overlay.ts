@@ -1,0 +1,221 @@
+import { backoffMs } from '../../manager/base/backoff.js';
+import type { Clock } from '../../manager/base/clock.js';
+import { AppError, isAppError, isConflict } from '../../manager/base/errors.js';
+import type { Logger } from '../../manager/base/log.js';
+import { Loop } from '../../manager/base/loop.js';
+import type { NetworkId } from '../../manager/model/ids.js';
+import type { NetworkView } from '../../manager/model/network-view.js';
+import { KernelMonitor } from '../linux/monitor.js';
+import { deleteTable } from '../linux/nft.js';
+import { raiseNeighbourLimits } from '../linux/sysctl.js';
+import { readUplink } from '../linux/uplink.js';
+import type { Change } from '../plan/change.js';
+import { describe } from '../plan/change.js';
+import { diff, removeAll } from '../plan/diff.js';
+import type { SeenState } from '../plan/seen.js';
+import { wantedState } from '../plan/wanted.js';
+import type { ApplyProblem } from './apply.js';
+import { apply } from './apply.js';
+import type { BridgeNetworks } from './bridge-networks.js';
+import { observe } from './observe.js';
+import { ReadyWaiters } from './ready-waiters.js';
+
+export interface OverlayOptions {
+  readonly bridges: BridgeNetworks;
+  /** Underlay address of this node: what the others' entries point at. */
+  readonly address: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Looks at least this often; 3 s unless told. */
+  readonly resyncMs?: number;
+}
+
+/** Networks of ours that still exist on this machine in any form. */
+export type NetworksListener = (ids: readonly NetworkId[]) => void;
+
+/** Looks in one turn: after making changes it looks again, and what a look reveals is made as well. */
+const looksPerTurn = 4;
+const retryBackoff = { firstMs: 200, maxMs: 5_000 } as const;
+
+/**
+ * Keeps bridges, tunnels, entries, the nft table and the engine's networks as the view says. Does nothing
+ * before the first view: a machine that comes back must not join the overlay with what it ran before.
+ */
+export class Overlay {
+  readonly #options: OverlayOptions;
+  readonly #loop: Loop;
+  readonly #monitor: KernelMonitor;
+  readonly #waiters = new ReadyWaiters();
+  readonly #listeners = new Set<NetworksListener>();
+  readonly #ports = new Map<string, readonly string[]>();
+  readonly #told = new Map<string, string>();
+  #view: NetworkView | undefined;
+  #present: readonly NetworkId[] | undefined;
+  #failures = 0;
+  #cancelRetry: (() => void) | undefined;
+
+  constructor(options: OverlayOptions) {
+    this.#options = options;
+    const { clock, log, resyncMs = 3_000 } = options;
+    this.#loop = new Loop({
+      name: 'overlay',
+      clock,
+      log,
+      resyncMs,
+      turn: (signal) => this.#turn(signal),
+    });
+    this.#monitor = new KernelMonitor({
+      clock,
+      onChange: () => {
+        this.#loop.poke();
+      },
+    });
+  }
+
+  start(): void {
+    this.#monitor.start();
+    void raiseNeighbourLimits();
+    this.#loop.start();
+  }
+
+  /** Ends the work and leaves every device, entry and network in place. */
+  async stop(): Promise<void> {
+    this.#cancelRetry?.();
+    this.#monitor.close();
+    await this.#loop.stop();
+    this.#waiters.failAll(new AppError('cancelled', 'the overlay was stopped'));
+  }
+
+  setView(view: NetworkView): void {
+    this.#view = view;
+    this.#waiters.forget();
+    this.#loop.poke();
+  }
+
+  /**
+   * Resolves once the network of the current view is in place on this machine: engine network, bridge,
+   * tunnel, all entries. Fails when the signal fires, with what is in the way.
+   */
+  ready(networkId: NetworkId, signal: AbortSignal): Promise<{ readonly engineNetwork: string }> {
+    return this.#waiters.wait(networkId, signal);
+  }
+
+  /** Tells which networks exist here, at once when known and on each change; the result unsubscribes. */
+  onNetworksChanged(listener: NetworksListener): () => void {
+    this.#listeners.add(listener);
+    if (this.#present) listener(this.#present);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Removes everything of ours: for leaving the cluster, after `stop`. Fails while containers are attached. */
+  async purge(signal: AbortSignal): Promise<void> {
+    const { bridges, log } = this.#options;
+    // The second look finds bridges whose networks went in the first round.
+    for (let round = 0; round < 2; round += 1) {
+      const problems = await apply(removeAll(await observe(bridges, log, signal)), bridges, signal);
+      const [first] = problems;
+      if (first && round > 0) throw first.error;
+    }
+    await deleteTable(signal).catch((error: unknown) => {
+      if (!isAppError(error) || error.kind !== 'not-found') throw error;
+    });
+  }
+
+  async #turn(signal: AbortSignal): Promise<void> {
+    let problems: ApplyProblem[] = [];
+    for (let look = 0; look < looksPerTurn; look += 1) {
+      const view = this.#view;
+      if (view === undefined) return;
+      const { seen, changes } = await this.#plan(view, signal);
+      this.#settle(view, seen, changes, problems);
+      if (changes.length === 0) {
+        problems = [];
+        break;
+      }
+      // What failed a moment ago is for the retry, not for this turn.
+      if (look > 0 && problems.length > 0) break;
+      this.#logChanges(changes);
+      problems = await apply(changes, this.#options.bridges, signal);
+    }
+    this.#retryAfter(problems);
+  }
+
+  async #plan(
+    view: NetworkView,
+    signal: AbortSignal,
+  ): Promise<{ readonly seen: SeenState; readonly changes: readonly Change[] }> {
+    const { bridges, address, log } = this.#options;
+    const [facts, seen] = await Promise.all([
+      readUplink(address, signal),
+      observe(bridges, log, signal),
+    ]);
+    const changes = diff(wantedState(view, facts), seen, this.#ports);
+    this.#rememberPorts(seen);
+    return { seen, changes };
+  }
+
+  #settle(
+    view: NetworkView,
+    seen: SeenState,
+    changes: readonly Change[],
+    problems: readonly ApplyProblem[],
+  ): void {
+    if (view === this.#view) {
+      const open = new Set(changes.map(({ networkId }) => networkId));
+      this.#waiters.settle(
+        view.networks.filter(({ id }) => !open.has(id)),
+        new Map(problems.map(({ networkId, message }) => [networkId, message])),
+      );
+    }
+    if (seen.engine === undefined) return;
+    const ids = seen.engine.map(({ networkId }) => networkId).sort();
+    if (this.#present && ids.join() === this.#present.join()) return;
+    this.#present = ids;
+    for (const listener of this.#listeners) listener(ids);
+  }
+
+  /** A deleted bridge takes its ports' membership along; nobody but us knows what was on it. */
+  #rememberPorts(seen: SeenState): void {
+    const ports = new Map<string, string[]>();
+    for (const [port, bridge] of seen.ports)
+      if (bridge !== undefined) ports.set(bridge, [...(ports.get(bridge) ?? []), port]);
+    for (const name of seen.bridges.keys()) {
+      const stillThere = (this.#ports.get(name) ?? []).filter(
+        (port) => seen.ports.has(port) && seen.ports.get(port) === undefined,
+      );
+      this.#ports.set(name, [...(ports.get(name) ?? []), ...stillThere]);
+    }
+    for (const [name, remembered] of this.#ports)
+      if (!seen.bridges.has(name) && !remembered.some((port) => seen.ports.has(port)))
+        this.#ports.delete(name);
+  }
+
+  #retryAfter(problems: readonly ApplyProblem[]): void {
+    this.#cancelRetry?.();
+    this.#cancelRetry = undefined;
+    const current = new Map(problems.map((problem) => [problemKey(problem), problem]));
+    for (const [key, { message, error }] of current) {
+      // A network that still has containers is an ordinary wait; the rest is said once, not every turn.
+      if (this.#told.get(key) === message) continue;
+      this.#options.log[isConflict(error) ? 'info' : 'warn'](`overlay: ${message}`);
+      this.#told.set(key, message);
+    }
+    for (const key of this.#told.keys()) if (!current.has(key)) this.#told.delete(key);
+    this.#failures = problems.length === 0 ? 0 : this.#failures + 1;
+    if (this.#failures === 0) return;
+    this.#cancelRetry = this.#options.clock.after(
+      backoffMs(retryBackoff, this.#failures, 0.5),
+      () => {
+        this.#loop.poke();
+      },
+    );
+  }
+
+  #logChanges(changes: readonly Change[]): void {
+    const { log } = this.#options;
+    for (const change of changes.slice(0, 20)) log.debug(describe(change));
+    log.debug(`overlay: ${String(changes.length)} changes`);
+  }
+}
+
+const problemKey = ({ kind, networkId }: ApplyProblem): string => `${kind} ${networkId ?? ''}`;

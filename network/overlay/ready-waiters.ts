@@ -1,0 +1,68 @@
+import { AppError } from '../../manager/base/errors.js';
+import type { NetworkId } from '../../manager/model/ids.js';
+import type { NetworkOnNode } from '../../manager/model/network-view.js';
+
+interface Waiter {
+  readonly networkId: NetworkId;
+  readonly resolve: (network: { readonly engineNetwork: string }) => void;
+  readonly reject: (error: AppError) => void;
+}
+
+/** Who waits for a network to be in place, and which are. */
+export class ReadyWaiters {
+  readonly #waiters = new Set<Waiter>();
+  #ready = new Map<NetworkId, string>();
+  #problems: ReadonlyMap<NetworkId | undefined, string> = new Map();
+
+  /** Nothing is known to be in place any more: the view changed. */
+  forget(): void {
+    this.#ready = new Map();
+  }
+
+  /** These networks are in place; `problems` say what keeps others from it. */
+  settle(
+    networks: readonly NetworkOnNode[],
+    problems: ReadonlyMap<NetworkId | undefined, string>,
+  ): void {
+    this.#ready = new Map(networks.map(({ id, name }) => [id, name]));
+    this.#problems = problems;
+    for (const waiter of this.#waiters) {
+      const engineNetwork = this.#ready.get(waiter.networkId);
+      if (engineNetwork !== undefined) waiter.resolve({ engineNetwork });
+    }
+  }
+
+  wait(networkId: NetworkId, signal: AbortSignal): Promise<{ readonly engineNetwork: string }> {
+    const engineNetwork = this.#ready.get(networkId);
+    if (engineNetwork !== undefined) return Promise.resolve({ engineNetwork });
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        this.#waiters.delete(waiter);
+        signal.removeEventListener('abort', onAbort);
+      };
+      const waiter: Waiter = {
+        networkId,
+        resolve: (network) => {
+          end();
+          resolve(network);
+        },
+        reject: (error) => {
+          end();
+          reject(error);
+        },
+      };
+      const onAbort = (): void => {
+        const problem = this.#problems.get(networkId) ?? this.#problems.get(undefined);
+        const why = problem === undefined ? '' : `: ${problem}`;
+        waiter.reject(new AppError('unavailable', `network ${networkId} is not ready${why}`));
+      };
+      this.#waiters.add(waiter);
+      signal.addEventListener('abort', onAbort);
+      if (signal.aborted) onAbort();
+    });
+  }
+
+  failAll(error: AppError): void {
+    for (const waiter of this.#waiters) waiter.reject(error);
+  }
+}

@@ -1,0 +1,74 @@
+import type { NetworkId } from '../../manager/model/ids.js';
+import type { RemoteEntry, WantedNetwork } from './wanted.js';
+
+/**
+ * One difference between what should be and what is. `networkId` is the wanted network that is not ready
+ * before it is made, undefined where none waits for it. `cause` says why, for the log.
+ */
+export type Change = (
+  | { readonly kind: 'create-network'; readonly wanted: WantedNetwork }
+  | { readonly kind: 'remove-network'; readonly engineNetworkId: NetworkId; readonly name: string }
+  | { readonly kind: 'add-bridge'; readonly wanted: WantedNetwork }
+  | { readonly kind: 'set-bridge'; readonly wanted: WantedNetwork }
+  | { readonly kind: 'attach-port'; readonly port: string; readonly bridge: string }
+  | { readonly kind: 'remove-link'; readonly name: string }
+  | { readonly kind: 'add-vxlan'; readonly wanted: WantedNetwork }
+  | { readonly kind: 'set-vxlan'; readonly wanted: WantedNetwork }
+  | { readonly kind: 'put-remote'; readonly device: string; readonly entry: RemoteEntry }
+  | {
+      readonly kind: 'remove-remote';
+      readonly device: string;
+      readonly mac: string;
+      readonly vtep: string | undefined;
+      /** Whether the bridge has an entry as well, or alone. */
+      readonly fromBridge: boolean;
+    }
+  | { readonly kind: 'remove-neighbour'; readonly device: string; readonly address: string }
+  | { readonly kind: 'load-ruleset'; readonly text: string }
+) & { readonly networkId: NetworkId | undefined; readonly cause: string };
+
+/** One line for a log or a golden file. */
+export function describe(change: Change): string {
+  return `${subject(change)}: ${change.cause}`;
+}
+
+function subject(change: Change): string {
+  switch (change.kind) {
+    case 'create-network':
+      return `create engine network ${change.wanted.network.name} on ${change.wanted.bridge}`;
+    case 'remove-network':
+      return `remove engine network ${change.name}`;
+    case 'put-remote':
+      return `put ${change.entry.address} ${change.entry.mac} at ${change.entry.vtep} on ${change.device}`;
+    case 'remove-remote':
+      return `remove ${change.mac} at ${change.vtep ?? 'no node'} from ${change.device}`;
+    case 'remove-neighbour':
+      return `remove neighbour ${change.address} from ${change.device}`;
+    case 'load-ruleset':
+      return 'load the nft table';
+    default:
+      return deviceSubject(change);
+  }
+}
+
+type DeviceChange = Extract<
+  Change,
+  { kind: 'add-bridge' | 'set-bridge' | 'attach-port' | 'remove-link' | 'add-vxlan' | 'set-vxlan' }
+>;
+
+function deviceSubject(change: DeviceChange): string {
+  switch (change.kind) {
+    case 'add-bridge':
+      return `add bridge ${change.wanted.bridge}`;
+    case 'set-bridge':
+      return `set bridge ${change.wanted.bridge}`;
+    case 'attach-port':
+      return `attach ${change.port} to ${change.bridge}`;
+    case 'remove-link':
+      return `remove device ${change.name}`;
+    case 'add-vxlan':
+      return `add vxlan ${change.wanted.vxlan}`;
+    case 'set-vxlan':
+      return `set vxlan ${change.wanted.vxlan}`;
+  }
+}

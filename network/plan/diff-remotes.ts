@@ -1,0 +1,97 @@
+import type { Change } from './change.js';
+import type { SeenFdb, SeenState } from './seen.js';
+import type { WantedNetwork } from './wanted.js';
+
+const noFdb: SeenFdb = { tunnel: new Map(), bridge: new Set() };
+
+/**
+ * Entries of one VXLAN device. A device that is about to be made again has none, whatever was dumped a
+ * moment ago: the caller then sees the rest at its next look.
+ */
+export function remoteChanges(wanted: WantedNetwork, seen: SeenState): Change[] {
+  const device = wanted.vxlan;
+  const fdb = seen.fdb.get(device) ?? noFdb;
+  const neighbours = seen.neighbours.get(device) ?? new Map<string, string>();
+  return [
+    ...staleTunnels(wanted, fdb),
+    ...staleBridgeEntries(wanted, fdb),
+    ...staleNeighbours(wanted, neighbours),
+    ...missing(wanted, fdb, neighbours),
+  ];
+}
+
+function staleTunnels(wanted: WantedNetwork, fdb: SeenFdb): Change[] {
+  const changes: Change[] = [];
+  for (const [mac, vteps] of fdb.tunnel) {
+    const entry = wanted.remotes.get(mac);
+    for (const vtep of vteps) {
+      if (entry?.vtep === vtep) continue;
+      // Replacing moves an entry with one destination; a second destination has to be taken away.
+      if (entry !== undefined && vteps.length === 1) continue;
+      changes.push({
+        kind: 'remove-remote',
+        device: wanted.vxlan,
+        mac,
+        vtep,
+        fromBridge: entry === undefined && fdb.bridge.has(mac),
+        networkId: undefined,
+        cause: entry === undefined ? 'no such endpoint' : `it is at ${entry.vtep}`,
+      });
+    }
+  }
+  return changes;
+}
+
+function staleBridgeEntries(wanted: WantedNetwork, fdb: SeenFdb): Change[] {
+  const stale = [...fdb.bridge].filter((mac) => !wanted.remotes.has(mac) && !fdb.tunnel.has(mac));
+  return stale.map((mac) => ({
+    kind: 'remove-remote',
+    device: wanted.vxlan,
+    mac,
+    vtep: undefined,
+    fromBridge: true,
+    networkId: undefined,
+    cause: 'no such endpoint',
+  }));
+}
+
+function staleNeighbours(wanted: WantedNetwork, neighbours: ReadonlyMap<string, string>): Change[] {
+  const addresses = new Set([...wanted.remotes.values()].map(({ address }) => address));
+  const stale = [...neighbours.keys()].filter((address) => !addresses.has(address));
+  return stale.map((address) => ({
+    kind: 'remove-neighbour',
+    device: wanted.vxlan,
+    address,
+    networkId: undefined,
+    cause: 'no such endpoint',
+  }));
+}
+
+function missing(
+  wanted: WantedNetwork,
+  fdb: SeenFdb,
+  neighbours: ReadonlyMap<string, string>,
+): Change[] {
+  const changes: Change[] = [];
+  for (const entry of wanted.remotes.values()) {
+    const vteps = fdb.tunnel.get(entry.mac) ?? [];
+    const cause = !vteps.includes(entry.vtep)
+      ? vteps.length > 0
+        ? `it was at ${vteps.join(', ')}`
+        : 'missing'
+      : !fdb.bridge.has(entry.mac)
+        ? 'not on the bridge'
+        : neighbours.get(entry.address) !== entry.mac
+          ? 'without neighbour'
+          : undefined;
+    if (cause !== undefined)
+      changes.push({
+        kind: 'put-remote',
+        device: wanted.vxlan,
+        entry,
+        networkId: wanted.network.id,
+        cause,
+      });
+  }
+  return changes;
+}

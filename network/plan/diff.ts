@@ -1,0 +1,205 @@
+import type { SeenBridgeNetwork } from '../overlay/bridge-networks.js';
+import type { Change } from './change.js';
+import { remoteChanges } from './diff-remotes.js';
+import { isOurBridge, isOurVxlan, vxlanPort } from './names.js';
+import { rulesetFor } from './ruleset.js';
+import type { SeenState, SeenVxlan } from './seen.js';
+import type { WantedNetwork, WantedState } from './wanted.js';
+
+/** Interfaces last seen on each of our bridges: what to put back when somebody deletes a bridge. */
+export type RememberedPorts = ReadonlyMap<string, readonly string[]>;
+
+/**
+ * What to do, in the order to do it in: first what cuts (stale devices, entries, the table), then what
+ * connects. Pure; the same input gives the same list. With the engine silent only the kernel is planned.
+ */
+export function diff(
+  wanted: WantedState,
+  seen: SeenState,
+  remembered: RememberedPorts = new Map(),
+): Change[] {
+  return [
+    ...staleDevices(wanted, seen),
+    ...rulesetChange(wanted, seen),
+    ...(seen.engine === undefined ? [] : staleEngineNetworks(wanted, seen.engine)),
+    ...wanted.networks.flatMap((network) => networkChanges(network, seen, remembered)),
+  ];
+}
+
+function staleDevices(wanted: WantedState, seen: SeenState): Change[] {
+  const names = new Set(wanted.networks.map(({ vxlan }) => vxlan));
+  const stale = [...seen.vxlans.values()].filter(
+    ({ name }) => isOurVxlan(name) && !names.has(name),
+  );
+  return [
+    ...stale.map(({ name }) => removeLink(name, 'its network is not on this node')),
+    ...strayBridges(wanted, seen),
+  ];
+}
+
+/** Bridges the engine no longer knows: it forgets one that was made again under its network. */
+function strayBridges(wanted: WantedState, seen: SeenState): Change[] {
+  if (seen.engine === undefined) return [];
+  const known = new Set([
+    ...seen.engine.map(({ bridge }) => bridge),
+    ...wanted.networks.map(({ bridge }) => bridge),
+  ]);
+  const strays = [...seen.bridges.keys()].filter((name) => isOurBridge(name) && !known.has(name));
+  return strays.map((name) => removeLink(name, 'left behind without its network'));
+}
+
+const removeLink = (name: string, cause: string): Change => ({
+  kind: 'remove-link',
+  name,
+  networkId: undefined,
+  cause,
+});
+
+function rulesetChange(wanted: WantedState, seen: SeenState): Change[] {
+  const ruleset = rulesetFor(wanted);
+  if (ruleset === undefined || ruleset.mark === seen.rulesetMark) return [];
+  const cause = seen.rulesetMark === undefined ? 'missing or altered' : 'networks or nodes changed';
+  return [{ kind: 'load-ruleset', text: ruleset.text, networkId: undefined, cause }];
+}
+
+function staleEngineNetworks(wanted: WantedState, engine: readonly SeenBridgeNetwork[]): Change[] {
+  const ids = new Set(wanted.networks.map(({ network }) => network.id));
+  return engine
+    .filter(({ networkId }) => !ids.has(networkId))
+    .map((stale) => removeNetwork(stale, 'it is not on this node', false));
+}
+
+function removeNetwork(seen: SeenBridgeNetwork, cause: string, blocks: boolean): Change {
+  return {
+    kind: 'remove-network',
+    engineNetworkId: seen.networkId,
+    name: seen.name,
+    networkId: blocks ? seen.networkId : undefined,
+    cause,
+  };
+}
+
+function networkChanges(
+  wanted: WantedNetwork,
+  seen: SeenState,
+  remembered: RememberedPorts,
+): Change[] {
+  const engine = engineChanges(wanted, seen);
+  // Until the engine has made the bridge there is nothing to attach to; the next look finds it.
+  if (engine.some(({ kind }) => kind === 'create-network' || kind === 'remove-network'))
+    return engine;
+  return [
+    ...engine,
+    ...bridgeChanges(wanted, seen, remembered),
+    ...vxlanChanges(wanted, seen.vxlans.get(wanted.vxlan)),
+    ...remoteChanges(wanted, seen),
+  ];
+}
+
+function engineChanges(wanted: WantedNetwork, seen: SeenState): Change[] {
+  const networkId = wanted.network.id;
+  if (seen.engine === undefined) {
+    // Without the engine's word a missing bridge cannot be told from one never made.
+    if (seen.bridges.has(wanted.bridge)) return [];
+    return [{ kind: 'create-network', wanted, networkId, cause: 'the bridge is missing' }];
+  }
+  const found = seen.engine.find((network) => network.networkId === networkId);
+  if (found === undefined) {
+    const create: Change = { kind: 'create-network', wanted, networkId, cause: 'missing' };
+    // The engine would adopt a bridge that is there already and then never remove it.
+    return seen.bridges.has(wanted.bridge)
+      ? [{ ...removeLink(wanted.bridge, 'left behind without its network'), networkId }, create]
+      : [create];
+  }
+  const mismatch = engineMismatch(wanted, found);
+  if (mismatch === undefined) return [];
+  // A smaller or larger MTU still carries packets: not worth taking containers off the network.
+  if (mismatch.startsWith('mtu') && found.containers.length > 0) return [];
+  return [removeNetwork(found, mismatch, true)];
+}
+
+function engineMismatch(wanted: WantedNetwork, found: SeenBridgeNetwork): string | undefined {
+  const { network } = wanted;
+  const pairs: readonly (readonly [
+    string,
+    string | number | boolean,
+    string | number | boolean,
+  ])[] = [
+    ['bridge', wanted.bridge, found.bridge],
+    ['subnet', network.subnet, found.subnet],
+    ['gateway', network.gateway, found.gateway],
+    ['internal', network.internal, found.internal],
+    ['mtu', wanted.mtu, found.mtu],
+  ];
+  const wrong = pairs.find(([, want, have]) => want !== have);
+  return wrong && `${wrong[0]} is ${String(wrong[2])} instead of ${String(wrong[1])}`;
+}
+
+function bridgeChanges(
+  wanted: WantedNetwork,
+  seen: SeenState,
+  remembered: RememberedPorts,
+): Change[] {
+  const networkId = wanted.network.id;
+  const bridge = seen.bridges.get(wanted.bridge);
+  const gateway = `${wanted.network.gateway}/${String(wanted.prefix)}`;
+  const changes: Change[] = [];
+  if (bridge === undefined)
+    changes.push({ kind: 'add-bridge', wanted, networkId, cause: 'deleted under its network' });
+  else if (!bridge.up) changes.push({ kind: 'set-bridge', wanted, networkId, cause: 'down' });
+  else if (!bridge.addresses.includes(gateway))
+    changes.push({
+      kind: 'set-bridge',
+      wanted,
+      networkId,
+      cause: `without its address ${gateway}`,
+    });
+  // Only what is on no bridge now: a port that somebody moved elsewhere is theirs.
+  for (const port of remembered.get(wanted.bridge) ?? [])
+    if (!isOurVxlan(port) && seen.ports.has(port) && seen.ports.get(port) === undefined)
+      changes.push({
+        kind: 'attach-port',
+        port,
+        bridge: wanted.bridge,
+        networkId,
+        cause: 'came off its bridge',
+      });
+  return changes;
+}
+
+function vxlanChanges(wanted: WantedNetwork, seen: SeenVxlan | undefined): Change[] {
+  const networkId = wanted.network.id;
+  if (seen === undefined) return [{ kind: 'add-vxlan', wanted, networkId, cause: 'missing' }];
+  const fixed = fixedMismatch(wanted, seen);
+  if (fixed !== undefined)
+    return [
+      { ...removeLink(seen.name, fixed), networkId },
+      { kind: 'add-vxlan', wanted, networkId, cause: fixed },
+    ];
+  const cause = settableMismatch(wanted, seen);
+  return cause === undefined ? [] : [{ kind: 'set-vxlan', wanted, networkId, cause }];
+}
+
+/** What the kernel cannot change on a device that exists. */
+function fixedMismatch(wanted: WantedNetwork, seen: SeenVxlan): string | undefined {
+  if (seen.vni !== wanted.network.vni) return `vni is ${String(seen.vni)}`;
+  if (seen.port !== vxlanPort) return `port is ${String(seen.port)}`;
+  if (seen.local !== wanted.local) return `source is ${seen.local ?? 'any'}`;
+  if (seen.learning) return 'learns';
+  if (!seen.proxy) return 'does not answer for neighbours';
+  return undefined;
+}
+
+function settableMismatch(wanted: WantedNetwork, seen: SeenVxlan): string | undefined {
+  if (seen.master !== wanted.bridge) return `on bridge ${seen.master ?? 'none'}`;
+  if (!seen.up) return 'down';
+  if (seen.mtu !== wanted.mtu) return `mtu is ${String(seen.mtu)}`;
+  if (seen.portFloods !== false) return 'floods';
+  return undefined;
+}
+
+/** What is ours on the machine, as changes that remove it: for leaving the cluster. */
+export function removeAll(seen: SeenState): Change[] {
+  const nothing: WantedState = { networks: [], vteps: [] };
+  return diff(nothing, seen);
+}
