@@ -16,7 +16,7 @@ function validator(): ValidateFunction {
 export function validateSchema(root: TreeMap): void {
   refuseDates(root, [], root);
   const validate = validator();
-  if (validate(hasWrappers(root) ? unwrapped(root) : root)) return;
+  if (validate(unwrapped(root))) return;
   throw translate(validate.errors ?? [], root);
 }
 
@@ -37,23 +37,14 @@ function refuseDates(node: Tree, path: Path, root: TreeMap): void {
   }
 }
 
-function hasWrappers(node: Tree): boolean {
-  if (typeof node === 'bigint') return true;
-  if (typeof node !== 'object' || node === null) return false;
-  if (node instanceof Float || node instanceof Timestamp) return true;
-  return Object.values(node).some(hasWrappers);
-}
-
-/** Numbers as the schema knows them. */
+/** Numbers as the schema knows them, in objects with the prototype that ajv expects. */
 function unwrapped(node: Tree): unknown {
   if (typeof node === 'bigint') return Number(node);
   if (node instanceof Float) return node.value;
   if (node instanceof Timestamp) return node.text;
   if (isList(node)) return node.map(unwrapped);
   if (!isMap(node)) return node;
-  const map: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
-  for (const key of Object.keys(node)) map[key] = unwrapped(node[key] as Tree);
-  return map;
+  return Object.fromEntries(Object.keys(node).map((key) => [key, unwrapped(node[key] as Tree)]));
 }
 
 /** Of the errors of all branches, those that went deepest say most. */

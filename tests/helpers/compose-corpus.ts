@@ -1,0 +1,161 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
+import { runConfig, type ConfigOptions } from '../../cli/commands/config.js';
+import { messageOf } from '../../manager/base/errors.js';
+
+/** Cases with the verdict of docker compose 2.40.3, read in place when they are there. */
+export interface CorpusCase {
+  readonly id: string;
+  readonly folder: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly command: readonly string[];
+  readonly exit: number;
+}
+
+export type Verdict =
+  | { readonly kind: 'agree'; readonly message?: string }
+  | { readonly kind: string; readonly detail: string; readonly message?: string };
+
+/** The folder of the corpus; undefined when this machine has none. */
+export function findCorpus(): string | undefined {
+  const folder = process.env['COMPOSE_CORPUS'] ?? besideProject();
+  return folder !== undefined && existsSync(join(folder, 'INDEX.tsv')) ? folder : undefined;
+}
+
+/** `shared/compose-corpus` beside the folder of the project, wherever the compiled test runs from. */
+function besideProject(): string | undefined {
+  for (let at = dirname(fileURLToPath(import.meta.url)); at !== dirname(at); at = dirname(at)) {
+    if (existsSync(join(at, 'shared/compose-corpus'))) return join(at, 'shared/compose-corpus');
+  }
+  return undefined;
+}
+
+export function readCases(corpus: string, part: 'corpus' | 'hostile'): CorpusCase[] {
+  const root = join(corpus, part);
+  const folders = readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.name === 'case.json')
+    .map((entry) => entry.parentPath)
+    .sort();
+  return folders.map((folder) => {
+    const meta = JSON.parse(readFileSync(join(folder, 'case.json'), 'utf8')) as {
+      cwd: string;
+      args: string[];
+      env?: Record<string, string>;
+      cmd?: string[];
+      exit: number;
+    };
+    return {
+      id: relative(corpus, folder),
+      folder,
+      args: meta.args,
+      cwd: join(folder, meta.cwd),
+      env: { HOME: '/home/tester', PATH: '/usr/bin:/bin', LANG: 'C.UTF-8', ...meta.env },
+      command: meta.cmd ?? ['config', '--format', 'json'],
+      exit: meta.exit,
+    };
+  });
+}
+
+/** Runs `config` on a case in this process and says how it compares with the recorded verdict. */
+export function judge(test: CorpusCase): Verdict {
+  let output = '';
+  try {
+    output = runCase(test);
+  } catch (error) {
+    const message = messageOf(error).replaceAll(test.folder, '{{CASE}}');
+    if (test.exit === 0) return { kind: 'refused a valid case', detail: message, message };
+    return judgeMessage(test, message);
+  }
+  if (test.exit !== 0) {
+    return { kind: 'accepted an invalid case', detail: recorded(test, 'expected.err').split('\n').pop() ?? '' };
+  }
+  return judgeOutput(test, output.replaceAll(test.folder, '{{CASE}}'));
+}
+
+export function runCase(test: CorpusCase, extra: readonly string[] = []): string {
+  const parsed = parseArguments([...test.args, ...test.command, ...extra]);
+  let output = '';
+  runConfig(
+    { ...parsed.request, env: test.env, cwd: test.cwd, services: parsed.services },
+    parsed.options,
+    { stdout: (text) => (output += text), stderr: () => undefined },
+  );
+  return output;
+}
+
+function judgeMessage(test: CorpusCase, message: string): Verdict {
+  const text = recorded(test, 'expected.err').split('\n').slice(1).join('\n');
+  const words = [...text.matchAll(/"([^"\s]{2,})"|\b((?:[\w-]+\.)+[\w-]+)\b/g)].map((m) => m[1] ?? m[2] ?? '');
+  const named = words.length === 0 || words.some((word) => message.includes(word) || message.includes(word.split('.').pop() ?? word));
+  return named ? { kind: 'agree', message } : { kind: 'refused, names nothing', detail: `${message} | ${text}`, message };
+}
+
+function judgeOutput(test: CorpusCase, output: string): Verdict {
+  if (existsSync(join(test.folder, 'expected.out'))) {
+    const wanted = recorded(test, 'expected.out');
+    return output === wanted ? { kind: 'agree' } : { kind: 'other text', detail: output.slice(0, 300) };
+  }
+  const mine = JSON.parse(output) as unknown;
+  const theirs = JSON.parse(recorded(test, 'expected.json')) as unknown;
+  if (isDeepStrictEqual(mine, theirs)) return { kind: 'agree' };
+  return { kind: 'other JSON', detail: firstDifference(theirs, mine, '') };
+}
+
+export function recorded(test: CorpusCase, name: string): string {
+  return readFileSync(join(test.folder, name), 'utf8');
+}
+
+export function firstDifference(wanted: unknown, got: unknown, path: string): string {
+  const show = (value: unknown): string => (value === undefined ? 'nothing' : JSON.stringify(value).slice(0, 90));
+  if (isRecord(wanted) && isRecord(got)) {
+    for (const key of [...new Set([...Object.keys(wanted), ...Object.keys(got)])].sort()) {
+      if (!isDeepStrictEqual(wanted[key], got[key])) return firstDifference(wanted[key], got[key], `${path}.${key}`);
+    }
+  }
+  if (Array.isArray(wanted) && Array.isArray(got) && wanted.length === got.length) {
+    const index = wanted.findIndex((item, at) => !isDeepStrictEqual(item, got[at]));
+    if (index >= 0) return firstDifference(wanted[index], got[index], `${path}[${String(index)}]`);
+  }
+  return `${path}: expected ${show(wanted)}, got ${show(got)}`;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+interface Parsed {
+  readonly request: { files: string[]; profiles: string[]; envFiles: string[]; projectName?: string; projectDirectory?: string };
+  readonly options: ConfigOptions;
+  readonly services: string[];
+}
+
+const valueFlags = ['-f', '--file', '--profile', '-p', '--project-name', '--project-directory', '--env-file', '--progress', '--ansi', '--format', '--hash'];
+
+function parseArguments(args: readonly string[]): Parsed {
+  const request: Parsed['request'] = { files: [], profiles: [], envFiles: [] };
+  const options: Record<string, unknown> = {};
+  const services: string[] = [];
+  for (let at = 0; at < args.length; at += 1) {
+    const flag = args[at] ?? '';
+    const value = valueFlags.includes(flag) ? (args[(at += 1)] ?? '') : '';
+    if (flag === '-f' || flag === '--file') request.files.push(value);
+    else if (flag === '--profile') request.profiles.push(value);
+    else if (flag === '--env-file') request.envFiles.push(value);
+    else if (flag === '-p') request.projectName = value;
+    else if (flag === '--project-directory') request.projectDirectory = value;
+    else if (flag === '--format' || flag === '--hash') options[flag.slice(2)] = value;
+    else if (flag.startsWith('--no-')) options[camel(flag.slice(5))] = false;
+    else if (flag === '--progress' || flag === '--ansi') continue;
+    else if (flag.startsWith('--')) options[camel(flag.slice(2))] = true;
+    else if (flag !== 'config') services.push(flag);
+  }
+  return { request, options, services };
+}
+
+function camel(flag: string): string {
+  return flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
