@@ -28,7 +28,7 @@ export interface ContextQuery {
  */
 export async function findCluster(query: ContextQuery): Promise<ClusterContext | undefined> {
   const store = new MachineStore(storeFolder(query.home, query.env));
-  const named = [query.clusterFlag, query.env['SHOAL_CLUSTER']].find(
+  const named = [query.clusterFlag, query.env.SHOAL_CLUSTER].find(
     (name) => name !== undefined && name !== '',
   );
   const name = named ?? (await store.currentCluster());

@@ -107,7 +107,7 @@ function parseRoot(text: string): LoginFacts['root'] {
 /** Reads what the login probe printed; throws `invalid` when it did not come through whole. */
 export function parseLoginFacts(output: string): LoginFacts {
   const found = sections(output);
-  const uid = Number(found.get('uid') || 'NaN');
+  const uid = Number.parseInt(found.get('uid') ?? '', 10);
   if (!Number.isInteger(uid) || !found.has('systemd')) {
     throw new AppError(
       'invalid',
@@ -172,7 +172,7 @@ export function parseRootFacts(output: string): RootFacts {
     engineUnit: found.get('engine-unit') ?? '',
     daemonJson: text('daemon-json'),
     engineSwarm: found.get('engine-swarm') === 'yes',
-    runningContainers: Number(found.get('containers') || '0'),
+    runningContainers: Number(found.get('containers') ?? '0'),
     active: words(found.get('active')),
     freeKib: parseFree(found.get('disk') ?? ''),
     runtimes: words(found.get('runtimes')),

@@ -11,10 +11,12 @@ const foreignLockMs = 10 * 60_000;
 interface Holder {
   readonly pid: number;
   readonly host: string;
+  /** Tells two locks of one process apart. */
+  readonly id: string;
 }
 
 function isGone(holder: Holder | undefined, ageMs: number): boolean {
-  if (holder === undefined || holder.host !== hostname()) return ageMs > foreignLockMs;
+  if (holder?.host !== hostname()) return ageMs > foreignLockMs;
   try {
     process.kill(holder.pid, 0);
     return false;
@@ -23,18 +25,31 @@ function isGone(holder: Holder | undefined, ageMs: number): boolean {
   }
 }
 
-/** Takes a dead holder's lock out of the way; renaming lets exactly one of several takers do it. */
+/**
+ * Takes a dead holder's lock out of the way. Renaming lets exactly one of several takers do it; one
+ * that was too late and moved a new holder's lock puts it back.
+ */
 async function clearStale(path: string): Promise<void> {
   try {
     const ageMs = Date.now() - (await stat(path)).mtimeMs;
     const text = await readFile(path, 'utf8');
-    const holder = text === '' ? undefined : (JSON.parse(text) as Holder);
-    if (!isGone(holder, ageMs)) return;
+    if (!isGone(text === '' ? undefined : (JSON.parse(text) as Holder), ageMs)) return;
     const aside = `${path}.${randomUUID()}`;
     await rename(path, aside);
+    if ((await readFile(aside, 'utf8')) !== text) await link(aside, path).catch(() => undefined);
     await rm(aside, { force: true });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
+
+async function tryLink(mine: string, path: string): Promise<boolean> {
+  try {
+    await link(mine, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
   }
 }
 
@@ -50,17 +65,11 @@ export async function withFileLock<T>(
 ): Promise<T> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const mine = `${path}.${randomUUID()}`;
-  const holder: Holder = { pid: process.pid, host: hostname() };
+  const holder: Holder = { pid: process.pid, host: hostname(), id: mine };
   await writeFile(mine, JSON.stringify(holder), { mode: 0o600 });
   const deadline = Date.now() + timeoutMs;
   try {
-    for (;;) {
-      try {
-        await link(mine, path);
-        break;
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      }
+    while (!(await tryLink(mine, path))) {
       if (Date.now() > deadline) {
         throw new AppError('timeout', `another shoal process holds ${path}; try again`);
       }

@@ -1,5 +1,5 @@
 import { AppError } from '../../manager/base/errors.js';
-import type { PkiAnswer, PkiOrder } from '../../manager/ca/main.js';
+import type { PkiAnswer, PkiOrder } from '../../manager/ca/pki-main.js';
 import type { SigningOrder, Usage } from '../../manager/ca/pki.js';
 import { clusterAuthoritySubject, signRequest, validFor } from '../../manager/ca/pki.js';
 import { toTar } from './archive.js';

@@ -5,7 +5,7 @@ export const remote = {
   data: '/var/lib/shoal',
   node: '/opt/shoal/current/runtime/bin/node',
   main: '/opt/shoal/current/app/dist/cli/main.js',
-  pkiMain: '/opt/shoal/current/app/dist/manager/ca/main.js',
+  pkiMain: '/opt/shoal/current/app/dist/manager/ca/pki-main.js',
   command: '/usr/local/bin/shoal',
   note: '/etc/shoal/machine.json',
   managerSettings: '/etc/shoal/manager.json',

@@ -22,7 +22,7 @@ import { checkMachineName, parseRecord } from './record.js';
 /** The folder of the user's store: the flag, else SHOAL_HOME, else ~/.shoal. */
 export function storeFolder(flag: string | undefined, env: NodeJS.ProcessEnv): string {
   if (flag !== undefined && flag !== '') return flag;
-  const fromEnv = env['SHOAL_HOME'];
+  const fromEnv = env.SHOAL_HOME;
   return fromEnv !== undefined && fromEnv !== '' ? fromEnv : join(homedir(), '.shoal');
 }
 

@@ -40,7 +40,7 @@ export class Progress {
 
   constructor(stream: NodeJS.WriteStream) {
     this.#stream = stream;
-    this.#live = stream.isTTY && process.env['TERM'] !== 'dumb';
+    this.#live = stream.isTTY && process.env.TERM !== 'dumb';
   }
 
   machine(name: string): MachineProgress {

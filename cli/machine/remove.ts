@@ -132,7 +132,7 @@ export async function removeMachines(
         }),
       ),
     );
-    failures.push(...settled.flatMap((one) => (one.status === 'rejected' ? [one.reason] : [])));
+    for (const one of settled) if (one.status === 'rejected') failures.push(one.reason);
   }
   return failures;
 }

@@ -83,7 +83,7 @@ function connectError(target: SshTarget, error: unknown, refusal: Refusal): AppE
   }
   const { level, code } = error as { level?: string; code?: string };
   if (level === 'client-authentication') {
-    const tried = target.keyPath === undefined ? 'the agent and default keys' : target.keyPath;
+    const tried = target.keyPath ?? 'the agent';
     return new AppError(
       'forbidden',
       `${where} refused the ssh key (${tried}); name the right one with --generic-ssh-key or the right user with --generic-ssh-user`,

@@ -73,7 +73,7 @@ export class Workshop {
 
   async target(record: MachineRecord): Promise<SshTarget> {
     const { Driver: driver } = record;
-    const agent = this.#options.env['SSH_AUTH_SOCK'];
+    const agent = this.#options.env.SSH_AUTH_SOCK;
     const keyPath =
       driver.SSHKeyPath === ''
         ? await this.#defaultKey(agent)

@@ -1,6 +1,7 @@
 import { AppError, messageOf } from '../../../manager/base/errors.js';
 import { checkClusterName } from '../../machine/cluster-record.js';
-import { Batch, createMachines } from '../../machine/create.js';
+import { Batch } from '../../machine/batch.js';
+import { createMachines } from '../../machine/create.js';
 import { MachineStore, storeFolder } from '../../machine/machine-store.js';
 import { Progress } from '../../machine/progress.js';
 import { Workshop } from '../../machine/workshop.js';
@@ -43,7 +44,7 @@ export async function withWorkshop<T>(
 
 export async function create(names: readonly string[], options: CreateOptions): Promise<void> {
   await withWorkshop(options, async (workshop) => {
-    const named = options.cluster ?? process.env['SHOAL_CLUSTER'] ?? '';
+    const named = options.cluster ?? process.env.SHOAL_CLUSTER ?? '';
     const current = options.swarmMaster ? undefined : await workshop.store.currentCluster();
     const cluster = named === '' ? (current ?? 'default') : named;
     checkClusterName(cluster);

@@ -95,7 +95,7 @@ function commandLine(name: string | undefined, options: EnvOptions): string {
 }
 
 export async function env(name: string | undefined, options: EnvOptions): Promise<void> {
-  const shell = pickShell(options.shell, process.env['SHELL']);
+  const shell = pickShell(options.shell, process.env.SHELL);
   const command = commandLine(name, options);
   if (options.unset) {
     if (name !== undefined) {
@@ -115,7 +115,7 @@ export async function env(name: string | undefined, options: EnvOptions): Promis
     { name: 'DOCKER_MACHINE_NAME', value: machine },
   ];
   if (!options.proxy) {
-    const key = process.env['no_proxy'] !== undefined ? 'no_proxy' : 'NO_PROXY';
+    const key = process.env.no_proxy !== undefined ? 'no_proxy' : 'NO_PROXY';
     const value = withNoProxy(process.env[key], record.Driver.IPAddress);
     variables.push({ name: key, value });
   }

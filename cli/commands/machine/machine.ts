@@ -38,7 +38,7 @@ function repeatable(flags: string, text: string): Option {
 }
 
 function createCommand(): Command {
-  return new Command('create')
+  const command = new Command('create')
     .description('make machines out of Linux hosts that ssh reaches, several at once if wanted')
     .argument('[names...]', 'a name for each --generic-ip-address, in their order')
     .addOption(
@@ -73,7 +73,17 @@ function createCommand(): Command {
         .env('GENERIC_ENGINE_PORT')
         .argParser(port)
         .default(2376),
-    )
+    );
+  return withClusterFlags(withEngineFlags(command)).action(
+    async (names: string[], _: unknown, command: Command) => {
+      const { create } = await import('./create.js');
+      await create(names, command.optsWithGlobals<CreateOptions>());
+    },
+  );
+}
+
+function withEngineFlags(command: Command): Command {
+  return command
     .addOption(repeatable('--engine-label <key=value>', 'label of the engine'))
     .addOption(repeatable('--engine-opt <option=value>', 'flag of dockerd without its dashes'))
     .addOption(repeatable('--engine-env <key=value>', 'variable in the environment of dockerd'))
@@ -84,7 +94,11 @@ function createCommand(): Command {
       ),
     )
     .option('--engine-storage-driver <name>', 'storage driver of the engine', '')
-    .addOption(repeatable('--tls-san <name>', 'more names and addresses for the certificates'))
+    .addOption(repeatable('--tls-san <name>', 'more names and addresses for the certificates'));
+}
+
+function withClusterFlags(command: Command): Command {
+  return command
     .option('--swarm', 'join a cluster', false)
     .option(
       '--swarm-master',
@@ -94,11 +108,7 @@ function createCommand(): Command {
     .option('--swarm-strategy <name>', 'spread, binpack or random', 'spread')
     .option('--swarm-discovery <store>', 'where the cluster keeps its state: embedded', '')
     .option('--cluster <name>', 'the cluster to join or make')
-    .option('--runtime <path>', 'bin/node for machines of another architecture')
-    .action(async (names: string[], _: unknown, command: Command) => {
-      const { create } = await import('./create.js');
-      await create(names, command.optsWithGlobals<CreateOptions>());
-    });
+    .option('--runtime <path>', 'bin/node for machines of another architecture');
 }
 
 function provisionCommands(): readonly Command[] {

@@ -22,7 +22,7 @@ async function connect(store: MachineStore, name: string): Promise<SshSession> {
 
 function terminalSize(): PtySize {
   const { rows, columns: cols } = process.stdout;
-  return { rows, cols, term: process.env['TERM'] ?? 'xterm' };
+  return { rows, cols, term: process.env.TERM ?? 'xterm' };
 }
 
 /** Runs a command with this program's own streams, on a terminal when this one has it. */

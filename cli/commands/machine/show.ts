@@ -43,7 +43,7 @@ export async function list(options: ListOptions): Promise<void> {
     process.stdout.write(found.map(({ record }) => `${record.Name}\n`).join(''));
     return;
   }
-  const host = process.env['DOCKER_HOST'] ?? '';
+  const host = process.env.DOCKER_HOST ?? '';
   const rows = found.map(({ record, state }) => toRow(record, state, all, host));
   process.stdout.write(formatList(options.format, listHeader, rows));
 }
@@ -82,7 +82,7 @@ export async function print(
 }
 
 export async function active(options: MachineGlobals): Promise<void> {
-  const host = process.env['DOCKER_HOST'] ?? '';
+  const host = process.env.DOCKER_HOST ?? '';
   const records = await openStore(options).list();
   const found = records.find(
     (record) =>

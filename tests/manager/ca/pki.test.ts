@@ -88,10 +88,10 @@ async function handshake(
   await once(client, 'secureConnect');
   const [socket] = await accepted;
   t.teardown(() => socket.destroy());
-  const error = socket.authorizationError as unknown;
+  const error = socket.authorizationError as Error | string | null | undefined;
   return {
     authorized: socket.authorized,
-    error: error === null || error === undefined ? undefined : String(error),
+    error: error instanceof Error ? error.message : (error ?? undefined),
     peer: socket.getPeerCertificate(),
   };
 }

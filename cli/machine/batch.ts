@@ -1,0 +1,178 @@
+import { AppError, messageOf } from '../../manager/base/errors.js';
+import type { ClusterRecord } from './cluster-record.js';
+import type { EngineVersion } from './engine-client.js';
+import type { SignNodes } from './issue-certificates.js';
+import { signOnManager } from './issue-certificates.js';
+import type { MachineProgress, Progress } from './progress.js';
+import { provision } from './provision.js';
+import type { MachineRecord } from './record.js';
+import { engineUrl } from './record.js';
+import type { RemoteMachine } from './remote-machine.js';
+import type { Membership } from './settings-files.js';
+import type { Workshop } from './workshop.js';
+
+/** How long a machine may take to let us in: it may still be booting. */
+const patienceMs = 15_000;
+
+function membershipOf(record: MachineRecord, cluster: ClusterRecord): Membership {
+  return {
+    clusterId: cluster.id,
+    clusterName: cluster.name,
+    nodeId: record.HostOptions.SwarmOptions.NodeID,
+    role: record.HostOptions.SwarmOptions.Master ? 'manager' : 'worker',
+    strategy: cluster.strategy,
+    managers: cluster.managers.map(({ url }) => new URL(url).host),
+  };
+}
+
+interface PromiseWithResolvers {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+function withResolvers(): PromiseWithResolvers {
+  let resolve: () => void = () => undefined;
+  let reject: (reason: unknown) => void = () => undefined;
+  const promise = new Promise<void>((res, rej) => {
+    resolve = res;
+    reject = rej;
+  });
+  promise.catch(() => undefined);
+  return { promise, resolve, reject };
+}
+
+/** Provisions machines at the same time; the manager that signs for the others may be one of them. */
+export class Batch {
+  readonly #workshop: Workshop;
+  readonly #progress: Progress;
+  readonly #renew: boolean;
+  /** Settles when the manager's machine of this batch can sign, or failed. */
+  #signer: PromiseWithResolvers | undefined;
+  #managerMachine: Promise<RemoteMachine> | undefined;
+  #signing: Promise<unknown> = Promise.resolve();
+
+  constructor(workshop: Workshop, progress: Progress, renew = false) {
+    this.#workshop = workshop;
+    this.#progress = progress;
+    this.#renew = renew;
+  }
+
+  /** Provisions all; rejects nothing, returns each one's failure. */
+  async run(
+    records: readonly MachineRecord[],
+    prepare?: (record: MachineRecord, machine: RemoteMachine) => Promise<MachineRecord>,
+  ): Promise<readonly unknown[]> {
+    const isMaster = (record: MachineRecord): boolean => record.HostOptions.SwarmOptions.Master;
+    const rows = new Map(records.map(({ Name }) => [Name, this.#progress.machine(Name)]));
+    const one = async (record: MachineRecord): Promise<EngineVersion> => {
+      const row = rows.get(record.Name) ?? this.#progress.machine(record.Name);
+      return this.#one(record, row, prepare);
+    };
+    this.#signer = records.some(isMaster) ? withResolvers() : undefined;
+    const masters = records.filter(isMaster).map(async (record) => one(record));
+    this.#settleSigner(masters);
+    const workers = records.filter((record) => !isMaster(record)).map(async (each) => one(each));
+    const settled = await Promise.allSettled([...masters, ...workers]);
+    return settled.flatMap((result): unknown[] =>
+      result.status === 'rejected' ? [result.reason] : [],
+    );
+  }
+
+  /** At the latest a provisioned manager can sign; earlier when it did so for itself. */
+  #settleSigner(masters: readonly Promise<unknown>[]): void {
+    Promise.all(masters)
+      .then(() => this.#signer?.resolve())
+      .catch((error: unknown) => this.#signer?.reject(error));
+  }
+
+  async #one(
+    record: MachineRecord,
+    row: MachineProgress,
+    prepare?: (record: MachineRecord, machine: RemoteMachine) => Promise<MachineRecord>,
+  ): Promise<EngineVersion> {
+    try {
+      const { IPAddress, SSHPort, SSHUser } = record.Driver;
+      row.step(`waiting for ssh on ${SSHUser}@${IPAddress}:${String(SSHPort)}`);
+      const machine = await this.#workshop.connectTo(record, patienceMs);
+      const ready = (await prepare?.(record, machine)) ?? record;
+      const engine = await this.#provision(ready, machine, row);
+      row.done(`ready at ${engineUrl(record)}, engine ${engine.version}`);
+      return engine;
+    } catch (error) {
+      row.failed(messageOf(error));
+      throw error;
+    }
+  }
+
+  async #provision(
+    record: MachineRecord,
+    machine: RemoteMachine,
+    progress: MachineProgress,
+  ): Promise<EngineVersion> {
+    const { store } = this.#workshop;
+    const { Cluster: name, IsSwarm, Master } = record.HostOptions.SwarmOptions;
+    const cluster = IsSwarm ? await store.findCluster(name) : undefined;
+    if (IsSwarm && cluster === undefined) {
+      throw new AppError(
+        'not-found',
+        `${record.Name}: its cluster "${name}" is not known any more`,
+      );
+    }
+    const authority = await this.#workshop.authority();
+    const signNodes: SignNodes = async (nodes) => {
+      if (!Master) return this.#signRemotely(cluster, nodes, progress);
+      const signed = await signOnManager(machine, nodes);
+      this.#signer?.resolve();
+      return signed;
+    };
+    const engine = await provision({
+      machine,
+      want: {
+        record,
+        membership: cluster === undefined ? undefined : membershipOf(record, cluster),
+        user: authority.user,
+        ca: authority.cert,
+        engineAnchor: authority.engineAnchor,
+      },
+      authority,
+      credentials: await this.#workshop.credentials(),
+      uploadsFor: async (arch) => this.#workshop.uploadsFor(arch),
+      signNodes,
+      progress,
+      renew: this.#renew,
+      beforeChanges: async () => store.save({ ...record, Provisioned: false }),
+      signal: this.#workshop.signal,
+    });
+    await store.save({ ...record, Provisioned: true });
+    return engine;
+  }
+
+  /** One order at a time: the manager's machine signs for all workers over one session. */
+  async #signRemotely(
+    cluster: ClusterRecord | undefined,
+    nodes: Parameters<SignNodes>[0],
+    progress: MachineProgress,
+  ): Promise<readonly string[]> {
+    const managerName = cluster?.managers[0]?.name ?? '';
+    if (this.#signer !== undefined) {
+      progress.step(`waiting for ${managerName} to sign its certificate`);
+      await this.#signer.promise.catch((error: unknown) => {
+        throw new AppError('unavailable', `the manager's machine ${managerName} failed`, {
+          cause: error,
+        });
+      });
+    }
+    this.#managerMachine ??= this.#connectManager(managerName);
+    const manager = await this.#managerMachine;
+    const signed = this.#signing.then(async () => signOnManager(manager, nodes));
+    this.#signing = signed.catch(() => undefined);
+    return signed;
+  }
+
+  async #connectManager(name: string): Promise<RemoteMachine> {
+    const machine = await this.#workshop.connectTo(await this.#workshop.store.load(name));
+    await machine.probeLogin();
+    return machine;
+  }
+}
