@@ -30,6 +30,15 @@ export interface Task extends Meta {
   readonly adopts?: TaskId;
   /** Not started before this time (ms since the epoch): restart delays. */
   readonly notBefore?: number;
+  /** How often in a row its slot was filled again before it, by the orchestrator. */
+  readonly attempts?: Attempts;
+}
+
+export interface Attempts {
+  /** Because the node or its engine refused to run the task. */
+  readonly refused: number;
+  /** Because it ended and its restart policy said so. */
+  readonly restarted: number;
 }
 
 /** What was seen of a task. Only the last one before the end is written to disk. */

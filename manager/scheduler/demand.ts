@@ -48,7 +48,7 @@ export function demandOf(task: Task, set: NodeSet): DemandResult {
   if (reason !== undefined) return { kind: 'blocked', reason };
   const bound = intersect(bounds);
   if (bound === 'nothing') {
-    return { kind: 'blocked', reason: `${bounds.map((each) => each.cause).join(', but ')}` };
+    return { kind: 'blocked', reason: bounds.map((each) => each.cause).join(', but ') };
   }
   const { platform } = task.spec.container;
   return {
@@ -107,7 +107,7 @@ function bindToVolumes(
 
 /** The local driver mounting a network file system: every node sees the same data. */
 function isShared(volume: Volume): boolean {
-  return /^(nfs\d?|cifs|smb\d?|ceph|glusterfs)$/.test(volume.spec.driverOpts['type'] ?? '');
+  return /^(nfs\d?|cifs|smb\d?|ceph|glusterfs)$/.test(volume.spec.driverOpts.type ?? '');
 }
 
 function intersect(bounds: readonly Bound[]): Bound | undefined | 'nothing' {

@@ -1,0 +1,191 @@
+import type { Clock } from '../base/clock.js';
+import type { Logger } from '../base/log.js';
+import { Loop } from '../base/loop.js';
+import type { TaskId } from '../model/ids.js';
+import { isWanted } from '../model/slots.js';
+import type { Task } from '../model/task.js';
+import { isAssigned } from '../model/task-state.js';
+import type { ClusterStore, Commit, StoreView, Transaction } from '../store/store.js';
+import type { AddressCursors } from './attach.js';
+import { attachTask } from './attach.js';
+import { leaseGateways, missingGateways } from './gateways.js';
+import type { NetworkCursor } from './networks.js';
+import { allocateNetworks, initialCursor, isAllocated } from './networks.js';
+import { overdue, releasable } from './release.js';
+
+export interface AllocatorOptions {
+  readonly store: ClusterStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const resyncMs = 5 * 60_000;
+
+/**
+ * Gives networks their identifier and subnet, tasks their addresses, nodes their gateways, and takes back
+ * what is over. Nothing is remembered but where to go on: what is in use is what the store has leases for,
+ * and a lease's id is the thing itself, so that nothing can be given out twice.
+ */
+export class Allocator {
+  readonly #options: AllocatorOptions;
+  readonly #loop: Loop;
+  #dirty = new Set<TaskId>();
+  /** New tasks that could not get their addresses: tried again when something comes free. */
+  readonly #waiting = new Set<TaskId>();
+  #sweepDue = true;
+  #cancelSweep: (() => void) | undefined;
+  #cancelResync: (() => void) | undefined;
+  #unwatch: (() => void) | undefined;
+  readonly #addresses: AddressCursors = new Map();
+  #networks: NetworkCursor | undefined;
+
+  constructor(options: AllocatorOptions) {
+    this.#options = options;
+    const { clock, log } = options;
+    this.#loop = new Loop({ name: 'allocator', clock, log, turn: () => this.#turn() });
+  }
+
+  start(): void {
+    const { store } = this.#options;
+    this.#networks = initialCursor(store.view);
+    this.#unwatch = store.watch((commit) => {
+      this.#note(commit);
+    });
+    this.#markAll();
+    this.#resyncLater();
+    this.#loop.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#unwatch?.();
+    this.#cancelSweep?.();
+    this.#cancelResync?.();
+    await this.#loop.stop();
+  }
+
+  #resyncLater(): void {
+    this.#cancelResync = this.#options.clock.after(resyncMs, () => {
+      this.#markAll();
+      this.#loop.poke();
+      this.#resyncLater();
+    });
+  }
+
+  #markAll(): void {
+    for (const { id } of this.#options.store.view.list('tasks')) this.#dirty.add(id);
+    this.#sweepDue = true;
+  }
+
+  async #turn(): Promise<void> {
+    const { store, clock } = this.#options;
+    const [ids, sweep] = [[...this.#dirty].sort(), this.#sweepDue];
+    this.#dirty = new Set();
+    this.#sweepDue = false;
+    if (sweep) this.#sweepAt(overdue(store.view, clock.now()).until);
+    const isIdle = !ids.some((id) => needsWork(store.view, id)) && !needsNetworks(store.view);
+    if (isIdle && !(sweep && overdue(store.view, clock.now()).leases.length > 0)) return;
+    try {
+      await store.update('allocator', (tx) => {
+        this.#write(tx, ids, sweep);
+      });
+    } catch (error) {
+      for (const id of ids) this.#dirty.add(id);
+      this.#sweepDue ||= sweep;
+      throw error;
+    }
+  }
+
+  #write(tx: Transaction, ids: readonly TaskId[], sweep: boolean): void {
+    if (sweep) for (const lease of overdue(tx, tx.now).leases) tx.remove('leases', lease.id);
+    for (const id of ids) {
+      for (const lease of releasable(tx, id, tx.get('tasks', id))) tx.remove('leases', lease.id);
+    }
+    if (this.#networks !== undefined) allocateNetworks(tx, this.#networks);
+    for (const id of ids) this.#allocate(tx, tx.get('tasks', id), id);
+  }
+
+  #allocate(tx: Transaction, task: Task | undefined, id: TaskId): void {
+    this.#waiting.delete(id);
+    if (task === undefined) return;
+    if (isNew(task)) {
+      if (!attachTask(tx, task, this.#addresses)) this.#waiting.add(id);
+    } else if (isAssigned(task.status.state)) {
+      leaseGateways(tx, task);
+    }
+  }
+
+  #sweepAt(until: number | undefined): void {
+    this.#cancelSweep?.();
+    if (until === undefined) return;
+    const { clock } = this.#options;
+    this.#cancelSweep = clock.after(Math.max(1, until - clock.now()), () => {
+      this.#sweepDue = true;
+      this.#loop.poke();
+    });
+  }
+
+  #note(commit: Commit): void {
+    let poke = false;
+    for (const change of commit.changes) {
+      switch (change.table) {
+        case 'tasks':
+          if (changedForUs(change.before, change.after)) {
+            this.#dirty.add(change.id as TaskId);
+            poke = true;
+          }
+          break;
+        case 'networks':
+          poke = true;
+          this.#retryWaiting();
+          break;
+        case 'leases':
+          if (change.after !== undefined) break;
+          poke = this.#noteRelease(change.before?.holder.kind) || poke;
+          break;
+        case 'nodes':
+          if (change.before?.status.state === change.after?.status.state) break;
+          this.#sweepDue = true;
+          poke = true;
+          break;
+        default:
+          break;
+      }
+    }
+    if (poke) this.#loop.poke();
+  }
+
+  #noteRelease(kind: string | undefined): boolean {
+    this.#retryWaiting();
+    // A node gave its gateway back: was a task placed there in the same moment?
+    if (kind === 'gateway') {
+      for (const task of this.#options.store.view.list('tasks')) {
+        if (isAssigned(task.status.state)) this.#dirty.add(task.id);
+      }
+    }
+    return this.#dirty.size > 0;
+  }
+
+  #retryWaiting(): void {
+    for (const id of this.#waiting) this.#dirty.add(id);
+  }
+}
+
+function isNew(task: Task): boolean {
+  return task.status.state === 'new' && isWanted(task);
+}
+
+function needsWork(view: StoreView, id: TaskId): boolean {
+  const task = view.get('tasks', id);
+  if (releasable(view, id, task).length > 0) return true;
+  if (task === undefined) return false;
+  if (isNew(task)) return true;
+  return isAssigned(task.status.state) && missingGateways(view, task).length > 0;
+}
+
+function needsNetworks(view: StoreView): boolean {
+  return view.list('networks').some((network) => !network.removing && !isAllocated(network));
+}
+
+function changedForUs(before: Task | undefined, after: Task | undefined): boolean {
+  return before?.status.state !== after?.status.state || before?.desired !== after?.desired;
+}

@@ -1,0 +1,179 @@
+import { covers, parseCidr } from '../../network/address/cidr.js';
+import type { Ip } from '../../network/address/ip.js';
+import { formatIp, parseIp, tryParseIp } from '../../network/address/ip.js';
+import { macOf } from '../../network/address/mac.js';
+import type { LeaseId, NetworkId } from '../model/ids.js';
+import type { Lease, Network } from '../model/network.js';
+import { addressLeaseId } from '../model/network.js';
+import type { NetworkAttachmentSpec } from '../model/service.js';
+import type { Attachment, Task } from '../model/task.js';
+import { isTerminal } from '../model/task-state.js';
+import type { StoreView, Transaction } from '../store/store.js';
+import { nextAddress, planAddresses } from './ipam.js';
+import { isAllocated, networkTrouble } from './networks.js';
+
+/** The address after the one given out last, per network. */
+export type AddressCursors = Map<NetworkId, Ip>;
+
+/** An address that a task is to have, with the lease to write. */
+interface Grant {
+  readonly attachment: Attachment;
+  readonly leaseId: LeaseId;
+}
+
+/**
+ * Leases a new task's addresses and makes it pending; or says on the task why it gets none. Returns
+ * whether it got them.
+ */
+export function attachTask(tx: Transaction, task: Task, cursors: AddressCursors): boolean {
+  const grants: Grant[] = [];
+  for (const spec of task.spec.networks) {
+    const grant = grantAddress(tx, task, { spec, cursors });
+    if (typeof grant === 'string') {
+      explain(tx, task, grant);
+      return false;
+    }
+    grants.push(grant);
+  }
+  for (const { leaseId } of grants) takeLease(tx, leaseId, task);
+  const { explanation: _waiting, ...rest } = task;
+  tx.put('tasks', {
+    ...rest,
+    attachments: grants.map((grant) => grant.attachment),
+    status: { ...task.status, state: 'pending', at: tx.now, message: 'waits for a node' },
+  });
+  return true;
+}
+
+function explain(tx: Transaction, task: Task, summary: string): void {
+  if (task.explanation?.summary === summary) return;
+  tx.put('tasks', {
+    ...task,
+    explanation: { placed: false, summary, reasons: [], at: tx.now },
+  });
+}
+
+function takeLease(tx: Transaction, id: LeaseId, task: Task): void {
+  const holder = { kind: 'task', taskId: task.id } as const;
+  const lease = tx.get('leases', id);
+  if (lease === undefined) tx.create('leases', { id, holder });
+  else tx.put('leases', { ...lease, holder });
+}
+
+function grantAddress(
+  tx: Transaction,
+  task: Task,
+  wish: { readonly spec: NetworkAttachmentSpec; readonly cursors: AddressCursors },
+): Grant | string {
+  const { spec } = wish;
+  const network = tx.networkByName(spec.network);
+  if (network === undefined) return `network ${spec.network} does not exist`;
+  if (network.removing) return `network ${spec.network} is being removed`;
+  if (!isAllocated(network)) {
+    return networkTrouble(tx, network) ?? `network ${spec.network} waits for a subnet`;
+  }
+  const ip =
+    spec.ipv4Address === undefined
+      ? (inherited(tx, task, network) ?? freeAddress(tx, network, wish.cursors))
+      : fixedAddress(tx, network, spec.ipv4Address);
+  if (typeof ip === 'string') return ip;
+  const address = formatIp(ip);
+  return {
+    leaseId: addressLeaseId(network.id, address),
+    attachment: {
+      networkId: network.id,
+      network: spec.network,
+      address,
+      mac: macOf(ip),
+      aliases: [...new Set([task.containerName, ...spec.aliases])],
+    },
+  };
+}
+
+/** A container that is taken over has its address in it. */
+function inherited(tx: Transaction, task: Task, network: Network): Ip | undefined {
+  const old = task.adopts === undefined ? undefined : tx.get('tasks', task.adopts);
+  const before = old?.attachments.find(({ networkId }) => networkId === network.id);
+  if (old === undefined || before === undefined) return undefined;
+  const lease = tx.get('leases', addressLeaseId(network.id, before.address));
+  const isOurs = lease === undefined || holds(lease, old);
+  return isOurs ? parseIp(before.address) : undefined;
+}
+
+function holds(lease: Lease, task: Task): boolean {
+  return lease.holder.kind === 'task' && lease.holder.taskId === task.id;
+}
+
+function fixedAddress(tx: Transaction, network: Network, address: string): Ip | string {
+  const where = `address ${address} of network ${network.spec.name}`;
+  const ip = tryParseIp(address);
+  if (ip === undefined) return `${where} is not an IPv4 address`;
+  if (!covers(parseCidr(network.subnet), { base: ip, prefix: 32 })) {
+    return `${where} is not inside its subnet ${network.subnet}`;
+  }
+  const lease = tx.get('leases', addressLeaseId(network.id, formatIp(ip)));
+  if (lease === undefined || isOver(tx, lease)) return ip;
+  return `${where} is taken by ${describeHolder(tx, lease)}`;
+}
+
+/** Its holder has ended: whoever is to have this very address need not wait for the record to go. */
+function isOver(view: StoreView, lease: Lease): boolean {
+  if (lease.holder.kind !== 'task') return false;
+  const holder = view.get('tasks', lease.holder.taskId);
+  return holder === undefined || isTerminal(holder.status.state);
+}
+
+function describeHolder(view: StoreView, lease: Lease): string {
+  const { holder } = lease;
+  if (holder.kind === 'task') {
+    const task = view.get('tasks', holder.taskId);
+    return task === undefined ? holder.taskId : `${task.service}.${task.slot}`;
+  }
+  const name = view.get('nodes', holder.nodeId)?.spec.name ?? holder.nodeId;
+  return holder.kind === 'gateway'
+    ? `the gateway of ${name}`
+    : `a task on ${name}, which is down, until it comes back or is removed`;
+}
+
+function freeAddress(tx: Transaction, network: Network, cursors: AddressCursors): Ip | string {
+  const { tasks: range } = planOf(network);
+  const byHand = fixedAddresses(tx, network);
+  const used = {
+    has: (ip: Ip) =>
+      byHand.has(ip) || tx.get('leases', addressLeaseId(network.id, formatIp(ip))) !== undefined,
+  };
+  const from = cursors.get(network.id) ?? afterHighest(tx, network);
+  const ip = nextAddress(range, used, from);
+  if (ip === undefined) return `network ${network.spec.name}: no free address in ${network.subnet}`;
+  cursors.set(network.id, ip + 1);
+  return ip;
+}
+
+export function planOf(network: Network): ReturnType<typeof planAddresses> {
+  const { subnet, ipRange } = network.spec;
+  const range = ipRange === undefined ? {} : { range: parseCidr(ipRange) };
+  return planAddresses(parseCidr(network.subnet), subnet === undefined ? undefined : range);
+}
+
+/** Addresses that services ask for by number: nobody else gets them. Only subnets of the user's have such. */
+export function fixedAddresses(view: StoreView, network: Network): ReadonlySet<Ip> {
+  const fixed = new Set<Ip>();
+  if (network.spec.subnet === undefined) return fixed;
+  for (const service of view.list('services')) {
+    for (const { network: name, ipv4Address } of service.spec.task.networks) {
+      const ip = name === network.spec.name ? tryParseIp(ipv4Address ?? '') : undefined;
+      if (ip !== undefined) fixed.add(ip);
+    }
+  }
+  return fixed;
+}
+
+/** After a restart nobody remembers what was given out last: the highest in use is a good guess. */
+function afterHighest(view: StoreView, network: Network): Ip {
+  let highest = 0;
+  for (const { id, holder } of view.leasesOfNetwork(network.id)) {
+    if (holder.kind === 'gateway') continue;
+    highest = Math.max(highest, tryParseIp(id.slice(id.lastIndexOf('/') + 1)) ?? 0);
+  }
+  return highest + 1;
+}

@@ -1,0 +1,114 @@
+import type { Cidr } from '../../network/address/cidr.js';
+import { covers, formatCidr, overlaps, parseCidr } from '../../network/address/cidr.js';
+import type { Ip } from '../../network/address/ip.js';
+import { tryParseIp } from '../../network/address/ip.js';
+import type { Network } from '../model/network.js';
+import type { StoreView, Transaction } from '../store/store.js';
+import { chooseSubnet } from './ipam.js';
+import { nextVni } from './vni.js';
+
+/** What was given out last, so that the next is another one: in memory only. */
+export interface NetworkCursor {
+  vni: number;
+  subnet: Cidr | undefined;
+}
+
+export function isAllocated(network: Network): boolean {
+  return network.vni !== 0 && network.subnet !== '';
+}
+
+/** Gives each network that lacks them its identifier and subnet. One that cannot get them stays as it is. */
+export function allocateNetworks(tx: Transaction, cursor: NetworkCursor): void {
+  for (const network of tx.list('networks')) {
+    if (network.removing || isAllocated(network)) continue;
+    if (networkTrouble(tx, network) !== undefined) continue;
+    const others = tx.list('networks').filter((other) => other.id !== network.id);
+    const subnet = subnetFor(tx, network, cursor);
+    const taken = new Set(others.map((other) => other.vni));
+    const vni = nextVni(taken, Math.max(cursor.vni, 0));
+    if (vni === undefined || subnet === undefined) continue;
+    cursor.vni = vni;
+    if (network.spec.subnet === undefined) cursor.subnet = subnet;
+    tx.put('networks', { ...network, vni, subnet: formatCidr(subnet) });
+  }
+}
+
+/** Where to go on after a restart: behind the highest in use. */
+export function initialCursor(view: StoreView): NetworkCursor {
+  const networks = view.list('networks');
+  const chosen = networks.filter((network) => isAllocated(network) && !network.spec.subnet);
+  const subnets = chosen.map((network) => parseCidr(network.subnet));
+  return {
+    vni: Math.max(0, ...networks.map((network) => network.vni)),
+    subnet: subnets.sort((a, b) => b.base - a.base)[0],
+  };
+}
+
+function subnetFor(view: StoreView, network: Network, cursor: NetworkCursor): Cidr | undefined {
+  if (network.spec.subnet !== undefined) return parseCidr(network.spec.subnet);
+  return chooseSubnet(
+    { subnets: subnetsBeside(view, network), nodes: nodeAddresses(view) },
+    cursor.subnet,
+  );
+}
+
+/** Why a network gets no addresses: a wish that cannot be granted, or none left. */
+export function networkTrouble(view: StoreView, network: Network): string | undefined {
+  const { name, subnet: wish, ipRange } = network.spec;
+  if (isAllocated(network)) return undefined;
+  if (wish === undefined) {
+    const free = chooseSubnet({
+      subnets: subnetsBeside(view, network),
+      nodes: nodeAddresses(view),
+    });
+    return free === undefined ? `network ${name}: no free subnet is left` : undefined;
+  }
+  const subnet = tryParse(wish);
+  if (subnet === undefined) return `network ${name}: "${wish}" is not an IPv4 subnet`;
+  const range = ipRange === undefined ? undefined : tryParse(ipRange);
+  if (ipRange !== undefined && (range === undefined || !covers(subnet, range))) {
+    return `network ${name}: ip range ${ipRange} is not inside subnet ${wish}`;
+  }
+  const other = view
+    .list('networks')
+    .find(
+      (each) =>
+        each.id !== network.id && isAllocated(each) && overlaps(parseCidr(each.subnet), subnet),
+    );
+  if (other !== undefined) {
+    return `network ${name}: subnet ${wish} overlaps ${other.subnet} of network ${other.spec.name}`;
+  }
+  const node = view
+    .list('nodes')
+    .find((each) => covers(subnet, { base: addressOf(each.description.address) ?? 0, prefix: 32 }));
+  if (node === undefined) return undefined;
+  return `network ${name}: subnet ${wish} contains the address of node ${node.spec.name}`;
+}
+
+/** Subnets in use, and those that others ask for and do not have yet. */
+function subnetsBeside(view: StoreView, network: Network): readonly Cidr[] {
+  return view
+    .list('networks')
+    .filter((other) => other.id !== network.id)
+    .flatMap((other) => [tryParse(other.subnet), tryParse(other.spec.subnet ?? '')])
+    .filter((subnet) => subnet !== undefined);
+}
+
+function nodeAddresses(view: StoreView): readonly Ip[] {
+  return view
+    .list('nodes')
+    .map((node) => addressOf(node.description.address))
+    .filter((ip) => ip !== undefined);
+}
+
+function addressOf(text: string): Ip | undefined {
+  return tryParseIp(text);
+}
+
+function tryParse(text: string): Cidr | undefined {
+  try {
+    return parseCidr(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,54 @@
+import type { TaskId } from '../model/ids.js';
+import type { Lease } from '../model/network.js';
+import type { Task } from '../model/task.js';
+import { isWanted } from '../model/slots.js';
+import { isTerminal } from '../model/task-state.js';
+import type { StoreView } from '../store/store.js';
+
+/** A node that came back has removed what it should not run before this long, ms. */
+export const fenceMs = 30_000;
+
+/** What a task holds that it no longer needs. `task` is undefined when its record is gone. */
+export function releasable(view: StoreView, id: TaskId, task: Task | undefined): readonly Lease[] {
+  const held = view
+    .leasesOfTask(id)
+    .filter(({ holder }) => holder.kind === 'task' && holder.taskId === id);
+  if (task === undefined) return held;
+  if (!isTerminal(task.status.state)) return [];
+  const keepsAddress = mayBeTakenOver(view, task);
+  return held.filter((lease) => !keepsAddress || lease.id.startsWith('port/'));
+}
+
+/**
+ * A kept container has its address in it and may be started again: by `start` after `stop`, or by `up` when
+ * it has ended by itself. One that was replaced never is.
+ */
+function mayBeTakenOver(view: StoreView, task: Task): boolean {
+  const { state } = task.status;
+  if (state === 'rejected' || state === 'orphaned' || task.desired === 'remove') return false;
+  return isWanted(task) || view.get('services', task.serviceId)?.spec.halted === true;
+}
+
+/** Leases of nodes that went for good, and fences that are over; `until`: when the next one is. */
+export function overdue(
+  view: StoreView,
+  now: number,
+): { readonly leases: readonly Lease[]; readonly until: number | undefined } {
+  const leases: Lease[] = [];
+  let until: number | undefined;
+  for (const lease of view.list('leases')) {
+    const end = endOf(view, lease);
+    if (end === undefined) continue;
+    if (end <= now) leases.push(lease);
+    else until = Math.min(until ?? end, end);
+  }
+  return { leases, until };
+}
+
+function endOf(view: StoreView, { holder }: Lease): number | undefined {
+  if (holder.kind === 'task') return view.get('tasks', holder.taskId) === undefined ? 0 : undefined;
+  const node = view.get('nodes', holder.nodeId);
+  if (node === undefined) return 0;
+  if (holder.kind === 'gateway') return undefined;
+  return node.status.state === 'ready' ? node.status.since + fenceMs : undefined;
+}

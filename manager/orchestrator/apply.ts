@@ -1,0 +1,109 @@
+import type { ServiceId, TaskId } from '../model/ids.js';
+import type { Service, TaskSpec } from '../model/service.js';
+import type { Explanation, Task } from '../model/task.js';
+import type { NewId } from '../base/random.js';
+import type { Draft, Transaction } from '../store/store.js';
+import type { NewTask, TaskChange } from './change.js';
+
+/** Writes what was decided about one service, in the transaction in which it was decided. */
+export function apply(
+  tx: Transaction,
+  id: ServiceId,
+  changes: readonly TaskChange[],
+  newId: NewId,
+): void {
+  for (const change of changes) applyChange(tx, id, change, newId);
+}
+
+function applyChange(tx: Transaction, id: ServiceId, change: TaskChange, newId: NewId): void {
+  switch (change.kind) {
+    case 'create': {
+      const service = tx.get('services', id);
+      if (service !== undefined) {
+        const draft = draftTask(service, change.task, { id: newId() as TaskId, now: tx.now });
+        tx.create('tasks', { ...draft, status: { ...draft.status, message: change.cause } });
+      }
+      return;
+    }
+    case 'desire':
+      patchTask(tx, change.taskId, () => ({ desired: change.desired }));
+      return;
+    case 'explain':
+      patchTask(tx, change.taskId, (task) => ({
+        explanation: explained(task, change.summary, tx.now),
+      }));
+      return;
+    case 'delete':
+      forgetTask(tx, change.taskId, change.fence);
+      return;
+    case 'dependencies-met': {
+      const service = tx.get('services', id);
+      if (service !== undefined) tx.put('services', { ...service, dependenciesMet: true });
+      return;
+    }
+    case 'remove-service':
+      tx.remove('services', id);
+      return;
+    case 'wait':
+      return;
+  }
+}
+
+function draftTask(
+  service: Service,
+  task: NewTask,
+  how: { readonly id: TaskId; readonly now: number },
+): Draft<Task> {
+  const { spec } = service;
+  const { slot, adopts, ...options } = task;
+  return {
+    ...options,
+    id: how.id,
+    serviceId: service.id,
+    project: spec.project,
+    service: spec.service,
+    slot,
+    spec: taskSpec(spec.task, adopts),
+    taskHash: service.taskHash,
+    configHash: spec.configHash,
+    containerName: spec.task.container.containerName ?? `${spec.project}-${spec.service}-${slot}`,
+    status: { state: 'new', at: how.now, message: '' },
+    attachments: [],
+    ...(adopts === undefined ? {} : { adopts: adopts.id }),
+  };
+}
+
+/** A container that is taken over has its ports in it: they were chosen when it was made. */
+function taskSpec(spec: TaskSpec, adopts: Task | undefined): TaskSpec {
+  return adopts === undefined ? spec : { ...spec, ports: adopts.spec.ports };
+}
+
+function patchTask(tx: Transaction, id: TaskId, patch: (task: Task) => Partial<Task>): void {
+  const task = tx.get('tasks', id);
+  if (task !== undefined) tx.put('tasks', { ...task, ...patch(task) });
+}
+
+/** Keeps what the scheduler said behind the trouble, to be shown again when that is over. */
+function explained(task: Task, summary: string | undefined, at: number): Explanation {
+  const old = task.explanation ?? { placed: true, summary: '', reasons: [] };
+  const isTold = old.summary.startsWith('dependency ');
+  const placement = isTold ? old.reasons : [old.summary, ...old.reasons];
+  if (summary !== undefined) return { placed: old.placed, summary, reasons: placement, at };
+  const [first = '', ...rest] = placement;
+  return { placed: old.placed, summary: first, reasons: rest, at };
+}
+
+function forgetTask(tx: Transaction, id: TaskId, fence: boolean): void {
+  const task = tx.get('tasks', id);
+  if (task === undefined) return;
+  for (const lease of tx.leasesOfTask(id)) {
+    if (lease.holder.kind !== 'task' || lease.holder.taskId !== id) continue;
+    // A port is fenced by its node: nothing is placed there before it has come back and cleaned up.
+    if (fence && task.nodeId !== undefined && lease.id.startsWith('address/')) {
+      tx.put('leases', { ...lease, holder: { kind: 'fenced', nodeId: task.nodeId } });
+    } else {
+      tx.remove('leases', lease.id);
+    }
+  }
+  tx.remove('tasks', id);
+}

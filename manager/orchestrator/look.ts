@@ -1,0 +1,75 @@
+import type { NetworkId, NodeId, ServiceId } from '../model/ids.js';
+import type { Network } from '../model/network.js';
+import type { Node } from '../model/node.js';
+import type { Service } from '../model/service.js';
+import { currentTask, isLost, tasksBySlot } from '../model/slots.js';
+import type { Task } from '../model/task.js';
+import type { StoreView } from '../store/store.js';
+import type { DependencyState } from './gate.js';
+import { gateOf } from './gate.js';
+import type { ServiceScene } from './scene.js';
+
+/** What deciding about a service needs, out of the store. Undefined: there is no such service. */
+export function lookAt(
+  view: StoreView,
+  id: ServiceId,
+  context: Pick<ServiceScene, 'nodes' | 'now'>,
+): ServiceScene | undefined {
+  const service = view.get('services', id);
+  if (service === undefined) return undefined;
+  const find = (key: string): DependencyState | undefined => siblingOf(view, service, key);
+  return {
+    service,
+    tasks: view.tasksOfService(id),
+    ...context,
+    gate: gateOf(service, find),
+    networkOwners: networkOwners(service, find),
+  };
+}
+
+export function nodesById(view: StoreView): ReadonlyMap<NodeId, Node> {
+  return new Map(view.list('nodes').map((node) => [node.id, node]));
+}
+
+function siblingOf(view: StoreView, service: Service, key: string): DependencyState | undefined {
+  const sibling = view
+    .servicesOfProject(service.spec.project)
+    .find((each) => each.spec.service === key);
+  if (sibling === undefined) return undefined;
+  return { service: sibling, tasks: view.tasksOfService(sibling.id) };
+}
+
+function networkOwners(
+  service: Service,
+  find: (key: string) => DependencyState | undefined,
+): ReadonlyMap<number, Task> {
+  const owners = new Map<number, Task>();
+  const mode = service.spec.task.container.networkMode;
+  if (mode.kind !== 'service') return owners;
+  for (const [slot, tasks] of tasksBySlot(find(mode.service)?.tasks ?? [])) {
+    const owner = currentTask(tasks);
+    if (owner !== undefined) owners.set(slot, owner);
+  }
+  return owners;
+}
+
+/** Networks marked for removal that nothing uses any more, on any node that can be asked. */
+export function emptyNetworks(view: StoreView): readonly NetworkId[] {
+  const removing = view.list('networks').filter((network) => network.removing);
+  if (removing.length === 0) return [];
+  const used = new Set(
+    view
+      .list('services')
+      .flatMap((service) => service.spec.task.networks.map((attachment) => attachment.network)),
+  );
+  return removing
+    .filter((network) => !used.has(network.spec.name) && isUnused(view, network))
+    .map((network) => network.id);
+}
+
+function isUnused(view: StoreView, network: Network): boolean {
+  if (view.tasksOfNetwork(network.id).length > 0) return false;
+  return view
+    .leasesOfNetwork(network.id)
+    .every(({ holder }) => holder.kind !== 'gateway' || isLost(view.get('nodes', holder.nodeId)));
+}

@@ -1,0 +1,212 @@
+import type { Clock } from '../base/clock.js';
+import { messageOf } from '../base/errors.js';
+import type { Logger } from '../base/log.js';
+import { Loop } from '../base/loop.js';
+import type { NewId } from '../base/random.js';
+import type { ServiceId } from '../model/ids.js';
+import type { Node } from '../model/node.js';
+import type { Service } from '../model/service.js';
+import type { Task } from '../model/task.js';
+import type { ClusterStore, Commit, StoreView, Transaction } from '../store/store.js';
+import { apply } from './apply.js';
+import type { TaskChange } from './change.js';
+import { emptyNetworks, lookAt, nodesById } from './look.js';
+import { reconcile } from './reconcile.js';
+import type { ServiceScene } from './scene.js';
+
+type Context = Pick<ServiceScene, 'nodes' | 'now'>;
+
+export interface OrchestratorOptions {
+  readonly store: ClusterStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly newId: NewId;
+}
+
+const resyncMs = 5 * 60_000;
+
+/** Keeps every service's slots filled. Wakes for the services that a commit concerns, and for due waits. */
+export class Orchestrator {
+  readonly #options: OrchestratorOptions;
+  readonly #loop: Loop;
+  #dirty = new Set<ServiceId>();
+  #networksDirty = true;
+  readonly #alarms = new Map<ServiceId, () => void>();
+  #unwatch: (() => void) | undefined;
+  #cancelResync: (() => void) | undefined;
+
+  constructor(options: OrchestratorOptions) {
+    this.#options = options;
+    const { clock, log } = options;
+    this.#loop = new Loop({ name: 'orchestrator', clock, log, turn: () => this.#turn() });
+  }
+
+  start(): void {
+    this.#unwatch = this.#options.store.watch((commit) => {
+      this.#note(commit);
+    });
+    this.#markAll();
+    this.#resyncLater();
+    this.#loop.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#unwatch?.();
+    for (const cancel of this.#alarms.values()) cancel();
+    this.#cancelResync?.();
+    await this.#loop.stop();
+  }
+
+  /** A full look now and then finds what an event should have told and did not. */
+  #resyncLater(): void {
+    this.#cancelResync = this.#options.clock.after(resyncMs, () => {
+      this.#markAll();
+      this.#loop.poke();
+      this.#resyncLater();
+    });
+  }
+
+  #markAll(): void {
+    for (const { id } of this.#options.store.view.list('services')) this.#dirty.add(id);
+    this.#networksDirty = true;
+  }
+
+  async #turn(): Promise<void> {
+    const { store, clock } = this.#options;
+    const ids = [...this.#dirty];
+    this.#dirty = new Set();
+    const networks = this.#networksDirty && emptyNetworks(store.view).length > 0;
+    this.#networksDirty = false;
+    const context = { nodes: nodesById(store.view), now: clock.now() };
+    const busy = ids.filter((id) => this.#decide(store.view, id, context).some(isWrite));
+    if (busy.length === 0 && !networks) return;
+    try {
+      await store.update('orchestrator', (tx) => {
+        this.#write(tx, busy);
+      });
+    } catch (error) {
+      for (const id of ids) this.#dirty.add(id);
+      this.#networksDirty = true;
+      throw error;
+    }
+  }
+
+  /** Decides anew inside the transaction: what other writers did meanwhile is seen there. */
+  #write(tx: Transaction, ids: readonly ServiceId[]): void {
+    const { newId } = this.#options;
+    const context = { nodes: nodesById(tx), now: tx.now };
+    for (const id of ids) apply(tx, id, this.#decide(tx, id, context), newId);
+    for (const id of emptyNetworks(tx)) {
+      for (const lease of tx.leasesOfNetwork(id)) tx.remove('leases', lease.id);
+      tx.remove('networks', id);
+    }
+  }
+
+  #decide(view: StoreView, id: ServiceId, context: Context): readonly TaskChange[] {
+    const scene = lookAt(view, id, context);
+    let changes: readonly TaskChange[] = [];
+    try {
+      changes = scene === undefined ? [] : reconcile(scene);
+    } catch (error) {
+      // One service that cannot be decided must not hold up all others.
+      this.#options.log.error(`orchestrator: service ${id}: ${messageOf(error)}`);
+    }
+    this.#setAlarm(id, changes, context.now);
+    return changes;
+  }
+
+  #setAlarm(id: ServiceId, changes: readonly TaskChange[], now: number): void {
+    this.#alarms.get(id)?.();
+    this.#alarms.delete(id);
+    const due = changes.flatMap((change) => (change.kind === 'wait' ? [change.until] : []));
+    if (due.length === 0) return;
+    const cancel = this.#options.clock.after(Math.max(1, Math.min(...due) - now), () => {
+      this.#alarms.delete(id);
+      this.#dirty.add(id);
+      this.#loop.poke();
+    });
+    this.#alarms.set(id, cancel);
+  }
+
+  #note(commit: Commit): void {
+    for (const change of commit.changes) {
+      switch (change.table) {
+        case 'services':
+          this.#noteService(change.after ?? change.before);
+          break;
+        case 'tasks':
+          this.#noteTask(change.before, change.after);
+          break;
+        case 'nodes':
+          this.#noteNode(change.before, change.after);
+          break;
+        case 'networks':
+          this.#networksDirty = true;
+          break;
+        case 'leases':
+          if (change.after === undefined) this.#networksDirty = true;
+          break;
+        default:
+          break;
+      }
+    }
+    if (this.#dirty.size > 0 || this.#networksDirty) this.#loop.poke();
+  }
+
+  #noteService(service: Service | undefined): void {
+    if (service === undefined) return;
+    this.#dirty.add(service.id);
+    this.#networksDirty = true;
+    this.#markDependents(service.spec.project, service.spec.service);
+  }
+
+  #noteTask(before: Task | undefined, after: Task | undefined): void {
+    const task = after ?? before;
+    if (task === undefined || isSameForUs(before, after)) return;
+    this.#dirty.add(task.serviceId);
+    if (after === undefined) this.#networksDirty = true;
+    this.#markDependents(task.project, task.service);
+  }
+
+  #markDependents(project: string, key: string): void {
+    for (const { id, spec, dependenciesMet } of this.#options.store.view.servicesOfProject(
+      project,
+    )) {
+      const mode = spec.task.container.networkMode;
+      const shares = mode.kind === 'service' && mode.service === key;
+      const waits = !dependenciesMet && spec.dependsOn.some((each) => each.service === key);
+      if (shares || waits) this.#dirty.add(id);
+    }
+  }
+
+  #noteNode(before: Node | undefined, after: Node | undefined): void {
+    const node = after ?? before;
+    if (node === undefined) return;
+    const same =
+      before?.spec === after?.spec &&
+      before?.description === after?.description &&
+      before?.status.state === after?.status.state;
+    if (same) return;
+    const { view } = this.#options.store;
+    for (const task of view.tasksOfNode(node.id)) this.#dirty.add(task.serviceId);
+    for (const { id, spec } of view.list('services')) {
+      if (spec.mode.kind === 'global') this.#dirty.add(id);
+    }
+    this.#networksDirty = true;
+  }
+}
+
+function isWrite(change: TaskChange): boolean {
+  return change.kind !== 'wait';
+}
+
+function isSameForUs(before: Task | undefined, after: Task | undefined): boolean {
+  if (before === undefined || after === undefined) return false;
+  return (
+    before.status.state === after.status.state &&
+    before.status.health === after.status.health &&
+    before.status.startedAt === after.status.startedAt &&
+    before.desired === after.desired &&
+    before.nodeId === after.nodeId
+  );
+}

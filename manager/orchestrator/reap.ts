@@ -1,0 +1,56 @@
+import type { TaskId } from '../model/ids.js';
+import { isLost, isWanted, tasksBySlot } from '../model/slots.js';
+import type { Task } from '../model/task.js';
+import { isTerminal } from '../model/task-state.js';
+import type { TaskChange } from './change.js';
+import { forget } from './fill.js';
+import type { ServiceScene } from './scene.js';
+import { nodeOf } from './scene.js';
+
+/** Ended tasks that each slot keeps, for `ps -a`, logs and explanations. */
+const historyLength = 2;
+
+/** Takes a task out of the cluster: forgets it when nothing of it can run any more, else has it removed. */
+export function dismiss(task: Task, scene: ServiceScene, cause: string): readonly TaskChange[] {
+  const { state } = task.status;
+  if (state === 'new' || state === 'pending' || isTerminal(state)) return [forget(task, cause)];
+  if (isLost(nodeOf(task, scene))) return [forget(task, cause, true)];
+  if (task.desired === 'remove') return [];
+  return [{ kind: 'desire', taskId: task.id, slot: task.slot, desired: 'remove', cause }];
+}
+
+/**
+ * What no longer belongs to any wanted slot, what was to be removed and has ended, and old history.
+ * `ending` are tasks that other changes of the same decision shut down: they become history by it.
+ */
+export function reap(
+  scene: ServiceScene,
+  wanted: { readonly has: (slot: number) => boolean },
+  how: { readonly ending: ReadonlySet<TaskId>; readonly surplusCause: string },
+): readonly TaskChange[] {
+  const changes: TaskChange[] = [];
+  for (const [slot, tasks] of tasksBySlot(scene.tasks)) {
+    if (wanted.has(slot)) changes.push(...reapSlot(tasks, how.ending, scene));
+    else changes.push(...tasks.flatMap((task) => dismiss(task, scene, how.surplusCause)));
+  }
+  return changes;
+}
+
+function reapSlot(
+  tasks: readonly Task[],
+  ending: ReadonlySet<TaskId>,
+  scene: ServiceScene,
+): readonly TaskChange[] {
+  const history = tasks
+    .filter((task) => !isWanted(task) || ending.has(task.id))
+    .filter((task) => task.desired !== 'remove' && isTerminal(task.status.state));
+  const old = new Set(history.slice(historyLength));
+  return tasks
+    .filter((task) => !isWanted(task))
+    .flatMap((task) => {
+      if (task.desired === 'remove') return dismiss(task, scene, 'it has ended');
+      if (old.has(task)) return [forget(task, 'it is history')];
+      const { state } = task.status;
+      return state === 'new' || state === 'pending' ? [forget(task, 'it never had a node')] : [];
+    });
+}

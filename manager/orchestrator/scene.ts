@@ -1,0 +1,35 @@
+import type { NodeId } from '../model/ids.js';
+import type { Node } from '../model/node.js';
+import type { Service } from '../model/service.js';
+import type { Task } from '../model/task.js';
+import type { Gate } from './gate.js';
+
+/** All that deciding about one service looks at: one moment of the store. */
+export interface ServiceScene {
+  readonly service: Service;
+  /** All of its tasks, those that ended too. */
+  readonly tasks: readonly Task[];
+  readonly nodes: ReadonlyMap<NodeId, Node>;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  readonly gate: Gate;
+  /** For a service in another's network namespace: what fills each slot of that one. */
+  readonly networkOwners: ReadonlyMap<number, Task>;
+}
+
+/** A slot that the service is to have. */
+export interface WantedSlot {
+  readonly slot: number;
+  /** A global service's slot belongs to a node. */
+  readonly nodeId?: NodeId;
+  /** False keeps what is there but puts nothing new in: the node is down or paused. */
+  readonly mayFill: boolean;
+}
+
+export function nodeOf(task: Task, scene: ServiceScene): Node | undefined {
+  return task.nodeId === undefined ? undefined : scene.nodes.get(task.nodeId);
+}
+
+export function nodeNameOf(task: Task, scene: ServiceScene): string {
+  return nodeOf(task, scene)?.spec.name ?? task.nodeId ?? 'no node';
+}

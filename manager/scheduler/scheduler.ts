@@ -1,0 +1,153 @@
+import type { Clock } from '../base/clock.js';
+import type { Logger } from '../base/log.js';
+import { Loop } from '../base/loop.js';
+import type { TaskId } from '../model/ids.js';
+import { portLeaseId } from '../model/network.js';
+import type { Task } from '../model/task.js';
+import { isTerminal } from '../model/task-state.js';
+import type { ClusterStore, Commit, StoreChange, StoreView, Transaction } from '../store/store.js';
+import type { Placement, Postponement } from './decide.js';
+import { decide, isPlaceable } from './decide.js';
+import { sameWords } from './explain.js';
+import type { SchedulerSnapshot } from './node-set.js';
+
+export interface SchedulerOptions {
+  readonly store: ClusterStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** `spread` unless told. */
+  readonly strategy?: SchedulerSnapshot['strategy'];
+  /** For `random`; mixed with the store's index, so that each decision draws anew. */
+  readonly seed?: number;
+}
+
+const resyncMs = 5 * 60_000;
+
+/**
+ * Places pending tasks. All that wait are looked at together, whenever one more waits or something has
+ * changed that could make room: a node, an end, a volume.
+ */
+export class Scheduler {
+  readonly #options: SchedulerOptions;
+  readonly #loop: Loop;
+  readonly #pending = new Set<TaskId>();
+  #unwatch: (() => void) | undefined;
+
+  constructor(options: SchedulerOptions) {
+    this.#options = options;
+    const { clock, log } = options;
+    this.#loop = new Loop({ name: 'scheduler', clock, log, resyncMs, turn: () => this.#turn() });
+  }
+
+  start(): void {
+    const { store } = this.#options;
+    this.#unwatch = store.watch((commit) => {
+      this.#note(commit);
+    });
+    for (const task of store.view.list('tasks')) if (isPlaceable(task)) this.#pending.add(task.id);
+    this.#loop.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#unwatch?.();
+    await this.#loop.stop();
+  }
+
+  async #turn(): Promise<void> {
+    if (this.#pending.size === 0) return;
+    await this.#options.store.update('scheduler', (tx) => {
+      for (const decision of decide(this.#snapshot(tx, tx.now))) {
+        if (decision.kind === 'place') writePlacement(tx, decision);
+        else writePostponement(tx, decision);
+      }
+    });
+  }
+
+  #snapshot(view: StoreView, now: number): SchedulerSnapshot {
+    const { strategy = 'spread', seed = 0 } = this.#options;
+    return {
+      nodes: view.list('nodes'),
+      tasks: view.list('tasks'),
+      volumes: view.list('volumes'),
+      now,
+      strategy,
+      seed: seed + view.index,
+    };
+  }
+
+  #note(commit: Commit): void {
+    let look = false;
+    for (const change of commit.changes) {
+      if (change.table === 'tasks') look = this.#noteTask(change.before, change.after) || look;
+      else look = mayMakeRoom(change) || look;
+    }
+    if (look && this.#pending.size > 0) this.#loop.poke();
+  }
+
+  /** True when it waits now, or when others that wait may gain by what happened to it. */
+  #noteTask(before: Task | undefined, after: Task | undefined): boolean {
+    const task = after ?? before;
+    if (task === undefined) return false;
+    if (after !== undefined && isPlaceable(after)) {
+      this.#pending.add(after.id);
+      return before === undefined || !isPlaceable(before);
+    }
+    this.#pending.delete(task.id);
+    const from = before?.status.state;
+    const to = after?.status.state;
+    if (from === to) return false;
+    // An end makes room, and one that runs may be the network that another waits to share.
+    return to === undefined || to === 'running' || isTerminal(to);
+  }
+}
+
+function mayMakeRoom(change: StoreChange): boolean {
+  switch (change.table) {
+    case 'nodes':
+      return (
+        change.before?.spec !== change.after?.spec ||
+        change.before?.description !== change.after?.description ||
+        change.before?.status.state !== change.after?.status.state
+      );
+    case 'volumes':
+      return true;
+    default:
+      return false;
+  }
+}
+
+function writePlacement(tx: Transaction, placement: Placement): void {
+  const task = tx.get('tasks', placement.taskId);
+  if (task === undefined) return;
+  for (const { protocol, port, hostIp } of placement.ports) {
+    const id = portLeaseId(placement.nodeId, protocol, port, hostIp);
+    const holder = { kind: 'task', taskId: task.id } as const;
+    const lease = tx.get('leases', id);
+    // An ended task whose lease nobody has collected yet: the decision counted the port as free.
+    if (lease === undefined) tx.create('leases', { id, holder });
+    else tx.put('leases', { ...lease, holder });
+  }
+  for (const id of placement.volumeIds) {
+    const volume = tx.get('volumes', id);
+    if (volume === undefined || volume.nodeIds.includes(placement.nodeId)) continue;
+    tx.put('volumes', { ...volume, nodeIds: [...volume.nodeIds, placement.nodeId] });
+  }
+  tx.put('tasks', {
+    ...task,
+    nodeId: placement.nodeId,
+    spec: placement.ports.length === 0 ? task.spec : { ...task.spec, ports: placement.portSpecs },
+    status: {
+      ...task.status,
+      state: 'assigned',
+      at: tx.now,
+      message: `assigned to ${placement.nodeName}`,
+    },
+    explanation: { ...placement.words, at: tx.now },
+  });
+}
+
+function writePostponement(tx: Transaction, { taskId, words }: Postponement): void {
+  const task = tx.get('tasks', taskId);
+  if (task === undefined || sameWords(task.explanation, words)) return;
+  tx.put('tasks', { ...task, explanation: { ...words, at: tx.now } });
+}
