@@ -29,7 +29,7 @@ export interface EngineConfig {
 export function unitCommand(unit: string): string | undefined {
   let commands: string[] = [];
   let ours = false;
-  for (const line of unit.replaceAll(/\\\n\s*/gu, ' ').split('\n')) {
+  for (const line of unit.replaceAll(/\s*\\\n\s*/gu, ' ').split('\n')) {
     const file = /^# (\/\S+)$/u.exec(line)?.[1];
     if (file !== undefined) ours = file === dropInPath;
     const command = /^\s*ExecStart=(.*)$/u.exec(line)?.[1]?.trim();

@@ -16,6 +16,7 @@ const managerOf: Readonly<Record<string, PackageManager>> = {
   rhel: 'dnf-ce',
   rocky: 'dnf-ce',
   almalinux: 'dnf-ce',
+  ol: 'dnf-ce',
   opensuse: 'zypper',
   'opensuse-leap': 'zypper',
   'opensuse-tumbleweed': 'zypper',

@@ -1,0 +1,83 @@
+import test from 'ava';
+import type { CreateFlags } from '../../../cli/machine/new-record.js';
+import { newRecords } from '../../../cli/machine/new-record.js';
+import { isAppError } from '../../../manager/base/errors.js';
+
+const flags: CreateFlags = {
+  driver: 'generic',
+  genericIpAddress: ['10.0.0.1'],
+  genericSshUser: 'root',
+  genericSshPort: 22,
+  genericEnginePort: 2376,
+  engineLabel: [],
+  engineOpt: [],
+  engineEnv: [],
+  engineInsecureRegistry: [],
+  engineRegistryMirror: [],
+  engineStorageDriver: '',
+  tlsSan: [],
+  swarm: false,
+  swarmMaster: false,
+  swarmStrategy: 'spread',
+  swarmDiscovery: '',
+};
+
+test('names take the addresses in their order and the first is the master', (t) => {
+  let next = 0;
+  const records = newRecords(
+    ['a', 'b'],
+    { ...flags, genericIpAddress: ['10.0.0.1', '10.0.0.2'], swarmMaster: true },
+    { cluster: 'prod', newId: () => `id${String(++next)}` },
+  );
+  t.deepEqual(
+    records.map(({ Name, Driver, HostOptions: { SwarmOptions: swarm } }) => [
+      Name,
+      Driver.IPAddress,
+      swarm.Master,
+      swarm.NodeID,
+      swarm.Cluster,
+    ]),
+    [
+      ['a', '10.0.0.1', true, 'id1', 'prod'],
+      ['b', '10.0.0.2', false, 'id2', 'prod'],
+    ],
+  );
+});
+
+for (const [title, names, changed, expected] of [
+  ['no name', [], {}, /no machine name/u],
+  ['an invalid name', ['a_b'], {}, /invalid machine name "a_b"/u],
+  ['a name that is an option', ['-x'], {}, /invalid machine name "-x"/u],
+  ['a name that leaves the store', ['..'], {}, /invalid machine name/u],
+  ['a name twice', ['a', 'a'], { genericIpAddress: ['1.1.1.1', '1.1.1.2'] }, /"a" is given twice/u],
+  [
+    'an address twice',
+    ['a', 'b'],
+    { genericIpAddress: ['1.1.1.1', '1.1.1.1'] },
+    /address 1.1.1.1 is given twice/u,
+  ],
+  ['no address', ['a'], { genericIpAddress: [] }, /needs --generic-ip-address/u],
+  ['too few addresses', ['a', 'b'], {}, /2 names, 1 addresses/u],
+  ['an unknown driver', ['a'], { driver: 'bogus' }, /driver "bogus" not found/u],
+  ['an unknown strategy', ['a'], { swarmStrategy: 'best' }, /unknown strategy "best"/u],
+  [
+    'a store that is not there yet',
+    ['a'],
+    { swarmDiscovery: 'zk://x' },
+    /--swarm-discovery zk:\/\/x is not supported/u,
+  ],
+  [
+    'a label without a value',
+    ['a'],
+    { engineLabel: ['ssd'] },
+    /--engine-label ssd: expected KEY=VALUE/u,
+  ],
+  ['an option with dashes', ['a'], { engineOpt: ['--dns=1'] }, /--engine-opt --dns=1/u],
+  ['driver none without url', ['a'], { driver: 'none' }, /needs one name and --url/u],
+] as const) {
+  test(`refuses ${title}`, (t) => {
+    const error = t.throws(() => newRecords(names, { ...flags, ...changed }, undefined));
+    t.true(isAppError(error) && error.kind === 'invalid');
+    t.regex(error.message, expected);
+  });
+}
