@@ -23,14 +23,16 @@ export interface Connection extends MessageStream {
 }
 
 /**
+ * `worker`: as a worker watches its manager, so that it reconnects within seconds of a cut being healed.
  * `session`: the peer must be heard of every 15 s. `stream`: the peer may rightly stop reading for long
  * (a pager on a log), so that only the kernel and, after a quarter of an hour, silence end it.
  */
-export type KeepAlive = 'session' | 'stream';
+export type KeepAlive = 'worker' | 'session' | 'stream';
 
 const keepAliveTimes = {
-  session: { pingMs: 5_000, deadMs: 15_000 },
-  stream: { pingMs: 30_000, deadMs: 900_000 },
+  worker: { pingMs: 1_000, deadMs: 3_000 },
+  session: { pingMs: 5_000, deadMs: 15_000, closeMs: 2_000 },
+  stream: { pingMs: 30_000, deadMs: 900_000, closeMs: 900_000 },
 } as const;
 
 export const maxMessageBytes = 64 * 1024 * 1024;
@@ -47,6 +49,7 @@ export class SocketConnection implements Connection {
   readonly remote: string;
   readonly ended: Promise<ConnectionEnd>;
   readonly #socket: WebSocket;
+  readonly #closeMs: number;
   #queue: Message[] = [];
   #queuedBytes = 0;
   #paused = false;
@@ -58,6 +61,7 @@ export class SocketConnection implements Connection {
   constructor(socket: WebSocket, remote: string, keepAlive: KeepAlive) {
     this.#socket = socket;
     this.remote = remote;
+    this.#closeMs = keepAliveTimes[keepAlive].closeMs;
     socket.on('message', (data, isBinary) => {
       this.#receive(isBinary ? (data as Buffer) : (data as Buffer).toString('utf8'));
     });
@@ -98,6 +102,10 @@ export class SocketConnection implements Connection {
     // A reason may have 123 bytes (RFC 6455 §5.5).
     this.#socket.close(code, Buffer.from(reason).subarray(0, 120).toString('utf8'));
     this.#resume();
+    // A peer that is gone never answers the good-bye.
+    setTimeout(() => {
+      this.#socket.terminate();
+    }, this.#closeMs).unref();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Message> {

@@ -1,0 +1,368 @@
+import type { Clock } from '../base/clock.js';
+import { AppError, messageOf, toAppError } from '../base/errors.js';
+import type { Logger } from '../base/log.js';
+import type { NewId } from '../base/random.js';
+import type { NodeId } from '../model/ids.js';
+import { decodeWorkerMessage } from '../protocol/decode.js';
+import type { WorkerMessage } from '../protocol/messages.js';
+import { paths } from '../protocol/messages.js';
+import type { Peer } from '../protocol/peer.js';
+import type { Connection } from '../protocol/transport-connection.js';
+import type { StreamRequest } from '../protocol/transport-server.js';
+import { negotiateVersion } from '../protocol/version.js';
+import type {
+  MessageStream,
+  WorkerCallMap,
+  WorkerCallName,
+  WorkerCalls,
+  WorkerStreamRequest,
+} from '../protocol/worker-calls.js';
+import type { ClusterStore, Commit } from '../store/store.js';
+import { AssignmentBook } from './assignments.js';
+import { clearDepartedNode } from './departed.js';
+import { freeGateways, fencedLeases } from './freed-leases.js';
+import { HeartbeatMonitor } from './heartbeat.js';
+import type { Hello } from './hello.js';
+import { admitNode, checkHello, newer } from './hello.js';
+import type { StatusTiming } from './node-status.js';
+import { defaultTiming } from './node-status.js';
+import type { Probe } from './probe.js';
+import { probeMachine } from './probe.js';
+import { ReportBatch } from './report-batch.js';
+import { Session } from './session.js';
+import { Throttle } from './throttle.js';
+import { VolumeRemoval } from './volume-removal.js';
+import { WorkerStreams } from './worker-streams.js';
+
+export interface DispatcherOptions {
+  readonly store: ClusterStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly newId: NewId;
+  readonly clusterId: string;
+  /** Nodes whose machine also runs a manager. */
+  readonly managerNodes: readonly string[];
+  /** Addresses (`host:port`) of every manager, for workers. */
+  readonly managers: readonly string[];
+  readonly heartbeatMs?: number;
+  readonly timing?: StatusTiming;
+  readonly probe?: Probe;
+}
+
+const tickMs = 10;
+const helloDeadlineMs = 5_000;
+/** Time for a node to remove containers it should not have, before its fenced addresses are free. */
+const fencedMs = 30_000;
+const sweepMs = 5_000;
+
+/** Close codes of a worker's session, with a reason in words. */
+export const sessionCodes = { refused: 4403, replaced: 4409, silent: 4408, removed: 4410 } as const;
+
+/** The manager's end of every worker: sessions, assignments out, reports in, who is there and who not. */
+export class Dispatcher implements WorkerCalls {
+  readonly #options: DispatcherOptions;
+  readonly #store: ClusterStore;
+  readonly #log: Logger;
+  readonly #sessions = new Map<NodeId, Session>();
+  readonly #book: AssignmentBook;
+  readonly #reports: ReportBatch;
+  readonly #monitor: HeartbeatMonitor;
+  readonly #streams: WorkerStreams;
+  readonly #sender: Throttle;
+  readonly #volumes: VolumeRemoval;
+  /** Nodes that came back with containers of tasks that are gone, and when. */
+  readonly #cleaning = new Map<NodeId, number>();
+  #stopWatching: (() => void) | undefined;
+  #cancelSweep: (() => void) | undefined;
+  #stopped = false;
+
+  constructor(options: DispatcherOptions) {
+    const { store, clock, log } = options;
+    this.#options = options;
+    this.#store = store;
+    this.#log = log;
+    this.#book = new AssignmentBook(store.view, options.clusterId);
+    this.#reports = new ReportBatch({ store, clock, log, tickMs });
+    this.#streams = new WorkerStreams(options.newId);
+    this.#sender = new Throttle(clock, tickMs, () => {
+      this.#sendChanges();
+    });
+    this.#monitor = new HeartbeatMonitor({
+      clock,
+      timing: options.timing ?? defaultTiming,
+      probe: options.probe ?? probeMachine,
+      addressOf: (nodeId) => store.view.get('nodes', nodeId)?.description.address,
+      onDown: (nodeId, message) => {
+        this.#markDown(nodeId, message);
+      },
+    });
+    this.#volumes = new VolumeRemoval({
+      store,
+      clock,
+      log,
+      calls: this,
+      isConnected: (nodeId) => this.#sessions.has(nodeId),
+    });
+  }
+
+  /** Every node counts as unknown until it is heard of, with twice the usual grace. */
+  async start(): Promise<void> {
+    await this.#store.update('dispatcher', (tx) => {
+      for (const node of tx.list('nodes')) {
+        const status = { state: 'unknown', since: tx.now, message: 'manager has started' } as const;
+        tx.put('nodes', { ...node, status });
+      }
+      for (const nodeId of departedNodes(tx)) clearDepartedNode(tx, nodeId);
+    });
+    this.#stopWatching = this.#store.watch((commit) => {
+      this.#onCommit(commit);
+    });
+    const timing = this.#options.timing ?? defaultTiming;
+    for (const node of this.#store.view.list('nodes')) {
+      this.#monitor.expect(node.id, timing.deadlineMs);
+    }
+    this.#volumes.start();
+    this.#sweepLater();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#stopWatching?.();
+    this.#cancelSweep?.();
+    this.#monitor.stop();
+    for (const session of this.#sessions.values()) {
+      session.connection.close(1001, 'manager is stopping');
+      session.end();
+    }
+    await this.#volumes.stop();
+    await this.#sender.stop();
+    await this.#reports.stop();
+  }
+
+  /** Nodes that have a session. */
+  connectedNodes(): readonly NodeId[] {
+    return [...this.#sessions.keys()];
+  }
+
+  /** Takes a worker's WebSocket: a session, or a stream it was asked for. */
+  async accept(request: StreamRequest<Peer>): Promise<void> {
+    const { path, identity } = request;
+    if (identity.role !== 'worker') {
+      throw new AppError('forbidden', `${path} is for workers, not for a ${identity.role}`);
+    }
+    if (path.startsWith(paths.workerStream)) {
+      const streamId = path.slice(paths.workerStream.length);
+      const resolve = this.#streams.claim(streamId, identity.nodeId);
+      resolve(await request.accept('stream'));
+      return;
+    }
+    const connection = await request.accept('session');
+    await this.#serve(connection, identity);
+  }
+
+  call<Name extends WorkerCallName>(
+    nodeId: NodeId,
+    name: Name,
+    args: WorkerCallMap[Name]['args'],
+    signal: AbortSignal,
+  ): Promise<WorkerCallMap[Name]['result']> {
+    return this.#withSession(nodeId, (session) => session.call(name, args, signal));
+  }
+
+  open(
+    nodeId: NodeId,
+    request: WorkerStreamRequest,
+    signal: AbortSignal,
+  ): Promise<{ readonly streamId: string; readonly stream: MessageStream }> {
+    return this.#withSession(nodeId, (session) => this.#streams.open(session, request, signal));
+  }
+
+  #withSession<T>(nodeId: NodeId, use: (session: Session) => Promise<T>): Promise<T> {
+    const session = this.#sessions.get(nodeId);
+    if (session !== undefined) return use(session);
+    const name = this.#store.view.get('nodes', nodeId)?.spec.name ?? nodeId;
+    return Promise.reject(new AppError('unavailable', `node ${name} is not connected`));
+  }
+
+  async #serve(connection: Connection, peer: Peer): Promise<void> {
+    const cancelDeadline = this.#options.clock.after(helloDeadlineMs, () => {
+      connection.close(sessionCodes.refused, 'no hello in time');
+    });
+    let session: Session | undefined;
+    try {
+      for await (const text of connection) {
+        const message = decodeWorkerMessage(String(text));
+        if (session !== undefined) {
+          this.#handle(session, message);
+          continue;
+        }
+        cancelDeadline();
+        if (message.kind !== 'hello') throw new AppError('invalid', 'hello must come first');
+        checkHello(message, peer, this.#options.clusterId);
+        session = await this.#begin(connection, message);
+      }
+    } catch (error) {
+      this.#dropBroken(connection, peer, error);
+    } finally {
+      cancelDeadline();
+      if (session !== undefined) this.#end(session);
+    }
+  }
+
+  #dropBroken(connection: Connection, peer: Peer, error: unknown): void {
+    if (this.#stopped) return;
+    const failure = toAppError(error);
+    this.#log.warn(`session of node ${peer.nodeId} ended: ${failure.message}`, {
+      from: connection.remote,
+    });
+    connection.close(sessionCodes.refused, failure.message);
+  }
+
+  async #begin(connection: Connection, hello: Hello): Promise<Session> {
+    const { clock, heartbeatMs = 1_000, managers, managerNodes } = this.#options;
+    const version = negotiateVersion(hello.version);
+    const nodeId = hello.nodeId as NodeId;
+    const role = managerNodes.includes(nodeId) ? 'manager' : 'worker';
+    const { hasStrangers } = await this.#store.update('dispatcher', (tx) =>
+      admitNode(tx, hello, role),
+    );
+    const earlier = this.#sessions.get(nodeId);
+    if (earlier !== undefined) {
+      earlier.connection.close(sessionCodes.replaced, 'replaced by a newer connection');
+      earlier.end();
+    }
+    if (hasStrangers) this.#cleaning.set(nodeId, clock.now());
+    const session = new Session(connection, hello, clock.now());
+    this.#sessions.set(nodeId, session);
+    this.#monitor.connected(nodeId);
+    session.post({ kind: 'welcome', version, heartbeatMs, managers });
+    session.post({ kind: 'assignments', set: this.#book.open(nodeId) });
+    this.#log.info(`node ${hello.name} is ready`, { nodeId, from: connection.remote });
+    return session;
+  }
+
+  #end(session: Session): void {
+    session.end();
+    if (this.#sessions.get(session.nodeId) !== session) return;
+    this.#sessions.delete(session.nodeId);
+    this.#cleaning.delete(session.nodeId);
+    this.#book.close(session.nodeId);
+    if (!this.#stopped) this.#monitor.disconnected(session.nodeId);
+  }
+
+  #handle(session: Session, message: WorkerMessage): void {
+    const { nodeId } = session;
+    this.#monitor.heard(nodeId);
+    switch (message.kind) {
+      case 'hello':
+        throw new AppError('invalid', 'hello came twice');
+      case 'heartbeat':
+        return;
+      case 'status':
+        this.#reports.add(nodeId, message.reports);
+        return;
+      case 'networks':
+        session.networks = message.networks;
+        this.#freeGateways(session);
+        return;
+      case 'description':
+        this.#write((tx) => {
+          const node = tx.get('nodes', nodeId);
+          if (node === undefined) return;
+          const description = newer(node.description, message.description);
+          if (description !== node.description) tx.put('nodes', { ...node, description });
+        });
+        return;
+      case 'result':
+      case 'failure':
+        session.answer(message);
+    }
+  }
+
+  #freeGateways(session: Session): void {
+    const { nodeId } = session;
+    if (freeGateways(this.#store.view, nodeId, session.networks).length === 0) return;
+    this.#write((tx) => {
+      for (const id of freeGateways(tx, nodeId, session.networks)) tx.remove('leases', id);
+    });
+  }
+
+  /** Writes whose loss the next sweep or session makes good. */
+  #write(change: Parameters<ClusterStore['update']>[1]): void {
+    this.#store.update('dispatcher', change).catch((error: unknown) => {
+      this.#log.error(`dispatcher: not stored: ${messageOf(error)}`);
+    });
+  }
+
+  #markDown(nodeId: NodeId, message: string): void {
+    const session = this.#sessions.get(nodeId);
+    if (session !== undefined) {
+      session.connection.close(sessionCodes.silent, 'missed its heartbeats');
+      this.#end(session);
+    }
+    this.#log.warn(`node is down: ${message}`, { nodeId });
+    this.#write((tx) => {
+      const node = tx.get('nodes', nodeId);
+      if (node === undefined) return;
+      tx.put('nodes', { ...node, status: { state: 'down', since: tx.now, message } });
+    });
+  }
+
+  #onCommit(commit: Commit): void {
+    this.#book.note(commit);
+    for (const change of commit.changes) {
+      if (change.table === 'nodes' && change.after === undefined) {
+        this.#nodeRemoved(change.id as NodeId);
+      }
+    }
+    if (this.#book.dirtyNodes().length > 0) this.#sender.poke();
+  }
+
+  #nodeRemoved(nodeId: NodeId): void {
+    this.#monitor.forget(nodeId);
+    this.#sessions
+      .get(nodeId)
+      ?.connection.close(sessionCodes.removed, 'node was removed from the cluster');
+    this.#write((tx) => {
+      clearDepartedNode(tx, nodeId);
+    });
+  }
+
+  #sendChanges(): void {
+    for (const nodeId of this.#book.dirtyNodes()) {
+      const change = this.#book.take(nodeId);
+      if (change !== undefined) this.#sessions.get(nodeId)?.post({ kind: 'change', change });
+    }
+  }
+
+  #sweepLater(): void {
+    this.#cancelSweep = this.#options.clock.after(sweepMs, () => {
+      this.#sweep();
+      this.#sweepLater();
+    });
+  }
+
+  /** What events alone could miss: gateways of networks that never came to be, addresses fenced long enough. */
+  #sweep(): void {
+    const now = this.#options.clock.now();
+    for (const session of this.#sessions.values()) {
+      if (now - session.startedAt > fencedMs) this.#freeGateways(session);
+    }
+    for (const [nodeId, since] of this.#cleaning) {
+      if (now - since < fencedMs) continue;
+      this.#cleaning.delete(nodeId);
+      this.#write((tx) => {
+        for (const id of fencedLeases(tx, nodeId)) tx.remove('leases', id);
+      });
+    }
+  }
+}
+
+/** Nodes that tasks name and that are no more: they were removed just before the manager stopped. */
+function departedNodes(view: ClusterStore['view']): ReadonlySet<NodeId> {
+  const departed = new Set<NodeId>();
+  for (const { nodeId } of view.list('tasks')) {
+    if (nodeId !== undefined && view.get('nodes', nodeId) === undefined) departed.add(nodeId);
+  }
+  return departed;
+}

@@ -1,0 +1,35 @@
+import type { NetworkId, NodeId } from '../model/ids.js';
+import type { LeaseId } from '../model/ids.js';
+import { isTerminal } from '../model/task-state.js';
+import type { StoreView } from '../store/store.js';
+
+/**
+ * Gateway leases of a node that nobody needs: the node says that it does not have the network, and none of
+ * its tasks that it may still be told of is on it.
+ */
+export function freeGateways(
+  view: StoreView,
+  nodeId: NodeId,
+  present: readonly NetworkId[],
+): readonly LeaseId[] {
+  const needed = new Set<NetworkId>(present);
+  for (const task of view.tasksOfNode(nodeId)) {
+    if (task.desired === 'remove' && isTerminal(task.status.state)) continue;
+    for (const { networkId } of task.attachments) needed.add(networkId);
+  }
+  return view
+    .leasesOfNode(nodeId)
+    .filter(
+      ({ holder }) =>
+        holder.kind === 'gateway' && holder.nodeId === nodeId && !needed.has(holder.networkId),
+    )
+    .map((lease) => lease.id);
+}
+
+/** Leases that were kept because this node was down when their task was removed. */
+export function fencedLeases(view: StoreView, nodeId: NodeId): readonly LeaseId[] {
+  return view
+    .leasesOfNode(nodeId)
+    .filter(({ holder }) => holder.kind === 'fenced' && holder.nodeId === nodeId)
+    .map((lease) => lease.id);
+}

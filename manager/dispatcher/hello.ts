@@ -1,0 +1,76 @@
+import { AppError } from '../base/errors.js';
+import { hashOf } from '../base/canonical.js';
+import type { NodeId } from '../model/ids.js';
+import type { Node, NodeDescription } from '../model/node.js';
+import type { WorkerMessage } from '../protocol/messages.js';
+import type { Peer } from '../protocol/peer.js';
+import type { Transaction } from '../store/store.js';
+import { fencedLeases, freeGateways } from './freed-leases.js';
+import { writeReport } from './report-batch.js';
+
+export type Hello = Extract<WorkerMessage, { kind: 'hello' }>;
+
+/** Throws `forbidden` when a worker says it is somebody else than its certificate does. */
+export function checkHello(hello: Hello, peer: Peer, clusterId: string): void {
+  if (hello.clusterId !== clusterId) {
+    throw new AppError(
+      'forbidden',
+      `worker ${hello.name} belongs to cluster ${hello.clusterId}, this is ${clusterId}`,
+    );
+  }
+  if (hello.nodeId !== peer.nodeId) {
+    throw new AppError(
+      'forbidden',
+      `worker ${hello.name} says it is node ${hello.nodeId}, its certificate says ${peer.nodeId}`,
+    );
+  }
+}
+
+/**
+ * A node has come (back), all in one transaction: its record, what it reports of its tasks, and the leases
+ * that its coming frees. A node that still has containers of tasks that are gone will remove them first;
+ * until then what is fenced stays so. Returns whether it has any.
+ */
+export function admitNode(
+  tx: Transaction,
+  hello: Hello,
+  role: Node['spec']['role'],
+): { readonly hasStrangers: boolean } {
+  const nodeId = hello.nodeId as NodeId;
+  writeNode(tx, hello, role);
+  for (const { taskId, status } of hello.reports) writeReport(tx, taskId, { nodeId, status });
+  for (const id of freeGateways(tx, nodeId, hello.networks)) tx.remove('leases', id);
+  const hasStrangers = hello.reports.some(({ taskId }) => tx.get('tasks', taskId) === undefined);
+  if (!hasStrangers) for (const id of fencedLeases(tx, nodeId)) tx.remove('leases', id);
+  return { hasStrangers };
+}
+
+function writeNode(tx: Transaction, hello: Hello, role: Node['spec']['role']): void {
+  const id = hello.nodeId as NodeId;
+  const status = { state: 'ready', since: tx.now, message: '' } as const;
+  const namesake = tx.nodeByName(hello.name);
+  if (namesake !== undefined && namesake.id !== id) {
+    throw new AppError(
+      'conflict',
+      `node name ${hello.name} is taken by node ${namesake.id}: remove that one or rename this machine`,
+    );
+  }
+  const known = tx.get('nodes', id);
+  if (known === undefined) {
+    const spec = { name: hello.name, availability: 'active', labels: {}, role } as const;
+    tx.create('nodes', { id, spec, description: hello.description, status });
+    return;
+  }
+  const renamed = known.spec.name !== hello.name || known.spec.role !== role;
+  tx.put('nodes', {
+    ...known,
+    spec: renamed ? { ...known.spec, name: hello.name, role } : known.spec,
+    description: newer(known.description, hello.description),
+    status: known.status.state === 'ready' ? known.status : status,
+  });
+}
+
+/** The old object when nothing changed: a node's description is written to disk only when it is new. */
+export function newer(known: NodeDescription, told: NodeDescription): NodeDescription {
+  return hashOf(known) === hashOf(told) ? known : told;
+}

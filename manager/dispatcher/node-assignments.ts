@@ -1,0 +1,273 @@
+import type { NetworkId, NodeId, TaskId } from '../model/ids.js';
+import type { Endpoint, NetworkOnNode } from '../model/network-view.js';
+import type { Task } from '../model/task.js';
+import { isTerminal, stateRank } from '../model/task-state.js';
+import type { AssignedFile, AssignedTask, AssignmentChange } from '../protocol/assignments.js';
+import type { StoreView } from '../store/store.js';
+import { ChangeDraft } from './change-draft.js';
+import { endpointId, sameEndpoint } from './endpoint.js';
+import { RefCount } from './ref-count.js';
+
+/** What one node's set is made of. */
+export interface AssignmentSource {
+  readonly view: StoreView;
+  /** The node's own address on a network, once leased. */
+  gateway(nodeId: NodeId, networkId: NetworkId): string | undefined;
+  endpoint(task: Task, networkId: NetworkId): Endpoint | undefined;
+  subscribe(networkId: NetworkId, node: NodeAssignments): void;
+  unsubscribe(networkId: NetworkId, node: NodeAssignments): void;
+}
+
+interface SentTask {
+  readonly assigned: AssignedTask;
+  readonly refs: Refs;
+}
+
+/** What a task needs beside itself. Files as `kind/name`. */
+interface Refs {
+  readonly networks: readonly NetworkId[];
+  readonly volumes: readonly string[];
+  readonly files: readonly string[];
+}
+
+const noRefs: Refs = { networks: [], volumes: [], files: [] };
+
+/** The tasks, networks, endpoints, volumes and files one node was told of, and what of it is out of date. */
+export class NodeAssignments {
+  readonly nodeId: NodeId;
+  readonly #source: AssignmentSource;
+  #sequence = 0;
+  readonly #tasks = new Map<TaskId, SentTask>();
+  readonly #networks = new RefCount<NetworkId>();
+  readonly #volumes = new RefCount<string>();
+  readonly #files = new RefCount<string>();
+  readonly #sentFiles = new Map<string, AssignedFile>();
+  readonly #sentNetworks = new Map<NetworkId, NetworkOnNode>();
+  /** By network, then by task. */
+  readonly #endpoints = new Map<NetworkId, Map<TaskId, Endpoint>>();
+  readonly #dirtyTasks = new Set<TaskId>();
+  readonly #dirtyNetworks = new Set<NetworkId>();
+  readonly #dirtyEndpoints = new Map<string, { taskId: TaskId; networkId: NetworkId }>();
+
+  constructor(nodeId: NodeId, source: AssignmentSource) {
+    this.nodeId = nodeId;
+    this.#source = source;
+    for (const task of source.view.tasksOfNode(nodeId)) this.#dirtyTasks.add(task.id);
+  }
+
+  get dirty(): boolean {
+    return this.#dirtyTasks.size + this.#dirtyNetworks.size + this.#dirtyEndpoints.size > 0;
+  }
+
+  markTask(taskId: TaskId): void {
+    this.#dirtyTasks.add(taskId);
+  }
+
+  markNetwork(networkId: NetworkId): void {
+    if (this.#networks.has(networkId)) this.#dirtyNetworks.add(networkId);
+  }
+
+  markEndpoint(taskId: TaskId, networkId: NetworkId): void {
+    this.#dirtyEndpoints.set(endpointId(taskId, networkId), { taskId, networkId });
+  }
+
+  /** What changed since the last call; undefined when nothing that this node knows of. */
+  take(): AssignmentChange | undefined {
+    const draft = new ChangeDraft();
+    this.#settleTasks(draft);
+    for (const networkId of this.#dirtyNetworks) this.#settleNetwork(networkId, draft);
+    for (const { taskId, networkId } of this.#dirtyEndpoints.values()) {
+      this.#settleEndpoint(taskId, networkId, draft);
+    }
+    this.#dirtyTasks.clear();
+    this.#dirtyNetworks.clear();
+    this.#dirtyEndpoints.clear();
+    if (draft.empty) return undefined;
+    this.#sequence += 1;
+    return draft.finish(this.#sequence);
+  }
+
+  /** Lets go of everything. */
+  end(): void {
+    for (const networkId of this.#networks.keys()) this.#source.unsubscribe(networkId, this);
+  }
+
+  #settleTasks(draft: ChangeDraft): void {
+    const dropped: Refs[] = [];
+    for (const taskId of this.#dirtyTasks) {
+      const sent = this.#tasks.get(taskId);
+      const task = this.#source.view.get('tasks', taskId);
+      const wanted =
+        task !== undefined && this.#isWanted(task, sent !== undefined) ? task : undefined;
+      if (wanted === undefined) {
+        if (sent === undefined) continue;
+        this.#tasks.delete(taskId);
+        draft.remove('tasks', taskId);
+      } else {
+        const assigned = toAssigned(wanted);
+        const refs = refsOf(wanted);
+        if (sent === undefined || !sameTask(sent.assigned, assigned)) {
+          draft.upsert('tasks', taskId, assigned);
+        }
+        this.#tasks.set(taskId, { assigned, refs });
+        this.#hold(refs, draft);
+      }
+      dropped.push(sent?.refs ?? noRefs);
+    }
+    // After all that is held anew: what one task leaves to another is neither removed nor sent again.
+    for (const refs of dropped) this.#letGo(refs, draft);
+  }
+
+  /**
+   * The node must have an address on every network before it hears of the task. One it has heard of
+   * stays: taking it out of the set would remove its container.
+   */
+  #isWanted(task: Task, sent: boolean): boolean {
+    const { state } = task.status;
+    if (task.nodeId !== this.nodeId || state === 'orphaned') return false;
+    if (stateRank(state) < stateRank('assigned')) return false;
+    if (task.desired === 'remove' && isTerminal(state)) return false;
+    return sent || task.attachments.every(({ networkId }) => this.#toNetwork(networkId));
+  }
+
+  #hold(refs: Refs, draft: ChangeDraft): void {
+    for (const networkId of refs.networks) {
+      if (!this.#networks.add(networkId)) continue;
+      this.#source.subscribe(networkId, this);
+      this.#settleNetwork(networkId, draft);
+      for (const task of this.#source.view.tasksOfNetwork(networkId)) {
+        this.#settleEndpoint(task.id, networkId, draft);
+      }
+    }
+    for (const name of refs.volumes) {
+      if (!this.#volumes.add(name)) continue;
+      const volume = this.#source.view.volumeByName(name);
+      if (volume !== undefined) draft.upsert('volumes', name, volume.spec);
+    }
+    for (const key of refs.files) if (this.#files.add(key)) this.#sendFile(key, draft);
+  }
+
+  #letGo(refs: Refs, draft: ChangeDraft): void {
+    for (const networkId of refs.networks) {
+      if (this.#networks.drop(networkId)) this.#forgetNetwork(networkId, draft);
+    }
+    for (const name of refs.volumes) if (this.#volumes.drop(name)) draft.remove('volumes', name);
+    for (const key of refs.files) {
+      if (!this.#files.drop(key)) continue;
+      const file = this.#sentFiles.get(key);
+      this.#sentFiles.delete(key);
+      if (file !== undefined) draft.remove('files', file.id);
+    }
+  }
+
+  #sendFile(key: string, draft: ChangeDraft): void {
+    const file = fileOf(this.#source.view, key);
+    if (file === undefined) return;
+    this.#sentFiles.set(key, file);
+    draft.upsert('files', file.id, file);
+  }
+
+  #toNetwork(networkId: NetworkId): NetworkOnNode | undefined {
+    const network = this.#source.view.get('networks', networkId);
+    const gateway = this.#source.gateway(this.nodeId, networkId);
+    if (network === undefined || network.vni === 0 || gateway === undefined) return undefined;
+    const { spec, vni, subnet } = network;
+    return {
+      id: networkId,
+      name: spec.name,
+      project: spec.project,
+      key: spec.key,
+      vni,
+      subnet,
+      gateway,
+      internal: spec.internal,
+      labels: spec.labels,
+    };
+  }
+
+  #settleNetwork(networkId: NetworkId, draft: ChangeDraft): void {
+    const wanted = this.#toNetwork(networkId);
+    const sent = this.#sentNetworks.get(networkId);
+    if (wanted === undefined || (sent !== undefined && sameFields(sent, wanted))) return;
+    this.#sentNetworks.set(networkId, wanted);
+    draft.upsert('networks', networkId, wanted);
+  }
+
+  #forgetNetwork(networkId: NetworkId, draft: ChangeDraft): void {
+    this.#source.unsubscribe(networkId, this);
+    this.#sentNetworks.delete(networkId);
+    draft.remove('networks', networkId);
+    for (const endpoint of this.#endpoints.get(networkId)?.values() ?? []) {
+      draft.remove('endpoints', endpoint.id);
+    }
+    this.#endpoints.delete(networkId);
+  }
+
+  #settleEndpoint(taskId: TaskId, networkId: NetworkId, draft: ChangeDraft): void {
+    if (!this.#networks.has(networkId)) return;
+    let ofNetwork = this.#endpoints.get(networkId);
+    const sent = ofNetwork?.get(taskId);
+    const task = this.#source.view.get('tasks', taskId);
+    const wanted = task === undefined ? undefined : this.#source.endpoint(task, networkId);
+    if (wanted === undefined) {
+      if (sent === undefined) return;
+      ofNetwork?.delete(taskId);
+      draft.remove('endpoints', sent.id);
+      return;
+    }
+    if (sent !== undefined && sameEndpoint(sent, wanted)) return;
+    if (ofNetwork === undefined) {
+      ofNetwork = new Map();
+      this.#endpoints.set(networkId, ofNetwork);
+    }
+    ofNetwork.set(taskId, wanted);
+    draft.upsert('endpoints', wanted.id, wanted);
+  }
+}
+
+function toAssigned(task: Task): AssignedTask {
+  return {
+    id: task.id,
+    serviceId: task.serviceId,
+    project: task.project,
+    service: task.service,
+    slot: task.slot,
+    spec: task.spec,
+    taskHash: task.taskHash,
+    configHash: task.configHash,
+    containerName: task.containerName,
+    desired: task.desired,
+    attachments: task.attachments,
+    ...(task.adopts === undefined ? {} : { adopts: task.adopts }),
+    ...(task.notBefore === undefined ? {} : { notBefore: task.notBefore }),
+  };
+}
+
+/** Writers spread what they do not change, so identity of the fields is enough: see store/durable.ts. */
+function sameFields<T extends object>(a: T, b: T): boolean {
+  return (Object.keys({ ...a, ...b }) as (keyof T)[]).every((key) => a[key] === b[key]);
+}
+
+const sameTask = sameFields<AssignedTask>;
+
+function refsOf(task: Task): Refs {
+  const { container } = task.spec;
+  return {
+    networks: task.attachments.map(({ networkId }) => networkId),
+    volumes: container.mounts.flatMap((mount) =>
+      mount.type === 'volume' && mount.source !== undefined ? [mount.source] : [],
+    ),
+    // Only who still runs or will run may hold secrets.
+    files: isTerminal(task.status.state)
+      ? []
+      : container.files.map(({ kind, source }) => `${kind}/${source}`),
+  };
+}
+
+function fileOf(view: StoreView, key: string): AssignedFile | undefined {
+  const slash = key.indexOf('/');
+  const kind = key.slice(0, slash) as AssignedFile['kind'];
+  const name = key.slice(slash + 1);
+  const stored = kind === 'secret' ? view.secretByName(name) : view.configByName(name);
+  return stored === undefined ? undefined : { id: stored.id, kind, name, data: stored.data };
+}

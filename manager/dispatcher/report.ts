@@ -1,0 +1,31 @@
+import type { NodeId } from '../model/ids.js';
+import type { Task, TaskStatus } from '../model/task.js';
+import { isTerminal, mayMove, stateRank } from '../model/task-state.js';
+
+/**
+ * The task after a worker's report, or undefined when the report says nothing new: it is of a task we do
+ * not have or that is another node's, an earlier state that was overtaken, or of a task that has ended.
+ */
+export function applyReport(
+  task: Task | undefined,
+  nodeId: NodeId,
+  status: TaskStatus,
+): Task | undefined {
+  if (task?.nodeId !== nodeId) return undefined;
+  const { state } = task.status;
+  if (isTerminal(state) || stateRank(status.state) < stateRank(state)) return undefined;
+  if (!mayMove(state, status.state, 'dispatcher')) return undefined;
+  if (sameStatus(task.status, status)) return undefined;
+  return { ...task, status };
+}
+
+function sameStatus(a: TaskStatus, b: TaskStatus): boolean {
+  const keys = Object.keys({ ...a, ...b }) as (keyof TaskStatus)[];
+  return (
+    keys.every((key) => key === 'at' || key === 'ports' || a[key] === b[key]) && samePorts(a, b)
+  );
+}
+
+function samePorts(a: TaskStatus, b: TaskStatus): boolean {
+  return JSON.stringify(a.ports ?? []) === JSON.stringify(b.ports ?? []);
+}

@@ -1,0 +1,59 @@
+import type { Clock } from '../base/clock.js';
+
+/**
+ * Runs `work` soon after a poke, and at most once every `tickMs`: the first of a burst goes at once, the
+ * rest is collected. One run at a time.
+ */
+export class Throttle {
+  readonly #clock: Clock;
+  readonly #tickMs: number;
+  readonly #work: () => Promise<void> | void;
+  #cancel: (() => void) | undefined;
+  #running: Promise<void> | undefined;
+  #again = false;
+  #stopped = false;
+  #lastAt = -Infinity;
+
+  constructor(clock: Clock, tickMs: number, work: () => Promise<void> | void) {
+    this.#clock = clock;
+    this.#tickMs = tickMs;
+    this.#work = work;
+  }
+
+  /** `delayMs` waits longer than the tick, after a failure. */
+  poke(delayMs = 0): void {
+    if (this.#stopped || this.#cancel !== undefined) return;
+    if (this.#running !== undefined) {
+      this.#again = true;
+      return;
+    }
+    const wait = Math.max(delayMs, this.#lastAt + this.#tickMs - this.#clock.now(), 0);
+    this.#cancel = this.#clock.after(wait, () => {
+      this.#cancel = undefined;
+      this.#run();
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancel?.();
+    await this.#running;
+  }
+
+  #run(): void {
+    this.#lastAt = this.#clock.now();
+    this.#running = this.#finish();
+  }
+
+  async #finish(): Promise<void> {
+    try {
+      await this.#work();
+    } finally {
+      this.#running = undefined;
+      if (this.#again) {
+        this.#again = false;
+        this.poke();
+      }
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import { AppError } from '../base/errors.js';
+import { taskStates } from '../model/task-state.js';
+import type { ManagerMessage, WorkerMessage } from './messages.js';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The other end is authenticated: this catches a broken or foreign peer, not a hostile one. */
+function parse(text: string): Fields {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new AppError('invalid', 'message is not JSON', { cause: error });
+  }
+  if (!isFields(value)) throw new AppError('invalid', 'message is not an object');
+  return value;
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+type Check = (value: unknown) => boolean;
+
+const isString: Check = (value) => typeof value === 'string';
+const isNumber: Check = (value) => typeof value === 'number' && Number.isFinite(value);
+const isStrings: Check = (value) => Array.isArray(value) && value.every(isString);
+const isAnything: Check = () => true;
+const isOptionalString: Check = (value) => value === undefined || typeof value === 'string';
+const isArray: Check = (value) => Array.isArray(value);
+
+const isReport: Check = (value) => {
+  if (!isFields(value) || !isString(value.taskId) || !isFields(value.status)) return false;
+  const { state, at, message } = value.status;
+  return taskStates.some((known) => known === state) && isNumber(at) && isString(message);
+};
+const isReports: Check = (value) => Array.isArray(value) && value.every(isReport);
+
+const isDescription: Check = (value) =>
+  isFields(value) &&
+  ['hostname', 'address', 'os', 'arch', 'engineVersion', 'shoalVersion'].every((key) =>
+    isString(value[key]),
+  ) &&
+  isNumber(value.nanoCpus) &&
+  isNumber(value.memoryBytes) &&
+  isFields(value.engineLabels) &&
+  isStrings(value.plugins);
+
+const isError: Check = (value) =>
+  isFields(value) && isString(value.kind) && isString(value.message);
+
+const workerShapes: Readonly<Record<WorkerMessage['kind'], Readonly<Record<string, Check>>>> = {
+  hello: {
+    version: isNumber,
+    clusterId: isString,
+    nodeId: isString,
+    name: isString,
+    description: isDescription,
+    reports: isReports,
+    volumes: isStrings,
+    networks: isStrings,
+  },
+  networks: { networks: isStrings },
+  heartbeat: {},
+  status: { reports: isReports },
+  description: { description: isDescription },
+  result: { callId: isNumber, result: isAnything },
+  failure: { callId: isNumber, error: isError },
+};
+
+const isAssignmentSet: Check = (value) =>
+  isFields(value) &&
+  isNumber(value.sequence) &&
+  [value.tasks, value.networks, value.endpoints, value.volumes, value.files].every(isArray);
+
+const isChange: Check = (value) =>
+  isFields(value) && isNumber(value.sequence) && isFields(value.upsert) && isFields(value.remove);
+
+const isCall: Check = (value) => isFields(value) && isString(value.name) && isFields(value.args);
+
+const managerShapes: Readonly<Record<ManagerMessage['kind'], Readonly<Record<string, Check>>>> = {
+  welcome: { version: isNumber, heartbeatMs: isNumber, managers: isStrings },
+  redirect: { leader: isOptionalString },
+  assignments: { set: isAssignmentSet },
+  change: { change: isChange },
+  call: { callId: isNumber, call: isCall },
+  cancel: { callId: isNumber },
+  open: { streamId: isString, request: isFields },
+};
+
+function decode(
+  text: string,
+  shapes: Readonly<Record<string, Readonly<Record<string, Check>>>>,
+): Fields {
+  const message = parse(text);
+  const kind = message.kind;
+  const shape = typeof kind === 'string' && Object.hasOwn(shapes, kind) ? shapes[kind] : undefined;
+  if (shape === undefined) {
+    throw new AppError(
+      'invalid',
+      `unknown message ${typeof kind === 'string' ? kind : 'without kind'}`,
+    );
+  }
+  for (const [field, check] of Object.entries(shape)) {
+    if (!check(message[field])) {
+      throw new AppError('invalid', `message ${String(kind)}: field ${field} is missing or wrong`);
+    }
+  }
+  return message;
+}
+
+/** Throws `invalid` that names the field. Fields it does not know are left alone. */
+export function decodeWorkerMessage(text: string): WorkerMessage {
+  return decode(text, workerShapes) as unknown as WorkerMessage;
+}
+
+/** Throws `invalid` that names the field. Fields it does not know are left alone. */
+export function decodeManagerMessage(text: string): ManagerMessage {
+  return decode(text, managerShapes) as unknown as ManagerMessage;
+}
