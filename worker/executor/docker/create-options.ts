@@ -1,0 +1,231 @@
+import { AppError } from '../../../manager/base/errors.js';
+import type { HealthcheckSpec, MountSpec } from '../../../manager/model/container.js';
+import type { Json, JsonObject, Labels } from '../../../manager/model/meta.js';
+import type { PortSpec, Resources } from '../../../manager/model/service.js';
+import type { AssignedTask } from '../../../manager/protocol/assignments.js';
+import type { EngineAttachment } from '../executor.js';
+
+/** A file of the host that the container sees read-only. */
+export interface HostFile {
+  readonly source: string;
+  readonly target: string;
+}
+
+export interface CreateInputs {
+  readonly task: AssignedTask;
+  readonly labels: Labels;
+  readonly attachments: readonly EngineAttachment[];
+  /** Resolver, secrets and configs. */
+  readonly files: readonly HostFile[];
+  /** Container whose network namespace is shared, for `network_mode: service:…`. */
+  readonly peerContainerId?: string;
+  /** 1.<n> of the engine's API. */
+  readonly apiMinor: number;
+}
+
+export interface CreateRequest {
+  readonly name: string;
+  readonly platform?: string;
+  readonly body: JsonObject;
+  /** Networks to join before the start: engines before API 1.44 take only one at creation. */
+  readonly joinLater: readonly EngineAttachment[];
+}
+
+/** API 1.44 (Docker 25) takes all networks at creation, each with its own MAC. */
+const severalNetworksApi = 44;
+const volumeSubpathApi = 45;
+
+const nanosPerMs = 1_000_000;
+
+/** The create request of the Engine API for a task. Throws `unsupported` for what this engine cannot do. */
+export function toCreateRequest(inputs: CreateInputs): CreateRequest {
+  const { task, attachments, apiMinor } = inputs;
+  const spec = task.spec.container;
+  const allAtOnce = apiMinor >= severalNetworksApi;
+  const joined = allAtOnce ? attachments : attachments.slice(0, 1);
+  const ports = portSettings(task.spec.ports);
+  const body: Record<string, Json | undefined> = {
+    ...spec.config,
+    Image: spec.image,
+    Cmd: list(spec.command),
+    Entrypoint: list(spec.entrypoint),
+    Env: Object.entries(spec.env).map(([name, value]) =>
+      value === null ? name : `${name}=${value}`,
+    ),
+    Labels: inputs.labels,
+    Hostname: spec.networkMode.kind === 'service' ? undefined : spec.hostname,
+    Healthcheck: spec.healthcheck && healthcheck(spec.healthcheck, apiMinor),
+    StopSignal: spec.stopSignal,
+    StopTimeout: Math.ceil(spec.stopGraceMs / 1000),
+    Tty: spec.tty,
+    OpenStdin: spec.stdinOpen,
+    ExposedPorts: { ...exposed(spec.config), ...ports.exposed },
+    MacAddress: allAtOnce ? undefined : joined[0]?.mac,
+    HostConfig: hostConfig(inputs, ports.bindings),
+    NetworkingConfig: {
+      EndpointsConfig: Object.fromEntries(
+        joined.map((attachment) => [
+          attachment.engineNetwork,
+          endpointConfig(attachment, apiMinor),
+        ]),
+      ),
+    },
+  };
+  return {
+    name: task.containerName,
+    ...(spec.platform === undefined ? {} : { platform: spec.platform }),
+    body: defined(body),
+    joinLater: allAtOnce ? [] : attachments.slice(1),
+  };
+}
+
+/** One network's entry of `EndpointsConfig`, also the body of a later join. */
+export function endpointConfig(attachment: EngineAttachment, apiMinor: number): JsonObject {
+  return defined({
+    IPAMConfig: { IPv4Address: attachment.address },
+    Aliases: attachment.aliases.length === 0 ? undefined : attachment.aliases,
+    MacAddress: apiMinor >= severalNetworksApi ? attachment.mac : undefined,
+  });
+}
+
+function hostConfig(inputs: CreateInputs, bindings: JsonObject): JsonObject {
+  const { task } = inputs;
+  const spec = task.spec.container;
+  return defined({
+    ...spec.hostConfig,
+    ...limits(task.spec.resources),
+    NetworkMode: networkMode(inputs),
+    PortBindings: bindings,
+    RestartPolicy: {
+      Name: spec.engineRestart.name,
+      MaximumRetryCount: spec.engineRestart.maxRetries ?? 0,
+    },
+    Mounts: [
+      ...(Array.isArray(spec.hostConfig['Mounts']) ? (spec.hostConfig['Mounts'] as Json[]) : []),
+      ...spec.mounts.map((mount) => toMount(mount, inputs.apiMinor)),
+      ...inputs.files.map(toFileMount),
+    ],
+    Dns: list(nonEmpty(spec.dns)),
+    DnsSearch: list(nonEmpty(spec.dnsSearch)),
+    DnsOptions: list(nonEmpty(spec.dnsOptions)),
+    ExtraHosts: list(nonEmpty(spec.extraHosts)),
+  });
+}
+
+function networkMode(inputs: CreateInputs): string {
+  const mode = inputs.task.spec.container.networkMode;
+  switch (mode.kind) {
+    case 'host':
+    case 'none':
+      return mode.kind;
+    case 'service':
+      if (inputs.peerContainerId === undefined) {
+        throw new AppError('unavailable', `no container of service ${mode.service} on this node`);
+      }
+      return `container:${inputs.peerContainerId}`;
+    case 'networks':
+      return inputs.attachments[0]?.engineNetwork ?? 'bridge';
+  }
+}
+
+function limits({ limits: limit, reservations }: Resources): JsonObject {
+  return defined({
+    NanoCpus: limit.nanoCpus,
+    Memory: limit.memoryBytes,
+    PidsLimit: limit.pids,
+    MemoryReservation: reservations.memoryBytes > 0 ? reservations.memoryBytes : undefined,
+  });
+}
+
+function exposed(config: JsonObject): JsonObject {
+  const value = config['ExposedPorts'];
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as JsonObject)
+    : {};
+}
+
+function portSettings(ports: readonly PortSpec[]): { exposed: JsonObject; bindings: JsonObject } {
+  const exposedPorts: Record<string, Json> = {};
+  const bindings: Record<string, JsonObject[]> = {};
+  for (const port of ports) {
+    const key = `${String(port.target)}/${port.protocol}`;
+    exposedPorts[key] = {};
+    (bindings[key] ??= []).push({ HostIp: port.hostIp ?? '', HostPort: hostPort(port) });
+  }
+  return { exposed: exposedPorts, bindings };
+}
+
+/** Empty lets the engine choose; `first-last` lets it choose within. */
+function hostPort(port: PortSpec): string {
+  if (port.published === undefined) return '';
+  const first = String(port.published);
+  return port.publishedEnd === undefined ? first : `${first}-${String(port.publishedEnd)}`;
+}
+
+function healthcheck(check: HealthcheckSpec, apiMinor: number): JsonObject {
+  const nanos = (ms: number | undefined): number | undefined =>
+    ms === undefined ? undefined : Math.round(ms * nanosPerMs);
+  return defined({
+    Test: list(check.test),
+    Interval: nanos(check.intervalMs),
+    Timeout: nanos(check.timeoutMs),
+    StartPeriod: nanos(check.startPeriodMs),
+    StartInterval: apiMinor >= severalNetworksApi ? nanos(check.startIntervalMs) : undefined,
+    Retries: check.retries,
+  });
+}
+
+function toMount(mount: MountSpec, apiMinor: number): JsonObject {
+  switch (mount.type) {
+    case 'volume':
+      if (mount.subpath !== undefined && apiMinor < volumeSubpathApi) {
+        throw new AppError(
+          'unsupported',
+          `volume ${mount.source ?? mount.target}: subpath needs an engine with API 1.45 (Docker 26), this one speaks 1.${String(apiMinor)}`,
+        );
+      }
+      return defined({
+        Type: 'volume',
+        Source: mount.source,
+        Target: mount.target,
+        ReadOnly: mount.readOnly,
+        VolumeOptions: defined({ NoCopy: mount.noCopy, Subpath: mount.subpath }),
+      });
+    case 'bind':
+      return defined({
+        Type: 'bind',
+        Source: mount.source,
+        Target: mount.target,
+        ReadOnly: mount.readOnly,
+        BindOptions:
+          mount.propagation === undefined ? undefined : { Propagation: mount.propagation },
+      });
+    case 'tmpfs':
+      return defined({
+        Type: 'tmpfs',
+        Target: mount.target,
+        ReadOnly: mount.readOnly,
+        TmpfsOptions: defined({ SizeBytes: mount.sizeBytes, Mode: mount.mode }),
+      });
+  }
+}
+
+/** As a mount and not in `Binds`: a missing source is then an error and never becomes a directory. */
+function toFileMount(file: HostFile): JsonObject {
+  return { Type: 'bind', Source: file.source, Target: file.target, ReadOnly: true };
+}
+
+function list(values: readonly string[] | undefined): Json | undefined {
+  return values === undefined ? undefined : [...values];
+}
+
+/** An engine refuses some of these lists, even empty ones, beside a shared network namespace. */
+function nonEmpty(values: readonly string[]): readonly string[] | undefined {
+  return values.length === 0 ? undefined : values;
+}
+
+function defined(record: Readonly<Record<string, Json | undefined>>): JsonObject {
+  return Object.fromEntries(
+    Object.entries(record).filter((entry): entry is [string, Json] => entry[1] !== undefined),
+  );
+}

@@ -1,0 +1,260 @@
+import { mkdir } from 'node:fs/promises';
+import type { AssignedTask } from '../../../manager/protocol/assignments.js';
+import { AppError, isNotFound, messageOf } from '../../../manager/base/errors.js';
+import type {
+  Executor,
+  ProcessTable,
+  Progress,
+  RunningProcess,
+  SeenContainers,
+  SeenVolume,
+  TaskInputs,
+} from '../executor.js';
+import type { ExecOptions, LogOptions } from '../../../manager/protocol/worker-calls.js';
+import type { EngineClient } from './client.js';
+import type { ContainerWatch } from './container-watch.js';
+import {
+  addressesFit,
+  createContainer,
+  createdContainer,
+  leave,
+  rejoin,
+  removeContainer,
+  shortId,
+  startContainer,
+  stopContainer,
+} from './containers.js';
+import { toCreateRequest } from './create-options.js';
+import { attachTo, execIn, openLog } from './exec.js';
+import type { TaskFiles } from './files.js';
+import type { Images } from './images.js';
+import { containerLabels, type Owner } from './labels.js';
+import type { Volumes } from './volumes.js';
+
+export interface DockerParts {
+  readonly client: EngineClient;
+  readonly watch: ContainerWatch;
+  readonly images: Images;
+  readonly volumes: Volumes;
+  readonly files: TaskFiles;
+  readonly owner: Owner;
+}
+
+/** The machine's Docker Engine. */
+export class DockerExecutor implements Executor {
+  readonly #parts: DockerParts;
+
+  constructor(parts: DockerParts) {
+    this.#parts = parts;
+    // A tag may have moved while nobody listened.
+    parts.watch.onSync(() => {
+      parts.images.forget();
+    });
+  }
+
+  get containers(): SeenContainers {
+    return this.#parts.watch;
+  }
+
+  async prepare(
+    task: AssignedTask,
+    inputs: TaskInputs,
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { images, volumes } = this.#parts;
+    const spec = task.spec.container;
+    await images.ensure(spec, progress, signal);
+    for (const volume of inputs.volumes) await volumes.ensure(volume, signal);
+    for (const mount of spec.mounts) {
+      // Where this may not, the engine says so with its own words at the start.
+      if (mount.type === 'bind' && mount.createHostPath) {
+        await mkdir(mount.source, { recursive: true }).catch(() => undefined);
+      }
+    }
+  }
+
+  async create(task: AssignedTask, inputs: TaskInputs, signal: AbortSignal): Promise<string> {
+    const { client, watch, images, files, owner } = this.#parts;
+    const image = await images.find(task.spec.container.image, signal);
+    if (image === undefined) {
+      throw new AppError('not-found', `image ${task.spec.container.image} has gone from this node`);
+    }
+    await files.write(task, inputs, task.id);
+    const request = toCreateRequest({
+      task,
+      labels: containerLabels(task, owner, image.id),
+      attachments: inputs.networks,
+      files: await files.plan(task, inputs, task.id),
+      ...(inputs.peerContainerId === undefined ? {} : { peerContainerId: inputs.peerContainerId }),
+      apiMinor: client.apiMinor,
+    });
+    try {
+      const id = await createContainer(client, watch, request, signal);
+      watch.noteCreated(createdContainer(id, task, inputs, image.id));
+      return id;
+    } catch (error) {
+      if (isNotFound(error)) images.forget(task.spec.container.image);
+      throw error;
+    }
+  }
+
+  async start(
+    containerId: string,
+    task: AssignedTask,
+    inputs: TaskInputs,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { client, watch, files } = this.#parts;
+    const seen = watch.get(containerId);
+    if (seen !== undefined && seen.state !== 'created') {
+      await files.write(task, inputs, seen.taskId);
+      if (!addressesFit(seen, inputs.networks)) await rejoin(client, seen, inputs.networks, signal);
+    }
+    const expected = {
+      inspect: task.spec.ports.length > 0,
+      health: await this.#hasHealthcheck(task, signal),
+    };
+    await watch.whileStarting(containerId, expected, async () => {
+      try {
+        await startContainer(client, containerId, signal);
+      } catch (error) {
+        // A network made anew since has the same name and another id.
+        if (seen === undefined || !/network .* not found/u.test(messageOf(error))) throw error;
+        await rejoin(client, seen, inputs.networks, signal);
+        await startContainer(client, containerId, signal);
+      }
+    });
+  }
+
+  async #hasHealthcheck(task: AssignedTask, signal: AbortSignal): Promise<boolean> {
+    const test = task.spec.container.healthcheck?.test;
+    if (test !== undefined) return test[0] !== 'NONE';
+    const image = await this.#parts.images.find(task.spec.container.image, signal);
+    return image?.hasHealthcheck ?? false;
+  }
+
+  async stop(containerId: string, graceMs: number, signal: AbortSignal): Promise<void> {
+    await stopContainer(this.#parts.client, containerId, graceMs, signal);
+    await this.#parts.watch.look(containerId);
+  }
+
+  async remove(containerId: string, signal: AbortSignal): Promise<void> {
+    const { client, watch, files } = this.#parts;
+    const maker = watch.get(containerId)?.taskId;
+    await removeContainer(client, containerId, signal);
+    if (maker !== undefined) await files.remove(maker);
+    watch.noteRemoved(containerId);
+  }
+
+  async isolate(containerId: string, signal: AbortSignal): Promise<void> {
+    const { client, watch } = this.#parts;
+    const networks = Object.keys(watch.get(containerId)?.addresses ?? {});
+    for (const network of networks) await leave(client, containerId, network, signal);
+  }
+
+  async restart(containerId: string, graceMs: number, signal: AbortSignal): Promise<void> {
+    const { client, watch } = this.#parts;
+    await client.call(
+      `restart container ${shortId(containerId)}`,
+      (docker, abortSignal) =>
+        docker
+          .getContainer(containerId)
+          .restart({ t: Math.ceil(graceMs / 1000), abortSignal }) as Promise<unknown>,
+      signal,
+      graceMs + 60_000,
+    );
+    await watch.look(containerId);
+  }
+
+  async kill(containerId: string, killSignal: string, signal: AbortSignal): Promise<void> {
+    await this.#parts.client.call(
+      `kill container ${shortId(containerId)}`,
+      (docker, abortSignal) =>
+        docker
+          .getContainer(containerId)
+          .kill({ signal: killSignal, abortSignal }) as Promise<unknown>,
+      signal,
+      15_000,
+    );
+  }
+
+  async pause(containerId: string, signal: AbortSignal): Promise<void> {
+    await this.#parts.client.call(
+      `pause container ${shortId(containerId)}`,
+      (docker, abortSignal) =>
+        docker.getContainer(containerId).pause({ abortSignal }) as Promise<unknown>,
+      signal,
+      15_000,
+    );
+  }
+
+  async unpause(containerId: string, signal: AbortSignal): Promise<void> {
+    await this.#parts.client.call(
+      `unpause container ${shortId(containerId)}`,
+      (docker, abortSignal) =>
+        docker.getContainer(containerId).unpause({ abortSignal }) as Promise<unknown>,
+      signal,
+      15_000,
+    );
+  }
+
+  async top(containerId: string, psArgs: string, signal: AbortSignal): Promise<ProcessTable> {
+    const seen = await this.#parts.client.call(
+      `list processes of container ${shortId(containerId)}`,
+      (docker, abortSignal) =>
+        docker.getContainer(containerId).top({ ps_args: psArgs, abortSignal }) as Promise<{
+          Titles: string[];
+          Processes: string[][] | null;
+        }>,
+      signal,
+      15_000,
+    );
+    return { titles: seen.Titles, processes: seen.Processes ?? [] };
+  }
+
+  async inspect(containerId: string, signal: AbortSignal): Promise<unknown> {
+    return await this.#parts.client.call(
+      `inspect container ${shortId(containerId)}`,
+      (docker, abortSignal) => docker.getContainer(containerId).inspect({ abortSignal }),
+      signal,
+      15_000,
+    );
+  }
+
+  async listVolumes(signal: AbortSignal): Promise<readonly SeenVolume[]> {
+    return await this.#parts.volumes.list(signal);
+  }
+
+  async removeVolume(name: string, signal: AbortSignal): Promise<void> {
+    await this.#parts.volumes.remove(name, signal);
+  }
+
+  async logs(
+    containerId: string,
+    options: LogOptions,
+    signal: AbortSignal,
+  ): Promise<{ stream: NodeJS.ReadableStream; tty: boolean }> {
+    return await openLog(this.#parts.client, containerId, options, signal);
+  }
+
+  async exec(
+    containerId: string,
+    options: ExecOptions,
+    signal: AbortSignal,
+  ): Promise<RunningProcess> {
+    return await execIn(this.#parts.client, containerId, options, signal);
+  }
+
+  async attach(containerId: string, stdin: boolean, signal: AbortSignal): Promise<RunningProcess> {
+    return await attachTo(this.#parts.client, containerId, stdin, signal);
+  }
+
+  async saveImage(image: string, signal: AbortSignal): Promise<NodeJS.ReadableStream> {
+    return await this.#parts.images.save(image, signal);
+  }
+
+  async loadImage(archive: NodeJS.ReadableStream, signal: AbortSignal): Promise<void> {
+    await this.#parts.images.load(archive, signal);
+  }
+}

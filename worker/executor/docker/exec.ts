@@ -1,0 +1,142 @@
+import type { ExecOptions, LogOptions } from '../../../manager/protocol/worker-calls.js';
+import type { RunningProcess } from '../executor.js';
+import type { EngineClient } from './client.js';
+import { shortId } from './containers.js';
+
+/** Starts a further process in a container. */
+export async function execIn(
+  client: EngineClient,
+  containerId: string,
+  options: ExecOptions,
+  signal: AbortSignal,
+): Promise<RunningProcess> {
+  const what = `exec in container ${shortId(containerId)}`;
+  const exec = await client.call(
+    what,
+    (docker, abortSignal) =>
+      docker.getContainer(containerId).exec({
+        Cmd: [...options.command],
+        Env: [...options.env],
+        ...(options.user === undefined ? {} : { User: options.user }),
+        ...(options.workingDir === undefined ? {} : { WorkingDir: options.workingDir }),
+        Privileged: options.privileged,
+        Tty: options.tty,
+        AttachStdin: options.stdin && !options.detach,
+        AttachStdout: !options.detach,
+        AttachStderr: !options.detach,
+        abortSignal,
+      }),
+    signal,
+  );
+  const stream = await client.open(
+    what,
+    (_docker, abortSignal) =>
+      options.detach
+        ? exec.start({ Detach: true, abortSignal })
+        : exec.start({ Detach: false, Tty: options.tty, hijack: true, stdin: true, abortSignal }),
+    signal,
+  );
+  const process: RunningProcess = {
+    stream: options.detach ? undefined : stream,
+    tty: options.tty,
+    async resize(columns, rows, resizeSignal) {
+      await client.call(
+        what,
+        (_docker, abortSignal) =>
+          exec.resize({ h: rows, w: columns, abortSignal }) as Promise<unknown>,
+        resizeSignal,
+        10_000,
+      );
+    },
+    async exitCode(exitSignal) {
+      if (options.detach) return 0;
+      const seen = await client.call(
+        what,
+        (_docker, abortSignal) => exec.inspect({ abortSignal }),
+        exitSignal,
+        10_000,
+      );
+      return seen.ExitCode ?? 0;
+    },
+  };
+  if (options.columns !== undefined && options.rows !== undefined) {
+    // A process that is already over has no terminal any more.
+    await process.resize(options.columns, options.rows, signal).catch(() => undefined);
+  }
+  return process;
+}
+
+/** The first process's own streams. */
+export async function attachTo(
+  client: EngineClient,
+  containerId: string,
+  stdin: boolean,
+  signal: AbortSignal,
+): Promise<RunningProcess> {
+  const what = `attach to container ${shortId(containerId)}`;
+  const { Config: config } = await client.call(
+    what,
+    (docker, abortSignal) => docker.getContainer(containerId).inspect({ abortSignal }),
+    signal,
+  );
+  const stream = await client.open(
+    what,
+    (docker, abortSignal) =>
+      docker.getContainer(containerId).attach({
+        stream: true,
+        stdin,
+        stdout: true,
+        stderr: true,
+        hijack: true,
+        abortSignal,
+      }),
+    signal,
+  );
+  return {
+    stream,
+    tty: config.Tty,
+    async resize(columns, rows, resizeSignal) {
+      await client.call(
+        what,
+        (docker, abortSignal) =>
+          docker
+            .getContainer(containerId)
+            .resize({ h: rows, w: columns, abortSignal }) as Promise<unknown>,
+        resizeSignal,
+        10_000,
+      );
+    },
+    async exitCode(exitSignal) {
+      const seen = await client.call(
+        what,
+        (docker, abortSignal) => docker.getContainer(containerId).inspect({ abortSignal }),
+        exitSignal,
+      );
+      return seen.State.ExitCode;
+    },
+  };
+}
+
+/** Each line with the engine's time stamp before it. */
+export async function openLog(
+  client: EngineClient,
+  containerId: string,
+  options: LogOptions,
+  signal: AbortSignal,
+): Promise<{ stream: NodeJS.ReadableStream; tty: boolean }> {
+  const what = `read the log of container ${shortId(containerId)}`;
+  const { Config: config } = await client.call(
+    what,
+    (docker, abortSignal) => docker.getContainer(containerId).inspect({ abortSignal }),
+    signal,
+    15_000,
+  );
+  const range = {
+    ...(options.tail === undefined ? {} : { tail: options.tail }),
+    ...(options.sinceMs === undefined ? {} : { since: options.sinceMs / 1000 }),
+    ...(options.untilMs === undefined ? {} : { until: options.untilMs / 1000 }),
+  };
+  const query = { stdout: true, stderr: true, timestamps: true, follow: options.follow, ...range };
+  const stream = await client.stream(what, `/containers/${containerId}/logs`, query, signal);
+  return { stream, tty: config.Tty };
+}

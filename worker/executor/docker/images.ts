@@ -1,0 +1,185 @@
+import { AppError, isNotFound, messageOf } from '../../../manager/base/errors.js';
+import type { Clock } from '../../../manager/base/clock.js';
+import type { ContainerSpec } from '../../../manager/model/container.js';
+import type { Progress } from '../executor.js';
+import type { EngineClient } from './client.js';
+import { JsonLines } from './events.js';
+
+export interface LocalImage {
+  readonly id: string;
+  /** The image brings a health check of its own. */
+  readonly hasHealthcheck: boolean;
+}
+
+/** Registries that cannot be reached may keep an engine waiting for minutes without a word. */
+const firstWordMs = 60_000;
+const nextWordMs = 300_000;
+
+interface PullLine {
+  readonly status?: string;
+  readonly id?: string;
+  readonly error?: string;
+  readonly progressDetail?: { readonly current?: number; readonly total?: number };
+}
+
+/** The engine's images: looked at once, pulled once for all tasks that wait for the same. */
+export class Images {
+  readonly #client: EngineClient;
+  readonly #nodeName: string;
+  readonly #clock: Clock;
+  readonly #known = new Map<string, LocalImage>();
+  readonly #pulls = new Map<string, Promise<void>>();
+
+  constructor(client: EngineClient, nodeName: string, clock: Clock) {
+    this.#client = client;
+    this.#nodeName = nodeName;
+    this.#clock = clock;
+  }
+
+  /** Forgets what was seen: tags move, images are removed. */
+  forget(image?: string): void {
+    if (image === undefined) this.#known.clear();
+    else this.#known.delete(image);
+  }
+
+  /** Finds the image, pulling it as `pullPolicy` says. Throws with image, node and reason. */
+  async ensure(spec: ContainerSpec, progress: Progress, signal: AbortSignal): Promise<LocalImage> {
+    const { image, pullPolicy } = spec;
+    if (pullPolicy !== 'always') {
+      const local = await this.find(image, signal);
+      if (local !== undefined) return local;
+      if (pullPolicy === 'never') {
+        throw new AppError(
+          'not-found',
+          `image ${image} is not on node ${this.#nodeName} and its pull policy is never`,
+        );
+      }
+    }
+    await this.#pullOnce(spec, progress, signal);
+    this.forget(image);
+    const pulled = await this.find(image, signal);
+    if (pulled === undefined) {
+      throw new AppError(
+        'not-found',
+        `image ${image} is not on node ${this.#nodeName} after a pull`,
+      );
+    }
+    return pulled;
+  }
+
+  async find(image: string, signal: AbortSignal): Promise<LocalImage | undefined> {
+    const known = this.#known.get(image);
+    if (known !== undefined) return known;
+    try {
+      const seen = await this.#client.call(
+        `inspect image ${image}`,
+        (docker) => docker.getImage(image).inspect(),
+        signal,
+        15_000,
+      );
+      const check = seen.Config.Healthcheck as { Test?: readonly string[] } | undefined;
+      const local = {
+        id: seen.Id,
+        hasHealthcheck: check?.Test !== undefined && check.Test[0] !== 'NONE',
+      };
+      this.#known.set(image, local);
+      return local;
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async save(image: string, signal: AbortSignal): Promise<NodeJS.ReadableStream> {
+    return await this.#client.open(
+      `save image ${image}`,
+      (docker) => docker.getImage(image).get(),
+      signal,
+    );
+  }
+
+  async load(archive: NodeJS.ReadableStream, signal: AbortSignal): Promise<void> {
+    const answer = await this.#client.open(
+      'load an image',
+      (docker) => docker.loadImage(archive, {}),
+      signal,
+    );
+    const lines = new JsonLines();
+    for await (const chunk of answer as AsyncIterable<Uint8Array>) {
+      for (const line of lines.push(chunk)) onPullLine(line as PullLine, '', () => undefined);
+    }
+    this.forget();
+  }
+
+  async #pullOnce(spec: ContainerSpec, progress: Progress, signal: AbortSignal): Promise<void> {
+    const key = `${spec.image} ${spec.platform ?? ''}`;
+    let pull = this.#pulls.get(key);
+    if (pull === undefined) {
+      // Not bound to one task's signal: others may wait for the same pull.
+      pull = this.#pull(spec, progress).finally(() => {
+        this.#pulls.delete(key);
+      });
+      this.#pulls.set(key, pull);
+    }
+    const aborted = new Promise<never>((_resolve, reject) => {
+      signal.addEventListener('abort', () => {
+        reject(new AppError('cancelled', `pull of ${spec.image}: cancelled`));
+      });
+    });
+    await Promise.race([pull, aborted]);
+  }
+
+  async #pull(spec: ContainerSpec, progress: Progress): Promise<void> {
+    const { image } = spec;
+    const silence = new AbortController();
+    const tooQuiet = (): void => {
+      silence.abort(new AppError('timeout', 'the registry did not answer in time'));
+    };
+    let cancelTimer = this.#clock.after(firstWordMs, tooQuiet);
+    progress(`pulling ${image}`);
+    try {
+      const stream = await this.#client.open(
+        `pull ${image}`,
+        (docker, abortSignal) =>
+          docker.createImage({
+            ...toReference(image),
+            ...(spec.platform === undefined ? {} : { platform: spec.platform }),
+            abortSignal,
+          }),
+        silence.signal,
+      );
+      const lines = new JsonLines();
+      for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+        cancelTimer();
+        cancelTimer = this.#clock.after(nextWordMs, tooQuiet);
+        for (const line of lines.push(chunk)) onPullLine(line as PullLine, image, progress);
+      }
+    } catch (error) {
+      const reason = silence.signal.aborted ? silence.signal.reason : error;
+      throw new AppError(
+        'not-found',
+        `image ${image} is not on node ${this.#nodeName} and cannot be pulled: ${messageOf(reason).replace(`pull ${image}: `, '')}`,
+        { cause: error },
+      );
+    } finally {
+      cancelTimer();
+    }
+  }
+}
+
+function onPullLine(line: PullLine, image: string, progress: Progress): void {
+  if (line.error !== undefined) throw new AppError('not-found', line.error.split('\n')[0] ?? '');
+  const { current, total } = line.progressDetail ?? {};
+  if (current === undefined || total === undefined || total <= 0) return;
+  const percent = Math.floor((100 * current) / total);
+  progress(`pulling ${image}: ${line.id ?? ''} ${String(percent)}%`);
+}
+
+/** Without a tag or digest the engine would pull every tag of the repository. */
+export function toReference(image: string): { readonly fromImage: string; readonly tag?: string } {
+  if (image.includes('@')) return { fromImage: image };
+  const slash = image.lastIndexOf('/');
+  const colon = image.lastIndexOf(':');
+  if (colon > slash) return { fromImage: image.slice(0, colon), tag: image.slice(colon + 1) };
+  return { fromImage: image, tag: 'latest' };
+}

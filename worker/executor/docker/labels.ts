@@ -1,0 +1,33 @@
+import type { AssignedTask } from '../../../manager/protocol/assignments.js';
+import type { Labels } from '../../../manager/model/meta.js';
+
+/** Labels by which the cluster's things on an engine are known again. */
+export const clusterLabel = 'io.shoal.cluster';
+export const taskLabel = 'io.shoal.task';
+export const networkLabel = 'io.shoal.network';
+
+export interface Owner {
+  readonly clusterId: string;
+  readonly nodeId: string;
+}
+
+/**
+ * Labels of a task's container: the service's own, those docker compose reads, and ours, which win.
+ */
+export function containerLabels(task: AssignedTask, owner: Owner, imageId: string): Labels {
+  return {
+    'com.docker.compose.project': task.project,
+    'com.docker.compose.service': task.service,
+    'com.docker.compose.oneoff': 'False',
+    ...task.spec.container.labels,
+    'com.docker.compose.container-number': String(task.slot),
+    'com.docker.compose.config-hash': task.configHash,
+    'com.docker.compose.image': imageId,
+    [clusterLabel]: owner.clusterId,
+    'io.shoal.node': owner.nodeId,
+    [taskLabel]: task.id,
+    'io.shoal.service': task.serviceId,
+    'io.shoal.slot': String(task.slot),
+    'io.shoal.task-hash': task.taskHash,
+  };
+}

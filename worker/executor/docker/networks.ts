@@ -1,0 +1,157 @@
+import { AppError, isConflict, isNotFound } from '../../../manager/base/errors.js';
+import type { NetworkId } from '../../../manager/model/ids.js';
+import type { NetworkOnNode } from '../../../manager/model/network-view.js';
+import type {
+  BridgeNetworks,
+  SeenBridgeNetwork,
+} from '../../../network/overlay/bridge-networks.js';
+import type { SeenContainers } from '../executor.js';
+import type { EngineClient } from './client.js';
+import { clusterLabel, networkLabel } from './labels.js';
+
+const bridgeNameOption = 'com.docker.network.bridge.name';
+const mtuOption = 'com.docker.network.driver.mtu';
+
+/** The part of `GET /networks` that is read here. */
+export interface ListedNetwork {
+  readonly Id: string;
+  readonly Name: string;
+  readonly Internal?: boolean;
+  readonly Labels?: Readonly<Record<string, string>> | null;
+  readonly Options?: Readonly<Record<string, string>> | null;
+  readonly IPAM?: {
+    readonly Config?: readonly { readonly Subnet?: string; readonly Gateway?: string }[] | null;
+  };
+}
+
+/** Undefined for a network that carries none of ours. */
+export function toSeenNetwork(
+  listed: ListedNetwork,
+): Omit<SeenBridgeNetwork, 'containers'> | undefined {
+  const networkId = listed.Labels?.[networkLabel];
+  if (networkId === undefined) return undefined;
+  const range = listed.IPAM?.Config?.[0];
+  return {
+    networkId: networkId as NetworkId,
+    engineId: listed.Id,
+    name: listed.Name,
+    // The engine's own name for a bridge that was given none.
+    bridge: listed.Options?.[bridgeNameOption] ?? `br-${listed.Id.slice(0, 12)}`,
+    subnet: range?.Subnet ?? '',
+    gateway: range?.Gateway ?? '',
+    mtu: Number(listed.Options?.[mtuOption] ?? 0),
+    internal: listed.Internal ?? false,
+  };
+}
+
+/** The engine's networks that carry the cluster's. */
+export class EngineNetworks implements BridgeNetworks {
+  readonly #client: EngineClient;
+  readonly #clusterId: string;
+  readonly #containers: SeenContainers;
+
+  constructor(client: EngineClient, clusterId: string, containers: SeenContainers) {
+    this.#client = client;
+    this.#clusterId = clusterId;
+    this.#containers = containers;
+  }
+
+  async list(signal: AbortSignal): Promise<readonly SeenBridgeNetwork[]> {
+    const filters = JSON.stringify({ label: [`${clusterLabel}=${this.#clusterId}`] });
+    const listed = await this.#client.call(
+      'list networks',
+      (docker) => docker.listNetworks({ filters }) as Promise<unknown> as Promise<ListedNetwork[]>,
+      signal,
+      15_000,
+    );
+    return listed.flatMap((network) => {
+      const seen = toSeenNetwork(network);
+      return seen === undefined ? [] : [{ ...seen, containers: this.#attached(seen.name) }];
+    });
+  }
+
+  #attached(name: string): readonly string[] {
+    return [...this.#containers.all()]
+      .filter((container) => name in container.addresses)
+      .map((container) => container.id);
+  }
+
+  async create(
+    network: NetworkOnNode,
+    bridge: string,
+    mtu: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const options: Record<string, string> = { [mtuOption]: String(mtu) };
+    if (bridge !== '') options[bridgeNameOption] = bridge;
+    await this.#create(network, options, signal);
+  }
+
+  async #create(
+    network: NetworkOnNode,
+    options: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const what = `create network ${network.name}`;
+    try {
+      await this.#client.call(
+        what,
+        (docker, abortSignal) =>
+          docker.createNetwork({
+            Name: network.name,
+            CheckDuplicate: true,
+            Driver: 'bridge',
+            Internal: network.internal,
+            Attachable: true,
+            IPAM: {
+              Driver: 'default',
+              Config: [{ Subnet: network.subnet, Gateway: network.gateway }],
+            },
+            Options: { ...options },
+            Labels: {
+              'com.docker.compose.project': network.project,
+              'com.docker.compose.network': network.key,
+              ...network.labels,
+              [clusterLabel]: this.#clusterId,
+              [networkLabel]: network.id,
+            },
+            abortSignal,
+          }),
+        signal,
+        30_000,
+      );
+    } catch (error) {
+      // Overlapping subnets and taken bridge names come as 403 or 500 from engines before 25.
+      if (
+        error instanceof AppError &&
+        /overlap|already exists|in use|conflicts/iu.test(error.message)
+      ) {
+        throw new AppError('conflict', error.message, { cause: error });
+      }
+      throw error;
+    }
+  }
+
+  async remove(networkId: NetworkId, signal: AbortSignal): Promise<void> {
+    const present = (await this.list(signal)).filter((network) => network.networkId === networkId);
+    for (const network of present) await this.#remove(network, signal);
+  }
+
+  async #remove(network: SeenBridgeNetwork, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#client.call(
+        `remove network ${network.name}`,
+        (docker, abortSignal) =>
+          docker.getNetwork(network.engineId).remove({ abortSignal }) as Promise<unknown>,
+        signal,
+        30_000,
+      );
+    } catch (error) {
+      if (isNotFound(error)) return;
+      const attached = error instanceof AppError && /active endpoints/u.test(error.message);
+      if (attached && !isConflict(error))
+        throw new AppError('conflict', error.message, { cause: error });
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,116 @@
+import type { TaskId } from '../../../manager/model/ids.js';
+import type { PublishedPort } from '../../../manager/model/task.js';
+import type { ContainerState, SeenContainer } from '../executor.js';
+import { taskLabel } from './labels.js';
+
+/** The part of `GET /containers/{id}/json` that is read here. */
+export interface InspectedContainer {
+  readonly Id: string;
+  readonly Name: string;
+  readonly Image: string;
+  readonly RestartCount: number;
+  readonly State: {
+    readonly Status: string;
+    readonly Running: boolean;
+    readonly ExitCode: number;
+    readonly Error: string;
+    readonly OOMKilled: boolean;
+    readonly StartedAt: string;
+    readonly FinishedAt: string;
+    readonly Health?: { readonly Status: string } | null | undefined;
+  };
+  readonly Config: { readonly Labels: Readonly<Record<string, string>> | null };
+  readonly NetworkSettings: {
+    readonly Ports?: Readonly<Record<string, readonly EnginePort[] | null>> | null;
+    readonly Networks?: Readonly<Record<string, EngineEndpoint | null>> | null;
+  };
+}
+
+interface EnginePort {
+  readonly HostIp: string;
+  readonly HostPort: string;
+}
+
+interface EngineEndpoint {
+  readonly IPAMConfig?: { readonly IPv4Address?: string } | null;
+}
+
+const states: readonly string[] = [
+  'created',
+  'running',
+  'paused',
+  'restarting',
+  'exited',
+  'dead',
+  'removing',
+];
+
+/** The engine's record of one of our containers; undefined when it is not ours. */
+export function toSeenContainer(inspected: InspectedContainer): SeenContainer | undefined {
+  const taskId = inspected.Config.Labels?.[taskLabel];
+  if (taskId === undefined) return undefined;
+  const { State: state } = inspected;
+  const status = toState(state.Status);
+  const runs = status === 'running' || status === 'paused';
+  const ended = status === 'exited' || status === 'restarting' || status === 'dead';
+  const startedAt = runs ? Date.parse(state.StartedAt) : Number.NaN;
+  const health = runs ? toHealth(state.Health?.Status) : undefined;
+  return {
+    id: inspected.Id,
+    name: inspected.Name.replace(/^\//u, ''),
+    taskId: taskId as TaskId,
+    state: status,
+    ...(ended ? { exitCode: state.ExitCode } : {}),
+    ...(state.Error === '' ? {} : { error: state.Error }),
+    ...(Number.isNaN(startedAt) ? {} : { startedAt }),
+    ...(hasTime(state.FinishedAt) ? { finishedAt: state.FinishedAt } : {}),
+    ...(health === undefined ? {} : { health }),
+    restarts: inspected.RestartCount,
+    ports: toPorts(inspected.NetworkSettings.Ports ?? {}),
+    imageId: inspected.Image,
+    addresses: toAddresses(inspected.NetworkSettings.Networks ?? {}),
+  };
+}
+
+function toState(status: string): ContainerState {
+  return states.includes(status) ? (status as ContainerState) : 'dead';
+}
+
+/** Year 1 is the engine's word for never. */
+function hasTime(stamp: string): boolean {
+  return stamp !== '' && !stamp.startsWith('0001-');
+}
+
+export function toHealth(status: string | undefined): SeenContainer['health'] {
+  return status === 'starting' || status === 'healthy' || status === 'unhealthy'
+    ? status
+    : undefined;
+}
+
+/** IPv4 bindings only: with IPv6 on, the engine lists each port once more for `::`. */
+function toPorts(
+  ports: NonNullable<InspectedContainer['NetworkSettings']['Ports']>,
+): PublishedPort[] {
+  return Object.entries(ports).flatMap(([key, bindings]) => {
+    const [target, protocol] = key.split('/');
+    return (bindings ?? [])
+      .filter((binding) => !binding.HostIp.includes(':'))
+      .map((binding) => ({
+        target: Number(target),
+        protocol: (protocol ?? 'tcp') as PublishedPort['protocol'],
+        hostIp: binding.HostIp,
+        published: Number(binding.HostPort),
+      }));
+  });
+}
+
+function toAddresses(
+  networks: Readonly<Record<string, EngineEndpoint | null>>,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(networks).flatMap(([name, endpoint]) => {
+      const address = endpoint?.IPAMConfig?.IPv4Address;
+      return address === undefined || address === '' ? [] : [[name, address]];
+    }),
+  );
+}

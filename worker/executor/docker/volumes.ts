@@ -1,0 +1,97 @@
+import { AppError, isNotFound } from '../../../manager/base/errors.js';
+import type { VolumeSpec } from '../../../manager/model/network.js';
+import type { SeenVolume } from '../executor.js';
+import type { EngineClient } from './client.js';
+import { clusterLabel, type Owner } from './labels.js';
+
+/** The engine's names for anonymous volumes. */
+const anonymousName = /^[0-9a-f]{64}$/u;
+
+/** Named volumes on this node. */
+export class Volumes {
+  readonly #client: EngineClient;
+  readonly #owner: Owner;
+  readonly #nodeName: string;
+
+  constructor(client: EngineClient, owner: Owner, nodeName: string) {
+    this.#client = client;
+    this.#owner = owner;
+    this.#nodeName = nodeName;
+  }
+
+  /** Makes the volume unless it is there. An external one must be. */
+  async ensure(spec: VolumeSpec, signal: AbortSignal): Promise<void> {
+    if (spec.external) {
+      await this.#mustExist(spec.name, signal);
+      return;
+    }
+    await this.#client.call(
+      `create volume ${spec.name}`,
+      (docker, abortSignal) =>
+        docker.createVolume({
+          Name: spec.name,
+          Driver: spec.driver === '' ? 'local' : spec.driver,
+          DriverOpts: { ...spec.driverOpts },
+          Labels: {
+            'com.docker.compose.project': spec.project,
+            'com.docker.compose.volume': spec.key,
+            ...spec.labels,
+            [clusterLabel]: this.#owner.clusterId,
+          },
+          abortSignal,
+        }),
+      signal,
+    );
+  }
+
+  async #mustExist(name: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#client.call(
+        `inspect volume ${name}`,
+        (docker, abortSignal) => docker.getVolume(name).inspect({ abortSignal }),
+        signal,
+      );
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      throw new AppError(
+        'not-found',
+        `volume ${name} is external and not on node ${this.#nodeName}: create it there first`,
+      );
+    }
+  }
+
+  /** Named ones only. */
+  async list(signal: AbortSignal): Promise<readonly SeenVolume[]> {
+    const { Volumes: volumes } = await this.#client.call(
+      'list volumes',
+      (docker, abortSignal) => docker.listVolumes({ abortSignal }),
+      signal,
+    );
+    return ((volumes as typeof volumes | null) ?? [])
+      .filter((volume) => !anonymousName.test(volume.Name))
+      .map((volume) => ({ name: volume.Name, mountpoint: volume.Mountpoint }));
+  }
+
+  async remove(name: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#client.call(
+        `remove volume ${name}`,
+        (docker, abortSignal) => docker.getVolume(name).remove({ abortSignal }),
+        signal,
+      );
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  /** Every volume this cluster made here. */
+  async removeAll(signal: AbortSignal): Promise<void> {
+    const filters = { label: [`${clusterLabel}=${this.#owner.clusterId}`] };
+    const { Volumes: ours } = await this.#client.call(
+      'list volumes',
+      (docker, abortSignal) => docker.listVolumes({ filters, abortSignal }),
+      signal,
+    );
+    for (const volume of (ours as typeof ours | null) ?? []) await this.remove(volume.Name, signal);
+  }
+}

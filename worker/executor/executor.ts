@@ -1,0 +1,146 @@
+import type { TaskId } from '../../manager/model/ids.js';
+import type { PublishedPort } from '../../manager/model/task.js';
+import type { VolumeSpec } from '../../manager/model/network.js';
+import type { AssignedFile, AssignedTask } from '../../manager/protocol/assignments.js';
+import type { ExecOptions, LogOptions } from '../../manager/protocol/worker-calls.js';
+
+export type ContainerState =
+  'created' | 'running' | 'paused' | 'restarting' | 'exited' | 'dead' | 'removing';
+
+/** A container of this cluster as it was last seen on the engine. */
+export interface SeenContainer {
+  readonly id: string;
+  readonly name: string;
+  /** The task it was made for; a later task may have taken it over. */
+  readonly taskId: TaskId;
+  readonly state: ContainerState;
+  readonly exitCode?: number;
+  /** Why the engine could not start it. */
+  readonly error?: string;
+  /** ms since the epoch; undefined while it does not run. */
+  readonly startedAt?: number;
+  /** The engine's time stamp of its last end: tells one end from another. */
+  readonly finishedAt?: string;
+  readonly health?: 'starting' | 'healthy' | 'unhealthy';
+  /** Restarts by the engine since it was last started by hand. */
+  readonly restarts: number;
+  readonly ports: readonly PublishedPort[];
+  readonly imageId: string;
+  /** Fixed address per engine network name, as it was asked for. */
+  readonly addresses: Readonly<Record<string, string>>;
+}
+
+export function isLive(container: SeenContainer): boolean {
+  return (
+    container.state === 'running' ||
+    container.state === 'paused' ||
+    container.state === 'restarting'
+  );
+}
+
+/** What a container needs besides its task's record. */
+export interface TaskInputs {
+  readonly volumes: readonly VolumeSpec[];
+  readonly files: readonly AssignedFile[];
+  /** In the order of the task's attachments. */
+  readonly networks: readonly EngineAttachment[];
+  /** For `network_mode: service:…`: the container to share with. */
+  readonly peerContainerId?: string;
+  /** Our DNS server's address, where it answers. */
+  readonly nameserver?: string;
+}
+
+export interface EngineAttachment {
+  /** Name of the engine's network. */
+  readonly engineNetwork: string;
+  readonly address: string;
+  readonly mac: string;
+  /** Names the engine's own DNS is to know; empty where ours answers. */
+  readonly aliases: readonly string[];
+}
+
+/** Containers as last seen: complete once `synced` has resolved, and again after each reconnect. */
+export interface SeenContainers {
+  all(): Iterable<SeenContainer>;
+  get(containerId: string): SeenContainer | undefined;
+  /** Resolves when the engine has been listed for the first time. */
+  synced(signal: AbortSignal): Promise<void>;
+  readonly hasSynced: boolean;
+  /** False while the engine does not answer; what was seen last still stands. */
+  readonly connected: boolean;
+  /** Called after each change with the container's id. */
+  onChange(callback: (containerId: string) => void): void;
+  /** Called when the engine has come (back) and all was listed. */
+  onSync(callback: () => void): void;
+}
+
+export type Progress = (message: string) => void;
+
+/**
+ * Everything the worker does to the machine's engine but networks. Errors: `unavailable` or `timeout`
+ * when the engine does not answer (try again), any other kind is the engine's verdict.
+ */
+export interface Executor {
+  readonly containers: SeenContainers;
+  /** Image and volumes present, bind sources made. Long: a pull may take minutes. */
+  prepare(
+    task: AssignedTask,
+    inputs: TaskInputs,
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Makes the container and joins its networks; does not start it. Returns its id. */
+  create(task: AssignedTask, inputs: TaskInputs, signal: AbortSignal): Promise<string>;
+  /** Writes the files its mounts name, and joins again what networks it lacks, then starts it. */
+  start(
+    containerId: string,
+    task: AssignedTask,
+    inputs: TaskInputs,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Stop signal, grace period, SIGKILL. Fine when it does not run. */
+  stop(containerId: string, graceMs: number, signal: AbortSignal): Promise<void>;
+  /** With its anonymous volumes and files. Fine when it is gone. */
+  remove(containerId: string, signal: AbortSignal): Promise<void>;
+  /** Takes it off all its networks, so that nothing reaches it any more. */
+  isolate(containerId: string, signal: AbortSignal): Promise<void>;
+  restart(containerId: string, graceMs: number, signal: AbortSignal): Promise<void>;
+  kill(containerId: string, killSignal: string, signal: AbortSignal): Promise<void>;
+  pause(containerId: string, signal: AbortSignal): Promise<void>;
+  unpause(containerId: string, signal: AbortSignal): Promise<void>;
+  top(containerId: string, psArgs: string, signal: AbortSignal): Promise<ProcessTable>;
+  inspect(containerId: string, signal: AbortSignal): Promise<unknown>;
+  listVolumes(signal: AbortSignal): Promise<readonly SeenVolume[]>;
+  removeVolume(name: string, signal: AbortSignal): Promise<void>;
+  /** Raw output of the log, framed unless the container has a terminal. */
+  logs(
+    containerId: string,
+    options: LogOptions,
+    signal: AbortSignal,
+  ): Promise<{ readonly stream: NodeJS.ReadableStream; readonly tty: boolean }>;
+  exec(containerId: string, options: ExecOptions, signal: AbortSignal): Promise<RunningProcess>;
+  attach(containerId: string, stdin: boolean, signal: AbortSignal): Promise<RunningProcess>;
+  /** The image as a tar archive. */
+  saveImage(image: string, signal: AbortSignal): Promise<NodeJS.ReadableStream>;
+  loadImage(archive: NodeJS.ReadableStream, signal: AbortSignal): Promise<void>;
+}
+
+export interface ProcessTable {
+  readonly titles: readonly string[];
+  readonly processes: readonly (readonly string[])[];
+}
+
+export interface SeenVolume {
+  readonly name: string;
+  readonly mountpoint: string;
+}
+
+/** A process with its streams: an exec, or the container's first process. */
+export interface RunningProcess {
+  /** Undefined for a detached one. Framed output unless `tty`; writing goes to its input. */
+  readonly stream: NodeJS.ReadWriteStream | undefined;
+  readonly tty: boolean;
+  resize(columns: number, rows: number, signal: AbortSignal): Promise<void>;
+  /** To be asked after the stream has ended. */
+  exitCode(signal: AbortSignal): Promise<number>;
+}

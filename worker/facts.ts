@@ -1,0 +1,27 @@
+import { arch, availableParallelism, hostname, totalmem } from 'node:os';
+import type { Labels } from '../manager/model/meta.js';
+import type { NodeDescription } from '../manager/model/node.js';
+import type { EngineFacts } from './executor/docker/engine-facts.js';
+
+const dockerArch: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
+
+/** What this machine is, for the manager. `engine` is undefined while the engine does not answer. */
+export function describeNode(
+  address: string,
+  labels: Labels,
+  version: string,
+  engine: EngineFacts | undefined,
+): NodeDescription {
+  return {
+    hostname: hostname(),
+    address,
+    os: 'linux',
+    arch: dockerArch[arch()] ?? arch(),
+    nanoCpus: (engine?.cpus ?? availableParallelism()) * 1_000_000_000,
+    memoryBytes: engine?.memoryBytes ?? totalmem(),
+    engineVersion: engine?.version ?? '',
+    engineLabels: { ...engine?.labels, ...labels },
+    plugins: engine?.plugins ?? [],
+    shoalVersion: version,
+  };
+}

@@ -1,0 +1,61 @@
+import { rm } from 'node:fs/promises';
+import { AppError, isUnavailable, messageOf } from '../manager/base/errors.js';
+import type { Logger } from '../manager/base/log.js';
+import type { Engine } from './engine.js';
+import type { DataPlane } from './executor/data-plane.js';
+import type { WorkerSettings } from './settings.js';
+
+export interface PurgeOrder {
+  readonly settings: WorkerSettings;
+  readonly engine: Engine;
+  readonly dataPlane: DataPlane;
+  readonly log: Logger;
+  /** Named volumes and their data, too. */
+  readonly volumes: boolean;
+}
+
+const deadlineMs = 120_000;
+
+/**
+ * Removes what the cluster has put on this machine: containers, networks and their devices, files. The
+ * worker itself must not run. Safe to repeat; goes as far as it can and throws the first thing that stayed.
+ */
+export async function purge(order: PurgeOrder, outer: AbortSignal): Promise<void> {
+  const { settings, engine, dataPlane, log } = order;
+  const signal = AbortSignal.any([outer, AbortSignal.timeout(deadlineMs)]);
+  const failures: unknown[] = [];
+  const attempt = async (what: string, work: () => Promise<void>): Promise<void> => {
+    try {
+      await work();
+      log.info(`purge: ${what}`);
+    } catch (error) {
+      failures.push(error);
+      log.error(`purge: ${what}: ${messageOf(error)}`);
+    }
+  };
+  await attempt('containers removed', () => removeContainers(engine, signal));
+  await attempt('networks removed', () => dataPlane.purge(signal));
+  if (order.volumes) await attempt('volumes removed', () => engine.volumes.removeAll(signal));
+  await attempt('files removed', async () => {
+    await engine.files.removeAll();
+    await rm(settings.dataDir, { recursive: true, force: true });
+  });
+  await engine.watch.stop();
+  if (failures.length > 0) throw failures[0];
+}
+
+async function removeContainers(engine: Engine, signal: AbortSignal): Promise<void> {
+  const { watch, executor, client } = engine;
+  try {
+    await client.negotiate(signal);
+  } catch (error) {
+    if (!isUnavailable(error)) throw error;
+    throw new AppError(
+      'unavailable',
+      `${messageOf(error)}: start the engine first, its containers cannot be removed otherwise`,
+    );
+  }
+  watch.start();
+  await watch.synced(signal);
+  for (const container of [...watch.all()]) await executor.remove(container.id, signal);
+}

@@ -1,0 +1,74 @@
+import { AppError } from '../../manager/base/errors.js';
+import type { TaskId } from '../../manager/model/ids.js';
+import type {
+  WorkerCall,
+  WorkerCallMap,
+  WorkerCallName,
+} from '../../manager/protocol/worker-calls.js';
+import type { Executor } from '../executor/executor.js';
+import type { TaskSet } from '../tasks/task-set.js';
+import type { OpenProcesses } from './streams.js';
+
+export interface CallSurroundings {
+  readonly executor: Executor;
+  readonly tasks: TaskSet;
+  readonly processes: OpenProcesses;
+}
+
+type Handlers = {
+  readonly [Name in WorkerCallName]: (
+    args: WorkerCallMap[Name]['args'],
+    signal: AbortSignal,
+  ) => Promise<WorkerCallMap[Name]['result']>;
+};
+
+/** What the manager may ask of this node at once: one handler per name. */
+export function workerCalls(
+  around: CallSurroundings,
+): (call: WorkerCall, signal: AbortSignal) => Promise<unknown> {
+  const handlers = callHandlers(around);
+  return async (call, signal) => {
+    if (!Object.hasOwn(handlers, call.name)) {
+      throw new AppError('unsupported', `this node does not know the call ${call.name}`);
+    }
+    const handler = handlers[call.name] as (args: never, signal: AbortSignal) => Promise<unknown>;
+    return await handler(call.args as never, signal);
+  };
+}
+
+function callHandlers({ executor, tasks, processes }: CallSurroundings): Handlers {
+  const containerId = (taskId: TaskId): string => tasks.container(taskId).id;
+  return {
+    async restart({ taskId, timeoutMs }, signal) {
+      const runner = tasks.runner(taskId);
+      const graceMs = timeoutMs ?? runner.task?.spec.container.stopGraceMs ?? 10_000;
+      await runner.between(() => executor.restart(containerId(taskId), graceMs, signal));
+      return null;
+    },
+    async kill({ taskId, signal: killSignal }, signal) {
+      const runner = tasks.runner(taskId);
+      runner.noteKill();
+      await executor.kill(containerId(taskId), killSignal, signal);
+      return null;
+    },
+    async pause({ taskId }, signal) {
+      await executor.pause(containerId(taskId), signal);
+      return null;
+    },
+    async unpause({ taskId }, signal) {
+      await executor.unpause(containerId(taskId), signal);
+      return null;
+    },
+    top: ({ taskId, psArgs }, signal) => executor.top(containerId(taskId), psArgs, signal),
+    inspect: ({ taskId }, signal) => executor.inspect(containerId(taskId), signal),
+    async removeVolume({ name }, signal) {
+      await executor.removeVolume(name, signal);
+      return null;
+    },
+    listVolumes: (_args, signal) => executor.listVolumes(signal),
+    async resize({ streamId, columns, rows }, signal) {
+      await processes.resize(streamId, columns, rows, signal);
+      return null;
+    },
+  };
+}

@@ -1,0 +1,177 @@
+import { backoffMs } from '../../manager/base/backoff.js';
+import type { EngineRestart } from '../../manager/model/container.js';
+import type { TaskState } from '../../manager/model/task-state.js';
+import type { AssignedTask } from '../../manager/protocol/assignments.js';
+import { isLive, type SeenContainer } from '../executor/executor.js';
+import type { TaskMemory } from './memory.js';
+
+/** What is done to a task's container, one at a time. */
+export type Action = 'prepare' | 'create' | 'adopt' | 'start' | 'stop' | 'remove';
+
+export type Step =
+  | { readonly kind: 'act'; readonly action: Action; readonly cause: string }
+  /** Nothing until something changes, or until this time. */
+  | { readonly kind: 'wait'; readonly for: string; readonly until?: number }
+  /** The task is over. */
+  | {
+      readonly kind: 'end';
+      readonly state: Extract<TaskState, 'complete' | 'shutdown' | 'failed'>;
+      readonly message: string;
+      readonly exitCode?: number;
+      readonly error?: string;
+    }
+  | { readonly kind: 'done'; readonly cause: string };
+
+export interface StepInput {
+  /** Undefined when it has left the assignment set. */
+  readonly task: AssignedTask | undefined;
+  readonly seen: SeenContainer | undefined;
+  readonly memory: TaskMemory;
+  /** Container of the task to take over, as long as it is there. */
+  readonly adoptable?: SeenContainer;
+  /** Container whose network namespace is to be shared. */
+  readonly peer?: SeenContainer;
+  readonly now: number;
+}
+
+/** A container that ends this soon after a signal sent for a user was ended by it. */
+const killWindowMs = 10_000;
+
+/**
+ * The next thing to do for one task, from what is wanted, seen and remembered alone. Acting on it and
+ * asking again ends in `wait` or `done`.
+ */
+export function nextStep(input: StepInput): Step {
+  const { task, seen, memory } = input;
+  if (task === undefined || task.desired === 'remove') return removal(input);
+  if (memory.ended !== undefined) {
+    if (seen === undefined || !isLive(seen)) return { kind: 'done', cause: 'task has ended' };
+    return act('stop', 'runs although its task has ended');
+  }
+  if (task.desired === 'shutdown') {
+    if (seen !== undefined && isLive(seen)) return act('stop', 'to be shut down');
+    return { kind: 'end', state: 'shutdown', message: 'shut down', ...exitOf(seen) };
+  }
+  return seen === undefined ? creation(input, task) : progress(input, task, seen);
+}
+
+function removal({ task, seen, memory }: StepInput): Step {
+  if (seen === undefined) {
+    if (task !== undefined && memory.ended === undefined) {
+      return { kind: 'end', state: 'shutdown', message: 'removed' };
+    }
+    return { kind: 'done', cause: 'nothing left' };
+  }
+  if (isLive(seen)) return act('stop', 'no longer wanted here');
+  if (seen.state === 'removing') return { kind: 'wait', for: 'the engine removing it' };
+  return act('remove', 'no longer wanted here');
+}
+
+function creation(input: StepInput, task: AssignedTask): Step {
+  const { memory, adoptable, peer } = input;
+  const wasThere = memory.prepared && memory.state !== 'preparing' && memory.state !== 'accepted';
+  if (wasThere && !engineKeeps(task.spec.container.engineRestart)) {
+    return {
+      kind: 'end',
+      state: 'failed',
+      message: 'container has gone',
+      error: 'the container was removed on its node',
+    };
+  }
+  if (adoptable !== undefined) {
+    if (isLive(adoptable)) return { kind: 'wait', for: 'the former task to end' };
+    return act('adopt', `takes over the container of ${String(task.adopts)}`);
+  }
+  if (!memory.prepared) return act('prepare', 'image, volumes and networks');
+  if (task.spec.container.networkMode.kind === 'service' && peer === undefined) {
+    return { kind: 'wait', for: `container of service ${peerName(task)}` };
+  }
+  return act('create', 'has no container');
+}
+
+function progress(input: StepInput, task: AssignedTask, seen: SeenContainer): Step {
+  switch (seen.state) {
+    case 'running':
+    case 'paused':
+      return { kind: 'wait', for: 'the container to end' };
+    case 'restarting':
+      return { kind: 'wait', for: 'the engine to restart it' };
+    case 'removing':
+      return { kind: 'wait', for: 'the engine removing it' };
+    case 'dead':
+      return act('remove', 'the engine could not remove it whole');
+    case 'created':
+      return start(input, task, 'created');
+    case 'exited':
+      return afterExit(input, task, seen);
+  }
+}
+
+function afterExit(input: StepInput, task: AssignedTask, seen: SeenContainer): Step {
+  const { memory } = input;
+  const { adopted } = memory;
+  if (adopted !== undefined && adopted.finishedAt === seen.finishedAt) {
+    return start(input, task, 'taken over');
+  }
+  if (startsAgain(input, task, seen)) return start(input, task, 'ended, and is to go on');
+  if (seen.exitCode === 0 && seen.error === undefined) {
+    return { kind: 'end', state: 'complete', message: 'exited (0)', exitCode: 0 };
+  }
+  const code = String(seen.exitCode ?? 'unknown');
+  return { kind: 'end', state: 'failed', message: `exited (${code})`, ...exitOf(seen) };
+}
+
+/** By the engine's restart policy, where the engine itself has not: it was stopped or killed by hand. */
+function startsAgain({ memory, now }: StepInput, task: AssignedTask, seen: SeenContainer): boolean {
+  const { killedAt } = memory;
+  if (killedAt !== undefined && now - killedAt < killWindowMs) return false;
+  if (task.desired !== 'running') return false;
+  const { name, maxRetries } = task.spec.container.engineRestart;
+  if (name === 'always' || name === 'unless-stopped') return true;
+  if (name !== 'on-failure' || seen.exitCode === 0) return false;
+  return maxRetries === undefined || maxRetries === 0 || seen.restarts < maxRetries;
+}
+
+function engineKeeps({ name }: EngineRestart): boolean {
+  return name === 'always' || name === 'unless-stopped';
+}
+
+function start({ memory, now, peer }: StepInput, task: AssignedTask, cause: string): Step {
+  if (task.desired === 'ready') return { kind: 'wait', for: 'the order to start' };
+  if (task.notBefore !== undefined && now < task.notBefore) {
+    return { kind: 'wait', for: 'its time', until: task.notBefore };
+  }
+  if (task.spec.container.networkMode.kind === 'service' && (peer === undefined || !isLive(peer))) {
+    return { kind: 'wait', for: `service ${peerName(task)} to run` };
+  }
+  const rested = restUntil(memory);
+  if (rested > now) return { kind: 'wait', for: 'the pause between starts', until: rested };
+  return act('start', cause);
+}
+
+/** A container that is stopped by hand starts again at once, but not ten times a second. */
+function restUntil(memory: TaskMemory): number {
+  if (memory.lastStartAt === undefined) return 0;
+  const failures = memory.startFailures;
+  const wait = failures === 0 ? 1_000 : backoffMs({ firstMs: 1_000, maxMs: 30_000 }, failures, 1);
+  return memory.lastStartAt + wait;
+}
+
+function exitOf(seen: SeenContainer | undefined): {
+  readonly exitCode?: number;
+  readonly error?: string;
+} {
+  return {
+    ...(seen?.exitCode === undefined ? {} : { exitCode: seen.exitCode }),
+    ...(seen?.error === undefined ? {} : { error: seen.error }),
+  };
+}
+
+function peerName(task: AssignedTask): string {
+  const mode = task.spec.container.networkMode;
+  return mode.kind === 'service' ? mode.service : '';
+}
+
+function act(action: Action, cause: string): Step {
+  return { kind: 'act', action, cause };
+}

@@ -1,0 +1,231 @@
+import { join } from 'node:path';
+import type { Clock } from '../manager/base/clock.js';
+import { isAppError, messageOf } from '../manager/base/errors.js';
+import type { Logger } from '../manager/base/log.js';
+import type { NetworkId } from '../manager/model/ids.js';
+import type { NodeDescription } from '../manager/model/node.js';
+import type { AssignmentChange, AssignmentSet } from '../manager/protocol/assignments.js';
+import { DurableFile } from './assignments/durable-file.js';
+import { applyChange, changesTasks } from './assignments/wanted.js';
+import type { Engine } from './engine.js';
+import type { DataPlane } from './executor/data-plane.js';
+import { readEngineFacts, type EngineFacts } from './executor/docker/engine-facts.js';
+import { describeNode } from './facts.js';
+import { workerCalls } from './session/calls.js';
+import { Connector, type DialManager } from './session/connect.js';
+import { Reporter } from './session/reporter.js';
+import { OpenProcesses, serveStream } from './session/streams.js';
+import type { WorkerSettings } from './settings.js';
+import { TaskActions } from './tasks/actions.js';
+import { KeptState } from './tasks/kept-state.js';
+import { TaskSet } from './tasks/task-set.js';
+
+export interface WorkerParts {
+  readonly settings: WorkerSettings;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly engine: Engine;
+  readonly dataPlane: DataPlane;
+  readonly dial: DialManager;
+}
+
+/** How long the first full set waits for an engine that does not answer. */
+const engineDeadlineMs = 10_000;
+
+/** The worker: constructs its rooms, hands them to each other, and carries assignments between them. */
+export class Worker {
+  readonly #parts: WorkerParts;
+  readonly #abort = new AbortController();
+  readonly #reporter: Reporter;
+  readonly #kept: KeptState;
+  readonly #tasks: TaskSet;
+  readonly #setFile: DurableFile<AssignmentSet>;
+  readonly #connector: Connector;
+  #wanted: AssignmentSet | undefined;
+  #networks: readonly NetworkId[] = [];
+  #facts: EngineFacts | undefined;
+  #keepAlive: NodeJS.Timeout | undefined;
+
+  constructor(parts: WorkerParts) {
+    this.#parts = parts;
+    const { settings, clock, log, engine, dataPlane } = parts;
+    const { executor } = engine;
+    this.#reporter = new Reporter(clock);
+    this.#kept = new KeptState(join(settings.dataDir, 'tasks.json'), log);
+    this.#setFile = new DurableFile(join(settings.dataDir, 'assignments.json'), log);
+    const actions = new TaskActions({
+      executor,
+      dataPlane,
+      wanted: () => this.#wanted,
+      peerTask: (task) => this.#tasks.peerTask(task),
+    });
+    this.#tasks = new TaskSet({
+      executor,
+      actions,
+      kept: this.#kept,
+      clock,
+      log,
+      report: (report) => {
+        const isNews = this.#reporter.update(report);
+        if (isNews) dataPlane.setDown(this.#tasks.downTasks());
+        return isNews;
+      },
+      forgotten: (taskId) => {
+        this.#reporter.forget(taskId);
+      },
+    });
+    this.#connector = this.#newConnector();
+    engine.watch.onDie((container) => {
+      // Before anything is asked or told: nobody is to be sent to it any more.
+      dataPlane.setDown(new Set([...this.#tasks.downTasks(), container.taskId]));
+    });
+    engine.watch.onSync(() => {
+      this.#engineIsBack().catch((error: unknown) => {
+        log.warn(messageOf(error));
+      });
+    });
+    dataPlane.onNetworksChanged((present) => {
+      this.#networks = present;
+      this.#connector.networksChanged();
+    });
+  }
+
+  /** Returns when all is under way; does not wait for engine or manager. */
+  async start(): Promise<void> {
+    const { engine, dataPlane, log } = this.#parts;
+    await this.#kept.load();
+    const kept = await this.#setFile.load();
+    engine.watch.start();
+    await dataPlane.start(this.#abort.signal);
+    // Every timer of ours lets the process end: this one keeps it while nothing is connected.
+    this.#keepAlive = setInterval(() => undefined, 60_000);
+    if (kept !== undefined && this.#isOurs(kept)) {
+      log.info('starting from the last assignment set', { tasks: kept.tasks.length });
+      await this.#adopt(kept);
+    }
+    this.#connector.start();
+  }
+
+  /** Closes everything and leaves the containers running. */
+  async stop(): Promise<void> {
+    clearInterval(this.#keepAlive);
+    this.#abort.abort();
+    await this.#connector.stop();
+    await this.#tasks.stop();
+    await this.#parts.dataPlane.stop();
+    await this.#parts.engine.watch.stop();
+  }
+
+  #newConnector(): Connector {
+    const { settings, clock, log, engine, dial } = this.#parts;
+    const { executor } = engine;
+    const processes = new OpenProcesses();
+    const tasks = this.#tasks;
+    return new Connector({
+      clusterId: settings.clusterId,
+      nodeId: settings.nodeId,
+      name: settings.name,
+      managers: settings.managers,
+      clock,
+      log,
+      reporter: this.#reporter,
+      dial,
+      random: Math.random,
+      describe: (signal) => this.#describe(signal),
+      reports: () => tasks.reports(),
+      volumes: async (signal) => {
+        const volumes = await executor.listVolumes(signal).catch(() => []);
+        return volumes.map((volume) => volume.name);
+      },
+      networks: () => this.#networks,
+      onAssignments: (set) => this.#onAssignments(set),
+      onChange: (change) => this.#onChange(change),
+      call: workerCalls({ executor, tasks, processes }),
+      serveStream: (streamId, stream, request, signal) =>
+        serveStream({ executor, tasks, processes, log }, streamId, stream, request, signal),
+    });
+  }
+
+  /** Asks the engine once per time it is there: `info` may take a second on a busy one. */
+  async #describe(signal: AbortSignal): Promise<NodeDescription> {
+    const { settings, version } = this.#parts;
+    if (this.#facts === undefined) await this.#readFacts(signal);
+    return describeNode(settings.address, settings.labels, version, this.#facts);
+  }
+
+  async #readFacts(signal: AbortSignal): Promise<void> {
+    const { engine, log } = this.#parts;
+    try {
+      this.#facts = await readEngineFacts(engine.client, signal);
+    } catch (error) {
+      log.warn(messageOf(error));
+    }
+  }
+
+  async #engineIsBack(): Promise<void> {
+    await this.#readFacts(this.#abort.signal);
+    await this.#connector.describeAgain();
+  }
+
+  #isOurs(set: AssignmentSet): boolean {
+    const { clusterId, nodeId } = this.#parts.settings;
+    return set.clusterId === clusterId && set.nodeId === nodeId;
+  }
+
+  async #onAssignments(set: AssignmentSet): Promise<void> {
+    await this.#setFile.save(set);
+    await this.#adopt(set);
+  }
+
+  async #onChange(change: AssignmentChange): Promise<void> {
+    if (this.#wanted === undefined) return;
+    const next = applyChange(this.#wanted, change);
+    const saving = this.#setFile.save(next);
+    if (changesTasks(change)) {
+      // A container of a task that is not on disk would be removed as a stray after a crash.
+      await saving;
+    } else {
+      saving.catch((error: unknown) => {
+        this.#parts.log.error(messageOf(error));
+      });
+    }
+    this.#carryOut(next);
+  }
+
+  /** A full set: what it does not want is cut off before the networks learn anything. */
+  async #adopt(set: AssignmentSet): Promise<void> {
+    const { containers } = this.#parts.engine.executor;
+    const deadline = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(engineDeadlineMs)]);
+    await containers.synced(deadline).catch((error: unknown) => {
+      if (isAppError(error)) throw error;
+    });
+    await this.#tasks.isolateStrays(set);
+    this.#carryOut(set);
+  }
+
+  #carryOut(set: AssignmentSet): void {
+    const { dataPlane } = this.#parts;
+    const before = this.#wanted;
+    this.#wanted = set;
+    if (before?.networks !== set.networks || before.endpoints !== set.endpoints) {
+      dataPlane.setView({ networks: set.networks, endpoints: set.endpoints });
+    }
+    if (before?.tasks !== set.tasks) {
+      dataPlane.setUpstreams(upstreamsOf(set));
+      this.#tasks.apply(set);
+      dataPlane.setDown(this.#tasks.downTasks());
+    }
+  }
+}
+
+/** Resolvers that containers were given themselves (`dns:`), by the container's address. */
+export function upstreamsOf(set: AssignmentSet): ReadonlyMap<string, readonly string[]> {
+  return new Map(
+    set.tasks.flatMap((task) =>
+      task.spec.container.dns.length === 0
+        ? []
+        : task.attachments.map(({ address }) => [address, task.spec.container.dns] as const),
+    ),
+  );
+}
