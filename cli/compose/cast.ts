@@ -24,15 +24,18 @@ export function castText(text: string, cast: Cast, warn: (message: string) => vo
 function toBoolean(text: string, warn: (message: string) => void): boolean {
   const word = text.toLowerCase();
   const value = Object.hasOwn(words, word) ? words[word] : undefined;
-  if (value === undefined) throw new TemplateError(`invalid boolean "${text}", write true or false`);
-  if (word !== String(value)) warn(`"${text}" for a boolean is not YAML 1.2, write ${String(value)}`);
+  if (value === undefined)
+    throw new TemplateError(`invalid boolean "${text}", write true or false`);
+  if (word !== String(value))
+    warn(`"${text}" for a boolean is not YAML 1.2, write ${String(value)}`);
   return value;
 }
 
 function toInteger(text: string): number | bigint {
   if (!/^[-+]?[0-9]+$/.test(text)) throw new TemplateError(`"${text}" is not a whole number`);
   const value = text.length > 40 ? 2n ** 64n : BigInt(text.replace('+', ''));
-  if (value >= 2n ** 63n || value < -(2n ** 63n)) throw new TemplateError(`"${text}" is out of range`);
+  if (value >= 2n ** 63n || value < -(2n ** 63n))
+    throw new TemplateError(`"${text}" is out of range`);
   return Number.isSafeInteger(Number(value)) ? Number(value) : value;
 }
 

@@ -12,7 +12,12 @@ type Parts = Pick<
 /** Checks that enabled services refer only to what is there and do not contradict themselves. */
 export function checkProject(project: Parts, refuse: Refuse): void {
   for (const [name, service] of Object.entries(project.services)) {
-    const context: Context = { name, service, project, refuse: (path, message) => refuse(['services', name, ...path], message) };
+    const context: Context = {
+      name,
+      service,
+      project,
+      refuse: (path, message) => refuse(['services', name, ...path], message),
+    };
     checkSource(context);
     checkBuild(context);
     checkNetworks(context);
@@ -24,7 +29,10 @@ export function checkProject(project: Parts, refuse: Refuse): void {
   }
   const cycle = findCycle(project.services);
   if (cycle !== undefined) {
-    refuse(['services', cycle[0] ?? '', 'depends_on'], `dependency cycle detected: ${cycle.join(' -> ')}`);
+    refuse(
+      ['services', cycle[0] ?? '', 'depends_on'],
+      `dependency cycle detected: ${cycle.join(' -> ')}`,
+    );
   }
 }
 
@@ -36,12 +44,22 @@ interface Context {
 }
 
 function checkSource({ service, refuse, name }: Context): void {
-  if (service.build === undefined && service.image === undefined && service.provider === undefined) {
-    refuse([], `service "${name}" has neither an image nor a build context specified, add image: or build:`);
+  if (
+    service.build === undefined &&
+    service.image === undefined &&
+    service.provider === undefined
+  ) {
+    refuse(
+      [],
+      `service "${name}" has neither an image nor a build context specified, add image: or build:`,
+    );
   }
   const test = service.healthcheck?.test?.[0];
   if (test !== undefined && !['CMD', 'CMD-SHELL', 'NONE'].includes(test)) {
-    refuse(['healthcheck', 'test'], 'must begin with CMD, CMD-SHELL or NONE, or be text for the shell');
+    refuse(
+      ['healthcheck', 'test'],
+      'must begin with CMD, CMD-SHELL or NONE, or be text for the shell',
+    );
   }
 }
 
@@ -55,15 +73,27 @@ function checkBuild({ service, project, refuse }: Context): void {
     if (!context.startsWith('service:')) continue;
     const other = context.slice('service:'.length);
     const target = project.services[other];
-    if (target === undefined) refuse(['build', 'additional_contexts', key], `service "${other}" is not defined`);
-    else if (target.build === undefined) refuse(['build', 'additional_contexts', key], `service "${other}" has no build`);
+    if (target === undefined)
+      refuse(['build', 'additional_contexts', key], `service "${other}" is not defined`);
+    else if (target.build === undefined)
+      refuse(['build', 'additional_contexts', key], `service "${other}" has no build`);
   }
-  if (build.platforms !== undefined && service.platform !== undefined && !build.platforms.includes(service.platform)) {
-    refuse(['build', 'platforms'], `must include the platform of the service, "${service.platform}"`);
+  if (
+    build.platforms !== undefined &&
+    service.platform !== undefined &&
+    !build.platforms.includes(service.platform)
+  ) {
+    refuse(
+      ['build', 'platforms'],
+      `must include the platform of the service, "${service.platform}"`,
+    );
   }
   build.secrets?.forEach((secret, index) => {
     if (project.secrets[secret.source] === undefined) {
-      refuse(['build', 'secrets', index], `refers to undefined build secret ${secret.source}, add it to secrets:`);
+      refuse(
+        ['build', 'secrets', index],
+        `refers to undefined build secret ${secret.source}, add it to secrets:`,
+      );
     }
   });
 }
@@ -75,7 +105,10 @@ function checkNetworks({ name, service, project, refuse }: Context): void {
   }
   for (const network of networks) {
     if (project.networks[network] === undefined) {
-      refuse(['networks', network], `service "${name}" refers to undefined network ${network}, add it to networks:`);
+      refuse(
+        ['networks', network],
+        `service "${name}" refers to undefined network ${network}, add it to networks:`,
+      );
     }
   }
 }
@@ -89,21 +122,34 @@ function checkDependencies({ name, service, project, refuse }: Context): void {
       disabled === undefined
         ? 'add it or set the name right'
         : `it is in a profile that is not active (${(disabled.profiles ?? []).join(', ')}), use --profile`;
-    refuse(['depends_on', other], `service "${name}" depends on undefined service "${other}", ${hint}`);
+    refuse(
+      ['depends_on', other],
+      `service "${name}" depends on undefined service "${other}", ${hint}`,
+    );
   }
 }
 
 function checkFiles({ name, service, project, refuse }: Context): void {
   service.volumes?.forEach((mount, index) => {
-    if (mount.type === 'volume' && mount.source !== undefined && project.volumes[mount.source] === undefined) {
-      refuse(['volumes', index], `service "${name}" refers to undefined volume ${mount.source}, add it to volumes:`);
+    if (
+      mount.type === 'volume' &&
+      mount.source !== undefined &&
+      project.volumes[mount.source] === undefined
+    ) {
+      refuse(
+        ['volumes', index],
+        `service "${name}" refers to undefined volume ${mount.source}, add it to volumes:`,
+      );
     }
   });
   for (const kind of ['configs', 'secrets'] as const) {
     service[kind]?.forEach((file, index) => {
       if (project[kind][file.source] === undefined) {
         const noun = kind.slice(0, -1);
-        refuse([kind, index], `service "${name}" refers to undefined ${noun} ${file.source}, add it to ${kind}:`);
+        refuse(
+          [kind, index],
+          `service "${name}" refers to undefined ${noun} ${file.source}, add it to ${kind}:`,
+        );
       }
     });
   }
@@ -134,8 +180,20 @@ function checkLimits({ service, refuse }: Context): void {
   const { limits, reservations } = service.deploy?.resources ?? {};
   const pairs = [
     ['cpus', service.cpus, limits?.cpus ?? 0, limits, 'deploy.resources.limits.cpus'],
-    ['mem_limit', service.mem_limit, limits?.memory ?? '0', limits, 'deploy.resources.limits.memory'],
-    ['mem_reservation', service.mem_reservation, reservations?.memory ?? '0', reservations, 'deploy.resources.reservations.memory'],
+    [
+      'mem_limit',
+      service.mem_limit,
+      limits?.memory ?? '0',
+      limits,
+      'deploy.resources.limits.memory',
+    ],
+    [
+      'mem_reservation',
+      service.mem_reservation,
+      reservations?.memory ?? '0',
+      reservations,
+      'deploy.resources.reservations.memory',
+    ],
     ['pids_limit', service.pids_limit, limits?.pids ?? 0, limits, 'deploy.resources.limits.pids'],
   ] as const;
   for (const [key, own, other, section, path] of pairs) {

@@ -6,7 +6,8 @@ export function setDefaults(root: TreeMap): void {
   if (!isMap(services)) return;
   for (const service of Object.values(services)) {
     if (!isMap(service)) continue;
-    if (isMap(service['build']) && service['build']['context'] === undefined) service['build']['context'] = '.';
+    if (isMap(service['build']) && service['build']['context'] === undefined)
+      service['build']['context'] = '.';
     for (const port of mapsOf(service['ports'])) {
       port['mode'] ??= 'ingress';
       port['protocol'] ??= 'tcp';
@@ -17,7 +18,8 @@ export function setDefaults(root: TreeMap): void {
       }
     }
     for (const request of [...mapsOf(service['gpus']), ...mapsOf(reservedDevices(service))]) {
-      if (request['count'] === undefined && request['device_ids'] === undefined) request['count'] = 'all';
+      if (request['count'] === undefined && request['device_ids'] === undefined)
+        request['count'] = 'all';
     }
   }
 }
@@ -41,6 +43,7 @@ export function omitEmpty(root: TreeMap): void {
   for (const service of Object.values(services)) {
     if (!isMap(service)) continue;
     const dns = service['dns'];
-    if (isList(dns ?? null)) service['dns'] = (dns as Tree[]).filter((item) => item !== '' && item !== null);
+    if (isList(dns ?? null))
+      service['dns'] = (dns as Tree[]).filter((item) => item !== '' && item !== null);
   }
 }

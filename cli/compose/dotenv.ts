@@ -83,7 +83,8 @@ class Parser {
     }
     const alone = this.#at >= this.#text.length || this.#text[this.#at] === '\n';
     const key = this.#text.slice(start, this.#at).trimEnd();
-    if (key.includes(' ')) throw this.#error(`variable name "${key}" cannot contain a space`, start);
+    if (key.includes(' '))
+      throw this.#error(`variable name "${key}" cannot contain a space`, start);
     this.#at += 1;
     while (!alone && space.test(this.#text[this.#at] ?? '')) this.#at += 1;
     return { key, alone };
@@ -150,8 +151,12 @@ const escapes: Readonly<Record<string, string>> = {
 };
 
 function unescape(text: string): string {
-  return text.replace(/\\(?:([abcfnrtv$"\\])|0(\d{3}))/g, (match, letter?: string, octal?: string) => {
-    if (octal !== undefined) return /[89]/.test(octal) ? match : String.fromCharCode(parseInt(octal, 8));
-    return escapes[letter ?? ''] ?? match;
-  });
+  return text.replace(
+    /\\(?:([abcfnrtv$"\\])|0(\d{3}))/g,
+    (match, letter?: string, octal?: string) => {
+      if (octal !== undefined)
+        return /[89]/.test(octal) ? match : String.fromCharCode(parseInt(octal, 8));
+      return escapes[letter ?? ''] ?? match;
+    },
+  );
 }

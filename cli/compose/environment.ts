@@ -58,23 +58,78 @@ function withEnvironment(service: Service, environment: Record<string, string | 
 
 /** Everything that the tool prints after `environment`. */
 const serviceKeysAfterEnvironment = new Set([
-  'environment', 'expose', 'extends', 'external_links', 'extra_hosts', 'group_add', 'gpus', 'hostname',
-  'healthcheck', 'image', 'init', 'ipc', 'isolation', 'labels', 'label_file', 'links', 'logging', 'mem_limit',
-  'mem_reservation', 'memswap_limit', 'mem_swappiness', 'mac_address', 'models', 'network_mode', 'networks',
-  'oom_kill_disable', 'oom_score_adj', 'pid', 'pids_limit', 'platform', 'ports', 'privileged', 'pull_policy',
-  'pull_refresh_after', 'read_only', 'restart', 'runtime', 'scale', 'secrets', 'security_opt', 'shm_size',
-  'stdin_open', 'stop_grace_period', 'stop_signal', 'storage_opt', 'sysctls', 'tmpfs', 'tty', 'ulimits',
-  'use_api_socket', 'user', 'userns_mode', 'uts', 'volumes', 'volumes_from', 'working_dir', 'post_start', 'pre_stop',
+  'environment',
+  'expose',
+  'extends',
+  'external_links',
+  'extra_hosts',
+  'group_add',
+  'gpus',
+  'hostname',
+  'healthcheck',
+  'image',
+  'init',
+  'ipc',
+  'isolation',
+  'labels',
+  'label_file',
+  'links',
+  'logging',
+  'mem_limit',
+  'mem_reservation',
+  'memswap_limit',
+  'mem_swappiness',
+  'mac_address',
+  'models',
+  'network_mode',
+  'networks',
+  'oom_kill_disable',
+  'oom_score_adj',
+  'pid',
+  'pids_limit',
+  'platform',
+  'ports',
+  'privileged',
+  'pull_policy',
+  'pull_refresh_after',
+  'read_only',
+  'restart',
+  'runtime',
+  'scale',
+  'secrets',
+  'security_opt',
+  'shm_size',
+  'stdin_open',
+  'stop_grace_period',
+  'stop_signal',
+  'storage_opt',
+  'sysctls',
+  'tmpfs',
+  'tty',
+  'ulimits',
+  'use_api_socket',
+  'user',
+  'userns_mode',
+  'uts',
+  'volumes',
+  'volumes_from',
+  'working_dir',
+  'post_start',
+  'pre_stop',
 ]);
 
 function missing(file: EnvFile, place: string): ComposeError {
-  return new ComposeError(`${place}: env file ${file.path} not found, create it or set required: false`);
+  return new ComposeError(
+    `${place}: env file ${file.path} not found, create it or set required: false`,
+  );
 }
 
 function parserOf(file: EnvFile, place: string): typeof parseDotenv {
   if (file.format === undefined) return parseDotenv;
   if (file.format === 'raw') return parseRawEnv;
-  throw new ComposeError(`${place}: unsupported env_file format "${file.format}", use raw or leave it out`);
+  throw new ComposeError(
+    `${place}: unsupported env_file format "${file.format}", use raw or leave it out`,
+  );
 }
 
 /** Labels of `label_file`s under the service's own. */
@@ -97,7 +152,8 @@ export function resolveLabelFiles(
   for (const [key, value] of Object.entries(service.labels ?? {})) labels.set(key, value);
   const result: Record<string, unknown> = {};
   for (const key of Object.keys(service)) {
-    if (key === 'labels' || key === 'label_file') result['labels'] = sorted(Object.fromEntries(labels));
+    if (key === 'labels' || key === 'label_file')
+      result['labels'] = sorted(Object.fromEntries(labels));
     else result[key] = (rest as Record<string, unknown>)[key];
   }
   return result as unknown as Service;

@@ -34,7 +34,12 @@ export function applyExtends(context: ExtendsContext): void {
   for (const name of Object.keys(services)) services[name] = extended(name, services, context, []);
 }
 
-function extended(name: string, services: TreeMap, context: ExtendsContext, steps: readonly Step[]): Tree {
+function extended(
+  name: string,
+  services: TreeMap,
+  context: ExtendsContext,
+  steps: readonly Step[],
+): Tree {
   const service = services[name] ?? null;
   if (service === null) return null;
   const path = ['services', name];
@@ -44,9 +49,14 @@ function extended(name: string, services: TreeMap, context: ExtendsContext, step
   const origin = [...path, 'extends'];
   const here = { file: context.file, service: name };
   if (steps.some((step) => step.file === here.file && step.service === here.service)) {
-    throw errorAt(context.root, origin, `services extend each other in a circle: ${circle([...steps, here])}`);
+    throw errorAt(
+      context.root,
+      origin,
+      `services extend each other in a circle: ${circle([...steps, here])}`,
+    );
   }
-  const next = reference.file === undefined ? context : fileContext(reference.file, context, origin);
+  const next =
+    reference.file === undefined ? context : fileContext(reference.file, context, origin);
   const others = reference.file === undefined ? services : next.root['services'];
   if (!isMap(others) || others[reference.service] === undefined) {
     throw errorAt(context.root, origin, `service "${reference.service}" is not in ${next.file}`);
@@ -89,7 +99,11 @@ function referenceOf(
   if (typeof value === 'string') return { service: value, file: undefined };
   const name = isMap(value) ? value['service'] : undefined;
   if (!isMap(value) || typeof name !== 'string') {
-    throw errorAt(context.root, [...path, 'extends'], 'needs the name of a service, write extends: {service: NAME}');
+    throw errorAt(
+      context.root,
+      [...path, 'extends'],
+      'needs the name of a service, write extends: {service: NAME}',
+    );
   }
   const file = value['file'] ?? undefined;
   if (file !== undefined && typeof file !== 'string') {

@@ -40,7 +40,8 @@ export interface Disk extends World {
  */
 export function findProject(sought: Sought, disk: Disk): Found {
   const environment = new Map<string, string>();
-  for (const [name, value] of Object.entries(sought.env)) if (value !== undefined) environment.set(name, value);
+  for (const [name, value] of Object.entries(sought.env))
+    if (value !== undefined) environment.set(name, value);
   const given = envFilesOf(sought, environment);
   const absolute = (path: string): string => (path === '-' ? path : resolve(sought.cwd, path));
   let files = sought.files.map(absolute);
@@ -95,9 +96,13 @@ function discover(start: string, disk: Disk): string[] {
     const here = fileNames.map((name) => join(directory, name)).filter((file) => disk.isFile(file));
     const [first, ...others] = here;
     if (first !== undefined) {
-      if (others.length > 0) disk.warn(`found several compose files, using ${first} and not ${others.join(', ')}`);
-      const overrides = overrideNames.map((name) => join(directory, name)).filter((file) => disk.isFile(file));
-      if (overrides.length > 1) disk.warn(`found several override files, using ${overrides[0] ?? ''}`);
+      if (others.length > 0)
+        disk.warn(`found several compose files, using ${first} and not ${others.join(', ')}`);
+      const overrides = overrideNames
+        .map((name) => join(directory, name))
+        .filter((file) => disk.isFile(file));
+      if (overrides.length > 1)
+        disk.warn(`found several override files, using ${overrides[0] ?? ''}`);
       return [first, ...overrides.slice(0, 1)];
     }
     if (dirname(directory) === directory) break;
@@ -108,7 +113,9 @@ function discover(start: string, disk: Disk): string[] {
 }
 
 /** Top-level `name` of the last file that has one, before interpolation. */
-export function nameOfDocuments(documents: readonly { readonly root: Tree; readonly source: Source }[]): string | undefined {
+export function nameOfDocuments(
+  documents: readonly { readonly root: Tree; readonly source: Source }[],
+): string | undefined {
   let name: string | undefined;
   for (const { root } of documents) {
     if (!isMap(root) || isList(root)) continue;

@@ -20,11 +20,18 @@ export function includesOf(root: TreeMap): Include[] {
 }
 
 function readInclude(entry: Tree, at: Path, root: TreeMap): Include {
-  if (typeof entry === 'string') return { paths: [entry], projectDirectory: undefined, envFiles: [], at };
+  if (typeof entry === 'string')
+    return { paths: [entry], projectDirectory: undefined, envFiles: [], at };
   if (!isMap(entry)) throw errorAt(root, at, 'must be a path or a mapping with path');
-  const unknown = Object.keys(entry).find((key) => !['path', 'project_directory', 'env_file'].includes(key));
+  const unknown = Object.keys(entry).find(
+    (key) => !['path', 'project_directory', 'env_file'].includes(key),
+  );
   if (unknown !== undefined) {
-    throw errorAt(root, [...at, unknown], 'is not a key of include, use path, project_directory or env_file');
+    throw errorAt(
+      root,
+      [...at, unknown],
+      'is not a key of include, use path, project_directory or env_file',
+    );
   }
   const paths = strings(entry['path'], [...at, 'path'], root);
   if (paths.length === 0) throw errorAt(root, at, 'has no path');
@@ -61,7 +68,11 @@ export function importResources(imported: TreeMap, target: TreeMap): void {
       const other = from[name] as Tree;
       if (mine[name] === undefined) put(mine, name, other, from);
       else if (!isDeepStrictEqual(mine[name], other)) {
-        throw errorAt(target, [section, name], 'conflicts with an included resource of that name, rename one');
+        throw errorAt(
+          target,
+          [section, name],
+          'conflicts with an included resource of that name, rename one',
+        );
       }
     }
   }

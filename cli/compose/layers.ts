@@ -66,7 +66,12 @@ class LayerLoader {
     for (const { root, resets } of this.#documents(file)) {
       const layer = this.#mapping(root, file);
       this.#interpolate(layer);
-      applyExtends({ root: layer, file, resets, load: (path, at) => this.#loadExtended(path, at, layer) });
+      applyExtends({
+        root: layer,
+        file,
+        resets,
+        load: (path, at) => this.#loadExtended(path, at, layer),
+      });
       applyResets(merged, resets);
       for (const include of includesOf(layer)) this.#include(include, layer, file);
       delete layer['include'];
@@ -96,7 +101,8 @@ class LayerLoader {
   }
 
   #interpolate(layer: TreeMap): void {
-    if (this.#options.interpolate) interpolateTree(layer, { lookup: this.lookup, warn: this.#world.warn });
+    if (this.#options.interpolate)
+      interpolateTree(layer, { lookup: this.lookup, warn: this.#world.warn });
   }
 
   #canonical(tree: TreeMap): TreeMap {
@@ -115,7 +121,8 @@ class LayerLoader {
     const file = absolutePath(path, { directory: this.#layers.directory, home: this.#world.home });
     const known = this.#extended.get(file);
     if (known !== undefined) return known;
-    if (this.#world.read(file) === undefined) throw errorAt(layer, at, `extended file ${file} does not exist`);
+    if (this.#world.read(file) === undefined)
+      throw errorAt(layer, at, `extended file ${file} does not exist`);
     let tree = newMap();
     const resets: Path[] = [];
     for (const document of this.#documents(file)) {
@@ -125,7 +132,8 @@ class LayerLoader {
       tree = this.#canonical(removeDuplicates(mergeTrees(tree, root)));
       resets.push(...document.resets);
     }
-    if (!isMap(tree['services'] ?? null)) throw errorAt(layer, at, `extended file ${file} has no services`);
+    if (!isMap(tree['services'] ?? null))
+      throw errorAt(layer, at, `extended file ${file} has no services`);
     resolvePaths(tree, { directory: directoryOf(file), home: this.#world.home });
     const loaded = { file, root: tree, resets };
     this.#extended.set(file, loaded);
@@ -137,16 +145,26 @@ class LayerLoader {
     const main = files[0] ?? '';
     const chain = [...this.#layers.included, file];
     if (chain.includes(main)) {
-      throw errorAt(layer, include.at, `files include each other in a circle: ${[...chain, main].join(' -> ')}`);
+      throw errorAt(
+        layer,
+        include.at,
+        `files include each other in a circle: ${[...chain, main].join(' -> ')}`,
+      );
     }
     for (const path of files) {
-      if (this.#world.read(path) === undefined) throw errorAt(layer, include.at, `included file ${path} does not exist`);
+      if (this.#world.read(path) === undefined)
+        throw errorAt(layer, include.at, `included file ${path} does not exist`);
     }
     const directory =
-      include.projectDirectory === undefined ? directoryOf(main) : this.#absolute(include.projectDirectory);
+      include.projectDirectory === undefined
+        ? directoryOf(main)
+        : this.#absolute(include.projectDirectory);
     const environment = this.#includedEnvironment(include, layer, directory);
     const layers = { files, directory, environment, included: chain };
-    importResources(loadLayers(layers, this.#world, { ...this.#options, resolvePaths: true }), layer);
+    importResources(
+      loadLayers(layers, this.#world, { ...this.#options, resolvePaths: true }),
+      layer,
+    );
   }
 
   #absolute(path: string): string {
@@ -154,7 +172,11 @@ class LayerLoader {
   }
 
   /** What the including project has set wins over the included one's files. */
-  #includedEnvironment(include: Include, layer: TreeMap, directory: string): ReadonlyMap<string, string> {
+  #includedEnvironment(
+    include: Include,
+    layer: TreeMap,
+    directory: string,
+  ): ReadonlyMap<string, string> {
     const given = include.envFiles.map((path) => this.#absolute(path));
     const files = given.length > 0 ? given : [`${directory}/.env`];
     const found = new Map<string, string>();
@@ -175,7 +197,9 @@ function directoryOf(file: string): string {
 }
 
 function emptyFile(file: string): ComposeError {
-  return new ComposeError('compose file is empty, it needs services', { place: { file, line: 1, column: 1 } });
+  return new ComposeError('compose file is empty, it needs services', {
+    place: { file, line: 1, column: 1 },
+  });
 }
 
 /** `- NAME` in a list takes its value from the environment that the file was read in. */
@@ -193,4 +217,3 @@ function resolveEnvironmentLists(tree: TreeMap, lookup: Lookup): void {
     });
   }
 }
-

@@ -77,8 +77,27 @@ export function loadProjectSync(request: LoadRequest): Loaded {
   return { project, warnings: [...warnings] };
 }
 
+/** The project's name alone: of the files, only `name:` is read and nothing else is checked. */
+export function loadProjectName(request: LoadRequest): string {
+  const disk = diskOf(request, new Set());
+  const found = findProject(
+    {
+      files: request.files ?? [],
+      projectDirectory: request.projectDirectory,
+      envFiles: request.envFiles ?? [],
+      env: request.env,
+      cwd: request.cwd,
+    },
+    disk,
+  );
+  return projectName(request, found, disk);
+}
+
 /** The merged and completed tree before it becomes a project: what `config --no-interpolate` prints. */
-export function loadModel(request: LoadRequest, disk: Disk): { tree: TreeMap; found: Found; name: string } {
+export function loadModel(
+  request: LoadRequest,
+  disk: Disk,
+): { tree: TreeMap; found: Found; name: string } {
   const found = findProject(
     {
       files: request.files ?? [],
@@ -94,10 +113,14 @@ export function loadModel(request: LoadRequest, disk: Disk): { tree: TreeMap; fo
   const environment = new Map(found.environment);
   if (!environment.has('COMPOSE_PROJECT_NAME')) environment.set('COMPOSE_PROJECT_NAME', name);
   const named = { ...found, environment };
-  const tree = loadLayers({ files: found.files, directory: found.directory, environment, included: [] }, disk, {
-    interpolate: options.interpolate !== false,
-    resolvePaths: options.resolvePaths !== false,
-  });
+  const tree = loadLayers(
+    { files: found.files, directory: found.directory, environment, included: [] },
+    disk,
+    {
+      interpolate: options.interpolate !== false,
+      resolvePaths: options.resolvePaths !== false,
+    },
+  );
   return { tree, found: named, name };
 }
 
@@ -131,7 +154,9 @@ function readSource(path: string): Source | undefined {
 function decodeText(bytes: Buffer): string {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return bytes.subarray(2).toString('utf16le');
   if (bytes[0] === 0xfe && bytes[1] === 0xff) {
-    return Buffer.from(bytes.subarray(2, bytes.length & ~1)).swap16().toString('utf16le');
+    return Buffer.from(bytes.subarray(2, bytes.length & ~1))
+      .swap16()
+      .toString('utf16le');
   }
   const text = bytes.toString('utf8');
   return text.startsWith('\ufeff') ? text.slice(1) : text;
@@ -140,14 +165,17 @@ function decodeText(bytes: Buffer): string {
 function profilesOf(request: LoadRequest, found: Found): string[] {
   const given = request.profiles ?? [];
   if (given.length > 0) return [...given];
-  return (found.environment.get('COMPOSE_PROFILES') ?? '').split(',').filter((profile) => profile !== '');
+  return (found.environment.get('COMPOSE_PROFILES') ?? '')
+    .split(',')
+    .filter((profile) => profile !== '');
 }
 
 function projectName(request: LoadRequest, found: Found, disk: Disk): string {
   const wanted = request.projectName ?? found.environment.get('COMPOSE_PROJECT_NAME') ?? '';
   if (wanted !== '') return checkProjectName(wanted);
   const written = writtenName(found, disk, request.options?.interpolate !== false);
-  const name = written === undefined ? projectNameOfDirectory(found.directory) : normalizeProjectName(written);
+  const name =
+    written === undefined ? projectNameOfDirectory(found.directory) : normalizeProjectName(written);
   if (name === '') {
     throw new ComposeError('project name must not be empty, set name: in the file or use -p');
   }
@@ -158,7 +186,9 @@ function writtenName(found: Found, disk: Disk, interpolate: boolean): string | u
   const documents = found.files.flatMap((file) => {
     const source = disk.read(file);
     if (source === undefined) throw new ComposeError(`file ${file} does not exist`);
-    return source.text.includes('name') ? parseYaml(source).map(({ root }) => ({ root, source })) : [];
+    return source.text.includes('name')
+      ? parseYaml(source).map(({ root }) => ({ root, source }))
+      : [];
   });
   const name = nameOfDocuments(documents);
   if (name === undefined || !interpolate) return name;
@@ -166,7 +196,8 @@ function writtenName(found: Found, disk: Disk, interpolate: boolean): string | u
     const value = substitute(name, (key) => found.environment.get(key));
     return value === '' ? undefined : value;
   } catch (error) {
-    if (error instanceof TemplateError) throw errorAt(documents.at(-1)?.root ?? null, ['name'], error.message);
+    if (error instanceof TemplateError)
+      throw errorAt(documents.at(-1)?.root ?? null, ['name'], error.message);
     throw error;
   }
 }
@@ -204,7 +235,9 @@ function toProject({ tree, found, name, profiles }: Parts): Project {
 function locate(tree: Tree, path: readonly (string | number)[]): string {
   const place = placeOf(findMark(tree, path));
   const key = path.join('.');
-  return place === undefined ? key : `${place.file}:${String(place.line)}:${String(place.column)}: ${key}`;
+  return place === undefined
+    ? key
+    : `${place.file}:${String(place.line)}:${String(place.column)}: ${key}`;
 }
 
 function extensionsOf(tree: TreeMap): Record<string, unknown> {
@@ -213,13 +246,56 @@ function extensionsOf(tree: TreeMap): Record<string, unknown> {
   return extensions;
 }
 
-function resolveFiles(project: Project, environmentToo: boolean, found: Found, disk: Disk): Project {
+function resolveFiles(
+  project: Project,
+  environmentToo: boolean,
+  found: Found,
+  disk: Disk,
+): Project {
   const world = { ...disk, locate: project.locate };
   const services: Record<string, Service> = {};
   for (const [name, service] of Object.entries(project.services)) {
     const labelled = resolveLabelFiles(name, service, world);
-    services[name] = environmentToo ? resolveEnvFiles(name, labelled, found.environment, world) : labelled;
+    services[name] = environmentToo
+      ? resolveEnvFiles(name, labelled, found.environment, world)
+      : labelled;
   }
   return { ...project, services };
 }
 
+/** Contents of the secrets and configs of a project, read before anything is sent. Throws ComposeError. */
+export function readContents(project: Project): Map<string, Uint8Array> {
+  const contents = new Map<string, Uint8Array>();
+  for (const kind of ['secrets', 'configs'] as const) {
+    for (const [key, object] of Object.entries(project[kind])) {
+      if (object.external === true) continue;
+      contents.set(`${kind}/${key}`, contentOf(project, kind, key));
+    }
+  }
+  return contents;
+}
+
+function contentOf(project: Project, kind: 'secrets' | 'configs', key: string): Uint8Array {
+  const { file, environment, content } = project[kind][key] ?? {};
+  const noun = kind.slice(0, -1);
+  if (environment !== undefined) {
+    const value = project.environment[environment];
+    if (value !== undefined) return Buffer.from(value);
+    throw new ComposeError(
+      `${project.locate([kind, key])}: environment variable ${environment} of ${noun} ${key} is not set`,
+    );
+  }
+  if (file === undefined) return Buffer.from(content ?? '');
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    const why =
+      (error as NodeJS.ErrnoException).code === 'ENOENT'
+        ? 'does not exist'
+        : `cannot be read: ${messageOf(error)}`;
+    throw new ComposeError(
+      `${project.locate([kind, key])}: file ${file} of ${noun} ${key} ${why}`,
+      { cause: error },
+    );
+  }
+}

@@ -90,10 +90,12 @@ function addDependencies(service: TreeMap): void {
   }
   for (const key of ['network_mode', 'ipc', 'pid', 'uts', 'cgroup']) {
     const mode = service[key];
-    if (typeof mode === 'string' && mode.startsWith('service:')) add(key, mode.slice('service:'.length), true);
+    if (typeof mode === 'string' && mode.startsWith('service:'))
+      add(key, mode.slice('service:'.length), true);
   }
   for (const source of stringsOf(service['volumes_from'])) {
-    if (!source.startsWith('container:')) add('volumes_from', source.split(':')[0] ?? source, false);
+    if (!source.startsWith('container:'))
+      add('volumes_from', source.split(':')[0] ?? source, false);
   }
   if (Object.keys(dependsOn).length > 0) service['depends_on'] = dependsOn;
 }

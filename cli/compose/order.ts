@@ -9,7 +9,9 @@ export function dependencyOrder(services: Readonly<Record<string, Service>>): st
   const done = new Set<string>();
   let left = Object.keys(services).sort();
   while (left.length > 0) {
-    const ready = left.filter((name) => dependenciesOf(services, name).every((other) => done.has(other)));
+    const ready = left.filter((name) =>
+      dependenciesOf(services, name).every((other) => done.has(other)),
+    );
     if (ready.length === 0) break;
     for (const name of ready) done.add(name);
     order.push(...ready);
@@ -29,7 +31,11 @@ export function findCycle(services: Readonly<Record<string, Service>>): string[]
 }
 
 /** Depth first with a stack of its own: chains may be thousands long. */
-function walk(services: Readonly<Record<string, Service>>, start: string, done: Set<string>): string[] | undefined {
+function walk(
+  services: Readonly<Record<string, Service>>,
+  start: string,
+  done: Set<string>,
+): string[] | undefined {
   const trail = [{ name: start, left: dependenciesOf(services, start) }];
   const open = new Set([start]);
   for (let top = trail.at(-1); top !== undefined; top = trail.at(-1)) {

@@ -20,7 +20,9 @@ export function resolvePaths(root: TreeMap, options: PathOptions): void {
 export function absolutePath(path: string, options: PathOptions): string {
   if (path === '') return path;
   const expanded = expandHome(path, options.home);
-  return posix.isAbsolute(expanded) ? expanded : withoutSlash(posix.join(options.directory, expanded));
+  return posix.isAbsolute(expanded)
+    ? expanded
+    : withoutSlash(posix.join(options.directory, expanded));
 }
 
 function expandHome(path: string, home: string | undefined): string {

@@ -3,7 +3,10 @@ import { ComposeError } from './error.js';
 
 /** Lower case, without what a project name may not hold. */
 export function normalizeProjectName(name: string): string {
-  return name.toLowerCase().replace(/[^a-z0-9_-]/g, '').replace(/^[_-]+/, '');
+  return name
+    .toLowerCase()
+    .replace(/[^a-z0-9_-]/g, '')
+    .replace(/^[_-]+/, '');
 }
 
 /** A name from `-p` or COMPOSE_PROJECT_NAME, which must be right as it is. */

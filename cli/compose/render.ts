@@ -10,7 +10,8 @@ export function renderProject(project: Project): Record<string, unknown> {
   for (const key of ['configs', 'models', 'networks', 'secrets', 'volumes'] as const) {
     if (Object.keys(project[key]).length > 0) sections[key] = project[key];
   }
-  for (const [key, value] of Object.entries(project.extensions)) sections[key] = plain(value as Tree);
+  for (const [key, value] of Object.entries(project.extensions))
+    sections[key] = plain(value as Tree);
   const result: Record<string, unknown> = {};
   for (const key of Object.keys(sections).sort(byCodeUnit)) result[key] = sections[key];
   return result;
@@ -33,7 +34,14 @@ export function plain(value: Tree): unknown {
  * Source: docker/compose 2.40.3, pkg/compose/hash.go.
  */
 export function serviceHash(_project: Project, service: Service): string {
-  const { build: _build, pull_policy: _pull, scale: _scale, depends_on: _depends, profiles: _profiles, ...rest } = service;
+  const {
+    build: _build,
+    pull_policy: _pull,
+    scale: _scale,
+    depends_on: _depends,
+    profiles: _profiles,
+    ...rest
+  } = service;
   const hashed: Record<string, unknown> = { ...rest };
   if (service.deploy !== undefined) {
     const { replicas: _replicas, ...deploy } = service.deploy;

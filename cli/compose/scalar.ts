@@ -38,7 +38,9 @@ function floatOf(value: number): number | Float {
 }
 
 function parseInteger(text: string): number | bigint | undefined {
-  const match = /^([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))$/.exec(text);
+  const match = /^([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))$/.exec(
+    text,
+  );
   if (match === null || text.length > 80) return undefined;
   const [, sign, hex, binary, octal, decimal] = match;
   const digits =
@@ -60,7 +62,8 @@ function isDate(text: string): boolean {
   if (match === null) return false;
   const [year, month, day] = match.slice(1, 4).map(Number) as [number, number, number];
   const days = [31, year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28, 31, 30];
-  const longest = days[month - 1] ?? (month === 9 || month === 11 || month === 6 || month === 4 ? 30 : 31);
+  const longest =
+    days[month - 1] ?? (month === 9 || month === 11 || month === 6 || month === 4 ? 30 : 31);
   return month >= 1 && month <= 12 && day >= 1 && day <= longest;
 }
 

@@ -35,17 +35,27 @@ export function selectServices(project: Project, names: readonly string[]): Proj
 
 /** Without the networks, volumes, secrets, configs and models that no enabled service uses. */
 export function withoutUnused(project: Project): Project {
-  const used = { networks: new Set<string>(), volumes: new Set<string>(), secrets: new Set<string>(), configs: new Set<string>(), models: new Set<string>() };
+  const used = {
+    networks: new Set<string>(),
+    volumes: new Set<string>(),
+    secrets: new Set<string>(),
+    configs: new Set<string>(),
+    models: new Set<string>(),
+  };
   for (const service of Object.values(project.services)) {
     for (const network of Object.keys(service.networks ?? {})) used.networks.add(network);
     for (const mount of service.volumes ?? []) {
       if (mount.type === 'volume' && mount.source !== undefined) used.volumes.add(mount.source);
     }
-    for (const secret of [...(service.secrets ?? []), ...(service.build?.secrets ?? [])]) used.secrets.add(secret.source);
+    for (const secret of [...(service.secrets ?? []), ...(service.build?.secrets ?? [])])
+      used.secrets.add(secret.source);
     for (const config of service.configs ?? []) used.configs.add(config.source);
     for (const model of Object.keys(service.models ?? {})) used.models.add(model);
   }
-  const keep = <T>(resources: Readonly<Record<string, T>>, names: ReadonlySet<string>): Record<string, T> =>
+  const keep = <T>(
+    resources: Readonly<Record<string, T>>,
+    names: ReadonlySet<string>,
+  ): Record<string, T> =>
     Object.fromEntries(Object.entries(resources).filter(([name]) => names.has(name)));
   return {
     ...project,

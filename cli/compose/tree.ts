@@ -9,7 +9,8 @@ export interface Place {
  * A Compose file between its text and the model: plain values, with the places of keys and items kept
  * beside the containers so that any later message can say where a thing was written.
  */
-export type Tree = null | boolean | number | bigint | string | Float | Timestamp | TreeMap | TreeList;
+export type Tree =
+  null | boolean | number | bigint | string | Float | Timestamp | TreeMap | TreeList;
 /** Without a prototype: keys come from users. */
 export interface TreeMap {
   [key: string]: Tree;
@@ -163,7 +164,11 @@ export function placeOf(mark: Mark | undefined): Place | undefined {
   let starts = lineStarts.get(mark.source);
   if (starts === undefined) {
     starts = [0];
-    for (let at = mark.source.text.indexOf('\n'); at >= 0; at = mark.source.text.indexOf('\n', at + 1)) {
+    for (
+      let at = mark.source.text.indexOf('\n');
+      at >= 0;
+      at = mark.source.text.indexOf('\n', at + 1)
+    ) {
       starts.push(at + 1);
     }
     lineStarts.set(mark.source, starts);

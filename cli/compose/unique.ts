@@ -1,7 +1,17 @@
 import { errorAt } from './error.js';
 import { parseMount } from './canonical/volumes.js';
 import { scalarText } from './scalar.js';
-import { isList, isMap, itemsOf, listOf, pathTable, startOf, type Path, type Tree, type TreeMap } from './tree.js';
+import {
+  isList,
+  isMap,
+  itemsOf,
+  listOf,
+  pathTable,
+  startOf,
+  type Path,
+  type Tree,
+  type TreeMap,
+} from './tree.js';
 
 /** Names an item of a list; of two items with one name the later stays, in the place of the first. */
 type Namer = (item: Tree, path: Path, root: TreeMap) => string | undefined;
@@ -54,7 +64,8 @@ const byBinding: Namer = (item, path, root) => {
   if (typeof item === 'string') return item;
   if (typeof item === 'number') return String(item);
   if (!isMap(item)) return undefined;
-  if (item['target'] === undefined) throw errorAt(root, path, 'port has no target, add the container port');
+  if (item['target'] === undefined)
+    throw errorAt(root, path, 'port has no target, add the container port');
   const [host, published] = [item['host_ip'] ?? '0.0.0.0', item['published'] ?? null];
   const [target, protocol] = [item['target'], item['protocol'] ?? 'tcp'];
   return `${scalarText(host)}:${scalarText(published)}:${scalarText(target)}/${scalarText(protocol)}`;
@@ -109,7 +120,8 @@ function visit(node: Tree, path: Path, root: TreeMap): Tree {
   if (isMap(node)) {
     for (const key of Object.keys(node)) {
       const value = node[key] as Tree;
-      if (typeof value === 'object' && value !== null) node[key] = visit(value, [...path, key], root);
+      if (typeof value === 'object' && value !== null)
+        node[key] = visit(value, [...path, key], root);
     }
     return node;
   }

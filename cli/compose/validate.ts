@@ -109,7 +109,11 @@ function specificError(error: ErrorObject, root: TreeMap): ComposeError {
     case 'required':
       return errorAt(root, path, `needs the key ${String(params['missingProperty'])}`);
     case 'enum':
-      return errorAt(root, path, `must be one of ${(params['allowedValues'] as unknown[]).map(String).join(', ')}`);
+      return errorAt(
+        root,
+        path,
+        `must be one of ${(params['allowedValues'] as unknown[]).map(String).join(', ')}`,
+      );
     case 'uniqueItems':
       return errorAt(
         root,
@@ -117,14 +121,19 @@ function specificError(error: ErrorObject, root: TreeMap): ComposeError {
         `is the same as item ${String(params['j'])}, items must be unique`,
       );
     case 'pattern':
-      return errorAt(root, path, `"${String(error.data)}" does not match ${String(params['pattern'])}`);
+      return errorAt(
+        root,
+        path,
+        `"${String(error.data)}" does not match ${String(params['pattern'])}`,
+      );
     default:
       return errorAt(root, path, error.message ?? 'is not valid');
   }
 }
 
 function unknownKey(key: string, path: readonly string[], error: ErrorObject): string {
-  const parent = error.parentSchema as { properties?: object; patternProperties?: object } | undefined;
+  const parent = error.parentSchema as
+    { properties?: object; patternProperties?: object } | undefined;
   const known = Object.keys(parent?.properties ?? {});
   if (known.length === 0) {
     return `name "${key}" is not allowed in ${path.join('.')}, use letters, digits, ., _ and -`;

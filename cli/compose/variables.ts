@@ -19,8 +19,14 @@ export function variablesOf(tree: Tree): Variable[] {
 
 function collect(node: Tree, found: Map<string, Variable>): void {
   if (typeof node === 'string') fromText(node, found);
-  else if (isList(node)) node.forEach((item) => { collect(item, found); });
-  else if (isMap(node)) Object.values(node).forEach((item) => { collect(item, found); });
+  else if (isList(node))
+    node.forEach((item) => {
+      collect(item, found);
+    });
+  else if (isMap(node))
+    Object.values(node).forEach((item) => {
+      collect(item, found);
+    });
 }
 
 function fromText(text: string, found: Map<string, Variable>): void {
@@ -30,7 +36,8 @@ function fromText(text: string, found: Map<string, Variable>): void {
       continue;
     }
     const plain = /^\$([_a-zA-Z][_a-zA-Z0-9]*)/.exec(text.slice(at));
-    if (plain?.[1] !== undefined) found.set(plain[1], { name: plain[1], required: false, defaultValue: '', alternate: '' });
+    if (plain?.[1] !== undefined)
+      found.set(plain[1], { name: plain[1], required: false, defaultValue: '', alternate: '' });
     const braced = text[at + 1] === '{' ? bodyAt(text, at + 2) : undefined;
     if (braced !== undefined) fromExpression(braced, found);
     at += plain?.[0].length ?? (braced === undefined ? 1 : braced.length + 3);
@@ -71,6 +78,10 @@ export function variableTable(variables: readonly Variable[]): string {
       variable.alternate,
     ]),
   ];
-  const widths = [0, 1, 2].map((column) => Math.max(20, ...rows.map((row) => (row[column] ?? '').length + 3)));
-  return rows.map((row) => `${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('')}\n`).join('');
+  const widths = [0, 1, 2].map((column) =>
+    Math.max(20, ...rows.map((row) => (row[column] ?? '').length + 3)),
+  );
+  return rows
+    .map((row) => `${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('')}\n`)
+    .join('');
 }

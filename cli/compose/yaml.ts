@@ -60,7 +60,10 @@ function eventsOf(source: Source): Event[] {
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
     const offset = error.mark?.position ?? 0;
-    throw new ComposeError(`yaml: ${error.reason}`, { place: placeOf({ source, offset }), cause: error });
+    throw new ComposeError(`yaml: ${error.reason}`, {
+      place: placeOf({ source, offset }),
+      cause: error,
+    });
   }
 }
 
@@ -114,7 +117,10 @@ class Builder {
       }
       const target = anchors.get(name);
       if (target === undefined) {
-        throw this.#error(event.anchorStart, `yaml: alias *${name} has no anchor &${name} above it`);
+        throw this.#error(
+          event.anchorStart,
+          `yaml: alias *${name} has no anchor &${name} above it`,
+        );
       }
       this.#targets.set(event, target);
     });
@@ -153,7 +159,12 @@ class Builder {
     return built;
   }
 
-  #buildAlias(event: AliasEvent, path: Path, inList: boolean, depth: number): Tree | typeof dropped {
+  #buildAlias(
+    event: AliasEvent,
+    path: Path,
+    inList: boolean,
+    depth: number,
+  ): Tree | typeof dropped {
     const target = this.#targets.get(event) ?? 0;
     if (this.#open.has(target)) {
       throw this.#error(event.anchorStart, 'yaml: anchor contains itself');
@@ -196,7 +207,10 @@ class Builder {
       const earlier = seen.get(key);
       if (earlier !== undefined) {
         const line = placeOf(this.#mark(earlier))?.line ?? 0;
-        throw this.#error(offset, `key is already set on line ${String(line)}, remove one`, [...path, key]);
+        throw this.#error(offset, `key is already set on line ${String(line)}, remove one`, [
+          ...path,
+          key,
+        ]);
       }
       seen.set(key, offset);
       if (this.#isMergeKey(keyEvent)) {
@@ -210,7 +224,8 @@ class Builder {
       setMark(map, key, this.#mark(offset));
     }
     for (const merge of merges) {
-      for (const key of Object.keys(merge)) if (!(key in map)) put(map, key, merge[key] as Tree, merge);
+      for (const key of Object.keys(merge))
+        if (!(key in map)) put(map, key, merge[key] as Tree, merge);
     }
     return map;
   }
@@ -227,7 +242,8 @@ class Builder {
   }
 
   #key(event: NodeEvent, path: Path): string {
-    const target = event.type === EVENT_ID.ALIAS ? this.#events[this.#targets.get(event) ?? 0] : event;
+    const target =
+      event.type === EVENT_ID.ALIAS ? this.#events[this.#targets.get(event) ?? 0] : event;
     if (target?.type !== EVENT_ID.SCALAR) {
       throw this.#error(offsetOf(event), 'key must be a string, not a list or a mapping', path);
     }
@@ -235,12 +251,17 @@ class Builder {
     if (typeof value === 'string') return value;
     const text = getScalarValue(this.#source.text, target);
     const shown = text === '' ? 'an empty key' : text;
-    throw this.#error(offsetOf(event), `key must be a string: write "${text}" instead of ${shown}`, path);
+    throw this.#error(
+      offsetOf(event),
+      `key must be a string: write "${text}" instead of ${shown}`,
+      path,
+    );
   }
 
   #scalar(event: ScalarEvent, tag: string): Tree {
     const text = getScalarValue(this.#source.text, event);
-    if (text.includes('\u0000')) throw this.#error(event.valueStart, 'yaml: control characters are not allowed');
+    if (text.includes('\u0000'))
+      throw this.#error(event.valueStart, 'yaml: control characters are not allowed');
     if (tag === '' && event.style === SCALAR_STYLE.PLAIN) return resolvePlain(text);
     if (tag === 'binary') return this.#binary(event, text);
     if (!['int', 'float', 'bool', 'null'].includes(tag)) return text;
@@ -250,7 +271,9 @@ class Builder {
         ? value === null
         : tag === 'bool'
           ? typeof value === 'boolean'
-          : typeof value === 'number' || typeof value === 'bigint' || (tag === 'float' && typeof value === 'object');
+          : typeof value === 'number' ||
+            typeof value === 'bigint' ||
+            (tag === 'float' && typeof value === 'object');
     if (!fits) throw this.#error(event.valueStart, `yaml: "${text}" is not of type !!${tag}`);
     return value;
   }
@@ -273,14 +296,16 @@ class Builder {
         ? raw.slice('!<tag:yaml.org,2002:'.length, -1)
         : raw;
     if (!knownTags.has(name) && !['binary', '!reset', '!override'].includes(name)) {
-      this.#unknownTags.push(`${placeText(this.#mark(event.tagStart))}: tag ${raw} has no meaning here, it is ignored`);
+      this.#unknownTags.push(
+        `${placeText(this.#mark(event.tagStart))}: tag ${raw} has no meaning here, it is ignored`,
+      );
     }
     return name;
   }
 
   #skip(event: NodeEvent): void {
     if (event.type !== EVENT_ID.MAPPING && event.type !== EVENT_ID.SEQUENCE) return;
-    for (let open = 1; open > 0; ) {
+    for (let open = 1; open > 0;) {
       const next = this.#next();
       if (next.type === EVENT_ID.POP) open -= 1;
       else if (next.type === EVENT_ID.MAPPING || next.type === EVENT_ID.SEQUENCE) open += 1;

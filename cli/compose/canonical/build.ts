@@ -1,4 +1,13 @@
-import { isList, markOf, newMap, setMark, standAt, startOf, type Mark, type Tree } from '../tree.js';
+import {
+  isList,
+  markOf,
+  newMap,
+  setMark,
+  standAt,
+  startOf,
+  type Mark,
+  type Tree,
+} from '../tree.js';
 
 export function canonicalBuild(value: Tree, mark: Mark | undefined): Tree {
   if (typeof value !== 'string') return value;

@@ -64,7 +64,8 @@ const mountForm: Transform = (value, { path, root, mark, lenient }) => {
   return canonicalMount(value, path, root, mark);
 };
 
-const external: Transform = (value, { path, root, warn }) => canonicalExternal(value, path, root, warn);
+const external: Transform = (value, { path, root, warn }) =>
+  canonicalExternal(value, path, root, warn);
 
 /** Outer forms first: a build written as a string has no secrets to write out. */
 const transformAt = pathTable<Transform>({
@@ -84,7 +85,8 @@ const transformAt = pathTable<Transform>({
   'services.*.devices.*': (value, where) => canonicalDevice(value, where),
   'services.*.secrets.*': (value, { mark }) => canonicalFile(value, mark),
   'services.*.configs.*': (value, { mark }) => canonicalFile(value, mark),
-  'services.*.ports': (value, { path, root, lenient }) => canonicalPorts(value, path, root, lenient),
+  'services.*.ports': (value, { path, root, lenient }) =>
+    canonicalPorts(value, path, root, lenient),
   'volumes.*': external,
   'networks.*': external,
   'secrets.*': external,

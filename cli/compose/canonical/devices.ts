@@ -11,7 +11,8 @@ interface Where {
 /** `SOURCE[:TARGET[:PERMISSIONS]]`. */
 export function canonicalDevice(value: Tree, where: Where): Tree {
   if (isMap(value)) {
-    if (typeof value['source'] === 'string' && !('target' in value)) value['target'] = value['source'];
+    if (typeof value['source'] === 'string' && !('target' in value))
+      value['target'] = value['source'];
     if (!('permissions' in value)) value['permissions'] = 'rwm';
     return value;
   }
@@ -19,7 +20,11 @@ export function canonicalDevice(value: Tree, where: Where): Tree {
   const [source, target, permissions, more] = value.split(':');
   if (more !== undefined) {
     if (where.lenient) return value;
-    throw errorAt(where.root, where.path, `device "${value}" has too many colons, use source, target and permissions`);
+    throw errorAt(
+      where.root,
+      where.path,
+      `device "${value}" has too many colons, use source, target and permissions`,
+    );
   }
   const map = standAt(newMap(), where.mark);
   map['source'] = source ?? '';

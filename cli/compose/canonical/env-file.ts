@@ -1,4 +1,14 @@
-import { isList, isMap, itemsOf, listOf, newMap, standAt, startOf, type Mark, type Tree } from '../tree.js';
+import {
+  isList,
+  isMap,
+  itemsOf,
+  listOf,
+  newMap,
+  standAt,
+  startOf,
+  type Mark,
+  type Tree,
+} from '../tree.js';
 
 /** A path or a list of paths as a list of `{path, required}`. */
 export function canonicalEnvFile(value: Tree, mark: Mark | undefined): Tree {

@@ -2,7 +2,12 @@ import { errorAt } from '../error.js';
 import { isMap, pathText, put, type Path, type Tree, type TreeMap } from '../tree.js';
 
 /** `external: {name: x}` of old is `external: true` with a name. */
-export function canonicalExternal(value: Tree, path: Path, root: TreeMap, warn: (message: string) => void): Tree {
+export function canonicalExternal(
+  value: Tree,
+  path: Path,
+  root: TreeMap,
+  warn: (message: string) => void,
+): Tree {
   if (!isMap(value)) return value;
   const external = value['external'];
   if (!isMap(external)) return value;

@@ -52,18 +52,24 @@ export function parsePorts(spec: string): ParsedPort[] {
 
 function publishedAt(outside: Range | undefined, count: number, index: number): string {
   if (outside === undefined) return '';
-  if (count === 0 && outside.end !== outside.start) return `${String(outside.start)}-${String(outside.end)}`;
+  if (count === 0 && outside.end !== outside.start)
+    return `${String(outside.start)}-${String(outside.end)}`;
   return String(outside.start + index);
 }
 
-function splitPort(text: string, spec: string): { hostIp: string; host: string; container: string } {
+function splitPort(
+  text: string,
+  spec: string,
+): { hostIp: string; host: string; container: string } {
   const bracketed = /^\[([^\]]*)\]:(.*)$/.exec(text);
-  const [address, rest] = bracketed === null ? [undefined, text] : [bracketed[1] ?? '', bracketed[2] ?? ''];
+  const [address, rest] =
+    bracketed === null ? [undefined, text] : [bracketed[1] ?? '', bracketed[2] ?? ''];
   const parts = rest.split(':');
   const container = parts.pop() ?? '';
   const host = parts.pop() ?? '';
   const hostIp = address ?? parts.join(':');
-  if (address !== undefined && parts.length > 0) throw new Error(`port "${spec}" has too many colons`);
+  if (address !== undefined && parts.length > 0)
+    throw new Error(`port "${spec}" has too many colons`);
   if (hostIp !== '' && isIP(hostIp.split('%')[0] ?? '') === 0) {
     throw new Error(`port "${spec}" has invalid address "${hostIp}", a host IP address is wanted`);
   }
@@ -79,13 +85,15 @@ function parseRange(text: string, spec: string): Range {
   const [first, last, more] = text.split('-');
   const start = toPort(first ?? '', spec);
   const end = last === undefined ? start : toPort(last, spec);
-  if (more !== undefined || end < start) throw new Error(`port "${spec}" has invalid range "${text}"`);
+  if (more !== undefined || end < start)
+    throw new Error(`port "${spec}" has invalid range "${text}"`);
   return { start, end };
 }
 
 function toPort(text: string, spec: string): number {
   const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : -1;
-  if (port < 0 || port > 65535) throw new Error(`port "${spec}" has invalid port "${text}", use 0 to 65535`);
+  if (port < 0 || port > 65535)
+    throw new Error(`port "${spec}" has invalid port "${text}", use 0 to 65535`);
   return port;
 }
 
@@ -95,9 +103,13 @@ export function canonicalPorts(value: Tree, path: Path, root: TreeMap, lenient: 
   const ports = itemsOf(value).flatMap((item, index) => {
     if (isMap(item.value)) return [item];
     const spec = specOf(item.value);
-    if (spec === undefined) throw errorAt(root, [...path, index], 'port must be a string, a whole number or a mapping');
+    if (spec === undefined)
+      throw errorAt(root, [...path, index], 'port must be a string, a whole number or a mapping');
     try {
-      return parsePorts(spec).map((port) => ({ value: standAt(longForm(port), item.mark), mark: item.mark }));
+      return parsePorts(spec).map((port) => ({
+        value: standAt(longForm(port), item.mark),
+        mark: item.mark,
+      }));
     } catch (error) {
       if (lenient) return [item];
       throw errorAt(root, [...path, index], error instanceof Error ? error.message : String(error));

@@ -20,9 +20,11 @@ const propagations = new Set(['rprivate', 'private', 'rshared', 'shared', 'rslav
 export function parseMount(spec: string): ParsedMount {
   if (spec === '') throw new Error('mount is empty, write [SOURCE:]TARGET');
   const parts = splitMount(spec);
-  if (parts.some((part) => part === '')) throw new Error(`mount "${spec}" has an empty section between colons`);
+  if (parts.some((part) => part === ''))
+    throw new Error(`mount "${spec}" has an empty section between colons`);
   if (parts.length > 3) throw new Error(`mount "${spec}" has too many colons`);
-  const [source, target] = parts.length === 1 ? ['', parts[0] ?? ''] : [parts[0] ?? '', parts[1] ?? ''];
+  const [source, target] =
+    parts.length === 1 ? ['', parts[0] ?? ''] : [parts[0] ?? '', parts[1] ?? ''];
   const options = parts[2]?.split(',') ?? [];
   return {
     type: isFilePath(source) ? 'bind' : 'volume',
@@ -66,7 +68,12 @@ export function cleanTarget(target: string): string {
   return clean.length > 1 && clean.endsWith('/') ? clean.slice(0, -1) : clean;
 }
 
-export function canonicalMount(value: Tree, path: Path, root: TreeMap, mark: Mark | undefined): Tree {
+export function canonicalMount(
+  value: Tree,
+  path: Path,
+  root: TreeMap,
+  mark: Mark | undefined,
+): Tree {
   if (typeof value !== 'string') return isMap(value) ? cleanedMount(value) : value;
   let parsed: ParsedMount;
   try {

@@ -79,9 +79,12 @@ class Splitter {
       if (character === '>' && /^[0-9]/.test(this.#word)) this.#started = false;
       return false;
     }
-    if (character === '(' && !this.#single && !this.#double && !this.#back) return this.#openBracket();
-    if (character === '`' && !this.#single && !this.#double && !this.#bracket) this.#back = !this.#back;
-    if (character === ')' && !this.#single && !this.#double && !this.#back) this.#bracket = !this.#bracket;
+    if (character === '(' && !this.#single && !this.#double && !this.#back)
+      return this.#openBracket();
+    if (character === '`' && !this.#single && !this.#double && !this.#bracket)
+      this.#back = !this.#back;
+    if (character === ')' && !this.#single && !this.#double && !this.#back)
+      this.#bracket = !this.#bracket;
     this.#add(character);
     return true;
   }

@@ -1,4 +1,11 @@
-import type { Deploy, DeviceRequest, Placement, Resources, RestartPolicy, UpdateConfig } from '../model.js';
+import type {
+  Deploy,
+  DeviceRequest,
+  Placement,
+  Resources,
+  RestartPolicy,
+  UpdateConfig,
+} from '../model.js';
 import { compact, type Reader } from './reader.js';
 
 export function readDeploy(r: Reader): Deploy {

@@ -16,7 +16,8 @@ export function parseDuration(text: string): bigint | undefined {
   const match = /^([-+]?)(.*)$/s.exec(text);
   const body = match?.[2] ?? '';
   if (body === '0') return 0n;
-  if (!/^(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h|d|w))+$/.test(body)) return undefined;
+  if (!/^(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h|d|w))+$/.test(body))
+    return undefined;
   let total = 0n;
   for (const part of body.matchAll(/([0-9]*)\.?([0-9]*)([a-zµμ]+)/g)) {
     const unit = units[part[3] ?? ''] ?? 0n;
@@ -46,6 +47,8 @@ export function formatDuration(nanoseconds: bigint): string {
 function decimal(value: bigint, unit: bigint): string {
   const rest = value % unit;
   if (rest === 0n) return String(value / unit);
-  const digits = String(rest).padStart(String(unit).length - 1, '0').replace(/0+$/, '');
+  const digits = String(rest)
+    .padStart(String(unit).length - 1, '0')
+    .replace(/0+$/, '');
   return `${String(value / unit)}.${digits}`;
 }

@@ -17,7 +17,8 @@ function readFileMode(r: Reader): string | undefined {
   const value = r.raw('mode');
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'string') {
-    if (!/^[0-7]{1,7}$/.test(value)) throw r.error('mode', `"${value}" is not a file mode, write octal digits as 0440`);
+    if (!/^[0-7]{1,7}$/.test(value))
+      throw r.error('mode', `"${value}" is not a file mode, write octal digits as 0440`);
     return `0${parseInt(value, 8).toString(8)}`;
   }
   const mode = r.integer('mode', 'keep') ?? 0;

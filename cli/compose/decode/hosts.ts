@@ -8,20 +8,26 @@ export function readHosts(reader: Reader, key: string): string[] | undefined {
   const hosts: string[] = [];
   const add = (host: string, addresses: string): void => {
     for (const address of addresses.split(',')) {
-      hosts.push(`${host}=${address.startsWith('[') && address.endsWith(']') ? address.slice(1, -1) : address}`);
+      hosts.push(
+        `${host}=${address.startsWith('[') && address.endsWith(']') ? address.slice(1, -1) : address}`,
+      );
     }
   };
   if (isMap(value)) {
     for (const host of Object.keys(value)) {
       const addresses = value[host] as Tree;
-      if (isList(addresses)) addresses.forEach((address) => { add(host, scalarText(address)); });
+      if (isList(addresses))
+        addresses.forEach((address) => {
+          add(host, scalarText(address));
+        });
       else add(host, scalarText(addresses));
     }
   } else if (isList(value)) {
     value.forEach((item, index) => {
       const text = scalarText(item);
       const cut = text.includes('=') ? text.indexOf('=') : text.indexOf(':');
-      if (cut < 0) throw reader.child(key).error(index, `"${text}" has no address, write host=address`);
+      if (cut < 0)
+        throw reader.child(key).error(index, `"${text}" has no address, write host=address`);
       add(text.slice(0, cut), text.slice(cut + 1));
     });
   }

@@ -46,7 +46,8 @@ export class Reader {
   text(key: string): string | undefined {
     const value = this.#map[key];
     if (value === undefined || value === null || value === '') return undefined;
-    if (typeof value === 'object' && !(value instanceof Float)) throw this.error(key, 'must be a string');
+    if (typeof value === 'object' && !(value instanceof Float))
+      throw this.error(key, 'must be a string');
     return scalarText(value);
   }
 
@@ -61,11 +62,17 @@ export class Reader {
   integer(key: string, keep: 'keep' | 'omit' = 'omit'): number | undefined {
     const value = this.#map[key];
     if (value === undefined || value === null) return undefined;
-    const number = value instanceof Float ? value.value : typeof value === 'string' ? this.#numeral(key, value) : value;
+    const number =
+      value instanceof Float
+        ? value.value
+        : typeof value === 'string'
+          ? this.#numeral(key, value)
+          : value;
     if (typeof number === 'bigint' || (typeof number === 'number' && !Number.isFinite(number))) {
       throw this.error(key, `${scalarText(value)} is out of range`);
     }
-    if (typeof number !== 'number' || !Number.isInteger(number)) throw this.error(key, 'must be a whole number');
+    if (typeof number !== 'number' || !Number.isInteger(number))
+      throw this.error(key, 'must be a whole number');
     return number !== 0 || keep === 'keep' ? number : undefined;
   }
 
@@ -89,10 +96,14 @@ export class Reader {
   bytes(key: string): string | undefined {
     const value = this.#map[key];
     if (value === undefined || value === null) return undefined;
-    if (typeof value === 'number' && Number.isInteger(value)) return value === 0 ? undefined : String(value);
+    if (typeof value === 'number' && Number.isInteger(value))
+      return value === 0 ? undefined : String(value);
     const bytes = parseBytes(scalarText(value));
     if (bytes === undefined) {
-      throw this.error(key, `"${scalarText(value)}" is not a size, write bytes or a number with b, k, m, g, t or p`);
+      throw this.error(
+        key,
+        `"${scalarText(value)}" is not a size, write bytes or a number with b, k, m, g, t or p`,
+      );
     }
     return bytes === 0n ? undefined : String(bytes);
   }
@@ -102,7 +113,10 @@ export class Reader {
     if (value === undefined || value === null) return undefined;
     const nanoseconds = typeof value === 'string' ? parseDuration(value) : undefined;
     if (nanoseconds === undefined) {
-      throw this.error(key, `"${scalarText(value)}" is not a duration, write it as 10s, 1m30s or 1h`);
+      throw this.error(
+        key,
+        `"${scalarText(value)}" is not a duration, write it as 10s, 1m30s or 1h`,
+      );
     }
     return nanoseconds === 0n && keep === 'omit' ? undefined : formatDuration(nanoseconds);
   }
@@ -117,7 +131,10 @@ export class Reader {
   /** A mapping or list of `key=value`; without a value null. */
   pairs(key: string): Record<string, string | null> | undefined {
     const value = this.#map[key];
-    const pairs: Record<string, string | null> = Object.create(null) as Record<string, string | null>;
+    const pairs: Record<string, string | null> = Object.create(null) as Record<
+      string,
+      string | null
+    >;
     if (isMap(value)) {
       for (const name of Object.keys(value)) {
         const item = value[name] as Tree;
@@ -126,7 +143,8 @@ export class Reader {
     } else if (isList(value)) {
       for (const item of value.map(scalarText)) {
         const equals = item.indexOf('=');
-        pairs[equals < 0 ? item : item.slice(0, equals)] = equals < 0 ? null : item.slice(equals + 1);
+        pairs[equals < 0 ? item : item.slice(0, equals)] =
+          equals < 0 ? null : item.slice(equals + 1);
       }
     }
     return Object.keys(pairs).length === 0 ? undefined : sorted(pairs);
@@ -148,7 +166,10 @@ export class Reader {
     if (isList(value)) return value.map(scalarText);
     const words = splitCommand(scalarText(value));
     if (words === undefined) {
-      throw this.error(key, 'command line has an unclosed quote or bracket, close it or write a list');
+      throw this.error(
+        key,
+        'command line has an unclosed quote or bracket, close it or write a list',
+      );
     }
     return words;
   }
@@ -166,7 +187,9 @@ export class Reader {
   each<T>(key: string, read: (reader: Reader) => T): T[] | undefined {
     const value = this.#map[key];
     if (!isList(value) || value.length === 0) return undefined;
-    return value.map((item, index) => read(new Reader(this.#root, [...this.path, key, index], item)));
+    return value.map((item, index) =>
+      read(new Reader(this.#root, [...this.path, key, index], item)),
+    );
   }
 
   /** The mapping of mappings at `key`, sorted by name. */

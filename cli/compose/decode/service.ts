@@ -160,7 +160,7 @@ function readProvider(r: Reader): Provider {
   const options = r.byName('options', (_inner, name) => {
     const value = (r.raw('options') as Record<string, Tree>)[name] ?? null;
     return isList(value)
-      ? r.child('options').list(name) ?? []
+      ? (r.child('options').list(name) ?? [])
       : [r.child('options').text(name) ?? ''];
   });
   return compact<Provider>({ type: r.text('type') ?? '', options });
@@ -200,7 +200,10 @@ function readLogging(r: Reader): Logging {
 
 function readModelReference(r: Reader): ModelReference | null {
   if (r.keys().length === 0) return null;
-  return compact<ModelReference>({ endpoint_var: r.text('endpoint_var'), model_var: r.text('model_var') });
+  return compact<ModelReference>({
+    endpoint_var: r.text('endpoint_var'),
+    model_var: r.text('model_var'),
+  });
 }
 
 function readAttachment(r: Reader): NetworkAttachment | null {
@@ -265,7 +268,9 @@ function readMount(r: Reader): Mount {
     tmpfs: r.nested('tmpfs', (t) =>
       compact<NonNullable<Mount['tmpfs']>>({ size: t.bytes('size'), mode: readTmpfsMode(t) }),
     ),
-    image: r.nested('image', (i) => compact<NonNullable<Mount['image']>>({ subpath: i.text('subpath') })),
+    image: r.nested('image', (i) =>
+      compact<NonNullable<Mount['image']>>({ subpath: i.text('subpath') }),
+    ),
   });
 }
 

@@ -1,0 +1,210 @@
+import type { Json, JsonObject } from '../../../manager/model/meta.js';
+import type { BlkioConfig, DeviceRequest, Project, Service } from '../model.js';
+import type { Mounts } from './mounts.js';
+import { refusal } from './refuse.js';
+import { toBytes } from './units.js';
+
+type Fields = Record<string, Json | undefined>;
+
+/** Keys of a service that mean something to the engine only, as `HostConfig` of the Engine API. */
+export function toHostConfig(
+  project: Project,
+  name: string,
+  service: Service,
+  mounts: Mounts,
+): JsonObject {
+  return defined({
+    ...namespaces(project, name, service),
+    ...security(service),
+    ...processor(service),
+    ...memory(service),
+    ...blockIo(service.blkio_config),
+    ...devices(service),
+    Annotations: service.annotations,
+    Init: service.init,
+    LogConfig: service.logging && {
+      Type: service.logging.driver ?? '',
+      Config: service.logging.options ?? {},
+    },
+    ShmSize: toBytes(service.shm_size),
+    StorageOpt: service.storage_opt,
+    Sysctls: service.sysctls,
+    Tmpfs: tmpfs(service.tmpfs),
+    Ulimits: ulimits(service.ulimits),
+    Runtime: service.runtime,
+    Isolation: service.isolation,
+    Mounts: mounts.engineMounts.length === 0 ? undefined : mounts.engineMounts,
+    Binds: mounts.binds.length === 0 ? undefined : mounts.binds,
+  });
+}
+
+/** Keys of a service that are top-level keys of the create body. */
+export function toContainerConfig(project: Project, name: string, service: Service): JsonObject {
+  return defined({
+    User: service.user,
+    WorkingDir: service.working_dir,
+    Domainname: service.domainname,
+    ExposedPorts: exposedPorts(project, name, service.expose),
+  });
+}
+
+function defined(fields: Fields): JsonObject {
+  const result: Record<string, Json> = {};
+  for (const [key, value] of Object.entries(fields)) if (value !== undefined) result[key] = value;
+  return result;
+}
+
+function namespaces(project: Project, name: string, service: Service): Fields {
+  for (const key of ['ipc', 'pid', 'uts', 'cgroup'] as const) {
+    const value = service[key] ?? '';
+    if (!/^(service|container):/.test(value)) continue;
+    throw refusal(
+      project,
+      ['services', name, key],
+      `sharing a namespace by ${value} is not supported, only network_mode: service:NAME is`,
+    );
+  }
+  return {
+    IpcMode: service.ipc,
+    PidMode: service.pid,
+    UTSMode: service.uts,
+    UsernsMode: service.userns_mode,
+    CgroupnsMode: service.cgroup,
+    CgroupParent: service.cgroup_parent,
+  };
+}
+
+function security(service: Service): Fields {
+  const { config, file, registry } = service.credential_spec ?? {};
+  const credential =
+    config === undefined
+      ? file === undefined
+        ? registry && `registry://${registry}`
+        : `file://${file}`
+      : `config://${config}`;
+  const options = [
+    ...(service.security_opt ?? []),
+    ...(credential === undefined ? [] : [`credentialspec=${credential}`]),
+  ];
+  return {
+    CapAdd: service.cap_add,
+    CapDrop: service.cap_drop,
+    Privileged: service.privileged,
+    ReadonlyRootfs: service.read_only,
+    GroupAdd: service.group_add,
+    SecurityOpt: options.length === 0 ? undefined : options,
+  };
+}
+
+function processor(service: Service): Fields {
+  return {
+    CpuCount: service.cpu_count,
+    CpuPercent: service.cpu_percent,
+    CpuPeriod: service.cpu_period,
+    CpuQuota: service.cpu_quota,
+    CpuRealtimePeriod: service.cpu_rt_period,
+    CpuRealtimeRuntime: service.cpu_rt_runtime,
+    CpuShares: service.cpu_shares,
+    CpusetCpus: service.cpuset,
+  };
+}
+
+function memory(service: Service): Fields {
+  return {
+    MemorySwap: toBytes(service.memswap_limit),
+    MemorySwappiness: toBytes(service.mem_swappiness),
+    OomKillDisable: service.oom_kill_disable,
+    OomScoreAdj: service.oom_score_adj,
+  };
+}
+
+function blockIo(config: BlkioConfig | undefined): Fields {
+  if (config === undefined) return {};
+  const limits = (list: BlkioConfig['device_read_bps']): Json | undefined =>
+    list?.map(({ Path, Rate }) => ({ Path, Rate: Number(Rate) }));
+  return {
+    BlkioWeight: config.weight,
+    BlkioWeightDevice: config.weight_device,
+    BlkioDeviceReadBps: limits(config.device_read_bps),
+    BlkioDeviceReadIOps: limits(config.device_read_iops),
+    BlkioDeviceWriteBps: limits(config.device_write_bps),
+    BlkioDeviceWriteIOps: limits(config.device_write_iops),
+  };
+}
+
+/** `vendor.com/class=device` is a device of the Container Device Interface, which is asked for by name. */
+const cdiName = /^[A-Za-z][\w.-]*\/[A-Za-z][\w.-]*=[\w.:-]+$/;
+
+function devices(service: Service): Fields {
+  const mapped = (service.devices ?? []).filter((device) => !cdiName.test(device.source));
+  const named = (service.devices ?? []).filter((device) => cdiName.test(device.source));
+  const requests = [
+    ...(named.length === 0
+      ? []
+      : [{ Driver: 'cdi', DeviceIDs: named.map((device) => device.source) }]),
+    ...(service.deploy?.resources.reservations?.devices ?? []).map((request) =>
+      deviceRequest(request, []),
+    ),
+    ...(service.gpus ?? []).map((request) => deviceRequest(request, ['gpu'])),
+  ];
+  return {
+    Devices:
+      mapped.length === 0
+        ? undefined
+        : mapped.map((device) => ({
+            PathOnHost: device.source,
+            PathInContainer: device.target,
+            CgroupPermissions: device.permissions,
+          })),
+    DeviceCgroupRules: service.device_cgroup_rules,
+    DeviceRequests: requests.length === 0 ? undefined : requests,
+  };
+}
+
+function deviceRequest(request: DeviceRequest, implied: readonly string[]): JsonObject {
+  return defined({
+    Driver: request.driver,
+    Count: request.count,
+    DeviceIDs: request.device_ids,
+    Capabilities: [[...new Set([...(request.capabilities ?? []), ...implied])]],
+    Options: request.options,
+  });
+}
+
+function tmpfs(list: Service['tmpfs']): Json | undefined {
+  if (list === undefined) return undefined;
+  return Object.fromEntries(
+    list.map((item) => {
+      const colon = item.indexOf(':');
+      return colon < 0 ? [item, ''] : [item.slice(0, colon), item.slice(colon + 1)];
+    }),
+  );
+}
+
+function ulimits(limits: Service['ulimits']): Json | undefined {
+  if (limits === undefined) return undefined;
+  return Object.entries(limits).map(([name, limit]) =>
+    typeof limit === 'number'
+      ? { Name: name, Soft: limit, Hard: limit }
+      : { Name: name, Soft: limit.soft, Hard: limit.hard },
+  );
+}
+
+function exposedPorts(project: Project, name: string, list: Service['expose']): Json | undefined {
+  if (list === undefined) return undefined;
+  const ports: Record<string, JsonObject> = {};
+  list.forEach((item, index) => {
+    const match = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/i.exec(item);
+    const [first, last] = [Number(match?.[1]), Number(match?.[2] ?? match?.[1])];
+    if (match === null || last < first || last > 65535) {
+      throw refusal(
+        project,
+        ['services', name, 'expose', index],
+        `"${item}" is not a port, write PORT[-END][/PROTOCOL]`,
+      );
+    }
+    for (let port = first; port <= last; port += 1)
+      ports[`${String(port)}/${(match[3] ?? 'tcp').toLowerCase()}`] = {};
+  });
+  return ports;
+}

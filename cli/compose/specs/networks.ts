@@ -1,0 +1,147 @@
+import { isIPv4, isIPv6 } from 'node:net';
+import type { NetworkMode } from '../../../manager/model/container.js';
+import type { NetworkSpec, VolumeSpec } from '../../../manager/model/network.js';
+import type { NetworkAttachmentSpec } from '../../../manager/model/service.js';
+import { compact } from '../decode/reader.js';
+import type { NetworkAttachment, Project, Service } from '../model.js';
+import { networkLabels, volumeLabels } from './labels.js';
+import { refusal } from './refuse.js';
+
+/** Networks of the project that are made with it; external ones are only named. */
+export function toNetworkSpecs(project: Project): NetworkSpec[] {
+  return Object.entries(project.networks)
+    .filter(([, network]) => network.external !== true)
+    .map(([key, network]) => {
+      refuseNetwork(project, key);
+      const pool = network.ipam.config?.[0];
+      return compact<NetworkSpec>({
+        name: network.name,
+        project: project.name,
+        key,
+        driver: 'overlay',
+        subnet: pool?.subnet,
+        ipRange: pool?.ip_range,
+        internal: network.internal === true,
+        attachable: network.attachable === true,
+        labels: networkLabels(project, key),
+        driverOpts: network.driver_opts ?? {},
+      });
+    });
+}
+
+function refuseNetwork(project: Project, key: string): void {
+  const network = project.networks[key];
+  const refuse = (path: readonly (string | number)[], reason: string): never => {
+    throw refusal(project, ['networks', key, ...path], reason);
+  };
+  if (!['bridge', 'overlay', 'default', undefined].includes(network?.driver)) {
+    refuse(
+      ['driver'],
+      `driver ${network?.driver ?? ''} is not supported, networks are overlays: leave driver out`,
+    );
+  }
+  if (network?.enable_ipv6 === true)
+    refuse(['enable_ipv6'], 'IPv6 is not supported on overlay networks, leave it out');
+  if (network?.enable_ipv4 === false)
+    refuse(['enable_ipv4'], 'overlay networks are IPv4, leave it out');
+  if (!['default', undefined].includes(network?.ipam.driver)) {
+    refuse(['ipam', 'driver'], 'addresses are given out by the manager, leave driver out');
+  }
+  const pools = network?.ipam.config ?? [];
+  if (pools.length > 1)
+    refuse(['ipam', 'config', 1], 'an overlay network has one subnet, keep one');
+  pools.forEach((pool, index) => {
+    if (pool.subnet !== undefined && isIPv6(pool.subnet.split('/')[0] ?? '')) {
+      refuse(
+        ['ipam', 'config', index, 'subnet'],
+        'IPv6 is not supported on overlay networks, give an IPv4 subnet',
+      );
+    }
+    if (pool.aux_addresses !== undefined) {
+      refuse(
+        ['ipam', 'config', index, 'aux_addresses'],
+        'reserved addresses are not supported, use ip_range to keep addresses free',
+      );
+    }
+  });
+}
+
+export function toVolumeSpecs(project: Project): VolumeSpec[] {
+  return Object.entries(project.volumes).map(([key, volume]) => ({
+    name: volume.name,
+    project: project.name,
+    key,
+    driver: volume.driver ?? 'local',
+    driverOpts: volume.driver_opts ?? {},
+    labels: volumeLabels(project, key),
+    external: volume.external === true,
+  }));
+}
+
+export function toNetworkMode(project: Project, name: string, service: Service): NetworkMode {
+  const mode = service.network_mode ?? '';
+  if (['', 'bridge', 'default'].includes(mode)) return { kind: 'networks' };
+  if (mode === 'host' || mode === 'none') return { kind: mode };
+  if (mode.startsWith('service:'))
+    return { kind: 'service', service: mode.slice('service:'.length) };
+  throw refusal(
+    project,
+    ['services', name, 'network_mode'],
+    `"${mode}" is not supported, use host, none, bridge or service:NAME`,
+  );
+}
+
+/** Networks by priority, then by name: the first gives the default route. */
+export function toAttachments(
+  project: Project,
+  name: string,
+  service: Service,
+): NetworkAttachmentSpec[] {
+  const networks = Object.entries(service.networks ?? {});
+  const rank = (attachment: NetworkAttachment | null): number =>
+    attachment?.gw_priority ?? attachment?.priority ?? 0;
+  return networks
+    .sort(([a, left], [b, right]) => rank(right) - rank(left) || (a < b ? -1 : 1))
+    .map(([key, attachment]) => {
+      refuseAttachment(project, ['services', name, 'networks', key], attachment);
+      return compact<NetworkAttachmentSpec>({
+        network: project.networks[key]?.name ?? key,
+        aliases: [...new Set([...(attachment?.aliases ?? []), ...linkAliases(project, name, key)])],
+        ipv4Address: attachment?.ipv4_address,
+      });
+    });
+}
+
+const engineOnly = [
+  'ipv6_address',
+  'link_local_ips',
+  'mac_address',
+  'driver_opts',
+  'interface_name',
+] as const;
+
+function refuseAttachment(
+  project: Project,
+  path: readonly string[],
+  attachment: NetworkAttachment | null,
+): void {
+  for (const key of engineOnly) {
+    if (attachment?.[key] === undefined) continue;
+    throw refusal(project, [...path, key], 'is not supported on overlay networks, leave it out');
+  }
+  const address = attachment?.ipv4_address;
+  if (address !== undefined && !isIPv4(address)) {
+    throw refusal(project, [...path, 'ipv4_address'], `"${address}" is not an IPv4 address`);
+  }
+}
+
+/** Names that other services give this one by `links`, in a network that both are in. */
+function linkAliases(project: Project, name: string, network: string): string[] {
+  return Object.values(project.services).flatMap((other) => {
+    if (other.networks === undefined || !(network in other.networks)) return [];
+    return (other.links ?? []).flatMap((link) => {
+      const [target, alias] = link.split(':');
+      return target === name && alias !== undefined && alias !== name ? [alias] : [];
+    });
+  });
+}

@@ -1,0 +1,242 @@
+import type {
+  ContainerSpec,
+  EngineRestart,
+  HealthcheckSpec,
+} from '../../../manager/model/container.js';
+import type {
+  Dependency,
+  Placement,
+  PortSpec,
+  Resources,
+  RestartPolicy,
+  ServiceMode,
+  ServiceSpec,
+  UpdateConfig,
+} from '../../../manager/model/service.js';
+import { scaleOf } from '../check-project.js';
+import { compact } from '../decode/reader.js';
+import type { Project, Service } from '../model.js';
+import { serviceHash } from '../render.js';
+import { toFileMounts, type Contents } from './files.js';
+import { toContainerConfig, toHostConfig } from './host-config.js';
+import { containerLabels } from './labels.js';
+import { toMounts } from './mounts.js';
+import { toAttachments, toNetworkMode } from './networks.js';
+import { refusal } from './refuse.js';
+import { toBytes, toMs, toNanoCpus } from './units.js';
+
+export function toServiceSpec(
+  project: Project,
+  name: string,
+  service: Service,
+  contents: Contents,
+): ServiceSpec {
+  refuseKeys(project, name, service);
+  const { update_config: update, rollback_config: rollback } = service.deploy ?? {};
+  return compact<ServiceSpec>({
+    name: `${project.name}_${name}`,
+    project: project.name,
+    service: name,
+    labels: service.deploy?.labels ?? {},
+    mode: toMode(project, name, service),
+    task: compact<ServiceSpec['task']>({
+      container: toContainer(project, name, service, contents),
+      networks: toAttachments(project, name, service),
+      ports: (service.ports ?? []).map(toPort),
+      placement: toPlacement(service),
+      resources: toResources(service),
+      restart: toRestartPolicy(service),
+    }),
+    dependsOn: toDependencies(service),
+    endpointMode: service.deploy?.endpoint_mode === 'vip' ? 'vip' : 'dnsrr',
+    halted: false,
+    update: update && toUpdate(update),
+    rollback: rollback && toUpdate(rollback),
+    configHash: serviceHash(project, service),
+  });
+}
+
+const refusedKeys: readonly (readonly [keyof Service, string])[] = [
+  [
+    'external_links',
+    'containers outside the project cannot be linked, share an external network with them',
+  ],
+  ['mac_address', 'addresses of the overlay are derived from leases, leave it out'],
+  ['models', 'there is no model runner on the nodes'],
+  ['post_start', 'hooks are not run yet, put the command into the image'],
+  ['pre_stop', 'hooks are not run yet, handle the stop signal in the image'],
+  ['provider', 'a service without containers cannot run in the cluster'],
+  ['use_api_socket', 'a container cannot have the engine of its node'],
+];
+
+function refuseKeys(project: Project, name: string, service: Service): void {
+  for (const [key, reason] of refusedKeys) {
+    if (service[key] !== undefined)
+      throw refusal(project, ['services', name, key], `not supported: ${reason}`);
+  }
+  const reservations = service.deploy?.resources.reservations;
+  if (reservations?.generic_resources !== undefined) {
+    throw refusal(
+      project,
+      ['services', name, 'deploy', 'resources', 'reservations', 'generic_resources'],
+      'not supported: use placement constraints on node labels',
+    );
+  }
+}
+
+function toMode(project: Project, name: string, service: Service): ServiceMode {
+  const mode = service.deploy?.mode ?? 'replicated';
+  if (mode === 'global') return { kind: 'global' };
+  if (mode === 'replicated') return { kind: 'replicated', replicas: scaleOf(service) };
+  throw refusal(
+    project,
+    ['services', name, 'deploy', 'mode'],
+    `mode ${mode} is not supported, use replicated or global`,
+  );
+}
+
+function toContainer(
+  project: Project,
+  name: string,
+  service: Service,
+  contents: Contents,
+): ContainerSpec {
+  const mounts = toMounts(project, name);
+  return compact<ContainerSpec>({
+    image: service.image ?? `${project.name}-${name}`,
+    platform: service.platform,
+    pullPolicy: toPullPolicy(service),
+    command: service.command ?? undefined,
+    entrypoint: service.entrypoint ?? undefined,
+    env: service.environment ?? {},
+    labels: containerLabels(project, name, service),
+    hostname: service.hostname,
+    healthcheck: service.healthcheck && toHealthcheck(service.healthcheck),
+    mounts: mounts.mounts,
+    engineRestart: toEngineRestart(project, name, service),
+    networkMode: toNetworkMode(project, name, service),
+    containerName: service.container_name,
+    stopSignal: service.stop_signal,
+    stopGraceMs: toMs(service.stop_grace_period) ?? 10_000,
+    tty: service.tty === true,
+    stdinOpen: service.stdin_open === true,
+    dns: service.dns ?? [],
+    dnsSearch: service.dns_search ?? [],
+    dnsOptions: service.dns_opt ?? [],
+    extraHosts: (service.extra_hosts ?? []).map((host) => host.replace('=', ':')),
+    files: toFileMounts(project, service, contents),
+    config: toContainerConfig(project, name, service),
+    hostConfig: toHostConfig(project, name, service, mounts),
+  });
+}
+
+function toPullPolicy(service: Service): ContainerSpec['pullPolicy'] {
+  const policy = service.pull_policy ?? 'missing';
+  // An image that is built here is in no registry under the name it is given.
+  if (service.build !== undefined && service.image === undefined) return 'never';
+  if (policy === 'never') return 'never';
+  return policy === 'missing' || policy === 'build' ? 'missing' : 'always';
+}
+
+function toHealthcheck(check: NonNullable<Service['healthcheck']>): HealthcheckSpec {
+  if (check.disable === true) return { test: ['NONE'] };
+  return compact<HealthcheckSpec>({
+    test: check.test,
+    intervalMs: toMs(check.interval),
+    timeoutMs: toMs(check.timeout),
+    startPeriodMs: toMs(check.start_period),
+    startIntervalMs: toMs(check.start_interval),
+    retries: check.retries,
+  });
+}
+
+/** `deploy.restart_policy` is the orchestrator's and stands above `restart`, which is the engine's. */
+function toEngineRestart(project: Project, name: string, service: Service): EngineRestart {
+  if (service.restart === undefined || service.deploy?.restart_policy !== undefined)
+    return { name: 'no' };
+  const match = /^(no|always|unless-stopped|on-failure)(?::(\d+))?$/.exec(service.restart);
+  const retries = match?.[2];
+  if (match === null || (retries !== undefined && match[1] !== 'on-failure')) {
+    throw refusal(
+      project,
+      ['services', name, 'restart'],
+      `"${service.restart}" is not a restart policy, use no, always, unless-stopped or on-failure[:N]`,
+    );
+  }
+  const policy = match[1] as EngineRestart['name'];
+  return retries === undefined ? { name: policy } : { name: policy, maxRetries: Number(retries) };
+}
+
+function toRestartPolicy(service: Service): RestartPolicy | undefined {
+  const policy = service.deploy?.restart_policy;
+  if (policy === undefined) return undefined;
+  return {
+    condition: (policy.condition ?? 'any') as RestartPolicy['condition'],
+    delayMs: toMs(policy.delay) ?? 5_000,
+    maxAttempts: policy.max_attempts ?? 0,
+    windowMs: toMs(policy.window) ?? 0,
+  };
+}
+
+function toUpdate(
+  config: NonNullable<NonNullable<Service['deploy']>['update_config']>,
+): UpdateConfig {
+  return {
+    parallelism: config.parallelism ?? 1,
+    delayMs: toMs(config.delay) ?? 0,
+    failureAction: (config.failure_action ?? 'pause') as UpdateConfig['failureAction'],
+    monitorMs: toMs(config.monitor) ?? 5_000,
+    maxFailureRatio: config.max_failure_ratio ?? 0,
+    order: (config.order ?? 'stop-first') as UpdateConfig['order'],
+  };
+}
+
+/** Compose gives every port mode `ingress`; like docker compose we publish where the container runs. */
+function toPort(port: NonNullable<Service['ports']>[number]): PortSpec {
+  const [first, last] = (port.published ?? '').split('-');
+  return compact<PortSpec>({
+    target: port.target,
+    protocol: port.protocol as PortSpec['protocol'],
+    published: first === '' || first === '0' || first === undefined ? undefined : Number(first),
+    publishedEnd: last === undefined ? undefined : Number(last),
+    hostIp: port.host_ip,
+    mode: 'host',
+  });
+}
+
+function toPlacement(service: Service): Placement {
+  const placement = service.deploy?.placement ?? {};
+  return {
+    constraints: placement.constraints ?? [],
+    preferences: (placement.preferences ?? []).flatMap(({ spread }) =>
+      spread === undefined ? [] : [spread],
+    ),
+    maxReplicasPerNode: placement.max_replicas_per_node ?? 0,
+  };
+}
+
+function toResources(service: Service): Resources {
+  const { limits, reservations } = service.deploy?.resources ?? {};
+  return {
+    limits: compact<Resources['limits']>({
+      nanoCpus: toNanoCpus(limits?.cpus ?? service.cpus),
+      memoryBytes: toBytes(limits?.memory ?? service.mem_limit),
+      pids: limits?.pids ?? service.pids_limit,
+    }),
+    reservations: {
+      nanoCpus: toNanoCpus(reservations?.cpus) ?? 0,
+      memoryBytes: toBytes(reservations?.memory ?? service.mem_reservation) ?? 0,
+    },
+  };
+}
+
+function toDependencies(service: Service): Dependency[] {
+  return Object.entries(service.depends_on ?? {}).map(
+    ([other, { condition, restart, required }]) => ({
+      service: other,
+      condition,
+      required,
+      restart: restart === true,
+    }),
+  );
+}

@@ -1,0 +1,16 @@
+import { parseDuration } from '../decode/duration.js';
+
+/** Milliseconds of a duration of the model; undefined stays so. */
+export function toMs(duration: string | undefined): number | undefined {
+  if (duration === undefined) return undefined;
+  const nanoseconds = parseDuration(duration) ?? 0n;
+  return Number(nanoseconds) / 1_000_000;
+}
+
+export function toBytes(size: string | undefined): number | undefined {
+  return size === undefined ? undefined : Number(size);
+}
+
+export function toNanoCpus(cpus: number | undefined): number | undefined {
+  return cpus === undefined ? undefined : Math.round(cpus * 1e9);
+}

@@ -1,0 +1,51 @@
+import type { NetworkSpec, VolumeSpec } from '../../manager/model/network.js';
+import type { ServiceSpec } from '../../manager/model/service.js';
+import type { DataInput } from '../../manager/protocol/control.js';
+import { dependencyOrder } from './order.js';
+import type { Project } from './model.js';
+import { toDataInputs, type Contents } from './specs/files.js';
+import { toNetworkSpecs, toVolumeSpecs } from './specs/networks.js';
+import { toServiceSpec } from './specs/service.js';
+
+/** A project in the words of the cluster: what `up` sends, but for its flags. */
+export interface ProjectSpecs {
+  readonly project: string;
+  /** Each after those it depends on. */
+  readonly services: readonly ServiceSpec[];
+  readonly networks: readonly NetworkSpec[];
+  readonly volumes: readonly VolumeSpec[];
+  readonly secrets: readonly DataInput[];
+  readonly configs: readonly DataInput[];
+  /** Names that must exist already. */
+  readonly externalNetworks: readonly string[];
+  readonly externalVolumes: readonly string[];
+  /** Every service of the file, also of inactive profiles: none of them is an orphan. */
+  readonly known: readonly string[];
+}
+
+/**
+ * Translates a loaded project. Every key is honoured, handed to the engine, or refused with ComposeError
+ * at its place (see specs/keys.ts). `contents` are those of secrets and configs: `readContents` of load.ts.
+ */
+export function toSpecs(project: Project, contents: Contents): ProjectSpecs {
+  const external = (
+    resources: Readonly<Record<string, { name: string; external?: boolean }>>,
+  ): string[] =>
+    Object.values(resources).flatMap((resource) =>
+      resource.external === true ? [resource.name] : [],
+    );
+  return {
+    project: project.name,
+    services: dependencyOrder(project.services).flatMap((name) => {
+      const service = project.services[name];
+      return service === undefined ? [] : [toServiceSpec(project, name, service, contents)];
+    }),
+    networks: toNetworkSpecs(project),
+    volumes: toVolumeSpecs(project),
+    secrets: toDataInputs(project, 'secrets', contents),
+    configs: toDataInputs(project, 'configs', contents),
+    externalNetworks: external(project.networks),
+    externalVolumes: external(project.volumes),
+    known: [...Object.keys(project.services), ...Object.keys(project.disabledServices)].sort(),
+  };
+}
