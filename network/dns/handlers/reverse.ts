@@ -1,0 +1,32 @@
+import { formatIp, tryParseIp } from '../../address/ip.js';
+import { encodeRare } from '../codec.js';
+import type { Handler } from '../query.js';
+import { containerNameOf } from '../records.js';
+import { noRecords, rcode, respond, type } from '../wire.js';
+import type { Directory } from './service.js';
+import { ttlSeconds } from './service.js';
+
+/**
+ * Address to name, for the asker's own networks. An address of theirs that nobody has is answered here too:
+ * what is used inside is nobody's business outside.
+ */
+export function reverseHandler(directory: Pick<Directory, 'index'>): Handler {
+  return (query, next) => {
+    if (query.question.type !== type.PTR) return next();
+    const ip = addressInName(query.name);
+    const index = directory.index();
+    if (ip === undefined || !index.covers(ip, query.scope)) return next();
+    const holder = index.holderOf(formatIp(ip), query.scope);
+    if (holder === undefined) {
+      const nobody = noRecords(rcode.nameError);
+      return respond(query.message, query.question, nobody, 0);
+    }
+    return encodeRare(query, [{ kind: 'ptr', target: containerNameOf(holder) }], ttlSeconds);
+  };
+}
+
+/** `4.3.2.1.in-addr.arpa` (RFC 1035 §3.5). */
+function addressInName(name: string): number | undefined {
+  const match = /^((?:\d+\.){3}\d+)\.in-addr\.arpa$/.exec(name);
+  return match?.[1] === undefined ? undefined : tryParseIp(match[1].split('.').reverse().join('.'));
+}

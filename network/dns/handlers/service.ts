@@ -1,0 +1,104 @@
+import type { Endpoint } from '../../../manager/model/network-view.js';
+import { tryParseIp } from '../../address/ip.js';
+import { encodeRare } from '../codec.js';
+import type { Handler, Query } from '../query.js';
+import type { NameIndex } from '../records.js';
+import { containerNameOf } from '../records.js';
+import type { Records } from '../wire.js';
+import { addressRecords, noRecords, rcode, respond, type } from '../wire.js';
+
+/** Seconds an answer may be kept: as little as the protocol can say without saying "never". */
+export const ttlSeconds = 1;
+
+export interface Directory {
+  index(): NameIndex;
+  /** Whether an endpoint may be given out now. */
+  isUp(endpoint: Endpoint): boolean;
+  /** The host's search domains: a resolver may have put one behind a name of ours. */
+  searchDomains(): readonly string[];
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+/**
+ * Names of the cluster. A name of ours never leaves the machine, whatever type is asked:
+ * - no address of that type (AAAA, MX …): an empty answer. "No such name" would make resolvers that ask
+ *   for A and AAAA together drop the addresses of the other half;
+ * - nobody up: "no such name", without a time to keep it. Every resolver takes that as final and returns at
+ *   once, so that the program's own retry starts early; on "server failure" musl waits out its timeout of
+ *   5 s, glibc asks twice.
+ */
+export function serviceHandler(directory: Directory): Handler {
+  return (query, next) => {
+    const { question, message } = query;
+    if (question.type === type.SRV) return services(directory, query) ?? next();
+    const records = localRecords(directory, query);
+    if (records === undefined) return next();
+    return respond(message, question, records, startIn(records, directory.random));
+  };
+}
+
+/** Records for a name of ours, ready for any asker of the same scope; undefined when it is not ours. */
+export function localRecords(directory: Directory, query: Query): Records | undefined {
+  const endpoints = lookUp(directory, query.name, query);
+  if (endpoints === undefined) return undefined;
+  if (query.question.type !== type.A && query.question.type !== type.ANY)
+    return noRecords(rcode.noError);
+  const addresses = new Set<number>();
+  for (const endpoint of endpoints) {
+    const ip = directory.isUp(endpoint) ? tryParseIp(endpoint.address) : undefined;
+    if (ip !== undefined) addresses.add(ip);
+  }
+  if (addresses.size === 0) return noRecords(rcode.nameError);
+  return addressRecords(shuffled([...addresses], directory.random), ttlSeconds);
+}
+
+/** Any record may come first. */
+export function startIn({ count }: Records, random: () => number): number {
+  return count < 2 ? 0 : Math.floor(random() * count);
+}
+
+/** `_<port>._tcp.NAME`: one record per endpoint, with the port as asked; only numbers are known here. */
+function services(directory: Directory, query: Query): Buffer | undefined {
+  const match = /^_([^.]+)\._(?:tcp|udp)\.(.+)$/.exec(query.name);
+  const endpoints = lookUp(directory, match?.[2] ?? query.name, query);
+  if (endpoints === undefined) return undefined;
+  const port = Number(match?.[1]);
+  const up = endpoints.filter((endpoint) => directory.isUp(endpoint));
+  const known = Number.isInteger(port) && port > 0 && port < 65_536;
+  const answers = shuffled(known ? up : [], directory.random).map((endpoint) => ({
+    kind: 'srv' as const,
+    target: containerNameOf(endpoint),
+    port,
+    address: endpoint.address,
+  }));
+  return encodeRare(query, answers, ttlSeconds);
+}
+
+function lookUp(
+  directory: Directory,
+  name: string,
+  { scope }: Query,
+): readonly Endpoint[] | undefined {
+  const index = directory.index();
+  const found = index.find(name, scope);
+  if (found !== undefined) return found;
+  for (const domain of directory.searchDomains()) {
+    if (!name.endsWith(`.${domain}`)) continue;
+    const bare = index.find(name.slice(0, -domain.length - 1), scope);
+    if (bare !== undefined) return bare;
+  }
+  return undefined;
+}
+
+/** Fisher and Yates. */
+function shuffled<T>(items: T[], random: () => number): T[] {
+  for (let last = items.length - 1; last > 0; last -= 1) {
+    const other = Math.floor(random() * (last + 1));
+    const [a, b] = [items[last], items[other]];
+    if (a === undefined || b === undefined) continue;
+    items[last] = b;
+    items[other] = a;
+  }
+  return items;
+}

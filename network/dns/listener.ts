@@ -1,0 +1,139 @@
+import type { RemoteInfo, Socket as UdpSocket } from 'node:dgram';
+import { createSocket } from 'node:dgram';
+import type { Server, Socket } from 'node:net';
+import { createServer } from 'node:net';
+import { backoffMs } from '../../manager/base/backoff.js';
+import type { Clock } from '../../manager/base/clock.js';
+import { messageOf } from '../../manager/base/errors.js';
+import type { Logger } from '../../manager/base/log.js';
+import { FrameReader, frame } from './frames.js';
+
+export interface ListenerOptions {
+  readonly address: string;
+  readonly port: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Gives the answer by `reply`, at once or later, or never. */
+  readonly onQuery: (
+    message: Buffer,
+    from: string,
+    transport: 'udp' | 'tcp',
+    reply: (answer: Buffer) => void,
+  ) => void;
+}
+
+const bindBackoff = { firstMs: 20, maxMs: 1_000 } as const;
+const maxConnections = 256;
+const idleMs = 10_000;
+
+/**
+ * UDP and TCP on one address. The address is that of a bridge which may not exist yet, or not any more: it
+ * tries again until it does. Once bound, the sockets outlive the bridge.
+ */
+export class Listener {
+  readonly #options: ListenerOptions;
+  #udp: UdpSocket | undefined;
+  #tcp: Server | undefined;
+  readonly #connections = new Set<Socket>();
+  readonly #cancels = new Map<string, () => void>();
+  #closed = false;
+  #warned = false;
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+    this.#bindUdp(0);
+    this.#bindTcp(0);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const cancel of this.#cancels.values()) cancel();
+    this.#udp?.close();
+    this.#tcp?.close();
+    for (const connection of this.#connections) connection.destroy();
+  }
+
+  #bindUdp(failures: number): void {
+    const { address, port, onQuery } = this.#options;
+    const socket = createSocket({
+      type: 'udp4',
+      // A server of the host on all addresses does not keep us from this one.
+      reuseAddr: true,
+      recvBufferSize: 1_048_576,
+      // Askers are known by address: skipping the look-up of their "name" is a tenth of the time.
+      lookup: (host, _options, callback) => {
+        callback(null, host, 4);
+      },
+    });
+    socket.on('message', (message: Buffer, from: RemoteInfo) => {
+      onQuery(message, from.address, 'udp', (answer) => {
+        if (!this.#closed) socket.send(answer, from.port, from.address);
+      });
+    });
+    socket.on('error', (error) => {
+      socket.removeAllListeners();
+      socket.on('error', () => undefined);
+      if (this.#udp === socket) this.#udp = undefined;
+      socket.close();
+      this.#again('udp', error, failures + 1, (count) => {
+        this.#bindUdp(count);
+      });
+    });
+    socket.bind(port, address, () => {
+      if (this.#closed) socket.close();
+      else this.#udp = socket;
+    });
+  }
+
+  #bindTcp(failures: number): void {
+    const { address, port } = this.#options;
+    const server = createServer({ noDelay: true }, (connection) => {
+      this.#serve(connection);
+    });
+    server.maxConnections = maxConnections;
+    server.on('error', (error) => {
+      this.#again('tcp', error, failures + 1, (count) => {
+        this.#bindTcp(count);
+      });
+    });
+    server.listen(port, address, () => {
+      if (this.#closed) server.close();
+      else this.#tcp = server;
+    });
+  }
+
+  #serve(connection: Socket): void {
+    const reader = new FrameReader();
+    this.#connections.add(connection);
+    connection.setTimeout(idleMs, () => connection.destroy());
+    connection.on('error', () => undefined);
+    connection.on('close', () => this.#connections.delete(connection));
+    connection.on('data', (chunk: Buffer) => {
+      for (const message of reader.push(chunk))
+        this.#options.onQuery(message, connection.remoteAddress ?? '', 'tcp', (answer) => {
+          if (connection.writable) connection.write(frame(answer));
+        });
+    });
+  }
+
+  #again(
+    what: string,
+    error: NodeJS.ErrnoException,
+    failures: number,
+    bind: (failures: number) => void,
+  ): void {
+    if (this.#closed) return;
+    const { address, port, clock, log } = this.#options;
+    // A bridge that is not there yet is no news.
+    if (error.code !== 'EADDRNOTAVAIL' && !this.#warned) {
+      this.#warned = true;
+      log.warn(
+        `names: cannot listen on ${address} ${what} port ${String(port)}: ${messageOf(error)}`,
+      );
+    }
+    const cancel = clock.after(backoffMs(bindBackoff, failures, 0.5), () => {
+      bind(failures);
+    });
+    this.#cancels.set(what, cancel);
+  }
+}

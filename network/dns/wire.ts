@@ -1,0 +1,231 @@
+/**
+ * DNS messages as bytes (RFC 1035 §4, EDNS RFC 6891): what the fast path and the forwarder need without
+ * building objects. Pure. Anything that does not fit makes a function return undefined; nothing throws.
+ */
+
+export const type = { A: 1, SOA: 6, PTR: 12, AAAA: 28, SRV: 33, OPT: 41, ANY: 255 } as const;
+export const rcode = {
+  noError: 0,
+  formatError: 1,
+  serverFailure: 2,
+  nameError: 3,
+  notImplemented: 4,
+} as const;
+
+export const headerBytes = 12;
+/** What a client takes over UDP unless it says more (RFC 1035 §4.2.1). */
+export const plainUdpBytes = 512;
+/** Largest answer over UDP: fits every path without fragments (the value of DNS flag day 2020). */
+export const maxUdpBytes = 1232;
+const maxTcpBytes = 65_535;
+const optBytes = 11;
+
+/** The one question of a query. Offsets count from the start of the message. */
+export interface Question {
+  /** First byte past the question: name, type and class. */
+  readonly end: number;
+  readonly type: number;
+  readonly class: number;
+  /** The client speaks EDNS. */
+  readonly edns: boolean;
+  /** The largest answer the client takes. */
+  readonly limitBytes: number;
+}
+
+/**
+ * Reads a query with exactly one question and nothing else but EDNS; undefined for everything else. Over
+ * TCP any size goes.
+ */
+export function readQuestion(message: Buffer, transport: 'udp' | 'tcp'): Question | undefined {
+  if (!isPlainQuery(message)) return undefined;
+  let end = headerBytes;
+  for (;;) {
+    const length = message[end];
+    if (length === undefined || length > 63) return undefined;
+    end += length + 1;
+    if (length === 0) break;
+  }
+  end += 4;
+  if (end > message.length || end > headerBytes + 259) return undefined;
+  const edns =
+    message[11] === 1 &&
+    message[end] === 0 &&
+    message[end + 2] === type.OPT &&
+    message.length >= end + optBytes;
+  const udpBytes = edns
+    ? Math.min(maxUdpBytes, Math.max(plainUdpBytes, message.readUInt16BE(end + 3)))
+    : plainUdpBytes;
+  return {
+    end,
+    type: message.readUInt16BE(end - 4),
+    class: message.readUInt16BE(end - 2),
+    edns,
+    limitBytes: transport === 'tcp' ? maxTcpBytes : udpBytes,
+  };
+}
+
+/** A request of kind QUERY with one question and no records but, perhaps, one additional. */
+function isPlainQuery(message: Buffer): boolean {
+  return (
+    message.length >= headerBytes + 5 &&
+    ((message[2] ?? 0) & 0xf8) === 0 &&
+    message.readUInt16BE(4) === 1 &&
+    message.readUInt32BE(6) === 0 &&
+    message.readUInt16BE(10) <= 1
+  );
+}
+
+/** The question's name in lower case, labels joined by dots, without the last dot. */
+export function questionName(message: Buffer): string {
+  const labels: string[] = [];
+  for (let at = headerBytes; ;) {
+    const length = message[at] ?? 0;
+    if (length === 0) return labels.join('.').toLowerCase();
+    labels.push(message.toString('latin1', at + 1, at + 1 + length));
+    at += length + 1;
+  }
+}
+
+/**
+ * Records ready to be put behind a question whose name they point at. All have the same size, so that any
+ * run of them is an answer: `bytes` holds them twice, one after the other, and a start anywhere in the
+ * first half gives every record once.
+ */
+export interface Records {
+  readonly rcode: number;
+  readonly count: number;
+  readonly recordBytes: number;
+  readonly bytes: Buffer;
+}
+
+export function noRecords(code: number): Records {
+  return { rcode: code, count: 0, recordBytes: 1, bytes: Buffer.alloc(0) };
+}
+
+const addressRecordBytes = 16;
+
+/** A records of these addresses, in this order. */
+export function addressRecords(addresses: readonly number[], ttlSeconds: number): Records {
+  const bytes = Buffer.alloc(2 * addresses.length * addressRecordBytes);
+  [...addresses, ...addresses].forEach((address, index) => {
+    const at = index * addressRecordBytes;
+    bytes.writeUInt16BE(0xc000 | headerBytes, at);
+    bytes.writeUInt16BE(type.A, at + 2);
+    bytes.writeUInt16BE(1, at + 4);
+    bytes.writeUInt32BE(ttlSeconds, at + 6);
+    bytes.writeUInt16BE(4, at + 10);
+    bytes.writeUInt32BE(address, at + 12);
+  });
+  return { rcode: rcode.noError, count: addresses.length, recordBytes: addressRecordBytes, bytes };
+}
+
+/**
+ * The answer to a query: its own header and question (in its own spelling), then records from the `start`th
+ * on. What the client would not take is left out and the answer marked as cut.
+ */
+export function respond(
+  query: Buffer,
+  question: Question,
+  records: Records,
+  start: number,
+): Buffer {
+  const { end, edns, limitBytes } = question;
+  const tail = edns ? optBytes : 0;
+  const room = Math.floor((limitBytes - end - tail) / records.recordBytes);
+  const count = Math.min(records.count, room);
+  const length = count * records.recordBytes;
+  const answer = Buffer.allocUnsafe(end + length + tail);
+  query.copy(answer, 0, 0, end);
+  const from = start * records.recordBytes;
+  if (length > 0) records.bytes.copy(answer, end, from, from + length);
+  writeFlags(answer, query, records.rcode, count < records.count);
+  answer[6] = count >>> 8;
+  answer[7] = count & 255;
+  answer[10] = 0;
+  answer[11] = edns ? 1 : 0;
+  if (edns) writeOpt(answer, end + length);
+  return answer;
+}
+
+/** QR, AA, TC, the client's RD, RA (RFC 1035 §4.1.1). */
+function writeFlags(answer: Buffer, query: Buffer, code: number, cut: boolean): void {
+  answer[2] = 0x84 | (cut ? 0x02 : 0) | ((query[2] ?? 0) & 0x01);
+  answer[3] = 0x80 | code;
+}
+
+function writeOpt(answer: Buffer, at: number): void {
+  answer.fill(0, at, at + optBytes);
+  answer[at + 2] = type.OPT;
+  answer[at + 3] = maxUdpBytes >>> 8;
+  answer[at + 4] = maxUdpBytes & 255;
+}
+
+/** An answer without records for a message of any form, as far as its header goes. */
+export function refuse(query: Buffer, code: number): Buffer {
+  const question = readQuestion(query, 'udp');
+  if (question) return respond(query, question, noRecords(code), 0);
+  const answer = Buffer.alloc(headerBytes);
+  query.copy(answer, 0, 0, 2);
+  answer[2] = 0x80 | ((query[2] ?? 0) & 0x79);
+  answer[3] = 0x80 | code;
+  return answer;
+}
+
+/** The same answer for another asker: its id, and its spelling of the question. */
+export function readdress(answer: Buffer, query: Buffer, question: Question): Buffer {
+  const copy = Buffer.from(answer);
+  query.copy(copy, 0, 0, 2);
+  if (readAnswerQuestionEnd(copy) === question.end)
+    query.copy(copy, headerBytes, headerBytes, question.end);
+  return copy;
+}
+
+function readAnswerQuestionEnd(answer: Buffer): number | undefined {
+  if (answer.length < headerBytes || answer.readUInt16BE(4) !== 1) return undefined;
+  const end = skipName(answer, headerBytes);
+  return end === undefined ? undefined : end + 4;
+}
+
+/** Whether `answer` is a response to this very query: id, question, and that it is a response. */
+export function answers(answer: Buffer, query: Buffer, question: Question): boolean {
+  return (
+    answer.length >= question.end &&
+    ((answer[2] ?? 0) & 0x80) !== 0 &&
+    answer[0] === query[0] &&
+    answer[1] === query[1] &&
+    answer.toString('latin1', headerBytes, question.end).toLowerCase() ===
+      query.toString('latin1', headerBytes, question.end).toLowerCase()
+  );
+}
+
+export const isCut = (answer: Buffer): boolean => ((answer[2] ?? 0) & 0x02) !== 0;
+export const rcodeOf = (answer: Buffer): number => (answer[3] ?? 0) & 0x0f;
+
+function skipName(message: Buffer, start: number): number | undefined {
+  let at = start;
+  for (;;) {
+    const length = message[at];
+    if (length === undefined) return undefined;
+    if (length === 0) return at + 1;
+    if ((length & 0xc0) === 0xc0) return at + 2;
+    if (length > 63) return undefined;
+    at += length + 1;
+  }
+}
+
+/** Where the times to live of an answer stand; OPT has none. Undefined when the message is damaged. */
+export function ttlOffsets(answer: Buffer): readonly number[] | undefined {
+  const start = readAnswerQuestionEnd(answer);
+  if (start === undefined) return undefined;
+  let at = start;
+  const count = answer.readUInt16BE(6) + answer.readUInt16BE(8) + answer.readUInt16BE(10);
+  const offsets: number[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const fixed = skipName(answer, at);
+    if (fixed === undefined || fixed + 10 > answer.length) return undefined;
+    if (answer.readUInt16BE(fixed) !== type.OPT) offsets.push(fixed + 4);
+    at = fixed + 10 + answer.readUInt16BE(fixed + 8);
+    if (at > answer.length) return undefined;
+  }
+  return offsets;
+}
