@@ -6,7 +6,7 @@ import type { Demand } from './demand.js';
 import { demandOf } from './demand.js';
 import type { Words } from './explain.js';
 import { explainBlocked, explainPlaced, explainUnplaced } from './explain.js';
-import { RefusalCount, refusalOf, stillFits } from './filters/pipeline.js';
+import { Sieve, stillFits } from './filters/pipeline.js';
 import type { HostPort } from './host-ports.js';
 import { choosePorts } from './host-ports.js';
 import type { Candidate, SchedulerSnapshot } from './node-set.js';
@@ -48,10 +48,13 @@ export function decide(snapshot: SchedulerSnapshot): readonly Decision[] {
   const pending = snapshot.tasks.filter(isPlaceable).sort(byTurn);
   if (pending.length === 0) return [];
   const set = new NodeSet(snapshot);
-  const strategy = strategyOf(snapshot);
-  return groupAlike(pending).flatMap((tasks) =>
-    placeGroup(tasks, { set, strategy, name: snapshot.strategy }),
-  );
+  const scene: Scene = {
+    set,
+    sieve: new Sieve(set),
+    strategy: strategyOf(snapshot),
+    name: snapshot.strategy,
+  };
+  return groupAlike(pending).flatMap((tasks) => placeGroup(tasks, scene));
 }
 
 /** Waits for a node and is still wanted. */
@@ -61,6 +64,7 @@ export function isPlaceable(task: Task): boolean {
 
 interface Scene {
   readonly set: NodeSet;
+  readonly sieve: Sieve;
   readonly strategy: MakePool;
   readonly name: SchedulerSnapshot['strategy'];
 }
@@ -115,8 +119,8 @@ function placeGroup(tasks: readonly Task[], scene: Scene): readonly Decision[] {
 }
 
 function placeRound(tasks: readonly Task[], demand: Demand, scene: Scene): readonly Decision[] {
-  const { set } = scene;
-  const { fitting, refusals } = sift(demand, set);
+  const { set, sieve } = scene;
+  const { fitting, refusals } = sieve.sift(demand);
   const { preferences } = demand.task.spec.placement;
   const pool = spreadOver(
     preferences,
@@ -128,7 +132,7 @@ function placeRound(tasks: readonly Task[], demand: Demand, scene: Scene): reado
     const candidate = pool.take();
     if (candidate === undefined) {
       // Asked anew: by now nodes may be full that fitted at first.
-      const now = sift(demand, set).refusals;
+      const now = sieve.sift(demand).refusals;
       const rest = tasks.slice(decisions.length);
       return [
         ...decisions,
@@ -176,27 +180,6 @@ function place(
 
 function postpone(task: Task, words: Words): Postponement {
   return { kind: 'postpone', taskId: task.id, words };
-}
-
-function sift(
-  demand: Demand,
-  set: NodeSet,
-): { readonly fitting: readonly Candidate[]; readonly refusals: RefusalCount } {
-  const refusals = new RefusalCount();
-  const fitting: Candidate[] = [];
-  for (const candidate of candidatesOf(demand, set)) {
-    const refusal = refusalOf(demand, candidate);
-    if (refusal === undefined) fitting.push(candidate);
-    else refusals.add(refusal, candidate);
-  }
-  return { fitting, refusals };
-}
-
-function candidatesOf(demand: Demand, set: NodeSet): readonly Candidate[] {
-  if (demand.bound === undefined) return set.candidates;
-  return demand.bound.nodeIds
-    .map((id) => set.get(id))
-    .filter((candidate) => candidate !== undefined);
 }
 
 function strategyOf(snapshot: SchedulerSnapshot): MakePool {

@@ -5,7 +5,6 @@ const drained = isIn('drained');
 const paused = isIn('paused');
 
 export const availabilityFilter: Filter = {
-  consumes: false,
   check(_demand, { node }) {
     if (node.spec.availability === 'active') return undefined;
     return node.spec.availability === 'drain' ? drained : paused;

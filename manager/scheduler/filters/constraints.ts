@@ -3,7 +3,6 @@ import type { Filter } from './filter.js';
 import { lacks } from './filter.js';
 
 export const constraintsFilter: Filter = {
-  consumes: false,
   check({ constraints }, { node }) {
     const failed = constraints.find((constraint) => !satisfies(node, constraint));
     return failed === undefined ? undefined : lacks(describeUnsatisfied(failed));

@@ -10,8 +10,6 @@ export interface Refusal {
 }
 
 export interface Filter {
-  /** True when placing a task on a node can change the answer. */
-  readonly consumes: boolean;
   /** Undefined lets the node pass. */
   readonly check: (demand: Demand, candidate: Candidate) => Refusal | undefined;
 }

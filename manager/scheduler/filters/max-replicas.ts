@@ -2,7 +2,6 @@ import type { Filter } from './filter.js';
 import { lacks } from './filter.js';
 
 export const maxReplicasFilter: Filter = {
-  consumes: true,
   check({ task }, candidate) {
     const most = task.spec.placement.maxReplicasPerNode;
     if (most === 0 || (candidate.serviceTasks.get(task.serviceId) ?? 0) < most) return undefined;

@@ -3,7 +3,6 @@ import type { Filter } from './filter.js';
 import { lacks } from './filter.js';
 
 export const platformFilter: Filter = {
-  consumes: false,
   check({ platform }, { node }) {
     const { os, arch } = node.description;
     if (platform === undefined || runsPlatform(platform, os, arch)) return undefined;

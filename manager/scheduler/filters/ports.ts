@@ -3,7 +3,6 @@ import type { Filter } from './filter.js';
 import { lacks } from './filter.js';
 
 export const portsFilter: Filter = {
-  consumes: true,
   check({ task }, candidate) {
     const choice = choosePorts(task, candidate.ports);
     return choice.fits

@@ -5,7 +5,6 @@ const down = isIn('down');
 const silent = isIn('not yet heard of');
 
 export const readyFilter: Filter = {
-  consumes: false,
   check(_demand, { node }) {
     if (node.status.state === 'ready') return undefined;
     return node.status.state === 'down' ? down : silent;

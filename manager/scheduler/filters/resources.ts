@@ -6,7 +6,6 @@ const cpu = lacks('insufficient CPU');
 
 /** Reservations only: limits and what is really used do not decide. */
 export const resourcesFilter: Filter = {
-  consumes: true,
   check({ task }, candidate) {
     const { nanoCpus, memoryBytes } = task.spec.resources.reservations;
     if (memoryBytes > 0 && candidate.freeMemoryBytes < memoryBytes) return memory;
