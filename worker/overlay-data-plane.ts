@@ -1,49 +1,36 @@
 import type { NetworkId, TaskId } from '../manager/model/ids.js';
 import type { NetworkView } from '../manager/model/network-view.js';
+import { DnsServer } from '../network/dns/server.js';
 import { Overlay, type OverlayOptions } from '../network/overlay/overlay.js';
 import type { DataPlane } from './executor/data-plane.js';
 
-/** The part of the name server that a worker needs. */
-export interface NameServer {
-  start(): Promise<void> | void;
-  stop(): Promise<void>;
-  setView(view: NetworkView): void;
-  setDown(taskIds: ReadonlySet<TaskId>): void;
-  setLocal(locals: ReadonlyMap<string, { readonly upstreams: readonly string[] }>): void;
-}
-
 export function openOverlay(options: OverlayOptions): DataPlane {
-  return new OverlayDataPlane(new Overlay(options), noNames);
+  const { clock, log } = options;
+  return new OverlayDataPlane(new Overlay(options), new DnsServer({ clock, log }));
 }
-
-const noNames: NameServer = {
-  start: () => undefined,
-  stop: () => Promise.resolve(),
-  setView: () => undefined,
-  setDown: () => undefined,
-  setLocal: () => undefined,
-};
 
 /** The overlay and its name server as the one thing that tasks need of both. */
 export class OverlayDataPlane implements DataPlane {
   readonly mode = 'overlay';
   readonly #overlay: Overlay;
-  readonly #dns: NameServer;
+  readonly #dns: DnsServer;
   /** Networks that were in place once: an endpoint more or less elsewhere does not make a task wait. */
   readonly #joined = new Map<NetworkId, string>();
 
-  constructor(overlay: Overlay, dns: NameServer) {
+  constructor(overlay: Overlay, dns: DnsServer) {
     this.#overlay = overlay;
     this.#dns = dns;
   }
 
   async start(): Promise<void> {
     this.#overlay.start();
-    await this.#dns.start();
+    this.#dns.start();
+    await Promise.resolve();
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.#overlay.stop(), this.#dns.stop()]);
+    this.#dns.stop();
+    await this.#overlay.stop();
   }
 
   setView(view: NetworkView): void {

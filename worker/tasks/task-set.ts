@@ -95,6 +95,8 @@ export class TaskSet {
   /** Local tasks that do not answer now. */
   downTasks(): ReadonlySet<TaskId> {
     const down = new Set<TaskId>();
+    // Nothing is known yet: what the manager says of them stands.
+    if (!this.#options.executor.containers.hasSynced) return down;
     for (const runner of this.#runners.values()) {
       const { state, startedAt, health, paused } = runner.status;
       const up = state === 'running' && startedAt !== undefined && paused !== true;

@@ -1,0 +1,140 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { buildArchive } from '../../fixtures/images/archive.js';
+import { busyboxImage, busyboxReference } from '../../fixtures/images/busybox.js';
+import { loadImages } from '../../fixtures/images/load.js';
+import { aService, aTask, type TaskOptions } from '../../fixtures/cluster/build.js';
+import type { Machine } from '../../fixtures/lab/machine.js';
+import { systemClock } from '../../manager/base/clock.js';
+import { jsonLogger, silentLogger } from '../../manager/base/log.js';
+import type { ContainerSpec } from '../../manager/model/container.js';
+import type { NetworkId, NodeId } from '../../manager/model/ids.js';
+import type { NetworkOnNode } from '../../manager/model/network-view.js';
+import type { PortSpec } from '../../manager/model/service.js';
+import type { AssignedTask } from '../../manager/protocol/assignments.js';
+import { connectEngine } from '../../worker/engine.js';
+import { EngineDataPlane } from '../../worker/executor/engine-data-plane.js';
+import type { WorkerSettings } from '../../worker/settings.js';
+import { Worker } from '../../worker/worker.js';
+import { FakeManager } from './fake-manager.js';
+
+/** A worker in this process, on a lab machine's engine, under a manager that the test plays. */
+export interface WorkerBench {
+  readonly manager: FakeManager;
+  readonly settings: WorkerSettings;
+  readonly worker: Worker;
+  /** Ends the worker and starts another on the same data. */
+  restart(): Promise<WorkerBench>;
+  stop(): Promise<void>;
+}
+
+/** Below a folder that the machines see as well. */
+export async function benchDir(): Promise<string> {
+  return await mkdtemp('/var/tmp/shoal-worker-');
+}
+
+export async function startBench(
+  machine: Machine,
+  dataDir: string,
+  former?: FakeManager,
+): Promise<WorkerBench> {
+  const settings: WorkerSettings = {
+    clusterId: 'c-bench',
+    nodeId: 'node-a' as NodeId,
+    name: 'node-a',
+    address: machine.address,
+    managers: ['192.0.2.1:7070'],
+    dataDir,
+    secretsDir: join(dataDir, 'secrets'),
+    dockerSocket: machine.engineSocket,
+    pki: { ca: '', cert: '', key: '' },
+    labels: {},
+    dataPlane: 'engine',
+    logLevel: 'debug',
+  };
+  const log =
+    process.env['SHOAL_TEST_LOG'] === undefined
+      ? silentLogger
+      : jsonLogger(
+          'debug',
+          (line) => process.stderr.write(line),
+          () => Date.now(),
+        );
+  const manager = former ?? new FakeManager(settings.clusterId, settings.nodeId);
+  const clock = systemClock;
+  const engine = connectEngine(settings, clock, log);
+  const dataPlane = new EngineDataPlane({ networks: engine.networks, clock, log });
+  const { dial } = manager;
+  const worker = new Worker({ settings, version: '0', clock, log, engine, dataPlane, dial });
+  await worker.start();
+  return {
+    manager,
+    settings,
+    worker,
+    async restart() {
+      await worker.stop();
+      return await startBench(machine, dataDir, manager);
+    },
+    stop: () => worker.stop(),
+  };
+}
+
+export async function loadBusybox(machine: Machine): Promise<void> {
+  await loadImages(await buildArchive([await busyboxImage()]), [machine]);
+}
+
+export async function removeDir(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true });
+}
+
+export const benchNetwork: NetworkOnNode = {
+  id: 'n-net' as NetworkId,
+  name: 'demo_net',
+  project: 'demo',
+  key: 'net',
+  vni: 4096,
+  subnet: '10.97.0.0/24',
+  gateway: '10.97.0.1',
+  internal: false,
+  labels: {},
+};
+
+export interface BenchTaskOptions extends TaskOptions {
+  readonly service?: string;
+  readonly slot?: number;
+  readonly container?: Partial<ContainerSpec>;
+  readonly ports?: readonly PortSpec[];
+  /** Host part of its address in `benchNetwork`; without it the task has no network of ours. */
+  readonly host?: number;
+}
+
+/** A task of busybox that sleeps unless told otherwise. */
+export function benchTask(id: string, options: BenchTaskOptions = {}): AssignedTask {
+  const { service = 'web', slot = 1, container, ports = [], host, ...rest } = options;
+  const made = aService(service, {
+    task: {
+      ports,
+      container: {
+        image: busyboxReference,
+        command: ['sleep', '600'],
+        stopGraceMs: 1_000,
+        hostConfig: { Init: true },
+        ...(host === undefined ? { networkMode: { kind: 'none' } } : {}),
+        ...container,
+      },
+    },
+  });
+  const attachments =
+    host === undefined
+      ? []
+      : [
+          {
+            networkId: benchNetwork.id,
+            network: benchNetwork.name,
+            address: `10.97.0.${String(host)}`,
+            mac: `02:42:0a:61:00:${host.toString(16).padStart(2, '0')}`,
+            aliases: [`demo-${service}-${String(slot)}`],
+          },
+        ];
+  return aTask(made, slot, { id, attachments, node: 'node-a', ...rest });
+}

@@ -1,0 +1,229 @@
+import test, { type ExecutionContext } from 'ava';
+import { openLab } from '../../fixtures/lab/lab.js';
+import type { Machine } from '../../fixtures/lab/machine.js';
+import { waitFor } from '../../fixtures/lab/wait.js';
+import type { ContainerSpec } from '../../manager/model/container.js';
+import type { TaskId } from '../../manager/model/ids.js';
+import { machineTest } from '../helpers/machine-test.js';
+import {
+  benchDir,
+  benchNetwork,
+  benchTask,
+  loadBusybox,
+  removeDir,
+  startBench,
+  type WorkerBench,
+} from '../helpers/worker-bench.js';
+
+const lab = openLab({ name: 'worktest', subnet: '10.98.82' });
+
+test.before(async () => {
+  if (process.getuid?.() === 0) await lab.down();
+});
+test.after.always(async () => {
+  if (process.getuid?.() === 0) await lab.down();
+});
+
+const names = async (): Promise<readonly string[]> => {
+  const out = await docker('ps', '--all', '--format', '{{.Names}} {{.State}}');
+  return out === '' ? [] : out.split('\n').sort();
+};
+
+let machine: Machine;
+
+/** A worker with an empty set, of which nothing is left when the test has ended. */
+async function bench(t: ExecutionContext): Promise<WorkerBench> {
+  const [first] = await lab.up(1);
+  if (first === undefined) throw new Error('no machine');
+  machine = first;
+  await loadBusybox(machine);
+  const dataDir = await benchDir();
+  const started = await startBench(machine, dataDir);
+  t.teardown(async () => {
+    await started.stop();
+    await removeDir(dataDir);
+    const left = (await machine.output(['docker', 'ps', '--all', '--quiet'])).trim();
+    if (left !== '') await machine.exec(['docker', 'rm', '-fv', ...left.split('\n')]);
+  });
+  await waitFor('the session', () => started.manager.connected);
+  return started;
+}
+
+const docker = async (...args: string[]): Promise<string> =>
+  (await machine.output(['docker', ...args])).trim();
+
+const always = { engineRestart: { name: 'always' } } as const;
+const never = { engineRestart: { name: 'no' } } as const;
+
+machineTest(
+  'an assignment becomes a running container on its network, and is reported',
+  async (t) => {
+    const { manager } = await bench(t);
+    manager.assign({ tasks: [benchTask('t1', { host: 7 })], networks: [benchNetwork] });
+    const status = await manager.running('t1');
+    t.is(status.health, undefined);
+    t.truthy(status.imageId);
+    const addresses = await machine.output(['docker', 'exec', 'demo-web-1', 'ip', '-4', 'addr']);
+    t.true(addresses.includes('10.97.0.7/24'), addresses);
+    t.deepEqual(manager.networks, [benchNetwork.id]);
+    manager.withdraw({ tasks: ['t1' as TaskId], networks: [benchNetwork.id] });
+    await waitFor('the container to go', async () => (await names()).length === 0);
+    await waitFor('the network to go', () => manager.networks.length === 0);
+  },
+);
+
+machineTest('states come in order, and `ready` waits for the order to start', async (t) => {
+  const { manager } = await bench(t);
+  manager.assign({ tasks: [benchTask('t1', { desired: 'ready' })] });
+  await manager.until('t1', 'ready', (status) => status.state === 'ready');
+  t.deepEqual(await names(), ['demo-web-1 created']);
+  const soon = Date.now() + 700;
+  manager.assign({ tasks: [benchTask('t1', { desired: 'running', notBefore: soon })] });
+  const status = await manager.running('t1');
+  t.true((status.startedAt ?? 0) >= soon - 5);
+  const order = ['accepted', 'preparing', 'ready', 'starting', 'running'];
+  const states = manager.states('t1');
+  t.deepEqual(
+    states,
+    order.filter((state) => states.includes(state)),
+  );
+});
+
+machineTest(
+  'a crashed container is restarted by its engine and goes on as the same task',
+  async (t) => {
+    const { manager } = await bench(t);
+    manager.assign({ tasks: [benchTask('t1', { container: always })] });
+    const first = await manager.running('t1');
+    const pid = await docker('inspect', '--format', '{{.State.Pid}}', 'demo-web-1');
+    const since = performance.now();
+    await machine.output(['kill', '-9', pid]);
+    const again = await manager.until(
+      't1',
+      'running again',
+      (status) => status.startedAt !== undefined && status.startedAt !== first.startedAt,
+    );
+    t.log(`running again after ${(performance.now() - since).toFixed(0)} ms`);
+    t.is(again.restarts, 1);
+    const between = manager.history.find(
+      ({ status }) => status.state === 'running' && status.startedAt === undefined,
+    );
+    t.is(between?.status.message, 'restarting');
+  },
+);
+
+machineTest('one stopped by hand starts again, one killed by its user does not', async (t) => {
+  const { manager } = await bench(t);
+  manager.assign({ tasks: [benchTask('t1', { container: always })] });
+  const first = await manager.running('t1');
+  await docker('stop', '--time', '1', 'demo-web-1');
+  await manager.until(
+    't1',
+    'running again',
+    (status) => (status.startedAt ?? 0) > (first.startedAt ?? 0) && status.restarts === 1,
+  );
+  await manager.call({ name: 'kill', args: { taskId: 't1' as TaskId, signal: 'SIGKILL' } });
+  const ended = await manager.ended('t1');
+  t.is(ended.state, 'failed');
+  t.is(ended.exitCode, 137);
+  t.deepEqual(await names(), ['demo-web-1 exited']);
+});
+
+machineTest('without restarts a task ends with the exit code of its process', async (t) => {
+  const { manager } = await bench(t);
+  const exits = (code: number): Partial<ContainerSpec> => ({
+    ...never,
+    command: ['sh', '-c', `exit ${String(code)}`],
+  });
+  manager.assign({
+    tasks: [
+      benchTask('good', { service: 'good', container: exits(0) }),
+      benchTask('bad', { service: 'bad', container: exits(3) }),
+    ],
+  });
+  const [good, bad] = await Promise.all([manager.ended('good'), manager.ended('bad')]);
+  t.is(good.state, 'complete');
+  t.is(good.exitCode, 0);
+  t.is(bad.state, 'failed');
+  t.is(bad.exitCode, 3);
+  t.deepEqual(await names(), ['demo-bad-1 exited', 'demo-good-1 exited']);
+});
+
+machineTest(
+  'what cannot be made is rejected with the reason, what cannot start has failed',
+  async (t) => {
+    const { manager } = await bench(t);
+    manager.assign({
+      tasks: [
+        benchTask('image', {
+          service: 'image',
+          container: { image: 'shoal-test/absent:1', pullPolicy: 'never' },
+        }),
+        benchTask('pull', { service: 'pull', container: { image: 'localhost:9/absent:1' } }),
+        benchTask('command', { service: 'command', container: { command: ['/absent'] } }),
+      ],
+    });
+    const image = await manager.ended('image');
+    t.is(image.state, 'rejected');
+    t.is(
+      image.error,
+      'image shoal-test/absent:1 is not on node node-a and its pull policy is never',
+    );
+    const pull = await manager.ended('pull');
+    t.is(pull.state, 'rejected');
+    t.regex(
+      pull.error ?? '',
+      /^image localhost:9\/absent:1 is not on node node-a and cannot be pulled: .*refused/,
+    );
+    const command = await manager.ended('command');
+    t.is(command.state, 'failed');
+    t.regex(command.error ?? '', /\/absent/);
+    t.false((command.error ?? '').includes('\n'));
+  },
+);
+
+machineTest(
+  'a replacement in the same slot takes the name, the old container stays until forgotten',
+  async (t) => {
+    const { manager } = await bench(t);
+    manager.assign({ tasks: [benchTask('old', { host: 7 })], networks: [benchNetwork] });
+    const old = await manager.running('old');
+    manager.assign({ tasks: [benchTask('old', { host: 7, desired: 'shutdown' })] });
+    const stopped = await manager.ended('old');
+    t.is(stopped.state, 'shutdown');
+    manager.assign({ tasks: [benchTask('new', { host: 8 })] });
+    await manager.running('new');
+    const aside = `${(old.containerId ?? '').slice(0, 12)}_demo-web-1 exited`;
+    t.deepEqual(await names(), [aside, 'demo-web-1 running'].sort());
+    manager.withdraw({ tasks: ['old' as TaskId] });
+    await waitFor('the old container to go', async () => (await names()).length === 1);
+  },
+);
+
+machineTest(
+  'a halted task is taken over by the next one in its slot, container and all',
+  async (t) => {
+    const started = await bench(t);
+    const { manager } = started;
+    const options = { host: 7, container: always };
+    manager.assign({ tasks: [benchTask('a', options)], networks: [benchNetwork] });
+    await manager.running('a');
+    await docker('exec', 'demo-web-1', 'touch', '/kept');
+    manager.assign({ tasks: [benchTask('a', { ...options, desired: 'shutdown' })] });
+    const before = await manager.ended('a');
+    manager.assign({ tasks: [benchTask('b', { ...options, host: 9, adopts: 'a' })] });
+    const after = await manager.running('b');
+    t.is(after.containerId, before.containerId);
+    manager.withdraw({ tasks: ['a' as TaskId] });
+    await docker('exec', 'demo-web-1', 'test', '-e', '/kept');
+    const addresses = await docker('exec', 'demo-web-1', 'ip', '-4', 'addr');
+    t.true(addresses.includes('10.97.0.9/24'), addresses);
+    const again = await started.restart();
+    t.teardown(() => again.stop());
+    await waitFor('the session', () => manager.connected);
+    const kept = await manager.running('b');
+    t.is(kept.containerId, after.containerId);
+    manager.withdraw({ tasks: ['b' as TaskId] });
+    await waitFor('the container to go', async () => (await names()).length === 0);
+  },
+);
