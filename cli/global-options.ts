@@ -1,0 +1,65 @@
+import { AppError } from '../manager/base/errors.js';
+import type { ProgressMode } from './output/progress.js';
+import { progressModes } from './output/progress.js';
+import type { AnsiMode } from './output/terminal.js';
+
+/** What stands before the command's name. COMPOSE_FILE and its like, which may stand in `.env`, are the loader's. */
+export interface GlobalOptions {
+  readonly files: readonly string[];
+  readonly projectName: string | undefined;
+  readonly projectDirectory: string | undefined;
+  readonly envFiles: readonly string[];
+  readonly profiles: readonly string[];
+  readonly progress: ProgressMode;
+  readonly ansi: AnsiMode;
+  readonly cluster: string | undefined;
+  readonly storagePath: string | undefined;
+  readonly debug: boolean;
+}
+
+/** As commander hands the flags over. */
+export interface GlobalFlags {
+  readonly file?: readonly string[];
+  readonly projectName?: string;
+  readonly projectDirectory?: string;
+  readonly envFile?: readonly string[];
+  readonly profile?: readonly string[];
+  readonly progress?: string;
+  readonly ansi?: string;
+  readonly cluster?: string;
+  readonly storagePath?: string;
+  readonly debug?: boolean;
+}
+
+const ansiModes: readonly AnsiMode[] = ['auto', 'never', 'always'];
+
+/** Flags over COMPOSE_PROGRESS and COMPOSE_ANSI; throws `invalid` for a word that is none of a flag's. */
+export function globalOptions(flags: GlobalFlags, env: NodeJS.ProcessEnv): GlobalOptions {
+  return {
+    files: flags.file ?? [],
+    projectName: text(flags.projectName),
+    projectDirectory: text(flags.projectDirectory),
+    envFiles: flags.envFile ?? [],
+    profiles: flags.profile ?? [],
+    progress: word('--progress', flags.progress ?? text(env.COMPOSE_PROGRESS), progressModes),
+    ansi: word('--ansi', flags.ansi ?? text(env.COMPOSE_ANSI), ansiModes),
+    cluster: text(flags.cluster),
+    storagePath: text(flags.storagePath),
+    debug: flags.debug ?? false,
+  };
+}
+
+function text(value: string | undefined): string | undefined {
+  return value === '' ? undefined : value;
+}
+
+function word<Word extends string>(
+  flag: string,
+  value: string | undefined,
+  words: readonly Word[],
+): Word | 'auto' {
+  if (value === undefined) return 'auto';
+  const found = words.find((known) => known === value);
+  if (found !== undefined) return found;
+  throw new AppError('invalid', `invalid ${flag} "${value}": use one of ${words.join(', ')}`);
+}

@@ -1,0 +1,98 @@
+#!/usr/bin/env node
+import { isAppError, messageOf } from '../manager/base/errors.js';
+import type { Cli } from './cli.js';
+import type { ControlClient } from './client/client.js';
+import { exitCodeOf, interruptedCode } from './exit-code.js';
+import type { GlobalFlags } from './global-options.js';
+import { globalOptions } from './global-options.js';
+import { Interrupts } from './interrupts.js';
+import { sinkOf } from './output/terminal.js';
+
+/** The daemons are this same program, so that a machine needs one upload. */
+async function runDaemon(name: string, args: string[], signal: AbortSignal): Promise<void> {
+  if (name === 'manager') {
+    const { runManager } = await import('../manager/main.js');
+    await runManager(args, signal);
+    return;
+  }
+  const { runWorker } = await import('../worker/main.js');
+  await runWorker(args, signal);
+}
+
+async function runClient(argv: readonly string[], interrupts: Interrupts): Promise<void> {
+  const { buildProgram, isHelp, usageError } = await import('./program.js');
+  const clients: ControlClient[] = [];
+  const makeCli = (flags: GlobalFlags): Cli => {
+    const cli: Cli = {
+      options: globalOptions(flags, process.env),
+      env: process.env,
+      cwd: process.cwd(),
+      stdin: process.stdin,
+      stdout: sinkOf(process.stdout),
+      stderr: sinkOf(process.stderr),
+      interrupts,
+      now: () => Date.now(),
+      connect: async (options = {}) => {
+        const { connect } = await import('./commands/connect.js');
+        const client = await connect(cli, options);
+        clients.push(client);
+        return client;
+      },
+    };
+    return cli;
+  };
+  try {
+    await buildProgram(makeCli).parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    if (!isHelp(error)) throw usageError(error);
+  } finally {
+    for (const client of clients) client.close();
+  }
+}
+
+function report(error: unknown, argv: readonly string[]): number {
+  const code = exitCodeOf(error);
+  const message = messageOf(error);
+  if (message !== '' && code !== interruptedCode) {
+    const json = argv.includes('--progress=json') || process.env.COMPOSE_PROGRESS === 'json';
+    process.stderr.write(
+      json ? `${JSON.stringify({ error: true, message })}\n` : `shoal: ${message}\n`,
+    );
+  }
+  const debug = argv.some((word) => word === '--debug' || word === '-D');
+  if (debug) process.stderr.write(debugText(error));
+  return code;
+}
+
+function debugText(error: unknown): string {
+  const detail = isAppError(error) && error.detail !== undefined ? `${error.detail}\n` : '';
+  if (!(error instanceof Error)) return detail;
+  const cause = error.cause === undefined ? '' : `caused by ${debugText(error.cause)}`;
+  return `${detail}${error.stack ?? ''}\n${cause}`;
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const interrupts = new Interrupts(() => process.exit(interruptedCode));
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => {
+      interrupts.interrupt();
+    });
+  }
+  // The reader of a pipe has gone: nothing to report, and nobody to report to.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === 'EPIPE' ? 141 : 1);
+  });
+  const [first, ...rest] = argv;
+  try {
+    if (first === 'manager' || first === 'worker') {
+      await runDaemon(first, rest, interrupts.signal);
+    } else {
+      await runClient(argv, interrupts);
+    }
+    return 0;
+  } catch (error) {
+    return report(error, argv);
+  }
+}
+
+process.exit(await main(process.argv.slice(2)));

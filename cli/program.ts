@@ -1,0 +1,132 @@
+import { Command, CommanderError, Option } from 'commander';
+import { AppError, toAppError } from '../manager/base/errors.js';
+import type { Cli } from './cli.js';
+import { collect } from './commands/options.js';
+import type { CommandEntry } from './commands/registry.js';
+import { commandEntries } from './commands/registry.js';
+import type { GlobalFlags } from './global-options.js';
+
+/** Errors become exceptions; texts of help go to standard output as they are. */
+function quietErrors(command: Command): Command {
+  return command.exitOverride().configureOutput({ outputError: () => undefined });
+}
+
+function addGlobalOptions(program: Command): Command {
+  return program
+    .option('-f, --file <file>', 'Compose configuration files', collect)
+    .option('-p, --project-name <name>', 'project name')
+    .option('--project-directory <path>', 'alternate working directory')
+    .option('--env-file <file>', 'alternate environment file', collect)
+    .option('--profile <name>', 'profile to enable', collect)
+    .option('--progress <type>', 'type of progress output (auto, tty, plain, json, quiet)')
+    .option('--ansi <when>', 'control characters (never, always, auto)')
+    .option('--cluster <name>', 'cluster to act on')
+    .option('--storage-path <path>', 'folder of machines, clusters and certificates')
+    .option('-D, --debug', 'show stack traces of errors')
+    .addOption(new Option('-v, --version', 'show the version'));
+}
+
+/** Told the flags once they are read; gives back what commands get. */
+export type MakeCli = (flags: GlobalFlags) => Cli;
+
+/**
+ * The tree of commands. Only names and summaries are known here: the command that is called loads its
+ * file and reads its own arguments, so that `--help` and `ps` start fast.
+ */
+export function buildProgram(makeCli: MakeCli): Command {
+  const program = quietErrors(
+    addGlobalOptions(new Command('shoal'))
+      .description('Compose applications over many machines')
+      .usage('[OPTIONS] COMMAND')
+      .configureHelp({ subcommandTerm: (command) => command.name() })
+      .enablePositionalOptions()
+      .showHelpAfterError(false),
+  );
+  for (const entry of commandEntries) {
+    quietErrors(program.command(entry.name))
+      .description(entry.summary)
+      .helpOption(false)
+      .allowUnknownOption()
+      .passThroughOptions()
+      .argument('[args...]')
+      .action(async (args: readonly string[]) => {
+        await runEntry(entry, makeCli(program.opts<GlobalFlags>()), args);
+      });
+  }
+  quietErrors(program.command('__complete', { hidden: true }))
+    .helpOption(false)
+    .allowUnknownOption()
+    .passThroughOptions()
+    .argument('[words...]')
+    .action(async (words: readonly string[]) => {
+      await printCompletions(program, makeCli(program.opts<GlobalFlags>()), words);
+    });
+  program.action(async () => {
+    if (program.opts<{ version?: boolean }>().version === true) {
+      const entry = commandEntries.find(({ name }) => name === 'version');
+      if (entry !== undefined) await runEntry(entry, makeCli(program.opts<GlobalFlags>()), []);
+      return;
+    }
+    const [unknown] = program.args;
+    if (unknown !== undefined) {
+      throw new AppError('invalid', `unknown command "${unknown}"; see "shoal --help"`);
+    }
+    program.outputHelp();
+  });
+  return program.argument('[command]').allowExcessArguments();
+}
+
+async function printCompletions(
+  program: Command,
+  cli: Cli,
+  words: readonly string[],
+): Promise<void> {
+  const { complete, namesFor } = await import('./commands/complete.js');
+  const found = await complete(words, {
+    program,
+    names: (command, sub) => namesFor(cli, command, sub),
+    load: async (name) => {
+      const entry = commandEntries.find((known) => known.name === name);
+      return entry === undefined ? undefined : (await loadEntry(entry, cli)).commands[0];
+    },
+  });
+  cli.stdout.write(found.map((word) => `${word}\n`).join(''));
+}
+
+/** The command's own tree, below a root that only lends it its name. */
+export async function loadEntry(entry: CommandEntry, cli: Cli): Promise<Command> {
+  const root = quietErrors(new Command('shoal'));
+  // For commands that ask for the options of the program above them.
+  const { storagePath, cluster, debug } = cli.options;
+  for (const [name, value] of Object.entries({ storagePath, cluster, debug })) {
+    if (value !== undefined) root.setOptionValue(name, value);
+  }
+  const command = (await entry.load())(cli);
+  root.addCommand(command);
+  quietTree(command);
+  return root;
+}
+
+function quietTree(command: Command): void {
+  quietErrors(command);
+  for (const child of command.commands) quietTree(child);
+}
+
+async function runEntry(entry: CommandEntry, cli: Cli, args: readonly string[]): Promise<void> {
+  const root = await loadEntry(entry, cli);
+  await root.parseAsync([entry.name, ...args], { from: 'user' });
+}
+
+/** Help was printed, which commander tells by an exception. */
+export function isHelp(error: unknown): boolean {
+  return (
+    error instanceof CommanderError && (error.exitCode === 0 || error.code === 'commander.help')
+  );
+}
+
+/** What commander says of bad usage, as one line of ours; any other error as it is. */
+export function usageError(error: unknown): Error {
+  if (!(error instanceof CommanderError)) return toAppError(error);
+  const message = error.message.replace(/^error: /u, '').replaceAll(/\s*\n\s*/gu, ' ');
+  return new AppError('invalid', message);
+}
