@@ -1,0 +1,163 @@
+import { readFile } from 'node:fs/promises';
+import { AppError, isAppError, messageOf } from '../../manager/base/errors.js';
+import { peerIdentity } from '../../manager/ca/pki.js';
+import type {
+  ControlCallMap,
+  ControlCallName,
+  ControlStreamMap,
+  ControlStreamName,
+} from '../../manager/protocol/control.js';
+import { paths } from '../../manager/protocol/messages.js';
+import { HttpCaller } from '../../manager/protocol/transport-call.js';
+import type { PeerCertificateNames, TlsMaterial } from '../../manager/protocol/transport-tls.js';
+import { dial } from '../../manager/protocol/transport.js';
+import type { MessageStream } from '../../manager/protocol/worker-calls.js';
+import type { ClusterContext } from '../context.js';
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Until the whole answer is here; 30 s unless told. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Everything commands do to a cluster. One interface, so that tests hand commands a cluster of their own. */
+export interface ControlClient {
+  readonly cluster: string;
+  call<Name extends ControlCallName>(
+    name: Name,
+    args: ControlCallMap[Name]['args'],
+    options?: CallOptions,
+  ): Promise<ControlCallMap[Name]['result']>;
+  /** Opens a stream and sends its arguments; aborting `signal` closes it. */
+  open<Name extends ControlStreamName>(
+    name: Name,
+    args: ControlStreamMap[Name]['args'],
+    signal: AbortSignal,
+  ): Promise<MessageStream>;
+  close(): void;
+}
+
+/** Refuses a peer that is no manager of the cluster, at whatever address it was found. */
+export function verifyManager(clusterId: string): (certificate: PeerCertificateNames) => void {
+  return (certificate) => {
+    const peer = peerIdentity(certificate);
+    if (peer.role === 'manager' && peer.clusterId === clusterId) return;
+    throw new AppError(
+      'forbidden',
+      `the other end is a ${peer.role} of cluster ${peer.clusterId}, not a manager of this cluster`,
+    );
+  };
+}
+
+const callTimeoutMs = 30_000;
+const connectTimeoutMs = 5_000;
+
+interface Manager {
+  /** `host:port`. */
+  readonly address: string;
+  readonly caller: HttpCaller;
+}
+
+/** Asks the managers of one cluster over mutual TLS, the first that can be reached. */
+export class HttpsControlClient implements ControlClient {
+  readonly cluster: string;
+  readonly #tls: TlsMaterial;
+  readonly #verifyPeer: (certificate: PeerCertificateNames) => void;
+  readonly #managers: readonly Manager[];
+
+  constructor(context: Pick<ClusterContext, 'name' | 'id' | 'managers'>, tls: TlsMaterial) {
+    this.cluster = context.name;
+    this.#tls = tls;
+    this.#verifyPeer = verifyManager(context.id);
+    this.#managers = context.managers.map((url) => {
+      const address = new URL(url).host;
+      return { address, caller: new HttpCaller({ address, tls, verifyPeer: this.#verifyPeer }) };
+    });
+  }
+
+  async call<Name extends ControlCallName>(
+    name: Name,
+    args: ControlCallMap[Name]['args'],
+    options: CallOptions = {},
+  ): Promise<ControlCallMap[Name]['result']> {
+    const { signal, timeoutMs = callTimeoutMs } = options;
+    const result = await this.#eachManager(({ caller }) =>
+      caller.call({
+        path: `${paths.call}${name}`,
+        body: args,
+        timeoutMs,
+        ...(signal === undefined ? {} : { signal }),
+      }),
+    );
+    return result;
+  }
+
+  async open<Name extends ControlStreamName>(
+    name: Name,
+    args: ControlStreamMap[Name]['args'],
+    signal: AbortSignal,
+  ): Promise<MessageStream> {
+    const stream = await this.#eachManager(({ address }) =>
+      dial({
+        address,
+        path: `${paths.stream}${name}`,
+        tls: this.#tls,
+        verifyPeer: this.#verifyPeer,
+        keepAlive: 'stream',
+        timeoutMs: connectTimeoutMs,
+        signal,
+      }),
+    );
+    const close = (): void => {
+      stream.close();
+    };
+    signal.addEventListener('abort', close, { once: true });
+    if (signal.aborted) close();
+    await stream.send(JSON.stringify(args));
+    return stream;
+  }
+
+  close(): void {
+    for (const { caller } of this.#managers) caller.close();
+  }
+
+  /** A manager that answers, be it with an error, is the one; others are tried only for one that does not. */
+  async #eachManager<Result>(ask: (manager: Manager) => Promise<Result>): Promise<Result> {
+    const failures: string[] = [];
+    for (const manager of this.#managers) {
+      try {
+        return await ask(manager);
+      } catch (error) {
+        if (!isNotReached(error)) throw error;
+        failures.push(messageOf(error));
+      }
+    }
+    const tried = failures.length === 0 ? 'it has none' : failures.join('; ');
+    throw new AppError(
+      'unavailable',
+      `manager of cluster ${this.cluster} not reachable: ${tried}; is it running?`,
+    );
+  }
+}
+
+/** The transport keeps the socket's error as the cause of its own; what a manager answered has none. */
+function isNotReached(error: unknown): boolean {
+  return isAppError(error) && error.kind === 'unavailable' && error.cause !== undefined;
+}
+
+/** A client for the cluster; throws `not-found` when the user's certificate is not there. */
+export async function connectTo(context: ClusterContext): Promise<ControlClient> {
+  const read = async (path: string): Promise<string> => {
+    try {
+      return await readFile(path, 'utf8');
+    } catch (error) {
+      throw new AppError('not-found', `cannot read ${path}: ${messageOf(error)}`, { cause: error });
+    }
+  };
+  const [ca, cert, key] = await Promise.all([
+    read(context.caPath),
+    read(context.certPath),
+    read(context.keyPath),
+  ]);
+  return new HttpsControlClient(context, { ca, cert, key });
+}

@@ -1,0 +1,56 @@
+import type { Network, Volume } from '../../manager/model/network.js';
+import type { Node } from '../../manager/model/node.js';
+import type { Service } from '../../manager/model/service.js';
+import type { Task } from '../../manager/model/task.js';
+import type { WatchMessage, WatchObject, WatchTable } from '../../manager/protocol/control.js';
+
+/** What the client knows of a project and the nodes, by id. */
+export interface Watched {
+  readonly services: ReadonlyMap<string, Service>;
+  readonly tasks: ReadonlyMap<string, Task>;
+  readonly nodes: ReadonlyMap<string, Node>;
+  readonly networks: ReadonlyMap<string, Network>;
+  readonly volumes: ReadonlyMap<string, Volume>;
+}
+
+export const nothingWatched: Watched = {
+  services: new Map(),
+  tasks: new Map(),
+  nodes: new Map(),
+  networks: new Map(),
+  volumes: new Map(),
+};
+
+function byId<T extends { readonly id: string }>(objects: readonly T[]): ReadonlyMap<string, T> {
+  return new Map(objects.map((object) => [object.id, object]));
+}
+
+/** The state after a message. Pure: the state before is left as it was. */
+export function applyWatch(state: Watched, message: WatchMessage): Watched {
+  switch (message.kind) {
+    case 'snapshot':
+      return {
+        services: byId(message.services),
+        tasks: byId(message.tasks),
+        nodes: byId(message.nodes),
+        networks: byId(message.networks),
+        volumes: byId(message.volumes),
+      };
+    case 'put':
+      return change(state, message.table, (objects) =>
+        objects.set(message.object.id, message.object),
+      );
+    case 'remove':
+      return change(state, message.table, (objects) => objects.delete(message.id));
+  }
+}
+
+function change(
+  state: Watched,
+  table: WatchTable,
+  edit: (objects: Map<string, WatchObject>) => unknown,
+): Watched {
+  const objects = new Map<string, WatchObject>(state[table]);
+  edit(objects);
+  return { ...state, [table]: objects };
+}
