@@ -1,0 +1,59 @@
+/**
+ * A duration as Docker's tables say it: `2 minutes`, `About an hour`, `3 weeks`. Negative ones, which
+ * clocks that differ can make, count as nothing. (Steps as in docker/go-units `HumanDuration`.)
+ */
+export function humanDuration(ms: number): string {
+  const seconds = Math.floor(Math.max(0, ms) / 1000);
+  if (seconds < 1) return 'Less than a second';
+  if (seconds === 1) return '1 second';
+  if (seconds < 60) return `${seconds} seconds`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes === 1) return 'About a minute';
+  if (minutes < 60) return `${minutes} minutes`;
+  const hours = Math.floor(seconds / 3600 + 0.5);
+  if (hours === 1) return 'About an hour';
+  const days = Math.floor(hours / 24);
+  if (hours < 48) return `${hours} hours`;
+  if (days < 14) return `${days} days`;
+  if (days < 60) return `${Math.floor(days / 7)} weeks`;
+  if (days < 730) return `${Math.floor(days / 30)} months`;
+  return `${Math.floor(days / 365)} years`;
+}
+
+/** Seconds with one decimal, for progress: `0.4s`, `12.0s`. */
+export function elapsedSeconds(ms: number): string {
+  return `${(Math.max(0, ms) / 1000).toFixed(1)}s`;
+}
+
+const factors: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+};
+
+/** `1h30m`, `250ms` → milliseconds; undefined for what is no such text. */
+export function parseDuration(text: string): number | undefined {
+  if (!/^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/u.test(text)) return undefined;
+  let total = 0;
+  for (const [, number, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/gu)) {
+    total += Number(number) * (factors[unit ?? ''] ?? 0);
+  }
+  return total;
+}
+
+/**
+ * A point in time as `--since` and `--until` take it: RFC 3339, seconds since the epoch, or a duration
+ * before `now`. Milliseconds since the epoch; undefined for what is none of these.
+ */
+export function parseMoment(text: string, now: number): number | undefined {
+  const duration = parseDuration(text);
+  if (duration !== undefined) return now - duration;
+  if (/^\d+(\.\d+)?$/u.test(text)) return Number(text) * 1000;
+  if (!/^\d{4}-\d{2}-\d{2}([T ]|$)/u.test(text)) return undefined;
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? undefined : at;
+}

@@ -1,0 +1,21 @@
+import type { Progress, ProgressOptions } from './progress.js';
+import { jsonProgress, plainProgress, quietProgress } from './progress.js';
+import { TtyProgress } from './progress-tty.js';
+
+/** The writer that a mode stands for; `auto` repaints on a terminal and writes lines elsewhere. */
+export function makeProgress(options: ProgressOptions): Progress {
+  switch (options.mode) {
+    case 'quiet':
+      return quietProgress;
+    case 'json':
+      return jsonProgress(options.sink);
+    case 'plain':
+      return plainProgress(options.sink);
+    case 'tty':
+      return new TtyProgress(options);
+    case 'auto':
+      return options.sink.isTTY && options.ansi
+        ? new TtyProgress(options)
+        : plainProgress(options.sink);
+  }
+}

@@ -1,0 +1,89 @@
+import type { Node } from '../../manager/model/node.js';
+import type { Task } from '../../manager/model/task.js';
+import { isTerminal } from '../../manager/model/task-state.js';
+import { humanDuration } from './duration.js';
+
+/** Docker's word for what a container is doing. */
+export type ContainerState =
+  'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead' | 'pending';
+
+/** Whether the engine is between two tries of a container that keeps ending: see `TaskStatus.startedAt`. */
+function isRestarting({ status }: Task): boolean {
+  return status.state === 'running' && status.startedAt === undefined;
+}
+
+export function containerState(task: Task): ContainerState {
+  const { state, paused, containerId } = task.status;
+  if (isTerminal(state)) {
+    if (task.desired === 'remove') return 'removing';
+    return containerId === undefined ? 'dead' : 'exited';
+  }
+  if (state === 'running') {
+    if (isRestarting(task)) return 'restarting';
+    return paused === true ? 'paused' : 'running';
+  }
+  return containerId === undefined ? 'pending' : 'created';
+}
+
+/** Docker's STATUS column: `Up 2 minutes (healthy)`, `Exited (1) 3 seconds ago`, or why there is no container. */
+export function statusText(task: Task, now: number, node?: Node): string {
+  if (node !== undefined && node.status.state !== 'ready' && !isTerminal(task.status.state)) {
+    return `Unknown (node ${node.status.state})`;
+  }
+  const { status } = task;
+  const ago = (from: number): string => `${humanDuration(now - from)} ago`;
+  switch (containerState(task)) {
+    case 'running':
+      return upText(task, now);
+    case 'paused':
+      return `${upText(task, now)} (Paused)`;
+    case 'restarting':
+      return `Restarting (${status.exitCode ?? 0}) ${ago(status.at)}`;
+    case 'exited':
+      return `Exited (${status.exitCode ?? 0}) ${ago(status.at)}`;
+    case 'removing':
+      return 'Removal In Progress';
+    case 'created':
+      return 'Created';
+    case 'dead':
+      return deadText(task);
+    case 'pending':
+      return pendingText(task);
+  }
+}
+
+function upText({ status }: Task, now: number): string {
+  const health =
+    status.health === undefined
+      ? ''
+      : ` (${status.health === 'starting' ? 'health: starting' : status.health})`;
+  return `Up ${humanDuration(now - (status.startedAt ?? now))}${health}`;
+}
+
+function deadText({ status }: Task): string {
+  const reason = status.error ?? status.message;
+  const word = status.state === 'rejected' ? 'Rejected' : 'Dead';
+  return reason === '' ? word : `${word}: ${reason}`;
+}
+
+const pendingWords: Readonly<Record<string, string>> = {
+  new: 'Pending',
+  pending: 'Pending',
+  assigned: 'Scheduled',
+  accepted: 'Scheduled',
+  preparing: 'Preparing',
+  ready: 'Created',
+  starting: 'Starting',
+};
+
+function pendingText(task: Task): string {
+  const reason = pendingReason(task);
+  const word = pendingWords[task.status.state] ?? 'Pending';
+  return reason === undefined ? word : `${word}: ${reason}`;
+}
+
+/** Why no node was found; undefined when one was, or none was looked for yet. */
+export function pendingReason(task: Task): string | undefined {
+  if (task.status.state !== 'pending' && task.status.state !== 'new') return undefined;
+  return task.explanation?.placed === false ? task.explanation.summary : undefined;
+}
