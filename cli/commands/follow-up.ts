@@ -1,0 +1,34 @@
+import type { AppliedChange } from '../../manager/protocol/control.js';
+import type { Cli } from '../cli.js';
+import type { ControlClient } from '../client/client.js';
+import type { Watched } from '../client/watched.js';
+import type { Progress } from '../output/progress.js';
+import { follow } from './follow/follow.js';
+import { judgeUp } from './follow/up-state.js';
+
+export interface FollowUp {
+  readonly client: ControlClient;
+  readonly project: string;
+  readonly services: readonly string[];
+  readonly until: 'started' | 'healthy';
+  readonly changes: readonly AppliedChange[];
+  readonly before: Watched;
+  /** `--wait-timeout`. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Waits until services are as wanted, showing how far each container is. */
+export async function followUp(cli: Cli, progress: Progress, wanted: FollowUp): Promise<Watched> {
+  const seconds = Math.round((wanted.timeoutMs ?? 0) / 1000);
+  return follow({
+    client: wanted.client,
+    project: wanted.project,
+    progress,
+    title: 'Running',
+    judge: (state) => judgeUp(wanted, state),
+    signal: cli.interrupts.signal,
+    now: cli.now,
+    timeoutMs: wanted.timeoutMs,
+    timeoutMessage: `application not healthy after ${seconds}s`,
+  });
+}

@@ -1,0 +1,251 @@
+import type { Node } from '../../../manager/model/node.js';
+import type { Service } from '../../../manager/model/service.js';
+import type { Task } from '../../../manager/model/task.js';
+import { isAssigned, isTerminal } from '../../../manager/model/task-state.js';
+import type { AppliedChange } from '../../../manager/protocol/control.js';
+import type { Watched } from '../../client/watched.js';
+import type { ProgressRow } from '../../output/progress.js';
+import { pendingReason } from '../../output/task-status.js';
+import { failedGate } from './gates.js';
+import type { Judgement } from './judgement.js';
+import type { Slot } from './slots.js';
+import { isNodeDown, nodeName, replicasOf, slotsOf } from './slots.js';
+
+export interface UpWanted {
+  readonly project: string;
+  /** Compose keys of the services to wait for. */
+  readonly services: readonly string[];
+  /** `started`: the containers were started. `healthy`: they run, and their health checks say so. */
+  readonly until: 'started' | 'healthy';
+  readonly changes: readonly AppliedChange[];
+  /** The state when the command began, for telling what it changed. */
+  readonly before: Watched;
+}
+
+/** How one slot stands. */
+interface SlotView {
+  readonly row: ProgressRow;
+  readonly good: boolean;
+  readonly failure?: string;
+  readonly stuck?: string;
+  /** Held back until what the service depends on is up. */
+  readonly gated?: boolean;
+}
+
+/** Tries in one slot after which trying again is not worth waiting for. */
+const hopelessTries = 3;
+
+/** Pure: what is reached of an `up`, and whether more is to be expected. */
+export function judgeUp(wanted: UpWanted, state: Watched): Judgement {
+  const services = wantedServices(wanted, state);
+  const views = services.flatMap((service) => serviceViews(service, wanted, state));
+  const failures = views.flatMap(({ failure }) => failure ?? []);
+  const gates = services.flatMap((service) => failedGate(service, state) ?? []);
+  const failure = gates[0] ?? failures[0];
+  const waiting = views.filter(({ good, stuck }) => !good && stuck === undefined);
+  const stuck = [...new Set(views.flatMap((view) => view.stuck ?? []))];
+  const rows = [
+    ...objectRows(wanted.changes),
+    ...views.map(({ row }) => row),
+    ...removedRows(wanted, state),
+  ];
+  const missing = wanted.services.length - services.length;
+  return {
+    rows,
+    done: missing === 0 && stuck.length === 0 && waiting.length === 0,
+    ...(failure === undefined ? {} : { failure }),
+    // What waits only for a stuck one is no reason to wait on.
+    stuck: waiting.every(({ gated }) => gated === true) ? stuck : [],
+  };
+}
+
+function wantedServices(wanted: UpWanted, state: Watched): readonly Service[] {
+  const names = new Set(wanted.services);
+  return [...state.services.values()]
+    .filter(({ spec }) => spec.project === wanted.project && names.has(spec.service))
+    .sort((a, b) => (a.spec.service < b.spec.service ? -1 : 1));
+}
+
+function objectRows(changes: readonly AppliedChange[]): readonly ProgressRow[] {
+  return changes
+    .filter(({ kind, action }) => kind !== 'service' && action === 'created')
+    .map(({ kind, name }) => ({
+      id: `${kind.replace(/^./u, (first) => first.toUpperCase())} ${name}`,
+      text: 'Created',
+      state: 'done' as const,
+    }));
+}
+
+function serviceViews(service: Service, wanted: UpWanted, state: Watched): readonly SlotView[] {
+  const replicas = replicasOf(service);
+  const slots = slotsOf(service, state);
+  const kept = slots.filter(({ current }) => current !== undefined);
+  const views = slots
+    .filter(({ current, leaving }) => current !== undefined || leaving.length > 0)
+    .map((slot) => slotView({ service, slot, wanted, state }));
+  const missing = (replicas ?? (anyReadyNode(state) ? 1 : 0)) - kept.length;
+  if (missing <= 0) return views;
+  const row = { id: `Service ${service.spec.name}`, text: 'Scheduling', state: 'working' } as const;
+  if (replicas !== undefined) return [...views, { row, good: false }];
+  return [...views, { row, good: false, stuck: `service ${service.spec.service}: no node fits` }];
+}
+
+function anyReadyNode(state: Watched): boolean {
+  return [...state.nodes.values()].some((node) => node.status.state === 'ready');
+}
+
+/** A slot and all that says how it stands. */
+interface SlotContext {
+  readonly service: Service;
+  readonly slot: Slot;
+  readonly wanted: UpWanted;
+  readonly state: Watched;
+}
+
+function slotView(context: SlotContext): SlotView {
+  const { slot, state } = context;
+  const { current, leaving } = slot;
+  const task = current ?? leaving[0];
+  const id = `Container ${task?.containerName ?? ''}`;
+  if (current === undefined) {
+    return { row: { id, text: 'Stopping', state: 'working' }, good: false };
+  }
+  const view = currentView(context, current);
+  const row: ProgressRow = { id, detail: nodeName(state, current), ...view.row };
+  const good = view.good && leaving.length === 0;
+  return { ...view, row: view.good && !good ? { ...row, state: 'working' } : row, good };
+}
+
+type CurrentView = Omit<SlotView, 'row'> & { readonly row: Omit<ProgressRow, 'id'> };
+
+function currentView(context: SlotContext, task: Task): CurrentView {
+  const { service, slot, state } = context;
+  const { state: reached } = task.status;
+  if (isLost(context, task)) {
+    return { row: { text: 'Rescheduling', state: 'working' }, good: false };
+  }
+  if (isTerminal(reached)) return endedView(context, task);
+  if (reached === 'running') return runningView(context, task);
+  const reason = pendingReason(task);
+  if (reason !== undefined) {
+    const stuck = `service ${service.spec.service}: no node for ${task.containerName}: ${reason}`;
+    return { row: { text: 'Pending', state: 'warning', detail: reason }, good: false, stuck };
+  }
+  if (task.desired === 'ready' && !isMoving(task)) {
+    return { row: { text: 'Waiting', state: 'working' }, good: false, gated: true };
+  }
+  const tries = slot.ended.filter(neverRan);
+  if (tries.length >= hopelessTries && tries[0] !== undefined) {
+    const stuck = startFailure(service, tries[0], nodeOf(state, tries[0]));
+    return { row: { text: 'Error', state: 'error' }, good: false, stuck };
+  }
+  return { row: { text: workingWords[reached] ?? 'Creating', state: 'working' }, good: false };
+}
+
+/** On a node that is down, or given up with it: another task is to come. */
+function isLost({ state }: SlotContext, task: Task): boolean {
+  if (task.status.state === 'orphaned' || task.status.state === 'shutdown') return true;
+  return !isTerminal(task.status.state) && isNodeDown(nodeOf(state, task));
+}
+
+/** On its way to `ready`, which comes before any waiting for dependencies. */
+function isMoving(task: Task): boolean {
+  return isAssigned(task.status.state) && task.status.state !== 'ready';
+}
+
+const workingWords: Readonly<Record<string, string>> = {
+  new: 'Scheduling',
+  pending: 'Scheduling',
+  assigned: 'Scheduled',
+  accepted: 'Scheduled',
+  preparing: 'Creating',
+  ready: 'Created',
+  starting: 'Starting',
+};
+
+function runningView(context: SlotContext, task: Task): CurrentView {
+  const { wanted } = context;
+  const { status, id } = task;
+  const before = wanted.before.tasks.get(id);
+  const text = before?.status.state === 'running' ? 'Running' : 'Started';
+  if (status.startedAt === undefined) return restartingView(context, task);
+  if (wanted.until === 'started' || status.health === undefined) {
+    return { row: { text, state: 'done' }, good: true };
+  }
+  if (status.health === 'healthy') return { row: { text: 'Healthy', state: 'done' }, good: true };
+  if (status.health === 'starting') {
+    return { row: { text: 'Waiting', state: 'working' }, good: false };
+  }
+  return {
+    row: { text: 'Error', state: 'error' },
+    good: false,
+    failure: `container ${task.containerName} is unhealthy`,
+  };
+}
+
+/** The engine starts it again and again: for `-d` it was started, for `--wait` it does not run. */
+function restartingView({ service, wanted }: SlotContext, task: Task): CurrentView {
+  const row = { text: 'Restarting', state: 'warning' } as const;
+  if (wanted.until === 'started') return { row, good: true };
+  const code = task.status.exitCode ?? 0;
+  const tries = task.status.restarts ?? 0;
+  if (tries < hopelessTries) return { row: { ...row, state: 'working' }, good: false };
+  const failure = `service ${service.spec.service}: container ${task.containerName} keeps ending with code ${code}`;
+  return { row: { text: 'Error', state: 'error' }, good: false, failure };
+}
+
+/** Ended before a container ran: a missing image, a refused create or start. */
+function neverRan({ status }: Task): boolean {
+  if (status.state === 'rejected') return true;
+  return status.state === 'failed' && status.exitCode === undefined;
+}
+
+function endedView({ service, slot, wanted, state }: SlotContext, task: Task): CurrentView {
+  if (neverRan(task)) {
+    const why = startFailure(service, task, nodeOf(state, task));
+    const tries = slot.ended.filter(neverRan).length + 1;
+    const row = { text: 'Error', state: 'error' } as const;
+    return tries >= hopelessTries
+      ? { row, good: false, failure: why }
+      : { row, good: false, stuck: why };
+  }
+  const code = task.status.exitCode ?? 0;
+  const detail = `exited (${code})${nodeSuffix(state, task)}`;
+  const row = { text: 'Exited', state: code === 0 ? 'done' : 'warning', detail } as const;
+  if (wanted.until === 'started' || code === 0) return { row, good: true };
+  const failure = `container ${task.containerName} exited (${code})`;
+  return { row: { ...row, state: 'error' }, good: false, failure };
+}
+
+function nodeSuffix(state: Watched, task: Task): string {
+  const name = nodeName(state, task);
+  return name === '' ? '' : ` on ${name}`;
+}
+
+function nodeOf(state: Watched, task: Task): Node | undefined {
+  return task.nodeId === undefined ? undefined : state.nodes.get(task.nodeId);
+}
+
+/** Names the image and the node, whatever words the engine found. */
+export function startFailure(service: Service, task: Task, on: Node | undefined): string {
+  const { image } = task.spec.container;
+  const reason = task.status.error ?? task.status.message;
+  const withImage = reason.includes(image) ? reason : `image ${image}: ${reason}`;
+  const node = on?.spec.name ?? '';
+  const where = node === '' || withImage.includes(node) ? '' : ` on ${node}`;
+  return `service ${service.spec.service}${where}: ${withImage}`;
+}
+
+/** Containers that were there when the command began and are gone now. */
+function removedRows(wanted: UpWanted, state: Watched): readonly ProgressRow[] {
+  const names = new Set([...state.tasks.values()].map(({ containerName }) => containerName));
+  const gone = [...wanted.before.tasks.values()].filter(
+    (task) => !names.has(task.containerName) && task.status.containerId !== undefined,
+  );
+  return gone.map((task) => ({
+    id: `Container ${task.containerName}`,
+    text: 'Removed',
+    state: 'done' as const,
+    detail: nodeName(wanted.before, task),
+  }));
+}

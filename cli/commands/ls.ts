@@ -1,0 +1,80 @@
+import { Command } from 'commander';
+import type { Service } from '../../manager/model/service.js';
+import type { Task } from '../../manager/model/task.js';
+import type { Cli } from '../cli.js';
+import { formatList } from '../output/format.js';
+import { containerState } from '../output/task-status.js';
+import { collect } from './options.js';
+import { compareNames, isLive } from './selection.js';
+import { AppError } from '../../manager/base/errors.js';
+
+interface LsFlags {
+  readonly all?: boolean;
+  readonly quiet?: boolean;
+  readonly format?: string;
+  readonly filter?: readonly string[];
+}
+
+export function lsCommand(cli: Cli): Command {
+  return new Command('ls')
+    .description('List running projects')
+    .option('-a, --all', 'show all projects, also stopped ones')
+    .option('-q, --quiet', 'only display names')
+    .option('--format <format>', 'table, json, or a template')
+    .option('--filter <filter>', 'name=TEXT', collect)
+    .action(async (flags: LsFlags) => {
+      const names = (flags.filter ?? []).map((filter) => {
+        if (filter.startsWith('name=')) return filter.slice('name='.length);
+        throw new AppError('invalid', `unknown filter "${filter}": use name=TEXT`);
+      });
+      const client = await cli.connect();
+      const { signal } = cli.interrupts;
+      const [services, tasks] = await Promise.all([
+        client.call('service.list', {}, { signal }),
+        client.call('task.list', {}, { signal }),
+      ]);
+      const projects = [...new Set(services.map(({ spec }) => spec.project))]
+        .sort(compareNames)
+        .filter((name) => names.every((part) => name.includes(part)))
+        .map((name) => ({
+          name,
+          status: statusOf(tasks.filter(({ project }) => project === name)),
+          files: configFiles(services.filter(({ spec }) => spec.project === name)),
+        }))
+        .filter(({ status }) => flags.all === true || status.includes('running'));
+      if (flags.quiet === true) {
+        cli.stdout.write(projects.map(({ name }) => `${name}\n`).join(''));
+        return;
+      }
+      cli.stdout.write(
+        formatList(
+          flags.format,
+          ['NAME', 'STATUS', 'CONFIG FILES'],
+          projects.map(({ name, status, files }) => ({
+            cells: [name, status, files],
+            record: { Name: name, Status: status, ConfigFiles: files },
+          })),
+        ),
+      );
+    });
+}
+
+/** docker compose's summary: `exited(1), running(2)`. */
+function statusOf(tasks: readonly Task[]): string {
+  const counts = new Map<string, number>();
+  for (const task of tasks) {
+    const state = containerState(task);
+    if (!isLive(task) && state !== 'exited') continue;
+    counts.set(state, (counts.get(state) ?? 0) + 1);
+  }
+  return [...counts.entries()]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([state, count]) => `${state}(${count})`)
+    .join(', ');
+}
+
+function configFiles(services: readonly Service[]): string {
+  const label = 'com.docker.compose.project.config_files';
+  const files = services.flatMap(({ spec }) => spec.task.container.labels[label] ?? []);
+  return [...new Set(files)].join(',');
+}

@@ -1,0 +1,156 @@
+import type { Command } from 'commander';
+import type { Cli } from '../cli.js';
+
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  /** Loads the command's own file: only the one that is called is read. */
+  readonly load: () => Promise<(cli: Cli) => Command>;
+}
+
+/** Every command, in the order of `shoal --help`. */
+export const commandEntries: readonly CommandEntry[] = [
+  {
+    name: 'attach',
+    summary: "Attach to a service's running container",
+    load: async () => (await import('./attach.js')).attachCommand,
+  },
+  {
+    name: 'cluster',
+    summary: 'List clusters and choose the one to act on',
+    load: async () => (await import('./cluster.js')).clusterCommand,
+  },
+  {
+    name: 'completion',
+    summary: 'Print the completion script of a shell',
+    load: async () => (await import('./completion.js')).completionCommand,
+  },
+  {
+    name: 'config',
+    summary: 'Parse, resolve and render the Compose file in canonical form',
+    load: async () => (await import('./config-command.js')).configCommand,
+  },
+  {
+    name: 'down',
+    summary: 'Stop and remove containers and networks',
+    load: async () => (await import('./down.js')).downCommand,
+  },
+  {
+    name: 'events',
+    summary: 'Receive real-time events from containers',
+    load: async () => (await import('./events.js')).eventsCommand,
+  },
+  {
+    name: 'exec',
+    summary: 'Execute a command in a running container',
+    load: async () => (await import('./exec.js')).execCommand,
+  },
+  {
+    name: 'explain',
+    summary: "Say where a service's tasks are and why, or why they are not",
+    load: async () => (await import('./explain.js')).explainCommand,
+  },
+  {
+    name: 'images',
+    summary: 'List images used by the created containers',
+    load: async () => (await import('./images.js')).imagesCommand,
+  },
+  {
+    name: 'kill',
+    summary: 'Force stop service containers',
+    load: async () => (await import('./kill.js')).killCommand,
+  },
+  {
+    name: 'local',
+    summary: "Start, stop or show the cluster of this computer's own engine",
+    load: async () => (await import('./local.js')).localCommand,
+  },
+  {
+    name: 'logs',
+    summary: 'View output from containers',
+    load: async () => (await import('./logs.js')).logsCommand,
+  },
+  {
+    name: 'ls',
+    summary: 'List running projects',
+    load: async () => (await import('./ls.js')).lsCommand,
+  },
+  {
+    name: 'machine',
+    summary: 'Create and manage machines',
+    load: async () => {
+      const { machineCommand } = await import('./machine/machine.js');
+      return () => machineCommand();
+    },
+  },
+  {
+    name: 'network',
+    summary: 'Manage networks',
+    load: async () => (await import('./network.js')).networkCommand,
+  },
+  {
+    name: 'node',
+    summary: 'Manage the nodes of the cluster',
+    load: async () => (await import('./node.js')).nodeCommand,
+  },
+  {
+    name: 'port',
+    summary: 'Print the public address of a port',
+    load: async () => (await import('./port.js')).portCommand,
+  },
+  {
+    name: 'ps',
+    summary: 'List containers',
+    load: async () => (await import('./ps.js')).psCommand,
+  },
+  {
+    name: 'restart',
+    summary: 'Restart service containers',
+    load: async () => (await import('./restart.js')).restartCommand,
+  },
+  {
+    name: 'rm',
+    summary: 'Remove stopped service containers',
+    load: async () => (await import('./rm.js')).rmCommand,
+  },
+  {
+    name: 'scale',
+    summary: 'Scale services',
+    load: async () => (await import('./scale.js')).scaleCommand,
+  },
+  {
+    name: 'start',
+    summary: 'Start services',
+    load: async () => (await import('./start.js')).startCommand,
+  },
+  {
+    name: 'stop',
+    summary: 'Stop services',
+    load: async () => (await import('./stop.js')).stopCommand,
+  },
+  {
+    name: 'top',
+    summary: 'Display the running processes',
+    load: async () => (await import('./top.js')).topCommand,
+  },
+  {
+    name: 'up',
+    summary: 'Create and start containers',
+    load: async () => (await import('./up.js')).upCommand,
+  },
+  {
+    name: 'version',
+    summary: 'Show the version',
+    load: async () => (await import('./version.js')).versionCommand,
+  },
+  {
+    name: 'volume',
+    summary: 'Manage volumes',
+    load: async () => (await import('./volume.js')).volumeCommand,
+  },
+  {
+    name: 'volumes',
+    summary: 'List volumes of the project',
+    load: async () => (await import('./volumes.js')).volumesCommand,
+  },
+];

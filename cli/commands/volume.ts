@@ -1,0 +1,146 @@
+import { Command } from 'commander';
+import { AppError } from '../../manager/base/errors.js';
+import type { Volume } from '../../manager/model/network.js';
+import type { Node } from '../../manager/model/node.js';
+import type { Cli } from '../cli.js';
+import type { Listed } from '../output/format.js';
+import { formatInspect, formatList } from '../output/format.js';
+import { forEachName } from './each.js';
+import { keyValues } from './key-values.js';
+import { collect } from './options.js';
+
+export const volumeHeader = ['DRIVER', 'VOLUME NAME', 'NODE'];
+
+export function listedVolume(volume: Volume, nodes: readonly Node[]): Listed {
+  const names = volume.nodeIds.map(
+    (id) => nodes.find((node) => node.id === id)?.spec.name ?? id.slice(0, 12),
+  );
+  const { name, driver, labels } = volume.spec;
+  return {
+    cells: [driver, name, names.join(',')],
+    record: {
+      Name: name,
+      Driver: driver,
+      Scope: 'local',
+      Nodes: names,
+      Labels: Object.entries(labels)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(','),
+    },
+  };
+}
+
+export function volumeCommand(cli: Cli): Command {
+  return new Command('volume')
+    .description('Manage volumes')
+    .addCommand(listCommand(cli))
+    .addCommand(createCommand(cli))
+    .addCommand(inspectCommand(cli))
+    .addCommand(removeCommand(cli));
+}
+
+function listCommand(cli: Cli): Command {
+  return new Command('ls')
+    .alias('list')
+    .description('List volumes and the nodes that have them')
+    .option('-q, --quiet', 'only display names')
+    .option('--format <format>', 'table, json, or a template')
+    .action(async (flags: { readonly quiet?: boolean; readonly format?: string }) => {
+      const client = await cli.connect();
+      const { signal } = cli.interrupts;
+      const [volumes, nodes] = await Promise.all([
+        client.call('volume.list', {}, { signal }),
+        client.call('node.list', {}, { signal }),
+      ]);
+      if (flags.quiet === true) {
+        cli.stdout.write(volumes.map(({ spec }) => `${spec.name}\n`).join(''));
+        return;
+      }
+      const items = volumes.map((volume) => listedVolume(volume, nodes));
+      cli.stdout.write(formatList(flags.format, volumeHeader, items));
+    });
+}
+
+interface CreateFlags {
+  readonly driver: string;
+  readonly label?: readonly string[];
+  readonly opt?: readonly string[];
+}
+
+function createCommand(cli: Cli): Command {
+  return new Command('create')
+    .description('Create a volume; the first task that uses it decides on which node')
+    .argument('<name>')
+    .option('-d, --driver <driver>', 'volume driver', 'local')
+    .option('--label <label>', 'set metadata', collect)
+    .option('-o, --opt <option>', 'driver option', collect)
+    .action(async (name: string, flags: CreateFlags) => {
+      const labels = keyValues('--label', flags.label);
+      const driverOpts = keyValues('--opt', flags.opt);
+      checkName('volume', name);
+      const client = await cli.connect();
+      await client.call(
+        'volume.create',
+        { name, project: '', key: name, driver: flags.driver, driverOpts, labels, external: false },
+        { signal: cli.interrupts.signal },
+      );
+      cli.stdout.write(`${name}\n`);
+    });
+}
+
+/** The engine's rule for names of networks and volumes. */
+export function checkName(kind: string, name: string): void {
+  if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/u.test(name)) return;
+  throw new AppError(
+    'invalid',
+    `invalid ${kind} name "${name}": letters, digits, _ . - only, beginning with a letter or digit`,
+  );
+}
+
+function inspectCommand(cli: Cli): Command {
+  return new Command('inspect')
+    .description('Display detailed information on volumes')
+    .argument('<names...>')
+    .option('-f, --format <format>', 'json or a template')
+    .action(async (names: string[], flags: { readonly format?: string }) => {
+      const client = await cli.connect();
+      const { signal } = cli.interrupts;
+      const [volumes, nodes] = await Promise.all([
+        client.call('volume.list', {}, { signal }),
+        client.call('node.list', {}, { signal }),
+      ]);
+      const objects = names.map((name) => {
+        const volume = volumes.find(({ spec }) => spec.name === name);
+        if (volume === undefined) throw new AppError('not-found', `no such volume: ${name}`);
+        const { spec } = volume;
+        return {
+          CreatedAt: new Date(volume.createdAt).toISOString(),
+          Driver: spec.driver,
+          Labels: spec.labels,
+          Name: spec.name,
+          Nodes: listedVolume(volume, nodes).record.Nodes,
+          Options: spec.driverOpts,
+          Scope: 'local',
+        };
+      });
+      cli.stdout.write(formatInspect(flags.format, objects));
+    });
+}
+
+function removeCommand(cli: Cli): Command {
+  return new Command('rm')
+    .alias('remove')
+    .description('Remove volumes and their data from every node')
+    .argument('<names...>')
+    .option('-f, --force', 'no error for a volume that is not there')
+    .action(async (names: string[], flags: { readonly force?: boolean }) => {
+      const client = await cli.connect();
+      await forEachName(cli, names, (name) =>
+        client.call(
+          'volume.remove',
+          { name, force: flags.force === true },
+          { signal: cli.interrupts.signal },
+        ),
+      );
+    });
+}
