@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { AppError } from '../../manager/base/errors.js';
 import { byCodeUnit } from '../compose/decode/reader.js';
-import { diskOf, loadModel, loadProjectSync, type Loaded, type LoadRequest } from '../compose/load.js';
+import { diskOf, loadModel, loadProjectSync, type LoadRequest } from '../compose/load.js';
 import type { Project } from '../compose/model.js';
 import { normalize } from '../compose/normalize.js';
-import { plain, renderProject, serviceHash } from '../compose/render.js';
+import { plain, renderForYaml, renderProject, serviceHash } from '../compose/render.js';
 import { printYaml } from '../compose/yaml.js';
 import { variablesOf, variableTable } from '../compose/variables.js';
 
@@ -45,13 +45,19 @@ export interface ConfigIo {
  */
 export function runConfig(request: LoadRequest, options: ConfigOptions, io: ConfigIo): void {
   if (options.resolveImageDigests === true || options.lockImageDigests === true) {
-    throw new AppError('unsupported', 'resolving image digests is not supported, leave --resolve-image-digests out');
+    throw new AppError(
+      'unsupported',
+      'resolving image digests is not supported, leave --resolve-image-digests out',
+    );
   }
   const format = options.format ?? 'yaml';
   if (format !== 'yaml' && format !== 'json') {
     throw new AppError('invalid', `unsupported format "${format}", use yaml or json`);
   }
-  const text = outputOf(request, { ...options, format }, io);
+  const onWarning = (message: string): void => {
+    io.stderr(`warning: ${message}\n`);
+  };
+  const text = outputOf({ ...request, onWarning }, { ...options, format });
   if (options.quiet === true) return;
   if (options.output === undefined) io.stdout(text);
   else writeFileSync(resolveOutput(options.output, request.cwd), text);
@@ -63,11 +69,17 @@ function resolveOutput(path: string, cwd: string): string {
 
 type Wanted = ConfigOptions & { readonly format: 'yaml' | 'json' };
 
-function outputOf(request: LoadRequest, options: Wanted, io: ConfigIo): string {
+function outputOf(request: LoadRequest, options: Wanted): string {
   if (options.variables === true) return variablesText(request);
-  if (options.hash !== undefined) return hashLines(request, options.hash, io);
+  if (options.hash !== undefined) return hashLines(request, options.hash);
   if (options.interpolate === false) return uninterpolated(request, options);
-  const lists = [options.services, options.volumes, options.networks, options.images, options.models];
+  const lists = [
+    options.services,
+    options.volumes,
+    options.networks,
+    options.images,
+    options.models,
+  ];
   const listing = [...lists, options.profiles, options.environment].includes(true);
   const loaded = loadProjectSync({
     ...request,
@@ -81,12 +93,7 @@ function outputOf(request: LoadRequest, options: Wanted, io: ConfigIo): string {
       ...(options.profiles === true ? { consistency: false } : {}),
     },
   });
-  warn(loaded, io);
-  return listing ? listOf(loaded.project, options) : rendered(renderProject(loaded.project), options.format);
-}
-
-function warn(loaded: Loaded, io: ConfigIo): void {
-  for (const warning of loaded.warnings) io.stderr(`warning: ${warning}\n`);
+  return listing ? listOf(loaded.project, options) : rendered(loaded.project, options.format);
 }
 
 function listOf(project: Project, options: ConfigOptions): string {
@@ -94,40 +101,36 @@ function listOf(project: Project, options: ConfigOptions): string {
   if (options.volumes === true) return lines(Object.keys(project.volumes));
   if (options.networks === true) return lines(Object.keys(project.networks));
   if (options.models === true) return lines(Object.keys(project.models));
-  if (options.images === true) return lines(Object.entries(project.services).map(([name, service]) => service.image ?? `${project.name}-${name}`));
-  if (options.environment === true) return lines(Object.entries(project.environment).map(([key, value]) => `${key}=${value}`));
+  if (options.images === true) {
+    return Object.entries(project.services)
+      .map(([name, service]) => `${service.image ?? `${project.name}-${name}`}\n`)
+      .join('');
+  }
+  if (options.environment === true)
+    return lines(Object.entries(project.environment).map(([key, value]) => `${key}=${value}`));
   const services = { ...project.services, ...project.disabledServices };
   return lines([...new Set(Object.values(services).flatMap((service) => service.profiles ?? []))]);
 }
 
 function lines(names: readonly string[]): string {
-  return [...names].sort(byCodeUnit).map((name) => `${name}\n`).join('');
+  return [...names]
+    .sort(byCodeUnit)
+    .map((name) => `${name}\n`)
+    .join('');
 }
 
 /** A literal dollar sign is doubled, so that the output is a Compose file again. */
-function rendered(value: unknown, format: 'yaml' | 'json'): string {
-  const text = format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : printYaml(forYaml(value));
+function rendered(project: Project, format: 'yaml' | 'json'): string {
+  const text =
+    format === 'json'
+      ? `${JSON.stringify(renderProject(project), null, 2)}
+`
+      : printYaml(renderForYaml(project));
   return text.replaceAll('$', '$$$$');
 }
 
-/** YAML output leaves out what only JSON needs: null commands, empty address management. */
-function forYaml(value: unknown, path: readonly string[] = []): unknown {
-  if (Array.isArray(value)) return value.map((item: unknown) => forYaml(item, path));
-  if (typeof value !== 'object' || value === null) return value;
-  const result: Record<string, unknown> = {};
-  for (const [key, item] of Object.entries(value)) {
-    const at = [...path, key];
-    if (at.length === 3 && at[0] === 'services' && item === null) continue;
-    if (at.length === 3 && at[0] === 'networks' && key === 'ipam' && Object.keys(item as object).length === 0) continue;
-    if (at[0] === 'services' && at[2] === 'deploy' && at.length === 4 && typeof item === 'object' && Object.keys(item as object).length === 0) continue;
-    result[key] = forYaml(item, at);
-  }
-  return result;
-}
-
-function hashLines(request: LoadRequest, wanted: string, io: ConfigIo): string {
+function hashLines(request: LoadRequest, wanted: string): string {
   const loaded = loadProjectSync({ ...request, options: { resolveEnvironment: false } });
-  warn(loaded, io);
   const names = wanted === '*' ? Object.keys(loaded.project.services) : wanted.split(',');
   return names
     .sort(byCodeUnit)
@@ -140,10 +143,13 @@ function hashLines(request: LoadRequest, wanted: string, io: ConfigIo): string {
 }
 
 function uninterpolated(request: LoadRequest, options: Wanted): string {
-  const bare = { ...request, options: { interpolate: false, resolvePaths: options.pathResolution !== false } };
+  const bare = {
+    ...request,
+    options: { interpolate: false, resolvePaths: options.pathResolution !== false },
+  };
   const { tree, found, name } = loadModel(bare, diskOf(bare, new Set()));
   if (options.normalize !== false) normalize(tree, name, (key) => found.environment.get(key));
-  tree['name'] = name;
+  tree.name = name;
   const value = plain(tree);
   return options.format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : printYaml(value);
 }

@@ -1,3 +1,4 @@
+import { ComposeError } from './error.js';
 import { findCycle } from './order.js';
 import type { Project, Service } from './model.js';
 
@@ -9,31 +10,58 @@ type Parts = Pick<
   'services' | 'disabledServices' | 'networks' | 'volumes' | 'secrets' | 'configs' | 'models'
 >;
 
-/** Checks that enabled services refer only to what is there and do not contradict themselves. */
+/**
+ * Checks that enabled services refer only to what is there and do not contradict themselves. Throws what
+ * is wrong first and names every other service at fault.
+ */
 export function checkProject(project: Parts, refuse: Refuse): void {
+  const problems: { error: ComposeError; name: string }[] = [];
   for (const [name, service] of Object.entries(project.services)) {
-    const context: Context = {
-      name,
-      service,
-      project,
-      refuse: (path, message) => refuse(['services', name, ...path], message),
-    };
-    checkSource(context);
-    checkBuild(context);
-    checkNetworks(context);
-    checkDependencies(context);
-    checkFiles(context);
-    checkScale(context);
-    checkLimits(context);
-    checkWatch(context);
+    try {
+      checkService({
+        name,
+        service,
+        project,
+        refuse: (path, message) => refuse(['services', name, ...path], message),
+      });
+    } catch (error) {
+      if (!(error instanceof ComposeError)) throw error;
+      problems.push({ error, name });
+    }
   }
+  const [first, ...others] = problems;
+  if (first !== undefined)
+    throw alsoWrong(
+      first.error,
+      others.map(({ name }) => name),
+    );
   const cycle = findCycle(project.services);
   if (cycle !== undefined) {
     refuse(
       ['services', cycle[0] ?? '', 'depends_on'],
-      `dependency cycle detected: ${cycle.join(' -> ')}`,
+      `dependency cycle detected: ${cycle.join(' -> ')}, remove one of these dependencies`,
     );
   }
+}
+
+function alsoWrong(error: ComposeError, names: readonly string[]): ComposeError {
+  if (names.length === 0) return error;
+  const shown = names.slice(0, 10).map((name) => `services.${name}`);
+  const more =
+    names.length > shown.length ? ` and ${String(names.length - shown.length)} more` : '';
+  return error.withNote(`also wrong: ${shown.join(', ')}${more}`);
+}
+
+function checkService(context: Context): void {
+  checkSource(context);
+  checkBuild(context);
+  checkNetworks(context);
+  checkDependencies(context);
+  checkTargets(context);
+  checkFiles(context);
+  checkScale(context);
+  checkLimits(context);
+  checkWatch(context);
 }
 
 interface Context {
@@ -127,6 +155,22 @@ function checkDependencies({ name, service, project, refuse }: Context): void {
       `service "${name}" depends on undefined service "${other}", ${hint}`,
     );
   }
+}
+
+/** Two mounts cannot have one target. */
+function checkTargets({ service, refuse }: Context): void {
+  const taken = new Map<string, string>();
+  const take = (target: string, path: readonly (string | number)[]): void => {
+    const other = taken.get(target);
+    if (other !== undefined) refuse(path, `target ${target} already mounted as ${other}`);
+    taken.set(target, path.join('.'));
+  };
+  service.tmpfs?.forEach((item, index) => {
+    take(item.split(':')[0] ?? item, ['tmpfs', index]);
+  });
+  service.volumes?.forEach((mount, index) => {
+    take(mount.target, ['volumes', index]);
+  });
 }
 
 function checkFiles({ name, service, project, refuse }: Context): void {

@@ -19,6 +19,12 @@ export class ComposeError extends AppError {
     this.place = options.place;
     this.path = options.path;
   }
+
+  /** The same error with something added to its message. */
+  withNote(note: string): ComposeError {
+    this.message = `${this.message} (${note})`;
+    return this;
+  }
 }
 
 function placeText(place: Place | undefined): string {

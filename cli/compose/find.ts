@@ -42,6 +42,7 @@ export function findProject(sought: Sought, disk: Disk): Found {
   const environment = new Map<string, string>();
   for (const [name, value] of Object.entries(sought.env))
     if (value !== undefined) environment.set(name, value);
+  if (!environment.has('PWD')) environment.set('PWD', sought.cwd);
   const given = envFilesOf(sought, environment);
   const absolute = (path: string): string => (path === '-' ? path : resolve(sought.cwd, path));
   let files = sought.files.map(absolute);

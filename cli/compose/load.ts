@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { messageOf } from '../../manager/base/errors.js';
 import { checkContainerNames, checkProject } from './check-project.js';
 import { readFileObject, readModel, readNetwork, readVolume } from './decode/resources.js';
@@ -29,6 +30,8 @@ export interface LoadRequest {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Absolute. */
   readonly cwd: string;
+  /** Called for each warning as it comes up, also when loading fails later. */
+  readonly onWarning?: (message: string) => void;
   /** Only these services and what they depend on. */
   readonly services?: readonly string[];
   readonly options?: LoadOptions;
@@ -129,11 +132,16 @@ export function diskOf(request: LoadRequest, warnings: Set<string>): Disk {
   const sources = new Map<string, Source | undefined>();
   return {
     home: request.env['HOME'],
-    warn: (message) => warnings.add(message),
+    warn: (message) => {
+      if (warnings.has(message)) return;
+      warnings.add(message);
+      request.onWarning?.(message);
+    },
     isFile: (path) => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false,
     read: (path) => {
-      if (!sources.has(path)) sources.set(path, readSource(path));
-      return sources.get(path);
+      const file = path === '-' ? path : resolve(request.cwd, path);
+      if (!sources.has(file)) sources.set(file, readSource(file));
+      return sources.get(file);
     },
   };
 }

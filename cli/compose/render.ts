@@ -4,17 +4,57 @@ import { scalarText } from './scalar.js';
 import { Float, isList, isMap, type Tree } from './tree.js';
 import type { Project, Service } from './model.js';
 
-/** The project as `config` prints it, keys in the tool's order. */
+/** The project as `config --format json` prints it: sections sorted. */
 export function renderProject(project: Project): Record<string, unknown> {
   const sections: Record<string, unknown> = { name: project.name, services: project.services };
-  for (const key of ['configs', 'models', 'networks', 'secrets', 'volumes'] as const) {
+  for (const key of ['configs', 'networks', 'secrets', 'volumes'] as const) {
     if (Object.keys(project[key]).length > 0) sections[key] = project[key];
   }
-  for (const [key, value] of Object.entries(project.extensions))
-    sections[key] = plain(value as Tree);
-  const result: Record<string, unknown> = {};
-  for (const key of Object.keys(sections).sort(byCodeUnit)) result[key] = sections[key];
-  return result;
+  const result = { ...sections, ...extensionsOf(project) };
+  return Object.fromEntries(Object.entries(result).sort(([a], [b]) => byCodeUnit(a, b)));
+}
+
+function extensionsOf(project: Project): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(project.extensions).map(([key, value]) => [key, plain(value as Tree)]),
+  );
+}
+
+/** The project as `config` prints it in YAML: sections in the usual order, without empty stand-ins. */
+export function renderForYaml(project: Project): Record<string, unknown> {
+  const services = Object.entries(project.services).map(([name, service]) => {
+    const shown = Object.fromEntries(Object.entries(service).filter(([, value]) => value !== null));
+    return [name, { ...shown, ...(service.deploy && { deploy: withoutEmpty(service.deploy) }) }];
+  });
+  const networks = Object.entries(project.networks).map(([name, network]) => [
+    name,
+    withoutEmpty(network),
+  ]);
+  const sections: Record<string, unknown> = {
+    networks: Object.fromEntries(networks),
+    volumes: project.volumes,
+    secrets: project.secrets,
+    configs: project.configs,
+    models: project.models,
+  };
+  const used = Object.entries(sections).filter(
+    ([, section]) => Object.keys(section as object).length > 0,
+  );
+  return {
+    name: project.name,
+    services: Object.fromEntries(services),
+    ...Object.fromEntries(used),
+    ...extensionsOf(project),
+  };
+}
+
+function withoutEmpty(value: object): object {
+  return Object.fromEntries(
+    Object.entries(value).filter(
+      ([, item]) =>
+        typeof item !== 'object' || item === null || Object.keys(item as object).length > 0,
+    ),
+  );
 }
 
 /** A tree as plain data: integral floats as numbers, keys sorted. */

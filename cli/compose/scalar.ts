@@ -73,6 +73,7 @@ export function scalarText(value: Tree): string {
   if (value instanceof Float) return goFloat(value.value);
   if (typeof value === 'number') return Number.isInteger(value) ? String(value) : goFloat(value);
   if (value instanceof Timestamp) return value.text;
+  if (typeof value === 'object') return Array.isArray(value) ? 'a list' : 'a mapping';
   return String(value);
 }
 

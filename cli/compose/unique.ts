@@ -1,3 +1,4 @@
+import { messageOf } from '../../manager/base/errors.js';
 import { errorAt } from './error.js';
 import { parseMount } from './canonical/volumes.js';
 import { scalarText } from './scalar.js';
@@ -18,7 +19,7 @@ type Namer = (item: Tree, path: Path, root: TreeMap) => string | undefined;
 
 const byKey: Namer = (item, path, root) => {
   if (typeof item !== 'string') {
-    throw errorAt(root, path, `must be a string, quote it: "${scalarText(item)}"`);
+    throw errorAt(root, path, `unexpected type, must be a string and not ${scalarText(item)}`);
   }
   const equals = item.indexOf('=');
   return equals < 0 ? item : item.slice(0, equals);
@@ -31,11 +32,19 @@ const byText: Namer = (item, path, root) => {
 };
 
 const byTarget: Namer = (item, path, root) => {
-  if (typeof item === 'string') return parseMount(item).target;
+  if (typeof item === 'string') return targetOf(item, path, root);
   if (!isMap(item)) return undefined;
   if (typeof item['target'] === 'string') return item['target'];
   throw errorAt(root, path, 'mount has no target, add the path in the container');
 };
+
+function targetOf(spec: string, path: Path, root: TreeMap): string {
+  try {
+    return parseMount(spec).target;
+  } catch (error) {
+    throw errorAt(root, path, messageOf(error));
+  }
+}
 
 const byDevice: Namer = (item, path, root) => {
   if (typeof item === 'string') return item.split(':')[1] ?? item;

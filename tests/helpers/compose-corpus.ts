@@ -63,41 +63,56 @@ export function readCases(corpus: string, part: 'corpus' | 'hostile'): CorpusCas
 /** Runs `config` on a case in this process and says how it compares with the recorded verdict. */
 export function judge(test: CorpusCase): Verdict {
   let output = '';
+  let warnings = '';
   try {
-    output = runCase(test);
+    output = runCase(test, (text) => (warnings += text));
   } catch (error) {
-    const message = messageOf(error).replaceAll(test.folder, '{{CASE}}');
+    const message = `${warnings}${messageOf(error)}`.replaceAll(test.folder, '{{CASE}}');
     if (test.exit === 0) return { kind: 'refused a valid case', detail: message, message };
     return judgeMessage(test, message);
   }
   if (test.exit !== 0) {
-    return { kind: 'accepted an invalid case', detail: recorded(test, 'expected.err').split('\n').pop() ?? '' };
+    return {
+      kind: 'accepted an invalid case',
+      detail: recorded(test, 'expected.err').split('\n').pop() ?? '',
+    };
   }
   return judgeOutput(test, output.replaceAll(test.folder, '{{CASE}}'));
 }
 
-export function runCase(test: CorpusCase, extra: readonly string[] = []): string {
-  const parsed = parseArguments([...test.args, ...test.command, ...extra]);
+export function runCase(
+  test: CorpusCase,
+  stderr: (text: string) => void = () => undefined,
+): string {
+  const parsed = parseArguments([...test.args, ...test.command]);
   let output = '';
   runConfig(
     { ...parsed.request, env: test.env, cwd: test.cwd, services: parsed.services },
     parsed.options,
-    { stdout: (text) => (output += text), stderr: () => undefined },
+    { stdout: (text) => (output += text), stderr },
   );
   return output;
 }
 
 function judgeMessage(test: CorpusCase, message: string): Verdict {
   const text = recorded(test, 'expected.err').split('\n').slice(1).join('\n');
-  const words = [...text.matchAll(/"([^"\s]{2,})"|\b((?:[\w-]+\.)+[\w-]+)\b/g)].map((m) => m[1] ?? m[2] ?? '');
-  const named = words.length === 0 || words.some((word) => message.includes(word) || message.includes(word.split('.').pop() ?? word));
-  return named ? { kind: 'agree', message } : { kind: 'refused, names nothing', detail: `${message} | ${text}`, message };
+  const words = [...text.matchAll(/"([^"\s]{2,})"|\b((?:[\w-]+\.)+[\w-]+)\b/g)].map(
+    (m) => m[1] ?? m[2] ?? '',
+  );
+  const named =
+    words.length === 0 ||
+    words.some((word) => message.includes(word) || message.includes(word.split('.').pop() ?? word));
+  return named
+    ? { kind: 'agree', message }
+    : { kind: 'refused, names nothing', detail: `${message} | ${text}`, message };
 }
 
 function judgeOutput(test: CorpusCase, output: string): Verdict {
   if (existsSync(join(test.folder, 'expected.out'))) {
     const wanted = recorded(test, 'expected.out');
-    return output === wanted ? { kind: 'agree' } : { kind: 'other text', detail: output.slice(0, 300) };
+    return output === wanted
+      ? { kind: 'agree' }
+      : { kind: 'other text', detail: output.slice(0, 300) };
   }
   const mine = JSON.parse(output) as unknown;
   const theirs = JSON.parse(recorded(test, 'expected.json')) as unknown;
@@ -110,10 +125,12 @@ export function recorded(test: CorpusCase, name: string): string {
 }
 
 export function firstDifference(wanted: unknown, got: unknown, path: string): string {
-  const show = (value: unknown): string => (value === undefined ? 'nothing' : JSON.stringify(value).slice(0, 90));
+  const show = (value: unknown): string =>
+    value === undefined ? 'nothing' : JSON.stringify(value).slice(0, 90);
   if (isRecord(wanted) && isRecord(got)) {
     for (const key of [...new Set([...Object.keys(wanted), ...Object.keys(got)])].sort()) {
-      if (!isDeepStrictEqual(wanted[key], got[key])) return firstDifference(wanted[key], got[key], `${path}.${key}`);
+      if (!isDeepStrictEqual(wanted[key], got[key]))
+        return firstDifference(wanted[key], got[key], `${path}.${key}`);
     }
   }
   if (Array.isArray(wanted) && Array.isArray(got) && wanted.length === got.length) {
@@ -128,12 +145,30 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 interface Parsed {
-  readonly request: { files: string[]; profiles: string[]; envFiles: string[]; projectName?: string; projectDirectory?: string };
+  readonly request: {
+    files: string[];
+    profiles: string[];
+    envFiles: string[];
+    projectName?: string;
+    projectDirectory?: string;
+  };
   readonly options: ConfigOptions;
   readonly services: string[];
 }
 
-const valueFlags = ['-f', '--file', '--profile', '-p', '--project-name', '--project-directory', '--env-file', '--progress', '--ansi', '--format', '--hash'];
+const valueFlags = [
+  '-f',
+  '--file',
+  '--profile',
+  '-p',
+  '--project-name',
+  '--project-directory',
+  '--env-file',
+  '--progress',
+  '--ansi',
+  '--format',
+  '--hash',
+];
 
 function parseArguments(args: readonly string[]): Parsed {
   const request: Parsed['request'] = { files: [], profiles: [], envFiles: [] };

@@ -30,7 +30,9 @@ export function parsePorts(spec: string): ParsedPort[] {
   const slash = spec.indexOf('/');
   const protocol = slash < 0 ? 'tcp' : spec.slice(slash + 1);
   const { hostIp, host, container } = splitPort(slash < 0 ? spec : spec.slice(0, slash), spec);
-  if (container === '') throw new Error(`port "${spec}" has no container port`);
+  if (container === '' || /^0+(-|$)/.test(container)) {
+    throw new Error(`port "${spec}" is missing a target port, name a container port from 1 on`);
+  }
   if (!['tcp', 'udp', 'sctp'].includes(protocol.toLowerCase())) {
     throw new Error(`port "${spec}" has unknown protocol "${protocol}", use tcp, udp or sctp`);
   }

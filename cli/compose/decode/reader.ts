@@ -141,8 +141,11 @@ export class Reader {
         pairs[name] = item === null ? null : scalarText(item);
       }
     } else if (isList(value)) {
-      for (const item of value.map(scalarText)) {
+      for (const [index, item] of value.map(scalarText).entries()) {
         const equals = item.indexOf('=');
+        if (/\s$/.test(equals < 0 ? item : item.slice(0, equals))) {
+          throw this.child(key).error(index, `variable "${item}" has a space before =, remove it`);
+        }
         pairs[equals < 0 ? item : item.slice(0, equals)] =
           equals < 0 ? null : item.slice(equals + 1);
       }
@@ -197,7 +200,8 @@ export class Reader {
     if (!isMap(this.#map[key])) return undefined;
     const inner = this.child(key);
     const result: Record<string, T> = Object.create(null) as Record<string, T>;
-    for (const name of inner.keys().sort(byCodeUnit)) result[name] = read(inner.child(name), name);
+    for (const name of Object.keys(inner.#map).sort(byCodeUnit))
+      result[name] = read(inner.child(name), name);
     return Object.keys(result).length === 0 ? undefined : result;
   }
 }
