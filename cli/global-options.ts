@@ -10,6 +10,8 @@ export interface GlobalOptions {
   readonly projectDirectory: string | undefined;
   readonly envFiles: readonly string[];
   readonly profiles: readonly string[];
+  /** Keep networks, volumes, secrets and configs that no service uses. */
+  readonly allResources?: boolean;
   readonly progress: ProgressMode;
   readonly ansi: AnsiMode;
   readonly cluster: string | undefined;
@@ -24,6 +26,7 @@ export interface GlobalFlags {
   readonly projectDirectory?: string;
   readonly envFile?: readonly string[];
   readonly profile?: readonly string[];
+  readonly allResources?: boolean;
   readonly progress?: string;
   readonly ansi?: string;
   readonly cluster?: string;
@@ -41,6 +44,7 @@ export function globalOptions(flags: GlobalFlags, env: NodeJS.ProcessEnv): Globa
     projectDirectory: text(flags.projectDirectory),
     envFiles: flags.envFile ?? [],
     profiles: flags.profile ?? [],
+    allResources: flags.allResources ?? false,
     progress: word('--progress', flags.progress ?? text(env.COMPOSE_PROGRESS), progressModes),
     ansi: word('--ansi', flags.ansi ?? text(env.COMPOSE_ANSI), ansiModes),
     cluster: text(flags.cluster),

@@ -18,6 +18,7 @@ function addGlobalOptions(program: Command): Command {
     .option('--project-directory <path>', 'alternate working directory')
     .option('--env-file <file>', 'alternate environment file', collect)
     .option('--profile <name>', 'profile to enable', collect)
+    .option('--all-resources', 'include all resources, even those not used by services')
     .option('--progress <type>', 'type of progress output (auto, tty, plain, json, quiet)')
     .option('--ansi <when>', 'control characters (never, always, auto)')
     .option('--cluster <name>', 'cluster to act on')

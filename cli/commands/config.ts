@@ -30,8 +30,6 @@ export interface ConfigOptions {
   readonly resolveImageDigests?: boolean;
   readonly lockImageDigests?: boolean;
   readonly output?: string;
-  /** From the global `--all-resources`. */
-  readonly allResources?: boolean;
 }
 
 export interface ConfigIo {
@@ -88,7 +86,7 @@ function outputOf(request: LoadRequest, options: Wanted): string {
       resolvePaths: options.pathResolution !== false,
       consistency: options.consistency !== false,
       resolveEnvironment: !listing && options.envResolution !== false,
-      allResources: options.allResources === true,
+      allResources: request.options?.allResources === true,
       // Names of profiles are of interest above all where the profile is not active.
       ...(options.profiles === true ? { consistency: false } : {}),
     },

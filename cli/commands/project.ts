@@ -4,7 +4,16 @@ import type { Loaded, LoadRequest } from '../compose/load.js';
 /** What the flags before the command say about the project's files. */
 export function loadRequest(cli: Cli): LoadRequest {
   const { files, projectName, projectDirectory, envFiles, profiles } = cli.options;
-  return { files, projectName, projectDirectory, envFiles, profiles, env: cli.env, cwd: cli.cwd };
+  return {
+    files,
+    projectName,
+    projectDirectory,
+    envFiles,
+    profiles,
+    env: cli.env,
+    cwd: cli.cwd,
+    options: { allResources: cli.options.allResources === true },
+  };
 }
 
 /** The project's name: `-p`, COMPOSE_PROJECT_NAME, the file's `name:`, or the directory's. */

@@ -7,7 +7,7 @@ import { readService } from './decode/service.js';
 import { Reader } from './decode/reader.js';
 import { resolveEnvFiles, resolveLabelFiles } from './environment.js';
 import { ComposeError, errorAt } from './error.js';
-import { findProject, nameOfDocuments, type Disk, type Found } from './find.js';
+import { findProject, nameOfDocuments, type Disk, type Found, type Sought } from './find.js';
 import { substitute } from './interpolate.js';
 import { loadLayers } from './layers.js';
 import type { Project, Service } from './model.js';
@@ -83,17 +83,26 @@ export function loadProjectSync(request: LoadRequest): Loaded {
 /** The project's name alone: of the files, only `name:` is read and nothing else is checked. */
 export function loadProjectName(request: LoadRequest): string {
   const disk = diskOf(request, new Set());
-  const found = findProject(
-    {
-      files: request.files ?? [],
-      projectDirectory: request.projectDirectory,
-      envFiles: request.envFiles ?? [],
-      env: request.env,
-      cwd: request.cwd,
-    },
-    disk,
-  );
+  const found = findProject(soughtOf(request), disk);
   return projectName(request, found, disk);
+}
+
+/** Only the project's name, from the same places, without loading more than it takes. */
+export function loadProjectName(request: LoadRequest): Promise<string> {
+  return Promise.resolve().then(() => {
+    const disk = diskOf(request, new Set());
+    return projectName(request, findProject(soughtOf(request), disk), disk);
+  });
+}
+
+function soughtOf(request: LoadRequest): Sought {
+  return {
+    files: request.files ?? [],
+    projectDirectory: request.projectDirectory,
+    envFiles: request.envFiles ?? [],
+    env: request.env,
+    cwd: request.cwd,
+  };
 }
 
 /** The merged and completed tree before it becomes a project: what `config --no-interpolate` prints. */

@@ -87,7 +87,13 @@ export function runCase(
   const parsed = parseArguments([...test.args, ...test.command]);
   let output = '';
   runConfig(
-    { ...parsed.request, env: test.env, cwd: test.cwd, services: parsed.services },
+    {
+      ...parsed.request,
+      options: { allResources: parsed.allResources },
+      env: test.env,
+      cwd: test.cwd,
+      services: parsed.services,
+    },
     parsed.options,
     { stdout: (text) => (output += text), stderr },
   );
@@ -154,6 +160,7 @@ interface Parsed {
   };
   readonly options: ConfigOptions;
   readonly services: string[];
+  readonly allResources: boolean;
 }
 
 const valueFlags = [
@@ -188,7 +195,7 @@ function parseArguments(args: readonly string[]): Parsed {
     else if (flag.startsWith('--')) options[camel(flag.slice(2))] = true;
     else if (flag !== 'config') services.push(flag);
   }
-  return { request, options, services };
+  return { request, options, services, allResources: options['allResources'] === true };
 }
 
 function camel(flag: string): string {
