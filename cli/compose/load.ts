@@ -87,14 +87,6 @@ export function loadProjectName(request: LoadRequest): string {
   return projectName(request, found, disk);
 }
 
-/** Only the project's name, from the same places, without loading more than it takes. */
-export function loadProjectName(request: LoadRequest): Promise<string> {
-  return Promise.resolve().then(() => {
-    const disk = diskOf(request, new Set());
-    return projectName(request, findProject(soughtOf(request), disk), disk);
-  });
-}
-
 function soughtOf(request: LoadRequest): Sought {
   return {
     files: request.files ?? [],
