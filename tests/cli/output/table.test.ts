@@ -1,0 +1,45 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { fit, oneLine, table, textWidth } from '../../../cli/output/table.js';
+
+test('columns are as wide as their widest cell with three spaces between', (t) => {
+  t.is(
+    table(
+      ['NAME', 'X'],
+      [
+        ['a', 'b'],
+        ['longer', 'c'],
+      ],
+    ),
+    'NAME     X\na        b\nlonger   c\n',
+  );
+});
+
+test('wide characters count for two columns', (t) => {
+  t.is(textWidth('日本'), 4);
+  t.is(textWidth('e\u0301'), 1);
+  t.is(
+    table(
+      ['A', 'B'],
+      [
+        ['日', 'x'],
+        ['abc', 'y'],
+      ],
+    ),
+    'A     B\n日    x\nabc   y\n',
+  );
+});
+
+test('a cell cannot start a line of its own or drive the terminal', (t) => {
+  t.is(oneLine('a\nb\u001b[31mc'), 'a b [31mc');
+});
+
+test('a text is cut to the columns there are', (t) => {
+  t.is(fit('abcdef', 4), 'abc…');
+  t.is(fit('abc', 4), 'abc');
+  fc.assert(
+    fc.property(fc.string(), fc.integer({ min: 1, max: 20 }), (text, width) => {
+      t.true(textWidth(fit(text, width)) <= width);
+    }),
+  );
+});
