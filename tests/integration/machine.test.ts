@@ -1,0 +1,354 @@
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import type { ExecutionContext } from 'ava';
+import test from 'ava';
+import type { UserAuthority } from '../../cli/machine/authority.js';
+import { engineVersion } from '../../cli/machine/engine-client.js';
+import { MachineStore } from '../../cli/machine/machine-store.js';
+import { RemoteMachine } from '../../cli/machine/remote-machine.js';
+import { runStep } from '../../cli/machine/run-step.js';
+import { SshSession } from '../../cli/machine/ssh.js';
+import { Workshop } from '../../cli/machine/workshop.js';
+import type { Machine } from '../../fixtures/lab/machine.js';
+import { openLab } from '../../fixtures/lab/lab.js';
+import {
+  clusterAuthoritySubject,
+  createPrivateKey,
+  createRequest,
+  signNode,
+  signRequest,
+  validFor,
+} from '../../manager/ca/pki.js';
+import { machineTest } from '../helpers/machine-test.js';
+import type { ProgramResult } from '../helpers/shoal-program.js';
+import { ShoalProgram } from '../helpers/shoal-program.js';
+
+const lab = openLab({ name: 'mach', subnet: '10.98.40' });
+
+/** One machine with an engine, one without and with a user who may use sudo. */
+const engine = (): Machine => lab.machine('node-1');
+const bare = (): Machine => lab.machine('node-2');
+
+test.before(async () => {
+  if (process.getuid?.() !== 0 || process.platform !== 'linux') return;
+  await lab.up(['node-1']);
+  await lab.up(['node-2'], { engine: false, sudoUser: 'ann' });
+});
+
+test.after.always(async () => {
+  if (process.getuid?.() === 0 && process.platform === 'linux') await lab.down();
+});
+
+async function aProgram(t: ExecutionContext): Promise<ShoalProgram> {
+  const program = await ShoalProgram.create();
+  t.teardown(async () => program.remove());
+  return program;
+}
+
+function createFlags(machine: Machine, user = 'root', key = machine.keyPath): readonly string[] {
+  return [
+    ...['machine', 'create', '--driver', 'generic', '--generic-ssh-user', user],
+    ...['--generic-ssh-key', key, '--generic-ip-address', machine.address],
+  ];
+}
+
+/** A failure says what is wrong in one line and leaves no record of the machine. */
+async function fails(
+  t: ExecutionContext,
+  program: ShoalProgram,
+  result: ProgramResult,
+  message: RegExp,
+): Promise<void> {
+  t.not(result.code, 0);
+  t.regex(result.stderr, message);
+  t.is(result.stderr.trim().split('\n').length, 1, result.stderr);
+  t.deepEqual(await new MachineStore(program.home).names(), []);
+}
+
+async function enginePid(machine: Machine): Promise<string> {
+  return machine.output(['systemctl', 'show', '--property=MainPID', 'docker']);
+}
+
+machineTest(
+  'a machine with containers gets TLS without losing them, and gives it all back',
+  async (t) => {
+    const program = await aProgram(t);
+    const machine = engine();
+    await machine.exec([
+      'sh',
+      '-c',
+      'tar -C / -c usr/bin/sleep $(ldd /usr/bin/sleep | grep -o "/[^ ]*" | sed s,^/,,) | docker import - sleeper',
+    ]);
+    await machine.output([
+      'docker',
+      'run',
+      '-d',
+      '--name',
+      'mine',
+      'sleeper',
+      '/usr/bin/sleep',
+      '10000',
+    ]);
+    t.teardown(async () => machine.exec(['docker', 'rm', '-f', 'mine']));
+    const started = async (): Promise<string> =>
+      machine.output(['docker', 'inspect', '-f', '{{.State.StartedAt}} {{.State.Pid}}', 'mine']);
+    const before = await started();
+
+    const made = await program.run([...createFlags(machine), '--engine-label', 'disk=ssd', 'web']);
+    t.is(made.code, 0, made.stderr + made.stdout);
+    t.is(await started(), before);
+
+    const listed = await program.run(['machine', 'ls']);
+    t.regex(listed.stdout, /^web +- +generic +Running +tcp:\/\/10\.98\.40\.11:2376 +v\d/mu);
+    const env = await program.run(['machine', 'env', '--shell', 'sh', 'web']);
+    const info = execFileSync('sh', ['-c', `${env.stdout}docker info --format '{{json .Labels}}'`]);
+    t.deepEqual(JSON.parse(info.toString()), ['provider=generic', 'disk=ssd']);
+    const inspected = await program.run([
+      'machine',
+      'inspect',
+      '-f',
+      '{{.Driver.IPAddress}}',
+      'web',
+    ]);
+    t.is(inspected.stdout, `${machine.address}\n`);
+    const remote = await program.run(['machine', 'ssh', 'web', '--', 'ls -lah / && exit 7']);
+    t.regex(remote.stdout, /^total/u);
+    t.is(remote.code, 7);
+
+    const pid = await enginePid(machine);
+    const again = await program.run(['machine', 'provision', 'web']);
+    t.is(again.code, 0, again.stderr);
+    t.notRegex(again.stdout, /writing|restarting the engine/u);
+    t.is(await enginePid(machine), pid);
+    const taken = await program.run([...createFlags(machine), 'web']);
+    t.is(taken.code, 1);
+    t.is(taken.stderr, 'shoal: machine "web" already exists\n');
+
+    const removed = await program.run(['machine', 'rm', '-y', 'web']);
+    t.is(removed.code, 0, removed.stderr);
+    t.is(await started(), before);
+    const left = await machine.exec([
+      'sh',
+      '-c',
+      'ls -d /opt/shoal /etc/shoal /var/lib/shoal /usr/local/bin/shoal /etc/docker/daemon.json /etc/systemd/system/docker.service.d /etc/systemd/system/shoal-* 2>/dev/null; ss -Hltn "sport = :2376"',
+    ]);
+    t.is(left.stdout, '');
+    t.is((await program.run(['machine', 'ls', '-q'])).stdout, '');
+  },
+);
+
+machineTest(
+  'a machine without an engine gets one through a user with passwordless sudo',
+  async (t) => {
+    const program = await aProgram(t);
+    const made = await program.run([...createFlags(bare(), 'ann'), 'bare']);
+    t.is(made.code, 0, made.stderr + made.stdout);
+    t.regex(made.stdout, /installing docker\.io.* with apt \(dockerd missing\)/u);
+    const store = new MachineStore(program.home);
+    const credentials = await new Workshop({ store, env: {} }).credentials();
+    const version = await engineVersion({ host: bare().address, port: 2376 }, credentials, 5000);
+    t.regex(version.version, /^\d+\./u);
+    const keys = await bare().exec(['stat', '-c', '%a %U', '/etc/shoal/engine/server-key.pem']);
+    t.is(keys.stdout.trim(), '600 root');
+    t.is((await program.run(['machine', 'rm', '-f', 'bare'])).code, 0);
+  },
+);
+
+machineTest('an engine is closed to whoever holds a certificate of a cluster', async (t) => {
+  const program = await aProgram(t);
+  t.is((await program.run([...createFlags(engine()), 'web'])).code, 0);
+  t.teardown(async () => program.run(['machine', 'rm', '-f', 'web']));
+  const store = new MachineStore(program.home);
+  const user: UserAuthority = await new Workshop({ store, env: {} }).authority();
+  const now = new Date();
+  const clusterKey = await createPrivateKey();
+  const cert = await signRequest(user, {
+    request: await createRequest(clusterKey, 'c'),
+    subject: clusterAuthoritySubject('c1'),
+    alternativeNames: [],
+    usage: 'cluster-authority',
+    validity: validFor(now, 10),
+  });
+  const key = await createPrivateKey();
+  const worker = await signNode(
+    { cert, key: clusterKey },
+    {
+      request: await createRequest(key, 'w'),
+      identity: { clusterId: 'c1', role: 'worker', nodeId: 'w' },
+      alternativeNames: [],
+      validity: validFor(now, 10),
+    },
+  );
+  const endpoint = { host: engine().address, port: 2376 };
+  await t.throwsAsync(engineVersion(endpoint, { ca: user.cert, cert: worker, key }, 5000));
+  const own = await new Workshop({ store, env: {} }).credentials();
+  await t.notThrowsAsync(engineVersion(endpoint, own, 5000));
+});
+
+machineTest('machines created by several programs at once share one authority', async (t) => {
+  const program = await aProgram(t);
+  const made = await Promise.all([
+    program.run([...createFlags(engine()), 'one']),
+    program.run([...createFlags(bare(), 'ann'), 'two']),
+  ]);
+  t.deepEqual(
+    made.map(({ code }) => code),
+    [0, 0],
+    made.map(({ stderr }) => stderr).join(''),
+  );
+  const listed = await program.run([
+    'machine',
+    'ls',
+    '--format',
+    '{{.Name}} {{.State}} {{.Error}}',
+  ]);
+  t.is(listed.stdout, 'one Running \ntwo Running \n');
+  t.is((await program.run(['machine', 'rm', '-f', 'one', 'two'])).code, 0);
+});
+
+machineTest('a wrong ssh key is said to be refused', async (t) => {
+  const program = await aProgram(t);
+  const key = join(program.home, 'other-key');
+  execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
+  const result = await program.run([...createFlags(engine(), 'root', key), 'web']);
+  await fails(t, program, result, /web: root@10\.98\.40\.11:22 refused the ssh key/u);
+});
+
+machineTest('what is no ssh key is named, and one with a passphrase wants an agent', async (t) => {
+  const program = await aProgram(t);
+  const missing = await program.run([...createFlags(engine(), 'root', '/nowhere/key'), 'web']);
+  await fails(t, program, missing, /ssh key \/nowhere\/key: ENOENT/u);
+  const broken = join(program.home, 'broken');
+  await writeFile(broken, 'not a key\n');
+  const result = await program.run([...createFlags(engine(), 'root', broken), 'web']);
+  await fails(t, program, result, /is not a private key/u);
+  const locked = join(program.home, 'locked');
+  execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', 'secret', '-f', locked]);
+  const asked = await program.run([...createFlags(engine(), 'root', locked), 'web']);
+  await fails(t, program, asked, /has a passphrase: add it to an ssh agent/u);
+});
+
+machineTest('a host where nothing listens is named with address and port', async (t) => {
+  const program = await aProgram(t);
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  const argv = ['machine', 'create', '--generic-ssh-key', engine().keyPath];
+  const result = await program.run([
+    ...argv,
+    ...['--generic-ip-address', '127.0.0.1', '--generic-ssh-port', String(port), 'web'],
+  ]);
+  await fails(
+    t,
+    program,
+    result,
+    /web: root@127\.0\.0\.1:\d+ cannot be reached by ssh: ECONNREFUSED/u,
+  );
+});
+
+machineTest('a changed host key is refused', async (t) => {
+  const program = await aProgram(t);
+  t.is((await program.run([...createFlags(engine()), 'web'])).code, 0);
+  const path = join(program.home, 'machines', 'web', 'config.json');
+  const record = await readFile(path, 'utf8');
+  await writeFile(path, record.replace(/SHA256:[^"]+/u, `SHA256:${'A'.repeat(43)}`));
+  for (const argv of [
+    ['provision', 'web'],
+    ['ssh', 'web', 'true'],
+    ['rm', '-y', 'web'],
+  ]) {
+    const result = await program.run(['machine', ...argv]);
+    t.is(result.code, 1);
+    t.regex(
+      result.stderr,
+      /^shoal: web: host key of 10\.98\.40\.11 changed from SHA256:A+ to SHA256:/u,
+    );
+    t.is(result.stderr.trim().split('\n').length, 1);
+  }
+  await writeFile(path, record);
+  t.is((await program.run(['machine', 'rm', '-f', 'web'])).code, 0);
+});
+
+machineTest('sudo that asks for a password is refused with what to do', async (t) => {
+  const program = await aProgram(t);
+  const rules = await bare().output(['sh', '-c', 'grep -rl "^ann" /etc/sudoers /etc/sudoers.d']);
+  const file = rules.trim();
+  const before = await bare().output(['cat', file]);
+  const write = async (text: string): Promise<unknown> =>
+    bare().output(['sh', '-c', 'printf %s "$1" >"$2"', 'sh', text, file]);
+  t.teardown(async () => write(before));
+  await write('ann ALL=(ALL) ALL\n');
+  const result = await program.run([...createFlags(bare(), 'ann'), 'web']);
+  await fails(
+    t,
+    program,
+    result,
+    /web: sudo asks for a password: allow ann with "ann ALL=\(ALL\) NOPASSWD: ALL"/u,
+  );
+});
+
+machineTest('a distribution that is not supported is named', async (t) => {
+  const program = await aProgram(t);
+  const release = '/etc/os-release';
+  await bare().output(['cp', '--remove-destination', '-L', release, `${release}.before`]);
+  t.teardown(async () => bare().exec(['mv', `${release}.before`, release]));
+  await bare().output([
+    'sh',
+    '-c',
+    `rm ${release}; printf 'ID=alpine\\nPRETTY_NAME="Alpine Linux v3.20"\\n' >${release}`,
+  ]);
+  const result = await program.run([...createFlags(bare()), 'web']);
+  await fails(t, program, result, /web: Alpine Linux v3\.20 is not supported/u);
+});
+
+machineTest('a disk that is too small is found before anything is sent', async (t) => {
+  const program = await aProgram(t);
+  await bare().output(['sh', '-c', 'mkdir -p /opt && mount -t tmpfs -o size=40m tmpfs /opt']);
+  t.teardown(async () => bare().exec(['umount', '/opt']));
+  const result = await program.run([...createFlags(bare()), 'web']);
+  await fails(t, program, result, /web: 40 MB free in \/opt, 1\d\d MB needed/u);
+});
+
+machineTest('a disk that fills up during the upload leaves nothing half there', async (t) => {
+  const program = await aProgram(t);
+  await bare().output([
+    'sh',
+    '-c',
+    'mkdir -p /opt/shoal && mount -t tmpfs -o size=40m tmpfs /opt/shoal',
+  ]);
+  t.teardown(async () => bare().exec(['umount', '/opt/shoal']));
+  const workshop = new Workshop({ store: new MachineStore(program.home), env: {} });
+  const uploads = await workshop.uploadsFor(process.arch);
+  const session = await SshSession.connect(
+    { name: 'web', host: bare().address, port: 22, user: 'ann', keyPath: bare().keyPath },
+    { timeoutMs: 10_000 },
+  );
+  t.teardown(() => {
+    session.close();
+  });
+  const machine = new RemoteMachine(session, undefined);
+  await machine.probeLogin();
+  const step = { kind: 'upload-runtime', sum: uploads.runtime.sum, cause: 'not there' } as const;
+  const onOutput = (): void => undefined;
+  await t.throwsAsync(runStep({ machine, ...uploads, onOutput }, step), {
+    message: /^web: no space left in \/opt\/shoal for the node runtime \(\d+ MB needed\)/u,
+  });
+  t.is((await bare().output(['find', '/opt/shoal/runtime', '-type', 'f'])).trim(), '');
+});
+
+machineTest('a cluster wants its manager first', async (t) => {
+  const program = await aProgram(t);
+  const result = await program.run([...createFlags(engine()), '--swarm', 'web']);
+  await fails(
+    t,
+    program,
+    result,
+    /cluster "default" has no manager yet: create it first with --swarm --swarm-master/u,
+  );
+});
