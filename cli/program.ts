@@ -96,7 +96,7 @@ async function printCompletions(
 
 /** The command's own tree, below a root that only lends it its name. */
 export async function loadEntry(entry: CommandEntry, cli: Cli): Promise<Command> {
-  const root = quietErrors(new Command('shoal'));
+  const root = quietErrors(new Command('shoal')).enablePositionalOptions();
   // For commands that ask for the options of the program above them.
   const { storagePath, cluster, debug } = cli.options;
   for (const [name, value] of Object.entries({ storagePath, cluster, debug })) {

@@ -84,8 +84,9 @@ function serviceViews(service: Service, wanted: UpWanted, state: Watched): reado
     .filter(({ current, leaving }) => current !== undefined || leaving.length > 0)
     .map((slot) => slotView({ service, slot, wanted, state }));
   const missing = (replicas ?? (anyReadyNode(state) ? 1 : 0)) - kept.length;
-  if (missing <= 0) return views;
+  if (missing === 0 || (replicas === undefined && missing < 0)) return views;
   const row = { id: `Service ${service.spec.name}`, text: 'Scheduling', state: 'working' } as const;
+  // Too few, or too many that were not yet told to go.
   if (replicas !== undefined) return [...views, { row, good: false }];
   return [...views, { row, good: false, stuck: `service ${service.spec.service}: no node fits` }];
 }

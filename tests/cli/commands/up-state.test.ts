@@ -1,0 +1,226 @@
+import test from 'ava';
+import type { Service } from '../../../manager/model/service.js';
+import type { Task } from '../../../manager/model/task.js';
+import type { Node } from '../../../manager/model/node.js';
+import { applyWatch, nothingWatched } from '../../../cli/client/watched.js';
+import type { Watched } from '../../../cli/client/watched.js';
+import type { Judgement } from '../../../cli/commands/follow/judgement.js';
+import { judgeUp } from '../../../cli/commands/follow/up-state.js';
+import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
+
+const node1 = aNode('n1', { name: 'node-1' });
+const node2 = aNode('n2', { name: 'node-2' });
+
+function seen(
+  services: readonly Service[],
+  tasks: readonly Task[],
+  nodes: readonly Node[] = [node1, node2],
+): Watched {
+  return applyWatch(nothingWatched, {
+    kind: 'snapshot',
+    services,
+    tasks,
+    nodes,
+    networks: [],
+    volumes: [],
+  });
+}
+
+function judge(state: Watched, until: 'started' | 'healthy' = 'started', before = nothingWatched) {
+  const services = [...state.services.values()].map(({ spec }) => spec.service);
+  return judgeUp({ project: 'demo', services, until, changes: [], before }, state);
+}
+
+/** The rows as one text, for reading. */
+function rows({ rows: all }: Judgement): readonly string[] {
+  return all.map((row) => `${row.id} ${row.text} ${row.detail ?? ''}`.trim());
+}
+
+const up = { startedAt: 1, containerId: 'c' };
+const unplaced = (summary: string) => ({
+  explanation: { placed: false, summary, reasons: [], at: 0 },
+});
+
+test('a service is up when every slot runs', (t) => {
+  const web = aService('web', { replicas: 2 });
+  const one = aTask(web, 1, { node: 'n1', status: up });
+  const partly = judge(seen([web], [one]));
+  t.false(partly.done);
+  t.deepEqual(rows(partly), ['Container demo-web-1 Started node-1', 'Service demo_web Scheduling']);
+  const whole = judge(seen([web], [one, aTask(web, 2, { node: 'n2', status: up })]));
+  t.true(whole.done);
+  t.deepEqual(rows(whole), [
+    'Container demo-web-1 Started node-1',
+    'Container demo-web-2 Started node-2',
+  ]);
+});
+
+test('a container that ran before is said to run, not to have started', (t) => {
+  const web = aService('web');
+  const state = seen([web], [aTask(web, 1, { node: 'n1', status: up })]);
+  t.deepEqual(rows(judge(state, 'started', state)), ['Container demo-web-1 Running node-1']);
+});
+
+test('a service the manager does not know yet is waited for', (t) => {
+  const judgement = judgeUp(
+    { project: 'demo', services: ['web'], until: 'started', changes: [], before: nothingWatched },
+    nothingWatched,
+  );
+  t.false(judgement.done);
+});
+
+test('an outdated task is waited for until it is gone', (t) => {
+  const web = aService('web');
+  const fresh = aTask(web, 1, { id: 'new', node: 'n1', status: up, createdAt: 2 });
+  const old = aTask(web, 1, {
+    id: 'old',
+    node: 'n1',
+    status: up,
+    taskHash: 'x',
+    desired: 'shutdown',
+  });
+  t.false(judge(seen([web], [fresh, old])).done);
+  t.true(judge(seen([web], [fresh])).done);
+});
+
+test('an outdated task on a node that is down is not waited for', (t) => {
+  const web = aService('web');
+  const fresh = aTask(web, 1, { id: 'new', node: 'n1', status: up, createdAt: 2 });
+  const old = aTask(web, 1, { id: 'old', node: 'n2', status: up, desired: 'shutdown' });
+  const down = aNode('n2', { state: 'down' });
+  t.true(judge(seen([web], [fresh, old], [node1, down])).done);
+});
+
+test('a task on a node that is down does not count as up', (t) => {
+  const web = aService('web');
+  const task = aTask(web, 1, { node: 'n2', status: up });
+  t.false(judge(seen([web], [task], [node1, aNode('n2', { state: 'down' })])).done);
+});
+
+test('a task that no node can take is a reason to give up', (t) => {
+  const web = aService('web', { replicas: 2 });
+  const reason = 'insufficient memory on 3 nodes';
+  const tasks = [aTask(web, 1, { node: 'n1', status: up }), aTask(web, 2, unplaced(reason))];
+  const judgement = judge(seen([web], tasks));
+  t.false(judgement.done);
+  t.deepEqual(judgement.stuck, [`service web: no node for demo-web-2: ${reason}`]);
+});
+
+test('while others still start, a task without a node is no reason to give up yet', (t) => {
+  const web = aService('web', { replicas: 2 });
+  const tasks = [aTask(web, 1, { node: 'n1', state: 'preparing' }), aTask(web, 2, unplaced('x'))];
+  t.deepEqual(judge(seen([web], tasks)).stuck, []);
+});
+
+test('what waits only for a stuck dependency does not keep the command waiting', (t) => {
+  const db = aService('db');
+  const web = aService('web', {
+    dependsOn: [{ service: 'db', condition: 'service_started', required: true, restart: false }],
+  });
+  const tasks = [
+    aTask(db, 1, unplaced('x')),
+    aTask(web, 1, { node: 'n1', state: 'ready', desired: 'ready' }),
+  ];
+  const judgement = judge(seen([db, web], tasks));
+  t.is(judgement.stuck.length, 1);
+  t.true(rows(judgement).includes('Container demo-web-1 Waiting node-1'));
+});
+
+test('a rejected image is told with image and node', (t) => {
+  const web = aService('web', { task: { container: { image: 'nosuch:1' } } });
+  const task = aTask(web, 1, {
+    node: 'n2',
+    state: 'rejected',
+    status: { error: 'pull access denied' },
+  });
+  t.deepEqual(judge(seen([web], [task])).stuck, [
+    'service web on node-2: image nosuch:1: pull access denied',
+  ]);
+});
+
+test('after three rejected tries it is no longer waited for a fourth', (t) => {
+  const web = aService('web', { task: { container: { image: 'nosuch:1' } } });
+  const tries = [1, 2, 3].map((at) =>
+    aTask(web, 1, {
+      id: `try-${at}`,
+      createdAt: at,
+      node: 'n1',
+      state: 'rejected',
+      desired: at === 3 ? 'running' : 'shutdown',
+      status: { error: 'no such image: nosuch:1' },
+    }),
+  );
+  t.is(judge(seen([web], tries)).failure, 'service web on node-1: no such image: nosuch:1');
+});
+
+test('--wait wants healthy where there is a health check', (t) => {
+  const web = aService('web');
+  const task = (health: 'starting' | 'healthy' | 'unhealthy') =>
+    judge(seen([web], [aTask(web, 1, { node: 'n1', status: { ...up, health } })]), 'healthy');
+  t.false(task('starting').done);
+  t.true(task('healthy').done);
+  t.is(task('unhealthy').failure, 'container demo-web-1 is unhealthy');
+});
+
+test('without --wait a container counts once it was started, whatever became of it', (t) => {
+  const job = aService('job', { task: { container: { engineRestart: { name: 'no' } } } });
+  const failed = aTask(job, 1, { node: 'n1', state: 'failed', status: { ...up, exitCode: 3 } });
+  t.true(judge(seen([job], [failed])).done);
+  t.is(judge(seen([job], [failed]), 'healthy').failure, 'container demo-job-1 exited (3)');
+  const complete = aTask(job, 1, { node: 'n1', state: 'complete', status: { ...up, exitCode: 0 } });
+  t.true(judge(seen([job], [complete]), 'healthy').done);
+});
+
+test('--wait gives up on a container that its engine keeps restarting', (t) => {
+  const web = aService('web');
+  const task = (restarts: number) =>
+    aTask(web, 1, { node: 'n1', status: { containerId: 'c', restarts, exitCode: 9 } });
+  t.is(judge(seen([web], [task(1)]), 'healthy').failure, undefined);
+  t.is(
+    judge(seen([web], [task(3)]), 'healthy').failure,
+    'service web: container demo-web-1 keeps ending with code 9',
+  );
+});
+
+test('a failed dependency fails the command with its name', (t) => {
+  const db = aService('db');
+  const init = aService('init');
+  const needs = (
+    service: string,
+    condition: 'service_healthy' | 'service_completed_successfully',
+  ) => aService('web', { dependsOn: [{ service, condition, required: true, restart: false }] });
+  const gated = (web: Service) => aTask(web, 1, { node: 'n1', state: 'ready', desired: 'ready' });
+  const sick = aTask(db, 1, { node: 'n1', status: { ...up, health: 'unhealthy' } });
+  const onDb = needs('db', 'service_healthy');
+  t.is(
+    judge(seen([db, onDb], [sick, gated(onDb)])).failure,
+    'dependency failed to start: container demo-db-1 is unhealthy',
+  );
+  const broken = aTask(init, 1, { node: 'n1', state: 'failed', status: { exitCode: 4 } });
+  const onInit = needs('init', 'service_completed_successfully');
+  t.is(
+    judge(seen([init, onInit], [broken, gated(onInit)])).failure,
+    'service "init" didn\'t complete successfully: exit 4',
+  );
+});
+
+test('a halted service is up with nothing running', (t) => {
+  const web = aService('web', { halted: true });
+  t.true(judge(seen([web], [])).done);
+});
+
+test('containers that scaling down removed are told', (t) => {
+  const web = aService('web', { replicas: 1 });
+  const kept = aTask(web, 1, { node: 'n1', status: up });
+  const before = seen([web], [kept, aTask(web, 2, { node: 'n2', status: up })]);
+  t.deepEqual(rows(judge(seen([web], [kept]), 'started', before)), [
+    'Container demo-web-1 Running node-1',
+    'Container demo-web-2 Removed node-2',
+  ]);
+});
+
+test('a slot too many is waited for until it is told to go', (t) => {
+  const web = aService('web', { replicas: 1 });
+  const two = [1, 2].map((slot) => aTask(web, slot, { node: 'n1', status: up }));
+  t.false(judge(seen([web], two)).done);
+});
