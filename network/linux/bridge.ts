@@ -16,7 +16,12 @@ export function parseBridges(text: string): Map<string, SeenBridge> {
       .map(
         (address) => `${textOf(address, 'local') ?? ''}/${String(numberOf(address, 'prefixlen'))}`,
       );
-    bridges.set(name, { name, up: textsOf(link, 'flags').includes('UP'), addresses });
+    bridges.set(name, {
+      name,
+      up: textsOf(link, 'flags').includes('UP'),
+      mac: textOf(link, 'address') ?? '',
+      addresses,
+    });
   }
   return bridges;
 }
@@ -27,9 +32,9 @@ export function addBridgeLines(wanted: WantedNetwork): string[] {
 }
 
 /** Batch lines for `ip`: what a bridge of ours has besides its ports. */
-export function setBridgeLines({ bridge, network, prefix }: WantedNetwork): string[] {
+export function setBridgeLines({ bridge, bridgeMac, network, prefix }: WantedNetwork): string[] {
   return [
-    `link set dev ${bridge} up`,
+    `link set dev ${bridge} address ${bridgeMac} up`,
     `addr replace ${network.gateway}/${String(prefix)} broadcast + dev ${bridge}`,
   ];
 }

@@ -3,7 +3,7 @@ import type { Change } from './change.js';
 import { remoteChanges } from './diff-remotes.js';
 import { isOurBridge, isOurVxlan, vxlanPort } from './names.js';
 import { rulesetFor } from './ruleset.js';
-import type { SeenState, SeenVxlan } from './seen.js';
+import type { SeenBridge, SeenState, SeenVxlan } from './seen.js';
 import type { WantedNetwork, WantedState } from './wanted.js';
 
 /** Interfaces last seen on each of our bridges: what to put back when somebody deletes a bridge. */
@@ -142,18 +142,13 @@ function bridgeChanges(
 ): Change[] {
   const networkId = wanted.network.id;
   const bridge = seen.bridges.get(wanted.bridge);
-  const gateway = `${wanted.network.gateway}/${String(wanted.prefix)}`;
   const changes: Change[] = [];
   if (bridge === undefined)
     changes.push({ kind: 'add-bridge', wanted, networkId, cause: 'deleted under its network' });
-  else if (!bridge.up) changes.push({ kind: 'set-bridge', wanted, networkId, cause: 'down' });
-  else if (!bridge.addresses.includes(gateway))
-    changes.push({
-      kind: 'set-bridge',
-      wanted,
-      networkId,
-      cause: `without its address ${gateway}`,
-    });
+  else {
+    const cause = bridgeMismatch(wanted, bridge);
+    if (cause !== undefined) changes.push({ kind: 'set-bridge', wanted, networkId, cause });
+  }
   // Only what is on no bridge now: a port that somebody moved elsewhere is theirs.
   for (const port of remembered.get(wanted.bridge) ?? [])
     if (!isOurVxlan(port) && seen.ports.has(port) && seen.ports.get(port) === undefined)
@@ -165,6 +160,14 @@ function bridgeChanges(
         cause: 'came off its bridge',
       });
   return changes;
+}
+
+function bridgeMismatch(wanted: WantedNetwork, seen: SeenBridge): string | undefined {
+  const gateway = `${wanted.network.gateway}/${String(wanted.prefix)}`;
+  if (!seen.up) return 'down';
+  if (!seen.addresses.includes(gateway)) return `without its address ${gateway}`;
+  if (seen.mac !== wanted.bridgeMac) return `its own mac is ${seen.mac}`;
+  return undefined;
 }
 
 function vxlanChanges(wanted: WantedNetwork, seen: SeenVxlan | undefined): Change[] {

@@ -4,6 +4,7 @@ import type { SeenBridgeNetwork } from '../overlay/bridge-networks.js';
 export interface SeenBridge {
   readonly name: string;
   readonly up: boolean;
+  readonly mac: string;
   /** IPv4 addresses with prefix, as in `10.0.0.1/24`. */
   readonly addresses: readonly string[];
 }

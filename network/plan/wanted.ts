@@ -1,7 +1,7 @@
 import type { Endpoint, NetworkOnNode, NetworkView } from '../../manager/model/network-view.js';
 import type { Cidr } from '../address/cidr.js';
 import { contains, parseCidr } from '../address/cidr.js';
-import { formatIp, tryParseIp } from '../address/ip.js';
+import { formatIp, parseIp, tryParseIp } from '../address/ip.js';
 import { macOf } from '../address/mac.js';
 import { bridgeOf, vxlanOf, vxlanOverheadBytes } from './names.js';
 
@@ -25,6 +25,8 @@ export interface RemoteEntry {
 export interface WantedNetwork {
   readonly network: NetworkOnNode;
   readonly bridge: string;
+  /** Follows from the gateway address: a bridge made again is the same neighbour to its containers. */
+  readonly bridgeMac: string;
   readonly vxlan: string;
   readonly mtu: number;
   /** Length of the subnet's prefix, for the gateway address on the bridge. */
@@ -61,6 +63,7 @@ export function wantedState(view: NetworkView, facts: NodeFacts): WantedState {
     return {
       network,
       bridge: bridgeOf(network.vni),
+      bridgeMac: macOf(parseIp(network.gateway)),
       vxlan: vxlanOf(network.vni),
       mtu: facts.uplinkMtu - vxlanOverheadBytes,
       prefix: subnet.prefix,
