@@ -28,7 +28,7 @@ export function parseReplicas(
   return Object.fromEntries(entries);
 }
 
-const maxReplicas = 100_000;
+const maxReplicas = 10_000;
 
 export function scaleCommand(cli: Cli): Command {
   return new Command('scale')

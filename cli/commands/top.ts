@@ -17,7 +17,7 @@ export function topCommand(cli: Cli): Command {
         tasks.map((task) =>
           view.client.call(
             'task.top',
-            { project: view.project, service: task.service, index: task.slot, psArgs: '' },
+            { project: view.project, service: task.service, index: task.slot, psArgs: '-ef' },
             { signal },
           ),
         ),

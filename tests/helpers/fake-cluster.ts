@@ -58,7 +58,7 @@ export class FakeCluster implements ControlClient {
       ((args: unknown, cluster: FakeCluster) => ControlCallMap[Name]['result']) | undefined;
     if (answer !== undefined) return answer(args, this);
     const listed = this.#list(name);
-    if (listed !== undefined) return listed as ControlCallMap[Name]['result'];
+    if (listed !== undefined) return listed;
     throw new Error(`the test has no answer for ${name}`);
   }
 

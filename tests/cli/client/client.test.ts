@@ -1,0 +1,136 @@
+import test from 'ava';
+import { AppError } from '../../../manager/base/errors.js';
+import { silentLogger } from '../../../manager/base/log.js';
+import { peerIdentity } from '../../../manager/ca/pki.js';
+import type { TlsMaterial } from '../../../manager/protocol/transport-tls.js';
+import type { TransportServer } from '../../../manager/protocol/transport-server.js';
+import { serve } from '../../../manager/protocol/transport-server.js';
+import { HttpsControlClient } from '../../../cli/client/client.js';
+import { watch } from '../../../cli/client/stream.js';
+import type { TestPki } from '../../helpers/pki.js';
+import { createTestPki } from '../../helpers/pki.js';
+
+interface World {
+  readonly pki: TestPki;
+  readonly manager: TlsMaterial;
+  readonly client: TlsMaterial;
+}
+
+let world: World;
+
+test.before(async () => {
+  const pki = await createTestPki('c1');
+  const [manager, client] = await Promise.all([pki.node('manager', 'm1'), pki.client('user')]);
+  world = { pki, manager, client };
+});
+
+/** A manager that answers `info` with its body and fails everything else. */
+async function listen(tls: TlsMaterial): Promise<TransportServer> {
+  return serve({
+    host: '127.0.0.1',
+    port: 0,
+    tls,
+    log: silentLogger,
+    identify: peerIdentity,
+    call: ({ path, body }) => {
+      if (path === '/v1/call/info') return Promise.resolve(body);
+      return Promise.reject(new AppError('not-found', `no such thing at ${path}`));
+    },
+    stream: async ({ accept }) => {
+      const stream = await accept('stream');
+      for await (const message of stream) {
+        await stream.send(JSON.stringify({ kind: 'remove', table: 'tasks', id: String(message) }));
+        await stream.send(JSON.stringify({ error: { kind: 'conflict', message: 'told so' } }));
+      }
+    },
+    health: { path: '/v1/health', answer: () => ({}) },
+  });
+}
+
+function clientOf(ports: readonly number[], tls: TlsMaterial, id = 'c1'): HttpsControlClient {
+  const managers = ports.map((port) => `https://127.0.0.1:${port}`);
+  return new HttpsControlClient({ name: 'test', id, managers }, tls);
+}
+
+/** A port that nobody listens on: a listener's own, once it has closed. */
+async function closedPort(): Promise<number> {
+  const server = await listen(world.manager);
+  await server.close();
+  return server.port;
+}
+
+test('calls reach the manager and come back with its answer or its error', async (t) => {
+  const server = await listen(world.manager);
+  t.teardown(() => server.close());
+  const client = clientOf([server.port], world.client);
+  t.teardown(() => {
+    client.close();
+  });
+  t.deepEqual((await client.call('info', {})) as unknown, {});
+  await t.throwsAsync(client.call('node.list', {}), {
+    message: 'no such thing at /v1/call/node.list',
+  });
+});
+
+test('the next manager is tried when one is gone', async (t) => {
+  const server = await listen(world.manager);
+  t.teardown(() => server.close());
+  const client = clientOf([await closedPort(), server.port], world.client);
+  t.teardown(() => {
+    client.close();
+  });
+  t.deepEqual((await client.call('info', {})) as unknown, {});
+});
+
+test('with no manager reachable the error names cluster and addresses', async (t) => {
+  const port = await closedPort();
+  const client = clientOf([port], world.client);
+  const error = await t.throwsAsync(client.call('info', {}));
+  t.regex(
+    error.message,
+    new RegExp(`^manager of cluster test not reachable: 127\\.0\\.0\\.1:${port} .*refused`, 'u'),
+  );
+  await t.throwsAsync(client.open('watch', {}, AbortSignal.timeout(5_000)), {
+    message: /not reachable/u,
+  });
+});
+
+test('a worker in the manager place is not talked to', async (t) => {
+  const server = await listen(await world.pki.node('worker', 'w1'));
+  t.teardown(() => server.close());
+  const client = clientOf([server.port], world.client);
+  await t.throwsAsync(client.call('info', {}), {
+    message: /worker of cluster c1, not a manager of this cluster/u,
+  });
+});
+
+test('a manager of another cluster is not talked to', async (t) => {
+  const server = await listen(world.manager);
+  t.teardown(() => server.close());
+  const client = clientOf([server.port], world.client, 'other');
+  await t.throwsAsync(client.call('info', {}), { message: /manager of cluster c1, not/u });
+  await t.throwsAsync(client.open('watch', {}, AbortSignal.timeout(5_000)), {
+    message: /manager of cluster c1, not/u,
+  });
+});
+
+test('a manager signed by an unknown authority is not talked to', async (t) => {
+  const stranger = await createTestPki('c1');
+  const server = await listen(await stranger.node('manager', 'm1'));
+  t.teardown(() => server.close());
+  const client = clientOf([server.port], world.client);
+  await t.throwsAsync(client.call('info', {}), { message: /is not trusted/u });
+});
+
+test('a stream carries its arguments, its messages and the error that ends it', async (t) => {
+  const server = await listen(world.manager);
+  t.teardown(() => server.close());
+  const client = clientOf([server.port], world.client);
+  const messages: unknown[] = [];
+  const read = async (): Promise<void> => {
+    const signal = AbortSignal.timeout(5_000);
+    for await (const message of watch(client, { project: 'p' }, signal)) messages.push(message);
+  };
+  await t.throwsAsync(read(), { message: 'told so' });
+  t.deepEqual(messages, [{ kind: 'remove', table: 'tasks', id: '{"project":"p"}' }]);
+});
