@@ -30,7 +30,7 @@ export interface Connection extends MessageStream {
 export type KeepAlive = 'worker' | 'session' | 'stream';
 
 const keepAliveTimes = {
-  worker: { pingMs: 1_000, deadMs: 3_000 },
+  worker: { pingMs: 1_000, deadMs: 3_000, closeMs: 2_000 },
   session: { pingMs: 5_000, deadMs: 15_000, closeMs: 2_000 },
   stream: { pingMs: 30_000, deadMs: 900_000, closeMs: 900_000 },
 } as const;

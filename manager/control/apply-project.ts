@@ -1,0 +1,207 @@
+import { hashOf } from '../base/canonical.js';
+import { AppError } from '../base/errors.js';
+import type { NewId } from '../base/random.js';
+import type { ConfigId, NetworkId, SecretId, VolumeId } from '../model/ids.js';
+import type { Network, NetworkSpec, Volume, VolumeSpec } from '../model/network.js';
+import type { Service } from '../model/service.js';
+import { isTerminal } from '../model/task-state.js';
+import type {
+  AppliedChange,
+  DataInput,
+  ProjectApplied,
+  ProjectApply,
+} from '../protocol/control.js';
+import type { StoreView, Transaction } from '../store/store.js';
+import { applyService } from './apply-service.js';
+
+export interface ApplyContext {
+  /** Undefined only says what would be done. */
+  readonly tx: Transaction | undefined;
+  readonly view: StoreView;
+  readonly newId: NewId;
+}
+
+type Change = AppliedChange;
+
+/** Brings a whole project to what the file says. Throws before the first write when something is amiss. */
+export function applyProject(context: ApplyContext, input: ProjectApply): ProjectApplied {
+  checkExternals(context.view, input);
+  const changes: Change[] = [
+    ...input.networks.map((spec) => applyNetwork(context, spec)),
+    ...input.volumes.map((spec) => applyVolume(context, spec)),
+    ...input.secrets.map((data) => applyData(context, 'secret', data)),
+    ...input.configs.map((data) => applyData(context, 'config', data)),
+    ...input.services.map((spec) => applyService(context, spec, input)),
+  ];
+  const orphans = context.view
+    .servicesOfProject(input.project)
+    .filter((service) => !service.removing && !input.known.includes(service.spec.service));
+  if (input.removeOrphans) {
+    for (const service of orphans) changes.push(removeService(context.tx, service, 'orphan'));
+  }
+  if (context.tx !== undefined) forgetUnusedData(context.tx, input);
+  return {
+    changes,
+    orphans: input.removeOrphans ? [] : orphans.map((service) => service.spec.service),
+  };
+}
+
+function checkExternals(view: StoreView, input: ProjectApply): void {
+  for (const name of input.externalNetworks) {
+    const network = view.networkByName(name);
+    if (network === undefined || network.removing) {
+      throw new AppError(
+        'not-found',
+        `network ${name} declared as external, but could not be found: create it with "network create"`,
+      );
+    }
+  }
+  for (const name of input.externalVolumes) {
+    const volume = view.volumeByName(name);
+    if (volume === undefined || volume.removing) {
+      throw new AppError(
+        'not-found',
+        `volume ${name} declared as external, but could not be found on any node`,
+      );
+    }
+  }
+  checkReferences(view, input);
+}
+
+function checkReferences(view: StoreView, input: ProjectApply): void {
+  const networks = new Set(input.networks.map((spec) => spec.name));
+  const volumes = new Set(input.volumes.map((spec) => spec.name));
+  for (const { service, task } of input.services) {
+    for (const { network } of task.networks) {
+      if (networks.has(network) || view.networkByName(network) !== undefined) continue;
+      throw new AppError('invalid', `service ${service}: no such network: ${network}`);
+    }
+    for (const mount of task.container.mounts) {
+      if (mount.type !== 'volume' || mount.source === undefined) continue;
+      if (volumes.has(mount.source) || view.volumeByName(mount.source) !== undefined) continue;
+      throw new AppError('invalid', `service ${service}: no such volume: ${mount.source}`);
+    }
+  }
+}
+
+export function createNetwork(tx: Transaction, newId: NewId, spec: NetworkSpec): Network {
+  const id = newId() as NetworkId;
+  return tx.create('networks', { id, spec, vni: 0, subnet: '', removing: false });
+}
+
+/** What a network's tasks would notice; the rest may change under them. */
+function wiring(spec: NetworkSpec): string {
+  const { driver, subnet, ipRange, internal, driverOpts } = spec;
+  return hashOf({ driver, subnet, ipRange, internal, driverOpts });
+}
+
+function applyNetwork({ tx, view, newId }: ApplyContext, spec: NetworkSpec): Change {
+  const change = (action: Change['action'], cause: string): Change => ({
+    kind: 'network',
+    name: spec.name,
+    action,
+    cause,
+  });
+  const known = view.networkByName(spec.name);
+  if (known === undefined) {
+    if (tx !== undefined) createNetwork(tx, newId, spec);
+    return change('created', 'not found');
+  }
+  const rewired = wiring(known.spec) !== wiring(spec);
+  if (!rewired && !known.removing && hashOf(known.spec) === hashOf(spec)) {
+    return change('unchanged', '');
+  }
+  if (rewired && view.tasksOfNetwork(known.id).some((task) => !isTerminal(task.status.state))) {
+    throw new AppError(
+      'conflict',
+      `network ${spec.name}: its subnet or options changed while containers use it: run "down" first`,
+    );
+  }
+  tx?.put('networks', { ...known, spec, removing: false, ...(rewired ? { subnet: '' } : {}) });
+  return known.removing
+    ? change('created', 'was being removed')
+    : change('updated', 'spec changed');
+}
+
+export function createVolume(tx: Transaction, newId: NewId, spec: VolumeSpec): Volume {
+  return tx.create('volumes', { id: newId() as VolumeId, spec, nodeIds: [], removing: false });
+}
+
+function applyVolume({ tx, view, newId }: ApplyContext, spec: VolumeSpec): Change {
+  const change = (action: Change['action'], cause: string): Change => ({
+    kind: 'volume',
+    name: spec.name,
+    action,
+    cause,
+  });
+  const known = view.volumeByName(spec.name);
+  if (known === undefined) {
+    if (tx !== undefined) createVolume(tx, newId, spec);
+    return change('created', 'not found');
+  }
+  if (known.removing) {
+    throw new AppError('conflict', `volume ${spec.name} is still being removed: try again shortly`);
+  }
+  if (hashOf(known.spec) === hashOf(spec)) return change('unchanged', '');
+  const { driver, driverOpts } = known.spec;
+  if (
+    hashOf({ driver, driverOpts }) !== hashOf({ driver: spec.driver, driverOpts: spec.driverOpts })
+  ) {
+    throw new AppError(
+      'conflict',
+      `volume ${spec.name} exists with another driver or options: remove it first, or name another`,
+    );
+  }
+  tx?.put('volumes', { ...known, spec });
+  return change('updated', 'labels changed');
+}
+
+function applyData(
+  { tx, view, newId }: ApplyContext,
+  kind: 'secret' | 'config',
+  input: DataInput,
+): Change {
+  const { spec, data } = input;
+  const known = kind === 'secret' ? view.secretByName(spec.name) : view.configByName(spec.name);
+  if (known === undefined) {
+    if (kind === 'secret') tx?.create('secrets', { id: newId() as SecretId, spec, data });
+    else tx?.create('configs', { id: newId() as ConfigId, spec, data });
+    return { kind, name: spec.name, action: 'created', cause: 'not found' };
+  }
+  if (known.data !== data) {
+    throw new AppError('conflict', `${kind} ${spec.name} exists with other content`);
+  }
+  return { kind, name: spec.name, action: 'unchanged', cause: '' };
+}
+
+/** Marks a service for removal: its tasks go first. */
+export function removeService(
+  tx: Transaction | undefined,
+  service: Service,
+  cause: string,
+): Change {
+  tx?.put('services', { ...service, removing: true });
+  return { kind: 'service', name: service.spec.service, action: 'removed', cause };
+}
+
+/** Content that nothing of the project mentions any more: names carry a hash, so old ones pile up. */
+function forgetUnusedData(tx: Transaction, input: ProjectApply): void {
+  const used = new Set([...input.secrets, ...input.configs].map(({ spec }) => spec.name));
+  for (const service of tx.servicesOfProject(input.project)) {
+    const tasks = tx.tasksOfService(service.id);
+    for (const { container } of [service.spec.task, ...tasks.map((task) => task.spec)]) {
+      for (const file of container.files) used.add(file.source);
+    }
+  }
+  forgetData(tx, input.project, used);
+}
+
+/** Removes a project's secrets and configs but those in `keep`. */
+export function forgetData(tx: Transaction, project: string, keep: ReadonlySet<string>): void {
+  for (const { id, spec } of tx.list('secrets')) {
+    if (spec.project === project && !keep.has(spec.name)) tx.remove('secrets', id);
+  }
+  for (const { id, spec } of tx.list('configs')) {
+    if (spec.project === project && !keep.has(spec.name)) tx.remove('configs', id);
+  }
+}

@@ -1,0 +1,101 @@
+import { hashOf } from '../base/canonical.js';
+import type { ServiceId } from '../model/ids.js';
+import type { Service, ServiceSpec } from '../model/service.js';
+import { isWanted } from '../model/slots.js';
+import { taskHashOf } from '../model/spec-hash.js';
+import { isTerminal } from '../model/task-state.js';
+import type { AppliedChange, ProjectApply } from '../protocol/control.js';
+import type { StoreView, Transaction } from '../store/store.js';
+import type { ApplyContext } from './apply-project.js';
+
+/** Creates, updates, starts or leaves one service, as the file wants it. */
+export function applyService(
+  context: ApplyContext,
+  wanted: ServiceSpec,
+  input: Pick<ProjectApply, 'keepReplicas' | 'forceRecreate'>,
+): AppliedChange {
+  const known = context.view.serviceByName(wanted.name);
+  const spec = input.keepReplicas.includes(wanted.service) ? keepReplicas(wanted, known) : wanted;
+  const force = input.forceRecreate.includes(wanted.service);
+  const change = (action: AppliedChange['action'], cause: string): AppliedChange => ({
+    kind: 'service',
+    name: spec.service,
+    action,
+    cause,
+  });
+  if (known === undefined) {
+    if (context.tx !== undefined) createService(context, spec);
+    return change('created', 'not found');
+  }
+  const causes = differences(known.spec, spec);
+  if (force) causes.push('forced');
+  if (known.removing || causes.length > 0) {
+    context.tx?.put('services', updated(known, spec, force));
+    return known.removing
+      ? change('created', 'was being removed')
+      : change('updated', causes.join(', '));
+  }
+  const woken = wakeEnded(context, known);
+  if (!known.spec.halted) return woken ? change('started', 'had ended') : change('unchanged', '');
+  context.tx?.put('services', { ...known, spec });
+  return change('started', 'was stopped');
+}
+
+function createService({ tx, newId }: ApplyContext, spec: ServiceSpec): void {
+  tx?.create('services', {
+    id: newId() as ServiceId,
+    spec,
+    taskHash: taskHashOf(spec, 0),
+    forceUpdate: 0,
+    dependenciesMet: spec.dependsOn.length === 0,
+    removing: false,
+  });
+}
+
+/** A service with another spec: what it was is kept for going back. */
+export function updated(known: Service, spec: ServiceSpec, force: boolean): Service {
+  const forceUpdate = known.forceUpdate + (force ? 1 : 0);
+  return {
+    ...known,
+    spec,
+    taskHash: taskHashOf(spec, forceUpdate),
+    forceUpdate,
+    previousSpec: known.spec,
+    dependenciesMet: known.removing ? spec.dependsOn.length === 0 : known.dependenciesMet,
+    removing: false,
+  };
+}
+
+function keepReplicas(spec: ServiceSpec, known: Service | undefined): ServiceSpec {
+  if (known?.spec.mode.kind !== 'replicated' || spec.mode.kind !== 'replicated') return spec;
+  return { ...spec, mode: known.spec.mode };
+}
+
+/** Names of what differs. `halted` is no difference: that is starting, not changing. */
+function differences(known: ServiceSpec, wanted: ServiceSpec): string[] {
+  const parts = (spec: ServiceSpec): Readonly<Record<string, unknown>> => {
+    const { halted: _halted, configHash: _configHash, task, ...rest } = spec;
+    const { container, ...others } = task;
+    return { ...rest, ...others, ...container };
+  };
+  const [old, now] = [parts(known), parts(wanted)];
+  const keys = new Set([...Object.keys(old), ...Object.keys(now)]);
+  return [...keys]
+    .filter((key) => hashOf(old[key] ?? null) !== hashOf(now[key] ?? null))
+    .map((key) => `${key} changed`);
+}
+
+/**
+ * Frees the slots of tasks that have ended by themselves, so that they are filled again: `up` and `start`
+ * start what has exited. Says whether there were any.
+ */
+export function wakeEnded(
+  { tx, view }: { readonly tx: Transaction | undefined; readonly view: StoreView },
+  service: Service,
+): boolean {
+  const ended = view
+    .tasksOfService(service.id)
+    .filter((task) => isTerminal(task.status.state) && isWanted(task));
+  for (const task of ended) tx?.put('tasks', { ...task, desired: 'shutdown' });
+  return ended.length > 0;
+}

@@ -1,0 +1,70 @@
+import { AppError } from '../base/errors.js';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Reads the fields of a call's arguments; anything that does not fit is `invalid` and named. */
+export class Args {
+  readonly #call: string;
+  readonly #fields: Fields;
+
+  constructor(call: string, value: unknown) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw new AppError('invalid', `${call}: arguments must be an object`);
+    }
+    this.#call = call;
+    this.#fields = value as Fields;
+  }
+
+  text(key: string): string {
+    const value = this.#fields[key];
+    if (typeof value !== 'string' || value === '') throw this.#wrong(key, 'a text');
+    return value;
+  }
+
+  optionalText(key: string): string | undefined {
+    return this.#fields[key] === undefined ? undefined : this.text(key);
+  }
+
+  flag(key: string): boolean {
+    const value = this.#fields[key] ?? false;
+    if (typeof value !== 'boolean') throw this.#wrong(key, 'true or false');
+    return value;
+  }
+
+  /** Whole number from 0 up. */
+  count(key: string): number | undefined {
+    const value = this.#fields[key];
+    if (value === undefined) return undefined;
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) {
+      throw this.#wrong(key, 'a whole number from 0 up');
+    }
+    return value;
+  }
+
+  texts(key: string): readonly string[] {
+    const value = this.#fields[key] ?? [];
+    if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) {
+      throw this.#wrong(key, 'a list of texts');
+    }
+    return value;
+  }
+
+  /** Objects with a `spec` or `name` are checked by who stores them. */
+  objects(key: string): readonly Fields[] {
+    const value = this.#fields[key] ?? [];
+    const isObject = (item: unknown): boolean => typeof item === 'object' && item !== null;
+    if (!Array.isArray(value) || !value.every(isObject))
+      throw this.#wrong(key, 'a list of objects');
+    return value as readonly Fields[];
+  }
+
+  object(key: string): Fields {
+    const value = this.#fields[key] ?? {};
+    if (typeof value !== 'object' || Array.isArray(value)) throw this.#wrong(key, 'an object');
+    return value as Fields;
+  }
+
+  #wrong(key: string, needed: string): AppError {
+    return new AppError('invalid', `${this.#call}: ${key} must be ${needed}`);
+  }
+}

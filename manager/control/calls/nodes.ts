@@ -1,0 +1,66 @@
+import { AppError } from '../../base/errors.js';
+import type { Node, NodeSpec } from '../../model/node.js';
+import { isAssigned } from '../../model/task-state.js';
+import type { Transaction } from '../../store/store.js';
+import { Args } from '../args.js';
+import type { ControlCalls } from '../context.js';
+import { findNode } from '../find.js';
+
+const availabilities: readonly NodeSpec['availability'][] = ['active', 'pause', 'drain'];
+
+function readAvailability(args: Args): NodeSpec['availability'] | undefined {
+  const text = args.optionalText('availability');
+  if (text === undefined) return undefined;
+  const found = availabilities.find((each) => each === text);
+  if (found !== undefined) return found;
+  throw new AppError('invalid', `availability must be active, pause or drain, not ${text}`);
+}
+
+function update(tx: Transaction, args: Args): Node {
+  const node = findNode(tx, args.text('node'));
+  const labels: Record<string, string> = { ...node.spec.labels };
+  for (const key of args.texts('labelRemove')) {
+    if (!Object.hasOwn(labels, key)) {
+      throw new AppError('not-found', `node ${node.spec.name} has no label ${key}`);
+    }
+    Reflect.deleteProperty(labels, key);
+  }
+  for (const [key, label] of Object.entries(args.object('labelAdd'))) {
+    if (key === '' || typeof label !== 'string') {
+      throw new AppError('invalid', `label ${key} of node ${node.spec.name} must be a text`);
+    }
+    labels[key] = label;
+  }
+  const availability = readAvailability(args) ?? node.spec.availability;
+  return tx.put('nodes', { ...node, spec: { ...node.spec, availability, labels } });
+}
+
+/** The record goes and its certificate is refused from now on; the dispatcher clears what it leaves. */
+function remove(tx: Transaction, node: Node, force: boolean): void {
+  const live = tx.tasksOfNode(node.id).filter((task) => isAssigned(task.status.state));
+  if (!force && node.status.state !== 'down' && live.length > 0) {
+    throw new AppError(
+      'conflict',
+      `node ${node.spec.name} runs ${live.length} tasks: drain it first, or use --force`,
+    );
+  }
+  const cluster = tx.get('cluster', 'cluster');
+  if (cluster === undefined) throw new AppError('internal', 'the cluster has no record');
+  tx.put('cluster', { ...cluster, revoked: [...new Set([...cluster.revoked, node.id])].sort() });
+  tx.remove('nodes', node.id);
+}
+
+export const nodeCalls: Pick<ControlCalls, 'node.list' | 'node.update' | 'node.remove'> = {
+  'node.list': ({ store }) => Promise.resolve(store.view.list('nodes')),
+  'node.update': ({ store }, value) => {
+    const args = new Args('node.update', value);
+    return store.update('control', (tx) => update(tx, args));
+  },
+  'node.remove': async ({ store }, value) => {
+    const args = new Args('node.remove', value);
+    await store.update('control', (tx) => {
+      remove(tx, findNode(tx, args.text('node')), args.flag('force'));
+    });
+    return null;
+  },
+};

@@ -1,0 +1,158 @@
+import { AppError } from '../../base/errors.js';
+import type { NodeId, VolumeId } from '../../model/ids.js';
+import type { AppliedChange, ProjectApplied, ProjectApply } from '../../protocol/control.js';
+import type { Transaction } from '../../store/store.js';
+import { applyProject, forgetData, removeService } from '../apply-project.js';
+import { Args } from '../args.js';
+import type { CallContext, ControlCalls } from '../context.js';
+import { findServices } from '../find.js';
+
+const listDeadlineMs = 5_000;
+
+/** The specs are the client's own words; only their frame is checked here. */
+function readApply(value: unknown): ProjectApply {
+  const args = new Args('project.apply', value);
+  for (const key of ['services', 'networks', 'volumes', 'secrets', 'configs']) args.objects(key);
+  const input = value as ProjectApply;
+  const project = args.text('project');
+  for (const spec of input.services) {
+    if (spec.project !== project) {
+      throw new AppError('invalid', `service ${spec.service} is not of project ${project}`);
+    }
+  }
+  return {
+    ...input,
+    externalNetworks: args.texts('externalNetworks'),
+    externalVolumes: args.texts('externalVolumes'),
+    known: args.texts('known'),
+    removeOrphans: args.flag('removeOrphans'),
+    forceRecreate: args.texts('forceRecreate'),
+    keepReplicas: args.texts('keepReplicas'),
+    dryRun: args.flag('dryRun'),
+  };
+}
+
+/** Volumes that users made on machines by hand become known by being asked for. */
+async function adoptVolumes(context: CallContext, names: readonly string[]): Promise<void> {
+  const { store, workers, newId, signal } = context;
+  const unknown = names.filter((name) => store.view.volumeByName(name) === undefined);
+  if (unknown.length === 0) return;
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(listDeadlineMs)]);
+  const holders = new Map<string, NodeId[]>();
+  await Promise.all(
+    store.view.list('nodes').map(async ({ id }) => {
+      // A node that does not answer now has nothing that could be used now.
+      const found = await workers.call(id, 'listVolumes', {}, deadline).catch(() => []);
+      for (const { name } of found) holders.set(name, [...(holders.get(name) ?? []), id]);
+    }),
+  );
+  await store.update('control', (tx) => {
+    for (const name of unknown) {
+      const nodeIds = holders.get(name);
+      if (nodeIds === undefined || tx.volumeByName(name) !== undefined) continue;
+      const spec = { name, project: '', key: name, driver: 'local', driverOpts: {}, labels: {} };
+      tx.create('volumes', {
+        id: newId() as VolumeId,
+        spec: { ...spec, external: true },
+        nodeIds,
+        removing: false,
+      });
+    }
+  });
+}
+
+async function apply(context: CallContext, value: unknown): Promise<ProjectApplied> {
+  const input = readApply(value);
+  const { store, newId } = context;
+  await adoptVolumes(context, input.externalVolumes);
+  if (input.dryRun) return applyProject({ tx: undefined, view: store.view, newId }, input);
+  return store.update('control', (tx) => applyProject({ tx, view: tx, newId }, input));
+}
+
+function remove(
+  tx: Transaction,
+  input: {
+    readonly project: string;
+    readonly volumes: boolean;
+    readonly services: readonly string[];
+  },
+): ProjectApplied {
+  const { project } = input;
+  const services = findServices(tx, project, input.services);
+  const changes: AppliedChange[] = services.map((service) =>
+    removeService(tx, service, 'asked for'),
+  );
+  if (input.services.length > 0) return { changes, orphans: [] };
+  for (const network of tx.list('networks')) {
+    if (network.spec.project !== project || network.removing) continue;
+    changes.push(removeNetwork(tx, network.id, project));
+  }
+  forgetData(tx, project, new Set());
+  for (const volume of input.volumes ? tx.list('volumes') : []) {
+    if (volume.spec.project !== project || volume.spec.external || volume.removing) continue;
+    tx.put('volumes', { ...volume, removing: true });
+    changes.push({
+      kind: 'volume',
+      name: volume.spec.name,
+      action: 'removed',
+      cause: 'asked for',
+    });
+  }
+  return { changes, orphans: [] };
+}
+
+function removeNetwork(
+  tx: Transaction,
+  id: Parameters<Transaction['tasksOfNetwork']>[0],
+  project: string,
+): AppliedChange {
+  const network = tx.get('networks', id);
+  if (network === undefined) throw new AppError('internal', `network ${id} is gone`);
+  const user = tx
+    .list('services')
+    .find(
+      ({ spec, removing }) =>
+        !removing &&
+        spec.project !== project &&
+        spec.task.networks.some((item) => item.network === network.spec.name),
+    );
+  const name = network.spec.name;
+  if (user !== undefined) {
+    return {
+      kind: 'network',
+      name,
+      action: 'unchanged',
+      cause: `service ${user.spec.name} uses it`,
+    };
+  }
+  tx.put('networks', { ...network, removing: true });
+  return { kind: 'network', name, action: 'removed', cause: 'asked for' };
+}
+
+export const projectCalls: Pick<ControlCalls, 'project.apply' | 'project.remove' | 'project.list'> =
+  {
+    'project.apply': apply,
+    'project.remove': (context, value) => {
+      const args = new Args('project.remove', value);
+      const input = {
+        project: args.text('project'),
+        volumes: args.flag('volumes'),
+        services: args.texts('services'),
+      };
+      return context.store.update('control', (tx) => remove(tx, input));
+    },
+    'project.list': ({ store }) => {
+      const projects = new Map<string, { name: string; services: number; running: number }>();
+      for (const { spec, id } of store.view.list('services')) {
+        const known = projects.get(spec.project) ?? { name: spec.project, services: 0, running: 0 };
+        const tasks = store.view.tasksOfService(id);
+        projects.set(spec.project, {
+          name: spec.project,
+          services: known.services + 1,
+          running: known.running + tasks.filter((task) => task.status.state === 'running').length,
+        });
+      }
+      const list = [...projects.values()];
+      return Promise.resolve(list.sort((a, b) => (a.name < b.name ? -1 : 1)));
+    },
+  };

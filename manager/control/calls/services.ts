@@ -1,0 +1,174 @@
+import { AppError, messageOf } from '../../base/errors.js';
+import type { Service } from '../../model/service.js';
+import { isTerminal } from '../../model/task-state.js';
+import type { StoreView, Transaction } from '../../store/store.js';
+import { wakeEnded } from '../apply-service.js';
+import { Args } from '../args.js';
+import type { CallContext, ControlCalls } from '../context.js';
+import type { PlacedTask } from '../find.js';
+import { findService, findServices, runningTasks } from '../find.js';
+
+const maxReplicas = 10_000;
+/** On top of what a container may take to stop. */
+const restartSlackMs = 30_000;
+const killDeadlineMs = 15_000;
+
+interface Selection {
+  readonly project: string;
+  readonly services: readonly string[];
+}
+
+function readSelection(args: Args): Selection {
+  return { project: args.text('project'), services: args.texts('services') };
+}
+
+function scale(
+  tx: Transaction,
+  project: string,
+  replicas: Readonly<Record<string, unknown>>,
+): void {
+  for (const [key, count] of Object.entries(replicas)) {
+    const service = findService(tx, project, key);
+    if (typeof count !== 'number' || !Number.isInteger(count) || count < 0 || count > maxReplicas) {
+      throw new AppError(
+        'invalid',
+        `service ${key}: replicas must be a whole number from 0 to ${maxReplicas}, not ${String(count)}`,
+      );
+    }
+    const { spec } = service;
+    if (spec.mode.kind === 'global') {
+      throw new AppError('invalid', `service ${key} is global: it cannot be scaled`);
+    }
+    if (spec.mode.replicas === count) continue;
+    const mode = { kind: 'replicated', replicas: count } as const;
+    tx.put('services', { ...service, spec: { ...spec, mode } });
+  }
+}
+
+function halt(tx: Transaction, selection: Selection, halted: boolean): void {
+  for (const service of findServices(tx, selection.project, selection.services)) {
+    if (!halted) wakeEnded({ tx, view: tx }, service);
+    if (service.spec.halted === halted) continue;
+    tx.put('services', { ...service, spec: { ...service.spec, halted } });
+  }
+}
+
+/** All of them, then one error for those that failed. */
+async function forEachTask(
+  tasks: readonly PlacedTask[],
+  verb: string,
+  act: (task: PlacedTask) => Promise<unknown>,
+): Promise<void> {
+  const results = await Promise.allSettled(tasks.map((task) => act(task)));
+  const failures = results.flatMap((result, index) =>
+    result.status === 'rejected'
+      ? [`${tasks[index]?.containerName ?? ''}: ${messageOf(result.reason)}`]
+      : [],
+  );
+  if (failures.length === 0) return;
+  throw new AppError('unavailable', `cannot ${verb} ${failures.join('; ')}`);
+}
+
+/** With those that asked to be restarted along with one of them (`depends_on … restart: true`). */
+function withDependents(view: StoreView, services: readonly Service[]): readonly Service[] {
+  const chosen = new Set(services);
+  for (const service of services) {
+    for (const other of view.servicesOfProject(service.spec.project)) {
+      const follows = other.spec.dependsOn.some(
+        (dependency) => dependency.restart && dependency.service === service.spec.service,
+      );
+      if (follows && !other.removing) chosen.add(other);
+    }
+  }
+  return [...chosen];
+}
+
+async function restart(context: CallContext, value: unknown): Promise<null> {
+  const args = new Args('service.restart', value);
+  const selection = readSelection(args);
+  const timeoutMs = args.count('timeoutMs');
+  const { store, workers, signal } = context;
+  const chosen = findServices(store.view, selection.project, selection.services);
+  const tasks = runningTasks(store.view, withDependents(store.view, chosen));
+  await store.update('control', (tx) => {
+    halt(tx, selection, false);
+  });
+  await forEachTask(tasks, 'restart', (task) => {
+    const stopMs = timeoutMs ?? task.spec.container.stopGraceMs;
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(stopMs + restartSlackMs)]);
+    const call = { taskId: task.id, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+    return workers.call(task.nodeId, 'restart', call, deadline);
+  });
+  return null;
+}
+
+async function kill(context: CallContext, value: unknown): Promise<null> {
+  const args = new Args('service.kill', value);
+  const { project, services } = readSelection(args);
+  const signalName = args.text('signal');
+  const { store, workers, signal } = context;
+  const tasks = runningTasks(store.view, findServices(store.view, project, services));
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(killDeadlineMs)]);
+  await forEachTask(tasks, 'kill', (task) =>
+    workers.call(task.nodeId, 'kill', { taskId: task.id, signal: signalName }, deadline),
+  );
+  return null;
+}
+
+/** A service without a live task stays stopped, else its slots would be filled again at once. */
+function clean(tx: Transaction, selection: Selection): readonly string[] {
+  const removed: string[] = [];
+  for (const service of findServices(tx, selection.project, selection.services)) {
+    const tasks = tx.tasksOfService(service.id);
+    const ended = tasks.filter(
+      (task) => isTerminal(task.status.state) && task.desired !== 'remove',
+    );
+    if (ended.length === 0) continue;
+    if (!service.spec.halted && tasks.every((task) => isTerminal(task.status.state))) {
+      tx.put('services', { ...service, spec: { ...service.spec, halted: true } });
+    }
+    for (const task of ended) {
+      tx.put('tasks', { ...task, desired: 'remove' });
+      removed.push(task.containerName);
+    }
+  }
+  return [...new Set(removed)].sort();
+}
+
+export const serviceCalls: Pick<
+  ControlCalls,
+  | 'service.list'
+  | 'service.scale'
+  | 'service.halt'
+  | 'service.restart'
+  | 'service.kill'
+  | 'service.clean'
+> = {
+  'service.list': ({ store }, value) => {
+    const project = new Args('service.list', value).optionalText('project');
+    const { view } = store;
+    return Promise.resolve(
+      project === undefined ? view.list('services') : view.servicesOfProject(project),
+    );
+  },
+  'service.scale': async ({ store }, value) => {
+    const args = new Args('service.scale', value);
+    await store.update('control', (tx) => {
+      scale(tx, args.text('project'), args.object('replicas'));
+    });
+    return null;
+  },
+  'service.halt': async ({ store }, value) => {
+    const args = new Args('service.halt', value);
+    await store.update('control', (tx) => {
+      halt(tx, readSelection(args), args.flag('halted'));
+    });
+    return null;
+  },
+  'service.restart': restart,
+  'service.kill': kill,
+  'service.clean': ({ store }, value) => {
+    const selection = readSelection(new Args('service.clean', value));
+    return store.update('control', (tx) => clean(tx, selection));
+  },
+};

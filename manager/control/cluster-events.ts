@@ -1,0 +1,162 @@
+import type { Node } from '../model/node.js';
+import type { Task, TaskStatus } from '../model/task.js';
+import { isTerminal, stateRank } from '../model/task-state.js';
+import type { ClusterEvent } from '../protocol/control.js';
+import type { StoreChange, StoreView } from '../store/store.js';
+
+/** An event with the project it belongs to, by which streams are filtered; empty belongs to all. */
+export interface StoredEvent extends ClusterEvent {
+  readonly project: string;
+}
+
+type Attributes = Readonly<Record<string, string>>;
+
+/** What a change of the store is in the words of `docker events`. */
+export function eventsOf(change: StoreChange, view: StoreView): readonly StoredEvent[] {
+  switch (change.table) {
+    case 'tasks':
+      return taskEvents(change.before, change.after, view);
+    case 'nodes':
+      return nodeEvents(change.before, change.after);
+    case 'services':
+    case 'networks':
+    case 'volumes':
+      return objectEvents(change);
+    default:
+      return [];
+  }
+}
+
+function taskEvents(
+  before: Task | undefined,
+  after: Task | undefined,
+  view: StoreView,
+): readonly StoredEvent[] {
+  const task = after ?? before;
+  if (task === undefined) return [];
+  const node = task.nodeId === undefined ? undefined : view.get('nodes', task.nodeId);
+  const event = (action: string, extra: Attributes = {}): StoredEvent => ({
+    at: after === undefined ? task.updatedAt : after.updatedAt,
+    type: 'container',
+    action,
+    id: task.status.containerId ?? task.id,
+    name: task.containerName,
+    attributes: {
+      image: task.spec.container.image,
+      name: task.containerName,
+      'com.docker.compose.project': task.project,
+      'com.docker.compose.service': task.service,
+      node: node?.spec.name ?? '',
+      ...extra,
+    },
+    project: task.project,
+  });
+  if (after === undefined) {
+    return task.status.containerId === undefined ? [] : [event('destroy')];
+  }
+  return statusActions(before, after).map(([action, extra]) => event(action, extra));
+}
+
+type Action = readonly [string, Attributes];
+
+function statusActions(before: Task | undefined, after: Task): readonly Action[] {
+  const [old, now] = [before?.status, after.status];
+  const created = now.containerId !== undefined && old?.containerId === undefined;
+  const started =
+    now.state === 'running' && now.startedAt !== undefined && now.startedAt !== old?.startedAt;
+  return [
+    ...(created ? [['create', {}] as const] : []),
+    ...deathActions(old, now),
+    ...(started ? [['start', {}] as const] : []),
+    ...healthActions(old, now),
+    ...(hasEnded(old, now) && now.state === 'shutdown' ? [['stop', {}] as const] : []),
+  ];
+}
+
+function hasEnded(old: TaskStatus | undefined, now: TaskStatus): boolean {
+  return isTerminal(now.state) && !(old !== undefined && isTerminal(old.state));
+}
+
+function deathActions(old: TaskStatus | undefined, now: TaskStatus): readonly Action[] {
+  const ran = old !== undefined && stateRank(old.state) >= stateRank('starting');
+  const restarted = (now.restarts ?? 0) > (old?.restarts ?? 0);
+  if (!restarted && !(ran && hasEnded(old, now))) return [];
+  return [['die', now.exitCode === undefined ? {} : { exitCode: String(now.exitCode) }]];
+}
+
+function healthActions(old: TaskStatus | undefined, now: TaskStatus): readonly Action[] {
+  const actions: Action[] = [];
+  if (now.health !== undefined && now.health !== old?.health) {
+    actions.push([`health_status: ${now.health}`, {}]);
+  }
+  if ((now.paused ?? false) !== (old?.paused ?? false)) {
+    actions.push([now.paused === true ? 'pause' : 'unpause', {}]);
+  }
+  return actions;
+}
+
+function nodeEvents(before: Node | undefined, after: Node | undefined): readonly StoredEvent[] {
+  const node = after ?? before;
+  if (node === undefined) return [];
+  const event = (action: string, attributes: Attributes = {}): StoredEvent => ({
+    at: node.updatedAt,
+    type: 'node',
+    action,
+    id: node.id,
+    name: node.spec.name,
+    attributes: { name: node.spec.name, ...attributes },
+    project: '',
+  });
+  if (after === undefined) return [event('remove')];
+  if (before === undefined) return [event('create')];
+  const events: StoredEvent[] = [];
+  if (before.status.state !== after.status.state) {
+    events.push(
+      event('update', {
+        'state.old': before.status.state,
+        'state.new': after.status.state,
+        ...(after.status.message === '' ? {} : { message: after.status.message }),
+      }),
+    );
+  }
+  if (before.spec.availability !== after.spec.availability) {
+    events.push(
+      event('update', {
+        'availability.old': before.spec.availability,
+        'availability.new': after.spec.availability,
+      }),
+    );
+  }
+  return events;
+}
+
+function objectEvents(
+  change: Extract<StoreChange, { table: 'services' | 'networks' | 'volumes' }>,
+): readonly StoredEvent[] {
+  const { before, after } = change;
+  const object = after ?? before;
+  if (object === undefined) return [];
+  const type = { services: 'service', networks: 'network', volumes: 'volume' } as const;
+  const specChanged = before?.spec !== after?.spec;
+  const action =
+    before === undefined
+      ? 'create'
+      : after === undefined
+        ? change.table === 'services'
+          ? 'remove'
+          : 'destroy'
+        : 'update';
+  // Only services are updated by users; the rest of such changes is the system's own business.
+  if (action === 'update' && (change.table !== 'services' || !specChanged)) return [];
+  return [
+    {
+      at: object.updatedAt,
+      type: type[change.table],
+      action,
+      id: object.id,
+      name: object.spec.name,
+      attributes: { name: object.spec.name, 'com.docker.compose.project': object.spec.project },
+      project: object.spec.project,
+    },
+  ];
+}

@@ -1,0 +1,42 @@
+import type { Clock } from '../base/clock.js';
+import type { Logger } from '../base/log.js';
+import type { NewId } from '../base/random.js';
+import type {
+  ControlCallMap,
+  ControlCallName,
+  ControlStreamMap,
+  ManagerInfo,
+  TaskLogLine,
+} from '../protocol/control.js';
+import type { WorkerCalls } from '../protocol/worker-calls.js';
+import type { ClusterStore } from '../store/store.js';
+
+/** Lines of many tasks in one order, in batches. */
+export type ReadLogs = (
+  args: ControlStreamMap['logs']['args'],
+  signal: AbortSignal,
+) => AsyncIterable<readonly TaskLogLine[]>;
+
+export interface ControlOptions {
+  readonly store: ClusterStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly newId: NewId;
+  readonly workers: WorkerCalls;
+  readonly readLogs: ReadLogs;
+  /** What does not stand in the store. */
+  readonly manager: Omit<ManagerInfo, 'nodes' | 'services' | 'tasks'>;
+}
+
+export interface CallContext extends ControlOptions {
+  /** Aborted when the client has gone. */
+  readonly signal: AbortSignal;
+}
+
+/** One function per call: arguments as they came over the wire. */
+export type ControlCalls = {
+  readonly [Name in ControlCallName]: (
+    context: CallContext,
+    args: unknown,
+  ) => Promise<ControlCallMap[Name]['result']>;
+};

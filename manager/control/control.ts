@@ -1,0 +1,145 @@
+import { AppError, messageOf, toAppError } from '../base/errors.js';
+import type { ControlCallName, ControlStreamName, ManagerInfo } from '../protocol/control.js';
+import { paths } from '../protocol/messages.js';
+import type { Peer } from '../protocol/peer.js';
+import type { Connection } from '../protocol/transport-connection.js';
+import type { CallRequest, StreamRequest } from '../protocol/transport-server.js';
+import { Args } from './args.js';
+import { nodeCalls } from './calls/nodes.js';
+import { projectCalls } from './calls/project.js';
+import { resourceCalls } from './calls/resources.js';
+import { serviceCalls } from './calls/services.js';
+import { taskCalls } from './calls/tasks.js';
+import type { CallContext, ControlCalls, ControlOptions } from './context.js';
+import { EventLog } from './event-log.js';
+import { events } from './streams/events.js';
+import { attach, exec } from './streams/exec.js';
+import { logs } from './streams/logs.js';
+import type { ClientStream, ControlStreams } from './streams/stream-context.js';
+import { watch } from './streams/watch.js';
+
+const argumentsDeadlineMs = 10_000;
+
+function info({ store, manager }: CallContext): Promise<ManagerInfo> {
+  const { view } = store;
+  return Promise.resolve({
+    ...manager,
+    nodes: view.count('nodes'),
+    services: view.count('services'),
+    tasks: view.count('tasks'),
+  });
+}
+
+const calls: ControlCalls = {
+  info,
+  ...projectCalls,
+  ...serviceCalls,
+  ...taskCalls,
+  ...nodeCalls,
+  ...resourceCalls,
+};
+
+const streams: ControlStreams = { watch, events, logs, exec, attach };
+
+function isCall(name: string): name is ControlCallName {
+  return Object.hasOwn(calls, name);
+}
+
+function isStream(name: string): name is ControlStreamName {
+  return Object.hasOwn(streams, name);
+}
+
+/** What the client can ask of the cluster: calls, and streams that stay open. */
+export class ControlApi {
+  readonly #options: ControlOptions;
+  readonly #events: EventLog;
+  readonly #open = new Set<Connection>();
+
+  constructor(options: ControlOptions) {
+    this.#options = options;
+    this.#events = new EventLog(options.store, options.clock);
+  }
+
+  start(): void {
+    this.#events.start();
+  }
+
+  stop(): void {
+    this.#events.stop();
+    for (const connection of this.#open) connection.close(1001, 'manager is stopping');
+  }
+
+  call(request: CallRequest<Peer>): Promise<unknown> {
+    requireClient(request.identity);
+    const name = request.path.slice(paths.call.length);
+    if (!isCall(name)) throw new AppError('unsupported', `this manager does not know call ${name}`);
+    const context = { ...this.#options, signal: request.signal };
+    // Inside a promise, so that what a check throws is an answer as well.
+    return Promise.resolve().then(() => calls[name](context, request.body));
+  }
+
+  async stream(request: StreamRequest<Peer>): Promise<void> {
+    requireClient(request.identity);
+    const name = request.path.slice(paths.stream.length);
+    if (!isStream(name)) {
+      throw new AppError('unsupported', `this manager does not know stream ${name}`);
+    }
+    const connection = await request.accept('stream');
+    this.#open.add(connection);
+    try {
+      await this.#serve(name, connection);
+      connection.close();
+    } catch (error) {
+      await this.#fail(connection, error);
+    } finally {
+      this.#open.delete(connection);
+    }
+  }
+
+  async #serve(name: ControlStreamName, connection: Connection): Promise<void> {
+    const gone = new AbortController();
+    const ended = connection.ended.then(() => {
+      gone.abort();
+      return undefined;
+    });
+    const input = connection[Symbol.asyncIterator]();
+    const args = new Args(name, await firstMessage(input, this.#options));
+    const client: ClientStream = { stream: connection, input, ended, signal: gone.signal };
+    await streams[name]({ ...this.#options, events: this.#events }, args, client);
+  }
+
+  async #fail(connection: Connection, error: unknown): Promise<void> {
+    const { kind, message } = toAppError(error);
+    if (kind === 'internal') this.#options.log.error(`stream failed: ${messageOf(error)}`);
+    // The client may be gone already, which is a way to end a stream, not an error.
+    await connection.send(JSON.stringify({ error: { kind, message } })).catch(() => undefined);
+    connection.close();
+  }
+}
+
+function requireClient(identity: Peer): void {
+  if (identity.role === 'client') return;
+  throw new AppError('forbidden', `a ${identity.role} may not use the client's calls`);
+}
+
+async function firstMessage(
+  input: AsyncIterator<string | Uint8Array>,
+  { clock }: Pick<ControlOptions, 'clock'>,
+): Promise<unknown> {
+  let cancel: (() => void) | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    cancel = clock.after(argumentsDeadlineMs, () => {
+      reject(new AppError('timeout', 'no arguments came'));
+    });
+  });
+  try {
+    const first = await Promise.race([input.next(), late]);
+    if (first.done === true) throw new AppError('cancelled', 'the client has gone');
+    return JSON.parse(String(first.value)) as unknown;
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new AppError('invalid', 'arguments are not JSON');
+    throw error;
+  } finally {
+    cancel?.();
+  }
+}

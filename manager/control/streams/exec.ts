@@ -1,0 +1,100 @@
+import type { NodeId } from '../../model/ids.js';
+import type { ExecOptions, MessageStream } from '../../protocol/worker-calls.js';
+import { AppError } from '../../base/errors.js';
+import { Args } from '../args.js';
+import { readTaskRef } from '../calls/tasks.js';
+import { findRunningTask } from '../find.js';
+import type { ClientStream, ControlStreams, StreamContext } from './stream-context.js';
+
+const resizeDeadlineMs = 5_000;
+
+interface WorkerEnd {
+  readonly nodeId: NodeId;
+  readonly streamId: string;
+  readonly stream: MessageStream;
+}
+
+/** Forwards both ways until either end closes; waiting for each send is the back-pressure. */
+async function pipe(
+  context: StreamContext,
+  client: ClientStream,
+  worker: WorkerEnd,
+): Promise<void> {
+  const close = (): void => {
+    worker.stream.close();
+  };
+  client.signal.addEventListener('abort', close, { once: true });
+  // Ends with the client's connection; what goes wrong with that one shows below.
+  void forwardInput(context, client, worker).catch(close);
+  try {
+    for await (const message of worker.stream) await client.stream.send(message);
+  } finally {
+    client.signal.removeEventListener('abort', close);
+    close();
+  }
+}
+
+/** Frames go on as they are; text is the terminal's size. */
+async function forwardInput(
+  context: StreamContext,
+  client: ClientStream,
+  worker: WorkerEnd,
+): Promise<void> {
+  for (;;) {
+    const next = await client.input.next();
+    if (next.done === true) {
+      worker.stream.close();
+      return;
+    }
+    if (typeof next.value === 'string') resize(context, worker, next.value);
+    else await worker.stream.send(next.value);
+  }
+}
+
+function resize(context: StreamContext, worker: WorkerEnd, text: string): void {
+  const args = new Args('resize', JSON.parse(text) as unknown);
+  const size = { columns: args.count('columns') ?? 80, rows: args.count('rows') ?? 24 };
+  const deadline = AbortSignal.timeout(resizeDeadlineMs);
+  context.workers
+    .call(worker.nodeId, 'resize', { streamId: worker.streamId, ...size }, deadline)
+    .catch((error: unknown) => {
+      // The command may have ended in between.
+      context.log.debug('resize failed', { error: String(error) });
+    });
+}
+
+function readExecOptions(value: unknown): ExecOptions {
+  const args = new Args('exec', value);
+  const command = args.texts('command');
+  if (command.length === 0) throw new AppError('invalid', 'exec: no command given');
+  const user = args.optionalText('user');
+  const workingDir = args.optionalText('workingDir');
+  const [columns, rows] = [args.count('columns'), args.count('rows')];
+  return {
+    command,
+    env: args.texts('env'),
+    privileged: args.flag('privileged'),
+    tty: args.flag('tty'),
+    stdin: args.flag('stdin'),
+    detach: args.flag('detach'),
+    ...(user === undefined ? {} : { user }),
+    ...(workingDir === undefined ? {} : { workingDir }),
+    ...(columns === undefined ? {} : { columns }),
+    ...(rows === undefined ? {} : { rows }),
+  };
+}
+
+export const exec: ControlStreams['exec'] = async (context, args, client) => {
+  const task = findRunningTask(context.store.view, readTaskRef(args));
+  const options = readExecOptions(args.object('options'));
+  const request = { kind: 'exec', taskId: task.id, options } as const;
+  const opened = await context.workers.open(task.nodeId, request, client.signal);
+  await pipe(context, client, { nodeId: task.nodeId, ...opened });
+};
+
+export const attach: ControlStreams['attach'] = async (context, args, client) => {
+  const task = findRunningTask(context.store.view, readTaskRef(args));
+  const request = { kind: 'attach', taskId: task.id, stdin: args.flag('stdin') } as const;
+  const opened = await context.workers.open(task.nodeId, request, client.signal);
+  await pipe(context, client, { nodeId: task.nodeId, ...opened });
+};

@@ -1,0 +1,35 @@
+import type { LogOptions } from '../../protocol/worker-calls.js';
+import { Args } from '../args.js';
+import { findServices } from '../find.js';
+import type { ControlStreams } from './stream-context.js';
+
+function readOptions(value: unknown): LogOptions {
+  const args = new Args('logs', value);
+  const [tail, sinceMs, untilMs] = [
+    args.count('tail'),
+    args.count('sinceMs'),
+    args.count('untilMs'),
+  ];
+  return {
+    follow: args.flag('follow'),
+    ...(tail === undefined ? {} : { tail }),
+    ...(sinceMs === undefined ? {} : { sinceMs }),
+    ...(untilMs === undefined ? {} : { untilMs }),
+  };
+}
+
+/** Batches of lines; the client's reading speed holds back the workers. */
+export const logs: ControlStreams['logs'] = async (context, args, { stream, signal }) => {
+  const index = args.count('index');
+  const request = {
+    project: args.text('project'),
+    services: args.texts('services'),
+    options: readOptions(args.object('options')),
+    ...(index === undefined ? {} : { index }),
+  };
+  // Unknown services are an error now, not an empty log.
+  findServices(context.store.view, request.project, request.services);
+  for await (const lines of context.readLogs(request, signal)) {
+    await stream.send(JSON.stringify(lines));
+  }
+};

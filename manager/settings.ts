@@ -1,0 +1,95 @@
+import { readFile } from 'node:fs/promises';
+import { AppError, messageOf } from './base/errors.js';
+
+export interface ManagerSettings {
+  readonly clusterId: string;
+  readonly clusterName: string;
+  readonly nodeId: string;
+  /** Where to listen. */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** `host:port` under which others reach this manager. */
+  readonly advertise: string;
+  readonly dataDir: string;
+  /** Paths of PEM files. */
+  readonly pki: { readonly ca: string; readonly cert: string; readonly key: string };
+  readonly strategy: 'spread' | 'binpack' | 'random';
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Throws `invalid` that names file and key. */
+export async function loadManagerSettings(path: string): Promise<ManagerSettings> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    throw new AppError('invalid', `cannot read the manager's settings: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  return parseManagerSettings(text, path);
+}
+
+export function parseManagerSettings(text: string, path: string): ManagerSettings {
+  const fields = fieldsOf(parseJson(text, path), path, 'the file');
+  const pki = fieldsOf(fields.pki, path, 'pki');
+  return {
+    clusterId: textOf(fields, 'clusterId', path),
+    clusterName: textOf(fields, 'clusterName', path),
+    nodeId: textOf(fields, 'nodeId', path),
+    listen: addressOf(textOf(fields, 'listen', path), path),
+    advertise: textOf(fields, 'advertise', path),
+    dataDir: textOf(fields, 'dataDir', path),
+    pki: {
+      ca: textOf(pki, 'ca', path),
+      cert: textOf(pki, 'cert', path),
+      key: textOf(pki, 'key', path),
+    },
+    strategy: oneOf(fields, 'strategy', ['spread', 'binpack', 'random'] as const, path),
+    logLevel: oneOf(fields, 'logLevel', ['info', 'debug', 'warn', 'error'] as const, path),
+  };
+}
+
+function parseJson(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw new AppError('invalid', `${path} is not JSON: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function fieldsOf(value: unknown, path: string, what: string): Fields {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields;
+  throw new AppError('invalid', `${path}: ${what} must be an object`);
+}
+
+function textOf(fields: Fields, key: string, path: string): string {
+  const value = fields[key];
+  if (typeof value === 'string' && value !== '') return value;
+  throw new AppError('invalid', `${path}: ${key} must be a text that is not empty`);
+}
+
+/** The first choice when the key is not there. */
+function oneOf<Choice extends string>(
+  fields: Fields,
+  key: string,
+  choices: readonly [Choice, ...Choice[]],
+  path: string,
+): Choice {
+  const value = fields[key] ?? choices[0];
+  const found = choices.find((choice) => choice === value);
+  if (found !== undefined) return found;
+  throw new AppError('invalid', `${path}: ${key} must be one of ${choices.join(', ')}`);
+}
+
+/** `host:port`, an IPv6 host in brackets. */
+function addressOf(text: string, path: string): { readonly host: string; readonly port: number } {
+  const match = /^(?:\[(?<v6>[0-9a-fA-F:.]+)\]|(?<host>[^:]+)):(?<port>\d{1,5})$/.exec(text);
+  const port = Number(match?.groups?.port);
+  const host = match?.groups?.v6 ?? match?.groups?.host;
+  if (host === undefined || port > 65_535) {
+    throw new AppError('invalid', `${path}: listen must be HOST:PORT, not ${text}`);
+  }
+  return { host, port };
+}
