@@ -7,7 +7,7 @@ import type { NewTask, TaskChange } from './change.js';
 import { leaveCause, unfitCause } from './enforce.js';
 import { afterEnd } from './restart.js';
 import type { ServiceScene, WantedSlot } from './scene.js';
-import { nodeNameOf, nodeOf } from './scene.js';
+import { nodeOf } from './scene.js';
 
 /** What is to be done about one slot, and what an update has to know of it. */
 export interface SlotPlan {
@@ -33,7 +33,7 @@ export function planSlot(slot: WantedSlot, tasks: readonly Task[], scene: Servic
   if (current === undefined) {
     const busy = tasks.some((task) => isLeaving(task) && isHeld(task, scene));
     const changes = busy || !slot.mayFill ? [] : [fillEmpty(slot, tasks, scene)];
-    return plan(busy || slot.mayFill ? 'changing' : 'steady', changes);
+    return plan(busy || (slot.mayFill && tasks.some(wasPlaced)) ? 'changing' : 'steady', changes);
   }
   const older = retireOlder(current, tasks, scene);
   const { state } = current.status;
@@ -44,7 +44,7 @@ export function planSlot(slot: WantedSlot, tasks: readonly Task[], scene: Servic
   }
   if (state === 'new' || state === 'pending') {
     const anew = correctUnplaced(slot, current, scene);
-    const interrupted = anew.length > 0 || hasReplaced(current, tasks);
+    const interrupted = tasks.some(wasPlaced);
     const changes = anew.length > 0 ? anew : openGate(current, scene);
     return plan(interrupted ? 'changing' : 'steady', [...older, ...changes]);
   }
@@ -64,7 +64,7 @@ function planPlaced(
   if (isLost(nodeOf(current, scene))) {
     // A global service has nowhere else to go: its task goes on when the node comes back.
     if (slot.nodeId !== undefined) return plan('steady', older);
-    const cause = `${nodeNameOf(current, scene)} is down`;
+    const cause = lossOf(current, scene);
     return plan('changing', [...older, ...replaceNow(slot, current, scene, { cause })]);
   }
   const cause = leaveCause(current, scene);
@@ -72,6 +72,11 @@ function planPlaced(
   if (current.taskHash !== scene.service.taskHash) return plan('outdated', older);
   const changes = [...older, ...openGate(current, scene)];
   return plan(isAvailable(current) ? 'steady' : 'changing', changes);
+}
+
+function lossOf(task: Task, scene: ServiceScene): string {
+  const node = nodeOf(task, scene);
+  return node === undefined ? 'its node was removed' : `${node.spec.name} is down`;
 }
 
 /** Stop-first: asked for only when the end of what was there is confirmed. */
@@ -103,7 +108,10 @@ function isAdoptable(task: Task, scene: ServiceScene): boolean {
   );
 }
 
-/** Start-first: the one before goes when the new one stands. */
+/**
+ * Start-first: the one before goes when the new one stands. Otherwise a slot has two only when the spec
+ * stopped asking for start-first in the middle of it: then the older goes at once.
+ */
 function retireOlder(
   current: Task,
   tasks: readonly Task[],
@@ -112,14 +120,19 @@ function retireOlder(
   const isThere = isAvailable(current) || current.status.state === 'complete';
   return tasks
     .filter((task) => task !== current && isWanted(task))
-    .filter((task) => isThere || isTerminal(task.status.state) || isLost(nodeOf(task, scene)))
-    .map((task) => shutDown(task, 'its successor stands'));
+    .filter((task) => isThere || !mayOverlap(scene) || !isHeld(task, scene))
+    .map((task) => retire(task, 'the slot has a newer task'));
+}
+
+function mayOverlap(scene: ServiceScene): boolean {
+  return scene.service.spec.update?.order === 'start-first';
 }
 
 function afterEnding(slot: WantedSlot, current: Task, scene: ServiceScene): readonly TaskChange[] {
   if (current.taskHash !== scene.service.taskHash) {
-    if (!slot.mayFill) return [];
-    return replaceNow(slot, current, scene, { cause: 'the service was changed' });
+    return slot.mayFill
+      ? replaceNow(slot, current, scene, { cause: 'the service was changed' })
+      : [];
   }
   const verdict = afterEnd(current, scene.service.spec.task.restart, scene.now);
   switch (verdict.kind) {
@@ -142,7 +155,7 @@ function correctUnplaced(
 ): readonly TaskChange[] {
   const cause = outOfDateCause(slot, current, scene);
   if (cause === undefined) return [];
-  return [forget(current, cause), ...(slot.mayFill ? [create(slot, scene, { cause })] : [])];
+  return replaceNow(slot, current, scene, { cause });
 }
 
 function outOfDateCause(slot: WantedSlot, current: Task, scene: ServiceScene): string | undefined {
@@ -152,7 +165,7 @@ function outOfDateCause(slot: WantedSlot, current: Task, scene: ServiceScene): s
   if (!isSame(current.spec.placement, placement)) return 'its placement was changed';
   if (slot.nodeId !== undefined || current.nodeId === undefined) return undefined;
   const node = nodeOf(current, scene);
-  if (node === undefined || isLost(node)) return `${nodeNameOf(current, scene)} is down`;
+  if (node === undefined || isLost(node)) return lossOf(current, scene);
   return unfitCause(node, service);
 }
 
@@ -160,11 +173,13 @@ function isSame(a: Placement, b: Placement): boolean {
   return a === b || canonicalJson(a) === canonicalJson(b);
 }
 
-/** Whether the slot was filled by a running task of an earlier spec before: then the update is under way. */
-function hasReplaced(current: Task, tasks: readonly Task[]): boolean {
-  return tasks.some(
-    (task) => task.taskHash !== current.taskHash && task.status.startedAt !== undefined,
-  );
+/**
+ * A slot in which something has been before is one short when it waits for a node; one that never was
+ * filled is not: a replica too many for the cluster must not hold up updates of the others.
+ */
+function wasPlaced(task: Task): boolean {
+  const { state } = task.status;
+  return state !== 'new' && state !== 'pending' && task.desired !== 'remove';
 }
 
 function openGate(current: Task, scene: ServiceScene): readonly TaskChange[] {
@@ -185,14 +200,27 @@ function openGate(current: Task, scene: ServiceScene): readonly TaskChange[] {
   return [{ kind: 'explain', taskId, slot, summary: trouble, cause: trouble }];
 }
 
-/** Ends what is there and fills the slot in the same breath: it is dead, or on a node that is. */
-export function replaceNow(
+/**
+ * Ends what is there, which is dead or on a node that is, and fills the slot in the same breath; unless
+ * another task of it still runs.
+ */
+function replaceNow(
   slot: WantedSlot,
   current: Task,
   scene: ServiceScene,
   how: { readonly cause: string } & Pick<NewTask, 'attempts' | 'notBefore'>,
 ): readonly TaskChange[] {
-  return [shutDown(current, how.cause), create(slot, scene, how)];
+  const isAlone = !scene.tasks.some(
+    (task) => task.slot === current.slot && task !== current && isHeld(task, scene),
+  );
+  const mayFill = slot.mayFill && (isAlone || mayOverlap(scene));
+  return [retire(current, how.cause), ...(mayFill ? [create(slot, scene, how)] : [])];
+}
+
+/** Shuts it down; what has no node yet is forgotten. */
+export function retire(task: Task, cause: string): TaskChange {
+  const { state } = task.status;
+  return state === 'new' || state === 'pending' ? forget(task, cause) : shutDown(task, cause);
 }
 
 export function shutDown(task: Task, cause: string): TaskChange {

@@ -45,12 +45,11 @@ function reapSlot(
     .filter((task) => !isWanted(task) || ending.has(task.id))
     .filter((task) => task.desired !== 'remove' && isTerminal(task.status.state));
   const old = new Set(history.slice(historyLength));
-  return tasks
-    .filter((task) => !isWanted(task))
-    .flatMap((task) => {
-      if (task.desired === 'remove') return dismiss(task, scene, 'it has ended');
-      if (old.has(task)) return [forget(task, 'it is history')];
-      const { state } = task.status;
-      return state === 'new' || state === 'pending' ? [forget(task, 'it never had a node')] : [];
-    });
+  return tasks.flatMap((task) => {
+    if (old.has(task)) return [forget(task, 'it is history')];
+    if (isWanted(task)) return [];
+    if (task.desired === 'remove') return dismiss(task, scene, 'it has ended');
+    const { state } = task.status;
+    return state === 'new' || state === 'pending' ? [forget(task, 'it never had a node')] : [];
+  });
 }

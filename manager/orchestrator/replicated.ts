@@ -1,7 +1,7 @@
 import { isWanted, tasksBySlot } from '../model/slots.js';
 import type { TaskChange } from './change.js';
 import type { SlotPlan } from './fill.js';
-import { forget, planSlot, shutDown } from './fill.js';
+import { planSlot, retire } from './fill.js';
 import { dismiss, reap } from './reap.js';
 import type { ServiceScene, WantedSlot } from './scene.js';
 import { nextUpdates } from './update.js';
@@ -25,7 +25,14 @@ export function reconcileSlots(
   const ending = new Set(
     changes.flatMap((change) => (change.kind === 'desire' ? [change.taskId] : [])),
   );
-  return [...reap(scene, wanted, { ending, surplusCause }), ...changes];
+  const reaped = reap(scene, wanted, { ending, surplusCause });
+  const forgotten = new Set(
+    reaped.flatMap((change) => (change.kind === 'delete' ? [change.taskId] : [])),
+  );
+  return [
+    ...reaped,
+    ...changes.filter((change) => change.kind !== 'desire' || !forgotten.has(change.taskId)),
+  ];
 }
 
 function fill(slots: readonly WantedSlot[], scene: ServiceScene): readonly TaskChange[] {
@@ -48,10 +55,7 @@ function halt(scene: ServiceScene, wanted: ReadonlySet<number>): readonly TaskCh
   const cause = 'the service is stopped';
   return scene.tasks
     .filter((task) => wanted.has(task.slot) && isWanted(task))
-    .map((task) => {
-      const { state } = task.status;
-      return state === 'new' || state === 'pending' ? forget(task, cause) : shutDown(task, cause);
-    });
+    .map((task) => retire(task, cause));
 }
 
 function met(scene: ServiceScene): readonly TaskChange[] {

@@ -1,0 +1,30 @@
+import type { Node } from '../../manager/model/node.js';
+import type { Service } from '../../manager/model/service.js';
+import type { Task } from '../../manager/model/task.js';
+import type { Gate } from '../../manager/orchestrator/gate.js';
+import type { ServiceScene } from '../../manager/orchestrator/scene.js';
+import { aNode } from '../../fixtures/cluster/build.js';
+
+export interface SceneOptions {
+  readonly nodes?: readonly Node[];
+  readonly now?: number;
+  readonly gate?: Gate;
+  readonly owners?: readonly Task[];
+}
+
+/** What the orchestrator decides about: three ready nodes unless told. */
+export function aScene(
+  service: Service,
+  tasks: readonly Task[],
+  options: SceneOptions = {},
+): ServiceScene {
+  const nodes = options.nodes ?? ['node-1', 'node-2', 'node-3'].map((name) => aNode(name));
+  return {
+    service,
+    tasks,
+    nodes: new Map(nodes.map((node) => [node.id, node])),
+    now: options.now ?? 0,
+    gate: options.gate ?? { open: true },
+    networkOwners: new Map(options.owners?.map((task) => [task.slot, task])),
+  };
+}

@@ -1,0 +1,87 @@
+import test from 'ava';
+import type { NodeOptions } from '../../../fixtures/cluster/build.js';
+import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
+import { aScene } from '../../helpers/scene.js';
+import type { Node } from '../../../manager/model/node.js';
+import type { Task } from '../../../manager/model/task.js';
+import { describe } from '../../../manager/orchestrator/change.js';
+import { reconcile } from '../../../manager/orchestrator/reconcile.js';
+
+const service = aService('agent', {
+  global: true,
+  task: { placement: { constraints: ['node.labels.skip != yes'] } },
+});
+
+function plan(nodes: readonly Node[], tasks: readonly Task[] = []): string {
+  return describe(reconcile(aScene(service, tasks, { nodes })));
+}
+
+const one = (options: NodeOptions): readonly Node[] => [aNode('node-1', options)];
+const running = aTask(service, 1, { node: 'node-1' });
+
+test('every node that suits gets one task, bound to it', (t) => {
+  const nodes = [
+    aNode('node-2'),
+    aNode('node-1'),
+    aNode('node-3', { labels: { skip: 'yes' } }),
+    aNode('node-4', { state: 'down' }),
+    aNode('node-5', { availability: 'drain' }),
+    aNode('node-6', { availability: 'pause' }),
+    aNode('node-7', { state: 'unknown' }),
+  ];
+  t.is(
+    plan(nodes),
+    [
+      'slot 1: new task, running, on node-1: the slot is empty',
+      'slot 2: new task, running, on node-2: the slot is empty',
+    ].join('\n'),
+  );
+});
+
+test('a node that joins gets the lowest free slot, the others keep theirs', (t) => {
+  const nodes = [aNode('a'), aNode('node-1'), aNode('node-2')];
+  const tasks = [aTask(service, 1, { node: 'node-2' }), aTask(service, 3, { node: 'node-1' })];
+  t.is(plan(nodes, tasks), 'slot 2: new task, running, on a: the slot is empty');
+});
+
+test('on a dead, silent or paused node the task stays, for the node to come back', (t) => {
+  for (const options of [
+    { state: 'down' },
+    { state: 'unknown' },
+    { availability: 'pause' },
+  ] as const) {
+    t.is(plan(one(options), [running]), '');
+  }
+});
+
+test('a node that is drained or no longer suits is left', (t) => {
+  t.is(
+    plan(one({ availability: 'drain' }), [running]),
+    'slot 1: agent.1 to remove: its node is not for this service',
+  );
+  t.is(
+    plan(one({ labels: { skip: 'yes' } }), [running]),
+    'slot 1: agent.1 to remove: its node is not for this service',
+  );
+});
+
+test('a removed node’s task is forgotten', (t) => {
+  t.is(
+    plan([aNode('node-2')], [running]),
+    [
+      'slot 1: forget agent.1, fence: its node is not for this service',
+      'slot 2: new task, running, on node-2: the slot is empty',
+    ].join('\n'),
+  );
+});
+
+test('a refused task is tried again on the same node', (t) => {
+  const refused = aTask(service, 1, { node: 'node-1', state: 'rejected', updatedAt: -5_000 });
+  t.is(
+    plan(one({}), [refused]),
+    [
+      'slot 1: agent.1 to shutdown: rejected: ',
+      'slot 1: new task, running, on node-1: rejected: ',
+    ].join('\n'),
+  );
+});

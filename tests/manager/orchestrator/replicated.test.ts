@@ -1,0 +1,316 @@
+import test from 'ava';
+import type { SceneOptions } from '../../helpers/scene.js';
+import { aScene } from '../../helpers/scene.js';
+import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
+import type { Service } from '../../../manager/model/service.js';
+import type { Task } from '../../../manager/model/task.js';
+import { describe } from '../../../manager/orchestrator/change.js';
+import { reconcile } from '../../../manager/orchestrator/reconcile.js';
+
+function plan(service: Service, tasks: readonly Task[], options?: SceneOptions): string {
+  return describe(reconcile(aScene(service, tasks, options)));
+}
+
+const down = [aNode('node-1', { state: 'down' }), aNode('node-2'), aNode('node-3')];
+const lines = (...items: string[]): string => items.join('\n');
+
+test('empty slots are filled from 1 up', (t) => {
+  t.is(
+    plan(aService('web', { replicas: 2 }), []),
+    lines(
+      'slot 1: new task, running: the slot is empty',
+      'slot 2: new task, running: the slot is empty',
+    ),
+  );
+});
+
+test('a service as it should be asks for nothing', (t) => {
+  const service = aService('web', { replicas: 2 });
+  const tasks = [aTask(service, 1, { node: 'node-1' }), aTask(service, 2, { node: 'node-2' })];
+  t.is(plan(service, tasks), '');
+});
+
+test('scaling down takes the highest slots, so that those left are 1 to N', (t) => {
+  const service = aService('web', { replicas: 1 });
+  const tasks = [1, 2, 3].map((slot) => aTask(service, slot, { node: `node-${slot}` }));
+  t.is(
+    plan(service, tasks),
+    lines(
+      'slot 2: web.2 to remove: 1 replicas are wanted',
+      'slot 3: web.3 to remove: 1 replicas are wanted',
+    ),
+  );
+  const leaving = tasks.map((task) =>
+    task.slot === 1 ? task : { ...task, desired: 'remove' as const },
+  );
+  t.is(plan(service, leaving), '');
+  const ended = leaving.map((task) =>
+    task.slot === 1 ? task : { ...task, status: { ...task.status, state: 'shutdown' as const } },
+  );
+  t.is(
+    plan(service, ended),
+    lines(
+      'slot 2: forget web.2: 1 replicas are wanted',
+      'slot 3: forget web.3: 1 replicas are wanted',
+    ),
+  );
+});
+
+test('scaling up while a removed task of the slot still ends waits for its end', (t) => {
+  const service = aService('web', { replicas: 1 });
+  t.is(plan(service, [aTask(service, 1, { node: 'node-1', desired: 'remove' })]), '');
+});
+
+test('a task on a dead node is replaced at once in its slot', (t) => {
+  const service = aService('web');
+  t.is(
+    plan(service, [aTask(service, 1, { node: 'node-1' })], { nodes: down }),
+    lines('slot 1: web.1 to shutdown: node-1 is down', 'slot 1: new task, running: node-1 is down'),
+  );
+});
+
+test('a task on a removed node is replaced at once', (t) => {
+  const service = aService('web');
+  const gone = aTask(service, 1, { node: 'node-9' });
+  t.is(
+    plan(service, [gone]),
+    lines(
+      'slot 1: web.1 to shutdown: its node was removed',
+      'slot 1: new task, running: its node was removed',
+    ),
+  );
+  const orphaned = aTask(service, 1, { node: 'node-9', state: 'orphaned' });
+  t.is(
+    plan(service, [orphaned]),
+    lines(
+      'slot 1: web.1 to shutdown: its node was removed',
+      'slot 1: new task, running: its node was removed',
+    ),
+  );
+});
+
+test('a node that nobody has heard of yet keeps its tasks', (t) => {
+  const service = aService('web');
+  const nodes = [aNode('node-1', { state: 'unknown' })];
+  t.is(plan(service, [aTask(service, 1, { node: 'node-1' })], { nodes }), '');
+});
+
+test('drained nodes are left by all slots at once, each stop-first', (t) => {
+  const service = aService('web', { replicas: 3 });
+  const nodes = [aNode('node-1', { availability: 'drain' }), aNode('node-2')];
+  const tasks = [
+    aTask(service, 1, { node: 'node-1' }),
+    aTask(service, 2, { node: 'node-1' }),
+    aTask(service, 3, { node: 'node-2' }),
+  ];
+  t.is(
+    plan(service, tasks, { nodes }),
+    lines(
+      'slot 1: web.1 to shutdown: node-1 is drained',
+      'slot 2: web.2 to shutdown: node-1 is drained',
+    ),
+  );
+  const leaving = aTask(service, 1, { node: 'node-1', desired: 'shutdown' });
+  t.is(plan(aService('web'), [leaving], { nodes }), '');
+  const ended = aTask(service, 1, {
+    node: 'node-1',
+    desired: 'shutdown',
+    status: { state: 'shutdown', containerId: 'c' },
+  });
+  t.is(plan(aService('web'), [ended], { nodes }), 'slot 1: new task, running: the slot is empty');
+});
+
+test('a paused node keeps what it has', (t) => {
+  const service = aService('web');
+  const nodes = [aNode('node-1', { availability: 'pause' })];
+  t.is(plan(service, [aTask(service, 1, { node: 'node-1' })], { nodes }), '');
+});
+
+test('a task whose node no longer satisfies the constraints leaves it', (t) => {
+  const service = aService('web', {
+    task: { placement: { constraints: ['node.labels.disk == ssd'] } },
+  });
+  const nodes = [aNode('node-1', { labels: { disk: 'hdd' } })];
+  t.is(
+    plan(service, [aTask(service, 1, { node: 'node-1' })], { nodes }),
+    'slot 1: web.1 to shutdown: node-1 has node.labels.disk != ssd',
+  );
+});
+
+test('a waiting task is made anew when its placement was changed', (t) => {
+  const old = aTask(aService('web'), 1);
+  const service = aService('web', {
+    task: { placement: { constraints: ['node.labels.disk == ssd'] } },
+  });
+  t.is(
+    plan(service, [old]),
+    lines(
+      'slot 1: forget web.1: its placement was changed',
+      'slot 1: new task, running: its placement was changed',
+    ),
+  );
+});
+
+test('stop shuts every task down and keeps the slots', (t) => {
+  const service = aService('web', { replicas: 3, halted: true });
+  const tasks = [
+    aTask(service, 1, { node: 'node-1' }),
+    aTask(service, 2, { node: 'node-2', state: 'complete' }),
+    aTask(service, 3),
+  ];
+  t.is(
+    plan(service, tasks),
+    lines(
+      'slot 1: web.1 to shutdown: the service is stopped',
+      'slot 2: web.2 to shutdown: the service is stopped',
+      'slot 3: forget web.3: the service is stopped',
+    ),
+  );
+});
+
+test('start takes the kept containers over on their nodes', (t) => {
+  const service = aService('web');
+  const kept = aTask(service, 1, {
+    node: 'node-2',
+    desired: 'shutdown',
+    status: { state: 'shutdown', containerId: 'c1' },
+  });
+  t.is(plan(service, [kept]), 'slot 1: new task, running, on node-2, adopts web.1: started again');
+
+  const leaving = aTask(service, 1, { node: 'node-2', desired: 'shutdown' });
+  t.is(plan(service, [leaving]), '', 'not before it has ended');
+});
+
+test('start does not take over what would be made differently, or is on a node that is gone', (t) => {
+  const service = aService('web');
+  const kept = aTask(service, 1, {
+    node: 'node-1',
+    desired: 'shutdown',
+    status: { state: 'shutdown', containerId: 'c1' },
+  });
+  const fresh = 'slot 1: new task, running: the slot is empty';
+  t.is(plan(aService('web', { forceUpdate: 1 }), [kept]), fresh);
+  t.is(plan(service, [kept], { nodes: down }), fresh);
+  const rejected = { ...kept, status: { ...kept.status, state: 'rejected' as const } };
+  t.is(plan(service, [rejected]), fresh);
+});
+
+test('a waiting task that was to take over a container goes elsewhere when the node dies', (t) => {
+  const service = aService('web');
+  const waiting = aTask(service, 1, { node: 'node-1', state: 'pending', adopts: 'old' });
+  t.is(
+    plan(service, [waiting], { nodes: down }),
+    lines('slot 1: forget web.1: node-1 is down', 'slot 1: new task, running: node-1 is down'),
+  );
+});
+
+test('what ended by itself under the restarts of its engine stays as it is', (t) => {
+  const service = aService('job');
+  for (const state of ['complete', 'failed'] as const) {
+    const status = { state, startedAt: 1, exitCode: state === 'failed' ? 1 : 0 };
+    t.is(plan(service, [aTask(service, 1, { node: 'node-1', status })]), '');
+  }
+});
+
+test('two ended tasks of a slot are kept, older ones forgotten', (t) => {
+  const service = aService('web');
+  const ended = [1, 2, 3, 4].map((at) =>
+    aTask(service, 1, {
+      id: `old-${at}`,
+      node: 'node-1',
+      desired: 'shutdown',
+      state: 'shutdown',
+      createdAt: at,
+    }),
+  );
+  const current = aTask(service, 1, { id: 'now', node: 'node-1', createdAt: 9 });
+  t.is(
+    plan(service, [...ended, current]),
+    lines('slot 1: forget old-2: it is history', 'slot 1: forget old-1: it is history'),
+  );
+});
+
+test('removal takes the tasks first, then the service', (t) => {
+  const service = aService('web', { replicas: 3, removing: true });
+  const tasks = [
+    aTask(service, 1, { node: 'node-2' }),
+    aTask(service, 2, { node: 'node-2', state: 'shutdown', desired: 'remove' }),
+    aTask(service, 3),
+  ];
+  t.is(
+    plan(service, tasks),
+    lines(
+      'slot 1: web.1 to remove: the service is removed',
+      'slot 2: forget web.2: the service is removed',
+      'slot 3: forget web.3: the service is removed',
+    ),
+  );
+  t.is(plan(service, []), 'remove the service: none of its tasks is left');
+});
+
+test('removal does not wait for a dead node but fences its addresses', (t) => {
+  const service = aService('web', { removing: true });
+  t.is(
+    plan(service, [aTask(service, 1, { node: 'node-1' })], { nodes: down }),
+    lines(
+      'slot 1: forget web.1, fence: the service is removed',
+      'remove the service: none of its tasks is left',
+    ),
+  );
+});
+
+test('tasks are prepared but not started until the dependencies are met', (t) => {
+  const service = aService('web', {
+    dependsOn: [{ service: 'db', condition: 'service_started', required: true, restart: false }],
+  });
+  const closed = { gate: { open: false } };
+  t.is(plan(service, [], closed), 'slot 1: new task, ready: the slot is empty');
+  const waiting = aTask(service, 1, { node: 'node-1', state: 'ready', desired: 'ready' });
+  t.is(plan(service, [waiting], closed), '');
+  t.is(
+    plan(service, [waiting]),
+    lines(
+      'dependencies met: every dependency is as wanted',
+      'slot 1: web.1 to running: its dependencies are met',
+    ),
+  );
+});
+
+test('a dependency that failed for good is told once on the tasks that wait for it', (t) => {
+  const service = aService('web', {
+    dependsOn: [{ service: 'db', condition: 'service_healthy', required: true, restart: false }],
+  });
+  const gate = { open: false, trouble: 'dependency db failed: exit 1' };
+  const waiting = aTask(service, 1, { node: 'node-1', state: 'ready', desired: 'ready' });
+  t.is(plan(service, [waiting], { gate }), 'slot 1: web.1 explained: dependency db failed: exit 1');
+  const explanation = { placed: true, summary: gate.trouble, reasons: ['node-1: fewest'], at: 0 };
+  t.is(plan(service, [{ ...waiting, explanation }], { gate }), '');
+  t.is(
+    plan(service, [{ ...waiting, explanation }]),
+    lines(
+      'dependencies met: every dependency is as wanted',
+      'slot 1: web.1 explained no more: its dependencies are met',
+      'slot 1: web.1 to running: its dependencies are met',
+    ),
+  );
+});
+
+test('a container in another one’s network leaves when that one moved or was started again', (t) => {
+  const owner = aService('vpn');
+  const service = aService('app', {
+    task: { container: { networkMode: { kind: 'service', service: 'vpn' } } },
+  });
+  const app = aTask(service, 1, { node: 'node-1', status: { startedAt: 20 } });
+  const at = (node: string, startedAt: number): SceneOptions => ({
+    owners: [aTask(owner, 1, { node, status: { startedAt } })],
+  });
+  t.is(plan(service, [app], at('node-1', 10)), '');
+  t.is(
+    plan(service, [app], at('node-2', 10)),
+    'slot 1: app.1 to shutdown: vpn.1, whose network it shares, is on node-2',
+  );
+  t.is(
+    plan(service, [app], at('node-1', 30)),
+    'slot 1: app.1 to shutdown: vpn.1, whose network it shares, was started again',
+  );
+});

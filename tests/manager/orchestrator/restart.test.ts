@@ -1,0 +1,74 @@
+import test from 'ava';
+import type { TaskOptions } from '../../../fixtures/cluster/build.js';
+import { aService, aTask } from '../../../fixtures/cluster/build.js';
+import type { RestartPolicy } from '../../../manager/model/service.js';
+import type { RestartVerdict } from '../../../manager/orchestrator/restart.js';
+import { afterEnd } from '../../../manager/orchestrator/restart.js';
+
+const policy: RestartPolicy = { condition: 'any', delayMs: 5_000, maxAttempts: 0, windowMs: 0 };
+const crashed = { state: 'failed', exitCode: 1, startedAt: 1_000, at: 2_000 } as const;
+
+function ask(options: TaskOptions, wish?: Partial<RestartPolicy>, now = 0): RestartVerdict {
+  const task = aTask(aService('web'), 1, { node: 'node-1', updatedAt: 2_000, ...options });
+  return afterEnd(task, wish === undefined ? undefined : { ...policy, ...wish }, now);
+}
+
+test('a node’s refusal is tried again after 1, 2, 4 … 60 seconds, for ever', (t) => {
+  const delays = [0, 1, 2, 3, 6, 7, 100].map((refused) => {
+    const options = { state: 'rejected', attempts: { refused, restarted: 0 } } as const;
+    const verdict = ask(options, undefined, 2_000);
+    t.is(verdict.kind, 'wait');
+    const until = verdict.kind === 'wait' ? verdict.until : 0;
+    const due = ask(options, undefined, until);
+    t.like(due, { kind: 'replace', attempts: { refused: refused + 1, restarted: 0 } });
+    return until - 2_000;
+  });
+  t.deepEqual(delays, [1_000, 2_000, 4_000, 8_000, 60_000, 60_000, 60_000]);
+});
+
+test('a failure before it ever ran is a refusal, one after is not', (t) => {
+  t.is(ask({ state: 'failed' }, undefined, 0).kind, 'wait');
+  t.is(ask({ status: crashed }, undefined, 0).kind, 'keep');
+  t.is(ask({ status: { state: 'failed', exitCode: 127 } }, undefined, 0).kind, 'keep');
+});
+
+test('an end that nobody asked for does not lead to a busy loop', (t) => {
+  t.like(ask({ state: 'shutdown' }, undefined, 2_000), { kind: 'wait', until: 3_000 });
+});
+
+test('without a policy of the orchestrator’s an end is the engine’s business', (t) => {
+  t.is(ask({ status: crashed }).kind, 'keep');
+  t.is(ask({ state: 'complete' }).kind, 'keep');
+});
+
+test('the condition decides which ends are followed by another start', (t) => {
+  const kinds = (['none', 'on-failure', 'any'] as const).map((condition) => [
+    ask({ state: 'complete' }, { condition }).kind,
+    ask({ status: crashed }, { condition }).kind,
+  ]);
+  t.deepEqual(kinds, [
+    ['keep', 'keep'],
+    ['keep', 'replace'],
+    ['replace', 'replace'],
+  ]);
+});
+
+test('the delay is kept by the new task, counted from the end', (t) => {
+  t.deepEqual(ask({ status: crashed }, {}), {
+    kind: 'replace',
+    attempts: { refused: 0, restarted: 1 },
+    notBefore: 7_000,
+    cause: 'failed, exit 1',
+  });
+});
+
+test('attempts are limited, and counted anew after a run as long as the window', (t) => {
+  const attempts = { refused: 0, restarted: 3 };
+  t.is(ask({ status: crashed, attempts }, { maxAttempts: 4 }).kind, 'replace');
+  t.is(ask({ status: crashed, attempts }, { maxAttempts: 3 }).kind, 'keep');
+  t.is(ask({ status: crashed, attempts }, { maxAttempts: 3, windowMs: 1_001 }).kind, 'keep');
+  t.like(ask({ status: crashed, attempts }, { maxAttempts: 3, windowMs: 1_000 }), {
+    kind: 'replace',
+    attempts: { refused: 0, restarted: 1 },
+  });
+});

@@ -1,0 +1,185 @@
+import test from 'ava';
+import type { SceneOptions } from '../../helpers/scene.js';
+import { aScene } from '../../helpers/scene.js';
+import type { ServiceOptions, TaskOptions } from '../../../fixtures/cluster/build.js';
+import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
+import type { Service } from '../../../manager/model/service.js';
+import type { Task } from '../../../manager/model/task.js';
+import { describe } from '../../../manager/orchestrator/change.js';
+import { reconcile } from '../../../manager/orchestrator/reconcile.js';
+
+const before = (options: ServiceOptions = {}): Service =>
+  aService('web', { replicas: 3, ...options });
+const after = (options: ServiceOptions = {}): Service => before({ forceUpdate: 1, ...options });
+
+function plan(service: Service, tasks: readonly Task[], options?: SceneOptions): string {
+  return describe(reconcile(aScene(service, tasks, options)));
+}
+
+function old(slot: number, options: TaskOptions = {}): Task {
+  return aTask(before(), slot, { id: `old-${slot}`, node: `node-${slot}`, ...options });
+}
+
+function fresh(slot: number, options: TaskOptions = {}): Task {
+  return aTask(after(), slot, {
+    id: `new-${slot}`,
+    node: `node-${slot}`,
+    createdAt: 5,
+    ...options,
+  });
+}
+
+const ended = { desired: 'shutdown', status: { state: 'shutdown', startedAt: 1 } } as const;
+const lines = (...items: string[]): string => items.join('\n');
+
+test('a changed service is recreated one replica at a time, the old one stopped first', (t) => {
+  t.is(
+    plan(after(), [old(1), old(2), old(3)]),
+    'slot 1: old-1 to shutdown: the service was changed',
+  );
+  t.is(plan(after(), [old(1, { desired: 'shutdown' }), old(2), old(3)]), '', 'it is ending');
+  t.is(
+    plan(after(), [old(1, ended), old(2), old(3)]),
+    'slot 1: new task, running: the slot is empty',
+  );
+  for (const state of ['new', 'pending', 'assigned', 'preparing', 'starting'] as const) {
+    const tasks = [old(1, ended), fresh(1, { state }), old(2), old(3)];
+    t.is(plan(after(), tasks), '', `the new one is ${state}`);
+  }
+  t.is(
+    plan(after(), [old(1, ended), fresh(1), old(2), old(3)]),
+    'slot 2: old-2 to shutdown: the service was changed',
+  );
+});
+
+test('the next replica waits until the one before is healthy', (t) => {
+  const one = (health: 'starting' | 'healthy' | 'unhealthy'): Task =>
+    fresh(1, { status: { state: 'running', health } });
+  for (const health of ['starting', 'unhealthy'] as const) {
+    t.is(plan(after(), [one(health), old(2), old(3)]), '');
+  }
+  t.is(
+    plan(after(), [one('healthy'), old(2), old(3)]),
+    'slot 2: old-2 to shutdown: the service was changed',
+  );
+});
+
+test('a change that does not come up leaves the other replicas alone', (t) => {
+  const failed = fresh(1, { status: { state: 'failed', exitCode: 1, startedAt: 1 } });
+  t.is(plan(after(), [failed, old(2), old(3)]), '');
+  const refused = fresh(1, { state: 'rejected', updatedAt: 0 });
+  t.is(plan(after(), [refused, old(2), old(3)]), 'wait until 1000: rejected: ');
+});
+
+test('it goes on in spite of failures when told to', (t) => {
+  const update = {
+    parallelism: 1,
+    delayMs: 0,
+    failureAction: 'continue',
+    monitorMs: 0,
+    maxFailureRatio: 0,
+    order: 'stop-first',
+  } as const;
+  const failed = fresh(1, { status: { state: 'failed', exitCode: 1, startedAt: 1 } });
+  t.is(
+    plan(after({ update }), [failed, old(2), old(3)]),
+    'slot 2: old-2 to shutdown: the service was changed',
+  );
+});
+
+test('what does not serve is replaced without waiting its turn', (t) => {
+  const crashed = old(2, { status: { state: 'failed', exitCode: 1, startedAt: 1 } });
+  t.is(
+    plan(after(), [old(1), crashed, old(3, { state: 'starting' })]),
+    lines(
+      'slot 2: old-2 to shutdown: the service was changed',
+      'slot 2: new task, running: the service was changed',
+      'slot 3: old-3 to shutdown: the service was changed',
+    ),
+  );
+});
+
+test('a replica that never found a node does not hold up the others', (t) => {
+  const unplaced = aTask(after(), 3, { id: 'new-3' });
+  t.is(
+    plan(after(), [old(1), fresh(2), unplaced]),
+    'slot 1: old-1 to shutdown: the service was changed',
+  );
+});
+
+test('parallelism and delay are honoured', (t) => {
+  const update = {
+    parallelism: 2,
+    delayMs: 10_000,
+    failureAction: 'pause',
+    monitorMs: 0,
+    maxFailureRatio: 0,
+    order: 'stop-first',
+  } as const;
+  const service = after({ update });
+  t.is(
+    plan(service, [old(1), old(2), old(3)]),
+    lines(
+      'slot 1: old-1 to shutdown: the service was changed',
+      'slot 2: old-2 to shutdown: the service was changed',
+    ),
+  );
+  const two = [fresh(1, { status: { at: 3_000 } }), fresh(2, { status: { at: 4_000 } }), old(3)];
+  t.is(plan(service, two, { now: 5_000 }), 'wait until 14000: delay between updates');
+  t.is(plan(service, two, { now: 14_000 }), 'slot 3: old-3 to shutdown: the service was changed');
+  const all = { ...update, parallelism: 0 };
+  t.is(plan(after({ update: all }), [old(1), old(2), old(3)]).split('\n').length, 3);
+});
+
+test('start-first makes the new one beside the old one and ends that when the new one stands', (t) => {
+  const update = {
+    parallelism: 1,
+    delayMs: 0,
+    failureAction: 'pause',
+    monitorMs: 0,
+    maxFailureRatio: 0,
+    order: 'start-first',
+  } as const;
+  const service = after({ update });
+  t.is(
+    plan(service, [old(1), old(2), old(3)]),
+    'slot 1: new task, running: the service was changed',
+  );
+  t.is(plan(service, [old(1), fresh(1, { state: 'starting' }), old(2), old(3)]), '');
+  t.is(
+    plan(service, [old(1), fresh(1), old(2), old(3)]),
+    lines(
+      'slot 1: old-1 to shutdown: the slot has a newer task',
+      'slot 2: new task, running: the service was changed',
+    ),
+  );
+});
+
+test('right after a change of leader nothing is taken out for not having been heard of', (t) => {
+  const nodes = ['node-1', 'node-2', 'node-3'].map((name) => aNode(name, { since: 1_000 }));
+  const tasks = [1, 2, 3].map((slot) => old(slot, { state: 'assigned' }));
+  t.is(
+    plan(after(), tasks, { nodes, now: 1_500 }),
+    lines('slot 1: old-1 to shutdown: the service was changed', 'wait until 3000: nodes report'),
+  );
+  const unknown = nodes.map((node) => ({
+    ...node,
+    status: { ...node.status, state: 'unknown' as const },
+  }));
+  t.is(
+    plan(after(), tasks, { nodes: unknown, now: 1_500 }),
+    'slot 1: old-1 to shutdown: the service was changed',
+  );
+});
+
+test('a fix of a change that never came up replaces only what is broken at first', (t) => {
+  const fixed = before({ forceUpdate: 2 });
+  const broken = fresh(1, { state: 'rejected' });
+  t.is(
+    plan(fixed, [broken, old(2), old(3)]),
+    lines(
+      'slot 1: new-1 to shutdown: the service was changed',
+      'slot 1: new task, running: the service was changed',
+    ),
+  );
+});

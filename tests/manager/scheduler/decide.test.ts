@@ -1,0 +1,348 @@
+import test from 'ava';
+import type { NodeOptions, ServiceOptions } from '../../../fixtures/cluster/build.js';
+import { aNode, aService, aTask, aVolume } from '../../../fixtures/cluster/build.js';
+import type { Task } from '../../../manager/model/task.js';
+import type { Decision } from '../../../manager/scheduler/decide.js';
+import { decide } from '../../../manager/scheduler/decide.js';
+import type { SchedulerSnapshot } from '../../../manager/scheduler/node-set.js';
+
+const gib = 2 ** 30;
+
+function snapshot(changes: Partial<SchedulerSnapshot>): SchedulerSnapshot {
+  return { nodes: [], tasks: [], volumes: [], now: 0, strategy: 'spread', seed: 1, ...changes };
+}
+
+function nodes(count: number, options: NodeOptions = {}): SchedulerSnapshot['nodes'] {
+  return Array.from({ length: count }, (_, at) => aNode(`node-${at + 1}`, options));
+}
+
+function pending(name: string, count: number, options: ServiceOptions = {}): Task[] {
+  const service = aService(name, options);
+  return Array.from({ length: count }, (_, at) => aTask(service, at + 1));
+}
+
+/** `web.1 node-2` or `web.2: reason`, one line a decision. */
+function print(decisions: readonly Decision[]): string {
+  return decisions
+    .map((decision) =>
+      decision.kind === 'place'
+        ? `${decision.taskId} ${decision.nodeName}`
+        : `${decision.taskId}: ${decision.words.summary}`,
+    )
+    .join('\n');
+}
+
+test('replicas are spread one to a node, in order of name', (t) => {
+  const decisions = decide(snapshot({ nodes: nodes(3), tasks: pending('web', 4) }));
+  t.is(print(decisions), 'web.1 node-1\nweb.2 node-2\nweb.3 node-3\nweb.4 node-1');
+});
+
+test('of nodes with as many tasks of the service the one with the fewest of all is taken', (t) => {
+  const other = aService('other');
+  const busy = aTask(other, 1, { node: 'node-1' });
+  const decisions = decide(snapshot({ nodes: nodes(2), tasks: [busy, ...pending('web', 1)] }));
+  t.is(print(decisions), 'web.1 node-2');
+  t.is(
+    decisions[0]?.words.summary,
+    'node-2: fewest tasks (0 of web, 0 in all) of 2 nodes that fit',
+  );
+});
+
+test('a task that fits nowhere says on how many nodes what is missing', (t) => {
+  const decisions = decide(
+    snapshot({
+      nodes: [
+        aNode('node-1', { labels: { disk: 'ssd' }, memoryBytes: gib }),
+        aNode('node-2', { labels: { disk: 'ssd' }, memoryBytes: gib }),
+        aNode('node-3'),
+        aNode('node-4', { state: 'down' }),
+        aNode('node-5', { availability: 'drain' }),
+      ],
+      tasks: pending('db', 1, {
+        task: { memoryBytes: 2 * gib, placement: { constraints: ['node.labels.disk == ssd'] } },
+      }),
+    }),
+  );
+  t.is(
+    print(decisions),
+    'db.1: insufficient memory on 2 nodes, node.labels.disk != ssd on 1 node, 1 node is down, 1 node is drained',
+  );
+  t.deepEqual(decisions[0]?.words.reasons, [
+    'insufficient memory on 2 nodes: node-1, node-2',
+    'node.labels.disk != ssd on 1 node: node-3',
+    '1 node is down: node-4',
+    '1 node is drained: node-5',
+  ]);
+});
+
+test('an empty cluster is said to be one', (t) => {
+  t.is(
+    print(decide(snapshot({ tasks: pending('web', 1) }))),
+    'web.1: there is no node in the cluster',
+  );
+});
+
+test('reservations of placed tasks count until these have ended', (t) => {
+  const service = aService('db', { task: { memoryBytes: 5 * gib } });
+  const running = aTask(service, 1, { node: 'node-1' });
+  const waiting = aTask(service, 2);
+  t.is(
+    print(decide(snapshot({ nodes: nodes(1), tasks: [running, waiting] }))),
+    'db.2: insufficient memory on 1 node',
+  );
+  const ended = { ...running, status: { ...running.status, state: 'shutdown' as const } };
+  t.is(print(decide(snapshot({ nodes: nodes(1), tasks: [ended, waiting] }))), 'db.2 node-1');
+});
+
+test('a fixed port goes once to a node and the rest waits for a node without it', (t) => {
+  const tasks = pending('web', 3, {
+    task: { ports: [{ target: 80, protocol: 'tcp', published: 8080, mode: 'host' }] },
+  });
+  t.is(
+    print(decide(snapshot({ nodes: nodes(2), tasks }))),
+    'web.1 node-1\nweb.2 node-2\nweb.3: port 8080/tcp is taken on 2 nodes',
+  );
+});
+
+test('the same port on another protocol or address is another port', (t) => {
+  const port = { target: 53, published: 53, mode: 'host' } as const;
+  const holder = aTask(
+    aService('a', { task: { ports: [{ ...port, protocol: 'tcp', hostIp: '10.0.0.1' }] } }),
+    1,
+    { node: 'node-1' },
+  );
+  const ask = (protocol: 'tcp' | 'udp', hostIp?: string): string =>
+    print(
+      decide(
+        snapshot({
+          nodes: nodes(1),
+          tasks: [
+            holder,
+            ...pending('b', 1, {
+              task: { ports: [{ ...port, protocol, ...(hostIp === undefined ? {} : { hostIp }) }] },
+            }),
+          ],
+        }),
+      ),
+    );
+  t.is(ask('udp'), 'b.1 node-1');
+  t.is(ask('tcp', '10.0.0.2'), 'b.1 node-1');
+  t.is(ask('tcp', '10.0.0.1'), 'b.1: port 53/tcp is taken on 1 node');
+  t.is(ask('tcp'), 'b.1: port 53/tcp is taken on 1 node');
+  t.is(ask('tcp', '0.0.0.0'), 'b.1: port 53/tcp is taken on 1 node');
+});
+
+test('of a range each task on a node gets the first port that is free', (t) => {
+  const tasks = pending('web', 4, {
+    task: {
+      ports: [{ target: 80, protocol: 'tcp', published: 9000, publishedEnd: 9002, mode: 'host' }],
+    },
+  });
+  const decisions = decide(snapshot({ nodes: nodes(1), tasks }));
+  t.deepEqual(
+    decisions.map((decision) =>
+      decision.kind === 'place'
+        ? decision.portSpecs.map((port) => [port.published, port.publishedEnd])
+        : decision.words.summary,
+    ),
+    [
+      [[9000, undefined]],
+      [[9001, undefined]],
+      [[9002, undefined]],
+      'port 9000-9002/tcp is taken on 1 node',
+    ],
+  );
+});
+
+test('a container on the network of its host takes no published port', (t) => {
+  const tasks = pending('web', 2, {
+    task: {
+      container: { networkMode: { kind: 'host' } },
+      ports: [{ target: 80, protocol: 'tcp', published: 80, mode: 'host' }],
+    },
+  });
+  t.is(print(decide(snapshot({ nodes: nodes(1), tasks }))), 'web.1 node-1\nweb.2 node-1');
+});
+
+const mount = (source: string) =>
+  ({ type: 'volume', source, target: '/data', readOnly: false, noCopy: false }) as const;
+
+test('the first task of a volume goes anywhere and pins it, the others follow', (t) => {
+  const tasks = pending('db', 3, { task: { container: { mounts: [mount('data')] } } });
+  const decisions = decide(snapshot({ nodes: nodes(3), tasks, volumes: [aVolume('data')] }));
+  t.is(print(decisions), 'db.1 node-1\ndb.2 node-1\ndb.3 node-1');
+  t.deepEqual(
+    decisions.map((decision) => (decision.kind === 'place' ? decision.volumeIds : [])),
+    [['v-data'], [], []] as never,
+  );
+  t.is(decisions[1]?.words.summary, 'node-1: volume data is on node-1');
+});
+
+test('a volume on a dead node is named with its node', (t) => {
+  const tasks = pending('db', 1, { task: { container: { mounts: [mount('data')] } } });
+  const decisions = decide(
+    snapshot({
+      nodes: [aNode('node-1'), aNode('node-3', { state: 'down' })],
+      tasks,
+      volumes: [aVolume('data', ['node-3'])],
+    }),
+  );
+  t.is(print(decisions), 'db.1: volume data is on node-3, which is down');
+});
+
+test('volumes on different nodes, and one that is missing, are explained', (t) => {
+  const ask = (...sources: string[]): string =>
+    print(
+      decide(
+        snapshot({
+          nodes: nodes(2),
+          tasks: pending('db', 1, { task: { container: { mounts: sources.map(mount) } } }),
+          volumes: [aVolume('a', ['node-1']), aVolume('b', ['node-2'])],
+        }),
+      ),
+    );
+  t.is(ask('a', 'b'), 'db.1: volume a is on node-1, but volume b is on node-2');
+  t.is(ask('c'), 'db.1: volume c does not exist');
+});
+
+test('a network file system is no reason to stay on one node', (t) => {
+  const volume = aVolume('share', ['node-1']);
+  const shared = { ...volume, spec: { ...volume.spec, driverOpts: { type: 'nfs' } } };
+  const tasks = pending('web', 2, { task: { container: { mounts: [mount('share')] } } });
+  const decisions = decide(snapshot({ nodes: nodes(2), tasks, volumes: [shared] }));
+  t.is(print(decisions), 'web.1 node-1\nweb.2 node-2');
+});
+
+test('a container in the network of another service follows the same slot of it', (t) => {
+  const owner = aService('vpn', { replicas: 2 });
+  const tasks = pending('app', 3, {
+    task: { container: { networkMode: { kind: 'service', service: 'vpn' } } },
+  });
+  const owners = [
+    aTask(owner, 1, { node: 'node-2' }),
+    aTask(owner, 2, { node: 'node-1', state: 'preparing' }),
+  ];
+  t.is(
+    print(decide(snapshot({ nodes: nodes(2), tasks: [...owners, ...tasks] }))),
+    [
+      'app.1 node-2',
+      'app.2: it shares the network of vpn.2, which does not run',
+      'app.3: it shares the network of vpn.3, which does not run',
+    ].join('\n'),
+  );
+});
+
+test('no node gets more replicas than allowed', (t) => {
+  const tasks = pending('web', 3, { task: { placement: { maxReplicasPerNode: 1 } } });
+  t.is(
+    print(decide(snapshot({ nodes: nodes(2), tasks }))),
+    'web.1 node-1\nweb.2 node-2\nweb.3: limit of 1 replica per node is reached on 2 nodes',
+  );
+});
+
+test('a platform is matched whatever the architecture is called', (t) => {
+  const machines = [aNode('node-1', { arch: 'x86_64' }), aNode('node-2', { arch: 'aarch64' })];
+  const ask = (platform: string): string =>
+    print(
+      decide(
+        snapshot({
+          nodes: machines,
+          tasks: pending('web', 1, { task: { container: { platform } } }),
+        }),
+      ),
+    );
+  t.is(ask('linux/arm64/v8'), 'web.1 node-2');
+  t.is(ask('linux/amd64'), 'web.1 node-1');
+  t.is(ask('linux/s390x'), 'web.1: platform is not linux/s390x on 2 nodes');
+});
+
+test('a task bound to its node is checked by the filters as well', (t) => {
+  const service = aService('agent', { global: true, task: { memoryBytes: 2 * gib } });
+  const bound = (node: string, slot: number): Task => ({
+    ...aTask(service, slot, { node, state: 'pending' }),
+  });
+  const machines = [aNode('node-1'), aNode('node-2', { memoryBytes: gib })];
+  t.is(
+    print(decide(snapshot({ nodes: machines, tasks: [bound('node-1', 1), bound('node-2', 2)] }))),
+    'agent.1 node-1\nagent.2: it belongs on node-2, which has insufficient memory',
+  );
+});
+
+test('a constraint that cannot be read is the explanation', (t) => {
+  const tasks = pending('web', 1, { task: { placement: { constraints: ['disk == ssd'] } } });
+  t.regex(
+    print(decide(snapshot({ nodes: nodes(1), tasks }))),
+    /^web\.1: constraint "disk == ssd": unknown key disk/,
+  );
+});
+
+test('a node that refused the service of late comes last, and the refusal is told', (t) => {
+  const service = aService('web');
+  const refused = aTask(service, 1, {
+    id: 'old',
+    node: 'node-1',
+    desired: 'shutdown',
+    status: { state: 'rejected', error: 'no such image: web' },
+  });
+  const decisions = decide(snapshot({ nodes: nodes(2), tasks: [refused, aTask(service, 1)] }));
+  t.is(print(decisions), 'web.1 node-2');
+  t.deepEqual(decisions[0]?.words.reasons, ['tried on node-1: no such image: web']);
+  const later = decide(
+    snapshot({ nodes: nodes(2), tasks: [refused, aTask(service, 1)], now: 6 * 60_000 }),
+  );
+  t.is(print(later), 'web.1 node-1');
+});
+
+test('spread-over fills the values of a label evenly, whatever the number of their nodes', (t) => {
+  const machines = [
+    ...[1, 2, 3, 4].map((at) => aNode(`a-${at}`, { labels: { zone: 'a' } })),
+    aNode('b-1', { labels: { zone: 'b' } }),
+  ];
+  const tasks = pending('web', 4, { task: { placement: { preferences: ['node.labels.zone'] } } });
+  t.is(
+    print(decide(snapshot({ nodes: machines, tasks }))),
+    'web.1 a-1\nweb.2 b-1\nweb.3 a-2\nweb.4 b-1',
+  );
+});
+
+test('spread-over goes to other values when one is full', (t) => {
+  const machines = [
+    aNode('a-1', { labels: { zone: 'a' } }),
+    aNode('b-1', { labels: { zone: 'b' }, memoryBytes: 2 * gib }),
+  ];
+  const tasks = pending('web', 4, {
+    task: { memoryBytes: 2 * gib, placement: { preferences: ['node.labels.zone'] } },
+  });
+  t.is(
+    print(decide(snapshot({ nodes: machines, tasks }))),
+    'web.1 a-1\nweb.2 b-1\nweb.3 a-1\nweb.4 a-1',
+  );
+});
+
+test('binpack fills the fullest node that fits', (t) => {
+  const other = aTask(aService('other', { task: { memoryBytes: gib } }), 1, { node: 'node-2' });
+  const tasks = pending('web', 3, { task: { memoryBytes: 3 * gib } });
+  t.is(
+    print(decide(snapshot({ nodes: nodes(3), tasks: [other, ...tasks], strategy: 'binpack' }))),
+    'web.1 node-2\nweb.2 node-2\nweb.3 node-1',
+  );
+});
+
+test('random gives the same placements for the same seed and others for another', (t) => {
+  const ask = (seed: number): string =>
+    print(
+      decide(snapshot({ nodes: nodes(5), tasks: pending('web', 20), strategy: 'random', seed })),
+    );
+  t.is(ask(7), ask(7));
+  t.not(ask(7), ask(8));
+});
+
+test('tasks that are to end, or have no addresses yet, are not placed', (t) => {
+  const service = aService('web');
+  const tasks = [
+    aTask(service, 1, { desired: 'shutdown' }),
+    aTask(service, 2, { state: 'new' }),
+    aTask(service, 3, { node: 'node-1', state: 'running' }),
+  ];
+  t.deepEqual(decide(snapshot({ nodes: nodes(1), tasks })), []);
+});
