@@ -175,5 +175,5 @@ esac
 if [ "$1" != keep ] && systemctl is-active --quiet docker.service; then
   systemctl reload docker.service
 fi
-rm -rf /opt/shoal /etc/shoal /var/lib/shoal /usr/local/bin/shoal
+rm -rf /opt/shoal /etc/shoal /var/lib/shoal /run/shoal /usr/local/bin/shoal
 `;

@@ -213,7 +213,7 @@ machineTest('machines created by several programs at once share one authority', 
 machineTest('a wrong ssh key is said to be refused', async (t) => {
   const program = await aProgram(t);
   const key = join(program.home, 'other-key');
-  execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
+  execFileSync('/usr/bin/ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
   const result = await program.run([...createFlags(engine(), 'root', key), 'web']);
   await fails(t, program, result, /web: root@10\.98\.40\.11:22 refused the ssh key/u);
 });
@@ -227,7 +227,7 @@ machineTest('what is no ssh key is named, and one with a passphrase wants an age
   const result = await program.run([...createFlags(engine(), 'root', broken), 'web']);
   await fails(t, program, result, /is not a private key/u);
   const locked = join(program.home, 'locked');
-  execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', 'secret', '-f', locked]);
+  execFileSync('/usr/bin/ssh-keygen', ['-q', '-t', 'ed25519', '-N', 'secret', '-f', locked]);
   const asked = await program.run([...createFlags(engine(), 'root', locked), 'web']);
   await fails(t, program, asked, /has a passphrase: add it to an ssh agent/u);
 });

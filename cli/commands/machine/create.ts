@@ -5,7 +5,7 @@ import { createMachines } from '../../machine/create.js';
 import { MachineStore, storeFolder } from '../../machine/machine-store.js';
 import { Progress } from '../../machine/progress.js';
 import { Workshop } from '../../machine/workshop.js';
-import type { CreateOptions, MachineGlobals } from './machine.js';
+import type { CreateOptions, MachineGlobals } from './options.js';
 
 /** One error for a command that did several things: the only failure itself, or all in one line. */
 export function joinFailures(failures: readonly unknown[], total: number): unknown {

@@ -8,7 +8,7 @@ import type { MachineRecord } from '../../machine/record.js';
 import { engineUrl } from '../../machine/record.js';
 import type { Variable } from '../../machine/shell-env.js';
 import { pickShell, renderEnvironment, withNoProxy } from '../../machine/shell-env.js';
-import type { MachineGlobals } from './machine.js';
+import type { MachineGlobals } from './options.js';
 import { defaultMachine, openStore, readCredentials } from './open-store.js';
 
 export interface EnvOptions extends MachineGlobals {

@@ -1,21 +1,10 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { CreateFlags } from '../../machine/new-record.js';
+import type { CreateOptions } from './options.js';
 
 /*
  * docker-machine's commands and flags. What does the work is imported when a command runs, so that
  * `shoal --help` loads none of it.
  */
-
-/** Options of the `machine` command and of the program above it. */
-export interface MachineGlobals {
-  readonly storagePath?: string;
-  readonly cluster?: string;
-  readonly debug?: boolean;
-}
-
-export interface CreateOptions extends CreateFlags, MachineGlobals {
-  readonly runtime?: string;
-}
 
 function collect(value: string, before: readonly string[]): readonly string[] {
   return [...before, value];

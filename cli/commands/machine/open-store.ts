@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Credentials } from '../../machine/engine-client.js';
 import { MachineStore, storeFolder } from '../../machine/machine-store.js';
-import type { MachineGlobals } from './machine.js';
+import type { MachineGlobals } from './options.js';
 
 /** docker-machine's name for a machine that is not named. */
 export const defaultMachine = 'default';

@@ -9,7 +9,7 @@ import type { MachineStore } from '../../machine/machine-store.js';
 import type { PtySize } from '../../machine/ssh.js';
 import { SshSession } from '../../machine/ssh.js';
 import { Workshop } from '../../machine/workshop.js';
-import type { MachineGlobals } from './machine.js';
+import type { MachineGlobals } from './options.js';
 import { defaultMachine, openStore } from './open-store.js';
 
 const connectTimeoutMs = 10_000;

@@ -4,7 +4,7 @@ import { Progress } from '../../machine/progress.js';
 import { removeMachines } from '../../machine/remove.js';
 import { confirm } from './confirm.js';
 import { joinFailures, withWorkshop } from './create.js';
-import type { MachineGlobals } from './machine.js';
+import type { MachineGlobals } from './options.js';
 
 interface RemoveFlags extends MachineGlobals {
   readonly force: boolean;

@@ -11,7 +11,7 @@ import { machineState } from '../../machine/machine-state.js';
 import { engineUrl } from '../../machine/record.js';
 import { formatList } from '../../output/format.js';
 import { compileTemplate } from '../../output/template.js';
-import type { MachineGlobals } from './machine.js';
+import type { MachineGlobals } from './options.js';
 import { defaultMachine, openStore, readCredentials } from './open-store.js';
 
 export interface ListOptions extends MachineGlobals {

@@ -68,7 +68,6 @@ ExecStart=/usr/bin/dockerd -H tcp://0.0.0.0:2376 -H unix:///var/run/docker.sock 
     command(dropIn).startsWith(
       '/usr/bin/dockerd -H unix:///var/run/docker.sock --storage-driver overlay2 --label provider=generic --host=tcp://0.0.0.0:2376 --tlsverify --tlscacert=/etc/shoal',
     ),
-    command(dropIn),
   );
 });
 

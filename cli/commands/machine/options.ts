@@ -1,0 +1,12 @@
+import type { CreateFlags } from '../../machine/new-record.js';
+
+/** Options of the `machine` command and of the program above it. */
+export interface MachineGlobals {
+  readonly storagePath?: string;
+  readonly cluster?: string;
+  readonly debug?: boolean;
+}
+
+export interface CreateOptions extends CreateFlags, MachineGlobals {
+  readonly runtime?: string;
+}
