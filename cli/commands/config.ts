@@ -91,6 +91,7 @@ function outputOf(request: LoadRequest, options: Wanted): string {
       ...(options.profiles === true ? { consistency: false } : {}),
     },
   });
+  if (options.quiet === true) return '';
   return listing ? listOf(loaded.project, options) : rendered(loaded.project, options.format);
 }
 

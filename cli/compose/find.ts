@@ -1,7 +1,6 @@
 import { dirname, join, resolve } from 'node:path';
 import { parseDotenv } from './dotenv.js';
 import { ComposeError } from './error.js';
-import { isList, isMap, type Source, type Tree } from './tree.js';
 import type { World } from './layers.js';
 
 /** Names looked for, the first found is taken. */
@@ -111,17 +110,4 @@ function discover(start: string, disk: Disk): string[] {
   throw new ComposeError(
     `no configuration file provided: there is no compose.yaml or docker-compose.yml in ${start} or above, name one with -f`,
   );
-}
-
-/** Top-level `name` of the last file that has one, before interpolation. */
-export function nameOfDocuments(
-  documents: readonly { readonly root: Tree; readonly source: Source }[],
-): string | undefined {
-  let name: string | undefined;
-  for (const { root } of documents) {
-    if (!isMap(root) || isList(root)) continue;
-    const value = root['name'];
-    if (typeof value === 'string' && value !== '') name = value;
-  }
-  return name;
 }

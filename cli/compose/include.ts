@@ -1,7 +1,6 @@
-import { isDeepStrictEqual } from 'node:util';
 import { errorAt } from './error.js';
 import { scalarText } from './scalar.js';
-import { isList, isMap, put, type Path, type Tree, type TreeMap } from './tree.js';
+import { isList, isMap, put, sameTree, type Path, type Tree, type TreeMap } from './tree.js';
 
 export interface Include {
   /** The first is the main file, the others lie over it. */
@@ -67,7 +66,7 @@ export function importResources(imported: TreeMap, target: TreeMap): void {
     for (const name of Object.keys(from)) {
       const other = from[name] as Tree;
       if (mine[name] === undefined) put(mine, name, other, from);
-      else if (!isDeepStrictEqual(mine[name], other)) {
+      else if (!sameTree(mine[name], other)) {
         throw errorAt(
           target,
           [section, name],

@@ -1,7 +1,16 @@
 import { castText, type Cast } from './cast.js';
 import { errorAt } from './error.js';
 import { TemplateError } from './template-error.js';
-import { isList, isMap, pathTable, type Path, type Tree, type TreeMap } from './tree.js';
+import {
+  isList,
+  isMap,
+  branchesAt,
+  pathRules,
+  type PathRules,
+  type Tree,
+  type TreeList,
+  type TreeMap,
+} from './tree.js';
 
 export type Lookup = (name: string) => string | undefined;
 
@@ -116,39 +125,41 @@ export interface Interpolation {
  * Substitutes in every string value of a tree (never in keys), then casts the fields that are numbers
  * or booleans. Changes the tree in place.
  */
-export function interpolateTree(root: TreeMap, options: Interpolation, base: Path = []): void {
-  walk(root, base, { root, ...options });
+export function interpolateTree(root: TreeMap, options: Interpolation): void {
+  walk(root, [casts], { root, path: [], ...options });
 }
 
 interface Walk extends Interpolation {
   readonly root: TreeMap;
+  /** Where the walk is; changed as it goes, since a path per value would cost more than all the rest. */
+  readonly path: (string | number)[];
 }
 
-function walk(node: Tree, path: Path, context: Walk): void {
-  if (isMap(node)) {
-    for (const key of Object.keys(node)) {
-      const value = node[key] as Tree;
-      if (typeof value === 'string') node[key] = interpolated(value, [...path, key], context);
-      else if (typeof value === 'object' && value !== null) walk(value, [...path, key], context);
+function walk(node: TreeMap | TreeList, branches: readonly PathRules<Cast>[], context: Walk): void {
+  const container = node as Record<string | number, Tree>;
+  for (const key of isList(node) ? node.keys() : Object.keys(node)) {
+    const value = container[key] as Tree;
+    if (typeof value !== 'string' && !isList(value) && !isMap(value)) continue;
+    const next = branches.length === 0 ? branches : branchesAt(branches, key);
+    context.path.push(key);
+    if (typeof value !== 'string') walk(value, next, context);
+    else {
+      const cast = next.find((branch) => branch.value !== undefined)?.value;
+      if (cast !== undefined || value.includes('$'))
+        container[key] = interpolated(value, cast, context);
     }
-  } else if (isList(node)) {
-    node.forEach((value, index) => {
-      if (typeof value === 'string') node[index] = interpolated(value, [...path, index], context);
-      else if (typeof value === 'object' && value !== null) walk(value, [...path, index], context);
-    });
+    context.path.pop();
   }
 }
 
-function interpolated(text: string, path: Path, context: Walk): Tree {
-  const cast = castAt(path);
-  if (cast === undefined && !text.includes('$')) return text;
+function interpolated(text: string, cast: Cast | undefined, context: Walk): Tree {
   try {
     const value = substitute(text, context.lookup, (name) => {
       context.warn(`the "${name}" variable is not set, defaulting to a blank string`);
     });
     return cast === undefined ? value : castText(value, cast, context.warn);
   } catch (error) {
-    if (error instanceof TemplateError) throw errorAt(context.root, path, error.message);
+    if (error instanceof TemplateError) throw errorAt(context.root, context.path, error.message);
     throw error;
   }
 }
@@ -156,7 +167,7 @@ function interpolated(text: string, path: Path, context: Walk): Tree {
 const service = (fields: Readonly<Record<string, Cast>>): Record<string, Cast> =>
   Object.fromEntries(Object.entries(fields).map(([key, cast]) => [`services.*.${key}`, cast]));
 
-const castAt = pathTable<Cast>({
+const casts = pathRules<Cast>({
   ...service({
     cpu_count: 'int',
     cpu_percent: 'float',
@@ -202,16 +213,3 @@ const castAt = pathTable<Cast>({
   'secrets.*.external': 'bool',
   'configs.*.external': 'bool',
 });
-
-/** Makes text that has been loaded once safe to be interpolated again. */
-export function escapeDollars(node: Tree): Tree {
-  if (typeof node === 'string') return node.replaceAll('$', '$$$$');
-  if (isList(node)) {
-    node.forEach((value, index) => {
-      node[index] = escapeDollars(value);
-    });
-  } else if (isMap(node)) {
-    for (const key of Object.keys(node)) node[key] = escapeDollars(node[key] as Tree);
-  }
-  return node;
-}

@@ -11,7 +11,7 @@ import { omitEmpty, setDefaults } from './defaults.js';
 import { isList, isMap, newMap, type Path, type Source, type Tree, type TreeMap } from './tree.js';
 import { removeDuplicates } from './unique.js';
 import { validateSchema } from './validate.js';
-import { parseYaml, type YamlDocument } from './yaml.js';
+import { takeDocuments, type YamlDocument } from './yaml.js';
 
 /** What the passes need of the world, so that they touch no disk themselves. */
 export interface World {
@@ -86,7 +86,7 @@ class LayerLoader {
   #documents(file: string): YamlDocument[] {
     const source = this.#world.read(file);
     if (source === undefined) throw new ComposeError(`file ${file} does not exist`);
-    const documents = parseYaml(source);
+    const documents = takeDocuments(source);
     if (documents.length === 0) throw emptyFile(file);
     for (const document of documents) document.unknownTags.forEach(this.#world.warn);
     return documents;

@@ -7,7 +7,7 @@ import { readService } from './decode/service.js';
 import { Reader } from './decode/reader.js';
 import { resolveEnvFiles, resolveLabelFiles } from './environment.js';
 import { ComposeError, errorAt } from './error.js';
-import { findProject, nameOfDocuments, type Disk, type Found, type Sought } from './find.js';
+import { findProject, type Disk, type Found, type Sought } from './find.js';
 import { substitute } from './interpolate.js';
 import { loadLayers } from './layers.js';
 import type { Project, Service } from './model.js';
@@ -17,8 +17,8 @@ import { checkProjectName, normalizeProjectName, projectNameOfDirectory } from '
 import { selectServices, withoutUnused } from './select.js';
 import { checkStrict } from './strict.js';
 import { TemplateError } from './template-error.js';
-import { findMark, placeOf, type Source, type Tree, type TreeMap } from './tree.js';
-import { parseYaml } from './yaml.js';
+import { findMark, isMap, placeOf, type Source, type Tree, type TreeMap } from './tree.js';
+import { peekDocuments } from './yaml.js';
 
 export interface LoadRequest {
   /** `-f`; `-` is standard input. Without any, COMPOSE_FILE or the usual names are looked for. */
@@ -192,21 +192,21 @@ function projectName(request: LoadRequest, found: Found, disk: Disk): string {
 }
 
 function writtenName(found: Found, disk: Disk, interpolate: boolean): string | undefined {
-  const documents = found.files.flatMap((file) => {
+  const roots = found.files.flatMap((file) => {
     const source = disk.read(file);
     if (source === undefined) throw new ComposeError(`file ${file} does not exist`);
-    return source.text.includes('name')
-      ? parseYaml(source).map(({ root }) => ({ root, source }))
-      : [];
+    return peekDocuments(source).map(({ root }) => root);
   });
-  const name = nameOfDocuments(documents);
-  if (name === undefined || !interpolate) return name;
+  const root = roots.findLast(
+    (tree) => isMap(tree) && typeof tree['name'] === 'string' && tree['name'] !== '',
+  );
+  if (!isMap(root) || typeof root['name'] !== 'string') return undefined;
+  if (!interpolate) return root['name'];
   try {
-    const value = substitute(name, (key) => found.environment.get(key));
+    const value = substitute(root['name'], (key) => found.environment.get(key));
     return value === '' ? undefined : value;
   } catch (error) {
-    if (error instanceof TemplateError)
-      throw errorAt(documents.at(-1)?.root ?? null, ['name'], error.message);
+    if (error instanceof TemplateError) throw errorAt(root, ['name'], error.message);
     throw error;
   }
 }

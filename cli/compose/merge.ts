@@ -7,8 +7,9 @@ import {
   listOf,
   markOf,
   newMap,
-  pathTable,
+  pathRules,
   put,
+  ruleAt,
   setMark,
   standAt,
   startOf,
@@ -32,7 +33,7 @@ type Rule = (base: Tree, over: Tree, path: Path, root: TreeMap) => Tree;
 
 const replace: Rule = (_base, over) => over;
 
-const ruleAt = pathTable<Rule>({
+const rules = pathRules<Rule>({
   'networks.*.ipam.config': mergePools,
   'networks.*.labels': appendPairs,
   'volumes.*.labels': appendPairs,
@@ -68,7 +69,7 @@ const ruleAt = pathTable<Rule>({
 });
 
 function mergeValues(base: Tree, over: Tree, path: Path, root: TreeMap): Tree {
-  const rule = ruleAt(path);
+  const rule = ruleAt(rules, path);
   if (rule !== undefined) return rule(base, over, path, root);
   if (over === null) return base;
   if (isMap(base)) {

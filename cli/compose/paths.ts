@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { errorAt } from './error.js';
-import { isList, isMap, pathTable, type Path, type Tree, type TreeMap } from './tree.js';
+import { isList, isMap, changeAt, pathRules, type Path, type Tree, type TreeMap } from './tree.js';
 
 export interface PathOptions {
   /** Absolute; relative paths are of here. */
@@ -13,7 +13,7 @@ type Resolve = (value: Tree, options: PathOptions, where: { root: TreeMap; path:
 
 /** Makes the paths of a canonical tree absolute, in place. */
 export function resolvePaths(root: TreeMap, options: PathOptions): void {
-  visit(root, [], root, options);
+  changeAt(root, resolvers, (value, resolve, path) => resolve(value, options, { root, path }));
 }
 
 /** Absolute and lexically clean; `~` is the home directory. */
@@ -84,7 +84,7 @@ const toDevice: Resolve = (value, options, where) => {
   return value;
 };
 
-const resolverAt = pathTable<Resolve>({
+const resolvers = pathRules<Resolve>({
   'services.*.build.context': toContext,
   'services.*.build.additional_contexts.*': toContext,
   'services.*.build.ssh.*': toAbsolute,
@@ -100,19 +100,3 @@ const resolverAt = pathTable<Resolve>({
   'include.env_file': toAbsolute,
   'volumes.*': toDevice,
 });
-
-function visit(node: Tree, path: Path, root: TreeMap, options: PathOptions): Tree {
-  const resolve = resolverAt(path);
-  if (resolve !== undefined) return resolve(node, options, { root, path });
-  if (isMap(node)) {
-    for (const key of Object.keys(node)) {
-      if (path.length === 0 && key.startsWith('x-')) continue;
-      node[key] = visit(node[key] as Tree, [...path, key], root, options);
-    }
-  } else if (isList(node)) {
-    node.forEach((item, index) => {
-      node[index] = visit(item, [...path, index], root, options);
-    });
-  }
-  return node;
-}

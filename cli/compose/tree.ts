@@ -40,28 +40,49 @@ export interface Source {
   readonly text: string;
 }
 
+/** A place in a file. The key of a container is found there only when a message needs it. */
 export interface Mark {
   readonly source: Source;
+  /** Of the container that `key` is in, else of the thing itself. */
   readonly offset: number;
+  readonly key?: string | number;
 }
 
 interface Marks {
   readonly at: Mark | undefined;
-  readonly items: Map<string | number, Mark>;
+  /** Places of keys that the container did not have where it was written. */
+  moved?: Map<string | number, Mark>;
 }
 
-/** Beside the containers and not in them, so that a tree is plain data to the schema and to spreads. */
-const marksOf = new WeakMap<object, Marks>();
+/**
+ * Under a symbol of the container, which no walk over keys sees. (In a WeakMap the garbage collector took
+ * longer over the marks of a file of 2,000 services than all passes together.)
+ */
+const marksKey = Symbol('marks');
+
+interface Marked {
+  [marksKey]?: Marks;
+}
+
+function marksOf(container: object): Marks | undefined {
+  return (container as Marked)[marksKey];
+}
+
+function begin(container: object, at: Mark | undefined): Marks {
+  const marks: Marks = { at };
+  (container as Marked)[marksKey] = marks;
+  return marks;
+}
 
 export function newMap(at?: Mark): TreeMap {
   const map = Object.create(null) as TreeMap;
-  if (at !== undefined) marksOf.set(map, { at, items: new Map() });
+  if (at !== undefined) begin(map, at);
   return map;
 }
 
 export function newList(at?: Mark): TreeList {
   const list: TreeList = [];
-  if (at !== undefined) marksOf.set(list, { at, items: new Map() });
+  if (at !== undefined) begin(list, at);
   return list;
 }
 
@@ -79,29 +100,29 @@ export function isList(value: Tree | undefined): value is TreeList {
   return Array.isArray(value);
 }
 
-/** Notes where `key` of `container` stands. */
+/** Notes that `key` of `container` stands somewhere else than the container itself. */
 export function setMark(container: object, key: string | number, mark: Mark | undefined): void {
   if (mark === undefined) return;
-  let marks = marksOf.get(container);
-  if (marks === undefined) {
-    marks = { at: undefined, items: new Map() };
-    marksOf.set(container, marks);
-  }
-  marks.items.set(key, mark);
+  const marks = marksOf(container) ?? begin(container, undefined);
+  marks.moved ??= new Map();
+  marks.moved.set(key, mark);
 }
 
 export function markOf(container: object, key: string | number): Mark | undefined {
-  return marksOf.get(container)?.items.get(key);
+  const marks = marksOf(container);
+  const moved = marks?.moved?.get(key);
+  if (moved !== undefined || marks?.at === undefined) return moved;
+  return marks.at.key === undefined ? { ...marks.at, key } : marks.at;
 }
 
 /** Where a container begins. */
 export function startOf(container: object): Mark | undefined {
-  return marksOf.get(container)?.at;
+  return marksOf(container)?.at;
 }
 
 /** Makes `made`, a long form, stand where `from`, its short form, stood. */
 export function standAt<T extends object>(made: T, mark: Mark | undefined): T {
-  if (mark !== undefined && !marksOf.has(made)) marksOf.set(made, { at: mark, items: new Map() });
+  if (mark !== undefined && marksOf(made) === undefined) begin(made, mark);
   return made;
 }
 
@@ -130,18 +151,19 @@ export function itemsOf(list: TreeList): { value: Tree; mark: Mark | undefined }
 
 /** A copy that shares nothing but scalars; places are kept. */
 export function cloneTree(value: Tree): Tree {
-  if (isList(value)) {
-    const list = newList(startOf(value));
-    value.forEach((item, index) => {
-      list.push(cloneTree(item));
-      setMark(list, index, markOf(value, index));
-    });
-    return list;
-  }
+  if (isList(value)) return withMarksOf(value, value.map(cloneTree));
   if (!isMap(value)) return value;
-  const map = newMap(startOf(value));
-  for (const key of Object.keys(value)) put(map, key, cloneTree(value[key] as Tree), value);
-  return map;
+  const map = newMap();
+  for (const key of Object.keys(value)) map[key] = cloneTree(value[key] as Tree);
+  return withMarksOf(value, map);
+}
+
+function withMarksOf<T extends object>(original: object, copy: T): T {
+  const marks = marksOf(original);
+  if (marks === undefined) return copy;
+  const { at, moved } = marks;
+  (copy as Marked)[marksKey] = moved === undefined ? { at } : { at, moved: new Map(moved) };
+  return copy;
 }
 
 /** The mark of the deepest part of `path` that is known. */
@@ -157,47 +179,56 @@ export function findMark(root: Tree, path: Path): Mark | undefined {
   return mark;
 }
 
+/** The offset of a key or item of the container that begins at an offset. */
+export type KeyFinder = (container: number, key: string | number) => number | undefined;
+
+const keyFinders = new WeakMap<Source, KeyFinder>();
+
+/** Told by the reader of YAML, which alone knows how to find a key in the text. */
+export function setKeyFinder(source: Source, find: KeyFinder): void {
+  keyFinders.set(source, find);
+}
+
 const lineStarts = new WeakMap<Source, number[]>();
 
 export function placeOf(mark: Mark | undefined): Place | undefined {
   if (mark === undefined) return undefined;
-  let starts = lineStarts.get(mark.source);
-  if (starts === undefined) {
-    starts = [0];
-    for (
-      let at = mark.source.text.indexOf('\n');
-      at >= 0;
-      at = mark.source.text.indexOf('\n', at + 1)
-    ) {
-      starts.push(at + 1);
-    }
-    lineStarts.set(mark.source, starts);
-  }
+  const find = mark.key === undefined ? undefined : keyFinders.get(mark.source);
+  const offset = find?.(mark.offset, mark.key ?? '') ?? mark.offset;
+  const starts = lineStartsOf(mark.source);
   let low = 0;
   let high = starts.length - 1;
   while (low < high) {
     const middle = (low + high + 1) >> 1;
-    if ((starts[middle] ?? 0) <= mark.offset) low = middle;
+    if ((starts[middle] ?? 0) <= offset) low = middle;
     else high = middle - 1;
   }
-  return { file: mark.source.file, line: low + 1, column: mark.offset - (starts[low] ?? 0) + 1 };
+  return { file: mark.source.file, line: low + 1, column: offset - (starts[low] ?? 0) + 1 };
+}
+
+function lineStartsOf(source: Source): readonly number[] {
+  const known = lineStarts.get(source);
+  if (known !== undefined) return known;
+  const starts = [0];
+  for (let at = source.text.indexOf('\n'); at >= 0; at = source.text.indexOf('\n', at + 1))
+    starts.push(at + 1);
+  lineStarts.set(source, starts);
+  return starts;
 }
 
 export function pathText(path: Path): string {
   return path.map(String).join('.');
 }
 
-interface Branch<T> {
-  readonly next: Map<string, Branch<T>>;
+/** A tree of rules by path pattern. */
+export interface PathRules<T> {
+  readonly next: Map<string, PathRules<T>>;
   value?: T;
 }
 
-/**
- * A table of rules by path pattern, in which `*` stands for any one key or index
- * (`services.*.ports.*.target`). Returns the look-up; an exact key goes before `*`.
- */
-export function pathTable<T>(entries: Readonly<Record<string, T>>): (path: Path) => T | undefined {
-  const root: Branch<T> = { next: new Map() };
+/** Rules by path pattern, in which `*` stands for any one key or index: `services.*.ports.*.target`. */
+export function pathRules<T>(entries: Readonly<Record<string, T>>): PathRules<T> {
+  const root: PathRules<T> = { next: new Map() };
   for (const [pattern, value] of Object.entries(entries)) {
     let branch = root;
     for (const part of pattern.split('.')) {
@@ -207,15 +238,69 @@ export function pathTable<T>(entries: Readonly<Record<string, T>>): (path: Path)
     }
     branch.value = value;
   }
-  const find = (branch: Branch<T>, path: Path, at: number): T | undefined => {
-    if (at === path.length) return branch.value;
-    const exact = branch.next.get(String(path[at]));
-    const found = exact === undefined ? undefined : find(exact, path, at + 1);
-    if (found !== undefined) return found;
+  return root;
+}
+
+/** The branches that a key leads to, the exact one before `*`. */
+export function branchesAt<T>(
+  branches: readonly PathRules<T>[],
+  key: string | number,
+): readonly PathRules<T>[] {
+  const next: PathRules<T>[] = [];
+  for (const branch of branches) {
+    const exact = branch.next.get(String(key));
     const any = branch.next.get('*');
-    return any === undefined ? undefined : find(any, path, at + 1);
+    if (exact !== undefined) next.push(exact);
+    if (any !== undefined) next.push(any);
+  }
+  return next;
+}
+
+/** The rule of a path. */
+export function ruleAt<T>(rules: PathRules<T>, path: Path): T | undefined {
+  let branches: readonly PathRules<T>[] = [rules];
+  for (const key of path) branches = branchesAt(branches, key);
+  return branches.find((branch) => branch.value !== undefined)?.value;
+}
+
+/**
+ * Replaces every value that a rule is for by what `change` makes of it, outer ones first. Goes only where
+ * rules lead.
+ */
+export function changeAt<T>(
+  root: Tree,
+  rules: PathRules<T>,
+  change: (value: Tree, rule: T, path: Path) => Tree,
+): void {
+  const descend = (node: Tree, branches: readonly PathRules<T>[], path: Path): void => {
+    if (typeof node !== 'object' || node === null) return;
+    const container = node as Record<string | number, Tree>;
+    for (const key of isList(node) ? node.keys() : Object.keys(node)) {
+      const next = branchesAt(branches, key);
+      if (next.length === 0) continue;
+      const here = [...path, key];
+      const rule = next.find((branch) => branch.value !== undefined)?.value;
+      if (rule !== undefined) container[key] = change(container[key] as Tree, rule, here);
+      descend(container[key] as Tree, next, here);
+    }
   };
-  return (path) => find(root, path, 0);
+  descend(root, [rules], []);
+}
+
+/** Whether two trees hold the same, wherever they stand. */
+export function sameTree(a: Tree | undefined, b: Tree | undefined): boolean {
+  if (isList(a ?? null) && isList(b ?? null)) {
+    const [left, right] = [a as TreeList, b as TreeList];
+    return (
+      left.length === right.length && left.every((item, index) => sameTree(item, right[index]))
+    );
+  }
+  if (isMap(a) && isMap(b)) {
+    const keys = Object.keys(a);
+    return keys.length === Object.keys(b).length && keys.every((key) => sameTree(a[key], b[key]));
+  }
+  if (a instanceof Float && b instanceof Float) return a.value === b.value;
+  return a === b;
 }
 
 /** The value at a path, or undefined. */

@@ -7,7 +7,8 @@ import {
   isMap,
   itemsOf,
   listOf,
-  pathTable,
+  changeAt,
+  pathRules,
   startOf,
   type Path,
   type Tree,
@@ -83,7 +84,7 @@ const byBinding: Namer = (item, path, root) => {
 const service = (fields: Readonly<Record<string, Namer>>): Record<string, Namer> =>
   Object.fromEntries(Object.entries(fields).map(([key, namer]) => [`services.*.${key}`, namer]));
 
-const namerAt = pathTable<Namer>({
+const namers = pathRules<Namer>({
   'networks.*.labels': byKey,
   'networks.*.ipam.options': byKey,
   'volumes.*.labels': byKey,
@@ -122,24 +123,13 @@ const namerAt = pathTable<Namer>({
 
 /** Drops what later items of a list redefine, in place. */
 export function removeDuplicates(root: TreeMap): TreeMap {
-  return visit(root, [], root) as TreeMap;
-}
-
-function visit(node: Tree, path: Path, root: TreeMap): Tree {
-  if (isMap(node)) {
-    for (const key of Object.keys(node)) {
-      const value = node[key] as Tree;
-      if (typeof value === 'object' && value !== null)
-        node[key] = visit(value, [...path, key], root);
-    }
-    return node;
-  }
-  if (!isList(node)) return node;
-  const namer = namerAt(path);
-  if (namer === undefined) return node;
-  const kept = new Map<string, ReturnType<typeof itemsOf>[number]>();
-  itemsOf(node).forEach((item, index) => {
-    kept.set(namer(item.value, [...path, index], root) ?? '', item);
+  changeAt(root, namers, (value, namer, path) => {
+    if (!isList(value)) return value;
+    const kept = new Map<string, ReturnType<typeof itemsOf>[number]>();
+    itemsOf(value).forEach((item, index) => {
+      kept.set(namer(item.value, [...path, index], root) ?? '', item);
+    });
+    return kept.size === value.length ? value : listOf([...kept.values()], startOf(value));
   });
-  return kept.size === node.length ? node : listOf([...kept.values()], startOf(node));
+  return root;
 }

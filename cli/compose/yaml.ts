@@ -26,7 +26,9 @@ import {
   pathText,
   placeOf,
   put,
+  setKeyFinder,
   setMark,
+  type KeyFinder,
   type Mark,
   type Path,
   type Source,
@@ -62,7 +64,25 @@ export function parseYaml(source: Source): YamlDocument[] {
     });
   }
   const builder = new Builder(source, eventsOf(source));
+  setKeyFinder(source, keyFinder(source));
   return builder.documents();
+}
+
+/** Documents that were looked at and not yet used up; parsing is half of the work of loading. */
+const kept = new WeakMap<Source, YamlDocument[]>();
+
+/** The documents of a file for reading only. */
+export function peekDocuments(source: Source): readonly YamlDocument[] {
+  const documents = kept.get(source) ?? parseYaml(source);
+  kept.set(source, documents);
+  return documents;
+}
+
+/** The documents of a file for the caller to change. */
+export function takeDocuments(source: Source): YamlDocument[] {
+  const documents = kept.get(source) ?? parseYaml(source);
+  kept.delete(source);
+  return documents;
 }
 
 /** YAML text of plain data, keys in the order given, as `config` prints it. */
@@ -95,6 +115,52 @@ function eventsOf(source: Source): Event[] {
       place: placeOf({ source, offset }),
       cause: error,
     });
+  }
+}
+
+/** Finds keys by reading the events again, which happens only when there is something to complain about. */
+function keyFinder(source: Source): KeyFinder {
+  let offsets: Map<number, Map<string | number, number>> | undefined;
+  return (container, key) => {
+    offsets ??= offsetsOf(source);
+    return offsets.get(container)?.get(key);
+  };
+}
+
+interface OpenContainer {
+  readonly keys: Map<string | number, number>;
+  readonly isMap: boolean;
+  /** Nodes seen in it so far. */
+  count: number;
+  key: string;
+}
+
+function offsetsOf(source: Source): Map<number, Map<string | number, number>> {
+  const offsets = new Map<number, Map<string | number, number>>();
+  const open: OpenContainer[] = [];
+  for (const event of eventsOf(source)) {
+    if (event.type === EVENT_ID.POP) open.pop();
+    else if (event.type === EVENT_ID.DOCUMENT)
+      open.push({ keys: new Map(), isMap: false, count: 0, key: '' });
+    else {
+      const parent = open.at(-1);
+      if (parent !== undefined) noteNode(source, parent, event);
+      if (event.type !== EVENT_ID.MAPPING && event.type !== EVENT_ID.SEQUENCE) continue;
+      const keys = new Map<string | number, number>();
+      offsets.set(event.start, keys);
+      open.push({ keys, isMap: event.type === EVENT_ID.MAPPING, count: 0, key: '' });
+    }
+  }
+  return offsets;
+}
+
+/** A key of a mapping, every other node in it, or an item of a list. */
+function noteNode(source: Source, parent: OpenContainer, event: NodeEvent): void {
+  const index = parent.count;
+  parent.count += 1;
+  if (!parent.isMap) parent.keys.set(index, offsetOf(event));
+  else if (index % 2 === 0 && event.type === EVENT_ID.SCALAR) {
+    parent.keys.set(getScalarValue(source.text, event), offsetOf(event));
   }
 }
 
@@ -217,11 +283,13 @@ class Builder {
 
   #list(event: SequenceEvent, path: Path, depth: number): Tree {
     const list = newList(this.#mark(event.start));
+    let written = 0;
     while (!this.#atPop()) {
-      const mark = this.#mark(this.#offsetAhead());
+      const mark = { ...this.#mark(event.start), key: written };
+      written += 1;
       const item = this.#build([...path, list.length], true, depth + 1);
       if (item === dropped) continue;
-      setMark(list, list.length, mark);
+      if (written !== list.length + 1) setMark(list, list.length, mark);
       list.push(item);
     }
     return list;
@@ -252,7 +320,6 @@ class Builder {
       const value = this.#build([...path, key], inList, depth + 1);
       if (value === dropped) continue;
       map[key] = value;
-      setMark(map, key, this.#mark(offset));
     }
     for (const merge of merges) {
       for (const key of Object.keys(merge))
@@ -348,11 +415,6 @@ class Builder {
     if (event !== undefined && event.type !== EVENT_ID.POP) return false;
     this.#at += 1;
     return true;
-  }
-
-  #offsetAhead(): number {
-    const event = this.#events[this.#at];
-    return event === undefined ? 0 : offsetOf(event as NodeEvent);
   }
 
   #mark(offset: number): Mark {

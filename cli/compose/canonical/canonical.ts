@@ -1,12 +1,12 @@
 import {
-  isList,
-  isMap,
   listOf,
   markOf,
   newMap,
-  pathTable,
+  changeAt,
+  pathRules,
   standAt,
   startOf,
+  valueAt,
   type Mark,
   type Path,
   type Tree,
@@ -38,7 +38,14 @@ type Transform = (value: Tree, where: Where) => Tree;
 
 /** Writes every short form out, in place. */
 export function canonicalTree(root: TreeMap, options: CanonicalOptions): TreeMap {
-  visit(root, [], { ...options, path: [], root, mark: undefined });
+  changeAt(root, transforms, (value, transform, path) => {
+    const container = valueAt(root, path.slice(0, -1));
+    const mark =
+      typeof container === 'object' && container !== null
+        ? (markOf(container, path.at(-1) ?? '') ?? startOf(container))
+        : undefined;
+    return transform(value, { ...options, path, root, mark });
+  });
   return root;
 }
 
@@ -68,7 +75,7 @@ const external: Transform = (value, { path, root, warn }) =>
   canonicalExternal(value, path, root, warn);
 
 /** Outer forms first: a build written as a string has no secrets to write out. */
-const transformAt = pathTable<Transform>({
+const transforms = pathRules<Transform>({
   'services.*.build': (value, { mark }) => canonicalBuild(value, mark),
   'services.*.build.secrets.*': (value, { mark }) => canonicalFile(value, mark),
   'services.*.build.additional_contexts': (value) => canonicalPairs(value, ''),
@@ -92,26 +99,3 @@ const transformAt = pathTable<Transform>({
   'secrets.*': external,
   'configs.*': external,
 });
-
-function visit(node: Tree, path: Path, where: Where): void {
-  if (isMap(node)) {
-    for (const key of Object.keys(node)) {
-      const next = [...path, key];
-      const value = transformed(node[key] as Tree, next, markOf(node, key), where);
-      node[key] = value;
-      visit(value, next, where);
-    }
-  } else if (isList(node)) {
-    node.forEach((item, index) => {
-      const next = [...path, index];
-      const value = transformed(item, next, markOf(node, index) ?? startOf(node), where);
-      node[index] = value;
-      visit(value, next, where);
-    });
-  }
-}
-
-function transformed(value: Tree, path: Path, mark: Mark | undefined, where: Where): Tree {
-  const transform = transformAt(path);
-  return transform === undefined ? value : transform(value, { ...where, path, mark });
-}
