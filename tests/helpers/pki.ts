@@ -39,37 +39,46 @@ export async function createTestPki(clusterId: string): Promise<TestPki> {
       validity: validFor(now, 10),
     },
   );
+  const issued = new Map<string, Promise<TlsMaterial>>();
+  // Keys take long to make: the same holder gets the same certificate again.
+  const once = (name: string, issue: () => Promise<TlsMaterial>): Promise<TlsMaterial> => {
+    const material = issued.get(name) ?? issue();
+    issued.set(name, material);
+    return material;
+  };
+  const node = async (identity: PeerIdentity, days: number): Promise<TlsMaterial> => {
+    const key = await createPrivateKey();
+    const end = new Date(now.getTime() + days * 86_400_000);
+    const cert = await signNode(
+      { cert: authorityCert, key: authorityKey },
+      {
+        request: await createRequest(key, identity.nodeId),
+        identity,
+        alternativeNames: ['127.0.0.1'],
+        validity: { notBefore: new Date(end.getTime() - 20 * 86_400_000), notAfter: end },
+      },
+    );
+    return { ca, cert, key };
+  };
+  const client = async (name: string): Promise<TlsMaterial> => {
+    const key = await createPrivateKey();
+    const cert = await signRequest(
+      { cert: ca, key: rootKey },
+      {
+        request: await createRequest(key, name),
+        subject: { commonName: name, organizationalUnit: 'client', organization: 'test' },
+        alternativeNames: [],
+        usage: 'client',
+        validity: validFor(now, 5),
+      },
+    );
+    return { ca, cert, key };
+  };
   return {
     ca,
-    async node(role, nodeId, days = 5) {
-      const key = await createPrivateKey();
-      const identity: PeerIdentity = { clusterId, role, nodeId };
-      const end = new Date(now.getTime() + days * 86_400_000);
-      const cert = await signNode(
-        { cert: authorityCert, key: authorityKey },
-        {
-          request: await createRequest(key, nodeId),
-          identity,
-          alternativeNames: ['127.0.0.1'],
-          validity: { notBefore: new Date(end.getTime() - 20 * 86_400_000), notAfter: end },
-        },
-      );
-      return { ca, cert, key };
-    },
-    async client(name) {
-      const key = await createPrivateKey();
-      const cert = await signRequest(
-        { cert: ca, key: rootKey },
-        {
-          request: await createRequest(key, name),
-          subject: { commonName: name, organizationalUnit: 'client', organization: 'test' },
-          alternativeNames: [],
-          usage: 'client',
-          validity: validFor(now, 5),
-        },
-      );
-      return { ca, cert, key };
-    },
+    node: (role, nodeId, days = 5) =>
+      once(`${role}/${nodeId}/${days}`, () => node({ clusterId, role, nodeId }, days)),
+    client: (name) => once(`client/${name}`, () => client(name)),
   };
 }
 

@@ -1,0 +1,209 @@
+import type { NetworkId, TaskId } from '../../manager/model/ids.js';
+import type { NodeDescription } from '../../manager/model/node.js';
+import type { TaskStatus } from '../../manager/model/task.js';
+import type {
+  AssignedTask,
+  AssignmentChange,
+  AssignmentSet,
+} from '../../manager/protocol/assignments.js';
+import type { ManagerMessage, TaskReport, WorkerMessage } from '../../manager/protocol/messages.js';
+import { paths, protocolVersion } from '../../manager/protocol/messages.js';
+import { decodeManagerMessage } from '../../manager/protocol/decode.js';
+import { dial } from '../../manager/protocol/transport.js';
+import type { Connection } from '../../manager/protocol/transport-connection.js';
+import type { TlsMaterial } from '../../manager/protocol/transport-tls.js';
+import type { WorkerCall, WorkerStreamRequest } from '../../manager/protocol/worker-calls.js';
+import { aNode } from '../../fixtures/cluster/build.js';
+import { isManagerOf } from './pki.js';
+
+export interface FakeWorkerOptions {
+  readonly port: number;
+  readonly clusterId: string;
+  readonly nodeId: string;
+  readonly tls: TlsMaterial;
+  readonly name?: string;
+  readonly address?: string;
+  readonly networks?: readonly string[];
+  readonly volumes?: readonly string[];
+  readonly reports?: readonly TaskReport[];
+  /** Hello of another cluster or node than the certificate's. */
+  readonly hello?: Partial<Extract<WorkerMessage, { kind: 'hello' }>>;
+  /** Says nothing after hello. */
+  readonly silent?: boolean;
+}
+
+/** Items by id, as a worker keeps them. */
+export class HeldSet {
+  readonly tasks = new Map<string, AssignedTask>();
+  readonly networks = new Map<string, AssignmentSet['networks'][number]>();
+  readonly endpoints = new Map<string, AssignmentSet['endpoints'][number]>();
+  readonly volumes = new Map<string, AssignmentSet['volumes'][number]>();
+  readonly files = new Map<string, AssignmentSet['files'][number]>();
+  sequence = 0;
+
+  replace(set: AssignmentSet): void {
+    for (const map of [this.tasks, this.networks, this.endpoints, this.volumes, this.files]) {
+      map.clear();
+    }
+    this.sequence = set.sequence - 1;
+    this.apply({ sequence: set.sequence, upsert: set, remove: {} });
+  }
+
+  apply({ sequence, upsert, remove }: AssignmentChange): void {
+    if (sequence !== this.sequence + 1 && sequence !== 0) {
+      throw new Error(`change ${sequence} does not follow ${this.sequence}`);
+    }
+    this.sequence = sequence;
+    for (const item of upsert.tasks ?? []) this.tasks.set(item.id, item);
+    for (const item of upsert.networks ?? []) this.networks.set(item.id, item);
+    for (const item of upsert.endpoints ?? []) this.endpoints.set(item.id, item);
+    for (const item of upsert.volumes ?? []) this.volumes.set(item.name, item);
+    for (const item of upsert.files ?? []) this.files.set(item.id, item);
+    for (const id of remove.tasks ?? []) this.tasks.delete(id);
+    for (const id of remove.networks ?? []) this.networks.delete(id);
+    for (const id of remove.endpoints ?? []) this.endpoints.delete(id);
+    for (const id of remove.volumes ?? []) this.volumes.delete(id);
+    for (const id of remove.files ?? []) this.files.delete(id);
+  }
+}
+
+/** A worker without an engine: whatever it is told to run, it says it runs. */
+export class FakeWorker {
+  readonly held = new HeldSet();
+  readonly calls: WorkerCall[] = [];
+  readonly #connection: Connection;
+  readonly #options: FakeWorkerOptions;
+  readonly #reported = new Map<TaskId, TaskStatus>();
+  readonly #heartbeat: NodeJS.Timeout;
+  /** Answers a call; unset answers null. */
+  answer: (call: WorkerCall) => unknown = () => null;
+  /** Serves a stream. */
+  serve: (request: WorkerStreamRequest, stream: Connection, streamId: string) => Promise<void> =
+    () => Promise.reject(new Error('no stream was expected'));
+  /** Whether it reports what it is told to run as running. */
+  obedient = true;
+  readonly ended: Connection['ended'];
+
+  static async join(options: FakeWorkerOptions): Promise<FakeWorker> {
+    const connection = await dial({
+      address: `127.0.0.1:${options.port}`,
+      path: paths.session,
+      tls: options.tls,
+      verifyPeer: isManagerOf(options.clusterId),
+      keepAlive: 'session',
+    });
+    return new FakeWorker(connection, options);
+  }
+
+  private constructor(connection: Connection, options: FakeWorkerOptions) {
+    this.#connection = connection;
+    this.#options = options;
+    this.ended = connection.ended;
+    this.send({
+      kind: 'hello',
+      version: protocolVersion,
+      clusterId: options.clusterId,
+      nodeId: options.nodeId,
+      name: options.name ?? options.nodeId,
+      description: this.#description(),
+      reports: options.reports ?? [],
+      volumes: options.volumes ?? [],
+      networks: (options.networks ?? []) as NetworkId[],
+      ...options.hello,
+    });
+    this.#heartbeat = setInterval(() => {
+      if (options.silent !== true) this.send({ kind: 'heartbeat' });
+    }, 50);
+    void this.#listen();
+  }
+
+  send(message: WorkerMessage): void {
+    this.#connection.post(JSON.stringify(message));
+  }
+
+  report(taskId: string, status: TaskStatus): void {
+    this.#reported.set(taskId as TaskId, status);
+    this.send({ kind: 'status', reports: [{ taskId: taskId as TaskId, status }] });
+  }
+
+  leave(): void {
+    clearInterval(this.#heartbeat);
+    this.#connection.close();
+  }
+
+  #description(): NodeDescription {
+    const { nodeId, address } = this.#options;
+    return aNode(nodeId, { address: address ?? '127.0.0.1' }).description;
+  }
+
+  async #listen(): Promise<void> {
+    try {
+      for await (const text of this.#connection) this.#handle(decodeManagerMessage(String(text)));
+    } catch {
+      // Tests look at `ended`.
+    } finally {
+      clearInterval(this.#heartbeat);
+    }
+  }
+
+  #handle(message: ManagerMessage): void {
+    switch (message.kind) {
+      case 'assignments':
+        this.held.replace(message.set);
+        this.#obey();
+        return;
+      case 'change':
+        this.held.apply(message.change);
+        this.#obey();
+        return;
+      case 'call':
+        this.calls.push(message.call);
+        void this.#answer(message.callId, message.call);
+        return;
+      case 'open':
+        void this.#dialBack(message.streamId, message.request);
+        return;
+      default:
+    }
+  }
+
+  async #answer(callId: number, call: WorkerCall): Promise<void> {
+    try {
+      this.send({ kind: 'result', callId, result: await this.answer(call) });
+    } catch (error) {
+      const message = (error as Error).message;
+      this.send({ kind: 'failure', callId, error: { kind: 'conflict', message } });
+    }
+  }
+
+  async #dialBack(streamId: string, request: WorkerStreamRequest): Promise<void> {
+    const { port, tls, clusterId } = this.#options;
+    const stream = await dial({
+      address: `127.0.0.1:${port}`,
+      path: paths.workerStream + streamId,
+      tls,
+      verifyPeer: isManagerOf(clusterId),
+      keepAlive: 'stream',
+    });
+    await this.serve(request, stream, streamId);
+    stream.close();
+  }
+
+  #obey(): void {
+    if (!this.obedient) return;
+    for (const task of this.held.tasks.values()) {
+      const last = this.#reported.get(task.id)?.state;
+      const stops = task.desired === 'shutdown' || task.desired === 'remove';
+      if (stops && last !== 'shutdown') this.report(task.id, aStatus('shutdown'));
+      else if (task.desired === 'running' && last === undefined) {
+        this.report(task.id, aStatus('running', { startedAt: 1, containerId: `c-${task.id}` }));
+      }
+    }
+    const networks = [...this.held.networks.keys()] as NetworkId[];
+    this.send({ kind: 'networks', networks });
+  }
+}
+
+export function aStatus(state: TaskStatus['state'], more: Partial<TaskStatus> = {}): TaskStatus {
+  return { state, at: 1, message: '', ...more };
+}

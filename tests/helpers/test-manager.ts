@@ -1,0 +1,140 @@
+import type { ExecutionContext } from 'ava';
+import { systemClock } from '../../manager/base/clock.js';
+import { jsonLogger } from '../../manager/base/log.js';
+import { newId } from '../../manager/base/random.js';
+import type { StatusTiming } from '../../manager/dispatcher/node-status.js';
+import { Manager } from '../../manager/manager.js';
+import type {
+  ControlCallMap,
+  ControlCallName,
+  ControlStreamMap,
+  ControlStreamName,
+} from '../../manager/protocol/control.js';
+import { paths } from '../../manager/protocol/messages.js';
+import { dial } from '../../manager/protocol/transport.js';
+import { HttpCaller } from '../../manager/protocol/transport-call.js';
+import type { Connection } from '../../manager/protocol/transport-connection.js';
+import type { Backend } from '../../manager/store/backend.js';
+import { MemoryBackend } from '../../manager/store/memory-backend.js';
+import { FakeWorker, type FakeWorkerOptions } from './fake-worker.js';
+import type { TestPki } from './pki.js';
+import { createTestPki, isManagerOf } from './pki.js';
+
+export interface TestManagerOptions {
+  readonly pki: TestPki;
+  readonly backend?: Backend;
+  readonly probe?: (address: string) => Promise<boolean>;
+  readonly timing?: StatusTiming;
+}
+
+const clusterId = 'c1';
+
+export function createManagerPki(): Promise<TestPki> {
+  return createTestPki(clusterId);
+}
+
+/** The whole manager on loopback, with everything but the disk; `log` keeps its lines. */
+export class TestManager {
+  readonly log: string[] = [];
+  readonly #t: ExecutionContext;
+  readonly #pki: TestPki;
+  readonly #manager: Manager;
+  #caller: HttpCaller | undefined;
+
+  static async start(t: ExecutionContext, options: TestManagerOptions): Promise<TestManager> {
+    const tls = await options.pki.node('manager', 'm1');
+    const log: string[] = [];
+    const manager = new Manager({
+      settings: {
+        clusterId,
+        clusterName: 'test',
+        nodeId: 'm1',
+        listen: { host: '127.0.0.1', port: 0 },
+        advertise: '127.0.0.1:7070',
+        dataDir: '/nonexistent',
+        pki: { ca: '', cert: '', key: '' },
+        strategy: 'spread',
+        logLevel: 'debug',
+      },
+      tls,
+      version: '0.0.0',
+      clock: systemClock,
+      log: jsonLogger(
+        'debug',
+        (line) => log.push(line),
+        () => Date.now(),
+      ),
+      newId,
+      openBackend: () => Promise.resolve(options.backend ?? new MemoryBackend()),
+      timing: options.timing ?? { deadlineMs: 300, workerAwayMs: 600, askAgainMs: 50 },
+      probe: options.probe ?? (() => Promise.resolve(true)),
+    });
+    await manager.start();
+    const test = new TestManager(t, options.pki, manager, log);
+    t.teardown(() => test.stop());
+    return test;
+  }
+
+  private constructor(t: ExecutionContext, pki: TestPki, manager: Manager, log: string[]) {
+    this.#t = t;
+    this.#pki = pki;
+    this.#manager = manager;
+    this.log = log;
+  }
+
+  get port(): number {
+    return this.#manager.port;
+  }
+
+  async stop(): Promise<void> {
+    this.#caller?.close();
+    await this.#manager.stop();
+  }
+
+  async join(nodeId: string, options: Partial<FakeWorkerOptions> = {}): Promise<FakeWorker> {
+    const tls = options.tls ?? (await this.#pki.node('worker', nodeId));
+    const worker = await FakeWorker.join({
+      port: this.port,
+      clusterId,
+      nodeId,
+      tls,
+      ...options,
+    });
+    this.#t.teardown(() => {
+      worker.leave();
+    });
+    return worker;
+  }
+
+  async call<Name extends ControlCallName>(
+    name: Name,
+    args: ControlCallMap[Name]['args'],
+  ): Promise<ControlCallMap[Name]['result']> {
+    this.#caller ??= new HttpCaller({
+      address: `127.0.0.1:${this.port}`,
+      tls: await this.#pki.client('ada'),
+      verifyPeer: isManagerOf(clusterId),
+    });
+    const path = paths.call + name;
+    const result = await this.#caller.call({ path, body: args, timeoutMs: 10_000 });
+    return result as ControlCallMap[Name]['result'];
+  }
+
+  async stream<Name extends ControlStreamName>(
+    name: Name,
+    args: ControlStreamMap[Name]['args'],
+  ): Promise<Connection> {
+    const connection = await dial({
+      address: `127.0.0.1:${this.port}`,
+      path: paths.stream + name,
+      tls: await this.#pki.client('ada'),
+      verifyPeer: isManagerOf(clusterId),
+      keepAlive: 'stream',
+    });
+    this.#t.teardown(() => {
+      connection.close();
+    });
+    await connection.send(JSON.stringify(args));
+    return connection;
+  }
+}
