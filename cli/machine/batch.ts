@@ -9,6 +9,7 @@ import type { MachineRecord } from './record.js';
 import { engineUrl } from './record.js';
 import type { RemoteMachine } from './remote-machine.js';
 import type { Membership } from './settings-files.js';
+import { eventually } from './verify.js';
 import type { Workshop } from './workshop.js';
 
 /** How long a machine may take to let us in: it may still be booting. */
@@ -42,20 +43,32 @@ function withResolvers(): PromiseWithResolvers {
   return { promise, resolve, reject };
 }
 
+/** Whether a cluster's manager says that a node is ready; throws when it cannot be asked. */
+export type NodeReady = (cluster: string, nodeId: string) => Promise<boolean>;
+
+export interface BatchOptions {
+  /** Renew every certificate but the cluster's authority. */
+  readonly renew: boolean;
+  readonly nodeReady: NodeReady;
+}
+
+/** Joining takes a moment, and the manager of a batch may come up after its workers. */
+const joinTimeoutMs = 45_000;
+
 /** Provisions machines at the same time; the manager that signs for the others may be one of them. */
 export class Batch {
   readonly #workshop: Workshop;
   readonly #progress: Progress;
-  readonly #renew: boolean;
+  readonly #options: BatchOptions;
   /** Settles when the manager's machine of this batch can sign, or failed. */
   #signer: PromiseWithResolvers | undefined;
   #managerMachine: Promise<RemoteMachine> | undefined;
   #signing: Promise<unknown> = Promise.resolve();
 
-  constructor(workshop: Workshop, progress: Progress, renew = false) {
+  constructor(workshop: Workshop, progress: Progress, options: BatchOptions) {
     this.#workshop = workshop;
     this.#progress = progress;
-    this.#renew = renew;
+    this.#options = options;
   }
 
   /** Provisions all; rejects nothing, returns each one's failure. */
@@ -140,12 +153,35 @@ export class Batch {
       uploadsFor: async (arch) => this.#workshop.uploadsFor(arch),
       signNodes,
       progress,
-      renew: this.#renew,
+      renew: this.#options.renew,
       beforeChanges: async () => store.save({ ...record, Provisioned: false }),
       signal: this.#workshop.signal,
     });
+    if (cluster !== undefined) await this.#waitUntilJoined(record, cluster, progress);
     await store.save({ ...record, Provisioned: true });
     return engine;
+  }
+
+  async #waitUntilJoined(
+    record: MachineRecord,
+    cluster: ClusterRecord,
+    progress: MachineProgress,
+  ): Promise<void> {
+    const { NodeID } = record.HostOptions.SwarmOptions;
+    progress.step(`joining cluster ${cluster.name}`);
+    try {
+      await eventually(joinTimeoutMs, this.#workshop.signal, async () => {
+        if (await this.#options.nodeReady(cluster.name, NodeID)) return;
+        throw new Error('its worker runs but the manager does not have it as ready');
+      });
+    } catch (error) {
+      this.#workshop.signal?.throwIfAborted();
+      throw new AppError(
+        'unavailable',
+        `${record.Name}: did not join cluster "${cluster.name}": ${messageOf(error)}; look at "journalctl -u shoal-worker" there`,
+        { cause: error },
+      );
+    }
   }
 
   /** One order at a time: the manager's machine signs for all workers over one session. */

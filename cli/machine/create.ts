@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises';
 import { AppError, messageOf } from '../../manager/base/errors.js';
 import { newId } from '../../manager/base/random.js';
+import type { NodeReady } from './batch.js';
 import { Batch } from './batch.js';
 import type { ClusterRecord } from './cluster-record.js';
 import { withManager, withoutManager } from './cluster-record.js';
@@ -105,12 +106,16 @@ export async function createMachines(
   workshop: Workshop,
   names: readonly string[],
   flags: CreateFlags,
-  clusterName: string,
+  membership: { readonly cluster: string; readonly nodeReady: NodeReady },
 ): Promise<readonly unknown[]> {
   const { store } = workshop;
   const inCluster = flags.swarm || flags.swarmMaster;
-  const wanted = newRecords(names, flags, inCluster ? { cluster: clusterName, newId } : undefined);
-  const cluster = await clusterFor(workshop, flags, clusterName);
+  const wanted = newRecords(
+    names,
+    flags,
+    inCluster ? { cluster: membership.cluster, newId } : undefined,
+  );
+  const cluster = await clusterFor(workshop, flags, membership.cluster);
   if (flags.genericSshKey !== undefined) await checkKey(flags.genericSshKey);
   const reserved: MachineRecord[] = [];
   try {
@@ -137,7 +142,9 @@ export async function createMachines(
         ...record,
         Driver: { ...record.Driver, SSHHostKey: machine.session.hostKey },
       });
-    return await new Batch(workshop, progress).run(reserved, pin);
+    const { nodeReady } = membership;
+    const batch = new Batch(workshop, progress, { renew: false, nodeReady });
+    return await batch.run(reserved, pin);
   } finally {
     progress.close();
     for (const record of reserved) await withdrawUnsaved(workshop, record);

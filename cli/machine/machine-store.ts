@@ -7,6 +7,7 @@ import {
   readFile,
   rename,
   rm,
+  stat,
   symlink,
   writeFile,
 } from 'node:fs/promises';
@@ -46,6 +47,9 @@ async function readIfThere(path: string): Promise<string | undefined> {
     throw error;
   }
 }
+
+/** Until there is a record, a machine is only being connected to. */
+const abandonedMs = 5 * 60_000;
 
 /**
  * The user's records on disk: `certs/`, `machines/NAME/`, `clusters/NAME.json`, `current`, `cache/`.
@@ -124,12 +128,24 @@ export class MachineStore {
       await mkdir(this.machineFolder(name), { mode: 0o700 });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      throw new AppError('conflict', `machine "${name}" already exists`);
+      if (!(await this.#isAbandoned(name))) {
+        throw new AppError('conflict', `machine "${name}" already exists`);
+      }
+      await this.forget(name);
+      await this.reserve(name);
+      return;
     }
     // What DOCKER_CERT_PATH points at; relative, so that a store can be moved.
     for (const file of ['ca.pem', 'cert.pem', 'key.pem']) {
       await symlink(join('..', '..', 'certs', file), join(this.machineFolder(name), file));
     }
+  }
+
+  /** A name that a program took long ago and then died before there was a record. */
+  async #isAbandoned(name: string): Promise<boolean> {
+    if ((await this.find(name)) !== undefined) return false;
+    const { mtimeMs } = await stat(this.machineFolder(name));
+    return Date.now() - mtimeMs > abandonedMs;
   }
 
   async forget(name: string): Promise<void> {

@@ -57,12 +57,12 @@ async function leaveCluster(
   options: RemoveOptions,
 ): Promise<void> {
   const { IsSwarm, Cluster, NodeID } = record.HostOptions.SwarmOptions;
-  if (!IsSwarm || leaving.has(Cluster) || !record.Provisioned) return;
+  if (!IsSwarm || leaving.has(Cluster)) return;
   try {
     await options.forgetNode(Cluster, NodeID);
   } catch (error) {
     if (isAppError(error) && error.kind === 'not-found') return;
-    if (options.force) return;
+    if (options.force || !record.Provisioned) return;
     throw new AppError(
       'unavailable',
       `${record.Name}: the manager of cluster "${Cluster}" did not let it go: ${messageOf(error)}; -f removes it all the same`,

@@ -8,7 +8,7 @@ import type { RemoteMachine } from './remote-machine.js';
 import { journalTail } from './remote-scripts.js';
 
 /** Tries until it succeeds or the deadline passes; then throws the last failure. */
-async function eventually<T>(
+export async function eventually<T>(
   deadlineMs: number,
   signal: AbortSignal | undefined,
   attempt: () => Promise<T>,

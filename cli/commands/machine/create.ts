@@ -5,6 +5,7 @@ import { createMachines } from '../../machine/create.js';
 import { MachineStore, storeFolder } from '../../machine/machine-store.js';
 import { Progress } from '../../machine/progress.js';
 import { Workshop } from '../../machine/workshop.js';
+import { nodeReadyIn } from './cluster-calls.js';
 import type { CreateOptions, MachineGlobals } from './options.js';
 
 /** One error for a command that did several things: the only failure itself, or all in one line. */
@@ -48,7 +49,10 @@ export async function create(names: readonly string[], options: CreateOptions): 
     const current = options.swarmMaster ? undefined : await workshop.store.currentCluster();
     const cluster = named === '' ? (current ?? 'default') : named;
     checkClusterName(cluster);
-    const failures = await createMachines(workshop, names, options, cluster);
+    const failures = await createMachines(workshop, names, options, {
+      cluster,
+      nodeReady: nodeReadyIn(options),
+    });
     if (failures.length > 0) throw joinFailures(failures, names.length);
   });
 }
@@ -74,7 +78,10 @@ export async function provisionAgain(
     }
     const progress = new Progress(process.stdout);
     try {
-      const failures = await new Batch(workshop, progress, renew).run(records);
+      const failures = await new Batch(workshop, progress, {
+        renew,
+        nodeReady: nodeReadyIn(options),
+      }).run(records);
       if (failures.length > 0) throw joinFailures(failures, records.length);
     } finally {
       progress.close();

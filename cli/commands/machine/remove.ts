@@ -1,7 +1,7 @@
 import { AppError } from '../../../manager/base/errors.js';
-import { findCluster } from '../../context.js';
 import { Progress } from '../../machine/progress.js';
 import { removeMachines } from '../../machine/remove.js';
+import { forgetNodeIn } from './cluster-calls.js';
 import { confirm } from './confirm.js';
 import { joinFailures, withWorkshop } from './create.js';
 import type { MachineGlobals } from './options.js';
@@ -9,23 +9,6 @@ import type { MachineGlobals } from './options.js';
 interface RemoveFlags extends MachineGlobals {
   readonly force: boolean;
   readonly y: boolean;
-}
-
-/** Asks the cluster's manager, as `node rm --force` does. */
-async function forgetNode(options: MachineGlobals, cluster: string, node: string): Promise<void> {
-  const context = await findCluster({
-    home: options.storagePath,
-    clusterFlag: cluster,
-    env: process.env,
-  });
-  if (context === undefined) return;
-  const { connectTo } = await import('../../client/client.js');
-  const client = await connectTo(context);
-  try {
-    await client.call('node.remove', { node, force: true });
-  } finally {
-    client.close();
-  }
 }
 
 export async function remove(names: readonly string[], options: RemoveFlags): Promise<void> {
@@ -43,7 +26,7 @@ export async function remove(names: readonly string[], options: RemoveFlags): Pr
     try {
       const failures = await removeMachines(workshop, records, {
         force: options.force,
-        forgetNode: async (cluster, node) => forgetNode(options, cluster, node),
+        forgetNode: forgetNodeIn(options),
         progressFor: (name) => progress.machine(name),
       });
       if (failures.length > 0) throw joinFailures(failures, records.length);

@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
@@ -59,6 +59,17 @@ test('a name is taken once', async (t) => {
   const failed = results.find((result) => result.status === 'rejected');
   t.true(isConflict(failed?.reason));
   t.regex(String(failed?.reason), /machine "node-1" already exists/u);
+});
+
+test('a name that a program took and died with is free again after a while', async (t) => {
+  const machines = await store(t);
+  await machines.reserve('node-1');
+  const longAgo = new Date(Date.now() - 3_600_000);
+  await utimes(machines.machineFolder('node-1'), longAgo, longAgo);
+  await t.notThrowsAsync(machines.reserve('node-1'));
+  await machines.save(aRecord('node-1'));
+  await utimes(machines.machineFolder('node-1'), longAgo, longAgo);
+  await t.throwsAsync(machines.reserve('node-1'), { message: /already exists/u });
 });
 
 test('a record comes back as it was saved, readable by its owner alone', async (t) => {

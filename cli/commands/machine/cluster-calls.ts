@@ -1,0 +1,40 @@
+import type { ControlClient } from '../../client/client.js';
+import { findCluster } from '../../context.js';
+import type { NodeReady } from '../../machine/batch.js';
+import type { ForgetNode } from '../../machine/remove.js';
+import type { MachineGlobals } from './options.js';
+
+/** What provisioning asks of a cluster's manager. The client is loaded only for it. */
+async function withCluster<T>(
+  options: MachineGlobals,
+  clusterFlag: string,
+  body: (client: ControlClient) => Promise<T>,
+): Promise<T | undefined> {
+  const context = await findCluster({ home: options.storagePath, clusterFlag, env: process.env });
+  if (context === undefined) return undefined;
+  const { connectTo } = await import('../../client/client.js');
+  const client = await connectTo(context);
+  try {
+    return await body(client);
+  } finally {
+    client.close();
+  }
+}
+
+/** As `node rm --force` does. */
+export function forgetNodeIn(options: MachineGlobals): ForgetNode {
+  return async (cluster, node) => {
+    await withCluster(options, cluster, async (client) =>
+      client.call('node.remove', { node, force: true }),
+    );
+  };
+}
+
+export function nodeReadyIn(options: MachineGlobals): NodeReady {
+  return async (cluster, nodeId) => {
+    const nodes = await withCluster(options, cluster, async (client) =>
+      client.call('node.list', {}, { timeoutMs: 5000 }),
+    );
+    return nodes?.some(({ id, status }) => id === nodeId && status.state === 'ready') ?? false;
+  };
+}
