@@ -1,19 +1,11 @@
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { openLab } from '../../fixtures/lab/lab.js';
-import type { Machine } from '../../fixtures/lab/machine.js';
 import { waitFor } from '../../fixtures/lab/wait.js';
 import type { ContainerSpec } from '../../manager/model/container.js';
 import type { TaskId } from '../../manager/model/ids.js';
 import { machineTest } from '../helpers/machine-test.js';
-import {
-  benchDir,
-  benchNetwork,
-  benchTask,
-  loadBusybox,
-  removeDir,
-  startBench,
-  type WorkerBench,
-} from '../helpers/worker-bench.js';
+import { benchNetwork, benchTask } from '../helpers/worker-bench.js';
+import { workerMachine } from '../helpers/worker-machine.js';
 
 const lab = openLab({ name: 'worktest', subnet: '10.98.82' });
 
@@ -24,41 +16,13 @@ test.after.always(async () => {
   if (process.getuid?.() === 0) await lab.down();
 });
 
-const names = async (): Promise<readonly string[]> => {
-  const out = await docker('ps', '--all', '--format', '{{.Names}} {{.State}}');
-  return out === '' ? [] : out.split('\n').sort();
-};
-
-let machine: Machine;
-
-/** A worker with an empty set, of which nothing is left when the test has ended. */
-async function bench(t: ExecutionContext): Promise<WorkerBench> {
-  const [first] = await lab.up(1);
-  if (first === undefined) throw new Error('no machine');
-  machine = first;
-  await loadBusybox(machine);
-  const dataDir = await benchDir();
-  const started = await startBench(machine, dataDir);
-  t.teardown(async () => {
-    await started.stop();
-    await removeDir(dataDir);
-    const left = (await machine.output(['docker', 'ps', '--all', '--quiet'])).trim();
-    if (left !== '') await machine.exec(['docker', 'rm', '-fv', ...left.split('\n')]);
-  });
-  await waitFor('the session', () => started.manager.connected);
-  return started;
-}
-
-const docker = async (...args: string[]): Promise<string> =>
-  (await machine.output(['docker', ...args])).trim();
-
 const always = { engineRestart: { name: 'always' } } as const;
 const never = { engineRestart: { name: 'no' } } as const;
 
 machineTest(
   'an assignment becomes a running container on its network, and is reported',
   async (t) => {
-    const { manager } = await bench(t);
+    const { manager, machine, containers } = await workerMachine(t, lab);
     manager.assign({ tasks: [benchTask('t1', { host: 7 })], networks: [benchNetwork] });
     const status = await manager.running('t1');
     t.is(status.health, undefined);
@@ -67,16 +31,16 @@ machineTest(
     t.true(addresses.includes('10.97.0.7/24'), addresses);
     t.deepEqual(manager.networks, [benchNetwork.id]);
     manager.withdraw({ tasks: ['t1' as TaskId], networks: [benchNetwork.id] });
-    await waitFor('the container to go', async () => (await names()).length === 0);
+    await waitFor('the container to go', async () => (await containers()).length === 0);
     await waitFor('the network to go', () => manager.networks.length === 0);
   },
 );
 
 machineTest('states come in order, and `ready` waits for the order to start', async (t) => {
-  const { manager } = await bench(t);
+  const { manager, containers } = await workerMachine(t, lab);
   manager.assign({ tasks: [benchTask('t1', { desired: 'ready' })] });
   await manager.until('t1', 'ready', (status) => status.state === 'ready');
-  t.deepEqual(await names(), ['demo-web-1 created']);
+  t.deepEqual(await containers(), ['demo-web-1 created']);
   const soon = Date.now() + 700;
   manager.assign({ tasks: [benchTask('t1', { desired: 'running', notBefore: soon })] });
   const status = await manager.running('t1');
@@ -92,7 +56,7 @@ machineTest('states come in order, and `ready` waits for the order to start', as
 machineTest(
   'a crashed container is restarted by its engine and goes on as the same task',
   async (t) => {
-    const { manager } = await bench(t);
+    const { manager, machine, docker } = await workerMachine(t, lab);
     manager.assign({ tasks: [benchTask('t1', { container: always })] });
     const first = await manager.running('t1');
     const pid = await docker('inspect', '--format', '{{.State.Pid}}', 'demo-web-1');
@@ -113,7 +77,7 @@ machineTest(
 );
 
 machineTest('one stopped by hand starts again, one killed by its user does not', async (t) => {
-  const { manager } = await bench(t);
+  const { manager, docker, containers } = await workerMachine(t, lab);
   manager.assign({ tasks: [benchTask('t1', { container: always })] });
   const first = await manager.running('t1');
   await docker('stop', '--time', '1', 'demo-web-1');
@@ -126,11 +90,11 @@ machineTest('one stopped by hand starts again, one killed by its user does not',
   const ended = await manager.ended('t1');
   t.is(ended.state, 'failed');
   t.is(ended.exitCode, 137);
-  t.deepEqual(await names(), ['demo-web-1 exited']);
+  t.deepEqual(await containers(), ['demo-web-1 exited']);
 });
 
 machineTest('without restarts a task ends with the exit code of its process', async (t) => {
-  const { manager } = await bench(t);
+  const { manager, containers } = await workerMachine(t, lab);
   const exits = (code: number): Partial<ContainerSpec> => ({
     ...never,
     command: ['sh', '-c', `exit ${String(code)}`],
@@ -146,13 +110,13 @@ machineTest('without restarts a task ends with the exit code of its process', as
   t.is(good.exitCode, 0);
   t.is(bad.state, 'failed');
   t.is(bad.exitCode, 3);
-  t.deepEqual(await names(), ['demo-bad-1 exited', 'demo-good-1 exited']);
+  t.deepEqual(await containers(), ['demo-bad-1 exited', 'demo-good-1 exited']);
 });
 
 machineTest(
   'what cannot be made is rejected with the reason, what cannot start has failed',
   async (t) => {
-    const { manager } = await bench(t);
+    const { manager } = await workerMachine(t, lab);
     manager.assign({
       tasks: [
         benchTask('image', {
@@ -160,7 +124,10 @@ machineTest(
           container: { image: 'shoal-test/absent:1', pullPolicy: 'never' },
         }),
         benchTask('pull', { service: 'pull', container: { image: 'localhost:9/absent:1' } }),
-        benchTask('command', { service: 'command', container: { command: ['/absent'] } }),
+        benchTask('command', {
+          service: 'command',
+          container: { command: ['/absent'], hostConfig: {} },
+        }),
       ],
     });
     const image = await manager.ended('image');
@@ -185,7 +152,7 @@ machineTest(
 machineTest(
   'a replacement in the same slot takes the name, the old container stays until forgotten',
   async (t) => {
-    const { manager } = await bench(t);
+    const { manager, containers } = await workerMachine(t, lab);
     manager.assign({ tasks: [benchTask('old', { host: 7 })], networks: [benchNetwork] });
     const old = await manager.running('old');
     manager.assign({ tasks: [benchTask('old', { host: 7, desired: 'shutdown' })] });
@@ -194,17 +161,17 @@ machineTest(
     manager.assign({ tasks: [benchTask('new', { host: 8 })] });
     await manager.running('new');
     const aside = `${(old.containerId ?? '').slice(0, 12)}_demo-web-1 exited`;
-    t.deepEqual(await names(), [aside, 'demo-web-1 running'].sort());
+    t.deepEqual(await containers(), [aside, 'demo-web-1 running'].sort());
     manager.withdraw({ tasks: ['old' as TaskId] });
-    await waitFor('the old container to go', async () => (await names()).length === 1);
+    await waitFor('the old container to go', async () => (await containers()).length === 1);
   },
 );
 
 machineTest(
   'a halted task is taken over by the next one in its slot, container and all',
   async (t) => {
-    const started = await bench(t);
-    const { manager } = started;
+    const started = await workerMachine(t, lab);
+    const { manager, docker, containers } = started;
     const options = { host: 7, container: always };
     manager.assign({ tasks: [benchTask('a', options)], networks: [benchNetwork] });
     await manager.running('a');
@@ -224,6 +191,6 @@ machineTest(
     const kept = await manager.running('b');
     t.is(kept.containerId, after.containerId);
     manager.withdraw({ tasks: ['b' as TaskId] });
-    await waitFor('the container to go', async () => (await names()).length === 0);
+    await waitFor('the container to go', async () => (await containers()).length === 0);
   },
 );

@@ -3,6 +3,8 @@ import type { Output } from './demux.js';
 
 /** A line longer than this is handed on in parts: memory stays bounded whatever a process prints. */
 const maxLineBytes = 256 * 1024;
+/** RFC 3339 with nanoseconds and an offset. */
+const maxStampLength = 35;
 
 /**
  * Puts a log's output together to lines, each stream by itself, and takes the engine's time stamp off
@@ -43,7 +45,7 @@ export class LineAssembler {
     this.#restBytes[stream] = 0;
     const space = text.indexOf(' ');
     const stamp = space === -1 ? text : text.slice(0, space);
-    const at = Date.parse(stamp);
+    const at = stamp.length > maxStampLength ? Number.NaN : Date.parse(stamp);
     if (Number.isNaN(at)) {
       // Second part of a line too long to hold: it has its first part's time.
       const former = this.#lastStamp[stream];

@@ -176,13 +176,12 @@ async function runsAgain(
 ): Promise<boolean> {
   const decided = deferred<boolean>();
   const look = (): void => {
-    let status;
-    try {
-      ({ status } = tasks.runner(taskId));
-    } catch {
+    const runner = tasks.find(taskId);
+    if (runner?.task === undefined) {
       decided.resolve(false);
       return;
     }
+    const { status } = runner;
     if (isTerminal(status.state)) decided.resolve(false);
     else if (executor.containers.connected && status.startedAt !== undefined) decided.resolve(true);
   };

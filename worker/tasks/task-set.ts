@@ -78,7 +78,9 @@ export class TaskSet {
     this.#wanted = new Map(set.tasks.map((task) => [task.id, task]));
     for (const task of set.tasks) this.#runner(task.id).assign(task);
     for (const runner of this.#runners.values()) {
-      if (!this.#wanted.has(runner.id)) runner.assign(undefined);
+      if (this.#wanted.has(runner.id)) continue;
+      runner.assign(undefined);
+      this.#tell(runner.id);
     }
     this.#adoptStrays();
   }
@@ -105,6 +107,10 @@ export class TaskSet {
     return down;
   }
 
+  find(taskId: TaskId): TaskRunner | undefined {
+    return this.#runners.get(taskId);
+  }
+
   /** Throws `not-found` for a task that is not here. */
   runner(taskId: TaskId): TaskRunner {
     const runner = this.#runners.get(taskId);
@@ -119,7 +125,7 @@ export class TaskSet {
     throw new AppError('not-found', `task ${taskId} has no container on this node`);
   }
 
-  /** Called with the id of each task whose status changed; the result unsubscribes. */
+  /** Called with the id of each task whose status changed or that left the set; the result unsubscribes. */
   onReport(callback: (taskId: TaskId) => void): () => void {
     this.#reportCallbacks.add(callback);
     return () => this.#reportCallbacks.delete(callback);
@@ -160,7 +166,7 @@ export class TaskSet {
       report: (taskId, status) => {
         if (!report({ taskId, status })) return;
         this.#wakeThoseWaitingFor(taskId);
-        for (const callback of this.#reportCallbacks) callback(taskId);
+        this.#tell(taskId);
       },
       rememberEnd: (taskId, status) => kept.end(taskId, status),
       rememberAdoption: async (taskId, adoption) => {
@@ -171,6 +177,10 @@ export class TaskSet {
         this.#finished(taskId);
       },
     };
+  }
+
+  #tell(taskId: TaskId): void {
+    for (const callback of this.#reportCallbacks) callback(taskId);
   }
 
   #runner(taskId: TaskId): TaskRunner {

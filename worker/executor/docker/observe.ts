@@ -68,6 +68,7 @@ export function toSeenContainer(inspected: InspectedContainer): SeenContainer | 
     restarts: inspected.RestartCount,
     ports: toPorts(inspected.NetworkSettings.Ports ?? {}),
     imageId: inspected.Image,
+    command: [inspected.Path, ...inspected.Args],
     addresses: toAddresses(inspected.NetworkSettings.Networks ?? {}),
   };
 }

@@ -1,0 +1,41 @@
+import type { ExecutionContext } from 'ava';
+import type { Lab } from '../../fixtures/lab/lab.js';
+import type { Machine } from '../../fixtures/lab/machine.js';
+import { waitFor } from '../../fixtures/lab/wait.js';
+import { benchDir, loadBusybox, removeDir, startBench, type WorkerBench } from './worker-bench.js';
+
+/** A lab machine with a worker in this process. */
+export interface WorkerMachine extends WorkerBench {
+  readonly machine: Machine;
+  docker(...args: string[]): Promise<string>;
+  /** `name state` of every container. */
+  containers(): Promise<readonly string[]>;
+}
+
+/** A worker with an empty set, of which nothing is left when the test has ended. */
+export async function workerMachine(t: ExecutionContext, lab: Lab): Promise<WorkerMachine> {
+  const [machine] = await lab.up(1);
+  if (machine === undefined) throw new Error('no machine');
+  await loadBusybox(machine);
+  const dataDir = await benchDir();
+  const started = await startBench(machine, dataDir);
+  const docker = async (...args: string[]): Promise<string> =>
+    (await machine.output(['docker', ...args])).trim();
+  t.teardown(async () => {
+    await started.stop();
+    await removeDir(dataDir);
+    const left = await docker('ps', '--all', '--quiet');
+    if (left !== '') await docker('rm', '--force', '--volumes', ...left.split('\n'));
+    await docker('network', 'prune', '--force');
+  });
+  await waitFor('the session', () => started.manager.connected);
+  return {
+    ...started,
+    machine,
+    docker,
+    async containers() {
+      const out = await docker('ps', '--all', '--format', '{{.Names}} {{.State}}');
+      return out === '' ? [] : out.split('\n').sort();
+    },
+  };
+}

@@ -1,0 +1,54 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { Demux, type Output } from '../../../worker/logs/demux.js';
+
+type Sent = readonly ['stdout' | 'stderr', Uint8Array];
+
+function framed([stream, data]: Sent): Buffer {
+  const header = Buffer.alloc(8);
+  header[0] = stream === 'stderr' ? 2 : 1;
+  header.writeUInt32BE(data.length, 4);
+  return Buffer.concat([header, data]);
+}
+
+function joined(outputs: readonly Output[]): Record<'stdout' | 'stderr', string> {
+  const hex = (stream: string): string =>
+    outputs
+      .filter((output) => output.stream === stream)
+      .map(({ data }) => Buffer.from(data).toString('hex'))
+      .join('');
+  return { stdout: hex('stdout'), stderr: hex('stderr') };
+}
+
+const anyFrames = fc.array(
+  fc.tuple(fc.constantFrom('stdout' as const, 'stderr' as const), fc.uint8Array({ maxLength: 40 })),
+  { maxLength: 12 },
+);
+
+test('any chunking of the frames gives the same bytes on the same streams', (t) => {
+  fc.assert(
+    fc.property(
+      anyFrames,
+      fc.array(fc.integer({ min: 1, max: 17 }), { minLength: 1 }),
+      (frames, cuts) => {
+        const wire = Buffer.concat(frames.map(framed));
+        const demux = new Demux();
+        const outputs: Output[] = [];
+        for (let at = 0, turn = 0; at < wire.length; turn += 1) {
+          const length = cuts[turn % cuts.length] ?? 1;
+          outputs.push(...demux.push(wire.subarray(at, at + length)));
+          at += length;
+        }
+        const expected = joined(frames.map(([stream, data]) => ({ stream, data })));
+        t.deepEqual(joined(outputs), expected);
+      },
+    ),
+  );
+});
+
+test('part of a frame is handed on before its end has come', (t) => {
+  const demux = new Demux();
+  const wire = framed(['stdout', Buffer.from('prompt> ')]);
+  const [first] = demux.push(wire.subarray(0, 14));
+  t.is(Buffer.from(first?.data ?? []).toString(), 'prompt');
+});

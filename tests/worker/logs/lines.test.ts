@@ -1,0 +1,62 @@
+import test from 'ava';
+import fc from 'fast-check';
+import type { LogLine } from '../../../manager/protocol/worker-calls.js';
+import { LineAssembler } from '../../../worker/logs/lines.js';
+
+const stamp = '2026-01-02T03:04:05.000000006Z';
+const out = (text: string): { stream: 'stdout'; data: Uint8Array } => ({
+  stream: 'stdout',
+  data: Buffer.from(text),
+});
+
+test('the time stamp is taken off, the rest is the line as it was', (t) => {
+  const [line] = new LineAssembler().push(out(`${stamp} GET / 200  ok \n`));
+  t.deepEqual(line, { at: Date.parse(stamp), stamp, stream: 'stdout', text: 'GET / 200  ok ' });
+});
+
+test('an empty line, one of a terminal, and a last one without an end are lines', (t) => {
+  const lines = new LineAssembler();
+  const texts = lines
+    .push(out(`${stamp} \n${stamp} typed\r\n${stamp} cut`))
+    .map(({ text }) => text);
+  t.deepEqual([...texts, ...lines.end().map(({ text }) => text)], ['', 'typed', 'cut']);
+});
+
+test('both streams are put together each by itself', (t) => {
+  const lines = new LineAssembler();
+  lines.push(out(`${stamp} out `));
+  const [err] = lines.push({ stream: 'stderr', data: Buffer.from(`${stamp} err\n`) });
+  const [whole] = lines.push(out('put\n'));
+  t.deepEqual(
+    [err?.stream, err?.text, whole?.stream, whole?.text],
+    ['stderr', 'err', 'stdout', 'out put'],
+  );
+});
+
+test('any chunking gives the same lines, whatever their characters', (t) => {
+  const anyText = fc
+    .string({ unit: 'binary', maxLength: 20 })
+    .map((text) => text.replaceAll(/[\r\n]/gu, '·'));
+  fc.assert(
+    fc.property(fc.array(anyText), fc.integer({ min: 1, max: 9 }), (texts, size) => {
+      const wire = Buffer.from(texts.map((text) => `${stamp} ${text}\n`).join(''));
+      const lines = new LineAssembler();
+      const got: LogLine[] = [];
+      for (let at = 0; at < wire.length; at += size) {
+        got.push(...lines.push({ stream: 'stdout', data: wire.subarray(at, at + size) }));
+      }
+      t.deepEqual(
+        got.map(({ text }) => text),
+        texts.map((text) => Buffer.from(text).toString('utf8')),
+      );
+    }),
+  );
+});
+
+test('a line without an end does not grow in memory for ever', (t) => {
+  const lines = new LineAssembler();
+  const chunk = 'x'.repeat(64 * 1024);
+  let handedOn = lines.push(out(`${stamp} `)).length;
+  for (let turn = 0; turn < 40; turn += 1) handedOn += lines.push(out(chunk)).length;
+  t.true(handedOn >= 8);
+});
