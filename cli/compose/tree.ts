@@ -132,6 +132,11 @@ export function put(target: TreeMap, key: string, value: Tree, from: object): vo
   setMark(target, key, markOf(from, key));
 }
 
+/** A list of other values in the places of the items of `list`, one for each. */
+export function sameItems(list: TreeList, values: TreeList): TreeList {
+  return withMarksOf(list, values);
+}
+
 /** A list with the places of its items, which may come from several lists. */
 export function listOf(
   items: readonly { readonly value: Tree; readonly mark: Mark | undefined }[],
@@ -270,7 +275,7 @@ export function ruleAt<T>(rules: PathRules<T>, path: Path): T | undefined {
 export function changeAt<T>(
   root: Tree,
   rules: PathRules<T>,
-  change: (value: Tree, rule: T, path: Path) => Tree,
+  change: (value: Tree, rule: T, path: Path, container: object) => Tree,
 ): void {
   const descend = (node: Tree, branches: readonly PathRules<T>[], path: Path): void => {
     if (typeof node !== 'object' || node === null) return;
@@ -280,7 +285,7 @@ export function changeAt<T>(
       if (next.length === 0) continue;
       const here = [...path, key];
       const rule = next.find((branch) => branch.value !== undefined)?.value;
-      if (rule !== undefined) container[key] = change(container[key] as Tree, rule, here);
+      if (rule !== undefined) container[key] = change(container[key] as Tree, rule, here, node);
       descend(container[key] as Tree, next, here);
     }
   };

@@ -125,11 +125,13 @@ const namers = pathRules<Namer>({
 export function removeDuplicates(root: TreeMap): TreeMap {
   changeAt(root, namers, (value, namer, path) => {
     if (!isList(value)) return value;
+    const names = value.map((item, index) => namer(item, [...path, index], root) ?? '');
+    if (new Set(names).size === names.length) return value;
     const kept = new Map<string, ReturnType<typeof itemsOf>[number]>();
     itemsOf(value).forEach((item, index) => {
-      kept.set(namer(item.value, [...path, index], root) ?? '', item);
+      kept.set(names[index] ?? '', item);
     });
-    return kept.size === value.length ? value : listOf([...kept.values()], startOf(value));
+    return listOf([...kept.values()], startOf(value));
   });
   return root;
 }

@@ -1,78 +1,105 @@
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
-import schema from './schema/compose-spec.json' with { type: 'json' };
-import { errorAt, type ComposeError } from './error.js';
 import { closest } from './closest.js';
-import { Float, isList, Timestamp, type Tree, type TreeMap } from './tree.js';
-
-let compiled: ValidateFunction | undefined;
+import { errorAt } from './error.js';
+import { scalarText } from './scalar.js';
+import schema from './schema/compose-spec.json' with { type: 'json' };
+import { Float, isList, isMap, Timestamp, type Path, type Tree, type TreeMap } from './tree.js';
 
 /**
- * Compiled at the first use and not at import: most commands never validate. Told not to check the schema
- * itself nor to polish the code, ajv takes a fifth of the time.
+ * What the Compose schema uses of JSON Schema, draft 7. A validator of our own for this much: a general one
+ * took longer to compile the schema (0.2 s, at every start) than all the rest of loading takes, and could
+ * not say which branch of a `oneOf` was meant.
  */
-function validator(): ValidateFunction {
-  compiled ??= new Ajv({
-    strict: false,
-    verbose: true,
-    validateFormats: false,
-    validateSchema: false,
-    meta: false,
-    inlineRefs: false,
-    code: { optimize: false },
-  }).compile(schema);
-  return compiled;
+interface Schema {
+  readonly $ref?: string;
+  readonly type?: string | readonly string[];
+  readonly enum?: readonly unknown[];
+  readonly pattern?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly oneOf?: readonly Schema[];
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly patternProperties?: Readonly<Record<string, Schema>>;
+  readonly additionalProperties?: boolean;
+  readonly required?: readonly string[];
+  readonly items?: Schema;
+  readonly uniqueItems?: boolean;
 }
+
+interface Problem {
+  readonly path: Path;
+  readonly message: string;
+  /** Types that were wanted, when the type alone was wrong. */
+  readonly types?: readonly string[];
+}
+
+const definitions = schema.definitions as unknown as Readonly<Record<string, Schema>>;
 
 /** Checks a merged tree against the Compose schema. Throws what is wrong first, with its place. */
 export function validateSchema(root: TreeMap): void {
-  const validate = validator();
-  if (validate(unwrapped(root, { root, path: [] }))) return;
-  throw translate(validate.errors ?? [], root);
+  const problem = check(root, schema as unknown as Schema, []);
+  if (problem === undefined) return;
+  throw errorAt(root, problem.path, problem.message);
 }
 
-/** Numbers as the schema knows them, in objects with the prototype that ajv expects. Dates are refused. */
-function unwrapped(node: Tree, where: { root: TreeMap; path: (string | number)[] }): unknown {
-  if (typeof node === 'bigint') return Number(node);
-  if (typeof node !== 'object' || node === null) return node;
-  if (node instanceof Float) return node.value;
-  if (node instanceof Timestamp) {
-    if (where.path.some((key) => String(key).startsWith('x-'))) return node.text;
-    throw errorAt(where.root, where.path, `"${node.text}" is a date in YAML, quote it`);
+/** `path` is shared by the whole walk; a problem takes a copy. */
+function check(value: Tree, given: Schema, path: (string | number)[]): Problem | undefined {
+  const rule = given.$ref === undefined ? given : resolve(given.$ref);
+  if (rule.oneOf !== undefined) return checkBranches(value, rule.oneOf, path);
+  if (rule.type !== undefined) {
+    const types = typeof rule.type === 'string' ? [rule.type] : rule.type;
+    if (!types.some((type) => isOfType(value, type))) return typeProblem(value, types, path);
   }
-  const into = (value: Tree, key: string | number): unknown => {
-    where.path.push(key);
-    const result = unwrapped(value, where);
-    where.path.pop();
-    return result;
-  };
-  if (isList(node)) return node.map(into);
-  const result: Record<string, unknown> = {};
-  for (const key of Object.keys(node)) {
-    const value = into(node[key] as Tree, key);
-    if (key === '__proto__') Object.defineProperty(result, key, { value, enumerable: true });
-    else result[key] = value;
+  if (isMap(value)) return checkMap(value, rule, path);
+  if (isList(value)) return checkList(value, rule, path);
+  return checkScalar(value, rule, path);
+}
+
+function resolve(reference: string): Schema {
+  return definitions[reference.slice('#/definitions/'.length)] ?? {};
+}
+
+function isOfType(value: Tree, type: string): boolean {
+  switch (type) {
+    case 'object':
+      return isMap(value);
+    case 'array':
+      return isList(value);
+    case 'null':
+      return value === null;
+    case 'integer':
+      return (
+        typeof value === 'bigint' || Number.isInteger(value instanceof Float ? value.value : value)
+      );
+    case 'number':
+      return typeof value === 'number' || typeof value === 'bigint' || value instanceof Float;
+    default:
+      return typeof value === type;
   }
-  return result;
 }
 
-/** Of the errors of all branches, those that went deepest say most. */
-function translate(errors: readonly ErrorObject[], root: TreeMap): ComposeError {
-  const depth = (error: ErrorObject): number => pathOf(error).length;
-  const told = errors.filter((error) => !['oneOf', 'anyOf', 'if'].includes(error.keyword));
-  const pool = told.length > 0 ? told : errors;
-  const deepest = Math.max(...pool.map(depth));
-  const best = pool.filter((error) => depth(error) === deepest);
-  const first = best.find((error) => error.keyword !== 'type') ?? best[0];
-  if (first === undefined) return errorAt(root, [], 'does not fit the Compose schema');
-  if (first.keyword === 'type') return typeError(best, root);
-  return specificError(first, root);
-}
-
-function pathOf(error: ErrorObject): string[] {
-  return error.instancePath
-    .split('/')
-    .slice(1)
-    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+/** The branch whose type fits is the one that was meant; without one, all types are named. */
+function checkBranches(
+  value: Tree,
+  branches: readonly Schema[],
+  path: (string | number)[],
+): Problem | undefined {
+  const problems: Problem[] = [];
+  for (const branch of branches) {
+    const problem = check(value, branch, path);
+    if (problem === undefined) return undefined;
+    problems.push(problem);
+  }
+  const meant = problems.find(
+    (problem) => problem.types === undefined || problem.path.length > path.length,
+  );
+  return (
+    meant ??
+    typeProblem(
+      value,
+      problems.flatMap((problem) => problem.types ?? []),
+      path,
+    )
+  );
 }
 
 const typeNames: Readonly<Record<string, string>> = {
@@ -85,71 +112,132 @@ const typeNames: Readonly<Record<string, string>> = {
   string: 'a string',
 };
 
-function typeError(errors: readonly ErrorObject[], root: TreeMap): ComposeError {
-  const first = errors[0];
-  if (first === undefined) return errorAt(root, [], 'has the wrong type');
-  const wanted = errors
-    .filter((error) => error.instancePath === first.instancePath)
-    .flatMap((error) => (error.params as { type: string | string[] }).type)
-    .filter((type, index, all) => all.indexOf(type) === index)
-    .map((type) => typeNames[type] ?? type);
-  const last = wanted.pop() ?? '';
-  const text = wanted.length === 0 ? last : `${wanted.join(', ')} or ${last}`;
-  return errorAt(root, pathOf(first), `must be ${text}, not ${kindOf(first.data)}`);
-}
-
-function kindOf(value: unknown): string {
-  if (value === null) return 'empty';
-  if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'object') return 'a mapping';
-  if (typeof value === 'string') return `the text "${value.slice(0, 60)}"`;
-  return String(value);
-}
-
-function specificError(error: ErrorObject, root: TreeMap): ComposeError {
-  const path = pathOf(error);
-  const params = error.params as Record<string, unknown>;
-  switch (error.keyword) {
-    case 'additionalProperties': {
-      const key = String(params['additionalProperty']);
-      return errorAt(root, [...path, key], unknownKey(key, path, error));
-    }
-    case 'required':
-      return errorAt(root, path, `needs the key ${String(params['missingProperty'])}`);
-    case 'enum':
-      return errorAt(
-        root,
-        path,
-        `must be one of ${(params['allowedValues'] as unknown[]).map(String).join(', ')}`,
-      );
-    case 'uniqueItems':
-      return errorAt(
-        root,
-        [...path, Number(params['i'])],
-        `is the same as item ${String(params['j'])}, items must be unique`,
-      );
-    case 'pattern':
-      return errorAt(
-        root,
-        path,
-        `"${String(error.data)}" does not match ${String(params['pattern'])}`,
-      );
-    default:
-      return errorAt(root, path, error.message ?? 'is not valid');
+function typeProblem(value: Tree, types: readonly string[], path: Path): Problem {
+  if (value instanceof Timestamp) {
+    return { path: [...path], message: `"${value.text}" is a date in YAML, quote it`, types };
   }
+  const names = [...new Set(types)].map((type) => typeNames[type] ?? type);
+  const last = names.pop() ?? '';
+  const wanted = names.length === 0 ? last : `${names.join(', ')} or ${last}`;
+  return { path: [...path], message: `must be ${wanted}, not ${kindOf(value)}`, types };
 }
 
-function unknownKey(key: string, path: readonly string[], error: ErrorObject): string {
-  const parent = error.parentSchema as
-    { properties?: object; patternProperties?: object } | undefined;
-  const known = Object.keys(parent?.properties ?? {});
+function kindOf(value: Tree): string {
+  if (value === null) return 'empty';
+  return typeof value === 'string' ? `the text "${value.slice(0, 60)}"` : scalarText(value);
+}
+
+function checkMap(map: TreeMap, rule: Schema, path: (string | number)[]): Problem | undefined {
+  for (const key of Object.keys(map)) {
+    const schemas = schemasOf(key, rule);
+    if (schemas.length === 0 && rule.additionalProperties === false) {
+      return { path: [...path, key], message: unknownKey(key, path, rule) };
+    }
+    path.push(key);
+    for (const part of schemas) {
+      const problem = check(map[key] as Tree, part, path);
+      if (problem !== undefined) return problem;
+    }
+    path.pop();
+  }
+  const missing = rule.required?.find((key) => map[key] === undefined);
+  return missing === undefined
+    ? undefined
+    : { path: [...path], message: `missing property '${missing}', add the key ${missing}` };
+}
+
+const expressions = new Map<string, RegExp>();
+
+function expression(pattern: string): RegExp {
+  let compiled = expressions.get(pattern);
+  if (compiled === undefined) expressions.set(pattern, (compiled = new RegExp(pattern, 'u')));
+  return compiled;
+}
+
+function schemasOf(key: string, rule: Schema): readonly Schema[] {
+  const { properties, patternProperties } = rule;
+  const own =
+    properties !== undefined && Object.hasOwn(properties, key) ? properties[key] : undefined;
+  if (own !== undefined) return [own];
+  if (patternProperties === undefined) return [];
+  return Object.keys(patternProperties)
+    .filter((pattern) => expression(pattern).test(key))
+    .map((pattern) => patternProperties[pattern] ?? {});
+}
+
+function unknownKey(key: string, path: Path, rule: Schema): string {
+  const known = Object.keys(rule.properties ?? {});
   if (known.length === 0) {
-    return `name "${key}" is not allowed in ${path.join('.')}, use letters, digits, ., _ and -`;
+    return `additional properties '${key}' not allowed, names are made of letters, digits, ., _ and -`;
   }
   const near = closest(key, known);
-  const hint = near === undefined ? '' : `, did you mean ${near}?`;
-  if (path.length === 0) {
-    return `additional properties '${key}' not allowed at the top level${hint === '' ? ', services stand under services:' : hint}`;
-  }
+  const services = path.length === 0 ? ', services stand under services:' : '';
+  const hint = near === undefined ? services : `, did you mean ${near}?`;
   return `additional properties '${key}' not allowed here${hint}`;
+}
+
+function checkList(
+  list: readonly Tree[],
+  rule: Schema,
+  path: (string | number)[],
+): Problem | undefined {
+  const { items } = rule;
+  if (items !== undefined) {
+    for (const [index, item] of list.entries()) {
+      path.push(index);
+      const problem = check(item, items, path);
+      if (problem !== undefined) return problem;
+      path.pop();
+    }
+  }
+  return rule.uniqueItems === true && list.length > 1 ? checkUnique(list, path) : undefined;
+}
+
+function checkUnique(list: readonly Tree[], path: Path): Problem | undefined {
+  const seen = new Map<string, number>();
+  for (const [index, item] of list.entries()) {
+    const text = stableText(item);
+    const other = seen.get(text);
+    if (other !== undefined) {
+      return {
+        path: [...path, index],
+        message: `is the same as item ${String(other)}, items must be unique`,
+      };
+    }
+    seen.set(text, index);
+  }
+  return undefined;
+}
+
+/** Equal values, and only those, give the same text. */
+function stableText(value: Tree): string {
+  if (isList(value)) return `[${value.map(stableText).join(',')}]`;
+  if (isMap(value)) {
+    const entries = Object.keys(value)
+      .sort()
+      .map((key) => `${JSON.stringify(key)}:${stableText(value[key] as Tree)}`);
+    return `{${entries.join(',')}}`;
+  }
+  return typeof value === 'string' ? JSON.stringify(value) : scalarText(value);
+}
+
+function checkScalar(value: Tree, rule: Schema, path: Path): Problem | undefined {
+  const problem = (message: string): Problem => ({ path: [...path], message });
+  if (rule.enum !== undefined && !rule.enum.includes(value)) {
+    return problem(
+      `must be one of ${rule.enum.map(String).join(', ')}, not "${scalarText(value)}"`,
+    );
+  }
+  if (typeof value === 'string') {
+    if (rule.pattern === undefined || expression(rule.pattern).test(value)) return undefined;
+    return problem(`"${value.slice(0, 60)}" does not match ${rule.pattern}`);
+  }
+  const number = value instanceof Float ? value.value : value;
+  if (rule.minimum !== undefined && Number(number) < rule.minimum) {
+    return problem(`must be ${String(rule.minimum)} or more, not ${scalarText(value)}`);
+  }
+  if (rule.maximum !== undefined && Number(number) > rule.maximum) {
+    return problem(`must be ${String(rule.maximum)} or less, not ${scalarText(value)}`);
+  }
+  return undefined;
 }

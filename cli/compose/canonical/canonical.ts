@@ -6,7 +6,6 @@ import {
   pathRules,
   standAt,
   startOf,
-  valueAt,
   type Mark,
   type Path,
   type Tree,
@@ -38,14 +37,17 @@ type Transform = (value: Tree, where: Where) => Tree;
 
 /** Writes every short form out, in place. */
 export function canonicalTree(root: TreeMap, options: CanonicalOptions): TreeMap {
-  changeAt(root, transforms, (value, transform, path) => {
-    const container = valueAt(root, path.slice(0, -1));
-    const mark =
-      typeof container === 'object' && container !== null
-        ? (markOf(container, path.at(-1) ?? '') ?? startOf(container))
-        : undefined;
-    return transform(value, { ...options, path, root, mark });
-  });
+  changeAt(root, transforms, (value, transform, path, container) =>
+    transform(value, {
+      lenient: options.lenient,
+      warn: options.warn,
+      path,
+      root,
+      get mark() {
+        return markOf(container, path.at(-1) ?? '') ?? startOf(container);
+      },
+    }),
+  );
   return root;
 }
 

@@ -1,12 +1,14 @@
 import { isIP } from 'node:net';
+import { messageOf } from '../../../manager/base/errors.js';
 import { errorAt } from '../error.js';
 import {
   Float,
   isList,
   isMap,
-  itemsOf,
   listOf,
+  markOf,
   newMap,
+  sameItems,
   standAt,
   startOf,
   type Path,
@@ -102,21 +104,23 @@ function toPort(text: string, spec: string): number {
 /** The list of ports in long form. With `lenient`, what does not parse is left as it is. */
 export function canonicalPorts(value: Tree, path: Path, root: TreeMap, lenient: boolean): Tree {
   if (!isList(value)) throw errorAt(root, path, 'must be a list of ports');
-  const ports = itemsOf(value).flatMap((item, index) => {
-    if (isMap(item.value)) return [item];
-    const spec = specOf(item.value);
-    if (spec === undefined)
+  const written = value.map((item, index) => {
+    if (isMap(item)) return [item];
+    const spec = specOf(item);
+    if (spec === undefined) {
       throw errorAt(root, [...path, index], 'port must be a string, a whole number or a mapping');
+    }
     try {
-      return parsePorts(spec).map((port) => ({
-        value: standAt(longForm(port), item.mark),
-        mark: item.mark,
-      }));
+      return parsePorts(spec).map((port) => standAt(longForm(port), markOf(value, index)));
     } catch (error) {
       if (lenient) return [item];
-      throw errorAt(root, [...path, index], error instanceof Error ? error.message : String(error));
+      throw errorAt(root, [...path, index], messageOf(error));
     }
   });
+  if (written.every((ports) => ports.length === 1)) return sameItems(value, written.flat());
+  const ports = written.flatMap((list, index) =>
+    list.map((port) => ({ value: port, mark: markOf(value, index) })),
+  );
   return listOf(ports, startOf(value));
 }
 
