@@ -26,8 +26,8 @@ export interface SeenContainer {
   readonly restarts: number;
   readonly ports: readonly PublishedPort[];
   readonly imageId: string;
-  /** Process 1, words of the image and the spec together. */
-  readonly command: readonly string[];
+  /** Process 1, words of the image and the spec together; undefined until it was looked at. */
+  readonly command?: readonly string[];
   /** Fixed address per engine network name, as it was asked for. */
   readonly addresses: Readonly<Record<string, string>>;
 }

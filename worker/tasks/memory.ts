@@ -80,7 +80,7 @@ export function statusOf(memory: TaskMemory, seen: SeenContainer | undefined): T
     message: state === 'running' && started === undefined ? 'restarting' : memory.message,
     containerId: seen.id,
     imageId: seen.imageId,
-    command: seen.command,
+    ...(seen.command === undefined ? {} : { command: seen.command }),
     restarts: memory.restartsBefore + seen.restarts,
     ports: seen.ports,
     ...(started === undefined ? {} : { startedAt: started }),

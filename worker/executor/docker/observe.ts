@@ -8,6 +8,9 @@ export interface InspectedContainer {
   readonly Id: string;
   readonly Name: string;
   readonly Image: string;
+  /** Process 1 and its arguments. */
+  readonly Path?: string;
+  readonly Args?: readonly string[];
   readonly RestartCount: number;
   readonly State: {
     readonly Status: string;
@@ -68,7 +71,9 @@ export function toSeenContainer(inspected: InspectedContainer): SeenContainer | 
     restarts: inspected.RestartCount,
     ports: toPorts(inspected.NetworkSettings.Ports ?? {}),
     imageId: inspected.Image,
-    command: [inspected.Path, ...inspected.Args],
+    ...(inspected.Path === undefined
+      ? {}
+      : { command: [inspected.Path, ...(inspected.Args ?? [])] }),
     addresses: toAddresses(inspected.NetworkSettings.Networks ?? {}),
   };
 }
