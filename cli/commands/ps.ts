@@ -61,7 +61,7 @@ export function psCommand(cli: Cli): Command {
     .action(async (services: string[], flags: PsFlags) => {
       const wanted = statusFilter(flags);
       const view = await viewProject(cli, services);
-      const shown = tasksOf(view, services).filter(isShown(view, flags, wanted));
+      const shown = withoutAdopted(tasksOf(view, services)).filter(isShown(view, flags, wanted));
       cli.stdout.write(render(cli, view, shown, flags));
     });
 }
@@ -90,6 +90,12 @@ function isShown(
     // On its way out; on a node that is down it is only a memory.
     return !isTerminal(task.status.state) && nodeOf(view, task)?.status.state !== 'down';
   };
+}
+
+/** A stopped task whose container another one has taken over is told of by that one. */
+function withoutAdopted(tasks: readonly Task[]): readonly Task[] {
+  const adopted = new Set(tasks.flatMap(({ adopts }) => adopts ?? []));
+  return tasks.filter(({ id }) => !adopted.has(id));
 }
 
 function nodeOf(view: ProjectView, task: Task): Node | undefined {
