@@ -71,11 +71,13 @@ export function toSeenContainer(inspected: InspectedContainer): SeenContainer | 
     restarts: inspected.RestartCount,
     ports: toPorts(inspected.NetworkSettings.Ports ?? {}),
     imageId: inspected.Image,
-    ...(inspected.Path === undefined
-      ? {}
-      : { command: [inspected.Path, ...(inspected.Args ?? [])] }),
+    ...commandOf(inspected),
     addresses: toAddresses(inspected.NetworkSettings.Networks ?? {}),
   };
+}
+
+function commandOf({ Path, Args }: InspectedContainer): Pick<SeenContainer, 'command'> {
+  return Path === undefined ? {} : { command: [Path, ...(Args ?? [])] };
 }
 
 function toState(status: string): ContainerState {
