@@ -29,20 +29,19 @@ function readMeta(page: Buffer): Meta | undefined {
 }
 
 /**
- * Looks at a store's file before it is mapped into memory. One that is shorter than its header says is
- * filled up with zeros: reading a page that is missing would end the process with SIGBUS, a page of zeros
- * is found to be damaged. (A shorter file may also be sound: pages that were taken and given back in one
- * transaction are never written.) Throws `internal` for a file that is no store; a missing one is fine.
+ * Looks at a store's file before it is mapped into memory: whether it is shorter than its header says. It
+ * may still be sound then (pages that were taken and given back in one transaction are never written), but
+ * may also have lost its end. Throws `internal` for a file that is no store; a missing one is fine.
  */
-export async function checkStoreFile(path: string): Promise<void> {
-  const file = await open(path, 'r+').catch((error: unknown) => {
+export async function isShort(path: string): Promise<boolean> {
+  const file = await open(path, 'r').catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   });
-  if (file === undefined) return;
+  if (file === undefined) return false;
   try {
     const { size } = await file.stat();
-    if (size === 0) return;
+    if (size === 0) return false;
     const first = Buffer.alloc(headBytes);
     await file.read(first, 0, headBytes, 0);
     const one = readMeta(first);
@@ -52,8 +51,7 @@ export async function checkStoreFile(path: string): Promise<void> {
     const two = readMeta(second);
     if (two === undefined) throw notAStore(path);
     const newest = two.transaction > one.transaction ? two : one;
-    const needed = (newest.lastPage + 1) * newest.pageSize;
-    if (size < needed) await file.truncate(needed);
+    return size < (newest.lastPage + 1) * newest.pageSize;
   } finally {
     await file.close();
   }

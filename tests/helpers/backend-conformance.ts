@@ -1,0 +1,74 @@
+import type { TestFn } from 'ava';
+import type { Backend, DurableWrite } from '../../manager/store/backend.js';
+
+export interface BackendUnderTest {
+  readonly name: string;
+  /** A new, empty one. */
+  create(): Promise<Backend>;
+  /** Opens again what `backend`, closed by now, has kept; undefined when it keeps nothing. */
+  readonly reopen?: (backend: Backend) => Promise<Backend>;
+}
+
+const put = (id: string, value: object): DurableWrite => ({ table: 'services', id, value });
+
+async function contents(backend: Backend): Promise<unknown[]> {
+  const records = await backend.load();
+  return records
+    .map(({ table, value }) => ({ table, ...value }))
+    .sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+}
+
+/** What every backend must do. */
+export function testBackend(test: TestFn, under: BackendUnderTest): void {
+  const title = (text: string): string => `${under.name}: ${text}`;
+
+  test(title('is empty at first'), async (t) => {
+    const backend = await under.create();
+    t.deepEqual(await contents(backend), []);
+    await backend.close();
+  });
+
+  test(title('gives back what was written, replaced and removed'), async (t) => {
+    const backend = await under.create();
+    await backend.commit([put('a', { id: 'a', n: 1 }), put('b', { id: 'b', text: 'ü/"\n\0' })]);
+    await backend.commit([
+      put('a', { id: 'a', n: 2 }),
+      { table: 'services', id: 'b', value: undefined },
+      { table: 'nodes', id: 'a', value: { id: 'a', of: 'another table' } },
+      { table: 'leases', id: 'address/n/10.0.0.1', value: { id: 'address/n/10.0.0.1' } },
+    ]);
+    t.deepEqual(await contents(backend), [
+      { table: 'leases', id: 'address/n/10.0.0.1' },
+      { table: 'nodes', id: 'a', of: 'another table' },
+      { table: 'services', id: 'a', n: 2 },
+    ]);
+    await backend.close();
+  });
+
+  test(title('removing what is not there is fine'), async (t) => {
+    const backend = await under.create();
+    await t.notThrowsAsync(backend.commit([{ table: 'tasks', id: 'x', value: undefined }]));
+    await backend.close();
+  });
+
+  test(title('takes batches of thousands and objects of a megabyte'), async (t) => {
+    const backend = await under.create();
+    const many = Array.from({ length: 3_000 }, (_, n) => put(`s${n}`, { id: `s${n}`, n }));
+    await backend.commit(many);
+    await backend.commit([put('big', { id: 'big', data: 'x'.repeat(1_000_000) })]);
+    t.is((await backend.load()).length, 3_001);
+    await backend.close();
+  });
+
+  const { reopen } = under;
+  if (reopen === undefined) return;
+  test(title('keeps everything when it is closed and opened again'), async (t) => {
+    const backend = await under.create();
+    await backend.commit([put('a', { id: 'a' }), put('b', { id: 'b' })]);
+    await backend.commit([{ table: 'services', id: 'a', value: undefined }]);
+    await backend.close();
+    const again = await reopen(backend);
+    t.deepEqual(await contents(again), [{ table: 'services', id: 'b' }]);
+    await again.close();
+  });
+}
