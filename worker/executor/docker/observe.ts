@@ -56,7 +56,6 @@ export function toSeenContainer(inspected: InspectedContainer): SeenContainer | 
   const status = toState(state.Status);
   const runs = status === 'running' || status === 'paused';
   const ended = status === 'exited' || status === 'restarting' || status === 'dead';
-  const startedAt = runs ? Date.parse(state.StartedAt) : Number.NaN;
   const health = runs ? toHealth(state.Health?.Status) : undefined;
   return {
     id: inspected.Id,
@@ -65,14 +64,24 @@ export function toSeenContainer(inspected: InspectedContainer): SeenContainer | 
     state: status,
     ...(ended ? { exitCode: state.ExitCode } : {}),
     ...(state.Error === '' ? {} : { error: state.Error }),
-    ...(Number.isNaN(startedAt) ? {} : { startedAt }),
-    ...(hasTime(state.FinishedAt) ? { finishedAt: state.FinishedAt } : {}),
+    ...timesOf(state, runs),
     ...(health === undefined ? {} : { health }),
     restarts: inspected.RestartCount,
     ports: toPorts(inspected.NetworkSettings.Ports ?? {}),
     imageId: inspected.Image,
     ...commandOf(inspected),
     addresses: toAddresses(inspected.NetworkSettings.Networks ?? {}),
+  };
+}
+
+function timesOf(
+  { StartedAt, FinishedAt }: InspectedContainer['State'],
+  runs: boolean,
+): Pick<SeenContainer, 'startedAt' | 'finishedAt'> {
+  const startedAt = runs ? Date.parse(StartedAt) : Number.NaN;
+  return {
+    ...(Number.isNaN(startedAt) ? {} : { startedAt }),
+    ...(hasTime(FinishedAt) ? { finishedAt: FinishedAt } : {}),
   };
 }
 
