@@ -19,6 +19,8 @@ export interface SlotPlan {
    */
   readonly condition: 'steady' | 'changing' | 'outdated';
   readonly current: Task | undefined;
+  /** Whether anything else has been placed in it before. */
+  readonly hasPast: boolean;
 }
 
 /** Decides about one slot. `tasks` are those of the slot, newest first. */
@@ -29,6 +31,7 @@ export function planSlot(slot: WantedSlot, tasks: readonly Task[], scene: Servic
     changes,
     condition,
     current,
+    hasPast: tasks.some((task) => task !== current && wasPlaced(task)),
   });
   if (current === undefined) {
     const busy = tasks.some((task) => isLeaving(task) && isHeld(task, scene));

@@ -34,7 +34,7 @@ export function nextUpdates(
   const idle = outdated.filter((plan) => isIdle(plan, scene));
   const serving = outdated.filter((plan) => !idle.includes(plan));
   const mayMiss = config.parallelism === 0 ? Infinity : config.parallelism;
-  const missing = plans.filter((plan) => isMissing(plan, config)).length;
+  const missing = countMissing(plans, config);
   const batch = serving.slice(0, Math.max(0, mayMiss - missing));
   const pause = batch.length === 0 ? undefined : pauseUntil(plans, config, scene);
   return [
@@ -63,6 +63,21 @@ function unheardUntil(plan: SlotPlan, scene: ServiceScene): number | undefined {
   if (node?.status.state !== 'ready' || current?.status.state !== 'assigned') return undefined;
   const until = node.status.since + reportMs;
   return until > scene.now ? until : undefined;
+}
+
+/**
+ * Slots that do not serve for the time being. One that waits for a node while another, new one has got a
+ * place is no loss: with more replicas than the cluster has room for they take turns, and the update of the
+ * others goes on.
+ */
+function countMissing(plans: readonly SlotPlan[], config: Config): number {
+  const changing = plans.filter((plan) => isMissing(plan, config));
+  const waiting = changing.filter(({ current }) => current?.status.state === 'pending').length;
+  const newcomers = plans.filter(
+    ({ condition, current, hasPast }) =>
+      condition === 'steady' && !hasPast && current !== undefined && isAvailable(current),
+  ).length;
+  return changing.length - Math.min(waiting, newcomers);
 }
 
 function isMissing(plan: SlotPlan, config: Config): boolean {

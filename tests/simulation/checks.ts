@@ -1,0 +1,207 @@
+import type { NodeId, TaskId } from '../../manager/model/ids.js';
+import type { Service } from '../../manager/model/service.js';
+import { currentTask, isWanted, tasksBySlot } from '../../manager/model/slots.js';
+import type { Task } from '../../manager/model/task.js';
+import { isAssigned, isTerminal, stateRank } from '../../manager/model/task-state.js';
+import type { Commit, StoreView } from '../../manager/store/store.js';
+import type { FakeMachine, Held } from './fake-machine.js';
+
+/** What must hold at every moment. Keeps what it needs from the past: which tasks were given up. */
+export class Checks {
+  readonly #onViolation: (message: string) => void;
+  /** Tasks on a node when it was found down: a copy may run elsewhere from then on. */
+  readonly #lost = new Set<TaskId>();
+
+  constructor(onViolation: (message: string) => void) {
+    this.#onViolation = onViolation;
+  }
+
+  noteCommit(commit: Commit, view: StoreView): void {
+    for (const change of commit.changes) {
+      if (change.table === 'nodes' && change.after?.status.state !== 'ready') {
+        const gone = change.after === undefined || change.after.status.state === 'down';
+        if (gone) this.#lose(change.id as NodeId, view);
+      }
+      if (change.table === 'tasks') this.#checkTask(change.before, change.after, view);
+    }
+    this.#checkNodes(commit, view);
+  }
+
+  /** Looks at the machines themselves. */
+  checkMachines(machines: readonly FakeMachine[], view: StoreView): void {
+    const reachable = machines.filter((machine) => !machine.isolated);
+    const addresses = new Map<string, Held>();
+    const slots = new Map<string, Held>();
+    for (const held of reachable.flatMap((machine) => machine.running())) {
+      for (const { networkId, address } of held.task.attachments) {
+        const key = `${networkId} ${address}`;
+        const other = addresses.get(key);
+        if (other !== undefined) {
+          this.#onViolation(`${held.task.id} and ${other.task.id} both run with ${address}`);
+        }
+        addresses.set(key, held);
+      }
+      if (this.#lost.has(held.task.id)) continue;
+      if (this.#service(held, view)?.spec.update?.order === 'start-first') continue;
+      const key = `${held.task.serviceId} ${held.task.slot}`;
+      const other = slots.get(key);
+      if (other !== undefined) {
+        this.#onViolation(`${held.task.id} and ${other.task.id} both run in slot ${key}`);
+      }
+      slots.set(key, held);
+    }
+  }
+
+  #service(held: Held, view: StoreView): Service | undefined {
+    return view.get('services', held.task.serviceId);
+  }
+
+  #lose(nodeId: NodeId, view: StoreView): void {
+    for (const task of view.tasksOfNode(nodeId)) {
+      if (!isTerminal(task.status.state)) this.#lost.add(task.id);
+    }
+  }
+
+  #checkTask(before: Task | undefined, after: Task | undefined, view: StoreView): void {
+    if (after === undefined) return;
+    // A later commit of the same batch may have taken both away already.
+    const isThere = view.get('tasks', after.id) !== undefined;
+    if (isThere && view.get('services', after.serviceId) === undefined) {
+      this.#onViolation(`task ${after.id} has no service`);
+    }
+    if (before !== undefined && stateRank(after.status.state) < stateRank(before.status.state)) {
+      this.#onViolation(`task ${after.id} went back to ${after.status.state}`);
+    }
+    if (before === undefined) this.#checkNewTask(after, view);
+  }
+
+  #checkNewTask(task: Task, view: StoreView): void {
+    const service = view.get('services', task.serviceId);
+    if (service?.spec.update?.order === 'start-first') return;
+    for (const other of view.tasksOfService(task.serviceId)) {
+      const alive =
+        other.slot === task.slot && other.id !== task.id && isAssigned(other.status.state);
+      if (!alive || other.nodeId === undefined) continue;
+      const node = view.get('nodes', other.nodeId);
+      if (node !== undefined && node.status.state !== 'down') {
+        this.#onViolation(`task ${task.id} was made while ${other.id} still ran in its slot`);
+      }
+    }
+  }
+
+  #checkNodes(commit: Commit, view: StoreView): void {
+    const touched = new Set<NodeId>();
+    for (const change of commit.changes) {
+      if (change.table !== 'tasks' || change.before?.nodeId === change.after?.nodeId) continue;
+      if (change.after?.nodeId !== undefined) touched.add(change.after.nodeId);
+    }
+    for (const id of touched) {
+      const node = view.get('nodes', id);
+      if (node === undefined) continue;
+      const tasks = view.tasksOfNode(id).filter((task) => isAssigned(task.status.state));
+      const memory = tasks.reduce(
+        (sum, { spec }) => sum + spec.resources.reservations.memoryBytes,
+        0,
+      );
+      if (memory > node.description.memoryBytes) this.#onViolation(`${id} has too much reserved`);
+      const ports = tasks.flatMap(({ spec }) => spec.ports.map((port) => port.published));
+      if (new Set(ports).size < ports.length) this.#onViolation(`${id} has a port twice`);
+    }
+  }
+}
+
+/** What is still missing to be what the specs ask for, one line a thing; empty when all is as wanted. */
+export function missing(view: StoreView, machines: readonly FakeMachine[]): readonly string[] {
+  return [
+    ...view.list('services').flatMap((service) => missingOf(service, view)),
+    ...strangers(view, machines),
+    ...strayLeases(view),
+  ];
+}
+
+function missingOf(service: Service, view: StoreView): readonly string[] {
+  const name = service.spec.service;
+  if (service.removing) return [`${name} is not removed`];
+  const slots = tasksBySlot(view.tasksOfService(service.id));
+  const lines: string[] = [];
+  for (const [slot, tasks] of slots) {
+    const wanted = tasks.filter(isWanted).length;
+    if (wanted > 1) lines.push(`${name}.${slot} has ${wanted} wanted tasks`);
+    for (const task of tasks) {
+      if (!isWanted(task) && isAssigned(task.status.state)) lines.push(`${task.id} has not ended`);
+    }
+  }
+  if (service.spec.halted) {
+    const running = [...slots.values()].filter((tasks) => currentTask(tasks) !== undefined);
+    return running.length === 0 ? lines : [...lines, `${name} is stopped and has tasks`];
+  }
+  const wanted = wantedSlots(service, view, slots);
+  for (const slot of wanted) {
+    const task = currentTask(slots.get(slot) ?? []);
+    if (!isFine(task, service) && !waitsForOthers(task, service, view)) {
+      lines.push(
+        `${name}.${slot} is ${task?.status.state ?? 'empty'}: ${task?.explanation?.summary ?? ''}`,
+      );
+    }
+  }
+  const extra = [...slots].filter(([slot, tasks]) => !wanted.includes(slot) && tasks.length > 0);
+  return [...lines, ...extra.map(([slot]) => `${name}.${slot} is not wanted`)];
+}
+
+function wantedSlots(
+  service: Service,
+  view: StoreView,
+  slots: ReadonlyMap<number, readonly Task[]>,
+): readonly number[] {
+  const { mode } = service.spec;
+  if (mode.kind === 'replicated') return Array.from({ length: mode.replicas }, (_, at) => at + 1);
+  const nodes = view.list('nodes').filter((node) => node.spec.availability === 'active');
+  const filled = [...slots]
+    .filter(([, tasks]) => nodes.some((node) => node.id === currentTask(tasks)?.nodeId))
+    .map(([slot]) => slot);
+  // As many slots as nodes; which number a node has is its own business.
+  return filled.length === nodes.length ? filled : [...filled, 0];
+}
+
+/** Runs; or waits with a reason; or ended for good the way its restarts say. */
+function isFine(task: Task | undefined, service: Service): boolean {
+  if (task === undefined || task.taskHash !== service.taskHash) return false;
+  const { state } = task.status;
+  if (state === 'running') return task.desired === 'running';
+  if (state === 'ready') return task.explanation?.summary.startsWith('dependency ') === true;
+  if (state === 'pending')
+    return task.explanation?.placed === false && task.explanation.summary !== '';
+  return (state === 'failed' || state === 'complete') && service.spec.task.restart === undefined;
+}
+
+/** What it depends on has no room in the cluster. */
+function waitsForOthers(task: Task | undefined, service: Service, view: StoreView): boolean {
+  if (task?.desired !== 'ready') return false;
+  const wanted = new Set(service.spec.dependsOn.map((dependency) => dependency.service));
+  return view
+    .servicesOfProject(service.spec.project)
+    .filter((other) => wanted.has(other.spec.service))
+    .flatMap((other) => view.tasksOfService(other.id))
+    .some((other) => other.status.state === 'pending' || other.status.state === 'ready');
+}
+
+function strangers(view: StoreView, machines: readonly FakeMachine[]): readonly string[] {
+  return machines.flatMap((machine) =>
+    machine.running().flatMap(({ task }) => {
+      const known = view.get('tasks', task.id);
+      return known !== undefined && known.status.state === 'running' && isWanted(known)
+        ? []
+        : [`${machine.id} runs ${task.id}, which is ${known?.status.state ?? 'forgotten'}`];
+    }),
+  );
+}
+
+function strayLeases(view: StoreView): readonly string[] {
+  return view.list('leases').flatMap(({ id, holder }) => {
+    if (holder.kind === 'fenced') return [`${id} is fenced`];
+    if (holder.kind === 'task' && view.get('tasks', holder.taskId) === undefined) {
+      return [`${id} belongs to no task`];
+    }
+    return [];
+  });
+}

@@ -1,0 +1,244 @@
+import { seededRandom } from '../../manager/base/random.js';
+import { messageOf } from '../../manager/base/errors.js';
+import type { Commit } from '../../manager/store/store.js';
+import { Checks, missing } from './checks.js';
+import { ControlPlane } from './control-plane.js';
+import { FakeMachine } from './fake-machine.js';
+import { anAct, calmDown } from './user.js';
+import { settle, VirtualClock } from './virtual-clock.js';
+
+export interface SimulationResult {
+  readonly seed: number;
+  /** Empty when all went well; else what was violated, when. */
+  readonly violations: readonly string[];
+  /** Events of the virtual clock. */
+  readonly steps: number;
+  readonly commits: number;
+  readonly history: readonly string[];
+}
+
+const faultsMs = 90_000;
+/** Longer than the longest stop, a fence and the longest delay between two tries. */
+const recoveryMs = 400_000;
+const quietMs = 60_000;
+const gib = 2 ** 30;
+
+/** One run of the whole control plane against machines that fail. The same seed gives the same run. */
+export async function simulate(seed: number): Promise<SimulationResult> {
+  const run = new Simulation(seed);
+  await run.play();
+  return run.result();
+}
+
+class Simulation {
+  readonly #seed: number;
+  readonly #random: () => number;
+  readonly #clock = new VirtualClock();
+  readonly #machines = new Map<string, FakeMachine>();
+  readonly #violations: string[] = [];
+  readonly #history: string[] = [];
+  readonly #plane: ControlPlane;
+  readonly #checks: Checks;
+  #ids = 0;
+  #steps = 0;
+  #commits = 0;
+  #taskCommits = 0;
+  #faults = true;
+
+  constructor(seed: number) {
+    this.#seed = seed;
+    this.#random = seededRandom(seed);
+    const onViolation = (message: string): void => {
+      if (this.#violations.length < 20) this.#violations.push(`${this.#clock.now()} ${message}`);
+    };
+    this.#checks = new Checks(onViolation);
+    const strategies = ['spread', 'spread', 'binpack', 'random'] as const;
+    this.#plane = new ControlPlane({
+      clock: this.#clock,
+      random: this.#random,
+      newId: () => this.#newId(),
+      mayFail: () => this.#faults,
+      machineAt: (address) =>
+        [...this.#machines.values()].find((machine) => machine.options.address === address),
+      onCommit: (commit) => {
+        this.#note(commit);
+      },
+      onViolation,
+      strategy: strategies[Math.floor(this.#random() * strategies.length)] ?? 'spread',
+    });
+    const count = 2 + Math.floor(this.#random() * 4);
+    for (let at = 1; at <= count; at += 1) this.#addMachine(onViolation);
+  }
+
+  result(): SimulationResult {
+    return {
+      seed: this.#seed,
+      violations: this.#violations,
+      steps: this.#steps,
+      commits: this.#commits,
+      history: this.#history,
+    };
+  }
+
+  async play(): Promise<void> {
+    await this.#pump(this.#plane.start());
+    for (const machine of this.#machines.values()) machine.boot();
+    const faultsEnd = this.#clock.now() + faultsMs;
+    while (this.#clock.now() < faultsEnd && this.#violations.length === 0) {
+      await this.#advance(Math.floor(this.#random() * 4_000));
+      await this.#disturb();
+    }
+    this.#faults = false;
+    await this.#heal();
+    await this.#advance(recoveryMs);
+    this.#checkSettled();
+    const before = this.#taskCommits;
+    await this.#advance(quietMs);
+    if (this.#taskCommits > before) this.#violations.push('it does not come to rest');
+    this.#checkSettled();
+    await this.#pump(this.#plane.stop());
+  }
+
+  #checkSettled(): void {
+    const { store } = this.#plane;
+    if (store === undefined) {
+      this.#violations.push('the manager is down');
+      return;
+    }
+    const machines = [...this.#machines.values()];
+    for (const line of missing(store.view, machines)) this.#violations.push(`not settled: ${line}`);
+  }
+
+  #addMachine(onViolation: (message: string) => void): FakeMachine {
+    const at = this.#machines.size + 1;
+    const machine = new FakeMachine({
+      id: `node-${at}`,
+      address: `192.0.2.${at}`,
+      memoryBytes: (2 + (at % 3)) * gib,
+      clock: this.#clock,
+      random: this.#random,
+      dial: (from, connection) => this.#plane.dial(from, connection),
+      onViolation,
+      mayFail: () => this.#faults,
+    });
+    this.#machines.set(machine.id, machine);
+    return machine;
+  }
+
+  async #disturb(): Promise<void> {
+    const machines = [...this.#machines.values()];
+    const machine = machines[Math.floor(this.#random() * machines.length)];
+    const lot = this.#random();
+    if (machine === undefined || lot < 0.55) {
+      await this.#act();
+    } else if (lot < 0.65) {
+      this.#tell(`${machine.id} ${machine.powered ? 'loses power' : 'boots'}`);
+      if (machine.powered) machine.powerOff();
+      else machine.boot();
+    } else if (lot < 0.85) {
+      machine.cut = !machine.cut;
+      this.#tell(`${machine.id} ${machine.cut ? 'is cut off' : 'is healed'}`);
+    } else if (lot < 0.93) {
+      this.#tell(`worker of ${machine.id} restarts`);
+      machine.restartWorker();
+    } else {
+      this.#tell('the manager restarts');
+      await this.#pump(this.#plane.stop());
+      await this.#advance(Math.floor(this.#random() * 8_000));
+      await this.#startPlane();
+    }
+  }
+
+  async #act(): Promise<void> {
+    const { store } = this.#plane;
+    if (store === undefined) {
+      await this.#startPlane();
+      return;
+    }
+    const act = anAct(this.#random, () => this.#newId());
+    try {
+      await this.#pump(store.update('control', act));
+    } catch (error) {
+      this.#tell(`refused: ${messageOf(error)}`);
+    }
+  }
+
+  async #startPlane(): Promise<void> {
+    while (this.#plane.store === undefined) await this.#pump(this.#plane.start());
+  }
+
+  async #heal(): Promise<void> {
+    this.#tell('faults end');
+    await this.#startPlane();
+    const store = this.#plane.store;
+    for (const machine of this.#machines.values()) {
+      machine.cut = false;
+      machine.boot();
+    }
+    if (store !== undefined) await this.#pump(store.update('control', calmDown));
+  }
+
+  async #advance(forMs: number): Promise<void> {
+    const end = this.#clock.now() + forMs;
+    while (this.#violations.length === 0) {
+      await settle();
+      if (!this.#clock.step(end)) return;
+      this.#steps += 1;
+      this.#look();
+    }
+  }
+
+  /** Lets time go on until something that takes time is done. */
+  async #pump<Result>(work: Promise<Result>): Promise<Result> {
+    let done = false;
+    const end = work.finally(() => {
+      done = true;
+    });
+    end.catch(() => undefined);
+    for (;;) {
+      await settle();
+      if (done) return end;
+      if (!this.#clock.step(this.#clock.now() + 10_000)) throw new Error('nothing goes on');
+      this.#steps += 1;
+    }
+  }
+
+  #look(): void {
+    const { store } = this.#plane;
+    if (store !== undefined) this.#checks.checkMachines([...this.#machines.values()], store.view);
+  }
+
+  #note(commit: Commit): void {
+    this.#commits += 1;
+    const view = this.#plane.store?.view;
+    for (const change of commit.changes) {
+      if (change.table === 'nodes' && change.after === undefined) this.#retire(change.id);
+      if (change.table !== 'tasks') continue;
+      this.#taskCommits += 1;
+      const task = change.after ?? change.before;
+      this.#tell(
+        `${commit.actor}: ${task?.service ?? ''}.${task?.slot ?? 0} ${change.id} ${
+          change.after === undefined
+            ? 'forgotten'
+            : `${change.after.status.state}, wanted ${change.after.desired}, ${change.after.nodeId ?? ''}`
+        }`,
+      );
+    }
+    if (view !== undefined) this.#checks.noteCommit(commit, view);
+  }
+
+  /** Its certificate is refused from now on: for the cluster it does not exist. */
+  #retire(id: string): void {
+    this.#machines.get(id)?.powerOff();
+    this.#machines.delete(id);
+  }
+
+  #newId(): string {
+    this.#ids += 1;
+    return `id${String(this.#ids).padStart(5, '0')}`;
+  }
+
+  #tell(line: string): void {
+    this.#history.push(`${this.#clock.now()} ${line}`);
+  }
+}

@@ -1,0 +1,162 @@
+import type { Clock } from '../../manager/base/clock.js';
+import { AppError } from '../../manager/base/errors.js';
+import type { Connection, ConnectionEnd } from '../../manager/protocol/transport-connection.js';
+
+export interface WireOptions {
+  readonly clock: Clock;
+  /** 0 up to 1. */
+  readonly random: () => number;
+  /** False while packets do not pass; they are sent again until the connection is given up. */
+  readonly passes: () => boolean;
+  readonly onMessage: (text: string) => void;
+  /** The worker's end has learned that it is over. */
+  readonly onEnd: () => void;
+}
+
+const resendMs = 200;
+
+/** One direction: in order, late by turns, held up while cut. */
+class Lane {
+  readonly #options: Pick<WireOptions, 'clock' | 'random' | 'passes'>;
+  readonly #deliver: (text: string) => void;
+  #queue: string[] = [];
+  #busy = false;
+  ended = false;
+
+  constructor(options: WireOptions, deliver: (text: string) => void) {
+    this.#options = options;
+    this.#deliver = deliver;
+  }
+
+  push(text: string): void {
+    if (this.ended) return;
+    this.#queue.push(text);
+    if (!this.#busy) this.#later(this.#delay());
+  }
+
+  end(): void {
+    this.ended = true;
+    this.#queue = [];
+  }
+
+  #later(delayMs: number): void {
+    this.#busy = true;
+    this.#options.clock.after(delayMs, () => {
+      this.#busy = false;
+      if (this.ended) return;
+      if (!this.#options.passes()) {
+        this.#later(resendMs);
+        return;
+      }
+      const text = this.#queue.shift();
+      if (text !== undefined) this.#deliver(text);
+      if (this.#queue.length > 0) this.#later(this.#delay());
+    });
+  }
+
+  /** Mostly a millisecond, now and then a stalled network. */
+  #delay(): number {
+    const { random } = this.#options;
+    return random() < 0.03 ? Math.floor(random() * 1_500) : 1 + Math.floor(random() * 3);
+  }
+}
+
+/** A session's connection over the virtual network: the manager holds `managerEnd`, a machine the wire. */
+export class Wire {
+  readonly managerEnd: Connection;
+  readonly #options: WireOptions;
+  readonly #toWorker: Lane;
+  readonly #toManager: Lane;
+  readonly #inbox: string[] = [];
+  #wake: (() => void) | undefined;
+  #managerClosed: ConnectionEnd | undefined;
+  #workerClosed = false;
+  #resolveEnded: (end: ConnectionEnd) => void = () => undefined;
+
+  constructor(options: WireOptions) {
+    this.#options = options;
+    this.#toWorker = new Lane(options, (text) => {
+      options.onMessage(text);
+    });
+    this.#toManager = new Lane(options, (text) => {
+      this.#inbox.push(text);
+      this.#wake?.();
+    });
+    const ended = new Promise<ConnectionEnd>((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+    this.managerEnd = {
+      remote: 'simulated',
+      ended,
+      post: (text) => {
+        this.#toWorker.push(text);
+      },
+      send: (message) => {
+        this.#toWorker.push(String(message));
+        return Promise.resolve();
+      },
+      close: (code = 1000, reason = '') => {
+        this.#closeManager({ code, reason });
+        this.#tellWorker();
+      },
+      [Symbol.asyncIterator]: () => this.#read(),
+    };
+  }
+
+  /** Worker to manager. */
+  post(text: string): void {
+    this.#toManager.push(text);
+  }
+
+  /** The worker's process ended or gave up: the manager learns of it if packets pass. */
+  closeFromWorker(): void {
+    this.#workerClosed = true;
+    this.#toWorker.end();
+    this.#toManager.end();
+    this.#options.clock.after(2, () => {
+      if (this.#options.passes()) this.#closeManager({ code: 1006, reason: 'gone' });
+    });
+  }
+
+  /** The machine lost power: nobody says good-bye. */
+  vanish(): void {
+    this.#workerClosed = true;
+    this.#toWorker.end();
+    this.#toManager.end();
+  }
+
+  #closeManager(end: ConnectionEnd): void {
+    if (this.#managerClosed !== undefined) return;
+    this.#managerClosed = end;
+    this.#toManager.end();
+    this.#wake?.();
+    this.#resolveEnded(end);
+  }
+
+  #tellWorker(): void {
+    this.#toWorker.end();
+    const tell = (): void => {
+      if (this.#workerClosed) return;
+      if (!this.#options.passes()) {
+        this.#options.clock.after(resendMs, tell);
+        return;
+      }
+      this.#workerClosed = true;
+      this.#options.onEnd();
+    };
+    this.#options.clock.after(2, tell);
+  }
+
+  async *#read(): AsyncGenerator<string> {
+    for (;;) {
+      const text = this.#inbox.shift();
+      if (text !== undefined) yield text;
+      else if (this.#managerClosed === undefined) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      } else if (this.#managerClosed.code === 1000) return;
+      else throw new AppError('unavailable', 'connection was lost');
+    }
+  }
+}
