@@ -5,7 +5,7 @@ import { diskOf, loadModel, loadProjectSync, type LoadRequest } from '../compose
 import type { Project } from '../compose/model.js';
 import { normalize } from '../compose/normalize.js';
 import { plain, renderForYaml, renderProject, serviceHash } from '../compose/render.js';
-import { printYaml } from '../compose/yaml.js';
+import { printYaml } from '../compose/yaml-print.js';
 import { variablesOf, variableTable } from '../compose/variables.js';
 
 /** Flags of `config`, as docker compose names them; `no…` flags are given as the thing they switch off. */

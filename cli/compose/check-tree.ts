@@ -32,7 +32,7 @@ function each(
 }
 
 function checkVolume(volume: TreeMap, path: Path, root: TreeMap): void {
-  if (volume['external'] !== true) return;
+  if (volume.external !== true) return;
   const other = Object.keys(volume).find(
     (key) => !['name', 'external'].includes(key) && !key.startsWith('x-'),
   );
@@ -55,18 +55,18 @@ function checkSource(resource: TreeMap, path: Path, root: TreeMap, keys: readonl
 
 function checkService(service: TreeMap, path: Path, root: TreeMap): void {
   eachItem(service, ['ports'], (port, at) => {
-    const address = port['host_ip'];
+    const address = port.host_ip;
     if (typeof address === 'string' && address !== '' && isIP(address) === 0) {
       throw errorAt(root, [...path, ...at, 'host_ip'], `invalid ip address: ${address}`);
     }
   });
   eachItem(service, ['develop', 'watch'], (watch, at) => {
-    if (watch['path'] === '')
+    if (watch.path === '')
       throw errorAt(root, [...path, ...at, 'path'], 'is empty, name a path to watch');
   });
   for (const list of [['gpus'], ['deploy', 'resources', 'reservations', 'devices']]) {
     eachItem(service, list, (request, at) => {
-      if (request['count'] === undefined || request['device_ids'] === undefined) return;
+      if (request.count === undefined || request.device_ids === undefined) return;
       throw errorAt(
         root,
         [...path, ...at],

@@ -47,12 +47,12 @@ function withEnvironment(service: Service, environment: Record<string, string | 
   let placed = false;
   for (const [key, value] of Object.entries(service)) {
     if (!placed && serviceKeysAfterEnvironment.has(key)) {
-      result['environment'] = environment;
+      result.environment = environment;
       placed = true;
     }
     if (key !== 'environment') result[key] = value;
   }
-  if (!placed) result['environment'] = environment;
+  if (!placed) result.environment = environment;
   return result as unknown as Service;
 }
 
@@ -153,7 +153,7 @@ export function resolveLabelFiles(
   const result: Record<string, unknown> = {};
   for (const key of Object.keys(service)) {
     if (key === 'labels' || key === 'label_file')
-      result['labels'] = sorted(Object.fromEntries(labels));
+      result.labels = sorted(Object.fromEntries(labels));
     else result[key] = (rest as Record<string, unknown>)[key];
   }
   return result as unknown as Service;

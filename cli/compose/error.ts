@@ -21,7 +21,7 @@ export class ComposeError extends AppError {
   }
 
   /** The same error with something added to its message. */
-  withNote(note: string): ComposeError {
+  withNote(note: string): this {
     this.message = `${this.message} (${note})`;
     return this;
   }

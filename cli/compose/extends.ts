@@ -28,7 +28,7 @@ interface Step {
 
 /** Puts under each service what it `extends`, in place. */
 export function applyExtends(context: ExtendsContext): void {
-  const services = context.root['services'];
+  const services = context.root.services;
   if (services === undefined || services === null) return;
   if (!isMap(services)) throw errorAt(context.root, ['services'], 'must be a mapping of services');
   for (const name of Object.keys(services)) services[name] = extended(name, services, context, []);
@@ -57,7 +57,7 @@ function extended(
   }
   const next =
     reference.file === undefined ? context : fileContext(reference.file, context, origin);
-  const others = reference.file === undefined ? services : next.root['services'];
+  const others = reference.file === undefined ? services : next.root.services;
   if (!isMap(others) || others[reference.service] === undefined) {
     throw errorAt(context.root, origin, `service "${reference.service}" is not in ${next.file}`);
   }
@@ -66,7 +66,7 @@ function extended(
   const source = cloneTree(base);
   applyResets(wrapped(name, source), next.resets);
   const merged = mergeTrees(source as TreeMap, service, path);
-  delete merged['extends'];
+  delete merged.extends;
   services[name] = merged;
   return merged;
 }
@@ -75,7 +75,7 @@ function wrapped(name: string, service: Tree): TreeMap {
   const services = newMap();
   services[name] = service;
   const root = newMap();
-  root['services'] = services;
+  root.services = services;
   return root;
 }
 
@@ -94,10 +94,10 @@ function referenceOf(
   path: Path,
   context: ExtendsContext,
 ): { service: string; file: string | undefined } | undefined {
-  const value = service['extends'];
+  const value = service.extends;
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'string') return { service: value, file: undefined };
-  const name = isMap(value) ? value['service'] : undefined;
+  const name = isMap(value) ? value.service : undefined;
   if (!isMap(value) || typeof name !== 'string') {
     throw errorAt(
       context.root,
@@ -105,7 +105,7 @@ function referenceOf(
       'needs the name of a service, write extends: {service: NAME}',
     );
   }
-  const file = value['file'] ?? undefined;
+  const file = value.file ?? undefined;
   if (file !== undefined && typeof file !== 'string') {
     throw errorAt(context.root, [...path, 'extends', 'file'], 'must be the path of a file');
   }

@@ -12,7 +12,7 @@ export interface Include {
 
 /** The entries of `include`, which is a list of paths or of mappings. */
 export function includesOf(root: TreeMap): Include[] {
-  const value = root['include'] ?? null;
+  const value = root.include ?? null;
   if (value === null) return [];
   if (!isList(value)) throw errorAt(root, ['include'], 'must be a list of files');
   return value.map((entry, index) => readInclude(entry, ['include', index], root));
@@ -32,13 +32,13 @@ function readInclude(entry: Tree, at: Path, root: TreeMap): Include {
       'is not a key of include, use path, project_directory or env_file',
     );
   }
-  const paths = strings(entry['path'], [...at, 'path'], root);
+  const paths = strings(entry.path, [...at, 'path'], root);
   if (paths.length === 0) throw errorAt(root, at, 'has no path');
-  const directory = entry['project_directory'] ?? null;
+  const directory = entry.project_directory ?? null;
   return {
     paths,
     projectDirectory: directory === null ? undefined : scalarText(directory),
-    envFiles: strings(entry['env_file'], [...at, 'env_file'], root),
+    envFiles: strings(entry.env_file, [...at, 'env_file'], root),
     at,
   };
 }

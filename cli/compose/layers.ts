@@ -11,7 +11,8 @@ import { omitEmpty, setDefaults } from './defaults.js';
 import { isList, isMap, newMap, type Path, type Source, type Tree, type TreeMap } from './tree.js';
 import { removeDuplicates } from './unique.js';
 import { validateSchema } from './validate.js';
-import { takeDocuments, type YamlDocument } from './yaml.js';
+import { takeDocuments } from './yaml.js';
+import type { YamlDocument } from './yaml-builder.js';
 
 /** What the passes need of the world, so that they touch no disk themselves. */
 export interface World {
@@ -74,7 +75,7 @@ class LayerLoader {
       });
       applyResets(merged, resets);
       for (const include of includesOf(layer)) this.#include(include, layer, file);
-      delete layer['include'];
+      delete layer.include;
       merged = removeDuplicates(mergeTrees(merged, layer));
       validateSchema(merged);
       this.#warnOfVersion(merged, file);
@@ -113,7 +114,7 @@ class LayerLoader {
 
   #warnOfVersion(tree: TreeMap, file: string): void {
     if (!('version' in tree)) return;
-    delete tree['version'];
+    delete tree.version;
     this.#world.warn(`${file}: the attribute \`version\` is obsolete, it is ignored, remove it`);
   }
 
@@ -132,7 +133,7 @@ class LayerLoader {
       tree = this.#canonical(removeDuplicates(mergeTrees(tree, root)));
       resets.push(...document.resets);
     }
-    if (!isMap(tree['services'] ?? null))
+    if (!isMap(tree.services ?? null))
       throw errorAt(layer, at, `extended file ${file} has no services`);
     resolvePaths(tree, { directory: directoryOf(file), home: this.#world.home });
     const loaded = { file, root: tree, resets };
@@ -204,10 +205,10 @@ function emptyFile(file: string): ComposeError {
 
 /** `- NAME` in a list takes its value from the environment that the file was read in. */
 function resolveEnvironmentLists(tree: TreeMap, lookup: Lookup): void {
-  const services = tree['services'];
+  const services = tree.services;
   if (!isMap(services)) return;
   for (const service of Object.values(services)) {
-    const list = isMap(service) ? service['environment'] : undefined;
+    const list = isMap(service) ? service.environment : undefined;
     if (!isList(list ?? null)) continue;
     const items = list as Tree[];
     items.forEach((item, index) => {

@@ -132,7 +132,7 @@ export function loadModel(
 export function diskOf(request: LoadRequest, warnings: Set<string>): Disk {
   const sources = new Map<string, Source | undefined>();
   return {
-    home: request.env['HOME'],
+    home: request.env.HOME,
     warn: (message) => {
       if (warnings.has(message)) return;
       warnings.add(message);
@@ -198,12 +198,12 @@ function writtenName(found: Found, disk: Disk, interpolate: boolean): string | u
     return peekDocuments(source).map(({ root }) => root);
   });
   const root = roots.findLast(
-    (tree) => isMap(tree) && typeof tree['name'] === 'string' && tree['name'] !== '',
+    (tree) => isMap(tree) && typeof tree.name === 'string' && tree.name !== '',
   );
-  if (!isMap(root) || typeof root['name'] !== 'string') return undefined;
-  if (!interpolate) return root['name'];
+  if (!isMap(root) || typeof root.name !== 'string') return undefined;
+  if (!interpolate) return root.name;
   try {
-    const value = substitute(root['name'], (key) => found.environment.get(key));
+    const value = substitute(root.name, (key) => found.environment.get(key));
     return value === '' ? undefined : value;
   } catch (error) {
     if (error instanceof TemplateError) throw errorAt(root, ['name'], error.message);

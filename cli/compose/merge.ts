@@ -105,7 +105,7 @@ function append(base: TreeList, over: TreeList): TreeList {
 function mergeLogging(base: Tree, over: Tree, path: Path, root: TreeMap): Tree {
   if (over === null) return base;
   if (!isMap(base) || !isMap(over)) return over;
-  const same = base['driver'] === over['driver'];
+  const same = base.driver === over.driver;
   if (same || !('driver' in base) || !('driver' in over)) return mergeMaps(base, over, path, root);
   return over;
 }
@@ -114,7 +114,7 @@ function mergeBuild(base: Tree, over: Tree, path: Path, root: TreeMap): Tree {
   const toMap = (value: Tree): Tree => {
     if (typeof value !== 'string') return value;
     const map = newMap();
-    map['context'] = value;
+    map.context = value;
     return standAt(map, undefined);
   };
   const [left, right] = [toMap(base), toMap(over)];
@@ -130,8 +130,8 @@ function mergeDependsOn(base: Tree, over: Tree, path: Path, root: TreeMap): Tree
 
 function startedDependency(): Tree {
   const map = newMap();
-  map['condition'] = 'service_started';
-  map['required'] = true;
+  map.condition = 'service_started';
+  map.required = true;
   return map;
 }
 
@@ -196,20 +196,18 @@ export function pairs(value: Tree): ReturnType<typeof itemsOf> {
 
 /** Address pools are the same when their subnet is. */
 function mergePools(base: Tree, over: Tree, path: Path, root: TreeMap): Tree {
-  if (!isList(base) || !isList(over)) return over;
+  if (!isList(base) || !isList(over) || !base.every(isMap) || !over.every(isMap)) return over;
   const merged: TreeMap[] = [];
+  const at = (subnet: Tree | undefined): number =>
+    merged.findIndex((pool) => pool.subnet === subnet);
   for (const left of base) {
-    if (!isMap(left)) return over;
     for (const right of over) {
-      if (!isMap(right)) return over;
-      if (right['subnet'] !== left['subnet']) {
-        if (!merged.some((pool) => pool['subnet'] === right['subnet'])) {
-          merged.push(right);
-          continue;
-        }
+      if (right.subnet !== left.subnet && at(right.subnet) < 0) {
+        merged.push(right);
+        continue;
       }
       const pool = mergeMaps(left, right, path, root);
-      const index = merged.findIndex((other) => other['subnet'] === pool['subnet']);
+      const index = at(pool.subnet);
       if (index >= 0) merged[index] = pool;
       else merged.push(pool);
     }

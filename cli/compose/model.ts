@@ -1,3 +1,5 @@
+import type { FileObject, Model, Network, Volume } from './model-resources.js';
+
 /**
  * The canonical Compose model: every short form written out, every default of the specification
  * filled in, every path absolute. Keys are named as in a Compose file because messages, the output
@@ -356,58 +358,4 @@ export interface Mount {
   };
   readonly tmpfs?: { readonly size?: string; readonly mode?: number };
   readonly image?: { readonly subpath?: string };
-}
-
-export interface Network {
-  /** The name in the engine: `<project>_<key>`, or as written. */
-  readonly name: string;
-  readonly driver?: string;
-  readonly driver_opts?: StringMap;
-  readonly ipam: {
-    readonly driver?: string;
-    readonly config?: readonly IpamPool[];
-  };
-  readonly external?: boolean;
-  readonly internal?: boolean;
-  readonly attachable?: boolean;
-  readonly labels?: StringMap;
-  readonly enable_ipv4?: boolean;
-  readonly enable_ipv6?: boolean;
-}
-
-export interface IpamPool {
-  readonly subnet?: string;
-  readonly gateway?: string;
-  readonly ip_range?: string;
-  readonly aux_addresses?: StringMap;
-}
-
-export interface Volume {
-  /** The name in the engine: `<project>_<key>`, or as written. */
-  readonly name: string;
-  readonly driver?: string;
-  readonly driver_opts?: StringMap;
-  readonly external?: boolean;
-  readonly labels?: StringMap;
-}
-
-/** A secret or a config. */
-export interface FileObject {
-  readonly name: string;
-  /** Absolute path on this machine. */
-  readonly file?: string;
-  readonly environment?: string;
-  readonly content?: string;
-  readonly external?: boolean;
-  readonly labels?: StringMap;
-  readonly driver?: string;
-  readonly driver_opts?: StringMap;
-  readonly template_driver?: string;
-}
-
-export interface Model {
-  readonly name?: string;
-  readonly model?: string;
-  readonly context_size?: number;
-  readonly runtime_flags?: readonly string[];
 }

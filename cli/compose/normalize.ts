@@ -12,41 +12,41 @@ export function normalize(root: TreeMap, projectName: string, lookup: Lookup): v
 }
 
 function servicesOf(root: TreeMap): TreeMap[] {
-  const services = root['services'];
+  const services = root.services;
   return isMap(services) ? Object.values(services).filter(isMap) : [];
 }
 
 function addDefaultNetwork(root: TreeMap): void {
   let used = false;
   for (const service of servicesOf(root)) {
-    if (service['provider'] !== undefined || service['network_mode'] !== undefined) continue;
-    const networks = service['networks'];
+    if (service.provider !== undefined || service.network_mode !== undefined) continue;
+    const networks = service.networks;
     if (!isMap(networks) || Object.keys(networks).length === 0) {
       const implied = newMap();
-      implied['default'] = null;
-      service['networks'] = implied;
+      implied.default = null;
+      service.networks = implied;
       used = true;
     } else if ('default' in networks) used = true;
   }
   if (!used) return;
-  const networks = root['networks'];
+  const networks = root.networks;
   const declared = isMap(networks) ? networks : newMap();
-  if (!('default' in declared)) declared['default'] = null;
-  root['networks'] = declared;
+  if (!('default' in declared)) declared.default = null;
+  root.networks = declared;
 }
 
 function normalizeService(service: TreeMap, lookup: Lookup): void {
-  if (service['pull_policy'] === 'if_not_present') service['pull_policy'] = 'missing';
-  const build = service['build'];
+  if (service.pull_policy === 'if_not_present') service.pull_policy = 'missing';
+  const build = service.build;
   if (isMap(build)) {
-    build['context'] ??= '.';
-    if (build['dockerfile'] === undefined && build['dockerfile_inline'] === undefined) {
-      build['dockerfile'] = 'Dockerfile';
+    build.context ??= '.';
+    if (build.dockerfile === undefined && build.dockerfile_inline === undefined) {
+      build.dockerfile = 'Dockerfile';
     }
-    if (build['args'] !== undefined) build['args'] = resolveNames(build['args'], lookup, 'drop');
+    if (build.args !== undefined) build.args = resolveNames(build.args, lookup, 'drop');
   }
-  if (service['environment'] !== undefined) {
-    service['environment'] = resolveNames(service['environment'], lookup, 'keep');
+  if (service.environment !== undefined) {
+    service.environment = resolveNames(service.environment, lookup, 'keep');
   }
   addDependencies(service);
 }
@@ -72,19 +72,19 @@ function resolveNames(value: Tree, lookup: Lookup, unset: 'keep' | 'drop'): Tree
 }
 
 function addDependencies(service: TreeMap): void {
-  const given = service['depends_on'];
+  const given = service.depends_on;
   const dependsOn = isMap(given) ? given : newMap();
   const add = (key: string, name: string, restart: boolean): void => {
     if (dependsOn[name] !== undefined) return;
     const dependency = standAt(newMap(), markOf(service, key));
-    dependency['condition'] = 'service_started';
-    dependency['restart'] = restart;
-    dependency['required'] = true;
+    dependency.condition = 'service_started';
+    dependency.restart = restart;
+    dependency.required = true;
     const holder = newMap();
     holder[name] = dependency;
     put(dependsOn, name, dependency, holder);
   };
-  for (const link of stringsOf(service['links'])) {
+  for (const link of stringsOf(service.links)) {
     const parts = link.split(':');
     add('links', parts.length === 2 ? (parts[0] ?? link) : link, true);
   }
@@ -93,11 +93,11 @@ function addDependencies(service: TreeMap): void {
     if (typeof mode === 'string' && mode.startsWith('service:'))
       add(key, mode.slice('service:'.length), true);
   }
-  for (const source of stringsOf(service['volumes_from'])) {
+  for (const source of stringsOf(service.volumes_from)) {
     if (!source.startsWith('container:'))
       add('volumes_from', source.split(':')[0] ?? source, false);
   }
-  if (Object.keys(dependsOn).length > 0) service['depends_on'] = dependsOn;
+  if (Object.keys(dependsOn).length > 0) service.depends_on = dependsOn;
 }
 
 function stringsOf(value: Tree | undefined): string[] {
@@ -111,9 +111,7 @@ function setNames(root: TreeMap, projectName: string): void {
     for (const key of Object.keys(resources)) {
       const given = resources[key];
       const resource = isMap(given) ? given : standAt(newMap(), markOf(resources, key));
-      if (resource['name'] === undefined || resource['name'] === null) {
-        resource['name'] = resource['external'] === true ? key : `${projectName}_${key}`;
-      }
+      resource.name ??= resource.external === true ? key : `${projectName}_${key}`;
       resources[key] = resource;
     }
   }

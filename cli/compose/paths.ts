@@ -65,22 +65,22 @@ function isRemote(context: string): boolean {
 }
 
 const toMount: Resolve = (value, options, { root, path }) => {
-  if (!isMap(value) || value['type'] !== 'bind') return value;
-  const source = value['source'];
+  if (!isMap(value) || value.type !== 'bind') return value;
+  const source = value.source;
   if (typeof source !== 'string' || source === '') {
     throw errorAt(root, path, 'bind mount has no source, add the path on the host');
   }
-  value['source'] = toHostPath(source, options, { root, path });
+  value.source = toHostPath(source, options, { root, path });
   return value;
 };
 
 /** A local volume of type bind is a path of the host. */
 const toDevice: Resolve = (value, options, where) => {
-  if (!isMap(value) || value['driver'] !== 'local') return value;
-  const driverOptions = value['driver_opts'];
-  if (!isMap(driverOptions) || driverOptions['o'] !== 'bind') return value;
-  const device = driverOptions['device'];
-  if (device !== undefined) driverOptions['device'] = toHostPath(device, options, where);
+  if (!isMap(value) || value.driver !== 'local') return value;
+  const driverOptions = value.driver_opts;
+  if (!isMap(driverOptions) || driverOptions.o !== 'bind') return value;
+  const device = driverOptions.device;
+  if (device !== undefined) driverOptions.device = toHostPath(device, options, where);
   return value;
 };
 

@@ -85,7 +85,7 @@ export function serviceHash(_project: Project, service: Service): string {
   const hashed: Record<string, unknown> = { ...rest };
   if (service.deploy !== undefined) {
     const { replicas: _replicas, ...deploy } = service.deploy;
-    hashed['deploy'] = deploy;
+    hashed.deploy = deploy;
   }
   return createHash('sha256').update(goJson(hashed)).digest('hex');
 }

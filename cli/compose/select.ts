@@ -1,5 +1,5 @@
 import { ComposeError } from './error.js';
-import type { Project, Service } from './model.js';
+import type { Mount, Project, Service } from './model.js';
 import { splitByProfiles } from './profiles.js';
 
 type Services = Readonly<Record<string, Service>>;
@@ -35,34 +35,26 @@ export function selectServices(project: Project, names: readonly string[]): Proj
 
 /** Without the networks, volumes, secrets, configs and models that no enabled service uses. */
 export function withoutUnused(project: Project): Project {
-  const used = {
-    networks: new Set<string>(),
-    volumes: new Set<string>(),
-    secrets: new Set<string>(),
-    configs: new Set<string>(),
-    models: new Set<string>(),
-  };
-  for (const service of Object.values(project.services)) {
-    for (const network of Object.keys(service.networks ?? {})) used.networks.add(network);
-    for (const mount of service.volumes ?? []) {
-      if (mount.type === 'volume' && mount.source !== undefined) used.volumes.add(mount.source);
-    }
-    for (const secret of [...(service.secrets ?? []), ...(service.build?.secrets ?? [])])
-      used.secrets.add(secret.source);
-    for (const config of service.configs ?? []) used.configs.add(config.source);
-    for (const model of Object.keys(service.models ?? {})) used.models.add(model);
-  }
+  const services = Object.values(project.services);
   const keep = <T>(
     resources: Readonly<Record<string, T>>,
-    names: ReadonlySet<string>,
-  ): Record<string, T> =>
-    Object.fromEntries(Object.entries(resources).filter(([name]) => names.has(name)));
+    namesIn: (service: Service) => readonly string[],
+  ): Record<string, T> => {
+    const used = new Set(services.flatMap(namesIn));
+    return Object.fromEntries(Object.entries(resources).filter(([name]) => used.has(name)));
+  };
   return {
     ...project,
-    networks: keep(project.networks, used.networks),
-    volumes: keep(project.volumes, used.volumes),
-    secrets: keep(project.secrets, used.secrets),
-    configs: keep(project.configs, used.configs),
-    models: keep(project.models, used.models),
+    networks: keep(project.networks, ({ networks = {} }) => Object.keys(networks)),
+    volumes: keep(project.volumes, ({ volumes = [] }) => volumes.flatMap(namedVolume)),
+    secrets: keep(project.secrets, ({ secrets = [], build }) =>
+      [...secrets, ...(build?.secrets ?? [])].map(({ source }) => source),
+    ),
+    configs: keep(project.configs, ({ configs = [] }) => configs.map(({ source }) => source)),
+    models: keep(project.models, ({ models = {} }) => Object.keys(models)),
   };
+}
+
+function namedVolume(mount: Mount): string[] {
+  return mount.type === 'volume' && mount.source !== undefined ? [mount.source] : [];
 }

@@ -2,7 +2,7 @@ import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { parseConstraint } from '../../manager/model/constraint.js';
 import { messageOf } from '../../manager/base/errors.js';
 import { closest } from './closest.js';
-import { scaleOf, type Refuse } from './check-project.js';
+import type { Refuse } from './check-project.js';
 import type { Port, Project, Service } from './model.js';
 
 /**
@@ -101,46 +101,44 @@ function checkWords(service: Service, refuse: Refuse): void {
 const maxCount = 2 ** 31 - 1;
 
 function checkNumbers(service: Service, refuse: Refuse): void {
-  if (scaleOf(service) < 0)
-    refuse([service.scale === undefined ? 'deploy' : 'scale'], 'must be 0 or more');
-  const counts: readonly (readonly [readonly string[], number | undefined])[] = [
-    [['scale'], service.scale],
-    [['deploy', 'replicas'], service.deploy?.replicas],
-    [
-      ['deploy', 'placement', 'max_replicas_per_node'],
-      service.deploy?.placement.max_replicas_per_node,
-    ],
-    [['deploy', 'update_config', 'parallelism'], service.deploy?.update_config?.parallelism],
-    [['deploy', 'restart_policy', 'max_attempts'], service.deploy?.restart_policy?.max_attempts],
-    [['healthcheck', 'retries'], service.healthcheck?.retries],
-  ];
-  for (const [path, count] of counts) {
-    if (count !== undefined && (count < 0 || count > maxCount))
-      refuse(path, `${String(count)} is out of range, use 0 to ${String(maxCount)}`);
+  for (const [path, count] of countsOf(service)) {
+    if (count === undefined || (count >= 0 && count <= maxCount)) continue;
+    refuse(path, `${String(count)} is out of range, use 0 to ${String(maxCount)}`);
   }
-  const { limits, reservations } = service.deploy?.resources ?? {};
-  const amounts: readonly (readonly [readonly string[], number | undefined])[] = [
-    [['cpus'], service.cpus],
-    [['deploy', 'resources', 'limits', 'cpus'], limits?.cpus],
-    [['deploy', 'resources', 'reservations', 'cpus'], reservations?.cpus],
-    [['mem_limit'], size(service.mem_limit)],
-    [['mem_reservation'], size(service.mem_reservation)],
-    [['shm_size'], size(service.shm_size)],
-  ];
-  for (const [path, amount] of amounts) {
-    if (amount !== undefined && amount < 0)
-      refuse(path, `${String(amount)} is negative, use more than 0`);
+  for (const [path, amount] of amountsOf(service)) {
+    if (Number(amount ?? 0) < 0) refuse(path, `${String(amount)} is negative, use more than 0`);
   }
   for (const [path, period] of periodsOf(service)) {
     if (period?.startsWith('-') === true) refuse(path, `${period} is negative, use 0 or more`);
   }
 }
 
-function size(bytes: string | undefined): number | undefined {
-  return bytes === undefined ? undefined : Number(bytes);
+type At<T> = readonly (readonly [path: readonly string[], value: T | undefined])[];
+
+function countsOf({ scale, deploy, healthcheck }: Service): At<number> {
+  return [
+    [['scale'], scale],
+    [['deploy', 'replicas'], deploy?.replicas],
+    [['deploy', 'placement', 'max_replicas_per_node'], deploy?.placement.max_replicas_per_node],
+    [['deploy', 'update_config', 'parallelism'], deploy?.update_config?.parallelism],
+    [['deploy', 'restart_policy', 'max_attempts'], deploy?.restart_policy?.max_attempts],
+    [['healthcheck', 'retries'], healthcheck?.retries],
+  ];
 }
 
-function periodsOf(service: Service): (readonly [readonly string[], string | undefined])[] {
+function amountsOf(service: Service): At<number | string> {
+  const { limits, reservations } = service.deploy?.resources ?? {};
+  return [
+    [['cpus'], service.cpus],
+    [['deploy', 'resources', 'limits', 'cpus'], limits?.cpus],
+    [['deploy', 'resources', 'reservations', 'cpus'], reservations?.cpus],
+    [['mem_limit'], service.mem_limit],
+    [['mem_reservation'], service.mem_reservation],
+    [['shm_size'], service.shm_size],
+  ];
+}
+
+function periodsOf(service: Service): At<string> {
   const { deploy, healthcheck } = service;
   return [
     [['stop_grace_period'], service.stop_grace_period],

@@ -35,7 +35,7 @@ const byText: Namer = (item, path, root) => {
 const byTarget: Namer = (item, path, root) => {
   if (typeof item === 'string') return targetOf(item, path, root);
   if (!isMap(item)) return undefined;
-  if (typeof item['target'] === 'string') return item['target'];
+  if (typeof item.target === 'string') return item.target;
   throw errorAt(root, path, 'mount has no target, add the path in the container');
 };
 
@@ -50,8 +50,8 @@ function targetOf(spec: string, path: Path, root: TreeMap): string {
 const byDevice: Namer = (item, path, root) => {
   if (typeof item === 'string') return item.split(':')[1] ?? item;
   if (!isMap(item)) return undefined;
-  if (typeof item['target'] === 'string') return item['target'];
-  if (typeof item['source'] === 'string') return item['source'];
+  if (typeof item.target === 'string') return item.target;
+  if (typeof item.source === 'string') return item.source;
   throw errorAt(root, path, 'device has no target');
 };
 
@@ -59,14 +59,14 @@ function byFile(folder: string): Namer {
   return (item, path, root) => {
     if (typeof item === 'string') return `${folder}/${item}`;
     if (!isMap(item)) throw errorAt(root, path, 'must be a name or a mapping with source');
-    const target = item['target'];
-    return typeof target === 'string' ? target : `${folder}/${scalarText(item['source'] ?? null)}`;
+    const target = item.target;
+    return typeof target === 'string' ? target : `${folder}/${scalarText(item.source ?? null)}`;
   };
 }
 
 const byPath: Namer = (item, path, root) => {
   if (typeof item === 'string') return item;
-  if (isMap(item) && typeof item['path'] === 'string') return item['path'];
+  if (isMap(item) && typeof item.path === 'string') return item.path;
   throw errorAt(root, path, 'must be a path or a mapping with path');
 };
 
@@ -74,10 +74,10 @@ const byBinding: Namer = (item, path, root) => {
   if (typeof item === 'string') return item;
   if (typeof item === 'number') return String(item);
   if (!isMap(item)) return undefined;
-  if (item['target'] === undefined)
+  if (item.target === undefined)
     throw errorAt(root, path, 'port has no target, add the container port');
-  const [host, published] = [item['host_ip'] ?? '0.0.0.0', item['published'] ?? null];
-  const [target, protocol] = [item['target'], item['protocol'] ?? 'tcp'];
+  const [host, published] = [item.host_ip ?? '0.0.0.0', item.published ?? null];
+  const [target, protocol] = [item.target, item.protocol ?? 'tcp'];
   return `${scalarText(host)}:${scalarText(published)}:${scalarText(target)}/${scalarText(protocol)}`;
 };
 

@@ -36,7 +36,7 @@ const definitions = schema.definitions as unknown as Readonly<Record<string, Sch
 
 /** Checks a merged tree against the Compose schema. Throws what is wrong first, with its place. */
 export function validateSchema(root: TreeMap): void {
-  const problem = check(root, schema as unknown as Schema, []);
+  const problem = check(root, schema, []);
   if (problem === undefined) return;
   throw errorAt(root, problem.path, problem.message);
 }

@@ -22,7 +22,7 @@ export type Verdict =
 
 /** The folder of the corpus; undefined when this machine has none. */
 export function findCorpus(): string | undefined {
-  const folder = process.env['COMPOSE_CORPUS'] ?? besideProject();
+  const folder = process.env.COMPOSE_CORPUS ?? besideProject();
   return folder !== undefined && existsSync(join(folder, 'INDEX.tsv')) ? folder : undefined;
 }
 
@@ -62,7 +62,7 @@ export function readCases(corpus: string, part: 'corpus' | 'hostile'): CorpusCas
 
 /** Runs `config` on a case in this process and says how it compares with the recorded verdict. */
 export function judge(test: CorpusCase): Verdict {
-  let output = '';
+  let output: string;
   let warnings = '';
   try {
     output = runCase(test, (text) => (warnings += text));
@@ -155,8 +155,8 @@ interface Parsed {
     files: string[];
     profiles: string[];
     envFiles: string[];
-    projectName?: string;
-    projectDirectory?: string;
+    projectName: string | undefined;
+    projectDirectory: string | undefined;
   };
   readonly options: ConfigOptions;
   readonly services: string[];
@@ -178,24 +178,33 @@ const valueFlags = [
 ];
 
 function parseArguments(args: readonly string[]): Parsed {
-  const request: Parsed['request'] = { files: [], profiles: [], envFiles: [] };
+  const values = new Map<string, string[]>();
   const options: Record<string, unknown> = {};
   const services: string[] = [];
   for (let at = 0; at < args.length; at += 1) {
     const flag = args[at] ?? '';
-    const value = valueFlags.includes(flag) ? (args[(at += 1)] ?? '') : '';
-    if (flag === '-f' || flag === '--file') request.files.push(value);
-    else if (flag === '--profile') request.profiles.push(value);
-    else if (flag === '--env-file') request.envFiles.push(value);
-    else if (flag === '-p') request.projectName = value;
-    else if (flag === '--project-directory') request.projectDirectory = value;
-    else if (flag === '--format' || flag === '--hash') options[flag.slice(2)] = value;
-    else if (flag.startsWith('--no-')) options[camel(flag.slice(5))] = false;
-    else if (flag === '--progress' || flag === '--ansi') continue;
+    if (valueFlags.includes(flag)) {
+      at += 1;
+      values.set(flag, [...(values.get(flag) ?? []), args[at] ?? '']);
+    } else if (flag.startsWith('--no-')) options[camel(flag.slice(5))] = false;
     else if (flag.startsWith('--')) options[camel(flag.slice(2))] = true;
     else if (flag !== 'config') services.push(flag);
   }
-  return { request, options, services, allResources: options['allResources'] === true };
+  const all = (...flags: string[]): string[] => flags.flatMap((flag) => values.get(flag) ?? []);
+  const last = (...flags: string[]): string | undefined => all(...flags).at(-1);
+  for (const name of ['format', 'hash']) options[name] = last(`--${name}`);
+  return {
+    request: {
+      files: all('-f', '--file'),
+      profiles: all('--profile'),
+      envFiles: all('--env-file'),
+      projectName: last('-p', '--project-name'),
+      projectDirectory: last('--project-directory'),
+    },
+    options,
+    services,
+    allResources: options.allResources === true,
+  };
 }
 
 function camel(flag: string): string {

@@ -12,7 +12,7 @@ import {
 export function canonicalBuild(value: Tree, mark: Mark | undefined): Tree {
   if (typeof value !== 'string') return value;
   const map = standAt(newMap(), mark);
-  map['context'] = value;
+  map.context = value;
   return map;
 }
 

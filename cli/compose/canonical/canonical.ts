@@ -57,14 +57,14 @@ const toList: Transform = (value, { mark }) =>
 const extendsForm: Transform = (value, { mark }) => {
   if (typeof value !== 'string') return value;
   const map = standAt(newMap(), mark);
-  map['service'] = value;
+  map.service = value;
   return map;
 };
 
 const gpusForm: Transform = (value, { mark }) => {
   if (value !== 'all') return value;
   const all = standAt(newMap(), mark);
-  all['count'] = 'all';
+  all.count = 'all';
   return listOf([{ value: all, mark }], mark);
 };
 

@@ -5,7 +5,7 @@ export function canonicalDependsOn(value: Tree): Tree {
   if (isMap(value)) {
     for (const key of Object.keys(value)) {
       const dependency = value[key] as Tree;
-      if (isMap(dependency) && !('required' in dependency)) dependency['required'] = true;
+      if (isMap(dependency) && !('required' in dependency)) dependency.required = true;
     }
     return value;
   }
@@ -15,8 +15,8 @@ export function canonicalDependsOn(value: Tree): Tree {
     if (typeof name !== 'string') return;
     const mark = markOf(value, index);
     const dependency = standAt(newMap(), mark);
-    dependency['condition'] = 'service_started';
-    dependency['required'] = true;
+    dependency.condition = 'service_started';
+    dependency.required = true;
     map[name] = dependency;
     setMark(map, name, mark);
   });

@@ -11,9 +11,8 @@ interface Where {
 /** `SOURCE[:TARGET[:PERMISSIONS]]`. */
 export function canonicalDevice(value: Tree, where: Where): Tree {
   if (isMap(value)) {
-    if (typeof value['source'] === 'string' && !('target' in value))
-      value['target'] = value['source'];
-    if (!('permissions' in value)) value['permissions'] = 'rwm';
+    if (typeof value.source === 'string' && !('target' in value)) value.target = value.source;
+    if (!('permissions' in value)) value.permissions = 'rwm';
     return value;
   }
   if (typeof value !== 'string') return value;
@@ -27,8 +26,8 @@ export function canonicalDevice(value: Tree, where: Where): Tree {
     );
   }
   const map = standAt(newMap(), where.mark);
-  map['source'] = source ?? '';
-  map['target'] = target ?? source ?? '';
-  map['permissions'] = permissions ?? 'rwm';
+  map.source = source ?? '';
+  map.target = target ?? source ?? '';
+  map.permissions = permissions ?? 'rwm';
   return map;
 }

@@ -20,11 +20,11 @@ export function canonicalEnvFile(value: Tree, mark: Mark | undefined): Tree {
 
 function longForm(value: Tree, mark: Mark | undefined): Tree {
   if (isMap(value)) {
-    if (!('required' in value)) value['required'] = true;
+    if (!('required' in value)) value.required = true;
     return value;
   }
   const map = standAt(newMap(), mark);
-  map['path'] = value;
-  map['required'] = true;
+  map.path = value;
+  map.required = true;
   return map;
 }

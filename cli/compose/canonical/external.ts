@@ -9,13 +9,13 @@ export function canonicalExternal(
   warn: (message: string) => void,
 ): Tree {
   if (!isMap(value)) return value;
-  const external = value['external'];
+  const external = value.external;
   if (!isMap(external)) return value;
-  value['external'] = true;
-  const name = external['name'];
+  value.external = true;
+  const name = external.name;
   if (name === undefined) return value;
   warn(`${pathText(path)}: external.name is deprecated, write name and external: true`);
-  if (value['name'] !== undefined && value['name'] !== name) {
+  if (value.name !== undefined && value.name !== name) {
     throw errorAt(root, path, 'name and external.name differ, use name only');
   }
   put(value, 'name', name, external);

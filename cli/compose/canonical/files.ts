@@ -4,6 +4,6 @@ import { newMap, standAt, type Mark, type Tree } from '../tree.js';
 export function canonicalFile(value: Tree, mark: Mark | undefined): Tree {
   if (typeof value !== 'string') return value;
   const map = standAt(newMap(), mark);
-  map['source'] = value;
+  map.source = value;
   return map;
 }

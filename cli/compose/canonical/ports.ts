@@ -132,10 +132,10 @@ function specOf(value: Tree): string | undefined {
 
 function longForm(port: ParsedPort): TreeMap {
   const map = newMap();
-  map['mode'] = 'ingress';
-  if (port.hostIp !== '') map['host_ip'] = port.hostIp;
-  map['target'] = port.target;
-  if (port.published !== '') map['published'] = port.published;
-  map['protocol'] = port.protocol;
+  map.mode = 'ingress';
+  if (port.hostIp !== '') map.host_ip = port.hostIp;
+  map.target = port.target;
+  if (port.published !== '') map.published = port.published;
+  map.protocol = port.protocol;
   return map;
 }

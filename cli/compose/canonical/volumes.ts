@@ -38,22 +38,37 @@ export function parseMount(spec: string): ParsedMount {
 }
 
 function splitMount(spec: string): string[] {
+  if (!spec.includes('${')) return joinDrives(spec.split(':'), spec);
   const parts = [''];
   let open = 0;
   for (let at = 0; at < spec.length; at += 1) {
-    const character = spec[at] ?? '';
-    const part = parts.at(-1) ?? '';
     if (spec.startsWith('${', at)) open += 1;
-    else if (character === '}' && open > 0) open -= 1;
-    if (character === ':' && open === 0 && !isDrive(part, spec.slice(at + 1))) parts.push('');
-    else parts[parts.length - 1] = part + character;
+    else if (spec[at] === '}' && open > 0) open -= 1;
+    if (spec[at] === ':' && open === 0) parts.push('');
+    else parts.push(`${parts.pop() ?? ''}${spec[at] ?? ''}`);
   }
-  return parts;
+  return joinDrives(parts, spec);
+}
+
+function joinDrives(parts: readonly string[], spec: string): string[] {
+  const joined: string[] = [];
+  let at = 0;
+  for (let index = 0; index < parts.length; index += 1) {
+    const part = parts[index] ?? '';
+    at += part.length + 1;
+    const next = parts[index + 1];
+    if (next !== undefined && isDrive(part, spec.slice(at))) {
+      joined.push(`${part}:${next}`);
+      at += next.length + 1;
+      index += 1;
+    } else joined.push(part);
+  }
+  return joined;
 }
 
 /** `C:\data` and `C:/data:/data`, but not volume `v` of `v:/data` and `v:/data:ro`. */
 function isDrive(part: string, rest: string): boolean {
-  if (!/^\p{L}$/u.test(part)) return false;
+  if (part.length !== 1 || !/^\p{L}$/u.test(part)) return false;
   return rest.startsWith('\\') || /^\/[^:]*:(\/|\\|\p{L}:)/u.test(rest);
 }
 
@@ -81,28 +96,36 @@ export function canonicalMount(
   } catch (error) {
     throw errorAt(root, path, error instanceof Error ? error.message : String(error));
   }
+  return longForm(parsed, value, mark);
+}
+
+function longForm(parsed: ParsedMount, spec: string, mark: Mark | undefined): TreeMap {
   const mount = standAt(newMap(), mark);
-  mount['type'] = parsed.type;
-  if (parsed.source !== '') mount['source'] = parsed.source;
-  mount['target'] = cleanTarget(parsed.target);
-  if (parsed.readOnly) mount['read_only'] = true;
-  if (parsed.type === 'bind' || parsed.propagation !== '' || parsed.selinux !== '') {
-    const bind = newMap();
-    if (parsed.type === 'bind') bind['create_host_path'] = true;
-    if (parsed.propagation !== '') bind['propagation'] = parsed.propagation;
-    if (parsed.selinux !== '') bind['selinux'] = parsed.selinux;
-    mount['bind'] = bind;
-  }
-  if (parsed.noCopy || (parsed.type === 'volume' && value.length > 2)) {
+  mount.type = parsed.type;
+  if (parsed.source !== '') mount.source = parsed.source;
+  mount.target = cleanTarget(parsed.target);
+  if (parsed.readOnly) mount.read_only = true;
+  const bind = bindOptions(parsed);
+  if (Object.keys(bind).length > 0) mount.bind = bind;
+  // A target of one or two characters has always been left without options, and the hash shows them.
+  if (parsed.noCopy || (parsed.type === 'volume' && spec.length > 2)) {
     const volume = newMap();
-    if (parsed.noCopy) volume['nocopy'] = true;
-    mount['volume'] = volume;
+    if (parsed.noCopy) volume.nocopy = true;
+    mount.volume = volume;
   }
   return mount;
 }
 
+function bindOptions(parsed: ParsedMount): TreeMap {
+  const bind = newMap();
+  if (parsed.type === 'bind') bind.create_host_path = true;
+  if (parsed.propagation !== '') bind.propagation = parsed.propagation;
+  if (parsed.selinux !== '') bind.selinux = parsed.selinux;
+  return bind;
+}
+
 function cleanedMount(mount: TreeMap): TreeMap {
-  const target = mount['target'];
-  if (typeof target === 'string') mount['target'] = cleanTarget(target);
+  const target = mount.target;
+  if (typeof target === 'string') mount.target = cleanTarget(target);
   return mount;
 }

@@ -64,28 +64,36 @@ class Splitter {
   }
 
   #special(character: string): boolean {
-    if (character === '"' && !this.#single && !this.#bracket) {
-      if (this.#double) this.#started = true;
-      this.#double = !this.#double;
-      return true;
-    }
-    if (character === "'" && !this.#double && !this.#bracket) {
-      if (this.#single) this.#started = true;
-      this.#single = !this.#single;
-      return true;
-    }
-    if (';&|<>'.includes(character) && !this.#quoted()) {
-      // `2>file` is a redirection of 2, which is then no word.
-      if (character === '>' && /^[0-9]/.test(this.#word)) this.#started = false;
-      return false;
-    }
-    if (character === '(' && !this.#single && !this.#double && !this.#back)
-      return this.#openBracket();
-    if (character === '`' && !this.#single && !this.#double && !this.#bracket)
-      this.#back = !this.#back;
-    if (character === ')' && !this.#single && !this.#double && !this.#back)
-      this.#bracket = !this.#bracket;
+    if (character === '"' || character === "'") {
+      if (this.#toggleQuote(character)) return true;
+    } else if (character === '(' && !this.#within() && !this.#back) return this.#openBracket();
+    else if (character === '`' && !this.#within() && !this.#bracket) this.#back = !this.#back;
+    else if (character === ')' && !this.#within() && !this.#back) this.#bracket = !this.#bracket;
+    else if (this.#ends(character)) return false;
     this.#add(character);
+    return true;
+  }
+
+  /** False when the quote is a character like any other here. */
+  #toggleQuote(quote: string): boolean {
+    const double = quote === '"';
+    if (this.#bracket || (double ? this.#single : this.#double)) return false;
+    // A pair of quotes is a word, even an empty one.
+    if (double ? this.#double : this.#single) this.#started = true;
+    if (double) this.#double = !this.#double;
+    else this.#single = !this.#single;
+    return true;
+  }
+
+  /** Within quotes that keep a bracket or backtick from meaning anything. */
+  #within(): boolean {
+    return this.#single || this.#double;
+  }
+
+  #ends(character: string): boolean {
+    if (!';&|<>'.includes(character) || this.#quoted()) return false;
+    // `2>file` is a redirection of 2, which is then no word.
+    if (character === '>' && /^[0-9]/.test(this.#word)) this.#started = false;
     return true;
   }
 

@@ -1,4 +1,4 @@
-import type { FileObject, IpamPool, Model, Network, Volume } from '../model.js';
+import type { FileObject, IpamPool, Model, Network, Volume } from '../model-resources.js';
 import { compact, type Reader } from './reader.js';
 
 export function readNetwork(r: Reader): Network {

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import type { FileMount } from '../../../manager/model/container.js';
 import type { DataInput } from '../../../manager/protocol/control.js';
-import type { FileObject, FileReference, Project, Service } from '../model.js';
+import type { FileReference, Project, Service } from '../model.js';
+import type { FileObject } from '../model-resources.js';
 import { refusal } from './refuse.js';
 
 /** Contents of secrets and configs by `secrets/KEY` and `configs/KEY`; external ones have none. */

@@ -122,7 +122,7 @@ function addBind(mount: Mount, readOnly: boolean, result: Collected): void {
   const option = recursion[recursive ?? ''];
   if (option !== undefined) {
     const bindOptions: Record<string, Json> = { [option]: true };
-    if (propagation !== undefined) bindOptions['Propagation'] = propagation;
+    if (propagation !== undefined) bindOptions.Propagation = propagation;
     result.engineMounts.push({
       Type: 'bind',
       Source: source,
@@ -157,7 +157,7 @@ function addShared(source: string, result: Collected, where: Where): void {
   const service: Service | undefined = where.project.services[other];
   const taken = new Set([
     ...result.mounts.map((mount) => mount.target),
-    ...result.engineMounts.map((mount) => mount['Target']),
+    ...result.engineMounts.map((mount) => mount.Target),
   ]);
   for (const mount of service?.volumes ?? []) {
     if (mount.type === 'volume' && mount.source === undefined) {
