@@ -34,6 +34,40 @@ function besideProject(): string | undefined {
   return undefined;
 }
 
+/** Differences that are known and explained, by case. */
+export function readDifferences(): ReadonlyMap<string, string> {
+  const file = join(projectFolder(), 'fixtures/compose/differences.json');
+  const list = JSON.parse(readFileSync(file, 'utf8')) as { case: string; reason: string }[];
+  return new Map(list.map((entry) => [entry.case, entry.reason]));
+}
+
+/** The folder with package.json, from the sources and from dist alike. */
+export function projectFolder(): string {
+  let at = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(at, 'package.json'))) at = dirname(at);
+  return at;
+}
+
+/**
+ * What is wrong with a verdict: a difference that nobody has explained, or an explanation of one that is
+ * not there. Undefined when all is well.
+ */
+export function complaintOf(
+  test: CorpusCase,
+  verdict: Verdict,
+  differences: ReadonlyMap<string, string>,
+): string | undefined {
+  const agrees = verdict.kind === 'agree';
+  if (agrees === !differences.has(test.id)) return undefined;
+  if (agrees) return `${test.id}: agrees, take it off the list of differences`;
+  return `${test.id}: ${verdict.kind}: ${'detail' in verdict ? verdict.detail : ''}`;
+}
+
+/** Cases that are about `config`, the only command that is compared. */
+export function isConfigCase(test: CorpusCase): boolean {
+  return test.command[0] === 'config';
+}
+
 export function readCases(corpus: string, part: 'corpus' | 'hostile'): CorpusCase[] {
   const root = join(corpus, part);
   const folders = readdirSync(root, { recursive: true, withFileTypes: true })

@@ -1,0 +1,30 @@
+import test from 'ava';
+import {
+  complaintOf,
+  findCorpus,
+  isConfigCase,
+  judge,
+  readCases,
+  readDifferences,
+} from '../../helpers/compose-corpus.js';
+
+/** Every so many cases: the whole takes some seconds and is `npm run conformance`. */
+const stride = 4;
+const corpus = findCorpus();
+const run = corpus === undefined ? test.skip : test;
+
+for (const part of ['corpus', 'hostile'] as const) {
+  run(
+    `agrees with docker compose on the ${part} beside the project, but for explained differences`,
+    (t) => {
+      const differences = readDifferences();
+      const cases = readCases(corpus ?? '', part).filter(isConfigCase);
+      t.true(cases.length > 100, 'the corpus is there but holds no cases');
+      const chosen = cases.filter(({ id }, index) => index % stride === 0 || differences.has(id));
+      const complaints = chosen.flatMap(
+        (item) => complaintOf(item, judge(item), differences) ?? [],
+      );
+      t.deepEqual(complaints, []);
+    },
+  );
+}
