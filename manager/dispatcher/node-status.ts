@@ -22,7 +22,8 @@ export interface StatusTiming {
 
 export const defaultTiming: StatusTiming = {
   deadlineMs: 3_000,
-  workerAwayMs: 10_000,
+  // Its containers run and answer meanwhile; a slow machine takes its time over an upgrade of the program.
+  workerAwayMs: 45_000,
   askAgainMs: 1_000,
 };
 

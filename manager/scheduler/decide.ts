@@ -69,10 +69,15 @@ interface Scene {
   readonly name: SchedulerSnapshot['strategy'];
 }
 
-/** Those without a choice first, then the oldest, then by service and slot. */
+/**
+ * Those without a choice first, then those that may start at once before those that wait for them, so
+ * that what others depend on takes the emptiest nodes; then the oldest, then by service and slot.
+ */
 function byTurn(a: Task, b: Task): number {
   const choice = Number(a.nodeId === undefined) - Number(b.nodeId === undefined);
   if (choice !== 0) return choice;
+  const gated = Number(a.desired === 'ready') - Number(b.desired === 'ready');
+  if (gated !== 0) return gated;
   if (a.createdAt !== b.createdAt) return a.createdAt - b.createdAt;
   if (a.serviceId !== b.serviceId) return a.serviceId < b.serviceId ? -1 : 1;
   return a.slot - b.slot || (a.id < b.id ? -1 : 1);

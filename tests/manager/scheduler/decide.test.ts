@@ -37,6 +37,14 @@ test('replicas are spread one to a node, in order of name', (t) => {
   t.is(print(decisions), 'web.1 node-1\nweb.2 node-2\nweb.3 node-3\nweb.4 node-1');
 });
 
+test('what others wait for is placed before those that wait', (t) => {
+  const waiting = pending('app', 1).map((task) => ({ ...task, desired: 'ready' as const }));
+  const decisions = decide(
+    snapshot({ nodes: nodes(3), tasks: [...waiting, ...pending('database', 1)] }),
+  );
+  t.is(print(decisions), 'database.1 node-1\napp.1 node-2');
+});
+
 test('of nodes with as many tasks of the service the one with the fewest of all is taken', (t) => {
   const other = aService('other');
   const busy = aTask(other, 1, { node: 'node-1' });
