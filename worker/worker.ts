@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../manager/base/clock.js';
 import { isAppError, messageOf } from '../manager/base/errors.js';
@@ -30,6 +31,15 @@ export interface WorkerParts {
   readonly dial: DialManager;
 }
 
+/** The last set, and the boot of the machine that it was acted on in. */
+interface SavedSet {
+  readonly bootId: string;
+  readonly set: AssignmentSet;
+}
+
+/** How long a machine that has just booted waits for a manager's word before its own memory counts. */
+const managerDeadlineMs = 3_000;
+
 /** How long the first full set waits for an engine that does not answer. */
 const engineDeadlineMs = 10_000;
 
@@ -40,12 +50,15 @@ export class Worker {
   readonly #reporter: Reporter;
   readonly #kept: KeptState;
   readonly #tasks: TaskSet;
-  readonly #setFile: DurableFile<AssignmentSet>;
+  readonly #setFile: DurableFile<SavedSet>;
   readonly #connector: Connector;
   #wanted: AssignmentSet | undefined;
   #networks: readonly NetworkId[] = [];
   #facts: EngineFacts | undefined;
   #keepAlive: NodeJS.Timeout | undefined;
+  #bootId = '';
+  #adoptions = 0;
+  #onFirstSet: () => void = () => undefined;
 
   constructor(parts: WorkerParts) {
     this.#parts = parts;
@@ -95,16 +108,38 @@ export class Worker {
   async start(): Promise<void> {
     const { engine, dataPlane, log } = this.#parts;
     await this.#kept.load();
+    this.#bootId = await readBootId();
     const kept = await this.#setFile.load();
     engine.watch.start();
     await dataPlane.start(this.#abort.signal);
     // Every timer of ours lets the process end: this one keeps it while nothing is connected.
     this.#keepAlive = setInterval(() => undefined, 60_000);
-    if (kept !== undefined && this.#isOurs(kept)) {
-      log.info('starting from the last assignment set', { tasks: kept.tasks.length });
-      await this.#adopt(kept);
+    if (kept === undefined || !this.#isOurs(kept.set)) {
+      this.#connector.start();
+    } else if (kept.bootId === this.#bootId) {
+      // Only the worker was away: names must resolve again at once.
+      await this.#startFrom(kept.set);
+      this.#connector.start();
+    } else {
+      this.#startAfterBoot(kept.set);
     }
+    log.debug('worker is up');
+  }
+
+  /** What ran here may run elsewhere by now: a manager is asked first, as long as one answers soon. */
+  #startAfterBoot(set: AssignmentSet): void {
+    const cancel = this.#parts.clock.after(managerDeadlineMs, () => {
+      this.#startFrom(set).catch((error: unknown) => {
+        this.#parts.log.error(messageOf(error));
+      });
+    });
+    this.#onFirstSet = cancel;
     this.#connector.start();
+  }
+
+  async #startFrom(set: AssignmentSet): Promise<void> {
+    this.#parts.log.info('starting from the last assignment set', { tasks: set.tasks.length });
+    await this.#adopt(set);
   }
 
   /** Closes everything and leaves the containers running. */
@@ -174,14 +209,19 @@ export class Worker {
   }
 
   async #onAssignments(set: AssignmentSet): Promise<void> {
-    await this.#setFile.save(set);
+    this.#onFirstSet();
+    await this.#save(set);
     await this.#adopt(set);
+  }
+
+  async #save(set: AssignmentSet): Promise<void> {
+    await this.#setFile.save({ bootId: this.#bootId, set });
   }
 
   async #onChange(change: AssignmentChange): Promise<void> {
     if (this.#wanted === undefined) return;
     const next = applyChange(this.#wanted, change);
-    const saving = this.#setFile.save(next);
+    const saving = this.#save(next);
     if (changesTasks(change)) {
       // A container of a task that is not on disk would be removed as a stray after a crash.
       await saving;
@@ -195,13 +235,15 @@ export class Worker {
 
   /** A full set: what it does not want is cut off before the networks learn anything. */
   async #adopt(set: AssignmentSet): Promise<void> {
+    const turn = (this.#adoptions += 1);
     const { containers } = this.#parts.engine.executor;
     const deadline = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(engineDeadlineMs)]);
     await containers.synced(deadline).catch((error: unknown) => {
       if (isAppError(error)) throw error;
     });
-    await this.#tasks.isolateStrays(set);
-    this.#carryOut(set);
+    await this.#tasks.isolateStrays(set, this.#wanted);
+    // A manager's word that came meanwhile stands.
+    if (turn === this.#adoptions) this.#carryOut(set);
   }
 
   #carryOut(set: AssignmentSet): void {
@@ -217,6 +259,12 @@ export class Worker {
       dataPlane.setDown(this.#tasks.downTasks());
     }
   }
+}
+
+/** Tells one boot of the machine from another; empty where the system has none. */
+async function readBootId(): Promise<string> {
+  const text = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '');
+  return text.trim();
 }
 
 /** Resolvers that containers were given themselves (`dns:`), by the container's address. */

@@ -120,6 +120,8 @@ export interface Executor {
     options: LogOptions,
     signal: AbortSignal,
   ): Promise<{ readonly stream: NodeJS.ReadableStream; readonly tty: boolean }>;
+  /** The engine's statistics of a container: a JSON object a line, about one a second. */
+  stats(containerId: string, signal: AbortSignal): Promise<NodeJS.ReadableStream>;
   exec(containerId: string, options: ExecOptions, signal: AbortSignal): Promise<RunningProcess>;
   attach(containerId: string, stdin: boolean, signal: AbortSignal): Promise<RunningProcess>;
   /** The image as a tar archive. */

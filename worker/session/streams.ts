@@ -14,6 +14,7 @@ import { deferred } from '../cancellation.js';
 import type { Executor, RunningProcess } from '../executor/executor.js';
 import { Demux } from '../logs/demux.js';
 import { followLog } from '../logs/follow.js';
+import { serveStats } from '../stats/stream.js';
 import type { TaskSet } from '../tasks/task-set.js';
 
 /** Execs and attachments that are open now, by stream id. */
@@ -112,6 +113,9 @@ async function handle(around: StreamSurroundings, served: Served): Promise<void>
     case 'load-image':
       await executor.loadImage(input, signal);
       await stream.send(frame('exit', '0'));
+      return;
+    case 'stats':
+      await serveStats({ executor, tasks }, stream, signal);
   }
 }
 

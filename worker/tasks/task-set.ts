@@ -46,10 +46,14 @@ export class TaskSet {
 
   /**
    * Takes containers that a full set does not want off their networks: first of all, so that nothing
-   * reaches a copy that has been replaced elsewhere. They are stopped and removed by `apply`.
+   * reaches a copy that has been replaced elsewhere. They are stopped and removed by `apply`. One that is
+   * being stopped since `former` stays joined: it may have answers to finish.
    */
-  async isolateStrays(set: AssignmentSet): Promise<void> {
-    const wanted = new Set<TaskId>(set.tasks.map((task) => task.id));
+  async isolateStrays(set: AssignmentSet, former: AssignmentSet | undefined): Promise<void> {
+    const stopping = new Set<TaskId>(former?.tasks.filter(isUnwanted).map((task) => task.id));
+    const wanted = new Set<TaskId>(
+      set.tasks.filter((task) => !isUnwanted(task) || stopping.has(task.id)).map((task) => task.id),
+    );
     const { executor, log, clock } = this.#options;
     const strays = [...executor.containers.all()].filter(
       (container) => isLive(container) && !wanted.has(this.#ownerOf(container)),
@@ -123,6 +127,17 @@ export class TaskSet {
     const container = this.#containerOf(taskId);
     if (container !== undefined) return container;
     throw new AppError('not-found', `task ${taskId} has no container on this node`);
+  }
+
+  /** Containers that run now, by the task they are of. */
+  liveContainers(): ReadonlyMap<TaskId, string> {
+    const live = new Map<TaskId, string>();
+    for (const { id, task } of this.#runners.values()) {
+      const container = task === undefined ? undefined : this.#containerOf(id);
+      if (container?.state === 'running' || container?.state === 'paused')
+        live.set(id, container.id);
+    }
+    return live;
   }
 
   /** Called with the id of each task whose status changed or that left the set; the result unsubscribes. */
@@ -256,4 +271,8 @@ export class TaskSet {
       this.#options.log.warn(messageOf(error));
     });
   }
+}
+
+function isUnwanted(task: AssignedTask): boolean {
+  return task.desired === 'shutdown' || task.desired === 'remove';
 }

@@ -1,6 +1,7 @@
 import { AppError, isConflict, isNotFound, messageOf } from '../../../manager/base/errors.js';
 import type { AssignedTask } from '../../../manager/protocol/assignments.js';
 import type { EngineAttachment, SeenContainer, TaskInputs } from '../executor.js';
+import { effectiveCommand, type LocalImage } from './images.js';
 import type { EngineClient } from './client.js';
 import type { ContainerWatch } from './container-watch.js';
 import { endpointConfig, type CreateRequest } from './create-options.js';
@@ -193,7 +194,7 @@ export function createdContainer(
   id: string,
   task: AssignedTask,
   inputs: TaskInputs,
-  imageId: string,
+  image: LocalImage,
 ): SeenContainer {
   return {
     id,
@@ -202,7 +203,8 @@ export function createdContainer(
     state: 'created',
     restarts: 0,
     ports: [],
-    imageId,
+    imageId: image.id,
+    command: effectiveCommand(task.spec.container, image),
     addresses: Object.fromEntries(
       inputs.networks.map(({ engineNetwork, address }) => [engineNetwork, address]),
     ),

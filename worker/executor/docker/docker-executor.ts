@@ -91,7 +91,7 @@ export class DockerExecutor implements Executor {
     });
     try {
       const id = await createContainer(client, watch, request, signal);
-      watch.noteCreated(createdContainer(id, task, inputs, image.id));
+      watch.noteCreated(createdContainer(id, task, inputs, image));
       return id;
     } catch (error) {
       if (isNotFound(error)) images.forget(task.spec.container.image);
@@ -236,6 +236,12 @@ export class DockerExecutor implements Executor {
     signal: AbortSignal,
   ): Promise<{ stream: NodeJS.ReadableStream; tty: boolean }> {
     return await openLog(this.#parts.client, containerId, options, signal);
+  }
+
+  async stats(containerId: string, signal: AbortSignal): Promise<NodeJS.ReadableStream> {
+    const what = `read statistics of container ${shortId(containerId)}`;
+    const path = `/containers/${containerId}/stats`;
+    return await this.#parts.client.stream(what, path, { stream: true }, signal);
   }
 
   async exec(

@@ -9,6 +9,8 @@ export interface LocalImage {
   readonly id: string;
   /** The image brings a health check of its own. */
   readonly hasHealthcheck: boolean;
+  readonly entrypoint: readonly string[];
+  readonly command: readonly string[];
 }
 
 /** Registries that cannot be reached may keep an engine waiting for minutes without a word. */
@@ -81,6 +83,8 @@ export class Images {
       const local = {
         id: seen.Id,
         hasHealthcheck: check?.Test !== undefined && check.Test[0] !== 'NONE',
+        entrypoint: asList(seen.Config.Entrypoint),
+        command: asList(seen.Config.Cmd),
       };
       this.#known.set(image, local);
       return local;
@@ -182,4 +186,15 @@ export function toReference(image: string): { readonly fromImage: string; readon
   const colon = image.lastIndexOf(':');
   if (colon > slash) return { fromImage: image.slice(0, colon), tag: image.slice(colon + 1) };
   return { fromImage: image, tag: 'latest' };
+}
+
+function asList(value: string | readonly string[] | null | undefined): readonly string[] {
+  if (value === null || value === undefined) return [];
+  return typeof value === 'string' ? [value] : value;
+}
+
+/** What process 1 will be: an entrypoint of its own leaves the image's command aside, as the engine does. */
+export function effectiveCommand(spec: ContainerSpec, image: LocalImage): readonly string[] {
+  const command = spec.command ?? (spec.entrypoint === undefined ? image.command : []);
+  return [...(spec.entrypoint ?? image.entrypoint), ...command];
 }

@@ -1,0 +1,198 @@
+import test from 'ava';
+import { aService, aTask } from '../../../../fixtures/cluster/build.js';
+import type { ContainerSpec } from '../../../../manager/model/container.js';
+import type { Json, JsonObject } from '../../../../manager/model/meta.js';
+import type { PortSpec } from '../../../../manager/model/service.js';
+import type { AssignedTask } from '../../../../manager/protocol/assignments.js';
+import {
+  toCreateRequest,
+  type CreateInputs,
+} from '../../../../worker/executor/docker/create-options.js';
+import { containerLabels } from '../../../../worker/executor/docker/labels.js';
+
+function task(
+  container: Partial<ContainerSpec> = {},
+  ports: readonly PortSpec[] = [],
+): AssignedTask {
+  return aTask(aService('web', { task: { container, ports } }), 2, { id: 't1' });
+}
+
+function request(inputs: Partial<CreateInputs>): ReturnType<typeof toCreateRequest> {
+  return toCreateRequest({
+    task: task(),
+    labels: {},
+    attachments: [],
+    files: [],
+    apiMinor: 44,
+    ...inputs,
+  });
+}
+
+const host = (body: JsonObject): JsonObject => body['HostConfig'] as JsonObject;
+const endpoints = (body: JsonObject): JsonObject =>
+  (body['NetworkingConfig'] as JsonObject)['EndpointsConfig'] as JsonObject;
+
+const front = {
+  engineNetwork: 'front',
+  address: '10.0.0.2',
+  mac: '02:42:0a:00:00:02',
+  aliases: [],
+};
+const back = {
+  engineNetwork: 'back',
+  address: '10.1.0.2',
+  mac: '02:42:0a:01:00:02',
+  aliases: ['db'],
+};
+
+test('a new engine takes all networks at once, each with address and MAC', (t) => {
+  const { body, joinLater } = request({ attachments: [front, back], apiMinor: 44 });
+  t.deepEqual(endpoints(body), {
+    front: { IPAMConfig: { IPv4Address: '10.0.0.2' }, MacAddress: front.mac },
+    back: { IPAMConfig: { IPv4Address: '10.1.0.2' }, MacAddress: back.mac, Aliases: ['db'] },
+  });
+  t.false('MacAddress' in body);
+  t.deepEqual(joinLater, []);
+  t.is(host(body)['NetworkMode'], 'front');
+});
+
+test('an old engine takes the first one and its MAC beside it, the others are joined later', (t) => {
+  const { body, joinLater } = request({ attachments: [front, back], apiMinor: 41 });
+  t.deepEqual(endpoints(body), { front: { IPAMConfig: { IPv4Address: '10.0.0.2' } } });
+  t.is(body['MacAddress'], front.mac);
+  t.deepEqual(joinLater, [back]);
+});
+
+test('ports are published as asked: chosen, fixed, of a range, on one address, twice', (t) => {
+  const port = { protocol: 'tcp', mode: 'host' } as const;
+  const { body } = request({
+    task: task({}, [
+      { ...port, target: 80 },
+      { ...port, target: 81, published: 8081, hostIp: '127.0.0.1' },
+      { ...port, target: 82, published: 9000, publishedEnd: 9010 },
+      { ...port, target: 53, published: 53 },
+      { ...port, target: 53, published: 53, protocol: 'udp' },
+      { ...port, target: 53, published: 5353 },
+    ]),
+  });
+  t.deepEqual(host(body)['PortBindings'], {
+    '80/tcp': [{ HostIp: '', HostPort: '' }],
+    '81/tcp': [{ HostIp: '127.0.0.1', HostPort: '8081' }],
+    '82/tcp': [{ HostIp: '', HostPort: '9000-9010' }],
+    '53/tcp': [
+      { HostIp: '', HostPort: '53' },
+      { HostIp: '', HostPort: '5353' },
+    ],
+    '53/udp': [{ HostIp: '', HostPort: '53' }],
+  });
+  t.deepEqual(Object.keys(body['ExposedPorts'] as JsonObject), [
+    '80/tcp',
+    '81/tcp',
+    '82/tcp',
+    '53/tcp',
+    '53/udp',
+  ]);
+});
+
+test('what has no meaning for the cluster is passed through, what has one wins', (t) => {
+  const { body } = request({
+    task: task({
+      config: { User: '5', ExposedPorts: { '7/tcp': {} } },
+      hostConfig: { CapAdd: ['NET_ADMIN'], NetworkMode: 'host' },
+      env: { A: '1', GONE: null },
+      command: [],
+      engineRestart: { name: 'on-failure', maxRetries: 3 },
+    }),
+  });
+  t.is(body['User'], '5');
+  t.deepEqual(body['Env'], ['A=1', 'GONE']);
+  t.deepEqual(body['Cmd'], []);
+  t.false('Entrypoint' in body);
+  t.deepEqual(Object.keys(body['ExposedPorts'] as JsonObject), ['7/tcp']);
+  t.deepEqual(host(body)['CapAdd'], ['NET_ADMIN']);
+  t.is(host(body)['NetworkMode'], 'bridge');
+  t.deepEqual(host(body)['RestartPolicy'], { Name: 'on-failure', MaximumRetryCount: 3 });
+});
+
+test('mounts and files of the host are mounts; times are in nanoseconds', (t) => {
+  const { body } = request({
+    task: task({
+      mounts: [
+        { type: 'volume', source: 'data', target: '/data', readOnly: false, noCopy: true },
+        { type: 'bind', source: '/srv', target: '/srv', readOnly: true, createHostPath: true },
+        { type: 'tmpfs', target: '/tmp', readOnly: false, sizeBytes: 64, mode: 0o1777 },
+      ],
+      healthcheck: { test: ['CMD', 'true'], intervalMs: 1500, startIntervalMs: 250 },
+    }),
+    files: [{ source: '/run/secret', target: '/run/secrets/s' }],
+  });
+  t.deepEqual(host(body)['Mounts'], [
+    {
+      Type: 'volume',
+      Source: 'data',
+      Target: '/data',
+      ReadOnly: false,
+      VolumeOptions: { NoCopy: true },
+    },
+    { Type: 'bind', Source: '/srv', Target: '/srv', ReadOnly: true },
+    {
+      Type: 'tmpfs',
+      Target: '/tmp',
+      ReadOnly: false,
+      TmpfsOptions: { SizeBytes: 64, Mode: 0o1777 },
+    },
+    { Type: 'bind', Source: '/run/secret', Target: '/run/secrets/s', ReadOnly: true },
+  ] as Json);
+  t.deepEqual(body['Healthcheck'], {
+    Test: ['CMD', 'true'],
+    Interval: 1_500_000_000,
+    StartInterval: 250_000_000,
+  });
+});
+
+test('a volume’s subpath is refused by name where the engine is too old for it', (t) => {
+  const mount = {
+    type: 'volume',
+    source: 'data',
+    target: '/d',
+    readOnly: false,
+    noCopy: false,
+    subpath: 'a',
+  } as const;
+  t.throws(() => request({ task: task({ mounts: [mount] }), apiMinor: 41 }), {
+    message: /^volume data: subpath needs an engine with API 1\.45/,
+  });
+});
+
+test('a shared network namespace is the peer’s container, without a host name of its own', (t) => {
+  const sharer = task({ networkMode: { kind: 'service', service: 'vpn' }, hostname: 'x' });
+  const { body } = request({ task: sharer, peerContainerId: 'abc' });
+  t.is(host(body)['NetworkMode'], 'container:abc');
+  t.false('Hostname' in body);
+  t.false('Dns' in host(body));
+  t.throws(() => request({ task: sharer }), {
+    message: 'no container of service vpn on this node',
+  });
+});
+
+test('labels of docker compose and of the cluster are there, and ours cannot be overridden', (t) => {
+  const labels = {
+    mine: '1',
+    'io.shoal.task': 'forged',
+    'com.docker.compose.project.working_dir': '/x',
+  };
+  const got = containerLabels(task({ labels }), { clusterId: 'c1', nodeId: 'n1' }, 'sha256:1');
+  t.like(got, {
+    mine: '1',
+    'io.shoal.task': 't1',
+    'io.shoal.cluster': 'c1',
+    'io.shoal.node': 'n1',
+    'io.shoal.slot': '2',
+    'com.docker.compose.project': 'demo',
+    'com.docker.compose.service': 'web',
+    'com.docker.compose.container-number': '2',
+    'com.docker.compose.oneoff': 'False',
+    'com.docker.compose.project.working_dir': '/x',
+    'com.docker.compose.image': 'sha256:1',
+  });
+});

@@ -1,0 +1,53 @@
+import test from 'ava';
+import fc from 'fast-check';
+import {
+  JsonLines,
+  meaningOf,
+  toContainerEvent,
+} from '../../../../worker/executor/docker/events.js';
+import { engineRecording } from '../../../helpers/engine-recording.js';
+
+const wire = Buffer.from(engineRecording('events.jsonl'));
+
+test('any chunking of the stream gives the same events', (t) => {
+  const whole = new JsonLines().push(wire);
+  t.true(whole.length > 10);
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1, maxLength: 20 }),
+      (sizes) => {
+        const lines = new JsonLines();
+        const got: unknown[] = [];
+        for (let at = 0, turn = 0; at < wire.length; turn += 1) {
+          const size = sizes[turn % sizes.length] ?? 1;
+          got.push(...lines.push(wire.subarray(at, at + size)));
+          at += size;
+        }
+        t.deepEqual(got, whole);
+      },
+    ),
+    { numRuns: 30 },
+  );
+});
+
+test('the life of a container is read from its events, health checks are passed over', (t) => {
+  const meanings = new JsonLines()
+    .push(wire)
+    .flatMap((raw) => toContainerEvent(raw) ?? [])
+    .filter(({ attributes }) => attributes['name'] === 'demo-web-1')
+    .map(({ action }) => [action.split(':')[0], meaningOf(action)] as const)
+    .filter(([, meaning]) => meaning.kind !== 'ignore')
+    .map(([action, meaning]) => `${String(action)} ${meaning.kind}`);
+  t.deepEqual(meanings, [
+    'start started',
+    'health_status health',
+    'pause look',
+    'unpause look',
+    'die look',
+    'destroy gone',
+  ]);
+});
+
+test('an event of something else than a container is no container event', (t) => {
+  t.is(toContainerEvent({ Type: 'network', Action: 'create', Actor: { ID: 'x' } }), undefined);
+});

@@ -1,0 +1,60 @@
+import test from 'ava';
+import {
+  toSeenContainer,
+  type InspectedContainer,
+} from '../../../../worker/executor/docker/observe.js';
+import { engineRecording } from '../../../helpers/engine-recording.js';
+
+const read = (name: string): InspectedContainer =>
+  JSON.parse(engineRecording(name)) as InspectedContainer;
+
+test('a container just created has no times, no exit code and no ports', (t) => {
+  const seen = toSeenContainer(read('created.json'));
+  t.is(seen?.state, 'created');
+  t.deepEqual(
+    [seen?.startedAt, seen?.finishedAt, seen?.exitCode, seen?.ports.length],
+    [undefined, undefined, undefined, 0],
+  );
+  t.is(seen?.name, 'demo-web-1');
+  t.is(seen?.taskId, 't1' as never);
+  t.deepEqual(seen?.addresses, { demo_net: '10.97.0.7' });
+  t.deepEqual(seen?.command, ['sleep', '600']);
+});
+
+test('a running one has its start, its health and each published port once', (t) => {
+  const seen = toSeenContainer(read('running.json'));
+  t.is(seen?.state, 'running');
+  t.is(seen?.health, 'healthy');
+  t.is(seen?.startedAt, Date.parse(read('running.json').State.StartedAt));
+  t.deepEqual(
+    seen?.ports.map(({ target, hostIp, published }) => [target, hostIp, published > 0]),
+    [
+      [80, '0.0.0.0', true],
+      [81, '0.0.0.0', true],
+    ],
+  );
+});
+
+test('a paused one still counts as started, one that ended does not', (t) => {
+  t.is(toSeenContainer(read('paused.json'))?.state, 'paused');
+  t.truthy(toSeenContainer(read('paused.json'))?.startedAt);
+  const ended = toSeenContainer(read('exited.json'));
+  t.is(ended?.exitCode, 137);
+  t.is(ended?.startedAt, undefined);
+  t.is(ended?.health, undefined);
+  t.truthy(ended?.finishedAt);
+});
+
+test('while the engine waits to restart it, it is not started', (t) => {
+  const ended = read('exited.json');
+  const waiting = { ...ended, RestartCount: 2, State: { ...ended.State, Status: 'restarting' } };
+  const seen = toSeenContainer(waiting);
+  t.is(seen?.state, 'restarting');
+  t.is(seen?.startedAt, undefined);
+  t.is(seen?.restarts, 2);
+});
+
+test('a container of somebody else is none of ours', (t) => {
+  const foreign = { ...read('running.json'), Config: { Labels: null } };
+  t.is(toSeenContainer(foreign), undefined);
+});

@@ -1,0 +1,94 @@
+import test from 'ava';
+import { aContainer } from '../../../../fixtures/cluster/build.js';
+import { translateError } from '../../../../worker/executor/docker/client.js';
+import { toEngineFacts, type EngineInfo } from '../../../../worker/executor/docker/engine-facts.js';
+import { effectiveCommand, toReference } from '../../../../worker/executor/docker/images.js';
+import { toSeenNetwork, type ListedNetwork } from '../../../../worker/executor/docker/networks.js';
+import { resolverFile } from '../../../../worker/executor/docker/resolver-file.js';
+import { engineRecording } from '../../../helpers/engine-recording.js';
+
+test('an image reference is cut where its tag begins, and gets one', (t) => {
+  t.deepEqual(toReference('redis'), { fromImage: 'redis', tag: 'latest' });
+  t.deepEqual(toReference('redis:7'), { fromImage: 'redis', tag: '7' });
+  t.deepEqual(toReference('host:5000/a/b'), { fromImage: 'host:5000/a/b', tag: 'latest' });
+  t.deepEqual(toReference('host:5000/a/b:1'), { fromImage: 'host:5000/a/b', tag: '1' });
+  t.deepEqual(toReference('a@sha256:00'), { fromImage: 'a@sha256:00' });
+});
+
+test('process 1 is put together as the engine does it', (t) => {
+  const image = { id: '', hasHealthcheck: false, entrypoint: ['/e'], command: ['c'] };
+  t.deepEqual(effectiveCommand(aContainer(), image), ['/e', 'c']);
+  t.deepEqual(effectiveCommand(aContainer({ command: ['x'] }), image), ['/e', 'x']);
+  t.deepEqual(effectiveCommand(aContainer({ entrypoint: ['/o'] }), image), ['/o']);
+  t.deepEqual(effectiveCommand(aContainer({ entrypoint: [], command: ['x'] }), image), ['x']);
+});
+
+test('the resolver file names our server first and alone, and tries a bare name as it is', (t) => {
+  const host = 'search corp.example lan\nnameserver 192.0.2.53\n';
+  const nameserver = '10.0.0.1';
+  t.is(
+    resolverFile({ nameserver, search: [], options: [], host }),
+    'nameserver 10.0.0.1\nsearch corp.example lan\noptions ndots:0\n',
+  );
+  t.is(
+    resolverFile({ nameserver, search: ['a'], options: ['ndots:2', 'rotate'], host }),
+    'nameserver 10.0.0.1\nsearch a\noptions ndots:2 rotate\n',
+  );
+  t.is(
+    resolverFile({ nameserver, search: ['.'], options: [], host }),
+    'nameserver 10.0.0.1\noptions ndots:0\n',
+  );
+});
+
+test('an engine network of ours is known by its label', (t) => {
+  const [listed] = JSON.parse(engineRecording('networks.json')) as [ListedNetwork];
+  t.like(toSeenNetwork(listed), {
+    networkId: 'n1',
+    name: 'demo_net',
+    bridge: 'sh4096',
+    subnet: '10.97.0.0/24',
+    gateway: '10.97.0.1',
+    mtu: 1450,
+    internal: false,
+  });
+  t.is(toSeenNetwork({ ...listed, Labels: null }), undefined);
+});
+
+test('the engine’s facts are those of its own report', (t) => {
+  const facts = toEngineFacts(JSON.parse(engineRecording('info.json')) as EngineInfo);
+  t.regex(facts.version, /^20\.10/);
+  t.true(facts.cpus > 0 && facts.memoryBytes > 2 ** 30);
+  t.true(facts.plugins.includes('network/bridge'));
+  t.true(facts.plugins.includes('volume/local'));
+  t.deepEqual(
+    toEngineFacts({ ServerVersion: '1', NCPU: 1, MemTotal: 1, Labels: ['a=b=c', 'd'] }).labels,
+    { a: 'b=c', d: '' },
+  );
+});
+
+test('what the client library throws becomes one line of ours, with a kind to act on', (t) => {
+  const answered = (statusCode: number, message: string): object =>
+    Object.assign(new Error(`(HTTP code ${String(statusCode)}) x - ${message}`), {
+      statusCode,
+      json: { message },
+    });
+  const kind = (error: unknown): string => {
+    const { kind: found, message } = translateError(error, 'start container c');
+    return `${found}: ${message}`;
+  };
+  t.is(
+    kind(answered(404, 'No such container: c')),
+    'not-found: start container c: No such container: c',
+  );
+  t.is(kind(answered(409, 'in use.')), 'conflict: start container c: in use');
+  t.is(kind(answered(500, 'first\nsecond')), 'internal: start container c: first');
+  t.is(
+    kind(Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })),
+    'unavailable: start container c: engine not reachable (ECONNREFUSED)',
+  );
+  t.regex(
+    kind(new DOMException('', 'TimeoutError')),
+    /^timeout: /,
+  );
+  t.regex(kind(new DOMException('', 'AbortError')), /^cancelled: /);
+});

@@ -1,0 +1,134 @@
+import type { TaskId } from '../../manager/model/ids.js';
+import type { TaskUse } from '../../manager/protocol/statistics.js';
+
+/** Counters of one container at one moment. */
+export interface Sample {
+  /** ms since the epoch, the engine's clock. */
+  readonly at: number;
+  readonly cpuNanos: number;
+  readonly memoryBytes: number;
+  readonly memoryLimitBytes: number;
+  readonly rxBytes: number;
+  readonly txBytes: number;
+  readonly readBytes: number;
+  readonly writeBytes: number;
+  readonly pids: number;
+}
+
+/** What this room reads of an answer of the engine's `/containers/ID/stats`. All may be missing. */
+export interface EngineStats {
+  readonly read?: string;
+  readonly cpu_stats?: { readonly cpu_usage?: { readonly total_usage?: number } };
+  readonly memory_stats?: {
+    readonly usage?: number;
+    readonly limit?: number;
+    readonly stats?: Readonly<Record<string, number>>;
+  };
+  readonly networks?: Readonly<
+    Record<string, { readonly rx_bytes?: number; readonly tx_bytes?: number }>
+  >;
+  readonly blkio_stats?: {
+    readonly io_service_bytes_recursive?:
+      readonly { readonly op?: string; readonly value?: number }[] | null;
+  };
+  readonly pids_stats?: { readonly current?: number };
+}
+
+/** Undefined for an answer about a container that does not run: the engine sends one full of zeros. */
+export function sampleOf(stats: EngineStats): Sample | undefined {
+  const at = Date.parse(stats.read ?? '');
+  const cpuNanos = stats.cpu_stats?.cpu_usage?.total_usage ?? 0;
+  if (!(at > 0) || (cpuNanos === 0 && stats.memory_stats?.usage === undefined)) return undefined;
+  const links = Object.values(stats.networks ?? {});
+  const transfers = stats.blkio_stats?.io_service_bytes_recursive ?? [];
+  const moved = (op: string): number =>
+    transfers.reduce(
+      (sum, item) => (item.op?.toLowerCase() === op ? sum + (item.value ?? 0) : sum),
+      0,
+    );
+  return {
+    at,
+    cpuNanos,
+    memoryBytes: memoryWithoutCache(stats.memory_stats ?? {}),
+    memoryLimitBytes: stats.memory_stats?.limit ?? 0,
+    rxBytes: links.reduce((sum, link) => sum + (link.rx_bytes ?? 0), 0),
+    txBytes: links.reduce((sum, link) => sum + (link.tx_bytes ?? 0), 0),
+    readBytes: moved('read'),
+    writeBytes: moved('write'),
+    pids: stats.pids_stats?.current ?? 0,
+  };
+}
+
+/**
+ * As `docker stats` counts: page cache that was not used lately does not count. cgroup v1 calls it
+ * `total_inactive_file`, v2 `inactive_file`.
+ */
+function memoryWithoutCache(memory: NonNullable<EngineStats['memory_stats']>): number {
+  const usage = memory.usage ?? 0;
+  const cache = memory.stats?.total_inactive_file ?? memory.stats?.inactive_file ?? 0;
+  return cache < usage ? usage - cache : usage;
+}
+
+const noRates = {
+  cpuPercent: 0,
+  rxPerSecond: 0,
+  txPerSecond: 0,
+  readPerSecond: 0,
+  writePerSecond: 0,
+};
+
+/** Two samples of one container → what it uses. The first one alone has totals but no rates. */
+export function useOf(taskId: TaskId, before: Sample | undefined, now: Sample): TaskUse {
+  const { at: _at, cpuNanos, ...totals } = now;
+  return {
+    taskId,
+    cpuSeconds: cpuNanos / 1e9,
+    ...totals,
+    ...(before === undefined ? noRates : ratesBetween(before, now)),
+  };
+}
+
+/** A counter that went back was reset by a restart of the container: it counts from 0 again. */
+function ratesBetween(before: Sample, now: Sample): typeof noRates {
+  const seconds = (now.at - before.at) / 1000;
+  if (!(seconds > 0)) return noRates;
+  const rate = (key: Exclude<keyof Sample, 'at'>): number => {
+    const grown = now[key] - before[key];
+    return Math.max(0, grown < 0 ? now[key] : grown) / seconds;
+  };
+  return {
+    cpuPercent: round(rate('cpuNanos') / 1e7, 2),
+    rxPerSecond: round(rate('rxBytes'), 0),
+    txPerSecond: round(rate('txBytes'), 0),
+    readPerSecond: round(rate('readBytes'), 0),
+    writePerSecond: round(rate('writeBytes'), 0),
+  };
+}
+
+function round(value: number, digits: number): number {
+  const factor = 10 ** digits;
+  return Math.round(value * factor) / factor;
+}
+
+/** Changes below these are not worth a message; what was sent last is what they are measured from. */
+const cpuStepPercent = 0.1;
+const memoryStepBytes = 64 * 1024;
+
+/** Whether a reader of `sent` would notice `now`. */
+export function hasChanged(sent: TaskUse | undefined, now: TaskUse): boolean {
+  if (sent === undefined) return true;
+  return (
+    Math.abs(sent.cpuPercent - now.cpuPercent) >= cpuStepPercent ||
+    Math.abs(sent.memoryBytes - now.memoryBytes) >= memoryStepBytes ||
+    now.cpuSeconds - sent.cpuSeconds >= 1 ||
+    now.cpuSeconds < sent.cpuSeconds ||
+    sent.rxBytes !== now.rxBytes ||
+    sent.txBytes !== now.txBytes ||
+    sent.rxPerSecond !== now.rxPerSecond ||
+    sent.txPerSecond !== now.txPerSecond ||
+    sent.readBytes !== now.readBytes ||
+    sent.writeBytes !== now.writeBytes ||
+    sent.pids !== now.pids ||
+    sent.memoryLimitBytes !== now.memoryLimitBytes
+  );
+}
