@@ -186,6 +186,10 @@ function runningView(context: SlotContext, task: Task): CurrentView {
 
 /** The engine starts it again and again: for `-d` it was started, for `--wait` it does not run. */
 function restartingView({ service, wanted }: SlotContext, task: Task): CurrentView {
+  // It has ended and its engine lets it be: the report of its end is on the way.
+  if (task.spec.container.engineRestart.name === 'no') {
+    return { row: { text: 'Started', state: 'working' }, good: false };
+  }
   const row = { text: 'Restarting', state: 'warning' } as const;
   if (wanted.until === 'started') return { row, good: true };
   const code = task.status.exitCode ?? 0;

@@ -1,0 +1,379 @@
+import { once } from 'node:events';
+import type { ExecutionContext } from 'ava';
+import test from 'ava';
+import { waitFor } from '../../fixtures/lab/wait.js';
+import { E2eCluster, resultOf } from '../helpers/e2e-cluster.js';
+import { machineTest } from '../helpers/machine-test.js';
+
+/*
+ * The whole story on three machines: each test goes on where the one before it stopped, because bringing
+ * a cluster up takes longer than most of what is looked at.
+ */
+
+let cluster: E2eCluster;
+let clean: string;
+
+const able = process.platform === 'linux' && process.getuid?.() === 0;
+
+test.before(async () => {
+  if (!able) return;
+  cluster = await E2eCluster.create('apptest', '10.98.106');
+  clean = await traces();
+});
+
+test.after.always(async () => {
+  if (able) await cluster.remove();
+});
+
+/** Everything of ours that a machine can have, in one text. */
+async function traces(): Promise<string> {
+  const script = [
+    'docker ps -a --format "container {{.Names}}"',
+    'docker network ls --format "network {{.Name}}"',
+    'docker volume ls --format "volume {{.Name}}"',
+    'ip -o link show | cut -d: -f2 | grep -E " (sh|shvx)[0-9]" | sed "s/^/link/"',
+    'bridge fdb show | grep -E "dev shvx" | sed "s/^/fdb /"',
+    'nft list tables | grep -E " shoal"',
+    'true',
+  ].join('\n');
+  const seen = await cluster.everywhere(['sh', '-c', script]);
+  return [...seen].map(([name, text]) => `${name}\n${text}`).join('');
+}
+
+/** Base URL of the n-th front end. */
+async function front(index: number): Promise<string> {
+  return `http://${(await cluster.output(['port', '--index', String(index), 'todoApp', '3000'])).trim()}`;
+}
+
+async function get(url: string): Promise<unknown> {
+  const answer = await fetch(url, { signal: AbortSignal.timeout(5_000) });
+  if (!answer.ok) throw new Error(`${url} answered ${answer.status}`);
+  return answer.json();
+}
+
+/** The front end's list holds an item: it is read from the replica, which lags. */
+async function shows(index: number, item: string): Promise<void> {
+  await waitFor(`front end ${index} to show ${item}`, async () => {
+    const list = await get(`${await front(index)}/read/todo`);
+    return Array.isArray(list) && list.includes(item);
+  });
+}
+
+async function insert(index: number, item: string): Promise<void> {
+  await waitFor(`front end ${index} to take ${item}`, async () => {
+    await get(`${await front(index)}/insert/todo/${item}`);
+    return true;
+  });
+}
+
+/** `service/slot@node` of what runs, in order. */
+async function placed(): Promise<readonly string[]> {
+  const rows = await cluster.ps();
+  return rows
+    .filter(({ State }) => State === 'running')
+    .map(({ Name, Node }) => `${Name}@${Node}`)
+    .sort();
+}
+
+/** One line on standard error, matching; exit code 1. */
+function refused(
+  t: ExecutionContext,
+  result: { readonly code: number | null; readonly stderr: string },
+  message: RegExp,
+): void {
+  t.is(result.code, 1, result.stderr);
+  const lines = result.stderr.trim().split('\n');
+  t.regex(lines.at(-1) ?? '', message);
+  t.false(result.stderr.includes('    at '), 'a stack was shown');
+}
+
+machineTest(
+  'the application comes up from its file, and a second up changes nothing',
+  async (t) => {
+    const first = await cluster.run(['up', '-d', '--wait']);
+    t.is(first.code, 0, first.stderr);
+    t.regex(first.stderr, /Network todo-app_default {2}Created/u);
+    const before = await cluster.ps();
+    t.deepEqual(
+      before.map(({ Name, State }) => `${Name} ${State}`),
+      [
+        'todo-app-redis-master-1 running',
+        'todo-app-redis-slave-1 running',
+        'todo-app-todoApp-1 running',
+      ],
+    );
+    await insert(1, 'milk');
+    await shows(1, 'milk');
+    const second = await cluster.run(['up', '-d']);
+    t.is(second.code, 0, second.stderr);
+    t.regex(second.stderr, /Container todo-app-todoApp-1 {2}Running/u);
+    t.notRegex(second.stderr, /Creat|Start(?:ing|ed)|Stopp/u);
+    const ids = (rows: typeof before) => rows.map(({ ID }) => ID);
+    t.deepEqual(ids(await cluster.ps()), ids(before));
+  },
+);
+
+machineTest('three front ends stand on three machines and show the same items', async (t) => {
+  const scaled = await cluster.run(['scale', 'todoApp=3']);
+  t.is(scaled.code, 0, scaled.stderr);
+  const nodes = (await cluster.ps())
+    .filter(({ Service }) => Service === 'todoApp')
+    .map(({ Node }) => Node);
+  t.deepEqual([...nodes].sort(), ['node-1', 'node-2', 'node-3']);
+  await insert(2, 'bread');
+  for (const index of [1, 2, 3]) {
+    await shows(index, 'milk');
+    await shows(index, 'bread');
+  }
+});
+
+machineTest('exec reaches any container and passes its exit code on', async (t) => {
+  for (const index of [1, 2, 3]) {
+    const script =
+      'require("dns").lookup("redis-slave", (e, a) => { console.log(a); process.exit(e ? 9 : 7) })';
+    const found = await cluster.run([
+      ...['exec', '-T', '--index', String(index), 'todoApp', 'node', '-e', script],
+    ]);
+    t.is(found.code, 7, found.stderr);
+    t.regex(found.stdout, /^10\.\d+\.\d+\.\d+\n$/u);
+  }
+  t.is((await cluster.run(['exec', '-T', 'todoApp', 'nosuch-program'])).code, 127);
+  const value = await cluster.run([
+    'exec',
+    '-T',
+    '-e',
+    'A=b c',
+    '-w',
+    '/',
+    'redis-master',
+    'sh',
+    '-c',
+    'echo $A; pwd',
+  ]);
+  t.is(value.stdout, 'b c\n/\n');
+});
+
+machineTest(
+  'a container of another network finds neither names nor addresses of this one',
+  async (t) => {
+    const folder = await cluster.project(
+      'other',
+      'services: {probe: {image: shoal-test/busybox, command: sleep 100000, init: true}}\n',
+    );
+    const up = await cluster.run(['up', '-d', '--wait'], folder);
+    t.is(up.code, 0, up.stderr);
+    const probe = async (...command: string[]) =>
+      (await cluster.run(['exec', '-T', 'probe', ...command], folder)).code;
+    t.not(await probe('nslookup', 'redis-slave'), 0);
+    t.is(await probe('nslookup', 'probe'), 0);
+    const address = (
+      await cluster.output(['exec', '-T', 'redis-slave', 'sh', '-c', 'hostname -i'])
+    ).trim();
+    t.regex(address, /^10\./u);
+    t.not(await probe('ping', '-c', '1', '-W', '1', address), 0);
+    t.is((await cluster.run(['down'], folder)).code, 0);
+  },
+);
+
+machineTest('logs of all machines come together with their prefixes', async (t) => {
+  const { stdout } = await cluster.run(['logs', 'todoApp']);
+  for (const index of [1, 2, 3]) {
+    t.regex(stdout, new RegExp(`^todoApp-${index} +\\| todo list on port 3000$`, 'mu'));
+  }
+  t.is(
+    (
+      await cluster.output(['logs', '--no-log-prefix', '--tail', '1', '--index', '2', 'todoApp'])
+    ).split('\n').length,
+    2,
+  );
+  const stamped = await cluster.output(['logs', '-t', '--tail', '1', 'redis-master']);
+  t.regex(stamped, /\| \d{4}-\d\d-\d\dT[\d:.]+Z /u);
+});
+
+machineTest('a crashed container is running again and its restart is counted', async (t) => {
+  const row = (await cluster.ps()).find(({ Name }) => Name === 'todo-app-todoApp-2');
+  const machine = cluster.lab.machine(row?.Node ?? '');
+  const pid = (
+    await machine.output(['docker', 'inspect', '-f', '{{.State.Pid}}', row?.ID ?? ''])
+  ).trim();
+  await machine.output(['kill', '-9', pid]);
+  const again = await waitFor('the restart', async () =>
+    (await cluster.ps()).find(
+      ({ Name, State, Restarts }) => Name === row?.Name && State === 'running' && Restarts > 0,
+    ),
+  );
+  t.like(again, { Restarts: 1, ID: row?.ID ?? '' });
+  await shows(2, 'milk');
+});
+
+machineTest('killing workers and the manager leaves every container alone', async (t) => {
+  const before = await cluster.everywhere([
+    'sh',
+    '-c',
+    'docker inspect -f "{{.Name}} {{.State.StartedAt}}" $(docker ps -q)',
+  ]);
+  await cluster.everywhere(['systemctl', 'kill', '--signal=KILL', 'shoal-worker']);
+  await cluster.lab
+    .machine('node-1')
+    .output(['systemctl', 'kill', '--signal=KILL', 'shoal-manager']);
+  await waitFor('the manager to see all nodes again', async () => {
+    const nodes = await cluster.output(['node', 'ls', '--format', '{{.Hostname}} {{.Status}}']);
+    return nodes
+      .trim()
+      .split('\n')
+      .every((line) => line.endsWith(' Ready'));
+  });
+  await waitFor('all containers to be reported', async () => (await placed()).length === 5);
+  t.deepEqual(
+    await cluster.everywhere([
+      'sh',
+      '-c',
+      'docker inspect -f "{{.Name}} {{.State.StartedAt}}" $(docker ps -q)',
+    ]),
+    before,
+  );
+  await insert(3, 'butter');
+  await shows(1, 'butter');
+});
+
+machineTest('a machine is lost and comes back: the same items, no slot twice', async (t) => {
+  const rows = await cluster.ps();
+  const keeper = rows.find(({ Service }) => Service === 'redis-master')?.Node;
+  const victim = ['node-3', 'node-2'].find((name) => name !== keeper) ?? '';
+  await cluster.lab.machine(victim).kill();
+  await waitFor('everything to run elsewhere', async () => {
+    const now = await placed();
+    return now.length === 5 && now.every((line) => !line.endsWith(`@${victim}`));
+  });
+  await insert(1, 'eggs');
+  for (const index of [1, 2, 3]) await shows(index, 'eggs');
+  await cluster.lab.machine(victim).boot();
+  await cluster.lab.machine(victim).ready();
+  await waitFor('the machine to be ready again', async () =>
+    (await cluster.output(['node', 'ls', '--format', '{{.Hostname}} {{.Status}}'])).includes(
+      `${victim} Ready`,
+    ),
+  );
+  await waitFor('each container to be there once', async () => {
+    const seen = await cluster.everywhere(['docker', 'ps', '-a', '--format', '{{.Names}}']);
+    const names = [...seen.values()].join('').trim().split('\n').sort();
+    return names.length === 5 && new Set(names).size === 5;
+  });
+  for (const index of [1, 2, 3]) await shows(index, 'milk');
+  t.is((await placed()).length, 5);
+});
+
+machineTest('bad input is one line that names the thing, and changes nothing', async (t) => {
+  const before = await cluster.ps();
+  const broken = await cluster.project(
+    'broken',
+    'services:\n  web:\n    image: x\n    netwrks: [a]\n',
+  );
+  const cases: readonly (readonly [readonly string[], RegExp, string?])[] = [
+    [['-f', 'nosuch.yaml', 'up', '-d'], /nosuch\.yaml/u],
+    [['up', '-d'], /compose\.yaml:4:5: .*netwrks/u, broken],
+    [['scale', 'todoApp=-1'], /todoApp=-1/u],
+    [['scale', 'todoApp=x'], /todoApp=x/u],
+    [['scale', 'nosuch=1'], /no such service: nosuch/u],
+    [['logs', 'nosuch'], /no such service: nosuch/u],
+    [['exec', 'nosuch', 'ls'], /no such service: nosuch/u],
+    [['port', 'todoApp', '99'], /no port 99\/tcp/u],
+    [['up', '-d', 'nosuch'], /no such service: nosuch/u],
+    [['up', '-d', '--force-recreate', '--no-recreate'], /incompatible/u],
+    [['--cluster', 'nosuch', 'ps'], /cluster "nosuch"/u],
+    [['nosuch'], /unknown command "nosuch"/u],
+  ];
+  for (const [argv, message, cwd] of cases) refused(t, await cluster.run(argv, cwd), message);
+  t.deepEqual(
+    (await cluster.ps()).map(({ ID }) => ID),
+    before.map(({ ID }) => ID),
+  );
+});
+
+machineTest('what cannot be placed or pulled fails with the reason and stays wanted', async (t) => {
+  const big = await cluster.project(
+    'big',
+    'services: {web: {image: shoal-test/busybox, command: sleep 1000, deploy: {replicas: 2, resources: {reservations: {memory: 900G}}}}}\n',
+  );
+  refused(
+    t,
+    await cluster.run(['up', '-d', '--wait'], big),
+    /service web: no node for .*insufficient memory on 3 nodes/u,
+  );
+  t.regex(
+    await cluster.output(['explain', 'web'], big),
+    /why not: insufficient memory on 3 nodes/u,
+  );
+  t.is((await cluster.run(['down'], big)).code, 0);
+  const ports = await cluster.project(
+    'ports',
+    'services: {web: {image: shoal-test/busybox, command: sleep 1000, init: true, ports: ["8099:80"], deploy: {replicas: 4}}}\n',
+  );
+  refused(t, await cluster.run(['up', '-d'], ports), /port 8099\/tcp is taken on 3 nodes/u);
+  t.is((await cluster.ps([], ports)).filter(({ State }) => State === 'running').length, 3);
+  t.is((await cluster.run(['down'], ports)).code, 0);
+  const missing = await cluster.project('missing', 'services: {web: {image: "nosuch:1"}}\n');
+  refused(t, await cluster.run(['up', '-d'], missing), /service web: .*nosuch:1.*node-\d/u);
+  t.is((await cluster.run(['down'], missing)).code, 0);
+});
+
+machineTest('a volume keeps its data and its node over down and up', async (t) => {
+  const folder = await cluster.project(
+    'keep',
+    'services: {db: {image: shoal-test/busybox, command: sleep 100000, init: true, volumes: ["data:/data"]}}\nvolumes: {data: {}}\n',
+  );
+  const node = async () => (await cluster.ps([], folder))[0]?.Node;
+  t.is((await cluster.run(['up', '-d', '--wait'], folder)).code, 0);
+  const first = await node();
+  await cluster.output(['exec', '-T', 'db', 'sh', '-c', 'echo kept > /data/file'], folder);
+  t.is((await cluster.run(['down'], folder)).code, 0);
+  t.is((await cluster.run(['up', '-d', '--wait'], folder)).code, 0);
+  t.is(await node(), first);
+  t.is(await cluster.output(['exec', '-T', 'db', 'cat', '/data/file'], folder), 'kept\n');
+  t.is((await cluster.run(['down', '-v'], folder)).code, 0);
+  t.is((await cluster.output(['volume', 'ls', '-q'])).trim(), '');
+});
+
+machineTest('stopped containers start again where they were; killed ones stay dead', async (t) => {
+  const before = await placed();
+  t.is((await cluster.run(['stop', 'todoApp'])).code, 0);
+  t.deepEqual((await placed()).length, 2);
+  t.is((await cluster.run(['start'])).code, 0);
+  t.deepEqual(await placed(), before);
+  t.is((await cluster.run(['kill', 'redis-slave'])).code, 0);
+  await waitFor('the end of redis-slave', async () => (await placed()).length === 4);
+  t.is((await cluster.run(['up', '-d', '--wait'])).code, 0);
+  t.is((await placed()).length, 5);
+});
+
+machineTest('up in the foreground shows the output and stops everything on Ctrl-C', async (t) => {
+  const folder = await cluster.project(
+    'front',
+    'services: {web: {image: shoal-test/busybox, init: true, command: sh -c "echo hello; sleep 100000"}}\n',
+  );
+  const child = cluster.start(['up'], folder);
+  let seen = '';
+  child.stdout?.on('data', (chunk: Buffer) => (seen += chunk.toString()));
+  await waitFor('the output', () => /^web-1 +\| hello$/mu.test(seen));
+  child.kill('SIGINT');
+  const [code] = (await once(child, 'close')) as [number | null];
+  t.is(code, 130);
+  t.regex(seen, /Attaching to web-1/u);
+  t.deepEqual(await cluster.ps([], folder), []);
+  t.is((await cluster.run(['down'], folder)).code, 0);
+  const job = await cluster.project(
+    'job',
+    'services: {job: {image: shoal-test/busybox, command: sh -c "sleep 1; exit 42"}}\n',
+  );
+  const ended = await resultOf(cluster.start(['up', '--exit-code-from', 'job'], job));
+  t.is(ended.code, 42, ended.stderr);
+  t.is((await cluster.run(['down'], job)).code, 0);
+});
+
+machineTest('down -v leaves no trace on any machine', async (t) => {
+  const down = await cluster.run(['down', '-v']);
+  t.is(down.code, 0, down.stderr);
+  t.regex(down.stderr, /Network todo-app_default {2}Removed/u);
+  t.deepEqual(await cluster.ps(), []);
+  t.is(await traces(), clean);
+});
