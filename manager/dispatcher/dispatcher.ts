@@ -188,10 +188,12 @@ export class Dispatcher implements WorkerCalls {
     const cancelDeadline = this.#options.clock.after(helloDeadlineMs, () => {
       connection.close(sessionCodes.refused, 'no hello in time');
     });
+    // By hand: leaving a `for await` would close the connection before it can be said why.
+    const messages = connection[Symbol.asyncIterator]();
     let session: Session | undefined;
     try {
-      for await (const text of connection) {
-        const message = decodeWorkerMessage(String(text));
+      for (let next = await messages.next(); next.done !== true; next = await messages.next()) {
+        const message = decodeWorkerMessage(String(next.value));
         if (session !== undefined) {
           this.#handle(session, message);
           continue;

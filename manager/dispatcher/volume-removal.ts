@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.js';
 import { messageOf } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
 import { Loop } from '../base/loop.js';
-import type { NodeId, VolumeId } from '../model/ids.js';
+import type { NodeId } from '../model/ids.js';
 import type { Volume } from '../model/network.js';
 import type { WorkerCalls } from '../protocol/worker-calls.js';
 import type { ClusterStore, StoreView } from '../store/store.js';

@@ -54,17 +54,26 @@ export class HeldSet {
       throw new Error(`change ${sequence} does not follow ${this.sequence}`);
     }
     this.sequence = sequence;
-    for (const item of upsert.tasks ?? []) this.tasks.set(item.id, item);
-    for (const item of upsert.networks ?? []) this.networks.set(item.id, item);
-    for (const item of upsert.endpoints ?? []) this.endpoints.set(item.id, item);
-    for (const item of upsert.volumes ?? []) this.volumes.set(item.name, item);
-    for (const item of upsert.files ?? []) this.files.set(item.id, item);
-    for (const id of remove.tasks ?? []) this.tasks.delete(id);
-    for (const id of remove.networks ?? []) this.networks.delete(id);
-    for (const id of remove.endpoints ?? []) this.endpoints.delete(id);
-    for (const id of remove.volumes ?? []) this.volumes.delete(id);
-    for (const id of remove.files ?? []) this.files.delete(id);
+    put(this.tasks, upsert.tasks, (task) => task.id);
+    put(this.networks, upsert.networks, (network) => network.id);
+    put(this.endpoints, upsert.endpoints, (endpoint) => endpoint.id);
+    put(this.volumes, upsert.volumes, (volume) => volume.name);
+    put(this.files, upsert.files, (file) => file.id);
+    const { tasks, networks, endpoints, volumes, files } = remove;
+    drop(this.tasks, tasks);
+    drop(this.networks, networks);
+    drop(this.endpoints, endpoints);
+    drop(this.volumes, volumes);
+    drop(this.files, files);
   }
+}
+
+function put<T>(held: Map<string, T>, items: readonly T[] = [], keyOf: (item: T) => string): void {
+  for (const item of items) held.set(keyOf(item), item);
+}
+
+function drop(held: Map<string, unknown>, ids: readonly string[] = []): void {
+  for (const id of ids) held.delete(id);
 }
 
 /** A worker without an engine: whatever it is told to run, it says it runs. */

@@ -66,7 +66,7 @@ export class TestManager {
       ),
       newId,
       openBackend: () => Promise.resolve(options.backend ?? new MemoryBackend()),
-      timing: options.timing ?? { deadlineMs: 300, workerAwayMs: 600, askAgainMs: 50 },
+      timing: options.timing ?? { deadlineMs: 1_500, workerAwayMs: 1_500, askAgainMs: 50 },
       probe: options.probe ?? (() => Promise.resolve(true)),
     });
     await manager.start();
@@ -117,7 +117,7 @@ export class TestManager {
     });
     const path = paths.call + name;
     const result = await this.#caller.call({ path, body: args, timeoutMs: 10_000 });
-    return result as ControlCallMap[Name]['result'];
+    return result;
   }
 
   async stream<Name extends ControlStreamName>(

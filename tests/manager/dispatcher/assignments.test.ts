@@ -1,0 +1,321 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { aNetwork, aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
+import { AssignmentBook } from '../../../manager/dispatcher/assignments.js';
+import { endpointOf } from '../../../manager/dispatcher/endpoint.js';
+import type { ConfigId, NetworkId, NodeId, SecretId, TaskId } from '../../../manager/model/ids.js';
+import { addressLeaseId } from '../../../manager/model/network.js';
+import { isTerminal, stateRank, taskStates } from '../../../manager/model/task-state.js';
+import type { ClusterStore, StoreChange, StoreView } from '../../../manager/store/store.js';
+import { HeldSet } from '../../helpers/fake-worker.js';
+import { openTestStore } from '../../helpers/store.js';
+
+const nodeIds = ['w1', 'w2', 'w3'] as NodeId[];
+const networkIds = ['n-a', 'n-b'] as NetworkId[];
+const taskIds = ['t1', 't2', 't3', 't4', 't5'] as TaskId[];
+
+function item<T>(all: readonly T[], at: number): T {
+  const found = all[at];
+  if (found === undefined) throw new Error(`nothing at ${at}`);
+  return found;
+}
+
+/** Tasks that were on a node when it went down, kept as the book should keep them. */
+function noteLost(lost: Set<string>, view: StoreView, change: StoreChange): void {
+  if (change.table === 'tasks') {
+    if (change.after === undefined || isTerminal(change.after.status.state)) lost.delete(change.id);
+    return;
+  }
+  if (change.table !== 'nodes' || change.after?.status.state !== 'down') return;
+  if (change.before?.status.state === 'down') return;
+  for (const task of view.tasksOfNode(change.after.id)) {
+    if (!isTerminal(task.status.state)) lost.add(task.id);
+  }
+}
+
+/** The definition, computed from nothing: what a node is to hold. */
+function expected(
+  view: StoreView,
+  nodeId: NodeId,
+  lost: ReadonlySet<string>,
+  sent: ReadonlySet<string>,
+) {
+  const gateways = new Map<string, string>();
+  for (const { id, holder } of view.list('leases')) {
+    if (holder.kind === 'gateway') {
+      gateways.set(`${holder.nodeId}/${holder.networkId}`, id.split('/')[2] ?? '');
+    }
+  }
+  const tasks = view
+    .list('tasks')
+    .filter(
+      (task) => task.nodeId === nodeId && stateRank(task.status.state) >= stateRank('assigned'),
+    )
+    .filter((task) => task.status.state !== 'orphaned')
+    .filter((task) => !(task.desired === 'remove' && isTerminal(task.status.state)))
+    .filter(
+      (task) =>
+        sent.has(task.id) ||
+        task.attachments.every(({ networkId }) => gateways.has(`${nodeId}/${networkId}`)),
+    );
+  const networks = new Set(tasks.flatMap((task) => task.attachments.map((item) => item.networkId)));
+  const endpoints = view.list('tasks').flatMap((task) =>
+    task.attachments.flatMap(({ networkId }) => {
+      const node = task.nodeId === undefined ? undefined : view.get('nodes', task.nodeId);
+      const one = endpointOf(task, node, networkId, lost.has(task.id));
+      return one !== undefined && networks.has(networkId) ? [[one.id, one.up]] : [];
+    }),
+  );
+  const files = new Set(
+    tasks
+      .filter((task) => !isTerminal(task.status.state))
+      .flatMap((task) => task.spec.container.files.map((file) => file.source)),
+  );
+  return {
+    tasks: tasks.map((task) => `${task.id} ${task.desired}`),
+    networks: [...networks].sort(),
+    endpoints: Object.fromEntries(endpoints) as object,
+    files: [...files].sort(),
+  };
+}
+
+function held(set: HeldSet): ReturnType<typeof expected> {
+  return {
+    tasks: [...set.tasks.values()].map((task) => `${task.id} ${task.desired}`).sort(),
+    networks: [...set.networks.keys()].sort() as NetworkId[],
+    endpoints: Object.fromEntries([...set.endpoints.values()].map((one) => [one.id, one.up])),
+    files: [...set.files.values()].map((file) => file.name).sort(),
+  };
+}
+
+type Step =
+  | { kind: 'task'; task: number; node: number; networks: number; files: number }
+  | { kind: 'state'; task: number; state: number; up: boolean }
+  | { kind: 'desired'; task: number; desired: number }
+  | { kind: 'removeTask'; task: number }
+  | { kind: 'gateway'; node: number; network: number; there: boolean }
+  | { kind: 'node'; node: number; state: number }
+  | { kind: 'take'; node: number };
+
+const index = (length: number): fc.Arbitrary<number> => fc.nat({ max: length - 1 });
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({
+    kind: fc.constant('task' as const),
+    task: index(5),
+    node: index(3),
+    networks: index(4),
+    files: index(4),
+  }),
+  fc.record({
+    kind: fc.constant('state' as const),
+    task: index(5),
+    state: index(taskStates.length),
+    up: fc.boolean(),
+  }),
+  fc.record({ kind: fc.constant('desired' as const), task: index(5), desired: index(4) }),
+  fc.record({ kind: fc.constant('removeTask' as const), task: index(5) }),
+  fc.record({
+    kind: fc.constant('gateway' as const),
+    node: index(3),
+    network: index(2),
+    there: fc.boolean(),
+  }),
+  fc.record({ kind: fc.constant('node' as const), node: index(3), state: index(3) }),
+  fc.record({ kind: fc.constant('take' as const), node: index(3) }),
+);
+
+const service = aService('web');
+
+async function prepare(): Promise<ClusterStore> {
+  const store = await openTestStore();
+  await store.update('restore', (tx) => {
+    for (const id of nodeIds) tx.create('nodes', aNode(id));
+    for (const id of networkIds) {
+      tx.create('networks', { ...aNetwork(id.slice(2)), vni: 4096, subnet: '10.0.0.0/24' });
+    }
+    const spec = { project: 'demo', key: 'x', labels: {} };
+    tx.create('secrets', {
+      id: 's1' as SecretId,
+      spec: { ...spec, name: 'password' },
+      data: 'eA==',
+    });
+    tx.create('configs', { id: 'c1' as ConfigId, spec: { ...spec, name: 'conf' }, data: 'eA==' });
+  });
+  return store;
+}
+
+const files = (['secret', 'config'] as const).map((kind) => ({
+  kind,
+  source: kind === 'secret' ? 'password' : 'conf',
+  target: '/x',
+  uid: '0',
+  gid: '0',
+  mode: 0o400,
+}));
+
+function pick<T>(all: readonly T[], bits: number): readonly T[] {
+  return all.filter((_, at) => (bits & (1 << at)) !== 0);
+}
+
+async function perform(store: ClusterStore, one: Step): Promise<void> {
+  await store.update('restore', (tx) => {
+    if (one.kind === 'task') {
+      const id = item(taskIds, one.task);
+      if (tx.get('tasks', id) !== undefined) return;
+      const attachments = pick(networkIds, one.networks).map((networkId) => ({
+        networkId,
+        network: networkId,
+        address: `10.0.0.${10 + one.task}`,
+        mac: '02:00:00:00:00:01',
+        aliases: [],
+      }));
+      const task = aTask(service, one.task + 1, {
+        id,
+        node: item(nodeIds, one.node),
+        state: 'assigned',
+      });
+      const container = { ...task.spec.container, files: pick(files, one.files) };
+      tx.create('tasks', { ...task, attachments, spec: { ...task.spec, container } });
+    } else if (one.kind === 'state') {
+      const task = tx.get('tasks', item(taskIds, one.task));
+      if (task === undefined) return;
+      const state = item(taskStates, one.state);
+      if (stateRank(state) < stateRank(task.status.state)) return;
+      tx.put('tasks', {
+        ...task,
+        status: { state, at: 1, message: '', ...(one.up ? { startedAt: 1 } : {}) },
+      });
+    } else if (one.kind === 'desired') {
+      const task = tx.get('tasks', item(taskIds, one.task));
+      const desired = item(['ready', 'running', 'shutdown', 'remove'] as const, one.desired);
+      if (task !== undefined) tx.put('tasks', { ...task, desired });
+    } else if (one.kind === 'removeTask') {
+      tx.remove('tasks', item(taskIds, one.task));
+    } else if (one.kind === 'gateway') {
+      const [nodeId, networkId] = [item(nodeIds, one.node), item(networkIds, one.network)];
+      const id = addressLeaseId(networkId, `10.0.0.${200 + one.node}`);
+      if (!one.there) tx.remove('leases', id);
+      else if (tx.get('leases', id) === undefined) {
+        tx.create('leases', { id, holder: { kind: 'gateway', nodeId, networkId } });
+      }
+    } else if (one.kind === 'node') {
+      const node = tx.get('nodes', item(nodeIds, one.node));
+      if (node === undefined) return;
+      const state = item(['ready', 'down', 'unknown'] as const, one.state);
+      tx.put('nodes', { ...node, status: { ...node.status, state } });
+    }
+  });
+}
+
+test('increments, taken at any moments, always add up to what the node is to hold', async (t) => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+      const store = await prepare();
+      const book = new AssignmentBook(store.view, 'c1');
+      const lost = new Set<string>();
+      store.watch((commit) => {
+        book.note(commit);
+        for (const change of commit.changes) noteLost(lost, store.view, change);
+      });
+      const sets = new Map(nodeIds.map((id) => [id, new HeldSet()]));
+      for (const [id, set] of sets) set.replace(book.open(id));
+      const take = (id: NodeId): void => {
+        const change = book.take(id);
+        const set = sets.get(id) ?? new HeldSet();
+        const before = new Set(set.tasks.keys());
+        if (change !== undefined) set.apply(change);
+        const { tasks, ...rest } = expected(store.view, id, lost, before);
+        t.deepEqual(held(set), { tasks: tasks.sort(), ...rest });
+        t.is(book.take(id), undefined, 'nothing is said twice');
+      };
+      for (const one of steps) {
+        if (one.kind === 'take') take(item(nodeIds, one.node));
+        else await perform(store, one);
+      }
+      for (const id of nodeIds) take(id);
+      await store.close();
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test('a full set after any history is what the increments led to', async (t) => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+      const store = await prepare();
+      const book = new AssignmentBook(store.view, 'c1');
+      store.watch((commit) => {
+        book.note(commit);
+      });
+      for (const one of steps) if (one.kind !== 'take') await perform(store, one);
+      for (const id of nodeIds) {
+        const set = new HeldSet();
+        set.replace(book.open(id));
+        const again = new HeldSet();
+        again.replace(book.open(id));
+        t.deepEqual(held(again), held(set));
+        const { tasks } = expected(store.view, id, new Set(), new Set());
+        t.deepEqual(held(set).tasks, tasks.sort());
+      }
+      await store.close();
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test('a task is held back until its node has an address on every network', async (t) => {
+  const store = await prepare();
+  const book = new AssignmentBook(store.view, 'c1');
+  store.watch((commit) => {
+    book.note(commit);
+  });
+  const set = new HeldSet();
+  set.replace(book.open(item(nodeIds, 0)));
+  await perform(store, { kind: 'task', task: 0, node: 0, networks: 3, files: 0 });
+  await perform(store, { kind: 'gateway', node: 0, network: 0, there: true });
+  t.is(book.take(item(nodeIds, 0)), undefined);
+  await perform(store, { kind: 'gateway', node: 0, network: 1, there: true });
+  const change = book.take(item(nodeIds, 0));
+  t.deepEqual(
+    change?.upsert.tasks?.map(({ id }) => id),
+    [item(taskIds, 0)],
+  );
+  t.deepEqual(
+    change?.upsert.networks?.map(({ gateway }) => gateway),
+    ['10.0.0.200', '10.0.0.200'],
+  );
+});
+
+test('secrets leave a node with the last live task that uses them', async (t) => {
+  const store = await prepare();
+  const book = new AssignmentBook(store.view, 'c1');
+  store.watch((commit) => {
+    book.note(commit);
+  });
+  const sets = nodeIds.map((id) => {
+    const set = new HeldSet();
+    set.replace(book.open(id));
+    return set;
+  });
+  const settle = (): void => {
+    nodeIds.forEach((id, at) => {
+      const change = book.take(id);
+      if (change !== undefined) sets[at]?.apply(change);
+    });
+  };
+  await perform(store, { kind: 'task', task: 0, node: 0, networks: 0, files: 1 });
+  await perform(store, { kind: 'task', task: 1, node: 0, networks: 0, files: 1 });
+  await perform(store, { kind: 'task', task: 2, node: 1, networks: 0, files: 0 });
+  settle();
+  t.deepEqual(
+    sets.map((set) => [...set.files.keys()]),
+    [['s1'], [], []],
+  );
+  await perform(store, { kind: 'state', task: 0, state: taskStates.indexOf('failed'), up: false });
+  settle();
+  t.is(sets[0]?.files.size, 1);
+  await perform(store, { kind: 'removeTask', task: 1 });
+  settle();
+  t.is(sets[0]?.files.size, 0);
+  t.is(sets[0]?.tasks.size, 1, 'the ended task itself stays known');
+});

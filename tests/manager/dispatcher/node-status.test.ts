@@ -1,0 +1,54 @@
+import test from 'ava';
+import fc from 'fast-check';
+import type { NodeSigns } from '../../../manager/dispatcher/node-status.js';
+import { defaultTiming, judgeNode } from '../../../manager/dispatcher/node-status.js';
+
+const fine: NodeSigns = {
+  connected: true,
+  heardAt: 1_000,
+  missedAt: undefined,
+  machine: 'unasked',
+  askedAt: 0,
+};
+const judge = (signs: Partial<NodeSigns>, now: number): ReturnType<typeof judgeNode> =>
+  judgeNode({ ...fine, ...signs }, now, defaultTiming);
+
+test('waits until three heartbeats are missing, then asks the machine', (t) => {
+  t.deepEqual(judge({}, 3_999), { kind: 'wait', until: 4_000 });
+  t.deepEqual(judge({}, 4_000), { kind: 'ask' });
+});
+
+test('is down at once when the machine does not answer', (t) => {
+  t.like(judge({ missedAt: 4_000, machine: 'gone', askedAt: 4_000 }, 4_300), { kind: 'down' });
+});
+
+test('gives a worker time to come back while its machine answers, asking every second', (t) => {
+  const signs = { connected: false, missedAt: 4_000, machine: 'alive', askedAt: 4_000 } as const;
+  t.deepEqual(judge(signs, 4_100), { kind: 'wait', until: 5_000 });
+  t.deepEqual(judge(signs, 5_000), { kind: 'ask' });
+  t.deepEqual(judge({ ...signs, askedAt: 48_500 }, 48_600), { kind: 'wait', until: 49_000 });
+  t.deepEqual(judge(signs, 49_000), {
+    kind: 'down',
+    message: 'machine answers, but its worker has been away for 45 s',
+  });
+});
+
+test('never waits for a moment that has passed', (t) => {
+  fc.assert(
+    fc.property(
+      fc.record({
+        connected: fc.boolean(),
+        heardAt: fc.nat(20_000),
+        missedAt: fc.option(fc.nat(20_000), { nil: undefined }),
+        machine: fc.constantFrom('unasked' as const, 'asking', 'alive', 'gone'),
+        askedAt: fc.nat(20_000),
+      }),
+      fc.nat(40_000),
+      (signs, now) => {
+        const step = judgeNode(signs, now, defaultTiming);
+        return step.kind !== 'wait' || step.until > now;
+      },
+    ),
+  );
+  t.pass();
+});

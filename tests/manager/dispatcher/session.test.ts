@@ -1,0 +1,300 @@
+import test from 'ava';
+import { aNetwork, aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
+import { isAppError } from '../../../manager/base/errors.js';
+import type { NetworkId, NodeId } from '../../../manager/model/ids.js';
+import type { Node } from '../../../manager/model/node.js';
+import { addressLeaseId } from '../../../manager/model/network.js';
+import type { Backend } from '../../../manager/store/backend.js';
+import { MemoryBackend } from '../../../manager/store/memory-backend.js';
+import { aStatus } from '../../helpers/fake-worker.js';
+import type { TestPki } from '../../helpers/pki.js';
+import { createTestPki } from '../../helpers/pki.js';
+import { createManagerPki, TestManager } from '../../helpers/test-manager.js';
+import { until } from '../../helpers/until.js';
+
+let pki: TestPki;
+
+test.before(async () => {
+  pki = await createManagerPki();
+});
+
+async function nodeOf(manager: TestManager, id: string): Promise<Node | undefined> {
+  return (await manager.call('node.list', {})).find((node) => node.id === id);
+}
+
+async function becomes(
+  manager: TestManager,
+  id: string,
+  state: Node['status']['state'],
+): Promise<Node> {
+  await until(
+    `${id} is ${state}`,
+    20_000,
+    async () => (await nodeOf(manager, id))?.status.state === state,
+  );
+  const node = await nodeOf(manager, id);
+  if (node === undefined) throw new Error('gone');
+  return node;
+}
+
+/** A backend that holds these objects already. */
+async function holding(
+  objects: readonly [Parameters<Backend['commit']>[0][number]['table'], object][],
+): Promise<Backend> {
+  const backend = new MemoryBackend();
+  await backend.commit(
+    objects.map(([table, value]) => ({ table, id: (value as { readonly id: string }).id, value })),
+  );
+  return backend;
+}
+
+test('a worker that joins becomes a ready node with its description', async (t) => {
+  const manager = await TestManager.start(t, { pki });
+  await manager.join('w1', { name: 'node-1' });
+  const node = await becomes(manager, 'w1', 'ready');
+  t.is(node.spec.name, 'node-1');
+  t.is(node.spec.role, 'worker');
+  t.is(node.description.arch, 'amd64');
+});
+
+test('a worker of another cluster and an expired one are refused, told why, and logged', async (t) => {
+  const manager = await TestManager.start(t, { pki });
+  const other = await (await createTestPki('c2')).node('worker', 'w9');
+  const foreign: unknown = await t.throwsAsync(
+    manager.join('w9', { tls: { ...other, ca: pki.ca } }),
+  );
+  t.true(isAppError(foreign) && foreign.kind === 'forbidden');
+  const old = await pki.node('worker', 'w2', -1);
+  const expired: unknown = await t.throwsAsync(manager.join('w2', { tls: old }));
+  t.regex((expired as Error).message, /certificate of w2 has expired/);
+  t.true(manager.log.some((line) => line.includes('refused: certificate of w9 is not signed')));
+  t.true(manager.log.some((line) => line.includes('refused: certificate of w2 has expired')));
+  t.deepEqual(await manager.call('node.list', {}), []);
+});
+
+test('a worker that says it is another node than its certificate does is refused', async (t) => {
+  const manager = await TestManager.start(t, { pki });
+  const worker = await manager.join('w1', { hello: { nodeId: 'w2' } });
+  const end = await worker.ended;
+  t.is(end.code, 4403);
+  t.regex(end.reason, /says it is node w2, its certificate says w1/);
+});
+
+test('a node name that another node has is refused', async (t) => {
+  const manager = await TestManager.start(t, { pki });
+  await manager.join('w1', { name: 'same' });
+  await becomes(manager, 'w1', 'ready');
+  const second = await manager.join('w2', { name: 'same' });
+  t.regex((await second.ended).reason, /node name same is taken by node w1/);
+});
+
+test('a silent worker on a dead machine is down after the deadline, at once after the second opinion', async (t) => {
+  const manager = await TestManager.start(t, { pki, probe: () => Promise.resolve(false) });
+  const worker = await manager.join('w1', { silent: true });
+  const node = await becomes(manager, 'w1', 'down');
+  t.is(node.status.message, 'machine does not answer');
+  t.is((await worker.ended).code, 4408);
+});
+
+test('a worker that restarts while its machine answers is never down', async (t) => {
+  const manager = await TestManager.start(t, { pki });
+  const states: string[] = [];
+  const stream = await manager.stream('watch', {});
+  void (async () => {
+    for await (const text of stream) {
+      const message = JSON.parse(String(text)) as { table?: string; object?: Node };
+      if (message.table === 'nodes' && message.object !== undefined) {
+        states.push(message.object.status.state);
+      }
+    }
+  })().catch(() => undefined);
+  const first = await manager.join('w1');
+  await becomes(manager, 'w1', 'ready');
+  first.leave();
+  await first.ended;
+  const second = await manager.join('w1');
+  await until('assignments', 20_000, () => second.held.sequence >= 0);
+  // Well past the deadline of a silent node.
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  t.false(states.includes('down'));
+  t.is((await nodeOf(manager, 'w1'))?.status.state, 'ready');
+});
+
+test('a worker that stays away is down though its machine answers, and ready when it is back', async (t) => {
+  const manager = await TestManager.start(t, { pki });
+  (await manager.join('w1')).leave();
+  const node = await becomes(manager, 'w1', 'down');
+  t.regex(node.status.message, /machine answers, but its worker has been away/);
+  await manager.join('w1');
+  await becomes(manager, 'w1', 'ready');
+  t.pass();
+});
+
+test('after a start nodes are unknown, then ready or down', async (t) => {
+  const backend = await holding([]);
+  const first = await TestManager.start(t, { pki, backend, probe: () => Promise.resolve(false) });
+  await first.join('w1');
+  await first.join('w2');
+  await becomes(first, 'w1', 'ready');
+  await becomes(first, 'w2', 'ready');
+  await first.stop();
+  const second = await TestManager.start(t, { pki, backend, probe: () => Promise.resolve(false) });
+  t.is((await nodeOf(second, 'w1'))?.status.state, 'unknown');
+  await second.join('w1');
+  await becomes(second, 'w1', 'ready');
+  await becomes(second, 'w2', 'down');
+  t.pass();
+});
+
+test('a removed node is told, its certificate is refused, its tasks are orphaned', async (t) => {
+  const service = aService('web', { global: true });
+  const backend = await holding([
+    ['nodes', aNode('w1')],
+    ['nodes', aNode('w2')],
+    ['services', service],
+    ['tasks', { ...aTask(service, 1, { id: 'task1', node: 'w1' }), serviceId: service.id }],
+  ]);
+  const manager = await TestManager.start(t, { pki, backend });
+  const worker = await manager.join('w1');
+  await becomes(manager, 'w1', 'ready');
+  await t.throwsAsync(manager.call('node.remove', { node: 'w1', force: false }), {
+    message: /node w1 runs 1 tasks: drain it first, or use --force/,
+  });
+  await manager.call('node.remove', { node: 'w1', force: true });
+  t.is((await worker.ended).reason, 'node was removed from the cluster');
+  const error = await t.throwsAsync(manager.join('w1'));
+  t.regex(error.message, /node w1 was removed from cluster test/);
+  await until('the task is orphaned or gone', 20_000, async () => {
+    const tasks = await manager.call('task.list', {});
+    return tasks.every((task) => task.status.state === 'orphaned');
+  });
+});
+
+test('reports of earlier states and of tasks of other nodes are dropped', async (t) => {
+  const service = aService('web', { replicas: 2 });
+  const backend = await holding([
+    ['nodes', aNode('w1')],
+    ['nodes', aNode('w2')],
+    ['services', service],
+    ['tasks', aTask(service, 1, { id: 'mine', node: 'w1', state: 'assigned' })],
+    ['tasks', aTask(service, 2, { id: 'other', node: 'w2', state: 'assigned' })],
+  ]);
+  const manager = await TestManager.start(t, { pki, backend });
+  const worker = await manager.join('w1');
+  worker.obedient = false;
+  const stateOf = async (id: string): Promise<string | undefined> =>
+    (await manager.call('task.list', {})).find((task) => task.id === id)?.status.state;
+  worker.report('mine', aStatus('running', { startedAt: 5 }));
+  await until('running', 20_000, async () => (await stateOf('mine')) === 'running');
+  worker.report('mine', aStatus('preparing'));
+  worker.report('other', aStatus('running'));
+  worker.report('unheard-of', aStatus('running'));
+  worker.report('mine', aStatus('failed', { exitCode: 3 }));
+  await until('failed', 20_000, async () => (await stateOf('mine')) === 'failed');
+  t.is(await stateOf('other'), 'assigned');
+});
+
+test('the end of a task is on disk, its steps before are not', async (t) => {
+  const service = aService('web');
+  const backend = await holding([
+    ['nodes', aNode('w1')],
+    ['nodes', aNode('w2')],
+    ['services', service],
+    ['tasks', aTask(service, 1, { id: 'mine', node: 'w1', state: 'assigned' })],
+  ]);
+  const manager = await TestManager.start(t, { pki, backend });
+  const worker = await manager.join('w1');
+  worker.obedient = false;
+  const onDisk = async (): Promise<string | undefined> => {
+    const records = await backend.load();
+    const found = records.find(({ value }) => (value as { id: string }).id === 'mine');
+    return (found?.value as { status: { state: string } } | undefined)?.status.state;
+  };
+  worker.report('mine', aStatus('running', { startedAt: 5 }));
+  await until('running', 20_000, async () => {
+    const [task] = await manager.call('task.list', {});
+    return task?.status.state === 'running';
+  });
+  t.is(await onDisk(), 'assigned');
+  worker.report('mine', aStatus('complete', { exitCode: 0 }));
+  await until('the end on disk', 20_000, async () => (await onDisk()) === 'complete');
+});
+
+test('a gateway is released when the node says the network is gone, not while a task needs it', async (t) => {
+  const network = aNetwork('a', { vni: 5000, subnet: '10.9.0.0/24' });
+  const service = aService('web', { task: { networks: [{ network: 'a', aliases: [] }] } });
+  const attachment = {
+    networkId: network.id,
+    network: 'a',
+    address: '10.9.0.9',
+    mac: '02:00:00:00:00:09',
+    aliases: [],
+  };
+  const gateway = addressLeaseId(network.id, '10.9.0.2');
+  const backend = await holding([
+    ['nodes', aNode('w1')],
+    ['networks', network],
+    ['services', service],
+    [
+      'tasks',
+      aTask(service, 1, { id: 'mine', node: 'w1', state: 'assigned', attachments: [attachment] }),
+    ],
+    ['leases', { id: gateway, holder: { kind: 'gateway', nodeId: 'w1', networkId: network.id } }],
+  ]);
+  const manager = await TestManager.start(t, { pki, backend });
+  const worker = await manager.join('w1');
+  const hasLease = async (): Promise<boolean> =>
+    (await backend.load()).some(({ value }) => (value as { id: string }).id === gateway);
+  await until('the network', 20_000, () => worker.held.networks.size === 1);
+  worker.send({ kind: 'networks', networks: [] });
+  await manager.call('service.halt', { project: 'demo', services: [], halted: true });
+  await manager.call('project.remove', { project: 'demo', volumes: false });
+  await until('nothing held', 20_000, () => worker.held.tasks.size === 0);
+  worker.send({ kind: 'networks', networks: [] as NetworkId[] });
+  await until('the lease is gone', 20_000, async () => !(await hasLease()));
+  t.pass();
+});
+
+test('calls reach the worker and its failures come back', async (t) => {
+  const service = aService('web');
+  const backend = await holding([
+    ['nodes', aNode('w1')],
+    ['nodes', aNode('w2')],
+    ['services', service],
+    ['tasks', aTask(service, 1, { id: 'mine', node: 'w1', state: 'running' })],
+  ]);
+  const manager = await TestManager.start(t, { pki, backend });
+  const ref = { project: 'demo', service: 'web' };
+  const away: unknown = await t.throwsAsync(manager.call('task.top', { ...ref, psArgs: 'aux' }));
+  t.true(isAppError(away) && away.kind === 'unavailable');
+  const worker = await manager.join('w1');
+  await becomes(manager, 'w1', 'ready');
+  worker.answer = (call) => {
+    if (call.name === 'top') return { titles: ['PID'], processes: [['1']] };
+    throw new Error('container is paused');
+  };
+  t.deepEqual(await manager.call('task.top', { ...ref, psArgs: 'aux' }), {
+    titles: ['PID'],
+    processes: [['1']],
+  });
+  const [first] = worker.calls;
+  t.true(first?.name === 'top' && first.args.psArgs === 'aux');
+  const error = await t.throwsAsync(
+    manager.call('service.kill', { project: 'demo', services: ['web'], signal: 'KILL' }),
+  );
+  t.is(error.message, 'cannot kill demo-web-1: container is paused');
+});
+
+test('addresses fenced by a dead node are free when it comes back with nothing of the past', async (t) => {
+  const fenced = addressLeaseId('n1' as NetworkId, '10.9.0.7');
+  const backend = await holding([
+    ['leases', { id: fenced, holder: { kind: 'fenced', nodeId: 'w1' as NodeId } }],
+    ['nodes', aNode('w1')],
+  ]);
+  const manager = await TestManager.start(t, { pki, backend });
+  const has = async (): Promise<boolean> =>
+    (await backend.load()).some(({ value }) => (value as { id: string }).id === fenced);
+  t.true(await has());
+  await manager.join('w1');
+  await until('the lease is gone', 20_000, async () => !(await has()));
+});
