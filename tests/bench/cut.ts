@@ -8,9 +8,6 @@ import { endpointOn } from './names.js';
 import { NameWatcher } from './name-watcher.js';
 import { loadTo } from './start.js';
 
-export const about = 'machine cut for 20 s and healed: names, replicas and reachability';
-
-const nodes = ['node-1', 'node-2', 'node-3'];
 const label = 'com.docker.compose.service=web';
 const compose = `services:
   web:

@@ -7,9 +7,6 @@ import { figure, print } from './figures.js';
 import { NameWatcher } from './name-watcher.js';
 import { loadTo } from './start.js';
 
-export const about = 'crashed task: engine event until no node answers with its address';
-
-const nodes = ['node-1', 'node-2', 'node-3'];
 const label = 'com.docker.compose.project=names';
 const compose = `services:
   web:

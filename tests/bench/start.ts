@@ -7,9 +7,6 @@ import { withCluster } from './cluster.js';
 import { inParallel, running } from './engines.js';
 import { figure, median, print } from './figures.js';
 
-export const about = '30 containers over 3 machines, against the same made by the engines alone';
-
-const nodes = ['node-1', 'node-2', 'node-3'];
 const perNode = 10;
 const label = 'com.docker.compose.project=start';
 const compose = `services:
