@@ -1,5 +1,5 @@
 import { isFields, textOf } from './json.js';
-import { tableFamily, tableName } from '../plan/ruleset.js';
+import { noRuleset, tableFamily, tableName } from '../plan/ruleset.js';
 import { runAny, run } from './run.js';
 
 /**
@@ -34,6 +34,5 @@ export async function loadRuleset(text: string, signal: AbortSignal): Promise<vo
 }
 
 export async function deleteTable(signal: AbortSignal): Promise<void> {
-  const table = `${tableFamily} ${tableName}`;
-  await run(['nft', '-f', '-'], { stdin: `add table ${table}\ndelete table ${table}\n`, signal });
+  await loadRuleset(noRuleset, signal);
 }

@@ -2,7 +2,7 @@ import type { SeenBridgeNetwork } from '../overlay/bridge-networks.js';
 import type { Change } from './change.js';
 import { remoteChanges } from './diff-remotes.js';
 import { isOurBridge, isOurVxlan, vxlanPort } from './names.js';
-import { rulesetFor } from './ruleset.js';
+import { noRuleset, rulesetFor } from './ruleset.js';
 import type { SeenBridge, SeenState, SeenVxlan } from './seen.js';
 import type { WantedNetwork, WantedState } from './wanted.js';
 
@@ -57,7 +57,11 @@ const removeLink = (name: string, cause: string): Change => ({
 
 function rulesetChange(wanted: WantedState, seen: SeenState): Change[] {
   const ruleset = rulesetFor(wanted);
-  if (ruleset === undefined || ruleset.mark === seen.rulesetMark) return [];
+  if (ruleset?.mark === seen.rulesetMark) return [];
+  if (ruleset === undefined) {
+    const gone = 'no network is on this node';
+    return [{ kind: 'load-ruleset', text: noRuleset, networkId: undefined, cause: gone }];
+  }
   const cause = seen.rulesetMark === undefined ? 'missing or altered' : 'networks or nodes changed';
   return [{ kind: 'load-ruleset', text: ruleset.text, networkId: undefined, cause }];
 }

@@ -30,6 +30,9 @@ export function rulesetFor(wanted: WantedState): Ruleset | undefined {
   return { text, mark };
 }
 
+/** Takes the table away, whether it is there or not. */
+export const noRuleset = `add table ${tableFamily} ${tableName}\ndelete table ${tableFamily} ${tableName}\n`;
+
 const commentMark = '" # rule';
 
 function chains(wanted: WantedState, mark: string): string {

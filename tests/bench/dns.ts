@@ -18,7 +18,7 @@ const dnsperf = '/usr/bin/dnsperf';
 /** One machine, one container asking for a name one other container of its network has. */
 export async function run(args: readonly string[]): Promise<void> {
   const rounds = Number(args[0] ?? 5);
-  const lab = openLab({ name: 'benchdns', subnet: '10.98.138' });
+  const lab = openLab({ name: 'benchdns', subnet: '10.98.186' });
   try {
     const [machine] = await lab.up(1);
     if (machine === undefined) throw new Error('the lab has no machine');
