@@ -8,6 +8,7 @@ import { endpointOn } from './names.js';
 import { NameWatcher } from './name-watcher.js';
 import { loadTo } from './start.js';
 
+const nodes = ['node-1', 'node-2', 'node-3'];
 const label = 'com.docker.compose.service=web';
 const compose = `services:
   web:

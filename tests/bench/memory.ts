@@ -5,6 +5,8 @@ import { todoImages } from '../../fixtures/todo-app/images.js';
 import { withCluster } from './cluster.js';
 import { print } from './figures.js';
 
+const app = fileURLToPath(new URL('../../../fixtures/todo-app', import.meta.url));
+
 export async function run(args: readonly string[]): Promise<void> {
   const settleMs = Number(args[0] ?? 20) * 1000;
   await withCluster('bmem', '10.98.128', async (cluster) => {

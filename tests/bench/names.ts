@@ -7,6 +7,7 @@ import { figure, print } from './figures.js';
 import { NameWatcher } from './name-watcher.js';
 import { loadTo } from './start.js';
 
+const nodes = ['node-1', 'node-2', 'node-3'];
 const label = 'com.docker.compose.project=names';
 const compose = `services:
   web:

@@ -6,6 +6,7 @@ import { nextEvent, running } from './engines.js';
 import { figure, print } from './figures.js';
 import { loadTo } from './start.js';
 
+const nodes = ['node-1', 'node-2', 'node-3'];
 const label = 'com.docker.compose.project=recover';
 const compose = `services:
   web:

@@ -7,6 +7,7 @@ import { withCluster } from './cluster.js';
 import { inParallel, running } from './engines.js';
 import { figure, median, print } from './figures.js';
 
+const nodes = ['node-1', 'node-2', 'node-3'];
 const perNode = 10;
 const label = 'com.docker.compose.project=start';
 const compose = `services:
