@@ -35,11 +35,23 @@ export function checkProject(project: Parts, refuse: Refuse): void {
       first.error,
       others.map(({ name }) => name),
     );
+  checkSecrets(project, refuse);
   const cycle = findCycle(project.services);
   if (cycle !== undefined) {
     refuse(
       ['services', cycle[0] ?? '', 'depends_on'],
       `dependency cycle detected: ${cycle.join(' -> ')}, remove one of these dependencies`,
+    );
+  }
+}
+
+function checkSecrets(project: Parts, refuse: Refuse): void {
+  for (const [name, secret] of Object.entries(project.secrets)) {
+    if (secret.external === true || secret.file !== undefined || secret.environment !== undefined)
+      continue;
+    refuse(
+      ['secrets', name],
+      `secret "${name}" must declare either file or environment, or be external`,
     );
   }
 }

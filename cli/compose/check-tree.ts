@@ -48,7 +48,7 @@ function checkSource(resource: TreeMap, path: Path, root: TreeMap, keys: readonl
       [...path, set[1] ?? ''],
       `${set.join(' and ')} exclude each other, keep one`,
     );
-  if (set.length === 0 && !('external' in resource)) {
+  if (set.length === 0 && !('driver' in resource) && !('external' in resource)) {
     throw errorAt(root, path, `needs one of ${keys.join(', ')}, or external: true`);
   }
 }

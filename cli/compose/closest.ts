@@ -1,7 +1,8 @@
 /** The known word nearest to a mistyped one, when it is near enough to be meant. */
 export function closest(word: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
-  let least = Math.max(1, Math.floor(word.length / 3)) + 1;
+  // Two letters that changed places are two steps.
+  let least = (word.length <= 3 ? 1 : Math.max(2, Math.floor(word.length / 3))) + 1;
   for (const candidate of known) {
     const steps = distance(word, candidate);
     if (steps < least) {

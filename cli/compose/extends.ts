@@ -26,6 +26,9 @@ interface Step {
   readonly service: string;
 }
 
+/** Far more than anyone writes, and well within the stack. */
+const maxSteps = 500;
+
 /** Puts under each service what it `extends`, in place. */
 export function applyExtends(context: ExtendsContext): void {
   const services = context.root.services;
@@ -53,6 +56,13 @@ function extended(
       context.root,
       origin,
       `services extend each other in a circle: ${circle([...steps, here])}`,
+    );
+  }
+  if (steps.length >= maxSteps) {
+    throw errorAt(
+      context.root,
+      origin,
+      `services extend each other more than ${String(maxSteps)} deep`,
     );
   }
   const next =

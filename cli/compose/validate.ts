@@ -84,13 +84,15 @@ function checkBranches(
   path: (string | number)[],
 ): Problem | undefined {
   const problems: Problem[] = [];
+  const depth = path.length;
   for (const branch of branches) {
     const problem = check(value, branch, path);
+    path.length = depth;
     if (problem === undefined) return undefined;
     problems.push(problem);
   }
   const meant = problems.find(
-    (problem) => problem.types === undefined || problem.path.length > path.length,
+    (problem) => problem.types === undefined || problem.path.length > depth,
   );
   return (
     meant ??

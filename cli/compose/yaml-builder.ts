@@ -133,7 +133,7 @@ export class Builder {
   ): Tree | typeof dropped {
     const target = this.#targets.get(event) ?? 0;
     if (this.#open.has(target)) {
-      throw this.#error(event.anchorStart, 'yaml: anchor contains itself');
+      throw this.#error(offsetOf(event), 'yaml: anchor contains itself');
     }
     const back = this.#at;
     this.#at = target;
@@ -215,6 +215,9 @@ export class Builder {
       throw this.#error(offsetOf(event), 'key must be a string, not a list or a mapping', path);
     }
     const value = this.#scalar(target, this.#tagOf(target));
+    if (value === '__proto__') {
+      throw this.#error(offsetOf(event), 'key __proto__ is not allowed, choose another name', path);
+    }
     if (typeof value === 'string') return value;
     const text = getScalarValue(this.#source.text, target);
     const shown = text === '' ? 'an empty key' : text;

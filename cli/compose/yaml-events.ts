@@ -1,4 +1,4 @@
-import { EVENT_ID, getScalarValue, parseEvents, YAMLException } from 'js-yaml';
+import { EVENT_ID, getScalarValue, parseEvents, SCALAR_STYLE, YAMLException } from 'js-yaml';
 import type { AliasEvent, Event, MappingEvent, ScalarEvent, SequenceEvent } from 'js-yaml';
 import { ComposeError } from './error.js';
 import { placeOf, type KeyFinder, type Source } from './tree.js';
@@ -24,7 +24,11 @@ export function eventsOf(source: Source): Event[] {
 
 export function offsetOf(event: NodeEvent): number {
   // An empty scalar stands nowhere; its key does.
-  if (event.type === EVENT_ID.SCALAR) return Math.max(event.valueStart, 0);
+  if (event.type === EVENT_ID.SCALAR) {
+    const quoted =
+      event.style === SCALAR_STYLE.SINGLE_QUOTED || event.style === SCALAR_STYLE.DOUBLE_QUOTED;
+    return Math.max(quoted ? event.valueStart - 1 : event.valueStart, 0);
+  }
   if (event.type === EVENT_ID.ALIAS) return event.anchorStart - 1;
   return event.start;
 }

@@ -69,8 +69,12 @@ const gpusForm: Transform = (value, { mark }) => {
 };
 
 const mountForm: Transform = (value, { path, root, mark, lenient }) => {
-  if (lenient && typeof value === 'string' && value.includes('$')) return value;
-  return canonicalMount(value, path, root, mark);
+  try {
+    return canonicalMount(value, path, root, mark);
+  } catch (error) {
+    if (lenient && typeof value === 'string') return value;
+    throw error;
+  }
 };
 
 const external: Transform = (value, { path, root, warn }) =>
