@@ -19,6 +19,8 @@ import { Scheduler } from './scheduler/scheduler.js';
 import type { ManagerSettings } from './settings.js';
 import type { Backend } from './store/backend.js';
 import { openStore } from './store/open-store.js';
+import { StatsGatherer } from './stats/gather.js';
+import { metricsContentType, metricsPage, MetricsServer } from './stats/metrics-page.js';
 import type { ClusterStore } from './store/store.js';
 
 export interface ManagerOptions {
@@ -38,6 +40,7 @@ interface Rooms {
   readonly store: ClusterStore;
   readonly dispatcher: Dispatcher;
   readonly control: ControlApi;
+  readonly statistics: StatsGatherer;
   /** Those that only look at the store and write to it. */
   readonly deciders: readonly { start(): void; stop(): Promise<void> }[];
 }
@@ -47,6 +50,7 @@ export class Manager {
   readonly #options: ManagerOptions;
   #server: TransportServer | undefined;
   #rooms: Rooms | undefined;
+  #metrics: MetricsServer | undefined;
 
   constructor(options: ManagerOptions) {
     this.#options = options;
@@ -63,8 +67,11 @@ export class Manager {
     this.#server = await this.#listen();
     try {
       this.#rooms = await this.#openRooms();
+      if (settings.metricsListen !== undefined) {
+        this.#metrics = await MetricsServer.listen(settings.metricsListen, () => this.#page());
+      }
     } catch (error) {
-      await this.#server.close();
+      await this.stop();
       throw error;
     }
     log.info('manager is ready', {
@@ -79,8 +86,11 @@ export class Manager {
   async stop(): Promise<void> {
     const rooms = this.#rooms;
     this.#rooms = undefined;
+    await this.#metrics?.close();
+    this.#metrics = undefined;
     if (rooms !== undefined) {
       rooms.control.stop();
+      rooms.statistics.stop();
       await Promise.all(rooms.deciders.map((room) => room.stop()));
       await rooms.dispatcher.stop();
     }
@@ -113,7 +123,20 @@ export class Manager {
         path: paths.health,
         answer: () => ({ ok: this.#rooms !== undefined, cluster: settings.clusterId }),
       },
+      page: {
+        path: paths.metrics,
+        contentType: metricsContentType,
+        answer: (peer) => {
+          if (peer.role === 'client') return this.#page();
+          throw new AppError('forbidden', `a ${peer.role} may not read the metrics`);
+        },
+      },
     });
+  }
+
+  #page(): string {
+    const { store, statistics } = this.#ready();
+    return metricsPage(store, statistics);
   }
 
   #ready(): Rooms {
@@ -157,7 +180,8 @@ export class Manager {
       managers: [settings.advertise],
       ...pick(this.#options),
     });
-    const control = this.#control(store, backend.name, dispatcher);
+    const statistics = new StatsGatherer({ store, clock, log, workers: dispatcher });
+    const control = this.#control({ store, dispatcher, statistics }, backend.name);
     const deciders = [
       new Orchestrator({ store, clock, log, newId }),
       new Allocator({ store, clock, log }),
@@ -166,10 +190,13 @@ export class Manager {
     await dispatcher.start();
     control.start();
     for (const room of deciders) room.start();
-    return { store, dispatcher, control, deciders };
+    return { store, dispatcher, control, statistics, deciders };
   }
 
-  #control(store: ClusterStore, backend: string, dispatcher: Dispatcher): ControlApi {
+  #control(
+    { store, dispatcher, statistics }: Pick<Rooms, 'store' | 'dispatcher' | 'statistics'>,
+    backend: string,
+  ): ControlApi {
     const { settings, clock, log, newId, version } = this.#options;
     const broker = new LogBroker({ store, clock, log, workers: dispatcher });
     const { clusterId, clusterName, nodeId } = settings;
@@ -180,6 +207,7 @@ export class Manager {
       newId,
       workers: dispatcher,
       readLogs: (args, signal) => broker.read(args, signal),
+      statistics,
       manager: { clusterId, clusterName, nodeId, version, leader: true, store: backend },
     });
   }

@@ -9,6 +9,8 @@ export interface ManagerSettings {
   readonly listen: { readonly host: string; readonly port: number };
   /** `host:port` under which others reach this manager. */
   readonly advertise: string;
+  /** Where to serve metrics over plain HTTP as well; nowhere unless told. */
+  readonly metricsListen?: { readonly host: string; readonly port: number };
   readonly dataDir: string;
   /** Paths of PEM files. */
   readonly pki: { readonly ca: string; readonly cert: string; readonly key: string };
@@ -40,6 +42,9 @@ export function parseManagerSettings(text: string, path: string): ManagerSetting
     nodeId: textOf(fields, 'nodeId', path),
     listen: addressOf(textOf(fields, 'listen', path), path),
     advertise: textOf(fields, 'advertise', path),
+    ...(fields.metricsListen === undefined
+      ? {}
+      : { metricsListen: addressOf(textOf(fields, 'metricsListen', path), path) }),
     dataDir: textOf(fields, 'dataDir', path),
     pki: {
       ca: textOf(pki, 'ca', path),

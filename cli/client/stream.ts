@@ -6,6 +6,7 @@ import type {
   TaskLogLine,
   WatchMessage,
 } from '../../manager/protocol/control.js';
+import type { StatsMessage } from '../../manager/protocol/statistics.js';
 import type { MessageStream } from '../../manager/protocol/worker-calls.js';
 import type { ControlClient } from './client.js';
 
@@ -76,4 +77,14 @@ export async function* logs(
   for await (const message of jsonMessages(stream, signal)) {
     yield message as readonly TaskLogLine[];
   }
+}
+
+/** What everything uses, then what has changed, about each second. */
+export async function* stats(
+  client: ControlClient,
+  args: ControlStreamMap['stats']['args'],
+  signal: AbortSignal,
+): AsyncGenerator<StatsMessage> {
+  const stream = await client.open('stats', args, signal);
+  for await (const message of jsonMessages(stream, signal)) yield message as StatsMessage;
 }

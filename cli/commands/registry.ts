@@ -124,6 +124,11 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import('./start.js')).startCommand,
   },
   {
+    name: 'stats',
+    summary: 'Display a live stream of what containers use',
+    load: async () => (await import('./stats.js')).statsCommand,
+  },
+  {
     name: 'stop',
     summary: 'Stop services',
     load: async () => (await import('./stop.js')).stopCommand,

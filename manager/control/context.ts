@@ -8,6 +8,7 @@ import type {
   ManagerInfo,
   TaskLogLine,
 } from '../protocol/control.js';
+import type { StatsMessage } from '../protocol/statistics.js';
 import type { WorkerCalls } from '../protocol/worker-calls.js';
 import type { ClusterStore } from '../store/store.js';
 
@@ -17,6 +18,14 @@ export type ReadLogs = (
   signal: AbortSignal,
 ) => AsyncIterable<readonly TaskLogLine[]>;
 
+/** What containers and machines use. */
+export interface Statistics {
+  /** Everything known, at once, then each second what has changed; returns the way to end it. */
+  subscribe(listener: (message: StatsMessage) => void): () => void;
+  /** Everything known. */
+  read(): StatsMessage;
+}
+
 export interface ControlOptions {
   readonly store: ClusterStore;
   readonly clock: Clock;
@@ -24,6 +33,7 @@ export interface ControlOptions {
   readonly newId: NewId;
   readonly workers: WorkerCalls;
   readonly readLogs: ReadLogs;
+  readonly statistics: Statistics;
   /** What does not stand in the store. */
   readonly manager: Omit<ManagerInfo, 'nodes' | 'services' | 'tasks'>;
 }

@@ -15,6 +15,7 @@ import { EventLog } from './event-log.js';
 import { events } from './streams/events.js';
 import { attach, exec } from './streams/exec.js';
 import { logs } from './streams/logs.js';
+import { stats } from './streams/stats.js';
 import type { ClientStream, ControlStreams } from './streams/stream-context.js';
 import { watch } from './streams/watch.js';
 
@@ -39,7 +40,7 @@ const calls: ControlCalls = {
   ...resourceCalls,
 };
 
-const streams: ControlStreams = { watch, events, logs, exec, attach };
+const streams: ControlStreams = { watch, events, logs, exec, attach, stats };
 
 function isCall(name: string): name is ControlCallName {
   return Object.hasOwn(calls, name);

@@ -224,5 +224,7 @@ export interface ControlStreamMap {
   };
   exec: { args: TaskRef & { readonly options: ExecOptions } };
   attach: { args: TaskRef & { readonly stdin: boolean } };
+  /** One `StatsMessage` (statistics.ts) about every second. */
+  stats: { args: { readonly project?: string } };
 }
 export type ControlStreamName = keyof ControlStreamMap;

@@ -18,6 +18,8 @@ export const paths = {
   /** Client's streams: WebSocket `/v1/stream/<name>`; the first message is the arguments. */
   stream: '/v1/stream/',
   health: '/v1/health',
+  /** Prometheus text, for clients of the user. */
+  metrics: '/metrics',
 } as const;
 
 export interface TaskReport {

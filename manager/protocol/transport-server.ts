@@ -27,6 +27,12 @@ export interface ServeOptions<Identity> {
   readonly stream: (request: StreamRequest<Identity>) => void | Promise<void>;
   /** Body of `GET` on this path, for anybody; all else needs a certificate. */
   readonly health: { readonly path: string; readonly answer: () => object };
+  /** A text for `GET` on this path, for whoever `identify` lets in. */
+  readonly page?: {
+    readonly path: string;
+    readonly contentType: string;
+    readonly answer: (identity: Identity) => string;
+  };
 }
 
 export interface CallRequest<Identity> {
@@ -172,6 +178,11 @@ class Entry<Identity> {
       gone.abort();
     });
     try {
+      const { page } = this.#options;
+      if (page !== undefined && request.method === 'GET' && pathOf(request) === page.path) {
+        send(response, 200, page.contentType, page.answer(this.#identify(request)));
+        return;
+      }
       answer(response, 200, await this.#answerTo(request, gone.signal));
     } catch (error) {
       const failure = this.#report(request, error);
@@ -244,9 +255,13 @@ function errorBody(error: AppError): object {
 }
 
 function answer(response: ServerResponse, status: number, value: unknown): void {
+  send(response, status, 'application/json', JSON.stringify(value ?? null));
+}
+
+function send(response: ServerResponse, status: number, contentType: string, text: string): void {
   if (response.destroyed) return;
-  const body = Buffer.from(JSON.stringify(value ?? null));
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': body.length });
+  const body = Buffer.from(text);
+  response.writeHead(status, { 'content-type': contentType, 'content-length': body.length });
   response.end(body);
 }
 

@@ -68,7 +68,9 @@ export type WorkerStreamRequest =
   /** Binary data frames (stdout channel): `docker save` of an image this node has. */
   | { readonly kind: 'save-image'; readonly image: string }
   /** Binary data frames (stdin channel): `docker load`. */
-  | { readonly kind: 'load-image'; readonly image: string };
+  | { readonly kind: 'load-image'; readonly image: string }
+  /** Text messages, each a `WorkerStats` (statistics.ts), about one a second until closed. */
+  | { readonly kind: 'stats' };
 
 export interface LogLine {
   /** ms since the epoch. */

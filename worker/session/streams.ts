@@ -49,14 +49,19 @@ export interface StreamSurroundings {
   readonly log: Logger;
 }
 
+export interface StreamOrder {
+  readonly streamId: string;
+  readonly stream: MessageStream;
+  readonly request: WorkerStreamRequest;
+}
+
 /** Serves what the manager asked for on a connection of its own, until either end closes it. */
 export async function serveStream(
   around: StreamSurroundings,
-  streamId: string,
-  stream: MessageStream,
-  request: WorkerStreamRequest,
+  order: StreamOrder,
   outer: AbortSignal,
 ): Promise<void> {
+  const { stream, request } = order;
   const abort = new AbortController();
   const signal = AbortSignal.any([outer, abort.signal]);
   // The input of what is served; its end is also how we hear that nobody listens any more.
@@ -65,7 +70,7 @@ export async function serveStream(
     abort.abort(new AppError('cancelled', 'the reader has gone'));
   });
   try {
-    await handle(around, { streamId, stream, request, input, signal });
+    await handle(around, { ...order, input, signal });
   } catch (error) {
     if (!signal.aborted) await tellFailure(stream, request, error).catch(() => undefined);
   } finally {
@@ -75,10 +80,7 @@ export async function serveStream(
   }
 }
 
-interface Served {
-  readonly streamId: string;
-  readonly stream: MessageStream;
-  readonly request: WorkerStreamRequest;
+interface Served extends StreamOrder {
   readonly input: PassThrough;
   readonly signal: AbortSignal;
 }

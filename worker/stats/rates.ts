@@ -39,34 +39,51 @@ export function sampleOf(stats: EngineStats): Sample | undefined {
   const at = Date.parse(stats.read ?? '');
   const cpuNanos = stats.cpu_stats?.cpu_usage?.total_usage ?? 0;
   if (!(at > 0) || (cpuNanos === 0 && stats.memory_stats?.usage === undefined)) return undefined;
-  const links = Object.values(stats.networks ?? {});
-  const transfers = stats.blkio_stats?.io_service_bytes_recursive ?? [];
-  const moved = (op: string): number =>
-    transfers.reduce(
-      (sum, item) => (item.op?.toLowerCase() === op ? sum + (item.value ?? 0) : sum),
-      0,
-    );
+  const moved = movedBytes(stats.blkio_stats?.io_service_bytes_recursive ?? []);
   return {
     at,
     cpuNanos,
-    memoryBytes: memoryWithoutCache(stats.memory_stats ?? {}),
-    memoryLimitBytes: stats.memory_stats?.limit ?? 0,
-    rxBytes: links.reduce((sum, link) => sum + (link.rx_bytes ?? 0), 0),
-    txBytes: links.reduce((sum, link) => sum + (link.tx_bytes ?? 0), 0),
+    ...memoryOf(stats.memory_stats ?? {}),
+    ...trafficOf(stats.networks ?? {}),
     readBytes: moved('read'),
     writeBytes: moved('write'),
     pids: stats.pids_stats?.current ?? 0,
   };
 }
 
+function trafficOf(
+  networks: NonNullable<EngineStats['networks']>,
+): Pick<Sample, 'rxBytes' | 'txBytes'> {
+  const links = Object.values(networks);
+  return {
+    rxBytes: links.reduce((sum, link) => sum + (link.rx_bytes ?? 0), 0),
+    txBytes: links.reduce((sum, link) => sum + (link.tx_bytes ?? 0), 0),
+  };
+}
+
+/** cgroup v1 writes `Read`, v2 `read`. */
+function movedBytes(
+  transfers: readonly { readonly op?: string; readonly value?: number }[],
+): (op: string) => number {
+  return (wanted) =>
+    transfers
+      .filter(({ op }) => op?.toLowerCase() === wanted)
+      .reduce((sum, { value }) => sum + (value ?? 0), 0);
+}
+
 /**
  * As `docker stats` counts: page cache that was not used lately does not count. cgroup v1 calls it
  * `total_inactive_file`, v2 `inactive_file`.
  */
-function memoryWithoutCache(memory: NonNullable<EngineStats['memory_stats']>): number {
+function memoryOf(
+  memory: NonNullable<EngineStats['memory_stats']>,
+): Pick<Sample, 'memoryBytes' | 'memoryLimitBytes'> {
   const usage = memory.usage ?? 0;
   const cache = memory.stats?.total_inactive_file ?? memory.stats?.inactive_file ?? 0;
-  return cache < usage ? usage - cache : usage;
+  return {
+    memoryBytes: cache < usage ? usage - cache : usage,
+    memoryLimitBytes: memory.limit ?? 0,
+  };
 }
 
 const noRates = {

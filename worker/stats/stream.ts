@@ -39,7 +39,7 @@ export async function serveStats(
       const use = await machine.read().catch(() => undefined);
       const news = { ...changes(sent, readers.uses()), ...(use && { machine: use }) };
       await stream.send(JSON.stringify({ at: Date.now(), ...news } satisfies WorkerStats));
-      await sleep(everyMs, undefined, { signal, ref: false }).catch(() => undefined);
+      await sleep(everyMs, undefined, { signal }).catch(() => undefined);
     }
   } finally {
     ended.abort();

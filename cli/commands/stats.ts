@@ -1,0 +1,162 @@
+import { Command } from 'commander';
+import { AppError } from '../../manager/base/errors.js';
+import type { Node } from '../../manager/model/node.js';
+import type { Task } from '../../manager/model/task.js';
+import type { TaskUse } from '../../manager/protocol/statistics.js';
+import type { Cli } from '../cli.js';
+import { stats } from '../client/stream.js';
+import type { Usage } from '../client/usage.js';
+import { applyStats, noUsage } from '../client/usage.js';
+import type { Listed } from '../output/format.js';
+import { formatList } from '../output/format.js';
+import { binaryBytes, decimalBytes } from '../output/quantity.js';
+import type { ProjectView } from './selection.js';
+import { checkServices, isLive, openProject, tasksOf } from './selection.js';
+
+interface StatsFlags {
+  readonly all?: boolean;
+  readonly stream: boolean;
+  readonly format?: string;
+  readonly trunc: boolean;
+  readonly allProjects?: boolean;
+}
+
+const header = [
+  'CONTAINER ID',
+  'NAME',
+  'NODE',
+  'CPU %',
+  'MEM USAGE / LIMIT',
+  'MEM %',
+  'NET I/O',
+  'BLOCK I/O',
+  'PIDS',
+];
+
+/** Rates need two samples, a second apart; nodes answer at their own pace. */
+const settleMs = 3_500;
+
+export function statsCommand(cli: Cli): Command {
+  return new Command('stats')
+    .description('Display a live stream of what containers use, on whichever node they are')
+    .argument('[services...]')
+    .option('-a, --all', 'show all containers, also stopped ones')
+    .option('--all-projects', 'containers of every project')
+    .option('--format <format>', 'table, json, or a template')
+    .option('--no-stream', 'print the first result only')
+    .option('--no-trunc', "don't truncate output")
+    .addHelpText(
+      'after',
+      `
+Examples:
+  shoal stats                     all containers of the project, until Ctrl-C
+  shoal stats --no-stream web     one look at service web
+  shoal stats --no-stream --format '{{.Name}}\\t{{.CPUPerc}}'`,
+    )
+    .action(async (services: string[], flags: StatsFlags) => {
+      await showStats(cli, services, flags);
+    });
+}
+
+type Look = Pick<ProjectView, 'tasks' | 'nodes'>;
+
+async function showStats(cli: Cli, services: readonly string[], flags: StatsFlags): Promise<void> {
+  const everywhere = flags.allProjects === true;
+  const { client, project } = everywhere
+    ? { client: await cli.connect(), project: undefined }
+    : await openProject(cli);
+  const args = project === undefined ? {} : { project };
+  const { signal } = cli.interrupts;
+  const look = async (): Promise<Look> => {
+    const [tasks, nodes] = await Promise.all([
+      client.call('task.list', args, { signal }),
+      client.call('node.list', {}, { signal }),
+    ]);
+    return { tasks, nodes: new Map(nodes.map((node) => [node.id, node])) };
+  };
+  let seen = await look();
+  if (services.length > 0) {
+    checkServices(services, await client.call('service.list', args, { signal }), seen.tasks);
+  }
+  let usage = noUsage;
+  const began = performance.now();
+  const ending = new AbortController();
+  for await (const message of stats(client, args, AbortSignal.any([signal, ending.signal]))) {
+    usage = applyStats(usage, message);
+    const shown = shownTasks(seen, services, flags);
+    if (!flags.stream) {
+      if (!isSettled(shown, usage, performance.now() - began)) continue;
+      cli.stdout.write(render(seen, shown, usage, flags));
+      ending.abort();
+      return;
+    }
+    repaint(cli, render(seen, shown, usage, flags));
+    seen = await look();
+  }
+  if (signal.aborted) throw new AppError('cancelled', 'interrupted');
+  throw new AppError('unavailable', 'the manager has ended the stream');
+}
+
+/** Everything that runs has been measured twice, or has had its time. */
+function isSettled(tasks: readonly Task[], usage: Usage, passedMs: number): boolean {
+  if (passedMs >= settleMs) return true;
+  const running = tasks.filter(({ status }) => status.state === 'running');
+  return passedMs >= 2_200 && running.every(({ id }) => usage.tasks.has(id));
+}
+
+/** A terminal is painted over; anything else gets one list after the other, as Docker does. */
+function repaint(cli: Cli, text: string): void {
+  cli.stdout.write(cli.stdout.isTTY ? `\u001b[H\u001b[2J${text}` : text);
+}
+
+function shownTasks(view: Look, services: readonly string[], { all }: StatsFlags): readonly Task[] {
+  return tasksOf(view, services).filter(
+    (task) => all === true || (isLive(task) && task.status.state === 'running'),
+  );
+}
+
+function render(view: Look, tasks: readonly Task[], usage: Usage, flags: StatsFlags): string {
+  const items = tasks.map((task) => {
+    const node = task.nodeId === undefined ? undefined : view.nodes.get(task.nodeId);
+    return listed(task, node, usage.tasks.get(task.id), flags.trunc);
+  });
+  return formatList(flags.format, header, items);
+}
+
+function listed(
+  task: Task,
+  node: Node | undefined,
+  use: TaskUse | undefined,
+  truncate: boolean,
+): Listed {
+  const id = task.status.containerId ?? '';
+  const ID = truncate ? id.slice(0, 12) : id;
+  const Node = node?.spec.name ?? '';
+  const texts = use === undefined ? unknown : measured(use);
+  const { CPUPerc, MemUsage, MemPerc, NetIO, BlockIO, PIDs } = texts;
+  return {
+    cells: [ID, task.containerName, Node, CPUPerc, MemUsage, MemPerc, NetIO, BlockIO, PIDs],
+    record: { Container: ID, ID, Name: task.containerName, Node, ...texts },
+  };
+}
+
+const unknown = {
+  CPUPerc: '--',
+  MemUsage: '-- / --',
+  MemPerc: '--',
+  NetIO: '--',
+  BlockIO: '--',
+  PIDs: '--',
+};
+
+function measured(use: TaskUse): typeof unknown {
+  const share = use.memoryLimitBytes === 0 ? 0 : (use.memoryBytes / use.memoryLimitBytes) * 100;
+  return {
+    CPUPerc: `${use.cpuPercent.toFixed(2)}%`,
+    MemUsage: `${binaryBytes(use.memoryBytes)} / ${binaryBytes(use.memoryLimitBytes)}`,
+    MemPerc: `${share.toFixed(2)}%`,
+    NetIO: `${decimalBytes(use.rxBytes)} / ${decimalBytes(use.txBytes)}`,
+    BlockIO: `${decimalBytes(use.readBytes)} / ${decimalBytes(use.writeBytes)}`,
+    PIDs: String(use.pids),
+  };
+}

@@ -1,0 +1,183 @@
+import { backoffMs } from '../base/backoff.js';
+import type { Clock } from '../base/clock.js';
+import { messageOf } from '../base/errors.js';
+import type { Logger } from '../base/log.js';
+import type { NodeId } from '../model/ids.js';
+import type { StatsMessage, WorkerStats } from '../protocol/statistics.js';
+import type { WorkerCalls } from '../protocol/worker-calls.js';
+import type { ClusterStore } from '../store/store.js';
+import { LatestStats } from './latest.js';
+
+export interface StatsOptions {
+  readonly store: ClusterStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly workers: Pick<WorkerCalls, 'open'>;
+}
+
+const periodMs = 1_000;
+const backoff = { firstMs: 1_000, maxMs: 15_000 };
+/** Somebody who closes a dashboard and opens it again, or scrapes each half minute, finds it running. */
+const lingerMs = 45_000;
+
+type Listener = (message: StatsMessage) => void;
+
+interface NodeReader {
+  readonly abort: AbortController;
+}
+
+/**
+ * Statistics of the whole cluster: one stream per ready node, however many listen, and none while nobody
+ * does.
+ */
+export class StatsGatherer {
+  readonly #options: StatsOptions;
+  readonly #listeners = new Set<Listener>();
+  readonly #readers = new Map<NodeId, NodeReader>();
+  #latest = new LatestStats();
+  #cancelTick: (() => void) | undefined;
+  #cancelEnd: (() => void) | undefined;
+  #stopped = false;
+
+  constructor(options: StatsOptions) {
+    this.#options = options;
+  }
+
+  /** Streams to workers that are open now. */
+  get openStreams(): number {
+    return this.#readers.size;
+  }
+
+  /** Calls back with all that is known, then each second with what has changed; returns the way to end it. */
+  subscribe(listener: Listener): () => void {
+    this.#keepRunning();
+    this.#listeners.add(listener);
+    listener(this.#latest.snapshot(this.#options.clock.now()));
+    return () => {
+      this.#listeners.delete(listener);
+      if (this.#listeners.size === 0) this.#endLater();
+    };
+  }
+
+  /** All that is known now. Starts the streams, which then go on for a while: the next call has more. */
+  read(): StatsMessage {
+    this.#keepRunning();
+    if (this.#listeners.size === 0) this.#endLater();
+    return this.#latest.snapshot(this.#options.clock.now());
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#listeners.clear();
+    this.#end();
+  }
+
+  #keepRunning(): void {
+    this.#cancelEnd?.();
+    this.#cancelEnd = undefined;
+    if (this.#cancelTick === undefined && !this.#stopped) this.#tick();
+  }
+
+  #endLater(): void {
+    this.#cancelEnd?.();
+    this.#cancelEnd = this.#options.clock.after(lingerMs, () => {
+      this.#end();
+    });
+  }
+
+  #end(): void {
+    this.#cancelTick?.();
+    this.#cancelEnd?.();
+    this.#cancelTick = undefined;
+    this.#cancelEnd = undefined;
+    for (const { abort } of this.#readers.values()) abort.abort();
+    this.#readers.clear();
+    this.#latest = new LatestStats();
+  }
+
+  #tick(): void {
+    this.#followNodes();
+    const message = this.#latest.delta(this.#options.clock.now());
+    for (const listener of this.#listeners) listener(message);
+    this.#cancelTick = this.#options.clock.after(periodMs, () => {
+      this.#tick();
+    });
+  }
+
+  #followNodes(): void {
+    const nodes = this.#options.store.view.list('nodes');
+    const ready = new Set(
+      nodes.filter(({ status }) => status.state === 'ready').map(({ id }) => id),
+    );
+    for (const [nodeId, { abort }] of this.#readers) {
+      if (ready.has(nodeId)) continue;
+      abort.abort();
+      this.#readers.delete(nodeId);
+      this.#latest.dropNode(nodeId);
+    }
+    for (const nodeId of ready) {
+      if (this.#readers.has(nodeId)) continue;
+      const abort = new AbortController();
+      this.#readers.set(nodeId, { abort });
+      void this.#readNode(nodeId, this.#latest, abort.signal);
+    }
+  }
+
+  /** Until `signal`, over reconnects. Never throws. */
+  async #readNode(nodeId: NodeId, latest: LatestStats, signal: AbortSignal): Promise<void> {
+    const { log, clock } = this.#options;
+    let failures = 0;
+    while (!signal.aborted) {
+      try {
+        await this.#readOnce(nodeId, latest, signal, () => {
+          failures = 0;
+        });
+      } catch (error) {
+        log.debug('statistics of a node are not readable', { nodeId, error: messageOf(error) });
+      }
+      latest.dropNode(nodeId);
+      failures += 1;
+      await waited(clock, backoffMs(backoff, failures, Math.random()), signal);
+    }
+  }
+
+  async #readOnce(
+    nodeId: NodeId,
+    latest: LatestStats,
+    signal: AbortSignal,
+    onMessage: () => void,
+  ): Promise<void> {
+    const { stream } = await this.#options.workers.open(nodeId, { kind: 'stats' }, signal);
+    const close = (): void => {
+      stream.close();
+    };
+    signal.addEventListener('abort', close, { once: true });
+    if (signal.aborted) close();
+    try {
+      for await (const message of stream) {
+        // A frame carries the reason why the worker cannot serve this.
+        if (typeof message !== 'string') break;
+        if (signal.aborted) break;
+        latest.take(nodeId, JSON.parse(message) as WorkerStats);
+        onMessage();
+      }
+    } finally {
+      signal.removeEventListener('abort', close);
+      close();
+    }
+  }
+}
+
+function waited(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.after(ms, resolve);
+    signal.addEventListener(
+      'abort',
+      () => {
+        cancel();
+        resolve();
+      },
+      { once: true },
+    );
+  });
+}

@@ -1,0 +1,251 @@
+import type { Node } from '../model/node.js';
+import type { Task } from '../model/task.js';
+import { taskStates } from '../model/task-state.js';
+import type { StatsMessage, TaskUse } from '../protocol/statistics.js';
+import type { StoreView, TableName } from '../store/store.js';
+
+/** What the manager's own process uses. */
+export interface ProcessUse {
+  readonly cpuSeconds: number;
+  readonly residentBytes: number;
+  readonly startedAtSeconds: number;
+}
+
+type Labels = Readonly<Record<string, string>>;
+
+interface Metric {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge';
+  readonly help: string;
+  readonly samples: readonly (readonly [Labels, number])[];
+}
+
+const tables: readonly TableName[] = [
+  'nodes',
+  'services',
+  'tasks',
+  'networks',
+  'volumes',
+  'secrets',
+  'configs',
+  'leases',
+];
+
+/**
+ * Everything as Prometheus text (exposition format 0.0.4). Containers have cAdvisor's names and labels, so
+ * that its dashboards work; what is ours begins with `shoal_`.
+ */
+export function metricsText(view: StoreView, stats: StatsMessage, own: ProcessUse): string {
+  const metrics = [
+    ...containerMetrics(view, stats),
+    ...nodeMetrics(view, stats),
+    ...clusterMetrics(view),
+    ...storeMetrics(view),
+    ...processMetrics(own),
+  ];
+  return metrics.map(metricLines).join('');
+}
+
+function metricLines({ name, type, help, samples }: Metric): string {
+  const lines = samples.map(([labels, value]) => `${name}${labelText(labels)} ${value}\n`);
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`;
+}
+
+function labelText(labels: Labels): string {
+  const pairs = Object.entries(labels).map(([key, value]) => `${key}="${escaped(value)}"`);
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
+}
+
+function escaped(value: string): string {
+  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+}
+
+interface MeasuredTask {
+  readonly labels: Labels;
+  readonly task: Task;
+  readonly use: TaskUse;
+}
+
+function containerMetrics(view: StoreView, stats: StatsMessage): readonly Metric[] {
+  const measured = stats.tasks.flatMap((use): MeasuredTask[] => {
+    const task = view.get('tasks', use.taskId);
+    return task === undefined ? [] : [{ task, use, labels: containerLabels(view, task) }];
+  });
+  const metric = (
+    name: string,
+    type: Metric['type'],
+    help: string,
+    value: (item: MeasuredTask) => number,
+  ): Metric => ({
+    name: `container_${name}`,
+    type,
+    help,
+    samples: measured.map((item) => [item.labels, value(item)]),
+  });
+  return [
+    metric('cpu_usage_seconds_total', 'counter', 'CPU time used.', ({ use }) => use.cpuSeconds),
+    metric(
+      'memory_working_set_bytes',
+      'gauge',
+      'Memory without inactive page cache.',
+      ({ use }) => use.memoryBytes,
+    ),
+    metric(
+      'spec_memory_limit_bytes',
+      'gauge',
+      'Memory limit, 0 when there is none.',
+      ({ task }) => task.spec.resources.limits.memoryBytes ?? 0,
+    ),
+    metric('network_receive_bytes_total', 'counter', 'Bytes received.', ({ use }) => use.rxBytes),
+    metric('network_transmit_bytes_total', 'counter', 'Bytes sent.', ({ use }) => use.txBytes),
+    metric('fs_reads_bytes_total', 'counter', 'Bytes read.', ({ use }) => use.readBytes),
+    metric('fs_writes_bytes_total', 'counter', 'Bytes written.', ({ use }) => use.writeBytes),
+    metric('processes', 'gauge', 'Processes and threads.', ({ use }) => use.pids),
+    metric(
+      'start_time_seconds',
+      'gauge',
+      'When the container was started, Unix time.',
+      ({ task }) => (task.status.startedAt ?? 0) / 1000,
+    ),
+    metric('last_seen', 'gauge', 'When it was last seen, Unix time.', () => stats.at / 1000),
+  ];
+}
+
+function containerLabels(view: StoreView, task: Task): Labels {
+  const node = task.nodeId === undefined ? undefined : view.get('nodes', task.nodeId);
+  return {
+    id: `/docker/${task.status.containerId ?? ''}`,
+    name: task.containerName,
+    image: task.spec.container.image,
+    container_label_com_docker_compose_project: task.project,
+    container_label_com_docker_compose_service: task.service,
+    container_label_io_shoal_task: task.id,
+    container_label_io_shoal_node: node?.spec.name ?? '',
+  };
+}
+
+function nodeMetrics(view: StoreView, stats: StatsMessage): readonly Metric[] {
+  const nodes = view.list('nodes');
+  const nameOf = new Map<string, string>(nodes.map((node) => [node.id, node.spec.name]));
+  const use = (
+    name: string,
+    help: string,
+    value: (node: StatsMessage['nodes'][number]) => number,
+  ): Metric => ({
+    name: `shoal_node_${name}`,
+    type: 'gauge',
+    help,
+    samples: stats.nodes.map((node) => [
+      { node: nameOf.get(node.nodeId) ?? node.nodeId },
+      value(node),
+    ]),
+  });
+  const up = (node: Node): number => (node.status.state === 'ready' ? 1 : 0);
+  return [
+    {
+      name: 'shoal_node_up',
+      type: 'gauge',
+      help: 'Whether the node is heard of.',
+      samples: nodes.map((node) => [
+        { node: node.spec.name, availability: node.spec.availability },
+        up(node),
+      ]),
+    },
+    use('cpu_ratio', 'CPU in use, 1 is all of it.', ({ cpuPercent }) => cpuPercent / 100),
+    use('memory_used_bytes', 'Memory in use.', ({ memoryUsedBytes }) => memoryUsedBytes),
+    use('memory_bytes', 'Memory of the machine.', ({ memoryBytes }) => memoryBytes),
+    use('load1', 'Load average over a minute.', ({ load1 }) => load1),
+    use('disk_used_bytes', "Use of the engine's disk.", ({ diskUsedBytes }) => diskUsedBytes),
+    use('disk_bytes', "Size of the engine's disk.", ({ diskBytes }) => diskBytes),
+  ];
+}
+
+function gauge(name: string, help: string, samples: Metric['samples']): Metric {
+  return { name: `shoal_${name}`, type: 'gauge', help, samples };
+}
+
+function clusterMetrics(view: StoreView): readonly Metric[] {
+  const tasks = view.list('tasks');
+  const services = view.list('services');
+  const running = countBy(tasks.filter(isRunning), ({ serviceId }) => serviceId);
+  const states = countBy(tasks, ({ status }) => status.state);
+  const unplaced = tasks.filter(
+    (task) => task.explanation?.placed === false && task.status.state === 'pending',
+  );
+  const ofService = ({ spec }: (typeof services)[number]): Labels => ({
+    project: spec.project,
+    service: spec.service,
+  });
+  return [
+    gauge(
+      'tasks',
+      'Tasks by state.',
+      taskStates.map((state) => [{ state }, states.get(state) ?? 0]),
+    ),
+    gauge('scheduler_unplaced_tasks', 'Tasks that fit on no node.', [[{}, unplaced.length]]),
+    gauge(
+      'service_replicas_wanted',
+      'Replicas that are wanted.',
+      services.flatMap((service): [Labels, number][] =>
+        service.spec.mode.kind === 'replicated'
+          ? [[ofService(service), service.spec.halted ? 0 : service.spec.mode.replicas]]
+          : [],
+      ),
+    ),
+    gauge(
+      'service_replicas_running',
+      'Tasks that run.',
+      services.map((service) => [ofService(service), running.get(service.id) ?? 0]),
+    ),
+  ];
+}
+
+function storeMetrics(view: StoreView): readonly Metric[] {
+  return [
+    gauge(
+      'network_addresses_leased',
+      'Addresses in use, gateways among them.',
+      view
+        .list('networks')
+        .map((network) => [
+          { network: network.spec.name },
+          view.leasesOfNetwork(network.id).length,
+        ]),
+    ),
+    gauge(
+      'store_objects',
+      'Objects by table.',
+      tables.map((table) => [{ table }, view.count(table)]),
+    ),
+    {
+      name: 'shoal_store_commits_total',
+      type: 'counter',
+      help: 'Commits since the store was made.',
+      samples: [[{}, view.index]],
+    },
+  ];
+}
+
+function isRunning(task: Task): boolean {
+  return task.status.state === 'running';
+}
+
+function countBy<T>(items: readonly T[], key: (item: T) => string): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const item of items) counts.set(key(item), (counts.get(key(item)) ?? 0) + 1);
+  return counts;
+}
+
+function processMetrics(own: ProcessUse): readonly Metric[] {
+  const one = (name: string, type: Metric['type'], help: string, value: number): Metric => ({
+    name: `process_${name}`,
+    type,
+    help,
+    samples: [[{}, value]],
+  });
+  return [
+    one('cpu_seconds_total', 'counter', "CPU time of the manager's process.", own.cpuSeconds),
+    one('resident_memory_bytes', 'gauge', 'Its memory.', own.residentBytes),
+    one('start_time_seconds', 'gauge', 'Its start, Unix time.', own.startedAtSeconds),
+  ];
+}
