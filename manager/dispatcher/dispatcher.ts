@@ -23,7 +23,7 @@ import { clearDepartedNode } from './departed.js';
 import { freeGateways, fencedLeases } from './freed-leases.js';
 import { HeartbeatMonitor } from './heartbeat.js';
 import type { Hello } from './hello.js';
-import { admitNode, checkHello, newer } from './hello.js';
+import { admitNode, checkHello, claimVolumes, newer } from './hello.js';
 import type { StatusTiming } from './node-status.js';
 import { defaultTiming } from './node-status.js';
 import type { Probe } from './probe.js';
@@ -315,9 +315,20 @@ export class Dispatcher implements WorkerCalls {
     for (const change of commit.changes) {
       if (change.table === 'nodes' && change.after === undefined) {
         this.#nodeRemoved(change.id as NodeId);
+      } else if (change.table === 'volumes' && change.before === undefined) {
+        this.#claimVolume(change.after?.spec.name ?? '');
       }
     }
     if (this.#book.dirtyNodes().length > 0) this.#sender.poke();
+  }
+
+  /** A volume that the cluster forgot and a machine did not goes back to its data. */
+  #claimVolume(name: string): void {
+    const holders = [...this.#sessions.values()].filter(({ volumes }) => volumes.includes(name));
+    if (holders.length === 0) return;
+    this.#write((tx) => {
+      for (const { nodeId } of holders) claimVolumes(tx, nodeId, [name]);
+    });
   }
 
   #nodeRemoved(nodeId: NodeId): void {

@@ -40,9 +40,23 @@ export function admitNode(
   writeNode(tx, hello, role);
   for (const { taskId, status } of hello.reports) writeReport(tx, taskId, { nodeId, status });
   for (const id of freeGateways(tx, nodeId, hello.networks)) tx.remove('leases', id);
+  claimVolumes(tx, nodeId, hello.volumes);
   const hasStrangers = hello.reports.some(({ taskId }) => tx.get('tasks', taskId) === undefined);
   if (!hasStrangers) for (const id of fencedLeases(tx, nodeId)) tx.remove('leases', id);
   return { hasStrangers };
+}
+
+/**
+ * Notes that a node has volumes that no node is known to have: a store was lost, or somebody made them by
+ * hand. Volumes that are at home elsewhere stay there. External ones may be on many nodes.
+ */
+export function claimVolumes(tx: Transaction, nodeId: NodeId, names: readonly string[]): void {
+  for (const name of names) {
+    const volume = tx.volumeByName(name);
+    if (volume === undefined || volume.removing || volume.nodeIds.includes(nodeId)) continue;
+    if (volume.nodeIds.length > 0 && !volume.spec.external) continue;
+    tx.put('volumes', { ...volume, nodeIds: [...volume.nodeIds, nodeId].sort() });
+  }
 }
 
 function writeNode(tx: Transaction, hello: Hello, role: Node['spec']['role']): void {

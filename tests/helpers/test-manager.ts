@@ -29,8 +29,15 @@ export interface TestManagerOptions {
 
 const clusterId = 'c1';
 
-export function createManagerPki(): Promise<TestPki> {
-  return createTestPki(clusterId);
+/** With the usual keys made beforehand: they take longer than a node may stay away in a test. */
+export async function createManagerPki(): Promise<TestPki> {
+  const pki = await createTestPki(clusterId);
+  await Promise.all([
+    pki.node('manager', 'm1'),
+    pki.client('ada'),
+    ...['w1', 'w2', 'w3'].map((id) => pki.node('worker', id)),
+  ]);
+  return pki;
 }
 
 /** The whole manager on loopback, with everything but the disk; `log` keeps its lines. */

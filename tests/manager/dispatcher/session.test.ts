@@ -1,5 +1,5 @@
 import test from 'ava';
-import { aNetwork, aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
+import { aNetwork, aNode, aService, aTask, aVolume } from '../../../fixtures/cluster/build.js';
 import { isAppError } from '../../../manager/base/errors.js';
 import type { NetworkId, NodeId } from '../../../manager/model/ids.js';
 import type { Node } from '../../../manager/model/node.js';
@@ -212,8 +212,8 @@ test('the end of a task is on disk, its steps before are not', async (t) => {
   };
   worker.report('mine', aStatus('running', { startedAt: 5 }));
   await until('running', 20_000, async () => {
-    const [task] = await manager.call('task.list', {});
-    return task?.status.state === 'running';
+    const tasks = await manager.call('task.list', {});
+    return tasks.some((task) => task.id === 'mine' && task.status.state === 'running');
   });
   t.is(await onDisk(), 'assigned');
   worker.report('mine', aStatus('complete', { exitCode: 0 }));
@@ -297,4 +297,17 @@ test('addresses fenced by a dead node are free when it comes back with nothing o
   t.true(await has());
   await manager.join('w1');
   await until('the lease is gone', 20_000, async () => !(await has()));
+});
+
+test('a volume that only a machine remembers goes back to that machine', async (t) => {
+  const manager = await TestManager.start(t, { pki });
+  await manager.join('w1');
+  await manager.join('w2', { volumes: ['data'] });
+  await becomes(manager, 'w2', 'ready');
+  await manager.call('volume.create', aVolume('data').spec);
+  await until('the volume has its node', 10_000, async () => {
+    const [volume] = await manager.call('volume.list', {});
+    return volume?.nodeIds[0] === 'w2';
+  });
+  t.pass();
 });

@@ -1,0 +1,61 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { byTime, LogMerge } from '../../../manager/logs/merge.js';
+import type { TaskLogLine } from '../../../manager/protocol/control.js';
+
+function line(taskId: string, at: number, text: string): TaskLogLine {
+  return {
+    taskId,
+    at,
+    stamp: `2026-01-01T00:00:00.${String(at).padStart(9, '0')}Z`,
+    stream: 'stdout',
+    text,
+    service: 'web',
+    slot: 1,
+    containerName: taskId,
+    node: 'w1',
+  };
+}
+
+test('every line comes out once, and all in order of time, however the sources interleave', (t) => {
+  const sources = fc.array(fc.array(fc.nat(50), { maxLength: 12 }), { minLength: 1, maxLength: 4 });
+  fc.assert(
+    fc.property(sources, fc.array(fc.nat(3), { maxLength: 60 }), (times, order) => {
+      const rest = times.map((each, source) =>
+        [...each].sort((a, b) => a - b).map((at, n) => line(`t${source}`, at, `${source}/${n}`)),
+      );
+      const all = rest.flat().sort(byTime);
+      const merge = new LogMerge();
+      const out: TaskLogLine[] = [];
+      rest.forEach((_, source) => {
+        merge.open(`t${source}`);
+      });
+      for (const source of order) {
+        const next = rest[source]?.shift();
+        if (next !== undefined) merge.add(`t${source}`, [next]);
+        out.push(...merge.take());
+      }
+      rest.forEach((lines, source) => {
+        merge.add(`t${source}`, lines);
+        merge.close(`t${source}`);
+        out.push(...merge.take());
+      });
+      t.deepEqual(out.map(({ text }) => text).sort(), all.map(({ text }) => text).sort());
+      t.deepEqual(
+        out.map(({ at }) => at),
+        all.map(({ at }) => at),
+      );
+      t.is(merge.waiting, 0);
+    }),
+  );
+});
+
+test('a line waits for a source that has said nothing yet, until it is flushed', (t) => {
+  const merge = new LogMerge();
+  merge.open('a');
+  merge.open('b');
+  merge.add('a', [line('a', 5, 'one')]);
+  t.deepEqual(merge.take(), []);
+  t.deepEqual(merge.flush(4), []);
+  t.is(merge.flush(5).length, 1);
+});

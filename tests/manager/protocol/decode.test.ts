@@ -1,0 +1,81 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { aNode } from '../../../fixtures/cluster/build.js';
+import { isAppError } from '../../../manager/base/errors.js';
+import { decodeManagerMessage, decodeWorkerMessage } from '../../../manager/protocol/decode.js';
+import type { WorkerMessage } from '../../../manager/protocol/messages.js';
+import { negotiateVersion } from '../../../manager/protocol/version.js';
+
+const hello: WorkerMessage = {
+  kind: 'hello',
+  version: 1,
+  clusterId: 'c1',
+  nodeId: 'w1',
+  name: 'node-1',
+  description: aNode('w1').description,
+  reports: [],
+  volumes: ['data'],
+  networks: [],
+};
+
+test('decodes what was encoded', (t) => {
+  t.deepEqual(decodeWorkerMessage(JSON.stringify(hello)), hello);
+  t.deepEqual(decodeWorkerMessage('{"kind":"heartbeat"}'), { kind: 'heartbeat' });
+  const welcome = { kind: 'welcome', version: 1, heartbeatMs: 1_000, managers: ['10.0.0.1:7070'] };
+  t.deepEqual(decodeManagerMessage(JSON.stringify(welcome)), welcome as never);
+});
+
+test('leaves fields of a newer version alone', (t) => {
+  t.deepEqual(decodeWorkerMessage('{"kind":"heartbeat","load":3}'), {
+    kind: 'heartbeat',
+    load: 3,
+  } as never);
+});
+
+for (const [title, text, message] of [
+  ['no JSON', '{', 'message is not JSON'],
+  ['a list', '[]', 'message is not an object'],
+  ['an unknown kind', '{"kind":"constructor"}', 'unknown message constructor'],
+  ['no kind', '{}', 'unknown message without kind'],
+  [
+    'a missing field',
+    '{"kind":"networks"}',
+    'message networks: field networks is missing or wrong',
+  ],
+  [
+    'an unknown task state',
+    '{"kind":"status","reports":[{"taskId":"t","status":{"state":"flying","at":1,"message":""}}]}',
+    'message status: field reports is missing or wrong',
+  ],
+] as const) {
+  test(`refuses ${title}`, (t) => {
+    t.is(t.throws(() => decodeWorkerMessage(text)).message, message);
+  });
+}
+
+test('whatever arrives is a message or an error of kind invalid', (t) => {
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.json(),
+        fc.jsonValue().map((value) => JSON.stringify({ ...hello, reports: value })),
+      ),
+      (text) => {
+        try {
+          decodeWorkerMessage(text);
+          return true;
+        } catch (error) {
+          return isAppError(error) && error.kind === 'invalid';
+        }
+      },
+    ),
+  );
+  t.pass();
+});
+
+test('an older peer is told to upgrade', (t) => {
+  t.is(negotiateVersion(1), 1);
+  t.is(negotiateVersion(7), 1);
+  t.regex(t.throws(() => negotiateVersion(0)).message, /speaks protocol 0.*upgrade it/);
+});
