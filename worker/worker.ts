@@ -109,12 +109,12 @@ export class Worker {
     const { engine, dataPlane, log } = this.#parts;
     await this.#kept.load();
     this.#bootId = await readBootId();
-    const kept = await this.#setFile.load();
+    const kept = this.#ours(await this.#setFile.load());
     engine.watch.start();
     await dataPlane.start(this.#abort.signal);
     // Every timer of ours lets the process end: this one keeps it while nothing is connected.
     this.#keepAlive = setInterval(() => undefined, 60_000);
-    if (kept === undefined || !this.#isOurs(kept.set)) {
+    if (kept === undefined) {
       this.#connector.start();
     } else if (kept.bootId === this.#bootId) {
       // Only the worker was away: names must resolve again at once.
@@ -177,8 +177,8 @@ export class Worker {
       onAssignments: (set) => this.#onAssignments(set),
       onChange: (change) => this.#onChange(change),
       call: workerCalls({ executor, tasks, processes }),
-      serveStream: (streamId, stream, request, signal) =>
-        serveStream({ executor, tasks, processes, log }, streamId, stream, request, signal),
+      serveStream: (order, signal) =>
+        serveStream({ executor, tasks, processes, log }, order, signal),
     });
   }
 
@@ -203,9 +203,13 @@ export class Worker {
     await this.#connector.describeAgain();
   }
 
-  #isOurs(set: AssignmentSet): boolean {
+  /** Not what another version, another cluster or another node has left here. */
+  #ours(saved: SavedSet | undefined): SavedSet | undefined {
     const { clusterId, nodeId } = this.#parts.settings;
-    return set.clusterId === clusterId && set.nodeId === nodeId;
+    const set: Partial<AssignmentSet> | undefined = saved?.set;
+    const complete =
+      Array.isArray(set?.tasks) && Array.isArray(set.networks) && Array.isArray(set.endpoints);
+    return complete && set?.clusterId === clusterId && set.nodeId === nodeId ? saved : undefined;
   }
 
   async #onAssignments(set: AssignmentSet): Promise<void> {

@@ -53,7 +53,7 @@ export async function startBench(
     logLevel: 'debug',
   };
   const log =
-    process.env['SHOAL_TEST_LOG'] === undefined
+    process.env.SHOAL_TEST_LOG === undefined
       ? silentLogger
       : jsonLogger(
           'debug',

@@ -7,9 +7,9 @@ import { benchDir, loadBusybox, removeDir, startBench, type WorkerBench } from '
 /** A lab machine with a worker in this process. */
 export interface WorkerMachine extends WorkerBench {
   readonly machine: Machine;
-  docker(...args: string[]): Promise<string>;
+  readonly docker: (...args: string[]) => Promise<string>;
   /** `name state` of every container. */
-  containers(): Promise<readonly string[]>;
+  readonly containers: () => Promise<readonly string[]>;
 }
 
 /** A worker with an empty set, of which nothing is left when the test has ended. */

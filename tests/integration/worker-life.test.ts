@@ -311,7 +311,7 @@ machineTest(
     });
     t.deepEqual(size, { stdout: '33 91\r\n', exit: '0' });
     const absent = await exec('e4', ['/absent'], {});
-    t.regex(absent['exit'] ?? '', /^12[67]$/);
+    t.regex(absent.exit ?? '', /^12[67]$/);
   },
 );
 

@@ -39,7 +39,7 @@ for (const [key, value, needed] of [
   ['pki', { ca: '/a', cert: '/b' }, 'pki.key must be a text that is not empty'],
   ['pki', undefined, 'pki. must be an object'],
 ] as const) {
-  test(`${key} as ${JSON.stringify(value) ?? 'nothing'} is refused with file and key`, (t) => {
+  test(`${key} as ${value === undefined ? 'nothing' : JSON.stringify(value)} is refused with file and key`, (t) => {
     t.throws(() => parse({ [key]: value }), { message: `worker.json: ${needed}` });
   });
 }

@@ -40,10 +40,12 @@ export class DurableFile<Value> {
   /** Resolves when this value, or a later one, is safely on disk. */
   async save(value: Value): Promise<void> {
     this.#next = { value };
-    if (this.#writing !== undefined) {
-      // The running write may already have taken an older value: wait for the one after it.
-      await this.#writing.catch(() => undefined);
-    }
+    // The running write may already have taken an older value: wait for the one after it.
+    await this.#writing?.catch(() => undefined);
+    await this.#writeNext();
+  }
+
+  async #writeNext(): Promise<void> {
     if (this.#next !== undefined) {
       this.#writing ??= this.#write().finally(() => {
         this.#writing = undefined;

@@ -1,9 +1,10 @@
 import { backoffMs } from '../../manager/base/backoff.js';
 import { messageOf } from '../../manager/base/errors.js';
 import { paths } from '../../manager/protocol/messages.js';
-import type { MessageStream, WorkerStreamRequest } from '../../manager/protocol/worker-calls.js';
+import type { MessageStream } from '../../manager/protocol/worker-calls.js';
 import { pause } from '../cancellation.js';
 import { Session, type SessionSurroundings } from './session.js';
+import type { StreamOrder } from './streams.js';
 
 /** Opens a connection to `path` of the manager at `address` (`host:port`). */
 export type DialManager = (
@@ -18,12 +19,7 @@ export interface ConnectOptions extends Omit<SessionSurroundings, 'openStream'> 
   /** The addresses known from the settings. */
   readonly managers: readonly string[];
   readonly random: () => number;
-  readonly serveStream: (
-    streamId: string,
-    stream: MessageStream,
-    request: WorkerStreamRequest,
-    signal: AbortSignal,
-  ) => Promise<void>;
+  readonly serveStream: (order: StreamOrder, signal: AbortSignal) => Promise<void>;
 }
 
 const backoff = { firstMs: 100, maxMs: 1_000 };
@@ -97,7 +93,7 @@ export class Connector {
         openStream: async (streamId, request, streamSignal) => {
           try {
             const own = await dial(address, paths.workerStream + streamId, 'stream', streamSignal);
-            await serveStream(streamId, own, request, streamSignal);
+            await serveStream({ streamId, stream: own, request }, streamSignal);
           } catch (error) {
             log.warn(`${request.kind} stream: ${messageOf(error)}`);
           }

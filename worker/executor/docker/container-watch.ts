@@ -177,22 +177,27 @@ export class ContainerWatch implements SeenContainers {
   }
 
   async #run(): Promise<void> {
-    const { clock, log, random } = this.#options;
-    let failures = 0;
-    while (!this.#abort.signal.aborted) {
-      try {
-        await this.#follow(() => {
-          failures = 0;
-        });
-      } catch (error) {
-        if (this.#abort.signal.aborted) return;
-        if (failures === 0) log.warn(`engine events: ${messageOf(error)}`);
-      }
+    const { clock, random } = this.#options;
+    const { signal } = this.#abort;
+    for (let failures = 0; !signal.aborted;) {
+      failures = await this.#once(failures);
       this.#connected = false;
-      failures += 1;
-      const wait = backoffMs({ firstMs: 50, maxMs: 500 }, failures, random());
-      await pause(clock, wait, this.#abort.signal);
+      await pause(clock, backoffMs({ firstMs: 50, maxMs: 500 }, failures, random()), signal);
     }
+  }
+
+  /** Follows the engine once; returns how many attempts in a row have failed then. */
+  async #once(failures: number): Promise<number> {
+    let before = failures;
+    try {
+      await this.#follow(() => {
+        before = 0;
+      });
+    } catch (error) {
+      const isNews = before === 0 && !this.#abort.signal.aborted;
+      if (isNews) this.#options.log.warn(`engine events: ${messageOf(error)}`);
+    }
+    return before + 1;
   }
 
   async #follow(onConnected: () => void): Promise<void> {

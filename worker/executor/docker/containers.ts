@@ -101,7 +101,7 @@ export async function leave(
       15_000,
     );
   } catch (error) {
-    if (isNotFound(error) || /is not connected/u.test(messageOf(error))) return;
+    if (isNotFound(error) || messageOf(error).includes('is not connected')) return;
     throw error;
   }
 }

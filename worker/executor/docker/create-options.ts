@@ -101,7 +101,7 @@ function hostConfig(inputs: CreateInputs, bindings: JsonObject): JsonObject {
       MaximumRetryCount: spec.engineRestart.maxRetries ?? 0,
     },
     Mounts: [
-      ...(Array.isArray(spec.hostConfig['Mounts']) ? (spec.hostConfig['Mounts'] as Json[]) : []),
+      ...(Array.isArray(spec.hostConfig.Mounts) ? (spec.hostConfig.Mounts as Json[]) : []),
       ...spec.mounts.map((mount) => toMount(mount, inputs.apiMinor)),
       ...inputs.files.map(toFileMount),
     ],
@@ -138,7 +138,7 @@ function limits({ limits: limit, reservations }: Resources): JsonObject {
 }
 
 function exposed(config: JsonObject): JsonObject {
-  const value = config['ExposedPorts'];
+  const value = config.ExposedPorts;
   return typeof value === 'object' && value !== null && !Array.isArray(value)
     ? (value as JsonObject)
     : {};

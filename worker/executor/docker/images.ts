@@ -1,8 +1,14 @@
-import { AppError, isNotFound, messageOf } from '../../../manager/base/errors.js';
+import {
+  AppError,
+  isAppError,
+  isNotFound,
+  isUnavailable,
+  messageOf,
+} from '../../../manager/base/errors.js';
 import type { Clock } from '../../../manager/base/clock.js';
 import type { ContainerSpec } from '../../../manager/model/container.js';
 import type { Progress } from '../executor.js';
-import type { EngineClient } from './client.js';
+import { translateError, type EngineClient } from './client.js';
 import { JsonLines } from './events.js';
 
 export interface LocalImage {
@@ -159,7 +165,10 @@ export class Images {
         for (const line of lines.push(chunk)) onPullLine(line as PullLine, image, progress);
       }
     } catch (error) {
-      const reason = silence.signal.aborted ? silence.signal.reason : error;
+      const reason: unknown = silence.signal.aborted ? silence.signal.reason : error;
+      // An engine that goes away meanwhile has not judged: asked again, it may.
+      if (!isAppError(reason) || isUnavailable(reason))
+        throw translateError(error, `pull ${image}`);
       throw new AppError(
         'not-found',
         `image ${image} is not on node ${this.#nodeName} and cannot be pulled: ${messageOf(reason).replace(`pull ${image}: `, '')}`,
@@ -188,7 +197,9 @@ export function toReference(image: string): { readonly fromImage: string; readon
   return { fromImage: image, tag: 'latest' };
 }
 
-function asList(value: string | readonly string[] | null | undefined): readonly string[] {
+type ListOrText = string | readonly string[] | null | undefined;
+
+function asList(value: ListOrText): readonly string[] {
   if (value === null || value === undefined) return [];
   return typeof value === 'string' ? [value] : value;
 }

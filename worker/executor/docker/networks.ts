@@ -148,7 +148,7 @@ export class EngineNetworks implements BridgeNetworks {
       );
     } catch (error) {
       if (isNotFound(error)) return;
-      const attached = error instanceof AppError && /active endpoints/u.test(error.message);
+      const attached = error instanceof AppError && error.message.includes('active endpoints');
       if (attached && !isConflict(error))
         throw new AppError('conflict', error.message, { cause: error });
       throw error;

@@ -28,9 +28,9 @@ function request(inputs: Partial<CreateInputs>): ReturnType<typeof toCreateReque
   });
 }
 
-const host = (body: JsonObject): JsonObject => body['HostConfig'] as JsonObject;
+const host = (body: JsonObject): JsonObject => body.HostConfig as JsonObject;
 const endpoints = (body: JsonObject): JsonObject =>
-  (body['NetworkingConfig'] as JsonObject)['EndpointsConfig'] as JsonObject;
+  (body.NetworkingConfig as JsonObject).EndpointsConfig as JsonObject;
 
 const front = {
   engineNetwork: 'front',
@@ -53,13 +53,13 @@ test('a new engine takes all networks at once, each with address and MAC', (t) =
   });
   t.false('MacAddress' in body);
   t.deepEqual(joinLater, []);
-  t.is(host(body)['NetworkMode'], 'front');
+  t.is(host(body).NetworkMode, 'front');
 });
 
 test('an old engine takes the first one and its MAC beside it, the others are joined later', (t) => {
   const { body, joinLater } = request({ attachments: [front, back], apiMinor: 41 });
   t.deepEqual(endpoints(body), { front: { IPAMConfig: { IPv4Address: '10.0.0.2' } } });
-  t.is(body['MacAddress'], front.mac);
+  t.is(body.MacAddress, front.mac);
   t.deepEqual(joinLater, [back]);
 });
 
@@ -75,7 +75,7 @@ test('ports are published as asked: chosen, fixed, of a range, on one address, t
       { ...port, target: 53, published: 5353 },
     ]),
   });
-  t.deepEqual(host(body)['PortBindings'], {
+  t.deepEqual(host(body).PortBindings, {
     '80/tcp': [{ HostIp: '', HostPort: '' }],
     '81/tcp': [{ HostIp: '127.0.0.1', HostPort: '8081' }],
     '82/tcp': [{ HostIp: '', HostPort: '9000-9010' }],
@@ -85,7 +85,7 @@ test('ports are published as asked: chosen, fixed, of a range, on one address, t
     ],
     '53/udp': [{ HostIp: '', HostPort: '53' }],
   });
-  t.deepEqual(Object.keys(body['ExposedPorts'] as JsonObject), [
+  t.deepEqual(Object.keys(body.ExposedPorts as JsonObject), [
     '80/tcp',
     '81/tcp',
     '82/tcp',
@@ -104,14 +104,14 @@ test('what has no meaning for the cluster is passed through, what has one wins',
       engineRestart: { name: 'on-failure', maxRetries: 3 },
     }),
   });
-  t.is(body['User'], '5');
-  t.deepEqual(body['Env'], ['A=1', 'GONE']);
-  t.deepEqual(body['Cmd'], []);
+  t.is(body.User, '5');
+  t.deepEqual(body.Env, ['A=1', 'GONE']);
+  t.deepEqual(body.Cmd, []);
   t.false('Entrypoint' in body);
-  t.deepEqual(Object.keys(body['ExposedPorts'] as JsonObject), ['7/tcp']);
-  t.deepEqual(host(body)['CapAdd'], ['NET_ADMIN']);
-  t.is(host(body)['NetworkMode'], 'bridge');
-  t.deepEqual(host(body)['RestartPolicy'], { Name: 'on-failure', MaximumRetryCount: 3 });
+  t.deepEqual(Object.keys(body.ExposedPorts as JsonObject), ['7/tcp']);
+  t.deepEqual(host(body).CapAdd, ['NET_ADMIN']);
+  t.is(host(body).NetworkMode, 'bridge');
+  t.deepEqual(host(body).RestartPolicy, { Name: 'on-failure', MaximumRetryCount: 3 });
 });
 
 test('mounts and files of the host are mounts; times are in nanoseconds', (t) => {
@@ -126,7 +126,7 @@ test('mounts and files of the host are mounts; times are in nanoseconds', (t) =>
     }),
     files: [{ source: '/run/secret', target: '/run/secrets/s' }],
   });
-  t.deepEqual(host(body)['Mounts'], [
+  t.deepEqual(host(body).Mounts, [
     {
       Type: 'volume',
       Source: 'data',
@@ -143,7 +143,7 @@ test('mounts and files of the host are mounts; times are in nanoseconds', (t) =>
     },
     { Type: 'bind', Source: '/run/secret', Target: '/run/secrets/s', ReadOnly: true },
   ] as Json);
-  t.deepEqual(body['Healthcheck'], {
+  t.deepEqual(body.Healthcheck, {
     Test: ['CMD', 'true'],
     Interval: 1_500_000_000,
     StartInterval: 250_000_000,
@@ -167,7 +167,7 @@ test('a volume’s subpath is refused by name where the engine is too old for it
 test('a shared network namespace is the peer’s container, without a host name of its own', (t) => {
   const sharer = task({ networkMode: { kind: 'service', service: 'vpn' }, hostname: 'x' });
   const { body } = request({ task: sharer, peerContainerId: 'abc' });
-  t.is(host(body)['NetworkMode'], 'container:abc');
+  t.is(host(body).NetworkMode, 'container:abc');
   t.false('Hostname' in body);
   t.false('Dns' in host(body));
   t.throws(() => request({ task: sharer }), {

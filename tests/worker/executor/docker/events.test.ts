@@ -34,7 +34,7 @@ test('the life of a container is read from its events, health checks are passed 
   const meanings = new JsonLines()
     .push(wire)
     .flatMap((raw) => toContainerEvent(raw) ?? [])
-    .filter(({ attributes }) => attributes['name'] === 'demo-web-1')
+    .filter(({ attributes }) => attributes.name === 'demo-web-1')
     .map(({ action }) => [action.split(':')[0], meaningOf(action)] as const)
     .filter(([, meaning]) => meaning.kind !== 'ignore')
     .map(([action, meaning]) => `${String(action)} ${meaning.kind}`);

@@ -86,9 +86,6 @@ test('what the client library throws becomes one line of ours, with a kind to ac
     kind(Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })),
     'unavailable: start container c: engine not reachable (ECONNREFUSED)',
   );
-  t.regex(
-    kind(new DOMException('', 'TimeoutError')),
-    /^timeout: /,
-  );
+  t.regex(kind(new DOMException('', 'TimeoutError')), /^timeout: /);
   t.regex(kind(new DOMException('', 'AbortError')), /^cancelled: /);
 });
