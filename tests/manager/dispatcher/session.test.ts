@@ -132,13 +132,14 @@ test('a worker that stays away is down though its machine answers, and ready whe
 
 test('after a start nodes are unknown, then ready or down', async (t) => {
   const backend = await holding([]);
-  const first = await TestManager.start(t, { pki, backend, probe: () => Promise.resolve(false) });
+  const probe = (address: string): Promise<boolean> => Promise.resolve(address !== '192.0.2.2');
+  const first = await TestManager.start(t, { pki, backend, probe });
   await first.join('w1');
-  await first.join('w2');
+  await first.join('w2', { address: '192.0.2.2' });
   await becomes(first, 'w1', 'ready');
   await becomes(first, 'w2', 'ready');
   await first.stop();
-  const second = await TestManager.start(t, { pki, backend, probe: () => Promise.resolve(false) });
+  const second = await TestManager.start(t, { pki, backend, probe });
   t.is((await nodeOf(second, 'w1'))?.status.state, 'unknown');
   await second.join('w1');
   await becomes(second, 'w1', 'ready');
