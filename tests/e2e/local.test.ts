@@ -1,0 +1,104 @@
+import test from 'ava';
+import { buildArchive } from '../../fixtures/images/archive.js';
+import { busyboxImage } from '../../fixtures/images/busybox.js';
+import { loadImages } from '../../fixtures/images/load.js';
+import { openLab } from '../../fixtures/lab/lab.js';
+import type { Machine } from '../../fixtures/lab/machine.js';
+import { fileURLToPath } from 'node:url';
+import { machineTest } from '../helpers/machine-test.js';
+
+/*
+ * One machine with an engine and no cluster, in place of a laptop: the program runs on it, from the same
+ * files, which lab machines see where the host has them.
+ */
+
+const lab = openLab({ name: 'localtst', subnet: '10.98.108' });
+const main = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
+const able = process.platform === 'linux' && process.getuid?.() === 0;
+
+const compose = `
+services:
+  db:
+    image: shoal-test/busybox
+    command: sh -c "echo db is up; echo hello > /tmp/page; exec httpd -f -p 80 -h /tmp"
+    init: true
+    healthcheck: {test: wget -q -O /dev/null http://127.0.0.1/page, interval: 1s, retries: 10}
+  web:
+    image: shoal-test/busybox
+    command: sleep 100000
+    init: true
+    depends_on: {db: {condition: service_healthy}}
+    ports: ['8095:80']
+`;
+
+test.before(async () => {
+  if (!able) return;
+  await lab.down();
+  await lab.up(1);
+  await loadImages(await buildArchive([await busyboxImage()]), [machine()]);
+  await machine().output(['sh', '-c', 'mkdir -p /srv/demo && cat > /srv/demo/compose.yaml'], {
+    stdin: compose,
+  });
+});
+
+test.after.always(async () => {
+  if (able) await lab.down();
+});
+
+function machine(): Machine {
+  return lab.machine('node-1');
+}
+
+interface Result {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function shoal(...argv: readonly string[]): Promise<Result> {
+  const { exitCode, stdout, stderr } = await machine().exec([
+    ...['env', '--chdir=/srv/demo', 'HOME=/root', process.execPath, main, ...argv],
+  ]);
+  return { code: exitCode, stdout, stderr };
+}
+
+machineTest('without a cluster, commands say what to do', async (t) => {
+  const { code, stderr } = await shoal('ps');
+  t.is(code, 1);
+  t.regex(stderr, /^shoal: no cluster is configured and none runs here: "shoal up"/u);
+});
+
+machineTest('up starts a cluster of this computer and says so', async (t) => {
+  const up = await shoal('up', '-d', '--wait');
+  t.is(up.code, 0, up.stderr);
+  t.regex(up.stderr, /^no cluster is configured: starting a manager and a worker/u);
+  t.regex(up.stderr, /Container demo-db-1 {2}Healthy/u);
+  const ps = await shoal('ps', '--format', '{{.Name}} {{.State}}');
+  t.is(ps.stdout, 'demo-db-1 running\ndemo-web-1 running\n');
+  t.is((await shoal('exec', '-T', 'web', 'wget', '-q', '-O', '-', 'http://nosuch')).code, 1);
+  const page = await shoal('exec', '-T', 'web', 'wget', '-q', '-O', '-', 'http://db/page');
+  t.is(page.stdout, 'hello\n');
+  t.regex((await shoal('logs', 'db')).stdout, /^db-1 +\| db is up\n$/u);
+});
+
+machineTest('its daemons may stop and start; containers do not notice', async (t) => {
+  const ids = async (): Promise<string> => machine().output(['docker', 'ps', '-q']);
+  const before = await ids();
+  t.is((await shoal('local', 'stop')).stdout, 'stopped\n');
+  t.is((await shoal('local', 'stop')).stdout, 'not running\n');
+  t.is((await shoal('ps')).code, 1);
+  const again = await shoal('up', '-d');
+  t.is(again.code, 0, again.stderr);
+  t.is(await ids(), before);
+  t.regex((await shoal('local', 'status')).stdout, /^manager: running .*\nworker: running /u);
+});
+
+machineTest('its removal leaves no container, network or daemon', async (t) => {
+  const removed = await shoal('local', 'rm');
+  t.is(removed.code, 0, removed.stderr);
+  t.is(await machine().output(['docker', 'ps', '-aq']), '');
+  const networks = await machine().output(['docker', 'network', 'ls', '--format', '{{.Name}}']);
+  t.is(networks, 'bridge\nhost\nnone\n');
+  t.is((await machine().exec(['pgrep', '-f', '/root/.shoal/local'])).exitCode, 1);
+  t.is((await machine().exec(['ls', '/root/.shoal/local'])).exitCode, 2);
+});
