@@ -1,5 +1,12 @@
 import type { AddressRange, Cidr } from '../../network/address/cidr.js';
-import { cidrAround, hostRange, overlaps, parseCidr, sizeOf } from '../../network/address/cidr.js';
+import {
+  cidrAround,
+  hostRange,
+  overlaps,
+  parseCidr,
+  sizeOf,
+  wholeRange,
+} from '../../network/address/cidr.js';
 import type { Ip } from '../../network/address/ip.js';
 
 /** Where networks without a wish of their own get their subnet from. */
@@ -28,19 +35,28 @@ export function chooseSubnet(taken: Taken, last?: Cidr): Cidr | undefined {
     overlaps(block, subnetPool),
   );
   for (const { prefix, keepFree } of sizes) {
-    const free = blocksOf(subnetPool, prefix).filter(
-      (block) => !used.some((other) => overlaps(other, block)),
-    );
+    const free = freeBlocks(subnetPool, prefix, used);
     if (free.length <= keepFree) continue;
     return free.find((block) => last === undefined || block.base > last.base) ?? free[0];
   }
   return undefined;
 }
 
-function blocksOf(pool: Cidr, prefix: number): readonly Cidr[] {
+function freeBlocks(pool: Cidr, prefix: number, used: readonly Cidr[]): readonly Cidr[] {
   const size = sizeOf(prefix);
   const count = sizeOf(pool.prefix) / size;
-  return Array.from({ length: count }, (_, at) => ({ base: pool.base + at * size, prefix }));
+  const taken = new Set<number>();
+  for (const block of used) {
+    const { first, last } = wholeRange(block);
+    const from = Math.max(0, Math.floor((first - pool.base) / size));
+    const to = Math.min(count - 1, Math.floor((last - pool.base) / size));
+    for (let at = from; at <= to; at += 1) taken.add(at);
+  }
+  const free: Cidr[] = [];
+  for (let at = 0; at < count; at += 1) {
+    if (!taken.has(at)) free.push({ base: pool.base + at * size, prefix });
+  }
+  return free;
 }
 
 /** How a network's addresses are shared out. */

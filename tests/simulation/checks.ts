@@ -123,29 +123,32 @@ function missingOf(service: Service, view: StoreView): readonly string[] {
   const name = service.spec.service;
   if (service.removing) return [`${name} is not removed`];
   const slots = tasksBySlot(view.tasksOfService(service.id));
-  const lines: string[] = [];
-  for (const [slot, tasks] of slots) {
-    const wanted = tasks.filter(isWanted).length;
-    if (wanted > 1) lines.push(`${name}.${slot} has ${wanted} wanted tasks`);
-    for (const task of tasks) {
-      if (!isWanted(task) && isAssigned(task.status.state)) lines.push(`${task.id} has not ended`);
-    }
-  }
+  const lines = [...slots].flatMap(([slot, tasks]) => leftovers(service, slot, tasks));
   if (service.spec.halted) {
     const running = [...slots.values()].filter((tasks) => currentTask(tasks) !== undefined);
     return running.length === 0 ? lines : [...lines, `${name} is stopped and has tasks`];
   }
   const wanted = wantedSlots(service, view, slots);
-  for (const slot of wanted) {
+  const unfilled = wanted.flatMap((slot) => {
     const task = currentTask(slots.get(slot) ?? []);
-    if (!isFine(task, service) && !waitsForOthers(task, service, view)) {
-      lines.push(
-        `${name}.${slot} is ${task?.status.state ?? 'empty'}: ${task?.explanation?.summary ?? ''}`,
-      );
-    }
-  }
-  const extra = [...slots].filter(([slot, tasks]) => !wanted.includes(slot) && tasks.length > 0);
-  return [...lines, ...extra.map(([slot]) => `${name}.${slot} is not wanted`)];
+    const waits = waitsForOthers(task, service, view) || waitsForRoom(task, service, slots);
+    if (waits || isFine(task, service)) return [];
+    const { state = 'empty' } = task?.status ?? {};
+    return [`${name}.${slot} is ${state}: ${task?.explanation?.summary ?? ''}`];
+  });
+  const extra = [...slots.keys()].filter((slot) => !wanted.includes(slot));
+  return [...lines, ...unfilled, ...extra.map((slot) => `${name}.${slot} is not wanted`)];
+}
+
+function leftovers(service: Service, slot: number, tasks: readonly Task[]): readonly string[] {
+  const wanted = tasks.filter(isWanted).length;
+  // Start-first without room for both stays at that, and says so.
+  const most = service.spec.update?.order === 'start-first' ? 2 : 1;
+  const unended = tasks.filter((task) => !isWanted(task) && isAssigned(task.status.state));
+  return [
+    ...(wanted > most ? [`${service.spec.service}.${slot} has ${wanted} wanted tasks`] : []),
+    ...unended.map((task) => `${task.id} has not ended`),
+  ];
 }
 
 function wantedSlots(
@@ -165,13 +168,26 @@ function wantedSlots(
 
 /** Runs; or waits with a reason; or ended for good the way its restarts say. */
 function isFine(task: Task | undefined, service: Service): boolean {
-  if (task === undefined || task.taskHash !== service.taskHash) return false;
+  if (task?.taskHash !== service.taskHash) return false;
   const { state } = task.status;
   if (state === 'running') return task.desired === 'running';
   if (state === 'ready') return task.explanation?.summary.startsWith('dependency ') === true;
   if (state === 'pending')
     return task.explanation?.placed === false && task.explanation.summary !== '';
   return (state === 'failed' || state === 'complete') && service.spec.task.restart === undefined;
+}
+
+/** An update does not take out one more while those it took out find no room or have failed. */
+function waitsForRoom(
+  task: Task | undefined,
+  service: Service,
+  slots: ReadonlyMap<number, readonly Task[]>,
+): boolean {
+  if (task?.taskHash === service.taskHash) return false;
+  return [...slots.values()].some((tasks) => {
+    const other = currentTask(tasks);
+    return other?.explanation?.placed === false || other?.status.state === 'failed';
+  });
 }
 
 /** What it depends on has no room in the cluster. */
@@ -189,7 +205,7 @@ function strangers(view: StoreView, machines: readonly FakeMachine[]): readonly 
   return machines.flatMap((machine) =>
     machine.running().flatMap(({ task }) => {
       const known = view.get('tasks', task.id);
-      return known !== undefined && known.status.state === 'running' && isWanted(known)
+      return known?.status.state === 'running' && isWanted(known)
         ? []
         : [`${machine.id} runs ${task.id}, which is ${known?.status.state ?? 'forgotten'}`];
     }),

@@ -47,6 +47,8 @@ export class FakeMachine {
   readonly id: NodeId;
   readonly options: MachineOptions;
   readonly held = new Map<TaskId, Held>();
+  /** Raised whenever what runs here and can be reached has changed. */
+  moves = 0;
   powered = false;
   cut = false;
   /** Since boot no manager has said what is still to run: its overlays do not exist. */
@@ -68,6 +70,7 @@ export class FakeMachine {
   boot(): void {
     if (this.powered) return;
     this.powered = true;
+    this.moves += 1;
     this.isolated = true;
     this.#life += 1;
     for (const held of this.held.values()) {
@@ -84,6 +87,7 @@ export class FakeMachine {
 
   powerOff(): void {
     this.powered = false;
+    this.moves += 1;
     this.#life += 1;
     for (const held of this.held.values()) held.running = false;
     this.#wire?.vanish();
@@ -166,6 +170,7 @@ export class FakeMachine {
     else if (message.kind === 'change') this.#applyChange(message.change);
     else return;
     this.#welcomed = true;
+    if (this.isolated) this.moves += 1;
     this.isolated = false;
     this.#work();
   }
@@ -250,6 +255,7 @@ export class FakeMachine {
     const takesMs = random() < 0.05 ? 90_000 : 10 + random() * 2_000;
     this.#after(takesMs, () => {
       held.running = false;
+      this.moves += 1;
       held.busy = false;
       done();
       this.#work();
@@ -308,11 +314,13 @@ export class FakeMachine {
       if (taken) onViolation(`${this.id}: ${task.id} and ${other.task.id} publish the same port`);
     }
     held.running = true;
+    this.moves += 1;
     this.#move(held, { state: 'running', startedAt: clock.now() });
     if (random() >= 0.15) return;
     this.#after(1_000 + random() * 20_000, () => {
       if (!held.running || held.busy || !mayFail()) return;
       held.running = false;
+      this.moves += 1;
       this.#move(held, { state: 'failed', exitCode: 1 });
     });
   }

@@ -41,6 +41,7 @@ class Simulation {
   readonly #checks: Checks;
   #ids = 0;
   #steps = 0;
+  #moves = 0;
   #commits = 0;
   #taskCommits = 0;
   #faults = true;
@@ -190,14 +191,14 @@ class Simulation {
 
   /** Lets time go on until something that takes time is done. */
   async #pump<Result>(work: Promise<Result>): Promise<Result> {
-    let done = false;
+    const state = { done: false };
     const end = work.finally(() => {
-      done = true;
+      state.done = true;
     });
     end.catch(() => undefined);
     for (;;) {
       await settle();
-      if (done) return end;
+      if (state.done) return end;
       if (!this.#clock.step(this.#clock.now() + 10_000)) throw new Error('nothing goes on');
       this.#steps += 1;
     }
@@ -205,7 +206,11 @@ class Simulation {
 
   #look(): void {
     const { store } = this.#plane;
-    if (store !== undefined) this.#checks.checkMachines([...this.#machines.values()], store.view);
+    const machines = [...this.#machines.values()];
+    const moves = machines.reduce((sum, machine) => sum + machine.moves, 0);
+    if (store === undefined || moves === this.#moves) return;
+    this.#moves = moves;
+    this.#checks.checkMachines(machines, store.view);
   }
 
   #note(commit: Commit): void {

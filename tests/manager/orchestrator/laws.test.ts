@@ -139,8 +139,7 @@ function applied(scene: Scene, changes: readonly TaskChange[]): Scene | undefine
       );
     }
     if (change.kind === 'create') {
-      const { adopts, slot, ...options } = change.task;
-      void adopts;
+      const { adopts: _adopts, slot, ...options } = change.task;
       const task = aTask(service, slot, {
         ...options,
         id: `z${at}-${tasks.length}`,

@@ -117,8 +117,7 @@ test('a decision never promises a node more memory, ports or replicas than it ha
           const own = here.filter(({ serviceId }) => serviceId === task.serviceId).length;
           t.true(most === 0 || own <= most);
           const [zone] = task.spec.placement.constraints;
-          if (zone !== undefined)
-            t.is(zone, `node.labels.zone == ${node.spec.labels['zone'] ?? ''}`);
+          if (zone !== undefined) t.is(zone, `node.labels.zone == ${node.spec.labels.zone ?? ''}`);
         }
       }
     }),

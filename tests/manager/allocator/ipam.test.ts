@@ -1,0 +1,110 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { covers, formatCidr, overlaps, parseCidr } from '../../../network/address/cidr.js';
+import { formatIp, parseIp } from '../../../network/address/ip.js';
+import {
+  chooseSubnet,
+  nextAddress,
+  nextGateway,
+  planAddresses,
+  subnetPool,
+} from '../../../manager/allocator/ipam.js';
+import { nextVni } from '../../../manager/allocator/vni.js';
+
+test('networks get a /16 each, one after the other, apart from what is in use and from the nodes', (t) => {
+  const taken = {
+    subnets: [parseCidr('10.128.0.0/16'), parseCidr('10.130.5.0/24')],
+    nodes: [parseIp('10.129.7.7'), parseIp('192.0.2.1')],
+  };
+  const first = chooseSubnet(taken);
+  t.is(first && formatCidr(first), '10.131.0.0/16');
+  const second = chooseSubnet(taken, first);
+  t.is(second && formatCidr(second), '10.132.0.0/16');
+  const round = chooseSubnet(taken, parseCidr('10.255.0.0/16'));
+  t.is(round && formatCidr(round), '10.131.0.0/16');
+});
+
+test('no two of as many networks as there is room for overlap', (t) => {
+  const subnets: ReturnType<typeof parseCidr>[] = [];
+  for (;;) {
+    const next = chooseSubnet({ subnets, nodes: [] }, subnets.at(-1));
+    if (next === undefined) break;
+    t.true(covers(subnetPool, next));
+    t.false(subnets.some((other) => overlaps(other, next)));
+    subnets.push(next);
+    if (subnets.length === 400) break;
+  }
+  t.is(subnets.length, 400);
+  t.is(subnets[0]?.prefix, 16);
+  t.is(subnets[100]?.prefix, 20);
+  t.is(subnets.at(-1)?.prefix, 24);
+});
+
+test('in a subnet of ours gateways and tasks do not compete for addresses', (t) => {
+  const plan = planAddresses(parseCidr('10.128.0.0/16'), undefined);
+  t.is(formatIp(plan.tasks.first), '10.128.16.0');
+  t.is(formatIp(plan.tasks.last), '10.128.255.254');
+  const used = new Set<number>();
+  for (const expected of ['10.128.0.1', '10.128.0.2', '10.128.0.3']) {
+    const gateway = nextGateway(plan, used) ?? 0;
+    t.is(formatIp(gateway), expected);
+    used.add(gateway);
+  }
+});
+
+test('in a subnet of the user’s only the first address is kept, other gateways come from the top', (t) => {
+  const plan = planAddresses(parseCidr('172.20.0.0/24'), {});
+  t.is(formatIp(plan.tasks.first), '172.20.0.2');
+  const used = new Set<number>();
+  for (const expected of ['172.20.0.1', '172.20.0.254', '172.20.0.253']) {
+    const gateway = nextGateway(plan, used) ?? 0;
+    t.is(formatIp(gateway), expected);
+    used.add(gateway);
+  }
+});
+
+test('with an ip range tasks get addresses from it alone', (t) => {
+  const plan = planAddresses(parseCidr('172.20.0.0/16'), { range: parseCidr('172.20.5.0/24') });
+  t.is(formatIp(plan.tasks.first), '172.20.5.1');
+  t.is(formatIp(plan.tasks.last), '172.20.5.254');
+});
+
+test('no address is given out twice, and one given back comes last', (t) => {
+  const ops = fc.array(fc.oneof(fc.constant('take'), fc.nat({ max: 20 })), { maxLength: 120 });
+  fc.assert(
+    fc.property(fc.integer({ min: 26, max: 30 }), ops, (prefix, steps) => {
+      const { tasks: range } = planAddresses(parseCidr(`10.0.0.0/${prefix}`), undefined);
+      const size = range.last - range.first + 1;
+      const used = new Set<number>();
+      let from = range.first;
+      for (const step of steps) {
+        if (step !== 'take') {
+          const freed = [...used][step];
+          if (freed === undefined) continue;
+          used.delete(freed);
+          continue;
+        }
+        const ip = nextAddress(range, used, from);
+        t.is(ip === undefined, used.size === size);
+        if (ip === undefined) continue;
+        t.false(used.has(ip));
+        t.true(ip >= range.first && ip <= range.last);
+        used.add(ip);
+        from = ip + 1;
+      }
+    }),
+    { numRuns: 200 },
+  );
+  const { tasks: range } = planAddresses(parseCidr('10.0.0.0/24'), undefined);
+  const used = new Set<number>();
+  const first = nextAddress(range, used, range.first) ?? 0;
+  const again = nextAddress(range, used, first + 1);
+  t.is(again, first + 1, 'the first is free again but not taken at once');
+});
+
+test('network identifiers start above those of others and go round', (t) => {
+  t.is(nextVni(new Set(), 0), 4096);
+  t.is(nextVni(new Set([4096, 4097]), 0), 4098);
+  t.is(nextVni(new Set(), 4200), 4201, 'one given back is not used again at once');
+  t.is(nextVni(new Set([4096]), 2 ** 24 - 1), 4097);
+});

@@ -1,0 +1,25 @@
+import test from 'ava';
+import { simulate } from './simulate.js';
+
+const batches = 8;
+const seedsPerBatch = 25;
+
+for (let batch = 0; batch < batches; batch += 1) {
+  const first = batch * seedsPerBatch + 1;
+  const last = first + seedsPerBatch - 1;
+  test(`nothing is violated and all comes to rest as wanted, seeds ${first} to ${last}`, async (t) => {
+    t.timeout(120_000);
+    for (let seed = first; seed <= last; seed += 1) {
+      const { violations } = await simulate(seed);
+      const replay = `npm run simulate -- --seed ${seed} --history`;
+      t.deepEqual(violations, [], `seed ${seed} failed, replay with: ${replay}`);
+    }
+  });
+}
+
+test('a seed replays exactly', async (t) => {
+  const [one, two] = [await simulate(11), await simulate(11)];
+  t.true(one.history.length > 100);
+  t.deepEqual(one.history, two.history);
+  t.is(one.steps, two.steps);
+});
