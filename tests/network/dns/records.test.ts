@@ -1,0 +1,72 @@
+import test from 'ava';
+import { aNetworkOnNode, anEndpoint } from '../../../fixtures/cluster/network-view.js';
+import type { Endpoint } from '../../../manager/model/network-view.js';
+import type { NetworkId } from '../../../manager/model/ids.js';
+import { NameIndex, containerNameOf, namesOf } from '../../../network/dns/records.js';
+
+const front = aNetworkOnNode({ key: 'front' });
+const back = aNetworkOnNode({
+  key: 'back',
+  subnet: '10.211.0.0/16',
+  gateway: '10.211.0.1',
+  vni: 4097,
+});
+const on = (network: { id: NetworkId }, address: string, given: Partial<Endpoint> = {}): Endpoint =>
+  anEndpoint({ networkId: network.id, address, ...given });
+
+const index = new NameIndex({
+  networks: [front, back],
+  endpoints: [
+    on(front, '10.210.0.11', { service: 'todoApp' }),
+    on(front, '10.210.0.12', { service: 'todoApp', slot: 2 }),
+    on(front, '10.210.0.20', { service: 'api' }),
+    on(back, '10.211.0.20', { service: 'api' }),
+    on(back, '10.211.0.30', { service: 'db' }),
+    on(front, '10.210.0.40', { service: 'api', project: 'other' }),
+    on(front, '10.210.0.41', { service: 'cache', project: 'other' }),
+  ],
+});
+const addresses = (
+  name: string,
+  from: string,
+  listening = front,
+): readonly string[] | undefined => {
+  const scope = index.scopeOf(from, listening.id);
+  return scope && index.find(name, scope)?.map(({ address }) => address);
+};
+
+for (const name of ['todoapp', 'tasks.todoapp', 'todoapp.shop', 'tasks.todoapp.shop'])
+  test(`"${name}" is every task of the service`, (t) => {
+    t.deepEqual(addresses(name, '10.210.0.20'), ['10.210.0.11', '10.210.0.12']);
+  });
+
+test('a container name is one task', (t) => {
+  t.deepEqual(addresses('shop-todoapp-2', '10.210.0.20'), ['10.210.0.12']);
+});
+
+test('a container sees the names of all its networks and of no other', (t) => {
+  t.deepEqual(addresses('db', '10.210.0.20'), ['10.211.0.30']);
+  t.is(addresses('db', '10.210.0.11'), undefined);
+});
+
+test('its own project’s service hides one of the same name on a shared network', (t) => {
+  t.deepEqual(addresses('api', '10.210.0.11'), ['10.210.0.20']);
+  t.deepEqual(addresses('api', '10.210.0.41'), ['10.210.0.40']);
+  t.deepEqual(addresses('api.other', '10.210.0.11'), ['10.210.0.40']);
+  t.deepEqual(addresses('cache', '10.210.0.11'), ['10.210.0.41']);
+});
+
+test('an unknown asker sees the network it came by, one from outside nothing', (t) => {
+  t.deepEqual(addresses('db', '10.211.0.1', back), ['10.211.0.30']);
+  t.is(addresses('todoapp', '10.211.0.1', back), undefined);
+  t.is(index.scopeOf('192.0.2.1', front.id), undefined);
+  t.is(index.scopeOf('10.211.0.30', front.id), undefined);
+});
+
+test('a service known by its cluster name answers to its Compose name as well', (t) => {
+  const endpoint = anEndpoint({ project: 'shop', service: 'shop_web' });
+  const names = namesOf(endpoint);
+  for (const name of ['web', 'shop_web', 'web.shop', 'tasks.web', 'shop-web-1'])
+    t.true(names.has(name));
+  t.is(containerNameOf(anEndpoint({ aliases: ['my-db'] })), 'my-db');
+});
