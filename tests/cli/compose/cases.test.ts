@@ -37,7 +37,7 @@ for (const name of readdirSync(root).sort()) {
     };
     if (item.refuse !== undefined) {
       const error = await t.throwsAsync(loadProject(request));
-      t.true(isAppError(error), `not an error of ours: ${String(error?.stack)}`);
+      t.true(isAppError(error), `not an error of ours: ${String(error.stack)}`);
       const message = messageOf(error).replaceAll(folder, '{{CASE}}');
       t.true(message.includes(item.refuse), `${message}\nlacks\n${item.refuse}`);
       t.false(message.includes('\n'));
@@ -48,7 +48,7 @@ for (const name of readdirSync(root).sort()) {
       JSON.stringify(renderProject(project)).replaceAll(folder, '{{CASE}}'),
     ) as unknown;
     for (const [path, value] of Object.entries(item.expect ?? {})) {
-      t.deepEqual(at(model, path), value, path);
+      t.deepEqual({ [path]: at(model, path) }, { [path]: value });
     }
     for (const text of item.warnings ?? []) {
       t.true(
