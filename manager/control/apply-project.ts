@@ -12,14 +12,8 @@ import type {
   ProjectApply,
 } from '../protocol/control.js';
 import type { StoreView, Transaction } from '../store/store.js';
+import type { ApplyContext } from './apply-service.js';
 import { applyService } from './apply-service.js';
-
-export interface ApplyContext {
-  /** Undefined only says what would be done. */
-  readonly tx: Transaction | undefined;
-  readonly view: StoreView;
-  readonly newId: NewId;
-}
 
 type Change = AppliedChange;
 

@@ -1,4 +1,5 @@
 import { hashOf } from '../base/canonical.js';
+import type { NewId } from '../base/random.js';
 import type { ServiceId } from '../model/ids.js';
 import type { Service, ServiceSpec } from '../model/service.js';
 import { isWanted } from '../model/slots.js';
@@ -6,7 +7,13 @@ import { taskHashOf } from '../model/spec-hash.js';
 import { isTerminal } from '../model/task-state.js';
 import type { AppliedChange, ProjectApply } from '../protocol/control.js';
 import type { StoreView, Transaction } from '../store/store.js';
-import type { ApplyContext } from './apply-project.js';
+
+export interface ApplyContext {
+  /** Undefined only says what would be done. */
+  readonly tx: Transaction | undefined;
+  readonly view: StoreView;
+  readonly newId: NewId;
+}
 
 /** Creates, updates, starts or leaves one service, as the file wants it. */
 export function applyService(
