@@ -209,7 +209,7 @@ export class Worker {
     const set: Partial<AssignmentSet> | undefined = saved?.set;
     const complete =
       Array.isArray(set?.tasks) && Array.isArray(set.networks) && Array.isArray(set.endpoints);
-    return complete && set?.clusterId === clusterId && set.nodeId === nodeId ? saved : undefined;
+    return complete && set.clusterId === clusterId && set.nodeId === nodeId ? saved : undefined;
   }
 
   async #onAssignments(set: AssignmentSet): Promise<void> {
