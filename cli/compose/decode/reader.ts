@@ -98,6 +98,8 @@ export class Reader {
     if (value === undefined || value === null) return undefined;
     if (typeof value === 'number' && Number.isInteger(value))
       return value === 0 ? undefined : String(value);
+    // Without limit, where the field knows that; as text it is what `config` prints.
+    if (value === '-1') return value;
     const bytes = parseBytes(scalarText(value));
     if (bytes === undefined) {
       throw this.error(

@@ -1,0 +1,243 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { loadProject, readContents } from '../../../cli/compose/load.js';
+import { toSpecs, type ProjectSpecs } from '../../../cli/compose/to-specs.js';
+import type { ServiceSpec } from '../../../manager/model/service.js';
+import { messageOf } from '../../../manager/base/errors.js';
+
+async function specsOf(t: ExecutionContext, text: string, env = {}): Promise<ProjectSpecs> {
+  const folder = mkdtempSync(join(tmpdir(), 'to-specs-'));
+  t.teardown(() => {
+    rmSync(folder, { recursive: true });
+  });
+  writeFileSync(join(folder, 'compose.yaml'), text);
+  const { project } = await loadProject({ projectName: 'shop', env, cwd: folder });
+  return toSpecs(project, readContents(project));
+}
+
+async function serviceOf(t: ExecutionContext, fields: string): Promise<ServiceSpec> {
+  const specs = await specsOf(t, `services:\n  a:\n    image: x\n${indent(fields)}`);
+  return onlyService(specs);
+}
+
+function onlyService({ services }: ProjectSpecs): ServiceSpec {
+  const [service] = services;
+  if (service === undefined) throw new Error('the project has no service');
+  return service;
+}
+
+function indent(text: string): string {
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => `    ${line}\n`)
+    .join('');
+}
+
+async function refusalOf(t: ExecutionContext, text: string): Promise<string> {
+  const error = await t.throwsAsync(specsOf(t, text));
+  return messageOf(error).replace(/^.*\/compose\.yaml/, 'compose.yaml');
+}
+
+test('names, labels and engine words of a service are those of docker compose', async (t) => {
+  const spec = await serviceOf(t, 'labels: [own=1]\nrestart: on-failure:3');
+  t.is(spec.name, 'shop_a');
+  t.is(spec.service, 'a');
+  t.deepEqual(spec.mode, { kind: 'replicated', replicas: 1 });
+  const { container } = spec.task;
+  t.like(container.labels, {
+    own: '1',
+    'com.docker.compose.project': 'shop',
+    'com.docker.compose.service': 'a',
+    'com.docker.compose.oneoff': 'False',
+    'com.docker.compose.depends_on': '',
+    'com.docker.compose.version': '2.40.3',
+  });
+  t.deepEqual(container.engineRestart, { name: 'on-failure', maxRetries: 3 });
+  t.deepEqual(spec.task.networks, [{ network: 'shop_default', aliases: [] }]);
+});
+
+test('the config hash is the one docker compose prints for a bare service', async (t) => {
+  const { configHash } = await serviceOf(t, '');
+  t.is(configHash.slice(0, 8), 'd5457d0b');
+});
+
+test('a command that is not there inherits, an empty one clears', async (t) => {
+  t.is((await serviceOf(t, '')).task.container.command, undefined);
+  t.deepEqual((await serviceOf(t, 'command: []')).task.container.command, []);
+});
+
+test('the restart policy of deploy is the orchestrator’s and switches the engine’s off', async (t) => {
+  const { task } = await serviceOf(
+    t,
+    'restart: always\ndeploy: {restart_policy: {condition: on-failure, delay: 2s}}',
+  );
+  t.deepEqual(task.container.engineRestart, { name: 'no' });
+  t.deepEqual(task.restart, {
+    condition: 'on-failure',
+    delayMs: 2000,
+    maxAttempts: 0,
+    windowMs: 0,
+  });
+});
+
+test('ports are published where the container runs, ranges and addresses kept', async (t) => {
+  const { task } = await serviceOf(t, 'ports: ["3000", "127.0.0.1:80:81/udp", "6000-6002:90"]');
+  t.deepEqual(task.ports, [
+    { target: 3000, protocol: 'tcp', mode: 'host' },
+    { target: 81, protocol: 'udp', published: 80, hostIp: '127.0.0.1', mode: 'host' },
+    { target: 90, protocol: 'tcp', published: 6000, publishedEnd: 6002, mode: 'host' },
+  ]);
+});
+
+test('resources of old and new form end in the same limits and reservations', async (t) => {
+  const wanted = {
+    limits: { nanoCpus: 500_000_000, memoryBytes: 67_108_864 },
+    reservations: { nanoCpus: 0, memoryBytes: 33_554_432 },
+  };
+  const old = await serviceOf(t, 'cpus: 0.5\nmem_limit: 64m\nmem_reservation: 32m');
+  const now = await serviceOf(
+    t,
+    'deploy: {resources: {limits: {cpus: "0.5", memory: 64m}, reservations: {memory: 32m}}}',
+  );
+  t.deepEqual(old.task.resources, wanted);
+  t.deepEqual(now.task.resources, wanted);
+});
+
+test('mounts keep their kind, named volumes get the name they have in the cluster', async (t) => {
+  const specs = await specsOf(
+    t,
+    'services: {a: {image: x, volumes: ["data:/d:ro", "/host:/h", "/anon"], tmpfs: ["/t:size=1m"]}}\nvolumes: {data: }',
+  );
+  const { container } = onlyService(specs).task;
+  t.deepEqual(container.mounts, [
+    { type: 'volume', source: 'shop_data', target: '/d', readOnly: true, noCopy: false },
+    { type: 'bind', source: '/host', target: '/h', readOnly: false, createHostPath: true },
+    { type: 'volume', target: '/anon', readOnly: false, noCopy: false },
+  ]);
+  t.deepEqual(container.hostConfig, { Tmpfs: { '/t': 'size=1m' } });
+  t.deepEqual(
+    specs.volumes.map(({ name, external }) => [name, external]),
+    [['shop_data', false]],
+  );
+});
+
+test('keys that mean something to the engine only are in its own words', async (t) => {
+  const { task } = await serviceOf(
+    t,
+    `
+cap_add: [NET_ADMIN]
+privileged: true
+devices: ["/dev/a:/dev/b:r"]
+sysctls: {net.core.somaxconn: 1024}
+ulimits: {nofile: {soft: 1, hard: 2}, nproc: 3}
+logging: {driver: json-file, options: {max-size: 1m}}
+read_only: true
+shm_size: 64m
+init: true
+user: "1000"
+working_dir: /w
+expose: ["80", "90-91/udp"]
+extra_hosts: ["h:1.2.3.4"]
+`,
+  );
+  t.deepEqual(task.container.hostConfig, {
+    CapAdd: ['NET_ADMIN'],
+    Privileged: true,
+    ReadonlyRootfs: true,
+    Devices: [{ PathOnHost: '/dev/a', PathInContainer: '/dev/b', CgroupPermissions: 'r' }],
+    Init: true,
+    LogConfig: { Type: 'json-file', Config: { 'max-size': '1m' } },
+    ShmSize: 67_108_864,
+    Sysctls: { 'net.core.somaxconn': '1024' },
+    Ulimits: [
+      { Name: 'nofile', Soft: 1, Hard: 2 },
+      { Name: 'nproc', Soft: 3, Hard: 3 },
+    ],
+  });
+  t.deepEqual(task.container.config, {
+    User: '1000',
+    WorkingDir: '/w',
+    ExposedPorts: { '80/tcp': {}, '90/udp': {}, '91/udp': {} },
+  });
+  t.deepEqual(task.container.extraHosts, ['h:1.2.3.4']);
+});
+
+test('links make an alias of the target in the networks both are in', async (t) => {
+  const specs = await specsOf(
+    t,
+    'services: {db: {image: x, networks: [one, two]}, web: {image: y, links: ["db:store"], networks: [one]}}\nnetworks: {one: , two: }',
+  );
+  t.deepEqual(
+    specs.services.map(({ service }) => service),
+    ['db', 'web'],
+  );
+  t.deepEqual(specs.services[0]?.task.networks, [
+    { network: 'shop_one', aliases: ['store'] },
+    { network: 'shop_two', aliases: [] },
+  ]);
+  t.deepEqual(specs.services[1]?.dependsOn, [
+    { service: 'db', condition: 'service_started', required: true, restart: true },
+  ]);
+});
+
+test('volumes_from shares the mounts of the other service', async (t) => {
+  const specs = await specsOf(
+    t,
+    'services: {a: {image: x, volumes_from: ["b:ro"]}, b: {image: y, volumes: ["data:/d"]}}\nvolumes: {data: }',
+  );
+  const spec = specs.services.find(({ service }) => service === 'a');
+  t.deepEqual(spec?.task.container.mounts, [
+    { type: 'volume', source: 'shop_data', target: '/d', readOnly: true, noCopy: false },
+  ]);
+});
+
+test('changed content of a secret is another object, which rolls its users', async (t) => {
+  const text = 'services: {a: {image: x, secrets: [s]}}\nsecrets: {s: {environment: S}}';
+  const [one, two] = [await specsOf(t, text, { S: 'one' }), await specsOf(t, text, { S: 'two' })];
+  t.is(Buffer.from(one.secrets[0]?.data ?? '', 'base64').toString(), 'one');
+  t.not(one.secrets[0]?.spec.name, two.secrets[0]?.spec.name);
+  t.like(one.services[0]?.task.container.files[0], {
+    kind: 'secret',
+    source: one.secrets[0]?.spec.name,
+    target: '/run/secrets/s',
+    mode: 0o444,
+  });
+});
+
+test('a secret of a variable that is not set is refused before anything is sent', async (t) => {
+  const text = 'services: {a: {image: x, secrets: [s]}}\nsecrets:\n  s: {environment: NOPE}';
+  t.is(
+    await refusalOf(t, text),
+    'compose.yaml:3:3: secrets.s: environment variable NOPE of secret s is not set',
+  );
+});
+
+test('services of inactive profiles are known, so that they are no orphans', async (t) => {
+  const specs = await specsOf(t, 'services: {a: {image: x}, b: {image: y, profiles: [p]}}');
+  t.deepEqual(
+    specs.services.map(({ service }) => service),
+    ['a'],
+  );
+  t.deepEqual(specs.known, ['a', 'b']);
+});
+
+const refusals: readonly (readonly [string, string])[] = [
+  ['network_mode: container:x', 'services.a.network_mode: "container:x" is not supported'],
+  ['mac_address: 02:42:ac:11:65:43', 'services.a.mac_address: not supported'],
+  ['external_links: [x]', 'services.a.external_links: not supported'],
+  ['post_start: [{command: x}]', 'services.a.post_start: not supported'],
+  ['ipc: container:x', 'services.a.ipc: sharing a namespace by container:x is not supported'],
+  ['deploy: {mode: global-job}', 'services.a.deploy.mode: mode global-job is not supported'],
+  ['use_api_socket: true', 'services.a.use_api_socket: not supported'],
+];
+
+for (const [line, message] of refusals) {
+  test(`${line} is refused with its place`, async (t) => {
+    const got = await refusalOf(t, `services:\n  a:\n    image: x\n    ${line}\n`);
+    t.regex(got, /^compose\.yaml:4:\d+: /);
+    t.is(got.slice(got.indexOf('services.')).slice(0, message.length), message);
+  });
+}
