@@ -88,7 +88,6 @@ module.exports = {
     single('node-forge', '^manager/ca/pki'),
     single('ssh2', '^cli/machine/ssh[.]ts$'),
     single('js-yaml', '^cli/compose/yaml'),
-    single('ajv', '^cli/compose/validate'),
     single('dns-packet', '^network/dns/codec[.]ts$'),
     single('ink', '^cli/dashboard/'),
     single('react', '^cli/dashboard/'),

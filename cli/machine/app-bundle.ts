@@ -22,7 +22,7 @@ export interface AppBundle {
 const rooms = ['cli', 'manager', 'worker', 'network'];
 
 /** Used by the client alone. */
-const clientOnly = new Set(['ink', 'react', 'ajv', 'js-yaml', 'ssh2']);
+const clientOnly = new Set(['ink', 'react', 'js-yaml', 'ssh2']);
 
 /**
  * Named as dependencies by packages we need, never loaded by what we use of them: implementations
