@@ -1,5 +1,5 @@
 import type { TaskId } from '../model/ids.js';
-import { isLost, isWanted, tasksBySlot } from '../model/slots.js';
+import { currentTask, isLost, isWanted, tasksBySlot } from '../model/slots.js';
 import type { Task } from '../model/task.js';
 import { isTerminal } from '../model/task-state.js';
 import type { TaskChange } from './change.js';
@@ -7,7 +7,10 @@ import { forget } from './fill.js';
 import type { ServiceScene } from './scene.js';
 import { nodeOf } from './scene.js';
 
-/** Ended tasks that each slot keeps, for `ps -a`, logs and explanations. */
+/**
+ * Ended tasks that each slot keeps, for `ps -a`, logs and explanations. Only what ended by itself is worth
+ * keeping: a task that was shut down to be replaced goes, with its container, once its successor stands.
+ */
 const historyLength = 2;
 
 /** Takes a task out of the cluster: forgets it when nothing of it can run any more, else has it removed. */
@@ -36,6 +39,13 @@ export function reap(
   return changes;
 }
 
+/** Shut down for a successor that runs by now, and not on in the same container. */
+function isReplaced(task: Task, successor: Task | undefined): boolean {
+  if (task.status.state !== 'shutdown' || task.desired !== 'shutdown') return false;
+  if (successor === undefined || successor === task || successor.adopts === task.id) return false;
+  return successor.status.state === 'running';
+}
+
 function reapSlot(
   tasks: readonly Task[],
   ending: ReadonlySet<TaskId>,
@@ -45,8 +55,10 @@ function reapSlot(
     .filter((task) => !isWanted(task) || ending.has(task.id))
     .filter((task) => task.desired !== 'remove' && isTerminal(task.status.state));
   const old = new Set(history.slice(historyLength));
+  const successor = currentTask(tasks);
   return tasks.flatMap((task) => {
     if (old.has(task)) return [forget(task, 'it is history')];
+    if (isReplaced(task, successor)) return [forget(task, 'it was replaced')];
     if (isWanted(task)) return [];
     if (task.desired === 'remove') return dismiss(task, scene, 'it has ended');
     const { state } = task.status;

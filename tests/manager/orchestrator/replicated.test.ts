@@ -219,7 +219,7 @@ test('two ended tasks of a slot are kept, older ones forgotten', (t) => {
       id: `old-${at}`,
       node: 'node-1',
       desired: 'shutdown',
-      state: 'shutdown',
+      state: 'failed',
       createdAt: at,
     }),
   );
@@ -228,6 +228,20 @@ test('two ended tasks of a slot are kept, older ones forgotten', (t) => {
     plan(service, [...ended, current]),
     lines('slot 1: forget old-2: it is history', 'slot 1: forget old-1: it is history'),
   );
+});
+
+test('a task shut down to be replaced goes once its successor runs', (t) => {
+  const service = aService('web');
+  const replaced = aTask(service, 1, {
+    id: 'old',
+    node: 'node-1',
+    desired: 'shutdown',
+    state: 'shutdown',
+  });
+  const successor = (state: 'preparing' | 'running') =>
+    aTask(service, 1, { id: 'new', node: 'node-2', createdAt: 9, state });
+  t.is(plan(service, [replaced, successor('preparing')]), '');
+  t.is(plan(service, [replaced, successor('running')]), 'slot 1: forget old: it was replaced');
 });
 
 test('removal takes the tasks first, then the service', (t) => {

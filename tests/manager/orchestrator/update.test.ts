@@ -48,7 +48,10 @@ test('a changed service is recreated one replica at a time, the old one stopped 
   }
   t.is(
     plan(after(), [old(1, ended), fresh(1), old(2), old(3)]),
-    'slot 2: old-2 to shutdown: the service was changed',
+    lines(
+      'slot 1: forget old-1: it was replaced',
+      'slot 2: old-2 to shutdown: the service was changed',
+    ),
   );
 });
 
