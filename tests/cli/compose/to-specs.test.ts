@@ -5,6 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import { loadProject, readContents } from '../../../cli/compose/load.js';
 import { toSpecs, type ProjectSpecs } from '../../../cli/compose/to-specs.js';
 import type { ServiceSpec } from '../../../manager/model/service.js';
+import { taskHashOf } from '../../../manager/model/spec-hash.js';
 import { messageOf } from '../../../manager/base/errors.js';
 
 async function specsOf(t: ExecutionContext, text: string, env = {}): Promise<ProjectSpecs> {
@@ -213,6 +214,16 @@ test('a secret of a variable that is not set is refused before anything is sent'
     await refusalOf(t, text),
     'compose.yaml:3:3: secrets.s: environment variable NOPE of secret s is not set',
   );
+});
+
+test('files that were moved, and other dependencies, restart nothing', async (t) => {
+  const text = 'services: {a: {image: x, depends_on: [b]}, b: {image: y}}';
+  const hashOf = (specs: ProjectSpecs): string | undefined =>
+    specs.services.filter(({ service }) => service === 'a').map((spec) => taskHashOf(spec, 0))[0];
+  const here = hashOf(await specsOf(t, text));
+  t.is(hashOf(await specsOf(t, text)), here);
+  t.is(hashOf(await specsOf(t, text.replace('depends_on: [b]', 'scale: 2'))), here);
+  t.not(hashOf(await specsOf(t, text.replace('depends_on: [b]', 'labels: [l]'))), here);
 });
 
 test('services of inactive profiles are known, so that they are no orphans', async (t) => {
