@@ -96,7 +96,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['cli/dashboard/**/*.{ts,tsx}'],
+    files: ['cli/dashboard/**/*.tsx', 'cli/dashboard/hooks/**/*.ts'],
     plugins: { 'react-hooks': reactHooks },
     rules: { ...reactHooks.configs.recommended.rules },
   },
