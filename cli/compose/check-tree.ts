@@ -1,5 +1,5 @@
-import { isIP } from 'node:net';
 import { errorAt } from './error.js';
+import { isIp } from './ip-address.js';
 import { isList, isMap, type Path, type Tree, type TreeMap } from './tree.js';
 
 /** What the schema cannot say and what must hold before paths are resolved. */
@@ -56,7 +56,7 @@ function checkSource(resource: TreeMap, path: Path, root: TreeMap, keys: readonl
 function checkService(service: TreeMap, path: Path, root: TreeMap): void {
   eachItem(service, ['ports'], (port, at) => {
     const address = port.host_ip;
-    if (typeof address === 'string' && address !== '' && isIP(address) === 0) {
+    if (typeof address === 'string' && address !== '' && !isIp(address)) {
       throw errorAt(root, [...path, ...at, 'host_ip'], `invalid ip address: ${address}`);
     }
   });

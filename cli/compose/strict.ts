@@ -1,7 +1,7 @@
-import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { parseConstraint } from '../../manager/model/constraint.js';
 import { messageOf } from '../../manager/base/errors.js';
 import { closest } from './closest.js';
+import { isIp, isIpv4, isIpv6 } from './ip-address.js';
 import type { Refuse } from './check-project.js';
 import type { Port, Project, Service } from './model.js';
 
@@ -202,9 +202,9 @@ function publishedKeys(port: Port, path: readonly (string | number)[], refuse: R
 function checkAddresses(service: Service, refuse: Refuse): void {
   for (const [name, attachment] of Object.entries(service.networks ?? {})) {
     const { ipv4_address: v4, ipv6_address: v6 } = attachment ?? {};
-    if (v4 !== undefined && !isIPv4(v4))
+    if (v4 !== undefined && !isIpv4(v4))
       refuse(['networks', name, 'ipv4_address'], `"${v4}" is not an IPv4 address`);
-    if (v6 !== undefined && !isIPv6(v6))
+    if (v6 !== undefined && !isIpv6(v6))
       refuse(['networks', name, 'ipv6_address'], `"${v6}" is not an IPv6 address`);
   }
 }
@@ -230,7 +230,7 @@ function checkSubnets(project: Project, refuse: Refuse): void {
           refuse([...path, key], `"${value}" is not a subnet, write ADDRESS/BITS as 10.1.0.0/16`);
         }
       }
-      if (pool.gateway !== undefined && isIP(pool.gateway.split('/')[0] ?? '') === 0) {
+      if (pool.gateway !== undefined && !isIp(pool.gateway.split('/')[0] ?? '')) {
         refuse([...path, 'gateway'], `"${pool.gateway}" is not an address`);
       }
     });
@@ -239,6 +239,6 @@ function checkSubnets(project: Project, refuse: Refuse): void {
 
 function isSubnet(text: string): boolean {
   const [address = '', bits = ''] = text.split('/');
-  const family = isIP(address);
-  return family !== 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128);
+  const longest = isIpv4(address) ? 32 : isIpv6(address) ? 128 : -1;
+  return /^\d{1,3}$/.test(bits) && Number(bits) <= longest;
 }

@@ -1,6 +1,6 @@
-import { isIP } from 'node:net';
 import { messageOf } from '../../../manager/base/errors.js';
 import { errorAt } from '../error.js';
+import { isIp } from '../ip-address.js';
 import {
   Float,
   isList,
@@ -74,7 +74,7 @@ function splitPort(
   const hostIp = address ?? parts.join(':');
   if (address !== undefined && parts.length > 0)
     throw new Error(`port "${spec}" has too many colons`);
-  if (hostIp !== '' && isIP(hostIp.split('%')[0] ?? '') === 0) {
+  if (hostIp !== '' && !isIp(hostIp)) {
     throw new Error(`port "${spec}" has invalid address "${hostIp}", a host IP address is wanted`);
   }
   return { hostIp, host, container };

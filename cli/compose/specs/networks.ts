@@ -1,7 +1,7 @@
-import { isIPv4, isIPv6 } from 'node:net';
 import type { NetworkMode } from '../../../manager/model/container.js';
 import type { NetworkSpec, VolumeSpec } from '../../../manager/model/network.js';
 import type { NetworkAttachmentSpec } from '../../../manager/model/service.js';
+import { isIpv4, isIpv6 } from '../ip-address.js';
 import { compact } from '../decode/reader.js';
 import type { NetworkAttachment, Project, Service } from '../model.js';
 import { networkLabels, volumeLabels } from './labels.js';
@@ -51,7 +51,7 @@ function refuseNetwork(project: Project, key: string): void {
   if (pools.length > 1)
     refuse(['ipam', 'config', 1], 'an overlay network has one subnet, keep one');
   pools.forEach((pool, index) => {
-    if (pool.subnet !== undefined && isIPv6(pool.subnet.split('/')[0] ?? '')) {
+    if (pool.subnet !== undefined && isIpv6(pool.subnet.split('/')[0] ?? '')) {
       refuse(
         ['ipam', 'config', index, 'subnet'],
         'IPv6 is not supported on overlay networks, give an IPv4 subnet',
@@ -130,7 +130,7 @@ function refuseAttachment(
     throw refusal(project, [...path, key], 'is not supported on overlay networks, leave it out');
   }
   const address = attachment?.ipv4_address;
-  if (address !== undefined && !isIPv4(address)) {
+  if (address !== undefined && !isIpv4(address)) {
     throw refusal(project, [...path, 'ipv4_address'], `"${address}" is not an IPv4 address`);
   }
 }
