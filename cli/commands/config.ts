@@ -155,5 +155,8 @@ function uninterpolated(request: LoadRequest, options: Wanted): string {
 
 function variablesText(request: LoadRequest): string {
   const bare = { ...request, options: { interpolate: false } };
-  return variableTable(variablesOf(loadModel(bare, diskOf(bare, new Set())).tree));
+  const { tree } = loadModel(bare, diskOf(bare, new Set()));
+  // The name has been made out before anything else is read.
+  delete tree.name;
+  return variableTable(variablesOf(tree));
 }
