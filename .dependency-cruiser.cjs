@@ -84,6 +84,7 @@ module.exports = {
     },
     single('dockerode', '^worker/executor/docker/client[.]ts$'),
     single('lmdb', '^manager/store/embedded/'),
+    single('consul', '^manager/store/consul/'),
     single('ws', '^manager/protocol/transport'),
     single('node-forge', '^manager/ca/pki'),
     single('ssh2', '^cli/machine/ssh[.]ts$'),
