@@ -34,20 +34,13 @@ async function down(cli: Cli, services: readonly string[], flags: DownFlags): Pr
   const before = await lookOnce(client, project, signal);
   checkServices(services, [...before.services.values()], [...before.tasks.values()]);
   const named = services.length === 0 ? undefined : services;
-  if (grace !== undefined) {
-    const names = named ?? [...before.services.values()].map(({ spec }) => spec.service);
-    await client.call(
-      'service.halt',
-      { project, services: names, halted: true, timeoutMs: grace },
-      { signal },
-    );
-  }
   const { changes } = await client.call(
     'project.remove',
     {
       project,
       volumes: flags.volumes === true,
       ...(named === undefined ? {} : { services: named }),
+      ...(grace === undefined ? {} : { timeoutMs: grace }),
     },
     { signal },
   );

@@ -49,6 +49,7 @@ export function explain(
 function wantedText({ spec, removing }: Service): string {
   if (removing) return 'is being removed';
   if (spec.halted) return 'stopped ("shoal start" runs it)';
+  if (spec.held === true) return 'created, not started ("shoal start" runs it)';
   if (spec.mode.kind === 'global') return 'one task per node wanted';
   return `${spec.mode.replicas} wanted`;
 }

@@ -10,7 +10,7 @@ export interface FollowUp {
   readonly client: ControlClient;
   readonly project: string;
   readonly services: readonly string[];
-  readonly until: 'started' | 'healthy';
+  readonly until: 'created' | 'started' | 'healthy';
   readonly changes: readonly AppliedChange[];
   readonly before: Watched;
   /** `--wait-timeout`. */

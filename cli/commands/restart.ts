@@ -24,7 +24,7 @@ export function restartCommand(cli: Cli): Command {
       const grace = timeoutMs(flags.timeout);
       const view = await viewProject(cli, services);
       const named = flags.deps ? withDependents(view, services) : services;
-      await restart(cli, view, named, grace);
+      await restart(cli, view, { services: named, noDependents: !flags.deps, grace });
     });
 }
 
@@ -40,16 +40,25 @@ function withDependents(view: ProjectView, services: readonly string[]): readonl
 async function restart(
   cli: Cli,
   view: ProjectView,
-  services: readonly string[],
-  grace: number | undefined,
+  how: {
+    readonly services: readonly string[];
+    readonly noDependents: boolean;
+    readonly grace: number | undefined;
+  },
 ): Promise<void> {
+  const { services, noDependents, grace } = how;
   const tasks = tasksOf(view, services).filter(isLive);
   const timeout = grace === undefined ? {} : { timeoutMs: grace };
   await withProgress(cli, async (progress) => {
     progress.show('Restarting', rowsOf(view, tasks, 'Restarting', 'working'));
     await view.client.call(
       'service.restart',
-      { project: view.project, services: serviceNames(view, services), ...timeout },
+      {
+        project: view.project,
+        services: serviceNames(view, services),
+        noDependents,
+        ...timeout,
+      },
       { signal: cli.interrupts.signal, timeoutMs: restartDeadlineMs + (grace ?? 0) },
     );
     progress.show('Restarting', rowsOf(view, tasks, 'Started', 'done'));

@@ -11,7 +11,7 @@ export interface ApplyInput {
   /** Services named on the command line. */
   readonly named: readonly string[];
   readonly flags: Pick<UpFlags, 'deps' | 'dryRun' | 'forceRecreate' | 'removeOrphans'>;
-  readonly options: Pick<UpOptions, 'mode' | 'replicas'>;
+  readonly options: Pick<UpOptions, 'graceMs' | 'mode' | 'replicas'>;
 }
 
 /** What `up` sends: the file's specs with the command line's wishes put over them. */
@@ -30,6 +30,7 @@ export function toApply(input: ApplyInput): ProjectApply {
       .map(({ service }) => service)
       .filter((key) => options.replicas[key] === undefined && !saysReplicas(project, key)),
     dryRun: flags.dryRun === true,
+    ...(options.graceMs === undefined ? {} : { timeoutMs: options.graceMs }),
   };
 }
 
@@ -44,7 +45,7 @@ function adjusted(spec: ServiceSpec, { flags, options }: ApplyInput): ServiceSpe
     mode: modeOf(spec, options.replicas[spec.service]),
     // Without its dependencies a service must not wait for them.
     dependsOn: flags.deps ? spec.dependsOn : [],
-    halted: options.mode === 'created',
+    ...(options.mode === 'created' ? { held: true } : {}),
   };
 }
 

@@ -7,6 +7,7 @@ import type { ControlClient } from '../client/client.js';
 import type { Watched } from '../client/watched.js';
 import type { Project } from '../compose/model.js';
 import { lookOnce } from './follow/follow.js';
+import type { FollowUp } from './follow-up.js';
 import { followUp } from './follow-up.js';
 import { runForeground } from './foreground.js';
 import { collect } from './options.js';
@@ -64,7 +65,7 @@ async function up(cli: Cli, services: readonly string[], flags: UpFlags): Promis
       client,
       project: project.name,
       services: keys,
-      until: options.mode === 'healthy' ? 'healthy' : 'started',
+      until: untilOf(options.mode),
       changes: applied.changes,
       before,
       timeoutMs: options.waitMs,
@@ -72,6 +73,10 @@ async function up(cli: Cli, services: readonly string[], flags: UpFlags): Promis
   );
   if (options.mode !== 'foreground') return;
   await foreground(cli, { client, project, keys, before, state, flags, options });
+}
+
+function untilOf(mode: UpOptions['mode']): FollowUp['until'] {
+  return mode === 'foreground' ? 'started' : mode;
 }
 
 function checkNames(project: Project, options: UpOptions, flags: UpFlags): void {

@@ -14,6 +14,7 @@ import type {
 import type { StoreView, Transaction } from '../store/store.js';
 import type { ApplyContext } from './apply-service.js';
 import { applyService } from './apply-service.js';
+import { setStopTimeout } from './stop-timeout.js';
 
 type Change = AppliedChange;
 
@@ -31,7 +32,10 @@ export function applyProject(context: ApplyContext, input: ProjectApply): Projec
     .servicesOfProject(input.project)
     .filter((service) => !service.removing && !input.known.includes(service.spec.service));
   if (input.removeOrphans) {
-    for (const service of orphans) changes.push(removeService(context.tx, service, 'orphan'));
+    for (const service of orphans) {
+      if (context.tx !== undefined) setStopTimeout(context.tx, service, input.timeoutMs);
+      changes.push(removeService(context.tx, service, 'orphan'));
+    }
   }
   if (context.tx !== undefined) forgetUnusedData(context.tx, input);
   return {

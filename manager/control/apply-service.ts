@@ -7,6 +7,7 @@ import { taskHashOf } from '../model/spec-hash.js';
 import { isTerminal } from '../model/task-state.js';
 import type { AppliedChange, ProjectApply } from '../protocol/control.js';
 import type { StoreView, Transaction } from '../store/store.js';
+import { isOutdated, setStopTimeout } from './stop-timeout.js';
 
 export interface ApplyContext {
   /** Undefined only says what would be done. */
@@ -19,7 +20,7 @@ export interface ApplyContext {
 export function applyService(
   context: ApplyContext,
   wanted: ServiceSpec,
-  input: Pick<ProjectApply, 'keepReplicas' | 'forceRecreate'>,
+  input: Pick<ProjectApply, 'keepReplicas' | 'forceRecreate' | 'timeoutMs'>,
 ): AppliedChange {
   const known = context.view.serviceByName(wanted.name);
   const spec = input.keepReplicas.includes(wanted.service) ? keepReplicas(wanted, known) : wanted;
@@ -37,15 +38,28 @@ export function applyService(
   const causes = differences(known.spec, spec);
   if (force) causes.push('forced');
   if (known.removing || causes.length > 0) {
-    context.tx?.put('services', updated(known, spec, force));
+    const next = updated(known, spec, force);
+    context.tx?.put('services', next);
+    if (context.tx) setStopTimeout(context.tx, next, input.timeoutMs, isOutdated(next));
     return known.removing
       ? change('created', 'was being removed')
       : change('updated', causes.join(', '));
   }
+  // Not to be started: what is there stays as it is, running or stopped.
+  const cause = spec.held === true ? undefined : startUnchanged(context, known, spec);
+  return cause === undefined ? change('unchanged', '') : change('started', cause);
+}
+
+/** Starts what does not run of a service that is as wanted. Undefined: there is nothing to start. */
+function startUnchanged(
+  context: ApplyContext,
+  known: Service,
+  spec: ServiceSpec,
+): string | undefined {
   const woken = wakeEnded(context, known);
-  if (!known.spec.halted) return woken ? change('started', 'had ended') : change('unchanged', '');
+  if (!known.spec.halted && known.spec.held !== true) return woken ? 'had ended' : undefined;
   context.tx?.put('services', { ...known, spec });
-  return change('started', 'was stopped');
+  return known.spec.halted ? 'was stopped' : 'was not started';
 }
 
 function createService({ tx, newId }: ApplyContext, spec: ServiceSpec): void {
@@ -78,10 +92,10 @@ function keepReplicas(spec: ServiceSpec, known: Service | undefined): ServiceSpe
   return { ...spec, mode: known.spec.mode };
 }
 
-/** Names of what differs. `halted` is no difference: that is starting, not changing. */
+/** Names of what differs. `halted` and `held` are no difference: that is starting, not changing. */
 function differences(known: ServiceSpec, wanted: ServiceSpec): string[] {
   const parts = (spec: ServiceSpec): Readonly<Record<string, unknown>> => {
-    const { halted: _halted, configHash: _configHash, task, ...rest } = spec;
+    const { halted: _halted, held: _held, configHash: _configHash, task, ...rest } = spec;
     const { container, ...others } = task;
     return { ...rest, ...others, ...container };
   };

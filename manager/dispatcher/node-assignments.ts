@@ -240,6 +240,7 @@ function toAssigned(task: Task): AssignedTask {
     attachments: task.attachments,
     ...(task.adopts === undefined ? {} : { adopts: task.adopts }),
     ...(task.notBefore === undefined ? {} : { notBefore: task.notBefore }),
+    ...(task.stopTimeoutMs === undefined ? {} : { stopTimeoutMs: task.stopTimeoutMs }),
   };
 }
 

@@ -32,6 +32,8 @@ export interface ServiceSpec {
   readonly endpointMode: 'dnsrr' | 'vip';
   /** True after `stop`: slots stay, their tasks are shut down, `start` fills them again. */
   readonly halted: boolean;
+  /** True after `up --no-start`: containers are made and wait for `start`. */
+  readonly held?: boolean;
   readonly update?: UpdateConfig;
   readonly rollback?: UpdateConfig;
   /** docker compose's config hash, for its labels. */

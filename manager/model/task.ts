@@ -32,6 +32,8 @@ export interface Task extends Meta {
   readonly notBefore?: number;
   /** How often in a row its slot was filled again before it, by the orchestrator. */
   readonly attempts?: Attempts;
+  /** What a user gave its container to stop (`-t`), ms, in place of the spec's grace. */
+  readonly stopTimeoutMs?: number;
 }
 
 export interface Attempts {

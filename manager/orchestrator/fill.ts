@@ -74,7 +74,12 @@ function planPlaced(
   if (cause !== undefined) return plan('changing', [...older, shutDown(current, cause)]);
   if (current.taskHash !== scene.service.taskHash) return plan('outdated', older);
   const changes = [...older, ...openGate(current, scene)];
-  return plan(isAvailable(current) ? 'steady' : 'changing', changes);
+  return plan(isAvailable(current) || isHeldReady(current, scene) ? 'steady' : 'changing', changes);
+}
+
+/** As far as it is to come for now: an update goes on with the next. */
+function isHeldReady(task: Task, scene: ServiceScene): boolean {
+  return scene.service.spec.held === true && task.status.state === 'ready';
 }
 
 function lossOf(task: Task, scene: ServiceScene): string {

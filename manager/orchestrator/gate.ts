@@ -3,7 +3,7 @@ import { currentTask, tasksBySlot } from '../model/slots.js';
 import type { Task } from '../model/task.js';
 import { isTerminal } from '../model/task-state.js';
 
-/** Whether a service's tasks may start. */
+/** Whether a service's tasks may start: held back by a user, or by what it depends on. */
 export interface Gate {
   readonly open: boolean;
   /** Why it will not open by waiting: `dependency db failed: exit 1`. */
@@ -25,6 +25,7 @@ type Verdict =
  * never asked again. `find` gives a service of the same project by its Compose key.
  */
 export function gateOf(service: Service, find: (key: string) => DependencyState | undefined): Gate {
+  if (service.spec.held === true) return { open: false };
   if (service.dependenciesMet) return { open: true };
   const verdicts = service.spec.dependsOn.map((dependency) =>
     judge(dependency, find(dependency.service)),
@@ -41,6 +42,9 @@ function judge(dependency: Dependency, state: DependencyState | undefined): Verd
   }
   if (state.service.spec.halted) {
     return orMet(dependency, { kind: 'failed', reason: `${name} is stopped` });
+  }
+  if (state.service.spec.held === true) {
+    return orMet(dependency, { kind: 'failed', reason: `${name} is not started` });
   }
   const verdicts = slotsOf(state).map((task) => judgeTask(dependency, task, state.service));
   const failed = verdicts.find((verdict) => verdict.kind === 'failed');

@@ -19,6 +19,7 @@ export type AssignedTask = Pick<
   | 'attachments'
   | 'adopts'
   | 'notBefore'
+  | 'stopTimeoutMs'
 >;
 
 /** A secret or config file's content, base64. Kept in the worker's memory and on its disk only while used. */

@@ -33,6 +33,8 @@ export interface ProjectApply {
   readonly keepReplicas: readonly string[];
   /** Only say what would change. */
   readonly dryRun: boolean;
+  /** What a container that has to go is given to stop, in place of the file's grace. */
+  readonly timeoutMs?: number;
 }
 
 /** One thing that was, or would be, done. */
@@ -82,6 +84,8 @@ export interface ControlCallMap {
       readonly project: string;
       readonly volumes: boolean;
       readonly services?: readonly string[];
+      /** What a container is given to stop, in place of its own grace. */
+      readonly timeoutMs?: number;
     };
     result: ProjectApplied;
   };
@@ -108,11 +112,13 @@ export interface ControlCallMap {
     };
     result: null;
   };
-  /** Restarts the containers in place. */
+  /** Restarts the containers in place, and those of services that ask to be restarted with them. */
   'service.restart': {
     args: {
       readonly project: string;
       readonly services: readonly string[];
+      /** Only the named ones. */
+      readonly noDependents?: boolean;
       readonly timeoutMs?: number;
     };
     result: null;

@@ -9,7 +9,7 @@ import type {
   TaskInputs,
 } from '../executor/executor.js';
 import { Gate } from './gate.js';
-import type { Action } from './step.js';
+import { stopGraceMs, type Action } from './step.js';
 
 export interface Subject {
   readonly task: AssignedTask | undefined;
@@ -32,7 +32,6 @@ const atOnce = 4;
 /** Mostly waiting for processes to end. */
 const stopsAtOnce = 16;
 const networkDeadlineMs = 60_000;
-const defaultGraceMs = 10_000;
 
 /** One handler per action: from a step's name to calls of executor and data plane. */
 export class TaskActions {
@@ -92,9 +91,8 @@ export class TaskActions {
 
   async #stop(subject: Subject, signal: AbortSignal): Promise<void> {
     const container = present(subject.seen, 'container');
-    const graceMs = subject.task?.spec.container.stopGraceMs ?? defaultGraceMs;
     await this.#stopGate.through(
-      () => this.#around.executor.stop(container.id, graceMs, signal),
+      () => this.#around.executor.stop(container.id, stopGraceMs(subject.task), signal),
       signal,
     );
   }

@@ -34,6 +34,13 @@ export interface StepInput {
   readonly now: number;
 }
 
+const defaultGraceMs = 10_000;
+
+/** How long its container has to end by itself once it is told to: what a user said goes before its spec. */
+export function stopGraceMs(task: AssignedTask | undefined): number {
+  return task?.stopTimeoutMs ?? task?.spec.container.stopGraceMs ?? defaultGraceMs;
+}
+
 /** A container that ends this soon after a signal sent for a user was ended by it. */
 const killWindowMs = 10_000;
 

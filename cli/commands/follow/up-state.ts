@@ -15,8 +15,8 @@ export interface UpWanted {
   readonly project: string;
   /** Compose keys of the services to wait for. */
   readonly services: readonly string[];
-  /** `started`: the containers were started. `healthy`: they run, and their health checks say so. */
-  readonly until: 'started' | 'healthy';
+  /** `created`: there are containers. `started`: they were started. `healthy`: they run, and their health checks say so. */
+  readonly until: 'created' | 'started' | 'healthy';
   readonly changes: readonly AppliedChange[];
   /** The state when the command began, for telling what it changed. */
   readonly before: Watched;
@@ -127,6 +127,9 @@ function currentView(context: SlotContext, task: Task): CurrentView {
   }
   if (isTerminal(reached)) return endedView(context, task);
   if (reached === 'running') return runningView(context, task);
+  if (reached === 'ready' && context.wanted.until === 'created') {
+    return { row: { text: 'Created', state: 'done' }, good: true };
+  }
   const reason = pendingReason(task);
   if (reason !== undefined) {
     const stuck = `service ${service.spec.service}: no node for ${task.containerName}: ${reason}`;
@@ -170,7 +173,7 @@ function runningView(context: SlotContext, task: Task): CurrentView {
   const before = wanted.before.tasks.get(id);
   const text = before?.status.state === 'running' ? 'Running' : 'Started';
   if (status.startedAt === undefined) return restartingView(context, task);
-  if (wanted.until === 'started' || status.health === undefined) {
+  if (wanted.until !== 'healthy' || status.health === undefined) {
     return { row: { text, state: 'done' }, good: true };
   }
   if (status.health === 'healthy') return { row: { text: 'Healthy', state: 'done' }, good: true };
@@ -191,7 +194,7 @@ function restartingView({ service, wanted }: SlotContext, task: Task): CurrentVi
     return { row: { text: 'Started', state: 'working' }, good: false };
   }
   const row = { text: 'Restarting', state: 'warning' } as const;
-  if (wanted.until === 'started') return { row, good: true };
+  if (wanted.until !== 'healthy') return { row, good: true };
   const code = task.status.exitCode ?? 0;
   const tries = task.status.restarts ?? 0;
   if (tries < hopelessTries) return { row: { ...row, state: 'working' }, good: false };
@@ -217,7 +220,7 @@ function endedView({ service, slot, wanted, state }: SlotContext, task: Task): C
   const code = task.status.exitCode ?? 0;
   const detail = `exited (${code})${nodeSuffix(state, task)}`;
   const row = { text: 'Exited', state: code === 0 ? 'done' : 'warning', detail } as const;
-  if (wanted.until === 'started' || code === 0) return { row, good: true };
+  if (wanted.until !== 'healthy' || code === 0) return { row, good: true };
   const failure = `container ${task.containerName} exited (${code})`;
   return { row: { ...row, state: 'error' }, good: false, failure };
 }

@@ -6,6 +6,7 @@ import { applyProject, forgetData, removeService } from '../apply-project.js';
 import { Args } from '../args.js';
 import type { CallContext, ControlCalls } from '../context.js';
 import { findServices } from '../find.js';
+import { setStopTimeout } from '../stop-timeout.js';
 
 const listDeadlineMs = 5_000;
 
@@ -15,6 +16,7 @@ function readApply(value: unknown): ProjectApply {
   for (const key of ['services', 'networks', 'volumes', 'secrets', 'configs']) args.objects(key);
   const input = value as ProjectApply;
   const project = args.text('project');
+  args.count('timeoutMs');
   for (const spec of input.services) {
     if (spec.project !== project) {
       throw new AppError('invalid', `service ${spec.service} is not of project ${project}`);
@@ -75,13 +77,15 @@ function remove(
     readonly project: string;
     readonly volumes: boolean;
     readonly services: readonly string[];
+    readonly timeoutMs: number | undefined;
   },
 ): ProjectApplied {
   const { project } = input;
   const services = findServices(tx, project, input.services);
-  const changes: AppliedChange[] = services.map((service) =>
-    removeService(tx, service, 'asked for'),
-  );
+  const changes: AppliedChange[] = services.map((service) => {
+    setStopTimeout(tx, service, input.timeoutMs);
+    return removeService(tx, service, 'asked for');
+  });
   if (input.services.length > 0) return { changes, orphans: [] };
   for (const network of tx.list('networks')) {
     if (network.spec.project !== project || network.removing) continue;
@@ -138,6 +142,7 @@ export const projectCalls: Pick<ControlCalls, 'project.apply' | 'project.remove'
         project: args.text('project'),
         volumes: args.flag('volumes'),
         services: args.texts('services'),
+        timeoutMs: args.count('timeoutMs'),
       };
       return context.store.update('control', (tx) => remove(tx, input));
     },

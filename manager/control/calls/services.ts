@@ -7,6 +7,7 @@ import { Args } from '../args.js';
 import type { CallContext, ControlCalls } from '../context.js';
 import type { PlacedTask } from '../find.js';
 import { findService, findServices, runningTasks } from '../find.js';
+import { setStopTimeout } from '../stop-timeout.js';
 
 const maxReplicas = 10_000;
 /** On top of what a container may take to stop. */
@@ -39,17 +40,20 @@ function scale(
     if (spec.mode.kind === 'global') {
       throw new AppError('invalid', `service ${key} is global: it cannot be scaled`);
     }
-    if (spec.mode.replicas === count) continue;
+    if (spec.mode.replicas === count && spec.held !== true) continue;
     const mode = { kind: 'replicated', replicas: count } as const;
-    tx.put('services', { ...service, spec: { ...spec, mode } });
+    const { held: _held, ...rest } = spec;
+    tx.put('services', { ...service, spec: { ...rest, mode } });
   }
 }
 
-function halt(tx: Transaction, selection: Selection, halted: boolean): void {
+function halt(tx: Transaction, selection: Selection, halted: boolean, timeoutMs?: number): void {
   for (const service of findServices(tx, selection.project, selection.services)) {
-    if (!halted) wakeEnded({ tx, view: tx }, service);
-    if (service.spec.halted === halted) continue;
-    tx.put('services', { ...service, spec: { ...service.spec, halted } });
+    if (halted) setStopTimeout(tx, service, timeoutMs);
+    else wakeEnded({ tx, view: tx }, service);
+    const { held, ...spec } = service.spec;
+    if (spec.halted === halted && held !== true) continue;
+    tx.put('services', { ...service, spec: { ...spec, halted } });
   }
 }
 
@@ -89,7 +93,8 @@ async function restart(context: CallContext, value: unknown): Promise<null> {
   const timeoutMs = args.count('timeoutMs');
   const { store, workers, signal } = context;
   const chosen = findServices(store.view, selection.project, selection.services);
-  const tasks = runningTasks(store.view, withDependents(store.view, chosen));
+  const all = args.flag('noDependents') ? chosen : withDependents(store.view, chosen);
+  const tasks = runningTasks(store.view, all);
   await store.update('control', (tx) => {
     halt(tx, selection, false);
   });
@@ -161,7 +166,7 @@ export const serviceCalls: Pick<
   'service.halt': async ({ store }, value) => {
     const args = new Args('service.halt', value);
     await store.update('control', (tx) => {
-      halt(tx, readSelection(args), args.flag('halted'));
+      halt(tx, readSelection(args), args.flag('halted'), args.count('timeoutMs'));
     });
     return null;
   },

@@ -26,7 +26,11 @@ function seen(
   });
 }
 
-function judge(state: Watched, until: 'started' | 'healthy' = 'started', before = nothingWatched) {
+function judge(
+  state: Watched,
+  until: 'created' | 'started' | 'healthy' = 'started',
+  before = nothingWatched,
+) {
   const services = [...state.services.values()].map(({ spec }) => spec.service);
   return judgeUp({ project: 'demo', services, until, changes: [], before }, state);
 }
@@ -223,4 +227,17 @@ test('a slot too many is waited for until it is told to go', (t) => {
   const web = aService('web', { replicas: 1 });
   const two = [1, 2].map((slot) => aTask(web, slot, { node: 'n1', status: up }));
   t.false(judge(seen([web], two)).done);
+});
+
+test('--no-start is done when every container is made', (t) => {
+  const web = aService('web', { replicas: 2, held: true });
+  const made = (slot: number, state: 'preparing' | 'ready') =>
+    aTask(web, slot, { node: 'n1', state, desired: 'ready' });
+  t.false(judge(seen([web], [made(1, 'ready'), made(2, 'preparing')]), 'created').done);
+  const all = judge(seen([web], [made(1, 'ready'), made(2, 'ready')]), 'created');
+  t.true(all.done);
+  t.deepEqual(rows(all), [
+    'Container demo-web-1 Created node-1',
+    'Container demo-web-2 Created node-1',
+  ]);
 });

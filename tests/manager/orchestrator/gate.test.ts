@@ -155,3 +155,18 @@ test('a replica of an earlier spec does not count', (t) => {
     closed,
   );
 });
+
+test('a service that is not to be started waits, whatever it depends on; nobody waits for it', (t) => {
+  const held = aService('db', { held: true });
+  t.deepEqual(
+    gateOf(held, () => undefined),
+    closed,
+  );
+  const web = aService('web', {
+    dependsOn: [{ service: 'db', condition: 'service_started', required: true, restart: false }],
+  });
+  t.deepEqual(
+    gateOf(web, () => ({ service: held, tasks: [] })),
+    { open: false, trouble: 'dependency db is not started' },
+  );
+});

@@ -186,3 +186,14 @@ test('a fix of a change that never came up replaces only what is broken at first
     ),
   );
 });
+
+test('an update that is not to be started goes on when the container before is made', (t) => {
+  const gate = { open: false };
+  const held = after({ held: true });
+  const made = (state: 'preparing' | 'ready') => fresh(1, { state, desired: 'ready' });
+  t.is(plan(held, [made('preparing'), old(2), old(3)], { gate }), '');
+  t.is(
+    plan(held, [made('ready'), old(2), old(3)], { gate }),
+    'slot 2: old-2 to shutdown: the service was changed',
+  );
+});

@@ -17,7 +17,7 @@ import {
   statusOf,
   type TaskMemory,
 } from '../../../worker/tasks/memory.js';
-import { nextStep, type Step, type StepInput } from '../../../worker/tasks/step.js';
+import { nextStep, stopGraceMs, type Step, type StepInput } from '../../../worker/tasks/step.js';
 
 const now = 1_000_000;
 
@@ -316,4 +316,12 @@ test('acting on each step comes to rest within ten, with a live container exactl
     }),
   );
   t.pass();
+});
+
+test('a container gets the time to stop that a user said, else that of its spec', (t) => {
+  const { stopGraceMs: ofSpec } = task().spec.container;
+  t.is(stopGraceMs(task()), ofSpec);
+  t.is(stopGraceMs(task({ stopTimeoutMs: 0 })), 0);
+  t.is(stopGraceMs(task({ stopTimeoutMs: ofSpec + 1 })), ofSpec + 1);
+  t.is(stopGraceMs(undefined), 10_000, 'what nobody knows has the engine’s own grace');
 });

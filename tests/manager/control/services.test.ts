@@ -1,0 +1,174 @@
+import test from 'ava';
+import { aServiceSpec } from '../../../fixtures/cluster/build.js';
+import type { Task } from '../../../manager/model/task.js';
+import type { ServiceSpec } from '../../../manager/model/service.js';
+import type { ProjectApply, ProjectApplied } from '../../../manager/protocol/control.js';
+import type { FakeWorker } from '../../helpers/fake-worker.js';
+import { aStatus } from '../../helpers/fake-worker.js';
+import type { TestPki } from '../../helpers/pki.js';
+import { createManagerPki, TestManager } from '../../helpers/test-manager.js';
+import { until } from '../../helpers/until.js';
+
+let pki: TestPki;
+
+test.before(async () => {
+  pki = await createManagerPki();
+});
+
+async function apply(
+  manager: TestManager,
+  services: readonly ServiceSpec[],
+  more: Partial<ProjectApply> = {},
+): Promise<ProjectApplied> {
+  return manager.call('project.apply', {
+    project: 'demo',
+    services,
+    networks: [],
+    volumes: [],
+    secrets: [],
+    configs: [],
+    externalNetworks: [],
+    externalVolumes: [],
+    known: services.map((spec) => spec.service),
+    removeOrphans: false,
+    forceRecreate: [],
+    keepReplicas: [],
+    dryRun: false,
+    ...more,
+  });
+}
+
+async function tasksOnce(
+  manager: TestManager,
+  what: string,
+  holds: (tasks: readonly Task[]) => boolean,
+): Promise<readonly Task[]> {
+  let tasks: readonly Task[] = [];
+  await until(what, 10_000, async () => {
+    tasks = await manager.call('task.list', { project: 'demo' });
+    return holds(tasks);
+  });
+  return tasks;
+}
+
+const running = (count: number) => (tasks: readonly Task[]) =>
+  tasks.filter(({ status }) => status.state === 'running').length === count;
+
+/** `service/slot` with what its worker is told: where it is to go and how long it may take. */
+function told(worker: FakeWorker): readonly string[] {
+  return [...worker.held.tasks.values()]
+    .map(
+      ({ service, slot, desired, stopTimeoutMs = '-' }) =>
+        `${service}/${slot} ${desired} ${stopTimeoutMs}`,
+    )
+    .sort();
+}
+
+test('the time a user gives to stop reaches the worker with the order to stop', async (t) => {
+  const manager = await TestManager.start(t, { pki });
+  const worker = await manager.join('w1');
+  await apply(manager, [aServiceSpec('db'), aServiceSpec('web')]);
+  await tasksOnce(manager, 'both to run', running(2));
+  worker.obedient = false;
+  const halt = (timeoutMs?: number) =>
+    manager.call('service.halt', {
+      project: 'demo',
+      services: ['web'],
+      halted: true,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    });
+  await halt(3_000);
+  const expected = ['db/1 running -', 'web/1 shutdown 3000'];
+  await until('the order to stop', 10_000, () => told(worker).join() === expected.join());
+  await halt();
+  await until('the last word to count', 10_000, () => told(worker).includes('web/1 shutdown -'));
+  await manager.call('project.remove', { project: 'demo', volumes: false, timeoutMs: 0 });
+  const removed = ['db/1 remove 0', 'web/1 remove 0'];
+  await until('the order to go', 10_000, () => told(worker).join() === removed.join());
+  t.pass();
+});
+
+test('the time given to up is for what it replaces or removes, not for what stays', async (t) => {
+  const manager = await TestManager.start(t, { pki });
+  const worker = await manager.join('w1');
+  const web = aServiceSpec('web', { replicas: 2 });
+  const db = aServiceSpec('db');
+  await apply(manager, [db, web]);
+  await tasksOnce(manager, 'all to run', running(3));
+  worker.obedient = false;
+  const fewer = { ...web, mode: { kind: 'replicated', replicas: 1 } } as const;
+  await apply(manager, [db, fewer], { timeoutMs: 2_000, forceRecreate: ['db'] });
+  const expected = ['db/1 shutdown 2000', 'web/1 running -', 'web/2 remove 2000'];
+  await until('the orders', 10_000, () => told(worker).join() === expected.join());
+  t.pass();
+});
+
+test('restart takes along who asks for it, unless told not to', async (t) => {
+  const manager = await TestManager.start(t, { pki });
+  const worker = await manager.join('w1');
+  const dependsOn = [
+    { service: 'db', condition: 'service_started', required: true, restart: true },
+  ] as const;
+  await apply(manager, [aServiceSpec('db'), aServiceSpec('web', { dependsOn })]);
+  const tasks = await tasksOnce(manager, 'both to run', running(2));
+  const idOf = (service: string) => tasks.find((task) => task.service === service)?.id;
+  const restart = async (more: { noDependents?: boolean; timeoutMs?: number }) => {
+    worker.calls.length = 0;
+    await manager.call('service.restart', { project: 'demo', services: ['db'], ...more });
+    return [...worker.calls];
+  };
+  const alone = await restart({ noDependents: true, timeoutMs: 4_000 });
+  t.deepEqual(alone, [{ name: 'restart', args: { taskId: idOf('db'), timeoutMs: 4_000 } }]);
+  const both = await restart({});
+  t.deepEqual(
+    both.map((call) => JSON.stringify(call.args)).sort(),
+    [idOf('db'), idOf('web')].map((taskId) => JSON.stringify({ taskId })).sort(),
+  );
+});
+
+test('what is not to be started is made and held until start', async (t) => {
+  const manager = await TestManager.start(t, { pki });
+  const worker = await manager.join('w1');
+  const web = aServiceSpec('web', { replicas: 2 });
+  await apply(manager, [{ ...web, held: true }]);
+  await until('both to be ordered', 10_000, () => worker.held.tasks.size === 2);
+  t.deepEqual(told(worker), ['web/1 ready -', 'web/2 ready -']);
+  for (const { id } of worker.held.tasks.values()) {
+    worker.report(id, aStatus('ready', { containerId: `c-${id}` }));
+  }
+  const made = await tasksOnce(manager, 'both to be made', (tasks) =>
+    tasks.every(({ status }) => status.state === 'ready'),
+  );
+  t.is((await apply(manager, [{ ...web, held: true }])).changes[0]?.action, 'unchanged');
+  worker.obedient = false;
+  await manager.call('service.halt', { project: 'demo', services: [], halted: false });
+  await until('the order to start', 10_000, () =>
+    [...worker.held.tasks.values()].every(({ desired }) => desired === 'running'),
+  );
+  t.deepEqual(
+    [...worker.held.tasks.keys()].sort(),
+    made.map(({ id }) => String(id)).sort(),
+    'the same tasks',
+  );
+});
+
+test('up starts what was only made, and leaves alone what runs when it is not to start', async (t) => {
+  const manager = await TestManager.start(t, { pki });
+  await manager.join('w1');
+  const [web, db] = [aServiceSpec('web'), aServiceSpec('db')];
+  await apply(manager, [db, { ...web, held: true }]);
+  await tasksOnce(manager, 'db to run', running(1));
+  const { changes } = await apply(manager, [db, web]);
+  t.deepEqual(
+    changes.map(({ name, action, cause }) => `${name} ${action} ${cause}`.trim()),
+    ['db unchanged', 'web started was not started'],
+  );
+  await tasksOnce(manager, 'both to run', running(2));
+  const again = await apply(manager, [
+    { ...db, held: true },
+    { ...web, held: true },
+  ]);
+  t.true(again.changes.every(({ action }) => action === 'unchanged'));
+  const services = await manager.call('service.list', {});
+  t.true(services.every(({ spec }) => spec.held === undefined));
+});
