@@ -20,6 +20,8 @@ export interface Cli {
   readonly stderr: TextSink;
   readonly interrupts: Interrupts;
   readonly now: () => number;
+  /** Every command, for those that offer or run others. */
+  readonly commands?: readonly { readonly name: string; readonly summary: string }[];
   /** A client for the cluster to act on; closed by main.ts. */
   readonly connect: (options?: ConnectOptions) => Promise<ControlClient>;
 }

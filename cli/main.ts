@@ -21,6 +21,7 @@ async function runDaemon(name: string, args: string[], signal: AbortSignal): Pro
 
 async function runClient(argv: readonly string[], interrupts: Interrupts): Promise<void> {
   const { buildProgram, isHelp, usageError } = await import('./program.js');
+  const { commandEntries } = await import('./commands/registry.js');
   const clients: ControlClient[] = [];
   const makeCli = (flags: GlobalFlags): Cli => {
     const cli: Cli = {
@@ -32,6 +33,7 @@ async function runClient(argv: readonly string[], interrupts: Interrupts): Promi
       stderr: sinkOf(process.stderr),
       interrupts,
       now: () => Date.now(),
+      commands: commandEntries,
       connect: async (options = {}) => {
         const { connect } = await import('./commands/connect.js');
         const client = await connect(cli, options);

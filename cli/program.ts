@@ -44,7 +44,9 @@ export function buildProgram(makeCli: MakeCli): Command {
       .showHelpAfterError(false),
   );
   for (const entry of commandEntries) {
-    quietErrors(program.command(entry.name))
+    const command = quietErrors(program.command(entry.name));
+    if (entry.alias !== undefined) command.alias(entry.alias);
+    command
       .description(entry.summary)
       .helpOption(false)
       .allowUnknownOption()

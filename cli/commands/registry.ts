@@ -3,6 +3,7 @@ import type { Cli } from '../cli.js';
 
 export interface CommandEntry {
   readonly name: string;
+  readonly alias?: string;
   readonly summary: string;
   /** Loads the command's own file: only the one that is called is read. */
   readonly load: () => Promise<(cli: Cli) => Command>;
@@ -29,6 +30,12 @@ export const commandEntries: readonly CommandEntry[] = [
     name: 'config',
     summary: 'Parse, resolve and render the Compose file in canonical form',
     load: async () => (await import('./config-command.js')).configCommand,
+  },
+  {
+    name: 'dashboard',
+    alias: 'dash',
+    summary: 'Watch and steer the whole cluster in this terminal',
+    load: async () => (await import('./dashboard.js')).dashboardCommand,
   },
   {
     name: 'down',

@@ -1,0 +1,74 @@
+import { Command } from 'commander';
+import { AppError } from '../../manager/base/errors.js';
+import type { Cli } from '../cli.js';
+import { useColor } from '../output/terminal.js';
+
+interface DashboardFlags {
+  readonly once?: boolean;
+  readonly json?: boolean;
+  readonly watch?: boolean;
+  readonly theme?: string;
+  readonly ascii?: boolean;
+  readonly readonly?: boolean;
+}
+
+const themeNames = ['dark', 'light', 'mono'] as const;
+
+export function dashboardCommand(cli: Cli): Command {
+  return new Command('dashboard')
+    .alias('dash')
+    .description('Watch and steer the whole cluster in this terminal')
+    .option('--theme <name>', `colours: ${themeNames.join(', ')} (SHOAL_THEME)`)
+    .option('--ascii', 'draw with ASCII characters only')
+    .option('--readonly', 'change nothing, open no shell')
+    .option('--once', 'print one plain table and end, as without a terminal')
+    .option('--json', 'with --once: one JSON object')
+    .option('--watch', 'print a JSON object a line, about each second')
+    .addHelpText(
+      'after',
+      `
+Keys: ? lists them all, : runs any command, / filters, esc goes back, ctrl-c quits.
+
+Examples:
+  shoal dashboard                     machines, services and tasks, live
+  shoal dash --readonly --ascii       look only, on a terminal without Unicode
+  shoal dash --once --json            the cluster's state for a script`,
+    )
+    .action(async (flags: DashboardFlags) => {
+      const client = await cli.connect();
+      if (flags.watch === true || flags.once === true || !isInteractive(cli)) {
+        const { printCluster } = await import('../dashboard/print.js');
+        await printCluster(cli, client, flags);
+        return;
+      }
+      const { openDashboard } = await import('../dashboard/open.js');
+      await openDashboard(cli, client, {
+        theme: themeOf(cli, flags),
+        ascii: flags.ascii ?? isAscii(cli.env),
+        readOnly: flags.readonly === true,
+      });
+    });
+}
+
+function isInteractive(cli: Cli): boolean {
+  const inCi = cli.env.CI !== undefined && cli.env.CI !== '' && cli.env.CI !== 'false';
+  return cli.stdin.isTTY && cli.stdout.isTTY && cli.env.TERM !== 'dumb' && !inCi;
+}
+
+function themeOf(cli: Cli, flags: DashboardFlags): (typeof themeNames)[number] {
+  const name = flags.theme ?? cli.env.SHOAL_THEME;
+  if (name !== undefined && name !== '') {
+    const found = themeNames.find((known) => known === name);
+    if (found !== undefined) return found;
+    throw new AppError('invalid', `unknown theme "${name}": use ${themeNames.join(', ')}`);
+  }
+  return useColor(cli.options.ansi, cli.env, cli.stdout) ? 'dark' : 'mono';
+}
+
+/** A locale that says another character set, and the console of the kernel, have no such glyphs. */
+function isAscii(env: NodeJS.ProcessEnv): boolean {
+  const locale = [env.LC_ALL, env.LC_CTYPE, env.LANG].find(
+    (value) => value !== undefined && value !== '',
+  );
+  return env.TERM === 'linux' || (locale !== undefined && !/utf-?8/iu.test(locale));
+}

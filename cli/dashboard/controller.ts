@@ -1,0 +1,129 @@
+import { setTimeout as startTimer } from 'node:timers';
+import type { KeyFlags } from './keys.js';
+import { readInput } from './keys.js';
+import type { Frame, FrameSource } from './screens/app.js';
+import { colored, themes } from './theme.js';
+import type { ThemeName } from './theme.js';
+import type { Glyphs } from './view-model/glyphs.js';
+import { Listings } from './view-model/lists.js';
+import type { Effect, Flash, Size, State, Step } from './view-model/model.js';
+import { flashed, initialState } from './view-model/model.js';
+import { paintFrame } from './view-model/paint.js';
+import { onKey, onPaste } from './view-model/update.js';
+import type { CliCommand, Look } from './view-model/view.js';
+import type { World } from './view-model/world.js';
+
+export interface ControllerOptions {
+  readonly world: World;
+  readonly size: Size;
+  readonly glyphs: Glyphs;
+  readonly theme: ThemeName;
+  readonly readOnly?: boolean;
+  readonly now: () => number;
+  readonly commands: readonly CliCommand[];
+  readonly perform: (effect: Effect) => void;
+}
+
+/** Between frames that nobody asked for by a key. */
+const frameMs = 150;
+/** A storm of resizes becomes one frame. */
+const resizeMs = 50;
+
+/** Holds the state, turns keys and news into frames: keys at once, news a few times a second at most. */
+export class Controller implements FrameSource {
+  readonly #options: ControllerOptions;
+  readonly #listeners = new Set<() => void>();
+  readonly #listings = new Listings();
+  #state: State;
+  #frame: Frame | undefined;
+  #pending: NodeJS.Timeout | undefined;
+
+  constructor(options: ControllerOptions) {
+    this.#options = options;
+    this.#state = initialState(options.size, { readOnly: options.readOnly ?? false });
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  readonly frame = (): Frame => {
+    this.#frame ??= this.#paint();
+    return this.#frame;
+  };
+
+  readonly input = (text: string, key: KeyFlags): void => {
+    const input = readInput(text, key);
+    if (input.kind === 'paste') this.#take(onPaste(this.#state, input.text, this.look()));
+    else {
+      for (const one of input.keys) {
+        this.#take(onKey(this.#state, one, this.look(), this.#listings));
+      }
+    }
+    this.#show();
+  };
+
+  look(): Look {
+    const { world, glyphs, commands, now } = this.#options;
+    return { world, glyphs, commands, now: now() };
+  }
+
+  /** Something the screen shows has changed: painted soon. */
+  changed(): void {
+    if (this.#state.paused) return;
+    this.#pending ??= startTimer(() => {
+      this.#show();
+    }, frameMs);
+  }
+
+  resize(size: Size): void {
+    this.#state = { ...this.#state, size };
+    clearTimeout(this.#pending);
+    this.#pending = startTimer(() => {
+      this.#show();
+    }, resizeMs);
+  }
+
+  flash(text: string, tone: Flash['tone']): void {
+    this.change((state) => flashed(state, text, tone, this.#options.now()));
+  }
+
+  /** For what effects bring about. */
+  change(edit: (state: State) => State): void {
+    this.#state = edit(this.#state);
+    this.#show();
+  }
+
+  /** Everything anew, though nothing may have changed. */
+  repaint(): void {
+    this.#show();
+  }
+
+  stop(): void {
+    clearTimeout(this.#pending);
+    this.#listeners.clear();
+  }
+
+  #take({ state, effects }: Step): void {
+    this.#state = state;
+    for (const effect of effects) this.#options.perform(effect);
+  }
+
+  #show(): void {
+    clearTimeout(this.#pending);
+    this.#pending = undefined;
+    this.#frame = undefined;
+    for (const listener of this.#listeners) listener();
+  }
+
+  #paint(): Frame {
+    const theme = themes[this.#options.theme];
+    const lines = paintFrame(this.#state, this.look(), this.#listings);
+    return { columns: this.#state.size.columns, lines: lines.map((line) => colored(line, theme)) };
+  }
+}

@@ -1,0 +1,174 @@
+import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { messageOf } from '../../manager/base/errors.js';
+import type { Cli } from '../cli.js';
+import type { ControlClient } from '../client/client.js';
+import { logs } from '../client/stream.js';
+import type { Controller } from './controller.js';
+import { runCaptured } from './run-command.js';
+import type { Action, Request } from './view-model/actions.js';
+import type { LogBuffer } from './view-model/logs.js';
+import type { Effect, LogScreen } from './view-model/model.js';
+import { pushed } from './view-model/model.js';
+import type { World } from './view-model/world.js';
+
+export interface Surroundings {
+  readonly cli: Cli;
+  readonly client: ControlClient;
+  readonly world: World;
+  readonly controller: Controller;
+  readonly quit: () => void;
+  /** Everything anew, over whatever another program wrote there. */
+  readonly repaint: () => void;
+  /** Gives the terminal to `work`, then takes it back. */
+  readonly handOver: (work: () => Promise<string>) => void;
+  readonly signal: AbortSignal;
+}
+
+const tailLines = 1_000;
+/** Verbs that talk with who sits at the terminal: they get it. */
+const interactive = new Set(['exec', 'attach']);
+
+/** Does what the model asked for; what goes wrong is flashed, never thrown. */
+export class Effects {
+  readonly #around: Surroundings;
+  readonly #logs = new Map<LogBuffer, AbortController>();
+
+  constructor(around: Surroundings) {
+    this.#around = around;
+  }
+
+  perform(effect: Effect): void {
+    const { quit, repaint } = this.#around;
+    switch (effect.kind) {
+      case 'quit':
+        quit();
+        return;
+      case 'repaint':
+        repaint();
+        return;
+      case 'act':
+        void this.#act(effect.action);
+        return;
+      case 'openLogs':
+        void this.#readLogs(effect.screen);
+        return;
+      case 'closeLogs':
+        this.#logs.get(effect.buffer)?.abort();
+        this.#logs.delete(effect.buffer);
+        return;
+      case 'save':
+        void this.#save(effect.name, effect.lines);
+        return;
+      case 'copy':
+        // OSC 52: the terminal puts it into the clipboard, also over SSH.
+        this.#around.cli.stdout.write(
+          `\u001b]52;c;${Buffer.from(effect.text).toString('base64')}\u0007`,
+        );
+        return;
+      case 'shell':
+        this.#shell(effect.taskId);
+        return;
+      case 'run':
+        this.#run(effect.words, effect.project);
+    }
+  }
+
+  async #act(action: Action): Promise<void> {
+    const { controller } = this.#around;
+    controller.flash(`${action.title} …`, 'good');
+    const results = await Promise.allSettled(action.requests.map((request) => this.#ask(request)));
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed === undefined) controller.flash(`${action.title}: done`, 'good');
+    else controller.flash(`${action.title}: ${messageOf(failed.reason)}`, 'bad');
+  }
+
+  #ask({ name, args }: Request): Promise<unknown> {
+    const { client, signal } = this.#around;
+    return client.call(name, args, { signal, timeoutMs: 60_000 });
+  }
+
+  async #readLogs(screen: LogScreen): Promise<void> {
+    const { client, controller, signal, cli } = this.#around;
+    const { buffer, project, services, index, sinceMinutes } = screen;
+    const abort = new AbortController();
+    this.#logs.set(buffer, abort);
+    const either = AbortSignal.any([signal, abort.signal]);
+    const range =
+      sinceMinutes === undefined
+        ? { tail: tailLines }
+        : { sinceMs: cli.now() - sinceMinutes * 60_000 };
+    try {
+      const args = {
+        project,
+        services,
+        ...(index === undefined ? {} : { index }),
+        options: { follow: true, ...range },
+      };
+      for await (const lines of logs(client, args, either)) {
+        buffer.push(lines);
+        controller.changed();
+      }
+      buffer.end('ended', '');
+    } catch (error) {
+      buffer.end('lost', messageOf(error));
+    } finally {
+      this.#logs.delete(buffer);
+      controller.changed();
+    }
+  }
+
+  async #save(name: string, lines: readonly string[]): Promise<void> {
+    const { cli, controller } = this.#around;
+    const safe = name.replace(/[^\w.-]+/gu, '-');
+    const stamp = new Date(cli.now()).toISOString().replace(/[:.]/gu, '-');
+    const path = resolve(cli.cwd, `shoal-${safe}-${stamp}.log`);
+    try {
+      await writeFile(path, lines.map((line) => `${line}\n`).join(''), { mode: 0o600, flag: 'wx' });
+      controller.flash(`${lines.length} lines in ${path}`, 'good');
+    } catch (error) {
+      controller.flash(messageOf(error), 'bad');
+    }
+  }
+
+  #shell(taskId: string): void {
+    const { world, handOver, cli, client, controller } = this.#around;
+    const task = world.tasks.get(taskId);
+    if (task?.status.state !== 'running') {
+      controller.flash('the task does not run', 'bad');
+      return;
+    }
+    const node = world.nodeOf(task)?.spec.name ?? 'its machine';
+    handOver(async () => {
+      const { runShell } = await import('./shell.js');
+      cli.stdout.write(`shell in ${task.containerName} on ${node}; exit or ctrl-d comes back\n`);
+      return await runShell(cli, client, task);
+    });
+  }
+
+  #run(words: readonly string[], project: string | undefined): void {
+    const { cli, handOver, controller } = this.#around;
+    const run = { cli, words, project };
+    if (interactive.has(words[0] ?? '')) {
+      handOver(async () => {
+        const { runInherited } = await import('./run-command.js');
+        return await runInherited(run);
+      });
+      return;
+    }
+    const title = `shoal ${words.join(' ')}`;
+    const source = { kind: 'output', title, lines: ['…'] } as const;
+    controller.change((state) => pushed(state, { kind: 'text', source, top: 0 }));
+    void runCaptured(run, this.#around.signal, (lines) => {
+      // The screen may be gone, or another one be on top of it.
+      controller.change((state) => ({
+        ...state,
+        stack: state.stack.map((screen) =>
+          screen.kind === 'text' && screen.source.kind === 'output' && screen.source.title === title
+            ? { ...screen, source: { kind: 'output', title, lines } }
+            : screen,
+        ),
+      }));
+    });
+  }
+}

@@ -1,0 +1,64 @@
+import type { Key } from './view-model/key.js';
+import { namedKey, textKey } from './view-model/key.js';
+
+/** The flags of Ink's `useInput` that are looked at. */
+export interface KeyFlags {
+  readonly upArrow: boolean;
+  readonly downArrow: boolean;
+  readonly leftArrow: boolean;
+  readonly rightArrow: boolean;
+  readonly pageUp: boolean;
+  readonly pageDown: boolean;
+  readonly home?: boolean;
+  readonly end?: boolean;
+  readonly return: boolean;
+  readonly escape: boolean;
+  readonly ctrl: boolean;
+  readonly tab: boolean;
+  readonly backspace: boolean;
+  readonly delete: boolean;
+  readonly meta: boolean;
+}
+
+const named: readonly (readonly [keyof KeyFlags, Key['name']])[] = [
+  ['upArrow', 'up'],
+  ['downArrow', 'down'],
+  ['leftArrow', 'left'],
+  ['rightArrow', 'right'],
+  ['pageUp', 'pageUp'],
+  ['pageDown', 'pageDown'],
+  ['home', 'home'],
+  ['end', 'end'],
+  ['return', 'enter'],
+  ['tab', 'tab'],
+  ['backspace', 'backspace'],
+  ['delete', 'backspace'],
+  ['escape', 'escape'],
+];
+
+/** Faster than anybody types: it came from a clipboard. */
+const pasteChars = 8;
+
+export type Input =
+  | { readonly kind: 'keys'; readonly keys: readonly Key[] }
+  | { readonly kind: 'paste'; readonly text: string };
+
+/** What Ink read at once, as keys: fast typing comes as one piece, and so does a paste. */
+export function readInput(text: string, flags: KeyFlags): Input {
+  const special = named.find(([flag]) => flags[flag] === true);
+  if (special !== undefined) return { kind: 'keys', keys: [namedKey(special[1])] };
+  if (flags.ctrl) return { kind: 'keys', keys: [textKey(text, true)] };
+  const chars = Array.from(text);
+  if (chars.length > pasteChars) return { kind: 'paste', text };
+  return { kind: 'keys', keys: chars.flatMap((char) => charKey(char) ?? []) };
+}
+
+function charKey(char: string): Key | undefined {
+  if (char === '\r' || char === '\n') return namedKey('enter');
+  if (char === '\t') return namedKey('tab');
+  if (char === '\u007f' || char === '\b') return namedKey('backspace');
+  if (char === '\u001c') return textKey('\\', true);
+  const code = char.codePointAt(0) ?? 0;
+  if (code >= 1 && code <= 26) return textKey(String.fromCharCode(code + 96), true);
+  return code < 32 ? undefined : textKey(char);
+}

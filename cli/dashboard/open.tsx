@@ -1,0 +1,162 @@
+import { render } from 'ink';
+import type { Instance } from 'ink';
+import { messageOf } from '../../manager/base/errors.js';
+import type { Cli } from '../cli.js';
+import type { ControlClient } from '../client/client.js';
+import { Controller } from './controller.js';
+import { Effects } from './effects.js';
+import { follow } from './feed.js';
+import { FrameOutput } from './frame-output.js';
+import { App } from './screens/app.js';
+import { OwnedTerminal } from './terminal.js';
+import type { ThemeName } from './theme.js';
+import { asciiGlyphs, unicodeGlyphs } from './view-model/glyphs.js';
+import type { Effect } from './view-model/model.js';
+import { World } from './view-model/world.js';
+
+export interface DashboardOptions {
+  readonly theme: ThemeName;
+  readonly ascii: boolean;
+  readonly readOnly: boolean;
+}
+
+/** Ages and staleness move though nothing comes. */
+const tickMs = 1_000;
+
+/** Opens the dashboard on this terminal; resolves when it was left. The terminal is then as it was. */
+export async function openDashboard(
+  cli: Cli,
+  client: ControlClient,
+  options: DashboardOptions,
+): Promise<void> {
+  const screen = new DashboardScreen(cli, client, options);
+  await screen.run();
+}
+
+class DashboardScreen {
+  readonly #cli: Cli;
+  readonly #world: World;
+  readonly #client: ControlClient;
+  readonly #controller: Controller;
+  readonly #terminal = new OwnedTerminal();
+  readonly #output = new FrameOutput(process.stdout);
+  readonly #ending = new AbortController();
+  #instance: Instance | undefined;
+  /** Another program has the terminal: resolves when it is given back. */
+  #away: Promise<void> | undefined;
+
+  constructor(cli: Cli, client: ControlClient, options: DashboardOptions) {
+    this.#cli = cli;
+    this.#client = client;
+    this.#world = new World(client.cluster);
+    this.#controller = new Controller({
+      world: this.#world,
+      size: { columns: cli.stdout.columns, rows: cli.stdout.rows },
+      glyphs: options.ascii ? asciiGlyphs : unicodeGlyphs,
+      theme: options.theme,
+      readOnly: options.readOnly,
+      now: cli.now,
+      commands: cli.commands ?? [],
+      perform: (effect: Effect) => {
+        effects.perform(effect);
+      },
+    });
+    const effects = new Effects({
+      cli,
+      client,
+      world: this.#world,
+      controller: this.#controller,
+      quit: () => {
+        this.#ending.abort();
+      },
+      repaint: () => {
+        this.#output.reset();
+        this.#controller.repaint();
+      },
+      handOver: (work) => {
+        this.#away ??= this.#handOver(work).finally(() => {
+          this.#away = undefined;
+        });
+      },
+      signal: this.#ending.signal,
+    });
+  }
+
+  async run(): Promise<void> {
+    const { signal } = this.#ending;
+    const controller = this.#controller;
+    const stopHandling = this.#cli.interrupts.handle(() => {
+      // In a shell, ctrl-c is the shell's.
+      if (this.#away === undefined) this.#ending.abort();
+    });
+    const stopSize = this.#cli.stdout.onResize(() => {
+      this.#output.reset();
+      controller.resize({ columns: this.#cli.stdout.columns, rows: this.#cli.stdout.rows });
+    });
+    const ticking = setInterval(() => {
+      controller.changed();
+    }, tickMs);
+    const following = follow({
+      client: this.#client,
+      world: this.#world,
+      now: this.#cli.now,
+      changed: () => {
+        controller.changed();
+      },
+      signal,
+    });
+    try {
+      await this.#show();
+      await this.#away;
+    } finally {
+      this.#ending.abort();
+      clearInterval(ticking);
+      stopSize();
+      stopHandling();
+      controller.stop();
+      this.#hide();
+      await following;
+    }
+  }
+
+  /** Until the end, over all hand-overs. Throws what a component threw. */
+  async #show(): Promise<void> {
+    const ended = new Promise<void>((resolve) => {
+      this.#ending.signal.addEventListener(
+        'abort',
+        () => {
+          resolve();
+        },
+        { once: true },
+      );
+    });
+    while (!this.#ending.signal.aborted) {
+      this.#terminal.enter();
+      this.#output.reset();
+      this.#instance = render(<App source={this.#controller} />, {
+        stdout: this.#output as unknown as NodeJS.WriteStream,
+        exitOnCtrlC: false,
+        patchConsole: false,
+        // Whole frames without cursor movements: FrameOutput knows what of them is new.
+        debug: true,
+      });
+      await Promise.race([this.#instance.waitUntilExit(), ended]);
+      await this.#away;
+    }
+  }
+
+  #hide(): void {
+    this.#instance?.unmount();
+    this.#instance = undefined;
+    this.#terminal.leave();
+  }
+
+  async #handOver(work: () => Promise<string>): Promise<void> {
+    this.#hide();
+    try {
+      this.#controller.flash(await work(), 'good');
+    } catch (error) {
+      this.#controller.flash(messageOf(error), 'bad');
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AppError } from '../../manager/base/errors.js';
+import type { Cli } from '../cli.js';
+import type { ControlClient } from '../client/client.js';
+import { table } from '../output/table.js';
+import { follow } from './feed.js';
+import { unicodeGlyphs } from './view-model/glyphs.js';
+import { Listings } from './view-model/lists.js';
+import { listScreen } from './view-model/model.js';
+import type { Look } from './view-model/view.js';
+import type { ListName } from './view-model/views/all.js';
+import { World } from './view-model/world.js';
+
+export interface PrintFlags {
+  readonly json?: boolean;
+  readonly watch?: boolean;
+}
+
+/** Until state and rates are there; a node that is down never answers. */
+const settleMs = 3_500;
+const periodMs = 1_000;
+const printed: readonly ListName[] = ['machines', 'services', 'tasks'];
+/** Lists are no place for what moves by itself. */
+const leftOut = new Set(['trend', 'io', 'address', 'mode', 'labels']);
+
+/** The cluster without a terminal: tables, or JSON, once or each second. */
+export async function printCluster(
+  cli: Cli,
+  client: ControlClient,
+  flags: PrintFlags,
+): Promise<void> {
+  const world = new World(client.cluster);
+  const ending = new AbortController();
+  const signal = AbortSignal.any([cli.interrupts.signal, ending.signal]);
+  const following = follow({ client, world, now: cli.now, changed: () => undefined, signal });
+  try {
+    await settled(cli, world);
+    for (;;) {
+      const look: Look = { world, now: cli.now(), glyphs: unicodeGlyphs, commands: [] };
+      const asJson = flags.json === true || flags.watch === true;
+      cli.stdout.write(asJson ? `${JSON.stringify(record(look))}\n` : tables(look));
+      if (flags.watch !== true) return;
+      await sleep(periodMs, undefined, { signal }).catch(() => undefined);
+      if (cli.interrupts.signal.aborted) throw new AppError('cancelled', 'interrupted');
+    }
+  } finally {
+    ending.abort();
+    await following;
+  }
+}
+
+async function settled(cli: Cli, world: World): Promise<void> {
+  const { signal } = cli.interrupts;
+  const began = performance.now();
+  while (performance.now() - began < settleMs) {
+    if (signal.aborted) throw new AppError('cancelled', 'interrupted');
+    const { state, message } = world.connection;
+    if (state === 'lost') throw new AppError('unavailable', message);
+    const running = [...world.tasks.values()].filter(({ status }) => status.state === 'running');
+    const measured = running.every(({ id }) => (world.history.get(id)?.length ?? 0) >= 2);
+    if (state === 'live' && measured && performance.now() - began > 100) return;
+    await sleep(50);
+  }
+  if (world.connection.state === 'connecting') {
+    throw new AppError('timeout', `manager of cluster ${world.cluster} did not answer in time`);
+  }
+}
+
+function tables(look: Look): string {
+  return printed
+    .map((name) => {
+      const { view, rows } = new Listings().of(listScreen(name), look);
+      const columns = view.columns.filter(({ key }) => !leftOut.has(key));
+      return table(
+        columns.map(({ title }) => title),
+        rows.map(({ item }) => columns.map((column) => column.text(item, look))),
+      );
+    })
+    .join('\n');
+}
+
+function record({ world, now }: Look): object {
+  return {
+    at: new Date(now).toISOString(),
+    cluster: world.cluster,
+    nodes: [...world.nodes.values()].map((node) => ({
+      id: node.id,
+      name: node.spec.name,
+      state: node.status.state,
+      availability: node.spec.availability,
+      use: world.nodeUse.get(node.id),
+    })),
+    services: [...world.services.values()].map(({ id, spec }) => ({
+      id,
+      project: spec.project,
+      service: spec.service,
+      replicas: spec.mode.kind === 'replicated' ? spec.mode.replicas : undefined,
+      halted: spec.halted,
+    })),
+    tasks: world.currentTasks().map((task) => ({
+      id: task.id,
+      name: task.containerName,
+      node: world.nodeOf(task)?.spec.name,
+      state: task.status.state,
+      health: task.status.health,
+      restarts: task.status.restarts ?? 0,
+      use: world.taskUse.get(task.id),
+    })),
+  };
+}

@@ -1,0 +1,44 @@
+import type { Task } from '../../manager/model/task.js';
+import type { Cli } from '../cli.js';
+import type { ControlClient } from '../client/client.js';
+import { runSession } from '../client/terminal-session.js';
+
+/** bash where there is one. */
+const shellCommand = [
+  'sh',
+  '-c',
+  'if command -v bash >/dev/null 2>&1; then exec bash; else exec sh; fi',
+];
+
+/** A shell in a task's container on this terminal, until it ends. Resolves with how it ended. */
+export async function runShell(cli: Cli, client: ControlClient, task: Task): Promise<string> {
+  const { columns, rows } = cli.stdout;
+  const options = {
+    command: shellCommand,
+    env: [`TERM=${cli.env.TERM ?? 'xterm'}`],
+    privileged: false,
+    tty: true,
+    stdin: true,
+    detach: false,
+    columns,
+    rows,
+  };
+  const ending = new AbortController();
+  const { project, service, slot: index } = task;
+  const stream = await client.open('exec', { project, service, index, options }, ending.signal);
+  const end = await runSession(stream, {
+    input: cli.stdin,
+    tty: true,
+    stdout: (data) => {
+      cli.stdout.write(data);
+    },
+    stderr: (data) => {
+      cli.stderr.write(data);
+    },
+    size: () => ({ columns: cli.stdout.columns, rows: cli.stdout.rows }),
+    onResize: (listener) => cli.stdout.onResize(listener),
+    detachKeys: new Uint8Array(),
+  });
+  const code = end.kind === 'exited' ? end.code : undefined;
+  return `shell in ${task.containerName} ended with code ${code ?? 'none'}`;
+}

@@ -1,0 +1,64 @@
+/** A column's wishes for room. */
+export interface ColumnRoom {
+  readonly key: string;
+  /** Columns it needs. */
+  readonly width: number;
+  /** More than that is of use up to here; `width` unless told. */
+  readonly max?: number;
+  /** 0 is never left out; the higher, the earlier it is. */
+  readonly priority: number;
+}
+
+export interface PlacedColumn {
+  readonly key: string;
+  readonly width: number;
+}
+
+const gap = 1;
+
+/**
+ * Which columns a terminal has room for, and how wide each is. The least important ones are left out until
+ * the rest fits; what is left over goes to those that can use it. `wide` leaves none out.
+ */
+export function placeColumns(
+  columns: readonly ColumnRoom[],
+  width: number,
+  wide = false,
+): readonly PlacedColumn[] {
+  let kept = [...columns];
+  while (!wide && needed(kept) > width) {
+    const least = leastImportant(kept);
+    if (least === undefined) break;
+    kept = kept.filter((column) => column !== least);
+  }
+  const widths = new Map(kept.map((column) => [column.key, column.width]));
+  let spare = width - needed(kept);
+  for (let open = growing(kept, widths); spare > 0 && open.length > 0;) {
+    const share = Math.max(1, Math.floor(spare / open.length));
+    for (const column of open) {
+      const now = widths.get(column.key) ?? 0;
+      const more = Math.min(share, spare, (column.max ?? column.width) - now);
+      widths.set(column.key, now + more);
+      spare -= more;
+    }
+    open = growing(kept, widths);
+  }
+  return kept.map(({ key }) => ({ key, width: widths.get(key) ?? 0 }));
+}
+
+function needed(columns: readonly ColumnRoom[]): number {
+  return columns.reduce((sum, column) => sum + column.width, 0) + gap * (columns.length - 1);
+}
+
+function leastImportant(columns: readonly ColumnRoom[]): ColumnRoom | undefined {
+  const optional = columns.filter(({ priority }) => priority > 0);
+  const highest = Math.max(...optional.map(({ priority }) => priority));
+  return optional.findLast(({ priority }) => priority === highest);
+}
+
+function growing(
+  columns: readonly ColumnRoom[],
+  widths: ReadonlyMap<string, number>,
+): readonly ColumnRoom[] {
+  return columns.filter(({ key, width, max }) => (widths.get(key) ?? 0) < (max ?? width));
+}

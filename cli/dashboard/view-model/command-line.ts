@@ -1,0 +1,107 @@
+import type { ListName } from './views/all.js';
+import { listViews } from './views/all.js';
+import type { CliCommand, Look } from './view.js';
+import type { World } from './world.js';
+
+export type Command =
+  | { readonly kind: 'view'; readonly view: ListName; readonly filter: string }
+  | { readonly kind: 'screen'; readonly screen: 'home' | 'topology' | 'help' }
+  | { readonly kind: 'quit' }
+  | { readonly kind: 'run'; readonly words: readonly string[] }
+  | { readonly kind: 'problem'; readonly message: string };
+
+const screens: Readonly<Record<string, 'home' | 'topology' | 'help'>> = {
+  home: 'home',
+  overview: 'home',
+  pulse: 'home',
+  topology: 'topology',
+  topo: 'topology',
+  grid: 'topology',
+  help: 'help',
+};
+
+const quits = new Set(['q', 'q!', 'quit', 'exit']);
+
+/** Verbs that would fight over this terminal. */
+const refused = new Set(['dashboard', 'dash', 'completion']);
+
+const views = new Map<string, ListName>(
+  Object.values(listViews).flatMap((view) =>
+    view.aliases.map((alias) => [alias, view.name as ListName] as const),
+  ),
+);
+
+/** Words as a shell would split them: blanks part, quotes of both kinds hold together, `\` keeps one. */
+export function splitWords(text: string): readonly string[] {
+  const words: string[] = [];
+  for (const [, double, single, bare] of text.matchAll(
+    /"((?:\\.|[^"])*)"|'([^']*)'|((?:\\.|[^\s"'])+)/gu,
+  )) {
+    if (single === undefined) words.push((double ?? bare ?? '').replace(/\\(.)/gu, '$1'));
+    else words.push(single);
+  }
+  return words;
+}
+
+/**
+ * What a command line means. A name of a view alone, or followed by a filter, shows that view; with flags
+ * or a word that is the CLI's it is the CLI's: `:volumes` looks, `:volume rm x` acts.
+ */
+export function parseCommand(text: string, commands: readonly CliCommand[]): Command {
+  const words = splitWords(text);
+  const [name = '', ...rest] = words;
+  if (name === '') return { kind: 'problem', message: '' };
+  if (quits.has(name)) return { kind: 'quit' };
+  const screen = screens[name];
+  if (screen !== undefined && rest.length === 0) return { kind: 'screen', screen };
+  const view = views.get(name);
+  const isVerb = commands.some((entry) => entry.name === name);
+  const [first] = rest;
+  if (view !== undefined && (first === undefined || first.startsWith('/') || !isVerb)) {
+    return { kind: 'view', view, filter: rest.join(' ').replace(/^\//u, '') };
+  }
+  if (refused.has(name)) return { kind: 'problem', message: `${name} does not run in here` };
+  if (isVerb) return { kind: 'run', words };
+  return { kind: 'problem', message: `no view and no command "${name}"; ? shows what there is` };
+}
+
+/** Names that stand for arguments. */
+function namesIn(world: World): readonly string[] {
+  const services = [...world.services.values()].map(({ spec }) => spec.service);
+  const nodes = [...world.nodes.values()].map(({ spec }) => spec.name);
+  const projects = [...world.services.values()].map(({ spec }) => spec.project);
+  return [...services, ...nodes, ...projects];
+}
+
+/** What the last word may become, at most `limit`. */
+export function completions(text: string, look: Look, limit = 8): readonly string[] {
+  const words = text.split(/\s+/u);
+  const last = words.at(-1) ?? '';
+  const known =
+    words.length <= 1
+      ? [
+          ...Object.keys(screens),
+          ...views.keys(),
+          ...look.commands.map(({ name }) => name).filter((name) => !refused.has(name)),
+          'quit',
+        ]
+      : namesIn(look.world);
+  if (last === '') return [];
+  const fits = [...new Set(known)].filter((word) => word.startsWith(last) && word !== last);
+  return fits.sort((a, b) => a.length - b.length || (a < b ? -1 : 1)).slice(0, limit);
+}
+
+/** The text with its last word completed as far as all candidates agree. */
+export function completed(text: string, look: Look): string {
+  const found = completions(text, look, 1000);
+  const [first] = found;
+  if (first === undefined) return text;
+  const last = text.split(/\s+/u).at(-1) ?? '';
+  const agreed = found.reduce((prefix, word) => {
+    let length = 0;
+    while (length < prefix.length && prefix[length] === word[length]) length += 1;
+    return prefix.slice(0, length);
+  }, first);
+  const word = found.length === 1 ? `${first} ` : agreed.length > last.length ? agreed : first;
+  return text.slice(0, text.length - last.length) + word;
+}

@@ -1,0 +1,34 @@
+/** One key as the model sees it: a name for special ones, else the character. */
+export interface Key {
+  readonly name:
+    | 'text'
+    | 'up'
+    | 'down'
+    | 'left'
+    | 'right'
+    | 'pageUp'
+    | 'pageDown'
+    | 'home'
+    | 'end'
+    | 'enter'
+    | 'escape'
+    | 'backspace'
+    | 'tab';
+  /** The character of `text`; of ctrl-x it is `x` with `ctrl`. */
+  readonly text: string;
+  readonly ctrl: boolean;
+}
+
+export function textKey(text: string, ctrl = false): Key {
+  return { name: 'text', text, ctrl };
+}
+
+export function namedKey(name: Key['name']): Key {
+  return { name, text: '', ctrl: false };
+}
+
+/** For tables of keys: `ctrl-d`, `up`, `x`. */
+export function keyName({ name, text, ctrl }: Key): string {
+  if (name !== 'text') return name;
+  return ctrl ? `ctrl-${text}` : text;
+}

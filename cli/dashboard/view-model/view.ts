@@ -1,0 +1,105 @@
+import type { Labels } from '../../../manager/model/meta.js';
+import type { ColumnRoom } from './columns.js';
+import type { Glyphs } from './glyphs.js';
+import { harmless } from './text.js';
+import type { Style } from './spans.js';
+import type { World } from './world.js';
+
+export const viewNames = [
+  'home',
+  'machines',
+  'projects',
+  'services',
+  'tasks',
+  'networks',
+  'endpoints',
+  'volumes',
+  'images',
+  'events',
+] as const;
+export type ViewName = (typeof viewNames)[number];
+
+/** What a list is narrowed to by where it was entered from. */
+export interface Scope {
+  readonly project?: string;
+  readonly serviceId?: string;
+  readonly nodeId?: string;
+  readonly networkId?: string;
+  readonly image?: string;
+  /** Also tasks whose slot another one fills now. */
+  readonly history?: boolean;
+}
+
+/** A command of the CLI. */
+export interface CliCommand {
+  readonly name: string;
+  readonly summary: string;
+}
+
+/** What cells are made from besides the row's own object. */
+export interface Look {
+  readonly commands: readonly CliCommand[];
+  readonly world: World;
+  readonly now: number;
+  readonly glyphs: Glyphs;
+}
+
+export interface Column<T> extends ColumnRoom {
+  readonly title: string;
+  readonly right?: boolean;
+  readonly text: (item: T, look: Look) => string;
+  /** What it is sorted by; the text unless told. */
+  readonly order?: (item: T, look: Look) => number | string;
+  readonly style?: (item: T, look: Look) => Style;
+}
+
+export interface Row {
+  /** Of the object: what selection and marks follow. */
+  readonly id: string;
+  readonly text: string;
+  readonly labels: Labels;
+  /** Something is wrong with it. */
+  readonly bad: boolean;
+  readonly item: unknown;
+}
+
+/** A list of one kind of object: its columns, and its rows for a moment. */
+export interface View {
+  readonly name: ViewName;
+  readonly title: string;
+  /** Names for the command line. */
+  readonly aliases: readonly string[];
+  readonly columns: readonly Column<unknown>[];
+  /** Sorted by this column at first. */
+  readonly sort: { readonly column: string; readonly descending: boolean };
+  readonly rows: (look: Look, scope: Scope) => readonly Row[];
+}
+
+export interface ViewDefinition<T> extends Omit<View, 'columns' | 'rows'> {
+  readonly columns: readonly Column<T>[];
+  readonly items: (look: Look, scope: Scope) => readonly T[];
+  readonly id: (item: T) => string;
+  /** What a filter looks at; names above all. */
+  readonly text: (item: T, look: Look) => string;
+  readonly labels?: (item: T) => Labels;
+  readonly bad?: (item: T, look: Look) => boolean;
+}
+
+const noLabels: Labels = {};
+
+/** Forgets the type of its objects, so that all views are of one type. */
+export function defineView<T>(definition: ViewDefinition<T>): View {
+  const { items, id, text, labels, bad, columns, ...rest } = definition;
+  return {
+    ...rest,
+    columns: columns as readonly Column<unknown>[],
+    rows: (look, scope) =>
+      items(look, scope).map((item) => ({
+        id: id(item),
+        text: harmless(text(item, look)),
+        labels: labels?.(item) ?? noLabels,
+        bad: bad?.(item, look) ?? false,
+        item,
+      })),
+  };
+}

@@ -1,0 +1,19 @@
+import type { View, ViewName } from '../view.js';
+import { machinesView } from './machines.js';
+import { endpointsView, eventsView, imagesView, networksView, volumesView } from './resources.js';
+import { projectsView, servicesView } from './services.js';
+import { tasksView } from './tasks.js';
+
+export type ListName = Exclude<ViewName, 'home'>;
+
+export const listViews: Readonly<Record<ListName, View>> = {
+  machines: machinesView,
+  projects: projectsView,
+  services: servicesView,
+  tasks: tasksView,
+  networks: networksView,
+  endpoints: endpointsView,
+  volumes: volumesView,
+  images: imagesView,
+  events: eventsView,
+};

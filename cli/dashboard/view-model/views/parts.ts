@@ -1,0 +1,110 @@
+import type { Service } from '../../../../manager/model/service.js';
+import type { Task } from '../../../../manager/model/task.js';
+import { isTerminal } from '../../../../manager/model/task-state.js';
+import { shortBytes } from '../../../output/quantity.js';
+import { sparkline } from '../glyphs.js';
+import type { Column, Look } from '../view.js';
+import type { World } from '../world.js';
+
+export function isLive(task: Task): boolean {
+  return !isTerminal(task.status.state) && (task.desired === 'ready' || task.desired === 'running');
+}
+
+/** Runs as far as anybody can know: what was on a node that is down does not. */
+export function isRunning(world: World, task: Task): boolean {
+  return (
+    task.status.state === 'running' &&
+    task.desired !== 'remove' &&
+    world.nodeOf(task)?.status.state === 'ready'
+  );
+}
+
+export interface ServiceCounts {
+  readonly running: number;
+  readonly wanted: number;
+}
+
+/** Of a global service, as many are wanted as there are tasks for. */
+export function countsOf(world: World, service: Service): ServiceCounts {
+  const tasks = world.tasksOf(service.id);
+  const running = tasks.filter((task) => isLive(task) && isRunning(world, task)).length;
+  const { mode, halted } = service.spec;
+  if (halted || service.removing) return { running, wanted: 0 };
+  const slots = new Set(tasks.filter(isLive).map(({ slot }) => slot)).size;
+  return { running, wanted: mode.kind === 'replicated' ? mode.replicas : slots };
+}
+
+export function serviceWord(service: Service, { running, wanted }: ServiceCounts): string {
+  if (service.removing) return 'removing';
+  if (service.spec.halted) return 'stopped';
+  if (running >= wanted) return 'running';
+  return running === 0 ? 'pending' : 'partial';
+}
+
+export interface UseSum {
+  readonly cpuPercent: number;
+  readonly memoryBytes: number;
+  /** Undefined when nothing of it was measured. */
+  readonly measured: number;
+}
+
+export function sumUse(world: World, tasks: readonly Task[]): UseSum {
+  let [cpuPercent, memoryBytes, measured] = [0, 0, 0];
+  for (const { id } of tasks) {
+    const use = world.taskUse.get(id);
+    if (use === undefined) continue;
+    cpuPercent += use.cpuPercent;
+    memoryBytes += use.memoryBytes;
+    measured += 1;
+  }
+  return { cpuPercent, memoryBytes, measured };
+}
+
+export function cpuText(percent: number | undefined): string {
+  if (percent === undefined) return '-';
+  return percent >= 99.95 ? percent.toFixed(0) : percent.toFixed(1);
+}
+
+/** CPU, its sparkline and memory of what `use` sums up. */
+export function useColumns<T>(
+  use: (item: T, look: Look) => UseSum,
+  historyId: (item: T) => string | undefined,
+): readonly Column<T>[] {
+  return [
+    {
+      key: 'cpu',
+      title: 'CPU%',
+      width: 5,
+      priority: 2,
+      right: true,
+      text: (item, look) => {
+        const { cpuPercent, measured } = use(item, look);
+        return cpuText(measured === 0 ? undefined : cpuPercent);
+      },
+      order: (item, look) => use(item, look).cpuPercent,
+    },
+    {
+      key: 'trend',
+      title: 'TREND',
+      width: 8,
+      max: 16,
+      priority: 7,
+      text: (item, { world, glyphs }) =>
+        sparkline(world.history.get(historyId(item) ?? '') ?? [], 8, glyphs),
+      style: () => 'accent',
+      order: (item, look) => use(item, look).cpuPercent,
+    },
+    {
+      key: 'mem',
+      title: 'MEM',
+      width: 5,
+      priority: 3,
+      right: true,
+      text: (item, look) => {
+        const { memoryBytes, measured } = use(item, look);
+        return measured === 0 ? '-' : shortBytes(memoryBytes);
+      },
+      order: (item, look) => use(item, look).memoryBytes,
+    },
+  ];
+}

@@ -1,0 +1,365 @@
+import type { Network, Volume } from '../../../../manager/model/network.js';
+import type { Task } from '../../../../manager/model/task.js';
+import type { ClusterEvent } from '../../../../manager/protocol/control.js';
+import { markOf, taskWord } from '../glyphs.js';
+import { serviceStyle } from '../spans.js';
+import { age } from '../text.js';
+import type { Column, Look } from '../view.js';
+import { defineView } from '../view.js';
+import { grouped } from '../world.js';
+import { isLive } from './parts.js';
+
+interface Endpoint {
+  readonly id: string;
+  readonly task: Task;
+  readonly network: string;
+  readonly address: string;
+  readonly mac: string;
+  readonly names: string;
+}
+
+function endpointsOf(tasks: Iterable<Task>): readonly Endpoint[] {
+  return [...tasks].filter(isLive).flatMap((task) =>
+    task.attachments.map((attachment) => ({
+      id: `${task.id}/${attachment.networkId}`,
+      task,
+      network: attachment.network,
+      address: attachment.address,
+      mac: attachment.mac,
+      names: [...new Set([task.service, task.containerName, ...attachment.aliases])].join(' '),
+    })),
+  );
+}
+
+const endpointMark = ({ task }: Endpoint, { world, glyphs }: Look) =>
+  markOf(taskWord(task, world.nodeOf(task)), glyphs);
+
+/** Numbers of an address, so that .9 stands before .10. */
+function addressOrder({ address }: Endpoint): number {
+  return address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+}
+
+const endpointColumns: readonly Column<Endpoint>[] = [
+  {
+    key: 'address',
+    title: 'ADDRESS',
+    width: 15,
+    priority: 0,
+    text: ({ address }) => address,
+    order: addressOrder,
+  },
+  {
+    key: 'names',
+    title: 'NAMES',
+    width: 24,
+    max: 60,
+    priority: 0,
+    text: ({ names }) => names,
+    style: ({ task }) => serviceStyle(`${task.project}/${task.service}`),
+  },
+  {
+    key: 'state',
+    title: 'STATE',
+    width: 11,
+    priority: 1,
+    text: (endpoint, look) => {
+      const { glyph, word } = endpointMark(endpoint, look);
+      return `${glyph} ${word}`;
+    },
+    style: (endpoint, look) => endpointMark(endpoint, look).style,
+  },
+  {
+    key: 'node',
+    title: 'MACHINE',
+    width: 8,
+    max: 20,
+    priority: 2,
+    text: ({ task }, { world }) => world.nodeOf(task)?.spec.name ?? '-',
+  },
+  {
+    key: 'network',
+    title: 'NETWORK',
+    width: 10,
+    max: 24,
+    priority: 3,
+    text: ({ network }) => network,
+  },
+  { key: 'mac', title: 'MAC', width: 17, priority: 5, text: ({ mac }) => mac },
+];
+
+export const endpointsView = defineView<Endpoint>({
+  name: 'endpoints',
+  title: 'Names and addresses',
+  aliases: ['dns', 'endpoints', 'addresses', 'vip'],
+  sort: { column: 'address', descending: false },
+  columns: endpointColumns,
+  items: ({ world }, { networkId, project }) =>
+    endpointsOf(world.tasks.values()).filter(
+      ({ id, task }) =>
+        (networkId === undefined || id.endsWith(`/${networkId}`)) &&
+        (project === undefined || task.project === project),
+    ),
+  id: ({ id }) => id,
+  text: ({ names, address, network }) => `${names} ${address} ${network}`,
+  bad: (endpoint, look) => endpointMark(endpoint, look).style !== 'good',
+});
+
+const endpointCounts = ({ world }: Look): ReadonlyMap<string, number> =>
+  world.memo('endpoint-counts', () => {
+    const counts = new Map<string, number>();
+    for (const task of world.tasks.values()) {
+      if (!isLive(task)) continue;
+      for (const { networkId } of task.attachments) {
+        counts.set(networkId, (counts.get(networkId) ?? 0) + 1);
+      }
+    }
+    return counts;
+  });
+
+export const networksView = defineView<Network>({
+  name: 'networks',
+  title: 'Networks',
+  aliases: ['networks', 'network', 'net'],
+  sort: { column: 'name', descending: false },
+  columns: [
+    { key: 'name', title: 'NAME', width: 20, max: 40, priority: 0, text: ({ spec }) => spec.name },
+    { key: 'subnet', title: 'SUBNET', width: 18, priority: 0, text: ({ subnet }) => subnet },
+    {
+      key: 'vni',
+      title: 'VNI',
+      width: 8,
+      priority: 3,
+      right: true,
+      text: ({ vni }) => String(vni),
+      order: ({ vni }) => vni,
+    },
+    {
+      key: 'endpoints',
+      title: 'ENDPOINTS',
+      width: 9,
+      priority: 1,
+      right: true,
+      text: ({ id }, look) => String(endpointCounts(look).get(id) ?? 0),
+      order: ({ id }, look) => endpointCounts(look).get(id) ?? 0,
+    },
+    {
+      key: 'project',
+      title: 'PROJECT',
+      width: 10,
+      max: 24,
+      priority: 2,
+      text: ({ spec }) => spec.project,
+    },
+    {
+      key: 'flags',
+      title: 'FLAGS',
+      width: 10,
+      priority: 4,
+      text: ({ spec, removing }) =>
+        [spec.internal ? 'internal' : '', removing ? 'removing' : ''].join(' ').trim(),
+    },
+  ],
+  items: ({ world }, { project }) =>
+    [...world.networks.values()].filter(
+      ({ spec }) => project === undefined || spec.project === project,
+    ),
+  id: ({ id }) => id,
+  text: ({ spec, subnet }) => `${spec.name} ${subnet}`,
+  labels: ({ spec }) => spec.labels,
+});
+
+/** Live tasks by the volumes that they mount. */
+const volumeUsers = ({ world }: Look): ReadonlyMap<string, readonly Task[]> =>
+  world.memo('volume-users', () => {
+    const uses = [...world.tasks.values()]
+      .filter(isLive)
+      .flatMap((task) =>
+        task.spec.container.mounts.flatMap((mount) =>
+          mount.type === 'volume' && mount.source !== undefined
+            ? [{ name: mount.source, task }]
+            : [],
+        ),
+      );
+    const groups = grouped(uses, ({ name }) => name);
+    return new Map([...groups].map(([name, found]) => [name, found.map(({ task }) => task)]));
+  });
+
+export const volumesView = defineView<Volume>({
+  name: 'volumes',
+  title: 'Volumes',
+  aliases: ['volumes', 'volume', 'vol'],
+  sort: { column: 'name', descending: false },
+  columns: [
+    { key: 'name', title: 'NAME', width: 20, max: 48, priority: 0, text: ({ spec }) => spec.name },
+    {
+      key: 'nodes',
+      title: 'MACHINES',
+      width: 12,
+      max: 40,
+      priority: 0,
+      text: ({ nodeIds }, { world }) =>
+        nodeIds.map((id) => world.nodes.get(id)?.spec.name ?? id).join(','),
+    },
+    { key: 'driver', title: 'DRIVER', width: 8, priority: 3, text: ({ spec }) => spec.driver },
+    {
+      key: 'users',
+      title: 'USED BY',
+      width: 12,
+      max: 50,
+      priority: 1,
+      text: ({ spec }, look) =>
+        (volumeUsers(look).get(spec.name) ?? []).map((task) => task.containerName).join(','),
+    },
+    {
+      key: 'project',
+      title: 'PROJECT',
+      width: 10,
+      max: 24,
+      priority: 2,
+      text: ({ spec }) => spec.project,
+    },
+    {
+      key: 'age',
+      title: 'AGE',
+      width: 4,
+      priority: 4,
+      right: true,
+      text: ({ createdAt }, { now }) => age(now - createdAt),
+      order: ({ createdAt }) => -createdAt,
+    },
+  ],
+  items: ({ world }, { project }) =>
+    [...world.volumes.values()].filter(
+      ({ spec }) => project === undefined || spec.project === project,
+    ),
+  id: ({ id }) => id,
+  text: ({ spec }) => spec.name,
+  labels: ({ spec }) => spec.labels,
+});
+
+interface Image {
+  readonly name: string;
+  readonly ids: readonly string[];
+  readonly nodes: readonly string[];
+  readonly tasks: number;
+}
+
+function imagesOf({ world }: Look, project: string | undefined): readonly Image[] {
+  const tasks = world
+    .currentTasks()
+    .filter((task) => project === undefined || task.project === project);
+  return [...grouped(tasks, ({ spec }) => spec.container.image)].map(([name, users]) => ({
+    name,
+    ids: [...new Set(users.flatMap(({ status }) => status.imageId ?? []))],
+    nodes: [...new Set(users.map((task) => world.nodeOf(task)?.spec.name ?? ''))].filter(
+      (node) => node !== '',
+    ),
+    tasks: users.length,
+  }));
+}
+
+export const imagesView = defineView<Image>({
+  name: 'images',
+  title: 'Images in use',
+  aliases: ['images', 'image', 'img'],
+  sort: { column: 'name', descending: false },
+  columns: [
+    { key: 'name', title: 'IMAGE', width: 24, max: 60, priority: 0, text: ({ name }) => name },
+    {
+      key: 'tasks',
+      title: 'TASKS',
+      width: 5,
+      priority: 0,
+      right: true,
+      text: ({ tasks }) => String(tasks),
+      order: ({ tasks }) => tasks,
+    },
+    {
+      key: 'id',
+      title: 'ID',
+      width: 12,
+      max: 25,
+      priority: 1,
+      text: ({ ids }) => ids.map((id) => id.replace('sha256:', '').slice(0, 12)).join(','),
+      // The same name for different images on different machines is worth a look.
+      style: ({ ids }) => (ids.length > 1 ? 'warn' : 'plain'),
+    },
+    {
+      key: 'nodes',
+      title: 'MACHINES',
+      width: 12,
+      max: 60,
+      priority: 2,
+      text: ({ nodes }) => nodes.join(','),
+    },
+  ],
+  items: (look, { project }) => imagesOf(look, project),
+  id: ({ name }) => name,
+  text: ({ name, nodes }) => `${name} ${nodes.join(' ')}`,
+  bad: ({ ids }) => ids.length > 1,
+});
+
+interface ListedEvent {
+  readonly event: ClusterEvent;
+  readonly id: string;
+}
+
+export const eventsView = defineView<ListedEvent>({
+  name: 'events',
+  title: 'Events',
+  aliases: ['events', 'event', 'ev'],
+  sort: { column: 'time', descending: true },
+  columns: [
+    {
+      key: 'time',
+      title: 'TIME',
+      width: 8,
+      priority: 0,
+      text: ({ event }) => new Date(event.at).toISOString().slice(11, 19),
+      order: ({ event }) => event.at,
+    },
+    { key: 'type', title: 'TYPE', width: 9, priority: 1, text: ({ event }) => event.type },
+    {
+      key: 'action',
+      title: 'ACTION',
+      width: 14,
+      max: 24,
+      priority: 0,
+      text: ({ event }) => event.action,
+      style: ({ event }) =>
+        /die|down|fail|kill|oom|reject|unhealthy/u.test(event.action) ? 'bad' : 'plain',
+    },
+    {
+      key: 'name',
+      title: 'NAME',
+      width: 20,
+      max: 40,
+      priority: 0,
+      text: ({ event }) => event.name,
+    },
+    {
+      key: 'details',
+      title: 'DETAILS',
+      width: 20,
+      max: 120,
+      priority: 2,
+      text: ({ event }) =>
+        Object.entries(event.attributes)
+          .filter(([key]) => !key.startsWith('com.docker.') && key !== 'name')
+          .map(([key, value]) => `${key}=${value}`)
+          .join(' '),
+    },
+  ],
+  items: ({ world }, { project }) =>
+    world.events
+      .map((event, at) => ({ event, id: `${event.at}/${at}/${event.id}` }))
+      .filter(
+        ({ event }) =>
+          project === undefined ||
+          (event.attributes['com.docker.compose.project'] ?? project) === project,
+      ),
+  id: ({ id }) => id,
+  text: ({ event }) => `${event.type} ${event.action} ${event.name}`,
+  labels: ({ event }) => event.attributes,
+  bad: ({ event }) => /die|down|fail|kill|oom|reject|unhealthy/u.test(event.action),
+});
