@@ -17,6 +17,7 @@ export interface Engine {
   readonly networks: EngineNetworks;
   readonly volumes: Volumes;
   readonly files: TaskFiles;
+  readonly images: Images;
 }
 
 export function connectEngine(settings: WorkerSettings, clock: Clock, log: Logger): Engine {
@@ -29,5 +30,5 @@ export function connectEngine(settings: WorkerSettings, clock: Clock, log: Logge
   const images = new Images(client, name, clock);
   const executor = new DockerExecutor({ client, watch, images, volumes, files, owner });
   const networks = new EngineNetworks(client, clusterId, watch);
-  return { client, watch, executor, networks, volumes, files };
+  return { client, watch, executor, networks, volumes, files, images };
 }

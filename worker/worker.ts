@@ -89,6 +89,9 @@ export class Worker {
       },
     });
     this.#connector = this.#newConnector();
+    engine.images.useOtherNodes((image, platform, signal) =>
+      this.#connector.wantImage(image, platform, signal),
+    );
     engine.watch.onDie((container) => {
       // Before anything is asked or told: nobody is to be sent to it any more.
       dataPlane.setDown(new Set([...this.#tasks.downTasks(), container.taskId]));

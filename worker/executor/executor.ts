@@ -2,7 +2,13 @@ import type { TaskId } from '../../manager/model/ids.js';
 import type { PublishedPort } from '../../manager/model/task.js';
 import type { VolumeSpec } from '../../manager/model/network.js';
 import type { AssignedFile, AssignedTask } from '../../manager/protocol/assignments.js';
-import type { ExecOptions, LogOptions } from '../../manager/protocol/worker-calls.js';
+import type {
+  ExecOptions,
+  LogOptions,
+  RegistryAuth,
+  SeenImage,
+  WorkerStreamRequest,
+} from '../../manager/protocol/worker-calls.js';
 
 export type ContainerState =
   'created' | 'running' | 'paused' | 'restarting' | 'exited' | 'dead' | 'removing';
@@ -124,9 +130,44 @@ export interface Executor {
   stats(containerId: string, signal: AbortSignal): Promise<NodeJS.ReadableStream>;
   exec(containerId: string, options: ExecOptions, signal: AbortSignal): Promise<RunningProcess>;
   attach(containerId: string, stdin: boolean, signal: AbortSignal): Promise<RunningProcess>;
+  /** What the engine knows of an image now; undefined when it has it not. */
+  findImage(image: string, signal: AbortSignal): Promise<SeenImage | undefined>;
+  /** These three answer with the engine's JSON lines; one with `error` is a failure. */
+  pullImage(pull: ImagePull, signal: AbortSignal): Promise<NodeJS.ReadableStream>;
+  pushImage(
+    image: string,
+    auth: RegistryAuth | undefined,
+    signal: AbortSignal,
+  ): Promise<NodeJS.ReadableStream>;
+  buildImage(
+    context: NodeJS.ReadableStream,
+    request: Pick<Extract<WorkerStreamRequest, { kind: 'build-image' }>, 'query' | 'auths'>,
+    signal: AbortSignal,
+  ): Promise<NodeJS.ReadableStream>;
+  /** A path of a container as a tar, its whole file system without a path. */
+  readArchive(
+    containerId: string,
+    path: string | undefined,
+    signal: AbortSignal,
+  ): Promise<NodeJS.ReadableStream>;
+  /** Unpacks a tar into a folder of a container. */
+  writeArchive(
+    containerId: string,
+    path: string,
+    archive: NodeJS.ReadableStream,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** To be called when an image was built or pulled: tags may have moved. */
+  forgetImages(): void;
   /** The image as a tar archive. */
   saveImage(image: string, signal: AbortSignal): Promise<NodeJS.ReadableStream>;
   loadImage(archive: NodeJS.ReadableStream, signal: AbortSignal): Promise<void>;
+}
+
+export interface ImagePull {
+  readonly image: string;
+  readonly platform?: string;
+  readonly auth?: RegistryAuth;
 }
 
 export interface ProcessTable {

@@ -66,6 +66,7 @@ function callHandlers({ executor, tasks, processes }: CallSurroundings): Handler
       return null;
     },
     listVolumes: (_args, signal) => executor.listVolumes(signal),
+    findImage: async ({ image }, signal) => (await executor.findImage(image, signal)) ?? null,
     async resize({ streamId, columns, rows }, signal) {
       await processes.resize(streamId, columns, rows, signal);
       return null;

@@ -1,5 +1,5 @@
 import { backoffMs } from '../../manager/base/backoff.js';
-import { messageOf } from '../../manager/base/errors.js';
+import { AppError, messageOf } from '../../manager/base/errors.js';
 import { paths } from '../../manager/protocol/messages.js';
 import type { MessageStream } from '../../manager/protocol/worker-calls.js';
 import { pause } from '../cancellation.js';
@@ -59,6 +59,19 @@ export class Connector {
     const session = this.#session;
     if (session === undefined) return;
     session.sendDescription(await this.#options.describe(this.#abort.signal));
+  }
+
+  /** As `Session.wantImage`, of the session there is now. */
+  async wantImage(
+    image: string,
+    platform: string | undefined,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const session = this.#session;
+    if (session?.welcomed !== true) {
+      throw new AppError('unavailable', 'no manager is there to ask for an image');
+    }
+    return session.wantImage(image, platform, signal);
   }
 
   async #run(): Promise<void> {

@@ -44,6 +44,13 @@ export interface SessionEnd {
 }
 
 const welcomeDeadlineMs = 5_000;
+/** A little longer than the manager itself waits for an image to arrive. */
+const imageDeadlineMs = 20 * 60_000;
+
+interface WantedImage {
+  readonly resolve: (from: string) => void;
+  readonly reject: (error: AppError) => void;
+}
 
 /**
  * One connection's life with a manager: hello with all that is known, then heartbeats and reports one
@@ -57,6 +64,8 @@ export class Session {
   #stopHeartbeat: () => void = () => undefined;
   #managers: readonly string[] = [];
   #welcomed = false;
+  readonly #images = new Map<number, WantedImage>();
+  #lastImageRequest = 0;
 
   constructor(stream: MessageStream, around: SessionSurroundings) {
     this.#stream = stream;
@@ -110,6 +119,43 @@ export class Session {
     if (this.#welcomed) this.#send({ kind: 'description', description });
   }
 
+  /**
+   * Has the manager bring an image from another node; resolves with that node's name once it is here.
+   * `not-found` when no node has it, `unavailable` when the session ends before.
+   */
+  wantImage(image: string, platform: string | undefined, signal: AbortSignal): Promise<string> {
+    this.#lastImageRequest += 1;
+    const requestId = this.#lastImageRequest;
+    const ending = AbortSignal.any([signal, this.#abort.signal]);
+    return new Promise<string>((resolve, reject) => {
+      const lost = (): void => {
+        reject(toAppError(ending.reason, 'cancelled'));
+      };
+      const cancelDeadline = this.#around.clock.after(imageDeadlineMs, () => {
+        reject(new AppError('timeout', `image ${image} did not come from another node in time`));
+      });
+      const end = (): void => {
+        cancelDeadline();
+        ending.removeEventListener('abort', lost);
+        this.#images.delete(requestId);
+      };
+      this.#images.set(requestId, {
+        resolve: (from) => {
+          end();
+          resolve(from);
+        },
+        reject: (error) => {
+          end();
+          reject(error);
+        },
+      });
+      ending.addEventListener('abort', lost, { once: true });
+      if (ending.aborted) lost();
+      const wanted = platform === undefined ? {} : { platform };
+      this.#send({ kind: 'want-image', requestId, image, ...wanted });
+    });
+  }
+
   async #hello(signal: AbortSignal): Promise<void> {
     const around = this.#around;
     const [description, volumes] = await Promise.all([
@@ -150,6 +196,12 @@ export class Session {
           .get(message.callId)
           ?.abort(new AppError('cancelled', 'cancelled by the caller'));
         return undefined;
+      case 'image': {
+        const wanted = this.#images.get(message.requestId);
+        if (message.error === undefined) wanted?.resolve(message.from ?? '');
+        else wanted?.reject(new AppError(message.error.kind, message.error.message));
+        return undefined;
+      }
       case 'open':
         void this.#around.openStream(message.streamId, message.request, this.#abort.signal);
         return undefined;

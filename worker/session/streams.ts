@@ -15,6 +15,7 @@ import type { Executor, RunningProcess } from '../executor/executor.js';
 import { Demux } from '../logs/demux.js';
 import { followLog } from '../logs/follow.js';
 import { serveStats } from '../stats/stream.js';
+import { serveTransfer } from './transfers.js';
 import type { TaskSet } from '../tasks/task-set.js';
 
 /** Execs and attachments that are open now, by stream id. */
@@ -80,7 +81,8 @@ export async function serveStream(
   }
 }
 
-interface Served extends StreamOrder {
+/** A stream that is being served: what comes in, and when to stop. */
+export interface Served extends StreamOrder {
   readonly input: PassThrough;
   readonly signal: AbortSignal;
 }
@@ -118,6 +120,9 @@ async function handle(around: StreamSurroundings, served: Served): Promise<void>
       return;
     case 'stats':
       await serveStats({ executor, tasks }, stream, signal);
+      return;
+    default:
+      await serveTransfer(around, served, request);
   }
 }
 

@@ -3,6 +3,7 @@ import type { AssignedTask } from '../../../manager/protocol/assignments.js';
 import { AppError, isNotFound, messageOf } from '../../../manager/base/errors.js';
 import type {
   Executor,
+  ImagePull,
   ProcessTable,
   Progress,
   RunningProcess,
@@ -10,7 +11,12 @@ import type {
   SeenVolume,
   TaskInputs,
 } from '../executor.js';
-import type { ExecOptions, LogOptions } from '../../../manager/protocol/worker-calls.js';
+import type {
+  ExecOptions,
+  LogOptions,
+  RegistryAuth,
+  SeenImage,
+} from '../../../manager/protocol/worker-calls.js';
 import type { EngineClient } from './client.js';
 import type { ContainerWatch } from './container-watch.js';
 import {
@@ -28,6 +34,8 @@ import { toCreateRequest } from './create-options.js';
 import { attachTo, execIn, openLog } from './exec.js';
 import type { TaskFiles } from './files.js';
 import type { Images } from './images.js';
+import { openBuild, openPull, openPush, type BuildRequest } from './image-streams.js';
+import { openArchive, putArchive } from './file-streams.js';
 import { containerLabels, type Owner } from './labels.js';
 import type { Volumes } from './volumes.js';
 
@@ -254,6 +262,53 @@ export class DockerExecutor implements Executor {
 
   async attach(containerId: string, stdin: boolean, signal: AbortSignal): Promise<RunningProcess> {
     return await attachTo(this.#parts.client, containerId, stdin, signal);
+  }
+
+  async findImage(image: string, signal: AbortSignal): Promise<SeenImage | undefined> {
+    return await this.#parts.images.look(image, signal);
+  }
+
+  async pullImage(pull: ImagePull, signal: AbortSignal): Promise<NodeJS.ReadableStream> {
+    this.#parts.images.forget(pull.image);
+    return await openPull(this.#parts.client, pull, signal);
+  }
+
+  async pushImage(
+    image: string,
+    auth: RegistryAuth | undefined,
+    signal: AbortSignal,
+  ): Promise<NodeJS.ReadableStream> {
+    return await openPush(this.#parts.client, image, auth, signal);
+  }
+
+  async buildImage(
+    context: NodeJS.ReadableStream,
+    request: BuildRequest,
+    signal: AbortSignal,
+  ): Promise<NodeJS.ReadableStream> {
+    return await openBuild(this.#parts.client, context, request, signal);
+  }
+
+  async readArchive(
+    containerId: string,
+    path: string | undefined,
+    signal: AbortSignal,
+  ): Promise<NodeJS.ReadableStream> {
+    return await openArchive(this.#parts.client, containerId, path, signal);
+  }
+
+  async writeArchive(
+    containerId: string,
+    path: string,
+    archive: NodeJS.ReadableStream,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await putArchive(this.#parts.client, containerId, { path, archive }, signal);
+  }
+
+  /** Tags may have moved by a build or a pull. */
+  forgetImages(): void {
+    this.#parts.images.forget();
   }
 
   async saveImage(image: string, signal: AbortSignal): Promise<NodeJS.ReadableStream> {

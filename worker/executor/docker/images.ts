@@ -4,9 +4,11 @@ import {
   isNotFound,
   isUnavailable,
   messageOf,
+  toAppError,
 } from '../../../manager/base/errors.js';
 import type { Clock } from '../../../manager/base/clock.js';
 import type { ContainerSpec } from '../../../manager/model/container.js';
+import type { SeenImage } from '../../../manager/protocol/worker-calls.js';
 import type { Progress } from '../executor.js';
 import { translateError, type EngineClient } from './client.js';
 import { JsonLines } from './events.js';
@@ -18,6 +20,13 @@ export interface LocalImage {
   readonly entrypoint: readonly string[];
   readonly command: readonly string[];
 }
+
+/** Has the image brought from another node of the cluster; returns that node's name. */
+export type OtherNodes = (
+  image: string,
+  platform: string | undefined,
+  signal: AbortSignal,
+) => Promise<string>;
 
 /** Registries that cannot be reached may keep an engine waiting for minutes without a word. */
 const firstWordMs = 60_000;
@@ -36,12 +45,19 @@ export class Images {
   readonly #nodeName: string;
   readonly #clock: Clock;
   readonly #known = new Map<string, LocalImage>();
+  /** Under way, by image and platform. */
   readonly #pulls = new Map<string, Promise<void>>();
+  #otherNodes: OtherNodes | undefined;
 
   constructor(client: EngineClient, nodeName: string, clock: Clock) {
     this.#client = client;
     this.#nodeName = nodeName;
     this.#clock = clock;
+  }
+
+  /** Where to turn to for an image that no registry gives. */
+  useOtherNodes(otherNodes: OtherNodes): void {
+    this.#otherNodes = otherNodes;
   }
 
   /** Forgets what was seen: tags move, images are removed. */
@@ -50,29 +66,26 @@ export class Images {
     else this.#known.delete(image);
   }
 
-  /** Finds the image, pulling it as `pullPolicy` says. Throws with image, node and reason. */
+  /**
+   * Finds the image, pulling it as `pullPolicy` says; where the registry does not give it, from a node of
+   * the cluster that has it, except with `always`. Throws with image, node and reason.
+   */
   async ensure(spec: ContainerSpec, progress: Progress, signal: AbortSignal): Promise<LocalImage> {
     const { image, pullPolicy } = spec;
     if (pullPolicy !== 'always') {
       const local = await this.find(image, signal);
       if (local !== undefined) return local;
-      if (pullPolicy === 'never') {
-        throw new AppError(
-          'not-found',
-          `image ${image} is not on node ${this.#nodeName} and its pull policy is never`,
-        );
-      }
     }
-    await this.#pullOnce(spec, progress, signal);
+    await this.#obtainOnce(spec, progress, signal);
     this.forget(image);
-    const pulled = await this.find(image, signal);
-    if (pulled === undefined) {
+    const obtained = await this.find(image, signal);
+    if (obtained === undefined) {
       throw new AppError(
         'not-found',
         `image ${image} is not on node ${this.#nodeName} after a pull`,
       );
     }
-    return pulled;
+    return obtained;
   }
 
   async find(image: string, signal: AbortSignal): Promise<LocalImage | undefined> {
@@ -121,12 +134,34 @@ export class Images {
     this.forget();
   }
 
-  async #pullOnce(spec: ContainerSpec, progress: Progress, signal: AbortSignal): Promise<void> {
+  /** What the engine knows of the image now. */
+  async look(image: string, signal: AbortSignal): Promise<SeenImage | undefined> {
+    try {
+      const seen = await this.#client.call(
+        `inspect image ${image}`,
+        (docker) => docker.getImage(image).inspect(),
+        signal,
+        15_000,
+      );
+      const variant = (seen as { Variant?: string }).Variant ?? '';
+      return {
+        id: seen.Id,
+        platform: [seen.Os, seen.Architecture, variant].filter((part) => part !== '').join('/'),
+        sizeBytes: seen.Size,
+        createdAt: Math.max(0, Date.parse(seen.Created)) || 0,
+      };
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async #obtainOnce(spec: ContainerSpec, progress: Progress, signal: AbortSignal): Promise<void> {
     const key = `${spec.image} ${spec.platform ?? ''}`;
     let pull = this.#pulls.get(key);
     if (pull === undefined) {
       // Not bound to one task's signal: others may wait for the same pull.
-      pull = this.#pull(spec, progress).finally(() => {
+      pull = this.#obtain(spec, progress).finally(() => {
         this.#pulls.delete(key);
       });
       this.#pulls.set(key, pull);
@@ -137,6 +172,42 @@ export class Images {
       });
     });
     await Promise.race([pull, aborted]);
+  }
+
+  async #obtain(spec: ContainerSpec, progress: Progress): Promise<void> {
+    const { image, pullPolicy, platform } = spec;
+    const policy = pullPolicy === 'never' ? 'and its pull policy is never' : undefined;
+    let refusal = new AppError(
+      'not-found',
+      `image ${image} is not on node ${this.#nodeName} ${policy ?? ''}`,
+    );
+    if (pullPolicy !== 'never') {
+      try {
+        await this.#pull(spec, progress);
+        return;
+      } catch (error) {
+        // Only the registry's verdict sends us elsewhere; an engine that is away is asked again.
+        if (pullPolicy === 'always' || !isNotFound(error)) throw error;
+        refusal = toAppError(error);
+      }
+    }
+    await this.#fromOtherNodes(image, platform, refusal, progress);
+  }
+
+  async #fromOtherNodes(
+    image: string,
+    platform: string | undefined,
+    refusal: AppError,
+    progress: Progress,
+  ): Promise<void> {
+    if (this.#otherNodes === undefined) throw refusal;
+    progress(`fetching ${image} from another node`);
+    try {
+      await this.#otherNodes(image, platform, new AbortController().signal);
+    } catch (error) {
+      if (isUnavailable(error)) throw error;
+      throw new AppError('not-found', `${refusal.message}; ${messageOf(error)}`, { cause: error });
+    }
   }
 
   async #pull(spec: ContainerSpec, progress: Progress): Promise<void> {

@@ -1,4 +1,4 @@
-import { AppError, isConflict, isNotFound } from '../../../manager/base/errors.js';
+import { AppError, isNotFound } from '../../../manager/base/errors.js';
 import type { NetworkId } from '../../../manager/model/ids.js';
 import type { NetworkOnNode } from '../../../manager/model/network-view.js';
 import type {
@@ -7,6 +7,7 @@ import type {
 } from '../../../network/overlay/bridge-networks.js';
 import type { SeenContainers } from '../executor.js';
 import type { EngineClient } from './client.js';
+import { leave } from './containers.js';
 import { clusterLabel, networkLabel } from './labels.js';
 
 const bridgeNameOption = 'com.docker.network.bridge.name';
@@ -149,9 +150,49 @@ export class EngineNetworks implements BridgeNetworks {
     } catch (error) {
       if (isNotFound(error)) return;
       const attached = error instanceof AppError && error.message.includes('active endpoints');
-      if (attached && !isConflict(error))
-        throw new AppError('conflict', error.message, { cause: error });
-      throw error;
+      if (!attached) throw error;
+      await this.#freeOrphans(network, signal);
+      throw new AppError('conflict', error.message, { cause: error });
     }
   }
+
+  /**
+   * Engines up to 20.10 at least may forget to free the endpoint of a container that they remove under
+   * load: the network then counts as used for ever. A forced disconnect by the endpoint's name frees it.
+   */
+  async #freeOrphans(network: SeenBridgeNetwork, signal: AbortSignal): Promise<void> {
+    const what = `free network ${network.name}`;
+    const [inspected, containers] = await this.#client.call(
+      what,
+      (docker, abortSignal) =>
+        Promise.all([
+          docker
+            .getNetwork(network.engineId)
+            .inspect({ abortSignal } as object) as Promise<InspectedNetwork>,
+          docker.listContainers({ all: true, abortSignal }),
+        ]),
+      signal,
+    );
+    const known = new Set(
+      containers.flatMap(({ Id, Names }) => [Id, ...Names.map((name) => name.slice(1))]),
+    );
+    for (const name of orphanedEndpoints(inspected, known)) {
+      await leave(this.#client, name, network.engineId, signal);
+    }
+  }
+}
+
+/** The part of `GET /networks/{id}` that is read here: who is attached, by an id that may lead nowhere. */
+interface InspectedNetwork {
+  readonly Containers?: Readonly<Record<string, { readonly Name: string }>> | null;
+}
+
+/** Names of the endpoints of which no container is `known`, neither by its id nor by its name. */
+export function orphanedEndpoints(
+  network: InspectedNetwork,
+  known: ReadonlySet<string>,
+): readonly string[] {
+  return Object.entries(network.Containers ?? {})
+    .filter(([id, { Name }]) => !known.has(id) && !known.has(Name))
+    .map(([, { Name }]) => Name);
 }

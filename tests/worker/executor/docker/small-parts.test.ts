@@ -3,7 +3,11 @@ import { aContainer } from '../../../../fixtures/cluster/build.js';
 import { translateError } from '../../../../worker/executor/docker/client.js';
 import { toEngineFacts, type EngineInfo } from '../../../../worker/executor/docker/engine-facts.js';
 import { effectiveCommand, toReference } from '../../../../worker/executor/docker/images.js';
-import { toSeenNetwork, type ListedNetwork } from '../../../../worker/executor/docker/networks.js';
+import {
+  orphanedEndpoints,
+  toSeenNetwork,
+  type ListedNetwork,
+} from '../../../../worker/executor/docker/networks.js';
 import { resolverFile } from '../../../../worker/executor/docker/resolver-file.js';
 import { engineRecording } from '../../../helpers/engine-recording.js';
 
@@ -88,4 +92,12 @@ test('what the client library throws becomes one line of ours, with a kind to ac
   );
   t.regex(kind(new DOMException('', 'TimeoutError')), /^timeout: /);
   t.regex(kind(new DOMException('', 'AbortError')), /^cancelled: /);
+});
+
+test('an endpoint is orphaned when no container is left by its id or its name', (t) => {
+  const network = {
+    Containers: { 'ep-1': { Name: 'gone' }, abc: { Name: 'renamed' }, x: { Name: 'there' } },
+  };
+  t.deepEqual(orphanedEndpoints(network, new Set(['there', 'abc'])), ['gone']);
+  t.deepEqual(orphanedEndpoints({ Containers: null }, new Set()), []);
 });

@@ -1,0 +1,63 @@
+import type { RegistryAuth, WorkerStreamRequest } from '../../../manager/protocol/worker-calls.js';
+import type { ImagePull } from '../executor.js';
+import type { EngineClient } from './client.js';
+import { toReference } from './images.js';
+
+export type BuildRequest = Pick<
+  Extract<WorkerStreamRequest, { kind: 'build-image' }>,
+  'query' | 'auths'
+>;
+
+/** `POST /images/create` with the user's credentials; the answer is JSON lines. */
+export async function openPull(
+  client: EngineClient,
+  { image, platform, auth }: ImagePull,
+  signal: AbortSignal,
+): Promise<NodeJS.ReadableStream> {
+  const options = { ...toReference(image), ...(platform === undefined ? {} : { platform }) };
+  return await client.open(
+    `pull ${image}`,
+    (docker, abortSignal) =>
+      auth === undefined
+        ? docker.createImage({ ...options, abortSignal })
+        : docker.createImage(auth, { ...options, abortSignal }),
+    signal,
+  );
+}
+
+/** `POST /images/{name}/push`; the answer is JSON lines. */
+export async function openPush(
+  client: EngineClient,
+  image: string,
+  auth: RegistryAuth | undefined,
+  signal: AbortSignal,
+): Promise<NodeJS.ReadableStream> {
+  const { fromImage, tag } = toReference(image);
+  return await client.open(
+    `push ${image}`,
+    (docker, abortSignal) =>
+      docker.getImage(fromImage).push({
+        ...(tag === undefined ? {} : { tag }),
+        // The engine refuses a push without this header, be it empty.
+        authconfig: auth ?? {},
+        abortSignal,
+      }),
+    signal,
+  );
+}
+
+/** `POST /build`; the answer is JSON lines, for version 2 with BuildKit's own status among them. */
+export async function openBuild(
+  client: EngineClient,
+  context: NodeJS.ReadableStream,
+  { query, auths }: BuildRequest,
+  signal: AbortSignal,
+): Promise<NodeJS.ReadableStream> {
+  const options = { ...query, registryconfig: auths, abortSignal: signal };
+  return await client.open(
+    'build an image',
+    // The library's type knows only some of the parameters.
+    (docker) => docker.buildImage(context, options as Parameters<typeof docker.buildImage>[1]),
+    signal,
+  );
+}

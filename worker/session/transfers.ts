@@ -1,0 +1,51 @@
+import { frame } from '../../manager/protocol/frames.js';
+import type { WorkerStreamRequest } from '../../manager/protocol/worker-calls.js';
+import type { Served, StreamSurroundings } from './streams.js';
+
+type TransferRequest = Extract<
+  WorkerStreamRequest,
+  {
+    kind: 'pull-image' | 'push-image' | 'build-image' | 'read-archive' | 'write-archive' | 'export';
+  }
+>;
+
+/** Images and files on their way into and out of this node's engine. */
+export async function serveTransfer(
+  { executor, tasks }: StreamSurroundings,
+  { input, signal, stream }: Served,
+  request: TransferRequest,
+): Promise<void> {
+  const out = async (data: NodeJS.ReadableStream): Promise<void> => {
+    for await (const chunk of data as AsyncIterable<Uint8Array>) {
+      await stream.send(frame('stdout', chunk));
+    }
+  };
+  switch (request.kind) {
+    case 'pull-image':
+      await out(await executor.pullImage(request, signal));
+      executor.forgetImages();
+      break;
+    case 'push-image':
+      await out(await executor.pushImage(request.image, request.auth, signal));
+      break;
+    case 'build-image':
+      await out(await executor.buildImage(input, request, signal));
+      executor.forgetImages();
+      break;
+    case 'read-archive': {
+      const { id } = tasks.container(request.taskId);
+      await out(await executor.readArchive(id, request.path, signal));
+      break;
+    }
+    case 'write-archive': {
+      const { id } = tasks.container(request.taskId);
+      await executor.writeArchive(id, request.path, input, signal);
+      break;
+    }
+    case 'export': {
+      const { id } = tasks.container(request.taskId);
+      await out(await executor.readArchive(id, undefined, signal));
+    }
+  }
+  await stream.send(frame('exit', '0'));
+}
