@@ -5,6 +5,7 @@ import type { Peer } from '../protocol/peer.js';
 import type { Connection } from '../protocol/transport-connection.js';
 import type { CallRequest, StreamRequest } from '../protocol/transport-server.js';
 import { Args } from './args.js';
+import { imageCalls } from './calls/images.js';
 import { nodeCalls } from './calls/nodes.js';
 import { projectCalls } from './calls/project.js';
 import { resourceCalls } from './calls/resources.js';
@@ -14,6 +15,8 @@ import type { CallContext, ControlCalls, ControlOptions } from './context.js';
 import { EventLog } from './event-log.js';
 import { events } from './streams/events.js';
 import { attach, exec } from './streams/exec.js';
+import { copyIn, copyOut, exportTask } from './streams/files.js';
+import { build, pull, push } from './streams/images.js';
 import { logs } from './streams/logs.js';
 import { stats } from './streams/stats.js';
 import type { ClientStream, ControlStreams } from './streams/stream-context.js';
@@ -36,11 +39,25 @@ const calls: ControlCalls = {
   ...projectCalls,
   ...serviceCalls,
   ...taskCalls,
+  ...imageCalls,
   ...nodeCalls,
   ...resourceCalls,
 };
 
-const streams: ControlStreams = { watch, events, logs, exec, attach, stats };
+const streams: ControlStreams = {
+  watch,
+  events,
+  logs,
+  exec,
+  attach,
+  stats,
+  pull,
+  push,
+  build,
+  'copy-out': copyOut,
+  'copy-in': copyIn,
+  export: exportTask,
+};
 
 function isCall(name: string): name is ControlCallName {
   return Object.hasOwn(calls, name);

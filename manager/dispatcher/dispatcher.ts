@@ -29,6 +29,7 @@ import { defaultTiming } from './node-status.js';
 import type { Probe } from './probe.js';
 import { probeMachine } from './probe.js';
 import { ReportBatch } from './report-batch.js';
+import { ImageCarrier } from './image-carrier.js';
 import { Session } from './session.js';
 import { Throttle } from './throttle.js';
 import { VolumeRemoval } from './volume-removal.js';
@@ -70,6 +71,7 @@ export class Dispatcher implements WorkerCalls {
   readonly #streams: WorkerStreams;
   readonly #sender: Throttle;
   readonly #volumes: VolumeRemoval;
+  readonly #images: ImageCarrier;
   /** Nodes that came back with containers of tasks that are gone, and when. */
   readonly #cleaning = new Map<NodeId, number>();
   #stopWatching: (() => void) | undefined;
@@ -95,6 +97,12 @@ export class Dispatcher implements WorkerCalls {
       onDown: (nodeId, message) => {
         this.#markDown(nodeId, message);
       },
+    });
+    this.#images = new ImageCarrier({
+      view: store.view,
+      calls: this,
+      log,
+      isConnected: (nodeId) => this.#sessions.has(nodeId),
     });
     this.#volumes = new VolumeRemoval({
       store,
@@ -274,6 +282,9 @@ export class Dispatcher implements WorkerCalls {
           const description = newer(node.description, message.description);
           if (description !== node.description) tx.put('nodes', { ...node, description });
         });
+        return;
+      case 'want-image':
+        void this.#images.answer(session, message);
         return;
       case 'result':
       case 'failure':

@@ -5,7 +5,14 @@ import type { Network, NetworkSpec, Volume, VolumeSpec } from '../model/network.
 import type { Node, NodeSpec } from '../model/node.js';
 import type { Service, ServiceSpec } from '../model/service.js';
 import type { Task } from '../model/task.js';
-import type { ExecOptions, LogLine, LogOptions } from './worker-calls.js';
+import type {
+  BuildQuery,
+  ExecOptions,
+  LogLine,
+  LogOptions,
+  RegistryAuth,
+  SeenImage,
+} from './worker-calls.js';
 
 /** A secret or config to be stored: base64 data. */
 export interface DataInput {
@@ -49,6 +56,11 @@ export interface ProjectApplied {
   readonly changes: readonly AppliedChange[];
   /** Services of the project that are not in the file. */
   readonly orphans: readonly string[];
+}
+
+export interface ImageOnNode extends SeenImage {
+  readonly nodeId: string;
+  readonly node: string;
 }
 
 export interface ServiceRef {
@@ -131,6 +143,16 @@ export interface ControlCallMap {
     };
     result: null;
   };
+  'service.pause': {
+    args: {
+      readonly project: string;
+      readonly services: readonly string[];
+      readonly paused: boolean;
+    };
+    result: null;
+  };
+  /** Which nodes that answer have an image, and as what. */
+  'image.find': { args: { readonly image: string }; result: readonly ImageOnNode[] };
   /** `rm`: removes the stopped containers of these services. Returns their names. */
   'service.clean': {
     args: { readonly project: string; readonly services: readonly string[] };
@@ -230,6 +252,32 @@ export interface ControlStreamMap {
   };
   exec: { args: TaskRef & { readonly options: ExecOptions } };
   attach: { args: TaskRef & { readonly stdin: boolean } };
+  /** Pulls an image on one node. Frames: the engine's JSON lines on stdout, then `exit`. */
+  pull: {
+    args: {
+      readonly node: string;
+      readonly image: string;
+      readonly platform?: string;
+      readonly auth?: RegistryAuth;
+    };
+  };
+  /** Pushes an image from a node that has it. */
+  push: { args: { readonly image: string; readonly auth?: RegistryAuth } };
+  /** Builds on `node`, or on one that runs images of `platform`. Context frames on stdin. */
+  build: {
+    args: {
+      readonly node?: string;
+      readonly platform?: string;
+      readonly query: BuildQuery;
+      readonly auths: Readonly<Record<string, RegistryAuth>>;
+    };
+  };
+  /** A tar of a path, on stdout. */
+  'copy-out': { args: TaskRef & { readonly path: string } };
+  /** A tar on stdin, unpacked into a folder. */
+  'copy-in': { args: TaskRef & { readonly path: string } };
+  /** A tar of the whole file system, on stdout. */
+  export: { args: TaskRef };
   /** One `StatsMessage` (statistics.ts) about every second. */
   stats: { args: { readonly project?: string } };
 }

@@ -62,6 +62,7 @@ const workerShapes: Readonly<Record<WorkerMessage['kind'], Readonly<Record<strin
   },
   networks: { networks: isStrings },
   heartbeat: {},
+  'want-image': { requestId: isNumber, image: isString, platform: isOptionalString },
   status: { reports: isReports },
   description: { description: isDescription },
   result: { callId: isNumber, result: isAnything },
@@ -85,6 +86,7 @@ const managerShapes: Readonly<Record<ManagerMessage['kind'], Readonly<Record<str
   change: { change: isChange },
   call: { callId: isNumber, call: isCall },
   cancel: { callId: isNumber },
+  image: { requestId: isNumber, from: isOptionalString },
   open: { streamId: isString, request: isFields },
 };
 

@@ -46,6 +46,13 @@ export type WorkerMessage =
   /** The overlay networks that exist on it now: sent after each change, so that gateways can be released. */
   | { readonly kind: 'networks'; readonly networks: readonly NetworkId[] }
   | { readonly kind: 'heartbeat' }
+  /** The image is not here and no registry gives it: any node of the cluster may. Answered by `image`. */
+  | {
+      readonly kind: 'want-image';
+      readonly requestId: number;
+      readonly image: string;
+      readonly platform?: string;
+    }
   | { readonly kind: 'status'; readonly reports: readonly TaskReport[] }
   | { readonly kind: 'description'; readonly description: NodeDescription }
   | { readonly kind: 'result'; readonly callId: number; readonly result: unknown }
@@ -71,5 +78,12 @@ export type ManagerMessage =
   | { readonly kind: 'change'; readonly change: AssignmentChange }
   | { readonly kind: 'call'; readonly callId: number; readonly call: WorkerCall }
   | { readonly kind: 'cancel'; readonly callId: number }
+  /** Answer to `want-image`: it was loaded from node `from`, or why not. */
+  | {
+      readonly kind: 'image';
+      readonly requestId: number;
+      readonly from?: string;
+      readonly error?: { readonly kind: ErrorKind; readonly message: string };
+    }
   /** Dial back to `paths.workerStream + streamId` and serve this there. */
   | { readonly kind: 'open'; readonly streamId: string; readonly request: WorkerStreamRequest };

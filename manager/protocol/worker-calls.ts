@@ -23,11 +23,24 @@ export interface WorkerCallMap {
     args: Record<string, never>;
     result: readonly { readonly name: string; readonly mountpoint: string }[];
   };
+  /** The image as this node's engine has it; null when it has not. */
+  findImage: { args: { readonly image: string }; result: SeenImage | null };
   /** Sets the terminal size of a running exec or attach. */
   resize: {
     args: { readonly streamId: string; readonly columns: number; readonly rows: number };
     result: null;
   };
+}
+
+/** An image on a node. */
+export interface SeenImage {
+  /** `sha256:…` of its configuration. */
+  readonly id: string;
+  /** `os/arch[/variant]`. */
+  readonly platform: string;
+  readonly sizeBytes: number;
+  /** When it was built, ms since the epoch; 0 when the image does not say. */
+  readonly createdAt: number;
 }
 
 export type WorkerCallName = keyof WorkerCallMap;
@@ -57,6 +70,19 @@ export interface ExecOptions {
   readonly rows?: number;
 }
 
+/** Credentials for one registry, in the Engine API's words. Lives only as long as the request. */
+export interface RegistryAuth {
+  readonly username?: string;
+  readonly password?: string;
+  readonly identitytoken?: string;
+  readonly serveraddress?: string;
+}
+
+/** Query parameters of `POST /build`; objects are sent as JSON. */
+export type BuildQuery = Readonly<
+  Record<string, string | number | boolean | readonly string[] | Readonly<Record<string, string>>>
+>;
+
 /** What a worker serves on a stream of its own. */
 export type WorkerStreamRequest =
   /** Text messages, each a JSON array of `LogLine`. Ends when the log ends. */
@@ -69,6 +95,26 @@ export type WorkerStreamRequest =
   | { readonly kind: 'save-image'; readonly image: string }
   /** Binary data frames (stdin channel): `docker load`. */
   | { readonly kind: 'load-image'; readonly image: string }
+  /** Binary data frames (stdout channel): the engine's JSON lines, as of `docker pull`. */
+  | {
+      readonly kind: 'pull-image';
+      readonly image: string;
+      readonly platform?: string;
+      readonly auth?: RegistryAuth;
+    }
+  | { readonly kind: 'push-image'; readonly image: string; readonly auth?: RegistryAuth }
+  /** The build context as a tar on stdin (none with `query.remote`); the engine's JSON lines on stdout. */
+  | {
+      readonly kind: 'build-image';
+      readonly query: BuildQuery;
+      readonly auths: Readonly<Record<string, RegistryAuth>>;
+    }
+  /** A tar of a path in the container on stdout; `path` as the engine takes it. */
+  | { readonly kind: 'read-archive'; readonly taskId: TaskId; readonly path: string }
+  /** A tar on stdin, unpacked into the folder `path` of the container. */
+  | { readonly kind: 'write-archive'; readonly taskId: TaskId; readonly path: string }
+  /** A tar of the container's whole file system on stdout. */
+  | { readonly kind: 'export'; readonly taskId: TaskId }
   /** Text messages, each a `WorkerStats` (statistics.ts), about one a second until closed. */
   | { readonly kind: 'stats' };
 

@@ -89,6 +89,8 @@ export class FakeWorker {
   /** Serves a stream. */
   serve: (request: WorkerStreamRequest, stream: Connection, streamId: string) => Promise<void> =
     () => Promise.reject(new Error('no stream was expected'));
+  /** Hears the answer to a wish for an image. */
+  onImage: (message: Extract<ManagerMessage, { kind: 'image' }>) => void = () => undefined;
   /** Whether it reports what it is told to run as running. */
   obedient = true;
   readonly ended: Connection['ended'];
@@ -171,6 +173,9 @@ export class FakeWorker {
         return;
       case 'open':
         void this.#dialBack(message.streamId, message.request);
+        return;
+      case 'image':
+        this.onImage(message);
         return;
       default:
     }

@@ -120,6 +120,19 @@ async function kill(context: CallContext, value: unknown): Promise<null> {
   return null;
 }
 
+async function pause(context: CallContext, value: unknown): Promise<null> {
+  const args = new Args('service.pause', value);
+  const { project, services } = readSelection(args);
+  const verb = args.flag('paused') ? 'pause' : 'unpause';
+  const { store, workers, signal } = context;
+  const tasks = runningTasks(store.view, findServices(store.view, project, services));
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(killDeadlineMs)]);
+  await forEachTask(tasks, verb, (task) =>
+    workers.call(task.nodeId, verb, { taskId: task.id }, deadline),
+  );
+  return null;
+}
+
 /** A service without a live task stays stopped, else its slots would be filled again at once. */
 function clean(tx: Transaction, selection: Selection): readonly string[] {
   const removed: string[] = [];
@@ -147,6 +160,7 @@ export const serviceCalls: Pick<
   | 'service.halt'
   | 'service.restart'
   | 'service.kill'
+  | 'service.pause'
   | 'service.clean'
 > = {
   'service.list': ({ store }, value) => {
@@ -172,6 +186,7 @@ export const serviceCalls: Pick<
   },
   'service.restart': restart,
   'service.kill': kill,
+  'service.pause': pause,
   'service.clean': ({ store }, value) => {
     const selection = readSelection(new Args('service.clean', value));
     return store.update('control', (tx) => clean(tx, selection));

@@ -8,14 +8,15 @@ import type { ClientStream, ControlStreams, StreamContext } from './stream-conte
 
 const resizeDeadlineMs = 5_000;
 
-interface WorkerEnd {
+/** A stream to a worker. */
+export interface WorkerEnd {
   readonly nodeId: NodeId;
   readonly streamId: string;
   readonly stream: MessageStream;
 }
 
 /** Forwards both ways until either end closes; waiting for each send is the back-pressure. */
-async function pipe(
+export async function pipe(
   context: StreamContext,
   client: ClientStream,
   worker: WorkerEnd,

@@ -30,13 +30,11 @@ export async function putArchive(
   await client.open(
     `copy to ${path} in container ${shortId(containerId)}`,
     (docker, abortSignal) =>
-      docker
-        .getContainer(containerId)
-        .putArchive(archive, {
-          path,
-          noOverwriteDirNonDir: 'true',
-          abortSignal,
-        }) as Promise<unknown>,
+      docker.getContainer(containerId).putArchive(archive, {
+        path,
+        noOverwriteDirNonDir: 'true',
+        abortSignal,
+      }) as Promise<unknown>,
     signal,
   );
 }

@@ -1,0 +1,91 @@
+import { AppError } from '../../base/errors.js';
+import type { NodeId } from '../../model/ids.js';
+import type { Node } from '../../model/node.js';
+import { parsePlatform, runsPlatform } from '../../model/platform.js';
+import type { BuildQuery, RegistryAuth, WorkerStreamRequest } from '../../protocol/worker-calls.js';
+import { Args } from '../args.js';
+import { findImage } from '../calls/images.js';
+import { findNode } from '../find.js';
+import { pipe } from './exec.js';
+import type { ClientStream, ControlStreams, StreamContext } from './stream-context.js';
+
+async function join(
+  context: StreamContext,
+  client: ClientStream,
+  nodeId: NodeId,
+  request: WorkerStreamRequest,
+): Promise<void> {
+  const opened = await context.workers.open(nodeId, request, client.signal);
+  await pipe(context, client, { nodeId, ...opened });
+}
+
+/** Only the fields that are known go on, and only if they are texts. */
+function readAuth(value: unknown): RegistryAuth {
+  const args = new Args('credentials', value);
+  const fields = ['username', 'password', 'identitytoken', 'serveraddress'] as const;
+  return Object.fromEntries(
+    fields.flatMap((field) => {
+      const text = args.optionalText(field);
+      return text === undefined ? [] : [[field, text]];
+    }),
+  );
+}
+
+function optionalAuth(args: Args): { readonly auth?: RegistryAuth } {
+  const auth = readAuth(args.object('auth'));
+  return Object.keys(auth).length === 0 ? {} : { auth };
+}
+
+export const pull: ControlStreams['pull'] = async (context, args, client) => {
+  const node = findNode(context.store.view, args.text('node'));
+  const platform = args.optionalText('platform');
+  const request = {
+    kind: 'pull-image',
+    image: args.text('image'),
+    ...(platform === undefined ? {} : { platform }),
+    ...optionalAuth(args),
+  } as const;
+  await join(context, client, node.id, request);
+};
+
+export const push: ControlStreams['push'] = async (context, args, client) => {
+  const image = args.text('image');
+  const holders = await findImage({ ...context, signal: client.signal }, image);
+  const [first] = [...holders].sort((a, b) => b.createdAt - a.createdAt);
+  if (first === undefined) throw new AppError('not-found', `no node has image ${image}: build it`);
+  const request = { kind: 'push-image', image, ...optionalAuth(args) } as const;
+  await join(context, client, first.nodeId as NodeId, request);
+};
+
+export const build: ControlStreams['build'] = async (context, args, client) => {
+  const auths = Object.entries(args.object('auths')).map(
+    ([registry, auth]) => [registry, readAuth(auth)] as const,
+  );
+  const request = {
+    kind: 'build-image',
+    // The engine checks its own parameters.
+    query: args.object('query') as BuildQuery,
+    auths: Object.fromEntries(auths),
+  } as const;
+  const node = builder(context, args.optionalText('node'), args.optionalText('platform'));
+  await join(context, client, node.id, request);
+};
+
+/** The named node, else always the same one of those that can, so that its cache is of use. */
+function builder(
+  { store }: StreamContext,
+  named: string | undefined,
+  platform: string | undefined,
+): Node {
+  if (named !== undefined) return findNode(store.view, named);
+  const ready = store.view.list('nodes').filter(({ status }) => status.state === 'ready');
+  if (ready.length === 0) throw new AppError('unavailable', 'no node is ready to build on');
+  const wanted = platform === undefined ? undefined : parsePlatform(platform);
+  const [first] = ready
+    .filter(
+      ({ description: { os, arch } }) => wanted === undefined || runsPlatform(wanted, os, arch),
+    )
+    .sort((a, b) => (a.spec.name < b.spec.name ? -1 : 1));
+  if (first !== undefined) return first;
+  throw new AppError('not-found', `no ready node builds for platform ${platform ?? ''}`);
+}

@@ -1,0 +1,101 @@
+import test from 'ava';
+import type { NodeId } from '../../../manager/model/ids.js';
+import type { ImageHolder } from '../../../manager/dispatcher/image-source.js';
+import { bestSource } from '../../../manager/dispatcher/image-source.js';
+import { frame, unframe } from '../../../manager/protocol/frames.js';
+import type { ManagerMessage } from '../../../manager/protocol/messages.js';
+import type { FakeWorker } from '../../helpers/fake-worker.js';
+import type { TestPki } from '../../helpers/pki.js';
+import { createManagerPki, TestManager } from '../../helpers/test-manager.js';
+import { until } from '../../helpers/until.js';
+
+let pki: TestPki;
+
+test.before(async () => {
+  pki = await createManagerPki();
+});
+
+function holder(name: string, more: Partial<ImageHolder> = {}): ImageHolder {
+  const seen = { id: 'sha256:1', platform: 'linux/amd64', sizeBytes: 1, createdAt: 1 };
+  return { nodeId: name as NodeId, name, ...seen, ...more };
+}
+
+test('an image is taken from where it was built last, and only where the platform fits', (t) => {
+  const old = holder('a');
+  const fresh = holder('b', { createdAt: 2 });
+  const foreign = holder('c', { createdAt: 3, platform: 'linux/arm64/v8' });
+  t.is(bestSource([old, fresh, foreign], 'linux/amd64')?.name, 'b');
+  t.is(bestSource([old, fresh, foreign], 'linux/arm64')?.name, 'c');
+  t.is(bestSource([old, fresh], 'linux/arm64'), undefined);
+  t.is(bestSource([holder('z'), holder('y')], 'linux/amd64')?.name, 'y');
+});
+
+/** What the manager answered a wish for an image. */
+function wish(
+  worker: FakeWorker,
+  image: string,
+): Promise<Extract<ManagerMessage, { kind: 'image' }>> {
+  return new Promise((resolve) => {
+    worker.onImage = resolve;
+    worker.send({ kind: 'want-image', requestId: 7, image });
+  });
+}
+
+async function twoWorkers(t: Parameters<typeof TestManager.start>[0]) {
+  const manager = await TestManager.start(t, { pki });
+  const asker = await manager.join('w1', { name: 'node-1' });
+  const giver = await manager.join('w2', { name: 'node-2' });
+  await until('both are ready', 10_000, async () => {
+    const nodes = await manager.call('node.list', {});
+    return nodes.filter(({ status }) => status.state === 'ready').length === 2;
+  });
+  return { manager, asker, giver };
+}
+
+test('an image goes from the node that has it to the one that asks', async (t) => {
+  const { asker, giver } = await twoWorkers(t);
+  const parts = ['first', 'second', 'third'].map((word) => Buffer.from(word.repeat(50_000)));
+  giver.answer = (call) =>
+    call.name === 'findImage'
+      ? { id: 'sha256:1', platform: 'linux/amd64', sizeBytes: 5, createdAt: 5 }
+      : null;
+  giver.serve = async (request, stream) => {
+    t.deepEqual(request, { kind: 'save-image', image: 'app:1' });
+    for (const part of parts) await stream.send(frame('stdout', part));
+    await stream.send(frame('exit', '0'));
+  };
+  const received: Uint8Array[] = [];
+  asker.serve = async (request, stream) => {
+    t.deepEqual(request, { kind: 'load-image', image: 'app:1' });
+    // By hand: leaving a `for await` would close the stream before it can be answered.
+    const messages = stream[Symbol.asyncIterator]();
+    for (let next = await messages.next(); next.done !== true; next = await messages.next()) {
+      const part = typeof next.value === 'string' ? undefined : unframe(next.value);
+      if (part?.channel !== 'stdin') continue;
+      if (part.data.length === 0) break;
+      received.push(part.data);
+    }
+    await stream.send(frame('exit', '0'));
+  };
+  const answer = await wish(asker, 'app:1');
+  t.deepEqual(answer, { kind: 'image', requestId: 7, from: 'node-2' });
+  t.true(Buffer.concat(parts).equals(Buffer.concat(received)));
+});
+
+test('an image that no node has, or that the target cannot load, is answered with why', async (t) => {
+  const { asker, giver } = await twoWorkers(t);
+  const none = await wish(asker, 'app:1');
+  t.is(none.error?.kind, 'not-found');
+  t.regex(none.error?.message ?? '', /no other node of the cluster has it/u);
+  giver.answer = () => ({ id: 'x', platform: 'linux/arm64', sizeBytes: 5, createdAt: 5 });
+  const foreign = await wish(asker, 'app:1');
+  t.regex(
+    foreign.error?.message ?? '',
+    /another platform than linux\/amd64: node-2 \(linux\/arm64\)/u,
+  );
+  giver.answer = () => ({ id: 'x', platform: 'linux/amd64', sizeBytes: 5, createdAt: 5 });
+  giver.serve = (_request, stream) => stream.send(frame('stdout', Buffer.alloc(10)));
+  asker.serve = (_request, stream) => stream.send(frame('error', 'no space left on device'));
+  const failed = await wish(asker, 'app:1');
+  t.regex(failed.error?.message ?? '', /from node node-2 to node node-1: /u);
+});
