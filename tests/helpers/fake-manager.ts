@@ -174,7 +174,10 @@ export class FakeManager {
       this.heard.push(message);
       if (message.kind === 'hello') this.#welcome(stream, message);
       else if (message.kind === 'status') this.#note(message.reports);
-      else if (message.kind === 'networks') this.networks = message.networks;
+      else if (message.kind === 'want-image') {
+        const error = { kind: 'not-found', message: 'no other node has it' } as const;
+        this.#tell({ kind: 'image', requestId: message.requestId, error });
+      } else if (message.kind === 'networks') this.networks = message.networks;
       else if (message.kind === 'result' || message.kind === 'failure') {
         this.#results.get(message.callId)?.(message);
       }

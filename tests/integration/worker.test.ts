@@ -134,13 +134,13 @@ machineTest(
     t.is(image.state, 'rejected');
     t.is(
       image.error,
-      'image shoal-test/absent:1 is not on node node-a and its pull policy is never',
+      'image shoal-test/absent:1 is not on node node-a and its pull policy is never; no other node has it',
     );
     const pull = await manager.ended('pull');
     t.is(pull.state, 'rejected');
     t.regex(
       pull.error ?? '',
-      /^image localhost:9\/absent:1 is not on node node-a and cannot be pulled: .*refused/,
+      /^image localhost:9\/absent:1 is not on node node-a and cannot be pulled: .*refused; no other node has it$/,
     );
     const command = await manager.ended('command');
     t.is(command.state, 'failed');

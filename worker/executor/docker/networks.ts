@@ -166,9 +166,7 @@ export class EngineNetworks implements BridgeNetworks {
       what,
       (docker, abortSignal) =>
         Promise.all([
-          docker
-            .getNetwork(network.engineId)
-            .inspect({ abortSignal } as object) as Promise<InspectedNetwork>,
+          docker.getNetwork(network.engineId).inspect() as Promise<InspectedNetwork>,
           docker.listContainers({ all: true, abortSignal }),
         ]),
       signal,
