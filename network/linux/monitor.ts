@@ -14,11 +14,18 @@ const sources = [
 const ours = /\bsh(?:vx)?\d+\b/;
 /** Containers' own entries on a bridge of ours: learned, not planned. */
 const learned = /^(?:Deleted )?[\da-f:]{17} dev (?!shvx)/;
+/** A container's end on a bridge of ours: whoever starts or stops it knows. */
+const containerPort = /^(?:Deleted )?\d+: veth/;
 const onBridgeNeighbour = /^(?:Deleted )?[\d.]+ dev sh\d+ /;
 
 /** Whether a line of `ip monitor` or `bridge monitor` may mean that something planned changed. */
 export function concernsUs(line: string): boolean {
-  return ours.test(line) && !learned.test(line) && !onBridgeNeighbour.test(line);
+  return (
+    ours.test(line) &&
+    !learned.test(line) &&
+    !containerPort.test(line) &&
+    !onBridgeNeighbour.test(line)
+  );
 }
 
 export interface MonitorOptions {

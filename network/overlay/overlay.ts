@@ -12,6 +12,7 @@ import { readUplink } from '../linux/uplink.js';
 import type { Change } from '../plan/change.js';
 import { describe } from '../plan/change.js';
 import { diff, removeAll } from '../plan/diff.js';
+import { asksTheSame, changedNetworks } from '../plan/same.js';
 import type { SeenState } from '../plan/seen.js';
 import { wantedState } from '../plan/wanted.js';
 import type { ApplyProblem } from './apply.js';
@@ -87,8 +88,12 @@ export class Overlay {
   }
 
   setView(view: NetworkView): void {
+    const before = this.#view;
+    // Most views differ only in who is up: looking at the kernel for each would cost more than the start
+    // of the container that caused it.
+    if (before !== undefined && asksTheSame(before, view)) return;
+    if (before !== undefined) this.#waiters.forget(changedNetworks(before, view));
     this.#view = view;
-    this.#waiters.forget();
     this.#loop.poke();
   }
 
@@ -160,13 +165,17 @@ export class Overlay {
     changes: readonly Change[],
     problems: readonly ApplyProblem[],
   ): void {
-    if (view === this.#view) {
-      const open = new Set(changes.map(({ networkId }) => networkId));
-      this.#waiters.settle(
-        view.networks.filter(({ id }) => !open.has(id)),
-        new Map(problems.map(({ networkId, message }) => [networkId, message])),
-      );
-    }
+    // A newer view may have come meanwhile: what it has in common with this one counts.
+    const changed = new Set(this.#view === undefined ? [] : changedNetworks(view, this.#view));
+    const open = new Set(changes.map(({ networkId }) => networkId));
+    const broken = new Set(changes.filter((change) => !isEntry(change)).map((c) => c.networkId));
+    this.#waiters.settle(
+      // One that is in place stays so while entries of endpoints elsewhere come and go.
+      view.networks.filter(
+        ({ id }) => !changed.has(id) && !(this.#waiters.has(id) ? broken : open).has(id),
+      ),
+      new Map(problems.map(({ networkId, message }) => [networkId, message])),
+    );
     if (seen.engine === undefined) return;
     const ids = seen.engine.map(({ networkId }) => networkId).sort();
     if (this.#present && ids.join() === this.#present.join()) return;
@@ -216,6 +225,10 @@ export class Overlay {
     for (const change of changes.slice(0, 20)) log.debug(describe(change));
     log.debug(`overlay: ${String(changes.length)} changes`);
   }
+}
+
+function isEntry({ kind }: Change): boolean {
+  return kind === 'put-remote' || kind === 'remove-remote' || kind === 'remove-neighbour';
 }
 
 const problemKey = ({ kind, networkId }: ApplyProblem): string => `${kind} ${networkId ?? ''}`;

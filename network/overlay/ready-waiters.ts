@@ -14,9 +14,14 @@ export class ReadyWaiters {
   #ready = new Map<NetworkId, string>();
   #problems: ReadonlyMap<NetworkId | undefined, string> = new Map();
 
-  /** Nothing is known to be in place any more: the view changed. */
-  forget(): void {
-    this.#ready = new Map();
+  /** Nothing is known of these any more: the view has them otherwise, or not at all. */
+  forget(networks: readonly NetworkId[]): void {
+    for (const id of networks) this.#ready.delete(id);
+  }
+
+  /** Whether it was in place when last looked at. */
+  has(networkId: NetworkId): boolean {
+    return this.#ready.has(networkId);
   }
 
   /** These networks are in place; `problems` say what keeps others from it. */

@@ -93,7 +93,7 @@ for (const [line, concerns] of [
   ['Deleted 9: shvx5002: <BROADCAST,MULTICAST> mtu 1450 master sh5002 state DOWN', true],
   ['Deleted 10.211.0.12 dev shvx5002 lladdr 02:42:0a:d3:00:0c PERMANENT', true],
   ['Deleted 8: sh5002    inet 10.211.0.1/24 brd 10.211.0.255 scope global sh5002', true],
-  ['7: veth27b170a@if6: <BROADCAST> mtu 1450 qdisc noqueue master sh5001 state UP', true],
+  ['7: veth27b170a@if6: <BROADCAST> mtu 1450 qdisc noqueue master sh5001 state UP', false],
   ['02:42:0a:d2:00:0b dev veth27b170a master sh5001', false],
   ['10.210.0.11 dev sh5001 lladdr 02:42:0a:d2:00:0b REACHABLE', false],
   ['10.98.60.1 dev eth0 lladdr 16:8a:68:4c:37:8a REACHABLE', false],

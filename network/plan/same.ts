@@ -1,0 +1,42 @@
+import type { NetworkId } from '../../manager/model/ids.js';
+import type { Endpoint, NetworkOnNode, NetworkView } from '../../manager/model/network-view.js';
+
+/** Whether two views ask the same of the kernel: names and who is up are the name server's business. */
+export function asksTheSame(a: NetworkView, b: NetworkView): boolean {
+  if (a.networks.length !== b.networks.length || a.endpoints.length !== b.endpoints.length) {
+    return false;
+  }
+  return (
+    a.networks.every((network, at) => sameNetwork(network, b.networks[at])) &&
+    a.endpoints.every((endpoint, at) => samePlace(endpoint, b.endpoints[at]))
+  );
+}
+
+/** Networks of `before` that `after` does not have, or has otherwise. */
+export function changedNetworks(before: NetworkView, after: NetworkView): readonly NetworkId[] {
+  const kept = new Map(after.networks.map((network) => [network.id, network]));
+  return before.networks
+    .filter((network) => !sameNetwork(network, kept.get(network.id)))
+    .map(({ id }) => id);
+}
+
+function sameNetwork(a: NetworkOnNode, b: NetworkOnNode | undefined): boolean {
+  return (
+    a.id === b?.id &&
+    a.name === b.name &&
+    a.vni === b.vni &&
+    a.subnet === b.subnet &&
+    a.gateway === b.gateway &&
+    a.internal === b.internal
+  );
+}
+
+function samePlace(a: Endpoint, b: Endpoint | undefined): boolean {
+  return (
+    a.networkId === b?.networkId &&
+    a.nodeId === b.nodeId &&
+    a.vtep === b.vtep &&
+    a.address === b.address &&
+    a.mac === b.mac
+  );
+}
