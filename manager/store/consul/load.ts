@@ -1,0 +1,135 @@
+import { AppError } from '../../base/errors.js';
+import type { TableName } from '../store.js';
+import type { ConsulClient, KvEntry } from './client.js';
+import {
+  decodeObject,
+  journalPrefix,
+  leaderKey,
+  metaKey,
+  partKey,
+  partsOf,
+  partsPrefix,
+  tableOf,
+} from './keys.js';
+import type { KnownKey } from './plan.js';
+
+export interface Loaded {
+  readonly records: readonly { readonly table: TableName; readonly value: object }[];
+  readonly known: Map<string, KnownKey>;
+  /** Pieces that no object speaks of: left by what was not finished. */
+  readonly leftovers: readonly string[];
+}
+
+/** Keys of one answer: what Consul builds and we parse at a time stays at some megabytes. */
+const keysPerRead = 4_000;
+const readsAtOnce = 4;
+
+/**
+ * Reads every object below `root` (which ends with a slash). Many reads are one moment only when nobody
+ * writes meanwhile: the caller holds the fence and asks afterwards whether it still does. Throws `internal`
+ * that names the key for whatever is not as it was written.
+ */
+export async function loadObjects(
+  client: ConsulClient,
+  root: string,
+  keys: readonly string[],
+): Promise<Loaded> {
+  const names = keys.map((key) => key.slice(root.length));
+  for (const name of names) assertOurs(root, name);
+  const wanted = names.filter((name) => tableOf(name) !== undefined || isPart(name));
+  const prefixes = splitPrefixes(wanted, '');
+  const entries = new Map<string, KvEntry>();
+  await inParallel(prefixes, readsAtOnce, async (prefix) => {
+    for (const entry of await client.list(root + prefix)) {
+      entries.set(entry.key.slice(root.length), entry);
+    }
+  });
+  return assemble(root, entries);
+}
+
+function isPart(name: string): boolean {
+  return name.startsWith(partsPrefix);
+}
+
+function assertOurs(root: string, name: string): void {
+  if (name === metaKey || name === leaderKey || name.startsWith(journalPrefix)) return;
+  if (isPart(name) || tableOf(name) !== undefined) return;
+  throw new AppError(
+    'internal',
+    `key ${root}${name} in consul was not written by shoal: remove it, or choose another prefix`,
+  );
+}
+
+/** Prefixes that together hold all names, each of them few enough to be read at once. Exported for tests. */
+export function splitPrefixes(
+  names: readonly string[],
+  prefix: string,
+  limit = keysPerRead,
+): readonly string[] {
+  if (names.length === 0) return [];
+  if (prefix !== '' && names.length <= limit) return [prefix];
+  const groups = new Map<string, string[]>();
+  for (const name of names) {
+    // A name that ends here is also read by this whole prefix: nothing shorter reads it alone.
+    if (name.length === prefix.length) return [prefix];
+    const next = name.slice(0, nextLength(name, prefix));
+    const group = groups.get(next);
+    if (group === undefined) groups.set(next, [name]);
+    else group.push(name);
+  }
+  return [...groups].flatMap(([next, group]) => splitPrefixes(group, next, limit));
+}
+
+/** Tables are kept apart whole; within one it goes on letter by letter. */
+function nextLength(name: string, prefix: string): number {
+  return prefix === '' ? name.indexOf('/') + 1 : prefix.length + 1;
+}
+
+function assemble(root: string, entries: ReadonlyMap<string, KvEntry>): Loaded {
+  const known = new Map<string, KnownKey>();
+  const records: { table: TableName; value: object }[] = [];
+  const pieces = new Set<string>();
+  for (const [name, entry] of entries) {
+    known.set(name, { index: entry.index, flags: entry.flags });
+    const table = tableOf(name);
+    if (table === undefined) continue;
+    const bytes = [entry.value];
+    for (let part = 1; part <= partsOf(entry.flags); part += 1) {
+      const piece = entries.get(partKey(name, part));
+      if (piece !== undefined) bytes.push(piece.value);
+      pieces.add(partKey(name, part));
+    }
+    const value = decodeObject(Buffer.concat(bytes), entry.flags);
+    if (value === undefined) {
+      throw new AppError(
+        'internal',
+        `key ${root}${name} in consul was changed by hand or is damaged: restore it, or remove it`,
+      );
+    }
+    records.push({ table, value });
+  }
+  const leftovers = [...entries.keys()].filter((name) => isPart(name) && !pieces.has(name));
+  return { records, known, leftovers };
+}
+
+/** Runs `work` on every item, some at once; the first failure ends it. */
+export async function inParallel<Item>(
+  items: readonly Item[],
+  atOnce: number,
+  work: (item: Item) => Promise<void>,
+): Promise<void> {
+  const rest = items.values();
+  const failed = new AbortController();
+  const run = async (): Promise<void> => {
+    for (const item of rest) {
+      if (failed.signal.aborted) return;
+      try {
+        await work(item);
+      } catch (error) {
+        failed.abort();
+        throw error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, run));
+}
