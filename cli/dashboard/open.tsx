@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { render } from 'ink';
 import type { Instance } from 'ink';
 import { messageOf } from '../../manager/base/errors.js';
@@ -158,5 +159,7 @@ class DashboardScreen {
     } catch (error) {
       this.#controller.flash(messageOf(error), 'bad');
     }
+    // The input stops reading a tick after it was paused; only then can it be started again.
+    await setImmediate();
   }
 }
