@@ -1,0 +1,214 @@
+import test from 'ava';
+import type { Machine } from '../../fixtures/lab/machine.js';
+import { waitFor } from '../../fixtures/lab/wait.js';
+import type { PsRow } from '../helpers/e2e-cluster.js';
+import { E2eCluster } from '../helpers/e2e-cluster.js';
+import { machineTest } from '../helpers/machine-test.js';
+
+/*
+ * What may break on three machines, one after the other; node-1 runs the manager. Each test leaves three
+ * replicas running for the next.
+ */
+
+const able = process.platform === 'linux' && process.getuid?.() === 0;
+const compose = `services:
+  keep:
+    image: shoal-test/busybox
+    command: sleep 1000000
+    init: true
+    restart: always
+    scale: 3
+`;
+const nodes = ['node-1', 'node-2', 'node-3'] as const;
+
+let cluster: E2eCluster;
+let folder: string;
+
+test.before(async () => {
+  if (!able) return;
+  cluster = await E2eCluster.create('faults', '10.98.202');
+  folder = await cluster.project('faults', compose);
+});
+
+test.after.always(async () => {
+  if (able) await cluster.remove();
+});
+
+function machine(name: string): Machine {
+  return cluster.lab.machine(name);
+}
+
+async function running(): Promise<readonly PsRow[]> {
+  return (await cluster.ps([], folder)).filter(({ State }) => State === 'running');
+}
+
+/** Three slots, each filled once; `among` limits where. */
+async function threeRun(among: readonly string[] = nodes): Promise<readonly PsRow[]> {
+  return waitFor(
+    `three replicas on ${among.join(', ')}`,
+    async () => {
+      const rows = await running();
+      const names = new Set(rows.map(({ Name }) => Name));
+      const whole = rows.length === 3 && names.size === 3;
+      return whole && rows.every(({ Node }) => among.includes(Node)) ? rows : undefined;
+    },
+    { timeoutMs: 60_000 },
+  );
+}
+
+/** Every container of the project on a machine, running or not: `name started-at`. */
+async function containersOn(name: string): Promise<readonly string[]> {
+  const script =
+    'ids=$(docker ps -aq --no-trunc --filter label=com.docker.compose.project=faults); ' +
+    '[ -z "$ids" ] || docker inspect -f "{{.Name}} {{.Id}} {{.State.StartedAt}}" $ids';
+  const text = await machine(name).output(['sh', '-c', script]);
+  return text.split('\n').filter((line) => line !== '');
+}
+
+async function noLeftovers(): Promise<void> {
+  await waitFor('nothing but three containers, none twice', async () => {
+    const up = nodes.filter((name) => machine(name).running);
+    const lines = (await Promise.all(up.map((name) => containersOn(name)))).flat();
+    return lines.length === 3 && new Set(lines.map((line) => line.split(' ')[0])).size === 3;
+  });
+}
+
+/** Whether a container finds another by name and reaches it, asked past the control plane. */
+async function reaches(from: PsRow, to: Pick<PsRow, 'Name'>): Promise<boolean> {
+  const { exitCode } = await machine(from.Node).exec([
+    ...['docker', 'exec', from.ID, 'ping', '-c', '1', '-W', '1', to.Name],
+  ]);
+  return exitCode === 0;
+}
+
+/** How many addresses the service's name has, as a container sees it. */
+async function addressesSeen(from: PsRow): Promise<number> {
+  const { stdout } = await machine(from.Node).exec([
+    ...['docker', 'exec', from.ID, 'nslookup', 'keep'],
+  ]);
+  return new Set(stdout.match(/(?<=^Address: ?)10\.[\d.]+$/gmu)).size;
+}
+
+function on(rows: readonly PsRow[], node: string): PsRow {
+  const row = rows.find(({ Node }) => Node === node);
+  if (row === undefined) throw new Error(`nothing runs on ${node}`);
+  return row;
+}
+
+async function nodeIs(name: string, status: string): Promise<void> {
+  await waitFor(
+    `${name} to be ${status}`,
+    async () => {
+      const text = await cluster.output(['node', 'ls', '--format', '{{.Hostname}} {{.Status}}']);
+      return text.split('\n').includes(`${name} ${status}`);
+    },
+    { timeoutMs: 60_000 },
+  );
+}
+
+machineTest(
+  'an engine is killed with a container: both are back, on the network and by name',
+  async (t) => {
+    const up = await cluster.run(['up', '-d', '--wait'], folder);
+    t.is(up.code, 0, up.stderr);
+    const rows = await threeRun();
+    const [here, there] = [on(rows, 'node-1'), on(rows, 'node-2')];
+    t.true(await reaches(here, there));
+    const victim = machine('node-2');
+    const pid = await victim.output(['docker', 'inspect', '-f', '{{.State.Pid}}', there.ID]);
+    await victim.output(['sh', '-c', `kill -9 $(pidof dockerd) ${pid.trim()}`]);
+    await waitFor('the engine to start the container again', async () => {
+      const { stdout } = await victim.exec(['docker', 'inspect', '-f', '{{.State.Pid}}', there.ID]);
+      return Number(stdout) > 0 && stdout.trim() !== pid.trim();
+    });
+    await waitFor('the name to lead there again', () => reaches(here, there));
+    await waitFor('it to find the others', () => reaches(there, here));
+    await waitFor('three addresses', async () => (await addressesSeen(here)) === 3);
+    t.is(on(await threeRun(), 'node-2').ID, there.ID, 'it is the same container');
+  },
+);
+
+machineTest(
+  "the manager's machine loses power: the others go on, and all is found again",
+  async (t) => {
+    const rows = await threeRun();
+    const others = nodes.filter((name) => name !== 'node-1');
+    const before = await Promise.all(others.map((name) => containersOn(name)));
+    const [here, there] = [on(rows, 'node-2'), on(rows, 'node-3')];
+    let asked = 0;
+    const deaf: string[] = [];
+    const look = async () => {
+      asked += 1;
+      if (!(await reaches(here, there))) deaf.push(`node-2 at question ${asked}`);
+      if (!(await reaches(there, here))) deaf.push(`node-3 at question ${asked}`);
+    };
+    await machine('node-1').kill();
+    await look();
+    await machine('node-1').boot();
+    await waitFor('the manager to answer with three replicas', async () => {
+      await look();
+      const answer = await cluster.run(['ps', '--format', 'json', '--no-trunc'], folder);
+      return answer.code === 0 && (answer.stdout.match(/"State":"running"/gu) ?? []).length === 3;
+    });
+    t.true(asked > 2);
+    t.deepEqual(deaf, [], 'names led to the other machine all the while');
+    const after = await threeRun();
+    t.deepEqual(after.map(({ Name, Node }) => `${Name}@${Node}`).sort(), sortedPlaces(rows));
+    t.deepEqual(await Promise.all(others.map((name) => containersOn(name))), before);
+    await waitFor('its own replica to be found', () => reaches(here, on(after, 'node-1')));
+    await noLeftovers();
+  },
+);
+
+function sortedPlaces(rows: readonly PsRow[]): readonly string[] {
+  return rows.map(({ Name, Node }) => `${Name}@${Node}`).sort();
+}
+
+machineTest('a machine is cut off and healed: the replicas are right, none twice', async (t) => {
+  await threeRun();
+  await cluster.lab.cut('node-3');
+  await threeRun(['node-1', 'node-2']);
+  t.is((await containersOn('node-3')).length, 1, 'it goes on where nobody sees it');
+  await cluster.lab.heal('node-3');
+  await nodeIs('node-3', 'Ready');
+  await noLeftovers();
+  const after = await threeRun();
+  t.is(new Set(after.map(({ ID }) => ID)).size, 3);
+  const from = on(after, 'node-1');
+  await waitFor('names to lead to what runs', async () => (await addressesSeen(from)) === 3);
+});
+
+machineTest('a drained node gives its tasks to the others and gets new ones again', async (t) => {
+  await cluster.output(['node', 'update', '--availability', 'drain', 'node-2']);
+  await threeRun(['node-1', 'node-3']);
+  await waitFor(
+    'nothing to be left there',
+    async () => (await containersOn('node-2')).length === 0,
+  );
+  await cluster.output(['node', 'update', '--availability', 'active', 'node-2']);
+  const four = await cluster.run(['scale', 'keep=4'], folder);
+  t.is(four.code, 0, four.stderr);
+  t.true((await running()).some(({ Node }) => Node === 'node-2'));
+  t.is((await cluster.run(['scale', 'keep=3'], folder)).code, 0);
+  await threeRun();
+  await noLeftovers();
+});
+
+machineTest('a machine that is gone for good is forgotten, and down leaves nothing', async (t) => {
+  const early = await cluster.run(['node', 'rm', 'node-3']);
+  t.is(early.code, 1);
+  t.regex(early.stderr, /node-3/u);
+  await machine('node-3').kill();
+  await threeRun(['node-1', 'node-2']);
+  await nodeIs('node-3', 'Down');
+  await cluster.output(['node', 'rm', 'node-3']);
+  const left = await cluster.output(['node', 'ls', '--format', '{{.Hostname}}']);
+  t.deepEqual(left.trim().split('\n').sort(), ['node-1', 'node-2']);
+  await threeRun(['node-1', 'node-2']);
+  const down = await cluster.run(['down'], folder);
+  t.is(down.code, 0, down.stderr);
+  for (const name of ['node-1', 'node-2']) {
+    t.deepEqual(await containersOn(name), []);
+    t.is(await machine(name).output(['sh', '-c', 'ls /sys/class/net | grep ^sh || true']), '');
+  }
+});
