@@ -1,6 +1,7 @@
 import type { NetworkId, TaskId } from '../manager/model/ids.js';
 import type { NetworkView } from '../manager/model/network-view.js';
 import { DnsServer } from '../network/dns/server.js';
+import { endIsolation } from '../network/linux/nft.js';
 import { Overlay, type OverlayOptions } from '../network/overlay/overlay.js';
 import type { DataPlane } from './executor/data-plane.js';
 
@@ -67,6 +68,10 @@ export class OverlayDataPlane implements DataPlane {
     this.#dns.setLocal(
       new Map([...upstreams].map(([address, servers]) => [address, { upstreams: servers }])),
     );
+  }
+
+  async endIsolation(signal: AbortSignal): Promise<void> {
+    await endIsolation(signal);
   }
 
   async purge(signal: AbortSignal): Promise<void> {

@@ -42,6 +42,7 @@ const managerDeadlineMs = 3_000;
 
 /** How long the first full set waits for an engine that does not answer. */
 const engineDeadlineMs = 10_000;
+const saveSoonMs = 1_000;
 
 /** The worker: constructs its rooms, hands them to each other, and carries assignments between them. */
 export class Worker {
@@ -51,6 +52,7 @@ export class Worker {
   readonly #kept: KeptState;
   readonly #tasks: TaskSet;
   readonly #setFile: DurableFile<SavedSet>;
+  #cancelSave: (() => void) | undefined;
   readonly #connector: Connector;
   #wanted: AssignmentSet | undefined;
   #networks: readonly NetworkId[] = [];
@@ -58,6 +60,7 @@ export class Worker {
   #keepAlive: NodeJS.Timeout | undefined;
   #bootId = '';
   #adoptions = 0;
+  #isolationEnded = false;
   #onFirstSet: () => void = () => undefined;
 
   constructor(parts: WorkerParts) {
@@ -148,6 +151,7 @@ export class Worker {
   /** Closes everything and leaves the containers running. */
   async stop(): Promise<void> {
     clearInterval(this.#keepAlive);
+    this.#cancelSave?.();
     this.#abort.abort();
     await this.#connector.stop();
     await this.#tasks.stop();
@@ -228,16 +232,24 @@ export class Worker {
   async #onChange(change: AssignmentChange): Promise<void> {
     if (this.#wanted === undefined) return;
     const next = applyChange(this.#wanted, change);
-    const saving = this.#save(next);
-    if (changesTasks(change)) {
-      // A container of a task that is not on disk would be removed as a stray after a crash.
-      await saving;
-    } else {
-      saving.catch((error: unknown) => {
+    // A container of a task that is not on disk would be removed as a stray after a crash.
+    if (changesTasks(change)) await this.#save(next);
+    else this.#saveSoon();
+    this.#carryOut(next);
+  }
+
+  /**
+   * Who is up elsewhere changes with every container of the cluster; a manager tells it again anyway. The
+   * engine's own writes wait for the disk behind ours, so these are gathered.
+   */
+  #saveSoon(): void {
+    this.#cancelSave ??= this.#parts.clock.after(saveSoonMs, () => {
+      this.#cancelSave = undefined;
+      if (this.#wanted === undefined || this.#abort.signal.aborted) return;
+      this.#save(this.#wanted).catch((error: unknown) => {
         this.#parts.log.error(messageOf(error));
       });
-    }
-    this.#carryOut(next);
+    });
   }
 
   /** A full set: what it does not want is cut off before the networks learn anything. */
@@ -249,8 +261,21 @@ export class Worker {
       if (isAppError(error)) throw error;
     });
     await this.#tasks.isolateStrays(set, this.#wanted);
+    await this.#endIsolation();
     // A manager's word that came meanwhile stands.
     if (turn === this.#adoptions) this.#carryOut(set);
+  }
+
+  /** What is left is wanted here, as far as anybody knows. Otherwise it ends by itself after a while. */
+  async #endIsolation(): Promise<void> {
+    if (this.#isolationEnded) return;
+    const { dataPlane, log } = this.#parts;
+    try {
+      await dataPlane.endIsolation(this.#abort.signal);
+      this.#isolationEnded = true;
+    } catch (error) {
+      log.warn(`containers stay apart after the boot: ${messageOf(error)}`);
+    }
   }
 
   #carryOut(set: AssignmentSet): void {

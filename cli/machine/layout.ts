@@ -12,6 +12,8 @@ export const remote = {
   workerSettings: '/etc/shoal/worker.json',
   managerUnit: '/etc/systemd/system/shoal-manager.service',
   workerUnit: '/etc/systemd/system/shoal-worker.service',
+  isolateUnit: '/etc/systemd/system/shoal-isolate.service',
+  isolateRules: '/etc/shoal/isolate.nft',
   ca: '/etc/shoal/pki/ca.pem',
   engineCa: '/etc/shoal/engine/ca.pem',
 } as const;

@@ -1,3 +1,4 @@
+import { isolationRules } from '../../manager/model/isolation.js';
 import { clusterAuthorityUnit } from '../../manager/ca/pki.js';
 import { subjectOf } from './certificate-facts.js';
 import type { WantedCertificate } from './certificate-plan.js';
@@ -9,7 +10,7 @@ import type { ConfigureWant, FileWant } from './plan.js';
 import type { MachineRecord } from './record.js';
 import type { Membership } from './settings-files.js';
 import { managerSettings, toLabels, workerSettings } from './settings-files.js';
-import { managerUnit, shoalCommand, workerUnit } from './units.js';
+import { isolateUnit, managerUnit, shoalCommand, workerUnit } from './units.js';
 
 /** What a machine is to be, from its record, the cluster it belongs to and the user's authority. */
 export interface MachineWant {
@@ -84,6 +85,8 @@ const managerFiles = [
 const workerFiles = [
   remote.workerSettings,
   remote.workerUnit,
+  remote.isolateUnit,
+  remote.isolateRules,
   certificatePaths.worker.cert,
   certificatePaths.worker.key,
   remote.ca,
@@ -152,6 +155,8 @@ export function configureWant(want: MachineWant, input: ConfigureInput): Configu
     file(remote.ca, want.ca),
     file(remote.workerSettings, workerSettings(machine, membership), 0o600),
     file(remote.workerUnit, workerUnit),
+    file(remote.isolateUnit, isolateUnit),
+    file(remote.isolateRules, isolationRules()),
   );
   const isManager = membership.role === 'manager';
   if (isManager) {

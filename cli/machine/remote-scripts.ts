@@ -142,7 +142,8 @@ journalctl --unit "$1" --lines "$2" --output cat --no-pager
  * containers, networks and devices away. A worker that was never started has nothing to purge.
  */
 export const purgeWorker = `
-systemctl disable --quiet --now shoal-worker.service shoal-manager.service 2>/dev/null || true
+systemctl disable --quiet --now shoal-worker.service shoal-manager.service \\
+  shoal-isolate.service 2>/dev/null || true
 if [ ! -e /var/lib/shoal/worker ]; then exit 0; fi
 if [ ! -x /opt/shoal/current/runtime/bin/node ] || [ ! -e /etc/shoal/worker.json ]; then exit 0; fi
 exec /opt/shoal/current/runtime/bin/node /opt/shoal/current/app/dist/cli/main.js \\
@@ -162,9 +163,11 @@ if [ -e "$dropin" ]; then
   rmdir /etc/systemd/system/docker.service.d 2>/dev/null || true
   restart=yes
 fi
-rm -f /etc/systemd/system/shoal-worker.service /etc/systemd/system/shoal-manager.service
+rm -f /etc/systemd/system/shoal-worker.service /etc/systemd/system/shoal-manager.service \\
+  /etc/systemd/system/shoal-isolate.service
 systemctl daemon-reload
-systemctl reset-failed shoal-worker.service shoal-manager.service 2>/dev/null || true
+systemctl reset-failed shoal-worker.service shoal-manager.service shoal-isolate.service \\
+  2>/dev/null || true
 if [ "$restart" = yes ] && systemctl is-active --quiet docker.service; then
   systemctl restart docker.service
 fi

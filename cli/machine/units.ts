@@ -1,3 +1,4 @@
+import { isolation } from '../../manager/model/isolation.js';
 import { remote } from './layout.js';
 
 /*
@@ -14,6 +15,8 @@ interface UnitInput {
   /** Heap flags: a small young generation keeps resident memory low at some cost in CPU. */
   readonly heap: readonly string[];
   readonly environment: readonly string[];
+  /** Another unit that is enabled and disabled with this one. */
+  readonly also?: string;
 }
 
 function unit(input: UnitInput): string {
@@ -36,7 +39,7 @@ UMask=0077
 
 [Install]
 WantedBy=multi-user.target
-`;
+${input.also === undefined ? '' : `Also=${input.also}\n`}`;
 }
 
 /** glibc otherwise keeps an arena per thread, tens of megabytes in a process with a thread pool. */
@@ -49,7 +52,31 @@ export const workerUnit = unit({
   after: 'network-online.target docker.service',
   heap: ['--max-semi-space-size=2', '--max-old-space-size=256'],
   environment: [fewArenas],
+  also: 'shoal-isolate.service',
 });
+
+const endIsolation = `nft delete table ${isolation.family} ${isolation.table}`;
+
+/*
+ * Runs once per boot (RemainAfterExit: not again when something pulls the target in later) and is never
+ * started by hand: it is enabled with the worker. The worker deletes the table as soon as it has decided;
+ * the sleep does when no worker comes. nftables.service may flush everything, so it goes first.
+ */
+export const isolateUnit = `# Written by shoal; "shoal machine provision" writes it again.
+[Unit]
+Description=Shoal: containers of before the boot stay apart until the worker has decided
+After=nftables.service
+Before=docker.service
+
+[Service]
+RemainAfterExit=yes
+ExecStartPre=nft -f ${remote.isolateRules}
+ExecStart=/bin/sh -c 'sleep ${isolation.longestSeconds}; ${endIsolation} 2>/dev/null || true'
+ExecStopPost=-${endIsolation}
+
+[Install]
+WantedBy=multi-user.target
+`;
 
 export const managerUnit = unit({
   description: 'Shoal manager',

@@ -1,4 +1,5 @@
 import { isFields, textOf } from './json.js';
+import { isolation } from '../../manager/model/isolation.js';
 import { noRuleset, tableFamily, tableName } from '../plan/ruleset.js';
 import { runAny, run } from './run.js';
 
@@ -35,4 +36,11 @@ export async function loadRuleset(text: string, signal: AbortSignal): Promise<vo
 
 export async function deleteTable(signal: AbortSignal): Promise<void> {
   await loadRuleset(noRuleset, signal);
+}
+
+/** Ends the isolation that a boot began; nothing to do without one. */
+export async function endIsolation(signal: AbortSignal): Promise<void> {
+  const table = `${isolation.family} ${isolation.table}`;
+  // Adding before deleting makes "delete" work in any state.
+  await loadRuleset(`add table ${table}\ndelete table ${table}\n`, signal);
 }

@@ -17,6 +17,8 @@ export interface DataPlane {
   setDown(taskIds: ReadonlySet<TaskId>): void;
   /** Resolvers of their own for containers with these addresses. */
   setUpstreams(upstreams: ReadonlyMap<string, readonly string[]>): void;
+  /** Lets containers be reached again that a boot of the machine has kept apart. */
+  endIsolation(signal: AbortSignal): Promise<void>;
   /** Removes all of it from the machine. */
   purge(signal: AbortSignal): Promise<void>;
 }

@@ -106,6 +106,11 @@ export class EngineDataPlane implements DataPlane {
     // `dns:` of a container goes to the engine as it is.
   }
 
+  /** It never keeps anything apart. */
+  async endIsolation(): Promise<void> {
+    await Promise.resolve();
+  }
+
   async purge(signal: AbortSignal): Promise<void> {
     const { networks } = this.#options;
     for (const network of await networks.list(signal))
