@@ -226,17 +226,18 @@ class ConsulBackend implements Backend {
 
   async #wasDone(operations: readonly KvOperation[]): Promise<boolean> {
     const found = new Map<string, number>();
-    let done = true;
+    const undone: string[] = [];
     await inParallel(operations, appliesAtOnce, async (operation) => {
       const entry = await this.#client.get(this.#root + operation.key);
       if (entry !== undefined) found.set(operation.key, entry.index);
       const wanted = 'value' in operation ? operation.value : undefined;
       if (wanted === undefined ? entry !== undefined : entry?.value.equals(wanted) !== true) {
-        done = false;
+        undone.push(operation.key);
       }
     });
-    if (done) this.#remember(operations, (key) => found.get(key));
-    return done;
+    if (undone.length > 0) return false;
+    this.#remember(operations, (key) => found.get(key));
+    return true;
   }
 
   #remember(

@@ -1,0 +1,194 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { AppError, messageOf } from '../../base/errors.js';
+import type { Logger } from '../../base/log.js';
+import type { HeldLock, Leader, LeaderLock } from '../election.js';
+import type { ConsulClient, KvEntry } from './client.js';
+import { rootOf } from './consul.js';
+import { leaderKey } from './keys.js';
+import { ManagerCheck } from './manager-check.js';
+
+export interface ConsulLockOptions {
+  readonly client: ConsulClient;
+  readonly log: Logger;
+  readonly prefix: string;
+  /** Name of the cluster. */
+  readonly cluster: string;
+  readonly self: Leader;
+}
+
+/** A holder that has not been heard by Consul for this long assumes that another one leads. */
+const silentMs = 3_000;
+const watchMs = 10_000;
+const retryMs = 50;
+/** Until a new check is in the catalog, a session cannot hang on it. */
+const sessionAttempts = 60;
+
+/**
+ * The lock is a key held by a session; the session hangs on a health check that this process keeps passing
+ * every 150 ms. A process that died, was stopped or is cut off lets it fail within 0.7 s, Consul ends the
+ * session, and the key is free at once (no lock delay: the fence makes it safe).
+ */
+export class ConsulLock implements LeaderLock {
+  readonly #options: ConsulLockOptions;
+  readonly #key: string;
+  readonly #check: ManagerCheck;
+  #leader: Leader | undefined;
+
+  constructor(options: ConsulLockOptions) {
+    this.#options = options;
+    this.#key = rootOf(options.prefix, options.cluster) + leaderKey;
+    this.#check = new ManagerCheck(options);
+  }
+
+  get leader(): Leader | undefined {
+    return this.#leader;
+  }
+
+  async acquire(signal: AbortSignal): Promise<HeldLock> {
+    await this.#check.start();
+    const session = await this.#openSession(signal);
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        const entry = await this.#take(session);
+        if (entry?.session === session) return this.#hold(session, entry.index);
+        // Free already: somebody was faster or slower, ask again.
+        if (entry?.session === undefined) await pause(retryMs, undefined, { signal });
+        else await this.#untilFree(entry, signal);
+        await this.#assertSession(session);
+      }
+    } catch (error) {
+      await this.#destroy(session);
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#check.stop();
+  }
+
+  /** Tries to take the key, then tells how it is. */
+  async #take(session: string): Promise<KvEntry | undefined> {
+    const { client, self } = this.#options;
+    const value = JSON.stringify(self);
+    await client.call((consul) =>
+      consul.kv.set({ key: this.#key, value, acquire: session, ...short }),
+    );
+    const entry = await client.get(this.#key);
+    this.#leader = leaderOf(entry);
+    return entry;
+  }
+
+  async #untilFree(entry: KvEntry, signal: AbortSignal): Promise<void> {
+    let now: KvEntry | undefined = entry;
+    while (now?.session !== undefined && !signal.aborted) {
+      now = await this.#watch(now.index, signal);
+      this.#leader = leaderOf(now);
+    }
+    signal.throwIfAborted();
+  }
+
+  async #watch(index: number, signal: AbortSignal): Promise<KvEntry | undefined> {
+    // A request that waits is not cut short: who stops does not wait for it.
+    const changed = this.#options.client.waitForChange(this.#key, index, watchMs);
+    changed.catch(() => undefined);
+    let stop = (): void => undefined;
+    const stopped = new Promise<never>((_, reject) => {
+      stop = (): void => {
+        reject(new AppError('cancelled', 'no longer waited for'));
+      };
+      if (signal.aborted) stop();
+      else signal.addEventListener('abort', stop);
+    });
+    try {
+      return await Promise.race([changed, stopped]);
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  #hold(session: string, index: number): HeldLock {
+    const lost = new AbortController();
+    void this.#guard(session, index, lost);
+    return {
+      fence: { key: this.#key, index },
+      lost: lost.signal,
+      release: async () => {
+        lost.abort();
+        this.#leader = undefined;
+        await this.#destroy(session);
+      },
+    };
+  }
+
+  /** Ends when the lock is lost or released. */
+  async #guard(session: string, index: number, lost: AbortController): Promise<void> {
+    const silence = setInterval(() => {
+      if (this.#check.silentMs > silentMs) lost.abort();
+    }, retryMs);
+    silence.unref();
+    while (!lost.signal.aborted) {
+      try {
+        const entry = await this.#watch(index, lost.signal);
+        if (entry?.session === session && entry.index === index) continue;
+        this.#leader = leaderOf(entry);
+        lost.abort();
+      } catch {
+        // Consul does not answer: the silence decides.
+        await pause(retryMs);
+      }
+    }
+    clearInterval(silence);
+  }
+
+  async #openSession(signal: AbortSignal): Promise<string> {
+    const { client, self } = this.#options;
+    for (let attempt = 1; ; attempt += 1) {
+      signal.throwIfAborted();
+      try {
+        const made = await client.call((consul) =>
+          consul.session.create({
+            name: `shoal manager ${self.nodeId}`,
+            lockdelay: '0s',
+            behavior: 'release',
+            checks: ['serfHealth', this.#check.id],
+            ...short,
+          }),
+        );
+        return made.ID;
+      } catch (error) {
+        const refused = error instanceof AppError && error.kind === 'forbidden';
+        if (refused || attempt === sessionAttempts) throw error;
+        await pause(retryMs, undefined, { signal });
+      }
+    }
+  }
+
+  async #assertSession(id: string): Promise<void> {
+    const info = await this.#options.client.call((consul) => consul.session.info({ id, ...short }));
+    // The library gives nothing for a session that is gone, whatever its types say.
+    if ((info as unknown) === undefined) throw new AppError('unavailable', 'the session has ended');
+  }
+
+  async #destroy(id: string): Promise<void> {
+    const { client, log } = this.#options;
+    try {
+      await client.call((consul) => consul.session.destroy({ id, ...short }));
+    } catch (error) {
+      log.debug(`election: session not ended, it will end by its check: ${messageOf(error)}`);
+    }
+  }
+}
+
+/** The library's types do not know its deadlines. */
+const short: object = { timeout: 2_000 };
+
+function leaderOf(entry: KvEntry | undefined): Leader | undefined {
+  if (entry?.session === undefined) return undefined;
+  try {
+    const { nodeId, address } = JSON.parse(entry.value.toString()) as Partial<Leader>;
+    return nodeId === undefined || address === undefined ? undefined : { nodeId, address };
+  } catch {
+    return undefined;
+  }
+}
