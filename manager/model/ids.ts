@@ -8,5 +8,4 @@ export type NetworkId = Brand<'network'>;
 export type VolumeId = Brand<'volume'>;
 export type SecretId = Brand<'secret'>;
 export type ConfigId = Brand<'config'>;
-export type ClusterId = Brand<'cluster'>;
 export type LeaseId = Brand<'lease'>;
