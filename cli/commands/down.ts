@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { AppError } from '../../manager/base/errors.js';
 import type { Cli } from '../cli.js';
 import { follow, lookOnce } from './follow/follow.js';
 import type { DownWanted } from './follow/down-state.js';
@@ -9,6 +10,7 @@ import { warn, withProgress } from './showing.js';
 interface DownFlags {
   readonly volumes?: boolean;
   readonly removeOrphans?: boolean;
+  readonly rmi?: string;
   readonly timeout?: string;
 }
 
@@ -21,6 +23,7 @@ export function downCommand(cli: Cli): Command {
     .argument('[services...]')
     .option('-v, --volumes', 'remove named volumes too')
     .option('--remove-orphans', 'remove containers of services that are not in the file')
+    .option('--rmi <type>', 'remove images: "local" those without a name of their own, or "all"')
     .option('-t, --timeout <seconds>', 'seconds a container has to stop')
     .action(async (services: string[], flags: DownFlags) => {
       await down(cli, services, flags);
@@ -29,6 +32,9 @@ export function downCommand(cli: Cli): Command {
 
 async function down(cli: Cli, services: readonly string[], flags: DownFlags): Promise<void> {
   const grace = timeoutMs(flags.timeout);
+  if (flags.rmi !== undefined && flags.rmi !== 'local' && flags.rmi !== 'all') {
+    throw new AppError('invalid', `invalid --rmi "${flags.rmi}": use local or all`);
+  }
   const { client, project } = await openProject(cli);
   const { signal } = cli.interrupts;
   const before = await lookOnce(client, project, signal);
@@ -61,4 +67,30 @@ async function down(cli: Cli, services: readonly string[], flags: DownFlags): Pr
       idleMs: silenceMs + (grace ?? 0),
     }),
   );
+  if (flags.rmi !== undefined) await removeImages(cli, client, imagesToRemove(wanted, flags.rmi));
+}
+
+/** `local`: only what a build named after the project; `all`: every image of the removed services. */
+function imagesToRemove({ project, services, before }: DownWanted, rmi: string): readonly string[] {
+  const images = [...before.services.values()]
+    .map(({ spec }) => spec)
+    .filter(({ service }) => services?.includes(service) ?? true)
+    .filter(
+      ({ service, task }) => rmi === 'all' || task.container.image === `${project}-${service}`,
+    )
+    .map(({ task }) => task.container.image);
+  return [...new Set(images)].sort();
+}
+
+async function removeImages(
+  cli: Cli,
+  client: Awaited<ReturnType<Cli['connect']>>,
+  images: readonly string[],
+): Promise<void> {
+  const { signal } = cli.interrupts;
+  for (const image of images) {
+    const nodes = await client.call('image.remove', { image }, { signal, timeoutMs: 60_000 });
+    if (nodes.length === 0) warn(cli, `image ${image} was not removed: it is not there or in use`);
+    else cli.stderr.write(` Image ${image}  Removed from ${nodes.join(', ')}\n`);
+  }
 }

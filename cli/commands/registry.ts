@@ -17,6 +17,11 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import('./attach.js')).attachCommand,
   },
   {
+    name: 'build',
+    summary: 'Build or rebuild services',
+    load: async () => (await import('./build.js')).buildCommand,
+  },
+  {
     name: 'cluster',
     summary: 'List clusters and choose the one to act on',
     load: async () => (await import('./cluster.js')).clusterCommand,
@@ -38,6 +43,16 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import('./dashboard.js')).dashboardCommand,
   },
   {
+    name: 'create',
+    summary: 'Create containers without starting them',
+    load: async () => (await import('./create.js')).createCommand,
+  },
+  {
+    name: 'cp',
+    summary: 'Copy files between a container and this computer',
+    load: async () => (await import('./cp.js')).cpCommand,
+  },
+  {
     name: 'down',
     summary: 'Stop and remove containers and networks',
     load: async () => (await import('./down.js')).downCommand,
@@ -56,6 +71,11 @@ export const commandEntries: readonly CommandEntry[] = [
     name: 'explain',
     summary: "Say where a service's tasks are and why, or why they are not",
     load: async () => (await import('./explain.js')).explainCommand,
+  },
+  {
+    name: 'export',
+    summary: "Export a container's file system as a tar archive",
+    load: async () => (await import('./export.js')).exportCommand,
   },
   {
     name: 'images',
@@ -101,6 +121,11 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import('./node.js')).nodeCommand,
   },
   {
+    name: 'pause',
+    summary: 'Pause services',
+    load: async () => (await import('./pause.js')).pauseCommand,
+  },
+  {
     name: 'port',
     summary: 'Print the public address of a port',
     load: async () => (await import('./port.js')).portCommand,
@@ -111,6 +136,16 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import('./ps.js')).psCommand,
   },
   {
+    name: 'pull',
+    summary: 'Pull service images',
+    load: async () => (await import('./pull.js')).pullCommand,
+  },
+  {
+    name: 'push',
+    summary: 'Push service images',
+    load: async () => (await import('./push.js')).pushCommand,
+  },
+  {
     name: 'restart',
     summary: 'Restart service containers',
     load: async () => (await import('./restart.js')).restartCommand,
@@ -119,6 +154,11 @@ export const commandEntries: readonly CommandEntry[] = [
     name: 'rm',
     summary: 'Remove stopped service containers',
     load: async () => (await import('./rm.js')).rmCommand,
+  },
+  {
+    name: 'run',
+    summary: 'Run a one-off command on a service',
+    load: async () => (await import('./run.js')).runCommand,
   },
   {
     name: 'scale',
@@ -146,6 +186,11 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import('./top.js')).topCommand,
   },
   {
+    name: 'unpause',
+    summary: 'Unpause services',
+    load: async () => (await import('./pause.js')).unpauseCommand,
+  },
+  {
     name: 'up',
     summary: 'Create and start containers',
     load: async () => (await import('./up.js')).upCommand,
@@ -164,5 +209,10 @@ export const commandEntries: readonly CommandEntry[] = [
     name: 'volumes',
     summary: 'List volumes of the project',
     load: async () => (await import('./volumes.js')).volumesCommand,
+  },
+  {
+    name: 'wait',
+    summary: 'Block until containers of services stop',
+    load: async () => (await import('./wait.js')).waitCommand,
   },
 ];

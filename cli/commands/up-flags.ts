@@ -17,6 +17,11 @@ export interface UpFlags {
   /** False with `--no-deps`. */
   readonly deps: boolean;
   readonly timeout?: string;
+  /** True with `--build`, false with `--no-build`. */
+  readonly build?: boolean;
+  readonly pull?: string;
+  readonly quietPull?: boolean;
+  readonly quietBuild?: boolean;
   readonly dryRun?: boolean;
   readonly abortOnContainerExit?: boolean;
   readonly abortOnContainerFailure?: boolean;

@@ -13,6 +13,7 @@ import { runForeground } from './foreground.js';
 import { collect } from './options.js';
 import { loadFile } from './project.js';
 import { warn, withProgress } from './showing.js';
+import { prepareImages } from './up-images.js';
 import type { UpFlags, UpOptions } from './up-flags.js';
 import { upOptions } from './up-flags.js';
 
@@ -29,6 +30,11 @@ export function upCommand(cli: Cli): Command {
     .option('--no-recreate', 'leave containers that exist as they are')
     .option('--no-start', "don't start the services after creating them")
     .option('--no-deps', "don't start linked services")
+    .option('--build', 'build images before starting containers')
+    .option('--no-build', "don't build an image, even if it is missing")
+    .option('--pull <policy>', 'pull images before running: always, missing or never')
+    .option('--quiet-pull', 'pull without progress')
+    .option('--quiet-build', 'build without output')
     .option('-t, --timeout <seconds>', 'seconds a container has to stop')
     .option('--dry-run', 'only say what would change')
     .option('--abort-on-container-exit', 'stop all containers if one ends')
@@ -44,22 +50,25 @@ export function upCommand(cli: Cli): Command {
     });
 }
 
-async function up(cli: Cli, services: readonly string[], flags: UpFlags): Promise<void> {
+/** The command itself, with flags as `upCommand` reads them; `create` is the same without the start. */
+export async function up(cli: Cli, services: readonly string[], flags: UpFlags): Promise<void> {
   const options = upOptions(flags);
   // The whole file is checked before anything is touched or started.
   const { project, warnings } = await loadFile(cli, services);
   for (const line of warnings) warn(cli, line);
   checkNames(project, options, flags);
   const { toApply } = await import('./up-apply.js');
-  const wanted = toApply({ project, named: services, flags, options });
+  let wanted = toApply({ project, named: services, flags, options });
   const client = await cli.connect({ startLocal: true });
   const { signal } = cli.interrupts;
   const before = await lookOnce(client, project.name, signal);
+  const keys = wanted.services.map(({ service }) => service);
+  const stale = await prepareImages(cli, { client, project, keys, flags, before });
+  wanted = { ...wanted, forceRecreate: [...new Set([...wanted.forceRecreate, ...stale])] };
   const apply = flags.recreate ? wanted : withoutExisting(wanted, before);
   const applied = await client.call('project.apply', apply, { signal, timeoutMs: 60_000 });
   reportApplied(cli, applied, flags);
   if (flags.dryRun === true) return;
-  const keys = wanted.services.map(({ service }) => service);
   const state = await withProgress(cli, (progress) =>
     followUp(cli, progress, {
       client,

@@ -16,7 +16,7 @@ import { EventLog } from './event-log.js';
 import { events } from './streams/events.js';
 import { attach, exec } from './streams/exec.js';
 import { copyIn, copyOut, exportTask } from './streams/files.js';
-import { build, pull, push } from './streams/images.js';
+import { build, fetch, pull, push } from './streams/images.js';
 import { logs } from './streams/logs.js';
 import { stats } from './streams/stats.js';
 import type { ClientStream, ControlStreams } from './streams/stream-context.js';
@@ -54,6 +54,7 @@ const streams: ControlStreams = {
   pull,
   push,
   build,
+  fetch,
   'copy-out': copyOut,
   'copy-in': copyIn,
   export: exportTask,

@@ -153,6 +153,8 @@ export interface ControlCallMap {
   };
   /** Which nodes that answer have an image, and as what. */
   'image.find': { args: { readonly image: string }; result: readonly ImageOnNode[] };
+  /** Removes an image from every ready node where nothing uses it. Returns the names of these nodes. */
+  'image.remove': { args: { readonly image: string }; result: readonly string[] };
   /** `rm`: removes the stopped containers of these services. Returns their names. */
   'service.clean': {
     args: { readonly project: string; readonly services: readonly string[] };
@@ -168,6 +170,11 @@ export interface ControlCallMap {
       readonly titles: readonly string[];
       readonly processes: readonly (readonly string[])[];
     };
+  };
+  /** What is at a path of a container; null when nothing is. */
+  'task.stat-path': {
+    args: TaskRef & { readonly path: string };
+    result: { readonly name: string; readonly isFolder: boolean } | null;
   };
   'task.inspect': { args: TaskRef; result: unknown };
   'node.list': { args: Record<string, never>; result: readonly Node[] };
@@ -251,7 +258,8 @@ export interface ControlStreamMap {
     };
   };
   exec: { args: TaskRef & { readonly options: ExecOptions } };
-  attach: { args: TaskRef & { readonly stdin: boolean } };
+  /** `replay`: what the container has put out before comes first. */
+  attach: { args: TaskRef & { readonly stdin: boolean; readonly replay?: boolean } };
   /** Pulls an image on one node. Frames: the engine's JSON lines on stdout, then `exit`. */
   pull: {
     args: {
@@ -272,6 +280,8 @@ export interface ControlStreamMap {
       readonly auths: Readonly<Record<string, RegistryAuth>>;
     };
   };
+  /** Brings the image built last to a node that has an older one, or none. */
+  fetch: { args: { readonly node: string; readonly image: string; readonly platform?: string } };
   /** A tar of a path, on stdout. */
   'copy-out': { args: TaskRef & { readonly path: string } };
   /** A tar on stdin, unpacked into a folder. */

@@ -25,6 +25,13 @@ export interface WorkerCallMap {
   };
   /** The image as this node's engine has it; null when it has not. */
   findImage: { args: { readonly image: string }; result: SeenImage | null };
+  /** What is at a path of a container; null when nothing is. */
+  statPath: {
+    args: { readonly taskId: TaskId; readonly path: string };
+    result: { readonly name: string; readonly isFolder: boolean } | null;
+  };
+  /** Takes the tag away, and the image when it was the last one; false when it is not there or in use. */
+  removeImage: { args: { readonly image: string }; result: boolean };
   /** Sets the terminal size of a running exec or attach. */
   resize: {
     args: { readonly streamId: string; readonly columns: number; readonly rows: number };
@@ -90,7 +97,12 @@ export type WorkerStreamRequest =
   /** Binary frames, see `frames.ts`. */
   | { readonly kind: 'exec'; readonly taskId: TaskId; readonly options: ExecOptions }
   /** Binary frames: the main process's streams. */
-  | { readonly kind: 'attach'; readonly taskId: TaskId; readonly stdin: boolean }
+  | {
+      readonly kind: 'attach';
+      readonly taskId: TaskId;
+      readonly stdin: boolean;
+      readonly replay?: boolean;
+    }
   /** Binary data frames (stdout channel): `docker save` of an image this node has. */
   | { readonly kind: 'save-image'; readonly image: string }
   /** Binary data frames (stdin channel): `docker load`. */
@@ -109,6 +121,8 @@ export type WorkerStreamRequest =
       readonly query: BuildQuery;
       readonly auths: Readonly<Record<string, RegistryAuth>>;
     }
+  /** Has the node get the image anew from another node, whose newer one takes the tag. */
+  | { readonly kind: 'fetch-image'; readonly image: string; readonly platform?: string }
   /** A tar of a path in the container on stdout; `path` as the engine takes it. */
   | { readonly kind: 'read-archive'; readonly taskId: TaskId; readonly path: string }
   /** A tar on stdin, unpacked into the folder `path` of the container. */

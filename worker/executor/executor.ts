@@ -129,9 +129,17 @@ export interface Executor {
   /** The engine's statistics of a container: a JSON object a line, about one a second. */
   stats(containerId: string, signal: AbortSignal): Promise<NodeJS.ReadableStream>;
   exec(containerId: string, options: ExecOptions, signal: AbortSignal): Promise<RunningProcess>;
-  attach(containerId: string, stdin: boolean, signal: AbortSignal): Promise<RunningProcess>;
+  attach(
+    containerId: string,
+    options: { readonly stdin: boolean; readonly replay?: boolean },
+    signal: AbortSignal,
+  ): Promise<RunningProcess>;
   /** What the engine knows of an image now; undefined when it has it not. */
   findImage(image: string, signal: AbortSignal): Promise<SeenImage | undefined>;
+  /** Gets the image from another node, whatever is here under that name. */
+  fetchImage(image: string, platform: string | undefined, signal: AbortSignal): Promise<void>;
+  /** False when it is not there, or a container uses it. */
+  removeImage(image: string, signal: AbortSignal): Promise<boolean>;
   /** These three answer with the engine's JSON lines; one with `error` is a failure. */
   pullImage(pull: ImagePull, signal: AbortSignal): Promise<NodeJS.ReadableStream>;
   pushImage(
@@ -150,6 +158,12 @@ export interface Executor {
     path: string | undefined,
     signal: AbortSignal,
   ): Promise<NodeJS.ReadableStream>;
+  /** Undefined when nothing is there; of a link, what it leads to. */
+  statPath(
+    containerId: string,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly name: string; readonly isFolder: boolean } | undefined>;
   /** Unpacks a tar into a folder of a container. */
   writeArchive(
     containerId: string,

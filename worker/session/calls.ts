@@ -67,6 +67,9 @@ function callHandlers({ executor, tasks, processes }: CallSurroundings): Handler
     },
     listVolumes: (_args, signal) => executor.listVolumes(signal),
     findImage: async ({ image }, signal) => (await executor.findImage(image, signal)) ?? null,
+    statPath: async ({ taskId, path }, signal) =>
+      (await executor.statPath(containerId(taskId), path, signal)) ?? null,
+    removeImage: ({ image }, signal) => executor.removeImage(image, signal),
     async resize({ streamId, columns, rows }, signal) {
       await processes.resize(streamId, columns, rows, signal);
       return null;

@@ -102,7 +102,7 @@ async function handle(around: StreamSurroundings, served: Served): Promise<void>
     }
     case 'attach': {
       const container = tasks.container(request.taskId);
-      const process = await executor.attach(container.id, request.stdin, signal);
+      const process = await executor.attach(container.id, request, signal);
       await serveProcess(around, served, process);
       return;
     }

@@ -5,7 +5,14 @@ import type { Served, StreamSurroundings } from './streams.js';
 type TransferRequest = Extract<
   WorkerStreamRequest,
   {
-    kind: 'pull-image' | 'push-image' | 'build-image' | 'read-archive' | 'write-archive' | 'export';
+    kind:
+      | 'fetch-image'
+      | 'pull-image'
+      | 'push-image'
+      | 'build-image'
+      | 'read-archive'
+      | 'write-archive'
+      | 'export';
   }
 >;
 
@@ -21,6 +28,9 @@ export async function serveTransfer(
     }
   };
   switch (request.kind) {
+    case 'fetch-image':
+      await executor.fetchImage(request.image, request.platform, signal);
+      break;
     case 'pull-image':
       await out(await executor.pullImage(request, signal));
       executor.forgetImages();

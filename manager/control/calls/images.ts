@@ -1,8 +1,10 @@
+import type { NodeId } from '../../model/ids.js';
 import type { ImageOnNode } from '../../protocol/control.js';
 import { Args } from '../args.js';
 import type { CallContext, ControlCalls } from '../context.js';
 
 const askMs = 15_000;
+const removeMs = 30_000;
 
 /** Every ready node is asked; one that does not answer in time has nothing to say. */
 export async function findImage(
@@ -20,6 +22,19 @@ export async function findImage(
   return found.flat();
 }
 
-export const imageCalls: Pick<ControlCalls, 'image.find'> = {
+export const imageCalls: Pick<ControlCalls, 'image.find' | 'image.remove'> = {
   'image.find': (context, value) => findImage(context, new Args('image.find', value).text('image')),
+  'image.remove': async (context, value) => {
+    const image = new Args('image.remove', value).text('image');
+    const { workers, signal } = context;
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(removeMs)]);
+    const holders = await findImage(context, image);
+    const removed = await Promise.all(
+      holders.map(async ({ nodeId, node }) => {
+        const gone = await workers.call(nodeId as NodeId, 'removeImage', { image }, deadline);
+        return gone ? [node] : [];
+      }),
+    );
+    return removed.flat();
+  },
 };

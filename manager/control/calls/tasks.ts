@@ -14,7 +14,10 @@ export function readTaskRef(args: Args): TaskRef {
   };
 }
 
-export const taskCalls: Pick<ControlCalls, 'task.list' | 'task.top' | 'task.inspect'> = {
+export const taskCalls: Pick<
+  ControlCalls,
+  'task.list' | 'task.top' | 'task.inspect' | 'task.stat-path'
+> = {
   'task.list': ({ store }, value) => {
     const args = new Args('task.list', value);
     const project = args.optionalText('project');
@@ -33,6 +36,13 @@ export const taskCalls: Pick<ControlCalls, 'task.list' | 'task.top' | 'task.insp
     const call = { taskId: task.id, psArgs: args.optionalText('psArgs') ?? '-ef' };
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]);
     return workers.call(task.nodeId, 'top', call, deadline);
+  },
+  'task.stat-path': ({ store, workers, signal }, value) => {
+    const args = new Args('task.stat-path', value);
+    const task = findRunningTask(store.view, readTaskRef(args));
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]);
+    const call = { taskId: task.id, path: args.text('path') };
+    return workers.call(task.nodeId, 'statPath', call, deadline);
   },
   'task.inspect': ({ store, workers, signal }, value) => {
     const task = findRunningTask(store.view, readTaskRef(new Args('task.inspect', value)));

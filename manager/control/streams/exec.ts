@@ -95,7 +95,12 @@ export const exec: ControlStreams['exec'] = async (context, args, client) => {
 
 export const attach: ControlStreams['attach'] = async (context, args, client) => {
   const task = findRunningTask(context.store.view, readTaskRef(args));
-  const request = { kind: 'attach', taskId: task.id, stdin: args.flag('stdin') } as const;
+  const request = {
+    kind: 'attach',
+    taskId: task.id,
+    stdin: args.flag('stdin'),
+    replay: args.flag('replay'),
+  } as const;
   const opened = await context.workers.open(task.nodeId, request, client.signal);
   await pipe(context, client, { nodeId: task.nodeId, ...opened });
 };

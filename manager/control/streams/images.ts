@@ -48,6 +48,13 @@ export const pull: ControlStreams['pull'] = async (context, args, client) => {
   await join(context, client, node.id, request);
 };
 
+export const fetch: ControlStreams['fetch'] = async (context, args, client) => {
+  const node = findNode(context.store.view, args.text('node'));
+  const platform = args.optionalText('platform');
+  const wanted = { image: args.text('image'), ...(platform === undefined ? {} : { platform }) };
+  await join(context, client, node.id, { kind: 'fetch-image', ...wanted });
+};
+
 export const push: ControlStreams['push'] = async (context, args, client) => {
   const image = args.text('image');
   const holders = await findImage({ ...context, signal: client.signal }, image);

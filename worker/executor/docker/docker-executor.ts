@@ -35,7 +35,7 @@ import { attachTo, execIn, openLog } from './exec.js';
 import type { TaskFiles } from './files.js';
 import type { Images } from './images.js';
 import { openBuild, openPull, openPush, type BuildRequest } from './image-streams.js';
-import { openArchive, putArchive } from './file-streams.js';
+import { openArchive, putArchive, statIn } from './file-streams.js';
 import { containerLabels, type Owner } from './labels.js';
 import type { Volumes } from './volumes.js';
 
@@ -260,12 +260,28 @@ export class DockerExecutor implements Executor {
     return await execIn(this.#parts.client, containerId, options, signal);
   }
 
-  async attach(containerId: string, stdin: boolean, signal: AbortSignal): Promise<RunningProcess> {
-    return await attachTo(this.#parts.client, containerId, stdin, signal);
+  async attach(
+    containerId: string,
+    options: { readonly stdin: boolean; readonly replay?: boolean },
+    signal: AbortSignal,
+  ): Promise<RunningProcess> {
+    return await attachTo(this.#parts.client, containerId, options, signal);
   }
 
   async findImage(image: string, signal: AbortSignal): Promise<SeenImage | undefined> {
     return await this.#parts.images.look(image, signal);
+  }
+
+  async fetchImage(
+    image: string,
+    platform: string | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#parts.images.fetch(image, platform, signal);
+  }
+
+  async removeImage(image: string, signal: AbortSignal): Promise<boolean> {
+    return await this.#parts.images.remove(image, signal);
   }
 
   async pullImage(pull: ImagePull, signal: AbortSignal): Promise<NodeJS.ReadableStream> {
@@ -295,6 +311,14 @@ export class DockerExecutor implements Executor {
     signal: AbortSignal,
   ): Promise<NodeJS.ReadableStream> {
     return await openArchive(this.#parts.client, containerId, path, signal);
+  }
+
+  async statPath(
+    containerId: string,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly name: string; readonly isFolder: boolean } | undefined> {
+    return await statIn(this.#parts.client, containerId, path, signal);
   }
 
   async writeArchive(

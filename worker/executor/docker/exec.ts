@@ -70,7 +70,7 @@ export async function execIn(
 export async function attachTo(
   client: EngineClient,
   containerId: string,
-  stdin: boolean,
+  { stdin, replay }: { readonly stdin: boolean; readonly replay?: boolean },
   signal: AbortSignal,
 ): Promise<RunningProcess> {
   const what = `attach to container ${shortId(containerId)}`;
@@ -84,6 +84,7 @@ export async function attachTo(
     (docker, abortSignal) =>
       docker.getContainer(containerId).attach({
         stream: true,
+        logs: replay === true,
         stdin,
         stdout: true,
         stderr: true,

@@ -1,3 +1,4 @@
+import { isNotFound } from '../../../manager/base/errors.js';
 import type { EngineClient } from './client.js';
 import { shortId } from './containers.js';
 
@@ -37,4 +38,52 @@ export async function putArchive(
       }) as Promise<unknown>,
     signal,
   );
+}
+
+/** Go's `os.ModeDir` and `os.ModeSymlink`, in which the engine gives modes. */
+const folderBit = 0x8000_0000;
+const linkBit = 0x0800_0000;
+
+interface PathStat {
+  readonly name: string;
+  readonly mode: number;
+  readonly linkTarget: string;
+}
+
+/** `HEAD …/archive`, whose answer is base64 JSON in a header. A link is followed once more. */
+export async function statIn(
+  client: EngineClient,
+  containerId: string,
+  path: string,
+  signal: AbortSignal,
+): Promise<{ readonly name: string; readonly isFolder: boolean } | undefined> {
+  const seen = await headOf(client, containerId, path, signal);
+  if (seen === undefined) return undefined;
+  const target =
+    Math.floor(seen.mode / linkBit) % 2 === 1 && seen.linkTarget !== ''
+      ? await headOf(client, containerId, seen.linkTarget, signal)
+      : seen;
+  return { name: seen.name, isFolder: Math.floor((target?.mode ?? 0) / folderBit) % 2 === 1 };
+}
+
+async function headOf(
+  client: EngineClient,
+  containerId: string,
+  path: string,
+  signal: AbortSignal,
+): Promise<PathStat | undefined> {
+  try {
+    const answer = (await client.call(
+      `look at ${path} in container ${shortId(containerId)}`,
+      (docker, abortSignal) =>
+        docker.getContainer(containerId).infoArchive({ path, abortSignal }) as Promise<unknown>,
+      signal,
+      15_000,
+    )) as { readonly headers: Readonly<Record<string, string | undefined>> };
+    const header = answer.headers['x-docker-container-path-stat'] ?? '';
+    return JSON.parse(Buffer.from(header, 'base64').toString()) as PathStat;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
 }

@@ -1,6 +1,7 @@
 import {
   AppError,
   isAppError,
+  isConflict,
   isNotFound,
   isUnavailable,
   messageOf,
@@ -152,6 +153,32 @@ export class Images {
       };
     } catch (error) {
       if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Gets the image from another node, whatever is here under that name. */
+  async fetch(image: string, platform: string | undefined, signal: AbortSignal): Promise<void> {
+    if (this.#otherNodes === undefined) {
+      throw new AppError('unsupported', 'this worker has no other nodes to ask');
+    }
+    await this.#otherNodes(image, platform, signal);
+    this.forget(image);
+  }
+
+  /** False when it is not there, or a container uses it. */
+  async remove(image: string, signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#client.call(
+        `remove image ${image}`,
+        (docker) => docker.getImage(image).remove({}) as Promise<unknown>,
+        signal,
+        30_000,
+      );
+      this.forget(image);
+      return true;
+    } catch (error) {
+      if (isNotFound(error) || isConflict(error)) return false;
       throw error;
     }
   }

@@ -1,0 +1,147 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { AppError, messageOf } from '../../manager/base/errors.js';
+import type { RegistryAuth } from '../../manager/protocol/worker-calls.js';
+
+interface StoredAuth {
+  readonly auth?: string;
+  readonly username?: string;
+  readonly password?: string;
+  readonly identitytoken?: string;
+}
+
+interface DockerConfig {
+  readonly auths?: Readonly<Record<string, StoredAuth>>;
+  readonly credsStore?: string;
+  readonly credHelpers?: Readonly<Record<string, string>>;
+}
+
+/** Where Docker keeps the credentials of its own registry. */
+const hubKey = 'https://index.docker.io/v1/';
+const helperMs = 30_000;
+
+/** The registry an image is of: `docker.io` where its name has none. */
+export function registryOf(image: string): string {
+  const [first = '', ...rest] = image.split('/');
+  const isHost = rest.length > 0 && (/[.:]/u.test(first) || first === 'localhost');
+  return isHost && first !== 'index.docker.io' ? first : 'docker.io';
+}
+
+/**
+ * The user's credentials, read when needed from Docker's own configuration (`DOCKER_CONFIG`, else
+ * `~/.docker`) and its helpers. They are sent with one request and kept nowhere.
+ */
+export class RegistryCredentials {
+  readonly #env: NodeJS.ProcessEnv;
+  #config: DockerConfig | undefined;
+
+  constructor(env: NodeJS.ProcessEnv) {
+    this.#env = env;
+  }
+
+  /** For the image's registry; undefined when there are none. */
+  async forImage(image: string): Promise<RegistryAuth | undefined> {
+    return this.#find(await this.#read(), registryOf(image));
+  }
+
+  /** For every registry that the configuration names: a build may pull from any of them. */
+  async all(): Promise<Readonly<Record<string, RegistryAuth>>> {
+    const config = await this.#read();
+    const names = new Set([
+      ...Object.keys(config.auths ?? {}),
+      ...Object.keys(config.credHelpers ?? {}),
+    ]);
+    const found: Record<string, RegistryAuth> = {};
+    for (const name of names) {
+      const auth = await this.#find(config, name === hubKey ? 'docker.io' : hostOf(name));
+      if (auth !== undefined) found[name] = auth;
+    }
+    return found;
+  }
+
+  async #read(): Promise<DockerConfig> {
+    if (this.#config !== undefined) return this.#config;
+    const folder = this.#env.DOCKER_CONFIG ?? join(this.#env.HOME ?? homedir(), '.docker');
+    const path = join(folder, 'config.json');
+    const content = await readFile(path, 'utf8').catch(() => '{}');
+    try {
+      this.#config = JSON.parse(content) as DockerConfig;
+    } catch {
+      // The parser's own message would quote what may be a password.
+      throw new AppError('invalid', `${path} is not JSON`);
+    }
+    return this.#config;
+  }
+
+  async #find(config: DockerConfig, registry: string): Promise<RegistryAuth | undefined> {
+    const key = registry === 'docker.io' ? hubKey : registry;
+    const helper = config.credHelpers?.[registry] ?? config.credHelpers?.[key] ?? config.credsStore;
+    if (helper !== undefined && helper !== '') {
+      const found = await this.#ask(helper, key);
+      if (found !== undefined) return found;
+    }
+    const stored = Object.entries(config.auths ?? {}).find(
+      ([name]) => name === key || hostOf(name) === registry,
+    );
+    return stored === undefined ? undefined : fromStored(key, stored[1]);
+  }
+
+  /** Docker's helper protocol: the server on standard input, JSON on standard output. */
+  async #ask(helper: string, server: string): Promise<RegistryAuth | undefined> {
+    if (!/^[\w.-]+$/u.test(helper)) {
+      throw new AppError('invalid', `credential helper "${helper}" is no program name`);
+    }
+    const program = `docker-credential-${helper}`;
+    const child = spawn(program, ['get'], {
+      env: this.#env,
+      stdio: ['pipe', 'pipe', 'ignore'],
+      signal: AbortSignal.timeout(helperMs),
+    });
+    const failed = once(child, 'error').then(([error]) => {
+      throw new AppError('unavailable', `${program}: ${messageOf(error)}`);
+    });
+    failed.catch(() => undefined);
+    child.stdin.on('error', () => undefined).end(`${server}\n`);
+    const done = Promise.all([text(child.stdout), once(child, 'close')]);
+    const [output, [code]] = (await Promise.race([done, failed])) as [string, [number | null]];
+    if (code !== 0) {
+      if (/credentials not found/iu.test(output)) return undefined;
+      throw new AppError('forbidden', `${program} gave no credentials for ${server}`);
+    }
+    return fromHelper(program, server, output);
+  }
+}
+
+function fromHelper(program: string, server: string, output: string): RegistryAuth {
+  let answer: { readonly Username?: string; readonly Secret?: string };
+  try {
+    answer = JSON.parse(output) as typeof answer;
+  } catch {
+    throw new AppError('invalid', `${program} answered with what is no JSON`);
+  }
+  const { Username: username = '', Secret: secret = '' } = answer;
+  return username === '<token>'
+    ? { identitytoken: secret, serveraddress: server }
+    : { username, password: secret, serveraddress: server };
+}
+
+function fromStored(server: string, stored: StoredAuth): RegistryAuth | undefined {
+  if (stored.identitytoken !== undefined && stored.identitytoken !== '') {
+    return { identitytoken: stored.identitytoken, serveraddress: server };
+  }
+  const pair = Buffer.from(stored.auth ?? '', 'base64').toString('utf8');
+  const at = pair.indexOf(':');
+  const username = at > 0 ? pair.slice(0, at) : stored.username;
+  const password = at > 0 ? pair.slice(at + 1) : stored.password;
+  if (username === undefined || password === undefined) return undefined;
+  return { username, password, serveraddress: server };
+}
+
+/** `https://host/v2/` → `host`. */
+function hostOf(name: string): string {
+  return name.replace(/^https?:\/\//u, '').split('/')[0] ?? '';
+}

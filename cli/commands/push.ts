@@ -1,0 +1,72 @@
+import { Command } from 'commander';
+import { AppError, messageOf } from '../../manager/base/errors.js';
+import { RegistryCredentials } from '../build/registry-auth.js';
+import { imageOf } from '../build/request.js';
+import type { Cli } from '../cli.js';
+import type { ControlClient } from '../client/client.js';
+import type { Project } from '../compose/model.js';
+import type { ProgressRow } from '../output/progress.js';
+import { readLines } from './image-lines.js';
+import { loadFile } from './project.js';
+import { warn, withProgress } from './showing.js';
+
+interface PushFlags {
+  readonly ignorePushFailures?: boolean;
+  readonly includeDeps?: boolean;
+  readonly quiet?: boolean;
+}
+
+export function pushCommand(cli: Cli): Command {
+  return new Command('push')
+    .description('Push the images of services that are built, from a node that has them')
+    .argument('[services...]')
+    .option('--ignore-push-failures', 'push what it can and ignore failures')
+    .option('--include-deps', 'also push what the services depend on')
+    .option('-q, --quiet', 'no progress')
+    .action(async (services: string[], flags: PushFlags) => {
+      const { project } = await loadFile(cli, services);
+      const all = services.length === 0 || flags.includeDeps === true;
+      const keys = all ? Object.keys(project.services) : services;
+      await pushServices(cli, await cli.connect(), project, keys, flags);
+    });
+}
+
+/** As docker compose: only services with a `build:`, with the tags of the build as well. */
+export async function pushServices(
+  cli: Cli,
+  client: ControlClient,
+  project: Project,
+  keys: readonly string[],
+  flags: PushFlags,
+): Promise<void> {
+  const { signal } = cli.interrupts;
+  const credentials = new RegistryCredentials(cli.env);
+  const images = keys.flatMap((key) => {
+    const service = project.services[key];
+    if (service?.build === undefined) return [];
+    return [imageOf(project, key, service), ...(service.build.tags ?? [])];
+  });
+  const failures: string[] = [];
+  await withProgress(cli, async (progress) => {
+    const rows = new Map<string, ProgressRow>();
+    const show = (image: string, text: string, state: ProgressRow['state']): void => {
+      rows.set(image, { id: `Image ${image}`, text, state });
+      if (flags.quiet !== true) progress.show('Pushing', [...rows.values()]);
+    };
+    for (const image of new Set(images)) {
+      show(image, 'Pushing', 'working');
+      try {
+        const auth = await credentials.forImage(image);
+        const args = { image, ...(auth === undefined ? {} : { auth }) };
+        await readLines(await client.open('push', args, signal), () => undefined);
+        show(image, 'Pushed', 'done');
+      } catch (error) {
+        show(image, 'Error', 'error');
+        failures.push(`image ${image}: ${messageOf(error)}`);
+      }
+    }
+  });
+  if (failures.length === 0) return;
+  if (flags.ignorePushFailures !== true) throw new AppError('unavailable', failures.join('; '));
+  for (const line of failures) warn(cli, line);
+}

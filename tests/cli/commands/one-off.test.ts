@@ -1,0 +1,81 @@
+import test from 'ava';
+import { aService } from '../../../fixtures/cluster/build.js';
+import { parseEnd, placeIn } from '../../../cli/commands/cp.js';
+import type { RunWish } from '../../../cli/commands/run-spec.js';
+import { oneOffSpec, words } from '../../../cli/commands/run-spec.js';
+import { staleServices } from '../../../cli/commands/up-images.js';
+
+const wish: RunWish = {
+  slug: '0123456789ab',
+  command: [],
+  env: {},
+  labels: {},
+  volumes: [],
+  publish: [],
+  servicePorts: false,
+  useAliases: false,
+  deps: true,
+  tty: false,
+  stdin: false,
+  cwd: '/here',
+  volumeNames: { data: 'p_data' },
+};
+
+const { spec } = aService('web');
+
+test('a one-off runs once under a name of its own, without the ports and names of its service', (t) => {
+  const port = { target: 80, protocol: 'tcp', mode: 'host', published: 8080 } as const;
+  const base = {
+    ...spec,
+    task: { ...spec.task, ports: [port], networks: [{ network: 'n', aliases: ['x'] }] },
+  };
+  const run = oneOffSpec(base, { ...wish, command: ['echo', 'a'], env: { A: 'b' } });
+  t.is(run.service, `${spec.service}-run-0123456789ab`);
+  t.is(run.task.container.containerName, `${spec.project}-${spec.service}-run-0123456789ab`);
+  t.is(run.task.container.labels['com.docker.compose.oneoff'], 'True');
+  t.deepEqual(run.task.container.command, ['echo', 'a']);
+  t.deepEqual(run.task.container.engineRestart, { name: 'no' });
+  t.is(run.task.container.env.A, 'b');
+  t.deepEqual(run.task.ports, []);
+  t.deepEqual(run.task.networks, [{ network: 'n', aliases: [] }]);
+  const published = oneOffSpec(base, { ...wish, servicePorts: true, publish: ['9000:90/udp'] });
+  t.deepEqual(published.task.ports, [
+    port,
+    { target: 90, protocol: 'udp', mode: 'host', published: 9000 },
+  ]);
+});
+
+test('volumes of run are folders here, volumes of the file, or others of the cluster', (t) => {
+  const run = oneOffSpec(spec, { ...wish, volumes: ['./x:/x:ro', 'data:/d', 'other:/o'] });
+  const sources = run.task.container.mounts.map((mount) => ('source' in mount ? mount.source : ''));
+  t.deepEqual(sources.slice(-3), ['/here/x', 'p_data', 'other']);
+  const error = t.throws(() => oneOffSpec(spec, { ...wish, publish: ['nonsense'] }));
+  t.regex(error.message, /^invalid --publish "nonsense": /u);
+});
+
+test('an entrypoint is parted as a shell would', (t) => {
+  t.deepEqual(words(`sh -c 'a  b' "c \\"d" e\\ f`), ['sh', '-c', 'a  b', 'c "d', 'e f']);
+});
+
+test('cp puts things where docker cp does', (t) => {
+  t.deepEqual(parseEnd('web:/a'), { kind: 'container', service: 'web', path: '/a' });
+  t.deepEqual(parseEnd('./a:b'), { kind: 'local', path: './a:b' });
+  const file = { path: '/l/f', isFolder: false };
+  const folder = { path: '/l/d', isFolder: true };
+  t.deepEqual(placeIn(file, '/to', { isFolder: true }), { folder: '/to', name: 'f' });
+  t.deepEqual(placeIn(file, '/to', { isFolder: false }), { folder: '/', name: 'to' });
+  t.deepEqual(placeIn(file, '/to', null), { folder: '/', name: 'to' });
+  t.throws(() => placeIn(file, '/to/', null), { message: /does not exist/u });
+  t.deepEqual(placeIn(folder, '/to', { isFolder: true }), { folder: '/to', name: 'd' });
+  t.deepEqual(placeIn({ ...folder, path: '/l/d/.' }, '/to', { isFolder: true }), {
+    folder: '/to',
+    name: '',
+  });
+  t.deepEqual(placeIn(folder, '/new', null), { folder: '/', name: 'new' });
+  t.throws(() => placeIn(folder, '/to', { isFolder: false }), { message: /over file/u });
+});
+
+test('only services with containers of another build are stale', (t) => {
+  const none = { tasks: new Map() };
+  t.deepEqual(staleServices(none, [{ service: 'a', image: 'x', id: 'sha256:1' }]), []);
+});

@@ -1,0 +1,190 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'ava';
+import { buildArchive } from '../../fixtures/images/archive.js';
+import { busyboxImage } from '../../fixtures/images/busybox.js';
+import { loadImages } from '../../fixtures/images/load.js';
+import { E2eCluster } from '../helpers/e2e-cluster.js';
+import { machineTest } from '../helpers/machine-test.js';
+
+/* No registry can be reached from these machines: whatever they have, they were given or have built. */
+
+let cluster: E2eCluster;
+
+const able = process.platform === 'linux' && process.getuid?.() === 0;
+
+test.before(async () => {
+  if (able) cluster = await E2eCluster.create('imgtest', '10.98.220');
+});
+
+test.after.always(async () => {
+  if (able) await cluster.remove();
+});
+
+machineTest('an image that only one machine has reaches every machine that runs it', async (t) => {
+  const [first] = cluster.machines();
+  if (first === undefined) throw new Error('no machine');
+  const only = { ...(await busyboxImage()), reference: 'only-here:1' };
+  await loadImages(await buildArchive([only]), [first]);
+  const folder = await cluster.project(
+    'spread',
+    'services:\n  a:\n    image: only-here:1\n    command: sleep 1000\n    stop_grace_period: 1s\n    deploy: {mode: global}\n',
+  );
+  const up = await cluster.run(['up', '-d'], folder);
+  t.is(up.code, 0, up.stderr);
+  const rows = await cluster.ps([], folder);
+  t.deepEqual(rows.map(({ Node, State }) => `${Node} ${State}`).sort(), [
+    'node-1 running',
+    'node-2 running',
+    'node-3 running',
+  ]);
+  await cluster.output(['down', '--rmi', 'all'], folder);
+  const left = await cluster.everywhere(['docker', 'images', '-q', 'only-here']);
+  t.deepEqual([...left.values()], ['', '', '']);
+});
+
+machineTest('an image that no machine has is refused with the reason', async (t) => {
+  const folder = await cluster.project(
+    'nowhere',
+    'services:\n  a:\n    image: nowhere.invalid/x:1\n    command: sleep 1000\n',
+  );
+  const up = await cluster.run(['up', '-d'], folder);
+  t.is(up.code, 1);
+  t.regex(up.stderr, /nowhere\.invalid\/x:1 .*no other node of the cluster has it/u);
+  await cluster.output(['down'], folder);
+});
+
+async function buildProject(word: string): Promise<string> {
+  const folder = await cluster.project(
+    'built',
+    [
+      'services:',
+      '  web:',
+      '    build:',
+      '      context: ./app',
+      '      args: {WORD: from-file}',
+      '      labels: {made: here}',
+      '    command: sleep 1000',
+      '    stop_grace_period: 1s',
+      '    deploy: {mode: global}',
+      '',
+    ].join('\n'),
+  );
+  const app = join(folder, 'app');
+  await mkdir(app, { recursive: true });
+  await writeFile(join(app, 'Dockerfile'), dockerfile);
+  await writeFile(join(app, '.dockerignore'), '*.secret\n!kept.secret\n');
+  await writeFile(join(app, 'word'), word);
+  await writeFile(join(app, 'hidden.secret'), 'x');
+  await writeFile(join(app, 'kept.secret'), 'y');
+  return folder;
+}
+
+const dockerfile = [
+  'FROM shoal-test/busybox:latest',
+  'ARG WORD',
+  'COPY . /app',
+  'RUN echo "$WORD" > /arg',
+  '',
+].join('\n');
+
+machineTest('up builds what no machine has, from a folder here, for all machines', async (t) => {
+  const folder = await buildProject('one');
+  const up = await cluster.run(['up', '-d'], folder);
+  t.is(up.code, 0, up.stderr);
+  for (const index of ['1', '2', '3']) {
+    const seen = await cluster.output(
+      ['exec', '-T', '--index', index, 'web', 'sh', '-c', 'cat /app/word /arg; ls -A /app'],
+      folder,
+    );
+    t.is(
+      seen.replaceAll(/\s+/gu, ' ').trim(),
+      'onefrom-file .dockerignore Dockerfile kept.secret word',
+    );
+  }
+});
+
+machineTest('a new build reaches every machine, and the same one changes nothing', async (t) => {
+  const folder = await buildProject('two');
+  const up = await cluster.run(['up', '-d', '--build'], folder);
+  t.is(up.code, 0, up.stderr);
+  const before = await cluster.ps([], folder);
+  for (const index of ['1', '2', '3']) {
+    const seen = await cluster.output(
+      ['exec', '-T', '--index', index, 'web', 'cat', '/app/word'],
+      folder,
+    );
+    t.is(seen, 'two');
+  }
+  const again = await cluster.run(['up', '-d', '--build'], folder);
+  t.is(again.code, 0, again.stderr);
+  t.deepEqual(
+    (await cluster.ps([], folder)).map(({ ID }) => ID),
+    before.map(({ ID }) => ID),
+  );
+});
+
+machineTest('build says what went wrong, and takes arguments', async (t) => {
+  const folder = await buildProject('three');
+  const failed = join(folder, 'app', 'Dockerfile');
+  await writeFile(failed, `${await readFile(failed, 'utf8')}RUN test "$WORD" = right\n`);
+  const wrong = await cluster.run(['build'], folder);
+  t.is(wrong.code, 1);
+  t.regex(
+    wrong.stderr.trim().split('\n').at(-1) ?? '',
+    /service web: build of built-web failed: .*non-zero code: 1/u,
+  );
+  const right = await cluster.run(['build', '-q', '--build-arg', 'WORD=right'], folder);
+  t.is(right.code, 0, right.stderr);
+  await cluster.output(['down'], folder);
+});
+
+machineTest('one-off commands, files, exports, pauses and ends of containers', async (t) => {
+  const folder = await cluster.project(
+    'tools',
+    [
+      'services:',
+      '  web:',
+      '    image: shoal-test/busybox:latest',
+      '    command: sleep 1000',
+      '    stop_grace_period: 1s',
+      '  job:',
+      '    image: shoal-test/busybox:latest',
+      '    command: sh -c "sleep 4; exit 3"',
+      '    profiles: [job]',
+      '',
+    ].join('\n'),
+  );
+  const created = await cluster.run(['create'], folder);
+  t.is(created.code, 0, created.stderr);
+  t.deepEqual(
+    (await cluster.ps(['ps', '-a'].slice(2), folder)).map(({ State }) => State),
+    [],
+  );
+  await cluster.output(['up', '-d'], folder);
+  const ran = await cluster.run(
+    ['run', '--rm', '-e', 'A=b c', '-w', '/tmp', 'web', 'sh', '-c', 'echo "$A"; pwd; exit 7'],
+    folder,
+  );
+  t.is(ran.code, 7, ran.stderr);
+  t.is(ran.stdout, 'b c\n/tmp\n');
+  t.is((await cluster.ps([], folder)).length, 1);
+
+  await writeFile(join(folder, 'sent'), 'sent from here');
+  await cluster.output(['cp', 'sent', 'web:/tmp/'], folder);
+  t.is(await cluster.output(['exec', '-T', 'web', 'cat', '/tmp/sent'], folder), 'sent from here');
+  await cluster.output(['cp', 'web:/tmp/sent', 'back'], folder);
+  t.is(await readFile(join(folder, 'back'), 'utf8'), 'sent from here');
+  await cluster.output(['export', '-o', join(folder, 'all.tar'), 'web'], folder);
+  t.true((await readFile(join(folder, 'all.tar'))).includes('tmp/sent'));
+
+  await cluster.output(['pause'], folder);
+  t.regex((await cluster.ps([], folder))[0]?.State ?? '', /paused/u);
+  await cluster.output(['unpause'], folder);
+  t.is((await cluster.ps([], folder))[0]?.State, 'running');
+
+  await cluster.output(['--profile', 'job', 'up', '-d', 'job'], folder);
+  const waited = await cluster.run(['wait', 'job'], folder);
+  t.is(waited.code, 3, waited.stderr);
+  await cluster.output(['down'], folder);
+});
