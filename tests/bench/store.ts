@@ -1,0 +1,176 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { findConsul } from '../../fixtures/consul/program.js';
+import { ConsulServers } from '../../fixtures/consul/server.js';
+import { aNode, aService, aTask } from '../../fixtures/cluster/build.js';
+import { systemClock } from '../../manager/base/clock.js';
+import { newId } from '../../manager/base/random.js';
+import { jsonLogger } from '../../manager/base/log.js';
+import type { Service } from '../../manager/model/service.js';
+import { decide } from '../../manager/scheduler/decide.js';
+import type { Backend } from '../../manager/store/backend.js';
+import { ConsulClient } from '../../manager/store/consul/client.js';
+import { openConsul } from '../../manager/store/consul/consul.js';
+import { openEmbedded } from '../../manager/store/embedded/embedded.js';
+import { openStore } from '../../manager/store/open-store.js';
+import type { ClusterStore } from '../../manager/store/store.js';
+import { figure, median, print } from './figures.js';
+
+/*
+ * Tasks committed a second, each created, made pending and assigned by a transaction of
+ * its own (three writes a task), and how long a manager takes to its first decision over many tasks.
+ */
+
+const rounds = 3;
+const tasksOfRound = 5_000;
+const manyTasks = 100_000;
+/** Transactions on their way at once: what the controllers of a busy cluster keep going. */
+const atOnce = 500;
+
+interface Place {
+  readonly name: string;
+  readonly reach: string;
+  readonly open: () => Promise<Backend>;
+  readonly requests: () => number;
+}
+
+const log = jsonLogger(
+  'warn',
+  (line) => process.stderr.write(line),
+  () => Date.now(),
+);
+
+export async function run(): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'shoal-bench-'));
+  try {
+    await measure({
+      name: 'embedded',
+      reach: '≥ 20000',
+      open: () => openEmbedded(folder),
+      requests: () => 0,
+    });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  const found = await findConsul(true);
+  if ('missing' in found) {
+    print(`consul: not measured, ${found.missing}`);
+    return;
+  }
+  const servers = await ConsulServers.start({ program: found.path, servers: 3 });
+  try {
+    await measure(consulPlace(servers));
+  } finally {
+    await servers.stop();
+  }
+}
+
+function consulPlace(servers: ConsulServers): Place {
+  const cluster = newId();
+  let requests = 0;
+  let client: ConsulClient | undefined;
+  return {
+    name: 'consul, three servers',
+    reach: '≥ 2000',
+    open() {
+      requests += client?.requests ?? 0;
+      const addresses = servers.addresses.map((address) => {
+        const [host = '', port = ''] = address.split(':');
+        return { host, port: Number(port) };
+      });
+      client = new ConsulClient({ servers: addresses, prefix: 'shoal' });
+      const identity = { id: cluster, name: cluster };
+      return openConsul({ client, prefix: 'shoal', cluster: identity, owner: 'bench' });
+    },
+    requests: () => requests + (client?.requests ?? 0),
+  };
+}
+
+async function measure(place: Place): Promise<void> {
+  const service = aService('web', { replicas: 1 });
+  const store = await open(place);
+  await store.update('restore', (tx) => {
+    tx.create('nodes', aNode('w1'));
+    tx.create('services', service);
+  });
+  const speeds: number[] = [];
+  const before = place.requests();
+  for (let round = 0; round < rounds; round += 1) {
+    const began = performance.now();
+    await commitTasks(store, service, round * tasksOfRound);
+    speeds.push(tasksOfRound / ((performance.now() - began) / 1_000));
+  }
+  const requests = (place.requests() - before) / (rounds * tasksOfRound);
+  const runs = speeds.map((speed) => speed.toFixed(0)).join(' ');
+  print(
+    `${place.name}: tasks placed by three writes each: median ${median(speeds).toFixed(0)} a second, runs ${runs} (reach ${place.reach})`,
+  );
+  if (before > 0) print(figure(`${place.name}: requests a placed task`, '', [requests], '≤ 2'));
+  await fill(store, service, rounds * tasksOfRound);
+  await store.close();
+  await measureStart(place);
+}
+
+function open(place: Place): Promise<ClusterStore> {
+  return place.open().then((backend) => openStore({ backend, clock: systemClock, log }));
+}
+
+/** Each task by three transactions, as orchestrator, allocator and scheduler do it. */
+async function commitTasks(store: ClusterStore, service: Service, from: number): Promise<void> {
+  let next = from;
+  const place = async (): Promise<void> => {
+    for (let slot = next++; slot < from + tasksOfRound; slot = next++) {
+      const id = newId();
+      const task = aTask(service, slot + 1, { id, state: 'new' });
+      await store.update('orchestrator', (tx) => tx.create('tasks', task));
+      await store.update('allocator', (tx) => {
+        const now = tx.get('tasks', task.id);
+        if (now !== undefined)
+          tx.put('tasks', { ...now, status: { ...now.status, state: 'pending' } });
+      });
+      await store.update('scheduler', (tx) => {
+        const now = tx.get('tasks', task.id);
+        if (now === undefined) return;
+        const status = { ...now.status, state: 'assigned' as const };
+        tx.put('tasks', { ...now, status, nodeId: aNode('w1').id });
+      });
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, place));
+}
+
+async function fill(store: ClusterStore, service: Service, from: number): Promise<void> {
+  for (let at = from; at < manyTasks; at += tasksOfRound) {
+    await store.update('restore', (tx) => {
+      for (let slot = at; slot < Math.min(at + tasksOfRound, manyTasks); slot += 1) {
+        tx.create('tasks', aTask(service, slot + 1, { id: newId(), node: 'w1' }));
+      }
+    });
+  }
+}
+
+async function measureStart(place: Place): Promise<void> {
+  const began = performance.now();
+  const store = await open(place);
+  const decisions = decide({
+    nodes: store.view.list('nodes'),
+    tasks: store.view.list('tasks'),
+    volumes: [],
+    now: 0,
+    strategy: 'spread',
+    seed: 1,
+  });
+  const seconds = (performance.now() - began) / 1_000;
+  const count = store.view.count('tasks');
+  await store.close();
+  print(
+    figure(
+      `${place.name}: start with ${String(count)} tasks to the first decision (${String(decisions.length)})`,
+      's',
+      [seconds],
+      '≤ 10',
+    ),
+  );
+}
