@@ -190,15 +190,19 @@ function waitsForRoom(
   });
 }
 
-/** What it depends on has no room in the cluster. */
+/** What it depends on has no room in the cluster, or its update is held up by a replica that failed. */
 function waitsForOthers(task: Task | undefined, service: Service, view: StoreView): boolean {
   if (task?.desired !== 'ready') return false;
   const wanted = new Set(service.spec.dependsOn.map((dependency) => dependency.service));
   return view
     .servicesOfProject(service.spec.project)
     .filter((other) => wanted.has(other.spec.service))
-    .flatMap((other) => view.tasksOfService(other.id))
-    .some((other) => other.status.state === 'pending' || other.status.state === 'ready');
+    .some((other) => {
+      const tasks = view.tasksOfService(other.id);
+      const slots = tasksBySlot(tasks);
+      const heldUp = tasks.some((one) => isWanted(one) && waitsForRoom(one, other, slots));
+      return heldUp || tasks.some(({ status }) => ['pending', 'ready'].includes(status.state));
+    });
 }
 
 function strangers(view: StoreView, machines: readonly FakeMachine[]): readonly string[] {
