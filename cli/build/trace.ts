@@ -5,7 +5,11 @@ import type { EngineLine } from './lines.js';
  * (vertexes = 1, logs = 3; Vertex: name = 3, cached = 4, started = 5, error = 7, digest = 1; VertexLog: msg = 4).
  */
 
-type Field = { readonly number: number; readonly bytes: Uint8Array; readonly value: number };
+interface Field {
+  readonly number: number;
+  readonly bytes: Uint8Array;
+  readonly value: number;
+}
 
 function* fields(message: Uint8Array): Generator<Field> {
   let at = 0;
@@ -38,6 +42,13 @@ function textOf(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('utf8');
 }
 
+function outputOf(log: Uint8Array): string {
+  return [...fields(log)]
+    .filter(({ number }) => number === 4)
+    .map(({ bytes }) => textOf(bytes))
+    .join('');
+}
+
 /** Text lines of BuildKit's status, each step named once. */
 export class BuildTrace {
   readonly #named = new Set<string>();
@@ -48,9 +59,7 @@ export class BuildTrace {
     let text = '';
     for (const field of fields(Buffer.from(line.aux, 'base64'))) {
       if (field.number === 1) text += this.#vertex(field.bytes);
-      else if (field.number === 3) {
-        for (const part of fields(field.bytes)) if (part.number === 4) text += textOf(part.bytes);
-      }
+      else if (field.number === 3) text += outputOf(field.bytes);
     }
     return text;
   }

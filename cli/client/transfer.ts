@@ -1,4 +1,4 @@
-import { AppError } from '../../manager/base/errors.js';
+import { AppError, toAppError } from '../../manager/base/errors.js';
 import { frame, unframe } from '../../manager/protocol/frames.js';
 import type { MessageStream } from '../../manager/protocol/worker-calls.js';
 import { parseMessage } from './stream.js';
@@ -30,11 +30,21 @@ export async function* transfer(
         throw new AppError('unavailable', Buffer.from(part.data).toString());
       }
     }
-    throw inputError ?? new AppError('unavailable', 'the other end hung up');
+    if (inputError !== undefined) throw toAppError(inputError);
+    throw new AppError('unavailable', 'the other end hung up');
   } finally {
     stream.close();
     (input as { destroy?: () => void } | undefined)?.destroy?.();
   }
+}
+
+/** As `transfer`, for one that only sends: what comes back is of no interest. */
+export async function sendOnly(
+  stream: MessageStream,
+  input?: NodeJS.ReadableStream,
+): Promise<void> {
+  const answers = transfer(stream, input);
+  for (let next = await answers.next(); next.done !== true; next = await answers.next());
 }
 
 async function sendAll(stream: MessageStream, input: NodeJS.ReadableStream): Promise<void> {

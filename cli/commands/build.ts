@@ -9,7 +9,7 @@ import { BuildTrace } from '../build/trace.js';
 import type { Cli } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
 import type { Build, Project } from '../compose/model.js';
-import { readLines } from './image-lines.js';
+import { readLines, type ServiceImages } from './image-lines.js';
 import { collect } from './options.js';
 import { loadFile } from './project.js';
 
@@ -36,10 +36,10 @@ export function buildCommand(cli: Cli): Command {
       const keys = all ? Object.keys(project.services) : services;
       const client = await cli.connect({ startLocal: true });
       const told = { ...flags, noCache: !flags.cache };
-      const built = await buildServices(cli, client, project, keys, told);
+      const built = await buildServices(cli, { client, project, keys }, told);
       if (flags.push === true) {
         const { pushServices } = await import('./push.js');
-        await pushServices(cli, client, project, keys, {});
+        await pushServices(cli, { client, project, keys }, {});
       }
       if (built.length === 0) cli.stderr.write('No services to build\n');
     });
@@ -54,9 +54,7 @@ export interface BuiltImage {
 /** Builds one after the other, all on the same node where platforms allow. Returns what was built. */
 export async function buildServices(
   cli: Cli,
-  client: ControlClient,
-  project: Project,
-  keys: readonly string[],
+  { client, project, keys }: ServiceImages,
   flags: BuildCommandFlags,
 ): Promise<readonly BuiltImage[]> {
   const auths = await new RegistryCredentials(cli.env).all();

@@ -5,7 +5,7 @@ import { AppError } from '../../manager/base/errors.js';
 import { walk } from '../build/context.js';
 import { parseIgnore } from '../build/ignore.js';
 import type { Cli } from '../cli.js';
-import { transfer } from '../client/transfer.js';
+import { sendOnly, transfer } from '../client/transfer.js';
 import type { TreeEntry } from '../machine/archive.js';
 import { packTree, unpackTree } from '../machine/archive.js';
 import { writeOut } from './export.js';
@@ -166,5 +166,5 @@ async function send(
   tar: NodeJS.ReadableStream,
 ): Promise<void> {
   const stream = await view.client.open('copy-in', args, cli.interrupts.signal);
-  for await (const _ of transfer(stream, tar)) void _;
+  await sendOnly(stream, tar);
 }

@@ -1,7 +1,16 @@
 import { AppError } from '../../manager/base/errors.js';
 import type { MessageStream } from '../../manager/protocol/worker-calls.js';
 import { EngineLines, type EngineLine } from '../build/lines.js';
+import type { ControlClient } from '../client/client.js';
 import { transfer } from '../client/transfer.js';
+import type { Project } from '../compose/model.js';
+
+/** The services of a project whose images a command is about. */
+export interface ServiceImages {
+  readonly client: ControlClient;
+  readonly project: Project;
+  readonly keys: readonly string[];
+}
 
 /** Reads an engine's answer to its end; throws the error that it may tell. */
 export async function readLines(

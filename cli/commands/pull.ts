@@ -8,7 +8,7 @@ import type { Cli } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
 import type { Project } from '../compose/model.js';
 import type { ProgressRow } from '../output/progress.js';
-import { readLines } from './image-lines.js';
+import { readLines, type ServiceImages } from './image-lines.js';
 import { loadFile } from './project.js';
 import { warn, withProgress } from './showing.js';
 
@@ -44,7 +44,8 @@ export function pullCommand(cli: Cli): Command {
         services.length === 0 || flags.includeDeps === true
           ? Object.keys(project.services)
           : services;
-      await pullServices(cli, await cli.connect({ startLocal: true }), project, keys, flags);
+      const client = await cli.connect({ startLocal: true });
+      await pullServices(cli, { client, project, keys }, flags);
     });
 }
 
@@ -70,9 +71,7 @@ export function wantedImages(
 /** Pulls on every ready node whose platform fits, with the user's credentials. */
 export async function pullServices(
   cli: Cli,
-  client: ControlClient,
-  project: Project,
-  keys: readonly string[],
+  { client, project, keys }: ServiceImages,
   flags: PullFlags,
 ): Promise<void> {
   const { signal } = cli.interrupts;

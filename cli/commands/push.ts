@@ -3,10 +3,8 @@ import { AppError, messageOf } from '../../manager/base/errors.js';
 import { RegistryCredentials } from '../build/registry-auth.js';
 import { imageOf } from '../build/request.js';
 import type { Cli } from '../cli.js';
-import type { ControlClient } from '../client/client.js';
-import type { Project } from '../compose/model.js';
 import type { ProgressRow } from '../output/progress.js';
-import { readLines } from './image-lines.js';
+import { readLines, type ServiceImages } from './image-lines.js';
 import { loadFile } from './project.js';
 import { warn, withProgress } from './showing.js';
 
@@ -27,16 +25,14 @@ export function pushCommand(cli: Cli): Command {
       const { project } = await loadFile(cli, services);
       const all = services.length === 0 || flags.includeDeps === true;
       const keys = all ? Object.keys(project.services) : services;
-      await pushServices(cli, await cli.connect(), project, keys, flags);
+      await pushServices(cli, { client: await cli.connect(), project, keys }, flags);
     });
 }
 
 /** As docker compose: only services with a `build:`, with the tags of the build as well. */
 export async function pushServices(
   cli: Cli,
-  client: ControlClient,
-  project: Project,
-  keys: readonly string[],
+  { client, project, keys }: ServiceImages,
   flags: PushFlags,
 ): Promise<void> {
   const { signal } = cli.interrupts;

@@ -104,12 +104,9 @@ async function run(
     cli.stdout.write(`${containerName}\n`);
     return;
   }
-  let code = 130;
-  try {
-    code = await converse(cli, oneOff);
-  } finally {
-    if (flags.rm === true) await remove(cli, oneOff);
-  }
+  const code = await converse(cli, oneOff).finally(() =>
+    flags.rm === true ? remove(cli, oneOff) : undefined,
+  );
   if (code !== 0) throw new ExitError(code);
 }
 

@@ -3,7 +3,7 @@ import { isTerminal } from '../../manager/model/task-state.js';
 import { imageOf, platformOf } from '../build/request.js';
 import type { Cli } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
-import { transfer } from '../client/transfer.js';
+import { sendOnly } from '../client/transfer.js';
 import type { Watched } from '../client/watched.js';
 import type { Project } from '../compose/model.js';
 import type { BuiltImage } from './build.js';
@@ -29,14 +29,14 @@ export async function prepareImages(cli: Cli, of: ImagesOf): Promise<readonly st
   if (flags.pull === 'always' || flags.pull === 'missing') {
     const { pullServices } = await import('./pull.js');
     const how = { ignoreBuildable: true, policy: flags.pull, quiet: flags.quietPull === true };
-    await pullServices(cli, client, project, keys, how);
+    await pullServices(cli, { client, project, keys }, how);
   }
   if (flags.pull === 'never') await checkPresent(cli, of);
   const toBuild = await servicesToBuild(cli, of);
   if (toBuild.length === 0) return [];
   const { buildServices } = await import('./build.js');
   const quiet = flags.quietBuild === true;
-  const built = await buildServices(cli, client, project, toBuild, { quiet });
+  const built = await buildServices(cli, { client, project, keys: toBuild }, { quiet });
   await refreshNodes(cli, of, built);
   return staleServices(of.before, built);
 }
@@ -100,7 +100,7 @@ async function refreshNodes(
     await Promise.all(
       stale.map(async ({ nodeId: node }) => {
         const args = { node, image, ...(platform === undefined ? {} : { platform }) };
-        for await (const _ of transfer(await client.open('fetch', args, signal))) void _;
+        await sendOnly(await client.open('fetch', args, signal));
       }),
     );
   }

@@ -92,7 +92,7 @@ async function unpackEntry(
   root: string,
   target: string,
 ): Promise<void> {
-  const mode = (header.mode ?? 0o644) & 0o777;
+  const mode = header.mode & 0o777;
   await checkInside(root, target);
   if (header.type === 'directory') {
     await mkdir(target, { recursive: true });
@@ -102,7 +102,7 @@ async function unpackEntry(
   await mkdir(dirname(target), { recursive: true });
   if (header.type === 'symlink') {
     await rm(target, { force: true });
-    await symlink(header.linkname ?? '', target);
+    await symlink(header.linkname, target);
   } else if (header.type === 'link') {
     throw new AppError('unsupported', `${header.name}: hard links are not copied`);
   } else if (header.type === 'file') {
