@@ -41,6 +41,8 @@ Examples:
         await printCluster(cli, client, flags);
         return;
       }
+      // React's checks for developers cost as much as the rest of a frame.
+      process.env.NODE_ENV ??= 'production';
       const { openDashboard } = await import('../dashboard/open.js');
       await openDashboard(cli, client, {
         theme: themeOf(cli, flags),

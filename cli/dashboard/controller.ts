@@ -99,11 +99,6 @@ export class Controller implements FrameSource {
     this.#show();
   }
 
-  /** Everything anew, though nothing may have changed. */
-  repaint(): void {
-    this.#show();
-  }
-
   stop(): void {
     clearTimeout(this.#pending);
     this.#listeners.clear();

@@ -1,11 +1,10 @@
 import { EventEmitter } from 'node:events';
+import type { Surface } from './screens/app.js';
 
 /** The part of a terminal's stream that is written to. */
 export interface Target {
   write(text: string): boolean;
   once(event: 'drain', listener: () => void): unknown;
-  readonly columns: number;
-  readonly rows: number;
 }
 
 /** Terminals that know it show what is between at once (mode 2026, synchronized output); others ignore it. */
@@ -13,52 +12,43 @@ const begin = '\u001b[?2026h';
 const end = '\u001b[?2026l';
 
 /**
- * What Ink writes its frames to, whole. Only lines that differ from those on the screen go on, each to its
- * place, so nothing flickers or scrolls; while a slow terminal is behind, frames are left out.
+ * The terminal's screen as lines. Only those that differ from what is shown are written, each to its place,
+ * so nothing flickers or scrolls; while a slow terminal is behind, frames are left out.
  */
-export class FrameOutput extends EventEmitter {
+export class FrameOutput implements Surface {
   readonly #target: Target;
   #shown: readonly string[] = [];
-  #latest: readonly string[] = [];
+  #latest: string[] = [];
   #blocked = false;
-  /** Frames that something of went to the terminal. */
-  frames = 0;
 
   constructor(target: Target) {
-    super();
     this.#target = target;
   }
 
-  get columns(): number {
-    return this.#target.columns;
-  }
-
-  get rows(): number {
-    return this.#target.rows;
-  }
-
-  readonly write = (frame: string): boolean => {
-    this.#latest = frame.replace(/\n$/u, '').split('\n');
-    this.#flush();
-    return true;
+  readonly line = (at: number, text: string): void => {
+    this.#latest[at] = text;
   };
 
-  /** Forgets what is on the screen: the next frame is written whole. */
+  readonly flush = (height: number): void => {
+    this.#latest.length = height;
+    this.#write();
+  };
+
+  /** Forgets what is on the screen: all of it is written anew with the next frame. */
   reset(): void {
     this.#shown = [];
   }
 
-  #flush(): void {
+  #write(): void {
     if (this.#blocked) return;
     const text = difference(this.#shown, this.#latest);
-    this.#shown = this.#latest;
+    this.#shown = [...this.#latest];
     if (text === '') return;
-    this.frames += 1;
     if (this.#target.write(begin + text + end)) return;
     this.#blocked = true;
     this.#target.once('drain', () => {
       this.#blocked = false;
-      this.#flush();
+      this.#write();
     });
   }
 }
@@ -73,4 +63,11 @@ function difference(shown: readonly string[], wanted: readonly string[]): string
     parts.push(`\u001b[${row + 1};1H${line}\u001b[0m\u001b[K`);
   }
   return parts.join('');
+}
+
+/** What Ink is given to write to, as the rows have written already what is to be seen. */
+export class NoOutput extends EventEmitter {
+  readonly columns = 80;
+  readonly rows = 24;
+  readonly write = (): boolean => true;
 }

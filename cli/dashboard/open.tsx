@@ -7,7 +7,7 @@ import type { ControlClient } from '../client/client.js';
 import { Controller } from './controller.js';
 import { Effects } from './effects.js';
 import { follow } from './feed.js';
-import { FrameOutput } from './frame-output.js';
+import { FrameOutput, NoOutput } from './frame-output.js';
 import { App } from './screens/app.js';
 import { OwnedTerminal } from './terminal.js';
 import type { ThemeName } from './theme.js';
@@ -72,7 +72,7 @@ class DashboardScreen {
       },
       repaint: () => {
         this.#output.reset();
-        this.#controller.repaint();
+        this.#output.flush(this.#controller.frame().lines.length);
       },
       handOver: (work) => {
         this.#away ??= this.#handOver(work).finally(() => {
@@ -134,11 +134,11 @@ class DashboardScreen {
     while (!this.#ending.signal.aborted) {
       this.#terminal.enter();
       this.#output.reset();
-      this.#instance = render(<App source={this.#controller} />, {
-        stdout: this.#output as unknown as NodeJS.WriteStream,
+      this.#instance = render(<App source={this.#controller} surface={this.#output} />, {
+        stdout: new NoOutput() as unknown as NodeJS.WriteStream,
         exitOnCtrlC: false,
         patchConsole: false,
-        // Whole frames without cursor movements: FrameOutput knows what of them is new.
+        // Without its own pacing: the controller decides when there is a frame.
         debug: true,
       });
       await Promise.race([this.#instance.waitUntilExit(), ended]);

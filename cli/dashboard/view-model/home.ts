@@ -60,7 +60,7 @@ function machineLines({ world, glyphs }: Look, columns: number): readonly Line[]
             ),
             span(`${sparkline(world.history.get(node.id) ?? [], 10, glyphs, 100)} `, 'accent'),
             span(
-              `mem ${barText(memory, 8, glyphs)} ${shortBytes(use.memoryUsedBytes)}/${shortBytes(use.memoryBytes)}`,
+              `mem ${columns < 100 ? '' : `${barText(memory, 8, glyphs)} `}${shortBytes(use.memoryUsedBytes)}/${shortBytes(use.memoryBytes)}`,
               shareStyle(memory),
             ),
           ]),

@@ -4,7 +4,7 @@ import { helpLines } from './help.js';
 import type { Key } from './key.js';
 import { keyName } from './key.js';
 import type { Listings } from './lists.js';
-import type { Mode, State, Step, TextScreen, TextSource, TopologyScreen } from './model.js';
+import type { Mode, Screen, State, Step, TextScreen, TextSource, TopologyScreen } from './model.js';
 import { bodyRows, flashed, listScreen, pushed, topOf, withTop } from './model.js';
 import { digitScreen, logScreen, onList, taskLog } from './on-list.js';
 import { onLogs } from './on-logs.js';
@@ -173,7 +173,7 @@ function onBrowse(state: State, key: Key, look: Look, listings: Listings): Step 
     return stay(state);
   }
   const next = digitScreen(name);
-  if (next !== undefined) return stay(pushed(state, next));
+  if (next !== undefined) return stay(isSame(screen, next) ? state : pushed(state, next));
   switch (screen.kind) {
     case 'list':
       return onList({ state, screen, look, listing: listings.of(screen, look) }, key);
@@ -184,6 +184,12 @@ function onBrowse(state: State, key: Key, look: Look, listings: Listings): Step 
     case 'home':
       return name === 'enter' ? stay(pushed(state, listScreen('projects'))) : stay(state);
   }
+}
+
+/** The same place again is no new one. */
+function isSame(a: Screen, b: Screen): boolean {
+  if (a.kind !== 'list' || b.kind !== 'list') return a.kind === b.kind;
+  return a.view === b.view && JSON.stringify(a.scope) === JSON.stringify(b.scope);
 }
 
 function onCommonKey(state: State, name: string, look: Look): Step | undefined {

@@ -96,10 +96,17 @@ export function defineView<T>(definition: ViewDefinition<T>): View {
     rows: (look, scope) =>
       items(look, scope).map((item) => ({
         id: id(item),
-        text: harmless(text(item, look)),
-        labels: labels?.(item) ?? noLabels,
-        bad: bad?.(item, look) ?? false,
         item,
+        // Only looked at by filters, and these not always.
+        get text() {
+          return harmless(text(item, look));
+        },
+        get labels() {
+          return labels?.(item) ?? noLabels;
+        },
+        get bad() {
+          return bad?.(item, look) ?? false;
+        },
       })),
   };
 }

@@ -1,0 +1,200 @@
+import { stripVTControlCharacters } from 'node:util';
+import test from 'ava';
+import { render } from 'ink-testing-library';
+import { createElement } from 'react';
+import { textWidth } from '../../../cli/output/table.js';
+import { Controller } from '../../../cli/dashboard/controller.js';
+import { FrameOutput } from '../../../cli/dashboard/frame-output.js';
+import { App } from '../../../cli/dashboard/screens/app.js';
+import type { ThemeName } from '../../../cli/dashboard/theme.js';
+import type { World } from '../../../cli/dashboard/view-model/world.js';
+import { lookAt, simulatedWorld, worldNow } from '../../helpers/world.js';
+import { until } from '../../helpers/until.js';
+
+interface Shown {
+  readonly frame: () => string;
+  readonly lines: () => readonly string[];
+  readonly press: (...keys: readonly string[]) => Promise<void>;
+  readonly controller: Controller;
+}
+
+interface ShowOptions {
+  readonly world?: World;
+  readonly theme?: ThemeName;
+  readonly ascii?: boolean;
+}
+
+function show(columns: number, rows: number, options: ShowOptions = {}): Shown {
+  const world = options.world ?? simulatedWorld({ nodes: 4, services: 12, replicas: 3 });
+  const look = lookAt(world, options.ascii === undefined ? {} : { ascii: options.ascii });
+  const controller = new Controller({
+    world,
+    size: { columns, rows },
+    glyphs: look.glyphs,
+    theme: options.theme ?? 'mono',
+    now: () => worldNow,
+    commands: look.commands,
+    perform: () => undefined,
+  });
+  const instance = render(createElement(App, { source: controller }));
+  const frame = (): string => instance.lastFrame() ?? '';
+  return {
+    controller,
+    frame,
+    lines: () => stripVTControlCharacters(frame()).split('\n'),
+    press: async (...keys) => {
+      for (const key of keys) {
+        instance.stdin.write(key);
+        // Ink waits a moment to tell an escape from the beginning of a sequence.
+        await new Promise((resolve) => setTimeout(resolve, key === '\u001b' ? 120 : 5));
+      }
+    },
+  };
+}
+
+const sizes = [
+  [80, 24],
+  [200, 50],
+] as const;
+
+for (const [columns, rows] of sizes) {
+  test(`every screen fits ${columns}x${rows}: one line less than the terminal, none too wide`, async (t) => {
+    const shown = show(columns, rows);
+    for (const key of ['1', '2', '3', '4', '5', '6', '7', '8', '9', '0', '?']) {
+      await shown.press(key);
+      const lines = shown.lines();
+      t.is(lines.length, rows - 1);
+      for (const line of lines) t.true(textWidth(line) <= columns, `${key}: ${line}`);
+    }
+  });
+
+  test(`machines, services and tasks at ${columns}x${rows}`, async (t) => {
+    const shown = show(columns, rows);
+    for (const key of ['1', '2', '4', '5', '0']) {
+      await shown.press(key);
+      t.snapshot(
+        shown
+          .lines()
+          .map((line) => line.trimEnd())
+          .join('\n'),
+        `screen ${key}`,
+      );
+    }
+  });
+}
+
+test('what a terminal of 80x24 leaves out, one of 200x50 shows', async (t) => {
+  const narrow = show(80, 24);
+  const wide = show(200, 50);
+  await Promise.all([narrow.press('5'), wide.press('5')]);
+  t.false(narrow.lines()[2]?.includes('DISK IO'));
+  t.true(wide.lines()[2]?.includes('DISK IO'));
+});
+
+test('a terminal that is too small gets one line that says so', (t) => {
+  const shown = show(50, 10);
+  t.is(shown.lines().length, 1);
+  t.true(shown.frame().includes('60x15'));
+});
+
+test('without colours a state is still a glyph and a word, and no escape code is written', async (t) => {
+  const shown = show(80, 24, { ascii: true });
+  await shown.press('5');
+  t.true(shown.frame().includes('* running'));
+  t.regex(shown.lines().join('').replaceAll('…', ''), /^[\x20-\x7e]*$/);
+  // Selection is shown by inversion, which is no colour.
+  t.notRegex(shown.frame(), /\[3\d/);
+});
+
+test('names with escape codes and wide characters do no harm', async (t) => {
+  const world = simulatedWorld({ nodes: 1, services: 1, replicas: 1 });
+  const task = world.tasks.get('t0-1');
+  if (task === undefined) throw new Error('no task');
+  const containerName = '\u001b[2J\u001b]0;title\u0007日本語のとても長い名前のサービス-1';
+  world.applyWatch({ kind: 'put', table: 'tasks', object: { ...task, containerName } });
+  const shown = show(80, 24, { world });
+  await shown.press('5');
+  t.false(shown.frame().includes('\u001b[2J'));
+  t.false(shown.frame().includes('\u0007'));
+  for (const line of shown.lines()) t.true(textWidth(line) <= 80);
+});
+
+test('a lost manager is said, with the age of what is shown', (t) => {
+  const world = simulatedWorld({ nodes: 1, services: 1, replicas: 1 });
+  world.heardAt = worldNow - 12_000;
+  const stale = show(100, 24, { world });
+  t.true(stale.lines()[0]?.includes('data 12s old'));
+  world.setConnection({ state: 'lost', since: worldNow - 9_000, message: 'no answer' });
+  const lost = show(100, 24, { world });
+  t.true(lost.lines()[0]?.includes('connection lost 9s ago'));
+});
+
+test('news are painted a few times a second, keys at once', async (t) => {
+  const shown = show(80, 24);
+  let frames = 0;
+  shown.controller.subscribe(() => {
+    frames += 1;
+  });
+  const began = performance.now();
+  for (let at = 0; at < 100; at += 1) {
+    shown.controller.changed();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  const seconds = (performance.now() - began) / 1000;
+  t.true(frames <= seconds * 10 + 1, `${frames} frames in ${seconds.toFixed(1)} s`);
+  const before = frames;
+  await shown.press('j');
+  t.true(frames > before);
+});
+
+test('a storm of resizes is one frame of the last size', async (t) => {
+  const shown = show(80, 24);
+  for (let columns = 81; columns <= 120; columns += 1) {
+    shown.controller.resize({ columns, rows: 30 });
+  }
+  await until('the frame of the last size', 5_000, () => shown.lines().length === 29);
+  t.is(shown.controller.frame().columns, 120);
+});
+
+class SlowTerminal {
+  readonly columns = 80;
+  readonly rows = 24;
+  readonly written: string[] = [];
+  ready = true;
+  #drain: () => void = () => undefined;
+
+  write(text: string): boolean {
+    this.written.push(text);
+    return this.ready;
+  }
+
+  once(_event: 'drain', listener: () => void): this {
+    this.#drain = listener;
+    return this;
+  }
+
+  drain(): void {
+    this.ready = true;
+    this.#drain();
+  }
+}
+
+test('only lines that changed are written, and a slow terminal misses frames instead of queueing them', (t) => {
+  const terminal = new SlowTerminal();
+  const output = new FrameOutput(terminal);
+  const write = (...lines: readonly string[]): void => {
+    for (const [at, text] of lines.entries()) output.line(at, text);
+    output.flush(lines.length);
+  };
+  write('one', 'two');
+  write('one', 'three');
+  t.false(terminal.written[1]?.includes('one'));
+  t.true(terminal.written[1]?.includes('\u001b[2;1Hthree'));
+  terminal.ready = false;
+  write('one', 'four');
+  for (let at = 0; at < 1_000; at += 1) write('one', `frame ${at}`);
+  t.is(terminal.written.length, 3);
+  terminal.drain();
+  t.is(terminal.written.length, 4);
+  t.true(terminal.written[3]?.includes('frame 999'));
+});

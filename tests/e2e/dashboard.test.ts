@@ -1,0 +1,78 @@
+import test from 'ava';
+import { buildArchive } from '../../fixtures/images/archive.js';
+import { busyboxImage } from '../../fixtures/images/busybox.js';
+import { loadImages } from '../../fixtures/images/load.js';
+import { openLab } from '../../fixtures/lab/lab.js';
+import { todoImages } from '../../fixtures/todo-app/images.js';
+import { machineTest } from '../helpers/machine-test.js';
+import { ShoalProgram } from '../helpers/shoal-program.js';
+import { Tmux } from '../helpers/tmux.js';
+
+const lab = openLab({ name: 'dashe', subnet: '10.98.162' });
+const possible = process.getuid?.() === 0 && process.platform === 'linux';
+const composeFile = new URL('../../../fixtures/todo-app/docker-compose.yml', import.meta.url);
+const program = new URL('../../cli/main.js', import.meta.url).pathname;
+
+test.before(async () => {
+  if (possible) await lab.up(3);
+});
+
+test.after.always(async () => {
+  if (possible) await lab.down();
+});
+
+machineTest('a cluster is watched and steered from a terminal that is left intact', async (t) => {
+  t.timeout(600_000);
+  const shoal = await ShoalProgram.create();
+  t.teardown(async () => shoal.remove());
+  const machines = ['node-1', 'node-2', 'node-3'].map((name) => lab.machine(name));
+  const made = await shoal.run([
+    ...['machine', 'create', '--swarm', '--swarm-master'],
+    ...['--generic-ssh-key', lab.machine('node-1').keyPath],
+    ...machines.flatMap(({ name, address }) => ['--generic-ip-address', address, name]),
+  ]);
+  t.is(made.code, 0, made.stdout + made.stderr);
+  const images = await Promise.all([busyboxImage(), todoImages()]);
+  await loadImages(await buildArchive(images.flat()), machines);
+  const up = await shoal.run(['-f', composeFile.pathname, 'up', '-d', '--wait']);
+  t.is(up.code, 0, up.stderr);
+
+  const tmux = await Tmux.start(120, 30, { SHOAL_HOME: shoal.home, CI: '' });
+  t.teardown(async () => tmux.stop());
+  await tmux.keys(`${process.execPath} ${program} dash; stty -a | grep -c ' icanon'`, 'Enter');
+  await tmux.shows(/live .*machines 3\/3 .*tasks 3\/3/u);
+
+  await tmux.keys('5', '/', 'slave', 'Enter');
+  const filtered = await tmux.shows(/tasks \(1 of 3\)/u);
+  t.false(filtered.includes('master-1'));
+
+  await tmux.keys('4', 'j', 'j');
+  await tmux.shows(/>todoApp/u);
+  await tmux.keys('+');
+  await tmux.shows(/tasks 4\/4/u, 60_000);
+
+  await tmux.keys('5', '/', 'todoApp-1', 'Enter', 'l');
+  await tmux.shows(/todo list on port/u);
+  await tmux.keys('Escape');
+  await tmux.shows(/tasks \(1 of 4\)/u);
+
+  await tmux.keys('s');
+  await tmux.shows(/shell in todo-app-todoApp-1 on node-\d/u);
+  await tmux.keys('echo inside-$((6*7))', 'Enter');
+  await tmux.shows(/^inside-42/mu);
+  await tmux.keys('exit', 'Enter');
+  await tmux.shows(/shell in todo-app-todoApp-1 ended with code 0/u);
+
+  await lab.machine('node-3').kill();
+  await tmux.keys('2');
+  await tmux.shows(/machines 2\/3/u, 60_000);
+  await tmux.shows(/node-3 +. down/u, 30_000);
+
+  await tmux.keys('C-c');
+  // The line discipline is as before: what stty says is counted, and the shell echoes.
+  await tmux.shows(/^1$/mu);
+  await tmux.keys('echo back-$((1+1))', 'Enter');
+  const after = await tmux.shows(/^back-2/mu);
+  t.true(after.includes('echo back-$((1+1))'));
+  t.false(after.includes('machines 2/3'));
+});
