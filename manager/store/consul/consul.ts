@@ -74,6 +74,9 @@ class ConsulBackend implements Backend {
   }
 
   async load(): Promise<Records> {
+    // A journal that is being applied here is nobody's leftover.
+    await this.#applying;
+    if (this.#lost !== undefined) throw this.#lost;
     const keys = await this.#client.keys(this.#root);
     const names = keys.map((key) => key.slice(this.#root.length));
     const recovered = await this.#recover(names);
