@@ -33,8 +33,7 @@ export function eventsCommand(cli: Cli): Command {
         ...(until === undefined ? {} : { untilMs: until }),
       };
       for await (const event of events(client, args, signal)) {
-        const service =
-          event.attributes['com.docker.compose.service'] ?? event.attributes.service;
+        const service = event.attributes['com.docker.compose.service'] ?? event.attributes.service;
         if (services.length > 0 && !services.includes(service ?? '')) continue;
         cli.stdout.write(flags.json === true ? jsonLine(event, service) : textLine(event));
       }

@@ -7,7 +7,7 @@ import type {
 } from '../../manager/protocol/worker-calls.js';
 import type { Executor } from '../executor/executor.js';
 import type { TaskSet } from '../tasks/task-set.js';
-import type { OpenProcesses } from './streams.js';
+import type { OpenProcesses } from './served.js';
 
 export interface CallSurroundings {
   readonly executor: Executor;

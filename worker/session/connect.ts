@@ -4,7 +4,7 @@ import { paths } from '../../manager/protocol/messages.js';
 import type { MessageStream } from '../../manager/protocol/worker-calls.js';
 import { pause } from '../cancellation.js';
 import { Session, type SessionSurroundings } from './session.js';
-import type { StreamOrder } from './streams.js';
+import type { StreamOrder } from './served.js';
 
 /** Opens a connection to `path` of the manager at `address` (`host:port`). */
 export type DialManager = (

@@ -1,6 +1,5 @@
 import { PassThrough } from 'node:stream';
 import { AppError, messageOf } from '../../manager/base/errors.js';
-import type { Logger } from '../../manager/base/log.js';
 import type { TaskId } from '../../manager/model/ids.js';
 import { isTerminal } from '../../manager/model/task-state.js';
 import { frame, unframe } from '../../manager/protocol/frames.js';
@@ -15,46 +14,9 @@ import type { Executor, RunningProcess } from '../executor/executor.js';
 import { Demux } from '../logs/demux.js';
 import { followLog } from '../logs/follow.js';
 import { serveStats } from '../stats/stream.js';
-import { serveTransfer } from './transfers.js';
 import type { TaskSet } from '../tasks/task-set.js';
-
-/** Execs and attachments that are open now, by stream id. */
-export class OpenProcesses {
-  readonly #open = new Map<string, RunningProcess>();
-
-  add(streamId: string, process: RunningProcess): void {
-    this.#open.set(streamId, process);
-  }
-
-  delete(streamId: string): void {
-    this.#open.delete(streamId);
-  }
-
-  async resize(
-    streamId: string,
-    columns: number,
-    rows: number,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const process = this.#open.get(streamId);
-    if (process === undefined)
-      throw new AppError('not-found', `stream ${streamId} is not open here`);
-    await process.resize(columns, rows, signal);
-  }
-}
-
-export interface StreamSurroundings {
-  readonly executor: Executor;
-  readonly tasks: TaskSet;
-  readonly processes: OpenProcesses;
-  readonly log: Logger;
-}
-
-export interface StreamOrder {
-  readonly streamId: string;
-  readonly stream: MessageStream;
-  readonly request: WorkerStreamRequest;
-}
+import type { Served, StreamOrder, StreamSurroundings } from './served.js';
+import { serveTransfer } from './transfers.js';
 
 /** Serves what the manager asked for on a connection of its own, until either end closes it. */
 export async function serveStream(
@@ -79,12 +41,6 @@ export async function serveStream(
     input.destroy();
     await reading;
   }
-}
-
-/** A stream that is being served: what comes in, and when to stop. */
-export interface Served extends StreamOrder {
-  readonly input: PassThrough;
-  readonly signal: AbortSignal;
 }
 
 async function handle(around: StreamSurroundings, served: Served): Promise<void> {

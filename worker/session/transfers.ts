@@ -1,6 +1,6 @@
 import { frame } from '../../manager/protocol/frames.js';
 import type { WorkerStreamRequest } from '../../manager/protocol/worker-calls.js';
-import type { Served, StreamSurroundings } from './streams.js';
+import type { Served, StreamSurroundings } from './served.js';
 
 type TransferRequest = Extract<
   WorkerStreamRequest,

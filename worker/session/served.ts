@@ -1,0 +1,50 @@
+import type { PassThrough } from 'node:stream';
+import { AppError } from '../../manager/base/errors.js';
+import type { Logger } from '../../manager/base/log.js';
+import type { MessageStream, WorkerStreamRequest } from '../../manager/protocol/worker-calls.js';
+import type { Executor, RunningProcess } from '../executor/executor.js';
+import type { TaskSet } from '../tasks/task-set.js';
+
+/** Execs and attachments that are open now, by stream id. */
+export class OpenProcesses {
+  readonly #open = new Map<string, RunningProcess>();
+
+  add(streamId: string, process: RunningProcess): void {
+    this.#open.set(streamId, process);
+  }
+
+  delete(streamId: string): void {
+    this.#open.delete(streamId);
+  }
+
+  async resize(
+    streamId: string,
+    columns: number,
+    rows: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const process = this.#open.get(streamId);
+    if (process === undefined)
+      throw new AppError('not-found', `stream ${streamId} is not open here`);
+    await process.resize(columns, rows, signal);
+  }
+}
+
+export interface StreamSurroundings {
+  readonly executor: Executor;
+  readonly tasks: TaskSet;
+  readonly processes: OpenProcesses;
+  readonly log: Logger;
+}
+
+export interface StreamOrder {
+  readonly streamId: string;
+  readonly stream: MessageStream;
+  readonly request: WorkerStreamRequest;
+}
+
+/** A stream that is being served: what comes in, and when to stop. */
+export interface Served extends StreamOrder {
+  readonly input: PassThrough;
+  readonly signal: AbortSignal;
+}
