@@ -53,6 +53,16 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import('./cp.js')).cpCommand,
   },
   {
+    name: 'describe',
+    summary: 'Say all that is known of a service, container, machine or other thing',
+    load: async () => (await import('./describe.js')).describeCommand,
+  },
+  {
+    name: 'doctor',
+    summary: 'Check machines and the way between them, and say what to do',
+    load: async () => (await import('./doctor.js')).doctorCommand,
+  },
+  {
     name: 'down',
     summary: 'Stop and remove containers and networks',
     load: async () => (await import('./down.js')).downCommand,

@@ -28,10 +28,6 @@ export function span(text: string, style: Style = 'plain'): Span {
   return { text, style };
 }
 
-export function plain(line: Line): string {
-  return line.map(({ text }) => text).join('');
-}
-
 const serviceStyles = ['s0', 's1', 's2', 's3', 's4', 's5'] as const;
 
 /** The same colour for the same name, in every view and run. */

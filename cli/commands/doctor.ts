@@ -1,0 +1,144 @@
+import { Command } from 'commander';
+import { AppError, messageOf } from '../../manager/base/errors.js';
+import type { Cli } from '../cli.js';
+import { findCluster } from '../context.js';
+import { ExitError } from '../exit-code.js';
+import { MachineStore, storeFolder } from '../machine/machine-store.js';
+import type { MachineRecord } from '../machine/record.js';
+import { SshSession } from '../machine/ssh.js';
+import { Workshop } from '../machine/workshop.js';
+import { table } from '../output/table.js';
+import type { Examined, Finding } from './doctor/findings.js';
+import { findings } from './doctor/findings.js';
+import { doctorProbe, parseDoctorFacts } from './doctor/probe.js';
+import { compareNames } from './selection.js';
+
+const connectTimeoutMs = 10_000;
+/** Three seconds a peer, in the worst case a dozen. */
+const probeTimeoutMs = 120_000;
+
+export function doctorCommand(cli: Cli): Command {
+  return new Command('doctor')
+    .description('Check machines and the way between each two of them, and say what to do')
+    .argument('[machines...]', 'only these; all of the cluster unless told')
+    .option('--format <format>', 'table or json')
+    .addHelpText(
+      'after',
+      `
+Checks on each machine: clock, engine version, disk and inodes, checksum errors, the manager's port;
+between each two: that they reach each other, and that full-size packets arrive unbroken.
+Ends with code 1 when something must be repaired.
+
+Examples:
+  shoal doctor                    the whole cluster
+  shoal doctor node-2 node-3      these two, and the way between them
+  shoal doctor --format json      for a script`,
+    )
+    .action(async (names: string[], flags: { readonly format?: string }) => {
+      await doctor(cli, names, flags.format);
+    });
+}
+
+async function doctor(cli: Cli, names: readonly string[], format?: string): Promise<void> {
+  const store = new MachineStore(storeFolder(cli.options.storagePath, cli.env));
+  const context = await findCluster({
+    home: cli.options.storagePath,
+    clusterFlag: cli.options.cluster,
+    env: cli.env,
+  });
+  const records = await chosen(store, names, context?.name);
+  const managers = context?.managers.map((url) => new URL(url).host) ?? [];
+  const machines = await Promise.all(
+    records.map((record) => examine(cli, store, { record, records, managers })),
+  );
+  const found = findings(machines);
+  cli.stdout.write(
+    format === 'json'
+      ? `${JSON.stringify({ machines, findings: found })}\n`
+      : `${matrix(machines)}\n${report(found)}`,
+  );
+  if (found.some(({ level }) => level === 'error')) throw new ExitError(1);
+}
+
+async function chosen(
+  store: MachineStore,
+  names: readonly string[],
+  cluster: string | undefined,
+): Promise<readonly MachineRecord[]> {
+  const wanted = names.length > 0 ? names : await store.names();
+  const records = await Promise.all([...wanted].sort(compareNames).map((name) => store.load(name)));
+  const reachable = records.filter(({ DriverName }) => DriverName !== 'none');
+  const ofCluster = reachable.filter(
+    ({ HostOptions }) => cluster === undefined || HostOptions.SwarmOptions.Cluster === cluster,
+  );
+  const found = names.length > 0 ? reachable : ofCluster;
+  if (found.length > 0) return found;
+  throw new AppError('not-found', 'no machine to look at: "shoal machine create" makes one');
+}
+
+interface Subject {
+  readonly record: MachineRecord;
+  readonly records: readonly MachineRecord[];
+  readonly managers: readonly string[];
+}
+
+async function examine(
+  cli: Cli,
+  store: MachineStore,
+  { record, records, managers }: Subject,
+): Promise<Examined> {
+  const { Name: name, Driver } = record;
+  const address = Driver.IPAddress;
+  const peers = records.map((other) => other.Driver.IPAddress).filter((other) => other !== address);
+  const { signal } = cli.interrupts;
+  try {
+    const target = await new Workshop({ store, env: cli.env }).target(record);
+    const session = await SshSession.connect(target, { timeoutMs: connectTimeoutMs, signal });
+    try {
+      // The clock is the first thing that the machine says: what comes after it takes long.
+      const asked = { at: cli.now(), answered: 0 };
+      const { stdout } = await session.exec(['sh', '-s', '--', ...peers, '--', ...managers], {
+        stdin: doctorProbe,
+        timeoutMs: probeTimeoutMs,
+        signal,
+        onOutput: () => {
+          if (asked.answered === 0) asked.answered = cli.now();
+        },
+      });
+      const facts = parseDoctorFacts(stdout, asked.at, asked.answered);
+      return { name, address, facts };
+    } finally {
+      session.close();
+    }
+  } catch (error) {
+    return { name, address, facts: undefined, failure: messageOf(error) };
+  }
+}
+
+/** Round trips from each machine to each other; `MTU` where full-size packets are lost. */
+function matrix(machines: readonly Examined[]): string {
+  const rows = machines.map(({ name, facts }) => [
+    name,
+    facts?.engine ?? '-',
+    facts?.skewMs === undefined ? '-' : `${(facts.skewMs / 1000).toFixed(2)} s`,
+    ...machines.map((other) => {
+      if (other.name === name) return '.';
+      const way = facts?.peers.find(({ address }) => address === other.address);
+      if (way === undefined || way.unknown) return '?';
+      if (way.roundTripMs === undefined) return 'lost';
+      return way.full?.arrive === false
+        ? `MTU<${way.full.mtu}`
+        : `${way.roundTripMs.toFixed(2)} ms`;
+    }),
+  ]);
+  return table(['FROM', 'ENGINE', 'CLOCK', ...machines.map(({ name }) => `TO ${name}`)], rows);
+}
+
+function report(found: readonly Finding[]): string {
+  if (found.length === 0) return 'nothing is wrong\n';
+  return found
+    .map(
+      ({ level, machine, problem, remedy }) => `${level}: ${machine} ${problem}\n  -> ${remedy}\n`,
+    )
+    .join('');
+}

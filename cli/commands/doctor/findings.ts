@@ -1,0 +1,140 @@
+import { binaryBytes } from '../../output/quantity.js';
+import type { DoctorFacts } from './probe.js';
+
+export interface Finding {
+  readonly level: 'error' | 'warning';
+  readonly machine: string;
+  readonly problem: string;
+  readonly remedy: string;
+}
+
+export interface Examined {
+  readonly name: string;
+  readonly address: string;
+  /** Undefined when it could not be asked: `failure` says why. */
+  readonly facts: DoctorFacts | undefined;
+  readonly failure?: string;
+}
+
+/** Certificates and logs bear more, but not much more. */
+const skewWarningMs = 2_000;
+const skewErrorMs = 30_000;
+const minFreeBytes = 2 * 2 ** 30;
+const minFreeShare = 0.05;
+const oldestEngine = [20, 10] as const;
+
+/** What is wrong with these machines and between them, and what to do about each. Worst first. */
+export function findings(machines: readonly Examined[]): readonly Finding[] {
+  const names = new Map(machines.map(({ address, name }) => [address, name]));
+  const all = machines.flatMap((machine) => ofMachine(machine, names));
+  return [
+    ...all.filter(({ level }) => level === 'error'),
+    ...all.filter(({ level }) => level === 'warning'),
+  ];
+}
+
+type Say = (level: Finding['level'], problem: string, remedy: string) => Finding;
+
+function ofMachine(
+  { name, facts, failure }: Examined,
+  names: ReadonlyMap<string, string>,
+): readonly Finding[] {
+  const say: Say = (level, problem, remedy) => ({ level, machine: name, problem, remedy });
+  if (facts === undefined) {
+    return [
+      say('error', `cannot be asked: ${failure ?? 'no answer'}`, `try "shoal machine ssh ${name}"`),
+    ];
+  }
+  return [
+    ...clockFindings(facts, say),
+    ...engineFindings(facts, name, say),
+    ...diskFindings(facts, say),
+    ...networkFindings(facts, names, say),
+  ];
+}
+
+function clockFindings({ skewMs }: DoctorFacts, say: Say): readonly Finding[] {
+  if (skewMs === undefined || Math.abs(skewMs) < skewWarningMs) return [];
+  const seconds = (Math.abs(skewMs) / 1000).toFixed(1);
+  return [
+    say(
+      Math.abs(skewMs) >= skewErrorMs ? 'error' : 'warning',
+      `its clock is ${seconds} s ${skewMs > 0 ? 'ahead of' : 'behind'} this computer's`,
+      'run a time service there: "timedatectl set-ntp true"',
+    ),
+  ];
+}
+
+function engineFindings({ engine }: DoctorFacts, name: string, say: Say): readonly Finding[] {
+  if (engine === '') {
+    const remedy = `"systemctl status docker" there, then "shoal machine provision ${name}"`;
+    return [say('error', 'its Docker Engine does not answer', remedy)];
+  }
+  const [major = 0, minor = 0] = engine.split('.').map(Number);
+  const isOld = major < oldestEngine[0] || (major === oldestEngine[0] && minor < oldestEngine[1]);
+  if (!isOld) return [];
+  return [
+    say('error', `Docker Engine ${engine} is older than ${oldestEngine.join('.')}`, 'upgrade it'),
+  ];
+}
+
+function diskFindings({ disk, inodesPercent }: DoctorFacts, say: Say): readonly Finding[] {
+  const remedy = 'remove images and containers that nobody uses: "docker system prune" there';
+  const found: Finding[] = [];
+  if (
+    disk !== undefined &&
+    disk.freeBytes < Math.min(minFreeBytes, disk.totalBytes * minFreeShare * 4)
+  ) {
+    const isOut = disk.freeBytes < disk.totalBytes * 0.01;
+    const left = `${binaryBytes(disk.freeBytes)} of ${binaryBytes(disk.totalBytes)}`;
+    found.push(say(isOut ? 'error' : 'warning', `only ${left} are free for the engine`, remedy));
+  }
+  if (inodesPercent !== undefined && inodesPercent >= 95) {
+    found.push(say('warning', `${inodesPercent}% of the inodes for the engine are used`, remedy));
+  }
+  return found;
+}
+
+function networkFindings(
+  { peers, ports, checksumErrors }: DoctorFacts,
+  names: ReadonlyMap<string, string>,
+  say: Say,
+): readonly Finding[] {
+  const found: Finding[] = [];
+  for (const { address, roundTripMs, full, unknown } of peers) {
+    const peer = names.get(address) ?? address;
+    if (unknown) {
+      found.push(
+        say('warning', `has no ping: the way to ${peer} is not checked`, 'install iputils-ping'),
+      );
+    } else if (roundTripMs === undefined) {
+      const remedy = `allow ICMP, UDP 4789 and TCP 7070 between ${address} and it in every firewall`;
+      found.push(say('error', `does not reach ${peer} (${address})`, remedy));
+    } else if (full?.arrive === false) {
+      const remedy = `the way carries less than ${full.device} believes: "ip link set ${full.device} mtu 1400" on both ends, or allow ICMP "fragmentation needed"`;
+      found.push(say('error', `packets of ${full.mtu} bytes to ${peer} are lost`, remedy));
+    }
+  }
+  for (const { target, open } of ports) {
+    if (open) continue;
+    found.push(
+      say(
+        'error',
+        `does not reach the manager at ${target}`,
+        'open that TCP port in the firewall, or start the manager',
+      ),
+    );
+  }
+  if (checksumErrors > 0) {
+    const remedy =
+      'if the count grows, turn checksum offload off: "ethtool -K DEVICE tx-checksum-ip-generic off"';
+    found.push(
+      say(
+        'warning',
+        `has dropped ${checksumErrors} packets with a wrong checksum since boot`,
+        remedy,
+      ),
+    );
+  }
+  return found;
+}

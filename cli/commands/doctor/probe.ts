@@ -1,0 +1,98 @@
+/**
+ * What a machine says of itself and of the way to each peer, one `key value…` a line. Arguments: `ADDRESS`
+ * of each peer, then `--`, then `ADDRESS:PORT` of each manager. Changes nothing, needs no root, uses what
+ * every distribution has; a key whose tool is missing does not come.
+ */
+export const doctorProbe = `
+export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
+echo "clock $(date +%s.%N)"
+engine=$(docker version --format '{{.Server.Version}}' 2>/dev/null || sudo -n docker version --format '{{.Server.Version}}' 2>/dev/null)
+echo "engine $engine"
+dir=/var/lib/docker; [ -d "$dir" ] || dir=/
+df -Pk "$dir" 2>/dev/null | awk 'NR==2 {print "disk", $2*1024, $4*1024}'
+df -Pi "$dir" 2>/dev/null | awk 'NR==2 {sub("%","",$5); print "inodes", $5}'
+awk '/^Udp:/ {for(i=1;i<=NF;i++) if(h[i]=="InCsumErrors") print "checksum udp", $i; for(i=1;i<=NF;i++) h[i]=$i}' /proc/net/snmp
+awk '/^Tcp:/ {for(i=1;i<=NF;i++) if(h[i]=="InCsumErrors") print "checksum tcp", $i; for(i=1;i<=NF;i++) h[i]=$i}' /proc/net/snmp
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+  device=$(ip -o route get "$1" 2>/dev/null | sed -n 's/.* dev \\([^ ]*\\).*/\\1/p')
+  mtu=$(cat "/sys/class/net/$device/mtu" 2>/dev/null || echo 1500)
+  [ "$mtu" -gt 9000 ] && mtu=9000
+  if ! command -v ping >/dev/null 2>&1; then echo "noping $1"
+  elif time=$(ping -n -c 3 -i 0.3 -W 2 "$1" 2>/dev/null | sed -n 's/.* = [0-9.]*\\/\\([0-9.]*\\).*/\\1/p') && [ -n "$time" ]; then
+    echo "reach $1 $time"
+    if ping -n -c 2 -W 2 -M do -s $((mtu - 28)) "$1" >/dev/null 2>&1; then echo "mtu $1 $device $mtu ok"
+    else echo "mtu $1 $device $mtu lost"; fi
+  else echo "unreached $1"; fi
+  shift
+done
+[ $# -gt 0 ] && shift
+for target in "$@"; do
+  host=\${target%:*}; port=\${target##*:}
+  if command -v bash >/dev/null 2>&1; then
+    if timeout 3 bash -c '</dev/tcp/$0/$1' "$host" "$port" 2>/dev/null; then echo "port $target open"
+    else echo "port $target closed"; fi
+  fi
+done
+`;
+
+/** What one machine said. */
+export interface DoctorFacts {
+  /** Its clock before ours, ms; negative when behind. */
+  readonly skewMs: number | undefined;
+  readonly engine: string;
+  readonly disk: { readonly totalBytes: number; readonly freeBytes: number } | undefined;
+  readonly inodesPercent: number | undefined;
+  readonly checksumErrors: number;
+  readonly peers: readonly PeerFacts[];
+  readonly ports: readonly { readonly target: string; readonly open: boolean }[];
+}
+
+export interface PeerFacts {
+  readonly address: string;
+  /** Mean round trip, ms; undefined when it did not answer. */
+  readonly roundTripMs: number | undefined;
+  /** Full-size packets that may not be broken up. */
+  readonly full:
+    { readonly device: string; readonly mtu: number; readonly arrive: boolean } | undefined;
+  /** The machine has no ping. */
+  readonly unknown: boolean;
+}
+
+/** `askedAt` and `answeredAt`: our clock around the question, ms; the machine's is compared with the middle. */
+export function parseDoctorFacts(text: string, askedAt: number, answeredAt: number): DoctorFacts {
+  const lines = text.split('\n').map((line) => line.trim().split(/\s+/u));
+  const of = (key: string): readonly (readonly string[])[] =>
+    lines.filter(([name]) => name === key).map(([, ...values]) => values);
+  const clock = Number(of('clock')[0]?.[0] ?? Number.NaN) * 1000;
+  const disk = of('disk')[0];
+  const inodes = Number(of('inodes')[0]?.[0] ?? Number.NaN);
+  const skewMs = clock - (askedAt + answeredAt) / 2;
+  return {
+    skewMs: Number.isFinite(skewMs) ? skewMs : undefined,
+    engine: of('engine')[0]?.[0] ?? '',
+    disk:
+      disk === undefined ? undefined : { totalBytes: Number(disk[0]), freeBytes: Number(disk[1]) },
+    inodesPercent: Number.isFinite(inodes) ? inodes : undefined,
+    checksumErrors: of('checksum').reduce((sum, [, count]) => sum + Number(count ?? 0), 0),
+    peers: [
+      ...of('unreached').map(([address = '']) => peer(address)),
+      ...of('noping').map(([address = '']) => ({ ...peer(address), unknown: true })),
+      ...of('reach').map(([address = '', time]) => ({
+        ...peer(address),
+        roundTripMs: Number(time),
+        full: fullSize(of('mtu').find(([target]) => target === address)),
+      })),
+    ],
+    ports: of('port').map(([target = '', state]) => ({ target, open: state === 'open' })),
+  };
+}
+
+function peer(address: string): PeerFacts {
+  return { address, roundTripMs: undefined, full: undefined, unknown: false };
+}
+
+function fullSize(values: readonly string[] | undefined): PeerFacts['full'] {
+  if (values === undefined) return undefined;
+  const [, device = '', mtu, verdict] = values;
+  return { device, mtu: Number(mtu), arrive: verdict === 'ok' };
+}

@@ -1,0 +1,61 @@
+import test from 'ava';
+import type { Examined } from '../../../../cli/commands/doctor/findings.js';
+import { findings } from '../../../../cli/commands/doctor/findings.js';
+import { parseDoctorFacts } from '../../../../cli/commands/doctor/probe.js';
+
+const healthy = `clock 1000.250000000
+engine 28.5.0
+disk 107374182400 53687091200
+inodes 10
+checksum udp 0
+checksum tcp 0
+reach 192.0.2.2 0.310
+mtu 192.0.2.2 eth0 1500 ok
+port 192.0.2.1:7070 open
+`;
+
+function machine(name: string, address: string, text: string): Examined {
+  return { name, address, facts: parseDoctorFacts(text, 1_000_000, 1_000_500) };
+}
+
+const told = (examined: Examined): readonly string[] =>
+  findings([examined, { name: 'b', address: '192.0.2.2', facts: parseDoctorFacts(healthy, 0, 0) }])
+    .filter(({ machine: name }) => name === examined.name)
+    .map(({ level, problem }) => `${level}: ${problem}`);
+
+test('a machine that is well gives no finding', (t) => {
+  const facts = parseDoctorFacts(healthy, 1_000_000, 1_000_500);
+  t.is(facts.skewMs, 0);
+  t.is(facts.peers[0]?.roundTripMs, 0.31);
+  t.deepEqual(told(machine('a', '192.0.2.1', healthy)), []);
+});
+
+const faults: readonly (readonly [string, string, string, string])[] = [
+  ['clock 1000.25', 'clock 1005.25', 'warning', "its clock is 5.0 s ahead of this computer's"],
+  ['clock 1000.25', 'clock 900.25', 'error', "its clock is 100.0 s behind this computer's"],
+  ['engine 28.5.0', 'engine', 'error', 'its Docker Engine does not answer'],
+  ['engine 28.5.0', 'engine 19.03.1', 'error', 'Docker Engine 19.03.1 is older than 20.10'],
+  ['53687091200', '104857600', 'error', 'only 100MiB of 100GiB are free for the engine'],
+  ['eth0 1500 ok', 'eth0 1500 lost', 'error', 'packets of 1500 bytes to b are lost'],
+  ['reach 192.0.2.2 0.310', 'unreached 192.0.2.2', 'error', 'does not reach b (192.0.2.2)'],
+  ['7070 open', '7070 closed', 'error', 'does not reach the manager at 192.0.2.1:7070'],
+  ['udp 0', 'udp 7', 'warning', 'has dropped 7 packets with a wrong checksum since boot'],
+];
+
+for (const [was, is, level, problem] of faults) {
+  test(`doctor finds: ${problem}`, (t) => {
+    const text = healthy.replace(was, is);
+    t.not(text, healthy);
+    t.deepEqual(told(machine('a', '192.0.2.1', text)), [`${level}: ${problem}`]);
+  });
+}
+
+test('every finding has a remedy, errors stand first, a machine that is not reached is one', (t) => {
+  const gone: Examined = { name: 'z', address: '192.0.2.9', facts: undefined, failure: 'refused' };
+  const found = findings([machine('a', '192.0.2.1', healthy.replace('udp 0', 'udp 1')), gone]);
+  t.deepEqual(
+    found.map(({ level }) => level),
+    ['error', 'warning'],
+  );
+  for (const { remedy } of found) t.true(remedy.length > 0);
+});
