@@ -4,16 +4,13 @@ import { busyboxImage } from '../../fixtures/images/busybox.js';
 import { loadImages } from '../../fixtures/images/load.js';
 import { openLab } from '../../fixtures/lab/lab.js';
 import type { Machine } from '../../fixtures/lab/machine.js';
-import { fileURLToPath } from 'node:url';
+import { copyProgram } from '../helpers/checkout.js';
 import { machineTest } from '../helpers/machine-test.js';
 
-/*
- * One machine with an engine and no cluster, in place of a laptop: the program runs on it, from the same
- * files, which lab machines see where the host has them.
- */
+/* One machine with an engine and no cluster, in place of a laptop: the program runs on it. */
 
 const lab = openLab({ name: 'localtst', subnet: '10.98.108' });
-const main = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
+let main = '';
 const able = process.platform === 'linux' && process.getuid?.() === 0;
 
 const compose = `
@@ -35,6 +32,7 @@ test.before(async () => {
   if (!able) return;
   await lab.down();
   await lab.up(1);
+  main = await copyProgram(machine());
   await loadImages(await buildArchive([await busyboxImage()]), [machine()]);
   await machine().output(['sh', '-c', 'mkdir -p /srv/demo && cat > /srv/demo/compose.yaml'], {
     stdin: compose,

@@ -65,11 +65,15 @@ machineTest('three machines become a cluster, lose a member and go without a tra
     t.regex(keys, /^(?:600 \S+\n)+$/u);
   }
 
-  await lab.machine('node-2').output(['systemctl', 'kill', '-s', 'KILL', 'shoal-worker']);
-  await waitForNodes(t, program, names);
   const main = async (): Promise<string> =>
     lab.machine('node-2').output(['systemctl', 'show', '--property=MainPID', 'shoal-worker']);
-  const pid = await main();
+  const killed = await main();
+  await lab.machine('node-2').output(['systemctl', 'kill', '-s', 'KILL', 'shoal-worker']);
+  const pid = await waitFor('another worker', async () => {
+    const now = await main();
+    return now.trim() !== 'MainPID=0' && now !== killed && now;
+  });
+  await waitForNodes(t, program, names);
   const again = await program.run(['machine', 'provision', ...names]);
   t.is(again.code, 0, again.stderr);
   if (!again.stdout.includes('uploading')) t.is(await main(), pid);
