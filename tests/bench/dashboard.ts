@@ -1,3 +1,7 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Controller } from '../../cli/dashboard/controller.js';
@@ -65,16 +69,31 @@ interface Simulated {
   readonly stats: readonly string[];
 }
 
-/** As the manager would send it. */
-function simulated(size: typeof large): Simulated {
+const seconds = 3;
+
+/** As the manager would send it: written by another process, whose memory is not the dashboard's. */
+function simulated(size: 'large' | 'middling'): Simulated {
+  const folder = mkdtempSync(join(tmpdir(), 'shoal-bench-'));
+  try {
+    execFileSync(process.execPath, [process.argv[1] ?? '', 'dashboard', size, folder]);
+    const read = (name: string): string => readFileSync(join(folder, name), 'utf8');
+    return {
+      snapshot: read('snapshot'),
+      stats: Array.from({ length: seconds }, (_, second) => read(`stats-${second}`)),
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function produce(size: typeof large, folder: string): void {
   const objects = simulatedObjects(size);
   const snapshot = { kind: 'snapshot', ...objects, networks: [], volumes: [] };
-  return {
-    snapshot: JSON.stringify(snapshot),
-    stats: Array.from({ length: 5 }, (_, second) =>
-      JSON.stringify(simulatedStats(objects.tasks, objects.nodes, second)),
-    ),
-  };
+  writeFileSync(join(folder, 'snapshot'), JSON.stringify(snapshot));
+  for (let second = 0; second < seconds; second += 1) {
+    const stats = simulatedStats(objects.tasks, objects.nodes, second);
+    writeFileSync(join(folder, `stats-${second}`), JSON.stringify(stats));
+  }
 }
 
 interface Opened {
@@ -178,7 +197,7 @@ async function filterOn(opened: Opened): Promise<readonly number[]> {
 }
 
 async function measureLarge(): Promise<void> {
-  const { snapshot, stats } = simulated(large);
+  const { snapshot, stats } = simulated('large');
   const began = performance.now();
   const opened = await open();
   opened.world.setConnection({ state: 'live', since: Date.now(), message: '' });
@@ -204,13 +223,13 @@ async function measureLarge(): Promise<void> {
   );
   const { rss } = process.memoryUsage();
   print(
-    `memory: ${(rss / 2 ** 20).toFixed(0)} MiB resident, simulated cluster included  (reach <= 250 MB)`,
+    `memory: ${(rss / 2 ** 20).toFixed(0)} MiB resident, what the manager sent included  (reach <= 250 MB)`,
   );
   opened.close();
 }
 
 async function measureIdle(): Promise<void> {
-  const { snapshot, stats } = simulated(middling);
+  const { snapshot, stats } = simulated('middling');
   const opened = await open();
   opened.world.applyWatch(JSON.parse(snapshot) as WatchMessage);
   opened.world.setConnection({ state: 'live', since: Date.now(), message: '' });
@@ -236,7 +255,11 @@ async function measureIdle(): Promise<void> {
   opened.close();
 }
 
-export async function run(): Promise<void> {
+export async function run([size, folder]: readonly string[]): Promise<void> {
+  if (folder !== undefined) {
+    produce(size === 'large' ? large : middling, folder);
+    return;
+  }
   process.env.NODE_ENV ??= 'production';
   await measureLarge();
   await measureIdle();

@@ -1,10 +1,11 @@
+import { PassThrough } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import test from 'ava';
 import { render } from 'ink-testing-library';
 import { createElement } from 'react';
 import { textWidth } from '../../../cli/output/table.js';
 import { Controller } from '../../../cli/dashboard/controller.js';
-import { FrameOutput } from '../../../cli/dashboard/frame-output.js';
+import { FrameOutput, NoOutput } from '../../../cli/dashboard/frame-output.js';
 import { App } from '../../../cli/dashboard/screens/app.js';
 import type { ThemeName } from '../../../cli/dashboard/theme.js';
 import type { World } from '../../../cli/dashboard/view-model/world.js';
@@ -154,6 +155,31 @@ test('a storm of resizes is one frame of the last size', async (t) => {
   }
   await until('the frame of the last size', 5_000, () => shown.lines().length === 29);
   t.is(shown.controller.frame().columns, 120);
+});
+
+test('what a component throws ends the dashboard with that error instead of a dead screen', async (t) => {
+  const { render: open } = await import('ink');
+  const source = {
+    subscribe: () => () => undefined,
+    frame: (): never => {
+      throw new Error('a component crashed');
+    },
+    input: () => undefined,
+  };
+  const stdin = Object.assign(new PassThrough(), {
+    isTTY: true,
+    setRawMode: () => undefined,
+    ref: () => undefined,
+    unref: () => undefined,
+  });
+  const instance = open(createElement(App, { source }), {
+    stdout: new NoOutput() as unknown as NodeJS.WriteStream,
+    stdin: stdin as unknown as NodeJS.ReadStream,
+    debug: true,
+    exitOnCtrlC: false,
+    patchConsole: false,
+  });
+  await t.throwsAsync(async () => instance.waitUntilExit(), { message: 'a component crashed' });
 });
 
 class SlowTerminal {
