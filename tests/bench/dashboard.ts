@@ -17,6 +17,7 @@ export const about = 'the dashboard on 10,000 tasks: first paint, keys, filter, 
 const large = { nodes: 200, services: 200, replicas: 50 };
 const middling = { nodes: 20, services: 100, replicas: 10 };
 const idleSeconds = 10;
+const usedSeconds = 20;
 
 const noFlags: KeyFlags = {
   upArrow: false,
@@ -196,6 +197,22 @@ async function filterOn(opened: Opened): Promise<readonly number[]> {
   return times;
 }
 
+/** As somebody uses it: news each second, a few keys between them. */
+async function measureMemory(opened: Opened, stats: readonly string[]): Promise<void> {
+  let peak = 0;
+  for (let second = 0; second < usedSeconds; second += 1) {
+    const news = JSON.parse(stats[second % stats.length] ?? '') as StatsMessage;
+    opened.world.applyStats(news, Date.now());
+    opened.controller.changed();
+    for (const key of ['4', '5', 'j', 'i']) await press(opened, key);
+    await sleep(800);
+    peak = Math.max(peak, process.memoryUsage().rss);
+  }
+  print(
+    `memory: at most ${(peak / 1e6).toFixed(0)} MB resident in ${usedSeconds} s of use  (reach <= 250 MB)`,
+  );
+}
+
 async function measureLarge(): Promise<void> {
   const { snapshot, stats } = simulated('large');
   const began = performance.now();
@@ -210,6 +227,7 @@ async function measureLarge(): Promise<void> {
   print(
     `first paint: ${(performance.now() - began).toFixed(0)} ms, imports and 10,000 tasks parsed, list included (${first.toFixed(0)} ms)  (reach <= 1000 ms)`,
   );
+  await measureMemory(opened, stats);
   const before = process.cpuUsage();
   const keys = await keysOn(opened, stats);
   const used = process.cpuUsage(before);
@@ -220,10 +238,6 @@ async function measureLarge(): Promise<void> {
   const filters = await filterOn(opened);
   print(
     `filter while typing: median ${percentile(filters, 0.5).toFixed(1)} ms, worst ${Math.max(...filters).toFixed(1)} ms  (reach <= 100 ms)`,
-  );
-  const { rss } = process.memoryUsage();
-  print(
-    `memory: ${(rss / 2 ** 20).toFixed(0)} MiB resident, what the manager sent included  (reach <= 250 MB)`,
   );
   opened.close();
 }

@@ -87,26 +87,42 @@ export interface ViewDefinition<T> extends Omit<View, 'columns' | 'rows'> {
 
 const noLabels: Labels = {};
 
+/** A class, as rows are many and closures of their own would be more memory than the rest. */
+class DefinedRow<T> implements Row {
+  readonly id: string;
+  readonly item: T;
+  readonly #definition: ViewDefinition<T>;
+  readonly #look: Look;
+
+  constructor(definition: ViewDefinition<T>, look: Look, item: T) {
+    this.id = definition.id(item);
+    this.item = item;
+    this.#definition = definition;
+    this.#look = look;
+  }
+
+  get text(): string {
+    return harmless(this.#definition.text(this.item, this.#look));
+  }
+
+  get labels(): Labels {
+    return this.#definition.labels?.(this.item) ?? noLabels;
+  }
+
+  get bad(): boolean {
+    return this.#definition.bad?.(this.item, this.#look) ?? false;
+  }
+}
+
 /** Forgets the type of its objects, so that all views are of one type. */
 export function defineView<T>(definition: ViewDefinition<T>): View {
-  const { items, id, text, labels, bad, columns, ...rest } = definition;
+  const { name, title, aliases, sort, columns, items } = definition;
   return {
-    ...rest,
+    name,
+    title,
+    aliases,
+    sort,
     columns: columns as readonly Column<unknown>[],
-    rows: (look, scope) =>
-      items(look, scope).map((item) => ({
-        id: id(item),
-        item,
-        // Only looked at by filters, and these not always.
-        get text() {
-          return harmless(text(item, look));
-        },
-        get labels() {
-          return labels?.(item) ?? noLabels;
-        },
-        get bad() {
-          return bad?.(item, look) ?? false;
-        },
-      })),
+    rows: (look, scope) => items(look, scope).map((item) => new DefinedRow(definition, look, item)),
   };
 }

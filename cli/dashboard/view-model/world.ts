@@ -71,13 +71,15 @@ export class World {
     this.usageVersion += 1;
     this.heardAt = now;
     if (message.kind === 'snapshot') {
-      this.taskUse.clear();
-      this.nodeUse.clear();
+      const tasks = new Set<string>(message.tasks.map(({ taskId }) => taskId));
+      const nodes = new Set<string>(message.nodes.map(({ nodeId }) => nodeId));
+      for (const id of this.taskUse.keys()) if (!tasks.has(id)) this.#forget(this.taskUse, id);
+      for (const id of this.nodeUse.keys()) if (!nodes.has(id)) this.#forget(this.nodeUse, id);
     }
     for (const id of message.goneTasks) this.#forget(this.taskUse, id);
     for (const id of message.goneNodes) this.#forget(this.nodeUse, id);
-    for (const use of message.tasks) this.taskUse.set(use.taskId, use);
-    for (const use of message.nodes) this.nodeUse.set(use.nodeId, use);
+    for (const use of message.tasks) renew(this.taskUse, use.taskId, use);
+    for (const use of message.nodes) renew(this.nodeUse, use.nodeId, use);
     this.#remember();
   }
 
@@ -159,6 +161,16 @@ export class World {
     if (values === undefined) this.history.set(id, [value]);
     else if (values.push(value) > historyLength) values.shift();
   }
+}
+
+/**
+ * Figures are written over those before: ten thousand new objects that live for a second each would be old
+ * enough to fill the heap.
+ */
+function renew<T extends object>(uses: Map<string, T>, id: string, use: T): void {
+  const known = uses.get(id);
+  if (known === undefined) uses.set(id, use);
+  else Object.assign(known, use);
 }
 
 /** A live task before an ended one, then the younger. */
