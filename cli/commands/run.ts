@@ -5,6 +5,7 @@ import type { Task } from '../../manager/model/task.js';
 import { isTerminal } from '../../manager/model/task-state.js';
 import type { Cli } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
+import type { TaskLogLine } from '../../manager/protocol/control.js';
 import { logs } from '../client/stream.js';
 import { runSession } from '../client/terminal-session.js';
 import type { Project } from '../compose/model.js';
@@ -249,23 +250,57 @@ async function converse(cli: Cli, of: OneOff): Promise<number> {
   return ended.status.exitCode ?? 1;
 }
 
-/** The output is read from the log, which has all of it from the start; the input goes by an attachment. */
+/**
+ * The output is read from the log, which has all of it from the start; the input goes by an attachment.
+ * A followed log goes on for what may start later, so it is left when the container has ended, and the
+ * rest is read from the whole log.
+ */
 async function plain(cli: Cli, of: OneOff, withInput: boolean): Promise<void> {
-  const { client, project, key } = of;
   const { signal } = cli.interrupts;
   const ending = new AbortController();
-  const input = withInput ? feed(cli, of, AbortSignal.any([signal, ending.signal])) : undefined;
+  const live = AbortSignal.any([signal, ending.signal]);
+  const input = withInput ? feed(cli, of, live) : undefined;
+  const printer = linePrinter(cli);
   try {
-    const args = { project, services: [key], options: { follow: true } };
-    for await (const lines of logs(client, args, signal)) {
-      for (const { stream, text } of lines) {
-        (stream === 'stderr' ? cli.stderr : cli.stdout).write(`${text}\n`);
-      }
-    }
+    const following = printLog(of, { follow: true, signal: live, print: printer });
+    await Promise.all([
+      becomes(cli, of, (task) => isTerminal(task.status.state)).finally(() => {
+        ending.abort();
+      }),
+      following.catch((error: unknown) => {
+        if (!live.aborted) throw error;
+      }),
+    ]);
+    await printLog(of, { follow: false, signal, print: printer });
   } finally {
     ending.abort();
     await input;
   }
+}
+
+interface LogReading {
+  readonly follow: boolean;
+  readonly signal: AbortSignal;
+  readonly print: (line: TaskLogLine) => void;
+}
+
+async function printLog(of: OneOff, reading: LogReading): Promise<void> {
+  const args = {
+    project: of.project,
+    services: [of.key],
+    options: { follow: reading.follow },
+  };
+  for await (const lines of logs(of.client, args, reading.signal)) lines.forEach(reading.print);
+}
+
+/** Writes each line once: the engine's stamps have nine digits and only rise. */
+function linePrinter(cli: Cli): (line: TaskLogLine) => void {
+  let last = '';
+  return ({ stamp, stream, text }) => {
+    if (stamp <= last) return;
+    last = stamp;
+    (stream === 'stderr' ? cli.stderr : cli.stdout).write(`${text}\n`);
+  };
 }
 
 async function feed(cli: Cli, of: OneOff, signal: AbortSignal): Promise<void> {
