@@ -27,7 +27,7 @@ export interface Surroundings {
 
 const tailLines = 1_000;
 /** Verbs that talk with who sits at the terminal: they get it. */
-const interactive = new Set(['exec', 'attach']);
+const interactive = new Set(['exec', 'attach', 'run', 'machine ssh']);
 
 /** Does what the model asked for; what goes wrong is flashed, never thrown. */
 export class Effects {
@@ -149,7 +149,7 @@ export class Effects {
   #run(words: readonly string[], project: string | undefined): void {
     const { cli, handOver, controller } = this.#around;
     const run = { cli, words, project };
-    if (interactive.has(words[0] ?? '')) {
+    if (interactive.has(words[0] ?? '') || interactive.has(words.slice(0, 2).join(' '))) {
       handOver(async () => {
         const { runInherited } = await import('./run-command.js');
         return await runInherited(run);
