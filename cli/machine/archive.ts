@@ -77,7 +77,7 @@ export async function unpackTree(
 ): Promise<void> {
   const reader = extract();
   archive.on('error', (error) => reader.destroy(error as Error));
-  archive.pipe(reader as unknown as NodeJS.WritableStream);
+  archive.pipe(reader);
   for await (const entry of reader) {
     const target = place(entry.header.name);
     if (target !== undefined)
