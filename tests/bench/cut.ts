@@ -4,8 +4,8 @@ import type { BenchCluster } from './cluster.js';
 import { withCluster } from './cluster.js';
 import { running } from './engines.js';
 import { figure, print } from './figures.js';
-import { endpointOn } from './names.js';
-import { NameWatcher } from './name-watcher.js';
+import { endpointOn, watchNames } from './names.js';
+import type { NameWatcher } from './name-watcher.js';
 import { loadTo } from './start.js';
 
 const nodes = ['node-1', 'node-2', 'node-3'];
@@ -69,9 +69,7 @@ async function cutOnce(
 ): Promise<{ readonly rightAfterMs: number; readonly doubles: number }> {
   const ends = await Promise.all(nodes.map((node) => endpointOn(cluster, node, label)));
   const stale = ends[2]?.address ?? '';
-  const watchers = nodes.map(
-    (node, index) => new NameWatcher(cluster.lab.machine(node), ends[index]?.gateway ?? '', 'web'),
-  );
+  const watchers = await watchNames(cluster);
   let doubles = 0;
   const sample = async (): Promise<void> => {
     const [now] = watchers;

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { copyFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Machine } from '../../fixtures/lab/machine.js';
@@ -11,16 +12,24 @@ export interface Answer {
   readonly addresses: readonly string[];
 }
 
-/** What a name resolves to on one machine, from now on, asked of the server on `gateway` every 5 ms. */
+/** What a name resolves to in one container, from now on, asked of the server on `gateway` every 5 ms. */
 export class NameWatcher {
   readonly machine: Machine;
   readonly answers: Answer[] = [];
   readonly #end: () => void;
 
-  constructor(machine: Machine, gateway: string, name: string) {
+  /** `pid` is a process of the container as its machine numbers it. */
+  constructor(
+    machine: Machine,
+    asker: { readonly pid: number; readonly gateway: string },
+    name: string,
+  ) {
     this.machine = machine;
-    const enter = ['--target', String(machine.initPid), '--net', process.execPath, program];
-    const child = spawn('nsenter', [...enter, gateway, name], {
+    const inside = '/srv/dns-watch.mjs';
+    copyFileSync(program, machine.file(inside));
+    const toMachine = ['--target', String(machine.initPid), '--mount', '--pid', 'nsenter'];
+    const toContainer = ['--target', String(asker.pid), '--net', process.execPath, inside];
+    const child = spawn('nsenter', [...toMachine, ...toContainer, asker.gateway, name], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     createInterface({ input: child.stdout }).on('line', (line) => {

@@ -8,7 +8,8 @@ import { NameWatcher } from './name-watcher.js';
 import { loadTo } from './start.js';
 
 const nodes = ['node-1', 'node-2', 'node-3'];
-const label = 'com.docker.compose.project=names';
+const web = 'com.docker.compose.service=web';
+const probe = 'com.docker.compose.service=probe';
 const compose = `services:
   web:
     image: ${busyboxReference}
@@ -16,6 +17,12 @@ const compose = `services:
     stop_grace_period: 0s
     deploy:
       replicas: 3
+  probe:
+    image: ${busyboxReference}
+    command: ["sleep", "1000000"]
+    stop_grace_period: 0s
+    deploy:
+      mode: global
 `;
 
 export async function run(args: readonly string[]): Promise<void> {
@@ -34,36 +41,51 @@ export async function run(args: readonly string[]): Promise<void> {
   });
 }
 
-/** The address and gateway of a service's first container on a node. */
+/** Address, gateway and first process of a service's first container on a node. */
 export async function endpointOn(
   cluster: BenchCluster,
   node: string,
   service: string,
-): Promise<{ readonly id: string; readonly address: string; readonly gateway: string }> {
+): Promise<ContainerEnd> {
   const engine = cluster.engine(node);
   const [container] = await running(engine, service);
   if (container === undefined) throw new Error(`no container of ${service} on ${node}`);
   const [network] = Object.values(container.NetworkSettings.Networks);
   if (network === undefined) throw new Error(`container ${container.Id} has no network`);
-  return { id: container.Id, address: network.IPAddress, gateway: network.Gateway };
+  const { State } = await engine.getContainer(container.Id).inspect();
+  const { IPAddress: address, Gateway: gateway } = network;
+  return { id: container.Id, address, gateway, pid: State.Pid };
+}
+
+interface ContainerEnd {
+  readonly id: string;
+  readonly address: string;
+  readonly gateway: string;
+  /** As the machine numbers it. */
+  readonly pid: number;
+}
+
+/** One watcher a node, in its container of the service `probe`. */
+export async function watchNames(cluster: BenchCluster): Promise<readonly NameWatcher[]> {
+  return Promise.all(
+    nodes.map(async (node) => {
+      const asker = await endpointOn(cluster, node, probe);
+      return new NameWatcher(cluster.lab.machine(node), asker, 'web');
+    }),
+  );
 }
 
 async function crash(cluster: BenchCluster): Promise<number> {
-  const ends = await Promise.all(nodes.map((node) => endpointOn(cluster, node, label)));
-  const watchers = nodes.map(
-    (node, index) => new NameWatcher(cluster.lab.machine(node), ends[index]?.gateway ?? '', 'web'),
-  );
+  const watchers = await watchNames(cluster);
   try {
     await waitFor('three addresses on every node', () =>
       watchers.every((watcher) => watcher.last?.addresses.length === 3),
     );
-    const victim = ends[1];
-    if (victim === undefined) throw new Error('no container on node-2');
+    const victim = await endpointOn(cluster, 'node-2', web);
     const engine = cluster.engine('node-2');
-    const { State } = await engine.getContainer(victim.id).inspect();
     const filters = { type: ['container'], event: ['die'], container: [victim.id] };
     const event = await nextEvent(engine, filters, 30_000);
-    await cluster.lab.machine('node-2').output(['kill', '-9', String(State.Pid)]);
+    await cluster.lab.machine('node-2').output(['kill', '-9', String(victim.pid)]);
     const died = await event.wait;
     event.close();
     await waitFor('the address to be gone everywhere', () =>
