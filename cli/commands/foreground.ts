@@ -111,7 +111,8 @@ class ForegroundSession {
   /** New containers from their first line, those that ran already from now on: as docker compose attaches. */
   #since(): number {
     const fresh = this.#attachedTasks().filter(({ id }) => !this.#run.before.tasks.has(id));
-    const starts = fresh.flatMap(({ status }) => status.startedAt ?? []);
+    // When a task was made, not when its start was noted: the first line may be older than that.
+    const starts = fresh.map(({ createdAt }) => createdAt);
     // The engines' clocks count: what they stamped last is nearer to their now than our own clock.
     const stamps = [...this.#run.state.tasks.values()].map(({ updatedAt }) => updatedAt);
     return starts.length > 0 ? Math.min(...starts) : Math.max(this.#cli.now(), ...stamps);
