@@ -53,7 +53,7 @@ async function answers(cluster: BenchCluster, node: string, address: string): Pr
   const [probe] = await running(cluster.engine(node), 'com.docker.compose.service=probe');
   if (probe === undefined) return false;
   const machine = cluster.lab.machine(node);
-  const ask = ['docker', 'exec', probe.Id, 'nc', '-w', '1', '-z', address, '80'];
+  const ask = ['docker', 'exec', probe.Id, 'nc', '-w', '1', address, '80'];
   return (await machine.exec(ask)).exitCode === 0;
 }
 
