@@ -9,15 +9,24 @@ export interface BuildFlags {
   readonly memory?: string;
 }
 
-/** Keys of `build:` that need a client session with the builder, which the plain Engine API has not. */
+/**
+ * Keys of `build:` that are not carried to the engine; most need a client session with the builder, which
+ * the plain Engine API has not. Refused, since a build without them would be another build.
+ */
 const refused: readonly (keyof Build)[] = [
   'additional_contexts',
   'cache_to',
   'entitlements',
+  'isolation',
   'privileged',
+  'provenance',
+  'sbom',
   'secrets',
   'ssh',
+  'ulimits',
 ];
+/** Values that ask for nothing beyond what a build is anyway. */
+const asksNothing: readonly unknown[] = [undefined, false, 'false', 'default'];
 
 export interface BuildWish {
   readonly project: Project;
@@ -53,8 +62,7 @@ export function buildQuery(wish: BuildWish): BuildQuery {
   const service = project.services[key];
   if (service === undefined) throw new AppError('not-found', `no such service: ${key}`);
   for (const name of refused) {
-    const value: unknown = build[name];
-    if (value === undefined || value === false) continue;
+    if (asksNothing.includes(build[name])) continue;
     throw new AppError(
       'unsupported',
       `service ${key}: build.${name} is not supported: build with docker buildx and push, or leave it out`,
