@@ -4,6 +4,7 @@ import { EngineClient } from './executor/docker/client.js';
 import { ContainerWatch } from './executor/docker/container-watch.js';
 import { DockerExecutor } from './executor/docker/docker-executor.js';
 import { TaskFiles } from './executor/docker/files.js';
+import { ImageLayers } from './executor/docker/image-layers.js';
 import { Images } from './executor/docker/images.js';
 import { EngineNetworks } from './executor/docker/networks.js';
 import { Volumes } from './executor/docker/volumes.js';
@@ -28,7 +29,8 @@ export function connectEngine(settings: WorkerSettings, clock: Clock, log: Logge
   const files = new TaskFiles({ secretsDir, dataDir, hostResolver: '/etc/resolv.conf' });
   const volumes = new Volumes(client, owner, name);
   const images = new Images(client, name, clock);
-  const executor = new DockerExecutor({ client, watch, images, volumes, files, owner });
+  const layers = new ImageLayers(client);
+  const executor = new DockerExecutor({ client, watch, images, layers, volumes, files, owner });
   const networks = new EngineNetworks(client, clusterId, watch);
   return { client, watch, executor, networks, volumes, files, images };
 }

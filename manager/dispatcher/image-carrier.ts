@@ -49,7 +49,15 @@ export class ImageCarrier {
       const holders = await this.#holders(to, wanted.image, signal);
       const source = bestSource(holders, platform);
       if (source === undefined) throw nobody(wanted.image, platform, holders);
-      await this.#transfer(source, to, wanted.image, signal);
+      const known = await this.#knownLayers(source, to, signal);
+      try {
+        await this.#transfer(source, to, { image: wanted.image, withoutLayers: known }, signal);
+      } catch (error) {
+        // A layer may have been removed since, and an engine may want all of them.
+        if (known === 0 || signal.aborted) throw error;
+        this.#options.log.warn(`${messageOf(error)}: carrying all layers`);
+        await this.#transfer(source, to, { image: wanted.image, withoutLayers: 0 }, signal);
+      }
       return source.name;
     } finally {
       this.#busy -= 1;
@@ -113,17 +121,28 @@ export class ImageCarrier {
     return (await Promise.all(others.map(ask))).flat();
   }
 
+  /** Layers that need not be sent; one that cannot say has none. */
+  async #knownLayers(source: ImageHolder, to: NodeId, outer: AbortSignal): Promise<number> {
+    const { layers = [] } = source;
+    if (layers.length === 0) return 0;
+    const signal = AbortSignal.any([outer, AbortSignal.timeout(askMs)]);
+    return this.#options.calls.call(to, 'knownLayers', { layers }, signal).catch(() => 0);
+  }
+
   async #transfer(
     source: ImageHolder,
     to: NodeId,
-    image: string,
+    wanted: { readonly image: string; readonly withoutLayers: number },
     signal: AbortSignal,
   ): Promise<void> {
     const { calls, log, view } = this.#options;
+    const { image, withoutLayers } = wanted;
     const target = view.get('nodes', to)?.spec.name ?? to;
     const where = `image ${image} from node ${source.name} to node ${target}`;
-    log.info(`carrying ${where}`, { bytes: source.sizeBytes });
-    const from = await calls.open(source.nodeId, { kind: 'save-image', image }, signal);
+    const layers = source.layers?.length;
+    log.info(`carrying ${where}`, { bytes: source.sizeBytes, layers, known: withoutLayers });
+    const without = withoutLayers === 0 ? {} : { withoutLayers };
+    const from = await calls.open(source.nodeId, { kind: 'save-image', image, ...without }, signal);
     try {
       const into = await calls.open(to, { kind: 'load-image', image }, signal);
       const hangUp = (): void => {
@@ -135,12 +154,13 @@ export class ImageCarrier {
         const loaded = untilExit(into.stream);
         // Looked at below; a load that fails early is the reason the sending fails.
         loaded.catch(hangUp);
-        await pour(from.stream, into.stream).catch(async (error: unknown) => {
+        const sentBytes = await pour(from.stream, into.stream).catch(async (error: unknown) => {
           into.stream.close();
           await loaded;
           throw error;
         });
         await loaded;
+        log.info(`carried ${where}`, { sentBytes });
       } finally {
         signal.removeEventListener('abort', hangUp);
         into.stream.close();
@@ -156,14 +176,17 @@ export class ImageCarrier {
 }
 
 /** An archive's bytes from one stream into the other; waiting for each send is the back-pressure. */
-async function pour(from: MessageStream, into: MessageStream): Promise<void> {
+async function pour(from: MessageStream, into: MessageStream): Promise<number> {
+  let bytes = 0;
   for await (const message of from) {
     const part = typeof message === 'string' ? undefined : unframe(message);
-    if (part?.channel === 'stdout') await into.send(frame('stdin', part.data));
-    else if (part?.channel === 'error') throw new AppError('unavailable', textOf(part.data));
+    if (part?.channel === 'stdout') {
+      bytes += part.data.length;
+      await into.send(frame('stdin', part.data));
+    } else if (part?.channel === 'error') throw new AppError('unavailable', textOf(part.data));
     else if (part?.channel === 'exit') {
       await into.send(frame('stdin', ''));
-      return;
+      return bytes;
     }
   }
   throw new AppError('unavailable', 'the node that has it hung up');

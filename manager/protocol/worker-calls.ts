@@ -25,6 +25,8 @@ export interface WorkerCallMap {
   };
   /** The image as this node's engine has it; null when it has not. */
   findImage: { args: { readonly image: string }; result: SeenImage | null };
+  /** How many of an image's layers, counted from the lowest, some image of this node has as well. */
+  knownLayers: { args: { readonly layers: readonly string[] }; result: number };
   /** What is at a path of a container; null when nothing is. */
   statPath: {
     args: { readonly taskId: TaskId; readonly path: string };
@@ -48,6 +50,10 @@ export interface SeenImage {
   readonly sizeBytes: number;
   /** When it was built, ms since the epoch; 0 when the image does not say. */
   readonly createdAt: number;
+  /** When the engine last gave it a tag by a build, a pull or a load, ms since the epoch. */
+  readonly taggedAt?: number;
+  /** Digests of its layers' uncompressed tars, the lowest first. */
+  readonly layers?: readonly string[];
 }
 
 export type WorkerCallName = keyof WorkerCallMap;
@@ -103,8 +109,8 @@ export type WorkerStreamRequest =
       readonly stdin: boolean;
       readonly replay?: boolean;
     }
-  /** Binary data frames (stdout channel): `docker save` of an image this node has. */
-  | { readonly kind: 'save-image'; readonly image: string }
+  /** Binary data frames (stdout channel): `docker save` of an image this node has, less its lowest layers. */
+  | { readonly kind: 'save-image'; readonly image: string; readonly withoutLayers?: number }
   /** Binary data frames (stdin channel): `docker load`. */
   | { readonly kind: 'load-image'; readonly image: string }
   /** Binary data frames (stdout channel): the engine's JSON lines, as of `docker pull`. */

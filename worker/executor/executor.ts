@@ -173,8 +173,14 @@ export interface Executor {
   ): Promise<void>;
   /** To be called when an image was built or pulled: tags may have moved. */
   forgetImages(): void;
-  /** The image as a tar archive. */
-  saveImage(image: string, signal: AbortSignal): Promise<NodeJS.ReadableStream>;
+  /** How many of these layers, from the lowest, another image here has too. */
+  knownLayers(layers: readonly string[], signal: AbortSignal): Promise<number>;
+  /** The image as a tar archive, without that many of its lowest layers. */
+  saveImage(
+    image: string,
+    withoutLayers: number,
+    signal: AbortSignal,
+  ): Promise<NodeJS.ReadableStream>;
   loadImage(archive: NodeJS.ReadableStream, signal: AbortSignal): Promise<void>;
 }
 

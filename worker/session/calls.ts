@@ -67,6 +67,7 @@ function callHandlers({ executor, tasks, processes }: CallSurroundings): Handler
     },
     listVolumes: (_args, signal) => executor.listVolumes(signal),
     findImage: async ({ image }, signal) => (await executor.findImage(image, signal)) ?? null,
+    knownLayers: ({ layers }, signal) => executor.knownLayers(layers, signal),
     statPath: async ({ taskId, path }, signal) =>
       (await executor.statPath(containerId(taskId), path, signal)) ?? null,
     removeImage: ({ image }, signal) => executor.removeImage(image, signal),

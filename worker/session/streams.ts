@@ -63,7 +63,7 @@ async function handle(around: StreamSurroundings, served: Served): Promise<void>
       return;
     }
     case 'save-image': {
-      const archive = await executor.saveImage(request.image, signal);
+      const archive = await executor.saveImage(request.image, request.withoutLayers ?? 0, signal);
       for await (const chunk of archive as AsyncIterable<Uint8Array>) {
         await stream.send(frame('stdout', chunk));
       }

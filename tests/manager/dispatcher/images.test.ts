@@ -99,3 +99,23 @@ test('an image that no node has, or that the target cannot load, is answered wit
   const failed = await wish(asker, 'app:1');
   t.regex(failed.error?.message ?? '', /from node node-2 to node node-1: /u);
 });
+
+test('layers that the asking node has are not sent, until its engine wants all of them', async (t) => {
+  const { asker, giver } = await twoWorkers(t);
+  const layers = ['sha256:a', 'sha256:b', 'sha256:c'];
+  giver.answer = () => ({ id: 'x', platform: 'linux/amd64', sizeBytes: 5, createdAt: 5, layers });
+  asker.answer = (call) => (call.name === 'knownLayers' ? 2 : null);
+  const asked: unknown[] = [];
+  giver.serve = async (request, stream) => {
+    asked.push(request);
+    await stream.send(frame('exit', '0'));
+  };
+  asker.serve = (_request, stream) =>
+    stream.send(asked.length > 1 ? frame('exit', '0') : frame('error', 'no such layer'));
+  const answer = await wish(asker, 'app:1');
+  t.is(answer.from, 'node-2');
+  t.deepEqual(asked, [
+    { kind: 'save-image', image: 'app:1', withoutLayers: 2 },
+    { kind: 'save-image', image: 'app:1' },
+  ]);
+});

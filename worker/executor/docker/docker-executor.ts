@@ -33,6 +33,8 @@ import {
 import { toCreateRequest } from './create-options.js';
 import { attachTo, execIn, openLog } from './exec.js';
 import type { TaskFiles } from './files.js';
+import type { ImageLayers } from './image-layers.js';
+import { saveWithout } from './image-layers.js';
 import type { Images } from './images.js';
 import { openBuild, openPull, openPush, type BuildRequest } from './image-streams.js';
 import { openArchive, putArchive, statIn } from './file-streams.js';
@@ -43,6 +45,7 @@ export interface DockerParts {
   readonly client: EngineClient;
   readonly watch: ContainerWatch;
   readonly images: Images;
+  readonly layers: ImageLayers;
   readonly volumes: Volumes;
   readonly files: TaskFiles;
   readonly owner: Owner;
@@ -335,8 +338,16 @@ export class DockerExecutor implements Executor {
     this.#parts.images.forget();
   }
 
-  async saveImage(image: string, signal: AbortSignal): Promise<NodeJS.ReadableStream> {
-    return await this.#parts.images.save(image, signal);
+  async knownLayers(layers: readonly string[], signal: AbortSignal): Promise<number> {
+    return await this.#parts.layers.known(layers, signal);
+  }
+
+  async saveImage(
+    image: string,
+    withoutLayers: number,
+    signal: AbortSignal,
+  ): Promise<NodeJS.ReadableStream> {
+    return await saveWithout(() => this.#parts.images.save(image, signal), withoutLayers);
   }
 
   async loadImage(archive: NodeJS.ReadableStream, signal: AbortSignal): Promise<void> {

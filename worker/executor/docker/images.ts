@@ -29,6 +29,9 @@ export type OtherNodes = (
   signal: AbortSignal,
 ) => Promise<string>;
 
+/** For what others wait for as well. */
+const never = new AbortController().signal;
+
 /** Registries that cannot be reached may keep an engine waiting for minutes without a word. */
 const firstWordMs = 60_000;
 const nextWordMs = 300_000;
@@ -68,8 +71,8 @@ export class Images {
   }
 
   /**
-   * Finds the image, pulling it as `pullPolicy` says; where the registry does not give it, from a node of
-   * the cluster that has it, except with `always`. Throws with image, node and reason.
+   * Finds the image, pulling it as `pullPolicy` says; where the registry does not give it, as it is here
+   * or from a node of the cluster that has it. Throws with image, node and reason.
    */
   async ensure(spec: ContainerSpec, progress: Progress, signal: AbortSignal): Promise<LocalImage> {
     const { image, pullPolicy } = spec;
@@ -150,6 +153,8 @@ export class Images {
         platform: [seen.Os, seen.Architecture, variant].filter((part) => part !== '').join('/'),
         sizeBytes: seen.Size,
         createdAt: Math.max(0, Date.parse(seen.Created)) || 0,
+        ...taggedAt(seen),
+        layers: seen.RootFS.Layers ?? [],
       };
     } catch (error) {
       if (isNotFound(error)) return undefined;
@@ -214,9 +219,11 @@ export class Images {
         return;
       } catch (error) {
         // Only the registry's verdict sends us elsewhere; an engine that is away is asked again.
-        if (pullPolicy === 'always' || !isNotFound(error)) throw error;
+        if (!isNotFound(error)) throw error;
         refusal = toAppError(error);
       }
+      // `up` has pulled what is always to be pulled, with its user's credentials, which we have not.
+      if (pullPolicy === 'always' && (await this.find(image, never)) !== undefined) return;
     }
     await this.#fromOtherNodes(image, platform, refusal, progress);
   }
@@ -230,7 +237,7 @@ export class Images {
     if (this.#otherNodes === undefined) throw refusal;
     progress(`fetching ${image} from another node`);
     try {
-      await this.#otherNodes(image, platform, new AbortController().signal);
+      await this.#otherNodes(image, platform, never);
     } catch (error) {
       if (isUnavailable(error)) throw error;
       throw new AppError('not-found', `${refusal.message}; ${messageOf(error)}`, { cause: error });
@@ -293,6 +300,14 @@ export function toReference(image: string): { readonly fromImage: string; readon
   const colon = image.lastIndexOf(':');
   if (colon > slash) return { fromImage: image.slice(0, colon), tag: image.slice(colon + 1) };
   return { fromImage: image, tag: 'latest' };
+}
+
+/** The engine says the year 1 of an image that was never tagged here. */
+function taggedAt(seen: object): { readonly taggedAt?: number } {
+  const at = Date.parse(
+    (seen as { Metadata?: { LastTagTime?: string } }).Metadata?.LastTagTime ?? '',
+  );
+  return at > 0 ? { taggedAt: at } : {};
 }
 
 type ListOrText = string | readonly string[] | null | undefined;
