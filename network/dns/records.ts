@@ -69,17 +69,23 @@ export class NameIndex {
 
   /**
    * Scope of a packet that came to `listening`'s gateway. A container on several networks sees the names
-   * of all of them; an address nobody has (the host itself, a container not of ours) those of the network
-   * it came by; one from outside that network none: undefined, and no answer is due.
+   * of all of them; an address nobody has (a container not of ours) those of the network it came by; one
+   * from outside that network none: undefined, and no answer is due.
    */
   scopeOf(address: string, listening: NetworkId): Scope | undefined {
     const ip = tryParseIp(address);
     const entry = this.#networks.get(listening);
     if (ip === undefined || entry === undefined || !contains(entry.subnet, ip)) return undefined;
     const asker = this.#byAddress.get(address)?.find(({ networkId }) => networkId === listening);
-    if (asker === undefined) return { networkIds: [listening], project: entry.network.project };
+    if (asker === undefined) return this.scopeOfMachine(listening);
     const networkIds = (this.#byTask.get(asker.taskId) ?? []).map(({ networkId }) => networkId);
     return { networkIds: [...new Set(networkIds)].sort(), project: asker.project };
+  }
+
+  /** Scope of the machine itself asking at that network's gateway: the network's names. */
+  scopeOfMachine(listening: NetworkId): Scope | undefined {
+    const entry = this.#networks.get(listening);
+    return entry && { networkIds: [listening], project: entry.network.project };
   }
 
   /**

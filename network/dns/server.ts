@@ -9,6 +9,7 @@ import { reverseHandler } from './handlers/reverse.js';
 import type { Directory } from './handlers/service.js';
 import { localRecords, serviceHandler, startIn } from './handlers/service.js';
 import { Listener } from './listener.js';
+import { ownAddresses } from './own-addresses.js';
 import type { Handler, Query } from './query.js';
 import type { Scope } from './records.js';
 import { NameIndex } from './records.js';
@@ -32,6 +33,8 @@ export interface DnsServerOptions {
   readonly port?: number;
   /** In [0, 1); Math.random unless told. */
   readonly random?: () => number;
+  /** Whether an address is this machine's; asks the system unless told. */
+  readonly isOwn?: (address: string) => boolean;
 }
 
 /** One asker: what it sees, and the answers it was given since something last changed. */
@@ -54,6 +57,7 @@ export class DnsServer {
   readonly #resolvers: HostResolvers;
   readonly #handlers: readonly Handler[];
   readonly #directory: Directory;
+  readonly #isOwn: (address: string) => boolean;
   readonly #listeners = new Map<string, Listener>();
   readonly #askers = new Map<string, Asker | undefined>();
   #view: NetworkView = { networks: [], endpoints: [] };
@@ -65,6 +69,7 @@ export class DnsServer {
   constructor(options: DnsServerOptions) {
     this.#options = options;
     const { clock, resolvConf = '/etc/resolv.conf', random = Math.random } = options;
+    this.#isOwn = options.isOwn ?? ownAddresses(clock);
     this.#resolvers = new HostResolvers(resolvConf, clock);
     this.#directory = {
       index: () => (this.#index ??= new NameIndex(this.#view)),
@@ -183,7 +188,11 @@ export class DnsServer {
     const key = `${address} ${networkId}`;
     const known = this.#askers.get(key);
     if (known !== undefined) return known;
-    const scope = this.#directory.index().scopeOf(address, networkId);
+    const index = this.#directory.index();
+    // The machine asks from whichever address its routes choose, mostly not from the gateway's.
+    const scope =
+      index.scopeOf(address, networkId) ??
+      (this.#isOwn(address) ? index.scopeOfMachine(networkId) : undefined);
     if (scope === undefined) return undefined;
     if (this.#askers.size >= maxAskers) this.#askers.clear();
     const upstreams = this.#local.get(address)?.upstreams ?? [];

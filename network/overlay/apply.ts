@@ -2,6 +2,7 @@ import type { NetworkId } from '../../manager/model/ids.js';
 import { messageOf } from '../../manager/base/errors.js';
 import { batch } from '../linux/batch.js';
 import { addBridgeLines, setBridgeLines } from '../linux/bridge.js';
+import { addPass, removePass } from '../linux/engine-firewall.js';
 import { putFdbLine, removeFdbLines } from '../linux/fdb.js';
 import { attachPortLine, removeLinkLine } from '../linux/link.js';
 import { putNeighbourLine, removeNeighbourLine } from '../linux/neighbour.js';
@@ -41,6 +42,10 @@ export async function apply(
   for (const change of changes)
     if (change.kind === 'load-ruleset')
       await attempt(change, () => loadRuleset(change.text, signal));
+    else if (change.kind === 'add-pass')
+      await attempt(change, () => addPass(change.bridge, signal));
+    else if (change.kind === 'remove-pass')
+      await attempt(change, () => removePass(change.bridge, signal));
   const removals = changes.filter(isRemoval);
   await attemptBatch(attempt, removals, () => batch('ip', removals.flatMap(deviceLines), signal));
   for (const change of changes) {

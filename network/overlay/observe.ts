@@ -1,5 +1,6 @@
 import { isAppError, messageOf } from '../../manager/base/errors.js';
 import type { Logger } from '../../manager/base/log.js';
+import { readPasses } from '../linux/engine-firewall.js';
 import { listBridges, parseBridges } from '../linux/bridge.js';
 import { listFdb, parseFdb } from '../linux/fdb.js';
 import { listLinks, parsePorts } from '../linux/link.js';
@@ -17,7 +18,7 @@ export async function observe(
   signal: AbortSignal,
 ): Promise<SeenState> {
   const dump = (argv: readonly string[]): Promise<string> => run(argv, { signal });
-  const [bridgeText, vxlanText, linkText, fdbText, neighbourText, rulesetMark, engine] =
+  const [bridgeText, vxlanText, linkText, fdbText, neighbourText, rulesetMark, passes, engine] =
     await Promise.all([
       dump(listBridges),
       dump(listVxlans),
@@ -25,6 +26,7 @@ export async function observe(
       dump(listFdb),
       dump(listNeighbours),
       rulesetMarkOrNone(signal),
+      readPasses(signal),
       engineNetworks(bridges, log, signal),
     ]);
   return {
@@ -34,6 +36,7 @@ export async function observe(
     fdb: parseFdb(fdbText),
     neighbours: parseNeighbours(neighbourText),
     rulesetMark,
+    passes,
     engine,
   };
 }

@@ -25,6 +25,7 @@ export type Change = (
     }
   | { readonly kind: 'remove-neighbour'; readonly device: string; readonly address: string }
   | { readonly kind: 'load-ruleset'; readonly text: string }
+  | { readonly kind: 'add-pass' | 'remove-pass'; readonly bridge: string }
 ) & { readonly networkId: NetworkId | undefined; readonly cause: string };
 
 /** One line for a log or a golden file. */
@@ -46,6 +47,10 @@ function subject(change: Change): string {
       return `remove neighbour ${change.address} from ${change.device}`;
     case 'load-ruleset':
       return 'load the nft table';
+    case 'add-pass':
+      return `let ${change.bridge} pass the engine's firewall`;
+    case 'remove-pass':
+      return `end the pass of ${change.bridge}`;
     default:
       return deviceSubject(change);
   }

@@ -44,6 +44,8 @@ export interface SeenState {
   readonly ports: ReadonlyMap<string, string | undefined>;
   /** The nft table's mark, when it is whole; undefined when missing or altered. */
   readonly rulesetMark: string | undefined;
+  /** Bridges whose own traffic passes the engine's firewall at once; undefined where it has no place for that. */
+  readonly passes: ReadonlySet<string> | undefined;
   /** The engine's networks; undefined while the engine does not answer. */
   readonly engine: readonly SeenBridgeNetwork[] | undefined;
 }

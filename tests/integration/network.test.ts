@@ -235,6 +235,23 @@ machineTest('a deleted or altered nft table comes back', async (t) => {
   t.pass();
 });
 
+machineTest('what stays on a bridge passes before the rules of the engine', async (t) => {
+  const list = ['iptables', '-w', '-S', 'DOCKER-USER'];
+  const pass = ['DOCKER-USER', '-i', 'sh4096', '-o', 'sh4096', '-j', 'ACCEPT'];
+  const stale = pass.map((word) => word.replace('sh4096', 'sh77'));
+  await machine(1).output(['iptables', '-w', '-D', ...pass]);
+  await machine(1).output(['iptables', '-w', '-I', ...stale]);
+  await waitFor(
+    'the rule to be back',
+    async () => {
+      const rules = await machine(1).output(list);
+      return rules.includes(pass.join(' ')) && !rules.includes('sh77');
+    },
+    lookSoon,
+  );
+  t.pass();
+});
+
 machineTest('entries that nobody planned are removed', async (t) => {
   await machine(1).output(
     'bridge fdb add 02:42:0a:d2:00:63 dev shvx4096 dst 10.98.106.99 self master static'.split(' '),
@@ -257,6 +274,16 @@ machineTest('names of the network resolve, names of another do not', async (t) =
     '10.211.0.11',
     '10.211.0.12',
   ]);
+});
+
+machineTest('a machine itself is told the names of a network at its gateway address', async (t) => {
+  const ask = `
+    const resolver = new (require('node:dns').promises.Resolver)({ timeout: 2000, tries: 2 });
+    resolver.setServers(['10.210.0.1']);
+    resolver.resolve4('web').then((found) => console.log(found.sort().join()));
+  `;
+  const answer = await machine(1).output([process.execPath, '-e', ask]);
+  t.is(answer.trim(), '10.210.0.11,10.210.0.12');
 });
 
 machineTest('a task known to be down is gone from the very next answer', async (t) => {
@@ -332,6 +359,7 @@ machineTest('leaving removes every device, entry, network and rule', async (t) =
       await each.output(['bridge', 'fdb', 'show']),
       await each.output(['ip', 'neigh', 'show', 'nud', 'permanent']),
       await each.output(['nft', 'list', 'tables']),
+      await each.output(['iptables', '-w', '-S', 'DOCKER-USER']),
       await each.output(['docker', 'network', 'ls']),
     ].join('\n');
     t.notRegex(left, /\bsh(?:vx)?\d|shoal|shop_/);

@@ -61,6 +61,7 @@ test('an unknown asker sees the network it came by, one from outside nothing', (
   t.is(addresses('todoapp', '10.211.0.1', back), undefined);
   t.is(index.scopeOf('192.0.2.1', front.id), undefined);
   t.is(index.scopeOf('10.211.0.30', front.id), undefined);
+  t.deepEqual(index.scopeOfMachine(front.id)?.networkIds, [front.id]);
 });
 
 test('a service known by its cluster name answers to its Compose name as well', (t) => {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { isAppError } from '../../../manager/base/errors.js';
+import { parsePasses } from '../../../network/linux/engine-firewall.js';
 import { parseBridges } from '../../../network/linux/bridge.js';
 import { parseFdb, putFdbLine, removeFdbLines } from '../../../network/linux/fdb.js';
 import { parsePorts, removeLinkLine } from '../../../network/linux/link.js';
@@ -22,6 +23,16 @@ test('of all bridges only ours are seen, with their addresses', (t) => {
     mac: '02:42:ec:35:ed:08',
     addresses: ['10.210.0.1/24'],
   });
+});
+
+test('only rules that let a bridge talk to itself are seen as its pass', (t) => {
+  const text = `-N DOCKER-USER
+-A DOCKER-USER -i sh4096 -o sh4096 -j ACCEPT
+-A DOCKER-USER -i sh4097 -o sh4098 -j ACCEPT
+-A DOCKER-USER -s 10.0.0.0/8 -i sh4099 -o sh4099 -j ACCEPT
+-A DOCKER-USER -j RETURN
+`;
+  t.deepEqual([...parsePasses(text)], ['sh4096']);
 });
 
 test('a tunnel is seen with its settings and those of its bridge port', (t) => {

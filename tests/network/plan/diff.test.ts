@@ -26,6 +26,7 @@ const nothing: SeenState = {
   neighbours: new Map(),
   ports: new Map(),
   rulesetMark: undefined,
+  passes: new Set<string>(),
   engine: [],
 };
 
@@ -71,6 +72,7 @@ function settled(wanted: WantedState): SeenState {
     ]),
     ports: each((one) => [one.vxlan, one.bridge]),
     rulesetMark: rulesetFor(wanted)?.mark,
+    passes: new Set(wanted.networks.map(({ bridge }) => bridge)),
     engine: wanted.networks.map((one) => ({
       networkId: one.network.id,
       engineId: 'x',
@@ -174,6 +176,7 @@ test('from one view to another, exactly the entries that differ change', (t) => 
 test('on an empty machine the table comes first, then the engine network, and nothing it would need', (t) => {
   t.deepEqual(diff(wanted, nothing).map(describe), [
     'load the nft table: missing or altered',
+    "let sh4096 pass the engine's firewall: missing",
     'create engine network shop_default on sh4096: missing',
   ]);
 });
@@ -305,9 +308,18 @@ test('a network that is not on this node is cut first and then removed', (t) => 
   t.deepEqual(diff(empty, good).map(describe), [
     'remove device shvx4096: its network is not on this node',
     'load the nft table: no network is on this node',
+    'end the pass of sh4096: its network is not on this node',
     'remove engine network shop_default: it is not on this node',
   ]);
   t.deepEqual(removeAll(good), diff(empty, good));
+});
+
+test('traffic of a bridge gets its pass, others of ours lose theirs, foreign ones stay', (t) => {
+  t.deepEqual(plan({ passes: new Set(['sh77', 'docker0']) }), [
+    'end the pass of sh77: its network is not on this node',
+    "let sh4096 pass the engine's firewall: missing",
+  ]);
+  t.deepEqual(plan({ passes: undefined }), []);
 });
 
 test('with the engine silent tunnels are still looked after', (t) => {
