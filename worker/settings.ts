@@ -33,10 +33,20 @@ export async function loadSettings(path: string): Promise<WorkerSettings> {
       cause: error,
     });
   }
-  return parseSettings(text, path, process.getuid?.() === 0);
+  return parseSettings(text, path, {
+    isRoot: process.getuid?.() === 0,
+    runtimeDir: process.env.XDG_RUNTIME_DIR,
+  });
 }
 
-export function parseSettings(text: string, path: string, isRoot: boolean): WorkerSettings {
+export interface Process {
+  readonly isRoot: boolean;
+  /** The user's own folder in memory, where the system makes one. */
+  readonly runtimeDir: string | undefined;
+}
+
+export function parseSettings(text: string, path: string, user: Process): WorkerSettings {
+  const { isRoot } = user;
   const read = reader(text, path);
   const dataDir = read.text('dataDir');
   const pki = read.section('pki');
@@ -56,7 +66,7 @@ export function parseSettings(text: string, path: string, isRoot: boolean): Work
     dataDir,
     secretsDir: read.optionalText(
       'secretsDir',
-      isRoot ? '/run/shoal/secrets' : join(dataDir, 'secrets'),
+      isRoot ? '/run/shoal/secrets' : join(user.runtimeDir ?? dataDir, 'shoal-secrets'),
     ),
     dockerSocket: read.optionalText('dockerSocket', '/var/run/docker.sock'),
     pki: { ca: pki.text('ca'), cert: pki.text('cert'), key: pki.text('key') },

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../manager/base/clock.js';
 import { isAppError, messageOf } from '../manager/base/errors.js';
@@ -6,7 +6,7 @@ import type { Logger } from '../manager/base/log.js';
 import type { NetworkId } from '../manager/model/ids.js';
 import type { NodeDescription } from '../manager/model/node.js';
 import type { AssignmentChange, AssignmentSet } from '../manager/protocol/assignments.js';
-import { DurableFile } from './assignments/durable-file.js';
+import { isInMemory, SavedAssignments, type SavedSet } from './assignments/saved-set.js';
 import { applyChange, changesTasks } from './assignments/wanted.js';
 import type { Engine } from './engine.js';
 import type { DataPlane } from './executor/data-plane.js';
@@ -32,12 +32,6 @@ export interface WorkerParts {
   readonly dial: DialManager;
 }
 
-/** The last set, and the boot of the machine that it was acted on in. */
-interface SavedSet {
-  readonly bootId: string;
-  readonly set: AssignmentSet;
-}
-
 /** How long a machine that has just booted waits for a manager's word before its own memory counts. */
 const managerDeadlineMs = 3_000;
 
@@ -52,7 +46,7 @@ export class Worker {
   readonly #reporter: Reporter;
   readonly #kept: KeptState;
   readonly #tasks: TaskSet;
-  readonly #setFile: DurableFile<SavedSet>;
+  readonly #saved: SavedAssignments;
   #cancelSave: (() => void) | undefined;
   readonly #connector: Connector;
   #wanted: AssignmentSet | undefined;
@@ -70,7 +64,7 @@ export class Worker {
     const { executor } = engine;
     this.#reporter = new Reporter(clock);
     this.#kept = new KeptState(join(settings.dataDir, 'tasks.json'), log);
-    this.#setFile = new DurableFile(join(settings.dataDir, 'assignments.json'), log);
+    this.#saved = new SavedAssignments(settings, log);
     const actions = new TaskActions({
       executor,
       dataPlane,
@@ -115,8 +109,9 @@ export class Worker {
   async start(): Promise<void> {
     const { engine, dataPlane, log } = this.#parts;
     await this.#kept.load();
+    await this.#checkSecretsDir();
     this.#bootId = await readBootId();
-    const kept = this.#ours(await this.#setFile.load());
+    const kept = this.#ours(await this.#saved.load());
     engine.watch.start();
     await dataPlane.start(this.#abort.signal);
     // Every timer of ours lets the process end: this one keeps it while nothing is connected.
@@ -131,6 +126,16 @@ export class Worker {
       this.#startAfterBoot(kept.set);
     }
     log.debug('worker is up');
+  }
+
+  async #checkSecretsDir(): Promise<void> {
+    const { settings, log } = this.#parts;
+    // Where it cannot be made, the first task with a secret says so.
+    await mkdir(settings.secretsDir, { recursive: true, mode: 0o700 }).catch(() => undefined);
+    if (await isInMemory(settings.secretsDir)) return;
+    log.warn(
+      `secrets come to lie on disk: ${settings.secretsDir} is not in memory, set secretsDir`,
+    );
   }
 
   /** What ran here may run elsewhere by now: a manager is asked first, as long as one answers soon. */
@@ -227,7 +232,7 @@ export class Worker {
   }
 
   async #save(set: AssignmentSet): Promise<void> {
-    await this.#setFile.save({ bootId: this.#bootId, set });
+    await this.#saved.save({ bootId: this.#bootId, set });
   }
 
   async #onChange(change: AssignmentChange): Promise<void> {

@@ -127,6 +127,10 @@ async function objects(cli: Cli, command: string): Promise<readonly string[]> {
       return (await client.call('network.list', {}, options)).map(({ spec }) => spec.name);
     case 'volume':
       return (await client.call('volume.list', {}, options)).map(({ spec }) => spec.name);
+    case 'secret':
+      return (await client.call('secret.list', {}, options)).map(({ spec }) => spec.name);
+    case 'config-object':
+      return (await client.call('config.list', {}, options)).map(({ spec }) => spec.name);
     default:
       return [];
   }

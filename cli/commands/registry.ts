@@ -37,6 +37,11 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import('./config-command.js')).configCommand,
   },
   {
+    name: 'config-object',
+    summary: 'Manage configs of the cluster, for services that take them as external',
+    load: async () => (await import('./data-object.js')).configObjectCommand,
+  },
+  {
     name: 'dashboard',
     alias: 'dash',
     summary: 'Watch and steer the whole cluster in this terminal',
@@ -174,6 +179,11 @@ export const commandEntries: readonly CommandEntry[] = [
     name: 'scale',
     summary: 'Scale services',
     load: async () => (await import('./scale.js')).scaleCommand,
+  },
+  {
+    name: 'secret',
+    summary: 'Manage secrets of the cluster, for services that take them as external',
+    load: async () => (await import('./data-object.js')).secretCommand,
   },
   {
     name: 'start',

@@ -1,19 +1,15 @@
 import { hashOf } from '../base/canonical.js';
 import { AppError } from '../base/errors.js';
 import type { NewId } from '../base/random.js';
-import type { ConfigId, NetworkId, SecretId, VolumeId } from '../model/ids.js';
+import type { NetworkId, VolumeId } from '../model/ids.js';
 import type { Network, NetworkSpec, Volume, VolumeSpec } from '../model/network.js';
 import type { Service } from '../model/service.js';
 import { isTerminal } from '../model/task-state.js';
-import type {
-  AppliedChange,
-  DataInput,
-  ProjectApplied,
-  ProjectApply,
-} from '../protocol/control.js';
+import type { AppliedChange, ProjectApplied, ProjectApply } from '../protocol/control.js';
 import type { StoreView, Transaction } from '../store/store.js';
 import type { ApplyContext } from './apply-service.js';
 import { applyService } from './apply-service.js';
+import { applyData, checkFiles, forgetUnusedData } from './data.js';
 import { setStopTimeout } from './stop-timeout.js';
 
 type Change = AppliedChange;
@@ -79,6 +75,7 @@ function checkReferences(view: StoreView, input: ProjectApply): void {
       if (volumes.has(mount.source) || view.volumeByName(mount.source) !== undefined) continue;
       throw new AppError('invalid', `service ${service}: no such volume: ${mount.source}`);
     }
+    checkFiles(view, input, service, task.container.files);
   }
 }
 
@@ -154,24 +151,6 @@ function applyVolume({ tx, view, newId }: ApplyContext, spec: VolumeSpec): Chang
   return change('updated', 'labels changed');
 }
 
-function applyData(
-  { tx, view, newId }: ApplyContext,
-  kind: 'secret' | 'config',
-  input: DataInput,
-): Change {
-  const { spec, data } = input;
-  const known = kind === 'secret' ? view.secretByName(spec.name) : view.configByName(spec.name);
-  if (known === undefined) {
-    if (kind === 'secret') tx?.create('secrets', { id: newId() as SecretId, spec, data });
-    else tx?.create('configs', { id: newId() as ConfigId, spec, data });
-    return { kind, name: spec.name, action: 'created', cause: 'not found' };
-  }
-  if (known.data !== data) {
-    throw new AppError('conflict', `${kind} ${spec.name} exists with other content`);
-  }
-  return { kind, name: spec.name, action: 'unchanged', cause: '' };
-}
-
 /** Marks a service for removal: its tasks go first. */
 export function removeService(
   tx: Transaction | undefined,
@@ -180,26 +159,4 @@ export function removeService(
 ): Change {
   tx?.put('services', { ...service, removing: true });
   return { kind: 'service', name: service.spec.service, action: 'removed', cause };
-}
-
-/** Content that nothing of the project mentions any more: names carry a hash, so old ones pile up. */
-function forgetUnusedData(tx: Transaction, input: ProjectApply): void {
-  const used = new Set([...input.secrets, ...input.configs].map(({ spec }) => spec.name));
-  for (const service of tx.servicesOfProject(input.project)) {
-    const tasks = tx.tasksOfService(service.id);
-    for (const { container } of [service.spec.task, ...tasks.map((task) => task.spec)]) {
-      for (const file of container.files) used.add(file.source);
-    }
-  }
-  forgetData(tx, input.project, used);
-}
-
-/** Removes a project's secrets and configs but those in `keep`. */
-export function forgetData(tx: Transaction, project: string, keep: ReadonlySet<string>): void {
-  for (const { id, spec } of tx.list('secrets')) {
-    if (spec.project === project && !keep.has(spec.name)) tx.remove('secrets', id);
-  }
-  for (const { id, spec } of tx.list('configs')) {
-    if (spec.project === project && !keep.has(spec.name)) tx.remove('configs', id);
-  }
 }

@@ -5,6 +5,7 @@ import type { Peer } from '../protocol/peer.js';
 import type { Connection } from '../protocol/transport-connection.js';
 import type { CallRequest, StreamRequest } from '../protocol/transport-server.js';
 import { Args } from './args.js';
+import { dataCalls } from './calls/data.js';
 import { imageCalls } from './calls/images.js';
 import { nodeCalls } from './calls/nodes.js';
 import { projectCalls } from './calls/project.js';
@@ -42,6 +43,7 @@ const calls: ControlCalls = {
   ...imageCalls,
   ...nodeCalls,
   ...resourceCalls,
+  ...dataCalls,
 };
 
 const streams: ControlStreams = {

@@ -1,5 +1,6 @@
 import type { NetworkId, NodeId, TaskId } from '../model/ids.js';
 import type { Endpoint, NetworkOnNode } from '../model/network-view.js';
+import { contentOf } from '../model/secret.js';
 import type { Task } from '../model/task.js';
 import { isTerminal, stateRank } from '../model/task-state.js';
 import type { AssignedFile, AssignedTask, AssignmentChange } from '../protocol/assignments.js';
@@ -270,5 +271,5 @@ function fileOf(view: StoreView, key: string): AssignedFile | undefined {
   const kind = key.slice(0, slash) as AssignedFile['kind'];
   const name = key.slice(slash + 1);
   const stored = kind === 'secret' ? view.secretByName(name) : view.configByName(name);
-  return stored === undefined ? undefined : { id: stored.id, kind, name, data: stored.data };
+  return stored === undefined ? undefined : { id: stored.id, kind, name, data: contentOf(stored) };
 }

@@ -21,3 +21,14 @@ export interface DataSpec {
   readonly key: string;
   readonly labels: Labels;
 }
+
+/**
+ * The longest content, bytes: it is held in memory on each node that needs it, and as base64 within its
+ * object it stays below the 512 KiB that a key of Consul may have.
+ */
+export const maxDataBytes = 350 * 1024;
+
+/** The content of a stored object, base64. Nobody reads `data` but through this. */
+export function contentOf(object: Secret | Config): string {
+  return object.data;
+}

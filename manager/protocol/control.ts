@@ -20,6 +20,13 @@ export interface DataInput {
   readonly data: string;
 }
 
+export interface NewData {
+  readonly name: string;
+  readonly labels: Labels;
+  /** base64 */
+  readonly data: string;
+}
+
 /** What `up` sends: a whole project, or some of its services. */
 export interface ProjectApply {
   readonly project: string;
@@ -197,7 +204,13 @@ export interface ControlCallMap {
   'volume.create': { args: VolumeSpec; result: Volume };
   'volume.remove': { args: { readonly name: string; readonly force: boolean }; result: null };
   'secret.list': { args: Record<string, never>; result: readonly Omit<Secret, 'data'>[] };
+  /** Made outside of any project, for `external: true`. Returns the id. */
+  'secret.create': { args: NewData; result: string };
+  /** Fails as `conflict` while a service uses it. */
+  'secret.remove': { args: { readonly name: string }; result: null };
   'config.list': { args: Record<string, never>; result: readonly Config[] };
+  'config.create': { args: NewData; result: string };
+  'config.remove': { args: { readonly name: string }; result: null };
 }
 
 export type ControlCallName = keyof ControlCallMap;

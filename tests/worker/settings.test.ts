@@ -1,6 +1,6 @@
 import test from 'ava';
 import { parseArguments } from '../../worker/main.js';
-import { parseSettings } from '../../worker/settings.js';
+import { parseSettings, type Process } from '../../worker/settings.js';
 
 const good = {
   clusterId: 'c',
@@ -13,8 +13,11 @@ const good = {
   labels: { disk: 'ssd' },
 };
 
-const parse = (changes: object, isRoot = true): ReturnType<typeof parseSettings> =>
-  parseSettings(JSON.stringify({ ...good, ...changes }), 'worker.json', isRoot);
+const root = { isRoot: true, runtimeDir: undefined };
+const user = { isRoot: false, runtimeDir: '/run/user/7' };
+
+const parse = (changes: object, by: Process = root): ReturnType<typeof parseSettings> =>
+  parseSettings(JSON.stringify({ ...good, ...changes }), 'worker.json', by);
 
 test('what is not said has its usual value', (t) => {
   t.like(parse({}), {
@@ -25,9 +28,14 @@ test('what is not said has its usual value', (t) => {
   });
 });
 
-test('without root the secrets lie with the other data, and overlays are refused', (t) => {
-  t.is(parse({ dataPlane: 'engine' }, false).secretsDir, '/var/lib/shoal/worker/secrets');
-  t.throws(() => parse({}, false), { message: /^worker\.json: dataPlane overlay needs root/ });
+test('without root the secrets lie in the memory of the user, and overlays are refused', (t) => {
+  const engine = { dataPlane: 'engine' };
+  t.is(parse(engine, user).secretsDir, '/run/user/7/shoal-secrets');
+  t.is(
+    parse(engine, { ...user, runtimeDir: undefined }).secretsDir,
+    '/var/lib/shoal/worker/shoal-secrets',
+  );
+  t.throws(() => parse({}, user), { message: /^worker\.json: dataPlane overlay needs root/ });
 });
 
 for (const [key, value, needed] of [
@@ -45,7 +53,7 @@ for (const [key, value, needed] of [
 }
 
 test('a file that is no JSON is refused', (t) => {
-  t.throws(() => parseSettings('{', 'worker.json', true), {
+  t.throws(() => parseSettings('{', 'worker.json', root), {
     message: /^worker\.json is not JSON: /,
   });
 });

@@ -257,8 +257,11 @@ export class TaskRunner {
       error.kind === 'cancelled' ||
       error.kind === 'unavailable' ||
       error.kind === 'timeout';
-    if (temporary || action === 'stop' || action === 'remove') throw error;
     const message = messageOf(error);
+    if (temporary || action === 'stop' || action === 'remove') {
+      if (isAppError(error) && error.kind !== 'cancelled') this.#say(message);
+      throw error;
+    }
     if (action === 'start' && this.#memory.state === 'running') {
       // It did run: the policy that lets it restart lets it try again.
       this.#memory = {

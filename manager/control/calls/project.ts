@@ -2,9 +2,10 @@ import { AppError } from '../../base/errors.js';
 import type { NodeId, VolumeId } from '../../model/ids.js';
 import type { AppliedChange, ProjectApplied, ProjectApply } from '../../protocol/control.js';
 import type { Transaction } from '../../store/store.js';
-import { applyProject, forgetData, removeService } from '../apply-project.js';
+import { applyProject, removeService } from '../apply-project.js';
 import { Args } from '../args.js';
 import type { CallContext, ControlCalls } from '../context.js';
+import { forgetData } from '../data.js';
 import { findServices } from '../find.js';
 import { setStopTimeout } from '../stop-timeout.js';
 

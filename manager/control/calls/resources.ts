@@ -69,8 +69,6 @@ export const resourceCalls: Pick<
   | 'volume.list'
   | 'volume.create'
   | 'volume.remove'
-  | 'secret.list'
-  | 'config.list'
 > = {
   'network.list': ({ store }) => Promise.resolve(store.view.list('networks')),
   'network.create': ({ store, newId }, value) => {
@@ -101,7 +99,4 @@ export const resourceCalls: Pick<
     });
     return null;
   },
-  'secret.list': ({ store }) =>
-    Promise.resolve(store.view.list('secrets').map(({ data: _data, ...secret }) => secret)),
-  'config.list': ({ store }) => Promise.resolve(store.view.list('configs')),
 };

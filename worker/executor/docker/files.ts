@@ -116,7 +116,8 @@ function findFile(
 ): AssignedFile {
   const found = files.find((file) => file.kind === kind && file.name === name);
   if (found === undefined) {
-    throw new AppError('not-found', `${kind} ${name} was not handed to this node`);
+    // After a boot the secrets are gone from memory: a manager hands them out again.
+    throw new AppError('unavailable', `${kind} ${name} has not come from a manager yet`);
   }
   return found;
 }

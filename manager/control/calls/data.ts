@@ -1,0 +1,68 @@
+import { AppError } from '../../base/errors.js';
+import type { Config, DataSpec, Secret } from '../../model/secret.js';
+import { contentOf } from '../../model/secret.js';
+import { Args } from '../args.js';
+import type { CallContext, ControlCalls } from '../context.js';
+import { checkData, createData, dataByName, removeData, type DataKind } from '../data.js';
+
+/** Docker's rule for names of secrets and configs. */
+const namePattern = /^[a-zA-Z0-9](?:[a-zA-Z0-9_.-]{0,62}[a-zA-Z0-9])?$/;
+
+function readSpec(args: Args): DataSpec {
+  const name = args.text('name');
+  if (!namePattern.test(name)) {
+    throw new AppError(
+      'invalid',
+      `name "${name}" must have 1 to 64 letters, digits, _ . -, with a letter or digit at both ends`,
+    );
+  }
+  const labels = args.object('labels') as DataSpec['labels'];
+  return { name, project: '', key: name, labels };
+}
+
+async function create(context: CallContext, kind: DataKind, value: unknown): Promise<string> {
+  const args = new Args(`${kind}.create`, value);
+  const { data } = value as { readonly data?: unknown };
+  const input = { spec: readSpec(args), data: typeof data === 'string' ? data : '' };
+  checkData(kind, input);
+  const { store, newId } = context;
+  return await store.update('control', (tx) => {
+    if (dataByName(tx, kind, input.spec.name) !== undefined) {
+      throw new AppError('conflict', `${kind} ${input.spec.name} exists already`);
+    }
+    return createData(tx, newId, kind, input).id;
+  });
+}
+
+async function remove({ store }: CallContext, kind: DataKind, value: unknown): Promise<null> {
+  const name = new Args(`${kind}.remove`, value).text('name');
+  await store.update('control', (tx) => {
+    removeData(tx, kind, name);
+  });
+  return null;
+}
+
+function withoutData({ data: _data, ...secret }: Secret): Omit<Secret, 'data'> {
+  return secret;
+}
+
+function withContent(config: Config): Config {
+  return { ...config, data: contentOf(config) };
+}
+
+export const dataCalls: Pick<
+  ControlCalls,
+  | 'secret.list'
+  | 'secret.create'
+  | 'secret.remove'
+  | 'config.list'
+  | 'config.create'
+  | 'config.remove'
+> = {
+  'secret.list': ({ store }) => Promise.resolve(store.view.list('secrets').map(withoutData)),
+  'secret.create': (context, value) => create(context, 'secret', value),
+  'secret.remove': (context, value) => remove(context, 'secret', value),
+  'config.list': ({ store }) => Promise.resolve(store.view.list('configs').map(withContent)),
+  'config.create': (context, value) => create(context, 'config', value),
+  'config.remove': (context, value) => remove(context, 'config', value),
+};

@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { silentLogger } from '../../../manager/base/log.js';
+import type { AssignedFile, AssignmentSet } from '../../../manager/protocol/assignments.js';
+import { isInMemory, SavedAssignments } from '../../../worker/assignments/saved-set.js';
+
+const encoded = (text: string): string => Buffer.from(text).toString('base64');
+const secret: AssignedFile = {
+  id: 's1' as never,
+  kind: 'secret',
+  name: 'password',
+  data: encoded('hush-hush'),
+};
+const config: AssignedFile = {
+  id: 'c1' as never,
+  kind: 'config',
+  name: 'conf',
+  data: encoded('x'),
+};
+const set: AssignmentSet = {
+  clusterId: 'c',
+  nodeId: 'n' as never,
+  sequence: 1,
+  tasks: [],
+  networks: [],
+  endpoints: [],
+  volumes: [],
+  files: [config, secret],
+};
+
+async function places(t: ExecutionContext) {
+  const folder = await mkdtemp(join(tmpdir(), 'saved-set-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  return { dataDir: join(folder, 'data'), secretsDir: join(folder, 'memory'), clusterId: 'c' };
+}
+
+test('contents of secrets are kept in the folder in memory only, readable by their owner', async (t) => {
+  const at = await places(t);
+  await new SavedAssignments(at, silentLogger).save({ bootId: 'b', set });
+  for (const name of await readdir(at.dataDir)) {
+    const text = await readFile(join(at.dataDir, name), 'utf8');
+    t.false(text.includes(secret.data), name);
+    t.true(text.includes(config.data), name);
+  }
+  t.is((await stat(join(at.secretsDir, 'c.json'))).mode & 0o777, 0o600);
+  const loaded = await new SavedAssignments(at, silentLogger).load();
+  t.deepEqual(loaded, { bootId: 'b', set });
+});
+
+test('after a boot the set is there without its secrets', async (t) => {
+  const at = await places(t);
+  await new SavedAssignments(at, silentLogger).save({ bootId: 'b', set });
+  await rm(at.secretsDir, { recursive: true });
+  const loaded = await new SavedAssignments(at, silentLogger).load();
+  t.deepEqual(loaded?.set.files, [config]);
+});
+
+test('a secret that is no longer handed out leaves the folder', async (t) => {
+  const at = await places(t);
+  const saved = new SavedAssignments(at, silentLogger);
+  await saved.save({ bootId: 'b', set });
+  await saved.save({ bootId: 'b', set: { ...set, files: [config] } });
+  t.false((await readFile(join(at.secretsDir, 'c.json'), 'utf8')).includes(secret.data));
+});
+
+test('what stays in memory is told from what goes to disk', async (t) => {
+  t.is(await isInMemory('/nowhere'), false);
+  if (existsSync('/proc/self')) t.is(await isInMemory('/proc'), false);
+});

@@ -1,0 +1,80 @@
+import { statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from '../../manager/base/log.js';
+import type { AssignedFile, AssignmentSet } from '../../manager/protocol/assignments.js';
+import { DurableFile } from './durable-file.js';
+
+/** The last set, and the boot of the machine that it was acted on in. */
+export interface SavedSet {
+  readonly bootId: string;
+  readonly set: AssignmentSet;
+}
+
+interface SavedSecrets {
+  readonly files: readonly AssignedFile[];
+}
+
+export interface SavedSetPlaces {
+  readonly dataDir: string;
+  /** In memory: what is here is gone after a boot, and a manager is asked again. */
+  readonly secretsDir: string;
+  readonly clusterId: string;
+}
+
+/**
+ * The last assignment set over a restart of the worker. All of it is on disk but the contents of secrets,
+ * which are in memory only.
+ */
+export class SavedAssignments {
+  readonly #set: DurableFile<SavedSet>;
+  readonly #secrets: DurableFile<SavedSecrets>;
+  #saved: readonly AssignedFile[] | undefined;
+
+  constructor({ dataDir, secretsDir, clusterId }: SavedSetPlaces, log: Logger) {
+    this.#set = new DurableFile(join(dataDir, 'assignments.json'), log);
+    this.#secrets = new DurableFile(join(secretsDir, `${clusterId}.json`), log);
+  }
+
+  async load(): Promise<SavedSet | undefined> {
+    const [saved, secrets] = await Promise.all([this.#set.load(), this.#secrets.load()]);
+    if (saved === undefined || !Array.isArray(saved.set.files)) return saved;
+    const files = [...saved.set.files, ...(secrets?.files ?? [])];
+    return { ...saved, set: { ...saved.set, files } };
+  }
+
+  async save(saved: SavedSet): Promise<void> {
+    const { open, secrets } = parted(saved.set.files);
+    // Before the tasks that use them: a task that is known finds its secrets.
+    if (this.#saved === undefined || !isSame(this.#saved, secrets)) {
+      await this.#secrets.save({ files: secrets });
+      this.#saved = secrets;
+    }
+    await this.#set.save({ ...saved, set: { ...saved.set, files: open } });
+  }
+}
+
+function parted(files: readonly AssignedFile[]): {
+  readonly open: readonly AssignedFile[];
+  readonly secrets: readonly AssignedFile[];
+} {
+  return {
+    open: files.filter(({ kind }) => kind !== 'secret'),
+    secrets: files.filter(({ kind }) => kind === 'secret'),
+  };
+}
+
+function isSame(a: readonly AssignedFile[], b: readonly AssignedFile[]): boolean {
+  return a.length === b.length && a.every((file, at) => file === b[at]);
+}
+
+/** Magic numbers of tmpfs and ramfs (linux/magic.h). */
+const memoryFileSystems: ReadonlySet<number> = new Set([0x01021994, 0x858458f6]);
+
+/** Whether what is written to a folder stays in memory. False when that cannot be told. */
+export async function isInMemory(folder: string): Promise<boolean> {
+  try {
+    return memoryFileSystems.has((await statfs(folder)).type);
+  } catch {
+    return false;
+  }
+}
