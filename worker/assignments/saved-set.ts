@@ -37,8 +37,10 @@ export class SavedAssignments {
 
   async load(): Promise<SavedSet | undefined> {
     const [saved, secrets] = await Promise.all([this.#set.load(), this.#secrets.load()]);
-    if (saved === undefined || !Array.isArray(saved.set.files)) return saved;
-    const files = [...saved.set.files, ...(secrets?.files ?? [])];
+    // Another version may have left something else here; the worker looks at the rest of it.
+    const open: readonly AssignedFile[] | undefined = saved?.set.files;
+    if (saved === undefined || open === undefined) return saved;
+    const files = [...open, ...(secrets?.files ?? [])];
     return { ...saved, set: { ...saved.set, files } };
   }
 

@@ -42,8 +42,8 @@ test('contents of secrets are kept in the folder in memory only, readable by the
   await new SavedAssignments(at, silentLogger).save({ bootId: 'b', set });
   for (const name of await readdir(at.dataDir)) {
     const text = await readFile(join(at.dataDir, name), 'utf8');
-    t.false(text.includes(secret.data), name);
-    t.true(text.includes(config.data), name);
+    t.false(text.includes(secret.data));
+    t.true(text.includes(config.data));
   }
   t.is((await stat(join(at.secretsDir, 'c.json'))).mode & 0o777, 0o600);
   const loaded = await new SavedAssignments(at, silentLogger).load();
