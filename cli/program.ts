@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { AppError, toAppError } from '../manager/base/errors.js';
 import type { Cli } from './cli.js';
 import { collect } from './commands/options.js';
+import { examplesText } from './commands/examples.js';
 import type { CommandEntry } from './commands/registry.js';
 import { commandEntries } from './commands/registry.js';
 import type { GlobalFlags } from './global-options.js';
@@ -72,11 +73,19 @@ export function buildProgram(makeCli: MakeCli): Command {
     }
     const [unknown] = program.args;
     if (unknown !== undefined) {
-      throw new AppError('invalid', `unknown command "${unknown}"; see "shoal --help"`);
+      throw await unknownCommand(unknown);
     }
     program.outputHelp();
   });
   return program.argument('[command]').allowExcessArguments();
+}
+
+async function unknownCommand(word: string): Promise<AppError> {
+  const { closest } = await import('./compose/closest.js');
+  const names = commandEntries.flatMap(({ name, alias }) => [name, ...(alias ? [alias] : [])]);
+  const near = closest(word, names);
+  const hint = near === undefined ? '' : ` (did you mean "${near}"?)`;
+  return new AppError('invalid', `unknown command "${word}"${hint}; see "shoal --help"`);
 }
 
 async function printCompletions(
@@ -105,13 +114,20 @@ export async function loadEntry(entry: CommandEntry, cli: Cli): Promise<Command>
     if (value !== undefined) root.setOptionValue(name, value);
   }
   const command = (await entry.load())(cli);
+  addExamples(command, entry.name);
   root.addCommand(command);
   quietTree(command);
   return root;
 }
 
+function addExamples(command: Command, path: string): void {
+  const text = examplesText(path);
+  if (text !== '') command.addHelpText('after', text);
+  for (const child of command.commands) addExamples(child, `${path} ${child.name()}`);
+}
+
 function quietTree(command: Command): void {
-  quietErrors(command);
+  quietErrors(command).configureHelp({ subcommandTerm: (child) => child.name() });
   for (const child of command.commands) quietTree(child);
 }
 

@@ -2,11 +2,11 @@ import { Command } from 'commander';
 import type { Service } from '../../manager/model/service.js';
 import type { Task } from '../../manager/model/task.js';
 import type { Cli } from '../cli.js';
+import { compileFilters } from '../output/filter.js';
 import { formatList } from '../output/format.js';
 import { containerState } from '../output/task-status.js';
 import { collect } from './options.js';
 import { compareNames, isLive } from './selection.js';
-import { AppError } from '../../manager/base/errors.js';
 
 interface LsFlags {
   readonly all?: boolean;
@@ -23,9 +23,8 @@ export function lsCommand(cli: Cli): Command {
     .option('--format <format>', 'table, json, or a template')
     .option('--filter <filter>', 'name=TEXT', collect)
     .action(async (flags: LsFlags) => {
-      const names = (flags.filter ?? []).map((filter) => {
-        if (filter.startsWith('name=')) return filter.slice('name='.length);
-        throw new AppError('invalid', `unknown filter "${filter}": use name=TEXT`);
+      const passes = compileFilters<string>(flags.filter, {
+        name: (project, value) => project.includes(value),
       });
       const client = await cli.connect();
       const { signal } = cli.interrupts;
@@ -35,7 +34,7 @@ export function lsCommand(cli: Cli): Command {
       ]);
       const projects = [...new Set(services.map(({ spec }) => spec.project))]
         .sort(compareNames)
-        .filter((name) => names.every((part) => name.includes(part)))
+        .filter(passes)
         .map((name) => ({
           name,
           status: statusOf(tasks.filter(({ project }) => project === name)),

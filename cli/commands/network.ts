@@ -6,6 +6,7 @@ import type { Node } from '../../manager/model/node.js';
 import type { Task } from '../../manager/model/task.js';
 import { isAssigned } from '../../manager/model/task-state.js';
 import type { Cli } from '../cli.js';
+import { compileFilters, hasLabel } from '../output/filter.js';
 import { formatInspect, formatList } from '../output/format.js';
 import { forEachName } from './each.js';
 import { keyValues } from './key-values.js';
@@ -27,36 +28,56 @@ function listCommand(cli: Cli): Command {
     .description('List networks')
     .option('-q, --quiet', 'only display IDs')
     .option('--no-trunc', "don't truncate the output")
+    .option('-f, --filter <filter>', `filter by a property: ${filterKeys}`, collect)
     .option('--format <format>', 'table, json, or a template')
-    .action(
-      async (flags: {
-        readonly quiet?: boolean;
-        readonly format?: string;
-        readonly trunc: boolean;
-      }) => {
-        const client = await cli.connect();
-        const networks = await client.call('network.list', {}, { signal: cli.interrupts.signal });
-        const idOf = (network: Network): string =>
-          flags.trunc ? network.id.slice(0, 12) : network.id;
-        if (flags.quiet === true) {
-          cli.stdout.write(networks.map((network) => `${idOf(network)}\n`).join(''));
-          return;
-        }
-        const items = networks.map((network) => ({
-          cells: [idOf(network), network.spec.name, 'overlay', 'global', network.subnet],
-          record: {
-            ID: idOf(network),
-            Name: network.spec.name,
-            Driver: 'overlay',
-            Scope: 'global',
-            Subnet: network.subnet,
-            Internal: network.spec.internal,
-          },
-        }));
-        const header = ['NETWORK ID', 'NAME', 'DRIVER', 'SCOPE', 'SUBNET'];
-        cli.stdout.write(formatList(flags.format, header, items));
-      },
-    );
+    .action(async (flags: ListFlags) => {
+      const passes = networkFilter(flags.filter);
+      const client = await cli.connect();
+      const all = await client.call('network.list', {}, { signal: cli.interrupts.signal });
+      const networks = all.filter(passes);
+      const idOf = (network: Network): string =>
+        flags.trunc ? network.id.slice(0, 12) : network.id;
+      if (flags.quiet === true) {
+        cli.stdout.write(networks.map((network) => `${idOf(network)}\n`).join(''));
+        return;
+      }
+      const items = networks.map((network) => ({
+        cells: [idOf(network), network.spec.name, 'overlay', 'global', network.subnet],
+        record: {
+          CreatedAt: new Date(network.createdAt).toISOString(),
+          ID: idOf(network),
+          Name: network.spec.name,
+          Driver: 'overlay',
+          Labels: network.spec.labels,
+          Project: network.spec.project,
+          Scope: 'global',
+          Subnet: network.subnet,
+          Internal: network.spec.internal,
+        },
+      }));
+      const header = ['NETWORK ID', 'NAME', 'DRIVER', 'SCOPE', 'SUBNET'];
+      cli.stdout.write(formatList(flags.format, header, items));
+    });
+}
+
+interface ListFlags {
+  readonly quiet?: boolean;
+  readonly format?: string;
+  readonly trunc: boolean;
+  readonly filter?: readonly string[];
+}
+
+const filterKeys = 'name=, id=, label=, driver=, scope=, project=';
+
+function networkFilter(entries: readonly string[] | undefined): (network: Network) => boolean {
+  return compileFilters<Network>(entries, {
+    name: ({ spec }, value) => spec.name.includes(value),
+    id: ({ id }, value) => id.startsWith(value),
+    label: ({ spec }, value) => hasLabel(spec.labels, value),
+    driver: (_, value) => value === 'overlay',
+    scope: (_, value) => value === 'global' || value === 'swarm',
+    project: ({ spec }, value) => spec.project === value,
+  });
 }
 
 interface CreateFlags {

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { AppError } from '../../manager/base/errors.js';
 import type { Node, NodeSpec } from '../../manager/model/node.js';
 import type { Cli } from '../cli.js';
+import { compileFilters, hasLabel, oneOf } from '../output/filter.js';
 import { formatInspect, formatList } from '../output/format.js';
 import { forEachName } from './each.js';
 import { keyValues } from './key-values.js';
@@ -24,15 +25,17 @@ function listCommand(cli: Cli): Command {
     .alias('list')
     .description('List nodes')
     .option('-q, --quiet', 'only display IDs')
+    .option('-f, --filter <filter>', `filter by a property: ${filterKeys}`, collect)
     .option('--format <format>', 'table, json, or a template')
-    .action(async (flags: { readonly quiet?: boolean; readonly format?: string }) => {
+    .action(async (flags: ListFlags) => {
+      const passes = nodeFilter(flags.filter);
       const client = await cli.connect();
       const { signal } = cli.interrupts;
       const [nodes, info] = await Promise.all([
         client.call('node.list', {}, { signal }),
         client.call('info', {}, { signal }),
       ]);
-      const sorted = [...nodes].sort((a, b) => compareNames(a.spec.name, b.spec.name));
+      const sorted = nodes.filter(passes).sort((a, b) => compareNames(a.spec.name, b.spec.name));
       if (flags.quiet === true) {
         cli.stdout.write(sorted.map(({ id }) => `${id}\n`).join(''));
         return;
@@ -72,6 +75,29 @@ function listCommand(cli: Cli): Command {
         ),
       );
     });
+}
+
+interface ListFlags {
+  readonly quiet?: boolean;
+  readonly format?: string;
+  readonly filter?: readonly string[];
+}
+
+const filterKeys = 'name=, id=, role=, status=, availability=, label=, node.label=';
+
+function nodeFilter(entries: readonly string[] | undefined): (node: Node) => boolean {
+  return compileFilters<Node>(entries, {
+    name: ({ spec }, value) => spec.name.includes(value),
+    id: ({ id }, value) => id.startsWith(value),
+    role: ({ spec }, value) => spec.role === oneOf('role', value, ['manager', 'worker']),
+    status: ({ status }, value) => status.state === value.toLowerCase(),
+    availability: ({ spec }, value) =>
+      spec.availability === oneOf('availability', value, availabilities),
+    // docker's `label` is the engine's own, `node.label` the cluster's.
+    label: ({ spec, description }, value) =>
+      hasLabel(description.engineLabels, value) || hasLabel(spec.labels, value),
+    'node.label': ({ spec }, value) => hasLabel(spec.labels, value),
+  });
 }
 
 function managerStatus(node: Node, leader: string): string {

@@ -1,10 +1,10 @@
 import { Command } from 'commander';
-import { AppError } from '../../manager/base/errors.js';
 import type { Node } from '../../manager/model/node.js';
 import type { Task } from '../../manager/model/task.js';
 import { isTerminal } from '../../manager/model/task-state.js';
 import type { Cli } from '../cli.js';
 import { humanDuration } from '../output/duration.js';
+import { compileFilters, hasLabel, oneOf } from '../output/filter.js';
 import type { Listed } from '../output/format.js';
 import { formatList } from '../output/format.js';
 import { portsText, publishers } from '../output/ports.js';
@@ -55,37 +55,61 @@ export function psCommand(cli: Cli): Command {
     .option('--services', 'display services')
     .option('--format <format>', 'table, json, or a template')
     .option('--status <status>', `filter by status: ${states.join(', ')}`, collect)
-    .option('--filter <filter>', 'filter by a property: status=STATUS', collect)
+    .option('--filter <filter>', `filter by a property: ${filterKeys}`, collect)
     .option('--no-trunc', "don't truncate output")
     .option('--orphans', 'include services that are not in the file (always)')
     .action(async (services: string[], flags: PsFlags) => {
-      const wanted = statusFilter(flags);
+      const entries = [
+        ...(flags.status ?? []).map((status) => `status=${status}`),
+        ...(flags.filter ?? []),
+      ];
+      const passes = taskFilter(entries);
       const view = await viewProject(cli, services);
-      const shown = withoutAdopted(tasksOf(view, services)).filter(isShown(view, flags, wanted));
+      const shown = withoutAdopted(tasksOf(view, services))
+        .filter(isShown(view, flags, entries))
+        .filter((task) => passes({ task, node: nodeOf(view, task)?.spec.name ?? '' }));
       cli.stdout.write(render(cli, view, shown, flags));
-    });
+    })
+    .addHelpText(
+      'after',
+      `
+Examples:
+  shoal ps                              what runs, and on which node
+  shoal ps -a --filter status=exited    what has ended
+  shoal ps --format 'table {{.Name}}\\t{{.Node}}\\t{{.Status}}'`,
+    );
 }
 
-function statusFilter(flags: PsFlags): readonly string[] {
-  const filters = (flags.filter ?? []).map((filter) => {
-    const [key, value] = filter.split('=', 2);
-    if (key === 'status' && value !== undefined) return value;
-    throw new AppError('invalid', `unknown filter "${filter}": use status=STATUS`);
+interface PlacedTask {
+  readonly task: Task;
+  readonly node: string;
+}
+
+const filterKeys = 'status=, name=, service=, node=, health=, label=';
+
+/** Throws `invalid` for what is no filter, before anything is asked. */
+function taskFilter(entries: readonly string[]): (item: PlacedTask) => boolean {
+  const wanted = entries.map((entry) =>
+    entry.startsWith('status=') ? `status=${oneOf('status', entry.slice(7), states)}` : entry,
+  );
+  return compileFilters<PlacedTask>(wanted, {
+    status: ({ task }, value) => containerState(task) === value,
+    name: ({ task }, value) => task.containerName.includes(value),
+    service: ({ task }, value) => task.service === value,
+    node: ({ node }, value) => node === value,
+    health: ({ task }, value) => (task.status.health ?? 'none') === value,
+    label: ({ task }, value) => hasLabel(task.spec.container.labels, value),
   });
-  const wanted = [...(flags.status ?? []), ...filters];
-  const unknown = wanted.find((status) => !states.includes(status));
-  if (unknown === undefined) return wanted;
-  throw new AppError('invalid', `unknown status "${unknown}": use one of ${states.join(', ')}`);
 }
 
 function isShown(
   view: ProjectView,
   flags: PsFlags,
-  wanted: readonly string[],
+  entries: readonly string[],
 ): (task: Task) => boolean {
+  const byStatus = entries.some((entry) => entry.startsWith('status='));
   return (task) => {
-    if (wanted.length > 0) return wanted.includes(containerState(task));
-    if (flags.all === true) return true;
+    if (byStatus || flags.all === true) return true;
     if (isLive(task)) return true;
     // On its way out; on a node that is down it is only a memory.
     return !isTerminal(task.status.state) && nodeOf(view, task)?.status.state !== 'down';

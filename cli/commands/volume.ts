@@ -2,7 +2,10 @@ import { Command } from 'commander';
 import { AppError } from '../../manager/base/errors.js';
 import type { Volume } from '../../manager/model/network.js';
 import type { Node } from '../../manager/model/node.js';
+import type { Task } from '../../manager/model/task.js';
 import type { Cli } from '../cli.js';
+import type { FilterTests } from '../output/filter.js';
+import { compileFilters, hasLabel, oneOf } from '../output/filter.js';
 import type { Listed } from '../output/format.js';
 import { formatInspect, formatList } from '../output/format.js';
 import { forEachName } from './each.js';
@@ -44,14 +47,21 @@ function listCommand(cli: Cli): Command {
     .alias('list')
     .description('List volumes and the nodes that have them')
     .option('-q, --quiet', 'only display names')
+    .option('-f, --filter <filter>', `filter by a property: ${filterKeys}`, collect)
     .option('--format <format>', 'table, json, or a template')
-    .action(async (flags: { readonly quiet?: boolean; readonly format?: string }) => {
+    .action(async (flags: ListFlags) => {
+      // A filter that is none is told before anything is asked.
+      compileFilters(flags.filter, filterTests([], new Set()));
       const client = await cli.connect();
       const { signal } = cli.interrupts;
-      const [volumes, nodes] = await Promise.all([
+      const [all, nodes, tasks] = await Promise.all([
         client.call('volume.list', {}, { signal }),
         client.call('node.list', {}, { signal }),
+        client.call('task.list', {}, { signal }),
       ]);
+      const volumes = all.filter(
+        compileFilters(flags.filter, filterTests(nodes, usedVolumes(tasks))),
+      );
       if (flags.quiet === true) {
         cli.stdout.write(volumes.map(({ spec }) => `${spec.name}\n`).join(''));
         return;
@@ -59,6 +69,37 @@ function listCommand(cli: Cli): Command {
       const items = volumes.map((volume) => listedVolume(volume, nodes));
       cli.stdout.write(formatList(flags.format, volumeHeader, items));
     });
+}
+
+interface ListFlags {
+  readonly quiet?: boolean;
+  readonly format?: string;
+  readonly filter?: readonly string[];
+}
+
+const filterKeys = 'name=, label=, driver=, node=, dangling=';
+
+function filterTests(nodes: readonly Node[], used: ReadonlySet<string>): FilterTests<Volume> {
+  return {
+    name: ({ spec }, value) => spec.name.includes(value),
+    label: ({ spec }, value) => hasLabel(spec.labels, value),
+    driver: ({ spec }, value) => spec.driver === value,
+    node: ({ nodeIds }, value) =>
+      nodes.some(({ id, spec }) => spec.name === value && nodeIds.includes(id)),
+    dangling: ({ spec }, value) =>
+      (oneOf('dangling', value, ['true', 'false', '1', '0']) === 'true' || value === '1') !==
+      used.has(spec.name),
+  };
+}
+
+/** Names of volumes that a task mounts, be it one that has ended and may be started again. */
+function usedVolumes(tasks: readonly Task[]): ReadonlySet<string> {
+  return new Set(
+    tasks
+      .filter(({ desired }) => desired !== 'remove')
+      .flatMap(({ spec }) => spec.container.mounts)
+      .flatMap((mount) => (mount.type === 'volume' ? (mount.source ?? []) : [])),
+  );
 }
 
 interface CreateFlags {

@@ -1,4 +1,4 @@
-import { compileTemplate } from './template.js';
+import { compileTemplate, templateHeader } from './template/template.js';
 import { table } from './table.js';
 
 /** One thing to list: cells of the table, and the record that JSON and templates see. */
@@ -30,11 +30,25 @@ export function formatList(
   return items.map(({ record }) => `${render(record)}\n`).join('');
 }
 
+/** docker's titles of fields that are not just the field in capitals. */
+const titles: Readonly<Record<string, string>> = {
+  BlockIO: 'BLOCK I/O',
+  ConfigFiles: 'CONFIG FILES',
+  CPUPerc: 'CPU %',
+  CreatedAt: 'CREATED AT',
+  CreatedSince: 'CREATED',
+  EngineVersion: 'ENGINE VERSION',
+  ManagerStatus: 'MANAGER STATUS',
+  MemPerc: 'MEM %',
+  MemUsage: 'MEM USAGE / LIMIT',
+  NetIO: 'NET I/O',
+  RunningFor: 'CREATED',
+  TLSStatus: 'TLS STATUS',
+};
+
 function templateTable(text: string, items: readonly Listed[]): string {
   const render = compileTemplate(text);
-  const header = text
-    .replaceAll('\\t', '\t')
-    .replace(/\{\{.*?\.(\w*)\s*\}\}/gsu, (_, name: string) => name.toUpperCase());
+  const header = templateHeader(text, (field) => titles[field] ?? field.toUpperCase());
   const rows = items.map(({ record }) => render(record).split('\t'));
   return table(header.split('\t'), rows);
 }

@@ -10,7 +10,7 @@ import {
 import { machineState } from '../../machine/machine-state.js';
 import { engineUrl } from '../../machine/record.js';
 import { formatList } from '../../output/format.js';
-import { compileTemplate } from '../../output/template.js';
+import { compileTemplate } from '../../output/template/template.js';
 import type { MachineGlobals } from './options.js';
 import { defaultMachine, openStore, readCredentials } from './open-store.js';
 

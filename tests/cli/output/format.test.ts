@@ -1,6 +1,6 @@
 import test from 'ava';
 import { formatInspect, formatList } from '../../../cli/output/format.js';
-import { compileTemplate } from '../../../cli/output/template.js';
+import { compileTemplate } from '../../../cli/output/template/template.js';
 
 const items = [
   { cells: ['a', '1'], record: { Name: 'a', Ports: [{ URL: 'x' }], Size: 1 } },

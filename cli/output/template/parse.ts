@@ -1,0 +1,201 @@
+import { AppError } from '../../../manager/base/errors.js';
+import type { Piece, Token } from './tokens.js';
+import { splitTemplate } from './tokens.js';
+
+export type Operand =
+  | { readonly kind: 'literal'; readonly value: string | number | boolean | null }
+  | { readonly kind: 'field'; readonly path: readonly string[] }
+  | { readonly kind: 'variable'; readonly name: string; readonly path: readonly string[] }
+  | { readonly kind: 'function'; readonly name: string }
+  | { readonly kind: 'group'; readonly pipeline: Pipeline; readonly path: readonly string[] };
+
+/** A function and its arguments, or a value alone. */
+export type Command = readonly [Operand, ...Operand[]];
+
+export interface Pipeline {
+  /** Variables that get the result; of `range` the key and the value. */
+  readonly variables: readonly string[];
+  /** The result of each is the last argument of the next. */
+  readonly commands: readonly Command[];
+}
+
+type BlockKind = 'if' | 'range' | 'with';
+
+export interface Block {
+  readonly kind: BlockKind;
+  readonly pipeline: Pipeline;
+  readonly body: readonly Node[];
+  readonly otherwise: readonly Node[];
+}
+
+export type Node =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'print'; readonly pipeline: Pipeline }
+  | Block;
+
+/** Go's text/template as far as `--format` needs it; throws `invalid` with what is not understood. */
+export function parseTemplate(text: string): readonly Node[] {
+  const reader = new Reader(splitTemplate(text));
+  const nodes = reader.nodes();
+  reader.expectEnd();
+  return nodes;
+}
+
+const blocks = new Set<string>(['if', 'range', 'with']);
+const closers = new Set(['end', 'else']);
+
+class Reader {
+  readonly #pieces: readonly Piece[];
+  #at = 0;
+
+  constructor(pieces: readonly Piece[]) {
+    this.#pieces = pieces;
+  }
+
+  /** Up to the end or to an `end` or `else`, which stays to be read. */
+  nodes(): readonly Node[] {
+    const nodes: Node[] = [];
+    for (;;) {
+      const piece = this.#pieces[this.#at];
+      if (piece === undefined || closers.has(firstWord(piece))) return nodes;
+      this.#at += 1;
+      nodes.push(this.#node(piece));
+    }
+  }
+
+  expectEnd(): void {
+    const piece = this.#pieces[this.#at];
+    if (piece?.kind !== 'action') return;
+    throw new AppError('invalid', `template: "{{${piece.source}}}" closes nothing`);
+  }
+
+  #node(piece: Piece): Node {
+    if (piece.kind === 'text') return piece;
+    const word = firstWord(piece);
+    if (!blocks.has(word)) return { kind: 'print', pipeline: parsePipeline(piece, piece.tokens) };
+    return this.#block(word as BlockKind, piece, piece.tokens.slice(1));
+  }
+
+  #block(
+    kind: BlockKind,
+    piece: Extract<Piece, { kind: 'action' }>,
+    tokens: readonly Token[],
+  ): Block {
+    const pipeline = parsePipeline(piece, tokens);
+    const body = this.nodes();
+    const closing = this.#pieces[this.#at];
+    this.#at += 1;
+    if (closing?.kind !== 'action') {
+      throw new AppError('invalid', `template: "{{${piece.source}}}" has no {{end}}`);
+    }
+    if (firstWord(closing) === 'end') return { kind, pipeline, body, otherwise: [] };
+    const [, next] = closing.tokens;
+    if (next?.kind === 'word' && blocks.has(next.text)) {
+      // `else if` shares the end of the block that it belongs to.
+      const inner = this.#block(next.text as BlockKind, closing, closing.tokens.slice(2));
+      return { kind, pipeline, body, otherwise: [inner] };
+    }
+    const otherwise = this.nodes();
+    const end = this.#pieces[this.#at];
+    this.#at += 1;
+    if (end === undefined || firstWord(end) !== 'end') {
+      throw new AppError('invalid', `template: "{{${piece.source}}}" has no {{end}}`);
+    }
+    return { kind, pipeline, body, otherwise };
+  }
+}
+
+function firstWord(piece: Piece): string {
+  if (piece.kind === 'text') return '';
+  const [first] = piece.tokens;
+  return first?.kind === 'word' ? first.text : '';
+}
+
+function parsePipeline(
+  { source }: { readonly source: string },
+  tokens: readonly Token[],
+): Pipeline {
+  const reader = new PipelineReader(source, tokens);
+  return reader.whole();
+}
+
+class PipelineReader {
+  readonly #source: string;
+  readonly #tokens: readonly Token[];
+  #at = 0;
+
+  constructor(source: string, tokens: readonly Token[]) {
+    this.#source = source;
+    this.#tokens = tokens;
+  }
+
+  whole(): Pipeline {
+    const variables = this.#variables();
+    const commands = this.#commands();
+    if (this.#at < this.#tokens.length) throw this.#wrong();
+    return { variables, commands };
+  }
+
+  /** `$x :=`, `$i, $v :=`, `$x =`; none when the action begins otherwise. */
+  #variables(): readonly string[] {
+    const sign = this.#tokens.findIndex(
+      (token) => token.kind === 'sign' && (token.text === ':=' || token.text === '='),
+    );
+    if (sign < 0) return [];
+    const names = this.#tokens
+      .slice(0, sign)
+      .flatMap((token) => (token.kind === 'variable' ? [token.name] : []));
+    if (names.length === 0 || names.length > 2) throw this.#wrong();
+    this.#at = sign + 1;
+    return names;
+  }
+
+  #commands(): readonly Command[] {
+    const commands = [this.#command()];
+    while (this.#isSign('|')) {
+      this.#at += 1;
+      commands.push(this.#command());
+    }
+    return commands;
+  }
+
+  #command(): Command {
+    const first = this.#operand();
+    if (first === undefined) throw this.#wrong();
+    const rest: Operand[] = [];
+    for (let next = this.#operand(); next !== undefined; next = this.#operand()) rest.push(next);
+    if (rest.length > 0 && first.kind !== 'function') throw this.#wrong();
+    return [first, ...rest];
+  }
+
+  #operand(): Operand | undefined {
+    const token = this.#tokens[this.#at];
+    if (token === undefined) return undefined;
+    if (token.kind === 'sign') return token.text === '(' ? this.#group() : undefined;
+    this.#at += 1;
+    return token.kind === 'word' ? { kind: 'function', name: token.text } : token;
+  }
+
+  #group(): Operand {
+    this.#at += 1;
+    const commands = this.#commands();
+    if (!this.#isSign(')')) throw this.#wrong();
+    this.#at += 1;
+    const next = this.#tokens[this.#at];
+    const path = next?.kind === 'field' && next.glued ? next.path : [];
+    if (path.length > 0) this.#at += 1;
+    return { kind: 'group', pipeline: { variables: [], commands }, path };
+  }
+
+  #isSign(text: string): boolean {
+    const token = this.#tokens[this.#at];
+    return token?.kind === 'sign' && token.text === text;
+  }
+
+  #wrong(): AppError {
+    return new AppError(
+      'invalid',
+      `template action "{{${this.#source}}}" is not understood; use {{.Field}}, {{json .}} or {{range .List}}…{{end}}`,
+    );
+  }
+}

@@ -1,0 +1,190 @@
+import { AppError } from '../../../manager/base/errors.js';
+import type { TemplateFunction } from './functions.js';
+import { functions } from './functions.js';
+import type { Block, Command, Node, Operand, Pipeline } from './parse.js';
+import { parseTemplate } from './parse.js';
+import { isTrue, show } from './values.js';
+
+/**
+ * A template of `--format` made ready: Go's text/template without definitions and methods, with docker's
+ * functions. Throws `invalid`, also when rendering, for what is not understood and for a field that a
+ * record has not.
+ */
+export function compileTemplate(text: string): (value: unknown) => string {
+  const nodes = checked(parseTemplate(unescaped(text)));
+  return (value) => new Rendering(value, readField, run).nodes(nodes, value);
+}
+
+/** The header of a table: the template with each field's title in place of its value. */
+export function templateHeader(text: string, titleOf: (field: string) => string): string {
+  const nodes = checked(parseTemplate(unescaped(text)));
+  const title = (_: unknown, path: readonly string[]): unknown => titleOf(path.at(-1) ?? '');
+  // Functions leave a title as it is, as docker's do.
+  const same = (_name: string, _function: TemplateFunction, args: readonly unknown[]): unknown =>
+    args.find((arg) => typeof arg === 'string') ?? '';
+  return new Rendering({}, title, same).nodes(nodes, {});
+}
+
+/** The shell hands `\t` and `\n` over as two characters; docker turns them into one. */
+function unescaped(text: string): string {
+  return text.replaceAll('\\t', '\t').replaceAll('\\n', '\n');
+}
+
+/** A word that is no function is told before anything is printed. */
+function checked(nodes: readonly Node[]): readonly Node[] {
+  for (const node of nodes) {
+    if (node.kind === 'text') continue;
+    checkPipeline(node.pipeline);
+    if (node.kind === 'print') continue;
+    checked(node.body);
+    checked(node.otherwise);
+  }
+  return nodes;
+}
+
+function checkPipeline({ commands }: Pipeline): void {
+  for (const operand of commands.flat()) {
+    if (operand.kind === 'group') checkPipeline(operand.pipeline);
+    if (operand.kind === 'function') known(operand.name);
+  }
+}
+
+function known(name: string): TemplateFunction {
+  const found = functions[name];
+  if (found !== undefined) return found;
+  throw new AppError(
+    'invalid',
+    `template: there is no function "${name}"; use one of ${Object.keys(functions).sort().join(', ')}`,
+  );
+}
+
+function run(name: string, { least, most, run: call }: TemplateFunction, args: readonly unknown[]) {
+  if (args.length >= least && args.length <= most) return call(...args);
+  const wants = least === most ? String(least) : `${least} or more`;
+  throw new AppError('invalid', `template: ${name} wants ${wants} values, not ${args.length}`);
+}
+
+type ReadField = (value: unknown, path: readonly string[]) => unknown;
+type RunFunction = (name: string, found: TemplateFunction, args: readonly unknown[]) => unknown;
+
+function readField(value: unknown, path: readonly string[]): unknown {
+  return path.reduce(field, value);
+}
+
+function field(value: unknown, key: string): unknown {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'object' && !Array.isArray(value)) {
+    const found = value as Readonly<Record<string, unknown>>;
+    if (Object.hasOwn(found, key)) return found[key];
+    const names = Object.keys(found);
+    // What is no record but a map (labels, options) just has not got the key.
+    if (names.length === 0 || !names.every((name) => /^\p{Lu}/u.test(name))) return undefined;
+    throw new AppError(
+      'invalid',
+      `template: there is no field "${key}"; there are ${names.sort().join(', ')}`,
+    );
+  }
+  throw new AppError('invalid', `template: ${show(value)} has no field "${key}"`);
+}
+
+class Rendering {
+  readonly #read: ReadField;
+  readonly #run: RunFunction;
+  #variables: ReadonlyMap<string, unknown>;
+
+  constructor(root: unknown, read: ReadField, runFunction: RunFunction) {
+    this.#read = read;
+    this.#run = runFunction;
+    this.#variables = new Map([['$', root]]);
+  }
+
+  nodes(nodes: readonly Node[], dot: unknown): string {
+    const outer = this.#variables;
+    let text = '';
+    for (const node of nodes) text += this.#node(node, dot);
+    this.#variables = outer;
+    return text;
+  }
+
+  #node(node: Node, dot: unknown): string {
+    if (node.kind === 'text') return node.text;
+    const value = this.#pipeline(node.pipeline, dot);
+    const { variables } = node.pipeline;
+    if (node.kind === 'print') {
+      if (variables.length === 0) return show(value);
+      this.#set(variables[0], value);
+      return '';
+    }
+    if (node.kind === 'range') return this.#range(node, value, dot);
+    const outer = this.#variables;
+    this.#set(variables[0], value);
+    const inside = node.kind === 'with' ? value : dot;
+    const text = isTrue(value) ? this.nodes(node.body, inside) : this.nodes(node.otherwise, dot);
+    this.#variables = outer;
+    return text;
+  }
+
+  #range(node: Block, value: unknown, dot: unknown): string {
+    const entries: readonly (readonly [unknown, unknown])[] = Array.isArray(value)
+      ? value.map((item, at) => [at, item as unknown] as const)
+      : typeof value === 'object' && value !== null
+        ? Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+        : [];
+    if (entries.length === 0) return this.nodes(node.otherwise, dot);
+    const [first, second] = node.pipeline.variables;
+    const outer = this.#variables;
+    let text = '';
+    for (const [key, item] of entries) {
+      this.#set(first, second === undefined ? item : key);
+      this.#set(second, item);
+      text += this.nodes(node.body, item);
+      this.#variables = outer;
+    }
+    return text;
+  }
+
+  #set(name: string | undefined, value: unknown): void {
+    if (name !== undefined) this.#variables = new Map([...this.#variables, [name, value]]);
+  }
+
+  #pipeline({ commands }: Pipeline, dot: unknown): unknown {
+    return commands.reduce<{ readonly value: unknown } | undefined>((before, command) => {
+      const extra = before === undefined ? [] : [before.value];
+      return { value: this.#command(command, extra, dot) };
+    }, undefined)?.value;
+  }
+
+  #command([first, ...rest]: Command, extra: readonly unknown[], dot: unknown): unknown {
+    if (first.kind === 'function') {
+      const args = rest.map((operand) => this.#operand(operand, dot));
+      return this.#run(first.name, known(first.name), [...args, ...extra]);
+    }
+    if (extra.length > 0) throw new AppError('invalid', 'template: only functions can follow a |');
+    return this.#operand(first, dot);
+  }
+
+  #operand(operand: Operand, dot: unknown): unknown {
+    switch (operand.kind) {
+      case 'literal':
+        return operand.value;
+      case 'field':
+        return operand.path.length === 0 ? dot : this.#read(dot, operand.path);
+      case 'variable':
+        return this.#variable(operand.name, operand.path);
+      case 'function':
+        return this.#run(operand.name, known(operand.name), []);
+      case 'group': {
+        const value = this.#pipeline(operand.pipeline, dot);
+        return operand.path.length === 0 ? value : this.#read(value, operand.path);
+      }
+    }
+  }
+
+  #variable(name: string, path: readonly string[]): unknown {
+    if (!this.#variables.has(name)) {
+      throw new AppError('invalid', `template: there is no variable "${name}"`);
+    }
+    const value = this.#variables.get(name);
+    return path.length === 0 ? value : this.#read(value, path);
+  }
+}
