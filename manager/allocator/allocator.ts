@@ -19,7 +19,7 @@ export interface AllocatorOptions {
   readonly log: Logger;
 }
 
-const resyncMs = 5 * 60_000;
+const fullLookMs = 5 * 60_000;
 
 /**
  * Gives networks their identifier and subnet, tasks their addresses, nodes their gateways, and takes back
@@ -34,7 +34,6 @@ export class Allocator {
   readonly #waiting = new Set<TaskId>();
   #sweepDue = true;
   #cancelSweep: (() => void) | undefined;
-  #cancelResync: (() => void) | undefined;
   #unwatch: (() => void) | undefined;
   readonly #addresses: AddressCursors = new Map();
   #networks: NetworkCursor | undefined;
@@ -42,7 +41,18 @@ export class Allocator {
   constructor(options: AllocatorOptions) {
     this.#options = options;
     const { clock, log } = options;
-    this.#loop = new Loop({ name: 'allocator', clock, log, turn: () => this.#turn() });
+    this.#loop = new Loop({
+      name: 'allocator',
+      clock,
+      log,
+      full: {
+        everyMs: fullLookMs,
+        mark: () => {
+          this.#markAll();
+        },
+      },
+      turn: () => this.#turn(),
+    });
   }
 
   start(): void {
@@ -51,24 +61,13 @@ export class Allocator {
     this.#unwatch = store.watch((commit) => {
       this.#note(commit);
     });
-    this.#markAll();
-    this.#resyncLater();
     this.#loop.start();
   }
 
   async stop(): Promise<void> {
     this.#unwatch?.();
     this.#cancelSweep?.();
-    this.#cancelResync?.();
     await this.#loop.stop();
-  }
-
-  #resyncLater(): void {
-    this.#cancelResync = this.#options.clock.after(resyncMs, () => {
-      this.#markAll();
-      this.#loop.poke();
-      this.#resyncLater();
-    });
   }
 
   #markAll(): void {

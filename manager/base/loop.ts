@@ -11,6 +11,11 @@ export interface LoopOptions {
   readonly turn: (signal: AbortSignal) => Promise<void>;
   /** Turns at least this often, in ms, even when nobody pokes: the full resync. */
   readonly resyncMs?: number;
+  /**
+   * A full look at start and every `everyMs`, however busy: `mark` notes everything as to be looked at. It
+   * finds what an event should have told and did not.
+   */
+  readonly full?: { readonly everyMs: number; readonly mark: () => void };
   /** Collects pokes this long before a turn, in ms. 0 starts the turn in the same tick's microtask. */
   readonly settleMs?: number;
 }
@@ -26,13 +31,25 @@ export class Loop {
   #dirty = false;
   #failures = 0;
   #cancelTimer: (() => void) | undefined;
+  #cancelFull: (() => void) | undefined;
 
   constructor(options: LoopOptions) {
     this.#options = options;
   }
 
   start(): void {
+    this.#markAll();
     this.poke();
+  }
+
+  #markAll(): void {
+    const { full, clock } = this.#options;
+    if (full === undefined) return;
+    full.mark();
+    this.#cancelFull = clock.after(full.everyMs, () => {
+      this.#markAll();
+      this.poke();
+    });
   }
 
   poke(): void {
@@ -47,6 +64,7 @@ export class Loop {
   async stop(): Promise<void> {
     this.#abort.abort();
     this.#cancelTimer?.();
+    this.#cancelFull?.();
     await this.#running;
   }
 

@@ -23,7 +23,7 @@ export interface OrchestratorOptions {
   readonly newId: NewId;
 }
 
-const resyncMs = 5 * 60_000;
+const fullLookMs = 5 * 60_000;
 
 /** Keeps every service's slots filled. Wakes for the services that a commit concerns, and for due waits. */
 export class Orchestrator {
@@ -33,37 +33,35 @@ export class Orchestrator {
   #networksDirty = true;
   readonly #alarms = new Map<ServiceId, () => void>();
   #unwatch: (() => void) | undefined;
-  #cancelResync: (() => void) | undefined;
 
   constructor(options: OrchestratorOptions) {
     this.#options = options;
     const { clock, log } = options;
-    this.#loop = new Loop({ name: 'orchestrator', clock, log, turn: () => this.#turn() });
+    this.#loop = new Loop({
+      name: 'orchestrator',
+      clock,
+      log,
+      full: {
+        everyMs: fullLookMs,
+        mark: () => {
+          this.#markAll();
+        },
+      },
+      turn: () => this.#turn(),
+    });
   }
 
   start(): void {
     this.#unwatch = this.#options.store.watch((commit) => {
       this.#note(commit);
     });
-    this.#markAll();
-    this.#resyncLater();
     this.#loop.start();
   }
 
   async stop(): Promise<void> {
     this.#unwatch?.();
     for (const cancel of this.#alarms.values()) cancel();
-    this.#cancelResync?.();
     await this.#loop.stop();
-  }
-
-  /** A full look now and then finds what an event should have told and did not. */
-  #resyncLater(): void {
-    this.#cancelResync = this.#options.clock.after(resyncMs, () => {
-      this.#markAll();
-      this.#loop.poke();
-      this.#resyncLater();
-    });
   }
 
   #markAll(): void {
