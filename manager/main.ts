@@ -6,9 +6,8 @@ import { systemClock } from './base/clock.js';
 import { AppError, messageOf } from './base/errors.js';
 import { jsonLogger } from './base/log.js';
 import { newId } from './base/random.js';
+import { ManagerCredentials } from './credentials.js';
 import { Manager } from './manager.js';
-import type { TlsMaterial } from './protocol/transport-tls.js';
-import type { ManagerSettings } from './settings.js';
 import { loadManagerSettings } from './settings.js';
 import { openEmbedded } from './store/embedded/embedded.js';
 
@@ -27,18 +26,6 @@ function parseArguments(argv: readonly string[]): { readonly config: string } {
   }
 }
 
-async function readTls({ pki }: ManagerSettings): Promise<TlsMaterial> {
-  const read = (path: string): Promise<string> => readFile(path, 'utf8');
-  try {
-    const [ca, cert, key] = await Promise.all([read(pki.ca), read(pki.cert), read(pki.key)]);
-    return { ca, cert, key };
-  } catch (error) {
-    throw new AppError('invalid', `cannot read the manager's certificate: ${messageOf(error)}`, {
-      cause: error,
-    });
-  }
-}
-
 async function programVersion(): Promise<string> {
   const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
   return (JSON.parse(text) as { readonly version: string }).version;
@@ -52,9 +39,16 @@ export async function runManager(argv: readonly string[], signal: AbortSignal): 
     (line) => process.stderr.write(line),
     () => systemClock.now(),
   );
+  const credentials = await ManagerCredentials.read({
+    settings,
+    clock: systemClock,
+    log,
+    random: Math.random,
+  });
   const manager = new Manager({
     settings,
-    tls: await readTls(settings),
+    tls: credentials.tls,
+    credentials,
     version: await programVersion(),
     clock: systemClock,
     log,

@@ -3,8 +3,10 @@ import type { Clock } from './base/clock.js';
 import { AppError } from './base/errors.js';
 import type { Logger } from './base/log.js';
 import type { NewId } from './base/random.js';
-import { peerIdentity } from './ca/pki.js';
 import { ControlApi } from './control/control.js';
+import type { ManagerCredentials } from './credentials.js';
+import { admitPeer } from './credentials.js';
+import type { CertificateDesk } from './dispatcher/certificates.js';
 import { Dispatcher } from './dispatcher/dispatcher.js';
 import type { StatusTiming } from './dispatcher/node-status.js';
 import type { Probe } from './dispatcher/probe.js';
@@ -21,11 +23,13 @@ import type { Backend } from './store/backend.js';
 import { openStore } from './store/open-store.js';
 import { StatsGatherer } from './stats/gather.js';
 import { metricsContentType, metricsPage, MetricsServer } from './stats/metrics-page.js';
-import type { ClusterStore } from './store/store.js';
+import type { ClusterRecord, ClusterStore } from './store/store.js';
 
 export interface ManagerOptions {
   readonly settings: ManagerSettings;
   readonly tls: TlsMaterial;
+  /** Where `tls` came from, to renew it and to sign for workers; without, nothing is signed. */
+  readonly credentials?: ManagerCredentials;
   readonly version: string;
   readonly clock: Clock;
   readonly log: Logger;
@@ -63,7 +67,7 @@ export class Manager {
 
   /** Takes the port before it touches the store, so that of two managers one fails without harm. */
   async start(): Promise<void> {
-    const { settings, log } = this.#options;
+    const { settings, log, credentials } = this.#options;
     this.#server = await this.#listen();
     try {
       this.#rooms = await this.#openRooms();
@@ -74,11 +78,16 @@ export class Manager {
       await this.stop();
       throw error;
     }
+    const { store } = this.#rooms;
+    credentials?.start({
+      lifetimeMs: () => store.view.get('cluster', 'cluster')?.certificateLifetimeMs,
+      renewed: (tls) => this.#server?.renew(tls),
+    });
     log.info('manager is ready', {
       cluster: settings.clusterName,
       port: this.port,
-      nodes: this.#rooms.store.view.count('nodes'),
-      services: this.#rooms.store.view.count('services'),
+      nodes: store.view.count('nodes'),
+      services: store.view.count('services'),
     });
   }
 
@@ -86,6 +95,7 @@ export class Manager {
   async stop(): Promise<void> {
     const rooms = this.#rooms;
     this.#rooms = undefined;
+    await this.#options.credentials?.stop();
     await this.#metrics?.close();
     this.#metrics = undefined;
     if (rooms !== undefined) {
@@ -146,23 +156,8 @@ export class Manager {
 
   /** Clients are whoever the user's authority signed; nodes must be of this cluster and not removed. */
   #identify(certificate: PeerCertificateNames): Peer {
-    const peer = peerIdentity(certificate);
-    const { clusterId, clusterName } = this.#options.settings;
-    if (peer.role === 'client') return peer;
-    if (peer.clusterId !== clusterId) {
-      throw new AppError(
-        'forbidden',
-        `${peer.role} ${peer.nodeId} belongs to cluster ${peer.clusterId}, this is ${clusterName} (${clusterId})`,
-      );
-    }
-    const revoked = this.#ready().store.view.get('cluster', 'cluster')?.revoked ?? [];
-    if (revoked.includes(peer.nodeId)) {
-      throw new AppError(
-        'forbidden',
-        `node ${peer.nodeId} was removed from cluster ${clusterName}: provision the machine again to rejoin`,
-      );
-    }
-    return peer;
+    const { store } = this.#ready();
+    return admitPeer(certificate, this.#options.settings, store.view.get('cluster', 'cluster'));
   }
 
   async #openRooms(): Promise<Rooms> {
@@ -179,6 +174,7 @@ export class Manager {
       managerNodes: [settings.nodeId],
       managers: [settings.advertise],
       ...pick(this.#options),
+      ...this.#desk(store),
     });
     const statistics = new StatsGatherer({ store, clock, log, workers: dispatcher });
     const control = this.#control({ store, dispatcher, statistics }, backend.name);
@@ -191,6 +187,27 @@ export class Manager {
     control.start();
     for (const room of deciders) room.start();
     return { store, dispatcher, control, statistics, deciders };
+  }
+
+  /** Signing for workers, where this manager can. */
+  #desk(store: ClusterStore): { readonly certificates?: CertificateDesk } {
+    const { credentials, settings } = this.#options;
+    if (credentials === undefined) return {};
+    const record = (): ClusterRecord | undefined => store.view.get('cluster', 'cluster');
+    return {
+      certificates: {
+        sign: ({ role, nodeId, alternativeNames = [] }, request) =>
+          credentials.sign(
+            {
+              request,
+              identity: { clusterId: settings.clusterId, role, nodeId },
+              alternativeNames,
+            },
+            record()?.certificateLifetimeMs,
+          ),
+        refusedAuthorities: () => record()?.refusedAuthorities ?? [],
+      },
+    };
   }
 
   #control(

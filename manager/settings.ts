@@ -13,7 +13,13 @@ export interface ManagerSettings {
   readonly metricsListen?: { readonly host: string; readonly port: number };
   readonly dataDir: string;
   /** Paths of PEM files. */
-  readonly pki: { readonly ca: string; readonly cert: string; readonly key: string };
+  readonly pki: {
+    readonly ca: string;
+    readonly cert: string;
+    readonly key: string;
+    /** The cluster's authority, to sign with. */
+    readonly intermediate?: { readonly cert: string; readonly key: string };
+  };
   readonly strategy: 'spread' | 'binpack' | 'random';
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
@@ -50,6 +56,9 @@ export function parseManagerSettings(text: string, path: string): ManagerSetting
       ca: textOf(pki, 'ca', path),
       cert: textOf(pki, 'cert', path),
       key: textOf(pki, 'key', path),
+      ...(pki.intermediate === undefined
+        ? {}
+        : { intermediate: pairOf(pki.intermediate, path, 'pki.intermediate') }),
     },
     strategy: oneOf(fields, 'strategy', ['spread', 'binpack', 'random'] as const, path),
     logLevel: oneOf(fields, 'logLevel', ['info', 'debug', 'warn', 'error'] as const, path),
@@ -73,6 +82,15 @@ function textOf(fields: Fields, key: string, path: string): string {
   const value = fields[key];
   if (typeof value === 'string' && value !== '') return value;
   throw new AppError('invalid', `${path}: ${key} must be a text that is not empty`);
+}
+
+function pairOf(
+  value: unknown,
+  path: string,
+  what: string,
+): { readonly cert: string; readonly key: string } {
+  const fields = fieldsOf(value, path, what);
+  return { cert: textOf(fields, 'cert', path), key: textOf(fields, 'key', path) };
 }
 
 /** The first choice when the key is not there. */

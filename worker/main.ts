@@ -3,15 +3,13 @@ import { parseArgs } from 'node:util';
 import { systemClock } from '../manager/base/clock.js';
 import { AppError, messageOf } from '../manager/base/errors.js';
 import { jsonLogger, type Logger } from '../manager/base/log.js';
-import { peerIdentity } from '../manager/ca/pki.js';
-import { dial } from '../manager/protocol/transport.js';
 import { untilAborted } from './cancellation.js';
 import { connectEngine, type Engine } from './engine.js';
 import type { DataPlane } from './executor/data-plane.js';
 import { EngineDataPlane } from './executor/engine-data-plane.js';
 import { openOverlay } from './overlay-data-plane.js';
 import { purge } from './purge.js';
-import type { DialManager } from './session/connect.js';
+import { Credentials } from './session/credentials.js';
 import { loadSettings, type WorkerSettings } from './settings.js';
 import { Worker } from './worker.js';
 
@@ -58,6 +56,12 @@ export async function runWorker(argv: readonly string[], signal: AbortSignal): P
     await purge({ settings, engine, dataPlane, log, volumes: args.volumes }, signal);
     return;
   }
+  const credentials = await Credentials.read({
+    ...settings,
+    clock: systemClock,
+    log,
+    random: Math.random,
+  });
   const worker = new Worker({
     settings,
     version: await programVersion(),
@@ -65,7 +69,8 @@ export async function runWorker(argv: readonly string[], signal: AbortSignal): P
     log,
     engine,
     dataPlane,
-    dial: await managerDialer(settings),
+    dial: credentials.dial,
+    credentials,
   });
   log.info('worker starts', { node: settings.name, managers: settings.managers.join(' ') });
   try {
@@ -82,38 +87,6 @@ function openDataPlane(settings: WorkerSettings, engine: Engine, log: Logger): D
   const { networks } = engine;
   if (settings.dataPlane === 'engine') return new EngineDataPlane({ networks, clock, log });
   return openOverlay({ bridges: networks, address: settings.address, clock, log });
-}
-
-/** Certificates are read at each connection: a renewed one is used from then on. */
-async function managerDialer(settings: WorkerSettings): Promise<DialManager> {
-  const { pki, clusterId } = settings;
-  const readAll = async (): Promise<{ ca: string; cert: string; key: string }> => {
-    const [ca, cert, key] = await Promise.all(
-      [pki.ca, pki.cert, pki.key].map((path) => readFile(path, 'utf8')),
-    );
-    return { ca: ca ?? '', cert: cert ?? '', key: key ?? '' };
-  };
-  try {
-    await readAll();
-  } catch (error) {
-    throw new AppError('invalid', `cannot read the worker's certificate: ${messageOf(error)}`, {
-      cause: error,
-    });
-  }
-  return async (address, path, keepAlive, signal) =>
-    await dial({
-      address,
-      path,
-      keepAlive,
-      signal,
-      timeoutMs: 3_000,
-      tls: await readAll(),
-      verifyPeer: (certificate) => {
-        const peer = peerIdentity(certificate);
-        if (peer.role === 'manager' && peer.clusterId === clusterId) return;
-        throw new AppError('forbidden', `${address} is no manager of cluster ${clusterId}`);
-      },
-    });
 }
 
 async function programVersion(): Promise<string> {

@@ -14,6 +14,7 @@ import { readEngineFacts, type EngineFacts } from './executor/docker/engine-fact
 import { describeNode } from './facts.js';
 import { workerCalls } from './session/calls.js';
 import { Connector, type DialManager } from './session/connect.js';
+import type { Credentials } from './session/credentials.js';
 import { Reporter } from './session/reporter.js';
 import { OpenProcesses } from './session/served.js';
 import { serveStream } from './session/streams.js';
@@ -30,6 +31,8 @@ export interface WorkerParts {
   readonly engine: Engine;
   readonly dataPlane: DataPlane;
   readonly dial: DialManager;
+  /** Renewed while the worker runs; without, what `dial` uses stays as it is. */
+  readonly credentials?: Pick<Credentials, 'start' | 'stop' | 'renewNow' | 'refuse'>;
 }
 
 /** How long a machine that has just booted waits for a manager's word before its own memory counts. */
@@ -125,6 +128,12 @@ export class Worker {
     } else {
       this.#startAfterBoot(kept.set);
     }
+    this.#parts.credentials?.start({
+      sign: (request, signal) => this.#connector.signCertificate(request, signal),
+      reconnect: () => {
+        this.#connector.reconnect();
+      },
+    });
     log.debug('worker is up');
   }
 
@@ -159,6 +168,7 @@ export class Worker {
     clearInterval(this.#keepAlive);
     this.#cancelSave?.();
     this.#abort.abort();
+    await this.#parts.credentials?.stop();
     await this.#connector.stop();
     await this.#tasks.stop();
     await this.#parts.dataPlane.stop();
@@ -166,7 +176,7 @@ export class Worker {
   }
 
   #newConnector(): Connector {
-    const { settings, clock, log, engine, dial } = this.#parts;
+    const { settings, clock, log, engine, dial, credentials } = this.#parts;
     const { executor } = engine;
     const processes = new OpenProcesses();
     const tasks = this.#tasks;
@@ -190,6 +200,8 @@ export class Worker {
       onAssignments: (set) => this.#onAssignments(set),
       onChange: (change) => this.#onChange(change),
       call: workerCalls({ executor, tasks, processes }),
+      renewCertificate: () => credentials?.renewNow(),
+      refuseAuthorities: (ids) => credentials?.refuse(ids),
       serveStream: (order, signal) =>
         serveStream({ executor, tasks, processes, log }, order, signal),
     });

@@ -10,7 +10,7 @@ import {
   signRequest,
   validFor,
 } from '../../manager/ca/pki.js';
-import { certificateDays, clusterAuthorityDays } from '../machine/authority.js';
+import { clusterAuthorityDays, nodeCertificateDays } from '../machine/authority.js';
 import type { UserAuthority } from '../machine/authority.js';
 import { writeFileAtomic } from '../machine/machine-store.js';
 import type { LocalDaemon } from './layout.js';
@@ -91,7 +91,7 @@ export async function localCertificates(
         request: await createRequest(key, ids.nodeId),
         identity: { clusterId: ids.clusterId, role, nodeId: ids.nodeId },
         alternativeNames: ['127.0.0.1', 'localhost'],
-        validity: validFor(now, certificateDays),
+        validity: validFor(now, nodeCertificateDays),
       }),
     );
   }

@@ -16,6 +16,8 @@ import { writeFileAtomic } from './machine-store.js';
 
 /** docker-machine's validity of engine and client certificates. */
 export const certificateDays = 1080;
+/** Workers and managers renew theirs by themselves. */
+export const nodeCertificateDays = 90;
 const authorityDays = 3650;
 export const clusterAuthorityDays = 1825;
 

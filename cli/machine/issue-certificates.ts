@@ -4,7 +4,7 @@ import type { SigningOrder, Usage } from '../../manager/ca/pki.js';
 import { clusterAuthoritySubject, signRequest, validFor } from '../../manager/ca/pki.js';
 import { toTar } from './archive.js';
 import type { UserAuthority } from './authority.js';
-import { certificateDays, clusterAuthorityDays } from './authority.js';
+import { certificateDays, clusterAuthorityDays, nodeCertificateDays } from './authority.js';
 import type { CertificateName } from './layout.js';
 import { certificatePaths, remote } from './layout.js';
 import type { MachineWant } from './machine-want.js';
@@ -130,6 +130,6 @@ function nodeOrder(want: MachineWant, role: 'worker' | 'manager', request: strin
     request,
     identity: { clusterId, role, nodeId },
     alternativeNames: alternativeNames(want.record),
-    days: certificateDays,
+    days: nodeCertificateDays,
   };
 }

@@ -1,5 +1,5 @@
 import type { NodeId } from '../model/ids.js';
-import type { Transaction } from '../store/store.js';
+import type { StoreView, Transaction } from '../store/store.js';
 import { isAssigned } from '../model/task-state.js';
 
 /**
@@ -23,4 +23,13 @@ export function clearDepartedNode(tx: Transaction, nodeId: NodeId): void {
     if (!volume.nodeIds.includes(nodeId)) continue;
     tx.put('volumes', { ...volume, nodeIds: volume.nodeIds.filter((id) => id !== nodeId) });
   }
+}
+
+/** Nodes that tasks name and that are no more: they were removed just before the manager stopped. */
+export function departedNodes(view: StoreView): ReadonlySet<NodeId> {
+  const departed = new Set<NodeId>();
+  for (const { nodeId } of view.list('tasks')) {
+    if (nodeId !== undefined && view.get('nodes', nodeId) === undefined) departed.add(nodeId);
+  }
+  return departed;
 }

@@ -19,7 +19,9 @@ import type {
 } from '../protocol/worker-calls.js';
 import type { ClusterStore, Commit } from '../store/store.js';
 import { AssignmentBook } from './assignments.js';
-import { clearDepartedNode } from './departed.js';
+import type { CertificateDesk } from './certificates.js';
+import { WorkerCertificates } from './certificates.js';
+import { clearDepartedNode, departedNodes } from './departed.js';
 import { freeGateways, fencedLeases } from './freed-leases.js';
 import { HeartbeatMonitor } from './heartbeat.js';
 import type { Hello } from './hello.js';
@@ -48,6 +50,8 @@ export interface DispatcherOptions {
   readonly heartbeatMs?: number;
   readonly timing?: StatusTiming;
   readonly probe?: Probe;
+  /** Without, no certificate is renewed. */
+  readonly certificates?: CertificateDesk;
 }
 
 const tickMs = 10;
@@ -61,6 +65,7 @@ export const sessionCodes = { refused: 4403, replaced: 4409, silent: 4408, remov
 
 /** The manager's end of every worker: sessions, assignments out, reports in, who is there and who not. */
 export class Dispatcher implements WorkerCalls {
+  readonly certificates: WorkerCertificates;
   readonly #options: DispatcherOptions;
   readonly #store: ClusterStore;
   readonly #log: Logger;
@@ -79,7 +84,13 @@ export class Dispatcher implements WorkerCalls {
   #stopped = false;
 
   constructor(options: DispatcherOptions) {
-    const { store, clock, log } = options;
+    const { store, clock, log, certificates } = options;
+    this.certificates = new WorkerCertificates({
+      desk: certificates,
+      clock,
+      log,
+      sessions: () => this.#sessions.values(),
+    });
     this.#options = options;
     this.#store = store;
     this.#log = log;
@@ -209,7 +220,7 @@ export class Dispatcher implements WorkerCalls {
         cancelDeadline();
         if (message.kind !== 'hello') throw new AppError('invalid', 'hello must come first');
         checkHello(message, peer, this.#options.clusterId);
-        session = await this.#begin(connection, message);
+        session = await this.#begin(connection, message, peer);
       }
     } catch (error) {
       this.#dropBroken(connection, peer, error);
@@ -228,7 +239,7 @@ export class Dispatcher implements WorkerCalls {
     connection.close(sessionCodes.refused, failure.message);
   }
 
-  async #begin(connection: Connection, hello: Hello): Promise<Session> {
+  async #begin(connection: Connection, hello: Hello, peer: Peer): Promise<Session> {
     const { clock, heartbeatMs = 1_000, managers, managerNodes } = this.#options;
     const version = negotiateVersion(hello.version);
     const nodeId = hello.nodeId as NodeId;
@@ -242,10 +253,11 @@ export class Dispatcher implements WorkerCalls {
       earlier.end();
     }
     if (hasStrangers) this.#cleaning.set(nodeId, clock.now());
-    const session = new Session(connection, hello, clock.now());
+    const session = new Session(connection, hello, clock.now(), peer);
     this.#sessions.set(nodeId, session);
     this.#monitor.connected(nodeId);
-    session.post({ kind: 'welcome', version, heartbeatMs, managers });
+    const refusedAuthorities = this.certificates.refusedAuthorities();
+    session.post({ kind: 'welcome', version, heartbeatMs, managers, refusedAuthorities });
     session.post({ kind: 'assignments', set: this.#book.open(nodeId) });
     this.#log.info(`node ${hello.name} is ready`, { nodeId, from: connection.remote });
     return session;
@@ -285,6 +297,9 @@ export class Dispatcher implements WorkerCalls {
         return;
       case 'want-image':
         void this.#images.answer(session, message);
+        return;
+      case 'renew':
+        void this.certificates.answer(session, message);
         return;
       case 'result':
       case 'failure':
@@ -344,6 +359,7 @@ export class Dispatcher implements WorkerCalls {
 
   #nodeRemoved(nodeId: NodeId): void {
     this.#monitor.forget(nodeId);
+    this.certificates.forget(nodeId);
     this.#sessions
       .get(nodeId)
       ?.connection.close(sessionCodes.removed, 'node was removed from the cluster');
@@ -380,13 +396,4 @@ export class Dispatcher implements WorkerCalls {
       });
     }
   }
-}
-
-/** Nodes that tasks name and that are no more: they were removed just before the manager stopped. */
-function departedNodes(view: ClusterStore['view']): ReadonlySet<NodeId> {
-  const departed = new Set<NodeId>();
-  for (const { nodeId } of view.list('tasks')) {
-    if (nodeId !== undefined && view.get('nodes', nodeId) === undefined) departed.add(nodeId);
-  }
-  return departed;
 }

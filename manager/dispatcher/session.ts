@@ -1,6 +1,7 @@
 import { AppError } from '../base/errors.js';
 import type { NetworkId, NodeId } from '../model/ids.js';
 import type { ManagerMessage, WorkerMessage } from '../protocol/messages.js';
+import type { Peer } from '../protocol/peer.js';
 import type { Connection } from '../protocol/transport-connection.js';
 import type { WorkerCall, WorkerCallMap, WorkerCallName } from '../protocol/worker-calls.js';
 
@@ -18,6 +19,8 @@ export class Session {
   readonly nodeId: NodeId;
   readonly nodeName: string;
   readonly connection: Connection;
+  /** Who its certificate says it is. */
+  readonly peer: Peer;
   /** As of the worker's last word. */
   networks: readonly NetworkId[];
   volumes: readonly string[];
@@ -30,8 +33,10 @@ export class Session {
     connection: Connection,
     hello: Extract<WorkerMessage, { kind: 'hello' }>,
     startedAt: number,
+    peer: Peer,
   ) {
     this.connection = connection;
+    this.peer = peer;
     this.nodeId = hello.nodeId as NodeId;
     this.nodeName = hello.name;
     this.networks = hello.networks;

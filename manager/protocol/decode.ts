@@ -63,6 +63,7 @@ const workerShapes: Readonly<Record<WorkerMessage['kind'], Readonly<Record<strin
   networks: { networks: isStrings },
   heartbeat: {},
   'want-image': { requestId: isNumber, image: isString, platform: isOptionalString },
+  renew: { requestId: isNumber, request: isString },
   status: { reports: isReports },
   description: { description: isDescription },
   result: { callId: isNumber, result: isAnything },
@@ -87,6 +88,9 @@ const managerShapes: Readonly<Record<ManagerMessage['kind'], Readonly<Record<str
   call: { callId: isNumber, call: isCall },
   cancel: { callId: isNumber },
   image: { requestId: isNumber, from: isOptionalString },
+  certificate: { requestId: isNumber, chain: isOptionalString },
+  'renew-now': {},
+  'refuse-authorities': { ids: isStrings },
   open: { streamId: isString, request: isFields },
 };
 

@@ -53,6 +53,8 @@ export type WorkerMessage =
       readonly image: string;
       readonly platform?: string;
     }
+  /** A request (PKCS #10, PEM) for a certificate to follow the one this session was opened with. */
+  | { readonly kind: 'renew'; readonly requestId: number; readonly request: string }
   | { readonly kind: 'status'; readonly reports: readonly TaskReport[] }
   | { readonly kind: 'description'; readonly description: NodeDescription }
   | { readonly kind: 'result'; readonly callId: number; readonly result: unknown }
@@ -71,6 +73,8 @@ export type ManagerMessage =
       readonly heartbeatMs: number;
       /** Addresses (`host:port`) of every manager, to try when this one is gone. */
       readonly managers: readonly string[];
+      /** Ids of authorities that are trusted no more, see ca/pki-peer.ts. */
+      readonly refusedAuthorities?: readonly string[];
     }
   /** This manager does not lead; try there. */
   | { readonly kind: 'redirect'; readonly leader?: string }
@@ -85,5 +89,16 @@ export type ManagerMessage =
       readonly from?: string;
       readonly error?: { readonly kind: ErrorKind; readonly message: string };
     }
+  /** Answer to `renew`: the chain, PEM, or why not. */
+  | {
+      readonly kind: 'certificate';
+      readonly requestId: number;
+      readonly chain?: string;
+      readonly error?: { readonly kind: ErrorKind; readonly message: string };
+    }
+  /** Renew the certificate now and come back with the new one. */
+  | { readonly kind: 'renew-now' }
+  /** From now on managers with certificates of these authorities are refused. */
+  | { readonly kind: 'refuse-authorities'; readonly ids: readonly string[] }
   /** Dial back to `paths.workerStream + streamId` and serve this there. */
   | { readonly kind: 'open'; readonly streamId: string; readonly request: WorkerStreamRequest };

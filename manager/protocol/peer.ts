@@ -4,4 +4,10 @@ export interface Peer {
   readonly clusterId: string;
   readonly role: 'worker' | 'manager' | 'client';
   readonly nodeId: string;
+  /** Names that stand in its certificate: a renewed one carries them on. */
+  readonly alternativeNames?: readonly string[];
+  /** Serial number of its certificate, lower-case hex. */
+  readonly serial?: string;
+  /** Of a worker or manager: id of the authority that signed its certificate. */
+  readonly authority?: string;
 }

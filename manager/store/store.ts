@@ -45,6 +45,12 @@ export interface ClusterRecord extends Meta {
   readonly name: string;
   /** Node ids whose certificates are refused. */
   readonly revoked: readonly string[];
+  /** Ids of authorities that were replaced: what they signed is refused (ca/pki-peer.ts). */
+  readonly refusedAuthorities?: readonly string[];
+  /** Serial numbers of clients' certificates that are refused, lower-case hex. */
+  readonly refusedClients?: readonly string[];
+  /** How long certificates of workers and managers last; 90 days unless set. */
+  readonly certificateLifetimeMs?: number;
 }
 
 /** Read side. Lists are in order of id unless said otherwise. */

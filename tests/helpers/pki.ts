@@ -1,4 +1,4 @@
-import type { PeerIdentity } from '../../manager/ca/pki.js';
+import type { KeyPair, PeerIdentity } from '../../manager/ca/pki.js';
 import {
   clusterAuthoritySubject,
   createAuthority,
@@ -14,6 +14,9 @@ import type { PeerCertificateNames, TlsMaterial } from '../../manager/protocol/t
 /** A user's authority, one cluster's, and what they sign: real certificates for loopback tests. */
 export interface TestPki {
   readonly ca: string;
+  /** The user's authority, and the cluster's. */
+  readonly root: KeyPair;
+  readonly authority: KeyPair;
   /** Of a manager or worker of a cluster; `days` below 0 has expired. */
   node(role: 'manager' | 'worker', nodeId: string, days?: number): Promise<TlsMaterial>;
   client(name: string): Promise<TlsMaterial>;
@@ -76,6 +79,8 @@ export async function createTestPki(clusterId: string): Promise<TestPki> {
   };
   return {
     ca,
+    root: { cert: ca, key: rootKey },
+    authority: { cert: authorityCert, key: authorityKey },
     node: (role, nodeId, days = 5) =>
       once(`${role}/${nodeId}/${days}`, () => node({ clusterId, role, nodeId }, days)),
     client: (name) => once(`client/${name}`, () => client(name)),

@@ -3,6 +3,7 @@ import { systemClock } from '../../manager/base/clock.js';
 import { jsonLogger } from '../../manager/base/log.js';
 import { newId } from '../../manager/base/random.js';
 import type { StatusTiming } from '../../manager/dispatcher/node-status.js';
+import { ManagerCredentials } from '../../manager/credentials.js';
 import { Manager } from '../../manager/manager.js';
 import type {
   ControlCallMap,
@@ -14,6 +15,7 @@ import { paths } from '../../manager/protocol/messages.js';
 import { dial } from '../../manager/protocol/transport.js';
 import { HttpCaller } from '../../manager/protocol/transport-call.js';
 import type { Connection } from '../../manager/protocol/transport-connection.js';
+import type { ManagerSettings } from '../../manager/settings.js';
 import type { Backend } from '../../manager/store/backend.js';
 import { MemoryBackend } from '../../manager/store/memory-backend.js';
 import { FakeWorker, type FakeWorkerOptions } from './fake-worker.js';
@@ -25,6 +27,8 @@ export interface TestManagerOptions {
   readonly backend?: Backend;
   readonly probe?: (address: string) => Promise<boolean>;
   readonly timing?: StatusTiming;
+  /** Where its certificate is, to be renewed, and the authority it signs with. */
+  readonly pkiPaths?: ManagerSettings['pki'];
 }
 
 const clusterId = 'c1';
@@ -49,35 +53,41 @@ export class TestManager {
   #caller: HttpCaller | undefined;
 
   static async start(t: ExecutionContext, options: TestManagerOptions): Promise<TestManager> {
-    const tls = await options.pki.node('manager', 'm1');
-    const log: string[] = [];
+    const lines: string[] = [];
+    const log = jsonLogger(
+      'debug',
+      (line) => lines.push(line),
+      () => Date.now(),
+    );
+    const settings: ManagerSettings = {
+      clusterId,
+      clusterName: 'test',
+      nodeId: 'm1',
+      listen: { host: '127.0.0.1', port: 0 },
+      advertise: '127.0.0.1:7070',
+      dataDir: '/nonexistent',
+      pki: options.pkiPaths ?? { ca: '', cert: '', key: '' },
+      strategy: 'spread',
+      logLevel: 'debug',
+    };
+    const credentials =
+      options.pkiPaths === undefined
+        ? undefined
+        : await ManagerCredentials.read({ settings, clock: systemClock, log, random: () => 0 });
     const manager = new Manager({
-      settings: {
-        clusterId,
-        clusterName: 'test',
-        nodeId: 'm1',
-        listen: { host: '127.0.0.1', port: 0 },
-        advertise: '127.0.0.1:7070',
-        dataDir: '/nonexistent',
-        pki: { ca: '', cert: '', key: '' },
-        strategy: 'spread',
-        logLevel: 'debug',
-      },
-      tls,
+      settings,
+      tls: credentials?.tls ?? (await options.pki.node('manager', 'm1')),
+      ...(credentials === undefined ? {} : { credentials }),
       version: '0.0.0',
       clock: systemClock,
-      log: jsonLogger(
-        'debug',
-        (line) => log.push(line),
-        () => Date.now(),
-      ),
+      log,
       newId,
       openBackend: () => Promise.resolve(options.backend ?? new MemoryBackend()),
       timing: options.timing ?? { deadlineMs: 1_500, workerAwayMs: 1_500, askAgainMs: 50 },
       probe: options.probe ?? (() => Promise.resolve(true)),
     });
     await manager.start();
-    const test = new TestManager(t, options.pki, manager, log);
+    const test = new TestManager(t, options.pki, manager, lines);
     t.teardown(() => test.stop());
     return test;
   }

@@ -74,6 +74,20 @@ export class Connector {
     return session.wantImage(image, platform, signal);
   }
 
+  /** As `Session.signCertificate`, in the session there is now. */
+  async signCertificate(request: string, signal: AbortSignal): Promise<string> {
+    const session = this.#session;
+    if (session?.welcomed !== true) {
+      throw new AppError('unavailable', 'no manager is there to sign a certificate');
+    }
+    return session.signCertificate(request, signal);
+  }
+
+  /** Begins a new session, with the certificate there is now. */
+  reconnect(): void {
+    this.#session?.close();
+  }
+
   async #run(): Promise<void> {
     const { clock, random } = this.#options;
     const { signal } = this.#abort;

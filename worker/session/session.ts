@@ -16,6 +16,7 @@ import type {
   WorkerStreamRequest,
 } from '../../manager/protocol/worker-calls.js';
 import type { Reporter } from './reporter.js';
+import { Requests } from './requests.js';
 
 /** What a session needs of the worker. */
 export interface SessionSurroundings {
@@ -33,6 +34,10 @@ export interface SessionSurroundings {
   onAssignments(set: AssignmentSet): Promise<void>;
   onChange(change: AssignmentChange): Promise<void>;
   call(call: WorkerCall, signal: AbortSignal): Promise<unknown>;
+  /** The manager wants a new certificate to be used. */
+  renewCertificate?(): void;
+  /** Managers whose certificates these authorities signed are trusted no more. */
+  refuseAuthorities?(ids: readonly string[]): void;
   /** Serves it on a connection of its own to the same manager; never throws. */
   openStream(streamId: string, request: WorkerStreamRequest, signal: AbortSignal): Promise<void>;
 }
@@ -46,11 +51,7 @@ export interface SessionEnd {
 const welcomeDeadlineMs = 5_000;
 /** A little longer than the manager itself waits for an image to arrive. */
 const imageDeadlineMs = 20 * 60_000;
-
-interface WantedImage {
-  readonly resolve: (from: string) => void;
-  readonly reject: (error: AppError) => void;
-}
+const certificateDeadlineMs = 60_000;
 
 /**
  * One connection's life with a manager: hello with all that is known, then heartbeats and reports one
@@ -64,12 +65,12 @@ export class Session {
   #stopHeartbeat: () => void = () => undefined;
   #managers: readonly string[] = [];
   #welcomed = false;
-  readonly #images = new Map<number, WantedImage>();
-  #lastImageRequest = 0;
+  readonly #requests: Requests;
 
   constructor(stream: MessageStream, around: SessionSurroundings) {
     this.#stream = stream;
     this.#around = around;
+    this.#requests = new Requests(around.clock, this.#abort.signal);
   }
 
   /** Addresses of every manager, as the welcome told. */
@@ -124,36 +125,32 @@ export class Session {
    * `not-found` when no node has it, `unavailable` when the session ends before.
    */
   wantImage(image: string, platform: string | undefined, signal: AbortSignal): Promise<string> {
-    this.#lastImageRequest += 1;
-    const requestId = this.#lastImageRequest;
-    const ending = AbortSignal.any([signal, this.#abort.signal]);
-    return new Promise<string>((resolve, reject) => {
-      const lost = (): void => {
-        reject(toAppError(ending.reason, 'cancelled'));
-      };
-      const cancelDeadline = this.#around.clock.after(imageDeadlineMs, () => {
-        reject(new AppError('timeout', `image ${image} did not come from another node in time`));
-      });
-      const end = (): void => {
-        cancelDeadline();
-        ending.removeEventListener('abort', lost);
-        this.#images.delete(requestId);
-      };
-      this.#images.set(requestId, {
-        resolve: (from) => {
-          end();
-          resolve(from);
-        },
-        reject: (error) => {
-          end();
-          reject(error);
-        },
-      });
-      ending.addEventListener('abort', lost, { once: true });
-      if (ending.aborted) lost();
-      const wanted = platform === undefined ? {} : { platform };
-      this.#send({ kind: 'want-image', requestId, image, ...wanted });
-    });
+    const wanted = platform === undefined ? {} : { platform };
+    return this.#requests.ask(
+      (requestId) => {
+        this.#send({ kind: 'want-image', requestId, image, ...wanted });
+      },
+      {
+        deadlineMs: imageDeadlineMs,
+        late: `image ${image} did not come from another node in time`,
+        signal,
+      },
+    );
+  }
+
+  /** Has the manager sign a request for this node's next certificate; resolves with the chain. */
+  signCertificate(request: string, signal: AbortSignal): Promise<string> {
+    return this.#requests.ask(
+      (requestId) => {
+        this.#send({ kind: 'renew', requestId, request });
+      },
+      { deadlineMs: certificateDeadlineMs, late: 'the manager did not sign in time', signal },
+    );
+  }
+
+  /** Ends it; the connector comes back with what is then the certificate. */
+  close(): void {
+    this.#stream.close();
   }
 
   async #hello(signal: AbortSignal): Promise<void> {
@@ -177,9 +174,6 @@ export class Session {
 
   async #heard(message: ManagerMessage): Promise<SessionEnd | undefined> {
     switch (message.kind) {
-      case 'welcome':
-        this.#welcome(message.heartbeatMs, message.managers);
-        return undefined;
       case 'redirect':
         return message.leader === undefined ? {} : { leader: message.leader };
       case 'assignments':
@@ -188,23 +182,46 @@ export class Session {
       case 'change':
         await this.#around.onChange(message.change);
         return undefined;
+      default:
+        this.#heardInPassing(message);
+        return undefined;
+    }
+  }
+
+  /** What the messages behind it need not wait for. */
+  #heardInPassing(
+    message: Exclude<ManagerMessage, { kind: 'redirect' | 'assignments' | 'change' }>,
+  ): void {
+    const around = this.#around;
+    switch (message.kind) {
+      case 'welcome':
+        this.#welcome(message.heartbeatMs, message.managers);
+        if (message.refusedAuthorities !== undefined) {
+          around.refuseAuthorities?.(message.refusedAuthorities);
+        }
+        return;
       case 'call':
         void this.#serve(message.callId, message.call);
-        return undefined;
+        return;
       case 'cancel':
         this.#calls
           .get(message.callId)
           ?.abort(new AppError('cancelled', 'cancelled by the caller'));
-        return undefined;
-      case 'image': {
-        const wanted = this.#images.get(message.requestId);
-        if (message.error === undefined) wanted?.resolve(message.from ?? '');
-        else wanted?.reject(new AppError(message.error.kind, message.error.message));
-        return undefined;
-      }
+        return;
+      case 'image':
+        this.#requests.answered({ ...message, answer: message.from });
+        return;
+      case 'certificate':
+        this.#requests.answered({ ...message, answer: message.chain });
+        return;
+      case 'renew-now':
+        around.renewCertificate?.();
+        return;
+      case 'refuse-authorities':
+        around.refuseAuthorities?.(message.ids);
+        return;
       case 'open':
-        void this.#around.openStream(message.streamId, message.request, this.#abort.signal);
-        return undefined;
+        void around.openStream(message.streamId, message.request, this.#abort.signal);
     }
   }
 

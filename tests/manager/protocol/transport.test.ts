@@ -128,10 +128,13 @@ test('a client of another cluster, an expired one and one without a certificate 
   // The stranger trusts our authority here; what is tested is that we do not trust his.
   const unknown = await refused({ ...stranger, ca: pki.ca });
   t.is(unknown.kind, 'forbidden');
-  t.regex(unknown.message, /certificate of w9 is not signed by the authority of this cluster/);
+  t.regex(
+    unknown.message,
+    /certificate of w9 \(worker of c2\) is not signed by the authority of this cluster, but by "shoal c2"/,
+  );
   const expired = await refused(old);
   t.is(expired.kind, 'forbidden');
-  t.regex(expired.message, /certificate of w2 has expired on/);
+  t.regex(expired.message, /certificate of w2 \(worker of c1\) has expired on/);
   const bare = await refused({ ca: pki.ca, cert: '', key: '' });
   t.regex(bare.message, /no client certificate was shown/);
 });

@@ -1,0 +1,137 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../../manager/base/clock.js';
+import { AppError, messageOf } from '../../manager/base/errors.js';
+import type { Logger } from '../../manager/base/log.js';
+import type { PairPaths } from '../../manager/ca/pki-files.js';
+import { readPair } from '../../manager/ca/pki-files.js';
+import { knownPeer } from '../../manager/ca/pki-peer.js';
+import { CertificateRenewal } from '../../manager/ca/pki-renewal.js';
+import { dial } from '../../manager/protocol/transport.js';
+import type { PeerCertificateNames } from '../../manager/protocol/transport-tls.js';
+import { DurableFile } from '../assignments/durable-file.js';
+import type { DialManager } from './connect.js';
+
+export interface CredentialOptions {
+  readonly clusterId: string;
+  readonly dataDir: string;
+  /** Paths of PEM files. */
+  readonly pki: PairPaths & { readonly ca: string };
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly random: () => number;
+}
+
+/** What renewing needs of the session with the manager. */
+export interface RenewalSession {
+  /** `unavailable` while there is no manager. */
+  sign(request: string, signal: AbortSignal): Promise<string>;
+  /** Begins a new session. */
+  reconnect(): void;
+}
+
+const dialTimeoutMs = 3_000;
+
+/** Who this worker is, and which managers it believes: certificate, its renewal, authorities refused. */
+export class Credentials {
+  readonly #options: CredentialOptions;
+  readonly #ca: string;
+  readonly #refusedFile: DurableFile<readonly string[]>;
+  #refused: readonly string[];
+  #renewal: CertificateRenewal | undefined;
+  #asked = false;
+
+  /** Throws `invalid` when a file is missing or key and certificate do not belong together. */
+  static async read(options: CredentialOptions): Promise<Credentials> {
+    const { pki, dataDir, log } = options;
+    const refusedFile = new DurableFile<readonly string[]>(
+      join(dataDir, 'refused-authorities.json'),
+      log,
+    );
+    try {
+      await readPair(pki);
+      const ca = await readFile(pki.ca, 'utf8');
+      return new Credentials(options, ca, refusedFile, (await refusedFile.load()) ?? []);
+    } catch (error) {
+      throw new AppError('invalid', `cannot read the worker's certificate: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  private constructor(
+    options: CredentialOptions,
+    ca: string,
+    refusedFile: DurableFile<readonly string[]>,
+    refused: readonly string[],
+  ) {
+    this.#options = options;
+    this.#ca = ca;
+    this.#refusedFile = refusedFile;
+    this.#refused = refused;
+  }
+
+  /** Certificates are read at each connection: a renewed one is used from then on. */
+  readonly dial: DialManager = async (address, path, keepAlive, signal) => {
+    const pair = await readPair(this.#options.pki);
+    return dial({
+      address,
+      path,
+      keepAlive,
+      signal,
+      timeoutMs: dialTimeoutMs,
+      tls: { ca: this.#ca, ...pair },
+      verifyPeer: (certificate) => {
+        this.#verify(address, certificate);
+      },
+    });
+  };
+
+  /** Begins to watch over the certificate's life. */
+  start(session: RenewalSession): void {
+    const { pki, clock, log, random } = this.#options;
+    this.#renewal = new CertificateRenewal({
+      what: 'worker',
+      paths: pki,
+      ca: this.#ca,
+      clock,
+      log,
+      random,
+      obtain: (request, signal) => session.sign(request, signal),
+      renewed: () => {
+        // Otherwise the session goes on: a certificate is looked at when a connection is made.
+        if (this.#asked) session.reconnect();
+        this.#asked = false;
+      },
+    });
+    this.#renewal.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#renewal?.stop();
+  }
+
+  /** The manager wants the certificate renewed now. */
+  renewNow(): void {
+    this.#asked = true;
+    this.#renewal?.renewNow();
+  }
+
+  /** The whole list of authorities whose managers are believed no more; kept over restarts. */
+  refuse(ids: readonly string[]): void {
+    if (ids.length === this.#refused.length && ids.every((id) => this.#refused.includes(id))) {
+      return;
+    }
+    this.#refused = ids;
+    this.#refusedFile.save(ids).catch((error: unknown) => {
+      this.#options.log.warn(messageOf(error));
+    });
+  }
+
+  #verify(address: string, certificate: PeerCertificateNames): void {
+    const { clusterId } = this.#options;
+    const peer = knownPeer(certificate, this.#refused);
+    if (peer.role === 'manager' && peer.clusterId === clusterId) return;
+    throw new AppError('forbidden', `${address} is no manager of cluster ${clusterId}`);
+  }
+}

@@ -1,0 +1,68 @@
+import type { Clock } from '../../manager/base/clock.js';
+import { AppError, toAppError } from '../../manager/base/errors.js';
+
+interface Waiting {
+  readonly resolve: (answer: string) => void;
+  readonly reject: (error: AppError) => void;
+}
+
+/** What a worker asked its manager for and has not got yet. All fail when `ended` aborts. */
+export class Requests {
+  readonly #clock: Clock;
+  readonly #ended: AbortSignal;
+  readonly #waiting = new Map<number, Waiting>();
+  #last = 0;
+
+  constructor(clock: Clock, ended: AbortSignal) {
+    this.#clock = clock;
+    this.#ended = ended;
+  }
+
+  /** Sends by `send` under a new id; resolves with the answer, `timeout` with `late` after the deadline. */
+  ask(
+    send: (requestId: number) => void,
+    wait: { readonly deadlineMs: number; readonly late: string; readonly signal: AbortSignal },
+  ): Promise<string> {
+    this.#last += 1;
+    const requestId = this.#last;
+    const ending = AbortSignal.any([wait.signal, this.#ended]);
+    return new Promise<string>((resolve, reject) => {
+      const end = (): void => {
+        cancelDeadline();
+        ending.removeEventListener('abort', lost);
+        this.#waiting.delete(requestId);
+      };
+      const fail = (error: AppError): void => {
+        end();
+        reject(error);
+      };
+      const lost = (): void => {
+        fail(toAppError(ending.reason, 'cancelled'));
+      };
+      const cancelDeadline = this.#clock.after(wait.deadlineMs, () => {
+        fail(new AppError('timeout', wait.late));
+      });
+      this.#waiting.set(requestId, {
+        resolve: (answer) => {
+          end();
+          resolve(answer);
+        },
+        reject: fail,
+      });
+      ending.addEventListener('abort', lost, { once: true });
+      if (ending.aborted) lost();
+      else send(requestId);
+    });
+  }
+
+  /** The manager's answer; one that comes too late is dropped. */
+  answered(message: {
+    readonly requestId: number;
+    readonly answer: string | undefined;
+    readonly error?: Pick<AppError, 'kind' | 'message'> | undefined;
+  }): void {
+    const waiting = this.#waiting.get(message.requestId);
+    if (message.error === undefined) waiting?.resolve(message.answer ?? '');
+    else waiting?.reject(new AppError(message.error.kind, message.error.message));
+  }
+}
