@@ -1,4 +1,4 @@
-import type { TestFn } from 'ava';
+import type { ExecutionContext } from 'ava';
 import type { Backend, DurableWrite } from '../../manager/store/backend.js';
 
 export interface BackendUnderTest {
@@ -19,7 +19,10 @@ async function contents(backend: Backend): Promise<unknown[]> {
 }
 
 /** What every backend must do. */
-export function testBackend(test: TestFn, under: BackendUnderTest): void {
+export function testBackend(
+  test: (title: string, run: (t: ExecutionContext) => Promise<void>) => void,
+  under: BackendUnderTest,
+): void {
   const title = (text: string): string => `${under.name}: ${text}`;
 
   test(title('is empty at first'), async (t) => {

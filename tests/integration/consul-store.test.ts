@@ -5,24 +5,22 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
-import test from 'ava';
 import type { ConsulServers } from '../../fixtures/consul/server.js';
 import { isAppError } from '../../manager/base/errors.js';
 import { newId } from '../../manager/base/random.js';
 import type { Backend, DurableWrite } from '../../manager/store/backend.js';
 import { ConsulClient } from '../../manager/store/consul/client.js';
-import { clientOf, openTestConsul, serversOr, startConsul } from '../helpers/consul.js';
+import {
+  clientOf,
+  consulTest,
+  openTestConsul,
+  sharedConsul,
+  startConsul,
+} from '../helpers/consul.js';
 
 const writer = fileURLToPath(new URL('../helpers/consul-writer-main.js', import.meta.url));
 
-let consul: Awaited<ReturnType<typeof startConsul>>;
-
-test.before(async () => {
-  consul = await startConsul();
-});
-test.after.always(async () => {
-  await consul.servers?.stop();
-});
+const shared = sharedConsul();
 
 const put = (id: string, value: object = {}): DurableWrite => ({
   table: 'services',
@@ -41,43 +39,44 @@ async function failsAs(t: ExecutionContext, kind: string, wanted: RegExp, run: P
   t.regex(String(error), wanted);
 }
 
-test('a batch of many transactions is there whole or not at all, wherever its writer is killed', async (t) => {
-  const servers = serversOr(t, consul);
-  if (servers === undefined) return;
-  const cluster = newId();
-  let acknowledged = -1;
-  let redone = 0;
-  for (let round = 0; round < 8; round += 1) {
-    const discovery = `consul://${servers.addresses.join(',')}`;
-    const argv = [writer, discovery, cluster, String(acknowledged + 1)];
-    const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] });
-    let text = '';
-    child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
-    await once(child.stdout, 'data');
-    await pause(round * 17);
-    child.kill('SIGKILL');
-    await once(child, 'close');
-    acknowledged = Math.max(acknowledged, Number(text.trim().split('\n').at(-1)));
-    const client = clientOf(servers);
-    const journal = await client.get(`shoal/${cluster}/journal/commit`);
-    if (journal?.value.includes('"batch":""') === false) redone += 1;
-    client.close();
-    const backend = await openAs(servers, cluster);
-    const records = await backend.load();
-    const batches = new Set(records.map(({ value }) => (value as { batch: number }).batch));
-    t.is(records.length, 400);
-    t.is(batches.size, 1, `objects of batches ${[...batches].join(', ')}`);
-    const [batch = -1] = batches;
-    t.true(batch === acknowledged || batch === acknowledged + 1, `${batch} of ${acknowledged}`);
-    acknowledged = batch;
-    await backend.close();
-  }
-  t.log(`killed 8 times, ${redone} times a journal was left to apply`);
-});
+consulTest(
+  'a batch of many transactions is there whole or not at all, wherever its writer is killed',
+  async (t) => {
+    const servers = shared();
+    const cluster = newId();
+    let acknowledged = -1;
+    let redone = 0;
+    for (let round = 0; round < 8; round += 1) {
+      const discovery = `consul://${servers.addresses.join(',')}`;
+      const argv = [writer, discovery, cluster, String(acknowledged + 1)];
+      const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] });
+      let text = '';
+      child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      await once(child.stdout, 'data');
+      await pause(round * 17);
+      child.kill('SIGKILL');
+      await once(child, 'close');
+      acknowledged = Math.max(acknowledged, Number(text.trim().split('\n').at(-1)));
+      const client = clientOf(servers);
+      const journal = await client.get(`shoal/${cluster}/journal/commit`);
+      if (journal?.value.includes('"batch":""') === false) redone += 1;
+      client.close();
+      const backend = await openAs(servers, cluster);
+      const records = await backend.load();
+      const batches = new Set(records.map(({ value }) => (value as { batch: number }).batch));
+      t.is(records.length, 400);
+      t.is(batches.size, 1, `objects of batches ${[...batches].join(', ')}`);
+      const [batch = -1] = batches;
+      t.true(batch === acknowledged || batch === acknowledged + 1, `${batch} of ${acknowledged}`);
+      acknowledged = batch;
+      await backend.close();
+    }
+    t.log(`killed 8 times, ${redone} times a journal was left to apply`);
+  },
+);
 
-test('who opened a store before somebody else writes no more, and is told', async (t) => {
-  const servers = serversOr(t, consul);
-  if (servers === undefined) return;
+consulTest('who opened a store before somebody else writes no more, and is told', async (t) => {
+  const servers = shared();
   const name = newId();
   const old = await openAs(servers, name);
   await old.load();
@@ -91,9 +90,8 @@ test('who opened a store before somebody else writes no more, and is told', asyn
   await next.close();
 });
 
-test('a key changed by hand, and one that is not ours, are named', async (t) => {
-  const servers = serversOr(t, consul);
-  if (servers === undefined) return;
+consulTest('a key changed by hand, and one that is not ours, are named', async (t) => {
+  const servers = shared();
   const name = newId();
   const backend = await openAs(servers, name);
   await backend.commit([put('a'), put('b')]);
@@ -113,77 +111,81 @@ test('a key changed by hand, and one that is not ours, are named', async (t) => 
   await Promise.all([damaged.close(), foreign.close()]);
 });
 
-test('a prefix in other use, of another cluster or of a newer version is refused', async (t) => {
-  const servers = serversOr(t, consul);
-  if (servers === undefined) return;
-  const hand = clientOf(servers);
-  t.teardown(() => {
-    hand.close();
-  });
-  const write = (key: string, value: string): Promise<unknown> =>
-    hand.transact([{ verb: 'set', key, value: Buffer.from(value) }]);
-  const used = newId();
-  await write(`shoal/${used}/something`, 'of others');
-  await failsAs(t, 'conflict', /is used by something else/, openAs(servers, used));
-  const taken = newId();
-  await (await openAs(servers, taken, 'c1')).close();
-  await failsAs(t, 'conflict', /is of cluster \w+ \(c1\), not of/, openAs(servers, taken, 'c2'));
-  const garbage = newId();
-  await write(`shoal/${garbage}/meta`, 'not ours');
-  await failsAs(t, 'internal', /was not written by shoal/, openAs(servers, garbage));
-  const newer = newId();
-  const meta = { format: 2, clusterId: newer, clusterName: newer, epoch: 1, owner: '' };
-  await write(`shoal/${newer}/meta`, JSON.stringify(meta));
-  await failsAs(t, 'unsupported', /has format 2, this version knows 1/, openAs(servers, newer));
-});
+consulTest(
+  'a prefix in other use, of another cluster or of a newer version is refused',
+  async (t) => {
+    const servers = shared();
+    const hand = clientOf(servers);
+    t.teardown(() => {
+      hand.close();
+    });
+    const write = (key: string, value: string): Promise<unknown> =>
+      hand.transact([{ verb: 'set', key, value: Buffer.from(value) }]);
+    const used = newId();
+    await write(`shoal/${used}/something`, 'of others');
+    await failsAs(t, 'conflict', /is used by something else/, openAs(servers, used));
+    const taken = newId();
+    await (await openAs(servers, taken, 'c1')).close();
+    await failsAs(t, 'conflict', /is of cluster \w+ \(c1\), not of/, openAs(servers, taken, 'c2'));
+    const garbage = newId();
+    await write(`shoal/${garbage}/meta`, 'not ours');
+    await failsAs(t, 'internal', /was not written by shoal/, openAs(servers, garbage));
+    const newer = newId();
+    const meta = { format: 2, clusterId: newer, clusterName: newer, epoch: 1, owner: '' };
+    await write(`shoal/${newer}/meta`, JSON.stringify(meta));
+    await failsAs(t, 'unsupported', /has format 2, this version knows 1/, openAs(servers, newer));
+  },
+);
 
-test('an object of megabytes is cut in pieces, shrinks and goes without leaving any; more is refused', async (t) => {
-  const servers = serversOr(t, consul);
-  if (servers === undefined) return;
-  const name = newId();
-  const backend = await openAs(servers, name);
-  const client = clientOf(servers);
-  t.teardown(() => {
+consulTest(
+  'an object of megabytes is cut in pieces, shrinks and goes without leaving any; more is refused',
+  async (t) => {
+    const servers = shared();
+    const name = newId();
+    const backend = await openAs(servers, name);
+    const client = clientOf(servers);
+    t.teardown(() => {
+      client.close();
+    });
+    const pieces = async (): Promise<number> => (await client.keys(`shoal/${name}/parts/`)).length;
+    await backend.commit([put('big', { data: 'ü'.repeat(1_500_000) })]);
+    await backend.commit([put('next')]);
+    t.is(await pieces(), 11);
+    await backend.commit([put('big', { data: 'x'.repeat(300_000) })]);
+    await backend.commit([put('next', { n: 2 })]);
+    t.is(await pieces(), 1);
+    const tooLarge = backend.commit([put('huge', { data: 'x'.repeat(9_000_000) })]);
+    await failsAs(t, 'invalid', /services\/huge has \d+ bytes, more than/, tooLarge);
+    await backend.commit([{ table: 'services', id: 'big', value: undefined }]);
+    t.is(await pieces(), 0);
+    t.is((await backend.load()).length, 1);
+    await backend.close();
+  },
+);
+
+consulTest(
+  'consul that is down, refuses the token or is none at all is said in one line',
+  async (t) => {
+    const servers = await startConsul({ masterToken: 'b1a0dcd0-0c4c-4cd0-9c59-6f3a7a0a3f6e' });
+    t.teardown(() => servers.stop());
+    await failsAs(t, 'forbidden', /refuses the token/, openTestConsul(clientOf(servers)));
+    const allowed = clientOf(servers, 'b1a0dcd0-0c4c-4cd0-9c59-6f3a7a0a3f6e');
+    const backend = await openTestConsul(allowed);
+    await backend.commit([put('a')]);
+    await servers.kill(0);
+    await failsAs(t, 'unavailable', /cannot be reached: ECONNREFUSED/, backend.commit([put('b')]));
+    await servers.startServer(0);
+    await servers.ready();
+    // Nothing was sent, so nothing is in doubt: it goes on.
+    await backend.commit([put('b')]);
+    t.is((await backend.load()).length, 2);
+    await backend.close();
+    const other = createServer((_, response) => response.end('hello')).listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const client = new ConsulClient({ servers: [{ host: '127.0.0.1', port }], prefix: 'shoal' });
+    await failsAs(t, 'unsupported', /does not answer like consul/, openTestConsul(client));
     client.close();
-  });
-  const pieces = async (): Promise<number> => (await client.keys(`shoal/${name}/parts/`)).length;
-  await backend.commit([put('big', { data: 'ü'.repeat(1_500_000) })]);
-  await backend.commit([put('next')]);
-  t.is(await pieces(), 11);
-  await backend.commit([put('big', { data: 'x'.repeat(300_000) })]);
-  await backend.commit([put('next', { n: 2 })]);
-  t.is(await pieces(), 1);
-  const tooLarge = backend.commit([put('huge', { data: 'x'.repeat(9_000_000) })]);
-  await failsAs(t, 'invalid', /services\/huge has \d+ bytes, more than/, tooLarge);
-  await backend.commit([{ table: 'services', id: 'big', value: undefined }]);
-  t.is(await pieces(), 0);
-  t.is((await backend.load()).length, 1);
-  await backend.close();
-});
-
-test('consul that is down, refuses the token or is none at all is said in one line', async (t) => {
-  const found = serversOr(t, consul);
-  if (found === undefined) return;
-  const { servers } = await startConsul({ masterToken: 'b1a0dcd0-0c4c-4cd0-9c59-6f3a7a0a3f6e' });
-  if (servers === undefined) return;
-  t.teardown(() => servers.stop());
-  await failsAs(t, 'forbidden', /refuses the token/, openTestConsul(clientOf(servers)));
-  const allowed = clientOf(servers, 'b1a0dcd0-0c4c-4cd0-9c59-6f3a7a0a3f6e');
-  const backend = await openTestConsul(allowed);
-  await backend.commit([put('a')]);
-  await servers.kill(0);
-  await failsAs(t, 'unavailable', /cannot be reached: ECONNREFUSED/, backend.commit([put('b')]));
-  await servers.startServer(0);
-  await servers.ready();
-  // Nothing was sent, so nothing is in doubt: it goes on.
-  await backend.commit([put('b')]);
-  t.is((await backend.load()).length, 2);
-  await backend.close();
-  const other = createServer((_, response) => response.end('hello')).listen(0, '127.0.0.1');
-  await once(other, 'listening');
-  const { port } = other.address() as AddressInfo;
-  const client = new ConsulClient({ servers: [{ host: '127.0.0.1', port }], prefix: 'shoal' });
-  await failsAs(t, 'unsupported', /does not answer like consul/, openTestConsul(client));
-  client.close();
-  other.close();
-});
+    other.close();
+  },
+);
