@@ -23,6 +23,8 @@ import type { Backend } from './store/backend.js';
 import { openStore } from './store/open-store.js';
 import { StatsGatherer } from './stats/gather.js';
 import { metricsContentType, metricsPage, MetricsServer } from './stats/metrics-page.js';
+import type { RoomFigures } from './stats/room-metrics.js';
+import { StoreMeter } from './stats/store-meter.js';
 import type { ClusterRecord, ClusterStore } from './store/store.js';
 
 export interface ManagerOptions {
@@ -45,6 +47,8 @@ interface Rooms {
   readonly dispatcher: Dispatcher;
   readonly control: ControlApi;
   readonly statistics: StatsGatherer;
+  /** For the metrics: what the rooms have done. */
+  readonly figures: () => RoomFigures;
   /** Those that only look at the store and write to it. */
   readonly deciders: readonly { start(): void; stop(): Promise<void> }[];
 }
@@ -145,8 +149,8 @@ export class Manager {
   }
 
   #page(): string {
-    const { store, statistics } = this.#ready();
-    return metricsPage(store, statistics);
+    const { store, statistics, figures } = this.#ready();
+    return metricsPage(store, statistics, figures());
   }
 
   #ready(): Rooms {
@@ -178,15 +182,18 @@ export class Manager {
     });
     const statistics = new StatsGatherer({ store, clock, log, workers: dispatcher });
     const control = this.#control({ store, dispatcher, statistics }, backend.name);
+    const scheduler = new Scheduler({ store, clock, log, strategy: settings.strategy });
+    const meter = new StoreMeter(store, () => backend.bytes?.());
+    const figures = (): RoomFigures => ({ scheduler: scheduler.counts, store: meter.figures });
     const deciders = [
       new Orchestrator({ store, clock, log, newId }),
       new Allocator({ store, clock, log }),
-      new Scheduler({ store, clock, log, strategy: settings.strategy }),
+      scheduler,
     ];
     await dispatcher.start();
     control.start();
     for (const room of deciders) room.start();
-    return { store, dispatcher, control, statistics, deciders };
+    return { store, dispatcher, control, statistics, figures, deciders };
   }
 
   /** Signing for workers, where this manager can. */

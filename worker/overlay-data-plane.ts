@@ -1,5 +1,6 @@
 import type { NetworkId, TaskId } from '../manager/model/ids.js';
 import type { NetworkView } from '../manager/model/network-view.js';
+import type { NodeCounters } from '../manager/protocol/statistics.js';
 import { DnsServer } from '../network/dns/server.js';
 import { endIsolation } from '../network/linux/nft.js';
 import { Overlay, type OverlayOptions } from '../network/overlay/overlay.js';
@@ -72,6 +73,10 @@ export class OverlayDataPlane implements DataPlane {
 
   async endIsolation(signal: AbortSignal): Promise<void> {
     await endIsolation(signal);
+  }
+
+  counters(): NodeCounters {
+    return { dns: this.#dns.counts, network: this.#overlay.counts };
   }
 
   async purge(signal: AbortSignal): Promise<void> {

@@ -6,6 +6,7 @@ import type { Logger } from '../manager/base/log.js';
 import type { NetworkId } from '../manager/model/ids.js';
 import type { NodeDescription } from '../manager/model/node.js';
 import type { AssignmentChange, AssignmentSet } from '../manager/protocol/assignments.js';
+import type { NodeCounters } from '../manager/protocol/statistics.js';
 import { isInMemory, SavedAssignments, type SavedSet } from './assignments/saved-set.js';
 import { applyChange, changesTasks } from './assignments/wanted.js';
 import type { Engine } from './engine.js';
@@ -176,9 +177,10 @@ export class Worker {
   }
 
   #newConnector(): Connector {
-    const { settings, clock, log, engine, dial, credentials } = this.#parts;
+    const { settings, clock, log, engine, dial, dataPlane, credentials } = this.#parts;
     const { executor } = engine;
     const processes = new OpenProcesses();
+    const counters = (): NodeCounters | undefined => dataPlane.counters?.();
     const tasks = this.#tasks;
     return new Connector({
       clusterId: settings.clusterId,
@@ -203,7 +205,7 @@ export class Worker {
       renewCertificate: () => credentials?.renewNow(),
       refuseAuthorities: (ids) => credentials?.refuse(ids),
       serveStream: (order, signal) =>
-        serveStream({ executor, tasks, processes, log }, order, signal),
+        serveStream({ executor, tasks, processes, log, counters }, order, signal),
     });
   }
 

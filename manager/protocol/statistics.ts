@@ -34,8 +34,32 @@ export interface MachineUse {
   readonly diskBytes: number;
 }
 
+/** What a worker's name server and networks have done since it was started. */
+export interface NodeCounters {
+  readonly dns: {
+    readonly queries: number;
+    /** From what is known here; the others were sent on. */
+    readonly answers: number;
+    readonly forwarded: number;
+    /** Answered with "server failure". */
+    readonly failures: number;
+  };
+  readonly network: {
+    readonly networks: number;
+    /** Containers of all nodes on them. */
+    readonly endpoints: number;
+    /** Changes made to the kernel or engine because the cluster asked for something else. */
+    readonly changes: number;
+    /** Changes made because what was there had been altered or lost. */
+    readonly repairs: number;
+    /** Changes that failed; they are tried again. */
+    readonly failures: number;
+  };
+}
+
 export interface NodeUse extends MachineUse {
   readonly nodeId: NodeId;
+  readonly counters?: NodeCounters;
 }
 
 /** A worker's message, about one a second: what has changed; all of it in the first. */
@@ -46,6 +70,7 @@ export interface WorkerStats {
   /** Tasks that no longer run there. */
   readonly gone: readonly TaskId[];
   readonly machine?: MachineUse;
+  readonly counters?: NodeCounters;
 }
 
 /** A client's message: everything known, then once a second what has changed. */

@@ -6,7 +6,7 @@ import { portLeaseId } from '../model/network.js';
 import type { Task } from '../model/task.js';
 import { isTerminal } from '../model/task-state.js';
 import type { ClusterStore, Commit, StoreChange, StoreView, Transaction } from '../store/store.js';
-import type { Placement, Postponement } from './decide.js';
+import type { Decision, Placement, Postponement } from './decide.js';
 import { decide, isPlaceable } from './decide.js';
 import { sameWords } from './explain.js';
 import type { SchedulerSnapshot } from './node-set.js';
@@ -21,6 +21,18 @@ export interface SchedulerOptions {
   readonly seed?: number;
 }
 
+/** Since it was started. */
+export interface SchedulerCounts {
+  readonly decisions: number;
+  /** Time spent deciding, without writing. */
+  readonly seconds: number;
+  readonly longestSeconds: number;
+  readonly placed: number;
+  readonly postponed: number;
+  /** Tasks that wait now. */
+  readonly pending: number;
+}
+
 const resyncMs = 5 * 60_000;
 
 /**
@@ -31,12 +43,17 @@ export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #loop: Loop;
   readonly #pending = new Set<TaskId>();
+  readonly #counts = { decisions: 0, seconds: 0, longestSeconds: 0, placed: 0, postponed: 0 };
   #unwatch: (() => void) | undefined;
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
     const { clock, log } = options;
     this.#loop = new Loop({ name: 'scheduler', clock, log, resyncMs, turn: () => this.#turn() });
+  }
+
+  get counts(): SchedulerCounts {
+    return { ...this.#counts, pending: this.#pending.size };
   }
 
   start(): void {
@@ -56,11 +73,23 @@ export class Scheduler {
   async #turn(): Promise<void> {
     if (this.#pending.size === 0) return;
     await this.#options.store.update('scheduler', (tx) => {
-      for (const decision of decide(this.#snapshot(tx, tx.now))) {
+      const began = performance.now();
+      const decisions = decide(this.#snapshot(tx, tx.now));
+      this.#count(decisions, (performance.now() - began) / 1000);
+      for (const decision of decisions) {
         if (decision.kind === 'place') writePlacement(tx, decision);
         else writePostponement(tx, decision);
       }
     });
+  }
+
+  #count(decisions: readonly Decision[], seconds: number): void {
+    const placed = decisions.filter(({ kind }) => kind === 'place').length;
+    this.#counts.decisions += 1;
+    this.#counts.seconds += seconds;
+    this.#counts.longestSeconds = Math.max(this.#counts.longestSeconds, seconds);
+    this.#counts.placed += placed;
+    this.#counts.postponed += decisions.length - placed;
   }
 
   #snapshot(view: StoreView, now: number): SchedulerSnapshot {

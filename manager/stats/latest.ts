@@ -14,7 +14,8 @@ export class LatestStats {
     }
     for (const taskId of message.gone) this.#dropTask(taskId, nodeId);
     if (message.machine !== undefined) {
-      this.#nodes.set(nodeId, { nodeId, ...message.machine });
+      const { machine, counters } = message;
+      this.#nodes.set(nodeId, { nodeId, ...machine, ...(counters && { counters }) });
       this.#news.nodes.add(nodeId);
     }
   }

@@ -5,17 +5,23 @@ import { AppError, messageOf } from '../base/errors.js';
 import type { ClusterStore } from '../store/store.js';
 import type { StatsGatherer } from './gather.js';
 import { metricsText } from './metrics.js';
+import type { RoomFigures } from './room-metrics.js';
 
 export const metricsContentType = 'text/plain; version=0.0.4; charset=utf-8';
 
 /** The page of the moment. */
-export function metricsPage(store: ClusterStore, statistics: StatsGatherer): string {
+export function metricsPage(
+  store: ClusterStore,
+  statistics: StatsGatherer,
+  rooms: RoomFigures,
+): string {
   const cpu = process.cpuUsage();
-  return metricsText(store.view, statistics.read(), {
+  const own = {
     cpuSeconds: (cpu.user + cpu.system) / 1e6,
     residentBytes: process.memoryUsage.rss(),
     startedAtSeconds: Math.round(Date.now() / 1000 - process.uptime()),
-  });
+  };
+  return metricsText(store.view, statistics.read(), { process: own, rooms });
 }
 
 /** The metrics over plain HTTP, for a scraper on the same machine that has no certificate. */

@@ -3,6 +3,10 @@ import type { Task } from '../model/task.js';
 import { taskStates } from '../model/task-state.js';
 import type { StatsMessage, TaskUse } from '../protocol/statistics.js';
 import type { StoreView, TableName } from '../store/store.js';
+import type { Labels, Metric } from './metric.js';
+import { gauge, metricLines } from './metric.js';
+import type { RoomFigures } from './room-metrics.js';
+import { roomMetrics, workerMetrics } from './room-metrics.js';
 
 /** What the manager's own process uses. */
 export interface ProcessUse {
@@ -11,13 +15,9 @@ export interface ProcessUse {
   readonly startedAtSeconds: number;
 }
 
-type Labels = Readonly<Record<string, string>>;
-
-interface Metric {
-  readonly name: string;
-  readonly type: 'counter' | 'gauge';
-  readonly help: string;
-  readonly samples: readonly (readonly [Labels, number])[];
+export interface OwnFigures {
+  readonly process: ProcessUse;
+  readonly rooms: RoomFigures;
 }
 
 const tables: readonly TableName[] = [
@@ -35,29 +35,17 @@ const tables: readonly TableName[] = [
  * Everything as Prometheus text (exposition format 0.0.4). Containers have cAdvisor's names and labels, so
  * that its dashboards work; what is ours begins with `shoal_`.
  */
-export function metricsText(view: StoreView, stats: StatsMessage, own: ProcessUse): string {
+export function metricsText(view: StoreView, stats: StatsMessage, own: OwnFigures): string {
   const metrics = [
     ...containerMetrics(view, stats),
     ...nodeMetrics(view, stats),
     ...clusterMetrics(view),
     ...storeMetrics(view),
-    ...processMetrics(own),
+    ...workerMetrics(view, stats),
+    ...roomMetrics(own.rooms, view),
+    ...processMetrics(own.process),
   ];
   return metrics.map(metricLines).join('');
-}
-
-function metricLines({ name, type, help, samples }: Metric): string {
-  const lines = samples.map(([labels, value]) => `${name}${labelText(labels)} ${value}\n`);
-  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`;
-}
-
-function labelText(labels: Labels): string {
-  const pairs = Object.entries(labels).map(([key, value]) => `${key}="${escaped(value)}"`);
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
-}
-
-function escaped(value: string): string {
-  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }
 
 interface MeasuredTask {
@@ -160,10 +148,6 @@ function nodeMetrics(view: StoreView, stats: StatsMessage): readonly Metric[] {
   ];
 }
 
-function gauge(name: string, help: string, samples: Metric['samples']): Metric {
-  return { name: `shoal_${name}`, type: 'gauge', help, samples };
-}
-
 function clusterMetrics(view: StoreView): readonly Metric[] {
   const tasks = view.list('tasks');
   const services = view.list('services');
@@ -217,12 +201,6 @@ function storeMetrics(view: StoreView): readonly Metric[] {
       'Objects by table.',
       tables.map((table) => [{ table }, view.count(table)]),
     ),
-    {
-      name: 'shoal_store_commits_total',
-      type: 'counter',
-      help: 'Commits since the store was made.',
-      samples: [[{}, view.index]],
-    },
   ];
 }
 

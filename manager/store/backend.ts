@@ -16,5 +16,7 @@ export interface Backend {
   readonly name: string;
   load(): Promise<readonly { readonly table: TableName; readonly value: object }[]>;
   commit(writes: readonly DurableWrite[]): Promise<void>;
+  /** Size of its file; not there when it keeps none on this machine. */
+  bytes?(): number | undefined;
   close(): Promise<void>;
 }

@@ -16,7 +16,16 @@ import { NameIndex } from './records.js';
 import { HostResolvers } from './resolvers.js';
 import { exchange } from './upstream.js';
 import type { Records } from './wire.js';
-import { headerBytes, questionName, rcode, type, readQuestion, refuse, respond } from './wire.js';
+import {
+  headerBytes,
+  questionName,
+  rcode,
+  rcodeOf,
+  type,
+  readQuestion,
+  refuse,
+  respond,
+} from './wire.js';
 
 /** What a container of this node has of its own, by its address. */
 export interface LocalContainer {
@@ -44,6 +53,16 @@ interface Asker {
   readonly answers: Map<string, Records>;
 }
 
+/** Since the server was made. */
+export interface DnsCounts {
+  readonly queries: number;
+  /** From what is known here; the others were sent on. */
+  readonly answers: number;
+  readonly forwarded: number;
+  /** Answered with "server failure". */
+  readonly failures: number;
+}
+
 /** Names per asker kept ready; past that all are made afresh. */
 const maxReadyAnswers = 1_024;
 const maxAskers = 8_192;
@@ -65,6 +84,7 @@ export class DnsServer {
   #down: ReadonlySet<TaskId> = new Set();
   #local: ReadonlyMap<string, LocalContainer> = new Map();
   #started = false;
+  readonly #counts = { queries: 0, forwarded: 0, failures: 0 };
 
   constructor(options: DnsServerOptions) {
     this.#options = options;
@@ -80,9 +100,18 @@ export class DnsServer {
     this.#handlers = [
       serviceHandler(this.#directory),
       reverseHandler(this.#directory),
+      (_query, next) => {
+        this.#counts.forwarded += 1;
+        return next();
+      },
       cacheHandler(clock),
       forwardHandler(exchange),
     ];
+  }
+
+  get counts(): DnsCounts {
+    const { queries, forwarded, failures } = this.#counts;
+    return { queries, answers: queries - forwarded, forwarded, failures };
   }
 
   start(): void {
@@ -143,6 +172,7 @@ export class DnsServer {
         if (((message[2] ?? 0x80) & 0x80) === 0) reply(refuse(message, rcode.notImplemented));
         return;
       }
+      this.#counts.queries += 1;
       const key = message.toString('latin1', headerBytes, question.end);
       const ready = asker.answers.get(key);
       if (ready !== undefined) {
@@ -164,7 +194,12 @@ export class DnsServer {
       reply(respond(query.message, query.question, records, start));
       return;
     }
-    void this.#slowly(query).then(reply, (error: unknown) => {
+    const told = (answer: Buffer): void => {
+      if (rcodeOf(answer) === rcode.serverFailure) this.#counts.failures += 1;
+      reply(answer);
+    };
+    void this.#slowly(query).then(told, (error: unknown) => {
+      this.#counts.failures += 1;
       this.#options.log.debug(`names: ${query.name}: ${String(error)}`);
       reply(refuse(query.message, rcode.serverFailure));
     });

@@ -18,6 +18,8 @@ import { wantedState } from '../plan/wanted.js';
 import type { ApplyProblem } from './apply.js';
 import { apply } from './apply.js';
 import type { BridgeNetworks } from './bridge-networks.js';
+import type { OverlayFigures } from './counts.js';
+import { OverlayCounts } from './counts.js';
 import { observe } from './observe.js';
 import { ReadyWaiters } from './ready-waiters.js';
 
@@ -50,6 +52,7 @@ export class Overlay {
   readonly #listeners = new Set<NetworksListener>();
   readonly #ports = new Map<string, readonly string[]>();
   readonly #told = new Map<string, string>();
+  readonly #counts = new OverlayCounts();
   #view: NetworkView | undefined;
   #present: readonly NetworkId[] | undefined;
   #failures = 0;
@@ -71,6 +74,10 @@ export class Overlay {
         this.#loop.poke();
       },
     });
+  }
+
+  get counts(): OverlayFigures {
+    return this.#counts.figures(this.#view);
   }
 
   start(): void {
@@ -141,6 +148,7 @@ export class Overlay {
       if (look > 0 && problems.length > 0) break;
       this.#logChanges(changes);
       problems = await apply(changes, this.#options.bridges, signal);
+      this.#counts.failed(problems.length);
     }
     this.#retryAfter(problems);
   }
@@ -156,6 +164,7 @@ export class Overlay {
     ]);
     const changes = diff(wantedState(view, facts), seen, this.#ports);
     this.#rememberPorts(seen);
+    this.#counts.found(view, changes.length);
     return { seen, changes };
   }
 

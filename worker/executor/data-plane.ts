@@ -1,5 +1,6 @@
 import type { NetworkId, TaskId } from '../../manager/model/ids.js';
 import type { NetworkView } from '../../manager/model/network-view.js';
+import type { NodeCounters } from '../../manager/protocol/statistics.js';
 
 /** The networks of one machine, made to be what the view says. */
 export interface DataPlane {
@@ -19,6 +20,8 @@ export interface DataPlane {
   setUpstreams(upstreams: ReadonlyMap<string, readonly string[]>): void;
   /** Lets containers be reached again that a boot of the machine has kept apart. */
   endIsolation(signal: AbortSignal): Promise<void>;
+  /** What it has done since it was started; undefined where it leaves all to the engine. */
+  counters?(): NodeCounters;
   /** Removes all of it from the machine. */
   purge(signal: AbortSignal): Promise<void>;
 }

@@ -1,6 +1,7 @@
 import type { PassThrough } from 'node:stream';
 import { AppError } from '../../manager/base/errors.js';
 import type { Logger } from '../../manager/base/log.js';
+import type { NodeCounters } from '../../manager/protocol/statistics.js';
 import type { MessageStream, WorkerStreamRequest } from '../../manager/protocol/worker-calls.js';
 import type { Executor, RunningProcess } from '../executor/executor.js';
 import type { TaskSet } from '../tasks/task-set.js';
@@ -35,6 +36,7 @@ export interface StreamSurroundings {
   readonly tasks: TaskSet;
   readonly processes: OpenProcesses;
   readonly log: Logger;
+  readonly counters?: () => NodeCounters | undefined;
 }
 
 export interface StreamOrder {

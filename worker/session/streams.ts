@@ -75,7 +75,7 @@ async function handle(around: StreamSurroundings, served: Served): Promise<void>
       await stream.send(frame('exit', '0'));
       return;
     case 'stats':
-      await serveStats({ executor, tasks }, stream, signal);
+      await serveStats(around, stream, signal);
       return;
     default:
       await serveTransfer(around, served, request);

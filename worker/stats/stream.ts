@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TaskId } from '../../manager/model/ids.js';
-import type { TaskUse, WorkerStats } from '../../manager/protocol/statistics.js';
+import type { NodeCounters, TaskUse, WorkerStats } from '../../manager/protocol/statistics.js';
 import type { MessageStream } from '../../manager/protocol/worker-calls.js';
 import type { Executor } from '../executor/executor.js';
 import { MachineUseReader } from './machine-use.js';
@@ -11,6 +11,7 @@ import { hasChanged, sampleOf, useOf } from './rates.js';
 export interface StatsSource {
   readonly executor: Pick<Executor, 'stats'>;
   readonly tasks: { liveContainers(): ReadonlyMap<TaskId, string> };
+  readonly counters?: () => NodeCounters | undefined;
 }
 
 const periodMs = 1_000;
@@ -37,7 +38,12 @@ export async function serveStats(
     while (!signal.aborted) {
       readers.follow();
       const use = await machine.read().catch(() => undefined);
-      const news = { ...changes(sent, readers.uses()), ...(use && { machine: use }) };
+      const counters = source.counters?.();
+      const news = {
+        ...changes(sent, readers.uses()),
+        ...(use && { machine: use }),
+        ...(counters && { counters }),
+      };
       await stream.send(JSON.stringify({ at: Date.now(), ...news } satisfies WorkerStats));
       await sleep(everyMs, undefined, { signal }).catch(() => undefined);
     }

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RootDatabase } from 'lmdb';
@@ -120,6 +120,10 @@ class EmbeddedBackend implements Backend {
         },
       );
     }
+  }
+
+  bytes(): number | undefined {
+    return statSync(this.#path, { throwIfNoEntry: false })?.size;
   }
 
   async close(): Promise<void> {

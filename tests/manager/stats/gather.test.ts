@@ -115,8 +115,25 @@ test("metrics carry cAdvisor's names, and labels that no value can break out of"
     tx.create('tasks', task);
   });
   const latest = new LatestStats();
-  latest.take('n1' as NodeId, { at: 1, tasks: [use(task.id)], gone: [], machine });
-  const own = { cpuSeconds: 1, residentBytes: 2, startedAtSeconds: 3 };
+  const counters = {
+    dns: { queries: 10, answers: 8, forwarded: 2, failures: 1 },
+    network: { networks: 1, endpoints: 5, changes: 6, repairs: 3, failures: 0 },
+  };
+  latest.take('n1' as NodeId, { at: 1, tasks: [use(task.id)], gone: [], machine, counters });
+  const own = {
+    process: { cpuSeconds: 1, residentBytes: 2, startedAtSeconds: 3 },
+    rooms: {
+      scheduler: {
+        decisions: 4,
+        seconds: 0.25,
+        longestSeconds: 0.125,
+        placed: 7,
+        postponed: 1,
+        pending: 2,
+      },
+      store: { commits: new Map([['scheduler', 4]]), changes: 9, bytes: 4_096 },
+    },
+  };
   const lines = metricsText(store.view, latest.snapshot(9_000), own).split('\n');
   const cpu = lines.find((line) => line.startsWith('container_cpu_usage_seconds_total{'));
   t.true(cpu?.includes('name="demo-\\"web\\"\\\\1\\n"'));
@@ -127,6 +144,12 @@ test("metrics carry cAdvisor's names, and labels that no value can break out of"
   t.true(lines.includes('shoal_tasks{state="running"} 1'));
   t.true(lines.includes('shoal_service_replicas_wanted{project="demo",service="web"} 2'));
   t.true(lines.includes('shoal_service_replicas_running{project="demo",service="web"} 1'));
+  t.true(lines.includes('shoal_scheduler_decision_seconds_total 0.25'));
+  t.true(lines.includes('shoal_scheduler_pending_tasks 2'));
+  t.true(lines.includes('shoal_store_commits_total{actor="scheduler"} 4'));
+  t.true(lines.includes('shoal_store_bytes 4096'));
+  t.true(lines.includes('shoal_dns_queries_total{node="n1"} 10'));
+  t.true(lines.includes('shoal_network_repairs_total{node="n1"} 3'));
   for (const line of lines.filter((text) => text !== '' && !text.startsWith('#'))) {
     t.regex(line, /^[a-z_:0-9]+(\{.*\})? [0-9.e+-]+$/);
   }

@@ -207,3 +207,21 @@ test('a name of the outside fails when there is nobody to ask', async (t) => {
   t.is((await ask(it, 'example.org')).rcode, 'SERVFAIL');
   it.server.stop();
 });
+
+test('questions are counted: answered here, sent on, and failed', async (t) => {
+  const it = await world((address) => [web(address, 1)]);
+  t.teardown(() => {
+    it.server.stop();
+  });
+  await ask(it, 'web');
+  const { queries: first } = it.server.counts;
+  t.true(first >= 1);
+  t.is(it.server.counts.answers, first);
+  await ask(it, 'web');
+  t.true(it.server.counts.queries > first);
+  t.is(it.server.counts.forwarded, 0);
+  // There is nobody to send it on to.
+  t.is((await ask(it, 'example.org')).rcode, 'SERVFAIL');
+  t.true(it.server.counts.forwarded >= 1);
+  t.true(it.server.counts.failures >= 1);
+});

@@ -1,0 +1,18 @@
+import test from 'ava';
+import { aNode } from '../../../fixtures/cluster/build.js';
+import { StoreMeter } from '../../../manager/stats/store-meter.js';
+import { openTestStore } from '../../helpers/store.js';
+
+test('commits are counted by who wrote them, and what they changed', async (t) => {
+  const store = await openTestStore();
+  const meter = new StoreMeter(store, () => undefined);
+  await store.update('control', (tx) => {
+    tx.create('nodes', aNode('n1'));
+    tx.create('nodes', aNode('n2'));
+  });
+  await store.update('control', (tx) => {
+    tx.remove('nodes', aNode('n1').id);
+  });
+  t.deepEqual([...meter.figures.commits], [['control', 2]]);
+  t.is(meter.figures.changes, 3);
+});

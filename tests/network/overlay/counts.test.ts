@@ -1,0 +1,21 @@
+import test from 'ava';
+import { OverlayCounts } from '../../../network/overlay/counts.js';
+
+const view = { networks: [], endpoints: [] };
+
+test('what differs before a view was in place is a change, afterwards a repair', (t) => {
+  const counts = new OverlayCounts();
+  counts.found(view, 5);
+  counts.found(view, 0);
+  counts.found(view, 2);
+  const next = { networks: [], endpoints: [] };
+  counts.found(next, 3);
+  counts.failed(1);
+  t.deepEqual(counts.figures(next), {
+    networks: 0,
+    endpoints: 0,
+    changes: 8,
+    repairs: 2,
+    failures: 1,
+  });
+});
