@@ -28,6 +28,7 @@ const rooms = [
   'logs',
   'stats',
   'ca',
+  'relay',
 ];
 
 module.exports = {

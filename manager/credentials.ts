@@ -20,21 +20,59 @@ export interface CredentialParts {
   readonly random: () => number;
 }
 
-/** Refuses whom the cluster's record says it does not know any more. Throws `forbidden`. */
+type Cluster = Pick<ManagerSettings, 'clusterId' | 'clusterName'>;
+
+/**
+ * Refuses whom the cluster's record says it does not know any more. A manager may ask for a client, named
+ * in `behalf` as JSON. Throws `forbidden`.
+ */
 export function admitPeer(
-  certificate: PeerCertificateNames,
-  settings: Pick<ManagerSettings, 'clusterId' | 'clusterName'>,
+  shown: { readonly certificate: PeerCertificateNames; readonly behalf?: string | undefined },
+  settings: Cluster,
   record: ClusterRecord | undefined,
 ): Peer {
-  const peer = knownPeer(certificate, record?.refusedAuthorities ?? []);
-  const { clusterId, clusterName } = settings;
-  if (peer.role === 'client') {
-    if (record?.refusedClients?.includes(peer.serial) !== true) return peer;
+  const peer = knownPeer(shown.certificate, record?.refusedAuthorities ?? []);
+  if (peer.role === 'client') return admitClient(peer, settings, record);
+  admitNode(peer, settings, record);
+  if (peer.role !== 'manager' || shown.behalf === undefined) return peer;
+  return admitClient(behalfOf(peer, shown.behalf), settings, record);
+}
+
+function admitClient(
+  peer: Peer,
+  { clusterName }: Cluster,
+  record: ClusterRecord | undefined,
+): Peer {
+  const { serial = '', nodeId } = peer;
+  if (record?.refusedClients?.includes(serial) !== true) return peer;
+  throw new AppError(
+    'forbidden',
+    `certificate ${serial} of client ${nodeId} was revoked in cluster ${clusterName}`,
+  );
+}
+
+function behalfOf(manager: Peer, text: string): Peer {
+  let value: Partial<Peer> = {};
+  try {
+    value = JSON.parse(text) as Partial<Peer>;
+  } catch {
+    // Refused below.
+  }
+  const { clusterId, nodeId, role, serial = '' } = value;
+  if (role !== 'client' || typeof clusterId !== 'string' || typeof nodeId !== 'string') {
     throw new AppError(
       'forbidden',
-      `certificate ${peer.serial} of client ${peer.nodeId} was revoked in cluster ${clusterName}`,
+      `manager ${manager.nodeId} does not say for which client it asks`,
     );
   }
+  return { clusterId, nodeId, role, serial, via: manager.nodeId };
+}
+
+function admitNode(
+  peer: Peer,
+  { clusterId, clusterName }: Cluster,
+  record: ClusterRecord | undefined,
+): void {
   if (peer.clusterId !== clusterId) {
     throw new AppError(
       'forbidden',
@@ -47,7 +85,6 @@ export function admitPeer(
       `node ${peer.nodeId} was removed from cluster ${clusterName}: provision the machine again to rejoin`,
     );
   }
-  return peer;
 }
 
 /** Who this manager is, and the cluster's authority it signs with. Keeps its own certificate from ending. */

@@ -4,10 +4,14 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { systemClock } from './base/clock.js';
 import { AppError, messageOf } from './base/errors.js';
+import type { Logger } from './base/log.js';
 import { jsonLogger } from './base/log.js';
 import { newId } from './base/random.js';
+import { consulCandidacy } from './candidacy.js';
 import { ManagerCredentials } from './credentials.js';
+import type { ManagerOptions } from './manager.js';
 import { Manager } from './manager.js';
+import type { ManagerSettings } from './settings.js';
 import { loadManagerSettings } from './settings.js';
 import { openEmbedded } from './store/embedded/embedded.js';
 
@@ -24,6 +28,16 @@ function parseArguments(argv: readonly string[]): { readonly config: string } {
   } catch (error) {
     throw new AppError('invalid', `shoal manager: ${messageOf(error)}`, { cause: error });
   }
+}
+
+/** The store of its own, or the one it shares with other managers. */
+async function storeOf(
+  settings: ManagerSettings,
+  log: Logger,
+): Promise<ManagerOptions['openBackend']> {
+  const { discovery } = settings;
+  if (discovery !== undefined) return consulCandidacy({ ...settings, discovery }, log);
+  return () => openEmbedded(join(settings.dataDir, 'store'));
 }
 
 async function programVersion(): Promise<string> {
@@ -53,7 +67,7 @@ export async function runManager(argv: readonly string[], signal: AbortSignal): 
     clock: systemClock,
     log,
     newId,
-    openBackend: () => openEmbedded(join(settings.dataDir, 'store')),
+    openBackend: await storeOf(settings, log),
   });
   await manager.start();
   if (!signal.aborted) await once(signal, 'abort');

@@ -1,31 +1,27 @@
-import { Allocator } from './allocator/allocator.js';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from './base/clock.js';
 import { AppError } from './base/errors.js';
 import type { Logger } from './base/log.js';
 import type { NewId } from './base/random.js';
-import { ControlApi } from './control/control.js';
+import { peerIdentity } from './ca/pki.js';
+import type { Candidacy } from './candidacy.js';
 import type { ManagerCredentials } from './credentials.js';
 import { admitPeer } from './credentials.js';
-import type { CertificateDesk } from './dispatcher/certificates.js';
-import { Dispatcher } from './dispatcher/dispatcher.js';
+import type { ManagerDirectory } from './control/context.js';
 import type { StatusTiming } from './dispatcher/node-status.js';
 import type { Probe } from './dispatcher/probe.js';
-import { LogBroker } from './logs/broker.js';
-import { Orchestrator } from './orchestrator/orchestrator.js';
-import { paths } from './protocol/messages.js';
+import { notLeading, paths } from './protocol/messages.js';
 import type { Peer } from './protocol/peer.js';
-import type { TransportServer } from './protocol/transport-server.js';
+import type { CallRequest, StreamRequest, TransportServer } from './protocol/transport-server.js';
 import { serve } from './protocol/transport-server.js';
 import type { PeerCertificateNames, TlsMaterial } from './protocol/transport-tls.js';
-import { Scheduler } from './scheduler/scheduler.js';
+import { Relay } from './relay/relay.js';
 import type { ManagerSettings } from './settings.js';
 import type { Backend } from './store/backend.js';
-import { openStore } from './store/open-store.js';
-import { StatsGatherer } from './stats/gather.js';
+import type { HeldLock, Term } from './store/election.js';
+import { Election } from './store/election.js';
 import { metricsContentType, metricsPage, MetricsServer } from './stats/metrics-page.js';
-import type { RoomFigures } from './stats/room-metrics.js';
-import { StoreMeter } from './stats/store-meter.js';
-import type { ClusterRecord, ClusterStore } from './store/store.js';
+import { LeaderTerm } from './term.js';
 
 export interface ManagerOptions {
   readonly settings: ManagerSettings;
@@ -36,32 +32,47 @@ export interface ManagerOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly newId: NewId;
-  readonly openBackend: () => Promise<Backend>;
+  /** The store of a manager that is alone, or how this one takes turns with others. */
+  readonly openBackend: (() => Promise<Backend>) | Candidacy;
   /** For tests: how fast nodes are missed, and how a machine is asked whether it is there. */
   readonly timing?: StatusTiming;
   readonly probe?: Probe;
 }
 
-interface Rooms {
-  readonly store: ClusterStore;
-  readonly dispatcher: Dispatcher;
-  readonly control: ControlApi;
-  readonly statistics: StatsGatherer;
-  /** For the metrics: what the rooms have done. */
-  readonly figures: () => RoomFigures;
-  /** Those that only look at the store and write to it. */
-  readonly deciders: readonly { start(): void; stop(): Promise<void> }[];
-}
-
-/** Composes the rooms over one store and serves workers and clients on one port. */
+/** Serves workers and clients on one port: by itself while it leads, through the leader otherwise. */
 export class Manager {
   readonly #options: ManagerOptions;
+  readonly #relay: Relay;
+  readonly #election: Election | undefined;
+  /** Renewed while it runs. */
+  #tls: TlsMaterial;
   #server: TransportServer | undefined;
-  #rooms: Rooms | undefined;
+  #term: LeaderTerm | undefined;
   #metrics: MetricsServer | undefined;
 
   constructor(options: ManagerOptions) {
     this.#options = options;
+    this.#tls = options.tls;
+    const { settings, openBackend: store, log, clock } = options;
+    const lead = (candidacy: Candidacy, held: HeldLock): Promise<Term> =>
+      this.#lead(candidacy, held);
+    this.#election =
+      typeof store === 'function'
+        ? undefined
+        : new Election({ lock: store.lock, log, lead: (held) => lead(store, held) });
+    this.#relay = new Relay({
+      clusterName: settings.clusterName,
+      nodeId: settings.nodeId,
+      clock,
+      log,
+      tls: () => this.#tls,
+      verifyPeer: (certificate) => {
+        this.#verifyManager(certificate);
+      },
+      leader: () => this.#election?.leader,
+      leads: () => this.#term !== undefined,
+      trouble: () => this.#election?.trouble,
+    });
   }
 
   /** Where it listens; 0 before it has started. */
@@ -69,12 +80,22 @@ export class Manager {
     return this.#server?.port ?? 0;
   }
 
+  /** Whether it serves by itself. */
+  get leads(): boolean {
+    return this.#term !== undefined;
+  }
+
   /** Takes the port before it touches the store, so that of two managers one fails without harm. */
   async start(): Promise<void> {
-    const { settings, log, credentials } = this.#options;
+    const { settings, openBackend: store, log, credentials } = this.#options;
     this.#server = await this.#listen();
     try {
-      this.#rooms = await this.#openRooms();
+      if (typeof store === 'function') {
+        this.#term = await LeaderTerm.begin(this.#termOptions(alone(settings)), await store());
+      } else {
+        await store.check();
+        this.#election?.start();
+      }
       if (settings.metricsListen !== undefined) {
         this.#metrics = await MetricsServer.listen(settings.metricsListen, () => this.#page());
       }
@@ -82,34 +103,82 @@ export class Manager {
       await this.stop();
       throw error;
     }
-    const { store } = this.#rooms;
     credentials?.start({
-      lifetimeMs: () => store.view.get('cluster', 'cluster')?.certificateLifetimeMs,
-      renewed: (tls) => this.#server?.renew(tls),
+      lifetimeMs: () => this.#term?.store.view.get('cluster', 'cluster')?.certificateLifetimeMs,
+      renewed: (tls) => {
+        this.#tls = tls;
+        this.#server?.renew(tls);
+      },
     });
     log.info('manager is ready', {
       cluster: settings.clusterName,
       port: this.port,
-      nodes: store.view.count('nodes'),
-      services: store.view.count('services'),
+      nodes: this.#term?.store.view.count('nodes'),
+      services: this.#term?.store.view.count('services'),
     });
   }
 
   /** Containers and networks of the cluster are left as they are. */
   async stop(): Promise<void> {
-    const rooms = this.#rooms;
-    this.#rooms = undefined;
+    const { openBackend: store } = this.#options;
+    const term = this.#term;
+    this.#term = undefined;
     await this.#options.credentials?.stop();
     await this.#metrics?.close();
     this.#metrics = undefined;
-    if (rooms !== undefined) {
-      rooms.control.stop();
-      rooms.statistics.stop();
-      await Promise.all(rooms.deciders.map((room) => room.stop()));
-      await rooms.dispatcher.stop();
-    }
+    if (this.#election === undefined) await term?.stop();
+    await this.#election?.stop();
     await this.#server?.close();
-    await rooms?.store.close();
+    this.#relay.close();
+    if (typeof store !== 'function') store.close();
+  }
+
+  async #lead(candidacy: Candidacy, held: HeldLock): Promise<Term> {
+    const { log, settings } = this.#options;
+    const directory = shared(candidacy, settings);
+    const backend = await candidacy.openBackend(held);
+    const term = await LeaderTerm.begin(this.#termOptions(directory), backend);
+    const over = new AbortController();
+    // Lost while the store was loaded: what was opened is fenced off, and closed again by the election.
+    if (!held.lost.aborted) this.#term = term;
+    void this.#followMembers(candidacy, term, over.signal);
+    log.info('manager leads', {
+      cluster: settings.clusterName,
+      nodes: term.store.view.count('nodes'),
+      services: term.store.view.count('services'),
+    });
+    const drop = (): void => {
+      if (this.#term === term) this.#term = undefined;
+    };
+    held.lost.addEventListener('abort', drop, { once: true });
+    return {
+      ended: term.ended,
+      stop: async () => {
+        drop();
+        over.abort();
+        await term.stop();
+      },
+    };
+  }
+
+  /** Workers are told of every manager, so that they find the next leader. */
+  async #followMembers(candidacy: Candidacy, term: LeaderTerm, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      // While Consul is away, what is known stays. A term that has ended meanwhile no longer cares.
+      const members = await candidacy.members.list().catch(() => []);
+      if (members.length > 0) term.dispatcher.setManagers(members);
+      await delay(membersMs, undefined, { signal, ref: false }).catch(() => undefined);
+    }
+  }
+
+  #termOptions(directory: ManagerDirectory): Parameters<typeof LeaderTerm.begin>[0] {
+    const { settings, version, clock, log, newId, timing, probe, credentials } = this.#options;
+    return {
+      ...{ settings, version, clock, log, newId, directory },
+      ...(credentials === undefined ? {} : { credentials }),
+      ...(timing === undefined ? {} : { timing }),
+      ...(probe === undefined ? {} : { probe }),
+    };
   }
 
   #listen(): Promise<TransportServer> {
@@ -118,24 +187,16 @@ export class Manager {
       ...settings.listen,
       tls,
       log,
-      identify: (certificate) => this.#identify(certificate),
-      call: (request) => {
-        const { control } = this.#ready();
-        if (request.path.startsWith(paths.call)) return control.call(request);
-        throw new AppError('not-found', `nothing at ${request.path}`);
-      },
-      stream: (request) => {
-        const { control, dispatcher } = this.#ready();
-        const { path } = request;
-        if (path === paths.session || path.startsWith(paths.workerStream)) {
-          return dispatcher.accept(request);
-        }
-        if (path.startsWith(paths.stream)) return control.stream(request);
-        throw new AppError('not-found', `nothing at ${path}`);
-      },
+      identify: (certificate, behalf) => this.#identify(certificate, behalf),
+      call: (request) => this.#call(request),
+      stream: (request) => this.#stream(request),
       health: {
         path: paths.health,
-        answer: () => ({ ok: this.#rooms !== undefined, cluster: settings.clusterId }),
+        answer: () => ({
+          ok: this.#term !== undefined || this.#election?.leader !== undefined,
+          cluster: settings.clusterId,
+          leads: this.#term !== undefined,
+        }),
       },
       page: {
         path: paths.metrics,
@@ -148,115 +209,83 @@ export class Manager {
     });
   }
 
+  async #call(request: CallRequest<Peer>): Promise<unknown> {
+    if (!request.path.startsWith(paths.call)) {
+      throw new AppError('not-found', `nothing at ${request.path}`);
+    }
+    requireClient(request.identity);
+    for (;;) {
+      if (this.#term !== undefined) return this.#term.control.call(request);
+      this.#requireElection();
+      const relayed = await this.#relay.call(request);
+      if (relayed.kind === 'answer') return relayed.value;
+    }
+  }
+
+  async #stream(request: StreamRequest<Peer>): Promise<void> {
+    const { path } = request;
+    const isSession = path === paths.session;
+    if (isSession || path.startsWith(paths.workerStream)) {
+      if (this.#term !== undefined) return this.#term.dispatcher.accept(request);
+      this.#requireElection();
+      if (isSession) return this.#relay.redirect(request);
+      throw notLeading('this manager does not lead');
+    }
+    if (!path.startsWith(paths.stream)) throw new AppError('not-found', `nothing at ${path}`);
+    requireClient(request.identity);
+    for (;;) {
+      if (this.#term !== undefined) return this.#term.control.stream(request);
+      this.#requireElection();
+      const relayed = await this.#relay.stream(request);
+      if (relayed.kind === 'answer') return;
+    }
+  }
+
   #page(): string {
-    const { store, statistics, figures } = this.#ready();
-    return metricsPage(store, statistics, figures());
+    if (this.#term === undefined) throw notLeading('this manager does not lead');
+    return metricsPage(this.#term.store, this.#term.statistics, this.#term.figures());
   }
 
-  #ready(): Rooms {
-    if (this.#rooms === undefined) throw new AppError('unavailable', 'manager is starting');
-    return this.#rooms;
+  /** A manager that is alone and has no rooms yet has just been started. */
+  #requireElection(): void {
+    if (this.#election === undefined) throw new AppError('unavailable', 'manager is starting');
   }
 
-  /** Clients are whoever the user's authority signed; nodes must be of this cluster and not removed. */
-  #identify(certificate: PeerCertificateNames): Peer {
-    const { store } = this.#ready();
-    return admitPeer(certificate, this.#options.settings, store.view.get('cluster', 'cluster'));
+  /** Only the leader knows the cluster's record; nobody else serves a node. */
+  #identify(certificate: PeerCertificateNames, behalf: string | undefined): Peer {
+    if (this.#term === undefined) this.#requireElection();
+    const record = this.#term?.store.view.get('cluster', 'cluster');
+    return admitPeer({ certificate, behalf }, this.#options.settings, record);
   }
 
-  async #openRooms(): Promise<Rooms> {
-    const { settings, clock, log, newId, openBackend } = this.#options;
-    const backend = await openBackend();
-    const store = await openStore({ backend, clock, log });
-    await recordCluster(store, settings);
-    const dispatcher = new Dispatcher({
-      store,
-      clock,
-      log,
-      newId,
-      clusterId: settings.clusterId,
-      managerNodes: [settings.nodeId],
-      managers: [settings.advertise],
-      ...pick(this.#options),
-      ...this.#desk(store),
-    });
-    const statistics = new StatsGatherer({ store, clock, log, workers: dispatcher });
-    const control = this.#control({ store, dispatcher, statistics }, backend.name);
-    const scheduler = new Scheduler({ store, clock, log, strategy: settings.strategy });
-    const meter = new StoreMeter(store, () => backend.bytes?.());
-    const figures = (): RoomFigures => ({ scheduler: scheduler.counts, store: meter.figures });
-    const deciders = [
-      new Orchestrator({ store, clock, log, newId }),
-      new Allocator({ store, clock, log }),
-      scheduler,
-    ];
-    await dispatcher.start();
-    control.start();
-    for (const room of deciders) room.start();
-    return { store, dispatcher, control, statistics, figures, deciders };
-  }
-
-  /** Signing for workers, where this manager can. */
-  #desk(store: ClusterStore): { readonly certificates?: CertificateDesk } {
-    const { credentials, settings } = this.#options;
-    if (credentials === undefined) return {};
-    const record = (): ClusterRecord | undefined => store.view.get('cluster', 'cluster');
-    return {
-      certificates: {
-        sign: ({ role, nodeId, alternativeNames = [] }, request) =>
-          credentials.sign(
-            {
-              request,
-              identity: { clusterId: settings.clusterId, role, nodeId },
-              alternativeNames,
-            },
-            record()?.certificateLifetimeMs,
-          ),
-        refusedAuthorities: () => record()?.refusedAuthorities ?? [],
-      },
-    };
-  }
-
-  #control(
-    { store, dispatcher, statistics }: Pick<Rooms, 'store' | 'dispatcher' | 'statistics'>,
-    backend: string,
-  ): ControlApi {
-    const { settings, clock, log, newId, version } = this.#options;
-    const broker = new LogBroker({ store, clock, log, workers: dispatcher });
-    const { clusterId, clusterName, nodeId } = settings;
-    return new ControlApi({
-      store,
-      clock,
-      log,
-      newId,
-      workers: dispatcher,
-      readLogs: (args, signal) => broker.read(args, signal),
-      statistics,
-      manager: { clusterId, clusterName, nodeId, version, leader: true, store: backend },
-    });
+  #verifyManager(certificate: PeerCertificateNames): void {
+    const peer = peerIdentity(certificate);
+    const { clusterId } = this.#options.settings;
+    if (peer.role === 'manager' && peer.clusterId === clusterId) return;
+    throw new AppError('forbidden', `${peer.nodeId} is no manager of cluster ${clusterId}`);
   }
 }
 
-function pick(options: ManagerOptions): Pick<ManagerOptions, 'timing' | 'probe'> {
-  const { timing, probe } = options;
+const membersMs = 1_000;
+
+function requireClient(identity: Peer): void {
+  if (identity.role === 'client') return;
+  throw new AppError('forbidden', `a ${identity.role} may not use the client's calls`);
+}
+
+function alone({ nodeId, advertise }: ManagerSettings): ManagerDirectory {
   return {
-    ...(timing === undefined ? {} : { timing }),
-    ...(probe === undefined ? {} : { probe }),
+    list: () => Promise.resolve([{ nodeId, address: advertise, alive: true, leader: true }]),
+    forget: () => {
+      throw new AppError('conflict', 'the only manager of a cluster cannot be removed');
+    },
   };
 }
 
-/** A store belongs to one cluster: another one's is refused. */
-async function recordCluster(store: ClusterStore, settings: ManagerSettings): Promise<void> {
-  const { clusterId, clusterName: name } = settings;
-  const known = store.view.get('cluster', 'cluster');
-  if (known !== undefined && known.clusterId !== clusterId) {
-    throw new AppError(
-      'conflict',
-      `the store in ${settings.dataDir} is of cluster ${known.name} (${known.clusterId}), not of ${name} (${clusterId})`,
-    );
-  }
-  if (known !== undefined) return;
-  await store.update('control', (tx) => {
-    tx.create('cluster', { id: 'cluster', clusterId, name, revoked: [] });
-  });
+function shared({ members }: Candidacy, { nodeId }: ManagerSettings): ManagerDirectory {
+  return {
+    list: async () =>
+      (await members.list()).map((member) => ({ ...member, leader: member.nodeId === nodeId })),
+    forget: (id) => members.forget(id),
+  };
 }

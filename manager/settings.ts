@@ -12,6 +12,13 @@ export interface ManagerSettings {
   /** Where to serve metrics over plain HTTP as well; nowhere unless told. */
   readonly metricsListen?: { readonly host: string; readonly port: number };
   readonly dataDir: string;
+  /** `consul://host:port[,host:port…][/prefix]`; without it the store is a folder of this machine's own. */
+  readonly discovery?: string;
+  /** Paths of files with Consul's token and of PEM files for TLS to it. */
+  readonly consul?: {
+    readonly tokenFile?: string;
+    readonly tls?: { readonly ca: string; readonly cert?: string; readonly key?: string };
+  };
   /** Paths of PEM files. */
   readonly pki: {
     readonly ca: string;
@@ -52,6 +59,7 @@ export function parseManagerSettings(text: string, path: string): ManagerSetting
       ? {}
       : { metricsListen: addressOf(textOf(fields, 'metricsListen', path), path) }),
     dataDir: textOf(fields, 'dataDir', path),
+    ...discoveryOf(fields, path),
     pki: {
       ca: textOf(pki, 'ca', path),
       cert: textOf(pki, 'cert', path),
@@ -63,6 +71,30 @@ export function parseManagerSettings(text: string, path: string): ManagerSetting
     strategy: oneOf(fields, 'strategy', ['spread', 'binpack', 'random'] as const, path),
     logLevel: oneOf(fields, 'logLevel', ['info', 'debug', 'warn', 'error'] as const, path),
   };
+}
+
+function discoveryOf(fields: Fields, path: string): Pick<ManagerSettings, 'discovery' | 'consul'> {
+  if (fields.discovery === undefined || fields.discovery === 'embedded') return {};
+  const discovery = textOf(fields, 'discovery', path);
+  if (fields.consul === undefined) return { discovery };
+  const consul = fieldsOf(fields.consul, path, 'consul');
+  const tokenFile = optionalTextOf(consul, 'tokenFile', path);
+  if (consul.tls === undefined) return { discovery, consul: { ...tokenFile } };
+  const tls = fieldsOf(consul.tls, path, 'consul.tls');
+  const files = { ...optionalTextOf(tls, 'cert', path), ...optionalTextOf(tls, 'key', path) };
+  return {
+    discovery,
+    consul: { ...tokenFile, tls: { ca: textOf(tls, 'ca', path), ...files } },
+  };
+}
+
+function optionalTextOf<Key extends string>(
+  fields: Fields,
+  key: Key,
+  path: string,
+): Partial<Record<Key, string>> {
+  if (fields[key] === undefined) return {};
+  return { [key]: textOf(fields, key, path) } as Partial<Record<Key, string>>;
 }
 
 function parseJson(text: string, path: string): unknown {

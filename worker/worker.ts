@@ -7,6 +7,7 @@ import type { NetworkId } from '../manager/model/ids.js';
 import type { NodeDescription } from '../manager/model/node.js';
 import type { AssignmentChange, AssignmentSet } from '../manager/protocol/assignments.js';
 import type { NodeCounters } from '../manager/protocol/statistics.js';
+import { DurableFile } from './assignments/durable-file.js';
 import { isInMemory, SavedAssignments, type SavedSet } from './assignments/saved-set.js';
 import { applyChange, changesTasks } from './assignments/wanted.js';
 import type { Engine } from './engine.js';
@@ -51,6 +52,7 @@ export class Worker {
   readonly #kept: KeptState;
   readonly #tasks: TaskSet;
   readonly #saved: SavedAssignments;
+  readonly #managersFile: DurableFile<readonly string[]>;
   #cancelSave: (() => void) | undefined;
   readonly #connector: Connector;
   #wanted: AssignmentSet | undefined;
@@ -69,6 +71,7 @@ export class Worker {
     this.#reporter = new Reporter(clock);
     this.#kept = new KeptState(join(settings.dataDir, 'tasks.json'), log);
     this.#saved = new SavedAssignments(settings, log);
+    this.#managersFile = new DurableFile(join(settings.dataDir, 'managers.json'), log);
     const actions = new TaskActions({
       executor,
       dataPlane,
@@ -116,6 +119,7 @@ export class Worker {
     await this.#checkSecretsDir();
     this.#bootId = await readBootId();
     const kept = this.#ours(await this.#saved.load());
+    this.#connector.know((await this.#managersFile.load()) ?? []);
     engine.watch.start();
     await dataPlane.start(this.#abort.signal);
     // Every timer of ours lets the process end: this one keeps it while nothing is connected.
@@ -187,6 +191,11 @@ export class Worker {
       nodeId: settings.nodeId,
       name: settings.name,
       managers: settings.managers,
+      onManagers: (managers) => {
+        this.#managersFile.save(managers).catch((error: unknown) => {
+          log.warn(messageOf(error));
+        });
+      },
       clock,
       log,
       reporter: this.#reporter,

@@ -7,6 +7,7 @@ import type {
   ControlStreamMap,
   ControlStreamName,
 } from '../../manager/protocol/control.js';
+import { repeatableCalls, wasNotSent } from '../../manager/protocol/repeat.js';
 import { paths } from '../../manager/protocol/messages.js';
 import { HttpCaller } from '../../manager/protocol/transport-call.js';
 import type { PeerCertificateNames, TlsMaterial } from '../../manager/protocol/transport-tls.js';
@@ -51,6 +52,7 @@ export function verifyManager(clusterId: string): (certificate: PeerCertificateN
 
 const callTimeoutMs = 30_000;
 const connectTimeoutMs = 5_000;
+const nextTimeoutMs = 1_500;
 
 interface Manager {
   /** `host:port`. */
@@ -64,6 +66,8 @@ export class HttpsControlClient implements ControlClient {
   readonly #tls: TlsMaterial;
   readonly #verifyPeer: (certificate: PeerCertificateNames) => void;
   readonly #managers: readonly Manager[];
+  /** The one that answered last: it is asked first. */
+  #at = 0;
 
   constructor(context: Pick<ClusterContext, 'name' | 'id' | 'managers'>, tls: TlsMaterial) {
     this.cluster = context.name;
@@ -71,7 +75,10 @@ export class HttpsControlClient implements ControlClient {
     this.#verifyPeer = verifyManager(context.id);
     this.#managers = context.managers.map((url) => {
       const address = new URL(url).host;
-      return { address, caller: new HttpCaller({ address, tls, verifyPeer: this.#verifyPeer }) };
+      const verifyPeer = this.#verifyPeer;
+      // Where there is another one to ask, a machine without power is not waited for.
+      const limit = context.managers.length > 1 ? { connectTimeoutMs: nextTimeoutMs } : {};
+      return { address, caller: new HttpCaller({ address, tls, verifyPeer, ...limit }) };
     });
   }
 
@@ -81,7 +88,7 @@ export class HttpsControlClient implements ControlClient {
     options: CallOptions = {},
   ): Promise<ControlCallMap[Name]['result']> {
     const { signal, timeoutMs = callTimeoutMs } = options;
-    const result = await this.#eachManager(({ caller }) =>
+    const result = await this.#eachManager(repeatableCalls.has(name), ({ caller }) =>
       caller.call({
         path: `${paths.call}${name}`,
         body: args,
@@ -97,14 +104,14 @@ export class HttpsControlClient implements ControlClient {
     args: ControlStreamMap[Name]['args'],
     signal: AbortSignal,
   ): Promise<MessageStream> {
-    const stream = await this.#eachManager(({ address }) =>
+    const stream = await this.#eachManager(true, ({ address }) =>
       dial({
         address,
         path: `${paths.stream}${name}`,
         tls: this.#tls,
         verifyPeer: this.#verifyPeer,
         keepAlive: 'stream',
-        timeoutMs: connectTimeoutMs,
+        timeoutMs: this.#managers.length > 1 ? nextTimeoutMs : connectTimeoutMs,
         signal,
       }),
     );
@@ -121,15 +128,25 @@ export class HttpsControlClient implements ControlClient {
     for (const { caller } of this.#managers) caller.close();
   }
 
-  /** A manager that answers, be it with an error, is the one; others are tried only for one that does not. */
-  async #eachManager<Result>(ask: (manager: Manager) => Promise<Result>): Promise<Result> {
+  /**
+   * A manager that answers, be it with an error, is the one; others are tried only for one that does not.
+   * One that went away in the middle may have done what it was asked: `again` says whether that may be
+   * done twice.
+   */
+  async #eachManager<Result>(
+    again: boolean,
+    ask: (manager: Manager) => Promise<Result>,
+  ): Promise<Result> {
     const failures: string[] = [];
-    for (const manager of this.#managers) {
+    const order = [...this.#managers.slice(this.#at), ...this.#managers.slice(0, this.#at)];
+    for (const manager of order) {
       try {
         return await ask(manager);
       } catch (error) {
         if (!isNotReached(error)) throw error;
+        if (!again && !wasNotSent(error)) throw error;
         failures.push(messageOf(error));
+        this.#at = (this.#at + 1) % this.#managers.length;
       }
     }
     const tried = failures.length === 0 ? 'it has none' : failures.join('; ');

@@ -5,6 +5,7 @@ import type {
   ControlCallMap,
   ControlCallName,
   ControlStreamMap,
+  ManagerEntry,
   ManagerInfo,
   TaskLogLine,
 } from '../protocol/control.js';
@@ -26,6 +27,13 @@ export interface Statistics {
   read(): StatsMessage;
 }
 
+/** The managers of the cluster. */
+export interface ManagerDirectory {
+  list(): Promise<readonly ManagerEntry[]>;
+  /** Takes one that is gone for good off the list. */
+  forget(nodeId: string): Promise<void>;
+}
+
 export interface ControlOptions {
   readonly store: ClusterStore;
   readonly clock: Clock;
@@ -34,6 +42,7 @@ export interface ControlOptions {
   readonly workers: WorkerCalls;
   readonly readLogs: ReadLogs;
   readonly statistics: Statistics;
+  readonly managers: ManagerDirectory;
   /** What does not stand in the store. */
   readonly manager: Omit<ManagerInfo, 'nodes' | 'services' | 'tasks'>;
 }

@@ -7,6 +7,7 @@ import type { CallRequest, StreamRequest } from '../protocol/transport-server.js
 import { Args } from './args.js';
 import { dataCalls } from './calls/data.js';
 import { imageCalls } from './calls/images.js';
+import { managerCalls } from './calls/managers.js';
 import { nodeCalls } from './calls/nodes.js';
 import { projectCalls } from './calls/project.js';
 import { resourceCalls } from './calls/resources.js';
@@ -42,6 +43,7 @@ const calls: ControlCalls = {
   ...taskCalls,
   ...imageCalls,
   ...nodeCalls,
+  ...managerCalls,
   ...resourceCalls,
   ...dataCalls,
 };

@@ -1,7 +1,5 @@
-import type { Clock } from '../base/clock.js';
 import { AppError, messageOf, toAppError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
-import type { NewId } from '../base/random.js';
 import type { NodeId } from '../model/ids.js';
 import { decodeWorkerMessage } from '../protocol/decode.js';
 import type { WorkerMessage } from '../protocol/messages.js';
@@ -19,16 +17,16 @@ import type {
 } from '../protocol/worker-calls.js';
 import type { ClusterStore, Commit } from '../store/store.js';
 import { AssignmentBook } from './assignments.js';
-import type { CertificateDesk } from './certificates.js';
 import { WorkerCertificates } from './certificates.js';
 import { clearDepartedNode, departedNodes } from './departed.js';
 import { freeGateways, fencedLeases } from './freed-leases.js';
 import { HeartbeatMonitor } from './heartbeat.js';
 import type { Hello } from './hello.js';
-import { admitNode, checkHello, claimVolumes, newer } from './hello.js';
-import type { StatusTiming } from './node-status.js';
+import { admitNode, checkHello, claimVolumes, newer, writeRoles } from './hello.js';
+import type { KnownManager } from './manager-list.js';
+import { ManagerList } from './manager-list.js';
 import { defaultTiming } from './node-status.js';
-import type { Probe } from './probe.js';
+import type { DispatcherOptions } from './options.js';
 import { probeMachine } from './probe.js';
 import { ReportBatch } from './report-batch.js';
 import { ImageCarrier } from './image-carrier.js';
@@ -36,23 +34,6 @@ import { Session } from './session.js';
 import { Throttle } from './throttle.js';
 import { VolumeRemoval } from './volume-removal.js';
 import { WorkerStreams } from './worker-streams.js';
-
-export interface DispatcherOptions {
-  readonly store: ClusterStore;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly newId: NewId;
-  readonly clusterId: string;
-  /** Nodes whose machine also runs a manager. */
-  readonly managerNodes: readonly string[];
-  /** Addresses (`host:port`) of every manager, for workers. */
-  readonly managers: readonly string[];
-  readonly heartbeatMs?: number;
-  readonly timing?: StatusTiming;
-  readonly probe?: Probe;
-  /** Without, no certificate is renewed. */
-  readonly certificates?: CertificateDesk;
-}
 
 const tickMs = 10;
 const helloDeadlineMs = 5_000;
@@ -79,6 +60,7 @@ export class Dispatcher implements WorkerCalls {
   readonly #images: ImageCarrier;
   /** Nodes that came back with containers of tasks that are gone, and when. */
   readonly #cleaning = new Map<NodeId, number>();
+  readonly #managers: ManagerList;
   #stopWatching: (() => void) | undefined;
   #cancelSweep: (() => void) | undefined;
   #stopped = false;
@@ -94,6 +76,7 @@ export class Dispatcher implements WorkerCalls {
     this.#options = options;
     this.#store = store;
     this.#log = log;
+    this.#managers = new ManagerList(options.managers);
     this.#book = new AssignmentBook(store.view, options.clusterId);
     this.#reports = new ReportBatch({ store, clock, log, tickMs });
     this.#streams = new WorkerStreams(options.newId);
@@ -156,6 +139,18 @@ export class Dispatcher implements WorkerCalls {
     await this.#volumes.stop();
     await this.#sender.stop();
     await this.#reports.stop();
+  }
+
+  /** Which managers there are: workers are told, and their nodes bear the role. */
+  setManagers(managers: readonly KnownManager[]): void {
+    if (!this.#managers.replace(managers)) return;
+    const { addresses, nodes } = this.#managers;
+    for (const session of this.#sessions.values()) {
+      session.post({ kind: 'managers', managers: addresses });
+    }
+    this.#write((tx) => {
+      writeRoles(tx, nodes);
+    });
   }
 
   /** Nodes that have a session. */
@@ -240,10 +235,10 @@ export class Dispatcher implements WorkerCalls {
   }
 
   async #begin(connection: Connection, hello: Hello, peer: Peer): Promise<Session> {
-    const { clock, heartbeatMs = 1_000, managers, managerNodes } = this.#options;
+    const { clock, heartbeatMs = 1_000 } = this.#options;
     const version = negotiateVersion(hello.version);
     const nodeId = hello.nodeId as NodeId;
-    const role = managerNodes.includes(nodeId) ? 'manager' : 'worker';
+    const role = this.#managers.nodes.includes(nodeId) ? 'manager' : 'worker';
     const { hasStrangers } = await this.#store.update('dispatcher', (tx) =>
       admitNode(tx, hello, role),
     );
@@ -257,6 +252,7 @@ export class Dispatcher implements WorkerCalls {
     this.#sessions.set(nodeId, session);
     this.#monitor.connected(nodeId);
     const refusedAuthorities = this.certificates.refusedAuthorities();
+    const managers = this.#managers.addresses;
     session.post({ kind: 'welcome', version, heartbeatMs, managers, refusedAuthorities });
     session.post({ kind: 'assignments', set: this.#book.open(nodeId) });
     this.#log.info(`node ${hello.name} is ready`, { nodeId, from: connection.remote });

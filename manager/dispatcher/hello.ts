@@ -84,6 +84,14 @@ function writeNode(tx: Transaction, hello: Hello, role: Node['spec']['role']): v
   });
 }
 
+/** A node's role says whether its machine also runs a manager. */
+export function writeRoles(tx: Transaction, managerNodes: readonly string[]): void {
+  for (const node of tx.list('nodes')) {
+    const role = managerNodes.includes(node.id) ? 'manager' : 'worker';
+    if (node.spec.role !== role) tx.put('nodes', { ...node, spec: { ...node.spec, role } });
+  }
+}
+
 /** The old object when nothing changed: a node's description is written to disk only when it is new. */
 export function newer(known: NodeDescription, told: NodeDescription): NodeDescription {
   return hashOf(known) === hashOf(told) ? known : told;

@@ -93,6 +93,15 @@ export interface ManagerInfo {
   readonly tasks: number;
 }
 
+export interface ManagerEntry {
+  readonly nodeId: string;
+  /** `host:port`. */
+  readonly address: string;
+  /** Whether it has been heard of lately. */
+  readonly alive: boolean;
+  readonly leader: boolean;
+}
+
 /** The client's calls by name. Errors come back as `{kind, message, detail?}` with a fitting HTTP status. */
 export interface ControlCallMap {
   info: { args: Record<string, never>; result: ManagerInfo };
@@ -197,6 +206,9 @@ export interface ControlCallMap {
   };
   /** Forgets a node that is down or empty (`force`: also otherwise) and refuses its certificate from now on. */
   'node.remove': { args: { readonly node: string; readonly force: boolean }; result: null };
+  'manager.list': { args: Record<string, never>; result: readonly ManagerEntry[] };
+  /** Forgets a manager that is gone for good. */
+  'manager.remove': { args: { readonly nodeId: string }; result: null };
   'network.list': { args: Record<string, never>; result: readonly Network[] };
   'network.create': { args: NetworkSpec; result: Network };
   'network.remove': { args: { readonly name: string }; result: null };

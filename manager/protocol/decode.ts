@@ -82,6 +82,7 @@ const isCall: Check = (value) => isFields(value) && isString(value.name) && isFi
 
 const managerShapes: Readonly<Record<ManagerMessage['kind'], Readonly<Record<string, Check>>>> = {
   welcome: { version: isNumber, heartbeatMs: isNumber, managers: isStrings },
+  managers: { managers: isStrings },
   redirect: { leader: isOptionalString },
   assignments: { set: isAssignmentSet },
   change: { change: isChange },

@@ -2,6 +2,7 @@ import type { NodeDescription } from '../model/node.js';
 import type { NetworkId, TaskId } from '../model/ids.js';
 import type { TaskStatus } from '../model/task.js';
 import type { ErrorKind } from '../base/errors.js';
+import { AppError, isAppError } from '../base/errors.js';
 import type { AssignmentChange, AssignmentSet } from './assignments.js';
 import type { WorkerCall, WorkerStreamRequest } from './worker-calls.js';
 
@@ -21,6 +22,20 @@ export const paths = {
   /** Prometheus text, for clients of the user. */
   metrics: '/metrics',
 } as const;
+
+/** Header of what a manager passes on to the leader: the client it does so for, as `Peer` in JSON. */
+export const behalfHeader = 'x-shoal-behalf';
+
+const notLeadingDetail = 'not-leading';
+
+/** What a manager answers that does not lead (yet): nothing was done, the same may be asked again. */
+export function notLeading(message: string): AppError {
+  return new AppError('unavailable', message, { detail: notLeadingDetail });
+}
+
+export function isNotLeading(error: unknown): boolean {
+  return isAppError(error) && error.detail === notLeadingDetail;
+}
 
 export interface TaskReport {
   readonly taskId: TaskId;
@@ -76,6 +91,8 @@ export type ManagerMessage =
       /** Ids of authorities that are trusted no more, see ca/pki-peer.ts. */
       readonly refusedAuthorities?: readonly string[];
     }
+  /** The addresses of every manager have changed. */
+  | { readonly kind: 'managers'; readonly managers: readonly string[] }
   /** This manager does not lead; try there. */
   | { readonly kind: 'redirect'; readonly leader?: string }
   | { readonly kind: 'assignments'; readonly set: AssignmentSet }

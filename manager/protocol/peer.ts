@@ -10,4 +10,6 @@ export interface Peer {
   readonly serial?: string;
   /** Of a worker or manager: id of the authority that signed its certificate. */
   readonly authority?: string;
+  /** The manager that passed the request on. */
+  readonly via?: string;
 }

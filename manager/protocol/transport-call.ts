@@ -1,4 +1,6 @@
+import type { ClientRequest } from 'node:http';
 import { Agent, request } from 'node:https';
+import { TLSSocket } from 'node:tls';
 import { AppError } from '../base/errors.js';
 import { dialError, identityCheck, parseRefusal } from './transport.js';
 import type { PeerCertificateNames, TlsMaterial } from './transport-tls.js';
@@ -11,19 +13,24 @@ export interface CallOptions {
   /** Until the whole answer is there, ms. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** `POST`s JSON to one manager over mutual TLS, keeping connections open between calls. */
 export class HttpCaller {
   readonly #address: string;
   readonly #agent: Agent;
+  readonly #connectTimeoutMs: number | undefined;
 
   constructor(options: {
     readonly address: string;
     readonly tls: TlsMaterial;
     readonly verifyPeer: (certificate: PeerCertificateNames) => void;
+    /** How long a connection may take; as long as the call unless told. */
+    readonly connectTimeoutMs?: number;
   }) {
     this.#address = options.address;
+    this.#connectTimeoutMs = options.connectTimeoutMs;
     this.#agent = new Agent({
       ...tlsOptions(options.tls),
       checkServerIdentity: identityCheck(options.verifyPeer),
@@ -66,7 +73,11 @@ export class HttpCaller {
           method: 'POST',
           agent: this.#agent,
           signal,
-          headers: { 'content-type': 'application/json', 'content-length': body.length },
+          headers: {
+            ...options.headers,
+            'content-type': 'application/json',
+            'content-length': body.length,
+          },
         },
         (response) => {
           const chunks: Buffer[] = [];
@@ -81,7 +92,22 @@ export class HttpCaller {
         },
       );
       outgoing.once('error', reject);
+      if (this.#connectTimeoutMs !== undefined) limitConnecting(outgoing, this.#connectTimeoutMs);
       outgoing.end(body);
     });
   }
+}
+
+/** A machine without power answers nothing at all: waiting for it is not waiting for an answer. */
+function limitConnecting(outgoing: ClientRequest, timeoutMs: number): void {
+  outgoing.once('socket', (socket) => {
+    if (!(socket instanceof TLSSocket) || !socket.connecting) return;
+    const timer = setTimeout(() => {
+      socket.destroy(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' }));
+    }, timeoutMs);
+    const connected = (): void => {
+      clearTimeout(timer);
+    };
+    socket.once('secureConnect', connected).once('close', connected);
+  });
 }

@@ -8,6 +8,7 @@ import { WebSocketServer } from 'ws';
 import type { ErrorKind } from '../base/errors.js';
 import { AppError, messageOf, toAppError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
+import { behalfHeader } from './messages.js';
 import type { Connection, KeepAlive } from './transport-connection.js';
 import { maxMessageBytes, SocketConnection } from './transport-connection.js';
 import type { PeerCertificateNames, TlsMaterial } from './transport-tls.js';
@@ -19,8 +20,11 @@ export interface ServeOptions<Identity> {
   readonly port: number;
   readonly tls: TlsMaterial;
   readonly log: Logger;
-  /** Who holds a certificate that TLS has verified. Throws `forbidden` for one who may not come in. */
-  readonly identify: (certificate: PeerCertificateNames) => Identity;
+  /**
+   * Who holds a certificate that TLS has verified, or for whom it says to ask (`behalfHeader`). Throws
+   * `forbidden` for one who may not come in.
+   */
+  readonly identify: (certificate: PeerCertificateNames, behalf: string | undefined) => Identity;
   /** Answers a `POST` with a JSON value; errors become their status and `{kind, message}`. */
   readonly call: (request: CallRequest<Identity>) => Promise<unknown>;
   /** Somebody wants a WebSocket: `accept` or throw. */
@@ -225,7 +229,11 @@ class Entry<Identity> {
   #identify(request: IncomingMessage): Identity {
     const { socket } = request;
     if (!(socket instanceof TLSSocket)) throw new AppError('internal', 'connection without TLS');
-    return this.#options.identify(clientCertificate(socket));
+    const behalf = request.headers[behalfHeader];
+    return this.#options.identify(
+      clientCertificate(socket),
+      typeof behalf === 'string' ? behalf : undefined,
+    );
   }
 
   #report(request: IncomingMessage, error: unknown): AppError {

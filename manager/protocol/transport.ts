@@ -20,6 +20,7 @@ export interface DialOptions {
    */
   readonly verifyPeer: (certificate: PeerCertificateNames) => void;
   readonly keepAlive: KeepAlive;
+  readonly headers?: Readonly<Record<string, string>>;
   /** Until connected, ms; 5,000 unless told. */
   readonly timeoutMs?: number;
   /** Ends the attempt, not the connection. */
@@ -37,6 +38,7 @@ export function dial(options: DialOptions): Promise<Connection> {
   const socket = new WebSocket(`wss://${address}${options.path}`, {
     ...tlsOptions(options.tls),
     ...untyped(options),
+    headers: { ...options.headers },
     handshakeTimeout: timeoutMs,
     perMessageDeflate: false,
     maxPayload: maxMessageBytes,

@@ -18,5 +18,7 @@ export interface Backend {
   commit(writes: readonly DurableWrite[]): Promise<void>;
   /** Size of its file; not there when it keeps none on this machine. */
   bytes?(): number | undefined;
+  /** Resolves when nothing can be written any more until it is opened again. */
+  readonly lost?: Promise<unknown>;
   close(): Promise<void>;
 }

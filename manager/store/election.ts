@@ -11,6 +11,19 @@ export interface Leader {
   readonly address: string;
 }
 
+/** A manager that was heard of, leading or not. */
+export interface Member extends Leader {
+  /** Whether it is alive, as far as the store knows. */
+  readonly alive: boolean;
+}
+
+/** Every manager of the cluster, for those who want to reach one. */
+export interface Members {
+  list(): Promise<readonly Member[]>;
+  /** Takes one that is gone for good off the list. Fine when it is not there. */
+  forget(nodeId: string): Promise<void>;
+}
+
 /** A lock that was taken: good until `lost` is aborted. */
 export interface HeldLock {
   /** What every write checks, so that a holder that does not know of its loss writes nothing. */
@@ -22,8 +35,11 @@ export interface HeldLock {
 
 /** A lock of which one holder is known to all, and that is free soon after its holder died or stopped. */
 export interface LeaderLock {
-  /** Waits until it is ours; rejects when `signal` is aborted or the lock cannot be asked for. */
-  acquire(signal: AbortSignal): Promise<HeldLock>;
+  /**
+   * Waits until it is ours; rejects when `signal` is aborted or the lock cannot be asked for. `heard` is
+   * called each time it is known how the lock is.
+   */
+  acquire(signal: AbortSignal, heard?: () => void): Promise<HeldLock>;
   /** Who held it when last looked at. */
   readonly leader: Leader | undefined;
   close(): Promise<void>;
@@ -52,6 +68,7 @@ export class Election {
   readonly #abort = new AbortController();
   #running: Promise<void> | undefined;
   #leading = false;
+  #trouble: string | undefined;
 
   constructor(options: ElectionOptions) {
     this.#options = options;
@@ -63,6 +80,11 @@ export class Election {
 
   get leader(): Leader | undefined {
     return this.#options.lock.leader;
+  }
+
+  /** Why nobody can be asked who leads, when that is so. */
+  get trouble(): string | undefined {
+    return this.#trouble;
   }
 
   start(): void {
@@ -83,9 +105,11 @@ export class Election {
       try {
         await this.#turn(signal);
         failures = 0;
+        this.#trouble = undefined;
       } catch (error) {
         if (this.#abort.signal.aborted) return;
         failures += 1;
+        this.#trouble = messageOf(error);
         this.#options.log.warn(`election: ${messageOf(error)}`, { failures });
         const waitMs = backoffMs({ firstMs: 50, maxMs: 2_000 }, failures, Math.random());
         await pause(waitMs, undefined, { signal }).catch(() => undefined);
@@ -95,7 +119,10 @@ export class Election {
 
   async #turn(signal: AbortSignal): Promise<void> {
     const { lock, lead, log } = this.#options;
-    const held = await lock.acquire(signal);
+    const held = await lock.acquire(signal, () => {
+      this.#trouble = undefined;
+    });
+    this.#trouble = undefined;
     try {
       const term = await lead(held);
       this.#leading = true;

@@ -67,6 +67,7 @@ const election = new Election({
     log,
     prefix: address.prefix,
     cluster,
+    clusterId: cluster,
     self: { nodeId, address: '127.0.0.1:7070' },
   }),
   log,

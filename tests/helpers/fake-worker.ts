@@ -80,6 +80,9 @@ function drop(held: Map<string, unknown>, ids: readonly string[] = []): void {
 export class FakeWorker {
   readonly held = new HeldSet();
   readonly calls: WorkerCall[] = [];
+  /** Where the manager sent it, and every manager's address as last told. */
+  redirectedTo: string | undefined;
+  managers: readonly string[] = [];
   readonly #connection: Connection;
   readonly #options: FakeWorkerOptions;
   readonly #reported = new Map<TaskId, TaskStatus>();
@@ -159,6 +162,13 @@ export class FakeWorker {
 
   #handle(message: ManagerMessage): void {
     switch (message.kind) {
+      case 'redirect':
+        this.redirectedTo = message.leader;
+        return;
+      case 'welcome':
+      case 'managers':
+        this.managers = message.managers;
+        return;
       case 'assignments':
         this.held.replace(message.set);
         this.#obey();

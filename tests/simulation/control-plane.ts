@@ -99,7 +99,6 @@ export class ControlPlane {
       log,
       newId,
       clusterId: 'simulated',
-      managerNodes: [],
       managers: [],
       probe: (address) => {
         const machine = machineAt(address);

@@ -18,6 +18,8 @@ export interface ConnectOptions extends Omit<SessionSurroundings, 'openStream'> 
   readonly dial: DialManager;
   /** The addresses known from the settings. */
   readonly managers: readonly string[];
+  /** Called with the addresses that a manager told, when they are others than before. */
+  readonly onManagers?: (managers: readonly string[]) => void;
   readonly random: () => number;
   readonly serveStream: (order: StreamOrder, signal: AbortSignal) => Promise<void>;
 }
@@ -47,6 +49,11 @@ export class Connector {
   async stop(): Promise<void> {
     this.#abort.abort();
     await this.#running;
+  }
+
+  /** Tries these before those of the settings, which may be older. */
+  know(managers: readonly string[]): void {
+    this.#managers = [...new Set([...managers, ...this.#options.managers])];
   }
 
   /** Passes on which networks exist; a later session begins with them. */
@@ -136,8 +143,14 @@ export class Connector {
       if (isNews && !signal.aborted) log.warn(messageOf(error), { manager: address });
       return { welcomed: session?.welcomed ?? false };
     } finally {
-      if (session !== undefined && session.managers.length > 0) this.#managers = session.managers;
+      if (session !== undefined) this.#learn(session.managers);
       this.#session = undefined;
     }
+  }
+
+  #learn(told: readonly string[]): void {
+    const before = this.#managers.join();
+    if (told.length > 0) this.know(told);
+    if (this.#managers.join() !== before) this.#options.onManagers?.(this.#managers);
   }
 }

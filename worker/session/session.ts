@@ -73,7 +73,7 @@ export class Session {
     this.#requests = new Requests(around.clock, this.#abort.signal);
   }
 
-  /** Addresses of every manager, as the welcome told. */
+  /** Addresses of every manager, as last told. */
   get managers(): readonly string[] {
     return this.#managers;
   }
@@ -199,6 +199,9 @@ export class Session {
         if (message.refusedAuthorities !== undefined) {
           around.refuseAuthorities?.(message.refusedAuthorities);
         }
+        return;
+      case 'managers':
+        this.#managers = message.managers;
         return;
       case 'call':
         void this.#serve(message.callId, message.call);

@@ -64,13 +64,18 @@ class ConsulBackend implements Backend {
   #known = new Map<string, KnownKey>();
   /** The application of the last journal, under way or done. */
   #applying: Promise<void> = Promise.resolve();
+  readonly lost: Promise<unknown>;
   /** Once what Consul has is not known any more, nothing is written until it is read again. */
   #lost: AppError | undefined;
+  #tellLost: (error: AppError) => void = () => undefined;
 
   constructor(client: ConsulClient, root: string, fence: Fence) {
     this.#client = client;
     this.#root = root;
     this.#fence = fence;
+    this.lost = new Promise((resolve) => {
+      this.#tellLost = resolve;
+    });
   }
 
   async load(): Promise<Records> {
@@ -266,6 +271,7 @@ class ConsulBackend implements Backend {
       `the store in consul must be opened again: ${message}`,
       { cause: error },
     );
+    this.#tellLost(this.#lost);
     return this.#lost;
   }
 }

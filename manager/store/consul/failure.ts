@@ -62,7 +62,7 @@ export function translate(error: unknown, server: string): AppError {
     return fail('unavailable', `consul at ${server} cannot be reached: ${why}`);
   }
   if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_VERIFY|EPROTO/.test(code)) {
-    return fail('unavailable', `consul at ${server}: no TLS connection (${code}): check its CA`);
+    return fail('forbidden', `consul at ${server}: no TLS connection (${code}): check its CA`);
   }
   return new UncertainError(`consul at ${server} did not answer: ${text.slice(0, 200)}`, error);
 }

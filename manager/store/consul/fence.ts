@@ -162,7 +162,8 @@ function lost(error: unknown): unknown {
   });
 }
 
-function readMeta(key: string, value: Buffer, cluster: ClusterIdentity): Meta {
+/** The record of whoever opened the store; throws what `Fence.take` throws of it. */
+export function readMeta(key: string, value: Buffer, cluster: ClusterIdentity): Meta {
   let meta: Partial<Meta>;
   try {
     meta = JSON.parse(value.toString()) as Partial<Meta>;

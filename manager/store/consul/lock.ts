@@ -13,11 +13,14 @@ export interface ConsulLockOptions {
   readonly prefix: string;
   /** Name of the cluster. */
   readonly cluster: string;
+  readonly clusterId: string;
   readonly self: Leader;
 }
 
 /** A holder that has not been heard by Consul for this long assumes that another one leads. */
 const silentMs = 3_000;
+/** Nor can it be asked who holds the lock: longer than Consul's own election of a leader takes. */
+const unknownMs = 10_000;
 const watchMs = 10_000;
 const retryMs = 50;
 /** Until a new check is in the catalog, a session cannot hang on it. */
@@ -44,13 +47,14 @@ export class ConsulLock implements LeaderLock {
     return this.#leader;
   }
 
-  async acquire(signal: AbortSignal): Promise<HeldLock> {
+  async acquire(signal: AbortSignal, heard?: () => void): Promise<HeldLock> {
     await this.#check.start();
     const session = await this.#openSession(signal);
     try {
       for (;;) {
         signal.throwIfAborted();
         const entry = await this.#take(session);
+        heard?.();
         if (entry?.session === session) return this.#hold(session, entry.index);
         // Free already: somebody was faster or slower, ask again.
         if (entry?.session === undefined) await pause(retryMs, undefined, { signal });
@@ -127,14 +131,18 @@ export class ConsulLock implements LeaderLock {
       if (this.#check.silentMs > silentMs) lost.abort();
     }, retryMs);
     silence.unref();
+    let unknownSince: number | undefined;
     while (!lost.signal.aborted) {
       try {
         const entry = await this.#watch(index, lost.signal);
+        unknownSince = undefined;
         if (entry?.session === session && entry.index === index) continue;
         this.#leader = leaderOf(entry);
         lost.abort();
       } catch {
-        // Consul does not answer: the silence decides.
+        // Consul does not answer, or its servers have no leader.
+        unknownSince ??= performance.now();
+        if (performance.now() - unknownSince > unknownMs) lost.abort();
         await pause(retryMs);
       }
     }

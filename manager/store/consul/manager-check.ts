@@ -6,6 +6,13 @@ import type { ConsulClient } from './client.js';
 const ttl = '700ms';
 const beatMs = 150;
 const timeoutMs = 1_000;
+/** What managers are called in Consul's catalog. */
+export const managerService = 'shoal-manager';
+
+export function managerServiceId(cluster: string, nodeId: string): string {
+  return `${managerService}-${cluster}-${nodeId}`;
+}
+
 /** A manager that is gone for good is taken out of the catalog by Consul itself. */
 const forgetAfter = '1h';
 
@@ -19,6 +26,7 @@ export class ManagerCheck {
   readonly #log: Logger;
   readonly #self: Leader;
   readonly #cluster: string;
+  readonly #clusterId: string;
   readonly #service: string;
   #heardAt = performance.now();
   #timer: NodeJS.Timeout | undefined;
@@ -29,12 +37,14 @@ export class ManagerCheck {
     readonly log: Logger;
     readonly self: Leader;
     readonly cluster: string;
+    readonly clusterId: string;
   }) {
     this.#client = options.client;
     this.#log = options.log;
     this.#self = options.self;
     this.#cluster = options.cluster;
-    this.#service = `shoal-manager-${options.cluster}-${options.self.nodeId}`;
+    this.#clusterId = options.clusterId;
+    this.#service = managerServiceId(options.cluster, options.self.nodeId);
   }
 
   /** Its id in Consul. */
@@ -95,9 +105,13 @@ export class ManagerCheck {
     await this.#client.call((consul) =>
       consul.agent.service.register({
         id: this.#service,
-        name: 'shoal-manager',
+        name: managerService,
         tags: [this.#cluster],
-        meta: { cluster: this.#cluster, node: this.#self.nodeId },
+        meta: {
+          cluster: this.#cluster,
+          'cluster-id': this.#clusterId,
+          node: this.#self.nodeId,
+        },
         address: host,
         port,
         check: {

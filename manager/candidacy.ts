@@ -1,0 +1,91 @@
+import { readFile } from 'node:fs/promises';
+import { AppError, isUnavailable, messageOf } from './base/errors.js';
+import type { Logger } from './base/log.js';
+import type { ManagerSettings } from './settings.js';
+import type { Backend } from './store/backend.js';
+import type { ConsulAddress } from './store/consul/address.js';
+import { parseConsulAddress } from './store/consul/address.js';
+import { ConsulClient } from './store/consul/client.js';
+import { openConsul, rootOf } from './store/consul/consul.js';
+import { readMeta } from './store/consul/fence.js';
+import { metaKey } from './store/consul/keys.js';
+import { ConsulLock } from './store/consul/lock.js';
+import { ConsulMembers } from './store/consul/members.js';
+import type { HeldLock, LeaderLock, Members } from './store/election.js';
+
+/** How a manager that shares its store with others takes turns with them. */
+export interface Candidacy {
+  readonly lock: LeaderLock;
+  readonly members: Members;
+  /** Throws for what will not get better by waiting: wrong token, version, prefix, an id in use. */
+  check(): Promise<void>;
+  /** Opens the store for a term. */
+  openBackend(held: HeldLock): Promise<Backend>;
+  close(): void;
+}
+
+/** Stands for election in the Consul that the settings name. Throws `invalid` for files it cannot read. */
+export async function consulCandidacy(
+  settings: ManagerSettings & { readonly discovery: string },
+  log: Logger,
+): Promise<Candidacy> {
+  const address = await consulAddress(settings);
+  const { clusterId: id, clusterName: name, nodeId, advertise } = settings;
+  const { prefix } = address;
+  const cluster = { id, name };
+  const self = { nodeId, address: advertise };
+  const client = new ConsulClient(address);
+  const members = new ConsulMembers(client, cluster);
+  return {
+    lock: new ConsulLock({ client, log, prefix, cluster: name, clusterId: id, self }),
+    members,
+    async check() {
+      try {
+        await client.checkVersion();
+        const key = rootOf(prefix, name) + metaKey;
+        const meta = await client.get(key);
+        if (meta !== undefined) readMeta(key, meta.value, cluster);
+        await members.assertAlone(self);
+      } catch (error) {
+        if (!isUnavailable(error)) throw error;
+        log.warn(`waiting for consul: ${messageOf(error)}`);
+      }
+    },
+    openBackend: (held) =>
+      openConsul({
+        client: new ConsulClient(address),
+        prefix,
+        cluster,
+        owner: nodeId,
+        lock: held.fence,
+      }),
+    close() {
+      client.close();
+    },
+  };
+}
+
+async function consulAddress(
+  settings: ManagerSettings & { readonly discovery: string },
+): Promise<ConsulAddress> {
+  const address = parseConsulAddress(settings.discovery);
+  const { tokenFile, tls } = settings.consul ?? {};
+  const token = tokenFile === undefined ? undefined : (await readText(tokenFile)).trim();
+  if (tls === undefined) return { ...address, token };
+  const [ca, cert, key] = await Promise.all([
+    readText(tls.ca),
+    tls.cert === undefined ? undefined : readText(tls.cert),
+    tls.key === undefined ? undefined : readText(tls.key),
+  ]);
+  return { ...address, token, tls: { ca, cert, key } };
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw new AppError('invalid', `cannot read a file for consul: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,31 @@
+export interface KnownManager {
+  readonly nodeId: string;
+  /** `host:port`. */
+  readonly address: string;
+}
+
+/** Which managers there are, as workers are told. */
+export class ManagerList {
+  #managers: readonly KnownManager[];
+
+  constructor(managers: readonly KnownManager[]) {
+    this.#managers = managers;
+  }
+
+  get addresses(): readonly string[] {
+    return this.#managers.map(({ address }) => address);
+  }
+
+  get nodes(): readonly string[] {
+    return this.#managers.map(({ nodeId }) => nodeId);
+  }
+
+  /** Returns whether that is news. */
+  replace(managers: readonly KnownManager[]): boolean {
+    const text = (list: readonly KnownManager[]): string =>
+      list.map(({ nodeId, address }) => `${nodeId}@${address}`).join();
+    const isNews = text(managers) !== text(this.#managers);
+    this.#managers = managers;
+    return isNews;
+  }
+}

@@ -1,0 +1,23 @@
+import type { Clock } from '../base/clock.js';
+import type { Logger } from '../base/log.js';
+import type { NewId } from '../base/random.js';
+import type { ClusterStore } from '../store/store.js';
+import type { CertificateDesk } from './certificates.js';
+import type { KnownManager } from './manager-list.js';
+import type { StatusTiming } from './node-status.js';
+import type { Probe } from './probe.js';
+
+export interface DispatcherOptions {
+  readonly store: ClusterStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly newId: NewId;
+  readonly clusterId: string;
+  /** Every manager, until `setManagers` knows better. */
+  readonly managers: readonly KnownManager[];
+  readonly heartbeatMs?: number;
+  readonly timing?: StatusTiming;
+  readonly probe?: Probe;
+  /** Without, no certificate is renewed. */
+  readonly certificates?: CertificateDesk;
+}

@@ -1,0 +1,86 @@
+import type { Leader, Member, Members } from '../election.js';
+import { AppError } from '../../base/errors.js';
+import type { ConsulClient } from './client.js';
+import { managerService, managerServiceId } from './manager-check.js';
+
+/** What `health.service` gives of one registration. */
+interface Registration {
+  readonly Node: { readonly Node: string; readonly Address: string };
+  readonly Service: {
+    readonly ID: string;
+    readonly Address: string;
+    readonly Port: number;
+    readonly Meta: Readonly<Record<string, string>> | null;
+  };
+  readonly Checks: readonly { readonly Status: string; readonly ServiceID: string }[];
+}
+
+const timeoutMs = 2_000;
+
+/** The managers of one cluster as Consul's catalog has them. */
+export class ConsulMembers implements Members {
+  readonly #client: ConsulClient;
+  readonly #cluster: { readonly id: string; readonly name: string };
+
+  constructor(client: ConsulClient, cluster: { readonly id: string; readonly name: string }) {
+    this.#client = client;
+    this.#cluster = cluster;
+  }
+
+  /** In order of node id. One that moved from one agent to another is listed once, alive if anywhere. */
+  async list(): Promise<readonly Member[]> {
+    const members = new Map<string, Member>();
+    for (const registration of await this.#registrations()) {
+      const member = memberOf(registration);
+      if (members.get(member.nodeId)?.alive !== true) members.set(member.nodeId, member);
+    }
+    return [...members.values()].sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
+  }
+
+  async forget(nodeId: string): Promise<void> {
+    const id = managerServiceId(this.#cluster.name, nodeId);
+    for (const { Node, Service } of await this.#registrations()) {
+      if (Service.ID !== id) continue;
+      await this.#client.call((consul) =>
+        consul.catalog.deregister({
+          node: Node.Node,
+          serviceid: id,
+          timeout: timeoutMs,
+        } as never),
+      );
+    }
+  }
+
+  /** Throws `conflict` when a manager with our id is alive at another address. */
+  async assertAlone(self: Leader): Promise<void> {
+    const other = (await this.list()).find(
+      ({ nodeId, address, alive }) => alive && nodeId === self.nodeId && address !== self.address,
+    );
+    if (other === undefined) return;
+    throw new AppError(
+      'conflict',
+      `manager ${self.nodeId} of cluster ${this.#cluster.name} runs at ${other.address} already: stop that one, or provision this machine again for an id of its own`,
+    );
+  }
+
+  async #registrations(): Promise<readonly Registration[]> {
+    const found = (await this.#client.call((consul) =>
+      consul.health.service({
+        service: managerService,
+        tag: this.#cluster.name,
+        consistent: true,
+        timeout: timeoutMs,
+      } as never),
+    )) as readonly Registration[];
+    return found.filter(({ Service }) => Service.Meta?.['cluster-id'] === this.#cluster.id);
+  }
+}
+
+function memberOf({ Node, Service, Checks }: Registration): Member {
+  const host = Service.Address === '' ? Node.Address : Service.Address;
+  return {
+    nodeId: Service.Meta?.node ?? '',
+    address: `${host.includes(':') ? `[${host}]` : host}:${String(Service.Port)}`,
+    alive: Checks.every(({ Status }) => Status !== 'critical'),
+  };
+}

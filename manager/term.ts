@@ -1,0 +1,158 @@
+import { Allocator } from './allocator/allocator.js';
+import type { Clock } from './base/clock.js';
+import { AppError } from './base/errors.js';
+import type { Logger } from './base/log.js';
+import type { NewId } from './base/random.js';
+import type { ManagerDirectory } from './control/context.js';
+import { ControlApi } from './control/control.js';
+import type { ManagerCredentials } from './credentials.js';
+import type { CertificateDesk } from './dispatcher/certificates.js';
+import { Dispatcher } from './dispatcher/dispatcher.js';
+import type { StatusTiming } from './dispatcher/node-status.js';
+import type { Probe } from './dispatcher/probe.js';
+import { LogBroker } from './logs/broker.js';
+import { Orchestrator } from './orchestrator/orchestrator.js';
+import { Scheduler } from './scheduler/scheduler.js';
+import type { ManagerSettings } from './settings.js';
+import { StatsGatherer } from './stats/gather.js';
+import type { RoomFigures } from './stats/room-metrics.js';
+import { StoreMeter } from './stats/store-meter.js';
+import type { Backend } from './store/backend.js';
+import type { Term } from './store/election.js';
+import { openStore } from './store/open-store.js';
+import type { ClusterRecord, ClusterStore } from './store/store.js';
+
+export interface LeaderTermOptions {
+  readonly settings: ManagerSettings;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly newId: NewId;
+  readonly directory: ManagerDirectory;
+  /** To sign for workers with; without, nothing is signed. */
+  readonly credentials?: ManagerCredentials;
+  readonly timing?: StatusTiming;
+  readonly probe?: Probe;
+}
+
+/** The rooms that work while a manager leads, over one store. */
+export class LeaderTerm implements Term {
+  readonly store: ClusterStore;
+  readonly dispatcher: Dispatcher;
+  readonly control: ControlApi;
+  readonly statistics: StatsGatherer;
+  readonly ended: Promise<unknown>;
+  /** For the metrics: what the rooms have done. */
+  readonly figures: () => RoomFigures;
+  /** Those that only look at the store and write to it. */
+  readonly #deciders: readonly { start(): void; stop(): Promise<void> }[];
+
+  private constructor(options: LeaderTermOptions, backend: Backend, store: ClusterStore) {
+    const { settings, clock, log, newId, version, directory, timing, probe } = options;
+    const { clusterId, clusterName, nodeId } = settings;
+    this.store = store;
+    this.ended = backend.lost ?? new Promise(() => undefined);
+    this.dispatcher = new Dispatcher({
+      store,
+      clock,
+      log,
+      newId,
+      clusterId,
+      managers: [{ nodeId, address: settings.advertise }],
+      ...(timing === undefined ? {} : { timing }),
+      ...(probe === undefined ? {} : { probe }),
+      ...deskOf(options, store),
+    });
+    this.statistics = new StatsGatherer({ store, clock, log, workers: this.dispatcher });
+    const broker = new LogBroker({ store, clock, log, workers: this.dispatcher });
+    this.control = new ControlApi({
+      store,
+      clock,
+      log,
+      newId,
+      workers: this.dispatcher,
+      readLogs: (args, signal) => broker.read(args, signal),
+      statistics: this.statistics,
+      managers: directory,
+      manager: { clusterId, clusterName, nodeId, version, leader: true, store: backend.name },
+    });
+    const scheduler = new Scheduler({ store, clock, log, strategy: settings.strategy });
+    const meter = new StoreMeter(store, () => backend.bytes?.());
+    this.figures = () => ({ scheduler: scheduler.counts, store: meter.figures });
+    this.#deciders = [
+      new Orchestrator({ store, clock, log, newId }),
+      new Allocator({ store, clock, log }),
+      scheduler,
+    ];
+  }
+
+  /** Loads the store and starts everything over it. Closes the backend when that fails. */
+  static async begin(options: LeaderTermOptions, backend: Backend): Promise<LeaderTerm> {
+    let store: ClusterStore | undefined;
+    try {
+      const { clock, log } = options;
+      store = await openStore({ backend, clock, log });
+      await recordCluster(store, options.settings);
+      const term = new LeaderTerm(options, backend, store);
+      await term.#start();
+      return term;
+    } catch (error) {
+      await (store ?? backend).close();
+      throw error;
+    }
+  }
+
+  /** Containers and networks of the cluster are left as they are. */
+  async stop(): Promise<void> {
+    this.control.stop();
+    this.statistics.stop();
+    await Promise.all(this.#deciders.map((room) => room.stop()));
+    await this.dispatcher.stop();
+    await this.store.close();
+  }
+
+  async #start(): Promise<void> {
+    await this.dispatcher.start();
+    this.control.start();
+    for (const room of this.#deciders) room.start();
+  }
+}
+
+/** Signing for workers, where this manager can. */
+function deskOf(
+  { credentials, settings }: LeaderTermOptions,
+  store: ClusterStore,
+): { readonly certificates?: CertificateDesk } {
+  if (credentials === undefined) return {};
+  const record = (): ClusterRecord | undefined => store.view.get('cluster', 'cluster');
+  return {
+    certificates: {
+      sign: ({ role, nodeId, alternativeNames = [] }, request) =>
+        credentials.sign(
+          {
+            request,
+            identity: { clusterId: settings.clusterId, role, nodeId },
+            alternativeNames,
+          },
+          record()?.certificateLifetimeMs,
+        ),
+      refusedAuthorities: () => record()?.refusedAuthorities ?? [],
+    },
+  };
+}
+
+/** A store belongs to one cluster: another one's is refused. */
+async function recordCluster(store: ClusterStore, settings: ManagerSettings): Promise<void> {
+  const { clusterId, clusterName: name } = settings;
+  const known = store.view.get('cluster', 'cluster');
+  if (known !== undefined && known.clusterId !== clusterId) {
+    throw new AppError(
+      'conflict',
+      `the store in ${settings.dataDir} is of cluster ${known.name} (${known.clusterId}), not of ${name} (${clusterId})`,
+    );
+  }
+  if (known !== undefined) return;
+  await store.update('control', (tx) => {
+    tx.create('cluster', { id: 'cluster', clusterId, name, revoked: [] });
+  });
+}

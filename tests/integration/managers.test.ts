@@ -1,0 +1,163 @@
+import type { ExecutionContext } from 'ava';
+import test from 'ava';
+import type { ConsulServers } from '../../fixtures/consul/server.js';
+import { newId } from '../../manager/base/random.js';
+import { consulTest, sharedConsul } from '../helpers/consul.js';
+import { FakeWorker } from '../helpers/fake-worker.js';
+import type { ManagerProcess, ManagersOptions } from '../helpers/managers.js';
+import { leaderOf, prepareManagers } from '../helpers/managers.js';
+import type { TestPki } from '../helpers/pki.js';
+import { createTestPki } from '../helpers/pki.js';
+import { until } from '../helpers/until.js';
+
+/* Three managers' processes over three real Consul servers. */
+
+const shared = sharedConsul({ servers: 3 });
+let pki: TestPki;
+
+test.before(async () => {
+  pki = await createTestPki('c1');
+});
+
+async function managersOn(
+  t: ExecutionContext,
+  servers: ConsulServers,
+  nodeIds: readonly string[],
+  options: Partial<ManagersOptions> = {},
+): Promise<readonly ManagerProcess[]> {
+  const managers = await prepareManagers(t, nodeIds, {
+    pki,
+    discovery: `consul://${servers.addresses.join(',')}`,
+    clusterName: newId(),
+    ...options,
+  });
+  for (const manager of managers) manager.start();
+  return managers;
+}
+
+function makeNetwork(manager: ManagerProcess, name: string): Promise<unknown> {
+  return manager.call('network.create', {
+    name,
+    project: '',
+    key: name,
+    driver: 'overlay',
+    internal: false,
+    attachable: true,
+    labels: {},
+    driverOpts: {},
+  });
+}
+
+async function networksOf(manager: ManagerProcess): Promise<readonly string[]> {
+  return (await manager.call('network.list', {})).map(({ spec }) => spec.name).sort();
+}
+
+consulTest('any manager takes writes and answers reads, and says who leads', async (t) => {
+  const servers = shared();
+  const managers = await managersOn(t, servers, ['m1', 'm2', 'm3']);
+  const leader = await leaderOf(managers);
+  for (const manager of managers) await makeNetwork(manager, `by-${manager.nodeId}`);
+  for (const manager of managers) {
+    t.deepEqual(await networksOf(manager), ['by-m1', 'by-m2', 'by-m3']);
+    const listed = await manager.call('manager.list', {});
+    t.deepEqual(
+      listed.map(({ nodeId, alive, leader: leads }) => `${nodeId} ${alive} ${leads}`),
+      ['m1', 'm2', 'm3'].map((id) => `${id} true ${id === leader.nodeId}`),
+    );
+  }
+});
+
+consulTest(
+  'the leader is killed: requests that come meanwhile wait for the next one',
+  async (t) => {
+    const servers = shared();
+    const managers = await managersOn(t, servers, ['m1', 'm2', 'm3']);
+    const first = await leaderOf(managers);
+    await makeNetwork(first, 'before');
+    const others = managers.filter((manager) => manager !== first);
+    const began = performance.now();
+    first.signal('SIGKILL');
+    await first.exit;
+    const [one] = others;
+    if (one === undefined) throw new Error('no other manager');
+    await makeNetwork(one, 'after');
+    t.log(`next write accepted after ${Math.round(performance.now() - began)} ms`);
+    for (const other of others) t.deepEqual(await networksOf(other), ['after', 'before']);
+    first.start();
+    await leaderOf(managers);
+    t.deepEqual(await networksOf(first), ['after', 'before'], 'it follows when it is back');
+  },
+);
+
+consulTest('a leader that is stopped and goes on follows the next one', async (t) => {
+  const servers = shared();
+  const managers = await managersOn(t, servers, ['m1', 'm2']);
+  const first = await leaderOf(managers);
+  const second = managers.find((manager) => manager !== first);
+  if (second === undefined) throw new Error('no other manager');
+  first.signal('SIGSTOP');
+  await until('the other one leads', 20_000, () => second.output.includes('manager leads'));
+  await makeNetwork(second, 'new');
+  first.signal('SIGCONT');
+  await until('it follows', 20_000, async () => {
+    const names = await networksOf(first).catch((): readonly string[] => []);
+    return names.includes('new') && first.output.includes('leads no more');
+  });
+  await makeNetwork(first, 'through-the-old');
+  t.deepEqual(await networksOf(second), ['new', 'through-the-old']);
+});
+
+consulTest('a worker is sent to the leader, and told of every manager', async (t) => {
+  const servers = shared();
+  const managers = await managersOn(t, servers, ['m1', 'm2']);
+  const leader = await leaderOf(managers);
+  const other = managers.find((manager) => manager !== leader);
+  if (other === undefined) throw new Error('no other manager');
+  const tls = await pki.node('worker', 'w1');
+  const worker = { clusterId: 'c1', nodeId: 'w1', tls };
+  const strayed = await FakeWorker.join({ ...worker, port: other.port });
+  await strayed.ended;
+  t.is(strayed.redirectedTo, leader.address);
+  const joined = await FakeWorker.join({ ...worker, port: leader.port });
+  t.teardown(() => {
+    joined.leave();
+  });
+  const all = managers.map(({ address }) => address).sort();
+  await until('it knows all', 20_000, () => joined.managers.toSorted().join() === all.join());
+  const nodes = await other.call('node.list', {});
+  t.deepEqual(
+    nodes.map(({ id, status }) => `${id} ${status.state}`),
+    ['w1 ready'],
+  );
+});
+
+consulTest('what cannot work is said in one line at the start', async (t) => {
+  const servers = shared();
+  const clusterName = newId();
+  const [first] = await managersOn(t, servers, ['m1'], { clusterName });
+  if (first === undefined) throw new Error('no manager');
+  await leaderOf([first]);
+  const cases: readonly [readonly string[], Partial<ManagersOptions>, RegExp][] = [
+    [['m1'], { clusterName }, /manager m1 of cluster \w+ runs at 127\.0\.0\.1:\d+ already/],
+    [['m2'], { clusterName, clusterId: 'c2' }, /is of cluster \w+ \(c1\), not of/],
+    [['m3'], { consul: { tokenFile: '/nonexistent' } }, /cannot read a file for consul/],
+    [['m4'], { discovery: 'consul:/x' }, /discovery must be consul:\/\/host:port/],
+  ];
+  for (const [ids, options, message] of cases) {
+    const [manager] = await managersOn(t, servers, ids, options);
+    if (manager === undefined) throw new Error('no manager');
+    t.is(await manager.exit, 1);
+    const { output } = manager;
+    t.regex(output, message);
+    t.notRegex(output, /\n\s+at /, 'no stack');
+  }
+});
+
+consulTest('without a consul the manager waits for it and says so to whoever asks', async (t) => {
+  const servers = shared();
+  const [manager] = await managersOn(t, servers, ['m1'], { discovery: 'consul://127.0.0.1:1' });
+  await until('it listens', 20_000, () => manager?.output.includes('manager is ready') === true);
+  await t.throwsAsync(async () => manager?.call('node.list', {}), {
+    message: /has no leading manager: consul at 127\.0\.0\.1:1 cannot be reached/,
+  });
+});
