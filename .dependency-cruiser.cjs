@@ -84,7 +84,6 @@ module.exports = {
       to: { dependencyTypes: ['core'], pathNot: '^(node:)?(path|util|crypto)$' },
     },
     single('dockerode', '^worker/executor/docker/client[.]ts$'),
-    single('lmdb', '^manager/store/embedded/'),
     single('consul', '^manager/store/consul/'),
     single('ws', '^manager/protocol/transport'),
     single('node-forge', '^manager/ca/pki'),

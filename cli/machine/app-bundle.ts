@@ -60,7 +60,7 @@ async function locate(name: string, from: string): Promise<string | undefined> {
   }
 }
 
-/** Whether a package with native code is for the machine: `@lmdb/lmdb-linux-x64` and the like. */
+/** Whether a package with native code is for the machine: `name-linux-x64` and the like. */
 function isForPlatform(name: string, arch: string): boolean {
   const native = /-(linux|darwin|win32|freebsd|android)-([a-z0-9]+)/u.exec(name);
   return native === null || (native[1] === 'linux' && native[2] === arch);

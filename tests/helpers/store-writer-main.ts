@@ -1,17 +1,34 @@
+import { aService } from '../../fixtures/cluster/build.js';
+import { systemClock } from '../../manager/base/clock.js';
+import { silentLogger } from '../../manager/base/log.js';
 import { openEmbedded } from '../../manager/store/embedded/embedded.js';
+import { openStore } from '../../manager/store/open-store.js';
 
 /*
- * Writes one pair of records a batch until it is killed and says each number on standard output once it
- * was acknowledged. Started by the crash test: `node store-writer-main.js FOLDER FIRST`.
+ * `node store-writer-main.js FOLDER FIRST`: the manager's store over its embedded backend, written until it
+ * is killed. Each numbered transaction makes two services and changes a third; its number is said on
+ * standard output once it was acknowledged. Snapshots are made all the time.
  */
-const [folder, first] = process.argv.slice(2);
-const backend = await openEmbedded(folder ?? '');
-for (let n = Number(first); ; n += 1) {
-  await backend.commit([
-    { table: 'services', id: `s${n}`, value: { id: `s${n}`, n } },
-    { table: 'nodes', id: `n${n}`, value: { id: `n${n}`, n } },
-    // One that is overwritten each time: its pages are taken and given back all the time.
-    { table: 'cluster', id: 'cluster', value: { id: 'cluster', n, filler: 'x'.repeat(n % 5_000) } },
-  ]);
-  process.stdout.write(`${n}\n`);
+const [folder = '', first = '0'] = process.argv.slice(2);
+const backend = await openEmbedded(folder, { compactAboveBytes: 20_000 });
+const store = await openStore({ backend, clock: systemClock, log: silentLogger });
+let next = Number(first);
+
+async function write(): Promise<void> {
+  for (;;) {
+    const n = next;
+    next += 1;
+    await store.update('control', (tx) => {
+      tx.create('services', { ...aService(`a${n}`), id: `a${n}` as never });
+      tx.create('services', { ...aService(`b${n}`), id: `b${n}` as never });
+      const last = tx.get('services', 'last' as never);
+      if (last === undefined) tx.create('services', { ...aService('last'), id: 'last' as never });
+      else tx.put('services', { ...last, forceUpdate: n });
+      // What is old goes, so that a long run does not fill the disk.
+      if (n >= 200) tx.remove('services', `a${n - 200}` as never);
+    });
+    process.stdout.write(`${n}\n`);
+  }
 }
+
+await Promise.all([write(), write(), write()]);

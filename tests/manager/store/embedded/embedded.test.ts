@@ -1,14 +1,18 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
-import { open as openLmdb } from 'lmdb';
-import { isAppError } from '../../../../manager/base/errors.js';
-import { openEmbedded } from '../../../../manager/store/embedded/embedded.js';
+import { isAppError, isConflict } from '../../../../manager/base/errors.js';
+import { seededRandom } from '../../../../manager/base/random.js';
+import type { Backend, DurableWrite } from '../../../../manager/store/backend.js';
+import { compact } from '../../../../manager/store/embedded/compact.js';
+import { openEmbedded, readEmbedded } from '../../../../manager/store/embedded/embedded.js';
+import { killWriter } from '../../../helpers/kill-writer.js';
+import { until } from '../../../helpers/until.js';
 
 async function folderFor(t: ExecutionContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'shoal-store-'));
@@ -16,113 +20,208 @@ async function folderFor(t: ExecutionContext): Promise<string> {
   return folder;
 }
 
+const put = (n: number, filler = 'x'.repeat(200)): DurableWrite => ({
+  table: 'services',
+  id: `s${n}`,
+  value: { id: `s${n}`, filler },
+});
+
+async function writeSome(folder: string, from: number): Promise<void> {
+  const backend = await openEmbedded(folder);
+  for (let n = from; n < from + 40; n += 4) {
+    await backend.commit([put(n), put(n + 1), put(n + 2), put(n + 3)]);
+  }
+  await backend.commit([{ table: 'services', id: `s${from}`, value: undefined }]);
+  await backend.close();
+}
+
+/** A snapshot and two logs, closed in order. */
 async function filled(t: ExecutionContext): Promise<string> {
   const folder = await folderFor(t);
-  const backend = await openEmbedded(folder);
-  await backend.commit(
-    Array.from({ length: 500 }, (_, n) => ({
-      table: 'services',
-      id: `s${n}`,
-      value: { id: `s${n}`, filler: 'x'.repeat(500) },
-    })),
-  );
-  await backend.close();
+  await writeSome(folder, 0);
+  await compact(folder, 1);
+  await writeSome(folder, 100);
+  await writeSome(folder, 200);
   return folder;
 }
 
-const writer = fileURLToPath(new URL('../../../helpers/store-writer-main.js', import.meta.url));
-
-/** Lets a child write until it has acknowledged a few more numbers, then kills it. Returns the last one. */
-async function writeAndKill(folder: string, first: number): Promise<number> {
-  const child = spawn(process.execPath, [writer, folder, String(first)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let last = first - 1;
-  let text = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    text += chunk.toString();
-    const lines = text.split('\n');
-    text = lines.pop() ?? '';
-    last = Number(lines.at(-1) ?? last);
-    if (last >= first + 20) child.kill('SIGKILL');
-  });
-  await once(child, 'close');
-  return last;
+async function contents(folder: string): Promise<string> {
+  const records = await readEmbedded(folder);
+  return records
+    .map((record) => JSON.stringify(record))
+    .sort()
+    .join('\n');
 }
-
-test('every acknowledged write survives kill -9, and no batch is there by half', async (t) => {
-  const folder = await folderFor(t);
-  let acknowledged = -1;
-  for (let round = 0; round < 3; round += 1) {
-    acknowledged = await writeAndKill(folder, acknowledged + 1);
-    const backend = await openEmbedded(folder);
-    const ids = new Set(
-      (await backend.load()).map(({ value }) => (value as { readonly id: string }).id),
-    );
-    await backend.close();
-    for (let n = 0; n <= acknowledged; n += 1) {
-      t.true(ids.has(`s${n}`) && ids.has(`n${n}`), `write ${n} of ${acknowledged} is missing`);
-    }
-    const services = [...ids].filter((id) => id.startsWith('s')).length;
-    t.is([...ids].filter((id) => id.startsWith('n')).length, services);
-    // The one in flight may have reached the disk without having been acknowledged.
-    acknowledged = services - 1;
-  }
-});
 
 async function failure(folder: string): Promise<Error> {
   try {
-    const backend = await openEmbedded(folder);
-    try {
-      await backend.load();
-    } finally {
-      await backend.close();
-    }
+    await (await openEmbedded(folder)).close();
   } catch (error) {
     return error as Error;
   }
   throw new Error('the damage was not found');
 }
 
-test('a truncated file is a clear error, not the end of the process', async (t) => {
-  const folder = await filled(t);
-  const path = join(folder, 'store.mdb');
-  const { size } = await stat(path);
-  await truncate(path, size - Math.floor(size / 4096 / 2) * 4096);
-  const error = await failure(folder);
-  t.true(isAppError(error) && error.kind === 'internal');
-  t.regex(error.message, /store .*store\.mdb cannot be read: .*restore a copy, or move it away/);
-  t.is((await stat(path)).size, size - Math.floor(size / 4096 / 2) * 4096, 'left as it was');
+test('no acknowledged write is lost to kill -9, and no batch is there by half', async (t) => {
+  t.timeout(120_000);
+  const lives = Array.from({ length: 4 }, async (_, life) => {
+    const folder = await folderFor(t);
+    let next = 0;
+    for (let kill = 0; kill < 5; kill += 1) {
+      const killed = await killWriter(folder, next, 5 + 40 * kill + life);
+      t.deepEqual(killed.faults, [], `life ${life}, kill ${kill}`);
+      ({ next } = killed);
+    }
+  });
+  await Promise.all(lives);
 });
 
-test('a file that is no store is refused and left as it is', async (t) => {
-  const folder = await folderFor(t);
-  const path = join(folder, 'store.mdb');
-  await writeFile(path, 'not a store at all\n'.repeat(1_000));
-  const before = await readFile(path);
-  t.regex((await failure(folder)).message, /is not a store, or its beginning is damaged/);
-  t.deepEqual(await readFile(path), before);
-});
-
-test('a damaged record is named', async (t) => {
+test('whatever bit is flipped, all is read as it was or refused', async (t) => {
+  t.timeout(60_000);
   const folder = await filled(t);
-  const path = join(folder, 'store.mdb');
-  const text = await readFile(path);
-  const file = await open(path, 'r+');
-  // Pages that are no longer in use hold old copies: every one of them is hit.
-  for (let at = text.indexOf('xxxxx'); at !== -1; at = text.indexOf('xxxxx', at + 4_096)) {
-    await file.write('y', at + 2);
+  const sound = await contents(folder);
+  const random = seededRandom(7);
+  const files = (await readdir(folder)).sort();
+  t.deepEqual(files, ['log-00000002', 'log-00000003', 'snapshot-00000001']);
+  let refused = 0;
+  for (let turn = 0; turn < 300; turn += 1) {
+    const path = join(folder, files[turn % files.length] ?? '');
+    const bytes = await readFile(path);
+    const at = Math.floor(random() * bytes.length);
+    const damaged = Buffer.from(bytes);
+    damaged.writeUInt8((damaged[at] ?? 0) ^ (1 << Math.floor(random() * 8)), at);
+    await writeFile(path, damaged);
+    const seen = await contents(folder).catch((error: unknown) => {
+      t.true(isAppError(error), `byte ${at} of ${path}`);
+      refused += 1;
+      return sound;
+    });
+    t.is(seen, sound, `byte ${at} of ${path}`);
+    await writeFile(path, bytes);
   }
-  await file.close();
-  t.regex((await failure(folder)).message, /record services\/s\d+ is damaged/);
+  t.is(refused, 300, 'in a store that was closed, no flipped bit is overlooked');
 });
 
-test('a store of a newer format is refused', async (t) => {
+test('a file that was cut short is refused, wherever it was cut', async (t) => {
   const folder = await filled(t);
-  const db = openLmdb<string, string>({ path: join(folder, 'store.mdb'), encoding: 'string' });
-  await db.put('meta/format', '2');
-  await db.close();
-  const error = await failure(folder);
-  t.true(isAppError(error) && error.kind === 'unsupported');
-  t.regex(error.message, /has format 2, this version knows 1: run the newer version/);
+  const copy = join(folder, '..', `${folder.split('/').at(-1) ?? ''}-copy`);
+  t.teardown(() => rm(copy, { recursive: true, force: true }));
+  for (const name of await readdir(folder)) {
+    const { size } = await stat(join(folder, name));
+    // The last log may lose its end to a crash; those before it may not.
+    const least = name === 'log-00000003' ? 0 : 1;
+    for (const left of [least, 10, 40, Math.floor(size / 2), size - 20, size - 1]) {
+      await rm(copy, { recursive: true, force: true });
+      await cp(folder, copy, { recursive: true });
+      await truncate(join(copy, name), left);
+      if (name === 'log-00000003' && left > 40) {
+        const whole = new Set((await contents(folder)).split('\n'));
+        const seen = (await contents(copy)).split('\n');
+        const strange = seen.filter((line) => !whole.has(line));
+        t.true(strange.length <= 1, 'what the last batch removed is there again, nothing else');
+        continue;
+      }
+      const error = await failure(copy);
+      t.true(isAppError(error) && error.kind === 'internal', `${name} cut to ${left}`);
+      t.regex(error.message, /cannot be read: .*restore a backup with "shoal store import/);
+      t.is((await stat(join(copy, name))).size, left, 'left as it was');
+    }
+  }
+});
+
+test('a log that is missing is noticed, and one of another store', async (t) => {
+  const folder = await filled(t);
+  const other = await filled(t);
+  await rm(join(folder, 'log-00000002'));
+  t.regex((await failure(folder)).message, /log-00000002 is missing/);
+  await cp(join(other, 'log-00000002'), join(folder, 'log-00000002'));
+  // Same contents, same checks: only another history differs.
+  await writeFile(join(folder, 'log-00000003'), await readFile(join(other, 'log-00000003')));
+  t.is(await contents(folder), await contents(other));
+  const third = await folderFor(t);
+  await writeSome(third, 7);
+  await writeSome(third, 70);
+  await cp(join(third, 'log-00000002'), join(folder, 'log-00000002'));
+  t.regex((await failure(folder)).message, /does not follow what is before it/);
+});
+
+test('a store of a newer format, of an earlier library and what is no store are refused', async (t) => {
+  const folder = await filled(t);
+  const path = join(folder, 'log-00000003');
+  const bytes = await readFile(path);
+  await writeFile(path, bytes.toString('latin1').replace('format 2', 'format 3'), 'latin1');
+  const newer = await failure(folder);
+  t.true(isAppError(newer) && newer.kind === 'unsupported');
+  t.regex(newer.message, /has format 3, this version knows 2: run the newer version/);
+  await writeFile(path, 'not a store at all\n'.repeat(1_000));
+  t.regex((await failure(folder)).message, /is not a file of a store/);
+  const early = await folderFor(t);
+  await writeFile(join(early, 'store.mdb'), '');
+  t.regex((await failure(early)).message, /written by an earlier version/);
+});
+
+test('a store is open once', async (t) => {
+  const folder = await folderFor(t);
+  const backend = await openEmbedded(folder);
+  const error = await t.throwsAsync(openEmbedded(folder));
+  t.true(isConflict(error));
+  t.regex(error.message, new RegExp(`in use by process ${process.pid}`));
+  await backend.close();
+  await (await openEmbedded(folder)).close();
+});
+
+test('snapshots take the place of logs while it is written, and nothing is lost', async (t) => {
+  const folder = await folderFor(t);
+  const backend = await openEmbedded(folder, { compactAboveBytes: 50_000 });
+  let round = 0;
+  const write = async (): Promise<void> => {
+    round += 1;
+    await backend.commit(Array.from({ length: 20 }, (_, n) => put(n, `${round} `.repeat(100))));
+  };
+  const names = async (): Promise<readonly string[]> => (await readdir(folder)).sort();
+  await until('the second snapshot', 30_000, async () => {
+    await write();
+    return (await names()).some(
+      (name) => name.startsWith('snapshot-') && name > 'snapshot-00000001',
+    );
+  });
+  const last = round;
+  await backend.close();
+  const bytes = (await Promise.all((await names()).map((name) => stat(join(folder, name)))))
+    .map(({ size }) => size)
+    .reduce((sum, size) => sum + size, 0);
+  t.true(bytes < last * 20 * 200, 'less than all that was written');
+  const records = await readEmbedded(folder);
+  t.is(records.length, 20);
+  for (const { value } of records) {
+    t.is((value as { readonly filler: string }).filler, `${last} `.repeat(100));
+  }
+});
+
+/** Only root can mount a small file system; it is one of a mount namespace of its own. */
+const rootTest = process.getuid?.() === 0 ? test : test.skip;
+
+rootTest('a full disk refuses clearly, loses nothing, and it goes on when there is space', async (t) => {
+  const folder = await folderFor(t);
+  const program = fileURLToPath(new URL('../../../helpers/full-disk-main.js', import.meta.url));
+  const script = 'mount -t tmpfs -o size=1m none "$1" && exec "$2" "$3" "$1"';
+  const argv = ['-m', 'sh', '-c', script, 'sh', folder, process.execPath, program];
+  const { stdout } = await promisify(execFile)('unshare', argv, { timeout: 60_000 });
+  const said = JSON.parse(stdout) as Record<string, unknown>;
+  t.regex(String(said.refusal), /cannot be written: no space is left on its disk: make some/);
+  t.is(said.kind, 'unavailable');
+  t.deepEqual(said.lost, []);
+  t.true(said.refusedAgain);
+  t.true(said.wentOn);
+});
+
+test('a batch of many megabytes is one batch', async (t) => {
+  const folder = await folderFor(t);
+  const backend: Backend = await openEmbedded(folder);
+  await backend.commit(Array.from({ length: 12 }, (_, n) => put(n, 'y'.repeat(500_000))));
+  await backend.close();
+  t.is((await readEmbedded(folder)).length, 12);
+  const path = join(folder, 'log-00000001');
+  await truncate(path, (await stat(path)).size - 1_000_000);
+  t.deepEqual(await readEmbedded(folder), [], 'without its end none of it counts');
 });

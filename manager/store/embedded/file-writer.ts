@@ -1,0 +1,133 @@
+import type { FileHandle } from 'node:fs/promises';
+import { open, rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { FileHeader } from './files.js';
+import { nameOf } from './files.js';
+import type { FrameKind } from './frames.js';
+import { encodeFrame, firstLine } from './frames.js';
+
+/** Text of one frame at most: larger batches are cut into several. */
+const frameTextLength = 2 * 1_024 * 1_024;
+
+/** Makes the names in a folder as durable as what they name. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A file of a store that is being written. Nothing it was given is there for certain before `sync`. */
+export class FileWriter {
+  readonly path: string;
+  readonly #file: FileHandle;
+  #at: number;
+  #chain: number;
+
+  private constructor(path: string, file: FileHandle, at: number, chain: number) {
+    this.path = path;
+    this.#file = file;
+    this.#at = at;
+    this.#chain = chain;
+  }
+
+  /** A new file, there under its name with its header whole or not at all once `publish` was called. */
+  static async create(folder: string, header: FileHeader): Promise<FileWriter> {
+    const path = join(folder, nameOf(header.kind, header.number));
+    const file = await open(`${path}.new`, 'w', 0o600);
+    const writer = new FileWriter(path, file, 0, 0);
+    try {
+      const first = encodeFrame('header', JSON.stringify(header), 0);
+      await writer.#put(Buffer.concat([Buffer.from(firstLine), first.bytes]));
+      writer.#chain = first.chain;
+      return writer;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  /** Goes on behind the last good frame of a file; what is behind that is cut off. */
+  static async resume(path: string, at: number, chain: number): Promise<FileWriter> {
+    const file = await open(path, 'r+');
+    const writer = new FileWriter(path, file, at, chain);
+    try {
+      await file.truncate(at);
+      await file.datasync();
+      return writer;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  get bytes(): number {
+    return this.#at;
+  }
+
+  get chain(): number {
+    return this.#chain;
+  }
+
+  /** Gives it its name. */
+  async publish(): Promise<void> {
+    await this.#file.sync();
+    await rename(`${this.path}.new`, this.path);
+    await syncFolder(dirname(this.path));
+  }
+
+  /** Appends lines as one batch. */
+  async append(lines: readonly string[]): Promise<void> {
+    let text = '';
+    for (const line of lines) {
+      if (text !== '' && text.length + line.length > frameTextLength) {
+        await this.#frame('more', text);
+        text = '';
+      }
+      text += line;
+    }
+    await this.#frame('batch', text);
+  }
+
+  sync(): Promise<void> {
+    return this.#file.datasync();
+  }
+
+  /** Where we are, to come back to. */
+  mark(): () => Promise<void> {
+    const [at, chain] = [this.#at, this.#chain];
+    return async () => {
+      await this.#file.truncate(at);
+      await this.#file.datasync();
+      this.#at = at;
+      this.#chain = chain;
+    };
+  }
+
+  /** Says that nothing follows; still to be synced. */
+  end(): Promise<void> {
+    return this.#frame('end', '');
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+
+  async #frame(kind: FrameKind, text: string): Promise<void> {
+    const { bytes, chain } = encodeFrame(kind, text, this.#chain);
+    await this.#put(bytes);
+    this.#chain = chain;
+  }
+
+  async #put(bytes: Buffer): Promise<void> {
+    let done = 0;
+    while (done < bytes.length) {
+      const left = bytes.length - done;
+      const { bytesWritten } = await this.#file.write(bytes, done, left, this.#at + done);
+      done += bytesWritten;
+    }
+    this.#at += bytes.length;
+  }
+}

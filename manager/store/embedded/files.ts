@@ -1,0 +1,178 @@
+import { open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AppError } from '../../base/errors.js';
+import type { Frame } from './frames.js';
+import { FrameReader } from './frames.js';
+
+/** First frame of every file. */
+export interface FileHeader {
+  readonly kind: 'log' | 'snapshot';
+  readonly number: number;
+  /** Check at the end of the log before; of a snapshot, of the last log that it stands for. */
+  readonly after: number;
+}
+
+export interface StoreFile {
+  readonly path: string;
+  readonly kind: 'log' | 'snapshot';
+  /** Logs are numbered from 1; a snapshot stands for all logs up to its number. */
+  readonly number: number;
+}
+
+export interface StoreFiles {
+  readonly snapshot: StoreFile | undefined;
+  /** Those after the snapshot, in order. */
+  readonly logs: readonly StoreFile[];
+  /** What a snapshot has made needless, and what was not finished. */
+  readonly leftovers: readonly string[];
+}
+
+export function nameOf(kind: 'log' | 'snapshot', number: number): string {
+  return `${kind}-${String(number).padStart(8, '0')}`;
+}
+
+/** Throws `unsupported` for a folder that an earlier version's library wrote. */
+export async function listFiles(folder: string): Promise<StoreFiles> {
+  const found: StoreFile[] = [];
+  const leftovers: string[] = [];
+  const names = (await readdir(folder)).sort();
+  for (const name of names) {
+    const match = /^(?<kind>log|snapshot)-(?<number>\d{8})(?<unfinished>\.new)?$/.exec(name);
+    if (match === null) continue;
+    const path = join(folder, name);
+    if (match.groups?.unfinished !== undefined) leftovers.push(path);
+    else {
+      const kind = match.groups?.kind === 'log' ? 'log' : 'snapshot';
+      found.push({ path, kind, number: Number(match.groups?.number) });
+    }
+  }
+  if (found.length === 0 && names.includes('store.mdb')) {
+    throw new AppError(
+      'unsupported',
+      `${join(folder, 'store.mdb')} was written by an earlier version and cannot be read: move it away to start empty`,
+    );
+  }
+  const snapshot = found.filter(({ kind }) => kind === 'snapshot').at(-1);
+  const logs = found.filter(
+    ({ kind, number }) => kind === 'log' && number > (snapshot?.number ?? 0),
+  );
+  const kept = new Set([snapshot, ...logs]);
+  leftovers.push(...found.filter((file) => !kept.has(file)).map(({ path }) => path));
+  return { snapshot, logs, leftovers };
+}
+
+/** Where a log that was not ended can be gone on with: what is behind `at` was never acknowledged. */
+export interface OpenEnd {
+  readonly path: string;
+  readonly at: number;
+  readonly chain: number;
+}
+
+export interface Scan {
+  /** Of the last log, or of the logs that the snapshot stands for. */
+  readonly number: number;
+  readonly chain: number;
+  /** Undefined when the last log is whole. */
+  readonly openEnd: OpenEnd | undefined;
+  readonly snapshotBytes: number;
+  readonly logBytes: number;
+}
+
+/** Called for each line: key as JSON text, and the object's JSON, undefined for a removal. */
+export type OnLine = (key: string, value: string | undefined) => void;
+
+/**
+ * Reads a snapshot and the logs after it, in order. Lines of a batch that is not there whole are not
+ * given. Throws `internal` or `unsupported` that says where and why.
+ */
+export async function scan(files: StoreFiles, onLine: OnLine): Promise<Scan> {
+  let [number, chain, snapshotBytes, logBytes] = [0, 0, 0, 0];
+  let openEnd: OpenEnd | undefined;
+  if (files.snapshot !== undefined) {
+    const read = await readFile(files.snapshot, onLine);
+    if (!read.ended) throw cut(files.snapshot);
+    [number, chain, snapshotBytes] = [files.snapshot.number, read.header.after, read.bytes];
+  }
+  for (const [at, file] of files.logs.entries()) {
+    if (file.number !== number + 1) {
+      const missing = nameOf('log', number + 1);
+      throw new AppError('internal', `${missing} is missing before ${file.path}`);
+    }
+    const read = await readFile(file, onLine);
+    if (read.header.after !== chain) {
+      throw new AppError('internal', `${file.path} does not follow what is before it`);
+    }
+    const isLast = at === files.logs.length - 1;
+    if (!read.ended && !isLast) throw cut(file);
+    ({ number } = file);
+    ({ chain } = read);
+    logBytes += read.bytes;
+    if (!read.ended) openEnd = { path: file.path, at: read.goodAt, chain };
+  }
+  return { number, chain, openEnd, snapshotBytes, logBytes };
+}
+
+function cut(file: StoreFile): AppError {
+  return new AppError('internal', `${file.path} is damaged: its end is missing`);
+}
+
+interface ReadFile {
+  readonly header: FileHeader;
+  readonly ended: boolean;
+  /** Behind the last whole batch, with the check there. */
+  readonly goodAt: number;
+  readonly chain: number;
+  readonly bytes: number;
+}
+
+async function readFile(file: StoreFile, onLine: OnLine): Promise<ReadFile> {
+  const handle = await open(file.path, 'r');
+  try {
+    const { size } = await handle.stat();
+    const reader = new FrameReader(handle, file.path, size);
+    await reader.open();
+    const first = await reader.frames().next();
+    const header = first.done === true ? undefined : toHeader(file, first.value);
+    if (header === undefined) {
+      throw new AppError('internal', `${file.path} is damaged: its beginning is missing`);
+    }
+    return { header, bytes: size, ...(await readBatches(reader, onLine)) };
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readBatches(
+  reader: FrameReader,
+  onLine: OnLine,
+): Promise<Pick<ReadFile, 'ended' | 'goodAt' | 'chain'>> {
+  let batch: string[] = [];
+  let [goodAt, chain] = [reader.at, reader.chain];
+  for await (const frame of reader.frames()) {
+    if (frame.kind === 'end') return { ended: true, goodAt: reader.at, chain: reader.chain };
+    batch.push(frame.text);
+    if (frame.kind === 'more') continue;
+    for (const text of batch) eachLine(text, onLine);
+    batch = [];
+    [goodAt, chain] = [reader.at, reader.chain];
+  }
+  return { ended: false, goodAt, chain };
+}
+
+function eachLine(text: string, onLine: OnLine): void {
+  let at = 0;
+  let tab = text.indexOf('\t');
+  while (at < text.length) {
+    const end = text.indexOf('\n', at);
+    if (tab !== -1 && tab < at) tab = text.indexOf('\t', at);
+    const hasValue = tab !== -1 && tab < end;
+    onLine(text.slice(at, hasValue ? tab : end), hasValue ? text.slice(tab + 1, end) : undefined);
+    at = end + 1;
+  }
+}
+
+function toHeader(file: StoreFile, { kind, text }: Frame): FileHeader | undefined {
+  if (kind !== 'header') return undefined;
+  const header = JSON.parse(text) as FileHeader;
+  return header.kind === file.kind && header.number === file.number ? header : undefined;
+}

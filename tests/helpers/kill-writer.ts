@@ -1,0 +1,46 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { readEmbedded } from '../../manager/store/embedded/embedded.js';
+
+const program = fileURLToPath(new URL('./store-writer-main.js', import.meta.url));
+
+export interface Killed {
+  /** Numbers that were acknowledged in this life. */
+  readonly acknowledged: readonly number[];
+  /** What is wrong with the store afterwards; empty when all is there. */
+  readonly faults: readonly string[];
+  /** Where the next life begins. */
+  readonly next: number;
+}
+
+/** Lets a process write until it has acknowledged `writes`, kills it with signal 9, and reads the store. */
+export async function killWriter(folder: string, first: number, writes: number): Promise<Killed> {
+  const child = spawn(process.execPath, [program, folder, String(first)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const acknowledged: number[] = [];
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    acknowledged.push(Number(line));
+    if (acknowledged.length === writes) child.kill('SIGKILL');
+  });
+  await once(child, 'close');
+  const found = new Map<string, { readonly id: string; readonly forceUpdate?: number }>();
+  for (const { value } of await readEmbedded(folder)) {
+    const object = value as { readonly id: string };
+    found.set(object.id, object);
+  }
+  const numbers = [...found.keys()]
+    .filter((id) => id.startsWith('b'))
+    .map((id) => Number(id.slice(1)));
+  const next = Math.max(first - 1, ...numbers) + 1;
+  const faults = acknowledged.filter((n) => !found.has(`b${n}`)).map((n) => `${n} is lost`);
+  for (let n = Math.max(0, next - 150); n < next; n += 1) {
+    if (found.has(`a${n}`) !== found.has(`b${n}`)) faults.push(`${n} is there by half`);
+  }
+  const last = found.get('last')?.forceUpdate ?? 0;
+  if (last < Math.max(0, ...acknowledged)) faults.push(`what was changed is at ${last}`);
+  if (acknowledged.length === 0) faults.push('nothing was acknowledged');
+  return { acknowledged, faults, next };
+}
