@@ -201,19 +201,22 @@ test('snapshots take the place of logs while it is written, and nothing is lost'
 /** Only root can mount a small file system; it is one of a mount namespace of its own. */
 const rootTest = process.getuid?.() === 0 ? test : test.skip;
 
-rootTest('a full disk refuses clearly, loses nothing, and it goes on when there is space', async (t) => {
-  const folder = await folderFor(t);
-  const program = fileURLToPath(new URL('../../../helpers/full-disk-main.js', import.meta.url));
-  const script = 'mount -t tmpfs -o size=1m none "$1" && exec "$2" "$3" "$1"';
-  const argv = ['-m', 'sh', '-c', script, 'sh', folder, process.execPath, program];
-  const { stdout } = await promisify(execFile)('unshare', argv, { timeout: 60_000 });
-  const said = JSON.parse(stdout) as Record<string, unknown>;
-  t.regex(String(said.refusal), /cannot be written: no space is left on its disk: make some/);
-  t.is(said.kind, 'unavailable');
-  t.deepEqual(said.lost, []);
-  t.true(said.refusedAgain);
-  t.true(said.wentOn);
-});
+rootTest(
+  'a full disk refuses clearly, loses nothing, and it goes on when there is space',
+  async (t) => {
+    const folder = await folderFor(t);
+    const program = fileURLToPath(new URL('../../../helpers/full-disk-main.js', import.meta.url));
+    const script = 'mount -t tmpfs -o size=1m none "$1" && exec "$2" "$3" "$1"';
+    const argv = ['-m', 'sh', '-c', script, 'sh', folder, process.execPath, program];
+    const { stdout } = await promisify(execFile)('unshare', argv, { timeout: 60_000 });
+    const said = JSON.parse(stdout) as Record<string, unknown>;
+    t.regex(String(said.refusal), /cannot be written: no space is left on its disk: make some/);
+    t.is(said.kind, 'unavailable');
+    t.deepEqual(said.lost, []);
+    t.true(said.refusedAgain);
+    t.true(said.wentOn);
+  },
+);
 
 test('a batch of many megabytes is one batch', async (t) => {
   const folder = await folderFor(t);
