@@ -17,6 +17,8 @@ export interface GlobalOptions {
   readonly cluster: string | undefined;
   readonly storagePath: string | undefined;
   readonly debug: boolean;
+  /** Images pulled, pushed and built at the same time; infinite without a limit. */
+  readonly parallel: number;
 }
 
 /** As commander hands the flags over. */
@@ -32,6 +34,7 @@ export interface GlobalFlags {
   readonly cluster?: string;
   readonly storagePath?: string;
   readonly debug?: boolean;
+  readonly parallel?: string;
 }
 
 const ansiModes: readonly AnsiMode[] = ['auto', 'never', 'always'];
@@ -50,7 +53,16 @@ export function globalOptions(flags: GlobalFlags, env: NodeJS.ProcessEnv): Globa
     cluster: text(flags.cluster),
     storagePath: text(flags.storagePath),
     debug: flags.debug ?? false,
+    parallel: limit(flags.parallel, text(env.COMPOSE_PARALLEL_LIMIT)),
   };
+}
+
+/** As docker compose: nothing, 0 and less are without limit. */
+function limit(flag: string | undefined, variable: string | undefined): number {
+  const value = flag ?? variable ?? '-1';
+  if (/^-?\d+$/u.test(value)) return Number(value) > 0 ? Number(value) : Infinity;
+  const name = flag === undefined ? 'COMPOSE_PARALLEL_LIMIT' : '--parallel';
+  throw new AppError('invalid', `invalid ${name} "${value}": use a whole number, -1 for no limit`);
 }
 
 function text(value: string | undefined): string | undefined {

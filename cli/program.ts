@@ -20,6 +20,7 @@ function addGlobalOptions(program: Command): Command {
     .option('--env-file <file>', 'alternate environment file', collect)
     .option('--profile <name>', 'profile to enable', collect)
     .option('--all-resources', 'include all resources, even those not used by services')
+    .option('--parallel <number>', 'images moved at the same time, -1 for no limit')
     .option('--progress <type>', 'type of progress output (auto, tty, plain, json, quiet)')
     .option('--ansi <when>', 'control characters (never, always, auto)')
     .option('--cluster <name>', 'cluster to act on')

@@ -5,7 +5,7 @@ export interface EngineLine {
   readonly stream?: string;
   readonly status?: string;
   readonly id?: string;
-  readonly progress?: string;
+  readonly progressDetail?: { readonly current?: number; readonly total?: number };
   readonly error?: string;
   readonly aux?: unknown;
 }

@@ -38,6 +38,8 @@ export function registryOf(image: string): string {
 export class RegistryCredentials {
   readonly #env: NodeJS.ProcessEnv;
   #config: DockerConfig | undefined;
+  /** A helper is asked once: some of them ask their user. */
+  readonly #byRegistry = new Map<string, Promise<RegistryAuth | undefined>>();
 
   constructor(env: NodeJS.ProcessEnv) {
     this.#env = env;
@@ -45,7 +47,13 @@ export class RegistryCredentials {
 
   /** For the image's registry; undefined when there are none. */
   async forImage(image: string): Promise<RegistryAuth | undefined> {
-    return this.#find(await this.#read(), registryOf(image));
+    const registry = registryOf(image);
+    let found = this.#byRegistry.get(registry);
+    if (found === undefined) {
+      found = this.#read().then((config) => this.#find(config, registry));
+      this.#byRegistry.set(registry, found);
+    }
+    return found;
   }
 
   /** For every registry that the configuration names: a build may pull from any of them. */

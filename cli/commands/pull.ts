@@ -1,29 +1,27 @@
 import { Command } from 'commander';
 import { AppError, messageOf } from '../../manager/base/errors.js';
 import type { Node } from '../../manager/model/node.js';
-import { parsePlatform, runsPlatform } from '../../manager/model/platform.js';
+import type { ImageOnNode } from '../../manager/protocol/control.js';
+import type { MovedPart } from '../build/layer-meter.js';
+import { LayerMeter } from '../build/layer-meter.js';
 import { RegistryCredentials } from '../build/registry-auth.js';
-import { imageOf } from '../build/request.js';
 import type { Cli } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
-import type { Project } from '../compose/model.js';
+import type { Service } from '../compose/model.js';
 import type { ProgressRow } from '../output/progress.js';
-import { readLines, type ServiceImages } from './image-lines.js';
+import { readLines } from './image-lines.js';
+import { inTurns } from './in-turns.js';
 import { loadFile } from './project.js';
+import type { PullWhen, WantedImage } from './pull-policy.js';
+import { eligibleNodes, isDue, pullWhen, wantedImages } from './pull-policy.js';
 import { warn, withProgress } from './showing.js';
 
-export interface PullFlags {
+interface PullCommandFlags {
   readonly ignoreBuildable?: boolean;
   readonly ignorePullFailures?: boolean;
   readonly includeDeps?: boolean;
   readonly policy?: string;
   readonly quiet?: boolean;
-}
-
-interface Wanted {
-  readonly image: string;
-  readonly platform: string | undefined;
-  readonly buildable: boolean;
 }
 
 export function pullCommand(cli: Cli): Command {
@@ -35,7 +33,7 @@ export function pullCommand(cli: Cli): Command {
     .option('--include-deps', 'also pull what the services depend on')
     .option('--policy <policy>', 'missing or always')
     .option('-q, --quiet', 'no progress')
-    .action(async (services: string[], flags: PullFlags) => {
+    .action(async (services: string[], flags: PullCommandFlags) => {
       if (flags.policy !== undefined && !['missing', 'always'].includes(flags.policy)) {
         throw new AppError('invalid', `invalid --policy "${flags.policy}": use missing or always`);
       }
@@ -44,92 +42,105 @@ export function pullCommand(cli: Cli): Command {
         services.length === 0 || flags.includeDeps === true
           ? Object.keys(project.services)
           : services;
+      const images = wantedImages(project, keys, (service) => whenAsked(service, flags));
       const client = await cli.connect({ startLocal: true });
-      await pullServices(cli, { client, project, keys }, flags);
+      await pullImages(cli, { client, images }, flags);
     });
 }
 
-/** What is to be pulled, each image once; a service whose image only a build gives is left out. */
-export function wantedImages(
-  project: Project,
-  keys: readonly string[],
-  flags: Pick<PullFlags, 'ignoreBuildable'>,
-): readonly Wanted[] {
-  const found = new Map<string, Wanted>();
-  for (const key of keys) {
-    const service = project.services[key];
-    if (service === undefined) throw new AppError('not-found', `no such service: ${key}`);
-    const buildable = service.build !== undefined;
-    if (service.image === undefined || (buildable && flags.ignoreBuildable === true)) continue;
-    const image = imageOf(project, key, service);
-    const { platform } = service;
-    found.set(`${image} ${platform ?? ''}`, { image, platform, buildable });
-  }
-  return [...found.values()];
+/** `pull` pulls what it is asked for, except what the file says is not to be. */
+function whenAsked(service: Service, flags: PullCommandFlags): PullWhen | undefined {
+  if (service.build !== undefined && flags.ignoreBuildable === true) return undefined;
+  const said = pullWhen(service, flags.policy);
+  if (said?.kind === 'never' || said?.kind === 'build') return undefined;
+  return said?.kind === 'missing' ? said : { kind: 'always' };
 }
 
-/** Pulls on every ready node whose platform fits, with the user's credentials. */
-export async function pullServices(
+export interface ToPull {
+  readonly client: ControlClient;
+  readonly images: readonly WantedImage[];
+}
+
+export interface PullHow {
+  readonly ignorePullFailures?: boolean;
+  readonly quiet?: boolean;
+  /**
+   * Only where it is already, and, where its registry asks for credentials and no node has it, on one
+   * node: the others take it from there when they need it.
+   */
+  readonly whereNeeded?: boolean;
+}
+
+/** Pulls on every ready node that may run what wants the image, with the user's credentials. */
+export async function pullImages(
   cli: Cli,
-  { client, project, keys }: ServiceImages,
-  flags: PullFlags,
+  { client, images }: ToPull,
+  flags: PullHow,
 ): Promise<void> {
+  if (images.length === 0) return;
   const { signal } = cli.interrupts;
-  const nodes = (await client.call('node.list', {}, { signal })).filter(
-    ({ status, spec }) => status.state === 'ready' && spec.availability === 'active',
-  );
-  if (nodes.length === 0) throw new AppError('unavailable', 'no node is ready to pull on');
+  const nodes = await client.call('node.list', {}, { signal });
+  if (!nodes.some(({ status }) => status.state === 'ready')) {
+    throw new AppError('unavailable', 'no node is ready to pull on');
+  }
   const credentials = new RegistryCredentials(cli.env);
   const failures: string[] = [];
   await withProgress(cli, async (progress) => {
     const rows = new Map<string, ProgressRow>();
-    const show = (id: string, text: string, state: ProgressRow['state'], detail: string): void => {
-      rows.set(`${id} ${detail}`, { id, text, state, detail });
+    const show = (row: ProgressRow): void => {
+      rows.set(row.id, row);
       if (flags.quiet !== true) progress.show('Pulling', [...rows.values()]);
     };
-    const one = async (wanted: Wanted, node: Node): Promise<void> => {
+    const one = async (wanted: WantedImage, node: Node, seen: ImageOnNode | undefined) => {
       const id = `Image ${wanted.image} on ${node.spec.name}`;
+      if (!isDue(wanted.when, seen, cli.now())) {
+        show({ id, text: 'Skipped: already there', state: 'done' });
+        return;
+      }
+      show({ id, text: 'Pulling', state: 'working' });
       try {
-        show(id, 'Pulling', 'working', '');
-        const pulled = await pullOne({ cli, client, credentials, flags }, wanted, node);
-        show(id, pulled ? 'Pulled' : 'Skipped: already there', 'done', '');
+        await pullOne({ cli, client, credentials }, wanted, node, (meter) => {
+          show({ id, text: 'Pulling', state: 'working', meter });
+        });
+        show({ id, text: 'Pulled', state: 'done' });
       } catch (error) {
-        show(id, 'Error', 'error', '');
-        if (!wanted.buildable) failures.push(`${id}: ${messageOf(error)}`);
-        else warn(cli, `${id}: ${messageOf(error)}; it can be built with "shoal build"`);
+        const text = `${id}: ${messageOf(error)}`;
+        show({ id, text: wanted.buildable ? 'Warning' : 'Error', state: 'error' });
+        if (!wanted.buildable) failures.push(text);
+        else warn(cli, `${text}; it can be built with "shoal build"`);
       }
     };
-    const jobs = wantedImages(project, keys, flags).flatMap((wanted) =>
-      nodes.filter((node) => runs(node, wanted.platform)).map((node) => one(wanted, node)),
-    );
-    await Promise.all(jobs);
+    const jobs = images.map(async (wanted) => {
+      const holders = await client.call('image.find', { image: wanted.image }, { signal });
+      const eligible = eligibleNodes(nodes, wanted);
+      const having = eligible.filter(({ id }) => holders.some(({ nodeId }) => nodeId === id));
+      const secret = (await credentials.forImage(wanted.image)) !== undefined;
+      const first = having.length > 0 ? having : eligible.slice(0, secret ? 1 : 0);
+      return (flags.whereNeeded === true ? first : eligible).map((node) => async () => {
+        const seen = holders.find(({ nodeId }) => nodeId === node.id);
+        if (flags.whereNeeded !== true || isDue(wanted.when, seen, cli.now())) {
+          await one(wanted, node, seen);
+        }
+      });
+    });
+    await inTurns(cli.options.parallel, (await Promise.all(jobs)).flat());
   });
   if (failures.length === 0) return;
   if (flags.ignorePullFailures !== true) throw new AppError('unavailable', failures.join('; '));
   for (const line of failures) warn(cli, line);
 }
 
-function runs({ description: { os, arch } }: Node, platform: string | undefined): boolean {
-  return platform === undefined || runsPlatform(parsePlatform(platform), os, arch);
-}
-
-/** False when the policy is `missing` and the image is there. */
 async function pullOne(
   around: {
     readonly cli: Cli;
     readonly client: ControlClient;
     readonly credentials: RegistryCredentials;
-    readonly flags: PullFlags;
   },
-  { image, platform }: Wanted,
+  { image, platform }: WantedImage,
   node: Node,
-): Promise<boolean> {
-  const { cli, client, credentials, flags } = around;
-  const { signal } = cli.interrupts;
-  if (flags.policy === 'missing') {
-    const holders = await client.call('image.find', { image }, { signal });
-    if (holders.some(({ nodeId }) => nodeId === node.id)) return false;
-  }
+  onMoved: (moved: MovedPart) => void,
+): Promise<void> {
+  const { cli, client, credentials } = around;
   const auth = await credentials.forImage(image);
   const args = {
     node: node.id,
@@ -137,6 +148,9 @@ async function pullOne(
     ...(platform === undefined ? {} : { platform }),
     ...(auth === undefined ? {} : { auth }),
   };
-  await readLines(await client.open('pull', args, signal), () => undefined);
-  return true;
+  const meter = new LayerMeter();
+  await readLines(await client.open('pull', args, cli.interrupts.signal), (line) => {
+    const moved = meter.read(line);
+    if (moved !== undefined) onMoved(moved);
+  });
 }

@@ -1,9 +1,11 @@
 import { Command } from 'commander';
 import { AppError, messageOf } from '../../manager/base/errors.js';
+import { LayerMeter } from '../build/layer-meter.js';
 import { RegistryCredentials } from '../build/registry-auth.js';
 import { imageOf } from '../build/request.js';
 import type { Cli } from '../cli.js';
 import type { ProgressRow } from '../output/progress.js';
+import { inTurns } from './in-turns.js';
 import { readLines, type ServiceImages } from './image-lines.js';
 import { loadFile } from './project.js';
 import { warn, withProgress } from './showing.js';
@@ -45,22 +47,27 @@ export async function pushServices(
   const failures: string[] = [];
   await withProgress(cli, async (progress) => {
     const rows = new Map<string, ProgressRow>();
-    const show = (image: string, text: string, state: ProgressRow['state']): void => {
-      rows.set(image, { id: `Image ${image}`, text, state });
+    const show = (image: string, row: Pick<ProgressRow, 'text' | 'state' | 'meter'>): void => {
+      rows.set(image, { id: `Image ${image}`, ...row });
       if (flags.quiet !== true) progress.show('Pushing', [...rows.values()]);
     };
-    for (const image of new Set(images)) {
-      show(image, 'Pushing', 'working');
+    const one = (image: string) => async () => {
+      show(image, { text: 'Pushing', state: 'working' });
+      const sent = new LayerMeter();
       try {
         const auth = await credentials.forImage(image);
         const args = { image, ...(auth === undefined ? {} : { auth }) };
-        await readLines(await client.open('push', args, signal), () => undefined);
-        show(image, 'Pushed', 'done');
+        await readLines(await client.open('push', args, signal), (line) => {
+          const meter = sent.read(line);
+          if (meter !== undefined) show(image, { text: 'Pushing', state: 'working', meter });
+        });
+        show(image, { text: 'Pushed', state: 'done' });
       } catch (error) {
-        show(image, 'Error', 'error');
+        show(image, { text: 'Error', state: 'error' });
         failures.push(`image ${image}: ${messageOf(error)}`);
       }
-    }
+    };
+    await inTurns(cli.options.parallel, [...new Set(images)].map(one));
   });
   if (failures.length === 0) return;
   if (flags.ignorePushFailures !== true) throw new AppError('unavailable', failures.join('; '));

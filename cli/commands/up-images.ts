@@ -1,13 +1,22 @@
 import { AppError } from '../../manager/base/errors.js';
 import { isTerminal } from '../../manager/model/task-state.js';
+import type { Task } from '../../manager/model/task.js';
+import type { ImageOnNode } from '../../manager/protocol/control.js';
+import { RegistryCredentials } from '../build/registry-auth.js';
 import { imageOf, platformOf } from '../build/request.js';
 import type { Cli } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
 import { sendOnly } from '../client/transfer.js';
 import type { Watched } from '../client/watched.js';
-import type { Project } from '../compose/model.js';
+import type { Project, Service } from '../compose/model.js';
 import type { BuiltImage } from './build.js';
+import { inTurns } from './in-turns.js';
+import type { PullWhen, WantedImage } from './pull-policy.js';
+import { pullWhen, wantedImages } from './pull-policy.js';
 import type { UpFlags } from './up-flags.js';
+
+/** Questions about images that are open at the same time. */
+const findsAtOnce = 8;
 
 export interface ImagesOf {
   readonly client: ControlClient;
@@ -19,26 +28,46 @@ export interface ImagesOf {
 }
 
 /**
- * Pulls and builds as the flags ask, and builds what no node has. Returns the services whose containers run
- * an older build of their image: they must be recreated though their definition is the same.
+ * Pulls and builds as the file and the flags ask, and builds what no node has. Returns the services whose
+ * containers run another image than their node now has under its name: they must be recreated though their
+ * definition is the same.
  */
 export async function prepareImages(cli: Cli, of: ImagesOf): Promise<readonly string[]> {
-  const { client, project, keys, flags } = of;
+  const { client, project, flags } = of;
   checkPull(flags.pull);
   if (flags.dryRun === true) return [];
-  if (flags.pull === 'always' || flags.pull === 'missing') {
-    const { pullServices } = await import('./pull.js');
-    const how = { ignoreBuildable: true, policy: flags.pull, quiet: flags.quietPull === true };
-    await pullServices(cli, { client, project, keys }, how);
-  }
+  await pullFirst(cli, of);
   if (flags.pull === 'never') await checkPresent(cli, of);
   const toBuild = await servicesToBuild(cli, of);
-  if (toBuild.length === 0) return [];
-  const { buildServices } = await import('./build.js');
-  const quiet = flags.quietBuild === true;
-  const built = await buildServices(cli, { client, project, keys: toBuild }, { quiet });
-  await refreshNodes(cli, of, built);
-  return staleServices(of.before, built);
+  if (toBuild.length > 0) {
+    const { buildServices } = await import('./build.js');
+    const quiet = flags.quietBuild === true;
+    const built = await buildServices(cli, { client, project, keys: toBuild }, { quiet });
+    await refreshNodes(cli, of, built);
+  }
+  return findStale(cli, of);
+}
+
+/** Pulls what the nodes do not pull themselves: by order, by age, and what needs credentials, which they have not. */
+async function pullFirst(cli: Cli, { client, project, keys, flags }: ImagesOf): Promise<void> {
+  const everywhere = flags.pull === 'always' || flags.pull === 'missing';
+  const credentials = new RegistryCredentials(cli.env);
+  const images: WantedImage[] = [];
+  for (const wanted of wantedImages(project, keys, (each) => whenToPull(each, flags.pull))) {
+    const lazy = !everywhere && wanted.when.kind === 'missing';
+    if (!lazy || (await credentials.forImage(wanted.image)) !== undefined) images.push(wanted);
+  }
+  if (images.length === 0) return;
+  const { pullImages } = await import('./pull.js');
+  const how = { quiet: flags.quietPull === true, whereNeeded: !everywhere };
+  await pullImages(cli, { client, images }, how);
+}
+
+/** What is missing is built where that can be, else left to the nodes, unless one asks for it. */
+function whenToPull(service: Service, flag: string | undefined): PullWhen | undefined {
+  const when = pullWhen(service, flag) ?? { kind: 'missing' };
+  if (when.kind === 'always' || when.kind === 'older') return when;
+  return when.kind === 'missing' && service.build === undefined ? when : undefined;
 }
 
 function checkPull(policy: string | undefined): void {
@@ -106,20 +135,39 @@ async function refreshNodes(
   }
 }
 
-/** Services of which a live container was made from another image than the one just built. */
+/** Only services that run already are looked at. */
+async function findStale(
+  cli: Cli,
+  { client, project, keys, before }: ImagesOf,
+): Promise<readonly string[]> {
+  const live = [...before.tasks.values()].filter(({ status }) => !isTerminal(status.state));
+  const running = new Set(live.map(({ service }) => service));
+  const images = new Map<string, string>();
+  for (const key of keys) {
+    const service = project.services[key];
+    if (service !== undefined && running.has(key)) {
+      images.set(key, imageOf(project, key, service));
+    }
+  }
+  const found = new Map<string, readonly ImageOnNode[]>();
+  const ask = (image: string) => async () => {
+    const { signal } = cli.interrupts;
+    found.set(image, await client.call('image.find', { image }, { signal }));
+  };
+  await inTurns(findsAtOnce, [...new Set(images.values())].map(ask));
+  return staleServices(live, images, found);
+}
+
+/** Services of which a live container was made from another image than its node has under that name. */
 export function staleServices(
-  { tasks }: Pick<Watched, 'tasks'>,
-  built: readonly BuiltImage[],
+  live: readonly Pick<Task, 'service' | 'nodeId' | 'status'>[],
+  images: ReadonlyMap<string, string>,
+  found: ReadonlyMap<string, readonly Pick<ImageOnNode, 'nodeId' | 'id'>[]>,
 ): readonly string[] {
-  return built
-    .filter(({ service, id }) =>
-      [...tasks.values()].some(
-        (task) =>
-          task.service === service &&
-          !isTerminal(task.status.state) &&
-          task.status.imageId !== undefined &&
-          task.status.imageId !== id,
-      ),
-    )
-    .map(({ service }) => service);
+  const stale = live.filter(({ service, nodeId, status: { imageId } }) => {
+    const holders = found.get(images.get(service) ?? '') ?? [];
+    const own = holders.find((holder) => holder.nodeId === nodeId);
+    return imageId !== undefined && own !== undefined && own.id !== imageId;
+  });
+  return [...new Set(stale.map(({ service }) => service))];
 }

@@ -84,10 +84,20 @@ export class TtyProgress implements Progress {
     const color = ({ working: 'blue', done: 'green', warning: 'yellow', error: 'red' } as const)[
       row.state
     ];
-    const left = ` ${padEnd(row.id, idWidth)}  ${padEnd(row.text, textColumn)}  ${row.detail ?? ''}`;
+    const left = ` ${padEnd(row.id, idWidth)}  ${padEnd(row.text, textColumn)}  ${detailText(row)}`;
     const width = Math.max(20, sink.columns - 2 - time.length - 1);
     return ` ${paint(color, mark)}${padEnd(fit(left, width), width)}${paint('blue', time)}`;
   }
+}
+
+const barWidth = 20;
+
+/** `node-1 [=====>              ] 12.3MB/45MB` */
+function detailText({ detail = '', meter }: ProgressRow): string {
+  if (meter === undefined) return detail;
+  const filled = Math.floor(barWidth * Math.min(1, Math.max(0, meter.fraction)));
+  const bar = `${'='.repeat(filled)}>`.slice(0, barWidth).padEnd(barWidth);
+  return `${detail === '' ? '' : `${detail} `}[${bar}] ${meter.text}`;
 }
 
 /** What fits: rows still at work and failed ones first, in their own order. */

@@ -10,6 +10,8 @@ export interface ProgressRow {
   readonly state: 'working' | 'done' | 'warning' | 'error';
   /** Where it is, or why it is not further. */
   readonly detail?: string;
+  /** How much of it is done, as a bar: changes often, so it is shown only where lines are repainted. */
+  readonly meter?: { readonly fraction: number; readonly text: string };
 }
 
 export const progressModes = ['auto', 'tty', 'plain', 'json', 'quiet'] as const;

@@ -143,7 +143,21 @@ function currentView(context: SlotContext, task: Task): CurrentView {
     const stuck = startFailure(service, tries[0], nodeOf(state, tries[0]));
     return { row: { text: 'Error', state: 'error' }, good: false, stuck };
   }
-  return { row: { text: workingWords[reached] ?? 'Creating', state: 'working' }, good: false };
+  return { row: workingRow(task), good: false };
+}
+
+/** A worker that prepares says what it waits for: `pulling IMAGE: 27%`, `fetching IMAGE from …`. */
+function workingRow({ status }: Task): CurrentView['row'] {
+  const image = status.state === 'preparing' && /^(pull|fetch)ing /u.test(status.message);
+  if (!image) return { text: workingWords[status.state] ?? 'Creating', state: 'working' };
+  const text = status.message.startsWith('pull') ? 'Pulling' : 'Fetching';
+  const percent = /: (\d+)%$/u.exec(status.message)?.[1];
+  if (percent === undefined) return { text, state: 'working' };
+  return {
+    text,
+    state: 'working',
+    meter: { fraction: Number(percent) / 100, text: `${percent}%` },
+  };
 }
 
 /** On a node that is down, or given up with it: another task is to come. */

@@ -97,9 +97,9 @@ export const serviceKeys: Readonly<Record<string, KeyFate>> = {
   profiles: honoured('by the loader'),
   provider: refused("a service without containers is not the cluster's"),
   pull_policy: honoured(
-    '`always`, `never`, `missing`; `build` is `missing`; refreshing ones are `always`',
+    '`up` pulls (with your credentials), refreshes by age or builds as it says; later a node starts what it has when no registry answers',
   ),
-  pull_refresh_after: honoured('with `pull_policy: refresh`, which is `always`'),
+  pull_refresh_after: honoured('with `pull_policy: refresh`'),
   read_only: engine(passed),
   restart: engine(
     "the engine restarts in place; a lost node's tasks are replaced elsewhere whatever it says",

@@ -135,7 +135,8 @@ function toPullPolicy(service: Service): ContainerSpec['pullPolicy'] {
   // An image that is built here is in no registry under the name it is given.
   if (service.build !== undefined && service.image === undefined) return 'never';
   if (policy === 'never') return 'never';
-  return policy === 'missing' || policy === 'build' ? 'missing' : 'always';
+  // How old is too old is for `up` to judge: a task that is placed anew takes what there is.
+  return policy === 'always' ? 'always' : 'missing';
 }
 
 function toHealthcheck(check: NonNullable<Service['healthcheck']>): HealthcheckSpec {

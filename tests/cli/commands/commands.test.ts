@@ -192,6 +192,7 @@ test('up sends the file with the flags over it and ends when it runs', async (t)
       changes: [{ kind: 'network', name: 'demo_default', action: 'created', cause: 'not there' }],
       orphans: ['old'],
     }),
+    'image.find': () => [],
   });
   const run = { client, cwd, env: { HOME: cwd } };
   const { stderr, error } = await runCommand(

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { aService } from '../../../fixtures/cluster/build.js';
+import { aService, aTask } from '../../../fixtures/cluster/build.js';
 import { parseEnd, placeIn } from '../../../cli/commands/cp.js';
 import type { RunWish } from '../../../cli/commands/run-spec.js';
 import { oneOffSpec, words } from '../../../cli/commands/run-spec.js';
@@ -75,7 +75,32 @@ test('cp puts things where docker cp does', (t) => {
   t.throws(() => placeIn(folder, '/to', { isFolder: false }), { message: /over file/u });
 });
 
-test('only services with containers of another build are stale', (t) => {
-  const none = { tasks: new Map() };
-  t.deepEqual(staleServices(none, [{ service: 'a', image: 'x', id: 'sha256:1' }]), []);
+function liveTask(service: string, node: string, imageId?: string) {
+  return aTask(aService(service), 1, {
+    node,
+    ...(imageId === undefined ? {} : { status: { imageId } }),
+  });
+}
+
+test('only services with containers of another image than their node has are stale', (t) => {
+  const images = new Map([
+    ['a', 'x:1'],
+    ['b', 'x:1'],
+    ['c', 'y:1'],
+  ]);
+  const found = new Map([
+    [
+      'x:1',
+      [
+        { nodeId: 'n1', id: 'new' },
+        { nodeId: 'n2', id: 'old' },
+      ],
+    ],
+  ]);
+  const stale = staleServices(
+    [liveTask('a', 'n1', 'old'), liveTask('b', 'n2', 'old'), liveTask('c', 'n1', 'other')],
+    images,
+    found,
+  );
+  t.deepEqual(stale, ['a']);
 });

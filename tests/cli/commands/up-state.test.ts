@@ -59,6 +59,22 @@ test('a service is up when every slot runs', (t) => {
   ]);
 });
 
+test('a container whose image is on its way says so, with how much has come', (t) => {
+  const web = aService('web');
+  const preparing = (message: string) => {
+    const task = aTask(web, 1, { node: 'n1', status: { state: 'preparing', message } });
+    return judge(seen([web], [task])).rows[0];
+  };
+  t.like(preparing('pulling app:1: 27%'), {
+    text: 'Pulling',
+    detail: 'node-1',
+    meter: { fraction: 0.27, text: '27%' },
+  });
+  t.is(preparing('pulling app:1')?.meter, undefined);
+  t.is(preparing('fetching app:1 from another node')?.text, 'Fetching');
+  t.is(preparing('accepted')?.text, 'Creating');
+});
+
 test('a container that ran before is said to run, not to have started', (t) => {
   const web = aService('web');
   const state = seen([web], [aTask(web, 1, { node: 'n1', status: up })]);

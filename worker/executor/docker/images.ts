@@ -133,7 +133,7 @@ export class Images {
     );
     const lines = new JsonLines();
     for await (const chunk of answer as AsyncIterable<Uint8Array>) {
-      for (const line of lines.push(chunk)) onPullLine(line as PullLine, '', () => undefined);
+      for (const line of lines.push(chunk)) checkLine(line as PullLine);
     }
     this.forget();
   }
@@ -264,10 +264,12 @@ export class Images {
         silence.signal,
       );
       const lines = new JsonLines();
+      const meter = new PullMeter();
       for await (const chunk of stream as AsyncIterable<Uint8Array>) {
         cancelTimer();
         cancelTimer = this.#clock.after(nextWordMs, tooQuiet);
-        for (const line of lines.push(chunk)) onPullLine(line as PullLine, image, progress);
+        const part = meter.read(lines.push(chunk) as readonly PullLine[]);
+        if (part !== undefined) progress(`pulling ${image}: ${part}`);
       }
     } catch (error) {
       const reason: unknown = silence.signal.aborted ? silence.signal.reason : error;
@@ -285,12 +287,38 @@ export class Images {
   }
 }
 
-function onPullLine(line: PullLine, image: string, progress: Progress): void {
+/** Throws what the registry or the engine says went wrong. */
+function checkLine(line: PullLine): void {
   if (line.error !== undefined) throw new AppError('not-found', line.error.split('\n')[0] ?? '');
-  const { current, total } = line.progressDetail ?? {};
-  if (current === undefined || total === undefined || total <= 0) return;
-  const percent = Math.floor((100 * current) / total);
-  progress(`pulling ${image}: ${line.id ?? ''} ${String(percent)}%`);
+}
+
+/** How much of a pull has come, all layers that are known by now taken together. */
+class PullMeter {
+  readonly #layers = new Map<string, { readonly current: number; readonly total: number }>();
+
+  #told = '';
+
+  /** Undefined when the lines change nothing; throws what one says went wrong. */
+  read(lines: readonly PullLine[]): string | undefined {
+    for (const line of lines) {
+      checkLine(line);
+      const { current, total } = line.progressDetail ?? {};
+      if (line.id === undefined || line.status !== 'Downloading') continue;
+      if (current !== undefined && total !== undefined && total > 0) {
+        this.#layers.set(line.id, { current, total });
+      }
+    }
+    if (this.#layers.size === 0) return undefined;
+    let [current, total] = [0, 0];
+    for (const layer of this.#layers.values()) {
+      current += layer.current;
+      total += layer.total;
+    }
+    const part = `${String(Math.floor((100 * current) / total))}%`;
+    if (part === this.#told) return undefined;
+    this.#told = part;
+    return part;
+  }
 }
 
 /** Without a tag or digest the engine would pull every tag of the repository. */

@@ -1,0 +1,52 @@
+import { decimalBytes } from '../output/quantity.js';
+import type { EngineLine } from './lines.js';
+
+interface Moved {
+  readonly current: number;
+  readonly total: number;
+}
+
+/** How far it is, for a bar and in words. */
+export interface MovedPart {
+  readonly fraction: number;
+  readonly text: string;
+}
+
+/**
+ * Adds up what an engine tells of each layer while it pulls or pushes. Layers become known one after the
+ * other, so the total may grow.
+ */
+export class LayerMeter {
+  readonly #layers = new Map<string, Moved>();
+
+  /** Undefined while no layer with a size is under way. */
+  read({ id, status, progressDetail }: EngineLine): MovedPart | undefined {
+    if (id === undefined) return this.#sum();
+    const { current, total } = progressDetail ?? {};
+    const known = this.#layers.get(id);
+    if (status === 'Downloading' || status === 'Pushing') {
+      if (current !== undefined && total !== undefined && total > 0) {
+        this.#layers.set(id, { current: Math.min(current, total), total });
+      }
+    } else if (known !== undefined && isMoved(status)) {
+      this.#layers.set(id, { current: known.total, total: known.total });
+    }
+    return this.#sum();
+  }
+
+  #sum(): MovedPart | undefined {
+    if (this.#layers.size === 0) return undefined;
+    let [current, total] = [0, 0];
+    for (const layer of this.#layers.values()) {
+      current += layer.current;
+      total += layer.total;
+    }
+    return { fraction: current / total, text: `${decimalBytes(current)}/${decimalBytes(total)}` };
+  }
+}
+
+function isMoved(status: string | undefined): boolean {
+  return /^(?:Download complete|Verifying Checksum|Extracting|Pull complete|Pushed)$/u.test(
+    status ?? '',
+  );
+}
