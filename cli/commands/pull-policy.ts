@@ -1,10 +1,9 @@
 import { AppError } from '../../manager/base/errors.js';
 import type { Node } from '../../manager/model/node.js';
-import { parseConstraint, satisfies } from '../../manager/model/constraint.js';
-import { parsePlatform, runsPlatform } from '../../manager/model/platform.js';
 import { imageOf } from '../build/request.js';
 import { parseDuration } from '../compose/decode/duration.js';
 import type { Project, Service } from '../compose/model.js';
+import { nodeFits } from './node-fit.js';
 
 /** When an image is pulled onto a node. */
 export type PullWhen =
@@ -108,19 +107,12 @@ function both(a: WantedImage, b: WantedImage): WantedImage {
   };
 }
 
-/** Nodes that may come to run one of the services that want the image. */
+/** Nodes that may come to run one of the services that want the image, by name. */
 export function eligibleNodes(
   nodes: readonly Node[],
-  { platform, constraints }: Pick<WantedImage, 'platform' | 'constraints'>,
+  { platform, constraints: lists }: Pick<WantedImage, 'platform' | 'constraints'>,
 ): readonly Node[] {
-  const wanted = platform === undefined ? undefined : parsePlatform(platform);
-  const parsed = constraints.map((list) => list.map(parseConstraint));
   return nodes
-    .filter(({ status, spec, description }) => {
-      if (status.state !== 'ready' || spec.availability !== 'active') return false;
-      return wanted === undefined || runsPlatform(wanted, description.os, description.arch);
-    })
-    .filter((node) =>
-      parsed.some((list) => list.every((constraint) => satisfies(node, constraint))),
-    );
+    .filter((node) => lists.some((constraints) => nodeFits(node, { platform, constraints })))
+    .sort((a, b) => (a.spec.name < b.spec.name ? -1 : 1));
 }

@@ -4,17 +4,26 @@ import test from 'ava';
 import { buildArchive } from '../../fixtures/images/archive.js';
 import { busyboxImage } from '../../fixtures/images/busybox.js';
 import { loadImages } from '../../fixtures/images/load.js';
+import { findRegistry, RegistryServer, registryUser } from '../../fixtures/registry/server.js';
 import { E2eCluster } from '../helpers/e2e-cluster.js';
 import { machineTest } from '../helpers/machine-test.js';
 
-/* No registry can be reached from these machines: whatever they have, they were given or have built. */
+/* No registry outside can be reached from these machines: they have what they were given or have built. */
+
+const subnet = '10.98.220';
+/** Of this host, on the machines' network. Below the range that the kernel takes ports from by itself. */
+const registryAddress = `${subnet}.1:5000`;
 
 let cluster: E2eCluster;
 
 const able = process.platform === 'linux' && process.getuid?.() === 0;
+const program = able ? await findRegistry() : { missing: 'needs lab machines' };
 
 test.before(async () => {
-  if (able) cluster = await E2eCluster.create('imgtest', '10.98.220');
+  if (able)
+    cluster = await E2eCluster.create('imgtest', subnet, [
+      ...['--engine-insecure-registry', registryAddress],
+    ]);
 });
 
 test.after.always(async () => {
@@ -186,5 +195,49 @@ machineTest('one-off commands, files, exports, pauses and ends of containers', a
   await cluster.output(['--profile', 'job', 'up', '-d', 'job'], folder);
   const waited = await cluster.run(['wait', 'job'], folder);
   t.is(waited.code, 3, waited.stderr);
+  await cluster.output(['down'], folder);
+});
+
+const registryTest = 'path' in program ? machineTest : test.skip;
+
+registryTest('a private registry: pushed with a password, pulled by up, and anew', async (t) => {
+  if (!('path' in program)) throw new Error(program.missing);
+  const registry = await RegistryServer.start(program.path, registryAddress);
+  t.teardown(() => registry.stop());
+  const image = `${registryAddress}/shop/app:1`;
+  const service = (more: string) =>
+    `services:\n  app:\n    image: ${image}\n    command: sleep 1000\n    stop_grace_period: 1s\n${more}`;
+  const source = await cluster.project('pushed', service('    build: .\n'));
+  const write = (word: string) =>
+    writeFile(
+      join(source, 'Dockerfile'),
+      `FROM shoal-test/busybox:latest\nRUN echo ${word} > /word\n`,
+    );
+  await write('one');
+  await cluster.output(['build', '-q'], source);
+  const refused = await cluster.run(['push'], source);
+  t.is(refused.code, 1);
+  t.regex(refused.stderr, /no basic auth credentials/u);
+
+  const { username, password } = registryUser;
+  const auth = Buffer.from(`${username}:${password}`).toString('base64');
+  const config = JSON.stringify({ auths: { [registryAddress]: { auth } } });
+  await mkdir(join(cluster.home, '.docker'), { recursive: true });
+  await writeFile(join(cluster.home, '.docker', 'config.json'), config);
+  await cluster.output(['push', '-q'], source);
+  t.is((await registry.get('/v2/shop/app/manifests/1')).status, 200);
+
+  const forget = () => cluster.everywhere(['docker', 'image', 'rm', '-f', image]);
+  await forget();
+  const folder = await cluster.project('private', service('    deploy: {mode: global}\n'));
+  const word = (index: string) =>
+    cluster.output(['exec', '-T', '--index', index, 'app', 'cat', '/word'], folder);
+  await cluster.output(['up', '-d'], folder);
+  t.deepEqual(await Promise.all(['1', '2', '3'].map(word)), ['one\n', 'one\n', 'one\n']);
+
+  await write('two');
+  await cluster.output(['build', '-q', '--push'], source);
+  await cluster.output(['up', '-d', '--pull', 'always'], folder);
+  t.deepEqual(await Promise.all(['1', '2', '3'].map(word)), ['two\n', 'two\n', 'two\n']);
   await cluster.output(['down'], folder);
 });

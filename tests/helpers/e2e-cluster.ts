@@ -39,7 +39,11 @@ export class E2eCluster {
     this.home = home;
   }
 
-  static async create(name: string, subnet: string): Promise<E2eCluster> {
+  static async create(
+    name: string,
+    subnet: string,
+    createFlags: readonly string[] = [],
+  ): Promise<E2eCluster> {
     const lab = openLab({ name, subnet });
     await lab.down();
     const cluster = new E2eCluster(lab, await mkdtemp(join(tmpdir(), 'shoal-e2e-')));
@@ -51,7 +55,7 @@ export class E2eCluster {
     ]);
     const made = await cluster.run([
       ...['machine', 'create', '--driver', 'generic', '--generic-ssh-user', 'root'],
-      ...['--generic-ssh-key', lab.keyPath, '--swarm', '--swarm-master'],
+      ...['--generic-ssh-key', lab.keyPath, '--swarm', '--swarm-master', ...createFlags],
       ...machines.flatMap(({ address }) => ['--generic-ip-address', address]),
       ...machines.map((machine) => machine.name),
     ]);

@@ -3,6 +3,7 @@ import type { Service } from '../../../manager/model/service.js';
 import type { Task } from '../../../manager/model/task.js';
 import { isTerminal } from '../../../manager/model/task-state.js';
 import type { Watched } from '../../client/watched.js';
+import { nodeFits } from '../node-fit.js';
 
 /** What is in one slot of a service. */
 export interface Slot {
@@ -57,6 +58,18 @@ function slot(number: number, tasks: readonly Task[], service: Service, state: W
         !isNodeDown(task.nodeId === undefined ? undefined : state.nodes.get(task.nodeId)),
     ),
   };
+}
+
+/** Nodes on which a global service is to have a task and has none that is up to date. */
+export function unfilledNodes(
+  { spec }: Service,
+  slots: readonly Slot[],
+  state: Watched,
+): readonly Node[] {
+  const filled = new Set(slots.map(({ current }) => current?.nodeId));
+  const { container, placement } = spec.task;
+  const demand = { platform: container.platform, constraints: placement.constraints };
+  return [...state.nodes.values()].filter((node) => !filled.has(node.id) && nodeFits(node, demand));
 }
 
 /** How many slots a service wants; undefined for a global one, which takes as many as nodes fit. */

@@ -9,7 +9,7 @@ import { pendingReason } from '../../output/task-status.js';
 import { failedGate } from './gates.js';
 import type { Judgement } from './judgement.js';
 import type { Slot } from './slots.js';
-import { isNodeDown, nodeName, replicasOf, slotsOf } from './slots.js';
+import { isNodeDown, nodeName, replicasOf, slotsOf, unfilledNodes } from './slots.js';
 
 export interface UpWanted {
   readonly project: string;
@@ -83,11 +83,14 @@ function serviceViews(service: Service, wanted: UpWanted, state: Watched): reado
   const views = slots
     .filter(({ current, leaving }) => current !== undefined || leaving.length > 0)
     .map((slot) => slotView({ service, slot, wanted, state }));
-  const missing = (replicas ?? (anyReadyNode(state) ? 1 : 0)) - kept.length;
-  if (missing === 0 || (replicas === undefined && missing < 0)) return views;
   const row = { id: `Service ${service.spec.name}`, text: 'Scheduling', state: 'working' } as const;
-  // Too few, or too many that were not yet told to go.
-  if (replicas !== undefined) return [...views, { row, good: false }];
+  if (replicas !== undefined) {
+    // Too few, or too many that were not yet told to go.
+    return replicas === kept.length ? views : [...views, { row, good: false }];
+  }
+  // Also between the end of an outdated task and its successor, when the slot has nothing.
+  if (unfilledNodes(service, slots, state).length > 0) return [...views, { row, good: false }];
+  if (kept.length > 0 || !anyReadyNode(state)) return views;
   return [...views, { row, good: false, stuck: `service ${service.spec.service}: no node fits` }];
 }
 

@@ -257,3 +257,26 @@ test('--no-start is done when every container is made', (t) => {
     'Container demo-web-2 Created node-1',
   ]);
 });
+
+test('a global service is up when every node that suits it has a task of the new definition', (t) => {
+  const made = aService('web', { global: true });
+  const web = { ...made, taskHash: 'new' };
+  const node3 = aNode('n3', { name: 'node-3', availability: 'drain' });
+  const task = (slot: number, taskHash: string, more: object) => ({
+    ...aTask(web, slot, { id: `${String(slot)}${taskHash}`, node: `n${String(slot)}`, ...more }),
+    taskHash,
+  });
+  const first = task(1, 'new', { status: up });
+  const gone = task(2, 'old', { desired: 'shutdown', state: 'shutdown' });
+  const between = judge(seen([web], [first, gone], [node1, node2, node3]));
+  t.false(between.done);
+  t.deepEqual(between.stuck, []);
+  const next = task(2, 'new', { status: up });
+  t.true(judge(seen([web], [first, gone, next], [node1, node2, node3])).done);
+});
+
+test('a global service that fits no node is stuck', (t) => {
+  const web = aService('web', { global: true });
+  const drained = aNode('n1', { availability: 'pause' });
+  t.deepEqual(judge(seen([web], [], [drained])).stuck, ['service web: no node fits']);
+});
