@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { Node } from '../../manager/model/node.js';
+import { isOneOff } from '../../manager/model/one-off.js';
 import type { Task } from '../../manager/model/task.js';
 import { isTerminal } from '../../manager/model/task-state.js';
 import type { Cli } from '../cli.js';
@@ -66,6 +67,7 @@ export function psCommand(cli: Cli): Command {
       const passes = taskFilter(entries);
       const view = await viewProject(cli, services);
       const shown = withoutAdopted(tasksOf(view, services))
+        .filter((task) => flags.all === true || !isOneOff(task))
         .filter(isShown(view, flags, entries))
         .filter((task) => passes({ task, node: nodeOf(view, task)?.spec.name ?? '' }));
       cli.stdout.write(render(cli, view, shown, flags));

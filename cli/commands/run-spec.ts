@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { AppError, messageOf } from '../../manager/base/errors.js';
 import type { ContainerSpec, MountSpec } from '../../manager/model/container.js';
+import { oneOffLabel } from '../../manager/model/one-off.js';
 import type { PortSpec, ServiceSpec } from '../../manager/model/service.js';
 import { parsePorts } from '../compose/canonical/ports.js';
 import { parseMount } from '../compose/canonical/volumes.js';
@@ -69,7 +70,7 @@ function oneOffContainer(spec: ServiceSpec, wish: RunWish): ContainerSpec {
     labels: {
       ...container.labels,
       ...wish.labels,
-      'com.docker.compose.oneoff': 'True',
+      [oneOffLabel]: 'True',
       'com.docker.compose.slug': wish.slug,
     },
     containerName: wish.name ?? `${spec.project}-${spec.service}-run-${wish.slug}`,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Command } from 'commander';
 import { AppError } from '../../manager/base/errors.js';
+import { isOneOff } from '../../manager/model/one-off.js';
 import type { Task } from '../../manager/model/task.js';
 import { isTerminal } from '../../manager/model/task-state.js';
 import type { Cli } from '../cli.js';
@@ -170,9 +171,7 @@ async function start(
 
 /** Other one-off containers are no orphans. */
 function runsOf(before: Awaited<ReturnType<typeof lookOnce>>): readonly string[] {
-  return [...before.services.values()]
-    .filter(({ spec }) => spec.task.container.labels['com.docker.compose.oneoff'] === 'True')
-    .map(({ spec }) => spec.service);
+  return [...before.services.values()].filter(isOneOff).map(({ spec }) => spec.service);
 }
 
 function wishOf(cli: Cli, { project, command, flags, tty, stdin }: Starting) {

@@ -3,6 +3,7 @@ import { AppError } from '../base/errors.js';
 import type { NewId } from '../base/random.js';
 import type { NetworkId, VolumeId } from '../model/ids.js';
 import type { Network, NetworkSpec, Volume, VolumeSpec } from '../model/network.js';
+import { isOneOff } from '../model/one-off.js';
 import type { Service } from '../model/service.js';
 import { isTerminal } from '../model/task-state.js';
 import type { AppliedChange, ProjectApplied, ProjectApply } from '../protocol/control.js';
@@ -24,9 +25,7 @@ export function applyProject(context: ApplyContext, input: ProjectApply): Projec
     ...input.configs.map((data) => applyData(context, 'config', data)),
     ...input.services.map((spec) => applyService(context, spec, input)),
   ];
-  const orphans = context.view
-    .servicesOfProject(input.project)
-    .filter((service) => !service.removing && !input.known.includes(service.spec.service));
+  const orphans = orphansOf(context.view, input);
   if (input.removeOrphans) {
     for (const service of orphans) {
       if (context.tx !== undefined) setStopTimeout(context.tx, service, input.timeoutMs);
@@ -38,6 +37,16 @@ export function applyProject(context: ApplyContext, input: ProjectApply): Projec
     changes,
     orphans: input.removeOrphans ? [] : orphans.map((service) => service.spec.service),
   };
+}
+
+/** Services that are not in the file; of one-off commands, as docker compose has it, those that have ended. */
+function orphansOf(view: StoreView, input: ProjectApply): readonly Service[] {
+  return view.servicesOfProject(input.project).filter((service) => {
+    if (service.removing || input.known.includes(service.spec.service)) return false;
+    const ended = () =>
+      view.tasksOfService(service.id).every((task) => isTerminal(task.status.state));
+    return !isOneOff(service) || ended();
+  });
 }
 
 function checkExternals(view: StoreView, input: ProjectApply): void {

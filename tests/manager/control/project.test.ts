@@ -3,6 +3,7 @@ import { aNetwork, aServiceSpec, aVolume } from '../../../fixtures/cluster/build
 import { isAppError } from '../../../manager/base/errors.js';
 import type { ProjectApply, WatchMessage } from '../../../manager/protocol/control.js';
 import type { Task } from '../../../manager/model/task.js';
+import { aStatus } from '../../helpers/fake-worker.js';
 import type { TestPki } from '../../helpers/pki.js';
 import { createManagerPki, TestManager } from '../../helpers/test-manager.js';
 import { until } from '../../helpers/until.js';
@@ -178,6 +179,29 @@ test('orphans are named, and removed when asked for', async (t) => {
     return services.every((service) => service.spec.service === 'web');
   });
   t.pass();
+});
+
+test('a one-off command is an orphan only when it has ended', async (t) => {
+  const manager = await TestManager.start(t, { pki });
+  const worker = await manager.join('w1');
+  const made = aServiceSpec('web-run-1');
+  const { container } = made.task;
+  const labels = { ...container.labels, 'com.docker.compose.oneoff': 'True' };
+  const run = { ...made, task: { ...made.task, container: { ...container, labels } } };
+  await manager.call('project.apply', anApply({ services: [run] }));
+  const tasks = () => manager.call('task.list', { project: 'demo' });
+  await until(
+    'the command runs',
+    10_000,
+    async () => (await tasks())[0]?.status.state === 'running',
+  );
+  const next = anApply({ services: [web], networks: [network], dryRun: true });
+  t.deepEqual((await manager.call('project.apply', next)).orphans, []);
+  const [task] = await tasks();
+  if (task === undefined) throw new Error('no task');
+  worker.report(task.id, aStatus('complete', { exitCode: 0 }));
+  await until('it has ended', 10_000, async () => (await tasks())[0]?.status.state === 'complete');
+  t.deepEqual((await manager.call('project.apply', next)).orphans, ['web-run-1']);
 });
 
 test('down leaves nothing behind: tasks, services, networks, leases on nodes, volumes', async (t) => {
