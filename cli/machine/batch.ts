@@ -1,4 +1,7 @@
 import { AppError, messageOf } from '../../manager/base/errors.js';
+import { consulAgentOf } from './consul-agent.js';
+import type { ConsulFiles } from './consul-files.js';
+import { loadConsulFiles } from './consul-files.js';
 import type { ClusterRecord } from './cluster-record.js';
 import type { EngineVersion } from './engine-client.js';
 import type { SignNodes } from './issue-certificates.js';
@@ -15,7 +18,14 @@ import type { Workshop } from './workshop.js';
 /** How long a machine may take to let us in: it may still be booting. */
 const patienceMs = 15_000;
 
-function membershipOf(record: MachineRecord, cluster: ClusterRecord): Membership {
+function membershipOf(
+  record: MachineRecord,
+  cluster: ClusterRecord,
+  consulFiles: ConsulFiles,
+): Membership {
+  const { Name: name, Driver, HostOptions } = record;
+  const isManager = HostOptions.SwarmOptions.Master;
+  const machine = { name, address: Driver.IPAddress, isManager };
   return {
     clusterId: cluster.id,
     clusterName: cluster.name,
@@ -23,6 +33,9 @@ function membershipOf(record: MachineRecord, cluster: ClusterRecord): Membership
     role: record.HostOptions.SwarmOptions.Master ? 'manager' : 'worker',
     strategy: cluster.strategy,
     managers: cluster.managers.map(({ url }) => new URL(url).host),
+    discovery: cluster.discovery,
+    consulFiles,
+    consulAgent: consulAgentOf(cluster, machine, consulFiles.gossipKey ?? ''),
   };
 }
 
@@ -82,7 +95,7 @@ export class Batch {
       const row = rows.get(record.Name) ?? this.#progress.machine(record.Name);
       return this.#one(record, row, prepare);
     };
-    this.#signer = records.some(isMaster) ? withResolvers() : undefined;
+    this.#signer = (await this.#includesSigner(records)) ? withResolvers() : undefined;
     const masters = records.filter(isMaster).map(async (record) => one(record));
     this.#settleSigner(masters);
     const workers = records.filter((record) => !isMaster(record)).map(async (each) => one(each));
@@ -90,6 +103,16 @@ export class Batch {
     return settled.flatMap((result): unknown[] =>
       result.status === 'rejected' ? [result.reason] : [],
     );
+  }
+
+  /** The first manager of the cluster signs for its workers. */
+  async #includesSigner(records: readonly MachineRecord[]): Promise<boolean> {
+    const { store } = this.#workshop;
+    for (const { Name, HostOptions } of records) {
+      const cluster = await store.findCluster(HostOptions.SwarmOptions.Cluster);
+      if (cluster?.managers[0]?.name === Name) return true;
+    }
+    return false;
   }
 
   /** At the latest a provisioned manager can sign; earlier when it did so for itself. */
@@ -136,14 +159,17 @@ export class Batch {
     const signNodes: SignNodes = async (nodes) => {
       if (!Master) return this.#signRemotely(cluster, nodes, progress);
       const signed = await signOnManager(machine, nodes);
-      this.#signer?.resolve();
+      if (cluster?.managers[0]?.name === record.Name) this.#signer?.resolve();
       return signed;
     };
     const engine = await provision({
       machine,
       want: {
         record,
-        membership: cluster === undefined ? undefined : membershipOf(record, cluster),
+        membership:
+          cluster === undefined
+            ? undefined
+            : membershipOf(record, cluster, await loadConsulFiles(store.home, name)),
         user: authority.user,
         ca: authority.cert,
         engineAnchor: authority.engineAnchor,
@@ -152,6 +178,7 @@ export class Batch {
       credentials: await this.#workshop.credentials(),
       uploadsFor: async (arch) => this.#workshop.uploadsFor(arch),
       signNodes,
+      consulFor: async (arch) => this.#workshop.consulFor(arch),
       progress,
       renew: this.#options.renew,
       beforeChanges: async () => store.save({ ...record, Provisioned: false }),
@@ -190,7 +217,8 @@ export class Batch {
     nodes: Parameters<SignNodes>[0],
     progress: MachineProgress,
   ): Promise<readonly string[]> {
-    const managerName = cluster?.managers[0]?.name ?? '';
+    const names = cluster?.managers.map((manager) => manager.name) ?? [];
+    const managerName = names[0] ?? '';
     if (this.#signer !== undefined) {
       progress.step(`waiting for ${managerName} to sign its certificate`);
       await this.#signer.promise.catch((error: unknown) => {
@@ -199,16 +227,25 @@ export class Batch {
         });
       });
     }
-    this.#managerMachine ??= this.#connectManager(managerName);
+    this.#managerMachine ??= this.#connectManager(names);
     const manager = await this.#managerMachine;
     const signed = this.#signing.then(async () => signOnManager(manager, nodes));
     this.#signing = signed.catch(() => undefined);
     return signed;
   }
 
-  async #connectManager(name: string): Promise<RemoteMachine> {
-    const machine = await this.#workshop.connectTo(await this.#workshop.store.load(name));
-    await machine.probeLogin();
-    return machine;
+  /** Any manager can sign: the first that lets us in. */
+  async #connectManager(names: readonly string[]): Promise<RemoteMachine> {
+    let failure: unknown = new AppError('not-found', 'the cluster has no manager');
+    for (const name of names) {
+      try {
+        const machine = await this.#workshop.connectTo(await this.#workshop.store.load(name));
+        await machine.probeLogin();
+        return machine;
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
   }
 }

@@ -14,6 +14,10 @@ export interface ClusterRecord {
   readonly id: string;
   readonly strategy: string;
   readonly managers: readonly ClusterManager[];
+  /** `consul://…`, where the managers share their state; without it the one manager keeps it itself. */
+  readonly discovery?: string;
+  /** The machines whose Consul servers the cluster began with, when it runs its own Consul. */
+  readonly consulServers?: readonly { readonly name: string; readonly address: string }[];
 }
 
 /** Throws `invalid` for a name that is no single path segment of plain characters. */

@@ -6,8 +6,14 @@ import { Batch } from './batch.js';
 import type { ClusterRecord } from './cluster-record.js';
 import { withManager, withoutManager } from './cluster-record.js';
 import { managerPort } from './layout.js';
+import {
+  forgetConsulFiles,
+  keepConsulFiles,
+  newGossipKey,
+  readNamedFiles,
+} from './consul-files.js';
 import type { CreateFlags } from './new-record.js';
-import { newRecords } from './new-record.js';
+import { discoveryOf, newRecords } from './new-record.js';
 import { Progress } from './progress.js';
 import type { MachineRecord } from './record.js';
 import { bracketed } from './record.js';
@@ -28,14 +34,41 @@ async function clusterFor(
   const there = await workshop.store.findCluster(name);
   if (flags.swarmMaster) {
     const manager = there?.managers[0];
-    if (there !== undefined && manager !== undefined) return there;
-    return { name, id: newId(), strategy: flags.swarmStrategy, managers: [] };
+    if (there !== undefined && manager !== undefined) return extended(there, flags);
+    const discovery = discoveryOf(flags);
+    return {
+      ...{ name, id: newId(), strategy: flags.swarmStrategy, managers: [] },
+      ...(discovery === undefined ? {} : { discovery }),
+    };
   }
   if (there !== undefined) return there;
   throw new AppError(
     'not-found',
     `cluster "${name}" has no manager yet: create it first with --swarm --swarm-master`,
   );
+}
+
+/** A machine that joins a cluster keeps its state where the cluster does. */
+function ofCluster(record: MachineRecord, cluster: ClusterRecord | undefined): MachineRecord {
+  if (cluster === undefined) return record;
+  const { HostOptions } = record;
+  const SwarmOptions = {
+    ...HostOptions.SwarmOptions,
+    Discovery: cluster.discovery ?? 'embedded',
+  };
+  return { ...record, HostOptions: { ...HostOptions, SwarmOptions } };
+}
+
+/** One more manager for a cluster there is. Throws `conflict` when it cannot have one. */
+function extended(cluster: ClusterRecord, flags: CreateFlags): ClusterRecord {
+  const wanted = discoveryOf(flags);
+  if (wanted !== undefined && wanted !== cluster.discovery) {
+    throw new AppError(
+      'conflict',
+      `cluster "${cluster.name}" keeps its state in ${cluster.discovery ?? 'its one manager'}, not in ${wanted}: leave out --swarm-discovery and --consul-server`,
+    );
+  }
+  return cluster;
 }
 
 /** Throws when a name is taken; an unfinished machine at the same address is taken up again. */
@@ -68,10 +101,10 @@ async function joinCluster(
   const { store } = workshop;
   await store.updateCluster(cluster.name, (seen) => {
     const other = seen?.managers.find(({ name }) => name !== master.Name);
-    if (other !== undefined) {
+    if (other !== undefined && seen?.discovery === undefined) {
       throw new AppError(
         'conflict',
-        `cluster "${cluster.name}" already has its manager on ${other.name}: leave out --swarm-master, or name another cluster with --cluster`,
+        `cluster "${cluster.name}" already has its manager on ${other.name}, and a cluster without Consul has one: leave out --swarm-master, or name another cluster with --cluster`,
       );
     }
     const { NodeID: nodeId } = master.HostOptions.SwarmOptions;
@@ -84,6 +117,25 @@ async function joinCluster(
   }
 }
 
+/** What the cluster's Consul needs, kept before the first machine asks for it. */
+async function keepConsul(
+  workshop: Workshop,
+  cluster: ClusterRecord,
+  masters: readonly MachineRecord[],
+  flags: CreateFlags,
+): Promise<void> {
+  const { store } = workshop;
+  const { consulToken: token, consulCa: ca, consulCert: cert, consulKey: key } = flags;
+  await keepConsulFiles(store.home, cluster.name, await readNamedFiles({ token, ca, cert, key }));
+  if (flags.consulServer !== true || (await store.findCluster(cluster.name)) !== undefined) return;
+  await keepConsulFiles(store.home, cluster.name, { gossipKey: newGossipKey() });
+  const consulServers = masters.map(({ Name: name, Driver }) => ({
+    name,
+    address: Driver.IPAddress,
+  }));
+  await store.updateCluster(cluster.name, (seen) => seen ?? { ...cluster, consulServers });
+}
+
 async function takeBack(workshop: Workshop, record: MachineRecord): Promise<void> {
   const { store } = workshop;
   const { Cluster: cluster, Master } = record.HostOptions.SwarmOptions;
@@ -92,6 +144,7 @@ async function takeBack(workshop: Workshop, record: MachineRecord): Promise<void
       seen === undefined ? undefined : withoutManager(seen, record.Name),
     );
     const gone = (await store.findCluster(cluster)) === undefined;
+    if (gone) await forgetConsulFiles(store.home, cluster);
     if (gone && (await store.currentCluster()) === cluster)
       await store.setCurrentCluster(undefined);
   }
@@ -116,13 +169,15 @@ export async function createMachines(
     inCluster ? { cluster: membership.cluster, newId } : undefined,
   );
   const cluster = await clusterFor(workshop, flags, membership.cluster);
+  const placed = wanted.map((record) => ofCluster(record, cluster));
   if (flags.genericSshKey !== undefined) await checkKey(flags.genericSshKey);
   const reserved: MachineRecord[] = [];
   try {
-    for (const record of wanted) reserved.push(await reserve(workshop, record));
-    const master = reserved.find((record) => record.HostOptions.SwarmOptions.Master);
-    if (cluster !== undefined && master !== undefined) {
-      await joinCluster(workshop, cluster, master);
+    for (const record of placed) reserved.push(await reserve(workshop, record));
+    const masters = reserved.filter((record) => record.HostOptions.SwarmOptions.Master);
+    if (cluster !== undefined) {
+      await keepConsul(workshop, cluster, masters, flags);
+      for (const master of masters) await joinCluster(workshop, cluster, master);
     }
     for (const [index, record] of reserved.entries()) {
       reserved[index] = await withKey(workshop, record, flags.genericSshKey);

@@ -36,6 +36,8 @@ export interface RootFacts {
   readonly freeKib: { readonly opt: number; readonly varLib: number };
   readonly runtimes: ReadonlySet<string>;
   readonly apps: ReadonlySet<string>;
+  /** Checksums of Consul programs that were uploaded. */
+  readonly consuls: ReadonlySet<string>;
   /** Checksums the links point at. */
   readonly links: { readonly runtime: string; readonly app: string };
   /** What an earlier provisioning noted (/etc/shoal/machine.json). */
@@ -177,6 +179,7 @@ export function parseRootFacts(output: string): RootFacts {
     freeKib: parseFree(found.get('disk') ?? ''),
     runtimes: words(found.get('runtimes')),
     apps: words(found.get('apps')),
+    consuls: words(found.get('consuls')),
     links: parseLinks(found.get('links') ?? ''),
     machineNote: text('machine'),
     sums: new Map(sums),

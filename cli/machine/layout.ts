@@ -14,6 +14,16 @@ export const remote = {
   workerUnit: '/etc/systemd/system/shoal-worker.service',
   isolateUnit: '/etc/systemd/system/shoal-isolate.service',
   isolateRules: '/etc/shoal/isolate.nft',
+  consulRoot: '/opt/shoal/consul',
+  consulSettings: '/etc/shoal/consul/agent.json',
+  consulUnit: '/etc/systemd/system/shoal-consul.service',
+  consulReloadPath: '/etc/systemd/system/shoal-consul-reload.path',
+  consulReloadUnit: '/etc/systemd/system/shoal-consul-reload.service',
+  /** What the manager shows Consul. */
+  consulToken: '/etc/shoal/manager-consul/token',
+  consulCa: '/etc/shoal/manager-consul/ca.pem',
+  consulCert: '/etc/shoal/manager-consul/cert.pem',
+  consulKey: '/etc/shoal/manager-consul/key.pem',
   ca: '/etc/shoal/pki/ca.pem',
   engineCa: '/etc/shoal/engine/ca.pem',
 } as const;

@@ -1,5 +1,6 @@
 import { isolationRules } from '../../manager/model/isolation.js';
 import { clusterAuthorityUnit } from '../../manager/ca/pki.js';
+import type { ConsulFiles } from './consul-files.js';
 import { subjectOf } from './certificate-facts.js';
 import type { WantedCertificate } from './certificate-plan.js';
 import type { EngineConfig } from './engine-config.js';
@@ -10,6 +11,8 @@ import type { ConfigureWant, FileWant } from './plan.js';
 import type { MachineRecord } from './record.js';
 import type { Membership } from './settings-files.js';
 import { managerSettings, toLabels, workerSettings } from './settings-files.js';
+import type { ConsulAgent } from './consul-agent.js';
+import { consulReloadPath, consulReloadUnit, consulSettings, consulUnit } from './consul-agent.js';
 import { isolateUnit, managerUnit, shoalCommand, workerUnit } from './units.js';
 
 /** What a machine is to be, from its record, the cluster it belongs to and the user's authority. */
@@ -80,6 +83,17 @@ const managerFiles = [
   certificatePaths.intermediate.key,
   certificatePaths.engineClient.cert,
   certificatePaths.engineClient.key,
+  remote.consulToken,
+  remote.consulCa,
+  remote.consulCert,
+  remote.consulKey,
+];
+
+const consulAgentFiles = [
+  remote.consulSettings,
+  remote.consulUnit,
+  remote.consulReloadPath,
+  remote.consulReloadUnit,
 ];
 
 const workerFiles = [
@@ -102,6 +116,7 @@ export const checksummedPaths: readonly string[] = [
   certificatePaths.engine.cert,
   ...managerFiles,
   ...workerFiles,
+  ...consulAgentFiles,
 ];
 
 /** Paths of public certificates, which the plan reads. */
@@ -122,6 +137,27 @@ export interface ConfigureInput {
   /** Certificates just issued; those not here stay as they are. */
   readonly issued: ReadonlyMap<CertificateName, string>;
   readonly programChanged: boolean;
+}
+
+function consulAgentWant(agent: ConsulAgent): readonly FileWant[] {
+  return [
+    { path: remote.consulSettings, content: consulSettings(agent), mode: 0o600 },
+    { path: remote.consulUnit, content: consulUnit, mode: 0o644 },
+    { path: remote.consulReloadPath, content: consulReloadPath, mode: 0o644 },
+    { path: remote.consulReloadUnit, content: consulReloadUnit, mode: 0o644 },
+  ];
+}
+
+function consulClientFiles(files: ConsulFiles = {}): readonly FileWant[] {
+  const pairs = [
+    [remote.consulToken, files.token],
+    [remote.consulCa, files.ca],
+    [remote.consulCert, files.cert],
+    [remote.consulKey, files.key],
+  ] as const;
+  return pairs.flatMap(([path, content]) =>
+    content === undefined ? [] : [{ path, content, mode: 0o600 }],
+  );
 }
 
 /** Every file and unit the machine is to have. */
@@ -146,7 +182,7 @@ export function configureWant(want: MachineWant, input: ConfigureInput): Configu
   if (membership === undefined) {
     return {
       files,
-      absent: [...workerFiles, ...managerFiles],
+      absent: [...workerFiles, ...managerFiles, ...consulAgentFiles],
       units: [],
       programChanged: input.programChanged,
     };
@@ -159,16 +195,23 @@ export function configureWant(want: MachineWant, input: ConfigureInput): Configu
     file(remote.isolateRules, isolationRules()),
   );
   const isManager = membership.role === 'manager';
+  const agent = membership.consulAgent;
+  if (agent !== undefined) files.push(...consulAgentWant(agent));
   if (isManager) {
     files.push(
+      ...consulClientFiles(membership.consulFiles),
       file(remote.managerSettings, managerSettings(machine, membership), 0o600),
       file(remote.managerUnit, managerUnit),
     );
   }
   return {
     files,
-    absent: isManager ? [] : managerFiles,
-    units: isManager ? ['shoal-manager', 'shoal-worker'] : ['shoal-worker'],
+    absent: [...(isManager ? [] : managerFiles), ...(agent === undefined ? consulAgentFiles : [])],
+    units: [
+      ...(agent === undefined ? [] : (['shoal-consul'] as const)),
+      ...(isManager ? (['shoal-manager'] as const) : []),
+      'shoal-worker',
+    ],
     programChanged: input.programChanged,
   };
 }

@@ -1,4 +1,5 @@
 import { AppError } from '../../manager/base/errors.js';
+import { parseConsulAddress } from '../../manager/model/discovery.js';
 import type { MachineRecord } from './record.js';
 import { checkMachineName } from './record.js';
 
@@ -22,6 +23,24 @@ export interface CreateFlags {
   readonly swarmMaster: boolean;
   readonly swarmStrategy: string;
   readonly swarmDiscovery: string;
+  readonly swarmManagers?: number | undefined;
+  readonly consulServer?: boolean | undefined;
+  readonly consulBinary?: string | undefined;
+  readonly consulToken?: string | undefined;
+  readonly consulCa?: string | undefined;
+  readonly consulCert?: string | undefined;
+  readonly consulKey?: string | undefined;
+}
+
+/** Where Consul answers that runs on the managers' own machines. */
+const ownConsul = 'consul://127.0.0.1:8500';
+
+/** `consul://…` as the flags say; undefined for the store of a manager that is alone. */
+export function discoveryOf(flags: CreateFlags): string | undefined {
+  if (flags.swarmDiscovery !== '' && flags.swarmDiscovery !== 'embedded') {
+    return flags.swarmDiscovery;
+  }
+  return flags.consulServer === true ? ownConsul : undefined;
 }
 
 export const strategies = ['spread', 'binpack', 'random'];
@@ -41,11 +60,7 @@ function checkFlags(flags: CreateFlags): void {
       `unknown strategy "${flags.swarmStrategy}" for --swarm-strategy: there are ${strategies.join(', ')}`,
     );
   }
-  if (flags.swarmDiscovery !== '' && flags.swarmDiscovery !== 'embedded') {
-    throw invalid(
-      `--swarm-discovery ${flags.swarmDiscovery} is not supported: the only store is "embedded"`,
-    );
-  }
+  checkDiscovery(flags);
   const label = flags.engineLabel.find((entry) => !/^[^=\s]+=/u.test(entry));
   if (label !== undefined) throw invalid(`--engine-label ${label}: expected KEY=VALUE`);
   const variable = flags.engineEnv.find((entry) => !/^[A-Za-z_]\w*=/u.test(entry));
@@ -55,6 +70,35 @@ function checkFlags(flags: CreateFlags): void {
     throw invalid(`--engine-opt ${option}: expected OPTION or OPTION=VALUE`);
   if (flags.driver === 'none' && (flags.swarm || flags.swarmMaster)) {
     throw invalid('a machine of driver "none" cannot join a cluster: it has no ssh');
+  }
+}
+
+function checkDiscovery(flags: CreateFlags): void {
+  const discovery = discoveryOf(flags);
+  if (discovery !== undefined && !discovery.startsWith('consul://')) {
+    throw invalid(
+      `--swarm-discovery ${discovery} is not supported: there are "embedded" and consul://HOST:PORT[,HOST:PORT…][/PREFIX]`,
+    );
+  }
+  if (discovery !== undefined) parseConsulAddress(discovery);
+  if (flags.consulServer === true && !flags.swarmMaster) {
+    throw invalid('--consul-server comes with --swarm-master: it runs on the machines of managers');
+  }
+  if (flags.consulBinary !== undefined && flags.consulServer !== true) {
+    throw invalid('--consul-binary needs --consul-server');
+  }
+  const { swarmManagers: count } = flags;
+  if (count === undefined) return;
+  if (!flags.swarmMaster) throw invalid('--swarm-managers needs --swarm-master');
+  if (![1, 3, 5].includes(count)) {
+    throw invalid(
+      `--swarm-managers ${String(count)}: expected 1, 3 or 5, so that a majority is clear`,
+    );
+  }
+  if (count > 1 && discovery === undefined) {
+    throw invalid(
+      'several managers need a store that they share: --swarm-discovery consul://… or --consul-server',
+    );
   }
 }
 
@@ -93,8 +137,12 @@ export function newRecords(
   const addresses = addressesFor(names, flags);
   const same = addresses.find((address, index) => addresses.indexOf(address) !== index);
   if (same !== undefined) throw invalid(`address ${same} is given twice`);
+  const managers = flags.swarmManagers ?? 1;
+  if (managers > names.length) {
+    throw invalid(`--swarm-managers ${String(managers)}: only ${String(names.length)} machines`);
+  }
   return names.map((name, index): MachineRecord => {
-    const isMaster = membership !== undefined && flags.swarmMaster && index === 0;
+    const isMaster = membership !== undefined && flags.swarmMaster && index < managers;
     return {
       ConfigVersion: 3,
       Name: name,
@@ -122,7 +170,7 @@ export function newRecords(
         SwarmOptions: {
           IsSwarm: membership !== undefined,
           Master: isMaster,
-          Discovery: membership === undefined ? '' : 'embedded',
+          Discovery: membership === undefined ? '' : (discoveryOf(flags) ?? 'embedded'),
           Strategy: flags.swarmStrategy,
           Cluster: membership?.cluster ?? '',
           NodeID: membership?.newId() ?? '',

@@ -50,12 +50,17 @@ export interface MissingPackages {
 }
 
 /** Packages for what the machine lacks; none when it lacks nothing. */
-export function missingPackages(manager: PackageManager, facts: RootFacts): MissingPackages {
-  const lacking = ['dockerd', 'nft', 'ip', 'bridge'].filter(
+export function missingPackages(
+  manager: PackageManager,
+  facts: RootFacts,
+  withConsul: boolean,
+): MissingPackages {
+  const lacking = ['dockerd', 'nft', 'ip', 'bridge', ...(withConsul ? ['consul'] : [])].filter(
     (command) => !facts.commands.has(command),
   );
   const packages = [
     ...(lacking.includes('dockerd') ? names[manager].engine : []),
+    ...(lacking.includes('consul') ? ['consul'] : []),
     ...(lacking.includes('nft') ? [names[manager].nft] : []),
     ...(lacking.includes('ip') || lacking.includes('bridge') ? [names[manager].ip] : []),
   ];

@@ -14,6 +14,7 @@ import { missingPackages } from './packages.js';
 export interface StepArgs {
   'upload-runtime': { readonly sum: string };
   'upload-app': { readonly sum: string };
+  'upload-consul': { readonly sum: string };
   install: { readonly manager: PackageManager; readonly packages: readonly string[] };
   link: { readonly runtime: string; readonly app: string };
   'write-files': { readonly files: readonly FileWant[] };
@@ -40,6 +41,7 @@ export function describeStep(step: Step): string {
   switch (step.kind) {
     case 'upload-runtime':
     case 'upload-app':
+    case 'upload-consul':
       return `${step.kind} ${step.sum.slice(0, 12)}: ${step.cause}`;
     case 'install':
       return `install ${step.packages.join(' ')} (${step.manager}): ${step.cause}`;
@@ -61,6 +63,8 @@ export interface SetupWant {
   readonly machine: string;
   readonly runtime: { readonly sum: string; readonly bytes: number };
   readonly app: { readonly sum: string; readonly bytes: number };
+  /** Consul is to run there: this program, or one that the machine has or its distribution. */
+  readonly consul?: { readonly sum: string; readonly bytes: number } | 'package' | undefined;
 }
 
 const engineKib = 500_000;
@@ -68,7 +72,8 @@ const engineKib = 500_000;
 function checkSpace(want: SetupWant, facts: RootFacts): void {
   const bytes =
     (facts.runtimes.has(want.runtime.sum) ? 0 : want.runtime.bytes) +
-    (facts.apps.has(want.app.sum) ? 0 : want.app.bytes);
+    (facts.apps.has(want.app.sum) ? 0 : want.app.bytes) +
+    consulBytes(want, facts);
   const uploadKib = Math.ceil((bytes * 1.1) / 1024);
   const short = (path: string, free: number, needed: number): AppError =>
     new AppError(
@@ -78,6 +83,11 @@ function checkSpace(want: SetupWant, facts: RootFacts): void {
   if (facts.freeKib.opt < uploadKib) throw short('/opt', facts.freeKib.opt, uploadKib);
   const varKib = facts.commands.has('dockerd') ? 0 : engineKib;
   if (facts.freeKib.varLib < varKib) throw short('/var/lib', facts.freeKib.varLib, varKib);
+}
+
+function consulBytes({ consul }: SetupWant, facts: RootFacts): number {
+  if (consul === undefined || consul === 'package' || facts.consuls.has(consul.sum)) return 0;
+  return consul.bytes;
 }
 
 /** What the machine lacks. Throws when it has no room or lacks what cannot be installed. */
@@ -100,7 +110,11 @@ export function planSetup(
   if (!facts.apps.has(app.sum)) {
     steps.push({ kind: 'upload-app', sum: app.sum, cause: 'not there' });
   }
-  const { packages, cause } = missingPackages(manager, facts);
+  const { consul } = want;
+  if (consul !== undefined && consul !== 'package' && !facts.consuls.has(consul.sum)) {
+    steps.push({ kind: 'upload-consul', sum: consul.sum, cause: 'not there' });
+  }
+  const { packages, cause } = missingPackages(manager, facts, consul === 'package');
   if (packages.length > 0) steps.push({ kind: 'install', manager, packages, cause });
   if (facts.links.runtime !== runtime.sum || facts.links.app !== app.sum) {
     const was = facts.links.app === '' ? 'first time' : 'another version is in use';
@@ -109,21 +123,30 @@ export function planSetup(
   return steps;
 }
 
+/** Units that a machine may have, in the order in which they are started. */
+export const unitNames = ['shoal-consul', 'shoal-manager', 'shoal-worker'] as const;
+export type Unit = (typeof unitNames)[number];
+
 export interface ConfigureWant {
   readonly files: readonly FileWant[];
   /** Files that must not be there. */
   readonly absent: readonly string[];
   /** Units that must run. */
-  readonly units: readonly ('shoal-manager' | 'shoal-worker')[];
+  readonly units: readonly Unit[];
   /** Program or certificates changed, so that running services are out of date. */
   readonly programChanged: boolean;
 }
+
+const consulSettingsPath = remote.consulSettings;
 
 function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-function dependsOn(unit: 'shoal-manager' | 'shoal-worker', path: string): boolean {
+function dependsOn(unit: Unit, path: string): boolean {
+  if (unit === 'shoal-consul') {
+    return path === consulSettingsPath || path.endsWith('shoal-consul.service');
+  }
   const role = unit === 'shoal-manager' ? 'manager' : 'worker';
   return (
     path === remote.ca ||
@@ -156,7 +179,7 @@ export function planConfigure(want: ConfigureWant, facts: RootFacts): readonly S
     steps.push({ kind: 'write-files', files, cause });
   }
   const leftovers = want.absent.filter((path) => facts.sums.has(path));
-  for (const unit of ['shoal-worker', 'shoal-manager'] as const) {
+  for (const unit of unitNames.toReversed()) {
     if (want.units.includes(unit) || !facts.active.has(unit)) continue;
     steps.push({ kind: 'stop-unit', unit, cause: 'this machine is not to run it' });
   }
@@ -171,7 +194,7 @@ export function planConfigure(want: ConfigureWant, facts: RootFacts): readonly S
       ? 'it does not run'
       : why.length > 0
         ? `${why.join(', ')} changed`
-        : want.programChanged
+        : want.programChanged && unit !== 'shoal-consul'
           ? 'its program changed'
           : undefined;
     if (cause !== undefined) steps.push({ kind: 'restart-unit', unit, cause });

@@ -24,7 +24,8 @@ exit 0
 export const rootProbe = `
 section() { printf '\\n@@%s\\n' "$1"; }
 section commands
-for c in dockerd nft ip bridge tar gzip sha256sum; do
+PATH=/opt/shoal/consul/current:$PATH
+for c in dockerd nft ip bridge tar gzip sha256sum consul; do
   if command -v "$c" >/dev/null 2>&1; then echo "$c"; fi
 done
 section engine-version; if command -v dockerd >/dev/null 2>&1; then dockerd --version 2>/dev/null; fi
@@ -34,12 +35,13 @@ section engine-swarm; if [ -s /var/lib/docker/swarm/docker-state.json ]; then ec
 section containers
 ps -eo comm= 2>/dev/null | grep -c '^containerd-shim' || true
 section active
-for u in docker shoal-manager shoal-worker; do
+for u in docker shoal-consul shoal-manager shoal-worker; do
   if systemctl is-active --quiet "$u.service"; then echo "$u"; fi
 done
 section disk; df -Pk /opt /var/lib 2>/dev/null
 section runtimes; ls -1 /opt/shoal/runtime 2>/dev/null
 section apps; ls -1 /opt/shoal/app 2>/dev/null
+section consuls; ls -1 /opt/shoal/consul 2>/dev/null
 section links
 for l in runtime app; do printf '%s %s\\n' "$l" "$(readlink /opt/shoal/current/$l 2>/dev/null)"; done
 section machine; cat /etc/shoal/machine.json 2>/dev/null

@@ -42,6 +42,8 @@ export interface ProvisionInput {
   /** Packs runtime and application for an architecture; throws when there is none for it. */
   readonly uploadsFor: (arch: string) => Promise<Uploads>;
   readonly signNodes: SignNodes;
+  /** Packs the Consul that was given; undefined leaves it to the machine and its distribution. */
+  readonly consulFor?: ((arch: string) => Promise<Upload | undefined>) | undefined;
   readonly progress: MachineProgress;
   /** Renew every certificate but the cluster's authority. */
   readonly renew: boolean;
@@ -161,14 +163,21 @@ export async function provision(input: ProvisionInput): Promise<EngineVersion> {
   const before = await probe(machine);
   progress.step('packing runtime and application');
   const uploads = await input.uploadsFor(login.arch);
+  const withConsul = want.membership?.consulAgent !== undefined;
+  const consul = withConsul ? await input.consulFor?.(login.arch) : undefined;
   const context: StepContext = {
     machine,
     ...uploads,
+    consul,
     onOutput: (text) => {
       progress.output(text);
     },
   };
-  const setup = planSetup({ machine: name, ...uploads }, before, manager);
+  const setup = planSetup(
+    { machine: name, ...uploads, consul: withConsul ? (consul ?? 'package') : undefined },
+    before,
+    manager,
+  );
   await input.beforeChanges?.();
   await setUp(input, context, setup);
   const facts = setup.some((step) => step.kind === 'install') ? await probe(machine) : before;

@@ -18,6 +18,25 @@ rm -rf "$place"
 mv -T "$new" "$place"
 `;
 
+/** As the runtime; then it is the one that is used. */
+export const unpackConsul = `
+set -e
+place=/opt/shoal/consul/$1
+new=$place.$$
+trap 'rm -rf "$new"' EXIT
+umask 022
+mkdir -p "$new"
+gzip -dc >"$new/consul"
+printf '%s  %s\\n' "$1" "$new/consul" | sha256sum -c - >/dev/null
+chmod 755 "$new/consul"
+"$new/consul" version
+rm -rf "$place"
+mv -T "$new" "$place"
+was=$(readlink /opt/shoal/consul/current || true)
+ln -sfn "$1" /opt/shoal/consul/current
+if [ -n "$was" ] && [ "$was" != "$1" ]; then rm -rf "/opt/shoal/consul/$was"; fi
+`;
+
 /** tar.gz on standard input. $1 checksum of the tar. */
 export const unpackApp = `
 set -e
@@ -144,6 +163,10 @@ journalctl --unit "$1" --lines "$2" --output cat --no-pager
 export const purgeWorker = `
 systemctl disable --quiet --now shoal-worker.service shoal-manager.service \\
   shoal-isolate.service 2>/dev/null || true
+if systemctl is-active --quiet shoal-consul.service; then
+  PATH=/opt/shoal/consul/current:$PATH timeout 10 consul leave >/dev/null 2>&1 || true
+fi
+systemctl disable --quiet --now shoal-consul.service shoal-consul-reload.path 2>/dev/null || true
 if [ ! -e /var/lib/shoal/worker ]; then exit 0; fi
 if [ ! -x /opt/shoal/current/runtime/bin/node ] || [ ! -e /etc/shoal/worker.json ]; then exit 0; fi
 exec /opt/shoal/current/runtime/bin/node /opt/shoal/current/app/dist/cli/main.js \\
@@ -164,9 +187,11 @@ if [ -e "$dropin" ]; then
   restart=yes
 fi
 rm -f /etc/systemd/system/shoal-worker.service /etc/systemd/system/shoal-manager.service \\
-  /etc/systemd/system/shoal-isolate.service
+  /etc/systemd/system/shoal-isolate.service /etc/systemd/system/shoal-consul.service \\
+  /etc/systemd/system/shoal-consul-reload.path /etc/systemd/system/shoal-consul-reload.service
 systemctl daemon-reload
 systemctl reset-failed shoal-worker.service shoal-manager.service shoal-isolate.service \\
+  shoal-consul.service \\
   2>/dev/null || true
 if [ "$restart" = yes ] && systemctl is-active --quiet docker.service; then
   systemctl restart docker.service

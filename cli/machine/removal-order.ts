@@ -21,8 +21,14 @@ export function planRemoval(
   const isManager = (record: MachineRecord): boolean => record.HostOptions.SwarmOptions.Master;
   const managers = records.filter(isManager);
   const names = new Set(records.map(({ Name }) => Name));
+  const staying = new Set(
+    all
+      .filter((record) => isManager(record) && !names.has(record.Name))
+      .map((record) => record.HostOptions.SwarmOptions.Cluster),
+  );
   for (const manager of managers) {
     const { Cluster: cluster } = manager.HostOptions.SwarmOptions;
+    if (staying.has(cluster)) continue;
     const left = all.filter(
       ({ Name, HostOptions: { SwarmOptions: swarm } }) =>
         swarm.IsSwarm && swarm.Cluster === cluster && !names.has(Name),
@@ -37,6 +43,10 @@ export function planRemoval(
   return {
     members: records.filter((record) => !isManager(record)),
     managers,
-    leaving: new Set(managers.map((record) => record.HostOptions.SwarmOptions.Cluster)),
+    leaving: new Set(
+      managers
+        .map((record) => record.HostOptions.SwarmOptions.Cluster)
+        .filter((cluster) => !staying.has(cluster)),
+    ),
   };
 }

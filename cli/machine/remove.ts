@@ -1,4 +1,5 @@
 import { AppError, isAppError, messageOf } from '../../manager/base/errors.js';
+import { forgetConsulFiles } from './consul-files.js';
 import { withoutManager } from './cluster-record.js';
 import { daemonJsonBefore } from './engine-config.js';
 import type { MachineNote } from './machine-want.js';
@@ -45,6 +46,7 @@ async function forgetRecord(store: MachineStore, record: MachineRecord): Promise
       seen === undefined ? undefined : withoutManager(seen, record.Name),
     );
     const isGone = (await store.findCluster(name)) === undefined;
+    if (isGone) await forgetConsulFiles(store.home, name);
     if (isGone && (await store.currentCluster()) === name) await store.setCurrentCluster(undefined);
   }
   await store.forget(record.Name);

@@ -12,6 +12,8 @@ export interface StepContext {
   readonly machine: RemoteMachine;
   readonly runtime: Upload;
   readonly app: Upload;
+  /** A Consul that was given. */
+  readonly consul?: Upload | undefined;
   /** Called with what a long step prints. */
   readonly onOutput: (text: string) => void;
 }
@@ -71,6 +73,10 @@ const executors: Executors = {
   'upload-runtime': async (context) =>
     upload(context, 'the node runtime', scripts.unpackRuntime, context.runtime),
   'upload-app': async (context) => upload(context, 'shoal', scripts.unpackApp, context.app),
+  'upload-consul': async (context) => {
+    if (context.consul === undefined) throw new AppError('internal', 'no consul to upload');
+    await upload(context, 'consul', scripts.unpackConsul, context.consul);
+  },
   install: async ({ machine, onOutput }, { manager, packages }) => {
     await machine.script(`install ${packages.join(', ')}`, installScripts[manager], packages, {
       timeoutMs: installTimeoutMs,
@@ -118,12 +124,17 @@ export async function runStep(context: StepContext, step: Step): Promise<void> {
 }
 
 /** The words shown while a step runs. */
-export function stepTitle(step: Step, context: Pick<StepContext, 'runtime' | 'app'>): string {
+export function stepTitle(
+  step: Step,
+  context: Pick<StepContext, 'runtime' | 'app' | 'consul'>,
+): string {
   switch (step.kind) {
     case 'upload-runtime':
       return `uploading the node runtime, ${megabytes(context.runtime.gzipBytes)}`;
     case 'upload-app':
       return `uploading shoal, ${megabytes(context.app.gzipBytes)}`;
+    case 'upload-consul':
+      return `uploading consul, ${megabytes(context.consul?.gzipBytes ?? 0)}`;
     case 'install':
       return `installing ${step.packages.join(', ')} with ${step.manager.replace('-ce', '')}`;
     case 'link':

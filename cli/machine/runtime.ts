@@ -26,9 +26,9 @@ const elfMachines: Readonly<Record<number, string>> = {
 };
 
 /** The architecture an executable is for; throws when it is none for Linux. */
-export async function executableArch(path: string): Promise<string> {
+export async function executableArch(path: string, what = 'runtime'): Promise<string> {
   const file = await open(path, 'r').catch((error: unknown) => {
-    throw new AppError('invalid', `runtime ${path}: ${messageOf(error)}`, { cause: error });
+    throw new AppError('invalid', `${what} ${path}: ${messageOf(error)}`, { cause: error });
   });
   try {
     const header = Buffer.alloc(20);
@@ -36,7 +36,9 @@ export async function executableArch(path: string): Promise<string> {
     if (header.readUInt32BE(0) !== 0x7f454c46) {
       throw new AppError(
         'invalid',
-        `runtime ${path} is no Linux program: give --runtime the bin/node of a Linux build of Node`,
+        what === 'runtime'
+          ? `runtime ${path} is no Linux program: give --runtime the bin/node of a Linux build of Node`
+          : `${what} ${path} is no Linux program`,
       );
     }
     const machine = header.readUInt16LE(18);
@@ -91,12 +93,25 @@ async function pruneCache(folder: string, used: string): Promise<void> {
 
 /** The Node program to run there, packed once per checksum. */
 export async function packRuntime(path: string, cacheFolder: string): Promise<Upload> {
+  return packProgram('node', path, cacheFolder);
+}
+
+async function packProgram(kind: string, path: string, cacheFolder: string): Promise<Upload> {
   await mkdir(cacheFolder, { recursive: true, mode: 0o700 });
   const [sum, { size: bytes }] = await Promise.all([checksum(path), stat(path)]);
-  const gzipPath = join(cacheFolder, `node-${sum}.gz`);
+  const gzipPath = join(cacheFolder, `${kind}-${sum}.gz`);
   await cached(gzipPath, () => createReadStream(path, { highWaterMark: 1024 * 1024 }));
   await pruneCache(cacheFolder, gzipPath);
   return { sum, bytes, gzipPath, gzipBytes: (await stat(gzipPath)).size };
+}
+
+/** A Consul program, packed once per checksum; throws when it is for another architecture. */
+export async function packConsul(path: string, arch: string, cacheFolder: string): Promise<Upload> {
+  const has = await executableArch(path, 'consul');
+  if (has !== arch) {
+    throw new AppError('unsupported', `consul ${path} is for ${has}, the machine is ${arch}`);
+  }
+  return packProgram('consul', path, cacheFolder);
 }
 
 /** The application, packed once per checksum. */

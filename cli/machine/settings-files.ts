@@ -1,3 +1,5 @@
+import type { ConsulAgent } from './consul-agent.js';
+import type { ConsulFiles } from './consul-files.js';
 import { certificatePaths, managerPort, remote } from './layout.js';
 import { bracketed } from './record.js';
 
@@ -10,6 +12,12 @@ export interface Membership {
   readonly strategy: string;
   /** `ADDRESS:PORT` of every manager. */
   readonly managers: readonly string[];
+  /** `consul://…`; without it the manager keeps the cluster's state itself. */
+  readonly discovery?: string | undefined;
+  /** What the manager shows Consul. */
+  readonly consulFiles?: ConsulFiles | undefined;
+  /** The agent of Consul that is to run on the machine. */
+  readonly consulAgent?: ConsulAgent | undefined;
 }
 
 export interface MachineIdentity {
@@ -37,7 +45,24 @@ export function managerSettings(machine: MachineIdentity, membership: Membership
       engineClient: certificatePaths.engineClient,
     },
     strategy: membership.strategy,
+    ...(membership.discovery === undefined ? {} : { discovery: membership.discovery }),
+    ...consulClient(membership.consulFiles),
   });
+}
+
+function consulClient({ token, ca, cert, key }: ConsulFiles = {}): object {
+  const tls =
+    ca === undefined
+      ? {}
+      : {
+          tls: {
+            ca: remote.consulCa,
+            ...(cert === undefined ? {} : { cert: remote.consulCert }),
+            ...(key === undefined ? {} : { key: remote.consulKey }),
+          },
+        };
+  const consul = { ...(token === undefined ? {} : { tokenFile: remote.consulToken }), ...tls };
+  return Object.keys(consul).length === 0 ? {} : { consul };
 }
 
 export function workerSettings(machine: MachineIdentity, membership: Membership): string {

@@ -11,7 +11,8 @@ import type { MachineStore } from './machine-store.js';
 import type { Uploads } from './provision.js';
 import type { MachineRecord } from './record.js';
 import { RemoteMachine } from './remote-machine.js';
-import { cacheApp, executableArch, packRuntime } from './runtime.js';
+import type { Upload } from './runtime.js';
+import { cacheApp, executableArch, packConsul, packRuntime } from './runtime.js';
 import type { SshTarget } from './ssh.js';
 import { SshSession } from './ssh.js';
 
@@ -20,6 +21,8 @@ export interface WorkshopOptions {
   readonly env: NodeJS.ProcessEnv;
   /** --runtime. */
   readonly runtimePath?: string | undefined;
+  /** --consul-binary. */
+  readonly consulPath?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -43,6 +46,7 @@ export class Workshop {
   readonly #uploads = new Map<string, Promise<Uploads>>();
   readonly #sessions: SshSession[] = [];
   #authority: Promise<UserAuthority> | undefined;
+  #consul: Promise<Upload> | undefined;
 
   constructor(options: WorkshopOptions) {
     this.#options = options;
@@ -69,6 +73,14 @@ export class Workshop {
     const made = this.#pack(arch);
     this.#uploads.set(arch, made);
     return made;
+  }
+
+  /** The Consul that was given, packed once. */
+  async consulFor(arch: string): Promise<Upload | undefined> {
+    const { consulPath } = this.#options;
+    if (consulPath === undefined) return undefined;
+    this.#consul ??= packConsul(consulPath, arch, this.store.cacheFolder);
+    return this.#consul;
   }
 
   async target(record: MachineRecord): Promise<SshTarget> {

@@ -19,7 +19,10 @@ export function joinFailures(failures: readonly unknown[], total: number): unkno
 }
 
 export async function withWorkshop<T>(
-  options: MachineGlobals & { readonly runtime?: string },
+  options: MachineGlobals & {
+    readonly runtime?: string;
+    readonly consulBinary?: string | undefined;
+  },
   body: (workshop: Workshop) => Promise<T>,
 ): Promise<T> {
   const interrupt = new AbortController();
@@ -32,6 +35,7 @@ export async function withWorkshop<T>(
     store: new MachineStore(storeFolder(options.storagePath, process.env)),
     env: process.env,
     runtimePath: options.runtime,
+    consulPath: options.consulBinary,
     signal: interrupt.signal,
   });
   try {

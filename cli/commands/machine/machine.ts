@@ -95,7 +95,26 @@ function withClusterFlags(command: Command): Command {
       false,
     )
     .option('--swarm-strategy <name>', 'spread, binpack or random', 'spread')
-    .option('--swarm-discovery <store>', 'where the cluster keeps its state: embedded', '')
+    .option(
+      '--swarm-discovery <store>',
+      'where managers keep the state: embedded, or consul://HOST:PORT[,HOST:PORT…][/PREFIX]',
+      '',
+    )
+    .addOption(
+      new Option(
+        '--swarm-managers <count>',
+        'how many of the new machines, from the first, are managers (1, 3 or 5; needs Consul)',
+      ).argParser(Number),
+    )
+    .option('--consul-server', "run Consul itself on the managers' machines")
+    .option(
+      '--consul-binary <path>',
+      'the Consul to run there, in place of the one of the distribution',
+    )
+    .option('--consul-token <path>', "file with Consul's access token")
+    .option('--consul-ca <path>', 'authority of Consul, for TLS to it')
+    .option('--consul-cert <path>', 'certificate to show Consul')
+    .option('--consul-key <path>', 'key of that certificate')
     .option('--cluster <name>', 'the cluster to join or make')
     .option('--runtime <path>', 'bin/node for machines of another architecture');
 }

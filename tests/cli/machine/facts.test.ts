@@ -168,10 +168,11 @@ test('reads what root sees', (t) => {
 
 test('names the packages for what is missing and nothing else', (t) => {
   const facts = parseRootFacts(rootOutput);
-  t.deepEqual(missingPackages('apt', facts), {
+  t.deepEqual(missingPackages('apt', facts, false), {
     packages: ['docker.io', 'ca-certificates', 'nftables'],
     cause: 'dockerd, nft missing',
   });
   const whole = { ...facts, commands: new Set(['dockerd', 'nft', 'ip', 'bridge']) };
-  t.deepEqual(missingPackages('apt', whole).packages, []);
+  t.deepEqual(missingPackages('apt', whole, false).packages, []);
+  t.deepEqual(missingPackages('apt', whole, true).packages, ['consul']);
 });

@@ -44,6 +44,24 @@ test('names take the addresses in their order and the first is the master', (t) 
   );
 });
 
+test('with a store that is shared, the first machines are managers', (t) => {
+  const records = newRecords(
+    ['a', 'b', 'c', 'd'],
+    {
+      ...flags,
+      genericIpAddress: ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4'],
+      swarmMaster: true,
+      swarmManagers: 3,
+      consulServer: true,
+    },
+    { cluster: 'prod', newId: () => 'id' },
+  );
+  t.deepEqual(
+    records.map(({ HostOptions: { SwarmOptions: swarm } }) => [swarm.Master, swarm.Discovery]),
+    [true, true, true, false].map((isMaster) => [isMaster, 'consul://127.0.0.1:8500']),
+  );
+});
+
 for (const [title, names, changed, expected] of [
   ['no name', [], {}, /no machine name/u],
   ['an invalid name', ['a_b'], {}, /invalid machine name "a_b"/u],
@@ -65,6 +83,31 @@ for (const [title, names, changed, expected] of [
     ['a'],
     { swarmDiscovery: 'zk://x' },
     /--swarm-discovery zk:\/\/x is not supported/u,
+  ],
+  ['a malformed consul', ['a'], { swarmDiscovery: 'consul://' }, /discovery must be consul:/u],
+  [
+    'several managers without a shared store',
+    ['a'],
+    { swarmMaster: true, swarmManagers: 3 },
+    /several managers need a store that they share/u,
+  ],
+  [
+    'two managers',
+    ['a'],
+    { swarmMaster: true, swarmManagers: 2, consulServer: true },
+    /expected 1, 3 or 5/u,
+  ],
+  [
+    'more managers than machines',
+    ['a'],
+    { swarmMaster: true, swarmManagers: 3, consulServer: true },
+    /--swarm-managers 3: only 1 machines/u,
+  ],
+  [
+    'consul without a manager',
+    ['a'],
+    { swarm: true, consulServer: true },
+    /--consul-server comes with --swarm-master/u,
   ],
   [
     'a label without a value',

@@ -19,6 +19,7 @@ const bare: RootFacts = {
   freeKib: { opt: 9_000_000, varLib: 9_000_000 },
   runtimes: new Set(),
   apps: new Set(),
+  consuls: new Set(),
   links: { runtime: '', app: '' },
   machineNote: undefined,
   sums: new Map(),
@@ -56,6 +57,25 @@ test('what is there is not sent again', (t) => {
   t.deepEqual(lines(planSetup(want, older, 'apt')), [
     'link rrrrrrrrrrrr aaaaaaaaaaaa: another version is in use',
   ]);
+});
+
+test('consul is uploaded, left as it is, or taken from the distribution', (t) => {
+  const facts = {
+    ...bare,
+    runtimes: new Set([want.runtime.sum]),
+    apps: new Set([want.app.sum]),
+    links: { runtime: want.runtime.sum, app: want.app.sum },
+  };
+  const given = { ...want, consul: { sum: 'c'.repeat(64), bytes: 60_000_000 } };
+  t.deepEqual(lines(planSetup(given, facts, 'apt')), ['upload-consul cccccccccccc: not there']);
+  const there = { ...facts, consuls: new Set([given.consul.sum]) };
+  t.deepEqual(planSetup(given, there, 'apt'), []);
+  const fromPackage = { ...want, consul: 'package' } as const;
+  t.deepEqual(lines(planSetup(fromPackage, facts, 'apt')), [
+    'install consul (apt): consul missing',
+  ]);
+  const installed = { ...facts, commands: new Set([...facts.commands, 'consul']) };
+  t.deepEqual(planSetup(fromPackage, installed, 'apt'), []);
 });
 
 test('a full disk is found before anything is sent', (t) => {

@@ -1,4 +1,4 @@
-import { AppError } from '../../base/errors.js';
+import { AppError } from '../base/errors.js';
 
 /** Where a cluster's Consul is and where in it the cluster's keys lie. */
 export interface ConsulAddress {
