@@ -1,8 +1,9 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { runConfig, type ConfigOptions } from '../../cli/commands/config.js';
+import type { LoadRequest } from '../../cli/compose/load.js';
 import { messageOf } from '../../manager/base/errors.js';
 
 /** Cases with the verdict of docker compose 2.40.3, read in place when they are there. */
@@ -23,7 +24,8 @@ export type Verdict =
 /** The folder of the corpus; undefined when this machine has none. */
 export function findCorpus(): string | undefined {
   const folder = process.env.COMPOSE_CORPUS ?? besideProject();
-  return folder !== undefined && existsSync(join(folder, 'INDEX.tsv')) ? folder : undefined;
+  if (folder === undefined || !existsSync(join(folder, 'INDEX.tsv'))) return undefined;
+  return realpathSync(folder);
 }
 
 /** `shared/compose-corpus` beside the folder of the project, wherever the compiled test runs from. */
@@ -112,6 +114,12 @@ export function judge(test: CorpusCase): Verdict {
     };
   }
   return judgeOutput(test, output.replaceAll(test.folder, '{{CASE}}'));
+}
+
+/** The flags before a case's subcommand, as the loader takes them. */
+export function requestOf(test: CorpusCase): LoadRequest {
+  const { request } = parseArguments(test.args);
+  return { ...request, env: test.env, cwd: test.cwd };
 }
 
 export function runCase(

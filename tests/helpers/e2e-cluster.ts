@@ -29,7 +29,7 @@ export interface PsRow {
   readonly ID: string;
 }
 
-/** Three lab machines made into one cluster by the program itself, with the images the tests use. */
+/** Lab machines, three unless told, made into one cluster by the program itself, with the images the tests use. */
 export class E2eCluster {
   readonly lab: Lab;
   readonly home: string;
@@ -43,12 +43,13 @@ export class E2eCluster {
     name: string,
     subnet: string,
     createFlags: readonly string[] = [],
+    count = 3,
   ): Promise<E2eCluster> {
     const lab = openLab({ name, subnet });
     await lab.down();
     const cluster = new E2eCluster(lab, await mkdtemp(join(tmpdir(), 'shoal-e2e-')));
     const [machines, archive] = await Promise.all([
-      lab.up(3),
+      lab.up(count),
       Promise.all([busyboxImage(), todoImages()]).then(([busybox, todo]) =>
         buildArchive([busybox, ...todo]),
       ),
@@ -65,16 +66,24 @@ export class E2eCluster {
   }
 
   /** Starts `shoal …` in a folder (the to-do application's unless told) and lets it run. */
-  start(argv: readonly string[], cwd = todoAppDir): ChildProcess {
+  start(
+    argv: readonly string[],
+    cwd = todoAppDir,
+    env: Readonly<Record<string, string>> = {},
+  ): ChildProcess {
     return spawn(process.execPath, [main, ...argv], {
       cwd,
-      env: { PATH: process.env.PATH, HOME: this.home, SHOAL_HOME: this.home },
+      env: { PATH: process.env.PATH, HOME: this.home, ...env, SHOAL_HOME: this.home },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
   }
 
-  async run(argv: readonly string[], cwd = todoAppDir): Promise<ProgramResult> {
-    return resultOf(this.start(argv, cwd));
+  async run(
+    argv: readonly string[],
+    cwd = todoAppDir,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<ProgramResult> {
+    return resultOf(this.start(argv, cwd, env));
   }
 
   /** Standard output of a command that must succeed. */

@@ -1,0 +1,202 @@
+import { join } from 'node:path';
+import test from 'ava';
+import { runConfig } from '../../cli/commands/config.js';
+import { buildArchive } from '../../fixtures/images/archive.js';
+import { loadImages } from '../../fixtures/images/load.js';
+import { standInImages } from '../../fixtures/images/stand-in.js';
+import type { Machine } from '../../fixtures/lab/machine.js';
+import type { Finding } from '../helpers/compose-effects.js';
+import { findingsOf } from '../helpers/compose-effects.js';
+import type { Inspected, Model } from '../helpers/compose-inspected.js';
+import { findCorpus, projectFolder, readCases, requestOf } from '../helpers/compose-corpus.js';
+import type { InspectedNetwork, InspectedVolume } from '../helpers/compose-resources.js';
+import { networkDifferences, volumeDifferences } from '../helpers/compose-resources.js';
+import { E2eCluster } from '../helpers/e2e-cluster.js';
+import { machineTest } from '../helpers/machine-test.js';
+
+/* Compose files made to run on two machines; what their keys came to is read from the engines there. */
+
+let cluster: E2eCluster;
+
+const able = process.platform === 'linux' && process.getuid?.() === 0;
+const corpus = findCorpus();
+const own = join(projectFolder(), 'fixtures/compose/run');
+const ownEnv = { KEYS_WORD: 'hush' };
+
+test.before(async () => {
+  if (able) cluster = await E2eCluster.create('cmptest', '10.98.112', [], 2);
+});
+
+test.after.always(async () => {
+  if (able) await cluster.remove();
+});
+
+/** The resolved project, as `config` prints it. */
+function modelOf(request: Parameters<typeof runConfig>[0]): Model {
+  let text = '';
+  runConfig(
+    request,
+    { format: 'json' },
+    { stdout: (part) => (text += part), stderr: () => undefined },
+  );
+  return JSON.parse(text.replaceAll('$$', '$')) as Model;
+}
+
+/** What a machine's engine has of a project, one `inspect` for each kind of thing. */
+async function inspect<T>(machine: Machine, kind: string, project: string): Promise<readonly T[]> {
+  const all = kind === 'container' ? ['--all'] : [];
+  const filter = `label=com.docker.compose.project=${project}`;
+  const listed = await machine.output(['docker', kind, 'ls', '-q', ...all, '--filter', filter]);
+  const names = listed
+    .trim()
+    .split('\n')
+    .filter((name) => name !== '');
+  if (names.length === 0) return [];
+  return JSON.parse(await machine.output(['docker', kind, 'inspect', ...names])) as T[];
+}
+
+interface Seen {
+  readonly findings: readonly Finding[];
+  /** Containers by service. */
+  readonly counts: Readonly<Record<string, number>>;
+  readonly differences: readonly string[];
+}
+
+async function look(model: Model): Promise<Seen> {
+  const findings: Finding[] = [];
+  const counts: Record<string, number> = {};
+  const differences: string[] = [];
+  for (const machine of cluster.machines()) {
+    for (const container of await inspect<Inspected>(machine, 'container', model.name)) {
+      const labels = container.Config.Labels as Readonly<Record<string, string>>;
+      const service = labels['com.docker.compose.service'] ?? '';
+      counts[service] = (counts[service] ?? 0) + 1;
+      findings.push(...findingsOf(model, service, container));
+    }
+    const networks = await inspect<InspectedNetwork>(machine, 'network', model.name);
+    differences.push(...networks.flatMap((network) => networkDifferences(model, network)));
+    const volumes = await inspect<InspectedVolume>(machine, 'volume', model.name);
+    differences.push(...volumes.flatMap((volume) => volumeDifferences(model, volume)));
+  }
+  differences.push(...findings.flatMap(({ difference }) => difference ?? []));
+  return { findings, counts, differences: [...new Set(differences)] };
+}
+
+function keysOf({ findings }: Seen): ReadonlySet<string> {
+  return new Set(findings.map(({ key }) => key));
+}
+
+/** How many containers the file asks for, by service. */
+function wantedCounts(model: Model): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(model.services).map(([name, { scale, deploy }]) => [
+      name,
+      deploy?.mode === 'global' ? cluster.machines().length : (scale ?? deploy?.replicas ?? 1),
+    ]),
+  );
+}
+
+const ownArguments = ['-f', join(own, 'keys.yaml')];
+
+machineTest('every key that an engine shows is there as the file says', async (t) => {
+  const up = await cluster.run([...ownArguments, 'up', '-d', '--wait'], own, ownEnv);
+  t.is(up.code, 0, up.stderr);
+  const request = { files: [join(own, 'keys.yaml')], env: ownEnv, cwd: own };
+  const model = modelOf(request);
+  const seen = await look(model);
+  t.deepEqual(seen.differences, []);
+  t.deepEqual(seen.counts, wantedCounts(model));
+  const argv = [...ownArguments, '--profile', 'made', 'create', 'unstartable'];
+  const created = await cluster.run(argv, own, ownEnv);
+  t.is(created.code, 0, created.stderr);
+  const more = await look(modelOf({ ...request, profiles: ['made'] }));
+  t.deepEqual(more.differences, []);
+  const keys = keysOf(more);
+  t.true(keys.size >= 64, `only ${String(keys.size)} keys: ${[...keys].sort().join(' ')}`);
+});
+
+machineTest(
+  'configs and secrets are files with content, owner and mode as the file says',
+  async (t) => {
+    const script = [
+      'cat /etc/note.txt /inline /run/secrets/word /run/secrets/other',
+      'stat -c "%n %a %u:%g" /etc/note.txt /inline /run/secrets/word /run/secrets/other',
+    ].join('; echo; ');
+    const exec = ['exec', '-T', 'files', 'sh', '-c', script];
+    const { stdout, stderr } = await cluster.run([...ownArguments, ...exec], own, ownEnv);
+    t.deepEqual(
+      stdout.split('\n').filter((line) => line !== ''),
+      [
+        'from a file',
+        'of $5 and morehushhush',
+        '/etc/note.txt 440 0:0',
+        '/inline 444 0:0',
+        '/run/secrets/word 444 0:0',
+        '/run/secrets/other 400 1000:1000',
+      ],
+      stderr,
+    );
+    const down = await cluster.run([...ownArguments, 'down', '-v'], own, ownEnv);
+    t.is(down.code, 0, down.stderr);
+  },
+);
+
+/** Of the corpus beside the project: no two of them want the same host port on more than two machines. */
+const published = [
+  'awesome-compose/postgresql-pgadmin__compose.yaml',
+  'awesome-compose/react-express-mongodb__compose.yaml',
+  'awesome-compose/wireguard__compose.yaml',
+  'compose-1.29.2-fixtures/tests__fixtures__env-file-override__docker-compose.yml',
+  'compose-1.29.2-fixtures/tests__fixtures__healthcheck__docker-compose.yml',
+  'compose-1.29.2-fixtures/tests__fixtures__networks__default-network-config.yml',
+  'compose-1.29.2-fixtures/tests__fixtures__override-files__docker-compose.yml',
+  'compose-1.29.2-fixtures/tests__fixtures__volumes__volume-label.yml',
+  'compose-go-2.9.1-inline/override-merge_dns_test__Test_mergeYamlDNSMixed',
+  'compose-go-head-inline/loader-tests-extra_hosts_test__TestExtraHostsLongSyntax',
+  'compose-go-head-inline/loader-tests-ipc_uts_pid_test__TestIpcUtsPid',
+  'compose-go-head-inline/loader-tests-tmpfs_test__TestTmpfs',
+  'compose-go-head-inline/loader-tests-volumes_from_test__TestVolumesFrom',
+  'compose-go-head-inline/loader-tests-working_dir_test__TestWorkingDir',
+  'compose-spec-docs/05-services__block043',
+  'compose-spec-docs/deploy__block007',
+  'docker-compose-2.40.3-e2e/pkg__e2e__fixtures__ipam__compose.yaml',
+  'docker-compose-2.40.3-e2e/pkg__e2e__fixtures__port-range__compose.yaml',
+  'handwritten-rules/labels-forms',
+  'handwritten-rules/ports-forms',
+];
+
+/** So many at a time: each is a client and the work of the engines. */
+const together = 4;
+
+const corpusTest = corpus === undefined ? test.serial.skip : machineTest;
+
+corpusTest('published Compose files run, and their keys are there as they say', async (t) => {
+  t.timeout(240_000);
+  const wanted = new Set(published.map((id) => `corpus/${id}`));
+  const cases = readCases(corpus ?? '', 'corpus').filter(({ id }) => wanted.has(id));
+  t.is(cases.length, published.length);
+  const runs = cases.map((item, index) => {
+    const projectName = `corpus${String(index)}`;
+    return { item, projectName, model: modelOf({ ...requestOf(item), projectName }) };
+  });
+  const images = runs.flatMap(({ model }) =>
+    Object.entries(model.services).map(([name, { image }]) => image ?? `${model.name}-${name}`),
+  );
+  await loadImages(await buildArchive(await standInImages(images)), cluster.machines());
+  const keys = new Set<string>();
+  const one = async ({ item, projectName, model }: (typeof runs)[number]): Promise<void> => {
+    const argv = ['-p', projectName, ...item.args, 'up', '-d'];
+    const up = await cluster.run(argv, item.cwd, item.env);
+    t.is(up.code, 0, `${item.id}: ${up.stderr}`);
+    const seen = await look(model);
+    t.deepEqual([item.id, seen.differences], [item.id, []]);
+    t.deepEqual([item.id, seen.counts], [item.id, wantedCounts(model)]);
+    for (const key of keysOf(seen)) keys.add(key);
+  };
+  const queue = [...runs];
+  const worker = async (): Promise<void> => {
+    for (let run = queue.shift(); run !== undefined; run = queue.shift()) await one(run);
+  };
+  await Promise.all(Array.from({ length: together }, worker));
+  t.true(keys.size >= 29, `only ${String(keys.size)} keys: ${[...keys].sort().join(' ')}`);
+});

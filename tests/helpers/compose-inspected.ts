@@ -1,0 +1,127 @@
+import type { Mount, Port, Project, Service } from '../../cli/compose/model.js';
+
+/** The part of `docker inspect` of a container that is read here. */
+export interface Inspected {
+  readonly Name: string;
+  readonly Config: Readonly<Record<string, unknown>>;
+  readonly HostConfig: Readonly<Record<string, unknown>>;
+  readonly Mounts: readonly {
+    readonly Type: string;
+    readonly Name?: string;
+    readonly Source: string;
+    readonly Destination: string;
+    readonly RW: boolean;
+    readonly Propagation: string;
+  }[];
+  readonly NetworkSettings: {
+    readonly Networks: Readonly<
+      Record<string, { readonly IPAMConfig?: { readonly IPv4Address?: string } | null }>
+    >;
+  };
+}
+
+/** What `config --format json` prints, as far as it is looked at. */
+export type Model = Pick<
+  Project,
+  'name' | 'services' | 'networks' | 'volumes' | 'configs' | 'secrets'
+>;
+
+/** A container, and the service of the file that it is one of. */
+export interface Container {
+  readonly model: Model;
+  readonly service: string;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly host: Readonly<Record<string, unknown>>;
+  readonly inspected: Inspected;
+}
+
+/** What the file says and what the engine says of one thing, to be equal. */
+export interface Effect {
+  readonly wanted: unknown;
+  readonly seen: unknown;
+}
+
+/** Everything that is wanted is there; an image or the engine may add more. */
+export function within(wanted: readonly unknown[], all: unknown): Effect {
+  const list = Array.isArray(all) ? all : [];
+  return { wanted, seen: wanted.filter((item) => list.includes(item)) };
+}
+
+interface Binding {
+  readonly HostIp: string;
+  readonly HostPort: string;
+}
+
+/** Of a range of host ports the container has one. */
+export function portEffect(ports: readonly Port[], seen: unknown): Effect {
+  const wanted: Record<string, Binding[]> = {};
+  for (const { target, protocol, host_ip: HostIp = '', published: HostPort = '' } of ports)
+    (wanted[`${String(target)}/${protocol}`] ??= []).push({ HostIp, HostPort });
+  const given = (seen ?? {}) as Readonly<Record<string, readonly Binding[]>>;
+  return {
+    wanted,
+    seen: Object.fromEntries(
+      Object.entries(given).map(([port, list]) => [
+        port,
+        list.map(({ HostIp, HostPort }, index) => {
+          const range = wanted[port]?.[index]?.HostPort ?? '';
+          return { HostIp, HostPort: isWithin(HostPort, range) ? range : HostPort };
+        }),
+      ]),
+    ),
+  };
+}
+
+function isWithin(port: string, range: string): boolean {
+  const [first = '', last] = range.split('-');
+  return last !== undefined && Number(first) <= Number(port) && Number(port) <= Number(last);
+}
+
+export function networkEffect(
+  value: NonNullable<Service['networks']>,
+  { model, inspected }: Container,
+): Effect {
+  const networks = inspected.NetworkSettings.Networks;
+  const wanted = Object.entries(value).map(([key, attachment]) => {
+    const name = model.networks[key]?.name ?? key;
+    return [name, attachment?.ipv4_address ?? networks[name]?.IPAMConfig?.IPv4Address];
+  });
+  const seen = Object.entries(networks).map(([name, { IPAMConfig }]) => [
+    name,
+    IPAMConfig?.IPv4Address,
+  ]);
+  return { wanted: wanted.sort(), seen: seen.sort() };
+}
+
+export function mountEffect(value: readonly Mount[], { model, inspected }: Container): Effect {
+  const targets = new Set(value.map(({ target }) => target));
+  const wanted = value.map(({ type, source, target, read_only, bind }) => ({
+    type,
+    target,
+    writable: read_only !== true,
+    source:
+      type === 'tmpfs' || source === undefined
+        ? ''
+        : type === 'volume'
+          ? (model.volumes[source]?.name ?? source)
+          : source.replace(/(?<=.)\/$/u, ''),
+    propagation: bind?.propagation ?? (type === 'bind' ? 'rprivate' : ''),
+  }));
+  const anonymous = new Set(
+    value.flatMap(({ type, source, target }) =>
+      type === 'volume' && source === undefined ? [target] : [],
+    ),
+  );
+  const seen = inspected.Mounts.filter(({ Destination }) => targets.has(Destination)).map(
+    ({ Type, Name, Source, Destination, RW, Propagation }) => ({
+      type: Type,
+      target: Destination,
+      writable: RW,
+      source: anonymous.has(Destination) || Type === 'tmpfs' ? '' : (Name ?? Source),
+      propagation: Propagation,
+    }),
+  );
+  const order = (a: { target: string }, b: { target: string }): number =>
+    a.target < b.target ? -1 : 1;
+  return { wanted: wanted.sort(order), seen: seen.sort(order) };
+}
