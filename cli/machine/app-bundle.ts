@@ -124,12 +124,6 @@ function packageRoot(): string {
 /** Packs the application for machines of an architecture (Node's word). */
 export async function packApp(arch: string, root = packageRoot()): Promise<AppBundle> {
   const packages = await closure(root, arch);
-  if (![...packages.keys()].some((place) => place.endsWith(`@lmdb${sep}lmdb-linux-${arch}`))) {
-    throw new AppError(
-      'unsupported',
-      `the store's native part for linux ${arch} is not installed here: run "npm install --no-save --force @lmdb/lmdb-linux-${arch}" first`,
-    );
-  }
   const files: ArchiveFile[] = [
     { path: 'package.json', mode: 0o644, content: await readFile(join(root, 'package.json')) },
   ];
