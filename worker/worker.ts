@@ -76,7 +76,7 @@ export class Worker {
       executor,
       dataPlane,
       wanted: () => this.#wanted,
-      peerTask: (task) => this.#tasks.peerTask(task),
+      leaderTask: (task, service) => this.#tasks.leaderTask(task, service),
     });
     this.#tasks = new TaskSet({
       executor,

@@ -3,6 +3,7 @@ import type { ServiceSpec } from '../../manager/model/service.js';
 import type { ProjectApply } from '../../manager/protocol/control.js';
 import { readContents } from '../compose/load.js';
 import type { Project } from '../compose/model.js';
+import { podOfService } from '../compose/specs/pods.js';
 import { toSpecs } from '../compose/to-specs.js';
 import type { UpFlags, UpOptions } from './up-flags.js';
 
@@ -28,21 +29,31 @@ export function toApply(input: ApplyInput): ProjectApply {
     forceRecreate: flags.forceRecreate === true ? wanted.map(({ service }) => service) : [],
     keepReplicas: wanted
       .map(({ service }) => service)
-      .filter((key) => options.replicas[key] === undefined && !saysReplicas(project, key)),
+      .filter((key) => !podOfService(project, key).some((member) => isCounted(input, member))),
     dryRun: flags.dryRun === true,
     ...(options.graceMs === undefined ? {} : { timeoutMs: options.graceMs }),
   };
 }
 
-function saysReplicas(project: Project, key: string): boolean {
+/** Whether the file or the command line says how many replicas a service has. */
+function isCounted({ project, options }: ApplyInput, key: string): boolean {
   const service = project.services[key];
-  return service?.scale !== undefined || service?.deploy?.replicas !== undefined;
+  const said = service?.scale ?? service?.deploy?.replicas ?? options.replicas[key];
+  return said !== undefined;
 }
 
-function adjusted(spec: ServiceSpec, { flags, options }: ApplyInput): ServiceSpec {
+/** What `--scale` says of a service, or of one that it shares things with. */
+function scaleOf({ project, options }: ApplyInput, key: string): number | undefined {
+  if (options.replicas[key] !== undefined) return options.replicas[key];
+  const member = podOfService(project, key).find((each) => options.replicas[each] !== undefined);
+  return member === undefined ? undefined : options.replicas[member];
+}
+
+function adjusted(spec: ServiceSpec, input: ApplyInput): ServiceSpec {
+  const { flags, options } = input;
   return {
     ...spec,
-    mode: modeOf(spec, options.replicas[spec.service]),
+    mode: modeOf(spec, scaleOf(input, spec.service)),
     // Without its dependencies a service must not wait for them.
     dependsOn: flags.deps ? spec.dependsOn : [],
     ...(options.mode === 'created' ? { held: true } : {}),

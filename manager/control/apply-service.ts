@@ -5,6 +5,7 @@ import type { Service, ServiceSpec } from '../model/service.js';
 import { isWanted } from '../model/slots.js';
 import { taskHashOf } from '../model/spec-hash.js';
 import { isTerminal } from '../model/task-state.js';
+import type { Task } from '../model/task.js';
 import type { AppliedChange, ProjectApply } from '../protocol/control.js';
 import type { StoreView, Transaction } from '../store/store.js';
 import { isOutdated, setStopTimeout } from './stop-timeout.js';
@@ -56,7 +57,8 @@ function startUnchanged(
   known: Service,
   spec: ServiceSpec,
 ): string | undefined {
-  const woken = wakeEnded(context, known);
+  // A job that has ended well is done until it is changed, or told to start.
+  const woken = wakeEnded(context, known, (task) => !(known.spec.mode.job && isComplete(task)));
   if (!known.spec.halted && known.spec.held !== true) return woken ? 'had ended' : undefined;
   context.tx?.put('services', { ...known, spec });
   return known.spec.halted ? 'was stopped' : 'was not started';
@@ -89,7 +91,11 @@ export function updated(known: Service, spec: ServiceSpec, force: boolean): Serv
 
 function keepReplicas(spec: ServiceSpec, known: Service | undefined): ServiceSpec {
   if (known?.spec.mode.kind !== 'replicated' || spec.mode.kind !== 'replicated') return spec;
-  return { ...spec, mode: known.spec.mode };
+  return { ...spec, mode: { ...spec.mode, replicas: known.spec.mode.replicas } };
+}
+
+function isComplete(task: Task): boolean {
+  return task.status.state === 'complete';
 }
 
 /** Names of what differs. `halted` and `held` are no difference: that is starting, not changing. */
@@ -113,10 +119,11 @@ function differences(known: ServiceSpec, wanted: ServiceSpec): string[] {
 export function wakeEnded(
   { tx, view }: { readonly tx: Transaction | undefined; readonly view: StoreView },
   service: Service,
+  which: (task: Task) => boolean = () => true,
 ): boolean {
   const ended = view
     .tasksOfService(service.id)
-    .filter((task) => isTerminal(task.status.state) && isWanted(task));
+    .filter((task) => isTerminal(task.status.state) && isWanted(task) && which(task));
   for (const task of ended) tx?.put('tasks', { ...task, desired: 'shutdown' });
   return ended.length > 0;
 }

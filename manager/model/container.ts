@@ -22,6 +22,11 @@ export interface ContainerSpec {
   /** The engine's own restarts; `no` where the orchestrator restarts by `TaskSpec.restart`. */
   readonly engineRestart: EngineRestart;
   readonly networkMode: NetworkMode;
+  /** Shares the IPC or PID namespace of the same slot of another service of the project; see pod.ts. */
+  readonly ipcService?: string;
+  readonly pidService?: string;
+  /** All mounts of the same slot of other services of the project. */
+  readonly volumesFrom?: readonly VolumesFrom[];
   /** Compose's `container_name`; else the name is `<project>-<service>-<slot>`. */
   readonly containerName?: string;
   readonly stopSignal?: string;
@@ -33,6 +38,9 @@ export interface ContainerSpec {
   readonly dnsOptions: readonly string[];
   /** `name:address`, as `HostConfig.ExtraHosts`. */
   readonly extraHosts: readonly string[];
+  /** Commands run in the container by the worker after it has started it, and before it stops it. */
+  readonly postStart?: readonly HookSpec[];
+  readonly preStop?: readonly HookSpec[];
   /** Secrets and configs as files. */
   readonly files: readonly FileMount[];
   /** Top-level keys of the create body: User, WorkingDir, Domainname, … */
@@ -47,6 +55,19 @@ export type NetworkMode =
   | { readonly kind: 'none' }
   /** Shares the network namespace of the same slot of another service of the project. */
   | { readonly kind: 'service'; readonly service: string };
+
+export interface HookSpec {
+  readonly command: readonly string[];
+  readonly user?: string;
+  readonly privileged: boolean;
+  readonly workingDir?: string;
+  readonly env: Readonly<Record<string, string | null>>;
+}
+
+export interface VolumesFrom {
+  readonly service: string;
+  readonly readOnly: boolean;
+}
 
 export interface EngineRestart {
   readonly name: 'no' | 'always' | 'unless-stopped' | 'on-failure';

@@ -40,8 +40,12 @@ export interface ServiceSpec {
   readonly configHash: string;
 }
 
-export type ServiceMode =
-  { readonly kind: 'replicated'; readonly replicas: number } | { readonly kind: 'global' };
+export type ServiceMode = (
+  { readonly kind: 'replicated'; readonly replicas: number } | { readonly kind: 'global' }
+) & {
+  /** Its tasks run to their end: one that has ended well stays so until the service is changed. */
+  readonly job?: true;
+};
 
 /** What is copied into each task. A change of anything in here recreates the tasks. */
 export interface TaskSpec {

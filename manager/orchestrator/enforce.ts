@@ -2,6 +2,7 @@ import { describeUnsatisfied, parseConstraint, satisfies } from '../model/constr
 import type { Constraint } from '../model/constraint.js';
 import type { Node } from '../model/node.js';
 import { parsePlatform, runsPlatform } from '../model/platform.js';
+import { describeTie, needsLive } from '../model/pod.js';
 import type { Service } from '../model/service.js';
 import type { Task } from '../model/task.js';
 import type { ServiceScene } from './scene.js';
@@ -11,7 +12,7 @@ import { nodeNameOf, nodeOf } from './scene.js';
 export function leaveCause(task: Task, scene: ServiceScene): string | undefined {
   const node = nodeOf(task, scene);
   if (node === undefined) return undefined;
-  return unfitCause(node, scene.service) ?? ownerCause(task, scene);
+  return unfitCause(node, scene.service) ?? leaderCause(task, scene);
 }
 
 /** Why nothing of the service may be on that node. A paused node keeps what it has. */
@@ -39,20 +40,26 @@ function constraintsOf(service: Service): readonly Constraint[] {
   });
 }
 
-/**
- * A container in another's network namespace is cut off when that one moves or is started again: the
- * namespace it holds is no longer anybody's.
- */
-function ownerCause(task: Task, scene: ServiceScene): string | undefined {
-  const mode = scene.service.spec.task.container.networkMode;
-  const owner = scene.networkOwners.get(task.slot);
-  if (mode.kind !== 'service' || owner?.nodeId === undefined) return undefined;
-  if (owner.nodeId !== task.nodeId) {
-    return `${mode.service}.${task.slot}, whose network it shares, is on ${nodeNameOf(owner, scene)}`;
+/** Undefined while every leader it is tied to is still the one it was made with. */
+function leaderCause(task: Task, scene: ServiceScene): string | undefined {
+  for (const { tie, bySlot } of scene.leaders) {
+    const leader = bySlot.get(task.slot);
+    if (leader?.nodeId === undefined) continue;
+    const whose = `${tie.service}.${task.slot}, whose ${describeTie(tie)} it shares,`;
+    if (leader.nodeId !== task.nodeId) return `${whose} is on ${nodeNameOf(leader, scene)}`;
+    if (needsLive(tie) ? isRestarted(leader, task) : isMadeAnew(leader, task)) {
+      return `${whose} was ${needsLive(tie) ? 'started again' : 'made anew'}`;
+    }
   }
-  const [ownerStart, start] = [owner.status.startedAt, task.status.startedAt];
-  const isCutOff = ownerStart !== undefined && start !== undefined && ownerStart > start;
-  return isCutOff
-    ? `${mode.service}.${task.slot}, whose network it shares, was started again`
-    : undefined;
+  return undefined;
+}
+
+/** The namespace it holds is no longer anybody's. */
+function isRestarted(leader: Task, task: Task): boolean {
+  const [leaderStart, start] = [leader.status.startedAt, task.status.startedAt];
+  return leaderStart !== undefined && start !== undefined && leaderStart > start;
+}
+
+function isMadeAnew(leader: Task, task: Task): boolean {
+  return leader.adopts === undefined && leader.createdAt > task.createdAt;
 }

@@ -1,6 +1,7 @@
 import { canonicalJson } from '../base/canonical.js';
 import { currentTask, isAvailable, isLeaving, isLost, isWanted } from '../model/slots.js';
 import type { Task } from '../model/task.js';
+import { isTied } from '../model/pod.js';
 import type { Placement } from '../model/service.js';
 import { isAssigned, isTerminal } from '../model/task-state.js';
 import type { NewTask, TaskChange } from './change.js';
@@ -111,7 +112,7 @@ function isAdoptable(task: Task, scene: ServiceScene): boolean {
     (state === 'shutdown' || state === 'complete' || state === 'failed') &&
     containerId !== undefined &&
     task.taskHash === scene.service.taskHash &&
-    task.spec.container.networkMode.kind !== 'service' &&
+    !isTied(task.spec.container) &&
     unfitCause(node, scene.service) === undefined
   );
 }

@@ -3,7 +3,7 @@ import type { Node } from '../model/node.js';
 import type { TaskChange } from './change.js';
 import { unfitCause } from './enforce.js';
 import { reconcileSlots } from './replicated.js';
-import type { ServiceScene, WantedSlot } from './scene.js';
+import type { Leader, ServiceScene, WantedSlot } from './scene.js';
 
 /** Brings a global service to one task on each node that suits it. */
 export function reconcileGlobal(scene: ServiceScene): readonly TaskChange[] {
@@ -14,6 +14,8 @@ export function reconcileGlobal(scene: ServiceScene): readonly TaskChange[] {
 function globalSlots(scene: ServiceScene): readonly WantedSlot[] {
   const slotOf = new Map<NodeId, number>();
   const taken = new Set<number>();
+  const [leader] = scene.leaders;
+  if (leader !== undefined) return followedSlots(leader, scene);
   for (const task of scene.tasks) {
     taken.add(task.slot);
     if (task.nodeId !== undefined && !slotOf.has(task.nodeId)) slotOf.set(task.nodeId, task.slot);
@@ -32,6 +34,18 @@ function globalSlots(scene: ServiceScene): readonly WantedSlot[] {
     slots.push({ slot, nodeId: node.id, mayFill });
   }
   return slots.sort((a, b) => a.slot - b.slot);
+}
+
+/** A follower has the slot that its leader has on each node. */
+function followedSlots(leader: Leader, scene: ServiceScene): readonly WantedSlot[] {
+  return [...leader.bySlot.values()]
+    .flatMap(({ slot, nodeId }) => {
+      const node = nodeId === undefined ? undefined : scene.nodes.get(nodeId);
+      if (node === undefined || unfitCause(node, scene.service) !== undefined) return [];
+      const mayFill = node.status.state === 'ready' && node.spec.availability === 'active';
+      return [{ slot, nodeId: node.id, mayFill }];
+    })
+    .sort((a, b) => a.slot - b.slot);
 }
 
 function byName(a: Node, b: Node): number {

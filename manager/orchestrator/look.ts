@@ -1,13 +1,14 @@
 import type { NetworkId, NodeId, ServiceId } from '../model/ids.js';
 import type { Network } from '../model/network.js';
 import type { Node } from '../model/node.js';
+import { tiesOf } from '../model/pod.js';
 import type { Service } from '../model/service.js';
 import { currentTask, isLost, tasksBySlot } from '../model/slots.js';
 import type { Task } from '../model/task.js';
 import type { StoreView } from '../store/store.js';
 import type { DependencyState } from './gate.js';
 import { gateOf } from './gate.js';
-import type { ServiceScene } from './scene.js';
+import type { Leader, ServiceScene } from './scene.js';
 
 /** What deciding about a service needs, out of the store. Undefined: there is no such service. */
 export function lookAt(
@@ -23,7 +24,7 @@ export function lookAt(
     tasks: view.tasksOfService(id),
     ...context,
     gate: gateOf(service, find),
-    networkOwners: networkOwners(service, find),
+    leaders: leadersOf(service, find),
   };
 }
 
@@ -39,18 +40,18 @@ function siblingOf(view: StoreView, service: Service, key: string): DependencySt
   return { service: sibling, tasks: view.tasksOfService(sibling.id) };
 }
 
-function networkOwners(
+function leadersOf(
   service: Service,
   find: (key: string) => DependencyState | undefined,
-): ReadonlyMap<number, Task> {
-  const owners = new Map<number, Task>();
-  const mode = service.spec.task.container.networkMode;
-  if (mode.kind !== 'service') return owners;
-  for (const [slot, tasks] of tasksBySlot(find(mode.service)?.tasks ?? [])) {
-    const owner = currentTask(tasks);
-    if (owner !== undefined) owners.set(slot, owner);
-  }
-  return owners;
+): readonly Leader[] {
+  return tiesOf(service.spec.task.container).map((tie) => {
+    const bySlot = new Map<number, Task>();
+    for (const [slot, tasks] of tasksBySlot(find(tie.service)?.tasks ?? [])) {
+      const leader = currentTask(tasks);
+      if (leader !== undefined) bySlot.set(slot, leader);
+    }
+    return { tie, bySlot };
+  });
 }
 
 /** Networks marked for removal that nothing uses any more, on any node that can be asked. */

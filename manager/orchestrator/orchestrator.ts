@@ -5,6 +5,7 @@ import { Loop } from '../base/loop.js';
 import type { NewId } from '../base/random.js';
 import type { ServiceId } from '../model/ids.js';
 import type { Node } from '../model/node.js';
+import { tiesOf } from '../model/pod.js';
 import type { Service } from '../model/service.js';
 import type { Task } from '../model/task.js';
 import type { ClusterStore, Commit, StoreView, Transaction } from '../store/store.js';
@@ -170,8 +171,7 @@ export class Orchestrator {
     for (const { id, spec, dependenciesMet } of this.#options.store.view.servicesOfProject(
       project,
     )) {
-      const mode = spec.task.container.networkMode;
-      const shares = mode.kind === 'service' && mode.service === key;
+      const shares = tiesOf(spec.task.container).some((tie) => tie.service === key);
       const waits = !dependenciesMet && spec.dependsOn.some((each) => each.service === key);
       if (shares || waits) this.#dirty.add(id);
     }

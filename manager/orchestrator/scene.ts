@@ -1,5 +1,6 @@
 import type { NodeId } from '../model/ids.js';
 import type { Node } from '../model/node.js';
+import type { Tie } from '../model/pod.js';
 import type { Service } from '../model/service.js';
 import type { Task } from '../model/task.js';
 import type { Gate } from './gate.js';
@@ -13,8 +14,14 @@ export interface ServiceScene {
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly gate: Gate;
-  /** For a service in another's network namespace: what fills each slot of that one. */
-  readonly networkOwners: ReadonlyMap<number, Task>;
+  /** For a service that is tied to others: what fills each slot of those. */
+  readonly leaders: readonly Leader[];
+}
+
+/** A service that this one is tied to. */
+export interface Leader {
+  readonly tie: Tie;
+  readonly bySlot: ReadonlyMap<number, Task>;
 }
 
 /** A slot that the service is to have. */

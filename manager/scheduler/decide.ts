@@ -1,4 +1,5 @@
 import type { NodeId, TaskId, VolumeId } from '../model/ids.js';
+import { isTied } from '../model/pod.js';
 import type { PortSpec } from '../model/service.js';
 import { isWanted } from '../model/slots.js';
 import type { Task } from '../model/task.js';
@@ -54,7 +55,20 @@ export function decide(snapshot: SchedulerSnapshot): readonly Decision[] {
     strategy: strategyOf(snapshot),
     name: snapshot.strategy,
   };
-  return groupAlike(pending).flatMap((tasks) => placeGroup(tasks, scene));
+  const decided = new Set<TaskId>();
+  return groupAlike(pending, set).flatMap((tasks) => placePod(tasks, scene, decided));
+}
+
+/** A group, and right behind it what is to be beside it: nothing else takes the room meanwhile. */
+function placePod(tasks: readonly Task[], scene: Scene, decided: Set<TaskId>): readonly Decision[] {
+  const { set } = scene;
+  const open = tasks.filter(({ id }) => !decided.has(id));
+  for (const { id } of open) decided.add(id);
+  const decisions = placeGroup(open, scene);
+  const followers = open
+    .flatMap((task) => set.waitingFor(task))
+    .filter((task) => isPlaceable(task) && !decided.has(task.id) && set.hasLeaders(task));
+  return [...decisions, ...followers.flatMap((task) => placePod([task], scene, decided))];
 }
 
 /** Waits for a node and is still wanted. */
@@ -70,12 +84,14 @@ interface Scene {
 }
 
 /**
- * Those without a choice first, then those that may start at once before those that wait for them, so
+ * Those without a choice first, those tied to others last, then those that may start at once before those that wait for them, so
  * that what others depend on takes the emptiest nodes; then the oldest, then by service and slot.
  */
 function byTurn(a: Task, b: Task): number {
   const choice = Number(a.nodeId === undefined) - Number(b.nodeId === undefined);
   if (choice !== 0) return choice;
+  const tied = Number(isTied(a.spec.container)) - Number(isTied(b.spec.container));
+  if (tied !== 0) return tied;
   const gated = Number(a.desired === 'ready') - Number(b.desired === 'ready');
   if (gated !== 0) return gated;
   if (a.createdAt !== b.createdAt) return a.createdAt - b.createdAt;
@@ -84,10 +100,10 @@ function byTurn(a: Task, b: Task): number {
 }
 
 /** Tasks that ask the same of a node, in the order in which the first of each group comes. */
-function groupAlike(tasks: readonly Task[]): readonly (readonly Task[])[] {
+function groupAlike(tasks: readonly Task[], set: NodeSet): readonly (readonly Task[])[] {
   const groups = new Map<string, Task[]>();
   for (const task of tasks) {
-    const key = likeness(task);
+    const key = likeness(task, set);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [task]);
     else group.push(task);
@@ -95,9 +111,9 @@ function groupAlike(tasks: readonly Task[]): readonly (readonly Task[])[] {
   return [...groups.values()];
 }
 
-function likeness(task: Task): string {
-  const alone = task.nodeId !== undefined || task.spec.container.networkMode.kind === 'service';
-  if (alone) return task.id;
+function likeness(task: Task, set: NodeSet): string {
+  const inPod = isTied(task.spec.container) || set.waitingFor(task).length > 0;
+  if (task.nodeId !== undefined || inPod) return task.id;
   return `${task.serviceId} ${task.taskHash} ${JSON.stringify(task.spec.placement)}`;
 }
 

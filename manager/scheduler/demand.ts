@@ -5,6 +5,8 @@ import type { NodeId } from '../model/ids.js';
 import type { Volume } from '../model/network.js';
 import type { Platform } from '../model/platform.js';
 import { parsePlatform } from '../model/platform.js';
+import { describeTie, needsLive, tiesOf } from '../model/pod.js';
+import { isTerminal } from '../model/task-state.js';
 import type { Task } from '../model/task.js';
 import type { NodeSet } from './node-set.js';
 
@@ -18,6 +20,8 @@ export interface Demand {
   readonly bound: Bound | undefined;
   /** Volumes that come to be where the first task is placed. */
   readonly unpinned: readonly Volume[];
+  /** What has to be on the same node as this one task, and waits for it to be placed. */
+  readonly followers: readonly Demand[];
 }
 
 export interface Bound {
@@ -32,20 +36,33 @@ export type DemandResult =
   | { readonly kind: 'blocked'; readonly reason: string };
 
 export function demandOf(task: Task, set: NodeSet): DemandResult {
+  const bounds: Bound[] = [];
+  const reason = bindToLeaders(task, set, bounds);
+  if (reason !== undefined) return { kind: 'blocked', reason };
+  return demandAlone(task, set, { leaders: bounds, depth: 0 });
+}
+
+/** What it asks beside being where its leaders are. */
+function demandAlone(
+  task: Task,
+  set: NodeSet,
+  { leaders, depth }: { readonly leaders: readonly Bound[]; readonly depth: number },
+): DemandResult {
   let constraints;
   try {
     constraints = task.spec.placement.constraints.map(parseConstraint);
   } catch (error) {
     return { kind: 'blocked', reason: messageOf(error) };
   }
-  const bounds: Bound[] = [];
+  const bounds = [...leaders];
   const unpinned: Volume[] = [];
   if (task.nodeId !== undefined) {
     bounds.push({ nodeIds: [task.nodeId], cause: `it belongs on ${nodeName(task.nodeId, set)}` });
   }
-  const reason =
-    bindToNetworkOwner(task, set, bounds) ?? bindToVolumes(task, set, { bounds, unpinned });
+  const reason = bindToVolumes(task, set, { bounds, unpinned });
   if (reason !== undefined) return { kind: 'blocked', reason };
+  const followers = followersOf(task, set, depth);
+  for (const { bound } of followers) if (bound !== undefined) bounds.push(bound);
   const bound = intersect(bounds);
   if (bound === 'nothing') {
     return { kind: 'blocked', reason: bounds.map((each) => each.cause).join(', but ') };
@@ -59,24 +76,37 @@ export function demandOf(task: Task, set: NodeSet): DemandResult {
       platform: platform === undefined ? undefined : parsePlatform(platform),
       bound,
       unpinned,
+      followers,
     },
   };
 }
 
-/** A container in another's network namespace runs where that one runs, and after it. */
-function bindToNetworkOwner(task: Task, set: NodeSet, bounds: Bound[]): string | undefined {
-  const mode = task.spec.container.networkMode;
-  if (mode.kind !== 'service') return undefined;
-  const name = `${mode.service}.${String(task.slot)}`;
-  const owner = set.current(task.project, mode.service, task.slot);
-  if (owner?.nodeId === undefined || owner.status.state !== 'running') {
-    return `it shares the network of ${name}, which does not run`;
+/** A container that shares something of another's runs where that one is. */
+function bindToLeaders(task: Task, set: NodeSet, bounds: Bound[]): string | undefined {
+  for (const tie of tiesOf(task.spec.container)) {
+    const name = `${tie.service}.${String(task.slot)}`;
+    const shares = `it shares the ${describeTie(tie)} of ${name}`;
+    const leader = set.current(task.project, tie.service, task.slot);
+    const nodeId = leader === undefined ? undefined : set.nodeOf(leader);
+    if (leader === undefined || nodeId === undefined) return `${shares}, which has no node`;
+    const { state, containerId } = leader.status;
+    const isThere = needsLive(tie) ? !isTerminal(state) : !isTerminal(state) || containerId;
+    if (isThere === false || isThere === undefined) return `${shares}, which does not run`;
+    bounds.push({ nodeIds: [nodeId], cause: `${shares} on ${nodeName(nodeId, set)}` });
   }
-  bounds.push({
-    nodeIds: [owner.nodeId],
-    cause: `it shares the network of ${name} on ${nodeName(owner.nodeId, set)}`,
-  });
   return undefined;
+}
+
+/** Nobody builds such chains; a circle, which no file can have, must not hang us. */
+const deepestPod = 8;
+
+/** Those that are to follow this task: it goes only where they can be, too. */
+function followersOf(task: Task, set: NodeSet, depth: number): readonly Demand[] {
+  if (depth >= deepestPod) return [];
+  return set.waitingFor(task).flatMap((follower) => {
+    const result = demandAlone(follower, set, { leaders: [], depth: depth + 1 });
+    return result.kind === 'demand' ? [result.demand] : [];
+  });
 }
 
 function bindToVolumes(

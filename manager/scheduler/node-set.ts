@@ -1,7 +1,8 @@
-import type { NodeId, ServiceId } from '../model/ids.js';
+import type { NodeId, ServiceId, TaskId } from '../model/ids.js';
 import type { Volume } from '../model/network.js';
 import type { Node } from '../model/node.js';
-import { currentTask, tasksBySlot, wasRefused } from '../model/slots.js';
+import { tiesOf } from '../model/pod.js';
+import { currentTask, isWanted, tasksBySlot, wasRefused } from '../model/slots.js';
 import type { Task } from '../model/task.js';
 import { isAssigned, isTerminal } from '../model/task-state.js';
 import type { HostPort, TakenPorts } from './host-ports.js';
@@ -43,6 +44,9 @@ export class NodeSet {
   readonly #byId: ReadonlyMap<NodeId, Candidate>;
   readonly #volumes: Map<string, Volume>;
   readonly #tasksOfService = new Map<string, Task[]>();
+  readonly #placed = new Map<TaskId, NodeId>();
+  /** By what they wait for: `project/service/slot`. */
+  readonly #waiting = new Map<string, Task[]>();
   /** Made when first asked for: few services are. */
   readonly #slots = new Map<string, ReadonlyMap<number, readonly Task[]>>();
 
@@ -72,6 +76,24 @@ export class NodeSet {
     return currentTask(this.#slot(project, service, slot));
   }
 
+  /** Where a task is, or was placed by this decision. */
+  nodeOf(task: Task): NodeId | undefined {
+    return this.#placed.get(task.id) ?? task.nodeId;
+  }
+
+  /** Whether all that it is to be beside have a node. */
+  hasLeaders(task: Task): boolean {
+    return tiesOf(task.spec.container).every(({ service }) => {
+      const leader = this.current(task.project, service, task.slot);
+      return leader !== undefined && this.nodeOf(leader) !== undefined;
+    });
+  }
+
+  /** Tasks without a node that are to be where this one will be. */
+  waitingFor(task: Task): readonly Task[] {
+    return this.#waiting.get(`${task.project}/${task.service}/${String(task.slot)}`) ?? [];
+  }
+
   /** What this slot tried before without success, newest first. */
   refusedBefore(task: Task): readonly Task[] {
     return this.#slot(task.project, task.service, task.slot).filter(
@@ -82,6 +104,7 @@ export class NodeSet {
   /** Uses up what the task needs. */
   place(task: Task, candidate: Candidate, ports: readonly HostPort[]): void {
     const { nanoCpus, memoryBytes } = task.spec.resources.reservations;
+    this.#placed.set(task.id, candidate.node.id);
     candidate.freeNanoCpus -= nanoCpus;
     candidate.freeMemoryBytes -= memoryBytes;
     candidate.tasks += 1;
@@ -106,7 +129,10 @@ export class NodeSet {
     else list.push(task);
 
     const candidate = task.nodeId === undefined ? undefined : this.#byId.get(task.nodeId);
-    if (candidate === undefined) return;
+    if (candidate === undefined) {
+      this.#noteWaiting(task);
+      return;
+    }
     const { state, at } = task.status;
     if (isAssigned(state)) {
       const ports = wantedPorts(task).map((port) => hostPortOf(port, port.published ?? 0));
@@ -114,6 +140,17 @@ export class NodeSet {
     } else if (isTerminal(state) && now - at < failureMemoryMs) {
       if (state === 'failed' || state === 'rejected') candidate.failures += 1;
       if (wasRefused(task)) add(candidate.refusals, task.serviceId);
+    }
+  }
+
+  #noteWaiting(task: Task): void {
+    if (isTerminal(task.status.state) || !isWanted(task)) return;
+    const leaders = new Set(tiesOf(task.spec.container).map(({ service }) => service));
+    for (const service of leaders) {
+      const key = `${task.project}/${service}/${String(task.slot)}`;
+      const list = this.#waiting.get(key);
+      if (list === undefined) this.#waiting.set(key, [task]);
+      else list.push(task);
     }
   }
 }

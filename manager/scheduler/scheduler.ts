@@ -3,6 +3,7 @@ import type { Logger } from '../base/log.js';
 import { Loop } from '../base/loop.js';
 import type { TaskId } from '../model/ids.js';
 import { portLeaseId } from '../model/network.js';
+import { isTied } from '../model/pod.js';
 import type { Task } from '../model/task.js';
 import { isTerminal } from '../model/task-state.js';
 import type { ClusterStore, Commit, StoreChange, StoreView, Transaction } from '../store/store.js';
@@ -43,6 +44,8 @@ export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #loop: Loop;
   readonly #pending = new Set<TaskId>();
+  /** Those of them that are to be beside others. */
+  readonly #tied = new Set<TaskId>();
   readonly #counts = { decisions: 0, seconds: 0, longestSeconds: 0, placed: 0, postponed: 0 };
   #unwatch: (() => void) | undefined;
 
@@ -61,7 +64,7 @@ export class Scheduler {
     this.#unwatch = store.watch((commit) => {
       this.#note(commit);
     });
-    for (const task of store.view.list('tasks')) if (isPlaceable(task)) this.#pending.add(task.id);
+    for (const task of store.view.list('tasks')) this.#noteTask(undefined, task);
     this.#loop.start();
   }
 
@@ -119,14 +122,17 @@ export class Scheduler {
     if (task === undefined) return false;
     if (after !== undefined && isPlaceable(after)) {
       this.#pending.add(after.id);
+      if (isTied(after.spec.container)) this.#tied.add(after.id);
       return before === undefined || !isPlaceable(before);
     }
     this.#pending.delete(task.id);
+    this.#tied.delete(task.id);
     const from = before?.status.state;
     const to = after?.status.state;
     if (from === to) return false;
-    // An end makes room, and one that runs may be the network that another waits to share.
-    return to === undefined || to === 'running' || isTerminal(to);
+    // An end makes room, and one that has a node may be what another waits to be beside.
+    if (to === 'assigned') return this.#tied.size > 0;
+    return to === undefined || isTerminal(to);
   }
 }
 

@@ -89,6 +89,6 @@ measure(`decide: one more beside ${taskCount} running`, () => placed([...running
 measure(`reconcile: one service with ${taskCount} running`, () => {
   const gate = gateOf(big, () => undefined);
   const byId = new Map(nodes.map((node) => [node.id, node]));
-  const scene = { service: big, nodes: byId, now: 0, gate, networkOwners: new Map() };
+  const scene = { service: big, nodes: byId, now: 0, gate, leaders: [] };
   return reconcile({ ...scene, tasks: running }).length;
 });

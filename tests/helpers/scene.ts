@@ -1,3 +1,4 @@
+import { tiesOf } from '../../manager/model/pod.js';
 import type { Node } from '../../manager/model/node.js';
 import type { Service } from '../../manager/model/service.js';
 import type { Task } from '../../manager/model/task.js';
@@ -25,6 +26,9 @@ export function aScene(
     nodes: new Map(nodes.map((node) => [node.id, node])),
     now: options.now ?? 0,
     gate: options.gate ?? { open: true },
-    networkOwners: new Map(options.owners?.map((task) => [task.slot, task])),
+    leaders: tiesOf(service.spec.task.container).map((tie) => ({
+      tie,
+      bySlot: new Map(options.owners?.map((task) => [task.slot, task])),
+    })),
   };
 }

@@ -52,8 +52,8 @@ export interface TaskInputs {
   readonly files: readonly AssignedFile[];
   /** In the order of the task's attachments. */
   readonly networks: readonly EngineAttachment[];
-  /** For `network_mode: service:…`: the container to share with. */
-  readonly peerContainerId?: string;
+  /** Containers that it shares with, by their service's Compose key. */
+  readonly leaders?: ReadonlyMap<string, string>;
   /** Our DNS server's address, where it answers. */
   readonly nameserver?: string;
 }

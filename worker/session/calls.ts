@@ -6,6 +6,7 @@ import type {
   WorkerCallName,
 } from '../../manager/protocol/worker-calls.js';
 import type { Executor } from '../executor/executor.js';
+import { runHooks } from '../tasks/hooks.js';
 import type { TaskSet } from '../tasks/task-set.js';
 import type { OpenProcesses } from './served.js';
 
@@ -42,7 +43,13 @@ function callHandlers({ executor, tasks, processes }: CallSurroundings): Handler
     async restart({ taskId, timeoutMs }, signal) {
       const runner = tasks.runner(taskId);
       const graceMs = timeoutMs ?? runner.task?.spec.container.stopGraceMs ?? 10_000;
-      await runner.between(() => executor.restart(containerId(taskId), graceMs, signal));
+      const { preStop = [], postStart = [] } = runner.task?.spec.container ?? {};
+      await runner.between(async () => {
+        const id = containerId(taskId);
+        await runHooks(executor, id, preStop, { kind: 'pre_stop', signal });
+        await executor.restart(id, graceMs, signal);
+        await runHooks(executor, id, postStart, { kind: 'post_start', signal });
+      });
       return null;
     },
     async kill({ taskId, signal: killSignal }, signal) {

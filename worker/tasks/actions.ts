@@ -9,12 +9,13 @@ import type {
   TaskInputs,
 } from '../executor/executor.js';
 import { Gate } from './gate.js';
-import { stopGraceMs, type Action } from './step.js';
+import { runHooks, type HookKind } from './hooks.js';
+import { stopGraceMs, type Action, type SeenLeader } from './step.js';
 
 export interface Subject {
   readonly task: AssignedTask | undefined;
   readonly seen: SeenContainer | undefined;
-  readonly peer: SeenContainer | undefined;
+  readonly leaders: readonly SeenLeader[];
 }
 
 type Handler = (subject: Subject, progress: Progress, signal: AbortSignal) => Promise<void>;
@@ -24,7 +25,8 @@ export interface ActionSurroundings {
   readonly dataPlane: DataPlane;
   /** The assignment set as it is now. */
   readonly wanted: () => AssignmentSet | undefined;
-  readonly peerTask: (task: AssignedTask) => AssignedTask | undefined;
+  /** The task of another service that one is tied to. */
+  readonly leaderTask: (task: AssignedTask, service: string) => AssignedTask | undefined;
 }
 
 /** An engine works on few containers at once anyway; more only make each of them slower. */
@@ -42,6 +44,8 @@ export class TaskActions {
     prepare: (subject, progress, signal) => this.#prepare(subject, progress, signal),
     create: (subject, _progress, signal) => this.#create(subject, signal),
     start: (subject, _progress, signal) => this.#start(subject, signal),
+    'after-start': (subject, _progress, signal) => this.#hooks(subject, 'post_start', signal),
+    'before-stop': (subject, _progress, signal) => this.#hooks(subject, 'pre_stop', signal),
     stop: (subject, _progress, signal) => this.#stop(subject, signal),
     remove: (subject, _progress, signal) => this.#remove(subject, signal),
   };
@@ -62,7 +66,7 @@ export class TaskActions {
   async #prepare(subject: Subject, progress: Progress, signal: AbortSignal): Promise<void> {
     const task = present(subject.task, 'task');
     const [inputs] = await Promise.all([
-      this.#inputs(task, subject.peer, signal),
+      this.#inputs(task, subject.leaders, signal),
       this.#around.executor.prepare(task, this.#volumesOnly(task), progress, signal),
     ]);
     progress(inputs.networks.length > 0 ? 'image and networks ready' : 'image ready');
@@ -70,7 +74,7 @@ export class TaskActions {
 
   async #create(subject: Subject, signal: AbortSignal): Promise<void> {
     const task = present(subject.task, 'task');
-    const inputs = await this.#inputs(task, subject.peer, signal);
+    const inputs = await this.#inputs(task, subject.leaders, signal);
     // A create that is under way is not taken back: the container would be there unseen.
     const uncancelled = new AbortController().signal;
     await this.#gate.through(async () => {
@@ -82,11 +86,19 @@ export class TaskActions {
   async #start(subject: Subject, signal: AbortSignal): Promise<void> {
     const task = present(subject.task, 'task');
     const container = present(subject.seen, 'container');
-    const inputs = await this.#inputs(task, subject.peer, signal);
+    const inputs = await this.#inputs(task, subject.leaders, signal);
     await this.#gate.through(
       () => this.#around.executor.start(container.id, task, inputs, signal),
       signal,
     );
+  }
+
+  /** Not counted with what the engine works on: they may take long. */
+  async #hooks(subject: Subject, kind: HookKind, signal: AbortSignal): Promise<void> {
+    const { postStart, preStop } = present(subject.task, 'task').spec.container;
+    const hooks = (kind === 'post_start' ? postStart : preStop) ?? [];
+    const { id } = present(subject.seen, 'container');
+    await runHooks(this.#around.executor, id, hooks, { kind, signal });
   }
 
   async #stop(subject: Subject, signal: AbortSignal): Promise<void> {
@@ -117,7 +129,7 @@ export class TaskActions {
 
   async #inputs(
     task: AssignedTask,
-    peer: SeenContainer | undefined,
+    leaders: readonly SeenLeader[],
     signal: AbortSignal,
   ): Promise<TaskInputs> {
     const networks = await this.#attachments(task, signal);
@@ -126,7 +138,9 @@ export class TaskActions {
       volumes: this.#volumes(task),
       files: this.#around.wanted()?.files ?? [],
       networks,
-      ...(peer === undefined ? {} : { peerContainerId: peer.id }),
+      leaders: new Map(
+        leaders.flatMap(({ tie, seen }) => (seen === undefined ? [] : [[tie.service, seen.id]])),
+      ),
       ...(nameserver === undefined ? {} : { nameserver }),
     };
   }
@@ -159,8 +173,8 @@ export class TaskActions {
   /** Gateway of the first network: of its own, or of the task whose network namespace it shares. */
   #nameserver(task: AssignedTask): string | undefined {
     if (this.#around.dataPlane.mode !== 'overlay') return undefined;
-    const kind = task.spec.container.networkMode.kind;
-    const holder = kind === 'service' ? this.#around.peerTask(task) : task;
+    const mode = task.spec.container.networkMode;
+    const holder = mode.kind === 'service' ? this.#around.leaderTask(task, mode.service) : task;
     if (holder?.spec.container.networkMode.kind !== 'networks') return undefined;
     const networkId = holder.attachments[0]?.networkId;
     return this.#around.wanted()?.networks.find((network) => network.id === networkId)?.gateway;

@@ -22,6 +22,10 @@ export interface TaskMemory {
   /** When a signal was last sent on a user's behalf. */
   readonly killedAt?: number;
   readonly lastStartAt?: number;
+  /** Started, and its post_start hooks are to be run: until then it does not count as running. */
+  readonly hooksDue?: boolean;
+  /** Its pre_stop hooks have been run, or have failed, since it was started. */
+  readonly stopHooksDone?: boolean;
   /** Starts in a row that the engine refused. */
   readonly startFailures: number;
   readonly startError?: string;
@@ -61,6 +65,7 @@ export function observed(
   if (seen === undefined || memory.ended !== undefined) return memory;
   const known = { ...memory, prepared: true };
   if (!isLive(seen)) return reached(known, 'ready', 'container created', now);
+  if (memory.hooksDue === true) return reached(known, 'starting', 'post_start hooks', now);
   const message = seen.startedAt === undefined ? 'restarting' : 'running';
   const moved = reached(known, 'running', message, now);
   if (seen.startedAt === undefined || moved.startFailures === 0) return moved;

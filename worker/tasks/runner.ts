@@ -15,7 +15,7 @@ import {
   type Adoption,
   type TaskMemory,
 } from './memory.js';
-import { nextStep, type Action, type Step } from './step.js';
+import { nextStep, type Action, type SeenLeader, type Step } from './step.js';
 
 /** What a runner is given to see and act; see task-set.ts. */
 export interface RunnerSurroundings {
@@ -24,13 +24,13 @@ export interface RunnerSurroundings {
   /** False while the engine does not answer. */
   engineAnswers(): boolean;
   containerOf(taskId: TaskId): SeenContainer | undefined;
-  peerOf(task: AssignedTask): SeenContainer | undefined;
+  leadersOf(task: AssignedTask): readonly SeenLeader[];
   perform(
     action: Exclude<Action, 'adopt'>,
     subject: {
       readonly task: AssignedTask | undefined;
       readonly seen: SeenContainer | undefined;
-      readonly peer: SeenContainer | undefined;
+      readonly leaders: readonly SeenLeader[];
     },
     progress: Progress,
     signal: AbortSignal,
@@ -159,13 +159,12 @@ export class TaskRunner {
     const task = this.#task;
     const adoptable =
       task?.adopts === undefined ? undefined : this.#around.containerOf(task.adopts);
-    const peer = task === undefined ? undefined : this.#around.peerOf(task);
     return {
       task,
       seen: this.#around.containerOf(this.id),
       memory: this.#memory,
       ...(adoptable === undefined ? {} : { adoptable }),
-      ...(peer === undefined ? {} : { peer }),
+      leaders: task === undefined ? [] : this.#around.leadersOf(task),
       now: this.#around.clock.now(),
     };
   }
@@ -189,15 +188,15 @@ export class TaskRunner {
     this.#before(action, seen);
     const interrupt = new AbortController();
     // Stopping and removing go on whatever is wanted next.
-    if (action === 'prepare' || action === 'create' || action === 'start') {
+    if (!this.#goesOn(action)) {
       this.#interruptible = interrupt;
     }
     try {
       const task = this.#task;
-      const peer = task === undefined ? undefined : this.#around.peerOf(task);
+      const leaders = task === undefined ? [] : this.#around.leadersOf(task);
       await this.#around.perform(
         action,
-        { task, seen, peer },
+        { task, seen, leaders },
         (message) => {
           this.#say(message);
         },
@@ -212,6 +211,10 @@ export class TaskRunner {
     }
   }
 
+  #goesOn(action: Action): boolean {
+    return action === 'before-stop' || action === 'stop' || action === 'remove';
+  }
+
   #before(action: Action, seen: SeenContainer | undefined): void {
     const now = this.#around.clock.now();
     if (action === 'prepare') {
@@ -220,7 +223,13 @@ export class TaskRunner {
       const again = this.#memory.state === 'running';
       const counted = again ? this.#memory.restartsBefore + (seen?.restarts ?? 0) + 1 : 0;
       this.#memory = reached(
-        { ...this.#memory, lastStartAt: now, restartsBefore: counted },
+        {
+          ...this.#memory,
+          lastStartAt: now,
+          restartsBefore: counted,
+          hooksDue: (this.#task?.spec.container.postStart?.length ?? 0) > 0,
+          stopHooksDone: false,
+        },
         'starting',
         'starting',
         now,
@@ -231,6 +240,8 @@ export class TaskRunner {
 
   #after(action: Action): void {
     if (action === 'prepare') this.#memory = { ...this.#memory, prepared: true };
+    if (action === 'after-start') this.#memory = { ...this.#memory, hooksDue: false };
+    if (action === 'before-stop') this.#memory = { ...this.#memory, stopHooksDone: true };
   }
 
   #say(message: string): void {
@@ -258,6 +269,12 @@ export class TaskRunner {
       error.kind === 'unavailable' ||
       error.kind === 'timeout';
     const message = messageOf(error);
+    if (action === 'before-stop') {
+      // What is to go goes; why its hook failed is told with its end.
+      this.#around.log.warn(message, { task: this.id });
+      this.#memory = { ...this.#memory, stopHooksDone: true, startError: message };
+      return;
+    }
     if (temporary || action === 'stop' || action === 'remove') {
       if (isAppError(error) && error.kind !== 'cancelled') this.#say(message);
       throw error;
@@ -271,11 +288,11 @@ export class TaskRunner {
       };
       return;
     }
-    const state = action === 'start' ? 'failed' : 'rejected';
+    const started = action === 'start' || action === 'after-start';
     await this.#conclude({
-      state,
+      state: started ? 'failed' : 'rejected',
       at: this.#around.clock.now(),
-      message: `cannot ${action} the container`,
+      message: action === 'after-start' ? 'a hook has failed' : `cannot ${action} the container`,
       error: message,
     });
   }

@@ -1,12 +1,22 @@
 import { backoffMs } from '../../manager/base/backoff.js';
 import type { EngineRestart } from '../../manager/model/container.js';
+import { needsLive, type Tie } from '../../manager/model/pod.js';
 import type { TaskState } from '../../manager/model/task-state.js';
 import type { AssignedTask } from '../../manager/protocol/assignments.js';
 import { isLive, type SeenContainer } from '../executor/executor.js';
 import type { TaskMemory } from './memory.js';
 
 /** What is done to a task's container, one at a time. */
-export type Action = 'prepare' | 'create' | 'adopt' | 'start' | 'stop' | 'remove';
+export type Action =
+  | 'prepare'
+  | 'create'
+  | 'adopt'
+  | 'start'
+  /** Hooks of the user's. */
+  | 'after-start'
+  | 'before-stop'
+  | 'stop'
+  | 'remove';
 
 export type Step =
   | { readonly kind: 'act'; readonly action: Action; readonly cause: string }
@@ -29,9 +39,15 @@ export interface StepInput {
   readonly memory: TaskMemory;
   /** Container of the task to take over, as long as it is there. */
   readonly adoptable?: SeenContainer;
-  /** Container whose network namespace is to be shared. */
-  readonly peer?: SeenContainer;
+  /** What it is tied to. */
+  readonly leaders?: readonly SeenLeader[];
   readonly now: number;
+}
+
+/** A container that something is to be shared with; undefined while it is not there. */
+export interface SeenLeader {
+  readonly tie: Tie;
+  readonly seen: SeenContainer | undefined;
 }
 
 const defaultGraceMs = 10_000;
@@ -56,26 +72,35 @@ export function nextStep(input: StepInput): Step {
     return act('stop', 'runs although its task has ended');
   }
   if (task.desired === 'shutdown') {
-    if (seen !== undefined && isLive(seen)) return act('stop', 'to be shut down');
+    if (seen !== undefined && isLive(seen)) return stop(input, seen, 'to be shut down');
     return { kind: 'end', state: 'shutdown', message: 'shut down', ...exitOf(seen) };
   }
   return seen === undefined ? creation(input, task) : progress(input, task, seen);
 }
 
-function removal({ task, seen, memory }: StepInput): Step {
+function stop({ task, memory }: StepInput, seen: SeenContainer, cause: string): Step {
+  const hooks = task?.spec.container.preStop ?? [];
+  // Of what was never up, nothing is to be put in order.
+  const due = hooks.length > 0 && seen.state === 'running' && memory.hooksDue !== true;
+  if (due && memory.stopHooksDone !== true) return act('before-stop', cause);
+  return act('stop', cause);
+}
+
+function removal(input: StepInput): Step {
+  const { task, seen, memory } = input;
   if (seen === undefined) {
     if (task !== undefined && memory.ended === undefined) {
       return { kind: 'end', state: 'shutdown', message: 'removed' };
     }
     return { kind: 'done', cause: 'nothing left' };
   }
-  if (isLive(seen)) return act('stop', 'no longer wanted here');
+  if (isLive(seen)) return stop(input, seen, 'no longer wanted here');
   if (seen.state === 'removing') return { kind: 'wait', for: 'the engine removing it' };
   return act('remove', 'no longer wanted here');
 }
 
 function creation(input: StepInput, task: AssignedTask): Step {
-  const { memory, adoptable, peer } = input;
+  const { memory, adoptable, leaders = [] } = input;
   const wasThere = memory.prepared && memory.state !== 'preparing' && memory.state !== 'accepted';
   if (wasThere && !engineKeeps(task.spec.container.engineRestart)) {
     return {
@@ -90,8 +115,9 @@ function creation(input: StepInput, task: AssignedTask): Step {
     return act('adopt', `takes over the container of ${String(task.adopts)}`);
   }
   if (!memory.prepared) return act('prepare', 'image, volumes and networks');
-  if (task.spec.container.networkMode.kind === 'service' && peer === undefined) {
-    return { kind: 'wait', for: `container of service ${peerName(task)}` };
+  const absent = leaders.find(({ seen }) => seen === undefined);
+  if (absent !== undefined) {
+    return { kind: 'wait', for: `container of service ${absent.tie.service}` };
   }
   return act('create', 'has no container');
 }
@@ -99,6 +125,8 @@ function creation(input: StepInput, task: AssignedTask): Step {
 function progress(input: StepInput, task: AssignedTask, seen: SeenContainer): Step {
   switch (seen.state) {
     case 'running':
+      if (input.memory.hooksDue === true) return act('after-start', 'it has hooks');
+      return { kind: 'wait', for: 'the container to end' };
     case 'paused':
       return { kind: 'wait', for: 'the container to end' };
     case 'restarting':
@@ -143,14 +171,15 @@ function engineKeeps({ name }: EngineRestart): boolean {
   return name === 'always' || name === 'unless-stopped';
 }
 
-function start({ memory, now, peer }: StepInput, task: AssignedTask, cause: string): Step {
+function start({ memory, now, leaders }: StepInput, task: AssignedTask, cause: string): Step {
   if (task.desired === 'ready') return { kind: 'wait', for: 'the order to start' };
   if (task.notBefore !== undefined && now < task.notBefore) {
     return { kind: 'wait', for: 'its time', until: task.notBefore };
   }
-  if (task.spec.container.networkMode.kind === 'service' && (peer === undefined || !isLive(peer))) {
-    return { kind: 'wait', for: `service ${peerName(task)} to run` };
-  }
+  const dead = leaders?.find(
+    ({ tie, seen }) => needsLive(tie) && (seen === undefined || !isLive(seen)),
+  );
+  if (dead !== undefined) return { kind: 'wait', for: `service ${dead.tie.service} to run` };
   const rested = restUntil(memory);
   if (rested > now) return { kind: 'wait', for: 'the pause between starts', until: rested };
   return act('start', cause);
@@ -172,11 +201,6 @@ function exitOf(seen: SeenContainer | undefined): {
     ...(seen?.exitCode === undefined ? {} : { exitCode: seen.exitCode }),
     ...(seen?.error === undefined ? {} : { error: seen.error }),
   };
-}
-
-function peerName(task: AssignedTask): string {
-  const mode = task.spec.container.networkMode;
-  return mode.kind === 'service' ? mode.service : '';
 }
 
 function act(action: Action, cause: string): Step {

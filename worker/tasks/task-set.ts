@@ -2,6 +2,7 @@ import type { Clock } from '../../manager/base/clock.js';
 import { AppError, messageOf } from '../../manager/base/errors.js';
 import type { Logger } from '../../manager/base/log.js';
 import type { TaskId } from '../../manager/model/ids.js';
+import { tiesOf } from '../../manager/model/pod.js';
 import type { AssignedTask, AssignmentSet } from '../../manager/protocol/assignments.js';
 import type { TaskReport } from '../../manager/protocol/messages.js';
 import { isLive, type Executor, type SeenContainer } from '../executor/executor.js';
@@ -146,13 +147,12 @@ export class TaskSet {
     return () => this.#reportCallbacks.delete(callback);
   }
 
-  peerTask(task: AssignedTask): AssignedTask | undefined {
-    const mode = task.spec.container.networkMode;
-    if (mode.kind !== 'service') return undefined;
+  /** The task in the same slot of another service of its project. */
+  leaderTask(task: AssignedTask, service: string): AssignedTask | undefined {
     const candidates = [...(this.#wanted?.values() ?? [])].filter(
       (other) =>
         other.project === task.project &&
-        other.service === mode.service &&
+        other.service === service &&
         other.slot === task.slot &&
         (other.desired === 'running' || other.desired === 'ready'),
     );
@@ -172,10 +172,11 @@ export class TaskSet {
       log,
       engineAnswers: () => executor.containers.connected,
       containerOf: (taskId) => this.#containerOf(taskId),
-      peerOf: (task) => {
-        const peer = this.peerTask(task);
-        return peer === undefined ? undefined : this.#containerOf(peer.id);
-      },
+      leadersOf: (task) =>
+        tiesOf(task.spec.container).map((tie) => {
+          const leader = this.leaderTask(task, tie.service);
+          return { tie, seen: leader === undefined ? undefined : this.#containerOf(leader.id) };
+        }),
       perform: (action, subject, progress, signal) =>
         actions.perform(action, subject, progress, signal),
       report: (taskId, status) => {
@@ -250,12 +251,11 @@ export class TaskSet {
     const changed = this.#wanted?.get(taskId);
     if (changed === undefined) return;
     for (const runner of this.#runners.values()) {
-      const mode = runner.task?.spec.container.networkMode;
+      const { task } = runner;
       const waits =
-        mode?.kind === 'service' &&
-        mode.service === changed.service &&
-        runner.task?.project === changed.project;
-      if (waits || runner.task?.adopts === taskId) runner.wake();
+        task?.project === changed.project &&
+        tiesOf(task.spec.container).some(({ service }) => service === changed.service);
+      if (waits || task?.adopts === taskId) runner.wake();
     }
   }
 

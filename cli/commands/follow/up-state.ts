@@ -185,11 +185,14 @@ const workingWords: Readonly<Record<string, string>> = {
 };
 
 function runningView(context: SlotContext, task: Task): CurrentView {
-  const { wanted } = context;
+  const { service, wanted } = context;
   const { status, id } = task;
   const before = wanted.before.tasks.get(id);
   const text = before?.status.state === 'running' ? 'Running' : 'Started';
   if (status.startedAt === undefined) return restartingView(context, task);
+  if (wanted.until === 'healthy' && service.spec.mode.job === true) {
+    return { row: { text: 'Running', state: 'working' }, good: false };
+  }
   if (wanted.until !== 'healthy' || status.health === undefined) {
     return { row: { text, state: 'done' }, good: true };
   }
@@ -255,7 +258,8 @@ function nodeOf(state: Watched, task: Task): Node | undefined {
 export function startFailure(service: Service, task: Task, on: Node | undefined): string {
   const { image } = task.spec.container;
   const reason = task.status.error ?? task.status.message;
-  const withImage = reason.includes(image) ? reason : `image ${image}: ${reason}`;
+  const isHook = /^(?:post_start|pre_stop) hook /u.test(reason);
+  const withImage = isHook || reason.includes(image) ? reason : `image ${image}: ${reason}`;
   const node = on?.spec.name ?? '';
   const where = node === '' || withImage.includes(node) ? '' : ` on ${node}`;
   return `service ${service.spec.service}${where}: ${withImage}`;

@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '../../../manager/model/meta.js';
 import type { BlkioConfig, DeviceRequest, Project, Service } from '../model.js';
 import type { Mounts } from './mounts.js';
+import { lendsIpc, tiesOfService } from './pods.js';
 import { refusal } from './refuse.js';
 import { toBytes } from './units.js';
 
@@ -55,18 +56,21 @@ function defined(fields: Fields): JsonObject {
 }
 
 function namespaces(project: Project, name: string, service: Service): Fields {
-  for (const key of ['ipc', 'pid', 'uts', 'cgroup'] as const) {
+  for (const key of ['uts', 'cgroup'] as const) {
     const value = service[key] ?? '';
     if (!/^(service|container):/.test(value)) continue;
     throw refusal(
       project,
       ['services', name, key],
-      `sharing a namespace by ${value} is not supported, only network_mode: service:NAME is`,
+      `sharing by ${value} is not supported, the engine shares network_mode, ipc and pid only`,
     );
   }
+  const { ipc, pid } = tiesOfService(project, name);
+  const lent = lendsIpc(project, name) ? 'shareable' : undefined;
   return {
-    IpcMode: service.ipc,
-    PidMode: service.pid,
+    // A shared one names a container that the worker knows.
+    IpcMode: ipc === undefined ? (service.ipc ?? lent) : undefined,
+    PidMode: pid === undefined ? service.pid : undefined,
     UTSMode: service.uts,
     UsernsMode: service.userns_mode,
     CgroupnsMode: service.cgroup,

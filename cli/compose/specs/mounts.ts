@@ -1,7 +1,7 @@
 import type { MountSpec } from '../../../manager/model/container.js';
 import type { Json, JsonObject } from '../../../manager/model/meta.js';
 import { compact } from '../decode/reader.js';
-import type { Mount, Project, Service } from '../model.js';
+import type { Mount, Project } from '../model.js';
 import { refusal } from './refuse.js';
 import { toBytes } from './units.js';
 
@@ -22,9 +22,6 @@ export function toMounts(project: Project, name: string): Mounts {
   const service = project.services[name];
   service?.volumes?.forEach((mount, index) => {
     addMount(mount, result, { project, path: ['services', name, 'volumes', index] });
-  });
-  service?.volumes_from?.forEach((source, index) => {
-    addShared(source, result, { project, path: ['services', name, 'volumes_from', index] });
   });
   return result;
 }
@@ -142,32 +139,4 @@ function addBind(mount: Mount, readOnly: boolean, result: Collected): void {
       propagation,
     }),
   );
-}
-
-/** The mounts of another service, which for named volumes and host paths are the same things. */
-function addShared(source: string, result: Collected, where: Where): void {
-  const [other = '', mode] = source.split(':');
-  if (source.startsWith('container:')) {
-    throw refusal(
-      where.project,
-      where.path,
-      'containers outside the project cannot share volumes, name a service',
-    );
-  }
-  const service: Service | undefined = where.project.services[other];
-  const taken = new Set([
-    ...result.mounts.map((mount) => mount.target),
-    ...result.engineMounts.map((mount) => mount.Target),
-  ]);
-  for (const mount of service?.volumes ?? []) {
-    if (mount.type === 'volume' && mount.source === undefined) {
-      throw refusal(
-        where.project,
-        where.path,
-        `service "${other}" has an anonymous volume at ${mount.target}, name it to share it`,
-      );
-    }
-    if (taken.has(mount.target)) continue;
-    addMount(mode === 'ro' ? { ...mount, read_only: true } : mount, result, where);
-  }
 }

@@ -5,6 +5,7 @@ import { isIpv4, isIpv6 } from '../ip-address.js';
 import { compact } from '../decode/reader.js';
 import type { NetworkAttachment, Project, Service } from '../model.js';
 import { networkLabels, volumeLabels } from './labels.js';
+import { tiesOfService } from './pods.js';
 import { refusal } from './refuse.js';
 
 /** Networks of the project that are made with it; external ones are only named. */
@@ -82,12 +83,12 @@ export function toNetworkMode(project: Project, name: string, service: Service):
   const mode = service.network_mode ?? '';
   if (['', 'bridge', 'default'].includes(mode)) return { kind: 'networks' };
   if (mode === 'host' || mode === 'none') return { kind: mode };
-  if (mode.startsWith('service:'))
-    return { kind: 'service', service: mode.slice('service:'.length) };
+  const { network } = tiesOfService(project, name);
+  if (network !== undefined) return { kind: 'service', service: network };
   throw refusal(
     project,
     ['services', name, 'network_mode'],
-    `"${mode}" is not supported, use host, none, bridge or service:NAME`,
+    `"${mode}" is not supported, use host, none, bridge, service:NAME or container:NAME`,
   );
 }
 

@@ -2,6 +2,7 @@ import type {
   ContainerSpec,
   EngineRestart,
   HealthcheckSpec,
+  HookSpec,
 } from '../../../manager/model/container.js';
 import type {
   Dependency,
@@ -9,19 +10,18 @@ import type {
   PortSpec,
   Resources,
   RestartPolicy,
-  ServiceMode,
   ServiceSpec,
   UpdateConfig,
 } from '../../../manager/model/service.js';
-import { scaleOf } from '../check-project.js';
 import { compact } from '../decode/reader.js';
-import type { Project, Service } from '../model.js';
+import type { Hook, Project, Service } from '../model.js';
 import { serviceHash } from '../render.js';
 import { toFileMounts, type Contents } from './files.js';
 import { toContainerConfig, toHostConfig } from './host-config.js';
 import { containerLabels } from './labels.js';
 import { toMounts } from './mounts.js';
 import { toAttachments, toNetworkMode } from './networks.js';
+import { impliedDependencies, tiesOfService, toMode } from './pods.js';
 import { refusal } from './refuse.js';
 import { toBytes, toMs, toNanoCpus } from './units.js';
 
@@ -38,16 +38,16 @@ export function toServiceSpec(
     project: project.name,
     service: name,
     labels: service.deploy?.labels ?? {},
-    mode: toMode(project, name, service),
+    mode: toMode(project, name),
     task: compact<ServiceSpec['task']>({
       container: toContainer(project, name, service, contents),
       networks: toAttachments(project, name, service),
       ports: (service.ports ?? []).map(toPort),
       placement: toPlacement(service),
       resources: toResources(service),
-      restart: toRestartPolicy(service),
+      restart: toRestartPolicy(project, name, service),
     }),
-    dependsOn: toDependencies(service),
+    dependsOn: [...toDependencies(service), ...impliedDependencies(project, name)],
     endpointMode: service.deploy?.endpoint_mode === 'vip' ? 'vip' : 'dnsrr',
     halted: false,
     update: update && toUpdate(update),
@@ -63,8 +63,6 @@ const refusedKeys: readonly (readonly [keyof Service, string])[] = [
   ],
   ['mac_address', 'addresses of the overlay are derived from leases, leave it out'],
   ['models', 'there is no model runner on the nodes'],
-  ['post_start', 'hooks are not run yet, put the command into the image'],
-  ['pre_stop', 'hooks are not run yet, handle the stop signal in the image'],
   ['provider', 'a service without containers cannot run in the cluster'],
   ['use_api_socket', 'a container cannot have the engine of its node'],
 ];
@@ -84,17 +82,6 @@ function refuseKeys(project: Project, name: string, service: Service): void {
   }
 }
 
-function toMode(project: Project, name: string, service: Service): ServiceMode {
-  const mode = service.deploy?.mode ?? 'replicated';
-  if (mode === 'global') return { kind: 'global' };
-  if (mode === 'replicated') return { kind: 'replicated', replicas: scaleOf(service) };
-  throw refusal(
-    project,
-    ['services', name, 'deploy', 'mode'],
-    `mode ${mode} is not supported, use replicated or global`,
-  );
-}
-
 function toContainer(
   project: Project,
   name: string,
@@ -102,6 +89,7 @@ function toContainer(
   contents: Contents,
 ): ContainerSpec {
   const mounts = toMounts(project, name);
+  const { ipc, pid, volumes } = tiesOfService(project, name);
   return compact<ContainerSpec>({
     image: service.image ?? `${project.name}-${name}`,
     platform: service.platform,
@@ -115,6 +103,9 @@ function toContainer(
     mounts: mounts.mounts,
     engineRestart: toEngineRestart(project, name, service),
     networkMode: toNetworkMode(project, name, service),
+    ipcService: ipc,
+    pidService: pid,
+    volumesFrom: volumes.length === 0 ? undefined : volumes,
     containerName: service.container_name,
     stopSignal: service.stop_signal,
     stopGraceMs: toMs(service.stop_grace_period) ?? 10_000,
@@ -124,9 +115,21 @@ function toContainer(
     dnsSearch: service.dns_search ?? [],
     dnsOptions: service.dns_opt ?? [],
     extraHosts: (service.extra_hosts ?? []).map((host) => host.replace('=', ':')),
+    postStart: service.post_start?.map(toHook),
+    preStop: service.pre_stop?.map(toHook),
     files: toFileMounts(project, service, contents),
     config: toContainerConfig(project, name, service),
     hostConfig: toHostConfig(project, name, service, mounts),
+  });
+}
+
+function toHook(hook: Hook): HookSpec {
+  return compact<HookSpec>({
+    command: hook.command ?? [],
+    user: hook.user,
+    privileged: hook.privileged === true,
+    workingDir: hook.working_dir,
+    env: hook.environment ?? {},
   });
 }
 
@@ -153,8 +156,8 @@ function toHealthcheck(check: NonNullable<Service['healthcheck']>): HealthcheckS
 
 /** `deploy.restart_policy` is the orchestrator's and stands above `restart`, which is the engine's. */
 function toEngineRestart(project: Project, name: string, service: Service): EngineRestart {
-  if (service.restart === undefined || service.deploy?.restart_policy !== undefined)
-    return { name: 'no' };
+  const ours = isJob(service) || service.deploy?.restart_policy !== undefined;
+  if (service.restart === undefined || ours) return { name: 'no' };
   const match = /^(no|always|unless-stopped|on-failure)(?::(\d+))?$/.exec(service.restart);
   const retries = match?.[2];
   if (match === null || (retries !== undefined && match[1] !== 'on-failure')) {
@@ -168,7 +171,38 @@ function toEngineRestart(project: Project, name: string, service: Service): Engi
   return retries === undefined ? { name: policy } : { name: policy, maxRetries: Number(retries) };
 }
 
-function toRestartPolicy(service: Service): RestartPolicy | undefined {
+function isJob(service: Service): boolean {
+  return service.deploy?.mode?.endsWith('-job') === true;
+}
+
+/** A job that fails is tried again until it has ended well, unless the file says otherwise. */
+function jobPolicy(project: Project, name: string, service: Service): RestartPolicy {
+  const policy = service.deploy?.restart_policy;
+  const engine = /^(no|on-failure)(?::(\d+))?$/.exec(service.restart ?? 'on-failure');
+  const refuse = (path: readonly string[], what: string): never => {
+    throw refusal(
+      project,
+      ['services', name, ...path],
+      `${what} would start a job again that has ended well, use on-failure or none`,
+    );
+  };
+  if (policy === undefined && engine === null) refuse(['restart'], service.restart ?? '');
+  if (policy?.condition === 'any') refuse(['deploy', 'restart_policy', 'condition'], 'any');
+  const condition = policy?.condition ?? (engine?.[1] === 'no' ? 'none' : 'on-failure');
+  return {
+    condition: condition as RestartPolicy['condition'],
+    delayMs: toMs(policy?.delay) ?? 5_000,
+    maxAttempts: policy?.max_attempts ?? Number(engine?.[2] ?? 0),
+    windowMs: toMs(policy?.window) ?? 0,
+  };
+}
+
+function toRestartPolicy(
+  project: Project,
+  name: string,
+  service: Service,
+): RestartPolicy | undefined {
+  if (isJob(service)) return jobPolicy(project, name, service);
   const policy = service.deploy?.restart_policy;
   if (policy === undefined) return undefined;
   return {

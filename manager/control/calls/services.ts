@@ -1,4 +1,5 @@
 import { AppError, messageOf } from '../../base/errors.js';
+import { podOf, tiesOf } from '../../model/pod.js';
 import type { Service } from '../../model/service.js';
 import { isTerminal } from '../../model/task-state.js';
 import type { StoreView, Transaction } from '../../store/store.js';
@@ -12,6 +13,8 @@ import { setStopTimeout } from '../stop-timeout.js';
 const maxReplicas = 10_000;
 /** On top of what a container may take to stop. */
 const restartSlackMs = 30_000;
+/** What a worker gives each hook. */
+const hookDeadlineMs = 10 * 60_000;
 const killDeadlineMs = 15_000;
 
 interface Selection {
@@ -28,7 +31,7 @@ function scale(
   project: string,
   replicas: Readonly<Record<string, unknown>>,
 ): void {
-  for (const [key, count] of Object.entries(replicas)) {
+  for (const [key, count] of Object.entries(withPods(tx, project, replicas))) {
     const service = findService(tx, project, key);
     if (typeof count !== 'number' || !Number.isInteger(count) || count < 0 || count > maxReplicas) {
       throw new AppError(
@@ -41,10 +44,38 @@ function scale(
       throw new AppError('invalid', `service ${key} is global: it cannot be scaled`);
     }
     if (spec.mode.replicas === count && spec.held !== true) continue;
-    const mode = { kind: 'replicated', replicas: count } as const;
+    const mode = { ...spec.mode, replicas: count };
     const { held: _held, ...rest } = spec;
     tx.put('services', { ...service, spec: { ...rest, mode } });
   }
+}
+
+/** Services that share things with each other are scaled together. */
+function withPods(
+  view: StoreView,
+  project: string,
+  replicas: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const members = findServices(view, project, []).map(({ spec }) => ({
+    name: spec.service,
+    leaders: tiesOf(spec.task.container).map(({ service }) => service),
+  }));
+  const names = new Set(members.map(({ name }) => name));
+  const all = new Map<string, unknown>();
+  for (const [key, count] of Object.entries(replicas)) {
+    const pod = podOf(key, members).filter((name) => name === key || names.has(name));
+    for (const name of pod) {
+      const other = replicas[name] ?? count;
+      if (other !== count) {
+        throw new AppError(
+          'invalid',
+          `services ${key} and ${name} share things and scale together: give both the same number`,
+        );
+      }
+      all.set(name, count);
+    }
+  }
+  return Object.fromEntries(all);
 }
 
 function halt(tx: Transaction, selection: Selection, halted: boolean, timeoutMs?: number): void {
@@ -100,7 +131,10 @@ async function restart(context: CallContext, value: unknown): Promise<null> {
   });
   await forEachTask(tasks, 'restart', (task) => {
     const stopMs = timeoutMs ?? task.spec.container.stopGraceMs;
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(stopMs + restartSlackMs)]);
+    const { preStop = [], postStart = [] } = task.spec.container;
+    const hooksMs = (preStop.length + postStart.length) * hookDeadlineMs;
+    const lastMs = stopMs + hooksMs + restartSlackMs;
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(lastMs)]);
     const call = { taskId: task.id, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
     return workers.call(task.nodeId, 'restart', call, deadline);
   });

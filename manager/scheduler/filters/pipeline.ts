@@ -5,6 +5,7 @@ import { constraintsFilter } from './constraints.js';
 import type { Filter, Refusal } from './filter.js';
 import { maxReplicasFilter } from './max-replicas.js';
 import { platformFilter } from './platform.js';
+import { podFilter } from './pod.js';
 import { portsFilter } from './ports.js';
 import { readyFilter } from './ready.js';
 import { resourcesFilter } from './resources.js';
@@ -16,7 +17,7 @@ const lasting: readonly Filter[] = [
   platformFilter,
   constraintsFilter,
 ];
-const consuming: readonly Filter[] = [resourcesFilter, portsFilter, maxReplicasFilter];
+const consuming: readonly Filter[] = [resourcesFilter, portsFilter, maxReplicasFilter, podFilter];
 
 /** Nodes that fit, and why the others do not: each counts with the first filter that refuses it. */
 export interface Sifted {

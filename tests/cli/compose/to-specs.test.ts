@@ -184,15 +184,103 @@ test('links make an alias of the target in the networks both are in', async (t) 
   ]);
 });
 
-test('volumes_from shares the mounts of the other service', async (t) => {
-  const specs = await specsOf(
-    t,
-    'services: {a: {image: x, volumes_from: ["b:ro"]}, b: {image: y, volumes: ["data:/d"]}}\nvolumes: {data: }',
-  );
-  const spec = specs.services.find(({ service }) => service === 'a');
-  t.deepEqual(spec?.task.container.mounts, [
-    { type: 'volume', source: 'shop_data', target: '/d', readOnly: true, noCopy: false },
+test('what a service shares of others is told by their keys', async (t) => {
+  const text = `services:
+  a:
+    image: x
+    network_mode: service:b
+    ipc: service:b
+    pid: container:shop-c-1
+    volumes_from: ["b:ro", "container:data"]
+  b: {image: y}
+  c: {image: y}
+  d: {image: y, container_name: data}`;
+  const { services } = await specsOf(t, text);
+  const [a, b] = ['a', 'b'].map((key) => services.find(({ service }) => service === key));
+  t.like(a?.task.container, {
+    networkMode: { kind: 'service', service: 'b' },
+    ipcService: 'b',
+    pidService: 'c',
+    volumesFrom: [
+      { service: 'b', readOnly: true },
+      { service: 'd', readOnly: false },
+    ],
+  });
+  t.deepEqual(a?.dependsOn.map(({ service, restart }) => `${service} ${String(restart)}`).sort(), [
+    'b true',
+    'c true',
+    'd false',
   ]);
+  t.deepEqual(b?.task.container.hostConfig, { IpcMode: 'shareable' });
+});
+
+test('services that share things have as many replicas as the one that says so', async (t) => {
+  const file = (a: string, b: string) =>
+    `services:\n  a: {image: x, network_mode: "service:b"${a}}\n  b: {image: y${b}}`;
+  const counts = async (text: string) => (await specsOf(t, text)).services.map(({ mode }) => mode);
+  const three = { kind: 'replicated', replicas: 3 } as const;
+  t.deepEqual(await counts(file('', ', scale: 3')), [three, three]);
+  t.deepEqual(await counts(file(', deploy: {replicas: 3}', '')), [three, three]);
+  t.regex(
+    await refusalOf(t, file(', scale: 2', ', scale: 3')),
+    /^compose\.yaml:\d+:\d+: services\.\w\.scale: \d replicas do not go with \d of service \w/,
+  );
+  t.regex(
+    await refusalOf(t, file('', ', deploy: {mode: global}')),
+    /mode (global|replicated) does not go with mode (global|replicated) of service \w/,
+  );
+});
+
+test('a container that is not of the project cannot be shared with', async (t) => {
+  const text = 'services:\n  a: {image: x, pid: "container:other"}';
+  t.regex(
+    await refusalOf(t, text),
+    /^compose\.yaml:2:\d+: services\.a\.pid: container "other" is none of this project/,
+  );
+});
+
+test('hooks are carried as they are written', async (t) => {
+  const { task } = await serviceOf(
+    t,
+    `post_start:
+  - command: ["sh", "-c", "x"]
+    user: root
+    privileged: true
+    working_dir: /w
+    environment: [A=1]
+pre_stop: [{command: bye now}]`,
+  );
+  t.deepEqual(task.container.postStart, [
+    {
+      command: ['sh', '-c', 'x'],
+      user: 'root',
+      privileged: true,
+      workingDir: '/w',
+      env: { A: '1' },
+    },
+  ]);
+  t.deepEqual(task.container.preStop, [{ command: ['bye', 'now'], privileged: false, env: {} }]);
+});
+
+test('a job is tried again until it has ended well, and never after', async (t) => {
+  const job = await serviceOf(t, 'deploy: {mode: replicated-job, replicas: 2}');
+  t.deepEqual(job.mode, { kind: 'replicated', replicas: 2, job: true });
+  t.deepEqual(job.task.restart, {
+    condition: 'on-failure',
+    delayMs: 5000,
+    maxAttempts: 0,
+    windowMs: 0,
+  });
+  t.deepEqual(job.task.container.engineRestart, { name: 'no' });
+  const once = await serviceOf(t, 'restart: "no"\ndeploy: {mode: global-job}');
+  t.deepEqual(once.mode, { kind: 'global', job: true });
+  t.is(once.task.restart?.condition, 'none');
+  const thrice = await serviceOf(t, 'restart: on-failure:3\ndeploy: {mode: replicated-job}');
+  t.is(thrice.task.restart?.maxAttempts, 3);
+  t.regex(
+    await refusalOf(t, 'services:\n  a: {image: x, restart: always, deploy: {mode: global-job}}'),
+    /services\.a\.restart: always would start a job again that has ended well/,
+  );
 });
 
 test('changed content of a secret is another object, which rolls its users', async (t) => {
@@ -236,12 +324,11 @@ test('services of inactive profiles are known, so that they are no orphans', asy
 });
 
 const refusals: readonly (readonly [string, string])[] = [
-  ['network_mode: container:x', 'services.a.network_mode: "container:x" is not supported'],
+  ['network_mode: container:x', 'services.a.network_mode: container "x" is none of this project'],
   ['mac_address: 02:42:ac:11:65:43', 'services.a.mac_address: not supported'],
   ['external_links: [x]', 'services.a.external_links: not supported'],
-  ['post_start: [{command: x}]', 'services.a.post_start: not supported'],
-  ['ipc: container:x', 'services.a.ipc: sharing a namespace by container:x is not supported'],
-  ['deploy: {mode: global-job}', 'services.a.deploy.mode: mode global-job is not supported'],
+  ['ipc: container:x', 'services.a.ipc: container "x" is none of this project'],
+  ['uts: container:x', 'services.a.uts: sharing by container:x is not supported'],
   ['use_api_socket: true', 'services.a.use_api_socket: not supported'],
 ];
 

@@ -51,6 +51,8 @@ async function tasksOnce(
   return tasks;
 }
 
+const onFailure = { condition: 'on-failure', delayMs: 0, maxAttempts: 0, windowMs: 0 } as const;
+
 const running = (count: number) => (tasks: readonly Task[]) =>
   tasks.filter(({ status }) => status.state === 'running').length === count;
 
@@ -101,6 +103,49 @@ test('the time given to up is for what it replaces or removes, not for what stay
   const expected = ['db/1 shutdown 2000', 'web/1 running -', 'web/2 remove 2000'];
   await until('the orders', 10_000, () => told(worker).join() === expected.join());
   t.pass();
+});
+
+test('services that share things are scaled together, whichever is named', async (t) => {
+  const manager = await TestManager.start(t, { pki });
+  const side = aServiceSpec('side', {
+    task: { container: { networkMode: { kind: 'service', service: 'web' } } },
+  });
+  await apply(manager, [aServiceSpec('web'), side, aServiceSpec('db')]);
+  const scale = (replicas: Readonly<Record<string, number>>) =>
+    manager.call('service.scale', { project: 'demo', replicas });
+  const counts = async () =>
+    (await manager.call('service.list', { project: 'demo' }))
+      .map(({ spec }) => `${spec.service} ${'replicas' in spec.mode ? spec.mode.replicas : ''}`)
+      .sort();
+  await scale({ side: 3 });
+  t.deepEqual(await counts(), ['db 1', 'side 3', 'web 3']);
+  await scale({ web: 2, side: 2, db: 4 });
+  t.deepEqual(await counts(), ['db 4', 'side 2', 'web 2']);
+  await t.throwsAsync(scale({ web: 1, side: 2 }), {
+    message: 'services web and side share things and scale together: give both the same number',
+  });
+});
+
+test('a job that has ended well is not run again by an up that changes nothing', async (t) => {
+  const manager = await TestManager.start(t, { pki });
+  const worker = await manager.join('w1');
+  const job = aServiceSpec('job', { task: { restart: onFailure } });
+  const spec = { ...job, mode: { kind: 'replicated', replicas: 1, job: true } } as const;
+  await apply(manager, [spec]);
+  const [task] = await tasksOnce(manager, 'it to run', running(1));
+  if (task === undefined) throw new Error('there is no task');
+  const { status } = task;
+  worker.report(task.id, { ...status, state: 'complete', exitCode: 0 });
+  const complete = (tasks: readonly Task[]) => tasks.some((one) => one.status.state === 'complete');
+  await tasksOnce(manager, 'its end', complete);
+  await apply(manager, [spec]);
+  const tasks = await manager.call('task.list', { project: 'demo' });
+  t.deepEqual(
+    tasks.map(({ id, desired }) => ({ id, desired })),
+    [{ id: task.id, desired: 'running' }],
+  );
+  await apply(manager, [spec], { forceRecreate: ['job'] });
+  await tasksOnce(manager, 'another run', (all) => all.some(({ id }) => id !== task.id));
 });
 
 test('restart takes along who asks for it, unless told not to', async (t) => {

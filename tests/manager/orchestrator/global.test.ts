@@ -85,3 +85,22 @@ test('a refused task is tried again on the same node', (t) => {
     ].join('\n'),
   );
 });
+
+test('a follower has the slots of its leader, each on the same node', (t) => {
+  const leader = aService('net', { global: true });
+  const service = aService('side', {
+    global: true,
+    task: { container: { networkMode: { kind: 'service', service: 'net' } } },
+  });
+  const owners = [
+    aTask(leader, 3, { node: 'node-1' }),
+    aTask(leader, 1, { node: 'node-2', state: 'assigned' }),
+  ];
+  t.is(
+    describe(reconcile(aScene(service, [], { owners }))),
+    [
+      'slot 1: new task, running, on node-2: the slot is empty',
+      'slot 3: new task, running, on node-1: the slot is empty',
+    ].join('\n'),
+  );
+});

@@ -328,3 +328,20 @@ test('a container in another one’s network leaves when that one moved or was s
     'slot 1: app.1 to shutdown: vpn.1, whose network it shares, was started again',
   );
 });
+
+test('a container with the volumes of another leaves when that one was made anew, not when it started again', (t) => {
+  const leader = aService('data');
+  const service = aService('app', {
+    task: { container: { volumesFrom: [{ service: 'data', readOnly: false }] } },
+  });
+  const app = aTask(service, 1, { node: 'node-1', createdAt: 10, status: { startedAt: 20 } });
+  const of = (options: Parameters<typeof aTask>[2]): SceneOptions => ({
+    owners: [aTask(leader, 1, { node: 'node-1', ...options })],
+  });
+  t.is(plan(service, [app], of({ createdAt: 5, status: { startedAt: 30 } })), '');
+  t.is(plan(service, [app], of({ createdAt: 15, adopts: 'data.0' })), '');
+  t.is(
+    plan(service, [app], of({ createdAt: 15 })),
+    'slot 1: app.1 to shutdown: data.1, whose volumes it shares, was made anew',
+  );
+});

@@ -199,10 +199,47 @@ test('a task that shares a network namespace waits for the other to be there, th
   const sharer = { ...base, spec: { ...base.spec, container } };
   const ask = (given: Partial<StepInput>): string =>
     describe(nextStep({ task: sharer, seen: undefined, memory: prepared, now, ...given }));
-  t.is(ask({}), 'wait');
-  t.is(ask({ peer: seen('created') }), 'create');
-  t.is(ask({ peer: seen('created'), seen: seen('created') }), 'wait');
-  t.is(ask({ peer: seen('running'), seen: seen('created') }), 'start');
+  const vpn = (leader: SeenContainer | undefined): Partial<StepInput> => ({
+    leaders: [{ tie: { service: 'vpn', shares: 'network' }, seen: leader }],
+  });
+  t.is(ask(vpn(undefined)), 'wait');
+  t.is(ask(vpn(seen('created'))), 'create');
+  t.is(ask({ ...vpn(seen('created')), seen: seen('created') }), 'wait');
+  t.is(ask({ ...vpn(seen('running')), seen: seen('created') }), 'start');
+});
+
+test('hooks are run once after a start and once before a stop, and hold the report back', (t) => {
+  const base = task();
+  const hook = { command: ['true'], privileged: false, env: {} };
+  const container = { ...base.spec.container, postStart: [hook], preStop: [hook] };
+  const hooked = { ...base, spec: { ...base.spec, container } };
+  const ask = (memory: TaskMemory, changes: Partial<AssignedTask> = {}): string =>
+    describe(nextStep({ task: { ...hooked, ...changes }, seen: seen('running'), memory, now }));
+  const due = { ...prepared, hooksDue: true };
+  t.is(observed(due, seen('running'), now).state, 'starting');
+  t.is(ask(due), 'after-start');
+  t.is(ask({ ...due, hooksDue: false }), 'wait');
+  const shutdown = { desired: 'shutdown' } as const;
+  t.is(ask(ran, shutdown), 'before-stop');
+  t.is(ask({ ...ran, stopHooksDone: true }, shutdown), 'stop');
+  t.is(ask(ran, { desired: 'remove' }), 'before-stop');
+  t.is(ask(due, shutdown), 'stop', 'what was never up has nothing to put in order');
+});
+
+test('volumes of another are there as long as its container, whether or not that runs', (t) => {
+  const ask = (leader: SeenContainer | undefined, own?: SeenContainer): string =>
+    describe(
+      nextStep({
+        task: task(),
+        seen: own,
+        memory: prepared,
+        leaders: [{ tie: { service: 'data', shares: 'volumes' }, seen: leader }],
+        now,
+      }),
+    );
+  t.is(ask(undefined), 'wait');
+  t.is(ask(seen('exited')), 'create');
+  t.is(ask(seen('exited'), seen('created')), 'start');
 });
 
 const anyState = fc.constantFrom<ContainerState>(
@@ -280,6 +317,8 @@ function perform(
   switch (step.action) {
     case 'prepare':
     case 'adopt':
+    case 'after-start':
+    case 'before-stop':
       return container;
     case 'create':
       return seen('created');

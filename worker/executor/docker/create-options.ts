@@ -17,8 +17,8 @@ export interface CreateInputs {
   readonly attachments: readonly EngineAttachment[];
   /** Resolver, secrets and configs. */
   readonly files: readonly HostFile[];
-  /** Container whose network namespace is shared, for `network_mode: service:…`. */
-  readonly peerContainerId?: string;
+  /** Containers that something is shared with, by their service's Compose key. */
+  readonly leaders?: ReadonlyMap<string, string>;
   /** 1.<n> of the engine's API. */
   readonly apiMinor: number;
 }
@@ -94,6 +94,7 @@ function hostConfig(inputs: CreateInputs, bindings: JsonObject): JsonObject {
   return defined({
     ...spec.hostConfig,
     ...limits(task.spec.resources),
+    ...sharing(inputs),
     NetworkMode: networkMode(inputs),
     PortBindings: bindings,
     RestartPolicy: {
@@ -119,13 +120,29 @@ function networkMode(inputs: CreateInputs): string {
     case 'none':
       return mode.kind;
     case 'service':
-      if (inputs.peerContainerId === undefined) {
-        throw new AppError('unavailable', `no container of service ${mode.service} on this node`);
-      }
-      return `container:${inputs.peerContainerId}`;
+      return `container:${leader(inputs, mode.service)}`;
     case 'networks':
       return inputs.attachments[0]?.engineNetwork ?? 'bridge';
   }
+}
+
+function leader({ leaders }: CreateInputs, service: string): string {
+  const id = leaders?.get(service);
+  if (id !== undefined) return id;
+  throw new AppError('unavailable', `no container of service ${service} on this node`);
+}
+
+function sharing(inputs: CreateInputs): JsonObject {
+  const { ipcService, pidService, volumesFrom } = inputs.task.spec.container;
+  const namespace = (service: string | undefined): string | undefined =>
+    service === undefined ? undefined : `container:${leader(inputs, service)}`;
+  return defined({
+    IpcMode: namespace(ipcService),
+    PidMode: namespace(pidService),
+    VolumesFrom: volumesFrom?.map(
+      ({ service, readOnly }) => `${leader(inputs, service)}:${readOnly ? 'ro' : 'rw'}`,
+    ),
+  });
 }
 
 function limits({ limits: limit, reservations }: Resources): JsonObject {

@@ -97,7 +97,7 @@ export class DockerExecutor implements Executor {
       labels: containerLabels(task, owner, image.id),
       attachments: inputs.networks,
       files: await files.plan(task, inputs, task.id),
-      ...(inputs.peerContainerId === undefined ? {} : { peerContainerId: inputs.peerContainerId }),
+      ...(inputs.leaders === undefined ? {} : { leaders: inputs.leaders }),
       apiMinor: client.apiMinor,
     });
     try {

@@ -166,12 +166,32 @@ test('a volume’s subpath is refused by name where the engine is too old for it
 
 test('a shared network namespace is the peer’s container, without a host name of its own', (t) => {
   const sharer = task({ networkMode: { kind: 'service', service: 'vpn' }, hostname: 'x' });
-  const { body } = request({ task: sharer, peerContainerId: 'abc' });
+  const { body } = request({ task: sharer, leaders: new Map([['vpn', 'abc']]) });
   t.is(host(body).NetworkMode, 'container:abc');
   t.false('Hostname' in body);
   t.false('Dns' in host(body));
   t.throws(() => request({ task: sharer }), {
     message: 'no container of service vpn on this node',
+  });
+});
+
+test('shared namespaces and volumes are those of the containers of the leaders', (t) => {
+  const sharer = task({
+    ipcService: 'a',
+    pidService: 'b',
+    volumesFrom: [
+      { service: 'a', readOnly: true },
+      { service: 'b', readOnly: false },
+    ],
+  });
+  const leaders = new Map([
+    ['a', 'c-a'],
+    ['b', 'c-b'],
+  ]);
+  t.like(host(request({ task: sharer, leaders }).body), {
+    IpcMode: 'container:c-a',
+    PidMode: 'container:c-b',
+    VolumesFrom: ['c-a:ro', 'c-b:rw'],
   });
 });
 

@@ -1,0 +1,84 @@
+import { PassThrough } from 'node:stream';
+import test from 'ava';
+import type { ExecOptions } from '../../../manager/protocol/worker-calls.js';
+import type { Executor } from '../../../worker/executor/executor.js';
+import { runHooks } from '../../../worker/tasks/hooks.js';
+
+interface Played {
+  readonly status: number;
+  readonly says?: string;
+}
+
+/** An engine on which each exec says its line and ends as told; frames as the engine makes them. */
+function player(plays: readonly Played[]) {
+  const asked: ExecOptions[] = [];
+  const executor: Pick<Executor, 'exec'> = {
+    exec: (_containerId, options) => {
+      const play = plays[asked.length] ?? { status: 0 };
+      asked.push(options);
+      const output = new PassThrough();
+      const says = Buffer.from(play.says ?? '');
+      const head = Buffer.alloc(8);
+      head[0] = 2;
+      head.writeUInt32BE(says.length, 4);
+      output.end(Buffer.concat([head, says]));
+      return Promise.resolve({
+        stream: Object.assign(output, { end: () => output }),
+        tty: false,
+        resize: () => Promise.resolve(),
+        exitCode: () => Promise.resolve(play.status),
+      });
+    },
+  };
+  return { executor, asked };
+}
+
+const never = new AbortController().signal;
+const hook = (...command: string[]) => ({ command, privileged: false, env: {} });
+
+test('hooks run one after the other, as whom, where and with what they say', async (t) => {
+  const { executor, asked } = player([]);
+  await runHooks(
+    executor,
+    'c1',
+    [
+      {
+        command: ['a', 'b'],
+        user: 'root',
+        privileged: true,
+        workingDir: '/w',
+        env: { A: '1', B: null },
+      },
+      hook('c'),
+    ],
+    { kind: 'post_start', signal: never },
+  );
+  t.deepEqual(
+    asked.map(({ command }) => command),
+    [['a', 'b'], ['c']],
+  );
+  t.like(asked[0], { user: 'root', privileged: true, workingDir: '/w', env: ['A=1', 'B'] });
+  t.false('user' in (asked[1] ?? {}));
+});
+
+test('the first that fails is told with its status and last words, and ends the row', async (t) => {
+  const { executor, asked } = player([{ status: 3, says: 'one\nno such table\n' }]);
+  const run = runHooks(executor, 'c1', [hook('a'), hook('b')], {
+    kind: 'pre_stop',
+    signal: never,
+  });
+  await t.throwsAsync(run, { message: 'pre_stop hook exited with status 3: no such table' });
+  t.is(asked.length, 1);
+});
+
+test('a hook that was cut off is no failure of its own', async (t) => {
+  const abort = new AbortController();
+  const { executor } = player([]);
+  abort.abort();
+  const run = runHooks(executor, 'c1', [hook('a')], {
+    kind: 'post_start',
+    signal: abort.signal,
+  });
+  const error: unknown = await t.throwsAsync(run, { any: true });
+  t.is((error as Error).name, 'AbortError');
+});
