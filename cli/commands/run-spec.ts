@@ -58,7 +58,13 @@ export function oneOffSpec(spec: ServiceSpec, wish: RunWish): ServiceSpec {
 
 function oneOffContainer(spec: ServiceSpec, wish: RunWish): ContainerSpec {
   // Hooks are the service's, as for docker compose.
-  const { command, entrypoint, postStart, preStop, ...container } = spec.task.container;
+  const {
+    command,
+    entrypoint,
+    postStart: _postStart,
+    preStop: _preStop,
+    ...container
+  } = spec.task.container;
   const own = wish.entrypoint === undefined ? entrypoint : words(wish.entrypoint);
   // An entrypoint of one's own leaves the service's command aside, as docker does.
   const fallback = wish.entrypoint === undefined ? command : undefined;

@@ -50,10 +50,14 @@ export function podOf(name: string, members: readonly Member[]): readonly string
   const found = new Set([name]);
   // A set that grows while it is walked: each new member is asked for its neighbours in turn.
   for (const each of found) {
-    for (const member of members) {
-      if (member.name === each) for (const leader of member.leaders) found.add(leader);
-      else if (member.leaders.includes(each)) found.add(member.name);
-    }
+    for (const neighbour of neighboursOf(each, members)) found.add(neighbour);
   }
   return [...found].sort();
+}
+
+function neighboursOf(name: string, members: readonly Member[]): readonly string[] {
+  return members.flatMap((member) => {
+    if (member.name === name) return member.leaders;
+    return member.leaders.includes(name) ? [member.name] : [];
+  });
 }

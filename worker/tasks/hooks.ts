@@ -73,7 +73,7 @@ async function lastLine(
   const demux = new Demux();
   let tail = Buffer.alloc(0);
   const stop = (): void => {
-    if ('destroy' in stream && typeof stream.destroy === 'function') stream.destroy();
+    (stream as unknown as { destroy(): void }).destroy();
   };
   signal.addEventListener('abort', stop, { once: true });
   try {

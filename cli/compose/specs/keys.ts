@@ -16,6 +16,8 @@ const engine = (how: string): KeyFate => ({ place: 'engine', how });
 const refused = (how: string): KeyFate => ({ place: 'refused', how });
 
 const passed = 'passed on as it is';
+const pod =
+  '`service:NAME` is the same slot on the same node, both scale together; `container:NAME` only of the project';
 
 export const serviceKeys: Readonly<Record<string, KeyFate>> = {
   annotations: engine(passed),
@@ -65,7 +67,7 @@ export const serviceKeys: Readonly<Record<string, KeyFate>> = {
   hostname: honoured('of every replica'),
   image: honoured('pulled by each node that runs it'),
   init: engine(passed),
-  ipc: engine('`host`, `shareable`, `private`, `none`; `service:` and `container:` are refused'),
+  ipc: honoured(`\`host\`, \`shareable\`, \`private\`, \`none\`; ${pod}`),
   isolation: engine(passed),
   label_file: honoured('read here, values are sent'),
   labels: honoured('on every container'),
@@ -77,22 +79,24 @@ export const serviceKeys: Readonly<Record<string, KeyFate>> = {
   mem_swappiness: engine(passed),
   memswap_limit: engine(passed),
   models: refused('there is no model runner on the nodes'),
-  network_mode: honoured(
-    '`host`, `none`, `bridge`, `service:NAME` (same node, same slot); `container:` is refused',
-  ),
+  network_mode: honoured(`\`host\`, \`none\`, \`bridge\`; ${pod}`),
   networks: honoured(
     'overlays; aliases and fixed IPv4 addresses; IPv6 and MAC addresses are refused',
   ),
   oom_kill_disable: engine(passed),
   oom_score_adj: engine(passed),
-  pid: engine('`host`; `service:` and `container:` are refused'),
+  pid: honoured(`\`host\`; ${pod}`),
   pids_limit: honoured('limit, as `deploy.resources.limits.pids`'),
   platform: honoured('placed on such nodes only'),
   ports: honoured(
     'published on the node that runs the container; two tasks never share a host port',
   ),
-  post_start: refused('hooks are not run yet'),
-  pre_stop: refused('hooks are not run yet'),
+  post_start: honoured(
+    'run by the worker after each start of its own; one that fails ends the container, and `up` says why',
+  ),
+  pre_stop: honoured(
+    'run by the worker before it stops the container; one that fails stops nothing',
+  ),
   privileged: engine(passed),
   profiles: honoured('by the loader'),
   provider: refused("a service without containers is not the cluster's"),
@@ -120,20 +124,22 @@ export const serviceKeys: Readonly<Record<string, KeyFate>> = {
   use_api_socket: refused('a container would get hold of the engine of its node'),
   user: engine(passed),
   userns_mode: engine(passed),
-  uts: engine('`host`'),
+  uts: engine('`host`; an engine shares no other'),
   volumes: honoured(
     'named volumes keep the service on the node that has them; bind mounts are paths of the node; `cluster` and `npipe` are refused',
   ),
-  volumes_from: honoured(
-    'the named volumes, binds and tmpfs of the other service; `container:` and anonymous volumes are refused',
-  ),
+  volumes_from: honoured(`all mounts of the other service; ${pod}`),
   working_dir: engine(passed),
 };
 
 export const deployKeys: Readonly<Record<string, KeyFate>> = {
-  endpoint_mode: honoured('`dnsrr` (default: all healthy replicas, shuffled) or `vip`'),
+  endpoint_mode: honoured(
+    '`dnsrr`: all healthy replicas, shuffled; `vip` is answered the same way, there are no virtual addresses',
+  ),
   labels: honoured('on the service, not on its containers'),
-  mode: honoured('`replicated` and `global`; jobs are refused'),
+  mode: honoured(
+    '`replicated`, `global`; a task of `replicated-job` and `global-job` runs to its end, again only when the service is changed',
+  ),
   placement: honoured('constraints, spread preferences, `max_replicas_per_node`'),
   replicas: honoured('number of slots'),
   resources: honoured(

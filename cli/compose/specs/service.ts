@@ -18,6 +18,7 @@ import type { Hook, Project, Service } from '../model.js';
 import { serviceHash } from '../render.js';
 import { toFileMounts, type Contents } from './files.js';
 import { toContainerConfig, toHostConfig } from './host-config.js';
+import { isJob, jobPolicy } from './jobs.js';
 import { containerLabels } from './labels.js';
 import { toMounts } from './mounts.js';
 import { toAttachments, toNetworkMode } from './networks.js';
@@ -169,32 +170,6 @@ function toEngineRestart(project: Project, name: string, service: Service): Engi
   }
   const policy = match[1] as EngineRestart['name'];
   return retries === undefined ? { name: policy } : { name: policy, maxRetries: Number(retries) };
-}
-
-function isJob(service: Service): boolean {
-  return service.deploy?.mode?.endsWith('-job') === true;
-}
-
-/** A job that fails is tried again until it has ended well, unless the file says otherwise. */
-function jobPolicy(project: Project, name: string, service: Service): RestartPolicy {
-  const policy = service.deploy?.restart_policy;
-  const engine = /^(no|on-failure)(?::(\d+))?$/.exec(service.restart ?? 'on-failure');
-  const refuse = (path: readonly string[], what: string): never => {
-    throw refusal(
-      project,
-      ['services', name, ...path],
-      `${what} would start a job again that has ended well, use on-failure or none`,
-    );
-  };
-  if (policy === undefined && engine === null) refuse(['restart'], service.restart ?? '');
-  if (policy?.condition === 'any') refuse(['deploy', 'restart_policy', 'condition'], 'any');
-  const condition = policy?.condition ?? (engine?.[1] === 'no' ? 'none' : 'on-failure');
-  return {
-    condition: condition as RestartPolicy['condition'],
-    delayMs: toMs(policy?.delay) ?? 5_000,
-    maxAttempts: policy?.max_attempts ?? Number(engine?.[2] ?? 0),
-    windowMs: toMs(policy?.window) ?? 0,
-  };
 }
 
 function toRestartPolicy(
