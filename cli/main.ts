@@ -86,7 +86,10 @@ async function main(argv: readonly string[]): Promise<number> {
   });
   const [first, ...rest] = argv;
   try {
-    if (first === 'manager' || first === 'worker') {
+    // `shoal manager ls` and the like are commands; the daemon has flags only.
+    const isDaemon =
+      rest[0] === undefined || rest[0] === '--config' || rest[0].startsWith('--config=');
+    if (first === 'worker' || (first === 'manager' && isDaemon)) {
       await runDaemon(first, rest, interrupts.signal);
     } else {
       await runClient(argv, interrupts);

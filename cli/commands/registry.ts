@@ -126,6 +126,11 @@ export const commandEntries: readonly CommandEntry[] = [
     },
   },
   {
+    name: 'manager',
+    summary: 'List managers, add and remove them',
+    load: async () => (await import('./manager.js')).managerCommand,
+  },
+  {
     name: 'network',
     summary: 'Manage networks',
     load: async () => (await import('./network.js')).networkCommand,

@@ -20,7 +20,8 @@ import { bracketed } from './record.js';
 import type { RemoteMachine } from './remote-machine.js';
 import type { Workshop } from './workshop.js';
 
-function managerUrl(record: MachineRecord): string {
+/** Where the manager on a machine is reached. */
+export function managerUrl(record: MachineRecord): string {
   return `https://${bracketed(record.Driver.IPAddress)}:${String(managerPort)}`;
 }
 

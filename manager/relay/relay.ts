@@ -31,6 +31,8 @@ export interface RelayOptions {
 const patienceMs = 10_000;
 /** With Consul away there is no use in waiting that long. */
 const troublePatienceMs = 2_500;
+/** Less than a worker waits for a welcome. */
+const redirectPatienceMs = 2_000;
 const lookMs = 25;
 const connectTimeoutMs = 1_500;
 /** The client has a deadline of its own, and hangs up when it is over. */
@@ -99,14 +101,21 @@ export class Relay {
     return { kind: 'answer', value: undefined };
   }
 
-  /** Tells a worker where to go. */
+  /** Tells a worker where to go; between two leaders it waits a moment, so that the worker need not. */
   async redirect(request: StreamRequest<Peer>): Promise<void> {
     const connection = await request.accept('session');
-    const leader = this.#options.leader();
-    const known = leader !== undefined && leader.nodeId !== this.#options.nodeId;
-    connection.post(
-      JSON.stringify({ kind: 'redirect', ...(known ? { leader: leader.address } : {}) }),
-    );
+    const { clock, leader: leaderNow, leads, nodeId } = this.#options;
+    const since = clock.now();
+    let leader = leaderNow();
+    while (
+      (leader === undefined || (leader.nodeId === nodeId && !leads())) &&
+      clock.now() - since < redirectPatienceMs
+    ) {
+      await this.#pause(undefined);
+      leader = leaderNow();
+    }
+    const known = leader === undefined ? {} : { leader: leader.address };
+    connection.post(JSON.stringify({ kind: 'redirect', ...known }));
     connection.close(1000, 'this manager does not lead');
   }
 

@@ -1,3 +1,4 @@
+import { isNotFound } from '../../../manager/base/errors.js';
 import type { ControlClient } from '../../client/client.js';
 import { findCluster } from '../../context.js';
 import type { NodeReady } from '../../machine/batch.js';
@@ -27,6 +28,19 @@ export function forgetNodeIn(options: MachineGlobals): ForgetNode {
     await withCluster(options, cluster, async (client) =>
       client.call('node.remove', { node, force: true }),
     );
+  };
+}
+
+/** A manager that is on the list of none any more is as good as removed. */
+export function forgetManagerIn(options: MachineGlobals): ForgetNode {
+  return async (cluster, nodeId) => {
+    await withCluster(options, cluster, async (client) => {
+      try {
+        await client.call('manager.remove', { nodeId });
+      } catch (error) {
+        if (!isNotFound(error)) throw error;
+      }
+    });
   };
 }
 
