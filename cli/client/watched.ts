@@ -50,6 +50,8 @@ function change(
   table: WatchTable,
   edit: (objects: Map<string, WatchObject>) => unknown,
 ): Watched {
+  // Secrets and configs come only to those who ask for them.
+  if (table === 'secrets' || table === 'configs') return state;
   const objects = new Map<string, WatchObject>(state[table]);
   edit(objects);
   return { ...state, [table]: objects };

@@ -9,8 +9,10 @@ import { Listings } from './view-model/lists.js';
 import type { Effect, Flash, Size, State, Step } from './view-model/model.js';
 import { flashed, initialState } from './view-model/model.js';
 import { paintFrame } from './view-model/paint.js';
+import { onMouse } from './view-model/on-mouse.js';
+import { noPreferences } from './view-model/preferences.js';
 import { onKey, onPaste } from './view-model/update.js';
-import type { CliCommand, Look } from './view-model/view.js';
+import type { CliCommand, Look, Preferences } from './view-model/view.js';
 import type { World } from './view-model/world.js';
 
 export interface ControllerOptions {
@@ -19,6 +21,8 @@ export interface ControllerOptions {
   readonly glyphs: Glyphs;
   readonly theme: ThemeName;
   readonly readOnly?: boolean;
+  readonly mouse?: boolean;
+  readonly preferences?: Preferences;
   readonly now: () => number;
   readonly commands: readonly CliCommand[];
   readonly perform: (effect: Effect) => void;
@@ -35,12 +39,15 @@ export class Controller implements FrameSource {
   readonly #listeners = new Set<() => void>();
   readonly #listings = new Listings();
   #state: State;
+  #commands: readonly CliCommand[];
   #frame: Frame | undefined;
   #pending: NodeJS.Timeout | undefined;
 
   constructor(options: ControllerOptions) {
     this.#options = options;
-    this.#state = initialState(options.size, { readOnly: options.readOnly ?? false });
+    this.#commands = options.commands;
+    const { readOnly = false, mouse = false } = options;
+    this.#state = initialState(options.size, { readOnly, mouse });
   }
 
   get state(): State {
@@ -60,7 +67,11 @@ export class Controller implements FrameSource {
   readonly input = (text: string, key: KeyFlags): void => {
     const input = readInput(text, key);
     if (input.kind === 'paste') this.#take(onPaste(this.#state, input.text, this.look()));
-    else {
+    else if (input.kind === 'mouse') {
+      for (const event of input.events) {
+        this.#take(onMouse(this.#state, event, this.look(), this.#listings));
+      }
+    } else {
       for (const one of input.keys) {
         this.#take(onKey(this.#state, one, this.look(), this.#listings));
       }
@@ -69,8 +80,16 @@ export class Controller implements FrameSource {
   };
 
   look(): Look {
-    const { world, glyphs, commands, now } = this.#options;
-    return { world, glyphs, commands, now: now() };
+    const { world, glyphs, now, preferences = noPreferences } = this.#options;
+    const commands = this.#commands;
+    const { project } = this.#state;
+    return { world, glyphs, commands, now: now(), preferences, project };
+  }
+
+  /** What completion can offer from now on. */
+  learn(commands: readonly CliCommand[]): void {
+    this.#commands = commands;
+    this.changed();
   }
 
   /** Something the screen shows has changed: painted soon. */

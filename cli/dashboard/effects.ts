@@ -20,6 +20,7 @@ export interface Surroundings {
   readonly quit: () => void;
   /** Everything anew, over whatever another program wrote there. */
   readonly repaint: () => void;
+  readonly mouse: (on: boolean) => void;
   /** Gives the terminal to `work`, then takes it back. */
   readonly handOver: (work: () => Promise<string>) => void;
   readonly signal: AbortSignal;
@@ -32,6 +33,7 @@ const interactive = new Set(['exec', 'attach', 'run', 'machine ssh']);
 /** Does what the model asked for; what goes wrong is flashed, never thrown. */
 export class Effects {
   readonly #around: Surroundings;
+  #learned = false;
   readonly #logs = new Map<LogBuffer, AbortController>();
 
   constructor(around: Surroundings) {
@@ -66,11 +68,29 @@ export class Effects {
           `\u001b]52;c;${Buffer.from(effect.text).toString('base64')}\u0007`,
         );
         return;
+      case 'mouse':
+        this.#around.mouse(effect.on);
+        return;
+      case 'learnCommands':
+        if (!this.#learned) void this.#learn();
+        return;
       case 'shell':
         this.#shell(effect.taskId);
         return;
       case 'run':
         this.#run(effect.words, effect.project);
+    }
+  }
+
+  /** Completion is worth loading every command for, but not before somebody types one. */
+  async #learn(): Promise<void> {
+    this.#learned = true;
+    const { cli, controller } = this.#around;
+    try {
+      const { learnedCommands } = await import('./learn-commands.js');
+      controller.learn(await learnedCommands(cli));
+    } catch (error) {
+      controller.flash(messageOf(error), 'bad');
     }
   }
 
@@ -122,7 +142,7 @@ export class Effects {
     const { cli, controller } = this.#around;
     const safe = name.replace(/[^\w.-]+/gu, '-');
     const stamp = new Date(cli.now()).toISOString().replace(/[:.]/gu, '-');
-    const path = resolve(cli.cwd, `shoal-${safe}-${stamp}.log`);
+    const path = resolve(cli.cwd, `shoal-${safe}-${stamp}.txt`);
     try {
       await writeFile(path, lines.map((line) => `${line}\n`).join(''), { mode: 0o600, flag: 'wx' });
       controller.flash(`${lines.length} lines in ${path}`, 'good');

@@ -30,7 +30,7 @@ async function followState(options: FeedOptions): Promise<void> {
   await again(
     options,
     async () => {
-      const messages = watch(client, {}, signal);
+      const messages = watch(client, { data: true }, signal);
       for await (const message of messages) {
         if (world.connection.state !== 'live') {
           world.setConnection({ state: 'live', since: now(), message: '' });

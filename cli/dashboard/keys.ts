@@ -1,5 +1,6 @@
 import type { Key } from './view-model/key.js';
 import { namedKey, textKey } from './view-model/key.js';
+import type { MouseEvent } from './view-model/on-mouse.js';
 
 /** The flags of Ink's `useInput` that are looked at. */
 export interface KeyFlags {
@@ -41,10 +42,27 @@ const pasteChars = 8;
 
 export type Input =
   | { readonly kind: 'keys'; readonly keys: readonly Key[] }
+  | { readonly kind: 'mouse'; readonly events: readonly MouseEvent[] }
   | { readonly kind: 'paste'; readonly text: string };
+
+/** xterm's SGR reports (mode 1006), without the escape that Ink takes off: `[<BUTTON;COLUMN;ROWM`. */
+const mousePattern = /\[<(\d+);(\d+);(\d+)([Mm])/gu;
+
+/** Undefined for what is no report of a mouse. */
+function readMouse(text: string): readonly MouseEvent[] | undefined {
+  if (!/^\[<\d/u.test(text)) return undefined;
+  return [...text.matchAll(mousePattern)].flatMap(([, button, column, row, end]) => {
+    const what = ({ 0: 'click', 64: 'wheelUp', 65: 'wheelDown' } as const)[Number(button)];
+    // A release, another button, a move: nothing of ours.
+    if (what === undefined || end === 'm') return [];
+    return [{ what, column: Number(column) - 1, row: Number(row) - 1 }];
+  });
+}
 
 /** What Ink read at once, as keys: fast typing comes as one piece, and so does a paste. */
 export function readInput(text: string, flags: KeyFlags): Input {
+  const mouse = readMouse(text);
+  if (mouse !== undefined) return { kind: 'mouse', events: mouse };
   const special = named.find(([flag]) => flags[flag] === true);
   if (special !== undefined) return { kind: 'keys', keys: [namedKey(special[1])] };
   if (flags.ctrl) return { kind: 'keys', keys: [textKey(text, true)] };

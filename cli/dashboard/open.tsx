@@ -13,12 +13,15 @@ import { OwnedTerminal } from './terminal.js';
 import type { ThemeName } from './theme.js';
 import { asciiGlyphs, unicodeGlyphs } from './view-model/glyphs.js';
 import type { Effect } from './view-model/model.js';
+import type { Preferences } from './view-model/view.js';
 import { World } from './view-model/world.js';
 
 export interface DashboardOptions {
   readonly theme: ThemeName;
   readonly ascii: boolean;
   readonly readOnly: boolean;
+  readonly mouse: boolean;
+  readonly preferences: Preferences;
 }
 
 /** Ages and staleness move though nothing comes. */
@@ -39,7 +42,7 @@ class DashboardScreen {
   readonly #world: World;
   readonly #client: ControlClient;
   readonly #controller: Controller;
-  readonly #terminal = new OwnedTerminal();
+  readonly #terminal: OwnedTerminal;
   readonly #output = new FrameOutput(process.stdout);
   readonly #ending = new AbortController();
   #instance: Instance | undefined;
@@ -50,12 +53,15 @@ class DashboardScreen {
     this.#cli = cli;
     this.#client = client;
     this.#world = new World(client.cluster);
+    this.#terminal = new OwnedTerminal(options.mouse);
     this.#controller = new Controller({
       world: this.#world,
       size: { columns: cli.stdout.columns, rows: cli.stdout.rows },
       glyphs: options.ascii ? asciiGlyphs : unicodeGlyphs,
       theme: options.theme,
       readOnly: options.readOnly,
+      mouse: options.mouse,
+      preferences: options.preferences,
       now: cli.now,
       commands: cli.commands ?? [],
       perform: (effect: Effect) => {
@@ -73,6 +79,9 @@ class DashboardScreen {
       repaint: () => {
         this.#output.reset();
         this.#output.flush(this.#controller.frame().lines.length);
+      },
+      mouse: (on) => {
+        this.#terminal.setMouse(on);
       },
       handOver: (work) => {
         this.#away ??= this.#handOver(work).finally(() => {

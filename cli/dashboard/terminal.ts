@@ -3,6 +3,9 @@ import { writeSync } from 'node:fs';
 /** xterm's alternate screen, cleared, without a cursor; and back to what was there before. */
 const enterSequence = '\u001b[?1049h\u001b[2J\u001b[H\u001b[?25l';
 const leaveSequence = '\u001b[?25h\u001b[0m\u001b[?1049l';
+/** Presses and the wheel (mode 1000) as SGR reports (1006). */
+const mouseOn = '\u001b[?1000h\u001b[?1006h';
+const mouseOff = '\u001b[?1006l\u001b[?1000l';
 
 /**
  * The terminal while the dashboard has it. It is given back on every way out, a crash or `process.exit`
@@ -10,15 +13,26 @@ const leaveSequence = '\u001b[?25h\u001b[0m\u001b[?1049l';
  */
 export class OwnedTerminal {
   #entered = false;
+  #mouse: boolean;
   readonly #onExit = (): void => {
     this.leave();
   };
+
+  constructor(mouse = false) {
+    this.#mouse = mouse;
+  }
+
+  /** With it on, the terminal's own selection of text needs shift. */
+  setMouse(on: boolean): void {
+    this.#mouse = on;
+    if (this.#entered) write(on ? mouseOn : mouseOff);
+  }
 
   enter(): void {
     if (this.#entered) return;
     this.#entered = true;
     process.on('exit', this.#onExit);
-    write(enterSequence);
+    write(this.#mouse ? enterSequence + mouseOn : enterSequence);
   }
 
   leave(): void {
@@ -26,7 +40,7 @@ export class OwnedTerminal {
     this.#entered = false;
     process.off('exit', this.#onExit);
     if (process.stdin.isTTY) process.stdin.setRawMode(false);
-    write(leaveSequence);
+    write(this.#mouse ? mouseOff + leaveSequence : leaveSequence);
   }
 }
 

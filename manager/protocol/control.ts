@@ -147,6 +147,8 @@ export interface ControlCallMap {
       readonly services: readonly string[];
       /** Only the named ones. */
       readonly noDependents?: boolean;
+      /** Only these tasks of the named services; others that depend on them are left alone. */
+      readonly taskIds?: readonly string[];
       readonly timeoutMs?: number;
     };
     result: null;
@@ -155,6 +157,8 @@ export interface ControlCallMap {
     args: {
       readonly project: string;
       readonly services: readonly string[];
+      /** Only these tasks of them. */
+      readonly taskIds?: readonly string[];
       readonly signal: string;
     };
     result: null;
@@ -247,11 +251,17 @@ export type WatchMessage =
       readonly nodes: readonly Node[];
       readonly networks: readonly Network[];
       readonly volumes: readonly Volume[];
+      /** Only for those who asked for `data`; never with their contents. */
+      readonly secrets?: readonly DataSeen[];
+      readonly configs?: readonly DataSeen[];
     }
   | { readonly kind: 'put'; readonly table: WatchTable; readonly object: WatchObject }
   | { readonly kind: 'remove'; readonly table: WatchTable; readonly id: string };
-export type WatchTable = 'services' | 'tasks' | 'nodes' | 'networks' | 'volumes';
-export type WatchObject = Service | Task | Node | Network | Volume;
+export type WatchTable =
+  'services' | 'tasks' | 'nodes' | 'networks' | 'volumes' | 'secrets' | 'configs';
+export type WatchObject = Service | Task | Node | Network | Volume | DataSeen;
+/** A secret or config without what is in it. */
+export type DataSeen = Omit<Secret | Config, 'data'>;
 
 /** A log line as the client gets it. */
 export interface TaskLogLine extends LogLine {
@@ -269,7 +279,8 @@ export interface TaskLogLine extends LogLine {
  * A stream that fails ends with a text message `{"error":{kind,message}}`.
  */
 export interface ControlStreamMap {
-  watch: { args: { readonly project?: string } };
+  /** `data`: also secrets and configs, without their contents. */
+  watch: { args: { readonly project?: string; readonly data?: boolean } };
   events: {
     args: { readonly project?: string; readonly sinceMs?: number; readonly untilMs?: number };
   };

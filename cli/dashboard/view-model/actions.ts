@@ -2,11 +2,16 @@ import type { Network, Volume } from '../../../manager/model/network.js';
 import type { Node } from '../../../manager/model/node.js';
 import type { Service } from '../../../manager/model/service.js';
 import type { Task } from '../../../manager/model/task.js';
-import type { ControlCallMap, ControlCallName } from '../../../manager/protocol/control.js';
+import type {
+  ControlCallMap,
+  ControlCallName,
+  DataSeen,
+} from '../../../manager/protocol/control.js';
 import type { Row } from './view.js';
 import { countsOf, isLive } from './views/parts.js';
 import type { ListName } from './views/all.js';
 import type { World } from './world.js';
+import { grouped } from './world.js';
 
 export type Verb =
   'scaleUp' | 'scaleDown' | 'restart' | 'stop' | 'start' | 'kill' | 'remove' | 'drain' | 'activate';
@@ -71,9 +76,30 @@ export function actionFor(
         'volume',
         rows.map(({ item }) => (item as Volume).spec.name),
       );
+    case 'secrets':
+    case 'configs':
+      return onData(
+        verb,
+        view === 'secrets' ? 'secret' : 'config',
+        rows.map(({ item }) => (item as DataSeen).spec.name),
+      );
     default:
       return 'nothing can be done to these';
   }
+}
+
+function onData(verb: Verb, kind: 'secret' | 'config', names: readonly string[]): Action | string {
+  if (verb !== 'remove') return `a ${kind} can only be removed (ctrl-d)`;
+  return {
+    title: `remove ${kind} ${listOf(names)}`,
+    effect: ['no service may use it; its content is gone for good'],
+    requests: names.map((name) =>
+      kind === 'secret'
+        ? { name: 'secret.remove', args: { name } }
+        : { name: 'config.remove', args: { name } },
+    ),
+    confirm: { word: names.length === 1 ? (names[0] ?? '') : 'remove' },
+  };
 }
 
 export function count(n: number, noun: string): string {
@@ -181,15 +207,55 @@ function scale(services: readonly Service[], step: 1 | -1): Action | string {
   };
 }
 
-/** The manager acts on services; of a task it is its service that is meant, and said. */
+/** Restart, stop and kill are for these tasks alone; what changes how many there are is for their service. */
 function onTasks(verb: Verb, tasks: readonly Task[], world: World): Action | string {
   const ids = [...new Set(tasks.map(({ serviceId }) => serviceId as string))];
   const services = ids.flatMap((id) => world.services.get(id) ?? []);
   if (services.length === 0) return 'the service of this task is gone';
-  const action = onServices(verb, services, world);
-  if (typeof action === 'string') return action;
   const names = listOf(tasks.map(({ containerName }) => containerName));
-  return { ...action, effect: [`${names} of ${listOf(services.map(labelOf))}`, ...action.effect] };
+  switch (verb) {
+    case 'restart':
+    case 'stop':
+    case 'kill':
+      return onTheseTasks(verb, tasks, names);
+    case 'remove':
+      return 'a task is replaced when it goes: scale its service (-), or remove that';
+    case 'drain':
+    case 'activate':
+      return 'tasks are not drained: go to a machine';
+    default: {
+      const action = onServices(verb, services, world);
+      if (typeof action === 'string') return action;
+      const of = `${names} of ${listOf(services.map(labelOf))}`;
+      return { ...action, effect: [of, ...action.effect] };
+    }
+  }
+}
+
+function onTheseTasks(
+  verb: 'restart' | 'stop' | 'kill',
+  tasks: readonly Task[],
+  names: string,
+): Action | string {
+  const running = tasks.filter(({ status }) => status.state === 'running');
+  if (running.length === 0) return 'none of these runs';
+  const words = {
+    restart: 'restarts where it is; others of its service go on',
+    stop: 'gets its stop signal and stays stopped until it is restarted',
+    kill: 'gets SIGKILL and loses what it has not written',
+  };
+  const groups = [...grouped(running, (task) => `${task.project}/${task.service}`).values()];
+  const requests = groups.flatMap((group): Request[] => {
+    const [first] = group;
+    if (first === undefined) return [];
+    const { project, service } = first;
+    const args = { project, services: [service], taskIds: group.map(({ id }) => id) };
+    if (verb === 'restart') return [{ name: 'service.restart', args }];
+    const signal = verb === 'kill' ? 'SIGKILL' : (first.spec.container.stopSignal ?? 'SIGTERM');
+    return [{ name: 'service.kill', args: { ...args, signal } }];
+  });
+  const effect = running.length === 1 ? words[verb] : `each of ${running.length} ${words[verb]}`;
+  return { title: `${verb} ${names}`, effect: [effect], requests, confirm: 'yes' };
 }
 
 function onProjects(verb: Verb, names: readonly string[], world: World): Action | string {

@@ -65,29 +65,57 @@ export function parseCommand(text: string, commands: readonly CliCommand[]): Com
   return { kind: 'problem', message: `no view and no command "${name}"; ? shows what there is` };
 }
 
-/** Names that stand for arguments. */
-function namesIn(world: World): readonly string[] {
-  const services = [...world.services.values()].map(({ spec }) => spec.service);
-  const nodes = [...world.nodes.values()].map(({ spec }) => spec.name);
-  const projects = [...world.services.values()].map(({ spec }) => spec.project);
-  return [...services, ...nodes, ...projects];
+/** Names that stand for a command's arguments. */
+function namesFor(command: string, world: World): readonly string[] {
+  const specNames = (objects: Iterable<{ readonly spec: { readonly name: string } }>) =>
+    [...objects].map(({ spec }) => spec.name);
+  switch (command) {
+    case 'node':
+    case 'machine':
+    case 'doctor':
+      return specNames(world.nodes.values());
+    case 'network':
+      return specNames(world.networks.values());
+    case 'volume':
+      return specNames(world.volumes.values());
+    case 'secret':
+      return specNames(world.secrets.values());
+    case 'config-object':
+      return specNames(world.configs.values());
+    case 'scale':
+      return [...world.services.values()].map(({ spec }) => `${spec.service}=`);
+    default:
+      return [
+        ...[...world.services.values()].map(({ spec }) => spec.service),
+        ...specNames(world.nodes.values()),
+        ...[...world.services.values()].map(({ spec }) => spec.project),
+      ];
+  }
+}
+
+/** What may stand where the last word is. */
+function candidates(words: readonly string[], look: Look): readonly string[] {
+  const [name = ''] = words;
+  if (words.length <= 1) {
+    const verbs = look.commands.map((command) => command.name).filter((verb) => !refused.has(verb));
+    return [...Object.keys(screens), ...views.keys(), ...verbs, 'quit'];
+  }
+  const last = words.at(-1) ?? '';
+  let at = look.commands.find((command) => command.name === name)?.words;
+  for (const word of words.slice(1, -1)) at = at?.children[word] ?? at;
+  if (last.startsWith('-')) return at?.flags ?? [];
+  const children = Object.keys(at?.children ?? {});
+  return children.length > 0 ? children : namesFor(name, look.world);
 }
 
 /** What the last word may become, at most `limit`. */
 export function completions(text: string, look: Look, limit = 8): readonly string[] {
   const words = text.split(/\s+/u);
   const last = words.at(-1) ?? '';
-  const known =
-    words.length <= 1
-      ? [
-          ...Object.keys(screens),
-          ...views.keys(),
-          ...look.commands.map(({ name }) => name).filter((name) => !refused.has(name)),
-          'quit',
-        ]
-      : namesIn(look.world);
   if (last === '') return [];
-  const fits = [...new Set(known)].filter((word) => word.startsWith(last) && word !== last);
+  const fits = [...new Set(candidates(words, look))].filter(
+    (word) => word.startsWith(last) && word !== last,
+  );
   return fits.sort((a, b) => a.length - b.length || (a < b ? -1 : 1)).slice(0, limit);
 }
 
@@ -102,6 +130,7 @@ export function completed(text: string, look: Look): string {
     while (length < prefix.length && prefix[length] === word[length]) length += 1;
     return prefix.slice(0, length);
   }, first);
-  const word = found.length === 1 ? `${first} ` : agreed.length > last.length ? agreed : first;
+  const end = first.endsWith('=') ? '' : ' ';
+  const word = found.length === 1 ? first + end : agreed.length > last.length ? agreed : first;
   return text.slice(0, text.length - last.length) + word;
 }

@@ -6,31 +6,13 @@ import { isTerminal } from '../../../manager/model/task-state.js';
 import { portsText } from '../../output/ports.js';
 import { binaryBytes, decimalBytes } from '../../output/quantity.js';
 import { statusText } from '../../output/task-status.js';
+import { describeData, describeDeploy } from './describe-data.js';
+import { ago, field, pairs, section } from './describe-lines.js';
 import { age } from './text.js';
+import { findDeploy } from './views/history.js';
 import type { Look } from './view.js';
 import { countsOf, isLive } from './views/parts.js';
 import type { ListName } from './views/all.js';
-
-const labelWidth = 14;
-
-/** `Name:         web`; nothing for an empty value. */
-function field(label: string, value: string | number | undefined): readonly string[] {
-  return value === undefined || value === ''
-    ? []
-    : [`${`${label}:`.padEnd(labelWidth)} ${String(value)}`];
-}
-
-function section(title: string, lines: readonly string[]): readonly string[] {
-  return lines.length === 0 ? [] : ['', `${title}:`, ...lines.map((line) => `  ${line}`)];
-}
-
-function pairs(values: Readonly<Record<string, string | null | undefined>>): readonly string[] {
-  return Object.entries(values)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, value]) => `${key}=${value ?? ''}`);
-}
-
-const ago = (at: number, now: number): string => `${age(now - at)} ago`;
 
 /** What is known of an object, in lines; `undefined` when it has gone. */
 export function describe(view: ListName, id: string, look: Look): readonly string[] | undefined {
@@ -50,6 +32,12 @@ export function describe(view: ListName, id: string, look: Look): readonly strin
       return found(world.volumes.get(id), (volume) => describeVolume(volume, look));
     case 'projects':
       return describeProject(id, look);
+    case 'secrets':
+      return found(world.secrets.get(id), (secret) => describeData('secret', secret, look));
+    case 'configs':
+      return found(world.configs.get(id), (config) => describeData('config', config, look));
+    case 'history':
+      return found(findDeploy(id, look), (deploy) => describeDeploy(deploy, look));
     default:
       return undefined;
   }

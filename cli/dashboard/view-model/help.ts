@@ -24,6 +24,9 @@ const moving: readonly KeyHelp[] = [
     keys: '1-9',
     does: 'overview, machines, projects, services, tasks, networks, volumes, images, events',
   },
+  { keys: '[ ]', does: 'one project after the other, or all, in every list' },
+  { keys: 'tab', does: 'overview: the next part; enter opens it' },
+  { keys: 'M', does: 'mouse on or off: click selects, header sorts, wheel scrolls' },
   { keys: '0 t', does: 'topology: machines as columns, tasks as cells' },
 ];
 
@@ -43,7 +46,10 @@ export const listKeys: readonly KeyHelp[] = [
   { keys: '!', does: 'only what has something wrong' },
   { keys: 'a', does: 'tasks: also those that were replaced' },
   { keys: 'ctrl-w', does: 'all columns' },
-  { keys: 'c', does: 'copy the name' },
+  { keys: 'c o', does: 'copy the name, the published address' },
+  { keys: 'y', does: 'the object as JSON' },
+  { keys: 'h', does: 'history of deploys of a service or project' },
+  { keys: 'ctrl-s', does: 'save the list to a file' },
   { keys: 'P', does: 'pause' },
 ];
 
@@ -53,6 +59,8 @@ export const logKeys: readonly KeyHelp[] = [
   { keys: '0 1-6', does: 'tail, or last 1 5 15 30 60 360 minutes' },
   { keys: 'w t', does: 'wrap, time stamps' },
   { keys: 'G s', does: 'follow' },
+  { keys: 'p', does: 'only what former tasks of the slot wrote' },
+  { keys: 'm', does: 'mark the place' },
   { keys: 'ctrl-s', does: 'save to a file' },
   { keys: 'C', does: 'clear' },
 ];

@@ -1,6 +1,7 @@
 import type { Node } from '../../../manager/model/node.js';
 import { shortBytes } from '../../output/quantity.js';
 import { barText, markOf, nodeWord, shareStyle, sparkline, taskWord } from './glyphs.js';
+import type { Pane } from './model.js';
 import type { Line } from './spans.js';
 import { serviceStyle, span } from './spans.js';
 import { cell, harmless } from './text.js';
@@ -8,29 +9,31 @@ import type { Look } from './view.js';
 import { countsOf, isRunning, serviceWord, sumUse } from './views/parts.js';
 
 /** The whole cluster on one page: machines, services, what is wrong, what happened last. */
-export function homeLines(look: Look, columns: number, rows: number): readonly Line[] {
+export function homeLines(look: Look, columns: number, rows: number, pane: Pane): readonly Line[] {
   const problems = problemLines(look);
   const machines = machineLines(look, columns);
   const services = serviceLines(look, columns);
   const room = Math.max(3, Math.floor((rows - 4) / 3));
   const wrong = problems.length === 0 ? [[span('  nothing is wrong', 'good')]] : problems;
   const parts = [
-    ...block('Machines', machines, room),
-    ...block('Services by CPU', services, room),
-    ...block('Problems', wrong, Math.max(2, room - 2)),
+    ...block(title('Machines', pane === 'machines'), machines, room),
+    ...block(title('Services by CPU', pane === 'services'), services, room),
+    ...block(title('Problems', pane === 'problems'), wrong, Math.max(2, room - 2)),
   ];
-  return [...parts, ...block('Last events', eventLines(look, columns), rows - parts.length - 1)];
+  const last = title('Last events', pane === 'events');
+  return [...parts, ...block(last, eventLines(look, columns), rows - parts.length - 1)];
 }
 
-function block(title: string, lines: readonly Line[], room: number): readonly Line[] {
+/** Which part `enter` opens is told by a sign, as no colour is needed to know it. */
+function title(text: string, focused: boolean): Line {
+  return focused ? [span('> ', 'accent'), span(text, 'title')] : [span(`  ${text}`, 'title')];
+}
+
+function block(head: Line, lines: readonly Line[], room: number): readonly Line[] {
   if (room < 1) return [];
   const shown = lines.length > room ? lines.slice(0, room - 1) : lines;
   const more = lines.length - shown.length;
-  return [
-    [span(title, 'title')],
-    ...shown,
-    ...(more > 0 ? [[span(`  and ${more} more`, 'dim')]] : []),
-  ];
+  return [head, ...shown, ...(more > 0 ? [[span(`  and ${more} more`, 'dim')]] : [])];
 }
 
 function machineLines({ world, glyphs }: Look, columns: number): readonly Line[] {

@@ -1,4 +1,5 @@
 import { parseFilter } from './filter.js';
+import { sortOf } from './preferences.js';
 import type { ListScreen } from './model.js';
 import type { Column, Look, Row, View } from './view.js';
 import { listViews } from './views/all.js';
@@ -21,7 +22,7 @@ interface Kept<T> {
 const collator = new Intl.Collator('en', { numeric: true });
 
 /** Columns whose order changes with every message of statistics. */
-const usageColumns = new Set(['cpu', 'trend', 'mem', 'net', 'io', 'disk', 'load']);
+const usageColumns = new Set(['cpu', 'trend', 'mem', 'memtrend', 'net', 'io', 'disk', 'load']);
 
 /** Keeps rows between frames: only what has changed is built, sorted and filtered again. */
 export class Listings {
@@ -44,17 +45,19 @@ export class Listings {
   }
 
   #rowsOf(view: View, { scope }: ListScreen, look: Look): Kept<readonly Row[]> {
-    const key = `${view.name}|${JSON.stringify(scope)}|${look.world.version}`;
-    if (this.#rows?.key !== key) this.#rows = { key, value: view.rows(look, scope) };
+    const within = look.project === undefined ? scope : { project: look.project, ...scope };
+    const key = `${view.name}|${JSON.stringify(within)}|${look.world.version}`;
+    if (this.#rows?.key !== key) this.#rows = { key, value: view.rows(look, within) };
     return this.#rows;
   }
 
   #sortedOf(
     view: View,
-    { sort }: ListScreen,
+    screen: ListScreen,
     look: Look,
     rows: Kept<readonly Row[]>,
   ): Kept<readonly Row[]> {
+    const sort = sortOf(screen, look);
     const usage = usageColumns.has(sort.column) ? look.world.usageVersion : 0;
     const key = `${rows.key}|${sort.column}|${String(sort.descending)}|${usage}`;
     if (this.#sorted?.key !== key) {

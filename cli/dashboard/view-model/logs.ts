@@ -5,6 +5,7 @@ export interface KeptLine {
   /** Counts from 0 over all lines that ever came. */
   readonly number: number;
   readonly source: string;
+  readonly taskId: string;
   readonly service: string;
   readonly stderr: boolean;
   readonly stamp: string;
@@ -41,6 +42,7 @@ export class LogBuffer {
       this.#lines.push({
         number: this.#next,
         source: harmless(line.containerName),
+        taskId: line.taskId,
         service: line.service,
         stderr: line.stream === 'stderr',
         stamp: line.stamp.slice(11, 23),
@@ -50,6 +52,21 @@ export class LogBuffer {
     }
     // Cut in large steps, as taking off the front costs a copy.
     if (this.#lines.length > maxLines * 1.2) this.#lines = this.#lines.slice(-maxLines);
+  }
+
+  /** A line of the reader's own, to find the place again. */
+  mark(text: string): void {
+    this.version += 1;
+    this.#lines.push({
+      number: this.#next,
+      source: '',
+      taskId: '',
+      service: '',
+      stderr: false,
+      stamp: '',
+      text,
+    });
+    this.#next += 1;
   }
 
   clear(): void {
@@ -68,6 +85,8 @@ export interface LogQuery {
   readonly search: string;
   readonly only: boolean;
   readonly container: string | undefined;
+  readonly taskId: string | undefined;
+  readonly previous: boolean;
 }
 
 /** A search as a test of lines; a text that is no regular expression is looked for as it is. */
@@ -84,11 +103,13 @@ export function searchTest(search: string): ((text: string) => boolean) | undefi
 
 export function queriedLines(buffer: LogBuffer, query: LogQuery): readonly KeptLine[] {
   const found = query.only ? searchTest(query.search) : undefined;
-  const { container } = query;
-  if (found === undefined && container === undefined) return buffer.lines;
+  const { container, taskId, previous } = query;
+  if (found === undefined && container === undefined && !previous) return buffer.lines;
   return buffer.lines.filter(
-    ({ text, source }) =>
-      (container === undefined || source === container) && (found === undefined || found(text)),
+    (line) =>
+      (container === undefined || line.source === container) &&
+      (!previous || line.taskId !== taskId) &&
+      (found === undefined || found(line.text)),
   );
 }
 

@@ -1,15 +1,15 @@
 import type { Action } from './actions.js';
 import type { LogBuffer } from './logs.js';
 import type { ListName } from './views/all.js';
-import { listViews } from './views/all.js';
-import type { Scope } from './view.js';
+import type { Scope, Sort } from './view.js';
 
 export interface ListScreen {
   readonly kind: 'list';
   readonly view: ListName;
   readonly scope: Scope;
   readonly filter: string;
-  readonly sort: { readonly column: string; readonly descending: boolean };
+  /** As the view or the user's preferences have it unless chosen here. */
+  readonly sort: Sort | undefined;
   /** Id of the object under the cursor; it stays there wherever its row goes. */
   readonly selected: string | undefined;
   /** Row it was last seen at: where the cursor goes when the object is gone. */
@@ -23,6 +23,8 @@ export interface ListScreen {
 export type TextSource =
   | { readonly kind: 'describe'; readonly view: ListName; readonly id: string }
   | { readonly kind: 'why'; readonly view: ListName; readonly id: string }
+  /** The object as it is kept, as JSON. */
+  | { readonly kind: 'raw'; readonly view: ListName; readonly id: string }
   | { readonly kind: 'help' }
   | { readonly kind: 'output'; readonly title: string; readonly lines: readonly string[] };
 
@@ -49,6 +51,10 @@ export interface LogScreen {
   readonly search: string;
   /** Shows only lines that the search finds. */
   readonly only: boolean;
+  /** The task that it was opened for: what others in its slot wrote can be told apart. */
+  readonly taskId: string | undefined;
+  /** Shows only what former tasks of the slot wrote. */
+  readonly previous: boolean;
   /** Of the last so many minutes; undefined is the tail. */
   readonly sinceMinutes: number | undefined;
 }
@@ -59,9 +65,14 @@ export interface TopologyScreen {
   readonly left: number;
 }
 
+/** Parts of the overview that can be entered. */
+export const panes = ['machines', 'services', 'problems', 'events'] as const;
+export type Pane = (typeof panes)[number];
+
 export interface HomeScreen {
   readonly kind: 'home';
   readonly top: number;
+  readonly pane: Pane;
 }
 
 export type Screen = ListScreen | TextScreen | LogScreen | TopologyScreen | HomeScreen;
@@ -92,6 +103,9 @@ export interface State {
   readonly history: readonly string[];
   readonly readOnly: boolean;
   readonly paused: boolean;
+  readonly mouse: boolean;
+  /** Lists show only this project. */
+  readonly project: string | undefined;
 }
 
 /** What the program around the model is to do. */
@@ -104,6 +118,9 @@ export type Effect =
   | { readonly kind: 'closeLogs'; readonly buffer: LogBuffer }
   | { readonly kind: 'save'; readonly name: string; readonly lines: readonly string[] }
   | { readonly kind: 'copy'; readonly text: string }
+  | { readonly kind: 'mouse'; readonly on: boolean }
+  /** Flags and sub-commands are wanted for completion. */
+  | { readonly kind: 'learnCommands' }
   | { readonly kind: 'repaint' };
 
 export interface Step {
@@ -117,7 +134,7 @@ export function listScreen(view: ListName, scope: Scope = {}): ListScreen {
     view,
     scope,
     filter: '',
-    sort: listViews[view].sort,
+    sort: undefined,
     selected: undefined,
     at: 0,
     marks: new Set(),
@@ -126,20 +143,27 @@ export function listScreen(view: ListName, scope: Scope = {}): ListScreen {
   };
 }
 
-export function initialState(size: Size, options: Partial<Pick<State, 'readOnly'>> = {}): State {
+export const homeScreen: HomeScreen = { kind: 'home', top: 0, pane: 'machines' };
+
+export function initialState(
+  size: Size,
+  options: Partial<Pick<State, 'readOnly' | 'mouse'>> = {},
+): State {
   return {
-    stack: [{ kind: 'home', top: 0 }],
+    stack: [homeScreen],
     mode: { kind: 'browse' },
     flash: undefined,
     size,
     history: [],
     readOnly: options.readOnly ?? false,
     paused: false,
+    mouse: options.mouse ?? false,
+    project: undefined,
   };
 }
 
 export function topOf(state: State): Screen {
-  return state.stack.at(-1) ?? { kind: 'home', top: 0 };
+  return state.stack.at(-1) ?? homeScreen;
 }
 
 export function withTop(state: State, screen: Screen): State {

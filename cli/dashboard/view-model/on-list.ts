@@ -1,6 +1,8 @@
 import type { Network } from '../../../manager/model/network.js';
 import type { Service } from '../../../manager/model/service.js';
 import type { Task } from '../../../manager/model/task.js';
+import { hostPort, portAddress } from '../../output/ports.js';
+import { table } from '../../output/table.js';
 import type { Verb } from './actions.js';
 import { actionFor } from './actions.js';
 import type { Key } from './key.js';
@@ -9,9 +11,10 @@ import type { Listing } from './lists.js';
 import { selectAt, targetsOf } from './lists.js';
 import { LogBuffer } from './logs.js';
 import type { ListScreen, LogScreen, Screen, State, Step } from './model.js';
-import { bodyRows, flashed, listScreen, pushed, withTop } from './model.js';
+import { bodyRows, flashed, homeScreen, listScreen, pushed, withTop } from './model.js';
+import { sortOf } from './preferences.js';
 import { harmless } from './text.js';
-import type { Look, Row, Scope } from './view.js';
+import type { Look, Row, Scope, Sort } from './view.js';
 import type { ListName } from './views/all.js';
 
 export interface ListContext {
@@ -77,13 +80,15 @@ function movedBy(name: string, { cursor, rows }: Listing, page: number): number 
 }
 
 /** How the list is shown. */
-function changedView(name: string, { screen, listing }: ListContext): ListScreen | undefined {
+function changedView(name: string, { screen, listing, look }: ListContext): ListScreen | undefined {
   switch (name) {
     case '<':
     case '>':
-      return { ...screen, sort: nextSort(screen, listing, name === '>' ? 1 : -1) };
-    case 'i':
-      return { ...screen, sort: { ...screen.sort, descending: !screen.sort.descending } };
+      return { ...screen, sort: nextSort(sortOf(screen, look), listing, name === '>' ? 1 : -1) };
+    case 'i': {
+      const sort = sortOf(screen, look);
+      return { ...screen, sort: { ...sort, descending: !sort.descending } };
+    }
     case '!':
       return { ...screen, problems: !screen.problems };
     case 'a':
@@ -99,15 +104,27 @@ function changedView(name: string, { screen, listing }: ListContext): ListScreen
   }
 }
 
-function nextSort(screen: ListScreen, { view }: Listing, step: 1 | -1): ListScreen['sort'] {
+function nextSort(sort: Sort, { view }: Listing, step: 1 | -1): Sort {
   const keys = view.columns.map(({ key }) => key);
-  const at = keys.indexOf(screen.sort.column);
-  const column = keys[(at + step + keys.length) % keys.length] ?? screen.sort.column;
-  // Of what is used, most people look for the most.
-  const descending = ['cpu', 'mem', 'trend', 'restarts', 'net', 'io', 'load', 'disk'].includes(
-    column,
-  );
-  return { column, descending };
+  const at = keys.indexOf(sort.column);
+  return sortedBy(keys[(at + step + keys.length) % keys.length] ?? sort.column);
+}
+
+const mostFirst = new Set([
+  'cpu',
+  'mem',
+  'trend',
+  'memtrend',
+  'restarts',
+  'net',
+  'io',
+  'load',
+  'disk',
+]);
+
+/** Of what is used, most people look for the most. */
+export function sortedBy(column: string): Sort {
+  return { column, descending: mostFirst.has(column) };
 }
 
 /** Marks the row and goes on to the next. */
@@ -138,13 +155,17 @@ function opened(name: string, context: ListContext): Step {
       return entered(context, row);
     case 'd':
     case 'w':
-      return stay(
-        pushed(state, {
-          kind: 'text',
-          source: { kind: name === 'd' ? 'describe' : 'why', view: screen.view, id: row.id },
-          top: 0,
-        }),
-      );
+    case 'y': {
+      const kind = ({ d: 'describe', w: 'why', y: 'raw' } as const)[name];
+      const source = { kind, view: screen.view, id: row.id };
+      return stay(pushed(state, { kind: 'text', source, top: 0 }));
+    }
+    case 'h':
+      return openHistory(context, row);
+    case 'o':
+      return copyUrl(context, row);
+    case 'ctrl-s':
+      return { state, effects: [{ kind: 'save', name: screen.view, lines: listText(context) }] };
     case 'l':
       return openLogs(context, row);
     case 's':
@@ -157,6 +178,61 @@ function opened(name: string, context: ListContext): Step {
     default:
       return stay(state);
   }
+}
+
+/** Deploys of the service, or of the project. */
+function openHistory({ state, screen, look }: ListContext, row: Row): Step {
+  const scope: Scope | undefined =
+    screen.view === 'services'
+      ? { serviceId: row.id }
+      : screen.view === 'tasks'
+        ? { serviceId: (row.item as Task).serviceId }
+        : screen.view === 'projects'
+          ? { project: row.id }
+          : undefined;
+  if (scope === undefined) {
+    return stay(flashed(state, 'services and projects have a history', 'bad', look.now));
+  }
+  return stay(pushed(state, listScreen('history', scope)));
+}
+
+/** Where a browser on this computer finds it. */
+function copyUrl({ state, screen, look }: ListContext, row: Row): Step {
+  const { world } = look;
+  const tasks =
+    screen.view === 'tasks'
+      ? [row.item as Task]
+      : screen.view === 'services'
+        ? world.tasksOf(row.id)
+        : [];
+  const url = tasks
+    .filter(({ status }) => status.state === 'running')
+    .flatMap((task) => urlsOf(task, world.nodeOf(task)?.description.address ?? ''))[0];
+  if (url === undefined) return stay(flashed(state, 'it publishes no port', 'bad', look.now));
+  return {
+    state: flashed(state, `copied ${url}`, 'good', look.now),
+    effects: [{ kind: 'copy', text: url }],
+  };
+}
+
+function urlsOf({ status }: Task, address: string): readonly string[] {
+  return (status.ports ?? [])
+    .filter(({ protocol, published }) => protocol === 'tcp' && published > 0)
+    .map((port) => {
+      const scheme = port.target === 443 || port.target === 8443 ? 'https' : 'http';
+      return `${scheme}://${hostPort(portAddress(port, address), port.published)}`;
+    });
+}
+
+/** The list as it stands, all columns, one row a line. */
+function listText({ listing, look }: ListContext): readonly string[] {
+  const { columns } = listing.view;
+  return table(
+    columns.map(({ title }) => title),
+    listing.rows.map(({ item }) => columns.map((column) => column.text(item, look))),
+  )
+    .trimEnd()
+    .split('\n');
 }
 
 function rowName({ item, id }: Row): string {
@@ -185,7 +261,10 @@ function entered(context: ListContext, row: Row): Step {
   return stay(pushed(state, { kind: 'text', source, top: 0 }));
 }
 
-type LogSubject = Pick<LogScreen, 'title' | 'project' | 'services' | 'index' | 'container'>;
+type LogSubject = Pick<
+  LogScreen,
+  'title' | 'project' | 'services' | 'index' | 'container' | 'taskId'
+>;
 
 export function logSubject(view: ListName, row: Row): LogSubject | undefined {
   switch (view) {
@@ -201,6 +280,7 @@ export function logSubject(view: ListName, row: Row): LogSubject | undefined {
         services: [spec.service],
         index: undefined,
         container: undefined,
+        taskId: undefined,
       };
     }
     case 'projects':
@@ -210,6 +290,7 @@ export function logSubject(view: ListName, row: Row): LogSubject | undefined {
         services: [],
         index: undefined,
         container: undefined,
+        taskId: undefined,
       };
     default:
       return undefined;
@@ -223,6 +304,7 @@ export function taskLog(task: Task): LogSubject {
     services: [task.service],
     index: task.slot,
     container: undefined,
+    taskId: task.id,
   };
 }
 
@@ -236,6 +318,7 @@ export function logScreen(subject: LogSubject): LogScreen {
     stamps: false,
     search: '',
     only: false,
+    previous: false,
     sinceMinutes: undefined,
   };
 }
@@ -280,5 +363,5 @@ export function digitScreen(name: string): Screen | undefined {
   if (name === '0' || name === 't') return { kind: 'topology', selected: undefined, left: 0 };
   const view = /^[1-9]$/u.test(name) ? digitViews[Number(name) - 1] : undefined;
   if (view === undefined) return undefined;
-  return view === 'home' ? { kind: 'home', top: 0 } : listScreen(view);
+  return view === 'home' ? homeScreen : listScreen(view);
 }

@@ -50,8 +50,22 @@ export function onLogs(state: State, screen: LogScreen, key: Key, now: number): 
         ],
       };
     default:
-      return scrolled(name, screen, bodyRows(state.size), set);
+      return told(name, state, screen, now) ?? scrolled(name, screen, bodyRows(state.size), set);
   }
+}
+
+/** What is shown of the lines, and the reader's own marks in them. */
+function told(name: string, state: State, screen: LogScreen, now: number): Step | undefined {
+  const stay = (next: State): Step => ({ state: next, effects: [] });
+  if (name === 'm') {
+    screen.buffer.mark(`---- ${new Date(now).toISOString().slice(11, 19)} ----`);
+    return stay({ ...state });
+  }
+  if (name !== 'p') return undefined;
+  if (screen.taskId === undefined) {
+    return stay(flashed(state, 'only of one task: go to tasks', 'bad', now));
+  }
+  return stay(withTop(state, { ...screen, previous: !screen.previous, bottom: undefined }));
 }
 
 function scrolled(

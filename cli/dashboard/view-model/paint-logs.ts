@@ -29,6 +29,7 @@ function statusLine({ buffer, ...screen }: LogScreen, shown: number): Line {
     screen.sinceMinutes === undefined ? 'tail' : `last ${screen.sinceMinutes} min`,
     screen.search === '' ? '' : `/${screen.search}${screen.only ? ' only' : ''}`,
     screen.wrap ? 'wrap' : '',
+    screen.previous ? 'former tasks only' : '',
   ].filter((part) => part !== '');
   const { dropped } = buffer;
   return [

@@ -8,13 +8,14 @@ import type { Listings } from './lists.js';
 import { windowStart } from './lists.js';
 import { logLines } from './paint-logs.js';
 import { headerLine } from './paint-header.js';
+import { columnsOf, sortOf } from './preferences.js';
 import type { ListScreen, Screen, State, TextScreen } from './model.js';
 import { bodyRows, tooSmall, topOf } from './model.js';
 import type { Line, Span } from './spans.js';
 import { span } from './spans.js';
 import { cell, harmless } from './text.js';
 import { topologyLines } from './topology.js';
-import { textLines } from './update.js';
+import { textLines } from './text-lines.js';
 import type { Column, Look, Row } from './view.js';
 import { listViews } from './views/all.js';
 import type { World } from './world.js';
@@ -62,7 +63,7 @@ function bodyLines(screen: Screen, state: State, look: Look, listings: Listings)
   const rows = bodyRows(state.size);
   switch (screen.kind) {
     case 'home':
-      return homeLines(look, columns, rows);
+      return homeLines(look, columns, rows, screen.pane);
     case 'list':
       return listLines(screen, state, look, listings);
     case 'text':
@@ -83,14 +84,16 @@ function listLines(
   const listing = listings.of(screen, look);
   const { view, rows, cursor } = listing;
   const width = state.size.columns - 3;
-  const placed = placeColumns(view.columns, width, screen.wide).map(({ key, width: room }) => ({
-    column: view.columns.find((column) => column.key === key),
+  const columns = columnsOf(view, look);
+  const sort = sortOf(screen, look);
+  const placed = placeColumns(columns, width, screen.wide).map(({ key, width: room }) => ({
+    column: columns.find((column) => column.key === key),
     width: room,
   }));
   const { arrowUp, arrowDown } = look.glyphs;
   const head = placed.map(({ column, width: room }) => {
-    const sorted = column?.key === screen.sort.column;
-    const arrow = sorted ? (screen.sort.descending ? arrowDown : arrowUp) : '';
+    const sorted = column?.key === sort.column;
+    const arrow = sorted ? (sort.descending ? arrowDown : arrowUp) : '';
     return span(`${cell(`${column?.title ?? ''}${arrow}`, room, column?.right)} `, 'title');
   });
   const height = bodyRows(state.size) - 1;

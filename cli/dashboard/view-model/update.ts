@@ -1,15 +1,27 @@
+import { messageOf } from '../../../manager/base/errors.js';
+import { compileTemplate } from '../../output/template/template.js';
 import { completed, parseCommand } from './command-line.js';
-import { describe, whyService, whyTask } from './describe.js';
-import { helpLines } from './help.js';
 import type { Key } from './key.js';
 import { keyName } from './key.js';
 import type { Listings } from './lists.js';
-import type { Mode, Screen, State, Step, TextScreen, TextSource, TopologyScreen } from './model.js';
-import { bodyRows, flashed, listScreen, pushed, topOf, withTop } from './model.js';
+import type { HomeScreen, Mode, Pane, Screen, State, Step, TopologyScreen } from './model.js';
+import {
+  bodyRows,
+  flashed,
+  homeScreen,
+  listScreen,
+  panes,
+  pushed,
+  topOf,
+  withTop,
+} from './model.js';
 import { digitScreen, logScreen, onList, taskLog } from './on-list.js';
 import { onLogs } from './on-logs.js';
 import { topologyColumns, topologyCursor, topologyMove } from './topology.js';
+import { scrolledText } from './text-lines.js';
+import { selectedRecord } from './selected.js';
 import type { Look } from './view.js';
+import type { ListName } from './views/all.js';
 
 const stay = (state: State): Step => ({ state, effects: [] });
 
@@ -119,7 +131,7 @@ function commanded(state: State, text: string, look: Look): Step {
 }
 
 function namedScreen(name: 'home' | 'topology' | 'help'): State['stack'][number] {
-  if (name === 'home') return { kind: 'home', top: 0 };
+  if (name === 'home') return homeScreen;
   if (name === 'topology') return { kind: 'topology', selected: undefined, left: 0 };
   return { kind: 'text', source: { kind: 'help' }, top: 0 };
 }
@@ -165,6 +177,8 @@ function onConfirm(state: State, mode: ConfirmMode, key: Key, look: Look): Step 
 function onBrowse(state: State, key: Key, look: Look, listings: Listings): Step {
   const name = keyName(key);
   const screen = topOf(state);
+  const hotkey = look.preferences?.hotkeys[name];
+  if (hotkey !== undefined) return onHotkey(state, hotkey, look, listings);
   const common = onCommonKey(state, name, look);
   if (common !== undefined) return common;
   if (screen.kind === 'logs') {
@@ -182,7 +196,16 @@ function onBrowse(state: State, key: Key, look: Look, listings: Listings): Step 
     case 'text':
       return stay(withTop(state, scrolledText(screen, name, bodyRows(state.size), look)));
     case 'home':
-      return name === 'enter' ? stay(pushed(state, listScreen('projects'))) : stay(state);
+      return onHome(state, screen, name);
+  }
+}
+
+/** A command of the user's own, with what is selected filled in. */
+function onHotkey(state: State, line: string, look: Look, listings: Listings): Step {
+  try {
+    return commanded(state, compileTemplate(line)(selectedRecord(state, look, listings)), look);
+  } catch (error) {
+    return stay(flashed(state, `hotkey ${line}: ${messageOf(error)}`, 'bad', look.now));
   }
 }
 
@@ -196,7 +219,10 @@ function onCommonKey(state: State, name: string, look: Look): Step | undefined {
   const screen = topOf(state);
   switch (name) {
     case ':':
-      return stay({ ...state, mode: { kind: 'command', text: '', back: 0 } });
+      return {
+        state: { ...state, mode: { kind: 'command', text: '', back: 0 } },
+        effects: [{ kind: 'learnCommands' }],
+      };
     case '/': {
       if (screen.kind !== 'list' && screen.kind !== 'logs') return stay(state);
       const former = screen.kind === 'list' ? screen.filter : screen.search;
@@ -209,14 +235,62 @@ function onCommonKey(state: State, name: string, look: Look): Step | undefined {
     case 'q':
     case 'left':
       return screen.kind === 'topology' && name === 'left' ? undefined : back(state, look);
-    case 'P':
-      return stay({ ...state, paused: !state.paused });
     case 'ctrl-l':
     case 'ctrl-r':
       return { state, effects: [{ kind: 'repaint' }] };
     default:
+      return onWholeKey(state, name, look);
+  }
+}
+
+/** What holds for every screen at once. */
+function onWholeKey(state: State, name: string, look: Look): Step | undefined {
+  switch (name) {
+    case 'P':
+      return stay({ ...state, paused: !state.paused });
+    case '[':
+    case ']':
+      return stay(nextProject(state, name === ']' ? 1 : -1, look));
+    case 'M': {
+      const text = state.mouse ? 'mouse off: the terminal selects text' : 'mouse on';
+      return {
+        state: flashed({ ...state, mouse: !state.mouse }, text, 'good', look.now),
+        effects: [{ kind: 'mouse', on: !state.mouse }],
+      };
+    }
+    default:
       return undefined;
   }
+}
+
+/** All, then each project by name, round and round. */
+function nextProject(state: State, step: 1 | -1, { world, now }: Look): State {
+  const names = [...new Set([...world.services.values()].map(({ spec }) => spec.project))].sort();
+  const all = [undefined, ...names];
+  const at = Math.max(0, all.indexOf(state.project));
+  const project = all[(at + step + all.length) % all.length];
+  return flashed({ ...state, project }, `project: ${project ?? 'all'}`, 'good', now);
+}
+
+const paneViews: Readonly<Record<Pane, ListName>> = {
+  machines: 'machines',
+  services: 'services',
+  problems: 'tasks',
+  events: 'events',
+};
+
+function onHome(state: State, screen: HomeScreen, name: string): Step {
+  const at = panes.indexOf(screen.pane);
+  if (name === 'tab' || name === 'down' || name === 'j') {
+    return stay(withTop(state, { ...screen, pane: panes[(at + 1) % panes.length] ?? 'machines' }));
+  }
+  if (name === 'up' || name === 'k') {
+    const pane = panes[(at + panes.length - 1) % panes.length] ?? 'machines';
+    return stay(withTop(state, { ...screen, pane }));
+  }
+  if (name !== 'enter') return stay(state);
+  const list = listScreen(paneViews[screen.pane]);
+  return stay(pushed(state, { ...list, problems: screen.pane === 'problems' }));
 }
 
 /** First clears what narrows the screen, then leaves it; the last screen is never left. */
@@ -269,45 +343,4 @@ function onTopology(state: State, screen: TopologyScreen, name: string, look: Lo
     return { state: pushed(state, opening), effects: [{ kind: 'openLogs', screen: opening }] };
   }
   return stay(state);
-}
-
-export function textLines(source: TextSource, look: Look): readonly string[] {
-  const gone = ['it is no longer there'];
-  switch (source.kind) {
-    case 'help':
-      return helpLines(look.commands);
-    case 'output':
-      return source.lines;
-    case 'describe':
-      return describe(source.view, source.id, look) ?? gone;
-    case 'why': {
-      const task = look.world.tasks.get(source.id.split('/')[0] ?? '');
-      if (task !== undefined) return whyTask(task, look);
-      const service = look.world.services.get(source.id);
-      if (service !== undefined) return whyService(service, look);
-      return describe(source.view, source.id, look) ?? gone;
-    }
-  }
-}
-
-function scrolledText(screen: TextScreen, name: string, page: number, look: Look): TextScreen {
-  const last = Math.max(0, textLines(screen.source, look).length - page);
-  const moves: Readonly<Record<string, number>> = {
-    up: -1,
-    k: -1,
-    down: 1,
-    j: 1,
-    pageUp: -page,
-    'ctrl-b': -page,
-    pageDown: page,
-    'ctrl-f': page,
-    ' ': page,
-    home: -Infinity,
-    g: -Infinity,
-    end: Infinity,
-    G: Infinity,
-  };
-  const move = moves[name];
-  if (move === undefined) return screen;
-  return { ...screen, top: Math.min(last, Math.max(0, screen.top + move)) };
 }

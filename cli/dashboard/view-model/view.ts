@@ -15,6 +15,9 @@ export const viewNames = [
   'endpoints',
   'volumes',
   'images',
+  'secrets',
+  'configs',
+  'history',
   'events',
 ] as const;
 export type ViewName = (typeof viewNames)[number];
@@ -34,11 +37,41 @@ export interface Scope {
 export interface CliCommand {
   readonly name: string;
   readonly summary: string;
+  /** Known once somebody begins to type a command. */
+  readonly words?: CommandWords;
+}
+
+/** What can follow a command's name. */
+export interface CommandWords {
+  /** `--follow`. */
+  readonly flags: readonly string[];
+  readonly children: Readonly<Record<string, CommandWords>>;
+}
+
+export interface Sort {
+  readonly column: string;
+  readonly descending: boolean;
+}
+
+/** What a user wants otherwise than it comes: see docs/dashboard.md. */
+export interface Preferences {
+  readonly theme?: string;
+  readonly ascii?: boolean;
+  readonly mouse?: boolean;
+  readonly readOnly?: boolean;
+  /** Keys of the columns of a view, in their order. */
+  readonly columns: Readonly<Partial<Record<ViewName, readonly string[]>>>;
+  readonly sort: Readonly<Partial<Record<ViewName, Sort>>>;
+  /** Key → what is typed after `:`, filled from the selected row as `{{.Name}}`. */
+  readonly hotkeys: Readonly<Record<string, string>>;
 }
 
 /** What cells are made from besides the row's own object. */
 export interface Look {
   readonly commands: readonly CliCommand[];
+  readonly preferences?: Preferences;
+  /** Lists show only this project. */
+  readonly project?: string | undefined;
   readonly world: World;
   readonly now: number;
   readonly glyphs: Glyphs;
@@ -71,7 +104,7 @@ export interface View {
   readonly aliases: readonly string[];
   readonly columns: readonly Column<unknown>[];
   /** Sorted by this column at first. */
-  readonly sort: { readonly column: string; readonly descending: boolean };
+  readonly sort: Sort;
   readonly rows: (look: Look, scope: Scope) => readonly Row[];
 }
 

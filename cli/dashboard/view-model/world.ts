@@ -3,7 +3,7 @@ import type { Node } from '../../../manager/model/node.js';
 import type { Service } from '../../../manager/model/service.js';
 import type { Task } from '../../../manager/model/task.js';
 import { isTerminal } from '../../../manager/model/task-state.js';
-import type { ClusterEvent, WatchMessage } from '../../../manager/protocol/control.js';
+import type { ClusterEvent, DataSeen, WatchMessage } from '../../../manager/protocol/control.js';
 import type { NodeUse, StatsMessage, TaskUse } from '../../../manager/protocol/statistics.js';
 
 const historyLength = 60;
@@ -28,10 +28,14 @@ export class World {
   readonly nodes = new Map<string, Node>();
   readonly networks = new Map<string, Network>();
   readonly volumes = new Map<string, Volume>();
+  readonly secrets = new Map<string, DataSeen>();
+  readonly configs = new Map<string, DataSeen>();
   readonly taskUse = new Map<string, TaskUse>();
   readonly nodeUse = new Map<string, NodeUse>();
   /** CPU percent of tasks, services and nodes by id, one value a second, newest last. */
   readonly history = new Map<string, number[]>();
+  /** Memory in use, bytes, in the same way. */
+  readonly memoryHistory = new Map<string, number[]>();
   events: ClusterEvent[] = [];
   connection: Connection = { state: 'connecting', since: 0, message: '' };
   /** When statistics came last: they come each second, so their age is the age of the view. */
@@ -54,6 +58,8 @@ export class World {
         replace(this.nodes, message.nodes);
         replace(this.networks, message.networks);
         replace(this.volumes, message.volumes);
+        replace(this.secrets, message.secrets ?? []);
+        replace(this.configs, message.configs ?? []);
         return;
       case 'put':
         (this[message.table] as Map<string, typeof message.object>).set(
@@ -64,6 +70,7 @@ export class World {
       case 'remove':
         this[message.table].delete(message.id);
         this.history.delete(message.id);
+        this.memoryHistory.delete(message.id);
     }
   }
 
@@ -141,26 +148,34 @@ export class World {
   #forget(uses: Map<string, unknown>, id: string): void {
     uses.delete(id);
     this.history.delete(id);
+    this.memoryHistory.delete(id);
   }
 
   #remember(): void {
-    const services = new Map<string, number>();
+    const services = new Map<string, { cpuPercent: number; memoryBytes: number }>();
     for (const [id, use] of this.taskUse) {
-      this.#push(id, use.cpuPercent);
+      this.#push(id, use.cpuPercent, use.memoryBytes);
       const service = this.tasks.get(id)?.serviceId;
-      if (service !== undefined) {
-        services.set(service, (services.get(service) ?? 0) + use.cpuPercent);
-      }
+      if (service === undefined) continue;
+      const sum = services.get(service) ?? { cpuPercent: 0, memoryBytes: 0 };
+      sum.cpuPercent += use.cpuPercent;
+      sum.memoryBytes += use.memoryBytes;
+      services.set(service, sum);
     }
-    for (const [id, cpuPercent] of services) this.#push(id, cpuPercent);
-    for (const [id, use] of this.nodeUse) this.#push(id, use.cpuPercent);
+    for (const [id, sum] of services) this.#push(id, sum.cpuPercent, sum.memoryBytes);
+    for (const [id, use] of this.nodeUse) this.#push(id, use.cpuPercent, use.memoryUsedBytes);
   }
 
-  #push(id: string, value: number): void {
-    const values = this.history.get(id);
-    if (values === undefined) this.history.set(id, [value]);
-    else if (values.push(value) > historyLength) values.shift();
+  #push(id: string, cpuPercent: number, memoryBytes: number): void {
+    append(this.history, id, cpuPercent);
+    append(this.memoryHistory, id, memoryBytes);
   }
+}
+
+function append(history: Map<string, number[]>, id: string, value: number): void {
+  const values = history.get(id);
+  if (values === undefined) history.set(id, [value]);
+  else if (values.push(value) > historyLength) values.shift();
 }
 
 /**

@@ -118,14 +118,21 @@ function withDependents(view: StoreView, services: readonly Service[]): readonly
   return [...chosen];
 }
 
+/** Those that were named; all when none was. */
+function only(args: Args, tasks: readonly PlacedTask[]): readonly PlacedTask[] {
+  const wanted = args.texts('taskIds');
+  return wanted.length === 0 ? tasks : tasks.filter(({ id }) => wanted.includes(id));
+}
+
 async function restart(context: CallContext, value: unknown): Promise<null> {
   const args = new Args('service.restart', value);
   const selection = readSelection(args);
   const timeoutMs = args.count('timeoutMs');
   const { store, workers, signal } = context;
   const chosen = findServices(store.view, selection.project, selection.services);
-  const all = args.flag('noDependents') ? chosen : withDependents(store.view, chosen);
-  const tasks = runningTasks(store.view, all);
+  const alone = args.flag('noDependents') || args.texts('taskIds').length > 0;
+  const all = alone ? chosen : withDependents(store.view, chosen);
+  const tasks = only(args, runningTasks(store.view, all));
   await store.update('control', (tx) => {
     halt(tx, selection, false);
   });
@@ -146,7 +153,7 @@ async function kill(context: CallContext, value: unknown): Promise<null> {
   const { project, services } = readSelection(args);
   const signalName = args.text('signal');
   const { store, workers, signal } = context;
-  const tasks = runningTasks(store.view, findServices(store.view, project, services));
+  const tasks = only(args, runningTasks(store.view, findServices(store.view, project, services)));
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(killDeadlineMs)]);
   await forEachTask(tasks, 'kill', (task) =>
     workers.call(task.nodeId, 'kill', { taskId: task.id, signal: signalName }, deadline),

@@ -1,4 +1,5 @@
-import type { WatchMessage, WatchObject, WatchTable } from '../../protocol/control.js';
+import type { Config, Secret } from '../../model/secret.js';
+import type { DataSeen, WatchMessage, WatchObject, WatchTable } from '../../protocol/control.js';
 import type { Commit, StoreChange, StoreView } from '../../store/store.js';
 import type { ControlStreams } from './stream-context.js';
 import { Outbox } from './outbox.js';
@@ -10,6 +11,8 @@ function isWatched(change: StoreChange): change is Extract<StoreChange, { table:
     case 'nodes':
     case 'networks':
     case 'volumes':
+    case 'secrets':
+    case 'configs':
       return true;
     default:
       return false;
@@ -24,7 +27,11 @@ function isOf(project: string | undefined, table: WatchTable, object: WatchObjec
     : (object.spec as { readonly project?: string }).project === project;
 }
 
-export function snapshotOf(view: StoreView, project: string | undefined): WatchMessage {
+export function snapshotOf(
+  view: StoreView,
+  project: string | undefined,
+  withData = false,
+): WatchMessage {
   const services = project === undefined ? view.list('services') : view.servicesOfProject(project);
   return {
     kind: 'snapshot',
@@ -36,28 +43,45 @@ export function snapshotOf(view: StoreView, project: string | undefined): WatchM
     nodes: view.list('nodes'),
     networks: view.list('networks').filter((item) => isOf(project, 'networks', item)),
     volumes: view.list('volumes').filter((item) => isOf(project, 'volumes', item)),
+    ...(withData && {
+      secrets: view.list('secrets').map(withoutData),
+      configs: view.list('configs').map(withoutData),
+    }),
   };
 }
 
+const isData = (table: WatchTable): boolean => table === 'secrets' || table === 'configs';
+
+/** Contents are for the nodes that run a task that uses them, and for nobody else. */
+function withoutData({ data: _data, ...seen }: Secret | Config): DataSeen {
+  return seen;
+}
+
 /** What a commit means to one who watches a project. */
-export function deltasOf(commit: Commit, project: string | undefined): readonly WatchMessage[] {
+export function deltasOf(
+  commit: Commit,
+  project: string | undefined,
+  withData = false,
+): readonly WatchMessage[] {
   return commit.changes.filter(isWatched).flatMap((change): WatchMessage[] => {
     const { table, id, before, after } = change;
     const object = after ?? before;
     if (object === undefined || !isOf(project, table, object)) return [];
+    if (isData(table) && !withData) return [];
     if (after === undefined) return [{ kind: 'remove', table, id }];
-    return [{ kind: 'put', table, object: after }];
+    return [{ kind: 'put', table, object: 'data' in after ? withoutData(after) : after }];
   });
 }
 
 /** Snapshot, then every change: taken in one turn of the event loop, so nothing lies between. */
 export const watch: ControlStreams['watch'] = async ({ store }, args, { stream, ended }) => {
   const project = args.optionalText('project');
+  const withData = args.flag('data');
   const outbox = new Outbox(stream);
   const stop = store.watch((commit) => {
-    for (const message of deltasOf(commit, project)) outbox.push(message);
+    for (const message of deltasOf(commit, project, withData)) outbox.push(message);
   });
-  outbox.push(snapshotOf(store.view, project));
+  outbox.push(snapshotOf(store.view, project, withData));
   try {
     const failure = await Promise.race([ended, outbox.failed]);
     if (failure !== undefined) throw failure;

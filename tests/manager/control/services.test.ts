@@ -157,7 +157,11 @@ test('restart takes along who asks for it, unless told not to', async (t) => {
   await apply(manager, [aServiceSpec('db'), aServiceSpec('web', { dependsOn })]);
   const tasks = await tasksOnce(manager, 'both to run', running(2));
   const idOf = (service: string) => tasks.find((task) => task.service === service)?.id;
-  const restart = async (more: { noDependents?: boolean; timeoutMs?: number }) => {
+  const restart = async (more: {
+    noDependents?: boolean;
+    timeoutMs?: number;
+    taskIds?: readonly string[];
+  }) => {
     worker.calls.length = 0;
     await manager.call('service.restart', { project: 'demo', services: ['db'], ...more });
     return [...worker.calls];
@@ -169,6 +173,9 @@ test('restart takes along who asks for it, unless told not to', async (t) => {
     both.map((call) => JSON.stringify(call.args)).sort(),
     [idOf('db'), idOf('web')].map((taskId) => JSON.stringify({ taskId })).sort(),
   );
+  const one = await restart({ taskIds: [idOf('db') ?? ''] });
+  t.deepEqual(one, [{ name: 'restart', args: { taskId: idOf('db') } }]);
+  t.deepEqual(await restart({ taskIds: ['another'] }), []);
 });
 
 test('what is not to be started is made and held until start', async (t) => {

@@ -1,4 +1,6 @@
 import type { View, ViewName } from '../view.js';
+import { configsView, secretsView } from './data.js';
+import { historyView } from './history.js';
 import { machinesView } from './machines.js';
 import { endpointsView, eventsView, imagesView, networksView, volumesView } from './resources.js';
 import { projectsView, servicesView } from './services.js';
@@ -15,5 +17,8 @@ export const listViews: Readonly<Record<ListName, View>> = {
   endpoints: endpointsView,
   volumes: volumesView,
   images: imagesView,
+  secrets: secretsView,
+  configs: configsView,
+  history: historyView,
   events: eventsView,
 };

@@ -94,6 +94,20 @@ const use: readonly Column<Node>[] = [
     style: (node, look) => shareStyle(memoryShare(node, look)),
   },
   {
+    key: 'memtrend',
+    title: 'MEMTREND',
+    width: 8,
+    priority: 10,
+    text: (node, { world, glyphs }) =>
+      sparkline(
+        world.memoryHistory.get(node.id) ?? [],
+        8,
+        glyphs,
+        world.nodeUse.get(node.id)?.memoryBytes,
+      ),
+    style: () => 'accent',
+  },
+  {
     key: 'disk',
     title: 'DISK',
     width: 5,

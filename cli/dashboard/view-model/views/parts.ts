@@ -106,5 +106,16 @@ export function useColumns<T>(
       },
       order: (item, look) => use(item, look).memoryBytes,
     },
+    {
+      key: 'memtrend',
+      title: 'MEMTREND',
+      width: 8,
+      max: 16,
+      priority: 10,
+      text: (item, { world, glyphs }) =>
+        sparkline(world.memoryHistory.get(historyId(item) ?? '') ?? [], 8, glyphs),
+      style: () => 'accent',
+      order: (item, look) => use(item, look).memoryBytes,
+    },
   ];
 }

@@ -163,7 +163,7 @@ export const projectsView = defineView<Project>({
           services.flatMap(({ id }) => world.tasksOf(id)),
         ),
       () => undefined,
-    ).filter(({ key }) => key !== 'trend'),
+    ).filter(({ key }) => key !== 'trend' && key !== 'memtrend'),
   ],
   items: ({ world }) =>
     world.memo('projects', () => {

@@ -121,7 +121,7 @@ test('a command line is a view, a screen, the end, or a command of the CLI', (t)
 test('tab completes views, commands and the names of the cluster', (t) => {
   const look = lookAt(simulatedWorld({ nodes: 2, services: 1, replicas: 1 }));
   t.is(completed('topol', look), 'topology ');
-  t.is(completed('scale web', look), 'scale web1 ');
+  t.is(completed('scale web', look), 'scale web1=');
   t.is(completed('node update nod', look), 'node update node-');
 });
 
@@ -164,6 +164,12 @@ test('a search finds lines in both directions, and can leave out the others', (t
   t.is(findLine(buffer.lines, 'error', 3, -1), 1);
   t.is(findLine(buffer.lines, 'error', 1, 1), 3);
   t.is(findLine(buffer.lines, 'nothing', 0, 1), undefined);
-  const only = queriedLines(buffer, { search: 'error', only: true, container: undefined });
+  const only = queriedLines(buffer, {
+    search: 'error',
+    only: true,
+    container: undefined,
+    taskId: undefined,
+    previous: false,
+  });
   t.is(only.length, 2);
 });

@@ -1,0 +1,23 @@
+import type { Command } from 'commander';
+import type { Cli } from '../cli.js';
+import type { CliCommand, CommandWords } from './view-model/view.js';
+
+function wordsOf(command: Command): CommandWords {
+  return {
+    flags: command.options.flatMap(({ long }) => long ?? []),
+    children: Object.fromEntries(command.commands.map((child) => [child.name(), wordsOf(child)])),
+  };
+}
+
+/** Every command with its flags and sub-commands; one that cannot be loaded keeps its name. */
+export async function learnedCommands(cli: Cli): Promise<readonly CliCommand[]> {
+  return Promise.all(
+    (cli.commands ?? []).map(async ({ name, summary, load }): Promise<CliCommand> => {
+      const command = await load?.().then(
+        (make) => make(cli),
+        () => undefined,
+      );
+      return { name, summary, ...(command && { words: wordsOf(command) }) };
+    }),
+  );
+}

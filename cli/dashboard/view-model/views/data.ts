@@ -1,0 +1,84 @@
+import type { Service } from '../../../../manager/model/service.js';
+import type { DataSeen } from '../../../../manager/protocol/control.js';
+import { age } from '../text.js';
+import type { Column, Look, View } from '../view.js';
+import { defineView } from '../view.js';
+
+export type DataKind = 'secret' | 'config';
+
+/** Services whose containers get it. */
+export function usersOf(kind: DataKind, name: string, { world }: Look): readonly Service[] {
+  const users = world.memo(`${kind}-users`, () => {
+    const found = new Map<string, Service[]>();
+    for (const service of world.services.values()) {
+      const files = service.spec.task.container.files.filter((file) => file.kind === kind);
+      for (const source of new Set(files.map((file) => file.source))) {
+        found.set(source, [...(found.get(source) ?? []), service]);
+      }
+    }
+    return found;
+  });
+  return users.get(name) ?? [];
+}
+
+function columns(kind: DataKind): readonly Column<DataSeen>[] {
+  return [
+    { key: 'name', title: 'NAME', width: 24, max: 60, priority: 0, text: ({ spec }) => spec.name },
+    {
+      key: 'users',
+      title: 'USED BY',
+      width: 16,
+      max: 60,
+      priority: 1,
+      text: ({ spec }, look) =>
+        usersOf(kind, spec.name, look)
+          .map((service) => service.spec.service)
+          .join(','),
+    },
+    {
+      key: 'project',
+      title: 'PROJECT',
+      width: 10,
+      max: 24,
+      priority: 2,
+      text: ({ spec }) => spec.project,
+    },
+    {
+      key: 'content',
+      title: 'CONTENT',
+      width: 12,
+      priority: 3,
+      text: () => (kind === 'secret' ? '********' : '(describe: d)'),
+      style: () => 'dim',
+    },
+    {
+      key: 'age',
+      title: 'AGE',
+      width: 4,
+      priority: 4,
+      right: true,
+      text: ({ createdAt }, { now }) => age(now - createdAt),
+      order: ({ createdAt }) => -createdAt,
+    },
+  ];
+}
+
+function dataView(kind: DataKind, aliases: readonly string[]): View {
+  return defineView<DataSeen>({
+    name: `${kind}s`,
+    title: kind === 'secret' ? 'Secrets' : 'Configs',
+    aliases,
+    sort: { column: 'name', descending: false },
+    columns: columns(kind),
+    items: ({ world }, { project }) =>
+      [...world[`${kind}s`].values()].filter(
+        ({ spec }) => project === undefined || spec.project === project,
+      ),
+    id: ({ id }) => id,
+    text: ({ spec }) => spec.name,
+    labels: ({ spec }) => spec.labels,
+  });
+}
+
+export const secretsView = dataView('secret', ['secrets', 'secret', 'sec']);
+export const configsView = dataView('config', ['configs', 'cfg']);

@@ -1,0 +1,135 @@
+import type { Service, TaskSpec } from '../../../../manager/model/service.js';
+import type { Task } from '../../../../manager/model/task.js';
+import { differences } from '../differences.js';
+import { age } from '../text.js';
+import type { Column, Look } from '../view.js';
+import { defineView } from '../view.js';
+import { isLive } from './parts.js';
+
+/** One version of a service's tasks: what was deployed, and how much of it is left. */
+export interface Deploy {
+  readonly id: string;
+  readonly service: Service;
+  readonly tasks: readonly Task[];
+  readonly since: number;
+  readonly isCurrent: boolean;
+}
+
+/** Versions that still have a task to tell of them, of all services. */
+function deploysOf({ world }: Look): readonly Deploy[] {
+  return world.memo('deploys', () =>
+    [...world.services.values()].flatMap((service) => {
+      const versions = new Map<string, Task[]>();
+      for (const task of world.tasksOf(service.id)) {
+        const known = versions.get(task.taskHash);
+        if (known === undefined) versions.set(task.taskHash, [task]);
+        else known.push(task);
+      }
+      return [...versions].map(([hash, tasks]) => ({
+        id: `${service.id}/${hash}`,
+        service,
+        tasks,
+        since: Math.min(...tasks.map(({ createdAt }) => createdAt)),
+        isCurrent: hash === service.taskHash,
+      }));
+    }),
+  );
+}
+
+export function findDeploy(id: string, look: Look): Deploy | undefined {
+  return deploysOf(look).find((deploy) => deploy.id === id);
+}
+
+/** What the version differs in from what is deployed now; of the current one, from the one before. */
+export function deployChanges({ service, tasks, isCurrent }: Deploy): readonly string[] {
+  const spec = tasks[0]?.spec;
+  const [before, after] = isCurrent
+    ? [service.previousSpec?.task, service.spec.task]
+    : [spec, service.spec.task];
+  if (before === undefined) return ['there is no version before it'];
+  const found = differences(masked(before, before), masked(after, before));
+  if (found.length === 0) return ['nothing but that it was made anew'];
+  return found.flatMap((one) => [one.path, `  - ${one.before}`, `  + ${one.after}`]);
+}
+
+/** Values of the environment may be secrets: told is only which of them differ from `other`. */
+function masked(spec: TaskSpec, other: TaskSpec): unknown {
+  const env = Object.entries(spec.container.env).map(([key, value]) => [
+    key,
+    value === other.container.env[key] ? '(hidden)' : '(hidden, another value)',
+  ]);
+  return { ...spec, container: { ...spec.container, env: Object.fromEntries(env) as unknown } };
+}
+
+const columns: readonly Column<Deploy>[] = [
+  {
+    key: 'when',
+    title: 'WHEN',
+    width: 5,
+    priority: 0,
+    right: true,
+    text: ({ since }, { now }) => age(now - since),
+    order: ({ since }) => since,
+  },
+  {
+    key: 'service',
+    title: 'SERVICE',
+    width: 20,
+    max: 40,
+    priority: 0,
+    text: ({ service: { spec } }) => `${spec.project}/${spec.service}`,
+  },
+  {
+    key: 'state',
+    title: 'VERSION',
+    width: 9,
+    priority: 0,
+    text: ({ isCurrent }) => (isCurrent ? 'current' : 'replaced'),
+    style: ({ isCurrent }) => (isCurrent ? 'good' : 'dim'),
+  },
+  {
+    key: 'tasks',
+    title: 'TASKS',
+    width: 9,
+    priority: 1,
+    right: true,
+    text: ({ tasks }) => `${tasks.filter(isLive).length}/${tasks.length}`,
+    order: ({ tasks }) => tasks.length,
+  },
+  {
+    key: 'image',
+    title: 'IMAGE',
+    width: 20,
+    max: 50,
+    priority: 2,
+    text: ({ tasks }) => tasks[0]?.spec.container.image ?? '',
+  },
+  {
+    key: 'changed',
+    title: 'CHANGED',
+    width: 16,
+    max: 60,
+    priority: 3,
+    text: (deploy) =>
+      deployChanges(deploy)
+        .filter((line) => !line.startsWith(' '))
+        .join(' '),
+  },
+];
+
+export const historyView = defineView<Deploy>({
+  name: 'history',
+  title: 'History of deploys',
+  aliases: ['history', 'hist', 'deploys'],
+  sort: { column: 'when', descending: true },
+  columns,
+  items: (look, { project, serviceId }) =>
+    deploysOf(look).filter(
+      ({ service }) =>
+        (project === undefined || service.spec.project === project) &&
+        (serviceId === undefined || service.id === serviceId),
+    ),
+  id: ({ id }) => id,
+  text: ({ service: { spec }, tasks }) =>
+    `${spec.project}/${spec.service} ${tasks[0]?.spec.container.image ?? ''}`,
+});
