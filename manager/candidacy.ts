@@ -65,7 +65,8 @@ export async function consulCandidacy(
   };
 }
 
-async function consulAddress(
+/** Where the settings say that Consul is, with token and certificates read. Throws `invalid`. */
+export async function consulAddress(
   settings: ManagerSettings & { readonly discovery: string },
 ): Promise<ConsulAddress> {
   const address = parseConsulAddress(settings.discovery);

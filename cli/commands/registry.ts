@@ -206,6 +206,11 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import('./stop.js')).stopCommand,
   },
   {
+    name: 'store',
+    summary: "Back up, restore and move the cluster's store",
+    load: async () => (await import('./store.js')).storeCommand,
+  },
+  {
     name: 'top',
     summary: 'Display the running processes',
     load: async () => (await import('./top.js')).topCommand,

@@ -15,6 +15,7 @@ import { serviceCalls } from './calls/services.js';
 import { taskCalls } from './calls/tasks.js';
 import type { CallContext, ControlCalls, ControlOptions } from './context.js';
 import { EventLog } from './event-log.js';
+import { backup } from './streams/backup.js';
 import { events } from './streams/events.js';
 import { attach, exec } from './streams/exec.js';
 import { copyIn, copyOut, exportTask } from './streams/files.js';
@@ -55,6 +56,7 @@ const streams: ControlStreams = {
   exec,
   attach,
   stats,
+  backup,
   pull,
   push,
   build,

@@ -2,6 +2,7 @@ import { AppError } from '../base/errors.js';
 import { hashOf } from '../base/canonical.js';
 import type { NodeId } from '../model/ids.js';
 import type { Node, NodeDescription } from '../model/node.js';
+import { isTerminal } from '../model/task-state.js';
 import type { WorkerMessage } from '../protocol/messages.js';
 import type { Peer } from '../protocol/peer.js';
 import type { Transaction } from '../store/store.js';
@@ -37,6 +38,7 @@ export function admitNode(
   role: Node['spec']['role'],
 ): { readonly hasStrangers: boolean } {
   const nodeId = hello.nodeId as NodeId;
+  assertNotWiped(tx, hello);
   writeNode(tx, hello, role);
   for (const { taskId, status } of hello.reports) writeReport(tx, taskId, { nodeId, status });
   for (const id of freeGateways(tx, nodeId, hello.networks)) tx.remove('leases', id);
@@ -44,6 +46,21 @@ export function admitNode(
   const hasStrangers = hello.reports.some(({ taskId }) => tx.get('tasks', taskId) === undefined);
   if (!hasStrangers) for (const id of fencedLeases(tx, nodeId)) tx.remove('leases', id);
   return { hasStrangers };
+}
+
+/**
+ * A store that holds nothing knows no task, and a node that is told so removes every container. When such
+ * a node says that it runs some, the store has been lost: throws `conflict`, and the node goes on as it is.
+ */
+function assertNotWiped(tx: Transaction, { nodeId, name, reports }: Hello): void {
+  const isEmpty = tx.count('services') === 0 && tx.count('tasks') === 0;
+  if (!isEmpty || tx.get('nodes', nodeId as NodeId) !== undefined) return;
+  const live = reports.filter(({ status }) => !isTerminal(status.state)).length;
+  if (live === 0) return;
+  throw new AppError(
+    'conflict',
+    `the store is empty, but node ${name} runs ${live} tasks: restore a backup with "shoal store import", or bring up a project to begin anew, which removes them`,
+  );
 }
 
 /**

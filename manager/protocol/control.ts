@@ -324,6 +324,8 @@ export interface ControlStreamMap {
   'copy-in': { args: TaskRef & { readonly path: string } };
   /** A tar of the whole file system, on stdout. */
   export: { args: TaskRef };
+  /** A backup of the store (backup.ts), on stdout. */
+  backup: { args: Record<string, never> };
   /** One `StatsMessage` (statistics.ts) about every second. */
   stats: { args: { readonly project?: string } };
 }

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import test from 'ava';
 import type { Machine } from '../../fixtures/lab/machine.js';
 import { waitFor } from '../../fixtures/lab/wait.js';
@@ -173,6 +174,30 @@ machineTest(
 function sortedPlaces(rows: readonly PsRow[]): readonly string[] {
   return rows.map(({ Name, Node }) => `${Name}@${Node}`).sort();
 }
+
+machineTest(
+  'the store is lost: containers go on, and a backup brings all back as it runs',
+  async (t) => {
+    const rows = await threeRun();
+    const before = await Promise.all(nodes.map((name) => containersOn(name)));
+    const file = join(cluster.home, 'lost.backup');
+    t.is((await cluster.run(['store', 'backup', file])).code, 0);
+    const boss = machine('node-1');
+    const wipe = 'systemctl stop shoal-manager && rm -rf /var/lib/shoal/manager/store';
+    await boss.output(['sh', '-c', `${wipe} && systemctl start shoal-manager`]);
+    await waitFor('every worker to be turned away', async () => {
+      const log = await boss.output(['journalctl', '-u', 'shoal-manager', '-o', 'cat']);
+      return nodes.every((name) => log.includes(`the store is empty, but node ${name} runs`));
+    });
+    const restored = await cluster.run(['store', 'import', file]);
+    t.is(restored.code, 0, restored.stderr);
+    const after = await threeRun();
+    t.deepEqual(sortedPlaces(after), sortedPlaces(rows));
+    for (const name of nodes) await nodeIs(name, 'Ready');
+    await noLeftovers();
+    t.deepEqual(await Promise.all(nodes.map((name) => containersOn(name))), before);
+  },
+);
 
 machineTest('a machine is cut off and healed: the replicas are right, none twice', async (t) => {
   await threeRun();

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { aNetwork, aNode, aService, aTask, aVolume } from '../../../fixtures/cluster/build.js';
 import { isAppError } from '../../../manager/base/errors.js';
-import type { NetworkId, NodeId } from '../../../manager/model/ids.js';
+import type { NetworkId, NodeId, TaskId } from '../../../manager/model/ids.js';
 import type { Node } from '../../../manager/model/node.js';
 import { addressLeaseId } from '../../../manager/model/network.js';
 import type { Backend } from '../../../manager/store/backend.js';
@@ -322,4 +322,16 @@ test('a volume that only a machine remembers goes back to that machine', async (
     return volume?.nodeIds[0] === 'w2';
   });
   t.pass();
+});
+
+test('a manager whose store was lost leaves the containers of nodes alone, and says what to do', async (t) => {
+  const manager = await TestManager.start(t, { pki });
+  const reports = [{ taskId: 't1' as TaskId, status: aStatus('running') }];
+  const worker = await manager.join('w1', { reports });
+  t.regex((await worker.ended).reason, /^the store is empty, but node w1 runs 1 tasks/);
+  t.deepEqual(await manager.call('node.list', {}), []);
+  t.true(manager.log.some((line) => line.includes('restore a backup with')));
+  // One that begins anew, or whose tasks have ended, is let in.
+  await manager.join('w2', { reports: [{ taskId: 't2' as TaskId, status: aStatus('shutdown') }] });
+  await becomes(manager, 'w2', 'ready');
 });

@@ -1,0 +1,35 @@
+import test from 'ava';
+import { aVolume } from '../../../fixtures/cluster/build.js';
+import { transfer } from '../../../cli/client/transfer.js';
+import { BackupReader } from '../../../manager/protocol/backup.js';
+import type { BackupRecord } from '../../../manager/protocol/backup.js';
+import { createManagerPki, TestManager } from '../../helpers/test-manager.js';
+
+test('a backup shows one moment of the store while it is written', async (t) => {
+  const manager = await TestManager.start(t, { pki: await createManagerPki() });
+  await manager.join('w1');
+  const create = (name: string): Promise<unknown> =>
+    manager.call('volume.create', {
+      ...aVolume(name).spec,
+      labels: { filler: 'x'.repeat(20_000) },
+    });
+  for (let n = 0; n < 40; n += 1) await create(`v${n}`);
+  const records: BackupRecord[] = [];
+  const reader = new BackupReader('it', (record) => records.push(record));
+  let writes: Promise<unknown> | undefined;
+  for await (const chunk of transfer(await manager.stream('backup', {}))) {
+    writes ??= Promise.all([create('late1'), create('late2')]);
+    await writes;
+    reader.push(chunk);
+  }
+  const { header, count } = reader.finish();
+  t.is(header.clusterId, 'c1');
+  t.is(count, records.length);
+  const names = records.flatMap(({ table, value }) =>
+    table === 'volumes' ? [(value as { spec: { name: string } }).spec.name] : [],
+  );
+  t.is(names.length, 40);
+  t.false(names.some((name) => name.startsWith('late')));
+  t.true(records.some(({ table }) => table === 'cluster'));
+  t.is((await manager.call('volume.list', {})).length, 42);
+});
