@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -113,8 +112,8 @@ export async function migrateStore(configPath: string, to: string): Promise<Migr
   });
 }
 
-/** Whether a file is a backup, and of what. Throws what is wrong with it. */
-export async function readBackup(source: {
+/** A whole backup; throws what is wrong with it. */
+async function readBackup(source: {
   readonly name: string;
   readonly stream: Readable;
 }): Promise<{ readonly header: BackupHeader; readonly records: Records }> {
@@ -124,10 +123,6 @@ export async function readBackup(source: {
   });
   for await (const chunk of source.stream as AsyncIterable<Uint8Array>) reader.push(chunk);
   return { header: reader.finish().header, records };
-}
-
-export function backupFile(path: string): { readonly name: string; readonly stream: Readable } {
-  return { name: path, stream: createReadStream(path) };
 }
 
 function toRecord(name: string, { table, value }: BackupRecord): Records[number] {
