@@ -133,6 +133,23 @@ export const examples: Readonly<
   'secret rm': [['shoal secret rm db_password', 'when no service uses it']],
   start: [['shoal start --wait web', 'until it is healthy']],
   stop: [['shoal stop -t 30 web', 'its containers stay']],
+  store: [['shoal store backup', 'a backup of the cluster, while it runs']],
+  'store backup': [
+    ['shoal store backup', 'to a file named after the cluster and the time'],
+    ['shoal store backup - | gzip > shop.backup.gz', 'through a pipe'],
+  ],
+  'store export': [
+    [
+      'shoal store export --config /etc/shoal/manager.json /root/shop.backup',
+      'of a manager that does not run',
+    ],
+  ],
+  'store verify': [['shoal store verify shop.backup', 'whether it is whole, and of what']],
+  'store import': [['shoal store import --replace shop.backup', 'containers go on meanwhile']],
+  'store migrate': [
+    ['shoal store migrate consul://10.0.0.5:8500', 'to be shared by several managers'],
+    ['shoal store migrate embedded', 'and back'],
+  ],
   top: [['shoal top web', 'processes of each of its containers']],
   unpause: [['shoal unpause web', 'on from where it was']],
   up: [
