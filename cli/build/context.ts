@@ -7,6 +7,8 @@ import { packTree } from '../machine/archive.js';
 import type { Build } from '../compose/model.js';
 import type { Ignore } from './ignore.js';
 import { parseIgnore } from './ignore.js';
+import type { NamedContext } from './named-contexts.js';
+import { folderOf, withNamedContexts } from './named-contexts.js';
 
 /** What a build is sent: a tar, and where the Dockerfile is in it. */
 export interface BuildContext {
@@ -21,17 +23,40 @@ export function isRemoteContext(context: string): boolean {
 }
 
 /** Reads the context from this computer. Throws `not-found` that names the folder or Dockerfile. */
-export async function openContext(service: string, build: Build): Promise<BuildContext> {
+export async function openContext(
+  service: string,
+  build: Build,
+  named: readonly NamedContext[] = [],
+): Promise<BuildContext> {
   const root = build.context ?? '.';
-  const about = await lstat(root).catch(() => undefined);
-  if (about?.isDirectory() !== true) {
-    throw new AppError('not-found', `service ${service}: build context ${root} is no folder`);
+  await checkFolder(`service ${service}: build context`, root);
+  const folders = named.flatMap((context) => (context.kind === 'folder' ? [context] : []));
+  for (const { name, path } of folders) {
+    await checkFolder(`service ${service}: build context ${name}`, path);
   }
-  const { name, text, inside } = await readDockerfile(service, root, build);
-  const ignore = await readIgnore(root, inside ? name : undefined);
+  const read = await readDockerfile(service, root, build);
+  const text = withNamedContexts(read.text, named);
+  // One that was changed goes beside the one that is there.
+  const inside = read.inside && text === read.text;
+  const name = inside ? read.name : outsideName(text);
+  const ignore = await readIgnore(root, read.inside ? read.name : undefined);
   const extra = inside ? [] : [{ path: name, mode: 0o644, content: text }];
-  const kept = new Set(inside ? [name, '.dockerignore'] : ['.dockerignore']);
-  return { tar: packTree(walk(root, ignore, kept), extra), dockerfile: name, dockerfileText: text };
+  const kept = new Set(read.inside ? [read.name, '.dockerignore'] : ['.dockerignore']);
+  const files = async function* (): AsyncGenerator<TreeEntry> {
+    yield* walk(root, ignore, kept);
+    for (const { name: context, path } of folders) {
+      for await (const entry of walk(path, await readIgnore(path, undefined))) {
+        yield { ...entry, path: `${folderOf(context)}/${entry.path}` };
+      }
+    }
+  };
+  return { tar: packTree(files(), extra), dockerfile: name, dockerfileText: text };
+}
+
+async function checkFolder(what: string, path: string): Promise<void> {
+  const about = await lstat(path).catch(() => undefined);
+  if (about?.isDirectory() !== true)
+    throw new AppError('not-found', `${what} ${path} is no folder`);
 }
 
 async function readDockerfile(
@@ -40,7 +65,7 @@ async function readDockerfile(
   build: Build,
 ): Promise<{ readonly name: string; readonly text: string; readonly inside: boolean }> {
   const inline = build.dockerfile_inline;
-  if (inline !== undefined) return { name: outsideName(inline), text: inline, inside: false };
+  if (inline !== undefined) return { name: '', text: inline, inside: false };
   const path = resolve(root, build.dockerfile ?? 'Dockerfile');
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw new AppError(
@@ -50,7 +75,7 @@ async function readDockerfile(
   });
   const name = relative(root, path);
   if (name.startsWith('..') || isAbsolute(name)) {
-    return { name: outsideName(text), text, inside: false };
+    return { name: '', text, inside: false };
   }
   return { name, text, inside: true };
 }

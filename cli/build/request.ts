@@ -10,23 +10,43 @@ export interface BuildFlags {
 }
 
 /**
- * Keys of `build:` that are not carried to the engine; most need a client session with the builder, which
- * the plain Engine API has not. Refused, since a build without them would be another build.
+ * Keys of `build:` that are not carried to the engine, which has no parameter for them. Refused, since a
+ * build without them would be another build.
  */
-const refused: readonly (keyof Build)[] = [
-  'additional_contexts',
-  'cache_to',
-  'entitlements',
-  'isolation',
-  'privileged',
-  'provenance',
-  'sbom',
-  'secrets',
-  'ssh',
-  'ulimits',
+const refused: readonly (readonly [keyof Build, string])[] = [
+  ['entitlements', 'the engine of a node grants none'],
+  ['isolation', 'nodes run Linux'],
+  ['privileged', 'the engine of a node builds without'],
+  ['provenance', 'the engine of a node makes no attestations'],
+  ['sbom', 'the engine of a node makes no attestations'],
+  ['ssh', 'an agent of this computer cannot be reached from a node: use a build secret'],
 ];
 /** Values that ask for nothing beyond what a build is anyway. */
 const asksNothing: readonly unknown[] = [undefined, false, 'false', 'default'];
+
+function refuseKeys(project: Project, service: string, build: Build): void {
+  const refuse = (key: string, why: string): never => {
+    const place = project.locate(['services', service, 'build', key]);
+    const hint = 'build with docker buildx and push, or leave it out';
+    throw new AppError('unsupported', `${place}: build.${key} is not supported: ${why}; ${hint}`);
+  };
+  for (const [key, why] of refused) if (!asksNothing.includes(build[key])) refuse(key, why);
+  const elsewhere = (build.cache_to ?? []).find((text) => !isInline(text));
+  if (elsewhere !== undefined) refuse('cache_to', `"${elsewhere}" is not type=inline`);
+  const foreign = (build.cache_from ?? []).find((text) => cacheImage(text) === undefined);
+  if (foreign !== undefined) refuse('cache_from', `"${foreign}" is no image`);
+}
+
+function isInline(text: string): boolean {
+  return text === 'inline' || /^type=inline(?:,|$)/u.test(text);
+}
+
+/** `type=registry,ref=IMAGE` or the image alone. */
+function cacheImage(text: string): string | undefined {
+  if (!/(?:^|,)type=/u.test(text)) return text;
+  if (!/(?:^|,)type=registry(?:,|$)/u.test(text)) return undefined;
+  return /(?:^|,)ref=([^,]+)/u.exec(text)?.[1];
+}
 
 export interface BuildWish {
   readonly project: Project;
@@ -61,13 +81,7 @@ export function buildQuery(wish: BuildWish): BuildQuery {
   const { project, service: key, build, flags, remote } = wish;
   const service = project.services[key];
   if (service === undefined) throw new AppError('not-found', `no such service: ${key}`);
-  for (const name of refused) {
-    if (asksNothing.includes(build[name])) continue;
-    throw new AppError(
-      'unsupported',
-      `service ${key}: build.${name} is not supported: build with docker buildx and push, or leave it out`,
-    );
-  }
+  refuseKeys(project, key, build);
   const optional = {
     target: build.target,
     networkmode: build.network,
@@ -86,7 +100,8 @@ export function buildQuery(wish: BuildWish): BuildQuery {
       'com.docker.compose.project': project.name,
       'com.docker.compose.service': key,
     },
-    cachefrom: JSON.stringify(build.cache_from ?? []),
+    cachefrom: JSON.stringify((build.cache_from ?? []).flatMap((text) => cacheImage(text) ?? [])),
+    ulimits: JSON.stringify(toUlimits(build)),
     extrahosts: (build.extra_hosts ?? []).map((host) => host.replace('=', ':')),
     nocache: flags.noCache === true || build.no_cache === true,
     pull: flags.pull === true || build.pull === true,
@@ -110,11 +125,22 @@ function buildArgs({ project, build, flags, env }: BuildWish): Readonly<Record<s
     const value = at < 0 ? env[name] : item.slice(at + 1);
     if (value !== undefined) args.set(name, value);
   }
+  // BuildKit writes what it needs for `cache_from` into the image when told by this argument.
+  if ((build.cache_to ?? []).length > 0) args.set('BUILDKIT_INLINE_CACHE', '1');
   return Object.fromEntries(args);
 }
 
+function toUlimits({ ulimits = {} }: Build): readonly object[] {
+  return Object.entries(ulimits).map(([name, limit]) =>
+    typeof limit === 'number'
+      ? { Name: name, Soft: limit, Hard: limit }
+      : { Name: name, Soft: limit.soft, Hard: limit.hard },
+  );
+}
+
 /** DOCKER_BUILDKIT decides; else BuildKit only for Dockerfiles that the classic builder cannot read. */
-function wantsBuildKit({ env, dockerfileText }: BuildWish): boolean {
+function wantsBuildKit({ env, dockerfileText, build }: BuildWish): boolean {
+  if ((build.secrets ?? []).length > 0 || (build.cache_to ?? []).length > 0) return true;
   const said = env.DOCKER_BUILDKIT;
   if (said !== undefined && said !== '') return !/^(?:0|false)$/iu.test(said);
   return /^#\s*syntax\s*=|^\s*RUN\s+--(?:mount|network|security)=|^\s*(?:COPY|ADD)\s+.*--(?:link|chmod|parents|exclude)\b|^\s*(?:RUN|COPY|ADD)\s+<</imu.test(

@@ -4,10 +4,14 @@ import { isRemoteContext, openContext } from '../build/context.js';
 import { builtId } from '../build/lines.js';
 import { RegistryCredentials } from '../build/registry-auth.js';
 import type { BuildFlags } from '../build/request.js';
+import type { NamedContext } from '../build/named-contexts.js';
+import { parseNamedContext } from '../build/named-contexts.js';
 import { buildQuery, imageOf, platformOf } from '../build/request.js';
 import { BuildTrace } from '../build/trace.js';
+import type { MessageStream } from '../../manager/protocol/worker-calls.js';
 import type { Cli } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
+import { contentOf } from '../compose/load.js';
 import type { Build, Project } from '../compose/model.js';
 import { readLines, type ServiceImages } from './image-lines.js';
 import { collect } from './options.js';
@@ -59,7 +63,7 @@ export async function buildServices(
 ): Promise<readonly BuiltImage[]> {
   const auths = await new RegistryCredentials(cli.env).all();
   const built: BuiltImage[] = [];
-  for (const key of keys) {
+  for (const key of buildOrder(project, keys)) {
     const service = project.services[key];
     if (service?.build === undefined) continue;
     const image = imageOf(project, key, service);
@@ -80,6 +84,50 @@ export async function buildServices(
   return built;
 }
 
+function namedContexts(project: Project, service: string, build: Build): readonly NamedContext[] {
+  const imageOfService = (key: string): string => {
+    const other = project.services[key];
+    if (other !== undefined) return imageOf(project, key, other);
+    throw new AppError('not-found', `no such service: ${key}`);
+  };
+  const around = { folder: project.workingDirectory, imageOfService };
+  return Object.entries(build.additional_contexts ?? {}).map(([name, value]) => {
+    try {
+      return parseNamedContext(name, value, around);
+    } catch (error) {
+      const place = project.locate(['services', service, 'build', 'additional_contexts', name]);
+      throw new AppError('unsupported', `${place}: ${messageOf(error)}`);
+    }
+  });
+}
+
+/** Contents of the build's secrets by the id that the Dockerfile knows them by. */
+function secretsOf(project: Project, build: Build): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    (build.secrets ?? []).map(({ source, target }) => {
+      const content = Buffer.from(contentOf(project, 'secrets', source));
+      return [target ?? source, content.toString('base64')];
+    }),
+  );
+}
+
+/** These services, and before each of them those whose image its build begins with. */
+export function buildOrder(project: Project, keys: readonly string[]): readonly string[] {
+  const order = new Set<string>();
+  const add = (key: string, above: readonly string[]): void => {
+    if (above.includes(key)) {
+      throw new AppError('invalid', `builds need each other: ${[...above, key].join(', ')}`);
+    }
+    const contexts = Object.values(project.services[key]?.build?.additional_contexts ?? {});
+    for (const value of contexts) {
+      if (value.startsWith('service:')) add(value.slice('service:'.length), [...above, key]);
+    }
+    order.add(key);
+  };
+  for (const key of keys) add(key, []);
+  return [...order];
+}
+
 interface Building {
   readonly cli: Cli;
   readonly client: ControlClient;
@@ -93,7 +141,14 @@ async function buildOne(around: Building, service: string, build: Build): Promis
   const { signal } = cli.interrupts;
   const source = build.context ?? project.workingDirectory;
   const remote = isRemoteContext(source);
-  const context = remote ? undefined : await openContext(service, { ...build, context: source });
+  const named = namedContexts(project, service, build);
+  if (remote && named.length > 0) {
+    const place = project.locate(['services', service, 'build', 'additional_contexts']);
+    throw new AppError('unsupported', `${place}: only with a context on this computer`);
+  }
+  const context = remote
+    ? undefined
+    : await openContext(service, { ...build, context: source }, named);
   const query = buildQuery({
     project,
     service,
@@ -104,10 +159,42 @@ async function buildOne(around: Building, service: string, build: Build): Promis
     dockerfileText: context?.dockerfileText ?? '',
     ...(remote ? { remote: source } : {}),
   });
+  if (query.version === '2') await checkEngines(around, service, build);
   const definition = project.services[service];
   const platform = definition === undefined ? undefined : platformOf(service, definition);
-  const place = platform === undefined ? {} : { platform };
-  const stream = await client.open('build', { ...place, query, auths }, signal);
+  const secrets = secretsOf(project, build);
+  const args = { ...(platform === undefined ? {} : { platform }), query, auths, secrets };
+  const stream = await client.open('build', args, signal);
+  return readBuild(cli, { stream, context: context?.tar, quiet: flags.quiet === true });
+}
+
+/** BuildKit takes these since engine 23; older ones pass over them in silence. */
+async function checkEngines(
+  { cli, client, project }: Building,
+  service: string,
+  build: Build,
+): Promise<void> {
+  const key = (['shm_size', 'ulimits'] as const).find((name) => build[name] !== undefined);
+  if (key === undefined) return;
+  const nodes = await client.call('node.list', {}, { signal: cli.interrupts.signal });
+  const old = nodes.find(({ description }) => Number.parseInt(description.engineVersion, 10) < 23);
+  if (old === undefined) return;
+  const place = project.locate(['services', service, 'build', key]);
+  const { engineVersion } = old.description;
+  throw new AppError(
+    'unsupported',
+    `${place}: build.${key} with what only BuildKit builds needs engine 23, ${old.spec.name} has ${engineVersion}`,
+  );
+}
+
+interface RunningBuild {
+  readonly stream: MessageStream;
+  readonly context: NodeJS.ReadableStream | undefined;
+  readonly quiet: boolean;
+}
+
+/** Shows what the build says, only after a failure when it is to be quiet. Returns the image's id. */
+async function readBuild(cli: Cli, { stream, context, quiet }: RunningBuild): Promise<string> {
   const trace = new BuildTrace();
   let [id, shown] = ['', ''];
   try {
@@ -116,13 +203,13 @@ async function buildOne(around: Building, service: string, build: Build): Promis
       (line) => {
         id = builtId(line) ?? id;
         const text = line.stream ?? trace.read(line);
-        if (flags.quiet === true) shown = (shown + text).slice(-8_192);
+        if (quiet) shown = (shown + text).slice(-8_192);
         else cli.stderr.write(text);
       },
-      context?.tar,
+      context,
     );
   } catch (error) {
-    if (flags.quiet === true) cli.stderr.write(shown);
+    if (quiet) cli.stderr.write(shown);
     throw error;
   }
   return id;

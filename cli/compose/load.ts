@@ -284,7 +284,8 @@ export function readContents(project: Project): Map<string, Uint8Array> {
   return contents;
 }
 
-function contentOf(project: Project, kind: 'secrets' | 'configs', key: string): Uint8Array {
+/** Throws with the place in the file when it cannot be read. */
+export function contentOf(project: Project, kind: 'secrets' | 'configs', key: string): Uint8Array {
   const { file, environment, content } = project[kind][key] ?? {};
   const noun = kind.slice(0, -1);
   if (environment !== undefined) {

@@ -314,6 +314,7 @@ export interface ControlStreamMap {
       readonly platform?: string;
       readonly query: BuildQuery;
       readonly auths: Readonly<Record<string, RegistryAuth>>;
+      readonly secrets?: Readonly<Record<string, string>>;
     };
   };
   /** Brings the image built last to a node that has an older one, or none. */

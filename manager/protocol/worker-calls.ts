@@ -126,6 +126,8 @@ export type WorkerStreamRequest =
       readonly kind: 'build-image';
       readonly query: BuildQuery;
       readonly auths: Readonly<Record<string, RegistryAuth>>;
+      /** What `RUN --mount=type=secret` may ask for: base64 by id. Live only as long as the build. */
+      readonly secrets?: Readonly<Record<string, string>>;
     }
   /** Has the node get the image anew from another node, whose newer one takes the tag. */
   | { readonly kind: 'fetch-image'; readonly image: string; readonly platform?: string }

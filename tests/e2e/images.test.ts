@@ -148,6 +148,50 @@ machineTest('build says what went wrong, and takes arguments', async (t) => {
   await cluster.output(['down'], folder);
 });
 
+machineTest(
+  'a build takes secrets and contexts beside its own, and leaves no secret behind',
+  async (t) => {
+    const folder = await cluster.project(
+      'beside',
+      [
+        'services:',
+        '  base: {image: "beside-base:1", build: {context: base}}',
+        '  app:',
+        '    image: beside:1',
+        '    build:',
+        '      context: .',
+        '      secrets: [token]',
+        '      additional_contexts: {lib: ./lib, basis: "service:base"}',
+        'secrets:',
+        '  token: {file: ./token}',
+        '',
+      ].join('\n'),
+    );
+    for (const name of ['base', 'lib']) await mkdir(join(folder, name), { recursive: true });
+    const write = (name: string, ...lines: readonly string[]) =>
+      writeFile(join(folder, name), `${lines.join('\n')}\n`);
+    await write('base/Dockerfile', 'FROM shoal-test/busybox:latest', 'RUN echo base > /base');
+    await write('lib/one', 'from lib');
+    await write('token', 'very secret');
+    await write(
+      'Dockerfile',
+      'FROM basis',
+      'COPY --from=lib / /lib',
+      'RUN --mount=type=secret,id=token wc -c </run/secrets/token >/length',
+    );
+    const built = await cluster.run(['build', '-q', 'app'], folder);
+    t.is(built.code, 0, built.stderr);
+    const ran = await cluster.run(
+      ['run', '--rm', '--no-deps', 'app', 'cat', '/base', '/lib/one', '/length'],
+      folder,
+    );
+    t.is(ran.stdout, 'base\nfrom lib\n12\n', ran.stderr);
+    const traces = await cluster.everywhere(['docker', 'history', '--no-trunc', 'beside:1']);
+    for (const text of traces.values()) t.false(text.includes('very secret'));
+    await cluster.output(['down'], folder);
+  },
+);
+
 machineTest('one-off commands, files, exports, pauses and ends of containers', async (t) => {
   const folder = await cluster.project(
     'tools',

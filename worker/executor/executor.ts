@@ -149,7 +149,10 @@ export interface Executor {
   ): Promise<NodeJS.ReadableStream>;
   buildImage(
     context: NodeJS.ReadableStream,
-    request: Pick<Extract<WorkerStreamRequest, { kind: 'build-image' }>, 'query' | 'auths'>,
+    request: Pick<
+      Extract<WorkerStreamRequest, { kind: 'build-image' }>,
+      'query' | 'auths' | 'secrets'
+    >,
     signal: AbortSignal,
   ): Promise<NodeJS.ReadableStream>;
   /** A path of a container as a tar, its whole file system without a path. */

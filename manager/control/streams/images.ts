@@ -68,11 +68,16 @@ export const build: ControlStreams['build'] = async (context, args, client) => {
   const auths = Object.entries(args.object('auths')).map(
     ([registry, auth]) => [registry, readAuth(auth)] as const,
   );
+  const secrets = Object.entries(args.object('secrets')).map(([id, content]) => {
+    if (typeof content === 'string') return [id, content] as const;
+    throw new AppError('invalid', `build: secret ${id} must be a text`);
+  });
   const request = {
     kind: 'build-image',
     // The engine checks its own parameters.
     query: args.object('query') as BuildQuery,
     auths: Object.fromEntries(auths),
+    ...(secrets.length === 0 ? {} : { secrets: Object.fromEntries(secrets) }),
   } as const;
   const node = builder(context, args.optionalText('node'), args.optionalText('platform'));
   await join(context, client, node.id, request);

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import Docker from 'dockerode';
 import { AppError, isAppError, messageOf, type ErrorKind } from '../../../manager/base/errors.js';
 import { untilAborted } from '../../cancellation.js';
@@ -145,31 +146,53 @@ export class EngineClient {
     query: Readonly<Record<string, string | number | boolean>>,
     signal: AbortSignal,
   ): Promise<NodeJS.ReadableStream> {
-    return await this.open(
+    return (await this.open(
       what,
       (docker, abortSignal) =>
-        new Promise<NodeJS.ReadableStream>((resolve, reject) => {
-          const request = {
-            path: `${path}?`,
-            method: 'GET',
-            abortSignal,
-            isStream: true,
-            statusCodes: { 200: true },
-            options: { ...query },
-          };
-          (docker.modem as Modem).dial(request, (error, answer) => {
-            if (error !== null || answer === null) reject(error ?? new Error('no answer'));
-            else resolve(answer);
-          });
+        dial(docker, {
+          path: `${path}?`,
+          method: 'GET',
+          abortSignal,
+          isStream: true,
+          statusCodes: { 200: true },
+          options: { ...query },
         }),
       signal,
-    );
+    )) as NodeJS.ReadableStream;
+  }
+
+  /** A POST that turns its connection into one of another protocol, which `headers` names. */
+  async upgrade(
+    what: string,
+    path: string,
+    signal: AbortSignal,
+    headers: Readonly<Record<string, string | readonly string[]>>,
+  ): Promise<Duplex> {
+    return (await this.open(
+      what,
+      (docker, abortSignal) =>
+        dial(docker, {
+          path,
+          method: 'POST',
+          abortSignal,
+          hijack: true,
+          headers,
+          statusCodes: { 101: true, 200: true },
+        }),
+      signal,
+    )) as Duplex;
   }
 }
 
+function dial(docker: Docker, request: object): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    (docker.modem as Modem).dial(request, (error, answer) => {
+      if (error !== null || answer === null) reject(error ?? new Error('no answer'));
+      else resolve(answer);
+    });
+  });
+}
+
 interface Modem {
-  dial(
-    request: object,
-    callback: (error: Error | null, answer: NodeJS.ReadableStream | null) => void,
-  ): void;
+  dial(request: object, callback: (error: Error | null, answer: unknown) => void): void;
 }

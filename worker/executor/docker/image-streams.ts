@@ -1,11 +1,12 @@
 import type { RegistryAuth, WorkerStreamRequest } from '../../../manager/protocol/worker-calls.js';
 import type { ImagePull } from '../executor.js';
+import { openSession } from './build-session.js';
 import type { EngineClient } from './client.js';
 import { toReference } from './images.js';
 
 export type BuildRequest = Pick<
   Extract<WorkerStreamRequest, { kind: 'build-image' }>,
-  'query' | 'auths'
+  'query' | 'auths' | 'secrets'
 >;
 
 /** `POST /images/create` with the user's credentials; the answer is JSON lines. */
@@ -46,8 +47,31 @@ export async function openPush(
   );
 }
 
-/** `POST /build`; the answer is JSON lines, for version 2 with BuildKit's own status among them. */
+/**
+ * `POST /build`; the answer is JSON lines, for version 2 with BuildKit's own status among them. BuildKit gets
+ * secrets and credentials when it asks for them, over a session that lives as long as the answer.
+ */
 export async function openBuild(
+  client: EngineClient,
+  context: NodeJS.ReadableStream,
+  { query, auths, secrets = {} }: BuildRequest,
+  signal: AbortSignal,
+): Promise<NodeJS.ReadableStream> {
+  if (query.version !== '2') return await postBuild(client, context, { query, auths }, signal);
+  const session = await openSession(client, { auths, secrets }, signal);
+  try {
+    // As a number: for the text the library would open a session of its own.
+    const own = { ...query, version: 2, session: session.id };
+    const answer = await postBuild(client, context, { query: own, auths }, signal);
+    answer.once('close', session.close);
+    return answer;
+  } catch (error) {
+    session.close();
+    throw error;
+  }
+}
+
+async function postBuild(
   client: EngineClient,
   context: NodeJS.ReadableStream,
   { query, auths }: BuildRequest,
