@@ -110,8 +110,8 @@ async function printCompletions(
 export async function loadEntry(entry: CommandEntry, cli: Cli): Promise<Command> {
   const root = quietErrors(new Command('shoal')).enablePositionalOptions();
   // For commands that ask for the options of the program above them.
-  const { storagePath, cluster, debug } = cli.options;
-  for (const [name, value] of Object.entries({ storagePath, cluster, debug })) {
+  const { storagePath, cluster, debug, progress } = cli.options;
+  for (const [name, value] of Object.entries({ storagePath, cluster, debug, progress })) {
     if (value !== undefined) root.setOptionValue(name, value);
   }
   const command = (await entry.load())(cli);

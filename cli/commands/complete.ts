@@ -90,7 +90,9 @@ export async function namesFor(
 ): Promise<readonly string[]> {
   try {
     if (serviceCommands.has(command)) return await services(cli, command);
-    if (command === 'machine') return await machines(cli);
+    if (command === 'machine' || command === 'doctor') return await machines(cli);
+    if (command === 'manager') return sub === undefined ? [] : await machines(cli);
+    if (command === 'describe') return await described(cli);
     if (command === 'completion') return ['bash', 'zsh', 'fish'];
     if (sub === undefined || sub === 'ls' || sub === 'create') return [];
     return await objects(cli, command);
@@ -115,6 +117,20 @@ async function services(cli: Cli, command: string): Promise<readonly string[]> {
 async function machines(cli: Cli): Promise<readonly string[]> {
   const { MachineStore, storeFolder } = await import('../machine/machine-store.js');
   return new MachineStore(storeFolder(cli.options.storagePath, cli.env)).names();
+}
+
+/** Everything that has a name of its own. */
+async function described(cli: Cli): Promise<readonly string[]> {
+  const options = { timeoutMs: answerMs };
+  const client = await cli.connect();
+  const [services, nodes, networks, volumes] = await Promise.all([
+    client.call('service.list', {}, options),
+    client.call('node.list', {}, options),
+    client.call('network.list', {}, options),
+    client.call('volume.list', {}, options),
+  ]);
+  const names = [...nodes, ...networks, ...volumes].map(({ spec }) => spec.name);
+  return [...new Set([...services.map(({ spec }) => spec.service), ...names])].sort();
 }
 
 async function objects(cli: Cli, command: string): Promise<readonly string[]> {

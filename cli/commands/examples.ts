@@ -96,6 +96,11 @@ export const examples: Readonly<
   'machine provision': [['shoal machine provision alpha', 'after an upgrade of this program']],
   'machine regenerate-certs': [['shoal machine regenerate-certs -f alpha', 'new ones, now']],
   'machine rm': [['shoal machine rm beta', 'its tasks move; its engine stays']],
+  manager: [['shoal manager ls', 'which there are, and which one leads']],
+  'manager ls': [["shoal manager ls --format '{{json .}}'", 'for a script']],
+  'manager promote': [['shoal manager promote beta gamma', 'three managers outlive one']],
+  'manager demote': [['shoal manager demote gamma', 'its containers stay']],
+  'manager rm': [['shoal manager rm gamma', 'one whose machine will not come back']],
   network: [['shoal network ls', 'which there are, with their subnets']],
   'network create': [
     ['shoal network create --subnet 10.9.0.0/24 shared', 'for projects that name it external'],

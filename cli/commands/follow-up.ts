@@ -5,6 +5,7 @@ import type { Watched } from '../client/watched.js';
 import type { Progress } from '../output/progress.js';
 import { follow } from './follow/follow.js';
 import { judgeUp } from './follow/up-state.js';
+import { failedTasks, showLastLines } from './last-lines.js';
 
 export interface FollowUp {
   readonly client: ControlClient;
@@ -20,15 +21,27 @@ export interface FollowUp {
 /** Waits until services are as wanted, showing how far each container is. */
 export async function followUp(cli: Cli, progress: Progress, wanted: FollowUp): Promise<Watched> {
   const seconds = Math.round((wanted.timeoutMs ?? 0) / 1000);
-  return follow({
-    client: wanted.client,
-    project: wanted.project,
-    progress,
-    title: 'Running',
-    judge: (state) => judgeUp(wanted, state),
-    signal: cli.interrupts.signal,
-    now: cli.now,
-    timeoutMs: wanted.timeoutMs,
-    timeoutMessage: `application not healthy after ${seconds}s`,
-  });
+  let seen: Watched | undefined;
+  try {
+    return await follow({
+      client: wanted.client,
+      project: wanted.project,
+      progress,
+      title: 'Running',
+      judge: (state) => {
+        seen = state;
+        return judgeUp(wanted, state);
+      },
+      signal: cli.interrupts.signal,
+      now: cli.now,
+      timeoutMs: wanted.timeoutMs,
+      timeoutMessage: `application not healthy after ${seconds}s`,
+    });
+  } catch (error) {
+    progress.end();
+    if (seen !== undefined && !cli.interrupts.signal.aborted) {
+      await showLastLines(cli, wanted, failedTasks(wanted, seen));
+    }
+    throw error;
+  }
 }

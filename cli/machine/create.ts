@@ -191,7 +191,7 @@ export async function createMachines(
     for (const record of reserved) await store.save(record);
     return [];
   }
-  const progress = new Progress(process.stdout);
+  const progress = new Progress(process.stdout, flags.progress);
   try {
     const pin = async (record: MachineRecord, machine: RemoteMachine): Promise<MachineRecord> =>
       Promise.resolve({

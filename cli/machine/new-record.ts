@@ -1,3 +1,4 @@
+import type { ProgressMode } from '../output/progress.js';
 import { AppError } from '../../manager/base/errors.js';
 import { parseConsulAddress } from '../../manager/model/discovery.js';
 import type { MachineRecord } from './record.js';
@@ -5,6 +6,8 @@ import { checkMachineName } from './record.js';
 
 /** The flags of `create`, as commander gives them. */
 export interface CreateFlags {
+  /** How the steps are told. */
+  readonly progress?: ProgressMode;
   readonly driver: string;
   readonly url?: string | undefined;
   readonly genericIpAddress: readonly string[];

@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
+import type { ProgressMode } from '../output/progress.js';
 
 /** Where a machine's progress is shown. */
 export interface MachineProgress {
@@ -28,19 +29,22 @@ function seconds(ms: number): string {
 
 /**
  * Progress of several machines: one live line each on a terminal, plain lines as steps begin (and
- * end, when they took long) elsewhere.
+ * end, when they took long) elsewhere; with `json` an object a line, with `quiet` nothing.
  */
 export class Progress {
   readonly #stream: NodeJS.WriteStream;
   readonly #rows: Row[] = [];
   readonly #live: boolean;
+  readonly #mode: ProgressMode;
   #drawn = 0;
   #frame = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(stream: NodeJS.WriteStream) {
+  constructor(stream: NodeJS.WriteStream, mode: ProgressMode = 'auto') {
     this.#stream = stream;
-    this.#live = stream.isTTY && process.env.TERM !== 'dumb';
+    this.#mode = mode;
+    const canRepaint = stream.isTTY && process.env.TERM !== 'dumb';
+    this.#live = mode === 'tty' || (mode === 'auto' && canRepaint);
   }
 
   machine(name: string): MachineProgress {
@@ -87,13 +91,13 @@ export class Progress {
     row.title = cause === undefined || cause === '' ? title : `${title} (${cause})`;
     row.tail = '';
     row.sinceMs = Date.now();
-    this.#say(`${row.name}: ${row.title}`);
+    this.#say(row, row.title);
   }
 
   #finishStep(row: Row): void {
     const tookMs = Date.now() - row.sinceMs;
     if (row.title !== '' && tookMs >= slowMs) {
-      this.#say(`${row.name}: ${row.title}: done in ${seconds(tookMs)}`);
+      this.#say(row, `${row.title}: done in ${seconds(tookMs)}`);
     }
   }
 
@@ -102,11 +106,17 @@ export class Progress {
     row.state = state;
     row.title = `${text} (${seconds(Date.now() - row.startedMs)})`;
     row.tail = '';
-    if (state === 'done') this.#say(`${row.name}: ${row.title}`);
+    if (state === 'done' || this.#mode === 'json') this.#say(row, row.title);
   }
 
-  #say(line: string): void {
-    if (!this.#live) this.#stream.write(`${line}\n`);
+  #say({ name, state }: Row, text: string): void {
+    if (this.#live || this.#mode === 'quiet') return;
+    const status = { busy: 'Working', done: 'Done', failed: 'Error' }[state];
+    this.#stream.write(
+      this.#mode === 'json'
+        ? `${JSON.stringify({ id: `Machine ${name}`, status, text })}\n`
+        : `${name}: ${text}\n`,
+    );
   }
 
   #draw(): void {

@@ -80,7 +80,7 @@ export async function provisionAgain(
         `machine "${none.Name}" has driver none: nothing to provision`,
       );
     }
-    const progress = new Progress(process.stdout);
+    const progress = new Progress(process.stdout, options.progress);
     try {
       const failures = await new Batch(workshop, progress, {
         renew,
