@@ -67,6 +67,7 @@ export async function runManager(argv: readonly string[], signal: AbortSignal): 
     clock: systemClock,
     log,
     newId,
+    keyPath: join(settings.dataDir, 'cluster.key'),
     openBackend: await storeOf(settings, log),
   });
   await manager.start();

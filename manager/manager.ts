@@ -34,6 +34,8 @@ export interface ManagerOptions {
   readonly newId: NewId;
   /** The store of a manager that is alone, or how this one takes turns with others. */
   readonly openBackend: (() => Promise<Backend>) | Candidacy;
+  /** The file of the key that seals secrets in the backend; without, they are stored as they are. */
+  readonly keyPath?: string;
   /** For tests: how fast nodes are missed, and how a machine is asked whether it is there. */
   readonly timing?: StatusTiming;
   readonly probe?: Probe;
@@ -172,10 +174,12 @@ export class Manager {
   }
 
   #termOptions(directory: ManagerDirectory): Parameters<typeof LeaderTerm.begin>[0] {
-    const { settings, version, clock, log, newId, timing, probe, credentials } = this.#options;
+    const { settings, version, clock, log, newId, timing, probe } = this.#options;
+    const { credentials, keyPath } = this.#options;
     return {
       ...{ settings, version, clock, log, newId, directory },
       ...(credentials === undefined ? {} : { credentials }),
+      ...(keyPath === undefined ? {} : { keyPath }),
       ...(timing === undefined ? {} : { timing }),
       ...(probe === undefined ? {} : { probe }),
     };

@@ -19,7 +19,9 @@ import type { RoomFigures } from './stats/room-metrics.js';
 import { StoreMeter } from './stats/store-meter.js';
 import type { Backend } from './store/backend.js';
 import type { Term } from './store/election.js';
+import { KeyRing } from './store/key-ring.js';
 import { openStore } from './store/open-store.js';
+import { SealedBackend } from './store/sealing.js';
 import type { ClusterRecord, ClusterStore } from './store/store.js';
 
 export interface LeaderTermOptions {
@@ -31,6 +33,8 @@ export interface LeaderTermOptions {
   readonly directory: ManagerDirectory;
   /** To sign for workers with; without, nothing is signed. */
   readonly credentials?: ManagerCredentials;
+  /** See `ManagerOptions`. */
+  readonly keyPath?: string;
   readonly timing?: StatusTiming;
   readonly probe?: Probe;
 }
@@ -90,8 +94,10 @@ export class LeaderTerm implements Term {
   static async begin(options: LeaderTermOptions, backend: Backend): Promise<LeaderTerm> {
     let store: ClusterStore | undefined;
     try {
-      const { clock, log } = options;
-      store = await openStore({ backend, clock, log });
+      const { clock, log, keyPath } = options;
+      const ring = keyPath === undefined ? undefined : new KeyRing(keyPath);
+      const sealed = ring === undefined ? backend : new SealedBackend(backend, ring);
+      store = await openStore({ backend: sealed, clock, log });
       await recordCluster(store, options.settings);
       const term = new LeaderTerm(options, backend, store);
       await term.#start();

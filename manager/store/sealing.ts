@@ -1,0 +1,165 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { AppError } from '../base/errors.js';
+import type { Backend, DurableWrite } from './backend.js';
+import type { KeyRing } from './key-ring.js';
+import type { TableName } from './store.js';
+
+/*
+ * Between the store and its backend: values of secrets are plain in memory and sealed in everything a
+ * backend gets to see. AES-256-GCM with a fresh 96-bit nonce for each write (NIST SP 800-38D), bound to
+ * table and id, so that a sealed value cannot be moved to another object.
+ */
+
+/** Fields that hold base64 and are sealed, by table. */
+const sealedFields: Readonly<Partial<Record<TableName, readonly string[]>>> = {
+  secrets: ['data'],
+};
+
+/** A sealed value; all but the id of the key is base64. */
+interface Sealed {
+  readonly key: string;
+  readonly nonce: string;
+  readonly tag: string;
+  readonly text: string;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+type StoredRecord = Awaited<ReturnType<Backend['load']>>[number];
+
+function bindingOf(table: TableName, id: string, field: string): Buffer {
+  return Buffer.from(`${table}/${id}/${field}`);
+}
+
+function seal(ring: KeyRing, value: string, binding: Buffer): Sealed {
+  const nonce = randomBytes(12);
+  const { id, bytes } = ring.current;
+  const cipher = createCipheriv('aes-256-gcm', bytes, nonce).setAAD(binding);
+  const text = Buffer.concat([cipher.update(Buffer.from(value, 'base64')), cipher.final()]);
+  return {
+    key: id,
+    nonce: nonce.toString('base64'),
+    tag: cipher.getAuthTag().toString('base64'),
+    text: text.toString('base64'),
+  };
+}
+
+function isSealed(value: unknown): value is Sealed {
+  const fields = value as Partial<Record<keyof Sealed, unknown>> | null;
+  return (
+    typeof fields === 'object' &&
+    fields !== null &&
+    [fields.key, fields.nonce, fields.tag, fields.text].every((part) => typeof part === 'string')
+  );
+}
+
+function open(ring: KeyRing, sealed: Sealed, binding: Buffer): string {
+  const key = ring.find(sealed.key);
+  if (key === undefined) {
+    throw new AppError(
+      'invalid',
+      `${binding.toString()} is sealed with key ${sealed.key}, which is not in ${ring.path}: bring that file from a backup or from another manager; nothing was changed`,
+    );
+  }
+  try {
+    const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(sealed.nonce, 'base64'), {
+      authTagLength: 16,
+    })
+      .setAAD(binding)
+      .setAuthTag(Buffer.from(sealed.tag, 'base64'));
+    const bytes = Buffer.concat([
+      decipher.update(Buffer.from(sealed.text, 'base64')),
+      decipher.final(),
+    ]);
+    return bytes.toString('base64');
+  } catch (error) {
+    throw new AppError(
+      'invalid',
+      `${binding.toString()} cannot be unsealed with key ${sealed.key}: it was damaged or moved there; restore the store from a backup`,
+      { cause: error },
+    );
+  }
+}
+
+function sealWrite(ring: KeyRing, write: DurableWrite): DurableWrite {
+  const fields = sealedFields[write.table];
+  if (fields === undefined || write.value === undefined) return write;
+  const value: Record<string, unknown> = { ...write.value };
+  for (const field of fields) {
+    const plain = value[field];
+    if (typeof plain === 'string') {
+      value[field] = seal(ring, plain, bindingOf(write.table, write.id, field));
+    }
+  }
+  return { ...write, value };
+}
+
+/** The ids of the keys a stored object is sealed with; `plain` stands for what is not sealed. */
+function keysOf({ table, value }: StoredRecord): readonly string[] {
+  return (sealedFields[table] ?? []).map((field) => {
+    const stored = (value as Fields)[field];
+    return isSealed(stored) ? stored.key : 'plain';
+  });
+}
+
+function openRecord(ring: KeyRing, { table, value }: StoredRecord): StoredRecord {
+  const opened: Record<string, unknown> = { ...value };
+  const id = String(opened.id);
+  for (const field of sealedFields[table] ?? []) {
+    const stored = opened[field];
+    if (isSealed(stored)) opened[field] = open(ring, stored, bindingOf(table, id, field));
+  }
+  return { table, value: opened };
+}
+
+/**
+ * A backend whose secrets are sealed with the ring's current key. `load` makes the ring when nothing is
+ * sealed yet, and seals again what is plain or sealed with an older key; it throws `invalid` when a key is
+ * missing or a value does not fit it, before anything is written.
+ */
+export class SealedBackend implements Backend {
+  readonly name: string;
+  readonly lost?: NonNullable<Backend['lost']>;
+  readonly #backend: Backend;
+  readonly #ring: KeyRing;
+
+  constructor(backend: Backend, ring: KeyRing) {
+    this.name = backend.name;
+    if (backend.lost !== undefined) this.lost = backend.lost;
+    this.#backend = backend;
+    this.#ring = ring;
+  }
+
+  async load(): Promise<readonly StoredRecord[]> {
+    const stored = await this.#backend.load();
+    const used = new Set(stored.flatMap(keysOf));
+    const isFresh = [...used].every((key) => key === 'plain');
+    await this.#ring.load({ mayCreate: isFresh });
+    const current = this.#ring.current.id;
+    const records = stored.map((record) =>
+      sealedFields[record.table] === undefined ? record : openRecord(this.#ring, record),
+    );
+    const late = records.filter((_record, index) => {
+      const keys = keysOf(stored[index] ?? { table: 'cluster', value: {} });
+      return keys.some((key) => key !== current);
+    });
+    if (late.length > 0) {
+      await this.commit(
+        late.map(({ table, value }) => ({ table, id: String((value as Fields).id), value })),
+      );
+    }
+    await this.#ring.keepOnlyCurrent();
+    return records;
+  }
+
+  commit(writes: readonly DurableWrite[]): Promise<void> {
+    return this.#backend.commit(writes.map((write) => sealWrite(this.#ring, write)));
+  }
+
+  bytes(): number | undefined {
+    return this.#backend.bytes?.();
+  }
+
+  close(): Promise<void> {
+    return this.#backend.close();
+  }
+}

@@ -1,0 +1,131 @@
+import { randomBytes } from 'node:crypto';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import test from 'ava';
+import { isAppError } from '../../../manager/base/errors.js';
+import type { Backend, DurableWrite } from '../../../manager/store/backend.js';
+import { openEmbedded } from '../../../manager/store/embedded/embedded.js';
+import { KeyRing } from '../../../manager/store/key-ring.js';
+import { MemoryBackend } from '../../../manager/store/memory-backend.js';
+import { SealedBackend } from '../../../manager/store/sealing.js';
+import { temporaryFolder } from '../../helpers/pki-folder.js';
+
+const plain = Buffer.from('correct horse battery staple').toString('base64');
+
+function secret(id: string, data = plain): DurableWrite {
+  const spec = { name: id, project: 'p', key: id, labels: {} };
+  return {
+    table: 'secrets',
+    id,
+    value: { id, version: 1, createdAt: 1, updatedAt: 1, spec, data },
+  };
+}
+
+function dataOf(records: Awaited<ReturnType<Backend['load']>>): readonly unknown[] {
+  return records.map(({ value }) => (value as { readonly data: unknown }).data);
+}
+
+/** Fails unless it is `invalid` and says so, and returns its message. */
+async function refusal(t: ExecutionContext, work: Promise<unknown>): Promise<string> {
+  const error: unknown = await t.throwsAsync(work);
+  t.true(isAppError(error) && error.kind === 'invalid');
+  return (error as Error).message;
+}
+
+test('no file of the store has a secret, its base64 or the key, and it comes back as it was', async (t) => {
+  const folder = await temporaryFolder(t);
+  const ring = new KeyRing(join(folder, 'cluster.key'));
+  const store = join(folder, 'store');
+  const backend = new SealedBackend(await openEmbedded(store), ring);
+  t.deepEqual(await backend.load(), []);
+  await backend.commit([secret('s1'), secret('s2', randomBytes(300_000).toString('base64'))]);
+  await backend.close();
+  const files = await readdir(store);
+  t.true(files.length > 0);
+  const key = ring.current.bytes;
+  for (const file of files) {
+    const bytes = await readFile(join(store, file));
+    for (const needle of [Buffer.from(plain, 'base64'), Buffer.from(plain), key]) {
+      t.false(bytes.includes(needle), file);
+    }
+    t.false(bytes.includes(key.toString('base64')), file);
+  }
+  t.is((await stat(ring.path)).mode & 0o777, 0o600);
+  const again = new SealedBackend(await openEmbedded(store), new KeyRing(ring.path));
+  t.is(dataOf(await again.load())[0], plain);
+  await again.close();
+});
+
+test('without its key, or with another, a store is not opened and nothing is written', async (t) => {
+  const folder = await temporaryFolder(t);
+  const path = join(folder, 'cluster.key');
+  const memory = new MemoryBackend();
+  const first = new SealedBackend(memory, new KeyRing(path));
+  await first.load();
+  await first.commit([secret('s1')]);
+  const before = JSON.stringify(await memory.load());
+  await rm(path);
+  const missing = await refusal(t, new SealedBackend(memory, new KeyRing(path)).load());
+  t.regex(missing, /cluster\.key is missing.*bring that file from a backup/);
+  await t.throwsAsync(stat(path), { code: 'ENOENT' });
+  await new KeyRing(path).load({ mayCreate: true });
+  const other = await refusal(t, new SealedBackend(memory, new KeyRing(path)).load());
+  t.regex(
+    other,
+    /secrets\/s1\/data is sealed with key [0-9a-f]{16}, which is not in .*cluster\.key/,
+  );
+  await writeFile(path, '{"current":"a"');
+  const damaged = await refusal(t, new SealedBackend(memory, new KeyRing(path)).load());
+  t.regex(damaged, /cluster\.key cannot be used/);
+  t.is(JSON.stringify(await memory.load()), before);
+});
+
+test('a key file whose key was changed is not used', async (t) => {
+  const path = join(await temporaryFolder(t), 'cluster.key');
+  await new KeyRing(path).load({ mayCreate: true });
+  const text = JSON.parse(await readFile(path, 'utf8')) as { current: string };
+  const forged = { ...text, keys: { [text.current]: randomBytes(32).toString('base64') } };
+  await writeFile(path, JSON.stringify(forged));
+  t.regex(await refusal(t, new KeyRing(path).load({ mayCreate: true })), /is not what its id says/);
+});
+
+test('a sealed value that was changed or moved to another secret is refused', async (t) => {
+  const path = join(await temporaryFolder(t), 'cluster.key');
+  const memory = new MemoryBackend();
+  const backend = new SealedBackend(memory, new KeyRing(path));
+  await backend.load();
+  await backend.commit([secret('s1')]);
+  const [record] = await memory.load();
+  await memory.commit([{ table: 'secrets', id: 's2', value: { ...record?.value, id: 's2' } }]);
+  const moved = await refusal(t, new SealedBackend(memory, new KeyRing(path)).load());
+  t.regex(moved, /secrets\/s2\/data cannot be unsealed/);
+});
+
+test('plain secrets of an older store are sealed when it is opened', async (t) => {
+  const path = join(await temporaryFolder(t), 'cluster.key');
+  const memory = new MemoryBackend();
+  await memory.commit([secret('s1')]);
+  const records = await new SealedBackend(memory, new KeyRing(path)).load();
+  t.deepEqual(dataOf(records), [plain]);
+  t.false(JSON.stringify(await memory.load()).includes(plain));
+});
+
+test('a new key seals all anew; one cut off after the new key goes on at the next start', async (t) => {
+  const path = join(await temporaryFolder(t), 'cluster.key');
+  const memory = new MemoryBackend();
+  const ring = new KeyRing(path);
+  const backend = new SealedBackend(memory, ring);
+  await backend.load();
+  await backend.commit([secret('s1'), secret('s2')]);
+  const old = ring.current.id;
+  await ring.addKey();
+  await backend.commit([secret('s1')]);
+  // Cut off here: s1 has the new key, s2 the old one.
+  const next = new KeyRing(path);
+  t.deepEqual(dataOf(await new SealedBackend(memory, next).load()), [plain, plain]);
+  t.not(next.current.id, old);
+  t.is(next.find(old), undefined);
+  t.false(JSON.stringify(await memory.load()).includes(old));
+  t.false((await readFile(path, 'utf8')).includes(old));
+});
