@@ -5,7 +5,7 @@ import { AppError, messageOf } from './base/errors.js';
 import type { Logger } from './base/log.js';
 import { ClusterAuthority, nodeLifetimeMs } from './ca/authority.js';
 import { readPair } from './ca/pki-files.js';
-import { knownPeer, readAlternativeNames } from './ca/pki-peer.js';
+import { authorityId, certificatesOf, knownPeer, readAlternativeNames } from './ca/pki-peer.js';
 import { CertificateRenewal } from './ca/pki-renewal.js';
 import type { KeyPair, PeerIdentity } from './ca/pki.js';
 import type { Peer } from './protocol/peer.js';
@@ -140,6 +140,12 @@ export class ManagerCredentials {
       'unsupported',
       'this manager holds no authority of the cluster: provision its machine again',
     );
+  }
+
+  /** Id of the authority that signed this manager's certificate. */
+  get signer(): string {
+    const [, issuer] = certificatesOf(this.#pair.cert);
+    return issuer === undefined ? '' : authorityId(issuer);
   }
 
   /** Signs with this one from now on. */

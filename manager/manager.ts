@@ -12,6 +12,7 @@ import type { StatusTiming } from './dispatcher/node-status.js';
 import type { Probe } from './dispatcher/probe.js';
 import { notLeading, paths } from './protocol/messages.js';
 import type { Peer } from './protocol/peer.js';
+import type { AuthorityAnswer, JoinAnswer } from './protocol/security.js';
 import type { CallRequest, StreamRequest, TransportServer } from './protocol/transport-server.js';
 import { serve } from './protocol/transport-server.js';
 import type { PeerCertificateNames, TlsMaterial } from './protocol/transport-tls.js';
@@ -178,6 +179,8 @@ export class Manager {
     const { credentials, keyPath } = this.#options;
     return {
       ...{ settings, version, clock, log, newId, directory },
+      // Those who are refused are first told why.
+      refusedChanged: () => clock.after(recheckMs, () => this.#server?.recheck()),
       ...(credentials === undefined ? {} : { credentials }),
       ...(keyPath === undefined ? {} : { keyPath }),
       ...(timing === undefined ? {} : { timing }),
@@ -194,6 +197,11 @@ export class Manager {
       identify: (certificate, behalf) => this.#identify(certificate, behalf),
       call: (request) => this.#call(request),
       stream: (request) => this.#stream(request),
+      open: {
+        [paths.authority]: () => Promise.resolve({ ca: tls.ca } satisfies AuthorityAnswer),
+        // Inside a promise, so that what is thrown is an answer as well.
+        [paths.join]: async ({ body, remote }) => this.#join(body, remote),
+      },
       health: {
         path: paths.health,
         answer: () => ({
@@ -211,6 +219,21 @@ export class Manager {
         },
       },
     });
+  }
+
+  /** A machine that has no certificate yet. */
+  #join(body: unknown, remote: string): Promise<JoinAnswer> {
+    if (this.#term === undefined) {
+      this.#requireElection();
+      const leader = this.#election?.leader?.address;
+      const hint = leader === undefined ? '' : `: ask ${leader}`;
+      throw notLeading(`this manager does not lead${hint}`);
+    }
+    const { security } = this.#term;
+    if (security === undefined) {
+      throw new AppError('unsupported', 'this manager holds no authority of the cluster');
+    }
+    return security.desk.join(body, remote);
   }
 
   async #call(request: CallRequest<Peer>): Promise<unknown> {
@@ -271,6 +294,7 @@ export class Manager {
 }
 
 const membersMs = 1_000;
+const recheckMs = 500;
 
 function requireClient(identity: Peer): void {
   if (identity.role === 'client') return;

@@ -13,6 +13,8 @@ import type { Probe } from './dispatcher/probe.js';
 import { LogBroker } from './logs/broker.js';
 import { Orchestrator } from './orchestrator/orchestrator.js';
 import { Scheduler } from './scheduler/scheduler.js';
+import type { Security, SecurityParts } from './security.js';
+import { openSecurity } from './security.js';
 import type { ManagerSettings } from './settings.js';
 import { StatsGatherer } from './stats/gather.js';
 import type { RoomFigures } from './stats/room-metrics.js';
@@ -23,6 +25,12 @@ import { KeyRing } from './store/key-ring.js';
 import { openStore } from './store/open-store.js';
 import { SealedBackend } from './store/sealing.js';
 import type { ClusterRecord, ClusterStore } from './store/store.js';
+
+interface OpenedStore {
+  readonly backend: Backend;
+  readonly store: ClusterStore;
+  readonly ring: KeyRing | undefined;
+}
 
 export interface LeaderTermOptions {
   readonly settings: ManagerSettings;
@@ -35,6 +43,8 @@ export interface LeaderTermOptions {
   readonly credentials?: ManagerCredentials;
   /** See `ManagerOptions`. */
   readonly keyPath?: string;
+  /** Somebody may be refused from now on who is connected. */
+  readonly refusedChanged: () => void;
   readonly timing?: StatusTiming;
   readonly probe?: Probe;
 }
@@ -45,13 +55,15 @@ export class LeaderTerm implements Term {
   readonly dispatcher: Dispatcher;
   readonly control: ControlApi;
   readonly statistics: StatsGatherer;
+  /** Not there on a manager that holds no authority. */
+  readonly security: Security | undefined;
   readonly ended: Promise<unknown>;
   /** For the metrics: what the rooms have done. */
   readonly figures: () => RoomFigures;
   /** Those that only look at the store and write to it. */
   readonly #deciders: readonly { start(): void; stop(): Promise<void> }[];
 
-  private constructor(options: LeaderTermOptions, backend: Backend, store: ClusterStore) {
+  private constructor(options: LeaderTermOptions, { backend, store, ring }: OpenedStore) {
     const { settings, clock, log, newId, version, directory, timing, probe } = options;
     const { clusterId, clusterName, nodeId } = settings;
     this.store = store;
@@ -67,6 +79,8 @@ export class LeaderTerm implements Term {
       ...(probe === undefined ? {} : { probe }),
       ...deskOf(options, store),
     });
+    this.security = securityOf(options, { store, ring, workers: this.dispatcher.certificates });
+    this.#followRefused(options.refusedChanged);
     this.statistics = new StatsGatherer({ store, clock, log, workers: this.dispatcher });
     const broker = new LogBroker({ store, clock, log, workers: this.dispatcher });
     this.control = new ControlApi({
@@ -78,6 +92,7 @@ export class LeaderTerm implements Term {
       readLogs: (args, signal) => broker.read(args, signal),
       statistics: this.statistics,
       managers: directory,
+      ...(this.security === undefined ? {} : { security: this.security }),
       manager: { clusterId, clusterName, nodeId, version, leader: true, store: backend.name },
     });
     const scheduler = new Scheduler({ store, clock, log, strategy: settings.strategy });
@@ -99,7 +114,7 @@ export class LeaderTerm implements Term {
       const sealed = ring === undefined ? backend : new SealedBackend(backend, ring);
       store = await openStore({ backend: sealed, clock, log });
       await recordCluster(store, options.settings);
-      const term = new LeaderTerm(options, backend, store);
+      const term = new LeaderTerm(options, { backend, store, ring });
       await term.#start();
       return term;
     } catch (error) {
@@ -112,16 +127,38 @@ export class LeaderTerm implements Term {
   async stop(): Promise<void> {
     this.control.stop();
     this.statistics.stop();
+    await this.security?.stop();
     await Promise.all(this.#deciders.map((room) => room.stop()));
     await this.dispatcher.stop();
     await this.store.close();
   }
 
+  #followRefused(refusedChanged: () => void): void {
+    this.store.watch(({ changes }) => {
+      const change = changes.find(({ table }) => table === 'cluster');
+      if (change?.table !== 'cluster') return;
+      if (change.before?.refusedAuthorities !== change.after?.refusedAuthorities) {
+        this.dispatcher.certificates.tellRefused();
+      }
+      refusedChanged();
+    });
+  }
+
   async #start(): Promise<void> {
     await this.dispatcher.start();
     this.control.start();
+    this.security?.start();
     for (const room of this.#deciders) room.start();
   }
+}
+
+function securityOf(
+  { credentials, ...options }: LeaderTermOptions,
+  parts: Pick<SecurityParts, 'store' | 'ring' | 'workers'>,
+): Security | undefined {
+  return credentials === undefined
+    ? undefined
+    : openSecurity({ ...options, ...parts, credentials });
 }
 
 /** Signing for workers, where this manager can. */

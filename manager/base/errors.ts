@@ -53,6 +53,7 @@ function isKind(error: unknown, kind: ErrorKind): boolean {
 export const isNotFound = (error: unknown): boolean => isKind(error, 'not-found');
 export const isConflict = (error: unknown): boolean => isKind(error, 'conflict');
 export const isCancelled = (error: unknown): boolean => isKind(error, 'cancelled');
+export const isForbidden = (error: unknown): boolean => isKind(error, 'forbidden');
 export const isUnavailable = (error: unknown): boolean => isKind(error, 'unavailable');
 
 /** The one line to show for anything that was thrown. */

@@ -89,7 +89,9 @@ export class AuthorityRotation {
     this.#mustBeAtRest();
     const path = this.#next().key;
     let key = await readIfThere(path);
-    if (key === undefined) {
+    // What a crash left of an earlier rotation is in use by now.
+    const current = this.#parts.manager.authority();
+    if (key === undefined || belongTogether(current.cert, key)) {
       key = await createPrivateKey();
       await replaceFile(path, key, 0o600);
     }
@@ -107,6 +109,7 @@ export class AuthorityRotation {
     const from = manager.authority();
     this.#check(certificate, from);
     const { id: to } = new ClusterAuthority({ cert: certificate, key });
+    if (to === from.id) throw new AppError('invalid', 'the next authority is the one there is');
     await replaceFile(this.#next().cert, certificate, 0o644);
     await store.update('control', (tx) => {
       const record = tx.get('cluster', 'cluster');
@@ -156,7 +159,10 @@ export class AuthorityRotation {
     const next = this.#next();
     const authority = await ClusterAuthority.read(next);
     if (authority.id !== rotation.to) {
-      throw new AppError('internal', `the next authority in ${next.cert} is another than installed`);
+      throw new AppError(
+        'internal',
+        `the next authority in ${next.cert} is another than installed`,
+      );
     }
     await replacePair(paths, await readPair(next));
     manager.useAuthority(authority);

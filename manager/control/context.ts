@@ -9,6 +9,8 @@ import type {
   ManagerInfo,
   TaskLogLine,
 } from '../protocol/control.js';
+import type { Peer } from '../protocol/peer.js';
+import type { CaStatus, MadeToken } from '../protocol/security.js';
 import type { StatsMessage } from '../protocol/statistics.js';
 import type { WorkerCalls } from '../protocol/worker-calls.js';
 import type { ClusterStore } from '../store/store.js';
@@ -34,6 +36,22 @@ export interface ManagerDirectory {
   forget(nodeId: string): Promise<void>;
 }
 
+/** What is about trust: keys, certificates, tokens. */
+export interface ClusterSecurity {
+  status(): CaStatus;
+  requestAuthority(): Promise<string>;
+  installAuthority(certificate: string): Promise<void>;
+  finishRotation(force: boolean): Promise<string>;
+  /** Seals every secret anew; returns how many. */
+  rotateKey(): Promise<number>;
+  createToken(order: {
+    readonly ttlMs: number;
+    readonly uses: number | undefined;
+    readonly label: string;
+  }): Promise<MadeToken>;
+  rotateToken(id: string): Promise<MadeToken>;
+}
+
 export interface ControlOptions {
   readonly store: ClusterStore;
   readonly clock: Clock;
@@ -43,11 +61,15 @@ export interface ControlOptions {
   readonly readLogs: ReadLogs;
   readonly statistics: Statistics;
   readonly managers: ManagerDirectory;
+  /** Not there on a manager that was given no authority. */
+  readonly security?: ClusterSecurity;
   /** What does not stand in the store. */
   readonly manager: Omit<ManagerInfo, 'nodes' | 'services' | 'tasks'>;
 }
 
 export interface CallContext extends ControlOptions {
+  /** Who asks. */
+  readonly peer: Peer;
   /** Aborted when the client has gone. */
   readonly signal: AbortSignal;
 }

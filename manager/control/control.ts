@@ -11,6 +11,7 @@ import { managerCalls } from './calls/managers.js';
 import { nodeCalls } from './calls/nodes.js';
 import { projectCalls } from './calls/project.js';
 import { resourceCalls } from './calls/resources.js';
+import { securityCalls } from './calls/security.js';
 import { serviceCalls } from './calls/services.js';
 import { taskCalls } from './calls/tasks.js';
 import type { CallContext, ControlCalls, ControlOptions } from './context.js';
@@ -45,6 +46,7 @@ const calls: ControlCalls = {
   ...imageCalls,
   ...nodeCalls,
   ...managerCalls,
+  ...securityCalls,
   ...resourceCalls,
   ...dataCalls,
 };
@@ -98,7 +100,7 @@ export class ControlApi {
     requireClient(request.identity);
     const name = request.path.slice(paths.call.length);
     if (!isCall(name)) throw new AppError('unsupported', `this manager does not know call ${name}`);
-    const context = { ...this.#options, signal: request.signal };
+    const context = { ...this.#options, peer: request.identity, signal: request.signal };
     // Inside a promise, so that what a check throws is an answer as well.
     return Promise.resolve().then(() => calls[name](context, request.body));
   }

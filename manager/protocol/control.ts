@@ -5,6 +5,7 @@ import type { Network, NetworkSpec, Volume, VolumeSpec } from '../model/network.
 import type { Node, NodeSpec } from '../model/node.js';
 import type { Service, ServiceSpec } from '../model/service.js';
 import type { Task } from '../model/task.js';
+import type { SecurityCallMap } from './security.js';
 import type {
   BuildQuery,
   ExecOptions,
@@ -103,7 +104,7 @@ export interface ManagerEntry {
 }
 
 /** The client's calls by name. Errors come back as `{kind, message, detail?}` with a fitting HTTP status. */
-export interface ControlCallMap {
+export interface ControlCallMap extends SecurityCallMap {
   info: { args: Record<string, never>; result: ManagerInfo };
   'project.apply': { args: ProjectApply; result: ProjectApplied };
   /** `down`. Marks everything for removal; watch the project until it is empty. */

@@ -19,6 +19,9 @@ export const paths = {
   /** Client's streams: WebSocket `/v1/stream/<name>`; the first message is the arguments. */
   stream: '/v1/stream/',
   health: '/v1/health',
+  /** For machines that join by a token, without a certificate: see security.ts. */
+  join: '/v1/join',
+  authority: '/v1/authority',
   /** Prometheus text, for clients of the user. */
   metrics: '/metrics',
 } as const;

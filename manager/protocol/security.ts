@@ -51,7 +51,7 @@ export interface SecurityCallMap {
   /** Seals every secret of the store with a new key. Returns how many. */
   'ca.rotate-key': { args: Record<string, never>; result: { readonly sealed: number } };
   'token.create': {
-    args: { readonly ttlMs: number; readonly uses?: number; readonly label: string };
+    args: { readonly ttlMs: number; readonly uses?: number; readonly label?: string };
     result: MadeToken;
   };
   'token.list': { args: Record<string, never>; result: readonly ShownToken[] };

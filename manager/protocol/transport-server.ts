@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { WebSocketServer } from 'ws';
 import type { ErrorKind } from '../base/errors.js';
-import { AppError, messageOf, toAppError } from '../base/errors.js';
+import { AppError, isForbidden, messageOf, toAppError } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
 import { behalfHeader } from './messages.js';
 import type { Connection, KeepAlive } from './transport-connection.js';
@@ -29,8 +29,10 @@ export interface ServeOptions<Identity> {
   readonly call: (request: CallRequest<Identity>) => Promise<unknown>;
   /** Somebody wants a WebSocket: `accept` or throw. */
   readonly stream: (request: StreamRequest<Identity>) => void | Promise<void>;
-  /** Body of `GET` on this path, for anybody; all else needs a certificate. */
+  /** Body of `GET` on this path, for anybody; all else needs a certificate, but what `open` lists. */
   readonly health: { readonly path: string; readonly answer: () => object };
+  /** `GET` or `POST` by path for who has no certificate: short bodies only, and whoever answers takes care. */
+  readonly open?: Readonly<Record<string, (request: OpenRequest) => Promise<unknown>>>;
   /** A text for `GET` on this path, for whoever `identify` lets in. */
   readonly page?: {
     readonly path: string;
@@ -47,6 +49,13 @@ export interface CallRequest<Identity> {
   readonly signal: AbortSignal;
 }
 
+/** A request of who knows. */
+export interface OpenRequest {
+  /** IP address of the client. */
+  readonly remote: string;
+  readonly body: unknown;
+}
+
 export interface StreamRequest<Identity> {
   readonly path: string;
   readonly identity: Identity;
@@ -59,6 +68,8 @@ export interface TransportServer {
   readonly port: number;
   /** Takes renewed certificates for connections from now on. */
   renew(tls: TlsMaterial): void;
+  /** Asks `identify` again about everybody who is connected, and drops who may not be here any more. */
+  recheck(): void;
   /** Stops listening and drops every connection. */
   close(): Promise<void>;
 }
@@ -76,6 +87,7 @@ const statusOf: Readonly<Record<ErrorKind, number>> = {
 };
 
 const maxBodyBytes = 64 * 1024 * 1024;
+const maxOpenBodyBytes = 64 * 1024;
 
 /** Listens. Fails as `conflict` when the port is taken, saying so. */
 export async function serve<Identity>(options: ServeOptions<Identity>): Promise<TransportServer> {
@@ -120,6 +132,9 @@ export async function serve<Identity>(options: ServeOptions<Identity>): Promise<
     port: (server.address() as AddressInfo).port,
     renew(tls) {
       server.setSecureContext(tlsOptions(tls));
+    },
+    recheck() {
+      for (const socket of open) entry.recheck(socket);
     },
     close() {
       return new Promise((resolve) => {
@@ -171,6 +186,8 @@ class Entry<Identity> {
   readonly #options: ServeOptions<Identity>;
   /** When each refusal was last logged: a refused worker comes back every few seconds. */
   readonly #refusals = new Map<string, number>();
+  /** As shown in each handshake: reading it again for each request takes long. */
+  readonly #certificates = new WeakMap<TLSSocket, PeerCertificateNames>();
 
   constructor(options: ServeOptions<Identity>) {
     this.#options = options;
@@ -221,19 +238,42 @@ class Entry<Identity> {
     const path = pathOf(request);
     const { health } = this.#options;
     if (request.method === 'GET' && path === health.path) return health.answer();
+    const open = this.#openTo(path);
+    if (open !== undefined) {
+      const body = await readJson(request, maxOpenBodyBytes);
+      return open({ remote: remoteOf(request), body });
+    }
     const identity = this.#identify(request);
     if (request.method !== 'POST') throw new AppError('not-found', `nothing at ${path}`);
-    return this.#options.call({ path, identity, body: await readJson(request), signal });
+    const body = await readJson(request, maxBodyBytes);
+    return this.#options.call({ path, identity, body, signal });
   }
 
   #identify(request: IncomingMessage): Identity {
     const { socket } = request;
     if (!(socket instanceof TLSSocket)) throw new AppError('internal', 'connection without TLS');
     const behalf = request.headers[behalfHeader];
-    return this.#options.identify(
-      clientCertificate(socket),
-      typeof behalf === 'string' ? behalf : undefined,
-    );
+    const certificate = this.#certificates.get(socket) ?? clientCertificate(socket);
+    this.#certificates.set(socket, certificate);
+    return this.#options.identify(certificate, typeof behalf === 'string' ? behalf : undefined);
+  }
+
+  /** Drops a connection whose holder may not come in any more; who was never asked is left alone. */
+  recheck(socket: TLSSocket): void {
+    const certificate = this.#certificates.get(socket);
+    if (certificate === undefined) return;
+    try {
+      this.#options.identify(certificate, undefined);
+    } catch (error) {
+      if (!isForbidden(error)) return;
+      this.#options.log.warn(`dropped: ${messageOf(error)}`, { from: socket.remoteAddress });
+      socket.destroy();
+    }
+  }
+
+  #openTo(path: string): ((request: OpenRequest) => Promise<unknown>) | undefined {
+    const { open = {} } = this.#options;
+    return Object.hasOwn(open, path) ? open[path] : undefined;
   }
 
   #report(request: IncomingMessage, error: unknown): AppError {
@@ -281,12 +321,14 @@ function refuseUpgrade(socket: Duplex, status: number, value: object): void {
   );
 }
 
-async function readJson(request: IncomingMessage): Promise<unknown> {
+async function readJson(request: IncomingMessage, maxBytes: number): Promise<unknown> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > maxBodyBytes) throw new AppError('invalid', 'request is larger than 64 MiB');
+    if (bytes > maxBytes) {
+      throw new AppError('invalid', `request is larger than ${maxBytes / 1024} KiB`);
+    }
     chunks.push(chunk);
   }
   try {

@@ -1,4 +1,5 @@
 import type { Config, Secret } from '../model/secret.js';
+import type { JoinToken } from '../model/join-token.js';
 import type { Lease, Network, Volume } from '../model/network.js';
 import type { Node } from '../model/node.js';
 import type { Service } from '../model/service.js';
@@ -49,6 +50,13 @@ export interface ClusterRecord extends Meta {
   readonly refusedAuthorities?: readonly string[];
   /** Serial numbers of clients' certificates that are refused, lower-case hex. */
   readonly refusedClients?: readonly string[];
+  /** An authority that is being replaced, see ca/rotation.ts. */
+  readonly rotation?: {
+    readonly from: string;
+    readonly to: string;
+    readonly startedAt: number;
+  };
+  readonly tokens?: readonly JoinToken[];
   /** How long certificates of workers and managers last; 90 days unless set. */
   readonly certificateLifetimeMs?: number;
 }

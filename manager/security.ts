@@ -1,0 +1,86 @@
+import { JoinDesk } from './ca/join.js';
+import type { JoinOptions } from './ca/join.js';
+import { AuthorityRotation } from './ca/rotation.js';
+import type { ClusterSecurity, ManagerDirectory } from './control/context.js';
+import type { ManagerCredentials } from './credentials.js';
+import type { WorkerCertificates } from './dispatcher/certificates.js';
+import type { ManagerSettings } from './settings.js';
+import type { KeyRing } from './store/key-ring.js';
+import type { ClusterStore } from './store/store.js';
+
+export interface SecurityParts extends Pick<JoinOptions, 'store' | 'clock' | 'log' | 'newId'> {
+  readonly settings: ManagerSettings;
+  readonly credentials: ManagerCredentials;
+  readonly workers: WorkerCertificates;
+  readonly ring: KeyRing | undefined;
+  readonly directory: ManagerDirectory;
+}
+
+/** What a leading manager does about trust: rotation of the authority, join tokens, the sealing key. */
+export interface Security extends ClusterSecurity {
+  readonly desk: JoinDesk;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+async function resealAll(store: ClusterStore, ring: KeyRing | undefined): Promise<number> {
+  if (ring === undefined) return 0;
+  await ring.addKey();
+  const sealed = await store.update('control', (tx) => {
+    const secrets = tx.list('secrets');
+    for (const secret of secrets) tx.put('secrets', secret);
+    return secrets.length;
+  });
+  await ring.keepOnlyCurrent();
+  return sealed;
+}
+
+/** Undefined on a manager that holds no authority: nothing of this can be done there. */
+export function openSecurity(parts: SecurityParts): Security | undefined {
+  const { settings, credentials, store, workers, ring, directory } = parts;
+  const { intermediate } = settings.pki;
+  if (intermediate === undefined) return undefined;
+  const rotation = new AuthorityRotation({
+    ...parts,
+    paths: intermediate,
+    ca: credentials.ca,
+    workers,
+    manager: {
+      name: settings.advertise,
+      authority: () => credentials.authority,
+      useAuthority: (authority) => {
+        credentials.useAuthority(authority);
+      },
+      signer: () => credentials.signer,
+      renewNow: () => {
+        credentials.renewNow();
+      },
+    },
+  });
+  const desk = new JoinDesk({
+    ...parts,
+    clusterId: settings.clusterId,
+    clusterName: settings.clusterName,
+    managers: async () => (await directory.list()).map(({ address }) => address),
+    ca: credentials.ca,
+    sign: (order) =>
+      credentials.sign(order, store.view.get('cluster', 'cluster')?.certificateLifetimeMs),
+  });
+  return {
+    desk,
+    start: () => {
+      rotation.start();
+    },
+    stop: () => rotation.stop(),
+    status: () => ({
+      ...rotation.status(),
+      ...(ring === undefined ? {} : { sealingKey: ring.current.id }),
+    }),
+    requestAuthority: () => rotation.request(),
+    installAuthority: (certificate) => rotation.install(certificate),
+    finishRotation: (force) => rotation.finish(force),
+    rotateKey: () => resealAll(store, ring),
+    createToken: (order) => desk.create(order),
+    rotateToken: (id) => desk.rotate(id),
+  };
+}

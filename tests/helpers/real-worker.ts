@@ -1,0 +1,85 @@
+import { X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { ExecutionContext } from 'ava';
+import { systemClock } from '../../manager/base/clock.js';
+import { silentLogger } from '../../manager/base/log.js';
+import { describeNode } from '../../worker/facts.js';
+import { Connector } from '../../worker/session/connect.js';
+import { Credentials } from '../../worker/session/credentials.js';
+import { Reporter } from '../../worker/session/reporter.js';
+import type { TestPki } from './pki.js';
+import type { PkiPaths } from './pki-folder.js';
+import { temporaryFolder, writeNode } from './pki-folder.js';
+
+/** A worker's own connection and certificates, without an engine. */
+export interface RealWorker {
+  readonly credentials: Credentials;
+  readonly paths: PkiPaths;
+  readonly sessions: () => number;
+  readonly serial: () => Promise<string>;
+}
+
+/** Connects as node `w1` of cluster `c1`; its certificate is due for renewal. */
+export async function realWorker(
+  t: ExecutionContext,
+  pki: TestPki,
+  port: number,
+): Promise<RealWorker> {
+  const folder = await temporaryFolder(t);
+  const paths = await writeNode(folder, pki, { role: 'worker', nodeId: 'w1', aliveMs: 60_000 });
+  let sessions = 0;
+  const credentials = await Credentials.read({
+    clusterId: 'c1',
+    dataDir: folder,
+    pki: paths,
+    clock: systemClock,
+    log: silentLogger,
+    random: () => 0,
+  });
+  const connector = new Connector({
+    clusterId: 'c1',
+    nodeId: 'w1',
+    name: 'node-1',
+    managers: [`127.0.0.1:${port}`],
+    clock: systemClock,
+    log: silentLogger,
+    random: () => 0,
+    reporter: new Reporter(systemClock),
+    // The manager tells an address that it would have outside of a test.
+    dial: (_address, ...rest) => {
+      sessions += 1;
+      return credentials.dial(`127.0.0.1:${port}`, ...rest);
+    },
+    describe: () => Promise.resolve(describeNode('127.0.0.1', {}, '0', undefined)),
+    reports: () => [],
+    volumes: () => Promise.resolve([]),
+    networks: () => [],
+    onAssignments: () => Promise.resolve(),
+    onChange: () => Promise.resolve(),
+    call: () => Promise.resolve(null),
+    serveStream: () => Promise.resolve(),
+    renewCertificate: () => {
+      credentials.renewNow();
+    },
+    refuseAuthorities: (ids) => {
+      credentials.refuse(ids);
+    },
+  });
+  connector.start();
+  credentials.start({
+    sign: (request, signal) => connector.signCertificate(request, signal),
+    reconnect: () => {
+      connector.reconnect();
+    },
+  });
+  t.teardown(async () => {
+    await credentials.stop();
+    await connector.stop();
+  });
+  return {
+    credentials,
+    paths,
+    sessions: () => sessions,
+    serial: async () => new X509Certificate(await readFile(paths.cert, 'utf8')).serialNumber,
+  };
+}
