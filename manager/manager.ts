@@ -16,6 +16,7 @@ import type { AuthorityAnswer, JoinAnswer } from './protocol/security.js';
 import type { CallRequest, StreamRequest, TransportServer } from './protocol/transport-server.js';
 import { serve } from './protocol/transport-server.js';
 import type { PeerCertificateNames, TlsMaterial } from './protocol/transport-tls.js';
+import { KeyCopy } from './relay/key-copy.js';
 import { Relay } from './relay/relay.js';
 import type { ManagerSettings } from './settings.js';
 import type { Backend } from './store/backend.js';
@@ -52,6 +53,7 @@ export class Manager {
   #server: TransportServer | undefined;
   #term: LeaderTerm | undefined;
   #metrics: MetricsServer | undefined;
+  #keyCopy: KeyCopy | undefined;
 
   constructor(options: ManagerOptions) {
     this.#options = options;
@@ -92,6 +94,7 @@ export class Manager {
   async start(): Promise<void> {
     const { settings, openBackend: store, log, credentials } = this.#options;
     this.#server = await this.#listen();
+    this.#copyKey();
     try {
       if (typeof store === 'function') {
         this.#term = await LeaderTerm.begin(this.#termOptions(alone(settings)), await store());
@@ -126,6 +129,7 @@ export class Manager {
     const { openBackend: store } = this.#options;
     const term = this.#term;
     this.#term = undefined;
+    await this.#keyCopy?.stop();
     await this.#options.credentials?.stop();
     await this.#metrics?.close();
     this.#metrics = undefined;
@@ -172,6 +176,14 @@ export class Manager {
       if (members.length > 0) term.dispatcher.setManagers(members);
       await delay(membersMs, undefined, { signal, ref: false }).catch(() => undefined);
     }
+  }
+
+  /** A manager that is alone has nobody to copy from. */
+  #copyKey(): void {
+    const { keyPath: path, clock, log } = this.#options;
+    if (path === undefined || this.#election === undefined) return;
+    this.#keyCopy = new KeyCopy({ path, relay: this.#relay, clock, log });
+    this.#keyCopy.start();
   }
 
   #termOptions(directory: ManagerDirectory): Parameters<typeof LeaderTerm.begin>[0] {
@@ -236,7 +248,16 @@ export class Manager {
     return security.desk.join(body, remote);
   }
 
+  #sealingKeys({ role, nodeId, via }: Peer): { readonly keys: string } {
+    if (role !== 'manager' || via !== undefined) {
+      throw new AppError('forbidden', `a ${role} may not have the keys of the store`);
+    }
+    if (this.#term === undefined) throw notLeading('this manager does not lead');
+    return { keys: this.#term.sealingKeysFor(nodeId) };
+  }
+
   async #call(request: CallRequest<Peer>): Promise<unknown> {
+    if (request.path === paths.sealingKeys) return this.#sealingKeys(request.identity);
     if (!request.path.startsWith(paths.call)) {
       throw new AppError('not-found', `nothing at ${request.path}`);
     }

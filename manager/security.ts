@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { AppError } from './base/errors.js';
 import { JoinDesk } from './ca/join.js';
 import type { JoinOptions } from './ca/join.js';
 import { AuthorityRotation } from './ca/rotation.js';
@@ -6,7 +8,6 @@ import type { ManagerCredentials } from './credentials.js';
 import type { WorkerCertificates } from './dispatcher/certificates.js';
 import type { ManagerSettings } from './settings.js';
 import type { KeyRing } from './store/key-ring.js';
-import type { ClusterStore } from './store/store.js';
 
 export interface SecurityParts extends Pick<JoinOptions, 'store' | 'clock' | 'log' | 'newId'> {
   readonly settings: ManagerSettings;
@@ -23,9 +24,10 @@ export interface Security extends ClusterSecurity {
   stop(): Promise<void>;
 }
 
-async function resealAll(store: ClusterStore, ring: KeyRing | undefined): Promise<number> {
+async function resealAll({ store, ring, directory, settings }: SecurityParts): Promise<number> {
   if (ring === undefined) return 0;
   await ring.addKey();
+  await allHaveKey(ring, directory, settings.nodeId);
   const sealed = await store.update('control', (tx) => {
     const secrets = tx.list('secrets');
     for (const secret of secrets) tx.put('secrets', secret);
@@ -34,6 +36,26 @@ async function resealAll(store: ClusterStore, ring: KeyRing | undefined): Promis
   await ring.keepOnlyCurrent();
   return sealed;
 }
+
+/** A manager that leads next must be able to open what is sealed from now on. */
+async function allHaveKey(ring: KeyRing, directory: ManagerDirectory, self: string): Promise<void> {
+  const deadline = performance.now() + shareMs;
+  for (;;) {
+    const others = (await directory.list()).filter(({ alive, nodeId }) => alive && nodeId !== self);
+    const without = others.filter(({ nodeId }) => !ring.isGivenTo(nodeId));
+    if (without.length === 0) return;
+    if (performance.now() > deadline) {
+      const names = without.map(({ address }) => address).join(', ');
+      throw new AppError(
+        'unavailable',
+        `no new key is used yet: manager ${names} did not take it; run it again when that one is well`,
+      );
+    }
+    await delay(100);
+  }
+}
+
+const shareMs = 15_000;
 
 /** Undefined on a manager that holds no authority: nothing of this can be done there. */
 export function openSecurity(parts: SecurityParts): Security | undefined {
@@ -79,7 +101,7 @@ export function openSecurity(parts: SecurityParts): Security | undefined {
     requestAuthority: () => rotation.request(),
     installAuthority: (certificate) => rotation.install(certificate),
     finishRotation: (force) => rotation.finish(force),
-    rotateKey: () => resealAll(store, ring),
+    rotateKey: () => resealAll(parts),
     createToken: (order) => desk.create(order),
     rotateToken: (id) => desk.rotate(id),
   };

@@ -61,12 +61,14 @@ export class LeaderTerm implements Term {
   /** For the metrics: what the rooms have done. */
   readonly figures: () => RoomFigures;
   /** Those that only look at the store and write to it. */
+  readonly #ring: KeyRing | undefined;
   readonly #deciders: readonly { start(): void; stop(): Promise<void> }[];
 
   private constructor(options: LeaderTermOptions, { backend, store, ring }: OpenedStore) {
     const { settings, clock, log, newId, version, directory, timing, probe } = options;
     const { clusterId, clusterName, nodeId } = settings;
     this.store = store;
+    this.#ring = ring;
     this.ended = backend.lost ?? new Promise(() => undefined);
     this.dispatcher = new Dispatcher({
       store,
@@ -121,6 +123,13 @@ export class LeaderTerm implements Term {
       await (store ?? backend).close();
       throw error;
     }
+  }
+
+  /** For a manager that follows. Throws `unsupported` where nothing is sealed. */
+  sealingKeysFor(nodeId: string): string {
+    const ring = this.#ring;
+    if (ring === undefined) throw new AppError('unsupported', 'this manager seals nothing');
+    return ring.exportTo(nodeId);
   }
 
   /** Containers and networks of the cluster are left as they are. */

@@ -22,6 +22,8 @@ export const paths = {
   /** For machines that join by a token, without a certificate: see security.ts. */
   join: '/v1/join',
   authority: '/v1/authority',
+  /** For managers: the keys that seal secrets in the store. */
+  sealingKeys: '/v1/sealing-keys',
   /** Prometheus text, for clients of the user. */
   metrics: '/metrics',
 } as const;

@@ -35,6 +35,7 @@ const troublePatienceMs = 2_500;
 const redirectPatienceMs = 2_000;
 const lookMs = 25;
 const connectTimeoutMs = 1_500;
+const askTimeoutMs = 5_000;
 /** The client has a deadline of its own, and hangs up when it is over. */
 const callTimeoutMs = 15 * 60_000;
 
@@ -99,6 +100,15 @@ export class Relay {
     }
     await Promise.all([this.#down(upstream, downstream), up(downstream, upstream)]);
     return { kind: 'answer', value: undefined };
+  }
+
+  /** Asks the leader for this manager itself; undefined while it leads, or nobody does. */
+  async askLeader(path: string): Promise<unknown> {
+    const leader = this.#options.leader();
+    if (this.#options.leads() || leader === undefined || leader.nodeId === this.#options.nodeId) {
+      return undefined;
+    }
+    return this.#callerFor(leader).call({ path, body: {}, timeoutMs: askTimeoutMs });
   }
 
   /** Tells a worker where to go; between two leaders it waits a moment, so that the worker need not. */

@@ -22,6 +22,8 @@ export class KeyRing {
   readonly path: string;
   #keys = new Map<string, Buffer>();
   #current: SealingKey | undefined;
+  /** The key that each other manager got last. */
+  readonly #given = new Map<string, string>();
 
   constructor(path: string) {
     this.path = path;
@@ -66,11 +68,34 @@ export class KeyRing {
     await this.#save(key, new Map([...this.#keys, [key.id, key.bytes]]));
   }
 
+  /** The file's text, for the manager on this node. */
+  exportTo(nodeId: string): string {
+    this.#given.set(nodeId, this.current.id);
+    return this.#text();
+  }
+
+  /** Whether the manager on this node has been given the current key. */
+  isGivenTo(nodeId: string): boolean {
+    return this.#given.get(nodeId) === this.current.id;
+  }
+
+  /** Takes what another ring has exported in place of what is here. Throws `invalid` for anything else. */
+  async adopt(text: string): Promise<void> {
+    // The file, not what is in memory: a term of this manager's own may have written it since.
+    const before = await readFile(this.path, 'utf8').catch(() => '');
+    this.#read(text);
+    if (this.#text() !== before) await this.#save(this.current, this.#keys);
+  }
+
   /** Forgets every key but the current one. */
   async keepOnlyCurrent(): Promise<void> {
     if (this.#keys.size <= 1) return;
     const key = this.current;
     await this.#save(key, new Map([[key.id, key.bytes]]));
+  }
+
+  #text(): string {
+    return textOf(this.current, this.#keys);
   }
 
   #read(text: string): void {
@@ -99,10 +124,8 @@ export class KeyRing {
   }
 
   async #save(current: SealingKey, keys: ReadonlyMap<string, Buffer>): Promise<void> {
-    const entries = [...keys].map(([id, bytes]) => [id, bytes.toString('base64')]);
-    const value = { current: current.id, keys: Object.fromEntries(entries) as object };
     await mkdir(dirname(this.path), { recursive: true, mode: 0o700 });
-    await replaceFile(this.path, `${JSON.stringify(value)}\n`);
+    await replaceFile(this.path, textOf(current, keys));
     this.#keys = new Map(keys);
     this.#current = current;
   }
@@ -114,6 +137,12 @@ export class KeyRing {
       { cause },
     );
   }
+}
+
+function textOf(current: SealingKey, keys: ReadonlyMap<string, Buffer>): string {
+  const entries = [...keys].map(([id, bytes]) => [id, bytes.toString('base64')]);
+  const value = { current: current.id, keys: Object.fromEntries(entries) as object };
+  return `${JSON.stringify(value)}\n`;
 }
 
 /** On disk, with the folder's entry, before anything is sealed with a key that could be lost. */

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
 import { freePorts } from '../../fixtures/consul/ports.js';
@@ -50,6 +50,11 @@ export class ManagerProcess {
     this.port = place.port;
     this.#config = place.config;
     this.#pki = pki;
+  }
+
+  /** Where the key is that seals secrets. */
+  get keyPath(): string {
+    return join(dirname(this.#config), 'data', 'cluster.key');
   }
 
   get address(): string {

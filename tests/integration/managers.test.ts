@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import type { ConsulServers } from '../../fixtures/consul/server.js';
@@ -160,4 +161,33 @@ consulTest('without a consul the manager waits for it and says so to whoever ask
   await t.throwsAsync(async () => manager?.call('node.list', {}), {
     message: /has no leading manager: consul at 127\.0\.0\.1:1 cannot be reached/,
   });
+});
+
+consulTest('a secret is sealed in consul, and the next leader can open it', async (t) => {
+  const servers = shared();
+  const managers = await managersOn(t, servers, ['m1', 'm2']);
+  const first = await leaderOf(managers);
+  const next = managers.find((manager) => manager !== first);
+  if (next === undefined) throw new Error('no other manager');
+  const plain = 'correct horse battery staple';
+  const data = Buffer.from(plain).toString('base64');
+  await first.call('secret.create', { name: 's1', labels: {}, data });
+  const answer = await fetch(`http://${servers.addresses[0] ?? ''}/v1/kv/?recurse`);
+  const keys = (await answer.json()) as readonly { readonly Value: string | null }[];
+  const values = keys.map(({ Value }) => Buffer.from(Value ?? '', 'base64').toString());
+  t.true(values.some((value) => value.includes('"s1"')));
+  t.false(values.some((value) => value.includes(plain) || value.includes(data)));
+  await until('the same key', 30_000, async () => {
+    const [one, other] = await Promise.all(
+      [first, next].map((manager) => readFile(manager.keyPath, 'utf8').catch(() => '')),
+    );
+    return one !== '' && one === other;
+  });
+  first.signal('SIGKILL');
+  await first.exit;
+  const secrets = await next.call('secret.list', {}, 20_000);
+  t.deepEqual(
+    secrets.map((secret) => secret.spec.name),
+    ['s1'],
+  );
 });

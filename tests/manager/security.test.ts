@@ -300,7 +300,8 @@ test.serial(
   'a rotation that was cut off before the new authority signed goes on at the next start',
   async (t) => {
     const backend = new MemoryBackend();
-    const { manager, intermediate, restart } = await stage(t, backend);
+    const staged = await stage(t, backend);
+    const { manager, intermediate } = staged;
     const { request } = await manager.call('ca.request', {});
     const certificate = await nextAuthority(request);
     const [next] = certificatesOf(certificate);
@@ -314,7 +315,7 @@ test.serial(
     await backend.commit([
       { table: 'cluster', id: 'cluster', value: { ...record?.value, rotation } },
     ]);
-    const again = await restart();
+    const again = await staged.restart();
     await until('the manager itself', 60_000, async () => {
       const status = await again.call('ca.status', {});
       return (
