@@ -108,7 +108,15 @@ function toMount(text: string, wish: RunWish): MountSpec {
   const { target, readOnly, noCopy } = parsed;
   if (parsed.type === 'bind') {
     const source = resolve(wish.cwd, parsed.source);
-    return { type: 'bind', source, target, readOnly, createHostPath: true };
+    return {
+      type: 'bind',
+      source,
+      target,
+      readOnly,
+      createHostPath: true,
+      ...(parsed.propagation === '' ? {} : { propagation: parsed.propagation }),
+      ...(parsed.selinux === '' ? {} : { selinux: parsed.selinux }),
+    };
   }
   if (parsed.source === '') return { type: 'volume', target, readOnly, noCopy };
   const source = wish.volumeNames[parsed.source] ?? parsed.source;

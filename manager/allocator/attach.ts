@@ -84,7 +84,7 @@ function grantAddress(
       networkId: network.id,
       network: spec.network,
       address,
-      mac: macOf(ip),
+      mac: spec.macAddress ?? macOf(ip),
       aliases: [...new Set([task.containerName, ...spec.aliases])],
     },
   };
@@ -111,6 +111,7 @@ function fixedAddress(tx: Transaction, network: Network, address: string): Ip | 
   if (!covers(parseCidr(network.subnet), { base: ip, prefix: 32 })) {
     return `${where} is not inside its subnet ${network.subnet}`;
   }
+  if (network.spec.reserved?.includes(address) === true) return `${where} is reserved`;
   const lease = tx.get('leases', addressLeaseId(network.id, formatIp(ip)));
   if (lease === undefined || isOver(tx, lease)) return ip;
   return `${where} is taken by ${describeHolder(tx, lease)}`;
@@ -138,9 +139,12 @@ function describeHolder(view: StoreView, lease: Lease): string {
 function freeAddress(tx: Transaction, network: Network, cursors: AddressCursors): Ip | string {
   const { tasks: range } = planOf(network);
   const byHand = fixedAddresses(tx, network);
+  const gateway = tryParseIp(network.spec.gateway ?? '');
   const used = {
     has: (ip: Ip) =>
-      byHand.has(ip) || tx.get('leases', addressLeaseId(network.id, formatIp(ip))) !== undefined,
+      ip === gateway ||
+      byHand.has(ip) ||
+      tx.get('leases', addressLeaseId(network.id, formatIp(ip))) !== undefined,
   };
   const from = cursors.get(network.id) ?? afterHighest(tx, network);
   const ip = nextAddress(range, used, from);
@@ -159,6 +163,10 @@ export function planOf(network: Network): ReturnType<typeof planAddresses> {
 export function fixedAddresses(view: StoreView, network: Network): ReadonlySet<Ip> {
   const fixed = new Set<Ip>();
   if (network.spec.subnet === undefined) return fixed;
+  for (const address of network.spec.reserved ?? []) {
+    const ip = tryParseIp(address);
+    if (ip !== undefined) fixed.add(ip);
+  }
   for (const service of view.list('services')) {
     for (const { network: name, ipv4Address } of service.spec.task.networks) {
       const ip = name === network.spec.name ? tryParseIp(ipv4Address ?? '') : undefined;

@@ -1,4 +1,4 @@
-import { formatIp } from '../../network/address/ip.js';
+import { formatIp, tryParseIp } from '../../network/address/ip.js';
 import type { Ip } from '../../network/address/ip.js';
 import type { NetworkId, NodeId } from '../model/ids.js';
 import { addressLeaseId } from '../model/network.js';
@@ -28,7 +28,8 @@ export function leaseGateways(tx: Transaction, task: Task): void {
       has: (ip: Ip) =>
         byHand.has(ip) || tx.get('leases', addressLeaseId(networkId, formatIp(ip))) !== undefined,
     };
-    const ip = nextGateway(planOf(network), used);
+    const wish = tryParseIp(network.spec.gateway ?? '');
+    const ip = wish !== undefined && !used.has(wish) ? wish : nextGateway(planOf(network), used);
     if (ip === undefined) continue;
     tx.create('leases', {
       id: addressLeaseId(networkId, formatIp(ip)),

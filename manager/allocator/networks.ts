@@ -69,6 +69,14 @@ export function networkTrouble(view: StoreView, network: Network): string | unde
   if (ipRange !== undefined && (range === undefined || !covers(subnet, range))) {
     return `network ${name}: ip range ${ipRange} is not inside subnet ${wish}`;
   }
+  const outside = [network.spec.gateway ?? [], network.spec.reserved ?? []]
+    .flat()
+    .find((address) => {
+      const ip = tryParseIp(address);
+      return ip === undefined || !covers(subnet, { base: ip, prefix: 32 });
+    });
+  if (outside !== undefined)
+    return `network ${name}: address ${outside} is not inside subnet ${wish}`;
   const other = view
     .list('networks')
     .find(

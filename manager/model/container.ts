@@ -94,6 +94,9 @@ export type MountSpec =
       readonly readOnly: boolean;
       readonly noCopy: boolean;
       readonly subpath?: string;
+      /** Of a volume that the engine makes for this mount. */
+      readonly labels?: Labels;
+      readonly consistency?: string;
     }
   | {
       readonly type: 'bind';
@@ -102,6 +105,11 @@ export type MountSpec =
       readonly readOnly: boolean;
       readonly createHostPath: boolean;
       readonly propagation?: string;
+      /** `z` or `Z`: relabelled for this container. */
+      readonly selinux?: string;
+      /** What becomes of mounts below it; undefined is the engine's way. */
+      readonly recursive?: 'disabled' | 'writable' | 'readonly';
+      readonly consistency?: string;
     }
   | {
       readonly type: 'tmpfs';
@@ -109,6 +117,13 @@ export type MountSpec =
       readonly sizeBytes?: number;
       readonly mode?: number;
       readonly readOnly: boolean;
+      readonly consistency?: string;
+    }
+  | {
+      readonly type: 'image';
+      readonly source: string;
+      readonly target: string;
+      readonly subpath?: string;
     };
 
 export interface FileMount {

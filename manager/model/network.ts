@@ -22,6 +22,10 @@ export interface NetworkSpec {
   readonly driver: string;
   /** Wanted CIDR; undefined lets the allocator choose. */
   readonly subnet?: string;
+  /** The first node's address in it when given; the others get further ones. */
+  readonly gateway?: string;
+  /** Addresses that nobody gets: they are used outside of the cluster's knowledge. */
+  readonly reserved?: readonly string[];
   /** Addresses for containers come from here when given. */
   readonly ipRange?: string;
   /** No way out of the network. */

@@ -64,6 +64,10 @@ export interface NetworkAttachmentSpec {
   /** Names besides the service's and the container's. */
   readonly aliases: readonly string[];
   readonly ipv4Address?: string;
+  /** Of the only replica; undefined derives it from the address. */
+  readonly macAddress?: string;
+  /** Passed on to the engine's network driver. */
+  readonly driverOpts?: Readonly<Record<string, string>>;
 }
 
 export interface PortSpec {

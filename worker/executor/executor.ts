@@ -65,6 +65,8 @@ export interface EngineAttachment {
   readonly mac: string;
   /** Names the engine's own DNS is to know; empty where ours answers. */
   readonly aliases: readonly string[];
+  /** For the engine's network driver. */
+  readonly driverOpts?: Readonly<Record<string, string>>;
 }
 
 /** Containers as last seen: complete once `synced` has resolved, and again after each reconnect. */

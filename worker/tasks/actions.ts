@@ -160,7 +160,10 @@ export class TaskActions {
             if (signal.aborted || !deadline.aborted) throw error;
             throw new AppError('timeout', `network ${attachment.network} is not ready yet`);
           });
+        const { driverOpts } =
+          task.spec.networks.find(({ network }) => network === attachment.network) ?? {};
         return {
+          ...(driverOpts === undefined ? {} : { driverOpts }),
           engineNetwork,
           address: attachment.address,
           mac: attachment.mac,

@@ -1,6 +1,5 @@
 import type { Json, JsonObject } from '../../../manager/model/meta.js';
 import type { BlkioConfig, DeviceRequest, Project, Service } from '../model.js';
-import type { Mounts } from './mounts.js';
 import { lendsIpc, tiesOfService } from './pods.js';
 import { refusal } from './refuse.js';
 import { toBytes } from './units.js';
@@ -8,12 +7,7 @@ import { toBytes } from './units.js';
 type Fields = Record<string, Json | undefined>;
 
 /** Keys of a service that mean something to the engine only, as `HostConfig` of the Engine API. */
-export function toHostConfig(
-  project: Project,
-  name: string,
-  service: Service,
-  mounts: Mounts,
-): JsonObject {
+export function toHostConfig(project: Project, name: string, service: Service): JsonObject {
   return defined({
     ...namespaces(project, name, service),
     ...security(service),
@@ -34,8 +28,6 @@ export function toHostConfig(
     Ulimits: ulimits(service.ulimits),
     Runtime: service.runtime,
     Isolation: service.isolation,
-    Mounts: mounts.engineMounts.length === 0 ? undefined : mounts.engineMounts,
-    Binds: mounts.binds.length === 0 ? undefined : mounts.binds,
   });
 }
 

@@ -1,3 +1,5 @@
+import { quietKeys } from './quiet-keys.js';
+
 /**
  * Where each key of the specification ends up. `docs/compose.md` is this table, and a test holds it
  * against the schema, so that no key is dropped without a word.
@@ -73,7 +75,7 @@ export const serviceKeys: Readonly<Record<string, KeyFate>> = {
   labels: honoured('on every container'),
   links: honoured('a dependency, and the alias as a name in the networks both are in'),
   logging: engine('`logs` needs a driver that can be read'),
-  mac_address: refused('addresses of the overlay are derived from leases'),
+  mac_address: honoured('of its one replica, in its first network'),
   mem_limit: honoured('limit, as `deploy.resources.limits.memory`'),
   mem_reservation: honoured('reserved on the node, as `deploy.resources.reservations.memory`'),
   mem_swappiness: engine(passed),
@@ -81,7 +83,7 @@ export const serviceKeys: Readonly<Record<string, KeyFate>> = {
   models: refused('there is no model runner on the nodes'),
   network_mode: honoured(`\`host\`, \`none\`, \`bridge\`; ${pod}`),
   networks: honoured(
-    'overlays; aliases and fixed IPv4 addresses; IPv6 and MAC addresses are refused',
+    'overlays; aliases, fixed IPv4 and MAC addresses, driver options; joined in order of `gw_priority`, `priority` and name; IPv6, link-local addresses and names of interfaces are refused',
   ),
   oom_kill_disable: engine(passed),
   oom_score_adj: engine(passed),
@@ -159,7 +161,7 @@ export const networkKeys: Readonly<Record<string, KeyFate>> = {
   external: honoured('must exist in the cluster'),
   internal: honoured('no way out'),
   ipam: honoured(
-    'one IPv4 subnet with `ip_range`; each node leases a gateway of its own; `aux_addresses` are refused',
+    'one IPv4 subnet with `ip_range`; each node has a gateway of its own, the first one `gateway`; `aux_addresses` are given to nobody',
   ),
   labels: honoured('on the network'),
   name: honoured('name in the cluster'),
@@ -203,6 +205,12 @@ export function keyDocument(): string {
     '',
     "`include`, `extends`, `name`, `version`, `profiles` and `x-*` are the loader's. Top-level `models` are read and not used.",
     ...sections.flatMap(([title, keys]) => ['', `## ${title}`, '', ...rows(keys)]),
+    '',
+    '## Keys that are not sent',
+    '',
+    'Of all keys, however deep, these alone change nothing of what is sent to the cluster:',
+    '',
+    ...Object.entries(quietKeys).map(([key, where]) => `- \`${key}\`: ${where}`),
     '',
   ].join('\n');
 }

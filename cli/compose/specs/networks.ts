@@ -5,7 +5,7 @@ import { isIpv4, isIpv6 } from '../ip-address.js';
 import { compact } from '../decode/reader.js';
 import type { NetworkAttachment, Project, Service } from '../model.js';
 import { networkLabels, volumeLabels } from './labels.js';
-import { tiesOfService } from './pods.js';
+import { tiesOfService, toMode } from './pods.js';
 import { refusal } from './refuse.js';
 
 /** Networks of the project that are made with it; external ones are only named. */
@@ -21,6 +21,8 @@ export function toNetworkSpecs(project: Project): NetworkSpec[] {
         key,
         driver: 'overlay',
         subnet: pool?.subnet,
+        gateway: pool?.gateway,
+        reserved: pool?.aux_addresses && Object.values(pool.aux_addresses).sort(),
         ipRange: pool?.ip_range,
         internal: network.internal === true,
         attachable: network.attachable === true,
@@ -58,11 +60,10 @@ function refuseNetwork(project: Project, key: string): void {
         'IPv6 is not supported on overlay networks, give an IPv4 subnet',
       );
     }
-    if (pool.aux_addresses !== undefined) {
-      refuse(
-        ['ipam', 'config', index, 'aux_addresses'],
-        'reserved addresses are not supported, use ip_range to keep addresses free',
-      );
+    if (pool.subnet !== undefined) return;
+    for (const key of ['ip_range', 'gateway', 'aux_addresses'] as const) {
+      if (pool[key] === undefined) continue;
+      refuse(['ipam', 'config', index, key], 'goes with a subnet only, give the subnet it is in');
     }
   });
 }
@@ -92,7 +93,7 @@ export function toNetworkMode(project: Project, name: string, service: Service):
   );
 }
 
-/** Networks by priority, then by name: the first gives the default route. */
+/** Networks by priority, then by name: the order in which the container joins them. */
 export function toAttachments(
   project: Project,
   name: string,
@@ -101,25 +102,57 @@ export function toAttachments(
   const networks = Object.entries(service.networks ?? {});
   const rank = (attachment: NetworkAttachment | null): number =>
     attachment?.gw_priority ?? attachment?.priority ?? 0;
-  return networks
-    .sort(([a, left], [b, right]) => rank(right) - rank(left) || (a < b ? -1 : 1))
-    .map(([key, attachment]) => {
-      refuseAttachment(project, ['services', name, 'networks', key], attachment);
-      return compact<NetworkAttachmentSpec>({
-        network: project.networks[key]?.name ?? key,
-        aliases: [...new Set([...(attachment?.aliases ?? []), ...linkAliases(project, name, key)])],
-        ipv4Address: attachment?.ipv4_address,
-      });
+  const sorted = networks.sort(
+    ([a, left], [b, right]) => rank(right) - rank(left) || (a < b ? -1 : 1),
+  );
+  const mac = serviceMac(project, name, service);
+  return sorted.map(([key, attachment], index) => {
+    const path = ['services', name, 'networks', key];
+    refuseAttachment(project, path, attachment);
+    const own = attachment?.mac_address;
+    return compact<NetworkAttachmentSpec>({
+      network: project.networks[key]?.name ?? key,
+      aliases: [...new Set([...(attachment?.aliases ?? []), ...linkAliases(project, name, key)])],
+      ipv4Address: attachment?.ipv4_address,
+      macAddress:
+        own === undefined
+          ? index === 0
+            ? mac
+            : undefined
+          : macOfOne(project, [...path, 'mac_address'], own),
+      driverOpts: attachment?.driver_opts,
     });
+  });
 }
 
-const engineOnly = [
-  'ipv6_address',
-  'link_local_ips',
-  'mac_address',
-  'driver_opts',
-  'interface_name',
-] as const;
+/** That of the whole container is its address on the first network. */
+function serviceMac(project: Project, name: string, service: Service): string | undefined {
+  if (service.mac_address === undefined) return undefined;
+  const path = ['services', name, 'mac_address'];
+  if (Object.keys(service.networks ?? {}).length === 0) {
+    throw refusal(project, path, 'needs a network of its own, which the service has not');
+  }
+  return macOfOne(project, path, service.mac_address);
+}
+
+/** Frames find their node by it: only one replica can have it. */
+function macOfOne(project: Project, path: readonly string[], text: string): string {
+  const mac = text.toLowerCase().replaceAll('-', ':');
+  if (!/^[\da-f][02468ace](?::[\da-f]{2}){5}$/.test(mac)) {
+    throw refusal(
+      project,
+      path,
+      `"${text}" is not a MAC address of one host, write 02:42:ac:11:00:02`,
+    );
+  }
+  const mode = toMode(project, path[1] ?? '');
+  if (mode.kind === 'global' || mode.replicas > 1) {
+    throw refusal(project, path, 'is for one replica only, leave it out or set the replicas to 1');
+  }
+  return mac;
+}
+
+const engineOnly = ['ipv6_address', 'link_local_ips', 'interface_name'] as const;
 
 function refuseAttachment(
   project: Project,

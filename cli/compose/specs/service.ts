@@ -62,7 +62,6 @@ const refusedKeys: readonly (readonly [keyof Service, string])[] = [
     'external_links',
     'containers outside the project cannot be linked, share an external network with them',
   ],
-  ['mac_address', 'addresses of the overlay are derived from leases, leave it out'],
   ['models', 'there is no model runner on the nodes'],
   ['provider', 'a service without containers cannot run in the cluster'],
   ['use_api_socket', 'a container cannot have the engine of its node'],
@@ -89,7 +88,6 @@ function toContainer(
   service: Service,
   contents: Contents,
 ): ContainerSpec {
-  const mounts = toMounts(project, name);
   const { ipc, pid, volumes } = tiesOfService(project, name);
   return compact<ContainerSpec>({
     image: service.image ?? `${project.name}-${name}`,
@@ -101,7 +99,7 @@ function toContainer(
     labels: containerLabels(project, name, service),
     hostname: service.hostname,
     healthcheck: service.healthcheck && toHealthcheck(service.healthcheck),
-    mounts: mounts.mounts,
+    mounts: toMounts(project, name),
     engineRestart: toEngineRestart(project, name, service),
     networkMode: toNetworkMode(project, name, service),
     ipcService: ipc,
@@ -120,7 +118,7 @@ function toContainer(
     preStop: service.pre_stop?.map(toHook),
     files: toFileMounts(project, service, contents),
     config: toContainerConfig(project, name, service),
-    hostConfig: toHostConfig(project, name, service, mounts),
+    hostConfig: toHostConfig(project, name, service),
   });
 }
 

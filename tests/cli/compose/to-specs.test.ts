@@ -325,7 +325,10 @@ test('services of inactive profiles are known, so that they are no orphans', asy
 
 const refusals: readonly (readonly [string, string])[] = [
   ['network_mode: container:x', 'services.a.network_mode: container "x" is none of this project'],
-  ['mac_address: 02:42:ac:11:65:43', 'services.a.mac_address: not supported'],
+  [
+    'mac_address: 03:42:ac:11:65:43',
+    'services.a.mac_address: "03:42:ac:11:65:43" is not a MAC address',
+  ],
   ['external_links: [x]', 'services.a.external_links: not supported'],
   ['ipc: container:x', 'services.a.ipc: container "x" is none of this project'],
   ['uts: container:x', 'services.a.uts: sharing by container:x is not supported'],

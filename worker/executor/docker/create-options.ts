@@ -1,9 +1,10 @@
 import { AppError } from '../../../manager/base/errors.js';
-import type { HealthcheckSpec, MountSpec } from '../../../manager/model/container.js';
+import type { HealthcheckSpec } from '../../../manager/model/container.js';
 import type { Json, JsonObject, Labels } from '../../../manager/model/meta.js';
 import type { PortSpec, Resources } from '../../../manager/model/service.js';
 import type { AssignedTask } from '../../../manager/protocol/assignments.js';
 import type { EngineAttachment } from '../executor.js';
+import { isRelabelled, toBindText, toMount } from './mounts.js';
 
 /** A file of the host that the container sees read-only. */
 export interface HostFile {
@@ -33,7 +34,6 @@ export interface CreateRequest {
 
 /** API 1.44 (Docker 25) takes all networks at creation, each with its own MAC. */
 const severalNetworksApi = 44;
-const volumeSubpathApi = 45;
 
 const nanosPerMs = 1_000_000;
 
@@ -84,6 +84,7 @@ export function endpointConfig(attachment: EngineAttachment, apiMinor: number): 
   return defined({
     IPAMConfig: { IPv4Address: attachment.address },
     Aliases: attachment.aliases.length === 0 ? undefined : attachment.aliases,
+    DriverOpts: attachment.driverOpts,
     MacAddress: apiMinor >= severalNetworksApi ? attachment.mac : undefined,
   });
 }
@@ -102,10 +103,12 @@ function hostConfig(inputs: CreateInputs, bindings: JsonObject): JsonObject {
       MaximumRetryCount: spec.engineRestart.maxRetries ?? 0,
     },
     Mounts: [
-      ...(Array.isArray(spec.hostConfig.Mounts) ? (spec.hostConfig.Mounts as Json[]) : []),
-      ...spec.mounts.map((mount) => toMount(mount, inputs.apiMinor)),
+      ...spec.mounts.flatMap((mount) =>
+        isRelabelled(mount) ? [] : toMount(mount, inputs.apiMinor),
+      ),
       ...inputs.files.map(toFileMount),
     ],
+    Binds: list(nonEmpty(spec.mounts.filter(isRelabelled).map(toBindText))),
     Dns: list(nonEmpty(spec.dns)),
     DnsSearch: list(nonEmpty(spec.dnsSearch)),
     DnsOptions: list(nonEmpty(spec.dnsOptions)),
@@ -190,41 +193,6 @@ function healthcheck(check: HealthcheckSpec, apiMinor: number): JsonObject {
     StartInterval: apiMinor >= severalNetworksApi ? nanos(check.startIntervalMs) : undefined,
     Retries: check.retries,
   });
-}
-
-function toMount(mount: MountSpec, apiMinor: number): JsonObject {
-  switch (mount.type) {
-    case 'volume':
-      if (mount.subpath !== undefined && apiMinor < volumeSubpathApi) {
-        throw new AppError(
-          'unsupported',
-          `volume ${mount.source ?? mount.target}: subpath needs an engine with API 1.45 (Docker 26), this one speaks 1.${String(apiMinor)}`,
-        );
-      }
-      return defined({
-        Type: 'volume',
-        Source: mount.source,
-        Target: mount.target,
-        ReadOnly: mount.readOnly,
-        VolumeOptions: defined({ NoCopy: mount.noCopy, Subpath: mount.subpath }),
-      });
-    case 'bind':
-      return defined({
-        Type: 'bind',
-        Source: mount.source,
-        Target: mount.target,
-        ReadOnly: mount.readOnly,
-        BindOptions:
-          mount.propagation === undefined ? undefined : { Propagation: mount.propagation },
-      });
-    case 'tmpfs':
-      return defined({
-        Type: 'tmpfs',
-        Target: mount.target,
-        ReadOnly: mount.readOnly,
-        TmpfsOptions: defined({ SizeBytes: mount.sizeBytes, Mode: mount.mode }),
-      });
-  }
 }
 
 /** As a mount and not in `Binds`: a missing source is then an error and never becomes a directory. */

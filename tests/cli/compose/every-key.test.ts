@@ -1,0 +1,138 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { isAppError } from '../../../manager/base/errors.js';
+import { canonicalJson } from '../../../manager/base/canonical.js';
+import { loadProject, readContents } from '../../../cli/compose/load.js';
+import { toSpecs } from '../../../cli/compose/to-specs.js';
+import { quietKeys } from '../../../cli/compose/specs/quiet-keys.js';
+import { projectFolder } from '../../helpers/compose-corpus.js';
+import {
+  SchemaSamples,
+  withValue,
+  type Sample,
+  type SchemaNode,
+} from '../../helpers/schema-samples.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'every-key-'));
+writeFileSync(join(folder, 'f.env'), 'FROM_FILE=1\n');
+writeFileSync(join(folder, 'f.label'), 'from-file=1\n');
+writeFileSync(join(folder, 'other.yaml'), '{"services": {"o": {"image": "o", "user": "o"}}}');
+test.after.always(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** Something of everything, for keys to refer to. */
+const base = {
+  services: {
+    a: { image: 'x' },
+    b: {
+      image: 'y',
+      networks: { n1: null, default: null },
+      volumes: ['v1:/v1'],
+      secrets: ['s1'],
+      configs: ['c1'],
+    },
+  },
+  networks: { n1: {} },
+  volumes: { v1: {} },
+  secrets: { s1: { file: './f.env' } },
+  configs: { c1: { file: './f.env' } },
+  models: { m1: { model: 'm' } },
+};
+
+/** What the specs are, without the hashes over all of the file. */
+async function specsOf(document: unknown): Promise<string> {
+  writeFileSync(join(folder, 'compose.yaml'), JSON.stringify(document));
+  const env = { VARIABLE: 'value', HOME: folder };
+  const request = { projectName: 'shop', env, cwd: folder };
+  const { project } = await loadProject(request);
+  const text = canonicalJson(toSpecs(project, readContents(project)));
+  return text.replaceAll(/"(configHash|com\.docker\.compose\.config-hash)":"[0-9a-f]{64}"/g, '');
+}
+
+type Fate = 'changes' | 'refused' | 'nothing';
+
+function surroundings({ key: own, path: at, trail }: Sample): unknown {
+  let document: unknown = base;
+  const set = (path: Sample['path'], values: Readonly<Record<string, unknown>> = {}): void => {
+    for (const [name, value] of Object.entries(values)) {
+      document = withValue(document, [...path, name], value ?? undefined);
+    }
+  };
+  for (const { key, path } of trail) {
+    set(path, words.inside[key]);
+    set(path.slice(0, -1), words.around[key]);
+  }
+  set(at.slice(0, -1), words.beside[own]);
+  return document;
+}
+
+async function fateOf(sample: Sample): Promise<{ readonly fate: Fate; readonly message: string }> {
+  const document = withValue(surroundings(sample), sample.path, sample.value);
+  let without: string;
+  try {
+    without = await specsOf(withValue(document, sample.path, undefined));
+  } catch {
+    // Its surroundings need it: then they are what it is held against.
+    without = await specsOf(base);
+  }
+  try {
+    const fate = (await specsOf(document)) === without ? 'nothing' : 'changes';
+    return { fate, message: '' };
+  } catch (error) {
+    if (!isAppError(error)) throw error;
+    return { fate: 'refused', message: error.message };
+  }
+}
+
+const schema = JSON.parse(
+  readFileSync(join(projectFolder(), 'cli/compose/schema/compose-spec.json'), 'utf8'),
+) as SchemaNode;
+
+const words = JSON.parse(
+  readFileSync(join(projectFolder(), 'fixtures/compose/every-key/words.json'), 'utf8'),
+) as {
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly names: Readonly<Record<string, string>>;
+  /** What has to stand in a map for its keys, around a map, and beside a key; null takes away. */
+  readonly inside: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly around: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly beside: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly refused: readonly string[];
+};
+
+const samples = new SchemaSamples(schema, words);
+const all: readonly Sample[] = [
+  ...samples.of('service', 'services', ['services', 'a']),
+  ...samples.of('network', 'networks', ['networks', 'n1']),
+  ...samples.of('volume', 'volumes', ['volumes', 'v1']),
+  ...samples.of('secret', 'secrets', ['secrets', 's1']),
+  ...samples.of('config', 'configs', ['configs', 'c1']),
+];
+
+test('every key of the schema changes what is sent, is refused with its place, or is listed as quiet', async (t) => {
+  const wrong: string[] = [];
+  const seen = new Set<string>();
+  for (const sample of all) {
+    const { fate, message } = await fateOf(sample);
+    const { key } = sample;
+    seen.add(key);
+    const mayRefuse = words.refused.includes(key);
+    const isQuiet = key in quietKeys;
+    const expected = mayRefuse ? 'refused' : isQuiet ? 'nothing' : 'changes';
+    if (fate !== expected) {
+      wrong.push(`${key} = ${JSON.stringify(sample.value)}: ${fate}, not ${expected} ${message}`);
+    } else if (fate === 'refused' && !/compose\.yaml:\d+:\d+: /.test(message)) {
+      wrong.push(`${key}: refused without its place: ${message}`);
+    }
+  }
+  t.deepEqual(wrong, []);
+  const unknown = [...words.refused, ...Object.keys(quietKeys), ...Object.keys(words.values)];
+  t.deepEqual(
+    unknown.filter((key) => !seen.has(key)),
+    [],
+  );
+  t.true(all.length > 250, String(all.length));
+});

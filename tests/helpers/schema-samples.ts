@@ -1,0 +1,124 @@
+/** One key of a JSON schema with a value that it allows, in a document that has nothing else. */
+export interface Sample {
+  /** `services.deploy.mode`: names of maps and places in lists left out. */
+  readonly key: string;
+  /** Where it is set in the document. */
+  readonly path: readonly (string | number)[];
+  readonly value: unknown;
+  /** The maps it is in, from the outermost. */
+  readonly trail: readonly { readonly key: string; readonly path: readonly (string | number)[] }[];
+}
+
+export interface SchemaNode {
+  readonly $ref?: string;
+  readonly type?: string | readonly string[];
+  readonly enum?: readonly unknown[];
+  readonly oneOf?: readonly SchemaNode[];
+  readonly anyOf?: readonly SchemaNode[];
+  readonly properties?: Readonly<Record<string, SchemaNode>>;
+  readonly patternProperties?: Readonly<Record<string, SchemaNode>>;
+  readonly items?: SchemaNode;
+  readonly definitions?: Readonly<Record<string, SchemaNode>>;
+}
+
+export interface SampleWords {
+  /** Values by key, where one that the type alone suggests would not do. */
+  readonly values: Readonly<Record<string, unknown>>;
+  /** Names in maps by the map's key; `k` unless told. */
+  readonly names: Readonly<Record<string, string>>;
+}
+
+type Place = Omit<Sample, 'value'>;
+
+/** Every key below a definition of a schema, however deep, in the order of the schema. */
+export class SchemaSamples {
+  readonly #schema: SchemaNode;
+  readonly #words: SampleWords;
+
+  constructor(schema: SchemaNode, words: SampleWords) {
+    this.#schema = schema;
+    this.#words = words;
+  }
+
+  of(definition: string, key: string, path: readonly (string | number)[]): readonly Sample[] {
+    const node = this.#schema.definitions?.[definition];
+    if (node === undefined) throw new Error(`the schema has no ${definition}`);
+    return this.#inside(node, { key, path, trail: [] });
+  }
+
+  #inside(node: SchemaNode, at: Place): readonly Sample[] {
+    const { key, path } = at;
+    return this.#alternatives(node).flatMap((each) => {
+      const trail = [...at.trail, { key, path }];
+      const properties = Object.entries(each.properties ?? {}).flatMap(([name, child]) =>
+        this.#samples(child, { key: `${key}.${name}`, path: [...path, name], trail }),
+      );
+      const [pattern] = Object.entries(each.patternProperties ?? {}).filter(
+        ([name]) => !name.startsWith('^x-'),
+      );
+      if (pattern !== undefined) {
+        const name = this.#words.names[key] ?? 'k';
+        properties.push(
+          ...this.#inside(pattern[1], { key, path: [...path, name], trail: at.trail }),
+        );
+      }
+      if (each.items !== undefined) {
+        properties.push(...this.#inside(each.items, { key, path: [...path, 0], trail: at.trail }));
+      }
+      return properties;
+    });
+  }
+
+  /** The key itself when a value for it is known or plain; what is inside it, else. */
+  #samples(node: SchemaNode, at: Place): readonly Sample[] {
+    const { key, path, trail } = at;
+    const inside = this.#inside(node, at);
+    const own = key in this.#words.values || inside.length === 0;
+    const value = this.#words.values[key] ?? plainValue(this.#alternatives(node));
+    return [...(own ? [{ key, path, value, trail }] : []), ...inside];
+  }
+
+  #alternatives(node: SchemaNode): readonly SchemaNode[] {
+    if (node.$ref !== undefined) {
+      const name = node.$ref.split('/').at(-1) ?? '';
+      const target = this.#schema.definitions?.[name];
+      return target === undefined ? [] : this.#alternatives(target);
+    }
+    const choices = node.oneOf ?? node.anyOf;
+    return choices === undefined ? [node] : choices.flatMap((each) => this.#alternatives(each));
+  }
+}
+
+function plainValue(alternatives: readonly SchemaNode[]): unknown {
+  for (const node of alternatives) {
+    if (node.enum !== undefined) return node.enum[0];
+    const types = typeof node.type === 'string' ? [node.type] : (node.type ?? []);
+    for (const type of types) {
+      if (type === 'boolean') return true;
+      if (type === 'integer' || type === 'number') return 7;
+      if (type === 'string') return 'word';
+      if (type === 'array') return ['word'];
+      if (type === 'object') return { k: 'word' };
+    }
+  }
+  return 'word';
+}
+
+/** A copy of a document with one value set, or taken out (undefined), at a path. */
+export function withValue(document: unknown, path: Sample['path'], value: unknown): unknown {
+  const [first, ...rest] = path;
+  if (first === undefined) return value;
+  if (typeof first === 'number') {
+    const list: unknown[] = Array.isArray(document) ? [...(document as unknown[])] : [];
+    list[first] = withValue(list[first], rest, value);
+    return list.filter((item) => item !== undefined);
+  }
+  const map: Record<string, unknown> =
+    typeof document === 'object' && document !== null && !Array.isArray(document)
+      ? { ...(document as Record<string, unknown>) }
+      : {};
+  const inner = withValue(map[first], rest, value);
+  if (inner === undefined) Reflect.deleteProperty(map, first);
+  else map[first] = inner;
+  return map;
+}
