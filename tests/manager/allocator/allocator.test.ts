@@ -164,6 +164,26 @@ test('addresses that services ask for by number are given to nobody else', async
   t.is(task('web.1').attachments[0]?.address, '172.20.0.3');
 });
 
+test('reserved addresses are nobody’s, the wished gateway is a node’s, a MAC of one’s own is kept', async (t) => {
+  const { write, task, leases } = await bench(t);
+  const attachment = { network: net, aliases: [], macAddress: '02:42:ac:11:00:07' };
+  const service = aService('web', { task: { networks: [attachment] } });
+  const network = userNetwork('172.20.0.0/24');
+  const spec = { ...network.spec, gateway: '172.20.0.3', reserved: ['172.20.0.2', '172.20.0.4'] };
+  await write((tx) => {
+    tx.create('nodes', aNode('n1'));
+    tx.create('networks', { ...network, spec });
+    tx.create('services', service);
+    tx.create('tasks', fresh(service, 1));
+  });
+  t.like(task('web.1').attachments[0], { address: '172.20.0.5', mac: '02:42:ac:11:00:07' });
+  await write((tx) => {
+    const placed = { ...task('web.1'), nodeId: 'n1' as NodeId };
+    tx.put('tasks', { ...placed, status: { ...placed.status, state: 'assigned' } });
+  });
+  t.true(leases().includes('address/n-demo_default/172.20.0.3' as never));
+});
+
 test('a small subnet that is full is told, and the task gets what comes free', async (t) => {
   const { write, task } = await bench(t);
   const service = web();

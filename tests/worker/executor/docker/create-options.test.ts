@@ -175,6 +175,39 @@ test('a shared network namespace is the peer’s container, without a host name 
   });
 });
 
+test('mounts that are relabelled are binds, and what an engine cannot mount is refused', (t) => {
+  const bind = { type: 'bind', source: '/s', target: '/t', readOnly: true } as const;
+  const { body } = request({
+    task: task({
+      mounts: [
+        { ...bind, createHostPath: true, selinux: 'Z', propagation: 'rshared' },
+        {
+          ...bind,
+          target: '/u',
+          createHostPath: false,
+          recursive: 'disabled',
+          consistency: 'cached',
+        },
+      ],
+    }),
+  });
+  t.deepEqual(host(body).Binds, ['/s:/t:ro,Z,rshared']);
+  t.deepEqual(host(body).Mounts, [
+    {
+      Type: 'bind',
+      Source: '/s',
+      Target: '/u',
+      ReadOnly: true,
+      Consistency: 'cached',
+      BindOptions: { NonRecursive: true },
+    },
+  ]);
+  const image = { type: 'image', source: 'i', target: '/i' } as const;
+  t.throws(() => request({ task: task({ mounts: [image] }), apiMinor: 45 }), {
+    message: /^mount \/i: an image needs an engine with API 1\.48 \(Docker 28\)/,
+  });
+});
+
 test('shared namespaces and volumes are those of the containers of the leaders', (t) => {
   const sharer = task({
     ipcService: 'a',
