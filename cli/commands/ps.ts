@@ -13,6 +13,7 @@ import { containerState, statusText } from '../output/task-status.js';
 import { collect } from './options.js';
 import type { ProjectView } from './selection.js';
 import { isLive, tasksOf, viewProject } from './selection.js';
+import { warnOfOthers } from './take-over.js';
 
 interface PsFlags {
   readonly all?: boolean;
@@ -71,6 +72,7 @@ export function psCommand(cli: Cli): Command {
         .filter(isShown(view, flags, entries))
         .filter((task) => passes({ task, node: nodeOf(view, task)?.spec.name ?? '' }));
       cli.stdout.write(render(cli, view, shown, flags));
+      if (view.tasks.length === 0) await warnOfOthers(cli, view.client, view.project);
     })
     .addHelpText(
       'after',

@@ -14,6 +14,7 @@ import { collect } from './options.js';
 import { loadFile } from './project.js';
 import { warn, withProgress } from './showing.js';
 import { prepareImages } from './up-images.js';
+import { takeOver } from './take-over.js';
 import type { UpFlags, UpOptions } from './up-flags.js';
 import { upOptions } from './up-flags.js';
 
@@ -62,6 +63,8 @@ export async function up(cli: Cli, services: readonly string[], flags: UpFlags):
   const client = await cli.connect({ startLocal: true });
   const { signal } = cli.interrupts;
   const before = await lookOnce(client, project.name, signal);
+  if (before.services.size === 0)
+    await takeOver(cli, { client, project, dryRun: flags.dryRun === true });
   const keys = wanted.services.map(({ service }) => service);
   const stale = await prepareImages(cli, { client, project, keys, flags, before });
   wanted = { ...wanted, forceRecreate: [...new Set([...wanted.forceRecreate, ...stale])] };

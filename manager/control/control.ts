@@ -7,6 +7,7 @@ import type { CallRequest, StreamRequest } from '../protocol/transport-server.js
 import { Args } from './args.js';
 import { dataCalls } from './calls/data.js';
 import { imageCalls } from './calls/images.js';
+import { otherCalls } from './calls/others.js';
 import { managerCalls } from './calls/managers.js';
 import { nodeCalls } from './calls/nodes.js';
 import { projectCalls } from './calls/project.js';
@@ -44,6 +45,7 @@ const calls: ControlCalls = {
   ...serviceCalls,
   ...taskCalls,
   ...imageCalls,
+  ...otherCalls,
   ...nodeCalls,
   ...managerCalls,
   ...securityCalls,

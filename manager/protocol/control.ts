@@ -11,6 +11,7 @@ import type {
   ExecOptions,
   LogLine,
   LogOptions,
+  OtherContainer,
   RegistryAuth,
   SeenImage,
 } from './worker-calls.js';
@@ -125,6 +126,16 @@ export interface ControlCallMap extends SecurityCallMap {
       readonly services: number;
       readonly running: number;
     }[];
+  };
+  /** Containers of the project that another tool made on the engines of nodes. */
+  'project.others': {
+    args: { readonly project: string };
+    result: readonly (OtherContainer & { readonly node: string })[];
+  };
+  /** Removes those that were made from these files, so that the cluster's can take their names. */
+  'project.take-over': {
+    args: { readonly project: string; readonly configFiles: string };
+    result: null;
   };
   'service.list': { args: { readonly project?: string }; result: readonly Service[] };
   'service.scale': {

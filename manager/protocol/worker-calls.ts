@@ -34,11 +34,34 @@ export interface WorkerCallMap {
   };
   /** Takes the tag away, and the image when it was the last one; false when it is not there or in use. */
   removeImage: { args: { readonly image: string }; result: boolean };
+  /** Containers of a Compose project on this node's engine that another tool than ours made. */
+  listOthers: {
+    args: { readonly project: string };
+    result: readonly OtherContainer[];
+  };
+  /**
+   * Stops and removes those of them that were made from these files, and networks of the project that
+   * are empty then. Volumes stay.
+   */
+  removeOthers: {
+    args: { readonly project: string; readonly configFiles: string };
+    result: null;
+  };
   /** Sets the terminal size of a running exec or attach. */
   resize: {
     args: { readonly streamId: string; readonly columns: number; readonly rows: number };
     result: null;
   };
+}
+
+/** A container with the labels of docker compose and none of ours. */
+export interface OtherContainer {
+  readonly name: string;
+  readonly service: string;
+  /** The engine's word: `running`, `exited`, … */
+  readonly state: string;
+  /** Absolute paths of the files it was made from, with commas between, on the machine of who made it. */
+  readonly configFiles: string;
 }
 
 /** An image on a node. */

@@ -1,5 +1,7 @@
+import { copyFile } from 'node:fs/promises';
 import test from 'ava';
 import { buildArchive } from '../../fixtures/images/archive.js';
+import { findDockerCompose } from '../../fixtures/docker-compose/program.js';
 import { busyboxImage } from '../../fixtures/images/busybox.js';
 import { loadImages } from '../../fixtures/images/load.js';
 import { openLab } from '../../fixtures/lab/lab.js';
@@ -11,6 +13,9 @@ import { machineTest } from '../helpers/machine-test.js';
 
 const lab = openLab({ name: 'localtst', subnet: '10.98.108' });
 let main = '';
+const dockerCompose = await findDockerCompose();
+/** Skipped where `fixtures/docker-compose/install` has not found the program. */
+const composeTest = 'path' in dockerCompose ? machineTest : test.serial.skip;
 const able = process.platform === 'linux' && process.getuid?.() === 0;
 
 const compose = `
@@ -19,6 +24,8 @@ services:
     image: shoal-test/busybox
     command: sh -c "echo db is up; echo hello > /tmp/page; exec httpd -f -p 80 -h /tmp"
     init: true
+    stop_grace_period: 1s
+    volumes: ['data:/data']
     healthcheck: {test: wget -q -O /dev/null http://127.0.0.1/page, interval: 1s, retries: 10}
   web:
     image: shoal-test/busybox
@@ -26,6 +33,8 @@ services:
     init: true
     depends_on: {db: {condition: service_healthy}}
     ports: ['8095:80']
+    stop_grace_period: 1s
+volumes: {data: {}}
 `;
 
 test.before(async () => {
@@ -37,6 +46,7 @@ test.before(async () => {
   await machine().output(['sh', '-c', 'mkdir -p /srv/demo && cat > /srv/demo/compose.yaml'], {
     stdin: compose,
   });
+  await machine().output(['sh', '-c', 'cp /srv/demo/compose.yaml /srv/demo/other.yaml']);
 });
 
 test.after.always(async () => {
@@ -89,6 +99,50 @@ machineTest('its daemons may stop and start; containers do not notice', async (t
   t.is(again.code, 0, again.stderr);
   t.is(await ids(), before);
   t.regex((await shoal('local', 'status')).stdout, /^manager: running .*\nworker: running /u);
+});
+
+/** The real tool, on the machine, in the folder of the project. */
+async function compose2(...argv: readonly string[]): Promise<string> {
+  return machine().output([
+    'env',
+    '--chdir=/srv/demo',
+    'HOME=/root',
+    '/srv/docker-compose',
+    ...argv,
+  ]);
+}
+
+composeTest('docker-compose knows what up made and leaves it as it is', async (t) => {
+  if ('path' in dockerCompose)
+    await copyFile(dockerCompose.path, machine().file('/srv/docker-compose'));
+  t.is((await shoal('up', '-d', '--wait')).code, 0);
+  const listed = await compose2('ps', '--format', '{{.Name}} {{.Service}} {{.State}}');
+  t.is(listed, 'demo-db-1 db running\ndemo-web-1 web running\n');
+  t.regex(await compose2('ls'), /^demo +running\(2\) +\/srv\/demo\/compose.yaml$/mu);
+  t.is(await compose2('exec', '-T', 'web', 'echo', 'hello'), 'hello\n');
+  const before = await machine().output(['docker', 'ps', '-q']);
+  await compose2('up', '-d');
+  t.is(await machine().output(['docker', 'ps', '-q']), before);
+});
+
+composeTest('what docker-compose made is shown, and up takes it over with its data', async (t) => {
+  t.is((await shoal('down', '-v')).code, 0);
+  await compose2('up', '-d');
+  await compose2('exec', '-T', 'db', 'sh', '-c', 'echo kept > /data/file');
+  const ps = await shoal('ps');
+  t.regex(ps.stderr, /docker compose made containers of project demo here: demo-/u);
+  const other = await shoal('-f', '/srv/demo/other.yaml', 'up', '-d');
+  t.is(other.code, 1);
+  t.regex(
+    other.stderr,
+    /is of a project demo that docker compose made from \/srv\/demo\/compose.yaml: /u,
+  );
+  const up = await shoal('up', '-d', '--wait');
+  t.is(up.code, 0, up.stderr);
+  t.regex(up.stderr, /Container demo-db-1 {2}Removed/u);
+  t.is((await shoal('exec', '-T', 'db', 'cat', '/data/file')).stdout, 'kept\n');
+  const running = await compose2('ps', '-a', '--format', '{{.Name}} {{.State}}');
+  t.is(running, 'demo-db-1 running\ndemo-web-1 running\n');
 });
 
 machineTest('its removal leaves no container, network or daemon', async (t) => {

@@ -6,6 +6,7 @@ import type {
   ExecOptions,
   LogOptions,
   RegistryAuth,
+  OtherContainer,
   SeenImage,
   WorkerStreamRequest,
 } from '../../manager/protocol/worker-calls.js';
@@ -176,6 +177,10 @@ export interface Executor {
     archive: NodeJS.ReadableStream,
     signal: AbortSignal,
   ): Promise<void>;
+  /** Containers with the labels of docker compose for a project, and without ours. */
+  listOthers(project: string, signal: AbortSignal): Promise<readonly OtherContainer[]>;
+  /** Removes those of them made from these files, and the project's networks that are empty then. */
+  removeOthers(project: string, configFiles: string, signal: AbortSignal): Promise<void>;
   /** To be called when an image was built or pulled: tags may have moved. */
   forgetImages(): void;
   /** How many of these layers, from the lowest, another image here has too. */

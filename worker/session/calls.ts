@@ -78,6 +78,11 @@ function callHandlers({ executor, tasks, processes }: CallSurroundings): Handler
     statPath: async ({ taskId, path }, signal) =>
       (await executor.statPath(containerId(taskId), path, signal)) ?? null,
     removeImage: ({ image }, signal) => executor.removeImage(image, signal),
+    listOthers: ({ project }, signal) => executor.listOthers(project, signal),
+    async removeOthers({ project, configFiles }, signal) {
+      await executor.removeOthers(project, configFiles, signal);
+      return null;
+    },
     async resize({ streamId, columns, rows }, signal) {
       await processes.resize(streamId, columns, rows, signal);
       return null;

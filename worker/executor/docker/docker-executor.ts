@@ -15,6 +15,7 @@ import type {
   ExecOptions,
   LogOptions,
   RegistryAuth,
+  OtherContainer,
   SeenImage,
 } from '../../../manager/protocol/worker-calls.js';
 import type { EngineClient } from './client.js';
@@ -39,6 +40,7 @@ import type { Images } from './images.js';
 import { openBuild, openPull, openPush, type BuildRequest } from './image-streams.js';
 import { openArchive, putArchive, statIn } from './file-streams.js';
 import { containerLabels, type Owner } from './labels.js';
+import { listOthers, removeOthers } from './others.js';
 import type { Volumes } from './volumes.js';
 
 export interface DockerParts {
@@ -269,6 +271,14 @@ export class DockerExecutor implements Executor {
     signal: AbortSignal,
   ): Promise<RunningProcess> {
     return await attachTo(this.#parts.client, containerId, options, signal);
+  }
+
+  async listOthers(project: string, signal: AbortSignal): Promise<readonly OtherContainer[]> {
+    return await listOthers(this.#parts.client, project, signal);
+  }
+
+  async removeOthers(project: string, configFiles: string, signal: AbortSignal): Promise<void> {
+    await removeOthers(this.#parts.client, project, configFiles, signal);
   }
 
   async findImage(image: string, signal: AbortSignal): Promise<SeenImage | undefined> {
