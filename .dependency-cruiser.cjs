@@ -29,6 +29,7 @@ const rooms = [
   'stats',
   'ca',
   'relay',
+  'catalog',
 ];
 
 module.exports = {

@@ -2,9 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { AppError, isUnavailable, messageOf } from './base/errors.js';
 import type { Logger } from './base/log.js';
 import type { ManagerSettings } from './settings.js';
+import type { Catalog } from './model/catalog.js';
 import type { Backend } from './store/backend.js';
 import type { ConsulAddress } from './model/discovery.js';
 import { parseConsulAddress } from './model/discovery.js';
+import { ConsulCatalog } from './store/consul/catalog.js';
 import { ConsulClient } from './store/consul/client.js';
 import { openConsul, rootOf } from './store/consul/consul.js';
 import { readMeta } from './store/consul/fence.js';
@@ -17,6 +19,8 @@ import type { HeldLock, LeaderLock, Members } from './store/election.js';
 export interface Candidacy {
   readonly lock: LeaderLock;
   readonly members: Members;
+  /** Where the leader lists nodes and tasks. */
+  readonly catalog: Catalog;
   /** Throws for what will not get better by waiting: wrong token, version, prefix, an id in use. */
   check(): Promise<void>;
   /** Opens the store for a term. */
@@ -39,6 +43,7 @@ export async function consulCandidacy(
   return {
     lock: new ConsulLock({ client, log, prefix, cluster: name, clusterId: id, self }),
     members,
+    catalog: new ConsulCatalog(client, id),
     async check() {
       try {
         await client.checkVersion();

@@ -144,7 +144,8 @@ export class Manager {
     const { log, settings } = this.#options;
     const directory = shared(candidacy, settings);
     const backend = await candidacy.openBackend(held);
-    const term = await LeaderTerm.begin(this.#termOptions(directory), backend);
+    const { catalog } = candidacy;
+    const term = await LeaderTerm.begin({ ...this.#termOptions(directory), catalog }, backend);
     const over = new AbortController();
     // Lost while the store was loaded: what was opened is fenced off, and closed again by the election.
     if (!held.lost.aborted) this.#term = term;

@@ -3,6 +3,7 @@ import type { Clock } from './base/clock.js';
 import { AppError } from './base/errors.js';
 import type { Logger } from './base/log.js';
 import type { NewId } from './base/random.js';
+import { CatalogKeeper } from './catalog/catalog.js';
 import type { ManagerDirectory } from './control/context.js';
 import { ControlApi } from './control/control.js';
 import type { ManagerCredentials } from './credentials.js';
@@ -11,6 +12,7 @@ import { Dispatcher } from './dispatcher/dispatcher.js';
 import type { StatusTiming } from './dispatcher/node-status.js';
 import type { Probe } from './dispatcher/probe.js';
 import { LogBroker } from './logs/broker.js';
+import type { Catalog } from './model/catalog.js';
 import { Orchestrator } from './orchestrator/orchestrator.js';
 import { Scheduler } from './scheduler/scheduler.js';
 import type { Security, SecurityParts } from './security.js';
@@ -39,6 +41,8 @@ export interface LeaderTermOptions {
   readonly log: Logger;
   readonly newId: NewId;
   readonly directory: ManagerDirectory;
+  /** Where nodes and tasks are listed for other programs. */
+  readonly catalog?: Catalog;
   /** To sign for workers with; without, nothing is signed. */
   readonly credentials?: ManagerCredentials;
   /** See `ManagerOptions`. */
@@ -104,6 +108,7 @@ export class LeaderTerm implements Term {
       new Orchestrator({ store, clock, log, newId }),
       new Allocator({ store, clock, log }),
       scheduler,
+      ...catalogKeeper(options, store),
     ];
   }
 
@@ -168,6 +173,15 @@ function securityOf(
   return credentials === undefined
     ? undefined
     : openSecurity({ ...options, ...parts, credentials });
+}
+
+function catalogKeeper(
+  { catalog, settings, clock, log }: LeaderTermOptions,
+  store: ClusterStore,
+): readonly CatalogKeeper[] {
+  if (catalog === undefined) return [];
+  const cluster = { id: settings.clusterId, name: settings.clusterName };
+  return [new CatalogKeeper({ store, clock, log, catalog, cluster })];
 }
 
 /** Signing for workers, where this manager can. */

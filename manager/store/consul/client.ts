@@ -51,8 +51,8 @@ const oldest = { major: 1, minor: 7 };
 const writeTimeoutMs = 5_000;
 const readTimeoutMs = 60_000;
 
-/** How often each server is asked before it is said that none is there, and the pause between two rounds. */
-const rounds = 12;
+/** How long servers are asked in turn before it is said that none is there, and the pause between rounds. */
+const patienceMs = 3_000;
 const roundPauseMs = 250;
 
 /**
@@ -108,13 +108,16 @@ export class ConsulClient {
   }
 
   /** All or nothing; resolves with the new index of every key that was set. `conflict` when a check failed. */
-  async transact(operations: readonly KvOperation[]): Promise<ReadonlyMap<string, number>> {
+  async transact(
+    operations: readonly KvOperation[],
+    timeoutMs = writeTimeoutMs,
+  ): Promise<ReadonlyMap<string, number>> {
     const body = operations.map(wire);
     const answer = await this.call(
       (consul) =>
         consul.transaction.create(
           body as never,
-          options({ timeout: writeTimeoutMs }),
+          options({ timeout: timeoutMs }),
         ) as Promise<TransactionAnswer>,
     );
     const found = (answer.Results ?? []).flatMap(({ KV }) => KV ?? []);
@@ -122,8 +125,8 @@ export class ConsulClient {
   }
 
   /** As Consul's leader has it, never a stale copy. */
-  async get(key: string): Promise<KvEntry | undefined> {
-    const found = await this.#read({ key });
+  async get(key: string, timeoutMs = writeTimeoutMs): Promise<KvEntry | undefined> {
+    const found = await this.#read({ key, timeout: timeoutMs });
     return found[0];
   }
 
@@ -156,6 +159,7 @@ export class ConsulClient {
 
   /** Runs one request of the library against a server that answers. */
   async call<Answer>(request: (consul: Consul) => Promise<Answer>): Promise<Answer> {
+    const since = performance.now();
     for (let attempt = 1; ; attempt += 1) {
       const server = this.#servers[this.#at % this.#servers.length];
       if (server === undefined) throw new AppError('invalid', 'no consul server is named');
@@ -165,10 +169,10 @@ export class ConsulClient {
       } catch (error) {
         if (!wasNotSent(error)) throw translate(error, server.name);
         this.#at += 1;
-        if (attempt >= this.#servers.length * rounds) throw translate(error, server.name);
-        if (attempt % this.#servers.length === 0) {
-          await new Promise((resolve) => setTimeout(resolve, roundPauseMs));
-        }
+        const roundIsOver = attempt % this.#servers.length === 0;
+        const isLate = performance.now() - since > patienceMs;
+        if (roundIsOver && isLate) throw translate(error, server.name);
+        if (roundIsOver) await new Promise((resolve) => setTimeout(resolve, roundPauseMs));
       }
     }
   }

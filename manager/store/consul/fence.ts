@@ -27,6 +27,9 @@ interface Meta {
 }
 
 const attempts = 5;
+/** Nobody waits longer for a record to be raised: without a quorum it never is. */
+const raiseMs = 5_000;
+const stepMs = 2_000;
 
 /**
  * Keeps everybody but the last one who opened a store from writing it. Every transaction checks the index
@@ -117,23 +120,25 @@ export class Fence {
   async #raise(): Promise<void> {
     const meta = { ...this.#meta, epoch: this.#meta.epoch + 1 };
     const value = Buffer.from(JSON.stringify(meta));
+    const since = performance.now();
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const done = await this.#client.transact([
-          ...this.#lockCheck(),
-          { verb: 'cas', key: this.#key, value, index: this.#index },
-        ]);
+        const done = await this.#client.transact(
+          [...this.#lockCheck(), { verb: 'cas', key: this.#key, value, index: this.#index }],
+          stepMs,
+        );
         this.#set(meta, done.get(this.#key));
         return;
       } catch (error) {
         if (!isUncertain(error) && !(isConflict(error) && attempt > 1)) throw lost(error);
         // An earlier attempt may have been done without our hearing of it.
-        const entry = await this.#client.get(this.#key);
+        const entry = await this.#client.get(this.#key, stepMs);
         if (entry?.value.equals(value) === true) {
           this.#set(meta, entry.index);
           return;
         }
-        if (attempt === attempts || isConflict(error)) throw lost(error);
+        const late = performance.now() - since > raiseMs;
+        if (attempt === attempts || late || isConflict(error)) throw lost(error);
       }
     }
   }

@@ -24,7 +24,7 @@ const unknownMs = 10_000;
 const watchMs = 10_000;
 const retryMs = 50;
 /** Until a new check is in the catalog, a session cannot hang on it. */
-const sessionAttempts = 60;
+const sessionMs = 4_000;
 
 /**
  * The lock is a key held by a session; the session hangs on a health check that this process keeps passing
@@ -151,7 +151,8 @@ export class ConsulLock implements LeaderLock {
 
   async #openSession(signal: AbortSignal): Promise<string> {
     const { client, self } = this.#options;
-    for (let attempt = 1; ; attempt += 1) {
+    const since = performance.now();
+    for (;;) {
       signal.throwIfAborted();
       try {
         const made = await client.call((consul) =>
@@ -166,7 +167,7 @@ export class ConsulLock implements LeaderLock {
         return made.ID;
       } catch (error) {
         const refused = error instanceof AppError && error.kind === 'forbidden';
-        if (refused || attempt === sessionAttempts) throw error;
+        if (refused || performance.now() - since > sessionMs) throw error;
         await pause(retryMs, undefined, { signal });
       }
     }
