@@ -9,6 +9,8 @@ export interface ClusterContext {
   readonly id: string;
   /** `https://ADDRESS:PORT`, at least one. */
   readonly managers: readonly string[];
+  /** Ids of authorities whose managers are believed no more. */
+  readonly refusedAuthorities?: readonly string[];
   readonly caPath: string;
   readonly certPath: string;
   readonly keyPath: string;
@@ -46,6 +48,9 @@ export async function findCluster(query: ContextQuery): Promise<ClusterContext |
     name,
     id: cluster.id,
     managers: cluster.managers.map(({ url }) => url),
+    ...(cluster.refusedAuthorities === undefined
+      ? {}
+      : { refusedAuthorities: cluster.refusedAuthorities }),
     caPath: join(store.certsFolder, 'ca.pem'),
     certPath: join(store.certsFolder, 'cert.pem'),
     keyPath: join(store.certsFolder, 'key.pem'),

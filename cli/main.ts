@@ -89,7 +89,9 @@ async function main(argv: readonly string[]): Promise<number> {
     // `shoal manager ls` and the like are commands; the daemon has flags only.
     const isDaemon =
       rest[0] === undefined || rest[0] === '--config' || rest[0].startsWith('--config=');
-    if (first === 'worker' || (first === 'manager' && isDaemon)) {
+    if (first === 'worker' && rest[0] === 'join') {
+      await runClient(rest, interrupts);
+    } else if (first === 'worker' || (first === 'manager' && isDaemon)) {
       await runDaemon(first, rest, interrupts.signal);
     } else {
       await runClient(argv, interrupts);

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { AppError, isAppError, messageOf } from '../../manager/base/errors.js';
-import { peerIdentity } from '../../manager/ca/pki.js';
+import { knownPeer } from '../../manager/ca/pki-peer.js';
 import type {
   ControlCallMap,
   ControlCallName,
@@ -39,9 +39,12 @@ export interface ControlClient {
 }
 
 /** Refuses a peer that is no manager of the cluster, at whatever address it was found. */
-export function verifyManager(clusterId: string): (certificate: PeerCertificateNames) => void {
+export function verifyManager(
+  clusterId: string,
+  refused: readonly string[] = [],
+): (certificate: PeerCertificateNames) => void {
   return (certificate) => {
-    const peer = peerIdentity(certificate);
+    const peer = knownPeer(certificate, refused);
     if (peer.role === 'manager' && peer.clusterId === clusterId) return;
     throw new AppError(
       'forbidden',
@@ -69,10 +72,13 @@ export class HttpsControlClient implements ControlClient {
   /** The one that answered last: it is asked first. */
   #at = 0;
 
-  constructor(context: Pick<ClusterContext, 'name' | 'id' | 'managers'>, tls: TlsMaterial) {
+  constructor(
+    context: Pick<ClusterContext, 'name' | 'id' | 'managers' | 'refusedAuthorities'>,
+    tls: TlsMaterial,
+  ) {
     this.cluster = context.name;
     this.#tls = tls;
-    this.#verifyPeer = verifyManager(context.id);
+    this.#verifyPeer = verifyManager(context.id, context.refusedAuthorities);
     this.#managers = context.managers.map((url) => {
       const address = new URL(url).host;
       const verifyPeer = this.#verifyPeer;

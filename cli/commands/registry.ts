@@ -22,6 +22,11 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import('./build.js')).buildCommand,
   },
   {
+    name: 'ca',
+    summary: 'Look after certificates and the keys that make and seal',
+    load: async () => (await import('./ca.js')).caCommand,
+  },
+  {
     name: 'cluster',
     summary: 'List clusters and choose the one to act on',
     load: async () => (await import('./cluster.js')).clusterCommand,
@@ -96,6 +101,11 @@ export const commandEntries: readonly CommandEntry[] = [
     name: 'images',
     summary: 'List images used by the created containers',
     load: async () => (await import('./images.js')).imagesCommand,
+  },
+  {
+    name: 'join',
+    summary: 'Make this machine a node of a cluster, by a token',
+    load: async () => (await import('./join.js')).joinCommand,
   },
   {
     name: 'kill',
@@ -209,6 +219,11 @@ export const commandEntries: readonly CommandEntry[] = [
     name: 'store',
     summary: "Back up, restore and move the cluster's store",
     load: async () => (await import('./store.js')).storeCommand,
+  },
+  {
+    name: 'token',
+    summary: 'Manage tokens by which machines join on their own',
+    load: async () => (await import('./token.js')).tokenCommand,
   },
   {
     name: 'top',

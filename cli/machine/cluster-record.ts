@@ -16,6 +16,8 @@ export interface ClusterRecord {
   readonly managers: readonly ClusterManager[];
   /** `consul://…`, where the managers share their state; without it the one manager keeps it itself. */
   readonly discovery?: string;
+  /** Ids of authorities whose managers are believed no more, see manager/ca/pki-peer.ts. */
+  readonly refusedAuthorities?: readonly string[];
   /** The machines whose Consul servers the cluster began with, when it runs its own Consul. */
   readonly consulServers?: readonly { readonly name: string; readonly address: string }[];
 }

@@ -7,10 +7,17 @@ import { remote } from './layout.js';
  * (ip, nft) get the chance to end with their parent before anything is killed.
  */
 
+interface Program {
+  readonly node: string;
+  readonly main: string;
+}
+
 interface UnitInput {
   readonly description: string;
   readonly role: 'manager' | 'worker';
   readonly settings: string;
+  /** The runtime and the program, where they are on the machine. */
+  readonly program?: Program;
   readonly after: string;
   /** Heap flags: a small young generation keeps resident memory low at some cost in CPU. */
   readonly heap: readonly string[];
@@ -20,7 +27,8 @@ interface UnitInput {
 }
 
 function unit(input: UnitInput): string {
-  const command = [remote.node, ...input.heap, remote.main, input.role, '--config', input.settings];
+  const { node, main } = input.program ?? remote;
+  const command = [node, ...input.heap, main, input.role, '--config', input.settings];
   return `# Written by shoal; "shoal machine provision" writes it again.
 [Unit]
 Description=${input.description}
@@ -45,15 +53,21 @@ ${input.also === undefined ? '' : `Also=${input.also}\n`}`;
 /** glibc otherwise keeps an arena per thread, tens of megabytes in a process with a thread pool. */
 const fewArenas = 'MALLOC_ARENA_MAX=2';
 
-export const workerUnit = unit({
-  description: 'Shoal worker',
-  role: 'worker',
-  settings: remote.workerSettings,
-  after: 'network-online.target docker.service',
-  heap: ['--max-semi-space-size=2', '--max-old-space-size=256'],
-  environment: [fewArenas],
-  also: 'shoal-isolate.service',
-});
+/** The worker of a machine that has the program somewhere of its own. */
+export function workerUnitFor(program: Program): string {
+  return unit({
+    description: 'Shoal worker',
+    role: 'worker',
+    settings: remote.workerSettings,
+    after: 'network-online.target docker.service',
+    heap: ['--max-semi-space-size=2', '--max-old-space-size=256'],
+    environment: [fewArenas],
+    also: 'shoal-isolate.service',
+    program,
+  });
+}
+
+export const workerUnit = workerUnitFor(remote);
 
 const endIsolation = `nft delete table ${isolation.family} ${isolation.table}`;
 

@@ -1,3 +1,5 @@
+import { AppError } from '../../manager/base/errors.js';
+
 /**
  * A duration as Docker's tables say it: `2 minutes`, `About an hour`, `3 weeks`. Negative ones, which
  * clocks that differ can make, count as nothing. (Steps as in docker/go-units `HumanDuration`.)
@@ -43,6 +45,14 @@ export function parseDuration(text: string): number | undefined {
     total += Number(number) * (factors[unit ?? ''] ?? 0);
   }
   return total;
+}
+
+/** A duration as `parseDuration` takes it, or days: `90d`. Throws `invalid` that names the flag. */
+export function parseLifetime(flag: string, text: string): number {
+  const days = /^(\d+)d$/u.exec(text)?.[1];
+  const ms = days === undefined ? parseDuration(text) : Number(days) * 86_400_000;
+  if (ms !== undefined) return ms;
+  throw new AppError('invalid', `${flag} must be a duration such as 90d, 24h or 30m, not ${text}`);
 }
 
 /**
