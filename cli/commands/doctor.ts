@@ -3,13 +3,17 @@ import { AppError, messageOf } from '../../manager/base/errors.js';
 import type { Cli } from '../cli.js';
 import { findCluster } from '../context.js';
 import { ExitError } from '../exit-code.js';
+import { tcpAnswers } from '../machine/engine-client.js';
 import { MachineStore, storeFolder } from '../machine/machine-store.js';
 import type { MachineRecord } from '../machine/record.js';
+import { engineUrl } from '../machine/record.js';
 import { SshSession } from '../machine/ssh.js';
 import { Workshop } from '../machine/workshop.js';
 import { table } from '../output/table.js';
 import type { Examined, Finding } from './doctor/findings.js';
 import { findings } from './doctor/findings.js';
+import type { OverlayPair } from './doctor/overlay-pairs.js';
+import { overlayPairs } from './doctor/overlay-pairs.js';
 import { doctorProbe, parseDoctorFacts } from './doctor/probe.js';
 import { compareNames } from './selection.js';
 
@@ -25,8 +29,10 @@ export function doctorCommand(cli: Cli): Command {
     .addHelpText(
       'after',
       `
-Checks on each machine: clock, engine version, disk and inodes, checksum errors, the manager's port;
-between each two: that they reach each other, and that full-size packets arrive unbroken.
+Checks on each machine: clock, engine and its port, disk and inodes, services, checksum errors, the
+manager's port;
+between each two: that they reach each other, that full-size packets arrive unbroken, and that
+containers on a common network reach each other, with full-size packets as well (UDP 4789).
 Ends with code 1 when something must be repaired.
 
 Examples:
@@ -48,8 +54,9 @@ async function doctor(cli: Cli, names: readonly string[], format?: string): Prom
   });
   const records = await chosen(store, names, context?.name);
   const managers = context?.managers.map((url) => new URL(url).host) ?? [];
+  const pairs = context === undefined ? [] : await pairsOf(cli, records);
   const machines = await Promise.all(
-    records.map((record) => examine(cli, store, { record, records, managers })),
+    records.map((record) => examine(cli, store, { record, records, managers, pairs })),
   );
   const found = findings(machines);
   cli.stdout.write(
@@ -80,33 +87,62 @@ interface Subject {
   readonly record: MachineRecord;
   readonly records: readonly MachineRecord[];
   readonly managers: readonly string[];
+  readonly pairs: readonly OverlayPair[];
+}
+
+/** Containers that can be asked to reach each other; none when no manager can be asked for them. */
+async function pairsOf(
+  cli: Cli,
+  records: readonly MachineRecord[],
+): Promise<readonly OverlayPair[]> {
+  const machines = records.map(({ Name, HostOptions }) => ({
+    name: Name,
+    nodeId: HostOptions.SwarmOptions.NodeID,
+  }));
+  try {
+    const client = await cli.connect();
+    const options = { signal: cli.interrupts.signal, timeoutMs: connectTimeoutMs };
+    return overlayPairs(machines, await client.call('task.list', {}, options));
+  } catch (error) {
+    cli.stderr.write(`ways between containers are not checked: ${messageOf(error)}\n`);
+    return [];
+  }
 }
 
 async function examine(
   cli: Cli,
   store: MachineStore,
-  { record, records, managers }: Subject,
+  { record, records, managers, pairs }: Subject,
 ): Promise<Examined> {
   const { Name: name, Driver } = record;
   const address = Driver.IPAddress;
   const peers = records.map((other) => other.Driver.IPAddress).filter((other) => other !== address);
+  const own = pairs.filter(({ from }) => from === name);
+  const ways = own.map((pair) => `${pair.containerId}=${pair.address}`);
   const { signal } = cli.interrupts;
+  const url = new URL(engineUrl(record));
+  const endpoint = { host: url.hostname.replaceAll(/^\[|\]$/gu, ''), port: Number(url.port) };
   try {
+    const answers = tcpAnswers(endpoint, connectTimeoutMs);
     const target = await new Workshop({ store, env: cli.env }).target(record);
     const session = await SshSession.connect(target, { timeoutMs: connectTimeoutMs, signal });
     try {
       // The clock is the first thing that the machine says: what comes after it takes long.
       const asked = { at: cli.now(), answered: 0 };
-      const { stdout } = await session.exec(['sh', '-s', '--', ...peers, '--', ...managers], {
-        stdin: doctorProbe,
-        timeoutMs: probeTimeoutMs,
-        signal,
-        onOutput: () => {
-          if (asked.answered === 0) asked.answered = cli.now();
+      const { stdout } = await session.exec(
+        ['sh', '-s', '--', ...peers, '--', ...managers, '--', ...ways],
+        {
+          stdin: doctorProbe,
+          timeoutMs: probeTimeoutMs,
+          signal,
+          onOutput: () => {
+            if (asked.answered === 0) asked.answered = cli.now();
+          },
         },
-      });
+      );
       const facts = parseDoctorFacts(stdout, asked.at, asked.answered);
-      return { name, address, facts };
+      const enginePort = { port: endpoint.port, open: (await answers) === 'open' };
+      return { name, address, facts, enginePort, pairs: own };
     } finally {
       session.close();
     }

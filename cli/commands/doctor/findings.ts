@@ -1,4 +1,5 @@
 import { binaryBytes } from '../../output/quantity.js';
+import type { OverlayPair } from './overlay-pairs.js';
 import type { DoctorFacts } from './probe.js';
 
 export interface Finding {
@@ -14,6 +15,10 @@ export interface Examined {
   /** Undefined when it could not be asked: `failure` says why. */
   readonly facts: DoctorFacts | undefined;
   readonly failure?: string;
+  /** Whether its engine's port answers here; undefined when that was not asked. */
+  readonly enginePort?: { readonly port: number; readonly open: boolean };
+  /** Containers elsewhere that containers there were to reach. */
+  readonly pairs?: readonly OverlayPair[];
 }
 
 /** Certificates and logs bear more, but not much more. */
@@ -36,7 +41,7 @@ export function findings(machines: readonly Examined[]): readonly Finding[] {
 type Say = (level: Finding['level'], problem: string, remedy: string) => Finding;
 
 function ofMachine(
-  { name, facts, failure }: Examined,
+  { name, facts, failure, enginePort, pairs = [] }: Examined,
   names: ReadonlyMap<string, string>,
 ): readonly Finding[] {
   const say: Say = (level, problem, remedy) => ({ level, machine: name, problem, remedy });
@@ -48,9 +53,55 @@ function ofMachine(
   return [
     ...clockFindings(facts, say),
     ...engineFindings(facts, name, say),
+    ...portFindings(enginePort, name, say),
+    ...unitFindings(facts, name, say),
     ...diskFindings(facts, say),
     ...networkFindings(facts, names, say),
+    ...overlayFindings(facts, pairs, names, say),
   ];
+}
+
+function portFindings(
+  enginePort: Examined['enginePort'],
+  name: string,
+  say: Say,
+): readonly Finding[] {
+  if (enginePort === undefined || enginePort.open) return [];
+  const remedy = `open TCP ${enginePort.port} for this computer, or "shoal machine provision ${name}"`;
+  return [say('warning', `its engine's port ${enginePort.port} does not answer here`, remedy)];
+}
+
+function unitFindings({ units }: DoctorFacts, name: string, say: Say): readonly Finding[] {
+  return units
+    .filter(({ state }) => state !== 'active')
+    .map((unit) => {
+      const remedy = `"journalctl -u ${unit.name}" there says why, then "shoal machine provision ${name}"`;
+      return say('error', `${unit.name} is ${unit.state}`, remedy);
+    });
+}
+
+/** What containers cannot do though their machines can is the tunnel's. */
+function overlayFindings(
+  { overlays, peers }: DoctorFacts,
+  pairs: readonly OverlayPair[],
+  names: ReadonlyMap<string, string>,
+  say: Say,
+): readonly Finding[] {
+  const reached = new Set(
+    peers
+      .filter(({ roundTripMs, unknown }) => unknown || roundTripMs !== undefined)
+      .map(({ address }) => names.get(address) ?? address),
+  );
+  return pairs.flatMap(({ to, address, network }) => {
+    const way = overlays.find((overlay) => overlay.address === address);
+    if (way === undefined || way.roundTripMs !== undefined || !reached.has(to)) return [];
+    if (way.cut) {
+      const remedy = `the way between the machines must carry ${way.mtu + 50} bytes: see its MTU, or give the network a smaller one`;
+      return [say('error', `containers' packets of ${way.mtu} bytes to ${to} are lost`, remedy)];
+    }
+    const remedy = 'open UDP 4789 between the two in every firewall';
+    return [say('error', `containers on ${network} do not reach ${to} (${address})`, remedy)];
+  });
 }
 
 function clockFindings({ skewMs }: DoctorFacts, say: Say): readonly Finding[] {

@@ -1,7 +1,8 @@
 /**
  * What a machine says of itself and of the way to each peer, one `key value…` a line. Arguments: `ADDRESS`
- * of each peer, then `--`, then `ADDRESS:PORT` of each manager. Changes nothing, needs no root, uses what
- * every distribution has; a key whose tool is missing does not come.
+ * of each peer, then `--`, then `ADDRESS:PORT` of each manager, then `--`, then `CONTAINER=ADDRESS`: a container
+ * there and the address of one elsewhere on the same overlay network. Changes nothing, uses what every
+ * distribution has; a key whose tool is missing, or that only root may ask for, does not come.
  */
 export const doctorProbe = `
 export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
@@ -26,12 +27,31 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do
   shift
 done
 [ $# -gt 0 ] && shift
-for target in "$@"; do
-  host=\${target%:*}; port=\${target##*:}
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+  target=$1; host=\${target%:*}; port=\${target##*:}; shift
   if command -v bash >/dev/null 2>&1; then
     if timeout 3 bash -c '</dev/tcp/$0/$1' "$host" "$port" 2>/dev/null; then echo "port $target open"
     else echo "port $target closed"; fi
   fi
+done
+[ $# -gt 0 ] && shift
+sudo=; [ "$(id -u)" = 0 ] || sudo="sudo -n"
+for unit in shoal-worker shoal-manager; do
+  if systemctl cat "$unit" >/dev/null 2>&1; then echo "unit $unit $(systemctl is-active "$unit")"; fi
+done
+command -v nsenter >/dev/null 2>&1 && command -v ping >/dev/null 2>&1 || exit 0
+for pair in "$@"; do
+  to=\${pair#*=}
+  pid=$($sudo docker inspect -f '{{.State.Pid}}' "\${pair%%=*}" 2>/dev/null)
+  [ -n "$pid" ] && [ "$pid" != 0 ] || continue
+  within="$sudo nsenter -t $pid -n"
+  device=$($within ip -o route get "$to" 2>/dev/null | sed -n 's/.* dev \\([^ ]*\\).*/\\1/p')
+  [ -n "$device" ] || continue
+  mtu=$($within ip -o link show dev "$device" | sed -n 's/.* mtu \\([0-9]*\\) .*/\\1/p')
+  time=$($within ping -n -c 3 -i 0.3 -W 2 "$to" 2>/dev/null | sed -n 's/.* = [0-9.]*\\/\\([0-9.]*\\).*/\\1/p')
+  if [ -z "$time" ]; then echo "overlay $to $mtu lost"
+  elif $within ping -n -c 2 -W 2 -M do -s $((mtu - 28)) "$to" >/dev/null 2>&1; then echo "overlay $to $mtu $time"
+  else echo "overlay $to $mtu cut"; fi
 done
 `;
 
@@ -45,6 +65,19 @@ export interface DoctorFacts {
   readonly checksumErrors: number;
   readonly peers: readonly PeerFacts[];
   readonly ports: readonly { readonly target: string; readonly open: boolean }[];
+  readonly units: readonly { readonly name: string; readonly state: string }[];
+  /** Ways of containers there to containers elsewhere. */
+  readonly overlays: readonly OverlayFacts[];
+}
+
+export interface OverlayFacts {
+  /** Of the container elsewhere. */
+  readonly address: string;
+  readonly mtu: number;
+  /** Mean round trip, ms; undefined when nothing came back. */
+  readonly roundTripMs: number | undefined;
+  /** Nothing of full size came back, though small packets did. */
+  readonly cut: boolean;
 }
 
 export interface PeerFacts {
@@ -84,6 +117,13 @@ export function parseDoctorFacts(text: string, askedAt: number, answeredAt: numb
       })),
     ],
     ports: of('port').map(([target = '', state]) => ({ target, open: state === 'open' })),
+    units: of('unit').map(([name = '', state = '']) => ({ name, state })),
+    overlays: of('overlay').map(([address = '', mtu, verdict = '']) => ({
+      address,
+      mtu: Number(mtu),
+      roundTripMs: /^[\d.]+$/u.test(verdict) ? Number(verdict) : undefined,
+      cut: verdict === 'cut',
+    })),
   };
 }
 

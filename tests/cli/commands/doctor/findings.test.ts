@@ -1,6 +1,8 @@
 import test from 'ava';
+import { aService, aTask } from '../../../../fixtures/cluster/build.js';
 import type { Examined } from '../../../../cli/commands/doctor/findings.js';
 import { findings } from '../../../../cli/commands/doctor/findings.js';
+import { overlayPairs } from '../../../../cli/commands/doctor/overlay-pairs.js';
 import { parseDoctorFacts } from '../../../../cli/commands/doctor/probe.js';
 
 const healthy = `clock 1000.250000000
@@ -12,10 +14,19 @@ checksum tcp 0
 reach 192.0.2.2 0.310
 mtu 192.0.2.2 eth0 1500 ok
 port 192.0.2.1:7070 open
+unit shoal-worker active
+overlay 10.0.0.2 1450 0.412
 `;
 
 function machine(name: string, address: string, text: string): Examined {
-  return { name, address, facts: parseDoctorFacts(text, 1_000_000, 1_000_500) };
+  const pair = { from: name, to: 'b', network: 'shop', containerId: 'c1', address: '10.0.0.2' };
+  return {
+    name,
+    address,
+    facts: parseDoctorFacts(text, 1_000_000, 1_000_500),
+    enginePort: { port: 2376, open: !text.includes('engine-port closed') },
+    pairs: [pair],
+  };
 }
 
 const told = (examined: Examined): readonly string[] =>
@@ -36,6 +47,10 @@ const faults: readonly (readonly [string, string, string, string])[] = [
   ['engine 28.5.0', 'engine', 'error', 'its Docker Engine does not answer'],
   ['engine 28.5.0', 'engine 19.03.1', 'error', 'Docker Engine 19.03.1 is older than 20.10'],
   ['53687091200', '104857600', 'error', 'only 100MiB of 100GiB are free for the engine'],
+  ['0.412', 'lost', 'error', 'containers on shop do not reach b (10.0.0.2)'],
+  ['0.412', 'cut', 'error', "containers' packets of 1450 bytes to b are lost"],
+  ['worker active', 'worker failed', 'error', 'shoal-worker is failed'],
+  ['disk', 'engine-port closed\ndisk', 'warning', "its engine's port 2376 does not answer here"],
   ['eth0 1500 ok', 'eth0 1500 lost', 'error', 'packets of 1500 bytes to b are lost'],
   ['reach 192.0.2.2 0.310', 'unreached 192.0.2.2', 'error', 'does not reach b (192.0.2.2)'],
   ['7070 open', '7070 closed', 'error', 'does not reach the manager at 192.0.2.1:7070'],
@@ -58,4 +73,34 @@ test('every finding has a remedy, errors stand first, a machine that is not reac
     ['error', 'warning'],
   );
   for (const { remedy } of found) t.true(remedy.length > 0);
+});
+
+test('containers are asked to reach each other where two machines share a network', (t) => {
+  const web = aService('web', { replicas: 3 });
+  const on = (node: string, slot: number, network: string, state = 'running') => ({
+    ...aTask(web, slot, { node, state: state as 'running', status: { containerId: `c${slot}` } }),
+    attachments: [
+      {
+        networkId: network as never,
+        network,
+        address: `10.0.0.${slot}`,
+        mac: '',
+        aliases: [],
+      },
+    ],
+  });
+  const machines = ['n1', 'n2', 'n3'].map((nodeId) => ({ name: nodeId, nodeId }));
+  const tasks = [on('n1', 1, 'a'), on('n2', 2, 'a'), on('n3', 3, 'b'), on('n3', 4, 'a', 'failed')];
+  t.deepEqual(
+    overlayPairs(machines, tasks).map(({ from, to, containerId, address }) => [
+      from,
+      to,
+      containerId,
+      address,
+    ]),
+    [
+      ['n1', 'n2', 'c1', '10.0.0.2'],
+      ['n2', 'n1', 'c2', '10.0.0.1'],
+    ],
+  );
 });
