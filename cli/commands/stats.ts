@@ -8,10 +8,12 @@ import { stats } from '../client/stream.js';
 import type { Usage } from '../client/usage.js';
 import { applyStats, noUsage } from '../client/usage.js';
 import type { Listed } from '../output/format.js';
+import { oneOf } from '../output/filter.js';
 import { formatList } from '../output/format.js';
 import { binaryBytes, decimalBytes } from '../output/quantity.js';
 import type { ProjectView } from './selection.js';
 import { checkServices, isLive, openProject, tasksOf } from './selection.js';
+import { listedNodes, listedServices, nodeHeader, serviceHeader } from './stats-sums.js';
 
 interface StatsFlags {
   readonly all?: boolean;
@@ -19,6 +21,7 @@ interface StatsFlags {
   readonly format?: string;
   readonly trunc: boolean;
   readonly allProjects?: boolean;
+  readonly by: string;
 }
 
 const header = [
@@ -33,6 +36,8 @@ const header = [
   'PIDS',
 ];
 
+const groupings = ['container', 'service', 'node'] as const;
+
 /** Rates need two samples, a second apart; nodes answer at their own pace. */
 const settleMs = 3_500;
 
@@ -41,6 +46,7 @@ export function statsCommand(cli: Cli): Command {
     .description('Display a live stream of what containers use, on whichever node they are')
     .argument('[services...]')
     .option('-a, --all', 'show all containers, also stopped ones')
+    .option('--by <what>', `a line for each: ${groupings.join(', ')}`, 'container')
     .option('--all-projects', 'containers of every project')
     .option('--format <format>', 'table, json, or a template')
     .option('--no-stream', 'print the first result only')
@@ -51,14 +57,17 @@ export function statsCommand(cli: Cli): Command {
 Examples:
   shoal stats                     all containers of the project, until Ctrl-C
   shoal stats --no-stream web     one look at service web
+  shoal stats --by service        sums, and how many of the replicas run
+  shoal stats --by node           the machines
   shoal stats --no-stream --format '{{.Name}}\\t{{.CPUPerc}}'`,
     )
     .action(async (services: string[], flags: StatsFlags) => {
+      oneOf('--by', flags.by, groupings);
       await showStats(cli, services, flags);
     });
 }
 
-type Look = Pick<ProjectView, 'tasks' | 'nodes'>;
+type Look = Pick<ProjectView, 'tasks' | 'nodes' | 'services'>;
 
 async function showStats(cli: Cli, services: readonly string[], flags: StatsFlags): Promise<void> {
   const everywhere = flags.allProjects === true;
@@ -68,15 +77,16 @@ async function showStats(cli: Cli, services: readonly string[], flags: StatsFlag
   const args = project === undefined ? {} : { project };
   const { signal } = cli.interrupts;
   const look = async (): Promise<Look> => {
-    const [tasks, nodes] = await Promise.all([
+    const [tasks, nodes, found] = await Promise.all([
       client.call('task.list', args, { signal }),
       client.call('node.list', {}, { signal }),
+      client.call('service.list', args, { signal }),
     ]);
-    return { tasks, nodes: new Map(nodes.map((node) => [node.id, node])) };
+    return { tasks, nodes: new Map(nodes.map((node) => [node.id, node])), services: found };
   };
   let seen = await look();
   if (services.length > 0) {
-    checkServices(services, await client.call('service.list', args, { signal }), seen.tasks);
+    checkServices(services, seen.services, seen.tasks);
   }
   let usage = noUsage;
   const began = performance.now();
@@ -116,6 +126,16 @@ function shownTasks(view: Look, services: readonly string[], { all }: StatsFlags
 }
 
 function render(view: Look, tasks: readonly Task[], usage: Usage, flags: StatsFlags): string {
+  if (flags.by === 'service') {
+    return formatList(flags.format, serviceHeader, listedServices(view.services, tasks, usage));
+  }
+  if (flags.by === 'node') {
+    return formatList(
+      flags.format,
+      nodeHeader,
+      listedNodes([...view.nodes.values()], tasks, usage),
+    );
+  }
   const items = tasks.map((task) => {
     const node = task.nodeId === undefined ? undefined : view.nodes.get(task.nodeId);
     return listed(task, node, usage.tasks.get(task.id), flags.trunc);
