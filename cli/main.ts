@@ -54,7 +54,7 @@ async function runClient(argv: readonly string[], interrupts: Interrupts): Promi
 
 function report(error: unknown, argv: readonly string[]): number {
   const code = exitCodeOf(error);
-  const message = messageOf(error);
+  const message = harmless(messageOf(error));
   if (message !== '' && code !== interruptedCode) {
     const json = argv.includes('--progress=json') || process.env.COMPOSE_PROGRESS === 'json';
     process.stderr.write(
@@ -64,6 +64,12 @@ function report(error: unknown, argv: readonly string[]): number {
   const debug = argv.some((word) => word === '--debug' || word === '-D');
   if (debug) process.stderr.write(debugText(error));
   return code;
+}
+
+/** Engines' and images' words are in some messages: they must not drive the terminal. */
+function harmless(message: string): string {
+  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+  return message.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]+/gu, ' ');
 }
 
 function debugText(error: unknown): string {

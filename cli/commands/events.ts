@@ -4,6 +4,7 @@ import type { ClusterEvent } from '../../manager/protocol/control.js';
 import type { Cli } from '../cli.js';
 import { events } from '../client/stream.js';
 import { compileFilters, hasLabel } from '../output/filter.js';
+import { oneLine } from '../output/table.js';
 import { compileTemplate } from '../output/template/template.js';
 import { moment } from './logs.js';
 import { collect } from './options.js';
@@ -106,7 +107,7 @@ function textLine(event: ClusterEvent): string {
   const attributes = Object.entries({ ...event.attributes, name: event.name })
     .map(([key, value]) => `${key}=${value}`)
     .join(', ');
-  return `${time} ${event.type} ${event.action} ${event.id} (${attributes})\n`;
+  return `${oneLine(`${time} ${event.type} ${event.action} ${event.id} (${attributes})`)}\n`;
 }
 
 function jsonLine(event: ClusterEvent, service: string | undefined): string {

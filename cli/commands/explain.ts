@@ -4,6 +4,7 @@ import type { Task } from '../../manager/model/task.js';
 import { isTerminal } from '../../manager/model/task-state.js';
 import type { Cli } from '../cli.js';
 import { humanDuration } from '../output/duration.js';
+import { oneLine } from '../output/table.js';
 import { statusText } from '../output/task-status.js';
 import { startFailure } from './follow/up-state.js';
 import type { ProjectView } from './selection.js';
@@ -20,6 +21,12 @@ export function explainCommand(cli: Cli): Command {
         if (service !== undefined) cli.stdout.write(explain(view, service, cli.now()));
       }
     });
+}
+
+/** Messages of engines and images come from outside; the indentation is ours. */
+function harmlessLine(line: string): string {
+  const [indent = ''] = /^ */u.exec(line) ?? [];
+  return indent + oneLine(line.slice(indent.length));
 }
 
 /** How many failed tries of the past are worth a line. */
@@ -43,7 +50,7 @@ export function explain(
     ...live.flatMap((task) => taskLines(task, view, now)),
     ...failed.slice(0, shownFailures).map((task) => failureLine(task, service, view, now)),
   ];
-  return `${lines.join('\n')}\n`;
+  return lines.map((line) => `${harmlessLine(line)}\n`).join('');
 }
 
 function wantedText({ spec, removing }: Service): string {

@@ -1,6 +1,6 @@
 import { elapsedSeconds } from './duration.js';
 import type { Progress, ProgressOptions, ProgressRow } from './progress.js';
-import { fit, padEnd, textWidth } from './table.js';
+import { fit, oneLine, padEnd, textWidth } from './table.js';
 
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'] as const;
 const repaintMs = 100;
@@ -84,7 +84,7 @@ export class TtyProgress implements Progress {
     const color = ({ working: 'blue', done: 'green', warning: 'yellow', error: 'red' } as const)[
       row.state
     ];
-    const left = ` ${padEnd(row.id, idWidth)}  ${padEnd(row.text, textColumn)}  ${detailText(row)}`;
+    const left = ` ${padEnd(row.id, idWidth)}  ${padEnd(row.text, textColumn)}  ${oneLine(detailText(row))}`;
     const width = Math.max(20, sink.columns - 2 - time.length - 1);
     return ` ${paint(color, mark)}${padEnd(fit(left, width), width)}${paint('blue', time)}`;
   }

@@ -1,4 +1,5 @@
 import type { Paint } from './color.js';
+import { oneLine } from './table.js';
 import type { TextSink } from './terminal.js';
 
 /** One resource and how far it is. */
@@ -54,7 +55,7 @@ function changedRows(write: (row: ProgressRow) => void): Progress {
 export function plainProgress(sink: TextSink): Progress {
   return changedRows((row) => {
     const detail = row.detail === undefined || row.detail === '' ? '' : `  ${row.detail}`;
-    sink.write(` ${row.id}  ${row.text}${detail}\n`);
+    sink.write(` ${oneLine(`${row.id}  ${row.text}${detail}`)}\n`);
   });
 }
 

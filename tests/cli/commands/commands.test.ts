@@ -369,7 +369,7 @@ test('completion knows commands, flags and the services of the moment', async (t
       .trimEnd()
       .split('\n');
   t.deepEqual(await of('sc'), ['scale']);
-  t.deepEqual(await of('-p', 'x', 'sto'), ['stop']);
+  t.deepEqual(await of('-p', 'x', 'unp'), ['unpause']);
   t.deepEqual(await of('logs', '--fo'), ['--follow']);
   t.deepEqual(await of('logs', 'w'), ['web']);
   t.deepEqual(await of('scale', 'w'), ['web=']);
