@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -23,11 +23,8 @@ const asks: Readonly<Record<string, readonly string[]>> = {
   fish: ['--no-config', '-c', 'shoal completion fish | source; complete -C "shoal lo"'],
 };
 
-async function isThere(shell: string): Promise<boolean> {
-  return run(shell, ['-c', 'exit 0']).then(
-    () => true,
-    () => false,
-  );
+function isThere(shell: string): boolean {
+  return spawnSync(shell, ['-c', 'exit 0']).status === 0;
 }
 
 /** A folder with the program in it, as an installation would have it on the path. */
@@ -41,7 +38,7 @@ async function installed(): Promise<{ readonly folder: string; readonly env: Nod
 }
 
 for (const [shell, args] of Object.entries(asks)) {
-  const shellTest = (await isThere(shell)) ? test : test.skip;
+  const shellTest = isThere(shell) ? test : test.skip;
   shellTest(
     `the completion script completes commands in ${shell} (skipped where it is not installed)`,
     async (t) => {
