@@ -186,10 +186,13 @@ async function fillFolder(
   return before.length > 0 ? aside : undefined;
 }
 
-/** Whether a manager has only just made it: there is nothing but the cluster's own record. */
+/** Of what a manager notes by itself. */
+const ownTables: ReadonlySet<TableName> = new Set(['cluster', 'events', 'audit', 'nodes']);
+
+/** Whether a manager has only just made it: nothing in it was ever asked for. */
 async function isNew(folder: string): Promise<boolean> {
   const records = await readEmbedded(folder).catch(() => undefined);
-  return records?.every(({ table }) => table === 'cluster') ?? false;
+  return records?.every(({ table }) => ownTables.has(table)) ?? false;
 }
 
 /** Throws `conflict` when a process has the store open. A store that cannot be read is nobody's. */

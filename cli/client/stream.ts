@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ErrorKind } from '../../manager/base/errors.js';
 import { AppError, isAppError } from '../../manager/base/errors.js';
 import type {
@@ -58,13 +59,44 @@ export async function* watch(
   for await (const message of jsonMessages(stream, signal)) yield message as WatchMessage;
 }
 
+const eventPatienceMs = 60_000;
+const eventPauseMs = 300;
+
+/**
+ * What is remembered and what happens. A stream that breaks off, as when another manager takes over, is
+ * gone on with behind the last event that came; given up when no manager answers for a minute.
+ */
 export async function* events(
   client: ControlClient,
   args: ControlStreamMap['events']['args'],
   signal: AbortSignal,
 ): AsyncGenerator<ClusterEvent> {
-  const stream = await client.open('events', args, signal);
-  for await (const message of jsonMessages(stream, signal)) yield message as ClusterEvent;
+  let after: number | undefined;
+  let since = performance.now();
+  let opened = false;
+  for (;;) {
+    try {
+      const from = after === undefined ? args : { ...args, after };
+      const stream = await client.open('events', from, signal);
+      opened = true;
+      for await (const message of jsonMessages(stream, signal)) {
+        const event = message as ClusterEvent;
+        after = event.number;
+        since = performance.now();
+        yield event;
+      }
+      if (signal.aborted || args.untilMs !== undefined) return;
+    } catch (error) {
+      const patient = opened && isAppError(error) && error.temporary;
+      if (signal.aborted) return;
+      if (!patient || performance.now() - since > eventPatienceMs) throw error;
+    }
+    try {
+      await delay(eventPauseMs, undefined, { signal });
+    } catch {
+      return;
+    }
+  }
 }
 
 /** Batches of lines, in the order the manager merged them. */

@@ -9,6 +9,10 @@ export const examples: Readonly<
     ['shoal attach web', "web's terminal; ctrl-p ctrl-q leaves it running"],
     ['shoal attach --no-stdin --index 2 web', 'only look at its second container'],
   ],
+  audit: [
+    ['shoal audit --since 1h', 'who changed what in the last hour'],
+    ['shoal audit -n 20 --format json', 'for a script'],
+  ],
   build: [
     ['shoal build', 'every service that has a build section'],
     ['shoal build --no-cache --push web', 'anew, then to its registry'],

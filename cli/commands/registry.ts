@@ -17,6 +17,11 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import('./attach.js')).attachCommand,
   },
   {
+    name: 'audit',
+    summary: 'Say who changed what in the cluster, and when',
+    load: async () => (await import('./audit.js')).auditCommand,
+  },
+  {
     name: 'build',
     summary: 'Build or rebuild services',
     load: async () => (await import('./build.js')).buildCommand,

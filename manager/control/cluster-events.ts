@@ -1,18 +1,13 @@
 import type { Node } from '../model/node.js';
 import type { Task, TaskStatus } from '../model/task.js';
 import { isTerminal, stateRank } from '../model/task-state.js';
-import type { ClusterEvent } from '../protocol/control.js';
+import type { RecordedEvent } from '../model/journal.js';
 import type { StoreChange, StoreView } from '../store/store.js';
-
-/** An event with the project it belongs to, by which streams are filtered; empty belongs to all. */
-export interface StoredEvent extends ClusterEvent {
-  readonly project: string;
-}
 
 type Attributes = Readonly<Record<string, string>>;
 
 /** What a change of the store is in the words of `docker events`. */
-export function eventsOf(change: StoreChange, view: StoreView): readonly StoredEvent[] {
+export function eventsOf(change: StoreChange, view: StoreView): readonly RecordedEvent[] {
   switch (change.table) {
     case 'tasks':
       return taskEvents(change.before, change.after, view);
@@ -31,11 +26,11 @@ function taskEvents(
   before: Task | undefined,
   after: Task | undefined,
   view: StoreView,
-): readonly StoredEvent[] {
+): readonly RecordedEvent[] {
   const task = after ?? before;
   if (task === undefined) return [];
   const node = task.nodeId === undefined ? undefined : view.get('nodes', task.nodeId);
-  const event = (action: string, extra: Attributes = {}): StoredEvent => ({
+  const event = (action: string, extra: Attributes = {}): RecordedEvent => ({
     at: after === undefined ? task.updatedAt : after.updatedAt,
     type: 'container',
     action,
@@ -54,23 +49,37 @@ function taskEvents(
   if (after === undefined) {
     return task.status.containerId === undefined ? [] : [event('destroy')];
   }
-  return statusActions(before, after).map(([action, extra]) => event(action, extra));
+  return statusActions(before, after).map(({ action, attributes, mark, at }) => ({
+    ...event(action, attributes),
+    mark,
+    ...(at === undefined ? {} : { at }),
+  }));
 }
 
-type Action = readonly [string, Attributes];
+interface Action {
+  readonly action: string;
+  readonly attributes?: Attributes;
+  readonly mark: string;
+  /** When it happened, where the node says so; else when it was heard of. */
+  readonly at?: number;
+}
 
 function statusActions(before: Task | undefined, after: Task): readonly Action[] {
   const [old, now] = [before?.status, after.status];
-  const created = now.containerId !== undefined && old?.containerId === undefined;
-  const started =
-    now.state === 'running' && now.startedAt !== undefined && now.startedAt !== old?.startedAt;
-  return [
-    ...(created ? [['create', {}] as const] : []),
-    ...deathActions(old, now),
-    ...(started ? [['start', {}] as const] : []),
-    ...healthActions(old, now),
-    ...(hasEnded(old, now) && now.state === 'shutdown' ? [['stop', {}] as const] : []),
-  ];
+  const actions: Action[] = [];
+  if (now.containerId !== undefined && old?.containerId === undefined) {
+    actions.push({ action: 'create', mark: now.containerId });
+  }
+  actions.push(...deathActions(old, now));
+  const { startedAt } = now;
+  if (now.state === 'running' && startedAt !== undefined && startedAt !== old?.startedAt) {
+    actions.push({ action: 'start', mark: String(startedAt), at: startedAt });
+  }
+  actions.push(...healthActions(old, now));
+  if (hasEnded(old, now) && now.state === 'shutdown') {
+    actions.push({ action: 'stop', mark: String(now.at) });
+  }
+  return actions;
 }
 
 function hasEnded(old: TaskStatus | undefined, now: TaskStatus): boolean {
@@ -79,26 +88,30 @@ function hasEnded(old: TaskStatus | undefined, now: TaskStatus): boolean {
 
 function deathActions(old: TaskStatus | undefined, now: TaskStatus): readonly Action[] {
   const ran = old !== undefined && stateRank(old.state) >= stateRank('starting');
-  const restarted = (now.restarts ?? 0) > (old?.restarts ?? 0);
+  const { restarts = 0, exitCode } = now;
+  const restarted = restarts > (old?.restarts ?? 0);
   if (!restarted && !(ran && hasEnded(old, now))) return [];
-  return [['die', now.exitCode === undefined ? {} : { exitCode: String(now.exitCode) }]];
+  const attributes = exitCode === undefined ? {} : { exitCode: String(exitCode) };
+  const mark = `${restarts} ${isTerminal(now.state) ? now.at : ''}`;
+  return [{ action: 'die', attributes, mark }];
 }
 
 function healthActions(old: TaskStatus | undefined, now: TaskStatus): readonly Action[] {
   const actions: Action[] = [];
   if (now.health !== undefined && now.health !== old?.health) {
-    actions.push([`health_status: ${now.health}`, {}]);
+    actions.push({ action: `health_status: ${now.health}`, mark: now.health });
   }
   if ((now.paused ?? false) !== (old?.paused ?? false)) {
-    actions.push([now.paused === true ? 'pause' : 'unpause', {}]);
+    const action = now.paused === true ? 'pause' : 'unpause';
+    actions.push({ action, mark: action });
   }
   return actions;
 }
 
-function nodeEvents(before: Node | undefined, after: Node | undefined): readonly StoredEvent[] {
+function nodeEvents(before: Node | undefined, after: Node | undefined): readonly RecordedEvent[] {
   const node = after ?? before;
   if (node === undefined) return [];
-  const event = (action: string, attributes: Attributes = {}): StoredEvent => ({
+  const event = (action: string, attributes: Attributes = {}): RecordedEvent => ({
     at: node.updatedAt,
     type: 'node',
     action,
@@ -109,7 +122,7 @@ function nodeEvents(before: Node | undefined, after: Node | undefined): readonly
   });
   if (after === undefined) return [event('remove')];
   if (before === undefined) return [event('create')];
-  const events: StoredEvent[] = [];
+  const events: RecordedEvent[] = [];
   if (before.status.state !== after.status.state) {
     events.push(
       event('update', {
@@ -132,7 +145,7 @@ function nodeEvents(before: Node | undefined, after: Node | undefined): readonly
 
 function objectEvents(
   change: Extract<StoreChange, { table: 'services' | 'networks' | 'volumes' }>,
-): readonly StoredEvent[] {
+): readonly RecordedEvent[] {
   const { before, after } = change;
   const object = after ?? before;
   if (object === undefined) return [];

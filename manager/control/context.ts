@@ -14,6 +14,7 @@ import type { CaStatus, MadeToken } from '../protocol/security.js';
 import type { StatsMessage } from '../protocol/statistics.js';
 import type { WorkerCalls } from '../protocol/worker-calls.js';
 import type { ClusterStore } from '../store/store.js';
+import type { AuditLog } from './audit-log.js';
 
 /** Lines of many tasks in one order, in batches. */
 export type ReadLogs = (
@@ -70,6 +71,7 @@ export interface ControlOptions {
 export interface CallContext extends ControlOptions {
   /** Who asks. */
   readonly peer: Peer;
+  readonly audit: AuditLog;
   /** Aborted when the client has gone. */
   readonly signal: AbortSignal;
 }

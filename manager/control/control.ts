@@ -1,11 +1,15 @@
 import { AppError, messageOf, toAppError } from '../base/errors.js';
 import type { ControlCallName, ControlStreamName, ManagerInfo } from '../protocol/control.js';
 import { paths } from '../protocol/messages.js';
+import type { Origin } from '../model/journal.js';
 import type { Peer } from '../protocol/peer.js';
+import type { ClusterStore } from '../store/store.js';
 import type { Connection } from '../protocol/transport-connection.js';
 import type { CallRequest, StreamRequest } from '../protocol/transport-server.js';
 import { Args } from './args.js';
 import { dataCalls } from './calls/data.js';
+import { AuditLog } from './audit-log.js';
+import { auditCalls } from './calls/audit.js';
 import { imageCalls } from './calls/images.js';
 import { otherCalls } from './calls/others.js';
 import { managerCalls } from './calls/managers.js';
@@ -46,6 +50,7 @@ const calls: ControlCalls = {
   ...taskCalls,
   ...imageCalls,
   ...otherCalls,
+  ...auditCalls,
   ...nodeCalls,
   ...managerCalls,
   ...securityCalls,
@@ -82,29 +87,42 @@ function isStream(name: string): name is ControlStreamName {
 export class ControlApi {
   readonly #options: ControlOptions;
   readonly #events: EventLog;
+  readonly #audit: AuditLog;
   readonly #open = new Set<Connection>();
 
   constructor(options: ControlOptions) {
     this.#options = options;
-    this.#events = new EventLog(options.store, options.clock);
+    this.#events = new EventLog(options);
+    this.#audit = new AuditLog(options.store);
   }
 
   start(): void {
     this.#events.start();
+    this.#audit.start();
   }
 
   stop(): void {
     this.#events.stop();
+    this.#audit.stop();
     for (const connection of this.#open) connection.close(1001, 'manager is stopping');
   }
 
-  call(request: CallRequest<Peer>): Promise<unknown> {
+  async call(request: CallRequest<Peer>): Promise<unknown> {
     requireClient(request.identity);
     const name = request.path.slice(paths.call.length);
     if (!isCall(name)) throw new AppError('unsupported', `this manager does not know call ${name}`);
-    const context = { ...this.#options, peer: request.identity, signal: request.signal };
+    const origin = originOf(request.identity, name);
+    const context = {
+      ...this.#options,
+      store: onBehalf(this.#options.store, origin),
+      audit: this.#audit,
+      peer: request.identity,
+      signal: request.signal,
+    };
     // Inside a promise, so that what a check throws is an answer as well.
-    return Promise.resolve().then(() => calls[name](context, request.body));
+    const result = await Promise.resolve().then(() => calls[name](context, request.body));
+    if (actions.has(name)) await this.#audit.note(origin, lineOf(request.body));
+    return result;
   }
 
   async stream(request: StreamRequest<Peer>): Promise<void> {
@@ -116,7 +134,7 @@ export class ControlApi {
     const connection = await request.accept('stream');
     this.#open.add(connection);
     try {
-      await this.#serve(name, connection);
+      await this.#serve(name, connection, originOf(request.identity, name));
       connection.close();
     } catch (error) {
       await this.#fail(connection, error);
@@ -125,16 +143,19 @@ export class ControlApi {
     }
   }
 
-  async #serve(name: ControlStreamName, connection: Connection): Promise<void> {
+  async #serve(name: ControlStreamName, connection: Connection, origin: Origin): Promise<void> {
     const gone = new AbortController();
     const ended = connection.ended.then(() => {
       gone.abort();
       return undefined;
     });
     const input = connection[Symbol.asyncIterator]();
-    const args = new Args(name, await firstMessage(input, this.#options));
+    const first = await firstMessage(input, this.#options);
+    const args = new Args(name, first);
+    if (actions.has(name)) await this.#audit.note(origin, lineOf(first));
     const client: ClientStream = { stream: connection, input, ended, signal: gone.signal };
-    await streams[name]({ ...this.#options, events: this.#events }, args, client);
+    const store = onBehalf(this.#options.store, origin);
+    await streams[name]({ ...this.#options, store, events: this.#events }, args, client);
   }
 
   async #fail(connection: Connection, error: unknown): Promise<void> {
@@ -144,6 +165,46 @@ export class ControlApi {
     await connection.send(JSON.stringify({ error: { kind, message } })).catch(() => undefined);
     connection.close();
   }
+}
+
+/** What acts on containers and images and changes nothing in the store. */
+const actions: ReadonlySet<string> = new Set<ControlCallName | ControlStreamName>([
+  'service.kill',
+  'service.pause',
+  'service.clean',
+  'image.remove',
+  'exec',
+  'attach',
+  'copy-in',
+  'push',
+  'build',
+]);
+
+function originOf({ nodeId, role }: Peer, action: string): Origin {
+  return { who: nodeId, role, action };
+}
+
+/** The store, with everything written through it noted as asked for by `origin`. */
+function onBehalf(store: ClusterStore, origin: Origin): ClusterStore {
+  return {
+    view: store.view,
+    update: (actor, change) => store.update(actor, change, origin),
+    watch: (listener) => store.watch(listener),
+    accompany: (companion) => store.accompany(companion),
+    close: () => store.close(),
+  };
+}
+
+/** Where it was done, without what: a command line may hold what is nobody's business. */
+function lineOf(body: unknown): string {
+  const { project, service, services, index, image, node } = body as Readonly<
+    Record<string, unknown>
+  >;
+  const named = { project, service, services, index, image, node };
+  return Object.entries(named)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => `${key} ${Array.isArray(value) ? value.join(' ') : String(value)}`)
+    .join(', ');
 }
 
 function requireClient(identity: Peer): void {

@@ -1,64 +1,217 @@
 import type { Clock } from '../base/clock.js';
-import type { ClusterStore, Commit } from '../store/store.js';
-import type { StoredEvent } from './cluster-events.js';
+import type { Logger } from '../base/log.js';
+import { messageOf } from '../base/errors.js';
+import type { EventRecord, RecordedEvent } from '../model/journal.js';
+import { numberId } from '../model/journal.js';
+import type { ClusterEvent } from '../protocol/control.js';
+import type { ClusterStore, Commit, Transaction } from '../store/store.js';
 import { eventsOf } from './cluster-events.js';
 
-const kept = 10_000;
+export interface EventLimits {
+  readonly events: number;
+  /** Of their JSON. */
+  readonly bytes: number;
+}
 
-/** The last events of the cluster, and who listens for more. */
+const limits: EventLimits = { events: 10_000, bytes: 4 * 1_024 * 1_024 };
+/** Events of observations alone wait this long for a decision to be written with. */
+const flushMs = 200;
+
+interface Kept {
+  readonly id: EventRecord['id'];
+  readonly events: readonly ClusterEvent[];
+  readonly projects: readonly string[];
+  readonly marks: readonly (readonly [string, string])[];
+  readonly bytes: number;
+}
+
+/** An event and the project it is of. */
+export type Told = readonly [event: ClusterEvent, project: string];
+
+/**
+ * The last events of the cluster, kept in the store in a ring, and who listens for more. An event is written
+ * in the same batch as the decision it tells of, and told when it is on disk: whoever has heard its number
+ * finds what follows at any later leader. What workers only report again to a new one bears a known mark.
+ */
 export class EventLog {
   readonly #store: ClusterStore;
   readonly #clock: Clock;
-  /** A ring: `#next` is the oldest once it is full. */
-  readonly #ring: StoredEvent[] = [];
-  #next = 0;
-  readonly #listeners = new Set<(event: StoredEvent) => void>();
-  #stopWatching: (() => void) | undefined;
+  readonly #log: Logger;
+  readonly #limits: EventLimits;
+  #kept: Kept[] = [];
+  #count = 0;
+  #bytes = 0;
+  #last = 0;
+  #pending: readonly RecordedEvent[] = [];
+  /** The last mark of each container's each kind of event. */
+  readonly #marks = new Map<string, string>();
+  readonly #listeners = new Set<(told: Told) => void>();
+  #ends: (() => void)[] = [];
+  #cancelFlush: (() => void) | undefined;
 
-  constructor(store: ClusterStore, clock: Clock) {
-    this.#store = store;
-    this.#clock = clock;
+  constructor(
+    options: { readonly store: ClusterStore; readonly clock: Clock; readonly log: Logger },
+    bounds: EventLimits = limits,
+  ) {
+    this.#store = options.store;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#limits = bounds;
   }
 
   start(): void {
-    this.#stopWatching = this.#store.watch((commit) => {
-      this.#note(commit);
-    });
+    for (const record of this.#store.view.list('events')) this.#keep(record);
+    this.#ends = [
+      this.#store.accompany((commits, isDurable) => this.#accompany(commits, isDurable)),
+      this.#store.watch((commit) => {
+        this.#publish(commit);
+      }),
+    ];
   }
 
   stop(): void {
-    this.#stopWatching?.();
+    for (const end of this.#ends) end();
+    this.#cancelFlush?.();
   }
 
-  /** Oldest first. */
-  since(sinceMs: number): readonly StoredEvent[] {
-    const inOrder = [...this.#ring.slice(this.#next), ...this.#ring.slice(0, this.#next)];
-    return inOrder.filter((event) => event.at >= sinceMs);
+  /** Oldest first: those from a time on, or those after a number. */
+  read(from: { readonly sinceMs: number } | { readonly after: number }): readonly Told[] {
+    const wanted = ({ at, number }: ClusterEvent): boolean =>
+      'after' in from ? number > from.after : at >= from.sinceMs;
+    return this.#kept.flatMap(({ events, projects }) =>
+      events
+        .map((event, at): Told => [event, projects[at] ?? ''])
+        .filter(([event]) => wanted(event)),
+    );
   }
 
-  listen(listener: (event: StoredEvent) => void): () => void {
+  listen(listener: (told: Told) => void): () => void {
     this.#listeners.add(listener);
     return () => {
       this.#listeners.delete(listener);
     };
   }
 
-  #note(commit: Commit): void {
-    for (const change of commit.changes) {
-      for (const event of eventsOf(change, this.#store.view)) {
+  #accompany(
+    commits: readonly Commit[],
+    isDurable: boolean,
+  ): ((tx: Transaction) => void) | undefined {
+    const fresh = commits.flatMap((commit) => this.#eventsOf(commit));
+    if (!isDurable) {
+      // Nothing of such a batch can fail.
+      this.#pending = [...this.#pending, ...fresh];
+      if (this.#pending.length > 0) this.#flushSoon();
+      return undefined;
+    }
+    const events = [...this.#pending, ...fresh];
+    return events.length === 0
+      ? undefined
+      : (tx) => {
+          this.#write(tx, events);
+        };
+  }
+
+  #eventsOf({ changes }: Commit): readonly RecordedEvent[] {
+    return changes
+      .flatMap((change) =>
         // A removal carries no time of its own.
-        this.#add(change.after === undefined ? { ...event, at: this.#clock.now() } : event);
+        eventsOf(change, this.#store.view).map((event) =>
+          change.after === undefined ? { ...event, at: this.#clock.now() } : event,
+        ),
+      )
+      .filter((event) => event.mark === undefined || this.#marks.get(keyOf(event)) !== event.mark);
+  }
+
+  #flushSoon(): void {
+    this.#cancelFlush ??= this.#clock.after(flushMs, () => {
+      this.#cancelFlush = undefined;
+      if (this.#pending.length === 0) return;
+      this.#store
+        .update('control', (tx) => {
+          this.#write(tx, this.#pending);
+        })
+        .catch((error: unknown) => {
+          this.#log.warn(`events were not stored: ${messageOf(error)}`);
+          this.#flushSoon();
+        });
+    });
+  }
+
+  #write(tx: Transaction, events: readonly RecordedEvent[]): void {
+    let first = this.#last + 1;
+    // Those that waited may have been written by this very batch.
+    const written = new Set<RecordedEvent>();
+    for (let known = tx.get('events', numberId(first)); known !== undefined;) {
+      for (const event of known.events) written.add(event);
+      first += known.events.length;
+      known = tx.get('events', numberId(first));
+    }
+    const rest = events.filter((event) => !written.has(event));
+    if (rest.length === 0) return;
+    tx.create('events', { id: numberId(first), first, events: rest });
+    let [count, bytes] = [this.#count + rest.length, this.#bytes + sizeOf(rest)];
+    for (const old of this.#kept) {
+      if (count <= this.#limits.events && bytes <= this.#limits.bytes) break;
+      tx.remove('events', old.id);
+      count -= old.events.length;
+      bytes -= old.bytes;
+    }
+  }
+
+  #publish(commit: Commit): void {
+    for (const change of commit.changes) {
+      if (change.table !== 'events') continue;
+      if (change.after === undefined) {
+        this.#forget(change.id);
+        continue;
+      }
+      const written = new Set(change.after.events);
+      this.#pending = this.#pending.filter((event) => !written.has(event));
+      const { events, projects } = this.#keep(change.after);
+      for (const [at, event] of events.entries()) {
+        for (const listener of this.#listeners) listener([event, projects[at] ?? '']);
       }
     }
   }
 
-  #add(event: StoredEvent): void {
-    if (this.#ring.length < kept) {
-      this.#ring.push(event);
-    } else {
-      this.#ring[this.#next] = event;
-      this.#next = (this.#next + 1) % kept;
-    }
-    for (const listener of this.#listeners) listener(event);
+  #keep(record: EventRecord): Kept {
+    const kept: Kept = {
+      id: record.id,
+      events: record.events.map(({ project: _project, mark: _mark, ...event }, at) => ({
+        number: record.first + at,
+        ...event,
+      })),
+      projects: record.events.map(({ project }) => project),
+      marks: record.events.flatMap((event) =>
+        event.mark === undefined ? [] : [[keyOf(event), event.mark] as const],
+      ),
+      bytes: sizeOf(record.events),
+    };
+    this.#kept.push(kept);
+    this.#count += kept.events.length;
+    this.#bytes += kept.bytes;
+    this.#last = record.first + record.events.length - 1;
+    for (const [key, mark] of kept.marks) this.#marks.set(key, mark);
+    return kept;
   }
+
+  #forget(id: string): void {
+    const kept = this.#kept.find((each) => each.id === id);
+    if (kept === undefined) return;
+    this.#kept = this.#kept.filter((each) => each !== kept);
+    this.#count -= kept.events.length;
+    this.#bytes -= kept.bytes;
+    for (const [key, mark] of kept.marks) {
+      if (this.#marks.get(key) === mark) this.#marks.delete(key);
+    }
+  }
+}
+
+function keyOf({ id, action }: RecordedEvent): string {
+  const kind = action.endsWith('pause') ? 'pause' : action.split(':')[0];
+  return `${id} ${kind ?? ''}`;
+}
+
+function sizeOf(events: readonly RecordedEvent[]): number {
+  return JSON.stringify(events).length;
 }

@@ -231,6 +231,11 @@ export interface ControlCallMap extends SecurityCallMap {
   'volume.list': { args: Record<string, never>; result: readonly Volume[] };
   'volume.create': { args: VolumeSpec; result: Volume };
   'volume.remove': { args: { readonly name: string; readonly force: boolean }; result: null };
+  /** Oldest first; with `limit` the last ones. */
+  'audit.list': {
+    args: { readonly sinceMs?: number; readonly untilMs?: number; readonly limit?: number };
+    result: readonly AuditEntry[];
+  };
   'secret.list': { args: Record<string, never>; result: readonly Omit<Secret, 'data'>[] };
   /** Made outside of any project, for `external: true`. Returns the id. */
   'secret.create': { args: NewData; result: string };
@@ -243,8 +248,20 @@ export interface ControlCallMap extends SecurityCallMap {
 
 export type ControlCallName = keyof ControlCallMap;
 
+/** Who changed what, as `audit` shows it. */
+export interface AuditEntry {
+  readonly number: number;
+  readonly at: number;
+  readonly who: string;
+  readonly role: string;
+  readonly action: string;
+  readonly changes: readonly string[];
+}
+
 /** One line of `events`: docker's words. */
 export interface ClusterEvent {
+  /** Its number: one more than that of the event before it in the cluster. */
+  readonly number: number;
   /** ms since the epoch. */
   readonly at: number;
   readonly type: 'container' | 'service' | 'node' | 'network' | 'volume';
@@ -294,7 +311,13 @@ export interface ControlStreamMap {
   /** `data`: also secrets and configs, without their contents. */
   watch: { args: { readonly project?: string; readonly data?: boolean } };
   events: {
-    args: { readonly project?: string; readonly sinceMs?: number; readonly untilMs?: number };
+    args: {
+      readonly project?: string;
+      readonly sinceMs?: number;
+      readonly untilMs?: number;
+      /** Only those with a higher number; in place of `sinceMs`, for one who goes on. */
+      readonly after?: number;
+    };
   };
   logs: {
     args: {

@@ -1,11 +1,12 @@
 import type { Clock } from '../base/clock.js';
 import { AppError, messageOf } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
+import type { Origin } from '../model/journal.js';
 import type { Actor } from '../model/task-state.js';
 import type { Backend, DurableWrite } from './backend.js';
 import { durableWrite } from './durable.js';
 import { TableView } from './query.js';
-import type { ClusterStore, Commit, StoreChange, Transaction } from './store.js';
+import type { ClusterStore, Commit, Companion, StoreChange, Transaction } from './store.js';
 import { TableSet } from './tables.js';
 import { TableTransaction } from './transaction.js';
 
@@ -27,6 +28,7 @@ const versionGap = 1_000_000;
 interface Waiting {
   readonly actor: Actor;
   readonly change: (tx: Transaction) => unknown;
+  readonly origin?: Origin | undefined;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -60,6 +62,7 @@ class WriteThroughStore implements ClusterStore {
   readonly #tables: TableSet;
   /** With the index each one started at: it has seen that much in the view already. */
   readonly #listeners = new Map<(commit: Commit) => void, number>();
+  readonly #companions = new Set<Companion>();
   #index: number;
   #waiting: Waiting[] = [];
   #working: Promise<void> | undefined;
@@ -72,13 +75,18 @@ class WriteThroughStore implements ClusterStore {
     this.view = new TableView(tables, () => this.#index);
   }
 
-  update<Result>(actor: Actor, change: (tx: Transaction) => Result): Promise<Result> {
+  update<Result>(
+    actor: Actor,
+    change: (tx: Transaction) => Result,
+    origin?: Origin,
+  ): Promise<Result> {
     if (this.#closed) return Promise.reject(new AppError('unavailable', 'the store is closed'));
     if (this.#waiting.length >= maxWaiting) {
       return Promise.reject(new AppError('unavailable', 'too many writes wait for the store'));
     }
     return new Promise<Result>((resolve, reject) => {
-      this.#waiting.push({ actor, change, resolve: resolve as (result: unknown) => void, reject });
+      const done = resolve as (result: unknown) => void;
+      this.#waiting.push({ actor, change, origin, resolve: done, reject });
       this.#working ??= this.#work();
     });
   }
@@ -87,6 +95,13 @@ class WriteThroughStore implements ClusterStore {
     this.#listeners.set(listener, this.#index);
     return () => {
       this.#listeners.delete(listener);
+    };
+  }
+
+  accompany(companion: Companion): () => void {
+    this.#companions.add(companion);
+    return () => {
+      this.#companions.delete(companion);
     };
   }
 
@@ -116,12 +131,38 @@ class WriteThroughStore implements ClusterStore {
       if (finished.commit !== undefined) index = finished.commit.index;
       done.push(finished);
     }
-    const commits = done.flatMap(({ commit }) => commit ?? []);
-    const writes = durableWrites(commits);
+    const asked = done.flatMap(({ commit }) => commit ?? []);
+    const writes = [...durableWrites(asked)];
+    const added = this.#accompanied(asked, index, writes.length > 0);
+    done.push(...added);
+    const commits = [...asked, ...added.flatMap(({ commit }) => commit ?? [])];
+    index = commits.at(-1)?.index ?? index;
+    writes.push(...durableWrites(commits.slice(asked.length)));
     if (writes.length > 0 && !(await this.#persist(commits, writes, done))) return;
     this.#index = index;
     for (const commit of commits) this.#tell(commit);
     for (const { waiting, result } of done) waiting.resolve(result);
+  }
+
+  /** What companions add to a batch. One that fails adds nothing and disturbs nobody. */
+  #accompanied(commits: readonly Commit[], last: number, isDurable: boolean): readonly Done[] {
+    if (commits.length === 0) return [];
+    const added: Done[] = [];
+    for (const companion of this.#companions) {
+      const reject = (error: unknown): void => {
+        this.#options.log.error(`store: a companion failed: ${messageOf(error)}`);
+      };
+      try {
+        const change = companion(commits, isDurable);
+        if (change === undefined) continue;
+        const waiting = { actor: 'control', change, resolve: () => undefined, reject } as const;
+        const finished = this.#run(waiting, last + added.length + 1);
+        if (finished !== undefined) added.push(finished);
+      } catch (error) {
+        reject(error);
+      }
+    }
+    return added;
   }
 
   #run(waiting: Waiting, version: number): Done | undefined {
@@ -134,7 +175,7 @@ class WriteThroughStore implements ClusterStore {
       const result = waiting.change(tx);
       const changes = tx.seal();
       const commit =
-        changes.length === 0 ? undefined : { index: version, actor: waiting.actor, changes };
+        changes.length === 0 ? undefined : { ...about(waiting), index: version, changes };
       return { waiting, result, commit };
     } catch (error) {
       tx.undo();
@@ -170,6 +211,10 @@ class WriteThroughStore implements ClusterStore {
       }
     }
   }
+}
+
+function about({ actor, origin }: Waiting): Pick<Commit, 'actor' | 'origin'> {
+  return origin === undefined ? { actor } : { actor, origin };
 }
 
 /** The last write of each object wins; the order of different objects means nothing to a backend. */

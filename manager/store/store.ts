@@ -5,6 +5,7 @@ import type { Node } from '../model/node.js';
 import type { Service } from '../model/service.js';
 import type { Actor } from '../model/task-state.js';
 import type { Task } from '../model/task.js';
+import type { AuditRecord, EventRecord, Origin } from '../model/journal.js';
 import type { Meta } from '../model/meta.js';
 
 /**
@@ -20,9 +21,15 @@ import type { Meta } from '../model/meta.js';
 export interface ClusterStore {
   readonly view: StoreView;
   /** Runs `change` and resolves with what it returned once the writes are durable and visible. */
-  update<Result>(actor: Actor, change: (tx: Transaction) => Result): Promise<Result>;
+  update<Result>(
+    actor: Actor,
+    change: (tx: Transaction) => Result,
+    origin?: Origin,
+  ): Promise<Result>;
   /** Called after each commit, in order, synchronously. Returns the way to end it. */
   watch(listener: (commit: Commit) => void): () => void;
+  /** Has something written together with what others write. Returns the way to end it. */
+  accompany(companion: Companion): () => void;
   close(): Promise<void>;
 }
 
@@ -36,6 +43,8 @@ export interface Tables {
   readonly configs: Config;
   readonly leases: Lease;
   readonly cluster: ClusterRecord;
+  readonly events: EventRecord;
+  readonly audit: AuditRecord;
 }
 export type TableName = keyof Tables;
 
@@ -102,9 +111,21 @@ export interface Transaction extends StoreView {
   remove<Name extends TableName>(table: Name, id: Tables[Name]['id']): void;
 }
 
+/**
+ * Called with the commits of a batch before it is written and shown: what it returns is run as one more
+ * transaction of the batch, so that both are there or neither. `isDurable` tells whether the batch goes to
+ * disk anyway. Called again for the same things when the batch fails and is tried again by its writers.
+ */
+export type Companion = (
+  commits: readonly Commit[],
+  isDurable: boolean,
+) => ((tx: Transaction) => void) | undefined;
+
 export interface Commit {
   readonly index: number;
   readonly actor: Actor;
+  /** On whose behalf, where somebody outside asked for it. */
+  readonly origin?: Origin;
   readonly changes: readonly StoreChange[];
 }
 

@@ -14,6 +14,8 @@ export const tableNames = [
   'configs',
   'leases',
   'cluster',
+  'events',
+  'audit',
 ] as const satisfies readonly TableName[];
 
 export type Stored = Tables[TableName];
@@ -24,6 +26,8 @@ export function nameOf(table: TableName, object: Stored): string | undefined {
     case 'tasks':
     case 'leases':
     case 'cluster':
+    case 'events':
+    case 'audit':
       return undefined;
     default:
       return (object as Tables['services']).spec.name;

@@ -17,6 +17,8 @@ const singular: Readonly<Record<TableName, string>> = {
   configs: 'config',
   leases: 'lease',
   cluster: 'record',
+  events: 'events',
+  audit: 'audit record',
 };
 
 /**

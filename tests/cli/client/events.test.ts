@@ -1,0 +1,59 @@
+import test from 'ava';
+import type { ControlClient } from '../../../cli/client/client.js';
+import { events } from '../../../cli/client/stream.js';
+import { AppError } from '../../../manager/base/errors.js';
+import type { MessageStream } from '../../../manager/protocol/worker-calls.js';
+
+/** A manager that tells events `from` to `to` and then breaks off. */
+function breaking(from: number, to: number): MessageStream {
+  return {
+    async *[Symbol.asyncIterator]() {
+      for (let number = from; number <= to; number += 1) {
+        await Promise.resolve();
+        yield JSON.stringify({ number, type: 'container', action: 'start' });
+      }
+      throw new AppError('unavailable', 'connection was lost');
+    },
+    send: () => Promise.resolve(),
+    close: () => undefined,
+  };
+}
+
+function clientOf(open: (args: object) => Promise<MessageStream>): ControlClient {
+  return {
+    cluster: 'test',
+    call: () => Promise.reject(new Error('not expected')),
+    open: (_name: string, args: object) => open(args),
+    close: () => undefined,
+  };
+}
+
+test('a stream of events goes on behind the last one when another manager takes over', async (t) => {
+  const asked: object[] = [];
+  const client = clientOf((args) => {
+    asked.push(args);
+    if (asked.length === 2) return Promise.reject(new AppError('unavailable', 'nobody leads'));
+    return Promise.resolve(asked.length === 1 ? breaking(5, 6) : breaking(7, 9));
+  });
+  const stop = new AbortController();
+  const numbers: number[] = [];
+  for await (const { number } of events(client, { project: 'p', sinceMs: 1 }, stop.signal)) {
+    numbers.push(number);
+    if (number === 9) stop.abort();
+  }
+  t.deepEqual(numbers, [5, 6, 7, 8, 9]);
+  const again = { project: 'p', sinceMs: 1, after: 6 };
+  t.deepEqual(asked, [{ project: 'p', sinceMs: 1 }, again, again]);
+});
+
+test('a manager that was never reached, and one that refuses, are errors at once', async (t) => {
+  const unreachable = new AppError('unavailable', 'not reachable', { cause: new Error('refused') });
+  for (const error of [unreachable, new AppError('forbidden', 'you may not')]) {
+    const read = events(
+      clientOf(() => Promise.reject(error)),
+      {},
+      new AbortController().signal,
+    );
+    t.is(await t.throwsAsync(read.next()), error);
+  }
+});
