@@ -25,7 +25,7 @@ import type { Backend } from './store/backend.js';
 import type { Term } from './store/election.js';
 import { KeyRing } from './store/key-ring.js';
 import { openStore } from './store/open-store.js';
-import { SealedBackend } from './store/sealing.js';
+import { SealedBackend, sealRecord } from './store/sealing.js';
 import type { ClusterRecord, ClusterStore } from './store/store.js';
 
 interface OpenedStore {
@@ -99,6 +99,7 @@ export class LeaderTerm implements Term {
       statistics: this.statistics,
       managers: directory,
       ...(this.security === undefined ? {} : { security: this.security }),
+      ...(ring === undefined ? {} : { seal: (object) => sealRecord(ring, object) }),
       manager: { clusterId, clusterName, nodeId, version, leader: true, store: backend.name },
     });
     const scheduler = new Scheduler({ store, clock, log, strategy: settings.strategy });

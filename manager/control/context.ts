@@ -13,7 +13,7 @@ import type { Peer } from '../protocol/peer.js';
 import type { CaStatus, MadeToken } from '../protocol/security.js';
 import type { StatsMessage } from '../protocol/statistics.js';
 import type { WorkerCalls } from '../protocol/worker-calls.js';
-import type { ClusterStore } from '../store/store.js';
+import type { ClusterStore, TableName } from '../store/store.js';
 import type { AuditLog } from './audit-log.js';
 
 /** Lines of many tasks in one order, in batches. */
@@ -53,7 +53,15 @@ export interface ClusterSecurity {
   rotateToken(id: string): Promise<MadeToken>;
 }
 
+export interface StoredObject {
+  readonly table: TableName;
+  readonly value: object;
+}
+export type Seal = (object: StoredObject) => StoredObject;
+
 export interface ControlOptions {
+  /** What turns an object into what may leave the manager: secrets are sealed. */
+  readonly seal?: Seal;
   readonly store: ClusterStore;
   readonly clock: Clock;
   readonly log: Logger;

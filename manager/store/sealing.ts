@@ -93,6 +93,12 @@ function sealWrite(ring: KeyRing, write: DurableWrite): DurableWrite {
   return { ...write, value };
 }
 
+/** An object as a backend would see it. */
+export function sealRecord(ring: KeyRing, { table, value }: StoredRecord): StoredRecord {
+  const id = String((value as Fields).id);
+  return { table, value: sealWrite(ring, { table, id, value }).value ?? value };
+}
+
 /** The ids of the keys a stored object is sealed with; `plain` stands for what is not sealed. */
 function keysOf({ table, value }: StoredRecord): readonly string[] {
   return (sealedFields[table] ?? []).map((field) => {

@@ -27,6 +27,8 @@ export interface TestManagerOptions {
   readonly backend?: Backend;
   readonly probe?: (address: string) => Promise<boolean>;
   readonly timing?: StatusTiming;
+  /** The file of the key that secrets are sealed with. */
+  readonly keyPath?: string;
   /** Where its certificate is, to be renewed, and the authority it signs with. */
   readonly pkiPaths?: ManagerSettings['pki'];
 }
@@ -83,6 +85,7 @@ export class TestManager {
       log,
       newId,
       openBackend: () => Promise.resolve(options.backend ?? new MemoryBackend()),
+      ...(options.keyPath === undefined ? {} : { keyPath: options.keyPath }),
       timing: options.timing ?? { deadlineMs: 1_500, workerAwayMs: 1_500, askAgainMs: 50 },
       probe: options.probe ?? (() => Promise.resolve(true)),
     });

@@ -1,12 +1,18 @@
 import { writeBackup } from '../../protocol/backup.js';
 import { frame } from '../../protocol/frames.js';
 import { tableNames } from '../../store/tables.js';
+import type { Seal, StoredObject } from '../context.js';
 import type { ControlStreams } from './stream-context.js';
+
+function* sealed(objects: readonly StoredObject[], seal: Seal): Generator<StoredObject> {
+  for (const object of objects) yield seal(object);
+}
 
 /** The whole store as it is at one moment, while it goes on: lists of the store never change. */
 export const backup: ControlStreams['backup'] = async (context, _args, { stream }) => {
   const { store, clock, manager } = context;
-  const records = tableNames.flatMap((table) =>
+  const { seal = (object: StoredObject) => object } = context;
+  const objects = tableNames.flatMap((table) =>
     store.view.list(table).map((value) => ({ table, value })),
   );
   const header = {
@@ -16,6 +22,7 @@ export const backup: ControlStreams['backup'] = async (context, _args, { stream 
     at: new Date(clock.now()).toISOString(),
     version: manager.version,
   };
-  for (const chunk of writeBackup(header, records)) await stream.send(frame('stdout', chunk));
+  for (const chunk of writeBackup(header, sealed(objects, seal)))
+    await stream.send(frame('stdout', chunk));
   await stream.send(frame('exit', '0'));
 };

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
 import { aVolume } from '../../../fixtures/cluster/build.js';
 import { transfer } from '../../../cli/client/transfer.js';
@@ -32,4 +35,19 @@ test('a backup shows one moment of the store while it is written', async (t) => 
   t.false(names.some((name) => name.startsWith('late')));
   t.true(records.some(({ table }) => table === 'cluster'));
   t.is((await manager.call('volume.list', {})).length, 42);
+});
+
+test('secrets leave the manager sealed', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'shoal-key-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const keyPath = join(folder, 'cluster.key');
+  const manager = await TestManager.start(t, { pki: await createManagerPki(), keyPath });
+  const data = Buffer.from('hunter2 is the password').toString('base64');
+  await manager.call('secret.create', { name: 'password', labels: {}, data });
+  let text = '';
+  for await (const chunk of transfer(await manager.stream('backup', {}))) {
+    text += Buffer.from(chunk).toString();
+  }
+  t.true(text.includes('"table":"secrets"'));
+  t.false(text.includes(data) || text.includes('hunter2'));
 });
