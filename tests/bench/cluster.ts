@@ -21,10 +21,17 @@ export class BenchCluster {
     this.home = mkdtempSync(join(tmpdir(), 'shoal-bench-'));
   }
 
-  /** Makes `count` machines and provisions them, the first as the manager. */
-  async up(count: number): Promise<void> {
+  /**
+   * Makes `count` machines and provisions them, the first as the manager; with `flags` for
+   * `machine create` all at once.
+   */
+  async up(count: number, flags?: readonly string[]): Promise<void> {
     await this.lab.up(count);
     const names = Array.from({ length: count }, (_, index) => `node-${String(index + 1)}`);
+    if (flags !== undefined) {
+      await this.create(names, true, flags);
+      return;
+    }
     await this.create(names.slice(0, 1), true);
     if (count > 1) await this.create(names.slice(1), false);
   }
@@ -79,14 +86,18 @@ export class BenchCluster {
     rmSync(this.home, { recursive: true, force: true });
   }
 
-  private async create(names: readonly string[], master: boolean): Promise<void> {
+  private async create(
+    names: readonly string[],
+    master: boolean,
+    more: readonly string[] = [],
+  ): Promise<void> {
     const key = ['--generic-ssh-user', 'root', '--generic-ssh-key', this.lab.keyPath];
     const addresses = names.flatMap((name) => [
       '--generic-ip-address',
       this.lab.machine(name).address,
     ]);
     const role = master ? ['--swarm', '--swarm-master'] : ['--swarm'];
-    const flags = ['machine', 'create', '--driver', 'generic', ...key, ...role];
+    const flags = ['machine', 'create', '--driver', 'generic', ...key, ...role, ...more];
     await this.shoal([...flags, ...addresses, ...names], this.home, 300_000);
   }
 }

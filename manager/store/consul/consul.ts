@@ -266,11 +266,15 @@ class ConsulBackend implements Backend {
 
   #lose(error: unknown): AppError {
     const { kind, message } = toAppError(error);
-    this.#lost ??= new AppError(
-      kind === 'conflict' ? 'conflict' : 'unavailable',
-      `the store in consul must be opened again: ${message}`,
-      { cause: error },
-    );
+    this.#lost ??=
+      kind === 'conflict'
+        ? new AppError('conflict', `the store in consul must be opened again: ${message}`, {
+            cause: error,
+          })
+        : new AppError(
+            'unavailable',
+            `consul cannot be written: ${message}; what runs goes on, changes have to wait`,
+          );
     this.#tellLost(this.#lost);
     return this.#lost;
   }
