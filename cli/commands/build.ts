@@ -58,9 +58,12 @@ export interface BuiltImage {
 /** Builds one after the other, all on the same node where platforms allow. Returns what was built. */
 export async function buildServices(
   cli: Cli,
-  { client, project, keys }: ServiceImages,
+  { client, project: chosen, keys }: ServiceImages,
   flags: BuildCommandFlags,
 ): Promise<readonly BuiltImage[]> {
+  // A build may begin with what a service gives that was not chosen.
+  const services = { ...chosen.disabledServices, ...chosen.services };
+  const project = { ...chosen, services };
   const auths = await new RegistryCredentials(cli.env).all();
   const built: BuiltImage[] = [];
   for (const key of buildOrder(project, keys)) {
@@ -105,6 +108,9 @@ function namedContexts(project: Project, service: string, build: Build): readonl
 function secretsOf(project: Project, build: Build): Readonly<Record<string, string>> {
   return Object.fromEntries(
     (build.secrets ?? []).map(({ source, target }) => {
+      if (project.secrets[source] === undefined) {
+        throw new AppError('not-found', `secret ${source} belongs to a service that was not named`);
+      }
       const content = Buffer.from(contentOf(project, 'secrets', source));
       return [target ?? source, content.toString('base64')];
     }),

@@ -26,6 +26,10 @@ export const examples: Readonly<
   cluster: [['shoal cluster ls', 'which there are; the current one has a star']],
   'cluster ls': [["shoal cluster ls --format '{{.Name}} {{.Managers}}'", 'for a script']],
   'cluster use': [['shoal cluster use alpha', 'commands act on alpha from now on']],
+  commit: [
+    ['shoal commit web shop/web:debug', 'an image of its container as it is, on its node'],
+    ["shoal commit -c 'CMD [\"sh\"]' -m 'with tools' web shop/tools", 'with another command'],
+  ],
   completion: [
     ['source <(shoal completion bash)', 'for this shell; put it into ~/.bashrc for all'],
     ['shoal completion zsh > ~/.zfunc/_shoal', 'in a folder of the fpath of zsh'],
@@ -189,6 +193,10 @@ export const examples: Readonly<
   'volume rm': [['shoal volume rm data', 'and its data, on every node']],
   volumes: [['shoal volumes web', "those that web's containers mount"]],
   wait: [['shoal wait migrate', 'until it ends, with its exit code']],
+  watch: [
+    ['shoal watch', 'build and start, then follow the files of develop.watch'],
+    ['shoal watch --no-up web', 'only follow, only for web'],
+  ],
 };
 
 /** The block that commander prints after the options; empty when there are none. */

@@ -37,6 +37,11 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import('./cluster.js')).clusterCommand,
   },
   {
+    name: 'commit',
+    summary: "Create a new image from a service container's changes",
+    load: async () => (await import('./commit.js')).commitCommand,
+  },
+  {
     name: 'completion',
     summary: 'Print the completion script of a shell',
     load: async () => (await import('./completion.js')).completionCommand,
@@ -264,5 +269,10 @@ export const commandEntries: readonly CommandEntry[] = [
     name: 'wait',
     summary: 'Block until containers of services stop',
     load: async () => (await import('./wait.js')).waitCommand,
+  },
+  {
+    name: 'watch',
+    summary: 'Bring changed files into containers, or build anew, as they change',
+    load: async () => (await import('./watch.js')).watchCommand,
   },
 ];

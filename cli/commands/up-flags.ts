@@ -31,6 +31,7 @@ export interface UpFlags {
   readonly color: boolean;
   readonly logPrefix: boolean;
   readonly timestamps?: boolean;
+  readonly watch?: boolean;
 }
 
 export interface UpOptions {
@@ -49,6 +50,8 @@ const conflicts: readonly (readonly [keyof UpFlags, keyof UpFlags, string])[] = 
     'abortOnContainerFailure',
     '--detach and --abort-on-container-failure are incompatible',
   ],
+  ['detach', 'watch', '--detach and --watch are incompatible'],
+  ['wait', 'watch', '--wait and --watch are incompatible'],
   ['detach', 'exitCodeFrom', '--detach and --exit-code-from are incompatible'],
   ['wait', 'abortOnContainerExit', '--wait and --abort-on-container-exit are incompatible'],
   ['wait', 'abortOnContainerFailure', '--wait and --abort-on-container-failure are incompatible'],

@@ -46,6 +46,7 @@ export function upCommand(cli: Cli): Command {
     .option('--no-color', 'produce monochrome output')
     .option('--no-log-prefix', "don't print the container's name")
     .option('--timestamps', 'show timestamps')
+    .option('-w, --watch', 'bring changed files into the containers as they change')
     .action(async (services: string[], flags: UpFlags) => {
       await up(cli, services, flags);
     });
@@ -140,7 +141,23 @@ async function foreground(cli: Cli, of: ForegroundOf): Promise<void> {
   const attached = keys.filter((key) =>
     only === undefined ? project.services[key]?.attach !== false : only.includes(key),
   );
-  await runForeground(cli, {
+  const watching = new AbortController();
+  const watched =
+    flags.watch === true
+      ? import('./watch-project.js').then(({ watchProject }) =>
+          watchProject(cli, {
+            ...{ client, project, keys, prune: true, signal: watching.signal },
+            buildAndStart: (services) =>
+              up(cli, services, {
+                ...{ detach: true, recreate: true, start: true, build: true, deps: false },
+                ...{ color: flags.color, logPrefix: flags.logPrefix },
+              }),
+          }),
+        )
+      : undefined;
+  // Looked at below, when the containers have ended.
+  watched?.catch(() => undefined);
+  const showing = runForeground(cli, {
     client,
     project: project.name,
     services: keys,
@@ -154,4 +171,8 @@ async function foreground(cli: Cli, of: ForegroundOf): Promise<void> {
     prefix: flags.logPrefix,
     timestamps: flags.timestamps === true,
   });
+  await showing.finally(() => {
+    watching.abort();
+  });
+  await watched;
 }

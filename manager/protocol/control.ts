@@ -8,6 +8,7 @@ import type { Task } from '../model/task.js';
 import type { SecurityCallMap } from './security.js';
 import type {
   BuildQuery,
+  CommitOptions,
   ExecOptions,
   LogLine,
   LogOptions,
@@ -209,6 +210,8 @@ export interface ControlCallMap extends SecurityCallMap {
     result: { readonly name: string; readonly isFolder: boolean } | null;
   };
   'task.inspect': { args: TaskRef; result: unknown };
+  /** Makes an image of a container, on its node. Returns the image's id. */
+  'task.commit': { args: TaskRef & CommitOptions; result: string };
   'node.list': { args: Record<string, never>; result: readonly Node[] };
   /** By id, id prefix or name. */
   'node.update': {

@@ -32,6 +32,8 @@ export interface WorkerCallMap {
     args: { readonly taskId: TaskId; readonly path: string };
     result: { readonly name: string; readonly isFolder: boolean } | null;
   };
+  /** Makes an image of the container as it is; returns its id. */
+  commit: { args: CommitOptions & { readonly taskId: TaskId }; result: string };
   /** Takes the tag away, and the image when it was the last one; false when it is not there or in use. */
   removeImage: { args: { readonly image: string }; result: boolean };
   /** Containers of a Compose project on this node's engine that another tool than ours made. */
@@ -62,6 +64,18 @@ export interface OtherContainer {
   readonly state: string;
   /** Absolute paths of the files it was made from, with commas between, on the machine of who made it. */
   readonly configFiles: string;
+}
+
+/** How a container becomes an image. */
+export interface CommitOptions {
+  /** With its tag; without it the image has only an id. */
+  readonly image?: string;
+  readonly author?: string;
+  readonly comment?: string;
+  /** Instructions of a Dockerfile: `CMD ["x"]`. */
+  readonly changes: readonly string[];
+  /** Pause it meanwhile. */
+  readonly pause: boolean;
 }
 
 /** An image on a node. */

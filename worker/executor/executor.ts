@@ -3,6 +3,7 @@ import type { PublishedPort } from '../../manager/model/task.js';
 import type { VolumeSpec } from '../../manager/model/network.js';
 import type { AssignedFile, AssignedTask } from '../../manager/protocol/assignments.js';
 import type {
+  CommitOptions,
   ExecOptions,
   LogOptions,
   RegistryAuth,
@@ -137,6 +138,8 @@ export interface Executor {
     options: { readonly stdin: boolean; readonly replay?: boolean },
     signal: AbortSignal,
   ): Promise<RunningProcess>;
+  /** Makes an image of the container as it is; returns its id. Long. */
+  commit(containerId: string, options: CommitOptions, signal: AbortSignal): Promise<string>;
   /** What the engine knows of an image now; undefined when it has it not. */
   findImage(image: string, signal: AbortSignal): Promise<SeenImage | undefined>;
   /** Gets the image from another node, whatever is here under that name. */

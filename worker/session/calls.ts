@@ -77,6 +77,8 @@ function callHandlers({ executor, tasks, processes }: CallSurroundings): Handler
     knownLayers: ({ layers }, signal) => executor.knownLayers(layers, signal),
     statPath: async ({ taskId, path }, signal) =>
       (await executor.statPath(containerId(taskId), path, signal)) ?? null,
+    commit: ({ taskId, ...options }, signal) =>
+      executor.commit(containerId(taskId), options, signal),
     removeImage: ({ image }, signal) => executor.removeImage(image, signal),
     listOthers: ({ project }, signal) => executor.listOthers(project, signal),
     async removeOthers({ project, configFiles }, signal) {

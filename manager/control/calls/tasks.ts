@@ -4,6 +4,7 @@ import type { ControlCalls } from '../context.js';
 import { findRunningTask } from '../find.js';
 
 const deadlineMs = 15_000;
+const commitMs = 600_000;
 
 export function readTaskRef(args: Args): TaskRef {
   const index = args.count('index');
@@ -16,7 +17,7 @@ export function readTaskRef(args: Args): TaskRef {
 
 export const taskCalls: Pick<
   ControlCalls,
-  'task.list' | 'task.top' | 'task.inspect' | 'task.stat-path'
+  'task.list' | 'task.top' | 'task.inspect' | 'task.stat-path' | 'task.commit'
 > = {
   'task.list': ({ store }, value) => {
     const args = new Args('task.list', value);
@@ -48,5 +49,21 @@ export const taskCalls: Pick<
     const task = findRunningTask(store.view, readTaskRef(new Args('task.inspect', value)));
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]);
     return workers.call(task.nodeId, 'inspect', { taskId: task.id }, deadline);
+  },
+  'task.commit': ({ store, workers, signal }, value) => {
+    const args = new Args('task.commit', value);
+    const task = findRunningTask(store.view, readTaskRef(args));
+    const [image, author] = [args.optionalText('image'), args.optionalText('author')];
+    const comment = args.optionalText('comment');
+    const call = {
+      taskId: task.id,
+      changes: args.texts('changes'),
+      pause: args.flag('pause'),
+      ...(image === undefined ? {} : { image }),
+      ...(author === undefined ? {} : { author }),
+      ...(comment === undefined ? {} : { comment }),
+    };
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(commitMs)]);
+    return workers.call(task.nodeId, 'commit', call, deadline);
   },
 };

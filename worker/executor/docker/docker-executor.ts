@@ -12,6 +12,7 @@ import type {
   TaskInputs,
 } from '../executor.js';
 import type {
+  CommitOptions,
   ExecOptions,
   LogOptions,
   RegistryAuth,
@@ -37,7 +38,7 @@ import type { TaskFiles } from './files.js';
 import type { ImageLayers } from './image-layers.js';
 import { saveWithout } from './image-layers.js';
 import type { Images } from './images.js';
-import { openBuild, openPull, openPush, type BuildRequest } from './image-streams.js';
+import { commitImage, openBuild, openPull, openPush, type BuildRequest } from './image-streams.js';
 import { openArchive, putArchive, statIn } from './file-streams.js';
 import { containerLabels, type Owner } from './labels.js';
 import { listOthers, removeOthers } from './others.js';
@@ -279,6 +280,12 @@ export class DockerExecutor implements Executor {
 
   async removeOthers(project: string, configFiles: string, signal: AbortSignal): Promise<void> {
     await removeOthers(this.#parts.client, project, configFiles, signal);
+  }
+
+  async commit(containerId: string, options: CommitOptions, signal: AbortSignal): Promise<string> {
+    const id = await commitImage(this.#parts.client, containerId, options, signal);
+    this.#parts.images.forget();
+    return id;
   }
 
   async findImage(image: string, signal: AbortSignal): Promise<SeenImage | undefined> {

@@ -1,4 +1,8 @@
-import type { RegistryAuth, WorkerStreamRequest } from '../../../manager/protocol/worker-calls.js';
+import type {
+  CommitOptions,
+  RegistryAuth,
+  WorkerStreamRequest,
+} from '../../../manager/protocol/worker-calls.js';
 import type { ImagePull } from '../executor.js';
 import { openSession } from './build-session.js';
 import type { EngineClient } from './client.js';
@@ -45,6 +49,34 @@ export async function openPush(
       }),
     signal,
   );
+}
+
+const commitMs = 600_000;
+
+/** `POST /commit`. */
+export async function commitImage(
+  client: EngineClient,
+  containerId: string,
+  { image, author, comment, changes, pause }: CommitOptions,
+  signal: AbortSignal,
+): Promise<string> {
+  const { fromImage, tag } = image === undefined ? {} : toReference(image);
+  const named =
+    fromImage === undefined ? {} : { repo: fromImage, ...(tag === undefined ? {} : { tag }) };
+  const made = (await client.call(
+    'make an image of a container',
+    (docker) =>
+      docker.getContainer(containerId).commit({
+        ...named,
+        pause,
+        ...(author === undefined ? {} : { author }),
+        ...(comment === undefined ? {} : { comment }),
+        ...(changes.length === 0 ? {} : { changes: changes.join('\n') }),
+      }),
+    signal,
+    commitMs,
+  )) as { readonly Id: string };
+  return made.Id;
 }
 
 /**
