@@ -29,8 +29,8 @@ export function doctorCommand(cli: Cli): Command {
     .addHelpText(
       'after',
       `
-Checks on each machine: clock, engine and its port, disk and inodes, services, checksum errors, the
-manager's port;
+Checks on each machine: clock, engine and its port, disk and inodes, services, certificates near their
+end, checksum errors, the manager's port;
 between each two: that they reach each other, that full-size packets arrive unbroken, and that
 containers on a common network reach each other, with full-size packets as well (UDP 4789).
 Ends with code 1 when something must be repaired.
@@ -142,7 +142,7 @@ async function examine(
       );
       const facts = parseDoctorFacts(stdout, asked.at, asked.answered);
       const enginePort = { port: endpoint.port, open: (await answers) === 'open' };
-      return { name, address, facts, enginePort, pairs: own };
+      return { name, address, facts, enginePort, askedAtMs: asked.at, pairs: own };
     } finally {
       session.close();
     }

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -69,16 +70,7 @@ async function make(store: MachineStore, now: Date): Promise<UserAuthority> {
   const validity = validFor(now, authorityDays);
   const cert = await createAuthority({ key, subject, validity, pathLength: 1 });
   const engineAnchor = await createAuthority({ key, subject, validity, pathLength: 0 });
-  const client = await signRequest(
-    { cert, key },
-    {
-      request: await createRequest(clientKey, user),
-      subject: { commonName: user, organizationalUnit: 'client', organization: user },
-      alternativeNames: [],
-      usage: 'client',
-      validity: validFor(now, certificateDays),
-    },
-  );
+  const client = await signClient({ cert, key }, { key: clientKey, user, now });
   await write('ca-key.pem', key, 0o600);
   await write('key.pem', clientKey, 0o600);
   await write('engine-ca.pem', engineAnchor, 0o644);
@@ -87,12 +79,50 @@ async function make(store: MachineStore, now: Date): Promise<UserAuthority> {
   return { cert, key, engineAnchor, user };
 }
 
-/** The user's authority, made once per store however many processes ask at the same time. */
+/** Whether the user's own certificate has less than a third of its life left. */
+async function endsSoon(store: MachineStore, now: Date): Promise<boolean> {
+  const { validFrom, validTo } = new X509Certificate(
+    await readFile(join(store.certsFolder, 'cert.pem')),
+  );
+  const [from, to] = [Date.parse(validFrom), Date.parse(validTo)];
+  return to - now.getTime() < (to - from) / 3;
+}
+
+/** With the same key: a reader between two files would otherwise find a pair that does not fit. */
+async function renewClient(
+  store: MachineStore,
+  authority: UserAuthority,
+  now: Date,
+): Promise<void> {
+  const key = await readFile(join(store.certsFolder, 'key.pem'), 'utf8');
+  const cert = await signClient(authority, { key, user: authority.user, now });
+  await writeFileAtomic(join(store.certsFolder, 'cert.pem'), cert, 0o644);
+}
+
+async function signClient(
+  authority: KeyPair,
+  { key, user, now }: { readonly key: string; readonly user: string; readonly now: Date },
+): Promise<string> {
+  return signRequest(authority, {
+    request: await createRequest(key, user),
+    subject: { commonName: user, organizationalUnit: 'client', organization: user },
+    alternativeNames: [],
+    usage: 'client',
+    validity: validFor(now, certificateDays),
+  });
+}
+
+/**
+ * The user's authority, made once per store however many processes ask at the same time. The user's own
+ * certificate is renewed when it nears its end.
+ */
 export async function userAuthority(store: MachineStore, now: Date): Promise<UserAuthority> {
   const there = await readPair(store);
-  if (there !== undefined) return there;
-  return withFileLock(
-    join(store.certsFolder, 'lock'),
-    async () => (await readPair(store)) ?? (await make(store, now)),
-  );
+  if (there !== undefined && !(await endsSoon(store, now))) return there;
+  return withFileLock(join(store.certsFolder, 'lock'), async () => {
+    const pair = await readPair(store);
+    if (pair === undefined) return make(store, now);
+    if (await endsSoon(store, now)) await renewClient(store, pair, now);
+    return pair;
+  });
 }

@@ -2,7 +2,7 @@ import { request } from 'node:https';
 import { connect as connectTcp } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { IncomingMessage } from 'node:http';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, TLSSocket } from 'node:tls';
 import { AppError, messageOf } from '../../manager/base/errors.js';
 
 export interface Credentials {
@@ -19,6 +19,8 @@ export interface Endpoint {
 export interface EngineVersion {
   readonly version: string;
   readonly apiVersion: string;
+  /** When the engine's certificate ends, ms since the epoch. */
+  readonly certificateEndsMs?: number;
 }
 
 /** Asks an engine over TLS for its version; one try. */
@@ -37,12 +39,20 @@ export async function engineVersion(
     call.on('error', reject);
     call.end();
   });
+  // Asked for before the body is read: afterwards the connection may be gone.
+  const { socket } = response;
+  const endsMs =
+    socket instanceof TLSSocket ? Date.parse(socket.getPeerCertificate().valid_to) : Number.NaN;
   const body = await text(response);
   const answer = JSON.parse(body) as { Version?: string; ApiVersion?: string; message?: string };
   if (response.statusCode !== 200 || answer.Version === undefined) {
     throw new AppError('unavailable', answer.message ?? `status ${String(response.statusCode)}`);
   }
-  return { version: answer.Version, apiVersion: answer.ApiVersion ?? '' };
+  return {
+    version: answer.Version,
+    apiVersion: answer.ApiVersion ?? '',
+    ...(Number.isNaN(endsMs) ? {} : { certificateEndsMs: endsMs }),
+  };
 }
 
 /** Completes a TLS handshake with a manager; one try. */

@@ -1,5 +1,5 @@
 import { isAppError, messageOf } from '../../manager/base/errors.js';
-import type { Credentials } from './engine-client.js';
+import type { Credentials, EngineVersion } from './engine-client.js';
 import { connectionProblem, engineVersion, tcpAnswers } from './engine-client.js';
 import type { MachineState } from './listing.js';
 import type { MachineRecord } from './record.js';
@@ -10,6 +10,14 @@ function endpoint(url: string): { readonly host: string; readonly port: number }
   return { host: parsed.hostname.replaceAll(/^\[|\]$/gu, ''), port: Number(parsed.port || '2376') };
 }
 
+const soonMs = 30 * 86_400_000;
+
+function endingSoon({ Name }: MachineRecord, { certificateEndsMs }: EngineVersion): string {
+  if (certificateEndsMs === undefined || certificateEndsMs - Date.now() > soonMs) return '';
+  const day = new Date(certificateEndsMs).toISOString().slice(0, 10);
+  return `certificate of its engine ends on ${day}: "shoal machine provision ${Name}" renews it`;
+}
+
 async function askEngine(
   record: MachineRecord,
   credentials: Credentials | undefined,
@@ -18,7 +26,7 @@ async function askEngine(
   try {
     if (credentials === undefined) throw new Error('no certificates in the store');
     const answer = await engineVersion(endpoint(engineUrl(record)), credentials, timeoutMs);
-    return { engineVersion: answer.version, error: '' };
+    return { engineVersion: answer.version, error: endingSoon(record, answer) };
   } catch (error) {
     const problem = isAppError(error) ? messageOf(error) : connectionProblem(error);
     return { engineVersion: undefined, error: `Unable to query docker version: ${problem}` };

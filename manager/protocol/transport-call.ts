@@ -2,7 +2,7 @@ import type { ClientRequest } from 'node:http';
 import { Agent, request } from 'node:https';
 import { TLSSocket } from 'node:tls';
 import { AppError } from '../base/errors.js';
-import { dialError, identityCheck, parseRefusal } from './transport.js';
+import { explained, identityCheck, parseRefusal } from './transport.js';
 import type { PeerCertificateNames, TlsMaterial } from './transport-tls.js';
 import { tlsOptions } from './transport-tls.js';
 
@@ -19,6 +19,7 @@ export interface CallOptions {
 /** `POST`s JSON to one manager over mutual TLS, keeping connections open between calls. */
 export class HttpCaller {
   readonly #address: string;
+  readonly #ca: string;
   readonly #agent: Agent;
   readonly #connectTimeoutMs: number | undefined;
 
@@ -30,6 +31,7 @@ export class HttpCaller {
     readonly connectTimeoutMs?: number;
   }) {
     this.#address = options.address;
+    this.#ca = options.tls.ca;
     this.#connectTimeoutMs = options.connectTimeoutMs;
     this.#agent = new Agent({
       ...tlsOptions(options.tls),
@@ -56,7 +58,7 @@ export class HttpCaller {
         const seconds = options.timeoutMs / 1000;
         throw new AppError('timeout', `${this.#address} did not answer within ${seconds} s`);
       }
-      throw dialError(this.#address, error as Error);
+      throw await explained(this.#address, error as Error, this.#ca);
     }
   }
 

@@ -1,12 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import type { PeerCertificate } from 'node:tls';
+import { connect } from 'node:tls';
 import WebSocket from 'ws';
 import type { ErrorKind } from '../base/errors.js';
 import { AppError, isAppError, messageOf } from '../base/errors.js';
 import type { Connection, KeepAlive } from './transport-connection.js';
 import { maxMessageBytes, SocketConnection } from './transport-connection.js';
 import type { PeerCertificateNames, TlsMaterial } from './transport-tls.js';
-import { tlsOptions } from './transport-tls.js';
+import { certificateProblem, tlsOptions } from './transport-tls.js';
 
 export interface DialOptions {
   /** `host:port`. */
@@ -67,7 +68,7 @@ export function dial(options: DialOptions): Promise<Connection> {
     });
     socket.once('error', (error) => {
       signal?.removeEventListener('abort', abort);
-      reject(dialError(address, error));
+      void explained(address, error, options.tls.ca).then(reject);
     });
   });
 }
@@ -124,6 +125,41 @@ export function dialError(address: string, error: Error): AppError {
     cause: error,
   });
 }
+
+/**
+ * As `dialError`, but says whose certificate was not taken and why: node:tls ends the handshake without
+ * it, so that it is looked at once more, by a connection that sends nothing.
+ */
+export async function explained(address: string, error: Error, ca: string): Promise<AppError> {
+  const code = 'code' in error ? String(error.code) : '';
+  const plain = dialError(address, error);
+  if (isAppError(error) || !untrusted.test(code)) return plain;
+  const certificate = await shownBy(address, ca);
+  if (certificate?.subject === undefined) return plain;
+  const problem = certificateProblem(code, certificate, Date.now());
+  return new AppError('forbidden', `${address} is not trusted: ${problem}`, { cause: error });
+}
+
+const lookMs = 3_000;
+
+function shownBy(address: string, ca: string): Promise<PeerCertificate | undefined> {
+  const { hostname, port } = new URL(`https://${address}`);
+  return new Promise((resolve) => {
+    const host = hostname.replaceAll(/^\[|\]$/gu, '');
+    const options = { host, port: Number(port), ca, minVersion: 'TLSv1.3' } as const;
+    const socket = connect({ ...options, rejectUnauthorized: false }, () => {
+      resolve(socket.getPeerCertificate());
+      socket.destroy();
+    });
+    const fail = (): void => {
+      resolve(undefined);
+      socket.destroy();
+    };
+    socket.setTimeout(lookMs, fail).once('error', fail);
+  });
+}
+
+const untrusted = /^(CERT_|UNABLE_|DEPTH_|SELF_SIGNED)/;
 
 /** The error a server answered with, `{kind, message}` as JSON; anything else is not one of ours. */
 export function parseRefusal(address: string, status: number, body: string): AppError {

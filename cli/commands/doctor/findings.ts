@@ -17,6 +17,8 @@ export interface Examined {
   readonly failure?: string;
   /** Whether its engine's port answers here; undefined when that was not asked. */
   readonly enginePort?: { readonly port: number; readonly open: boolean };
+  /** Our clock when it was asked, ms since the epoch. */
+  readonly askedAtMs?: number;
   /** Containers elsewhere that containers there were to reach. */
   readonly pairs?: readonly OverlayPair[];
 }
@@ -41,7 +43,7 @@ export function findings(machines: readonly Examined[]): readonly Finding[] {
 type Say = (level: Finding['level'], problem: string, remedy: string) => Finding;
 
 function ofMachine(
-  { name, facts, failure, enginePort, pairs = [] }: Examined,
+  { name, facts, failure, enginePort, pairs = [], askedAtMs }: Examined,
   names: ReadonlyMap<string, string>,
 ): readonly Finding[] {
   const say: Say = (level, problem, remedy) => ({ level, machine: name, problem, remedy });
@@ -55,6 +57,7 @@ function ofMachine(
     ...engineFindings(facts, name, say),
     ...portFindings(enginePort, name, say),
     ...unitFindings(facts, name, say),
+    ...certificateFindings(facts, { name, askedAtMs }, say),
     ...diskFindings(facts, say),
     ...networkFindings(facts, names, say),
     ...overlayFindings(facts, pairs, names, say),
@@ -69,6 +72,36 @@ function portFindings(
   if (enginePort === undefined || enginePort.open) return [];
   const remedy = `open TCP ${enginePort.port} for this computer, or "shoal machine provision ${name}"`;
   return [say('warning', `its engine's port ${enginePort.port} does not answer here`, remedy)];
+}
+
+const holders: Readonly<Record<string, string>> = {
+  'pki/worker': 'its worker',
+  'pki/manager': 'its manager',
+  'pki/intermediate': "the cluster's authority",
+  'engine/server': 'its engine',
+};
+
+/** Workers and managers renew theirs at two thirds of its life: less than a quarter left is a fault. */
+function certificateFindings(
+  { certificates }: DoctorFacts,
+  { name, askedAtMs }: { readonly name: string; readonly askedAtMs: number | undefined },
+  say: Say,
+): readonly Finding[] {
+  if (askedAtMs === undefined) return [];
+  return certificates.flatMap((certificate) => {
+    const { fromMs, toMs } = certificate;
+    const holder = holders[certificate.name] ?? certificate.name;
+    const remedy =
+      certificate.name === 'pki/intermediate'
+        ? '"shoal ca rotate" makes a new one'
+        : `"shoal machine provision ${name}" renews it`;
+    const day = new Date(toMs).toISOString().slice(0, 16).replace('T', ' ');
+    if (toMs <= askedAtMs) {
+      return [say('error', `the certificate of ${holder} has expired on ${day}`, remedy)];
+    }
+    if (toMs - askedAtMs > (toMs - fromMs) / 4) return [];
+    return [say('warning', `the certificate of ${holder} ends on ${day}`, remedy)];
+  });
 }
 
 function unitFindings({ units }: DoctorFacts, name: string, say: Say): readonly Finding[] {

@@ -39,6 +39,12 @@ sudo=; [ "$(id -u)" = 0 ] || sudo="sudo -n"
 for unit in shoal-worker shoal-manager; do
   if systemctl cat "$unit" >/dev/null 2>&1; then echo "unit $unit $(systemctl is-active "$unit")"; fi
 done
+$sudo /opt/shoal/current/runtime/bin/node -e '
+const { readFileSync } = require("fs"), { X509Certificate } = require("crypto");
+for (const name of ["pki/worker", "pki/manager", "pki/intermediate", "engine/server"]) try {
+  const cert = new X509Certificate(readFileSync("/etc/shoal/" + name + ".pem"));
+  console.log("certificate", name, Date.parse(cert.validFrom), Date.parse(cert.validTo));
+} catch {}' 2>/dev/null </dev/null
 command -v nsenter >/dev/null 2>&1 && command -v ping >/dev/null 2>&1 || exit 0
 for pair in "$@"; do
   to=\${pair#*=}
@@ -66,8 +72,17 @@ export interface DoctorFacts {
   readonly peers: readonly PeerFacts[];
   readonly ports: readonly { readonly target: string; readonly open: boolean }[];
   readonly units: readonly { readonly name: string; readonly state: string }[];
+  readonly certificates: readonly CertificateFacts[];
   /** Ways of containers there to containers elsewhere. */
   readonly overlays: readonly OverlayFacts[];
+}
+
+export interface CertificateFacts {
+  /** `pki/worker`, `pki/manager`, `pki/intermediate`, `engine/server`. */
+  readonly name: string;
+  /** Milliseconds since the epoch. */
+  readonly fromMs: number;
+  readonly toMs: number;
 }
 
 export interface OverlayFacts {
@@ -117,6 +132,11 @@ export function parseDoctorFacts(text: string, askedAt: number, answeredAt: numb
       })),
     ],
     ports: of('port').map(([target = '', state]) => ({ target, open: state === 'open' })),
+    certificates: of('certificate').map(([name = '', from, to]) => ({
+      name,
+      fromMs: Number(from),
+      toMs: Number(to),
+    })),
     units: of('unit').map(([name = '', state = '']) => ({ name, state })),
     overlays: of('overlay').map(([address = '', mtu, verdict = '']) => ({
       address,

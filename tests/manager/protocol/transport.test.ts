@@ -243,3 +243,19 @@ test('nobody listening is unavailable and says so', async (t) => {
   t.true(isAppError(error) && error.kind === 'unavailable');
   t.regex((error as Error).message, /does not answer: connection refused/);
 });
+
+test('a server whose certificate is foreign or has expired is named, with what is wrong', async (t) => {
+  const server = await startServer(t, echo);
+  const refused = async (): Promise<string> => {
+    const error: unknown = await t.throwsAsync(connect(server));
+    return (error as Error).message;
+  };
+  server.renew(await pki.node('manager', 'm9', -1));
+  t.regex(
+    await refused(),
+    /127.0.0.1:\d+ is not trusted: certificate of m9 \(manager of c1\) has expired on .* GMT, by the clock/,
+  );
+  const foreign = await (await createTestPki('c2')).node('manager', 'm8');
+  server.renew(foreign);
+  t.regex(await refused(), /certificate of m8 \(manager of c2\) is not signed by the authority of/);
+});

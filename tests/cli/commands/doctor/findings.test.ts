@@ -104,3 +104,23 @@ test('containers are asked to reach each other where two machines share a networ
     ],
   );
 });
+
+test('certificates near their end or past it are told, with who holds them', (t) => {
+  const day = 86_400_000;
+  const at = 1_000_000;
+  const lines = [
+    `certificate pki/worker ${at - 80 * day} ${at + 10 * day}`,
+    `certificate engine/server ${at - 10 * day} ${at - day}`,
+    `certificate pki/manager ${at - 10 * day} ${at + 80 * day}`,
+  ];
+  const examined = machine('a', '192.0.2.1', `${healthy}${lines.join('\n')}`);
+  const found = findings([{ ...examined, askedAtMs: at }]).map(
+    ({ level, problem, remedy }) => `${level}: ${problem}: ${remedy}`,
+  );
+  t.is(found.length, 2);
+  t.regex(found[0] ?? '', /^error: the certificate of its engine has expired on 1969-12-31/);
+  t.regex(
+    found[1] ?? '',
+    /^warning: the certificate of its worker ends on 1970-01-11 .*: "shoal machine provision a"/,
+  );
+});
