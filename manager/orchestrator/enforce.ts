@@ -4,6 +4,7 @@ import type { Node } from '../model/node.js';
 import { parsePlatform, runsPlatform } from '../model/platform.js';
 import { describeTie, needsLive } from '../model/pod.js';
 import type { Service } from '../model/service.js';
+import { isTerminal } from '../model/task-state.js';
 import type { Task } from '../model/task.js';
 import type { ServiceScene } from './scene.js';
 import { nodeNameOf, nodeOf } from './scene.js';
@@ -50,6 +51,22 @@ function leaderCause(task: Task, scene: ServiceScene): string | undefined {
     if (needsLive(tie) ? isRestarted(leader, task) : isMadeAnew(leader, task)) {
       return `${whose} was ${needsLive(tie) ? 'started again' : 'made anew'}`;
     }
+  }
+  return undefined;
+}
+
+/**
+ * Why a task that has ended has to be made again: its leader took it along when it ended, and is there
+ * again. What ended before, or by itself and well, stays ended unless its leader is another container.
+ */
+export function revivalCause(task: Task, scene: ServiceScene): string | undefined {
+  for (const { tie, bySlot } of scene.leaders) {
+    const leader = bySlot.get(task.slot);
+    if (leader === undefined || !needsLive(tie) || isTerminal(leader.status.state)) continue;
+    const whose = `${tie.service}.${task.slot}, whose ${describeTie(tie)} it shares,`;
+    if (isMadeAnew(leader, task)) return `${whose} was made anew`;
+    const tookAlong = task.status.state === 'failed' && isRestarted(leader, task);
+    if (tookAlong) return `${whose} was started again`;
   }
   return undefined;
 }

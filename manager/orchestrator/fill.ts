@@ -5,7 +5,7 @@ import { isTied } from '../model/pod.js';
 import type { Placement } from '../model/service.js';
 import { isAssigned, isTerminal } from '../model/task-state.js';
 import type { NewTask, TaskChange } from './change.js';
-import { leaveCause, unfitCause } from './enforce.js';
+import { leaveCause, revivalCause, unfitCause } from './enforce.js';
 import { afterEnd } from './restart.js';
 import type { ServiceScene, WantedSlot } from './scene.js';
 import { nodeOf } from './scene.js';
@@ -142,6 +142,10 @@ function afterEnding(slot: WantedSlot, current: Task, scene: ServiceScene): read
     return slot.mayFill
       ? replaceNow(slot, current, scene, { cause: 'the service was changed' })
       : [];
+  }
+  const revival = revivalCause(current, scene);
+  if (revival !== undefined && slot.mayFill) {
+    return replaceNow(slot, current, scene, { cause: revival });
   }
   const verdict = afterEnd(current, scene.service.spec.task.restart, scene.now);
   switch (verdict.kind) {

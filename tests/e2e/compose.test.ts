@@ -5,6 +5,7 @@ import { buildArchive } from '../../fixtures/images/archive.js';
 import { loadImages } from '../../fixtures/images/load.js';
 import { standInImages } from '../../fixtures/images/stand-in.js';
 import type { Machine } from '../../fixtures/lab/machine.js';
+import { waitFor } from '../../fixtures/lab/wait.js';
 import type { Finding } from '../helpers/compose-effects.js';
 import { findingsOf } from '../helpers/compose-effects.js';
 import type { Inspected, Model } from '../helpers/compose-inspected.js';
@@ -199,4 +200,96 @@ corpusTest('published Compose files run, and their keys are there as they say', 
   };
   await Promise.all(Array.from({ length: together }, worker));
   t.true(keys.size >= 29, `only ${String(keys.size)} keys: ${[...keys].sort().join(' ')}`);
+});
+
+const shared = `services:
+  web:
+    image: shoal-test/busybox
+    command: sh -c 'mkdir -p /w && hostname > /w/index.html && httpd -f -h /w'
+    init: true
+    restart: always
+    stop_grace_period: 1s
+    scale: 2
+    secrets: [word]
+    volumes: [/made]
+    post_start: [{command: sh -c 'echo "$$WHO" > /hooked', environment: [WHO=hook]}]
+  side:
+    image: shoal-test/busybox
+    command: sleep 100000
+    init: true
+    stop_grace_period: 1s
+    network_mode: service:web
+    pid: service:web
+    volumes_from: ["web:ro"]
+secrets: {word: {environment: WORD}}
+`;
+
+machineTest('services that share things stand together and go with their leader', async (t) => {
+  const folder = await cluster.project('shared', shared);
+  const env = { WORD: 'first-word' };
+  const up = await cluster.run(['up', '-d', '--wait'], folder, env);
+  t.is(up.code, 0, up.stderr);
+  const on = (rows: Awaited<ReturnType<typeof cluster.ps>>, service: string) =>
+    rows.filter(({ Service }) => Service === service).map(({ Node }) => Node);
+  const rows = await cluster.ps([], folder);
+  t.deepEqual(on(rows, 'web').sort(), ['node-1', 'node-2']);
+  t.deepEqual(on(rows, 'side').length, 2);
+  const inSide = (index: number, ...command: string[]) =>
+    cluster.output(['exec', '-T', '--index', String(index), 'side', ...command], folder);
+  for (const index of [1, 2]) {
+    t.regex(await inSide(index, 'grep', ' /made ', '/proc/mounts'), / ro,/u);
+    t.is(await inSide(index, 'cat', '/proc/1/root/hooked'), 'hook\n');
+  }
+  const web = rows.find(({ Name }) => Name === 'shared-web-1');
+  const machine = cluster.lab.machine(web?.Node ?? '');
+  const inspected = ['docker', 'inspect', '-f', '{{.State.Pid}}', web?.ID ?? ''];
+  await machine.output(['kill', '-9', (await machine.output(inspected)).trim()]);
+  await waitFor('the first of both to be one again', async () =>
+    (await inSide(1, 'wget', '-qO-', 'http://127.0.0.1/')).startsWith(web?.ID.slice(0, 12) ?? ''),
+  );
+  t.is((await cluster.run(['scale', 'side=1'], folder, env)).code, 0);
+  await waitFor('one of each', async () => (await cluster.ps([], folder)).length === 2);
+});
+
+machineTest(
+  'a secret is on no disk of its machine, and is there again after a power cut',
+  async (t) => {
+    const folder = await cluster.project('shared', shared);
+    const [web] = (await cluster.ps([], folder)).filter(({ Service }) => Service === 'web');
+    const machine = cluster.lab.machine(web?.Node ?? '');
+    const found = await machine.exec([
+      ...['sh', '-c', 'docker inspect shared-web-1 | grep first-word'],
+    ]);
+    t.is(found.stdout, '');
+    const encoded = Buffer.from('first-word').toString('base64');
+    const onDisk = `grep -rl -e first-word -e ${encoded} /var/lib/shoal/worker /etc/shoal`;
+    t.is((await machine.exec(['sh', '-c', onDisk])).stdout, '');
+    await machine.kill();
+    await machine.boot();
+    const read = async (): Promise<string> =>
+      cluster.output(['exec', '-T', 'web', 'cat', '/run/secrets/word'], folder);
+    await waitFor('the secret to be there again', async () => (await read()) === 'first-word');
+    const up = await cluster.run(['up', '-d', '--wait'], folder, { WORD: 'second-word' });
+    t.is(up.code, 0, up.stderr);
+    await waitFor('the other secret', async () => (await read()) === 'second-word');
+    const down = await cluster.run(['down', '-v'], folder, { WORD: '-' });
+    t.is(down.code, 0, down.stderr);
+    const left = 'ls -d /run/shoal/secrets/*/ /var/lib/shoal/worker/configs/*/ 2>/dev/null; true';
+    for (const text of (await cluster.everywhere(['sh', '-c', left])).values()) t.is(text, '');
+  },
+);
+
+machineTest('up tells why a hook failed', async (t) => {
+  const hooked = `services:
+  web:
+    image: shoal-test/busybox
+    command: sleep 100000
+    init: true
+    post_start: [{command: sh -c 'echo no such table; exit 3'}]
+`;
+  const folder = await cluster.project('hooked', hooked);
+  const up = await cluster.run(['up', '-d'], folder);
+  t.is(up.code, 1);
+  t.regex(up.stderr, /post_start hook exited with status 3: no such table/u);
+  t.is((await cluster.run(['down'], folder)).code, 0);
 });

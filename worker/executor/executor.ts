@@ -36,6 +36,8 @@ export interface SeenContainer {
   readonly imageId: string;
   /** Process 1, words of the image and the spec together; undefined until it was looked at. */
   readonly command?: readonly string[];
+  /** Anonymous volumes of other containers that it has too. */
+  readonly borrowed?: readonly string[];
   /** Fixed address per engine network name, as it was asked for. */
   readonly addresses: Readonly<Record<string, string>>;
 }

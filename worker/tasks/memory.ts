@@ -26,6 +26,8 @@ export interface TaskMemory {
   readonly hooksDue?: boolean;
   /** Its pre_stop hooks have been run, or have failed, since it was started. */
   readonly stopHooksDone?: boolean;
+  /** When its container was last seen to have been started. */
+  readonly startedAt?: number;
   /** Starts in a row that the engine refused. */
   readonly startFailures: number;
   readonly startError?: string;
@@ -63,7 +65,11 @@ export function observed(
   now: number,
 ): TaskMemory {
   if (seen === undefined || memory.ended !== undefined) return memory;
-  const known = { ...memory, prepared: true };
+  const known = {
+    ...memory,
+    prepared: true,
+    ...(seen.startedAt === undefined ? {} : { startedAt: seen.startedAt }),
+  };
   if (!isLive(seen)) return reached(known, 'ready', 'container created', now);
   if (memory.hooksDue === true) return reached(known, 'starting', 'post_start hooks', now);
   const message = seen.startedAt === undefined ? 'restarting' : 'running';

@@ -299,7 +299,12 @@ export class TaskRunner {
 
   async #end(step: Step & { kind: 'end' }): Promise<void> {
     const { kind: _kind, ...outcome } = step;
-    await this.#conclude({ ...outcome, at: this.#around.clock.now() });
+    const { startedAt } = this.#memory;
+    await this.#conclude({
+      ...outcome,
+      at: this.#around.clock.now(),
+      ...(startedAt === undefined ? {} : { startedAt }),
+    });
   }
 
   async #conclude(outcome: Omit<TaskStatus, 'containerId'>): Promise<void> {

@@ -345,3 +345,29 @@ test('a container with the volumes of another leaves when that one was made anew
     'slot 1: app.1 to shutdown: data.1, whose volumes it shares, was made anew',
   );
 });
+
+test('what its leader took along when it ended is made again once that is there again', (t) => {
+  const leader = aService('web');
+  const service = aService('side', {
+    task: { container: { pidService: 'web' } },
+  });
+  const ended = (state: 'failed' | 'complete') =>
+    aTask(service, 1, {
+      node: 'node-1',
+      createdAt: 10,
+      state,
+      status: { state, exitCode: state === 'failed' ? 137 : 0, startedAt: 20 },
+    });
+  const of = (options: Parameters<typeof aTask>[2]): SceneOptions => ({
+    owners: [aTask(leader, 1, { node: 'node-1', ...options })],
+  });
+  const started = of({ createdAt: 5, status: { startedAt: 30 } });
+  t.regex(
+    plan(service, [ended('failed')], started),
+    /whose processes it shares, was started again/,
+  );
+  t.is(plan(service, [ended('complete')], started), '');
+  t.is(plan(service, [ended('failed')], of({ createdAt: 5, status: { startedAt: 15 } })), '');
+  t.is(plan(service, [ended('failed')], of({ createdAt: 5, state: 'failed' })), '');
+  t.regex(plan(service, [ended('complete')], of({ createdAt: 15 })), /was made anew/);
+});

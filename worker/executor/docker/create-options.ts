@@ -20,6 +20,8 @@ export interface CreateInputs {
   readonly files: readonly HostFile[];
   /** Containers that something is shared with, by their service's Compose key. */
   readonly leaders?: ReadonlyMap<string, string>;
+  /** Mounts of others, as entries of `HostConfig.Mounts`. */
+  readonly borrowed?: readonly JsonObject[];
   /** 1.<n> of the engine's API. */
   readonly apiMinor: number;
 }
@@ -106,6 +108,7 @@ function hostConfig(inputs: CreateInputs, bindings: JsonObject): JsonObject {
       ...spec.mounts.flatMap((mount) =>
         isRelabelled(mount) ? [] : toMount(mount, inputs.apiMinor),
       ),
+      ...(inputs.borrowed ?? []),
       ...inputs.files.map(toFileMount),
     ],
     Binds: list(nonEmpty(spec.mounts.filter(isRelabelled).map(toBindText))),
@@ -136,15 +139,12 @@ function leader({ leaders }: CreateInputs, service: string): string {
 }
 
 function sharing(inputs: CreateInputs): JsonObject {
-  const { ipcService, pidService, volumesFrom } = inputs.task.spec.container;
+  const { ipcService, pidService } = inputs.task.spec.container;
   const namespace = (service: string | undefined): string | undefined =>
     service === undefined ? undefined : `container:${leader(inputs, service)}`;
   return defined({
     IpcMode: namespace(ipcService),
     PidMode: namespace(pidService),
-    VolumesFrom: volumesFrom?.map(
-      ({ service, readOnly }) => `${leader(inputs, service)}:${readOnly ? 'ro' : 'rw'}`,
-    ),
   });
 }
 

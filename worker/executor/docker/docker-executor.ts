@@ -32,6 +32,7 @@ import {
   startContainer,
   stopContainer,
 } from './containers.js';
+import { borrow, type Borrowed, type InspectedMounts, type Lender } from './borrowed.js';
 import { toCreateRequest } from './create-options.js';
 import { attachTo, execIn, openLog } from './exec.js';
 import type { TaskFiles } from './files.js';
@@ -95,9 +96,11 @@ export class DockerExecutor implements Executor {
       throw new AppError('not-found', `image ${task.spec.container.image} has gone from this node`);
     }
     await files.write(task, inputs, task.id);
+    const borrowed = await this.#borrow(task, inputs, signal);
     const request = toCreateRequest({
       task,
-      labels: containerLabels(task, owner, image.id),
+      labels: containerLabels(task, owner, image.id, borrowed.anonymous),
+      borrowed: borrowed.mounts,
       attachments: inputs.networks,
       files: await files.plan(task, inputs, task.id),
       ...(inputs.leaders === undefined ? {} : { leaders: inputs.leaders }),
@@ -105,12 +108,29 @@ export class DockerExecutor implements Executor {
     });
     try {
       const id = await createContainer(client, watch, request, signal);
-      watch.noteCreated(createdContainer(id, task, inputs, image));
+      watch.noteCreated({
+        ...createdContainer(id, task, inputs, image),
+        borrowed: borrowed.anonymous,
+      });
       return id;
     } catch (error) {
       if (isNotFound(error)) images.forget(task.spec.container.image);
       throw error;
     }
+  }
+
+  async #borrow(task: AssignedTask, inputs: TaskInputs, signal: AbortSignal): Promise<Borrowed> {
+    const { container } = task.spec;
+    const lenders: Lender[] = [];
+    for (const { service, readOnly } of container.volumesFrom ?? []) {
+      const id = inputs.leaders?.get(service);
+      if (id === undefined) {
+        throw new AppError('unavailable', `no container of service ${service} on this node`);
+      }
+      const inspected = (await this.inspect(id, signal)) as InspectedMounts;
+      lenders.push({ inspected, readOnly });
+    }
+    return borrow(container, lenders, this.#parts.files.folders);
   }
 
   async start(
@@ -155,9 +175,13 @@ export class DockerExecutor implements Executor {
 
   async remove(containerId: string, signal: AbortSignal): Promise<void> {
     const { client, watch, files } = this.#parts;
-    const maker = watch.get(containerId)?.taskId;
+    const seen = watch.get(containerId);
     await removeContainer(client, containerId, signal);
-    if (maker !== undefined) await files.remove(maker);
+    if (seen !== undefined) await files.remove(seen.taskId);
+    for (const name of seen?.borrowed ?? []) {
+      // Still in use by another, or gone with it already.
+      await this.#parts.volumes.remove(name, signal).catch(() => undefined);
+    }
     watch.noteRemoved(containerId);
   }
 

@@ -32,6 +32,12 @@ export class TaskFiles {
     this.#places = places;
   }
 
+  /** Where all of them are. */
+  get folders(): readonly string[] {
+    const { secretsDir, dataDir } = this.#places;
+    return [secretsDir, join(dataDir, 'configs'), join(dataDir, 'resolv')];
+  }
+
   /** Where they are, without writing them. */
   async plan(task: AssignedTask, inputs: TaskInputs, maker: TaskId): Promise<readonly HostFile[]> {
     return await this.#plan(task, inputs, maker);
@@ -47,8 +53,7 @@ export class TaskFiles {
   }
 
   async removeAll(): Promise<void> {
-    const { secretsDir, dataDir } = this.#places;
-    for (const folder of [secretsDir, join(dataDir, 'configs'), join(dataDir, 'resolv')]) {
+    for (const folder of this.folders) {
       await rm(folder, { recursive: true, force: true });
     }
   }

@@ -5,6 +5,8 @@ import type { Labels } from '../../../manager/model/meta.js';
 export const clusterLabel = 'io.shoal.cluster';
 export const taskLabel = 'io.shoal.task';
 export const networkLabel = 'io.shoal.network';
+/** Anonymous volumes of other containers that this one has too, by commas. */
+export const borrowedLabel = 'io.shoal.borrowed';
 
 export interface Owner {
   readonly clusterId: string;
@@ -14,7 +16,12 @@ export interface Owner {
 /**
  * Labels of a task's container: the service's own, those docker compose reads, and ours, which win.
  */
-export function containerLabels(task: AssignedTask, owner: Owner, imageId: string): Labels {
+export function containerLabels(
+  task: AssignedTask,
+  owner: Owner,
+  imageId: string,
+  borrowed: readonly string[] = [],
+): Labels {
   return {
     'com.docker.compose.project': task.project,
     'com.docker.compose.service': task.service,
@@ -29,5 +36,6 @@ export function containerLabels(task: AssignedTask, owner: Owner, imageId: strin
     'io.shoal.service': task.serviceId,
     'io.shoal.slot': String(task.slot),
     'io.shoal.task-hash': task.taskHash,
+    ...(borrowed.length === 0 ? {} : { [borrowedLabel]: borrowed.join(',') }),
   };
 }

@@ -1,7 +1,7 @@
 import type { TaskId } from '../../../manager/model/ids.js';
 import type { PublishedPort } from '../../../manager/model/task.js';
 import type { ContainerState, SeenContainer } from '../executor.js';
-import { taskLabel } from './labels.js';
+import { borrowedLabel, taskLabel } from './labels.js';
 
 /** The part of `GET /containers/{id}/json` that is read here. */
 export interface InspectedContainer {
@@ -70,6 +70,7 @@ export function toSeenContainer(inspected: InspectedContainer): SeenContainer | 
     ports: toPorts(inspected.NetworkSettings.Ports ?? {}),
     imageId: inspected.Image,
     ...commandOf(inspected),
+    ...borrowedOf(inspected.Config.Labels),
     addresses: toAddresses(inspected.NetworkSettings.Networks ?? {}),
   };
 }
@@ -83,6 +84,13 @@ function timesOf(
     ...(Number.isNaN(startedAt) ? {} : { startedAt }),
     ...(hasTime(FinishedAt) ? { finishedAt: FinishedAt } : {}),
   };
+}
+
+function borrowedOf(
+  labels: InspectedContainer['Config']['Labels'],
+): Pick<SeenContainer, 'borrowed'> {
+  const names = labels?.[borrowedLabel];
+  return names === undefined ? {} : { borrowed: names.split(',') };
 }
 
 function commandOf({ Path, Args }: InspectedContainer): Pick<SeenContainer, 'command'> {
