@@ -41,6 +41,7 @@ export function applyService(
   if (known.removing || causes.length > 0) {
     const next = updated(known, spec, force);
     context.tx?.put('services', next);
+    if (spec.held !== true) wakeEnded(context, known, isToRunAgain(known));
     if (context.tx) setStopTimeout(context.tx, next, input.timeoutMs, isOutdated(next));
     return known.removing
       ? change('created', 'was being removed')
@@ -57,8 +58,7 @@ function startUnchanged(
   known: Service,
   spec: ServiceSpec,
 ): string | undefined {
-  // A job that has ended well is done until it is changed, or told to start.
-  const woken = wakeEnded(context, known, (task) => !(known.spec.mode.job && isComplete(task)));
+  const woken = wakeEnded(context, known, isToRunAgain(known));
   if (!known.spec.halted && known.spec.held !== true) return woken ? 'had ended' : undefined;
   context.tx?.put('services', { ...known, spec });
   return known.spec.halted ? 'was stopped' : 'was not started';
@@ -94,8 +94,9 @@ function keepReplicas(spec: ServiceSpec, known: Service | undefined): ServiceSpe
   return { ...spec, mode: { ...spec.mode, replicas: known.spec.mode.replicas } };
 }
 
-function isComplete(task: Task): boolean {
-  return task.status.state === 'complete';
+/** A job that has ended well is done until it is changed, or told to start. */
+function isToRunAgain({ spec }: Service): (task: Task) => boolean {
+  return (task) => spec.mode.job !== true || task.status.state !== 'complete';
 }
 
 /** Names of what differs. `halted` and `held` are no difference: that is starting, not changing. */

@@ -27,6 +27,8 @@ export interface SeenContainer {
   readonly error?: string;
   /** ms since the epoch; undefined while it does not run. */
   readonly startedAt?: number;
+  /** When it was last started, of one that does not run. */
+  readonly lastStartedAt?: number;
   /** The engine's time stamp of its last end: tells one end from another. */
   readonly finishedAt?: string;
   readonly health?: 'starting' | 'healthy' | 'unhealthy';

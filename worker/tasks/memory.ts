@@ -65,10 +65,11 @@ export function observed(
   now: number,
 ): TaskMemory {
   if (seen === undefined || memory.ended !== undefined) return memory;
+  const startedAt = seen.startedAt ?? seen.lastStartedAt;
   const known = {
     ...memory,
     prepared: true,
-    ...(seen.startedAt === undefined ? {} : { startedAt: seen.startedAt }),
+    ...(startedAt === undefined ? {} : { startedAt }),
   };
   if (!isLive(seen)) return reached(known, 'ready', 'container created', now);
   if (memory.hooksDue === true) return reached(known, 'starting', 'post_start hooks', now);

@@ -78,10 +78,10 @@ export function toSeenContainer(inspected: InspectedContainer): SeenContainer | 
 function timesOf(
   { StartedAt, FinishedAt }: InspectedContainer['State'],
   runs: boolean,
-): Pick<SeenContainer, 'startedAt' | 'finishedAt'> {
-  const startedAt = runs ? Date.parse(StartedAt) : Number.NaN;
+): Pick<SeenContainer, 'startedAt' | 'lastStartedAt' | 'finishedAt'> {
+  const at = hasTime(StartedAt) ? Date.parse(StartedAt) : Number.NaN;
   return {
-    ...(Number.isNaN(startedAt) ? {} : { startedAt }),
+    ...(Number.isNaN(at) ? {} : runs ? { startedAt: at } : { lastStartedAt: at }),
     ...(hasTime(FinishedAt) ? { finishedAt: FinishedAt } : {}),
   };
 }
