@@ -5,6 +5,7 @@ import type { Task } from '../../manager/model/task.js';
 import { isTerminal } from '../../manager/model/task-state.js';
 import type { Cli, ConnectOptions } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
+import { closest } from '../compose/closest.js';
 import { newestFirst } from './follow/slots.js';
 import { projectNameOf } from './project.js';
 
@@ -56,7 +57,10 @@ export function checkServices(
     ...tasks.map(({ service }) => service),
   ]);
   const unknown = wanted.find((name) => !known.has(name));
-  if (unknown !== undefined) throw new AppError('not-found', `no such service: ${unknown}`);
+  if (unknown === undefined) return;
+  const near = closest(unknown, [...known]);
+  const hint = near === undefined ? '' : ` (did you mean "${near}"?)`;
+  throw new AppError('not-found', `no such service: ${unknown}${hint}`);
 }
 
 /** The named services' own, or all; by container name, a slot's newest task first. */

@@ -1,6 +1,6 @@
 import { setTimeout as startTimer } from 'node:timers';
 import type { KeyFlags } from './keys.js';
-import { readInput } from './keys.js';
+import { InputReader } from './keys.js';
 import type { Frame, FrameSource } from './screens/app.js';
 import { colored, themes } from './theme.js';
 import type { ThemeName } from './theme.js';
@@ -38,6 +38,7 @@ export class Controller implements FrameSource {
   readonly #options: ControllerOptions;
   readonly #listeners = new Set<() => void>();
   readonly #listings = new Listings();
+  readonly #reader = new InputReader();
   #state: State;
   #commands: readonly CliCommand[];
   #frame: Frame | undefined;
@@ -65,7 +66,7 @@ export class Controller implements FrameSource {
   };
 
   readonly input = (text: string, key: KeyFlags): void => {
-    const input = readInput(text, key);
+    const input = this.#reader.read(text, key);
     if (input.kind === 'paste') this.#take(onPaste(this.#state, input.text, this.look()));
     else if (input.kind === 'mouse') {
       for (const event of input.events) {

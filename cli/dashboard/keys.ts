@@ -37,8 +37,16 @@ const named: readonly (readonly [keyof KeyFlags, Key['name']])[] = [
   ['escape', 'escape'],
 ];
 
-/** Faster than anybody types: it came from a clipboard. */
-const pasteChars = 8;
+/**
+ * More than anybody types while the program is busy for a moment: it came from a clipboard, of a terminal
+ * that does not mark what is pasted.
+ */
+const pasteChars = 64;
+/** What terminals put around pasted text (xterm's bracketed paste, mode 2004), without the escape. */
+const pasteBegin = '[200~';
+const pasteEnd = '[201~';
+/** Of a paste, more is never of use. */
+const maxPasteChars = 4_096;
 
 export type Input =
   | { readonly kind: 'keys'; readonly keys: readonly Key[] }
@@ -59,7 +67,27 @@ function readMouse(text: string): readonly MouseEvent[] | undefined {
   });
 }
 
-/** What Ink read at once, as keys: fast typing comes as one piece, and so does a paste. */
+/** Tells keys from pastes, which may come in pieces. */
+export class InputReader {
+  #pasted: string | undefined;
+
+  read(text: string, flags: KeyFlags): Input {
+    if (text === pasteBegin) {
+      this.#pasted = '';
+      return { kind: 'keys', keys: [] };
+    }
+    if (this.#pasted === undefined) return readInput(text, flags);
+    if (text === pasteEnd) {
+      const pasted = this.#pasted;
+      this.#pasted = undefined;
+      return { kind: 'paste', text: pasted };
+    }
+    this.#pasted = (this.#pasted + (text === '' ? ' ' : text)).slice(0, maxPasteChars);
+    return { kind: 'keys', keys: [] };
+  }
+}
+
+/** What Ink read at once, as keys: fast typing comes as one piece. */
 export function readInput(text: string, flags: KeyFlags): Input {
   const mouse = readMouse(text);
   if (mouse !== undefined) return { kind: 'mouse', events: mouse };

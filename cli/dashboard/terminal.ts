@@ -1,8 +1,8 @@
 import { writeSync } from 'node:fs';
 
-/** xterm's alternate screen, cleared, without a cursor; and back to what was there before. */
-const enterSequence = '\u001b[?1049h\u001b[2J\u001b[H\u001b[?25l';
-const leaveSequence = '\u001b[?25h\u001b[0m\u001b[?1049l';
+/** xterm's alternate screen, cleared, without a cursor, pastes marked as such; and back to what was there before. */
+const enterSequence = '\u001b[?1049h\u001b[2J\u001b[H\u001b[?25l\u001b[?2004h';
+const leaveSequence = '\u001b[?2004l\u001b[?25h\u001b[0m\u001b[?1049l';
 /** Presses and the wheel (mode 1000) as SGR reports (1006). */
 const mouseOn = '\u001b[?1000h\u001b[?1006h';
 const mouseOff = '\u001b[?1006l\u001b[?1000l';

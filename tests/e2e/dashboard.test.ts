@@ -1,3 +1,4 @@
+import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import { buildArchive } from '../../fixtures/images/archive.js';
 import { busyboxImage } from '../../fixtures/images/busybox.js';
@@ -37,6 +38,8 @@ machineTest('a cluster is watched and steered from a terminal that is left intac
   const up = await shoal.run(['-f', composeFile.pathname, 'up', '-d', '--wait']);
   t.is(up.code, 0, up.stderr);
 
+  await doctorFindsFaults(t, shoal);
+
   const tmux = await Tmux.start(120, 30, { SHOAL_HOME: shoal.home, CI: '' });
   t.teardown(async () => tmux.stop());
   await tmux.keys(`${process.execPath} ${program} dash; stty -a | grep -c ' icanon'`, 'Enter');
@@ -63,6 +66,12 @@ machineTest('a cluster is watched and steered from a terminal that is left intac
   await tmux.keys('exit', 'Enter');
   await tmux.shows(/shell in todo-app-todoApp-1 ended with code 0/u);
 
+  // Of three tasks of a service only this one is started again.
+  await tmux.keys('r');
+  await tmux.shows(/others of its service go on/u);
+  await tmux.keys('y');
+  await tmux.shows(/restart todo-app-todoApp-1: done/u, 60_000);
+
   await lab.machine('node-3').kill();
   await tmux.keys('2');
   await tmux.shows(/machines 2\/3/u, 60_000);
@@ -75,4 +84,31 @@ machineTest('a cluster is watched and steered from a terminal that is left intac
   const after = await tmux.shows(/^back-2/mu);
   t.true(after.includes('echo back-$((1+1))'));
   t.false(after.includes('machines 2/3'));
+
+  // Ended from outside, it leaves the terminal as it was as well.
+  await tmux.keys('clear', 'Enter');
+  await tmux.keys(
+    `timeout --foreground 8 ${process.execPath} ${program} dash; echo left-$?; stty -a | grep -c ' icanon'`,
+    'Enter',
+  );
+  await tmux.shows(/live .*machines 2\/3/u, 60_000);
+  const ended = await tmux.shows(/left-\d+\n1$/mu, 60_000);
+  t.false(ended.includes('machines 2/3'));
 });
+
+/** A firewall on the way is told with what it keeps from passing, and is not when it is gone. */
+async function doctorFindsFaults(t: ExecutionContext, shoal: ShoalProgram): Promise<void> {
+  const machine = lab.machine('node-2');
+  const well = await shoal.run(['doctor', 'node-1', 'node-2']);
+  t.is(well.code, 0, well.stdout + well.stderr);
+  await machine.output([
+    'nft',
+    'table inet fault { chain in { type filter hook input priority -10; udp dport 4789 drop; }; chain out { type filter hook output priority -10; tcp dport 7070 drop; }; }',
+  ]);
+  const ill = await shoal.run(['doctor', 'node-1', 'node-2']);
+  await machine.output(['nft', 'delete', 'table', 'inet', 'fault']);
+  t.is(ill.code, 1);
+  t.regex(ill.stdout, /node-1 containers on todo-app_default do not reach node-2/u);
+  t.regex(ill.stdout, /node-2 does not reach the manager at .*:7070/u);
+  t.regex(ill.stdout, /-> open UDP 4789/u);
+}

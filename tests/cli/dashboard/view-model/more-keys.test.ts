@@ -1,6 +1,6 @@
 import test from 'ava';
 import { aService, aTask } from '../../../../fixtures/cluster/build.js';
-import { readInput } from '../../../../cli/dashboard/keys.js';
+import { InputReader, readInput } from '../../../../cli/dashboard/keys.js';
 import type { KeyFlags } from '../../../../cli/dashboard/keys.js';
 import { completed, completions } from '../../../../cli/dashboard/view-model/command-line.js';
 import { differences } from '../../../../cli/dashboard/view-model/differences.js';
@@ -289,4 +289,20 @@ test('y shows the object, o copies where it is published, ctrl-s saves the list'
   t.is(top.kind, 'text');
   session.type('G');
   t.notRegex(session.lines.join('\n'), /hunter2/u);
+});
+
+test('what is pasted is never taken for keys, what is typed fast always is', (t) => {
+  const reader = new InputReader();
+  const keys = reader.read('5/todoApp-1', noFlags);
+  t.is(keys.kind === 'keys' && keys.keys.length, 11);
+  t.deepEqual(reader.read('[200~', noFlags), { kind: 'keys', keys: [] });
+  t.deepEqual(reader.read('K', noFlags), { kind: 'keys', keys: [] });
+  t.deepEqual(reader.read('', { ...noFlags, return: true }), { kind: 'keys', keys: [] });
+  reader.read('y'.repeat(10_000), noFlags);
+  const pasted = reader.read('[201~', noFlags);
+  t.is(pasted.kind, 'paste');
+  t.true(pasted.kind === 'paste' && pasted.text.startsWith('K y') && pasted.text.length <= 4_096);
+  t.is(reader.read('j', noFlags).kind, 'keys');
+  // A terminal that does not mark pastes.
+  t.is(reader.read('x'.repeat(100), noFlags).kind, 'paste');
 });
