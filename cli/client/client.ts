@@ -116,7 +116,7 @@ export class HttpsControlClient implements ControlClient {
         path: `${paths.stream}${name}`,
         tls: this.#tls,
         verifyPeer: this.#verifyPeer,
-        keepAlive: 'stream',
+        keepAlive: readPromptly.has(name) ? 'session' : 'stream',
         timeoutMs: this.#managers.length > 1 ? nextTimeoutMs : connectTimeoutMs,
         signal,
       }),
@@ -167,6 +167,9 @@ export class HttpsControlClient implements ControlClient {
 function isNotReached(error: unknown): boolean {
   return isAppError(error) && error.kind === 'unavailable' && error.cause !== undefined;
 }
+
+/** Read as they come, so that silence means that the other end has lost power or network. */
+const readPromptly: ReadonlySet<string> = new Set<ControlStreamName>(['watch', 'stats', 'events']);
 
 /** A client for the cluster; throws `not-found` when the user's certificate is not there. */
 export async function connectTo(context: ClusterContext): Promise<ControlClient> {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Clock } from '../base/clock.js';
 import { AppError, isAppError, messageOf } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
@@ -10,6 +11,7 @@ import type { CallRequest, StreamRequest } from '../protocol/transport-server.js
 import type { PeerCertificateNames, TlsMaterial } from '../protocol/transport-tls.js';
 import { dial } from '../protocol/transport.js';
 import type { Leader } from '../store/election.js';
+import { LeaderWatch } from './leader-watch.js';
 
 export interface RelayOptions {
   readonly clusterName: string;
@@ -38,6 +40,11 @@ const connectTimeoutMs = 1_500;
 const askTimeoutMs = 5_000;
 /** The client has a deadline of its own, and hangs up when it is over. */
 const callTimeoutMs = 15 * 60_000;
+
+interface Upstream {
+  readonly leader: Leader;
+  readonly upstream: Connection;
+}
 
 interface Asked {
   readonly identity: Peer;
@@ -70,7 +77,15 @@ export class Relay {
     return this.#withLeader({ identity, signal, again }, async (leader) => {
       const http = this.#callerFor(leader);
       const headers = this.#headers(identity);
-      return http.call({ path, body, signal, headers, timeoutMs: callTimeoutMs });
+      const watch = this.#watch(leader);
+      const either = AbortSignal.any([signal, watch.gone]);
+      try {
+        return await http.call({ path, body, signal: either, headers, timeoutMs: callTimeoutMs });
+      } catch (error) {
+        throw watch.gone.aborted && !signal.aborted ? watch.error() : error;
+      } finally {
+        watch.stop();
+      }
     });
   }
 
@@ -78,9 +93,10 @@ export class Relay {
   async stream(request: StreamRequest<Peer>): Promise<Relayed> {
     const { path, identity } = request;
     const { tls, verifyPeer } = this.#options;
-    const opened = await this.#withLeader({ identity, again: true }, ({ address }) =>
-      dial({
-        address,
+    const opened = await this.#withLeader({ identity, again: true }, async (leader) => ({
+      leader,
+      upstream: await dial({
+        address: leader.address,
         path,
         tls: tls(),
         verifyPeer,
@@ -88,9 +104,9 @@ export class Relay {
         headers: this.#headers(identity),
         timeoutMs: connectTimeoutMs,
       }),
-    );
+    }));
     if (opened.kind === 'self') return opened;
-    const upstream = opened.value as Connection;
+    const { leader, upstream } = opened.value as Upstream;
     let downstream: Connection;
     try {
       downstream = await request.accept('stream');
@@ -98,7 +114,8 @@ export class Relay {
       upstream.close();
       throw error;
     }
-    await Promise.all([this.#down(upstream, downstream), up(downstream, upstream)]);
+    const watch = this.#watch(leader);
+    await Promise.all([this.#down(upstream, downstream, watch), up(downstream, upstream)]);
     return { kind: 'answer', value: undefined };
   }
 
@@ -181,16 +198,20 @@ export class Relay {
     const tls = this.#options.tls();
     const there = this.#caller;
     if (there?.address === address && there.tls === tls) return there.http;
-    there?.http.close();
+    // One with an older certificate still has calls under way.
+    if (there?.address !== address) there?.http.close();
     const http = new HttpCaller({ address, tls, verifyPeer, connectTimeoutMs });
     this.#caller = { address, tls, http };
     return http;
   }
 
   /** What the leader sends goes to the client; a leader that is lost is an error of the stream. */
-  async #down(upstream: Connection, downstream: Connection): Promise<void> {
+  async #down(upstream: Connection, downstream: Connection, watch: LeaderWatch): Promise<void> {
     try {
-      for await (const message of upstream) await downstream.send(message);
+      const pumped = pump(upstream, downstream);
+      pumped.catch(() => undefined);
+      await Promise.race([pumped, aborted(watch.gone)]);
+      if (watch.gone.aborted) throw watch.error();
       downstream.close();
     } catch (error) {
       this.#options.log.debug(`relay: ${messageOf(error)}`);
@@ -198,13 +219,27 @@ export class Relay {
       await downstream.send(JSON.stringify({ error: lost })).catch(() => undefined);
       downstream.close();
       upstream.close();
+    } finally {
+      watch.stop();
     }
   }
+
+  #watch(leader: Leader): LeaderWatch {
+    return new LeaderWatch(leader, this.#options.leader, this.#options.clock);
+  }
+}
+
+async function pump(from: Connection, to: Connection): Promise<void> {
+  for await (const message of from) await to.send(message);
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort');
 }
 
 async function up(downstream: Connection, upstream: Connection): Promise<void> {
   try {
-    for await (const message of downstream) await upstream.send(message);
+    await pump(downstream, upstream);
   } catch {
     // Either end has gone; the other direction tells of it.
   }
