@@ -14,6 +14,7 @@ import type { Probe } from './dispatcher/probe.js';
 import { LogBroker } from './logs/broker.js';
 import type { Catalog } from './model/catalog.js';
 import { Orchestrator } from './orchestrator/orchestrator.js';
+import { preview } from './preview/preview.js';
 import { Scheduler } from './scheduler/scheduler.js';
 import type { Security, SecurityParts } from './security.js';
 import { openSecurity } from './security.js';
@@ -97,6 +98,12 @@ export class LeaderTerm implements Term {
       workers: this.dispatcher,
       readLogs: (args, signal) => broker.read(args, signal),
       statistics: this.statistics,
+      preview: (project, change) =>
+        preview(
+          { view: store.view, now: clock.now(), newId, log, strategy: settings.strategy },
+          project,
+          change,
+        ),
       managers: directory,
       ...(this.security === undefined ? {} : { security: this.security }),
       ...(ring === undefined ? {} : { seal: (object) => sealRecord(ring, object) }),

@@ -35,7 +35,7 @@ export interface ImagesOf {
 export async function prepareImages(cli: Cli, of: ImagesOf): Promise<readonly string[]> {
   const { client, project, flags } = of;
   checkPull(flags.pull);
-  if (flags.dryRun === true) return [];
+  if (flags.dryRun === true) return findStale(cli, of);
   await pullFirst(cli, of);
   if (flags.pull === 'never') await checkPresent(cli, of);
   const toBuild = await servicesToBuild(cli, of);

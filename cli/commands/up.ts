@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { AppError } from '../../manager/base/errors.js';
 import type { ServiceSpec } from '../../manager/model/service.js';
-import type { ProjectApplied, ProjectApply } from '../../manager/protocol/control.js';
+import type { PlannedStep, ProjectApplied, ProjectApply } from '../../manager/protocol/control.js';
 import type { Cli } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
 import type { Watched } from '../client/watched.js';
@@ -53,7 +53,8 @@ export function upCommand(cli: Cli): Command {
 }
 
 /** The command itself, with flags as `upCommand` reads them; `create` is the same without the start. */
-export async function up(cli: Cli, services: readonly string[], flags: UpFlags): Promise<void> {
+export async function up(cli: Cli, services: readonly string[], given: UpFlags): Promise<void> {
+  const flags = withVariables(cli, given);
   const options = upOptions(flags);
   // The whole file is checked before anything is touched or started.
   const { project, warnings } = await loadFile(cli, services);
@@ -119,10 +120,25 @@ function reportApplied(cli: Cli, applied: ProjectApplied, flags: UpFlags): void 
   for (const { kind, name, action, cause } of applied.changes) {
     cli.stdout.write(`${kind} ${name}: ${action}${cause === '' ? '' : ` (${cause})`}\n`);
   }
+  cli.stdout.write((applied.steps ?? []).map(stepLine).join(''));
+}
+
+/** `container web-1: create on node-2 (was missing); node-2: fewest tasks of 3 nodes that fit`. */
+function stepLine({ action, container, node, cause, placement }: PlannedStep): string {
+  const where = node === '' ? '' : ` on ${node}`;
+  const none = node === '' && action !== 'stop' ? ', no node for it now' : '';
+  const why = placement === undefined || placement === '' ? '' : `; ${placement}`;
+  return `container ${container}: ${action}${where} (${cause})${none}${why}\n`;
 }
 
 function ignoresOrphans(cli: Cli): boolean {
   return /^(?:1|true)$/iu.test(cli.env.COMPOSE_IGNORE_ORPHANS ?? '');
+}
+
+/** COMPOSE_REMOVE_ORPHANS stands for the flag where it was not given. */
+function withVariables(cli: Cli, flags: UpFlags): UpFlags {
+  const remove = /^(?:1|true)$/iu.test(cli.env.COMPOSE_REMOVE_ORPHANS ?? '');
+  return flags.removeOrphans === undefined && remove ? { ...flags, removeOrphans: true } : flags;
 }
 
 interface ForegroundOf {

@@ -7,13 +7,14 @@ import type {
   ControlStreamMap,
   ManagerEntry,
   ManagerInfo,
+  PlannedStep,
   TaskLogLine,
 } from '../protocol/control.js';
 import type { Peer } from '../protocol/peer.js';
 import type { CaStatus, MadeToken } from '../protocol/security.js';
 import type { StatsMessage } from '../protocol/statistics.js';
 import type { WorkerCalls } from '../protocol/worker-calls.js';
-import type { ClusterStore, TableName } from '../store/store.js';
+import type { ClusterStore, TableName, Transaction } from '../store/store.js';
 import type { AuditLog } from './audit-log.js';
 
 /** Lines of many tasks in one order, in batches. */
@@ -59,6 +60,12 @@ export interface StoredObject {
 }
 export type Seal = (object: StoredObject) => StoredObject;
 
+/** Takes a change through all decisions on a copy of the state; returns what it would lead to. */
+export type Preview = <Result>(
+  project: string,
+  change: (tx: Transaction) => Result,
+) => Promise<{ readonly result: Result; readonly steps: readonly PlannedStep[] }>;
+
 export interface ControlOptions {
   /** What turns an object into what may leave the manager: secrets are sealed. */
   readonly seal?: Seal;
@@ -69,6 +76,8 @@ export interface ControlOptions {
   readonly workers: WorkerCalls;
   readonly readLogs: ReadLogs;
   readonly statistics: Statistics;
+  /** For dry runs; without it they tell of the project's objects only. */
+  readonly preview?: Preview;
   readonly managers: ManagerDirectory;
   /** Not there on a manager that was given no authority. */
   readonly security?: ClusterSecurity;

@@ -62,8 +62,21 @@ export interface AppliedChange {
   readonly cause: string;
 }
 
+/** One thing that would happen to a container. */
+export interface PlannedStep {
+  readonly action: 'stop' | 'create' | 'start';
+  readonly container: string;
+  /** Name of the node; empty while there is none for it. */
+  readonly node: string;
+  readonly cause: string;
+  /** Why this node, or why none. */
+  readonly placement?: string;
+}
+
 export interface ProjectApplied {
   readonly changes: readonly AppliedChange[];
+  /** With `dryRun`: what would follow, in order. */
+  readonly steps?: readonly PlannedStep[];
   /** Services of the project that are not in the file. */
   readonly orphans: readonly string[];
 }

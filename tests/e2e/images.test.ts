@@ -186,8 +186,10 @@ machineTest(
       folder,
     );
     t.is(ran.stdout, 'base\nfrom lib\n12\n', ran.stderr);
-    const traces = await cluster.everywhere(['docker', 'history', '--no-trunc', 'beside:1']);
-    for (const text of traces.values()) t.false(text.includes('very secret'));
+    const builder = cluster.machines()[0];
+    const history = (await builder?.output(['docker', 'history', '--no-trunc', 'beside:1'])) ?? '';
+    t.regex(history, /mount=type=secret/u);
+    t.notRegex(history, /very secret/u);
     await cluster.output(['down'], folder);
   },
 );

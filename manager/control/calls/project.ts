@@ -68,7 +68,14 @@ async function apply(context: CallContext, value: unknown): Promise<ProjectAppli
   const input = readApply(value);
   const { store, newId } = context;
   await adoptVolumes(context, input.externalVolumes);
-  if (input.dryRun) return applyProject({ tx: undefined, view: store.view, newId }, input);
+  if (input.dryRun) {
+    // Said of the objects first: it also finds what is amiss.
+    const applied = applyProject({ tx: undefined, view: store.view, newId }, input);
+    const planned = await context.preview?.(input.project, (tx) =>
+      applyProject({ tx, view: tx, newId }, input),
+    );
+    return planned === undefined ? applied : { ...applied, steps: planned.steps };
+  }
   return store.update('control', (tx) => applyProject({ tx, view: tx, newId }, input));
 }
 

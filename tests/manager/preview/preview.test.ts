@@ -1,0 +1,92 @@
+import test from 'ava';
+import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
+import { silentLogger } from '../../../manager/base/log.js';
+import { newId } from '../../../manager/base/random.js';
+import type { Node } from '../../../manager/model/node.js';
+import type { Service } from '../../../manager/model/service.js';
+import type { Task } from '../../../manager/model/task.js';
+import { taskHashOf } from '../../../manager/model/spec-hash.js';
+import { preview } from '../../../manager/preview/preview.js';
+import { MemoryBackend } from '../../../manager/store/memory-backend.js';
+import { openStore } from '../../../manager/store/open-store.js';
+import type { Transaction } from '../../../manager/store/store.js';
+import { systemClock } from '../../../manager/base/clock.js';
+
+const nodes = ['n1', 'n2', 'n3'].map((id) => aNode(id, { name: id.replace('n', 'node-') }));
+
+async function storeOf(
+  services: readonly Service[],
+  tasks: readonly Task[],
+  some: readonly Node[] = nodes,
+) {
+  const store = await openStore({
+    backend: new MemoryBackend(),
+    clock: systemClock,
+    log: silentLogger,
+  });
+  await store.update('restore', (tx) => {
+    for (const node of some) tx.create('nodes', node);
+    for (const service of services) tx.create('services', service);
+    for (const task of tasks) tx.create('tasks', task);
+  });
+  return store;
+}
+
+async function stepsOf(
+  store: Awaited<ReturnType<typeof storeOf>>,
+  change: (tx: Transaction) => void,
+): Promise<readonly string[]> {
+  const { view } = store;
+  const options = { view, now: 1_000_000, newId, log: silentLogger, strategy: 'spread' } as const;
+  const { steps } = await preview(options, 'demo', change);
+  return steps.map(({ action, container, node }) => `${action} ${container} ${node}`.trim());
+}
+
+const running = { state: 'running', startedAt: 1, containerId: 'c' } as const;
+
+test('a new service is placed as the cluster would, and nothing is written', async (t) => {
+  const store = await storeOf([], []);
+  const { index } = store.view;
+  const web = aService('web', { replicas: 3 });
+  const steps = await stepsOf(store, (tx) => tx.create('services', web));
+  t.deepEqual([...steps].sort(), [
+    'create demo-web-1 node-1',
+    'create demo-web-2 node-2',
+    'create demo-web-3 node-3',
+  ]);
+  t.is(store.view.index, index);
+  t.is(store.view.count('services'), 0);
+});
+
+test('a changed service is stopped and made anew slot by slot, an unchanged one left', async (t) => {
+  const [web, db] = [aService('web', { replicas: 2 }), aService('db')];
+  const tasks = [
+    aTask(web, 1, { node: 'n1', status: running }),
+    aTask(web, 2, { node: 'n2', status: running }),
+    aTask(db, 1, { node: 'n3', status: running }),
+  ];
+  const store = await storeOf([web, db], tasks);
+  t.deepEqual(await stepsOf(store, () => undefined), []);
+  const steps = await stepsOf(store, (tx) => {
+    const known = tx.get('services', web.id);
+    if (known === undefined) throw new Error('no service');
+    tx.put('services', { ...known, forceUpdate: 1, taskHash: taskHashOf(known.spec, 1) });
+  });
+  t.is(steps.length, 4);
+  t.deepEqual(
+    steps.filter((step) => step.startsWith('stop')),
+    ['stop demo-web-1 node-1', 'stop demo-web-2 node-2'],
+  );
+  t.is(steps.filter((step) => /^create demo-web-[12] node-\d$/u.test(step)).length, 2);
+});
+
+test('what fits nowhere is said to have no node, with the reason', async (t) => {
+  const store = await storeOf([], [], []);
+  const { view } = store;
+  const options = { view, now: 1, newId, log: silentLogger, strategy: 'spread' } as const;
+  const { steps } = await preview(options, 'demo', (tx) => tx.create('services', aService('web')));
+  t.deepEqual(
+    steps.map(({ node, placement }) => [node, placement]),
+    [['', 'there is no node in the cluster']],
+  );
+});
