@@ -7,6 +7,7 @@ import type { GlobalFlags } from './global-options.js';
 import { globalOptions } from './global-options.js';
 import { Interrupts } from './interrupts.js';
 import { sinkOf } from './output/terminal.js';
+import { workingDirectory } from './working-directory.js';
 
 /** The daemons are this same program, so that a machine needs one upload. */
 async function runDaemon(name: string, args: string[], signal: AbortSignal): Promise<void> {
@@ -27,7 +28,7 @@ async function runClient(argv: readonly string[], interrupts: Interrupts): Promi
     const cli: Cli = {
       options: globalOptions(flags, process.env),
       env: process.env,
-      cwd: process.cwd(),
+      cwd: workingDirectory(process.env),
       stdin: process.stdin,
       stdout: sinkOf(process.stdout),
       stderr: sinkOf(process.stderr),

@@ -42,10 +42,16 @@ export interface ConfigIo {
  * flags ask for. Warnings go to stderr. Throws ComposeError.
  */
 export function runConfig(request: LoadRequest, options: ConfigOptions, io: ConfigIo): void {
-  if (options.resolveImageDigests === true || options.lockImageDigests === true) {
+  const digests =
+    options.resolveImageDigests === true
+      ? '--resolve-image-digests'
+      : options.lockImageDigests === true
+        ? '--lock-image-digests'
+        : undefined;
+  if (digests !== undefined) {
     throw new AppError(
       'unsupported',
-      'resolving image digests is not supported, leave --resolve-image-digests out',
+      `${digests} is not supported: images are looked for by the nodes, write image: NAME@sha256:… to pin one`,
     );
   }
   const format = options.format ?? 'yaml';

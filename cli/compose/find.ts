@@ -1,4 +1,5 @@
 import { dirname, join, resolve } from 'node:path';
+import { isRemoteFile, remoteFile } from './paths.js';
 import { parseDotenv } from './dotenv.js';
 import { ComposeError } from './error.js';
 import type { World } from './layers.js';
@@ -43,7 +44,10 @@ export function findProject(sought: Sought, disk: Disk): Found {
     if (value !== undefined) environment.set(name, value);
   if (!environment.has('PWD')) environment.set('PWD', sought.cwd);
   const given = envFilesOf(sought, environment);
-  const absolute = (path: string): string => (path === '-' ? path : resolve(sought.cwd, path));
+  const absolute = (path: string): string => {
+    if (isRemoteFile(path)) throw new ComposeError(remoteFile(path));
+    return path === '-' ? path : resolve(sought.cwd, path);
+  };
   let files = sought.files.map(absolute);
   const directory = (): string => {
     if (sought.projectDirectory !== undefined && sought.projectDirectory !== '') {

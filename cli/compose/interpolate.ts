@@ -1,16 +1,8 @@
 import { castText, type Cast } from './cast.js';
 import { errorAt } from './error.js';
 import { TemplateError } from './template-error.js';
-import {
-  isList,
-  isMap,
-  branchesAt,
-  pathRules,
-  type PathRules,
-  type Tree,
-  type TreeList,
-  type TreeMap,
-} from './tree.js';
+import { pathRules, ruleStep, type PathRules } from './path-rules.js';
+import { isList, isMap, type Tree, type TreeList, type TreeMap } from './tree.js';
 
 export type Lookup = (name: string) => string | undefined;
 
@@ -126,7 +118,7 @@ export interface Interpolation {
  * or booleans. Changes the tree in place.
  */
 export function interpolateTree(root: TreeMap, options: Interpolation): void {
-  walk(root, [casts], { root, path: [], ...options });
+  walk(root, casts, { root, path: [], ...options });
 }
 
 interface Walk extends Interpolation {
@@ -135,16 +127,16 @@ interface Walk extends Interpolation {
   readonly path: (string | number)[];
 }
 
-function walk(node: TreeMap | TreeList, branches: readonly PathRules<Cast>[], context: Walk): void {
+function walk(node: TreeMap | TreeList, rules: PathRules<Cast> | undefined, context: Walk): void {
   const container = node as Record<string | number, Tree>;
   for (const key of isList(node) ? node.keys() : Object.keys(node)) {
     const value = container[key] as Tree;
     if (typeof value !== 'string' && !isList(value) && !isMap(value)) continue;
-    const next = branches.length === 0 ? branches : branchesAt(branches, key);
+    const next = rules === undefined ? undefined : ruleStep(rules, key);
     context.path.push(key);
     if (typeof value !== 'string') walk(value, next, context);
     else {
-      const cast = next.find((branch) => branch.value !== undefined)?.value;
+      const cast = next?.value;
       if (cast !== undefined || value.includes('$'))
         container[key] = interpolated(value, cast, context);
     }

@@ -5,7 +5,7 @@ import { applyExtends, type ExtendedFile } from './extends.js';
 import { importResources, includesOf, type Include } from './include.js';
 import { interpolateTree, type Lookup } from './interpolate.js';
 import { applyResets, mergeTrees } from './merge.js';
-import { absolutePath, resolvePaths } from './paths.js';
+import { absolutePath, isRemoteFile, remoteFile, resolvePaths } from './paths.js';
 import { checkTree } from './check-tree.js';
 import { omitEmpty, setDefaults } from './defaults.js';
 import { isList, isMap, newMap, type Path, type Source, type Tree, type TreeMap } from './tree.js';
@@ -119,6 +119,7 @@ class LayerLoader {
   }
 
   #loadExtended(path: string, at: Path, layer: TreeMap): ExtendedFile {
+    if (isRemoteFile(path)) throw errorAt(layer, at, remoteFile(path));
     const file = absolutePath(path, { directory: this.#layers.directory, home: this.#world.home });
     const known = this.#extended.get(file);
     if (known !== undefined) return known;
@@ -142,6 +143,8 @@ class LayerLoader {
   }
 
   #include(include: Include, layer: TreeMap, file: string): void {
+    const remote = include.paths.find(isRemoteFile);
+    if (remote !== undefined) throw errorAt(layer, include.at, remoteFile(remote));
     const files = include.paths.map((path) => this.#absolute(path));
     const main = files[0] ?? '';
     const chain = [...this.#layers.included, file];

@@ -17,7 +17,7 @@ import { checkProjectName, normalizeProjectName, projectNameOfDirectory } from '
 import { selectServices, withoutUnused } from './select.js';
 import { checkStrict } from './strict.js';
 import { TemplateError } from './template-error.js';
-import { findMark, isMap, placeOf, type Source, type Tree, type TreeMap } from './tree.js';
+import { findMark, isMap, placeOf, valueAt, type Source, type Tree, type TreeMap } from './tree.js';
 import { peekDocuments } from './yaml.js';
 
 export interface LoadRequest {
@@ -237,6 +237,7 @@ function toProject({ tree, found, name, profiles }: Parts): Project {
     configs: root.byName('configs', readFileObject) ?? {},
     models: root.byName('models', readModel) ?? {},
     extensions: extensionsOf(tree),
+    written: (path) => valueAt(tree, path),
     locate: (path) => locate(tree, path),
   };
 }

@@ -1,5 +1,6 @@
 import { errorAt } from './error.js';
 import { scalarText } from './scalar.js';
+import { pathRules, ruleAt } from './path-rules.js';
 import {
   isList,
   isMap,
@@ -7,9 +8,7 @@ import {
   listOf,
   markOf,
   newMap,
-  pathRules,
   put,
-  ruleAt,
   setMark,
   standAt,
   startOf,

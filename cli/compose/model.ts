@@ -1,4 +1,5 @@
 import type { FileObject, Model, Network, Volume } from './model-resources.js';
+import type { Tree } from './tree.js';
 
 /**
  * The canonical Compose model: every short form written out, every default of the specification
@@ -28,6 +29,8 @@ export interface Project {
   readonly models: Readonly<Record<string, Model>>;
   /** Top-level `x-*` fields as written. */
   readonly extensions: Readonly<Record<string, unknown>>;
+  /** What the merged files say at a path: extension fields inside of sections are only there. */
+  readonly written: (path: readonly (string | number)[]) => Tree | undefined;
   /** Where a key stands in its file, for messages about a project that has loaded. */
   readonly locate: (path: readonly (string | number)[]) => string;
 }

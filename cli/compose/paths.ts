@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { errorAt } from './error.js';
-import { isList, isMap, changeAt, pathRules, type Path, type Tree, type TreeMap } from './tree.js';
+import { changeAt, pathRules } from './path-rules.js';
+import { isList, isMap, type Path, type Tree, type TreeMap } from './tree.js';
 
 export interface PathOptions {
   /** Absolute; relative paths are of here. */
@@ -100,3 +101,12 @@ const resolvers = pathRules<Resolve>({
   'include.env_file': toAbsolute,
   'volumes.*': toDevice,
 });
+
+/** A Compose file that docker compose would fetch: from a git repository or a registry. */
+export function isRemoteFile(path: string): boolean {
+  return /^(?:[a-z][a-z0-9+.-]*:\/\/|[\w.-]+@[\w.-]+:|github\.com\/)/iu.test(path);
+}
+
+export function remoteFile(path: string): string {
+  return `file ${path} is remote, which is not supported: fetch it and name the local file`;
+}

@@ -8,10 +8,22 @@ import type { Project, Service } from './model.js';
 export function renderProject(project: Project): Record<string, unknown> {
   const sections: Record<string, unknown> = { name: project.name, services: project.services };
   for (const key of ['configs', 'networks', 'secrets', 'volumes'] as const) {
-    if (Object.keys(project[key]).length > 0) sections[key] = project[key];
+    if (Object.keys(project[key]).length > 0) sections[key] = named(project[key]);
   }
   const result = { ...sections, ...extensionsOf(project) };
   return Object.fromEntries(Object.entries(result).sort(([a], [b]) => byCodeUnit(a, b)));
+}
+
+/** Without normalization a resource has no name, which is then not shown. */
+function named<T extends { readonly name?: string }>(
+  resources: Readonly<Record<string, T>>,
+): Record<string, Omit<T, 'name'>> {
+  return Object.fromEntries(
+    Object.entries(resources).map(([key, resource]) => {
+      const { name, ...rest } = resource;
+      return [key, name === '' ? rest : resource];
+    }),
+  );
 }
 
 function extensionsOf(project: Project): Record<string, unknown> {
@@ -23,18 +35,24 @@ function extensionsOf(project: Project): Record<string, unknown> {
 /** The project as `config` prints it in YAML: sections in the usual order, without empty stand-ins. */
 export function renderForYaml(project: Project): Record<string, unknown> {
   const services = Object.entries(project.services).map(([name, service]) => {
-    const shown = Object.fromEntries(Object.entries(service).filter(([, value]) => value !== null));
-    return [name, { ...shown, ...(service.deploy && { deploy: withoutEmpty(service.deploy) }) }];
+    const given = Object.fromEntries(Object.entries(service).filter(([, value]) => value !== null));
+    const shown = extended(given, project.written(['services', name])) as Partial<Service>;
+    return [name, { ...shown, ...(shown.deploy && { deploy: withoutEmpty(shown.deploy) }) }];
   });
-  const networks = Object.entries(project.networks).map(([name, network]) => [
+  const section = (key: 'networks' | 'volumes' | 'secrets' | 'configs'): Record<string, unknown> =>
+    extended(named<{ name?: string }>(project[key]), project.written([key])) as Record<
+      string,
+      unknown
+    >;
+  const networks = Object.entries(section('networks')).map(([name, network]) => [
     name,
-    withoutEmpty(network),
+    withoutEmpty(network as object),
   ]);
   const sections: Record<string, unknown> = {
     networks: Object.fromEntries(networks),
-    volumes: project.volumes,
-    secrets: project.secrets,
-    configs: project.configs,
+    volumes: section('volumes'),
+    secrets: section('secrets'),
+    configs: section('configs'),
     models: project.models,
   };
   const used = Object.entries(sections).filter(
@@ -46,6 +64,28 @@ export function renderForYaml(project: Project): Record<string, unknown> {
     ...Object.fromEntries(used),
     ...extensionsOf(project),
   };
+}
+
+/** Sections in which docker compose drops extension fields, too. */
+const withoutExtensions = new Set(['ulimits', 'config']);
+
+/** `x-…` fields inside of sections, which the model has not, after the fields it has. */
+function extended(value: unknown, written: Tree | undefined): unknown {
+  if (Array.isArray(value)) {
+    if (!isList(written) || written.length !== value.length) return value as unknown;
+    return value.map((item, index) => extended(item, written[index]));
+  }
+  if (!isMap(written) || (typeof value !== 'object' && value !== undefined)) return value;
+  const fields = (value ?? {}) as Readonly<Record<string, unknown>>;
+  const result = Object.fromEntries(
+    Object.entries(fields).map(([key, item]) => [
+      key,
+      withoutExtensions.has(key) ? item : extended(item, written[key]),
+    ]),
+  );
+  for (const key of Object.keys(written).sort(byCodeUnit))
+    if (key.startsWith('x-') && !(key in result)) result[key] = plain(written[key] as Tree);
+  return value === null && Object.keys(result).length === 0 ? null : result;
 }
 
 function withoutEmpty(value: object): object {

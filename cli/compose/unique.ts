@@ -2,13 +2,12 @@ import { messageOf } from '../../manager/base/errors.js';
 import { errorAt } from './error.js';
 import { parseMount } from './canonical/volumes.js';
 import { scalarText } from './scalar.js';
+import { changeAt, pathRules } from './path-rules.js';
 import {
   isList,
   isMap,
   itemsOf,
   listOf,
-  changeAt,
-  pathRules,
   startOf,
   type Path,
   type Tree,

@@ -143,7 +143,11 @@ export function runCase(
 }
 
 function judgeMessage(test: CorpusCase, message: string): Verdict {
-  const text = recorded(test, 'expected.err').split('\n').slice(1).join('\n');
+  const text = recorded(test, 'expected.err')
+    .split('\n')
+    .slice(1)
+    .filter((line) => !/^(?:time=\S+ )?level=warning /u.test(line))
+    .join('\n');
   const words = [...text.matchAll(/"([^"\s]{2,})"|\b((?:[\w-]+\.)+[\w-]+)\b/g)].map(
     (m) => m[1] ?? m[2] ?? '',
   );
@@ -228,7 +232,8 @@ function parseArguments(args: readonly string[]): Parsed {
     if (valueFlags.includes(flag)) {
       at += 1;
       values.set(flag, [...(values.get(flag) ?? []), args[at] ?? '']);
-    } else if (flag.startsWith('--no-')) options[camel(flag.slice(5))] = false;
+    } else if (flag === '-q') options.quiet = true;
+    else if (flag.startsWith('--no-')) options[camel(flag.slice(5))] = false;
     else if (flag.startsWith('--')) options[camel(flag.slice(2))] = true;
     else if (flag !== 'config') services.push(flag);
   }

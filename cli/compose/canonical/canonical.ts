@@ -1,9 +1,8 @@
+import { changeAt, pathRules } from '../path-rules.js';
 import {
   listOf,
   markOf,
   newMap,
-  changeAt,
-  pathRules,
   standAt,
   startOf,
   type Mark,
