@@ -96,8 +96,12 @@ consulTest('a leader that is stopped and goes on follows the next one', async (t
   const first = await leaderOf(managers);
   const second = managers.find((manager) => manager !== first);
   if (second === undefined) throw new Error('no other manager');
+  // A connection to the stopped leader, which nobody will close.
+  t.deepEqual(await networksOf(second), []);
   first.signal('SIGSTOP');
+  const asked = networksOf(second);
   await until('the other one leads', 20_000, () => second.output.includes('manager leads'));
+  t.deepEqual(await asked, [], 'asked of the one that was stopped, answered by the next');
   await makeNetwork(second, 'new');
   first.signal('SIGCONT');
   await until('it follows', 20_000, async () => {

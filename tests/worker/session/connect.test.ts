@@ -123,6 +123,39 @@ test('a lost session is followed by another', async (t) => {
   t.is(heard.filter(({ kind }) => kind === 'hello').length, 2);
 });
 
+test('managers that it is told of later are passed on, and tried when the first is gone', async (t) => {
+  const heard: WorkerMessage[] = [];
+  const learned: (readonly string[])[] = [];
+  const welcomed = new Set<string>();
+  const dialled: string[] = [];
+  const managers: Readonly<Record<string, Manager>> = {
+    'a:1': welcoming([], (stream) => {
+      void tell(stream, { kind: 'managers', managers: ['b:1', 'a:1'] }).then(() => {
+        stream.close();
+      });
+    }),
+    'b:1': welcoming(heard, () => welcomed.add('b:1')),
+  };
+  connector(
+    t,
+    {},
+    {
+      managers: ['a:1'],
+      onManagers: (list) => learned.push(list),
+      dial: async (address) => {
+        await Promise.resolve();
+        dialled.push(address);
+        const [near, far] = messagePair();
+        void managers[address]?.(far, address);
+        return near;
+      },
+    },
+  );
+  await waitFor('the other one', () => welcomed.has('b:1'));
+  t.deepEqual(learned[0], ['b:1', 'a:1']);
+  t.is(dialled[0], 'a:1');
+});
+
 test('two managers that send it to and fro are not asked without a pause', async (t) => {
   const redirect =
     (leader: string): Manager =>
