@@ -2,7 +2,8 @@ import type { NodeId, TaskId } from '../../manager/model/ids.js';
 import type { Service } from '../../manager/model/service.js';
 import { currentTask, isWanted, tasksBySlot } from '../../manager/model/slots.js';
 import type { Task } from '../../manager/model/task.js';
-import { isAssigned, isTerminal, stateRank } from '../../manager/model/task-state.js';
+import type { Actor } from '../../manager/model/task-state.js';
+import { isAssigned, isTerminal, mayMove, stateRank } from '../../manager/model/task-state.js';
 import type { Commit, StoreView } from '../../manager/store/store.js';
 import type { FakeMachine, Held } from './fake-machine.js';
 
@@ -22,7 +23,7 @@ export class Checks {
         const gone = change.after === undefined || change.after.status.state === 'down';
         if (gone) this.#lose(change.id as NodeId, view);
       }
-      if (change.table === 'tasks') this.#checkTask(change.before, change.after, view);
+      if (change.table === 'tasks') this.#checkTask(change, commit.actor, view);
     }
     this.#checkNodes(commit, view);
   }
@@ -62,8 +63,15 @@ export class Checks {
     }
   }
 
-  #checkTask(before: Task | undefined, after: Task | undefined, view: StoreView): void {
+  #checkTask(
+    { before, after }: { readonly before?: Task | undefined; readonly after?: Task | undefined },
+    actor: Actor,
+    view: StoreView,
+  ): void {
     if (after === undefined) return;
+    if (!mayMove(before?.status.state, after.status.state, actor)) {
+      this.#onViolation(`task ${after.id} was moved to ${after.status.state} by ${actor}`);
+    }
     // A later commit of the same batch may have taken both away already.
     const isThere = view.get('tasks', after.id) !== undefined;
     if (isThere && view.get('services', after.serviceId) === undefined) {

@@ -1,14 +1,12 @@
 import { Allocator } from '../../manager/allocator/allocator.js';
 import type { Clock } from '../../manager/base/clock.js';
-import { AppError } from '../../manager/base/errors.js';
 import type { Logger } from '../../manager/base/log.js';
 import { jsonLogger } from '../../manager/base/log.js';
 import { Dispatcher } from '../../manager/dispatcher/dispatcher.js';
 import type { Connection } from '../../manager/protocol/transport-connection.js';
 import { Orchestrator } from '../../manager/orchestrator/orchestrator.js';
 import { Scheduler } from '../../manager/scheduler/scheduler.js';
-import type { Backend, DurableWrite } from '../../manager/store/backend.js';
-import { MemoryBackend } from '../../manager/store/memory-backend.js';
+import type { Backend } from '../../manager/store/backend.js';
 import { openStore } from '../../manager/store/open-store.js';
 import type { ClusterStore, Commit } from '../../manager/store/store.js';
 import type { FakeMachine } from './fake-machine.js';
@@ -17,40 +15,11 @@ export interface ControlPlaneOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly newId: () => string;
-  readonly mayFail: () => boolean;
   readonly machineAt: (address: string) => FakeMachine | undefined;
   readonly onCommit: (commit: Commit) => void;
   readonly onViolation: (message: string) => void;
   readonly strategy: 'spread' | 'binpack' | 'random';
-}
-
-/** A disk that is slow, and sometimes fails: then nothing of the batch is on it. */
-class SlowBackend implements Backend {
-  readonly name = 'slow';
-  readonly #disk = new MemoryBackend();
-  readonly #options: Pick<ControlPlaneOptions, 'clock' | 'random' | 'mayFail'>;
-
-  constructor(options: Pick<ControlPlaneOptions, 'clock' | 'random' | 'mayFail'>) {
-    this.#options = options;
-  }
-
-  load(): ReturnType<Backend['load']> {
-    return this.#disk.load();
-  }
-
-  async commit(writes: readonly DurableWrite[]): Promise<void> {
-    const { clock, random, mayFail } = this.#options;
-    const takesMs = random() < 0.02 ? random() * 800 : random() * 5;
-    await new Promise<void>((resolve) => {
-      clock.after(takesMs, resolve);
-    });
-    if (mayFail() && random() < 0.01) throw new AppError('unavailable', 'the disk failed');
-    await this.#disk.commit(writes);
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
+  readonly openBackend: () => Promise<Backend>;
 }
 
 interface Room {
@@ -61,16 +30,16 @@ interface Room {
 /** The manager's real rooms over the real store; can be stopped and started again like the process. */
 export class ControlPlane {
   readonly #options: ControlPlaneOptions;
-  readonly #backend: SlowBackend;
   readonly #log: Logger;
   #store: ClusterStore | undefined;
+  /** Also while it starts. */
+  #open: ClusterStore | undefined;
   #dispatcher: Dispatcher | undefined;
   #rooms: readonly Room[] = [];
   readonly #connections = new Set<Connection>();
 
   constructor(options: ControlPlaneOptions) {
     this.#options = options;
-    this.#backend = new SlowBackend(options);
     this.#log = jsonLogger(
       'info',
       (line) => {
@@ -89,9 +58,9 @@ export class ControlPlane {
   }
 
   async start(): Promise<void> {
-    const { clock, newId, strategy, onCommit, machineAt } = this.#options;
+    const { clock, newId, strategy, onCommit, machineAt, openBackend } = this.#options;
     const log = this.#log;
-    const store = await openStore({ backend: this.#backend, clock, log });
+    const store = await openStore({ backend: await openBackend(), clock, log });
     store.watch(onCommit);
     const dispatcher = new Dispatcher({
       store,
@@ -111,6 +80,7 @@ export class ControlPlane {
       new Allocator({ store, clock, log }),
       new Scheduler({ store, clock, log, strategy, seed: 1 }),
     ];
+    this.#open = store;
     try {
       for (const room of this.#rooms) await room.start();
     } catch {
@@ -124,15 +94,16 @@ export class ControlPlane {
 
   async stop(): Promise<void> {
     this.#dispatcher = undefined;
-    const store = this.#store;
+    const store = this.#open;
+    this.#open = undefined;
     this.#store = undefined;
     const rooms = this.#rooms;
     this.#rooms = [];
-    for (const room of rooms) await room.stop();
-    await store?.close();
     // The process ends, and with it every connection.
     for (const connection of this.#connections) connection.close(1006, 'manager has gone');
     this.#connections.clear();
+    await Promise.all(rooms.map((room) => room.stop()));
+    await store?.close();
   }
 
   /** A worker dials in; false when nobody listens. */

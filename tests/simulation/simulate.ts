@@ -4,6 +4,10 @@ import type { Commit } from '../../manager/store/store.js';
 import { Checks, missing } from './checks.js';
 import { ControlPlane } from './control-plane.js';
 import { FakeMachine } from './fake-machine.js';
+import { Ledger } from './ledger.js';
+import type { ManagersOptions } from './managers.js';
+import { Managers } from './managers.js';
+import { SlowDisk } from './slow-disk.js';
 import { anAct, calmDown } from './user.js';
 import { settle, VirtualClock } from './virtual-clock.js';
 
@@ -37,7 +41,7 @@ class Simulation {
   readonly #machines = new Map<string, FakeMachine>();
   readonly #violations: string[] = [];
   readonly #history: string[] = [];
-  readonly #plane: ControlPlane;
+  readonly #plane: ControlPlane | Managers;
   readonly #checks: Checks;
   #ids = 0;
   #steps = 0;
@@ -54,7 +58,7 @@ class Simulation {
     };
     this.#checks = new Checks(onViolation);
     const strategies = ['spread', 'spread', 'binpack', 'random'] as const;
-    this.#plane = new ControlPlane({
+    this.#plane = this.#makePlane({
       clock: this.#clock,
       random: this.#random,
       newId: () => this.#newId(),
@@ -69,6 +73,17 @@ class Simulation {
     });
     const count = 2 + Math.floor(this.#random() * 4);
     for (let at = 1; at <= count; at += 1) this.#addMachine(onViolation);
+  }
+
+  /** Every other seed has several managers on Consul, the rest one with a disk of its own. */
+  #makePlane(options: ManagersOptions): ControlPlane | Managers {
+    if (this.#seed % 2 === 0) return new Managers(options, 2 + Math.floor(this.#random() * 2));
+    const disk = new SlowDisk(options);
+    const ledger = new Ledger(options.onViolation);
+    return new ControlPlane({
+      ...options,
+      openBackend: () => Promise.resolve(ledger.watch(disk)),
+    });
   }
 
   result(): SimulationResult {
@@ -97,6 +112,9 @@ class Simulation {
     await this.#advance(quietMs);
     if (this.#taskCommits > before) this.#violations.push('it does not come to rest');
     this.#checkSettled();
+    await this.#pump(this.#plane.stop());
+    // Whoever reads the store last finds what was acknowledged.
+    await this.#pump(this.#plane.start());
     await this.#pump(this.#plane.stop());
   }
 
@@ -130,7 +148,9 @@ class Simulation {
     const machines = [...this.#machines.values()];
     const machine = machines[Math.floor(this.#random() * machines.length)];
     const lot = this.#random();
-    if (machine === undefined || lot < 0.55) {
+    if (this.#plane instanceof Managers && this.#random() < 0.25) {
+      this.#tell(this.#plane.disturb());
+    } else if (machine === undefined || lot < 0.55) {
       await this.#act();
     } else if (lot < 0.65) {
       this.#tell(`${machine.id} ${machine.powered ? 'loses power' : 'boots'}`);
@@ -142,6 +162,8 @@ class Simulation {
     } else if (lot < 0.93) {
       this.#tell(`worker of ${machine.id} restarts`);
       machine.restartWorker();
+    } else if (this.#plane instanceof Managers) {
+      this.#tell(this.#plane.disturb());
     } else {
       this.#tell('the manager restarts');
       await this.#pump(this.#plane.stop());
@@ -170,6 +192,7 @@ class Simulation {
 
   async #heal(): Promise<void> {
     this.#tell('faults end');
+    if (this.#plane instanceof Managers) this.#plane.heal();
     await this.#startPlane();
     const store = this.#plane.store;
     for (const machine of this.#machines.values()) {

@@ -45,6 +45,12 @@ interface TransactionAnswer {
 /** What the library passes on to its requests, beside what its types tell. */
 type Options = Readonly<Record<string, unknown>>;
 
+/** As much of a client as a store needs. */
+export type KvClient = Pick<
+  ConsulClient,
+  'checkVersion' | 'transact' | 'get' | 'list' | 'keys' | 'close'
+>;
+
 /** The first one with the limits above. */
 const oldest = { major: 1, minor: 7 };
 

@@ -1,7 +1,7 @@
 import { AppError, isConflict, toAppError } from '../../base/errors.js';
 import { newId } from '../../base/random.js';
 import type { Backend, DurableWrite } from '../backend.js';
-import type { ConsulClient, KvOperation } from './client.js';
+import type { KvClient, KvOperation } from './client.js';
 import type { ClusterIdentity, LockIndex } from './fence.js';
 import { Fence } from './fence.js';
 import { isUncertain } from './failure.js';
@@ -13,7 +13,7 @@ import type { KnownKey } from './plan.js';
 import { planWrites, splitOperations } from './plan.js';
 
 export interface ConsulStoreOptions {
-  readonly client: ConsulClient;
+  readonly client: KvClient;
   /** First part of the keys; the cluster's name follows. */
   readonly prefix: string;
   readonly cluster: ClusterIdentity;
@@ -58,7 +58,7 @@ export async function openConsul(options: ConsulStoreOptions): Promise<Backend> 
  */
 class ConsulBackend implements Backend {
   readonly name = 'consul';
-  readonly #client: ConsulClient;
+  readonly #client: KvClient;
   readonly #root: string;
   readonly #fence: Fence;
   #known = new Map<string, KnownKey>();
@@ -69,7 +69,7 @@ class ConsulBackend implements Backend {
   #lost: AppError | undefined;
   #tellLost: (error: AppError) => void = () => undefined;
 
-  constructor(client: ConsulClient, root: string, fence: Fence) {
+  constructor(client: KvClient, root: string, fence: Fence) {
     this.#client = client;
     this.#root = root;
     this.#fence = fence;

@@ -1,5 +1,5 @@
 import { AppError, isConflict } from '../../base/errors.js';
-import type { ConsulClient, KvOperation } from './client.js';
+import type { KvClient, KvOperation } from './client.js';
 import { isUncertain } from './failure.js';
 
 /** Consul's index of the lock that a leader holds: as long as the key has it, the lock is held. */
@@ -37,7 +37,7 @@ const stepMs = 2_000;
  * that was stopped and goes on, or a request that comes late, fails as `conflict`.
  */
 export class Fence {
-  readonly #client: ConsulClient;
+  readonly #client: KvClient;
   readonly #key: string;
   readonly #lock: LockIndex | undefined;
   #meta: Meta;
@@ -45,7 +45,7 @@ export class Fence {
   #raising: Promise<void> | undefined;
 
   private constructor(
-    client: ConsulClient,
+    client: KvClient,
     key: string,
     lock: LockIndex | undefined,
     at: { readonly meta: Meta; readonly index: number },
@@ -63,7 +63,7 @@ export class Fence {
    * `unsupported` when a newer version wrote it, `internal` when it cannot be read.
    */
   static async take(
-    client: ConsulClient,
+    client: KvClient,
     key: string,
     options: {
       readonly cluster: ClusterIdentity;

@@ -1,5 +1,5 @@
 import { promisify } from 'node:util';
-import { crc32, deflateRaw, inflateRaw } from 'node:zlib';
+import { crc32, deflateRaw, deflateRawSync, inflateRaw, inflateRawSync } from 'node:zlib';
 import { AppError } from '../../base/errors.js';
 import type { DurableWrite } from '../backend.js';
 import { partBytes } from './keys.js';
@@ -12,6 +12,8 @@ export interface JournalCommit {
   readonly checksum: number;
 }
 
+const smallLength = 128 * 1_024;
+
 export const noBatch: JournalCommit = { batch: '', pieces: 0, checksum: 0 };
 
 /** Packs writes into pieces of a value's size. Speed counts more than size: level 1. */
@@ -21,7 +23,11 @@ export async function packJournal(writes: readonly DurableWrite[]): Promise<read
       value === undefined ? { table, id } : { table, id, value },
     ),
   );
-  const packed = await promisify(deflateRaw)(json, { level: 1 });
+  // A little is packed in less time than a trip to another thread takes.
+  const packed =
+    json.length < smallLength
+      ? deflateRawSync(json, { level: 1 })
+      : await promisify(deflateRaw)(json, { level: 1 });
   const pieces: Buffer[] = [];
   for (let at = 0; at < packed.length; at += partBytes) {
     pieces.push(packed.subarray(at, at + partBytes));
@@ -42,7 +48,8 @@ export async function unpackJournal(
   if (pieces.length !== commit.pieces || crc32(packed) !== commit.checksum) {
     throw new AppError('internal', `journal ${commit.batch} in consul is damaged`);
   }
-  const json = await promisify(inflateRaw)(packed);
+  const json =
+    packed.length < smallLength ? inflateRawSync(packed) : await promisify(inflateRaw)(packed);
   return (JSON.parse(json.toString()) as readonly Omit<DurableWrite, 'value'>[]).map((write) => ({
     value: undefined,
     ...write,

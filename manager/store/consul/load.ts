@@ -1,6 +1,6 @@
 import { AppError } from '../../base/errors.js';
 import type { TableName } from '../store.js';
-import type { ConsulClient, KvEntry } from './client.js';
+import type { KvClient, KvEntry } from './client.js';
 import {
   decodeObject,
   journalPrefix,
@@ -30,7 +30,7 @@ const readsAtOnce = 4;
  * that names the key for whatever is not as it was written.
  */
 export async function loadObjects(
-  client: ConsulClient,
+  client: KvClient,
   root: string,
   keys: readonly string[],
 ): Promise<Loaded> {

@@ -1,0 +1,197 @@
+import type { Connection } from '../../manager/protocol/transport-connection.js';
+import { openConsul } from '../../manager/store/consul/consul.js';
+import type { ClusterStore } from '../../manager/store/store.js';
+import type { Link } from './consul.js';
+import { SimulatedConsul } from './consul.js';
+import type { ControlPlaneOptions } from './control-plane.js';
+import { ControlPlane } from './control-plane.js';
+import type { FakeMachine } from './fake-machine.js';
+import { Ledger } from './ledger.js';
+import type { Faults } from './slow-disk.js';
+
+export type ManagersOptions = Omit<ControlPlaneOptions, 'openBackend'> & Faults;
+
+const lockKey = 'shoal/simulated/leader';
+const tickMs = 150;
+/** A leader that Consul has not heard for this long no longer takes itself for one. */
+const silentMs = 3_000;
+
+interface Manager {
+  readonly name: string;
+  link: Link;
+  powered: boolean;
+  plane: ControlPlane | undefined;
+  /** Being started or ended. */
+  busy: boolean;
+}
+
+/**
+ * Managers that share a store in Consul and take turns by its lock: the real backend with its journal and
+ * fence, the real rooms. They crash in mid-write, are cut off from Consul while workers still hear them, and
+ * come back.
+ */
+export class Managers {
+  readonly #options: ManagersOptions;
+  readonly #consul: SimulatedConsul;
+  readonly #managers: readonly Manager[];
+  readonly #ledger: Ledger;
+  #stopped = false;
+  #ticking = false;
+
+  constructor(options: ManagersOptions, count: number) {
+    this.#options = options;
+    this.#consul = new SimulatedConsul(options);
+    this.#ledger = new Ledger(options.onViolation);
+    this.#managers = Array.from({ length: count }, (_, at) => {
+      const name = `manager-${at + 1}`;
+      return { name, link: this.#consul.link(), powered: true, plane: undefined, busy: false };
+    });
+  }
+
+  /** Of the one that leads, as far as it and Consul know. */
+  get store(): ClusterStore | undefined {
+    return this.#leader()?.plane?.store;
+  }
+
+  /** Resolves when one of them leads. */
+  async start(): Promise<void> {
+    this.#stopped = false;
+    for (const manager of this.#managers) this.#boot(manager);
+    if (!this.#ticking) this.#tick();
+    while (this.store === undefined) await this.#wait(tickMs);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const manager of this.#managers) await this.#end(manager);
+  }
+
+  dial(machine: FakeMachine, connection: Connection): boolean {
+    const leaders = this.#managers.filter(({ plane }) => plane !== undefined);
+    return leaders.some(({ plane }) => plane?.dial(machine, connection) === true);
+  }
+
+  /** Something happens to one of them. Says what. */
+  disturb(): string {
+    const { random, clock } = this.#options;
+    const lot = random();
+    const manager =
+      lot < 0.7
+        ? (this.#leader() ?? this.#managers[0])
+        : this.#managers[Math.floor(random() * this.#managers.length)];
+    if (manager === undefined) return 'nothing happens';
+    const forMs = 200 + random() * 12_000;
+    if (random() < 0.5) {
+      this.#crash(manager);
+      clock.after(forMs, () => {
+        this.#boot(manager);
+      });
+      return `${manager.name} crashes`;
+    }
+    manager.link.cut = true;
+    clock.after(forMs, () => {
+      manager.link.cut = false;
+    });
+    return `${manager.name} is cut off from consul`;
+  }
+
+  /** All are there and reach Consul. */
+  heal(): void {
+    for (const manager of this.#managers) {
+      manager.link.cut = false;
+      this.#boot(manager);
+    }
+  }
+
+  #leader(): Manager | undefined {
+    const holder = this.#consul.holder(lockKey);
+    return this.#managers.find(({ link, plane }) => link === holder && plane?.store !== undefined);
+  }
+
+  #boot(manager: Manager): void {
+    if (manager.powered) return;
+    manager.powered = true;
+    manager.link = this.#consul.link();
+  }
+
+  /** Without a word: what it has sent may be done or not, and nobody hears of it. */
+  #crash(manager: Manager): void {
+    if (!manager.powered) return;
+    manager.powered = false;
+    manager.link.cut = true;
+    void this.#end(manager);
+  }
+
+  #tick(): void {
+    this.#ticking = true;
+    this.#options.clock.after(tickMs, () => {
+      if (this.#stopped) {
+        this.#ticking = false;
+        return;
+      }
+      for (const manager of this.#managers) this.#look(manager);
+      this.#tick();
+    });
+  }
+
+  #look(manager: Manager): void {
+    const now = this.#options.clock.now();
+    const { link, plane } = manager;
+    if (manager.powered && !link.cut) link.heardAt = now;
+    if (!manager.powered || manager.busy) return;
+    if (plane !== undefined) {
+      const lost = !link.cut && this.#consul.holder(lockKey) !== link;
+      if (lost || now - link.heardAt > silentMs) void this.#end(manager);
+      return;
+    }
+    if (link.cut) return;
+    const index = this.#consul.acquire(lockKey, link);
+    if (index !== undefined) void this.#lead(manager, index);
+  }
+
+  async #lead(manager: Manager, index: number): Promise<void> {
+    manager.busy = true;
+    const { link } = manager;
+    const plane = new ControlPlane({
+      ...this.#options,
+      onCommit: (commit) => {
+        if (this.#leader() === manager) this.#options.onCommit(commit);
+      },
+      openBackend: async () => {
+        const backend = await openConsul({
+          client: link,
+          prefix: 'shoal',
+          cluster: { id: 'simulated', name: 'simulated' },
+          owner: manager.name,
+          lock: { key: lockKey, index },
+        });
+        void backend.lost?.then(() => {
+          if (manager.plane === plane) void this.#end(manager);
+        });
+        return this.#ledger.watch(backend);
+      },
+    });
+    manager.plane = plane;
+    try {
+      await plane.start();
+    } catch {
+      // Consul did not answer, or another one was faster.
+    }
+    manager.busy = false;
+    if (plane.store === undefined || !manager.powered) await this.#end(manager);
+  }
+
+  async #end(manager: Manager): Promise<void> {
+    const { plane } = manager;
+    if (plane === undefined) return;
+    manager.plane = undefined;
+    if (!manager.link.cut) this.#consul.release(lockKey, manager.link);
+    await plane.stop();
+  }
+
+  #wait(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#options.clock.after(ms, resolve);
+    });
+  }
+}

@@ -1,0 +1,39 @@
+import type { Clock } from '../../manager/base/clock.js';
+import { AppError } from '../../manager/base/errors.js';
+import type { Backend, DurableWrite } from '../../manager/store/backend.js';
+import { MemoryBackend } from '../../manager/store/memory-backend.js';
+
+export interface Faults {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly mayFail: () => boolean;
+}
+
+/** A disk that is slow, and sometimes fails: then nothing of the batch is on it. */
+export class SlowDisk implements Backend {
+  readonly name = 'slow';
+  readonly #disk = new MemoryBackend();
+  readonly #options: Faults;
+
+  constructor(options: Faults) {
+    this.#options = options;
+  }
+
+  load(): ReturnType<Backend['load']> {
+    return this.#disk.load();
+  }
+
+  async commit(writes: readonly DurableWrite[]): Promise<void> {
+    const { clock, random, mayFail } = this.#options;
+    const takesMs = random() < 0.02 ? random() * 800 : random() * 5;
+    await new Promise<void>((resolve) => {
+      clock.after(takesMs, resolve);
+    });
+    if (mayFail() && random() < 0.01) throw new AppError('unavailable', 'the disk failed');
+    await this.#disk.commit(writes);
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
