@@ -79,6 +79,12 @@ export async function unpackTree(
   archive.on('error', (error) => reader.destroy(error as Error));
   archive.pipe(reader);
   for await (const entry of reader) {
+    if (entry.header.name.split('/').includes('..')) {
+      throw new AppError(
+        'invalid',
+        `the archive has an entry outside its folder: ${JSON.stringify(entry.header.name)}`,
+      );
+    }
     const target = place(entry.header.name);
     if (target !== undefined)
       await unpackEntry(entry.header, entry as unknown as NodeJS.ReadableStream, root, target);
@@ -95,6 +101,10 @@ async function unpackEntry(
   const mode = header.mode & 0o777;
   await checkInside(root, target);
   if (header.type === 'directory') {
+    const there = await lstat(target).catch(() => undefined);
+    if (there?.isSymbolicLink() === true) {
+      throw new AppError('invalid', `the archive has a folder in place of the link ${target}`);
+    }
     await mkdir(target, { recursive: true });
     await chmod(target, mode | 0o700);
     return;

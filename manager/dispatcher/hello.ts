@@ -9,6 +9,9 @@ import type { Transaction } from '../store/store.js';
 import { fencedLeases, freeGateways } from './freed-leases.js';
 import { writeReport } from './report-batch.js';
 
+/** Host names, which a local worker has as its name, and what machines may be called. */
+const namePattern = /^[0-9A-Za-z][0-9A-Za-z_.-]{0,252}$/u;
+
 export type Hello = Extract<WorkerMessage, { kind: 'hello' }>;
 
 /** Throws `forbidden` when a worker says it is somebody else than its certificate does. */
@@ -17,6 +20,12 @@ export function checkHello(hello: Hello, peer: Peer, clusterId: string): void {
     throw new AppError(
       'forbidden',
       `worker ${hello.name} belongs to cluster ${hello.clusterId}, this is ${clusterId}`,
+    );
+  }
+  if (!namePattern.test(hello.name)) {
+    throw new AppError(
+      'invalid',
+      `worker ${peer.nodeId} has no good name: allowed are 0-9 a-z A-Z _ . - (253 at most)`,
     );
   }
   if (hello.nodeId !== peer.nodeId) {

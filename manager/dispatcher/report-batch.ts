@@ -38,7 +38,12 @@ export class ReportBatch {
     if (this.#pending.size + reports.length > maxPending) {
       throw new AppError('unavailable', 'more task reports than the store can take');
     }
-    for (const { taskId, status } of reports) this.#pending.set(taskId, { nodeId, status });
+    const { view } = this.#store;
+    for (const { taskId, status } of reports) {
+      const owner = view.get('tasks', taskId)?.nodeId;
+      // Who speaks of another node's task must not take the place of what that one has said.
+      if (owner === undefined || owner === nodeId) this.#pending.set(taskId, { nodeId, status });
+    }
     this.#throttle.poke();
   }
 

@@ -16,6 +16,21 @@ function parse(text: string): Fields {
   return value;
 }
 
+/** Control characters as JSON has them: escaped, or the few it lets stand. Line breaks and tabs are none. */
+const control = /\\u00(?:0[0-8bcef]|1[0-9a-f]|7f|[89][0-9a-f])|\\[bf]|[\u007f-\u009f]/iu;
+const controls = /(?![\t\n])\p{Cc}/gu;
+
+/**
+ * What a worker says of itself ends up in terminals: without characters that would steer them. Answers to
+ * calls are left as they are.
+ */
+function withoutControls(text: string, message: Fields): Fields {
+  if (message.kind === 'result' || !control.test(text)) return message;
+  return JSON.parse(text, (_key, value: unknown) =>
+    typeof value === 'string' ? value.replace(controls, '') : value,
+  ) as Fields;
+}
+
 function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -99,7 +114,7 @@ function decode(
   text: string,
   shapes: Readonly<Record<string, Readonly<Record<string, Check>>>>,
 ): Fields {
-  const message = parse(text);
+  const message = withoutControls(text, parse(text));
   const kind = message.kind;
   const shape = typeof kind === 'string' && Object.hasOwn(shapes, kind) ? shapes[kind] : undefined;
   if (shape === undefined) {

@@ -79,3 +79,17 @@ test('an older peer is told to upgrade', (t) => {
   t.is(negotiateVersion(7), 1);
   t.regex(t.throws(() => negotiateVersion(0)).message, /speaks protocol 0.*upgrade it/);
 });
+
+test('what a worker says has no characters that steer a terminal, its answers are as they are', (t) => {
+  const description = { hostname: 'a\u001b[2Jb\u009bc\nd', engineVersion: '\b1' };
+  const base = { address: '', os: '', arch: '', shoalVersion: '', nanoCpus: 1, memoryBytes: 1 };
+  const text = JSON.stringify({
+    kind: 'description',
+    description: { ...base, ...description, engineLabels: { k: '\u0007v' }, plugins: [] },
+  });
+  t.like(decodeWorkerMessage(text), {
+    description: { hostname: 'a[2Jbc\nd', engineVersion: '1', engineLabels: { k: 'v' } },
+  });
+  const result = JSON.stringify({ kind: 'result', callId: 1, result: '\u001b[0m' });
+  t.like(decodeWorkerMessage(result), { result: '\u001b[0m' });
+});

@@ -1,0 +1,22 @@
+import test from 'ava';
+import { aService, aTask } from '../../../fixtures/cluster/build.js';
+import { systemClock } from '../../../manager/base/clock.js';
+import { silentLogger } from '../../../manager/base/log.js';
+import type { NodeId } from '../../../manager/model/ids.js';
+import { ReportBatch } from '../../../manager/dispatcher/report-batch.js';
+import { MemoryBackend } from '../../../manager/store/memory-backend.js';
+import { openStore } from '../../../manager/store/open-store.js';
+import { aStatus } from '../../helpers/fake-worker.js';
+
+test('what a node says of its task stands, whatever another says of it in the same moment', async (t) => {
+  const backend = new MemoryBackend();
+  const task = aTask(aService('web'), 1, { node: 'w1', state: 'assigned' });
+  await backend.commit([{ table: 'tasks', id: task.id, value: task }]);
+  const store = await openStore({ backend, clock: systemClock, log: silentLogger });
+  t.teardown(() => store.close());
+  const batch = new ReportBatch({ store, clock: systemClock, log: silentLogger, tickMs: 10 });
+  batch.add('w1' as NodeId, [{ taskId: task.id, status: aStatus('running') }]);
+  batch.add('w2' as NodeId, [{ taskId: task.id, status: aStatus('failed') }]);
+  await batch.stop();
+  t.is(store.view.get('tasks', task.id)?.status.state, 'running');
+});
