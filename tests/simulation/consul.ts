@@ -1,4 +1,4 @@
-import { AppError } from '../../manager/base/errors.js';
+import { AppError, toAppError } from '../../manager/base/errors.js';
 import type { KvClient, KvEntry, KvOperation } from '../../manager/store/consul/client.js';
 import { maxOperations } from '../../manager/store/consul/client.js';
 import { UncertainError } from '../../manager/store/consul/failure.js';
@@ -96,7 +96,7 @@ export class SimulatedConsul {
           });
         } catch (error) {
           cancel();
-          reject(error);
+          reject(toAppError(error));
         }
       };
       const fate = lot >= 0.01 && lot < 0.015 ? 'lost' : lot >= 0.015 && lot < 0.02 ? 'late' : '';
