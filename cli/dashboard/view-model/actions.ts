@@ -41,6 +41,7 @@ export function actionFor(
   if (rows.length === 0) return 'nothing is selected';
   switch (view) {
     case 'services':
+    case 'jobs':
       return onServices(
         verb,
         rows.map(({ item }) => item as Service),

@@ -23,6 +23,7 @@ export function describe(view: ListName, id: string, look: Look): readonly strin
     case 'endpoints':
       return found(world.tasks.get(id.split('/')[0] ?? ''), (task) => describeTask(task, look));
     case 'services':
+    case 'jobs':
       return found(world.services.get(id), (service) => describeService(service, look));
     case 'machines':
       return found(world.nodes.get(id), (node) => describeNode(node, look));

@@ -247,6 +247,7 @@ function rowName({ item, id }: Row): string {
 const inside: Partial<Record<ListName, readonly [ListName, (row: Row) => Scope]>> = {
   projects: ['services', ({ id }) => ({ project: id })],
   services: ['tasks', ({ id }) => ({ serviceId: id })],
+  jobs: ['tasks', ({ id }) => ({ serviceId: id, history: true })],
   machines: ['tasks', ({ id }) => ({ nodeId: id })],
   networks: ['endpoints', ({ item }) => ({ networkId: (item as Network).id })],
   images: ['tasks', ({ id }) => ({ image: id })],
@@ -272,7 +273,8 @@ export function logSubject(view: ListName, row: Row): LogSubject | undefined {
       const task = row.item as Task;
       return taskLog(task);
     }
-    case 'services': {
+    case 'services':
+    case 'jobs': {
       const { spec } = row.item as Service;
       return {
         title: `${spec.project}/${spec.service}`,

@@ -18,6 +18,7 @@ export const viewNames = [
   'secrets',
   'configs',
   'history',
+  'jobs',
   'events',
 ] as const;
 export type ViewName = (typeof viewNames)[number];

@@ -1,6 +1,7 @@
 import type { View, ViewName } from '../view.js';
 import { configsView, secretsView } from './data.js';
 import { historyView } from './history.js';
+import { jobsView } from './jobs.js';
 import { machinesView } from './machines.js';
 import { endpointsView, eventsView, imagesView, networksView, volumesView } from './resources.js';
 import { projectsView, servicesView } from './services.js';
@@ -20,5 +21,6 @@ export const listViews: Readonly<Record<ListName, View>> = {
   secrets: secretsView,
   configs: configsView,
   history: historyView,
+  jobs: jobsView,
   events: eventsView,
 };

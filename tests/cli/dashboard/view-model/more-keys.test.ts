@@ -306,3 +306,32 @@ test('what is pasted is never taken for keys, what is typed fast always is', (t)
   // A terminal that does not mark pastes.
   t.is(reader.read('x'.repeat(100), noFlags).kind, 'paste');
 });
+
+test('jobs tell how they ended, and enter shows every try', (t) => {
+  const world = simulatedWorld({ nodes: 1, services: 1, replicas: 1 });
+  const made = aService('migrate', { project: 'shop', replicas: 1 });
+  const job = {
+    ...made,
+    spec: { ...made.spec, mode: { kind: 'replicated', replicas: 1, job: true } as const },
+  };
+  world.applyWatch({ kind: 'put', table: 'services', object: job });
+  const failed = aTask(job, 1, {
+    id: 'try1',
+    state: 'failed',
+    desired: 'shutdown',
+    status: { exitCode: 3, error: 'no database', at: worldNow - 60_000 },
+  });
+  const done = aTask(job, 1, { id: 'try2', state: 'complete', status: { exitCode: 0 } });
+  world.applyWatch({ kind: 'put', table: 'tasks', object: { ...failed, createdAt: 1 } });
+  const session = new Session(world);
+  for (const key of ':jobs') session.type(key);
+  session.type(namedKey('enter'));
+  t.true(
+    session.lines.some((line) => /shop\/migrate +\S failed +0\/1 +3 +1 +60s no da/u.test(line)),
+  );
+  t.false(session.lines.some((line) => line.includes('web1')));
+  world.applyWatch({ kind: 'put', table: 'tasks', object: { ...done, createdAt: 2 } });
+  t.true(session.lines.some((line) => /shop\/migrate +\S complete +1\/1 +0 +2/u.test(line)));
+  session.type(namedKey('enter'));
+  t.is(session.lines.filter((line) => line.includes('shop-migrate-1')).length, 2);
+});

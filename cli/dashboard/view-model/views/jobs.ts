@@ -1,0 +1,118 @@
+import type { Service } from '../../../../manager/model/service.js';
+import type { Task } from '../../../../manager/model/task.js';
+import { isTerminal } from '../../../../manager/model/task-state.js';
+import { markOf } from '../glyphs.js';
+import type { Mark } from '../glyphs.js';
+import { serviceStyle } from '../spans.js';
+import { age } from '../text.js';
+import type { Column, Look } from '../view.js';
+import { defineView } from '../view.js';
+
+function newest(service: Service, { world }: Look): Task | undefined {
+  return world
+    .tasksOf(service.id)
+    .reduce<Task | undefined>(
+      (last, task) => (last === undefined || task.createdAt > last.createdAt ? task : last),
+      undefined,
+    );
+}
+
+/** How far a job is: of several tasks, one that failed counts before one that runs. */
+function jobMark(service: Service, look: Look): Mark {
+  const states = new Set(look.world.tasksOf(service.id).map(({ status }) => status.state));
+  const last = newest(service, look)?.status.state;
+  if (last === 'failed' || last === 'rejected') return markOf('failed', look.glyphs);
+  if (states.has('running')) return markOf('running', look.glyphs);
+  if (last === 'complete') return markOf('complete', look.glyphs);
+  return markOf('pending', look.glyphs);
+}
+
+const columns: readonly Column<Service>[] = [
+  {
+    key: 'name',
+    title: 'JOB',
+    width: 20,
+    max: 40,
+    priority: 0,
+    text: ({ spec }) => `${spec.project}/${spec.service}`,
+    style: ({ spec }) => serviceStyle(`${spec.project}/${spec.service}`),
+  },
+  {
+    key: 'state',
+    title: 'STATE',
+    width: 11,
+    priority: 0,
+    text: (service, look) => {
+      const { glyph, word } = jobMark(service, look);
+      return `${glyph} ${word}`;
+    },
+    style: (service, look) => jobMark(service, look).style,
+  },
+  {
+    key: 'done',
+    title: 'DONE',
+    width: 7,
+    priority: 0,
+    right: true,
+    text: ({ id, spec }, { world }) => {
+      const done = world.tasksOf(id).filter(({ status }) => status.state === 'complete').length;
+      return spec.mode.kind === 'replicated' ? `${done}/${spec.mode.replicas}` : String(done);
+    },
+  },
+  {
+    key: 'code',
+    title: 'CODE',
+    width: 4,
+    priority: 1,
+    right: true,
+    text: (service, look) => String(newest(service, look)?.status.exitCode ?? '-'),
+  },
+  {
+    key: 'tries',
+    title: 'TRIES',
+    width: 5,
+    priority: 2,
+    right: true,
+    text: ({ id }, { world }) => String(world.tasksOf(id).length),
+    order: ({ id }, { world }) => world.tasksOf(id).length,
+  },
+  {
+    key: 'ended',
+    title: 'ENDED',
+    width: 6,
+    priority: 1,
+    right: true,
+    text: (service, look) => {
+      const status = newest(service, look)?.status;
+      return status !== undefined && isTerminal(status.state) ? age(look.now - status.at) : '-';
+    },
+    order: (service, look) => -(newest(service, look)?.status.at ?? 0),
+  },
+  {
+    key: 'message',
+    title: 'MESSAGE',
+    width: 16,
+    max: 80,
+    priority: 3,
+    text: (service, look) => {
+      const status = newest(service, look)?.status;
+      return status?.error ?? status?.message ?? '';
+    },
+  },
+];
+
+export const jobsView = defineView<Service>({
+  name: 'jobs',
+  title: 'Jobs',
+  aliases: ['jobs', 'job'],
+  sort: { column: 'name', descending: false },
+  columns,
+  items: ({ world }, { project }) =>
+    [...world.services.values()].filter(
+      ({ spec }) => spec.mode.job === true && (project === undefined || spec.project === project),
+    ),
+  id: ({ id }) => id,
+  text: ({ spec }) => `${spec.project}/${spec.service}`,
+  labels: ({ spec }) => spec.labels,
+  bad: (service, look) => jobMark(service, look).style === 'bad',
+});
