@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, scryptSync } from 'node:crypto';
 import { posix } from 'node:path';
 import type { FileMount } from '../../../manager/model/container.js';
 import type { DataInput } from '../../../manager/protocol/control.js';
@@ -26,7 +26,7 @@ export function toDataInputs(project: Project, kind: Kind, contents: Contents): 
       const content = contents.get(`${kind}/${key}`) ?? new Uint8Array();
       return {
         spec: {
-          name: nameOf(object, content),
+          name: nameOf(kind, object, content),
           project: project.name,
           key,
           labels: object.labels ?? {},
@@ -36,10 +36,27 @@ export function toDataInputs(project: Project, kind: Kind, contents: Contents): 
     });
 }
 
-/** The name carries a hash of the content: changed content is another object, and rolls its users. */
-function nameOf(object: FileObject, content: Uint8Array): string {
-  return `${object.name}-${createHash('sha256').update(content).digest('hex').slice(0, 12)}`;
+/**
+ * The name carries a hash of the content: changed content is another object, and rolls its users. Names are
+ * shown and stored in the clear, so a secret's hash is slow: short ones could be guessed from a fast one.
+ */
+function nameOf(kind: Kind, object: FileObject, content: Uint8Array): string {
+  const known = names.get(content);
+  if (known?.kind === kind && known.object === object) return known.name;
+  const hash =
+    kind === 'secrets'
+      ? scryptSync(content, `shoal ${object.name}`, 6).toString('hex')
+      : createHash('sha256').update(content).digest('hex').slice(0, 12);
+  const name = `${object.name}-${hash}`;
+  names.set(content, { kind, object, name });
+  return name;
 }
+
+/** Each is named where it is stored and where it is used. */
+const names = new WeakMap<
+  Uint8Array,
+  { readonly kind: Kind; readonly object: FileObject; readonly name: string }
+>();
 
 export function toFileMounts(project: Project, service: Service, contents: Contents): FileMount[] {
   const mount = (kind: Kind, reference: FileReference): FileMount => {
@@ -47,7 +64,7 @@ export function toFileMounts(project: Project, service: Service, contents: Conte
     const content = contents.get(`${kind}/${reference.source}`) ?? new Uint8Array();
     return {
       kind: kind === 'secrets' ? 'secret' : 'config',
-      source: object.external === true ? object.name : nameOf(object, content),
+      source: object.external === true ? object.name : nameOf(kind, object, content),
       target: targetOf(kind, reference),
       uid: reference.uid ?? '0',
       gid: reference.gid ?? '0',
