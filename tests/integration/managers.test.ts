@@ -1,9 +1,11 @@
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import type { ConsulServers } from '../../fixtures/consul/server.js';
 import { newId } from '../../manager/base/random.js';
-import { consulTest, sharedConsul } from '../helpers/consul.js';
+import { consulTest, sharedConsul, startConsul } from '../helpers/consul.js';
 import { FakeWorker } from '../helpers/fake-worker.js';
 import type { ManagerProcess, ManagersOptions } from '../helpers/managers.js';
 import { leaderOf, prepareManagers } from '../helpers/managers.js';
@@ -156,6 +158,28 @@ consulTest('what cannot work is said in one line at the start', async (t) => {
     t.regex(output, message);
     t.notRegex(output, /\n\s+at /, 'no stack');
   }
+});
+
+consulTest('where consul wants a token, the right one is needed and enough', async (t) => {
+  const servers = await startConsul({ masterToken: 'c0ffee00-0000-4000-8000-000000000000' });
+  t.teardown(() => servers.stop());
+  const folder = await mkdtemp(join(tmpdir(), 'shoal-token-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const withToken = async (token: string): Promise<ManagerProcess> => {
+    const tokenFile = join(folder, token);
+    await writeFile(tokenFile, `${token}\n`, { mode: 0o600 });
+    const [manager] = await managersOn(t, servers, ['m1'], { consul: { tokenFile } });
+    if (manager === undefined) throw new Error('no manager');
+    return manager;
+  };
+  const refused = await withToken('00000000-0000-4000-8000-000000000001');
+  t.is(await refused.exit, 1);
+  t.regex(refused.output, /consul at .* refuses the token/);
+  t.notRegex(refused.output, /0000-4000-8000/);
+  const manager = await withToken('c0ffee00-0000-4000-8000-000000000000');
+  await leaderOf([manager]);
+  await makeNetwork(manager, 'n');
+  t.deepEqual(await networksOf(manager), ['n']);
 });
 
 consulTest('without a consul the manager waits for it and says so to whoever asks', async (t) => {
