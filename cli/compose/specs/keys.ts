@@ -130,7 +130,7 @@ export const serviceKeys: Readonly<Record<string, KeyFate>> = {
   volumes: honoured(
     'named volumes keep the service on the node that has them; bind mounts are paths of the node; `cluster` and `npipe` are refused',
   ),
-  volumes_from: honoured(`all mounts of the other service; ${pod}`),
+  volumes_from: honoured(`all mounts of the other service but its secrets and configs; ${pod}`),
   working_dir: engine(passed),
 };
 
@@ -148,8 +148,10 @@ export const deployKeys: Readonly<Record<string, KeyFate>> = {
     'limits by the engine, reservations by the scheduler; `generic_resources` are refused',
   ),
   restart_policy: honoured('a new task in the same slot, where the scheduler wants it'),
-  rollback_config: honoured('how a rollback goes'),
-  update_config: honoured('how an update goes'),
+  rollback_config: honoured('kept, not acted on: there is no rollback by itself'),
+  update_config: honoured(
+    '`parallelism`, `delay`, `order`, `failure_action`: an update waits for each batch to serve; `rollback` stops it as `pause` does, and `monitor` and `max_failure_ratio` are kept, not acted on',
+  ),
 };
 
 export const networkKeys: Readonly<Record<string, KeyFate>> = {
