@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { Cli } from '../cli.js';
-import type { ConfigOptions } from './config.js';
-import { loadRequest } from './project.js';
+import type { ConfigIo, ConfigOptions } from './config.js';
+import { loadFile, loadRequest } from './project.js';
 
 export function configCommand(cli: Cli): Command {
   return new Command('config')
@@ -28,13 +28,48 @@ export function configCommand(cli: Cli): Command {
     .option('-o, --output <file>', 'save to a file instead of printing')
     .action(async (services: string[], flags: ConfigOptions) => {
       const { runConfig } = await import('./config.js');
-      runConfig({ ...loadRequest(cli), services }, flags, {
+      const resolve = flags.resolveImageDigests === true || flags.lockImageDigests === true;
+      const pinned = resolve ? await pinImages(cli, services) : undefined;
+      const io: ConfigIo = {
         stdout: (text) => {
           cli.stdout.write(text);
         },
         stderr: (text) => {
           cli.stderr.write(text);
         },
-      });
+      };
+      runConfig({ ...loadRequest(cli), services }, flags, io, pinned);
     });
+}
+
+/** The images of the services by their names with digests, as their registries have them now. */
+async function pinImages(
+  cli: Cli,
+  services: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const { RegistryCredentials, registryOf } = await import('../build/registry-auth.js');
+  const { project } = await loadFile(cli, services);
+  const images = Object.values(project.services).flatMap(({ image }) => image ?? []);
+  const credentials = new RegistryCredentials(cli.env);
+  const client = await cli.connect({ startLocal: true });
+  const pinned = new Map<string, string>();
+  for (const image of new Set(images)) {
+    if (image.includes('@')) continue;
+    const auth = await credentials.forImage(image);
+    const args = { image, ...(auth === undefined ? {} : { auth }) };
+    const digest = await client.call('image.resolve', args, {
+      signal: cli.interrupts.signal,
+      timeoutMs: 60_000,
+    });
+    pinned.set(image, `${fullName(image, registryOf(image))}@${digest}`);
+  }
+  return pinned;
+}
+
+/** `redis` → `docker.io/library/redis:latest`, as docker compose writes a name with a digest. */
+export function fullName(image: string, registry: string): string {
+  const tagged = /:[^/]+$/u.test(image) ? image : `${image}:latest`;
+  if (registry !== 'docker.io') return tagged;
+  const bare = tagged.replace(/^(?:index\.)?docker\.io\//u, '');
+  return `docker.io/${bare.includes('/') ? bare : `library/${bare}`}`;
 }

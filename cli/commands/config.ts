@@ -41,19 +41,12 @@ export interface ConfigIo {
  * `shoal config`: checks the Compose files of `request` and prints the canonical model, or what the
  * flags ask for. Warnings go to stderr. Throws ComposeError.
  */
-export function runConfig(request: LoadRequest, options: ConfigOptions, io: ConfigIo): void {
-  const digests =
-    options.resolveImageDigests === true
-      ? '--resolve-image-digests'
-      : options.lockImageDigests === true
-        ? '--lock-image-digests'
-        : undefined;
-  if (digests !== undefined) {
-    throw new AppError(
-      'unsupported',
-      `${digests} is not supported: images are looked for by the nodes, write image: NAME@sha256:… to pin one`,
-    );
-  }
+export function runConfig(
+  request: LoadRequest,
+  options: ConfigOptions,
+  io: ConfigIo,
+  pinned: ReadonlyMap<string, string> = new Map(),
+): void {
   const format = options.format ?? 'yaml';
   if (format !== 'yaml' && format !== 'json') {
     throw new AppError('invalid', `unsupported format "${format}", use yaml or json`);
@@ -61,7 +54,7 @@ export function runConfig(request: LoadRequest, options: ConfigOptions, io: Conf
   const onWarning = (message: string): void => {
     io.stderr(`warning: ${message}\n`);
   };
-  const text = outputOf({ ...request, onWarning }, { ...options, format });
+  const text = outputOf({ ...request, onWarning }, { ...options, format, pinned });
   if (options.quiet === true) return;
   if (options.output === undefined) io.stdout(text);
   else writeFileSync(resolveOutput(options.output, request.cwd), text);
@@ -71,7 +64,11 @@ function resolveOutput(path: string, cwd: string): string {
   return path.startsWith('/') ? path : `${cwd}/${path}`;
 }
 
-type Wanted = ConfigOptions & { readonly format: 'yaml' | 'json' };
+type Wanted = ConfigOptions & {
+  readonly format: 'yaml' | 'json';
+  /** Names with digests that stand in for services' images. */
+  readonly pinned: ReadonlyMap<string, string>;
+};
 
 function outputOf(request: LoadRequest, options: Wanted): string {
   if (options.variables === true) return variablesText(request);
@@ -98,7 +95,27 @@ function outputOf(request: LoadRequest, options: Wanted): string {
     },
   });
   if (options.quiet === true) return '';
-  return listing ? listOf(loaded.project, options) : rendered(loaded.project, options.format);
+  const project = withPinned(loaded.project, options.pinned);
+  if (options.lockImageDigests === true) return lockFile(project, options.format);
+  return listing ? listOf(project, options) : rendered(project, options.format);
+}
+
+function withPinned(project: Project, pinned: ReadonlyMap<string, string>): Project {
+  if (pinned.size === 0) return project;
+  const services = Object.entries(project.services).map(([name, service]) => {
+    const image = pinned.get(service.image ?? '');
+    return [name, image === undefined ? service : { ...service, image }] as const;
+  });
+  return { ...project, services: Object.fromEntries(services) };
+}
+
+/** An override file that pins the images and says nothing else. */
+function lockFile(project: Project, format: 'yaml' | 'json'): string {
+  const services = Object.entries(project.services).flatMap(([name, { image }]) =>
+    image === undefined ? [] : [[name, { image }] as const],
+  );
+  const value = { services: Object.fromEntries(services) };
+  return format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : printYaml(value);
 }
 
 function listOf(project: Project, options: ConfigOptions): string {

@@ -199,6 +199,11 @@ export interface ControlCallMap extends SecurityCallMap {
   };
   /** Which nodes that answer have an image, and as what. */
   'image.find': { args: { readonly image: string }; result: readonly ImageOnNode[] };
+  /** The digest that an image's name has in its registry, `sha256:…`, as a node learns it. */
+  'image.resolve': {
+    args: { readonly image: string; readonly auth?: RegistryAuth };
+    result: string;
+  };
   /** Removes an image from every ready node where nothing uses it. Returns the names of these nodes. */
   'image.remove': { args: { readonly image: string }; result: readonly string[] };
   /** `rm`: removes the stopped containers of these services. Returns their names. */

@@ -17,7 +17,14 @@ export function wasNotSent(error: unknown): boolean {
 /** Calls that read, or say how things shall be: done twice they do no more than once. */
 export const repeatableCalls: ReadonlySet<string> = new Set<ControlCallName>([
   ...(['info', 'project.apply', 'project.remove', 'project.list', 'service.list'] as const),
-  ...(['service.scale', 'service.halt', 'image.find', 'task.list', 'task.top'] as const),
+  ...([
+    'service.scale',
+    'service.halt',
+    'image.find',
+    'image.resolve',
+    'task.list',
+    'task.top',
+  ] as const),
   ...(['task.stat-path', 'task.inspect', 'node.list', 'manager.list', 'network.list'] as const),
   ...(['volume.list', 'secret.list', 'config.list'] as const),
 ]);

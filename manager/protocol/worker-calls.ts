@@ -25,6 +25,11 @@ export interface WorkerCallMap {
   };
   /** The image as this node's engine has it; null when it has not. */
   findImage: { args: { readonly image: string }; result: SeenImage | null };
+  /** The digest that the image's name has in its registry, `sha256:…`. */
+  resolveImage: {
+    args: { readonly image: string; readonly auth?: RegistryAuth };
+    result: string;
+  };
   /** How many of an image's layers, counted from the lowest, some image of this node has as well. */
   knownLayers: { args: { readonly layers: readonly string[] }; result: number };
   /** What is at a path of a container; null when nothing is. */

@@ -188,7 +188,7 @@ machineTest(
     t.is(ran.stdout, 'base\nfrom lib\n12\n', ran.stderr);
     const builder = cluster.machines()[0];
     const history = (await builder?.output(['docker', 'history', '--no-trunc', 'beside:1'])) ?? '';
-    t.regex(history, /mount=type=secret/u);
+    t.regex(history, /run\/secrets\/token/u);
     t.notRegex(history, /very secret/u);
     await cluster.output(['down'], folder);
   },
@@ -273,11 +273,16 @@ registryTest('a private registry: pushed with a password, pulled by up, and anew
   await cluster.output(['push', '-q'], source);
   t.is((await registry.get('/v2/shop/app/manifests/1')).status, 200);
 
+  const pinned = await cluster.output(['config', '--resolve-image-digests'], source);
+  t.regex(pinned, /shop\/app:1@sha256:[0-9a-f]{64}\n/u);
+
   const forget = () => cluster.everywhere(['docker', 'image', 'rm', '-f', image]);
   await forget();
   const folder = await cluster.project('private', service('    deploy: {mode: global}\n'));
   const word = (index: string) =>
     cluster.output(['exec', '-T', '--index', index, 'app', 'cat', '/word'], folder);
+  const plan = await cluster.output(['up', '--dry-run'], folder);
+  t.regex(plan, /container private-app-2: create on node-2 \(.+\); node-2: /u);
   await cluster.output(['up', '-d'], folder);
   t.deepEqual(await Promise.all(['1', '2', '3'].map(word)), ['one\n', 'one\n', 'one\n']);
 

@@ -190,6 +190,8 @@ export interface Executor {
   removeOthers(project: string, configFiles: string, signal: AbortSignal): Promise<void>;
   /** To be called when an image was built or pulled: tags may have moved. */
   forgetImages(): void;
+  /** The digest of the image in its registry. */
+  resolveImage(image: string, auth: RegistryAuth | undefined, signal: AbortSignal): Promise<string>;
   /** How many of these layers, from the lowest, another image here has too. */
   knownLayers(layers: readonly string[], signal: AbortSignal): Promise<number>;
   /** The image as a tar archive, without that many of its lowest layers. */

@@ -74,6 +74,7 @@ function callHandlers({ executor, tasks, processes }: CallSurroundings): Handler
     },
     listVolumes: (_args, signal) => executor.listVolumes(signal),
     findImage: async ({ image }, signal) => (await executor.findImage(image, signal)) ?? null,
+    resolveImage: ({ image, auth }, signal) => executor.resolveImage(image, auth, signal),
     knownLayers: ({ layers }, signal) => executor.knownLayers(layers, signal),
     statPath: async ({ taskId, path }, signal) =>
       (await executor.statPath(containerId(taskId), path, signal)) ?? null,

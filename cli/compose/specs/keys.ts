@@ -26,7 +26,7 @@ export const serviceKeys: Readonly<Record<string, KeyFate>> = {
   attach: honoured('whose logs `up` shows'),
   blkio_config: engine('device paths are those of the node'),
   build: honoured(
-    'names the image `<project>-<service>` unless `image` is set; it has to be on the nodes or in a registry',
+    'built on a node and carried to the others; `ssh`, `entitlements`, `privileged`, `isolation`, `provenance`, `sbom` are refused',
   ),
   cap_add: engine(passed),
   cap_drop: engine(passed),
@@ -47,7 +47,7 @@ export const serviceKeys: Readonly<Record<string, KeyFate>> = {
   credential_spec: engine(passed),
   depends_on: honoured('conditions hold across nodes'),
   deploy: honoured('see below'),
-  develop: honoured('read by `watch` only'),
+  develop: honoured('by `watch` and `up --watch`, in the containers of every node'),
   device_cgroup_rules: engine(passed),
   devices: engine('the node must have the device: constrain the service to such nodes'),
   dns: engine('asked for names the cluster does not know'),
@@ -189,6 +189,25 @@ export const secretKeys: Readonly<Record<string, KeyFate>> = {
   template_driver: refused('templates are not expanded'),
 };
 
+/** What docker compose reads from the environment, and what it is here. */
+const variables: readonly (readonly [names: string, how: string])[] = [
+  [
+    '`COMPOSE_FILE`, `COMPOSE_PATH_SEPARATOR`, `COMPOSE_PROJECT_NAME`, `COMPOSE_PROFILES`, `COMPOSE_ENV_FILES`, `COMPOSE_DISABLE_ENV_FILE`',
+    "docker compose's, also from `.env`",
+  ],
+  ['`COMPOSE_PARALLEL_LIMIT`', 'images pulled and pushed at the same time, as `--parallel`'],
+  ['`COMPOSE_PROGRESS`, `COMPOSE_ANSI`, `COMPOSE_STATUS_STDOUT`, `NO_COLOR`', "docker compose's"],
+  ['`COMPOSE_IGNORE_ORPHANS`, `COMPOSE_REMOVE_ORPHANS`', "docker compose's, for `up`"],
+  [
+    '`DOCKER_CONFIG`, `DOCKER_BUILDKIT`',
+    'where credentials are read; 1 builds all with BuildKit, 0 nothing that can do without',
+  ],
+  [
+    '`COMPOSE_MENU`, `COMPOSE_COMPATIBILITY`, `COMPOSE_BAKE`, `COMPOSE_CONVERT_WINDOWS_PATHS`, `COMPOSE_EXPERIMENTAL_GIT_REMOTE`, `COMPOSE_EXPERIMENTAL_OCI_REMOTE`, `DOCKER_DEFAULT_PLATFORM`',
+    'not read',
+  ],
+];
+
 /** The document as text. */
 export function keyDocument(): string {
   const sections: readonly (readonly [string, Readonly<Record<string, KeyFate>>])[] = [
@@ -207,6 +226,10 @@ export function keyDocument(): string {
     '',
     "`include`, `extends`, `name`, `version`, `profiles` and `x-*` are the loader's. Top-level `models` are read and not used.",
     ...sections.flatMap(([title, keys]) => ['', `## ${title}`, '', ...rows(keys)]),
+    '',
+    '## Variables of the environment',
+    '',
+    ...variables.map(([names, how]) => `- ${names}: ${how}`),
     '',
     '## Keys that are not sent',
     '',

@@ -1,10 +1,24 @@
+import { AppError } from '../../base/errors.js';
 import type { NodeId } from '../../model/ids.js';
 import type { ImageOnNode } from '../../protocol/control.js';
+import type { RegistryAuth } from '../../protocol/worker-calls.js';
 import { Args } from '../args.js';
 import type { CallContext, ControlCalls } from '../context.js';
 
 const askMs = 15_000;
 const removeMs = 30_000;
+
+/** Only the fields that are known go on, and only if they are texts. */
+export function readAuth(value: unknown): RegistryAuth {
+  const args = new Args('credentials', value);
+  const fields = ['username', 'password', 'identitytoken', 'serveraddress'] as const;
+  return Object.fromEntries(
+    fields.flatMap((field) => {
+      const text = args.optionalText(field);
+      return text === undefined ? [] : [[field, text]];
+    }),
+  );
+}
 
 /** Every ready node is asked; one that does not answer in time has nothing to say. */
 export async function findImage(
@@ -22,7 +36,24 @@ export async function findImage(
   return found.flat();
 }
 
-export const imageCalls: Pick<ControlCalls, 'image.find' | 'image.remove'> = {
+const resolveMs = 30_000;
+
+export const imageCalls: Pick<ControlCalls, 'image.find' | 'image.remove' | 'image.resolve'> = {
+  'image.resolve': ({ store, workers, signal }, value) => {
+    const args = new Args('image.resolve', value);
+    const [node] = store.view
+      .list('nodes')
+      .filter(({ status }) => status.state === 'ready')
+      .sort((a, b) => (a.spec.name < b.spec.name ? -1 : 1));
+    if (node === undefined) throw new AppError('unavailable', 'no node is ready to ask a registry');
+    const auth = readAuth(args.object('auth'));
+    const call = {
+      image: args.text('image'),
+      ...(Object.keys(auth).length === 0 ? {} : { auth }),
+    };
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(resolveMs)]);
+    return workers.call(node.id, 'resolveImage', call, deadline);
+  },
   'image.find': (context, value) => findImage(context, new Args('image.find', value).text('image')),
   'image.remove': async (context, value) => {
     const image = new Args('image.remove', value).text('image');

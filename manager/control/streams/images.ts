@@ -4,7 +4,7 @@ import type { Node } from '../../model/node.js';
 import { parsePlatform, runsPlatform } from '../../model/platform.js';
 import type { BuildQuery, RegistryAuth, WorkerStreamRequest } from '../../protocol/worker-calls.js';
 import { Args } from '../args.js';
-import { findImage } from '../calls/images.js';
+import { findImage, readAuth } from '../calls/images.js';
 import { findNode } from '../find.js';
 import { pipe } from './exec.js';
 import type { ClientStream, ControlStreams, StreamContext } from './stream-context.js';
@@ -17,18 +17,6 @@ async function join(
 ): Promise<void> {
   const opened = await context.workers.open(nodeId, request, client.signal);
   await pipe(context, client, { nodeId, ...opened });
-}
-
-/** Only the fields that are known go on, and only if they are texts. */
-function readAuth(value: unknown): RegistryAuth {
-  const args = new Args('credentials', value);
-  const fields = ['username', 'password', 'identitytoken', 'serveraddress'] as const;
-  return Object.fromEntries(
-    fields.flatMap((field) => {
-      const text = args.optionalText(field);
-      return text === undefined ? [] : [[field, text]];
-    }),
-  );
 }
 
 function optionalAuth(args: Args): { readonly auth?: RegistryAuth } {

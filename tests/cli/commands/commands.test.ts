@@ -377,3 +377,23 @@ test('completion knows commands, flags and the services of the moment', async (t
   t.deepEqual(await of('node', 'update', 'node-2'), ['node-2']);
   t.deepEqual(await of('completion', 'z'), ['zsh']);
 });
+
+test('config pins images to the digests that their registries have', async (t) => {
+  const cwd = await mkdtemp(join(tmpdir(), 'shoal-config-'));
+  t.teardown(() => rm(cwd, { recursive: true }));
+  const services = '{web: {image: "web"}, db: {image: "reg.example:5000/db:2", labels: {a: b}}}';
+  await writeFile(join(cwd, 'compose.yaml'), `name: demo\nservices: ${services}\n`);
+  const client = new FakeCluster(objects, { 'image.resolve': () => 'sha256:ab' });
+  const run = { client, cwd, env: { HOME: cwd } };
+  const whole = await runCommand(['config', '--resolve-image-digests'], run);
+  t.is(whole.error, undefined);
+  t.regex(whole.stdout, /image: docker\.io\/library\/web:latest@sha256:ab\n/u);
+  t.regex(whole.stdout, /image: reg\.example:5000\/db:2@sha256:ab\n[^]*a: b\n/u);
+  const lock = await runCommand(['config', '--lock-image-digests', '--format', 'json'], run);
+  t.deepEqual(JSON.parse(lock.stdout), {
+    services: {
+      db: { image: 'reg.example:5000/db:2@sha256:ab' },
+      web: { image: 'docker.io/library/web:latest@sha256:ab' },
+    },
+  });
+});

@@ -39,7 +39,14 @@ import type { TaskFiles } from './files.js';
 import type { ImageLayers } from './image-layers.js';
 import { saveWithout } from './image-layers.js';
 import type { Images } from './images.js';
-import { commitImage, openBuild, openPull, openPush, type BuildRequest } from './image-streams.js';
+import {
+  commitImage,
+  digestOf,
+  openBuild,
+  openPull,
+  openPush,
+  type BuildRequest,
+} from './image-streams.js';
 import { openArchive, putArchive, statIn } from './file-streams.js';
 import { containerLabels, type Owner } from './labels.js';
 import { listOthers, removeOthers } from './others.js';
@@ -218,20 +225,18 @@ export class DockerExecutor implements Executor {
   }
 
   async pause(containerId: string, signal: AbortSignal): Promise<void> {
-    await this.#parts.client.call(
-      `pause container ${shortId(containerId)}`,
-      (docker, abortSignal) =>
-        docker.getContainer(containerId).pause({ abortSignal }) as Promise<unknown>,
-      signal,
-      15_000,
-    );
+    await this.#switch('pause', containerId, signal);
   }
 
   async unpause(containerId: string, signal: AbortSignal): Promise<void> {
+    await this.#switch('unpause', containerId, signal);
+  }
+
+  async #switch(to: 'pause' | 'unpause', containerId: string, signal: AbortSignal): Promise<void> {
     await this.#parts.client.call(
-      `unpause container ${shortId(containerId)}`,
+      `${to} container ${shortId(containerId)}`,
       (docker, abortSignal) =>
-        docker.getContainer(containerId).unpause({ abortSignal }) as Promise<unknown>,
+        docker.getContainer(containerId)[to]({ abortSignal }) as Promise<unknown>,
       signal,
       15_000,
     );
@@ -379,17 +384,14 @@ export class DockerExecutor implements Executor {
     this.#parts.images.forget();
   }
 
-  async knownLayers(layers: readonly string[], signal: AbortSignal): Promise<number> {
-    return await this.#parts.layers.known(layers, signal);
-  }
+  readonly resolveImage: Executor['resolveImage'] = (image, auth, signal) =>
+    digestOf(this.#parts.client, image, auth, signal);
 
-  async saveImage(
-    image: string,
-    withoutLayers: number,
-    signal: AbortSignal,
-  ): Promise<NodeJS.ReadableStream> {
-    return await saveWithout(() => this.#parts.images.save(image, signal), withoutLayers);
-  }
+  readonly knownLayers: Executor['knownLayers'] = (layers, signal) =>
+    this.#parts.layers.known(layers, signal);
+
+  readonly saveImage: Executor['saveImage'] = (image, withoutLayers, signal) =>
+    saveWithout(() => this.#parts.images.save(image, signal), withoutLayers);
 
   async loadImage(archive: NodeJS.ReadableStream, signal: AbortSignal): Promise<void> {
     await this.#parts.images.load(archive, signal);

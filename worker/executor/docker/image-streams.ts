@@ -51,6 +51,22 @@ export async function openPush(
   );
 }
 
+/** `GET /distribution/{name}/json`: the registry is asked, nothing is pulled. */
+export async function digestOf(
+  client: EngineClient,
+  image: string,
+  auth: RegistryAuth | undefined,
+  signal: AbortSignal,
+): Promise<string> {
+  const seen = (await client.call(
+    `look up image ${image}`,
+    (docker) => docker.getImage(image).distribution(auth === undefined ? {} : { authconfig: auth }),
+    signal,
+    30_000,
+  )) as { readonly Descriptor: { readonly digest: string } };
+  return seen.Descriptor.digest;
+}
+
 const commitMs = 600_000;
 
 /** `POST /commit`. */
