@@ -4,7 +4,7 @@ import { Float, type Tree } from './tree.js';
 /** Types that text becomes after interpolation: `scale: ${N}` is a number. */
 export type Cast = 'int' | 'float' | 'bool';
 
-const words: Readonly<Record<string, boolean>> = {
+const booleanWords: Readonly<Record<string, boolean>> = {
   true: true,
   false: false,
   y: true,
@@ -15,6 +15,12 @@ const words: Readonly<Record<string, boolean>> = {
   off: false,
 };
 
+/** What a word means where a boolean is wanted; undefined: nothing. */
+export function booleanOf(text: string): boolean | undefined {
+  const word = text.toLowerCase();
+  return Object.hasOwn(booleanWords, word) ? booleanWords[word] : undefined;
+}
+
 export function castText(text: string, cast: Cast, warn: (message: string) => void): Tree {
   if (cast === 'bool') return toBoolean(text, warn);
   if (cast === 'int') return toInteger(text);
@@ -23,7 +29,7 @@ export function castText(text: string, cast: Cast, warn: (message: string) => vo
 
 function toBoolean(text: string, warn: (message: string) => void): boolean {
   const word = text.toLowerCase();
-  const value = Object.hasOwn(words, word) ? words[word] : undefined;
+  const value = booleanOf(word);
   if (value === undefined)
     throw new TemplateError(`invalid boolean "${text}", write true or false`);
   if (word !== String(value))

@@ -102,16 +102,7 @@ export function loadModel(
   request: LoadRequest,
   disk: Disk,
 ): { tree: TreeMap; found: Found; name: string } {
-  const found = findProject(
-    {
-      files: request.files ?? [],
-      projectDirectory: request.projectDirectory,
-      envFiles: request.envFiles ?? [],
-      env: request.env,
-      cwd: request.cwd,
-    },
-    disk,
-  );
+  const found = findProject(soughtOf(request), disk);
   const options = request.options ?? {};
   const name = projectName(request, found, disk);
   const environment = new Map(found.environment);

@@ -1,3 +1,4 @@
+import { booleanOf } from '../cast.js';
 import { errorAt, type ComposeError } from '../error.js';
 import { scalarText } from '../scalar.js';
 import { Float, isList, isMap, newMap, type Path, type Tree, type TreeMap } from '../tree.js';
@@ -54,7 +55,7 @@ export class Reader {
   flag(key: string, keep: 'keep' | 'omit' = 'omit'): boolean | undefined {
     const value = this.#map[key];
     if (value === undefined || value === null) return undefined;
-    const flag = typeof value === 'string' ? booleanWords[value.toLowerCase()] : value;
+    const flag = typeof value === 'string' ? booleanOf(value) : value;
     if (typeof flag !== 'boolean') throw this.error(key, 'must be true or false');
     return flag || keep === 'keep' ? flag : undefined;
   }
@@ -208,21 +209,14 @@ export class Reader {
   }
 }
 
-const booleanWords: Readonly<Record<string, boolean>> = {
-  true: true,
-  false: false,
-  y: true,
-  yes: true,
-  on: true,
-  n: false,
-  no: false,
-  off: false,
-};
+/** Characters beyond 16 bits come in two units, which do not order as the bytes do. */
+const surrogate = /[\ud800-\udfff]/;
 
 /** The order of Go's `sort.Strings`, which is by UTF-8 bytes. */
 export function byCodeUnit(a: string, b: string): number {
   if (a === b) return 0;
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  if (surrogate.test(a) || surrogate.test(b)) return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  return a < b ? -1 : 1;
 }
 
 export function sorted<T>(record: Readonly<Record<string, T>>): Record<string, T> {
