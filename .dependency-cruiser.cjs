@@ -59,7 +59,11 @@ module.exports = {
       '^worker/',
       '^(worker|network)/|^manager/(base|model|protocol)/|^manager/ca/pki',
     ),
-    within('cli', '^cli/', '^cli/|^manager/(base|model|protocol|ca)/|^(manager/(main|store-main)|worker/main)[.]ts$'),
+    within(
+      'cli',
+      '^cli/',
+      '^cli/|^manager/(base|model|protocol|ca)/|^(manager/(main|store-main)|worker/main)[.]ts$',
+    ),
     {
       name: 'address-only',
       severity: 'error',
