@@ -22,7 +22,10 @@ export function joinCommand(cli: Cli): Command {
     .option('--name <name>', "the node's name; the host's name unless given")
     .option('--advertise <address>', 'IPv4 address by which other nodes reach this machine')
     .option('--label <key=value>', 'label of the node', collect)
-    .option('--force', 'leave the cluster that this machine belongs to now')
+    .option(
+      '--force',
+      'join though this machine is a node already; "shoal worker --purge" first removes what that left',
+    )
     .action(async (address: string, flags: JoinFlags) => {
       const { joinCluster } = await import('../machine/join.js');
       if (process.getuid?.() !== 0) {

@@ -79,7 +79,7 @@ async function checkNoMember(force: boolean): Promise<void> {
   if (text === undefined || force) return;
   throw new AppError(
     'conflict',
-    `this machine is a node already (${remote.workerSettings}): --force leaves that cluster`,
+    `this machine is a node already (${remote.workerSettings}): "shoal worker --purge" removes what that left, --force joins all the same`,
   );
 }
 

@@ -104,7 +104,7 @@ async function join(
     alternativeNames: ['10.0.0.9'],
     ...changes,
   };
-  const answer = await caller.call({ path: paths.join, body, timeoutMs: 10_000 });
+  const answer = await caller.call({ path: paths.join, body, timeoutMs: 25_000 });
   return { answer: answer as JoinAnswer, key };
 }
 
@@ -211,7 +211,7 @@ test.serial('a worker may not call what clients call', async (t) => {
   });
   for (const name of ['info', 'token.create', 'ca.request', 'secret.list']) {
     const path = paths.call + name;
-    const error = await refusal(t, caller.call({ path, body: {}, timeoutMs: 10_000 }));
+    const error = await refusal(t, caller.call({ path, body: {}, timeoutMs: 25_000 }));
     t.is(error.kind, 'forbidden');
   }
 });
@@ -229,7 +229,7 @@ test.serial(
     t.teardown(() => {
       caller.close();
     });
-    const info = { path: `${paths.call}info`, body: {}, timeoutMs: 10_000 };
+    const info = { path: `${paths.call}info`, body: {}, timeoutMs: 25_000 };
     await t.notThrowsAsync(caller.call(info));
     const serial = new X509Certificate(eve.cert).serialNumber;
     await manager.call('ca.revoke', { serial });
