@@ -29,11 +29,20 @@ export class ReachWatch {
     let last = performance.now();
     const ping = ['docker', 'exec', this.#container, 'ping', '-c', '1', '-W', '1', this.#name];
     while (this.#running) {
-      const { exitCode } = await this.#machine.exec(ping).catch(() => ({ exitCode: 1 }));
+      const answered = await this.#answers(ping);
       const now = performance.now();
       this.#longestMs = Math.max(this.#longestMs, now - last);
-      if (exitCode === 0) last = now;
+      if (answered) last = now;
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+  }
+
+  async #answers(ping: readonly string[]): Promise<boolean> {
+    try {
+      return (await this.#machine.exec(ping)).exitCode === 0;
+    } catch {
+      // The machine is off.
+      return false;
     }
   }
 }
