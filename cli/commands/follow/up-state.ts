@@ -7,6 +7,7 @@ import type { Watched } from '../../client/watched.js';
 import type { ProgressRow } from '../../output/progress.js';
 import { pendingReason } from '../../output/task-status.js';
 import { failedGate } from './gates.js';
+import { wentWithLeader } from './leaders.js';
 import type { Judgement } from './judgement.js';
 import type { Slot } from './slots.js';
 import { isNodeDown, nodeName, replicasOf, slotsOf, unfilledNodes } from './slots.js';
@@ -228,7 +229,8 @@ function neverRan({ status }: Task): boolean {
   return status.state === 'failed' && status.exitCode === undefined;
 }
 
-function endedView({ service, slot, wanted, state }: SlotContext, task: Task): CurrentView {
+function endedView(context: SlotContext, task: Task): CurrentView {
+  const { service, slot, wanted, state } = context;
   if (neverRan(task)) {
     const why = startFailure(service, task, nodeOf(state, task));
     const tries = slot.ended.filter(neverRan).length + 1;
@@ -236,6 +238,9 @@ function endedView({ service, slot, wanted, state }: SlotContext, task: Task): C
     return tries >= hopelessTries
       ? { row, good: false, failure: why }
       : { row, good: false, stuck: why };
+  }
+  if (wentWithLeader(service, task, state)) {
+    return { row: { text: 'Rescheduling', state: 'working' }, good: false };
   }
   const code = task.status.exitCode ?? 0;
   const detail = `exited (${code})${nodeSuffix(state, task)}`;

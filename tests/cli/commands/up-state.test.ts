@@ -280,3 +280,34 @@ test('a global service that fits no node is stuck', (t) => {
   const drained = aNode('n1', { availability: 'pause' });
   t.deepEqual(judge(seen([web], [], [drained])).stuck, ['service web: no node fits']);
 });
+
+test('what went with the leader it shares processes with is waited for, not given up', (t) => {
+  const web = aService('web');
+  const side = aService('side', { task: { container: { pidService: 'web' } } });
+  const taken = aTask(side, 1, {
+    node: 'n1',
+    state: 'failed',
+    status: { exitCode: 137, startedAt: 5, containerId: 's' },
+  });
+  const with_ = (...tasks: Task[]) => judge(seen([web, side], [taken, ...tasks]), 'healthy');
+  const old = aTask(web, 1, {
+    id: 'old',
+    node: 'n1',
+    status: up,
+    taskHash: 'x',
+    desired: 'shutdown',
+  });
+  const fresh = (startedAt: number) =>
+    aTask(web, 1, {
+      id: 'new',
+      node: 'n1',
+      status: { startedAt, containerId: 'w' },
+      createdAt: startedAt,
+    });
+  for (const judgement of [with_(old), with_(), with_(fresh(6))]) {
+    t.is(judgement.failure, undefined);
+    t.false(judgement.done);
+  }
+  // Killed by something else while its leader ran on.
+  t.is(with_(fresh(1)).failure, 'container demo-side-1 exited (137)');
+});
