@@ -288,6 +288,7 @@ test('what went with the leader it shares processes with is waited for, not give
     node: 'n1',
     state: 'failed',
     status: { exitCode: 137, startedAt: 5, containerId: 's' },
+    createdAt: 4,
   });
   const with_ = (...tasks: Task[]) => judge(seen([web, side], [taken, ...tasks]), 'healthy');
   const old = aTask(web, 1, {
