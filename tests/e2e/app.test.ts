@@ -369,7 +369,8 @@ machineTest('up in the foreground shows the output and stops everything on Ctrl-
   );
   const ended = await resultOf(cluster.start(['up', '--exit-code-from', 'job'], job));
   t.is(ended.code, 42, ended.stderr);
-  t.is((await cluster.run(['down'], job)).code, 0);
+  const down = await cluster.run(['down'], job);
+  t.is(down.code, 0, down.stderr);
 });
 
 machineTest('down -v leaves no trace on any machine', async (t) => {
