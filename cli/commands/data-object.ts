@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import { AppError, messageOf } from '../../manager/base/errors.js';
 import type { Config, Secret } from '../../manager/model/secret.js';
 import type { Cli } from '../cli.js';
-import { humanDuration } from '../output/duration.js';
+import { humanDuration } from '../../manager/base/human-duration.js';
 import type { Listed } from '../output/format.js';
 import { formatInspect, formatList } from '../output/format.js';
 import { forEachName } from './each.js';

@@ -4,7 +4,7 @@ import type { Task } from '../../manager/model/task.js';
 import type { Cli } from '../cli.js';
 import { compileFilters } from '../output/filter.js';
 import { formatList } from '../output/format.js';
-import { containerState } from '../output/task-status.js';
+import { containerState } from '../../manager/model/container-state.js';
 import { collect } from './options.js';
 import { compareNames, isLive } from './selection.js';
 

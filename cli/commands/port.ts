@@ -1,7 +1,8 @@
 import { Command } from 'commander';
 import { AppError } from '../../manager/base/errors.js';
 import type { Cli } from '../cli.js';
-import { findPublished, hostPort, portAddress } from '../output/ports.js';
+import { findPublished, hostPort } from '../output/ports.js';
+import { portAddress } from '../../manager/model/published-ports.js';
 import { runningTask, viewProject, wholeNumber } from './selection.js';
 
 interface PortFlags {

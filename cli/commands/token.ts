@@ -2,7 +2,8 @@ import { Command } from 'commander';
 import { AppError } from '../../manager/base/errors.js';
 import type { MadeToken } from '../../manager/protocol/security.js';
 import type { Cli } from '../cli.js';
-import { humanDuration, parseLifetime } from '../output/duration.js';
+import { humanDuration } from '../../manager/base/human-duration.js';
+import { parseLifetime } from '../output/duration.js';
 import { formatList } from '../output/format.js';
 import { forEachName } from './each.js';
 

@@ -5,7 +5,7 @@ import { isAssigned, isTerminal } from '../../../manager/model/task-state.js';
 import type { AppliedChange } from '../../../manager/protocol/control.js';
 import type { Watched } from '../../client/watched.js';
 import type { ProgressRow } from '../../output/progress.js';
-import { pendingReason } from '../../output/task-status.js';
+import { pendingReason } from '../../../manager/model/container-state.js';
 import { failedGate } from './gates.js';
 import { wentWithLeader } from './leaders.js';
 import type { Judgement } from './judgement.js';

@@ -5,7 +5,7 @@ import type { Task } from '../../../manager/model/task.js';
 import { isTerminal } from '../../../manager/model/task-state.js';
 import { portsText } from '../../output/ports.js';
 import { binaryBytes, decimalBytes } from '../../output/quantity.js';
-import { statusText } from '../../output/task-status.js';
+import { statusText } from '../../../manager/model/container-state.js';
 import { describeData, describeDeploy } from './describe-data.js';
 import { ago, field, pairs, section } from './describe-lines.js';
 import { age } from './text.js';

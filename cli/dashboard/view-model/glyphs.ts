@@ -1,6 +1,6 @@
 import type { Node } from '../../../manager/model/node.js';
 import type { Task } from '../../../manager/model/task.js';
-import { containerState } from '../../output/task-status.js';
+import { containerState } from '../../../manager/model/container-state.js';
 import type { Style } from './spans.js';
 
 /** State as glyph, word and style: never by colour alone. */

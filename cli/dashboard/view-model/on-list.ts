@@ -1,7 +1,8 @@
 import type { Network } from '../../../manager/model/network.js';
 import type { Service } from '../../../manager/model/service.js';
 import type { Task } from '../../../manager/model/task.js';
-import { hostPort, portAddress } from '../../output/ports.js';
+import { hostPort } from '../../output/ports.js';
+import { portAddress } from '../../../manager/model/published-ports.js';
 import { table } from '../../output/table.js';
 import type { Verb } from './actions.js';
 import { actionFor } from './actions.js';

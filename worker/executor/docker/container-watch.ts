@@ -12,7 +12,7 @@ import {
   toContainerEvent,
   type ContainerEvent,
 } from './events.js';
-import { clusterLabel } from './labels.js';
+import { clusterLabel } from '../../../manager/model/container-labels.js';
 import { toSeenContainer } from './observe.js';
 
 export interface WatchOptions {

@@ -48,7 +48,7 @@ import {
   type BuildRequest,
 } from './image-streams.js';
 import { openArchive, putArchive, statIn } from './file-streams.js';
-import { containerLabels, type Owner } from './labels.js';
+import { containerLabels, type Owner } from '../../../manager/model/container-labels.js';
 import { listOthers, removeOthers } from './others.js';
 import type { Volumes } from './volumes.js';
 

@@ -8,7 +8,7 @@ import type {
 import type { SeenContainers } from '../executor.js';
 import type { EngineClient } from './client.js';
 import { leave } from './containers.js';
-import { clusterLabel, networkLabel } from './labels.js';
+import { clusterLabel, networkLabel } from '../../../manager/model/container-labels.js';
 
 const bridgeNameOption = 'com.docker.network.bridge.name';
 const mtuOption = 'com.docker.network.driver.mtu';

@@ -1,7 +1,7 @@
 import type { Task } from '../../../../manager/model/task.js';
 import { shortBytes } from '../../../output/quantity.js';
 import { portsText } from '../../../output/ports.js';
-import { statusText } from '../../../output/task-status.js';
+import { statusText } from '../../../../manager/model/container-state.js';
 import { markOf, taskWord } from '../glyphs.js';
 import { serviceStyle } from '../spans.js';
 import { age } from '../text.js';

@@ -8,7 +8,7 @@ import {
   toCreateRequest,
   type CreateInputs,
 } from '../../../../worker/executor/docker/create-options.js';
-import { containerLabels } from '../../../../worker/executor/docker/labels.js';
+import { containerLabels } from '../../../../manager/model/container-labels.js';
 
 function task(
   container: Partial<ContainerSpec> = {},

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { containerState, statusText } from '../../../cli/output/task-status.js';
+import { containerState, statusText } from '../../../manager/model/container-state.js';
 import { portsText, publishers } from '../../../cli/output/ports.js';
 import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
 

@@ -1,5 +1,5 @@
-import type { AssignedTask } from '../../../manager/protocol/assignments.js';
-import type { Labels } from '../../../manager/model/meta.js';
+import type { Labels } from './meta.js';
+import type { Task } from './task.js';
 
 /** Labels by which the cluster's things on an engine are known again. */
 export const clusterLabel = 'io.shoal.cluster';
@@ -17,7 +17,10 @@ export interface Owner {
  * Labels of a task's container: the service's own, those docker compose reads, and ours, which win.
  */
 export function containerLabels(
-  task: AssignedTask,
+  task: Pick<
+    Task,
+    'id' | 'project' | 'service' | 'serviceId' | 'slot' | 'spec' | 'configHash' | 'taskHash'
+  >,
   owner: Owner,
   imageId: string,
   borrowed: readonly string[] = [],

@@ -1,7 +1,7 @@
-import type { Node } from '../../manager/model/node.js';
-import type { Task } from '../../manager/model/task.js';
-import { isTerminal } from '../../manager/model/task-state.js';
-import { humanDuration } from './duration.js';
+import { humanDuration } from '../base/human-duration.js';
+import type { Node } from './node.js';
+import type { Task } from './task.js';
+import { isTerminal } from './task-state.js';
 
 /** Docker's word for what a container is doing. */
 export type ContainerState =
