@@ -76,7 +76,10 @@ export class NodeAssignments {
   take(): AssignmentChange | undefined {
     const draft = new ChangeDraft();
     this.#settleTasks(draft);
-    for (const networkId of this.#dirtyNetworks) this.#settleNetwork(networkId, draft);
+    for (const networkId of this.#dirtyNetworks) {
+      // The last task on it may have gone in the same breath.
+      if (this.#networks.has(networkId)) this.#settleNetwork(networkId, draft);
+    }
     for (const { taskId, networkId } of this.#dirtyEndpoints.values()) {
       this.#settleEndpoint(taskId, networkId, draft);
     }

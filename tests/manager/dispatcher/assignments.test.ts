@@ -6,7 +6,7 @@ import { endpointOf } from '../../../manager/dispatcher/endpoint.js';
 import type { ConfigId, NetworkId, NodeId, SecretId, TaskId } from '../../../manager/model/ids.js';
 import { addressLeaseId } from '../../../manager/model/network.js';
 import { isTerminal, stateRank, taskStates } from '../../../manager/model/task-state.js';
-import type { ClusterStore, StoreChange, StoreView } from '../../../manager/store/store.js';
+import type { ClusterStore, StoreChange, StoreView, Transaction } from '../../../manager/store/store.js';
 import { HeldSet } from '../../helpers/fake-worker.js';
 import { openTestStore } from '../../helpers/store.js';
 
@@ -95,6 +95,7 @@ type Step =
   | { kind: 'removeTask'; task: number }
   | { kind: 'gateway'; node: number; network: number; there: boolean }
   | { kind: 'node'; node: number; state: number }
+  | { kind: 'network'; network: number; removing: boolean }
   | { kind: 'take'; node: number };
 
 const index = (length: number): fc.Arbitrary<number> => fc.nat({ max: length - 1 });
@@ -121,6 +122,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     there: fc.boolean(),
   }),
   fc.record({ kind: fc.constant('node' as const), node: index(3), state: index(3) }),
+  fc.record({
+    kind: fc.constant('network' as const),
+    network: index(2),
+    removing: fc.boolean(),
+  }),
   fc.record({ kind: fc.constant('take' as const), node: index(3) }),
 );
 
@@ -155,6 +161,11 @@ const files = (['secret', 'config'] as const).map((kind) => ({
 
 function pick<T>(all: readonly T[], bits: number): readonly T[] {
   return all.filter((_, at) => (bits & (1 << at)) !== 0);
+}
+
+function markNetwork(tx: Transaction, one: Step & { kind: 'network' }): void {
+  const network = tx.get('networks', item(networkIds, one.network));
+  if (network !== undefined) tx.put('networks', { ...network, removing: one.removing });
 }
 
 async function perform(store: ClusterStore, one: Step): Promise<void> {
@@ -203,6 +214,8 @@ async function perform(store: ClusterStore, one: Step): Promise<void> {
       if (node === undefined) return;
       const state = item(['ready', 'down', 'unknown'] as const, one.state);
       tx.put('nodes', { ...node, status: { ...node.status, state } });
+    } else if (one.kind === 'network') {
+      markNetwork(tx, one);
     }
   });
 }
@@ -284,6 +297,22 @@ test('a task is held back until its node has an address on every network', async
     change?.upsert.networks?.map(({ gateway }) => gateway),
     ['10.0.0.200', '10.0.0.200'],
   );
+});
+
+test('a network that is marked for removal as its last task goes leaves the node', async (t) => {
+  const store = await prepare();
+  const book = new AssignmentBook(store.view, 'c1');
+  store.watch((commit) => {
+    book.note(commit);
+  });
+  await perform(store, { kind: 'gateway', node: 0, network: 0, there: true });
+  await perform(store, { kind: 'task', task: 0, node: 0, networks: 1, files: 0 });
+  book.open(item(nodeIds, 0));
+  await perform(store, { kind: 'network', network: 0, removing: true });
+  await perform(store, { kind: 'removeTask', task: 0 });
+  const change = book.take(item(nodeIds, 0));
+  t.deepEqual(change?.remove.networks, [item(networkIds, 0)]);
+  t.is(change?.upsert.networks, undefined);
 });
 
 test('secrets leave a node with the last live task that uses them', async (t) => {
