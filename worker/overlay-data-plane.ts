@@ -6,9 +6,10 @@ import { endIsolation } from '../network/linux/nft.js';
 import { Overlay, type OverlayOptions } from '../network/overlay/overlay.js';
 import type { DataPlane } from './executor/data-plane.js';
 
-export function openOverlay(options: OverlayOptions): DataPlane {
+/** `names` may be answering already. */
+export function openOverlay(options: OverlayOptions, names?: DnsServer): DataPlane {
   const { clock, log } = options;
-  return new OverlayDataPlane(new Overlay(options), new DnsServer({ clock, log }));
+  return new OverlayDataPlane(new Overlay(options), names ?? new DnsServer({ clock, log }));
 }
 
 /** The overlay and its name server as the one thing that tasks need of both. */

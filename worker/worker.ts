@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../manager/base/clock.js';
 import { isAppError, messageOf } from '../manager/base/errors.js';
@@ -8,12 +8,13 @@ import type { NodeDescription } from '../manager/model/node.js';
 import type { AssignmentChange, AssignmentSet } from '../manager/protocol/assignments.js';
 import type { NodeCounters } from '../manager/protocol/statistics.js';
 import { DurableFile } from './assignments/durable-file.js';
-import { isInMemory, SavedAssignments, type SavedSet } from './assignments/saved-set.js';
+import { isInMemory, isOfNode, readBootId, SavedAssignments } from './assignments/saved-set.js';
 import { applyChange, changesTasks } from './assignments/wanted.js';
 import type { Engine } from './engine.js';
 import type { DataPlane } from './executor/data-plane.js';
 import { readEngineFacts, type EngineFacts } from './executor/docker/engine-facts.js';
 import { describeNode } from './facts.js';
+import { upstreamsOf } from './names.js';
 import { workerCalls } from './session/calls.js';
 import { Connector, type DialManager } from './session/connect.js';
 import type { Credentials } from './session/credentials.js';
@@ -118,7 +119,8 @@ export class Worker {
     await this.#kept.load();
     await this.#checkSecretsDir();
     this.#bootId = await readBootId();
-    const kept = this.#ours(await this.#saved.load());
+    const saved = await this.#saved.load();
+    const kept = isOfNode(saved, this.#parts.settings) ? saved : undefined;
     this.#connector.know((await this.#managersFile.load()) ?? []);
     engine.watch.start();
     await dataPlane.start(this.#abort.signal);
@@ -239,15 +241,6 @@ export class Worker {
     await this.#connector.describeAgain();
   }
 
-  /** Not what another version, another cluster or another node has left here. */
-  #ours(saved: SavedSet | undefined): SavedSet | undefined {
-    const { clusterId, nodeId } = this.#parts.settings;
-    const set: Partial<AssignmentSet> | undefined = saved?.set;
-    const complete =
-      Array.isArray(set?.tasks) && Array.isArray(set.networks) && Array.isArray(set.endpoints);
-    return complete && set.clusterId === clusterId && set.nodeId === nodeId ? saved : undefined;
-  }
-
   async #onAssignments(set: AssignmentSet): Promise<void> {
     this.#onFirstSet();
     await this.#save(set);
@@ -320,21 +313,4 @@ export class Worker {
       dataPlane.setDown(this.#tasks.downTasks());
     }
   }
-}
-
-/** Tells one boot of the machine from another; empty where the system has none. */
-async function readBootId(): Promise<string> {
-  const text = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '');
-  return text.trim();
-}
-
-/** Resolvers that containers were given themselves (`dns:`), by the container's address. */
-export function upstreamsOf(set: AssignmentSet): ReadonlyMap<string, readonly string[]> {
-  return new Map(
-    set.tasks.flatMap((task) =>
-      task.spec.container.dns.length === 0
-        ? []
-        : task.attachments.map(({ address }) => [address, task.spec.container.dns] as const),
-    ),
-  );
 }

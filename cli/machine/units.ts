@@ -38,7 +38,7 @@ StartLimitIntervalSec=0
 [Service]
 ExecStart=${command.join(' ')}
 ${input.environment.map((entry) => `Environment=${entry}\n`).join('')}Restart=always
-RestartSec=200ms
+RestartSec=100ms
 KillMode=mixed
 TimeoutStopSec=20
 OOMScoreAdjust=-500

@@ -1,4 +1,4 @@
-import { statfs } from 'node:fs/promises';
+import { readFile, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../../manager/base/log.js';
 import type { AssignedFile, AssignmentSet } from '../../manager/protocol/assignments.js';
@@ -53,6 +53,23 @@ export class SavedAssignments {
     }
     await this.#set.save({ ...saved, set: { ...saved.set, files: open } });
   }
+}
+
+/** Whether a saved set is whole and this node's, not what another version, cluster or node has left here. */
+export function isOfNode(
+  saved: SavedSet | undefined,
+  node: { readonly clusterId: string; readonly nodeId: string },
+): saved is SavedSet {
+  const set: Partial<AssignmentSet> | undefined = saved?.set;
+  const complete =
+    Array.isArray(set?.tasks) && Array.isArray(set.networks) && Array.isArray(set.endpoints);
+  return complete && set.clusterId === node.clusterId && set.nodeId === node.nodeId;
+}
+
+/** Tells one boot of the machine from another; empty where the system has none. */
+export async function readBootId(): Promise<string> {
+  const text = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '');
+  return text.trim();
 }
 
 function parted(files: readonly AssignedFile[]): {

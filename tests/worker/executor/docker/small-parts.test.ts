@@ -32,15 +32,15 @@ test('the resolver file names our server first and alone, and tries a bare name 
   const nameserver = '10.0.0.1';
   t.is(
     resolverFile({ nameserver, search: [], options: [], host }),
-    'nameserver 10.0.0.1\nsearch corp.example lan\noptions ndots:0\n',
+    'nameserver 10.0.0.1\nsearch corp.example lan\noptions ndots:0 timeout:2 attempts:4\n',
   );
   t.is(
     resolverFile({ nameserver, search: ['a'], options: ['ndots:2', 'rotate'], host }),
-    'nameserver 10.0.0.1\nsearch a\noptions ndots:2 rotate\n',
+    'nameserver 10.0.0.1\nsearch a\noptions ndots:2 rotate timeout:2 attempts:4\n',
   );
   t.is(
     resolverFile({ nameserver, search: ['.'], options: [], host }),
-    'nameserver 10.0.0.1\noptions ndots:0\n',
+    'nameserver 10.0.0.1\noptions ndots:0 timeout:2 attempts:4\n',
   );
 });
 

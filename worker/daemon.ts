@@ -1,0 +1,81 @@
+import { readFile } from 'node:fs/promises';
+import { systemClock } from '../manager/base/clock.js';
+import type { Logger } from '../manager/base/log.js';
+import type { DnsServer } from '../network/dns/server.js';
+import { untilAborted } from './cancellation.js';
+import { connectEngine, type Engine } from './engine.js';
+import type { DataPlane } from './executor/data-plane.js';
+import { EngineDataPlane } from './executor/engine-data-plane.js';
+import { openOverlay } from './overlay-data-plane.js';
+import { purge } from './purge.js';
+import { Credentials } from './session/credentials.js';
+import type { WorkerSettings } from './settings.js';
+import { Worker } from './worker.js';
+
+interface DaemonInput {
+  readonly settings: WorkerSettings;
+  readonly log: Logger;
+  /** Names that are answered already, where they are ours to answer. */
+  readonly names: DnsServer | undefined;
+}
+
+/** The worker until `signal`; names are not answered any more once it has resolved. */
+export async function runDaemon(input: DaemonInput, signal: AbortSignal): Promise<void> {
+  const { settings, log, names } = input;
+  const engine = connectEngine(settings, systemClock, log);
+  const credentials = await Credentials.read({
+    ...settings,
+    clock: systemClock,
+    log,
+    random: Math.random,
+  });
+  const worker = new Worker({
+    settings,
+    version: await programVersion(),
+    clock: systemClock,
+    log,
+    engine,
+    dataPlane: openDataPlane(settings, engine, log, names),
+    dial: credentials.dial,
+    credentials,
+  });
+  log.info('worker starts', { node: settings.name, managers: settings.managers.join(' ') });
+  try {
+    await worker.start();
+    await untilAborted(new Promise<never>(() => undefined), signal).catch(() => undefined);
+  } finally {
+    await worker.stop();
+  }
+  log.info('worker has stopped');
+}
+
+/** Removes all of the cluster from this machine, named volumes with `volumes`. */
+export async function runPurge(
+  input: {
+    readonly settings: WorkerSettings;
+    readonly log: Logger;
+    readonly volumes: boolean;
+  },
+  signal: AbortSignal,
+): Promise<void> {
+  const { settings, log } = input;
+  const engine = connectEngine(settings, systemClock, log);
+  await purge({ ...input, engine, dataPlane: openDataPlane(settings, engine, log) }, signal);
+}
+
+function openDataPlane(
+  settings: WorkerSettings,
+  engine: Engine,
+  log: Logger,
+  names?: DnsServer,
+): DataPlane {
+  const clock = systemClock;
+  const { networks } = engine;
+  if (settings.dataPlane === 'engine') return new EngineDataPlane({ networks, clock, log });
+  return openOverlay({ bridges: networks, address: settings.address, clock, log }, names);
+}
+
+async function programVersion(): Promise<string> {
+  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
