@@ -6,7 +6,12 @@ import { endpointOf } from '../../../manager/dispatcher/endpoint.js';
 import type { ConfigId, NetworkId, NodeId, SecretId, TaskId } from '../../../manager/model/ids.js';
 import { addressLeaseId } from '../../../manager/model/network.js';
 import { isTerminal, stateRank, taskStates } from '../../../manager/model/task-state.js';
-import type { ClusterStore, StoreChange, StoreView, Transaction } from '../../../manager/store/store.js';
+import type {
+  ClusterStore,
+  StoreChange,
+  StoreView,
+  Transaction,
+} from '../../../manager/store/store.js';
 import { HeldSet } from '../../helpers/fake-worker.js';
 import { openTestStore } from '../../helpers/store.js';
 
@@ -163,6 +168,13 @@ function pick<T>(all: readonly T[], bits: number): readonly T[] {
   return all.filter((_, at) => (bits & (1 << at)) !== 0);
 }
 
+function setNodeState(tx: Transaction, one: Step & { kind: 'node' }): void {
+  const node = tx.get('nodes', item(nodeIds, one.node));
+  if (node === undefined) return;
+  const state = item(['ready', 'down', 'unknown'] as const, one.state);
+  tx.put('nodes', { ...node, status: { ...node.status, state } });
+}
+
 function markNetwork(tx: Transaction, one: Step & { kind: 'network' }): void {
   const network = tx.get('networks', item(networkIds, one.network));
   if (network !== undefined) tx.put('networks', { ...network, removing: one.removing });
@@ -210,10 +222,7 @@ async function perform(store: ClusterStore, one: Step): Promise<void> {
         tx.create('leases', { id, holder: { kind: 'gateway', nodeId, networkId } });
       }
     } else if (one.kind === 'node') {
-      const node = tx.get('nodes', item(nodeIds, one.node));
-      if (node === undefined) return;
-      const state = item(['ready', 'down', 'unknown'] as const, one.state);
-      tx.put('nodes', { ...node, status: { ...node.status, state } });
+      setNodeState(tx, one);
     } else if (one.kind === 'network') {
       markNetwork(tx, one);
     }
