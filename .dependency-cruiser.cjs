@@ -30,6 +30,7 @@ const rooms = [
   'ca',
   'relay',
   'catalog',
+  'gateway',
 ];
 
 module.exports = {
@@ -80,6 +81,7 @@ module.exports = {
           '^manager/scheduler/(decide|node-set|filters|strategies)',
           '^manager/orchestrator/(change|replicated|global|restart|update|enforce|reap)[.]ts',
           '^manager/allocator/(ipam|vni)[.]ts',
+          '^manager/gateway/(translate/|filters[.]ts|find-)',
           '^network/(address|plan)/',
           '^worker/tasks/step[.]ts',
           '^cli/compose/(canonical/|interpolate|merge|profiles|order|to-specs)',

@@ -16,6 +16,7 @@ import type { AuthorityAnswer, JoinAnswer } from './protocol/security.js';
 import type { CallRequest, StreamRequest, TransportServer } from './protocol/transport-server.js';
 import { serve } from './protocol/transport-server.js';
 import type { PeerCertificateNames, TlsMaterial } from './protocol/transport-tls.js';
+import type { WebOptions, WebRequest } from './protocol/transport-web.js';
 import { KeyCopy } from './relay/key-copy.js';
 import { Relay } from './relay/relay.js';
 import type { ManagerSettings } from './settings.js';
@@ -201,6 +202,18 @@ export class Manager {
     };
   }
 
+  /** What is not ours is the Engine API's. */
+  #webOptions(): WebOptions<Peer> {
+    return {
+      serves: (path) => !path.startsWith(paths.own) && path !== paths.metrics,
+      answer: (request) => this.#web(request),
+      upgrade: ({ identity }) => {
+        requireClient(identity);
+        throw new AppError('unsupported', 'no connection is handed over here');
+      },
+    };
+  }
+
   #listen(): Promise<TransportServer> {
     const { settings, tls, log } = this.#options;
     return serve<Peer>({
@@ -231,6 +244,7 @@ export class Manager {
           throw new AppError('forbidden', `a ${peer.role} may not read the metrics`);
         },
       },
+      web: this.#webOptions(),
     });
   }
 
@@ -286,6 +300,16 @@ export class Manager {
       if (this.#term !== undefined) return this.#term.control.stream(request);
       this.#requireElection();
       const relayed = await this.#relay.stream(request);
+      if (relayed.kind === 'answer') return;
+    }
+  }
+
+  async #web(request: WebRequest<Peer>): Promise<void> {
+    requireClient(request.identity);
+    for (;;) {
+      if (this.#term !== undefined) return this.#term.gateway.answer(request);
+      this.#requireElection();
+      const relayed = await this.#relay.web(request);
       if (relayed.kind === 'answer') return;
     }
   }

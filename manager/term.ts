@@ -11,6 +11,7 @@ import type { CertificateDesk } from './dispatcher/certificates.js';
 import { Dispatcher } from './dispatcher/dispatcher.js';
 import type { StatusTiming } from './dispatcher/node-status.js';
 import type { Probe } from './dispatcher/probe.js';
+import { Gateway } from './gateway/gateway.js';
 import { LogBroker } from './logs/broker.js';
 import type { Catalog } from './model/catalog.js';
 import { Orchestrator } from './orchestrator/orchestrator.js';
@@ -59,6 +60,7 @@ export class LeaderTerm implements Term {
   readonly store: ClusterStore;
   readonly dispatcher: Dispatcher;
   readonly control: ControlApi;
+  readonly gateway: Gateway;
   readonly statistics: StatsGatherer;
   /** Not there on a manager that holds no authority. */
   readonly security: Security | undefined;
@@ -108,6 +110,12 @@ export class LeaderTerm implements Term {
       ...(this.security === undefined ? {} : { security: this.security }),
       ...(ring === undefined ? {} : { seal: (object) => sealRecord(ring, object) }),
       manager: { clusterId, clusterName, nodeId, version, leader: true, store: backend.name },
+    });
+    this.gateway = new Gateway({
+      ...{ store, clock, log, newId, workers: this.dispatcher, statistics: this.statistics },
+      events: this.control.events,
+      control: (request) => this.control.call(request),
+      cluster: { id: clusterId, name: clusterName, nodeId, version, strategy: settings.strategy },
     });
     const scheduler = new Scheduler({ store, clock, log, strategy: settings.strategy });
     const meter = new StoreMeter(store, () => backend.bytes?.());

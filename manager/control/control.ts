@@ -101,6 +101,11 @@ export class ControlApi {
     this.#audit.start();
   }
 
+  /** What has happened in the cluster, for rooms that tell it in other words. */
+  get events(): Pick<EventLog, 'read' | 'listen'> {
+    return this.#events;
+  }
+
   stop(): void {
     this.#events.stop();
     this.#audit.stop();

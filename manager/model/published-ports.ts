@@ -5,8 +5,13 @@ import type { PublishedPort, Task } from './task.js';
  * addresses, because `0.0.0.0` says nothing about which machine to go to.
  */
 export function portAddress(port: PublishedPort, nodeAddress: string): string {
-  const everywhere = port.hostIp === '' || port.hostIp === '0.0.0.0' || port.hostIp === '::';
-  return everywhere && nodeAddress !== '' ? nodeAddress : port.hostIp || '0.0.0.0';
+  const isEvery = isEverywhere(port.hostIp);
+  return isEvery && nodeAddress !== '' ? nodeAddress : port.hostIp || '0.0.0.0';
+}
+
+/** All addresses of a machine. */
+export function isEverywhere(hostIp: string): boolean {
+  return hostIp === '' || hostIp === '0.0.0.0' || hostIp === '::';
 }
 
 /** In the order of their targets; one of each. */

@@ -10,6 +10,8 @@ import type { WorkerCall, WorkerStreamRequest } from './worker-calls.js';
 export const protocolVersion = 1;
 
 export const paths = {
+  /** Before all of ours but the metrics. */
+  own: '/v1/',
   /** Worker's session. */
   session: '/v1/session',
   /** Worker's end of a stream it was asked to open: `/v1/worker-stream/<streamId>`. */

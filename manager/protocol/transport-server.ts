@@ -13,6 +13,7 @@ import type { Connection, KeepAlive } from './transport-connection.js';
 import { maxMessageBytes, SocketConnection } from './transport-connection.js';
 import type { PeerCertificateNames, TlsMaterial } from './transport-tls.js';
 import { clientCertificate, tlsOptions } from './transport-tls.js';
+import type { WebOptions } from './transport-web.js';
 
 export interface ServeOptions<Identity> {
   /** `0` as port takes a free one. */
@@ -39,6 +40,7 @@ export interface ServeOptions<Identity> {
     readonly contentType: string;
     readonly answer: (identity: Identity) => string;
   };
+  readonly web?: WebOptions<Identity>;
 }
 
 export interface CallRequest<Identity> {
@@ -88,6 +90,7 @@ const statusOf: Readonly<Record<ErrorKind, number>> = {
 
 const maxBodyBytes = 64 * 1024 * 1024;
 const maxOpenBodyBytes = 64 * 1024;
+const maxWebBodyBytes = 1024 * 1024;
 
 /** Listens. Fails as `conflict` when the port is taken, saying so. */
 export async function serve<Identity>(options: ServeOptions<Identity>): Promise<TransportServer> {
@@ -113,7 +116,7 @@ export async function serve<Identity>(options: ServeOptions<Identity>): Promise<
     void entry.handleRequest(request, response);
   });
   server.on('upgrade', (request, socket, head) => {
-    void entry.handleUpgrade(request, socket, (keepAlive) => {
+    void entry.handleUpgrade(request, socket, head, (keepAlive) => {
       if (socket instanceof TLSSocket) socket.setKeepAlive(true, 15_000);
       return new Promise((resolve) => {
         sockets.handleUpgrade(request, socket, head, (webSocket) => {
@@ -199,7 +202,13 @@ class Entry<Identity> {
       gone.abort();
     });
     try {
-      const { page } = this.#options;
+      const { page, web } = this.#options;
+      if (web?.serves(pathOf(request)) === true) {
+        const identity = this.#identify(request);
+        const body = onlyOnce(() => readBody(request, maxWebBodyBytes));
+        await web.answer({ identity, request, response, body, signal: gone.signal });
+        return;
+      }
       if (page !== undefined && request.method === 'GET' && pathOf(request) === page.path) {
         send(response, 200, page.contentType, page.answer(this.#identify(request)));
         return;
@@ -214,16 +223,26 @@ class Entry<Identity> {
   async handleUpgrade(
     request: IncomingMessage,
     socket: Duplex,
+    head: Buffer,
     accept: (keepAlive: KeepAlive) => Promise<Connection>,
   ): Promise<void> {
     const state = { accepted: false };
+    const taken = (): void => {
+      state.accepted = true;
+    };
     try {
+      const { web } = this.#options;
+      if (web?.serves(pathOf(request)) === true) {
+        const identity = this.#identify(request);
+        await web.upgrade({ identity, request, socket, head, taken });
+        return;
+      }
       await this.#options.stream({
         path: pathOf(request),
         identity: this.#identify(request),
         remote: remoteOf(request),
         accept: (keepAlive) => {
-          state.accepted = true;
+          taken();
           return accept(keepAlive);
         },
       });
@@ -308,6 +327,11 @@ function answer(response: ServerResponse, status: number, value: unknown): void 
 
 function send(response: ServerResponse, status: number, contentType: string, text: string): void {
   if (response.destroyed) return;
+  // Too late to tell: that the answer is cut off is all that can be seen.
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
   const body = Buffer.from(text);
   response.writeHead(status, { 'content-type': contentType, 'content-length': body.length });
   response.end(body);
@@ -321,7 +345,7 @@ function refuseUpgrade(socket: Duplex, status: number, value: object): void {
   );
 }
 
-async function readJson(request: IncomingMessage, maxBytes: number): Promise<unknown> {
+async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
@@ -331,8 +355,22 @@ async function readJson(request: IncomingMessage, maxBytes: number): Promise<unk
     }
     chunks.push(chunk);
   }
+  return Buffer.concat(chunks);
+}
+
+function onlyOnce<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= make());
+}
+
+async function readJson(request: IncomingMessage, maxBytes: number): Promise<unknown> {
+  return parseBody(await readBody(request, maxBytes));
+}
+
+/** An empty body is an empty object. Throws `invalid` for what is no JSON. */
+export function parseBody(body: Buffer): unknown {
   try {
-    return bytes === 0 ? {} : (JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown);
+    return body.length === 0 ? {} : (JSON.parse(body.toString('utf8')) as unknown);
   } catch (error) {
     throw new AppError('invalid', 'request is not JSON', { cause: error });
   }

@@ -25,6 +25,10 @@ export interface WorkerCallMap {
   };
   /** The image as this node's engine has it; null when it has not. */
   findImage: { args: { readonly image: string }; result: SeenImage | null };
+  /** Every image of this node's engine. */
+  listImages: { args: Record<string, never>; result: readonly EngineImage[] };
+  /** The engine's own record of an image; null when it has not. */
+  inspectImage: { args: { readonly image: string }; result: unknown };
   /** The digest that the image's name has in its registry, `sha256:…`. */
   resolveImage: {
     args: { readonly image: string; readonly auth?: RegistryAuth };
@@ -81,6 +85,16 @@ export interface CommitOptions {
   readonly changes: readonly string[];
   /** Pause it meanwhile. */
   readonly pause: boolean;
+}
+
+/** An entry of an engine's `GET /images/json`: what is read here, among what is passed on as it is. */
+export interface EngineImage {
+  readonly Id: string;
+  readonly RepoTags: readonly string[] | null;
+  readonly RepoDigests: readonly string[] | null;
+  /** Seconds since the epoch. */
+  readonly Created: number;
+  readonly Labels: Readonly<Record<string, string>> | null;
 }
 
 /** An image on a node. */

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../base/clock.js';
 import { AppError, isAppError, messageOf } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
@@ -9,9 +10,12 @@ import { HttpCaller } from '../protocol/transport-call.js';
 import type { Connection } from '../protocol/transport-connection.js';
 import type { CallRequest, StreamRequest } from '../protocol/transport-server.js';
 import type { PeerCertificateNames, TlsMaterial } from '../protocol/transport-tls.js';
+import type { WebRequest } from '../protocol/transport-web.js';
 import { dial } from '../protocol/transport.js';
 import type { Leader } from '../store/election.js';
 import { LeaderWatch } from './leader-watch.js';
+import type { WebHop } from './web-relay.js';
+import { askWeb, pourWeb } from './web-relay.js';
 
 export interface RelayOptions {
   readonly clusterName: string;
@@ -119,6 +123,24 @@ export class Relay {
     return { kind: 'answer', value: undefined };
   }
 
+  /** Plain HTTP: resolves when the whole answer was passed on. */
+  async web(web: WebRequest<Peer>): Promise<Relayed> {
+    const { request, response, identity, signal } = web;
+    const body = await web.body();
+    const again = request.method === 'GET' || request.method === 'HEAD';
+    const opened = await this.#withLeader({ identity, signal, again }, async (leader) => ({
+      leader,
+      answer: await askWeb({ request, body, signal }, this.#hopTo(leader, identity)),
+    }));
+    if (opened.kind === 'self') return opened;
+    const { leader, answer } = opened.value as { leader: Leader; answer: IncomingMessage };
+    const watch = this.#watch(leader);
+    await pourWeb(answer, response, watch.gone).finally(() => {
+      watch.stop();
+    });
+    return { kind: 'answer', value: undefined };
+  }
+
   /** Asks the leader for this manager itself; undefined while it leads, or nobody does. */
   async askLeader(path: string): Promise<unknown> {
     const leader = this.#options.leader();
@@ -191,6 +213,11 @@ export class Relay {
 
   #headers(identity: Peer): Readonly<Record<string, string>> {
     return { [behalfHeader]: JSON.stringify(identity) };
+  }
+
+  #hopTo({ address }: Leader, identity: Peer): WebHop {
+    const { tls, verifyPeer } = this.#options;
+    return { address, tls: tls(), verifyPeer, headers: this.#headers(identity), connectTimeoutMs };
   }
 
   #callerFor({ address }: Leader): HttpCaller {

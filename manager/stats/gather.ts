@@ -16,6 +16,8 @@ export interface StatsOptions {
 }
 
 const periodMs = 1_000;
+/** Whoever starts the streams waits for what they bring first. */
+const beginning = { forMs: 4_000, everyMs: 200 };
 const backoff = { firstMs: 1_000, maxMs: 15_000 };
 /** Somebody who closes a dashboard and opens it again, or scrapes each half minute, finds it running. */
 const lingerMs = 45_000;
@@ -37,6 +39,7 @@ export class StatsGatherer {
   #latest = new LatestStats();
   #cancelTick: (() => void) | undefined;
   #cancelEnd: (() => void) | undefined;
+  #beganAt = 0;
   #stopped = false;
 
   constructor(options: StatsOptions) {
@@ -75,7 +78,9 @@ export class StatsGatherer {
   #keepRunning(): void {
     this.#cancelEnd?.();
     this.#cancelEnd = undefined;
-    if (this.#cancelTick === undefined && !this.#stopped) this.#tick();
+    if (this.#cancelTick !== undefined || this.#stopped) return;
+    this.#beganAt = this.#options.clock.now();
+    this.#tick();
   }
 
   #endLater(): void {
@@ -97,9 +102,11 @@ export class StatsGatherer {
 
   #tick(): void {
     this.#followNodes();
-    const message = this.#latest.delta(this.#options.clock.now());
+    const now = this.#options.clock.now();
+    const message = this.#latest.delta(now);
     for (const listener of this.#listeners) listener(message);
-    this.#cancelTick = this.#options.clock.after(periodMs, () => {
+    const begins = now - this.#beganAt < beginning.forMs;
+    this.#cancelTick = this.#options.clock.after(begins ? beginning.everyMs : periodMs, () => {
       this.#tick();
     });
   }

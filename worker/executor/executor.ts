@@ -4,6 +4,7 @@ import type { VolumeSpec } from '../../manager/model/network.js';
 import type { AssignedFile, AssignedTask } from '../../manager/protocol/assignments.js';
 import type {
   CommitOptions,
+  EngineImage,
   ExecOptions,
   LogOptions,
   RegistryAuth,
@@ -146,6 +147,10 @@ export interface Executor {
   commit(containerId: string, options: CommitOptions, signal: AbortSignal): Promise<string>;
   /** What the engine knows of an image now; undefined when it has it not. */
   findImage(image: string, signal: AbortSignal): Promise<SeenImage | undefined>;
+  /** Every image it has, in its own words. */
+  listImages(signal: AbortSignal): Promise<readonly EngineImage[]>;
+  /** Its own record of one; undefined when it has it not. */
+  inspectImage(image: string, signal: AbortSignal): Promise<unknown>;
   /** Gets the image from another node, whatever is here under that name. */
   fetchImage(image: string, platform: string | undefined, signal: AbortSignal): Promise<void>;
   /** False when it is not there, or a container uses it. */

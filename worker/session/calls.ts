@@ -80,6 +80,8 @@ function callHandlers({ executor, tasks, processes }: CallSurroundings): Handler
       (await executor.statPath(containerId(taskId), path, signal)) ?? null,
     commit: ({ taskId, ...options }, signal) =>
       executor.commit(containerId(taskId), options, signal),
+    listImages: (_args, signal) => executor.listImages(signal),
+    inspectImage: async ({ image }, signal) => (await executor.inspectImage(image, signal)) ?? null,
     removeImage: ({ image }, signal) => executor.removeImage(image, signal),
     listOthers: ({ project }, signal) => executor.listOthers(project, signal),
     async removeOthers({ project, configFiles }, signal) {

@@ -15,6 +15,8 @@ export interface StatsSource {
 }
 
 const periodMs = 1_000;
+/** Who has just begun to read waits for the first samples and rates: told as soon as they are there. */
+const beginning = { forMs: 3_000, everyMs: 200 };
 /** A container whose statistics could not be read is asked again after this. */
 const retryMs = 5_000;
 /** No line of the engine is near as long. */
@@ -34,6 +36,7 @@ export async function serveStats(
   const readers = new Readers(source, AbortSignal.any([signal, ended.signal]));
   const machine = new MachineUseReader();
   const sent = new Map<TaskId, TaskUse>();
+  const beganAt = performance.now();
   try {
     while (!signal.aborted) {
       readers.follow();
@@ -45,7 +48,9 @@ export async function serveStats(
         ...(counters && { counters }),
       };
       await stream.send(JSON.stringify({ at: Date.now(), ...news } satisfies WorkerStats));
-      await sleep(everyMs, undefined, { signal }).catch(() => undefined);
+      const begins = performance.now() - beganAt < beginning.forMs;
+      const pauseMs = begins ? Math.min(everyMs, beginning.everyMs) : everyMs;
+      await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
     }
   } finally {
     ended.abort();

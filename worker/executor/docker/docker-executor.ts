@@ -49,6 +49,7 @@ import {
 } from './image-streams.js';
 import { openArchive, putArchive, statIn } from './file-streams.js';
 import { containerLabels, type Owner } from '../../../manager/model/container-labels.js';
+import { inspectImage, listImages } from './image-records.js';
 import { listOthers, removeOthers } from './others.js';
 import type { Volumes } from './volumes.js';
 
@@ -354,30 +355,19 @@ export class DockerExecutor implements Executor {
     return await openBuild(this.#parts.client, context, request, signal);
   }
 
-  async readArchive(
-    containerId: string,
-    path: string | undefined,
-    signal: AbortSignal,
-  ): Promise<NodeJS.ReadableStream> {
-    return await openArchive(this.#parts.client, containerId, path, signal);
-  }
+  readonly readArchive: Executor['readArchive'] = (containerId, path, signal) =>
+    openArchive(this.#parts.client, containerId, path, signal);
 
-  async statPath(
-    containerId: string,
-    path: string,
-    signal: AbortSignal,
-  ): Promise<{ readonly name: string; readonly isFolder: boolean } | undefined> {
-    return await statIn(this.#parts.client, containerId, path, signal);
-  }
+  readonly statPath: Executor['statPath'] = (containerId, path, signal) =>
+    statIn(this.#parts.client, containerId, path, signal);
 
-  async writeArchive(
-    containerId: string,
-    path: string,
-    archive: NodeJS.ReadableStream,
-    signal: AbortSignal,
-  ): Promise<void> {
-    await putArchive(this.#parts.client, containerId, { path, archive }, signal);
-  }
+  readonly writeArchive: Executor['writeArchive'] = (containerId, path, archive, signal) =>
+    putArchive(this.#parts.client, containerId, { path, archive }, signal);
+
+  readonly listImages: Executor['listImages'] = (signal) => listImages(this.#parts.client, signal);
+
+  readonly inspectImage: Executor['inspectImage'] = (image, signal) =>
+    inspectImage(this.#parts.client, image, signal);
 
   /** Tags may have moved by a build or a pull. */
   forgetImages(): void {

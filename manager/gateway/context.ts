@@ -1,0 +1,64 @@
+import type { Clock } from '../base/clock.js';
+import type { Logger } from '../base/log.js';
+import type { NewId } from '../base/random.js';
+import type { ClusterEvent } from '../protocol/control.js';
+import type { Peer } from '../protocol/peer.js';
+import type { CallRequest } from '../protocol/transport-server.js';
+import type { WorkerCalls } from '../protocol/worker-calls.js';
+import type { ClusterStore } from '../store/store.js';
+import type { Target } from './api-version.js';
+import type { Answer } from './answer.js';
+import type { Statistics, UseFeed } from './use-feed.js';
+
+/** The cluster's events, those that were and those that come. */
+export interface EventSource {
+  /** Oldest first. */
+  read(from: { readonly sinceMs: number }): readonly (readonly [ClusterEvent, string])[];
+  /** Returns the way to end it. */
+  listen(listener: (told: readonly [ClusterEvent, string]) => void): () => void;
+}
+
+export interface GatewayOptions {
+  readonly store: Pick<ClusterStore, 'view' | 'watch'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly newId: NewId;
+  readonly workers: WorkerCalls;
+  readonly statistics: Statistics;
+  readonly events: EventSource;
+  /** The client's calls: what changes something goes the same way, and is noted in the same audit. */
+  readonly control: (request: CallRequest<Peer>) => Promise<unknown>;
+  readonly cluster: {
+    readonly id: string;
+    readonly name: string;
+    readonly nodeId: string;
+    readonly version: string;
+    readonly strategy: string;
+  };
+}
+
+export interface GatewayContext extends GatewayOptions {
+  readonly uses: UseFeed;
+}
+
+export interface ApiRequest extends Target {
+  readonly method: string;
+  readonly peer: Peer;
+  /** Aborted when the client has gone. */
+  readonly signal: AbortSignal;
+  /** The body as an object; empty without one. Throws `invalid` for anything else. */
+  readonly body: () => Promise<Readonly<Record<string, unknown>>>;
+}
+
+/** `names` are what the route's pattern caught. */
+export type Handler = (
+  context: GatewayContext,
+  request: ApiRequest,
+  ...names: readonly string[]
+) => Answer | Promise<Answer>;
+
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly pattern: RegExp;
+  readonly handler: Handler;
+}

@@ -1,0 +1,24 @@
+import { AppError } from '../base/errors.js';
+import type { Network, Volume } from '../model/network.js';
+import type { StoreView } from '../store/store.js';
+
+/** By whole id, name, or a prefix of the id that is one's only. Throws `not-found`, `invalid` when several fit. */
+export function findNetwork(view: StoreView, reference: string): Network {
+  const networks = view.list('networks');
+  const exact = networks.find(({ id }) => id === reference) ?? view.networkByName(reference);
+  if (exact !== undefined) return exact;
+  const matches = reference === '' ? [] : networks.filter(({ id }) => id.startsWith(reference));
+  const [first] = matches;
+  if (matches.length > 1) {
+    const found = `${matches.length} matches found based on id prefix`;
+    throw new AppError('invalid', `network ${reference} is ambiguous (${found})`);
+  }
+  if (first === undefined) throw new AppError('not-found', `network ${reference} not found`);
+  return first;
+}
+
+export function findVolume(view: StoreView, name: string): Volume {
+  const volume = view.volumeByName(name);
+  if (volume === undefined) throw new AppError('not-found', `get ${name}: no such volume`);
+  return volume;
+}

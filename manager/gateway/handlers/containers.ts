@@ -1,0 +1,94 @@
+import { isForbidden, isNotFound, isUnavailable } from '../../base/errors.js';
+import { isTerminal } from '../../model/task-state.js';
+import type { Answer } from '../answer.js';
+import { json } from '../answer.js';
+import type { ApiRequest, GatewayContext, Handler, Route } from '../context.js';
+import { findContainer, listContainers } from '../find-container.js';
+import type { ContainerScene } from '../translate/container.js';
+import { toContainer } from '../translate/container.js';
+import { decorate, fromRecord } from '../translate/inspect.js';
+import { selectContainers } from '../translate/list-filter.js';
+
+const askMs = 10_000;
+
+function sceneOf({ store, cluster, clock }: GatewayContext): ContainerScene {
+  return { view: store.view, clusterId: cluster.id, now: clock.now() };
+}
+
+function list(context: GatewayContext, { query }: ApiRequest): Answer {
+  const { view } = context.store;
+  const scope = { view, clusterId: context.cluster.id };
+  const scene = sceneOf(context);
+  const selected = selectContainers(listContainers(view), query, scope);
+  return json(selected.map((item) => toContainer(item, scene)));
+}
+
+/** The engine's own record where its node answers, else what is known here. */
+const inspect: Handler = async (context, { signal }, reference = '') => {
+  const item = findContainer(context.store.view, reference);
+  const scene = sceneOf(context);
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(askMs)]);
+  const { node, task } = item;
+  if (node.status.state !== 'ready') return json(fromRecord(item, scene));
+  try {
+    const record = await context.workers.call(node.id, 'inspect', { taskId: task.id }, deadline);
+    return json(decorate(record, item, scene));
+  } catch (error) {
+    // It has just gone, or its node has.
+    const isGone = isNotFound(error) || isUnavailable(error);
+    if (!isGone || isForbidden(error)) throw error;
+    return json(fromRecord(item, scene));
+  }
+};
+
+const top: Handler = async ({ store, workers }, { query, signal }, reference = '') => {
+  const { task, node } = findContainer(store.view, reference);
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(askMs)]);
+  const args = { taskId: task.id, psArgs: query.get('ps_args') ?? '-ef' };
+  const { titles, processes } = await workers.call(node.id, 'top', args, deadline);
+  return json({ Titles: titles, Processes: processes });
+};
+
+/** Answers when it has ended, at once when it has already. The headers leave before. */
+const wait: Handler = ({ store }, { signal }, reference = '') => {
+  const { task } = findContainer(store.view, reference);
+  const hasEnded = (): boolean => {
+    const now = store.view.get('tasks', task.id);
+    return now === undefined || isTerminal(now.status.state);
+  };
+  return {
+    kind: 'stream',
+    contentType: 'application/json',
+    pour: async (sink) => {
+      await untilTrue(store, hasEnded, signal);
+      const { status } = store.view.get('tasks', task.id) ?? task;
+      await sink.send(`${JSON.stringify({ StatusCode: status.exitCode ?? 0 })}\n`);
+    },
+  };
+};
+
+function untilTrue(
+  store: GatewayContext['store'],
+  condition: () => boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      stop();
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const stop = store.watch(() => {
+      if (condition()) end();
+    });
+    signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted || condition()) end();
+  });
+}
+
+export const containerRoutes: readonly Route[] = [
+  { method: 'GET', pattern: /^\/containers\/(?:json|ps)$/u, handler: list },
+  { method: 'GET', pattern: /^\/containers\/(.+)\/json$/u, handler: inspect },
+  { method: 'GET', pattern: /^\/containers\/(.+)\/top$/u, handler: top },
+  { method: 'POST', pattern: /^\/containers\/(.+)\/wait$/u, handler: wait },
+];

@@ -1,0 +1,123 @@
+import { AppError } from '../../base/errors.js';
+import type { Labels } from '../../model/meta.js';
+import type { ClusterEvent } from '../../protocol/control.js';
+import type { Sink } from '../answer.js';
+import type { GatewayContext, Handler, Route } from '../context.js';
+import { listContainers } from '../find-container.js';
+import { parseFilters } from '../filters.js';
+import { moment } from '../query.js';
+import { eventFilters, eventFits, toMessage } from '../translate/event.js';
+import { labelsOf } from '../translate/labels.js';
+
+/** A reader this many events behind is cut off: memory is not the place to wait for it. */
+const maxWaiting = 20_000;
+/** Longest that one timer can wait, ms (2^31 - 1). */
+const maxTimerMs = 2_147_483_647;
+
+/** What is remembered since `since`, then what happens, until `until` or for ever. */
+const events: Handler = (context, { query }) => {
+  const filters = parseFilters(query, eventFilters);
+  const range = { sinceMs: moment(query, 'since'), untilMs: moment(query, 'until') };
+  const textOf = (event: ClusterEvent): string | undefined => {
+    if (range.untilMs !== undefined && event.at > range.untilMs) return undefined;
+    const message = toMessage(event, labelsOfContainer(context, event));
+    return eventFits(message, filters) ? `${JSON.stringify(message)}\n` : undefined;
+  };
+  return {
+    kind: 'stream',
+    contentType: 'application/json',
+    pour: (sink) => pour(context, range, textOf, sink),
+  };
+};
+
+function labelsOfContainer({ store, cluster }: GatewayContext, event: ClusterEvent): Labels {
+  if (event.type !== 'container') return {};
+  const item = listContainers(store.view).find(({ containerId }) => containerId === event.id);
+  return item === undefined ? {} : labelsOf(item, cluster.id);
+}
+
+async function pour(
+  { events: source, clock }: GatewayContext,
+  {
+    sinceMs,
+    untilMs,
+  }: { readonly sinceMs: number | undefined; readonly untilMs: number | undefined },
+  textOf: (event: ClusterEvent) => string | undefined,
+  sink: Sink,
+): Promise<void> {
+  const queue = new EventQueue(sink.signal);
+  const take = (event: ClusterEvent): void => {
+    const text = textOf(event);
+    if (text !== undefined) queue.push(text);
+  };
+  const stop = source.listen(([event]) => {
+    take(event);
+  });
+  let cancel: (() => void) | undefined;
+  try {
+    if (sinceMs !== undefined) for (const [event] of source.read({ sinceMs })) take(event);
+    if (untilMs !== undefined) {
+      const wait = Math.min(maxTimerMs, Math.max(0, untilMs - clock.now()));
+      cancel = clock.after(wait, () => {
+        queue.end();
+      });
+    }
+    for await (const text of queue) await sink.send(text);
+  } finally {
+    stop();
+    cancel?.();
+  }
+}
+
+/** What waits for a reader. Ends when `end` is called and all was read, or with the reader. */
+class EventQueue {
+  #waiting: string[] = [];
+  #ended = false;
+  #wake: () => void = () => undefined;
+  readonly #signal: AbortSignal;
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+    signal.addEventListener(
+      'abort',
+      () => {
+        this.#wake();
+      },
+      { once: true },
+    );
+  }
+
+  push(text: string): void {
+    this.#waiting.push(text);
+    this.#wake();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#wake();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<string> {
+    while (!this.#signal.aborted) {
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      if (waiting.length > maxWaiting) {
+        throw new AppError('unavailable', 'the client reads too slowly, events were dropped');
+      }
+      if (waiting.length > 0) yield waiting.join('');
+      else if (this.#ended) return;
+      else await this.#woken();
+    }
+  }
+
+  #woken(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+      if (this.#signal.aborted) resolve();
+    });
+  }
+}
+
+export const eventRoutes: readonly Route[] = [
+  { method: 'GET', pattern: /^\/events$/u, handler: events },
+];

@@ -1,0 +1,56 @@
+import { AppError } from '../../base/errors.js';
+import type { Node } from '../../model/node.js';
+import type { Answer } from '../answer.js';
+import { json } from '../answer.js';
+import type { ApiRequest, GatewayContext, Handler, Route } from '../context.js';
+import { parseFilters } from '../filters.js';
+import type { ClusterImage } from '../translate/image.js';
+import { imageFilters, imageFits, mergeImages } from '../translate/image.js';
+
+/** A node that hangs has nothing to say after this: clients ask for images when they mean something else. */
+const askMs = 3_000;
+
+function readyNodes({ store }: GatewayContext): readonly Node[] {
+  return store.view.list('nodes').filter(({ status }) => status.state === 'ready');
+}
+
+/** Those of all ready nodes, as far as they answer in time. */
+export async function clusterImages(
+  context: GatewayContext,
+  signal: AbortSignal,
+): Promise<readonly ClusterImage[]> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(askMs)]);
+  const found = await Promise.all(
+    readyNodes(context).map(async ({ id, spec }) => ({
+      node: spec.name,
+      images: await context.workers.call(id, 'listImages', {}, deadline).catch(() => []),
+    })),
+  );
+  return mergeImages(found);
+}
+
+async function list(context: GatewayContext, { query, signal }: ApiRequest): Promise<Answer> {
+  const filters = parseFilters(query, imageFilters);
+  const images = await clusterImages(context, signal);
+  return json(images.filter((image) => imageFits(image, filters)));
+}
+
+/** As the first node has it that has it. */
+const inspect: Handler = async (context, { signal }, image = '') => {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(askMs)]);
+  const asked = readyNodes(context).map(async ({ id }) => {
+    const record = await context.workers.call(id, 'inspectImage', { image }, deadline);
+    if (record === null) throw new AppError('not-found', image);
+    return record;
+  });
+  try {
+    return json(await Promise.any(asked));
+  } catch {
+    throw new AppError('not-found', `No such image: ${image}`);
+  }
+};
+
+export const imageRoutes: readonly Route[] = [
+  { method: 'GET', pattern: /^\/images\/json$/u, handler: list },
+  { method: 'GET', pattern: /^\/images\/(.+)\/json$/u, handler: inspect },
+];

@@ -1,0 +1,91 @@
+import { AppError } from '../../base/errors.js';
+import type { Placed } from '../find-container.js';
+import { findContainer } from '../find-container.js';
+import type { LogLine, LogOptions } from '../../protocol/worker-calls.js';
+import type { Sink } from '../answer.js';
+import type { ApiRequest, GatewayContext, Handler, Route } from '../context.js';
+import { flag, moment } from '../query.js';
+import { multiplexed } from '../translate/multiplex.js';
+
+interface Wanted {
+  readonly streams: ReadonlySet<LogLine['stream']>;
+  readonly timestamps: boolean;
+  readonly isTty: boolean;
+  readonly options: LogOptions;
+}
+
+function readWanted({ query }: ApiRequest, { task }: Placed): Wanted {
+  const streams = (['stdout', 'stderr'] as const).filter((stream) => flag(query, stream));
+  if (streams.length === 0) {
+    throw new AppError('invalid', 'Bad parameters: you must choose at least one stream');
+  }
+  const tail = query.get('tail') ?? 'all';
+  const [sinceMs, untilMs] = [moment(query, 'since'), moment(query, 'until')];
+  return {
+    streams: new Set(streams),
+    timestamps: flag(query, 'timestamps'),
+    isTty: task.spec.container.tty,
+    options: {
+      follow: flag(query, 'follow'),
+      // Anything that is no number is all, as on an engine.
+      ...(/^\d+$/u.test(tail) ? { tail: Number(tail) } : {}),
+      ...(sinceMs === undefined ? {} : { sinceMs }),
+      ...(untilMs === undefined ? {} : { untilMs }),
+    },
+  };
+}
+
+const logs: Handler = (context, request, reference = '') => {
+  const item = findContainer(context.store.view, reference);
+  if (item.node.status.state !== 'ready') {
+    const { name } = item.node.spec;
+    throw new AppError(
+      'unavailable',
+      `the log of ${reference} is on node ${name}, which is ${item.node.status.state}`,
+    );
+  }
+  const wanted = readWanted(request, item);
+  const format = wanted.isTty ? 'raw' : 'multiplexed';
+  return {
+    kind: 'stream',
+    contentType: `application/vnd.docker.${format}-stream`,
+    pour: (sink) => pour(context, item, wanted, sink),
+  };
+};
+
+async function pour(
+  { workers }: GatewayContext,
+  { task, node }: Placed,
+  wanted: Wanted,
+  sink: Sink,
+): Promise<void> {
+  const request = { kind: 'logs', taskId: task.id, options: wanted.options } as const;
+  const { stream } = await workers.open(node.id, request, sink.signal);
+  const close = (): void => {
+    stream.close();
+  };
+  sink.signal.addEventListener('abort', close, { once: true });
+  try {
+    for await (const message of stream) {
+      const lines = JSON.parse(String(message)) as readonly LogLine[];
+      const chunk = Buffer.concat(
+        lines
+          .filter(({ stream: of }) => wanted.streams.has(of))
+          .map((line) => toChunk(line, wanted)),
+      );
+      if (chunk.length > 0) await sink.send(chunk);
+    }
+  } finally {
+    sink.signal.removeEventListener('abort', close);
+    close();
+  }
+}
+
+function toChunk({ stamp, stream, text }: LogLine, { timestamps, isTty }: Wanted): Uint8Array {
+  const line = `${timestamps ? `${stamp} ` : ''}${text}${isTty ? '\r' : ''}\n`;
+  return isTty ? Buffer.from(line) : multiplexed(stream, Buffer.from(line));
+}
+
+export const logRoutes: readonly Route[] = [
+  { method: 'GET', pattern: /^\/containers\/(.+)\/logs$/u, handler: logs },
+];

@@ -1,0 +1,47 @@
+import { arch, hostname, release } from 'node:os';
+import type { Answer } from '../answer.js';
+import { json } from '../answer.js';
+import type { ApiRequest, GatewayContext, Route } from '../context.js';
+import { listContainers } from '../find-container.js';
+import type { Host } from '../translate/system.js';
+import { clusterImages } from './images.js';
+import { toInfo, toVersion } from '../translate/system.js';
+
+/** Go's names of architectures, where Node has others. */
+const archNames: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
+
+function here(): Host {
+  const name = arch();
+  return {
+    arch: archNames[name] ?? name,
+    kernel: release(),
+    runtime: `node ${process.version}`,
+    hostname: hostname(),
+  };
+}
+
+async function info(context: GatewayContext, { signal }: ApiRequest): Promise<Answer> {
+  const { store, cluster, clock } = context;
+  const images = await clusterImages(context, signal);
+  const containers = listContainers(store.view);
+  return json(
+    toInfo({
+      cluster,
+      host: here(),
+      nodes: store.view.list('nodes'),
+      containers,
+      images: images.length,
+      now: clock.now(),
+    }),
+  );
+}
+
+export const systemRoutes: readonly Route[] = [
+  { method: 'GET', pattern: /^\/_ping$/u, handler: () => ({ kind: 'text', text: 'OK' }) },
+  {
+    method: 'GET',
+    pattern: /^\/version$/u,
+    handler: ({ cluster }) => json(toVersion(cluster, here())),
+  },
+  { method: 'GET', pattern: /^\/info$/u, handler: info },
+];

@@ -1,0 +1,39 @@
+import { AppError } from '../base/errors.js';
+import type { Handler, Route } from './context.js';
+import { containerRoutes } from './handlers/containers.js';
+import { eventRoutes } from './handlers/events.js';
+import { imageRoutes } from './handlers/images.js';
+import { logRoutes } from './handlers/logs.js';
+import { networkRoutes } from './handlers/networks.js';
+import { refusedRoutes } from './handlers/refused.js';
+import { statsRoutes } from './handlers/stats.js';
+import { systemRoutes } from './handlers/system.js';
+import { volumeRoutes } from './handlers/volumes.js';
+
+/** In order: the first that fits answers. */
+const routes: readonly Route[] = [
+  ...systemRoutes,
+  ...containerRoutes,
+  ...statsRoutes,
+  ...logRoutes,
+  ...eventRoutes,
+  ...networkRoutes,
+  ...volumeRoutes,
+  ...imageRoutes,
+  ...refusedRoutes,
+];
+
+export interface Found {
+  readonly handler: Handler;
+  readonly names: readonly string[];
+}
+
+/** Who answers; `HEAD` is a `GET` without a body. Throws `not-found`. */
+export function findRoute(method: string, path: string): Found {
+  const wanted = method === 'HEAD' ? 'GET' : method;
+  for (const route of routes) {
+    const matched = route.method === wanted ? route.pattern.exec(path) : null;
+    if (matched !== null) return { handler: route.handler, names: matched.slice(1) };
+  }
+  throw new AppError('not-found', 'page not found');
+}

@@ -1,0 +1,99 @@
+import type { MountSpec, NetworkMode } from '../../model/container.js';
+import { containerState, statusText } from '../../model/container-state.js';
+import { orderedPorts, portAddress } from '../../model/published-ports.js';
+import type { Attachment } from '../../model/task.js';
+import type { StoreView } from '../../store/store.js';
+import type { Placed } from '../find-container.js';
+import { labelsOf } from './labels.js';
+
+export interface ContainerScene {
+  readonly view: Pick<StoreView, 'get'>;
+  readonly clusterId: string;
+  /** ms since the epoch. */
+  readonly now: number;
+}
+
+/** An entry of `GET /containers/json`. Ports have the node's address: `0.0.0.0` names no machine. */
+export function toContainer(item: Placed, scene: ContainerScene): object {
+  const { task, node, containerId } = item;
+  const { container } = task.spec;
+  return {
+    Id: containerId,
+    Names: [`/${task.containerName}`],
+    Image: container.image,
+    ImageID: task.status.imageId ?? '',
+    Command: (task.status.command ?? container.command ?? []).join(' '),
+    Created: Math.floor(task.createdAt / 1000),
+    Ports: orderedPorts(task).map((port) => ({
+      IP: portAddress(port, node.description.address),
+      PrivatePort: port.target,
+      PublicPort: port.published,
+      Type: port.protocol,
+    })),
+    Labels: labelsOf(item, scene.clusterId),
+    State: containerState(task),
+    Status: statusText(task, scene.now, node),
+    HostConfig: { NetworkMode: networkModeText(container.networkMode, task.attachments) },
+    NetworkSettings: { Networks: endpointsOf(task.attachments, scene.view) },
+    Mounts: container.mounts.map(toMountPoint),
+  };
+}
+
+function networkModeText(mode: NetworkMode, attachments: readonly Attachment[]): string {
+  if (mode.kind === 'networks') return attachments[0]?.network ?? 'default';
+  return mode.kind === 'service' ? `container:${mode.service}` : mode.kind;
+}
+
+export function endpointsOf(
+  attachments: readonly Attachment[],
+  view: Pick<StoreView, 'get'>,
+): Readonly<Record<string, object>> {
+  return Object.fromEntries(
+    attachments.map((attachment) => {
+      const subnet = view.get('networks', attachment.networkId)?.subnet ?? '';
+      return [
+        attachment.network,
+        {
+          IPAMConfig: { IPv4Address: attachment.address },
+          Links: null,
+          Aliases: attachment.aliases,
+          NetworkID: attachment.networkId,
+          EndpointID: '',
+          Gateway: '',
+          IPAddress: attachment.address,
+          IPPrefixLen: Number(subnet.split('/')[1] ?? 0),
+          IPv6Gateway: '',
+          GlobalIPv6Address: '',
+          GlobalIPv6PrefixLen: 0,
+          MacAddress: attachment.mac,
+          DriverOpts: null,
+        },
+      ];
+    }),
+  );
+}
+
+function toMountPoint(mount: MountSpec): object {
+  const common = { Type: mount.type, Destination: mount.target, Mode: '', Propagation: '' };
+  switch (mount.type) {
+    case 'volume':
+      return {
+        ...common,
+        Name: mount.source ?? '',
+        Source: '',
+        Driver: 'local',
+        RW: !mount.readOnly,
+      };
+    case 'bind':
+      return {
+        ...common,
+        Source: mount.source,
+        RW: !mount.readOnly,
+        Propagation: mount.propagation ?? 'rprivate',
+      };
+    case 'tmpfs':
+      return { ...common, Source: '', RW: !mount.readOnly };
+    case 'image':
+      return { ...common, Source: mount.source, RW: false };
+  }
+}

@@ -1,0 +1,67 @@
+import type { Labels } from '../../model/meta.js';
+import type { ClusterEvent } from '../../protocol/control.js';
+import type { Filters } from '../filters.js';
+import { fits, hasLabels } from '../filters.js';
+import { parseImage } from './image-name.js';
+
+/** A message of `GET /events`. */
+export interface EventMessage {
+  readonly Type: string;
+  readonly Action: string;
+  readonly Actor: { readonly ID: string; readonly Attributes: Labels };
+  readonly scope: 'local' | 'swarm';
+  /** Seconds, and nanoseconds, since the epoch. */
+  readonly time: number;
+  readonly timeNano: number;
+  readonly status?: string;
+  readonly id?: string;
+  readonly from?: string;
+}
+
+export const eventFilters = [
+  ...['container', 'event', 'image', 'label', 'network', 'node', 'scope', 'service', 'type'],
+  'volume',
+];
+
+/** `labels` are the container's own, where it is still known. */
+export function toMessage(event: ClusterEvent, labels: Labels): EventMessage {
+  const { type, action, at, attributes } = event;
+  const node = attributes.node ?? '';
+  const actor = {
+    // A volume's name is all that an engine knows of it.
+    ID: type === 'volume' ? event.name : event.id,
+    Attributes: { ...labels, ...attributes, ...(node === '' ? {} : { 'node.name': node }) },
+  };
+  return {
+    ...(type === 'container' ? { status: action, id: event.id, from: attributes.image ?? '' } : {}),
+    Type: type,
+    Action: action,
+    Actor: actor,
+    scope: type === 'container' ? 'local' : 'swarm',
+    time: Math.floor(at / 1000),
+    timeNano: at * 1e6,
+  };
+}
+
+export function eventFits(message: EventMessage, filters: Filters): boolean {
+  const { Type: type, Action: action, Actor: actor } = message;
+  const { Attributes: attributes, ID: id } = actor;
+  const isThis = (of: string) => (value: string) =>
+    type === of && (id === value || id.startsWith(value) || attributes.name === value);
+  return (
+    fits(filters, 'type', (value) => type === value) &&
+    fits(filters, 'event', (value) => action === value || action.startsWith(`${value}:`)) &&
+    fits(filters, 'scope', (value) => message.scope === value) &&
+    fits(filters, 'container', isThis('container')) &&
+    fits(filters, 'network', isThis('network')) &&
+    fits(filters, 'volume', isThis('volume')) &&
+    fits(filters, 'service', isThis('service')) &&
+    fits(filters, 'node', (value) => isThis('node')(value) || attributes['node.name'] === value) &&
+    fits(filters, 'image', (value) => isOfImage(attributes.image ?? '', value)) &&
+    hasLabels(filters, attributes)
+  );
+}
+
+function isOfImage(image: string, wanted: string): boolean {
+  return image === wanted || (image !== '' && parseImage(image).name === wanted);
+}

@@ -1,0 +1,65 @@
+import type { EngineImage } from '../../protocol/worker-calls.js';
+import type { Filters } from '../filters.js';
+import { fits, flagFilter, hasLabels } from '../filters.js';
+import { parseImage } from './image-name.js';
+
+export const imageFilters = ['dangling', 'label', 'node', 'reference'];
+
+/** What one node has. */
+export interface NodeImages {
+  readonly node: string;
+  readonly images: readonly EngineImage[];
+}
+
+export interface ClusterImage extends EngineImage {
+  /** Names of the nodes that have it. */
+  readonly nodes: readonly string[];
+}
+
+/** Each image once, the newest first, with the names that it has on any node. */
+export function mergeImages(found: readonly NodeImages[]): readonly ClusterImage[] {
+  const merged = new Map<string, ClusterImage>();
+  for (const { node, images } of found) {
+    for (const image of images) {
+      const known = merged.get(image.Id);
+      merged.set(image.Id, {
+        ...image,
+        RepoTags: union(known?.RepoTags, image.RepoTags),
+        RepoDigests: union(known?.RepoDigests, image.RepoDigests),
+        nodes: [...(known?.nodes ?? []), node],
+      });
+    }
+  }
+  return [...merged.values()].sort((a, b) => b.Created - a.Created || (a.Id < b.Id ? -1 : 1));
+}
+
+/** Engines before 24 write names that are not there as `<none>:<none>`. */
+function union(
+  known: readonly string[] | null = [],
+  more: readonly string[] | null = [],
+): readonly string[] {
+  const named = [...(known ?? []), ...(more ?? [])].filter((name) => !name.startsWith('<none>'));
+  return [...new Set(named)];
+}
+
+export function imageFits(image: ClusterImage, filters: Filters): boolean {
+  const { RepoTags: tags, nodes, Labels: labels } = image;
+  const dangling = flagFilter(filters, 'dangling');
+  return (
+    (dangling === undefined || dangling === ((tags ?? []).length === 0)) &&
+    fits(filters, 'node', (value) => nodes.includes(value)) &&
+    fits(filters, 'reference', (value) => (tags ?? []).some((tag) => matches(tag, value))) &&
+    hasLabels(filters, labels ?? {})
+  );
+}
+
+/** `redis`, `redis:7`, `shop/*`: a star is anything within one part of the name. */
+function matches(tag: string, pattern: string): boolean {
+  const [has, wanted] = [parseImage(tag), parseImage(pattern)];
+  return glob(wanted.name).test(has.name) && (wanted.tag === '' || glob(wanted.tag).test(has.tag));
+}
+
+function glob(pattern: string): RegExp {
+  const escaped = pattern.replaceAll(/[.+^${}()|[\]\\]/gu, String.raw`\$&`);
+  return new RegExp(`^${escaped.replaceAll('*', '[^/]*').replaceAll('?', '[^/]')}$`, 'u');
+}

@@ -1,0 +1,15 @@
+import { containerLabels } from '../../model/container-labels.js';
+import type { Labels } from '../../model/meta.js';
+import type { Placed } from '../find-container.js';
+
+/** The name of the container's node: in lists there is no other place for it. */
+const nodeNameLabel = 'io.shoal.node.name';
+
+/** The labels its engine has, and the node's name. */
+export function labelsOf({ task, node }: Placed, clusterId: string): Labels {
+  const owner = { clusterId, nodeId: node.id };
+  return {
+    ...containerLabels(task, owner, task.status.imageId ?? ''),
+    [nodeNameLabel]: node.spec.name,
+  };
+}

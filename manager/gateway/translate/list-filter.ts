@@ -1,0 +1,117 @@
+import { AppError } from '../../base/errors.js';
+import { containerState } from '../../model/container-state.js';
+import type { MountSpec } from '../../model/container.js';
+import type { PublishedPort } from '../../model/task.js';
+import { parseImage } from './image-name.js';
+import type { Placed } from '../find-container.js';
+import { findContainer } from '../find-container.js';
+import type { Filters } from '../filters.js';
+import { fits, hasLabels, nameFits, parseFilters } from '../filters.js';
+import { count, flag } from '../query.js';
+import type { StoreView } from '../../store/store.js';
+import { labelsOf } from './labels.js';
+
+const known = [
+  ...['ancestor', 'before', 'exited', 'expose', 'health', 'id', 'is-task', 'label', 'name'],
+  ...['network', 'node', 'publish', 'since', 'status', 'volume'],
+];
+
+const states = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'];
+const healths = ['starting', 'healthy', 'unhealthy', 'none'];
+
+/** What of `all`, which is in order, a query asks for. Throws `invalid` and `not-found`. */
+export function selectContainers(
+  all: readonly Placed[],
+  query: URLSearchParams,
+  { view, clusterId }: { readonly view: StoreView; readonly clusterId: string },
+): readonly Placed[] {
+  const filters = parseFilters(query, known);
+  check(filters, 'status', states);
+  check(filters, 'health', healths);
+  const limit = count(query, 'limit') ?? 0;
+  const everything =
+    flag(query, 'all') || limit > 0 || ['status', 'exited'].some((key) => filters.has(key));
+  const range = rangeOf(filters, view);
+  const found = all
+    .filter((item) => everything || isShown(item))
+    .filter(range)
+    .filter((item) => passes(item, filters, clusterId));
+  return limit > 0 ? found.slice(0, limit) : found;
+}
+
+function check(filters: Filters, key: string, allowed: readonly string[]): void {
+  for (const value of filters.get(key) ?? []) {
+    if (allowed.includes(value)) continue;
+    throw new AppError('invalid', `invalid filter '${key}=${value}'`);
+  }
+}
+
+/** Runs, as far as is known: what a dead machine ran is not shown without `all`. */
+function isShown({ task, node }: Placed): boolean {
+  const state = containerState(task);
+  return ['running', 'paused', 'restarting'].includes(state) && node.status.state !== 'down';
+}
+
+/** Made before or after some other container. */
+function rangeOf(filters: Filters, view: StoreView): (item: Placed) => boolean {
+  const madeAt = (key: string): number | undefined => {
+    const reference = filters.get(key)?.[0];
+    return reference === undefined ? undefined : findContainer(view, reference).task.createdAt;
+  };
+  const [before, since] = [madeAt('before'), madeAt('since')];
+  return ({ task }) =>
+    (before === undefined || task.createdAt < before) &&
+    (since === undefined || task.createdAt > since);
+}
+
+function passes(item: Placed, filters: Filters, clusterId: string): boolean {
+  const { task, node, containerId } = item;
+  const { status, attachments } = task;
+  return (
+    fits(filters, 'id', (value) => containerId.startsWith(value)) &&
+    fits(filters, 'name', (value) => nameFits(`/${task.containerName}`, value)) &&
+    fits(filters, 'status', (value) => containerState(task) === value) &&
+    fits(filters, 'health', (value) => (status.health ?? 'none') === value) &&
+    fits(filters, 'exited', (value) => hasExited(item, value)) &&
+    fits(filters, 'ancestor', (value) => isOfImage(item, value)) &&
+    fits(filters, 'node', (value) => value === node.spec.name || value === node.id) &&
+    fits(filters, 'is-task', (value) => value === 'false' || value === '0') &&
+    fits(filters, 'network', (value) =>
+      attachments.some(({ network, networkId }) => network === value || networkId === value),
+    ) &&
+    fits(filters, 'volume', (value) => task.spec.container.mounts.some(mounts(value))) &&
+    fits(filters, 'publish', (value) => portFits(status.ports ?? [], value, 'published')) &&
+    fits(filters, 'expose', (value) => portFits(status.ports ?? [], value, 'target')) &&
+    hasLabels(filters, labelsOf(item, clusterId))
+  );
+}
+
+function hasExited({ task }: Placed, code: string): boolean {
+  return containerState(task) === 'exited' && task.status.exitCode === Number(code);
+}
+
+function isOfImage({ task }: Placed, wanted: string): boolean {
+  const { imageId = '' } = task.status;
+  if (imageId === wanted || imageId.startsWith(`sha256:${wanted}`)) return true;
+  const [has, asked] = [parseImage(task.spec.container.image), parseImage(wanted)];
+  if (has.name !== asked.name) return false;
+  return asked.tag === '' || has.tag === asked.tag || (has.tag || 'latest') === asked.tag;
+}
+
+function mounts(wanted: string): (mount: MountSpec) => boolean {
+  return (mount) => mount.target === wanted || (mount.type !== 'tmpfs' && mount.source === wanted);
+}
+
+/** `80`, `80/tcp` or `8000-8010/udp`. */
+function portFits(
+  ports: readonly PublishedPort[],
+  wanted: string,
+  key: 'published' | 'target',
+): boolean {
+  const matched = /^(\d+)(?:-(\d+))?(?:\/(tcp|udp|sctp))?$/u.exec(wanted);
+  if (matched === null) throw new AppError('invalid', `invalid filter '${wanted}': no port`);
+  const [, first, last = first, protocol = 'tcp'] = matched;
+  return ports.some(
+    (port) => port.protocol === protocol && port[key] >= Number(first) && port[key] <= Number(last),
+  );
+}

@@ -1,0 +1,73 @@
+import type { Network } from '../../model/network.js';
+import type { Placed } from '../find-container.js';
+import type { Filters } from '../filters.js';
+import { fits, flagFilter, hasLabels, nameFits } from '../filters.js';
+import type { Labels } from '../../model/meta.js';
+
+export const networkFilters = [...['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type']];
+
+/** As its bridge has them on each node. */
+function labelsOfNetwork({ spec }: Network): Labels {
+  if (spec.project === '') return spec.labels;
+  return {
+    'com.docker.compose.project': spec.project,
+    'com.docker.compose.network': spec.key,
+    ...spec.labels,
+  };
+}
+
+/** An overlay of the cluster; `containers` are those in it, whichever node they are on. */
+export function toNetwork(network: Network, containers: readonly Placed[]): object {
+  const { spec, subnet } = network;
+  return {
+    Name: spec.name,
+    Id: network.id,
+    Created: new Date(network.createdAt).toISOString(),
+    Scope: 'swarm',
+    Driver: 'overlay',
+    EnableIPv4: true,
+    EnableIPv6: false,
+    IPAM: { Driver: 'default', Options: null, Config: subnet === '' ? [] : [{ Subnet: subnet }] },
+    Internal: spec.internal,
+    Attachable: spec.attachable,
+    Ingress: false,
+    ConfigFrom: { Network: '' },
+    ConfigOnly: false,
+    Containers: Object.fromEntries(containers.flatMap((item) => endpointIn(network, item))),
+    Options: { 'com.docker.network.driver.overlay.vxlanid_list': String(network.vni) },
+    Labels: labelsOfNetwork(network),
+  };
+}
+
+function endpointIn(
+  network: Network,
+  { task, containerId, node }: Placed,
+): readonly (readonly [string, object])[] {
+  const length = network.subnet.split('/')[1] ?? '';
+  return task.attachments
+    .filter(({ networkId }) => networkId === network.id)
+    .map(({ address, mac }) => [
+      containerId,
+      {
+        Name: task.containerName,
+        EndpointID: '',
+        MacAddress: mac,
+        IPv4Address: `${address}/${length}`,
+        IPv6Address: '',
+        Node: node.spec.name,
+      },
+    ]);
+}
+
+export function networkFits(network: Network, filters: Filters, isUsed: boolean): boolean {
+  const dangling = flagFilter(filters, 'dangling');
+  return (
+    fits(filters, 'name', (value) => nameFits(network.spec.name, value)) &&
+    fits(filters, 'id', (value) => network.id.startsWith(value)) &&
+    fits(filters, 'driver', (value) => value === 'overlay') &&
+    fits(filters, 'scope', (value) => value === 'swarm' || value === 'global') &&
+    fits(filters, 'type', (value) => value === 'custom') &&
+    (dangling === undefined || dangling === !isUsed) &&
+    hasLabels(filters, labelsOfNetwork(network))
+  );
+}

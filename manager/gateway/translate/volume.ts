@@ -1,0 +1,50 @@
+import type { Labels } from '../../model/meta.js';
+import type { Volume } from '../../model/network.js';
+import type { Filters } from '../filters.js';
+import { fits, flagFilter, hasLabels, nameFits } from '../filters.js';
+
+export const volumeFilters = ['dangling', 'driver', 'label', 'name', 'node'];
+
+function labelsOfVolume({ spec }: Volume): Labels {
+  if (spec.project === '') return spec.labels;
+  return {
+    'com.docker.compose.project': spec.project,
+    'com.docker.compose.volume': spec.key,
+    ...spec.labels,
+  };
+}
+
+/** A named volume of the cluster; `nodes` are the names of those that have its data. */
+export function toVolume(volume: Volume, nodes: readonly string[]): object {
+  const { spec } = volume;
+  return {
+    CreatedAt: new Date(volume.createdAt).toISOString(),
+    Driver: spec.driver === '' ? 'local' : spec.driver,
+    Labels: labelsOfVolume(volume),
+    Mountpoint: '',
+    Name: spec.name,
+    Options: Object.keys(spec.driverOpts).length === 0 ? null : spec.driverOpts,
+    Scope: 'global',
+    Status: { nodes },
+  };
+}
+
+export interface VolumeUse {
+  readonly nodes: readonly string[];
+  readonly isUsed: boolean;
+}
+
+export function volumeFits(
+  volume: Volume,
+  filters: Filters,
+  { nodes, isUsed }: VolumeUse,
+): boolean {
+  const dangling = flagFilter(filters, 'dangling');
+  return (
+    fits(filters, 'name', (value) => nameFits(volume.spec.name, value)) &&
+    fits(filters, 'driver', (value) => (volume.spec.driver || 'local') === value) &&
+    fits(filters, 'node', (value) => nodes.includes(value)) &&
+    (dangling === undefined || dangling === !isUsed) &&
+    hasLabels(filters, labelsOfVolume(volume))
+  );
+}

@@ -1,0 +1,40 @@
+import { isNotFound } from '../../../manager/base/errors.js';
+import type { EngineImage } from '../../../manager/protocol/worker-calls.js';
+import type { EngineClient } from './client.js';
+
+const listMs = 15_000;
+
+/** `GET /images/json`, without layers that nothing names. */
+export async function listImages(
+  client: EngineClient,
+  signal: AbortSignal,
+): Promise<readonly EngineImage[]> {
+  return await client.call(
+    'list images',
+    (docker, abortSignal) =>
+      docker.listImages({ digests: true, abortSignal }) as Promise<unknown> as Promise<
+        readonly EngineImage[]
+      >,
+    signal,
+    listMs,
+  );
+}
+
+/** The engine's own record; undefined when it has it not. */
+export async function inspectImage(
+  client: EngineClient,
+  image: string,
+  signal: AbortSignal,
+): Promise<unknown> {
+  try {
+    return await client.call(
+      `inspect image ${image}`,
+      (docker) => docker.getImage(image).inspect() as Promise<unknown>,
+      signal,
+      listMs,
+    );
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
