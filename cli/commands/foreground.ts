@@ -7,7 +7,7 @@ import type { Watched } from '../client/watched.js';
 import { ExitError, interruptedCode } from '../exit-code.js';
 import { quietProgress } from '../output/progress.js';
 import { LogPrinter, prefixName } from '../output/log-printer.js';
-import { allEnded, newlyEnded } from './follow/exits.js';
+import { allEnded, newlyEnded, withoutNewTasks } from './follow/exits.js';
 import { follow } from './follow/follow.js';
 import { paintOf } from './showing.js';
 
@@ -64,7 +64,7 @@ class ForegroundSession {
     this.#cli = cli;
     this.#run = run;
     this.#services = new Set(run.services);
-    this.#seen = run.state;
+    this.#seen = withoutNewTasks(run.before, run.state);
     this.#printer = new LogPrinter({
       project: run.project,
       prefix: run.prefix,

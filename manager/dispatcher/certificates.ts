@@ -78,7 +78,7 @@ export class WorkerCertificates {
 
   /** Asks the workers that still show a certificate of this authority for a new one, some at a time. */
   renewOf(authority: string): void {
-    const now = this.#options.clock.now();
+    const now = this.#options.clock.elapsed();
     let asked = 0;
     for (const session of this.#options.sessions()) {
       if (session.peer.authority !== authority) continue;
@@ -98,7 +98,7 @@ export class WorkerCertificates {
   async #sign(session: Session, request: string): Promise<string> {
     const { clock, desk } = this.#options;
     if (desk === undefined) throw new AppError('unsupported', 'this manager signs nothing');
-    const now = clock.now();
+    const now = clock.elapsed();
     if (now - (this.#signedAt.get(session.nodeId) ?? -Infinity) < pauseMs) {
       throw new AppError('unavailable', 'asked too often: try again in a second');
     }

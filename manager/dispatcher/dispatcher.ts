@@ -247,8 +247,8 @@ export class Dispatcher implements WorkerCalls {
       earlier.connection.close(sessionCodes.replaced, 'replaced by a newer connection');
       earlier.end();
     }
-    if (hasStrangers) this.#cleaning.set(nodeId, clock.now());
-    const session = new Session(connection, hello, clock.now(), peer);
+    if (hasStrangers) this.#cleaning.set(nodeId, clock.elapsed());
+    const session = new Session(connection, hello, clock.elapsed(), peer);
     this.#sessions.set(nodeId, session);
     this.#monitor.connected(nodeId);
     const refusedAuthorities = this.certificates.refusedAuthorities();
@@ -380,7 +380,7 @@ export class Dispatcher implements WorkerCalls {
 
   /** What events alone could miss: gateways of networks that never came to be, addresses fenced long enough. */
   #sweep(): void {
-    const now = this.#options.clock.now();
+    const now = this.#options.clock.elapsed();
     for (const session of this.#sessions.values()) {
       if (now - session.startedAt > fencedMs) this.#freeGateways(session);
     }

@@ -31,18 +31,18 @@ export class HeartbeatMonitor {
 
   /** Begins to expect a node that is not connected; `graceMs` more than usual. */
   expect(nodeId: NodeId, graceMs: number): void {
-    this.#set(nodeId, false, this.#options.clock.now() + graceMs);
+    this.#set(nodeId, false, this.#options.clock.elapsed() + graceMs);
   }
 
   connected(nodeId: NodeId): void {
-    this.#set(nodeId, true, this.#options.clock.now());
+    this.#set(nodeId, true, this.#options.clock.elapsed());
   }
 
   heard(nodeId: NodeId): void {
     const node = this.#nodes.get(nodeId);
     if (node === undefined) return;
     // The timer stays: when it fires it finds the newer time. One timer a node, not one a heartbeat.
-    const now = this.#options.clock.now();
+    const now = this.#options.clock.elapsed();
     node.signs = { ...node.signs, heardAt: now, missedAt: undefined, machine: 'unasked' };
   }
 
@@ -53,7 +53,7 @@ export class HeartbeatMonitor {
     node.signs = {
       ...node.signs,
       connected: false,
-      missedAt: this.#options.clock.now(),
+      missedAt: this.#options.clock.elapsed(),
       machine: 'unasked',
     };
     this.#look(nodeId, node);
@@ -83,7 +83,7 @@ export class HeartbeatMonitor {
     node.cancel?.();
     node.cancel = undefined;
     const { clock, timing, onDown } = this.#options;
-    const now = clock.now();
+    const now = clock.elapsed();
     const step = judgeNode(node.signs, now, timing);
     if (step.kind === 'wait') {
       node.cancel = clock.after(step.until - now, () => {
@@ -99,7 +99,7 @@ export class HeartbeatMonitor {
 
   async #ask(nodeId: NodeId, node: Watched): Promise<void> {
     const { clock, probe, addressOf } = this.#options;
-    const now = clock.now();
+    const now = clock.elapsed();
     node.signs = {
       ...node.signs,
       missedAt: node.signs.missedAt ?? now,

@@ -243,9 +243,14 @@ function toAssigned(task: Task): AssignedTask {
     desired: task.desired,
     attachments: task.attachments,
     ...(task.adopts === undefined ? {} : { adopts: task.adopts }),
-    ...(task.notBefore === undefined ? {} : { notBefore: task.notBefore }),
+    ...(task.notBefore === undefined ? {} : { startDelayMs: startDelayOf(task, task.notBefore) }),
     ...(task.stopTimeoutMs === undefined ? {} : { stopTimeoutMs: task.stopTimeoutMs }),
   };
+}
+
+/** The same each time it is asked: a task that has been told is not told again. */
+function startDelayOf(task: Task, notBefore: number): number {
+  return Math.max(0, notBefore - task.createdAt);
 }
 
 /** Writers spread what they do not change, so identity of the fields is enough: see store/durable.ts. */

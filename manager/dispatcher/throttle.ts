@@ -27,7 +27,7 @@ export class Throttle {
       this.#again = true;
       return;
     }
-    const wait = Math.max(delayMs, this.#lastAt + this.#tickMs - this.#clock.now(), 0);
+    const wait = Math.max(delayMs, this.#lastAt + this.#tickMs - this.#clock.elapsed(), 0);
     this.#cancel = this.#clock.after(wait, () => {
       this.#cancel = undefined;
       this.#run();
@@ -41,7 +41,7 @@ export class Throttle {
   }
 
   #run(): void {
-    this.#lastAt = this.#clock.now();
+    this.#lastAt = this.#clock.elapsed();
     this.#running = this.#finish();
   }
 

@@ -98,7 +98,8 @@ class LogReading {
   #due(): readonly TaskLogLine[] {
     const lines = this.#merge.take();
     if (lines.length > 0) return lines;
-    if (this.#args.options.follow) return this.#merge.flush(this.#options.clock.now() - windowMs);
+    if (this.#args.options.follow)
+      return this.#merge.flush(this.#options.clock.elapsed() - windowMs);
     return this.#merge.waiting > maxHeld ? this.#merge.flush(Infinity) : [];
   }
 
@@ -188,6 +189,7 @@ class LogReading {
         this.#merge.add(
           task.id,
           fresh.map((line) => toTaskLine(task, node, line)),
+          this.#options.clock.elapsed(),
         );
         this.#wake?.();
         await this.#room();

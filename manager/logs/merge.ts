@@ -2,6 +2,8 @@ import type { TaskLogLine } from '../protocol/control.js';
 
 interface Queue {
   readonly lines: TaskLogLine[];
+  /** When each line arrived, in ms of the caller's clock. */
+  readonly arrivals: number[];
   ended: boolean;
 }
 
@@ -14,19 +16,21 @@ export function byTime(a: TaskLogLine, b: TaskLogLine): number {
 
 /**
  * Brings the lines of many sources, each in order of time, into one order. A line is let go when every
- * source that is not at its end has said something later, or, while following, when it has waited long
- * enough: `flush` lets everything go that is older than a moment.
+ * source that is not at its end has said something later, or, while following, when it has waited here
+ * long enough, whatever its stamp: the clocks of the machines need not agree with each other or with ours.
  */
 export class LogMerge {
   readonly #queues = new Map<string, Queue>();
 
   /** A source that is expected to say something. */
   open(source: string): void {
-    this.#queues.set(source, { lines: [], ended: false });
+    this.#queues.set(source, { lines: [], arrivals: [], ended: false });
   }
 
-  add(source: string, lines: readonly TaskLogLine[]): void {
-    this.#queues.get(source)?.lines.push(...lines);
+  add(source: string, lines: readonly TaskLogLine[], arrivedAt: number): void {
+    const queue = this.#queues.get(source);
+    queue?.lines.push(...lines);
+    queue?.arrivals.push(...lines.map(() => arrivedAt));
   }
 
   close(source: string): void {
@@ -52,16 +56,23 @@ export class LogMerge {
     return this.#takeWhile((line) => line.at <= horizon);
   }
 
-  /** Everything up to a moment, certain or not. */
-  flush(until: number): readonly TaskLogLine[] {
-    return this.#takeWhile((line) => line.at <= until);
+  /** What arrived up to a moment, and what belongs before it, certain or not. */
+  flush(arrivedUntil: number): readonly TaskLogLine[] {
+    let horizon = -Infinity;
+    for (const { lines, arrivals } of this.#queues.values()) {
+      const late = arrivals.findLastIndex((arrivedAt) => arrivedAt <= arrivedUntil);
+      horizon = Math.max(horizon, lines[late]?.at ?? -Infinity);
+    }
+    return this.#takeWhile((line) => line.at <= horizon);
   }
 
   #takeWhile(isDue: (line: TaskLogLine) => boolean): readonly TaskLogLine[] {
     const due: TaskLogLine[] = [];
     for (const [source, queue] of this.#queues) {
       const first = queue.lines.findIndex((line) => !isDue(line));
-      due.push(...queue.lines.splice(0, first === -1 ? queue.lines.length : first));
+      const count = first === -1 ? queue.lines.length : first;
+      due.push(...queue.lines.splice(0, count));
+      queue.arrivals.splice(0, count);
       if (queue.ended && queue.lines.length === 0) this.#queues.delete(source);
     }
     return due.sort(byTime);

@@ -18,6 +18,7 @@ export type RestartVerdict =
 
 const refusedFirstMs = 1_000;
 const refusedMaxMs = 60_000;
+const clockToleranceMs = 5_000;
 
 /**
  * What a node refused is tried again for ever, with a growing delay and elsewhere if possible. What ran and
@@ -36,18 +37,22 @@ export function afterEnd(
   }
   // A shutdown that nobody here asked for is treated like a refusal: it must not lead to a busy loop.
   if (wasRefused(task) || state === 'shutdown') return afterRefusal(task, attempts, now);
-  return policy === undefined ? { kind: 'keep' } : afterRun(task, policy, attempts);
+  return policy === undefined ? { kind: 'keep' } : afterRun(task, policy, { attempts, now });
 }
 
 function afterRefusal(task: Task, attempts: Attempts, now: number): RestartVerdict {
   const delayMs = Math.min(refusedMaxMs, refusedFirstMs * 2 ** Math.min(attempts.refused, 30));
   const until = task.updatedAt + delayMs;
   const cause = `${task.status.state}: ${task.status.error ?? task.status.message}`;
-  if (until > now) return { kind: 'wait', until, cause };
+  if (until > now && !isInFuture(task, now)) return { kind: 'wait', until, cause };
   return { kind: 'replace', attempts: { ...attempts, refused: attempts.refused + 1 }, cause };
 }
 
-function afterRun(task: Task, policy: RestartPolicy, attempts: Attempts): RestartVerdict {
+function afterRun(
+  task: Task,
+  policy: RestartPolicy,
+  { attempts, now }: { readonly attempts: Attempts; readonly now: number },
+): RestartVerdict {
   const { state, exitCode } = task.status;
   if (policy.condition === 'none') return { kind: 'keep' };
   if (policy.condition === 'on-failure' && state === 'complete') return { kind: 'keep' };
@@ -56,9 +61,16 @@ function afterRun(task: Task, policy: RestartPolicy, attempts: Attempts): Restar
   return {
     kind: 'replace',
     attempts: { refused: 0, restarted: restarted + 1 },
-    ...(policy.delayMs > 0 ? { notBefore: task.updatedAt + policy.delayMs } : {}),
+    ...(policy.delayMs > 0
+      ? { notBefore: (isInFuture(task, now) ? now : task.updatedAt) + policy.delayMs }
+      : {}),
     cause: `${state}${exitCode === undefined ? '' : `, exit ${exitCode}`}`,
   };
+}
+
+/** Its end was written before the leader's clock was set back: a delay from then on would last as long. */
+function isInFuture({ updatedAt }: Task, now: number): boolean {
+  return updatedAt > now + clockToleranceMs;
 }
 
 /** A run of the whole window counts as a success, after which attempts are counted anew. */

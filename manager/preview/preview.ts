@@ -66,6 +66,10 @@ class StillClock implements Clock {
     return this.time;
   }
 
+  elapsed(): number {
+    return this.time;
+  }
+
   after(): () => void {
     return () => undefined;
   }

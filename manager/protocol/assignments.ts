@@ -4,7 +4,15 @@ import type { Task } from '../model/task.js';
 import type { Volume } from '../model/network.js';
 
 /** A task as its node must know it: the record without the manager's own business. */
-export type AssignedTask = Pick<
+export interface AssignedTask extends TaskParts {
+  /**
+   * How long its node waits with the start, from when it first hears of the task. Not a moment: a node's
+   * clock need not be the manager's.
+   */
+  readonly startDelayMs?: number;
+}
+
+type TaskParts = Pick<
   Task,
   | 'id'
   | 'serviceId'
@@ -18,7 +26,6 @@ export type AssignedTask = Pick<
   | 'desired'
   | 'attachments'
   | 'adopts'
-  | 'notBefore'
   | 'stopTimeoutMs'
 >;
 

@@ -154,11 +154,11 @@ export class Relay {
   async redirect(request: StreamRequest<Peer>): Promise<void> {
     const connection = await request.accept('session');
     const { clock, leader: leaderNow, leads, nodeId } = this.#options;
-    const since = clock.now();
+    const since = clock.elapsed();
     let leader = leaderNow();
     while (
       (leader === undefined || (leader.nodeId === nodeId && !leads())) &&
-      clock.now() - since < redirectPatienceMs
+      clock.elapsed() - since < redirectPatienceMs
     ) {
       await this.#pause(undefined);
       leader = leaderNow();
@@ -177,7 +177,7 @@ export class Relay {
     ask: (leader: Leader) => Promise<unknown>,
   ): Promise<Relayed> {
     const { leads, leader: leaderNow, nodeId, clock } = this.#options;
-    const since = clock.now();
+    const since = clock.elapsed();
     let reason = 'none is elected';
     for (;;) {
       if (leads()) return { kind: 'self' };
@@ -197,7 +197,7 @@ export class Relay {
   #giveUpAfter(since: number, reason: string): void {
     const { clock, trouble, clusterName } = this.#options;
     const why = trouble();
-    const waited = clock.now() - since;
+    const waited = clock.elapsed() - since;
     if (waited < (why === undefined ? patienceMs : troublePatienceMs)) return;
     throw notLeading(
       `cluster ${clusterName} has no leading manager: ${why ?? reason}; what runs goes on, changes have to wait`,

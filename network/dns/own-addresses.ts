@@ -6,13 +6,13 @@ const keptMs = 1_000;
 
 /** Whether an address is one of this machine, as it was a second ago at the earliest. */
 export function ownAddresses(
-  clock: Pick<Clock, 'now'>,
+  clock: Pick<Clock, 'elapsed'>,
   list: typeof networkInterfaces = networkInterfaces,
 ): (address: string) => boolean {
   let kept: ReadonlySet<string> = new Set();
   let untilMs = -Infinity;
   return (address) => {
-    const now = clock.now();
+    const now = clock.elapsed();
     if (now >= untilMs) {
       const cards = Object.values(list()).flatMap((card) => card ?? []);
       kept = new Set(cards.map((card) => card.address));

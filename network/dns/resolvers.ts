@@ -31,13 +31,13 @@ function bareDomain(domain: string): string {
 /** The resolvers the host itself uses, read again when the file changed, looked at once a second at most. */
 export class HostResolvers {
   readonly #path: string;
-  readonly #clock: Pick<Clock, 'now'>;
+  readonly #clock: Pick<Clock, 'elapsed'>;
   #config: ResolverConfig = { servers: [], searchDomains: [] };
   #version = '';
   #lookedAtMs = -Infinity;
   #looking: Promise<void> | undefined;
 
-  constructor(path: string, clock: Pick<Clock, 'now'>) {
+  constructor(path: string, clock: Pick<Clock, 'elapsed'>) {
     this.#path = path;
     this.#clock = clock;
   }
@@ -49,8 +49,8 @@ export class HostResolvers {
 
   /** Looks whether the file changed; a missing file means no resolvers. */
   async refresh(): Promise<void> {
-    if (this.#clock.now() - this.#lookedAtMs < 1_000) return this.#looking;
-    this.#lookedAtMs = this.#clock.now();
+    if (this.#clock.elapsed() - this.#lookedAtMs < 1_000) return this.#looking;
+    this.#lookedAtMs = this.#clock.elapsed();
     this.#looking = this.#read().finally(() => {
       this.#looking = undefined;
     });

@@ -60,7 +60,7 @@ export class KernelMonitor {
 
   #follow(argv: readonly string[], failures: number): void {
     const key = argv.join(' ');
-    const since = this.#options.clock.now();
+    const since = this.#options.clock.elapsed();
     this.#children.set(
       key,
       follow(
@@ -69,7 +69,7 @@ export class KernelMonitor {
           if (concernsUs(line)) this.#notice();
         },
         () => {
-          this.#restart(argv, this.#options.clock.now() - since > 60_000 ? 1 : failures + 1);
+          this.#restart(argv, this.#options.clock.elapsed() - since > 60_000 ? 1 : failures + 1);
         },
       ),
     );

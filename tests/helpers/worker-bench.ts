@@ -106,11 +106,12 @@ export interface BenchTaskOptions extends TaskOptions {
   readonly ports?: readonly PortSpec[];
   /** Host part of its address in `benchNetwork`; without it the task has no network of ours. */
   readonly host?: number;
+  readonly startDelayMs?: number;
 }
 
 /** A task of busybox that sleeps unless told otherwise. */
 export function benchTask(id: string, options: BenchTaskOptions = {}): AssignedTask {
-  const { service = 'web', slot = 1, container, ports = [], host, ...rest } = options;
+  const { service = 'web', slot = 1, container, ports = [], host, startDelayMs, ...rest } = options;
   const made = aService(service, {
     task: {
       ports,
@@ -136,5 +137,6 @@ export function benchTask(id: string, options: BenchTaskOptions = {}): AssignedT
             aliases: [`demo-${service}-${String(slot)}`],
           },
         ];
-  return aTask(made, slot, { id, attachments, node: 'node-a', ...rest });
+  const task = aTask(made, slot, { id, attachments, node: 'node-a', ...rest });
+  return startDelayMs === undefined ? task : { ...task, startDelayMs };
 }

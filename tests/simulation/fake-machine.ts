@@ -14,6 +14,7 @@ import { Wire } from './wire.js';
 
 /** A task on a machine: its container, and what its worker remembers of it on disk. */
 export interface Held {
+  readonly heardAt: number;
   readonly task: AssignedTask;
   status: TaskStatus;
   /** The container's process is there. */
@@ -232,7 +233,7 @@ export class FakeMachine {
   #shutDown(task: AssignedTask, held: Held | undefined): void {
     if (held === undefined) {
       const status = { state: 'shutdown', at: this.options.clock.now(), message: '' } as const;
-      this.held.set(task.id, { task, status, running: false, busy: false });
+      this.held.set(task.id, { task, status, heardAt: 0, running: false, busy: false });
       this.#report(task.id, status);
       return;
     }
@@ -267,14 +268,14 @@ export class FakeMachine {
     let held = known;
     if (held === undefined) {
       const status = { state: 'accepted', at: clock.now(), message: '' } as const;
-      held = { task, status, running: false, busy: false };
+      held = { task, status, heardAt: clock.elapsed(), running: false, busy: false };
       this.held.set(task.id, held);
       this.#report(task.id, status);
     }
     const { state } = held.status;
     if (held.busy || isTerminal(state) || state === 'running') return;
     if (state === 'ready' && task.desired === 'ready') return;
-    const wait = Math.max(0, (task.notBefore ?? 0) - clock.now());
+    const wait = held.heardAt + (task.startDelayMs ?? 0) - clock.elapsed();
     if (state === 'ready' && wait > 0) {
       this.#do(held, wait, () => undefined);
       return;

@@ -84,7 +84,7 @@ class Readers {
   follow(): void {
     const live = this.#source.tasks.liveContainers();
     for (const [taskId, reader] of this.#readers) {
-      if (live.get(taskId) !== reader.containerId || reader.isStale(Date.now())) {
+      if (live.get(taskId) !== reader.containerId || reader.isStale(performance.now())) {
         reader.stop();
         this.#readers.delete(taskId);
       }
@@ -118,7 +118,7 @@ class Reader {
     this.#read(source, either)
       .catch(() => undefined)
       .finally(() => {
-        this.#endedAt = Date.now();
+        this.#endedAt = performance.now();
         this.use = undefined;
       });
   }

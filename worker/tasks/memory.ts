@@ -11,6 +11,8 @@ export interface Adoption {
 
 /** What the worker knows of a task besides its record and its container. */
 export interface TaskMemory {
+  /** When it was first heard of; like all moments here but `at` and `startedAt` on the clock that never jumps. */
+  readonly heardAt: number;
   /** The furthest state reached; it never goes back. */
   readonly state: TaskState;
   readonly at: number;
@@ -35,10 +37,12 @@ export interface TaskMemory {
   readonly restartsBefore: number;
 }
 
-export function newMemory(now: number): TaskMemory {
+/** `at` is the time of day, `heardAt` the moment on the clock that never jumps. */
+export function newMemory(at: number, heardAt: number): TaskMemory {
   return {
+    heardAt,
     state: 'accepted',
-    at: now,
+    at,
     message: 'accepted',
     prepared: false,
     startFailures: 0,

@@ -61,7 +61,7 @@ export class TaskRunner {
   ) {
     this.id = id;
     this.#around = around;
-    this.#memory = { ...newMemory(around.clock.now()), ...known };
+    this.#memory = { ...newMemory(around.clock.now(), around.clock.elapsed()), ...known };
     this.#loop = new Loop({
       name: `task ${id}`,
       clock: around.clock,
@@ -104,7 +104,7 @@ export class TaskRunner {
 
   /** A signal is about to be sent for a user: what ends by it stays ended. */
   noteKill(): void {
-    this.#memory = { ...this.#memory, killedAt: this.#around.clock.now() };
+    this.#memory = { ...this.#memory, killedAt: this.#around.clock.elapsed() };
   }
 
   /** Runs `work` between two turns: what happens to the container meanwhile is nobody's concern. */
@@ -165,13 +165,13 @@ export class TaskRunner {
       memory: this.#memory,
       ...(adoptable === undefined ? {} : { adoptable }),
       leaders: task === undefined ? [] : this.#around.leadersOf(task),
-      now: this.#around.clock.now(),
+      now: this.#around.clock.elapsed(),
     };
   }
 
   #wait(until: number | undefined): void {
     if (until === undefined) return;
-    const delayMs = Math.max(0, until - this.#around.clock.now());
+    const delayMs = Math.max(0, until - this.#around.clock.elapsed());
     this.#cancelTimer = this.#around.clock.after(delayMs, () => {
       this.#loop.poke();
     });
@@ -225,7 +225,7 @@ export class TaskRunner {
       this.#memory = reached(
         {
           ...this.#memory,
-          lastStartAt: now,
+          lastStartAt: this.#around.clock.elapsed(),
           restartsBefore: counted,
           hooksDue: (this.#task?.spec.container.postStart?.length ?? 0) > 0,
           stopHooksDone: false,

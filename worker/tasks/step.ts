@@ -41,6 +41,7 @@ export interface StepInput {
   readonly adoptable?: SeenContainer;
   /** What it is tied to. */
   readonly leaders?: readonly SeenLeader[];
+  /** On the clock that never jumps, as are the times of the memory. */
   readonly now: number;
 }
 
@@ -173,9 +174,8 @@ function engineKeeps({ name }: EngineRestart): boolean {
 
 function start({ memory, now, leaders }: StepInput, task: AssignedTask, cause: string): Step {
   if (task.desired === 'ready') return { kind: 'wait', for: 'the order to start' };
-  if (task.notBefore !== undefined && now < task.notBefore) {
-    return { kind: 'wait', for: 'its time', until: task.notBefore };
-  }
+  const due = memory.heardAt + (task.startDelayMs ?? 0);
+  if (now < due) return { kind: 'wait', for: 'its time', until: due };
   const dead = leaders?.find(
     ({ tie, seen }) => needsLive(tie) && (seen === undefined || !isLive(seen)),
   );

@@ -3,7 +3,16 @@ import { isTerminal } from '../../../manager/model/task-state.js';
 import type { Watched } from '../../client/watched.js';
 import { slotsOf } from './slots.js';
 
-/** Tasks of these services that ended between two looks, in order of their names. */
+/**
+ * The state as it is, without the tasks that were made since `before`: what of them has ended already, as
+ * a job of a moment has by the time that everything is started, is still to be told.
+ */
+export function withoutNewTasks(before: Watched, state: Watched): Watched {
+  const known = [...state.tasks].filter(([id]) => before.tasks.has(id));
+  return { ...state, tasks: new Map(known) };
+}
+
+/** Tasks of these services that ended between two looks, or were made and ran and ended, by name. */
 export function newlyEnded(
   before: Watched,
   now: Watched,
@@ -13,7 +22,9 @@ export function newlyEnded(
     .filter((task) => services.has(task.service) && isTerminal(task.status.state))
     .filter((task) => {
       const old = before.tasks.get(task.id);
-      return old !== undefined && !isTerminal(old.status.state);
+      if (old !== undefined) return !isTerminal(old.status.state);
+      // One that never ran has a successor, which tells more.
+      return task.status.exitCode !== undefined;
     })
     .sort((a, b) => (a.containerName < b.containerName ? -1 : 1));
 }

@@ -15,20 +15,20 @@ const maxKeptSeconds = 30;
 const maxKeptMissingSeconds = 5;
 
 /** Keeps answers of other servers as long as they say, and not long; asks once for many who ask at once. */
-export function cacheHandler(clock: Pick<Clock, 'now'>): Handler {
+export function cacheHandler(clock: Pick<Clock, 'elapsed'>): Handler {
   const kept = new Map<string, Kept>();
   const asked = new Map<string, Promise<Buffer>>();
   return async (query, next) => {
     const key = keyOf(query);
     const hit = kept.get(key);
-    const now = clock.now();
+    const now = clock.elapsed();
     if (hit && now < hit.untilMs) return serve(hit, query, now);
     const pending = asked.get(key);
     if (pending) return readdress(await pending, query.message, query.question);
     const answer = next();
     asked.set(key, answer);
     try {
-      const entry = keep(await answer, clock.now());
+      const entry = keep(await answer, clock.elapsed());
       kept.delete(key);
       if (entry) kept.set(key, entry);
       if (kept.size > maxEntries) evict(kept);

@@ -32,11 +32,11 @@ test('every line comes out once, and all in order of time, however the sources i
       });
       for (const source of order) {
         const next = rest[source]?.shift();
-        if (next !== undefined) merge.add(`t${source}`, [next]);
+        if (next !== undefined) merge.add(`t${source}`, [next], 0);
         out.push(...merge.take());
       }
       rest.forEach((lines, source) => {
-        merge.add(`t${source}`, lines);
+        merge.add(`t${source}`, lines, 0);
         merge.close(`t${source}`);
         out.push(...merge.take());
       });
@@ -54,8 +54,20 @@ test('a line waits for a source that has said nothing yet, until it is flushed',
   const merge = new LogMerge();
   merge.open('a');
   merge.open('b');
-  merge.add('a', [line('a', 5, 'one')]);
+  merge.add('a', [line('a', 5, 'one')], 1_000);
   t.deepEqual(merge.take(), []);
-  t.deepEqual(merge.flush(4), []);
-  t.is(merge.flush(5).length, 1);
+  t.deepEqual(merge.flush(999), []);
+  t.is(merge.flush(1_000).length, 1);
+});
+
+test('a line of a machine whose clock is ahead waits no longer than others', (t) => {
+  const merge = new LogMerge();
+  merge.open('ahead');
+  merge.open('quiet');
+  merge.add('ahead', [line('ahead', 600_000, 'from the future')], 10);
+  merge.add('quiet', [line('quiet', 5, 'now')], 20);
+  t.deepEqual(
+    [...merge.take(), ...merge.flush(10)].map(({ text }) => text),
+    ['now', 'from the future'],
+  );
 });

@@ -62,6 +62,12 @@ test('the delay is kept by the new task, counted from the end', (t) => {
   });
 });
 
+test('a clock that was set back makes nobody wait until it has caught up', (t) => {
+  const late = { updatedAt: 600_000 };
+  t.is(ask({ state: 'rejected', ...late }, undefined, 2_000).kind, 'replace');
+  t.like(ask({ status: crashed, ...late }, {}, 2_000), { kind: 'replace', notBefore: 7_000 });
+});
+
 test('attempts are limited, and counted anew after a run as long as the window', (t) => {
   const attempts = { refused: 0, restarted: 3 };
   t.is(ask({ status: crashed, attempts }, { maxAttempts: 4 }).kind, 'replace');

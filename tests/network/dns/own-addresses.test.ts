@@ -6,7 +6,7 @@ test('an address of the machine is known, also one it got a second ago, and look
   let looks = 0;
   let address = '10.0.0.1';
   const card = { netmask: '', family: 'IPv4', mac: '', internal: false, cidr: null } as const;
-  const isOwn = ownAddresses({ now: () => nowMs }, () => {
+  const isOwn = ownAddresses({ elapsed: () => nowMs }, () => {
     looks += 1;
     return { eth0: [{ ...card, address }], none: undefined };
   });

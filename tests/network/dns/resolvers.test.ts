@@ -23,7 +23,7 @@ test('a changed file is noticed; a missing one means no servers', async (t) => {
   const dir = await mkdtemp(path.join(tmpdir(), 'resolvers-'));
   const file = path.join(dir, 'resolv.conf');
   let now = 0;
-  const resolvers = new HostResolvers(file, { now: () => now });
+  const resolvers = new HostResolvers(file, { elapsed: () => now });
   await resolvers.refresh();
   t.deepEqual(resolvers.config.servers, []);
   await writeFile(file, 'nameserver 192.0.2.1\n');

@@ -45,7 +45,7 @@ function seen(state: ContainerState, changes: Partial<SeenContainer> = {}): Seen
   };
 }
 
-const prepared: TaskMemory = { ...newMemory(now), prepared: true, state: 'preparing' };
+const prepared: TaskMemory = { ...newMemory(now, now), prepared: true, state: 'preparing' };
 const ran: TaskMemory = { ...prepared, state: 'running' };
 const always: EngineRestart = { name: 'always' };
 
@@ -58,7 +58,7 @@ function describe(step: Step): string {
 }
 
 const cases: readonly (readonly [string, Partial<StepInput>, string])[] = [
-  ['prepares first', { memory: newMemory(now) }, 'prepare'],
+  ['prepares first', { memory: newMemory(now, now) }, 'prepare'],
   ['then creates', { memory: prepared }, 'create'],
   ['starts what is created', { memory: prepared, seen: seen('created') }, 'start'],
   [
@@ -68,7 +68,7 @@ const cases: readonly (readonly [string, Partial<StepInput>, string])[] = [
   ],
   [
     'does not start before its time',
-    { task: task({ notBefore: now + 500 }), seen: seen('created') },
+    { task: task({ startDelayMs: 500 }), seen: seen('created') },
     'wait until +500',
   ],
   ['lets run what runs', { seen: seen('running'), memory: ran }, 'wait'],
@@ -162,10 +162,14 @@ const cases: readonly (readonly [string, Partial<StepInput>, string])[] = [
   ['clears away what the engine half removed', { seen: seen('dead'), memory: ran }, 'remove'],
   ['fails when its container was removed by hand', { memory: ran }, 'end failed -'],
   ['makes anew what its policy keeps', { task: task({}, always), memory: ran }, 'create'],
-  ['takes over a kept container', { memory: newMemory(now), adoptable: seen('exited') }, 'adopt'],
+  [
+    'takes over a kept container',
+    { memory: newMemory(now, now), adoptable: seen('exited') },
+    'adopt',
+  ],
   [
     'waits while that one still runs',
-    { memory: newMemory(now), adoptable: seen('running') },
+    { memory: newMemory(now, now), adoptable: seen('running') },
     'wait',
   ],
   [
@@ -185,7 +189,13 @@ const cases: readonly (readonly [string, Partial<StepInput>, string])[] = [
 
 for (const [title, given, expected] of cases) {
   test(title, (t) => {
-    const step = nextStep({ task: task(), seen: undefined, memory: newMemory(now), now, ...given });
+    const step = nextStep({
+      task: task(),
+      seen: undefined,
+      memory: newMemory(now, now),
+      now,
+      ...given,
+    });
     t.is(describe(step), expected);
   });
 }
@@ -282,7 +292,7 @@ const anyRestart = fc.constantFrom<EngineRestart>(
 test('whatever is seen in whatever order, the reported state never goes back', (t) => {
   fc.assert(
     fc.property(fc.array(anySeen, { maxLength: 12 }), (sights) => {
-      let memory = newMemory(now);
+      let memory = newMemory(now, now);
       let before = stateRank(statusOf(memory, undefined).state);
       for (const sight of sights) {
         memory = observed(memory, sight, now);
@@ -335,7 +345,7 @@ test('acting on each step comes to rest within ten, with a live container exactl
   fc.assert(
     fc.property(anySeen, anyDesired, anyRestart, (first, desired, restart) => {
       let container = first;
-      let memory = newMemory(now);
+      let memory = newMemory(now, now);
       const record = task({ desired }, restart);
       for (let turn = 0; turn < 10; turn += 1) {
         memory = observed(memory, container, now);
