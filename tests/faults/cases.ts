@@ -1,87 +1,185 @@
-import type { Lab } from '../../fixtures/lab/lab.js';
+import { clockJump, makeClock, removeClock } from './clock.js';
+import {
+  belowConsul,
+  belowStore,
+  belowWorker,
+  fillDisk,
+  makeEngineLarge,
+  makeEngineSmall,
+  makeLarge,
+  makeSmall,
+} from './disk.js';
+import type { ClusterKind } from './options.js';
+import type { Scene } from './scene.js';
+import { nodes } from './scene.js';
+import type { Choose, Strike } from './strikes.js';
+import {
+  any,
+  anyBut,
+  cableCut,
+  consulLeader,
+  kill,
+  killAll,
+  leader,
+  powerCut,
+  quorumLost,
+} from './strikes.js';
+
+export type Work = 'up' | 'scale' | 'update' | 'down';
 
 /** Something breaks, and is mended again where it does not mend itself. */
 export interface Fault {
   readonly name: string;
-  readonly strike: (lab: Lab) => Promise<void>;
   /** What the user does meanwhile; without, the cluster is at rest. */
-  readonly during?: 'scale' | 'update' | 'down';
+  readonly during?: Work;
+  readonly strike: Strike;
+  /** What has to be there first, and is taken away when all has been judged. */
+  readonly prepare?: (scene: Scene) => Promise<void>;
+  readonly undo?: (scene: Scene) => Promise<void>;
 }
 
-const pause = (ms: number): Promise<void> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
+const works: readonly Work[] = ['up', 'scale', 'update', 'down'];
 
-const kill = (node: string, unit: string) => async (lab: Lab) => {
-  await lab.machine(node).output(['systemctl', 'kill', '-s', 'KILL', unit]);
+interface Victim {
+  readonly what: string;
+  readonly unit: string;
+  readonly choose: Choose;
+}
+
+const workerAndEngine: readonly Victim[] = [
+  { what: 'a worker', unit: 'shoal-worker', choose: any },
+  { what: 'an engine', unit: 'docker', choose: any },
+];
+
+const victims: Readonly<Record<ClusterKind, readonly Victim[]>> = {
+  embedded: [{ what: 'the manager', unit: 'shoal-manager', choose: leader }, ...workerAndEngine],
+  consul: [
+    { what: 'the leading manager', unit: 'shoal-manager', choose: leader },
+    { what: 'another manager', unit: 'shoal-manager', choose: anyBut(leader) },
+    ...workerAndEngine,
+    { what: 'the leading consul server', unit: 'shoal-consul', choose: consulLeader },
+    { what: 'another consul server', unit: 'shoal-consul', choose: anyBut(consulLeader) },
+  ],
 };
 
-const powerCut = (nodes: readonly string[]) => async (lab: Lab) => {
-  await Promise.all(nodes.map((node) => lab.machine(node).kill()));
-  await pause(3_000);
-  await Promise.all(
-    nodes.map(async (node) => {
-      await lab.machine(node).boot();
-      await lab.machine(node).ready();
+const killed = (kind: ClusterKind): readonly Fault[] =>
+  works.flatMap((during) =>
+    victims[kind].map(({ what, unit, choose }): Fault => {
+      return { name: `kill -9 of ${what} during ${during}`, strike: kill(unit, choose), during };
     }),
   );
-};
 
-const cableCut = (node: string, seconds: number) => async (lab: Lab) => {
-  await lab.cut(node);
-  await pause(seconds * 1_000);
-  await lab.heal(node);
-};
-
-/** Puts a small file system below a daemon's data, fills it for a while, and takes it away again. */
-const fullDisk = (node: string, unit: string, folder: string) => async (lab: Lab) => {
-  const machine = lab.machine(node);
-  const small = `systemctl stop ${unit} && cp -a ${folder} ${folder}.kept &&
-    mount -t tmpfs -o size=8m none ${folder} && cp -a ${folder}.kept/. ${folder}/ &&
-    systemctl start ${unit}`;
-  await machine.output(['sh', '-c', small]);
-  await pause(2_000);
-  await machine.exec(['sh', '-c', `cat /dev/zero > ${folder}/ballast`]);
-  await pause(6_000);
-  await machine.output(['rm', '-f', `${folder}/ballast`]);
-  await pause(3_000);
-  const back = `systemctl stop ${unit} && rm -rf ${folder}.kept && cp -a ${folder} ${folder}.kept &&
-    umount ${folder} && rm -rf ${folder} && mv ${folder}.kept ${folder} && systemctl start ${unit}`;
-  await machine.output(['sh', '-c', back]);
-};
-
-const victims = [
-  { what: 'manager', node: 'node-1', unit: 'shoal-manager' },
-  { what: 'worker', node: 'node-2', unit: 'shoal-worker' },
-  { what: 'engine', node: 'node-3', unit: 'docker' },
-] as const;
-
-/** Every combination that is tried, in order. */
-export const faults: readonly Fault[] = [
-  ...(['scale', 'update', 'down'] as const).flatMap((during) =>
-    victims.map(({ what, node, unit }): Fault => {
-      return { name: `kill -9 of the ${what} during ${during}`, strike: kill(node, unit), during };
-    }),
-  ),
-  { name: "power cut of the manager's machine", strike: powerCut(['node-1']) },
+const powerCuts: readonly Fault[] = [
+  { name: "power cut of the leading manager's machine", strike: powerCut(leader) },
   {
     name: 'power cut of another machine during scale',
-    strike: powerCut(['node-3']),
+    strike: powerCut(anyBut(leader)),
     during: 'scale',
   },
-  ...[5, 20, 60].map((seconds): Fault => {
-    return { name: `cable cut for ${seconds} s`, strike: cableCut('node-3', seconds) };
-  }),
-  {
-    name: 'full disk below the store during scale',
-    strike: fullDisk('node-1', 'shoal-manager', '/var/lib/shoal/manager'),
-    during: 'scale',
-  },
-  {
-    name: 'full disk below a worker during scale',
-    strike: fullDisk('node-2', 'shoal-worker', '/var/lib/shoal/worker'),
-    during: 'scale',
-  },
-  { name: 'all machines off and on', strike: powerCut(['node-1', 'node-2', 'node-3']) },
+  { name: 'all machines off and on', strike: powerCut('all') },
 ];
+
+const exactly =
+  (name: string): Choose =>
+  () =>
+    name;
+const notThat = (name: string): Choose => anyBut(exactly(name));
+const notThatNorLeader =
+  (name: string): Choose =>
+  async (scene, random) => {
+    const led = await scene.leader();
+    const rest = nodes.filter((other) => other !== name && other !== led);
+    return rest[Math.floor(random() * rest.length)] ?? name;
+  };
+
+const cableCuts: readonly Fault[] = [5, 20, 60].flatMap((seconds): readonly Fault[] => [
+  {
+    name: `cable cut ${seconds} s between the leading manager and another machine`,
+    strike: cableCut(seconds, leader, notThat),
+  },
+  {
+    name: `cable cut ${seconds} s between two other machines`,
+    strike: cableCut(seconds, anyBut(leader), notThatNorLeader),
+  },
+  {
+    name: `cable cut ${seconds} s of the leading manager's machine`,
+    strike: cableCut(seconds, leader),
+  },
+  { name: `cable cut ${seconds} s of another machine`, strike: cableCut(seconds, anyBut(leader)) },
+]);
+
+const fullDisk = (what: string, where: string, below: typeof belowStore): Fault => {
+  return {
+    name: `full disk below ${what} during scale`,
+    during: 'scale',
+    prepare: (scene) => makeSmall(scene.machine(where), below),
+    strike: fillDisk(where, below.folder),
+    undo: (scene) => makeLarge(scene.machine(where), below),
+  };
+};
+
+interface Clock {
+  readonly what: string;
+  readonly unit: string;
+  /** Machines where the unit gets a clock of its own first. */
+  readonly machines: readonly string[];
+  readonly choose: Choose;
+}
+
+const clockJumps = ({ what, unit, machines, choose }: Clock): readonly Fault[] =>
+  [600, -600].map((seconds): Fault => {
+    const each = (change: typeof makeClock) => async (scene: Scene) => {
+      for (const name of machines) await change(scene.machine(name), unit);
+    };
+    return {
+      name: `clock of ${what} jumps by ${seconds / 60} min during scale`,
+      during: 'scale',
+      prepare: each(makeClock),
+      strike: clockJump(choose, seconds),
+      undo: each(removeClock),
+    };
+  });
+
+const manager = { what: 'the leading manager', unit: 'shoal-manager', choose: leader };
+const worker = { what: 'a worker', unit: 'shoal-worker', choose: exactly('node-2') };
+
+const everywhere: readonly Fault[] = [
+  ...powerCuts,
+  ...cableCuts,
+  fullDisk('a worker', 'node-2', belowWorker),
+  {
+    name: 'full disk below an engine during scale',
+    during: 'scale',
+    prepare: (scene) => makeEngineSmall(scene.machine('node-3')),
+    strike: fillDisk('node-3'),
+    undo: (scene) => makeEngineLarge(scene.machine('node-3')),
+  },
+  ...clockJumps({ ...worker, machines: ['node-2'] }),
+];
+
+/** Every combination that is tried, in order. */
+export const faults: Readonly<Record<ClusterKind, readonly Fault[]>> = {
+  embedded: [
+    ...killed('embedded'),
+    ...everywhere,
+    fullDisk('the store', 'node-1', belowStore),
+    ...clockJumps({ ...manager, machines: ['node-1'] }),
+  ],
+  consul: [
+    ...killed('consul'),
+    ...everywhere,
+    fullDisk('a consul server', 'node-3', belowConsul),
+    ...clockJumps({ ...manager, machines: nodes }),
+    {
+      name: 'all consul servers killed during scale',
+      strike: killAll('shoal-consul'),
+      during: 'scale',
+    },
+    {
+      name: 'consul loses its quorum for 10 s during scale',
+      strike: quorumLost(10),
+      during: 'scale',
+    },
+    { name: 'all managers killed during scale', strike: killAll('shoal-manager'), during: 'scale' },
+  ],
+};

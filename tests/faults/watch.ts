@@ -1,48 +1,45 @@
+import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import type { Machine } from '../../fixtures/lab/machine.js';
+import type { Asked } from './gaps.js';
 
-const pauseMs = 100;
+/** On each machine: what its probe wrote. */
+export const watchFolder = '/srv/faults';
 
-/** Asks again and again, from a container, whether a name leads to something that answers. */
-export class ReachWatch {
-  readonly #machine: Machine;
-  readonly #container: string;
-  readonly #name: string;
-  #running = true;
-  #longestMs = 0;
-  readonly #done: Promise<void>;
+/**
+ * Asks five times a second for a name, then whether the first address of the answer answers, and writes
+ * `SECONDS-SINCE-THE-HOST-STARTED 0|1 0|1`: a clock that no jump of the time of day moves. It runs as the
+ * container's own program, so that it goes on when the engine is gone.
+ */
+export const watchScript = (name: string): string => `while :; do
+  read at rest < /proc/uptime
+  to=$(timeout 2 nslookup ${name} 2>/dev/null | sed -n 's/^Address[^:]*: *\\(10\\.[0-9.]*\\)$/\\1/p' | head -n 1)
+  n=0; p=0
+  if [ -n "$to" ]; then n=1; ping -c 1 -W 1 "$to" >/dev/null 2>&1 && p=1; fi
+  echo "$at $n $p" >> /watch/log
+  sleep 0.2
+done`;
 
-  constructor(machine: Machine, container: string, name: string) {
-    this.#machine = machine;
-    this.#container = container;
-    this.#name = name;
-    this.#done = this.#run();
-  }
+/** Seconds since the host started, as the probes see them. */
+export const hostSeconds = (): number => Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]);
 
-  /** Ends it. The longest time between two answers, in ms. */
-  async stop(): Promise<number> {
-    this.#running = false;
-    await this.#done;
-    return this.#longestMs;
-  }
+export interface ProbeLog {
+  readonly names: readonly Asked[];
+  readonly packets: readonly Asked[];
+}
 
-  async #run(): Promise<void> {
-    let last = performance.now();
-    const ping = ['docker', 'exec', this.#container, 'ping', '-c', '1', '-W', '1', this.#name];
-    while (this.#running) {
-      const answered = await this.#answers(ping);
-      const now = performance.now();
-      this.#longestMs = Math.max(this.#longestMs, now - last);
-      if (answered) last = now;
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
-    }
-  }
+/** What a probe wrote; a line that a power cut cut off does not count. */
+export function probeLog(text: string): ProbeLog {
+  const lines = text.split('\n').flatMap((line) => {
+    const [, at, named, answered] = /^([\d.]+) ([01]) ([01])$/u.exec(line) ?? [];
+    return at === undefined ? [] : [{ at: Number(at), named, answered }];
+  });
+  return {
+    names: lines.map(({ at, named }) => ({ at, answered: named === '1' })),
+    packets: lines.map(({ at, answered }) => ({ at, answered: answered === '1' })),
+  };
+}
 
-  async #answers(ping: readonly string[]): Promise<boolean> {
-    try {
-      return (await this.#machine.exec(ping)).exitCode === 0;
-    } catch {
-      // The machine is off.
-      return false;
-    }
-  }
+export async function readProbe(machine: Machine): Promise<ProbeLog> {
+  return probeLog(await readFile(machine.file(`${watchFolder}/log`), 'utf8'));
 }

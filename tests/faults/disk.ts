@@ -1,0 +1,108 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Machine } from '../../fixtures/lab/machine.js';
+import { run } from '../../fixtures/lab/run.js';
+import type { Strike } from './strikes.js';
+
+interface Below {
+  readonly unit: string;
+  readonly folder: string;
+  /** What is free at first. */
+  readonly freeMb: number;
+}
+
+export const belowStore: Below = {
+  unit: 'shoal-manager',
+  folder: '/var/lib/shoal/manager',
+  freeMb: 8,
+};
+export const belowWorker: Below = {
+  unit: 'shoal-worker',
+  folder: '/var/lib/shoal/worker',
+  freeMb: 8,
+};
+export const belowConsul: Below = {
+  unit: 'shoal-consul',
+  folder: '/var/lib/shoal/consul',
+  freeMb: 16,
+};
+
+const fullMs = 8_000;
+
+/*
+ * The daemon's folder moves to a small file system in memory before the fault and back after it.
+ */
+export async function makeSmall(machine: Machine, { unit, folder, freeMb }: Below): Promise<void> {
+  await machine.output([
+    'sh',
+    '-euc',
+    `systemctl stop ${unit}
+     used=$(du -sm ${folder} | cut -f1)
+     mount -t tmpfs -o size=$((used + ${freeMb}))m,mode=$(stat -c %a ${folder}) small /mnt
+     cp -a ${folder}/. /mnt/
+     mount --bind /mnt ${folder}
+     umount /mnt
+     systemctl start ${unit}`,
+  ]);
+}
+
+export async function makeLarge(machine: Machine, { unit, folder }: Below): Promise<void> {
+  await machine.output([
+    'sh',
+    '-euc',
+    `systemctl stop ${unit}
+     mount --bind ${folder} /mnt
+     umount ${folder}
+     find ${folder} -mindepth 1 -delete
+     cp -a /mnt/. ${folder}/
+     umount /mnt
+     systemctl start ${unit}`,
+  ]);
+}
+
+const engineFolder = '/var/lib/docker';
+const engineFreeMb = 64;
+
+/** The same below the engine, with the machine off: containers outlive their engine and use its files. */
+export async function makeEngineSmall(machine: Machine): Promise<void> {
+  await whileOff(
+    machine,
+    `used=$(du -sm docker | cut -f1)
+     mkdir -p small
+     mount -t tmpfs -o size=$((used + ${engineFreeMb}))m,mode=710 small small
+     cp -a docker/. small/
+     mount --bind small docker
+     umount small
+     rmdir small`,
+  );
+}
+
+export async function makeEngineLarge(machine: Machine): Promise<void> {
+  await whileOff(
+    machine,
+    `mkdir kept
+     cp -a docker/. kept/
+     umount docker
+     find docker -mindepth 1 -delete
+     cp -a kept/. docker/
+     rm -rf kept`,
+  );
+}
+
+/** Runs a script of the host in the machine's folder. */
+async function whileOff(machine: Machine, script: string): Promise<void> {
+  await machine.kill();
+  await run(['sh', '-euc', `cd ${machine.dir}\n${script}`]);
+  await machine.boot();
+  await machine.ready();
+}
+
+/** Full for a while, then with room again. */
+export const fillDisk =
+  (where: string, folder = engineFolder): Strike =>
+  async (scene) => {
+    const machine = scene.machine(where);
+    await machine.exec(['sh', '-c', `cat /dev/zero > ${folder}/ballast`]);
+    await pause(fullMs);
+    await machine.output(['rm', '-f', `${folder}/ballast`]);
+    return { where, hurt: [] };
+  };

@@ -1,0 +1,31 @@
+import test from 'ava';
+import { Ledger } from './ledger.js';
+
+const now = (values: Readonly<Record<string, string>>) => new Map(Object.entries(values));
+
+test('what was acknowledged last is there or lost', (t) => {
+  const ledger = new Ledger();
+  ledger.ask('a', '1');
+  ledger.acknowledge('a', '1');
+  ledger.ask('a', '2');
+  ledger.acknowledge('a', '2');
+  t.is(ledger.acknowledgements, 2);
+  t.deepEqual(ledger.lost(now({ a: '2' })), []);
+  t.deepEqual(ledger.lost(now({ a: '1' })), ['a is 1, acknowledged was 2']);
+  t.deepEqual(ledger.lost(now({})), ['a is not there, acknowledged was 2']);
+});
+
+test('what was asked for without an answer may have been taken or not', (t) => {
+  const ledger = new Ledger();
+  ledger.found('a', '0');
+  ledger.ask('a', '1');
+  t.deepEqual(ledger.lost(now({ a: '0' })), []);
+  t.deepEqual(ledger.lost(now({ a: '1' })), []);
+  t.deepEqual(ledger.lost(now({ a: '2' })), ['a is 2, acknowledged was 0']);
+});
+
+test('what was never taken need not be there', (t) => {
+  const ledger = new Ledger();
+  ledger.ask('a', '1');
+  t.deepEqual(ledger.lost(now({})), []);
+});

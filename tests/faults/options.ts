@@ -1,0 +1,62 @@
+import { parseArgs } from 'node:util';
+import { AppError } from '../../manager/base/errors.js';
+
+export type ClusterKind = 'embedded' | 'consul';
+export const clusterKinds: readonly ClusterKind[] = ['embedded', 'consul'];
+
+export interface FaultOptions {
+  readonly clusters: readonly ClusterKind[];
+  /** Parts of names; a case is tried when its name holds one of them. Empty: all. */
+  readonly only: readonly string[];
+  readonly seed: number;
+  readonly format: 'table' | 'json';
+  /** Only print what would be tried. */
+  readonly list: boolean;
+  /** A markdown file to write. */
+  readonly report: string | undefined;
+  /** Files of earlier runs with `--format json`, to report on without trying anything. */
+  readonly from: readonly string[];
+}
+
+/** Throws `invalid` for an option or value there is not. */
+export function faultOptions(argv: readonly string[], seed: number): FaultOptions {
+  const { values } = parse(argv);
+  const clusters = values.cluster ?? [...clusterKinds];
+  const unknown = clusters.find((name) => !clusterKinds.some((kind) => kind === name));
+  if (unknown !== undefined)
+    throw new AppError('invalid', `--cluster ${unknown}: is embedded or consul`);
+  const format = values.format ?? 'table';
+  if (format !== 'table' && format !== 'json')
+    throw new AppError('invalid', `--format ${format}: is table or json`);
+  const chosen = Number(values.seed ?? seed);
+  if (!Number.isInteger(chosen) || chosen < 0)
+    throw new AppError('invalid', `--seed ${values.seed ?? ''}: is a whole number`);
+  return {
+    clusters: clusterKinds.filter((kind) => clusters.includes(kind)),
+    only: values.only ?? [],
+    seed: chosen,
+    format,
+    list: values.list ?? false,
+    report: values.report,
+    from: values.from ?? [],
+  };
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      options: {
+        cluster: { type: 'string', multiple: true },
+        only: { type: 'string', multiple: true },
+        seed: { type: 'string' },
+        format: { type: 'string' },
+        list: { type: 'boolean' },
+        report: { type: 'string' },
+        from: { type: 'string', multiple: true },
+      },
+    });
+  } catch (error) {
+    throw new AppError('invalid', error instanceof Error ? error.message : String(error));
+  }
+}

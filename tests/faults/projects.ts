@@ -1,0 +1,44 @@
+import { busyboxReference } from '../../fixtures/images/busybox.js';
+import { watchFolder, watchScript } from './watch.js';
+
+/*
+ * Two projects. `faults` is what a user works on while something breaks. `watch` stays: probes on every node
+ * ask for a name and whether it leads to something that answers, and a user scales its `tide`.
+ */
+
+export const sharedNetwork = 'faults-shared';
+export const ownNetwork = 'faults_default';
+export const keepReplicas = 3;
+
+const common = `    image: ${busyboxReference}
+    init: true
+    restart: always
+    stop_grace_period: 0s
+`;
+
+const networks = `networks:
+  shared: {name: ${sharedNetwork}, external: true}
+`;
+
+export const workedOn = `services:
+  keep:
+${common}    command: ["sleep", "1000000"]
+    networks: [default, shared]
+    scale: ${keepReplicas}
+${networks}`;
+
+export const watching = `services:
+  target:
+${common}    command: ["sleep", "1000000"]
+    networks: [shared]
+    scale: 3
+  tide:
+${common}    command: ["sleep", "1000000"]
+    networks: [shared]
+    scale: 1
+  probe:
+${common}    command: ${JSON.stringify(['sh', '-c', watchScript('target').replaceAll('$', '$$$$')])}
+    networks: [shared]
+    volumes: ["${watchFolder}:/watch"]
+    deploy: {mode: global}
+${networks}`;

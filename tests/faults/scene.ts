@@ -1,0 +1,102 @@
+import { join } from 'node:path';
+import { connectTo } from '../../cli/client/client.js';
+import type { ControlClient } from '../../cli/client/client.js';
+import { findCluster } from '../../cli/context.js';
+import { findConsul } from '../../fixtures/consul/program.js';
+import type { Lab } from '../../fixtures/lab/lab.js';
+import type { Machine } from '../../fixtures/lab/machine.js';
+import { waitFor } from '../../fixtures/lab/wait.js';
+import { AppError } from '../../manager/base/errors.js';
+import type { BenchCluster } from '../bench/cluster.js';
+import { loadTo } from '../bench/start.js';
+import type { ClusterKind } from './options.js';
+import { differences, observe } from './state.js';
+import { sharedNetwork, watching, workedOn } from './projects.js';
+
+export const nodes = ['node-1', 'node-2', 'node-3'] as const;
+
+/** A cluster on lab machines with the two projects, and who is who in it right now. */
+export class Scene {
+  readonly cluster: BenchCluster;
+  readonly kind: ClusterKind;
+  readonly client: ControlClient;
+  /** Where commands for the project that is worked on are run. */
+  readonly folder: string;
+
+  private constructor(
+    cluster: BenchCluster,
+    kind: ClusterKind,
+    parts: { readonly client: ControlClient; readonly folder: string },
+  ) {
+    this.cluster = cluster;
+    this.kind = kind;
+    this.client = parts.client;
+    this.folder = parts.folder;
+  }
+
+  static async make(cluster: BenchCluster, kind: ClusterKind): Promise<Scene> {
+    if (kind === 'consul') {
+      const consul = await findConsul(true);
+      if ('missing' in consul) throw new AppError('unsupported', consul.missing);
+      const flags = ['--swarm-managers', '3', '--consul-server', '--consul-binary', consul.path];
+      await cluster.up(nodes.length, flags);
+    } else await cluster.up(nodes.length);
+    await loadTo(cluster);
+    const context = await findCluster({ home: cluster.home, env: {} });
+    if (context === undefined) throw new AppError('internal', 'the cluster has no record');
+    const client = await connectTo(context);
+    await cluster.shoal(['network', 'create', sharedNetwork]);
+    const watch = await cluster.project('watch', watching);
+    await cluster.shoal(['up', '-d', '--wait'], watch);
+    const folder = await cluster.project('faults', workedOn);
+    return new Scene(cluster, kind, { client, folder });
+  }
+
+  get lab(): Lab {
+    return this.cluster.lab;
+  }
+
+  machine(name: string): Machine {
+    return this.lab.machine(name);
+  }
+
+  /** Takes both projects away; throws when that leaves anything on a machine. */
+  async remove(): Promise<void> {
+    const { cluster } = this;
+    await cluster.shoal(['down'], this.folder);
+    await cluster.shoal(['down'], join(cluster.home, 'watch'));
+    await cluster.shoal(['network', 'rm', sharedNetwork]);
+    let left: readonly string[] = [];
+    const isEmpty = async (): Promise<boolean> => {
+      const machines = nodes.map((name) => observe(this.machine(name)));
+      left = differences({ keep: 0, target: 0, tide: 0, probe: 0 }, await Promise.all(machines));
+      return left.length === 0;
+    };
+    await waitFor('nothing to be left', isEmpty).catch((error: unknown) => {
+      throw new AppError('internal', `left at the end: ${left.join(', ')}`, { cause: error });
+    });
+  }
+
+  /** The machine of the manager that leads. */
+  async leader(): Promise<string> {
+    if (this.kind === 'embedded') return nodes[0];
+    return waitFor('a leading manager', async () => {
+      const managers = await this.client.call('manager.list', {});
+      return this.#at(managers.find((manager) => manager.leader)?.address);
+    });
+  }
+
+  /** The machine of the Consul server that leads. */
+  async consulLeader(): Promise<string> {
+    const url = 'http://127.0.0.1:8500/v1/status/leader';
+    return waitFor('a leading consul server', async () => {
+      const { stdout } = await this.machine(nodes[0]).exec(['curl', '-fsS', '-m', '2', url]);
+      return this.#at(stdout.trim().replaceAll('"', ''));
+    });
+  }
+
+  #at(address = ''): string | undefined {
+    const [host] = address.split(':');
+    return nodes.find((name) => this.machine(name).address === host);
+  }
+}

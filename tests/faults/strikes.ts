@@ -1,0 +1,95 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Machine } from '../../fixtures/lab/machine.js';
+import type { Scene } from './scene.js';
+import { nodes } from './scene.js';
+
+/** What a fault did. Machines in `hurt` had containers of their own stopped: their probes are no witnesses. */
+export interface Struck {
+  readonly where: string;
+  readonly hurt: readonly string[];
+}
+
+export type Strike = (scene: Scene, random: () => number) => Promise<Struck>;
+
+/** Finds who is to be struck at that moment. */
+export type Choose = (scene: Scene, random: () => number) => Promise<string> | string;
+
+export const leader: Choose = (scene) => scene.leader();
+export const consulLeader: Choose = (scene) => scene.consulLeader();
+export const any: Choose = (_scene, random) => oneOf(nodes, random);
+
+/** Any machine but the one that `other` chooses. */
+export const anyBut =
+  (other: Choose): Choose =>
+  async (scene, random) => {
+    const not = await other(scene, random);
+    return oneOf(
+      nodes.filter((name) => name !== not),
+      random,
+    );
+  };
+
+function oneOf(names: readonly string[], random: () => number): string {
+  return names[Math.floor(random() * names.length)] ?? nodes[0];
+}
+
+export const kill =
+  (unit: string, choose: Choose): Strike =>
+  async (scene, random) => {
+    const where = await choose(scene, random);
+    await scene.machine(where).output(['systemctl', 'kill', '-s', 'KILL', unit]);
+    return { where, hurt: [] };
+  };
+
+/** Kills the processes of a unit on all machines at once. */
+export const killAll =
+  (unit: string): Strike =>
+  async (scene) => {
+    const signal = ['systemctl', 'kill', '-s', 'KILL', unit];
+    await Promise.all(nodes.map((name) => scene.machine(name).output(signal)));
+    return { where: 'all', hurt: [] };
+  };
+
+export const powerCut =
+  (choose: Choose | 'all', offMs = 3_000): Strike =>
+  async (scene, random) => {
+    const hurt = choose === 'all' ? [...nodes] : [await choose(scene, random)];
+    const machines = hurt.map((name) => scene.machine(name));
+    await Promise.all(machines.map((machine) => machine.kill()));
+    await pause(offMs);
+    await Promise.all(machines.map(on));
+    return { where: choose === 'all' ? 'all' : (hurt[0] ?? ''), hurt };
+  };
+
+async function on(machine: Machine): Promise<void> {
+  await machine.boot();
+  await machine.ready();
+}
+
+/** Between two machines, or with one from all others. */
+export const cableCut =
+  (seconds: number, one: Choose, two?: (not: string) => Choose): Strike =>
+  async (scene, random) => {
+    const a = await one(scene, random);
+    const b = two === undefined ? undefined : await two(a)(scene, random);
+    await scene.lab.cut(a, b);
+    await pause(seconds * 1_000);
+    await scene.lab.heal(a, b);
+    return { where: b === undefined ? a : `${a}, ${b}`, hurt: [] };
+  };
+
+/** Two of three Consul servers stop for a while: nobody can write. */
+export const quorumLost =
+  (seconds: number): Strike =>
+  async (scene, random) => {
+    const stays = await any(scene, random);
+    const gone = nodes.filter((name) => name !== stays);
+    const each = (verb: string): Promise<unknown> =>
+      Promise.all(
+        gone.map((name) => scene.machine(name).output(['systemctl', verb, 'shoal-consul'])),
+      );
+    await each('stop');
+    await pause(seconds * 1_000);
+    await each('start');
+    return { where: gone.join(', '), hurt: [] };
+  };

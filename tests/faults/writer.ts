@@ -1,0 +1,111 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { ControlClient } from '../../cli/client/client.js';
+import { waitFor } from '../../fixtures/lab/wait.js';
+import type { Asked } from './gaps.js';
+import { Ledger } from './ledger.js';
+import { hostSeconds } from './watch.js';
+
+const labels = 40;
+const callTimeoutMs = 5_000;
+const pauseMs = 100;
+/** Every so many requests are for another number of containers. */
+const scaleEvery = 25;
+const tide = 'tide';
+
+/**
+ * A user who changes things all the time: labels of a node, and how many containers of `tide` there shall
+ * be. Writes down what was acknowledged.
+ */
+export class Writer {
+  readonly ledger = new Ledger();
+  readonly asked: Asked[] = [];
+  readonly #client: ControlClient;
+  readonly #node: string;
+  /** Tells its values from those of the writers before it. */
+  readonly #life = Math.round(hostSeconds());
+  #running = true;
+  #at = 0;
+  #done: Promise<void> = Promise.resolve();
+
+  private constructor(client: ControlClient, node: string) {
+    this.#client = client;
+    this.#node = node;
+  }
+
+  /** Begins once it knows what there is. */
+  static async start(client: ControlClient, node: string): Promise<Writer> {
+    const writer = new Writer(client, node);
+    for (const [name, value] of await writer.#now()) writer.ledger.found(name, value);
+    writer.#done = writer.#run();
+    return writer;
+  }
+
+  /** Ends with one container of `tide`, acknowledged. */
+  async stop(): Promise<void> {
+    this.#running = false;
+    await this.#done;
+    await waitFor('the last scale to be acknowledged', () => this.#scale(1), { timeoutMs: 60_000 });
+  }
+
+  /** What was acknowledged and is not there. */
+  async lost(): Promise<readonly string[]> {
+    return this.ledger.lost(await this.#now());
+  }
+
+  /** What the cluster says. */
+  async #now(): Promise<ReadonlyMap<string, string>> {
+    const nodes = await this.#client.call('node.list', {});
+    const node = nodes.find(({ spec }) => spec.name === this.#node);
+    const services = await this.#client.call('service.list', { project: 'watch' });
+    const mode = services.find(({ spec }) => spec.service === tide)?.spec.mode;
+    const now = new Map(Object.entries(node?.spec.labels ?? {}));
+    now.set(tide, mode?.kind === 'replicated' ? String(mode.replicas) : 'none');
+    return now;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#running) {
+      this.#at += 1;
+      const at = hostSeconds();
+      const scales = this.#at % scaleEvery === 0;
+      const answered = await (scales
+        ? this.#scale(1 + ((this.#at / scaleEvery) % 2))
+        : this.#label());
+      this.asked.push({ at, answered });
+      await pause(pauseMs);
+    }
+  }
+
+  #label(): Promise<boolean> {
+    const name = `faults-${this.#at % labels}`;
+    const value = `${this.#life}-${this.#at}`;
+    return this.#ask(name, value, () =>
+      this.#client.call(
+        'node.update',
+        { node: this.#node, labelAdd: { [name]: value } },
+        { timeoutMs: callTimeoutMs },
+      ),
+    );
+  }
+
+  #scale(replicas: number): Promise<boolean> {
+    return this.#ask(tide, String(replicas), () =>
+      this.#client.call(
+        'service.scale',
+        { project: 'watch', replicas: { [tide]: replicas } },
+        { timeoutMs: callTimeoutMs },
+      ),
+    );
+  }
+
+  async #ask(name: string, value: string, call: () => Promise<unknown>): Promise<boolean> {
+    this.ledger.ask(name, value);
+    try {
+      await call();
+    } catch {
+      return false;
+    }
+    this.ledger.acknowledge(name, value);
+    return true;
+  }
+}
