@@ -15,6 +15,9 @@ export class ExitError extends AppError {
 /** What a shell shows for a program that was interrupted: 128 + SIGINT. */
 export const interruptedCode = 130;
 
+/** EX_NOPERM of sysexits.h: a daemon that must not run here. Units are told not to start it again. */
+export const notPermittedCode = 77;
+
 /** docker compose knows 1 for whatever went wrong, bad usage included, and 130 for an interrupt. */
 const codes: Readonly<Record<ErrorKind, number>> = {
   invalid: 1,

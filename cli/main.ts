@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-import { isAppError, messageOf } from '../manager/base/errors.js';
+import { isAppError, messageOf, RemovedError } from '../manager/base/errors.js';
 import type { Cli } from './cli.js';
 import type { ControlClient } from './client/client.js';
-import { exitCodeOf, interruptedCode } from './exit-code.js';
+import { ExitError, exitCodeOf, interruptedCode, notPermittedCode } from './exit-code.js';
 import type { GlobalFlags } from './global-options.js';
 import { globalOptions } from './global-options.js';
 import { Interrupts } from './interrupts.js';
@@ -13,7 +13,10 @@ import { workingDirectory } from './working-directory.js';
 async function runDaemon(name: string, args: string[], signal: AbortSignal): Promise<void> {
   if (name === 'manager') {
     const { runManager } = await import('../manager/main.js');
-    await runManager(args, signal);
+    await runManager(args, signal).catch((error: unknown) => {
+      // Its unit does not start it again.
+      throw error instanceof RemovedError ? new ExitError(notPermittedCode, error.message) : error;
+    });
     return;
   }
   const { runWorker } = await import('../worker/main.js');

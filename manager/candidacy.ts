@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { AppError, isUnavailable, messageOf } from './base/errors.js';
+import { AppError, isUnavailable, messageOf, RemovedError } from './base/errors.js';
 import type { Logger } from './base/log.js';
 import type { ManagerSettings } from './settings.js';
 import type { Catalog } from './model/catalog.js';
@@ -10,10 +10,12 @@ import { ConsulCatalog } from './store/consul/catalog.js';
 import { ConsulClient } from './store/consul/client.js';
 import { openConsul, rootOf } from './store/consul/consul.js';
 import { readMeta } from './store/consul/fence.js';
-import { metaKey } from './store/consul/keys.js';
+import { metaKey, objectKey } from './store/consul/keys.js';
+import { loadObject } from './store/consul/load.js';
 import { ConsulLock } from './store/consul/lock.js';
 import { ConsulMembers } from './store/consul/members.js';
 import type { HeldLock, LeaderLock, Members } from './store/election.js';
+import type { ClusterRecord } from './store/store.js';
 
 /** How a manager that shares its store with others takes turns with them. */
 export interface Candidacy {
@@ -21,7 +23,7 @@ export interface Candidacy {
   readonly members: Members;
   /** Where the leader lists nodes and tasks. */
   readonly catalog: Catalog;
-  /** Throws for what will not get better by waiting: wrong token, version, prefix, an id in use. */
+  /** Throws for what will not get better by waiting: wrong token, version, prefix, an id in use or removed. */
   check(): Promise<void>;
   /** Opens the store for a term. */
   openBackend(held: HeldLock): Promise<Backend>;
@@ -50,6 +52,7 @@ export async function consulCandidacy(
         const key = rootOf(prefix, name) + metaKey;
         const meta = await client.get(key);
         if (meta !== undefined) readMeta(key, meta.value, cluster);
+        await assertMember(client, rootOf(prefix, name), settings);
         await members.assertAlone(self);
       } catch (error) {
         if (!isUnavailable(error)) throw error;
@@ -68,6 +71,20 @@ export async function consulCandidacy(
       client.close();
     },
   };
+}
+
+/** A machine that was removed and comes back must not decide anything. Throws `RemovedError`. */
+async function assertMember(
+  client: ConsulClient,
+  root: string,
+  { nodeId, clusterName }: ManagerSettings,
+): Promise<void> {
+  const found = await loadObject(client, root, objectKey('cluster', 'cluster'));
+  const { revoked } = (found ?? {}) as Partial<ClusterRecord>;
+  if (revoked?.includes(nodeId) !== true) return;
+  throw new RemovedError(
+    `this manager's node ${nodeId} was removed from cluster ${clusterName}: "shoal machine rm -f" and "create" make the machine a new member`,
+  );
 }
 
 /** Where the settings say that Consul is, with token and certificates read. Throws `invalid`. */

@@ -71,7 +71,10 @@ export async function runManager(argv: readonly string[], signal: AbortSignal): 
     openBackend: await storeOf(settings, log),
   });
   await manager.start();
-  if (!signal.aborted) await once(signal, 'abort');
-  await manager.stop();
+  try {
+    if (!signal.aborted) await Promise.race([once(signal, 'abort'), manager.ended]);
+  } finally {
+    await manager.stop();
+  }
   log.info('manager has stopped');
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from './base/clock.js';
-import { AppError } from './base/errors.js';
+import { AppError, RemovedError } from './base/errors.js';
 import type { Logger } from './base/log.js';
 import type { NewId } from './base/random.js';
 import { peerIdentity } from './ca/pki.js';
@@ -58,6 +58,8 @@ export class Manager {
 
   constructor(options: ManagerOptions) {
     this.#options = options;
+    this.ended = new Promise((_resolve, reject) => (this.#endWith = reject));
+    this.ended.catch(() => undefined);
     this.#tls = options.tls;
     const { settings, openBackend: store, log, clock } = options;
     const lead = (candidacy: Candidacy, held: HeldLock): Promise<Term> =>
@@ -81,6 +83,10 @@ export class Manager {
     });
   }
 
+  /** Rejects with `RemovedError` when its node was removed from the cluster. Resolves never. */
+  readonly ended: Promise<never>;
+  #endWith: (error: AppError) => void = () => undefined;
+
   /** Where it listens; 0 before it has started. */
   get port(): number {
     return this.#server?.port ?? 0;
@@ -98,7 +104,11 @@ export class Manager {
     this.#copyKey();
     try {
       if (typeof store === 'function') {
-        this.#term = await LeaderTerm.begin(this.#termOptions(alone(settings)), await store());
+        const directory = alone(settings);
+        const term = await LeaderTerm.begin(this.#termOptions(directory), await store());
+        this.#term = term;
+        // A store that was restored may know others.
+        term.dispatcher.setManagers(await directory.list());
       } else {
         await store.check();
         this.#election?.start();
@@ -180,11 +190,21 @@ export class Manager {
     }
   }
 
+  /** What is removed while it runs goes; what ends it else, like a Consul that is away, waits. */
+  async #endIfRemoved(): Promise<void> {
+    const { openBackend: store } = this.#options;
+    if (typeof store === 'function') return;
+    await store.check().catch((error: unknown) => {
+      if (error instanceof RemovedError) this.#endWith(error);
+    });
+  }
+
   /** A manager that is alone has nobody to copy from. */
   #copyKey(): void {
     const { keyPath: path, clock, log } = this.#options;
     if (path === undefined || this.#election === undefined) return;
-    this.#keyCopy = new KeyCopy({ path, relay: this.#relay, clock, log });
+    const onRefused = (): Promise<void> => this.#endIfRemoved();
+    this.#keyCopy = new KeyCopy({ path, relay: this.#relay, clock, log, onRefused });
     this.#keyCopy.start();
   }
 
@@ -194,7 +214,10 @@ export class Manager {
     return {
       ...{ settings, version, clock, log, newId, directory },
       // Those who are refused are first told why.
-      refusedChanged: () => clock.after(recheckMs, () => this.#server?.recheck()),
+      refusedChanged: () => {
+        clock.after(recheckMs, () => this.#server?.recheck());
+        void this.#endIfRemoved();
+      },
       ...(credentials === undefined ? {} : { credentials }),
       ...(keyPath === undefined ? {} : { keyPath }),
       ...(timing === undefined ? {} : { timing }),

@@ -98,9 +98,13 @@ async function joinCluster(
   workshop: Workshop,
   cluster: ClusterRecord,
   master: MachineRecord,
+  replaced: ClusterRecord | undefined,
 ): Promise<void> {
   const { store } = workshop;
   await store.updateCluster(cluster.name, (seen) => {
+    const { NodeID: nodeId } = master.HostOptions.SwarmOptions;
+    const manager = { name: master.Name, nodeId, url: managerUrl(master) };
+    if (replaced !== undefined) return { ...(seen ?? cluster), managers: [manager] };
     const other = seen?.managers.find(({ name }) => name !== master.Name);
     if (other !== undefined && seen?.discovery === undefined) {
       throw new AppError(
@@ -108,8 +112,6 @@ async function joinCluster(
         `cluster "${cluster.name}" already has its manager on ${other.name}, and a cluster without Consul has one: leave out --swarm-master, or name another cluster with --cluster`,
       );
     }
-    const { NodeID: nodeId } = master.HostOptions.SwarmOptions;
-    const manager = { name: master.Name, nodeId, url: managerUrl(master) };
     return withManager(seen ?? cluster, manager);
   });
   const current = await store.currentCluster();
@@ -137,10 +139,16 @@ async function keepConsul(
   await store.updateCluster(cluster.name, (seen) => seen ?? { ...cluster, consulServers });
 }
 
-async function takeBack(workshop: Workshop, record: MachineRecord): Promise<void> {
+async function takeBack(
+  workshop: Workshop,
+  record: MachineRecord,
+  replaced: ClusterRecord | undefined,
+): Promise<void> {
   const { store } = workshop;
   const { Cluster: cluster, Master } = record.HostOptions.SwarmOptions;
-  if (Master) {
+  if (Master && replaced !== undefined) {
+    await store.updateCluster(cluster, () => replaced);
+  } else if (Master) {
     await store.updateCluster(cluster, (seen) =>
       seen === undefined ? undefined : withoutManager(seen, record.Name),
     );
@@ -160,9 +168,15 @@ export async function createMachines(
   workshop: Workshop,
   names: readonly string[],
   flags: CreateFlags,
-  membership: { readonly cluster: string; readonly nodeReady: NodeReady },
+  membership: {
+    readonly cluster: string;
+    readonly nodeReady: NodeReady;
+    /** The cluster whose lost manager the first machine replaces. */
+    readonly replaced?: ClusterRecord;
+  },
 ): Promise<readonly unknown[]> {
   const { store } = workshop;
+  const { replaced } = membership;
   const inCluster = flags.swarm || flags.swarmMaster;
   const wanted = newRecords(
     names,
@@ -178,13 +192,13 @@ export async function createMachines(
     const masters = reserved.filter((record) => record.HostOptions.SwarmOptions.Master);
     if (cluster !== undefined) {
       await keepConsul(workshop, cluster, masters, flags);
-      for (const master of masters) await joinCluster(workshop, cluster, master);
+      for (const master of masters) await joinCluster(workshop, cluster, master, replaced);
     }
     for (const [index, record] of reserved.entries()) {
       reserved[index] = await withKey(workshop, record, flags.genericSshKey);
     }
   } catch (error) {
-    for (const record of reserved) await withdrawUnsaved(workshop, record);
+    for (const record of reserved) await withdrawUnsaved(workshop, record, replaced);
     throw error;
   }
   if (flags.driver === 'none') {
@@ -203,13 +217,18 @@ export async function createMachines(
     return await batch.run(reserved, pin);
   } finally {
     progress.close();
-    for (const record of reserved) await withdrawUnsaved(workshop, record);
+    for (const record of reserved) await withdrawUnsaved(workshop, record, replaced);
   }
 }
 
 /** A machine without a saved record was never changed: nothing of it is kept. */
-async function withdrawUnsaved(workshop: Workshop, record: MachineRecord): Promise<void> {
-  if ((await workshop.store.find(record.Name)) === undefined) await takeBack(workshop, record);
+async function withdrawUnsaved(
+  workshop: Workshop,
+  record: MachineRecord,
+  replaced: ClusterRecord | undefined,
+): Promise<void> {
+  if ((await workshop.store.find(record.Name)) !== undefined) return;
+  await takeBack(workshop, record, replaced);
 }
 
 async function checkKey(path: string): Promise<void> {

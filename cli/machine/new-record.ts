@@ -33,6 +33,9 @@ export interface CreateFlags {
   readonly consulCa?: string | undefined;
   readonly consulCert?: string | undefined;
   readonly consulKey?: string | undefined;
+  /** A backup: the new machine takes over as the manager of the cluster it is of. */
+  readonly restore?: string | undefined;
+  readonly restoreKey?: string | undefined;
 }
 
 /** Where Consul answers that runs on the managers' own machines. */
@@ -87,8 +90,14 @@ function checkDiscovery(flags: CreateFlags): void {
   if (flags.consulServer === true && !flags.swarmMaster) {
     throw invalid('--consul-server comes with --swarm-master: it runs on the machines of managers');
   }
-  if (flags.consulBinary !== undefined && flags.consulServer !== true) {
-    throw invalid('--consul-binary needs --consul-server');
+  if (flags.consulBinary !== undefined && !flags.swarmMaster) {
+    throw invalid('--consul-binary needs --swarm-master: Consul runs where managers do');
+  }
+  if (flags.restore !== undefined && !flags.swarmMaster) {
+    throw invalid('--restore needs --swarm-master: the first machine becomes the manager');
+  }
+  if (flags.restoreKey !== undefined && flags.restore === undefined) {
+    throw invalid('--restore-key needs --restore');
   }
   const { swarmManagers: count } = flags;
   if (count === undefined) return;

@@ -21,7 +21,8 @@ async function memberOf({ store }: Workshop, name: string): Promise<Member> {
   return { record, cluster };
 }
 
-function withRole(record: MachineRecord, isManager: boolean): MachineRecord {
+/** The record of a machine that runs a manager, or does no more. */
+export function withRole(record: MachineRecord, isManager: boolean): MachineRecord {
   const { Driver, HostOptions } = record;
   return {
     ...record,

@@ -78,7 +78,11 @@ const executors: Executors = {
     await upload(context, 'consul', scripts.unpackConsul, context.consul);
   },
   install: async ({ machine, onOutput }, { manager, packages }) => {
-    await machine.script(`install ${packages.join(', ')}`, installScripts[manager], packages, {
+    const advice = packages.includes('consul')
+      ? ' (where the distribution has no consul, --consul-binary gives one)'
+      : '';
+    const what = `install ${packages.join(', ')}${advice}`;
+    await machine.script(what, installScripts[manager], packages, {
       timeoutMs: installTimeoutMs,
       onOutput,
     });

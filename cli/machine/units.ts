@@ -1,4 +1,5 @@
 import { isolation } from '../../manager/model/isolation.js';
+import { notPermittedCode } from '../exit-code.js';
 import { remote } from './layout.js';
 
 /*
@@ -39,6 +40,7 @@ StartLimitIntervalSec=0
 ExecStart=${command.join(' ')}
 ${input.environment.map((entry) => `Environment=${entry}\n`).join('')}Restart=always
 RestartSec=100ms
+RestartPreventExitStatus=${String(notPermittedCode)}
 KillMode=mixed
 TimeoutStopSec=20
 OOMScoreAdjust=-500

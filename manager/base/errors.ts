@@ -65,3 +65,11 @@ export function messageOf(error: unknown): string {
 export function toAppError(error: unknown, kind: ErrorKind = 'internal'): AppError {
   return isAppError(error) ? error : new AppError(kind, messageOf(error), { cause: error });
 }
+
+/** This process is no part of the cluster any more: its node was removed. No trying again helps. */
+export class RemovedError extends AppError {
+  constructor(message: string) {
+    super('forbidden', message);
+    this.name = 'RemovedError';
+  }
+}

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.js';
-import { messageOf } from '../base/errors.js';
+import { isAppError, messageOf } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
 import { Loop } from '../base/loop.js';
 import { paths } from '../protocol/messages.js';
@@ -20,8 +20,10 @@ export class KeyCopy {
     readonly relay: Relay;
     readonly clock: Clock;
     readonly log: Logger;
+    /** The leader wants to hear nothing of this manager. */
+    readonly onRefused: () => Promise<void>;
   }) {
-    const { path, relay, clock, log } = options;
+    const { path, relay, clock, log, onRefused } = options;
     const ring = new KeyRing(path);
     let trouble = '';
     this.#loop = new Loop({
@@ -38,6 +40,7 @@ export class KeyCopy {
           // Once per outage: the leader may be away for long.
           if (trouble === '') log.debug(`no copy of the cluster key: ${messageOf(error)}`);
           trouble = messageOf(error);
+          if (isAppError(error) && error.kind === 'forbidden') await onRefused();
         }
       },
     });

@@ -191,6 +191,38 @@ consulTest('without a consul the manager waits for it and says so to whoever ask
   });
 });
 
+consulTest('a manager whose node was removed ends, and does not come back', async (t) => {
+  const servers = shared();
+  const managers = await managersOn(t, servers, ['m1', 'm2', 'm3']);
+  const first = await leaderOf(managers);
+  const [second, third] = managers.filter((manager) => manager !== first);
+  if (second === undefined || third === undefined) throw new Error('no other manager');
+  // Each machine has a worker too: it is the node that is removed.
+  for (const { nodeId } of managers) {
+    const tls = await pki.node('worker', nodeId);
+    const worker = await FakeWorker.join({ clusterId: 'c1', nodeId, tls, port: first.port });
+    t.teardown(() => {
+      worker.leave();
+    });
+  }
+  await until('nodes', 20_000, async () => (await first.call('node.list', {})).length === 3);
+  await t.throwsAsync(
+    async () => first.call('node.remove', { node: second.nodeId, force: false }),
+    {
+      message: /is a manager/,
+    },
+  );
+  await first.call('node.remove', { node: second.nodeId, force: true });
+  t.not(await second.exit, 0);
+  t.regex(second.output, /was removed from cluster/);
+  second.start();
+  t.not(await second.exit, 0);
+  await first.call('node.remove', { node: first.nodeId, force: true });
+  t.not(await first.exit, 0);
+  await makeNetwork(third, 'after');
+  t.deepEqual(await networksOf(third), ['after']);
+});
+
 consulTest('a secret is sealed in consul, and the next leader can open it', async (t) => {
   const servers = shared();
   const managers = await managersOn(t, servers, ['m1', 'm2']);

@@ -53,6 +53,11 @@ export async function create(names: readonly string[], options: CreateOptions): 
     const current = options.swarmMaster ? undefined : await workshop.store.currentCluster();
     const cluster = named === '' ? (current ?? 'default') : named;
     checkClusterName(cluster);
+    if (options.restore !== undefined) {
+      const { restoreCluster } = await import('./restore.js');
+      await restoreCluster(workshop, names, { ...options, restore: options.restore }, cluster);
+      return;
+    }
     const failures = await createMachines(workshop, names, options, {
       cluster,
       nodeReady: nodeReadyIn(options),

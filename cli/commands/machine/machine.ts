@@ -115,6 +115,11 @@ function withClusterFlags(command: Command): Command {
     .option('--consul-ca <path>', 'authority of Consul, for TLS to it')
     .option('--consul-cert <path>', 'certificate to show Consul')
     .option('--consul-key <path>', 'key of that certificate')
+    .option(
+      '--restore <backup>',
+      'be the manager in place of one that is lost, with the store from this backup',
+    )
+    .option('--restore-key <path>', "the lost manager's cluster.key, for secrets in the backup")
     .option('--cluster <name>', 'the cluster to join or make')
     .option('--runtime <path>', 'bin/node for machines of another architecture');
 }

@@ -3,7 +3,7 @@ import { open, rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { AppError, messageOf } from '../../../manager/base/errors.js';
-import type { BackupHeader } from '../../../manager/protocol/backup.js';
+import type { BackupHeader, BackupRecord } from '../../../manager/protocol/backup.js';
 import { BackupReader } from '../../../manager/protocol/backup.js';
 import type { Cli } from '../../cli.js';
 import { transfer } from '../../client/transfer.js';
@@ -66,11 +66,12 @@ async function writeChecked(
   }
 }
 
-/** Throws what is wrong with a backup. */
+/** Throws what is wrong with a backup; `seen` gets each object in it. */
 export async function verifyFile(
   path: string,
+  seen?: (record: BackupRecord) => void,
 ): Promise<{ readonly header: BackupHeader; readonly count: number }> {
-  const reader = new BackupReader(path);
+  const reader = new BackupReader(path, seen);
   for await (const chunk of readFileOrFail(path)) reader.push(chunk);
   return reader.finish();
 }

@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { AppError } from '../../../manager/base/errors.js';
+import type { BackupHeader } from '../../../manager/protocol/backup.js';
 import type { Cli } from '../../cli.js';
 import { remote } from '../../machine/layout.js';
 import { MachineStore, storeFolder } from '../../machine/machine-store.js';
@@ -20,19 +21,32 @@ export async function importThere(
   // Before anything is stopped.
   const { header } = await verifyFile(file);
   await withManagersStopped(cli, flags, async (machine, cluster) => {
-    if (header.clusterId !== cluster.id) {
-      throw new AppError(
-        'conflict',
-        `${file} is of cluster ${header.clusterName} (${header.clusterId}), not of ${cluster.name} (${cluster.id})`,
-      );
-    }
-    const argv = ['store', 'import', '-', '--config', remote.managerSettings];
-    return machine.run(
-      'restore the store',
-      [remote.command, ...argv, ...(flags.replace ? ['--replace'] : [])],
-      { stdin: createReadStream(file), timeoutMs: importTimeoutMs },
-    );
+    checkBackupOf(file, header, cluster);
+    return importOn(machine, file, flags.replace);
   });
+}
+
+/** Throws `conflict` for a backup of another cluster. */
+export function checkBackupOf(file: string, header: BackupHeader, cluster: Cluster): void {
+  if (header.clusterId === cluster.id) return;
+  throw new AppError(
+    'conflict',
+    `${file} is of cluster ${header.clusterName} (${header.clusterId}), not of ${cluster.name} (${cluster.id})`,
+  );
+}
+
+/** Fills the store of a manager that does not run. */
+export function importOn(
+  machine: RemoteMachine,
+  file: string,
+  replace: boolean,
+): Promise<{ readonly stdout: string }> {
+  const argv = ['store', 'import', '-', '--config', remote.managerSettings];
+  return machine.run(
+    'restore the store',
+    [remote.command, ...argv, ...(replace ? ['--replace'] : [])],
+    { stdin: createReadStream(file), timeoutMs: importTimeoutMs },
+  );
 }
 
 export async function migrateThere(cli: Cli, to: string, flags: StorePlace): Promise<void> {
@@ -93,7 +107,10 @@ async function withManagersStopped(
   }
 }
 
-async function onAll(machines: readonly RemoteMachine[], action: 'start' | 'stop'): Promise<void> {
+export async function onAll(
+  machines: readonly RemoteMachine[],
+  action: 'start' | 'stop',
+): Promise<void> {
   await Promise.all(
     machines.map((machine) =>
       machine.run(`${action} the manager`, ['systemctl', action, 'shoal-manager.service']),

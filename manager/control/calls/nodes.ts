@@ -56,11 +56,21 @@ export const nodeCalls: Pick<ControlCalls, 'node.list' | 'node.update' | 'node.r
     const args = new Args('node.update', value);
     return store.update('control', (tx) => update(tx, args));
   },
-  'node.remove': async ({ store }, value) => {
+  'node.remove': async ({ store, managers }, value) => {
     const args = new Args('node.remove', value);
+    const { id, spec } = findNode(store.view, args.text('node'));
+    const manager = (await managers.list()).find(({ nodeId }) => nodeId === id);
+    if (manager?.alive === true && !args.flag('force')) {
+      throw new AppError(
+        'conflict',
+        `node ${spec.name} is a manager: "shoal manager demote ${spec.name}" first, or use --force`,
+      );
+    }
     await store.update('control', (tx) => {
-      remove(tx, findNode(tx, args.text('node')), args.flag('force'));
+      remove(tx, findNode(tx, id), args.flag('force'));
     });
+    // One that still runs ends by itself now; of one whose machine is gone nothing else would take the name away.
+    if (manager?.alive === false) await managers.forget(id);
     return null;
   },
 };

@@ -47,6 +47,23 @@ export async function loadObjects(
   return assemble(root, entries);
 }
 
+/** One object; undefined when there is none, or one that is not whole. */
+export async function loadObject(
+  client: Pick<KvClient, 'get'>,
+  root: string,
+  name: string,
+): Promise<object | undefined> {
+  const entry = await client.get(root + name);
+  if (entry === undefined) return undefined;
+  const bytes = [entry.value];
+  for (let part = 1; part <= partsOf(entry.flags); part += 1) {
+    const piece = await client.get(root + partKey(name, part));
+    if (piece === undefined) return undefined;
+    bytes.push(piece.value);
+  }
+  return decodeObject(Buffer.concat(bytes), entry.flags);
+}
+
 function isPart(name: string): boolean {
   return name.startsWith(partsPrefix);
 }

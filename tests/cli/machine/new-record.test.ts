@@ -124,3 +124,15 @@ for (const [title, names, changed, expected] of [
     t.regex(error.message, expected);
   });
 }
+
+test('a backup is restored by the machine that becomes the manager', (t) => {
+  const membership = { cluster: 'prod', newId: () => 'id' };
+  const restore = 'prod.backup';
+  t.throws(() => newRecords(['a'], { ...flags, swarm: true, restore }, membership), {
+    message: /--restore needs --swarm-master/,
+  });
+  const keyAlone = { ...flags, swarmMaster: true, restoreKey: 'cluster.key' };
+  t.throws(() => newRecords(['a'], keyAlone, membership), { message: /--restore-key needs/ });
+  const good = { ...flags, swarmMaster: true, restore, restoreKey: 'cluster.key' };
+  t.true(newRecords(['a'], good, membership)[0]?.HostOptions.SwarmOptions.Master);
+});
