@@ -16,7 +16,7 @@ import type { AuthorityAnswer, JoinAnswer } from './protocol/security.js';
 import type { CallRequest, StreamRequest, TransportServer } from './protocol/transport-server.js';
 import { serve } from './protocol/transport-server.js';
 import type { PeerCertificateNames, TlsMaterial } from './protocol/transport-tls.js';
-import type { WebOptions, WebRequest } from './protocol/transport-web.js';
+import type { WebOptions, WebRequest, WebUpgrade } from './protocol/transport-web.js';
 import { KeyCopy } from './relay/key-copy.js';
 import { Relay } from './relay/relay.js';
 import type { ManagerSettings } from './settings.js';
@@ -230,10 +230,7 @@ export class Manager {
     return {
       serves: (path) => !path.startsWith(paths.own) && path !== paths.metrics,
       answer: (request) => this.#web(request),
-      upgrade: ({ identity }) => {
-        requireClient(identity);
-        throw new AppError('unsupported', 'no connection is handed over here');
-      },
+      upgrade: (request) => this.#webUpgrade(request),
     };
   }
 
@@ -333,6 +330,16 @@ export class Manager {
       if (this.#term !== undefined) return this.#term.gateway.answer(request);
       this.#requireElection();
       const relayed = await this.#relay.web(request);
+      if (relayed.kind === 'answer') return;
+    }
+  }
+
+  async #webUpgrade(request: WebUpgrade<Peer>): Promise<void> {
+    requireClient(request.identity);
+    for (;;) {
+      if (this.#term !== undefined) return this.#term.gateway.upgrade(request);
+      this.#requireElection();
+      const relayed = await this.#relay.webUpgrade(request);
       if (relayed.kind === 'answer') return;
     }
   }

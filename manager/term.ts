@@ -115,6 +115,7 @@ export class LeaderTerm implements Term {
       ...{ store, clock, log, newId, workers: this.dispatcher, statistics: this.statistics },
       events: this.control.events,
       control: (request) => this.control.call(request),
+      note: (peer, action, about) => this.control.note(peer, action, about),
       cluster: { id: clusterId, name: clusterName, nodeId, version, strategy: settings.strategy },
     });
     const scheduler = new Scheduler({ store, clock, log, strategy: settings.strategy });

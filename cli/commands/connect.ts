@@ -14,7 +14,8 @@ export async function connect(cli: Cli, options: ConnectOptions): Promise<Contro
   return connectTo(await contextFor(cli, options));
 }
 
-async function contextFor(cli: Cli, options: ConnectOptions): Promise<ClusterContext> {
+/** How to reach the cluster to act on. */
+export async function contextFor(cli: Cli, options: ConnectOptions): Promise<ClusterContext> {
   const named = cli.options.cluster ?? cli.env.SHOAL_CLUSTER;
   if (named !== localName) {
     const context = await findCluster({

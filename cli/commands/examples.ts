@@ -54,6 +54,10 @@ export const examples: Readonly<
     ['shoal down', 'containers and networks of the project'],
     ['shoal down -v', 'its named volumes and their data as well'],
   ],
+  env: [
+    ['eval "$(shoal env)"', 'docker ps, logs, stats … are about the whole cluster from now on'],
+    ['eval "$(shoal env -u)"', "and about this computer's engine again"],
+  ],
   exec: [
     ['shoal exec web sh', 'a shell, on whichever node it is'],
     ['shoal exec -T --index 2 db pg_dump app > app.sql', 'without a terminal'],

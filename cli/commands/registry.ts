@@ -88,6 +88,11 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import('./down.js')).downCommand,
   },
   {
+    name: 'env',
+    summary: 'Print the variables that point docker at the whole cluster',
+    load: async () => (await import('./env.js')).envCommand,
+  },
+  {
     name: 'events',
     summary: 'Receive real-time events from containers',
     load: async () => (await import('./events.js')).eventsCommand,

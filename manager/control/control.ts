@@ -106,6 +106,11 @@ export class ControlApi {
     return this.#events;
   }
 
+  /** Puts into the audit what somebody does by another way than a call. */
+  async note(peer: Peer, action: string, about: string): Promise<void> {
+    await this.#audit.note(originOf(peer, action), about);
+  }
+
   stop(): void {
     this.#events.stop();
     this.#audit.stop();

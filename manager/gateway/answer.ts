@@ -1,5 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex, Writable } from 'node:stream';
 import { AppError } from '../base/errors.js';
+import type { WebUpgrade } from '../protocol/transport-web.js';
+import { apiVersion } from './api-version.js';
 
 /** Where a long answer goes. */
 export interface Sink {
@@ -7,6 +10,12 @@ export interface Sink {
   send(chunk: string | Uint8Array): Promise<void>;
   /** Aborted when the client has gone. */
   readonly signal: AbortSignal;
+}
+
+/** Both ways of a connection that is a process's own from now on. */
+export interface Terminal extends Sink {
+  /** Ends when the client has no more to say; it may go on to listen. */
+  readonly input: AsyncIterable<Uint8Array>;
 }
 
 export type Answer =
@@ -18,6 +27,12 @@ export type Answer =
       readonly kind: 'stream';
       readonly contentType: string;
       readonly pour: (sink: Sink) => Promise<void>;
+    }
+  /** Takes the connection over; a client that does not offer it gets a stream and can say nothing. */
+  | {
+      readonly kind: 'hijack';
+      readonly contentType: string;
+      readonly converse: (terminal: Terminal) => Promise<void>;
     };
 
 export function json(value: unknown, status = 200): Answer {
@@ -52,8 +67,62 @@ export async function writeAnswer(
       response.flushHeaders();
       await answer.pour({ signal, send: (chunk) => send(response, chunk) });
       response.end();
+      return;
+    case 'hijack':
+      response.writeHead(200, { 'content-type': answer.contentType });
+      response.flushHeaders();
+      await answer.converse({ signal, send: (chunk) => send(response, chunk), input: silence() });
+      response.end();
   }
 }
+
+async function* silence(): AsyncGenerator<Uint8Array> {
+  // Nothing is ever said.
+}
+
+/** Answers somebody who offers his connection: takes it, or answers without. */
+export async function writeUpgrade(
+  answer: Answer,
+  { socket, taken }: Pick<WebUpgrade<unknown>, 'socket' | 'taken'>,
+): Promise<void> {
+  if (answer.kind !== 'hijack') {
+    throw new AppError('invalid', 'this request takes no connection over');
+  }
+  taken();
+  const gone = new AbortController();
+  socket.once('close', () => {
+    gone.abort();
+  });
+  // What ends it is told by its close.
+  socket.on('error', () => undefined);
+  socket.write(
+    `HTTP/1.1 101 UPGRADED\r\nContent-Type: ${answer.contentType}\r\n` +
+      `Connection: Upgrade\r\nUpgrade: tcp\r\nApi-Version: ${apiVersion}\r\n\r\n`,
+  );
+  try {
+    await answer.converse({
+      signal: gone.signal,
+      send: (chunk) => send(socket, chunk),
+      input: socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>,
+    });
+  } finally {
+    part(socket);
+  }
+}
+
+/** What the client still says is read away: left unread it would cost it the end of the answer. */
+function part(socket: Duplex): void {
+  socket.resume();
+  socket.end();
+  const timer = setTimeout(() => {
+    socket.destroy();
+  }, partingMs);
+  socket.once('close', () => {
+    clearTimeout(timer);
+  });
+}
+
+const partingMs = 5_000;
 
 function writeWhole(
   request: IncomingMessage,
@@ -66,7 +135,7 @@ function writeWhole(
   response.end(request.method === 'HEAD' ? undefined : body);
 }
 
-function send(response: ServerResponse, chunk: string | Uint8Array): Promise<void> {
+function send(response: Writable, chunk: string | Uint8Array): Promise<void> {
   if (response.destroyed) return Promise.reject(gone());
   if (response.write(chunk)) return Promise.resolve();
   return new Promise((resolve, reject) => {

@@ -8,6 +8,7 @@ import type { WorkerCalls } from '../protocol/worker-calls.js';
 import type { ClusterStore } from '../store/store.js';
 import type { Target } from './api-version.js';
 import type { Answer } from './answer.js';
+import type { Execs } from './execs.js';
 import type { Statistics, UseFeed } from './use-feed.js';
 
 /** The cluster's events, those that were and those that come. */
@@ -28,6 +29,8 @@ export interface GatewayOptions {
   readonly events: EventSource;
   /** The client's calls: what changes something goes the same way, and is noted in the same audit. */
   readonly control: (request: CallRequest<Peer>) => Promise<unknown>;
+  /** Notes in the audit what changes nothing in the store. */
+  readonly note: (peer: Peer, action: string, about: string) => Promise<void>;
   readonly cluster: {
     readonly id: string;
     readonly name: string;
@@ -37,17 +40,19 @@ export interface GatewayOptions {
   };
 }
 
+export type JsonBody = Readonly<Record<string, unknown>>;
+
 export interface GatewayContext extends GatewayOptions {
+  readonly execs: Execs;
   readonly uses: UseFeed;
 }
 
 export interface ApiRequest extends Target {
-  readonly method: string;
   readonly peer: Peer;
   /** Aborted when the client has gone. */
   readonly signal: AbortSignal;
   /** The body as an object; empty without one. Throws `invalid` for anything else. */
-  readonly body: () => Promise<Readonly<Record<string, unknown>>>;
+  readonly body: () => Promise<JsonBody>;
 }
 
 /** `names` are what the route's pattern caught. */

@@ -66,3 +66,11 @@ export function findContainer(view: StoreView, reference: string): Placed {
   if (first === undefined) throw new AppError('not-found', `No such container: ${reference}`);
   return first;
 }
+
+/** Throws `conflict`, in the engine's words, for one that does not run. */
+export function requireRunning({ task, containerId, node }: Placed): void {
+  const isUp = node.status.state === 'ready';
+  if (isUp && task.status.state === 'running') return;
+  const why = isUp ? '' : `: node ${node.spec.name} is ${node.status.state}`;
+  throw new AppError('conflict', `Container ${containerId} is not running${why}`);
+}

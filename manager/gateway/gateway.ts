@@ -1,11 +1,13 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '../base/errors.js';
 import type { Peer } from '../protocol/peer.js';
 import { parseBody } from '../protocol/transport-server.js';
-import type { WebRequest } from '../protocol/transport-web.js';
+import type { WebRequest, WebUpgrade } from '../protocol/transport-web.js';
 import { apiVersion, parseTarget } from './api-version.js';
-import { writeAnswer } from './answer.js';
-import type { ApiRequest, GatewayContext, GatewayOptions } from './context.js';
+import type { Answer } from './answer.js';
+import { writeAnswer, writeUpgrade } from './answer.js';
+import type { ApiRequest, GatewayContext, GatewayOptions, JsonBody } from './context.js';
+import { Execs } from './execs.js';
 import { findRoute } from './router.js';
 import { UseFeed } from './use-feed.js';
 
@@ -14,24 +16,40 @@ export class Gateway {
   readonly #context: GatewayContext;
 
   constructor(options: GatewayOptions) {
-    this.#context = { ...options, uses: new UseFeed(options.statistics) };
+    this.#context = {
+      ...options,
+      uses: new UseFeed(options.statistics),
+      execs: new Execs(options.newId),
+    };
   }
 
   /** What is thrown before the answer has begun is the answer: its kind is the status. */
   async answer({ identity, request, response, body, signal }: WebRequest<Peer>): Promise<void> {
     setHeaders(response, this.#context.cluster.version);
-    const target = parseTarget(request.url ?? '/');
-    const method = request.method ?? 'GET';
-    const { handler, names } = findRoute(method, target.path);
-    const asked: ApiRequest = {
-      ...target,
-      method,
-      peer: identity,
-      signal,
-      body: async () => objectOf(await body()),
-    };
-    const answer = await handler(this.#context, asked, ...names);
+    const read = async (): Promise<JsonBody> => objectOf(await body());
+    const answer = await this.#ask(request, { peer: identity, signal, body: read });
     await writeAnswer(answer, request, response, signal);
+  }
+
+  /** For a client that offers its connection to what it wants to talk to. */
+  async upgrade(web: WebUpgrade<Peer>): Promise<void> {
+    const { identity, request, socket } = web;
+    const gone = new AbortController();
+    socket.once('close', () => {
+      gone.abort();
+    });
+    const body = (): Promise<JsonBody> => Promise.resolve().then(() => objectOf(web.body));
+    const answer = await this.#ask(request, { peer: identity, signal: gone.signal, body });
+    await writeUpgrade(answer, web);
+  }
+
+  async #ask(
+    request: IncomingMessage,
+    asked: Pick<ApiRequest, 'peer' | 'signal' | 'body'>,
+  ): Promise<Answer> {
+    const target = parseTarget(request.url ?? '/');
+    const { handler, names } = findRoute(request.method ?? 'GET', target.path);
+    return handler(this.#context, { ...target, ...asked }, ...names);
   }
 }
 
@@ -44,10 +62,10 @@ function setHeaders(response: ServerResponse, version: string): void {
   response.setHeader('server', `Shoal/${version} (linux)`);
 }
 
-function objectOf(body: Buffer): Readonly<Record<string, unknown>> {
+function objectOf(body: Buffer): JsonBody {
   const value = parseBody(body);
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    return value as Readonly<Record<string, unknown>>;
+    return value as JsonBody;
   }
   throw new AppError('invalid', 'the request is no JSON object');
 }

@@ -2,11 +2,13 @@ import { AppError } from '../base/errors.js';
 import type { Handler, Route } from './context.js';
 import { containerRoutes } from './handlers/containers.js';
 import { eventRoutes } from './handlers/events.js';
+import { execRoutes } from './handlers/exec.js';
 import { imageRoutes } from './handlers/images.js';
 import { logRoutes } from './handlers/logs.js';
 import { networkRoutes } from './handlers/networks.js';
 import { refusedRoutes } from './handlers/refused.js';
 import { statsRoutes } from './handlers/stats.js';
+import { steeringRoutes } from './handlers/steer.js';
 import { systemRoutes } from './handlers/system.js';
 import { volumeRoutes } from './handlers/volumes.js';
 
@@ -16,6 +18,8 @@ const routes: readonly Route[] = [
   ...containerRoutes,
   ...statsRoutes,
   ...logRoutes,
+  ...execRoutes,
+  ...steeringRoutes,
   ...eventRoutes,
   ...networkRoutes,
   ...volumeRoutes,

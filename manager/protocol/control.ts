@@ -193,6 +193,8 @@ export interface ControlCallMap extends SecurityCallMap {
     args: {
       readonly project: string;
       readonly services: readonly string[];
+      /** Only these tasks of them. */
+      readonly taskIds?: readonly string[];
       readonly paused: boolean;
     };
     result: null;

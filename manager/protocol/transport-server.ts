@@ -14,6 +14,7 @@ import { maxMessageBytes, SocketConnection } from './transport-connection.js';
 import type { PeerCertificateNames, TlsMaterial } from './transport-tls.js';
 import { clientCertificate, tlsOptions } from './transport-tls.js';
 import type { WebOptions } from './transport-web.js';
+import { readUpgradeBody } from './transport-web.js';
 
 export interface ServeOptions<Identity> {
   /** `0` as port takes a free one. */
@@ -234,7 +235,8 @@ class Entry<Identity> {
       const { web } = this.#options;
       if (web?.serves(pathOf(request)) === true) {
         const identity = this.#identify(request);
-        await web.upgrade({ identity, request, socket, head, taken });
+        const body = await readUpgradeBody(request, socket, head);
+        await web.upgrade({ identity, request, body, socket, taken });
         return;
       }
       await this.#options.stream({

@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { AppError } from '../base/errors.js';
 
 /** Requests of another protocol than ours on the same port; whoever answers writes HTTP himself. */
 export interface WebOptions<Identity> {
@@ -23,9 +25,38 @@ export interface WebRequest<Identity> {
 export interface WebUpgrade<Identity> {
   readonly identity: Identity;
   readonly request: IncomingMessage;
+  readonly body: Buffer;
+  /** What comes after the body. Stays open for writing when the client has nothing more to say. */
   readonly socket: Duplex;
-  /** What the client has sent after its headers. */
-  readonly head: Buffer;
   /** To be called before the first byte is written: what is thrown later only ends the connection. */
   readonly taken: () => void;
+}
+
+const maxUpgradeBodyBytes = 1024 * 1024;
+const bodyDeadlineMs = 10_000;
+
+/**
+ * The body of a request that offers its connection, which node:http leaves on the socket: `head` is what
+ * came with the headers. Whatever follows the body can be read from the socket then.
+ */
+export async function readUpgradeBody(
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): Promise<Buffer> {
+  const length = Number(request.headers['content-length'] ?? 0);
+  if (request.headers['transfer-encoding'] !== undefined || !(length <= maxUpgradeBodyBytes)) {
+    throw new AppError('invalid', 'a request that offers its connection must have a short body');
+  }
+  socket.allowHalfOpen = true;
+  const signal = AbortSignal.timeout(bodyDeadlineMs);
+  let bytes = head;
+  while (bytes.length < length) {
+    const chunk = socket.read() as Buffer | null;
+    if (chunk === null) await once(socket, 'readable', { signal });
+    else bytes = Buffer.concat([bytes, chunk]);
+    if (socket.readableEnded) throw new AppError('cancelled', 'the client has gone');
+  }
+  if (bytes.length > length) socket.unshift(bytes.subarray(length));
+  return bytes.subarray(0, length);
 }

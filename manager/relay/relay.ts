@@ -10,12 +10,12 @@ import { HttpCaller } from '../protocol/transport-call.js';
 import type { Connection } from '../protocol/transport-connection.js';
 import type { CallRequest, StreamRequest } from '../protocol/transport-server.js';
 import type { PeerCertificateNames, TlsMaterial } from '../protocol/transport-tls.js';
-import type { WebRequest } from '../protocol/transport-web.js';
+import type { WebRequest, WebUpgrade } from '../protocol/transport-web.js';
 import { dial } from '../protocol/transport.js';
 import type { Leader } from '../store/election.js';
 import { LeaderWatch } from './leader-watch.js';
-import type { WebHop } from './web-relay.js';
-import { askWeb, pourWeb } from './web-relay.js';
+import type { WebHop, WebUpgraded } from './web-relay.js';
+import { askUpgrade, askWeb, joinSockets, pourWeb } from './web-relay.js';
 
 export interface RelayOptions {
   readonly clusterName: string;
@@ -136,6 +136,28 @@ export class Relay {
     const { leader, answer } = opened.value as { leader: Leader; answer: IncomingMessage };
     const watch = this.#watch(leader);
     await pourWeb(answer, response, watch.gone).finally(() => {
+      watch.stop();
+    });
+    return { kind: 'answer', value: undefined };
+  }
+
+  /** Plain HTTP whose connection is to be the leader's: resolves when that has ended. */
+  async webUpgrade(web: WebUpgrade<Peer>): Promise<Relayed> {
+    const { request, body, identity, socket, taken } = web;
+    const gone = new AbortController();
+    socket.once('close', () => {
+      gone.abort();
+    });
+    const message = { request, body, signal: gone.signal };
+    const opened = await this.#withLeader({ identity, again: false }, async (leader) => ({
+      leader,
+      upgraded: await askUpgrade(message, this.#hopTo(leader, identity)),
+    }));
+    if (opened.kind === 'self') return opened;
+    const { leader, upgraded } = opened.value as { leader: Leader; upgraded: WebUpgraded };
+    taken();
+    const watch = this.#watch(leader);
+    await joinSockets(upgraded, socket, watch.gone).finally(() => {
       watch.stop();
     });
     return { kind: 'answer', value: undefined };

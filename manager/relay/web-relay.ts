@@ -39,17 +39,52 @@ export async function askWeb(message: WebMessage, hop: WebHop): Promise<Incoming
   return asked.response;
 }
 
-export type WebAsked =
+/** A connection that the leader has taken over. */
+export interface WebUpgraded {
+  readonly response: IncomingMessage;
+  readonly socket: Duplex;
+  /** What came with the headers. */
+  readonly head: Buffer;
+}
+
+type WebAsked =
   | { readonly kind: 'answered'; readonly response: IncomingMessage }
-  | {
-      readonly kind: 'upgraded';
-      readonly response: IncomingMessage;
-      readonly socket: Duplex;
-      readonly head: Buffer;
-    };
+  | ({ readonly kind: 'upgraded' } & WebUpgraded);
+
+/** The connection that the leader has taken over; what it answers otherwise is thrown. */
+export async function askUpgrade(message: WebMessage, hop: WebHop): Promise<WebUpgraded> {
+  const asked = await begin(message, hop);
+  if (asked.kind === 'upgraded') return asked;
+  const { response } = asked;
+  throw parseRefusal(hop.address, response.statusCode ?? 0, await text(response));
+}
+
+/** Both ways, until both are done or the leader leads no more. */
+export async function joinSockets(
+  { response, socket: leader, head }: WebUpgraded,
+  client: Duplex,
+  gone: AbortSignal,
+): Promise<void> {
+  const headers = Object.entries(response.headers).map(
+    ([name, value]) => `${name}: ${String(value)}\r\n`,
+  );
+  client.write(`HTTP/1.1 101 UPGRADED\r\n${headers.join('')}\r\n`);
+  if (head.length > 0) client.write(head);
+  leader.allowHalfOpen = true;
+  const end = (): void => {
+    leader.destroy();
+    client.destroy();
+  };
+  gone.addEventListener('abort', end, { once: true });
+  // The process's end is the end: nobody hears what the client still says.
+  const toLeader = pipeline(client, leader).catch(end);
+  await pipeline(leader, client).catch(end);
+  end();
+  await toLeader;
+}
 
 /** Sends it on. Fails as `dial` does, and with `notLeading` when the other end leads no more. */
-export async function begin(
+async function begin(
   { request, body, signal }: WebMessage,
   { address, tls, verifyPeer, headers, connectTimeoutMs }: WebHop,
 ): Promise<WebAsked> {

@@ -166,7 +166,7 @@ async function pause(context: CallContext, value: unknown): Promise<null> {
   const { project, services } = readSelection(args);
   const verb = args.flag('paused') ? 'pause' : 'unpause';
   const { store, workers, signal } = context;
-  const tasks = runningTasks(store.view, findServices(store.view, project, services));
+  const tasks = only(args, runningTasks(store.view, findServices(store.view, project, services)));
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(killDeadlineMs)]);
   await forEachTask(tasks, verb, (task) =>
     workers.call(task.nodeId, verb, { taskId: task.id }, deadline),

@@ -5,6 +5,7 @@ import { json } from '../answer.js';
 import type { ApiRequest, GatewayContext, Handler, Route } from '../context.js';
 import { findContainer, listContainers } from '../find-container.js';
 import type { ContainerScene } from '../translate/container.js';
+import { untilTrue } from '../until-true.js';
 import { toContainer } from '../translate/container.js';
 import { decorate, fromRecord } from '../translate/inspect.js';
 import { selectContainers } from '../translate/list-filter.js';
@@ -66,25 +67,6 @@ const wait: Handler = ({ store }, { signal }, reference = '') => {
     },
   };
 };
-
-function untilTrue(
-  store: GatewayContext['store'],
-  condition: () => boolean,
-  signal: AbortSignal,
-): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      stop();
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const stop = store.watch(() => {
-      if (condition()) end();
-    });
-    signal.addEventListener('abort', end, { once: true });
-    if (signal.aborted || condition()) end();
-  });
-}
 
 export const containerRoutes: readonly Route[] = [
   { method: 'GET', pattern: /^\/containers\/(?:json|ps)$/u, handler: list },

@@ -32,8 +32,8 @@ export const refusedRoutes: readonly Route[] = [
     handler: refuse('creating a container', `use "shoal run" or "shoal up", ${engine}`),
   },
   ...every(
-    /^\/containers\/.+\/(?:attach|attach\/ws|resize)$/u,
-    refuse('attaching to a container', 'use "shoal attach"'),
+    /^\/containers\/.+\/attach\/ws$/u,
+    refuse('attaching by WebSocket', 'use "docker attach" or "shoal attach"'),
   ),
   ...every(/^\/containers\/.+\/archive$/u, refuse('copying files', 'use "shoal cp"')),
   ...every(/^\/containers\/.+\/export$/u, refuse('exporting a container', 'use "shoal export"')),

@@ -1,0 +1,162 @@
+import { AppError } from '../../base/errors.js';
+import type { ExecOptions } from '../../protocol/worker-calls.js';
+import type { Answer, Terminal } from '../answer.js';
+import { json } from '../answer.js';
+import type { GatewayContext, Handler, JsonBody, Route } from '../context.js';
+import { converse } from '../converse.js';
+import type { Exec } from '../execs.js';
+import { findContainer, requireRunning } from '../find-container.js';
+import { count, flag } from '../query.js';
+
+const resizeMs = 5_000;
+
+function texts(body: JsonBody, key: string): readonly string[] {
+  const value = body[key] ?? [];
+  if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;
+  throw new AppError('invalid', `${key} is no list of texts`);
+}
+
+function readOptions(body: JsonBody): ExecOptions {
+  const command = texts(body, 'Cmd');
+  if (command.length === 0) throw new AppError('invalid', 'No exec command specified');
+  const { User: user, WorkingDir: workingDir } = body;
+  return {
+    command,
+    env: texts(body, 'Env'),
+    privileged: body.Privileged === true,
+    tty: body.Tty === true,
+    stdin: body.AttachStdin === true,
+    detach: body.Detach === true,
+    ...(typeof user === 'string' && user !== '' ? { user } : {}),
+    ...(typeof workingDir === 'string' && workingDir !== '' ? { workingDir } : {}),
+    ...sizeOf(body),
+  };
+}
+
+/** `[rows, columns]`, as clients send it since 1.42. */
+function sizeOf(body: JsonBody): Pick<ExecOptions, 'columns' | 'rows'> {
+  const size: readonly unknown[] = Array.isArray(body.ConsoleSize) ? body.ConsoleSize : [];
+  const [rows, columns] = size;
+  if (typeof rows !== 'number' || typeof columns !== 'number' || rows * columns === 0) return {};
+  return { rows, columns };
+}
+
+const make: Handler = async (context, { body, peer }, reference = '') => {
+  const item = findContainer(context.store.view, reference);
+  requireRunning(item);
+  const options = readOptions(await body());
+  const { project, service, slot } = item.task;
+  await context.note(peer, 'exec', `project ${project}, service ${service}, index ${slot}`);
+  return json({ Id: context.execs.make(item, options).id }, 201);
+};
+
+const start: Handler = async (context, { body }, id = '') => {
+  const exec = context.execs.get(id);
+  if (exec.state !== 'made') {
+    throw new AppError('conflict', `exec ${id} has already been started`);
+  }
+  const asked = await body();
+  if (asked.Detach === true || exec.options.detach) {
+    await startDetached(context, exec);
+    return json(null);
+  }
+  const options = { ...exec.options, ...sizeOf(asked) };
+  return {
+    kind: 'hijack',
+    contentType: contentTypeOf(options.tty),
+    converse: (terminal) => run(context, { ...exec, options }, terminal),
+  };
+};
+
+function contentTypeOf(isTty: boolean): string {
+  return `application/vnd.docker.${isTty ? 'raw' : 'multiplexed'}-stream`;
+}
+
+/** Resolves when the engine has taken it; what becomes of it nobody hears. */
+async function startDetached({ workers, execs }: GatewayContext, exec: Exec): Promise<void> {
+  const options = { ...exec.options, detach: true };
+  const request = { kind: 'exec', taskId: exec.item.task.id, options } as const;
+  const { stream } = await workers.open(exec.item.node.id, request, new AbortController().signal);
+  for await (const message of stream) if (typeof message !== 'string') break;
+  stream.close();
+  execs.change(exec.id, { state: 'ended', exitCode: 0 });
+}
+
+async function run(
+  { workers, execs }: GatewayContext,
+  { id, item, options }: Exec,
+  terminal: Terminal,
+): Promise<void> {
+  const request = { kind: 'exec', taskId: item.task.id, options } as const;
+  const { streamId, stream } = await workers.open(item.node.id, request, terminal.signal);
+  execs.change(id, { state: 'running', streamId });
+  const exitCode = await converse(terminal, stream, options.tty).finally(() => {
+    execs.change(id, { state: 'ended' });
+  });
+  execs.change(id, { exitCode: exitCode ?? 137 });
+}
+
+const resize: Handler = async ({ workers, execs }, { query }, id = ''): Promise<Answer> => {
+  const { item, streamId } = execs.get(id);
+  const size = { columns: count(query, 'w') ?? 80, rows: count(query, 'h') ?? 24 };
+  if (streamId === undefined) throw new AppError('conflict', `exec ${id} does not run`);
+  const deadline = AbortSignal.timeout(resizeMs);
+  await workers.call(item.node.id, 'resize', { streamId, ...size }, deadline);
+  return json(null);
+};
+
+const inspect: Handler = ({ execs }, _request, id = '') => {
+  const { item, options, state, exitCode } = execs.get(id);
+  const [entrypoint = '', ...args] = options.command;
+  return json({
+    ID: id,
+    Running: state === 'running',
+    ExitCode: exitCode ?? null,
+    ProcessConfig: {
+      tty: options.tty,
+      entrypoint,
+      arguments: args,
+      privileged: options.privileged,
+      user: options.user ?? '',
+    },
+    OpenStdin: options.stdin,
+    OpenStderr: true,
+    OpenStdout: true,
+    CanRemove: false,
+    ContainerID: item.containerId,
+    DetachKeys: '',
+    Pid: 0,
+  });
+};
+
+/** The container's own process. */
+const attach: Handler = async (context, { query, peer }, reference = '') => {
+  const item = findContainer(context.store.view, reference);
+  requireRunning(item);
+  const { task, node } = item;
+  const { project, service, slot } = task;
+  await context.note(peer, 'attach', `project ${project}, service ${service}, index ${slot}`);
+  const request = {
+    kind: 'attach',
+    taskId: task.id,
+    stdin: flag(query, 'stdin'),
+    replay: flag(query, 'logs'),
+  } as const;
+  const { tty } = task.spec.container;
+  return {
+    kind: 'hijack',
+    contentType: contentTypeOf(tty),
+    converse: async (terminal) => {
+      const { stream } = await context.workers.open(node.id, request, terminal.signal);
+      await converse(terminal, stream, tty);
+    },
+  };
+};
+
+export const execRoutes: readonly Route[] = [
+  { method: 'POST', pattern: /^\/containers\/(.+)\/exec$/u, handler: make },
+  { method: 'POST', pattern: /^\/exec\/([^/]+)\/start$/u, handler: start },
+  { method: 'POST', pattern: /^\/exec\/([^/]+)\/resize$/u, handler: resize },
+  { method: 'GET', pattern: /^\/exec\/([^/]+)\/json$/u, handler: inspect },
+  { method: 'POST', pattern: /^\/containers\/(.+)\/attach$/u, handler: attach },
+];
