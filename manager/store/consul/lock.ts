@@ -35,6 +35,8 @@ export class ConsulLock implements LeaderLock {
   readonly #options: ConsulLockOptions;
   readonly #key: string;
   readonly #check: ManagerCheck;
+  /** Sessions that could not be ended: our check keeps them alive as long as this process lives. */
+  readonly #left = new Set<string>();
   #leader: Leader | undefined;
 
   constructor(options: ConsulLockOptions) {
@@ -49,6 +51,7 @@ export class ConsulLock implements LeaderLock {
 
   async acquire(signal: AbortSignal, heard?: () => void): Promise<HeldLock> {
     await this.#check.start();
+    for (const id of this.#left) await this.#destroy(id);
     const session = await this.#openSession(signal);
     try {
       for (;;) {
@@ -56,9 +59,11 @@ export class ConsulLock implements LeaderLock {
         const entry = await this.#take(session);
         heard?.();
         if (entry?.session === session) return this.#hold(session, entry.index);
-        // Free already: somebody was faster or slower, ask again.
-        if (entry?.session === undefined) await pause(retryMs, undefined, { signal });
-        else await this.#untilFree(entry, signal);
+        if (entry?.session === undefined || this.#isOwn(entry)) {
+          // Free already: somebody was faster or slower, ask again.
+          await this.#destroy(entry?.session);
+          await pause(retryMs, undefined, { signal });
+        } else await this.#untilFree(entry, signal);
         await this.#assertSession(session);
       }
     } catch (error) {
@@ -81,6 +86,14 @@ export class ConsulLock implements LeaderLock {
     const entry = await client.get(this.#key);
     this.#leader = leaderOf(entry);
     return entry;
+  }
+
+  /**
+   * Held by an earlier session of this manager, that could not be ended or was a killed process's: it hangs
+   * on the same check, which passes again, so it would stay for ever. The fence keeps its holder from writing.
+   */
+  #isOwn(entry: KvEntry): boolean {
+    return leaderOf(entry)?.nodeId === this.#options.self.nodeId;
   }
 
   async #untilFree(entry: KvEntry, signal: AbortSignal): Promise<void> {
@@ -179,12 +192,15 @@ export class ConsulLock implements LeaderLock {
     if ((info as unknown) === undefined) throw new AppError('unavailable', 'the session has ended');
   }
 
-  async #destroy(id: string): Promise<void> {
+  async #destroy(id: string | undefined): Promise<void> {
+    if (id === undefined) return;
     const { client, log } = this.#options;
     try {
       await client.call((consul) => consul.session.destroy({ id, ...short }));
+      this.#left.delete(id);
     } catch (error) {
-      log.debug(`election: session not ended, it will end by its check: ${messageOf(error)}`);
+      this.#left.add(id);
+      log.debug(`election: session not ended yet: ${messageOf(error)}`);
     }
   }
 }

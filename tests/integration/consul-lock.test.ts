@@ -1,0 +1,57 @@
+import type { ExecutionContext } from 'ava';
+import { AppError } from '../../manager/base/errors.js';
+import { silentLogger } from '../../manager/base/log.js';
+import { newId } from '../../manager/base/random.js';
+import { ConsulClient } from '../../manager/store/consul/client.js';
+import { ConsulLock } from '../../manager/store/consul/lock.js';
+import { consulTest, sharedConsul } from '../helpers/consul.js';
+
+const shared = sharedConsul();
+const self = { nodeId: 'm1', address: '127.0.0.1:7070' };
+
+/** Consul as it is while its servers elect a leader: it can be asked for nothing. */
+class DeafClient extends ConsulClient {
+  deaf = false;
+
+  override call<T>(...given: Parameters<typeof ConsulClient.prototype.call<T>>): Promise<T> {
+    if (this.deaf) return Promise.reject(new AppError('unavailable', 'no cluster leader'));
+    return super.call(...given);
+  }
+}
+
+function lockOf(t: ExecutionContext, cluster: string): { client: DeafClient; lock: ConsulLock } {
+  const [host = '', port = ''] = (shared().addresses[0] ?? '').split(':');
+  const client = new DeafClient({ servers: [{ host, port: Number(port) }], prefix: 'shoal' });
+  const log = silentLogger;
+  const lock = new ConsulLock({ client, log, prefix: 'shoal', cluster, clusterId: cluster, self });
+  t.teardown(async () => {
+    await lock.close();
+    client.close();
+  });
+  return { client, lock };
+}
+
+consulTest('a manager that could not give the lock back takes it again', async (t) => {
+  const { client, lock } = lockOf(t, newId());
+  const first = await lock.acquire(AbortSignal.timeout(20_000));
+  client.deaf = true;
+  await first.release();
+  client.deaf = false;
+  const second = await lock.acquire(AbortSignal.timeout(20_000));
+  t.true(second.fence.index > first.fence.index, 'what the first one still sends is refused');
+  t.false(second.lost.aborted);
+  await second.release();
+  const sessions = (await client.call((consul) => consul.session.list())) as readonly unknown[];
+  t.deepEqual(sessions, [], 'none is left behind');
+});
+
+consulTest(
+  'a manager killed and back before Consul has noticed does not wait for itself',
+  async (t) => {
+    const cluster = newId();
+    const before = await lockOf(t, cluster).lock.acquire(AbortSignal.timeout(20_000));
+    const after = await lockOf(t, cluster).lock.acquire(AbortSignal.timeout(20_000));
+    t.true(after.fence.index > before.fence.index);
+    await after.release();
+  },
+);
