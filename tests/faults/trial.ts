@@ -149,7 +149,7 @@ class Trial {
       return wrong.length === 0;
     };
     try {
-      await waitFor('the cluster to be right', isRight, { timeoutMs: settleMs, intervalMs: 300 });
+      await waitFor('the cluster to be right', isRight, { timeoutMs: settleMs, intervalMs: 500 });
     } catch (error) {
       throw new Error(`${messageOf(error)}; ${wrong.join(', ')}`, { cause: error });
     }
