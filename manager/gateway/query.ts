@@ -9,7 +9,7 @@ export function flag(query: URLSearchParams, key: string): boolean {
 /** A point in time as clients send it, seconds with nanoseconds behind a point, in ms. */
 export function moment(query: URLSearchParams, key: string): number | undefined {
   const value = query.get(key) ?? '';
-  if (value === '' || value === '0') return undefined;
+  if (value === '') return undefined;
   if (/^-?\d+(\.\d+)?$/u.test(value)) return Math.round(Number(value) * 1000);
   const at = Date.parse(value);
   if (Number.isNaN(at)) throw new AppError('invalid', `${key}=${value} is no time`);

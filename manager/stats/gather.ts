@@ -79,7 +79,7 @@ export class StatsGatherer {
     this.#cancelEnd?.();
     this.#cancelEnd = undefined;
     if (this.#cancelTick !== undefined || this.#stopped) return;
-    this.#beganAt = this.#options.clock.now();
+    this.#beganAt = this.#options.clock.elapsed();
     this.#tick();
   }
 
@@ -105,7 +105,7 @@ export class StatsGatherer {
     const now = this.#options.clock.now();
     const message = this.#latest.delta(now);
     for (const listener of this.#listeners) listener(message);
-    const begins = now - this.#beganAt < beginning.forMs;
+    const begins = this.#options.clock.elapsed() - this.#beganAt < beginning.forMs;
     this.#cancelTick = this.#options.clock.after(begins ? beginning.everyMs : periodMs, () => {
       this.#tick();
     });

@@ -30,7 +30,8 @@ function readWanted({ query }: ApiRequest, { task }: Placed): Wanted {
       // Anything that is no number is all, as on an engine.
       ...(/^\d+$/u.test(tail) ? { tail: Number(tail) } : {}),
       ...(sinceMs === undefined ? {} : { sinceMs }),
-      ...(untilMs === undefined ? {} : { untilMs }),
+      // An engine takes 0 for no end.
+      ...(untilMs === undefined || untilMs === 0 ? {} : { untilMs }),
     },
   };
 }

@@ -1,0 +1,91 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { request } from 'node:https';
+import type { Duplex } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import type { ExecutionContext } from 'ava';
+import type { TlsMaterial } from '../../manager/protocol/transport-tls.js';
+
+export interface ApiAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** A client of the Engine API that checks a manager's certificate as docker does. */
+export class DockerApi {
+  readonly #t: ExecutionContext;
+  readonly #port: number;
+  readonly #tls: TlsMaterial;
+
+  constructor(t: ExecutionContext, port: number, tls: TlsMaterial) {
+    this.#t = t;
+    this.#port = port;
+    this.#tls = tls;
+  }
+
+  async ask(method: string, path: string, body?: object): Promise<ApiAnswer> {
+    const answer = await this.open(method, path, body);
+    return {
+      status: answer.statusCode ?? 0,
+      headers: answer.headers,
+      body: await text(answer),
+    };
+  }
+
+  async json(path: string): Promise<unknown> {
+    const { status, body } = await this.ask('GET', path);
+    if (status !== 200) throw new Error(`${path}: ${status} ${body}`);
+    return JSON.parse(body) as unknown;
+  }
+
+  /** Resolves when the headers have come. */
+  open(method: string, path: string, body?: object): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const asked = this.#request(method, path, body, {});
+      asked.once('response', (answer: IncomingMessage) => {
+        // A test that ends leaves long ones in the middle.
+        answer.on('error', () => undefined);
+        resolve(answer);
+      });
+      asked.once('error', reject);
+    });
+  }
+
+  /** Offers the connection; resolves when it was taken. */
+  upgrade(path: string, body: object): Promise<{ readonly socket: Duplex; readonly head: Buffer }> {
+    return new Promise((resolve, reject) => {
+      const headers = { connection: 'Upgrade', upgrade: 'tcp' };
+      const asked = this.#request('POST', path, body, headers);
+      asked.once('upgrade', (_answer, socket, head) => {
+        socket.allowHalfOpen = true;
+        resolve({ socket, head });
+      });
+      asked.once('response', (answer: IncomingMessage) => {
+        void text(answer).then((said) => {
+          reject(new Error(`${answer.statusCode ?? 0} ${said}`));
+        });
+      });
+      asked.once('error', reject);
+    });
+  }
+
+  #request(
+    method: string,
+    path: string,
+    body: object | undefined,
+    headers: Readonly<Record<string, string>>,
+  ): ReturnType<typeof request> {
+    const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+    const asked = request({
+      ...{ host: '127.0.0.1', port: this.#port, method, path, agent: false, ...this.#tls },
+      headers: {
+        ...headers,
+        ...(bytes && { 'content-type': 'application/json', 'content-length': bytes.length }),
+      },
+    });
+    this.#t.teardown(() => {
+      asked.destroy();
+    });
+    return asked.end(bytes);
+  }
+}

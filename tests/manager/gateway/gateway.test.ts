@@ -1,0 +1,300 @@
+import { once } from 'node:events';
+import { buffer } from 'node:stream/consumers';
+import type { ExecutionContext } from 'ava';
+import test from 'ava';
+import { aServiceSpec } from '../../../fixtures/cluster/build.js';
+import type { ServiceSpec } from '../../../manager/model/service.js';
+import { frame, unframe } from '../../../manager/protocol/frames.js';
+import type { Connection } from '../../../manager/protocol/transport-connection.js';
+import { DockerApi } from '../../helpers/docker-api.js';
+import type { FakeWorker } from '../../helpers/fake-worker.js';
+import { aStatus } from '../../helpers/fake-worker.js';
+import type { TestPki } from '../../helpers/pki.js';
+import { createManagerPki, TestManager } from '../../helpers/test-manager.js';
+import { until } from '../../helpers/until.js';
+
+let pki: TestPki;
+
+test.before(async () => {
+  pki = await createManagerPki();
+});
+
+interface Scene {
+  readonly manager: TestManager;
+  readonly api: DockerApi;
+  readonly workers: readonly FakeWorker[];
+}
+
+/** Two nodes that run a web of two, one on each, and one redis. */
+async function scene(t: ExecutionContext): Promise<Scene> {
+  const manager = await TestManager.start(t, { pki });
+  const workers = [await manager.join('w1'), await manager.join('w2')];
+  await until('both are ready', 60_000, async () => {
+    const nodes = await manager.call('node.list', {});
+    return nodes.filter(({ status }) => status.state === 'ready').length === 2;
+  });
+  const services = [aServiceSpec('web', { replicas: 2 }), aServiceSpec('redis')];
+  await apply(manager, services);
+  const api = new DockerApi(t, manager.port, await pki.client('ada'));
+  await until('all run', 60_000, async () => (await names(api)).length === 3);
+  return { manager, api, workers };
+}
+
+async function apply(manager: TestManager, services: readonly ServiceSpec[]): Promise<void> {
+  await manager.call('project.apply', {
+    project: 'demo',
+    services,
+    ...{ networks: [], volumes: [], secrets: [], configs: [] },
+    ...{ externalNetworks: [], externalVolumes: [], forceRecreate: [], keepReplicas: [] },
+    known: services.map(({ service }) => service),
+    ...{ removeOrphans: false, dryRun: false },
+  });
+}
+
+async function names(api: DockerApi, query = ''): Promise<string[]> {
+  const listed = (await api.json(`/containers/json${query}`)) as { Names: string[] }[];
+  return listed.flatMap(({ Names }) => Names).sort();
+}
+
+function message(body: string): string {
+  return (JSON.parse(body) as { message: string }).message;
+}
+
+test('ping tells what clients choose their version by, and so does every error', async (t) => {
+  const { api } = await scene(t);
+  const asked = await api.ask('HEAD', '/_ping');
+  t.is(asked.status, 200);
+  t.like(asked.headers, { 'api-version': '1.45', ostype: 'linux', swarm: 'inactive' });
+  t.is(asked.body, '');
+  t.is((await api.ask('GET', '/v1.41/_ping')).body, 'OK');
+  const refused = await api.ask('GET', '/v1.99/_ping');
+  t.is(refused.status, 400);
+  t.is(refused.headers['api-version'], '1.45');
+  t.regex(message(refused.body), /client version 1\.99 is too new/);
+});
+
+test('only a user may ask, not a worker', async (t) => {
+  const { manager } = await scene(t);
+  const worker = new DockerApi(t, manager.port, await pki.node('worker', 'w3'));
+  const { status, body } = await worker.ask('GET', '/containers/json');
+  t.is(status, 403);
+  t.regex(message(body), /worker/);
+});
+
+test('containers of all nodes are listed, and inspected by their engine', async (t) => {
+  const { api, workers } = await scene(t);
+  t.deepEqual(await names(api), ['/demo-redis-1', '/demo-web-1', '/demo-web-2']);
+  for (const worker of workers) {
+    worker.answer = ({ name }) => (name === 'inspect' ? { Id: 'x', State: { Pid: 7 } } : null);
+  }
+  const shown = await api.json('/v1.41/containers/demo-web-2/json');
+  t.like(shown, { Id: 'x', State: { Pid: 7 }, Name: '/demo-web-2' });
+  t.regex((shown as { Node: { Name: string } }).Node.Name, /^w[12]$/);
+});
+
+test('a name that is nothing is not found at once, wherever docker inspect looks', async (t) => {
+  const { api } = await scene(t);
+  for (const path of [
+    '/containers/nosuch/json',
+    '/images/nosuch/json',
+    '/networks/nosuch',
+    '/volumes/nosuch',
+    '/plugins/nosuch/json',
+    '/exec/nosuch/json',
+  ]) {
+    const { status, body } = await api.ask('GET', path);
+    t.is(status, 404, `${path} is found`);
+    t.regex(message(body), /nosuch/, `${path} is not named`);
+  }
+});
+
+test('what is not served says which command does it', async (t) => {
+  const { api } = await scene(t);
+  const created = await api.ask('POST', '/containers/create', { Image: 'busybox' });
+  t.is(created.status, 501);
+  t.regex(message(created.body), /shoal run/);
+  t.regex(message((await api.ask('GET', '/services')).body), /shoal ps/);
+  t.is((await api.ask('GET', '/nothing')).status, 404);
+});
+
+test('lines of a log are framed by their output, and those not asked for are left out', async (t) => {
+  const { api, workers } = await scene(t);
+  for (const worker of workers) {
+    worker.serve = async (_request, stream) => {
+      const at = { at: 1, stamp: '2026-01-02T03:04:05.000000006Z' };
+      const lines = [
+        { ...at, stream: 'stdout', text: 'one' },
+        { ...at, stream: 'stderr', text: 'two' },
+      ];
+      await stream.send(JSON.stringify(lines));
+    };
+  }
+  const path = '/containers/demo-web-1/logs';
+  const both = await buffer(await api.open('GET', `${path}?stdout=1&stderr=1`));
+  t.is(both.toString('latin1'), '\x01\0\0\0\0\0\0\x04one\n\x02\0\0\0\0\0\0\x04two\n');
+  const errors = await buffer(await api.open('GET', `${path}?stderr=1&timestamps=1`));
+  t.is(errors.subarray(8).toString(), '2026-01-02T03:04:05.000000006Z two\n');
+  t.is((await api.ask('GET', path)).status, 400);
+});
+
+/** Serves statistics of all its tasks until the reader goes; counts how often it was asked. */
+function serveStats(worker: FakeWorker): { readonly opened: () => number } {
+  let opened = 0;
+  worker.serve = async (request, stream) => {
+    if (request.kind !== 'stats') return;
+    opened += 1;
+    const uses = [...worker.held.tasks.keys()].map((taskId) => ({
+      ...{ taskId, cpuPercent: 12.5, cpuSeconds: 90, memoryBytes: 2 ** 20, pids: 3 },
+      ...{ memoryLimitBytes: 2 ** 30, rxBytes: 1, txBytes: 2, rxPerSecond: 0, txPerSecond: 0 },
+      ...{ readBytes: 3, writeBytes: 4, readPerSecond: 0, writePerSecond: 0 },
+    }));
+    await stream.send(JSON.stringify({ at: Date.now(), tasks: uses, gone: [] }));
+    await stream.ended;
+  };
+  return { opened: () => opened };
+}
+
+async function firstLine(answer: AsyncIterable<Buffer>): Promise<string> {
+  let text = '';
+  for await (const chunk of answer) {
+    text += chunk.toString();
+    if (text.includes('\n')) break;
+  }
+  return text.split('\n')[0] ?? '';
+}
+
+test('however many read statistics, each node is asked once', async (t) => {
+  const { api, workers } = await scene(t);
+  const counted = workers.map(serveStats);
+  const listed = await names(api);
+  const read = await Promise.all(
+    [...listed, ...listed, ...listed].map(async (name) => {
+      const answer = await api.open('GET', `/containers${name}/stats?stream=1`);
+      return JSON.parse(await firstLine(answer)) as object;
+    }),
+  );
+  t.is(read.length, 9);
+  for (const stats of read) {
+    t.like(stats, { memory_stats: { usage: 2 ** 20 }, pids_stats: { current: 3 } });
+  }
+  t.deepEqual(
+    counted.map(({ opened }) => opened()),
+    [1, 1],
+  );
+  const once_ = await api.json('/containers/demo-web-1/stats?stream=0');
+  t.like(once_, { name: '/demo-web-1', cpu_stats: { online_cpus: 4 } });
+  t.deepEqual(
+    counted.map(({ opened }) => opened()),
+    [1, 1],
+  );
+});
+
+test('events that were and that come are told until the time that was asked for', async (t) => {
+  const { api } = await scene(t);
+  const until_ = Math.floor(Date.now() / 1000) + 1;
+  const filters = encodeURIComponent(JSON.stringify({ event: ['start'] }));
+  const { status, body } = await api.ask(
+    'GET',
+    `/events?since=0&until=${until_}&filters=${filters}`,
+  );
+  t.is(status, 200);
+  const told = body
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { Actor: { Attributes: Record<string, string> } });
+  t.deepEqual(told.map(({ Actor }) => Actor.Attributes['com.docker.compose.service']).sort(), [
+    'redis',
+    'web',
+    'web',
+  ]);
+});
+
+/** A process that says in capitals what it hears, and ends with its input. */
+async function shout(stream: Connection): Promise<void> {
+  const said = stream[Symbol.asyncIterator]();
+  for (let heard = ' '; heard !== '';) {
+    const next = await said.next();
+    if (next.done === true) return;
+    const part = typeof next.value === 'string' ? undefined : unframe(next.value);
+    if (part?.channel !== 'stdin') continue;
+    heard = Buffer.from(part.data).toString();
+    await stream.send(frame('stdout', heard.toUpperCase()));
+  }
+  await stream.send(frame('stderr', 'bye'));
+  await stream.send(frame('exit', '3'));
+  await stream.ended;
+}
+
+test('a process in a container is talked to over the connection, and its exit code is known', async (t) => {
+  const { api, manager, workers } = await scene(t);
+  for (const worker of workers) worker.serve = (_request, stream) => shout(stream);
+  const made = await api.ask('POST', '/containers/demo-redis-1/exec', {
+    AttachStdin: true,
+    Cmd: ['shout'],
+  });
+  t.is(made.status, 201);
+  const { Id: id } = JSON.parse(made.body) as { Id: string };
+  t.like(await api.json(`/exec/${id}/json`), { Running: false, ExitCode: null });
+  const { socket, head } = await api.upgrade(`/exec/${id}/start`, { Detach: false, Tty: false });
+  const heard: Buffer[] = [head];
+  socket.on('data', (chunk: Buffer) => heard.push(chunk));
+  // Said at once, and nothing more: the answer comes all the same.
+  socket.end('hello');
+  await once(socket, 'end');
+  t.is(
+    Buffer.concat(heard).toString('latin1'),
+    '\x01\0\0\0\0\0\0\x05HELLO\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\x03bye',
+  );
+  t.like(await api.json(`/exec/${id}/json`), { Running: false, ExitCode: 3 });
+  await t.throwsAsync(api.upgrade(`/exec/${id}/start`, {}), { message: /409 .*already/ });
+  const audit = await manager.call('audit.list', {});
+  t.true(audit.some(({ who, action }) => who === 'ada' && action === 'exec'));
+});
+
+test('a request that offers its connection in vain is told why', async (t) => {
+  const { api } = await scene(t);
+  await t.throwsAsync(api.upgrade('/exec/nosuch/start', {}), { message: /404 .*nosuch/ });
+  await t.throwsAsync(api.upgrade('/session', {}), { message: /501 .*shoal build/ });
+});
+
+test('one container of several is not stopped behind the back of its service', async (t) => {
+  const { api } = await scene(t);
+  const { status, body } = await api.ask('POST', '/containers/demo-web-1/stop');
+  t.is(status, 409);
+  t.regex(message(body), /one of 2 containers of service web: use "shoal stop web"/);
+});
+
+test('the only container of a service is stopped, and started again', async (t) => {
+  const { api, manager, workers } = await scene(t);
+  const [{ id } = { id: '' }] = await manager.call('task.list', { service: 'redis' });
+  const holder = workers.find(({ held }) => held.tasks.has(id));
+  if (holder === undefined) throw new Error('nobody runs it');
+  // It reports as an engine would have it: what was stopped is still there.
+  holder.obedient = false;
+  const stopping = api.ask('POST', '/containers/demo-redis-1/stop?t=1');
+  await until('it is told', 60_000, () => holder.held.tasks.get(id)?.desired === 'shutdown');
+  holder.report(id, aStatus('shutdown', { containerId: 'c0ffee', exitCode: 0 }));
+  t.is((await stopping).status, 204);
+  t.deepEqual(await names(api), ['/demo-web-1', '/demo-web-2']);
+  t.is((await names(api, '?all=1')).length, 3);
+  const services = await manager.call('service.list', {});
+  t.true(services.find(({ spec }) => spec.service === 'redis')?.spec.halted);
+  holder.obedient = true;
+  t.is((await api.ask('POST', '/containers/c0ffee/start')).status, 204);
+  t.is((await names(api)).length, 3);
+  t.is((await api.ask('POST', '/containers/demo-redis-1/start')).status, 304);
+});
+
+test('what acts on one container goes to its node, and to no other container', async (t) => {
+  const { api, workers } = await scene(t);
+  t.is((await api.ask('POST', '/containers/demo-web-2/kill?signal=HUP')).status, 204);
+  t.is((await api.ask('POST', '/containers/demo-web-2/pause')).status, 204);
+  t.is((await api.ask('POST', '/containers/demo-web-2/restart?t=3')).status, 204);
+  const calls = workers.flatMap((worker) => worker.calls);
+  t.deepEqual(
+    calls.map(({ name }) => name),
+    ['kill', 'pause', 'restart'],
+  );
+  t.is(new Set(calls.map(({ args }) => (args as { taskId: string }).taskId)).size, 1);
+  t.is((await api.ask('POST', '/containers/nosuch/kill')).status, 404);
+});
