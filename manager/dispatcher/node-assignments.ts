@@ -262,15 +262,16 @@ const sameTask = sameFields<AssignedTask>;
 
 function refsOf(task: Task): Refs {
   const { container } = task.spec;
+  const { state, containerId } = task.status;
+  // One that never came to have a container stays in the history alone: nothing is to be kept for it.
+  if (isTerminal(state) && containerId === undefined) return noRefs;
   return {
     networks: task.attachments.map(({ networkId }) => networkId),
     volumes: container.mounts.flatMap((mount) =>
       mount.type === 'volume' && mount.source !== undefined ? [mount.source] : [],
     ),
     // Only who still runs or will run may hold secrets.
-    files: isTerminal(task.status.state)
-      ? []
-      : container.files.map(({ kind, source }) => `${kind}/${source}`),
+    files: isTerminal(state) ? [] : container.files.map(({ kind, source }) => `${kind}/${source}`),
   };
 }
 

@@ -63,7 +63,10 @@ function expected(
         sent.has(task.id) ||
         task.attachments.every(({ networkId }) => gateways.has(`${nodeId}/${networkId}`)),
     );
-  const networks = new Set(tasks.flatMap((task) => task.attachments.map((item) => item.networkId)));
+  const keepers = tasks.filter(
+    ({ status }) => !isTerminal(status.state) || status.containerId !== undefined,
+  );
+  const networks = new Set(keepers.flatMap((task) => task.attachments.map((at) => at.networkId)));
   const endpoints = view.list('tasks').flatMap((task) =>
     task.attachments.flatMap(({ networkId }) => {
       const node = task.nodeId === undefined ? undefined : view.get('nodes', task.nodeId);
@@ -204,9 +207,14 @@ async function perform(store: ClusterStore, one: Step): Promise<void> {
       if (task === undefined) return;
       const state = item(taskStates, one.state);
       if (stateRank(state) < stateRank(task.status.state)) return;
+      const made = one.up && !isTerminal(task.status.state);
+      const containerId = made ? 'made' : task.status.containerId;
       tx.put('tasks', {
         ...task,
-        status: { state, at: 1, message: '', ...(one.up ? { startedAt: 1 } : {}) },
+        status: {
+          ...{ state, at: 1, message: '', ...(one.up ? { startedAt: 1 } : {}) },
+          ...(containerId === undefined ? {} : { containerId }),
+        },
       });
     } else if (one.kind === 'desired') {
       const task = tx.get('tasks', item(taskIds, one.task));
@@ -322,6 +330,26 @@ test('a network that is marked for removal as its last task goes leaves the node
   const change = book.take(item(nodeIds, 0));
   t.deepEqual(change?.remove.networks, [item(networkIds, 0)]);
   t.is(change?.upsert.networks, undefined);
+});
+
+test('a task that failed before it had a container keeps no network on its node', async (t) => {
+  const store = await prepare();
+  const book = new AssignmentBook(store.view, 'c1');
+  store.watch((commit) => {
+    book.note(commit);
+  });
+  await perform(store, { kind: 'gateway', node: 0, network: 0, there: true });
+  await perform(store, { kind: 'task', task: 0, node: 0, networks: 1, files: 0 });
+  await perform(store, { kind: 'task', task: 1, node: 0, networks: 1, files: 0 });
+  book.open(item(nodeIds, 0));
+  const failed = taskStates.indexOf('failed');
+  await perform(store, { kind: 'state', task: 0, state: failed, up: true });
+  t.is(book.take(item(nodeIds, 0))?.remove.networks, undefined, 'its container may be looked at');
+  await perform(store, { kind: 'removeTask', task: 0 });
+  await perform(store, { kind: 'state', task: 1, state: failed, up: false });
+  const change = book.take(item(nodeIds, 0));
+  t.deepEqual(change?.remove.networks, [item(networkIds, 0)]);
+  t.deepEqual(change?.remove.tasks, [item(taskIds, 0)], 'it stays in the history itself');
 });
 
 test('secrets leave a node with the last live task that uses them', async (t) => {
