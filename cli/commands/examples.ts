@@ -93,6 +93,10 @@ export const examples: Readonly<
       'a cluster of one machine',
     ],
     ['shoal machine create --swarm --generic-ip-address 192.0.2.12 beta', 'one more machine'],
+    [
+      'shoal machine create --swarm --swarm-master --restore shop.backup --generic-ip-address 192.0.2.14 delta',
+      'in place of a manager that is lost',
+    ],
   ],
   'machine ls': [
     ['shoal machine ls --filter state=running -q', 'names of those that run'],

@@ -11,6 +11,7 @@ import { provision } from './provision.js';
 import type { MachineRecord } from './record.js';
 import { engineUrl } from './record.js';
 import type { RemoteMachine } from './remote-machine.js';
+import { openConsulNames } from './remote-scripts.js';
 import type { Membership } from './settings-files.js';
 import { eventually } from './verify.js';
 import type { Workshop } from './workshop.js';
@@ -35,7 +36,7 @@ function membershipOf(
     managers: cluster.managers.map(({ url }) => new URL(url).host),
     discovery: cluster.discovery,
     consulFiles,
-    consulAgent: consulAgentOf(cluster, machine, consulFiles.gossipKey ?? ''),
+    consulAgent: consulAgentOf(cluster, machine, consulFiles),
   };
 }
 
@@ -185,6 +186,9 @@ export class Batch {
       signal: this.#workshop.signal,
     });
     if (cluster !== undefined) await this.#waitUntilJoined(record, cluster, progress);
+    if (Master && cluster?.consulServers !== undefined) {
+      await machine.script('let names be asked of consul', openConsulNames, []);
+    }
     await store.save({ ...record, Provisioned: true });
     return engine;
   }

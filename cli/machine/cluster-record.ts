@@ -18,8 +18,17 @@ export interface ClusterRecord {
   readonly discovery?: string;
   /** Ids of authorities whose managers are believed no more, see manager/ca/pki-peer.ts. */
   readonly refusedAuthorities?: readonly string[];
-  /** The machines whose Consul servers the cluster began with, when it runs its own Consul. */
-  readonly consulServers?: readonly { readonly name: string; readonly address: string }[];
+  /** The machines with Consul servers, when the cluster runs its own Consul. */
+  readonly consulServers?: readonly ConsulServer[];
+  /** How many servers that Consul began with; as many as are listed unless told. */
+  readonly consulFounders?: number;
+}
+
+export interface ConsulServer {
+  readonly name: string;
+  readonly address: string;
+  /** It joined servers that were there. */
+  readonly joined?: true;
 }
 
 /** Throws `invalid` for a name that is no single path segment of plain characters. */
@@ -54,4 +63,27 @@ export function withManager(cluster: ClusterRecord, manager: ClusterManager): Cl
 export function withoutManager(cluster: ClusterRecord, name: string): ClusterRecord | undefined {
   const managers = cluster.managers.filter((manager) => manager.name !== name);
   return managers.length === 0 ? undefined : { ...cluster, managers };
+}
+
+/**
+ * A machine that becomes a manager runs a Consul server as well where one is missing: with an even number
+ * of them no more may fail than with one less.
+ */
+export function withConsulServer(cluster: ClusterRecord, machine: ConsulServer): ClusterRecord {
+  const { consulServers: servers } = cluster;
+  if (servers === undefined || servers.length % 2 === 1) return cluster;
+  if (servers.some(({ name }) => name === machine.name)) return cluster;
+  const { name, address } = machine;
+  return { ...cluster, consulServers: [...servers, { name, address, joined: true }] };
+}
+
+/** The record after a machine with a Consul server has gone. */
+export function withoutConsulServer(cluster: ClusterRecord, machine: string): ClusterRecord {
+  const { consulServers: servers } = cluster;
+  if (servers?.some(({ name }) => name === machine) !== true) return cluster;
+  return {
+    ...cluster,
+    consulFounders: cluster.consulFounders ?? servers.length,
+    consulServers: servers.filter(({ name }) => name !== machine),
+  };
 }

@@ -1,4 +1,5 @@
 import type { ClusterRecord } from './cluster-record.js';
+import type { ConsulFiles } from './consul-files.js';
 import { certificatePaths, remote } from './layout.js';
 
 /*
@@ -11,49 +12,55 @@ export interface ConsulAgent {
   /** Name and underlay address of the machine. */
   readonly name: string;
   readonly address: string;
-  /** How many servers the cluster of agents begins with; undefined for an agent that is no server. */
-  readonly servers: number | undefined;
+  readonly isServer: boolean;
+  /** How many servers begin together; undefined for an agent that joins them. */
+  readonly founders: number | undefined;
   /** Addresses of the others. */
   readonly join: readonly string[];
   readonly gossipKey: string;
+  /** May do everything; who shows none may ask for names only. Without, everybody on the machine may. */
+  readonly token: string | undefined;
 }
 
 /** The agent a machine is to have; undefined without one. */
 export function consulAgentOf(
   cluster: ClusterRecord,
   machine: { readonly name: string; readonly address: string; readonly isManager: boolean },
-  gossipKey: string,
+  { gossipKey = '', token }: ConsulFiles,
 ): ConsulAgent | undefined {
   if (cluster.consulServers === undefined) return undefined;
   const { name, address, isManager } = machine;
-  const isServer = cluster.consulServers.some((server) => server.name === name);
-  if (!isServer && !isManager) return undefined;
+  const server = cluster.consulServers.find((each) => each.name === name);
+  if (server === undefined && !isManager) return undefined;
+  const founders = cluster.consulFounders ?? cluster.consulServers.length;
   return {
     name,
     address,
-    servers: isServer ? cluster.consulServers.length : undefined,
-    join: cluster.consulServers
-      .map((server) => server.address)
-      .filter((other) => other !== address),
+    isServer: server !== undefined,
+    founders: server === undefined || server.joined === true ? undefined : founders,
+    join: cluster.consulServers.map((each) => each.address).filter((other) => other !== address),
     gossipKey,
+    token,
   };
 }
 
 /** Consul's settings, in words that 1.7 and later know. */
 export function consulSettings(agent: ConsulAgent): string {
   const { cert, key } = certificatePaths.worker;
-  const server = agent.servers === undefined ? {} : { bootstrap_expect: agent.servers };
+  const { isServer: server, founders, token } = agent;
   return `${JSON.stringify(
     {
       node_name: agent.name,
-      server: agent.servers !== undefined,
-      ...server,
+      server,
+      ...(founders === undefined ? {} : { bootstrap_expect: founders }),
       data_dir: `${remote.data}/consul`,
       bind_addr: agent.address,
       client_addr: '127.0.0.1',
       retry_join: agent.join,
       retry_interval: '1s',
-      ports: { http: 8500, dns: 8600 },
+      // One datacentre: nothing is to listen for others.
+      ports: { http: 8500, dns: 8600, serf_wan: -1 },
+      ...(token === undefined ? {} : { acl: accessControl(token) }),
       performance: { raft_multiplier: 1 },
       limits: { http_max_conns_per_client: 1_000 },
       encrypt: agent.gossipKey,
@@ -70,6 +77,16 @@ export function consulSettings(agent: ConsulAgent): string {
     undefined,
     2,
   )}\n`;
+}
+
+/** `master` is `initial_management` since 1.11, which the older ones do not know; newer ones know both. */
+function accessControl(token: string): object {
+  return {
+    enabled: true,
+    default_policy: 'deny',
+    down_policy: 'extend-cache',
+    tokens: { master: token, agent: token },
+  };
 }
 
 /** env finds a program that was uploaded before one of the system's own. */

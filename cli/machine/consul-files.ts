@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError, messageOf } from '../../manager/base/errors.js';
@@ -39,8 +39,9 @@ export async function readNamedFiles(paths: ConsulFilePaths): Promise<ConsulFile
   return Object.fromEntries(found.flat());
 }
 
-export function newGossipKey(): string {
-  return randomBytes(32).toString('base64');
+/** For a Consul of our own. */
+export function newConsulSecrets(): Required<Pick<ConsulFiles, 'gossipKey' | 'token'>> {
+  return { gossipKey: randomBytes(32).toString('base64'), token: randomUUID() };
 }
 
 /** Keeps copies with the cluster, so that machines can be provisioned again. */

@@ -4,12 +4,12 @@ import { newId } from '../../manager/base/random.js';
 import type { NodeReady } from './batch.js';
 import { Batch } from './batch.js';
 import type { ClusterRecord } from './cluster-record.js';
-import { withManager, withoutManager } from './cluster-record.js';
+import { withConsulServer, withManager, withoutManager } from './cluster-record.js';
 import { managerPort } from './layout.js';
 import {
   forgetConsulFiles,
   keepConsulFiles,
-  newGossipKey,
+  newConsulSecrets,
   readNamedFiles,
 } from './consul-files.js';
 import type { CreateFlags } from './new-record.js';
@@ -112,7 +112,8 @@ async function joinCluster(
         `cluster "${cluster.name}" already has its manager on ${other.name}, and a cluster without Consul has one: leave out --swarm-master, or name another cluster with --cluster`,
       );
     }
-    return withManager(seen ?? cluster, manager);
+    const machine = { name: master.Name, address: master.Driver.IPAddress };
+    return withConsulServer(withManager(seen ?? cluster, manager), machine);
   });
   const current = await store.currentCluster();
   if (current === undefined || (await store.findCluster(current)) === undefined) {
@@ -129,9 +130,10 @@ async function keepConsul(
 ): Promise<void> {
   const { store } = workshop;
   const { consulToken: token, consulCa: ca, consulCert: cert, consulKey: key } = flags;
-  await keepConsulFiles(store.home, cluster.name, await readNamedFiles({ token, ca, cert, key }));
+  const named = await readNamedFiles({ token, ca, cert, key });
+  await keepConsulFiles(store.home, cluster.name, named);
   if (flags.consulServer !== true || (await store.findCluster(cluster.name)) !== undefined) return;
-  await keepConsulFiles(store.home, cluster.name, { gossipKey: newGossipKey() });
+  await keepConsulFiles(store.home, cluster.name, { ...newConsulSecrets(), ...named });
   const consulServers = masters.map(({ Name: name, Driver }) => ({
     name,
     address: Driver.IPAddress,

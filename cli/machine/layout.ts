@@ -16,6 +16,8 @@ export const remote = {
   isolateRules: '/etc/shoal/isolate.nft',
   consulRoot: '/opt/shoal/consul',
   consulSettings: '/etc/shoal/consul/agent.json',
+  /** Of the agent itself, where it asks for one. */
+  consulAgentToken: '/etc/shoal/consul/token',
   consulUnit: '/etc/systemd/system/shoal-consul.service',
   consulReloadPath: '/etc/systemd/system/shoal-consul-reload.path',
   consulReloadUnit: '/etc/systemd/system/shoal-consul-reload.service',

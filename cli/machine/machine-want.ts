@@ -91,6 +91,7 @@ const managerFiles = [
 
 const consulAgentFiles = [
   remote.consulSettings,
+  remote.consulAgentToken,
   remote.consulUnit,
   remote.consulReloadPath,
   remote.consulReloadUnit,
@@ -142,6 +143,9 @@ export interface ConfigureInput {
 function consulAgentWant(agent: ConsulAgent): readonly FileWant[] {
   return [
     { path: remote.consulSettings, content: consulSettings(agent), mode: 0o600 },
+    ...(agent.token === undefined
+      ? []
+      : [{ path: remote.consulAgentToken, content: agent.token, mode: 0o600 }]),
     { path: remote.consulUnit, content: consulUnit, mode: 0o644 },
     { path: remote.consulReloadPath, content: consulReloadPath, mode: 0o644 },
     { path: remote.consulReloadUnit, content: consulReloadUnit, mode: 0o644 },

@@ -3,35 +3,41 @@
  */
 
 /** gzip on standard input. $1 checksum. Unpacks beside the place, checks, then renames: never half there. */
-export const unpackRuntime = `
+function unpackProgram(program: {
+  readonly root: string;
+  /** Below the place. */
+  readonly path: string;
+  readonly version: string;
+}): string {
+  const { root, path, version } = program;
+  return `
 set -e
-place=/opt/shoal/runtime/$1
+place=${root}/$1
 new=$place.$$
 trap 'rm -rf "$new"' EXIT
 umask 022
-mkdir -p "$new/bin"
-gzip -dc >"$new/bin/node"
-printf '%s  %s\\n' "$1" "$new/bin/node" | sha256sum -c - >/dev/null
-chmod 755 "$new/bin/node"
-"$new/bin/node" --version
+mkdir -p "$(dirname "$new/${path}")"
+gzip -dc >"$new/${path}"
+printf '%s  %s\\n' "$1" "$new/${path}" | sha256sum -c - >/dev/null
+chmod 755 "$new/${path}"
+"$new/${path}" ${version}
 rm -rf "$place"
 mv -T "$new" "$place"
 `;
+}
+
+export const unpackRuntime = unpackProgram({
+  root: '/opt/shoal/runtime',
+  path: 'bin/node',
+  version: '--version',
+});
 
 /** As the runtime; then it is the one that is used. */
-export const unpackConsul = `
-set -e
-place=/opt/shoal/consul/$1
-new=$place.$$
-trap 'rm -rf "$new"' EXIT
-umask 022
-mkdir -p "$new"
-gzip -dc >"$new/consul"
-printf '%s  %s\\n' "$1" "$new/consul" | sha256sum -c - >/dev/null
-chmod 755 "$new/consul"
-"$new/consul" version
-rm -rf "$place"
-mv -T "$new" "$place"
+export const unpackConsul = `${unpackProgram({
+  root: '/opt/shoal/consul',
+  path: 'consul',
+  version: 'version',
+})}
 was=$(readlink /opt/shoal/consul/current || true)
 ln -sfn "$1" /opt/shoal/consul/current
 if [ -n "$was" ] && [ "$was" != "$1" ]; then rm -rf "/opt/shoal/consul/$was"; fi
@@ -157,6 +163,26 @@ journalctl --unit "$1" --lines "$2" --output cat --no-pager
 `;
 
 /**
+ * Our own Consul denies what comes without the token, and its DNS has none to show: who has none may read
+ * nodes and services. Several machines may do this at once.
+ */
+export const openConsulNames = `
+token=/etc/shoal/consul/token
+if [ ! -e "$token" ]; then exit 0; fi
+export CONSUL_HTTP_TOKEN_FILE=$token PATH=/opt/shoal/consul/current:$PATH
+rules='node_prefix "" { policy = "read" } service_prefix "" { policy = "read" }'
+anonymous=00000000-0000-0000-0000-000000000002
+for try in 1 2 3 4 5 6 7 8 9 10; do
+  consul acl policy read -name shoal-names >/dev/null 2>&1 ||
+    consul acl policy create -name shoal-names -rules "$rules" >/dev/null 2>&1 || true
+  said=$(consul acl token update -id $anonymous -policy-name shoal-names 2>&1) && exit 0
+  sleep 1
+done
+printf '%s\\n' "$said" >&2
+exit 1
+`;
+
+/**
  * The worker is stopped first so that it repairs nothing behind our back; then its own purge takes
  * containers, networks and devices away. A worker that was never started has nothing to purge.
  */
@@ -164,6 +190,9 @@ export const purgeWorker = `
 systemctl disable --quiet --now shoal-worker.service shoal-manager.service \\
   shoal-isolate.service 2>/dev/null || true
 if systemctl is-active --quiet shoal-consul.service; then
+  if [ -e /etc/shoal/consul/token ]; then
+    export CONSUL_HTTP_TOKEN_FILE=/etc/shoal/consul/token
+  fi
   PATH=/opt/shoal/consul/current:$PATH timeout 10 consul leave >/dev/null 2>&1 || true
 fi
 systemctl disable --quiet --now shoal-consul.service shoal-consul-reload.path 2>/dev/null || true

@@ -1,6 +1,6 @@
 import { AppError, isAppError, messageOf } from '../../manager/base/errors.js';
 import { forgetConsulFiles } from './consul-files.js';
-import { withoutManager } from './cluster-record.js';
+import { withoutConsulServer, withoutManager } from './cluster-record.js';
 import { daemonJsonBefore } from './engine-config.js';
 import type { MachineNote } from './machine-want.js';
 import { planRemoval } from './removal-order.js';
@@ -40,7 +40,12 @@ async function clean(machine: RemoteMachine, progress: MachineProgress): Promise
 }
 
 async function forgetRecord(store: MachineStore, record: MachineRecord): Promise<void> {
-  const { Master, Cluster: name } = record.HostOptions.SwarmOptions;
+  const { Master, IsSwarm, Cluster: name } = record.HostOptions.SwarmOptions;
+  if (IsSwarm) {
+    await store.updateCluster(name, (seen) =>
+      seen === undefined ? undefined : withoutConsulServer(seen, record.Name),
+    );
+  }
   if (Master) {
     await store.updateCluster(name, (seen) =>
       seen === undefined ? undefined : withoutManager(seen, record.Name),

@@ -2,7 +2,12 @@ import { AppError, toAppError } from '../../manager/base/errors.js';
 import type { NodeReady } from './batch.js';
 import { Batch } from './batch.js';
 import type { ClusterRecord } from './cluster-record.js';
-import { withManager, withoutManager } from './cluster-record.js';
+import {
+  withConsulServer,
+  withManager,
+  withoutConsulServer,
+  withoutManager,
+} from './cluster-record.js';
 import { managerUrl } from './create.js';
 import type { Progress } from './progress.js';
 import type { MachineRecord } from './record.js';
@@ -72,8 +77,12 @@ export async function promote(
     );
   }
   const { NodeID: nodeId } = record.HostOptions.SwarmOptions;
+  const { IPAddress: address } = record.Driver;
   await changeCluster(workshop, cluster.name, (seen) =>
-    withManager(seen, { name, nodeId, url: managerUrl(record) }),
+    withConsulServer(withManager(seen, { name, nodeId, url: managerUrl(record) }), {
+      name,
+      address,
+    }),
   );
   await provision(workshop, withRole(record, true), work);
 }
@@ -100,7 +109,9 @@ export async function forgetManager(
   const { record, cluster } = await memberOf(workshop, name);
   assertManager({ record, cluster });
   await forget(cluster.name, record.HostOptions.SwarmOptions.NodeID);
-  await changeCluster(workshop, cluster.name, (seen) => withoutManager(seen, name));
+  await changeCluster(workshop, cluster.name, (seen) =>
+    withoutManager(withoutConsulServer(seen, name), name),
+  );
   await workshop.store.save(withRole(record, false));
 }
 

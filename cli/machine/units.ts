@@ -25,6 +25,8 @@ interface UnitInput {
   readonly environment: readonly string[];
   /** Another unit that is enabled and disabled with this one. */
   readonly also?: string;
+  /** What is run when the machine is no part of the cluster any more. */
+  readonly whenRemoved?: string;
 }
 
 function unit(input: UnitInput): string {
@@ -41,7 +43,7 @@ ExecStart=${command.join(' ')}
 ${input.environment.map((entry) => `Environment=${entry}\n`).join('')}Restart=always
 RestartSec=100ms
 RestartPreventExitStatus=${String(notPermittedCode)}
-KillMode=mixed
+${whenRemoved(input.whenRemoved)}KillMode=mixed
 TimeoutStopSec=20
 OOMScoreAdjust=-500
 LimitNOFILE=1048576
@@ -50,6 +52,13 @@ UMask=0077
 [Install]
 WantedBy=multi-user.target
 ${input.also === undefined ? '' : `Also=${input.also}\n`}`;
+}
+
+/** systemd tells what it runs after the program how that ended (systemd.exec(5), EXIT_STATUS). */
+function whenRemoved(command: string | undefined): string {
+  if (command === undefined) return '';
+  const then = `[ "$EXIT_STATUS" != ${String(notPermittedCode)} ] || { ${command}; }`;
+  return `ExecStopPost=-/bin/sh -c '${then}'\n`;
 }
 
 /** glibc otherwise keeps an arena per thread, tens of megabytes in a process with a thread pool. */
@@ -94,8 +103,16 @@ ExecStopPost=-${endIsolation}
 WantedBy=multi-user.target
 `;
 
+/** Our own Consul does not know who was removed: its agent goes by itself. */
+const leaveConsul = [
+  `export PATH=${remote.consulRoot}/current:$PATH CONSUL_HTTP_TOKEN_FILE=${remote.consulAgentToken}`,
+  'timeout 10 consul leave',
+  'systemctl disable --now shoal-consul.service shoal-consul-reload.path',
+].join('; ');
+
 export const managerUnit = unit({
   description: 'Shoal manager',
+  whenRemoved: leaveConsul,
   role: 'manager',
   settings: remote.managerSettings,
   after: 'network-online.target',

@@ -6,7 +6,7 @@ import { findConsul } from '../../fixtures/consul/program.js';
 import type { Machine } from '../../fixtures/lab/machine.js';
 import { waitFor } from '../../fixtures/lab/wait.js';
 import type { PsRow } from '../helpers/e2e-cluster.js';
-import { E2eCluster } from '../helpers/e2e-cluster.js';
+import { E2eCluster, resultOf } from '../helpers/e2e-cluster.js';
 
 /*
  * Three machines, each with a manager and a Consul server. What happens to the leader must not be seen by
@@ -102,9 +102,21 @@ managersTest('every manager takes commands for the cluster', async (t) => {
   t.deepEqual(await onMachines(), before);
 });
 
+interface EventLine {
+  readonly time: string;
+  readonly type: string;
+  readonly action: string;
+  readonly id: string;
+}
+
+const lines = (text: string): readonly string[] => text.split('\n').filter((line) => line !== '');
+
 managersTest('the leader is killed: the next one schedules, containers stay', async (t) => {
   const before = await running(3);
   const first = await leader();
+  const since = String(Math.floor(Date.now() / 1000));
+  const live = cluster.start(['events', '--json']);
+  const told = resultOf(live);
   await first.output(['systemctl', 'kill', '-s', 'KILL', 'shoal-manager']);
   const scaled = await cluster.run(['scale', 'redis-slave=2']);
   t.is(scaled.code, 0, scaled.stderr);
@@ -115,6 +127,24 @@ managersTest('the leader is killed: the next one schedules, containers stay', as
   );
   t.is((await cluster.run(['scale', 'redis-slave=1'])).code, 0);
   await leader();
+  await running(3);
+  const asked = ['events', '--json', '--since', since, '--until', '0s'];
+  const kept = await waitFor('the last event to be kept', async () => {
+    const events = lines(await cluster.output(asked));
+    const stopped = events.some((line) => (JSON.parse(line) as EventLine).action === 'stop');
+    return stopped && events;
+  });
+  live.kill('SIGINT');
+  const { stdout } = await told;
+  t.deepEqual(
+    lines(stdout).filter((line) => !kept.includes(line)),
+    [],
+  );
+  t.deepEqual(
+    kept.filter((line) => !lines(stdout).includes(line)),
+    [],
+    'nothing is missing from the stream that was open over the change',
+  );
 });
 
 managersTest('a leader that is stopped and goes on writes nothing, and follows', async (t) => {

@@ -62,7 +62,24 @@ export function translate(error: unknown, server: string): AppError {
     return fail('unavailable', `consul at ${server} cannot be reached: ${why}`);
   }
   if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_VERIFY|EPROTO/.test(code)) {
-    return fail('forbidden', `consul at ${server}: no TLS connection (${code}): check its CA`);
+    return fail(
+      'forbidden',
+      `consul at ${server}: no TLS connection: ${tlsProblem(code)} (${code})`,
+    );
   }
   return new UncertainError(`consul at ${server} did not answer: ${text.slice(0, 200)}`, error);
+}
+
+/** Codes of node:tls and OpenSSL in words of who set Consul up. */
+function tlsProblem(code: string): string {
+  if (code.includes('EXPIRED')) return 'its certificate has expired';
+  if (code.includes('NOT_YET_VALID'))
+    return 'its certificate is not valid yet, or a clock is wrong';
+  if (code.includes('ALTNAME')) return 'its certificate is for another name or address';
+  if (/ALERT.*CERTIFICATE|ALERT.*UNKNOWN_CA/.test(code)) {
+    return 'it wants a certificate that its own CA has signed';
+  }
+  if (/SELF_SIGNED|UNABLE_TO|ISSUER/.test(code))
+    return 'another CA than the one given signed its certificate';
+  return 'does it speak TLS on this port?';
 }
