@@ -1,7 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import test from 'ava';
 import { newId } from '../../manager/base/random.js';
 import { createPrivateKey, createRequest, signRequest, validFor } from '../../manager/ca/pki.js';
 import type { TlsMaterial } from '../../manager/protocol/transport-tls.js';

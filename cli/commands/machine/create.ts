@@ -1,4 +1,4 @@
-import { AppError, messageOf } from '../../../manager/base/errors.js';
+import { AppError } from '../../../manager/base/errors.js';
 import { checkClusterName } from '../../machine/cluster-record.js';
 import { Batch } from '../../machine/batch.js';
 import { createMachines } from '../../machine/create.js';
@@ -6,17 +6,8 @@ import { MachineStore, storeFolder } from '../../machine/machine-store.js';
 import { Progress } from '../../machine/progress.js';
 import { Workshop } from '../../machine/workshop.js';
 import { nodeReadyIn } from './cluster-calls.js';
+import { joinFailures } from './failures.js';
 import type { CreateOptions, MachineGlobals } from './options.js';
-
-/** One error for a command that did several things: the only failure itself, or all in one line. */
-export function joinFailures(failures: readonly unknown[], total: number): unknown {
-  if (failures.length === 1) return failures[0];
-  const details = failures.map(messageOf).join('; ');
-  return new AppError(
-    'unavailable',
-    `${String(failures.length)} of ${String(total)} machines failed: ${details}`,
-  );
-}
 
 export async function withWorkshop<T>(
   options: MachineGlobals & {

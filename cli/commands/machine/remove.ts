@@ -3,7 +3,8 @@ import { Progress } from '../../machine/progress.js';
 import { removeMachines } from '../../machine/remove.js';
 import { forgetNodeIn } from './cluster-calls.js';
 import { confirm } from './confirm.js';
-import { joinFailures, withWorkshop } from './create.js';
+import { withWorkshop } from './create.js';
+import { joinFailures } from './failures.js';
 import type { MachineGlobals } from './options.js';
 
 interface RemoveFlags extends MachineGlobals {

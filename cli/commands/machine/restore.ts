@@ -11,7 +11,7 @@ import type { Workshop } from '../../machine/workshop.js';
 import { verifyFile } from '../store/backup.js';
 import { checkBackupOf, importOn, onAll } from '../store/there.js';
 import { nodeReadyIn } from './cluster-calls.js';
-import { joinFailures } from './create.js';
+import { joinFailures } from './failures.js';
 import type { CreateOptions } from './options.js';
 
 /*
