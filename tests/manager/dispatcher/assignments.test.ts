@@ -183,6 +183,22 @@ function markNetwork(tx: Transaction, one: Step & { kind: 'network' }): void {
   if (network !== undefined) tx.put('networks', { ...network, removing: one.removing });
 }
 
+function setTaskState(tx: Transaction, one: Step & { kind: 'state' }): void {
+  const task = tx.get('tasks', item(taskIds, one.task));
+  if (task === undefined) return;
+  const state = item(taskStates, one.state);
+  if (stateRank(state) < stateRank(task.status.state)) return;
+  const made = one.up && !isTerminal(task.status.state);
+  const containerId = made ? 'made' : task.status.containerId;
+  tx.put('tasks', {
+    ...task,
+    status: {
+      ...{ state, at: 1, message: '', ...(one.up ? { startedAt: 1 } : {}) },
+      ...(containerId === undefined ? {} : { containerId }),
+    },
+  });
+}
+
 async function perform(store: ClusterStore, one: Step): Promise<void> {
   await store.update('restore', (tx) => {
     if (one.kind === 'task') {
@@ -203,19 +219,7 @@ async function perform(store: ClusterStore, one: Step): Promise<void> {
       const container = { ...task.spec.container, files: pick(files, one.files) };
       tx.create('tasks', { ...task, attachments, spec: { ...task.spec, container } });
     } else if (one.kind === 'state') {
-      const task = tx.get('tasks', item(taskIds, one.task));
-      if (task === undefined) return;
-      const state = item(taskStates, one.state);
-      if (stateRank(state) < stateRank(task.status.state)) return;
-      const made = one.up && !isTerminal(task.status.state);
-      const containerId = made ? 'made' : task.status.containerId;
-      tx.put('tasks', {
-        ...task,
-        status: {
-          ...{ state, at: 1, message: '', ...(one.up ? { startedAt: 1 } : {}) },
-          ...(containerId === undefined ? {} : { containerId }),
-        },
-      });
+      setTaskState(tx, one);
     } else if (one.kind === 'desired') {
       const task = tx.get('tasks', item(taskIds, one.task));
       const desired = item(['ready', 'running', 'shutdown', 'remove'] as const, one.desired);
