@@ -71,6 +71,8 @@ const serviceCommands = new Set([
   'ps',
   'restart',
   'rm',
+  'roll',
+  'rollback',
   'scale',
   'start',
   'stop',

@@ -147,6 +147,11 @@ export const examples: Readonly<
   push: [['shoal push web', 'from a node that has the image']],
   restart: [['shoal restart -t 3 web', 'three seconds to stop']],
   rm: [['shoal rm -fs web', 'stop, then remove, without asking']],
+  roll: [['shoal roll web', 'new containers, a few at a time, as update_config says']],
+  rollback: [
+    ['shoal rollback web', 'the spec before; a second time goes forth again'],
+    ['shoal rollback', 'every service of the project that has one'],
+  ],
   run: [
     ['shoal run --rm web sh', 'a container of its own, removed when it ends'],
     ['shoal run --rm -T db psql -c "select 1"', 'for a script; ends with its exit code'],

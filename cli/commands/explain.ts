@@ -6,6 +6,7 @@ import type { Cli } from '../cli.js';
 import { humanDuration } from '../../manager/base/human-duration.js';
 import { oneLine } from '../output/table.js';
 import { statusText } from '../../manager/model/container-state.js';
+import { updateText } from '../output/update-text.js';
 import { startFailure } from './follow/up-state.js';
 import type { ProjectView } from './selection.js';
 import { isLive, serviceNames, tasksOf, viewProject } from './selection.js';
@@ -46,6 +47,7 @@ export function explain(
   );
   const lines = [
     `service ${service.spec.service}: ${wantedText(service)}, ${running} running`,
+    ...updateLines(service, now),
     ...gateLines(service),
     ...live.flatMap((task) => taskLines(task, view, now)),
     ...failed.slice(0, shownFailures).map((task) => failureLine(task, service, view, now)),
@@ -59,6 +61,16 @@ function wantedText({ spec, removing }: Service): string {
   if (spec.held === true) return 'created, not started ("shoal start" runs it)';
   if (spec.mode.kind === 'global') return 'one task per node wanted';
   return `${spec.mode.replicas} wanted`;
+}
+
+function updateLines(service: Service, now: number): readonly string[] {
+  const text = updateText(service, now);
+  if (text === undefined) return [];
+  const isPaused = service.updateStatus?.state === 'paused';
+  return [
+    `  ${text}`,
+    ...(isPaused ? ['  goes on with "shoal up", goes back with "shoal rollback"'] : []),
+  ];
 }
 
 function gateLines(service: Service): readonly string[] {

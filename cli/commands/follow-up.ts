@@ -14,6 +14,8 @@ export interface FollowUp {
   readonly until: 'created' | 'started' | 'healthy';
   readonly changes: readonly AppliedChange[];
   readonly before: Watched;
+  /** Asked for is the spec before. */
+  readonly back?: boolean;
   /** `--wait-timeout`. */
   readonly timeoutMs?: number | undefined;
 }

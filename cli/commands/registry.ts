@@ -201,6 +201,16 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import('./rm.js')).rmCommand,
   },
   {
+    name: 'roll',
+    summary: 'Replace containers by new ones, a few at a time',
+    load: async () => (await import('./rolling.js')).rollCommand,
+  },
+  {
+    name: 'rollback',
+    summary: 'Go back to what services were before their last change',
+    load: async () => (await import('./rolling.js')).rollbackCommand,
+  },
+  {
     name: 'run',
     summary: 'Run a one-off command on a service',
     load: async () => (await import('./run.js')).runCommand,

@@ -6,7 +6,7 @@ import type { ControlClient } from '../client/client.js';
 import { logs } from '../client/stream.js';
 import type { Controller } from './controller.js';
 import { runCaptured } from './run-command.js';
-import type { Action, Request } from './view-model/actions.js';
+import type { Action, Request } from './view-model/action.js';
 import type { LogBuffer } from './view-model/logs.js';
 import type { Effect, LogScreen } from './view-model/model.js';
 import { pushed } from './view-model/model.js';

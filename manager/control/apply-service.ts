@@ -1,6 +1,7 @@
 import { hashOf } from '../base/canonical.js';
 import type { NewId } from '../base/random.js';
 import type { ServiceId } from '../model/ids.js';
+import { asFormer, hasStood, rolled, updateOf } from '../model/rollback.js';
 import type { Service, ServiceSpec } from '../model/service.js';
 import { isWanted } from '../model/slots.js';
 import { taskHashOf } from '../model/spec-hash.js';
@@ -37,15 +38,21 @@ export function applyService(
     return change('created', 'not found');
   }
   const causes = differences(known.spec, spec);
-  if (force) causes.push('forced');
+  if (force) causes.push(forced);
   if (known.removing || causes.length > 0) {
-    const next = updated(known, spec, force);
+    const isChanged = changesTasks(causes) || known.spec.mode.kind !== spec.mode.kind;
+    const next = updated(known, spec, { force, isChanged, now: context.tx?.now ?? 0 });
     context.tx?.put('services', next);
     if (spec.held !== true) wakeEnded(context, known, isToRunAgain(known));
     if (context.tx) setStopTimeout(context.tx, next, input.timeoutMs, isOutdated(next));
     return known.removing
       ? change('created', 'was being removed')
       : change('updated', causes.join(', '));
+  }
+  if (updateOf(known)?.state === 'paused') {
+    const { updateStatus: _paused, ...again } = known;
+    context.tx?.put('services', { ...again, spec });
+    return change('updated', 'its update was paused');
   }
   // Not to be started: what is there stays as it is, running or stopped.
   const cause = spec.held === true ? undefined : startUnchanged(context, known, spec);
@@ -75,16 +82,46 @@ function createService({ tx, newId }: ApplyContext, spec: ServiceSpec): void {
   });
 }
 
-/** A service with another spec: what it was is kept for going back. */
-export function updated(known: Service, spec: ServiceSpec, force: boolean): Service {
-  const forceUpdate = known.forceUpdate + (force ? 1 : 0);
+/** Whether there is more to it than another number of replicas, or new tasks for the same. */
+function changesTasks(causes: readonly string[]): boolean {
+  return causes.some((cause) => cause !== 'mode changed' && cause !== forced);
+}
+
+const forced = 'forced';
+
+/** A service with another spec: what it was is kept for going back, unless it never stood. */
+function updated(
+  known: Service,
+  spec: ServiceSpec,
+  how: { readonly force: boolean; readonly isChanged: boolean; readonly now: number },
+): Service {
+  if (known.removing) return madeAgain(known, spec, how.force);
+  if (how.force && !how.isChanged) return rolled({ ...known, spec }, how.now);
+  const forceUpdate = known.forceUpdate + (how.force ? 1 : 0);
   return {
     ...known,
     spec,
     taskHash: taskHashOf(spec, forceUpdate),
     forceUpdate,
-    previousSpec: known.spec,
-    dependenciesMet: known.removing ? spec.dependsOn.length === 0 : known.dependenciesMet,
+    ...(how.isChanged && hasStood(known) ? asFormer(known) : {}),
+  };
+}
+
+/** On its way out and wanted again: what it was before is over. */
+function madeAgain(known: Service, spec: ServiceSpec, force: boolean): Service {
+  const {
+    previousSpec: _former,
+    previousForceUpdate: _force,
+    updateStatus: _past,
+    ...rest
+  } = known;
+  const forceUpdate = known.forceUpdate + (force ? 1 : 0);
+  return {
+    ...rest,
+    spec,
+    taskHash: taskHashOf(spec, forceUpdate),
+    forceUpdate,
+    dependenciesMet: spec.dependsOn.length === 0,
     removing: false,
   };
 }

@@ -47,7 +47,9 @@ const unsaid = new Set([
   'status',
   'description',
   'taskHash',
-  'previous',
+  'previousSpec',
+  'previousForceUpdate',
+  'updateStatus',
 ]);
 
 function differing(

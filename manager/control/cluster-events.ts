@@ -1,4 +1,6 @@
 import type { Node } from '../model/node.js';
+import type { Service } from '../model/service.js';
+import { updateWord } from '../model/rollback.js';
 import type { Task, TaskStatus } from '../model/task.js';
 import { isTerminal, stateRank } from '../model/task-state.js';
 import type { RecordedEvent } from '../model/journal.js';
@@ -160,7 +162,9 @@ function objectEvents(
           : 'destroy'
         : 'update';
   // Only services are updated by users; the rest of such changes is the system's own business.
-  if (action === 'update' && (change.table !== 'services' || !specChanged)) return [];
+  const progress = change.table === 'services' ? progressOf(change.before, change.after) : {};
+  const isTold = specChanged || Object.keys(progress).length > 0;
+  if (action === 'update' && (change.table !== 'services' || !isTold)) return [];
   return [
     {
       at: object.updatedAt,
@@ -168,8 +172,25 @@ function objectEvents(
       action,
       id: object.id,
       name: object.spec.name,
-      attributes: { name: object.spec.name, 'com.docker.compose.project': object.spec.project },
+      attributes: {
+        name: object.spec.name,
+        'com.docker.compose.project': object.spec.project,
+        ...progress,
+      },
       project: object.spec.project,
     },
   ];
+}
+
+/** How the change of a service came on, as docker's events have it. */
+function progressOf(before: Service | undefined, after: Service | undefined): Attributes {
+  const now = after?.updateStatus;
+  if (before === undefined || now === undefined) return {};
+  const [old, word] = [updateWord(before.updateStatus), updateWord(now)];
+  if (old === word && before.updateStatus?.startedAt === now.startedAt) return {};
+  return {
+    ...(old === undefined ? {} : { 'updatestate.old': old }),
+    'updatestate.new': word ?? '',
+    ...(now.message === '' ? {} : { message: now.message }),
+  };
 }

@@ -15,6 +15,7 @@ import { otherCalls } from './calls/others.js';
 import { managerCalls } from './calls/managers.js';
 import { nodeCalls } from './calls/nodes.js';
 import { projectCalls } from './calls/project.js';
+import { rollingCalls } from './calls/rolling.js';
 import { resourceCalls } from './calls/resources.js';
 import { securityCalls } from './calls/security.js';
 import { serviceCalls } from './calls/services.js';
@@ -47,6 +48,7 @@ const calls: ControlCalls = {
   info,
   ...projectCalls,
   ...serviceCalls,
+  ...rollingCalls,
   ...taskCalls,
   ...imageCalls,
   ...otherCalls,

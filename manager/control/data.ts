@@ -82,7 +82,8 @@ export function forgetUnusedData(tx: Transaction, input: ProjectApply): void {
   const used = new Set([...input.secrets, ...input.configs].map(({ spec }) => spec.name));
   for (const service of tx.servicesOfProject(input.project)) {
     const tasks = tx.tasksOfService(service.id);
-    for (const { container } of [service.spec.task, ...tasks.map((task) => task.spec)]) {
+    const before = service.previousSpec === undefined ? [] : [service.previousSpec.task];
+    for (const { container } of [service.spec.task, ...before, ...tasks.map(({ spec }) => spec)]) {
       for (const file of container.files) used.add(file.source);
     }
   }

@@ -10,14 +10,19 @@ export interface Service extends Meta {
   readonly taskHash: string;
   /** Raised by `--force-recreate` and by `restart` of the orchestrator's kind; part of `taskHash`. */
   readonly forceUpdate: number;
+  /** The last spec before that stood: what going back leads to. */
   readonly previousSpec?: ServiceSpec;
+  /** Its `forceUpdate`: tasks that were made for it and are left are up to date then. */
+  readonly previousForceUpdate?: number;
+  /** How the last change of what runs in its tasks went; of a service as it was made, none. */
+  readonly updateStatus?: UpdateStatus;
   /** True once `dependsOn` has been satisfied: later tasks start without asking again. */
   readonly dependenciesMet: boolean;
   /** Set by removal: tasks go first, then the service. */
   readonly removing: boolean;
 }
 
-/** Written by users only; the system never edits it. */
+/** Written by users only; the system never edits it, but may put the one before in its place. */
 export interface ServiceSpec {
   /** Unique in the cluster: `<project>_<service>`. */
   readonly name: string;
@@ -114,6 +119,23 @@ export interface UpdateConfig {
   readonly monitorMs: number;
   readonly maxFailureRatio: number;
   readonly order: 'stop-first' | 'start-first';
+}
+
+/** How a change of a service's tasks goes. Written by the orchestrator; begun by control where it is asked for. */
+export interface UpdateStatus {
+  /** `roll`: the same spec with new tasks. `rollback`: to the spec before. */
+  readonly kind: 'change' | 'roll' | 'rollback';
+  /** `paused`: too many failed; it goes on when a user says so. */
+  readonly state: 'running' | 'paused' | 'completed';
+  /** What it leads to; of a service with another one it says nothing any more. */
+  readonly taskHash: string;
+  /** Milliseconds since the epoch, the leader's clock. */
+  readonly startedAt: number;
+  readonly endedAt?: number;
+  /** Why it was paused, or gone back: `web.2 on node-1: exit 1`. */
+  readonly message: string;
+  /** Slots whose new task failed while it was watched. */
+  readonly failed: readonly number[];
 }
 
 export interface Dependency {

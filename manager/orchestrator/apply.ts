@@ -1,4 +1,5 @@
 import type { ServiceId, TaskId } from '../model/ids.js';
+import { rolledBack } from '../model/rollback.js';
 import type { Service, TaskSpec } from '../model/service.js';
 import type { Explanation, Task } from '../model/task.js';
 import type { NewId } from '../base/random.js';
@@ -39,6 +40,17 @@ function applyChange(tx: Transaction, id: ServiceId, change: TaskChange, newId: 
     case 'dependencies-met': {
       const service = tx.get('services', id);
       if (service !== undefined) tx.put('services', { ...service, dependenciesMet: true });
+      return;
+    }
+    case 'update-status': {
+      const service = tx.get('services', id);
+      if (service !== undefined) tx.put('services', { ...service, updateStatus: change.status });
+      return;
+    }
+    case 'roll-back': {
+      const service = tx.get('services', id);
+      const former = service && rolledBack(service, { now: tx.now, message: change.cause });
+      if (former !== undefined) tx.put('services', former);
       return;
     }
     case 'remove-service':

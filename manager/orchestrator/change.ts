@@ -1,4 +1,5 @@
 import type { NodeId, TaskId } from '../model/ids.js';
+import type { UpdateStatus } from '../model/service.js';
 import type { Attempts, Task } from '../model/task.js';
 
 /** A task to be made in a slot of the service. */
@@ -41,6 +42,10 @@ export type TaskChange =
       readonly cause: string;
     }
   | { readonly kind: 'dependencies-met'; readonly cause: string }
+  /** How far a change of the service has come. */
+  | { readonly kind: 'update-status'; readonly status: UpdateStatus; readonly cause: string }
+  /** To the spec before; all else is decided anew after it. */
+  | { readonly kind: 'roll-back'; readonly cause: string }
   | { readonly kind: 'remove-service'; readonly cause: string }
   /** Nothing to write: look again at this time (ms since the epoch). */
   | { readonly kind: 'wait'; readonly until: number; readonly cause: string };
@@ -66,6 +71,10 @@ function what(change: TaskChange): string {
       return `slot ${change.slot}: ${change.taskId} ${change.summary === undefined ? 'explained no more' : 'explained'}`;
     case 'dependencies-met':
       return 'dependencies met';
+    case 'update-status':
+      return `${change.status.kind} ${change.status.state}`;
+    case 'roll-back':
+      return 'back to the spec before';
     case 'remove-service':
       return 'remove the service';
     case 'wait':

@@ -2,6 +2,7 @@ import { canonicalJson } from '../base/canonical.js';
 import { currentTask, isAvailable, isLeaving, isLost, isWanted } from '../model/slots.js';
 import type { Task } from '../model/task.js';
 import { isTied } from '../model/pod.js';
+import { updateConfigOf } from '../model/rollback.js';
 import type { Placement } from '../model/service.js';
 import { isAssigned, isTerminal } from '../model/task-state.js';
 import type { NewTask, TaskChange } from './change.js';
@@ -134,7 +135,7 @@ function retireOlder(
 }
 
 function mayOverlap(scene: ServiceScene): boolean {
-  return scene.service.spec.update?.order === 'start-first';
+  return updateConfigOf(scene.service)?.order === 'start-first';
 }
 
 function afterEnding(slot: WantedSlot, current: Task, scene: ServiceScene): readonly TaskChange[] {

@@ -5,6 +5,7 @@ import { tiesOf } from '../model/pod.js';
 import type { Service } from '../model/service.js';
 import { currentTask, isLost, tasksBySlot } from '../model/slots.js';
 import type { Task } from '../model/task.js';
+import { missingReference } from '../store/references.js';
 import type { StoreView } from '../store/store.js';
 import type { DependencyState } from './gate.js';
 import { gateOf } from './gate.js';
@@ -25,7 +26,14 @@ export function lookAt(
     ...context,
     gate: gateOf(service, find),
     leaders: leadersOf(service, find),
+    ...wayBack(view, service),
   };
+}
+
+function wayBack(view: StoreView, { previousSpec }: Service): Pick<ServiceScene, 'noWayBack'> {
+  if (previousSpec === undefined) return {};
+  const gone = missingReference(view, previousSpec);
+  return gone === undefined ? {} : { noWayBack: `${gone.kind} ${gone.name} is gone` };
 }
 
 export function nodesById(view: StoreView): ReadonlyMap<NodeId, Node> {

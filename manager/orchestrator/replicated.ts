@@ -5,6 +5,7 @@ import { planSlot, retire } from './fill.js';
 import { dismiss, reap } from './reap.js';
 import type { ServiceScene, WantedSlot } from './scene.js';
 import { nextUpdates } from './update.js';
+import { watchUpdate } from './watch-update.js';
 
 /** Brings a replicated service's slots 1..N to be filled, by tasks of its present spec. */
 export function reconcileReplicated(scene: ServiceScene): readonly TaskChange[] {
@@ -38,7 +39,14 @@ export function reconcileSlots(
 function fill(slots: readonly WantedSlot[], scene: ServiceScene): readonly TaskChange[] {
   const tasks = tasksBySlot(scene.tasks);
   const plans: SlotPlan[] = slots.map((slot) => planSlot(slot, tasks.get(slot.slot) ?? [], scene));
-  return [...met(scene), ...plans.flatMap((plan) => plan.changes), ...nextUpdates(plans, scene)];
+  const update = watchUpdate(plans, scene);
+  if (update.kind === 'go-back') return update.changes;
+  return [
+    ...met(scene),
+    ...plans.flatMap((plan) => plan.changes),
+    ...update.changes,
+    ...(update.kind === 'hold' ? [] : nextUpdates(plans, scene, update.tolerated)),
+  ];
 }
 
 /** Removal: tasks first, then the service. */

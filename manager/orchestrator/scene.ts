@@ -14,6 +14,8 @@ export interface ServiceScene {
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly gate: Gate;
+  /** Why its spec before cannot be gone back to: what of it is there no more. */
+  readonly noWayBack?: string;
   /** For a service that is tied to others: what fills each slot of those. */
   readonly leaders: readonly Leader[];
 }

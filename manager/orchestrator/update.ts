@@ -1,3 +1,4 @@
+import { updateConfigOf } from '../model/rollback.js';
 import type { UpdateConfig } from '../model/service.js';
 import { isAvailable } from '../model/slots.js';
 import type { TaskChange } from './change.js';
@@ -21,22 +22,26 @@ const reportMs = 2_000;
 /**
  * The next step of bringing outdated slots up to date. What does not serve anyway is taken out at once;
  * of what serves, only as many as may be missing, and the next only when the one before serves again. So
- * a change that does not come up stops after the first batch and the rest goes on as it was.
+ * a change that does not come up stops after the first batch and the rest goes on as it was. `tolerated` are
+ * slots that have failed and are not waited for.
  */
 export function nextUpdates(
   plans: readonly SlotPlan[],
   scene: ServiceScene,
+  tolerated: ReadonlySet<number>,
 ): readonly TaskChange[] {
   const outdated = plans.filter((plan) => plan.condition === 'outdated');
   if (outdated.length === 0) return [];
-  const config = scene.service.spec.update ?? oneAtATime;
+  const config = updateConfigOf(scene.service) ?? oneAtATime;
   const unheard = outdated.flatMap((plan) => unheardUntil(plan, scene) ?? []);
   const idle = outdated.filter((plan) => isIdle(plan, scene));
   const serving = outdated.filter((plan) => !idle.includes(plan));
   const mayMiss = config.parallelism === 0 ? Infinity : config.parallelism;
-  const missing = countMissing(plans, config);
+  const missing = countMissing(plans, config, tolerated);
   const batch = serving.slice(0, Math.max(0, mayMiss - missing));
-  const pause = batch.length === 0 ? undefined : pauseUntil(plans, config, scene);
+  // What starts again and again would put off the next for ever.
+  const awaited = plans.filter(({ slot }) => !tolerated.has(slot.slot));
+  const pause = batch.length === 0 ? undefined : pauseUntil(awaited, config, scene);
   return [
     ...idle.flatMap((plan) => takeOut(plan, 'stop-first', scene)),
     ...(pause === undefined ? batch.flatMap((plan) => takeOut(plan, config.order, scene)) : []),
@@ -70,8 +75,14 @@ function unheardUntil(plan: SlotPlan, scene: ServiceScene): number | undefined {
  * place is no loss: with more replicas than the cluster has room for they take turns, and the update of the
  * others goes on.
  */
-function countMissing(plans: readonly SlotPlan[], config: Config): number {
-  const changing = plans.filter((plan) => isMissing(plan, config));
+function countMissing(
+  plans: readonly SlotPlan[],
+  config: Config,
+  tolerated: ReadonlySet<number>,
+): number {
+  const changing = plans.filter(
+    (plan) => isMissing(plan, config) && !tolerated.has(plan.slot.slot),
+  );
   const waiting = changing.filter(({ current }) => current?.status.state === 'pending').length;
   const newcomers = plans.filter(
     ({ condition, current, hasPast }) =>

@@ -199,6 +199,22 @@ export interface ControlCallMap extends SecurityCallMap {
     };
     result: null;
   };
+  /**
+   * New tasks for the same specs, as `update_config` says; all services of the project when none is named.
+   * Returns their Compose keys. Fails as `conflict` for one that is stopped.
+   */
+  'service.roll': {
+    args: { readonly project: string; readonly services: readonly string[] };
+    result: readonly string[];
+  };
+  /**
+   * Back to the spec before, as `rollback_config` says; without names, every service that has one. Returns their
+   * Compose keys. Fails as `conflict` when there is none, or when what it needs is gone.
+   */
+  'service.rollback': {
+    args: { readonly project: string; readonly services: readonly string[] };
+    result: readonly string[];
+  };
   /** Which nodes that answer have an image, and as what. */
   'image.find': { args: { readonly image: string }; result: readonly ImageOnNode[] };
   /** The digest that an image's name has in its registry, `sha256:…`, as a node learns it. */

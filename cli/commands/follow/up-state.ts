@@ -8,6 +8,7 @@ import type { ProgressRow } from '../../output/progress.js';
 import { pendingReason } from '../../../manager/model/container-state.js';
 import { failedGate } from './gates.js';
 import { wentWithLeader } from './leaders.js';
+import { updateView } from './updates.js';
 import type { Judgement } from './judgement.js';
 import type { Slot } from './slots.js';
 import { isNodeDown, nodeName, replicasOf, slotsOf, unfilledNodes } from './slots.js';
@@ -21,6 +22,8 @@ export interface UpWanted {
   readonly changes: readonly AppliedChange[];
   /** The state when the command began, for telling what it changed. */
   readonly before: Watched;
+  /** Asked for is the spec before. */
+  readonly back?: boolean;
 }
 
 /** How one slot stands. */
@@ -39,7 +42,7 @@ const hopelessTries = 3;
 /** Pure: what is reached of an `up`, and whether more is to be expected. */
 export function judgeUp(wanted: UpWanted, state: Watched): Judgement {
   const services = wantedServices(wanted, state);
-  const views = services.flatMap((service) => serviceViews(service, wanted, state));
+  const views = services.flatMap((service) => viewsOf(service, wanted, state));
   const failures = views.flatMap(({ failure }) => failure ?? []);
   const gates = services.flatMap((service) => failedGate(service, state) ?? []);
   const failure = gates[0] ?? failures[0];
@@ -93,6 +96,16 @@ function serviceViews(service: Service, wanted: UpWanted, state: Watched): reado
   if (unfilledNodes(service, slots, state).length > 0) return [...views, { row, good: false }];
   if (kept.length > 0 || !anyReadyNode(state)) return views;
   return [...views, { row, good: false, stuck: `service ${service.spec.service}: no node fits` }];
+}
+
+/** While the manager watches a change, it is the one to say that it has failed. */
+function viewsOf(service: Service, wanted: UpWanted, state: Watched): readonly SlotView[] {
+  const slots = serviceViews(service, wanted, state);
+  const { row, isWatched, failure } = updateView(service, wanted);
+  if (row === undefined) return slots;
+  const update = { row, good: false, ...(failure === undefined ? {} : { failure }) };
+  if (!isWatched) return [update, ...slots];
+  return [update, ...slots.map((view) => ({ row: view.row, good: view.good }))];
 }
 
 function anyReadyNode(state: Watched): boolean {

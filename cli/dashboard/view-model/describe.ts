@@ -5,7 +5,12 @@ import type { Task } from '../../../manager/model/task.js';
 import { isTerminal } from '../../../manager/model/task-state.js';
 import { portsText } from '../../output/ports.js';
 import { binaryBytes, decimalBytes } from '../../output/quantity.js';
+<<<<<<< HEAD
 import { statusText } from '../../../manager/model/container-state.js';
+=======
+import { statusText } from '../../output/task-status.js';
+import { updateText } from '../../output/update-text.js';
+>>>>>>> 5f2e029 (orchestrator: updates that fail pause or go back, roll and rollback)
 import { describeData, describeDeploy } from './describe-data.js';
 import { ago, field, pairs, section } from './describe-lines.js';
 import { age } from './text.js';
@@ -149,6 +154,8 @@ export function describeService(service: Service, look: Look): readonly string[]
     ...field('Halted', spec.halted ? 'yes, "shoal start" runs it' : undefined),
     ...field('Removing', service.removing ? 'yes' : undefined),
     ...field('Image', spec.task.container.image),
+    ...field('Change', updateText(service, now)),
+    ...field('Before', service.previousSpec?.task.container.image),
     ...field('Created', ago(service.createdAt, now)),
     ...field('Updated', ago(service.updatedAt, now)),
     ...field('Endpoint', spec.endpointMode),

@@ -63,6 +63,9 @@ const marks: Readonly<Record<string, readonly [unicode: string, ascii: string, s
   ready: ['●', '*', 'good'],
   down: ['✗', 'x', 'bad'],
   drained: ['◌', '-', 'warn'],
+  updating: ['◐', 'o', 'warn'],
+  rollback: ['◑', '<', 'warn'],
+  stuck: ['✗', 'x', 'bad'],
   partial: ['◐', 'o', 'warn'],
 };
 

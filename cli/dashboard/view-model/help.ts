@@ -37,6 +37,7 @@ export const listKeys: readonly KeyHelp[] = [
   { keys: 's', does: 'shell in the task, on whichever machine' },
   { keys: '+ -', does: 'one replica more or less' },
   { keys: 'r', does: 'restart in place' },
+  { keys: 'R B', does: 'roll: new containers, a few at a time; back to the spec before' },
   { keys: 'S U', does: 'stop, start' },
   { keys: 'K', does: 'kill' },
   { keys: 'D A', does: 'drain or activate a machine' },

@@ -1,4 +1,4 @@
-import type { Action } from './actions.js';
+import type { Action } from './action.js';
 import type { LogBuffer } from './logs.js';
 import type { ListName } from './views/all.js';
 import type { Scope, Sort } from './view.js';

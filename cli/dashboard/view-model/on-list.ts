@@ -4,7 +4,7 @@ import type { Task } from '../../../manager/model/task.js';
 import { hostPort } from '../../output/ports.js';
 import { portAddress } from '../../../manager/model/published-ports.js';
 import { table } from '../../output/table.js';
-import type { Verb } from './actions.js';
+import type { Verb } from './action.js';
 import { actionFor } from './actions.js';
 import type { Key } from './key.js';
 import { keyName } from './key.js';
@@ -32,6 +32,8 @@ const verbs: Readonly<Record<string, Verb>> = {
   '=': 'scaleUp',
   '-': 'scaleDown',
   r: 'restart',
+  R: 'roll',
+  B: 'rollBack',
   S: 'stop',
   U: 'start',
   K: 'kill',

@@ -12,8 +12,10 @@ const before = (options: ServiceOptions = {}): Service =>
   aService('web', { replicas: 3, ...options });
 const after = (options: ServiceOptions = {}): Service => before({ forceUpdate: 1, ...options });
 
+/** What becomes of tasks; what is noted of the update itself is watch-update's. */
 function plan(service: Service, tasks: readonly Task[], options?: SceneOptions): string {
-  return describe(reconcile(aScene(service, tasks, options)));
+  const changes = reconcile(aScene(service, tasks, options));
+  return describe(changes.filter(({ kind }) => kind !== 'update-status'));
 }
 
 function old(slot: number, options: TaskOptions = {}): Task {

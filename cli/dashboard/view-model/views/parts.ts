@@ -1,3 +1,4 @@
+import { updateOf } from '../../../../manager/model/rollback.js';
 import type { Service } from '../../../../manager/model/service.js';
 import type { Task } from '../../../../manager/model/task.js';
 import { isTerminal } from '../../../../manager/model/task-state.js';
@@ -37,6 +38,9 @@ export function countsOf(world: World, service: Service): ServiceCounts {
 export function serviceWord(service: Service, { running, wanted }: ServiceCounts): string {
   if (service.removing) return 'removing';
   if (service.spec.halted) return 'stopped';
+  const update = updateOf(service);
+  if (update?.state === 'paused') return 'stuck';
+  if (update?.state === 'running') return update.kind === 'rollback' ? 'rollback' : 'updating';
   if (running >= wanted) return 'running';
   return running === 0 ? 'pending' : 'partial';
 }

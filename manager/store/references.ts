@@ -1,0 +1,22 @@
+import type { Reference } from '../model/rollback.js';
+import { referencesOf } from '../model/rollback.js';
+import type { ServiceSpec } from '../model/service.js';
+import type { StoreView } from './store.js';
+
+/** The first thing that a spec needs and the cluster has not, or is about to remove. */
+export function missingReference(view: StoreView, spec: ServiceSpec): Reference | undefined {
+  return referencesOf(spec).find((reference) => !isThere(view, reference));
+}
+
+function isThere(view: StoreView, { kind, name }: Reference): boolean {
+  switch (kind) {
+    case 'network':
+      return view.networkByName(name)?.removing === false;
+    case 'volume':
+      return view.volumeByName(name)?.removing === false;
+    case 'secret':
+      return view.secretByName(name) !== undefined;
+    case 'config':
+      return view.configByName(name) !== undefined;
+  }
+}

@@ -1,0 +1,54 @@
+import { aTask } from '../../fixtures/cluster/build.js';
+import { rolledBack } from '../../manager/model/rollback.js';
+import type { Service } from '../../manager/model/service.js';
+import type { Task } from '../../manager/model/task.js';
+import type { TaskChange } from '../../manager/orchestrator/change.js';
+
+/** A service and its tasks, as the store would hold them. */
+export interface Held {
+  readonly service: Service;
+  readonly tasks: readonly Task[];
+}
+
+/** What the store would hold once the changes are written; undefined when the service is gone. */
+export function applied<Scene extends Held>(
+  scene: Scene,
+  changes: readonly TaskChange[],
+  now: number,
+): Scene | undefined {
+  let { tasks, service } = scene;
+  for (const [at, change] of changes.entries()) {
+    switch (change.kind) {
+      case 'remove-service':
+        return undefined;
+      case 'dependencies-met':
+        service = { ...service, dependenciesMet: true };
+        break;
+      case 'update-status':
+        service = { ...service, updateStatus: change.status };
+        break;
+      case 'roll-back':
+        service = rolledBack(service, { now, message: change.cause }) ?? service;
+        break;
+      case 'delete':
+        tasks = tasks.filter((task) => task.id !== change.taskId);
+        break;
+      case 'desire':
+        tasks = tasks.map((task) =>
+          task.id === change.taskId ? { ...task, desired: change.desired } : task,
+        );
+        break;
+      case 'create': {
+        const { adopts: _adopts, slot, ...options } = change.task;
+        const id = `z${now}-${at}-${tasks.length}`;
+        const task = aTask(service, slot, { ...options, id, createdAt: now, updatedAt: now });
+        tasks = [...tasks, { ...task, status: { ...task.status, state: 'new', at: now } }];
+        break;
+      }
+      case 'explain':
+      case 'wait':
+        break;
+    }
+  }
+  return { ...scene, service, tasks };
+}

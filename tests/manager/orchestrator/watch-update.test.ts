@@ -1,0 +1,215 @@
+import test from 'ava';
+import type { TaskOptions } from '../../../fixtures/cluster/build.js';
+import { aService, aTask } from '../../../fixtures/cluster/build.js';
+import { asFormer, rolled } from '../../../manager/model/rollback.js';
+import type { Service, UpdateConfig, UpdateStatus } from '../../../manager/model/service.js';
+import type { Task } from '../../../manager/model/task.js';
+import type { TaskChange } from '../../../manager/orchestrator/change.js';
+import { describe } from '../../../manager/orchestrator/change.js';
+import { reconcile } from '../../../manager/orchestrator/reconcile.js';
+import { aScene } from '../../helpers/scene.js';
+
+const careful: UpdateConfig = {
+  parallelism: 1,
+  delayMs: 0,
+  failureAction: 'rollback',
+  monitorMs: 5_000,
+  maxFailureRatio: 0,
+  order: 'stop-first',
+};
+const image = (tag: string) => ({ container: { image: `web:${tag}` } });
+const former = aService('web', { replicas: 3, task: image('1') });
+
+/** `web:2`, where `web:1` has been before; its change began at 1000. */
+function changed(update?: Partial<UpdateConfig>, status: Partial<UpdateStatus> = {}): Service {
+  const config = update === undefined ? {} : { update: { ...careful, ...update } };
+  const service = aService('web', { replicas: 3, task: image('2'), ...config });
+  const { taskHash } = service;
+  const running = { kind: 'change', state: 'running', startedAt: 1_000, message: '' } as const;
+  return {
+    ...service,
+    ...asFormer(former),
+    updateStatus: { ...running, taskHash, failed: [], ...status },
+  };
+}
+
+const old = (slot: number): Task =>
+  aTask(former, slot, { id: `old-${slot}`, node: `node-${slot}` });
+
+function fresh(slot: number, options: TaskOptions = {}): Task {
+  const at = { createdAt: 2_000, updatedAt: 3_000 };
+  return aTask(changed(), slot, { id: `new-${slot}`, node: `node-${slot}`, ...at, ...options });
+}
+
+const crashed = { status: { state: 'failed', at: 3_500, startedAt: 3_000, exitCode: 7 } } as const;
+
+function decide(
+  service: Service,
+  tasks: readonly Task[],
+  now = 4_000,
+  noWayBack?: string,
+): readonly TaskChange[] {
+  const scene = aScene(service, tasks, { now });
+  return reconcile(noWayBack === undefined ? scene : { ...scene, noWayBack });
+}
+
+function statusAfter(changes: readonly TaskChange[]): UpdateStatus | undefined {
+  return changes.flatMap((change) => (change.kind === 'update-status' ? [change.status] : []))[0];
+}
+
+test('an account of the change is begun with its first step', (t) => {
+  const { updateStatus: _none, ...service } = changed(careful);
+  const changes = decide(service, [old(1), old(2), old(3)], 1_000);
+  t.is(
+    describe(changes),
+    'change running: the service was changed\nslot 1: old-1 to shutdown: the service was changed',
+  );
+  t.like(statusAfter(changes), { startedAt: 1_000, taskHash: service.taskHash, failed: [] });
+});
+
+test('a service as it was made, or scaled, is in no change', (t) => {
+  const { updateStatus: _none, ...service } = changed(careful);
+  t.is(
+    describe(decide(service, [fresh(1), fresh(2)])),
+    'slot 3: new task, running: the slot is empty',
+  );
+});
+
+test('a change is over when its last task has stood for as long as it is watched', (t) => {
+  const tasks = [fresh(1), fresh(2), fresh(3, { updatedAt: 6_000 })];
+  t.is(describe(decide(changed(careful), tasks, 7_000)), 'wait until 11000: new tasks are watched');
+  const changes = decide(changed(careful), tasks, 11_000);
+  t.is(describe(changes), 'change completed: every slot is as wanted');
+  t.is(statusAfter(changes)?.endedAt, 11_000);
+  const waiting = fresh(3, { status: { state: 'running', health: 'starting' } });
+  t.is(describe(decide(changed(careful), [fresh(1), fresh(2), waiting], 60_000)), '');
+});
+
+test('one that ends while it is watched leads back to the spec before', (t) => {
+  t.is(
+    describe(decide(changed(careful), [fresh(1, crashed), old(2), old(3)])),
+    'back to the spec before: web.1 on node-1: exit 7',
+  );
+});
+
+test('what counts as failed', (t) => {
+  const isFailure = (status: Partial<Task['status']>): boolean =>
+    decide(changed(careful), [fresh(1, { status }), old(2), old(3)]).some(
+      ({ kind }) => kind === 'roll-back',
+    );
+  t.true(isFailure({ state: 'rejected', error: 'no such image' }));
+  t.true(isFailure({ state: 'running', health: 'unhealthy' }));
+  t.true(isFailure({ state: 'running', at: 3_000, startedAt: 3_400, restarts: 1 }));
+  t.false(isFailure({ state: 'running', at: 3_000, startedAt: 9_000, restarts: 1 }), 'too late');
+  t.false(isFailure({ state: 'failed', at: 9_000, startedAt: 3_000, exitCode: 1 }), 'too late');
+  t.false(isFailure({ state: 'complete', at: 3_500, startedAt: 3_000, exitCode: 0 }));
+  t.false(isFailure({ state: 'shutdown', at: 3_500, startedAt: 3_000 }));
+  t.false(isFailure({ state: 'running', health: 'starting' }));
+});
+
+test('what failed before the change began, or by the spec before, does not count', (t) => {
+  const earlier = fresh(1, { ...crashed, createdAt: 500 });
+  const outdated = aTask(former, 1, { id: 'old-1', node: 'node-1', createdAt: 2_000, ...crashed });
+  for (const task of [earlier, outdated]) {
+    const kinds = decide(changed(careful), [task, old(2), old(3)]).map(({ kind }) => kind);
+    t.false(kinds.includes('roll-back'));
+  }
+});
+
+test('a failure within the ratio is noted and not waited for', (t) => {
+  const service = changed({ maxFailureRatio: 0.4 });
+  const changes = decide(service, [fresh(1, crashed), old(2), old(3)]);
+  t.is(
+    describe(changes),
+    'change running: web.1 on node-1: exit 7\nslot 2: old-2 to shutdown: the service was changed',
+  );
+  t.deepEqual(statusAfter(changes)?.failed, [1]);
+  const second = changed({ maxFailureRatio: 0.4 }, { failed: [1] });
+  const next = decide(second, [fresh(1, crashed), fresh(2, crashed), old(3)]);
+  t.is(
+    describe(next),
+    'back to the spec before: web.1 on node-1: exit 7, and 1 more',
+    'two of three are too many',
+  );
+});
+
+test('failure_action pause holds what is left, and says why', (t) => {
+  const service = changed({ failureAction: 'pause' });
+  const tasks = [fresh(1, crashed), old(2), old(3)];
+  const changes = decide(service, tasks);
+  t.is(describe(changes), 'change paused: web.1 on node-1: exit 7');
+  const paused = { ...service, updateStatus: statusAfter(changes) as UpdateStatus };
+  t.is(describe(decide(paused, tasks)), '', 'nothing follows');
+  t.is(describe(decide(paused, [fresh(1), old(2), old(3)])), '', 'nor when it comes up');
+});
+
+test('failure_action continue goes on and counts', (t) => {
+  const service = changed({ failureAction: 'continue' }, { failed: [1] });
+  const restarting = fresh(1, { status: { state: 'running', message: 'restarting', restarts: 9 } });
+  const unwell = { status: { state: 'running', health: 'unhealthy' } } as const;
+  t.is(
+    describe(decide(service, [restarting, fresh(2, unwell), old(3)])),
+    'change running: web.2 on node-2: is unhealthy\nslot 3: old-3 to shutdown: the service was changed',
+  );
+  const done = changed({ failureAction: 'continue' }, { failed: [2] });
+  const over = statusAfter(decide(done, [fresh(1), fresh(2, unwell), fresh(3)], 60_000));
+  t.like(over, { state: 'completed', message: 'web.2 on node-2: is unhealthy' });
+});
+
+test('without update_config a change waits where it fails and goes on when that comes up', (t) => {
+  const tasks = (status: Partial<Task['status']>): readonly Task[] => [
+    fresh(1, { status }),
+    old(2),
+    old(3),
+  ];
+  const failed = changed(undefined, { failed: [1] });
+  t.is(
+    describe(decide(changed(), tasks({ state: 'rejected', error: 'no image' }), 3_500)),
+    'wait until 4000: rejected: no image\nchange running: web.1 on node-1: no image',
+  );
+  t.is(
+    describe(decide(failed, tasks({ state: 'running' }))),
+    'slot 2: old-2 to shutdown: the service was changed',
+  );
+});
+
+test('where there is no way back it pauses and says so', (t) => {
+  const tasks = [fresh(1, crashed), old(2), old(3)];
+  const reason = (service: Service, gone?: string): string | undefined =>
+    statusAfter(decide(service, tasks, 4_000, gone))?.message;
+  t.is(
+    reason(changed(careful), 'network front is gone'),
+    'web.1 on node-1: exit 7; no way back: network front is gone',
+  );
+  const { previousSpec: _former, ...only } = changed(careful);
+  t.is(reason(only), 'web.1 on node-1: exit 7; no way back: there is no spec before');
+});
+
+test('new tasks for the same spec do not lead back, and going back does not lead forth', (t) => {
+  const back = changed(careful, { kind: 'rollback' });
+  const config = { ...careful, failureAction: 'pause' } as const;
+  const going = { ...back, spec: { ...back.spec, rollback: config } };
+  t.like(statusAfter(decide(going, [fresh(1, crashed), old(2), old(3)])), {
+    kind: 'rollback',
+    state: 'paused',
+  });
+  const anew = rolled(changed(careful), 1_000);
+  const task = { ...fresh(1, crashed), taskHash: anew.taskHash };
+  t.like(statusAfter(decide(anew, [task, old(2), old(3)])), { kind: 'roll', state: 'paused' });
+});
+
+test('going back goes as rollback_config says', (t) => {
+  const back = changed(careful, { kind: 'rollback' });
+  const rollback = { ...careful, parallelism: 0 };
+  const tasks = [old(1), old(2), old(3)];
+  t.is(decide({ ...back, spec: { ...back.spec, rollback } }, tasks).length, 3);
+  t.is(decide(back, tasks).length, 1, 'one at a time unless it says otherwise');
+});
+
+test('a task that comes back by an older spec is brought up to date after the change was over', (t) => {
+  const service = changed(careful, { state: 'completed' });
+  t.is(
+    describe(decide(service, [fresh(1), fresh(2), old(3)])),
+    'change running: the service was changed\nslot 3: old-3 to shutdown: the service was changed',
+  );
+});
