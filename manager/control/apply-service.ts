@@ -40,23 +40,41 @@ export function applyService(
   const causes = differences(known.spec, spec);
   if (force) causes.push(forced);
   if (known.removing || causes.length > 0) {
-    const isChanged = changesTasks(causes) || known.spec.mode.kind !== spec.mode.kind;
-    const next = updated(known, spec, { force, isChanged, now: context.tx?.now ?? 0 });
-    context.tx?.put('services', next);
-    if (spec.held !== true) wakeEnded(context, known, isToRunAgain(known));
-    if (context.tx) setStopTimeout(context.tx, next, input.timeoutMs, isOutdated(next));
+    changeService(context, known, spec, { causes, timeoutMs: input.timeoutMs });
     return known.removing
       ? change('created', 'was being removed')
       : change('updated', causes.join(', '));
   }
   if (updateOf(known)?.state === 'paused') {
-    const { updateStatus: _paused, ...again } = known;
-    context.tx?.put('services', { ...again, spec });
+    goOnWith(context, known, spec);
     return change('updated', 'its update was paused');
   }
   // Not to be started: what is there stays as it is, running or stopped.
   const cause = spec.held === true ? undefined : startUnchanged(context, known, spec);
   return cause === undefined ? change('unchanged', '') : change('started', cause);
+}
+
+function changeService(
+  context: ApplyContext,
+  known: Service,
+  spec: ServiceSpec,
+  how: { readonly causes: readonly string[]; readonly timeoutMs: number | undefined },
+): void {
+  const { tx } = context;
+  if (tx === undefined) return;
+  const force = how.causes.includes(forced);
+  const isChanged = changesTasks(how.causes) || known.spec.mode.kind !== spec.mode.kind;
+  const next = updated(known, spec, { force, isChanged, now: tx.now });
+  tx.put('services', next);
+  if (spec.held !== true) wakeEnded(context, known, isToRunAgain(known));
+  setStopTimeout(tx, next, how.timeoutMs, isOutdated(next));
+}
+
+/** What has been counted of its failures is over: the orchestrator begins anew with what is left. */
+function goOnWith(context: ApplyContext, known: Service, spec: ServiceSpec): void {
+  const { updateStatus: _paused, ...again } = known;
+  context.tx?.put('services', { ...again, spec });
+  wakeEnded(context, known, isToRunAgain(known));
 }
 
 /** Starts what does not run of a service that is as wanted. Undefined: there is nothing to start. */

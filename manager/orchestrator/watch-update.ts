@@ -5,6 +5,7 @@ import type { Task } from '../model/task.js';
 import { isTerminal } from '../model/task-state.js';
 import type { TaskChange } from './change.js';
 import type { SlotPlan } from './fill.js';
+import { afterEnd } from './restart.js';
 import type { ServiceScene } from './scene.js';
 import { nodeNameOf, nodeOf } from './scene.js';
 
@@ -27,10 +28,18 @@ const nobody: ReadonlySet<number> = new Set();
  */
 export function watchUpdate(plans: readonly SlotPlan[], scene: ServiceScene): UpdateVerdict {
   const known = updateOf(scene.service);
-  const isOver = known === undefined || known.state === 'completed';
-  if (isOver && !isBehind(plans, scene, known)) return goOn([], nobody);
   if (known?.state === 'paused') return { kind: 'hold', changes: [], tolerated: nobody };
-  const status = isOver ? begun(scene, known) : known;
+  if (known?.state === 'running') return judge(plans, scene, { known, status: known });
+  if (!isBehind(plans, scene, known)) return goOn([], nobody);
+  return judge(plans, scene, { known: undefined, status: begun(scene, known) });
+}
+
+/** `known` is what the store has of the account, `status` what it goes on from. */
+function judge(
+  plans: readonly SlotPlan[],
+  scene: ServiceScene,
+  { known, status }: { readonly known: UpdateStatus | undefined; readonly status: UpdateStatus },
+): UpdateVerdict {
   const config = updateConfigOf(scene.service);
   const failures = failuresOf(plans, scene, { status, monitorMs: config?.monitorMs ?? 0 });
   const failed = [...new Set([...status.failed, ...failures.keys()])].sort((a, b) => a - b);
@@ -40,16 +49,14 @@ export function watchUpdate(plans: readonly SlotPlan[], scene: ServiceScene): Up
     return failing(next, { config, scene, why });
   }
   const tolerated = config === undefined ? nobody : new Set(failed);
-  if (!isOver && isThrough(plans, scene, tolerated)) {
-    const until = watchedUntil(plans, scene, { since: status.startedAt, config, failed });
-    if (until <= scene.now) {
-      const message = failed.length === 0 ? status.message : why;
-      const completed = { ...next, state: 'completed', endedAt: scene.now, message } as const;
-      return goOn([said(completed, 'every slot is as wanted')], tolerated);
-    }
-    return goOn([...noted(known, next, why), watchAgain(until)], tolerated);
+  if (known === undefined || !isThrough(plans, scene, tolerated)) {
+    return goOn(noted(known, next, why), tolerated);
   }
-  return goOn(noted(isOver ? undefined : known, next, why), tolerated);
+  const until = watchedUntil(plans, scene, { since: status.startedAt, config, failed });
+  if (until > scene.now) return goOn([...noted(known, next, why), watchAgain(until)], tolerated);
+  const message = failed.length === 0 ? status.message : why;
+  const completed = { ...next, state: 'completed', endedAt: scene.now, message } as const;
+  return goOn([said(completed, 'every slot is as wanted')], tolerated);
 }
 
 function goOn(changes: readonly TaskChange[], tolerated: ReadonlySet<number>): UpdateVerdict {
@@ -172,7 +179,7 @@ function failuresOf(
   for (const task of scene.tasks) {
     if (!wanted.has(task.slot) || task.taskHash !== scene.service.taskHash) continue;
     if (task.createdAt < how.status.startedAt) continue;
-    const reason = failureOf(task, how.monitorMs);
+    const reason = failureOf(task, scene, how.monitorMs);
     if (reason === undefined) continue;
     const node = nodeOf(task, scene) === undefined ? '' : ` on ${nodeNameOf(task, scene)}`;
     found.set(task.slot, `${task.service}.${task.slot}${node}: ${reason}`);
@@ -180,16 +187,21 @@ function failuresOf(
   return found;
 }
 
-/** Why a new task counts as failed; undefined while it does well, or when it did long enough. */
-function failureOf(task: Task, monitorMs: number): string | undefined {
-  const { state, at, startedAt, exitCode, error, message, health, restarts = 0 } = task.status;
+/** Why a new task counts as failed; undefined while it does well, or when it did long enough and is made again. */
+function failureOf(task: Task, scene: ServiceScene, monitorMs: number): string | undefined {
+  const { state, at, startedAt, exitCode, error, message } = task.status;
   if (wasRefused(task)) return error ?? message;
-  if (state === 'failed') {
-    const ranMs = startedAt === undefined ? 0 : at - startedAt;
-    if (ranMs > monitorMs) return undefined;
-    return exitCode === undefined ? (error ?? message) : `exit ${exitCode}`;
-  }
-  if (state !== 'running') return undefined;
+  if (state === 'running') return troubleOf(task, monitorMs);
+  if (state !== 'failed') return undefined;
+  const ranMs = startedAt === undefined ? 0 : at - startedAt;
+  const { restart } = scene.service.spec.task;
+  if (ranMs > monitorMs && afterEnd(task, restart, scene.now).kind !== 'keep') return undefined;
+  return exitCode === undefined ? (error ?? message) : `exit ${exitCode}`;
+}
+
+/** Of one that runs, if only for the moment. */
+function troubleOf({ status }: Task, monitorMs: number): string | undefined {
+  const { at, startedAt, health, restarts = 0 } = status;
   if (health === 'unhealthy') return 'is unhealthy';
   const restarted = restarts > 0 && startedAt !== undefined && startedAt - at <= monitorMs;
   return restarted ? `was restarted ${restarts === 1 ? 'once' : `${restarts} times`}` : undefined;

@@ -6,6 +6,7 @@ import type { Node, NodeSpec } from '../model/node.js';
 import type { Service, ServiceSpec } from '../model/service.js';
 import type { Task } from '../model/task.js';
 import type { SecurityCallMap } from './security.js';
+import type { ServiceCallMap } from './service-calls.js';
 import type {
   BuildQuery,
   CommitOptions,
@@ -119,7 +120,7 @@ export interface ManagerEntry {
 }
 
 /** The client's calls by name. Errors come back as `{kind, message, detail?}` with a fitting HTTP status. */
-export interface ControlCallMap extends SecurityCallMap {
+export interface ControlCallMap extends SecurityCallMap, ServiceCallMap {
   info: { args: Record<string, never>; result: ManagerInfo };
   'project.apply': { args: ProjectApply; result: ProjectApplied };
   /** `down`. Marks everything for removal; watch the project until it is empty. */
@@ -151,70 +152,6 @@ export interface ControlCallMap extends SecurityCallMap {
     args: { readonly project: string; readonly configFiles: string };
     result: null;
   };
-  'service.list': { args: { readonly project?: string }; result: readonly Service[] };
-  'service.scale': {
-    args: { readonly project: string; readonly replicas: Readonly<Record<string, number>> };
-    result: null;
-  };
-  /** `stop` and `start`: sets `halted`. */
-  'service.halt': {
-    args: {
-      readonly project: string;
-      readonly services: readonly string[];
-      readonly halted: boolean;
-      readonly timeoutMs?: number;
-    };
-    result: null;
-  };
-  /** Restarts the containers in place, and those of services that ask to be restarted with them. */
-  'service.restart': {
-    args: {
-      readonly project: string;
-      readonly services: readonly string[];
-      /** Only the named ones. */
-      readonly noDependents?: boolean;
-      /** Only these tasks of the named services; others that depend on them are left alone. */
-      readonly taskIds?: readonly string[];
-      readonly timeoutMs?: number;
-    };
-    result: null;
-  };
-  'service.kill': {
-    args: {
-      readonly project: string;
-      readonly services: readonly string[];
-      /** Only these tasks of them. */
-      readonly taskIds?: readonly string[];
-      readonly signal: string;
-    };
-    result: null;
-  };
-  'service.pause': {
-    args: {
-      readonly project: string;
-      readonly services: readonly string[];
-      /** Only these tasks of them. */
-      readonly taskIds?: readonly string[];
-      readonly paused: boolean;
-    };
-    result: null;
-  };
-  /**
-   * New tasks for the same specs, as `update_config` says; all services of the project when none is named.
-   * Returns their Compose keys. Fails as `conflict` for one that is stopped.
-   */
-  'service.roll': {
-    args: { readonly project: string; readonly services: readonly string[] };
-    result: readonly string[];
-  };
-  /**
-   * Back to the spec before, as `rollback_config` says; without names, every service that has one. Returns their
-   * Compose keys. Fails as `conflict` when there is none, or when what it needs is gone.
-   */
-  'service.rollback': {
-    args: { readonly project: string; readonly services: readonly string[] };
-    result: readonly string[];
-  };
   /** Which nodes that answer have an image, and as what. */
   'image.find': { args: { readonly image: string }; result: readonly ImageOnNode[] };
   /** The digest that an image's name has in its registry, `sha256:…`, as a node learns it. */
@@ -224,11 +161,6 @@ export interface ControlCallMap extends SecurityCallMap {
   };
   /** Removes an image from every ready node where nothing uses it. Returns the names of these nodes. */
   'image.remove': { args: { readonly image: string }; result: readonly string[] };
-  /** `rm`: removes the stopped containers of these services. Returns their names. */
-  'service.clean': {
-    args: { readonly project: string; readonly services: readonly string[] };
-    result: readonly string[];
-  };
   'task.list': {
     args: { readonly project?: string; readonly service?: string; readonly nodeId?: string };
     result: readonly Task[];

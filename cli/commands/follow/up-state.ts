@@ -50,7 +50,7 @@ export function judgeUp(wanted: UpWanted, state: Watched): Judgement {
   const stuck = [...new Set(views.flatMap((view) => view.stuck ?? []))];
   const rows = [
     ...objectRows(wanted.changes),
-    ...views.map(({ row }) => row),
+    ...onePerId(views.map(({ row }) => row)),
     ...removedRows(wanted, state),
   ];
   const missing = wanted.services.length - services.length;
@@ -61,6 +61,12 @@ export function judgeUp(wanted: UpWanted, state: Watched): Judgement {
     // What waits only for a stuck one is no reason to wait on.
     stuck: waiting.every(({ gated }) => gated === true) ? stuck : [],
   };
+}
+
+/** The first of each: what is said of a service's change is more than that tasks are missing. */
+function onePerId(rows: readonly ProgressRow[]): readonly ProgressRow[] {
+  const seen = new Set<string>();
+  return rows.filter(({ id }) => !seen.has(id) && seen.add(id));
 }
 
 function wantedServices(wanted: UpWanted, state: Watched): readonly Service[] {
@@ -126,7 +132,8 @@ function slotView(context: SlotContext): SlotView {
   const task = current ?? leaving[0];
   const id = `Container ${task?.containerName ?? ''}`;
   if (current === undefined) {
-    return { row: { id, text: 'Stopping', state: 'working' }, good: false };
+    const text = task?.desired === 'running' ? 'Recreate' : 'Stopping';
+    return { row: { id, text, state: 'working' }, good: false };
   }
   const view = currentView(context, current);
   const row: ProgressRow = { id, detail: nodeName(state, current), ...view.row };

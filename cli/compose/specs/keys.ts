@@ -148,9 +148,11 @@ export const deployKeys: Readonly<Record<string, KeyFate>> = {
     'limits by the engine, reservations by the scheduler; `generic_resources` are refused',
   ),
   restart_policy: honoured('a new task in the same slot, where the scheduler wants it'),
-  rollback_config: honoured('kept, not acted on: there is no rollback by itself'),
+  rollback_config: honoured(
+    'as `update_config`, for `shoal rollback` and for going back by itself; without it one container at a time',
+  ),
   update_config: honoured(
-    '`parallelism`, `delay`, `order`, `failure_action`: an update waits for each batch to serve; `rollback` stops it as `pause` does, and `monitor` and `max_failure_ratio` are kept, not acted on',
+    'an update waits for each batch to serve; what fails within `monitor` counts against `max_failure_ratio`, then `pause` holds the rest and `rollback` goes back to the last spec that stood',
   ),
 };
 

@@ -60,28 +60,40 @@ export function onServices(
         confirm: verb === 'stop' ? 'yes' : 'none',
       };
     case 'kill':
-      return {
-        title: `kill ${names}`,
-        effect: [`${containers} get SIGKILL and lose what they have not written`],
-        requests: projects.map(([project, keys]) => ({
-          name: 'service.kill',
-          args: { project, services: keys, signal: 'SIGKILL' },
-        })),
-        confirm: 'yes',
-      };
+      return kill(services, containers);
     case 'remove':
-      return {
-        title: `remove ${names}`,
-        effect: [`${containers} stop and are removed; named volumes stay`],
-        requests: projects.map(([project, keys]) => ({
-          name: 'project.remove',
-          args: { project, services: keys, volumes: false },
-        })),
-        confirm: { word: services.length === 1 ? (services[0]?.spec.service ?? '') : 'remove' },
-      };
+      return remove(services, containers);
     default:
       return 'services are not drained: go to a machine';
   }
+}
+
+function kill(services: readonly Service[], containers: string): Action {
+  const names = listOf(services.map(labelOf));
+  const projects = byProject(services);
+  return {
+    title: `kill ${names}`,
+    effect: [`${containers} get SIGKILL and lose what they have not written`],
+    requests: projects.map(([project, keys]) => ({
+      name: 'service.kill',
+      args: { project, services: keys, signal: 'SIGKILL' },
+    })),
+    confirm: 'yes',
+  };
+}
+
+function remove(services: readonly Service[], containers: string): Action {
+  const names = listOf(services.map(labelOf));
+  const projects = byProject(services);
+  return {
+    title: `remove ${names}`,
+    effect: [`${containers} stop and are removed; named volumes stay`],
+    requests: projects.map(([project, keys]) => ({
+      name: 'project.remove',
+      args: { project, services: keys, volumes: false },
+    })),
+    confirm: { word: services.length === 1 ? (services[0]?.spec.service ?? '') : 'remove' },
+  };
 }
 
 /** How many are replaced at once. */

@@ -101,10 +101,19 @@ test('what counts as failed', (t) => {
   t.true(isFailure({ state: 'running', health: 'unhealthy' }));
   t.true(isFailure({ state: 'running', at: 3_000, startedAt: 3_400, restarts: 1 }));
   t.false(isFailure({ state: 'running', at: 3_000, startedAt: 9_000, restarts: 1 }), 'too late');
-  t.false(isFailure({ state: 'failed', at: 9_000, startedAt: 3_000, exitCode: 1 }), 'too late');
   t.false(isFailure({ state: 'complete', at: 3_500, startedAt: 3_000, exitCode: 0 }));
   t.false(isFailure({ state: 'shutdown', at: 3_500, startedAt: 3_000 }));
   t.false(isFailure({ state: 'running', health: 'starting' }));
+});
+
+test('what ends after it was watched counts only when nobody starts it again', (t) => {
+  const late = { status: { state: 'failed', at: 9_000, startedAt: 3_000, exitCode: 1 } } as const;
+  const goesBack = (service: Service): boolean =>
+    decide(service, [fresh(1, late), old(2), old(3)]).some(({ kind }) => kind === 'roll-back');
+  t.true(goesBack(changed(careful)));
+  const { spec, ...rest } = changed(careful);
+  const restart = { condition: 'any', delayMs: 0, maxAttempts: 0, windowMs: 0 } as const;
+  t.false(goesBack({ ...rest, spec: { ...spec, task: { ...spec.task, restart } } }));
 });
 
 test('what failed before the change began, or by the spec before, does not count', (t) => {
@@ -138,7 +147,7 @@ test('failure_action pause holds what is left, and says why', (t) => {
   const tasks = [fresh(1, crashed), old(2), old(3)];
   const changes = decide(service, tasks);
   t.is(describe(changes), 'change paused: web.1 on node-1: exit 7');
-  const paused = { ...service, updateStatus: statusAfter(changes) as UpdateStatus };
+  const paused = { ...service, updateStatus: statusAfter(changes)! };
   t.is(describe(decide(paused, tasks)), '', 'nothing follows');
   t.is(describe(decide(paused, [fresh(1), old(2), old(3)])), '', 'nor when it comes up');
 });
