@@ -5,12 +5,8 @@ import type { Task } from '../../../manager/model/task.js';
 import { isTerminal } from '../../../manager/model/task-state.js';
 import { portsText } from '../../output/ports.js';
 import { binaryBytes, decimalBytes } from '../../output/quantity.js';
-<<<<<<< HEAD
 import { statusText } from '../../../manager/model/container-state.js';
-=======
-import { statusText } from '../../output/task-status.js';
 import { updateText } from '../../output/update-text.js';
->>>>>>> 5f2e029 (orchestrator: updates that fail pause or go back, roll and rollback)
 import { describeData, describeDeploy } from './describe-data.js';
 import { ago, field, pairs, section } from './describe-lines.js';
 import { age } from './text.js';
