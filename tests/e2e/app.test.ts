@@ -4,6 +4,7 @@ import test from 'ava';
 import { waitFor } from '../../fixtures/lab/wait.js';
 import { E2eCluster, resultOf } from '../helpers/e2e-cluster.js';
 import { machineTest } from '../helpers/machine-test.js';
+import { seenByStockDocker } from '../helpers/stock-docker.js';
 
 /*
  * The whole story on three machines: each test goes on where the one before it stopped, because bringing
@@ -191,6 +192,10 @@ machineTest('logs of all machines come together with their prefixes', async (t) 
   const stamped = await cluster.output(['logs', '-t', '--tail', '1', 'redis-master']);
   t.regex(stamped, /\| \d{4}-\d\d-\d\dT[\d:.]+Z /u);
 });
+
+machineTest('stock docker sees the whole cluster, and reaches into any container', (t) =>
+  seenByStockDocker(t, cluster),
+);
 
 machineTest('a crashed container is running again and its restart is counted', async (t) => {
   const row = (await cluster.ps()).find(({ Name }) => Name === 'todo-app-todoApp-2');

@@ -3,6 +3,8 @@ import { request } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { ExecutionContext } from 'ava';
+import { frame, unframe } from '../../manager/protocol/frames.js';
+import type { Connection } from '../../manager/protocol/transport-connection.js';
 import type { TlsMaterial } from '../../manager/protocol/transport-tls.js';
 
 export interface ApiAnswer {
@@ -89,3 +91,24 @@ export class DockerApi {
     return asked.end(bytes);
   }
 }
+
+/** A process that says in capitals what it hears, and ends with its input. */
+export async function shout(stream: Connection): Promise<void> {
+  const said = stream[Symbol.asyncIterator]();
+  for (let heard = ' '; heard !== '';) {
+    const next = await said.next();
+    if (next.done === true) return;
+    const part = typeof next.value === 'string' ? undefined : unframe(next.value);
+    if (part?.channel !== 'stdin') continue;
+    heard = Buffer.from(part.data).toString();
+    await stream.send(frame('stdout', heard.toUpperCase()));
+  }
+  await stream.send(frame('stderr', 'bye'));
+  await stream.send(frame('exit', '3'));
+  await stream.ended;
+}
+
+/** What a client hears of it, framed, who says `hello` and nothing more. */
+export const shouted = {
+  hello: '\x01\0\0\0\0\0\0\x05HELLO\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\x03bye',
+};

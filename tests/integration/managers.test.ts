@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,7 +6,9 @@ import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import type { ConsulServers } from '../../fixtures/consul/server.js';
 import { newId } from '../../manager/base/random.js';
+import { aServiceSpec } from '../../fixtures/cluster/build.js';
 import { consulTest, sharedConsul, startConsul } from '../helpers/consul.js';
+import { DockerApi, shout, shouted } from '../helpers/docker-api.js';
 import { FakeWorker } from '../helpers/fake-worker.js';
 import type { ManagerProcess, ManagersOptions } from '../helpers/managers.js';
 import { leaderOf, prepareManagers } from '../helpers/managers.js';
@@ -67,6 +70,50 @@ consulTest('any manager takes writes and answers reads, and says who leads', asy
       listed.map(({ nodeId, alive, leader: leads }) => `${nodeId} ${alive} ${leads}`),
       ['m1', 'm2', 'm3'].map((id) => `${id} true ${id === leader.nodeId}`),
     );
+  }
+});
+
+/** A service of one, which a worker without an engine says it runs. */
+async function runOne(t: ExecutionContext, leader: ManagerProcess): Promise<FakeWorker> {
+  const tls = await pki.node('worker', 'w1');
+  const options = { port: leader.port, clusterId: 'c1', nodeId: 'w1', tls };
+  const worker = await FakeWorker.join(options);
+  t.teardown(() => {
+    worker.leave();
+  });
+  await leader.call('project.apply', {
+    project: 'demo',
+    services: [aServiceSpec('web')],
+    ...{ networks: [], volumes: [], secrets: [], configs: [], known: ['web'] },
+    ...{ externalNetworks: [], externalVolumes: [], forceRecreate: [], keepReplicas: [] },
+    ...{ removeOrphans: false, dryRun: false },
+  });
+  return worker;
+}
+
+consulTest('docker may ask any manager, and talk to a container through any', async (t) => {
+  const managers = await managersOn(t, shared(), ['m1', 'm2']);
+  const worker = await runOne(t, await leaderOf(managers));
+  worker.serve = (_request, stream) => shout(stream);
+  for (const manager of managers) {
+    const api = new DockerApi(t, manager.port, await pki.client('ada'));
+    await until('it runs', 60_000, async () => {
+      const { body } = await api.ask('GET', '/v1.41/containers/json');
+      return body.includes('/demo-web-1');
+    });
+    const missing = await api.ask('GET', '/containers/nosuch/json');
+    t.is(missing.status, 404);
+    t.is(missing.headers['api-version'], '1.45');
+    const made = await api.ask('POST', '/containers/demo-web-1/exec', { Cmd: ['shout'] });
+    const { Id: id } = JSON.parse(made.body) as { Id: string };
+    const { socket, head } = await api.upgrade(`/exec/${id}/start`, {});
+    const heard = [head];
+    socket.on('data', (chunk: Buffer) => heard.push(chunk));
+    socket.end('hello');
+    await once(socket, 'end');
+    t.is(Buffer.concat(heard).toString('latin1'), shouted.hello);
+    t.like(await api.json(`/exec/${id}/json`), { ExitCode: 3 });
+    await t.throwsAsync(api.upgrade(`/exec/${id}/start`, {}), { message: /already/ });
   }
 });
 

@@ -4,9 +4,7 @@ import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import { aServiceSpec } from '../../../fixtures/cluster/build.js';
 import type { ServiceSpec } from '../../../manager/model/service.js';
-import { frame, unframe } from '../../../manager/protocol/frames.js';
-import type { Connection } from '../../../manager/protocol/transport-connection.js';
-import { DockerApi } from '../../helpers/docker-api.js';
+import { DockerApi, shout, shouted } from '../../helpers/docker-api.js';
 import type { FakeWorker } from '../../helpers/fake-worker.js';
 import { aStatus } from '../../helpers/fake-worker.js';
 import type { TestPki } from '../../helpers/pki.js';
@@ -209,22 +207,6 @@ test('events that were and that come are told until the time that was asked for'
   ]);
 });
 
-/** A process that says in capitals what it hears, and ends with its input. */
-async function shout(stream: Connection): Promise<void> {
-  const said = stream[Symbol.asyncIterator]();
-  for (let heard = ' '; heard !== '';) {
-    const next = await said.next();
-    if (next.done === true) return;
-    const part = typeof next.value === 'string' ? undefined : unframe(next.value);
-    if (part?.channel !== 'stdin') continue;
-    heard = Buffer.from(part.data).toString();
-    await stream.send(frame('stdout', heard.toUpperCase()));
-  }
-  await stream.send(frame('stderr', 'bye'));
-  await stream.send(frame('exit', '3'));
-  await stream.ended;
-}
-
 test('a process in a container is talked to over the connection, and its exit code is known', async (t) => {
   const { api, manager, workers } = await scene(t);
   for (const worker of workers) worker.serve = (_request, stream) => shout(stream);
@@ -241,10 +223,7 @@ test('a process in a container is talked to over the connection, and its exit co
   // Said at once, and nothing more: the answer comes all the same.
   socket.end('hello');
   await once(socket, 'end');
-  t.is(
-    Buffer.concat(heard).toString('latin1'),
-    '\x01\0\0\0\0\0\0\x05HELLO\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\x03bye',
-  );
+  t.is(Buffer.concat(heard).toString('latin1'), shouted.hello);
   t.like(await api.json(`/exec/${id}/json`), { Running: false, ExitCode: 3 });
   await t.throwsAsync(api.upgrade(`/exec/${id}/start`, {}), { message: /409 .*already/ });
   const audit = await manager.call('audit.list', {});

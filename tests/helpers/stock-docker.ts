@@ -1,0 +1,58 @@
+import { spawn } from 'node:child_process';
+import type { ExecutionContext } from 'ava';
+import type { E2eCluster } from './e2e-cluster.js';
+import { resultOf } from './e2e-cluster.js';
+import type { ProgramResult } from './shoal-program.js';
+
+/** Stock docker, pointed at the cluster as a user would. */
+async function runDocker(
+  cluster: E2eCluster,
+  argv: readonly string[],
+  input: string,
+): Promise<ProgramResult> {
+  const printed = await cluster.output(['env', '--shell', 'bash']);
+  const env = Object.fromEntries(
+    [...printed.matchAll(/^export (\w+)="(.*)"$/gmu)].map(([, name = '', value = '']) => [
+      name,
+      value,
+    ]),
+  );
+  const child = spawn('docker', argv, {
+    env: { PATH: process.env.PATH, HOME: cluster.home, ...env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  child.stdin.end(input);
+  return resultOf(child);
+}
+
+/** Goes through what users do with it, on the to-do application. */
+export async function seenByStockDocker(t: ExecutionContext, cluster: E2eCluster): Promise<void> {
+  const docker = (argv: readonly string[], input = ''): Promise<ProgramResult> =>
+    runDocker(cluster, argv, input);
+  const rows = await cluster.ps();
+  const listed = await docker(['ps', '--format', '{{.Names}} {{.Label "io.shoal.node.name"}}']);
+  t.deepEqual(
+    listed.stdout.trim().split('\n').sort(),
+    rows.map(({ Name, Node }) => `${Name} ${Node}`).sort(),
+    listed.stderr,
+  );
+  const stats = await docker(['stats', '--no-stream', '--format', '{{.Name}} {{.MemUsage}}']);
+  const measured = stats.stdout.trim().split('\n');
+  t.deepEqual(
+    measured.map((line) => line.split(' ')[0]).sort(),
+    rows.map(({ Name }) => Name).sort(),
+    stats.stderr,
+  );
+  for (const { Name, Node } of rows) {
+    const seen = await docker(['inspect', '--format', '{{.Node.Name}} {{.State.Running}}', Name]);
+    t.is(seen.stdout, `${Node} true\n`, seen.stderr);
+  }
+  const script = 'cat; echo over >&2; exit 5';
+  const said = await docker(['exec', '-i', 'todo-app-redis-slave-1', 'sh', '-c', script], 'hello');
+  t.deepEqual(said, { code: 5, stdout: 'hello', stderr: 'over\n' });
+  const log = await docker(['logs', '--tail', '1', 'todo-app-redis-master-1']);
+  t.is(log.stdout.trim().split('\n').length, 1, log.stderr);
+  const missing = await docker(['inspect', 'nosuch']);
+  t.is(missing.code, 1);
+  t.regex(missing.stderr, /No such object: nosuch/u);
+}
