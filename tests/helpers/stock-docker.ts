@@ -4,31 +4,29 @@ import type { E2eCluster } from './e2e-cluster.js';
 import { resultOf } from './e2e-cluster.js';
 import type { ProgramResult } from './shoal-program.js';
 
-/** Stock docker, pointed at the cluster as a user would. */
-async function runDocker(
-  cluster: E2eCluster,
+/** What `shoal env` prints for a shell. */
+async function environmentOf(cluster: E2eCluster): Promise<Readonly<Record<string, string>>> {
+  const printed = await cluster.output(['env', '--shell', 'bash']);
+  const exported = [...printed.matchAll(/^export (\w+)="(.*)"$/gmu)];
+  return Object.fromEntries(exported.map(([, name = '', value = '']) => [name, value]));
+}
+
+function runDocker(
+  env: Readonly<Record<string, string | undefined>>,
   argv: readonly string[],
   input: string,
 ): Promise<ProgramResult> {
-  const printed = await cluster.output(['env', '--shell', 'bash']);
-  const env = Object.fromEntries(
-    [...printed.matchAll(/^export (\w+)="(.*)"$/gmu)].map(([, name = '', value = '']) => [
-      name,
-      value,
-    ]),
-  );
-  const child = spawn('docker', argv, {
-    env: { PATH: process.env.PATH, HOME: cluster.home, ...env },
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
+  const child = spawn('docker', argv, { env, stdio: ['pipe', 'pipe', 'pipe'] });
   child.stdin.end(input);
   return resultOf(child);
 }
 
 /** Goes through what users do with it, on the to-do application. */
 export async function seenByStockDocker(t: ExecutionContext, cluster: E2eCluster): Promise<void> {
+  const pointed = await environmentOf(cluster);
+  const env = { PATH: process.env.PATH, HOME: cluster.home, ...pointed };
   const docker = (argv: readonly string[], input = ''): Promise<ProgramResult> =>
-    runDocker(cluster, argv, input);
+    runDocker(env, argv, input);
   const rows = await cluster.ps();
   const listed = await docker(['ps', '--format', '{{.Names}} {{.Label "io.shoal.node.name"}}']);
   t.deepEqual(
