@@ -18,11 +18,17 @@ import { openEmbedded } from './store/embedded/embedded.js';
 const defaultConfig = '/etc/shoal/manager.json';
 
 /** Throws `invalid` for anything but the flags it knows. */
-function parseArguments(argv: readonly string[]): { readonly config: string } {
+function parseArguments(argv: readonly string[]): {
+  readonly config: string;
+  readonly retire: boolean;
+} {
   try {
     const { values } = parseArgs({
       args: [...argv],
-      options: { config: { type: 'string', default: defaultConfig } },
+      options: {
+        config: { type: 'string', default: defaultConfig },
+        retire: { type: 'boolean', default: false },
+      },
     });
     return values;
   } catch (error) {
@@ -45,14 +51,23 @@ async function programVersion(): Promise<string> {
   return (JSON.parse(text) as { readonly version: string }).version;
 }
 
-/** The manager's process: runs until `signal`. */
+/**
+ * The manager's process: runs until `signal`. With `--retire` it takes back what a cluster that is no more
+ * had in Consul instead.
+ */
 export async function runManager(argv: readonly string[], signal: AbortSignal): Promise<void> {
-  const settings = await loadManagerSettings(parseArguments(argv).config);
+  const { config, retire } = parseArguments(argv);
+  const settings = await loadManagerSettings(config);
   const log = jsonLogger(
     settings.logLevel,
     (line) => process.stderr.write(line),
     () => systemClock.now(),
   );
+  if (retire) {
+    const { retireCluster } = await import('./retire.js');
+    await retireCluster(settings, log);
+    return;
+  }
   const credentials = await ManagerCredentials.read({
     settings,
     clock: systemClock,

@@ -4,7 +4,6 @@ import {
   copyFile,
   mkdir,
   readdir,
-  readFile,
   rename,
   rm,
   stat,
@@ -14,6 +13,7 @@ import {
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { AppError } from '../../manager/base/errors.js';
+import { isMissing, readIfThere } from '../../manager/base/files.js';
 import type { ClusterRecord } from './cluster-record.js';
 import { parseCluster } from './cluster-record.js';
 import { withFileLock } from './file-lock.js';
@@ -27,25 +27,12 @@ export function storeFolder(flag: string | undefined, env: NodeJS.ProcessEnv): s
   return fromEnv !== undefined && fromEnv !== '' ? fromEnv : join(homedir(), '.shoal');
 }
 
-function isMissing(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ENOENT';
-}
-
 /** Writes a file so that a reader sees the old or the new one, never half of it. */
 export async function writeFileAtomic(path: string, text: string, mode: number): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const partial = `${path}.${randomUUID()}.new`;
   await writeFile(partial, text, { mode });
   await rename(partial, path);
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
 }
 
 /** Until there is a record, a machine is only being connected to. */

@@ -183,8 +183,10 @@ exit 1
 `;
 
 /**
- * The worker is stopped first so that it repairs nothing behind our back; then its own purge takes
- * containers, networks and devices away. A worker that was never started has nothing to purge.
+ * $1: last, of the cluster's managers. The worker is stopped first so that it repairs nothing behind our
+ * back; then its own purge takes containers, networks and devices away. A worker that was never started has
+ * nothing to purge. A Consul of somebody else's goes on without what the cluster had there; one that cannot
+ * be reached keeps it.
  */
 export const purgeWorker = `
 systemctl disable --quiet --now shoal-worker.service shoal-manager.service \\
@@ -194,6 +196,10 @@ if systemctl is-active --quiet shoal-consul.service; then
     export CONSUL_HTTP_TOKEN_FILE=/etc/shoal/consul/token
   fi
   PATH=/opt/shoal/consul/current:$PATH timeout 10 consul leave >/dev/null 2>&1 || true
+fi
+if [ "$1" = last ] && [ -e /etc/shoal/manager.json ] && [ ! -e /etc/shoal/consul/agent.json ]; then
+  timeout 30 /opt/shoal/current/runtime/bin/node /opt/shoal/current/app/dist/cli/main.js \\
+    manager --config /etc/shoal/manager.json --retire || true
 fi
 systemctl disable --quiet --now shoal-consul.service shoal-consul-reload.path 2>/dev/null || true
 if [ ! -e /var/lib/shoal/worker ]; then exit 0; fi

@@ -22,11 +22,16 @@ export interface RemoveOptions {
 }
 
 /** Takes everything shoal brought off a machine; the engine is left as it was before. */
-async function clean(machine: RemoteMachine, progress: MachineProgress): Promise<void> {
+async function clean(
+  machine: RemoteMachine,
+  progress: MachineProgress,
+  isLast: boolean,
+): Promise<void> {
   const login = await machine.probeLogin();
   checkLogin({ name: machine.name, user: machine.session.target.user }, login, Date.now());
   progress.step('removing containers and networks');
-  await machine.script('remove what the worker made', purgeWorker, [], { timeoutMs: 180_000 });
+  const which = isLast ? ['last'] : ['other'];
+  await machine.script('remove what the worker made', purgeWorker, which, { timeoutMs: 180_000 });
   const facts = await machine.probeRoot([], []);
   const note = JSON.parse(facts.machineNote ?? '{}') as Partial<MachineNote>;
   const restores = note.liveRestore === true && facts.daemonJson !== undefined;
@@ -89,7 +94,8 @@ async function removeOne(
     if (record.DriverName === 'generic') {
       progress.step('leaving its cluster');
       await leaveCluster(record, leaving, options);
-      await cleanOrSkip(workshop, record, options);
+      const { Master, Cluster } = record.HostOptions.SwarmOptions;
+      await cleanOrSkip(workshop, record, { ...options, isLast: Master && leaving.has(Cluster) });
     }
     await forgetRecord(workshop.store, record);
     progress.done('removed');
@@ -102,11 +108,11 @@ async function removeOne(
 async function cleanOrSkip(
   workshop: Workshop,
   record: MachineRecord,
-  options: RemoveOptions & { readonly progress: MachineProgress },
+  options: RemoveOptions & { readonly progress: MachineProgress; readonly isLast: boolean },
 ): Promise<void> {
   try {
     options.progress.step(`connecting to ${record.Driver.IPAddress}`);
-    await clean(await workshop.connectTo(record), options.progress);
+    await clean(await workshop.connectTo(record), options.progress, options.isLast);
   } catch (error) {
     if (!options.force) {
       throw new AppError(

@@ -2,6 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { AppError, messageOf } from '../base/errors.js';
+import { isMissing, readIfThere } from '../base/files.js';
 import type { KeyPair } from './pki.js';
 
 /** Paths of PEM files. */
@@ -17,19 +18,6 @@ export function belongTogether(cert: string, key: string): boolean {
   } catch {
     return false;
   }
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
-}
-
-function isMissing(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ENOENT';
 }
 
 /** Renames; somebody who found the replacement half done may have been faster. */

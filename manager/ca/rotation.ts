@@ -1,7 +1,8 @@
 import { X509Certificate } from 'node:crypto';
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import type { Clock } from '../base/clock.js';
 import { AppError } from '../base/errors.js';
+import { readIfThere } from '../base/files.js';
 import type { Logger } from '../base/log.js';
 import { Loop } from '../base/loop.js';
 import type { Peer } from '../protocol/peer.js';
@@ -213,14 +214,5 @@ export class AuthorityRotation {
   #next(): PairPaths {
     const { cert, key } = this.#parts.paths;
     return { cert: `${cert}.next`, key: `${key}.next` };
-  }
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
   }
 }

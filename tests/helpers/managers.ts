@@ -74,6 +74,14 @@ export class ManagerProcess {
     this.exit = once(child, 'close').then(([code]) => code as number | null);
   }
 
+  /** Takes what the cluster has in Consul away, as the last of its managers does when it is removed. */
+  async retire(): Promise<number | null> {
+    const argv = [program, 'manager', '--config', this.#config, '--retire'];
+    const child = spawn(process.execPath, argv, { stdio: ['ignore', 'ignore', 'inherit'] });
+    const [code] = (await once(child, 'close')) as [number | null];
+    return code;
+  }
+
   signal(name: NodeJS.Signals): void {
     this.#child?.kill(name);
   }

@@ -238,6 +238,36 @@ consulTest('without a consul the manager waits for it and says so to whoever ask
   });
 });
 
+consulTest('a cluster that is no more leaves nothing in consul', async (t) => {
+  const servers = shared();
+  const clusterName = newId();
+  const [manager] = await managersOn(t, servers, ['m1'], { clusterName });
+  if (manager === undefined) throw new Error('no manager');
+  await leaderOf([manager]);
+  await makeNetwork(manager, 'n');
+  const worker = await FakeWorker.join({
+    ...{ clusterId: 'c1', nodeId: 'w1', port: manager.port },
+    tls: await pki.node('worker', 'w1'),
+  });
+  const ask = async (path: string): Promise<readonly unknown[]> => {
+    const answer = await fetch(`http://${servers.addresses[0] ?? ''}/v1/${path}`);
+    return answer.ok ? ((await answer.json()) as readonly unknown[]) : [];
+  };
+  const left = async (): Promise<readonly unknown[]> => [
+    ...(await ask(`kv/shoal/${clusterName}/?keys`)),
+    ...((await ask('catalog/nodes')) as readonly { readonly Node: string }[]).filter(({ Node }) =>
+      Node.startsWith(`shoal-${clusterName}-`),
+    ),
+    ...(await ask(`catalog/service/shoal-manager?tag=${clusterName}`)),
+  ];
+  await until('its entries', 20_000, async () => (await left()).length > 3);
+  worker.leave();
+  manager.signal('SIGKILL');
+  await manager.exit;
+  t.is(await manager.retire(), 0);
+  t.deepEqual(await left(), []);
+});
+
 consulTest('a manager whose node was removed ends, and does not come back', async (t) => {
   const servers = shared();
   const managers = await managersOn(t, servers, ['m1', 'm2', 'm3']);

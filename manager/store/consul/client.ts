@@ -141,6 +141,13 @@ export class ConsulClient {
     return this.#read({ key: prefix, recurse: true });
   }
 
+  /** Everything below a prefix, at once. */
+  async removeAll(prefix: string): Promise<void> {
+    await this.call((consul) =>
+      consul.kv.del(options({ key: prefix, recurse: true, timeout: writeTimeoutMs })),
+    );
+  }
+
   async keys(prefix: string): Promise<readonly string[]> {
     try {
       return await this.call((consul) =>
