@@ -77,7 +77,7 @@ export class ManagerProcess {
   /** Takes what the cluster has in Consul away, as the last of its managers does when it is removed. */
   async retire(): Promise<number | null> {
     const argv = [program, 'manager', '--config', this.#config, '--retire'];
-    const child = spawn(process.execPath, argv, { stdio: ['ignore', 'ignore', 'inherit'] });
+    const child = spawn(process.execPath, argv, { stdio: 'ignore' });
     const [code] = (await once(child, 'close')) as [number | null];
     return code;
   }
