@@ -8,7 +8,7 @@ import type {
   ControlStreamName,
 } from '../../manager/protocol/control.js';
 import { repeatableCalls, wasNotSent } from '../../manager/protocol/repeat.js';
-import { paths } from '../../manager/protocol/messages.js';
+import { isNotLeading, paths } from '../../manager/protocol/messages.js';
 import { HttpCaller } from '../../manager/protocol/transport-call.js';
 import type { PeerCertificateNames, TlsMaterial } from '../../manager/protocol/transport-tls.js';
 import { dial } from '../../manager/protocol/transport.js';
@@ -144,17 +144,21 @@ export class HttpsControlClient implements ControlClient {
     ask: (manager: Manager) => Promise<Result>,
   ): Promise<Result> {
     const failures: string[] = [];
+    // One that knows no leader has done nothing; another one may see more of the cluster.
+    let leaderless: AppError | undefined;
     const order = [...this.#managers.slice(this.#at), ...this.#managers.slice(0, this.#at)];
     for (const manager of order) {
       try {
         return await ask(manager);
       } catch (error) {
-        if (!isNotReached(error)) throw error;
-        if (!again && !wasNotSent(error)) throw error;
+        if (isAppError(error) && isNotLeading(error)) leaderless = error;
+        else if (!isNotReached(error)) throw error;
+        else if (!again && !wasNotSent(error)) throw error;
         failures.push(messageOf(error));
         this.#at = (this.#at + 1) % this.#managers.length;
       }
     }
+    if (leaderless !== undefined) throw leaderless;
     const tried = failures.length === 0 ? 'it has none' : failures.join('; ');
     throw new AppError(
       'unavailable',

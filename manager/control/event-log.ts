@@ -47,6 +47,7 @@ export class EventLog {
   readonly #marks = new Map<string, string>();
   readonly #listeners = new Set<(told: Told) => void>();
   #ends: (() => void)[] = [];
+  #stopped = false;
   #cancelFlush: (() => void) | undefined;
 
   constructor(
@@ -70,6 +71,7 @@ export class EventLog {
   }
 
   stop(): void {
+    this.#stopped = true;
     for (const end of this.#ends) end();
     this.#cancelFlush?.();
   }
@@ -123,6 +125,7 @@ export class EventLog {
   }
 
   #flushSoon(): void {
+    if (this.#stopped) return;
     this.#cancelFlush ??= this.#clock.after(flushMs, () => {
       this.#cancelFlush = undefined;
       if (this.#pending.length === 0) return;
@@ -131,6 +134,8 @@ export class EventLog {
           this.#write(tx, this.#pending);
         })
         .catch((error: unknown) => {
+          // The next leader's workers report anew what this one could not write.
+          if (this.#stopped) return;
           this.#log.warn(`events were not stored: ${messageOf(error)}`);
           this.#flushSoon();
         });

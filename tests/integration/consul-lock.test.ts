@@ -31,6 +31,11 @@ function lockOf(t: ExecutionContext, cluster: string): { client: DeafClient; loc
   return { client, lock };
 }
 
+async function sessionsOf(client: ConsulClient): Promise<readonly { readonly TTL: string }[]> {
+  const all = await client.call((consul) => consul.session.list());
+  return all;
+}
+
 consulTest('a manager that could not give the lock back takes it again', async (t) => {
   const { client, lock } = lockOf(t, newId());
   const first = await lock.acquire(AbortSignal.timeout(20_000));
@@ -41,8 +46,7 @@ consulTest('a manager that could not give the lock back takes it again', async (
   t.true(second.fence.index > first.fence.index, 'what the first one still sends is refused');
   t.false(second.lost.aborted);
   await second.release();
-  const sessions = (await client.call((consul) => consul.session.list())) as readonly unknown[];
-  t.deepEqual(sessions, [], 'none is left behind');
+  t.deepEqual(await sessionsOf(client), [], 'none is left behind');
 });
 
 consulTest(
@@ -53,5 +57,18 @@ consulTest(
     const after = await lockOf(t, cluster).lock.acquire(AbortSignal.timeout(20_000));
     t.true(after.fence.index > before.fence.index);
     await after.release();
+  },
+);
+
+consulTest(
+  "the session of a holder that Consul's leader does not hear ends by itself",
+  async (t) => {
+    const { client, lock } = lockOf(t, newId());
+    const held = await lock.acquire(AbortSignal.timeout(20_000));
+    t.deepEqual(
+      (await sessionsOf(client)).map(({ TTL }) => TTL),
+      ['10s'],
+    );
+    await held.release();
   },
 );

@@ -23,6 +23,12 @@ const silentMs = 3_000;
 const unknownMs = 10_000;
 const watchMs = 10_000;
 const retryMs = 50;
+/**
+ * Cut off from Consul's own leader alone, a holder can neither write nor let its check fail where that
+ * counts: then its session ends by this, the shortest Consul takes as it comes (after up to twice that).
+ */
+const sessionTtl = '10s';
+const renewMs = 2_000;
 /** Until a new check is in the catalog, a session cannot hang on it. */
 const sessionMs = 4_000;
 
@@ -37,6 +43,7 @@ export class ConsulLock implements LeaderLock {
   readonly #check: ManagerCheck;
   /** Sessions that could not be ended: our check keeps them alive as long as this process lives. */
   readonly #left = new Set<string>();
+  readonly #renewals = new Map<string, NodeJS.Timeout>();
   #leader: Leader | undefined;
 
   constructor(options: ConsulLockOptions) {
@@ -172,17 +179,28 @@ export class ConsulLock implements LeaderLock {
           consul.session.create({
             name: `shoal manager ${self.nodeId}`,
             lockdelay: '0s',
+            ttl: sessionTtl,
             behavior: 'release',
             checks: ['serfHealth', this.#check.id],
             ...short,
           }),
         );
+        this.#renewals.set(made.ID, setInterval(() => void this.#renew(made.ID), renewMs).unref());
         return made.ID;
       } catch (error) {
         const refused = error instanceof AppError && error.kind === 'forbidden';
         if (refused || performance.now() - since > sessionMs) throw error;
         await pause(retryMs, undefined, { signal });
       }
+    }
+  }
+
+  async #renew(id: string): Promise<void> {
+    const { client, log } = this.#options;
+    try {
+      await client.call((consul) => consul.session.renew({ id, ...short }));
+    } catch (error) {
+      log.debug(`election: session not renewed: ${messageOf(error)}`);
     }
   }
 
@@ -194,6 +212,8 @@ export class ConsulLock implements LeaderLock {
 
   async #destroy(id: string | undefined): Promise<void> {
     if (id === undefined) return;
+    clearInterval(this.#renewals.get(id));
+    this.#renewals.delete(id);
     const { client, log } = this.#options;
     try {
       await client.call((consul) => consul.session.destroy({ id, ...short }));

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { AppError } from '../../../manager/base/errors.js';
 import { silentLogger } from '../../../manager/base/log.js';
+import { notLeading } from '../../../manager/protocol/messages.js';
 import { peerIdentity } from '../../../manager/ca/pki.js';
 import type { TlsMaterial } from '../../../manager/protocol/transport-tls.js';
 import type { TransportServer } from '../../../manager/protocol/transport-server.js';
@@ -25,7 +26,7 @@ test.before(async () => {
 });
 
 /** A manager that answers `info` with its body and fails everything else. */
-async function listen(tls: TlsMaterial): Promise<TransportServer> {
+async function listen(tls: TlsMaterial, refuse?: AppError): Promise<TransportServer> {
   return serve({
     host: '127.0.0.1',
     port: 0,
@@ -33,6 +34,7 @@ async function listen(tls: TlsMaterial): Promise<TransportServer> {
     log: silentLogger,
     identify: peerIdentity,
     call: ({ path, body }) => {
+      if (refuse !== undefined) return Promise.reject(refuse);
       if (path === '/v1/call/info') return Promise.resolve(body);
       return Promise.reject(new AppError('not-found', `no such thing at ${path}`));
     },
@@ -80,6 +82,20 @@ test('the next manager is tried when one is gone', async (t) => {
     client.close();
   });
   t.deepEqual((await client.call('info', {})) as unknown, {});
+});
+
+test('a manager that knows no leader is not the last one asked', async (t) => {
+  const cutOff = await listen(world.manager, notLeading('no leading manager: none is elected'));
+  const server = await listen(world.manager);
+  const client = clientOf([cutOff.port, server.port], world.client);
+  const lonely = clientOf([cutOff.port, cutOff.port], world.client);
+  t.teardown(async () => {
+    client.close();
+    lonely.close();
+    await Promise.all([cutOff.close(), server.close()]);
+  });
+  t.deepEqual((await client.call('info', {})) as unknown, {});
+  await t.throwsAsync(lonely.call('info', {}), { message: 'no leading manager: none is elected' });
 });
 
 test('with no manager reachable the error names cluster and addresses', async (t) => {

@@ -113,6 +113,31 @@ test('an event is there when what it tells of is, and not otherwise', async (t) 
   t.deepEqual(tables, ['events', 'volumes']);
 });
 
+test('a log that was stopped while it wrote leaves the closed store alone', async (t) => {
+  const backend = new FailingBackend();
+  const clock = new ManualClock();
+  const store = await open(backend);
+  await store.update('restore', (tx) => {
+    tx.create('nodes', aNode('w1'));
+    tx.create('services', service);
+    tx.create('tasks', aTask(service, 1, { id: 't1', node: 'w1', state: 'starting' }));
+  });
+  const warnings: string[] = [];
+  const logger = { ...silentLogger, warn: (message: string) => warnings.push(message) };
+  const log = new EventLog({ store, clock, log: logger });
+  log.start();
+  await run(store, 1, 'healthy');
+  backend.fails = true;
+  clock.advance(1_000);
+  log.stop();
+  await store.close();
+  for (let turn = 0; turn < 5; turn += 1) {
+    clock.advance(1_000);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  t.deepEqual(warnings, []);
+});
+
 test('what was only seen and what was decided share a batch, each told once', async (t) => {
   const clock = new ManualClock();
   const backend = new MemoryBackend();
