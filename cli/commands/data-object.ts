@@ -6,6 +6,8 @@ import { AppError, messageOf } from '../../manager/base/errors.js';
 import type { Config, Secret } from '../../manager/model/secret.js';
 import type { Cli } from '../cli.js';
 import { humanDuration } from '../../manager/base/human-duration.js';
+import type { FilterTests } from '../output/filter.js';
+import { compileFilters, hasLabel } from '../output/filter.js';
 import type { Listed } from '../output/format.js';
 import { formatInspect, formatList } from '../output/format.js';
 import { forEachName } from './each.js';
@@ -75,9 +77,11 @@ function listCommand(cli: Cli, kind: Kind): Command {
     .alias('list')
     .description(`List ${kind}s, those of projects too`)
     .option('-q, --quiet', 'only display ids')
+    .option('-f, --filter <filter>', `filter by a property: ${filterKeys}`, collect)
     .option('--format <format>', 'table, json, or a template')
-    .action(async (flags: { readonly quiet?: boolean; readonly format?: string }) => {
-      const objects = await list(cli, kind);
+    .action(async (flags: ListFlags) => {
+      const passes = compileFilters(flags.filter, filterTests);
+      const objects = (await list(cli, kind)).filter(passes);
       if (flags.quiet === true) {
         cli.stdout.write(objects.map(({ id }) => `${id}\n`).join(''));
         return;
@@ -88,6 +92,22 @@ function listCommand(cli: Cli, kind: Kind): Command {
       );
     });
 }
+
+interface ListFlags {
+  readonly quiet?: boolean;
+  readonly format?: string;
+  readonly filter?: readonly string[];
+}
+
+const filterKeys = 'id=, name=, label=, project=';
+
+/** As docker has them: beginnings of ids and names; `project` is ours. */
+const filterTests: FilterTests<DataObject> = {
+  id: ({ id }, value) => id.startsWith(value),
+  name: ({ spec }, value) => spec.name.startsWith(value),
+  label: ({ spec }, value) => hasLabel(spec.labels, value),
+  project: ({ spec }, value) => spec.project === value,
+};
 
 function listed({ id, spec, createdAt, updatedAt }: DataObject, now: number): Listed {
   const ago = (at: number): string => `${humanDuration(now - at)} ago`;

@@ -161,7 +161,10 @@ export const examples: Readonly<
   'secret create': [
     ['openssl rand -hex 16 | shoal secret create db_password -', 'no file, no shell history'],
   ],
-  'secret ls': [["shoal secret ls --format '{{.Name}}'", 'for a script']],
+  'secret ls': [
+    ["shoal secret ls --format '{{.Name}}'", 'for a script'],
+    ['shoal secret ls --filter label=team=a', 'some of them; also id=, name=, project='],
+  ],
   'secret inspect': [['shoal secret inspect db_password', 'its labels and times']],
   'secret rm': [['shoal secret rm db_password', 'when no service uses it']],
   start: [['shoal start --wait web', 'until it is healthy']],

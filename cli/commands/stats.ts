@@ -13,7 +13,16 @@ import { formatList } from '../output/format.js';
 import { binaryBytes, decimalBytes } from '../output/quantity.js';
 import type { ProjectView } from './selection.js';
 import { checkServices, isLive, openProject, tasksOf } from './selection.js';
-import { listedNodes, listedServices, nodeHeader, serviceHeader } from './stats-sums.js';
+import type { Order } from './stats-sums.js';
+import {
+  listedNodes,
+  listedServices,
+  nodeHeader,
+  ordered,
+  orders,
+  serviceHeader,
+  totalOf,
+} from './stats-sums.js';
 
 interface StatsFlags {
   readonly all?: boolean;
@@ -22,6 +31,7 @@ interface StatsFlags {
   readonly trunc: boolean;
   readonly allProjects?: boolean;
   readonly by: string;
+  readonly sort: Order;
 }
 
 const header = [
@@ -47,6 +57,7 @@ export function statsCommand(cli: Cli): Command {
     .argument('[services...]')
     .option('-a, --all', 'show all containers, also stopped ones')
     .option('--by <what>', `a line for each: ${groupings.join(', ')}`, 'container')
+    .option('--sort <column>', `what comes first: ${orders.join(', ')}`, 'name')
     .option('--all-projects', 'containers of every project')
     .option('--format <format>', 'table, json, or a template')
     .option('--no-stream', 'print the first result only')
@@ -59,10 +70,12 @@ Examples:
   shoal stats --no-stream web     one look at service web
   shoal stats --by service        sums, and how many of the replicas run
   shoal stats --by node           the machines
+  shoal stats --all-projects --sort cpu    what is busiest in the cluster, live
   shoal stats --no-stream --format '{{.Name}}\\t{{.CPUPerc}}'`,
     )
     .action(async (services: string[], flags: StatsFlags) => {
       oneOf('--by', flags.by, groupings);
+      oneOf('--sort', flags.sort, orders);
       await showStats(cli, services, flags);
     });
 }
@@ -116,7 +129,16 @@ function isSettled(tasks: readonly Task[], usage: Usage, passedMs: number): bool
 
 /** A terminal is painted over; anything else gets one list after the other, as Docker does. */
 function repaint(cli: Cli, text: string): void {
-  cli.stdout.write(cli.stdout.isTTY ? `\u001b[H\u001b[2J${text}` : text);
+  const { isTTY, rows } = cli.stdout;
+  cli.stdout.write(isTTY ? `\u001b[H\u001b[2J${cropped(text, rows)}` : text);
+}
+
+/** What is longer than the terminal would push the first lines out of it. */
+function cropped(text: string, rows: number): string {
+  const lines = text.trimEnd().split('\n');
+  if (!(rows >= 3) || lines.length < rows) return text;
+  const kept = lines.slice(0, rows - 2);
+  return `${kept.join('\n')}\n… ${lines.length - kept.length} more\n`;
 }
 
 function shownTasks(view: Look, services: readonly string[], { all }: StatsFlags): readonly Task[] {
@@ -127,16 +149,28 @@ function shownTasks(view: Look, services: readonly string[], { all }: StatsFlags
 
 function render(view: Look, tasks: readonly Task[], usage: Usage, flags: StatsFlags): string {
   if (flags.by === 'service') {
-    return formatList(flags.format, serviceHeader, listedServices(view.services, tasks, usage));
+    return formatList(
+      flags.format,
+      serviceHeader,
+      listedServices(view.services, tasks, usage, flags.sort),
+    );
   }
   if (flags.by === 'node') {
     return formatList(
       flags.format,
       nodeHeader,
-      listedNodes([...view.nodes.values()], tasks, usage),
+      listedNodes([...view.nodes.values()], tasks, usage, flags.sort),
     );
   }
-  const items = tasks.map((task) => {
+  const weightOf = ({ id }: Task): ReturnType<typeof totalOf> => {
+    const use = usage.tasks.get(id);
+    return totalOf(use === undefined ? [] : [use]);
+  };
+  const shown =
+    flags.sort === 'name'
+      ? tasks
+      : ordered(tasks, flags.sort, ({ containerName }) => containerName, weightOf);
+  const items = shown.map((task) => {
     const node = task.nodeId === undefined ? undefined : view.nodes.get(task.nodeId);
     return listed(task, node, usage.tasks.get(task.id), flags.trunc);
   });

@@ -61,6 +61,30 @@ test('secrets are listed and inspected without content, configs with', async (t)
   ]);
 });
 
+test('secrets and configs are filtered by name, id, label and project', async (t) => {
+  const other = {
+    ...secret,
+    id: 's2' as typeof secret.id,
+    spec: { ...secret.spec, name: 'other', labels: {} },
+  };
+  const client = new FakeCluster(
+    {},
+    { 'secret.list': () => [secret, other], 'config.list': () => [config] },
+  );
+  const ids = async (...filter: string[]): Promise<string> => {
+    const argv = ['secret', 'ls', '-q', ...filter.flatMap((each) => ['--filter', each])];
+    return (await runCommand(argv, { client })).stdout;
+  };
+  t.is(await ids('name=tl'), 's1\n');
+  t.is(await ids('label=team=a'), 's1\n');
+  t.is(await ids('id=s2'), 's2\n');
+  t.is(await ids('project=nosuch'), '');
+  t.is(await ids('name=tls', 'name=other'), 's2\ns1\n', 'either of one key');
+  const { error, code } = await runCommand(['secret', 'ls', '--filter', 'colour=red'], { client });
+  t.regex(error ?? '', /colour/u);
+  t.is(code, 1);
+});
+
 test('rm takes names and ids, and says what is not there', async (t) => {
   const client = new FakeCluster(
     {},

@@ -26,3 +26,16 @@ test('a machine is told with all that runs on it; one that is not heard has no f
   );
   t.is(listedNodes(nodes, tasks, silent)[0]?.cells[2], '--');
 });
+
+test('what uses most comes first where that is asked for', (t) => {
+  const names = (order?: 'cpu' | 'mem') =>
+    listedNodes(nodes, tasks, usage, order).map(({ record }) => (record as { Name: string }).Name);
+  t.deepEqual(names(), ['node-1', 'node-2']);
+  t.deepEqual(names('cpu'), ['node-2', 'node-1']);
+  const idle = aService('idle');
+  const more = [...tasks, aTask(idle, 1, { id: 'z', node: 'n1' })];
+  const services = (order?: 'cpu') =>
+    listedServices([web, idle], more, usage, order).map(({ cells }) => cells[0]);
+  t.deepEqual(services(), ['idle', 'web']);
+  t.deepEqual(services('cpu'), ['web', 'idle'], 'what nothing is known of is last');
+});
