@@ -15,6 +15,7 @@ import { parsePreferences } from '../../../../cli/dashboard/view-model/preferenc
 import { onKey } from '../../../../cli/dashboard/view-model/update.js';
 import type { Look } from '../../../../cli/dashboard/view-model/view.js';
 import type { World } from '../../../../cli/dashboard/view-model/world.js';
+import type { UpdateStatus } from '../../../../manager/model/service.js';
 import { lookAt, simulatedWorld, worldNow } from '../../../helpers/world.js';
 
 class Session {
@@ -224,6 +225,46 @@ test('secrets and configs are listed with who uses them, never with what is in t
   world.applyWatch({ kind: 'remove', table: 'secrets', id: 'sec1' });
   session.type(namedKey('escape'));
   t.false(session.lines.some((line) => line.includes('db_password')));
+});
+
+test('R gives a service new tasks, B leads to the spec before; both say what it means and ask', (t) => {
+  const world = simulatedWorld({ nodes: 1, services: 0, replicas: 0 });
+  const image = (tag: string) => ({ container: { image: `web:${tag}` } });
+  const former = aService('web', { project: 'shop', replicas: 2, task: image('1') });
+  const service = aService('web', { project: 'shop', replicas: 2, task: image('2') });
+  world.applyWatch({ kind: 'put', table: 'services', object: service });
+  const args = { project: 'shop', services: ['web'] };
+  const roll = new Session(world).type('4', 'R');
+  t.deepEqual(roll.requests(), [{ name: 'service.roll', args }]);
+  t.true(roll.lines.some((line) => line.includes('new ones of the same spec, 1 at a time')));
+  const none = new Session(world).type('4', 'B');
+  t.is(none.requests(), undefined);
+  t.true(none.lines.some((line) => line.includes('shop/web has no spec before')));
+  const changed = { ...service, previousSpec: former.spec };
+  world.applyWatch({ kind: 'put', table: 'services', object: changed });
+  const back = new Session(world).type('4', 'B');
+  t.deepEqual(back.requests(), [{ name: 'service.rollback', args }]);
+  t.true(back.lines.some((line) => line.includes('web:2 back to web:1, 1 at a time')));
+});
+
+test('a service tells in its list and its description how its change stands', (t) => {
+  const world = simulatedWorld({ nodes: 1, services: 0, replicas: 0 });
+  const service = aService('web', { project: 'shop', replicas: 1 });
+  const { taskHash } = service;
+  const status = { kind: 'change', taskHash, startedAt: worldNow - 60_000, failed: [1] } as const;
+  const message = 'web.1 on n1: exit 3';
+  const shown = (
+    updateStatus: Pick<UpdateStatus, 'state' | 'message'> & { endedAt?: number },
+  ): Session => {
+    const object = { ...service, updateStatus: { ...status, ...updateStatus } };
+    world.applyWatch({ kind: 'put', table: 'services', object });
+    return new Session(world).type('4');
+  };
+  t.true(shown({ state: 'running', message: '' }).lines.some((line) => line.includes('updating')));
+  const paused = shown({ state: 'paused', endedAt: worldNow - 30_000, message });
+  t.true(paused.lines.some((line) => line.includes('stuck')));
+  paused.type('d');
+  t.true(paused.lines.some((line) => line.includes(`update paused 30 seconds ago: ${message}`)));
 });
 
 test('the history of a service tells what each version changed, without values of its environment', (t) => {
