@@ -91,6 +91,7 @@ const statusOf: Readonly<Record<ErrorKind, number>> = {
 
 const maxBodyBytes = 64 * 1024 * 1024;
 const maxOpenBodyBytes = 64 * 1024;
+const keepAliveMs = 15_000;
 const maxWebBodyBytes = 1024 * 1024;
 
 /** Listens. Fails as `conflict` when the port is taken, saying so. */
@@ -118,7 +119,7 @@ export async function serve<Identity>(options: ServeOptions<Identity>): Promise<
   });
   server.on('upgrade', (request, socket, head) => {
     void entry.handleUpgrade(request, socket, head, (keepAlive) => {
-      if (socket instanceof TLSSocket) socket.setKeepAlive(true, 15_000);
+      if (socket instanceof TLSSocket) socket.setKeepAlive(true, keepAliveMs);
       return new Promise((resolve) => {
         sockets.handleUpgrade(request, socket, head, (webSocket) => {
           resolve(new SocketConnection(webSocket, remoteOf(request), keepAlive));
@@ -206,6 +207,8 @@ class Entry<Identity> {
       const { page, web } = this.#options;
       if (web?.serves(pathOf(request)) === true) {
         const identity = this.#identify(request);
+        // Answers may last, and a client without power closes nothing.
+        request.socket.setKeepAlive(true, keepAliveMs);
         const body = onlyOnce(() => readBody(request, maxWebBodyBytes));
         await web.answer({ identity, request, response, body, signal: gone.signal });
         return;
@@ -235,6 +238,7 @@ class Entry<Identity> {
       const { web } = this.#options;
       if (web?.serves(pathOf(request)) === true) {
         const identity = this.#identify(request);
+        request.socket.setKeepAlive(true, keepAliveMs);
         const body = await readUpgradeBody(request, socket, head);
         await web.upgrade({ identity, request, body, socket, taken });
         return;

@@ -127,7 +127,9 @@ export async function pourWeb(
   to: ServerResponse,
   gone: AbortSignal,
 ): Promise<void> {
-  to.writeHead(from.statusCode ?? 502, from.headers);
+  // The connection to the leader ends with the answer, the client's need not.
+  const { connection: _connection, 'keep-alive': _alive, ...headers } = from.headers;
+  to.writeHead(from.statusCode ?? 502, headers);
   to.flushHeaders();
   await pipeline(from, to, { signal: gone }).catch(() => {
     // That it is cut off is all that can be told now.
