@@ -67,6 +67,7 @@ function checkFlags(flags: CreateFlags): void {
     );
   }
   checkDiscovery(flags);
+  checkRestore(flags);
   const label = flags.engineLabel.find((entry) => !/^[^=\s]+=/u.test(entry));
   if (label !== undefined) throw invalid(`--engine-label ${label}: expected KEY=VALUE`);
   const variable = flags.engineEnv.find((entry) => !/^[A-Za-z_]\w*=/u.test(entry));
@@ -76,6 +77,15 @@ function checkFlags(flags: CreateFlags): void {
     throw invalid(`--engine-opt ${option}: expected OPTION or OPTION=VALUE`);
   if (flags.driver === 'none' && (flags.swarm || flags.swarmMaster)) {
     throw invalid('a machine of driver "none" cannot join a cluster: it has no ssh');
+  }
+}
+
+function checkRestore(flags: CreateFlags): void {
+  if (flags.restore !== undefined && !flags.swarmMaster) {
+    throw invalid('--restore needs --swarm-master: the first machine becomes the manager');
+  }
+  if (flags.restoreKey !== undefined && flags.restore === undefined) {
+    throw invalid('--restore-key needs --restore');
   }
 }
 
@@ -92,12 +102,6 @@ function checkDiscovery(flags: CreateFlags): void {
   }
   if (flags.consulBinary !== undefined && !flags.swarmMaster) {
     throw invalid('--consul-binary needs --swarm-master: Consul runs where managers do');
-  }
-  if (flags.restore !== undefined && !flags.swarmMaster) {
-    throw invalid('--restore needs --swarm-master: the first machine becomes the manager');
-  }
-  if (flags.restoreKey !== undefined && flags.restore === undefined) {
-    throw invalid('--restore-key needs --restore');
   }
   const { swarmManagers: count } = flags;
   if (count === undefined) return;
