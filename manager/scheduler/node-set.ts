@@ -76,9 +76,9 @@ export class NodeSet {
     return currentTask(this.#slot(project, service, slot));
   }
 
-  /** Where a task is, or was placed by this decision. */
+  /** Where a task is, or was placed by this decision; that it belongs on a node is not yet to be there. */
   nodeOf(task: Task): NodeId | undefined {
-    return this.#placed.get(task.id) ?? task.nodeId;
+    return this.#placed.get(task.id) ?? (isUnplaced(task) ? undefined : task.nodeId);
   }
 
   /** Whether all that it is to be beside have a node. */
@@ -129,7 +129,7 @@ export class NodeSet {
     else list.push(task);
 
     const candidate = task.nodeId === undefined ? undefined : this.#byId.get(task.nodeId);
-    if (candidate === undefined) {
+    if (candidate === undefined || isUnplaced(task)) {
       this.#noteWaiting(task);
       return;
     }
@@ -153,6 +153,10 @@ export class NodeSet {
       else list.push(task);
     }
   }
+}
+
+function isUnplaced({ status }: Task): boolean {
+  return status.state === 'new' || status.state === 'pending';
 }
 
 function emptyCandidate(node: Node): Candidate {

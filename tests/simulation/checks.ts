@@ -1,11 +1,12 @@
 import type { NodeId, TaskId } from '../../manager/model/ids.js';
 import type { Service } from '../../manager/model/service.js';
-import { currentTask, isWanted, tasksBySlot } from '../../manager/model/slots.js';
 import type { Task } from '../../manager/model/task.js';
 import type { Actor } from '../../manager/model/task-state.js';
 import { isAssigned, isTerminal, mayMove, stateRank } from '../../manager/model/task-state.js';
-import type { Commit, StoreView } from '../../manager/store/store.js';
-import type { FakeMachine, Held } from './fake-machine.js';
+import { tiesOf } from '../../manager/model/pod.js';
+import type { Commit, StoreChange, StoreView } from '../../manager/store/store.js';
+import { volumesOf } from './engine.js';
+import type { Machine, Running } from './machine.js';
 
 /** What must hold at every moment. Keeps what it needs from the past: which tasks were given up. */
 export class Checks {
@@ -24,37 +25,88 @@ export class Checks {
         if (gone) this.#lose(change.id as NodeId, view);
       }
       if (change.table === 'tasks') this.#checkTask(change, commit.actor, view);
+      if (change.table === 'services') this.#checkService(change, view);
+      if (change.table === 'volumes') this.#checkVolume(change);
     }
     this.#checkNodes(commit, view);
   }
 
   /** Looks at the machines themselves. */
-  checkMachines(machines: readonly FakeMachine[], view: StoreView): void {
-    const reachable = machines.filter((machine) => !machine.isolated);
-    const addresses = new Map<string, Held>();
-    const slots = new Map<string, Held>();
-    for (const held of reachable.flatMap((machine) => machine.running())) {
-      for (const { networkId, address } of held.task.attachments) {
-        const key = `${networkId} ${address}`;
-        const other = addresses.get(key);
-        if (other !== undefined) {
-          this.#onViolation(`${held.task.id} and ${other.task.id} both run with ${address}`);
-        }
-        addresses.set(key, held);
-      }
-      if (this.#lost.has(held.task.id)) continue;
-      if (this.#service(held, view)?.spec.update?.order === 'start-first') continue;
-      const key = `${held.task.serviceId} ${held.task.slot}`;
-      const other = slots.get(key);
-      if (other !== undefined) {
-        this.#onViolation(`${held.task.id} and ${other.task.id} both run in slot ${key}`);
-      }
-      slots.set(key, held);
+  checkMachines(machines: readonly Machine[], view: StoreView): void {
+    const running = machines.flatMap((machine) => machine.running());
+    this.#checkAddresses(running.filter(({ reachable }) => reachable));
+    this.#checkSlots(
+      running.filter(({ reachable }) => reachable),
+      view,
+    );
+    this.#checkData(machines, view);
+    for (const { taskId, task } of running) {
+      const service = view.get('services', task.serviceId);
+      if (service === undefined || service.dependenciesMet) continue;
+      this.#onViolation(`${taskId} runs before its dependencies are met`);
     }
   }
 
-  #service(held: Held, view: StoreView): Service | undefined {
-    return view.get('services', held.task.serviceId);
+  #checkAddresses(running: readonly Running[]): void {
+    const addresses = new Map<string, Running>();
+    for (const each of running) {
+      for (const { networkId, address } of each.task.attachments) {
+        const key = `${networkId} ${address}`;
+        const other = addresses.get(key);
+        if (other !== undefined) {
+          this.#onViolation(`${each.taskId} and ${other.taskId} both run with ${address}`);
+        }
+        addresses.set(key, each);
+      }
+    }
+  }
+
+  #checkSlots(running: readonly Running[], view: StoreView): void {
+    const slots = new Map<string, Running>();
+    for (const each of running) {
+      if (this.#lost.has(each.taskId)) continue;
+      if (this.#mayOverlap(each, view)) continue;
+      const key = `${each.task.serviceId} ${each.task.slot}`;
+      const other = slots.get(key);
+      if (other !== undefined) {
+        this.#onViolation(`${each.taskId} and ${other.taskId} both run in slot ${key}`);
+      }
+      slots.set(key, each);
+    }
+  }
+
+  /** The data of a volume is on one machine: even a lost one keeps it, so nothing else runs with it. */
+  #checkData(machines: readonly Machine[], view: StoreView): void {
+    const homes = new Map<string, NodeId>();
+    const writers = new Map<string, Running>();
+    for (const { machine, each, volume } of machines.flatMap(usesOf)) {
+      const home = homes.get(volume) ?? machine;
+      homes.set(volume, machine);
+      if (home !== machine) this.#onViolation(`volume ${volume} is used on ${home} and ${machine}`);
+      if (this.#mayOverlap(each, view)) continue;
+      const key = `${volume} ${each.task.serviceId} ${each.task.slot}`;
+      const other = writers.get(key);
+      writers.set(key, each);
+      if (other === undefined || other.taskId === each.taskId) continue;
+      this.#onViolation(`${each.taskId} and ${other.taskId} both write to ${volume}`);
+    }
+  }
+
+  /** Start-first; of a service that is gone nobody can say any more. */
+  #mayOverlap({ task }: Running, view: StoreView): boolean {
+    const service = view.get('services', task.serviceId);
+    return service === undefined || service.spec.update?.order === 'start-first';
+  }
+
+  #checkService(change: StoreChange & { readonly table: 'services' }, view: StoreView): void {
+    if (change.after !== undefined || view.get('services', change.id as Service['id'])) return;
+    const left = view.tasksOfService(change.id as Service['id']);
+    if (left.length > 0) this.#onViolation(`task ${left[0]?.id ?? ''} has no service`);
+  }
+
+  #checkVolume({ after }: StoreChange & { readonly table: 'volumes' }): void {
+    if (after === undefined || after.nodeIds.length < 2) return;
+    this.#onViolation(`volume ${after.spec.name} is on ${after.nodeIds.join(' and ')}`);
   }
 
   #lose(nodeId: NodeId, view: StoreView): void {
@@ -81,6 +133,20 @@ export class Checks {
       this.#onViolation(`task ${after.id} went back to ${after.status.state}`);
     }
     if (before === undefined) this.#checkNewTask(after, view);
+    if (before?.nodeId === undefined && after.nodeId !== undefined) this.#checkPod(after, view);
+  }
+
+  /** What shares something of another container's is placed where that one is, or was when it was decided. */
+  #checkPod(task: Task, view: StoreView): void {
+    for (const { service } of tiesOf(task.spec.container)) {
+      const leaders = view
+        .servicesOfProject(task.project)
+        .filter(({ spec }) => spec.service === service)
+        .flatMap(({ id }) => view.tasksOfService(id))
+        .filter(({ slot, nodeId }) => slot === task.slot && nodeId !== undefined);
+      if (leaders.length === 0 || leaders.some(({ nodeId }) => nodeId === task.nodeId)) continue;
+      this.#onViolation(`task ${task.id} is not beside ${leaders[0]?.id ?? ''}`);
+    }
   }
 
   #checkNewTask(task: Task, view: StoreView): void {
@@ -118,118 +184,16 @@ export class Checks {
   }
 }
 
-/** What is still missing to be what the specs ask for, one line a thing; empty when all is as wanted. */
-export function missing(view: StoreView, machines: readonly FakeMachine[]): readonly string[] {
-  return [
-    ...view.list('services').flatMap((service) => missingOf(service, view)),
-    ...strangers(view, machines),
-    ...strayLeases(view),
-  ];
+interface Use {
+  readonly machine: NodeId;
+  readonly each: Running;
+  readonly volume: string;
 }
 
-function missingOf(service: Service, view: StoreView): readonly string[] {
-  const name = service.spec.service;
-  if (service.removing) return [`${name} is not removed`];
-  const slots = tasksBySlot(view.tasksOfService(service.id));
-  const lines = [...slots].flatMap(([slot, tasks]) => leftovers(service, slot, tasks));
-  if (service.spec.halted) {
-    const running = [...slots.values()].filter((tasks) => currentTask(tasks) !== undefined);
-    return running.length === 0 ? lines : [...lines, `${name} is stopped and has tasks`];
-  }
-  const wanted = wantedSlots(service, view, slots);
-  const unfilled = wanted.flatMap((slot) => {
-    const task = currentTask(slots.get(slot) ?? []);
-    const waits = waitsForOthers(task, service, view) || waitsForRoom(task, service, slots);
-    if (waits || isFine(task, service)) return [];
-    const { state = 'empty' } = task?.status ?? {};
-    return [`${name}.${slot} is ${state}: ${task?.explanation?.summary ?? ''}`];
-  });
-  const extra = [...slots.keys()].filter((slot) => !wanted.includes(slot));
-  return [...lines, ...unfilled, ...extra.map((slot) => `${name}.${slot} is not wanted`)];
-}
-
-function leftovers(service: Service, slot: number, tasks: readonly Task[]): readonly string[] {
-  const wanted = tasks.filter(isWanted).length;
-  // Start-first without room for both stays at that, and says so.
-  const most = service.spec.update?.order === 'start-first' ? 2 : 1;
-  const unended = tasks.filter((task) => !isWanted(task) && isAssigned(task.status.state));
-  return [
-    ...(wanted > most ? [`${service.spec.service}.${slot} has ${wanted} wanted tasks`] : []),
-    ...unended.map((task) => `${task.id} has not ended`),
-  ];
-}
-
-function wantedSlots(
-  service: Service,
-  view: StoreView,
-  slots: ReadonlyMap<number, readonly Task[]>,
-): readonly number[] {
-  const { mode } = service.spec;
-  if (mode.kind === 'replicated') return Array.from({ length: mode.replicas }, (_, at) => at + 1);
-  const nodes = view.list('nodes').filter((node) => node.spec.availability === 'active');
-  const filled = [...slots]
-    .filter(([, tasks]) => nodes.some((node) => node.id === currentTask(tasks)?.nodeId))
-    .map(([slot]) => slot);
-  // As many slots as nodes; which number a node has is its own business.
-  return filled.length === nodes.length ? filled : [...filled, 0];
-}
-
-/** Runs; or waits with a reason; or ended for good the way its restarts say. */
-function isFine(task: Task | undefined, service: Service): boolean {
-  if (task?.taskHash !== service.taskHash) return false;
-  const { state } = task.status;
-  if (state === 'running') return task.desired === 'running';
-  if (state === 'ready') return task.explanation?.summary.startsWith('dependency ') === true;
-  if (state === 'pending')
-    return task.explanation?.placed === false && task.explanation.summary !== '';
-  return (state === 'failed' || state === 'complete') && service.spec.task.restart === undefined;
-}
-
-/** An update does not take out one more while those it took out find no room or have failed. */
-function waitsForRoom(
-  task: Task | undefined,
-  service: Service,
-  slots: ReadonlyMap<number, readonly Task[]>,
-): boolean {
-  if (task?.taskHash === service.taskHash) return false;
-  return [...slots.values()].some((tasks) => {
-    const other = currentTask(tasks);
-    return other?.explanation?.placed === false || other?.status.state === 'failed';
-  });
-}
-
-/** What it depends on has no room in the cluster, or its update is held up by a replica that failed. */
-function waitsForOthers(task: Task | undefined, service: Service, view: StoreView): boolean {
-  if (task?.desired !== 'ready') return false;
-  const wanted = new Set(service.spec.dependsOn.map((dependency) => dependency.service));
-  return view
-    .servicesOfProject(service.spec.project)
-    .filter((other) => wanted.has(other.spec.service))
-    .some((other) => {
-      const tasks = view.tasksOfService(other.id);
-      const slots = tasksBySlot(tasks);
-      const heldUp = tasks.some((one) => isWanted(one) && waitsForRoom(one, other, slots));
-      return heldUp || tasks.some(({ status }) => ['pending', 'ready'].includes(status.state));
-    });
-}
-
-function strangers(view: StoreView, machines: readonly FakeMachine[]): readonly string[] {
-  return machines.flatMap((machine) =>
-    machine.running().flatMap(({ task }) => {
-      const known = view.get('tasks', task.id);
-      return known?.status.state === 'running' && isWanted(known)
-        ? []
-        : [`${machine.id} runs ${task.id}, which is ${known?.status.state ?? 'forgotten'}`];
-    }),
-  );
-}
-
-function strayLeases(view: StoreView): readonly string[] {
-  return view.list('leases').flatMap(({ id, holder }) => {
-    if (holder.kind === 'fenced') return [`${id} is fenced`];
-    if (holder.kind === 'task' && view.get('tasks', holder.taskId) === undefined) {
-      return [`${id} belongs to no task`];
-    }
-    return [];
-  });
+function usesOf(machine: Machine): readonly Use[] {
+  return machine
+    .running()
+    .flatMap((each) =>
+      volumesOf(each.task).map((volume) => ({ machine: machine.id, each, volume })),
+    );
 }

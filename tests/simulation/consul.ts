@@ -16,6 +16,14 @@ const requestTimeoutMs = 5_000;
 /** A session whose check is not heard for this long ends. */
 const sessionMs = 700;
 
+type Fate = 'done' | 'answer lost' | 'lost' | 'late';
+
+function fateOf(lot: number): Fate {
+  if (lot < 0.01) return 'answer lost';
+  if (lot < 0.015) return 'lost';
+  return lot < 0.02 ? 'late' : 'done';
+}
+
 /**
  * Consul's keys as far as they matter: check-and-set on the index of a key's last change, transactions that
  * are done whole or not at all, a lock held by a session. Requests come late, get lost on their way, are done
@@ -27,6 +35,8 @@ export class SimulatedConsul {
   readonly #holders = new Map<string, Link>();
   #sessions = 0;
   #index = 1;
+  /** Its servers have no majority: nothing is read or written, and no session ends. */
+  leaderless = false;
 
   constructor(faults: Faults) {
     this.#faults = faults;
@@ -49,6 +59,7 @@ export class SimulatedConsul {
   /** Takes the lock when it is free. Returns the index that its holder checks. */
   acquire(key: string, link: Link): number | undefined {
     // An earlier session of the same process is not this one.
+    if (this.leaderless) return undefined;
     this.release(key, link);
     if (this.holder(key) !== undefined) return undefined;
     this.#sessions += 1;
@@ -61,6 +72,7 @@ export class SimulatedConsul {
   release(key: string, link: Link): void {
     const entry = this.#entries.get(key);
     if (entry?.session === undefined || this.#holders.get(entry.session) !== link) return;
+    if (this.leaderless) return;
     this.#put({ ...entry, session: undefined });
   }
 
@@ -69,40 +81,53 @@ export class SimulatedConsul {
     const entry = this.#entries.get(key);
     if (entry?.session === undefined) return undefined;
     const link = this.#holders.get(entry.session);
-    if (this.#faults.clock.now() - (link?.heardAt ?? 0) <= sessionMs) return link;
+    if (this.leaderless || this.#faults.clock.now() - (link?.heardAt ?? 0) <= sessionMs)
+      return link;
+    this.#faults.tally.note('session expired');
     this.#put({ ...entry, session: undefined });
     return undefined;
   }
 
   #request<Answer>(link: Link, work: () => Answer): Promise<Answer> {
-    const { clock, random, mayFail } = this.#faults;
-    const lot = mayFail() ? random() : 1;
-    const delayMs = random() < 0.02 ? random() * 1_500 : 1 + random() * 5;
+    const { clock, random, mayFail, tally } = this.#faults;
+    const fate = fateOf(mayFail() ? random() : 1);
+    const isSlow = random() < 0.02;
+    if (isSlow) tally.note('request stalled');
+    if (fate === 'lost') tally.note('request was lost');
     return new Promise((resolve, reject) => {
-      let done = false;
-      const lost = (): void => {
+      let isOver = false;
+      const cancel = clock.after(requestTimeoutMs, () => {
+        isOver = true;
         reject(new UncertainError('consul did not answer', undefined));
+      });
+      const answer = (give: () => void): void => {
+        if (fate === 'answer lost' || link.cut) {
+          tally.note('request was done, its answer lost');
+          return;
+        }
+        clock.after(1 + random() * 3, () => {
+          if (link.cut) return;
+          cancel();
+          give();
+        });
       };
-      const cancel = clock.after(requestTimeoutMs, lost);
       const act = (): void => {
+        if (isOver) tally.note('request was done after its sender gave up');
         try {
-          const answer = work();
-          done = true;
-          if (link.cut || lot < 0.01) return;
-          clock.after(1 + random() * 3, () => {
-            if (link.cut) return;
-            cancel();
-            resolve(answer);
+          if (this.leaderless) throw new AppError('unavailable', 'consul has no leader');
+          const result = work();
+          answer(() => {
+            resolve(result);
           });
         } catch (error) {
-          cancel();
-          reject(toAppError(error));
+          answer(() => {
+            reject(toAppError(error));
+          });
         }
       };
-      const fate = lot >= 0.01 && lot < 0.015 ? 'lost' : lot >= 0.015 && lot < 0.02 ? 'late' : '';
       if (fate === 'lost') return;
+      const delayMs = isSlow ? random() * 1_500 : 1 + random() * 5;
       clock.after(fate === 'late' ? requestTimeoutMs + random() * 8_000 : delayMs, () => {
-        if (done) return;
         if (!link.cut) act();
         // What was on its way when the cable was cut is there already, comes much later, or never.
         else if (random() < 0.4) act();
@@ -135,6 +160,7 @@ export class SimulatedConsul {
     // As Consul has it: to delete what is not there is fine.
     if (operation.verb === 'delete-cas' && index === 0) return;
     if (index !== (operation.index ?? 0)) {
+      this.#faults.tally.note('check-and-set was refused');
       throw new AppError('conflict', `${operation.key} has index ${index}`);
     }
   }

@@ -8,18 +8,22 @@ import { Orchestrator } from '../../manager/orchestrator/orchestrator.js';
 import { Scheduler } from '../../manager/scheduler/scheduler.js';
 import type { Backend } from '../../manager/store/backend.js';
 import { openStore } from '../../manager/store/open-store.js';
+import type { Actor } from '../../manager/model/task-state.js';
 import type { ClusterStore, Commit } from '../../manager/store/store.js';
-import type { FakeMachine } from './fake-machine.js';
+import type { Machine } from './machine.js';
+import type { Broken } from './mutations.js';
 
 export interface ControlPlaneOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly newId: () => string;
-  readonly machineAt: (address: string) => FakeMachine | undefined;
+  readonly machineAt: (address: string) => Machine | undefined;
   readonly onCommit: (commit: Commit) => void;
   readonly onViolation: (message: string) => void;
   readonly strategy: 'spread' | 'binpack' | 'random';
   readonly openBackend: () => Promise<Backend>;
+  /** What is wrong with this control plane, on purpose. */
+  readonly broken?: Broken | undefined;
 }
 
 interface Room {
@@ -58,12 +62,15 @@ export class ControlPlane {
   }
 
   async start(): Promise<void> {
-    const { clock, newId, strategy, onCommit, machineAt, openBackend } = this.#options;
+    const { clock, newId, strategy, onCommit, machineAt, openBackend, broken } = this.#options;
     const log = this.#log;
     const store = await openStore({ backend: await openBackend(), clock, log });
-    store.watch(onCommit);
+    store.watch((commit) => {
+      onCommit(broken?.commit?.(commit) ?? commit);
+    });
+    const of = (room: Actor): ClusterStore => broken?.store?.(store, room) ?? store;
     const dispatcher = new Dispatcher({
-      store,
+      store: of('dispatcher'),
       clock,
       log,
       newId,
@@ -76,9 +83,9 @@ export class ControlPlane {
     });
     this.#rooms = [
       dispatcher,
-      new Orchestrator({ store, clock, log, newId }),
-      new Allocator({ store, clock, log }),
-      new Scheduler({ store, clock, log, strategy, seed: 1 }),
+      new Orchestrator({ store: of('orchestrator'), clock, log, newId }),
+      new Allocator({ store: of('allocator'), clock, log }),
+      new Scheduler({ store: of('scheduler'), clock, log, strategy, seed: 1 }),
     ];
     this.#open = store;
     try {
@@ -107,7 +114,7 @@ export class ControlPlane {
   }
 
   /** A worker dials in; false when nobody listens. */
-  dial(machine: FakeMachine, connection: Connection): boolean {
+  dial(machine: Machine, connection: Connection): boolean {
     if (this.#dispatcher === undefined) return false;
     this.#connections.add(connection);
     void this.#dispatcher.accept({

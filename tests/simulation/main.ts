@@ -1,6 +1,11 @@
+import { messageOf } from '../../manager/base/errors.js';
 import { simulate } from './simulate.js';
+import { happenings, Tally, userActs } from './tally.js';
 
-/** `npm run simulate -- --seed N --count M [--history]`: prints what failed and exits with 1. */
+/*
+ * `npm run simulate -- --seed N --count M [--verbose] [--history]`: prints what failed, with the command that
+ * replays it, and exits with 1. `--verbose` also prints how often each thing came about.
+ */
 function option(name: string, otherwise: number): number {
   const at = process.argv.indexOf(`--${name}`);
   return at < 0 ? otherwise : Number(process.argv[at + 1]);
@@ -8,17 +13,32 @@ function option(name: string, otherwise: number): number {
 
 const first = option('seed', 1);
 const count = option('count', 1);
+const total = new Tally();
 let failed = 0;
 let steps = 0;
 const began = performance.now();
 for (let seed = first; seed < first + count; seed += 1) {
-  const result = await simulate(seed);
-  steps += result.steps;
-  if (process.argv.includes('--history')) console.log(result.history.join('\n'));
-  if (result.violations.length === 0) continue;
+  const violations = await violationsOf(seed);
+  if (violations.length === 0) continue;
   failed += 1;
-  console.log(`seed ${seed} failed:\n  ${result.violations.slice(0, 6).join('\n  ')}`);
+  console.log(`seed ${seed} failed:\n  ${violations.slice(0, 6).join('\n  ')}`);
+  console.log(`  replay with: npm run simulate -- --seed ${seed} --history`);
+}
+if (process.argv.includes('--verbose')) {
+  for (const what of [...happenings, ...userActs]) console.log(`${total.of(what)} × ${what}`);
 }
 const seconds = (performance.now() - began) / 1_000;
 console.log(`${count - failed} of ${count} seeds passed, ${steps} steps, ${seconds.toFixed(1)} s`);
 process.exitCode = failed === 0 ? 0 : 1;
+
+async function violationsOf(seed: number): Promise<readonly string[]> {
+  try {
+    const result = await simulate(seed);
+    steps += result.steps;
+    total.add(result.tally);
+    if (process.argv.includes('--history')) console.log(result.history.join('\n'));
+    return result.violations;
+  } catch (error) {
+    return [`the simulation itself failed: ${messageOf(error)}`];
+  }
+}

@@ -5,8 +5,8 @@ import type { Link } from './consul.js';
 import { SimulatedConsul } from './consul.js';
 import type { ControlPlaneOptions } from './control-plane.js';
 import { ControlPlane } from './control-plane.js';
-import type { FakeMachine } from './fake-machine.js';
 import { Ledger } from './ledger.js';
+import type { Machine } from './machine.js';
 import type { Faults } from './slow-disk.js';
 
 export type ManagersOptions = Omit<ControlPlaneOptions, 'openBackend'> & Faults;
@@ -35,6 +35,8 @@ export class Managers {
   readonly #consul: SimulatedConsul;
   readonly #managers: readonly Manager[];
   readonly #ledger: Ledger;
+  /** The one that led last. */
+  #last: Manager | undefined;
   #stopped = false;
   #ticking = false;
 
@@ -66,14 +68,14 @@ export class Managers {
     for (const manager of this.#managers) await this.#end(manager);
   }
 
-  dial(machine: FakeMachine, connection: Connection): boolean {
+  dial(machine: Machine, connection: Connection): boolean {
     const leaders = this.#managers.filter(({ plane }) => plane !== undefined);
     return leaders.some(({ plane }) => plane?.dial(machine, connection) === true);
   }
 
   /** Something happens to one of them. Says what. */
   disturb(): string {
-    const { random, clock } = this.#options;
+    const { random, clock, tally } = this.#options;
     const lot = random();
     const manager =
       lot < 0.7
@@ -81,13 +83,24 @@ export class Managers {
         : this.#managers[Math.floor(random() * this.#managers.length)];
     if (manager === undefined) return 'nothing happens';
     const forMs = 200 + random() * 12_000;
-    if (random() < 0.5) {
+    const kind = random();
+    if (kind < 0.15) {
+      tally.note('consul lost its leader');
+      this.#consul.leaderless = true;
+      clock.after(forMs / 2, () => {
+        this.#consul.leaderless = false;
+      });
+      return 'consul has no leader';
+    }
+    if (kind < 0.5) {
+      tally.note('manager crashed');
       this.#crash(manager);
       clock.after(forMs, () => {
         this.#boot(manager);
       });
       return `${manager.name} crashes`;
     }
+    tally.note('manager was cut off from consul');
     manager.link.cut = true;
     clock.after(forMs, () => {
       manager.link.cut = false;
@@ -97,6 +110,7 @@ export class Managers {
 
   /** All are there and reach Consul. */
   heal(): void {
+    this.#consul.leaderless = false;
     for (const manager of this.#managers) {
       manager.link.cut = false;
       this.#boot(manager);
@@ -152,6 +166,11 @@ export class Managers {
   async #lead(manager: Manager, index: number): Promise<void> {
     manager.busy = true;
     const { link } = manager;
+    const { broken } = this.#options;
+    if (this.#last !== undefined && this.#last !== manager) {
+      this.#options.tally.note('another manager leads');
+    }
+    this.#last = manager;
     const plane = new ControlPlane({
       ...this.#options,
       onCommit: (commit) => {
@@ -159,7 +178,7 @@ export class Managers {
       },
       openBackend: async () => {
         const backend = await openConsul({
-          client: link,
+          client: broken?.client?.(link) ?? link,
           prefix: 'shoal',
           cluster: { id: 'simulated', name: 'simulated' },
           owner: manager.name,

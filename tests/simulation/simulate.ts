@@ -1,13 +1,16 @@
 import { seededRandom } from '../../manager/base/random.js';
 import { messageOf } from '../../manager/base/errors.js';
 import type { Commit } from '../../manager/store/store.js';
-import { Checks, missing } from './checks.js';
+import { Checks } from './checks.js';
 import { ControlPlane } from './control-plane.js';
-import { FakeMachine } from './fake-machine.js';
 import { Ledger } from './ledger.js';
+import { Machine } from './machine.js';
 import type { ManagersOptions } from './managers.js';
 import { Managers } from './managers.js';
+import type { Mutation } from './mutations.js';
+import { missing } from './settled.js';
 import { SlowDisk } from './slow-disk.js';
+import { Tally } from './tally.js';
 import { anAct, calmDown } from './user.js';
 import { settle, VirtualClock } from './virtual-clock.js';
 
@@ -19,6 +22,8 @@ export interface SimulationResult {
   readonly steps: number;
   readonly commits: number;
   readonly history: readonly string[];
+  /** How often each thing came about. */
+  readonly tally: Tally;
 }
 
 const faultsMs = 90_000;
@@ -27,9 +32,12 @@ const recoveryMs = 400_000;
 const quietMs = 60_000;
 const gib = 2 ** 30;
 
-/** One run of the whole control plane against machines that fail. The same seed gives the same run. */
-export async function simulate(seed: number): Promise<SimulationResult> {
-  const run = new Simulation(seed);
+/**
+ * One run of the whole control plane against machines that fail. The same seed gives the same run. With a
+ * mutation something in it is wrong on purpose.
+ */
+export async function simulate(seed: number, mutation?: Mutation): Promise<SimulationResult> {
+  const run = new Simulation(seed, mutation);
   await run.play();
   return run.result();
 }
@@ -38,11 +46,12 @@ class Simulation {
   readonly #seed: number;
   readonly #random: () => number;
   readonly #clock = new VirtualClock();
-  readonly #machines = new Map<string, FakeMachine>();
+  readonly #machines = new Map<string, Machine>();
   readonly #violations: string[] = [];
   readonly #history: string[] = [];
   readonly #plane: ControlPlane | Managers;
   readonly #checks: Checks;
+  readonly #tally = new Tally();
   #ids = 0;
   #steps = 0;
   #moves = 0;
@@ -50,7 +59,7 @@ class Simulation {
   #taskCommits = 0;
   #faults = true;
 
-  constructor(seed: number) {
+  constructor(seed: number, mutation: Mutation | undefined) {
     this.#seed = seed;
     this.#random = seededRandom(seed);
     const onViolation = (message: string): void => {
@@ -70,6 +79,8 @@ class Simulation {
       },
       onViolation,
       strategy: strategies[Math.floor(this.#random() * strategies.length)] ?? 'spread',
+      tally: this.#tally,
+      broken: mutation?.make(this.#random),
     });
     const count = 2 + Math.floor(this.#random() * 4);
     for (let at = 1; at <= count; at += 1) this.#addMachine(onViolation);
@@ -80,9 +91,10 @@ class Simulation {
     if (this.#seed % 2 === 0) return new Managers(options, 2 + Math.floor(this.#random() * 2));
     const disk = new SlowDisk(options);
     const ledger = new Ledger(options.onViolation);
+    const backend = options.broken?.backend?.(disk) ?? disk;
     return new ControlPlane({
       ...options,
-      openBackend: () => Promise.resolve(ledger.watch(disk)),
+      openBackend: () => Promise.resolve(ledger.watch(backend)),
     });
   }
 
@@ -93,6 +105,7 @@ class Simulation {
       steps: this.#steps,
       commits: this.#commits,
       history: this.#history,
+      tally: this.#tally,
     };
   }
 
@@ -101,7 +114,7 @@ class Simulation {
     for (const machine of this.#machines.values()) machine.boot();
     const faultsEnd = this.#clock.now() + faultsMs;
     while (this.#clock.now() < faultsEnd && this.#violations.length === 0) {
-      await this.#advance(Math.floor(this.#random() * 4_000));
+      await this.#advance(Math.floor(this.#random() * 3_000));
       await this.#disturb();
     }
     this.#faults = false;
@@ -128,14 +141,16 @@ class Simulation {
     for (const line of missing(store.view, machines)) this.#violations.push(`not settled: ${line}`);
   }
 
-  #addMachine(onViolation: (message: string) => void): FakeMachine {
+  #addMachine(onViolation: (message: string) => void): Machine {
     const at = this.#machines.size + 1;
-    const machine = new FakeMachine({
+    const machine = new Machine({
       id: `node-${at}`,
       address: `192.0.2.${at}`,
       memoryBytes: (2 + (at % 3)) * gib,
       clock: this.#clock,
       random: this.#random,
+      newId: () => this.#newId(),
+      tally: this.#tally,
       dial: (from, connection) => this.#plane.dial(from, connection),
       onViolation,
       mayFail: () => this.#faults,
@@ -152,20 +167,13 @@ class Simulation {
       this.#tell(this.#plane.disturb());
     } else if (machine === undefined || lot < 0.55) {
       await this.#act();
-    } else if (lot < 0.65) {
-      this.#tell(`${machine.id} ${machine.powered ? 'loses power' : 'boots'}`);
-      if (machine.powered) machine.powerOff();
-      else machine.boot();
-    } else if (lot < 0.85) {
-      machine.cut = !machine.cut;
-      this.#tell(`${machine.id} ${machine.cut ? 'is cut off' : 'is healed'}`);
-    } else if (lot < 0.93) {
-      this.#tell(`worker of ${machine.id} restarts`);
-      machine.restartWorker();
+    } else if (lot < 0.92) {
+      this.#tell(`${machine.id} ${disturbMachine(machine, this.#random)}`);
     } else if (this.#plane instanceof Managers) {
       this.#tell(this.#plane.disturb());
     } else {
       this.#tell('the manager restarts');
+      this.#tally.note('manager restarted');
       await this.#pump(this.#plane.stop());
       await this.#advance(Math.floor(this.#random() * 8_000));
       await this.#startPlane();
@@ -178,7 +186,11 @@ class Simulation {
       await this.#startPlane();
       return;
     }
-    const act = anAct(this.#random, () => this.#newId());
+    const act = anAct({
+      random: this.#random,
+      newId: () => this.#newId(),
+      tally: this.#tally,
+    });
     try {
       await this.#pump(store.update('control', act));
     } catch (error) {
@@ -193,13 +205,24 @@ class Simulation {
   async #heal(): Promise<void> {
     this.#tell('faults end');
     if (this.#plane instanceof Managers) this.#plane.heal();
-    await this.#startPlane();
-    const store = this.#plane.store;
     for (const machine of this.#machines.values()) {
       machine.cut = false;
       machine.boot();
+      // Whoever said what is no longer true says now what is.
+      machine.resetConnection();
     }
-    if (store !== undefined) await this.#pump(store.update('control', calmDown));
+    // A manager that has just lost its store may be the one that is asked.
+    for (let left = 20; left > 0; left -= 1) {
+      await this.#startPlane();
+      try {
+        await this.#pump(this.#plane.store?.update('control', calmDown) ?? Promise.resolve());
+        return;
+      } catch (error) {
+        this.#tell(`refused: ${messageOf(error)}`);
+        await this.#advance(1_000);
+      }
+    }
+    this.#violations.push('nothing can be written');
   }
 
   async #advance(forMs: number): Promise<void> {
@@ -269,4 +292,36 @@ class Simulation {
   #tell(line: string): void {
     this.#history.push(`${this.#clock.now()} ${line}`);
   }
+}
+
+/** Something happens to a machine. Says what. */
+function disturbMachine(machine: Machine, random: () => number): string {
+  const { tally } = machine.options;
+  const lot = random();
+  if (lot < 0.25) {
+    if (machine.powered) {
+      tally.note('machine lost power');
+      machine.powerOff();
+      return 'loses power';
+    }
+    machine.boot();
+    return 'boots';
+  }
+  if (lot < 0.55) {
+    machine.cut = !machine.cut;
+    if (machine.cut) tally.note('machine was cut off');
+    return machine.cut ? 'is cut off' : 'is healed';
+  }
+  if (lot < 0.7) {
+    tally.note('worker died');
+    machine.restartWorker();
+    return 'has a new worker';
+  }
+  if (lot < 0.85) {
+    machine.engine.crash();
+    return 'has an engine that died';
+  }
+  tally.note('connection was reset');
+  machine.resetConnection();
+  return 'has lost its connection';
 }

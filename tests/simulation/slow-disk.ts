@@ -2,11 +2,13 @@ import type { Clock } from '../../manager/base/clock.js';
 import { AppError } from '../../manager/base/errors.js';
 import type { Backend, DurableWrite } from '../../manager/store/backend.js';
 import { MemoryBackend } from '../../manager/store/memory-backend.js';
+import type { Tally } from './tally.js';
 
 export interface Faults {
   readonly clock: Clock;
   readonly random: () => number;
   readonly mayFail: () => boolean;
+  readonly tally: Tally;
 }
 
 /** A disk that is slow, and sometimes fails: then nothing of the batch is on it. */
@@ -24,12 +26,17 @@ export class SlowDisk implements Backend {
   }
 
   async commit(writes: readonly DurableWrite[]): Promise<void> {
-    const { clock, random, mayFail } = this.#options;
-    const takesMs = random() < 0.02 ? random() * 800 : random() * 5;
+    const { clock, random, mayFail, tally } = this.#options;
+    const isSlow = random() < 0.02;
+    if (isSlow) tally.note('disk was slow');
+    const takesMs = random() * (isSlow ? 800 : 5);
     await new Promise<void>((resolve) => {
       clock.after(takesMs, resolve);
     });
-    if (mayFail() && random() < 0.01) throw new AppError('unavailable', 'the disk failed');
+    if (mayFail() && random() < 0.01) {
+      tally.note('disk failed');
+      throw new AppError('unavailable', 'the disk failed');
+    }
     await this.#disk.commit(writes);
   }
 

@@ -1,159 +1,152 @@
-import { taskHashOf } from '../../manager/model/spec-hash.js';
-import type { RestartPolicy, Service, ServiceSpec } from '../../manager/model/service.js';
-import type { Network } from '../../manager/model/network.js';
+import { updated, wakeEnded } from '../../manager/control/apply-service.js';
+import { podOf, tiesOf } from '../../manager/model/pod.js';
 import type { Node } from '../../manager/model/node.js';
+import type { Service, ServiceSpec } from '../../manager/model/service.js';
 import type { Transaction } from '../../manager/store/store.js';
-import { aNetwork, aService } from '../../fixtures/cluster/build.js';
-
-const gib = 2 ** 30;
-const networkName = 'demo_default';
+import type { Lots } from './service-maker.js';
+import { createService, networkName, pick } from './service-maker.js';
 
 export type Act = (tx: Transaction) => void;
 
 /** What users do, drawn by lot. */
-export function anAct(random: () => number, newId: () => string): Act {
-  const acts: readonly (readonly [number, Act])[] = [
-    [4, (tx) => createService(tx, random, newId)],
-    [4, (tx) => change(tx, random, (spec) => scaled(spec, random))],
-    [3, (tx) => update(tx, random)],
-    [2, (tx) => change(tx, random, (spec) => ({ ...spec, halted: !spec.halted }))],
-    [2, (tx) => removeService(tx, random)],
-    [3, (tx) => changeNode(tx, random)],
-    [1, (tx) => removeDeadNode(tx)],
+export function anAct(lots: Lots): Act {
+  const acts: readonly (readonly [number, (tx: Transaction, lots: Lots) => void])[] = [
+    [6, createService],
+    [4, scale],
+    [4, update],
+    [2, recreate],
+    [3, stopOrStart],
+    [2, removeService],
+    [3, changeNode],
+    [1, removeDeadNode],
     [1, removeProject],
+    [1, removeVolume],
   ];
-  let at = random() * acts.reduce((sum, [weight]) => sum + weight, 0);
+  let at = lots.random() * acts.reduce((sum, [weight]) => sum + weight, 0);
   for (const [weight, act] of acts) {
     at -= weight;
-    if (at < 0) return act;
+    if (at >= 0) continue;
+    return (tx) => {
+      act(tx, lots);
+    };
   }
   return () => undefined;
 }
 
-/** Every node is to be used again, and nothing is stopped in mid-air. */
+/** Images that cannot do are put right, every node is to be used again. */
 export function calmDown(tx: Transaction): void {
   for (const node of tx.list('nodes')) {
     tx.put('nodes', { ...node, spec: { ...node.spec, availability: 'active' } });
   }
-}
-
-function createService(tx: Transaction, random: () => number, newId: () => string): void {
-  const services = tx.list('services');
-  if (services.length >= 6) return;
-  const network = tx.networkByName(networkName);
-  if (network?.removing === true) return;
-  if (network === undefined) {
-    const id = `n-${newId()}` as Network['id'];
-    tx.create('networks', { ...aNetwork(networkName), id });
+  for (const service of tx.list('services')) {
+    const { image } = service.spec.task.container;
+    if (service.removing || !['broken', 'sick', 'crash'].includes(image)) continue;
+    tx.put('services', updated(service, withImage(service.spec, 'server'), false));
   }
-  const name = `s${newId().slice(-4)}`;
-  const other = services[Math.floor(random() * services.length)];
-  const dependsOn =
-    other !== undefined && random() < 0.3
-      ? [
-          {
-            service: other.spec.service,
-            condition: 'service_started' as const,
-            required: true,
-            restart: false,
-          },
-        ]
-      : [];
-  const port =
-    random() < 0.25
-      ? [
-          {
-            target: 80,
-            protocol: 'tcp' as const,
-            published: 8000 + Math.floor(random() * 3),
-            mode: 'host' as const,
-          },
-        ]
-      : [];
-  const service = aService(name, {
-    global: random() < 0.2,
-    replicas: 1 + Math.floor(random() * 5),
-    dependsOn,
-    ...(random() < 0.2 ? { update: startFirst } : {}),
-    task: {
-      networks: random() < 0.9 ? [{ network: networkName, aliases: [] }] : [],
-      memoryBytes: random() < 0.3 ? gib : 0,
-      ports: port,
-      ...(random() < 0.4 ? { restart: aPolicy(random) } : {}),
-    },
-  });
-  tx.create('services', service);
 }
 
-const startFirst = {
-  parallelism: 1,
-  delayMs: 0,
-  failureAction: 'continue',
-  monitorMs: 0,
-  maxFailureRatio: 0,
-  order: 'start-first',
-} as const;
-
-function aPolicy(random: () => number): RestartPolicy {
-  return {
-    condition: 'any',
-    delayMs: random() < 0.5 ? 0 : 5_000,
-    maxAttempts: 0,
-    windowMs: 0,
-  };
+function withImage(spec: ServiceSpec, image: string): ServiceSpec {
+  return { ...spec, task: { ...spec.task, container: { ...spec.task.container, image } } };
 }
 
-function pick(tx: Transaction, random: () => number): Service | undefined {
-  const services = tx.list('services').filter((service) => !service.removing);
-  return services[Math.floor(random() * services.length)];
+function aService(tx: Transaction, random: () => number): Service | undefined {
+  return pick(
+    tx.list('services').filter((service) => !service.removing),
+    random,
+  );
 }
 
-function change(
-  tx: Transaction,
-  random: () => number,
-  edit: (spec: ServiceSpec) => ServiceSpec,
-): void {
-  const service = pick(tx, random);
-  if (service !== undefined) tx.put('services', { ...service, spec: edit(service.spec) });
+/** Those of a pod have as many replicas: the manager's calls see to that. */
+function scale(tx: Transaction, { random, tally }: Lots): void {
+  const service = aService(tx, random);
+  if (service?.spec.mode.kind !== 'replicated') return;
+  const all = tx.list('services').filter(({ removing }) => !removing);
+  const members = all.map(({ spec }) => ({
+    name: spec.service,
+    leaders: tiesOf(spec.task.container).map((tie) => tie.service),
+  }));
+  const pod = podOf(service.spec.service, members);
+  const replicas = Math.floor(random() * 6);
+  for (const each of all) {
+    if (!pod.includes(each.spec.service) || each.spec.mode.kind !== 'replicated') continue;
+    const mode = { ...each.spec.mode, replicas };
+    tx.put('services', { ...each, spec: { ...each.spec, mode } });
+  }
+  tally.note('scaled');
 }
 
-function scaled(spec: ServiceSpec, random: () => number): ServiceSpec {
-  if (spec.mode.kind === 'global') return spec;
-  return { ...spec, mode: { kind: 'replicated', replicas: Math.floor(random() * 6) } };
+function update(tx: Transaction, { random, tally }: Lots): void {
+  const service = aService(tx, random);
+  if (service === undefined || service.spec.mode.job === true) return;
+  const fails = random() < 0.3;
+  const image = fails ? (pick(['broken', 'sick', 'crash'], random) ?? 'broken') : 'server';
+  const spec = withImage(service.spec, image);
+  const env = { VERSION: String(Math.floor(random() * 1_000)) };
+  const next = { ...spec, task: { ...spec.task, container: { ...spec.task.container, env } } };
+  tx.put('services', updated(service, next, false));
+  tally.note(fails ? 'updated to an image that fails' : 'updated');
 }
 
-function update(tx: Transaction, random: () => number): void {
-  const service = pick(tx, random);
+function recreate(tx: Transaction, { random, tally }: Lots): void {
+  const service = aService(tx, random);
   if (service === undefined) return;
-  const forceUpdate = service.forceUpdate + 1;
-  tx.put('services', {
-    ...service,
-    forceUpdate,
-    taskHash: taskHashOf(service.spec, forceUpdate),
-  });
+  tx.put('services', updated(service, service.spec, true));
+  tally.note('recreated');
 }
 
-function removeService(tx: Transaction, random: () => number): void {
-  const service = pick(tx, random);
-  if (service !== undefined) tx.put('services', { ...service, removing: true });
+function stopOrStart(tx: Transaction, { random, tally }: Lots): void {
+  const service = aService(tx, random);
+  if (service === undefined) return;
+  const halted = !service.spec.halted;
+  tx.put('services', { ...service, spec: { ...service.spec, halted } });
+  if (!halted) wakeEnded({ tx, view: tx }, service);
+  tally.note(halted ? 'stopped' : 'started');
 }
 
-function removeProject(tx: Transaction): void {
+function removeService(tx: Transaction, { random, tally }: Lots): void {
+  const service = aService(tx, random);
+  if (service === undefined) return;
+  tx.put('services', { ...service, removing: true });
+  tally.note('service removed');
+}
+
+function removeProject(tx: Transaction, { tally }: Lots): void {
   for (const service of tx.list('services')) tx.put('services', { ...service, removing: true });
   const network = tx.networkByName(networkName);
   if (network !== undefined) tx.put('networks', { ...network, removing: true });
+  tally.note('project removed');
 }
 
-function changeNode(tx: Transaction, random: () => number): void {
-  const nodes = tx.list('nodes');
-  const node = nodes[Math.floor(random() * nodes.length)];
+/** One that no service names. */
+function removeVolume(tx: Transaction, { random, tally }: Lots): void {
+  const used = new Set(
+    tx
+      .list('services')
+      .flatMap(({ spec }) => spec.task.container.mounts)
+      .map((mount) => (mount.type === 'volume' ? mount.source : undefined)),
+  );
+  const volume = pick(
+    tx.list('volumes').filter(({ spec, removing }) => !removing && !used.has(spec.name)),
+    random,
+  );
+  if (volume === undefined) return;
+  tx.put('volumes', { ...volume, removing: true });
+  tally.note('volume removed');
+}
+
+function changeNode(tx: Transaction, { random, tally }: Lots): void {
+  const node = pick(tx.list('nodes'), random);
   if (node === undefined) return;
   const wishes: readonly Node['spec']['availability'][] = ['active', 'active', 'drain', 'pause'];
-  const availability = wishes[Math.floor(random() * wishes.length)] ?? 'active';
+  const availability = pick(wishes, random) ?? 'active';
+  if (availability === 'drain') tally.note('node drained');
+  if (availability === 'pause') tally.note('node paused');
   tx.put('nodes', { ...node, spec: { ...node.spec, availability } });
 }
 
-function removeDeadNode(tx: Transaction): void {
+function removeDeadNode(tx: Transaction, { tally }: Lots): void {
   const dead = tx.list('nodes').find((node) => node.status.state === 'down');
-  if (dead !== undefined && tx.count('nodes') > 2) tx.remove('nodes', dead.id);
+  if (dead === undefined || tx.count('nodes') <= 2) return;
+  tx.remove('nodes', dead.id);
+  tally.note('node removed');
 }

@@ -1,11 +1,13 @@
 import type { Clock } from '../../manager/base/clock.js';
 import { AppError } from '../../manager/base/errors.js';
 import type { Connection, ConnectionEnd } from '../../manager/protocol/transport-connection.js';
+import type { Tally } from './tally.js';
 
 export interface WireOptions {
   readonly clock: Clock;
   /** 0 up to 1. */
   readonly random: () => number;
+  readonly tally: Tally;
   /** False while packets do not pass; they are sent again until the connection is given up. */
   readonly passes: () => boolean;
   readonly onMessage: (text: string) => void;
@@ -17,7 +19,7 @@ const resendMs = 200;
 
 /** One direction: in order, late by turns, held up while cut. */
 class Lane {
-  readonly #options: Pick<WireOptions, 'clock' | 'random' | 'passes'>;
+  readonly #options: Omit<WireOptions, 'onMessage' | 'onEnd'>;
   readonly #deliver: (text: string) => void;
   #queue: string[] = [];
   #busy = false;
@@ -36,6 +38,7 @@ class Lane {
 
   end(): void {
     this.ended = true;
+    if (this.#queue.length > 0) this.#options.tally.note('message was lost');
     this.#queue = [];
   }
 
@@ -56,8 +59,10 @@ class Lane {
 
   /** Mostly a millisecond, now and then a stalled network. */
   #delay(): number {
-    const { random } = this.#options;
-    return random() < 0.03 ? Math.floor(random() * 1_500) : 1 + Math.floor(random() * 3);
+    const { random, tally } = this.#options;
+    if (random() >= 0.03) return 1 + Math.floor(random() * 3);
+    tally.note('message stalled');
+    return Math.floor(random() * 1_500);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { EngineRestart } from '../../manager/model/container.js';
 import type { TaskId } from '../../manager/model/ids.js';
 import type { PublishedPort } from '../../manager/model/task.js';
 import type { VolumeSpec } from '../../manager/model/network.js';
@@ -117,6 +118,8 @@ export interface Executor {
   ): Promise<void>;
   /** Stop signal, grace period, SIGKILL. Fine when it does not run. */
   stop(containerId: string, graceMs: number, signal: AbortSignal): Promise<void>;
+  /** What the engine does when the container ends, and when it comes back itself. Fine when it is gone. */
+  setRestart(containerId: string, restart: EngineRestart, signal: AbortSignal): Promise<void>;
   /** With its anonymous volumes and files. Fine when it is gone. */
   remove(containerId: string, signal: AbortSignal): Promise<void>;
   /** Takes it off all its networks, so that nothing reaches it any more. */

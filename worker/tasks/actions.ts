@@ -1,4 +1,5 @@
 import { AppError } from '../../manager/base/errors.js';
+import type { ContainerSpec } from '../../manager/model/container.js';
 import type { AssignedTask, AssignmentSet } from '../../manager/protocol/assignments.js';
 import type { DataPlane } from '../executor/data-plane.js';
 import type {
@@ -34,6 +35,7 @@ const atOnce = 4;
 /** Mostly waiting for processes to end. */
 const stopsAtOnce = 16;
 const networkDeadlineMs = 60_000;
+const uncancelled = new AbortController().signal;
 
 /** One handler per action: from a step's name to calls of executor and data plane. */
 export class TaskActions {
@@ -76,21 +78,19 @@ export class TaskActions {
     const task = present(subject.task, 'task');
     const inputs = await this.#inputs(task, subject.leaders, signal);
     // A create that is under way is not taken back: the container would be there unseen.
-    const uncancelled = new AbortController().signal;
-    await this.#gate.through(async () => {
-      signal.throwIfAborted();
-      await this.#around.executor.create(task, inputs, uncancelled);
-    }, signal);
+    await this.#gate.through(() => this.#around.executor.create(task, inputs, uncancelled), signal);
   }
 
   async #start(subject: Subject, signal: AbortSignal): Promise<void> {
     const task = present(subject.task, 'task');
     const container = present(subject.seen, 'container');
     const inputs = await this.#inputs(task, subject.leaders, signal);
-    await this.#gate.through(
-      () => this.#around.executor.start(container.id, task, inputs, signal),
-      signal,
-    );
+    const { executor } = this.#around;
+    const { engineRestart } = task.spec.container;
+    const wasPutToRest = task.adopts !== undefined && rises({ engineRestart });
+    if (wasPutToRest) await executor.setRestart(container.id, engineRestart, signal);
+    // Nor is a start: the engine goes on with it, and what runs then would pass for ended.
+    await this.#gate.through(() => executor.start(container.id, task, inputs, uncancelled), signal);
   }
 
   /** Not counted with what the engine works on: they may take long. */
@@ -101,12 +101,16 @@ export class TaskActions {
     await runHooks(this.#around.executor, id, hooks, { kind, signal });
   }
 
-  async #stop(subject: Subject, signal: AbortSignal): Promise<void> {
-    const container = present(subject.seen, 'container');
-    await this.#stopGate.through(
-      () => this.#around.executor.stop(container.id, stopGraceMs(subject.task), signal),
-      signal,
-    );
+  async #stop({ task, seen }: Subject, signal: AbortSignal): Promise<void> {
+    const { executor } = this.#around;
+    const { id } = present(seen, 'container');
+    const isKept = task !== undefined && task.desired !== 'remove';
+    await this.#stopGate.through(async () => {
+      if (isKept && rises(task.spec.container)) {
+        await executor.setRestart(id, { name: 'no' }, signal);
+      }
+      await executor.stop(id, stopGraceMs(task), signal);
+    }, signal);
   }
 
   async #remove(subject: Subject, signal: AbortSignal): Promise<void> {
@@ -182,6 +186,11 @@ export class TaskActions {
     const networkId = holder.attachments[0]?.networkId;
     return this.#around.wanted()?.networks.find((network) => network.id === networkId)?.gateway;
   }
+}
+
+/** An engine that comes back starts such a container even when it had been stopped. */
+function rises({ engineRestart }: Pick<ContainerSpec, 'engineRestart'>): boolean {
+  return engineRestart.name === 'always';
 }
 
 function present<Value>(value: Value | undefined, what: string): Value {

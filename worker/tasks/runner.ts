@@ -6,7 +6,7 @@ import type { TaskId } from '../../manager/model/ids.js';
 import { isTerminal } from '../../manager/model/task-state.js';
 import type { TaskStatus } from '../../manager/model/task.js';
 import type { AssignedTask } from '../../manager/protocol/assignments.js';
-import type { Progress, SeenContainer } from '../executor/executor.js';
+import { isLive, type Progress, type SeenContainer } from '../executor/executor.js';
 import {
   newMemory,
   observed,
@@ -25,6 +25,8 @@ export interface RunnerSurroundings {
   engineAnswers(): boolean;
   containerOf(taskId: TaskId): SeenContainer | undefined;
   leadersOf(task: AssignedTask): readonly SeenLeader[];
+  /** Whether something still runs here that has to go before the task is started. */
+  isBlocked(task: AssignedTask): boolean;
   perform(
     action: Exclude<Action, 'adopt'>,
     subject: {
@@ -159,10 +161,13 @@ export class TaskRunner {
     const task = this.#task;
     const adoptable =
       task?.adopts === undefined ? undefined : this.#around.containerOf(task.adopts);
+    const seen = this.#around.containerOf(this.id);
+    const mayStart = task !== undefined && seen !== undefined && !isLive(seen);
     return {
       task,
-      seen: this.#around.containerOf(this.id),
+      seen,
       memory: this.#memory,
+      isBlocked: mayStart && this.#around.isBlocked(task),
       ...(adoptable === undefined ? {} : { adoptable }),
       leaders: task === undefined ? [] : this.#around.leadersOf(task),
       now: this.#around.clock.elapsed(),

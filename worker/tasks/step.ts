@@ -41,6 +41,8 @@ export interface StepInput {
   readonly adoptable?: SeenContainer;
   /** What it is tied to. */
   readonly leaders?: readonly SeenLeader[];
+  /** What has to go first still runs here: it filled the slot before, or has a host port of its. */
+  readonly isBlocked?: boolean;
   /** On the clock that never jumps, as are the times of the memory. */
   readonly now: number;
 }
@@ -172,10 +174,13 @@ function engineKeeps({ name }: EngineRestart): boolean {
   return name === 'always' || name === 'unless-stopped';
 }
 
-function start({ memory, now, leaders }: StepInput, task: AssignedTask, cause: string): Step {
+function start(input: StepInput, task: AssignedTask, cause: string): Step {
+  const { memory, now, leaders } = input;
   if (task.desired === 'ready') return { kind: 'wait', for: 'the order to start' };
   const due = memory.heardAt + (task.startDelayMs ?? 0);
   if (now < due) return { kind: 'wait', for: 'its time', until: due };
+  // On a node that comes back its engine has started it again: two must not work on the same data.
+  if (input.isBlocked === true) return { kind: 'wait', for: 'a former container to end' };
   const dead = leaders?.find(
     ({ tie, seen }) => needsLive(tie) && (seen === undefined || !isLive(seen)),
   );

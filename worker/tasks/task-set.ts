@@ -8,12 +8,13 @@ import type { TaskReport } from '../../manager/protocol/messages.js';
 import { isLive, type Executor, type SeenContainer } from '../executor/executor.js';
 import type { TaskActions } from './actions.js';
 import type { KeptState } from './kept-state.js';
+import { isInTheWay, isSameSlot, isUnwanted } from './precedence.js';
 import { TaskRunner, type RunnerSurroundings } from './runner.js';
 
 export interface TaskSetOptions {
-  readonly executor: Executor;
-  readonly actions: TaskActions;
-  readonly kept: KeptState;
+  readonly executor: Pick<Executor, 'containers' | 'isolate'>;
+  readonly actions: Pick<TaskActions, 'perform'>;
+  readonly kept: Pick<KeptState, 'of' | 'adopterOf' | 'end' | 'adopt' | 'forget'>;
   readonly clock: Clock;
   readonly log: Logger;
   /** True when this is news. */
@@ -177,6 +178,7 @@ export class TaskSet {
           const leader = this.leaderTask(task, tie.service);
           return { tie, seen: leader === undefined ? undefined : this.#containerOf(leader.id) };
         }),
+      isBlocked: (task) => this.#isBlocked(task),
       perform: (action, subject, progress, signal) =>
         actions.perform(action, subject, progress, signal),
       report: (taskId, status) => {
@@ -216,6 +218,16 @@ export class TaskSet {
     return seen !== undefined && this.#ownerOf(seen) === taskId ? seen : undefined;
   }
 
+  #isBlocked(task: AssignedTask): boolean {
+    return [...this.#options.executor.containers.all()].some((container) => {
+      const owner = this.#ownerOf(container);
+      if (owner === task.id || !isLive(container)) return false;
+      const other = this.#wanted?.get(owner);
+      if (other !== undefined && !isUnwanted(other)) return false;
+      return isInTheWay(container, task) || (other !== undefined && isSameSlot(other, task));
+    });
+  }
+
   #ownerOf(container: SeenContainer): TaskId {
     return this.#options.kept.adopterOf(container.id) ?? container.taskId;
   }
@@ -231,6 +243,7 @@ export class TaskSet {
     }
     const owner = this.#ownerOf(seen);
     this.#containers.set(owner, containerId);
+    if (!isLive(seen)) this.#wakeSuccessors(seen);
     const runner = this.#runners.get(owner);
     if (runner !== undefined) runner.poke();
     else if (this.#wanted !== undefined) this.#adoptStrays();
@@ -255,7 +268,15 @@ export class TaskSet {
       const waits =
         task?.project === changed.project &&
         tiesOf(task.spec.container).some(({ service }) => service === changed.service);
-      if (waits || task?.adopts === taskId) runner.wake();
+      const succeeds = task !== undefined && isSameSlot(task, changed);
+      if (waits || succeeds || task?.adopts === taskId) runner.wake();
+    }
+  }
+
+  #wakeSuccessors(ended: SeenContainer): void {
+    for (const runner of this.#runners.values()) {
+      const { task } = runner;
+      if (task !== undefined && isInTheWay(ended, task)) runner.wake();
     }
   }
 
@@ -271,8 +292,4 @@ export class TaskSet {
       this.#options.log.warn(messageOf(error));
     });
   }
-}
-
-function isUnwanted(task: AssignedTask): boolean {
-  return task.desired === 'shutdown' || task.desired === 'remove';
 }

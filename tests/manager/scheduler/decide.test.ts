@@ -1,36 +1,8 @@
 import test from 'ava';
-import type { NodeOptions, ServiceOptions } from '../../../fixtures/cluster/build.js';
 import { aNode, aService, aTask, aVolume } from '../../../fixtures/cluster/build.js';
 import type { Task } from '../../../manager/model/task.js';
-import type { Decision } from '../../../manager/scheduler/decide.js';
 import { decide } from '../../../manager/scheduler/decide.js';
-import type { SchedulerSnapshot } from '../../../manager/scheduler/node-set.js';
-
-const gib = 2 ** 30;
-
-function snapshot(changes: Partial<SchedulerSnapshot>): SchedulerSnapshot {
-  return { nodes: [], tasks: [], volumes: [], now: 0, strategy: 'spread', seed: 1, ...changes };
-}
-
-function nodes(count: number, options: NodeOptions = {}): SchedulerSnapshot['nodes'] {
-  return Array.from({ length: count }, (_, at) => aNode(`node-${at + 1}`, options));
-}
-
-function pending(name: string, count: number, options: ServiceOptions = {}): Task[] {
-  const service = aService(name, options);
-  return Array.from({ length: count }, (_, at) => aTask(service, at + 1));
-}
-
-/** `web.1 node-2` or `web.2: reason`, one line a decision. */
-function print(decisions: readonly Decision[]): string {
-  return decisions
-    .map((decision) =>
-      decision.kind === 'place'
-        ? `${decision.taskId} ${decision.nodeName}`
-        : `${decision.taskId}: ${decision.words.summary}`,
-    )
-    .join('\n');
-}
+import { gib, mountOf, nodes, pending, print, snapshot } from '../../helpers/placing.js';
 
 test('replicas are spread one to a node, in order of name', (t) => {
   const decisions = decide(snapshot({ nodes: nodes(3), tasks: pending('web', 4) }));
@@ -172,11 +144,8 @@ test('a container on the network of its host takes no published port', (t) => {
   t.is(print(decide(snapshot({ nodes: nodes(1), tasks }))), 'web.1 node-1\nweb.2 node-1');
 });
 
-const mount = (source: string) =>
-  ({ type: 'volume', source, target: '/data', readOnly: false, noCopy: false }) as const;
-
 test('the first task of a volume goes anywhere and pins it, the others follow', (t) => {
-  const tasks = pending('db', 3, { task: { container: { mounts: [mount('data')] } } });
+  const tasks = pending('db', 3, { task: { container: { mounts: [mountOf('data')] } } });
   const decisions = decide(snapshot({ nodes: nodes(3), tasks, volumes: [aVolume('data')] }));
   t.is(print(decisions), 'db.1 node-1\ndb.2 node-1\ndb.3 node-1');
   t.deepEqual(
@@ -187,7 +156,7 @@ test('the first task of a volume goes anywhere and pins it, the others follow', 
 });
 
 test('a volume on a dead node is named with its node', (t) => {
-  const tasks = pending('db', 1, { task: { container: { mounts: [mount('data')] } } });
+  const tasks = pending('db', 1, { task: { container: { mounts: [mountOf('data')] } } });
   const decisions = decide(
     snapshot({
       nodes: [aNode('node-1'), aNode('node-3', { state: 'down' })],
@@ -204,7 +173,7 @@ test('volumes on different nodes, and one that is missing, are explained', (t) =
       decide(
         snapshot({
           nodes: nodes(2),
-          tasks: pending('db', 1, { task: { container: { mounts: sources.map(mount) } } }),
+          tasks: pending('db', 1, { task: { container: { mounts: sources.map(mountOf) } } }),
           volumes: [aVolume('a', ['node-1']), aVolume('b', ['node-2'])],
         }),
       ),
@@ -216,7 +185,7 @@ test('volumes on different nodes, and one that is missing, are explained', (t) =
 test('a network file system is no reason to stay on one node', (t) => {
   const volume = aVolume('share', ['node-1']);
   const shared = { ...volume, spec: { ...volume.spec, driverOpts: { type: 'nfs' } } };
-  const tasks = pending('web', 2, { task: { container: { mounts: [mount('share')] } } });
+  const tasks = pending('web', 2, { task: { container: { mounts: [mountOf('share')] } } });
   const decisions = decide(snapshot({ nodes: nodes(2), tasks, volumes: [shared] }));
   t.is(print(decisions), 'web.1 node-1\nweb.2 node-2');
 });

@@ -1,40 +1,9 @@
 import test from 'ava';
-import type { NodeOptions, ServiceOptions } from '../../../fixtures/cluster/build.js';
 import { aNode, aService, aTask, aVolume } from '../../../fixtures/cluster/build.js';
 import type { Volume } from '../../../manager/model/network.js';
 import type { Task } from '../../../manager/model/task.js';
-import type { Decision } from '../../../manager/scheduler/decide.js';
 import { decide } from '../../../manager/scheduler/decide.js';
-import type { SchedulerSnapshot } from '../../../manager/scheduler/node-set.js';
-
-const gib = 2 ** 30;
-
-function snapshot(changes: Partial<SchedulerSnapshot>): SchedulerSnapshot {
-  return { nodes: [], tasks: [], volumes: [], now: 0, strategy: 'spread', seed: 1, ...changes };
-}
-
-function nodes(count: number, options: NodeOptions = {}): SchedulerSnapshot['nodes'] {
-  return Array.from({ length: count }, (_, at) => aNode(`node-${at + 1}`, options));
-}
-
-function pending(name: string, count: number, options: ServiceOptions = {}): Task[] {
-  const service = aService(name, options);
-  return Array.from({ length: count }, (_, at) => aTask(service, at + 1));
-}
-
-/** `web.1 node-2` or `web.2: reason`, one line a decision. */
-function print(decisions: readonly Decision[]): string {
-  return decisions
-    .map((decision) =>
-      decision.kind === 'place'
-        ? `${decision.taskId} ${decision.nodeName}`
-        : `${decision.taskId}: ${decision.words.summary}`,
-    )
-    .join('\n');
-}
-
-const mount = (source: string) =>
-  ({ type: 'volume', source, target: '/data', readOnly: false, noCopy: false }) as const;
+import { gib, mountOf, nodes, pending, print, snapshot } from '../../helpers/placing.js';
 
 test('a leader goes only where those that follow it fit, too, and they follow at once', (t) => {
   const machines = [
@@ -73,7 +42,7 @@ test('constraints, ports and volumes of those that follow count for the leader',
     task: { placement: { constraints: ['node.hostname == node-3'] } },
   });
   t.is(ask(constrained), 'web.1 node-3\nside.1 node-3');
-  const withData = follower({ task: { container: { mounts: [mount('data')] } } });
+  const withData = follower({ task: { container: { mounts: [mountOf('data')] } } });
   t.is(ask(withData, [aVolume('data', ['node-2'])]), 'web.1 node-2\nside.1 node-2');
 });
 
@@ -88,4 +57,18 @@ test('the volumes of a container that has ended can be shared where it is', (t) 
     status: { state: 'complete', containerId: 'c1' },
   });
   t.is(print(decide(snapshot({ nodes: nodes(2), tasks: [ended, ...side] }))), 'side.1 node-2');
+});
+
+test('one that follows to a given node waits until its leader has room there', (t) => {
+  const [machine] = nodes(1, { memoryBytes: 2 * gib });
+  const onNode = (tasks: readonly Task[]): Task[] =>
+    tasks.map((task) => ({ ...task, ...(machine && { nodeId: machine.id }) }));
+  const web = onNode(pending('web', 1, { task: { memoryBytes: 3 * gib } }));
+  const tied = { networkMode: { kind: 'service', service: 'web' } } as const;
+  const side = onNode(pending('side', 1, { task: { container: tied, memoryBytes: gib } }));
+  const decisions = decide(
+    snapshot({ nodes: nodes(1, { memoryBytes: 2 * gib }), tasks: [...side, ...web] }),
+  );
+  t.true(decisions.every(({ kind }) => kind === 'postpone'));
+  t.regex(print(decisions), /side.1: it shares the network of web.1, which has no node/);
 });

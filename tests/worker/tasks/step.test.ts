@@ -218,6 +218,14 @@ test('a task that shares a network namespace waits for the other to be there, th
   t.is(ask({ ...vpn(seen('running')), seen: seen('created') }), 'start');
 });
 
+test('what has to go from its slot goes before it is started, and nothing else waits for that', (t) => {
+  const ask = (given: Partial<StepInput>): string =>
+    describe(nextStep({ task: task(), seen: seen('created'), memory: prepared, now, ...given }));
+  t.is(ask({ isBlocked: true }), 'wait');
+  t.is(ask({ isBlocked: false }), 'start');
+  t.is(ask({ isBlocked: true, task: task({ desired: 'shutdown' }) }), 'end shutdown -');
+});
+
 test('hooks are run once after a start and once before a stop, and hold the report back', (t) => {
   const base = task();
   const hook = { command: ['true'], privileged: false, env: {} };

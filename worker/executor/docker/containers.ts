@@ -1,4 +1,5 @@
 import { AppError, isConflict, isNotFound, messageOf } from '../../../manager/base/errors.js';
+import type { EngineRestart } from '../../../manager/model/container.js';
 import type { AssignedTask } from '../../../manager/protocol/assignments.js';
 import type { EngineAttachment, SeenContainer, TaskInputs } from '../executor.js';
 import { effectiveCommand, type LocalImage } from './images.js';
@@ -157,6 +158,45 @@ export async function stopContainer(
         docker.getContainer(containerId).stop({ t, abortSignal }) as Promise<unknown>,
       signal,
       graceMs + 30_000,
+    );
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}
+
+export async function restartContainer(
+  client: EngineClient,
+  containerId: string,
+  graceMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  await client.call(
+    `restart container ${shortId(containerId)}`,
+    (docker, abortSignal) =>
+      docker
+        .getContainer(containerId)
+        .restart({ t: Math.ceil(graceMs / 1000), abortSignal }) as Promise<unknown>,
+    signal,
+    graceMs + 60_000,
+  );
+}
+
+/** Of a container that is there. Fine when it is gone. */
+export async function setRestartPolicy(
+  client: EngineClient,
+  containerId: string,
+  { name, maxRetries = 0 }: EngineRestart,
+  signal: AbortSignal,
+): Promise<void> {
+  const policy = { RestartPolicy: { Name: name, MaximumRetryCount: maxRetries } };
+  try {
+    await client.call(
+      `update container ${shortId(containerId)}`,
+      (docker, abortSignal) =>
+        docker
+          .getContainer(containerId)
+          .update({ ...policy, abortSignal } as object) as Promise<unknown>,
+      signal,
     );
   } catch (error) {
     if (!isNotFound(error)) throw error;

@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises';
+import type { EngineRestart } from '../../../manager/model/container.js';
 import type { AssignedTask } from '../../../manager/protocol/assignments.js';
 import { AppError, isNotFound, messageOf } from '../../../manager/base/errors.js';
 import type {
@@ -28,6 +29,8 @@ import {
   leave,
   rejoin,
   removeContainer,
+  restartContainer,
+  setRestartPolicy,
   shortId,
   startContainer,
   stopContainer,
@@ -200,17 +203,12 @@ export class DockerExecutor implements Executor {
   }
 
   async restart(containerId: string, graceMs: number, signal: AbortSignal): Promise<void> {
-    const { client, watch } = this.#parts;
-    await client.call(
-      `restart container ${shortId(containerId)}`,
-      (docker, abortSignal) =>
-        docker
-          .getContainer(containerId)
-          .restart({ t: Math.ceil(graceMs / 1000), abortSignal }) as Promise<unknown>,
-      signal,
-      graceMs + 60_000,
-    );
-    await watch.look(containerId);
+    await restartContainer(this.#parts.client, containerId, graceMs, signal);
+    await this.#parts.watch.look(containerId);
+  }
+
+  setRestart(containerId: string, restart: EngineRestart, signal: AbortSignal): Promise<void> {
+    return setRestartPolicy(this.#parts.client, containerId, restart, signal);
   }
 
   async kill(containerId: string, killSignal: string, signal: AbortSignal): Promise<void> {

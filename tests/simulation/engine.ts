@@ -1,0 +1,375 @@
+import { AppError, toAppError } from '../../manager/base/errors.js';
+import type { Clock } from '../../manager/base/clock.js';
+import type { EngineRestart } from '../../manager/model/container.js';
+import { needsLive } from '../../manager/model/pod.js';
+import type { AssignedTask } from '../../manager/protocol/assignments.js';
+import type { SeenContainer } from '../../worker/executor/executor.js';
+import { isLive } from '../../worker/executor/executor.js';
+import type { Subject } from '../../worker/tasks/actions.js';
+import type { Action } from '../../worker/tasks/step.js';
+import { afterExit, fateOf } from './fate.js';
+import type { Tally } from './tally.js';
+
+export interface EngineOptions {
+  readonly machine: string;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly newId: () => string;
+  /** Something violated what the manager has to see to. */
+  readonly onViolation: (message: string) => void;
+  /** Engines and containers fail of themselves only while true. */
+  readonly mayFail: () => boolean;
+  readonly tally: Tally;
+}
+
+/** A container; `seen` is what the engine says of it. */
+export interface Container {
+  seen: SeenContainer;
+  /** The task it was last started for, with its addresses and ports. */
+  task: AssignedTask;
+  /** Taken off its networks: nobody reaches it. */
+  apart: boolean;
+  /** By hand: an engine that keeps containers running leaves it until it is restarted itself. */
+  stopped: boolean;
+  /** What the engine does when it ends. */
+  restart: EngineRestart;
+  /** Raised by each start and end: what was planned for the run before does not happen. */
+  run: number;
+}
+
+/**
+ * An engine with its containers: it takes its time, refuses, dies with or without its containers, and starts
+ * again what it was told to keep running.
+ */
+export class SimulatedEngine {
+  readonly options: EngineOptions;
+  readonly containers = new Map<string, Container>();
+  readonly volumes = new Set<string>();
+  /** Raised whenever what runs here has changed. */
+  moves = 0;
+  up = false;
+  onChange: (containerId: string) => void = () => undefined;
+  onUp: () => void = () => undefined;
+  onDown: () => void = () => undefined;
+  /** Raised whenever it dies: what was asked of it is not answered any more. */
+  #life = 0;
+
+  constructor(options: EngineOptions) {
+    this.options = options;
+  }
+
+  /** With the machine: starts what was not stopped, and of `always` that too. */
+  boot(): void {
+    this.#later(50 + this.options.random() * 500, () => {
+      this.up = true;
+      for (const container of this.containers.values()) {
+        if (container.seen.state !== 'running') this.#revive(container);
+      }
+      this.onUp();
+    });
+  }
+
+  /** The machine is off. */
+  powerOff(): void {
+    this.#life += 1;
+    this.up = false;
+    for (const container of this.containers.values()) {
+      if (isLive(container.seen)) this.#end(container, 137);
+    }
+    this.moves += 1;
+  }
+
+  /** Its process dies and comes back; what it runs lives on in its shims, or dies with it. */
+  crash(): void {
+    const { random, tally } = this.options;
+    if (!this.up) return;
+    this.#life += 1;
+    this.up = false;
+    const alone = random() < 0.5;
+    tally.note(alone ? 'engine died' : 'engine died with its containers');
+    if (!alone) {
+      for (const container of this.containers.values()) {
+        if (isLive(container.seen)) this.#end(container, 137);
+      }
+    }
+    this.onDown();
+    this.#later(500 + random() * 12_000, () => {
+      this.boot();
+    });
+  }
+
+  /** What a task's step asks for. Fails as the engine's client does. */
+  async perform(
+    action: Exclude<Action, 'adopt'>,
+    { task, seen, leaders }: Subject,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { random, tally } = this.options;
+    switch (action) {
+      case 'prepare':
+        return this.#work(20 + random() * 400, signal, () => {
+          this.#prepare(present(task));
+        });
+      case 'create':
+        return this.#work(5 + random() * 60, undefined, () => {
+          this.#create(present(task));
+        });
+      case 'start':
+        return this.#work(5 + random() * 100, undefined, () => {
+          const container = this.#container(present(seen).id);
+          container.task = present(task);
+          container.restart = container.task.spec.container.engineRestart;
+          const dead = leaders.find((each) => {
+            const { state = 'exited' } = this.containers.get(each.seen?.id ?? '')?.seen ?? {};
+            return needsLive(each.tie) && state !== 'running';
+          });
+          if (dead !== undefined) throw new AppError('conflict', 'it joins what does not run');
+          this.#start(container);
+        });
+      case 'stop': {
+        // Some take longer to stop than anybody expects.
+        const isSlow = random() < 0.05;
+        if (isSlow) tally.note('container was slow to stop');
+        return this.#work(isSlow ? 90_000 : 10 + random() * 2_000, signal, () => {
+          const container = this.#container(present(seen).id);
+          container.stopped = true;
+          // As the worker's actions have it: what is kept is not to rise with its engine.
+          if (task !== undefined && task.desired !== 'remove') container.restart = { name: 'no' };
+          if (isLive(container.seen)) this.#end(container, 143);
+        });
+      }
+      case 'remove':
+        return this.#work(5 + random() * 50, signal, () => {
+          this.containers.delete(present(seen).id);
+          this.onChange(present(seen).id);
+        });
+      default:
+        return Promise.resolve();
+    }
+  }
+
+  async removeVolume(name: string): Promise<void> {
+    await this.#work(5 + this.options.random() * 50, undefined, () => {
+      for (const { task } of this.containers.values()) {
+        if (volumesOf(task).includes(name)) throw new AppError('conflict', `${name} is in use`);
+      }
+      this.volumes.delete(name);
+    });
+  }
+
+  isolate(containerId: string): void {
+    const container = this.containers.get(containerId);
+    if (container === undefined) return;
+    container.apart = true;
+    this.moves += 1;
+  }
+
+  /** Runs, with a process. */
+  running(): readonly Container[] {
+    return [...this.containers.values()].filter(({ seen }) => seen.state === 'running');
+  }
+
+  #later(delayMs: number, work: () => void): void {
+    const life = this.#life;
+    this.options.clock.after(delayMs, () => {
+      if (life === this.#life) work();
+    });
+  }
+
+  /** Done in its time even when nobody waits any more; not when the engine dies before. */
+  #work(takesMs: number, signal: AbortSignal | undefined, effect: () => void): Promise<void> {
+    const away = (): AppError => new AppError('unavailable', 'the engine does not answer');
+    if (!this.up) return Promise.reject(away());
+    const life = this.#life;
+    return new Promise((resolve, reject) => {
+      signal?.addEventListener('abort', () => {
+        reject(new AppError('cancelled', 'nobody waits for it'));
+      });
+      this.options.clock.after(takesMs, () => {
+        if (life !== this.#life) {
+          reject(away());
+          return;
+        }
+        try {
+          effect();
+          resolve();
+        } catch (error) {
+          reject(toAppError(error));
+        }
+      });
+    });
+  }
+
+  #container(id: string): Container {
+    const container = this.containers.get(id);
+    if (container === undefined) throw new AppError('not-found', `no such container: ${id}`);
+    return container;
+  }
+
+  #prepare(task: AssignedTask): void {
+    const { mayFail, random, tally } = this.options;
+    const { image } = task.spec.container;
+    if (image === 'broken' || (mayFail() && random() < 0.04)) {
+      tally.note('image could not be had');
+      throw new AppError('not-found', `no such image: ${image}`);
+    }
+    for (const name of volumesOf(task)) this.volumes.add(name);
+  }
+
+  #create(task: AssignedTask): void {
+    const id = `c-${this.options.newId()}`;
+    for (const other of this.containers.values()) {
+      const { name } = other.seen;
+      if (name === task.containerName) other.seen = { ...other.seen, name: asideName(other.seen) };
+    }
+    const seen: SeenContainer = {
+      id,
+      name: task.containerName,
+      taskId: task.id,
+      state: 'created',
+      restarts: 0,
+      ports: [],
+      imageId: task.spec.container.image,
+      addresses: {},
+    };
+    const restart = task.spec.container.engineRestart;
+    this.containers.set(id, { seen, task, restart, apart: false, stopped: false, run: 0 });
+    this.onChange(id);
+  }
+
+  #start(container: Container): void {
+    const { clock } = this.options;
+    this.#checkPorts(container);
+    container.run += 1;
+    container.apart = false;
+    container.stopped = false;
+    const { healthcheck } = container.task.spec.container;
+    const { lastStartedAt: _last, exitCode: _code, ...seen } = container.seen;
+    container.seen = {
+      ...seen,
+      state: 'running',
+      startedAt: clock.now(),
+      ports: container.task.spec.ports.map(({ target, protocol, published = 0 }) => {
+        return { target, protocol, published, hostIp: '0.0.0.0' };
+      }),
+      ...(healthcheck === undefined ? {} : { health: 'starting' }),
+    };
+    this.moves += 1;
+    this.onChange(seen.id);
+    this.#live(container);
+  }
+
+  /** What comes of a run, decided at its start. */
+  #live(container: Container): void {
+    const { random, tally } = this.options;
+    const { run } = container;
+    const fate = fateOf(container.task.spec.container, random);
+    const soon = (atMs: number, work: () => void): void => {
+      this.options.clock.after(atMs, () => {
+        if (container.run === run && container.seen.state === 'running') work();
+      });
+    };
+    if (fate.healthAtMs !== undefined) {
+      soon(fate.healthAtMs, () => {
+        if (fate.health === 'unhealthy') tally.note('health check failed');
+        container.seen = { ...container.seen, health: fate.health };
+        this.#tell(container);
+      });
+    }
+    if (fate.endAtMs === undefined) return;
+    soon(fate.endAtMs, () => {
+      if (fate.isFault && !this.options.mayFail()) return;
+      if (fate.isFault) tally.note('container crashed');
+      this.#exit(container, fate.exitCode);
+    });
+  }
+
+  /** Ends by itself: an engine that is there may start it again. */
+  #exit(container: Container, exitCode: number): void {
+    this.#end(container, exitCode);
+    if (!this.up || !afterExit(container.restart, exitCode, container.seen.restarts)) return;
+    const { run } = container;
+    container.seen = { ...container.seen, state: 'restarting' };
+    this.#tell(container);
+    this.#later(100 + this.options.random() * 2_000, () => {
+      if (container.run !== run || container.seen.state !== 'restarting') return;
+      this.#revive(container);
+    });
+  }
+
+  #revive(container: Container): void {
+    const { name } = container.restart;
+    const { state, exitCode } = container.seen;
+    const goesOn = name === 'unless-stopped' || (name === 'on-failure' && exitCode !== 0);
+    const isKept = name === 'always' || (goesOn && !container.stopped);
+    if (state === 'created' || !isKept || !this.#joins(container)) return;
+    this.options.tally.note('engine started a container again');
+    container.seen = { ...container.seen, restarts: container.seen.restarts + 1 };
+    this.#start(container);
+  }
+
+  /** What it shares with another's process is there only while that one runs. */
+  #joins({ task }: Container): boolean {
+    const { networkMode, pidService, ipcService } = task.spec.container;
+    const names = [
+      ...(networkMode.kind === 'service' ? [networkMode.service] : []),
+      ...(pidService === undefined ? [] : [pidService]),
+      ...(ipcService === undefined ? [] : [ipcService]),
+    ];
+    return names.every((name) =>
+      this.running().some(
+        ({ task: other }) =>
+          other.service === name && other.slot === task.slot && other.project === task.project,
+      ),
+    );
+  }
+
+  #end(container: Container, exitCode: number): void {
+    const { startedAt, health: _health, ...seen } = container.seen;
+    container.run += 1;
+    container.seen = {
+      ...seen,
+      state: 'exited',
+      exitCode,
+      finishedAt: String(this.options.clock.now()),
+      ...(startedAt === undefined ? {} : { lastStartedAt: startedAt }),
+    };
+    this.moves += 1;
+    this.#tell(container);
+  }
+
+  #tell(container: Container): void {
+    if (this.up) this.onChange(container.seen.id);
+  }
+
+  #checkPorts(container: Container): void {
+    const { machine, onViolation } = this.options;
+    const ports = portsOf(container.task);
+    for (const other of this.containers.values()) {
+      if (other === container || !isLive(other.seen)) continue;
+      if (portsOf(other.task).some((port) => ports.includes(port))) {
+        onViolation(`${machine}: ${container.task.id} and ${other.task.id} publish the same port`);
+      }
+    }
+  }
+}
+
+export function volumesOf({ spec }: AssignedTask): readonly string[] {
+  return spec.container.mounts.flatMap((mount) =>
+    mount.type === 'volume' && mount.source !== undefined ? [mount.source] : [],
+  );
+}
+
+/** As the worker renames what its slot had before: twelve hexadecimal digits of the id come first. */
+function asideName({ id, name }: SeenContainer): string {
+  return `${Buffer.from(id).toString('hex').padStart(12, '0').slice(-12)}_${name}`;
+}
+
+function portsOf({ spec }: AssignedTask): readonly number[] {
+  return spec.ports.flatMap(({ published }) => published ?? []);
+}
+
+function present<Value>(value: Value | undefined): Value {
+  if (value === undefined) throw new AppError('internal', 'there is nothing to act on');
+  return value;
+}

@@ -1,0 +1,202 @@
+import type { NetworkId, NodeId } from '../../manager/model/ids.js';
+import type { ManagerMessage, WorkerMessage } from '../../manager/protocol/messages.js';
+import type { Connection } from '../../manager/protocol/transport-connection.js';
+import type { TaskId } from '../../manager/model/ids.js';
+import type { AssignedTask } from '../../manager/protocol/assignments.js';
+import { messageOf } from '../../manager/base/errors.js';
+import { aNode } from '../../fixtures/cluster/build.js';
+import type { EngineOptions } from './engine.js';
+import { SimulatedEngine } from './engine.js';
+import { Wire } from './wire.js';
+import { SimulatedWorker, WorkerDisk } from './worker.js';
+
+export interface MachineOptions extends Omit<EngineOptions, 'machine'> {
+  readonly id: string;
+  readonly address: string;
+  readonly memoryBytes: number;
+  /** Takes the connection to the manager; false when there is none at the moment. */
+  readonly dial: (machine: Machine, connection: Connection) => boolean;
+}
+
+/** A container that runs, and the task it runs for. */
+export interface Running {
+  readonly taskId: TaskId;
+  readonly task: AssignedTask;
+  /** False while nobody on the network reaches it. */
+  readonly reachable: boolean;
+}
+
+const heartbeatMs = 1_000;
+const deadMs = 3_000;
+/** How long a worker waits for a manager's word after a boot. */
+const managerDeadlineMs = 3_000;
+
+/** A machine with its engine and worker: it loses power, is cut off, its parts die each on its own. */
+export class Machine {
+  readonly id: NodeId;
+  readonly options: MachineOptions;
+  readonly engine: SimulatedEngine;
+  powered = false;
+  cut = false;
+  /** Since boot nobody has said what is still to run: its overlays do not exist. */
+  #isolated = true;
+  #isolations = 0;
+  readonly #disk = new WorkerDisk();
+  readonly #networks = new Set<NetworkId>();
+  #worker: SimulatedWorker | undefined;
+  #wire: Wire | undefined;
+  #silentSince = 0;
+  /** Raised by every power-off: what was under way before does not go on. */
+  #life = 0;
+
+  constructor(options: MachineOptions) {
+    this.options = options;
+    this.id = options.id as NodeId;
+    this.engine = new SimulatedEngine({ ...options, machine: options.id });
+  }
+
+  /** Raised whenever what runs here and can be reached has changed. */
+  get moves(): number {
+    return this.engine.moves + this.#isolations;
+  }
+
+  boot(): void {
+    if (this.powered) return;
+    this.powered = true;
+    this.#isolated = true;
+    this.#isolations += 1;
+    this.#life += 1;
+    this.engine.boot();
+    this.#startWorker();
+    this.#after(managerDeadlineMs, () => {
+      if (this.#isolated) void this.#worker?.resume();
+    });
+    this.#tick();
+  }
+
+  powerOff(): void {
+    this.powered = false;
+    this.#life += 1;
+    this.#worker?.kill();
+    this.#worker = undefined;
+    this.engine.powerOff();
+    this.#wire?.vanish();
+    this.#wire = undefined;
+  }
+
+  /** The worker's process dies and is started again by systemd; containers go on. */
+  restartWorker(): void {
+    if (!this.powered) return;
+    this.resetConnection();
+    this.#worker?.kill();
+    this.#startWorker();
+    void this.#worker?.resume();
+  }
+
+  /** What was on its way is lost. */
+  resetConnection(): void {
+    this.#wire?.closeFromWorker();
+    this.#wire = undefined;
+    this.#worker?.disconnected();
+  }
+
+  running(): readonly Running[] {
+    return this.engine.running().map(({ seen, task, apart }) => ({
+      taskId: this.#disk.ownerOf(seen),
+      task,
+      reachable: !apart && !this.#isolated,
+    }));
+  }
+
+  #startWorker(): void {
+    const { clock, random, tally, mayFail } = this.options;
+    const life = this.#life;
+    this.#worker = new SimulatedWorker(
+      {
+        clock,
+        random,
+        tally,
+        mayFail,
+        engine: this.engine,
+        disk: this.#disk,
+        send: (message) => {
+          if (life === this.#life) this.#send(message);
+        },
+        onCleared: () => {
+          if (life !== this.#life || !this.#isolated) return;
+          this.#isolated = false;
+          this.#isolations += 1;
+        },
+      },
+      this.#networks,
+    );
+  }
+
+  #after(delayMs: number, work: () => void): void {
+    const life = this.#life;
+    this.options.clock.after(delayMs, () => {
+      if (life === this.#life) work();
+    });
+  }
+
+  #tick(): void {
+    this.#after(heartbeatMs, () => {
+      this.#tick();
+    });
+    const { clock } = this.options;
+    if (!this.cut) this.#silentSince = clock.now();
+    if (this.#wire === undefined) this.#connect();
+    else if (clock.now() - this.#silentSince >= deadMs) this.resetConnection();
+    else this.#send({ kind: 'heartbeat' });
+  }
+
+  #connect(): void {
+    const { clock, random, tally, dial } = this.options;
+    if (this.cut || this.#worker === undefined) return;
+    const life = this.#life;
+    const wire: Wire = new Wire({
+      clock,
+      random,
+      tally,
+      passes: () => !this.cut,
+      onMessage: (text) => {
+        if (this.#wire === wire && life === this.#life) this.#hear(text);
+      },
+      onEnd: () => {
+        if (this.#wire !== wire) return;
+        this.#wire = undefined;
+        this.#worker?.disconnected();
+      },
+    });
+    if (!dial(this, wire.managerEnd)) return;
+    this.#wire = wire;
+    this.#hello(this.#worker);
+  }
+
+  #hello(worker: SimulatedWorker): void {
+    const { address, memoryBytes } = this.options;
+    this.#send({
+      kind: 'hello',
+      version: 1,
+      clusterId: 'simulated',
+      nodeId: this.id,
+      name: this.id,
+      description: aNode(this.id, { address, memoryBytes }).description,
+      reports: worker.reports,
+      volumes: this.engine.up ? [...this.engine.volumes].sort() : [],
+      networks: worker.networks,
+    });
+    worker.connected();
+  }
+
+  #send(message: WorkerMessage): void {
+    this.#wire?.post(JSON.stringify(message));
+  }
+
+  #hear(text: string): void {
+    const worker = this.#worker;
+    worker?.hear(JSON.parse(text) as ManagerMessage).catch((error: unknown) => {
+      this.options.onViolation(`${this.id}: ${messageOf(error)}`);
+    });
+  }
+}

@@ -1,0 +1,320 @@
+import type { Lease, Volume } from '../../manager/model/network.js';
+import { isWanted } from '../../manager/model/slots.js';
+import type { Task } from '../../manager/model/task.js';
+import type { Actor } from '../../manager/model/task-state.js';
+import { isAssigned, isTerminal } from '../../manager/model/task-state.js';
+import type { Backend } from '../../manager/store/backend.js';
+import type { KvClient } from '../../manager/store/consul/client.js';
+import { isUncertain } from '../../manager/store/consul/failure.js';
+import type { ClusterStore, Commit, TableName, Tables } from '../../manager/store/store.js';
+import type { Bend } from './broken-store.js';
+import { bent, Lawless } from './broken-store.js';
+
+/** Parts of a control plane that do not do what they should. */
+export interface Broken {
+  /** The store as one room has it. */
+  readonly store?: (store: ClusterStore, room: Actor) => ClusterStore | undefined;
+  readonly backend?: (backend: Backend) => Backend;
+  readonly client?: (client: KvClient) => KvClient;
+  /** Who really wrote, where the store was told otherwise. */
+  readonly commit?: (commit: Commit) => Commit;
+}
+
+/** A mistake that somebody could make, and which the simulation has to find. */
+export interface Mutation {
+  readonly name: string;
+  /** What the checks say of it. */
+  readonly shows: RegExp;
+  /** The first of the seeds that are tried: one that shows it. */
+  readonly from?: number;
+  readonly make: (random: () => number) => Broken;
+}
+
+export const mutations: readonly Mutation[] = [
+  {
+    name: 'an allocator that does not see which addresses are leased',
+    shows: /both run with \d/,
+    make: () => inRoom('allocator', blindToLeases),
+  },
+  {
+    name: 'an orchestrator that does not fence the addresses of a lost node',
+    shows: /both run with \d/,
+    from: 151,
+    make: () => inRoom('orchestrator', withoutFences),
+  },
+  {
+    name: 'a scheduler that does not see which ports are taken',
+    shows: /has a port twice/,
+    make: () =>
+      inRoom('scheduler', (real) =>
+        listing(real, 'tasks', (task) => (isPlaced(task) ? withSpec(task, { ports: [] }) : task)),
+      ),
+  },
+  {
+    name: 'a scheduler that does not see what is reserved',
+    shows: /too much reserved/,
+    make: () =>
+      inRoom('scheduler', (real) =>
+        listing(real, 'tasks', (task) => (isPlaced(task) ? withSpec(task, nothingReserved) : task)),
+      ),
+  },
+  {
+    name: 'a scheduler that forgets where volumes are',
+    shows: /^\S+ volume .* (is|used) on/,
+    make: () =>
+      inRoom('scheduler', (real) =>
+        listing(real, 'volumes', (volume: Volume) => ({ ...volume, nodeIds: [] })),
+      ),
+  },
+  {
+    name: 'a scheduler that does not see what belongs together',
+    shows: /is not beside/,
+    from: 13,
+    make: () =>
+      inRoom('scheduler', (real) =>
+        listing(real, 'tasks', (task) => withSpec(task, { container: alone(task) })),
+      ),
+  },
+  {
+    name: 'an orchestrator that does not wait for the end of what it stops',
+    shows: /still ran in its slot/,
+    make: () => inRoom('orchestrator', blindToLeaving),
+  },
+  {
+    name: 'a dispatcher that takes the order to stop for the end',
+    shows: /both run in slot/,
+    from: 70,
+    make: () => {
+      const lawless = new Lawless();
+      return {
+        store: (store, room) =>
+          room === 'dispatcher' ? lawless.store(store, endingAtOnce) : undefined,
+        commit: (commit) => lawless.told(commit),
+      };
+    },
+  },
+  {
+    name: 'an orchestrator that says itself how tasks ended',
+    shows: /was moved to shutdown by orchestrator/,
+    make: () => {
+      const lawless = new Lawless();
+      return {
+        store: (store, room) =>
+          room === 'orchestrator' ? lawless.store(store, endingAtOnce) : undefined,
+        commit: (commit) => lawless.told(commit),
+      };
+    },
+  },
+  {
+    name: 'a dispatcher that believes every report',
+    shows: /went back to/,
+    make: () => {
+      const lawless = new Lawless();
+      return {
+        store: (store, room) =>
+          room === 'dispatcher' ? lawless.store(store, credulous) : undefined,
+        commit: (commit) => lawless.told(commit),
+      };
+    },
+  },
+  {
+    name: 'an orchestrator that removes a service before its tasks',
+    shows: /has no service/,
+    make: () =>
+      inRoom('orchestrator', (real) => ({
+        tasksOfService: (id) =>
+          real.get('services', id)?.removing === true ? [] : real.tasksOfService(id),
+      })),
+  },
+  {
+    name: 'an orchestrator that does not look at dependencies',
+    shows: /before its dependencies are met/,
+    make: () =>
+      inRoom('orchestrator', (real) => ({
+        get: (table, id) => {
+          const object = real.get(table, id);
+          const isWaiting = table === 'services' && object !== undefined;
+          return isWaiting ? { ...object, dependenciesMet: true } : object;
+        },
+      })),
+  },
+  {
+    name: 'a dispatcher that forgets the tasks of a removed node',
+    shows: /not settled/,
+    from: 39,
+    make: () =>
+      inRoom('dispatcher', (real) => ({
+        tasksOfNode: (id) => (real.get('nodes', id) === undefined ? [] : real.tasksOfNode(id)),
+      })),
+  },
+  {
+    name: 'an orchestrator that has jobs run again that have ended well',
+    shows: /come to rest/,
+    from: 6,
+    make: () => inRoom('orchestrator', restless),
+  },
+  {
+    name: 'a disk that acknowledges what it has not written',
+    shows: /was acknowledged and is/,
+    make: (random) => ({ backend: (backend) => forgetful(backend, random) }),
+  },
+  {
+    name: 'a store that takes an uncertain write as done',
+    shows: /was acknowledged and is|nobody was told|belong together/,
+    make: () => ({ client: optimistic }),
+  },
+  {
+    name: 'a leader that writes without its fence',
+    shows: /was acknowledged and is|nobody was told|belong together/,
+    make: () => ({ client: unfenced }),
+  },
+];
+
+function inRoom(name: Actor, bend: Bend): Broken {
+  return { store: (store, room) => (room === name ? bent(store, bend) : undefined) };
+}
+
+/** The list of one table, seen otherwise than it is. */
+function listing<Name extends TableName>(
+  real: Parameters<Bend>[0],
+  name: Name,
+  lie: (object: Tables[Name]) => Tables[Name],
+): ReturnType<Bend> {
+  const lying = lie as unknown as <Listed>(object: Listed) => Listed;
+  return {
+    list: (table) => {
+      const objects = real.list(table);
+      return (table as TableName) === name ? objects.map((object) => lying(object)) : objects;
+    },
+  };
+}
+
+function isPlaced({ status }: Task): boolean {
+  return isAssigned(status.state);
+}
+
+function withSpec(task: Task, changes: Partial<Task['spec']>): Task {
+  return { ...task, spec: { ...task.spec, ...changes } };
+}
+
+const nothingReserved = {
+  resources: { limits: {}, reservations: { nanoCpus: 0, memoryBytes: 0 } },
+} as const;
+
+function alone({ spec }: Task): Task['spec']['container'] {
+  const {
+    pidService: _pid,
+    ipcService: _ipc,
+    volumesFrom: _volumes,
+    ...container
+  } = spec.container;
+  return { ...container, networkMode: { kind: 'networks' } };
+}
+
+const blindToLeases: Bend = (real) => ({
+  leasesOfNetwork: () => [],
+  get: (table, id) => (table === 'leases' ? undefined : real.get(table, id)),
+  create: (table, object) => {
+    const known = real.get(table, (object as unknown as Lease).id as never);
+    if (table !== 'leases' || known === undefined) return real.create(table, object);
+    return real.put(table, { ...known, holder: (object as unknown as Lease).holder });
+  },
+});
+
+const withoutFences: Bend = (real) => ({
+  put: (table, object) => {
+    const { holder } = object as unknown as Lease;
+    if (table !== 'leases' || holder.kind !== 'fenced') return real.put(table, object);
+    real.remove(table, object.id);
+    return object;
+  },
+});
+
+const blindToLeaving: Bend = (real) => ({
+  tasksOfService: (id) =>
+    real.tasksOfService(id).filter((task) => isWanted(task) || isTerminal(task.status.state)),
+});
+
+const endingAtOnce: Bend = (real) => ({
+  put: (table, object) => {
+    if (table !== 'tasks') return real.put(table, object);
+    const task = object as unknown as Task;
+    const ends = task.desired === 'shutdown' && isAssigned(task.status.state);
+    const status = { ...task.status, state: 'shutdown' };
+    return real.put(table, ends ? { ...object, status } : object);
+  },
+});
+
+const credulous: Bend = (real) => ({
+  get: (table, id) => {
+    const object = real.get(table, id);
+    const task = object as unknown as Task;
+    if (table !== 'tasks' || object === undefined || !isPlaced(task)) return object;
+    return { ...object, status: { ...task.status, state: 'assigned' } };
+  },
+});
+
+const restless: Bend = (real) => ({
+  tasksOfService: (id) =>
+    real
+      .tasksOfService(id)
+      .map((task) =>
+        task.status.state === 'complete'
+          ? { ...task, status: { ...task.status, state: 'orphaned' as const } }
+          : task,
+      ),
+});
+
+/** Now and then it loses a batch and says nothing. */
+function forgetful(backend: Backend, random: () => number): Backend {
+  return {
+    name: backend.name,
+    load: () => backend.load(),
+    commit: (writes) => (random() < 0.02 ? Promise.resolve() : backend.commit(writes)),
+    close: () => backend.close(),
+  };
+}
+
+function optimistic(client: KvClient): KvClient {
+  return over(client, {
+    transact: async (operations) => {
+      try {
+        return await client.transact(operations);
+      } catch (error) {
+        if (!isUncertain(error)) throw error;
+        return new Map();
+      }
+    },
+  });
+}
+
+function unfenced(client: KvClient): KvClient {
+  return over(client, {
+    transact: (operations) =>
+      client.transact(
+        operations.flatMap((operation) => {
+          if (operation.verb === 'check-index') return [];
+          if (operation.verb === 'cas' && 'value' in operation) {
+            return [{ ...operation, verb: 'set' as const }];
+          }
+          return operation.verb === 'delete-cas'
+            ? [{ ...operation, verb: 'delete' as const }]
+            : [operation];
+        }),
+      ),
+  });
+}
+
+function over(client: KvClient, changes: Partial<KvClient>): KvClient {
+  return {
+    checkVersion: () => client.checkVersion(),
+    close: () => {
+      client.close();
+    },
+    transact: (operations) => client.transact(operations),
+    get: (key) => client.get(key),
+    keys: (prefix) => client.keys(prefix),
+    list: (prefix) => client.list(prefix),
+    ...changes,
+  };
+}

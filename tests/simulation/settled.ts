@@ -1,0 +1,158 @@
+import type { Service } from '../../manager/model/service.js';
+import { isTied, tiesOf } from '../../manager/model/pod.js';
+import { currentTask, isAvailable, isWanted, tasksBySlot } from '../../manager/model/slots.js';
+import type { Task } from '../../manager/model/task.js';
+import { isAssigned } from '../../manager/model/task-state.js';
+import type { StoreView } from '../../manager/store/store.js';
+import type { Machine } from './machine.js';
+
+/** What is still missing to be what the specs ask for, one line a thing; empty when all is as wanted. */
+export function missing(view: StoreView, machines: readonly Machine[]): readonly string[] {
+  return [
+    ...view.list('services').flatMap((service) => missingOf(service, view)),
+    ...strangers(view, machines),
+    ...strayLeases(view),
+  ];
+}
+
+function missingOf(service: Service, view: StoreView): readonly string[] {
+  const name = service.spec.service;
+  if (service.removing) return [`${name} is not removed`];
+  const slots = tasksBySlot(view.tasksOfService(service.id));
+  const lines = [...slots].flatMap(([slot, tasks]) => leftovers(service, slot, tasks));
+  if (service.spec.halted) {
+    const running = [...slots.values()].filter((tasks) => currentTask(tasks) !== undefined);
+    return running.length === 0 ? lines : [...lines, `${name} is stopped and has tasks`];
+  }
+  const wanted = wantedSlots(service, view, slots);
+  const unfilled = wanted.flatMap((slot) => {
+    const task = currentTask(slots.get(slot) ?? []);
+    const waits =
+      waitsForOthers(task, service, view) ||
+      waitsForRoom(task, service, slots) ||
+      waitsForLeader(slot, service, view);
+    if (waits || isFine(task, service)) return [];
+    return [`${name}.${slot} is ${howItIs(task, service)}`];
+  });
+  const extra = [...slots.keys()].filter((slot) => !wanted.includes(slot));
+  return [...lines, ...unfilled, ...extra.map((slot) => `${name}.${slot} is not wanted`)];
+}
+
+function leftovers(service: Service, slot: number, tasks: readonly Task[]): readonly string[] {
+  const wanted = tasks.filter(isWanted).length;
+  // Start-first without room for both stays at that, and says so.
+  const most = service.spec.update?.order === 'start-first' ? 2 : 1;
+  const unended = tasks.filter((task) => !isWanted(task) && isAssigned(task.status.state));
+  return [
+    ...(wanted > most ? [`${service.spec.service}.${slot} has ${wanted} wanted tasks`] : []),
+    ...unended.map((task) => `${task.id} has not ended`),
+  ];
+}
+
+function wantedSlots(
+  service: Service,
+  view: StoreView,
+  slots: ReadonlyMap<number, readonly Task[]>,
+): readonly number[] {
+  const { mode } = service.spec;
+  if (mode.kind === 'replicated') return Array.from({ length: mode.replicas }, (_, at) => at + 1);
+  const nodes = view.list('nodes').filter((node) => node.spec.availability === 'active');
+  const filled = [...slots]
+    .filter(([, tasks]) => nodes.some((node) => node.id === currentTask(tasks)?.nodeId))
+    .map(([slot]) => slot);
+  // Those of the one it follows, wherever that is.
+  if (isTied(service.spec.task.container)) return filled;
+  // As many slots as nodes; which number a node has is its own business.
+  return filled.length === nodes.length ? filled : [...filled, 0];
+}
+
+/** Runs; or waits with a reason; or ended for good the way its restarts say. */
+function isFine(task: Task | undefined, service: Service): boolean {
+  if (task?.taskHash !== service.taskHash) return false;
+  const { state } = task.status;
+  if (state === 'running') return task.desired === 'running' && isAvailable(task);
+  if (state === 'ready') return task.explanation?.summary.startsWith('dependency ') === true;
+  if (state === 'pending')
+    return task.explanation?.placed === false && task.explanation.summary !== '';
+  return (state === 'failed' || state === 'complete') && endsForGood(task, service);
+}
+
+function howItIs(task: Task | undefined, service: Service): string {
+  if (task === undefined) return 'empty';
+  const { state, health = '', error = '' } = task.status;
+  const outdated = task.taskHash === service.taskHash ? '' : 'outdated';
+  const needs = service.spec.dependsOn.map((each) => `needs ${each.service} ${each.condition}`);
+  const words = [task.id, state, health, error, outdated, task.explanation?.summary, ...needs];
+  return words.filter((word) => word !== '').join(' ');
+}
+
+function endsForGood(task: Task, service: Service): boolean {
+  const { restart } = service.spec.task;
+  if (restart === undefined || restart.condition === 'none') return true;
+  if (restart.condition === 'on-failure' && task.status.state === 'complete') return true;
+  return restart.maxAttempts > 0 && (task.attempts?.restarted ?? 0) >= restart.maxAttempts;
+}
+
+/** An update does not take out one more while those it took out find no room or have failed. */
+function waitsForRoom(
+  task: Task | undefined,
+  service: Service,
+  slots: ReadonlyMap<number, readonly Task[]>,
+): boolean {
+  if (task?.taskHash === service.taskHash) return false;
+  return [...slots.values()].some((tasks) => {
+    const other = currentTask(tasks);
+    return other?.explanation?.placed === false || other?.status.state === 'failed';
+  });
+}
+
+/** What it depends on has no room in the cluster, or its update is held up by a replica that failed. */
+function waitsForOthers(task: Task | undefined, service: Service, view: StoreView): boolean {
+  if (task?.desired !== 'ready') return false;
+  const wanted = new Set(service.spec.dependsOn.map((dependency) => dependency.service));
+  return view
+    .servicesOfProject(service.spec.project)
+    .filter((other) => wanted.has(other.spec.service))
+    .some((other) => {
+      const tasks = view.tasksOfService(other.id);
+      const slots = tasksBySlot(tasks);
+      const heldUp = tasks.some((one) => isWanted(one) && waitsForRoom(one, other, slots));
+      if (heldUp || tasks.length === 0) return true;
+      return tasks.some(({ status }) => ['pending', 'ready'].includes(status.state));
+    });
+}
+
+/** What it shares something of is stopped, was removed, or finds no room itself. */
+function waitsForLeader(slot: number, service: Service, view: StoreView): boolean {
+  const leaders = new Set(tiesOf(service.spec.task.container).map((tie) => tie.service));
+  if (leaders.size === 0) return false;
+  const found = view
+    .servicesOfProject(service.spec.project)
+    .filter(({ spec }) => leaders.has(spec.service));
+  if (found.length < leaders.size) return true;
+  return found.some(({ id }) => {
+    const leader = currentTask(tasksBySlot(view.tasksOfService(id)).get(slot) ?? []);
+    return leader === undefined || !isAvailable(leader);
+  });
+}
+
+function strangers(view: StoreView, machines: readonly Machine[]): readonly string[] {
+  return machines.flatMap((machine) =>
+    machine.running().flatMap(({ taskId }) => {
+      const known = view.get('tasks', taskId);
+      return known?.status.state === 'running' && isWanted(known)
+        ? []
+        : [`${machine.id} runs ${taskId}, which is ${known?.status.state ?? 'forgotten'}`];
+    }),
+  );
+}
+
+function strayLeases(view: StoreView): readonly string[] {
+  return view.list('leases').flatMap(({ id, holder }) => {
+    if (holder.kind === 'fenced') return [`${id} is fenced`];
+    if (holder.kind === 'task' && view.get('tasks', holder.taskId) === undefined) {
+      return [`${id} belongs to no task`];
+    }
+    return [];
+  });
+}

@@ -1,0 +1,285 @@
+import type { Clock } from '../../manager/base/clock.js';
+import { silentLogger } from '../../manager/base/log.js';
+import type { NetworkId, TaskId } from '../../manager/model/ids.js';
+import type { TaskStatus } from '../../manager/model/task.js';
+import type { AssignmentSet } from '../../manager/protocol/assignments.js';
+import type { ManagerMessage, TaskReport, WorkerMessage } from '../../manager/protocol/messages.js';
+import { applyChange } from '../../worker/assignments/wanted.js';
+import type { SeenContainer, SeenContainers } from '../../worker/executor/executor.js';
+import { Reporter } from '../../worker/session/reporter.js';
+import type { KeptState } from '../../worker/tasks/kept-state.js';
+import type { Adoption } from '../../worker/tasks/memory.js';
+import { TaskSet } from '../../worker/tasks/task-set.js';
+import type { SimulatedEngine } from './engine.js';
+import type { Tally } from './tally.js';
+
+/** What a worker's machine keeps for it while it is away. */
+export class WorkerDisk {
+  readonly ended = new Map<TaskId, TaskStatus>();
+  readonly adopted = new Map<TaskId, Adoption>();
+  set: AssignmentSet | undefined;
+
+  ownerOf(container: SeenContainer): TaskId {
+    for (const [id, { containerId }] of this.adopted) if (containerId === container.id) return id;
+    return container.taskId;
+  }
+}
+
+/** As the worker keeps it, without a file. */
+function keptOn(
+  disk: WorkerDisk,
+): Pick<KeptState, 'of' | 'adopterOf' | 'end' | 'adopt' | 'forget'> {
+  const adopterOf = (containerId: string): TaskId | undefined => {
+    for (const [id, adoption] of disk.adopted) if (adoption.containerId === containerId) return id;
+    return undefined;
+  };
+  return {
+    adopterOf,
+    of(taskId) {
+      const ended = disk.ended.get(taskId);
+      const adopted = disk.adopted.get(taskId);
+      return { ...(ended && { ended }), ...(adopted && { adopted }) };
+    },
+    end(taskId, status) {
+      disk.ended.set(taskId, status);
+      return Promise.resolve();
+    },
+    adopt(taskId, adoption) {
+      const former = adopterOf(adoption.containerId);
+      if (former !== undefined) disk.adopted.delete(former);
+      disk.adopted.set(taskId, adoption);
+      return Promise.resolve();
+    },
+    forget(taskId) {
+      disk.ended.delete(taskId);
+      disk.adopted.delete(taskId);
+      return Promise.resolve();
+    },
+  };
+}
+
+/** What the worker has seen of the engine: nothing new while that does not answer. */
+class Watch implements SeenContainers {
+  readonly #engine: SimulatedEngine;
+  readonly #seen = new Map<string, SeenContainer>();
+  readonly #onChange: ((containerId: string) => void)[] = [];
+  readonly #onSync: (() => void)[] = [];
+  hasSynced = false;
+
+  constructor(engine: SimulatedEngine) {
+    this.#engine = engine;
+    engine.onChange = (id) => {
+      this.#see(id);
+      for (const callback of this.#onChange) callback(id);
+    };
+    engine.onUp = () => {
+      this.sync();
+    };
+  }
+
+  get connected(): boolean {
+    return this.#engine.up && this.hasSynced;
+  }
+
+  sync(): void {
+    if (!this.#engine.up) return;
+    for (const id of [...this.#seen.keys(), ...this.#engine.containers.keys()]) this.#see(id);
+    this.hasSynced = true;
+    for (const callback of this.#onSync) callback();
+  }
+
+  all(): Iterable<SeenContainer> {
+    return this.#seen.values();
+  }
+
+  get(containerId: string): SeenContainer | undefined {
+    return this.#seen.get(containerId);
+  }
+
+  synced(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  onChange(callback: (containerId: string) => void): void {
+    this.#onChange.push(callback);
+  }
+
+  onSync(callback: () => void): void {
+    this.#onSync.push(callback);
+  }
+
+  #see(id: string): void {
+    const container = this.#engine.containers.get(id);
+    if (container === undefined) this.#seen.delete(id);
+    else this.#seen.set(id, container.seen);
+  }
+}
+
+export interface WorkerOptions {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly engine: SimulatedEngine;
+  readonly disk: WorkerDisk;
+  readonly tally: Tally;
+  /** It says what is no longer true only while true. */
+  readonly mayFail: () => boolean;
+  /** Sends a message; lost when there is no session. */
+  readonly send: (message: WorkerMessage) => void;
+  /** Whoever does not belong here has been taken off its networks. */
+  readonly onCleared: () => void;
+}
+
+/**
+ * A worker's process: its real room of tasks with their runners, and its real reporter, over a simulated
+ * engine. Networks are there as soon as they are wanted, and go a little after they are not.
+ */
+export class SimulatedWorker {
+  readonly #options: WorkerOptions;
+  readonly #reporter: Reporter;
+  readonly #tasks: TaskSet;
+  readonly #networks: Set<NetworkId>;
+  #wanted: AssignmentSet | undefined;
+  #told = '';
+  #alive = true;
+
+  constructor(options: WorkerOptions, networks: Set<NetworkId>) {
+    const { clock, engine, disk } = options;
+    this.#options = options;
+    this.#networks = networks;
+    this.#reporter = new Reporter(clock);
+    const watch = new Watch(engine);
+    this.#tasks = new TaskSet({
+      executor: {
+        containers: watch,
+        isolate: (id) => {
+          engine.isolate(id);
+          return Promise.resolve();
+        },
+      },
+      actions: {
+        perform: (action, subject, _progress, signal) => engine.perform(action, subject, signal),
+      },
+      kept: keptOn(disk),
+      clock,
+      log: silentLogger,
+      report: (report) => this.#reporter.update(report),
+      forgotten: (taskId) => {
+        this.#reporter.forget(taskId);
+      },
+    });
+    watch.sync();
+  }
+
+  /** Goes on from what it last heard, without a manager. */
+  async resume(): Promise<void> {
+    const { set } = this.#options.disk;
+    if (set !== undefined && this.#wanted === undefined) await this.#adopt(set);
+  }
+
+  get reports(): readonly TaskReport[] {
+    return this.#tasks.reports();
+  }
+
+  get networks(): readonly NetworkId[] {
+    return [...this.#networks].sort();
+  }
+
+  /** Its session has begun with a hello that carried all there was. */
+  connected(): void {
+    this.#told = this.networks.join(' ');
+    this.#reporter.attach((reports) => {
+      this.#report(reports);
+    });
+  }
+
+  disconnected(): void {
+    this.#reporter.detach();
+  }
+
+  /** Throws when a change does not follow the last one. */
+  async hear(message: ManagerMessage): Promise<void> {
+    const { disk } = this.#options;
+    switch (message.kind) {
+      case 'assignments':
+        disk.set = message.set;
+        await this.#adopt(message.set);
+        return;
+      case 'change':
+        if (this.#wanted === undefined) return;
+        disk.set = applyChange(this.#wanted, message.change);
+        this.#carryOut(disk.set);
+        return;
+      case 'call':
+        await this.#answer(message);
+        return;
+      default:
+    }
+  }
+
+  /** Its process ends; containers go on, and what the engine has begun it ends. */
+  kill(): void {
+    this.#alive = false;
+    this.#reporter.detach();
+    void this.#tasks.stop();
+  }
+
+  async #adopt(set: AssignmentSet): Promise<void> {
+    const before = this.#wanted;
+    this.#wanted = set;
+    await this.#tasks.isolateStrays(set, before);
+    this.#options.onCleared();
+    if (this.#alive && this.#wanted === set) this.#carryOut(set);
+  }
+
+  #carryOut(set: AssignmentSet): void {
+    this.#wanted = set;
+    for (const { id } of set.networks) this.#networks.add(id);
+    this.#tasks.apply(set);
+    this.#dropNetworks();
+  }
+
+  #dropNetworks(): void {
+    const { clock, engine } = this.#options;
+    clock.after(5, () => {
+      if (!this.#alive) return;
+      const needed = new Set(this.#wanted?.networks.map(({ id }) => id));
+      for (const { task } of engine.containers.values()) {
+        for (const { networkId } of task.attachments) needed.add(networkId);
+      }
+      for (const id of this.#networks) if (!needed.has(id)) this.#networks.delete(id);
+      const text = this.networks.join(' ');
+      if (text === this.#told) return;
+      this.#told = text;
+      this.#options.send({ kind: 'networks', networks: this.networks });
+    });
+  }
+
+  /** Now and then said twice, or again when it is long over. */
+  #report(reports: readonly TaskReport[]): void {
+    const { random, clock, send, tally, mayFail } = this.#options;
+    send({ kind: 'status', reports });
+    const lot = random();
+    if (lot < 0.05) {
+      tally.note('message was repeated');
+      send({ kind: 'status', reports });
+    } else if (lot < 0.09) {
+      clock.after(200 + random() * 10_000, () => {
+        if (!this.#alive || !mayFail()) return;
+        tally.note('report came late');
+        send({ kind: 'status', reports });
+      });
+    }
+    this.#dropNetworks();
+  }
+
+  async #answer({ callId, call }: Extract<ManagerMessage, { kind: 'call' }>): Promise<void> {
+    const { engine, send } = this.#options;
+    try {
+      if (call.name === 'removeVolume') await engine.removeVolume(call.args.name);
+      send({ kind: 'result', callId, result: null });
+    } catch {
+      const error = { kind: 'conflict', message: 'the engine refused' } as const;
+      send({ kind: 'failure', callId, error });
+    }
+  }
+}

@@ -1,0 +1,52 @@
+import test from 'ava';
+import { aService, aTask } from '../../../fixtures/cluster/build.js';
+import type { TaskId } from '../../../manager/model/ids.js';
+import type { PortSpec } from '../../../manager/model/service.js';
+import type { SeenContainer } from '../../../worker/executor/executor.js';
+import { isInTheWay, isSameSlot } from '../../../worker/tasks/precedence.js';
+
+function running(changes: Partial<SeenContainer>): SeenContainer {
+  return {
+    id: 'c1',
+    name: 'demo-web-1',
+    taskId: 'old' as TaskId,
+    state: 'running',
+    restarts: 0,
+    ports: [],
+    imageId: 'sha256:1',
+    addresses: {},
+    ...changes,
+  };
+}
+
+const port = (published: number, protocol: PortSpec['protocol'] = 'tcp'): PortSpec => ({
+  target: 80,
+  protocol,
+  published,
+  mode: 'host',
+});
+
+test('a container of the same slot is in the way, under its name or the one it was given aside', (t) => {
+  const task = aTask(aService('web'), 1, { node: 'node-1' });
+  t.true(isInTheWay(running({}), task));
+  t.true(isInTheWay(running({ name: '0123456789ab_demo-web-1' }), task));
+  t.false(isInTheWay(running({ name: 'demo-web-2' }), task));
+  t.false(isInTheWay(running({ name: 'other_demo-web-1' }), task));
+});
+
+test('a container that has a port the task is to have is in the way', (t) => {
+  const task = aTask(aService('web', { task: { ports: [port(8080)] } }), 1, { node: 'node-1' });
+  const taking = (published: number, protocol: PortSpec['protocol'] = 'tcp'): SeenContainer =>
+    running({ name: 'x', ports: [{ target: 1, protocol, published, hostIp: '0.0.0.0' }] });
+  t.true(isInTheWay(taking(8080), task));
+  t.false(isInTheWay(taking(8081), task));
+  t.false(isInTheWay(taking(8080, 'udp'), task));
+});
+
+test('another task of the slot is one of the same service and number', (t) => {
+  const web = aService('web');
+  const task = aTask(web, 1, { id: 'new' });
+  t.true(isSameSlot(aTask(web, 1, { id: 'old' }), task));
+  t.false(isSameSlot(aTask(web, 2, { id: 'old' }), task));
+  t.false(isSameSlot(task, task));
+});
