@@ -178,9 +178,12 @@ machineTest(
     await docker('exec', 'demo-web-1', 'touch', '/kept');
     manager.assign({ tasks: [benchTask('a', { ...options, desired: 'shutdown' })] });
     const before = await manager.ended('a');
+    const policy = ['inspect', '--format', '{{.HostConfig.RestartPolicy.Name}}', 'demo-web-1'];
+    t.is(await docker(...policy), 'no', 'it would rise with its engine');
     manager.assign({ tasks: [benchTask('b', { ...options, host: 9, adopts: 'a' })] });
     const after = await manager.running('b');
     t.is(after.containerId, before.containerId);
+    t.is(await docker(...policy), 'always');
     manager.withdraw({ tasks: ['a' as TaskId] });
     await docker('exec', 'demo-web-1', 'test', '-e', '/kept');
     const addresses = await docker('exec', 'demo-web-1', 'ip', '-4', 'addr');

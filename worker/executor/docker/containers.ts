@@ -195,7 +195,7 @@ export async function setRestartPolicy(
       (docker, abortSignal) =>
         docker
           .getContainer(containerId)
-          .update({ ...policy, abortSignal } as object) as Promise<unknown>,
+          .update({ _query: {}, _body: policy, abortSignal }) as Promise<unknown>,
       signal,
     );
   } catch (error) {
