@@ -10,8 +10,7 @@ for (const mutation of mutations) {
   test(`the simulation finds ${name}`, async (t) => {
     t.timeout(600_000);
     for (let tried = 0; tried < seeds; tried += 1) {
-      const seed = ((from - 1 + tried) % seeds) + 1;
-      const { violations } = await simulate(seed, mutation);
+      const { violations } = await simulate(from + tried, mutation);
       if (!violations.some((line) => shows.test(line))) continue;
       t.pass();
       return;

@@ -39,7 +39,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'an orchestrator that does not fence the addresses of a lost node',
     shows: /both run with \d/,
-    from: 151,
+    from: 284,
     make: () => inRoom('orchestrator', withoutFences),
   },
   {

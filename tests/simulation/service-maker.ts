@@ -153,8 +153,8 @@ function aPort(random: () => number): PortSpec {
   return { target: 80, protocol: 'tcp', published, mode: 'host' };
 }
 
-function anUpdate(random: () => number): UpdateConfig {
-  const actions = ['pause', 'continue', 'rollback'] as const;
+export function anUpdate(random: () => number): UpdateConfig {
+  const actions = ['pause', 'continue', 'rollback', 'rollback'] as const;
   return {
     parallelism: Math.floor(random() * 3),
     delayMs: random() < 0.3 ? 4_000 : 0,

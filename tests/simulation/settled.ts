@@ -1,5 +1,6 @@
 import type { Service } from '../../manager/model/service.js';
 import { isTied, tiesOf } from '../../manager/model/pod.js';
+import { updateOf } from '../../manager/model/rollback.js';
 import { currentTask, isAvailable, isWanted, tasksBySlot } from '../../manager/model/slots.js';
 import type { Task } from '../../manager/model/task.js';
 import { isAssigned } from '../../manager/model/task-state.js';
@@ -68,7 +69,10 @@ function wantedSlots(
 
 /** Runs; or waits with a reason; or ended for good the way its restarts say. */
 function isFine(task: Task | undefined, service: Service): boolean {
-  if (task?.taskHash !== service.taskHash) return false;
+  if (task === undefined) return false;
+  // A change that was given up leaves the rest as it was.
+  const isOutdated = task.taskHash !== service.taskHash;
+  if (isOutdated && updateOf(service)?.state !== 'paused') return false;
   const { state } = task.status;
   if (state === 'running') return task.desired === 'running' && isAvailable(task);
   if (state === 'ready') return task.explanation?.summary.startsWith('dependency ') === true;

@@ -1,5 +1,6 @@
 import { seededRandom } from '../../manager/base/random.js';
 import { messageOf } from '../../manager/base/errors.js';
+import type { Service } from '../../manager/model/service.js';
 import type { Commit } from '../../manager/store/store.js';
 import { Checks } from './checks.js';
 import { ControlPlane } from './control-plane.js';
@@ -29,6 +30,7 @@ export interface SimulationResult {
 const faultsMs = 90_000;
 /** Longer than the longest stop, a fence and the longest delay between two tries. */
 const recoveryMs = 400_000;
+const secondLookMs = 60_000;
 const quietMs = 60_000;
 const gib = 2 ** 30;
 
@@ -119,6 +121,10 @@ class Simulation {
     }
     this.#faults = false;
     await this.#heal();
+    await this.#calmDown();
+    // What an update has counted of its failures before may still turn it back.
+    await this.#advance(secondLookMs);
+    await this.#calmDown();
     await this.#advance(recoveryMs);
     this.#checkSettled();
     const before = this.#taskCommits;
@@ -211,7 +217,10 @@ class Simulation {
       // Whoever said what is no longer true says now what is.
       machine.resetConnection();
     }
-    // A manager that has just lost its store may be the one that is asked.
+  }
+
+  /** A manager that has just lost its store may be the one that is asked. */
+  async #calmDown(): Promise<void> {
     for (let left = 20; left > 0; left -= 1) {
       await this.#startPlane();
       try {
@@ -264,6 +273,7 @@ class Simulation {
     const view = this.#plane.store?.view;
     for (const change of commit.changes) {
       if (change.table === 'nodes' && change.after === undefined) this.#retire(change.id);
+      if (change.table === 'services') this.#noteUpdate(change.before, change.after);
       if (change.table !== 'tasks') continue;
       this.#taskCommits += 1;
       const task = change.after ?? change.before;
@@ -276,6 +286,15 @@ class Simulation {
       );
     }
     if (view !== undefined) this.#checks.noteCommit(commit, view);
+  }
+
+  #noteUpdate(before: Service | undefined, after: Service | undefined): void {
+    const [from, to] = [before?.updateStatus, after?.updateStatus];
+    if (to === undefined) return;
+    if (to.state === 'paused' && from?.state !== 'paused') this.#tally.note('update was paused');
+    const wentBack =
+      to.kind === 'rollback' && from?.kind !== 'rollback' && to.message !== 'asked for';
+    if (wentBack) this.#tally.note('update went back by itself');
   }
 
   /** Its certificate is refused from now on: for the cluster it does not exist. */

@@ -28,6 +28,8 @@ export const happenings = [
   'request was done after its sender gave up',
   'disk was slow',
   'disk failed',
+  'update went back by itself',
+  'update was paused',
 ] as const;
 export type Happening = (typeof happenings)[number];
 
@@ -42,6 +44,8 @@ export const userActs = [
   'updated',
   'updated to an image that fails',
   'recreated',
+  'rolled',
+  'rolled back',
   'stopped',
   'started',
   'service removed',

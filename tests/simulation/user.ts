@@ -1,10 +1,11 @@
-import { updated, wakeEnded } from '../../manager/control/apply-service.js';
+import { applyService, wakeEnded } from '../../manager/control/apply-service.js';
 import { podOf, tiesOf } from '../../manager/model/pod.js';
+import { rolled, rolledBack, updateOf } from '../../manager/model/rollback.js';
 import type { Node } from '../../manager/model/node.js';
 import type { Service, ServiceSpec } from '../../manager/model/service.js';
 import type { Transaction } from '../../manager/store/store.js';
 import type { Lots } from './service-maker.js';
-import { createService, networkName, pick } from './service-maker.js';
+import { anUpdate, createService, networkName, pick } from './service-maker.js';
 
 export type Act = (tx: Transaction) => void;
 
@@ -13,8 +14,10 @@ export function anAct(lots: Lots): Act {
   const acts: readonly (readonly [number, (tx: Transaction, lots: Lots) => void])[] = [
     [6, createService],
     [4, scale],
-    [4, update],
+    [6, update],
     [2, recreate],
+    [1, roll],
+    [2, rollBack],
     [3, stopOrStart],
     [2, removeService],
     [3, changeNode],
@@ -33,16 +36,25 @@ export function anAct(lots: Lots): Act {
   return () => undefined;
 }
 
-/** Images that cannot do are put right, every node is to be used again. */
+/** Images that cannot do are put right, updates that were given up go on, every node is to be used again. */
 export function calmDown(tx: Transaction): void {
   for (const node of tx.list('nodes')) {
     tx.put('nodes', { ...node, spec: { ...node.spec, availability: 'active' } });
   }
   for (const service of tx.list('services')) {
+    if (service.removing) continue;
     const { image } = service.spec.task.container;
-    if (service.removing || !['broken', 'sick', 'crash'].includes(image)) continue;
-    tx.put('services', updated(service, withImage(service.spec, 'server'), false));
+    const fails = ['broken', 'sick', 'crash'].includes(image);
+    if (fails) bringUp(tx, withImage(service.spec, 'server'));
+    else if (updateOf(service)?.state === 'paused') bringUp(tx, service.spec);
   }
+}
+
+/** As `up` does it. */
+function bringUp(tx: Transaction, spec: ServiceSpec, force = false): void {
+  const newId = (): string => spec.service;
+  const forceRecreate = force ? [spec.service] : [];
+  applyService({ tx, view: tx, newId }, spec, { keepReplicas: [], forceRecreate });
 }
 
 function withImage(spec: ServiceSpec, image: string): ServiceSpec {
@@ -78,20 +90,37 @@ function scale(tx: Transaction, { random, tally }: Lots): void {
 function update(tx: Transaction, { random, tally }: Lots): void {
   const service = aService(tx, random);
   if (service === undefined || service.spec.mode.job === true) return;
-  const fails = random() < 0.3;
+  const fails = random() < 0.4;
   const image = fails ? (pick(['broken', 'sick', 'crash'], random) ?? 'broken') : 'server';
-  const spec = withImage(service.spec, image);
+  const { update = anUpdate(random) } = service.spec;
+  const spec = { ...withImage(service.spec, image), update };
   const env = { VERSION: String(Math.floor(random() * 1_000)) };
   const next = { ...spec, task: { ...spec.task, container: { ...spec.task.container, env } } };
-  tx.put('services', updated(service, next, false));
+  bringUp(tx, next);
   tally.note(fails ? 'updated to an image that fails' : 'updated');
 }
 
 function recreate(tx: Transaction, { random, tally }: Lots): void {
   const service = aService(tx, random);
   if (service === undefined) return;
-  tx.put('services', updated(service, service.spec, true));
+  bringUp(tx, service.spec, true);
   tally.note('recreated');
+}
+
+function roll(tx: Transaction, { random, tally }: Lots): void {
+  const service = aService(tx, random);
+  if (service === undefined) return;
+  tx.put('services', rolled(service, tx.now));
+  tally.note('rolled');
+}
+
+function rollBack(tx: Transaction, { random, tally }: Lots): void {
+  const service = aService(tx, random);
+  if (service === undefined) return;
+  const former = rolledBack(service, { now: tx.now, message: 'asked for' });
+  if (former === undefined) return;
+  tx.put('services', former);
+  tally.note('rolled back');
 }
 
 function stopOrStart(tx: Transaction, { random, tally }: Lots): void {
