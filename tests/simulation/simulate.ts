@@ -120,7 +120,7 @@ class Simulation {
       await this.#disturb();
     }
     this.#faults = false;
-    await this.#heal();
+    this.#heal();
     await this.#calmDown();
     // What an update has counted of its failures before may still turn it back.
     await this.#advance(secondLookMs);
@@ -208,7 +208,7 @@ class Simulation {
     while (this.#plane.store === undefined) await this.#pump(this.#plane.start());
   }
 
-  async #heal(): Promise<void> {
+  #heal(): void {
     this.#tell('faults end');
     if (this.#plane instanceof Managers) this.#plane.heal();
     for (const machine of this.#machines.values()) {
