@@ -111,7 +111,12 @@ function viewsOf(service: Service, wanted: UpWanted, state: Watched): readonly S
   if (row === undefined) return slots;
   const update = { row, good: false, ...(failure === undefined ? {} : { failure }) };
   if (!isWatched) return [update, ...slots];
-  return [update, ...slots.map((view) => ({ row: view.row, good: view.good }))];
+  // It goes no further than a slot for which there is no room.
+  return [{ ...update, gated: true }, ...slots.map((view) => withoutVerdict(view))];
+}
+
+function withoutVerdict({ row, good, stuck }: SlotView): SlotView {
+  return { row, good, ...(row.text === 'Pending' && stuck !== undefined ? { stuck } : {}) };
 }
 
 function anyReadyNode(state: Watched): boolean {

@@ -103,3 +103,13 @@ test('a service has one row, and containers that wait their turn are not said to
   const leaving = judge(web({}), [{ ...waiting, desired: 'shutdown' }]).rows;
   t.is(leaving.find(({ id }) => id === 'Container demo-web-1')?.text, 'Stopping');
 });
+
+test('a change for which there is no room does not keep the command waiting', (t) => {
+  const explanation = { placed: false, summary: 'insufficient memory', reasons: [], at: 0 };
+  const pending = aTask(web(), 1, { explanation });
+  const [, second] = both;
+  const { stuck } = judge(web({}), second === undefined ? [] : [pending, second]);
+  t.is(stuck.length, 1);
+  t.regex(stuck[0] ?? '', /no node for demo-web-1: insufficient memory/u);
+  t.deepEqual(judge(web({})).stuck, []);
+});
