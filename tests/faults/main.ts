@@ -8,7 +8,7 @@ import { faults } from './cases.js';
 import type { ClusterKind, FaultOptions } from './options.js';
 import { faultOptions } from './options.js';
 import type { Outcome, Report } from './outcome.js';
-import { line, markdown, summary } from './report.js';
+import { ending, lastOutcomes, line, markdown, summary } from './report.js';
 import { Scene } from './scene.js';
 import { tryFault } from './trial.js';
 
@@ -40,7 +40,7 @@ async function tryAll(kind: ClusterKind, options: FaultOptions): Promise<readonl
     if (!skip && outcomes.length < cases.length) throw error;
     const rest = cases.slice(outcomes.length).map((fault) => fault.name);
     const result = skip ? 'skipped' : 'FAILED';
-    const names = rest.length > 0 ? rest : ['all taken away in the end'];
+    const names = rest.length > 0 ? rest : [ending];
     outcomes.push(
       ...names.map((each): Outcome => ({
         cluster: kind,
@@ -80,7 +80,7 @@ try {
   } else {
     process.stderr.write(`seed ${options.seed}\n`);
     const reports = await run(options);
-    const outcomes = reports.flatMap((report) => report.outcomes);
+    const outcomes = lastOutcomes(reports);
     console.log(
       options.format === 'json' ? JSON.stringify(reports[0], undefined, 1) : summary(outcomes),
     );

@@ -3,7 +3,7 @@ import { AppError } from '../../manager/base/errors.js';
 import { faults } from './cases.js';
 import { faultOptions } from './options.js';
 import type { Outcome } from './outcome.js';
-import { line, markdown, summary } from './report.js';
+import { ending, lastOutcomes, line, markdown, summary } from './report.js';
 
 const away = { longestS: 1.25, failed: 2, asked: 40 };
 const passed: Outcome = {
@@ -37,9 +37,20 @@ test('what was skipped is neither passed nor failed', (t) => {
 test('the document has a table for each cluster, with reasons', (t) => {
   const outcomes = [passed, broken, skipped];
   const text = markdown([{ date: '2026-01-02', seed: 7, versions: 'engine 1', outcomes }]);
-  t.true(text.includes('2026-01-02, seed 7; engine 1.'));
+  t.true(text.includes('- 2026-01-02, seed 7, 3 faults: engine 1'));
   t.true(text.includes('| all breaks | FAILED: a \\| b | - |'));
-  t.is(text.match(/^## /gmu)?.length, 2);
+  t.is(text.match(/^## (?:One|Three)/gmu)?.length, 2);
+});
+
+test('of a case that was tried again the last time counts, and only the last end of a cluster', (t) => {
+  const end: Outcome = { cluster: 'consul', name: ending, result: 'FAILED', why: 'left' };
+  const again: Outcome = { cluster: 'consul', name: broken.name, result: 'ok' };
+  const run = { date: '2026-01-02', seed: 7, versions: 'engine 1' };
+  const outcomes = lastOutcomes([
+    { ...run, outcomes: [passed, broken, skipped, end] },
+    { ...run, outcomes: [again] },
+  ]);
+  t.deepEqual(outcomes, [passed, again, skipped]);
 });
 
 test('every case of a cluster has a name of its own', (t) => {

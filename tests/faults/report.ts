@@ -48,6 +48,9 @@ told is done may be missing in the end.
   choose (again for several). \`--seed N\` chooses machines and moments anew; one seed strikes the same each time.
 - \`--format json\` prints the results as data, \`--from FILE\` (again for several) reports on such data of earlier runs.
 
+Machines that are cut off are witnesses too: what one cannot reach is away as long as the cut lasts, and so is a name whose
+replicas all run beyond it. Times are those of one host with two cores that carries all machines and whatever else runs on it.
+
 | column | meaning |
 | --- | --- |
 | names, packets away | the longest time without an answer in containers on machines that were not struck themselves, and how many of their questions failed (five a second each; a probe asks for a name, then whether its first address answers) |
@@ -56,18 +59,31 @@ told is done may be missing in the end.
 | right after | from the fault's end (the cable is back, the machine is on) until everything was as wanted |
 `;
 
-/** The whole run, as a document. */
-export function markdown(reports: readonly Report[]): string {
-  const parts = reports.map(({ date, seed, versions, outcomes }) => {
-    const head = `${date}, seed ${seed}; ${versions}. ${summary(outcomes)}.`;
-    const clusters = [...new Set(outcomes.map(({ cluster }) => cluster))];
-    return [
-      head,
-      ...clusters.map((cluster) => table(outcomes.filter((one) => one.cluster === cluster))),
-    ].join('\n\n');
-  });
-  return `# Faults on real machines\n\n${explanation}\n${parts.join('\n\n')}\n`;
+/** What was tried again counts as it was last; of how a run ended, only the last of its cluster. */
+export function lastOutcomes(reports: readonly Report[]): readonly Outcome[] {
+  const last = new Map<string, Outcome>();
+  for (const { outcomes } of reports) {
+    for (const { cluster } of outcomes) last.delete(`${cluster} ${ending}`);
+    for (const outcome of outcomes) last.set(`${outcome.cluster} ${outcome.name}`, outcome);
+  }
+  return [...last.values()];
 }
+
+/** Runs as a document. */
+export function markdown(reports: readonly Report[]): string {
+  const outcomes = lastOutcomes(reports);
+  const heads = reports.map(
+    ({ date, seed, versions, outcomes: { length } }) =>
+      `- ${date}, seed ${seed}, ${length} faults: ${versions}`,
+  );
+  const clusters = [...new Set(outcomes.map(({ cluster }) => cluster))];
+  const tables = clusters.map((kind) => table(outcomes.filter(({ cluster }) => cluster === kind)));
+  const runs = `## Runs\n\n${heads.join('\n')}\n\n${summary(outcomes)}; of one that was tried again the last time is told.`;
+  return `# Faults on real machines\n\n${[explanation.trim(), runs, ...tables].join('\n\n')}\n`;
+}
+
+/** The name under which it is told that a run's end failed. */
+export const ending = 'all taken away in the end';
 
 const titles = {
   embedded: 'One manager with the embedded store',
