@@ -63,7 +63,9 @@ export class Scene {
   /** Takes both projects away; throws when that leaves anything on a machine. */
   async remove(): Promise<void> {
     const { cluster } = this;
-    await cluster.shoal(['down'], this.folder);
+    // The last fault's manager may only just be starting.
+    const isDown = async () => (await cluster.try(['down'], this.folder)).code === 0;
+    await waitFor('shoal down', isDown, { intervalMs: 500 });
     await cluster.shoal(['down'], join(cluster.home, 'watch'));
     await cluster.shoal(['network', 'rm', sharedNetwork]);
     let left: readonly string[] = [];
