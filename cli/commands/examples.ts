@@ -94,7 +94,7 @@ export const examples: Readonly<
     ],
     ['shoal machine create --swarm --generic-ip-address 192.0.2.12 beta', 'one more machine'],
     [
-      'shoal machine create --swarm --swarm-master --restore shop.backup --generic-ip-address 192.0.2.14 delta',
+      'shoal machine create --swarm-master --restore shop.backup --generic-ip-address 192.0.2.14 delta',
       'in place of a manager that is lost',
     ],
   ],
