@@ -53,6 +53,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a scheduler that does not see what is reserved',
     shows: /too much reserved/,
+    from: 12,
     make: () =>
       inRoom('scheduler', (real) =>
         listing(real, 'tasks', (task) => (isPlaced(task) ? withSpec(task, nothingReserved) : task)),
@@ -69,7 +70,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a scheduler that does not see what belongs together',
     shows: /is not beside/,
-    from: 13,
+    from: 17,
     make: () =>
       inRoom('scheduler', (real) =>
         listing(real, 'tasks', (task) => withSpec(task, { container: alone(task) })),
@@ -141,7 +142,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a dispatcher that forgets the tasks of a removed node',
     shows: /not settled/,
-    from: 39,
+    from: 129,
     make: () =>
       inRoom('dispatcher', (real) => ({
         tasksOfNode: (id) => (real.get('nodes', id) === undefined ? [] : real.tasksOfNode(id)),
@@ -150,7 +151,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'an orchestrator that has jobs run again that have ended well',
     shows: /come to rest/,
-    from: 6,
+    from: 18,
     make: () => inRoom('orchestrator', restless),
   },
   {

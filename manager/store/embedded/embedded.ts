@@ -8,7 +8,6 @@ import { FileWriter } from './file-writer.js';
 import type { Scan } from './files.js';
 import { listFiles, nameOf, scan } from './files.js';
 import { lockFolder } from './folder-lock.js';
-import { recordText } from './record-text.js';
 
 /*
  * All state is in memory anyway, so the disk needs no tree: batches are appended to a log, one write and one
@@ -86,7 +85,7 @@ function toRecord([key, json]: readonly [string, string]): Records[number] {
 
 function toLine({ table, id, value }: DurableWrite): string {
   const key = JSON.stringify(`${table}/${id}`);
-  return value === undefined ? `${key}\n` : `${key}\t${recordText(value)}\n`;
+  return value === undefined ? `${key}\n` : `${key}\t${JSON.stringify(value)}\n`;
 }
 
 interface Opened {
