@@ -13,6 +13,8 @@ export class Checks {
   readonly #onViolation: (message: string) => void;
   /** Tasks on a node when it was found down: a copy may run elsewhere from then on. */
   readonly #lost = new Set<TaskId>();
+  /** Made to stand beside what their slot had: they may, though the order is another one by now. */
+  readonly #overlapping = new Set<TaskId>();
 
   constructor(onViolation: (message: string) => void) {
     this.#onViolation = onViolation;
@@ -93,9 +95,9 @@ export class Checks {
   }
 
   /** Start-first; of a service that is gone nobody can say any more. */
-  #mayOverlap({ task }: Running, view: StoreView): boolean {
+  #mayOverlap({ taskId, task }: Running, view: StoreView): boolean {
     const service = view.get('services', task.serviceId);
-    return service === undefined || service.spec.update?.order === 'start-first';
+    return service === undefined || isStartFirst(service) || this.#overlapping.has(taskId);
   }
 
   #checkService(change: StoreChange & { readonly table: 'services' }, view: StoreView): void {
@@ -151,7 +153,10 @@ export class Checks {
 
   #checkNewTask(task: Task, view: StoreView): void {
     const service = view.get('services', task.serviceId);
-    if (service?.spec.update?.order === 'start-first') return;
+    if (service !== undefined && isStartFirst(service)) {
+      this.#overlapping.add(task.id);
+      return;
+    }
     for (const other of view.tasksOfService(task.serviceId)) {
       const alive =
         other.slot === task.slot && other.id !== task.id && isAssigned(other.status.state);
@@ -182,6 +187,11 @@ export class Checks {
       if (new Set(ports).size < ports.length) this.#onViolation(`${id} has a port twice`);
     }
   }
+}
+
+function isStartFirst(service: Service): boolean {
+  const { update, rollback } = service.spec;
+  return update?.order === 'start-first' || rollback?.order === 'start-first';
 }
 
 interface Use {
