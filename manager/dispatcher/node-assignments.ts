@@ -109,7 +109,7 @@ export class NodeAssignments {
         draft.remove('tasks', taskId);
       } else {
         const assigned = toAssigned(wanted);
-        const refs = refsOf(wanted);
+        const refs = this.#mayJoin(wanted) || !isToEnd(wanted) ? refsOf(wanted) : noRefs;
         if (sent === undefined || !sameTask(sent.assigned, assigned)) {
           draft.upsert('tasks', taskId, assigned);
         }
@@ -124,14 +124,19 @@ export class NodeAssignments {
 
   /**
    * The node must have an address on every network before it hears of the task. One it has heard of
-   * stays: taking it out of the set would remove its container.
+   * stays: taking it out of the set would remove its container. One that is to end is told in any case, for
+   * only its node can say that it has; an address on a network that is going it may never get.
    */
   #isWanted(task: Task, sent: boolean): boolean {
     const { state } = task.status;
     if (task.nodeId !== this.nodeId || state === 'orphaned') return false;
     if (stateRank(state) < stateRank('assigned')) return false;
     if (task.desired === 'remove' && isTerminal(state)) return false;
-    return sent || task.attachments.every(({ networkId }) => this.#toNetwork(networkId));
+    return sent || isToEnd(task) || this.#mayJoin(task);
+  }
+
+  #mayJoin({ attachments }: Task): boolean {
+    return attachments.every(({ networkId }) => this.#toNetwork(networkId) !== undefined);
   }
 
   #hold(refs: Refs, draft: ChangeDraft): void {
@@ -227,6 +232,10 @@ export class NodeAssignments {
     ofNetwork.set(taskId, wanted);
     draft.upsert('endpoints', wanted.id, wanted);
   }
+}
+
+function isToEnd({ desired }: Task): boolean {
+  return desired === 'shutdown' || desired === 'remove';
 }
 
 function toAssigned(task: Task): AssignedTask {
