@@ -1,15 +1,10 @@
-import { decimalBytes } from '../output/quantity.js';
+import type { Meter } from '../output/meter.js';
+import { byteMeter } from '../output/meter.js';
 import type { EngineLine } from './lines.js';
 
 interface Moved {
   readonly current: number;
   readonly total: number;
-}
-
-/** How far it is, for a bar and in words. */
-export interface MovedPart {
-  readonly fraction: number;
-  readonly text: string;
 }
 
 /**
@@ -20,7 +15,7 @@ export class LayerMeter {
   readonly #layers = new Map<string, Moved>();
 
   /** Undefined while no layer with a size is under way. */
-  read({ id, status, progressDetail }: EngineLine): MovedPart | undefined {
+  read({ id, status, progressDetail }: EngineLine): Meter | undefined {
     if (id === undefined) return this.#sum();
     const { current, total } = progressDetail ?? {};
     const known = this.#layers.get(id);
@@ -34,14 +29,14 @@ export class LayerMeter {
     return this.#sum();
   }
 
-  #sum(): MovedPart | undefined {
+  #sum(): Meter | undefined {
     if (this.#layers.size === 0) return undefined;
     let [current, total] = [0, 0];
     for (const layer of this.#layers.values()) {
       current += layer.current;
       total += layer.total;
     }
-    return { fraction: current / total, text: `${decimalBytes(current)}/${decimalBytes(total)}` };
+    return byteMeter(current, total);
   }
 }
 

@@ -13,9 +13,12 @@ import type { Cli } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
 import { contentOf } from '../compose/load.js';
 import type { Build, Project } from '../compose/model.js';
+import { byteMeter, metered } from '../output/meter.js';
+import { quietProgress } from '../output/progress.js';
 import { readLines, type ServiceImages } from './image-lines.js';
 import { collect } from './options.js';
 import { loadFile } from './project.js';
+import { progressOf } from './showing.js';
 
 export interface BuildCommandFlags extends BuildFlags {
   readonly quiet?: boolean;
@@ -171,7 +174,7 @@ async function buildOne(around: Building, service: string, build: Build): Promis
   const secrets = secretsOf(project, build);
   const args = { ...(platform === undefined ? {} : { platform }), query, auths, secrets };
   const stream = await client.open('build', args, signal);
-  return readBuild(cli, { stream, context: context?.tar, quiet: flags.quiet === true });
+  return readBuild(cli, { service, stream, context: context?.tar, quiet: flags.quiet === true });
 }
 
 /** BuildKit takes these since engine 23; older ones pass over them in silence. */
@@ -194,29 +197,41 @@ async function checkEngines(
 }
 
 interface RunningBuild {
+  readonly service: string;
   readonly stream: MessageStream;
   readonly context: NodeJS.ReadableStream | undefined;
   readonly quiet: boolean;
 }
 
 /** Shows what the build says, only after a failure when it is to be quiet. Returns the image's id. */
-async function readBuild(cli: Cli, { stream, context, quiet }: RunningBuild): Promise<string> {
+async function readBuild(cli: Cli, build: RunningBuild): Promise<string> {
+  const { service, stream, context, quiet } = build;
   const trace = new BuildTrace();
+  // Until the build's own lines come: both would write to the same place.
+  const progress = quiet || context === undefined ? quietProgress : progressOf(cli);
   let [id, shown] = ['', ''];
   try {
     await readLines(
       stream,
       (line) => {
+        progress.end();
         id = builtId(line) ?? id;
         const text = line.stream ?? trace.read(line);
         if (quiet) shown = (shown + text).slice(-8_192);
         else cli.stderr.write(text);
       },
-      context,
+      context === undefined
+        ? undefined
+        : metered(context, (sent) => {
+            const row = { id: `Context ${service}`, text: 'Sending', state: 'working' } as const;
+            progress.show('Building', [{ ...row, meter: byteMeter(sent) }]);
+          }),
     );
   } catch (error) {
     if (quiet) cli.stderr.write(shown);
     throw error;
+  } finally {
+    progress.end();
   }
   return id;
 }

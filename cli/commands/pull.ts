@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { AppError, messageOf } from '../../manager/base/errors.js';
 import type { Node } from '../../manager/model/node.js';
 import type { ImageOnNode } from '../../manager/protocol/control.js';
-import type { MovedPart } from '../build/layer-meter.js';
+import type { Meter } from '../output/meter.js';
 import { LayerMeter } from '../build/layer-meter.js';
 import { RegistryCredentials } from '../build/registry-auth.js';
 import type { Cli } from '../cli.js';
@@ -138,7 +138,7 @@ async function pullOne(
   },
   { image, platform }: WantedImage,
   node: Node,
-  onMoved: (moved: MovedPart) => void,
+  onMoved: (moved: Meter) => void,
 ): Promise<void> {
   const { cli, client, credentials } = around;
   const auth = await credentials.forImage(image);

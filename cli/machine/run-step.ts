@@ -1,4 +1,5 @@
 import { AppError, isAppError } from '../../manager/base/errors.js';
+import { byteMeter, meterBar, metered } from '../output/meter.js';
 import { toTar } from './archive.js';
 import type { PackageManager } from './packages.js';
 import type { Step, StepArgs } from './plan.js';
@@ -42,7 +43,9 @@ async function upload(
   const { machine } = context;
   try {
     await machine.script(`upload ${what}`, script, [file.sum], {
-      stdin: fileContent(file.gzipPath),
+      stdin: metered(fileContent(file.gzipPath), (sent) => {
+        context.onOutput(meterBar(byteMeter(sent, file.gzipBytes)));
+      }),
       timeoutMs: uploadTimeoutMs,
     });
   } catch (error) {

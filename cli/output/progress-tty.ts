@@ -1,4 +1,5 @@
 import { elapsedSeconds } from './duration.js';
+import { meterBar } from './meter.js';
 import type { Progress, ProgressOptions, ProgressRow } from './progress.js';
 import { fit, oneLine, padEnd, textWidth } from './table.js';
 
@@ -90,14 +91,10 @@ export class TtyProgress implements Progress {
   }
 }
 
-const barWidth = 20;
-
 /** `node-1 [=====>              ] 12.3MB/45MB` */
 function detailText({ detail = '', meter }: ProgressRow): string {
   if (meter === undefined) return detail;
-  const filled = Math.floor(barWidth * Math.min(1, Math.max(0, meter.fraction)));
-  const bar = `${'='.repeat(filled)}>`.slice(0, barWidth).padEnd(barWidth);
-  return `${detail === '' ? '' : `${detail} `}[${bar}] ${meter.text}`;
+  return `${detail === '' ? '' : `${detail} `}${meterBar(meter)}`;
 }
 
 /** What fits: rows still at work and failed ones first, in their own order. */

@@ -1,4 +1,5 @@
 import type { Paint } from './color.js';
+import type { Meter } from './meter.js';
 import { oneLine } from './table.js';
 import type { TextSink } from './terminal.js';
 
@@ -12,7 +13,7 @@ export interface ProgressRow {
   /** Where it is, or why it is not further. */
   readonly detail?: string;
   /** How much of it is done, as a bar: changes often, so it is shown only where lines are repainted. */
-  readonly meter?: { readonly fraction: number; readonly text: string };
+  readonly meter?: Meter;
 }
 
 export const progressModes = ['auto', 'tty', 'plain', 'json', 'quiet'] as const;

@@ -127,7 +127,9 @@ function overlayFindings(
   );
   return pairs.flatMap(({ to, address, network }) => {
     const way = overlays.find((overlay) => overlay.address === address);
-    if (way === undefined || way.roundTripMs !== undefined || !reached.has(to)) return [];
+    if (way === undefined || !reached.has(to)) return [];
+    if (way.tcpLost) return [checksumFinding(to, peers, names, say)];
+    if (way.roundTripMs !== undefined) return [];
     if (way.cut) {
       const remedy = `the way between the machines must carry ${way.mtu + 50} bytes: see its MTU, or give the network a smaller one`;
       return [say('error', `containers' packets of ${way.mtu} bytes to ${to} are lost`, remedy)];
@@ -135,6 +137,19 @@ function overlayFindings(
     const remedy = 'open UDP 4789 between the two in every firewall';
     return [say('error', `containers on ${network} do not reach ${to} (${address})`, remedy)];
   });
+}
+
+/** Cards and hypervisors that fill in a wrong checksum within a tunnel let every echo through and no TCP. */
+function checksumFinding(
+  to: string,
+  peers: DoctorFacts['peers'],
+  names: ReadonlyMap<string, string>,
+  say: Say,
+): Finding {
+  const peer = peers.find(({ address }) => (names.get(address) ?? address) === to);
+  const device = peer?.full?.device ?? 'DEVICE';
+  const remedy = `turn checksum offload off on both machines: "ethtool -K ${device} tx-checksum-ip-generic off"; or a firewall takes TCP out of the tunnel`;
+  return say('error', `containers' TCP packets to ${to} are lost, their pings are not`, remedy);
 }
 
 function clockFindings({ skewMs }: DoctorFacts, say: Say): readonly Finding[] {

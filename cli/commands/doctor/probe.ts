@@ -58,6 +58,10 @@ for pair in "$@"; do
   if [ -z "$time" ]; then echo "overlay $to $mtu lost"
   elif $within ping -n -c 2 -W 2 -M do -s $((mtu - 28)) "$to" >/dev/null 2>&1; then echo "overlay $to $mtu $time"
   else echo "overlay $to $mtu cut"; fi
+  # Echoes have their checksum from the kernel, TCP from the card: a port that nobody has answers, too.
+  [ -n "$time" ] && command -v bash >/dev/null 2>&1 || continue
+  $within timeout 4 bash -c '</dev/tcp/$0/9' "$to" 2>/dev/null
+  [ $? = 124 ] && echo "overlay-tcp $to lost"
 done
 `;
 
@@ -93,6 +97,8 @@ export interface OverlayFacts {
   readonly roundTripMs: number | undefined;
   /** Nothing of full size came back, though small packets did. */
   readonly cut: boolean;
+  /** Echoes came back, TCP packets did not. */
+  readonly tcpLost: boolean;
 }
 
 export interface PeerFacts {
@@ -143,6 +149,9 @@ export function parseDoctorFacts(text: string, askedAt: number, answeredAt: numb
       mtu: Number(mtu),
       roundTripMs: /^[\d.]+$/u.test(verdict) ? Number(verdict) : undefined,
       cut: verdict === 'cut',
+      tcpLost: of('overlay-tcp').some(
+        ([target, result]) => target === address && result === 'lost',
+      ),
     })),
   };
 }

@@ -48,6 +48,12 @@ const faults: readonly (readonly [string, string, string, string])[] = [
   ['engine 28.5.0', 'engine 19.03.1', 'error', 'Docker Engine 19.03.1 is older than 20.10'],
   ['53687091200', '104857600', 'error', 'only 100MiB of 100GiB are free for the engine'],
   ['0.412', 'lost', 'error', 'containers on shop do not reach b (10.0.0.2)'],
+  [
+    '0.412',
+    '0.412\noverlay-tcp 10.0.0.2 lost',
+    'error',
+    "containers' TCP packets to b are lost, their pings are not",
+  ],
   ['0.412', 'cut', 'error', "containers' packets of 1450 bytes to b are lost"],
   ['worker active', 'worker failed', 'error', 'shoal-worker is failed'],
   ['disk', 'engine-port closed\ndisk', 'warning', "its engine's port 2376 does not answer here"],
