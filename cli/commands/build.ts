@@ -203,35 +203,53 @@ interface RunningBuild {
   readonly quiet: boolean;
 }
 
+/** Shows how much of a context is sent, until the build's own lines come: both write to the same place. */
+function sendingOf(
+  cli: Cli,
+  service: string,
+  quiet: boolean,
+): { readonly show: (sent: number) => void; readonly end: () => void } {
+  const progress = quiet ? quietProgress : progressOf(cli);
+  const id = `Context ${service}`;
+  let bytes = 0;
+  return {
+    show: (sent) => {
+      bytes = sent;
+      progress.show('Building', [
+        { id, text: 'Sending', state: 'working', meter: byteMeter(sent) },
+      ]);
+    },
+    end: () => {
+      if (bytes > 0) progress.show('Building', [{ id, text: 'Sent', state: 'done' }]);
+      bytes = 0;
+      progress.end();
+    },
+  };
+}
+
 /** Shows what the build says, only after a failure when it is to be quiet. Returns the image's id. */
 async function readBuild(cli: Cli, build: RunningBuild): Promise<string> {
   const { service, stream, context, quiet } = build;
   const trace = new BuildTrace();
-  // Until the build's own lines come: both would write to the same place.
-  const progress = quiet || context === undefined ? quietProgress : progressOf(cli);
+  const sending = sendingOf(cli, service, quiet || context === undefined);
   let [id, shown] = ['', ''];
   try {
     await readLines(
       stream,
       (line) => {
-        progress.end();
+        sending.end();
         id = builtId(line) ?? id;
         const text = line.stream ?? trace.read(line);
         if (quiet) shown = (shown + text).slice(-8_192);
         else cli.stderr.write(text);
       },
-      context === undefined
-        ? undefined
-        : metered(context, (sent) => {
-            const row = { id: `Context ${service}`, text: 'Sending', state: 'working' } as const;
-            progress.show('Building', [{ ...row, meter: byteMeter(sent) }]);
-          }),
+      context === undefined ? undefined : metered(context, sending.show),
     );
   } catch (error) {
     if (quiet) cli.stderr.write(shown);
     throw error;
   } finally {
-    progress.end();
+    sending.end();
   }
   return id;
 }
