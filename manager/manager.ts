@@ -283,11 +283,12 @@ export class Manager {
     return security.desk.join(body, remote);
   }
 
-  #sealingKeys({ role, nodeId, via }: Peer): { readonly keys: string } {
+  #sealingKeys({ role, nodeId, via, authority }: Peer): { readonly keys: string } {
     if (role !== 'manager' || via !== undefined) {
       throw new AppError('forbidden', `a ${role} may not have the keys of the store`);
     }
     if (this.#term === undefined) throw notLeading('this manager does not lead');
+    if (authority !== undefined) this.#term.security?.heardOf(nodeId, authority);
     return { keys: this.#term.sealingKeysFor(nodeId) };
   }
 

@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { AppError } from './base/errors.js';
+import { AppError, messageOf } from './base/errors.js';
+import type { Logger } from './base/log.js';
 import { JoinDesk } from './ca/join.js';
 import type { JoinOptions } from './ca/join.js';
+import { AuthorityRetirement } from './ca/retirement.js';
 import { AuthorityRotation } from './ca/rotation.js';
 import type { ClusterSecurity, ManagerDirectory } from './control/context.js';
 import type { ManagerCredentials } from './credentials.js';
@@ -20,6 +22,8 @@ export interface SecurityParts extends Pick<JoinOptions, 'store' | 'clock' | 'lo
 /** What a leading manager does about trust: rotation of the authority, join tokens, the sealing key. */
 export interface Security extends ClusterSecurity {
   readonly desk: JoinDesk;
+  /** A follower has shown the authority it holds. */
+  heardOf(nodeId: string, authority: string): void;
   start(): void;
   stop(): Promise<void>;
 }
@@ -57,6 +61,26 @@ async function allHaveKey(ring: KeyRing, directory: ManagerDirectory, self: stri
 
 const shareMs = 15_000;
 
+/** What fails here is tried again by nobody: it is logged. */
+function retiring(
+  retirement: AuthorityRetirement,
+  log: Logger,
+): Pick<Security, 'heardOf' | 'retireAuthority'> {
+  return {
+    heardOf: (nodeId, authority) => {
+      retirement.heard(nodeId, authority).catch((error: unknown) => {
+        log.warn(`authority of manager ${nodeId} is not noted: ${messageOf(error)}`);
+      });
+    },
+    retireAuthority: async (nodeId) => {
+      // A manager that removes itself may not come to it: the node is gone all the same.
+      await retirement.removed(nodeId).catch((error: unknown) => {
+        log.warn(`authority of manager ${nodeId} is not retired: ${messageOf(error)}`);
+      });
+    },
+  };
+}
+
 /** Undefined on a manager that holds no authority: nothing of this can be done there. */
 export function openSecurity(parts: SecurityParts): Security | undefined {
   const { settings, credentials, store, workers, ring, directory } = parts;
@@ -79,6 +103,11 @@ export function openSecurity(parts: SecurityParts): Security | undefined {
       },
     },
   });
+  const retirement = new AuthorityRetirement({
+    ...parts,
+    workers,
+    self: { nodeId: settings.nodeId, authority: () => credentials.authority.id },
+  });
   const desk = new JoinDesk({
     ...parts,
     clusterId: settings.clusterId,
@@ -92,8 +121,13 @@ export function openSecurity(parts: SecurityParts): Security | undefined {
     desk,
     start: () => {
       rotation.start();
+      retirement.start();
     },
-    stop: () => rotation.stop(),
+    stop: async () => {
+      await rotation.stop();
+      await retirement.stop();
+    },
+    ...retiring(retirement, parts.log),
     status: () => ({
       ...rotation.status(),
       ...(ring === undefined ? {} : { sealingKey: ring.current.id }),

@@ -52,6 +52,10 @@ function summary(status: CaStatus): readonly string[] {
       : [
           `a rotation from authority ${short(rotation.from)} is under way: "shoal ca rotate" goes on`,
         ]),
+    ...status.retiring.map(
+      ({ authority: id, nodeId }) =>
+        `authority ${short(id)} of removed manager ${nodeId} is refused once every node has renewed`,
+    ),
     ...(refusedAuthorities.length === 0
       ? []
       : [`refused authorities: ${refusedAuthorities.map(short).join(', ')}`]),
@@ -86,7 +90,24 @@ function rotateCommand(cli: Cli): Command {
       cli.stdout.write(
         `authority ${short(authority.id)} has taken over, ${short(refused)} is refused from now on\n`,
       );
+      await tellOthers(cli, client);
     });
+}
+
+/** Each manager signs with an authority of its own: that of the leader is replaced. */
+async function tellOthers(cli: Cli, client: ControlClient): Promise<void> {
+  const { signal } = cli.interrupts;
+  const [managers, nodes] = await Promise.all([
+    client.call('manager.list', {}, { signal }),
+    client.call('node.list', {}, { signal }),
+  ]);
+  for (const { nodeId, address, leader } of managers) {
+    if (leader) continue;
+    const name = nodes.find(({ id }) => id === nodeId)?.spec.name ?? address;
+    cli.stderr.write(
+      `manager ${name} has an authority of its own: "shoal manager demote ${name}" and "promote ${name}" replace it\n`,
+    );
+  }
 }
 
 /** The key of the next authority is made on the manager; its request is signed here. */

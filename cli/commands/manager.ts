@@ -71,13 +71,14 @@ function roleCommand(
     .option('--consul-binary <path>', 'the Consul to run there, where machines run their own')
     .action(async (names: string[], flags: { readonly consulBinary?: string }) => {
       const { withWorkshop } = await import('./machine/create.js');
-      const { nodeReadyIn } = await import('./machine/cluster-calls.js');
+      const { forgetManagerIn, nodeReadyIn } = await import('./machine/cluster-calls.js');
       const roles = await import('../machine/roles.js');
       const { Progress } = await import('../machine/progress.js');
       const options = machineFlags(cli);
       await withWorkshop({ ...options, ...flags }, async (workshop) => {
         const progress = new Progress(process.stdout);
-        const work = { progress, nodeReady: nodeReadyIn(options) };
+        const forget = forgetManagerIn(options);
+        const work = { progress, nodeReady: nodeReadyIn(options), forget };
         try {
           for (const machine of names) await roles[name](workshop, machine, work);
         } finally {

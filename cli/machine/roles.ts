@@ -11,6 +11,7 @@ import {
 import { managerUrl } from './create.js';
 import type { Progress } from './progress.js';
 import type { MachineRecord } from './record.js';
+import { eventually } from './verify.js';
 import type { Workshop } from './workshop.js';
 
 interface Member {
@@ -87,17 +88,26 @@ export async function promote(
   await provision(workshop, withRole(record, true), work);
 }
 
-/** Ends the manager on a machine, which stays a worker. */
+/** How long one that was ended may still count as alive, ms. */
+const lingerMs = 15_000;
+
+/** Ends the manager on a machine, which stays a worker. `forget` tells the cluster. */
 export async function demote(
   workshop: Workshop,
   name: string,
-  work: { readonly progress: Progress; readonly nodeReady: NodeReady },
+  work: {
+    readonly progress: Progress;
+    readonly nodeReady: NodeReady;
+    readonly forget: (cluster: string, nodeId: string) => Promise<void>;
+  },
 ): Promise<void> {
   const { record, cluster } = await memberOf(workshop, name);
   assertManager({ record, cluster });
   // Before the machine is touched: afterwards nobody asks it any more.
   await changeCluster(workshop, cluster.name, (seen) => withoutManager(seen, name));
   await provision(workshop, withRole(record, false), work);
+  const { NodeID: nodeId } = record.HostOptions.SwarmOptions;
+  await eventually(lingerMs, workshop.signal, () => work.forget(cluster.name, nodeId));
 }
 
 /** Forgets a manager whose machine is gone for good. `forget` tells the cluster. */

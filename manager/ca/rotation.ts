@@ -81,6 +81,7 @@ export class AuthorityRotation {
       refusedAuthorities: record.refusedAuthorities ?? [],
       refusedClients: record.refusedClients ?? [],
       ...(record.rotation === undefined ? {} : { rotation: record.rotation }),
+      retiring: record.retiring ?? [],
       members: this.#members(record.rotation),
     };
   }

@@ -44,6 +44,8 @@ export interface ClusterSecurity {
   requestAuthority(): Promise<string>;
   installAuthority(certificate: string): Promise<void>;
   finishRotation(force: boolean): Promise<string>;
+  /** What the manager on this node signed with is refused, once nobody needs it. Never fails. */
+  retireAuthority(nodeId: string): Promise<void>;
   /** Seals every secret anew; returns how many. */
   rotateKey(): Promise<number>;
   createToken(order: {

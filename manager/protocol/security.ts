@@ -23,6 +23,8 @@ export interface CaStatus {
   readonly refusedAuthorities: readonly string[];
   readonly refusedClients: readonly string[];
   readonly rotation?: Rotation;
+  /** Authorities of removed managers that some nodes still need, and the managers' nodes. */
+  readonly retiring: readonly { readonly authority: string; readonly nodeId: string }[];
   readonly members: readonly CaMember[];
   /** The key that seals secrets in the store; its id only. */
   readonly sealingKey?: string;

@@ -65,6 +65,10 @@ export interface ClusterRecord extends Meta {
     readonly to: string;
     readonly startedAt: number;
   };
+  /** Ids of the authorities that each manager holds or has held, by its node. */
+  readonly authorities?: Readonly<Record<string, readonly string[]>>;
+  /** Authorities of removed managers, refused once nobody needs them (ca/retirement.ts). */
+  readonly retiring?: readonly { readonly authority: string; readonly nodeId: string }[];
   readonly tokens?: readonly JoinToken[];
   /** How long certificates of workers and managers last; 90 days unless set. */
   readonly certificateLifetimeMs?: number;

@@ -56,7 +56,7 @@ export const nodeCalls: Pick<ControlCalls, 'node.list' | 'node.update' | 'node.r
     const args = new Args('node.update', value);
     return store.update('control', (tx) => update(tx, args));
   },
-  'node.remove': async ({ store, managers }, value) => {
+  'node.remove': async ({ store, managers, security }, value) => {
     const args = new Args('node.remove', value);
     const { id, spec } = findNode(store.view, args.text('node'));
     const manager = (await managers.list()).find(({ nodeId }) => nodeId === id);
@@ -71,6 +71,7 @@ export const nodeCalls: Pick<ControlCalls, 'node.list' | 'node.update' | 'node.r
     });
     // One that still runs ends by itself now; of one whose machine is gone nothing else would take the name away.
     if (manager?.alive === false) await managers.forget(id);
+    await security?.retireAuthority(id);
     return null;
   },
 };
