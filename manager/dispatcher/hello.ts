@@ -47,6 +47,7 @@ export function admitNode(
   role: Node['spec']['role'],
 ): { readonly hasStrangers: boolean } {
   const nodeId = hello.nodeId as NodeId;
+  assertNotRemoved(tx, hello);
   assertNotWiped(tx, hello);
   writeNode(tx, hello, role);
   for (const { taskId, status } of hello.reports) writeReport(tx, taskId, { nodeId, status });
@@ -55,6 +56,15 @@ export function admitNode(
   const hasStrangers = hello.reports.some(({ taskId }) => tx.get('tasks', taskId) === undefined);
   if (!hasStrangers) for (const id of fencedLeases(tx, nodeId)) tx.remove('leases', id);
   return { hasStrangers };
+}
+
+/**
+ * A node may be removed between the opening of its connection, when its certificate was still good, and its
+ * first word: it would be a node again that can never come back. Throws `forbidden`.
+ */
+function assertNotRemoved(tx: Transaction, { nodeId, name }: Hello): void {
+  if (tx.get('cluster', 'cluster')?.revoked.includes(nodeId) !== true) return;
+  throw new AppError('forbidden', `node ${name} (${nodeId}) was removed from the cluster`);
 }
 
 /**

@@ -13,6 +13,7 @@ export function missing(view: StoreView, machines: readonly Machine[]): readonly
     ...view.list('services').flatMap((service) => missingOf(service, view)),
     ...strangers(view, machines),
     ...strayLeases(view),
+    ...strayNetworks(view),
   ];
 }
 
@@ -149,6 +150,17 @@ function strangers(view: StoreView, machines: readonly Machine[]): readonly stri
         : [`${machine.id} runs ${taskId}, which is ${known?.status.state ?? 'forgotten'}`];
     }),
   );
+}
+
+/** Marked for removal and used by no service: its nodes let go of it, and its record goes. */
+function strayNetworks(view: StoreView): readonly string[] {
+  const used = new Set(
+    view.list('services').flatMap(({ spec }) => spec.task.networks.map(({ network }) => network)),
+  );
+  return view
+    .list('networks')
+    .filter(({ removing, spec }) => removing && !used.has(spec.name))
+    .map(({ spec }) => `network ${spec.name} is not removed`);
 }
 
 function strayLeases(view: StoreView): readonly string[] {

@@ -271,8 +271,8 @@ class Simulation {
   #note(commit: Commit): void {
     this.#commits += 1;
     const view = this.#plane.store?.view;
+    this.#retireRevoked();
     for (const change of commit.changes) {
-      if (change.table === 'nodes' && change.after === undefined) this.#retire(change.id);
       if (change.table === 'services') this.#noteUpdate(change.before, change.after);
       if (change.table !== 'tasks') continue;
       this.#taskCommits += 1;
@@ -295,6 +295,12 @@ class Simulation {
     const wentBack =
       to.kind === 'rollback' && from?.kind !== 'rollback' && to.message !== 'asked for';
     if (wentBack) this.#tally.note('update went back by itself');
+  }
+
+  /** Not by the commits that remove them: their writer may have died before it could tell. */
+  #retireRevoked(): void {
+    const record = this.#plane.store?.view.get('cluster', 'cluster');
+    for (const id of record?.revoked ?? []) this.#retire(id);
   }
 
   /** Its certificate is refused from now on: for the cluster it does not exist. */

@@ -173,9 +173,20 @@ function changeNode(tx: Transaction, { random, tally }: Lots): void {
   tx.put('nodes', { ...node, spec: { ...node.spec, availability } });
 }
 
+function revoke(tx: Transaction, id: string): void {
+  const cluster = tx.get('cluster', 'cluster');
+  if (cluster !== undefined) {
+    tx.put('cluster', { ...cluster, revoked: [...cluster.revoked, id] });
+    return;
+  }
+  const names = { clusterId: 'simulated', name: 'simulated' };
+  tx.create('cluster', { id: 'cluster', ...names, revoked: [id] });
+}
+
 function removeDeadNode(tx: Transaction, { tally }: Lots): void {
   const dead = tx.list('nodes').find((node) => node.status.state === 'down');
   if (dead === undefined || tx.count('nodes') <= 2) return;
   tx.remove('nodes', dead.id);
+  revoke(tx, dead.id);
   tally.note('node removed');
 }

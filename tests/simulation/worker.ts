@@ -238,15 +238,18 @@ export class SimulatedWorker {
     this.#dropNetworks();
   }
 
-  #dropNetworks(): void {
+  /** Looked at again as long as containers hold one that is not wanted: nobody tells of their end. */
+  #dropNetworks(delayMs = 5): void {
     const { clock, engine } = this.#options;
-    clock.after(5, () => {
+    clock.after(delayMs, () => {
       if (!this.#alive) return;
-      const needed = new Set(this.#wanted?.networks.map(({ id }) => id));
+      const wanted = new Set(this.#wanted?.networks.map(({ id }) => id));
+      const needed = new Set(wanted);
       for (const { task } of engine.containers.values()) {
         for (const { networkId } of task.attachments) needed.add(networkId);
       }
       for (const id of this.#networks) if (!needed.has(id)) this.#networks.delete(id);
+      if ([...this.#networks].some((id) => !wanted.has(id))) this.#dropNetworks(3_000);
       const text = this.networks.join(' ');
       if (text === this.#told) return;
       this.#told = text;
