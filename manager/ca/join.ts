@@ -4,6 +4,7 @@ import type { Logger } from '../base/log.js';
 import type { NewId } from '../base/random.js';
 import type { JoinToken } from '../model/join-token.js';
 import type { JoinAnswer, JoinRequest, MadeToken, ShownToken } from '../protocol/security.js';
+import { changeCluster } from '../store/cluster-record.js';
 import type { ClusterRecord, ClusterStore, Transaction } from '../store/store.js';
 import { fingerprintOf, formatToken, hashSecret, matchesHash, newSecret } from './join-token.js';
 import type { PeerIdentity } from './pki.js';
@@ -129,9 +130,7 @@ export class JoinDesk {
 
   #update(change: (record: ClusterRecord) => readonly JoinToken[]): Promise<void> {
     return this.#options.store.update('control', (tx) => {
-      const record = tx.get('cluster', 'cluster');
-      if (record === undefined) throw new AppError('internal', 'the cluster has no record');
-      tx.put('cluster', { ...record, tokens: change(record) });
+      changeCluster(tx, (record) => ({ ...record, tokens: change(record) }));
     });
   }
 

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/log.js';
 import { Loop } from '../base/loop.js';
 import type { Peer } from '../protocol/peer.js';
+import { changeCluster, clusterRecord } from '../store/cluster-record.js';
 import type { ClusterRecord, ClusterStore } from '../store/store.js';
 
 /*
@@ -97,15 +98,14 @@ export class AuthorityRetirement {
 
   /** A manager has shown which authority it holds. */
   async heard(nodeId: string, authority: string): Promise<void> {
-    const record = this.#record();
-    if (record === undefined || withAuthority(record, nodeId, authority) === record) return;
+    const record = clusterRecord(this.#parts.store.view);
+    if (withAuthority(record, nodeId, authority) === record) return;
     await this.#change((seen) => withAuthority(seen, nodeId, authority));
   }
 
   /** A manager was removed, or a node that may have been one. */
   async removed(nodeId: string): Promise<void> {
-    const record = this.#record();
-    if (record === undefined || withoutManager(record, nodeId) === record) return;
+    if (clusterRecord(this.#parts.store.view).authorities?.[nodeId] === undefined) return;
     await this.#change((seen) => withoutManager(seen, nodeId));
     this.#loop.poke();
   }
@@ -113,8 +113,8 @@ export class AuthorityRetirement {
   async #turn(): Promise<void> {
     const { self, workers, store, log } = this.#parts;
     await this.heard(self.nodeId, self.authority());
-    const record = this.#record();
-    if (record?.retiring === undefined || record.retiring.length === 0) return;
+    const record = clusterRecord(store.view);
+    if (record.retiring === undefined || record.retiring.length === 0) return;
     const peers = workers.peers();
     const nodes = store.view.list('nodes').map(({ id }) => id);
     const own = self.authority();
@@ -129,14 +129,9 @@ export class AuthorityRetirement {
     for (const id of done) log.info('the authority of a removed manager is refused', { id });
   }
 
-  #record(): ClusterRecord | undefined {
-    return this.#parts.store.view.get('cluster', 'cluster');
-  }
-
   async #change(change: (record: ClusterRecord) => ClusterRecord): Promise<void> {
     await this.#parts.store.update('control', (tx) => {
-      const record = tx.get('cluster', 'cluster');
-      if (record !== undefined) tx.put('cluster', change(record));
+      changeCluster(tx, change);
     });
   }
 }

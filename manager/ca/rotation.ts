@@ -7,6 +7,7 @@ import type { Logger } from '../base/log.js';
 import { Loop } from '../base/loop.js';
 import type { Peer } from '../protocol/peer.js';
 import type { CaMember, CaStatus, Rotation } from '../protocol/security.js';
+import { changeCluster, clusterRecord } from '../store/cluster-record.js';
 import type { ClusterRecord, ClusterStore } from '../store/store.js';
 import { ClusterAuthority, nodeLifetimeMs } from './authority.js';
 import type { PairPaths } from './pki-files.js';
@@ -114,10 +115,8 @@ export class AuthorityRotation {
     if (to === from.id) throw new AppError('invalid', 'the next authority is the one there is');
     await replaceFile(this.#next().cert, certificate, 0o644);
     await store.update('control', (tx) => {
-      const record = tx.get('cluster', 'cluster');
-      if (record === undefined) throw new AppError('internal', 'the cluster has no record');
       const rotation = { from: from.id, to, startedAt: clock.now() };
-      tx.put('cluster', { ...record, rotation });
+      changeCluster(tx, (record) => ({ ...record, rotation }));
     });
     await this.#turn();
   }
@@ -135,12 +134,13 @@ export class AuthorityRotation {
       throw new AppError('conflict', `still with a certificate of the old authority: ${names}`);
     }
     await store.update('control', (tx) => {
-      const record = tx.get('cluster', 'cluster');
-      if (record?.rotation?.to !== rotation.to) return;
-      const { rotation: done, ...rest } = record;
-      const refused = new Set([...(record.refusedAuthorities ?? []), done.from]);
-      refused.delete(done.to);
-      tx.put('cluster', { ...rest, refusedAuthorities: [...refused].sort() });
+      changeCluster(tx, (record) => {
+        const { rotation: done, ...rest } = record;
+        if (done?.to !== rotation.to) return record;
+        const refused = new Set([...(record.refusedAuthorities ?? []), done.from]);
+        refused.delete(done.to);
+        return { ...rest, refusedAuthorities: [...refused].sort() };
+      });
     });
     log.info('the old authority of the cluster is refused from now on', { id: rotation.from });
     return rotation.from;
@@ -207,9 +207,7 @@ export class AuthorityRotation {
   }
 
   #record(): ClusterRecord {
-    const record = this.#parts.store.view.get('cluster', 'cluster');
-    if (record === undefined) throw new AppError('internal', 'the cluster has no record');
-    return record;
+    return clusterRecord(this.#parts.store.view);
   }
 
   #next(): PairPaths {

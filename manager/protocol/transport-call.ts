@@ -101,7 +101,7 @@ export class HttpCaller {
 }
 
 /** A machine without power answers nothing at all: waiting for it is not waiting for an answer. */
-function limitConnecting(outgoing: ClientRequest, timeoutMs: number): void {
+export function limitConnecting(outgoing: ClientRequest, timeoutMs: number): void {
   outgoing.once('socket', (socket) => {
     if (!(socket instanceof TLSSocket) || !socket.connecting) return;
     const timer = setTimeout(() => {

@@ -1,10 +1,11 @@
-import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { AppError, isAppError } from '../base/errors.js';
 import { isNotLeading } from '../protocol/messages.js';
+import { limitConnecting } from '../protocol/transport-call.js';
 import { identityCheck, dialError, parseRefusal } from '../protocol/transport.js';
 import type { PeerCertificateNames, TlsMaterial } from '../protocol/transport-tls.js';
 import { tlsOptions } from '../protocol/transport-tls.js';
@@ -134,17 +135,5 @@ export async function pourWeb(
   await pipeline(from, to, { signal: gone }).catch(() => {
     // That it is cut off is all that can be told now.
     to.destroy();
-  });
-}
-
-function limitConnecting(outgoing: ClientRequest, timeoutMs: number): void {
-  outgoing.once('socket', (socket) => {
-    const timer = setTimeout(() => {
-      socket.destroy(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' }));
-    }, timeoutMs);
-    const connected = (): void => {
-      clearTimeout(timer);
-    };
-    socket.once('secureConnect', connected).once('close', connected);
   });
 }

@@ -1,6 +1,7 @@
 import { AppError } from '../../base/errors.js';
 import type { Node, NodeSpec } from '../../model/node.js';
 import { isAssigned } from '../../model/task-state.js';
+import { changeCluster } from '../../store/cluster-record.js';
 import type { Transaction } from '../../store/store.js';
 import { Args } from '../args.js';
 import type { ControlCalls } from '../context.js';
@@ -44,9 +45,10 @@ function remove(tx: Transaction, node: Node, force: boolean): void {
       `node ${node.spec.name} runs ${live.length} tasks: drain it first, or use --force`,
     );
   }
-  const cluster = tx.get('cluster', 'cluster');
-  if (cluster === undefined) throw new AppError('internal', 'the cluster has no record');
-  tx.put('cluster', { ...cluster, revoked: [...new Set([...cluster.revoked, node.id])].sort() });
+  changeCluster(tx, (cluster) => ({
+    ...cluster,
+    revoked: [...new Set([...cluster.revoked, node.id])].sort(),
+  }));
   tx.remove('nodes', node.id);
 }
 

@@ -1,5 +1,6 @@
 import { AppError } from '../../base/errors.js';
 import type { SecurityCallMap } from '../../protocol/security.js';
+import { changeCluster } from '../../store/cluster-record.js';
 import type { ClusterRecord, ClusterStore } from '../../store/store.js';
 import { Args } from '../args.js';
 import type { CallContext, ClusterSecurity, ControlCalls } from '../context.js';
@@ -17,9 +18,7 @@ function updateRecord(
   change: (record: ClusterRecord) => ClusterRecord,
 ): Promise<void> {
   return store.update('control', (tx) => {
-    const record = tx.get('cluster', 'cluster');
-    if (record === undefined) throw new AppError('internal', 'the cluster has no record');
-    tx.put('cluster', change(record));
+    changeCluster(tx, change);
   });
 }
 
