@@ -1,5 +1,5 @@
-import type { ErrorKind } from '../manager/base/errors.js';
-import { AppError, isAppError } from '../manager/base/errors.js';
+import type { ErrorKind } from '../manager/common/base/errors.js';
+import { AppError, isAppError } from '../manager/common/base/errors.js';
 
 /** Ends the program with a code that is not ours to choose, as of `exec` and `--exit-code-from`. */
 export class ExitError extends AppError {

@@ -1,4 +1,4 @@
-import { AppError } from '../manager/base/errors.js';
+import { AppError } from '../manager/common/base/errors.js';
 import type { ProgressMode } from './output/progress.js';
 import { progressModes } from './output/progress.js';
 import type { AnsiMode } from './output/terminal.js';

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { isAppError, messageOf, RemovedError } from '../manager/base/errors.js';
+import { isAppError, messageOf, RemovedError } from '../manager/common/base/errors.js';
 import type { Cli } from './cli.js';
 import type { ControlClient } from './client/client.js';
 import { ExitError, exitCodeOf, interruptedCode, notPermittedCode } from './exit-code.js';
@@ -39,7 +39,7 @@ async function runClient(argv: readonly string[], interrupts: Interrupts): Promi
       now: () => Date.now(),
       commands: commandEntries,
       connect: async (options = {}) => {
-        const { connect } = await import('./commands/connect.js');
+        const { connect } = await import('./local/connect.js');
         const client = await connect(cli, options);
         clients.push(client);
         return client;

@@ -1,8 +1,8 @@
 import { Command, CommanderError, Option } from 'commander';
-import { AppError, toAppError } from '../manager/base/errors.js';
+import { AppError, toAppError } from '../manager/common/base/errors.js';
 import type { Cli } from './cli.js';
-import { collect } from './commands/options.js';
-import { examplesText } from './commands/examples.js';
+import { collect } from './arguments/options.js';
+import { examplesText } from './help/examples.js';
 import type { CommandEntry } from './commands/registry.js';
 import { commandEntries } from './commands/registry.js';
 import type { GlobalFlags } from './global-options.js';
@@ -82,7 +82,7 @@ export function buildProgram(makeCli: MakeCli): Command {
 }
 
 async function unknownCommand(word: string): Promise<AppError> {
-  const { closest } = await import('./compose/closest.js');
+  const { closest } = await import('./compose/check/closest.js');
   const names = commandEntries.flatMap(({ name, alias }) => [name, ...(alias ? [alias] : [])]);
   const near = closest(word, names);
   const hint = near === undefined ? '' : ` (did you mean "${near}"?)`;
@@ -94,7 +94,7 @@ async function printCompletions(
   cli: Cli,
   words: readonly string[],
 ): Promise<void> {
-  const { complete, namesFor } = await import('./commands/complete.js');
+  const { complete, namesFor } = await import('./help/complete.js');
   const found = await complete(words, {
     program,
     names: (command, sub) => namesFor(cli, command, sub),

@@ -2,13 +2,13 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { systemClock } from './base/clock.js';
-import { AppError, messageOf } from './base/errors.js';
-import type { Logger } from './base/log.js';
-import { jsonLogger } from './base/log.js';
-import { newId } from './base/random.js';
-import { consulCandidacy } from './candidacy.js';
-import { ManagerCredentials } from './credentials.js';
+import { systemClock } from './common/base/clock.js';
+import { AppError, messageOf } from './common/base/errors.js';
+import type { Logger } from './common/base/log.js';
+import { jsonLogger } from './common/base/log.js';
+import { newId } from './common/base/random.js';
+import { consulCandidacy } from './candidacy/candidacy.js';
+import { ManagerCredentials } from './security/credentials.js';
 import type { ManagerOptions } from './manager.js';
 import { Manager } from './manager.js';
 import type { ManagerSettings } from './settings.js';
@@ -64,7 +64,7 @@ export async function runManager(argv: readonly string[], signal: AbortSignal): 
     () => systemClock.now(),
   );
   if (retire) {
-    const { retireCluster } = await import('./retire.js');
+    const { retireCluster } = await import('./candidacy/retire.js');
     await retireCluster(settings, log);
     return;
   }

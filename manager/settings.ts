@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { AppError, messageOf } from './base/errors.js';
+import { AppError, messageOf } from './common/base/errors.js';
 
 export interface ManagerSettings {
   readonly clusterId: string;

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { systemClock } from '../manager/base/clock.js';
-import type { Logger } from '../manager/base/log.js';
+import { systemClock } from '../manager/common/base/clock.js';
+import type { Logger } from '../manager/common/base/log.js';
 import type { DnsServer } from '../network/dns/server.js';
 import { untilAborted } from './cancellation.js';
 import { connectEngine, type Engine } from './engine.js';

@@ -1,5 +1,5 @@
-import type { Clock } from '../manager/base/clock.js';
-import type { Logger } from '../manager/base/log.js';
+import type { Clock } from '../manager/common/base/clock.js';
+import type { Logger } from '../manager/common/base/log.js';
 import { EngineClient } from './executor/docker/client.js';
 import { ContainerWatch } from './executor/docker/container-watch.js';
 import { DockerExecutor } from './executor/docker/docker-executor.js';

@@ -1,6 +1,6 @@
 import { arch, availableParallelism, hostname, totalmem } from 'node:os';
-import type { Labels } from '../manager/model/meta.js';
-import type { NodeDescription } from '../manager/model/node.js';
+import type { Labels } from '../manager/common/model/meta.js';
+import type { NodeDescription } from '../manager/common/model/node.js';
 import type { EngineFacts } from './executor/docker/engine-facts.js';
 
 const dockerArch: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
-import { systemClock } from '../manager/base/clock.js';
-import { AppError, messageOf } from '../manager/base/errors.js';
-import { jsonLogger } from '../manager/base/log.js';
+import { systemClock } from '../manager/common/base/clock.js';
+import { AppError, messageOf } from '../manager/common/base/errors.js';
+import { jsonLogger } from '../manager/common/base/log.js';
 import { openNames } from './names.js';
 import { loadSettings } from './settings.js';
 

@@ -1,7 +1,7 @@
-import type { Clock } from '../manager/base/clock.js';
-import { messageOf } from '../manager/base/errors.js';
-import type { Logger } from '../manager/base/log.js';
-import type { AssignmentSet } from '../manager/protocol/assignments.js';
+import type { Clock } from '../manager/common/base/clock.js';
+import { messageOf } from '../manager/common/base/errors.js';
+import type { Logger } from '../manager/common/base/log.js';
+import type { AssignmentSet } from '../manager/common/protocol/assignments.js';
 import { DnsServer } from '../network/dns/server.js';
 import { isOfNode, readBootId, SavedAssignments } from './assignments/saved-set.js';
 import type { WorkerSettings } from './settings.js';

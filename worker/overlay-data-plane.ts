@@ -1,6 +1,6 @@
-import type { NetworkId, TaskId } from '../manager/model/ids.js';
-import type { NetworkView } from '../manager/model/network-view.js';
-import type { NodeCounters } from '../manager/protocol/statistics.js';
+import type { NetworkId, TaskId } from '../manager/common/model/ids.js';
+import type { NetworkView } from '../manager/common/model/network-view.js';
+import type { NodeCounters } from '../manager/common/protocol/statistics.js';
 import { DnsServer } from '../network/dns/server.js';
 import { endIsolation } from '../network/linux/nft.js';
 import { Overlay, type OverlayOptions } from '../network/overlay/overlay.js';

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
-import { AppError, isUnavailable, messageOf } from '../manager/base/errors.js';
-import type { Logger } from '../manager/base/log.js';
+import { AppError, isUnavailable, messageOf } from '../manager/common/base/errors.js';
+import type { Logger } from '../manager/common/base/log.js';
 import type { Engine } from './engine.js';
 import type { DataPlane } from './executor/data-plane.js';
 import type { WorkerSettings } from './settings.js';

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AppError, messageOf } from '../manager/base/errors.js';
-import type { Labels } from '../manager/model/meta.js';
-import type { NodeId } from '../manager/model/ids.js';
+import { AppError, messageOf } from '../manager/common/base/errors.js';
+import type { Labels } from '../manager/common/model/meta.js';
+import type { NodeId } from '../manager/common/model/ids.js';
 
 export interface WorkerSettings {
   readonly clusterId: string;

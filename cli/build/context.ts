@@ -1,9 +1,9 @@
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { isAbsolute, join, relative, resolve } from 'node:path';
-import { AppError, messageOf } from '../../manager/base/errors.js';
-import type { TreeEntry } from '../machine/archive.js';
-import { packTree } from '../machine/archive.js';
+import { AppError, messageOf } from '../../manager/common/base/errors.js';
+import type { TreeEntry } from '../bundle/archive.js';
+import { packTree } from '../bundle/archive.js';
 import type { Build } from '../compose/model.js';
 import type { Ignore } from './ignore.js';
 import { parseIgnore } from './ignore.js';

@@ -1,4 +1,4 @@
-import { AppError } from '../../manager/base/errors.js';
+import { AppError } from '../../manager/common/base/errors.js';
 
 /** A line of what an engine answers to pull, push and build. */
 export interface EngineLine {

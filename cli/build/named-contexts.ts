@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { AppError } from '../../manager/base/errors.js';
+import { AppError } from '../../manager/common/base/errors.js';
 
 /** A context that a Dockerfile names beside its own: files, or another image. */
 export type NamedContext =

@@ -4,8 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { AppError, messageOf } from '../../manager/base/errors.js';
-import type { RegistryAuth } from '../../manager/protocol/worker-calls.js';
+import { AppError, messageOf } from '../../manager/common/base/errors.js';
+import type { RegistryAuth } from '../../manager/common/protocol/worker-calls.js';
 
 interface StoredAuth {
   readonly auth?: string;

@@ -1,5 +1,5 @@
-import { AppError } from '../../manager/base/errors.js';
-import type { BuildQuery } from '../../manager/protocol/worker-calls.js';
+import { AppError } from '../../manager/common/base/errors.js';
+import type { BuildQuery } from '../../manager/common/protocol/worker-calls.js';
 import type { Build, Project, Service } from '../compose/model.js';
 
 export interface BuildFlags {

@@ -1,19 +1,22 @@
 import { readFile } from 'node:fs/promises';
-import { AppError, isAppError, messageOf } from '../../manager/base/errors.js';
-import { knownPeer } from '../../manager/ca/pki-peer.js';
+import { AppError, isAppError, messageOf } from '../../manager/common/base/errors.js';
+import { knownPeer } from '../../manager/common/pki/pki-peer.js';
 import type {
   ControlCallMap,
   ControlCallName,
   ControlStreamMap,
   ControlStreamName,
-} from '../../manager/protocol/control.js';
-import { repeatableCalls, wasNotSent } from '../../manager/protocol/repeat.js';
-import { isNotLeading, paths } from '../../manager/protocol/messages.js';
-import { HttpCaller } from '../../manager/protocol/transport-call.js';
-import type { PeerCertificateNames, TlsMaterial } from '../../manager/protocol/transport-tls.js';
-import { dial } from '../../manager/protocol/transport.js';
-import type { MessageStream } from '../../manager/protocol/worker-calls.js';
-import type { ClusterContext } from '../context.js';
+} from '../../manager/common/protocol/control.js';
+import { repeatableCalls, wasNotSent } from '../../manager/common/protocol/repeat.js';
+import { isNotLeading, paths } from '../../manager/common/protocol/messages.js';
+import { HttpCaller } from '../../manager/common/protocol/transport-call.js';
+import type {
+  PeerCertificateNames,
+  TlsMaterial,
+} from '../../manager/common/protocol/transport-tls.js';
+import { dial } from '../../manager/common/protocol/transport.js';
+import type { MessageStream } from '../../manager/common/protocol/worker-calls.js';
+import type { ClusterContext } from '../inventory/context.js';
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;

@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ErrorKind } from '../../manager/base/errors.js';
-import { AppError, isAppError } from '../../manager/base/errors.js';
+import type { ErrorKind } from '../../manager/common/base/errors.js';
+import { AppError, isAppError } from '../../manager/common/base/errors.js';
 import type {
   ClusterEvent,
   ControlStreamMap,
   TaskLogLine,
   WatchMessage,
-} from '../../manager/protocol/control.js';
-import type { StatsMessage } from '../../manager/protocol/statistics.js';
-import type { MessageStream } from '../../manager/protocol/worker-calls.js';
+} from '../../manager/common/protocol/control.js';
+import type { StatsMessage } from '../../manager/common/protocol/statistics.js';
+import type { MessageStream } from '../../manager/common/protocol/worker-calls.js';
 import type { ControlClient } from './client.js';
 
 function isErrorBody(value: unknown): value is { kind: ErrorKind; message: string } {

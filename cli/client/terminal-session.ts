@@ -1,6 +1,6 @@
-import type { MessageStream } from '../../manager/protocol/worker-calls.js';
-import { frame, unframe } from '../../manager/protocol/frames.js';
-import { AppError } from '../../manager/base/errors.js';
+import type { MessageStream } from '../../manager/common/protocol/worker-calls.js';
+import { frame, unframe } from '../../manager/common/protocol/frames.js';
+import { AppError } from '../../manager/common/base/errors.js';
 import { parseMessage } from './stream.js';
 
 /** The user's end of an exec or attach. */

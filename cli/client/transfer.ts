@@ -1,6 +1,6 @@
-import { AppError, toAppError } from '../../manager/base/errors.js';
-import { frame, unframe } from '../../manager/protocol/frames.js';
-import type { MessageStream } from '../../manager/protocol/worker-calls.js';
+import { AppError, toAppError } from '../../manager/common/base/errors.js';
+import { frame, unframe } from '../../manager/common/protocol/frames.js';
+import type { MessageStream } from '../../manager/common/protocol/worker-calls.js';
 import { parseMessage } from './stream.js';
 
 /**

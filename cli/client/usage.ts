@@ -1,4 +1,4 @@
-import type { NodeUse, StatsMessage, TaskUse } from '../../manager/protocol/statistics.js';
+import type { NodeUse, StatsMessage, TaskUse } from '../../manager/common/protocol/statistics.js';
 
 /** What the client knows of what tasks and nodes use, by id. */
 export interface Usage {

@@ -1,8 +1,12 @@
-import type { Network, Volume } from '../../manager/model/network.js';
-import type { Node } from '../../manager/model/node.js';
-import type { Service } from '../../manager/model/service.js';
-import type { Task } from '../../manager/model/task.js';
-import type { WatchMessage, WatchObject, WatchTable } from '../../manager/protocol/control.js';
+import type { Network, Volume } from '../../manager/common/model/network.js';
+import type { Node } from '../../manager/common/model/node.js';
+import type { Service } from '../../manager/common/model/service.js';
+import type { Task } from '../../manager/common/model/task.js';
+import type {
+  WatchMessage,
+  WatchObject,
+  WatchTable,
+} from '../../manager/common/protocol/control.js';
 
 /** What the client knows of a project and the nodes, by id. */
 export interface Watched {

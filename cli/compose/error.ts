@@ -1,5 +1,5 @@
-import { AppError, type AppErrorOptions } from '../../manager/base/errors.js';
-import { findMark, pathText, placeOf, type Path, type Place, type Tree } from './tree.js';
+import { AppError, type AppErrorOptions } from '../../manager/common/base/errors.js';
+import { findMark, pathText, placeOf, type Path, type Place, type Tree } from './yaml/tree.js';
 
 export interface ComposeErrorOptions extends AppErrorOptions {
   readonly place?: Place | undefined;

@@ -1,5 +1,5 @@
 import type { FileObject, Model, Network, Volume } from './model-resources.js';
-import type { Tree } from './tree.js';
+import type { Tree } from './yaml/tree.js';
 
 /**
  * The canonical Compose model: every short form written out, every default of the specification

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { byCodeUnit } from './decode/reader.js';
-import { scalarText } from './scalar.js';
-import { Float, isList, isMap, type Tree } from './tree.js';
+import { scalarText } from './yaml/scalar.js';
+import { Float, isList, isMap, type Tree } from './yaml/tree.js';
 import type { Project, Service } from './model.js';
 
 /** The project as `config --format json` prints it: sections sorted. */

@@ -1,6 +1,6 @@
-import type { NetworkSpec, VolumeSpec } from '../../manager/model/network.js';
-import type { ServiceSpec } from '../../manager/model/service.js';
-import type { DataInput } from '../../manager/protocol/control.js';
+import type { NetworkSpec, VolumeSpec } from '../../manager/common/model/network.js';
+import type { ServiceSpec } from '../../manager/common/model/service.js';
+import type { DataInput } from '../../manager/common/protocol/control.js';
 import { dependencyOrder } from './order.js';
 import type { Project } from './model.js';
 import { toDataInputs, type Contents } from './specs/files.js';

@@ -4,16 +4,16 @@ import { InputReader } from './keys.js';
 import type { Frame, FrameSource } from './screens/app.js';
 import { colored, themes } from './theme.js';
 import type { ThemeName } from './theme.js';
-import type { Glyphs } from './view-model/glyphs.js';
-import { Listings } from './view-model/lists.js';
-import type { Effect, Flash, Size, State, Step } from './view-model/model.js';
-import { flashed, initialState } from './view-model/model.js';
-import { paintFrame } from './view-model/paint.js';
-import { onMouse } from './view-model/on-mouse.js';
-import { noPreferences } from './view-model/preferences.js';
-import { onKey, onPaste } from './view-model/update.js';
-import type { CliCommand, Look, Preferences } from './view-model/view.js';
-import type { World } from './view-model/world.js';
+import type { Glyphs } from './view-model/paint/glyphs.js';
+import { Listings } from './view-model/state/lists.js';
+import type { Effect, Flash, Size, State, Step } from './view-model/state/model.js';
+import { flashed, initialState } from './view-model/state/model.js';
+import { paintFrame } from './view-model/paint/paint.js';
+import { onMouse } from './view-model/update/on-mouse.js';
+import { noPreferences } from './view-model/state/preferences.js';
+import { onKey, onPaste } from './view-model/update/update.js';
+import type { CliCommand, Look, Preferences } from './view-model/state/view.js';
+import type { World } from './view-model/state/world.js';
 
 export interface ControllerOptions {
   readonly world: World;

@@ -1,16 +1,16 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { messageOf } from '../../manager/base/errors.js';
+import { messageOf } from '../../manager/common/base/errors.js';
 import type { Cli } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
 import { logs } from '../client/stream.js';
 import type { Controller } from './controller.js';
 import { runCaptured } from './run-command.js';
-import type { Action, Request } from './view-model/action.js';
-import type { LogBuffer } from './view-model/logs.js';
-import type { Effect, LogScreen } from './view-model/model.js';
-import { pushed } from './view-model/model.js';
-import type { World } from './view-model/world.js';
+import type { Action, Request } from './view-model/update/action.js';
+import type { LogBuffer } from './view-model/state/logs.js';
+import type { Effect, LogScreen } from './view-model/state/model.js';
+import { pushed } from './view-model/state/model.js';
+import type { World } from './view-model/state/world.js';
 
 export interface Surroundings {
   readonly cli: Cli;

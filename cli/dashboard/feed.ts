@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { backoffMs } from '../../manager/base/backoff.js';
-import { messageOf } from '../../manager/base/errors.js';
+import { backoffMs } from '../../manager/common/base/backoff.js';
+import { messageOf } from '../../manager/common/base/errors.js';
 import type { ControlClient } from '../client/client.js';
 import { events, stats, watch } from '../client/stream.js';
-import type { World } from './view-model/world.js';
+import type { World } from './view-model/state/world.js';
 
 export interface FeedOptions {
   readonly client: ControlClient;

@@ -1,6 +1,6 @@
-import type { Key } from './view-model/key.js';
-import { namedKey, textKey } from './view-model/key.js';
-import type { MouseEvent } from './view-model/on-mouse.js';
+import type { Key } from './view-model/update/key.js';
+import { namedKey, textKey } from './view-model/update/key.js';
+import type { MouseEvent } from './view-model/update/on-mouse.js';
 
 /** The flags of Ink's `useInput` that are looked at. */
 export interface KeyFlags {

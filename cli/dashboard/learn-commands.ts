@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Cli } from '../cli.js';
-import type { CliCommand, CommandWords } from './view-model/view.js';
+import type { CliCommand, CommandWords } from './view-model/state/view.js';
 
 function wordsOf(command: Command): CommandWords {
   return {

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { render } from 'ink';
 import type { Instance } from 'ink';
-import { messageOf } from '../../manager/base/errors.js';
+import { messageOf } from '../../manager/common/base/errors.js';
 import type { Cli } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
 import { Controller } from './controller.js';
@@ -11,10 +11,10 @@ import { FrameOutput, NoOutput } from './frame-output.js';
 import { App } from './screens/app.js';
 import { OwnedTerminal } from './terminal.js';
 import type { ThemeName } from './theme.js';
-import { asciiGlyphs, unicodeGlyphs } from './view-model/glyphs.js';
-import type { Effect } from './view-model/model.js';
-import type { Preferences } from './view-model/view.js';
-import { World } from './view-model/world.js';
+import { asciiGlyphs, unicodeGlyphs } from './view-model/paint/glyphs.js';
+import type { Effect } from './view-model/state/model.js';
+import type { Preferences } from './view-model/state/view.js';
+import { World } from './view-model/state/world.js';
 
 export interface DashboardOptions {
   readonly theme: ThemeName;

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { AppError, messageOf } from '../../manager/base/errors.js';
-import { parseYaml } from '../compose/yaml.js';
-import { noPreferences, parsePreferences } from './view-model/preferences.js';
-import type { Preferences } from './view-model/view.js';
+import { AppError, messageOf } from '../../manager/common/base/errors.js';
+import { parseYaml } from '../compose/yaml/yaml.js';
+import { noPreferences, parsePreferences } from './view-model/state/preferences.js';
+import type { Preferences } from './view-model/state/view.js';
 
 /** `$SHOAL_DASHBOARD`, else `dashboard.yaml` below XDG's folder of configuration. */
 export function preferencesPath(env: NodeJS.ProcessEnv): string {

@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AppError } from '../../manager/base/errors.js';
+import { AppError } from '../../manager/common/base/errors.js';
 import type { Cli } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
 import { table } from '../output/table.js';
 import { follow } from './feed.js';
-import { unicodeGlyphs } from './view-model/glyphs.js';
-import { Listings } from './view-model/lists.js';
-import { listScreen } from './view-model/model.js';
-import type { Look } from './view-model/view.js';
+import { unicodeGlyphs } from './view-model/paint/glyphs.js';
+import { Listings } from './view-model/state/lists.js';
+import { listScreen } from './view-model/state/model.js';
+import type { Look } from './view-model/state/view.js';
 import type { ListName } from './view-model/views/all.js';
-import { World } from './view-model/world.js';
+import { World } from './view-model/state/world.js';
 
 export interface PrintFlags {
   readonly json?: boolean;

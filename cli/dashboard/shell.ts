@@ -1,4 +1,4 @@
-import type { Task } from '../../manager/model/task.js';
+import type { Task } from '../../manager/common/model/task.js';
 import type { Cli } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
 import { runSession } from '../client/terminal-session.js';

@@ -1,4 +1,4 @@
-import type { Line, Style } from './view-model/spans.js';
+import type { Line, Style } from './view-model/paint/spans.js';
 
 /** SGR parameters by meaning (ECMA-48 §8.3.117); empty for the terminal's own. */
 type Theme = Readonly<Record<Style, string>>;

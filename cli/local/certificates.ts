@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { KeyPair } from '../../manager/ca/pki.js';
+import type { KeyPair } from '../../manager/common/pki/pki.js';
 import {
   clusterAuthoritySubject,
   createPrivateKey,
@@ -9,10 +9,10 @@ import {
   signNode,
   signRequest,
   validFor,
-} from '../../manager/ca/pki.js';
-import { clusterAuthorityDays, nodeCertificateDays } from '../machine/authority.js';
-import type { UserAuthority } from '../machine/authority.js';
-import { writeFileAtomic } from '../machine/machine-store.js';
+} from '../../manager/common/pki/pki.js';
+import { clusterAuthorityDays, nodeCertificateDays } from '../certificates/authority.js';
+import type { UserAuthority } from '../certificates/authority.js';
+import { writeFileAtomic } from '../inventory/machine-store.js';
 import type { LocalDaemon } from './layout.js';
 
 export interface PairPaths {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { open, readFile, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { AppError } from '../../manager/base/errors.js';
+import { AppError } from '../../manager/common/base/errors.js';
 import type { LocalDaemon, LocalLayout } from './layout.js';
 import { logPath, pidPath, settingsPath } from './layout.js';
 

@@ -1,7 +1,7 @@
 import { createConnection, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { AppError, messageOf } from '../../manager/base/errors.js';
+import { AppError, messageOf } from '../../manager/common/base/errors.js';
 
 /** Bridges and virtual links of engines and of ours: nobody reaches this computer by their addresses. */
 const virtual = /^(?:lo|docker|br-|veth|virbr|sh\d|shvx|sl-|cni|flannel|tun|tap)/u;

@@ -1,19 +1,19 @@
-import { AppError, messageOf } from '../../manager/base/errors.js';
-import { consulAgentOf } from './consul-agent.js';
-import type { ConsulFiles } from './consul-files.js';
-import { loadConsulFiles } from './consul-files.js';
-import type { ClusterRecord } from './cluster-record.js';
-import type { EngineVersion } from './engine-client.js';
-import type { SignNodes } from './issue-certificates.js';
-import { signOnManager } from './issue-certificates.js';
-import type { MachineProgress, Progress } from './progress.js';
-import { provision } from './provision.js';
-import type { MachineRecord } from './record.js';
-import { engineUrl } from './record.js';
-import type { RemoteMachine } from './remote-machine.js';
-import { openConsulNames } from './remote-scripts.js';
-import type { Membership } from './settings-files.js';
-import { eventually } from './verify.js';
+import { AppError, messageOf } from '../../manager/common/base/errors.js';
+import { consulAgentOf } from '../provision/consul-agent.js';
+import type { ConsulFiles } from '../provision/consul-files.js';
+import { loadConsulFiles } from '../provision/consul-files.js';
+import type { ClusterRecord } from '../inventory/cluster-record.js';
+import type { EngineVersion } from '../inventory/engine-client.js';
+import type { SignNodes } from '../certificates/issue-certificates.js';
+import { signOnManager } from '../certificates/issue-certificates.js';
+import type { MachineProgress, Progress } from '../output/machine-progress.js';
+import { provision } from '../provision/provision.js';
+import type { MachineRecord } from '../inventory/record.js';
+import { engineUrl } from '../inventory/record.js';
+import type { RemoteMachine } from '../ssh/remote-machine.js';
+import { openConsulNames } from '../ssh/remote-scripts.js';
+import type { Membership } from '../provision/settings-files.js';
+import { eventually } from '../provision/verify.js';
 import type { Workshop } from './workshop.js';
 
 /** How long a machine may take to let us in: it may still be booting. */

@@ -1,23 +1,23 @@
 import { access } from 'node:fs/promises';
-import { AppError, messageOf } from '../../manager/base/errors.js';
-import { newId } from '../../manager/base/random.js';
+import { AppError, messageOf } from '../../manager/common/base/errors.js';
+import { newId } from '../../manager/common/base/random.js';
 import type { NodeReady } from './batch.js';
 import { Batch } from './batch.js';
-import type { ClusterRecord } from './cluster-record.js';
-import { withConsulServer, withManager, withoutManager } from './cluster-record.js';
-import { managerPort } from './layout.js';
+import type { ClusterRecord } from '../inventory/cluster-record.js';
+import { withConsulServer, withManager, withoutManager } from '../inventory/cluster-record.js';
+import { managerPort } from '../inventory/layout.js';
 import {
   forgetConsulFiles,
   keepConsulFiles,
   newConsulSecrets,
   readNamedFiles,
-} from './consul-files.js';
+} from '../provision/consul-files.js';
 import type { CreateFlags } from './new-record.js';
 import { discoveryOf, newRecords } from './new-record.js';
-import { Progress } from './progress.js';
-import type { MachineRecord } from './record.js';
-import { bracketed } from './record.js';
-import type { RemoteMachine } from './remote-machine.js';
+import { Progress } from '../output/machine-progress.js';
+import type { MachineRecord } from '../inventory/record.js';
+import { bracketed } from '../inventory/record.js';
+import type { RemoteMachine } from '../ssh/remote-machine.js';
 import type { Workshop } from './workshop.js';
 
 /** Where the manager on a machine is reached. */

@@ -2,20 +2,24 @@ import { execFile } from 'node:child_process';
 import { access, readFile, realpath, rm } from 'node:fs/promises';
 import { request as httpsRequest } from 'node:https';
 import { promisify } from 'node:util';
-import { AppError, messageOf } from '../../manager/base/errors.js';
-import type { TokenText } from '../../manager/ca/join-token.js';
-import { fingerprintOf, parseToken } from '../../manager/ca/join-token.js';
-import { replaceFile, replacePair } from '../../manager/ca/pki-files.js';
-import { createPrivateKey, createRequest, peerIdentity } from '../../manager/ca/pki.js';
-import { isolationRules } from '../../manager/model/isolation.js';
-import { paths } from '../../manager/protocol/messages.js';
-import type { AuthorityAnswer, JoinAnswer, JoinRequest } from '../../manager/protocol/security.js';
-import { HttpCaller } from '../../manager/protocol/transport-call.js';
-import { dialError } from '../../manager/protocol/transport.js';
-import { certificatePaths, managerPort, remote } from './layout.js';
-import { bracketed, checkMachineName } from './record.js';
-import { workerSettings } from './settings-files.js';
-import { isolateUnit, workerUnitFor } from './units.js';
+import { AppError, messageOf } from '../../manager/common/base/errors.js';
+import type { TokenText } from '../../manager/common/pki/join-token.js';
+import { fingerprintOf, parseToken } from '../../manager/common/pki/join-token.js';
+import { replaceFile, replacePair } from '../../manager/common/pki/pki-files.js';
+import { createPrivateKey, createRequest, peerIdentity } from '../../manager/common/pki/pki.js';
+import { isolationRules } from '../../manager/common/model/isolation.js';
+import { paths } from '../../manager/common/protocol/messages.js';
+import type {
+  AuthorityAnswer,
+  JoinAnswer,
+  JoinRequest,
+} from '../../manager/common/protocol/security.js';
+import { HttpCaller } from '../../manager/common/protocol/transport-call.js';
+import { dialError } from '../../manager/common/protocol/transport.js';
+import { certificatePaths, managerPort, remote } from '../inventory/layout.js';
+import { bracketed, checkMachineName } from '../inventory/record.js';
+import { workerSettings } from '../provision/settings-files.js';
+import { isolateUnit, workerUnitFor } from '../provision/units.js';
 
 export interface JoinOrder {
   readonly token: string;

@@ -1,8 +1,8 @@
 import type { ProgressMode } from '../output/progress.js';
-import { AppError } from '../../manager/base/errors.js';
-import { parseConsulAddress } from '../../manager/model/discovery.js';
-import type { MachineRecord } from './record.js';
-import { checkMachineName } from './record.js';
+import { AppError } from '../../manager/common/base/errors.js';
+import { parseConsulAddress } from '../../manager/common/model/discovery.js';
+import type { MachineRecord } from '../inventory/record.js';
+import { checkMachineName } from '../inventory/record.js';
 
 /** The flags of `create`, as commander gives them. */
 export interface CreateFlags {

@@ -1,5 +1,5 @@
-import { AppError } from '../../manager/base/errors.js';
-import type { MachineRecord } from './record.js';
+import { AppError } from '../../manager/common/base/errors.js';
+import type { MachineRecord } from '../inventory/record.js';
 
 export interface RemovalPlan {
   /** Removed first, at the same time. */

@@ -1,15 +1,15 @@
-import { AppError, isAppError, messageOf } from '../../manager/base/errors.js';
-import { forgetConsulFiles } from './consul-files.js';
-import { withoutConsulServer, withoutManager } from './cluster-record.js';
-import { daemonJsonBefore } from './engine-config.js';
-import type { MachineNote } from './machine-want.js';
+import { AppError, isAppError, messageOf } from '../../manager/common/base/errors.js';
+import { forgetConsulFiles } from '../provision/consul-files.js';
+import { withoutConsulServer, withoutManager } from '../inventory/cluster-record.js';
+import { daemonJsonBefore } from '../provision/engine-config.js';
+import type { MachineNote } from '../provision/machine-want.js';
 import { planRemoval } from './removal-order.js';
-import type { MachineRecord } from './record.js';
-import type { RemoteMachine } from './remote-machine.js';
-import { purgeWorker, uninstall } from './remote-scripts.js';
-import type { MachineStore } from './machine-store.js';
-import type { MachineProgress } from './progress.js';
-import { checkLogin } from './packages.js';
+import type { MachineRecord } from '../inventory/record.js';
+import type { RemoteMachine } from '../ssh/remote-machine.js';
+import { purgeWorker, uninstall } from '../ssh/remote-scripts.js';
+import type { MachineStore } from '../inventory/machine-store.js';
+import type { MachineProgress } from '../output/machine-progress.js';
+import { checkLogin } from '../provision/packages.js';
 import type { Workshop } from './workshop.js';
 
 /** Tells a cluster's manager to forget a node and refuse its certificate from now on. */

@@ -1,17 +1,17 @@
-import { AppError, toAppError } from '../../manager/base/errors.js';
+import { AppError, toAppError } from '../../manager/common/base/errors.js';
 import type { NodeReady } from './batch.js';
 import { Batch } from './batch.js';
-import type { ClusterRecord } from './cluster-record.js';
+import type { ClusterRecord } from '../inventory/cluster-record.js';
 import {
   withConsulServer,
   withManager,
   withoutConsulServer,
   withoutManager,
-} from './cluster-record.js';
+} from '../inventory/cluster-record.js';
 import { managerUrl } from './create.js';
-import type { Progress } from './progress.js';
-import type { MachineRecord } from './record.js';
-import { eventually } from './verify.js';
+import type { Progress } from '../output/machine-progress.js';
+import type { MachineRecord } from '../inventory/record.js';
+import { eventually } from '../provision/verify.js';
 import type { Workshop } from './workshop.js';
 
 interface Member {

@@ -1,4 +1,4 @@
-import { AppError } from '../../manager/base/errors.js';
+import { AppError } from '../../manager/common/base/errors.js';
 
 /** Seconds with one decimal, for progress: `0.4s`, `12.0s`. */
 export function elapsedSeconds(ms: number): string {

@@ -1,5 +1,5 @@
-import { AppError } from '../../manager/base/errors.js';
-import type { Labels } from '../../manager/model/meta.js';
+import { AppError } from '../../manager/common/base/errors.js';
+import type { Labels } from '../../manager/common/model/meta.js';
 
 /** What `--filter KEY=VALUE` can ask of an item, by key. A test may throw `invalid` for a value that is none. */
 export type FilterTests<T> = Readonly<Record<string, (item: T, value: string) => boolean>>;

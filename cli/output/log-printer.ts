@@ -1,4 +1,4 @@
-import type { TaskLogLine } from '../../manager/protocol/control.js';
+import type { TaskLogLine } from '../../manager/common/protocol/control.js';
 import type { Paint } from './color.js';
 import { rainbowColor } from './color.js';
 

@@ -1,5 +1,5 @@
-import { orderedPorts, portAddress } from '../../manager/model/published-ports.js';
-import type { PublishedPort, Task } from '../../manager/model/task.js';
+import { orderedPorts, portAddress } from '../../manager/common/model/published-ports.js';
+import type { PublishedPort, Task } from '../../manager/common/model/task.js';
 
 /** Docker's PORTS column: `10.98.0.11:32768->3000/tcp, 6379/tcp`. */
 export function portsText(task: Task, nodeAddress: string): string {

@@ -1,6 +1,6 @@
-import { humanDuration } from '../../manager/base/human-duration.js';
-import { updateOf } from '../../manager/model/rollback.js';
-import type { Service } from '../../manager/model/service.js';
+import { humanDuration } from '../../manager/common/base/human-duration.js';
+import { updateOf } from '../../manager/common/model/rollback.js';
+import type { Service } from '../../manager/common/model/service.js';
 
 const words = {
   change: { running: 'updating', paused: 'update paused', completed: 'updated' },

@@ -1,13 +1,13 @@
 import { posix } from 'node:path';
-import { AppError } from '../../manager/base/errors.js';
-import type { TaskRef } from '../../manager/protocol/control.js';
-import type { ExecOptions } from '../../manager/protocol/worker-calls.js';
+import { AppError } from '../../manager/common/base/errors.js';
+import type { TaskRef } from '../../manager/common/protocol/control.js';
+import type { ExecOptions } from '../../manager/common/protocol/worker-calls.js';
 import type { ControlClient } from '../client/client.js';
 import { runSession } from '../client/terminal-session.js';
 import { sendOnly } from '../client/transfer.js';
 import type { Hook } from '../compose/model.js';
-import type { TreeEntry } from '../machine/archive.js';
-import { packTree } from '../machine/archive.js';
+import type { TreeEntry } from '../bundle/archive.js';
+import { packTree } from '../bundle/archive.js';
 import type { WatchRule } from './rules.js';
 import type { TreeChange } from './tree.js';
 

@@ -1,5 +1,5 @@
 import { isAbsolute, relative } from 'node:path';
-import { AppError } from '../../manager/base/errors.js';
+import { AppError } from '../../manager/common/base/errors.js';
 import type { Ignore } from '../build/ignore.js';
 import { parseIgnore } from '../build/ignore.js';
 import type { Hook, Project, Service } from '../compose/model.js';

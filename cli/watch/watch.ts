@@ -1,4 +1,4 @@
-import { messageOf } from '../../manager/base/errors.js';
+import { messageOf } from '../../manager/common/base/errors.js';
 import type { ControlClient } from '../client/client.js';
 import type { ServiceContainers } from './containers.js';
 import { execIn, syncInto } from './containers.js';

@@ -1,10 +1,10 @@
-import type { Clock } from '../base/clock.js';
-import type { Logger } from '../base/log.js';
-import { Loop } from '../base/loop.js';
-import type { TaskId } from '../model/ids.js';
-import { isWanted } from '../model/slots.js';
-import type { Task } from '../model/task.js';
-import { isAssigned } from '../model/task-state.js';
+import type { Clock } from '../common/base/clock.js';
+import type { Logger } from '../common/base/log.js';
+import { Loop } from '../common/base/loop.js';
+import type { TaskId } from '../common/model/ids.js';
+import { isWanted } from '../store/slots.js';
+import type { Task } from '../common/model/task.js';
+import { isAssigned } from '../common/model/task-state.js';
 import type { ClusterStore, Commit, StoreView, Transaction } from '../store/store.js';
 import type { AddressCursors } from './attach.js';
 import { attachTask } from './attach.js';

@@ -1,8 +1,8 @@
-import { formatIp, tryParseIp } from '../../network/address/ip.js';
-import type { Ip } from '../../network/address/ip.js';
-import type { NetworkId, NodeId } from '../model/ids.js';
-import { addressLeaseId } from '../model/network.js';
-import type { Task } from '../model/task.js';
+import { formatIp, tryParseIp } from '../common/address/ip.js';
+import type { Ip } from '../common/address/ip.js';
+import type { NetworkId, NodeId } from '../common/model/ids.js';
+import { addressLeaseId } from '../common/model/network.js';
+import type { Task } from '../common/model/task.js';
 import type { StoreView, Transaction } from '../store/store.js';
 import { fixedAddresses, planOf } from './attach.js';
 import { nextGateway } from './ipam.js';

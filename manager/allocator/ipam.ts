@@ -1,4 +1,4 @@
-import type { AddressRange, Cidr } from '../../network/address/cidr.js';
+import type { AddressRange, Cidr } from '../common/address/cidr.js';
 import {
   cidrAround,
   hostRange,
@@ -6,8 +6,8 @@ import {
   parseCidr,
   sizeOf,
   wholeRange,
-} from '../../network/address/cidr.js';
-import type { Ip } from '../../network/address/ip.js';
+} from '../common/address/cidr.js';
+import type { Ip } from '../common/address/ip.js';
 
 /** Where networks without a wish of their own get their subnet from. */
 export const subnetPool = parseCidr('10.128.0.0/9');

@@ -1,8 +1,8 @@
-import type { Cidr } from '../../network/address/cidr.js';
-import { covers, formatCidr, overlaps, parseCidr } from '../../network/address/cidr.js';
-import type { Ip } from '../../network/address/ip.js';
-import { tryParseIp } from '../../network/address/ip.js';
-import type { Network } from '../model/network.js';
+import type { Cidr } from '../common/address/cidr.js';
+import { covers, formatCidr, overlaps, parseCidr } from '../common/address/cidr.js';
+import type { Ip } from '../common/address/ip.js';
+import { tryParseIp } from '../common/address/ip.js';
+import type { Network } from '../common/model/network.js';
 import type { StoreView, Transaction } from '../store/store.js';
 import { chooseSubnet } from './ipam.js';
 import { nextVni } from './vni.js';

@@ -1,8 +1,8 @@
-import type { TaskId } from '../model/ids.js';
-import type { Lease } from '../model/network.js';
-import type { Task } from '../model/task.js';
-import { isWanted } from '../model/slots.js';
-import { isTerminal } from '../model/task-state.js';
+import type { TaskId } from '../common/model/ids.js';
+import type { Lease } from '../common/model/network.js';
+import type { Task } from '../common/model/task.js';
+import { isWanted } from '../store/slots.js';
+import { isTerminal } from '../common/model/task-state.js';
 import type { StoreView } from '../store/store.js';
 
 /** A node that came back has removed what it should not run before this long, ms. */

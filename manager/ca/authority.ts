@@ -1,10 +1,10 @@
 import { X509Certificate } from 'node:crypto';
-import { AppError } from '../base/errors.js';
-import type { PairPaths } from './pki-files.js';
-import { readPair } from './pki-files.js';
-import { authorityId } from './pki-peer.js';
-import type { KeyPair, PeerIdentity } from './pki.js';
-import { signNode } from './pki.js';
+import { AppError } from '../common/base/errors.js';
+import type { PairPaths } from '../common/pki/pki-files.js';
+import { readPair } from '../common/pki/pki-files.js';
+import { authorityId } from '../common/pki/pki-peer.js';
+import type { KeyPair, PeerIdentity } from '../common/pki/pki.js';
+import { signNode } from '../common/pki/pki.js';
 
 /** How long certificates of workers and managers last unless the cluster says otherwise. */
 export const nodeLifetimeMs = 90 * 86_400_000;

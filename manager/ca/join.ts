@@ -1,13 +1,24 @@
-import type { Clock } from '../base/clock.js';
-import { AppError } from '../base/errors.js';
-import type { Logger } from '../base/log.js';
-import type { NewId } from '../base/random.js';
-import type { JoinToken } from '../model/join-token.js';
-import type { JoinAnswer, JoinRequest, MadeToken, ShownToken } from '../protocol/security.js';
+import type { Clock } from '../common/base/clock.js';
+import { AppError } from '../common/base/errors.js';
+import type { Logger } from '../common/base/log.js';
+import type { NewId } from '../common/base/random.js';
+import type { JoinToken } from '../common/model/join-token.js';
+import type {
+  JoinAnswer,
+  JoinRequest,
+  MadeToken,
+  ShownToken,
+} from '../common/protocol/security.js';
 import { changeCluster } from '../store/cluster-record.js';
 import type { ClusterRecord, ClusterStore, Transaction } from '../store/store.js';
-import { fingerprintOf, formatToken, hashSecret, matchesHash, newSecret } from './join-token.js';
-import type { PeerIdentity } from './pki.js';
+import {
+  fingerprintOf,
+  formatToken,
+  hashSecret,
+  matchesHash,
+  newSecret,
+} from '../common/pki/join-token.js';
+import type { PeerIdentity } from '../common/pki/pki.js';
 
 export interface JoinOptions {
   readonly store: ClusterStore;

@@ -1,7 +1,7 @@
-import type { Clock } from '../base/clock.js';
-import type { Logger } from '../base/log.js';
-import { Loop } from '../base/loop.js';
-import type { Peer } from '../protocol/peer.js';
+import type { Clock } from '../common/base/clock.js';
+import type { Logger } from '../common/base/log.js';
+import { Loop } from '../common/base/loop.js';
+import type { Peer } from '../transport/peer.js';
 import { changeCluster, clusterRecord } from '../store/cluster-record.js';
 import type { ClusterRecord, ClusterStore } from '../store/store.js';
 

@@ -1,18 +1,18 @@
 import { X509Certificate } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import type { Clock } from '../base/clock.js';
-import { AppError } from '../base/errors.js';
-import { readIfThere } from '../base/files.js';
-import type { Logger } from '../base/log.js';
-import { Loop } from '../base/loop.js';
-import type { Peer } from '../protocol/peer.js';
-import type { CaMember, CaStatus, Rotation } from '../protocol/security.js';
+import type { Clock } from '../common/base/clock.js';
+import { AppError } from '../common/base/errors.js';
+import { readIfThere } from '../common/base/files.js';
+import type { Logger } from '../common/base/log.js';
+import { Loop } from '../common/base/loop.js';
+import type { Peer } from '../transport/peer.js';
+import type { CaMember, CaStatus, Rotation } from '../common/protocol/security.js';
 import { changeCluster, clusterRecord } from '../store/cluster-record.js';
 import type { ClusterRecord, ClusterStore } from '../store/store.js';
 import { ClusterAuthority, nodeLifetimeMs } from './authority.js';
-import type { PairPaths } from './pki-files.js';
-import { belongTogether, readPair, replaceFile, replacePair } from './pki-files.js';
-import { createPrivateKey, createRequest } from './pki.js';
+import type { PairPaths } from '../common/pki/pki-files.js';
+import { belongTogether, readPair, replaceFile, replacePair } from '../common/pki/pki-files.js';
+import { createPrivateKey, createRequest } from '../common/pki/pki.js';
 
 /*
  * Replacing the cluster's authority. All trust what the user's authority signed, so the next one is

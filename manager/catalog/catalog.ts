@@ -1,7 +1,7 @@
-import type { Clock } from '../base/clock.js';
-import type { Logger } from '../base/log.js';
-import { Loop } from '../base/loop.js';
-import type { Catalog, CatalogEntries } from '../model/catalog.js';
+import type { Clock } from '../common/base/clock.js';
+import type { Logger } from '../common/base/log.js';
+import { Loop } from '../common/base/loop.js';
+import type { Catalog, CatalogEntries } from '../store/catalog.js';
 import type { ClusterStore } from '../store/store.js';
 import type { CatalogCluster } from './decide.js';
 import { afterwards, catalogName, decideCatalog } from './decide.js';

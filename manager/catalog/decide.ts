@@ -1,8 +1,8 @@
-import { canonicalJson } from '../base/canonical.js';
-import type { CatalogEntries, CatalogOperation } from '../model/catalog.js';
-import type { CatalogNode, CatalogService } from '../model/catalog.js';
-import type { Node } from '../model/node.js';
-import type { Task } from '../model/task.js';
+import { canonicalJson } from '../common/base/canonical.js';
+import type { CatalogEntries, CatalogOperation } from '../store/catalog.js';
+import type { CatalogNode, CatalogService } from '../store/catalog.js';
+import type { Node } from '../common/model/node.js';
+import type { Task } from '../common/model/task.js';
 import type { StoreView } from '../store/store.js';
 
 export interface CatalogCluster {

@@ -1,13 +1,13 @@
-import { hashOf } from '../base/canonical.js';
-import type { NewId } from '../base/random.js';
-import type { ServiceId } from '../model/ids.js';
-import { asFormer, hasStood, rolled, updateOf } from '../model/rollback.js';
-import type { Service, ServiceSpec } from '../model/service.js';
-import { isWanted } from '../model/slots.js';
-import { taskHashOf } from '../model/spec-hash.js';
-import { isTerminal } from '../model/task-state.js';
-import type { Task } from '../model/task.js';
-import type { AppliedChange, ProjectApply } from '../protocol/control.js';
+import { hashOf } from '../common/base/canonical.js';
+import type { NewId } from '../common/base/random.js';
+import type { ServiceId } from '../common/model/ids.js';
+import { asFormer, hasStood, rolled, updateOf } from '../common/model/rollback.js';
+import type { Service, ServiceSpec } from '../common/model/service.js';
+import { isWanted } from '../store/slots.js';
+import { taskHashOf } from '../common/model/spec-hash.js';
+import { isTerminal } from '../common/model/task-state.js';
+import type { Task } from '../common/model/task.js';
+import type { AppliedChange, ProjectApply } from '../common/protocol/control.js';
 import type { StoreView, Transaction } from '../store/store.js';
 import { isOutdated, setStopTimeout } from './stop-timeout.js';
 

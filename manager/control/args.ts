@@ -1,4 +1,4 @@
-import { AppError } from '../base/errors.js';
+import { AppError } from '../common/base/errors.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 

@@ -1,6 +1,6 @@
-import type { AuditRecord, Origin } from '../model/journal.js';
-import { numberId } from '../model/journal.js';
-import type { AuditEntry } from '../protocol/control.js';
+import type { AuditRecord, Origin } from '../store/journal.js';
+import { numberId } from '../store/journal.js';
+import type { AuditEntry } from '../common/protocol/control.js';
 import type { ClusterStore, Commit, StoreChange, Transaction } from '../store/store.js';
 import { describeChange } from './audit-lines.js';
 

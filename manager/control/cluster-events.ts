@@ -1,9 +1,9 @@
-import type { Node } from '../model/node.js';
-import type { Service } from '../model/service.js';
-import { updateWord } from '../model/rollback.js';
-import type { Task, TaskStatus } from '../model/task.js';
-import { isTerminal, stateRank } from '../model/task-state.js';
-import type { RecordedEvent } from '../model/journal.js';
+import type { Node } from '../common/model/node.js';
+import type { Service } from '../common/model/service.js';
+import { updateWord } from '../common/model/rollback.js';
+import type { Task, TaskStatus } from '../common/model/task.js';
+import { isTerminal, stateRank } from '../common/model/task-state.js';
+import type { RecordedEvent } from '../store/journal.js';
 import type { StoreChange, StoreView } from '../store/store.js';
 
 type Attributes = Readonly<Record<string, string>>;

@@ -1,6 +1,6 @@
-import type { Clock } from '../base/clock.js';
-import type { Logger } from '../base/log.js';
-import type { NewId } from '../base/random.js';
+import type { Clock } from '../common/base/clock.js';
+import type { Logger } from '../common/base/log.js';
+import type { NewId } from '../common/base/random.js';
 import type {
   ControlCallMap,
   ControlCallName,
@@ -9,11 +9,11 @@ import type {
   ManagerInfo,
   PlannedStep,
   TaskLogLine,
-} from '../protocol/control.js';
-import type { Peer } from '../protocol/peer.js';
-import type { CaStatus, MadeToken } from '../protocol/security.js';
-import type { StatsMessage } from '../protocol/statistics.js';
-import type { WorkerCalls } from '../protocol/worker-calls.js';
+} from '../common/protocol/control.js';
+import type { Peer } from '../transport/peer.js';
+import type { CaStatus, MadeToken } from '../common/protocol/security.js';
+import type { StatsMessage } from '../common/protocol/statistics.js';
+import type { WorkerCalls } from '../common/protocol/worker-calls.js';
 import type { ClusterStore, TableName, Transaction } from '../store/store.js';
 import type { AuditLog } from './audit-log.js';
 

@@ -1,11 +1,15 @@
-import { AppError, messageOf, toAppError } from '../base/errors.js';
-import type { ControlCallName, ControlStreamName, ManagerInfo } from '../protocol/control.js';
-import { paths } from '../protocol/messages.js';
-import type { Origin } from '../model/journal.js';
-import type { Peer } from '../protocol/peer.js';
+import { AppError, messageOf, toAppError } from '../common/base/errors.js';
+import type {
+  ControlCallName,
+  ControlStreamName,
+  ManagerInfo,
+} from '../common/protocol/control.js';
+import { paths } from '../common/protocol/messages.js';
+import type { Origin } from '../store/journal.js';
+import type { Peer } from '../transport/peer.js';
 import type { ClusterStore } from '../store/store.js';
-import type { Connection } from '../protocol/transport-connection.js';
-import type { CallRequest, StreamRequest } from '../protocol/transport-server.js';
+import type { Connection } from '../common/protocol/transport-connection.js';
+import type { CallRequest, StreamRequest } from '../transport/transport-server.js';
 import { Args } from './args.js';
 import { dataCalls } from './calls/data.js';
 import { AuditLog } from './audit-log.js';

@@ -1,9 +1,9 @@
-import { AppError } from '../base/errors.js';
-import type { FileMount } from '../model/container.js';
-import type { ConfigId, SecretId } from '../model/ids.js';
-import type { Config, Secret } from '../model/secret.js';
-import { contentOf, maxDataBytes } from '../model/secret.js';
-import type { AppliedChange, DataInput, ProjectApply } from '../protocol/control.js';
+import { AppError } from '../common/base/errors.js';
+import type { FileMount } from '../common/model/container.js';
+import type { ConfigId, SecretId } from '../common/model/ids.js';
+import type { Config, Secret } from '../common/model/secret.js';
+import { contentOf, maxDataBytes } from '../common/model/secret.js';
+import type { AppliedChange, DataInput, ProjectApply } from '../common/protocol/control.js';
 import type { StoreView, Transaction } from '../store/store.js';
 import type { ApplyContext } from './apply-service.js';
 

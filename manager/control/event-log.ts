@@ -1,9 +1,9 @@
-import type { Clock } from '../base/clock.js';
-import type { Logger } from '../base/log.js';
-import { messageOf } from '../base/errors.js';
-import type { EventRecord, RecordedEvent } from '../model/journal.js';
-import { numberId } from '../model/journal.js';
-import type { ClusterEvent } from '../protocol/control.js';
+import type { Clock } from '../common/base/clock.js';
+import type { Logger } from '../common/base/log.js';
+import { messageOf } from '../common/base/errors.js';
+import type { EventRecord, RecordedEvent } from '../store/journal.js';
+import { numberId } from '../store/journal.js';
+import type { ClusterEvent } from '../common/protocol/control.js';
 import type { ClusterStore, Commit, Transaction } from '../store/store.js';
 import { eventsOf } from './cluster-events.js';
 

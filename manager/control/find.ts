@@ -1,9 +1,9 @@
-import { AppError } from '../base/errors.js';
-import type { NodeId } from '../model/ids.js';
-import type { Node } from '../model/node.js';
-import type { Service } from '../model/service.js';
-import type { Task } from '../model/task.js';
-import type { TaskRef } from '../protocol/control.js';
+import { AppError } from '../common/base/errors.js';
+import type { NodeId } from '../common/model/ids.js';
+import type { Node } from '../common/model/node.js';
+import type { Service } from '../common/model/service.js';
+import type { Task } from '../common/model/task.js';
+import type { TaskRef } from '../common/protocol/control.js';
 import type { StoreView } from '../store/store.js';
 
 /** One service of a project. Throws `not-found` when there is none or it is being removed. */

@@ -1,6 +1,6 @@
-import type { Service } from '../model/service.js';
-import type { Task } from '../model/task.js';
-import { isTerminal } from '../model/task-state.js';
+import type { Service } from '../common/model/service.js';
+import type { Task } from '../common/model/task.js';
+import { isTerminal } from '../common/model/task-state.js';
 import type { Transaction } from '../store/store.js';
 
 /**

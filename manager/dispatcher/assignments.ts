@@ -1,10 +1,10 @@
-import type { NetworkId, NodeId, TaskId } from '../model/ids.js';
-import type { Endpoint } from '../model/network-view.js';
-import type { Lease } from '../model/network.js';
-import type { Node } from '../model/node.js';
-import type { Task } from '../model/task.js';
-import { isTerminal } from '../model/task-state.js';
-import type { AssignmentChange, AssignmentSet } from '../protocol/assignments.js';
+import type { NetworkId, NodeId, TaskId } from '../common/model/ids.js';
+import type { Endpoint } from '../common/model/network-view.js';
+import type { Lease } from '../common/model/network.js';
+import type { Node } from '../common/model/node.js';
+import type { Task } from '../common/model/task.js';
+import { isTerminal } from '../common/model/task-state.js';
+import type { AssignmentChange, AssignmentSet } from '../common/protocol/assignments.js';
 import type { Commit, StoreView } from '../store/store.js';
 import { endpointOf } from './endpoint.js';
 import type { AssignmentSource } from './node-assignments.js';

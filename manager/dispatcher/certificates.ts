@@ -1,9 +1,9 @@
-import type { Clock } from '../base/clock.js';
-import { AppError, messageOf, toAppError } from '../base/errors.js';
-import type { Logger } from '../base/log.js';
-import type { NodeId } from '../model/ids.js';
-import type { WorkerMessage } from '../protocol/messages.js';
-import type { Peer } from '../protocol/peer.js';
+import type { Clock } from '../common/base/clock.js';
+import { AppError, messageOf, toAppError } from '../common/base/errors.js';
+import type { Logger } from '../common/base/log.js';
+import type { NodeId } from '../common/model/ids.js';
+import type { WorkerMessage } from '../common/protocol/messages.js';
+import type { Peer } from '../transport/peer.js';
 import type { Session } from './session.js';
 
 /** Signs a request for the certificate that is to follow the one a peer has shown. Throws `invalid`. */

@@ -1,6 +1,6 @@
-import type { NodeId } from '../model/ids.js';
+import type { NodeId } from '../common/model/ids.js';
 import type { StoreView, Transaction } from '../store/store.js';
-import { isAssigned } from '../model/task-state.js';
+import { isAssigned } from '../common/model/task-state.js';
 
 /**
  * After a node was removed from the cluster: nobody will ever report on its tasks again, and what was

@@ -1,20 +1,20 @@
-import { AppError, messageOf, toAppError } from '../base/errors.js';
-import type { Logger } from '../base/log.js';
-import type { NodeId } from '../model/ids.js';
-import { decodeWorkerMessage } from '../protocol/decode.js';
-import type { WorkerMessage } from '../protocol/messages.js';
-import { paths } from '../protocol/messages.js';
-import type { Peer } from '../protocol/peer.js';
-import type { Connection } from '../protocol/transport-connection.js';
-import type { StreamRequest } from '../protocol/transport-server.js';
-import { negotiateVersion } from '../protocol/version.js';
+import { AppError, messageOf, toAppError } from '../common/base/errors.js';
+import type { Logger } from '../common/base/log.js';
+import type { NodeId } from '../common/model/ids.js';
+import { decodeWorkerMessage } from '../common/protocol/decode.js';
+import type { WorkerMessage } from '../common/protocol/messages.js';
+import { paths } from '../common/protocol/messages.js';
+import type { Peer } from '../transport/peer.js';
+import type { Connection } from '../common/protocol/transport-connection.js';
+import type { StreamRequest } from '../transport/transport-server.js';
+import { negotiateVersion } from './version.js';
 import type {
   MessageStream,
   WorkerCallMap,
   WorkerCallName,
   WorkerCalls,
   WorkerStreamRequest,
-} from '../protocol/worker-calls.js';
+} from '../common/protocol/worker-calls.js';
 import type { ClusterStore, Commit } from '../store/store.js';
 import { AssignmentBook } from './assignments.js';
 import { WorkerCertificates } from './certificates.js';

@@ -1,6 +1,6 @@
-import type { NetworkId, NodeId } from '../model/ids.js';
-import type { LeaseId } from '../model/ids.js';
-import { isTerminal } from '../model/task-state.js';
+import type { NetworkId, NodeId } from '../common/model/ids.js';
+import type { LeaseId } from '../common/model/ids.js';
+import { isTerminal } from '../common/model/task-state.js';
 import type { StoreView } from '../store/store.js';
 
 /**

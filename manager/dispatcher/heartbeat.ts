@@ -1,5 +1,5 @@
-import type { Clock } from '../base/clock.js';
-import type { NodeId } from '../model/ids.js';
+import type { Clock } from '../common/base/clock.js';
+import type { NodeId } from '../common/model/ids.js';
 import type { NodeSigns, StatusTiming } from './node-status.js';
 import { judgeNode } from './node-status.js';
 import type { Probe } from './probe.js';

@@ -1,10 +1,10 @@
-import { AppError } from '../base/errors.js';
-import { hashOf } from '../base/canonical.js';
-import type { NodeId } from '../model/ids.js';
-import type { Node, NodeDescription } from '../model/node.js';
-import { isTerminal } from '../model/task-state.js';
-import type { WorkerMessage } from '../protocol/messages.js';
-import type { Peer } from '../protocol/peer.js';
+import { AppError } from '../common/base/errors.js';
+import { hashOf } from '../common/base/canonical.js';
+import type { NodeId } from '../common/model/ids.js';
+import type { Node, NodeDescription } from '../common/model/node.js';
+import { isTerminal } from '../common/model/task-state.js';
+import type { WorkerMessage } from '../common/protocol/messages.js';
+import type { Peer } from '../transport/peer.js';
 import type { Transaction } from '../store/store.js';
 import { fencedLeases, freeGateways } from './freed-leases.js';
 import { writeReport } from './report-batch.js';

@@ -1,10 +1,10 @@
-import { AppError, messageOf, toAppError } from '../base/errors.js';
-import type { Logger } from '../base/log.js';
-import type { NodeId } from '../model/ids.js';
-import type { Node } from '../model/node.js';
-import { frame, unframe } from '../protocol/frames.js';
-import type { MessageStream, SeenImage, WorkerCalls } from '../protocol/worker-calls.js';
-import type { WorkerMessage } from '../protocol/messages.js';
+import { AppError, messageOf, toAppError } from '../common/base/errors.js';
+import type { Logger } from '../common/base/log.js';
+import type { NodeId } from '../common/model/ids.js';
+import type { Node } from '../common/model/node.js';
+import { frame, unframe } from '../common/protocol/frames.js';
+import type { MessageStream, SeenImage, WorkerCalls } from '../common/protocol/worker-calls.js';
+import type { WorkerMessage } from '../common/protocol/messages.js';
 import type { StoreView } from '../store/store.js';
 import type { ImageHolder } from './image-source.js';
 import { bestSource } from './image-source.js';

@@ -1,6 +1,6 @@
-import type { NodeId } from '../model/ids.js';
-import { parsePlatform, runsPlatform } from '../model/platform.js';
-import type { SeenImage } from '../protocol/worker-calls.js';
+import type { NodeId } from '../common/model/ids.js';
+import { parsePlatform, runsPlatform } from '../common/model/platform.js';
+import type { SeenImage } from '../common/protocol/worker-calls.js';
 
 /** A node that has an image, and what it has. */
 export interface ImageHolder extends SeenImage {

@@ -1,9 +1,13 @@
-import type { NetworkId, NodeId, TaskId } from '../model/ids.js';
-import type { Endpoint, NetworkOnNode } from '../model/network-view.js';
-import { contentOf } from '../model/secret.js';
-import type { Task } from '../model/task.js';
-import { isTerminal, stateRank } from '../model/task-state.js';
-import type { AssignedFile, AssignedTask, AssignmentChange } from '../protocol/assignments.js';
+import type { NetworkId, NodeId, TaskId } from '../common/model/ids.js';
+import type { Endpoint, NetworkOnNode } from '../common/model/network-view.js';
+import { contentOf } from '../common/model/secret.js';
+import type { Task } from '../common/model/task.js';
+import { isTerminal, stateRank } from '../common/model/task-state.js';
+import type {
+  AssignedFile,
+  AssignedTask,
+  AssignmentChange,
+} from '../common/protocol/assignments.js';
 import type { StoreView } from '../store/store.js';
 import { ChangeDraft } from './change-draft.js';
 import { endpointId, sameEndpoint } from './endpoint.js';

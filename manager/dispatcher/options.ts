@@ -1,6 +1,6 @@
-import type { Clock } from '../base/clock.js';
-import type { Logger } from '../base/log.js';
-import type { NewId } from '../base/random.js';
+import type { Clock } from '../common/base/clock.js';
+import type { Logger } from '../common/base/log.js';
+import type { NewId } from '../common/base/random.js';
 import type { ClusterStore } from '../store/store.js';
 import type { CertificateDesk } from './certificates.js';
 import type { KnownManager } from './manager-list.js';

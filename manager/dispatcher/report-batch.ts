@@ -1,9 +1,9 @@
-import type { Clock } from '../base/clock.js';
-import { AppError, messageOf } from '../base/errors.js';
-import type { Logger } from '../base/log.js';
-import type { NodeId, TaskId } from '../model/ids.js';
-import type { TaskStatus } from '../model/task.js';
-import type { TaskReport } from '../protocol/messages.js';
+import type { Clock } from '../common/base/clock.js';
+import { AppError, messageOf } from '../common/base/errors.js';
+import type { Logger } from '../common/base/log.js';
+import type { NodeId, TaskId } from '../common/model/ids.js';
+import type { TaskStatus } from '../common/model/task.js';
+import type { TaskReport } from '../common/protocol/messages.js';
 import type { ClusterStore, Transaction } from '../store/store.js';
 import { applyReport } from './report.js';
 import { Throttle } from './throttle.js';

@@ -1,6 +1,6 @@
-import type { NodeId } from '../model/ids.js';
-import type { Task, TaskStatus } from '../model/task.js';
-import { isTerminal, mayMove, stateRank } from '../model/task-state.js';
+import type { NodeId } from '../common/model/ids.js';
+import type { Task, TaskStatus } from '../common/model/task.js';
+import { isTerminal, mayMove, stateRank } from '../common/model/task-state.js';
 
 /**
  * The task after a worker's report, or undefined when the report says nothing new: it is of a task we do

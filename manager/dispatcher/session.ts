@@ -1,9 +1,9 @@
-import { AppError } from '../base/errors.js';
-import type { NetworkId, NodeId } from '../model/ids.js';
-import type { ManagerMessage, WorkerMessage } from '../protocol/messages.js';
-import type { Peer } from '../protocol/peer.js';
-import type { Connection } from '../protocol/transport-connection.js';
-import type { WorkerCall, WorkerCallMap, WorkerCallName } from '../protocol/worker-calls.js';
+import { AppError } from '../common/base/errors.js';
+import type { NetworkId, NodeId } from '../common/model/ids.js';
+import type { ManagerMessage, WorkerMessage } from '../common/protocol/messages.js';
+import type { Peer } from '../transport/peer.js';
+import type { Connection } from '../common/protocol/transport-connection.js';
+import type { WorkerCall, WorkerCallMap, WorkerCallName } from '../common/protocol/worker-calls.js';
 
 /** Even a caller without a deadline of its own gets an answer after this. */
 const callDeadlineMs = 120_000;

@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.js';
+import type { Clock } from '../common/base/clock.js';
 
 /**
  * Runs `work` soon after a poke, and at most once every `tickMs`: the first of a burst goes at once, the

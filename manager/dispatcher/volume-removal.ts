@@ -1,10 +1,10 @@
-import type { Clock } from '../base/clock.js';
-import { messageOf } from '../base/errors.js';
-import type { Logger } from '../base/log.js';
-import { Loop } from '../base/loop.js';
-import type { NodeId } from '../model/ids.js';
-import type { Volume } from '../model/network.js';
-import type { WorkerCalls } from '../protocol/worker-calls.js';
+import type { Clock } from '../common/base/clock.js';
+import { messageOf } from '../common/base/errors.js';
+import type { Logger } from '../common/base/log.js';
+import { Loop } from '../common/base/loop.js';
+import type { NodeId } from '../common/model/ids.js';
+import type { Volume } from '../common/model/network.js';
+import type { WorkerCalls } from '../common/protocol/worker-calls.js';
 import type { ClusterStore, StoreView } from '../store/store.js';
 
 const removeDeadlineMs = 30_000;

@@ -1,8 +1,8 @@
-import { AppError } from '../base/errors.js';
-import type { NewId } from '../base/random.js';
-import type { NodeId } from '../model/ids.js';
-import type { Connection } from '../protocol/transport-connection.js';
-import type { WorkerStreamRequest } from '../protocol/worker-calls.js';
+import { AppError } from '../common/base/errors.js';
+import type { NewId } from '../common/base/random.js';
+import type { NodeId } from '../common/model/ids.js';
+import type { Connection } from '../common/protocol/transport-connection.js';
+import type { WorkerStreamRequest } from '../common/protocol/worker-calls.js';
 import type { Session } from './session.js';
 
 /** From asking a worker to its dialling back. */

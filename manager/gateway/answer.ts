@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex, Writable } from 'node:stream';
-import { AppError } from '../base/errors.js';
-import type { WebUpgrade } from '../protocol/transport-web.js';
+import { AppError } from '../common/base/errors.js';
+import type { WebUpgrade } from '../transport/transport-web.js';
 import { apiVersion } from './api-version.js';
 
 /** Where a long answer goes. */

@@ -1,4 +1,4 @@
-import { AppError } from '../base/errors.js';
+import { AppError } from '../common/base/errors.js';
 
 /** The Engine API that is served: 1.<n>. */
 export const newestApiMinor = 45;

@@ -1,10 +1,10 @@
-import type { Clock } from '../base/clock.js';
-import type { Logger } from '../base/log.js';
-import type { NewId } from '../base/random.js';
-import type { ClusterEvent } from '../protocol/control.js';
-import type { Peer } from '../protocol/peer.js';
-import type { CallRequest } from '../protocol/transport-server.js';
-import type { WorkerCalls } from '../protocol/worker-calls.js';
+import type { Clock } from '../common/base/clock.js';
+import type { Logger } from '../common/base/log.js';
+import type { NewId } from '../common/base/random.js';
+import type { ClusterEvent } from '../common/protocol/control.js';
+import type { Peer } from '../transport/peer.js';
+import type { CallRequest } from '../transport/transport-server.js';
+import type { WorkerCalls } from '../common/protocol/worker-calls.js';
 import type { ClusterStore } from '../store/store.js';
 import type { Target } from './api-version.js';
 import type { Answer } from './answer.js';

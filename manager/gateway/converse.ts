@@ -1,5 +1,5 @@
-import { frame, unframe } from '../protocol/frames.js';
-import type { MessageStream } from '../protocol/worker-calls.js';
+import { frame, unframe } from '../common/protocol/frames.js';
+import type { MessageStream } from '../common/protocol/worker-calls.js';
 import type { Terminal } from './answer.js';
 import { multiplexed } from './translate/multiplex.js';
 

@@ -1,6 +1,6 @@
-import { AppError } from '../base/errors.js';
-import type { NewId } from '../base/random.js';
-import type { ExecOptions } from '../protocol/worker-calls.js';
+import { AppError } from '../common/base/errors.js';
+import type { NewId } from '../common/base/random.js';
+import type { ExecOptions } from '../common/protocol/worker-calls.js';
 import type { Placed } from './find-container.js';
 
 /** A further process in a container: first made, then started, by two requests. */

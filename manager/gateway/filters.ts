@@ -1,5 +1,5 @@
-import { AppError } from '../base/errors.js';
-import type { Labels } from '../model/meta.js';
+import { AppError } from '../common/base/errors.js';
+import type { Labels } from '../common/model/meta.js';
 
 /** Wanted values by key: one of each key's must fit. */
 export type Filters = ReadonlyMap<string, readonly string[]>;

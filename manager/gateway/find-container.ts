@@ -1,9 +1,9 @@
-import { AppError } from '../base/errors.js';
-import type { NodeId } from '../model/ids.js';
-import type { Node } from '../model/node.js';
-import { byNewest, isWanted } from '../model/slots.js';
-import type { Task } from '../model/task.js';
-import { isTerminal } from '../model/task-state.js';
+import { AppError } from '../common/base/errors.js';
+import type { NodeId } from '../common/model/ids.js';
+import type { Node } from '../common/model/node.js';
+import { byNewest, isWanted } from '../store/slots.js';
+import type { Task } from '../common/model/task.js';
+import { isTerminal } from '../common/model/task-state.js';
 import type { StoreView } from '../store/store.js';
 
 /** A task that has a container, and where that is. */

@@ -1,5 +1,5 @@
-import { AppError } from '../base/errors.js';
-import type { Network, Volume } from '../model/network.js';
+import { AppError } from '../common/base/errors.js';
+import type { Network, Volume } from '../common/model/network.js';
 import type { StoreView } from '../store/store.js';
 
 /** By whole id, name, or a prefix of the id that is one's only. Throws `not-found`, `invalid` when several fit. */

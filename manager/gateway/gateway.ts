@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { AppError } from '../base/errors.js';
-import type { Peer } from '../protocol/peer.js';
-import { parseBody } from '../protocol/transport-server.js';
-import type { WebRequest, WebUpgrade } from '../protocol/transport-web.js';
+import { AppError } from '../common/base/errors.js';
+import type { Peer } from '../transport/peer.js';
+import { parseBody } from '../transport/transport-server.js';
+import type { WebRequest, WebUpgrade } from '../transport/transport-web.js';
 import { apiVersion, parseTarget } from './api-version.js';
 import type { Answer } from './answer.js';
 import { writeAnswer, writeUpgrade } from './answer.js';

@@ -1,4 +1,4 @@
-import { AppError } from '../base/errors.js';
+import { AppError } from '../common/base/errors.js';
 
 /** Go's words for true, as the engine reads a flag of a query. */
 export function flag(query: URLSearchParams, key: string): boolean {

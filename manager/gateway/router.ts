@@ -1,4 +1,4 @@
-import { AppError } from '../base/errors.js';
+import { AppError } from '../common/base/errors.js';
 import type { Handler, Route } from './context.js';
 import { containerRoutes } from './handlers/containers.js';
 import { eventRoutes } from './handlers/events.js';

@@ -1,5 +1,5 @@
-import type { TaskId } from '../model/ids.js';
-import type { StatsMessage, TaskUse } from '../protocol/statistics.js';
+import type { TaskId } from '../common/model/ids.js';
+import type { StatsMessage, TaskUse } from '../common/protocol/statistics.js';
 
 /** What containers use, as `shoal stats` has it. */
 export interface Statistics {

@@ -1,12 +1,12 @@
-import type { Clock } from '../base/clock.js';
-import { backoffMs } from '../base/backoff.js';
-import { messageOf } from '../base/errors.js';
-import type { Logger } from '../base/log.js';
-import type { TaskId } from '../model/ids.js';
-import type { Task } from '../model/task.js';
-import { isTerminal, stateRank } from '../model/task-state.js';
-import type { ControlStreamMap, TaskLogLine } from '../protocol/control.js';
-import type { LogLine, LogOptions, WorkerCalls } from '../protocol/worker-calls.js';
+import type { Clock } from '../common/base/clock.js';
+import { backoffMs } from '../common/base/backoff.js';
+import { messageOf } from '../common/base/errors.js';
+import type { Logger } from '../common/base/log.js';
+import type { TaskId } from '../common/model/ids.js';
+import type { Task } from '../common/model/task.js';
+import { isTerminal, stateRank } from '../common/model/task-state.js';
+import type { ControlStreamMap, TaskLogLine } from '../common/protocol/control.js';
+import type { LogLine, LogOptions, WorkerCalls } from '../common/protocol/worker-calls.js';
 import type { ClusterStore } from '../store/store.js';
 import { LogMerge } from './merge.js';
 

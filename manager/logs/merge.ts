@@ -1,4 +1,4 @@
-import type { TaskLogLine } from '../protocol/control.js';
+import type { TaskLogLine } from '../common/protocol/control.js';
 
 interface Queue {
   readonly lines: TaskLogLine[];

@@ -1,8 +1,8 @@
-import type { ServiceId, TaskId } from '../model/ids.js';
-import { rolledBack } from '../model/rollback.js';
-import type { Service, TaskSpec } from '../model/service.js';
-import type { Explanation, Task } from '../model/task.js';
-import type { NewId } from '../base/random.js';
+import type { ServiceId, TaskId } from '../common/model/ids.js';
+import { rolledBack } from '../common/model/rollback.js';
+import type { Service, TaskSpec } from '../common/model/service.js';
+import type { Explanation, Task } from '../common/model/task.js';
+import type { NewId } from '../common/base/random.js';
 import type { Draft, Transaction } from '../store/store.js';
 import type { NewTask, TaskChange } from './change.js';
 

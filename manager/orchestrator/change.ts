@@ -1,6 +1,6 @@
-import type { NodeId, TaskId } from '../model/ids.js';
-import type { UpdateStatus } from '../model/service.js';
-import type { Attempts, Task } from '../model/task.js';
+import type { NodeId, TaskId } from '../common/model/ids.js';
+import type { UpdateStatus } from '../common/model/service.js';
+import type { Attempts, Task } from '../common/model/task.js';
 
 /** A task to be made in a slot of the service. */
 export interface NewTask {

@@ -1,11 +1,11 @@
-import { describeUnsatisfied, parseConstraint, satisfies } from '../model/constraint.js';
-import type { Constraint } from '../model/constraint.js';
-import type { Node } from '../model/node.js';
-import { parsePlatform, runsPlatform } from '../model/platform.js';
-import { describeTie, needsLive } from '../model/pod.js';
-import type { Service } from '../model/service.js';
-import { isTerminal } from '../model/task-state.js';
-import type { Task } from '../model/task.js';
+import { describeUnsatisfied, parseConstraint, satisfies } from '../common/model/constraint.js';
+import type { Constraint } from '../common/model/constraint.js';
+import type { Node } from '../common/model/node.js';
+import { parsePlatform, runsPlatform } from '../common/model/platform.js';
+import { describeTie, needsLive } from '../common/model/pod.js';
+import type { Service } from '../common/model/service.js';
+import { isTerminal } from '../common/model/task-state.js';
+import type { Task } from '../common/model/task.js';
 import type { ServiceScene } from './scene.js';
 import { nodeNameOf, nodeOf } from './scene.js';
 

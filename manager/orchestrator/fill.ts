@@ -1,10 +1,10 @@
-import { canonicalJson } from '../base/canonical.js';
-import { currentTask, isAvailable, isLeaving, isLost, isWanted } from '../model/slots.js';
-import type { Task } from '../model/task.js';
-import { isTied } from '../model/pod.js';
-import { updateConfigOf } from '../model/rollback.js';
-import type { Placement } from '../model/service.js';
-import { isAssigned, isTerminal } from '../model/task-state.js';
+import { canonicalJson } from '../common/base/canonical.js';
+import { currentTask, isAvailable, isLeaving, isLost, isWanted } from '../store/slots.js';
+import type { Task } from '../common/model/task.js';
+import { isTied } from '../common/model/pod.js';
+import { updateConfigOf } from '../common/model/rollback.js';
+import type { Placement } from '../common/model/service.js';
+import { isAssigned, isTerminal } from '../common/model/task-state.js';
 import type { NewTask, TaskChange } from './change.js';
 import { leaveCause, revivalCause, unfitCause } from './enforce.js';
 import { afterEnd } from './restart.js';

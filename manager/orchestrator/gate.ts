@@ -1,7 +1,7 @@
-import type { Dependency, Service } from '../model/service.js';
-import { currentTask, tasksBySlot } from '../model/slots.js';
-import type { Task } from '../model/task.js';
-import { isTerminal } from '../model/task-state.js';
+import type { Dependency, Service } from '../common/model/service.js';
+import { currentTask, tasksBySlot } from '../store/slots.js';
+import type { Task } from '../common/model/task.js';
+import { isTerminal } from '../common/model/task-state.js';
 
 /** Whether a service's tasks may start: held back by a user, or by what it depends on. */
 export interface Gate {

@@ -1,5 +1,5 @@
-import type { NodeId } from '../model/ids.js';
-import type { Node } from '../model/node.js';
+import type { NodeId } from '../common/model/ids.js';
+import type { Node } from '../common/model/node.js';
 import type { TaskChange } from './change.js';
 import { unfitCause } from './enforce.js';
 import { reconcileSlots } from './replicated.js';

@@ -1,10 +1,10 @@
-import type { NetworkId, NodeId, ServiceId } from '../model/ids.js';
-import type { Network } from '../model/network.js';
-import type { Node } from '../model/node.js';
-import { tiesOf } from '../model/pod.js';
-import type { Service } from '../model/service.js';
-import { currentTask, isLost, tasksBySlot } from '../model/slots.js';
-import type { Task } from '../model/task.js';
+import type { NetworkId, NodeId, ServiceId } from '../common/model/ids.js';
+import type { Network } from '../common/model/network.js';
+import type { Node } from '../common/model/node.js';
+import { tiesOf } from '../common/model/pod.js';
+import type { Service } from '../common/model/service.js';
+import { currentTask, isLost, tasksBySlot } from '../store/slots.js';
+import type { Task } from '../common/model/task.js';
 import { missingReference } from '../store/references.js';
 import type { StoreView } from '../store/store.js';
 import type { DependencyState } from './gate.js';

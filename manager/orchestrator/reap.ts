@@ -1,7 +1,7 @@
-import type { TaskId } from '../model/ids.js';
-import { currentTask, isLost, isWanted, tasksBySlot } from '../model/slots.js';
-import type { Task } from '../model/task.js';
-import { isTerminal } from '../model/task-state.js';
+import type { TaskId } from '../common/model/ids.js';
+import { currentTask, isLost, isWanted, tasksBySlot } from '../store/slots.js';
+import type { Task } from '../common/model/task.js';
+import { isTerminal } from '../common/model/task-state.js';
 import type { TaskChange } from './change.js';
 import { forget } from './fill.js';
 import type { ServiceScene } from './scene.js';

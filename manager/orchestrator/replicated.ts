@@ -1,4 +1,4 @@
-import { isWanted, tasksBySlot } from '../model/slots.js';
+import { isWanted, tasksBySlot } from '../store/slots.js';
 import type { TaskChange } from './change.js';
 import type { SlotPlan } from './fill.js';
 import { planSlot, retire } from './fill.js';

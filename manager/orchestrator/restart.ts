@@ -1,6 +1,6 @@
-import type { RestartPolicy } from '../model/service.js';
-import { wasRefused } from '../model/slots.js';
-import type { Attempts, Task } from '../model/task.js';
+import type { RestartPolicy } from '../common/model/service.js';
+import { wasRefused } from '../store/slots.js';
+import type { Attempts, Task } from '../common/model/task.js';
 
 /** What becomes of a slot whose task ended though it was wanted. */
 export type RestartVerdict =

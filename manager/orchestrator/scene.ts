@@ -1,8 +1,8 @@
-import type { NodeId } from '../model/ids.js';
-import type { Node } from '../model/node.js';
-import type { Tie } from '../model/pod.js';
-import type { Service } from '../model/service.js';
-import type { Task } from '../model/task.js';
+import type { NodeId } from '../common/model/ids.js';
+import type { Node } from '../common/model/node.js';
+import type { Tie } from '../common/model/pod.js';
+import type { Service } from '../common/model/service.js';
+import type { Task } from '../common/model/task.js';
 import type { Gate } from './gate.js';
 
 /** All that deciding about one service looks at: one moment of the store. */

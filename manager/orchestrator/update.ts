@@ -1,6 +1,6 @@
-import { updateConfigOf } from '../model/rollback.js';
-import type { UpdateConfig } from '../model/service.js';
-import { isAvailable } from '../model/slots.js';
+import { updateConfigOf } from '../common/model/rollback.js';
+import type { UpdateConfig } from '../common/model/service.js';
+import { isAvailable } from '../store/slots.js';
 import type { TaskChange } from './change.js';
 import type { SlotPlan } from './fill.js';
 import { create, shutDown } from './fill.js';

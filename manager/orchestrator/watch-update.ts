@@ -1,8 +1,8 @@
-import { updateConfigOf, updateOf } from '../model/rollback.js';
-import type { UpdateConfig, UpdateStatus } from '../model/service.js';
-import { wasRefused } from '../model/slots.js';
-import type { Task } from '../model/task.js';
-import { isTerminal } from '../model/task-state.js';
+import { updateConfigOf, updateOf } from '../common/model/rollback.js';
+import type { UpdateConfig, UpdateStatus } from '../common/model/service.js';
+import { wasRefused } from '../store/slots.js';
+import type { Task } from '../common/model/task.js';
+import { isTerminal } from '../common/model/task-state.js';
 import type { TaskChange } from './change.js';
 import type { SlotPlan } from './fill.js';
 import { afterEnd } from './restart.js';

@@ -1,8 +1,8 @@
-import type { Clock } from '../base/clock.js';
-import { isAppError, messageOf } from '../base/errors.js';
-import type { Logger } from '../base/log.js';
-import { Loop } from '../base/loop.js';
-import { paths } from '../protocol/messages.js';
+import type { Clock } from '../common/base/clock.js';
+import { isAppError, messageOf } from '../common/base/errors.js';
+import type { Logger } from '../common/base/log.js';
+import { Loop } from '../common/base/loop.js';
+import { paths } from '../common/protocol/messages.js';
 import { KeyRing } from '../store/key-ring.js';
 import type { Relay } from './relay.js';
 

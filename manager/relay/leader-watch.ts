@@ -1,5 +1,5 @@
-import type { Clock } from '../base/clock.js';
-import { AppError } from '../base/errors.js';
+import type { Clock } from '../common/base/clock.js';
+import { AppError } from '../common/base/errors.js';
 import type { Leader } from '../store/election.js';
 
 const lookMs = 200;

@@ -3,12 +3,12 @@ import { request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
-import { AppError, isAppError } from '../base/errors.js';
-import { isNotLeading } from '../protocol/messages.js';
-import { limitConnecting } from '../protocol/transport-call.js';
-import { identityCheck, dialError, parseRefusal } from '../protocol/transport.js';
-import type { PeerCertificateNames, TlsMaterial } from '../protocol/transport-tls.js';
-import { tlsOptions } from '../protocol/transport-tls.js';
+import { AppError, isAppError } from '../common/base/errors.js';
+import { isNotLeading } from '../common/protocol/messages.js';
+import { limitConnecting } from '../common/protocol/transport-call.js';
+import { identityCheck, dialError, parseRefusal } from '../common/protocol/transport.js';
+import type { PeerCertificateNames, TlsMaterial } from '../common/protocol/transport-tls.js';
+import { tlsOptions } from '../common/protocol/transport-tls.js';
 
 /** How the leader is reached for somebody else. */
 export interface WebHop {

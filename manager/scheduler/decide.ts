@@ -1,8 +1,8 @@
-import type { NodeId, TaskId, VolumeId } from '../model/ids.js';
-import { isTied } from '../model/pod.js';
-import type { PortSpec } from '../model/service.js';
-import { isWanted } from '../model/slots.js';
-import type { Task } from '../model/task.js';
+import type { NodeId, TaskId, VolumeId } from '../common/model/ids.js';
+import { isTied } from '../common/model/pod.js';
+import type { PortSpec } from '../common/model/service.js';
+import { isWanted } from '../store/slots.js';
+import type { Task } from '../common/model/task.js';
 import type { Demand } from './demand.js';
 import { demandOf } from './demand.js';
 import type { Words } from './explain.js';

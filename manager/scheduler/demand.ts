@@ -1,13 +1,13 @@
-import { messageOf } from '../base/errors.js';
-import type { Constraint } from '../model/constraint.js';
-import { parseConstraint } from '../model/constraint.js';
-import type { NodeId } from '../model/ids.js';
-import type { Volume } from '../model/network.js';
-import type { Platform } from '../model/platform.js';
-import { parsePlatform } from '../model/platform.js';
-import { describeTie, needsLive, tiesOf } from '../model/pod.js';
-import { isTerminal } from '../model/task-state.js';
-import type { Task } from '../model/task.js';
+import { messageOf } from '../common/base/errors.js';
+import type { Constraint } from '../common/model/constraint.js';
+import { parseConstraint } from '../common/model/constraint.js';
+import type { NodeId } from '../common/model/ids.js';
+import type { Volume } from '../common/model/network.js';
+import type { Platform } from '../common/model/platform.js';
+import { parsePlatform } from '../common/model/platform.js';
+import { describeTie, needsLive, tiesOf } from '../common/model/pod.js';
+import { isTerminal } from '../common/model/task-state.js';
+import type { Task } from '../common/model/task.js';
 import type { NodeSet } from './node-set.js';
 
 /** What one group of like tasks asks of a node, worked out once. */

@@ -1,4 +1,4 @@
-import type { Explanation, Task } from '../model/task.js';
+import type { Explanation, Task } from '../common/model/task.js';
 import type { Demand } from './demand.js';
 import { nodeName } from './demand.js';
 import { nodeCount } from './filters/filter.js';

@@ -1,5 +1,5 @@
-import type { PortSpec } from '../model/service.js';
-import type { Task } from '../model/task.js';
+import type { PortSpec } from '../common/model/service.js';
+import type { Task } from '../common/model/task.js';
 
 /** A port of a node that a task takes. `hostIp` is empty for all addresses. */
 export interface HostPort {

@@ -1,10 +1,10 @@
-import type { NodeId, ServiceId, TaskId } from '../model/ids.js';
-import type { Volume } from '../model/network.js';
-import type { Node } from '../model/node.js';
-import { tiesOf } from '../model/pod.js';
-import { currentTask, isWanted, tasksBySlot, wasRefused } from '../model/slots.js';
-import type { Task } from '../model/task.js';
-import { isAssigned, isTerminal } from '../model/task-state.js';
+import type { NodeId, ServiceId, TaskId } from '../common/model/ids.js';
+import type { Volume } from '../common/model/network.js';
+import type { Node } from '../common/model/node.js';
+import { tiesOf } from '../common/model/pod.js';
+import { currentTask, isWanted, tasksBySlot, wasRefused } from '../store/slots.js';
+import type { Task } from '../common/model/task.js';
+import { isAssigned, isTerminal } from '../common/model/task-state.js';
 import type { HostPort, TakenPorts } from './host-ports.js';
 import { hostPortOf, takePort, wantedPorts } from './host-ports.js';
 

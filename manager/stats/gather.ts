@@ -1,10 +1,10 @@
-import { backoffMs } from '../base/backoff.js';
-import type { Clock } from '../base/clock.js';
-import { messageOf } from '../base/errors.js';
-import type { Logger } from '../base/log.js';
-import type { NodeId } from '../model/ids.js';
-import type { StatsMessage, WorkerStats } from '../protocol/statistics.js';
-import type { WorkerCalls } from '../protocol/worker-calls.js';
+import { backoffMs } from '../common/base/backoff.js';
+import type { Clock } from '../common/base/clock.js';
+import { messageOf } from '../common/base/errors.js';
+import type { Logger } from '../common/base/log.js';
+import type { NodeId } from '../common/model/ids.js';
+import type { StatsMessage, WorkerStats } from '../common/protocol/statistics.js';
+import type { WorkerCalls } from '../common/protocol/worker-calls.js';
 import type { ClusterStore } from '../store/store.js';
 import { LatestStats } from './latest.js';
 

@@ -1,5 +1,5 @@
-import type { NodeId, TaskId } from '../model/ids.js';
-import type { NodeUse, StatsMessage, TaskUse, WorkerStats } from '../protocol/statistics.js';
+import type { NodeId, TaskId } from '../common/model/ids.js';
+import type { NodeUse, StatsMessage, TaskUse, WorkerStats } from '../common/protocol/statistics.js';
 
 /** The newest statistics of every node, and what of them a reader has not been told yet. */
 export class LatestStats {

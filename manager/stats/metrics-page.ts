@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { AppError, messageOf } from '../base/errors.js';
+import { AppError, messageOf } from '../common/base/errors.js';
 import type { ClusterStore } from '../store/store.js';
 import type { StatsGatherer } from './gather.js';
 import { metricsText } from './metrics.js';

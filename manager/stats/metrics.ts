@@ -1,7 +1,7 @@
-import type { Node } from '../model/node.js';
-import type { Task } from '../model/task.js';
-import { taskStates } from '../model/task-state.js';
-import type { StatsMessage, TaskUse } from '../protocol/statistics.js';
+import type { Node } from '../common/model/node.js';
+import type { Task } from '../common/model/task.js';
+import { taskStates } from '../common/model/task-state.js';
+import type { StatsMessage, TaskUse } from '../common/protocol/statistics.js';
 import type { StoreView, TableName } from '../store/store.js';
 import type { Labels, Metric } from './metric.js';
 import { gauge, metricLines } from './metric.js';

@@ -1,4 +1,4 @@
-import type { NodeCounters, StatsMessage } from '../protocol/statistics.js';
+import type { NodeCounters, StatsMessage } from '../common/protocol/statistics.js';
 import type { StoreView } from '../store/store.js';
 import type { Metric } from './metric.js';
 import { counter, gauge } from './metric.js';

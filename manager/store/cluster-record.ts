@@ -1,4 +1,4 @@
-import { AppError } from '../base/errors.js';
+import { AppError } from '../common/base/errors.js';
 import type { ClusterRecord, StoreView, Transaction } from './store.js';
 
 /** The cluster's one record. Throws `internal` before the first term has written it. */

@@ -1,6 +1,6 @@
-import type { Node } from '../model/node.js';
-import type { Task } from '../model/task.js';
-import { isTerminal } from '../model/task-state.js';
+import type { Node } from '../common/model/node.js';
+import type { Task } from '../common/model/task.js';
+import { isTerminal } from '../common/model/task-state.js';
 import type { DurableWrite } from './backend.js';
 import type { StoreChange } from './store.js';
 

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
-import { backoffMs } from '../base/backoff.js';
-import { messageOf } from '../base/errors.js';
-import type { Logger } from '../base/log.js';
+import { backoffMs } from '../common/base/backoff.js';
+import { messageOf } from '../common/base/errors.js';
+import type { Logger } from '../common/base/log.js';
 
 /** Who holds the lock, for those who do not. */
 export interface Leader {

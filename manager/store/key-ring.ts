@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { AppError, messageOf } from '../base/errors.js';
+import { AppError, messageOf } from '../common/base/errors.js';
 
 export interface SealingKey {
   /** Tells keys apart without telling the key: the beginning of its hash. */

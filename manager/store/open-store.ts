@@ -1,8 +1,8 @@
-import type { Clock } from '../base/clock.js';
-import { AppError, messageOf } from '../base/errors.js';
-import type { Logger } from '../base/log.js';
-import type { Origin } from '../model/journal.js';
-import type { Actor } from '../model/task-state.js';
+import type { Clock } from '../common/base/clock.js';
+import { AppError, messageOf } from '../common/base/errors.js';
+import type { Logger } from '../common/base/log.js';
+import type { Origin } from './journal.js';
+import type { Actor } from '../common/model/task-state.js';
 import type { Backend, DurableWrite } from './backend.js';
 import { durableWrite } from './durable.js';
 import { TableView } from './query.js';

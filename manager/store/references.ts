@@ -1,6 +1,6 @@
-import type { Reference } from '../model/rollback.js';
-import { referencesOf } from '../model/rollback.js';
-import type { ServiceSpec } from '../model/service.js';
+import type { Reference } from '../common/model/rollback.js';
+import { referencesOf } from '../common/model/rollback.js';
+import type { ServiceSpec } from '../common/model/service.js';
 import type { StoreView } from './store.js';
 
 /** The first thing that a spec needs and the cluster has not, or is about to remove. */

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { AppError } from '../base/errors.js';
+import { AppError } from '../common/base/errors.js';
 import type { Backend, DurableWrite } from './backend.js';
 import type { KeyRing } from './key-ring.js';
 import type { TableName } from './store.js';

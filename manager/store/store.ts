@@ -1,12 +1,12 @@
-import type { Config, Secret } from '../model/secret.js';
-import type { JoinToken } from '../model/join-token.js';
-import type { Lease, Network, Volume } from '../model/network.js';
-import type { Node } from '../model/node.js';
-import type { Service } from '../model/service.js';
-import type { Actor } from '../model/task-state.js';
-import type { Task } from '../model/task.js';
-import type { AuditRecord, EventRecord, Origin } from '../model/journal.js';
-import type { Meta } from '../model/meta.js';
+import type { Config, Secret } from '../common/model/secret.js';
+import type { JoinToken } from '../common/model/join-token.js';
+import type { Lease, Network, Volume } from '../common/model/network.js';
+import type { Node } from '../common/model/node.js';
+import type { Service } from '../common/model/service.js';
+import type { Actor } from '../common/model/task-state.js';
+import type { Task } from '../common/model/task.js';
+import type { AuditRecord, EventRecord, Origin } from './journal.js';
+import type { Meta } from '../common/model/meta.js';
 
 /**
  * The cluster's state: one versioned snapshot in memory, written through to a backend, with a change feed

@@ -1,6 +1,6 @@
-import type { Lease } from '../model/network.js';
-import type { Service } from '../model/service.js';
-import type { Task } from '../model/task.js';
+import type { Lease } from '../common/model/network.js';
+import type { Service } from '../common/model/service.js';
+import type { Task } from '../common/model/task.js';
 import { byId, KeyedIndex } from './keyed-index.js';
 import type { StoreChange, TableName, Tables } from './store.js';
 

@@ -1,6 +1,6 @@
-import { AppError } from '../base/errors.js';
-import type { Task } from '../model/task.js';
-import type { Actor } from '../model/task-state.js';
+import { AppError } from '../common/base/errors.js';
+import type { Task } from '../common/model/task.js';
+import type { Actor } from '../common/model/task-state.js';
 import { TableView } from './query.js';
 import type { Draft, StoreChange, TableName, Tables, Transaction } from './store.js';
 import type { Stored, TableSet } from './tables.js';

@@ -1,7 +1,7 @@
-import { AppError } from '../base/errors.js';
-import type { Task } from '../model/task.js';
-import type { Actor } from '../model/task-state.js';
-import { mayDesire, mayMove } from '../model/task-state.js';
+import { AppError } from '../common/base/errors.js';
+import type { Task } from '../common/model/task.js';
+import type { Actor } from '../common/model/task-state.js';
+import { mayDesire, mayMove } from '../common/model/task-state.js';
 
 /** Holds a write of a task against the table of moves. Throws `internal`: a writer broke the rules. */
 export function checkTaskWrite(actor: Actor, before: Task | undefined, after: Task): void {

@@ -2,10 +2,10 @@ import type { RemoteInfo, Socket as UdpSocket } from 'node:dgram';
 import { createSocket } from 'node:dgram';
 import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
-import { backoffMs } from '../../manager/base/backoff.js';
-import type { Clock } from '../../manager/base/clock.js';
-import { messageOf } from '../../manager/base/errors.js';
-import type { Logger } from '../../manager/base/log.js';
+import { backoffMs } from '../../manager/common/base/backoff.js';
+import type { Clock } from '../../manager/common/base/clock.js';
+import { messageOf } from '../../manager/common/base/errors.js';
+import type { Logger } from '../../manager/common/base/log.js';
 import { FrameReader, frame } from './frames.js';
 
 export interface ListenerOptions {

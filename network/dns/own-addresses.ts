@@ -1,5 +1,5 @@
 import { networkInterfaces } from 'node:os';
-import type { Clock } from '../../manager/base/clock.js';
+import type { Clock } from '../../manager/common/base/clock.js';
 
 /** However many strangers ask, the machine's cards are looked at this seldom. */
 const keptMs = 1_000;

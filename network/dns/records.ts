@@ -1,8 +1,12 @@
-import type { NetworkId, TaskId } from '../../manager/model/ids.js';
-import type { Endpoint, NetworkOnNode, NetworkView } from '../../manager/model/network-view.js';
-import type { Cidr } from '../address/cidr.js';
-import { contains, parseCidr } from '../address/cidr.js';
-import { tryParseIp } from '../address/ip.js';
+import type { NetworkId, TaskId } from '../../manager/common/model/ids.js';
+import type {
+  Endpoint,
+  NetworkOnNode,
+  NetworkView,
+} from '../../manager/common/model/network-view.js';
+import type { Cidr } from '../../manager/common/address/cidr.js';
+import { contains, parseCidr } from '../../manager/common/address/cidr.js';
+import { tryParseIp } from '../../manager/common/address/ip.js';
 
 /** From where somebody asks: decides which names there are. */
 export interface Scope {

@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { isIP } from 'node:net';
-import type { Clock } from '../../manager/base/clock.js';
+import type { Clock } from '../../manager/common/base/clock.js';
 
 /** What a resolv.conf says, as far as it matters here. */
 export interface ResolverConfig {

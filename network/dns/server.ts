@@ -1,7 +1,7 @@
-import type { Clock } from '../../manager/base/clock.js';
-import type { Logger } from '../../manager/base/log.js';
-import type { NetworkId, TaskId } from '../../manager/model/ids.js';
-import type { Endpoint, NetworkView } from '../../manager/model/network-view.js';
+import type { Clock } from '../../manager/common/base/clock.js';
+import type { Logger } from '../../manager/common/base/log.js';
+import type { NetworkId, TaskId } from '../../manager/common/model/ids.js';
+import type { Endpoint, NetworkView } from '../../manager/common/model/network-view.js';
 import { runChain } from './chain.js';
 import { cacheHandler } from './handlers/cache.js';
 import { forwardHandler } from './handlers/forward.js';

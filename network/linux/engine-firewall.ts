@@ -1,4 +1,4 @@
-import { isAppError } from '../../manager/base/errors.js';
+import { isAppError } from '../../manager/common/base/errors.js';
 import { run, runAny } from './run.js';
 
 /**

@@ -1,4 +1,4 @@
-import { AppError } from '../../manager/base/errors.js';
+import { AppError } from '../../manager/common/base/errors.js';
 
 /** An object of unknown content, as the JSON dumps of iproute2 are made of. */
 export type Fields = Readonly<Record<string, unknown>>;

@@ -1,5 +1,5 @@
-import { backoffMs } from '../../manager/base/backoff.js';
-import type { Clock } from '../../manager/base/clock.js';
+import { backoffMs } from '../../manager/common/base/backoff.js';
+import type { Clock } from '../../manager/common/base/clock.js';
 import { follow } from './run.js';
 
 /**

@@ -1,5 +1,5 @@
 import { isFields, textOf } from './json.js';
-import { isolation } from '../../manager/model/isolation.js';
+import { isolation } from '../../manager/common/model/isolation.js';
 import { noRuleset, tableFamily, tableName } from '../plan/ruleset.js';
 import { runAny, run } from './run.js';
 

@@ -1,4 +1,4 @@
-import { AppError } from '../../manager/base/errors.js';
+import { AppError } from '../../manager/common/base/errors.js';
 import type { NodeFacts } from '../plan/wanted.js';
 import type { Fields } from './json.js';
 import { listOf, numberOf, parseRecords, textOf } from './json.js';

@@ -1,5 +1,5 @@
-import type { NetworkId } from '../../manager/model/ids.js';
-import { messageOf } from '../../manager/base/errors.js';
+import type { NetworkId } from '../../manager/common/model/ids.js';
+import { messageOf } from '../../manager/common/base/errors.js';
 import { batch } from '../linux/batch.js';
 import { addBridgeLines, setBridgeLines } from '../linux/bridge.js';
 import { addPass, removePass } from '../linux/engine-firewall.js';
@@ -9,7 +9,7 @@ import { putNeighbourLine, removeNeighbourLine } from '../linux/neighbour.js';
 import { loadRuleset } from '../linux/nft.js';
 import { addVxlanLines, setVxlanLines } from '../linux/vxlan.js';
 import type { Change } from '../plan/change.js';
-import type { BridgeNetworks } from './bridge-networks.js';
+import type { BridgeNetworks } from '../plan/bridge-networks.js';
 
 /** What could not be done; the next look plans it again. */
 export interface ApplyProblem {

@@ -1,4 +1,4 @@
-import type { NetworkView } from '../../manager/model/network-view.js';
+import type { NetworkView } from '../../manager/common/model/network-view.js';
 
 /** What the overlay has done since it was made. */
 export interface OverlayFigures {

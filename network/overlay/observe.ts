@@ -1,5 +1,5 @@
-import { isAppError, messageOf } from '../../manager/base/errors.js';
-import type { Logger } from '../../manager/base/log.js';
+import { isAppError, messageOf } from '../../manager/common/base/errors.js';
+import type { Logger } from '../../manager/common/base/log.js';
 import { readPasses } from '../linux/engine-firewall.js';
 import { listBridges, parseBridges } from '../linux/bridge.js';
 import { listFdb, parseFdb } from '../linux/fdb.js';
@@ -9,7 +9,7 @@ import { readRulesetMark } from '../linux/nft.js';
 import { run } from '../linux/run.js';
 import { listVxlans, parseVxlans } from '../linux/vxlan.js';
 import type { SeenState } from '../plan/seen.js';
-import type { BridgeNetworks, SeenBridgeNetwork } from './bridge-networks.js';
+import type { BridgeNetworks, SeenBridgeNetwork } from '../plan/bridge-networks.js';
 
 /** Dumps what carries our names from the kernel and the engine. A silent engine is part of the answer. */
 export async function observe(

@@ -1,6 +1,6 @@
-import { AppError } from '../../manager/base/errors.js';
-import type { NetworkId } from '../../manager/model/ids.js';
-import type { NetworkOnNode } from '../../manager/model/network-view.js';
+import { AppError } from '../../manager/common/base/errors.js';
+import type { NetworkId } from '../../manager/common/model/ids.js';
+import type { NetworkOnNode } from '../../manager/common/model/network-view.js';
 
 interface Waiter {
   readonly networkId: NetworkId;

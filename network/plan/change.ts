@@ -1,4 +1,4 @@
-import type { NetworkId } from '../../manager/model/ids.js';
+import type { NetworkId } from '../../manager/common/model/ids.js';
 import type { RemoteEntry, WantedNetwork } from './wanted.js';
 
 /**

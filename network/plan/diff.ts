@@ -1,4 +1,4 @@
-import type { SeenBridgeNetwork } from '../overlay/bridge-networks.js';
+import type { SeenBridgeNetwork } from './bridge-networks.js';
 import type { Change } from './change.js';
 import { remoteChanges } from './diff-remotes.js';
 import { isOurBridge, isOurVxlan, vxlanPort } from './names.js';

@@ -1,5 +1,9 @@
-import type { NetworkId } from '../../manager/model/ids.js';
-import type { Endpoint, NetworkOnNode, NetworkView } from '../../manager/model/network-view.js';
+import type { NetworkId } from '../../manager/common/model/ids.js';
+import type {
+  Endpoint,
+  NetworkOnNode,
+  NetworkView,
+} from '../../manager/common/model/network-view.js';
 
 /** Whether two views ask the same of the kernel: names and who is up are the name server's business. */
 export function asksTheSame(a: NetworkView, b: NetworkView): boolean {

@@ -1,4 +1,4 @@
-import type { SeenBridgeNetwork } from '../overlay/bridge-networks.js';
+import type { SeenBridgeNetwork } from './bridge-networks.js';
 
 /** A bridge of ours as the kernel has it. */
 export interface SeenBridge {

@@ -1,8 +1,12 @@
-import type { Endpoint, NetworkOnNode, NetworkView } from '../../manager/model/network-view.js';
-import type { Cidr } from '../address/cidr.js';
-import { contains, parseCidr } from '../address/cidr.js';
-import { formatIp, parseIp, tryParseIp } from '../address/ip.js';
-import { macOf } from '../address/mac.js';
+import type {
+  Endpoint,
+  NetworkOnNode,
+  NetworkView,
+} from '../../manager/common/model/network-view.js';
+import type { Cidr } from '../../manager/common/address/cidr.js';
+import { contains, parseCidr } from '../../manager/common/address/cidr.js';
+import { formatIp, parseIp, tryParseIp } from '../../manager/common/address/ip.js';
+import { macOf } from '../../manager/common/address/mac.js';
 import { bridgeOf, vxlanOf, vxlanOverheadBytes } from './names.js';
 
 /** What is read off the machine itself before anything is planned. */

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import Docker from 'dockerode';
 import { openLab } from '../../fixtures/lab/lab.js';
 import type { Lab } from '../../fixtures/lab/lab.js';
-import { AppError } from '../../manager/base/errors.js';
+import { AppError } from '../../manager/common/base/errors.js';
 
 const main = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
 

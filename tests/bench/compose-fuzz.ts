@@ -1,8 +1,8 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadProjectSync } from '../../cli/compose/load.js';
-import { isAppError } from '../../manager/base/errors.js';
+import { loadProjectSync } from '../../cli/compose/load/load.js';
+import { isAppError } from '../../manager/common/base/errors.js';
 import { findCorpus, projectFolder, readCases } from '../helpers/compose-corpus.js';
 
 const slowMs = 1000;

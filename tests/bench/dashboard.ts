@@ -6,9 +6,9 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Controller } from '../../cli/dashboard/controller.js';
 import type { KeyFlags } from '../../cli/dashboard/keys.js';
-import type { World } from '../../cli/dashboard/view-model/world.js';
-import type { WatchMessage } from '../../manager/protocol/control.js';
-import type { StatsMessage } from '../../manager/protocol/statistics.js';
+import type { World } from '../../cli/dashboard/view-model/state/world.js';
+import type { WatchMessage } from '../../manager/common/protocol/control.js';
+import type { StatsMessage } from '../../manager/common/protocol/statistics.js';
 import { simulatedObjects, simulatedStats } from '../helpers/world.js';
 import { print } from './figures.js';
 
@@ -112,8 +112,8 @@ async function open(): Promise<Opened> {
       import('../../cli/dashboard/controller.js'),
       import('../../cli/dashboard/screens/app.js'),
       import('../../cli/dashboard/frame-output.js'),
-      import('../../cli/dashboard/view-model/world.js'),
-      import('../../cli/dashboard/view-model/glyphs.js'),
+      import('../../cli/dashboard/view-model/state/world.js'),
+      import('../../cli/dashboard/view-model/paint/glyphs.js'),
     ]);
   const world = new worlds.World('bench');
   const terminal = new Terminal();

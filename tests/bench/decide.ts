@@ -2,8 +2,8 @@ import { performance } from 'node:perf_hooks';
 import { aNode, aService, aTask } from '../../fixtures/cluster/build.js';
 import { gateOf } from '../../manager/orchestrator/gate.js';
 import { reconcile } from '../../manager/orchestrator/reconcile.js';
-import type { Service } from '../../manager/model/service.js';
-import type { Task } from '../../manager/model/task.js';
+import type { Service } from '../../manager/common/model/service.js';
+import type { Task } from '../../manager/common/model/task.js';
 import { decide } from '../../manager/scheduler/decide.js';
 import type { SchedulerSnapshot } from '../../manager/scheduler/node-set.js';
 

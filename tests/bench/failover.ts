@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectTo } from '../../cli/client/client.js';
 import type { ControlClient } from '../../cli/client/client.js';
-import { findCluster } from '../../cli/context.js';
+import { findCluster } from '../../cli/inventory/context.js';
 import { findConsul } from '../../fixtures/consul/program.js';
 import { buildArchive } from '../../fixtures/images/archive.js';
 import { loadImages } from '../../fixtures/images/load.js';
 import type { Machine } from '../../fixtures/lab/machine.js';
 import { waitFor } from '../../fixtures/lab/wait.js';
 import { todoImages } from '../../fixtures/todo-app/images.js';
-import { AppError } from '../../manager/base/errors.js';
+import { AppError } from '../../manager/common/base/errors.js';
 import type { BenchCluster } from './cluster.js';
 import { withCluster } from './cluster.js';
 import { figure, print } from './figures.js';

@@ -1,4 +1,4 @@
-import { AppError } from '../../manager/base/errors.js';
+import { AppError } from '../../manager/common/base/errors.js';
 
 /** Middle of the sorted values; the mean of the two middle ones for an even count. */
 export function median(values: readonly number[]): number {

@@ -6,7 +6,7 @@ import { loadImages } from '../../fixtures/images/load.js';
 import { openLab } from '../../fixtures/lab/lab.js';
 import type { Machine } from '../../fixtures/lab/machine.js';
 import { waitFor } from '../../fixtures/lab/wait.js';
-import { AppError } from '../../manager/base/errors.js';
+import { AppError } from '../../manager/common/base/errors.js';
 import { NetworkNode } from '../helpers/network-node.js';
 import { figure, median, print } from './figures.js';
 

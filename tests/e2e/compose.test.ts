@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import test from 'ava';
-import { runConfig } from '../../cli/commands/config.js';
+import { runConfig } from '../../cli/project/render-config.js';
 import { buildArchive } from '../../fixtures/images/archive.js';
 import { loadImages } from '../../fixtures/images/load.js';
 import { standInImages } from '../../fixtures/images/stand-in.js';

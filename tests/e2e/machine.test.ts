@@ -1,7 +1,7 @@
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import { connectTo } from '../../cli/client/client.js';
-import { findCluster } from '../../cli/context.js';
+import { findCluster } from '../../cli/inventory/context.js';
 import { openLab } from '../../fixtures/lab/lab.js';
 import { waitFor } from '../../fixtures/lab/wait.js';
 import { machineTest } from '../helpers/machine-test.js';

@@ -2,7 +2,7 @@ import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { findFaketime } from '../../fixtures/faketime/library.js';
 import type { Machine } from '../../fixtures/lab/machine.js';
-import { AppError } from '../../manager/base/errors.js';
+import { AppError } from '../../manager/common/base/errors.js';
 import type { Choose, Strike } from './strikes.js';
 
 /*

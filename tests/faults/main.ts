@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { release } from 'node:os';
-import { isAppError, messageOf } from '../../manager/base/errors.js';
+import { isAppError, messageOf } from '../../manager/common/base/errors.js';
 import { withCluster } from '../bench/cluster.js';
 import type { Fault } from './cases.js';
 import { faults } from './cases.js';

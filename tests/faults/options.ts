@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { AppError } from '../../manager/base/errors.js';
+import { AppError } from '../../manager/common/base/errors.js';
 
 export type ClusterKind = 'embedded' | 'consul';
 export const clusterKinds: readonly ClusterKind[] = ['embedded', 'consul'];

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { AppError } from '../../manager/base/errors.js';
+import { AppError } from '../../manager/common/base/errors.js';
 import { faults } from './cases.js';
 import { faultOptions } from './options.js';
 import type { Outcome } from './outcome.js';

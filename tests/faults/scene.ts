@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { connectTo } from '../../cli/client/client.js';
 import type { ControlClient } from '../../cli/client/client.js';
-import { findCluster } from '../../cli/context.js';
+import { findCluster } from '../../cli/inventory/context.js';
 import { findConsul } from '../../fixtures/consul/program.js';
 import type { Lab } from '../../fixtures/lab/lab.js';
 import type { Machine } from '../../fixtures/lab/machine.js';
 import { waitFor } from '../../fixtures/lab/wait.js';
-import { AppError } from '../../manager/base/errors.js';
+import { AppError } from '../../manager/common/base/errors.js';
 import type { BenchCluster } from '../bench/cluster.js';
 import { loadTo } from '../bench/start.js';
 import type { ClusterKind } from './options.js';

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { waitFor } from '../../fixtures/lab/wait.js';
-import { isAppError, messageOf } from '../../manager/base/errors.js';
-import { seededRandom } from '../../manager/base/random.js';
+import { isAppError, messageOf } from '../../manager/common/base/errors.js';
+import { seededRandom } from '../../manager/common/base/random.js';
 import type { Fault } from './cases.js';
 import type { Away } from './gaps.js';
 import { awayIn, worstOf } from './gaps.js';

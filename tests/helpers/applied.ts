@@ -1,7 +1,7 @@
 import { aTask } from '../../fixtures/cluster/build.js';
-import { rolledBack } from '../../manager/model/rollback.js';
-import type { Service } from '../../manager/model/service.js';
-import type { Task } from '../../manager/model/task.js';
+import { rolledBack } from '../../manager/common/model/rollback.js';
+import type { Service } from '../../manager/common/model/service.js';
+import type { Task } from '../../manager/common/model/task.js';
 import type { TaskChange } from '../../manager/orchestrator/change.js';
 
 /** A service and its tasks, as the store would hold them. */

@@ -1,10 +1,16 @@
 import fc from 'fast-check';
 import { aNetwork, aNode, aService, aTask } from '../../fixtures/cluster/build.js';
 import { endpointOf } from '../../manager/dispatcher/endpoint.js';
-import type { ConfigId, NetworkId, NodeId, SecretId, TaskId } from '../../manager/model/ids.js';
-import { addressLeaseId } from '../../manager/model/network.js';
-import type { Task } from '../../manager/model/task.js';
-import { isTerminal, stateRank, taskStates } from '../../manager/model/task-state.js';
+import type {
+  ConfigId,
+  NetworkId,
+  NodeId,
+  SecretId,
+  TaskId,
+} from '../../manager/common/model/ids.js';
+import { addressLeaseId } from '../../manager/common/model/network.js';
+import type { Task } from '../../manager/common/model/task.js';
+import { isTerminal, stateRank, taskStates } from '../../manager/common/model/task-state.js';
 import type {
   ClusterStore,
   StoreChange,

@@ -2,9 +2,9 @@ import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
-import { runConfig, type ConfigOptions } from '../../cli/commands/config.js';
-import type { LoadRequest } from '../../cli/compose/load.js';
-import { messageOf } from '../../manager/base/errors.js';
+import { runConfig, type ConfigOptions } from '../../cli/project/render-config.js';
+import type { LoadRequest } from '../../cli/compose/load/load.js';
+import { messageOf } from '../../manager/common/base/errors.js';
 
 /** Cases with the verdict of docker compose 2.40.3, read in place when they are there. */
 export interface CorpusCase {

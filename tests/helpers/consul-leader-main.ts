@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { messageOf } from '../../manager/base/errors.js';
-import { jsonLogger } from '../../manager/base/log.js';
-import { parseConsulAddress } from '../../manager/model/discovery.js';
+import { messageOf } from '../../manager/common/base/errors.js';
+import { jsonLogger } from '../../manager/common/base/log.js';
+import { parseConsulAddress } from '../../manager/common/model/discovery.js';
 import { ConsulClient } from '../../manager/store/consul/client.js';
 import { openConsul } from '../../manager/store/consul/consul.js';
 import { ConsulLock } from '../../manager/store/consul/lock.js';

@@ -1,4 +1,4 @@
-import { parseConsulAddress } from '../../manager/model/discovery.js';
+import { parseConsulAddress } from '../../manager/common/model/discovery.js';
 import { ConsulClient } from '../../manager/store/consul/client.js';
 import { openConsul } from '../../manager/store/consul/consul.js';
 

@@ -3,9 +3,9 @@ import { request } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { ExecutionContext } from 'ava';
-import { frame, unframe } from '../../manager/protocol/frames.js';
-import type { Connection } from '../../manager/protocol/transport-connection.js';
-import type { TlsMaterial } from '../../manager/protocol/transport-tls.js';
+import { frame, unframe } from '../../manager/common/protocol/frames.js';
+import type { Connection } from '../../manager/common/protocol/transport-connection.js';
+import type { TlsMaterial } from '../../manager/common/protocol/transport-tls.js';
 
 export interface ApiAnswer {
   readonly status: number;

@@ -1,15 +1,15 @@
-import type { Network, Volume } from '../../manager/model/network.js';
-import type { Node } from '../../manager/model/node.js';
-import type { Service } from '../../manager/model/service.js';
-import type { Task } from '../../manager/model/task.js';
+import type { Network, Volume } from '../../manager/common/model/network.js';
+import type { Node } from '../../manager/common/model/node.js';
+import type { Service } from '../../manager/common/model/service.js';
+import type { Task } from '../../manager/common/model/task.js';
 import type {
   ControlCallMap,
   ControlCallName,
   ControlStreamMap,
   ControlStreamName,
   WatchMessage,
-} from '../../manager/protocol/control.js';
-import type { MessageStream } from '../../manager/protocol/worker-calls.js';
+} from '../../manager/common/protocol/control.js';
+import type { MessageStream } from '../../manager/common/protocol/worker-calls.js';
 import type { ControlClient } from '../../cli/client/client.js';
 import { messagePair } from './message-pair.js';
 

@@ -1,19 +1,23 @@
-import type { NetworkId, NodeId, TaskId } from '../../manager/model/ids.js';
-import type { Endpoint, NetworkOnNode } from '../../manager/model/network-view.js';
-import type { VolumeSpec } from '../../manager/model/network.js';
-import type { TaskStatus } from '../../manager/model/task.js';
-import { stateRank } from '../../manager/model/task-state.js';
+import type { NetworkId, NodeId, TaskId } from '../../manager/common/model/ids.js';
+import type { Endpoint, NetworkOnNode } from '../../manager/common/model/network-view.js';
+import type { VolumeSpec } from '../../manager/common/model/network.js';
+import type { TaskStatus } from '../../manager/common/model/task.js';
+import { stateRank } from '../../manager/common/model/task-state.js';
 import type {
   AssignedFile,
   AssignedTask,
   AssignmentChange,
-} from '../../manager/protocol/assignments.js';
-import { paths, type ManagerMessage, type WorkerMessage } from '../../manager/protocol/messages.js';
+} from '../../manager/common/protocol/assignments.js';
+import {
+  paths,
+  type ManagerMessage,
+  type WorkerMessage,
+} from '../../manager/common/protocol/messages.js';
 import type {
   MessageStream,
   WorkerCall,
   WorkerStreamRequest,
-} from '../../manager/protocol/worker-calls.js';
+} from '../../manager/common/protocol/worker-calls.js';
 import { waitFor } from '../../fixtures/lab/wait.js';
 import type { DialManager } from '../../worker/session/connect.js';
 import { messagePair } from './message-pair.js';

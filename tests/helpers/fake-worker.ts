@@ -1,18 +1,25 @@
-import type { NetworkId, TaskId } from '../../manager/model/ids.js';
-import type { NodeDescription } from '../../manager/model/node.js';
-import type { TaskStatus } from '../../manager/model/task.js';
+import type { NetworkId, TaskId } from '../../manager/common/model/ids.js';
+import type { NodeDescription } from '../../manager/common/model/node.js';
+import type { TaskStatus } from '../../manager/common/model/task.js';
 import type {
   AssignedTask,
   AssignmentChange,
   AssignmentSet,
-} from '../../manager/protocol/assignments.js';
-import type { ManagerMessage, TaskReport, WorkerMessage } from '../../manager/protocol/messages.js';
-import { paths, protocolVersion } from '../../manager/protocol/messages.js';
-import { decodeManagerMessage } from '../../manager/protocol/decode.js';
-import { dial } from '../../manager/protocol/transport.js';
-import type { Connection } from '../../manager/protocol/transport-connection.js';
-import type { TlsMaterial } from '../../manager/protocol/transport-tls.js';
-import type { WorkerCall, WorkerStreamRequest } from '../../manager/protocol/worker-calls.js';
+} from '../../manager/common/protocol/assignments.js';
+import type {
+  ManagerMessage,
+  TaskReport,
+  WorkerMessage,
+} from '../../manager/common/protocol/messages.js';
+import { paths, protocolVersion } from '../../manager/common/protocol/messages.js';
+import { decodeManagerMessage } from '../../manager/common/protocol/decode.js';
+import { dial } from '../../manager/common/protocol/transport.js';
+import type { Connection } from '../../manager/common/protocol/transport-connection.js';
+import type { TlsMaterial } from '../../manager/common/protocol/transport-tls.js';
+import type {
+  WorkerCall,
+  WorkerStreamRequest,
+} from '../../manager/common/protocol/worker-calls.js';
 import { aNode } from '../../fixtures/cluster/build.js';
 import { isManagerOf } from './pki.js';
 

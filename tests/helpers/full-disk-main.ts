@@ -1,6 +1,6 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isAppError } from '../../manager/base/errors.js';
+import { isAppError } from '../../manager/common/base/errors.js';
 import type { DurableWrite } from '../../manager/store/backend.js';
 import { openEmbedded, readEmbedded } from '../../manager/store/embedded/embedded.js';
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../../manager/base/clock.js';
+import type { Clock } from '../../manager/common/base/clock.js';
 
 /** Stands still until it is told to go on. */
 export class ManualClock implements Clock {

@@ -1,4 +1,4 @@
-import type { MessageStream } from '../../manager/protocol/worker-calls.js';
+import type { MessageStream } from '../../manager/common/protocol/worker-calls.js';
 
 type Message = string | Uint8Array;
 

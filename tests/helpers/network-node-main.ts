@@ -1,8 +1,8 @@
 import { createInterface } from 'node:readline';
-import { systemClock } from '../../manager/base/clock.js';
-import { messageOf } from '../../manager/base/errors.js';
-import { jsonLogger } from '../../manager/base/log.js';
-import type { NetworkId, TaskId } from '../../manager/model/ids.js';
+import { systemClock } from '../../manager/common/base/clock.js';
+import { messageOf } from '../../manager/common/base/errors.js';
+import { jsonLogger } from '../../manager/common/base/log.js';
+import type { NetworkId, TaskId } from '../../manager/common/model/ids.js';
 import { DnsServer } from '../../network/dns/server.js';
 import { Overlay } from '../../network/overlay/overlay.js';
 import { EngineClient } from '../../worker/executor/docker/client.js';

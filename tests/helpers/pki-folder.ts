@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import type { PairPaths } from '../../manager/ca/pki-files.js';
-import { replaceFile, replacePair } from '../../manager/ca/pki-files.js';
-import { createPrivateKey, createRequest, signNode } from '../../manager/ca/pki.js';
+import type { PairPaths } from '../../manager/common/pki/pki-files.js';
+import { replaceFile, replacePair } from '../../manager/common/pki/pki-files.js';
+import { createPrivateKey, createRequest, signNode } from '../../manager/common/pki/pki.js';
 import type { TestPki } from './pki.js';
 
 /** A folder of its own, gone after the test. */

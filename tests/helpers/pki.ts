@@ -1,4 +1,4 @@
-import type { KeyPair, PeerIdentity } from '../../manager/ca/pki.js';
+import type { KeyPair, PeerIdentity } from '../../manager/common/pki/pki.js';
 import {
   clusterAuthoritySubject,
   createAuthority,
@@ -8,8 +8,11 @@ import {
   signNode,
   signRequest,
   validFor,
-} from '../../manager/ca/pki.js';
-import type { PeerCertificateNames, TlsMaterial } from '../../manager/protocol/transport-tls.js';
+} from '../../manager/common/pki/pki.js';
+import type {
+  PeerCertificateNames,
+  TlsMaterial,
+} from '../../manager/common/protocol/transport-tls.js';
 
 /** A user's authority, one cluster's, and what they sign: real certificates for loopback tests. */
 export interface TestPki {

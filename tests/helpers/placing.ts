@@ -1,7 +1,7 @@
 import type { NodeOptions, ServiceOptions } from '../../fixtures/cluster/build.js';
 import { aNode, aService, aTask } from '../../fixtures/cluster/build.js';
-import type { MountSpec } from '../../manager/model/container.js';
-import type { Task } from '../../manager/model/task.js';
+import type { MountSpec } from '../../manager/common/model/container.js';
+import type { Task } from '../../manager/common/model/task.js';
 import type { Decision } from '../../manager/scheduler/decide.js';
 import type { SchedulerSnapshot } from '../../manager/scheduler/node-set.js';
 

@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { ExecutionContext } from 'ava';
-import { systemClock } from '../../manager/base/clock.js';
-import { silentLogger } from '../../manager/base/log.js';
+import { systemClock } from '../../manager/common/base/clock.js';
+import { silentLogger } from '../../manager/common/base/log.js';
 import { describeNode } from '../../worker/facts.js';
 import { Connector } from '../../worker/session/connect.js';
 import { Credentials } from '../../worker/session/credentials.js';

@@ -6,7 +6,7 @@ import { exitCodeOf } from '../../cli/exit-code.js';
 import { globalOptions } from '../../cli/global-options.js';
 import { Interrupts } from '../../cli/interrupts.js';
 import type { TextSink } from '../../cli/output/terminal.js';
-import { messageOf } from '../../manager/base/errors.js';
+import { messageOf } from '../../manager/common/base/errors.js';
 
 /** Keeps what is written; no terminal unless told. */
 export class TextBuffer implements TextSink {

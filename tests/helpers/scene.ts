@@ -1,7 +1,7 @@
-import { tiesOf } from '../../manager/model/pod.js';
-import type { Node } from '../../manager/model/node.js';
-import type { Service } from '../../manager/model/service.js';
-import type { Task } from '../../manager/model/task.js';
+import { tiesOf } from '../../manager/common/model/pod.js';
+import type { Node } from '../../manager/common/model/node.js';
+import type { Service } from '../../manager/common/model/service.js';
+import type { Task } from '../../manager/common/model/task.js';
 import type { Gate } from '../../manager/orchestrator/gate.js';
 import type { ServiceScene } from '../../manager/orchestrator/scene.js';
 import { aNode } from '../../fixtures/cluster/build.js';

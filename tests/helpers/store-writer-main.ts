@@ -1,6 +1,6 @@
 import { aService } from '../../fixtures/cluster/build.js';
-import { systemClock } from '../../manager/base/clock.js';
-import { silentLogger } from '../../manager/base/log.js';
+import { systemClock } from '../../manager/common/base/clock.js';
+import { silentLogger } from '../../manager/common/base/log.js';
 import { openEmbedded } from '../../manager/store/embedded/embedded.js';
 import { openStore } from '../../manager/store/open-store.js';
 

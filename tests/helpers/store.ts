@@ -1,6 +1,6 @@
-import type { Clock } from '../../manager/base/clock.js';
-import { systemClock } from '../../manager/base/clock.js';
-import { silentLogger } from '../../manager/base/log.js';
+import type { Clock } from '../../manager/common/base/clock.js';
+import { systemClock } from '../../manager/common/base/clock.js';
+import { silentLogger } from '../../manager/common/base/log.js';
 import { MemoryBackend } from '../../manager/store/memory-backend.js';
 import { openStore } from '../../manager/store/open-store.js';
 import type { ClusterStore } from '../../manager/store/store.js';

@@ -1,20 +1,20 @@
 import type { ExecutionContext } from 'ava';
-import { systemClock } from '../../manager/base/clock.js';
-import { jsonLogger } from '../../manager/base/log.js';
-import { newId } from '../../manager/base/random.js';
+import { systemClock } from '../../manager/common/base/clock.js';
+import { jsonLogger } from '../../manager/common/base/log.js';
+import { newId } from '../../manager/common/base/random.js';
 import type { StatusTiming } from '../../manager/dispatcher/node-status.js';
-import { ManagerCredentials } from '../../manager/credentials.js';
+import { ManagerCredentials } from '../../manager/security/credentials.js';
 import { Manager } from '../../manager/manager.js';
 import type {
   ControlCallMap,
   ControlCallName,
   ControlStreamMap,
   ControlStreamName,
-} from '../../manager/protocol/control.js';
-import { paths } from '../../manager/protocol/messages.js';
-import { dial } from '../../manager/protocol/transport.js';
-import { HttpCaller } from '../../manager/protocol/transport-call.js';
-import type { Connection } from '../../manager/protocol/transport-connection.js';
+} from '../../manager/common/protocol/control.js';
+import { paths } from '../../manager/common/protocol/messages.js';
+import { dial } from '../../manager/common/protocol/transport.js';
+import { HttpCaller } from '../../manager/common/protocol/transport-call.js';
+import type { Connection } from '../../manager/common/protocol/transport-connection.js';
 import type { ManagerSettings } from '../../manager/settings.js';
 import type { Backend } from '../../manager/store/backend.js';
 import { MemoryBackend } from '../../manager/store/memory-backend.js';

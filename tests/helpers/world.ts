@@ -1,11 +1,11 @@
 import { aNetwork, aNode, aService, aTask, aVolume } from '../../fixtures/cluster/build.js';
-import { World } from '../../cli/dashboard/view-model/world.js';
-import type { Look } from '../../cli/dashboard/view-model/view.js';
-import { asciiGlyphs, unicodeGlyphs } from '../../cli/dashboard/view-model/glyphs.js';
-import type { Node } from '../../manager/model/node.js';
-import type { Service } from '../../manager/model/service.js';
-import type { Task } from '../../manager/model/task.js';
-import type { StatsMessage } from '../../manager/protocol/statistics.js';
+import { World } from '../../cli/dashboard/view-model/state/world.js';
+import type { Look } from '../../cli/dashboard/view-model/state/view.js';
+import { asciiGlyphs, unicodeGlyphs } from '../../cli/dashboard/view-model/paint/glyphs.js';
+import type { Node } from '../../manager/common/model/node.js';
+import type { Service } from '../../manager/common/model/service.js';
+import type { Task } from '../../manager/common/model/task.js';
+import type { StatsMessage } from '../../manager/common/protocol/statistics.js';
 
 /** The time on every simulated screen. */
 export const worldNow = 1_700_000_000_000;

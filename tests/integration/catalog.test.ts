@@ -1,7 +1,7 @@
 import { Resolver } from 'node:dns/promises';
 import test from 'ava';
 import { aServiceSpec } from '../../fixtures/cluster/build.js';
-import { newId } from '../../manager/base/random.js';
+import { newId } from '../../manager/common/base/random.js';
 import { clientOf, consulTest, sharedConsul } from '../helpers/consul.js';
 import { aStatus, FakeWorker } from '../helpers/fake-worker.js';
 import type { ManagerProcess } from '../helpers/managers.js';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
 import type { ConsulServers } from '../../fixtures/consul/server.js';
-import { newId } from '../../manager/base/random.js';
+import { newId } from '../../manager/common/base/random.js';
 import { clientOf, consulTest, openTestConsul, sharedConsul } from '../helpers/consul.js';
 import { until } from '../helpers/until.js';
 

@@ -1,7 +1,7 @@
 import type { ExecutionContext } from 'ava';
-import { AppError } from '../../manager/base/errors.js';
-import { silentLogger } from '../../manager/base/log.js';
-import { newId } from '../../manager/base/random.js';
+import { AppError } from '../../manager/common/base/errors.js';
+import { silentLogger } from '../../manager/common/base/log.js';
+import { newId } from '../../manager/common/base/random.js';
 import { ConsulClient } from '../../manager/store/consul/client.js';
 import { ConsulLock } from '../../manager/store/consul/lock.js';
 import { consulTest, sharedConsul } from '../helpers/consul.js';

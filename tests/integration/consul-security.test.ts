@@ -1,9 +1,14 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { newId } from '../../manager/base/random.js';
-import { createPrivateKey, createRequest, signRequest, validFor } from '../../manager/ca/pki.js';
-import type { TlsMaterial } from '../../manager/protocol/transport-tls.js';
+import { newId } from '../../manager/common/base/random.js';
+import {
+  createPrivateKey,
+  createRequest,
+  signRequest,
+  validFor,
+} from '../../manager/common/pki/pki.js';
+import type { TlsMaterial } from '../../manager/common/protocol/transport-tls.js';
 import { ConsulClient } from '../../manager/store/consul/client.js';
 import { consulTest, sharedConsul, startConsul } from '../helpers/consul.js';
 import { leaderOf, prepareManagers } from '../helpers/managers.js';

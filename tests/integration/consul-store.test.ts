@@ -6,8 +6,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
 import type { ConsulServers } from '../../fixtures/consul/server.js';
-import { isAppError } from '../../manager/base/errors.js';
-import { newId } from '../../manager/base/random.js';
+import { isAppError } from '../../manager/common/base/errors.js';
+import { newId } from '../../manager/common/base/random.js';
 import type { Backend, DurableWrite } from '../../manager/store/backend.js';
 import { ConsulClient } from '../../manager/store/consul/client.js';
 import {

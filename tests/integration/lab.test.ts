@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import test from 'ava';
-import { isConflict, isUnavailable } from '../../manager/base/errors.js';
+import { isConflict, isUnavailable } from '../../manager/common/base/errors.js';
 import type { Machine } from '../../fixtures/lab/machine.js';
 import { openLab } from '../../fixtures/lab/lab.js';
 import { run } from '../../fixtures/lab/run.js';

@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { execFileSync } from 'node:child_process';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
-import type { UserAuthority } from '../../cli/machine/authority.js';
-import { engineVersion } from '../../cli/machine/engine-client.js';
-import { MachineStore } from '../../cli/machine/machine-store.js';
-import { RemoteMachine } from '../../cli/machine/remote-machine.js';
-import { runStep } from '../../cli/machine/run-step.js';
-import { SshSession } from '../../cli/machine/ssh.js';
+import type { UserAuthority } from '../../cli/certificates/authority.js';
+import { engineVersion } from '../../cli/inventory/engine-client.js';
+import { MachineStore } from '../../cli/inventory/machine-store.js';
+import { RemoteMachine } from '../../cli/ssh/remote-machine.js';
+import { runStep } from '../../cli/provision/run-step.js';
+import { SshSession } from '../../cli/ssh/ssh.js';
 import { Workshop } from '../../cli/machine/workshop.js';
 import type { Machine } from '../../fixtures/lab/machine.js';
 import { openLab } from '../../fixtures/lab/lab.js';
@@ -22,7 +22,7 @@ import {
   signNode,
   signRequest,
   validFor,
-} from '../../manager/ca/pki.js';
+} from '../../manager/common/pki/pki.js';
 import { machineTest } from '../helpers/machine-test.js';
 import type { ProgramResult } from '../helpers/shoal-program.js';
 import { ShoalProgram } from '../helpers/shoal-program.js';

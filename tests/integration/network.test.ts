@@ -6,7 +6,11 @@ import { aNetworkOnNode, anEndpoint } from '../../fixtures/cluster/network-view.
 import type { Machine } from '../../fixtures/lab/machine.js';
 import { openLab } from '../../fixtures/lab/lab.js';
 import { waitFor } from '../../fixtures/lab/wait.js';
-import type { Endpoint, NetworkOnNode, NetworkView } from '../../manager/model/network-view.js';
+import type {
+  Endpoint,
+  NetworkOnNode,
+  NetworkView,
+} from '../../manager/common/model/network-view.js';
 import { machineTest } from '../helpers/machine-test.js';
 import { NetworkNode } from '../helpers/network-node.js';
 

@@ -1,8 +1,8 @@
 import test from 'ava';
 import { openLab } from '../../fixtures/lab/lab.js';
 import { waitFor } from '../../fixtures/lab/wait.js';
-import type { ContainerSpec } from '../../manager/model/container.js';
-import type { TaskId } from '../../manager/model/ids.js';
+import type { ContainerSpec } from '../../manager/common/model/container.js';
+import type { TaskId } from '../../manager/common/model/ids.js';
 import { machineTest } from '../helpers/machine-test.js';
 import { benchNetwork, benchTask } from '../helpers/worker-bench.js';
 import { workerMachine } from '../helpers/worker-machine.js';

@@ -1,4 +1,4 @@
-import type { Actor } from '../../manager/model/task-state.js';
+import type { Actor } from '../../manager/common/model/task-state.js';
 import type { ClusterStore, Commit, StoreView, Transaction } from '../../manager/store/store.js';
 
 /** What a room sees or writes otherwise than it is; `real` is what there is. */

@@ -1,9 +1,14 @@
-import type { NodeId, TaskId } from '../../manager/model/ids.js';
-import type { Service } from '../../manager/model/service.js';
-import type { Task } from '../../manager/model/task.js';
-import type { Actor } from '../../manager/model/task-state.js';
-import { isAssigned, isTerminal, mayMove, stateRank } from '../../manager/model/task-state.js';
-import { tiesOf } from '../../manager/model/pod.js';
+import type { NodeId, TaskId } from '../../manager/common/model/ids.js';
+import type { Service } from '../../manager/common/model/service.js';
+import type { Task } from '../../manager/common/model/task.js';
+import type { Actor } from '../../manager/common/model/task-state.js';
+import {
+  isAssigned,
+  isTerminal,
+  mayMove,
+  stateRank,
+} from '../../manager/common/model/task-state.js';
+import { tiesOf } from '../../manager/common/model/pod.js';
 import type { Commit, StoreChange, StoreView } from '../../manager/store/store.js';
 import { volumesOf } from './engine.js';
 import type { Machine, Running } from './machine.js';

@@ -1,4 +1,4 @@
-import { AppError, toAppError } from '../../manager/base/errors.js';
+import { AppError, toAppError } from '../../manager/common/base/errors.js';
 import type { KvClient, KvEntry, KvOperation } from '../../manager/store/consul/client.js';
 import { maxOperations } from '../../manager/store/consul/client.js';
 import { UncertainError } from '../../manager/store/consul/failure.js';

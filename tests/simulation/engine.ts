@@ -1,8 +1,8 @@
-import { AppError, toAppError } from '../../manager/base/errors.js';
-import type { Clock } from '../../manager/base/clock.js';
-import type { EngineRestart } from '../../manager/model/container.js';
-import { needsLive } from '../../manager/model/pod.js';
-import type { AssignedTask } from '../../manager/protocol/assignments.js';
+import { AppError, toAppError } from '../../manager/common/base/errors.js';
+import type { Clock } from '../../manager/common/base/clock.js';
+import type { EngineRestart } from '../../manager/common/model/container.js';
+import { needsLive } from '../../manager/common/model/pod.js';
+import type { AssignedTask } from '../../manager/common/protocol/assignments.js';
 import type { SeenContainer } from '../../worker/executor/executor.js';
 import { isLive } from '../../worker/executor/executor.js';
 import type { Subject } from '../../worker/tasks/actions.js';

@@ -1,4 +1,4 @@
-import type { ContainerSpec, EngineRestart } from '../../manager/model/container.js';
+import type { ContainerSpec, EngineRestart } from '../../manager/common/model/container.js';
 
 /** What becomes of a container that has been started. */
 export interface Fate {

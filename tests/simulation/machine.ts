@@ -1,9 +1,9 @@
-import type { NetworkId, NodeId } from '../../manager/model/ids.js';
-import type { ManagerMessage, WorkerMessage } from '../../manager/protocol/messages.js';
-import type { Connection } from '../../manager/protocol/transport-connection.js';
-import type { TaskId } from '../../manager/model/ids.js';
-import type { AssignedTask } from '../../manager/protocol/assignments.js';
-import { messageOf } from '../../manager/base/errors.js';
+import type { NetworkId, NodeId } from '../../manager/common/model/ids.js';
+import type { ManagerMessage, WorkerMessage } from '../../manager/common/protocol/messages.js';
+import type { Connection } from '../../manager/common/protocol/transport-connection.js';
+import type { TaskId } from '../../manager/common/model/ids.js';
+import type { AssignedTask } from '../../manager/common/protocol/assignments.js';
+import { messageOf } from '../../manager/common/base/errors.js';
 import { aNode } from '../../fixtures/cluster/build.js';
 import type { EngineOptions } from './engine.js';
 import { SimulatedEngine } from './engine.js';

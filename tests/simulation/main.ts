@@ -1,4 +1,4 @@
-import { messageOf } from '../../manager/base/errors.js';
+import { messageOf } from '../../manager/common/base/errors.js';
 import { simulate } from './simulate.js';
 import { happenings, Tally, userActs } from './tally.js';
 

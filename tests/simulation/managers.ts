@@ -1,4 +1,4 @@
-import type { Connection } from '../../manager/protocol/transport-connection.js';
+import type { Connection } from '../../manager/common/protocol/transport-connection.js';
 import { openConsul } from '../../manager/store/consul/consul.js';
 import type { ClusterStore } from '../../manager/store/store.js';
 import type { Link } from './consul.js';

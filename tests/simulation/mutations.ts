@@ -1,8 +1,8 @@
-import type { Lease, Volume } from '../../manager/model/network.js';
-import { isWanted } from '../../manager/model/slots.js';
-import type { Task } from '../../manager/model/task.js';
-import type { Actor } from '../../manager/model/task-state.js';
-import { isAssigned, isTerminal } from '../../manager/model/task-state.js';
+import type { Lease, Volume } from '../../manager/common/model/network.js';
+import { isWanted } from '../../manager/store/slots.js';
+import type { Task } from '../../manager/common/model/task.js';
+import type { Actor } from '../../manager/common/model/task-state.js';
+import { isAssigned, isTerminal } from '../../manager/common/model/task-state.js';
 import type { Backend } from '../../manager/store/backend.js';
 import type { KvClient } from '../../manager/store/consul/client.js';
 import { isUncertain } from '../../manager/store/consul/failure.js';

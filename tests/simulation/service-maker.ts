@@ -1,14 +1,14 @@
 import { aNetwork, aService, aVolume } from '../../fixtures/cluster/build.js';
 import type { ServiceOptions } from '../../fixtures/cluster/build.js';
-import type { ContainerSpec, MountSpec } from '../../manager/model/container.js';
-import type { Network, Volume } from '../../manager/model/network.js';
+import type { ContainerSpec, MountSpec } from '../../manager/common/model/container.js';
+import type { Network, Volume } from '../../manager/common/model/network.js';
 import type {
   Dependency,
   PortSpec,
   RestartPolicy,
   Service,
   UpdateConfig,
-} from '../../manager/model/service.js';
+} from '../../manager/common/model/service.js';
 import type { Transaction } from '../../manager/store/store.js';
 import type { Tally } from './tally.js';
 

@@ -1,9 +1,9 @@
-import type { Service } from '../../manager/model/service.js';
-import { isTied, tiesOf } from '../../manager/model/pod.js';
-import { updateOf } from '../../manager/model/rollback.js';
-import { currentTask, isAvailable, isWanted, tasksBySlot } from '../../manager/model/slots.js';
-import type { Task } from '../../manager/model/task.js';
-import { isAssigned } from '../../manager/model/task-state.js';
+import type { Service } from '../../manager/common/model/service.js';
+import { isTied, tiesOf } from '../../manager/common/model/pod.js';
+import { updateOf } from '../../manager/common/model/rollback.js';
+import { currentTask, isAvailable, isWanted, tasksBySlot } from '../../manager/store/slots.js';
+import type { Task } from '../../manager/common/model/task.js';
+import { isAssigned } from '../../manager/common/model/task-state.js';
 import type { StoreView } from '../../manager/store/store.js';
 import type { Machine } from './machine.js';
 

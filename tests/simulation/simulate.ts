@@ -1,6 +1,6 @@
-import { seededRandom } from '../../manager/base/random.js';
-import { messageOf } from '../../manager/base/errors.js';
-import type { Service } from '../../manager/model/service.js';
+import { seededRandom } from '../../manager/common/base/random.js';
+import { messageOf } from '../../manager/common/base/errors.js';
+import type { Service } from '../../manager/common/model/service.js';
 import type { Commit } from '../../manager/store/store.js';
 import { Checks } from './checks.js';
 import { ControlPlane } from './control-plane.js';

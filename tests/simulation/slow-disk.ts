@@ -1,5 +1,5 @@
-import type { Clock } from '../../manager/base/clock.js';
-import { AppError } from '../../manager/base/errors.js';
+import type { Clock } from '../../manager/common/base/clock.js';
+import { AppError } from '../../manager/common/base/errors.js';
 import type { Backend, DurableWrite } from '../../manager/store/backend.js';
 import { MemoryBackend } from '../../manager/store/memory-backend.js';
 import type { Tally } from './tally.js';

@@ -1,8 +1,8 @@
 import { applyService, wakeEnded } from '../../manager/control/apply-service.js';
-import { podOf, tiesOf } from '../../manager/model/pod.js';
-import { rolled, rolledBack, updateOf } from '../../manager/model/rollback.js';
-import type { Node } from '../../manager/model/node.js';
-import type { Service, ServiceSpec } from '../../manager/model/service.js';
+import { podOf, tiesOf } from '../../manager/common/model/pod.js';
+import { rolled, rolledBack, updateOf } from '../../manager/common/model/rollback.js';
+import type { Node } from '../../manager/common/model/node.js';
+import type { Service, ServiceSpec } from '../../manager/common/model/service.js';
 import type { Transaction } from '../../manager/store/store.js';
 import type { Lots } from './service-maker.js';
 import { anUpdate, createService, networkName, pick } from './service-maker.js';

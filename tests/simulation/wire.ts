@@ -1,6 +1,9 @@
-import type { Clock } from '../../manager/base/clock.js';
-import { AppError } from '../../manager/base/errors.js';
-import type { Connection, ConnectionEnd } from '../../manager/protocol/transport-connection.js';
+import type { Clock } from '../../manager/common/base/clock.js';
+import { AppError } from '../../manager/common/base/errors.js';
+import type {
+  Connection,
+  ConnectionEnd,
+} from '../../manager/common/protocol/transport-connection.js';
 import type { Tally } from './tally.js';
 
 export interface WireOptions {

@@ -1,9 +1,13 @@
-import type { Clock } from '../../manager/base/clock.js';
-import { silentLogger } from '../../manager/base/log.js';
-import type { NetworkId, TaskId } from '../../manager/model/ids.js';
-import type { TaskStatus } from '../../manager/model/task.js';
-import type { AssignmentSet } from '../../manager/protocol/assignments.js';
-import type { ManagerMessage, TaskReport, WorkerMessage } from '../../manager/protocol/messages.js';
+import type { Clock } from '../../manager/common/base/clock.js';
+import { silentLogger } from '../../manager/common/base/log.js';
+import type { NetworkId, TaskId } from '../../manager/common/model/ids.js';
+import type { TaskStatus } from '../../manager/common/model/task.js';
+import type { AssignmentSet } from '../../manager/common/protocol/assignments.js';
+import type {
+  ManagerMessage,
+  TaskReport,
+  WorkerMessage,
+} from '../../manager/common/protocol/messages.js';
 import { applyChange } from '../../worker/assignments/wanted.js';
 import type { SeenContainer, SeenContainers } from '../../worker/executor/executor.js';
 import { Reporter } from '../../worker/session/reporter.js';

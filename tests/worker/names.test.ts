@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { decode, encode } from 'dns-packet';
 import { aNetworkOnNode, anEndpoint } from '../../fixtures/cluster/network-view.js';
-import { systemClock } from '../../manager/base/clock.js';
-import { silentLogger } from '../../manager/base/log.js';
-import type { NodeId } from '../../manager/model/ids.js';
-import type { AssignmentSet } from '../../manager/protocol/assignments.js';
+import { systemClock } from '../../manager/common/base/clock.js';
+import { silentLogger } from '../../manager/common/base/log.js';
+import type { NodeId } from '../../manager/common/model/ids.js';
+import type { AssignmentSet } from '../../manager/common/protocol/assignments.js';
 import { readBootId, SavedAssignments } from '../../worker/assignments/saved-set.js';
 import { openNames } from '../../worker/names.js';
 

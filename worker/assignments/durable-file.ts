@@ -1,7 +1,7 @@
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { AppError, messageOf } from '../../manager/base/errors.js';
-import type { Logger } from '../../manager/base/log.js';
+import { AppError, messageOf } from '../../manager/common/base/errors.js';
+import type { Logger } from '../../manager/common/base/log.js';
 
 /**
  * One JSON value on disk, replaced whole: after a power cut it is the old or the new one. Readable by its

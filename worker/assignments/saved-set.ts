@@ -1,7 +1,7 @@
 import { readFile, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Logger } from '../../manager/base/log.js';
-import type { AssignedFile, AssignmentSet } from '../../manager/protocol/assignments.js';
+import type { Logger } from '../../manager/common/base/log.js';
+import type { AssignedFile, AssignmentSet } from '../../manager/common/protocol/assignments.js';
 import { DurableFile } from './durable-file.js';
 
 /** The last set, and the boot of the machine that it was acted on in. */

@@ -1,5 +1,5 @@
-import { AppError } from '../../manager/base/errors.js';
-import type { AssignmentChange, AssignmentSet } from '../../manager/protocol/assignments.js';
+import { AppError } from '../../manager/common/base/errors.js';
+import type { AssignmentChange, AssignmentSet } from '../../manager/common/protocol/assignments.js';
 
 /**
  * The set after one change. Throws `conflict` when a change is missing between: the session must begin

@@ -1,6 +1,6 @@
-import type { NetworkId, TaskId } from '../../manager/model/ids.js';
-import type { NetworkView } from '../../manager/model/network-view.js';
-import type { NodeCounters } from '../../manager/protocol/statistics.js';
+import type { NetworkId, TaskId } from '../../manager/common/model/ids.js';
+import type { NetworkView } from '../../manager/common/model/network-view.js';
+import type { NodeCounters } from '../../manager/common/protocol/statistics.js';
 
 /** The networks of one machine, made to be what the view says. */
 export interface DataPlane {

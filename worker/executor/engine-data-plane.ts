@@ -1,10 +1,10 @@
-import type { Clock } from '../../manager/base/clock.js';
-import { isConflict } from '../../manager/base/errors.js';
-import type { Logger } from '../../manager/base/log.js';
-import { Loop } from '../../manager/base/loop.js';
-import type { NetworkId } from '../../manager/model/ids.js';
-import type { NetworkOnNode, NetworkView } from '../../manager/model/network-view.js';
-import type { BridgeNetworks, SeenBridgeNetwork } from '../../network/overlay/bridge-networks.js';
+import type { Clock } from '../../manager/common/base/clock.js';
+import { isConflict } from '../../manager/common/base/errors.js';
+import type { Logger } from '../../manager/common/base/log.js';
+import { Loop } from '../../manager/common/base/loop.js';
+import type { NetworkId } from '../../manager/common/model/ids.js';
+import type { NetworkOnNode, NetworkView } from '../../manager/common/model/network-view.js';
+import type { BridgeNetworks, SeenBridgeNetwork } from '../../network/plan/bridge-networks.js';
 import { deferred, untilAborted, type Deferred } from '../cancellation.js';
 import type { DataPlane } from './data-plane.js';
 

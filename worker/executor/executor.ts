@@ -1,8 +1,8 @@
-import type { EngineRestart } from '../../manager/model/container.js';
-import type { TaskId } from '../../manager/model/ids.js';
-import type { PublishedPort } from '../../manager/model/task.js';
-import type { VolumeSpec } from '../../manager/model/network.js';
-import type { AssignedFile, AssignedTask } from '../../manager/protocol/assignments.js';
+import type { EngineRestart } from '../../manager/common/model/container.js';
+import type { TaskId } from '../../manager/common/model/ids.js';
+import type { PublishedPort } from '../../manager/common/model/task.js';
+import type { VolumeSpec } from '../../manager/common/model/network.js';
+import type { AssignedFile, AssignedTask } from '../../manager/common/protocol/assignments.js';
 import type {
   CommitOptions,
   EngineImage,
@@ -12,7 +12,7 @@ import type {
   OtherContainer,
   SeenImage,
   WorkerStreamRequest,
-} from '../../manager/protocol/worker-calls.js';
+} from '../../manager/common/protocol/worker-calls.js';
 
 export type ContainerState =
   'created' | 'running' | 'paused' | 'restarting' | 'exited' | 'dead' | 'removing';

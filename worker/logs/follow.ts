@@ -1,5 +1,5 @@
 import type { Executor } from '../executor/executor.js';
-import type { LogLine, LogOptions } from '../../manager/protocol/worker-calls.js';
+import type { LogLine, LogOptions } from '../../manager/common/protocol/worker-calls.js';
 import { Demux } from './demux.js';
 import { LineAssembler } from './lines.js';
 

@@ -1,4 +1,4 @@
-import type { LogLine } from '../../manager/protocol/worker-calls.js';
+import type { LogLine } from '../../manager/common/protocol/worker-calls.js';
 import type { Output } from './demux.js';
 
 /** A line longer than this is handed on in parts: memory stays bounded whatever a process prints. */

@@ -1,10 +1,10 @@
-import { AppError } from '../../manager/base/errors.js';
-import type { TaskId } from '../../manager/model/ids.js';
+import { AppError } from '../../manager/common/base/errors.js';
+import type { TaskId } from '../../manager/common/model/ids.js';
 import type {
   WorkerCall,
   WorkerCallMap,
   WorkerCallName,
-} from '../../manager/protocol/worker-calls.js';
+} from '../../manager/common/protocol/worker-calls.js';
 import type { Executor } from '../executor/executor.js';
 import { runHooks } from '../tasks/hooks.js';
 import type { TaskSet } from '../tasks/task-set.js';

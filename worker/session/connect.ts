@@ -1,7 +1,7 @@
-import { backoffMs } from '../../manager/base/backoff.js';
-import { AppError, messageOf } from '../../manager/base/errors.js';
-import { paths } from '../../manager/protocol/messages.js';
-import type { MessageStream } from '../../manager/protocol/worker-calls.js';
+import { backoffMs } from '../../manager/common/base/backoff.js';
+import { AppError, messageOf } from '../../manager/common/base/errors.js';
+import { paths } from '../../manager/common/protocol/messages.js';
+import type { MessageStream } from '../../manager/common/protocol/worker-calls.js';
 import { pause } from '../cancellation.js';
 import { Session, type SessionSurroundings } from './session.js';
 import type { StreamOrder } from './served.js';

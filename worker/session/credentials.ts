@@ -1,14 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from '../../manager/base/clock.js';
-import { AppError, messageOf } from '../../manager/base/errors.js';
-import type { Logger } from '../../manager/base/log.js';
-import type { PairPaths } from '../../manager/ca/pki-files.js';
-import { readPair } from '../../manager/ca/pki-files.js';
-import { knownPeer } from '../../manager/ca/pki-peer.js';
-import { CertificateRenewal } from '../../manager/ca/pki-renewal.js';
-import { dial } from '../../manager/protocol/transport.js';
-import type { PeerCertificateNames } from '../../manager/protocol/transport-tls.js';
+import type { Clock } from '../../manager/common/base/clock.js';
+import { AppError, messageOf } from '../../manager/common/base/errors.js';
+import type { Logger } from '../../manager/common/base/log.js';
+import type { PairPaths } from '../../manager/common/pki/pki-files.js';
+import { readPair } from '../../manager/common/pki/pki-files.js';
+import { knownPeer } from '../../manager/common/pki/pki-peer.js';
+import { CertificateRenewal } from '../../manager/common/pki/pki-renewal.js';
+import { dial } from '../../manager/common/protocol/transport.js';
+import type { PeerCertificateNames } from '../../manager/common/protocol/transport-tls.js';
 import { DurableFile } from '../assignments/durable-file.js';
 import type { DialManager } from './connect.js';
 

@@ -1,9 +1,9 @@
-import type { Clock } from '../../manager/base/clock.js';
-import { canonicalJson } from '../../manager/base/canonical.js';
-import type { TaskId } from '../../manager/model/ids.js';
-import { isTerminal } from '../../manager/model/task-state.js';
-import type { TaskStatus } from '../../manager/model/task.js';
-import type { TaskReport } from '../../manager/protocol/messages.js';
+import type { Clock } from '../../manager/common/base/clock.js';
+import { canonicalJson } from '../../manager/common/base/canonical.js';
+import type { TaskId } from '../../manager/common/model/ids.js';
+import { isTerminal } from '../../manager/common/model/task-state.js';
+import type { TaskStatus } from '../../manager/common/model/task.js';
+import type { TaskReport } from '../../manager/common/protocol/messages.js';
 
 export type SendReports = (reports: readonly TaskReport[]) => void;
 

@@ -1,5 +1,5 @@
-import type { Clock } from '../../manager/base/clock.js';
-import { AppError, toAppError } from '../../manager/base/errors.js';
+import type { Clock } from '../../manager/common/base/clock.js';
+import { AppError, toAppError } from '../../manager/common/base/errors.js';
 
 interface Waiting {
   readonly resolve: (answer: string) => void;

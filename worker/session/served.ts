@@ -1,8 +1,11 @@
 import type { PassThrough } from 'node:stream';
-import { AppError } from '../../manager/base/errors.js';
-import type { Logger } from '../../manager/base/log.js';
-import type { NodeCounters } from '../../manager/protocol/statistics.js';
-import type { MessageStream, WorkerStreamRequest } from '../../manager/protocol/worker-calls.js';
+import { AppError } from '../../manager/common/base/errors.js';
+import type { Logger } from '../../manager/common/base/log.js';
+import type { NodeCounters } from '../../manager/common/protocol/statistics.js';
+import type {
+  MessageStream,
+  WorkerStreamRequest,
+} from '../../manager/common/protocol/worker-calls.js';
 import type { Executor, RunningProcess } from '../executor/executor.js';
 import type { TaskSet } from '../tasks/task-set.js';
 

@@ -1,20 +1,20 @@
-import type { Clock } from '../../manager/base/clock.js';
-import { AppError, messageOf, toAppError } from '../../manager/base/errors.js';
-import type { Logger } from '../../manager/base/log.js';
-import type { NetworkId } from '../../manager/model/ids.js';
-import type { NodeDescription } from '../../manager/model/node.js';
-import type { AssignmentChange, AssignmentSet } from '../../manager/protocol/assignments.js';
+import type { Clock } from '../../manager/common/base/clock.js';
+import { AppError, messageOf, toAppError } from '../../manager/common/base/errors.js';
+import type { Logger } from '../../manager/common/base/log.js';
+import type { NetworkId } from '../../manager/common/model/ids.js';
+import type { NodeDescription } from '../../manager/common/model/node.js';
+import type { AssignmentChange, AssignmentSet } from '../../manager/common/protocol/assignments.js';
 import {
   protocolVersion,
   type ManagerMessage,
   type TaskReport,
   type WorkerMessage,
-} from '../../manager/protocol/messages.js';
+} from '../../manager/common/protocol/messages.js';
 import type {
   MessageStream,
   WorkerCall,
   WorkerStreamRequest,
-} from '../../manager/protocol/worker-calls.js';
+} from '../../manager/common/protocol/worker-calls.js';
 import type { Reporter } from './reporter.js';
 import { Requests } from './requests.js';
 

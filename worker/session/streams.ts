@@ -1,14 +1,14 @@
 import { PassThrough } from 'node:stream';
-import { AppError, messageOf } from '../../manager/base/errors.js';
-import type { TaskId } from '../../manager/model/ids.js';
-import { isTerminal } from '../../manager/model/task-state.js';
-import { frame, unframe } from '../../manager/protocol/frames.js';
+import { AppError, messageOf } from '../../manager/common/base/errors.js';
+import type { TaskId } from '../../manager/common/model/ids.js';
+import { isTerminal } from '../../manager/common/model/task-state.js';
+import { frame, unframe } from '../../manager/common/protocol/frames.js';
 import type {
   LogLine,
   LogOptions,
   MessageStream,
   WorkerStreamRequest,
-} from '../../manager/protocol/worker-calls.js';
+} from '../../manager/common/protocol/worker-calls.js';
 import { deferred } from '../cancellation.js';
 import type { Executor, RunningProcess } from '../executor/executor.js';
 import { Demux } from '../logs/demux.js';

@@ -1,5 +1,5 @@
-import { frame } from '../../manager/protocol/frames.js';
-import type { WorkerStreamRequest } from '../../manager/protocol/worker-calls.js';
+import { frame } from '../../manager/common/protocol/frames.js';
+import type { WorkerStreamRequest } from '../../manager/common/protocol/worker-calls.js';
 import type { Served, StreamSurroundings } from './served.js';
 
 type TransferRequest = Extract<

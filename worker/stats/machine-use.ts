@@ -1,5 +1,5 @@
 import { readFile, statfs } from 'node:fs/promises';
-import type { MachineUse } from '../../manager/protocol/statistics.js';
+import type { MachineUse } from '../../manager/common/protocol/statistics.js';
 
 /** Time the CPUs spent since boot, in ticks. */
 export interface CpuTimes {

@@ -1,5 +1,5 @@
-import type { TaskId } from '../../manager/model/ids.js';
-import type { TaskUse } from '../../manager/protocol/statistics.js';
+import type { TaskId } from '../../manager/common/model/ids.js';
+import type { TaskUse } from '../../manager/common/protocol/statistics.js';
 
 /** Counters of one container at one moment. */
 export interface Sample {

@@ -1,7 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { TaskId } from '../../manager/model/ids.js';
-import type { NodeCounters, TaskUse, WorkerStats } from '../../manager/protocol/statistics.js';
-import type { MessageStream } from '../../manager/protocol/worker-calls.js';
+import type { TaskId } from '../../manager/common/model/ids.js';
+import type {
+  NodeCounters,
+  TaskUse,
+  WorkerStats,
+} from '../../manager/common/protocol/statistics.js';
+import type { MessageStream } from '../../manager/common/protocol/worker-calls.js';
 import type { Executor } from '../executor/executor.js';
 import { MachineUseReader } from './machine-use.js';
 import type { EngineStats, Sample } from './rates.js';

@@ -1,6 +1,6 @@
-import { AppError } from '../../manager/base/errors.js';
-import type { ContainerSpec } from '../../manager/model/container.js';
-import type { AssignedTask, AssignmentSet } from '../../manager/protocol/assignments.js';
+import { AppError } from '../../manager/common/base/errors.js';
+import type { ContainerSpec } from '../../manager/common/model/container.js';
+import type { AssignedTask, AssignmentSet } from '../../manager/common/protocol/assignments.js';
 import type { DataPlane } from '../executor/data-plane.js';
 import type {
   EngineAttachment,

@@ -1,5 +1,5 @@
-import { AppError, messageOf } from '../../manager/base/errors.js';
-import type { HookSpec } from '../../manager/model/container.js';
+import { AppError, messageOf } from '../../manager/common/base/errors.js';
+import type { HookSpec } from '../../manager/common/model/container.js';
 import type { Executor } from '../executor/executor.js';
 import { Demux } from '../logs/demux.js';
 

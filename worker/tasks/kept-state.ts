@@ -1,6 +1,6 @@
-import type { Logger } from '../../manager/base/log.js';
-import type { TaskId } from '../../manager/model/ids.js';
-import type { TaskStatus } from '../../manager/model/task.js';
+import type { Logger } from '../../manager/common/base/log.js';
+import type { TaskId } from '../../manager/common/model/ids.js';
+import type { TaskStatus } from '../../manager/common/model/task.js';
 import { DurableFile } from '../assignments/durable-file.js';
 import type { Adoption } from './memory.js';
 

@@ -1,5 +1,5 @@
-import { stateRank, type TaskState } from '../../manager/model/task-state.js';
-import type { TaskStatus } from '../../manager/model/task.js';
+import { stateRank, type TaskState } from '../../manager/common/model/task-state.js';
+import type { TaskStatus } from '../../manager/common/model/task.js';
 import { isLive, type SeenContainer } from '../executor/executor.js';
 
 /** A container that another task had made and this one has taken over. */

@@ -1,4 +1,4 @@
-import type { AssignedTask } from '../../manager/protocol/assignments.js';
+import type { AssignedTask } from '../../manager/common/protocol/assignments.js';
 import type { SeenContainer } from '../executor/executor.js';
 
 /*

@@ -1,11 +1,11 @@
-import type { Clock } from '../../manager/base/clock.js';
-import { isAppError, messageOf } from '../../manager/base/errors.js';
-import type { Logger } from '../../manager/base/log.js';
-import { Loop } from '../../manager/base/loop.js';
-import type { TaskId } from '../../manager/model/ids.js';
-import { isTerminal } from '../../manager/model/task-state.js';
-import type { TaskStatus } from '../../manager/model/task.js';
-import type { AssignedTask } from '../../manager/protocol/assignments.js';
+import type { Clock } from '../../manager/common/base/clock.js';
+import { isAppError, messageOf } from '../../manager/common/base/errors.js';
+import type { Logger } from '../../manager/common/base/log.js';
+import { Loop } from '../../manager/common/base/loop.js';
+import type { TaskId } from '../../manager/common/model/ids.js';
+import { isTerminal } from '../../manager/common/model/task-state.js';
+import type { TaskStatus } from '../../manager/common/model/task.js';
+import type { AssignedTask } from '../../manager/common/protocol/assignments.js';
 import { isLive, type Progress, type SeenContainer } from '../executor/executor.js';
 import {
   newMemory,

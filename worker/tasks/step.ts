@@ -1,8 +1,8 @@
-import { backoffMs } from '../../manager/base/backoff.js';
-import type { EngineRestart } from '../../manager/model/container.js';
-import { needsLive, type Tie } from '../../manager/model/pod.js';
-import type { TaskState } from '../../manager/model/task-state.js';
-import type { AssignedTask } from '../../manager/protocol/assignments.js';
+import { backoffMs } from '../../manager/common/base/backoff.js';
+import type { EngineRestart } from '../../manager/common/model/container.js';
+import { needsLive, type Tie } from '../../manager/common/model/pod.js';
+import type { TaskState } from '../../manager/common/model/task-state.js';
+import type { AssignedTask } from '../../manager/common/protocol/assignments.js';
 import { isLive, type SeenContainer } from '../executor/executor.js';
 import type { TaskMemory } from './memory.js';
 

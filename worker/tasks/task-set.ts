@@ -1,10 +1,10 @@
-import type { Clock } from '../../manager/base/clock.js';
-import { AppError, messageOf } from '../../manager/base/errors.js';
-import type { Logger } from '../../manager/base/log.js';
-import type { TaskId } from '../../manager/model/ids.js';
-import { tiesOf } from '../../manager/model/pod.js';
-import type { AssignedTask, AssignmentSet } from '../../manager/protocol/assignments.js';
-import type { TaskReport } from '../../manager/protocol/messages.js';
+import type { Clock } from '../../manager/common/base/clock.js';
+import { AppError, messageOf } from '../../manager/common/base/errors.js';
+import type { Logger } from '../../manager/common/base/log.js';
+import type { TaskId } from '../../manager/common/model/ids.js';
+import { tiesOf } from '../../manager/common/model/pod.js';
+import type { AssignedTask, AssignmentSet } from '../../manager/common/protocol/assignments.js';
+import type { TaskReport } from '../../manager/common/protocol/messages.js';
 import { isLive, type Executor, type SeenContainer } from '../executor/executor.js';
 import type { TaskActions } from './actions.js';
 import type { KeptState } from './kept-state.js';

@@ -1,13 +1,13 @@
-import { AppError } from '../../../manager/base/errors.js';
-import { checkClusterName } from '../../machine/cluster-record.js';
+import { AppError } from '../../../manager/common/base/errors.js';
+import { checkClusterName } from '../../inventory/cluster-record.js';
 import { Batch } from '../../machine/batch.js';
 import { createMachines } from '../../machine/create.js';
-import { MachineStore, storeFolder } from '../../machine/machine-store.js';
-import { Progress } from '../../machine/progress.js';
+import { MachineStore, storeFolder } from '../../inventory/machine-store.js';
+import { Progress } from '../../output/machine-progress.js';
 import { Workshop } from '../../machine/workshop.js';
-import { nodeReadyIn } from './cluster-calls.js';
-import { joinFailures } from './failures.js';
-import type { CreateOptions, MachineGlobals } from './options.js';
+import { nodeReadyIn } from '../../machine/cluster-calls.js';
+import { joinFailures } from '../../machine/failures.js';
+import type { CreateOptions, MachineGlobals } from '../../arguments/machine-options.js';
 
 export async function withWorkshop<T>(
   options: MachineGlobals & {
@@ -64,7 +64,7 @@ export async function provisionAgain(
   renew: boolean,
 ): Promise<void> {
   if (renew && options.force !== true) {
-    const { confirm } = await import('./confirm.js');
+    const { confirm } = await import('../../output/confirm.js');
     if (!(await confirm('Regenerate TLS machine certs?  Warning: this is irreversible.'))) return;
   }
   await withWorkshop(options, async (workshop) => {

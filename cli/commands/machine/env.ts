@@ -1,15 +1,15 @@
-import { AppError } from '../../../manager/base/errors.js';
-import type { Credentials } from '../../machine/engine-client.js';
-import { connectionProblem, engineVersion, managerAnswers } from '../../machine/engine-client.js';
-import { managerPort } from '../../machine/layout.js';
-import { swarmUrl } from '../../machine/listing.js';
-import type { MachineStore } from '../../machine/machine-store.js';
-import type { MachineRecord } from '../../machine/record.js';
-import { engineUrl } from '../../machine/record.js';
-import type { Variable } from '../../machine/shell-env.js';
-import { pickShell, renderEnvironment, withNoProxy } from '../../machine/shell-env.js';
-import type { MachineGlobals } from './options.js';
-import { defaultMachine, openStore, readCredentials } from './open-store.js';
+import { AppError } from '../../../manager/common/base/errors.js';
+import type { Credentials } from '../../inventory/engine-client.js';
+import { connectionProblem, engineVersion, managerAnswers } from '../../inventory/engine-client.js';
+import { managerPort } from '../../inventory/layout.js';
+import { swarmUrl } from '../../inventory/listing.js';
+import type { MachineStore } from '../../inventory/machine-store.js';
+import type { MachineRecord } from '../../inventory/record.js';
+import { engineUrl } from '../../inventory/record.js';
+import type { Variable } from '../../inventory/shell-env.js';
+import { pickShell, renderEnvironment, withNoProxy } from '../../inventory/shell-env.js';
+import type { MachineGlobals } from '../../arguments/machine-options.js';
+import { defaultMachine, openStore, readCredentials } from '../../inventory/open-store.js';
 
 export interface EnvOptions extends MachineGlobals {
   readonly swarm: boolean;

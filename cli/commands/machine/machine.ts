@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { CreateOptions } from './options.js';
+import type { CreateOptions } from '../../arguments/machine-options.js';
 
 /*
  * docker-machine's commands and flags. What does the work is imported when a command runs, so that

@@ -3,14 +3,14 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { AppError } from '../../../manager/base/errors.js';
+import { AppError } from '../../../manager/common/base/errors.js';
 import { ExitError } from '../../exit-code.js';
-import type { MachineStore } from '../../machine/machine-store.js';
-import type { PtySize } from '../../machine/ssh.js';
-import { SshSession } from '../../machine/ssh.js';
+import type { MachineStore } from '../../inventory/machine-store.js';
+import type { PtySize } from '../../ssh/ssh.js';
+import { SshSession } from '../../ssh/ssh.js';
 import { Workshop } from '../../machine/workshop.js';
-import type { MachineGlobals } from './options.js';
-import { defaultMachine, openStore } from './open-store.js';
+import type { MachineGlobals } from '../../arguments/machine-options.js';
+import { defaultMachine, openStore } from '../../inventory/open-store.js';
 
 const connectTimeoutMs = 10_000;
 

@@ -1,11 +1,11 @@
-import { AppError } from '../../../manager/base/errors.js';
-import { Progress } from '../../machine/progress.js';
+import { AppError } from '../../../manager/common/base/errors.js';
+import { Progress } from '../../output/machine-progress.js';
 import { removeMachines } from '../../machine/remove.js';
-import { forgetNodeIn } from './cluster-calls.js';
-import { confirm } from './confirm.js';
+import { forgetNodeIn } from '../../machine/cluster-calls.js';
+import { confirm } from '../../output/confirm.js';
 import { withWorkshop } from './create.js';
-import { joinFailures } from './failures.js';
-import type { MachineGlobals } from './options.js';
+import { joinFailures } from '../../machine/failures.js';
+import type { MachineGlobals } from '../../arguments/machine-options.js';
 
 interface RemoveFlags extends MachineGlobals {
   readonly force: boolean;

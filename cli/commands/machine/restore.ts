@@ -1,18 +1,18 @@
 import { readFile } from 'node:fs/promises';
-import { AppError, messageOf } from '../../../manager/base/errors.js';
+import { AppError, messageOf } from '../../../manager/common/base/errors.js';
 import { Batch } from '../../machine/batch.js';
-import type { ClusterRecord } from '../../machine/cluster-record.js';
+import type { ClusterRecord } from '../../inventory/cluster-record.js';
 import { createMachines } from '../../machine/create.js';
-import { remote } from '../../machine/layout.js';
-import { Progress } from '../../machine/progress.js';
-import type { MachineRecord } from '../../machine/record.js';
+import { remote } from '../../inventory/layout.js';
+import { Progress } from '../../output/machine-progress.js';
+import type { MachineRecord } from '../../inventory/record.js';
 import { withRole } from '../../machine/roles.js';
 import type { Workshop } from '../../machine/workshop.js';
-import { verifyFile } from '../store/backup.js';
-import { checkBackupOf, importOn, onAll } from '../store/there.js';
-import { nodeReadyIn } from './cluster-calls.js';
-import { joinFailures } from './failures.js';
-import type { CreateOptions } from './options.js';
+import { verifyFile } from '../../backup/backup.js';
+import { checkBackupOf, importOn, onAll } from '../../backup/there.js';
+import { nodeReadyIn } from '../../machine/cluster-calls.js';
+import { joinFailures } from '../../machine/failures.js';
+import type { CreateOptions } from '../../arguments/machine-options.js';
 
 /*
  * The one manager of a cluster is lost with its machine. A new machine takes its place: same cluster, same

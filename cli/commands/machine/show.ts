@@ -1,4 +1,4 @@
-import { AppError } from '../../../manager/base/errors.js';
+import { AppError } from '../../../manager/common/base/errors.js';
 import {
   listHeader,
   parseFilters,
@@ -6,13 +6,13 @@ import {
   passesState,
   swarmUrl,
   toRow,
-} from '../../machine/listing.js';
-import { machineState } from '../../machine/machine-state.js';
-import { engineUrl } from '../../machine/record.js';
+} from '../../inventory/listing.js';
+import { machineState } from '../../inventory/machine-state.js';
+import { engineUrl } from '../../inventory/record.js';
 import { formatList } from '../../output/format.js';
 import { compileTemplate } from '../../output/template/template.js';
-import type { MachineGlobals } from './options.js';
-import { defaultMachine, openStore, readCredentials } from './open-store.js';
+import type { MachineGlobals } from '../../arguments/machine-options.js';
+import { defaultMachine, openStore, readCredentials } from '../../inventory/open-store.js';
 
 export interface ListOptions extends MachineGlobals {
   readonly quiet: boolean;

@@ -7,7 +7,7 @@ import {
   startOf,
   type Mark,
   type Tree,
-} from '../tree.js';
+} from '../yaml/tree.js';
 
 export function canonicalBuild(value: Tree, mark: Mark | undefined): Tree {
   if (typeof value !== 'string') return value;

@@ -1,4 +1,4 @@
-import { changeAt, pathRules } from '../path-rules.js';
+import { changeAt, pathRules } from '../load/path-rules.js';
 import {
   listOf,
   markOf,
@@ -9,7 +9,7 @@ import {
   type Path,
   type Tree,
   type TreeMap,
-} from '../tree.js';
+} from '../yaml/tree.js';
 import { canonicalBuild, canonicalPairs } from './build.js';
 import { canonicalDependsOn } from './depends-on.js';
 import { canonicalDevice } from './devices.js';

@@ -1,4 +1,13 @@
-import { isList, isMap, markOf, newMap, setMark, standAt, startOf, type Tree } from '../tree.js';
+import {
+  isList,
+  isMap,
+  markOf,
+  newMap,
+  setMark,
+  standAt,
+  startOf,
+  type Tree,
+} from '../yaml/tree.js';
 
 /** A list of services is a mapping in which each has only to be started. */
 export function canonicalDependsOn(value: Tree): Tree {

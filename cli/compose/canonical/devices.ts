@@ -1,5 +1,13 @@
 import { errorAt } from '../error.js';
-import { isMap, newMap, standAt, type Mark, type Path, type Tree, type TreeMap } from '../tree.js';
+import {
+  isMap,
+  newMap,
+  standAt,
+  type Mark,
+  type Path,
+  type Tree,
+  type TreeMap,
+} from '../yaml/tree.js';
 
 interface Where {
   readonly path: Path;

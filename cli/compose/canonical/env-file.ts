@@ -8,7 +8,7 @@ import {
   startOf,
   type Mark,
   type Tree,
-} from '../tree.js';
+} from '../yaml/tree.js';
 
 /** A path or a list of paths as a list of `{path, required}`. */
 export function canonicalEnvFile(value: Tree, mark: Mark | undefined): Tree {

@@ -1,5 +1,5 @@
 import { errorAt } from '../error.js';
-import { isMap, pathText, put, type Path, type Tree, type TreeMap } from '../tree.js';
+import { isMap, pathText, put, type Path, type Tree, type TreeMap } from '../yaml/tree.js';
 
 /** `external: {name: x}` of old is `external: true` with a name. */
 export function canonicalExternal(

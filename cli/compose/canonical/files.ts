@@ -1,4 +1,4 @@
-import { newMap, standAt, type Mark, type Tree } from '../tree.js';
+import { newMap, standAt, type Mark, type Tree } from '../yaml/tree.js';
 
 /** A secret or config taken by name is one with a source. */
 export function canonicalFile(value: Tree, mark: Mark | undefined): Tree {

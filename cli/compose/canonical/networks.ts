@@ -1,4 +1,4 @@
-import { isList, markOf, newMap, setMark, startOf, type Tree } from '../tree.js';
+import { isList, markOf, newMap, setMark, startOf, type Tree } from '../yaml/tree.js';
 
 /** A list of names as a mapping without settings: networks and models of a service. */
 export function canonicalNames(value: Tree): Tree {

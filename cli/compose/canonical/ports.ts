@@ -1,6 +1,6 @@
-import { messageOf } from '../../../manager/base/errors.js';
+import { messageOf } from '../../../manager/common/base/errors.js';
 import { errorAt } from '../error.js';
-import { isIp } from '../ip-address.js';
+import { isIp } from '../check/ip-address.js';
 import {
   Float,
   isList,
@@ -14,7 +14,7 @@ import {
   type Path,
   type Tree,
   type TreeMap,
-} from '../tree.js';
+} from '../yaml/tree.js';
 
 export interface ParsedPort {
   readonly hostIp: string;

@@ -1,6 +1,14 @@
 import { posix } from 'node:path';
 import { errorAt } from '../error.js';
-import { isMap, newMap, standAt, type Mark, type Path, type Tree, type TreeMap } from '../tree.js';
+import {
+  isMap,
+  newMap,
+  standAt,
+  type Mark,
+  type Path,
+  type Tree,
+  type TreeMap,
+} from '../yaml/tree.js';
 
 export interface ParsedMount {
   readonly type: 'bind' | 'volume';

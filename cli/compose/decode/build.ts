@@ -1,5 +1,5 @@
 import type { Build } from '../model.js';
-import { isMap, type Tree } from '../tree.js';
+import { isMap, type Tree } from '../yaml/tree.js';
 import { readFileReference } from './file-reference.js';
 import { readHosts } from './hosts.js';
 import { byCodeUnit, compact, type Reader } from './reader.js';

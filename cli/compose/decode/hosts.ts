@@ -1,5 +1,5 @@
-import { scalarText } from '../scalar.js';
-import { isList, isMap, type Tree } from '../tree.js';
+import { scalarText } from '../yaml/scalar.js';
+import { isList, isMap, type Tree } from '../yaml/tree.js';
 import { byCodeUnit, type Reader } from './reader.js';
 
 /** Host names with their addresses as sorted `host=address`, one per address. */

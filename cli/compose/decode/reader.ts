@@ -1,7 +1,7 @@
-import { booleanOf } from '../cast.js';
+import { booleanOf } from '../interpolation/cast.js';
 import { errorAt, type ComposeError } from '../error.js';
-import { scalarText } from '../scalar.js';
-import { Float, isList, isMap, newMap, type Path, type Tree, type TreeMap } from '../tree.js';
+import { scalarText } from '../yaml/scalar.js';
+import { Float, isList, isMap, newMap, type Path, type Tree, type TreeMap } from '../yaml/tree.js';
 import { parseBytes } from './bytes.js';
 import { splitCommand } from './command.js';
 import { formatDuration, parseDuration } from './duration.js';

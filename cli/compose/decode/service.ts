@@ -15,7 +15,7 @@ import type {
   Provider,
   Service,
 } from '../model.js';
-import { isList, type Tree } from '../tree.js';
+import { isList, type Tree } from '../yaml/tree.js';
 import { readBuild } from './build.js';
 import { readDeploy, readDeviceRequest } from './deploy.js';
 import { readFileReference } from './file-reference.js';

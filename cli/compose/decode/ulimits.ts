@@ -1,5 +1,5 @@
 import type { UlimitRange } from '../model.js';
-import { isMap } from '../tree.js';
+import { isMap } from '../yaml/tree.js';
 import type { Reader } from './reader.js';
 
 export function readUlimits(reader: Reader): Record<string, number | UlimitRange> | undefined {

@@ -1,7 +1,7 @@
 import { createHash, scryptSync } from 'node:crypto';
 import { posix } from 'node:path';
-import type { FileMount } from '../../../manager/model/container.js';
-import type { DataInput } from '../../../manager/protocol/control.js';
+import type { FileMount } from '../../../manager/common/model/container.js';
+import type { DataInput } from '../../../manager/common/protocol/control.js';
 import type { FileReference, Project, Service } from '../model.js';
 import type { FileObject } from '../model-resources.js';
 import { refusal } from './refuse.js';

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../../../manager/model/meta.js';
+import type { Json, JsonObject } from '../../../manager/common/model/meta.js';
 import type { BlkioConfig, DeviceRequest, Project, Service } from '../model.js';
 import { lendsIpc, tiesOfService } from './pods.js';
 import { refusal } from './refuse.js';

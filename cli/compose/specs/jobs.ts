@@ -1,4 +1,4 @@
-import type { RestartPolicy } from '../../../manager/model/service.js';
+import type { RestartPolicy } from '../../../manager/common/model/service.js';
 import type { Project, Service } from '../model.js';
 import { refusal } from './refuse.js';
 import { toMs } from './units.js';

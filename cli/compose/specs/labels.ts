@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Labels } from '../../../manager/model/meta.js';
+import type { Labels } from '../../../manager/common/model/meta.js';
 import type { Project, Service } from '../model.js';
 import { goJson } from '../render.js';
 

@@ -1,4 +1,4 @@
-import type { MountSpec } from '../../../manager/model/container.js';
+import type { MountSpec } from '../../../manager/common/model/container.js';
 import { compact } from '../decode/reader.js';
 import type { Mount, Project } from '../model.js';
 import { refusal } from './refuse.js';

@@ -1,7 +1,7 @@
-import type { NetworkMode } from '../../../manager/model/container.js';
-import type { NetworkSpec, VolumeSpec } from '../../../manager/model/network.js';
-import type { NetworkAttachmentSpec } from '../../../manager/model/service.js';
-import { isIpv4, isIpv6 } from '../ip-address.js';
+import type { NetworkMode } from '../../../manager/common/model/container.js';
+import type { NetworkSpec, VolumeSpec } from '../../../manager/common/model/network.js';
+import type { NetworkAttachmentSpec } from '../../../manager/common/model/service.js';
+import { isIpv4, isIpv6 } from '../check/ip-address.js';
 import { compact } from '../decode/reader.js';
 import type { NetworkAttachment, Project, Service } from '../model.js';
 import { networkLabels, volumeLabels } from './labels.js';

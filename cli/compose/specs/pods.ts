@@ -1,6 +1,6 @@
-import type { VolumesFrom } from '../../../manager/model/container.js';
-import { podOf } from '../../../manager/model/pod.js';
-import type { Dependency, ServiceMode } from '../../../manager/model/service.js';
+import type { VolumesFrom } from '../../../manager/common/model/container.js';
+import { podOf } from '../../../manager/common/model/pod.js';
+import type { Dependency, ServiceMode } from '../../../manager/common/model/service.js';
 import type { Project, Service } from '../model.js';
 import { refusal } from './refuse.js';
 

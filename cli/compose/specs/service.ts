@@ -3,7 +3,7 @@ import type {
   EngineRestart,
   HealthcheckSpec,
   HookSpec,
-} from '../../../manager/model/container.js';
+} from '../../../manager/common/model/container.js';
 import type {
   Dependency,
   Placement,
@@ -12,7 +12,7 @@ import type {
   RestartPolicy,
   ServiceSpec,
   UpdateConfig,
-} from '../../../manager/model/service.js';
+} from '../../../manager/common/model/service.js';
 import { compact } from '../decode/reader.js';
 import type { Hook, Project, Service } from '../model.js';
 import { serviceHash } from '../render.js';

@@ -1,4 +1,4 @@
-import { AppError } from '../../../manager/base/errors.js';
+import { AppError } from '../../../manager/common/base/errors.js';
 import { padEnd, fit } from '../table.js';
 import { compare, isTrue, show, sizeOf } from './values.js';
 

@@ -1,4 +1,4 @@
-import { AppError } from '../../../manager/base/errors.js';
+import { AppError } from '../../../manager/common/base/errors.js';
 import type { Piece, Token } from './tokens.js';
 import { splitTemplate } from './tokens.js';
 

@@ -1,4 +1,4 @@
-import { AppError } from '../../../manager/base/errors.js';
+import { AppError } from '../../../manager/common/base/errors.js';
 import type { TemplateFunction } from './functions.js';
 import { functions } from './functions.js';
 import type { Block, Command, Node, Operand, Pipeline } from './parse.js';

@@ -1,4 +1,4 @@
-import { AppError } from '../../../manager/base/errors.js';
+import { AppError } from '../../../manager/common/base/errors.js';
 
 export type Token =
   | { readonly kind: 'field'; readonly path: readonly string[]; readonly glued: boolean }

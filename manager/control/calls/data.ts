@@ -1,6 +1,6 @@
-import { AppError } from '../../base/errors.js';
-import type { Config, DataSpec, Secret } from '../../model/secret.js';
-import { contentOf } from '../../model/secret.js';
+import { AppError } from '../../common/base/errors.js';
+import type { Config, DataSpec, Secret } from '../../common/model/secret.js';
+import { contentOf } from '../../common/model/secret.js';
 import { Args } from '../args.js';
 import type { CallContext, ControlCalls } from '../context.js';
 import { checkData, createData, dataByName, removeData, type DataKind } from '../data.js';

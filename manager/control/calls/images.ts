@@ -1,7 +1,7 @@
-import { AppError } from '../../base/errors.js';
-import type { NodeId } from '../../model/ids.js';
-import type { ImageOnNode } from '../../protocol/control.js';
-import type { RegistryAuth } from '../../protocol/worker-calls.js';
+import { AppError } from '../../common/base/errors.js';
+import type { NodeId } from '../../common/model/ids.js';
+import type { ImageOnNode } from '../../common/protocol/control.js';
+import type { RegistryAuth } from '../../common/protocol/worker-calls.js';
 import { Args } from '../args.js';
 import type { CallContext, ControlCalls } from '../context.js';
 

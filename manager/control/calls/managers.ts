@@ -1,4 +1,4 @@
-import { AppError } from '../../base/errors.js';
+import { AppError } from '../../common/base/errors.js';
 import { Args } from '../args.js';
 import type { ControlCalls } from '../context.js';
 

@@ -1,6 +1,6 @@
-import { AppError } from '../../base/errors.js';
-import type { Node, NodeSpec } from '../../model/node.js';
-import { isAssigned } from '../../model/task-state.js';
+import { AppError } from '../../common/base/errors.js';
+import type { Node, NodeSpec } from '../../common/model/node.js';
+import { isAssigned } from '../../common/model/task-state.js';
 import { changeCluster } from '../../store/cluster-record.js';
 import type { Transaction } from '../../store/store.js';
 import { Args } from '../args.js';

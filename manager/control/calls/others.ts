@@ -1,4 +1,4 @@
-import type { Node } from '../../model/node.js';
+import type { Node } from '../../common/model/node.js';
 import { Args } from '../args.js';
 import type { CallContext, ControlCalls } from '../context.js';
 

@@ -1,6 +1,6 @@
-import { AppError } from '../../base/errors.js';
-import type { NodeId, VolumeId } from '../../model/ids.js';
-import type { AppliedChange, ProjectApplied, ProjectApply } from '../../protocol/control.js';
+import { AppError } from '../../common/base/errors.js';
+import type { NodeId, VolumeId } from '../../common/model/ids.js';
+import type { AppliedChange, ProjectApplied, ProjectApply } from '../../common/protocol/control.js';
 import type { Transaction } from '../../store/store.js';
 import { applyProject, removeService } from '../apply-project.js';
 import { Args } from '../args.js';

@@ -1,7 +1,7 @@
-import { AppError } from '../../base/errors.js';
-import type { NetworkSpec, VolumeSpec } from '../../model/network.js';
-import type { Service } from '../../model/service.js';
-import { isTerminal } from '../../model/task-state.js';
+import { AppError } from '../../common/base/errors.js';
+import type { NetworkSpec, VolumeSpec } from '../../common/model/network.js';
+import type { Service } from '../../common/model/service.js';
+import { isTerminal } from '../../common/model/task-state.js';
 import type { StoreView, Transaction } from '../../store/store.js';
 import { createNetwork, createVolume } from '../apply-project.js';
 import { Args } from '../args.js';

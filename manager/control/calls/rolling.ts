@@ -1,6 +1,6 @@
-import { AppError } from '../../base/errors.js';
-import { rolled, rolledBack } from '../../model/rollback.js';
-import type { Service } from '../../model/service.js';
+import { AppError } from '../../common/base/errors.js';
+import { rolled, rolledBack } from '../../common/model/rollback.js';
+import type { Service } from '../../common/model/service.js';
 import { missingReference } from '../../store/references.js';
 import type { StoreView, Transaction } from '../../store/store.js';
 import { Args } from '../args.js';

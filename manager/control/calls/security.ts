@@ -1,5 +1,5 @@
-import { AppError } from '../../base/errors.js';
-import type { SecurityCallMap } from '../../protocol/security.js';
+import { AppError } from '../../common/base/errors.js';
+import type { SecurityCallMap } from '../../common/protocol/security.js';
 import { changeCluster } from '../../store/cluster-record.js';
 import type { ClusterRecord, ClusterStore } from '../../store/store.js';
 import { Args } from '../args.js';

@@ -1,7 +1,7 @@
-import { AppError, messageOf } from '../../base/errors.js';
-import { podOf, tiesOf } from '../../model/pod.js';
-import type { Service } from '../../model/service.js';
-import { isTerminal } from '../../model/task-state.js';
+import { AppError, messageOf } from '../../common/base/errors.js';
+import { podOf, tiesOf } from '../../common/model/pod.js';
+import type { Service } from '../../common/model/service.js';
+import { isTerminal } from '../../common/model/task-state.js';
 import type { StoreView, Transaction } from '../../store/store.js';
 import { wakeEnded } from '../apply-service.js';
 import { Args } from '../args.js';

@@ -1,4 +1,4 @@
-import type { TaskRef } from '../../protocol/control.js';
+import type { TaskRef } from '../../common/protocol/control.js';
 import { Args } from '../args.js';
 import type { ControlCalls } from '../context.js';
 import { findRunningTask } from '../find.js';

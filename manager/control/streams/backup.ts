@@ -1,5 +1,5 @@
-import { writeBackup } from '../../protocol/backup.js';
-import { frame } from '../../protocol/frames.js';
+import { writeBackup } from '../../common/protocol/backup.js';
+import { frame } from '../../common/protocol/frames.js';
 import { tableNames } from '../../store/tables.js';
 import type { Seal, StoredObject } from '../context.js';
 import type { ControlStreams } from './stream-context.js';

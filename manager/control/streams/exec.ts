@@ -1,6 +1,6 @@
-import type { NodeId } from '../../model/ids.js';
-import type { ExecOptions, MessageStream } from '../../protocol/worker-calls.js';
-import { AppError } from '../../base/errors.js';
+import type { NodeId } from '../../common/model/ids.js';
+import type { ExecOptions, MessageStream } from '../../common/protocol/worker-calls.js';
+import { AppError } from '../../common/base/errors.js';
 import { Args } from '../args.js';
 import { readTaskRef } from '../calls/tasks.js';
 import { findRunningTask } from '../find.js';

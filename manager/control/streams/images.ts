@@ -1,8 +1,12 @@
-import { AppError } from '../../base/errors.js';
-import type { NodeId } from '../../model/ids.js';
-import type { Node } from '../../model/node.js';
-import { parsePlatform, runsPlatform } from '../../model/platform.js';
-import type { BuildQuery, RegistryAuth, WorkerStreamRequest } from '../../protocol/worker-calls.js';
+import { AppError } from '../../common/base/errors.js';
+import type { NodeId } from '../../common/model/ids.js';
+import type { Node } from '../../common/model/node.js';
+import { parsePlatform, runsPlatform } from '../../common/model/platform.js';
+import type {
+  BuildQuery,
+  RegistryAuth,
+  WorkerStreamRequest,
+} from '../../common/protocol/worker-calls.js';
 import { Args } from '../args.js';
 import { findImage, readAuth } from '../calls/images.js';
 import { findNode } from '../find.js';

@@ -1,4 +1,4 @@
-import type { LogOptions } from '../../protocol/worker-calls.js';
+import type { LogOptions } from '../../common/protocol/worker-calls.js';
 import { Args } from '../args.js';
 import { findServices } from '../find.js';
 import type { ControlStreams } from './stream-context.js';

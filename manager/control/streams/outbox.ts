@@ -1,5 +1,5 @@
-import { AppError } from '../../base/errors.js';
-import type { MessageStream } from '../../protocol/worker-calls.js';
+import { AppError } from '../../common/base/errors.js';
+import type { MessageStream } from '../../common/protocol/worker-calls.js';
 
 /** A reader this many messages behind is dropped: memory is not the place to wait for it. */
 const maxWaiting = 20_000;

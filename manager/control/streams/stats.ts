@@ -1,7 +1,7 @@
-import { AppError } from '../../base/errors.js';
-import type { TaskId } from '../../model/ids.js';
-import type { StatsMessage } from '../../protocol/statistics.js';
-import type { MessageStream } from '../../protocol/worker-calls.js';
+import { AppError } from '../../common/base/errors.js';
+import type { TaskId } from '../../common/model/ids.js';
+import type { StatsMessage } from '../../common/protocol/statistics.js';
+import type { MessageStream } from '../../common/protocol/worker-calls.js';
 import type { StoreView } from '../../store/store.js';
 import type { ControlStreams } from './stream-context.js';
 

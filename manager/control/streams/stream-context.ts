@@ -1,5 +1,5 @@
-import type { ControlStreamName } from '../../protocol/control.js';
-import type { MessageStream } from '../../protocol/worker-calls.js';
+import type { ControlStreamName } from '../../common/protocol/control.js';
+import type { MessageStream } from '../../common/protocol/worker-calls.js';
 import type { Args } from '../args.js';
 import type { ControlOptions } from '../context.js';
 import type { EventLog } from '../event-log.js';

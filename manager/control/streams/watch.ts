@@ -1,5 +1,10 @@
-import type { Config, Secret } from '../../model/secret.js';
-import type { DataSeen, WatchMessage, WatchObject, WatchTable } from '../../protocol/control.js';
+import type { Config, Secret } from '../../common/model/secret.js';
+import type {
+  DataSeen,
+  WatchMessage,
+  WatchObject,
+  WatchTable,
+} from '../../common/protocol/control.js';
 import type { Commit, StoreChange, StoreView } from '../../store/store.js';
 import type { ControlStreams } from './stream-context.js';
 import { Outbox } from './outbox.js';

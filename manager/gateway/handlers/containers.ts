@@ -1,5 +1,5 @@
-import { isForbidden, isNotFound, isUnavailable } from '../../base/errors.js';
-import { isTerminal } from '../../model/task-state.js';
+import { isForbidden, isNotFound, isUnavailable } from '../../common/base/errors.js';
+import { isTerminal } from '../../common/model/task-state.js';
 import type { Answer } from '../answer.js';
 import { json } from '../answer.js';
 import type { ApiRequest, GatewayContext, Handler, Route } from '../context.js';

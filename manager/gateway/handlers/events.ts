@@ -1,6 +1,6 @@
-import { AppError } from '../../base/errors.js';
-import type { Labels } from '../../model/meta.js';
-import type { ClusterEvent } from '../../protocol/control.js';
+import { AppError } from '../../common/base/errors.js';
+import type { Labels } from '../../common/model/meta.js';
+import type { ClusterEvent } from '../../common/protocol/control.js';
 import type { Sink } from '../answer.js';
 import type { GatewayContext, Handler, Route } from '../context.js';
 import { listContainers } from '../find-container.js';

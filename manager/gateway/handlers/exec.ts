@@ -1,5 +1,5 @@
-import { AppError } from '../../base/errors.js';
-import type { ExecOptions } from '../../protocol/worker-calls.js';
+import { AppError } from '../../common/base/errors.js';
+import type { ExecOptions } from '../../common/protocol/worker-calls.js';
 import type { Answer, Terminal } from '../answer.js';
 import { json } from '../answer.js';
 import type { GatewayContext, Handler, JsonBody, Route } from '../context.js';

@@ -1,5 +1,5 @@
-import { AppError } from '../../base/errors.js';
-import type { Node } from '../../model/node.js';
+import { AppError } from '../../common/base/errors.js';
+import type { Node } from '../../common/model/node.js';
 import type { Answer } from '../answer.js';
 import { json } from '../answer.js';
 import type { ApiRequest, GatewayContext, Handler, Route } from '../context.js';

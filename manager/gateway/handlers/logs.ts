@@ -1,7 +1,7 @@
-import { AppError } from '../../base/errors.js';
+import { AppError } from '../../common/base/errors.js';
 import type { Placed } from '../find-container.js';
 import { findContainer } from '../find-container.js';
-import type { LogLine, LogOptions } from '../../protocol/worker-calls.js';
+import type { LogLine, LogOptions } from '../../common/protocol/worker-calls.js';
 import type { Sink } from '../answer.js';
 import type { ApiRequest, GatewayContext, Handler, Route } from '../context.js';
 import { flag, moment } from '../query.js';

@@ -1,4 +1,4 @@
-import { containerState } from '../../model/container-state.js';
+import { containerState } from '../../common/model/container-state.js';
 import type { Answer } from '../answer.js';
 import { json } from '../answer.js';
 import type { ApiRequest, GatewayContext, Handler, Route } from '../context.js';

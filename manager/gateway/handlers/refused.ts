@@ -1,4 +1,4 @@
-import { AppError } from '../../base/errors.js';
+import { AppError } from '../../common/base/errors.js';
 import type { Handler, Route } from '../context.js';
 
 /** Throws `unsupported`, which says what to use. */

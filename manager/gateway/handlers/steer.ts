@@ -1,10 +1,10 @@
-import { AppError } from '../../base/errors.js';
-import { containerState } from '../../model/container-state.js';
-import type { Service } from '../../model/service.js';
-import { isWanted } from '../../model/slots.js';
-import { isTerminal } from '../../model/task-state.js';
-import type { ControlCallMap } from '../../protocol/control.js';
-import { paths } from '../../protocol/messages.js';
+import { AppError } from '../../common/base/errors.js';
+import { containerState } from '../../common/model/container-state.js';
+import type { Service } from '../../common/model/service.js';
+import { isWanted } from '../../store/slots.js';
+import { isTerminal } from '../../common/model/task-state.js';
+import type { ControlCallMap } from '../../common/protocol/control.js';
+import { paths } from '../../common/protocol/messages.js';
 import type { Answer } from '../answer.js';
 import type { ApiRequest, GatewayContext, Handler, Route } from '../context.js';
 import type { Placed } from '../find-container.js';

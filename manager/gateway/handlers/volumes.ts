@@ -1,4 +1,4 @@
-import type { Volume } from '../../model/network.js';
+import type { Volume } from '../../common/model/network.js';
 import type { StoreView } from '../../store/store.js';
 import type { Answer } from '../answer.js';
 import { json } from '../answer.js';

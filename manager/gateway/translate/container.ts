@@ -1,7 +1,7 @@
-import type { MountSpec, NetworkMode } from '../../model/container.js';
-import { containerState, statusText } from '../../model/container-state.js';
-import { orderedPorts, portAddress } from '../../model/published-ports.js';
-import type { Attachment } from '../../model/task.js';
+import type { MountSpec, NetworkMode } from '../../common/model/container.js';
+import { containerState, statusText } from '../../common/model/container-state.js';
+import { orderedPorts, portAddress } from '../../common/model/published-ports.js';
+import type { Attachment } from '../../common/model/task.js';
 import type { StoreView } from '../../store/store.js';
 import type { Placed } from '../find-container.js';
 import { labelsOf } from './labels.js';

@@ -1,5 +1,5 @@
-import type { Labels } from '../../model/meta.js';
-import type { ClusterEvent } from '../../protocol/control.js';
+import type { Labels } from '../../common/model/meta.js';
+import type { ClusterEvent } from '../../common/protocol/control.js';
 import type { Filters } from '../filters.js';
 import { fits, hasLabels } from '../filters.js';
 import { parseImage } from './image-name.js';

@@ -1,4 +1,4 @@
-import type { EngineImage } from '../../protocol/worker-calls.js';
+import type { EngineImage } from '../../common/protocol/worker-calls.js';
 import type { Filters } from '../filters.js';
 import { fits, flagFilter, hasLabels } from '../filters.js';
 import { parseImage } from './image-name.js';

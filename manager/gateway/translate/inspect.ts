@@ -1,5 +1,5 @@
-import { containerState } from '../../model/container-state.js';
-import { isEverywhere } from '../../model/published-ports.js';
+import { containerState } from '../../common/model/container-state.js';
+import { isEverywhere } from '../../common/model/published-ports.js';
 import type { Placed } from '../find-container.js';
 import type { ContainerScene } from './container.js';
 import { endpointsOf } from './container.js';

@@ -1,5 +1,5 @@
-import { containerLabels } from '../../model/container-labels.js';
-import type { Labels } from '../../model/meta.js';
+import { containerLabels } from '../../common/model/container-labels.js';
+import type { Labels } from '../../common/model/meta.js';
 import type { Placed } from '../find-container.js';
 
 /** The name of the container's node: in lists there is no other place for it. */

@@ -1,7 +1,7 @@
-import { AppError } from '../../base/errors.js';
-import { containerState } from '../../model/container-state.js';
-import type { MountSpec } from '../../model/container.js';
-import type { PublishedPort } from '../../model/task.js';
+import { AppError } from '../../common/base/errors.js';
+import { containerState } from '../../common/model/container-state.js';
+import type { MountSpec } from '../../common/model/container.js';
+import type { PublishedPort } from '../../common/model/task.js';
 import { parseImage } from './image-name.js';
 import type { Placed } from '../find-container.js';
 import { findContainer } from '../find-container.js';

@@ -1,8 +1,8 @@
-import type { Network } from '../../model/network.js';
+import type { Network } from '../../common/model/network.js';
 import type { Placed } from '../find-container.js';
 import type { Filters } from '../filters.js';
 import { fits, flagFilter, hasLabels, nameFits } from '../filters.js';
-import type { Labels } from '../../model/meta.js';
+import type { Labels } from '../../common/model/meta.js';
 
 export const networkFilters = [...['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type']];
 

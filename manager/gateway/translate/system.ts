@@ -1,5 +1,5 @@
-import { containerState } from '../../model/container-state.js';
-import type { Node } from '../../model/node.js';
+import { containerState } from '../../common/model/container-state.js';
+import type { Node } from '../../common/model/node.js';
 import { apiVersion, minApiVersion } from '../api-version.js';
 import type { GatewayOptions } from '../context.js';
 import type { Placed } from '../find-container.js';

@@ -1,5 +1,5 @@
-import type { Labels } from '../../model/meta.js';
-import type { Volume } from '../../model/network.js';
+import type { Labels } from '../../common/model/meta.js';
+import type { Volume } from '../../common/model/network.js';
 import type { Filters } from '../filters.js';
 import { fits, flagFilter, hasLabels, nameFits } from '../filters.js';
 

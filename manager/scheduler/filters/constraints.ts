@@ -1,4 +1,4 @@
-import { describeUnsatisfied, satisfies } from '../../model/constraint.js';
+import { describeUnsatisfied, satisfies } from '../../common/model/constraint.js';
 import type { Filter } from './filter.js';
 import { lacks } from './filter.js';
 

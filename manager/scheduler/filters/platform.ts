@@ -1,4 +1,4 @@
-import { runsPlatform } from '../../model/platform.js';
+import { runsPlatform } from '../../common/model/platform.js';
 import type { Filter } from './filter.js';
 import { lacks } from './filter.js';
 

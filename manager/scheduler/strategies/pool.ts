@@ -1,4 +1,4 @@
-import type { ServiceId } from '../../model/ids.js';
+import type { ServiceId } from '../../common/model/ids.js';
 import type { Candidate } from '../node-set.js';
 
 /** The nodes that fit, handing out the best one each time. */

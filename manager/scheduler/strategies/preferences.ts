@@ -1,5 +1,5 @@
-import { valueOnNode } from '../../model/constraint.js';
-import type { ServiceId } from '../../model/ids.js';
+import { valueOnNode } from '../../common/model/constraint.js';
+import type { ServiceId } from '../../common/model/ids.js';
 import type { Candidate } from '../node-set.js';
 import type { MakePool, Pool } from './pool.js';
 

@@ -1,4 +1,4 @@
-import { seededRandom } from '../../base/random.js';
+import { seededRandom } from '../../common/base/random.js';
 import type { MakePool } from './pool.js';
 
 /** Any node that fits, each as likely; the same seed gives the same placements. */

@@ -1,5 +1,5 @@
 import { Heap } from '../heap.js';
-import type { ServiceId } from '../../model/ids.js';
+import type { ServiceId } from '../../common/model/ids.js';
 import type { Candidate } from '../node-set.js';
 import type { MakePool } from './pool.js';
 import { compareNames, compareRefusals } from './pool.js';

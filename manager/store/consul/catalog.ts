@@ -4,7 +4,7 @@ import type {
   CatalogNode,
   CatalogOperation,
   CatalogService,
-} from '../../model/catalog.js';
+} from '../catalog.js';
 import type { ConsulClient } from './client.js';
 import { maxOperations } from './client.js';
 import { inParallel } from './load.js';

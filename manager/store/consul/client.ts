@@ -1,8 +1,8 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import Consul from 'consul';
-import { AppError } from '../../base/errors.js';
-import type { ConsulAddress } from '../../model/discovery.js';
+import { AppError } from '../../common/base/errors.js';
+import type { ConsulAddress } from '../../common/model/discovery.js';
 import { isUncertain, translate, wasNotSent } from './failure.js';
 
 /** Limits of Consul 1.x as it comes: operations of a transaction, bytes of its request (JSON with base64). */

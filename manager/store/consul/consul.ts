@@ -1,5 +1,5 @@
-import { AppError, isConflict, toAppError } from '../../base/errors.js';
-import { newId } from '../../base/random.js';
+import { AppError, isConflict, toAppError } from '../../common/base/errors.js';
+import { newId } from '../../common/base/random.js';
 import type { Backend, DurableWrite } from '../backend.js';
 import type { KvClient, KvOperation } from './client.js';
 import type { ClusterIdentity, LockIndex } from './fence.js';

@@ -1,4 +1,4 @@
-import { AppError, messageOf } from '../../base/errors.js';
+import { AppError, messageOf } from '../../common/base/errors.js';
 
 /** A write that may or may not have been done: the connection ended, or time ran out, before the answer. */
 export class UncertainError extends AppError {

@@ -1,4 +1,4 @@
-import { AppError, isConflict } from '../../base/errors.js';
+import { AppError, isConflict } from '../../common/base/errors.js';
 import type { KvClient, KvOperation } from './client.js';
 import { isUncertain } from './failure.js';
 

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { AppError } from '../../base/errors.js';
+import { AppError } from '../../common/base/errors.js';
 import type { TableName } from '../store.js';
 import { tableNames } from '../tables.js';
 

@@ -1,4 +1,4 @@
-import { AppError } from '../../base/errors.js';
+import { AppError } from '../../common/base/errors.js';
 import type { TableName } from '../store.js';
 import type { KvClient, KvEntry } from './client.js';
 import {

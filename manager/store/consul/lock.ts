@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { AppError, messageOf } from '../../base/errors.js';
-import type { Logger } from '../../base/log.js';
+import { AppError, messageOf } from '../../common/base/errors.js';
+import type { Logger } from '../../common/base/log.js';
 import type { HeldLock, Leader, LeaderLock } from '../election.js';
 import type { ConsulClient, KvEntry } from './client.js';
 import { rootOf } from './consul.js';

@@ -1,5 +1,5 @@
-import { AppError, messageOf } from '../../base/errors.js';
-import type { Logger } from '../../base/log.js';
+import { AppError, messageOf } from '../../common/base/errors.js';
+import type { Logger } from '../../common/base/log.js';
 import type { Leader } from '../election.js';
 import type { ConsulClient } from './client.js';
 

@@ -1,5 +1,5 @@
 import type { Leader, Member, Members } from '../election.js';
-import { AppError } from '../../base/errors.js';
+import { AppError } from '../../common/base/errors.js';
 import type { ConsulClient } from './client.js';
 import { managerService, managerServiceId } from './manager-check.js';
 

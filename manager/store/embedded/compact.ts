@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
-import { AppError } from '../../base/errors.js';
+import { AppError } from '../../common/base/errors.js';
 import { FileWriter } from './file-writer.js';
 import { listFiles, nameOf, scan } from './files.js';
 

@@ -1,6 +1,6 @@
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AppError, isAppError, messageOf } from '../../base/errors.js';
+import { AppError, isAppError, messageOf } from '../../common/base/errors.js';
 import type { Backend, DurableWrite } from '../backend.js';
 import type { TableName } from '../store.js';
 import { compactInThread } from './compact.js';

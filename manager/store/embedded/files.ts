@@ -1,6 +1,6 @@
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AppError } from '../../base/errors.js';
+import { AppError } from '../../common/base/errors.js';
 import type { Frame } from './frames.js';
 import { FrameReader } from './frames.js';
 

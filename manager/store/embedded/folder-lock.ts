@@ -1,6 +1,6 @@
 import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AppError } from '../../base/errors.js';
+import { AppError } from '../../common/base/errors.js';
 
 /** When a process was started, so that another one with its number is not taken for it; empty when it is gone. */
 async function startOf(pid: number): Promise<string> {

@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
-import { AppError } from '../../base/errors.js';
+import { AppError } from '../../common/base/errors.js';
 
 /*
  * A file is a line that says what it is and in which format, then a row of frames:

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../manager/base/clock.js';
+import type { Clock } from '../../../manager/common/base/clock.js';
 import type { Handler, Query } from '../query.js';
 import { headerBytes, isCut, rcode, rcodeOf, readdress, ttlOffsets } from '../wire.js';
 

@@ -1,4 +1,4 @@
-import { formatIp, tryParseIp } from '../../address/ip.js';
+import { formatIp, tryParseIp } from '../../../manager/common/address/ip.js';
 import { encodeRare } from '../codec.js';
 import type { Handler } from '../query.js';
 import { containerNameOf } from '../records.js';

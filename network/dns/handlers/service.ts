@@ -1,5 +1,5 @@
-import type { Endpoint } from '../../../manager/model/network-view.js';
-import { tryParseIp } from '../../address/ip.js';
+import type { Endpoint } from '../../../manager/common/model/network-view.js';
+import { tryParseIp } from '../../../manager/common/address/ip.js';
 import { encodeRare } from '../codec.js';
 import type { Handler, Query } from '../query.js';
 import type { NameIndex } from '../records.js';

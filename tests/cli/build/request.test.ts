@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import { buildQuery } from '../../../cli/build/request.js';
-import { loadProject } from '../../../cli/compose/load.js';
+import { loadProject } from '../../../cli/compose/load/load.js';
 
 /** The query for a service `web` whose `build:` has these lines besides its context. */
 async function query(t: ExecutionContext, ...lines: readonly string[]) {

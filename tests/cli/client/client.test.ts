@@ -1,11 +1,11 @@
 import test from 'ava';
-import { AppError } from '../../../manager/base/errors.js';
-import { silentLogger } from '../../../manager/base/log.js';
-import { notLeading } from '../../../manager/protocol/messages.js';
-import { peerIdentity } from '../../../manager/ca/pki.js';
-import type { TlsMaterial } from '../../../manager/protocol/transport-tls.js';
-import type { TransportServer } from '../../../manager/protocol/transport-server.js';
-import { serve } from '../../../manager/protocol/transport-server.js';
+import { AppError } from '../../../manager/common/base/errors.js';
+import { silentLogger } from '../../../manager/common/base/log.js';
+import { notLeading } from '../../../manager/common/protocol/messages.js';
+import { peerIdentity } from '../../../manager/common/pki/pki.js';
+import type { TlsMaterial } from '../../../manager/common/protocol/transport-tls.js';
+import type { TransportServer } from '../../../manager/transport/transport-server.js';
+import { serve } from '../../../manager/transport/transport-server.js';
 import { HttpsControlClient } from '../../../cli/client/client.js';
 import { watch } from '../../../cli/client/stream.js';
 import type { TestPki } from '../../helpers/pki.js';

@@ -1,8 +1,8 @@
 import test from 'ava';
 import type { ControlClient } from '../../../cli/client/client.js';
 import { events } from '../../../cli/client/stream.js';
-import { AppError } from '../../../manager/base/errors.js';
-import type { MessageStream } from '../../../manager/protocol/worker-calls.js';
+import { AppError } from '../../../manager/common/base/errors.js';
+import type { MessageStream } from '../../../manager/common/protocol/worker-calls.js';
 
 /** A manager that tells events `from` to `to` and then breaks off. */
 function breaking(from: number, to: number): MessageStream {

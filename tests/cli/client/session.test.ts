@@ -1,11 +1,11 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { parseDetachKeys } from '../../../cli/commands/attach.js';
+import { parseDetachKeys } from '../../../cli/commands/container/attach.js';
 import { DetachKeys } from '../../../cli/client/terminal-session.js';
 import { parseMessage } from '../../../cli/client/stream.js';
 import { exitCodeOf, ExitError } from '../../../cli/exit-code.js';
 import { Interrupts } from '../../../cli/interrupts.js';
-import { AppError } from '../../../manager/base/errors.js';
+import { AppError } from '../../../manager/common/base/errors.js';
 
 const keys = () => new DetachKeys(Buffer.from(parseDetachKeys('ctrl-p,ctrl-q'), 'latin1'));
 

@@ -1,8 +1,8 @@
 import test from 'ava';
 import { applyWatch, nothingWatched } from '../../../cli/client/watched.js';
 import type { Watched } from '../../../cli/client/watched.js';
-import { judgeDown } from '../../../cli/commands/follow/down-state.js';
-import { judgeStopped } from '../../../cli/commands/follow/stop-state.js';
+import { judgeDown } from '../../../cli/rollout/follow/down-state.js';
+import { judgeStopped } from '../../../cli/rollout/follow/stop-state.js';
 import { aNetwork, aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
 import type { ClusterObjects } from '../../helpers/fake-cluster.js';
 

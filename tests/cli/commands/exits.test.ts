@@ -1,9 +1,9 @@
 import test from 'ava';
 import { applyWatch, nothingWatched } from '../../../cli/client/watched.js';
 import type { Watched } from '../../../cli/client/watched.js';
-import { newlyEnded, withoutNewTasks } from '../../../cli/commands/follow/exits.js';
+import { newlyEnded, withoutNewTasks } from '../../../cli/rollout/follow/exits.js';
 import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
-import type { Task } from '../../../manager/model/task.js';
+import type { Task } from '../../../manager/common/model/task.js';
 
 const web = aService('web');
 const services = new Set(['web']);

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { splitWords } from '../../../cli/dashboard/view-model/command-line.js';
+import { splitWords } from '../../../cli/dashboard/view-model/update/command-line.js';
 import { buildProgram } from '../../../cli/program.js';
 import type { TreeCommand } from '../../helpers/command-tree.js';
 import { allCommands, helpOf } from '../../helpers/command-tree.js';

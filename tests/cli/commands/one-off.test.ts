@@ -1,9 +1,9 @@
 import test from 'ava';
 import { aService, aTask } from '../../../fixtures/cluster/build.js';
-import { parseEnd, placeIn } from '../../../cli/commands/cp.js';
-import type { RunWish } from '../../../cli/commands/run-spec.js';
-import { oneOffSpec, words } from '../../../cli/commands/run-spec.js';
-import { staleServices } from '../../../cli/commands/up-images.js';
+import { parseEnd, placeIn } from '../../../cli/commands/container/cp.js';
+import type { RunWish } from '../../../cli/rollout/run-spec.js';
+import { oneOffSpec, words } from '../../../cli/rollout/run-spec.js';
+import { staleServices } from '../../../cli/rollout/up-images.js';
 
 const wish: RunWish = {
   slug: '0123456789ab',

@@ -1,11 +1,11 @@
 import test from 'ava';
-import type { Service } from '../../../manager/model/service.js';
-import type { Task } from '../../../manager/model/task.js';
-import type { Node } from '../../../manager/model/node.js';
+import type { Service } from '../../../manager/common/model/service.js';
+import type { Task } from '../../../manager/common/model/task.js';
+import type { Node } from '../../../manager/common/model/node.js';
 import { applyWatch, nothingWatched } from '../../../cli/client/watched.js';
 import type { Watched } from '../../../cli/client/watched.js';
-import type { Judgement } from '../../../cli/commands/follow/judgement.js';
-import { judgeUp } from '../../../cli/commands/follow/up-state.js';
+import type { Judgement } from '../../../cli/rollout/follow/judgement.js';
+import { judgeUp } from '../../../cli/rollout/follow/up-state.js';
 import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
 
 const node1 = aNode('n1', { name: 'node-1' });

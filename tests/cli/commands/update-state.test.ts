@@ -2,10 +2,10 @@ import test from 'ava';
 import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
 import { nothingWatched } from '../../../cli/client/watched.js';
 import type { Watched } from '../../../cli/client/watched.js';
-import type { Judgement } from '../../../cli/commands/follow/judgement.js';
-import { judgeUp } from '../../../cli/commands/follow/up-state.js';
-import type { Service, UpdateStatus } from '../../../manager/model/service.js';
-import type { Task } from '../../../manager/model/task.js';
+import type { Judgement } from '../../../cli/rollout/follow/judgement.js';
+import { judgeUp } from '../../../cli/rollout/follow/up-state.js';
+import type { Service, UpdateStatus } from '../../../manager/common/model/service.js';
+import type { Task } from '../../../manager/common/model/task.js';
 
 const update = {
   parallelism: 1,

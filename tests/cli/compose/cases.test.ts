@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { loadProject, type LoadRequest } from '../../../cli/compose/load.js';
+import { loadProject, type LoadRequest } from '../../../cli/compose/load/load.js';
 import { renderProject } from '../../../cli/compose/render.js';
-import { isAppError, messageOf } from '../../../manager/base/errors.js';
+import { isAppError, messageOf } from '../../../manager/common/base/errors.js';
 import { projectFolder } from '../../helpers/compose-corpus.js';
 
 /**

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { runConfig, type ConfigOptions } from '../../../cli/commands/config.js';
+import { runConfig, type ConfigOptions } from '../../../cli/project/render-config.js';
 
 /** Expected texts were printed by docker compose 2.40.3. */
 function printed(t: ExecutionContext, text: string, options: ConfigOptions = {}): string {

@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { loadProject, readContents } from '../../../cli/compose/load.js';
+import { loadProject, readContents } from '../../../cli/compose/load/load.js';
 import { toSpecs, type ProjectSpecs } from '../../../cli/compose/to-specs.js';
-import type { ServiceSpec } from '../../../manager/model/service.js';
-import { taskHashOf } from '../../../manager/model/spec-hash.js';
-import { messageOf } from '../../../manager/base/errors.js';
+import type { ServiceSpec } from '../../../manager/common/model/service.js';
+import { taskHashOf } from '../../../manager/common/model/spec-hash.js';
+import { messageOf } from '../../../manager/common/base/errors.js';
 
 async function specsOf(t: ExecutionContext, text: string, env = {}): Promise<ProjectSpecs> {
   const folder = mkdtempSync(join(tmpdir(), 'to-specs-'));

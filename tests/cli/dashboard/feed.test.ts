@@ -1,8 +1,8 @@
 import test from 'ava';
 import type { ControlClient } from '../../../cli/client/client.js';
 import { follow } from '../../../cli/dashboard/feed.js';
-import { World } from '../../../cli/dashboard/view-model/world.js';
-import type { MessageStream } from '../../../manager/protocol/worker-calls.js';
+import { World } from '../../../cli/dashboard/view-model/state/world.js';
+import type { MessageStream } from '../../../manager/common/protocol/worker-calls.js';
 import { aNode } from '../../../fixtures/cluster/build.js';
 import { messagePair } from '../../helpers/message-pair.js';
 import { until } from '../../helpers/until.js';

@@ -8,7 +8,7 @@ import { Controller } from '../../../cli/dashboard/controller.js';
 import { FrameOutput, NoOutput } from '../../../cli/dashboard/frame-output.js';
 import { App } from '../../../cli/dashboard/screens/app.js';
 import type { ThemeName } from '../../../cli/dashboard/theme.js';
-import type { World } from '../../../cli/dashboard/view-model/world.js';
+import type { World } from '../../../cli/dashboard/view-model/state/world.js';
 import { lookAt, simulatedWorld, worldNow } from '../../helpers/world.js';
 import { until } from '../../helpers/until.js';
 

@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { CreateFlags } from '../../../cli/machine/new-record.js';
 import { newRecords } from '../../../cli/machine/new-record.js';
-import { isAppError } from '../../../manager/base/errors.js';
+import { isAppError } from '../../../manager/common/base/errors.js';
 
 const flags: CreateFlags = {
   driver: 'generic',

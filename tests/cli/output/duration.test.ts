@@ -1,7 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { parseDuration, parseMoment } from '../../../cli/output/duration.js';
-import { humanDuration } from '../../../manager/base/human-duration.js';
+import { humanDuration } from '../../../manager/common/base/human-duration.js';
 
 const second = 1000;
 const hour = 3_600 * second;

@@ -9,8 +9,8 @@ import { parseIgnore } from '../../../cli/build/ignore.js';
 import type { ControlClient } from '../../../cli/client/client.js';
 import type { WatchRule } from '../../../cli/watch/rules.js';
 import { watchFiles } from '../../../cli/watch/watch.js';
-import { frame, unframe } from '../../../manager/protocol/frames.js';
-import type { MessageStream } from '../../../manager/protocol/worker-calls.js';
+import { frame, unframe } from '../../../manager/common/protocol/frames.js';
+import type { MessageStream } from '../../../manager/common/protocol/worker-calls.js';
 import { aService, aTask } from '../../../fixtures/cluster/build.js';
 import { until } from '../../helpers/until.js';
 

@@ -1,7 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { covers, formatCidr, overlaps, parseCidr } from '../../../network/address/cidr.js';
-import { formatIp, parseIp } from '../../../network/address/ip.js';
+import { covers, formatCidr, overlaps, parseCidr } from '../../../manager/common/address/cidr.js';
+import { formatIp, parseIp } from '../../../manager/common/address/ip.js';
 import {
   chooseSubnet,
   nextAddress,

@@ -2,10 +2,10 @@ import test from 'ava';
 import fc from 'fast-check';
 import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
 import { afterwards, decideCatalog } from '../../../manager/catalog/decide.js';
-import type { CatalogEntries, CatalogOperation } from '../../../manager/model/catalog.js';
-import type { Node } from '../../../manager/model/node.js';
-import type { NetworkId } from '../../../manager/model/ids.js';
-import type { Task } from '../../../manager/model/task.js';
+import type { CatalogEntries, CatalogOperation } from '../../../manager/store/catalog.js';
+import type { Node } from '../../../manager/common/model/node.js';
+import type { NetworkId } from '../../../manager/common/model/ids.js';
+import type { Task } from '../../../manager/common/model/task.js';
 import type { StoreView, TableName, Tables } from '../../../manager/store/store.js';
 
 const cluster = { id: 'c1', name: 'prod' };

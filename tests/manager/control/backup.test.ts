@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import test from 'ava';
 import { aVolume } from '../../../fixtures/cluster/build.js';
 import { transfer } from '../../../cli/client/transfer.js';
-import { BackupReader } from '../../../manager/protocol/backup.js';
-import type { BackupRecord } from '../../../manager/protocol/backup.js';
+import { BackupReader } from '../../../manager/common/protocol/backup.js';
+import type { BackupRecord } from '../../../manager/common/protocol/backup.js';
 import { createManagerPki, TestManager } from '../../helpers/test-manager.js';
 
 test('a backup shows one moment of the store while it is written', async (t) => {

@@ -1,8 +1,8 @@
 import test from 'ava';
 import { aServiceSpec } from '../../../fixtures/cluster/build.js';
-import type { FileMount } from '../../../manager/model/container.js';
-import { maxDataBytes } from '../../../manager/model/secret.js';
-import type { ProjectApply } from '../../../manager/protocol/control.js';
+import type { FileMount } from '../../../manager/common/model/container.js';
+import { maxDataBytes } from '../../../manager/common/model/secret.js';
+import type { ProjectApply } from '../../../manager/common/protocol/control.js';
 import type { TestPki } from '../../helpers/pki.js';
 import { createManagerPki, TestManager } from '../../helpers/test-manager.js';
 

@@ -1,8 +1,8 @@
 import test from 'ava';
 import { aNode, aService, aTask, aVolume } from '../../../fixtures/cluster/build.js';
-import { silentLogger } from '../../../manager/base/log.js';
-import { systemClock } from '../../../manager/base/clock.js';
-import type { TaskId } from '../../../manager/model/ids.js';
+import { silentLogger } from '../../../manager/common/base/log.js';
+import { systemClock } from '../../../manager/common/base/clock.js';
+import type { TaskId } from '../../../manager/common/model/ids.js';
 import { AuditLog } from '../../../manager/control/audit-log.js';
 import type { Told } from '../../../manager/control/event-log.js';
 import { EventLog } from '../../../manager/control/event-log.js';

@@ -1,8 +1,8 @@
 import test from 'ava';
 import { aNetwork, aServiceSpec, aVolume } from '../../../fixtures/cluster/build.js';
-import { isAppError } from '../../../manager/base/errors.js';
-import type { ProjectApply, WatchMessage } from '../../../manager/protocol/control.js';
-import type { Task } from '../../../manager/model/task.js';
+import { isAppError } from '../../../manager/common/base/errors.js';
+import type { ProjectApply, WatchMessage } from '../../../manager/common/protocol/control.js';
+import type { Task } from '../../../manager/common/model/task.js';
 import { aStatus } from '../../helpers/fake-worker.js';
 import type { TestPki } from '../../helpers/pki.js';
 import { createManagerPki, TestManager } from '../../helpers/test-manager.js';
@@ -269,7 +269,7 @@ test('a watcher gets a snapshot, then every change of its project and of the nod
 
 test('workers may not use the client calls', async (t) => {
   const manager = await TestManager.start(t, { pki });
-  const { HttpCaller } = await import('../../../manager/protocol/transport-call.js');
+  const { HttpCaller } = await import('../../../manager/common/protocol/transport-call.js');
   const caller = new HttpCaller({
     address: `127.0.0.1:${manager.port}`,
     tls: await pki.node('worker', 'w1'),

@@ -1,8 +1,8 @@
 import test from 'ava';
 import { aServiceSpec } from '../../../fixtures/cluster/build.js';
-import { updateOf } from '../../../manager/model/rollback.js';
-import type { Service, ServiceSpec, UpdateConfig } from '../../../manager/model/service.js';
-import type { ProjectApply, ProjectApplied } from '../../../manager/protocol/control.js';
+import { updateOf } from '../../../manager/common/model/rollback.js';
+import type { Service, ServiceSpec, UpdateConfig } from '../../../manager/common/model/service.js';
+import type { ProjectApply, ProjectApplied } from '../../../manager/common/protocol/control.js';
 import type { FakeWorker } from '../../helpers/fake-worker.js';
 import { aStatus } from '../../helpers/fake-worker.js';
 import type { TestPki } from '../../helpers/pki.js';

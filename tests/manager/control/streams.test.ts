@@ -1,9 +1,9 @@
 import test from 'ava';
 import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
 
-import type { ClusterEvent, TaskLogLine } from '../../../manager/protocol/control.js';
-import { frame, unframe } from '../../../manager/protocol/frames.js';
-import type { Connection } from '../../../manager/protocol/transport-connection.js';
+import type { ClusterEvent, TaskLogLine } from '../../../manager/common/protocol/control.js';
+import { frame, unframe } from '../../../manager/common/protocol/frames.js';
+import type { Connection } from '../../../manager/common/protocol/transport-connection.js';
 import type { Backend } from '../../../manager/store/backend.js';
 import { MemoryBackend } from '../../../manager/store/memory-backend.js';
 import type { FakeWorker } from '../../helpers/fake-worker.js';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { Secret } from '../../../manager/model/secret.js';
+import type { Secret } from '../../../manager/common/model/secret.js';
 import { deltasOf, snapshotOf } from '../../../manager/control/streams/watch.js';
 import type { Commit } from '../../../manager/store/store.js';
 import { openTestStore } from '../../helpers/store.js';

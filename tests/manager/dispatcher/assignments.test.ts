@@ -1,8 +1,8 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { AssignmentBook } from '../../../manager/dispatcher/assignments.js';
-import type { NodeId } from '../../../manager/model/ids.js';
-import { taskStates } from '../../../manager/model/task-state.js';
+import type { NodeId } from '../../../manager/common/model/ids.js';
+import { taskStates } from '../../../manager/common/model/task-state.js';
 import {
   nodeIds,
   networkIds,

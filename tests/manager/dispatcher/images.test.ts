@@ -1,9 +1,9 @@
 import test from 'ava';
-import type { NodeId } from '../../../manager/model/ids.js';
+import type { NodeId } from '../../../manager/common/model/ids.js';
 import type { ImageHolder } from '../../../manager/dispatcher/image-source.js';
 import { bestSource } from '../../../manager/dispatcher/image-source.js';
-import { frame, unframe } from '../../../manager/protocol/frames.js';
-import type { ManagerMessage } from '../../../manager/protocol/messages.js';
+import { frame, unframe } from '../../../manager/common/protocol/frames.js';
+import type { ManagerMessage } from '../../../manager/common/protocol/messages.js';
 import type { FakeWorker } from '../../helpers/fake-worker.js';
 import type { TestPki } from '../../helpers/pki.js';
 import { createManagerPki, TestManager } from '../../helpers/test-manager.js';

@@ -1,8 +1,8 @@
 import test from 'ava';
 import { aService, aTask } from '../../../fixtures/cluster/build.js';
-import { systemClock } from '../../../manager/base/clock.js';
-import { silentLogger } from '../../../manager/base/log.js';
-import type { NodeId } from '../../../manager/model/ids.js';
+import { systemClock } from '../../../manager/common/base/clock.js';
+import { silentLogger } from '../../../manager/common/base/log.js';
+import type { NodeId } from '../../../manager/common/model/ids.js';
 import { ReportBatch } from '../../../manager/dispatcher/report-batch.js';
 import { MemoryBackend } from '../../../manager/store/memory-backend.js';
 import { openStore } from '../../../manager/store/open-store.js';

@@ -1,9 +1,9 @@
 import test from 'ava';
 import { aNetwork, aNode, aService, aTask, aVolume } from '../../../fixtures/cluster/build.js';
-import { isAppError } from '../../../manager/base/errors.js';
-import type { NetworkId, NodeId, TaskId } from '../../../manager/model/ids.js';
-import type { Node } from '../../../manager/model/node.js';
-import { addressLeaseId } from '../../../manager/model/network.js';
+import { isAppError } from '../../../manager/common/base/errors.js';
+import type { NetworkId, NodeId, TaskId } from '../../../manager/common/model/ids.js';
+import type { Node } from '../../../manager/common/model/node.js';
+import { addressLeaseId } from '../../../manager/common/model/network.js';
 import type { Backend } from '../../../manager/store/backend.js';
 import { MemoryBackend } from '../../../manager/store/memory-backend.js';
 import { aStatus } from '../../helpers/fake-worker.js';

@@ -1,12 +1,12 @@
 import test from 'ava';
 import { aNetwork, aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
-import { systemClock } from '../../../manager/base/clock.js';
+import { systemClock } from '../../../manager/common/base/clock.js';
 import { findContainer, listContainers } from '../../../manager/gateway/find-container.js';
 import { toContainer } from '../../../manager/gateway/translate/container.js';
 import { decorate, fromRecord } from '../../../manager/gateway/translate/inspect.js';
 import { selectContainers } from '../../../manager/gateway/translate/list-filter.js';
-import type { NetworkId } from '../../../manager/model/ids.js';
-import type { Task } from '../../../manager/model/task.js';
+import type { NetworkId } from '../../../manager/common/model/ids.js';
+import type { Task } from '../../../manager/common/model/task.js';
 import type { StoreView } from '../../../manager/store/store.js';
 import { openTestStore } from '../../helpers/store.js';
 

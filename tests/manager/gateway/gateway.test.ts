@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import { aServiceSpec } from '../../../fixtures/cluster/build.js';
-import type { ServiceSpec } from '../../../manager/model/service.js';
+import type { ServiceSpec } from '../../../manager/common/model/service.js';
 import { DockerApi, shout, shouted } from '../../helpers/docker-api.js';
 import type { FakeWorker } from '../../helpers/fake-worker.js';
 import { aStatus } from '../../helpers/fake-worker.js';

@@ -4,8 +4,8 @@ import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
 import type { Placed } from '../../../manager/gateway/find-container.js';
 import { toStats } from '../../../manager/gateway/translate/stats.js';
 import { UseFeed } from '../../../manager/gateway/use-feed.js';
-import type { NodeId, TaskId } from '../../../manager/model/ids.js';
-import type { StatsMessage, TaskUse } from '../../../manager/protocol/statistics.js';
+import type { NodeId, TaskId } from '../../../manager/common/model/ids.js';
+import type { StatsMessage, TaskUse } from '../../../manager/common/protocol/statistics.js';
 import { until } from '../../helpers/until.js';
 
 interface Cpu {

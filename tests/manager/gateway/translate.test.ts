@@ -9,8 +9,8 @@ import { multiplexed } from '../../../manager/gateway/translate/multiplex.js';
 import { networkFilters, networkFits } from '../../../manager/gateway/translate/network.js';
 import { toInfo } from '../../../manager/gateway/translate/system.js';
 import { volumeFilters, volumeFits } from '../../../manager/gateway/translate/volume.js';
-import type { NodeId } from '../../../manager/model/ids.js';
-import type { ClusterEvent } from '../../../manager/protocol/control.js';
+import type { NodeId } from '../../../manager/common/model/ids.js';
+import type { ClusterEvent } from '../../../manager/common/protocol/control.js';
 
 function filtersOf(filters: object, known: readonly string[]): ReturnType<typeof parseFilters> {
   return parseFilters(new URLSearchParams({ filters: JSON.stringify(filters) }), known);

@@ -1,7 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { byTime, LogMerge } from '../../../manager/logs/merge.js';
-import type { TaskLogLine } from '../../../manager/protocol/control.js';
+import type { TaskLogLine } from '../../../manager/common/protocol/control.js';
 
 function line(taskId: string, at: number, text: string): TaskLogLine {
   return {

@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { TaskOptions } from '../../../fixtures/cluster/build.js';
 import { aService, aTask } from '../../../fixtures/cluster/build.js';
-import type { Dependency, RestartPolicy, Service } from '../../../manager/model/service.js';
+import type { Dependency, RestartPolicy, Service } from '../../../manager/common/model/service.js';
 import type { Gate } from '../../../manager/orchestrator/gate.js';
 import { gateOf } from '../../../manager/orchestrator/gate.js';
 

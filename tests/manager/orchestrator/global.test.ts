@@ -2,8 +2,8 @@ import test from 'ava';
 import type { NodeOptions } from '../../../fixtures/cluster/build.js';
 import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
 import { aScene } from '../../helpers/scene.js';
-import type { Node } from '../../../manager/model/node.js';
-import type { Task } from '../../../manager/model/task.js';
+import type { Node } from '../../../manager/common/model/node.js';
+import type { Task } from '../../../manager/common/model/task.js';
 import { describe } from '../../../manager/orchestrator/change.js';
 import { reconcile } from '../../../manager/orchestrator/reconcile.js';
 

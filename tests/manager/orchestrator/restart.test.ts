@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { TaskOptions } from '../../../fixtures/cluster/build.js';
 import { aService, aTask } from '../../../fixtures/cluster/build.js';
-import type { RestartPolicy } from '../../../manager/model/service.js';
+import type { RestartPolicy } from '../../../manager/common/model/service.js';
 import type { RestartVerdict } from '../../../manager/orchestrator/restart.js';
 import { afterEnd } from '../../../manager/orchestrator/restart.js';
 

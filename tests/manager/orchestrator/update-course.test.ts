@@ -1,12 +1,12 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { aService, aTask } from '../../../fixtures/cluster/build.js';
-import { asFormer, updateOf } from '../../../manager/model/rollback.js';
-import type { Service, UpdateConfig } from '../../../manager/model/service.js';
-import { isAvailable, isWanted } from '../../../manager/model/slots.js';
-import type { NodeId } from '../../../manager/model/ids.js';
-import type { Task } from '../../../manager/model/task.js';
-import { isTerminal } from '../../../manager/model/task-state.js';
+import { asFormer, updateOf } from '../../../manager/common/model/rollback.js';
+import type { Service, UpdateConfig } from '../../../manager/common/model/service.js';
+import { isAvailable, isWanted } from '../../../manager/store/slots.js';
+import type { NodeId } from '../../../manager/common/model/ids.js';
+import type { Task } from '../../../manager/common/model/task.js';
+import { isTerminal } from '../../../manager/common/model/task-state.js';
 import { reconcile } from '../../../manager/orchestrator/reconcile.js';
 import type { Held } from '../../helpers/applied.js';
 import { applied } from '../../helpers/applied.js';

@@ -3,8 +3,8 @@ import type { SceneOptions } from '../../helpers/scene.js';
 import { aScene } from '../../helpers/scene.js';
 import type { ServiceOptions, TaskOptions } from '../../../fixtures/cluster/build.js';
 import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
-import type { Service } from '../../../manager/model/service.js';
-import type { Task } from '../../../manager/model/task.js';
+import type { Service } from '../../../manager/common/model/service.js';
+import type { Task } from '../../../manager/common/model/task.js';
 import { describe } from '../../../manager/orchestrator/change.js';
 import { reconcile } from '../../../manager/orchestrator/reconcile.js';
 

@@ -1,9 +1,9 @@
 import test from 'ava';
 import type { TaskOptions } from '../../../fixtures/cluster/build.js';
 import { aService, aTask } from '../../../fixtures/cluster/build.js';
-import { asFormer, rolled } from '../../../manager/model/rollback.js';
-import type { Service, UpdateConfig, UpdateStatus } from '../../../manager/model/service.js';
-import type { Task } from '../../../manager/model/task.js';
+import { asFormer, rolled } from '../../../manager/common/model/rollback.js';
+import type { Service, UpdateConfig, UpdateStatus } from '../../../manager/common/model/service.js';
+import type { Task } from '../../../manager/common/model/task.js';
 import type { TaskChange } from '../../../manager/orchestrator/change.js';
 import { describe } from '../../../manager/orchestrator/change.js';
 import { reconcile } from '../../../manager/orchestrator/reconcile.js';

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { aNode, aService, aTask, aVolume } from '../../../fixtures/cluster/build.js';
-import type { Task } from '../../../manager/model/task.js';
+import type { Task } from '../../../manager/common/model/task.js';
 import { decide } from '../../../manager/scheduler/decide.js';
 import { gib, mountOf, nodes, pending, print, snapshot } from '../../helpers/placing.js';
 

@@ -1,8 +1,8 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
-import type { Node } from '../../../manager/model/node.js';
-import type { Task } from '../../../manager/model/task.js';
+import type { Node } from '../../../manager/common/model/node.js';
+import type { Task } from '../../../manager/common/model/task.js';
 import type { Decision } from '../../../manager/scheduler/decide.js';
 import { decide } from '../../../manager/scheduler/decide.js';
 import type { SchedulerSnapshot } from '../../../manager/scheduler/node-set.js';

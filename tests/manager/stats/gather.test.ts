@@ -1,10 +1,14 @@
 import test from 'ava';
 import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
-import { systemClock } from '../../../manager/base/clock.js';
-import { silentLogger } from '../../../manager/base/log.js';
-import type { NodeId, TaskId } from '../../../manager/model/ids.js';
-import type { StatsMessage, TaskUse, WorkerStats } from '../../../manager/protocol/statistics.js';
-import type { MessageStream } from '../../../manager/protocol/worker-calls.js';
+import { systemClock } from '../../../manager/common/base/clock.js';
+import { silentLogger } from '../../../manager/common/base/log.js';
+import type { NodeId, TaskId } from '../../../manager/common/model/ids.js';
+import type {
+  StatsMessage,
+  TaskUse,
+  WorkerStats,
+} from '../../../manager/common/protocol/statistics.js';
+import type { MessageStream } from '../../../manager/common/protocol/worker-calls.js';
 import { StatsGatherer } from '../../../manager/stats/gather.js';
 import { LatestStats } from '../../../manager/stats/latest.js';
 import { metricsText } from '../../../manager/stats/metrics.js';

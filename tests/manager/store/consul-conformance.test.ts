@@ -1,4 +1,4 @@
-import { newId } from '../../../manager/base/random.js';
+import { newId } from '../../../manager/common/base/random.js';
 import type { Backend } from '../../../manager/store/backend.js';
 import { testBackend } from '../../helpers/backend-conformance.js';
 import { clientOf, consulTest, openTestConsul, sharedConsul } from '../../helpers/consul.js';

@@ -3,7 +3,7 @@ import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
-import { isAppError } from '../../../manager/base/errors.js';
+import { isAppError } from '../../../manager/common/base/errors.js';
 import type { Backend, DurableWrite } from '../../../manager/store/backend.js';
 import { openEmbedded } from '../../../manager/store/embedded/embedded.js';
 import { KeyRing } from '../../../manager/store/key-ring.js';

@@ -1,10 +1,10 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { aNetwork, aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
-import { isAppError, isConflict } from '../../../manager/base/errors.js';
-import { silentLogger } from '../../../manager/base/log.js';
-import { systemClock } from '../../../manager/base/clock.js';
-import type { NodeId, TaskId } from '../../../manager/model/ids.js';
+import { isAppError, isConflict } from '../../../manager/common/base/errors.js';
+import { silentLogger } from '../../../manager/common/base/log.js';
+import { systemClock } from '../../../manager/common/base/clock.js';
+import type { NodeId, TaskId } from '../../../manager/common/model/ids.js';
 import type { Backend, DurableWrite } from '../../../manager/store/backend.js';
 import { MemoryBackend } from '../../../manager/store/memory-backend.js';
 import { openStore } from '../../../manager/store/open-store.js';

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { aNetworkOnNode, anEndpoint } from '../../../fixtures/cluster/network-view.js';
-import type { Endpoint } from '../../../manager/model/network-view.js';
-import type { NetworkId } from '../../../manager/model/ids.js';
+import type { Endpoint } from '../../../manager/common/model/network-view.js';
+import type { NetworkId } from '../../../manager/common/model/ids.js';
 import { NameIndex, containerNameOf, namesOf } from '../../../network/dns/records.js';
 
 const front = aNetworkOnNode({ key: 'front' });

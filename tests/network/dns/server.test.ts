@@ -5,10 +5,10 @@ import test from 'ava';
 import type { RecordType } from 'dns-packet';
 import { decode, encode } from 'dns-packet';
 import { aNetworkOnNode, anEndpoint } from '../../../fixtures/cluster/network-view.js';
-import { systemClock } from '../../../manager/base/clock.js';
-import { silentLogger } from '../../../manager/base/log.js';
-import type { TaskId } from '../../../manager/model/ids.js';
-import type { Endpoint } from '../../../manager/model/network-view.js';
+import { systemClock } from '../../../manager/common/base/clock.js';
+import { silentLogger } from '../../../manager/common/base/log.js';
+import type { TaskId } from '../../../manager/common/model/ids.js';
+import type { Endpoint } from '../../../manager/common/model/network-view.js';
 import { FrameReader, frame } from '../../../network/dns/frames.js';
 import { DnsServer } from '../../../network/dns/server.js';
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
-import { isAppError } from '../../../manager/base/errors.js';
+import { isAppError } from '../../../manager/common/base/errors.js';
 import { parsePasses } from '../../../network/linux/engine-firewall.js';
 import { parseBridges } from '../../../network/linux/bridge.js';
 import { parseFdb, putFdbLine, removeFdbLines } from '../../../network/linux/fdb.js';

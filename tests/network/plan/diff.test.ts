@@ -1,7 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { aNetworkOnNode, anEndpoint } from '../../../fixtures/cluster/network-view.js';
-import type { NetworkView } from '../../../manager/model/network-view.js';
+import type { NetworkView } from '../../../manager/common/model/network-view.js';
 import { describe } from '../../../network/plan/change.js';
 import { diff, removeAll } from '../../../network/plan/diff.js';
 import { rulesetFor } from '../../../network/plan/ruleset.js';

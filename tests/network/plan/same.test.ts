@@ -1,6 +1,10 @@
 import test from 'ava';
-import type { NetworkId, NodeId, TaskId } from '../../../manager/model/ids.js';
-import type { Endpoint, NetworkOnNode, NetworkView } from '../../../manager/model/network-view.js';
+import type { NetworkId, NodeId, TaskId } from '../../../manager/common/model/ids.js';
+import type {
+  Endpoint,
+  NetworkOnNode,
+  NetworkView,
+} from '../../../manager/common/model/network-view.js';
 import { asksTheSame, changedNetworks } from '../../../network/plan/same.js';
 
 const network: NetworkOnNode = {

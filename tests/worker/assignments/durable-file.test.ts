@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { silentLogger } from '../../../manager/base/log.js';
+import { silentLogger } from '../../../manager/common/base/log.js';
 import { DurableFile } from '../../../worker/assignments/durable-file.js';
 
 async function folder(t: ExecutionContext): Promise<string> {

@@ -3,8 +3,8 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { silentLogger } from '../../../manager/base/log.js';
-import type { AssignedFile, AssignmentSet } from '../../../manager/protocol/assignments.js';
+import { silentLogger } from '../../../manager/common/base/log.js';
+import type { AssignedFile, AssignmentSet } from '../../../manager/common/protocol/assignments.js';
 import { isInMemory, SavedAssignments } from '../../../worker/assignments/saved-set.js';
 
 const encoded = (text: string): string => Buffer.from(text).toString('base64');

@@ -1,13 +1,13 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { aService, aTask } from '../../../fixtures/cluster/build.js';
-import { isConflict } from '../../../manager/base/errors.js';
-import type { NodeId } from '../../../manager/model/ids.js';
+import { isConflict } from '../../../manager/common/base/errors.js';
+import type { NodeId } from '../../../manager/common/model/ids.js';
 import type {
   AssignedTask,
   AssignmentChange,
   AssignmentSet,
-} from '../../../manager/protocol/assignments.js';
+} from '../../../manager/common/protocol/assignments.js';
 import { applyChange, changesTasks } from '../../../worker/assignments/wanted.js';
 
 function set(tasks: readonly AssignedTask[]): AssignmentSet {

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import type { LogLine } from '../../../manager/protocol/worker-calls.js';
+import type { LogLine } from '../../../manager/common/protocol/worker-calls.js';
 import { LineAssembler } from '../../../worker/logs/lines.js';
 
 const stamp = '2026-01-02T03:04:05.000000006Z';

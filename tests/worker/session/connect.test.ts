@@ -1,15 +1,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { waitFor } from '../../../fixtures/lab/wait.js';
-import { systemClock } from '../../../manager/base/clock.js';
-import { AppError } from '../../../manager/base/errors.js';
-import { silentLogger } from '../../../manager/base/log.js';
+import { systemClock } from '../../../manager/common/base/clock.js';
+import { AppError } from '../../../manager/common/base/errors.js';
+import { silentLogger } from '../../../manager/common/base/log.js';
 import {
   paths,
   type ManagerMessage,
   type WorkerMessage,
-} from '../../../manager/protocol/messages.js';
-import type { MessageStream } from '../../../manager/protocol/worker-calls.js';
+} from '../../../manager/common/protocol/messages.js';
+import type { MessageStream } from '../../../manager/common/protocol/worker-calls.js';
 import {
   Connector,
   type ConnectOptions,

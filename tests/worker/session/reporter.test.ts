@@ -1,7 +1,7 @@
 import test from 'ava';
-import type { TaskId } from '../../../manager/model/ids.js';
-import type { TaskStatus } from '../../../manager/model/task.js';
-import type { TaskReport } from '../../../manager/protocol/messages.js';
+import type { TaskId } from '../../../manager/common/model/ids.js';
+import type { TaskStatus } from '../../../manager/common/model/task.js';
+import type { TaskReport } from '../../../manager/common/protocol/messages.js';
 import { Reporter } from '../../../worker/session/reporter.js';
 import { ManualClock } from '../../helpers/manual-clock.js';
 

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import type { TaskId } from '../../../manager/model/ids.js';
+import type { TaskId } from '../../../manager/common/model/ids.js';
 import type { EngineStats, Sample } from '../../../worker/stats/rates.js';
 import { hasChanged, sampleOf, useOf } from '../../../worker/stats/rates.js';
 

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import test from 'ava';
-import type { TaskId } from '../../../manager/model/ids.js';
-import type { WorkerStats } from '../../../manager/protocol/statistics.js';
+import type { TaskId } from '../../../manager/common/model/ids.js';
+import type { WorkerStats } from '../../../manager/common/protocol/statistics.js';
 import {
   parseCpuTimes,
   parseMemory,

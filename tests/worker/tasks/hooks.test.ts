@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import test from 'ava';
-import type { ExecOptions } from '../../../manager/protocol/worker-calls.js';
+import type { ExecOptions } from '../../../manager/common/protocol/worker-calls.js';
 import type { Executor } from '../../../worker/executor/executor.js';
 import { runHooks } from '../../../worker/tasks/hooks.js';
 

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { aService, aTask } from '../../../fixtures/cluster/build.js';
-import type { TaskId } from '../../../manager/model/ids.js';
-import type { PortSpec } from '../../../manager/model/service.js';
+import type { TaskId } from '../../../manager/common/model/ids.js';
+import type { PortSpec } from '../../../manager/common/model/service.js';
 import type { SeenContainer } from '../../../worker/executor/executor.js';
 import { isInTheWay, isSameSlot } from '../../../worker/tasks/precedence.js';
 

@@ -1,10 +1,14 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { aService, aTask } from '../../../fixtures/cluster/build.js';
-import type { EngineRestart } from '../../../manager/model/container.js';
-import type { TaskId } from '../../../manager/model/ids.js';
-import { isTerminal, stateRank, type DesiredState } from '../../../manager/model/task-state.js';
-import type { AssignedTask } from '../../../manager/protocol/assignments.js';
+import type { EngineRestart } from '../../../manager/common/model/container.js';
+import type { TaskId } from '../../../manager/common/model/ids.js';
+import {
+  isTerminal,
+  stateRank,
+  type DesiredState,
+} from '../../../manager/common/model/task-state.js';
+import type { AssignedTask } from '../../../manager/common/protocol/assignments.js';
 import {
   isLive,
   type ContainerState,

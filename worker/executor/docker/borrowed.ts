@@ -1,5 +1,5 @@
-import type { ContainerSpec } from '../../../manager/model/container.js';
-import type { Json, JsonObject } from '../../../manager/model/meta.js';
+import type { ContainerSpec } from '../../../manager/common/model/container.js';
+import type { Json, JsonObject } from '../../../manager/common/model/meta.js';
 
 /** The part of `GET /containers/{id}/json` about mounts. */
 export interface InspectedMounts {

@@ -3,7 +3,7 @@ import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import { performServerHandshake } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import type { RegistryAuth } from '../../../manager/protocol/worker-calls.js';
+import type { RegistryAuth } from '../../../manager/common/protocol/worker-calls.js';
 import type { EngineClient } from './client.js';
 
 /*

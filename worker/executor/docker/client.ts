@@ -1,6 +1,11 @@
 import type { Duplex } from 'node:stream';
 import Docker from 'dockerode';
-import { AppError, isAppError, messageOf, type ErrorKind } from '../../../manager/base/errors.js';
+import {
+  AppError,
+  isAppError,
+  messageOf,
+  type ErrorKind,
+} from '../../../manager/common/base/errors.js';
 import { untilAborted } from '../../cancellation.js';
 
 /** API this room is written for; older engines down to 20.10 (1.41) are spoken to in their own. */

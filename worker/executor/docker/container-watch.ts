@@ -1,7 +1,7 @@
-import { backoffMs } from '../../../manager/base/backoff.js';
-import type { Clock } from '../../../manager/base/clock.js';
-import { isNotFound, messageOf } from '../../../manager/base/errors.js';
-import type { Logger } from '../../../manager/base/log.js';
+import { backoffMs } from '../../../manager/common/base/backoff.js';
+import type { Clock } from '../../../manager/common/base/clock.js';
+import { isNotFound, messageOf } from '../../../manager/common/base/errors.js';
+import type { Logger } from '../../../manager/common/base/log.js';
 import { deferred, pause, untilAborted } from '../../cancellation.js';
 import { isLive, type SeenContainer, type SeenContainers } from '../executor.js';
 import type { EngineClient } from './client.js';
@@ -12,7 +12,7 @@ import {
   toContainerEvent,
   type ContainerEvent,
 } from './events.js';
-import { clusterLabel } from '../../../manager/model/container-labels.js';
+import { clusterLabel } from '../../../manager/common/model/container-labels.js';
 import { toSeenContainer } from './observe.js';
 
 export interface WatchOptions {

@@ -1,6 +1,11 @@
-import { AppError, isConflict, isNotFound, messageOf } from '../../../manager/base/errors.js';
-import type { EngineRestart } from '../../../manager/model/container.js';
-import type { AssignedTask } from '../../../manager/protocol/assignments.js';
+import {
+  AppError,
+  isConflict,
+  isNotFound,
+  messageOf,
+} from '../../../manager/common/base/errors.js';
+import type { EngineRestart } from '../../../manager/common/model/container.js';
+import type { AssignedTask } from '../../../manager/common/protocol/assignments.js';
 import type { EngineAttachment, SeenContainer, TaskInputs } from '../executor.js';
 import { effectiveCommand, type LocalImage } from './images.js';
 import type { EngineClient } from './client.js';

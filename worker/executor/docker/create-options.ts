@@ -1,8 +1,8 @@
-import { AppError } from '../../../manager/base/errors.js';
-import type { HealthcheckSpec } from '../../../manager/model/container.js';
-import type { Json, JsonObject, Labels } from '../../../manager/model/meta.js';
-import type { PortSpec, Resources } from '../../../manager/model/service.js';
-import type { AssignedTask } from '../../../manager/protocol/assignments.js';
+import { AppError } from '../../../manager/common/base/errors.js';
+import type { HealthcheckSpec } from '../../../manager/common/model/container.js';
+import type { Json, JsonObject, Labels } from '../../../manager/common/model/meta.js';
+import type { PortSpec, Resources } from '../../../manager/common/model/service.js';
+import type { AssignedTask } from '../../../manager/common/protocol/assignments.js';
 import type { EngineAttachment } from '../executor.js';
 import { isRelabelled, toBindText, toMount } from './mounts.js';
 

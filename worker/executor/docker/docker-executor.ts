@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
-import type { EngineRestart } from '../../../manager/model/container.js';
-import type { AssignedTask } from '../../../manager/protocol/assignments.js';
-import { AppError, isNotFound, messageOf } from '../../../manager/base/errors.js';
+import type { EngineRestart } from '../../../manager/common/model/container.js';
+import type { AssignedTask } from '../../../manager/common/protocol/assignments.js';
+import { AppError, isNotFound, messageOf } from '../../../manager/common/base/errors.js';
 import type {
   Executor,
   ImagePull,
@@ -19,7 +19,7 @@ import type {
   RegistryAuth,
   OtherContainer,
   SeenImage,
-} from '../../../manager/protocol/worker-calls.js';
+} from '../../../manager/common/protocol/worker-calls.js';
 import type { EngineClient } from './client.js';
 import type { ContainerWatch } from './container-watch.js';
 import {
@@ -51,7 +51,7 @@ import {
   type BuildRequest,
 } from './image-streams.js';
 import { openArchive, putArchive, statIn } from './file-streams.js';
-import { containerLabels, type Owner } from '../../../manager/model/container-labels.js';
+import { containerLabels, type Owner } from '../../../manager/common/model/container-labels.js';
 import { inspectImage, listImages } from './image-records.js';
 import { listOthers, removeOthers } from './others.js';
 import type { Volumes } from './volumes.js';

@@ -1,4 +1,4 @@
-import type { Labels } from '../../../manager/model/meta.js';
+import type { Labels } from '../../../manager/common/model/meta.js';
 import type { EngineClient } from './client.js';
 
 export interface EngineFacts {

@@ -1,4 +1,4 @@
-import type { ExecOptions, LogOptions } from '../../../manager/protocol/worker-calls.js';
+import type { ExecOptions, LogOptions } from '../../../manager/common/protocol/worker-calls.js';
 import type { RunningProcess } from '../executor.js';
 import type { EngineClient } from './client.js';
 import { shortId } from './containers.js';

@@ -1,4 +1,4 @@
-import { isNotFound } from '../../../manager/base/errors.js';
+import { isNotFound } from '../../../manager/common/base/errors.js';
 import type { EngineClient } from './client.js';
 import { shortId } from './containers.js';
 

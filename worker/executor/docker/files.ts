@@ -1,8 +1,8 @@
 import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AppError } from '../../../manager/base/errors.js';
-import type { TaskId } from '../../../manager/model/ids.js';
-import type { AssignedFile, AssignedTask } from '../../../manager/protocol/assignments.js';
+import { AppError } from '../../../manager/common/base/errors.js';
+import type { TaskId } from '../../../manager/common/model/ids.js';
+import type { AssignedFile, AssignedTask } from '../../../manager/common/protocol/assignments.js';
 import type { TaskInputs } from '../executor.js';
 import type { HostFile } from './create-options.js';
 import { resolverFile } from './resolver-file.js';

@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import type { Pack } from 'tar-stream';
 import { extract, pack } from 'tar-stream';
-import { AppError, isNotFound } from '../../../manager/base/errors.js';
+import { AppError, isNotFound } from '../../../manager/common/base/errors.js';
 import type { EngineClient } from './client.js';
 
 /** Which layers the engine has, by the images it lists. */

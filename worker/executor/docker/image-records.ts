@@ -1,5 +1,5 @@
-import { isNotFound } from '../../../manager/base/errors.js';
-import type { EngineImage } from '../../../manager/protocol/worker-calls.js';
+import { isNotFound } from '../../../manager/common/base/errors.js';
+import type { EngineImage } from '../../../manager/common/protocol/worker-calls.js';
 import type { EngineClient } from './client.js';
 
 const listMs = 15_000;

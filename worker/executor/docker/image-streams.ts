@@ -2,7 +2,7 @@ import type {
   CommitOptions,
   RegistryAuth,
   WorkerStreamRequest,
-} from '../../../manager/protocol/worker-calls.js';
+} from '../../../manager/common/protocol/worker-calls.js';
 import type { ImagePull } from '../executor.js';
 import { openSession } from './build-session.js';
 import type { EngineClient } from './client.js';

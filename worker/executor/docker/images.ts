@@ -6,10 +6,10 @@ import {
   isUnavailable,
   messageOf,
   toAppError,
-} from '../../../manager/base/errors.js';
-import type { Clock } from '../../../manager/base/clock.js';
-import type { ContainerSpec } from '../../../manager/model/container.js';
-import type { SeenImage } from '../../../manager/protocol/worker-calls.js';
+} from '../../../manager/common/base/errors.js';
+import type { Clock } from '../../../manager/common/base/clock.js';
+import type { ContainerSpec } from '../../../manager/common/model/container.js';
+import type { SeenImage } from '../../../manager/common/protocol/worker-calls.js';
 import type { Progress } from '../executor.js';
 import { translateError, type EngineClient } from './client.js';
 import { JsonLines } from './events.js';

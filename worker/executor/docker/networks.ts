@@ -1,14 +1,11 @@
-import { AppError, isNotFound } from '../../../manager/base/errors.js';
-import type { NetworkId } from '../../../manager/model/ids.js';
-import type { NetworkOnNode } from '../../../manager/model/network-view.js';
-import type {
-  BridgeNetworks,
-  SeenBridgeNetwork,
-} from '../../../network/overlay/bridge-networks.js';
+import { AppError, isNotFound } from '../../../manager/common/base/errors.js';
+import type { NetworkId } from '../../../manager/common/model/ids.js';
+import type { NetworkOnNode } from '../../../manager/common/model/network-view.js';
+import type { BridgeNetworks, SeenBridgeNetwork } from '../../../network/plan/bridge-networks.js';
 import type { SeenContainers } from '../executor.js';
 import type { EngineClient } from './client.js';
 import { leave } from './containers.js';
-import { clusterLabel, networkLabel } from '../../../manager/model/container-labels.js';
+import { clusterLabel, networkLabel } from '../../../manager/common/model/container-labels.js';
 
 const bridgeNameOption = 'com.docker.network.bridge.name';
 const mtuOption = 'com.docker.network.driver.mtu';

@@ -1,7 +1,7 @@
-import type { TaskId } from '../../../manager/model/ids.js';
-import type { PublishedPort } from '../../../manager/model/task.js';
+import type { TaskId } from '../../../manager/common/model/ids.js';
+import type { PublishedPort } from '../../../manager/common/model/task.js';
 import type { ContainerState, SeenContainer } from '../executor.js';
-import { borrowedLabel, taskLabel } from '../../../manager/model/container-labels.js';
+import { borrowedLabel, taskLabel } from '../../../manager/common/model/container-labels.js';
 
 /** The part of `GET /containers/{id}/json` that is read here. */
 export interface InspectedContainer {

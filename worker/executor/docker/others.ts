@@ -1,8 +1,8 @@
-import { isConflict, isNotFound } from '../../../manager/base/errors.js';
-import type { OtherContainer } from '../../../manager/protocol/worker-calls.js';
+import { isConflict, isNotFound } from '../../../manager/common/base/errors.js';
+import type { OtherContainer } from '../../../manager/common/protocol/worker-calls.js';
 import type { EngineClient } from './client.js';
 import { shortId } from './containers.js';
-import { clusterLabel, networkLabel } from '../../../manager/model/container-labels.js';
+import { clusterLabel, networkLabel } from '../../../manager/common/model/container-labels.js';
 
 const label = {
   project: 'com.docker.compose.project',

@@ -1,8 +1,8 @@
-import { AppError, isNotFound } from '../../../manager/base/errors.js';
-import type { VolumeSpec } from '../../../manager/model/network.js';
+import { AppError, isNotFound } from '../../../manager/common/base/errors.js';
+import type { VolumeSpec } from '../../../manager/common/model/network.js';
 import type { SeenVolume } from '../executor.js';
 import type { EngineClient } from './client.js';
-import { clusterLabel, type Owner } from '../../../manager/model/container-labels.js';
+import { clusterLabel, type Owner } from '../../../manager/common/model/container-labels.js';
 
 /** The engine's names for anonymous volumes. */
 const anonymousName = /^[0-9a-f]{64}$/u;

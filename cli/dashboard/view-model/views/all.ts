@@ -1,4 +1,4 @@
-import type { View, ViewName } from '../view.js';
+import type { View, ViewName } from '../state/view.js';
 import { configsView, secretsView } from './data.js';
 import { historyView } from './history.js';
 import { jobsView } from './jobs.js';

@@ -1,8 +1,8 @@
-import type { Service } from '../../../../manager/model/service.js';
-import type { DataSeen } from '../../../../manager/protocol/control.js';
-import { age } from '../text.js';
-import type { Column, Look, View } from '../view.js';
-import { defineView } from '../view.js';
+import type { Service } from '../../../../manager/common/model/service.js';
+import type { DataSeen } from '../../../../manager/common/protocol/control.js';
+import { age } from '../paint/text.js';
+import type { Column, Look, View } from '../state/view.js';
+import { defineView } from '../state/view.js';
 
 export type DataKind = 'secret' | 'config';
 

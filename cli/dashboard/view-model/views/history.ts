@@ -1,9 +1,9 @@
-import type { Service, TaskSpec } from '../../../../manager/model/service.js';
-import type { Task } from '../../../../manager/model/task.js';
-import { differences } from '../differences.js';
-import { age } from '../text.js';
-import type { Column, Look } from '../view.js';
-import { defineView } from '../view.js';
+import type { Service, TaskSpec } from '../../../../manager/common/model/service.js';
+import type { Task } from '../../../../manager/common/model/task.js';
+import { differences } from '../describe/differences.js';
+import { age } from '../paint/text.js';
+import type { Column, Look } from '../state/view.js';
+import { defineView } from '../state/view.js';
 import { isLive } from './parts.js';
 
 /** One version of a service's tasks: what was deployed, and how much of it is left. */

@@ -1,12 +1,12 @@
-import type { Service } from '../../../../manager/model/service.js';
-import type { Task } from '../../../../manager/model/task.js';
-import { isTerminal } from '../../../../manager/model/task-state.js';
-import { markOf } from '../glyphs.js';
-import type { Mark } from '../glyphs.js';
-import { serviceStyle } from '../spans.js';
-import { age } from '../text.js';
-import type { Column, Look } from '../view.js';
-import { defineView } from '../view.js';
+import type { Service } from '../../../../manager/common/model/service.js';
+import type { Task } from '../../../../manager/common/model/task.js';
+import { isTerminal } from '../../../../manager/common/model/task-state.js';
+import { markOf } from '../paint/glyphs.js';
+import type { Mark } from '../paint/glyphs.js';
+import { serviceStyle } from '../paint/spans.js';
+import { age } from '../paint/text.js';
+import type { Column, Look } from '../state/view.js';
+import { defineView } from '../state/view.js';
 
 function newest(service: Service, { world }: Look): Task | undefined {
   return world

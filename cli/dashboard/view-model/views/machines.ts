@@ -1,9 +1,9 @@
-import type { Node } from '../../../../manager/model/node.js';
+import type { Node } from '../../../../manager/common/model/node.js';
 import { shortBytes } from '../../../output/quantity.js';
-import { barText, markOf, nodeWord, shareStyle, sparkline } from '../glyphs.js';
-import { age } from '../text.js';
-import type { Column, Look } from '../view.js';
-import { defineView } from '../view.js';
+import { barText, markOf, nodeWord, shareStyle, sparkline } from '../paint/glyphs.js';
+import { age } from '../paint/text.js';
+import type { Column, Look } from '../state/view.js';
+import { defineView } from '../state/view.js';
 import { isLive, isRunning } from './parts.js';
 
 const mark = (node: Node, { glyphs }: Look) => markOf(nodeWord(node), glyphs);

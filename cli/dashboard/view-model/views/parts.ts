@@ -1,11 +1,11 @@
-import { updateOf } from '../../../../manager/model/rollback.js';
-import type { Service } from '../../../../manager/model/service.js';
-import type { Task } from '../../../../manager/model/task.js';
-import { isTerminal } from '../../../../manager/model/task-state.js';
+import { updateOf } from '../../../../manager/common/model/rollback.js';
+import type { Service } from '../../../../manager/common/model/service.js';
+import type { Task } from '../../../../manager/common/model/task.js';
+import { isTerminal } from '../../../../manager/common/model/task-state.js';
 import { shortBytes } from '../../../output/quantity.js';
-import { sparkline } from '../glyphs.js';
-import type { Column, Look } from '../view.js';
-import type { World } from '../world.js';
+import { sparkline } from '../paint/glyphs.js';
+import type { Column, Look } from '../state/view.js';
+import type { World } from '../state/world.js';
 
 export function isLive(task: Task): boolean {
   return !isTerminal(task.status.state) && (task.desired === 'ready' || task.desired === 'running');

@@ -1,12 +1,12 @@
-import type { Network, Volume } from '../../../../manager/model/network.js';
-import type { Task } from '../../../../manager/model/task.js';
-import type { ClusterEvent } from '../../../../manager/protocol/control.js';
-import { markOf, taskWord } from '../glyphs.js';
-import { serviceStyle } from '../spans.js';
-import { age } from '../text.js';
-import type { Column, Look } from '../view.js';
-import { defineView } from '../view.js';
-import { grouped } from '../world.js';
+import type { Network, Volume } from '../../../../manager/common/model/network.js';
+import type { Task } from '../../../../manager/common/model/task.js';
+import type { ClusterEvent } from '../../../../manager/common/protocol/control.js';
+import { markOf, taskWord } from '../paint/glyphs.js';
+import { serviceStyle } from '../paint/spans.js';
+import { age } from '../paint/text.js';
+import type { Column, Look } from '../state/view.js';
+import { defineView } from '../state/view.js';
+import { grouped } from '../state/world.js';
 import { isLive } from './parts.js';
 
 interface Endpoint {

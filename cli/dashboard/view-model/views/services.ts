@@ -1,9 +1,9 @@
-import type { Service } from '../../../../manager/model/service.js';
-import { barText, markOf } from '../glyphs.js';
-import { serviceStyle } from '../spans.js';
-import { age } from '../text.js';
-import type { Column, Look } from '../view.js';
-import { defineView } from '../view.js';
+import type { Service } from '../../../../manager/common/model/service.js';
+import { barText, markOf } from '../paint/glyphs.js';
+import { serviceStyle } from '../paint/spans.js';
+import { age } from '../paint/text.js';
+import type { Column, Look } from '../state/view.js';
+import { defineView } from '../state/view.js';
 import { countsOf, serviceWord, sumUse, useColumns } from './parts.js';
 
 const mark = (service: Service, { world, glyphs }: Look) =>

@@ -1,12 +1,12 @@
-import type { Task } from '../../../../manager/model/task.js';
+import type { Task } from '../../../../manager/common/model/task.js';
 import { shortBytes } from '../../../output/quantity.js';
 import { portsText } from '../../../output/ports.js';
-import { statusText } from '../../../../manager/model/container-state.js';
-import { markOf, taskWord } from '../glyphs.js';
-import { serviceStyle } from '../spans.js';
-import { age } from '../text.js';
-import type { Column, Look, Scope } from '../view.js';
-import { defineView } from '../view.js';
+import { statusText } from '../../../../manager/common/model/container-state.js';
+import { markOf, taskWord } from '../paint/glyphs.js';
+import { serviceStyle } from '../paint/spans.js';
+import { age } from '../paint/text.js';
+import type { Column, Look, Scope } from '../state/view.js';
+import { defineView } from '../state/view.js';
 import { sumUse, useColumns } from './parts.js';
 
 function items({ world }: Look, scope: Scope): readonly Task[] {

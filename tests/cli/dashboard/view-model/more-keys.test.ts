@@ -2,20 +2,23 @@ import test from 'ava';
 import { aService, aTask } from '../../../../fixtures/cluster/build.js';
 import { InputReader, readInput } from '../../../../cli/dashboard/keys.js';
 import type { KeyFlags } from '../../../../cli/dashboard/keys.js';
-import { completed, completions } from '../../../../cli/dashboard/view-model/command-line.js';
-import { differences } from '../../../../cli/dashboard/view-model/differences.js';
-import { namedKey, textKey } from '../../../../cli/dashboard/view-model/key.js';
-import { Listings } from '../../../../cli/dashboard/view-model/lists.js';
-import type { Effect, State } from '../../../../cli/dashboard/view-model/model.js';
-import { initialState, topOf } from '../../../../cli/dashboard/view-model/model.js';
-import type { MouseEvent } from '../../../../cli/dashboard/view-model/on-mouse.js';
-import { onMouse } from '../../../../cli/dashboard/view-model/on-mouse.js';
-import { paintFrame } from '../../../../cli/dashboard/view-model/paint.js';
-import { parsePreferences } from '../../../../cli/dashboard/view-model/preferences.js';
-import { onKey } from '../../../../cli/dashboard/view-model/update.js';
-import type { Look } from '../../../../cli/dashboard/view-model/view.js';
-import type { World } from '../../../../cli/dashboard/view-model/world.js';
-import type { UpdateStatus } from '../../../../manager/model/service.js';
+import {
+  completed,
+  completions,
+} from '../../../../cli/dashboard/view-model/update/command-line.js';
+import { differences } from '../../../../cli/dashboard/view-model/describe/differences.js';
+import { namedKey, textKey } from '../../../../cli/dashboard/view-model/update/key.js';
+import { Listings } from '../../../../cli/dashboard/view-model/state/lists.js';
+import type { Effect, State } from '../../../../cli/dashboard/view-model/state/model.js';
+import { initialState, topOf } from '../../../../cli/dashboard/view-model/state/model.js';
+import type { MouseEvent } from '../../../../cli/dashboard/view-model/update/on-mouse.js';
+import { onMouse } from '../../../../cli/dashboard/view-model/update/on-mouse.js';
+import { paintFrame } from '../../../../cli/dashboard/view-model/paint/paint.js';
+import { parsePreferences } from '../../../../cli/dashboard/view-model/state/preferences.js';
+import { onKey } from '../../../../cli/dashboard/view-model/update/update.js';
+import type { Look } from '../../../../cli/dashboard/view-model/state/view.js';
+import type { World } from '../../../../cli/dashboard/view-model/state/world.js';
+import type { UpdateStatus } from '../../../../manager/common/model/service.js';
 import { lookAt, simulatedWorld, worldNow } from '../../../helpers/world.js';
 
 class Session {

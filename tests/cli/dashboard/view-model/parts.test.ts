@@ -1,27 +1,31 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { textWidth } from '../../../../cli/output/table.js';
-import { placeColumns } from '../../../../cli/dashboard/view-model/columns.js';
+import { placeColumns } from '../../../../cli/dashboard/view-model/paint/columns.js';
 import {
   parseCommand,
   completed,
   splitWords,
-} from '../../../../cli/dashboard/view-model/command-line.js';
-import { parseFilter } from '../../../../cli/dashboard/view-model/filter.js';
+} from '../../../../cli/dashboard/view-model/update/command-line.js';
+import { parseFilter } from '../../../../cli/dashboard/view-model/state/filter.js';
 import {
   asciiGlyphs,
   sparkline,
   unicodeGlyphs,
-} from '../../../../cli/dashboard/view-model/glyphs.js';
-import { findLine, LogBuffer, queriedLines } from '../../../../cli/dashboard/view-model/logs.js';
+} from '../../../../cli/dashboard/view-model/paint/glyphs.js';
+import {
+  findLine,
+  LogBuffer,
+  queriedLines,
+} from '../../../../cli/dashboard/view-model/state/logs.js';
 import {
   age,
   cell,
   fitMiddle,
   harmless,
   wrapped,
-} from '../../../../cli/dashboard/view-model/text.js';
-import type { TaskLogLine } from '../../../../manager/protocol/control.js';
+} from '../../../../cli/dashboard/view-model/paint/text.js';
+import type { TaskLogLine } from '../../../../manager/common/protocol/control.js';
 import { lookAt, simulatedWorld } from '../../../helpers/world.js';
 
 test('a cell has exactly its width, whatever the text', (t) => {

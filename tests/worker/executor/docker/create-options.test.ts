@@ -1,14 +1,14 @@
 import test from 'ava';
 import { aService, aTask } from '../../../../fixtures/cluster/build.js';
-import type { ContainerSpec } from '../../../../manager/model/container.js';
-import type { Json, JsonObject } from '../../../../manager/model/meta.js';
-import type { PortSpec } from '../../../../manager/model/service.js';
-import type { AssignedTask } from '../../../../manager/protocol/assignments.js';
+import type { ContainerSpec } from '../../../../manager/common/model/container.js';
+import type { Json, JsonObject } from '../../../../manager/common/model/meta.js';
+import type { PortSpec } from '../../../../manager/common/model/service.js';
+import type { AssignedTask } from '../../../../manager/common/protocol/assignments.js';
 import {
   toCreateRequest,
   type CreateInputs,
 } from '../../../../worker/executor/docker/create-options.js';
-import { containerLabels } from '../../../../manager/model/container-labels.js';
+import { containerLabels } from '../../../../manager/common/model/container-labels.js';
 
 function task(
   container: Partial<ContainerSpec> = {},

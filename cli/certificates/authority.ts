@@ -1,0 +1,128 @@
+import { X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import type { KeyPair } from '../../manager/common/pki/pki.js';
+import {
+  createAuthority,
+  createPrivateKey,
+  createRequest,
+  signRequest,
+  userAuthorityUnit,
+  validFor,
+} from '../../manager/common/pki/pki.js';
+import { withFileLock } from '../inventory/file-lock.js';
+import type { MachineStore } from '../inventory/machine-store.js';
+import { writeFileAtomic } from '../inventory/machine-store.js';
+
+/** docker-machine's validity of engine and client certificates. */
+export const certificateDays = 1080;
+/** Workers and managers renew theirs by themselves. */
+export const nodeCertificateDays = 90;
+const authorityDays = 3650;
+export const clusterAuthorityDays = 1825;
+
+/** The user's authority and what engines are to trust; made on first use. */
+export interface UserAuthority extends KeyPair {
+  /** The authority as engines get it: it refuses what a cluster's authority signed. */
+  readonly engineAnchor: string;
+  /** The user's name in certificates. */
+  readonly user: string;
+}
+
+async function readPair(store: MachineStore): Promise<UserAuthority | undefined> {
+  const read = async (file: string): Promise<string> =>
+    readFile(join(store.certsFolder, file), 'utf8');
+  try {
+    const [cert, key, engineAnchor] = await Promise.all([
+      read('ca.pem'),
+      read('ca-key.pem'),
+      read('engine-ca.pem'),
+      read('cert.pem'),
+      read('key.pem'),
+    ]);
+    return { cert, key, engineAnchor, user: userName() };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return 'user';
+  }
+}
+
+/** Keys are written before certificates, so that a half-made store is completed, not used. */
+async function make(store: MachineStore, now: Date): Promise<UserAuthority> {
+  const user = userName();
+  const write = async (file: string, text: string, mode: number): Promise<void> =>
+    writeFileAtomic(join(store.certsFolder, file), text, mode);
+  const [key, clientKey] = await Promise.all([createPrivateKey(), createPrivateKey()]);
+  const subject = {
+    commonName: `shoal authority of ${user}`,
+    organizationalUnit: userAuthorityUnit,
+    organization: user,
+  };
+  const validity = validFor(now, authorityDays);
+  const cert = await createAuthority({ key, subject, validity, pathLength: 1 });
+  const engineAnchor = await createAuthority({ key, subject, validity, pathLength: 0 });
+  const client = await signClient({ cert, key }, { key: clientKey, user, now });
+  await write('ca-key.pem', key, 0o600);
+  await write('key.pem', clientKey, 0o600);
+  await write('engine-ca.pem', engineAnchor, 0o644);
+  await write('cert.pem', client, 0o644);
+  await write('ca.pem', cert, 0o644);
+  return { cert, key, engineAnchor, user };
+}
+
+/** Whether the user's own certificate has less than a third of its life left. */
+async function endsSoon(store: MachineStore, now: Date): Promise<boolean> {
+  const { validFrom, validTo } = new X509Certificate(
+    await readFile(join(store.certsFolder, 'cert.pem')),
+  );
+  const [from, to] = [Date.parse(validFrom), Date.parse(validTo)];
+  return to - now.getTime() < (to - from) / 3;
+}
+
+/** With the same key: a reader between two files would otherwise find a pair that does not fit. */
+async function renewClient(
+  store: MachineStore,
+  authority: UserAuthority,
+  now: Date,
+): Promise<void> {
+  const key = await readFile(join(store.certsFolder, 'key.pem'), 'utf8');
+  const cert = await signClient(authority, { key, user: authority.user, now });
+  await writeFileAtomic(join(store.certsFolder, 'cert.pem'), cert, 0o644);
+}
+
+async function signClient(
+  authority: KeyPair,
+  { key, user, now }: { readonly key: string; readonly user: string; readonly now: Date },
+): Promise<string> {
+  return signRequest(authority, {
+    request: await createRequest(key, user),
+    subject: { commonName: user, organizationalUnit: 'client', organization: user },
+    alternativeNames: [],
+    usage: 'client',
+    validity: validFor(now, certificateDays),
+  });
+}
+
+/**
+ * The user's authority, made once per store however many processes ask at the same time. The user's own
+ * certificate is renewed when it nears its end.
+ */
+export async function userAuthority(store: MachineStore, now: Date): Promise<UserAuthority> {
+  const there = await readPair(store);
+  if (there !== undefined && !(await endsSoon(store, now))) return there;
+  return withFileLock(join(store.certsFolder, 'lock'), async () => {
+    const pair = await readPair(store);
+    if (pair === undefined) return make(store, now);
+    if (await endsSoon(store, now)) await renewClient(store, pair, now);
+    return pair;
+  });
+}

@@ -1,0 +1,70 @@
+import { X509Certificate } from 'node:crypto';
+import type { CertificateFacts } from './certificate-plan.js';
+import type { CertificateName } from '../inventory/layout.js';
+import { certificatePaths } from '../inventory/layout.js';
+
+function field(names: string, key: string): string {
+  const line = names.split('\n').find((candidate) => candidate.startsWith(`${key}=`));
+  return line?.slice(key.length + 1) ?? '';
+}
+
+/** `CN/OU/O`, the form certificate plans compare. */
+export function subjectOf(commonName: string, unit: string, organization: string): string {
+  return `${commonName}/${unit}/${organization}`;
+}
+
+function alternativeNames(certificate: X509Certificate): readonly string[] {
+  return (certificate.subjectAltName ?? '')
+    .split(', ')
+    .map((name) => name.replace(/^(?:DNS|IP Address):/u, ''));
+}
+
+function chain(pem: string): readonly X509Certificate[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/gu) ?? [];
+  return blocks.map((block) => new X509Certificate(block));
+}
+
+/** Undefined for what is no certificate: it is then issued anew. */
+export function readCertificate(
+  pem: string,
+  authority: X509Certificate,
+): CertificateFacts | undefined {
+  try {
+    const certificates = chain(pem);
+    const leaf = certificates[0];
+    if (leaf === undefined) return undefined;
+    const signers = [...certificates.slice(1), authority];
+    const signedByAuthority = certificates.every((certificate, index) => {
+      const signer = signers[index];
+      return signer !== undefined && certificate.verify(signer.publicKey);
+    });
+    return {
+      subject: subjectOf(
+        field(leaf.subject, 'CN'),
+        field(leaf.subject, 'OU'),
+        field(leaf.subject, 'O'),
+      ),
+      alternativeNames: alternativeNames(leaf),
+      notBeforeMs: Date.parse(leaf.validFrom),
+      notAfterMs: Date.parse(leaf.validTo),
+      signedByAuthority,
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Reads the certificates found on a machine, by name. */
+export function readCertificates(
+  found: ReadonlyMap<string, string>,
+  authorityPem: string,
+): ReadonlyMap<CertificateName, CertificateFacts> {
+  const authority = new X509Certificate(authorityPem);
+  const facts = new Map<CertificateName, CertificateFacts>();
+  for (const [name, { cert }] of Object.entries(certificatePaths)) {
+    const pem = found.get(cert);
+    const read = pem === undefined ? undefined : readCertificate(pem, authority);
+    if (read !== undefined) facts.set(name as CertificateName, read);
+  }
+  return facts;
+}

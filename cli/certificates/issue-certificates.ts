@@ -1,0 +1,135 @@
+import { AppError } from '../../manager/common/base/errors.js';
+import type { PkiAnswer, PkiOrder } from '../../manager/common/pki/pki-main.js';
+import type { SigningOrder, Usage } from '../../manager/common/pki/pki.js';
+import { clusterAuthoritySubject, signRequest, validFor } from '../../manager/common/pki/pki.js';
+import { toTar } from '../bundle/archive.js';
+import type { UserAuthority } from './authority.js';
+import { certificateDays, clusterAuthorityDays, nodeCertificateDays } from './authority.js';
+import type { CertificateName } from '../inventory/layout.js';
+import { certificatePaths, remote } from '../inventory/layout.js';
+import type { MachineWant } from '../provision/machine-want.js';
+import { alternativeNames } from '../provision/machine-want.js';
+import type { RemoteMachine } from '../ssh/remote-machine.js';
+import { writeFiles } from '../ssh/remote-scripts.js';
+
+export type NodeOrder = Extract<PkiOrder, { op: 'sign' }>['nodes'][number];
+
+/** Signs requests of workers and managers with the cluster's authority: chains, in the order asked. */
+export type SignNodes = (nodes: readonly NodeOrder[]) => Promise<readonly string[]>;
+
+/** Runs the certificate program on a machine. */
+async function askPki(machine: RemoteMachine, what: string, order: PkiOrder): Promise<PkiAnswer> {
+  const { stdout } = await machine.run(what, [remote.node, remote.pkiMain], {
+    stdin: JSON.stringify(order),
+  });
+  try {
+    return JSON.parse(stdout) as PkiAnswer;
+  } catch (error) {
+    throw new AppError('internal', `${machine.name}: cannot ${what}: the answer is no JSON`, {
+      detail: stdout.slice(0, 2000),
+      cause: error,
+    });
+  }
+}
+
+/** Signing by the machine that holds the cluster's authority. */
+export async function signOnManager(
+  manager: RemoteMachine,
+  nodes: readonly NodeOrder[],
+): Promise<readonly string[]> {
+  const { cert: certPath, key: keyPath } = certificatePaths.intermediate;
+  const order: PkiOrder = { op: 'sign', authority: { certPath, keyPath }, nodes };
+  return (await askPki(manager, 'sign certificates of nodes', order)).pems;
+}
+
+function userOrder(
+  name: 'engine' | 'engineClient' | 'intermediate',
+  want: MachineWant,
+  now: Date,
+): Omit<SigningOrder, 'request'> {
+  const { record, membership, user } = want;
+  const usage: Record<typeof name, Usage> = {
+    engine: 'server',
+    engineClient: 'client',
+    intermediate: 'cluster-authority',
+  };
+  const clusterId = membership?.clusterId ?? '';
+  const subjects = {
+    engine: {
+      commonName: record.Name,
+      organizationalUnit: 'engine',
+      organization: `${user}.${record.Name}`,
+    },
+    engineClient: {
+      commonName: membership?.nodeId ?? '',
+      organizationalUnit: 'engine-client',
+      organization: clusterId,
+    },
+    intermediate: clusterAuthoritySubject(clusterId),
+  };
+  return {
+    subject: subjects[name],
+    alternativeNames: name === 'engine' ? alternativeNames(record) : [],
+    usage: usage[name],
+    validity: validFor(now, name === 'intermediate' ? clusterAuthorityDays : certificateDays),
+  };
+}
+
+/** The authority's certificate has to be on the manager before it can sign the first node. */
+async function placeIntermediate(machine: RemoteMachine, pem: string): Promise<void> {
+  const path = certificatePaths.intermediate.cert.slice(1);
+  await machine.script("write the cluster's authority", writeFiles, [], {
+    stdin: await toTar([{ path, mode: 0o644, content: pem }]),
+  });
+}
+
+/**
+ * Issues certificates for a machine: keys are made there, requests come back, the user's authority
+ * signs engine certificates and the cluster's authority, that one signs nodes.
+ */
+export async function issueCertificates(input: {
+  readonly machine: RemoteMachine;
+  readonly want: MachineWant;
+  readonly names: readonly CertificateName[];
+  readonly authority: UserAuthority;
+  readonly signNodes: SignNodes;
+  readonly now: Date;
+}): Promise<ReadonlyMap<CertificateName, string>> {
+  const { machine, want, names, authority, now } = input;
+  const issued = new Map<CertificateName, string>();
+  if (names.length === 0) return issued;
+  const keys = names.map((name) => ({
+    keyPath: certificatePaths[name].key,
+    commonName: want.record.Name,
+  }));
+  const { pems } = await askPki(machine, 'make private keys', { op: 'requests', keys });
+  const nodes: { name: CertificateName; order: NodeOrder }[] = [];
+  for (const [index, name] of names.entries()) {
+    const request = pems[index] ?? '';
+    if (name === 'worker' || name === 'manager') {
+      nodes.push({ name, order: nodeOrder(want, name, request) });
+    } else {
+      const order = { request, ...userOrder(name, want, now) };
+      issued.set(name, await signRequest(authority, order));
+    }
+  }
+  const intermediate = issued.get('intermediate');
+  if (intermediate !== undefined) await placeIntermediate(machine, intermediate);
+  if (nodes.length === 0) return issued;
+  const chains = await input.signNodes(nodes.map(({ order }) => order));
+  for (const [index, { name }] of nodes.entries()) {
+    const chain = chains[index];
+    if (chain !== undefined) issued.set(name, chain);
+  }
+  return issued;
+}
+
+function nodeOrder(want: MachineWant, role: 'worker' | 'manager', request: string): NodeOrder {
+  const { nodeId = '', clusterId = '' } = want.membership ?? {};
+  return {
+    request,
+    identity: { clusterId, role, nodeId },
+    alternativeNames: alternativeNames(want.record),
+    days: nodeCertificateDays,
+  };
+}

@@ -1,0 +1,180 @@
+import { Command } from 'commander';
+import { AppError, messageOf } from '../../../manager/common/base/errors.js';
+import type { Cli } from '../../cli.js';
+import { findCluster } from '../../inventory/context.js';
+import { ExitError } from '../../exit-code.js';
+import { tcpAnswers } from '../../inventory/engine-client.js';
+import { MachineStore, storeFolder } from '../../inventory/machine-store.js';
+import type { MachineRecord } from '../../inventory/record.js';
+import { engineUrl } from '../../inventory/record.js';
+import { SshSession } from '../../ssh/ssh.js';
+import { Workshop } from '../../machine/workshop.js';
+import { table } from '../../output/table.js';
+import type { Examined, Finding } from '../../doctor/findings.js';
+import { findings } from '../../doctor/findings.js';
+import type { OverlayPair } from '../../doctor/overlay-pairs.js';
+import { overlayPairs } from '../../doctor/overlay-pairs.js';
+import { doctorProbe, parseDoctorFacts } from '../../doctor/probe.js';
+import { compareNames } from '../../project/selection.js';
+
+const connectTimeoutMs = 10_000;
+/** Three seconds a peer, in the worst case a dozen. */
+const probeTimeoutMs = 120_000;
+
+export function doctorCommand(cli: Cli): Command {
+  return new Command('doctor')
+    .description('Check machines and the way between each two of them, and say what to do')
+    .argument('[machines...]', 'only these; all of the cluster unless told')
+    .option('--format <format>', 'table or json')
+    .addHelpText(
+      'after',
+      `
+Checks on each machine: clock, engine and its port, disk and inodes, services, certificates near their
+end, checksum errors, the manager's port;
+between each two: that they reach each other, that full-size packets arrive unbroken, and that
+containers on a common network reach each other, with full-size packets as well (UDP 4789).
+Ends with code 1 when something must be repaired.
+
+Examples:
+  shoal doctor                    the whole cluster
+  shoal doctor node-2 node-3      these two, and the way between them
+  shoal doctor --format json      for a script`,
+    )
+    .action(async (names: string[], flags: { readonly format?: string }) => {
+      await doctor(cli, names, flags.format);
+    });
+}
+
+async function doctor(cli: Cli, names: readonly string[], format?: string): Promise<void> {
+  const store = new MachineStore(storeFolder(cli.options.storagePath, cli.env));
+  const context = await findCluster({
+    home: cli.options.storagePath,
+    clusterFlag: cli.options.cluster,
+    env: cli.env,
+  });
+  const records = await chosen(store, names, context?.name);
+  const managers = context?.managers.map((url) => new URL(url).host) ?? [];
+  const pairs = context === undefined ? [] : await pairsOf(cli, records);
+  const machines = await Promise.all(
+    records.map((record) => examine(cli, store, { record, records, managers, pairs })),
+  );
+  const found = findings(machines);
+  cli.stdout.write(
+    format === 'json'
+      ? `${JSON.stringify({ machines, findings: found })}\n`
+      : `${matrix(machines)}\n${report(found)}`,
+  );
+  if (found.some(({ level }) => level === 'error')) throw new ExitError(1);
+}
+
+async function chosen(
+  store: MachineStore,
+  names: readonly string[],
+  cluster: string | undefined,
+): Promise<readonly MachineRecord[]> {
+  const wanted = names.length > 0 ? names : await store.names();
+  const records = await Promise.all([...wanted].sort(compareNames).map((name) => store.load(name)));
+  const reachable = records.filter(({ DriverName }) => DriverName !== 'none');
+  const ofCluster = reachable.filter(
+    ({ HostOptions }) => cluster === undefined || HostOptions.SwarmOptions.Cluster === cluster,
+  );
+  const found = names.length > 0 ? reachable : ofCluster;
+  if (found.length > 0) return found;
+  throw new AppError('not-found', 'no machine to look at: "shoal machine create" makes one');
+}
+
+interface Subject {
+  readonly record: MachineRecord;
+  readonly records: readonly MachineRecord[];
+  readonly managers: readonly string[];
+  readonly pairs: readonly OverlayPair[];
+}
+
+/** Containers that can be asked to reach each other; none when no manager can be asked for them. */
+async function pairsOf(
+  cli: Cli,
+  records: readonly MachineRecord[],
+): Promise<readonly OverlayPair[]> {
+  const machines = records.map(({ Name, HostOptions }) => ({
+    name: Name,
+    nodeId: HostOptions.SwarmOptions.NodeID,
+  }));
+  try {
+    const client = await cli.connect();
+    const options = { signal: cli.interrupts.signal, timeoutMs: connectTimeoutMs };
+    return overlayPairs(machines, await client.call('task.list', {}, options));
+  } catch (error) {
+    cli.stderr.write(`ways between containers are not checked: ${messageOf(error)}\n`);
+    return [];
+  }
+}
+
+async function examine(
+  cli: Cli,
+  store: MachineStore,
+  { record, records, managers, pairs }: Subject,
+): Promise<Examined> {
+  const { Name: name, Driver } = record;
+  const address = Driver.IPAddress;
+  const peers = records.map((other) => other.Driver.IPAddress).filter((other) => other !== address);
+  const own = pairs.filter(({ from }) => from === name);
+  const ways = own.map((pair) => `${pair.containerId}=${pair.address}`);
+  const { signal } = cli.interrupts;
+  const url = new URL(engineUrl(record));
+  const endpoint = { host: url.hostname.replaceAll(/^\[|\]$/gu, ''), port: Number(url.port) };
+  try {
+    const answers = tcpAnswers(endpoint, connectTimeoutMs);
+    const target = await new Workshop({ store, env: cli.env }).target(record);
+    const session = await SshSession.connect(target, { timeoutMs: connectTimeoutMs, signal });
+    try {
+      // The clock is the first thing that the machine says: what comes after it takes long.
+      const asked = { at: cli.now(), answered: 0 };
+      const { stdout } = await session.exec(
+        ['sh', '-s', '--', ...peers, '--', ...managers, '--', ...ways],
+        {
+          stdin: doctorProbe,
+          timeoutMs: probeTimeoutMs,
+          signal,
+          onOutput: () => {
+            if (asked.answered === 0) asked.answered = cli.now();
+          },
+        },
+      );
+      const facts = parseDoctorFacts(stdout, asked.at, asked.answered);
+      const enginePort = { port: endpoint.port, open: (await answers) === 'open' };
+      return { name, address, facts, enginePort, askedAtMs: asked.at, pairs: own };
+    } finally {
+      session.close();
+    }
+  } catch (error) {
+    return { name, address, facts: undefined, failure: messageOf(error) };
+  }
+}
+
+/** Round trips from each machine to each other; `MTU` where full-size packets are lost. */
+function matrix(machines: readonly Examined[]): string {
+  const rows = machines.map(({ name, facts }) => [
+    name,
+    facts?.engine ?? '-',
+    facts?.skewMs === undefined ? '-' : `${(facts.skewMs / 1000).toFixed(2)} s`,
+    ...machines.map((other) => {
+      if (other.name === name) return '.';
+      const way = facts?.peers.find(({ address }) => address === other.address);
+      if (way === undefined || way.unknown) return '?';
+      if (way.roundTripMs === undefined) return 'lost';
+      return way.full?.arrive === false
+        ? `MTU<${way.full.mtu}`
+        : `${way.roundTripMs.toFixed(2)} ms`;
+    }),
+  ]);
+  return table(['FROM', 'ENGINE', 'CLOCK', ...machines.map(({ name }) => `TO ${name}`)], rows);
+}
+
+function report(found: readonly Finding[]): string {
+  if (found.length === 0) return 'nothing is wrong\n';
+  return found
+    .map(
+      ({ level, machine, problem, remedy }) => `${level}: ${machine} ${problem}\n  -> ${remedy}\n`,
+    )
+    .join('');
+}

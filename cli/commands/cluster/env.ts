@@ -1,0 +1,75 @@
+import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { Command } from 'commander';
+import { AppError, messageOf } from '../../../manager/common/base/errors.js';
+import type { Cli } from '../../cli.js';
+import type { ClusterContext } from '../../inventory/context.js';
+import type { Endpoint } from '../../inventory/engine-client.js';
+import { managerAnswers } from '../../inventory/engine-client.js';
+import { bracketed } from '../../inventory/record.js';
+import type { Variable } from '../../inventory/shell-env.js';
+import { pickShell, renderEnvironment } from '../../inventory/shell-env.js';
+import { contextFor } from '../../local/connect.js';
+
+interface EnvFlags {
+  readonly shell?: string;
+  readonly unset?: boolean;
+}
+
+/** `machine env` sets the last: what it named before is no more. */
+const names = [
+  'DOCKER_TLS_VERIFY',
+  'DOCKER_HOST',
+  'DOCKER_CERT_PATH',
+  'DOCKER_MACHINE_NAME',
+] as const;
+
+const timeoutMs = 5_000;
+
+export function envCommand(cli: Cli): Command {
+  return new Command('env')
+    .description('Print the variables that point docker at the whole cluster')
+    .option('--shell <shell>', 'print for this shell (default: that of SHELL)')
+    .option('-u, --unset', 'print what takes the variables back')
+    .action(async ({ shell: wanted, unset }: EnvFlags) => {
+      const shell = pickShell(wanted, cli.env.SHELL);
+      const variables = unset === true ? taken : await pointing(await contextFor(cli, {}));
+      const command = unset === true ? 'shoal env --unset' : 'shoal env';
+      cli.stdout.write(renderEnvironment(shell, variables, command));
+    });
+}
+
+const taken: readonly Variable[] = names.map((name) => ({ name, value: undefined }));
+
+async function pointing(context: ClusterContext): Promise<readonly Variable[]> {
+  const { host, port } = await firstThatAnswers(context);
+  return [
+    { name: 'DOCKER_TLS_VERIFY', value: '1' },
+    { name: 'DOCKER_HOST', value: `tcp://${bracketed(host)}:${String(port)}` },
+    { name: 'DOCKER_CERT_PATH', value: dirname(context.certPath) },
+    { name: 'DOCKER_MACHINE_NAME', value: undefined },
+  ];
+}
+
+/** Asked as docker does, which also wants the address in the certificate. Any manager serves. */
+async function firstThatAnswers(context: ClusterContext): Promise<Endpoint> {
+  const [ca, cert, key] = await Promise.all(
+    [context.caPath, context.certPath, context.keyPath].map((path) => readFile(path, 'utf8')),
+  );
+  const credentials = { ca: ca ?? '', cert: cert ?? '', key: key ?? '' };
+  const failures: string[] = [];
+  for (const manager of context.managers) {
+    const url = new URL(manager);
+    const endpoint = { host: url.hostname.replaceAll(/^\[|\]$/gu, ''), port: Number(url.port) };
+    try {
+      await managerAnswers(endpoint, credentials, timeoutMs);
+      return endpoint;
+    } catch (error) {
+      failures.push(`${url.host}: ${messageOf(error)}`);
+    }
+  }
+  throw new AppError(
+    'unavailable',
+    `no manager of cluster ${context.name} answers (${failures.join('; ')}); is it running?`,
+  );
+}

@@ -1,0 +1,56 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import { AppError } from '../../../manager/common/base/errors.js';
+import type { Cli } from '../../cli.js';
+import { compileTemplate } from '../../output/template/template.js';
+
+/** The version in the nearest package.json above this file: beside `dist` wherever that was put. */
+export function ownVersion(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  for (;;) {
+    const file = join(folder, 'package.json');
+    if (existsSync(file)) {
+      return (JSON.parse(readFileSync(file, 'utf8')) as { readonly version: string }).version;
+    }
+    const parent = dirname(folder);
+    if (parent === folder) return 'unknown';
+    folder = parent;
+  }
+}
+
+interface VersionFlags {
+  readonly short?: boolean;
+  readonly format: string;
+}
+
+export function versionCommand(cli: Cli): Command {
+  return new Command('version')
+    .description('Show the version')
+    .option('--short', "show only Shoal's version number")
+    .option('-f, --format <format>', 'pretty, json, or a template', 'pretty')
+    .action(async ({ short, format }: VersionFlags) => {
+      const version = ownVersion();
+      if (short === true) cli.stdout.write(`${version}\n`);
+      else if (format === 'json') cli.stdout.write(`${JSON.stringify({ version })}\n`);
+      else if (format === 'pretty') cli.stdout.write(`Shoal version ${version}\n`);
+      else cli.stdout.write(await filled(cli, format, version));
+    });
+}
+
+/** The manager is asked only by a template that wants to know. */
+async function filled(cli: Cli, format: string, version: string): Promise<string> {
+  if (!format.includes('{{')) {
+    throw new AppError('invalid', `invalid --format "${format}": use pretty, json, or a template`);
+  }
+  const render = compileTemplate(format);
+  const { version: NodeVersion, platform: Os, arch: Arch } = process;
+  const Client = { Version: version, NodeVersion, Os, Arch };
+  if (!format.includes('.Server')) return `${render({ Version: version, Client })}\n`;
+  const client = await cli.connect();
+  const { signal } = cli.interrupts;
+  const info = await client.call('info', {}, { signal });
+  const Server = { Version: info.version, Cluster: info.clusterName, Store: info.store };
+  return `${render({ Version: version, Client, Server })}\n`;
+}

@@ -1,0 +1,170 @@
+import { lstat, mkdir, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join, posix, resolve } from 'node:path';
+import { Command } from 'commander';
+import { AppError } from '../../../manager/common/base/errors.js';
+import { walk } from '../../build/context.js';
+import { parseIgnore } from '../../build/ignore.js';
+import type { Cli } from '../../cli.js';
+import { sendOnly, transfer } from '../../client/transfer.js';
+import type { TreeEntry } from '../../bundle/archive.js';
+import { packTree, unpackTree } from '../../bundle/archive.js';
+import { writeOut } from './export.js';
+import type { ProjectView } from '../../project/selection.js';
+import { isLive, runningTask, tasksOf, viewProject, wholeNumber } from '../../project/selection.js';
+
+interface CpFlags {
+  readonly all?: boolean;
+  readonly archive?: boolean;
+  readonly followLink?: boolean;
+  readonly index?: string;
+}
+
+/** One end of a copy: a path in a service's container, or one here. */
+export type CopyEnd =
+  | { readonly kind: 'container'; readonly service: string; readonly path: string }
+  | { readonly kind: 'local'; readonly path: string };
+
+/** As docker: `SERVICE:PATH`, and a path of this computer when it begins like one or has no colon. */
+export function parseEnd(text: string): CopyEnd {
+  const at = text.indexOf(':');
+  if (at <= 0 || text.startsWith('/') || text.startsWith('.')) return { kind: 'local', path: text };
+  return { kind: 'container', service: text.slice(0, at), path: text.slice(at + 1) || '/' };
+}
+
+export function cpCommand(cli: Cli): Command {
+  return new Command('cp')
+    .description("Copy files between a service's container and this computer; - is a tar stream")
+    .argument('<source>', 'SERVICE:PATH or a path here')
+    .argument('<destination>', 'SERVICE:PATH or a path here')
+    .option('--all', 'copy to every container of the service')
+    .option('-a, --archive', 'keep user and group')
+    .option('-L, --follow-link', 'follow a link that is the source here')
+    .option('--index <number>', 'index of the container if the service has several')
+    .action(async (source: string, destination: string, flags: CpFlags) => {
+      const [from, to] = [parseEnd(source), parseEnd(destination)];
+      if (from.kind === 'container' && to.kind === 'local')
+        await copyOut(cli, from, to.path, flags);
+      else if (from.kind === 'local' && to.kind === 'container') {
+        await copyIn(cli, from.path, to, flags);
+      } else
+        throw new AppError('invalid', 'one of the two paths must be SERVICE:PATH, the other here');
+    });
+}
+
+type ContainerEnd = Extract<CopyEnd, { kind: 'container' }>;
+
+function refOf(view: ProjectView, service: string, flags: CpFlags) {
+  const index = flags.index === undefined ? 0 : wholeNumber('--index', flags.index);
+  const task = runningTask(view, service, index === 0 ? undefined : index);
+  return { project: view.project, service, index: task.slot };
+}
+
+async function copyOut(cli: Cli, from: ContainerEnd, to: string, flags: CpFlags): Promise<void> {
+  const view = await viewProject(cli, [from.service]);
+  const ref = refOf(view, from.service, flags);
+  const contentsOnly = /(?:^|\/)\.$/u.test(from.path);
+  const path = posix.normalize(from.path).replace(/(?!^)\/$/u, '');
+  const { signal } = cli.interrupts;
+  const chunks = transfer(await view.client.open('copy-out', { ...ref, path }, signal));
+  if (to === '-') {
+    await writeOut(cli, chunks);
+    return;
+  }
+  const target = resolve(cli.cwd, to);
+  const about = await stat(target).catch(() => undefined);
+  const into = about?.isDirectory() === true;
+  if (!into && to.endsWith('/')) throw new AppError('not-found', `folder ${to} does not exist`);
+  await mkdir(dirname(target), { recursive: true });
+  const name = posix.basename(path);
+  const root = into && !contentsOnly ? join(target, name) : target;
+  const { Readable } = await import('node:stream');
+  // The engine names every entry below the last part of the path.
+  await unpackTree(Readable.from(chunks), dirname(root), (entry) => {
+    const parts = entry.split('/').filter((part) => part !== '' && part !== '.');
+    return join(root, ...(parts[0] === name ? parts.slice(1) : parts));
+  });
+}
+
+/** Where things go in a container: the folder to unpack in, and the first part of every name there. */
+export interface Placing {
+  readonly folder: string;
+  readonly name: string;
+}
+
+/**
+ * docker cp's rules: into a folder that is there under the source's own name (`/.`: its contents), else as
+ * the destination's name. Throws `invalid` for what cannot be.
+ */
+export function placeIn(
+  source: { readonly path: string; readonly isFolder: boolean },
+  destination: string,
+  there: { readonly isFolder: boolean } | null,
+): Placing {
+  const path = posix.normalize(posix.join('/', destination)).replace(/(?!^)\/$/u, '');
+  if (there?.isFolder === true) {
+    const contentsOnly = source.isFolder && /(?:^|\/)\.$/u.test(source.path);
+    return { folder: path, name: contentsOnly ? '' : basename(resolve(source.path)) };
+  }
+  if (source.isFolder && there !== null) {
+    throw new AppError('invalid', `cannot copy folder ${source.path} over file ${destination}`);
+  }
+  if (!source.isFolder && destination.endsWith('/')) {
+    throw new AppError('not-found', `folder ${destination} does not exist in the container`);
+  }
+  return { folder: posix.dirname(path), name: posix.basename(path) };
+}
+
+async function copyIn(cli: Cli, from: string, to: ContainerEnd, flags: CpFlags): Promise<void> {
+  const view = await viewProject(cli, [to.service]);
+  if (from === '-') {
+    const ref = { ...refOf(view, to.service, flags), path: to.path };
+    await send(cli, view, ref, cli.stdin);
+    return;
+  }
+  const given = resolve(cli.cwd, from);
+  const source = flags.followLink === true ? await realpath(given).catch(() => given) : given;
+  const about = await lstat(source).catch(() => undefined);
+  if (about === undefined) throw new AppError('not-found', `no such file or folder: ${from}`);
+  const isFolder = about.isDirectory();
+  for (const ref of targets(view, to.service, flags)) {
+    const { signal } = cli.interrupts;
+    const there = await view.client.call('task.stat-path', { ...ref, path: to.path }, { signal });
+    const path = from.endsWith('/.') || from === '.' ? `${given}/.` : given;
+    const { folder, name } = placeIn({ path, isFolder }, to.path, there);
+    const tree = packTree(treeOf({ source, isFolder, name, keepOwner: flags.archive === true }));
+    await send(cli, view, { ...ref, path: folder }, tree);
+  }
+}
+
+function targets(view: ProjectView, service: string, flags: CpFlags) {
+  if (flags.all !== true) return [refOf(view, service, flags)];
+  const running = tasksOf(view, [service]).filter(
+    (task) => isLive(task) && task.status.state === 'running',
+  );
+  if (running.length === 0) throw new AppError('not-found', `service "${service}" is not running`);
+  return running.map(({ slot }) => ({ project: view.project, service, index: slot }));
+}
+
+async function* treeOf(of: {
+  readonly source: string;
+  readonly isFolder: boolean;
+  readonly name: string;
+  readonly keepOwner: boolean;
+}): AsyncGenerator<TreeEntry> {
+  const { source, isFolder, name, keepOwner } = of;
+  if (name !== '') yield { path: name, source, keepOwner };
+  if (!isFolder) return;
+  for await (const entry of walk(source, parseIgnore(''))) {
+    yield { ...entry, path: posix.join(name, entry.path), keepOwner };
+  }
+}
+
+async function send(
+  cli: Cli,
+  view: ProjectView,
+  args: ReturnType<typeof refOf> & { readonly path: string },
+  tar: NodeJS.ReadableStream,
+): Promise<void> {
+  const stream = await view.client.open('copy-in', args, cli.interrupts.signal);
+  await sendOnly(stream, tar);
+}

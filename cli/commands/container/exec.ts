@@ -1,0 +1,110 @@
+import { Command } from 'commander';
+import type { ExecOptions } from '../../../manager/common/protocol/worker-calls.js';
+import type { Cli } from '../../cli.js';
+import type { SessionEnds } from '../../client/terminal-session.js';
+import { ExitError } from '../../exit-code.js';
+import { collect } from '../../arguments/options.js';
+import { runningTask, viewProject, wholeNumber } from '../../project/selection.js';
+
+interface ExecFlags {
+  readonly detach?: boolean;
+  readonly env?: readonly string[];
+  readonly user?: string;
+  readonly workdir?: string;
+  /** False with `-T`. */
+  readonly tty: boolean;
+  readonly index?: string;
+  readonly privileged?: boolean;
+}
+
+export function execCommand(cli: Cli): Command {
+  return new Command('exec')
+    .description('Execute a command in a running container, on whichever node it is')
+    .argument('<service>')
+    .argument('<command...>')
+    .passThroughOptions()
+    .option('-d, --detach', 'run command in the background')
+    .option('-e, --env <variable>', 'set environment variables', collect)
+    .option('-u, --user <user>', 'run the command as this user')
+    .option('-w, --workdir <path>', 'path to the directory to run the command in')
+    .option('-T, --no-tty', 'do not allocate a terminal')
+    .option('-i, --interactive', 'keep the input open (always)')
+    .option('--index <number>', 'index of the container if the service has several')
+    .option('--privileged', 'give extended privileges to the process')
+    .action(async (service: string, command: string[], flags: ExecFlags) => {
+      await exec(cli, service, command, flags);
+    });
+}
+
+async function exec(
+  cli: Cli,
+  service: string,
+  command: readonly string[],
+  flags: ExecFlags,
+): Promise<void> {
+  const index = flags.index === undefined ? 0 : wholeNumber('--index', flags.index);
+  const view = await viewProject(cli, [service]);
+  const task = runningTask(view, service, index === 0 ? undefined : index);
+  const tty = flags.tty && flags.detach !== true && cli.stdin.isTTY && cli.stdout.isTTY;
+  const options = execOptions(cli, command, flags, tty);
+  // The session owns the keys: in raw mode Ctrl-C is the process's, without it it ends the command.
+  const ending = AbortSignal.any([cli.interrupts.signal]);
+  const stream = await view.client.open(
+    'exec',
+    { project: view.project, service, index: task.slot, options },
+    ending,
+  );
+  const { runSession } = await import('../../client/terminal-session.js');
+  const input = flags.detach === true ? undefined : cli.stdin;
+  const end = await runSession(stream, terminalEnds(cli, { input, tty, detachKeys: '' }));
+  if (ending.aborted) throw new ExitError(130);
+  if (end.kind === 'exited' && end.code !== undefined && end.code !== 0) {
+    throw new ExitError(end.code);
+  }
+}
+
+function execOptions(
+  cli: Cli,
+  command: readonly string[],
+  flags: ExecFlags,
+  tty: boolean,
+): ExecOptions {
+  return {
+    command,
+    env: (flags.env ?? []).map((item) =>
+      // As docker does: a name alone takes the value it has here.
+      item.includes('=') ? item : `${item}=${cli.env[item] ?? ''}`,
+    ),
+    ...(flags.user === undefined ? {} : { user: flags.user }),
+    ...(flags.workdir === undefined ? {} : { workingDir: flags.workdir }),
+    privileged: flags.privileged === true,
+    tty,
+    stdin: flags.detach !== true,
+    detach: flags.detach === true,
+    ...(tty ? { columns: cli.stdout.columns, rows: cli.stdout.rows } : {}),
+  };
+}
+
+export interface TerminalUse {
+  readonly input: NodeJS.ReadStream | undefined;
+  readonly tty: boolean;
+  /** Raw bytes. */
+  readonly detachKeys: string;
+}
+
+/** The terminal this program runs on, as a session's user end. */
+export function terminalEnds(cli: Cli, use: TerminalUse): SessionEnds {
+  return {
+    input: use.input,
+    tty: use.tty,
+    stdout: (data) => {
+      cli.stdout.write(data);
+    },
+    stderr: (data) => {
+      cli.stderr.write(data);
+    },
+    size: () => ({ columns: cli.stdout.columns, rows: cli.stdout.rows }),
+    onResize: (listener) => cli.stdout.onResize(listener),
+    detachKeys: Buffer.from(use.detachKeys, 'latin1'),
+  };
+}

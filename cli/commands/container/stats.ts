@@ -1,0 +1,216 @@
+import { Command } from 'commander';
+import { AppError } from '../../../manager/common/base/errors.js';
+import type { Node } from '../../../manager/common/model/node.js';
+import type { Task } from '../../../manager/common/model/task.js';
+import type { TaskUse } from '../../../manager/common/protocol/statistics.js';
+import type { Cli } from '../../cli.js';
+import { stats } from '../../client/stream.js';
+import type { Usage } from '../../client/usage.js';
+import { applyStats, noUsage } from '../../client/usage.js';
+import type { Listed } from '../../output/format.js';
+import { oneOf } from '../../output/filter.js';
+import { formatList } from '../../output/format.js';
+import { binaryBytes, decimalBytes } from '../../output/quantity.js';
+import type { ProjectView } from '../../project/selection.js';
+import { checkServices, isLive, openProject, tasksOf } from '../../project/selection.js';
+import type { Order } from '../../project/stats-sums.js';
+import {
+  listedNodes,
+  listedServices,
+  nodeHeader,
+  ordered,
+  orders,
+  serviceHeader,
+  totalOf,
+} from '../../project/stats-sums.js';
+
+interface StatsFlags {
+  readonly all?: boolean;
+  readonly stream: boolean;
+  readonly format?: string;
+  readonly trunc: boolean;
+  readonly allProjects?: boolean;
+  readonly by: string;
+  readonly sort: Order;
+}
+
+const header = [
+  'CONTAINER ID',
+  'NAME',
+  'NODE',
+  'CPU %',
+  'MEM USAGE / LIMIT',
+  'MEM %',
+  'NET I/O',
+  'BLOCK I/O',
+  'PIDS',
+];
+
+const groupings = ['container', 'service', 'node'] as const;
+
+/** Rates need two samples, a second apart; nodes answer at their own pace. */
+const settleMs = 3_500;
+
+export function statsCommand(cli: Cli): Command {
+  return new Command('stats')
+    .description('Display a live stream of what containers use, on whichever node they are')
+    .argument('[services...]')
+    .option('-a, --all', 'show all containers, also stopped ones')
+    .option('--by <what>', `a line for each: ${groupings.join(', ')}`, 'container')
+    .option('--sort <column>', `what comes first: ${orders.join(', ')}`, 'name')
+    .option('--all-projects', 'containers of every project')
+    .option('--format <format>', 'table, json, or a template')
+    .option('--no-stream', 'print the first result only')
+    .option('--no-trunc', "don't truncate output")
+    .addHelpText(
+      'after',
+      `
+Examples:
+  shoal stats                     all containers of the project, until Ctrl-C
+  shoal stats --no-stream web     one look at service web
+  shoal stats --by service        sums, and how many of the replicas run
+  shoal stats --by node           the machines
+  shoal stats --all-projects --sort cpu    what is busiest in the cluster, live
+  shoal stats --no-stream --format '{{.Name}}\\t{{.CPUPerc}}'`,
+    )
+    .action(async (services: string[], flags: StatsFlags) => {
+      oneOf('--by', flags.by, groupings);
+      oneOf('--sort', flags.sort, orders);
+      await showStats(cli, services, flags);
+    });
+}
+
+type Look = Pick<ProjectView, 'tasks' | 'nodes' | 'services'>;
+
+async function showStats(cli: Cli, services: readonly string[], flags: StatsFlags): Promise<void> {
+  const everywhere = flags.allProjects === true;
+  const { client, project } = everywhere
+    ? { client: await cli.connect(), project: undefined }
+    : await openProject(cli);
+  const args = project === undefined ? {} : { project };
+  const { signal } = cli.interrupts;
+  const look = async (): Promise<Look> => {
+    const [tasks, nodes, found] = await Promise.all([
+      client.call('task.list', args, { signal }),
+      client.call('node.list', {}, { signal }),
+      client.call('service.list', args, { signal }),
+    ]);
+    return { tasks, nodes: new Map(nodes.map((node) => [node.id, node])), services: found };
+  };
+  let seen = await look();
+  if (services.length > 0) {
+    checkServices(services, seen.services, seen.tasks);
+  }
+  let usage = noUsage;
+  const began = performance.now();
+  const ending = new AbortController();
+  for await (const message of stats(client, args, AbortSignal.any([signal, ending.signal]))) {
+    usage = applyStats(usage, message);
+    const shown = shownTasks(seen, services, flags);
+    if (!flags.stream) {
+      if (!isSettled(shown, usage, performance.now() - began)) continue;
+      cli.stdout.write(render(seen, shown, usage, flags));
+      ending.abort();
+      return;
+    }
+    repaint(cli, render(seen, shown, usage, flags));
+    seen = await look();
+  }
+  if (signal.aborted) throw new AppError('cancelled', 'interrupted');
+  throw new AppError('unavailable', 'the manager has ended the stream');
+}
+
+/** Everything that runs has been measured twice, or has had its time. */
+function isSettled(tasks: readonly Task[], usage: Usage, passedMs: number): boolean {
+  if (passedMs >= settleMs) return true;
+  const running = tasks.filter(({ status }) => status.state === 'running');
+  return passedMs >= 2_200 && running.every(({ id }) => usage.tasks.has(id));
+}
+
+/** A terminal is painted over; anything else gets one list after the other, as Docker does. */
+function repaint(cli: Cli, text: string): void {
+  const { isTTY, rows } = cli.stdout;
+  cli.stdout.write(isTTY ? `\u001b[H\u001b[2J${cropped(text, rows)}` : text);
+}
+
+/** What is longer than the terminal would push the first lines out of it. */
+function cropped(text: string, rows: number): string {
+  const lines = text.trimEnd().split('\n');
+  if (!(rows >= 3) || lines.length < rows) return text;
+  const kept = lines.slice(0, rows - 2);
+  return `${kept.join('\n')}\n… ${lines.length - kept.length} more\n`;
+}
+
+function shownTasks(view: Look, services: readonly string[], { all }: StatsFlags): readonly Task[] {
+  return tasksOf(view, services).filter(
+    (task) => all === true || (isLive(task) && task.status.state === 'running'),
+  );
+}
+
+function render(view: Look, tasks: readonly Task[], usage: Usage, flags: StatsFlags): string {
+  if (flags.by === 'service') {
+    return formatList(
+      flags.format,
+      serviceHeader,
+      listedServices(view.services, tasks, usage, flags.sort),
+    );
+  }
+  if (flags.by === 'node') {
+    return formatList(
+      flags.format,
+      nodeHeader,
+      listedNodes([...view.nodes.values()], tasks, usage, flags.sort),
+    );
+  }
+  const weightOf = ({ id }: Task): ReturnType<typeof totalOf> => {
+    const use = usage.tasks.get(id);
+    return totalOf(use === undefined ? [] : [use]);
+  };
+  const shown =
+    flags.sort === 'name'
+      ? tasks
+      : ordered(tasks, flags.sort, ({ containerName }) => containerName, weightOf);
+  const items = shown.map((task) => {
+    const node = task.nodeId === undefined ? undefined : view.nodes.get(task.nodeId);
+    return listed(task, node, usage.tasks.get(task.id), flags.trunc);
+  });
+  return formatList(flags.format, header, items);
+}
+
+function listed(
+  task: Task,
+  node: Node | undefined,
+  use: TaskUse | undefined,
+  truncate: boolean,
+): Listed {
+  const id = task.status.containerId ?? '';
+  const ID = truncate ? id.slice(0, 12) : id;
+  const Node = node?.spec.name ?? '';
+  const texts = use === undefined ? unknown : measured(use);
+  const { CPUPerc, MemUsage, MemPerc, NetIO, BlockIO, PIDs } = texts;
+  return {
+    cells: [ID, task.containerName, Node, CPUPerc, MemUsage, MemPerc, NetIO, BlockIO, PIDs],
+    record: { Container: ID, ID, Name: task.containerName, Node, ...texts },
+  };
+}
+
+const unknown = {
+  CPUPerc: '--',
+  MemUsage: '-- / --',
+  MemPerc: '--',
+  NetIO: '--',
+  BlockIO: '--',
+  PIDs: '--',
+};
+
+function measured(use: TaskUse): typeof unknown {
+  const share = use.memoryLimitBytes === 0 ? 0 : (use.memoryBytes / use.memoryLimitBytes) * 100;
+  return {
+    CPUPerc: `${use.cpuPercent.toFixed(2)}%`,
+    MemUsage: `${binaryBytes(use.memoryBytes)} / ${binaryBytes(use.memoryLimitBytes)}`,
+    MemPerc: `${share.toFixed(2)}%`,
+    NetIO: `${decimalBytes(use.rxBytes)} / ${decimalBytes(use.txBytes)}`,
+    BlockIO: `${decimalBytes(use.readBytes)} / ${decimalBytes(use.writeBytes)}`,
+    PIDs: String(use.pids),
+  };
+}

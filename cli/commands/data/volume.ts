@@ -1,0 +1,187 @@
+import { Command } from 'commander';
+import { AppError } from '../../../manager/common/base/errors.js';
+import type { Volume } from '../../../manager/common/model/network.js';
+import type { Node } from '../../../manager/common/model/node.js';
+import type { Task } from '../../../manager/common/model/task.js';
+import type { Cli } from '../../cli.js';
+import type { FilterTests } from '../../output/filter.js';
+import { compileFilters, hasLabel, oneOf } from '../../output/filter.js';
+import type { Listed } from '../../output/format.js';
+import { formatInspect, formatList } from '../../output/format.js';
+import { forEachName } from '../../arguments/each.js';
+import { keyValues } from '../../arguments/key-values.js';
+import { collect } from '../../arguments/options.js';
+
+export const volumeHeader = ['DRIVER', 'VOLUME NAME', 'NODE'];
+
+export function listedVolume(volume: Volume, nodes: readonly Node[]): Listed {
+  const names = volume.nodeIds.map(
+    (id) => nodes.find((node) => node.id === id)?.spec.name ?? id.slice(0, 12),
+  );
+  const { name, driver, labels } = volume.spec;
+  return {
+    cells: [driver, name, names.join(',')],
+    record: {
+      Name: name,
+      Driver: driver,
+      Scope: 'local',
+      Nodes: names,
+      Labels: Object.entries(labels)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(','),
+    },
+  };
+}
+
+export function volumeCommand(cli: Cli): Command {
+  return new Command('volume')
+    .description('Manage volumes')
+    .addCommand(listCommand(cli))
+    .addCommand(createCommand(cli))
+    .addCommand(inspectCommand(cli))
+    .addCommand(removeCommand(cli));
+}
+
+function listCommand(cli: Cli): Command {
+  return new Command('ls')
+    .alias('list')
+    .description('List volumes and the nodes that have them')
+    .option('-q, --quiet', 'only display names')
+    .option('-f, --filter <filter>', `filter by a property: ${filterKeys}`, collect)
+    .option('--format <format>', 'table, json, or a template')
+    .action(async (flags: ListFlags) => {
+      // A filter that is none is told before anything is asked.
+      compileFilters(flags.filter, filterTests([], new Set()));
+      const client = await cli.connect();
+      const { signal } = cli.interrupts;
+      const [all, nodes, tasks] = await Promise.all([
+        client.call('volume.list', {}, { signal }),
+        client.call('node.list', {}, { signal }),
+        client.call('task.list', {}, { signal }),
+      ]);
+      const volumes = all.filter(
+        compileFilters(flags.filter, filterTests(nodes, usedVolumes(tasks))),
+      );
+      if (flags.quiet === true) {
+        cli.stdout.write(volumes.map(({ spec }) => `${spec.name}\n`).join(''));
+        return;
+      }
+      const items = volumes.map((volume) => listedVolume(volume, nodes));
+      cli.stdout.write(formatList(flags.format, volumeHeader, items));
+    });
+}
+
+interface ListFlags {
+  readonly quiet?: boolean;
+  readonly format?: string;
+  readonly filter?: readonly string[];
+}
+
+const filterKeys = 'name=, label=, driver=, node=, dangling=';
+
+function filterTests(nodes: readonly Node[], used: ReadonlySet<string>): FilterTests<Volume> {
+  return {
+    name: ({ spec }, value) => spec.name.includes(value),
+    label: ({ spec }, value) => hasLabel(spec.labels, value),
+    driver: ({ spec }, value) => spec.driver === value,
+    node: ({ nodeIds }, value) =>
+      nodes.some(({ id, spec }) => spec.name === value && nodeIds.includes(id)),
+    dangling: ({ spec }, value) =>
+      (oneOf('dangling', value, ['true', 'false', '1', '0']) === 'true' || value === '1') !==
+      used.has(spec.name),
+  };
+}
+
+/** Names of volumes that a task mounts, be it one that has ended and may be started again. */
+function usedVolumes(tasks: readonly Task[]): ReadonlySet<string> {
+  return new Set(
+    tasks
+      .filter(({ desired }) => desired !== 'remove')
+      .flatMap(({ spec }) => spec.container.mounts)
+      .flatMap((mount) => (mount.type === 'volume' ? (mount.source ?? []) : [])),
+  );
+}
+
+interface CreateFlags {
+  readonly driver: string;
+  readonly label?: readonly string[];
+  readonly opt?: readonly string[];
+}
+
+function createCommand(cli: Cli): Command {
+  return new Command('create')
+    .description('Create a volume; the first task that uses it decides on which node')
+    .argument('<name>')
+    .option('-d, --driver <driver>', 'volume driver', 'local')
+    .option('--label <label>', 'set metadata', collect)
+    .option('-o, --opt <option>', 'driver option', collect)
+    .action(async (name: string, flags: CreateFlags) => {
+      const labels = keyValues('--label', flags.label);
+      const driverOpts = keyValues('--opt', flags.opt);
+      checkName('volume', name);
+      const client = await cli.connect();
+      await client.call(
+        'volume.create',
+        { name, project: '', key: name, driver: flags.driver, driverOpts, labels, external: false },
+        { signal: cli.interrupts.signal },
+      );
+      cli.stdout.write(`${name}\n`);
+    });
+}
+
+/** The engine's rule for names of networks and volumes. */
+export function checkName(kind: string, name: string): void {
+  if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/u.test(name)) return;
+  throw new AppError(
+    'invalid',
+    `invalid ${kind} name "${name}": letters, digits, _ . - only, beginning with a letter or digit`,
+  );
+}
+
+function inspectCommand(cli: Cli): Command {
+  return new Command('inspect')
+    .description('Display detailed information on volumes')
+    .argument('<names...>')
+    .option('-f, --format <format>', 'json or a template')
+    .action(async (names: string[], flags: { readonly format?: string }) => {
+      const client = await cli.connect();
+      const { signal } = cli.interrupts;
+      const [volumes, nodes] = await Promise.all([
+        client.call('volume.list', {}, { signal }),
+        client.call('node.list', {}, { signal }),
+      ]);
+      const objects = names.map((name) => {
+        const volume = volumes.find(({ spec }) => spec.name === name);
+        if (volume === undefined) throw new AppError('not-found', `no such volume: ${name}`);
+        const { spec } = volume;
+        return {
+          CreatedAt: new Date(volume.createdAt).toISOString(),
+          Driver: spec.driver,
+          Labels: spec.labels,
+          Name: spec.name,
+          Nodes: listedVolume(volume, nodes).record.Nodes,
+          Options: spec.driverOpts,
+          Scope: 'local',
+        };
+      });
+      cli.stdout.write(formatInspect(flags.format, objects));
+    });
+}
+
+function removeCommand(cli: Cli): Command {
+  return new Command('rm')
+    .alias('remove')
+    .description('Remove volumes and their data from every node')
+    .argument('<names...>')
+    .option('-f, --force', 'no error for a volume that is not there')
+    .action(async (names: string[], flags: { readonly force?: boolean }) => {
+      const client = await cli.connect();
+      await forEachName(cli, names, (name) =>
+        client.call(
+          'volume.remove',
+          { name, force: flags.force === true },
+          { signal: cli.interrupts.signal },
+        ),
+      );
+    });
+}

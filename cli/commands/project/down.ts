@@ -1,0 +1,96 @@
+import { Command } from 'commander';
+import { AppError } from '../../../manager/common/base/errors.js';
+import type { Cli } from '../../cli.js';
+import { follow, lookOnce } from '../../rollout/follow/follow.js';
+import type { DownWanted } from '../../rollout/follow/down-state.js';
+import { judgeDown } from '../../rollout/follow/down-state.js';
+import { checkServices, openProject, timeoutMs } from '../../project/selection.js';
+import { warn, withProgress } from '../../project/showing.js';
+
+interface DownFlags {
+  readonly volumes?: boolean;
+  readonly removeOrphans?: boolean;
+  readonly rmi?: string;
+  readonly timeout?: string;
+}
+
+/** Containers that do not end at once are stopped after their grace; only silence is an error. */
+const silenceMs = 180_000;
+
+export function downCommand(cli: Cli): Command {
+  return new Command('down')
+    .description('Stop and remove containers and networks, on every node')
+    .argument('[services...]')
+    .option('-v, --volumes', 'remove named volumes too')
+    .option('--remove-orphans', 'remove containers of services that are not in the file')
+    .option('--rmi <type>', 'remove images: "local" those without a name of their own, or "all"')
+    .option('-t, --timeout <seconds>', 'seconds a container has to stop')
+    .action(async (services: string[], flags: DownFlags) => {
+      await down(cli, services, flags);
+    });
+}
+
+async function down(cli: Cli, services: readonly string[], flags: DownFlags): Promise<void> {
+  const grace = timeoutMs(flags.timeout);
+  if (flags.rmi !== undefined && flags.rmi !== 'local' && flags.rmi !== 'all') {
+    throw new AppError('invalid', `invalid --rmi "${flags.rmi}": use local or all`);
+  }
+  const { client, project } = await openProject(cli);
+  const { signal } = cli.interrupts;
+  const before = await lookOnce(client, project, signal);
+  checkServices(services, [...before.services.values()], [...before.tasks.values()]);
+  const named = services.length === 0 ? undefined : services;
+  const { changes } = await client.call(
+    'project.remove',
+    {
+      project,
+      volumes: flags.volumes === true,
+      ...(named === undefined ? {} : { services: named }),
+      ...(grace === undefined ? {} : { timeoutMs: grace }),
+    },
+    { signal },
+  );
+  if (changes.length === 0 && before.tasks.size === 0) {
+    warn(cli, `no resource found to remove for project "${project}"`);
+    return;
+  }
+  const wanted: DownWanted = { project, services: named, changes, before };
+  await withProgress(cli, (progress) =>
+    follow({
+      client,
+      project,
+      progress,
+      title: 'Running',
+      judge: (state) => judgeDown(wanted, state),
+      signal,
+      now: cli.now,
+      idleMs: silenceMs + (grace ?? 0),
+    }),
+  );
+  if (flags.rmi !== undefined) await removeImages(cli, client, imagesToRemove(wanted, flags.rmi));
+}
+
+/** `local`: only what a build named after the project; `all`: every image of the removed services. */
+function imagesToRemove({ project, services, before }: DownWanted, rmi: string): readonly string[] {
+  const images = [...before.services.values()]
+    .map(({ spec }) => spec)
+    .filter(({ service }) => services?.includes(service) ?? true)
+    .filter(
+      ({ service, task }) => rmi === 'all' || task.container.image === `${project}-${service}`,
+    )
+    .map(({ task }) => task.container.image);
+  return [...new Set(images)].sort();
+}
+
+async function removeImages(
+  cli: Cli,
+  client: Awaited<ReturnType<Cli['connect']>>,
+  images: readonly string[],
+): Promise<void> {
+  const { signal } = cli.interrupts;
+  for (const image of images) {
+    const nodes = await client.call('image.remove', { image }, { signal, timeoutMs: 60_000 });
+    if (nodes.length === 0) warn(cli, `image ${image} was not removed: it is not there or in use`);
+    else cli.stderr.write(` Image ${image}  Removed from ${nodes.join(', ')}\n`);
+  }
+}

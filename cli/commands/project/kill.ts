@@ -1,0 +1,41 @@
+import { Command } from 'commander';
+import { AppError } from '../../../manager/common/base/errors.js';
+import type { Cli } from '../../cli.js';
+import { rowsOf } from './restart.js';
+import { isLive, serviceNames, tasksOf, viewProject } from '../../project/selection.js';
+import { withProgress } from '../../project/showing.js';
+
+interface KillFlags {
+  readonly signal: string;
+}
+
+/** The engine takes names with and without SIG, and numbers. */
+export function checkSignal(text: string): string {
+  if (/^(?:(?:SIG)?[A-Z][A-Z0-9+-]{1,9}|\d{1,2})$/iu.test(text)) return text.toUpperCase();
+  throw new AppError('invalid', `invalid signal "${text}"`);
+}
+
+export function killCommand(cli: Cli): Command {
+  return new Command('kill')
+    .description('Send a signal to containers, SIGKILL unless told; killed ones stay stopped')
+    .argument('[services...]')
+    .option('-s, --signal <signal>', 'signal to send', 'SIGKILL')
+    .option('--remove-orphans', 'also containers of services that are not in the file (always)')
+    .action(async (services: string[], flags: KillFlags) => {
+      const signalName = checkSignal(flags.signal);
+      const view = await viewProject(cli, services);
+      const tasks = tasksOf(view, services).filter(
+        (task) => isLive(task) && task.status.state === 'running',
+      );
+      if (tasks.length === 0) throw new AppError('not-found', 'no container to kill');
+      await withProgress(cli, async (progress) => {
+        progress.show('Killing', rowsOf(view, tasks, 'Killing', 'working'));
+        await view.client.call(
+          'service.kill',
+          { project: view.project, services: serviceNames(view, services), signal: signalName },
+          { signal: cli.interrupts.signal },
+        );
+        progress.show('Killing', rowsOf(view, tasks, 'Killed', 'done'));
+      });
+    });
+}

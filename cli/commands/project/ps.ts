@@ -1,0 +1,226 @@
+import { Command } from 'commander';
+import type { Node } from '../../../manager/common/model/node.js';
+import { isOneOff } from '../../../manager/common/model/one-off.js';
+import type { Task } from '../../../manager/common/model/task.js';
+import { isTerminal } from '../../../manager/common/model/task-state.js';
+import type { Cli } from '../../cli.js';
+import { humanDuration } from '../../../manager/common/base/human-duration.js';
+import { compileFilters, hasLabel, oneOf } from '../../output/filter.js';
+import type { Listed } from '../../output/format.js';
+import { formatList } from '../../output/format.js';
+import { portsText, publishers } from '../../output/ports.js';
+import { containerState, statusText } from '../../../manager/common/model/container-state.js';
+import { collect } from '../../arguments/options.js';
+import type { ProjectView } from '../../project/selection.js';
+import { isLive, tasksOf, viewProject } from '../../project/selection.js';
+import { warnOfOthers } from '../../rollout/take-over.js';
+
+interface PsFlags {
+  readonly all?: boolean;
+  readonly quiet?: boolean;
+  readonly services?: boolean;
+  readonly format?: string;
+  readonly status?: readonly string[];
+  readonly filter?: readonly string[];
+  readonly trunc: boolean;
+}
+
+const header = [
+  'NAME',
+  'IMAGE',
+  'COMMAND',
+  'SERVICE',
+  'NODE',
+  'CREATED',
+  'STATUS',
+  'RESTARTS',
+  'PORTS',
+];
+
+const states = [
+  'created',
+  'dead',
+  'exited',
+  'paused',
+  'pending',
+  'removing',
+  'restarting',
+  'running',
+];
+
+export function psCommand(cli: Cli): Command {
+  return new Command('ps')
+    .description('List containers, the node each runs on and how often it was restarted')
+    .argument('[services...]')
+    .option('-a, --all', 'show all containers, also stopped ones')
+    .option('-q, --quiet', 'only display IDs')
+    .option('--services', 'display services')
+    .option('--format <format>', 'table, json, or a template')
+    .option('--status <status>', `filter by status: ${states.join(', ')}`, collect)
+    .option('--filter <filter>', `filter by a property: ${filterKeys}`, collect)
+    .option('--no-trunc', "don't truncate output")
+    .option('--orphans', 'include services that are not in the file (always)')
+    .action(async (services: string[], flags: PsFlags) => {
+      const entries = [
+        ...(flags.status ?? []).map((status) => `status=${status}`),
+        ...(flags.filter ?? []),
+      ];
+      const passes = taskFilter(entries);
+      const view = await viewProject(cli, services);
+      const shown = withoutAdopted(tasksOf(view, services))
+        .filter((task) => flags.all === true || !isOneOff(task))
+        .filter(isShown(view, flags, entries))
+        .filter((task) => passes({ task, node: nodeOf(view, task)?.spec.name ?? '' }));
+      cli.stdout.write(render(cli, view, shown, flags));
+      if (view.tasks.length === 0) await warnOfOthers(cli, view.client, view.project);
+    })
+    .addHelpText(
+      'after',
+      `
+Examples:
+  shoal ps                              what runs, and on which node
+  shoal ps -a --filter status=exited    what has ended
+  shoal ps --format 'table {{.Name}}\\t{{.Node}}\\t{{.Status}}'`,
+    );
+}
+
+interface PlacedTask {
+  readonly task: Task;
+  readonly node: string;
+}
+
+const filterKeys = 'status=, name=, service=, node=, health=, label=';
+
+/** Throws `invalid` for what is no filter, before anything is asked. */
+function taskFilter(entries: readonly string[]): (item: PlacedTask) => boolean {
+  const wanted = entries.map((entry) =>
+    entry.startsWith('status=') ? `status=${oneOf('status', entry.slice(7), states)}` : entry,
+  );
+  return compileFilters<PlacedTask>(wanted, {
+    status: ({ task }, value) => containerState(task) === value,
+    name: ({ task }, value) => task.containerName.includes(value),
+    service: ({ task }, value) => task.service === value,
+    node: ({ node }, value) => node === value,
+    health: ({ task }, value) => (task.status.health ?? 'none') === value,
+    label: ({ task }, value) => hasLabel(task.spec.container.labels, value),
+  });
+}
+
+function isShown(
+  view: ProjectView,
+  flags: PsFlags,
+  entries: readonly string[],
+): (task: Task) => boolean {
+  const byStatus = entries.some((entry) => entry.startsWith('status='));
+  return (task) => {
+    if (byStatus || flags.all === true) return true;
+    if (isLive(task)) return true;
+    // On its way out; on a node that is down it is only a memory.
+    return !isTerminal(task.status.state) && nodeOf(view, task)?.status.state !== 'down';
+  };
+}
+
+/** A stopped task whose container another one has taken over is told of by that one. */
+function withoutAdopted(tasks: readonly Task[]): readonly Task[] {
+  const adopted = new Set(tasks.flatMap(({ adopts }) => adopts ?? []));
+  return tasks.filter(({ id }) => !adopted.has(id));
+}
+
+function nodeOf(view: ProjectView, task: Task): Node | undefined {
+  return task.nodeId === undefined ? undefined : view.nodes.get(task.nodeId);
+}
+
+function render(cli: Cli, view: ProjectView, tasks: readonly Task[], flags: PsFlags): string {
+  if (flags.quiet === true) {
+    const ids = tasks.flatMap(({ status }) => status.containerId ?? []);
+    return ids.map((id) => `${id}\n`).join('');
+  }
+  if (flags.services === true) {
+    const names = [...new Set(tasks.map(({ service }) => service))].sort();
+    return names.map((name) => `${name}\n`).join('');
+  }
+  const items = tasks.map((task) => listed(task, nodeOf(view, task), cli.now(), flags.trunc));
+  return formatList(flags.format, header, items);
+}
+
+/** What process 1 is, quoted as Docker does; of a task that has no container yet, what the file says. */
+function commandText(task: Task, truncate: boolean): string {
+  const { container } = task.spec;
+  const words = task.status.command ?? [
+    ...(container.entrypoint ?? []),
+    ...(container.command ?? []),
+  ];
+  const text = words.join(' ');
+  return `"${truncate && text.length > 20 ? `${text.slice(0, 19)}…` : text}"`;
+}
+
+function listed(task: Task, node: Node | undefined, now: number, truncate: boolean): Listed {
+  const command = commandText(task, truncate);
+  const created = `${humanDuration(now - task.createdAt)} ago`;
+  const status = statusText(task, now, node);
+  const address = node?.description.address ?? '';
+  const ports = isTerminal(task.status.state) ? '' : portsText(task, address);
+  const name = task.containerName;
+  const { image } = task.spec.container;
+  const restarts = task.status.restarts ?? 0;
+  const nodeName = node?.spec.name ?? '';
+  const id = task.status.containerId ?? '';
+  return {
+    cells: [
+      name,
+      image,
+      command,
+      task.service,
+      nodeName,
+      created,
+      shorten(status, truncate),
+      String(restarts),
+      ports,
+    ],
+    record: {
+      Command: command,
+      CreatedAt: new Date(task.createdAt).toISOString(),
+      ExitCode: task.status.exitCode ?? 0,
+      Health: task.status.health ?? '',
+      ID: truncate ? id.slice(0, 12) : id,
+      Image: image,
+      Labels: labelsText(task),
+      LocalVolumes: String(
+        task.spec.container.mounts.filter(({ type }) => type === 'volume').length,
+      ),
+      Mounts: mountsText(task),
+      Name: name,
+      Names: name,
+      Networks: task.attachments.map(({ network }) => network).join(','),
+      Node: nodeName,
+      Ports: ports,
+      Project: task.project,
+      Publishers: isTerminal(task.status.state) ? [] : publishers(task, address),
+      Restarts: restarts,
+      RunningFor: created,
+      Service: task.service,
+      Size: '0B',
+      Slot: task.slot,
+      State: containerState(task),
+      Status: status,
+    },
+  };
+}
+
+function shorten(text: string, truncate: boolean): string {
+  return truncate && text.length > 60 ? `${text.slice(0, 59)}…` : text;
+}
+
+function labelsText(task: Task): string {
+  const labels = Object.entries({
+    ...task.spec.container.labels,
+    'com.docker.compose.container-number': String(task.slot),
+  });
+  return labels.map(([key, value]) => `${key}=${value}`).join(',');
+}
+
+function mountsText(task: Task): string {
+  return task.spec.container.mounts
+    .flatMap((mount) => ('source' in mount ? mount.source : []))
+    .join(',');
+}

@@ -1,0 +1,75 @@
+import { Command } from 'commander';
+import { AppError, messageOf } from '../../../manager/common/base/errors.js';
+import { LayerMeter } from '../../build/layer-meter.js';
+import { RegistryCredentials } from '../../build/registry-auth.js';
+import { imageOf } from '../../build/request.js';
+import type { Cli } from '../../cli.js';
+import type { ProgressRow } from '../../output/progress.js';
+import { inTurns } from '../../rollout/in-turns.js';
+import { readLines, type ServiceImages } from '../../rollout/image-lines.js';
+import { loadFile } from '../../project/load-request.js';
+import { warn, withProgress } from '../../project/showing.js';
+
+interface PushFlags {
+  readonly ignorePushFailures?: boolean;
+  readonly includeDeps?: boolean;
+  readonly quiet?: boolean;
+}
+
+export function pushCommand(cli: Cli): Command {
+  return new Command('push')
+    .description('Push the images of services that are built, from a node that has them')
+    .argument('[services...]')
+    .option('--ignore-push-failures', 'push what it can and ignore failures')
+    .option('--include-deps', 'also push what the services depend on')
+    .option('-q, --quiet', 'no progress')
+    .action(async (services: string[], flags: PushFlags) => {
+      const { project } = await loadFile(cli, services);
+      const all = services.length === 0 || flags.includeDeps === true;
+      const keys = all ? Object.keys(project.services) : services;
+      await pushServices(cli, { client: await cli.connect(), project, keys }, flags);
+    });
+}
+
+/** As docker compose: only services with a `build:`, with the tags of the build as well. */
+export async function pushServices(
+  cli: Cli,
+  { client, project, keys }: ServiceImages,
+  flags: PushFlags,
+): Promise<void> {
+  const { signal } = cli.interrupts;
+  const credentials = new RegistryCredentials(cli.env);
+  const images = keys.flatMap((key) => {
+    const service = project.services[key];
+    if (service?.build === undefined) return [];
+    return [imageOf(project, key, service), ...(service.build.tags ?? [])];
+  });
+  const failures: string[] = [];
+  await withProgress(cli, async (progress) => {
+    const rows = new Map<string, ProgressRow>();
+    const show = (image: string, row: Pick<ProgressRow, 'text' | 'state' | 'meter'>): void => {
+      rows.set(image, { id: `Image ${image}`, ...row });
+      if (flags.quiet !== true) progress.show('Pushing', [...rows.values()]);
+    };
+    const one = (image: string) => async () => {
+      show(image, { text: 'Pushing', state: 'working' });
+      const sent = new LayerMeter();
+      try {
+        const auth = await credentials.forImage(image);
+        const args = { image, ...(auth === undefined ? {} : { auth }) };
+        await readLines(await client.open('push', args, signal), (line) => {
+          const meter = sent.read(line);
+          if (meter !== undefined) show(image, { text: 'Pushing', state: 'working', meter });
+        });
+        show(image, { text: 'Pushed', state: 'done' });
+      } catch (error) {
+        show(image, { text: 'Error', state: 'error' });
+        failures.push(`image ${image}: ${messageOf(error)}`);
+      }
+    };
+    await inTurns(cli.options.parallel, [...new Set(images)].map(one));
+  });
+  if (failures.length === 0) return;
+  if (flags.ignorePushFailures !== true) throw new AppError('unavailable', failures.join('; '));
+  for (const line of failures) warn(cli, line);
+}

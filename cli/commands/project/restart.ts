@@ -1,0 +1,81 @@
+import { Command } from 'commander';
+import type { Task } from '../../../manager/common/model/task.js';
+import type { Cli } from '../../cli.js';
+import type { ProgressRow } from '../../output/progress.js';
+import type { ProjectView } from '../../project/selection.js';
+import { isLive, serviceNames, tasksOf, timeoutMs, viewProject } from '../../project/selection.js';
+import { withProgress } from '../../project/showing.js';
+
+interface RestartFlags {
+  readonly timeout?: string;
+  readonly deps: boolean;
+}
+
+/** Stop grace of a container (10 s unless the file says more) and its start, with room. */
+const restartDeadlineMs = 300_000;
+
+export function restartCommand(cli: Cli): Command {
+  return new Command('restart')
+    .description('Restart containers where they are')
+    .argument('[services...]')
+    .option('-t, --timeout <seconds>', 'seconds a container has to stop')
+    .option('--no-deps', "don't restart dependent services")
+    .action(async (services: string[], flags: RestartFlags) => {
+      const grace = timeoutMs(flags.timeout);
+      const view = await viewProject(cli, services);
+      const named = flags.deps ? withDependents(view, services) : services;
+      await restart(cli, view, { services: named, noDependents: !flags.deps, grace });
+    });
+}
+
+/** Also those that ask to be restarted with what they depend on (`depends_on.restart: true`). */
+function withDependents(view: ProjectView, services: readonly string[]): readonly string[] {
+  if (services.length === 0) return services;
+  const asking = view.services.filter(({ spec }) =>
+    spec.dependsOn.some(({ service, restart }) => restart && services.includes(service)),
+  );
+  return [...new Set([...services, ...asking.map(({ spec }) => spec.service)])];
+}
+
+async function restart(
+  cli: Cli,
+  view: ProjectView,
+  how: {
+    readonly services: readonly string[];
+    readonly noDependents: boolean;
+    readonly grace: number | undefined;
+  },
+): Promise<void> {
+  const { services, noDependents, grace } = how;
+  const tasks = tasksOf(view, services).filter(isLive);
+  const timeout = grace === undefined ? {} : { timeoutMs: grace };
+  await withProgress(cli, async (progress) => {
+    progress.show('Restarting', rowsOf(view, tasks, 'Restarting', 'working'));
+    await view.client.call(
+      'service.restart',
+      {
+        project: view.project,
+        services: serviceNames(view, services),
+        noDependents,
+        ...timeout,
+      },
+      { signal: cli.interrupts.signal, timeoutMs: restartDeadlineMs + (grace ?? 0) },
+    );
+    progress.show('Restarting', rowsOf(view, tasks, 'Started', 'done'));
+  });
+}
+
+/** A row per container, with its node. */
+export function rowsOf(
+  view: Pick<ProjectView, 'nodes'>,
+  tasks: readonly Task[],
+  text: string,
+  state: ProgressRow['state'],
+): readonly ProgressRow[] {
+  return tasks.map((task) => ({
+    id: `Container ${task.containerName}`,
+    text,
+    state,
+    detail: (task.nodeId && view.nodes.get(task.nodeId)?.spec.name) ?? '',
+  }));
+}

@@ -1,0 +1,64 @@
+import { createInterface } from 'node:readline/promises';
+import { Command } from 'commander';
+import { isTerminal } from '../../../manager/common/model/task-state.js';
+import type { Cli } from '../../cli.js';
+import { serviceNames, tasksOf, viewProject } from '../../project/selection.js';
+import { stopServices } from './stop.js';
+import { withProgress } from '../../project/showing.js';
+
+interface RmFlags {
+  readonly force?: boolean;
+  readonly stop?: boolean;
+}
+
+export function rmCommand(cli: Cli): Command {
+  return new Command('rm')
+    .description('Remove stopped containers, with their anonymous volumes')
+    .argument('[services...]')
+    .option('-f, --force', "don't ask to confirm removal")
+    .option('-s, --stop', 'stop the containers, if required, before removing')
+    .option('-v, --volumes', 'remove anonymous volumes too (always)')
+    .action(async (services: string[], flags: RmFlags) => {
+      await remove(cli, services, flags);
+    });
+}
+
+async function remove(cli: Cli, services: readonly string[], flags: RmFlags): Promise<void> {
+  let view = await viewProject(cli, services);
+  if (flags.stop === true) {
+    await stopServices(cli, view, services, undefined);
+    view = await viewProject(cli, services);
+  }
+  const names = tasksOf(view, services)
+    .filter(({ status }) => isTerminal(status.state))
+    .map(({ containerName }) => containerName);
+  if (names.length === 0) {
+    cli.stderr.write('No stopped containers\n');
+    return;
+  }
+  const going = [...new Set(names)].join(', ');
+  if (flags.force !== true && !(await confirm(cli, `Going to remove ${going}`))) return;
+  await withProgress(cli, async (progress) => {
+    const removed = await view.client.call(
+      'service.clean',
+      { project: view.project, services: serviceNames(view, services) },
+      { signal: cli.interrupts.signal },
+    );
+    progress.show(
+      'Removing',
+      removed.map((name) => ({ id: `Container ${name}`, text: 'Removed', state: 'done' })),
+    );
+  });
+}
+
+/** Asks on a terminal or reads the answer from a pipe; the end of the input is a no. */
+export async function confirm(cli: Cli, question: string): Promise<boolean> {
+  cli.stderr.write(`? ${question} (y/N) `);
+  const lines = createInterface({ input: cli.stdin });
+  try {
+    for await (const line of lines) return /^y(?:es)?$/iu.test(line.trim());
+    return false;
+  } finally {
+    lines.close();
+  }
+}

@@ -1,0 +1,58 @@
+import { Command } from 'commander';
+import { AppError } from '../../../manager/common/base/errors.js';
+import type { Cli } from '../../cli.js';
+import { lookOnce } from '../../rollout/follow/follow.js';
+import { followUp } from '../../rollout/follow-up.js';
+import { checkServices, openProject } from '../../project/selection.js';
+import { warn, withProgress } from '../../project/showing.js';
+
+/** `web=3 db=1` → replicas by service; throws `invalid` with the argument at fault. */
+export function parseReplicas(
+  texts: readonly string[],
+  flag = 'scale',
+): Readonly<Record<string, number>> {
+  const entries = texts.map((text): readonly [string, number] => {
+    const at = text.indexOf('=');
+    if (at <= 0) {
+      throw new AppError('invalid', `invalid ${flag} option "${text}": should be SERVICE=NUM`);
+    }
+    const count = text.slice(at + 1);
+    if (!/^\d+$/u.test(count) || Number(count) > maxReplicas) {
+      throw new AppError(
+        'invalid',
+        `invalid ${flag} option "${text}": the number of replicas must be 0 to ${maxReplicas}`,
+      );
+    }
+    return [text.slice(0, at), Number(count)];
+  });
+  return Object.fromEntries(entries);
+}
+
+const maxReplicas = 10_000;
+
+export function scaleCommand(cli: Cli): Command {
+  return new Command('scale')
+    .description('Set how many containers run for services')
+    .argument('<replicas...>', 'SERVICE=NUM')
+    .option('--no-deps', "don't start linked services (never done by scale)")
+    .action(async (texts: string[]) => {
+      await scale(cli, parseReplicas(texts));
+    });
+}
+
+async function scale(cli: Cli, replicas: Readonly<Record<string, number>>): Promise<void> {
+  const { client, project } = await openProject(cli);
+  const { signal } = cli.interrupts;
+  const before = await lookOnce(client, project, signal);
+  const services = Object.keys(replicas);
+  checkServices(services, [...before.services.values()]);
+  await client.call('service.scale', { project, replicas }, { signal });
+  const halted = [...before.services.values()].filter(
+    ({ spec }) => spec.halted && services.includes(spec.service),
+  );
+  for (const { spec } of halted)
+    warn(cli, `service ${spec.service} is stopped; "shoal start" runs it`);
+  await withProgress(cli, (progress) =>
+    followUp(cli, progress, { client, project, services, until: 'started', changes: [], before }),
+  );
+}

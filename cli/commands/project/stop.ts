@@ -1,0 +1,49 @@
+import { Command } from 'commander';
+import type { Cli } from '../../cli.js';
+import { follow } from '../../rollout/follow/follow.js';
+import { judgeStopped } from '../../rollout/follow/stop-state.js';
+import { serviceNames, tasksOf, timeoutMs, viewProject } from '../../project/selection.js';
+import type { ProjectView } from '../../project/selection.js';
+import { withProgress } from '../../project/showing.js';
+import { isTerminal } from '../../../manager/common/model/task-state.js';
+
+export function stopCommand(cli: Cli): Command {
+  return new Command('stop')
+    .description('Stop running containers without removing them')
+    .argument('[services...]')
+    .option('-t, --timeout <seconds>', 'seconds a container has to stop')
+    .action(async (services: string[], flags: { readonly timeout?: string }) => {
+      const grace = timeoutMs(flags.timeout);
+      await stopServices(cli, await viewProject(cli, services), services, grace);
+    });
+}
+
+/** Halts services and waits until their containers have ended. */
+export async function stopServices(
+  cli: Cli,
+  view: ProjectView,
+  services: readonly string[],
+  grace: number | undefined,
+): Promise<void> {
+  const { client, project } = view;
+  const running = tasksOf(view, services).filter(({ status }) => !isTerminal(status.state));
+  const timeout = grace === undefined ? {} : { timeoutMs: grace };
+  await client.call(
+    'service.halt',
+    { project, services: serviceNames(view, services), halted: true, ...timeout },
+    { signal: cli.interrupts.signal },
+  );
+  if (running.length === 0) return;
+  await withProgress(cli, (progress) =>
+    follow({
+      client,
+      project,
+      progress,
+      title: 'Stopping',
+      judge: (state) => judgeStopped(running, { working: 'Stopping', done: 'Stopped' }, state),
+      signal: cli.interrupts.signal,
+      now: cli.now,
+      idleMs: 180_000 + (grace ?? 0),
+    }),
+  );
+}

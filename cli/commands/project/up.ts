@@ -1,0 +1,198 @@
+import { Command } from 'commander';
+import { AppError } from '../../../manager/common/base/errors.js';
+import type { ServiceSpec } from '../../../manager/common/model/service.js';
+import type {
+  PlannedStep,
+  ProjectApplied,
+  ProjectApply,
+} from '../../../manager/common/protocol/control.js';
+import type { Cli } from '../../cli.js';
+import type { ControlClient } from '../../client/client.js';
+import type { Watched } from '../../client/watched.js';
+import type { Project } from '../../compose/model.js';
+import { lookOnce } from '../../rollout/follow/follow.js';
+import type { FollowUp } from '../../rollout/follow-up.js';
+import { followUp } from '../../rollout/follow-up.js';
+import { runForeground } from '../../rollout/foreground.js';
+import { collect } from '../../arguments/options.js';
+import { loadFile } from '../../project/load-request.js';
+import { warn, withProgress } from '../../project/showing.js';
+import { prepareImages } from '../../rollout/up-images.js';
+import { takeOver } from '../../rollout/take-over.js';
+import type { UpFlags, UpOptions } from '../../rollout/up-flags.js';
+import { upOptions } from '../../rollout/up-flags.js';
+
+export function upCommand(cli: Cli): Command {
+  return new Command('up')
+    .description('Create and start containers, spread over the nodes')
+    .argument('[services...]')
+    .option('-d, --detach', 'run containers in the background')
+    .option('--wait', 'wait for services to be running or healthy; implies -d')
+    .option('--wait-timeout <seconds>', 'longest time to wait')
+    .option('--scale <service=num>', 'number of containers of a service', collect)
+    .option('--remove-orphans', 'remove containers of services that are not in the file')
+    .option('--force-recreate', 'recreate containers though nothing has changed')
+    .option('--no-recreate', 'leave containers that exist as they are')
+    .option('--no-start', "don't start the services after creating them")
+    .option('--no-deps', "don't start linked services")
+    .option('--build', 'build images before starting containers')
+    .option('--no-build', "don't build an image, even if it is missing")
+    .option('--pull <policy>', 'pull images before running: always, missing or never')
+    .option('--quiet-pull', 'pull without progress')
+    .option('--quiet-build', 'build without output')
+    .option('-t, --timeout <seconds>', 'seconds a container has to stop')
+    .option('--dry-run', 'only say what would change')
+    .option('--abort-on-container-exit', 'stop all containers if one ends')
+    .option('--abort-on-container-failure', 'stop all containers if one fails')
+    .option('--exit-code-from <service>', "end with the service's exit code")
+    .option('--attach <service>', 'show the output of this service only', collect)
+    .option('--no-attach <service>', 'do not show the output of this service')
+    .option('--no-color', 'produce monochrome output')
+    .option('--no-log-prefix', "don't print the container's name")
+    .option('--timestamps', 'show timestamps')
+    .option('-w, --watch', 'bring changed files into the containers as they change')
+    .action(async (services: string[], flags: UpFlags) => {
+      await up(cli, services, flags);
+    });
+}
+
+/** The command itself, with flags as `upCommand` reads them; `create` is the same without the start. */
+export async function up(cli: Cli, services: readonly string[], given: UpFlags): Promise<void> {
+  const flags = withVariables(cli, given);
+  const options = upOptions(flags);
+  // The whole file is checked before anything is touched or started.
+  const { project, warnings } = await loadFile(cli, services);
+  for (const line of warnings) warn(cli, line);
+  checkNames(project, options, flags);
+  const { toApply } = await import('../../rollout/up-apply.js');
+  let wanted = toApply({ project, named: services, flags, options });
+  const client = await cli.connect({ startLocal: true });
+  const { signal } = cli.interrupts;
+  const before = await lookOnce(client, project.name, signal);
+  if (before.services.size === 0)
+    await takeOver(cli, { client, project, dryRun: flags.dryRun === true });
+  const keys = wanted.services.map(({ service }) => service);
+  const stale = await prepareImages(cli, { client, project, keys, flags, before });
+  wanted = { ...wanted, forceRecreate: [...new Set([...wanted.forceRecreate, ...stale])] };
+  const apply = flags.recreate ? wanted : withoutExisting(wanted, before);
+  const applied = await client.call('project.apply', apply, { signal, timeoutMs: 60_000 });
+  reportApplied(cli, applied, flags);
+  if (flags.dryRun === true) return;
+  const state = await withProgress(cli, (progress) =>
+    followUp(cli, progress, {
+      client,
+      project: project.name,
+      services: keys,
+      until: untilOf(options.mode),
+      changes: applied.changes,
+      before,
+      timeoutMs: options.waitMs,
+    }),
+  );
+  if (options.mode !== 'foreground') return;
+  await foreground(cli, { client, project, keys, before, state, flags, options });
+}
+
+function untilOf(mode: UpOptions['mode']): FollowUp['until'] {
+  return mode === 'foreground' ? 'started' : mode;
+}
+
+function checkNames(project: Project, options: UpOptions, flags: UpFlags): void {
+  const attach = Array.isArray(flags.attach) ? (flags.attach as readonly string[]) : [];
+  const from = flags.exitCodeFrom === undefined ? [] : [flags.exitCodeFrom];
+  for (const name of [...Object.keys(options.replicas), ...from, ...attach]) {
+    if (project.services[name] !== undefined) continue;
+    throw new AppError('not-found', `no such service: ${name}`);
+  }
+}
+
+/** `--no-recreate`: what is there stays as it is, whatever the file says now. */
+function withoutExisting(wanted: ProjectApply, before: Watched): ProjectApply {
+  const there = new Set([...before.services.values()].map(({ spec }) => spec.name));
+  const isNew = (spec: ServiceSpec): boolean => !there.has(spec.name);
+  return { ...wanted, services: wanted.services.filter(isNew) };
+}
+
+function reportApplied(cli: Cli, applied: ProjectApplied, flags: UpFlags): void {
+  if (applied.orphans.length > 0 && flags.removeOrphans !== true && !ignoresOrphans(cli)) {
+    warn(
+      cli,
+      `found orphan containers (${applied.orphans.join(', ')}) for this project: if you removed or renamed this service in your compose file, run this command with the --remove-orphans flag to clean it up`,
+    );
+  }
+  if (flags.dryRun !== true) return;
+  for (const { kind, name, action, cause } of applied.changes) {
+    cli.stdout.write(`${kind} ${name}: ${action}${cause === '' ? '' : ` (${cause})`}\n`);
+  }
+  cli.stdout.write((applied.steps ?? []).map(stepLine).join(''));
+}
+
+/** `container web-1: create on node-2 (was missing); node-2: fewest tasks of 3 nodes that fit`. */
+function stepLine({ action, container, node, cause, placement }: PlannedStep): string {
+  const where = node === '' ? '' : ` on ${node}`;
+  const none = node === '' && action !== 'stop' ? ', no node for it now' : '';
+  const why = placement === undefined || placement === '' ? '' : `; ${placement}`;
+  return `container ${container}: ${action}${where} (${cause})${none}${why}\n`;
+}
+
+function ignoresOrphans(cli: Cli): boolean {
+  return /^(?:1|true)$/iu.test(cli.env.COMPOSE_IGNORE_ORPHANS ?? '');
+}
+
+/** COMPOSE_REMOVE_ORPHANS stands for the flag where it was not given. */
+function withVariables(cli: Cli, flags: UpFlags): UpFlags {
+  const remove = /^(?:1|true)$/iu.test(cli.env.COMPOSE_REMOVE_ORPHANS ?? '');
+  return flags.removeOrphans === undefined && remove ? { ...flags, removeOrphans: true } : flags;
+}
+
+interface ForegroundOf {
+  readonly client: ControlClient;
+  readonly project: Project;
+  readonly keys: readonly string[];
+  readonly before: Watched;
+  readonly state: Watched;
+  readonly flags: UpFlags;
+  readonly options: UpOptions;
+}
+
+async function foreground(cli: Cli, of: ForegroundOf): Promise<void> {
+  const { client, project, keys, before, state, flags, options } = of;
+  const only = Array.isArray(flags.attach) ? (flags.attach as readonly string[]) : undefined;
+  const attached = keys.filter((key) =>
+    only === undefined ? project.services[key]?.attach !== false : only.includes(key),
+  );
+  const watching = new AbortController();
+  const watched =
+    flags.watch === true
+      ? import('../../rollout/watch-project.js').then(({ watchProject }) =>
+          watchProject(cli, {
+            ...{ client, project, keys, prune: true, signal: watching.signal },
+            buildAndStart: (services) =>
+              up(cli, services, {
+                ...{ detach: true, recreate: true, start: true, build: true, deps: false },
+                ...{ color: flags.color, logPrefix: flags.logPrefix },
+              }),
+          }),
+        )
+      : undefined;
+  // Looked at below, when the containers have ended.
+  watched?.catch(() => undefined);
+  const showing = runForeground(cli, {
+    client,
+    project: project.name,
+    services: keys,
+    attached,
+    before,
+    state,
+    abortOn: options.abortOn,
+    exitCodeFrom: flags.exitCodeFrom,
+    graceMs: options.graceMs,
+    color: flags.color,
+    prefix: flags.logPrefix,
+    timestamps: flags.timestamps === true,
+  });
+  await showing.finally(() => {
+    watching.abort();
+  });
+  await watched;
+}

@@ -1,0 +1,58 @@
+import { Command } from 'commander';
+import { AppError } from '../../../manager/common/base/errors.js';
+import type { Task } from '../../../manager/common/model/task.js';
+import { isTerminal } from '../../../manager/common/model/task-state.js';
+import type { Cli } from '../../cli.js';
+import { ExitError } from '../../exit-code.js';
+import { quietProgress } from '../../output/progress.js';
+import { follow } from '../../rollout/follow/follow.js';
+import { isLive, tasksOf, viewProject } from '../../project/selection.js';
+
+/** A container may run for as long as it likes. */
+const foreverMs = Number.MAX_SAFE_INTEGER;
+
+export function waitCommand(cli: Cli): Command {
+  return new Command('wait')
+    .description(
+      'Block until the containers of services stop; ends with the exit code of the first',
+    )
+    .argument('<services...>')
+    .action(async (services: string[]) => {
+      const view = await viewProject(cli, services);
+      const tasks = tasksOf(view, services).filter(isLive);
+      if (tasks.length === 0) throw new AppError('not-found', 'no container to wait for');
+      const first = await firstEnd(cli, view, tasks);
+      const code = first.status.exitCode ?? 0;
+      cli.stdout.write(`container "${first.containerName}" exited with status code ${code}\n`);
+      if (code !== 0) throw new ExitError(code);
+    });
+}
+
+async function firstEnd(
+  cli: Cli,
+  view: Awaited<ReturnType<typeof viewProject>>,
+  tasks: readonly Task[],
+): Promise<Task> {
+  let last = tasks;
+  const ended = (): Task | undefined => last.find(({ status }) => isTerminal(status.state));
+  await follow({
+    client: view.client,
+    project: view.project,
+    progress: quietProgress,
+    title: 'Waiting',
+    judge: (state) => {
+      last = last.map((task) => state.tasks.get(task.id) ?? task);
+      const gone = last.find((task) => !state.tasks.has(task.id));
+      if (gone !== undefined && ended() === undefined) {
+        return { rows: [], done: false, failure: `${gone.containerName} was removed`, stuck: [] };
+      }
+      return { rows: [], done: ended() !== undefined, stuck: [] };
+    },
+    signal: cli.interrupts.signal,
+    now: cli.now,
+    idleMs: foreverMs,
+  });
+  const found = ended();
+  if (found === undefined) throw new AppError('internal', 'no container has ended');
+  return found;
+}

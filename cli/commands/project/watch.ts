@@ -1,0 +1,49 @@
+import { Command } from 'commander';
+import type { Cli } from '../../cli.js';
+import { loadFile } from '../../project/load-request.js';
+import { rulesOf, watchProject } from '../../rollout/watch-project.js';
+import type { UpFlags } from '../../rollout/up-flags.js';
+import { up } from './up.js';
+
+interface WatchFlags {
+  /** False with `--no-up`. */
+  readonly up: boolean;
+  readonly prune: string | boolean;
+  readonly quiet?: boolean;
+}
+
+export function watchCommand(cli: Cli): Command {
+  return new Command('watch')
+    .description(
+      'Bring changed files into the containers of services, on whichever nodes, or build anew',
+    )
+    .argument('[services...]')
+    .option('--no-up', 'do not build and start services before watching')
+    .option('--prune [on]', 'remove images that a rebuild leaves without a name', 'true')
+    .option('--quiet', 'hide build output')
+    .action(async (services: string[], flags: WatchFlags) => {
+      const { project } = await loadFile(cli, services);
+      const keys = services.length === 0 ? Object.keys(project.services) : services;
+      // Told before anything is built.
+      rulesOf(project, keys);
+      const quiet = flags.quiet === true;
+      if (flags.up) await up(cli, services, { ...plainUp, build: true, quietBuild: quiet });
+      const client = await cli.connect();
+      const { signal } = cli.interrupts;
+      const prune = String(flags.prune) !== 'false';
+      await watchProject(cli, {
+        ...{ client, project, keys, prune, signal },
+        buildAndStart: (changed) =>
+          up(cli, changed, { ...plainUp, build: true, deps: false, quietBuild: quiet }),
+      });
+    });
+}
+
+const plainUp: UpFlags = {
+  detach: true,
+  recreate: true,
+  start: true,
+  deps: true,
+  color: true,
+  logPrefix: true,
+};

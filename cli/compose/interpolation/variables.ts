@@ -1,0 +1,87 @@
+import { byCodeUnit } from '../decode/reader.js';
+import { isList, isMap, type Tree } from '../yaml/tree.js';
+
+/** A variable that a Compose file refers to. */
+export interface Variable {
+  readonly name: string;
+  readonly required: boolean;
+  readonly defaultValue: string;
+  /** What stands in when it is set (`:+`). */
+  readonly alternate: string;
+}
+
+/** Every variable of a tree that has not been interpolated, sorted by name; the last mention counts. */
+export function variablesOf(tree: Tree): Variable[] {
+  const found = new Map<string, Variable>();
+  collect(tree, found);
+  return [...found.values()].sort((a, b) => byCodeUnit(a.name, b.name));
+}
+
+function collect(node: Tree, found: Map<string, Variable>): void {
+  if (typeof node === 'string') fromText(node, found);
+  else if (isList(node))
+    node.forEach((item) => {
+      collect(item, found);
+    });
+  else if (isMap(node))
+    Object.values(node).forEach((item) => {
+      collect(item, found);
+    });
+}
+
+function fromText(text: string, found: Map<string, Variable>): void {
+  for (let at = text.indexOf('$'); at >= 0; at = text.indexOf('$', at)) {
+    if (text[at + 1] === '$') {
+      at += 2;
+      continue;
+    }
+    const plain = /^\$([_a-zA-Z][_a-zA-Z0-9]*)/.exec(text.slice(at));
+    if (plain?.[1] !== undefined)
+      found.set(plain[1], { name: plain[1], required: false, defaultValue: '', alternate: '' });
+    const braced = text[at + 1] === '{' ? bodyAt(text, at + 2) : undefined;
+    if (braced !== undefined) fromExpression(braced, found);
+    at += plain?.[0].length ?? (braced === undefined ? 1 : braced.length + 3);
+  }
+}
+
+function bodyAt(text: string, start: number): string | undefined {
+  let open = 1;
+  for (let at = start; at < text.length; at += 1) {
+    if (text.startsWith('${', at)) open += 1;
+    else if (text[at] === '}' && (open -= 1) === 0) return text.slice(start, at);
+  }
+  return undefined;
+}
+
+function fromExpression(body: string, found: Map<string, Variable>): void {
+  const match = /^([_a-zA-Z][_a-zA-Z0-9]*)(?:(:?[-?+])(.*))?$/s.exec(body);
+  const name = match?.[1];
+  if (match === null || name === undefined) return;
+  const [operator, operand] = [match[2] ?? '', match[3] ?? ''];
+  fromText(operand, found);
+  found.set(name, {
+    name,
+    required: operator.endsWith('?'),
+    defaultValue: operator.endsWith('-') ? operand : '',
+    alternate: operator.endsWith('+') ? operand : '',
+  });
+}
+
+/** The table that `config --variables` prints: columns at least 20 wide. */
+export function variableTable(variables: readonly Variable[]): string {
+  const rows = [
+    ['NAME', 'REQUIRED', 'DEFAULT VALUE', 'ALTERNATE VALUE'],
+    ...variables.map((variable) => [
+      variable.name,
+      String(variable.required),
+      variable.defaultValue,
+      variable.alternate,
+    ]),
+  ];
+  const widths = [0, 1, 2].map((column) =>
+    Math.max(20, ...rows.map((row) => (row[column] ?? '').length + 3)),
+  );
+  return rows
+    .map((row) => `${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('')}\n`)
+    .join('');
+}

@@ -1,0 +1,78 @@
+import { errorAt } from '../error.js';
+import { scalarText } from '../yaml/scalar.js';
+import { isList, isMap, put, sameTree, type Path, type Tree, type TreeMap } from '../yaml/tree.js';
+
+export interface Include {
+  /** The first is the main file, the others lie over it. */
+  readonly paths: readonly string[];
+  readonly projectDirectory: string | undefined;
+  readonly envFiles: readonly string[];
+  readonly at: Path;
+}
+
+/** The entries of `include`, which is a list of paths or of mappings. */
+export function includesOf(root: TreeMap): Include[] {
+  const value = root.include ?? null;
+  if (value === null) return [];
+  if (!isList(value)) throw errorAt(root, ['include'], 'must be a list of files');
+  return value.map((entry, index) => readInclude(entry, ['include', index], root));
+}
+
+function readInclude(entry: Tree, at: Path, root: TreeMap): Include {
+  if (typeof entry === 'string')
+    return { paths: [entry], projectDirectory: undefined, envFiles: [], at };
+  if (!isMap(entry)) throw errorAt(root, at, 'must be a path or a mapping with path');
+  const unknown = Object.keys(entry).find(
+    (key) => !['path', 'project_directory', 'env_file'].includes(key),
+  );
+  if (unknown !== undefined) {
+    throw errorAt(
+      root,
+      [...at, unknown],
+      'is not a key of include, use path, project_directory or env_file',
+    );
+  }
+  const paths = strings(entry.path, [...at, 'path'], root);
+  if (paths.length === 0) throw errorAt(root, at, 'has no path');
+  const directory = entry.project_directory ?? null;
+  return {
+    paths,
+    projectDirectory: directory === null ? undefined : scalarText(directory),
+    envFiles: strings(entry.env_file, [...at, 'env_file'], root),
+    at,
+  };
+}
+
+function strings(value: Tree | undefined, at: Path, root: TreeMap): string[] {
+  if (value === undefined || value === null) return [];
+  const list = isList(value) ? value : [value];
+  return list.map((item) => {
+    if (typeof item !== 'string') throw errorAt(root, at, 'must be a string or a list of strings');
+    return item;
+  });
+}
+
+/** Copies the resources of an included model in; the same name may come twice only when it is the same. */
+export function importResources(imported: TreeMap, target: TreeMap): void {
+  for (const section of ['services', 'volumes', 'networks', 'secrets', 'configs', 'models']) {
+    const from = imported[section];
+    if (!isMap(from)) continue;
+    const mine = target[section] ?? null;
+    if (mine !== null && !isMap(mine)) throw errorAt(target, [section], 'must be a mapping');
+    if (mine === null) {
+      put(target, section, from, imported);
+      continue;
+    }
+    for (const name of Object.keys(from)) {
+      const other = from[name] as Tree;
+      if (mine[name] === undefined) put(mine, name, other, from);
+      else if (!sameTree(mine[name], other)) {
+        throw errorAt(
+          target,
+          [section, name],
+          'conflicts with an included resource of that name, rename one',
+        );
+      }
+    }
+  }
+}

@@ -1,0 +1,311 @@
+import { readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { messageOf } from '../../../manager/common/base/errors.js';
+import { checkContainerNames, checkProject } from '../check/check-project.js';
+import { readFileObject, readModel, readNetwork, readVolume } from '../decode/resources.js';
+import { readService } from '../decode/service.js';
+import { Reader } from '../decode/reader.js';
+import { resolveEnvFiles, resolveLabelFiles } from '../interpolation/environment.js';
+import { ComposeError, errorAt } from '../error.js';
+import { findProject, type Disk, type Found, type Sought } from './find.js';
+import { substitute } from '../interpolation/interpolate.js';
+import { loadLayers } from './layers.js';
+import type { Project, Service } from '../model.js';
+import { normalize } from './normalize.js';
+import { splitByProfiles } from './profiles.js';
+import { checkProjectName, normalizeProjectName, projectNameOfDirectory } from './project-name.js';
+import { selectServices, withoutUnused } from './select.js';
+import { checkStrict } from '../check/strict.js';
+import { TemplateError } from '../interpolation/template-error.js';
+import {
+  findMark,
+  isMap,
+  placeOf,
+  valueAt,
+  type Source,
+  type Tree,
+  type TreeMap,
+} from '../yaml/tree.js';
+import { peekDocuments } from '../yaml/yaml.js';
+
+export interface LoadRequest {
+  /** `-f`; `-` is standard input. Without any, COMPOSE_FILE or the usual names are looked for. */
+  readonly files?: readonly string[];
+  readonly projectName?: string | undefined;
+  readonly projectDirectory?: string | undefined;
+  readonly envFiles?: readonly string[];
+  readonly profiles?: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Absolute. */
+  readonly cwd: string;
+  /** Called for each warning as it comes up, also when loading fails later. */
+  readonly onWarning?: (message: string) => void;
+  /** Only these services and what they depend on. */
+  readonly services?: readonly string[];
+  readonly options?: LoadOptions;
+}
+
+/** Passes that `config` can switch off. */
+export interface LoadOptions {
+  readonly interpolate?: boolean;
+  readonly normalize?: boolean;
+  readonly resolvePaths?: boolean;
+  readonly consistency?: boolean;
+  readonly resolveEnvironment?: boolean;
+  /** Keep networks, volumes, secrets and configs that no service uses. */
+  readonly allResources?: boolean;
+}
+
+export interface Loaded {
+  readonly project: Project;
+  readonly warnings: readonly string[];
+}
+
+/** Finds, reads, merges, checks and completes a project. Throws ComposeError. */
+export function loadProject(request: LoadRequest): Promise<Loaded> {
+  return Promise.resolve().then(() => loadProjectSync(request));
+}
+
+export function loadProjectSync(request: LoadRequest): Loaded {
+  const warnings = new Set<string>();
+  const disk = diskOf(request, warnings);
+  const { tree, found, name } = loadModel(request, disk);
+  const options = request.options ?? {};
+  const lookup = (key: string): string | undefined => found.environment.get(key);
+  if (options.normalize !== false) normalize(tree, name, lookup);
+  let project = toProject({ tree, found, name, profiles: profilesOf(request, found) });
+  const refuse = (path: readonly (string | number)[], message: string): never => {
+    throw errorAt(tree, path, message);
+  };
+  if (options.consistency !== false) {
+    checkProject(project, refuse);
+    if (options.interpolate !== false) checkStrict(project, refuse, disk.warn);
+  }
+  project = selectServices(project, request.services ?? []);
+  if (options.consistency !== false) checkContainerNames(project.services, refuse);
+  project = resolveFiles(project, options.resolveEnvironment !== false, found, disk);
+  if (options.allResources !== true) project = withoutUnused(project);
+  return { project, warnings: [...warnings] };
+}
+
+/** The project's name alone: of the files, only `name:` is read and nothing else is checked. */
+export function loadProjectName(request: LoadRequest): string {
+  const disk = diskOf(request, new Set());
+  const found = findProject(soughtOf(request), disk);
+  return projectName(request, found, disk);
+}
+
+function soughtOf(request: LoadRequest): Sought {
+  return {
+    files: request.files ?? [],
+    projectDirectory: request.projectDirectory,
+    envFiles: request.envFiles ?? [],
+    env: request.env,
+    cwd: request.cwd,
+  };
+}
+
+/** The merged and completed tree before it becomes a project: what `config --no-interpolate` prints. */
+export function loadModel(
+  request: LoadRequest,
+  disk: Disk,
+): { tree: TreeMap; found: Found; name: string } {
+  const found = findProject(soughtOf(request), disk);
+  const options = request.options ?? {};
+  const name = projectName(request, found, disk);
+  const environment = new Map(found.environment);
+  if (!environment.has('COMPOSE_PROJECT_NAME')) environment.set('COMPOSE_PROJECT_NAME', name);
+  const named = { ...found, environment };
+  const tree = loadLayers(
+    { files: found.files, directory: found.directory, environment, included: [] },
+    disk,
+    {
+      interpolate: options.interpolate !== false,
+      resolvePaths: options.resolvePaths !== false,
+    },
+  );
+  return { tree, found: named, name };
+}
+
+/** Reads of one request, each file once. */
+export function diskOf(request: LoadRequest, warnings: Set<string>): Disk {
+  const sources = new Map<string, Source | undefined>();
+  return {
+    home: request.env.HOME,
+    warn: (message) => {
+      if (warnings.has(message)) return;
+      warnings.add(message);
+      request.onWarning?.(message);
+    },
+    isFile: (path) => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false,
+    read: (path) => {
+      const file = path === '-' ? path : resolve(request.cwd, path);
+      if (!sources.has(file)) sources.set(file, readSource(file));
+      return sources.get(file);
+    },
+  };
+}
+
+function readSource(path: string): Source | undefined {
+  try {
+    const bytes = readFileSync(path === '-' ? 0 : path);
+    return { file: path === '-' ? '<stdin>' : path, text: decodeText(bytes) };
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    const what = code === 'EISDIR' ? 'is a directory, name the file in it' : messageOf(error);
+    throw new ComposeError(`cannot read ${path}: ${what}`, { cause: error });
+  }
+}
+
+/** UTF-8, or UTF-16 with a byte order mark, as YAML has it. */
+function decodeText(bytes: Buffer): string {
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return bytes.subarray(2).toString('utf16le');
+  if (bytes[0] === 0xfe && bytes[1] === 0xff) {
+    return Buffer.from(bytes.subarray(2, bytes.length & ~1))
+      .swap16()
+      .toString('utf16le');
+  }
+  const text = bytes.toString('utf8');
+  return text.startsWith('\ufeff') ? text.slice(1) : text;
+}
+
+function profilesOf(request: LoadRequest, found: Found): string[] {
+  const given = request.profiles ?? [];
+  if (given.length > 0) return [...given];
+  return (found.environment.get('COMPOSE_PROFILES') ?? '')
+    .split(',')
+    .filter((profile) => profile !== '');
+}
+
+function projectName(request: LoadRequest, found: Found, disk: Disk): string {
+  const wanted = request.projectName ?? found.environment.get('COMPOSE_PROJECT_NAME') ?? '';
+  if (wanted !== '') return checkProjectName(wanted);
+  const written = writtenName(found, disk, request.options?.interpolate !== false);
+  const name =
+    written === undefined ? projectNameOfDirectory(found.directory) : normalizeProjectName(written);
+  if (name === '') {
+    throw new ComposeError('project name must not be empty, set name: in the file or use -p');
+  }
+  return name;
+}
+
+function writtenName(found: Found, disk: Disk, interpolate: boolean): string | undefined {
+  const roots = found.files.flatMap((file) => {
+    const source = disk.read(file);
+    if (source === undefined) throw new ComposeError(`file ${file} does not exist`);
+    return peekDocuments(source).map(({ root }) => root);
+  });
+  const root = roots.findLast(
+    (tree) => isMap(tree) && typeof tree.name === 'string' && tree.name !== '',
+  );
+  if (!isMap(root) || typeof root.name !== 'string') return undefined;
+  if (!interpolate) return root.name;
+  try {
+    const value = substitute(root.name, (key) => found.environment.get(key));
+    return value === '' ? undefined : value;
+  } catch (error) {
+    if (error instanceof TemplateError) throw errorAt(root, ['name'], error.message);
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly tree: TreeMap;
+  readonly found: Found;
+  readonly name: string;
+  readonly profiles: readonly string[];
+}
+
+function toProject({ tree, found, name, profiles }: Parts): Project {
+  const root = new Reader(tree, [], tree);
+  const services = root.byName('services', readService) ?? {};
+  const { enabled, disabled } = splitByProfiles(services, profiles);
+  return {
+    name,
+    workingDirectory: found.directory,
+    composeFiles: found.files,
+    environmentFiles: found.environmentFiles,
+    environment: Object.fromEntries(found.environment),
+    profiles,
+    services: enabled,
+    disabledServices: disabled,
+    networks: root.byName('networks', readNetwork) ?? {},
+    volumes: root.byName('volumes', readVolume) ?? {},
+    secrets: root.byName('secrets', readFileObject) ?? {},
+    configs: root.byName('configs', readFileObject) ?? {},
+    models: root.byName('models', readModel) ?? {},
+    extensions: extensionsOf(tree),
+    written: (path) => valueAt(tree, path),
+    locate: (path) => locate(tree, path),
+  };
+}
+
+function locate(tree: Tree, path: readonly (string | number)[]): string {
+  const place = placeOf(findMark(tree, path));
+  const key = path.join('.');
+  return place === undefined
+    ? key
+    : `${place.file}:${String(place.line)}:${String(place.column)}: ${key}`;
+}
+
+function extensionsOf(tree: TreeMap): Record<string, unknown> {
+  const extensions: Record<string, unknown> = {};
+  for (const key of Object.keys(tree)) if (key.startsWith('x-')) extensions[key] = tree[key];
+  return extensions;
+}
+
+function resolveFiles(
+  project: Project,
+  environmentToo: boolean,
+  found: Found,
+  disk: Disk,
+): Project {
+  const world = { ...disk, locate: project.locate };
+  const services: Record<string, Service> = {};
+  for (const [name, service] of Object.entries(project.services)) {
+    const labelled = resolveLabelFiles(name, service, world);
+    services[name] = environmentToo
+      ? resolveEnvFiles(name, labelled, found.environment, world)
+      : labelled;
+  }
+  return { ...project, services };
+}
+
+/** Contents of the secrets and configs of a project, read before anything is sent. Throws ComposeError. */
+export function readContents(project: Project): Map<string, Uint8Array> {
+  const contents = new Map<string, Uint8Array>();
+  for (const kind of ['secrets', 'configs'] as const) {
+    for (const [key, object] of Object.entries(project[kind])) {
+      if (object.external === true) continue;
+      contents.set(`${kind}/${key}`, contentOf(project, kind, key));
+    }
+  }
+  return contents;
+}
+
+/** Throws with the place in the file when it cannot be read. */
+export function contentOf(project: Project, kind: 'secrets' | 'configs', key: string): Uint8Array {
+  const { file, environment, content } = project[kind][key] ?? {};
+  const noun = kind.slice(0, -1);
+  if (environment !== undefined) {
+    const value = project.environment[environment];
+    if (value !== undefined) return Buffer.from(value);
+    throw new ComposeError(
+      `${project.locate([kind, key])}: environment variable ${environment} of ${noun} ${key} is not set`,
+    );
+  }
+  if (file === undefined) return Buffer.from(content ?? '');
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    const why =
+      (error as NodeJS.ErrnoException).code === 'ENOENT'
+        ? 'does not exist'
+        : `cannot be read: ${messageOf(error)}`;
+    throw new ComposeError(
+      `${project.locate([kind, key])}: file ${file} of ${noun} ${key} ${why}`,
+      { cause: error },
+    );
+  }
+}

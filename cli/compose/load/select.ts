@@ -1,0 +1,60 @@
+import { ComposeError } from '../error.js';
+import type { Mount, Project, Service } from '../model.js';
+import { splitByProfiles } from './profiles.js';
+
+type Services = Readonly<Record<string, Service>>;
+
+/** The named services with all they depend on; naming one enables its profiles. */
+export function selectServices(project: Project, names: readonly string[]): Project {
+  if (names.length === 0) return project;
+  const all: Services = { ...project.services, ...project.disabledServices };
+  const profiles = [...project.profiles];
+  for (const name of names) {
+    const service = all[name];
+    if (service === undefined) throw new ComposeError(`no such service: ${name}`);
+    if (project.services[name] === undefined) profiles.push(...(service.profiles ?? []));
+  }
+  const { enabled, disabled } = splitByProfiles(all, profiles);
+  const wanted = new Set<string>();
+  const queue = [...names];
+  for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
+    if (wanted.has(name)) continue;
+    const service = enabled[name];
+    if (service === undefined) continue;
+    wanted.add(name);
+    queue.push(...Object.keys(service.depends_on ?? {}));
+  }
+  const selected: Record<string, Service> = {};
+  const rest: Record<string, Service> = { ...disabled };
+  for (const [name, service] of Object.entries(enabled)) {
+    if (wanted.has(name)) selected[name] = service;
+    else rest[name] = service;
+  }
+  return { ...project, services: selected, disabledServices: rest };
+}
+
+/** Without the networks, volumes, secrets, configs and models that no enabled service uses. */
+export function withoutUnused(project: Project): Project {
+  const services = Object.values(project.services);
+  const keep = <T>(
+    resources: Readonly<Record<string, T>>,
+    namesIn: (service: Service) => readonly string[],
+  ): Record<string, T> => {
+    const used = new Set(services.flatMap(namesIn));
+    return Object.fromEntries(Object.entries(resources).filter(([name]) => used.has(name)));
+  };
+  return {
+    ...project,
+    networks: keep(project.networks, ({ networks = {} }) => Object.keys(networks)),
+    volumes: keep(project.volumes, ({ volumes = [] }) => volumes.flatMap(namedVolume)),
+    secrets: keep(project.secrets, ({ secrets = [], build }) =>
+      [...secrets, ...(build?.secrets ?? [])].map(({ source }) => source),
+    ),
+    configs: keep(project.configs, ({ configs = [] }) => configs.map(({ source }) => source)),
+    models: keep(project.models, ({ models = {} }) => Object.keys(models)),
+  };
+}
+
+function namedVolume(mount: Mount): string[] {
+  return mount.type === 'volume' && mount.source !== undefined ? [mount.source] : [];
+}

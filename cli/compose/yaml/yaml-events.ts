@@ -1,0 +1,80 @@
+import { EVENT_ID, getScalarValue, parseEvents, SCALAR_STYLE, YAMLException } from 'js-yaml';
+import type { AliasEvent, Event, MappingEvent, ScalarEvent, SequenceEvent } from 'js-yaml';
+import { ComposeError } from '../error.js';
+import { placeOf, type KeyFinder, type Source } from './tree.js';
+
+export type NodeEvent = ScalarEvent | MappingEvent | SequenceEvent | AliasEvent;
+
+/** Nesting of what is written, and of what is built when aliases are written out. */
+export const maxDepth = 100;
+
+/** The events of a file, each with its offset. Throws ComposeError. */
+export function eventsOf(source: Source): Event[] {
+  try {
+    return parseEvents(source.text, { maxDepth });
+  } catch (error) {
+    if (!(error instanceof YAMLException)) throw error;
+    const offset = error.mark?.position ?? 0;
+    throw new ComposeError(`yaml: ${error.reason}`, {
+      place: placeOf({ source, offset }),
+      cause: error,
+    });
+  }
+}
+
+export function offsetOf(event: NodeEvent): number {
+  // An empty scalar stands nowhere; its key does.
+  if (event.type === EVENT_ID.SCALAR) {
+    const quoted =
+      event.style === SCALAR_STYLE.SINGLE_QUOTED || event.style === SCALAR_STYLE.DOUBLE_QUOTED;
+    return Math.max(quoted ? event.valueStart - 1 : event.valueStart, 0);
+  }
+  if (event.type === EVENT_ID.ALIAS) return event.anchorStart - 1;
+  return event.start;
+}
+
+/** Finds keys by reading the events again, which happens only when there is something to complain about. */
+export function keyFinder(source: Source): KeyFinder {
+  let offsets: Map<number, Map<string | number, number>> | undefined;
+  return (container, key) => {
+    offsets ??= offsetsOf(source);
+    return offsets.get(container)?.get(key);
+  };
+}
+
+interface OpenContainer {
+  readonly keys: Map<string | number, number>;
+  readonly isMap: boolean;
+  /** Nodes seen in it so far. */
+  count: number;
+  key: string;
+}
+
+function offsetsOf(source: Source): Map<number, Map<string | number, number>> {
+  const offsets = new Map<number, Map<string | number, number>>();
+  const open: OpenContainer[] = [];
+  for (const event of eventsOf(source)) {
+    if (event.type === EVENT_ID.POP) open.pop();
+    else if (event.type === EVENT_ID.DOCUMENT)
+      open.push({ keys: new Map(), isMap: false, count: 0, key: '' });
+    else {
+      const parent = open.at(-1);
+      if (parent !== undefined) noteNode(source, parent, event);
+      if (event.type !== EVENT_ID.MAPPING && event.type !== EVENT_ID.SEQUENCE) continue;
+      const keys = new Map<string | number, number>();
+      offsets.set(event.start, keys);
+      open.push({ keys, isMap: event.type === EVENT_ID.MAPPING, count: 0, key: '' });
+    }
+  }
+  return offsets;
+}
+
+/** A key of a mapping, every other node in it, or an item of a list. */
+function noteNode(source: Source, parent: OpenContainer, event: NodeEvent): void {
+  const index = parent.count;
+  parent.count += 1;
+  if (!parent.isMap) parent.keys.set(index, offsetOf(event));
+  else if (index % 2 === 0 && event.type === EVENT_ID.SCALAR) {
+    parent.keys.set(getScalarValue(source.text, event), offsetOf(event));
+  }
+}

@@ -1,0 +1,372 @@
+import type { Network, Volume } from '../../../../manager/common/model/network.js';
+import type { Node } from '../../../../manager/common/model/node.js';
+import type { Service } from '../../../../manager/common/model/service.js';
+import type { Task } from '../../../../manager/common/model/task.js';
+import { isTerminal } from '../../../../manager/common/model/task-state.js';
+import { portsText } from '../../../output/ports.js';
+import { binaryBytes, decimalBytes } from '../../../output/quantity.js';
+import { statusText } from '../../../../manager/common/model/container-state.js';
+import { updateText } from '../../../output/update-text.js';
+import { describeData, describeDeploy } from './describe-data.js';
+import { ago, field, pairs, section } from './describe-lines.js';
+import { age } from '../paint/text.js';
+import { findDeploy } from '../views/history.js';
+import type { Look } from '../state/view.js';
+import { countsOf, isLive } from '../views/parts.js';
+import type { ListName } from '../views/all.js';
+
+/** What is known of an object, in lines; `undefined` when it has gone. */
+export function describe(view: ListName, id: string, look: Look): readonly string[] | undefined {
+  const { world } = look;
+  switch (view) {
+    case 'tasks':
+      return found(world.tasks.get(id), (task) => describeTask(task, look));
+    case 'endpoints':
+      return found(world.tasks.get(id.split('/')[0] ?? ''), (task) => describeTask(task, look));
+    case 'services':
+    case 'jobs':
+      return found(world.services.get(id), (service) => describeService(service, look));
+    case 'machines':
+      return found(world.nodes.get(id), (node) => describeNode(node, look));
+    case 'networks':
+      return found(world.networks.get(id), (network) => describeNetwork(network, look));
+    case 'volumes':
+      return found(world.volumes.get(id), (volume) => describeVolume(volume, look));
+    case 'projects':
+      return describeProject(id, look);
+    case 'secrets':
+      return found(world.secrets.get(id), (secret) => describeData('secret', secret, look));
+    case 'configs':
+      return found(world.configs.get(id), (config) => describeData('config', config, look));
+    case 'history':
+      return found(findDeploy(id, look), (deploy) => describeDeploy(deploy, look));
+    default:
+      return undefined;
+  }
+}
+
+function found<T>(
+  object: T | undefined,
+  lines: (object: T) => readonly string[],
+): readonly string[] | undefined {
+  return object === undefined ? undefined : lines(object);
+}
+
+export function describeTask(task: Task, look: Look): readonly string[] {
+  const { world, now } = look;
+  const node = world.nodeOf(task);
+  const { container, resources } = task.spec;
+  return [
+    ...field('Name', task.containerName),
+    ...field('Task', task.id),
+    ...field('Project', task.project),
+    ...field('Service', `${task.service}, slot ${task.slot}`),
+    ...field(
+      'Machine',
+      node === undefined ? 'none yet' : `${node.spec.name} (${node.description.address})`,
+    ),
+    ...field('Status', statusText(task, now, node)),
+    ...field('State', `${task.status.state}, wanted ${task.desired}`),
+    ...field('Message', task.status.message),
+    ...field('Error', task.status.error),
+    ...field('Exit code', task.status.exitCode),
+    ...field('Restarts', task.status.restarts ?? 0),
+    ...field('Created', ago(task.createdAt, now)),
+    ...field('Container', task.status.containerId),
+    ...field('Image', container.image),
+    ...field('Image id', task.status.imageId),
+    ...field('Command', (task.status.command ?? container.command ?? []).join(' ')),
+    ...field('Ports', portsText(task, node?.description.address ?? '')),
+    ...field(
+      'Memory limit',
+      resources.limits.memoryBytes === undefined
+        ? undefined
+        : binaryBytes(resources.limits.memoryBytes),
+    ),
+    ...section('Use', useLines(task, look)),
+    ...section(
+      'Networks',
+      task.attachments.map(
+        ({ network, address, aliases }) => `${network}  ${address}  ${aliases.join(' ')}`,
+      ),
+    ),
+    ...section(
+      'Mounts',
+      container.mounts.map(
+        (mount) =>
+          `${mount.type} ${'source' in mount ? (mount.source ?? '') : ''} -> ${mount.target}`,
+      ),
+    ),
+    ...section('Why here', explanationLines(task)),
+    // Values of the environment may be secrets: only their names are shown.
+    ...section('Environment', Object.keys(container.env).sort()),
+    ...section('Labels', pairs(container.labels)),
+  ];
+}
+
+function useLines(task: Task, { world }: Look): readonly string[] {
+  const use = world.taskUse.get(task.id);
+  if (use === undefined) return [];
+  return [
+    `cpu ${use.cpuPercent.toFixed(1)}% of one CPU, ${use.cpuSeconds.toFixed(1)} s in all`,
+    `memory ${binaryBytes(use.memoryBytes)} of ${binaryBytes(use.memoryLimitBytes)}`,
+    `network ${decimalBytes(use.rxBytes)} in, ${decimalBytes(use.txBytes)} out`,
+    `disk ${decimalBytes(use.readBytes)} read, ${decimalBytes(use.writeBytes)} written`,
+    `${use.pids} processes`,
+  ];
+}
+
+function explanationLines({ explanation }: Task): readonly string[] {
+  if (explanation === undefined) return [];
+  return [
+    explanation.summary,
+    ...explanation.reasons.filter((reason) => reason !== explanation.summary),
+  ];
+}
+
+function taskLines(tasks: readonly Task[], { world, now }: Look): readonly string[] {
+  return tasks.map((task) => {
+    const node = world.nodeOf(task);
+    return `${task.containerName}  ${node?.spec.name ?? '-'}  ${statusText(task, now, node)}`;
+  });
+}
+
+function bySlot(a: Task, b: Task): number {
+  return a.slot - b.slot || b.createdAt - a.createdAt;
+}
+
+export function describeService(service: Service, look: Look): readonly string[] {
+  const { world, now } = look;
+  const { spec } = service;
+  const tasks = [...world.tasksOf(service.id)].sort(bySlot);
+  const { running, wanted } = countsOf(world, service);
+  const { limits, reservations } = spec.task.resources;
+  return [
+    ...field('Name', spec.service),
+    ...field('Project', spec.project),
+    ...field('Id', service.id),
+    ...field('Mode', spec.mode.kind),
+    ...field('Replicas', `${running} of ${wanted} run`),
+    ...field('Halted', spec.halted ? 'yes, "shoal start" runs it' : undefined),
+    ...field('Removing', service.removing ? 'yes' : undefined),
+    ...field('Image', spec.task.container.image),
+    ...field('Change', updateText(service, now)),
+    ...field('Before', service.previousSpec?.task.container.image),
+    ...field('Created', ago(service.createdAt, now)),
+    ...field('Updated', ago(service.updatedAt, now)),
+    ...field('Endpoint', spec.endpointMode),
+    ...field('Networks', spec.task.networks.map(({ network }) => network).join(', ')),
+    ...field(
+      'Ports',
+      spec.task.ports
+        .map(
+          ({ published, target, protocol, mode }) =>
+            `${published ?? 'any'}->${target}/${protocol} (${mode})`,
+        )
+        .join(', '),
+    ),
+    ...field('Constraints', spec.task.placement.constraints.join(', ')),
+    ...field(
+      'Depends on',
+      spec.dependsOn.map((item) => `${item.service} (${item.condition})`).join(', '),
+    ),
+    ...field(
+      'Memory limit',
+      limits.memoryBytes === undefined ? undefined : binaryBytes(limits.memoryBytes),
+    ),
+    ...field(
+      'Reserved',
+      reservations.memoryBytes === 0 ? undefined : binaryBytes(reservations.memoryBytes),
+    ),
+    ...section('Tasks', taskLines(tasks.filter(isLive), look)),
+    ...section(
+      'Past tasks',
+      taskLines(
+        tasks.filter((task) => !isLive(task)),
+        look,
+      ),
+    ),
+    ...section('Labels', pairs(spec.labels)),
+  ];
+}
+
+export function describeNode(node: Node, look: Look): readonly string[] {
+  const { world, now } = look;
+  const { description, spec, status } = node;
+  const use = world.nodeUse.get(node.id);
+  const tasks = world.tasksOn(node.id).filter(isLive);
+  const reserved = tasks.reduce(
+    (sum, task) => sum + task.spec.resources.reservations.memoryBytes,
+    0,
+  );
+  return [
+    ...field('Name', spec.name),
+    ...field('Id', node.id),
+    ...field('State', `${status.state} for ${age(now - status.since)}`),
+    ...field('Message', status.message),
+    ...field('Availability', spec.availability),
+    ...field('Role', spec.role),
+    ...field('Address', description.address),
+    ...field('Host name', description.hostname),
+    ...field('Platform', `${description.os}/${description.arch}`),
+    ...field('Engine', description.engineVersion),
+    ...field('Shoal', description.shoalVersion),
+    ...field('CPUs', description.nanoCpus / 1e9),
+    ...field(
+      'Memory',
+      `${binaryBytes(description.memoryBytes)}, ${binaryBytes(reserved)} reserved`,
+    ),
+    ...(use === undefined
+      ? []
+      : [
+          ...field('CPU use', `${use.cpuPercent.toFixed(0)}%, load ${use.load1.toFixed(2)}`),
+          ...field('Memory use', binaryBytes(use.memoryUsedBytes)),
+          ...field(
+            'Disk use',
+            `${binaryBytes(use.diskUsedBytes)} of ${binaryBytes(use.diskBytes)}`,
+          ),
+        ]),
+    ...section('Tasks', taskLines(tasks, look)),
+    ...section('Labels', pairs(spec.labels)),
+    ...section('Engine labels', pairs(description.engineLabels)),
+  ];
+}
+
+export function describeNetwork(network: Network, { world }: Look): readonly string[] {
+  const endpoints = [...world.tasks.values()].filter(isLive).flatMap((task) =>
+    task.attachments
+      .filter(({ networkId }) => networkId === network.id)
+      .map(({ address, aliases }) => {
+        const names = [...new Set([task.service, task.containerName, ...aliases])];
+        return `${address.padEnd(15)}  ${world.nodeOf(task)?.spec.name ?? '-'}  ${names.join(' ')}`;
+      }),
+  );
+  return [
+    ...field('Name', network.spec.name),
+    ...field('Id', network.id),
+    ...field('Project', network.spec.project),
+    ...field('Subnet', network.subnet),
+    ...field('VNI', network.vni),
+    ...field('Internal', network.spec.internal ? 'yes' : 'no'),
+    ...section('Addresses', endpoints),
+    ...section('Labels', pairs(network.spec.labels)),
+  ];
+}
+
+export function describeVolume(volume: Volume, { world, now }: Look): readonly string[] {
+  const users = [...world.tasks.values()].filter(
+    (task) =>
+      isLive(task) &&
+      task.spec.container.mounts.some(
+        (mount) => mount.type === 'volume' && mount.source === volume.spec.name,
+      ),
+  );
+  return [
+    ...field('Name', volume.spec.name),
+    ...field('Id', volume.id),
+    ...field('Project', volume.spec.project),
+    ...field('Driver', volume.spec.driver),
+    ...field(
+      'Machines',
+      volume.nodeIds.map((id) => world.nodes.get(id)?.spec.name ?? id).join(', '),
+    ),
+    ...field('Created', ago(volume.createdAt, now)),
+    ...section(
+      'Used by',
+      users.map((task) => task.containerName),
+    ),
+    ...section('Labels', pairs(volume.spec.labels)),
+  ];
+}
+
+function describeProject(name: string, look: Look): readonly string[] | undefined {
+  const { world } = look;
+  const services = [...world.services.values()].filter(({ spec }) => spec.project === name);
+  if (services.length === 0) return undefined;
+  const ofProject = (spec: { readonly project: string }): boolean => spec.project === name;
+  return [
+    ...field('Project', name),
+    ...section(
+      'Services',
+      services.map((service) => {
+        const { running, wanted } = countsOf(world, service);
+        return `${service.spec.service}  ${running}/${wanted}  ${service.spec.task.container.image}`;
+      }),
+    ),
+    ...section(
+      'Networks',
+      [...world.networks.values()]
+        .filter(({ spec }) => ofProject(spec))
+        .map(({ spec, subnet }) => `${spec.name}  ${subnet}`),
+    ),
+    ...section(
+      'Volumes',
+      [...world.volumes.values()]
+        .filter(({ spec }) => ofProject(spec))
+        .map(({ spec }) => spec.name),
+    ),
+  ];
+}
+
+/** Why a task is where it is, or is not: placement, last end, restarts, who was in its slot before. */
+export function whyTask(task: Task, look: Look): readonly string[] {
+  const { world, now } = look;
+  const node = world.nodeOf(task);
+  const former = world
+    .tasksOf(task.serviceId)
+    .filter((other) => other.slot === task.slot && other.id !== task.id)
+    .sort((a, b) => b.createdAt - a.createdAt);
+  const { status } = task;
+  return [
+    `${task.containerName}: ${statusText(task, now, node)}`,
+    ...section(
+      task.nodeId === undefined ? 'Why it is nowhere' : `Why on ${node?.spec.name ?? task.nodeId}`,
+      [...explanationLines(task)],
+    ),
+    ...section('State', [
+      `${status.state} since ${ago(status.at, now)}, wanted ${task.desired}`,
+      ...(status.message === '' ? [] : [status.message]),
+      ...(status.error === undefined ? [] : [`error: ${status.error}`]),
+      ...(status.exitCode === undefined ? [] : [`last exit code ${status.exitCode}`]),
+      `${status.restarts ?? 0} restarts by the engine`,
+      ...(task.notBefore !== undefined && task.notBefore > now
+        ? [`not started before ${age(task.notBefore - now)} from now (restart delay)`]
+        : []),
+    ]),
+    ...section(
+      'Machine',
+      node === undefined
+        ? []
+        : [
+            `${node.spec.name} is ${node.status.state} (${node.spec.availability}) ${node.status.message}`,
+          ],
+    ),
+    ...section(
+      'In this slot before',
+      former.slice(0, 10).map((other) => {
+        const { state, error, exitCode, at, message } = other.status;
+        const where = world.nodeOf(other)?.spec.name ?? 'no machine';
+        const code = exitCode === undefined ? '' : ` code ${exitCode}`;
+        const ended = isTerminal(state) ? `${state}${code}` : `${state}, wanted ${other.desired}`;
+        return `${ended} ${ago(at, now)} on ${where} ${error ?? message}`.trim();
+      }),
+    ),
+  ];
+}
+
+export function whyService(service: Service, look: Look): readonly string[] {
+  const { running, wanted } = countsOf(look.world, service);
+  const tasks = [...look.world.tasksOf(service.id)].filter(isLive).sort(bySlot);
+  const waits =
+    service.dependenciesMet || service.spec.dependsOn.length === 0
+      ? []
+      : [
+          `waits for ${service.spec.dependsOn.map((item) => `${item.service} (${item.condition})`).join(', ')}`,
+        ];
+  return [
+    `${service.spec.project}/${service.spec.service}: ${running} of ${wanted} run`,
+    ...(service.spec.halted ? ['it was stopped by a user'] : []),
+    ...waits,
+    ...tasks.flatMap((task) => ['', ...whyTask(task, look)]),
+  ];
+}

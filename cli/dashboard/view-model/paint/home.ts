@@ -1,0 +1,133 @@
+import type { Node } from '../../../../manager/common/model/node.js';
+import { shortBytes } from '../../../output/quantity.js';
+import { barText, markOf, nodeWord, shareStyle, sparkline, taskWord } from './glyphs.js';
+import type { Pane } from '../state/model.js';
+import type { Line } from './spans.js';
+import { serviceStyle, span } from './spans.js';
+import { cell, harmless } from './text.js';
+import type { Look } from '../state/view.js';
+import { countsOf, isRunning, serviceWord, sumUse } from '../views/parts.js';
+
+/** The whole cluster on one page: machines, services, what is wrong, what happened last. */
+export function homeLines(look: Look, columns: number, rows: number, pane: Pane): readonly Line[] {
+  const problems = problemLines(look);
+  const machines = machineLines(look, columns);
+  const services = serviceLines(look, columns);
+  const room = Math.max(3, Math.floor((rows - 4) / 3));
+  const wrong = problems.length === 0 ? [[span('  nothing is wrong', 'good')]] : problems;
+  const parts = [
+    ...block(title('Machines', pane === 'machines'), machines, room),
+    ...block(title('Services by CPU', pane === 'services'), services, room),
+    ...block(title('Problems', pane === 'problems'), wrong, Math.max(2, room - 2)),
+  ];
+  const last = title('Last events', pane === 'events');
+  return [...parts, ...block(last, eventLines(look, columns), rows - parts.length - 1)];
+}
+
+/** Which part `enter` opens is told by a sign, as no colour is needed to know it. */
+function title(text: string, focused: boolean): Line {
+  return focused ? [span('> ', 'accent'), span(text, 'title')] : [span(`  ${text}`, 'title')];
+}
+
+function block(head: Line, lines: readonly Line[], room: number): readonly Line[] {
+  if (room < 1) return [];
+  const shown = lines.length > room ? lines.slice(0, room - 1) : lines;
+  const more = lines.length - shown.length;
+  return [head, ...shown, ...(more > 0 ? [[span(`  and ${more} more`, 'dim')]] : [])];
+}
+
+function machineLines({ world, glyphs }: Look, columns: number): readonly Line[] {
+  const nodes = [...world.nodes.values()].sort(
+    (a, b) =>
+      Number(a.status.state === 'ready') - Number(b.status.state === 'ready') ||
+      a.spec.name.localeCompare(b.spec.name, 'en', { numeric: true }),
+  );
+  const name = Math.min(24, Math.max(10, Math.floor(columns / 6)));
+  return nodes.map((node: Node) => {
+    const mark = markOf(nodeWord(node), glyphs);
+    const use = world.nodeUse.get(node.id);
+    const running = world.tasksOn(node.id).filter((task) => isRunning(world, task)).length;
+    const cpu = (use?.cpuPercent ?? 0) / 100;
+    const memory = use === undefined ? 0 : use.memoryUsedBytes / use.memoryBytes;
+    return [
+      span(`  ${mark.glyph} `, mark.style),
+      span(`${cell(harmless(node.spec.name), name)} `, 'bold'),
+      span(cell(mark.word, 9), mark.style),
+      span(cell(`${running} tasks`, 10)),
+      ...(use === undefined
+        ? []
+        : [
+            span(
+              `cpu ${barText(cpu, 8, glyphs)} ${cell(`${use.cpuPercent.toFixed(0)}%`, 5)}`,
+              shareStyle(cpu),
+            ),
+            span(`${sparkline(world.history.get(node.id) ?? [], 10, glyphs, 100)} `, 'accent'),
+            span(
+              `mem ${columns < 100 ? '' : `${barText(memory, 8, glyphs)} `}${shortBytes(use.memoryUsedBytes)}/${shortBytes(use.memoryBytes)}`,
+              shareStyle(memory),
+            ),
+          ]),
+    ];
+  });
+}
+
+function serviceLines({ world, glyphs }: Look, columns: number): readonly Line[] {
+  const measured = [...world.services.values()]
+    .map((service) => ({ service, use: sumUse(world, world.tasksOf(service.id)) }))
+    .sort((a, b) => b.use.cpuPercent - a.use.cpuPercent);
+  const name = Math.min(36, Math.max(18, Math.floor(columns / 4)));
+  return measured.slice(0, 50).map(({ service, use }) => {
+    const counts = countsOf(world, service);
+    const mark = markOf(serviceWord(service, counts), glyphs);
+    const label = `${service.spec.project}/${service.spec.service}`;
+    return [
+      span(`  ${mark.glyph} `, mark.style),
+      span(`${cell(harmless(label), name)} `, serviceStyle(label)),
+      span(cell(`${counts.running}/${counts.wanted}`, 9), mark.style),
+      span(`cpu ${cell(`${use.cpuPercent.toFixed(1)}%`, 8)}`),
+      span(`${sparkline(world.history.get(service.id) ?? [], 10, glyphs)} `, 'accent'),
+      span(`mem ${shortBytes(use.memoryBytes)}`),
+    ];
+  });
+}
+
+function problemLines(look: Look): readonly Line[] {
+  const { world, glyphs } = look;
+  const nodes = [...world.nodes.values()]
+    .filter((node) => node.status.state !== 'ready')
+    .map((node): Line => {
+      const mark = markOf(nodeWord(node), glyphs);
+      return [
+        span(`  ${mark.glyph} machine `, mark.style),
+        span(harmless(node.spec.name), 'bold'),
+        span(` ${mark.word} ${harmless(node.status.message)}`),
+      ];
+    });
+  const tasks = world.currentTasks().flatMap((task): Line[] => {
+    const mark = markOf(taskWord(task, world.nodeOf(task)), glyphs);
+    if (mark.style !== 'bad' && mark.word !== 'pending') return [];
+    const { status, explanation } = task;
+    const reason =
+      status.error ?? (explanation?.placed === false ? explanation.summary : status.message);
+    return [
+      [
+        span(`  ${mark.glyph} `, mark.style),
+        span(harmless(task.containerName), 'bold'),
+        span(` ${mark.word} ${harmless(reason)}`),
+      ],
+    ];
+  });
+  return [...nodes, ...tasks];
+}
+
+function eventLines({ world }: Look, columns: number): readonly Line[] {
+  return world.events
+    .slice(-20)
+    .reverse()
+    .map((event) => [
+      span(`  ${new Date(event.at).toISOString().slice(11, 19)} `, 'dim'),
+      span(
+        cell(harmless(`${event.type} ${event.action} ${event.name}`), Math.max(10, columns - 12)),
+      ),
+    ]);
+}

@@ -1,0 +1,81 @@
+import { shortBytes } from '../../../output/quantity.js';
+import { barText, shareStyle } from './glyphs.js';
+import type { Line } from './spans.js';
+import { span } from './spans.js';
+import { age, harmless } from './text.js';
+import type { Look } from '../state/view.js';
+import { countsOf } from '../views/parts.js';
+
+/** Statistics come each second: after this they are late. */
+const staleMs = 3_500;
+
+interface Totals {
+  readonly ready: number;
+  readonly nodes: number;
+  readonly running: number;
+  readonly wanted: number;
+}
+
+function totals({ world }: Look): Totals {
+  return world.memo('totals', () => {
+    let [running, wanted] = [0, 0];
+    for (const service of world.services.values()) {
+      const counts = countsOf(world, service);
+      running += counts.running;
+      wanted += counts.wanted;
+    }
+    const nodes = [...world.nodes.values()];
+    const ready = nodes.filter(({ status }) => status.state === 'ready').length;
+    return { ready, nodes: nodes.length, running, wanted };
+  });
+}
+
+/** Cluster, machines, tasks, CPU, memory, and how old all this is. */
+export function headerLine(look: Look, columns: number, paused: boolean): Line {
+  const { world, glyphs } = look;
+  const { ready, nodes, running, wanted } = totals(look);
+  const use = [...world.nodeUse.values()];
+  const cpu =
+    use.reduce((sum, { cpuPercent }) => sum + cpuPercent, 0) / Math.max(1, use.length) / 100;
+  const used = use.reduce((sum, { memoryUsedBytes }) => sum + memoryUsedBytes, 0);
+  const memory = use.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
+  const share = memory === 0 ? 0 : used / memory;
+  const narrow = columns < 100;
+  return [
+    span(` shoal ${harmless(world.cluster)} `, 'title'),
+    freshness(look, paused),
+    span(` machines ${ready}/${nodes}`, ready === nodes ? 'good' : 'bad'),
+    span(`  tasks ${running}/${wanted}`, running >= wanted ? 'good' : 'warn'),
+    span('  cpu '),
+    span(`${barText(cpu, narrow ? 5 : 10, glyphs)} ${(cpu * 100).toFixed(0)}%`, shareStyle(cpu)),
+    span('  mem '),
+    span(
+      narrow
+        ? `${barText(share, 5, glyphs)} ${(share * 100).toFixed(0)}%`
+        : `${barText(share, 10, glyphs)} ${shortBytes(used)}/${shortBytes(memory)}`,
+      shareStyle(share),
+    ),
+    ...(narrow
+      ? []
+      : [
+          span(
+            `  ${world.managerVersion}  ${new Date(look.now).toISOString().slice(11, 19)} UTC`,
+            'dim',
+          ),
+        ]),
+  ];
+}
+
+/** Never silently frozen: says that it is lost, late, paused. */
+function freshness({ world, now }: Look, paused: boolean): Line[number] {
+  const { state, since, message } = world.connection;
+  const old = `data ${age(now - Math.max(world.heardAt, 0))} old`;
+  if (state === 'lost') {
+    const data = world.heardAt === 0 ? 'no data yet' : old;
+    return span(`connection lost ${age(now - since)} ago, ${data} ${harmless(message)} `, 'bad');
+  }
+  if (paused) return span(`paused, ${old} `, 'warn');
+  if (state === 'connecting') return span('connecting ', 'warn');
+  if (world.heardAt > 0 && now - world.heardAt > staleMs) return span(`${old} `, 'warn');
+  return span('live ', 'good');
+}

@@ -1,0 +1,252 @@
+import { fit, textWidth } from '../../../output/table.js';
+import { completions } from '../update/command-line.js';
+import { placeColumns } from './columns.js';
+import type { KeyHelp } from './help.js';
+import { generalKeys, listKeys, logKeys } from './help.js';
+import { homeLines } from './home.js';
+import type { Listings } from '../state/lists.js';
+import { windowStart } from '../state/lists.js';
+import { logLines } from './paint-logs.js';
+import { headerLine } from './paint-header.js';
+import { columnsOf, sortOf } from '../state/preferences.js';
+import type { ListScreen, Screen, State, TextScreen } from '../state/model.js';
+import { bodyRows, tooSmall, topOf } from '../state/model.js';
+import type { Line, Span } from './spans.js';
+import { span } from './spans.js';
+import { cell, harmless } from './text.js';
+import { topologyLines } from './topology.js';
+import { textLines } from '../describe/text-lines.js';
+import type { Column, Look, Row } from '../state/view.js';
+import { listViews } from '../views/all.js';
+import type { World } from '../state/world.js';
+
+/** A whole frame: always `rows - 1` lines, so that the terminal never scrolls. */
+export function paintFrame(state: State, look: Look, listings: Listings): readonly Line[] {
+  const { size } = state;
+  const height = Math.max(1, size.rows - 1);
+  if (tooSmall(size)) {
+    const text = `terminal is ${size.columns}x${size.rows}: at least 60x15 is needed`;
+    return [[span(cell(text, size.columns), 'warn')]];
+  }
+  const screen = topOf(state);
+  const dialog = dialogLines(state, look);
+  const room = bodyRows(size) - dialog.length;
+  const body = bodyLines(screen, state, look, listings).slice(0, room);
+  const filler = Array.from({ length: Math.max(0, room - body.length) }, (): Line => []);
+  const lines = [
+    headerLine(look, size.columns, state.paused),
+    crumbLine(state, look, listings),
+    ...body,
+    ...filler,
+    ...dialog,
+    flashLine(state, look),
+    hintLine(state),
+  ];
+  return lines.slice(0, height).map((line) => clipped(line, size.columns));
+}
+
+/** A line that ends where the terminal does. */
+function clipped(line: Line, columns: number): Line {
+  const out: Span[] = [];
+  let room = columns;
+  for (const { text, style } of line) {
+    if (room <= 0) break;
+    const width = textWidth(text);
+    out.push({ text: width <= room ? text : fit(text, room), style });
+    room -= width;
+  }
+  return out;
+}
+
+function bodyLines(screen: Screen, state: State, look: Look, listings: Listings): readonly Line[] {
+  const { columns } = state.size;
+  const rows = bodyRows(state.size);
+  switch (screen.kind) {
+    case 'home':
+      return homeLines(look, columns, rows, screen.pane);
+    case 'list':
+      return listLines(screen, state, look, listings);
+    case 'text':
+      return plainLines(screen, look, rows);
+    case 'topology':
+      return topologyLines(screen, look, columns, rows);
+    case 'logs':
+      return logLines(screen, columns, rows);
+  }
+}
+
+function listLines(
+  screen: ListScreen,
+  state: State,
+  look: Look,
+  listings: Listings,
+): readonly Line[] {
+  const listing = listings.of(screen, look);
+  const { view, rows, cursor } = listing;
+  const width = state.size.columns - 3;
+  const columns = columnsOf(view, look);
+  const sort = sortOf(screen, look);
+  const placed = placeColumns(columns, width, screen.wide).map(({ key, width: room }) => ({
+    column: columns.find((column) => column.key === key),
+    width: room,
+  }));
+  const { arrowUp, arrowDown } = look.glyphs;
+  const head = placed.map(({ column, width: room }) => {
+    const sorted = column?.key === sort.column;
+    const arrow = sorted ? (sort.descending ? arrowDown : arrowUp) : '';
+    return span(`${cell(`${column?.title ?? ''}${arrow}`, room, column?.right)} `, 'title');
+  });
+  const height = bodyRows(state.size) - 1;
+  const start = windowStart(cursor, rows.length, height);
+  const shown = rows.slice(start, start + height).map((row, at) =>
+    rowLine(row, placed, look, {
+      selected: start + at === cursor,
+      marked: screen.marks.has(row.id),
+    }),
+  );
+  const empty: Line[] =
+    rows.length === 0 ? [[span(`  ${emptyText(screen, listing.total)}`, 'dim')]] : [];
+  return [[span('  '), ...head], ...shown, ...empty];
+}
+
+function emptyText({ filter, problems }: ListScreen, total: number): string {
+  if (total === 0) return 'nothing here';
+  if (problems && filter === '') return `nothing is wrong with any of ${total} (! shows all)`;
+  return `none of ${total} matches /${harmless(filter)} (esc clears)`;
+}
+
+interface PlacedCell {
+  readonly column: Column<unknown> | undefined;
+  readonly width: number;
+}
+
+function rowLine(
+  row: Row,
+  placed: readonly PlacedCell[],
+  look: Look,
+  { selected, marked }: { readonly selected: boolean; readonly marked: boolean },
+): Line {
+  const sign = `${marked ? '+' : ' '}${selected ? '>' : ' '}`;
+  const cells = placed.map(({ column, width }) => {
+    const text = harmless(column?.text(row.item, look) ?? '');
+    const style = column?.style?.(row.item, look) ?? 'plain';
+    return span(`${cell(text, width, column?.right)} `, style);
+  });
+  if (selected) {
+    const text = cells.map((item) => item.text).join('');
+    return [span(sign, 'selected'), span(text, 'selected')];
+  }
+  if (!marked) return [span(sign), ...cells];
+  return [span(sign, 'marked'), ...cells.map(({ text }) => span(text, 'marked'))];
+}
+
+function plainLines({ source, top }: TextScreen, look: Look, rows: number): readonly Line[] {
+  const lines = textLines(source, look);
+  const start = Math.min(top, Math.max(0, lines.length - rows));
+  return lines.slice(start, start + rows).map((line) => {
+    const isTitle = /^\S.*[^:]:?$/u.test(line) && /^[A-Z][\w ()]*:?$/u.test(line);
+    return [span(harmless(line), isTitle ? 'title' : 'plain')];
+  });
+}
+
+/** Where we are and what narrows it. */
+function crumbLine(state: State, look: Look, listings: Listings): Line {
+  const names = state.stack.slice(-4).map((screen) => crumbOf(screen, look));
+  const trail = names.join(` ${look.glyphs.separator} `);
+  const screen = topOf(state);
+  if (screen.kind !== 'list') return [span(` ${trail}`, 'bold')];
+  const { rows, total, problem } = listings.of(screen, look);
+  const count = rows.length === total ? `${total}` : `${rows.length} of ${total}`;
+  const notes = [
+    screen.filter === '' ? '' : `/${harmless(screen.filter)}`,
+    problem ?? '',
+    screen.problems ? '!problems' : '',
+    screen.scope.history === true ? 'with history' : '',
+    screen.marks.size > 0 ? `${screen.marks.size} marked` : '',
+  ].filter((note) => note !== '');
+  return [
+    span(` ${trail} `, 'bold'),
+    span(`(${count}) `, 'accent'),
+    span(notes.join('  '), problem === undefined ? 'warn' : 'bad'),
+  ];
+}
+
+function crumbOf(screen: Screen, { world }: Look): string {
+  switch (screen.kind) {
+    case 'home':
+      return 'overview';
+    case 'topology':
+      return 'topology';
+    case 'logs':
+      return `log of ${harmless(screen.title)}`;
+    case 'text':
+      return screen.source.kind === 'output' ? harmless(screen.source.title) : screen.source.kind;
+    case 'list':
+      return listCrumb(screen, world);
+  }
+}
+
+function listCrumb({ view, scope }: ListScreen, world: World): string {
+  const of = [
+    scope.project,
+    world.services.get(scope.serviceId ?? '')?.spec.service,
+    world.nodes.get(scope.nodeId ?? '')?.spec.name,
+    world.networks.get(scope.networkId ?? '')?.spec.name,
+    scope.image,
+  ].find((name) => name !== undefined);
+  const title = listViews[view].title.toLowerCase();
+  return of === undefined ? title : `${title} of ${harmless(of)}`;
+}
+
+function dialogLines(state: State, look: Look): readonly Line[] {
+  const { mode } = state;
+  const { cursor } = look.glyphs;
+  switch (mode.kind) {
+    case 'browse':
+      return [];
+    case 'filter':
+      return [[span('/', 'accent'), span(harmless(mode.text)), span(cursor, 'accent')]];
+    case 'command':
+      return [
+        [span(completions(mode.text, look).join('  '), 'dim')],
+        [span(':', 'accent'), span(harmless(mode.text)), span(cursor, 'accent')],
+      ];
+    case 'confirm': {
+      const { title, effect, confirm } = mode.action;
+      const ask: Line =
+        typeof confirm === 'object'
+          ? [
+              span(`type ${harmless(confirm.word)} and enter, esc leaves it: `, 'warn'),
+              span(`${harmless(mode.typed)}${cursor}`, 'bold'),
+            ]
+          : [span('y does it, any other key leaves it', 'warn')];
+      return [
+        [span(`${harmless(title)}?`, 'bad')],
+        ...effect.slice(0, 6).map((line): Line => [span(`  ${harmless(line)}`)]),
+        ask,
+      ];
+    }
+  }
+}
+
+function flashLine({ flash }: State, { now }: Look): Line {
+  if (flash === undefined || flash.until <= now) return [];
+  return [span(` ${harmless(flash.text)}`, flash.tone)];
+}
+
+/** What can be done here, as many as fit; the full list is under `?`. */
+function hintLine(state: State): Line {
+  const screen = topOf(state);
+  const own = screen.kind === 'list' ? listKeys : screen.kind === 'logs' ? logKeys : [];
+  const keys: readonly KeyHelp[] = [...generalKeys, ...own];
+  const spans: Span[] = [];
+  let used = 0;
+  for (const { keys: name, does } of keys) {
+    const [short = ''] = does.split(/[:,;]/u);
+    const width = name.length + short.length + 3;
+    if (used + width > state.size.columns) break;
+    used += width;
+    spans.push(span(` ${name}`, 'accent'), span(` ${short} `, 'dim'));
+  }
+  return spans;
+}

@@ -1,0 +1,77 @@
+import type { Labels } from '../../../../manager/common/model/meta.js';
+
+/** What a filter looks at. */
+export interface Filterable {
+  readonly text: string;
+  readonly labels: Labels;
+}
+
+export interface Filter {
+  readonly matches: (item: Filterable) => boolean;
+  /** Why the text is no filter yet: it then matches everything. */
+  readonly problem?: string;
+}
+
+const everything: Filter = { matches: () => true };
+
+/**
+ * `re` a regular expression without regard to case, `!re` what does not match it, `-l key=value,key2`
+ * labels, `-f text` its letters in that order. A text that is no regular expression is looked for as it is.
+ */
+export function parseFilter(text: string): Filter {
+  const trimmed = text.trim();
+  if (trimmed === '' || trimmed === '!') return everything;
+  if (trimmed.startsWith('-l')) return labelFilter(trimmed.slice(2).trim());
+  if (trimmed.startsWith('-f')) return fuzzyFilter(trimmed.slice(2).trim());
+  if (trimmed.startsWith('!')) {
+    const { matches, ...rest } = textFilter(trimmed.slice(1));
+    return { ...rest, matches: (item) => !matches(item) };
+  }
+  return textFilter(trimmed);
+}
+
+function textFilter(text: string): Filter {
+  // Plain words are by far the most common and need no machine.
+  if (/^[\w .:/-]+$/u.test(text) && !text.includes('.')) return contains(text);
+  try {
+    const pattern = new RegExp(text, 'iu');
+    return { matches: (item) => pattern.test(item.text) };
+  } catch {
+    return { ...contains(text), problem: 'not a regular expression, looked for as it is' };
+  }
+}
+
+function contains(text: string): Filter {
+  const wanted = text.toLowerCase();
+  return { matches: (item) => item.text.toLowerCase().includes(wanted) };
+}
+
+function labelFilter(text: string): Filter {
+  if (text === '') return { ...everything, problem: 'key or key=value' };
+  const wanted = text.split(',').map((part) => {
+    const [key = '', ...value] = part.trim().split('=');
+    return { key, value: value.length === 0 ? undefined : value.join('=') };
+  });
+  return {
+    matches: ({ labels }) =>
+      wanted.every(({ key, value }) => {
+        const found = labels[key];
+        return value === undefined ? found !== undefined : found === value;
+      }),
+  };
+}
+
+function fuzzyFilter(text: string): Filter {
+  const letters = Array.from(text.toLowerCase()).filter((letter) => letter !== ' ');
+  return {
+    matches: (item) => {
+      let at = 0;
+      const within = item.text.toLowerCase();
+      for (const letter of letters) {
+        at = within.indexOf(letter, at) + 1;
+        if (at === 0) return false;
+      }
+      return true;
+    },
+  };
+}

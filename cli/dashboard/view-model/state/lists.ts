@@ -1,0 +1,134 @@
+import { parseFilter } from './filter.js';
+import { sortOf } from './preferences.js';
+import type { ListScreen } from './model.js';
+import type { Column, Look, Row, View } from './view.js';
+import { listViews } from '../views/all.js';
+
+/** A list as it stands: what a filter lets through, sorted. */
+export interface Listing {
+  readonly view: View;
+  readonly rows: readonly Row[];
+  /** Before the filter. */
+  readonly total: number;
+  readonly cursor: number;
+  readonly problem: string | undefined;
+}
+
+interface Kept<T> {
+  readonly key: string;
+  readonly value: T;
+}
+
+const collator = new Intl.Collator('en', { numeric: true });
+
+/** Columns whose order changes with every message of statistics. */
+const usageColumns = new Set(['cpu', 'trend', 'mem', 'memtrend', 'net', 'io', 'disk', 'load']);
+
+/** Keeps rows between frames: only what has changed is built, sorted and filtered again. */
+export class Listings {
+  #rows: Kept<readonly Row[]> | undefined;
+  #sorted: Kept<readonly Row[]> | undefined;
+  #shown: (Kept<readonly Row[]> & { readonly problem: string | undefined }) | undefined;
+
+  of(screen: ListScreen, look: Look): Listing {
+    const view = listViews[screen.view];
+    const rows = this.#rowsOf(view, screen, look);
+    const sorted = this.#sortedOf(view, screen, look, rows);
+    const { value, problem } = this.#shownOf(screen, sorted);
+    return {
+      view,
+      rows: value,
+      total: rows.value.length,
+      cursor: cursorOf(screen, value),
+      problem,
+    };
+  }
+
+  #rowsOf(view: View, { scope }: ListScreen, look: Look): Kept<readonly Row[]> {
+    const within = look.project === undefined ? scope : { project: look.project, ...scope };
+    const key = `${view.name}|${JSON.stringify(within)}|${look.world.version}`;
+    if (this.#rows?.key !== key) this.#rows = { key, value: view.rows(look, within) };
+    return this.#rows;
+  }
+
+  #sortedOf(
+    view: View,
+    screen: ListScreen,
+    look: Look,
+    rows: Kept<readonly Row[]>,
+  ): Kept<readonly Row[]> {
+    const sort = sortOf(screen, look);
+    const usage = usageColumns.has(sort.column) ? look.world.usageVersion : 0;
+    const key = `${rows.key}|${sort.column}|${String(sort.descending)}|${usage}`;
+    if (this.#sorted?.key !== key) {
+      const column = view.columns.find((item) => item.key === sort.column);
+      this.#sorted = { key, value: sortRows(rows.value, column, sort.descending, look) };
+    }
+    return this.#sorted;
+  }
+
+  #shownOf(
+    { filter, problems }: ListScreen,
+    sorted: Kept<readonly Row[]>,
+  ): { readonly value: readonly Row[]; readonly problem: string | undefined } {
+    const key = `${sorted.key}|${filter}|${String(problems)}`;
+    if (this.#shown?.key !== key) {
+      const { matches, problem } = parseFilter(filter);
+      const value =
+        filter === '' && !problems
+          ? sorted.value
+          : sorted.value.filter((row) => (!problems || row.bad) && matches(row));
+      this.#shown = { key, value, problem };
+    }
+    return this.#shown;
+  }
+}
+
+/** Stable over equal keys, which are told apart by the object's id. */
+function sortRows(
+  rows: readonly Row[],
+  column: Column<unknown> | undefined,
+  descending: boolean,
+  look: Look,
+): readonly Row[] {
+  if (column === undefined) return rows;
+  const order = column.order ?? column.text;
+  const keyed = rows.map((row) => ({ row, key: order(row.item, look) }));
+  const sign = descending ? -1 : 1;
+  keyed.sort((a, b) => sign * compareKeys(a.key, b.key) || (a.row.id < b.row.id ? -1 : 1));
+  return keyed.map(({ row }) => row);
+}
+
+function compareKeys(a: number | string, b: number | string): number {
+  if (typeof a === 'number' && typeof b === 'number') return a - b;
+  return collator.compare(String(a), String(b));
+}
+
+/** Where the selected object is; when it has gone, what stands in its place now. */
+function cursorOf({ selected, at }: ListScreen, rows: readonly Row[]): number {
+  const last = Math.max(0, rows.length - 1);
+  if (rows[at]?.id === selected) return at;
+  const found = selected === undefined ? -1 : rows.findIndex(({ id }) => id === selected);
+  return found >= 0 ? found : Math.min(at, last);
+}
+
+/** Puts the cursor on a row. */
+export function selectAt(screen: ListScreen, listing: Listing, at: number): ListScreen {
+  const index = Math.min(Math.max(0, at), Math.max(0, listing.rows.length - 1));
+  return { ...screen, selected: listing.rows[index]?.id, at: index };
+}
+
+/** First of the `height` rows to show: the cursor's page, so that moving within it moves nothing else. */
+export function windowStart(cursor: number, count: number, height: number): number {
+  if (count <= height) return 0;
+  const half = Math.floor(height / 2);
+  return Math.min(Math.max(0, cursor - half), count - height);
+}
+
+/** What an action is for: the marked rows that are there, else the one under the cursor. */
+export function targetsOf(screen: ListScreen, listing: Listing): readonly Row[] {
+  const marked = listing.rows.filter(({ id }) => screen.marks.has(id));
+  if (marked.length > 0) return marked;
+  const row = listing.rows[listing.cursor];
+  return row === undefined ? [] : [row];
+}

@@ -1,0 +1,190 @@
+import type { Action } from '../update/action.js';
+import type { LogBuffer } from './logs.js';
+import type { ListName } from '../views/all.js';
+import type { Scope, Sort } from './view.js';
+
+export interface ListScreen {
+  readonly kind: 'list';
+  readonly view: ListName;
+  readonly scope: Scope;
+  readonly filter: string;
+  /** As the view or the user's preferences have it unless chosen here. */
+  readonly sort: Sort | undefined;
+  /** Id of the object under the cursor; it stays there wherever its row goes. */
+  readonly selected: string | undefined;
+  /** Row it was last seen at: where the cursor goes when the object is gone. */
+  readonly at: number;
+  readonly marks: ReadonlySet<string>;
+  /** Only what has something wrong. */
+  readonly problems: boolean;
+  readonly wide: boolean;
+}
+
+export type TextSource =
+  | { readonly kind: 'describe'; readonly view: ListName; readonly id: string }
+  | { readonly kind: 'why'; readonly view: ListName; readonly id: string }
+  /** The object as it is kept, as JSON. */
+  | { readonly kind: 'raw'; readonly view: ListName; readonly id: string }
+  | { readonly kind: 'help' }
+  | { readonly kind: 'output'; readonly title: string; readonly lines: readonly string[] };
+
+export interface TextScreen {
+  readonly kind: 'text';
+  readonly source: TextSource;
+  readonly top: number;
+}
+
+export interface LogScreen {
+  readonly kind: 'logs';
+  readonly title: string;
+  readonly project: string;
+  readonly services: readonly string[];
+  readonly index: number | undefined;
+  /** Only lines of this container. */
+  readonly container: string | undefined;
+  readonly buffer: LogBuffer;
+  /** Line at the bottom; undefined follows. */
+  readonly bottom: number | undefined;
+  readonly wrap: boolean;
+  readonly stamps: boolean;
+  /** What is searched for; empty for nothing. */
+  readonly search: string;
+  /** Shows only lines that the search finds. */
+  readonly only: boolean;
+  /** The task that it was opened for: what others in its slot wrote can be told apart. */
+  readonly taskId: string | undefined;
+  /** Shows only what former tasks of the slot wrote. */
+  readonly previous: boolean;
+  /** Of the last so many minutes; undefined is the tail. */
+  readonly sinceMinutes: number | undefined;
+}
+
+export interface TopologyScreen {
+  readonly kind: 'topology';
+  readonly selected: string | undefined;
+  readonly left: number;
+}
+
+/** Parts of the overview that can be entered. */
+export const panes = ['machines', 'services', 'problems', 'events'] as const;
+export type Pane = (typeof panes)[number];
+
+export interface HomeScreen {
+  readonly kind: 'home';
+  readonly top: number;
+  readonly pane: Pane;
+}
+
+export type Screen = ListScreen | TextScreen | LogScreen | TopologyScreen | HomeScreen;
+
+export type Mode =
+  | { readonly kind: 'browse' }
+  | { readonly kind: 'filter'; readonly text: string; readonly former: string }
+  | { readonly kind: 'command'; readonly text: string; readonly back: number }
+  | { readonly kind: 'confirm'; readonly action: Action; readonly typed: string };
+
+export interface Flash {
+  readonly text: string;
+  readonly tone: 'good' | 'bad';
+  readonly until: number;
+}
+
+export interface Size {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+export interface State {
+  /** The last is shown; never empty. */
+  readonly stack: readonly Screen[];
+  readonly mode: Mode;
+  readonly flash: Flash | undefined;
+  readonly size: Size;
+  readonly history: readonly string[];
+  readonly readOnly: boolean;
+  readonly paused: boolean;
+  readonly mouse: boolean;
+  /** Lists show only this project. */
+  readonly project: string | undefined;
+}
+
+/** What the program around the model is to do. */
+export type Effect =
+  | { readonly kind: 'quit' }
+  | { readonly kind: 'act'; readonly action: Action }
+  | { readonly kind: 'run'; readonly words: readonly string[]; readonly project?: string }
+  | { readonly kind: 'shell'; readonly taskId: string }
+  | { readonly kind: 'openLogs'; readonly screen: LogScreen }
+  | { readonly kind: 'closeLogs'; readonly buffer: LogBuffer }
+  | { readonly kind: 'save'; readonly name: string; readonly lines: readonly string[] }
+  | { readonly kind: 'copy'; readonly text: string }
+  | { readonly kind: 'mouse'; readonly on: boolean }
+  /** Flags and sub-commands are wanted for completion. */
+  | { readonly kind: 'learnCommands' }
+  | { readonly kind: 'repaint' };
+
+export interface Step {
+  readonly state: State;
+  readonly effects: readonly Effect[];
+}
+
+export function listScreen(view: ListName, scope: Scope = {}): ListScreen {
+  return {
+    kind: 'list',
+    view,
+    scope,
+    filter: '',
+    sort: undefined,
+    selected: undefined,
+    at: 0,
+    marks: new Set(),
+    problems: false,
+    wide: false,
+  };
+}
+
+export const homeScreen: HomeScreen = { kind: 'home', top: 0, pane: 'machines' };
+
+export function initialState(
+  size: Size,
+  options: Partial<Pick<State, 'readOnly' | 'mouse'>> = {},
+): State {
+  return {
+    stack: [homeScreen],
+    mode: { kind: 'browse' },
+    flash: undefined,
+    size,
+    history: [],
+    readOnly: options.readOnly ?? false,
+    paused: false,
+    mouse: options.mouse ?? false,
+    project: undefined,
+  };
+}
+
+export function topOf(state: State): Screen {
+  return state.stack.at(-1) ?? homeScreen;
+}
+
+export function withTop(state: State, screen: Screen): State {
+  return { ...state, stack: [...state.stack.slice(0, -1), screen] };
+}
+
+const maxDepth = 30;
+
+export function pushed(state: State, screen: Screen): State {
+  return { ...state, stack: [...state.stack, screen].slice(-maxDepth) };
+}
+
+export const flashMs = 5_000;
+
+export function flashed(state: State, text: string, tone: Flash['tone'], now: number): State {
+  return { ...state, flash: { text, tone, until: now + flashMs } };
+}
+
+/** Rows of the terminal that are the screen's own: all but header, breadcrumb, flash, hints. */
+export function bodyRows(size: Size): number {
+  return Math.max(1, size.rows - 1 - 4);
+}
+
+export const tooSmall = (size: Size): boolean => size.columns < 60 || size.rows < 15;

@@ -1,0 +1,136 @@
+import type { ListName } from '../views/all.js';
+import { listViews } from '../views/all.js';
+import type { CliCommand, Look } from '../state/view.js';
+import type { World } from '../state/world.js';
+
+export type Command =
+  | { readonly kind: 'view'; readonly view: ListName; readonly filter: string }
+  | { readonly kind: 'screen'; readonly screen: 'home' | 'topology' | 'help' }
+  | { readonly kind: 'quit' }
+  | { readonly kind: 'run'; readonly words: readonly string[] }
+  | { readonly kind: 'problem'; readonly message: string };
+
+const screens: Readonly<Record<string, 'home' | 'topology' | 'help'>> = {
+  home: 'home',
+  overview: 'home',
+  pulse: 'home',
+  topology: 'topology',
+  topo: 'topology',
+  grid: 'topology',
+  help: 'help',
+};
+
+const quits = new Set(['q', 'q!', 'quit', 'exit']);
+
+/** Verbs that would fight over this terminal. */
+const refused = new Set(['dashboard', 'dash', 'completion']);
+
+const views = new Map<string, ListName>(
+  Object.values(listViews).flatMap((view) =>
+    view.aliases.map((alias) => [alias, view.name as ListName] as const),
+  ),
+);
+
+/** Words as a shell would split them: blanks part, quotes of both kinds hold together, `\` keeps one. */
+export function splitWords(text: string): readonly string[] {
+  const words: string[] = [];
+  for (const [, double, single, bare] of text.matchAll(
+    /"((?:\\.|[^"])*)"|'([^']*)'|((?:\\.|[^\s"'])+)/gu,
+  )) {
+    if (single === undefined) words.push((double ?? bare ?? '').replace(/\\(.)/gu, '$1'));
+    else words.push(single);
+  }
+  return words;
+}
+
+/**
+ * What a command line means. A name of a view alone, or followed by a filter, shows that view; with flags
+ * or a word that is the CLI's it is the CLI's: `:volumes` looks, `:volume rm x` acts.
+ */
+export function parseCommand(text: string, commands: readonly CliCommand[]): Command {
+  const words = splitWords(text);
+  const [name = '', ...rest] = words;
+  if (name === '') return { kind: 'problem', message: '' };
+  if (quits.has(name)) return { kind: 'quit' };
+  const screen = screens[name];
+  if (screen !== undefined && rest.length === 0) return { kind: 'screen', screen };
+  const view = views.get(name);
+  const isVerb = commands.some((entry) => entry.name === name);
+  const [first] = rest;
+  if (view !== undefined && (first === undefined || first.startsWith('/') || !isVerb)) {
+    return { kind: 'view', view, filter: rest.join(' ').replace(/^\//u, '') };
+  }
+  if (refused.has(name)) return { kind: 'problem', message: `${name} does not run in here` };
+  if (isVerb) return { kind: 'run', words };
+  return { kind: 'problem', message: `no view and no command "${name}"; ? shows what there is` };
+}
+
+/** Names that stand for a command's arguments. */
+function namesFor(command: string, world: World): readonly string[] {
+  const specNames = (objects: Iterable<{ readonly spec: { readonly name: string } }>) =>
+    [...objects].map(({ spec }) => spec.name);
+  switch (command) {
+    case 'node':
+    case 'machine':
+    case 'doctor':
+      return specNames(world.nodes.values());
+    case 'network':
+      return specNames(world.networks.values());
+    case 'volume':
+      return specNames(world.volumes.values());
+    case 'secret':
+      return specNames(world.secrets.values());
+    case 'config-object':
+      return specNames(world.configs.values());
+    case 'scale':
+      return [...world.services.values()].map(({ spec }) => `${spec.service}=`);
+    default:
+      return [
+        ...[...world.services.values()].map(({ spec }) => spec.service),
+        ...specNames(world.nodes.values()),
+        ...[...world.services.values()].map(({ spec }) => spec.project),
+      ];
+  }
+}
+
+/** What may stand where the last word is. */
+function candidates(words: readonly string[], look: Look): readonly string[] {
+  const [name = ''] = words;
+  if (words.length <= 1) {
+    const verbs = look.commands.map((command) => command.name).filter((verb) => !refused.has(verb));
+    return [...Object.keys(screens), ...views.keys(), ...verbs, 'quit'];
+  }
+  const last = words.at(-1) ?? '';
+  let at = look.commands.find((command) => command.name === name)?.words;
+  for (const word of words.slice(1, -1)) at = at?.children[word] ?? at;
+  if (last.startsWith('-')) return at?.flags ?? [];
+  const children = Object.keys(at?.children ?? {});
+  return children.length > 0 ? children : namesFor(name, look.world);
+}
+
+/** What the last word may become, at most `limit`. */
+export function completions(text: string, look: Look, limit = 8): readonly string[] {
+  const words = text.split(/\s+/u);
+  const last = words.at(-1) ?? '';
+  if (last === '') return [];
+  const fits = [...new Set(candidates(words, look))].filter(
+    (word) => word.startsWith(last) && word !== last,
+  );
+  return fits.sort((a, b) => a.length - b.length || (a < b ? -1 : 1)).slice(0, limit);
+}
+
+/** The text with its last word completed as far as all candidates agree. */
+export function completed(text: string, look: Look): string {
+  const found = completions(text, look, 1000);
+  const [first] = found;
+  if (first === undefined) return text;
+  const last = text.split(/\s+/u).at(-1) ?? '';
+  const agreed = found.reduce((prefix, word) => {
+    let length = 0;
+    while (length < prefix.length && prefix[length] === word[length]) length += 1;
+    return prefix.slice(0, length);
+  }, first);
+  const end = first.endsWith('=') ? '' : ' ';
+  const word = found.length === 1 ? first + end : agreed.length > last.length ? agreed : first;
+  return text.slice(0, text.length - last.length) + word;
+}

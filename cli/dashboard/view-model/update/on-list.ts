@@ -1,0 +1,372 @@
+import type { Network } from '../../../../manager/common/model/network.js';
+import type { Service } from '../../../../manager/common/model/service.js';
+import type { Task } from '../../../../manager/common/model/task.js';
+import { hostPort } from '../../../output/ports.js';
+import { portAddress } from '../../../../manager/common/model/published-ports.js';
+import { table } from '../../../output/table.js';
+import type { Verb } from './action.js';
+import { actionFor } from './actions.js';
+import type { Key } from './key.js';
+import { keyName } from './key.js';
+import type { Listing } from '../state/lists.js';
+import { selectAt, targetsOf } from '../state/lists.js';
+import { LogBuffer } from '../state/logs.js';
+import type { ListScreen, LogScreen, Screen, State, Step } from '../state/model.js';
+import { bodyRows, flashed, homeScreen, listScreen, pushed, withTop } from '../state/model.js';
+import { sortOf } from '../state/preferences.js';
+import { harmless } from '../paint/text.js';
+import type { Look, Row, Scope, Sort } from '../state/view.js';
+import type { ListName } from '../views/all.js';
+
+export interface ListContext {
+  readonly state: State;
+  readonly screen: ListScreen;
+  readonly listing: Listing;
+  readonly look: Look;
+}
+
+const stay = (state: State): Step => ({ state, effects: [] });
+
+const verbs: Readonly<Record<string, Verb>> = {
+  '+': 'scaleUp',
+  '=': 'scaleUp',
+  '-': 'scaleDown',
+  r: 'restart',
+  R: 'roll',
+  B: 'rollBack',
+  S: 'stop',
+  U: 'start',
+  K: 'kill',
+  D: 'drain',
+  A: 'activate',
+  'ctrl-d': 'remove',
+};
+
+/** What a key does on a list. */
+export function onList(context: ListContext, key: Key): Step {
+  const name = keyName(key);
+  const verb = verbs[name];
+  if (verb !== undefined) return act(context, verb);
+  const moved = movedBy(name, context.listing, bodyRows(context.state.size) - 1);
+  if (moved !== undefined) {
+    return stay(withTop(context.state, selectAt(context.screen, context.listing, moved)));
+  }
+  const changed = changedView(name, context);
+  if (changed !== undefined) return stay(withTop(context.state, changed));
+  return opened(name, context);
+}
+
+/** Row the cursor goes to. */
+function movedBy(name: string, { cursor, rows }: Listing, page: number): number | undefined {
+  switch (name) {
+    case 'up':
+    case 'k':
+      return cursor - 1;
+    case 'down':
+    case 'j':
+      return cursor + 1;
+    case 'pageUp':
+    case 'ctrl-b':
+      return cursor - page;
+    case 'pageDown':
+    case 'ctrl-f':
+      return cursor + page;
+    case 'home':
+    case 'g':
+      return 0;
+    case 'end':
+    case 'G':
+      return rows.length - 1;
+    default:
+      return undefined;
+  }
+}
+
+/** How the list is shown. */
+function changedView(name: string, { screen, listing, look }: ListContext): ListScreen | undefined {
+  switch (name) {
+    case '<':
+    case '>':
+      return { ...screen, sort: nextSort(sortOf(screen, look), listing, name === '>' ? 1 : -1) };
+    case 'i': {
+      const sort = sortOf(screen, look);
+      return { ...screen, sort: { ...sort, descending: !sort.descending } };
+    }
+    case '!':
+      return { ...screen, problems: !screen.problems };
+    case 'a':
+      return { ...screen, scope: { ...screen.scope, history: screen.scope.history !== true } };
+    case 'ctrl-w':
+      return { ...screen, wide: !screen.wide };
+    case ' ':
+      return toggleMark(screen, listing);
+    case 'ctrl-\\':
+      return { ...screen, marks: new Set() };
+    default:
+      return undefined;
+  }
+}
+
+function nextSort(sort: Sort, { view }: Listing, step: 1 | -1): Sort {
+  const keys = view.columns.map(({ key }) => key);
+  const at = keys.indexOf(sort.column);
+  return sortedBy(keys[(at + step + keys.length) % keys.length] ?? sort.column);
+}
+
+const mostFirst = new Set([
+  'cpu',
+  'mem',
+  'trend',
+  'memtrend',
+  'restarts',
+  'net',
+  'io',
+  'load',
+  'disk',
+]);
+
+/** Of what is used, most people look for the most. */
+export function sortedBy(column: string): Sort {
+  return { column, descending: mostFirst.has(column) };
+}
+
+/** Marks the row and goes on to the next. */
+function toggleMark(screen: ListScreen, listing: Listing): ListScreen {
+  const row = listing.rows[listing.cursor];
+  if (row === undefined) return screen;
+  const marks = new Set(screen.marks);
+  if (!marks.delete(row.id)) marks.add(row.id);
+  return selectAt({ ...screen, marks }, listing, listing.cursor + 1);
+}
+
+function act({ state, screen, listing, look }: ListContext, verb: Verb): Step {
+  if (state.readOnly) return stay(flashed(state, 'read only: nothing is changed', 'bad', look.now));
+  const action = actionFor(verb, screen.view, targetsOf(screen, listing), look.world);
+  if (typeof action === 'string') return stay(flashed(state, action, 'bad', look.now));
+  if (action.confirm === 'none') return { state, effects: [{ kind: 'act', action }] };
+  return stay({ ...state, mode: { kind: 'confirm', action, typed: '' } });
+}
+
+/** Keys that lead somewhere else. */
+function opened(name: string, context: ListContext): Step {
+  const { state, screen, listing, look } = context;
+  const row = listing.rows[listing.cursor];
+  if (row === undefined) return stay(state);
+  switch (name) {
+    case 'enter':
+    case 'right':
+      return entered(context, row);
+    case 'd':
+    case 'w':
+    case 'y': {
+      const kind = ({ d: 'describe', w: 'why', y: 'raw' } as const)[name];
+      const source = { kind, view: screen.view, id: row.id };
+      return stay(pushed(state, { kind: 'text', source, top: 0 }));
+    }
+    case 'h':
+      return openHistory(context, row);
+    case 'o':
+      return copyUrl(context, row);
+    case 'ctrl-s':
+      return { state, effects: [{ kind: 'save', name: screen.view, lines: listText(context) }] };
+    case 'l':
+      return openLogs(context, row);
+    case 's':
+      return openShell(context, row);
+    case 'c':
+      return {
+        state: flashed(state, `copied ${rowName(row)}`, 'good', look.now),
+        effects: [{ kind: 'copy', text: rowName(row) }],
+      };
+    default:
+      return stay(state);
+  }
+}
+
+/** Deploys of the service, or of the project. */
+function openHistory({ state, screen, look }: ListContext, row: Row): Step {
+  const scope: Scope | undefined =
+    screen.view === 'services'
+      ? { serviceId: row.id }
+      : screen.view === 'tasks'
+        ? { serviceId: (row.item as Task).serviceId }
+        : screen.view === 'projects'
+          ? { project: row.id }
+          : undefined;
+  if (scope === undefined) {
+    return stay(flashed(state, 'services and projects have a history', 'bad', look.now));
+  }
+  return stay(pushed(state, listScreen('history', scope)));
+}
+
+/** Where a browser on this computer finds it. */
+function copyUrl({ state, screen, look }: ListContext, row: Row): Step {
+  const { world } = look;
+  const tasks =
+    screen.view === 'tasks'
+      ? [row.item as Task]
+      : screen.view === 'services'
+        ? world.tasksOf(row.id)
+        : [];
+  const url = tasks
+    .filter(({ status }) => status.state === 'running')
+    .flatMap((task) => urlsOf(task, world.nodeOf(task)?.description.address ?? ''))[0];
+  if (url === undefined) return stay(flashed(state, 'it publishes no port', 'bad', look.now));
+  return {
+    state: flashed(state, `copied ${url}`, 'good', look.now),
+    effects: [{ kind: 'copy', text: url }],
+  };
+}
+
+function urlsOf({ status }: Task, address: string): readonly string[] {
+  return (status.ports ?? [])
+    .filter(({ protocol, published }) => protocol === 'tcp' && published > 0)
+    .map((port) => {
+      const scheme = port.target === 443 || port.target === 8443 ? 'https' : 'http';
+      return `${scheme}://${hostPort(portAddress(port, address), port.published)}`;
+    });
+}
+
+/** The list as it stands, all columns, one row a line. */
+function listText({ listing, look }: ListContext): readonly string[] {
+  const { columns } = listing.view;
+  return table(
+    columns.map(({ title }) => title),
+    listing.rows.map(({ item }) => columns.map((column) => column.text(item, look))),
+  )
+    .trimEnd()
+    .split('\n');
+}
+
+function rowName({ item, id }: Row): string {
+  const named = item as {
+    readonly containerName?: string;
+    readonly name?: string;
+    readonly spec?: { readonly name?: string };
+  };
+  return harmless(named.containerName ?? named.spec?.name ?? named.name ?? id);
+}
+
+const inside: Partial<Record<ListName, readonly [ListName, (row: Row) => Scope]>> = {
+  projects: ['services', ({ id }) => ({ project: id })],
+  services: ['tasks', ({ id }) => ({ serviceId: id })],
+  jobs: ['tasks', ({ id }) => ({ serviceId: id, history: true })],
+  machines: ['tasks', ({ id }) => ({ nodeId: id })],
+  networks: ['endpoints', ({ item }) => ({ networkId: (item as Network).id })],
+  images: ['tasks', ({ id }) => ({ image: id })],
+};
+
+function entered(context: ListContext, row: Row): Step {
+  const { state, screen } = context;
+  if (screen.view === 'tasks') return openLogs(context, row);
+  const next = inside[screen.view];
+  if (next !== undefined) return stay(pushed(state, listScreen(next[0], next[1](row))));
+  const source = { kind: 'describe', view: screen.view, id: row.id } as const;
+  return stay(pushed(state, { kind: 'text', source, top: 0 }));
+}
+
+type LogSubject = Pick<
+  LogScreen,
+  'title' | 'project' | 'services' | 'index' | 'container' | 'taskId'
+>;
+
+export function logSubject(view: ListName, row: Row): LogSubject | undefined {
+  switch (view) {
+    case 'tasks': {
+      const task = row.item as Task;
+      return taskLog(task);
+    }
+    case 'services':
+    case 'jobs': {
+      const { spec } = row.item as Service;
+      return {
+        title: `${spec.project}/${spec.service}`,
+        project: spec.project,
+        services: [spec.service],
+        index: undefined,
+        container: undefined,
+        taskId: undefined,
+      };
+    }
+    case 'projects':
+      return {
+        title: row.id,
+        project: row.id,
+        services: [],
+        index: undefined,
+        container: undefined,
+        taskId: undefined,
+      };
+    default:
+      return undefined;
+  }
+}
+
+export function taskLog(task: Task): LogSubject {
+  return {
+    title: task.containerName,
+    project: task.project,
+    services: [task.service],
+    index: task.slot,
+    container: undefined,
+    taskId: task.id,
+  };
+}
+
+export function logScreen(subject: LogSubject): LogScreen {
+  return {
+    kind: 'logs',
+    ...subject,
+    buffer: new LogBuffer(),
+    bottom: undefined,
+    wrap: false,
+    stamps: false,
+    search: '',
+    only: false,
+    previous: false,
+    sinceMinutes: undefined,
+  };
+}
+
+function openLogs({ state, screen, look }: ListContext, row: Row): Step {
+  const subject = logSubject(screen.view, row);
+  if (subject === undefined) {
+    return stay(flashed(state, 'only tasks, services and projects have a log', 'bad', look.now));
+  }
+  const opening = logScreen(subject);
+  return { state: pushed(state, opening), effects: [{ kind: 'openLogs', screen: opening }] };
+}
+
+function openShell({ state, screen, look }: ListContext, row: Row): Step {
+  if (state.readOnly) return stay(flashed(state, 'read only: no shell', 'bad', look.now));
+  const task =
+    screen.view === 'tasks'
+      ? (row.item as Task)
+      : screen.view === 'services'
+        ? look.world.tasksOf(row.id).find(({ status }) => status.state === 'running')
+        : undefined;
+  if (task === undefined) {
+    return stay(flashed(state, 'no task that runs is selected', 'bad', look.now));
+  }
+  return { state, effects: [{ kind: 'shell', taskId: task.id }] };
+}
+
+/** Screens that a digit leads to. */
+export const digitViews: readonly (ListName | 'home')[] = [
+  'home',
+  'machines',
+  'projects',
+  'services',
+  'tasks',
+  'networks',
+  'volumes',
+  'images',
+  'events',
+];
+
+export function digitScreen(name: string): Screen | undefined {
+  if (name === '0' || name === 't') return { kind: 'topology', selected: undefined, left: 0 };
+  const view = /^[1-9]$/u.test(name) ? digitViews[Number(name) - 1] : undefined;
+  if (view === undefined) return undefined;
+  return view === 'home' ? homeScreen : listScreen(view);
+}

@@ -1,0 +1,125 @@
+import type { Key } from './key.js';
+import { keyName } from './key.js';
+import { findLine, LogBuffer, queriedLines, savedLine } from '../state/logs.js';
+import type { LogScreen, State, Step } from '../state/model.js';
+import { bodyRows, flashed, withTop } from '../state/model.js';
+
+const ranges: Readonly<Record<string, number | undefined>> = {
+  '1': 1,
+  '2': 5,
+  '3': 15,
+  '4': 30,
+  '5': 60,
+  '6': 360,
+};
+
+/** What a key does on a log; undefined when nothing. */
+export function onLogs(state: State, screen: LogScreen, key: Key, now: number): Step | undefined {
+  const name = keyName(key);
+  const set = (change: Partial<LogScreen>): Step => ({
+    state: withTop(state, { ...screen, ...change }),
+    effects: [],
+  });
+  if (name === '0' || ranges[name] !== undefined) return reopened(state, screen, ranges[name]);
+  switch (name) {
+    case 'w':
+      return set({ wrap: !screen.wrap });
+    case 't':
+      return set({ stamps: !screen.stamps });
+    case 'f':
+      return set({ only: !screen.only, bottom: undefined });
+    case 's':
+    case 'G':
+    case 'end':
+      return set({ bottom: undefined });
+    case 'n':
+    case 'N':
+      return searched(state, screen, name === 'n' ? 1 : -1, now);
+    case 'C':
+      screen.buffer.clear();
+      return set({ bottom: undefined });
+    case 'ctrl-s':
+      return {
+        state,
+        effects: [
+          {
+            kind: 'save',
+            name: screen.title,
+            lines: queriedLines(screen.buffer, screen).map(savedLine),
+          },
+        ],
+      };
+    default:
+      return told(name, state, screen, now) ?? scrolled(name, screen, bodyRows(state.size), set);
+  }
+}
+
+/** What is shown of the lines, and the reader's own marks in them. */
+function told(name: string, state: State, screen: LogScreen, now: number): Step | undefined {
+  const stay = (next: State): Step => ({ state: next, effects: [] });
+  if (name === 'm') {
+    screen.buffer.mark(`---- ${new Date(now).toISOString().slice(11, 19)} ----`);
+    return stay({ ...state });
+  }
+  if (name !== 'p') return undefined;
+  if (screen.taskId === undefined) {
+    return stay(flashed(state, 'only of one task: go to tasks', 'bad', now));
+  }
+  return stay(withTop(state, { ...screen, previous: !screen.previous, bottom: undefined }));
+}
+
+function scrolled(
+  name: string,
+  screen: LogScreen,
+  page: number,
+  set: (change: Partial<LogScreen>) => Step,
+): Step | undefined {
+  const last = queriedLines(screen.buffer, screen).length - 1;
+  const at = screen.bottom ?? last;
+  // The last page is the end: going past it follows again.
+  const to = (line: number): Step =>
+    set({ bottom: line >= last ? undefined : Math.max(Math.min(page - 1, last), line) });
+  switch (name) {
+    case 'up':
+    case 'k':
+      return to(at - 1);
+    case 'down':
+    case 'j':
+      return to(at + 1);
+    case 'pageUp':
+    case 'ctrl-b':
+      return to(at - page);
+    case 'pageDown':
+    case 'ctrl-f':
+      return to(at + page);
+    case 'home':
+    case 'g':
+      return to(0);
+    default:
+      return undefined;
+  }
+}
+
+/** Brings the next found line to the bottom of the page. */
+function searched(state: State, screen: LogScreen, step: 1 | -1, now: number): Step {
+  const lines = queriedLines(screen.buffer, screen);
+  const at = screen.bottom ?? lines.length;
+  const found = findLine(lines, screen.search, at, step);
+  if (found === undefined) {
+    const text = screen.search === '' ? 'nothing to search for: / first' : 'nothing more found';
+    return { state: flashed(state, text, 'bad', now), effects: [] };
+  }
+  return { state: withTop(state, { ...screen, bottom: found }), effects: [] };
+}
+
+/** The same log over another range of time: read anew. */
+function reopened(state: State, screen: LogScreen, sinceMinutes: number | undefined): Step {
+  const opening = { ...screen, sinceMinutes, buffer: new LogBuffer(), bottom: undefined };
+  return {
+    state: withTop(state, opening),
+    effects: [
+      { kind: 'closeLogs', buffer: screen.buffer },
+      { kind: 'openLogs', screen: opening },
+    ],
+  };
+}

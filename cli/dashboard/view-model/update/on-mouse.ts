@@ -1,0 +1,83 @@
+import { namedKey } from './key.js';
+import { placeColumns } from '../paint/columns.js';
+import type { Listing, Listings } from '../state/lists.js';
+import { selectAt, windowStart } from '../state/lists.js';
+import type { ListScreen, State, Step } from '../state/model.js';
+import { bodyRows, topOf, withTop } from '../state/model.js';
+import { sortedBy } from './on-list.js';
+import { columnsOf, sortOf } from '../state/preferences.js';
+import { onKey } from './update.js';
+import type { Look } from '../state/view.js';
+import { listViews } from '../views/all.js';
+
+/** Where it happened: columns and rows from 0. */
+export interface MouseEvent {
+  readonly what: 'click' | 'wheelUp' | 'wheelDown';
+  readonly column: number;
+  readonly row: number;
+}
+
+/** Lines above the body: header and breadcrumb; of a list also its titles. */
+const bodyTop = 2;
+const wheelRows = 3;
+
+/** The wheel moves as arrows do; a click selects, and one on what is selected goes in. */
+export function onMouse(state: State, event: MouseEvent, look: Look, listings: Listings): Step {
+  if (state.mode.kind !== 'browse') return { state, effects: [] };
+  if (event.what !== 'click') {
+    return keys(state, event.what === 'wheelUp' ? 'up' : 'down', look, listings);
+  }
+  const screen = topOf(state);
+  if (screen.kind !== 'list') return { state, effects: [] };
+  const listing = listings.of(screen, look);
+  const row = event.row - bodyTop - 1;
+  if (row === -1) return onTitles(state, screen, event.column, look);
+  if (row < 0) return { state, effects: [] };
+  return onRow(state, { screen, listing, row }, look, listings);
+}
+
+function keys(state: State, name: 'up' | 'down', look: Look, listings: Listings): Step {
+  let step: Step = { state, effects: [] };
+  for (let at = 0; at < wheelRows; at += 1) {
+    const next = onKey(step.state, namedKey(name), look, listings);
+    step = { state: next.state, effects: [...step.effects, ...next.effects] };
+  }
+  return step;
+}
+
+interface Clicked {
+  readonly screen: ListScreen;
+  readonly listing: Listing;
+  /** From the first row shown. */
+  readonly row: number;
+}
+
+function onRow(
+  state: State,
+  { screen, listing, row }: Clicked,
+  look: Look,
+  listings: Listings,
+): Step {
+  const height = bodyRows(state.size) - 1;
+  const at = windowStart(listing.cursor, listing.rows.length, height) + row;
+  if (row >= height || listing.rows[at] === undefined) return { state, effects: [] };
+  if (at === listing.cursor && screen.selected !== undefined) {
+    return onKey(state, namedKey('enter'), look, listings);
+  }
+  return { state: withTop(state, selectAt(screen, listing, at)), effects: [] };
+}
+
+/** A title sorts by its column; once more, the other way round. */
+function onTitles(state: State, screen: ListScreen, column: number, look: Look): Step {
+  const columns = columnsOf(listViews[screen.view], look);
+  let left = 2;
+  for (const { key, width } of placeColumns(columns, state.size.columns - 3, screen.wide)) {
+    if (column >= left && column < left + width) {
+      const sort = sortOf(screen, look);
+      const next = sort.column === key ? { ...sort, descending: !sort.descending } : sortedBy(key);
+      return { state: withTop(state, { ...screen, sort: next }), effects: [] };
+    }
+    left += width + 1;
+  }
+  return { state, effects: [] };
+}

@@ -1,0 +1,62 @@
+import type { Node } from '../../../../manager/common/model/node.js';
+import type { Service } from '../../../../manager/common/model/service.js';
+import type { Task } from '../../../../manager/common/model/task.js';
+import type { Listings } from '../state/lists.js';
+import type { State } from '../state/model.js';
+import { topOf } from '../state/model.js';
+import type { Look } from '../state/view.js';
+
+/** What a hotkey's command can be filled with, of the selected row. */
+export interface SelectedRecord {
+  readonly Name: string;
+  readonly Id: string;
+  readonly Project: string;
+  readonly Service: string;
+  readonly Slot: string;
+  readonly Node: string;
+}
+
+const nothing: SelectedRecord = {
+  Name: '',
+  Id: '',
+  Project: '',
+  Service: '',
+  Slot: '',
+  Node: '',
+};
+
+export function selectedRecord(state: State, look: Look, listings: Listings): SelectedRecord {
+  const screen = topOf(state);
+  if (screen.kind !== 'list') return nothing;
+  const { rows, cursor } = listings.of(screen, look);
+  const row = rows[cursor];
+  if (row === undefined) return nothing;
+  const Id = row.id;
+  switch (screen.view) {
+    case 'tasks': {
+      const task = row.item as Task;
+      return {
+        Name: task.containerName,
+        Id,
+        Project: task.project,
+        Service: task.service,
+        Slot: String(task.slot),
+        Node: look.world.nodeOf(task)?.spec.name ?? '',
+      };
+    }
+    case 'services': {
+      const { spec } = row.item as Service;
+      return { ...nothing, Name: spec.service, Id, Project: spec.project, Service: spec.service };
+    }
+    case 'machines': {
+      const { spec } = row.item as Node;
+      return { ...nothing, Name: spec.name, Id, Node: spec.name };
+    }
+    case 'projects':
+      return { ...nothing, Name: Id, Id, Project: Id };
+    default: {
+      const item = row.item as { readonly spec?: { readonly name?: string }; name?: string };
+      return { ...nothing, Name: item.spec?.name ?? item.name ?? Id, Id };
+    }
+  }
+}

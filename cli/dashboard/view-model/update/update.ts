@@ -1,0 +1,354 @@
+import { messageOf } from '../../../../manager/common/base/errors.js';
+import { compileTemplate } from '../../../output/template/template.js';
+import { completed, parseCommand } from './command-line.js';
+import type { Key } from './key.js';
+import { keyName } from './key.js';
+import type { Listings } from '../state/lists.js';
+import type {
+  HomeScreen,
+  Mode,
+  Pane,
+  Screen,
+  State,
+  Step,
+  TopologyScreen,
+} from '../state/model.js';
+import {
+  bodyRows,
+  flashed,
+  homeScreen,
+  listScreen,
+  panes,
+  pushed,
+  topOf,
+  withTop,
+} from '../state/model.js';
+import { digitScreen, logScreen, onList, taskLog } from './on-list.js';
+import { onLogs } from './on-logs.js';
+import { topologyColumns, topologyCursor, topologyMove } from '../paint/topology.js';
+import { scrolledText } from '../describe/text-lines.js';
+import { selectedRecord } from './selected.js';
+import type { Look } from '../state/view.js';
+import type { ListName } from '../views/all.js';
+
+const stay = (state: State): Step => ({ state, effects: [] });
+
+/** What a key does, in whatever mode. Pure but for log buffers, which are cleared in place. */
+export function onKey(state: State, key: Key, look: Look, listings: Listings): Step {
+  if (keyName(key) === 'ctrl-c') return { state, effects: [{ kind: 'quit' }] };
+  const { mode } = state;
+  switch (mode.kind) {
+    case 'filter':
+      return onFilter(state, mode, key);
+    case 'command':
+      return onCommand(state, mode, key, look);
+    case 'confirm':
+      return onConfirm(state, mode, key, look);
+    case 'browse':
+      return onBrowse(state, key, look, listings);
+  }
+}
+
+/** Text that came at once: typed into a line as far as it is one, else not taken for keys. */
+export function onPaste(state: State, text: string, look: Look): Step {
+  const { mode } = state;
+  // eslint-disable-next-line no-control-regex -- what is pasted may hold anything
+  const clean = text.replace(/[\u0000-\u001f\u007f-\u009f]+/gu, ' ').slice(0, 500);
+  if (mode.kind === 'filter') return typedFilter(state, mode, mode.text + clean);
+  if (mode.kind === 'command') {
+    return stay({ ...state, mode: { ...mode, text: mode.text + clean } });
+  }
+  return stay(flashed(state, 'pasted text is not taken for keys', 'bad', look.now));
+}
+
+/** A line of text after a key; undefined when the key is not for it. */
+function edited(text: string, key: Key): string | undefined {
+  const name = keyName(key);
+  if (name === 'backspace' || name === 'ctrl-h') return Array.from(text).slice(0, -1).join('');
+  if (name === 'ctrl-u') return '';
+  if (name === 'ctrl-w') return text.replace(/\S*\s*$/u, '');
+  return key.name === 'text' && !key.ctrl ? text + key.text : undefined;
+}
+
+type FilterMode = Extract<Mode, { kind: 'filter' }>;
+
+function typedFilter(state: State, mode: FilterMode, text: string): Step {
+  return stay(withFilter({ ...state, mode: { ...mode, text } }, text));
+}
+
+function withFilter(state: State, text: string): State {
+  const screen = topOf(state);
+  if (screen.kind === 'list') return withTop(state, { ...screen, filter: text });
+  return screen.kind === 'logs' ? withTop(state, { ...screen, search: text }) : state;
+}
+
+function onFilter(state: State, mode: FilterMode, key: Key): Step {
+  const browse: Mode = { kind: 'browse' };
+  if (key.name === 'enter') return stay({ ...state, mode: browse });
+  if (key.name === 'escape') return stay(withFilter({ ...state, mode: browse }, mode.former));
+  const text = edited(mode.text, key);
+  return text === undefined ? stay(state) : typedFilter(state, mode, text);
+}
+
+type CommandMode = Extract<Mode, { kind: 'command' }>;
+
+function onCommand(state: State, mode: CommandMode, key: Key, look: Look): Step {
+  const browse: Mode = { kind: 'browse' };
+  switch (key.name) {
+    case 'escape':
+      return stay({ ...state, mode: browse });
+    case 'tab':
+      return stay({ ...state, mode: { ...mode, text: completed(mode.text, look) } });
+    case 'up':
+    case 'down': {
+      const back = Math.max(0, mode.back + (key.name === 'up' ? 1 : -1));
+      const text = back === 0 ? '' : state.history.at(-back);
+      return text === undefined ? stay(state) : stay({ ...state, mode: { ...mode, back, text } });
+    }
+    case 'enter':
+      return commanded({ ...state, mode: browse }, mode.text.trim(), look);
+    default: {
+      const text = edited(mode.text, key);
+      return text === undefined ? stay(state) : stay({ ...state, mode: { ...mode, text } });
+    }
+  }
+}
+
+const maxHistory = 100;
+
+function commanded(state: State, text: string, look: Look): Step {
+  if (text === '') return stay(state);
+  const history = [...state.history.filter((line) => line !== text), text].slice(-maxHistory);
+  const next = { ...state, history };
+  const command = parseCommand(text, look.commands);
+  switch (command.kind) {
+    case 'quit':
+      return { state: next, effects: [{ kind: 'quit' }] };
+    case 'view':
+      return stay(pushed(next, { ...listScreen(command.view), filter: command.filter }));
+    case 'screen':
+      return stay(pushed(next, namedScreen(command.screen)));
+    case 'problem':
+      return stay(flashed(next, command.message, 'bad', look.now));
+    case 'run': {
+      const project = projectOf(state, look);
+      const scope = project === undefined ? {} : { project };
+      return { state: next, effects: [{ kind: 'run', words: command.words, ...scope }] };
+    }
+  }
+}
+
+function namedScreen(name: 'home' | 'topology' | 'help'): State['stack'][number] {
+  if (name === 'home') return homeScreen;
+  if (name === 'topology') return { kind: 'topology', selected: undefined, left: 0 };
+  return { kind: 'text', source: { kind: 'help' }, top: 0 };
+}
+
+/** The project that commands act on: that of what is shown, or the only one. */
+export function projectOf(state: State, { world }: Look): string | undefined {
+  for (const screen of state.stack.toReversed()) {
+    if (screen.kind === 'logs') return screen.project;
+    if (screen.kind !== 'list') continue;
+    const { project, serviceId } = screen.scope;
+    if (project !== undefined) return project;
+    const ofService = world.services.get(serviceId ?? '')?.spec.project;
+    if (ofService !== undefined) return ofService;
+    const selected =
+      world.tasks.get(screen.selected ?? '')?.project ??
+      world.services.get(screen.selected ?? '')?.spec.project;
+    if (selected !== undefined) return selected;
+  }
+  const all = new Set([...world.services.values()].map(({ spec }) => spec.project));
+  return all.size === 1 ? [...all][0] : undefined;
+}
+
+type ConfirmMode = Extract<Mode, { kind: 'confirm' }>;
+
+function onConfirm(state: State, mode: ConfirmMode, key: Key, look: Look): Step {
+  const browse: State = { ...state, mode: { kind: 'browse' } };
+  const { action, typed } = mode;
+  if (key.name === 'escape') return stay(flashed(browse, 'nothing was done', 'good', look.now));
+  const confirmed: Step = { state: browse, effects: [{ kind: 'act', action }] };
+  if (typeof action.confirm !== 'object') {
+    const name = keyName(key);
+    if (name === 'y' || name === 'Y') return confirmed;
+    return stay(flashed(browse, 'nothing was done', 'good', look.now));
+  }
+  if (key.name === 'enter') {
+    if (typed === action.confirm.word) return confirmed;
+    return stay(flashed(browse, 'that was another word: nothing was done', 'bad', look.now));
+  }
+  const text = edited(typed, key);
+  return text === undefined ? stay(state) : stay({ ...state, mode: { ...mode, typed: text } });
+}
+
+function onBrowse(state: State, key: Key, look: Look, listings: Listings): Step {
+  const name = keyName(key);
+  const screen = topOf(state);
+  const hotkey = look.preferences?.hotkeys[name];
+  if (hotkey !== undefined) return onHotkey(state, hotkey, look, listings);
+  const common = onCommonKey(state, name, look);
+  if (common !== undefined) return common;
+  if (screen.kind === 'logs') {
+    const step = onLogs(state, screen, key, look.now);
+    if (step !== undefined) return step;
+    return stay(state);
+  }
+  const next = digitScreen(name);
+  if (next !== undefined) return stay(isSame(screen, next) ? state : pushed(state, next));
+  switch (screen.kind) {
+    case 'list':
+      return onList({ state, screen, look, listing: listings.of(screen, look) }, key);
+    case 'topology':
+      return onTopology(state, screen, name, look);
+    case 'text':
+      return stay(withTop(state, scrolledText(screen, name, bodyRows(state.size), look)));
+    case 'home':
+      return onHome(state, screen, name);
+  }
+}
+
+/** A command of the user's own, with what is selected filled in. */
+function onHotkey(state: State, line: string, look: Look, listings: Listings): Step {
+  try {
+    return commanded(state, compileTemplate(line)(selectedRecord(state, look, listings)), look);
+  } catch (error) {
+    return stay(flashed(state, `hotkey ${line}: ${messageOf(error)}`, 'bad', look.now));
+  }
+}
+
+/** The same place again is no new one. */
+function isSame(a: Screen, b: Screen): boolean {
+  if (a.kind !== 'list' || b.kind !== 'list') return a.kind === b.kind;
+  return a.view === b.view && JSON.stringify(a.scope) === JSON.stringify(b.scope);
+}
+
+function onCommonKey(state: State, name: string, look: Look): Step | undefined {
+  const screen = topOf(state);
+  switch (name) {
+    case ':':
+      return {
+        state: { ...state, mode: { kind: 'command', text: '', back: 0 } },
+        effects: [{ kind: 'learnCommands' }],
+      };
+    case '/': {
+      if (screen.kind !== 'list' && screen.kind !== 'logs') return stay(state);
+      const former = screen.kind === 'list' ? screen.filter : screen.search;
+      return stay({ ...state, mode: { kind: 'filter', text: former, former } });
+    }
+    case '?':
+      return stay(pushed(state, { kind: 'text', source: { kind: 'help' }, top: 0 }));
+    case 'escape':
+      return back(state, look);
+    case 'q':
+    case 'left':
+      return screen.kind === 'topology' && name === 'left' ? undefined : back(state, look);
+    case 'ctrl-l':
+    case 'ctrl-r':
+      return { state, effects: [{ kind: 'repaint' }] };
+    default:
+      return onWholeKey(state, name, look);
+  }
+}
+
+/** What holds for every screen at once. */
+function onWholeKey(state: State, name: string, look: Look): Step | undefined {
+  switch (name) {
+    case 'P':
+      return stay({ ...state, paused: !state.paused });
+    case '[':
+    case ']':
+      return stay(nextProject(state, name === ']' ? 1 : -1, look));
+    case 'M': {
+      const text = state.mouse ? 'mouse off: the terminal selects text' : 'mouse on';
+      return {
+        state: flashed({ ...state, mouse: !state.mouse }, text, 'good', look.now),
+        effects: [{ kind: 'mouse', on: !state.mouse }],
+      };
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** All, then each project by name, round and round. */
+function nextProject(state: State, step: 1 | -1, { world, now }: Look): State {
+  const names = [...new Set([...world.services.values()].map(({ spec }) => spec.project))].sort();
+  const all = [undefined, ...names];
+  const at = Math.max(0, all.indexOf(state.project));
+  const project = all[(at + step + all.length) % all.length];
+  return flashed({ ...state, project }, `project: ${project ?? 'all'}`, 'good', now);
+}
+
+const paneViews: Readonly<Record<Pane, ListName>> = {
+  machines: 'machines',
+  services: 'services',
+  problems: 'tasks',
+  events: 'events',
+};
+
+function onHome(state: State, screen: HomeScreen, name: string): Step {
+  const at = panes.indexOf(screen.pane);
+  if (name === 'tab' || name === 'down' || name === 'j') {
+    return stay(withTop(state, { ...screen, pane: panes[(at + 1) % panes.length] ?? 'machines' }));
+  }
+  if (name === 'up' || name === 'k') {
+    const pane = panes[(at + panes.length - 1) % panes.length] ?? 'machines';
+    return stay(withTop(state, { ...screen, pane }));
+  }
+  if (name !== 'enter') return stay(state);
+  const list = listScreen(paneViews[screen.pane]);
+  return stay(pushed(state, { ...list, problems: screen.pane === 'problems' }));
+}
+
+/** First clears what narrows the screen, then leaves it; the last screen is never left. */
+function back(state: State, look: Look): Step {
+  const screen = topOf(state);
+  if (screen.kind === 'list' && (screen.filter !== '' || screen.marks.size > 0)) {
+    return stay(withTop(state, { ...screen, filter: '', marks: new Set() }));
+  }
+  if (screen.kind === 'logs' && screen.search !== '') {
+    return stay(withTop(state, { ...screen, search: '', only: false }));
+  }
+  if (state.stack.length <= 1) {
+    return stay(flashed(state, ':q or ctrl-c quits', 'good', look.now));
+  }
+  const next = { ...state, stack: state.stack.slice(0, -1) };
+  if (screen.kind !== 'logs') return stay(next);
+  return { state: next, effects: [{ kind: 'closeLogs', buffer: screen.buffer }] };
+}
+
+function onTopology(state: State, screen: TopologyScreen, name: string, look: Look): Step {
+  const columns = topologyColumns(look);
+  const cursor = topologyCursor(screen, columns);
+  const task = columns[cursor.column]?.tasks[cursor.row];
+  const steps: Readonly<Record<string, readonly [number, number]>> = {
+    left: [-1, 0],
+    h: [-1, 0],
+    right: [1, 0],
+    l: [1, 0],
+    up: [0, -1],
+    k: [0, -1],
+    down: [0, 1],
+    j: [0, 1],
+  };
+  const step = steps[name];
+  if (step !== undefined) {
+    return stay(withTop(state, topologyMove(screen, columns, step[0], step[1])));
+  }
+  if (task === undefined) return stay(state);
+  if (name === 'd' || name === 'w') {
+    const kind = name === 'd' ? 'describe' : 'why';
+    return stay(
+      pushed(state, { kind: 'text', source: { kind, view: 'tasks', id: task.id }, top: 0 }),
+    );
+  }
+  if (name === 's' && !state.readOnly) {
+    return { state, effects: [{ kind: 'shell', taskId: task.id }] };
+  }
+  if (name === 'enter') {
+    const opening = logScreen(taskLog(task));
+    return { state: pushed(state, opening), effects: [{ kind: 'openLogs', screen: opening }] };
+  }
+  return stay(state);
+}

@@ -1,0 +1,155 @@
+import type { Command } from 'commander';
+import type { Cli } from '../cli.js';
+
+/** The part of a command tree that completion looks at. */
+export interface Words {
+  readonly program: Command;
+  /** The command's own tree, below its name; undefined for a name that is no command. */
+  readonly load: (name: string) => Promise<Command | undefined>;
+  /** Names that stand for arguments of this command: services, machines, nodes. */
+  readonly names: (command: string, sub: string | undefined) => Promise<readonly string[]>;
+}
+
+function optionsOf(command: Command): readonly string[] {
+  return command.options.flatMap((option) => option.long ?? []);
+}
+
+function takesValue(command: Command, word: string): boolean {
+  const option = command.options.find(({ short, long }) => word === short || word === long);
+  return option !== undefined && (option.required || option.optional);
+}
+
+/** Index of the first word that is no option of `command` nor an option's value. */
+function firstOperand(command: Command, words: readonly string[]): number {
+  let at = 0;
+  while (at < words.length && (words[at] ?? '').startsWith('-')) {
+    at += takesValue(command, words[at] ?? '') ? 2 : 1;
+  }
+  return at;
+}
+
+/** What the last of `words` may become; the words before it stand as they are. */
+export async function complete(words: readonly string[], known: Words): Promise<readonly string[]> {
+  const last = words.at(-1) ?? '';
+  const fits = (candidates: readonly string[]): readonly string[] =>
+    candidates.filter((candidate) => candidate.startsWith(last));
+  const before = words.slice(0, -1);
+  const at = firstOperand(known.program, before);
+  const name = before[at];
+  if (name === undefined) {
+    if (at > before.length) return [];
+    return fits(
+      last.startsWith('-')
+        ? optionsOf(known.program)
+        : known.program.commands.map((command) => command.name()),
+    );
+  }
+  const command = await known.load(name);
+  if (command === undefined) return [];
+  const rest = before.slice(at + 1);
+  const subAt = firstOperand(command, rest);
+  const sub = command.commands.find((child) => child.name() === rest[subAt]);
+  if (command.commands.length > 0 && sub === undefined) {
+    return fits(last.startsWith('-') ? optionsOf(command) : command.commands.map((c) => c.name()));
+  }
+  const target = sub ?? command;
+  if (last.startsWith('-')) return fits(optionsOf(target));
+  if (takesValue(target, before.at(-1) ?? '')) return [];
+  return fits(await known.names(name, sub?.name()));
+}
+
+const serviceCommands = new Set([
+  'attach',
+  'down',
+  'events',
+  'exec',
+  'explain',
+  'images',
+  'kill',
+  'logs',
+  'port',
+  'ps',
+  'restart',
+  'rm',
+  'roll',
+  'rollback',
+  'scale',
+  'start',
+  'stop',
+  'top',
+  'up',
+  'volumes',
+]);
+
+/** Nobody waits longer than this for a key. */
+const answerMs = 1_500;
+
+/** The names of the moment; none rather than an error when they cannot be had. */
+export async function namesFor(
+  cli: Cli,
+  command: string,
+  sub: string | undefined,
+): Promise<readonly string[]> {
+  try {
+    if (serviceCommands.has(command)) return await services(cli, command);
+    if (command === 'machine' || command === 'doctor') return await machines(cli);
+    if (command === 'manager') return sub === undefined ? [] : await machines(cli);
+    if (command === 'describe') return await described(cli);
+    if (command === 'completion') return ['bash', 'zsh', 'fish'];
+    if (sub === undefined || sub === 'ls' || sub === 'create') return [];
+    return await objects(cli, command);
+  } catch {
+    return [];
+  }
+}
+
+async function services(cli: Cli, command: string): Promise<readonly string[]> {
+  const { projectNameOf, loadFile } = await import('../project/load-request.js');
+  const suffix = command === 'scale' ? '=' : '';
+  if (command === 'up') {
+    const { project } = await loadFile(cli, []);
+    return Object.keys({ ...project.services, ...project.disabledServices }).sort();
+  }
+  const project = await projectNameOf(cli);
+  const client = await cli.connect();
+  const found = await client.call('service.list', { project }, { timeoutMs: answerMs });
+  return found.map(({ spec }) => `${spec.service}${suffix}`).sort();
+}
+
+async function machines(cli: Cli): Promise<readonly string[]> {
+  const { MachineStore, storeFolder } = await import('../inventory/machine-store.js');
+  return new MachineStore(storeFolder(cli.options.storagePath, cli.env)).names();
+}
+
+/** Everything that has a name of its own. */
+async function described(cli: Cli): Promise<readonly string[]> {
+  const options = { timeoutMs: answerMs };
+  const client = await cli.connect();
+  const [services, nodes, networks, volumes] = await Promise.all([
+    client.call('service.list', {}, options),
+    client.call('node.list', {}, options),
+    client.call('network.list', {}, options),
+    client.call('volume.list', {}, options),
+  ]);
+  const names = [...nodes, ...networks, ...volumes].map(({ spec }) => spec.name);
+  return [...new Set([...services.map(({ spec }) => spec.service), ...names])].sort();
+}
+
+async function objects(cli: Cli, command: string): Promise<readonly string[]> {
+  const options = { timeoutMs: answerMs };
+  const client = await cli.connect();
+  switch (command) {
+    case 'node':
+      return (await client.call('node.list', {}, options)).map(({ spec }) => spec.name);
+    case 'network':
+      return (await client.call('network.list', {}, options)).map(({ spec }) => spec.name);
+    case 'volume':
+      return (await client.call('volume.list', {}, options)).map(({ spec }) => spec.name);
+    case 'secret':
+      return (await client.call('secret.list', {}, options)).map(({ spec }) => spec.name);
+    case 'config-object':
+      return (await client.call('config.list', {}, options)).map(({ spec }) => spec.name);
+    default:
+      return [];
+  }
+}

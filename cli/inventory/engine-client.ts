@@ -1,0 +1,103 @@
+import { request } from 'node:https';
+import { connect as connectTcp } from 'node:net';
+import { text } from 'node:stream/consumers';
+import type { IncomingMessage } from 'node:http';
+import { connect as connectTls, TLSSocket } from 'node:tls';
+import { AppError, messageOf } from '../../manager/common/base/errors.js';
+
+export interface Credentials {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface EngineVersion {
+  readonly version: string;
+  readonly apiVersion: string;
+  /** When the engine's certificate ends, ms since the epoch. */
+  readonly certificateEndsMs?: number;
+}
+
+/** Asks an engine over TLS for its version; one try. */
+export async function engineVersion(
+  endpoint: Endpoint,
+  credentials: Credentials,
+  timeoutMs: number,
+): Promise<EngineVersion> {
+  const signal = AbortSignal.timeout(timeoutMs);
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const { ca, cert, key } = credentials;
+    const call = request(
+      { ...endpoint, path: '/version', ca, cert, key, agent: false, signal },
+      resolve,
+    );
+    call.on('error', reject);
+    call.end();
+  });
+  // Asked for before the body is read: afterwards the connection may be gone.
+  const { socket } = response;
+  const endsMs =
+    socket instanceof TLSSocket ? Date.parse(socket.getPeerCertificate().valid_to) : Number.NaN;
+  const body = await text(response);
+  const answer = JSON.parse(body) as { Version?: string; ApiVersion?: string; message?: string };
+  if (response.statusCode !== 200 || answer.Version === undefined) {
+    throw new AppError('unavailable', answer.message ?? `status ${String(response.statusCode)}`);
+  }
+  return {
+    version: answer.Version,
+    apiVersion: answer.ApiVersion ?? '',
+    ...(Number.isNaN(endsMs) ? {} : { certificateEndsMs: endsMs }),
+  };
+}
+
+/** Completes a TLS handshake with a manager; one try. */
+export async function managerAnswers(
+  endpoint: Endpoint,
+  credentials: Credentials,
+  timeoutMs: number,
+): Promise<void> {
+  const { ca, cert, key } = credentials;
+  await new Promise<void>((resolve, reject) => {
+    const socket = connectTls({ ...endpoint, ca, cert, key, timeout: timeoutMs }, () => {
+      socket.destroy();
+      resolve();
+    });
+    socket.on('timeout', () => socket.destroy(new Error('no answer in time')));
+    socket.on('error', reject);
+  });
+}
+
+/** Whether something listens. */
+export async function tcpAnswers(
+  endpoint: Endpoint,
+  timeoutMs: number,
+): Promise<'open' | 'closed' | 'timeout'> {
+  return new Promise((resolve) => {
+    const socket = connectTcp({ ...endpoint, timeout: timeoutMs });
+    const settle = (state: 'open' | 'closed' | 'timeout'): void => {
+      socket.destroy();
+      resolve(state);
+    };
+    socket.on('connect', () => {
+      settle('open');
+    });
+    socket.on('timeout', () => {
+      settle('timeout');
+    });
+    socket.on('error', () => {
+      settle('closed');
+    });
+  });
+}
+
+/** What went wrong, without the parts of Node's TLS errors that only repeat themselves. */
+export function connectionProblem(error: unknown): string {
+  const { code } = error as { code?: string };
+  const message = messageOf(error);
+  return code === undefined || message.includes(code) ? message : `${code} ${message}`;
+}

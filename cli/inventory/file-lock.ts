@@ -1,0 +1,87 @@
+import { randomUUID } from 'node:crypto';
+import { link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { dirname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { AppError } from '../../manager/common/base/errors.js';
+
+/** A lock whose holder is on another computer (a shared home) is taken over when it is this old. */
+const foreignLockMs = 10 * 60_000;
+
+interface Holder {
+  readonly pid: number;
+  readonly host: string;
+  /** Tells two locks of one process apart. */
+  readonly id: string;
+}
+
+function isGone(holder: Holder | undefined, ageMs: number): boolean {
+  if (holder?.host !== hostname()) return ageMs > foreignLockMs;
+  try {
+    process.kill(holder.pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+  }
+}
+
+/**
+ * Takes a dead holder's lock out of the way. Renaming lets exactly one of several takers do it; one
+ * that was too late and moved a new holder's lock puts it back.
+ */
+async function clearStale(path: string): Promise<void> {
+  try {
+    const ageMs = Date.now() - (await stat(path)).mtimeMs;
+    const text = await readFile(path, 'utf8');
+    if (!isGone(text === '' ? undefined : (JSON.parse(text) as Holder), ageMs)) return;
+    const aside = `${path}.${randomUUID()}`;
+    await rename(path, aside);
+    if ((await readFile(aside, 'utf8')) !== text) await link(aside, path).catch(() => undefined);
+    await rm(aside, { force: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
+
+async function tryLink(mine: string, path: string): Promise<boolean> {
+  try {
+    await link(mine, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/**
+ * Runs `body` while holding the lock file, across processes. The file appears complete (linked from
+ * a private one), so its holder can always be read; a dead holder's lock is taken over. Throws
+ * `timeout` when another holds it longer than the deadline.
+ */
+export async function withFileLock<T>(
+  path: string,
+  body: () => Promise<T>,
+  timeoutMs = 30_000,
+): Promise<T> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const mine = `${path}.${randomUUID()}`;
+  const holder: Holder = { pid: process.pid, host: hostname(), id: mine };
+  await writeFile(mine, JSON.stringify(holder), { mode: 0o600 });
+  const deadline = Date.now() + timeoutMs;
+  try {
+    while (!(await tryLink(mine, path))) {
+      if (Date.now() > deadline) {
+        throw new AppError('timeout', `another shoal process holds ${path}; try again`);
+      }
+      await clearStale(path);
+      await delay(20 + Math.random() * 30);
+    }
+    try {
+      return await body();
+    } finally {
+      await rm(path, { force: true });
+    }
+  } finally {
+    await rm(mine, { force: true });
+  }
+}

@@ -1,0 +1,59 @@
+import { isAppError, messageOf } from '../../manager/common/base/errors.js';
+import type { Credentials, EngineVersion } from './engine-client.js';
+import { connectionProblem, engineVersion, tcpAnswers } from './engine-client.js';
+import type { MachineState } from './listing.js';
+import type { MachineRecord } from './record.js';
+import { engineUrl } from './record.js';
+
+function endpoint(url: string): { readonly host: string; readonly port: number } {
+  const parsed = new URL(url);
+  return { host: parsed.hostname.replaceAll(/^\[|\]$/gu, ''), port: Number(parsed.port || '2376') };
+}
+
+const soonMs = 30 * 86_400_000;
+
+function endingSoon({ Name }: MachineRecord, { certificateEndsMs }: EngineVersion): string {
+  if (certificateEndsMs === undefined || certificateEndsMs - Date.now() > soonMs) return '';
+  const day = new Date(certificateEndsMs).toISOString().slice(0, 10);
+  return `certificate of its engine ends on ${day}: "shoal machine provision ${Name}" renews it`;
+}
+
+async function askEngine(
+  record: MachineRecord,
+  credentials: Credentials | undefined,
+  timeoutMs: number,
+): Promise<Pick<MachineState, 'engineVersion' | 'error'>> {
+  try {
+    if (credentials === undefined) throw new Error('no certificates in the store');
+    const answer = await engineVersion(endpoint(engineUrl(record)), credentials, timeoutMs);
+    return { engineVersion: answer.version, error: endingSoon(record, answer) };
+  } catch (error) {
+    const problem = isAppError(error) ? messageOf(error) : connectionProblem(error);
+    return { engineVersion: undefined, error: `Unable to query docker version: ${problem}` };
+  }
+}
+
+/**
+ * Asks a machine whether it runs (its ssh port answers; one of driver `none` is taken to) and its
+ * engine for the version. Never throws.
+ */
+export async function machineState(
+  record: MachineRecord,
+  credentials: Credentials | undefined,
+  timeoutMs: number,
+): Promise<MachineState> {
+  const startedMs = Date.now();
+  const { IPAddress: host, SSHPort: port } = record.Driver;
+  const [reach, engine] = await Promise.all([
+    record.DriverName === 'none' ? 'open' : tcpAnswers({ host, port }, timeoutMs),
+    askEngine(record, credentials, timeoutMs),
+  ]);
+  const responseMs = Date.now() - startedMs;
+  if (reach === 'closed') {
+    return { state: 'Stopped', engineVersion: undefined, error: '', responseMs };
+  }
+  if (reach === 'timeout') {
+    return { state: 'Timeout', engineVersion: undefined, error: '', responseMs };
+  }
+  return { state: 'Running', ...engine, responseMs };
+}

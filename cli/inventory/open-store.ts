@@ -1,0 +1,24 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Credentials } from './engine-client.js';
+import { MachineStore, storeFolder } from './machine-store.js';
+import type { MachineGlobals } from '../arguments/machine-options.js';
+
+/** docker-machine's name for a machine that is not named. */
+export const defaultMachine = 'default';
+
+export function openStore(options: MachineGlobals): MachineStore {
+  return new MachineStore(storeFolder(options.storagePath, process.env));
+}
+
+/** The user's certificate; undefined in a store that has none yet. */
+export async function readCredentials(store: MachineStore): Promise<Credentials | undefined> {
+  const read = async (file: string): Promise<string> =>
+    readFile(join(store.certsFolder, file), 'utf8');
+  try {
+    const [ca, cert, key] = await Promise.all([read('ca.pem'), read('cert.pem'), read('key.pem')]);
+    return { ca, cert, key };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,40 @@
+import { AppError } from '../../manager/common/base/errors.js';
+import type { Cli, ConnectOptions } from '../cli.js';
+import type { ControlClient } from '../client/client.js';
+import { connectTo } from '../client/client.js';
+import type { ClusterContext } from '../inventory/context.js';
+import { findCluster } from '../inventory/context.js';
+import { localName } from './layout.js';
+
+/**
+ * A client for the cluster that is configured; without one, for this computer's own, which `startLocal`
+ * starts when it does not run. Throws `not-found` with what to do.
+ */
+export async function connect(cli: Cli, options: ConnectOptions): Promise<ControlClient> {
+  return connectTo(await contextFor(cli, options));
+}
+
+/** How to reach the cluster to act on. */
+export async function contextFor(cli: Cli, options: ConnectOptions): Promise<ClusterContext> {
+  const named = cli.options.cluster ?? cli.env.SHOAL_CLUSTER;
+  if (named !== localName) {
+    const context = await findCluster({
+      home: cli.options.storagePath,
+      clusterFlag: cli.options.cluster,
+      env: cli.env,
+    });
+    if (context !== undefined) return context;
+  }
+  if (options.startLocal === true) {
+    const { startLocalCluster } = await import('../commands/cluster/local.js');
+    return startLocalCluster(cli);
+  }
+  const { runningLocal } = await import('./local-cluster.js');
+  const { storeFolder } = await import('../inventory/machine-store.js');
+  const local = await runningLocal(storeFolder(cli.options.storagePath, cli.env));
+  if (local !== undefined) return local;
+  throw new AppError(
+    'not-found',
+    'no cluster is configured and none runs here: "shoal up" or "shoal local start" starts one for this computer, "shoal machine create --swarm --swarm-master" makes one of machines',
+  );
+}

@@ -1,0 +1,54 @@
+import { isNotFound } from '../../manager/common/base/errors.js';
+import type { ControlClient } from '../client/client.js';
+import { findCluster } from '../inventory/context.js';
+import type { NodeReady } from './batch.js';
+import type { ForgetNode } from './remove.js';
+import type { MachineGlobals } from '../arguments/machine-options.js';
+
+/** What provisioning asks of a cluster's manager. The client is loaded only for it. */
+async function withCluster<T>(
+  options: MachineGlobals,
+  clusterFlag: string,
+  body: (client: ControlClient) => Promise<T>,
+): Promise<T | undefined> {
+  const context = await findCluster({ home: options.storagePath, clusterFlag, env: process.env });
+  if (context === undefined) return undefined;
+  const { connectTo } = await import('../client/client.js');
+  const client = await connectTo(context);
+  try {
+    return await body(client);
+  } finally {
+    client.close();
+  }
+}
+
+/** As `node rm --force` does. */
+export function forgetNodeIn(options: MachineGlobals): ForgetNode {
+  return async (cluster, node) => {
+    await withCluster(options, cluster, async (client) =>
+      client.call('node.remove', { node, force: true }),
+    );
+  };
+}
+
+/** A manager that is on the list of none any more is as good as removed. */
+export function forgetManagerIn(options: MachineGlobals): ForgetNode {
+  return async (cluster, nodeId) => {
+    await withCluster(options, cluster, async (client) => {
+      try {
+        await client.call('manager.remove', { nodeId });
+      } catch (error) {
+        if (!isNotFound(error)) throw error;
+      }
+    });
+  };
+}
+
+export function nodeReadyIn(options: MachineGlobals): NodeReady {
+  return async (cluster, nodeId) => {
+    const nodes = await withCluster(options, cluster, async (client) =>
+      client.call('node.list', {}, { timeoutMs: 5000 }),
+    );
+    return nodes?.some(({ id, status }) => id === nodeId && status.state === 'ready') ?? false;
+  };
+}

@@ -1,0 +1,185 @@
+import { writeFileSync } from 'node:fs';
+import { AppError } from '../../manager/common/base/errors.js';
+import { byCodeUnit } from '../compose/decode/reader.js';
+import { diskOf, loadModel, loadProjectSync, type LoadRequest } from '../compose/load/load.js';
+import type { Project } from '../compose/model.js';
+import { normalize } from '../compose/load/normalize.js';
+import { plain, renderForYaml, renderProject, serviceHash } from '../compose/render.js';
+import { printYaml } from '../compose/yaml/yaml-print.js';
+import { variablesOf, variableTable } from '../compose/interpolation/variables.js';
+
+/** Flags of `config`, as docker compose names them; `no…` flags are given as the thing they switch off. */
+export interface ConfigOptions {
+  readonly format?: string;
+  readonly services?: boolean;
+  readonly volumes?: boolean;
+  readonly networks?: boolean;
+  readonly images?: boolean;
+  readonly models?: boolean;
+  readonly profiles?: boolean;
+  readonly environment?: boolean;
+  readonly variables?: boolean;
+  /** A service, a comma list of them, or `*`. */
+  readonly hash?: string;
+  readonly quiet?: boolean;
+  readonly interpolate?: boolean;
+  readonly normalize?: boolean;
+  readonly pathResolution?: boolean;
+  readonly envResolution?: boolean;
+  readonly consistency?: boolean;
+  readonly resolveImageDigests?: boolean;
+  readonly lockImageDigests?: boolean;
+  readonly output?: string;
+}
+
+export interface ConfigIo {
+  readonly stdout: (text: string) => void;
+  readonly stderr: (text: string) => void;
+}
+
+/**
+ * `shoal config`: checks the Compose files of `request` and prints the canonical model, or what the
+ * flags ask for. Warnings go to stderr. Throws ComposeError.
+ */
+export function runConfig(
+  request: LoadRequest,
+  options: ConfigOptions,
+  io: ConfigIo,
+  pinned: ReadonlyMap<string, string> = new Map(),
+): void {
+  const format = options.format ?? 'yaml';
+  if (format !== 'yaml' && format !== 'json') {
+    throw new AppError('invalid', `unsupported format "${format}", use yaml or json`);
+  }
+  const onWarning = (message: string): void => {
+    io.stderr(`warning: ${message}\n`);
+  };
+  const text = outputOf({ ...request, onWarning }, { ...options, format, pinned });
+  if (options.quiet === true) return;
+  if (options.output === undefined) io.stdout(text);
+  else writeFileSync(resolveOutput(options.output, request.cwd), text);
+}
+
+function resolveOutput(path: string, cwd: string): string {
+  return path.startsWith('/') ? path : `${cwd}/${path}`;
+}
+
+type Wanted = ConfigOptions & {
+  readonly format: 'yaml' | 'json';
+  /** Names with digests that stand in for services' images. */
+  readonly pinned: ReadonlyMap<string, string>;
+};
+
+function outputOf(request: LoadRequest, options: Wanted): string {
+  if (options.variables === true) return variablesText(request);
+  if (options.hash !== undefined) return hashLines(request, options.hash);
+  if (options.interpolate === false) return uninterpolated(request, options);
+  const lists = [
+    options.services,
+    options.volumes,
+    options.networks,
+    options.images,
+    options.models,
+  ];
+  const listing = [...lists, options.profiles, options.environment].includes(true);
+  const loaded = loadProjectSync({
+    ...request,
+    options: {
+      normalize: options.normalize !== false,
+      resolvePaths: options.pathResolution !== false,
+      consistency: options.consistency !== false,
+      resolveEnvironment: !listing && options.envResolution !== false,
+      allResources: request.options?.allResources === true,
+      // Names of profiles are of interest above all where the profile is not active.
+      ...(options.profiles === true ? { consistency: false } : {}),
+    },
+  });
+  if (options.quiet === true) return '';
+  const project = withPinned(loaded.project, options.pinned);
+  if (options.lockImageDigests === true) return lockFile(project, options.format);
+  return listing ? listOf(project, options) : rendered(project, options.format);
+}
+
+function withPinned(project: Project, pinned: ReadonlyMap<string, string>): Project {
+  if (pinned.size === 0) return project;
+  const services = Object.entries(project.services).map(([name, service]) => {
+    const image = pinned.get(service.image ?? '');
+    return [name, image === undefined ? service : { ...service, image }] as const;
+  });
+  return { ...project, services: Object.fromEntries(services) };
+}
+
+/** An override file that pins the images and says nothing else. */
+function lockFile(project: Project, format: 'yaml' | 'json'): string {
+  const services = Object.entries(project.services).flatMap(([name, { image }]) =>
+    image === undefined ? [] : [[name, { image }] as const],
+  );
+  const value = { services: Object.fromEntries(services) };
+  return format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : printYaml(value);
+}
+
+function listOf(project: Project, options: ConfigOptions): string {
+  if (options.services === true) return lines(Object.keys(project.services));
+  if (options.volumes === true) return lines(Object.keys(project.volumes));
+  if (options.networks === true) return lines(Object.keys(project.networks));
+  if (options.models === true) return lines(Object.keys(project.models));
+  if (options.images === true) {
+    return Object.entries(project.services)
+      .map(([name, service]) => `${service.image ?? `${project.name}-${name}`}\n`)
+      .join('');
+  }
+  if (options.environment === true)
+    return lines(Object.entries(project.environment).map(([key, value]) => `${key}=${value}`));
+  const services = { ...project.services, ...project.disabledServices };
+  return lines([...new Set(Object.values(services).flatMap((service) => service.profiles ?? []))]);
+}
+
+function lines(names: readonly string[]): string {
+  return [...names]
+    .sort(byCodeUnit)
+    .map((name) => `${name}\n`)
+    .join('');
+}
+
+/** A literal dollar sign is doubled, so that the output is a Compose file again. */
+function rendered(project: Project, format: 'yaml' | 'json'): string {
+  const text =
+    format === 'json'
+      ? `${JSON.stringify(renderProject(project), null, 2)}
+`
+      : printYaml(renderForYaml(project));
+  return text.replaceAll('$', '$$$$');
+}
+
+function hashLines(request: LoadRequest, wanted: string): string {
+  const loaded = loadProjectSync({ ...request, options: { resolveEnvironment: false } });
+  const names = wanted === '*' ? Object.keys(loaded.project.services) : wanted.split(',');
+  return names
+    .sort(byCodeUnit)
+    .map((name) => {
+      const service = loaded.project.services[name];
+      if (service === undefined) throw new AppError('not-found', `no such service: ${name}`);
+      return `${name} ${serviceHash(loaded.project, service)}\n`;
+    })
+    .join('');
+}
+
+function uninterpolated(request: LoadRequest, options: Wanted): string {
+  const bare = {
+    ...request,
+    options: { interpolate: false, resolvePaths: options.pathResolution !== false },
+  };
+  const { tree, found, name } = loadModel(bare, diskOf(bare, new Set()));
+  if (options.normalize !== false) normalize(tree, name, (key) => found.environment.get(key));
+  tree.name = name;
+  const value = plain(tree);
+  return options.format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : printYaml(value);
+}
+
+function variablesText(request: LoadRequest): string {
+  const bare = { ...request, options: { interpolate: false } };
+  const { tree } = loadModel(bare, diskOf(bare, new Set()));
+  // The name has been made out before anything else is read.
+  delete tree.name;
+  return variableTable(variablesOf(tree));
+}

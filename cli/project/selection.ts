@@ -1,0 +1,124 @@
+import { AppError } from '../../manager/common/base/errors.js';
+import type { Node } from '../../manager/common/model/node.js';
+import type { Service } from '../../manager/common/model/service.js';
+import type { Task } from '../../manager/common/model/task.js';
+import { isTerminal } from '../../manager/common/model/task-state.js';
+import type { Cli, ConnectOptions } from '../cli.js';
+import type { ControlClient } from '../client/client.js';
+import { closest } from '../compose/check/closest.js';
+import { newestFirst } from '../rollout/follow/slots.js';
+import { projectNameOf } from './load-request.js';
+
+/** A project as the manager knows it. */
+export interface ProjectView {
+  readonly client: ControlClient;
+  readonly project: string;
+  readonly services: readonly Service[];
+  readonly tasks: readonly Task[];
+  readonly nodes: ReadonlyMap<string, Node>;
+}
+
+/** The project that the flags, the environment or the Compose file name, and a client for its cluster. */
+export async function openProject(
+  cli: Cli,
+  options: ConnectOptions = {},
+): Promise<{ readonly client: ControlClient; readonly project: string }> {
+  const project = await projectNameOf(cli);
+  return { client: await cli.connect(options), project };
+}
+
+/** Services, tasks and nodes in one look; throws `not-found` for a service that the project has not. */
+export async function viewProject(cli: Cli, services: readonly string[]): Promise<ProjectView> {
+  const { client, project } = await openProject(cli);
+  const { signal } = cli.interrupts;
+  const [found, tasks, nodes] = await Promise.all([
+    client.call('service.list', { project }, { signal }),
+    client.call('task.list', { project }, { signal }),
+    client.call('node.list', {}, { signal }),
+  ]);
+  checkServices(services, found, tasks);
+  return {
+    client,
+    project,
+    services: found,
+    tasks,
+    nodes: new Map(nodes.map((node) => [node.id, node])),
+  };
+}
+
+/** Throws docker compose's error for a name that is no service of the project. */
+export function checkServices(
+  wanted: readonly string[],
+  services: readonly Service[],
+  tasks: readonly Task[] = [],
+): void {
+  const known = new Set([
+    ...services.map(({ spec }) => spec.service),
+    ...tasks.map(({ service }) => service),
+  ]);
+  const unknown = wanted.find((name) => !known.has(name));
+  if (unknown === undefined) return;
+  const near = closest(unknown, [...known]);
+  const hint = near === undefined ? '' : ` (did you mean "${near}"?)`;
+  throw new AppError('not-found', `no such service: ${unknown}${hint}`);
+}
+
+/** The named services' own, or all; by container name, a slot's newest task first. */
+export function tasksOf(
+  view: Pick<ProjectView, 'tasks'>,
+  services: readonly string[],
+): readonly Task[] {
+  return view.tasks
+    .filter((task) => services.length === 0 || services.includes(task.service))
+    .sort((a, b) => compareNames(a.containerName, b.containerName) || newestFirst(a, b));
+}
+
+/** By text, runs of digits by their number: `web-2` stands before `web-10`. */
+export function compareNames(a: string, b: string): number {
+  return a.localeCompare(b, 'en', { numeric: true });
+}
+
+/** Runs, or is on its way to, and is meant to. */
+export function isLive(task: Task): boolean {
+  return !isTerminal(task.status.state) && (task.desired === 'ready' || task.desired === 'running');
+}
+
+/** Compose keys of the named services, or of all, in order. */
+export function serviceNames(
+  view: Pick<ProjectView, 'services'>,
+  wanted: readonly string[],
+): readonly string[] {
+  if (wanted.length > 0) return [...new Set(wanted)];
+  return view.services.map(({ spec }) => spec.service).sort();
+}
+
+/** The task that `--index` means: that slot's, or the lowest that runs. Throws `not-found`. */
+export function runningTask(
+  view: Pick<ProjectView, 'tasks'>,
+  service: string,
+  index: number | undefined,
+): Task {
+  const running = tasksOf(view, [service])
+    .filter((task) => task.status.state === 'running')
+    .sort((a, b) => Number(isLive(b)) - Number(isLive(a)) || a.slot - b.slot);
+  const found = index === undefined ? running[0] : running.find(({ slot }) => slot === index);
+  if (found !== undefined) return found;
+  throw new AppError(
+    'not-found',
+    index === undefined
+      ? `service "${service}" is not running`
+      : `service "${service}" is not running container #${index}`,
+  );
+}
+
+/** A whole number of at least `least`, of a flag or argument; throws `invalid` with its name. */
+export function wholeNumber(name: string, text: string, least = 0): number {
+  const value = Number(text);
+  if (/^\d+$/u.test(text) && Number.isSafeInteger(value) && value >= least) return value;
+  throw new AppError('invalid', `invalid ${name} "${text}": use a whole number, ${least} or more`);
+}
+
+/** `--timeout SECONDS` in ms. */
+export function timeoutMs(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : wholeNumber('--timeout', text) * 1000;
+}

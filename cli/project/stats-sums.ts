@@ -1,0 +1,140 @@
+import type { Node } from '../../manager/common/model/node.js';
+import type { Service } from '../../manager/common/model/service.js';
+import type { Task } from '../../manager/common/model/task.js';
+import type { TaskUse } from '../../manager/common/protocol/statistics.js';
+import type { Usage } from '../client/usage.js';
+import type { Listed } from '../output/format.js';
+import { binaryBytes, decimalBytes } from '../output/quantity.js';
+import { compareNames } from './selection.js';
+
+export const orders = ['name', 'cpu', 'mem'] as const;
+export type Order = (typeof orders)[number];
+
+interface Weight {
+  readonly cpu: number;
+  readonly mem: number;
+}
+
+/** What nothing was heard of comes last. */
+export function totalOf(uses: readonly TaskUse[]): Weight {
+  if (uses.length === 0) return { cpu: -1, mem: -1 };
+  return {
+    cpu: uses.reduce((sum, { cpuPercent }) => sum + cpuPercent, 0),
+    mem: uses.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
+  };
+}
+
+/** By name, or the greatest first; what is equal by name. */
+export function ordered<Item>(
+  items: readonly Item[],
+  order: Order,
+  nameOf: (item: Item) => string,
+  weightOf: (item: Item) => Weight,
+): readonly Item[] {
+  const byName = [...items].sort((a, b) => compareNames(nameOf(a), nameOf(b)));
+  if (order === 'name') return byName;
+  return byName
+    .map((item) => ({ item, weight: weightOf(item)[order] }))
+    .sort((a, b) => b.weight - a.weight)
+    .map(({ item }) => item);
+}
+
+export const serviceHeader = [
+  'SERVICE',
+  'REPLICAS',
+  'CPU %',
+  'MEM USAGE',
+  'NET I/O',
+  'BLOCK I/O',
+  'PIDS',
+];
+
+/** What the shown tasks of each service use together, the services that have none left out. */
+export function listedServices(
+  services: readonly Service[],
+  tasks: readonly Task[],
+  usage: Usage,
+  order: Order = 'name',
+): readonly Listed[] {
+  const usesOf = ({ id }: Service): readonly TaskUse[] =>
+    tasks.flatMap((task) => (task.serviceId === id ? (usage.tasks.get(task.id) ?? []) : []));
+  return ordered(
+    services,
+    order,
+    ({ spec }) => spec.name,
+    (service) => totalOf(usesOf(service)),
+  ).flatMap(({ id, spec }) => {
+    const own = tasks.filter(({ serviceId }) => serviceId === id);
+    if (own.length === 0) return [];
+    const uses = own.flatMap((task) => usage.tasks.get(task.id) ?? []);
+    const running = own.filter(({ status }) => status.state === 'running').length;
+    const wanted = spec.mode.kind === 'replicated' ? spec.mode.replicas : own.length;
+    const Replicas = `${running}/${spec.halted ? 0 : wanted}`;
+    const texts = sumTexts(uses);
+    const { CPUPerc, MemUsage, NetIO, BlockIO, PIDs } = texts;
+    return [
+      {
+        cells: [spec.service, Replicas, CPUPerc, MemUsage, NetIO, BlockIO, PIDs],
+        record: { Name: spec.service, Project: spec.project, Replicas, ...texts },
+      },
+    ];
+  });
+}
+
+function sumTexts(uses: readonly TaskUse[]): Readonly<Record<SumField, string>> {
+  const sum = (value: (use: TaskUse) => number): number =>
+    uses.reduce((total, use) => total + value(use), 0);
+  if (uses.length === 0) {
+    return { CPUPerc: '--', MemUsage: '--', NetIO: '--', BlockIO: '--', PIDs: '--' };
+  }
+  const inOut = (a: number, b: number): string => `${decimalBytes(a)} / ${decimalBytes(b)}`;
+  return {
+    CPUPerc: `${sum(({ cpuPercent }) => cpuPercent).toFixed(2)}%`,
+    MemUsage: binaryBytes(sum(({ memoryBytes }) => memoryBytes)),
+    NetIO: inOut(
+      sum(({ rxBytes }) => rxBytes),
+      sum(({ txBytes }) => txBytes),
+    ),
+    BlockIO: inOut(
+      sum(({ readBytes }) => readBytes),
+      sum(({ writeBytes }) => writeBytes),
+    ),
+    PIDs: String(sum(({ pids }) => pids)),
+  };
+}
+
+type SumField = 'CPUPerc' | 'MemUsage' | 'NetIO' | 'BlockIO' | 'PIDs';
+
+export const nodeHeader = ['NODE', 'TASKS', 'CPU %', 'MEM USAGE / TOTAL', 'LOAD', 'DISK'];
+
+/** The machines themselves, all that runs on them together. */
+export function listedNodes(
+  nodes: readonly Node[],
+  tasks: readonly Task[],
+  usage: Usage,
+  order: Order = 'name',
+): readonly Listed[] {
+  const weightOf = ({ id }: Node): Weight => {
+    const use = usage.nodes.get(id);
+    return { cpu: use?.cpuPercent ?? -1, mem: use?.memoryUsedBytes ?? -1 };
+  };
+  return ordered(nodes, order, ({ spec }) => spec.name, weightOf).map(({ id, spec }) => {
+    const use = usage.nodes.get(id);
+    const Name = spec.name;
+    const Tasks = String(tasks.filter(({ nodeId }) => nodeId === id).length);
+    const CPUPerc = use === undefined ? '--' : `${use.cpuPercent.toFixed(2)}%`;
+    const MemUsage =
+      use === undefined
+        ? '-- / --'
+        : `${binaryBytes(use.memoryUsedBytes)} / ${binaryBytes(use.memoryBytes)}`;
+    const Load = use === undefined ? '--' : use.load1.toFixed(2);
+    const Disk =
+      use === undefined
+        ? '--'
+        : `${binaryBytes(use.diskUsedBytes)} / ${binaryBytes(use.diskBytes)}`;
+    return {
+      cells: [Name, Tasks, CPUPerc, MemUsage, Load, Disk],
+      record: { Name, Tasks, CPUPerc, MemUsage, Load, Disk },
+    };
+  });
+}

@@ -1,0 +1,221 @@
+import { isolationRules } from '../../manager/common/model/isolation.js';
+import { clusterAuthorityUnit } from '../../manager/common/pki/pki.js';
+import type { ConsulFiles } from './consul-files.js';
+import { subjectOf } from '../certificates/certificate-facts.js';
+import type { WantedCertificate } from '../certificates/certificate-plan.js';
+import type { EngineConfig } from './engine-config.js';
+import { daemonJsonPath, dropInPath } from './engine-config.js';
+import type { CertificateName } from '../inventory/layout.js';
+import { certificatePaths, remote } from '../inventory/layout.js';
+import type { ConfigureWant, FileWant } from './plan.js';
+import type { MachineRecord } from '../inventory/record.js';
+import type { Membership } from './settings-files.js';
+import { managerSettings, toLabels, workerSettings } from './settings-files.js';
+import type { ConsulAgent } from './consul-agent.js';
+import { consulReloadPath, consulReloadUnit, consulSettings, consulUnit } from './consul-agent.js';
+import { isolateUnit, managerUnit, shoalCommand, workerUnit } from './units.js';
+
+/** What a machine is to be, from its record, the cluster it belongs to and the user's authority. */
+export interface MachineWant {
+  readonly record: MachineRecord;
+  /** Undefined for a machine with an engine alone. */
+  readonly membership: Membership | undefined;
+  readonly user: string;
+  readonly ca: string;
+  readonly engineAnchor: string;
+}
+
+export function alternativeNames(record: MachineRecord): readonly string[] {
+  const names = [
+    record.Driver.IPAddress,
+    record.Name,
+    'localhost',
+    '127.0.0.1',
+    ...record.HostOptions.AuthOptions.ServerCertSANs,
+  ];
+  return [...new Set(names)];
+}
+
+/** The certificates the machine holds, by its role. */
+export function wantedCertificates(want: MachineWant): readonly WantedCertificate[] {
+  const { record, membership } = want;
+  const names = alternativeNames(record);
+  const engine: WantedCertificate = {
+    name: 'engine',
+    subject: subjectOf(record.Name, 'engine', `${want.user}.${record.Name}`),
+    alternativeNames: names,
+  };
+  if (membership === undefined) return [engine];
+  const { nodeId, clusterId } = membership;
+  const worker: WantedCertificate = {
+    name: 'worker',
+    subject: subjectOf(nodeId, 'worker', clusterId),
+    alternativeNames: names,
+  };
+  if (membership.role === 'worker') return [engine, worker];
+  return [
+    engine,
+    worker,
+    {
+      name: 'intermediate',
+      subject: subjectOf(`shoal ${clusterId}`, clusterAuthorityUnit, clusterId),
+      alternativeNames: [],
+    },
+    {
+      name: 'manager',
+      subject: subjectOf(nodeId, 'manager', clusterId),
+      alternativeNames: names,
+    },
+    {
+      name: 'engineClient',
+      subject: subjectOf(nodeId, 'engine-client', clusterId),
+      alternativeNames: [],
+    },
+  ];
+}
+
+const managerFiles = [
+  remote.managerSettings,
+  remote.managerUnit,
+  certificatePaths.manager.cert,
+  certificatePaths.manager.key,
+  certificatePaths.intermediate.cert,
+  certificatePaths.intermediate.key,
+  certificatePaths.engineClient.cert,
+  certificatePaths.engineClient.key,
+  remote.consulToken,
+  remote.consulCa,
+  remote.consulCert,
+  remote.consulKey,
+];
+
+const consulAgentFiles = [
+  remote.consulSettings,
+  remote.consulAgentToken,
+  remote.consulUnit,
+  remote.consulReloadPath,
+  remote.consulReloadUnit,
+];
+
+const workerFiles = [
+  remote.workerSettings,
+  remote.workerUnit,
+  remote.isolateUnit,
+  remote.isolateRules,
+  certificatePaths.worker.cert,
+  certificatePaths.worker.key,
+  remote.ca,
+];
+
+/** Paths whose checksums the plan compares. */
+export const checksummedPaths: readonly string[] = [
+  dropInPath,
+  daemonJsonPath,
+  remote.command,
+  remote.note,
+  remote.engineCa,
+  certificatePaths.engine.cert,
+  ...managerFiles,
+  ...workerFiles,
+  ...consulAgentFiles,
+];
+
+/** Paths of public certificates, which the plan reads. */
+export const shownCertificates: readonly string[] = Object.values(certificatePaths).map(
+  ({ cert }) => cert,
+);
+
+/** What an earlier or this provisioning noted on the machine, for taking it all back. */
+export interface MachineNote {
+  readonly name: string;
+  /** shoal switched live-restore on in daemon.json. */
+  readonly liveRestore: boolean;
+}
+
+export interface ConfigureInput {
+  readonly engine: EngineConfig;
+  readonly note: MachineNote;
+  /** Certificates just issued; those not here stay as they are. */
+  readonly issued: ReadonlyMap<CertificateName, string>;
+  readonly programChanged: boolean;
+}
+
+function consulAgentWant(agent: ConsulAgent): readonly FileWant[] {
+  return [
+    { path: remote.consulSettings, content: consulSettings(agent), mode: 0o600 },
+    ...(agent.token === undefined
+      ? []
+      : [{ path: remote.consulAgentToken, content: agent.token, mode: 0o600 }]),
+    { path: remote.consulUnit, content: consulUnit, mode: 0o644 },
+    { path: remote.consulReloadPath, content: consulReloadPath, mode: 0o644 },
+    { path: remote.consulReloadUnit, content: consulReloadUnit, mode: 0o644 },
+  ];
+}
+
+function consulClientFiles(files: ConsulFiles = {}): readonly FileWant[] {
+  const pairs = [
+    [remote.consulToken, files.token],
+    [remote.consulCa, files.ca],
+    [remote.consulCert, files.cert],
+    [remote.consulKey, files.key],
+  ] as const;
+  return pairs.flatMap(([path, content]) =>
+    content === undefined ? [] : [{ path, content, mode: 0o600 }],
+  );
+}
+
+/** Every file and unit the machine is to have. */
+export function configureWant(want: MachineWant, input: ConfigureInput): ConfigureWant {
+  const { record, membership } = want;
+  const file = (path: string, content: string, mode = 0o644): FileWant => ({ path, content, mode });
+  const machine = {
+    name: record.Name,
+    address: record.Driver.IPAddress,
+    labels: toLabels(record.HostOptions.EngineOptions.Labels),
+  };
+  const files = [
+    file(dropInPath, input.engine.dropIn),
+    ...(input.engine.daemonJson === undefined
+      ? []
+      : [file(daemonJsonPath, input.engine.daemonJson)]),
+    file(remote.engineCa, want.engineAnchor),
+    file(remote.command, shoalCommand, 0o755),
+    file(remote.note, `${JSON.stringify(input.note)}\n`),
+    ...[...input.issued].map(([name, pem]) => file(certificatePaths[name].cert, pem)),
+  ];
+  if (membership === undefined) {
+    return {
+      files,
+      absent: [...workerFiles, ...managerFiles, ...consulAgentFiles],
+      units: [],
+      programChanged: input.programChanged,
+    };
+  }
+  files.push(
+    file(remote.ca, want.ca),
+    file(remote.workerSettings, workerSettings(machine, membership), 0o600),
+    file(remote.workerUnit, workerUnit),
+    file(remote.isolateUnit, isolateUnit),
+    file(remote.isolateRules, isolationRules()),
+  );
+  const isManager = membership.role === 'manager';
+  const agent = membership.consulAgent;
+  if (agent !== undefined) files.push(...consulAgentWant(agent));
+  if (isManager) {
+    files.push(
+      ...consulClientFiles(membership.consulFiles),
+      file(remote.managerSettings, managerSettings(machine, membership), 0o600),
+      file(remote.managerUnit, managerUnit),
+    );
+  }
+  return {
+    files,
+    absent: [...(isManager ? [] : managerFiles), ...(agent === undefined ? consulAgentFiles : [])],
+    units: [
+      ...(agent === undefined ? [] : (['shoal-consul'] as const)),
+      ...(isManager ? (['shoal-manager'] as const) : []),
+      'shoal-worker',
+    ],
+    programChanged: input.programChanged,
+  };
+}

@@ -1,0 +1,203 @@
+import { createHash } from 'node:crypto';
+import { AppError } from '../../manager/common/base/errors.js';
+import type { RootFacts } from '../ssh/facts.js';
+import { daemonJsonPath, dropInPath } from './engine-config.js';
+import { remote } from '../inventory/layout.js';
+import type { PackageManager } from './packages.js';
+import { missingPackages } from './packages.js';
+
+/*
+ * Two plans with a probe between them: what the machine must have (runtime, application, packages),
+ * and how it is configured, which depends on the engine's unit as the packages left it.
+ */
+
+export interface StepArgs {
+  'upload-runtime': { readonly sum: string };
+  'upload-app': { readonly sum: string };
+  'upload-consul': { readonly sum: string };
+  install: { readonly manager: PackageManager; readonly packages: readonly string[] };
+  link: { readonly runtime: string; readonly app: string };
+  'write-files': { readonly files: readonly FileWant[] };
+  'remove-files': { readonly paths: readonly string[] };
+  /** `keepContainers`: live-restore has to be switched on before the restart. */
+  'restart-engine': { readonly keepContainers: boolean };
+  'stop-unit': { readonly unit: string };
+  'restart-unit': { readonly unit: string };
+}
+
+export type Step = {
+  readonly [K in keyof StepArgs]: { readonly kind: K; readonly cause: string } & StepArgs[K];
+}[keyof StepArgs];
+
+/** A file that must be there with this content. */
+export interface FileWant {
+  readonly path: string;
+  readonly mode: number;
+  readonly content: string;
+}
+
+/** One line per step: goldens of tests, and what `--debug` shows. */
+export function describeStep(step: Step): string {
+  switch (step.kind) {
+    case 'upload-runtime':
+    case 'upload-app':
+    case 'upload-consul':
+      return `${step.kind} ${step.sum.slice(0, 12)}: ${step.cause}`;
+    case 'install':
+      return `install ${step.packages.join(' ')} (${step.manager}): ${step.cause}`;
+    case 'link':
+      return `link ${step.runtime.slice(0, 12)} ${step.app.slice(0, 12)}: ${step.cause}`;
+    case 'write-files':
+      return `write ${step.files.map((file) => file.path).join(' ')}: ${step.cause}`;
+    case 'remove-files':
+      return `remove ${step.paths.join(' ')}: ${step.cause}`;
+    case 'restart-engine':
+      return `restart engine${step.keepContainers ? ' keeping containers' : ''}: ${step.cause}`;
+    case 'stop-unit':
+    case 'restart-unit':
+      return `${step.kind} ${step.unit}: ${step.cause}`;
+  }
+}
+
+export interface SetupWant {
+  readonly machine: string;
+  readonly runtime: { readonly sum: string; readonly bytes: number };
+  readonly app: { readonly sum: string; readonly bytes: number };
+  /** Consul is to run there: this program, or one that the machine has or its distribution. */
+  readonly consul?: { readonly sum: string; readonly bytes: number } | 'package' | undefined;
+}
+
+const engineKib = 500_000;
+
+function checkSpace(want: SetupWant, facts: RootFacts): void {
+  const bytes =
+    (facts.runtimes.has(want.runtime.sum) ? 0 : want.runtime.bytes) +
+    (facts.apps.has(want.app.sum) ? 0 : want.app.bytes) +
+    consulBytes(want, facts);
+  const uploadKib = Math.ceil((bytes * 1.1) / 1024);
+  const short = (path: string, free: number, needed: number): AppError =>
+    new AppError(
+      'unavailable',
+      `${want.machine}: ${String(Math.floor(free / 1024))} MB free in ${path}, ${String(Math.ceil(needed / 1024))} MB needed: free some space and run it again`,
+    );
+  if (facts.freeKib.opt < uploadKib) throw short('/opt', facts.freeKib.opt, uploadKib);
+  const varKib = facts.commands.has('dockerd') ? 0 : engineKib;
+  if (facts.freeKib.varLib < varKib) throw short('/var/lib', facts.freeKib.varLib, varKib);
+}
+
+function consulBytes({ consul }: SetupWant, facts: RootFacts): number {
+  if (consul === undefined || consul === 'package' || facts.consuls.has(consul.sum)) return 0;
+  return consul.bytes;
+}
+
+/** What the machine lacks. Throws when it has no room or lacks what cannot be installed. */
+export function planSetup(
+  want: SetupWant,
+  facts: RootFacts,
+  manager: PackageManager,
+): readonly Step[] {
+  for (const command of ['tar', 'gzip', 'sha256sum']) {
+    if (!facts.commands.has(command)) {
+      throw new AppError('unsupported', `${want.machine}: ${command} is missing: install it first`);
+    }
+  }
+  checkSpace(want, facts);
+  const steps: Step[] = [];
+  const { runtime, app } = want;
+  if (!facts.runtimes.has(runtime.sum)) {
+    steps.push({ kind: 'upload-runtime', sum: runtime.sum, cause: 'not there' });
+  }
+  if (!facts.apps.has(app.sum)) {
+    steps.push({ kind: 'upload-app', sum: app.sum, cause: 'not there' });
+  }
+  const { consul } = want;
+  if (consul !== undefined && consul !== 'package' && !facts.consuls.has(consul.sum)) {
+    steps.push({ kind: 'upload-consul', sum: consul.sum, cause: 'not there' });
+  }
+  const { packages, cause } = missingPackages(manager, facts, consul === 'package');
+  if (packages.length > 0) steps.push({ kind: 'install', manager, packages, cause });
+  if (facts.links.runtime !== runtime.sum || facts.links.app !== app.sum) {
+    const was = facts.links.app === '' ? 'first time' : 'another version is in use';
+    steps.push({ kind: 'link', runtime: runtime.sum, app: app.sum, cause: was });
+  }
+  return steps;
+}
+
+/** Units that a machine may have, in the order in which they are started. */
+export const unitNames = ['shoal-consul', 'shoal-manager', 'shoal-worker'] as const;
+export type Unit = (typeof unitNames)[number];
+
+export interface ConfigureWant {
+  readonly files: readonly FileWant[];
+  /** Files that must not be there. */
+  readonly absent: readonly string[];
+  /** Units that must run. */
+  readonly units: readonly Unit[];
+  /** Program or certificates changed, so that running services are out of date. */
+  readonly programChanged: boolean;
+}
+
+const consulSettingsPath = remote.consulSettings;
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+function dependsOn(unit: Unit, path: string): boolean {
+  if (unit === 'shoal-consul') {
+    return path === consulSettingsPath || path.endsWith('shoal-consul.service');
+  }
+  const role = unit === 'shoal-manager' ? 'manager' : 'worker';
+  return (
+    path === remote.ca ||
+    path.includes(`/${role}`) ||
+    path.endsWith(`${unit}.service`) ||
+    (role === 'manager' && /intermediate|engine-client/u.test(path))
+  );
+}
+
+function engineStep(changed: readonly string[], facts: RootFacts): Step | undefined {
+  const why = changed.filter(
+    (path) => path === dropInPath || path.startsWith('/etc/shoal/engine/'),
+  );
+  if (why.length > 0) {
+    const keepContainers = facts.runningContainers > 0 && changed.includes(daemonJsonPath);
+    return { kind: 'restart-engine', keepContainers, cause: `${why.join(', ')} changed` };
+  }
+  if (facts.active.has('docker')) return undefined;
+  return { kind: 'restart-engine', keepContainers: false, cause: 'it does not run' };
+}
+
+/** What has to be written and restarted, in order; nothing for a machine that is as it should be. */
+export function planConfigure(want: ConfigureWant, facts: RootFacts): readonly Step[] {
+  const files = want.files.filter((file) => facts.sums.get(file.path) !== sha256(file.content));
+  const changed = files.map((file) => file.path);
+  const steps: Step[] = [];
+  if (files.length > 0) {
+    const isNew = changed.filter((path) => !facts.sums.has(path)).length;
+    const cause = `${String(isNew)} missing, ${String(files.length - isNew)} different`;
+    steps.push({ kind: 'write-files', files, cause });
+  }
+  const leftovers = want.absent.filter((path) => facts.sums.has(path));
+  for (const unit of unitNames.toReversed()) {
+    if (want.units.includes(unit) || !facts.active.has(unit)) continue;
+    steps.push({ kind: 'stop-unit', unit, cause: 'this machine is not to run it' });
+  }
+  if (leftovers.length > 0) {
+    steps.push({ kind: 'remove-files', paths: leftovers, cause: 'not wanted any more' });
+  }
+  const engine = engineStep(changed, facts);
+  if (engine !== undefined) steps.push(engine);
+  for (const unit of want.units) {
+    const why = changed.filter((path) => dependsOn(unit, path));
+    const cause = !facts.active.has(unit)
+      ? 'it does not run'
+      : why.length > 0
+        ? `${why.join(', ')} changed`
+        : want.programChanged && unit !== 'shoal-consul'
+          ? 'its program changed'
+          : undefined;
+    if (cause !== undefined) steps.push({ kind: 'restart-unit', unit, cause });
+  }
+  return steps;
+}

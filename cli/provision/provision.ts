@@ -1,0 +1,187 @@
+import { AppError } from '../../manager/common/base/errors.js';
+import type { UserAuthority } from '../certificates/authority.js';
+import { readCertificates } from '../certificates/certificate-facts.js';
+import { planCertificates } from '../certificates/certificate-plan.js';
+import type { Credentials, EngineVersion } from '../inventory/engine-client.js';
+import { engineConfig } from './engine-config.js';
+import type { LoginFacts, RootFacts } from '../ssh/facts.js';
+import type { SignNodes } from '../certificates/issue-certificates.js';
+import { issueCertificates } from '../certificates/issue-certificates.js';
+import type { MachineNote, MachineWant } from './machine-want.js';
+import {
+  checksummedPaths,
+  configureWant,
+  shownCertificates,
+  wantedCertificates,
+} from './machine-want.js';
+import { checkLogin } from './packages.js';
+import { planConfigure, planSetup } from './plan.js';
+import type { Step } from './plan.js';
+import type { MachineProgress } from '../output/machine-progress.js';
+import type { RemoteMachine } from '../ssh/remote-machine.js';
+import type { StepContext } from './run-step.js';
+import { runStep, stepTitle } from './run-step.js';
+import type { Upload } from '../bundle/runtime.js';
+import { waitForEngine, waitForManager, waitForUnit } from './verify.js';
+
+/*
+ * probe → plan → run, twice: first what the machine lacks, then how it is configured. Running it on a
+ * machine that is as it should be finds nothing to do and restarts nothing.
+ */
+
+export interface Uploads {
+  readonly runtime: Upload;
+  readonly app: Upload;
+}
+
+export interface ProvisionInput {
+  readonly machine: RemoteMachine;
+  readonly want: MachineWant;
+  readonly authority: UserAuthority;
+  readonly credentials: Credentials;
+  /** Packs runtime and application for an architecture; throws when there is none for it. */
+  readonly uploadsFor: (arch: string) => Promise<Uploads>;
+  readonly signNodes: SignNodes;
+  /** Packs the Consul that was given; undefined leaves it to the machine and its distribution. */
+  readonly consulFor?: ((arch: string) => Promise<Upload | undefined>) | undefined;
+  readonly progress: MachineProgress;
+  /** Renew every certificate but the cluster's authority. */
+  readonly renew: boolean;
+  /** Called once, before the first change. */
+  readonly beforeChanges?: (() => Promise<void>) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+function noteFrom(facts: RootFacts, name: string, added: boolean): MachineNote {
+  let before = false;
+  try {
+    before = (JSON.parse(facts.machineNote ?? '{}') as Partial<MachineNote>).liveRestore === true;
+  } catch {
+    // A damaged note is written again; at worst live-restore stays on after removal.
+  }
+  return { name, liveRestore: before || added };
+}
+
+async function probe(machine: RemoteMachine): Promise<RootFacts> {
+  return machine.probeRoot(checksummedPaths, shownCertificates);
+}
+
+function checkLibc(name: string, login: LoginFacts): void {
+  if (login.libc !== 'musl') return;
+  throw new AppError('unsupported', `${name}: its C library is musl; shoal needs glibc`);
+}
+
+async function inOrder(
+  input: ProvisionInput,
+  context: StepContext,
+  steps: readonly Step[],
+): Promise<void> {
+  for (const step of steps) {
+    input.progress.step(stepTitle(step, context), step.cause);
+    await runStep(context, step);
+  }
+}
+
+/** Uploads and packages do not touch each other, so they run at the same time. */
+async function setUp(
+  input: ProvisionInput,
+  context: StepContext,
+  steps: readonly Step[],
+): Promise<void> {
+  const last = steps.filter((step) => step.kind === 'link');
+  const first = steps.filter((step) => step.kind !== 'link');
+  const results = await Promise.allSettled(
+    first.map(async (step) => inOrder(input, context, [step])),
+  );
+  const failure = results.find((result) => result.status === 'rejected');
+  if (failure !== undefined) throw failure.reason;
+  await inOrder(input, context, last);
+}
+
+async function configure(
+  input: ProvisionInput,
+  context: StepContext,
+  facts: RootFacts,
+  programChanged: boolean,
+): Promise<void> {
+  const { machine, want, progress } = input;
+  const { record } = want;
+  const engine = engineConfig(
+    {
+      machine: record.Name,
+      unit: facts.engineUnit,
+      daemonJson: facts.daemonJson,
+      swarm: facts.engineSwarm,
+    },
+    { port: record.Driver.EnginePort, options: record.HostOptions.EngineOptions },
+  );
+  const now = new Date();
+  const orders = planCertificates({
+    wanted: wantedCertificates(want),
+    seen: readCertificates(facts.certificates, want.ca),
+    keys: facts.keys,
+    nowMs: now.getTime(),
+    renew: input.renew,
+  });
+  if (orders.length > 0) {
+    const causes = [...new Set(orders.map(({ cause }) => cause))].join(', ');
+    progress.step(`making certificates for ${orders.map(({ name }) => name).join(', ')}`, causes);
+  }
+  const { authority, signNodes } = input;
+  const names = orders.map(({ name }) => name);
+  const issued = await issueCertificates({ machine, want, names, authority, signNodes, now });
+  const note = noteFrom(facts, record.Name, engine.daemonJson !== undefined);
+  const wanted = configureWant(want, { engine, note, issued, programChanged });
+  await inOrder(input, context, planConfigure(wanted, facts));
+}
+
+async function verify(input: ProvisionInput): Promise<EngineVersion> {
+  const { want, machine, credentials, signal, progress } = input;
+  const { record, membership } = want;
+  progress.step('checking that everything answers');
+  const checks: Promise<unknown>[] = [];
+  if (membership?.role === 'manager') {
+    checks.push(
+      waitForUnit(machine, 'shoal-manager', signal).then(async () =>
+        waitForManager(record, credentials, signal),
+      ),
+    );
+  }
+  if (membership !== undefined) checks.push(waitForUnit(machine, 'shoal-worker', signal));
+  const [engine] = await Promise.all([waitForEngine(record, credentials, signal), ...checks]);
+  return engine;
+}
+
+/** Makes a machine what it is to be; returns the engine's version. Throws with the one line to show. */
+export async function provision(input: ProvisionInput): Promise<EngineVersion> {
+  const { machine, want, progress } = input;
+  const { Name: name, Driver: driver } = want.record;
+  progress.step('looking at the machine');
+  const login = await machine.probeLogin();
+  const manager = checkLogin({ name, user: driver.SSHUser }, login, Date.now());
+  checkLibc(name, login);
+  const before = await probe(machine);
+  progress.step('packing runtime and application');
+  const uploads = await input.uploadsFor(login.arch);
+  const withConsul = want.membership?.consulAgent !== undefined;
+  const consul = withConsul ? await input.consulFor?.(login.arch) : undefined;
+  const context: StepContext = {
+    machine,
+    ...uploads,
+    consul,
+    onOutput: (text) => {
+      progress.output(text);
+    },
+  };
+  const setup = planSetup(
+    { machine: name, ...uploads, consul: withConsul ? (consul ?? 'package') : undefined },
+    before,
+    manager,
+  );
+  await input.beforeChanges?.();
+  await setUp(input, context, setup);
+  const facts = setup.some((step) => step.kind === 'install') ? await probe(machine) : before;
+  const programChanged = setup.some((step) => step.kind === 'link');
+  await configure(input, context, facts, programChanged);
+  return verify(input);
+}

@@ -1,0 +1,160 @@
+import { AppError, isAppError } from '../../manager/common/base/errors.js';
+import { byteMeter, meterBar, metered } from '../output/meter.js';
+import { toTar } from '../bundle/archive.js';
+import type { PackageManager } from './packages.js';
+import type { Step, StepArgs } from './plan.js';
+import type { RemoteMachine } from '../ssh/remote-machine.js';
+import * as scripts from '../ssh/remote-scripts.js';
+import type { Upload } from '../bundle/runtime.js';
+import { fileContent } from '../ssh/ssh.js';
+
+/** What steps need beside the machine itself. */
+export interface StepContext {
+  readonly machine: RemoteMachine;
+  readonly runtime: Upload;
+  readonly app: Upload;
+  /** A Consul that was given. */
+  readonly consul?: Upload | undefined;
+  /** Called with what a long step prints. */
+  readonly onOutput: (text: string) => void;
+}
+
+type Executors = {
+  readonly [K in keyof StepArgs]: (context: StepContext, args: StepArgs[K]) => Promise<void>;
+};
+
+const installScripts: Readonly<Record<PackageManager, string>> = {
+  apt: scripts.installApt,
+  dnf: scripts.installDnf,
+  'dnf-ce': scripts.installDnfDocker,
+  zypper: scripts.installZypper,
+  pacman: scripts.installPacman,
+};
+
+const uploadTimeoutMs = 10 * 60_000;
+const installTimeoutMs = 15 * 60_000;
+
+async function upload(
+  context: StepContext,
+  what: string,
+  script: string,
+  file: Upload,
+): Promise<void> {
+  const { machine } = context;
+  try {
+    await machine.script(`upload ${what}`, script, [file.sum], {
+      stdin: metered(fileContent(file.gzipPath), (sent) => {
+        context.onOutput(meterBar(byteMeter(sent, file.gzipBytes)));
+      }),
+      timeoutMs: uploadTimeoutMs,
+    });
+  } catch (error) {
+    const detail = isAppError(error) ? (error.detail ?? '') : '';
+    if (/no space left/iu.test(detail)) {
+      throw new AppError(
+        'unavailable',
+        `${machine.name}: no space left in /opt/shoal for ${what} (${megabytes(file.bytes)} needed): free some and run it again`,
+        { detail, cause: error },
+      );
+    }
+    if (/GLIBC|not found|Exec format|libstdc/u.test(detail)) {
+      throw new AppError(
+        'unsupported',
+        `${machine.name}: this computer's Node does not run there: give --runtime the bin/node of an official build`,
+        { detail, cause: error },
+      );
+    }
+    throw error;
+  }
+}
+
+export function megabytes(bytes: number): string {
+  return `${String(Math.ceil(bytes / 1_000_000))} MB`;
+}
+
+const executors: Executors = {
+  'upload-runtime': async (context) =>
+    upload(context, 'the node runtime', scripts.unpackRuntime, context.runtime),
+  'upload-app': async (context) => upload(context, 'shoal', scripts.unpackApp, context.app),
+  'upload-consul': async (context) => {
+    if (context.consul === undefined) throw new AppError('internal', 'no consul to upload');
+    await upload(context, 'consul', scripts.unpackConsul, context.consul);
+  },
+  install: async ({ machine, onOutput }, { manager, packages }) => {
+    const advice = packages.includes('consul')
+      ? ' (where the distribution has no consul, --consul-binary gives one)'
+      : '';
+    const what = `install ${packages.join(', ')}${advice}`;
+    await machine.script(what, installScripts[manager], packages, {
+      timeoutMs: installTimeoutMs,
+      onOutput,
+    });
+  },
+  link: async ({ machine }, { runtime, app }) => {
+    await machine.script('switch to the new version', scripts.linkProgram, [runtime, app]);
+  },
+  'write-files': async ({ machine }, { files }) => {
+    const entries = files.map(({ path, mode, content }) => ({
+      path: path.slice(1),
+      mode,
+      content,
+    }));
+    await machine.script('write configuration', scripts.writeFiles, [], {
+      stdin: await toTar(entries),
+    });
+  },
+  'remove-files': async ({ machine }, { paths }) => {
+    await machine.run('remove old configuration', ['rm', '-f', '--', ...paths]);
+  },
+  'restart-engine': async ({ machine }, { keepContainers }) => {
+    await machine.script(
+      'restart the engine (see "systemctl status docker" there)',
+      scripts.restartEngine,
+      [keepContainers ? 'yes' : 'no'],
+      { timeoutMs: 120_000 },
+    );
+  },
+  'stop-unit': async ({ machine }, { unit }) => {
+    await machine.script(`stop ${unit}`, scripts.stopUnit, [`${unit}.service`]);
+  },
+  'restart-unit': async ({ machine }, { unit }) => {
+    await machine.script(`start ${unit}`, scripts.restartUnit, [`${unit}.service`], {
+      timeoutMs: 60_000,
+    });
+  },
+};
+
+/** Carries one step out; running it again is harmless. */
+export async function runStep(context: StepContext, step: Step): Promise<void> {
+  const execute = executors[step.kind] as (context: StepContext, args: Step) => Promise<void>;
+  await execute(context, step);
+}
+
+/** The words shown while a step runs. */
+export function stepTitle(
+  step: Step,
+  context: Pick<StepContext, 'runtime' | 'app' | 'consul'>,
+): string {
+  switch (step.kind) {
+    case 'upload-runtime':
+      return `uploading the node runtime, ${megabytes(context.runtime.gzipBytes)}`;
+    case 'upload-app':
+      return `uploading shoal, ${megabytes(context.app.gzipBytes)}`;
+    case 'upload-consul':
+      return `uploading consul, ${megabytes(context.consul?.gzipBytes ?? 0)}`;
+    case 'install':
+      return `installing ${step.packages.join(', ')} with ${step.manager.replace('-ce', '')}`;
+    case 'link':
+      return 'switching to this version';
+    case 'write-files':
+      return `writing ${String(step.files.length)} configuration files`;
+    case 'remove-files':
+      return 'removing old configuration';
+    case 'restart-engine':
+      return 'restarting the engine';
+    case 'stop-unit':
+      return `stopping ${step.unit}`;
+    case 'restart-unit':
+      return `starting ${step.unit}`;
+  }
+}

@@ -1,0 +1,91 @@
+import type { ConsulAgent } from './consul-agent.js';
+import type { ConsulFiles } from './consul-files.js';
+import { certificatePaths, managerPort, remote } from '../inventory/layout.js';
+import { bracketed } from '../inventory/record.js';
+
+/** What the manager and worker of a machine have to know of their cluster. */
+export interface Membership {
+  readonly clusterId: string;
+  readonly clusterName: string;
+  readonly nodeId: string;
+  readonly role: 'manager' | 'worker';
+  readonly strategy: string;
+  /** `ADDRESS:PORT` of every manager. */
+  readonly managers: readonly string[];
+  /** `consul://…`; without it the manager keeps the cluster's state itself. */
+  readonly discovery?: string | undefined;
+  /** What the manager shows Consul. */
+  readonly consulFiles?: ConsulFiles | undefined;
+  /** The agent of Consul that is to run on the machine. */
+  readonly consulAgent?: ConsulAgent | undefined;
+}
+
+export interface MachineIdentity {
+  readonly name: string;
+  readonly address: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+function toText(value: unknown): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
+}
+
+export function managerSettings(machine: MachineIdentity, membership: Membership): string {
+  return toText({
+    clusterId: membership.clusterId,
+    clusterName: membership.clusterName,
+    nodeId: membership.nodeId,
+    listen: `0.0.0.0:${String(managerPort)}`,
+    advertise: `${bracketed(machine.address)}:${String(managerPort)}`,
+    dataDir: `${remote.data}/manager`,
+    pki: {
+      ca: remote.ca,
+      ...certificatePaths.manager,
+      intermediate: certificatePaths.intermediate,
+      engineClient: certificatePaths.engineClient,
+    },
+    strategy: membership.strategy,
+    ...(membership.discovery === undefined ? {} : { discovery: membership.discovery }),
+    ...consulClient(membership.consulFiles),
+  });
+}
+
+function consulClient({ token, ca, cert, key }: ConsulFiles = {}): object {
+  const tls =
+    ca === undefined
+      ? {}
+      : {
+          tls: {
+            ca: remote.consulCa,
+            ...(cert === undefined ? {} : { cert: remote.consulCert }),
+            ...(key === undefined ? {} : { key: remote.consulKey }),
+          },
+        };
+  const consul = { ...(token === undefined ? {} : { tokenFile: remote.consulToken }), ...tls };
+  return Object.keys(consul).length === 0 ? {} : { consul };
+}
+
+export function workerSettings(machine: MachineIdentity, membership: Membership): string {
+  return toText({
+    clusterId: membership.clusterId,
+    nodeId: membership.nodeId,
+    name: machine.name,
+    address: machine.address,
+    managers: membership.managers,
+    dataDir: `${remote.data}/worker`,
+    dockerSocket: '/var/run/docker.sock',
+    pki: { ca: remote.ca, ...certificatePaths.worker },
+    labels: machine.labels,
+    dataPlane: 'overlay',
+  });
+}
+
+/** `key=value` strings as an object; a later one wins. */
+export function toLabels(entries: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    entries.map((entry) => {
+      const at = entry.indexOf('=');
+      return at === -1 ? [entry, ''] : [entry.slice(0, at), entry.slice(at + 1)];
+    }),
+  );
+}

@@ -1,0 +1,86 @@
+import type { Task } from '../../../manager/common/model/task.js';
+import { isTerminal } from '../../../manager/common/model/task-state.js';
+import type { AppliedChange } from '../../../manager/common/protocol/control.js';
+import type { Watched } from '../../client/watched.js';
+import type { ProgressRow } from '../../output/progress.js';
+import type { Judgement } from './judgement.js';
+import { isNodeDown, nodeName } from './slots.js';
+
+export interface DownWanted {
+  readonly project: string;
+  /** Compose keys; undefined is the whole project. */
+  readonly services: readonly string[] | undefined;
+  /** What the manager was asked to remove, in its answer. */
+  readonly changes: readonly AppliedChange[];
+  readonly before: Watched;
+}
+
+/** Tasks of the project (or of the named services) that have, or may have, a container. */
+export function tasksToGo(wanted: Pick<DownWanted, 'project' | 'services' | 'before'>): Task[] {
+  const { services } = wanted;
+  return [...wanted.before.tasks.values()]
+    .filter((task) => task.project === wanted.project)
+    .filter((task) => services?.includes(task.service) ?? true)
+    .sort((a, b) => (a.containerName < b.containerName ? -1 : 1));
+}
+
+/** Pure: what is gone of what `down` removes. What is on a node that is down is not waited for. */
+export function judgeDown(wanted: DownWanted, state: Watched): Judgement {
+  const rows = [...containerRows(wanted, state), ...objectRows(wanted, state)];
+  const services = [...state.services.values()].filter(
+    ({ spec }) =>
+      spec.project === wanted.project && (wanted.services?.includes(spec.service) ?? true),
+  );
+  const done = services.length === 0 && rows.every((row) => row.state !== 'working');
+  return { rows, done, stuck: [] };
+}
+
+function containerRows(wanted: DownWanted, state: Watched): readonly ProgressRow[] {
+  const rows = new Map<string, ProgressRow>();
+  for (const task of tasksToGo(wanted)) {
+    const row = containerRow(task, wanted, state);
+    // A slot's older tasks bear the same name: the row tells of the one that takes longest.
+    if (row !== undefined && rows.get(row.id)?.state !== 'working') rows.set(row.id, row);
+  }
+  return [...rows.values()];
+}
+
+function containerRow(task: Task, wanted: DownWanted, state: Watched): ProgressRow | undefined {
+  const id = `Container ${task.containerName}`;
+  const node = task.nodeId === undefined ? undefined : state.nodes.get(task.nodeId);
+  if (task.nodeId !== undefined && isNodeDown(node)) {
+    const detail = `${nodeName(state, task)} is down: removed when it returns`;
+    return { id, text: 'Left', state: 'warning', detail };
+  }
+  if (task.nodeId === undefined) return undefined;
+  const detail = nodeName(wanted.before, task);
+  const now = state.tasks.get(task.id);
+  if (now === undefined) return { id, text: 'Removed', state: 'done', detail };
+  const text = isTerminal(now.status.state) ? 'Removing' : 'Stopping';
+  return { id, text, state: 'working', detail };
+}
+
+function objectRows(wanted: DownWanted, state: Watched): readonly ProgressRow[] {
+  const networks = new Set([...state.networks.values()].map(({ spec }) => spec.name));
+  const volumes = new Set([...state.volumes.values()].map(({ spec }) => spec.name));
+  const down = [...state.nodes.values()].filter((node) => isNodeDown(node));
+  return wanted.changes.flatMap(({ kind, name, action }): readonly ProgressRow[] => {
+    if (action !== 'removed' || (kind !== 'network' && kind !== 'volume')) return [];
+    const there = (kind === 'network' ? networks : volumes).has(name);
+    const id = `${kind === 'network' ? 'Network' : 'Volume'} ${name}`;
+    if (!there) return [{ id, text: 'Removed', state: 'done' }];
+    // A node that is down keeps its part of a network or volume until it is back.
+    if (down.length > 0 && onlyLeftOnDown(wanted, state)) {
+      const names = down.map(({ spec }) => spec.name).join(', ');
+      return [{ id, text: 'Left', state: 'warning', detail: `until ${names} returns` }];
+    }
+    return [{ id, text: 'Removing', state: 'working' }];
+  });
+}
+
+/** Every task that is still known was on a node that is down. */
+function onlyLeftOnDown(wanted: DownWanted, state: Watched): boolean {
+  return tasksToGo({ ...wanted, before: state }).every((task) =>
+    isNodeDown(task.nodeId === undefined ? undefined : state.nodes.get(task.nodeId)),
+  );
+}

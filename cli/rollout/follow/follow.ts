@@ -1,0 +1,186 @@
+import { backoffMs } from '../../../manager/common/base/backoff.js';
+import { AppError, isAppError, toAppError } from '../../../manager/common/base/errors.js';
+import type { ControlClient } from '../../client/client.js';
+import { watch } from '../../client/stream.js';
+import type { Watched } from '../../client/watched.js';
+import { applyWatch, nothingWatched } from '../../client/watched.js';
+import type { Progress } from '../../output/progress.js';
+import type { Judgement } from './judgement.js';
+
+/** Asked anew: what the type checker knew of it before an `await` no longer holds. */
+function isOver(signal: AbortSignal): boolean {
+  return signal.aborted;
+}
+
+export interface FollowOptions {
+  readonly client: ControlClient;
+  readonly project: string;
+  readonly progress: Progress;
+  /** Head of the progress: `Running`. */
+  readonly title: string;
+  readonly judge: (state: Watched) => Judgement;
+  readonly signal: AbortSignal;
+  readonly now: () => number;
+  /** Fails as `timeout` after this long. */
+  readonly timeoutMs?: number | undefined;
+  readonly timeoutMessage?: string | undefined;
+  /** Fails as `timeout` when nothing at all has changed for this long; 10 minutes unless told. */
+  readonly idleMs?: number | undefined;
+}
+
+/** How long a state that leads nowhere must last before the command fails with its reason. */
+const settleMs = 3_000;
+const idleLimitMs = 600_000;
+const tickMs = 200;
+/** A manager that went away is waited for this long. */
+const reconnectMs = 60_000;
+
+/** The watched state, kept up to date in the background; wakes whoever waits on every change. */
+class LiveState {
+  state: Watched = nothingWatched;
+  ready = false;
+  error: AppError | undefined;
+  changedAt: number;
+  readonly #now: () => number;
+  #wake: () => void = () => undefined;
+
+  constructor(now: () => number) {
+    this.#now = now;
+    this.changedAt = now();
+  }
+
+  async run(
+    options: Pick<FollowOptions, 'client' | 'project'>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    let failures = 0;
+    let lastSeen = this.#now();
+    while (!signal.aborted) {
+      try {
+        for await (const message of watch(options.client, { project: options.project }, signal)) {
+          this.state = applyWatch(this.state, message);
+          this.ready = true;
+          failures = 0;
+          lastSeen = this.changedAt = this.#now();
+          this.#wake();
+        }
+        throw new AppError('unavailable', 'the manager ended the watch');
+      } catch (error) {
+        if (isOver(signal)) return;
+        const known = toAppError(error, 'unavailable');
+        failures += 1;
+        if (!known.temporary || !this.ready || this.#now() - lastSeen > reconnectMs) {
+          this.error = known;
+          this.#wake();
+          return;
+        }
+        await this.#pause(backoffMs({ firstMs: 200, maxMs: 3_000 }, failures, 0.5), signal);
+      }
+    }
+  }
+
+  /** Resolves at the next change, or after `ms`. */
+  async changed(ms: number, signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', end);
+        this.#wake = () => undefined;
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      signal.addEventListener('abort', end, { once: true });
+      this.#wake = end;
+    });
+  }
+
+  async #pause(ms: number, signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      signal.addEventListener(
+        'abort',
+        () => {
+          clearTimeout(timer);
+          resolve();
+        },
+        { once: true },
+      );
+    });
+  }
+}
+
+/**
+ * Watches a project until `judge` says that it is done, and shows the rows meanwhile. Fails with the
+ * judge's reason, as `timeout`, or as `cancelled` when `signal` ends it. Outlives a manager that restarts.
+ */
+export async function follow(options: FollowOptions): Promise<Watched> {
+  const ending = new AbortController();
+  const signal = AbortSignal.any([options.signal, ending.signal]);
+  const live = new LiveState(options.now);
+  const running = live.run(options, signal);
+  try {
+    return await waitUntilDone(options, live, signal);
+  } finally {
+    ending.abort();
+    await running;
+  }
+}
+
+async function waitUntilDone(
+  options: FollowOptions,
+  live: LiveState,
+  signal: AbortSignal,
+): Promise<Watched> {
+  const startedAt = options.now();
+  let stuck = { reasons: '', since: startedAt };
+  for (;;) {
+    if (options.signal.aborted) throw new AppError('cancelled', 'interrupted');
+    if (live.error !== undefined) throw live.error;
+    if (live.ready) {
+      const { state } = live;
+      const judgement = options.judge(state);
+      options.progress.show(options.title, judgement.rows);
+      if (judgement.done) return state;
+      if (judgement.failure !== undefined) throw new AppError('unavailable', judgement.failure);
+      const reasons = judgement.stuck.join('; ');
+      if (reasons !== stuck.reasons) stuck = { reasons, since: options.now() };
+      if (reasons !== '' && options.now() - stuck.since > settleMs) {
+        throw new AppError('unavailable', reasons);
+      }
+    }
+    failIfLate(options, live, startedAt);
+    await live.changed(tickMs, signal);
+  }
+}
+
+function failIfLate(options: FollowOptions, live: LiveState, startedAt: number): void {
+  const now = options.now();
+  if (options.timeoutMs !== undefined && now - startedAt > options.timeoutMs) {
+    throw new AppError('timeout', options.timeoutMessage ?? 'not done in time');
+  }
+  const idleMs = options.idleMs ?? idleLimitMs;
+  if (now - live.changedAt > idleMs) {
+    const seconds = Math.round(idleMs / 1000);
+    throw new AppError('timeout', `nothing has changed for ${seconds} s; see "shoal ps -a"`);
+  }
+}
+
+/** One look at a project: the first message of the watch. */
+export async function lookOnce(
+  client: ControlClient,
+  project: string,
+  signal: AbortSignal,
+): Promise<Watched> {
+  const ending = new AbortController();
+  try {
+    const both = AbortSignal.any([signal, ending.signal]);
+    for await (const message of watch(client, { project }, both)) {
+      return applyWatch(nothingWatched, message);
+    }
+  } catch (error) {
+    if (!isAppError(error) || !signal.aborted) throw error;
+  } finally {
+    ending.abort();
+  }
+  throw new AppError('cancelled', 'interrupted');
+}

@@ -1,0 +1,26 @@
+import { needsLive, tiesOf } from '../../../manager/common/model/pod.js';
+import type { Service } from '../../../manager/common/model/service.js';
+import type { Task } from '../../../manager/common/model/task.js';
+import { isTerminal } from '../../../manager/common/model/task-state.js';
+import type { Watched } from '../../client/watched.js';
+import type { Slot } from './slots.js';
+import { slotsOf } from './slots.js';
+
+/** Whether an ended task shared what its leader takes along when it goes or starts again: another one is to come. */
+export function wentWithLeader(service: Service, task: Task, state: Watched): boolean {
+  const leaders = tiesOf(task.spec.container)
+    .filter(needsLive)
+    .map((tie) => tie.service);
+  return [...state.services.values()]
+    .filter(({ spec }) => spec.project === service.spec.project && leaders.includes(spec.service))
+    .map((leader) => slotsOf(leader, state).find(({ number }) => number === task.slot))
+    .some((slot) => slot === undefined || isOtherThanBefore(slot, task));
+}
+
+function isOtherThanBefore({ current, leaving }: Slot, follower: Task): boolean {
+  if (leaving.length > 0 || current === undefined) return true;
+  if (isTerminal(current.status.state)) return false;
+  const { startedAt } = current.status;
+  if (startedAt === undefined) return true;
+  return current.createdAt > follower.createdAt || startedAt > (follower.status.startedAt ?? 0);
+}

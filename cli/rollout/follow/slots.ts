@@ -1,0 +1,83 @@
+import type { Node } from '../../../manager/common/model/node.js';
+import type { Service } from '../../../manager/common/model/service.js';
+import type { Task } from '../../../manager/common/model/task.js';
+import { isTerminal } from '../../../manager/common/model/task-state.js';
+import type { Watched } from '../../client/watched.js';
+import { nodeFits } from '../node-fit.js';
+
+/** What is in one slot of a service. */
+export interface Slot {
+  readonly number: number;
+  /** The newest task that is to run and is up to date. */
+  readonly current: Task | undefined;
+  /** Up-to-date tasks that the slot had before, newest first: failed tries. */
+  readonly ended: readonly Task[];
+  /** Tasks that are to go and have not gone yet; those on nodes that are down are not waited for. */
+  readonly leaving: readonly Task[];
+}
+
+function isWanted(task: Task): boolean {
+  return task.desired === 'ready' || task.desired === 'running' || task.desired === 'complete';
+}
+
+/** Newest first: a later task of a slot was made later, and versions only grow. */
+export function newestFirst(a: Task, b: Task): number {
+  return b.createdAt - a.createdAt || b.version - a.version;
+}
+
+export function isNodeDown(node: Node | undefined): boolean {
+  return node?.status.state === 'down';
+}
+
+/** The slots of a service that have a task, in order. */
+export function slotsOf(service: Service, state: Watched): readonly Slot[] {
+  const bySlot = new Map<number, Task[]>();
+  for (const task of state.tasks.values()) {
+    if (task.serviceId !== service.id) continue;
+    const tasks = bySlot.get(task.slot);
+    if (tasks === undefined) bySlot.set(task.slot, [task]);
+    else tasks.push(task);
+  }
+  return [...bySlot.entries()]
+    .sort(([a], [b]) => a - b)
+    .map(([number, tasks]) => slot(number, tasks.sort(newestFirst), service, state));
+}
+
+function slot(number: number, tasks: readonly Task[], service: Service, state: Watched): Slot {
+  const upToDate = tasks.filter((task) => task.taskHash === service.taskHash);
+  const wanted = upToDate.filter(isWanted);
+  const current = wanted.find((task) => !isTerminal(task.status.state)) ?? wanted[0];
+  return {
+    number,
+    current,
+    ended: upToDate.filter((task) => task !== current && isTerminal(task.status.state)),
+    leaving: tasks.filter(
+      (task) =>
+        task !== current &&
+        !isTerminal(task.status.state) &&
+        !isNodeDown(task.nodeId === undefined ? undefined : state.nodes.get(task.nodeId)),
+    ),
+  };
+}
+
+/** Nodes on which a global service is to have a task and has none that is up to date. */
+export function unfilledNodes(
+  { spec }: Service,
+  slots: readonly Slot[],
+  state: Watched,
+): readonly Node[] {
+  const filled = new Set(slots.map(({ current }) => current?.nodeId));
+  const { container, placement } = spec.task;
+  const demand = { platform: container.platform, constraints: placement.constraints };
+  return [...state.nodes.values()].filter((node) => !filled.has(node.id) && nodeFits(node, demand));
+}
+
+/** How many slots a service wants; undefined for a global one, which takes as many as nodes fit. */
+export function replicasOf(service: Service): number | undefined {
+  if (service.spec.halted || service.removing) return 0;
+  return service.spec.mode.kind === 'replicated' ? service.spec.mode.replicas : undefined;
+}
+
+export function nodeName(state: Watched, task: Task): string {
+  return task.nodeId === undefined ? '' : (state.nodes.get(task.nodeId)?.spec.name ?? '');
+}

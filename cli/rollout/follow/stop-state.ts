@@ -1,0 +1,28 @@
+import type { Task } from '../../../manager/common/model/task.js';
+import { isTerminal } from '../../../manager/common/model/task-state.js';
+import type { Watched } from '../../client/watched.js';
+import type { ProgressRow } from '../../output/progress.js';
+import type { Judgement } from './judgement.js';
+import { isNodeDown, nodeName } from './slots.js';
+
+/** Pure: which of these tasks have ended. Tasks on nodes that are down are not waited for. */
+export function judgeStopped(
+  tasks: readonly Task[],
+  words: { readonly working: string; readonly done: string },
+  state: Watched,
+): Judgement {
+  const rows = tasks.map((task): ProgressRow => {
+    const id = `Container ${task.containerName}`;
+    const node = task.nodeId === undefined ? undefined : state.nodes.get(task.nodeId);
+    const detail = nodeName(state, task);
+    if (isNodeDown(node)) {
+      return { id, text: 'Unknown', state: 'warning', detail: `${detail} is down` };
+    }
+    const now = state.tasks.get(task.id);
+    const ended = now === undefined || isTerminal(now.status.state);
+    return ended
+      ? { id, text: words.done, state: 'done', detail }
+      : { id, text: words.working, state: 'working', detail };
+  });
+  return { rows, done: rows.every((row) => row.state !== 'working'), stuck: [] };
+}

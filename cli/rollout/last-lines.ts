@@ -1,0 +1,72 @@
+import type { Task } from '../../manager/common/model/task.js';
+import type { TaskLogLine } from '../../manager/common/protocol/control.js';
+import type { Cli } from '../cli.js';
+import type { ControlClient } from '../client/client.js';
+import { logs } from '../client/stream.js';
+import type { Watched } from '../client/watched.js';
+import { oneLine } from '../output/table.js';
+
+/** How much of each log, and of how many containers: the reason is mostly at the end of the first. */
+const shownLines = 10;
+const shownTasks = 3;
+const deadlineMs = 5_000;
+
+/** What a container that does not come up said at last; pure. Newest first, one for each slot. */
+export function failedTasks(
+  { services }: { readonly services: readonly string[] },
+  state: Watched,
+): readonly Task[] {
+  const slots = new Map<string, Task>();
+  const all = [...state.tasks.values()].sort((a, b) => b.createdAt - a.createdAt);
+  for (const task of all) {
+    const key = `${task.service}/${task.slot}`;
+    if (!services.includes(task.service) || slots.has(key) || !hasFailed(task)) continue;
+    slots.set(key, task);
+  }
+  return [...slots.values()].slice(0, shownTasks);
+}
+
+function hasFailed({ status }: Task): boolean {
+  if (status.containerId === undefined) return false;
+  if (status.state === 'failed') return true;
+  if (status.health === 'unhealthy') return true;
+  const isRestarting = status.state === 'running' && status.startedAt === undefined;
+  return isRestarting || (status.state === 'complete' && (status.exitCode ?? 0) !== 0);
+}
+
+/** Prints the last lines of their logs below the progress. Never throws: the failure itself is told next. */
+export async function showLastLines(
+  cli: Cli,
+  { client, project }: { readonly client: ControlClient; readonly project: string },
+  tasks: readonly Task[],
+): Promise<void> {
+  if (cli.options.progress === 'quiet') return;
+  for (const task of tasks) {
+    const lines = await lastLines(client, project, task).catch(() => []);
+    if (lines.length === 0) continue;
+    const texts = lines.map(({ text }) => oneLine(text));
+    cli.stderr.write(
+      cli.options.progress === 'json'
+        ? `${JSON.stringify({ id: `Container ${task.containerName}`, status: 'Error', logs: texts })}\n`
+        : `last lines of ${task.containerName}:\n${texts.map((text) => `  | ${text}\n`).join('')}`,
+    );
+  }
+}
+
+async function lastLines(
+  client: ControlClient,
+  project: string,
+  task: Task,
+): Promise<readonly TaskLogLine[]> {
+  const found: TaskLogLine[] = [];
+  const args = {
+    project,
+    services: [task.service],
+    index: task.slot,
+    options: { follow: false, tail: shownLines },
+  };
+  for await (const lines of logs(client, args, AbortSignal.timeout(deadlineMs))) {
+    found.push(...lines);
+  }
+  return found.filter(({ taskId }) => taskId === task.id).slice(-shownLines);
+}

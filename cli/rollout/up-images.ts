@@ -1,0 +1,173 @@
+import { AppError } from '../../manager/common/base/errors.js';
+import { isTerminal } from '../../manager/common/model/task-state.js';
+import type { Task } from '../../manager/common/model/task.js';
+import type { ImageOnNode } from '../../manager/common/protocol/control.js';
+import { RegistryCredentials } from '../build/registry-auth.js';
+import { imageOf, platformOf } from '../build/request.js';
+import type { Cli } from '../cli.js';
+import type { ControlClient } from '../client/client.js';
+import { sendOnly } from '../client/transfer.js';
+import type { Watched } from '../client/watched.js';
+import type { Project, Service } from '../compose/model.js';
+import type { BuiltImage } from '../commands/project/build.js';
+import { inTurns } from './in-turns.js';
+import type { PullWhen, WantedImage } from './pull-policy.js';
+import { pullWhen, wantedImages } from './pull-policy.js';
+import type { UpFlags } from './up-flags.js';
+
+/** Questions about images that are open at the same time. */
+const findsAtOnce = 8;
+
+export interface ImagesOf {
+  readonly client: ControlClient;
+  readonly project: Project;
+  /** Services that will run. */
+  readonly keys: readonly string[];
+  readonly flags: Pick<UpFlags, 'build' | 'pull' | 'quietBuild' | 'quietPull' | 'dryRun'>;
+  readonly before: Watched;
+}
+
+/**
+ * Pulls and builds as the file and the flags ask, and builds what no node has. Returns the services whose
+ * containers run another image than their node now has under its name: they must be recreated though their
+ * definition is the same.
+ */
+export async function prepareImages(cli: Cli, of: ImagesOf): Promise<readonly string[]> {
+  const { client, project, flags } = of;
+  checkPull(flags.pull);
+  if (flags.dryRun === true) return findStale(cli, of);
+  await pullFirst(cli, of);
+  if (flags.pull === 'never') await checkPresent(cli, of);
+  const toBuild = await servicesToBuild(cli, of);
+  if (toBuild.length > 0) {
+    const { buildServices } = await import('../commands/project/build.js');
+    const quiet = flags.quietBuild === true;
+    const built = await buildServices(cli, { client, project, keys: toBuild }, { quiet });
+    await refreshNodes(cli, of, built);
+  }
+  return findStale(cli, of);
+}
+
+/** Pulls what the nodes do not pull themselves: by order, by age, and what needs credentials, which they have not. */
+async function pullFirst(cli: Cli, { client, project, keys, flags }: ImagesOf): Promise<void> {
+  const everywhere = flags.pull === 'always' || flags.pull === 'missing';
+  const credentials = new RegistryCredentials(cli.env);
+  const images: WantedImage[] = [];
+  for (const wanted of wantedImages(project, keys, (each) => whenToPull(each, flags.pull))) {
+    const lazy = !everywhere && wanted.when.kind === 'missing';
+    if (!lazy || (await credentials.forImage(wanted.image)) !== undefined) images.push(wanted);
+  }
+  if (images.length === 0) return;
+  const { pullImages } = await import('../commands/project/pull.js');
+  const how = { quiet: flags.quietPull === true, whereNeeded: !everywhere };
+  await pullImages(cli, { client, images }, how);
+}
+
+/** What is missing is built where that can be, else left to the nodes, unless one asks for it. */
+function whenToPull(service: Service, flag: string | undefined): PullWhen | undefined {
+  const when = pullWhen(service, flag) ?? { kind: 'missing' };
+  if (when.kind === 'always' || when.kind === 'older') return when;
+  return when.kind === 'missing' && service.build === undefined ? when : undefined;
+}
+
+function checkPull(policy: string | undefined): void {
+  if (policy === undefined || ['always', 'missing', 'never', 'policy'].includes(policy)) return;
+  throw new AppError('invalid', `invalid --pull "${policy}": use always, missing or never`);
+}
+
+async function checkPresent(cli: Cli, { client, project, keys }: ImagesOf): Promise<void> {
+  for (const key of keys) {
+    const service = project.services[key];
+    if (service === undefined || service.build !== undefined) continue;
+    const image = imageOf(project, key, service);
+    const found = await client.call('image.find', { image }, { signal: cli.interrupts.signal });
+    if (found.length > 0) continue;
+    throw new AppError(
+      'not-found',
+      `service ${key}: no node has image ${image} and --pull is never`,
+    );
+  }
+}
+
+async function servicesToBuild(cli: Cli, of: ImagesOf): Promise<readonly string[]> {
+  const { client, project, keys, flags } = of;
+  const buildable = keys.filter((key) => project.services[key]?.build !== undefined);
+  if (flags.build === true) return buildable;
+  const missing: string[] = [];
+  for (const key of buildable) {
+    const service = project.services[key];
+    if (service === undefined) continue;
+    if (service.pull_policy === 'build') {
+      missing.push(key);
+      continue;
+    }
+    const image = imageOf(project, key, service);
+    const found = await client.call('image.find', { image }, { signal: cli.interrupts.signal });
+    if (found.length === 0) missing.push(key);
+  }
+  if (flags.build !== false) return missing;
+  const [first] = missing;
+  if (first === undefined) return [];
+  throw new AppError(
+    'not-found',
+    `service ${first}: no node has its image and --no-build forbids to build it`,
+  );
+}
+
+/** Nodes that have an older image of the name would start that one: they get the new one now. */
+async function refreshNodes(
+  cli: Cli,
+  { client, project }: ImagesOf,
+  built: readonly BuiltImage[],
+): Promise<void> {
+  const { signal } = cli.interrupts;
+  for (const { service: key, image, id } of built) {
+    const service = project.services[key];
+    const platform = service === undefined ? undefined : platformOf(key, service);
+    const holders = await client.call('image.find', { image }, { signal });
+    const stale = holders.filter((holder) => id !== '' && holder.id !== id);
+    await Promise.all(
+      stale.map(async ({ nodeId: node }) => {
+        const args = { node, image, ...(platform === undefined ? {} : { platform }) };
+        await sendOnly(await client.open('fetch', args, signal));
+      }),
+    );
+  }
+}
+
+/** Only services that run already are looked at. */
+async function findStale(
+  cli: Cli,
+  { client, project, keys, before }: ImagesOf,
+): Promise<readonly string[]> {
+  const live = [...before.tasks.values()].filter(({ status }) => !isTerminal(status.state));
+  const running = new Set(live.map(({ service }) => service));
+  const images = new Map<string, string>();
+  for (const key of keys) {
+    const service = project.services[key];
+    if (service !== undefined && running.has(key)) {
+      images.set(key, imageOf(project, key, service));
+    }
+  }
+  const found = new Map<string, readonly ImageOnNode[]>();
+  const ask = (image: string) => async () => {
+    const { signal } = cli.interrupts;
+    found.set(image, await client.call('image.find', { image }, { signal }));
+  };
+  await inTurns(findsAtOnce, [...new Set(images.values())].map(ask));
+  return staleServices(live, images, found);
+}
+
+/** Services of which a live container was made from another image than its node has under that name. */
+export function staleServices(
+  live: readonly Pick<Task, 'service' | 'nodeId' | 'status'>[],
+  images: ReadonlyMap<string, string>,
+  found: ReadonlyMap<string, readonly Pick<ImageOnNode, 'nodeId' | 'id'>[]>,
+): readonly string[] {
+  const stale = live.filter(({ service, nodeId, status: { imageId } }) => {
+    const holders = found.get(images.get(service) ?? '') ?? [];
+    const own = holders.find((holder) => holder.nodeId === nodeId);
+    return imageId !== undefined && own !== undefined && own.id !== imageId;
+  });
+  return [...new Set(stale.map(({ service }) => service))];
+}

@@ -1,0 +1,189 @@
+import { AppError } from '../../manager/common/base/errors.js';
+
+/** What the login user can tell before anything is done. */
+export interface LoginFacts {
+  readonly uid: number;
+  /** How to become root; otherwise what sudo said. */
+  readonly root: 'self' | 'sudo' | { readonly refused: string };
+  readonly os: OsRelease;
+  /** Node's word: x64, arm64, … */
+  readonly arch: string;
+  readonly libc: 'glibc' | 'musl' | 'unknown';
+  readonly timeSeconds: number;
+  readonly systemd: boolean;
+}
+
+export interface OsRelease {
+  readonly id: string;
+  readonly idLike: readonly string[];
+  readonly name: string;
+}
+
+/** What root can tell. */
+export interface RootFacts {
+  readonly commands: ReadonlySet<string>;
+  /** `28.2.2`; undefined without an engine. */
+  readonly engineVersion: string | undefined;
+  /** `systemctl cat docker.service`. */
+  readonly engineUnit: string;
+  readonly daemonJson: string | undefined;
+  /** The engine is a member of Docker's own swarm mode. */
+  readonly engineSwarm: boolean;
+  readonly runningContainers: number;
+  /** Units that are active, without `.service`. */
+  readonly active: ReadonlySet<string>;
+  /** KiB free by path asked for. */
+  readonly freeKib: { readonly opt: number; readonly varLib: number };
+  readonly runtimes: ReadonlySet<string>;
+  readonly apps: ReadonlySet<string>;
+  /** Checksums of Consul programs that were uploaded. */
+  readonly consuls: ReadonlySet<string>;
+  /** Checksums the links point at. */
+  readonly links: { readonly runtime: string; readonly app: string };
+  /** What an earlier provisioning noted (/etc/shoal/machine.json). */
+  readonly machineNote: string | undefined;
+  /** sha256 by path of the files that exist. */
+  readonly sums: ReadonlyMap<string, string>;
+  /** Paths of private keys that exist. */
+  readonly keys: ReadonlySet<string>;
+  /** PEM text by path. */
+  readonly certificates: ReadonlyMap<string, string>;
+}
+
+function sections(output: string): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  let name: string | undefined;
+  let lines: string[] = [];
+  const close = (): void => {
+    if (name !== undefined) found.set(name, lines.join('\n').trim());
+  };
+  for (const line of output.split('\n')) {
+    if (line.startsWith('@@')) {
+      close();
+      name = line.slice(2).trim();
+      lines = [];
+    } else {
+      lines.push(line);
+    }
+  }
+  close();
+  return found;
+}
+
+function words(text: string | undefined): ReadonlySet<string> {
+  return new Set((text ?? '').split('\n').filter((line) => line !== ''));
+}
+
+/** os-release(5): shell-like assignments. */
+export function parseOsRelease(text: string): OsRelease {
+  const values = new Map<string, string>();
+  for (const line of text.split('\n')) {
+    const match = /^([A-Z0-9_]+)=(.*)$/u.exec(line.trim());
+    if (match === null) continue;
+    const [, key = '', raw = ''] = match;
+    values.set(key, raw.replace(/^(['"])(.*)\1$/u, '$2').replaceAll(/\\(.)/gu, '$1'));
+  }
+  const id = values.get('ID') ?? '';
+  return {
+    id,
+    idLike: (values.get('ID_LIKE') ?? '').split(' ').filter((word) => word !== ''),
+    name: values.get('PRETTY_NAME') ?? values.get('NAME') ?? (id === '' ? 'unknown system' : id),
+  };
+}
+
+const nodeArch: Readonly<Record<string, string>> = {
+  x86_64: 'x64',
+  aarch64: 'arm64',
+  arm64: 'arm64',
+  armv7l: 'arm',
+  s390x: 's390x',
+  ppc64le: 'ppc64',
+};
+
+function parseRoot(text: string): LoginFacts['root'] {
+  if (text === 'root') return 'self';
+  if (text === 'passwordless') return 'sudo';
+  return { refused: text.replace(/^refused /u, '') };
+}
+
+/** Reads what the login probe printed; throws `invalid` when it did not come through whole. */
+export function parseLoginFacts(output: string): LoginFacts {
+  const found = sections(output);
+  const uid = Number.parseInt(found.get('uid') ?? '', 10);
+  if (!Number.isInteger(uid) || !found.has('systemd')) {
+    throw new AppError(
+      'invalid',
+      'the machine did not answer the probe: is its shell a POSIX one?',
+      {
+        detail: output.slice(0, 2000),
+      },
+    );
+  }
+  const arch = found.get('arch') ?? '';
+  const libc = (found.get('libc') ?? '').toLowerCase();
+  return {
+    uid,
+    root: parseRoot(found.get('sudo') ?? ''),
+    os: parseOsRelease(found.get('os-release') ?? ''),
+    arch: nodeArch[arch] ?? arch,
+    libc: libc.includes('musl') ? 'musl' : /glibc|gnu libc/u.test(libc) ? 'glibc' : 'unknown',
+    timeSeconds: Number(found.get('time') ?? '0'),
+    systemd: found.get('systemd') === 'yes',
+  };
+}
+
+/** `df -Pk` prints one line per path in the order asked: opt, then var/lib. */
+function parseFree(text: string): RootFacts['freeKib'] {
+  const free = text
+    .split('\n')
+    .slice(1)
+    .map((line) => Number(line.trim().split(/\s+/u)[3] ?? 'NaN'))
+    .filter((kib) => Number.isFinite(kib));
+  const [opt = 0, varLib = opt] = free;
+  return { opt, varLib };
+}
+
+function parseLinks(text: string): RootFacts['links'] {
+  const target = (name: string): string => {
+    const line = text.split('\n').find((candidate) => candidate.startsWith(`${name} `));
+    return line?.split('/').at(-1)?.trim() ?? '';
+  };
+  return {
+    runtime: target('runtime'),
+    app: target('app'),
+  };
+}
+
+/** Reads what the root probe printed. */
+export function parseRootFacts(output: string): RootFacts {
+  const found = sections(output);
+  const text = (name: string): string | undefined => {
+    const value = found.get(name);
+    return value === '' ? undefined : value;
+  };
+  const sums = [...words(found.get('sums'))].map((line) => {
+    const [sum = '', path = ''] = line.split(/\s+\*?/u);
+    return [path, sum] as const;
+  });
+  const certificates = [...found]
+    .filter(([name, pem]) => name.startsWith('certificate ') && pem !== '')
+    .map(([name, pem]) => [name.slice('certificate '.length), `${pem}\n`] as const);
+  return {
+    commands: words(found.get('commands')),
+    engineVersion: /version ([^\s,]+)/u.exec(found.get('engine-version') ?? '')?.[1],
+    engineUnit: found.get('engine-unit') ?? '',
+    daemonJson: text('daemon-json'),
+    engineSwarm: found.get('engine-swarm') === 'yes',
+    runningContainers: Number(found.get('containers') ?? '0'),
+    active: words(found.get('active')),
+    freeKib: parseFree(found.get('disk') ?? ''),
+    runtimes: words(found.get('runtimes')),
+    apps: words(found.get('apps')),
+    consuls: words(found.get('consuls')),
+    links: parseLinks(found.get('links') ?? ''),
+    machineNote: text('machine'),
+    sums: new Map(sums),
+    keys: words(found.get('keys')),
+    certificates: new Map(certificates),
+  };
+}

@@ -1,0 +1,89 @@
+import type { ErrorKind } from '../../manager/common/base/errors.js';
+import { AppError } from '../../manager/common/base/errors.js';
+import type { LoginFacts, RootFacts } from './facts.js';
+import { parseLoginFacts, parseRootFacts } from './facts.js';
+import { loginProbe, rootProbe } from './probe-scripts.js';
+import { quoteCommand } from './quote.js';
+import type { ExecOptions, ExecResult, SshSession } from './ssh.js';
+
+/** The line of an output that says most: the last one that is not empty. */
+function lastLine(text: string): string | undefined {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .findLast((line) => line !== '');
+}
+
+function kindOf(output: string): ErrorKind {
+  return /no space left|temporary failure|could not resolve|lock|timed? ?out/iu.test(output)
+    ? 'unavailable'
+    : 'internal';
+}
+
+/** A machine to be changed: a session and the way to be root there. */
+export class RemoteMachine {
+  readonly name: string;
+  readonly session: SshSession;
+  readonly #signal: AbortSignal | undefined;
+  #becomeRoot: readonly string[] = [];
+
+  constructor(session: SshSession, signal: AbortSignal | undefined) {
+    this.name = session.target.name;
+    this.session = session;
+    this.#signal = signal;
+  }
+
+  async probeLogin(): Promise<LoginFacts> {
+    const { stdout } = await this.session.exec(['sh', '-s'], {
+      stdin: loginProbe,
+      signal: this.#signal,
+    });
+    const facts = parseLoginFacts(stdout);
+    this.#becomeRoot = facts.root === 'self' ? [] : ['sudo', '-n'];
+    return facts;
+  }
+
+  /** Needs `probeLogin` first: it finds out how to become root. */
+  async probeRoot(
+    checksummed: readonly string[],
+    certificates: readonly string[],
+  ): Promise<RootFacts> {
+    const { stdout } = await this.run(
+      'look at the machine',
+      ['sh', '-s', '--', String(checksummed.length), ...checksummed, ...certificates],
+      { stdin: rootProbe, timeoutMs: 60_000 },
+    );
+    return parseRootFacts(stdout);
+  }
+
+  /** Runs a command as root; any exit code is a result. */
+  async exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+    return this.session.exec([...this.#becomeRoot, ...argv], {
+      signal: this.#signal,
+      ...options,
+    });
+  }
+
+  /** Runs a command as root that has to succeed. `what` completes "cannot …". */
+  async run(what: string, argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+    const result = await this.exec(argv, options);
+    if (result.code === 0) return result;
+    const output = `${result.stdout}\n${result.stderr}`;
+    const said = lastLine(result.stderr) ?? lastLine(result.stdout) ?? 'no output';
+    throw new AppError(
+      kindOf(output),
+      `${this.name}: cannot ${what}: ${said} (exit code ${String(result.code)})`,
+      { detail: `ran: ${quoteCommand([...this.#becomeRoot, ...argv])}\n${output.trim()}` },
+    );
+  }
+
+  /** Runs a constant script as root with arguments of its own. */
+  async script(
+    what: string,
+    script: string,
+    args: readonly string[],
+    options: ExecOptions = {},
+  ): Promise<ExecResult> {
+    return this.run(what, ['sh', '-c', script, 'shoal', ...args], options);
+  }
+}

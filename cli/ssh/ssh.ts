@@ -1,0 +1,324 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { Readable } from 'node:stream';
+import type { ClientChannel, ConnectConfig } from 'ssh2';
+import ssh2 from 'ssh2';
+import { AppError, messageOf } from '../../manager/common/base/errors.js';
+import { quoteCommand } from './quote.js';
+
+export interface SshTarget {
+  /** What messages call the machine. */
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  /** A private key file; without one the agent and the usual files of the user are tried. */
+  readonly keyPath?: string | undefined;
+  /** The agent's socket (SSH_AUTH_SOCK). */
+  readonly agent?: string | undefined;
+  /** The pinned host key as `SHA256:…`; undefined at first contact. */
+  readonly hostKey?: string | undefined;
+}
+
+export interface ConnectOptions {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ExecOptions {
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly stdin?: string | Buffer | Readable | undefined;
+  /** Called with each chunk of standard output and error as it comes. */
+  readonly onOutput?: ((text: string) => void) | undefined;
+}
+
+export interface ExecResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface PtySize {
+  readonly rows: number;
+  readonly cols: number;
+  readonly term: string;
+}
+
+export interface AttachedStreams {
+  readonly stdin: NodeJS.ReadableStream;
+  readonly stdout: NodeJS.WritableStream;
+  readonly stderr: NodeJS.WritableStream;
+  /** Receives what to call whenever the terminal's size changes. */
+  readonly onResize?: ((resized: (size: PtySize) => void) => void) | undefined;
+}
+
+const defaultTimeoutMs = 30_000;
+/** Output kept per stream; more is read and dropped so that a noisy command cannot fill memory. */
+const outputLimit = 4 * 1024 * 1024;
+
+export function fingerprint(hostKey: Buffer): string {
+  return `SHA256:${createHash('sha256').update(hostKey).digest('base64').replace(/=+$/u, '')}`;
+}
+
+/** RFC 4253: a key blob starts with its type as a length-prefixed string. */
+function keyType(hostKey: Buffer): string {
+  return hostKey.length < 4 ? '' : hostKey.toString('latin1', 4, 4 + hostKey.readUInt32BE(0));
+}
+
+interface Refusal {
+  changedKey?: string;
+}
+
+function connectError(target: SshTarget, error: unknown, refusal: Refusal): AppError {
+  const where = `${target.name}: ${target.user}@${target.host}:${String(target.port)}`;
+  if (refusal.changedKey !== undefined) {
+    return new AppError(
+      'forbidden',
+      `${target.name}: host key of ${target.host} changed from ${String(target.hostKey)} to ${refusal.changedKey}; if the machine was reinstalled, remove it with "shoal machine rm -f ${target.name}" and create it again`,
+    );
+  }
+  const { level, code } = error as { level?: string; code?: string };
+  if (level === 'client-authentication') {
+    const tried = target.keyPath ?? 'the agent';
+    return new AppError(
+      'forbidden',
+      `${where} refused the ssh key (${tried}); name the right one with --generic-ssh-key or the right user with --generic-ssh-user`,
+      { cause: error },
+    );
+  }
+  const reason = level === 'client-timeout' ? 'no answer in time' : (code ?? messageOf(error));
+  return new AppError(
+    level === 'client-timeout' ? 'timeout' : 'unavailable',
+    `${where} cannot be reached by ssh: ${reason}; check address, port and firewall`,
+    { cause: error },
+  );
+}
+
+async function identity(target: SshTarget): Promise<Partial<ConnectConfig>> {
+  if (target.keyPath === undefined) {
+    if (target.agent !== undefined && target.agent !== '') return { agent: target.agent };
+    throw new AppError(
+      'invalid',
+      `${target.name}: no ssh key: give --generic-ssh-key or start an ssh agent (SSH_AUTH_SOCK)`,
+    );
+  }
+  const privateKey = await readFile(target.keyPath, 'utf8').catch((error: unknown) => {
+    throw new AppError('invalid', `ssh key ${String(target.keyPath)}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  });
+  const parsed = ssh2.utils.parseKey(privateKey);
+  if (!(parsed instanceof Error)) return { privateKey };
+  if (/passphrase/iu.test(parsed.message) && target.agent !== undefined) {
+    return { agent: target.agent };
+  }
+  throw new AppError(
+    'invalid',
+    /passphrase/iu.test(parsed.message)
+      ? `ssh key ${target.keyPath} has a passphrase: add it to an ssh agent and set SSH_AUTH_SOCK`
+      : `ssh key ${target.keyPath} is not a private key: ${parsed.message}`,
+  );
+}
+
+/** One authenticated connection to a machine. Many commands may run over it at once. */
+export class SshSession {
+  readonly target: SshTarget;
+  /** The host key seen, as `SHA256:…`: pin it. */
+  readonly hostKey: string;
+  /** The host key as a known_hosts file has it after the name. */
+  readonly hostKeyLine: string;
+  readonly #client: ssh2.Client;
+  #lost: Error | undefined;
+
+  private constructor(target: SshTarget, client: ssh2.Client, hostKey: Buffer) {
+    this.target = target;
+    this.hostKey = fingerprint(hostKey);
+    this.hostKeyLine = `${keyType(hostKey)} ${hostKey.toString('base64')}`;
+    this.#client = client;
+    client.on('error', (error) => (this.#lost ??= error));
+    client.on('close', () => (this.#lost ??= new Error('connection closed')));
+  }
+
+  /**
+   * Connects once. Throws `forbidden` for a wrong key or a changed host key, `unavailable` or
+   * `timeout` when the machine does not answer.
+   */
+  static async connect(target: SshTarget, options: ConnectOptions): Promise<SshSession> {
+    const { host, port, user } = target;
+    const login = await identity(target);
+    const client = new ssh2.Client();
+    const refusal: Refusal = {};
+    let seen: Buffer = Buffer.alloc(0);
+    const deadline = AbortSignal.timeout(options.timeoutMs);
+    const signal =
+      options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
+    const ready = once(client, 'ready', { signal });
+    try {
+      client.connect({
+        ...login,
+        host,
+        port,
+        username: user,
+        readyTimeout: options.timeoutMs,
+        keepaliveInterval: 5000,
+        keepaliveCountMax: 3,
+        algorithms: { compress: ['none'] },
+        hostVerifier: (key: Buffer) => {
+          seen = key;
+          const print = fingerprint(key);
+          if (target.hostKey === undefined || target.hostKey === print) return true;
+          refusal.changedKey = print;
+          return false;
+        },
+      });
+      await ready;
+    } catch (error) {
+      client.on('error', () => undefined);
+      client.destroy();
+      options.signal?.throwIfAborted();
+      throw connectError(target, deadline.aborted ? { level: 'client-timeout' } : error, refusal);
+    }
+    return new SshSession(target, client, seen);
+  }
+
+  /** Runs a command; any exit code is a result. Throws when the connection or the deadline fails. */
+  async exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+    const channel = await this.#open(quoteCommand(argv));
+    const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
+    const deadline = AbortSignal.timeout(timeoutMs);
+    const signal =
+      options.signal === undefined ? deadline : AbortSignal.any([deadline, options.signal]);
+    const stop = (): void => {
+      channel.close();
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      const result = await collect(channel, options);
+      options.signal?.throwIfAborted();
+      if (result === undefined) throw this.#broken(argv, deadline.aborted ? timeoutMs : undefined);
+      return result;
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  /**
+   * Connects the given streams to a command, or to the login shell when there is none, until it
+   * ends; returns its exit code. With `pty` the remote side gets a terminal of that size.
+   */
+  async attach(argv: readonly string[], streams: AttachedStreams, pty?: PtySize): Promise<number> {
+    const channel = await this.#open(argv.length === 0 ? undefined : quoteCommand(argv), pty);
+    let code: number | undefined;
+    channel.on('exit', (status: number | null) => (code = status ?? 255));
+    const closed = once(channel, 'close');
+    const resized = (size: PtySize): void => {
+      channel.setWindow(size.rows, size.cols, 0, 0);
+    };
+    streams.onResize?.(resized);
+    streams.stdin.pipe(channel);
+    channel.pipe(streams.stdout, { end: false });
+    channel.stderr.pipe(streams.stderr, { end: false });
+    try {
+      await closed;
+    } finally {
+      streams.stdin.unpipe(channel);
+    }
+    return code ?? 255;
+  }
+
+  close(): void {
+    this.#client.end();
+  }
+
+  async #open(command: string | undefined, pty?: PtySize): Promise<ClientChannel> {
+    if (this.#lost !== undefined) throw this.#connectionError(this.#lost);
+    return new Promise((resolve, reject) => {
+      const lost = (): void => {
+        reject(this.#connectionError(this.#lost ?? new Error('connection closed')));
+      };
+      this.#client.once('close', lost);
+      const opened = (error: Error | undefined, channel: ClientChannel): void => {
+        this.#client.off('close', lost);
+        if (error === undefined) resolve(channel);
+        else reject(this.#connectionError(error));
+      };
+      if (command === undefined) this.#client.shell(pty ?? false, opened);
+      else this.#client.exec(command, pty === undefined ? {} : { pty }, opened);
+    });
+  }
+
+  #connectionError(cause: Error): AppError {
+    return new AppError(
+      'unavailable',
+      `${this.target.name}: ssh connection to ${this.target.host} was lost: ${cause.message}`,
+      { cause },
+    );
+  }
+
+  #broken(argv: readonly string[], timeoutMs: number | undefined): AppError {
+    const command = quoteCommand(argv);
+    if (timeoutMs !== undefined) {
+      return new AppError(
+        'timeout',
+        `${this.target.name}: "${shorten(command)}" did not end within ${String(timeoutMs / 1000)} s`,
+      );
+    }
+    return this.#connectionError(this.#lost ?? new Error(`"${shorten(command)}" was cut off`));
+  }
+}
+
+function shorten(text: string): string {
+  const line = text.replaceAll(/\s+/gu, ' ');
+  return line.length > 160 ? `${line.slice(0, 157)}...` : line;
+}
+
+/** Undefined when the channel closed without an exit status (a lost connection, a deadline). */
+async function collect(
+  channel: ClientChannel,
+  options: ExecOptions,
+): Promise<ExecResult | undefined> {
+  const texts = { stdout: '', stderr: '' };
+  let code: number | undefined;
+  const keep = (stream: 'stdout' | 'stderr') => (chunk: Buffer) => {
+    const text = chunk.toString('utf8');
+    if (texts[stream].length < outputLimit) texts[stream] += text;
+    options.onOutput?.(text);
+  };
+  channel.on('data', keep('stdout'));
+  channel.stderr.on('data', keep('stderr'));
+  channel.on('exit', (status: number | null, signalName?: string) => {
+    code = status ?? 128 + (signalName === undefined ? 1 : 15);
+  });
+  const closed = once(channel, 'close');
+  channel.on('error', () => undefined);
+  await feed(channel, options.stdin);
+  await closed;
+  return code === undefined ? undefined : { code, ...texts };
+}
+
+/** Writes standard input; a command that ends before reading all of it is judged by its exit code. */
+async function feed(channel: ClientChannel, stdin: ExecOptions['stdin']): Promise<void> {
+  if (stdin === undefined) {
+    channel.end();
+    return;
+  }
+  const source = stdin instanceof Readable ? stdin : Readable.from([stdin]);
+  const ended = new AbortController();
+  channel.once('close', () => {
+    ended.abort();
+  });
+  try {
+    await pipeline(source, channel, { signal: ended.signal });
+  } catch (error) {
+    if (source.errored !== null && !ended.signal.aborted) throw error;
+  }
+}
+
+/** What to send for a local file, in chunks large enough to keep the cipher busy. */
+export function fileContent(path: string): Readable {
+  return createReadStream(path, { highWaterMark: 1024 * 1024 });
+}

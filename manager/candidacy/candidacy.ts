@@ -1,0 +1,114 @@
+import { readFile } from 'node:fs/promises';
+import { AppError, isUnavailable, messageOf, RemovedError } from '../common/base/errors.js';
+import type { Logger } from '../common/base/log.js';
+import type { ManagerSettings } from '../settings.js';
+import type { Catalog } from '../store/catalog.js';
+import type { Backend } from '../store/backend.js';
+import type { ConsulAddress } from '../common/model/discovery.js';
+import { parseConsulAddress } from '../common/model/discovery.js';
+import { ConsulCatalog } from '../store/consul/catalog.js';
+import { ConsulClient } from '../store/consul/client.js';
+import { openConsul, rootOf } from '../store/consul/consul.js';
+import { readMeta } from '../store/consul/fence.js';
+import { metaKey, objectKey } from '../store/consul/keys.js';
+import { loadObject } from '../store/consul/load.js';
+import { ConsulLock } from '../store/consul/lock.js';
+import { ConsulMembers } from '../store/consul/members.js';
+import type { HeldLock, LeaderLock, Members } from '../store/election.js';
+import type { ClusterRecord } from '../store/store.js';
+
+/** How a manager that shares its store with others takes turns with them. */
+export interface Candidacy {
+  readonly lock: LeaderLock;
+  readonly members: Members;
+  /** Where the leader lists nodes and tasks. */
+  readonly catalog: Catalog;
+  /** Throws for what will not get better by waiting: wrong token, version, prefix, an id in use or removed. */
+  check(): Promise<void>;
+  /** Opens the store for a term. */
+  openBackend(held: HeldLock): Promise<Backend>;
+  close(): void;
+}
+
+/** Stands for election in the Consul that the settings name. Throws `invalid` for files it cannot read. */
+export async function consulCandidacy(
+  settings: ManagerSettings & { readonly discovery: string },
+  log: Logger,
+): Promise<Candidacy> {
+  const address = await consulAddress(settings);
+  const { clusterId: id, clusterName: name, nodeId, advertise } = settings;
+  const { prefix } = address;
+  const cluster = { id, name };
+  const self = { nodeId, address: advertise };
+  const client = new ConsulClient(address);
+  const members = new ConsulMembers(client, cluster);
+  return {
+    lock: new ConsulLock({ client, log, prefix, cluster: name, clusterId: id, self }),
+    members,
+    catalog: new ConsulCatalog(client, id),
+    async check() {
+      try {
+        await client.checkVersion();
+        const key = rootOf(prefix, name) + metaKey;
+        const meta = await client.get(key);
+        if (meta !== undefined) readMeta(key, meta.value, cluster);
+        await assertMember(client, rootOf(prefix, name), settings);
+        await members.assertAlone(self);
+      } catch (error) {
+        if (!isUnavailable(error)) throw error;
+        log.warn(`waiting for consul: ${messageOf(error)}`);
+      }
+    },
+    openBackend: (held) =>
+      openConsul({
+        client: new ConsulClient(address),
+        prefix,
+        cluster,
+        owner: nodeId,
+        lock: held.fence,
+      }),
+    close() {
+      client.close();
+    },
+  };
+}
+
+/** A machine that was removed and comes back must not decide anything. Throws `RemovedError`. */
+async function assertMember(
+  client: ConsulClient,
+  root: string,
+  { nodeId, clusterName }: ManagerSettings,
+): Promise<void> {
+  const found = await loadObject(client, root, objectKey('cluster', 'cluster'));
+  const { revoked } = (found ?? {}) as Partial<ClusterRecord>;
+  if (revoked?.includes(nodeId) !== true) return;
+  throw new RemovedError(
+    `this manager's node ${nodeId} was removed from cluster ${clusterName}: "shoal machine rm -f" and "create" make the machine a new member`,
+  );
+}
+
+/** Where the settings say that Consul is, with token and certificates read. Throws `invalid`. */
+export async function consulAddress(
+  settings: ManagerSettings & { readonly discovery: string },
+): Promise<ConsulAddress> {
+  const address = parseConsulAddress(settings.discovery);
+  const { tokenFile, tls } = settings.consul ?? {};
+  const token = tokenFile === undefined ? undefined : (await readText(tokenFile)).trim();
+  if (tls === undefined) return { ...address, token };
+  const [ca, cert, key] = await Promise.all([
+    readText(tls.ca),
+    tls.cert === undefined ? undefined : readText(tls.cert),
+    tls.key === undefined ? undefined : readText(tls.key),
+  ]);
+  return { ...address, token, tls: { ca, cert, key } };
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw new AppError('invalid', `cannot read a file for consul: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,37 @@
+import type { Logger } from '../common/base/log.js';
+import { consulAddress } from './candidacy.js';
+import { decideCatalog } from '../catalog/decide.js';
+import type { ManagerSettings } from '../settings.js';
+import { ConsulCatalog } from '../store/consul/catalog.js';
+import { ConsulClient } from '../store/consul/client.js';
+import { rootOf } from '../store/consul/consul.js';
+import { readMeta } from '../store/consul/fence.js';
+import { metaKey } from '../store/consul/keys.js';
+import { ConsulMembers } from '../store/consul/members.js';
+
+/**
+ * The cluster is no more and its last manager has stopped: takes what it had in a Consul that goes on, its
+ * keys and its entries of the catalog. Throws `conflict` for a prefix that is another cluster's. Nothing to
+ * do for a manager that kept the state itself.
+ */
+export async function retireCluster(settings: ManagerSettings, log: Logger): Promise<void> {
+  const { discovery, clusterId: id, clusterName: name } = settings;
+  if (discovery === undefined) return;
+  const cluster = { id, name };
+  const address = await consulAddress({ ...settings, discovery });
+  const client = new ConsulClient(address);
+  try {
+    const root = rootOf(address.prefix, name);
+    const meta = await client.get(root + metaKey);
+    if (meta !== undefined) readMeta(root + metaKey, meta.value, cluster);
+    const members = new ConsulMembers(client, cluster);
+    for (const { nodeId } of await members.list()) await members.forget(nodeId);
+    const catalog = new ConsulCatalog(client, id);
+    const nothing = { list: () => [] };
+    await catalog.apply(decideCatalog(nothing, await catalog.read(), cluster));
+    if (meta !== undefined) await client.removeAll(root);
+    log.info('the cluster has left consul', { cluster: name });
+  } finally {
+    client.close();
+  }
+}

@@ -1,0 +1,132 @@
+import test from 'ava';
+import { aService, aTask } from '../../../fixtures/cluster/build.js';
+import type { Examined } from '../../../cli/doctor/findings.js';
+import { findings } from '../../../cli/doctor/findings.js';
+import { overlayPairs } from '../../../cli/doctor/overlay-pairs.js';
+import { parseDoctorFacts } from '../../../cli/doctor/probe.js';
+
+const healthy = `clock 1000.250000000
+engine 28.5.0
+disk 107374182400 53687091200
+inodes 10
+checksum udp 0
+checksum tcp 0
+reach 192.0.2.2 0.310
+mtu 192.0.2.2 eth0 1500 ok
+port 192.0.2.1:7070 open
+unit shoal-worker active
+overlay 10.0.0.2 1450 0.412
+`;
+
+function machine(name: string, address: string, text: string): Examined {
+  const pair = { from: name, to: 'b', network: 'shop', containerId: 'c1', address: '10.0.0.2' };
+  return {
+    name,
+    address,
+    facts: parseDoctorFacts(text, 1_000_000, 1_000_500),
+    enginePort: { port: 2376, open: !text.includes('engine-port closed') },
+    pairs: [pair],
+  };
+}
+
+const told = (examined: Examined): readonly string[] =>
+  findings([examined, { name: 'b', address: '192.0.2.2', facts: parseDoctorFacts(healthy, 0, 0) }])
+    .filter(({ machine: name }) => name === examined.name)
+    .map(({ level, problem }) => `${level}: ${problem}`);
+
+test('a machine that is well gives no finding', (t) => {
+  const facts = parseDoctorFacts(healthy, 1_000_000, 1_000_500);
+  t.is(facts.skewMs, 0);
+  t.is(facts.peers[0]?.roundTripMs, 0.31);
+  t.deepEqual(told(machine('a', '192.0.2.1', healthy)), []);
+});
+
+const faults: readonly (readonly [string, string, string, string])[] = [
+  ['clock 1000.25', 'clock 1005.25', 'warning', "its clock is 5.0 s ahead of this computer's"],
+  ['clock 1000.25', 'clock 900.25', 'error', "its clock is 100.0 s behind this computer's"],
+  ['engine 28.5.0', 'engine', 'error', 'its Docker Engine does not answer'],
+  ['engine 28.5.0', 'engine 19.03.1', 'error', 'Docker Engine 19.03.1 is older than 20.10'],
+  ['53687091200', '104857600', 'error', 'only 100MiB of 100GiB are free for the engine'],
+  ['0.412', 'lost', 'error', 'containers on shop do not reach b (10.0.0.2)'],
+  [
+    '0.412',
+    '0.412\noverlay-tcp 10.0.0.2 lost',
+    'error',
+    "containers' TCP packets to b are lost, their pings are not",
+  ],
+  ['0.412', 'cut', 'error', "containers' packets of 1450 bytes to b are lost"],
+  ['worker active', 'worker failed', 'error', 'shoal-worker is failed'],
+  ['disk', 'engine-port closed\ndisk', 'warning', "its engine's port 2376 does not answer here"],
+  ['eth0 1500 ok', 'eth0 1500 lost', 'error', 'packets of 1500 bytes to b are lost'],
+  ['reach 192.0.2.2 0.310', 'unreached 192.0.2.2', 'error', 'does not reach b (192.0.2.2)'],
+  ['7070 open', '7070 closed', 'error', 'does not reach the manager at 192.0.2.1:7070'],
+  ['udp 0', 'udp 7', 'warning', 'has dropped 7 packets with a wrong checksum since boot'],
+];
+
+for (const [was, is, level, problem] of faults) {
+  test(`doctor finds: ${problem}`, (t) => {
+    const text = healthy.replace(was, is);
+    t.not(text, healthy);
+    t.deepEqual(told(machine('a', '192.0.2.1', text)), [`${level}: ${problem}`]);
+  });
+}
+
+test('every finding has a remedy, errors stand first, a machine that is not reached is one', (t) => {
+  const gone: Examined = { name: 'z', address: '192.0.2.9', facts: undefined, failure: 'refused' };
+  const found = findings([machine('a', '192.0.2.1', healthy.replace('udp 0', 'udp 1')), gone]);
+  t.deepEqual(
+    found.map(({ level }) => level),
+    ['error', 'warning'],
+  );
+  for (const { remedy } of found) t.true(remedy.length > 0);
+});
+
+test('containers are asked to reach each other where two machines share a network', (t) => {
+  const web = aService('web', { replicas: 3 });
+  const on = (node: string, slot: number, network: string, state = 'running') => ({
+    ...aTask(web, slot, { node, state: state as 'running', status: { containerId: `c${slot}` } }),
+    attachments: [
+      {
+        networkId: network as never,
+        network,
+        address: `10.0.0.${slot}`,
+        mac: '',
+        aliases: [],
+      },
+    ],
+  });
+  const machines = ['n1', 'n2', 'n3'].map((nodeId) => ({ name: nodeId, nodeId }));
+  const tasks = [on('n1', 1, 'a'), on('n2', 2, 'a'), on('n3', 3, 'b'), on('n3', 4, 'a', 'failed')];
+  t.deepEqual(
+    overlayPairs(machines, tasks).map(({ from, to, containerId, address }) => [
+      from,
+      to,
+      containerId,
+      address,
+    ]),
+    [
+      ['n1', 'n2', 'c1', '10.0.0.2'],
+      ['n2', 'n1', 'c2', '10.0.0.1'],
+    ],
+  );
+});
+
+test('certificates near their end or past it are told, with who holds them', (t) => {
+  const day = 86_400_000;
+  const at = 1_000_000;
+  const lines = [
+    `certificate pki/worker ${at - 80 * day} ${at + 10 * day}`,
+    `certificate engine/server ${at - 10 * day} ${at - day}`,
+    `certificate pki/manager ${at - 10 * day} ${at + 80 * day}`,
+  ];
+  const examined = machine('a', '192.0.2.1', `${healthy}${lines.join('\n')}`);
+  const found = findings([{ ...examined, askedAtMs: at }]).map(
+    ({ level, problem, remedy }) => `${level}: ${problem}: ${remedy}`,
+  );
+  t.is(found.length, 2);
+  t.regex(found[0] ?? '', /^error: the certificate of its engine has expired on 1969-12-31/);
+  t.regex(
+    found[1] ?? '',
+    /^warning: the certificate of its worker ends on 1970-01-11 .*: "shoal machine provision a"/,
+  );
+});

@@ -1,0 +1,70 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import type { ExecutionContext } from 'ava';
+import test from 'ava';
+import { withFileLock } from '../../../cli/inventory/file-lock.js';
+
+async function folder(t: ExecutionContext): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'shoal-lock-'));
+  t.teardown(async () => rm(path, { recursive: true, force: true }));
+  return path;
+}
+
+function deadPid(): number {
+  return spawnSync('true').pid;
+}
+
+test('never lets two in, and leaves nothing behind', async (t) => {
+  const dir = await folder(t);
+  let inside = 0;
+  let most = 0;
+  const enter = async (): Promise<void> =>
+    withFileLock(join(dir, 'lock'), async () => {
+      inside += 1;
+      most = Math.max(most, inside);
+      await new Promise((resolve) => setImmediate(resolve));
+      inside -= 1;
+    });
+  await Promise.all(Array.from({ length: 12 }, enter));
+  t.is(most, 1);
+  t.deepEqual(await readdir(dir), []);
+});
+
+test('the lock of a process that died is taken over by exactly one', async (t) => {
+  const dir = await folder(t);
+  const path = join(dir, 'lock');
+  await writeFile(path, JSON.stringify({ pid: deadPid(), host: hostname(), id: 'old' }));
+  let inside = 0;
+  let most = 0;
+  const enter = async (): Promise<void> =>
+    withFileLock(path, async () => {
+      inside += 1;
+      most = Math.max(most, inside);
+      await new Promise((resolve) => setImmediate(resolve));
+      inside -= 1;
+    });
+  await Promise.all(Array.from({ length: 6 }, enter));
+  t.is(most, 1);
+});
+
+test('a lock that is held runs into the deadline', async (t) => {
+  const path = join(await folder(t), 'lock');
+  await writeFile(path, JSON.stringify({ pid: process.pid, host: hostname(), id: 'mine' }));
+  await t.throwsAsync(
+    withFileLock(path, async () => Promise.resolve(), 100),
+    { message: /another shoal process holds/u },
+  );
+});
+
+test('an error inside releases the lock', async (t) => {
+  const path = join(await folder(t), 'lock');
+  await t.throwsAsync(
+    withFileLock(path, async () => Promise.reject(new Error('inside'))),
+    {
+      message: 'inside',
+    },
+  );
+  t.is(await withFileLock(path, async () => Promise.resolve('again'), 500), 'again');
+});

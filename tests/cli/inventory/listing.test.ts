@@ -1,0 +1,136 @@
+import test from 'ava';
+import type { MachineState } from '../../../cli/inventory/listing.js';
+import { parseFilters, passes, passesState, toRow } from '../../../cli/inventory/listing.js';
+import type { MachineRecord } from '../../../cli/inventory/record.js';
+import { planRemoval } from '../../../cli/machine/removal-order.js';
+
+function machine(
+  name: string,
+  parts: { cluster?: string; master?: boolean; labels?: string[]; driver?: 'none' } = {},
+): MachineRecord {
+  const { cluster = '', master = false, labels = [], driver = 'generic' } = parts;
+  return {
+    ConfigVersion: 3,
+    Name: name,
+    DriverName: driver,
+    Driver: {
+      IPAddress: `${name}.example`,
+      MachineName: name,
+      SSHUser: 'root',
+      SSHPort: 22,
+      SSHKeyPath: '',
+      SSHHostKey: '',
+      EnginePort: 2376,
+      SwarmMaster: master,
+    },
+    HostOptions: {
+      EngineOptions: {
+        ArbitraryFlags: [],
+        Env: [],
+        InsecureRegistry: [],
+        Labels: labels,
+        RegistryMirror: [],
+        StorageDriver: '',
+        TlsVerify: true,
+      },
+      SwarmOptions: {
+        IsSwarm: cluster !== '',
+        Master: master,
+        Discovery: '',
+        Strategy: 'spread',
+        Cluster: cluster,
+        NodeID: '',
+      },
+      AuthOptions: { ServerCertSANs: [] },
+    },
+    Provisioned: true,
+    URL: 'tcp://1.2.3.4:2375',
+  };
+}
+
+const all = [
+  machine('m1', { cluster: 'prod', master: true, labels: ['disk=ssd'] }),
+  machine('w2', { cluster: 'prod', labels: ['disk=hdd'] }),
+  machine('w3', { cluster: 'prod' }),
+  machine('alone', { driver: 'none', labels: ['disk=ssd'] }),
+];
+
+const up: MachineState = { state: 'Running', engineVersion: '20.10.24', error: '', responseMs: 3 };
+
+const names = (...entries: string[]): readonly string[] => {
+  const filters = parseFilters(entries);
+  return all.filter((record) => passes(filters, record, all)).map(({ Name }) => Name);
+};
+
+test('different filters narrow, the same filter twice widens', (t) => {
+  t.deepEqual(names(), ['m1', 'w2', 'w3', 'alone']);
+  t.deepEqual(names('label=disk=ssd'), ['m1', 'alone']);
+  t.deepEqual(names('label=disk=ssd', 'label=disk=hdd'), ['m1', 'w2', 'alone']);
+  t.deepEqual(names('label=disk=ssd', 'driver=none'), ['alone']);
+  t.deepEqual(names('name=^w[2-3]$'), ['w2', 'w3']);
+  t.deepEqual(names('swarm=m1'), ['m1', 'w2', 'w3']);
+});
+
+test('the state is compared whatever its case', (t) => {
+  t.true(passesState(parseFilters(['state=running']), up));
+  t.false(passesState(parseFilters(['state=Stopped']), up));
+});
+
+test('a filter that is not known is refused', (t) => {
+  t.throws(() => parseFilters(['colour=red']), { message: /filter "colour=red"/u });
+  t.throws(() => parseFilters(['name=(']), { message: /is no pattern/u });
+});
+
+test('a row has the columns of docker-machine', (t) => {
+  const cells = (name: string, state: MachineState, host: string): readonly string[] => {
+    const record = all.find(({ Name }) => Name === name);
+    return record === undefined ? [] : toRow(record, state, all, host).cells;
+  };
+  t.deepEqual(cells('m1', up, 'tcp://m1.example:2376'), [
+    'm1',
+    '*',
+    'generic',
+    'Running',
+    'tcp://m1.example:2376',
+    'm1 (master)',
+    'v20.10.24',
+    '',
+  ]);
+  t.is(cells('m1', up, 'tcp://m1.example:7070')[1], '* (swarm)');
+  t.deepEqual(cells('w2', { ...up, state: 'Stopped', engineVersion: undefined }, ''), [
+    'w2',
+    '-',
+    'generic',
+    'Stopped',
+    '',
+    'm1',
+    'Unknown',
+    '',
+  ]);
+  t.is(cells('alone', up, '')[4], 'tcp://1.2.3.4:2375');
+});
+
+const called = (wanted: readonly string[]): readonly MachineRecord[] =>
+  all.filter(({ Name }) => wanted.includes(Name));
+
+test('members are removed before their manager', (t) => {
+  const plan = planRemoval(called(['m1', 'w2', 'w3', 'alone']), all, false);
+  t.deepEqual(
+    plan.members.map(({ Name }) => Name),
+    ['w2', 'w3', 'alone'],
+  );
+  t.deepEqual(
+    plan.managers.map(({ Name }) => Name),
+    ['m1'],
+  );
+  t.deepEqual([...plan.leaving], ['prod']);
+});
+
+test('a manager does not leave members behind unless forced', (t) => {
+  t.throws(() => planRemoval(called(['m1', 'w2']), all, false), {
+    message:
+      'm1 is the manager of cluster "prod", which still has w3: remove them too, or force it with -f',
+  });
+  t.notThrows(() => planRemoval(called(['m1']), all, true));
+  t.notThrows(() => planRemoval(called(['w2']), all, false));
+});

@@ -1,0 +1,58 @@
+import test from 'ava';
+import type { ClusterRecord } from '../../../cli/inventory/cluster-record.js';
+import { withConsulServer, withoutConsulServer } from '../../../cli/inventory/cluster-record.js';
+import { consulAgentOf, consulSettings } from '../../../cli/provision/consul-agent.js';
+
+const servers = ['a', 'b', 'c'].map((name, at) => ({ name, address: `10.0.0.${String(at + 1)}` }));
+const founded: ClusterRecord = {
+  name: 'prod',
+  id: 'id',
+  strategy: 'spread',
+  managers: [],
+  discovery: 'consul://127.0.0.1:8500',
+  consulServers: servers,
+};
+const files = { gossipKey: 'gossip', token: 'secret-token' };
+
+function settingsOf(cluster: ClusterRecord, name: string, address: string): unknown {
+  const agent = consulAgentOf(cluster, { name, address, isManager: true }, files);
+  return agent === undefined ? undefined : JSON.parse(consulSettings(agent));
+}
+
+test('the first servers begin together and deny whatever comes without the token', (t) => {
+  t.like(settingsOf(founded, 'b', '10.0.0.2'), {
+    server: true,
+    bootstrap_expect: 3,
+    client_addr: '127.0.0.1',
+    retry_join: ['10.0.0.1', '10.0.0.3'],
+    encrypt: 'gossip',
+    acl: { enabled: true, default_policy: 'deny', tokens: { master: 'secret-token' } },
+  });
+  const later = settingsOf(founded, 'd', '10.0.0.4') as object;
+  t.like(later, { server: false, acl: { default_policy: 'deny' } });
+  t.false('bootstrap_expect' in later);
+});
+
+test('a cluster from before there was a token goes on without', (t) => {
+  const machine = { name: 'a', address: '10.0.0.1', isManager: true };
+  const agent = consulAgentOf(founded, machine, { gossipKey: 'gossip' });
+  if (agent === undefined) throw new Error('no agent');
+  t.false('acl' in (JSON.parse(consulSettings(agent)) as object));
+});
+
+test('a lost server is replaced by the next manager, which joins those that are left', (t) => {
+  const four = { name: 'd', address: '10.0.0.4' };
+  t.is(withConsulServer(founded, four), founded, 'three are enough');
+  const left = withoutConsulServer(founded, 'a');
+  t.is(withoutConsulServer(left, 'a'), left);
+  const whole = withConsulServer(left, four);
+  t.deepEqual(
+    whole.consulServers?.map(({ name }) => name),
+    ['b', 'c', 'd'],
+  );
+  const joined = settingsOf(whole, 'd', '10.0.0.4') as object;
+  t.like(joined, { server: true, retry_join: ['10.0.0.2', '10.0.0.3'] });
+  t.false('bootstrap_expect' in joined);
+  t.like(settingsOf(whole, 'b', '10.0.0.2'), { bootstrap_expect: 3 });
+  t.is(withConsulServer(whole, { name: 'e', address: '10.0.0.5' }), whole);
+});

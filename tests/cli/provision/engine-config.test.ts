@@ -1,0 +1,140 @@
+import test from 'ava';
+import fc from 'fast-check';
+import {
+  daemonJsonBefore,
+  dropInPath,
+  engineConfig,
+  quoteUnitArgument,
+  unitCommand,
+} from '../../../cli/provision/engine-config.js';
+import type { EngineOptions } from '../../../cli/inventory/record.js';
+
+const debianUnit = String.raw`# /lib/systemd/system/docker.service
+[Unit]
+Description=Docker Application Container Engine
+
+[Service]
+Type=notify
+EnvironmentFile=-/etc/default/docker
+ExecStart=/usr/sbin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock \
+  $DOCKER_OPTS
+`;
+
+const options: EngineOptions = {
+  ArbitraryFlags: [],
+  Env: [],
+  InsecureRegistry: [],
+  Labels: [],
+  RegistryMirror: [],
+  StorageDriver: '',
+  TlsVerify: true,
+};
+
+function facts(unit: string, daemonJson?: string, swarm = false) {
+  return { machine: 'node-1', unit, daemonJson, swarm };
+}
+
+function command(dropIn: string): string {
+  return /^ExecStart=(\/.*)$/mu.exec(dropIn)?.[1] ?? '';
+}
+
+test('keeps the command of the unit and adds TLS to it', (t) => {
+  const { dropIn } = engineConfig(facts(debianUnit), { port: 2376, options });
+  t.is(
+    command(dropIn),
+    '/usr/sbin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock $DOCKER_OPTS --host=tcp://0.0.0.0:2376 --tlsverify --tlscacert=/etc/shoal/engine/ca.pem --tlscert=/etc/shoal/engine/server.pem --tlskey=/etc/shoal/engine/server-key.pem --label=provider=generic',
+  );
+  t.regex(dropIn, /^ExecStart=\nExecStart=\//mu);
+});
+
+test('its own drop-in changes nothing the second time', (t) => {
+  const first = engineConfig(facts(debianUnit), { port: 2376, options });
+  const again = engineConfig(facts(`${debianUnit}\n# ${dropInPath}\n${first.dropIn}`), {
+    port: 2376,
+    options,
+  });
+  t.is(again.dropIn, first.dropIn);
+});
+
+test("another tool's drop-in is kept but for its listener and certificates", (t) => {
+  const machineDropIn = `
+# /etc/systemd/system/docker.service.d/10-machine.conf
+[Service]
+ExecStart=
+ExecStart=/usr/bin/dockerd -H tcp://0.0.0.0:2376 -H unix:///var/run/docker.sock --storage-driver overlay2 --tlsverify --tlscacert /etc/docker/ca.pem --tlscert /etc/docker/server.pem --tlskey /etc/docker/server-key.pem --label provider=generic
+`;
+  const { dropIn } = engineConfig(facts(debianUnit + machineDropIn), { port: 2376, options });
+  t.true(
+    command(dropIn).startsWith(
+      '/usr/bin/dockerd -H unix:///var/run/docker.sock --storage-driver overlay2 --label provider=generic --host=tcp://0.0.0.0:2376 --tlsverify --tlscacert=/etc/shoal',
+    ),
+  );
+});
+
+test('an engine without any listener keeps its unix socket', (t) => {
+  const unit = '# /lib/systemd/system/docker.service\nExecStart=/usr/bin/dockerd\n';
+  const { dropIn } = engineConfig(facts(unit), { port: 2376, options });
+  t.true(command(dropIn).startsWith('/usr/bin/dockerd -H unix:///var/run/docker.sock --host=tcp'));
+});
+
+test('labels and options become flags, quoted for systemd', (t) => {
+  const { dropIn } = engineConfig(facts(debianUnit), {
+    port: 2377,
+    options: {
+      ...options,
+      Labels: ['disk=ssd', 'who=a "b" 100%'],
+      ArbitraryFlags: ['dns=9.9.9.9', 'experimental'],
+      InsecureRegistry: ['10.0.0.1:5000'],
+      Env: ['HTTP_PROXY=http://p:1/$x'],
+    },
+  });
+  t.regex(dropIn, /--host=tcp:\/\/0\.0\.0\.0:2377 /u);
+  t.regex(dropIn, / --label=disk=ssd "--label=who=a \\"b\\" 100%%" /u);
+  t.regex(dropIn, / --insecure-registry=10\.0\.0\.1:5000 --dns=9\.9\.9\.9 --experimental$/mu);
+  t.regex(dropIn, /^Environment="HTTP_PROXY=http:\/\/p:1\/\$\$x"$/mu);
+});
+
+test('a flag that daemon.json has as well is found before the engine refuses to start', (t) => {
+  const json = '{"insecure-registries":["a"]}';
+  t.notThrows(() => engineConfig(facts(debianUnit, json), { port: 2376, options }));
+  const clash = { port: 2376, options: { ...options, InsecureRegistry: ['b'] } };
+  t.throws(() => engineConfig(facts(debianUnit, json), clash), {
+    message: /node-1: \/etc\/docker\/daemon.json sets "insecure-registries"/u,
+  });
+  t.throws(() => engineConfig(facts(debianUnit, '{"hosts":[]}'), { port: 2376, options }), {
+    message: /sets "hosts"/u,
+  });
+  t.throws(() => engineConfig(facts(debianUnit, '{'), { port: 2376, options }), {
+    message: /is no JSON/u,
+  });
+});
+
+test('live-restore is added to daemon.json unless that is decided or the engine is in swarm mode', (t) => {
+  const wanted = { port: 2376, options };
+  t.deepEqual(JSON.parse(engineConfig(facts(debianUnit), wanted).daemonJson ?? ''), {
+    'live-restore': true,
+  });
+  const merged = engineConfig(facts(debianUnit, '{"log-driver":"local"}'), wanted).daemonJson ?? '';
+  t.deepEqual(JSON.parse(merged), { 'log-driver': 'local', 'live-restore': true });
+  t.deepEqual(JSON.parse(daemonJsonBefore(merged) ?? ''), { 'log-driver': 'local' });
+  t.is(daemonJsonBefore('{"live-restore":true}'), undefined);
+  t.is(engineConfig(facts(debianUnit, '{"live-restore":false}'), wanted).daemonJson, undefined);
+  t.is(engineConfig(facts(debianUnit, undefined, true), wanted).daemonJson, undefined);
+});
+
+test('a unit without a command is no engine', (t) => {
+  t.is(unitCommand('# /lib/systemd/system/docker.service\n[Service]\nExecStart=\n'), undefined);
+  t.throws(() => engineConfig(facts(''), { port: 2376, options }), { message: /has no command/u });
+});
+
+test('systemd undoes the quoting of every argument', (t) => {
+  const unescape = (text: string): string =>
+    (text.startsWith('"') ? text.slice(1, -1).replaceAll(/\\(.)/gu, '$1') : text)
+      .replaceAll('%%', '%')
+      .replaceAll('$$', '$');
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme-ascii' }), (argument) => {
+      t.is(unescape(quoteUnitArgument(argument)), argument);
+    }),
+  );
+});

@@ -1,0 +1,93 @@
+import test from 'ava';
+import { LayerMeter } from '../../../cli/build/layer-meter.js';
+import { inTurns } from '../../../cli/rollout/in-turns.js';
+import { eligibleNodes, isDue, pullWhen } from '../../../cli/rollout/pull-policy.js';
+import type { Service } from '../../../cli/compose/model.js';
+import { aNode } from '../../../fixtures/cluster/build.js';
+
+const dayMs = 86_400_000;
+
+function service(more: Partial<Service> = {}): Service {
+  return { command: null, entrypoint: null, ...more };
+}
+
+test('a pull policy says when, and the flag stands above it', (t) => {
+  t.is(pullWhen(service()), undefined);
+  t.deepEqual(pullWhen(service({ pull_policy: 'daily' })), { kind: 'older', thanMs: dayMs });
+  t.deepEqual(pullWhen(service({ pull_policy: 'weekly' })), { kind: 'older', thanMs: 7 * dayMs });
+  t.deepEqual(pullWhen(service({ pull_policy: 'every_1d12h' })), {
+    kind: 'older',
+    thanMs: 1.5 * dayMs,
+  });
+  t.deepEqual(pullWhen(service({ pull_policy: 'refresh', pull_refresh_after: '2h' })), {
+    kind: 'older',
+    thanMs: dayMs / 12,
+  });
+  t.deepEqual(pullWhen(service({ pull_policy: 'never' }), 'always'), { kind: 'always' });
+  t.deepEqual(pullWhen(service({ pull_policy: 'never' }), 'policy'), { kind: 'never' });
+});
+
+test('what is too old, missing or never seen tagged is due', (t) => {
+  const now = 10 * dayMs;
+  const daily = { kind: 'older', thanMs: dayMs } as const;
+  t.true(isDue(daily, undefined, now));
+  t.true(isDue(daily, {}, now));
+  t.true(isDue(daily, { taggedAt: now - dayMs }, now));
+  t.false(isDue(daily, { taggedAt: now - dayMs + 1 }, now));
+  t.false(isDue({ kind: 'missing' }, {}, now));
+  t.true(isDue({ kind: 'missing' }, undefined, now));
+  t.true(isDue({ kind: 'always' }, { taggedAt: now }, now));
+  t.false(isDue({ kind: 'never' }, undefined, now));
+});
+
+test('an image is pulled where one of the services that want it may run', (t) => {
+  const nodes = [
+    aNode('n1', { name: 'a', labels: { disk: 'ssd' } }),
+    aNode('n2', { name: 'b', labels: { disk: 'old' } }),
+    aNode('n3', { name: 'c', state: 'down' }),
+  ];
+  const names = (constraints: readonly (readonly string[])[], platform?: string) =>
+    eligibleNodes(nodes, { platform, constraints }).map(({ spec }) => spec.name);
+  t.deepEqual(names([[]]), ['a', 'b']);
+  t.deepEqual(names([['node.labels.disk == ssd']]), ['a']);
+  t.deepEqual(names([['node.labels.disk == ssd'], ['node.hostname == b']]), ['a', 'b']);
+  t.deepEqual(names([[]], 'windows/amd64'), []);
+});
+
+test('the layers of a pull are added up, finished ones whole', (t) => {
+  const meter = new LayerMeter();
+  const line = (id: string, status: string, current?: number, total?: number) =>
+    meter.read({
+      id,
+      status,
+      ...(current === undefined || total === undefined
+        ? {}
+        : { progressDetail: { current, total } }),
+    });
+  t.is(line('1', 'Pulling from x'), undefined);
+  t.deepEqual(line('a', 'Downloading', 25, 100), { fraction: 0.25, text: '25B/100B' });
+  t.deepEqual(line('b', 'Downloading', 0, 300), { fraction: 0.0625, text: '25B/400B' });
+  t.deepEqual(line('a', 'Download complete'), { fraction: 0.25, text: '100B/400B' });
+  t.deepEqual(line('a', 'Extracting', 10, 500), { fraction: 0.25, text: '100B/400B' });
+});
+
+test('jobs run in turns, no more at once than allowed, and the first failure ends them', async (t) => {
+  let [running, most, done] = [0, 0, 0];
+  const job = async (): Promise<void> => {
+    running += 1;
+    most = Math.max(most, running);
+    await new Promise(setImmediate);
+    running -= 1;
+    done += 1;
+  };
+  await inTurns(
+    3,
+    Array.from({ length: 10 }, () => job),
+  );
+  t.deepEqual([most, done], [3, 10]);
+  await inTurns(Infinity, [job, job]);
+  t.is(done, 12);
+  const failing = (): Promise<void> => Promise.reject(new Error('no'));
+  await t.throwsAsync(inTurns(1, [job, failing, job]), { message: 'no' });
+  t.is(done, 13);
+});

@@ -1,0 +1,107 @@
+import { setImmediate as nextTick } from 'node:timers/promises';
+import test from 'ava';
+import { silentLogger } from '../../../../manager/common/base/log.js';
+import type { LoopOptions } from '../../../../manager/common/base/loop.js';
+import { Loop } from '../../../../manager/common/base/loop.js';
+import { ManualClock } from '../../../helpers/manual-clock.js';
+
+function loop(options: Partial<LoopOptions> = {}) {
+  const clock = new ManualClock();
+  const turns: number[] = [];
+  const made = new Loop({
+    name: 'test',
+    clock,
+    log: silentLogger,
+    turn: () => {
+      turns.push(clock.now());
+      return Promise.resolve();
+    },
+    ...options,
+  });
+  const advance = async (ms: number): Promise<void> => {
+    clock.advance(ms);
+    await nextTick();
+  };
+  return { loop: made, clock, turns, advance };
+}
+
+test('any number of pokes before a turn lead to one, and those during it to one more', async (t) => {
+  let release = (): void => undefined;
+  let turns = 0;
+  const { loop: made } = loop({
+    turn: () => {
+      turns += 1;
+      return new Promise((resolve) => (release = resolve));
+    },
+  });
+  made.start();
+  made.poke();
+  await nextTick();
+  for (let poke = 0; poke < 5; poke += 1) made.poke();
+  await nextTick();
+  t.is(turns, 1);
+  release();
+  await nextTick();
+  t.is(turns, 2);
+  release();
+  await made.stop();
+  t.is(turns, 2);
+});
+
+test('a turn that fails comes again, later each time, and one that succeeds ends that', async (t) => {
+  let fails = true;
+  const times: number[] = [];
+  const world = loop({
+    turn: () => {
+      times.push(world.clock.now());
+      return fails ? Promise.reject(new Error('no')) : Promise.resolve();
+    },
+  });
+  world.loop.start();
+  await nextTick();
+  for (let step = 0; step < 400; step += 1) await world.advance(10);
+  const gaps = times.slice(1).map((at, index) => at - (times[index] ?? 0));
+  t.true(gaps.length >= 3);
+  t.true((gaps.at(-1) ?? 0) > (gaps[0] ?? 0));
+  fails = false;
+  await world.advance(10_000);
+  const soFar = times.length;
+  await world.advance(60_000);
+  t.is(times.length, soFar);
+  await world.loop.stop();
+});
+
+test('everything is marked at start and at fixed times, however often it is poked between', async (t) => {
+  const marks: number[] = [];
+  const world = loop({
+    full: {
+      everyMs: 1_000,
+      mark: () => {
+        marks.push(world.clock.now());
+      },
+    },
+  });
+  world.loop.start();
+  for (let step = 0; step < 21; step += 1) {
+    world.loop.poke();
+    await world.advance(100);
+  }
+  t.deepEqual(marks, [0, 1_000, 2_000]);
+  t.true(world.turns.includes(2_000));
+  await world.loop.stop();
+  await world.advance(5_000);
+  t.is(marks.length, 3);
+});
+
+test('without pokes it turns after its time, and after the end never again', async (t) => {
+  const world = loop({ resyncMs: 500 });
+  world.loop.start();
+  await nextTick();
+  await world.advance(500);
+  await world.advance(500);
+  t.deepEqual(world.turns, [0, 500, 1_000]);
+  await world.loop.stop();
+  world.loop.poke();
+  await world.advance(5_000);
+  t.is(world.turns.length, 3);
+});

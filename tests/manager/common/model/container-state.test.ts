@@ -1,0 +1,91 @@
+import test from 'ava';
+import { containerState, statusText } from '../../../../manager/common/model/container-state.js';
+import { portsText, publishers } from '../../../../cli/output/ports.js';
+import { aNode, aService, aTask } from '../../../../fixtures/cluster/build.js';
+
+const web = aService('web');
+const now = 200_000;
+const container = { containerId: 'c1' };
+
+for (const [title, options, text, state] of [
+  [
+    'a running one',
+    { node: 'n', status: { ...container, startedAt: 80_000 } },
+    'Up 2 minutes',
+    'running',
+  ],
+  [
+    'a healthy one',
+    { node: 'n', status: { ...container, startedAt: 80_000, health: 'healthy' } },
+    'Up 2 minutes (healthy)',
+    'running',
+  ],
+  [
+    'one whose health is not known yet',
+    { node: 'n', status: { ...container, startedAt: 199_000, health: 'starting' } },
+    'Up 1 second (health: starting)',
+    'running',
+  ],
+  [
+    'one that its engine is restarting',
+    { node: 'n', status: { ...container, exitCode: 3, at: 198_000 } },
+    'Restarting (3) 2 seconds ago',
+    'restarting',
+  ],
+  [
+    'a failed one',
+    { node: 'n', state: 'failed', status: { ...container, exitCode: 1, at: 197_000 } },
+    'Exited (1) 3 seconds ago',
+    'exited',
+  ],
+  [
+    'one whose image is nowhere',
+    { node: 'n', state: 'rejected', status: { error: 'no such image: x' } },
+    'Rejected: no such image: x',
+    'dead',
+  ],
+  [
+    'one without a node',
+    {
+      explanation: { placed: false, summary: 'insufficient memory on 3 nodes', reasons: [], at: 0 },
+    },
+    'Pending: insufficient memory on 3 nodes',
+    'pending',
+  ],
+  ['one that was not looked at', { state: 'new' }, 'Pending', 'pending'],
+] as const) {
+  test(`the status of ${title} is in docker's words`, (t) => {
+    const task = aTask(web, 1, options);
+    t.is(statusText(task, now), text);
+    t.is(containerState(task), state);
+  });
+}
+
+test('nothing is claimed about a container whose node is down', (t) => {
+  const task = aTask(web, 1, { node: 'n', status: { startedAt: 1 } });
+  t.is(statusText(task, now, aNode('n', { state: 'down' })), 'Unknown (node down)');
+});
+
+test('a port published on all addresses is shown at the node, once for both address families', (t) => {
+  const port = { target: 3000, protocol: 'tcp', published: 32_768 } as const;
+  const task = aTask(web, 1, {
+    node: 'n',
+    status: {
+      ports: [
+        { ...port, hostIp: '0.0.0.0' },
+        { ...port, hostIp: '::' },
+      ],
+    },
+  });
+  t.is(portsText(task, '10.98.0.11'), '10.98.0.11:32768->3000/tcp');
+  t.deepEqual(publishers(task, '10.98.0.11'), [
+    { URL: '10.98.0.11', TargetPort: 3000, PublishedPort: 32_768, Protocol: 'tcp' },
+  ]);
+});
+
+test('a port bound to one address is shown there', (t) => {
+  const task = aTask(web, 1, {
+    status: { ports: [{ target: 80, protocol: 'tcp', published: 8080, hostIp: '127.0.0.1' }] },
+  });
+  t.is(portsText(task, '10.98.0.11'), '127.0.0.1:8080->80/tcp');
+});

@@ -1,0 +1,224 @@
+import { createPublicKey, X509Certificate } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import tls from 'node:tls';
+import type { ExecutionContext } from 'ava';
+import test from 'ava';
+import { isAppError } from '../../../../manager/common/base/errors.js';
+import type { KeyPair, PeerIdentity } from '../../../../manager/common/pki/pki.js';
+import {
+  clusterAuthoritySubject,
+  createAuthority,
+  createPrivateKey,
+  createRequest,
+  peerIdentity,
+  signNode,
+  signRequest,
+  validFor,
+} from '../../../../manager/common/pki/pki.js';
+
+const now = new Date();
+const user = { commonName: 'shoal ada', organizationalUnit: 'authority', organization: 'ada' };
+
+async function userAuthority(): Promise<KeyPair> {
+  const key = await createPrivateKey();
+  const cert = await createAuthority({
+    key,
+    subject: user,
+    validity: validFor(now, 3650),
+    pathLength: 1,
+  });
+  return { cert, key };
+}
+
+async function clusterAuthority(root: KeyPair, clusterId: string): Promise<KeyPair> {
+  const key = await createPrivateKey();
+  const cert = await signRequest(root, {
+    request: await createRequest(key, 'x'),
+    subject: clusterAuthoritySubject(clusterId),
+    alternativeNames: [],
+    usage: 'cluster-authority',
+    validity: validFor(now, 1800),
+  });
+  return { cert, key };
+}
+
+async function node(authority: KeyPair, identity: PeerIdentity, days = 30): Promise<KeyPair> {
+  const key = await createPrivateKey();
+  const cert = await signNode(authority, {
+    request: await createRequest(key, identity.nodeId),
+    identity,
+    alternativeNames: ['127.0.0.1', 'node-1'],
+    validity:
+      days > 0
+        ? validFor(now, days)
+        : { notBefore: new Date(now.getTime() - 9e8), notAfter: new Date(now.getTime() - 1e8) },
+  });
+  return { cert, key };
+}
+
+interface Handshake {
+  readonly authorized: boolean;
+  readonly error: string | undefined;
+  readonly peer: tls.PeerCertificate;
+}
+
+/** One handshake on loopback; what the server saw of the client. */
+async function handshake(
+  t: ExecutionContext,
+  ends: { server: KeyPair; client: KeyPair; serverCa: string; clientCa: string },
+): Promise<Handshake> {
+  const server = tls.createServer({
+    ...ends.server,
+    ca: ends.serverCa,
+    requestCert: true,
+    rejectUnauthorized: false,
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const accepted = once(server, 'secureConnection') as Promise<[tls.TLSSocket]>;
+  const client = tls.connect({
+    ...ends.client,
+    ca: ends.clientCa,
+    host: '127.0.0.1',
+    port: (server.address() as AddressInfo).port,
+  });
+  t.teardown(() => client.destroy());
+  await once(client, 'secureConnect');
+  const [socket] = await accepted;
+  t.teardown(() => socket.destroy());
+  const error = socket.authorizationError as Error | string | null | undefined;
+  return {
+    authorized: socket.authorized,
+    error: error instanceof Error ? error.message : (error ?? undefined),
+    peer: socket.getPeerCertificate(),
+  };
+}
+
+test('a worker and a manager of one cluster accept each other through the root alone', async (t) => {
+  const root = await userAuthority();
+  const cluster = await clusterAuthority(root, 'c1');
+  const [manager, worker] = await Promise.all([
+    node(cluster, { clusterId: 'c1', role: 'manager', nodeId: 'm1' }),
+    node(cluster, { clusterId: 'c1', role: 'worker', nodeId: 'w1' }),
+  ]);
+  const seen = await handshake(t, {
+    server: manager,
+    client: worker,
+    serverCa: root.cert,
+    clientCa: root.cert,
+  });
+  t.true(seen.authorized);
+  t.deepEqual(peerIdentity(seen.peer), { clusterId: 'c1', role: 'worker', nodeId: 'w1' });
+});
+
+test('an expired worker certificate fails verification', async (t) => {
+  const root = await userAuthority();
+  const cluster = await clusterAuthority(root, 'c1');
+  const manager = await node(cluster, { clusterId: 'c1', role: 'manager', nodeId: 'm1' });
+  const expired = await node(cluster, { clusterId: 'c1', role: 'worker', nodeId: 'w1' }, -1);
+  const seen = await handshake(t, {
+    server: manager,
+    client: expired,
+    serverCa: root.cert,
+    clientCa: root.cert,
+  });
+  t.false(seen.authorized);
+  t.regex(seen.error ?? '', /CERT_HAS_EXPIRED/);
+});
+
+test('the anchor given to engines refuses everything below a cluster authority', async (t) => {
+  const root = await userAuthority();
+  const anchor = await createAuthority({
+    key: root.key,
+    subject: user,
+    validity: validFor(now, 3650),
+    pathLength: 0,
+  });
+  const cluster = await clusterAuthority(root, 'c1');
+  const worker = await node(cluster, { clusterId: 'c1', role: 'worker', nodeId: 'w1' });
+  const key = await createPrivateKey();
+  const client = await signRequest(root, {
+    request: await createRequest(key, 'ada'),
+    subject: { commonName: 'ada', organizationalUnit: 'client', organization: 'ada' },
+    alternativeNames: [],
+    usage: 'client',
+    validity: validFor(now, 30),
+  });
+  const serverKey = await createPrivateKey();
+  const serverCert = await signRequest(root, {
+    request: await createRequest(serverKey, 'engine'),
+    subject: { commonName: 'engine', organizationalUnit: 'engine', organization: 'ada' },
+    alternativeNames: ['127.0.0.1'],
+    usage: 'server',
+    validity: validFor(now, 30),
+  });
+  const server = { cert: serverCert, key: serverKey };
+  const ca = { serverCa: anchor, clientCa: root.cert };
+  const refused = await handshake(t, { server, client: worker, ...ca });
+  t.false(refused.authorized);
+  const accepted = await handshake(t, { server, client: { cert: client, key }, ...ca });
+  t.true(accepted.authorized);
+  t.is(peerIdentity(accepted.peer).role, 'client');
+});
+
+test('a certificate carries the subject, names and use that were ordered', async (t) => {
+  const root = await userAuthority();
+  const cluster = await clusterAuthority(root, 'c1');
+  const { cert, key } = await node(cluster, { clusterId: 'c1', role: 'manager', nodeId: 'm1' });
+  const leaf = new X509Certificate(cert);
+  t.is(leaf.subject, 'CN=m1\nOU=manager\nO=c1');
+  t.is(leaf.subjectAltName, 'IP Address:127.0.0.1, DNS:node-1');
+  t.deepEqual(leaf.keyUsage, ['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2']);
+  t.false(leaf.ca);
+  t.true(leaf.checkPrivateKey((await import('node:crypto')).createPrivateKey(key)));
+  const authority = new X509Certificate(
+    cert.slice(cert.indexOf('-----END')).replace(/^[^\n]*\n/u, ''),
+  );
+  t.true(leaf.verify(authority.publicKey));
+  t.true(authority.verify(createPublicKey(root.key)));
+});
+
+test('a request that is not signed by its own key is refused', async (t) => {
+  const root = await userAuthority();
+  const key = await createPrivateKey();
+  const request = await createRequest(key, 'w1');
+  const der = Buffer.from(request.replaceAll(/-----[^-]+-----|\s/gu, ''), 'base64');
+  der[der.length - 5] = (der[der.length - 5] ?? 0) ^ 0xff;
+  const forged = `-----BEGIN CERTIFICATE REQUEST-----\n${der.toString('base64')}\n-----END CERTIFICATE REQUEST-----\n`;
+  const error = await t.throwsAsync(
+    signRequest(root, {
+      request: forged,
+      subject: { commonName: 'w1', organizationalUnit: 'worker', organization: 'c1' },
+      alternativeNames: [],
+      usage: 'peer',
+      validity: validFor(now, 1),
+    }),
+  );
+  t.true(isAppError(error) && error.kind === 'invalid');
+});
+
+const issuers = {
+  user: { OU: 'authority', O: 'ada' },
+  c1: { OU: 'cluster', O: 'c1' },
+  c2: { OU: 'cluster', O: 'c2' },
+};
+
+for (const [title, subject, issuer] of [
+  ['a cluster authority cannot make a client', { CN: 'x', OU: 'client', O: 'ada' }, issuers.c1],
+  [
+    'a cluster authority cannot make a node of another cluster',
+    { CN: 'x', OU: 'worker', O: 'c1' },
+    issuers.c2,
+  ],
+  ['the user authority does not sign workers', { CN: 'x', OU: 'worker', O: 'c1' }, issuers.user],
+  ['an engine certificate is no peer', { CN: 'x', OU: 'engine', O: 'ada' }, issuers.user],
+  ['a certificate without a name is no peer', { OU: 'worker', O: 'c1' }, issuers.c1],
+  ['two common names are no identity', { CN: ['a', 'b'], OU: 'worker', O: 'c1' }, issuers.c1],
+] as const) {
+  test(title, (t) => {
+    const error = t.throws(() => peerIdentity({ subject, issuer }));
+    t.true(isAppError(error) && error.kind === 'forbidden');
+  });
+}

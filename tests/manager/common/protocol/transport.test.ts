@@ -1,0 +1,261 @@
+import type { ExecutionContext } from 'ava';
+import test from 'ava';
+import { AppError, isAppError } from '../../../../manager/common/base/errors.js';
+import { silentLogger } from '../../../../manager/common/base/log.js';
+import type { PeerIdentity } from '../../../../manager/common/pki/pki.js';
+import { peerIdentity } from '../../../../manager/common/pki/pki.js';
+import { dial } from '../../../../manager/common/protocol/transport.js';
+import { HttpCaller } from '../../../../manager/common/protocol/transport-call.js';
+import type { Connection } from '../../../../manager/common/protocol/transport-connection.js';
+import type {
+  ServeOptions,
+  StreamRequest,
+  TransportServer,
+} from '../../../../manager/transport/transport-server.js';
+import { serve } from '../../../../manager/transport/transport-server.js';
+import type { TlsMaterial } from '../../../../manager/common/protocol/transport-tls.js';
+import type { TestPki } from '../../../helpers/pki.js';
+import { createTestPki, isManagerOf } from '../../../helpers/pki.js';
+
+let pki: TestPki;
+let manager: TlsMaterial;
+let worker: TlsMaterial;
+
+test.before(async () => {
+  pki = await createTestPki('c1');
+  [manager, worker] = await Promise.all([pki.node('manager', 'm1'), pki.node('worker', 'w1')]);
+});
+
+async function startServer(
+  t: ExecutionContext,
+  stream: ServeOptions<PeerIdentity>['stream'],
+  call: ServeOptions<PeerIdentity>['call'] = () => Promise.resolve(null),
+): Promise<TransportServer> {
+  const server = await serve({
+    host: '127.0.0.1',
+    port: 0,
+    tls: manager,
+    log: silentLogger,
+    identify: peerIdentity,
+    call,
+    stream,
+    health: { path: '/v1/health', answer: () => ({ ok: true }) },
+  });
+  t.teardown(() => server.close());
+  return server;
+}
+
+function connect(server: TransportServer, tls: TlsMaterial = worker): Promise<Connection> {
+  return dial({
+    address: `127.0.0.1:${server.port}`,
+    path: '/v1/session',
+    tls,
+    verifyPeer: isManagerOf('c1'),
+    keepAlive: 'stream',
+  });
+}
+
+async function echo({ accept }: StreamRequest<PeerIdentity>): Promise<void> {
+  const connection = await accept('stream');
+  for await (const message of connection) await connection.send(message);
+}
+
+test('carries text and binary messages both ways, in order', async (t) => {
+  const connection = await connect(await startServer(t, echo));
+  const answers = connection[Symbol.asyncIterator]();
+  await connection.send('hello');
+  await connection.send(Uint8Array.of(1, 2, 255));
+  t.is((await answers.next()).value, 'hello');
+  t.deepEqual([...((await answers.next()).value as Uint8Array)], [1, 2, 255]);
+  connection.close();
+  t.true((await answers.next()).done);
+});
+
+test('tells the server who the client is', async (t) => {
+  const seen: PeerIdentity[] = [];
+  const server = await startServer(t, async ({ identity, accept }) => {
+    seen.push(identity);
+    (await accept('stream')).close();
+  });
+  await (
+    await connect(server)
+  ).ended;
+  t.deepEqual(seen, [{ clusterId: 'c1', role: 'worker', nodeId: 'w1' }]);
+});
+
+test('a sender waits while the other end does not read, and all arrives once it does', async (t) => {
+  let received = 0;
+  let open = (): void => undefined;
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const total = 400;
+  const server = await startServer(t, async ({ accept }) => {
+    const connection = await accept('stream');
+    await gate;
+    for await (const message of connection) {
+      received += message.length;
+      if (received === total * 65_536) connection.close();
+    }
+  });
+  const connection = await connect(server);
+  let sent = 0;
+  const sending = (async () => {
+    for (; sent < total; sent += 1) await connection.send(new Uint8Array(65_536));
+  })();
+  // Back-pressure shows as a sender that comes to a halt: no progress over many turns of the event loop.
+  let before = -1;
+  while (before !== sent || sent === 0) {
+    before = sent;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  t.true(sent < total, `${sent} of ${total} left without anybody reading`);
+  open();
+  await sending;
+  await connection.ended;
+  t.is(received, total * 65_536);
+});
+
+test('a client of another cluster, an expired one and one without a certificate are told why', async (t) => {
+  const server = await startServer(t, echo);
+  const stranger = await (await createTestPki('c2')).node('worker', 'w9');
+  const old = await pki.node('worker', 'w2', -1);
+  const refused = async (tls: TlsMaterial): Promise<AppError> => {
+    const error: unknown = await t.throwsAsync(connect(server, tls));
+    if (!isAppError(error)) throw new Error('not an AppError');
+    return error;
+  };
+  // The stranger trusts our authority here; what is tested is that we do not trust his.
+  const unknown = await refused({ ...stranger, ca: pki.ca });
+  t.is(unknown.kind, 'forbidden');
+  t.regex(
+    unknown.message,
+    /certificate of w9 \(worker of c2\) is not signed by the authority of this cluster, but by "shoal c2"/,
+  );
+  const expired = await refused(old);
+  t.is(expired.kind, 'forbidden');
+  t.regex(expired.message, /certificate of w2 \(worker of c1\) has expired on/);
+  const bare = await refused({ ca: pki.ca, cert: '', key: '' });
+  t.regex(bare.message, /no client certificate was shown/);
+});
+
+test('a client refuses a server that is not a manager of its cluster', async (t) => {
+  const server = await startServer(t, echo);
+  const error = await t.throwsAsync(
+    dial({
+      address: `127.0.0.1:${server.port}`,
+      path: '/v1/session',
+      tls: worker,
+      verifyPeer: isManagerOf('c7'),
+      keepAlive: 'stream',
+    }),
+  );
+  t.regex(error.message, /m1 is not a manager of c7/);
+});
+
+test('an error thrown before accepting reaches the client with its kind', async (t) => {
+  const server = await startServer(t, () => {
+    throw new AppError('not-found', 'no such stream: x');
+  });
+  const error: unknown = await t.throwsAsync(connect(server));
+  t.true(isAppError(error) && error.kind === 'not-found');
+});
+
+test('a lost connection ends the reader with unavailable and the reason given', async (t) => {
+  const server = await startServer(t, async ({ accept }) => {
+    (await accept('stream')).close(4001, 'node was removed');
+  });
+  const connection = await connect(server);
+  const error = await t.throwsAsync(async () => {
+    for await (const _ of connection);
+  });
+  t.regex(error.message, /was lost: node was removed/);
+});
+
+test('calls carry JSON, and errors keep kind and message', async (t) => {
+  const server = await startServer(t, echo, ({ path, body }) => {
+    if (path === '/v1/call/bad') throw new AppError('conflict', 'volume db is in use');
+    return Promise.resolve({ path, body });
+  });
+  const caller = new HttpCaller({
+    address: `127.0.0.1:${server.port}`,
+    tls: worker,
+    verifyPeer: isManagerOf('c1'),
+  });
+  t.teardown(() => {
+    caller.close();
+  });
+  const good = await caller.call({ path: '/v1/call/x', body: { a: 1 }, timeoutMs: 5_000 });
+  t.deepEqual(good, { path: '/v1/call/x', body: { a: 1 } });
+  const error: unknown = await t.throwsAsync(
+    caller.call({ path: '/v1/call/bad', body: {}, timeoutMs: 5_000 }),
+  );
+  t.true(isAppError(error) && error.kind === 'conflict');
+  t.is((error as Error).message, 'volume db is in use');
+});
+
+test('an answer that does not come in time is a timeout', async (t) => {
+  const server = await startServer(t, echo, () => new Promise(() => undefined));
+  const caller = new HttpCaller({
+    address: `127.0.0.1:${server.port}`,
+    tls: worker,
+    verifyPeer: isManagerOf('c1'),
+  });
+  t.teardown(() => {
+    caller.close();
+  });
+  const error: unknown = await t.throwsAsync(
+    caller.call({ path: '/v1/call/x', body: {}, timeoutMs: 100 }),
+  );
+  t.true(isAppError(error) && error.kind === 'timeout');
+});
+
+test('a taken port is one clear line', async (t) => {
+  const server = await startServer(t, echo);
+  const error = await t.throwsAsync(
+    serve({
+      host: '127.0.0.1',
+      port: server.port,
+      tls: manager,
+      log: silentLogger,
+      identify: peerIdentity,
+      call: () => Promise.resolve(null),
+      stream: echo,
+      health: { path: '/', answer: () => ({}) },
+    }),
+  );
+  t.is(error.message, `address 127.0.0.1:${server.port} is taken by another program`);
+});
+
+test('nobody listening is unavailable and says so', async (t) => {
+  const server = await startServer(t, echo);
+  const { port } = server;
+  await server.close();
+  const error: unknown = await t.throwsAsync(
+    dial({
+      address: `127.0.0.1:${port}`,
+      path: '/',
+      tls: worker,
+      verifyPeer: () => undefined,
+      keepAlive: 'session',
+    }),
+  );
+  t.true(isAppError(error) && error.kind === 'unavailable');
+  t.regex((error as Error).message, /does not answer: connection refused/);
+});
+
+test('a server whose certificate is foreign or has expired is named, with what is wrong', async (t) => {
+  const server = await startServer(t, echo);
+  const refused = async (): Promise<string> => {
+    const error: unknown = await t.throwsAsync(connect(server));
+    return (error as Error).message;
+  };
+  server.renew(await pki.node('manager', 'm9', -1));
+  t.regex(
+    await refused(),
+    /127.0.0.1:\d+ is not trusted: certificate of m9 \(manager of c1\) has expired on .* GMT, by the clock/,
+  );
+  const foreign = await (await createTestPki('c2')).node('manager', 'm8');
+  server.renew(foreign);
+  t.regex(await refused(), /certificate of m8 \(manager of c2\) is not signed by the authority of/);
+});

@@ -1,0 +1,76 @@
+import { X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { connect } from 'node:tls';
+import type { ExecutionContext } from 'ava';
+import test from 'ava';
+import { MemoryBackend } from '../../../manager/store/memory-backend.js';
+import type { TestPki } from '../../helpers/pki.js';
+import { temporaryFolder, writeManager } from '../../helpers/pki-folder.js';
+import { realWorker } from '../../helpers/real-worker.js';
+import { createManagerPki, TestManager } from '../../helpers/test-manager.js';
+import { until } from '../../helpers/until.js';
+
+let pki: TestPki;
+
+test.before(async () => {
+  pki = await createManagerPki();
+});
+
+/** A manager whose certificates last for `lifetimeMs`. */
+async function managerWith(
+  t: ExecutionContext,
+  options: { readonly lifetimeMs: number },
+): Promise<{ readonly manager: TestManager; readonly firstSerial: string }> {
+  const backend = new MemoryBackend();
+  const { lifetimeMs: certificateLifetimeMs } = options;
+  const meta = { version: 1, createdAt: 1, updatedAt: 1 };
+  const value = {
+    id: 'cluster',
+    clusterId: 'c1',
+    name: 'test',
+    revoked: [],
+    certificateLifetimeMs,
+    ...meta,
+  };
+  await backend.commit([{ table: 'cluster', id: 'cluster', value }]);
+  const pkiPaths = await writeManager(await temporaryFolder(t), pki, 60_000);
+  const firstSerial = new X509Certificate(await readFile(pkiPaths.cert)).serialNumber;
+  return { manager: await TestManager.start(t, { pki, backend, pkiPaths }), firstSerial };
+}
+
+/** Serial number of the certificate a server shows now. */
+async function shownSerial(port: number): Promise<string> {
+  const { ca, cert, key } = await pki.client('ada');
+  return new Promise((resolve, reject) => {
+    const socket = connect(
+      { host: '127.0.0.1', port, ca, cert, key, checkServerIdentity: () => undefined },
+      () => {
+        resolve(socket.getPeerCertificate().serialNumber);
+        socket.destroy();
+      },
+    );
+    socket.once('error', reject);
+  });
+}
+
+test('a worker renews its certificate through its session, again and again, without losing it', async (t) => {
+  const { manager } = await managerWith(t, { lifetimeMs: 15_000 });
+  const worker = await realWorker(t, pki, manager.port);
+  const serials = new Set<string>();
+  await until('two renewals', 30_000, async () => serials.add(await worker.serial()).size >= 3);
+  t.is(worker.sessions(), 1);
+  const leaf = new X509Certificate(await readFile(worker.paths.cert, 'utf8'));
+  t.regex(leaf.subject, /CN=w1\nOU=worker\nO=c1/);
+  t.regex(leaf.subjectAltName ?? '', /DNS:localhost/);
+  const nodes = await manager.call('node.list', {});
+  t.deepEqual(
+    nodes.map(({ status }) => status.state),
+    ['ready'],
+  );
+});
+
+test('a manager renews its own certificate and shows it to who connects next', async (t) => {
+  const { manager, firstSerial } = await managerWith(t, { lifetimeMs: 86_400_000 });
+  await until('a new one', 30_000, async () => (await shownSerial(manager.port)) !== firstSerial);
+  t.deepEqual(await manager.call('node.list', {}), []);
+});

@@ -1,0 +1,380 @@
+import { X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { connect } from 'node:tls';
+import type { ExecutionContext } from 'ava';
+import test from 'ava';
+import forge from 'node-forge';
+import type { AppError } from '../../../manager/common/base/errors.js';
+import { isAppError } from '../../../manager/common/base/errors.js';
+import { fingerprintOf, parseToken } from '../../../manager/common/pki/join-token.js';
+import type { PairPaths } from '../../../manager/common/pki/pki-files.js';
+import { readPair, replaceFile } from '../../../manager/common/pki/pki-files.js';
+import { authorityId, certificatesOf } from '../../../manager/common/pki/pki-peer.js';
+import {
+  clusterAuthoritySubject,
+  createPrivateKey,
+  createRequest,
+  peerIdentity,
+  signRequest,
+  validFor,
+} from '../../../manager/common/pki/pki.js';
+import { paths } from '../../../manager/common/protocol/messages.js';
+import type { JoinAnswer, JoinRequest } from '../../../manager/common/protocol/security.js';
+import { HttpCaller } from '../../../manager/common/protocol/transport-call.js';
+import type { TlsMaterial } from '../../../manager/common/protocol/transport-tls.js';
+import { dial } from '../../../manager/common/protocol/transport.js';
+import type { Backend } from '../../../manager/store/backend.js';
+import { MemoryBackend } from '../../../manager/store/memory-backend.js';
+import type { TestPki } from '../../helpers/pki.js';
+import { isManagerOf } from '../../helpers/pki.js';
+import { temporaryFolder, writeManager } from '../../helpers/pki-folder.js';
+import { realWorker } from '../../helpers/real-worker.js';
+import { createManagerPki, TestManager } from '../../helpers/test-manager.js';
+import { until } from '../../helpers/until.js';
+
+let pki: TestPki;
+
+test.before(async () => {
+  pki = await createManagerPki();
+});
+
+interface Stage {
+  readonly manager: TestManager;
+  readonly intermediate: PairPaths;
+  /** Starts the manager again on the same store and files. */
+  restart(): Promise<TestManager>;
+}
+
+async function stage(t: ExecutionContext, backend: Backend = new MemoryBackend()): Promise<Stage> {
+  const pkiPaths = await writeManager(await temporaryFolder(t), pki, 600_000);
+  const start = (): Promise<TestManager> => TestManager.start(t, { pki, backend, pkiPaths });
+  return { manager: await start(), intermediate: pkiPaths.intermediate, restart: start };
+}
+
+/** What the user's authority makes of a request for the cluster's. */
+function nextAuthority(request: string): Promise<string> {
+  return signRequest(pki.root, {
+    request,
+    subject: clusterAuthoritySubject('c1'),
+    alternativeNames: [],
+    usage: 'cluster-authority',
+    validity: validFor(new Date(), 10),
+  });
+}
+
+async function refusal(t: ExecutionContext, work: Promise<unknown>): Promise<AppError> {
+  const error: unknown = await t.throwsAsync(work);
+  if (!isAppError(error)) throw error;
+  return error;
+}
+
+function knock(port: number, tls: TlsMaterial): Promise<unknown> {
+  return dial({
+    address: `127.0.0.1:${port}`,
+    path: paths.session,
+    tls,
+    verifyPeer: isManagerOf('c1'),
+    keepAlive: 'stream',
+  });
+}
+
+/** As a machine that has no certificate. */
+async function join(
+  t: ExecutionContext,
+  port: number,
+  text: string,
+  changes: Partial<JoinRequest> = {},
+): Promise<{ readonly answer: JoinAnswer; readonly key: string }> {
+  const { id: tokenId, secret } = parseToken(text);
+  const key = await createPrivateKey();
+  const caller = new HttpCaller({
+    address: `127.0.0.1:${port}`,
+    tls: { ca: pki.ca, cert: '', key: '' },
+    verifyPeer: isManagerOf('c1'),
+  });
+  t.teardown(() => {
+    caller.close();
+  });
+  const request = await createRequest(key, 'x');
+  const body = {
+    tokenId,
+    secret,
+    request,
+    name: 'fresh',
+    alternativeNames: ['10.0.0.9'],
+    ...changes,
+  };
+  const answer = await caller.call({ path: paths.join, body, timeoutMs: 25_000 });
+  return { answer: answer as JoinAnswer, key };
+}
+
+async function anonymousGet(port: number, path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false }, () => {
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    });
+    let text = '';
+    socket.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+    socket.once('end', () => {
+      resolve(text);
+    });
+    socket.once('error', reject);
+  });
+}
+
+test.serial(
+  'a token makes a machine a node of the manager’s choosing, as often as it may',
+  async (t) => {
+    const { manager } = await stage(t);
+    const { text } = await manager.call('token.create', {
+      ttlMs: 60_000,
+      uses: 1,
+      label: 'rack 7',
+    });
+    t.is(parseToken(text).fingerprint, fingerprintOf(pki.ca));
+    const { answer, key } = await join(t, manager.port, text);
+    const [leaf] = certificatesOf(answer.chain);
+    t.true(leaf?.subject.includes(`CN=${answer.nodeId}\nOU=worker\nO=c1`));
+    t.is(leaf?.subjectAltName, 'IP Address:10.0.0.9');
+    const worker = await manager.join(answer.nodeId, {
+      name: 'fresh',
+      tls: { ca: pki.ca, cert: answer.chain, key },
+    });
+    await until('the node', 20_000, async () => (await manager.call('node.list', {})).length === 1);
+    const again = await refusal(t, join(t, manager.port, text, { name: 'second' }));
+    t.is(again.kind, 'forbidden');
+    t.regex(again.message, /was used as often as it may be/);
+    const [listed] = await manager.call('token.list', {});
+    t.like(listed, { label: 'rack 7', used: 1, usesLeft: 0 });
+    t.false(JSON.stringify(listed).includes('hash'));
+    // Removed, it is out at once, and its certificate opens nothing.
+    await manager.call('node.remove', { node: 'fresh', force: true });
+    t.is((await worker.ended).code, 4410);
+    const removed = await refusal(t, knock(manager.port, { ca: pki.ca, cert: answer.chain, key }));
+    t.regex(removed.message, /was removed from cluster test/);
+  },
+);
+
+test.serial(
+  'a wrong secret, a removed, rotated and unknown token open nothing, and trying has an end',
+  async (t) => {
+    const { manager } = await stage(t);
+    const { text, token } = await manager.call('token.create', { ttlMs: 60_000 });
+    const wrong = await refusal(t, join(t, manager.port, text, { secret: 'x'.repeat(43) }));
+    t.is(wrong.kind, 'forbidden');
+    t.false(wrong.message.includes(parseToken(text).secret));
+    const rotated = await manager.call('token.rotate', { id: token.id });
+    t.regex((await refusal(t, join(t, manager.port, text))).message, /not known/);
+    await t.notThrowsAsync(join(t, manager.port, rotated.text));
+    t.regex(
+      (await refusal(t, join(t, manager.port, rotated.text, { request: 'no request' }))).message,
+      /certificate request .* is not valid|taken by node|name fresh/,
+    );
+    await manager.call('token.remove', { id: token.id });
+    const messages: string[] = [];
+    for (let count = 0; count < 12; count += 1) {
+      messages.push((await refusal(t, join(t, manager.port, rotated.text))).message);
+    }
+    t.regex(messages[0] ?? '', /join token is not known/);
+    t.regex(messages.at(-1) ?? '', /too many failed attempts to join: try again in a minute/);
+    t.false(manager.log.some((line) => line.includes(parseToken(text).secret)));
+  },
+);
+
+test.serial(
+  'who has no certificate gets the authority, health, and a short hearing; nothing else',
+  async (t) => {
+    const { manager } = await stage(t);
+    const authority = await anonymousGet(manager.port, paths.authority);
+    t.true(authority.includes('BEGIN CERTIFICATE'));
+    t.false(authority.includes('PRIVATE KEY'));
+    for (const path of [`${paths.call}info`, paths.metrics, '/', `${paths.call}token.list`]) {
+      t.regex(await anonymousGet(manager.port, path), /403[^]*no client certificate was shown/);
+    }
+    const { text } = await manager.call('token.create', { ttlMs: 60_000 });
+    const long = await refusal(t, join(t, manager.port, text, { name: 'x'.repeat(100_000) }));
+    t.regex(long.message, /request is larger than 64 KiB/);
+    const odd = await refusal(t, join(t, manager.port, text, { name: '../../etc' }));
+    t.regex(odd.message, /invalid node name/);
+  },
+);
+
+test.serial('a worker may not call what clients call', async (t) => {
+  const { manager } = await stage(t);
+  const caller = new HttpCaller({
+    address: `127.0.0.1:${manager.port}`,
+    tls: await pki.node('worker', 'w2'),
+    verifyPeer: isManagerOf('c1'),
+  });
+  t.teardown(() => {
+    caller.close();
+  });
+  for (const name of ['info', 'token.create', 'ca.request', 'secret.list']) {
+    const path = paths.call + name;
+    const error = await refusal(t, caller.call({ path, body: {}, timeoutMs: 25_000 }));
+    t.is(error.kind, 'forbidden');
+  }
+});
+
+test.serial(
+  'a revoked client is refused, and nobody can revoke the certificate they use',
+  async (t) => {
+    const { manager } = await stage(t);
+    const eve = await pki.client('eve');
+    const caller = new HttpCaller({
+      address: `127.0.0.1:${manager.port}`,
+      tls: eve,
+      verifyPeer: isManagerOf('c1'),
+    });
+    t.teardown(() => {
+      caller.close();
+    });
+    const info = { path: `${paths.call}info`, body: {}, timeoutMs: 25_000 };
+    await t.notThrowsAsync(caller.call(info));
+    const serial = new X509Certificate(eve.cert).serialNumber;
+    await manager.call('ca.revoke', { serial });
+    const refused = await refusal(t, caller.call(info));
+    t.regex(refused.message, /of client eve was revoked in cluster test/);
+    const own = new X509Certificate((await pki.client('ada')).cert).serialNumber;
+    t.is((await refusal(t, manager.call('ca.revoke', { serial: own }))).kind, 'conflict');
+  },
+);
+
+test.serial(
+  'the authority is replaced under a running worker; afterwards the old one is refused by all',
+  async (t) => {
+    const { manager, intermediate } = await stage(t);
+    const worker = await realWorker(t, pki, manager.port);
+    const old = await readPair(worker.paths);
+    const oldManager = await pki.node('manager', 'm1');
+    await until('the node', 20_000, async () => (await manager.call('node.list', {})).length === 1);
+    const { request } = await manager.call('ca.request', {});
+    t.is((await refusal(t, manager.call('ca.install', { certificate: pki.ca }))).kind, 'invalid');
+    await manager.call('ca.install', { certificate: await nextAuthority(request) });
+    t.is((await refusal(t, manager.call('ca.request', {}))).kind, 'conflict');
+    await until('all members', 60_000, async () => {
+      const { members } = await manager.call('ca.status', {});
+      return members.length === 2 && members.every(({ certificate }) => certificate === 'current');
+    });
+    const { refused } = await manager.call('ca.finish', { force: false });
+    const after = await manager.call('ca.status', {});
+    t.is(after.rotation, undefined);
+    t.deepEqual(after.refusedAuthorities, [refused]);
+    const [, issuer] = certificatesOf(await readFile(worker.paths.cert, 'utf8'));
+    t.is(issuer === undefined ? '' : authorityId(issuer), after.authority.id);
+    t.is((await readPair(intermediate)).cert, issuer === undefined ? '' : issuer.toString());
+    const error = await refusal(t, knock(manager.port, { ca: pki.ca, ...old }));
+    t.regex(error.message, /worker w1 is signed by an authority that was replaced: provision/);
+    t.deepEqual(
+      (await manager.call('node.list', {})).map(({ status }) => status.state),
+      ['ready'],
+    );
+    // The worker does not believe a manager of the old authority either.
+    const impostor = await TestManager.start(t, { pki });
+    t.deepEqual(peerIdentity(subjectsOf(oldManager.cert)), {
+      clusterId: 'c1',
+      role: 'manager',
+      nodeId: 'm1',
+    });
+    const signal = AbortSignal.timeout(10_000);
+    const address = `127.0.0.1:${impostor.port}`;
+    await until('the list', 20_000, async () => {
+      try {
+        (await worker.credentials.dial(address, paths.session, 'worker', signal)).close();
+        return false;
+      } catch (caught) {
+        return (caught as Error).message.includes('manager m1 is signed by an authority that was');
+      }
+    });
+  },
+);
+
+function subjectsOf(cert: string): Parameters<typeof peerIdentity>[0] {
+  const read = (text: string): Record<string, string> =>
+    Object.fromEntries(text.split('\n').map((line) => line.split('=') as [string, string]));
+  const { subject, issuer } = new X509Certificate(cert);
+  return { subject: read(subject), issuer: read(issuer) };
+}
+
+test.serial(
+  'a rotation that was cut off before the new authority signed goes on at the next start',
+  async (t) => {
+    const backend = new MemoryBackend();
+    const staged = await stage(t, backend);
+    const { manager, intermediate } = staged;
+    const { request } = await manager.call('ca.request', {});
+    const certificate = await nextAuthority(request);
+    const [next] = certificatesOf(certificate);
+    const { authority } = await manager.call('ca.status', {});
+    await manager.stop();
+    // As a crash right after the decision leaves it.
+    await replaceFile(`${intermediate.cert}.next`, certificate, 0o644);
+    const [record] = (await backend.load()).filter(({ table }) => table === 'cluster');
+    const to = next === undefined ? '' : authorityId(next);
+    const rotation = { from: authority.id, to, startedAt: 1 };
+    await backend.commit([
+      { table: 'cluster', id: 'cluster', value: { ...record?.value, rotation } },
+    ]);
+    const again = await staged.restart();
+    await until('the manager itself', 60_000, async () => {
+      const status = await again.call('ca.status', {});
+      return (
+        status.authority.id === to && status.members.every((one) => one.certificate === 'current')
+      );
+    });
+    await t.notThrowsAsync(again.call('ca.finish', { force: false }));
+  },
+);
+
+test.serial('a rotation waits for nodes that are away, unless it is told not to', async (t) => {
+  const { manager } = await stage(t);
+  const worker = await manager.join('w3', { name: 'slow' });
+  await until('the node', 20_000, async () => (await manager.call('node.list', {})).length === 1);
+  worker.leave();
+  const { request } = await manager.call('ca.request', {});
+  await manager.call('ca.install', { certificate: await nextAuthority(request) });
+  const late = await refusal(t, manager.call('ca.finish', { force: false }));
+  t.is(late.kind, 'conflict');
+  t.regex(late.message, /slow \((away|old)\)/);
+  await t.notThrowsAsync(manager.call('ca.finish', { force: true }));
+  const error = await refusal(t, knock(manager.port, await pki.node('worker', 'w3')));
+  t.regex(error.message, /authority that was replaced/);
+});
+
+test.serial('an authority that is refused cannot hide behind another in the chain', async (t) => {
+  const { manager } = await stage(t);
+  const { request } = await manager.call('ca.request', {});
+  const next = await nextAuthority(request);
+  await manager.call('ca.install', { certificate: next });
+  await manager.call('ca.finish', { force: true });
+  // By a thief of the old key: which authority signed is left out, so that both seem to fit.
+  const key = await createPrivateKey();
+  const leaf = forgeLeaf(key);
+  for (const chain of [leaf + next + pki.authority.cert, leaf + pki.authority.cert + next]) {
+    const error = await refusal(t, knock(manager.port, { ca: pki.ca, cert: chain, key }));
+    t.is(error.kind, 'forbidden');
+  }
+});
+
+/** A worker's certificate by the old authority, without the extension that names its signer's key. */
+function forgeLeaf(key: string): string {
+  const privateKey = forge.pki.privateKeyFromPem(key);
+  const issuer = forge.pki.certificateFromPem(pki.authority.cert);
+  const cert = forge.pki.createCertificate();
+  cert.publicKey = forge.pki.setRsaPublicKey(privateKey.n, privateKey.e);
+  cert.serialNumber = '4242';
+  cert.validity.notBefore = new Date(Date.now() - 3_600_000);
+  cert.validity.notAfter = new Date(Date.now() + 3_600_000);
+  cert.setSubject([
+    { name: 'commonName', value: 'w9' },
+    { name: 'organizationalUnitName', value: 'worker' },
+    { name: 'organizationName', value: 'c1' },
+  ]);
+  cert.setIssuer(issuer.subject.attributes);
+  cert.setExtensions([
+    { name: 'basicConstraints', cA: false },
+    { name: 'extKeyUsage', serverAuth: true, clientAuth: true },
+  ]);
+  cert.sign(forge.pki.privateKeyFromPem(pki.authority.key), forge.md.sha256.create());
+  return forge.pki.certificateToPem(cert);
+}
