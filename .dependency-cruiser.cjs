@@ -1,5 +1,17 @@
-/** The arrows between rooms, as ARCHITECTURE.md draws them. */
+const pureFiles = require('./fixtures/checks/rules/pure-files.json');
+
+/** Import rules between rooms, as ARCHITECTURE.md draws them. */
 const source = '^(cli|manager|worker|network)/';
+const ours = '^(cli|manager|worker|network|fixtures|tests)/';
+
+/** A glob of the pure files as the regular expression that dependency-cruiser matches. */
+const toRegExp = (glob) =>
+  `^${glob
+    .replaceAll('.', '[.]')
+    .replaceAll('**/*', '@')
+    .replaceAll('*', '[^/]*')
+    .replaceAll('@', '.*')
+    .replaceAll(/\{([^}]*)\}/g, (_, names) => `(${names.replaceAll(',', '|')})`)}$`;
 
 /** Only `by` may import the package. */
 const single = (name, by) => ({
@@ -10,16 +22,25 @@ const single = (name, by) => ({
   to: { path: `^node_modules/${name}/` },
 });
 
-/** Files under `from` import nothing of ours outside `allowed`. */
+/** Files below `from` import our own files only from `allowed`. */
 const within = (name, from, allowed) => ({
   name,
   severity: 'error',
   from: { path: from },
-  to: { path: '^(cli|manager|worker|network|fixtures|tests)/', pathNot: allowed },
+  to: { path: ours, pathNot: allowed },
 });
 
-const leaves = '^manager/(base|model)/';
-const rooms = [
+/** Files of a room of one top-level folder import their own room, the listed rooms and the common code. */
+const room = (folder, name, imports, outside = []) =>
+  within(
+    `${folder}-${name.replaceAll(/[^a-z]/g, '')}`,
+    `^${folder}/${name}/`,
+    [`^${folder}/(${[name, ...imports].join('|')})/`, common, ...outside].join('|'),
+  );
+
+const common = '^manager/common/';
+
+const controllers = [
   'scheduler',
   'orchestrator',
   'allocator',
@@ -33,70 +54,124 @@ const rooms = [
   'gateway',
 ];
 
+/** Values for every room of `cli`: the invocation and its exit codes. */
+const invocation = '^cli/(cli|exit-code)[.]ts$';
+
+/** `cli`: each room and the rooms that it may import. */
+const cliRooms = {
+  output: [],
+  bundle: [],
+  client: ['output'],
+  inventory: ['output'],
+  ssh: ['output'],
+  compose: [],
+  build: ['client', 'compose', 'bundle', 'output'],
+  certificates: ['inventory', 'ssh', 'bundle', 'output'],
+  provision: ['certificates', 'inventory', 'ssh', 'bundle', 'output'],
+  machine: ['provision', 'certificates', 'inventory', 'ssh', 'bundle', 'output', 'client'],
+  arguments: ['output', 'machine'],
+  local: ['certificates', 'inventory', 'client', 'output'],
+  project: ['client', 'compose', 'output', 'local'],
+  watch: ['client', 'compose', 'build', 'bundle', 'output'],
+  rollout: ['project', 'watch', 'client', 'compose', 'build', 'output', 'arguments'],
+  backup: ['client', 'inventory', 'ssh', 'machine', 'output'],
+  doctor: ['project', 'client', 'inventory', 'ssh', 'machine', 'output'],
+  dashboard: ['client', 'output'],
+  help: ['project', 'inventory', 'output'],
+};
+
 module.exports = {
   forbidden: [
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
     {
-      name: 'no-orphan-tests',
+      name: 'product-without-tests',
       severity: 'error',
-      comment: 'the product never needs its tests or fixtures',
+      comment: 'the product never imports tests or fixtures',
       from: { path: source },
       to: { path: '^(tests|fixtures)/' },
     },
-    within('base-is-a-leaf', '^manager/base/', '^manager/base/'),
-    within('model-on-base', '^manager/model/', leaves),
-    within('protocol-on-model', '^manager/protocol/', '^manager/(base|model|protocol)/'),
-    within('store-on-model', '^manager/store/', '^manager/(base|model|store)/'),
-    ...rooms.map((room) =>
-      within(
-        `${room}-meets-others-in-the-store`,
-        `^manager/${room}/`,
-        `^manager/(base|model|protocol|store|${room})/|^network/address/`,
-      ),
-    ),
-    within('network-on-model', '^network/', '^network/|^manager/(base|model)/'),
+    within('base-is-a-leaf', '^manager/common/base/', '^manager/common/base/'),
+    within('address-is-a-leaf', '^manager/common/address/', '^manager/common/(base|address)/'),
+    within('model-on-base', '^manager/common/model/', '^manager/common/(base|model)/'),
     within(
-      'worker',
-      '^worker/',
-      '^(worker|network)/|^manager/(base|model|protocol)/|^manager/ca/pki',
+      'protocol-on-model',
+      '^manager/common/protocol/',
+      '^manager/common/(base|model|protocol)/',
     ),
-    within(
-      'cli',
-      '^cli/',
-      '^cli/|^manager/(base|model|protocol|ca)/|^(manager/(main|store-main)|worker/main)[.]ts$',
+    within('pki-on-protocol', '^manager/common/pki/', common),
+    room('manager', 'store', []),
+    room('manager', 'transport', []),
+    ...controllers.map((name) => room('manager', name, ['store', 'transport'])),
+    room('manager', 'preview', ['store', 'orchestrator', 'allocator', 'scheduler']),
+    room('manager', 'candidacy', ['store', 'catalog'], ['^manager/settings[.]ts$']),
+    room(
+      'manager',
+      'security',
+      ['store', 'transport', 'ca', 'control', 'dispatcher'],
+      ['^manager/settings[.]ts$'],
     ),
     {
-      name: 'address-only',
+      name: 'manager-common-only',
+      severity: 'error',
+      comment: 'other programs import the common code and the entry files of the manager',
+      from: { path: '^(cli|worker|network)/' },
+      to: {
+        path: '^manager/',
+        pathNot: `${common}|^manager/(main|store-main)[.]ts$`,
+      },
+    },
+    {
+      name: 'manager-alone',
       severity: 'error',
       from: { path: '^manager/' },
-      to: { path: '^network/', pathNot: '^network/address/' },
+      to: { path: '^(cli|worker|network)/' },
+    },
+    within('network-on-common', '^network/', `^network/|${common}`),
+    room('network', 'plan', []),
+    room('network', 'linux', ['plan']),
+    room('network', 'dns', []),
+    room('network', 'overlay', ['plan', 'linux']),
+    within('worker-on-network', '^worker/', `^(worker|network)/|${common}`),
+    room('worker', 'executor', []),
+    room('worker', 'assignments', []),
+    room('worker', 'tasks', ['executor', 'assignments']),
+    room('worker', 'stats', ['executor']),
+    room('worker', 'logs', ['executor']),
+    room('worker', 'session', ['executor', 'assignments', 'tasks', 'stats', 'logs']),
+    within(
+      'cli-on-common',
+      '^cli/',
+      `^cli/|${common}|^(manager/(main|store-main)|worker/main)[.]ts$`,
+    ),
+    ...Object.entries(cliRooms).map(([name, imports]) => room('cli', name, imports, [invocation])),
+    {
+      name: 'commands-apart',
+      severity: 'error',
+      comment: 'a command file imports no other command file; shared code belongs in a room',
+      from: { path: '^cli/commands/(project|container|cluster|trust|data)/' },
+      to: { path: '^cli/commands/' },
+    },
+    {
+      name: 'commands-on-top',
+      severity: 'error',
+      from: { path: '^cli/', pathNot: '^cli/(commands/|main[.]ts|program[.]ts)' },
+      to: { path: '^cli/commands/' },
     },
     {
       name: 'pure-has-no-io',
       severity: 'error',
-      comment: 'deciding files use no core module but path, util, crypto',
-      from: {
-        path: [
-          '^manager/model/',
-          '^manager/scheduler/(decide|node-set|filters|strategies)',
-          '^manager/orchestrator/(change|replicated|global|restart|update|enforce|reap)[.]ts',
-          '^manager/allocator/(ipam|vni)[.]ts',
-          '^manager/gateway/(translate/|filters[.]ts|find-)',
-          '^network/(address|plan)/',
-          '^worker/tasks/step[.]ts',
-          '^cli/compose/(canonical/|interpolate|merge|profiles|order|to-specs)',
-          '^cli/machine/(facts|plan)[.]ts',
-        ],
-      },
+      comment: 'pure files import no core module but path, util and crypto',
+      from: { path: pureFiles.map(toRegExp) },
       to: { dependencyTypes: ['core'], pathNot: '^(node:)?(path|util|crypto)$' },
     },
     single('dockerode', '^worker/executor/docker/client[.]ts$'),
     single('consul', '^manager/store/consul/'),
-    single('ws', '^manager/protocol/transport'),
-    single('node-forge', '^manager/ca/pki'),
-    single('ssh2', '^cli/machine/ssh[.]ts$'),
-    single('js-yaml', '^cli/compose/yaml'),
+    single('ws', '^manager/(common/protocol|transport)/transport'),
+    single('node-forge', '^manager/common/pki/pki'),
+    single('ssh2', '^cli/ssh/ssh[.]ts$'),
+    single('js-yaml', '^cli/compose/yaml/'),
     single('dns-packet', '^network/dns/codec[.]ts$'),
+    single('tar-stream', '^cli/bundle/archive[.]ts$'),
     single('ink', '^cli/dashboard/'),
     single('react', '^cli/dashboard/'),
   ],
