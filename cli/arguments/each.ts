@@ -2,8 +2,8 @@ import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import type { Cli } from '../cli.js';
 
 /**
- * Does something to each name, printing the name when it worked; what fails does not keep the others from
- * their turn. Throws the only error, or one that tells how many there were after a line for each.
+ * Runs `act` for each name in order and prints the names that succeeded. Continues after a failure;
+ * at the end throws the only error, or one `invalid` error that joins the messages of all.
  */
 export async function forEachName(
   cli: Cli,

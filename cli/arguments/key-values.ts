@@ -1,6 +1,9 @@
 import { AppError } from '../../manager/common/base/errors.js';
 
-/** `KEY=VALUE` texts of a repeated flag; a key alone has an empty value. Throws `invalid` without a key. */
+/**
+ * Parses `KEY=VALUE` from a repeatable flag; a bare key has an empty value. Throws `invalid` for an
+ * empty key.
+ */
 export function keyValues(
   flag: string,
   texts: readonly string[] | undefined,

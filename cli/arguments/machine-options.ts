@@ -1,12 +1,12 @@
 import type { ProgressMode } from '../output/progress.js';
 import type { CreateFlags } from '../machine/new-record.js';
 
-/** Options of the `machine` command and of the program above it. */
+/** Options of the `machine` command and global options. */
 export interface MachineGlobals {
   readonly storagePath?: string;
   readonly cluster?: string;
   readonly debug?: boolean;
-  /** `--progress`, before the command. */
+  /** Global flag `--progress`. */
   readonly progress?: ProgressMode;
 }
 

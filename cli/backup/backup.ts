@@ -9,12 +9,15 @@ import type { Cli } from '../cli.js';
 import { transfer } from '../client/transfer.js';
 import { ownVersion } from '../commands/cluster/version.js';
 
-/** Of the running cluster. The file has its name when all of it is there and checked. */
+/**
+ * Writes a backup of the running cluster to a file, or to stdout for `-`. The file is renamed into
+ * place after its checksum is verified.
+ */
 export async function backup(cli: Cli, file: string | undefined): Promise<void> {
   if (file === '-' && cli.stdout.isTTY) {
     throw new AppError(
       'invalid',
-      'will not write a backup to a terminal: redirect, or name a file',
+      'store backup: refusing to write to a terminal; redirect stdout or name a file',
     );
   }
   const client = await cli.connect();
@@ -27,7 +30,7 @@ export async function backup(cli: Cli, file: string | undefined): Promise<void> 
   await writeChecked(cli, file ?? `${client.cluster}-${stamp}.backup`, chunks);
 }
 
-/** Of a manager of this machine that does not run. */
+/** Writes a backup of a stopped manager on this machine; `config` is its settings file. */
 export async function exportHere(cli: Cli, file: string, config: string): Promise<void> {
   const { exportStore } = await import('../../manager/store-main.js');
   const at = new Date(cli.now()).toISOString();
@@ -59,14 +62,14 @@ async function writeChecked(
     const { header, count } = reader.finish();
     await rename(unfinished, path);
     cli.stdout.write(`${path}\n`);
-    cli.stderr.write(`${String(count)} objects of cluster ${header.clusterName}\n`);
+    cli.stderr.write(`backed up ${String(count)} objects of cluster ${header.clusterName}\n`);
   } catch (error) {
     await rm(unfinished, { force: true });
     throw error;
   }
 }
 
-/** Throws what is wrong with a backup; `seen` gets each object in it. */
+/** Verifies a backup file; throws if it is invalid or unreadable. Calls `seen` with each object. */
 export async function verifyFile(
   path: string,
   seen?: (record: BackupRecord) => void,

@@ -1,25 +1,28 @@
 import { createReadStream } from 'node:fs';
 import type { Cli } from '../cli.js';
 
-/* A manager's store on this machine, while the manager does not run. */
+/* Access to the store of a stopped manager on this machine. */
 
-interface ImportOrder {
-  /** `-` is standard input. */
+interface ImportRequest {
+  /** Path of the backup, or `-` for stdin. */
   readonly file: string;
   readonly config: string;
   readonly replace: boolean;
 }
 
-export async function importHere(cli: Cli, { file, config, replace }: ImportOrder): Promise<void> {
+export async function importHere(
+  cli: Cli,
+  { file, config, replace }: ImportRequest,
+): Promise<void> {
   const { importStore } = await import('../../manager/store-main.js');
   const source =
     file === '-'
       ? { name: 'standard input', stream: cli.stdin }
       : { name: file, stream: createReadStream(file) };
   const { header, count, movedTo } = await importStore(config, source, replace);
-  if (movedTo !== undefined) cli.stdout.write(`the store that was there is in ${movedTo} now\n`);
+  if (movedTo !== undefined) cli.stdout.write(`moved the previous store to ${movedTo}\n`);
   cli.stdout.write(
-    `${String(count)} objects of cluster ${header.clusterName}, as they were at ${header.at}\n`,
+    `restored ${String(count)} objects of cluster ${header.clusterName} from ${header.at}\n`,
   );
 }
 
@@ -27,6 +30,6 @@ export async function migrateHere(cli: Cli, to: string, config: string): Promise
   const { migrateStore } = await import('../../manager/store-main.js');
   const { from, count, sha256 } = await migrateStore(config, to);
   cli.stdout.write(
-    `${String(count)} objects copied from ${from} to ${to} and compared (sha256 ${sha256.slice(0, 16)})\n`,
+    `copied and verified ${String(count)} objects from ${from} to ${to} (sha256 ${sha256.slice(0, 16)})\n`,
   );
 }

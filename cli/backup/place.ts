@@ -1,7 +1,7 @@
-/** Where the settings of a manager are, and on which machine. */
+/** Selects the manager whose store a command acts on. */
 export interface StorePlace {
-  /** On this machine, past the cluster. */
+  /** Settings file of a stopped manager on this machine. */
   readonly config?: string;
-  /** Over SSH. */
+  /** Machine of a manager, reached over SSH. */
   readonly machine?: string;
 }

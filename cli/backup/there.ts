@@ -9,7 +9,7 @@ import { Workshop } from '../machine/workshop.js';
 import { verifyFile } from './backup.js';
 import type { StorePlace } from './place.js';
 
-/* The store of managers on machines of ours, over SSH: they are stopped for as long as it takes. */
+/* Access to the store of managers on other machines over SSH; the managers are stopped meanwhile. */
 
 const importTimeoutMs = 10 * 60_000;
 
@@ -18,7 +18,7 @@ export async function importThere(
   file: string,
   flags: StorePlace & { readonly replace: boolean },
 ): Promise<void> {
-  // Before anything is stopped.
+  // Verify the file before stopping the managers.
   const { header } = await verifyFile(file);
   await withManagersStopped(cli, flags, async (machine, cluster) => {
     checkBackupOf(file, header, cluster);
@@ -26,16 +26,18 @@ export async function importThere(
   });
 }
 
-/** Throws `conflict` for a backup of another cluster. */
+/** Throws `conflict` if the backup belongs to another cluster. */
 export function checkBackupOf(file: string, header: BackupHeader, cluster: Cluster): void {
   if (header.clusterId === cluster.id) return;
   throw new AppError(
     'conflict',
-    `${file} is of cluster ${header.clusterName} (${header.clusterId}), not of ${cluster.name} (${cluster.id})`,
+    `${file}: backup of cluster ${header.clusterName} (${header.clusterId}), not of ${cluster.name} (${cluster.id})`,
   );
 }
 
-/** Fills the store of a manager that does not run. */
+/**
+ * Imports a backup into the store of a stopped manager on `machine`. Returns the command's output.
+ */
 export function importOn(
   machine: RemoteMachine,
   file: string,
@@ -52,7 +54,7 @@ export function importOn(
 export async function migrateThere(cli: Cli, to: string, flags: StorePlace): Promise<void> {
   await withManagersStopped(cli, flags, (machine) =>
     machine.run(
-      `move the store to ${to}`,
+      `migrate the store to ${to}`,
       [remote.command, 'store', 'migrate', to, '--config', remote.managerSettings],
       { timeoutMs: importTimeoutMs },
     ),
@@ -64,7 +66,10 @@ interface Cluster {
   readonly name: string;
 }
 
-/** What goes wrong meanwhile is told after the managers have been started again. */
+/**
+ * Stops all managers of the cluster, runs `work` on the selected one and prints its output. Always
+ * starts the managers again before it throws.
+ */
 async function withManagersStopped(
   cli: Cli,
   { machine: named }: StorePlace,
@@ -76,25 +81,28 @@ async function withManagersStopped(
   if (cluster === undefined) {
     throw new AppError(
       'not-found',
-      'no cluster of machines is configured: name one with --cluster, or a manager of this machine with --config',
+      'no cluster of machines is configured; select one with --cluster, or a manager on this machine with --config',
     );
   }
   const names = cluster.managers.map((manager) => manager.name);
-  const chosen = named ?? names[0] ?? '';
-  if (!names.includes(chosen)) {
-    throw new AppError('not-found', `no manager of cluster ${name} runs on machine ${chosen}`);
+  const selected = named ?? names[0] ?? '';
+  if (!names.includes(selected)) {
+    throw new AppError(
+      'not-found',
+      `machine ${selected}: runs no manager of cluster ${name}; see "shoal manager ls"`,
+    );
   }
   const workshop = new Workshop({ store, env: cli.env, signal: cli.interrupts.signal });
   try {
     const machines = await Promise.all(
-      names.map(async (each) => {
-        const machine = await workshop.connectTo(await store.load(each));
+      names.map(async (machineName) => {
+        const machine = await workshop.connectTo(await store.load(machineName));
         await machine.probeLogin();
         return machine;
       }),
     );
-    const target = machines[names.indexOf(chosen)];
-    if (target === undefined) throw new AppError('internal', `machine ${chosen} is not there`);
+    const target = machines[names.indexOf(selected)];
+    if (target === undefined) throw new AppError('internal', `machine ${selected}: not connected`);
     try {
       await onAll(machines, 'stop');
       const { stdout } = await work(target, cluster);

@@ -5,7 +5,7 @@ export interface CommandEntry {
   readonly name: string;
   readonly alias?: string;
   readonly summary: string;
-  /** Loads the command's own file: only the one that is called is read. */
+  /** Imports the command's module; only the invoked command is loaded. */
   readonly load: () => Promise<(cli: Cli) => Command>;
 }
 
@@ -18,7 +18,7 @@ export const commandEntries: readonly CommandEntry[] = [
   },
   {
     name: 'audit',
-    summary: 'Say who changed what in the cluster, and when',
+    summary: 'List changes to the cluster: who made them and when',
     load: async () => (await import('./trust/audit.js')).auditCommand,
   },
   {
@@ -28,12 +28,12 @@ export const commandEntries: readonly CommandEntry[] = [
   },
   {
     name: 'ca',
-    summary: 'Look after certificates and the keys that make and seal',
+    summary: 'Manage the cluster CA, its certificates and the encryption key',
     load: async () => (await import('./trust/ca.js')).caCommand,
   },
   {
     name: 'cluster',
-    summary: 'List clusters and choose the one to act on',
+    summary: 'List clusters and select the current one',
     load: async () => (await import('./cluster/cluster.js')).clusterCommand,
   },
   {
@@ -43,7 +43,7 @@ export const commandEntries: readonly CommandEntry[] = [
   },
   {
     name: 'completion',
-    summary: 'Print the completion script of a shell',
+    summary: 'Print the shell completion script',
     load: async () => (await import('./cluster/completion.js')).completionCommand,
   },
   {
@@ -53,13 +53,13 @@ export const commandEntries: readonly CommandEntry[] = [
   },
   {
     name: 'config-object',
-    summary: 'Manage configs of the cluster, for services that take them as external',
+    summary: 'Manage configs of the cluster, for use as external configs',
     load: async () => (await import('./data/data-object.js')).configObjectCommand,
   },
   {
     name: 'dashboard',
     alias: 'dash',
-    summary: 'Watch and steer the whole cluster in this terminal',
+    summary: 'Monitor and manage the whole cluster in this terminal',
     load: async () => (await import('./cluster/dashboard.js')).dashboardCommand,
   },
   {
@@ -74,12 +74,12 @@ export const commandEntries: readonly CommandEntry[] = [
   },
   {
     name: 'describe',
-    summary: 'Say all that is known of a service, container, machine or other thing',
+    summary: 'Show details of a service, container, machine or other object',
     load: async () => (await import('./cluster/describe.js')).describeCommand,
   },
   {
     name: 'doctor',
-    summary: 'Check machines and the way between them, and say what to do',
+    summary: 'Check machines and the network between them',
     load: async () => (await import('./cluster/doctor.js')).doctorCommand,
   },
   {
@@ -89,7 +89,7 @@ export const commandEntries: readonly CommandEntry[] = [
   },
   {
     name: 'env',
-    summary: 'Print the variables that point docker at the whole cluster',
+    summary: 'Print the environment variables that point docker at the whole cluster',
     load: async () => (await import('./cluster/env.js')).envCommand,
   },
   {
@@ -104,7 +104,7 @@ export const commandEntries: readonly CommandEntry[] = [
   },
   {
     name: 'explain',
-    summary: "Say where a service's tasks are and why, or why they are not",
+    summary: "Explain the placement of a service's tasks, or why they are pending",
     load: async () => (await import('./cluster/explain.js')).explainCommand,
   },
   {
@@ -119,7 +119,7 @@ export const commandEntries: readonly CommandEntry[] = [
   },
   {
     name: 'join',
-    summary: 'Make this machine a node of a cluster, by a token',
+    summary: 'Join this machine to a cluster as a node',
     load: async () => (await import('./cluster/join.js')).joinCommand,
   },
   {
@@ -129,7 +129,7 @@ export const commandEntries: readonly CommandEntry[] = [
   },
   {
     name: 'local',
-    summary: "Start, stop or show the cluster of this computer's own engine",
+    summary: "Manage the local cluster on this computer's engine",
     load: async () => (await import('./cluster/local.js')).localCommand,
   },
   {
@@ -152,7 +152,7 @@ export const commandEntries: readonly CommandEntry[] = [
   },
   {
     name: 'manager',
-    summary: 'List managers, add and remove them',
+    summary: 'List, add and remove managers',
     load: async () => (await import('./cluster/manager.js')).managerCommand,
   },
   {
@@ -202,12 +202,12 @@ export const commandEntries: readonly CommandEntry[] = [
   },
   {
     name: 'roll',
-    summary: 'Replace containers by new ones, a few at a time',
+    summary: 'Replace containers gradually in a rolling update',
     load: async () => (await import('./project/rolling.js')).rollCommand,
   },
   {
     name: 'rollback',
-    summary: 'Go back to what services were before their last change',
+    summary: 'Roll services back to their previous spec',
     load: async () => (await import('./project/rolling.js')).rollbackCommand,
   },
   {
@@ -222,7 +222,7 @@ export const commandEntries: readonly CommandEntry[] = [
   },
   {
     name: 'secret',
-    summary: 'Manage secrets of the cluster, for services that take them as external',
+    summary: 'Manage secrets of the cluster, for use as external secrets',
     load: async () => (await import('./data/data-object.js')).secretCommand,
   },
   {
@@ -232,7 +232,7 @@ export const commandEntries: readonly CommandEntry[] = [
   },
   {
     name: 'stats',
-    summary: 'Display a live stream of what containers use',
+    summary: 'Display a live stream of container resource usage',
     load: async () => (await import('./container/stats.js')).statsCommand,
   },
   {
@@ -242,12 +242,12 @@ export const commandEntries: readonly CommandEntry[] = [
   },
   {
     name: 'store',
-    summary: "Back up, restore and move the cluster's store",
+    summary: "Back up, restore and migrate the cluster's store",
     load: async () => (await import('./data/store.js')).storeCommand,
   },
   {
     name: 'token',
-    summary: 'Manage tokens by which machines join on their own',
+    summary: 'Manage join tokens for machines',
     load: async () => (await import('./trust/token.js')).tokenCommand,
   },
   {
@@ -287,7 +287,7 @@ export const commandEntries: readonly CommandEntry[] = [
   },
   {
     name: 'watch',
-    summary: 'Bring changed files into containers, or build anew, as they change',
+    summary: 'Sync changed files into containers, or rebuild, as files change',
     load: async () => (await import('./project/watch.js')).watchCommand,
   },
 ];

@@ -12,80 +12,84 @@ export interface Finding {
 export interface Examined {
   readonly name: string;
   readonly address: string;
-  /** Undefined when it could not be asked: `failure` says why. */
+  /** Undefined if the probe failed; `failure` has the reason. */
   readonly facts: DoctorFacts | undefined;
   readonly failure?: string;
-  /** Whether its engine's port answers here; undefined when that was not asked. */
+  /** Whether the engine's port accepts connections from this computer; undefined if not tried. */
   readonly enginePort?: { readonly port: number; readonly open: boolean };
-  /** Our clock when it was asked, ms since the epoch. */
+  /** Local time of the probe, ms since the epoch. */
   readonly askedAtMs?: number;
-  /** Containers elsewhere that containers there were to reach. */
+  /** Pairs whose first container runs on this machine. */
   readonly pairs?: readonly OverlayPair[];
 }
 
-/** Certificates and logs bear more, but not much more. */
+/** Certificates and logs tolerate somewhat more skew than the warning threshold. */
 const skewWarningMs = 2_000;
 const skewErrorMs = 30_000;
 const minFreeBytes = 2 * 2 ** 30;
 const minFreeShare = 0.05;
 const oldestEngine = [20, 10] as const;
 
-/** What is wrong with these machines and between them, and what to do about each. Worst first. */
+/** Diagnoses the machines and the network between them; errors first, then warnings. Pure. */
 export function findings(machines: readonly Examined[]): readonly Finding[] {
   const names = new Map(machines.map(({ address, name }) => [address, name]));
-  const all = machines.flatMap((machine) => ofMachine(machine, names));
+  const all = machines.flatMap((machine) => machineFindings(machine, names));
   return [
     ...all.filter(({ level }) => level === 'error'),
     ...all.filter(({ level }) => level === 'warning'),
   ];
 }
 
-type Say = (level: Finding['level'], problem: string, remedy: string) => Finding;
+type Report = (level: Finding['level'], problem: string, remedy: string) => Finding;
 
-function ofMachine(
+function machineFindings(
   { name, facts, failure, enginePort, pairs = [], askedAtMs }: Examined,
   names: ReadonlyMap<string, string>,
 ): readonly Finding[] {
-  const say: Say = (level, problem, remedy) => ({ level, machine: name, problem, remedy });
+  const report: Report = (level, problem, remedy) => ({ level, machine: name, problem, remedy });
   if (facts === undefined) {
     return [
-      say('error', `cannot be asked: ${failure ?? 'no answer'}`, `try "shoal machine ssh ${name}"`),
+      report('error', `unreachable: ${failure ?? 'no answer'}`, `try "shoal machine ssh ${name}"`),
     ];
   }
   return [
-    ...clockFindings(facts, say),
-    ...engineFindings(facts, name, say),
-    ...portFindings(enginePort, name, say),
-    ...unitFindings(facts, name, say),
-    ...certificateFindings(facts, { name, askedAtMs }, say),
-    ...diskFindings(facts, say),
-    ...networkFindings(facts, names, say),
-    ...overlayFindings(facts, pairs, names, say),
+    ...clockFindings(facts, report),
+    ...engineFindings(facts, name, report),
+    ...portFindings(enginePort, name, report),
+    ...unitFindings(facts, name, report),
+    ...certificateFindings(facts, { name, askedAtMs }, report),
+    ...diskFindings(facts, report),
+    ...networkFindings(facts, names, report),
+    ...overlayFindings(facts, pairs, names, report),
   ];
 }
 
 function portFindings(
   enginePort: Examined['enginePort'],
   name: string,
-  say: Say,
+  report: Report,
 ): readonly Finding[] {
   if (enginePort === undefined || enginePort.open) return [];
-  const remedy = `open TCP ${enginePort.port} for this computer, or "shoal machine provision ${name}"`;
-  return [say('warning', `its engine's port ${enginePort.port} does not answer here`, remedy)];
+  const remedy = `open TCP ${enginePort.port} to this computer, or run "shoal machine provision ${name}"`;
+  return [
+    report('warning', `engine port ${enginePort.port} is unreachable from this computer`, remedy),
+  ];
 }
 
 const holders: Readonly<Record<string, string>> = {
-  'pki/worker': 'its worker',
-  'pki/manager': 'its manager',
-  'pki/intermediate': "the cluster's authority",
-  'engine/server': 'its engine',
+  'pki/worker': 'worker',
+  'pki/manager': 'manager',
+  'pki/intermediate': 'cluster CA',
+  'engine/server': 'engine',
 };
 
-/** Workers and managers renew theirs at two thirds of its life: less than a quarter left is a fault. */
+/**
+ * Workers and managers renew at two thirds of the lifetime: less than a quarter left is a fault.
+ */
 function certificateFindings(
   { certificates }: DoctorFacts,
   { name, askedAtMs }: { readonly name: string; readonly askedAtMs: number | undefined },
-  say: Say,
+  report: Report,
 ): readonly Finding[] {
   if (askedAtMs === undefined) return [];
   return certificates.flatMap((certificate) => {
@@ -93,32 +97,32 @@ function certificateFindings(
     const holder = holders[certificate.name] ?? certificate.name;
     const remedy =
       certificate.name === 'pki/intermediate'
-        ? '"shoal ca rotate" makes a new one'
+        ? '"shoal ca rotate" replaces it'
         : `"shoal machine provision ${name}" renews it`;
     const day = new Date(toMs).toISOString().slice(0, 16).replace('T', ' ');
     if (toMs <= askedAtMs) {
-      return [say('error', `the certificate of ${holder} has expired on ${day}`, remedy)];
+      return [report('error', `${holder} certificate expired on ${day}`, remedy)];
     }
     if (toMs - askedAtMs > (toMs - fromMs) / 4) return [];
-    return [say('warning', `the certificate of ${holder} ends on ${day}`, remedy)];
+    return [report('warning', `${holder} certificate expires on ${day}`, remedy)];
   });
 }
 
-function unitFindings({ units }: DoctorFacts, name: string, say: Say): readonly Finding[] {
+function unitFindings({ units }: DoctorFacts, name: string, report: Report): readonly Finding[] {
   return units
     .filter(({ state }) => state !== 'active')
     .map((unit) => {
-      const remedy = `"journalctl -u ${unit.name}" there says why, then "shoal machine provision ${name}"`;
-      return say('error', `${unit.name} is ${unit.state}`, remedy);
+      const remedy = `find the cause with "journalctl -u ${unit.name}" on it, then run "shoal machine provision ${name}"`;
+      return report('error', `${unit.name} is ${unit.state}`, remedy);
     });
 }
 
-/** What containers cannot do though their machines can is the tunnel's. */
+/** Failures between containers whose machines reach each other are faults of the VXLAN tunnel. */
 function overlayFindings(
   { overlays, peers }: DoctorFacts,
   pairs: readonly OverlayPair[],
   names: ReadonlyMap<string, string>,
-  say: Say,
+  report: Report,
 ): readonly Finding[] {
   const reached = new Set(
     peers
@@ -126,59 +130,67 @@ function overlayFindings(
       .map(({ address }) => names.get(address) ?? address),
   );
   return pairs.flatMap(({ to, address, network }) => {
-    const way = overlays.find((overlay) => overlay.address === address);
-    if (way === undefined || !reached.has(to)) return [];
-    if (way.tcpLost) return [checksumFinding(to, peers, names, say)];
-    if (way.roundTripMs !== undefined) return [];
-    if (way.cut) {
-      const remedy = `the way between the machines must carry ${way.mtu + 50} bytes: see its MTU, or give the network a smaller one`;
-      return [say('error', `containers' packets of ${way.mtu} bytes to ${to} are lost`, remedy)];
+    const path = overlays.find((overlay) => overlay.address === address);
+    if (path === undefined || !reached.has(to)) return [];
+    if (path.tcpLost) return [checksumFinding(to, peers, names, report)];
+    if (path.roundTripMs !== undefined) return [];
+    if (path.cut) {
+      const remedy = `raise the MTU between the machines to ${path.mtu + 50} bytes, or lower the MTU of the network`;
+      return [report('error', `container packets of ${path.mtu} bytes to ${to} are lost`, remedy)];
     }
-    const remedy = 'open UDP 4789 between the two in every firewall';
-    return [say('error', `containers on ${network} do not reach ${to} (${address})`, remedy)];
+    const remedy = 'allow UDP 4789 between the two machines in every firewall';
+    return [
+      report('error', `containers on network ${network} cannot reach ${to} (${address})`, remedy),
+    ];
   });
 }
 
-/** Cards and hypervisors that fill in a wrong checksum within a tunnel let every echo through and no TCP. */
+/**
+ * NICs and hypervisors that offload a wrong checksum inside the tunnel pass ICMP echoes but no TCP.
+ */
 function checksumFinding(
   to: string,
   peers: DoctorFacts['peers'],
   names: ReadonlyMap<string, string>,
-  say: Say,
+  report: Report,
 ): Finding {
   const peer = peers.find(({ address }) => (names.get(address) ?? address) === to);
   const device = peer?.full?.device ?? 'DEVICE';
-  const remedy = `turn checksum offload off on both machines: "ethtool -K ${device} tx-checksum-ip-generic off"; or a firewall takes TCP out of the tunnel`;
-  return say('error', `containers' TCP packets to ${to} are lost, their pings are not`, remedy);
+  const remedy = `disable checksum offload on both machines with "ethtool -K ${device} tx-checksum-ip-generic off"; if that does not help, look for a firewall that drops TCP inside the tunnel`;
+  return report('error', `container TCP packets to ${to} are lost while pings arrive`, remedy);
 }
 
-function clockFindings({ skewMs }: DoctorFacts, say: Say): readonly Finding[] {
+function clockFindings({ skewMs }: DoctorFacts, report: Report): readonly Finding[] {
   if (skewMs === undefined || Math.abs(skewMs) < skewWarningMs) return [];
   const seconds = (Math.abs(skewMs) / 1000).toFixed(1);
   return [
-    say(
+    report(
       Math.abs(skewMs) >= skewErrorMs ? 'error' : 'warning',
-      `its clock is ${seconds} s ${skewMs > 0 ? 'ahead of' : 'behind'} this computer's`,
-      'run a time service there: "timedatectl set-ntp true"',
+      `clock is ${seconds} s ${skewMs > 0 ? 'ahead of' : 'behind'} this computer`,
+      'enable time synchronization on it: "timedatectl set-ntp true"',
     ),
   ];
 }
 
-function engineFindings({ engine }: DoctorFacts, name: string, say: Say): readonly Finding[] {
+function engineFindings({ engine }: DoctorFacts, name: string, report: Report): readonly Finding[] {
   if (engine === '') {
-    const remedy = `"systemctl status docker" there, then "shoal machine provision ${name}"`;
-    return [say('error', 'its Docker Engine does not answer', remedy)];
+    const remedy = `check "systemctl status docker" on it, then run "shoal machine provision ${name}"`;
+    return [report('error', 'Docker Engine does not answer', remedy)];
   }
   const [major = 0, minor = 0] = engine.split('.').map(Number);
   const isOld = major < oldestEngine[0] || (major === oldestEngine[0] && minor < oldestEngine[1]);
   if (!isOld) return [];
   return [
-    say('error', `Docker Engine ${engine} is older than ${oldestEngine.join('.')}`, 'upgrade it'),
+    report(
+      'error',
+      `Docker Engine ${engine} is older than ${oldestEngine.join('.')}`,
+      'upgrade Docker Engine',
+    ),
   ];
 }
 
-function diskFindings({ disk, inodesPercent }: DoctorFacts, say: Say): readonly Finding[] {
-  const remedy = 'remove images and containers that nobody uses: "docker system prune" there';
+function diskFindings({ disk, inodesPercent }: DoctorFacts, report: Report): readonly Finding[] {
+  const remedy = 'remove unused images and containers: "docker system prune" on it';
   const found: Finding[] = [];
   if (
     disk !== undefined &&
@@ -186,10 +198,18 @@ function diskFindings({ disk, inodesPercent }: DoctorFacts, say: Say): readonly 
   ) {
     const isOut = disk.freeBytes < disk.totalBytes * 0.01;
     const left = `${binaryBytes(disk.freeBytes)} of ${binaryBytes(disk.totalBytes)}`;
-    found.push(say(isOut ? 'error' : 'warning', `only ${left} are free for the engine`, remedy));
+    found.push(
+      report(
+        isOut ? 'error' : 'warning',
+        `only ${left} of disk space are free for Docker Engine`,
+        remedy,
+      ),
+    );
   }
   if (inodesPercent !== undefined && inodesPercent >= 95) {
-    found.push(say('warning', `${inodesPercent}% of the inodes for the engine are used`, remedy));
+    found.push(
+      report('warning', `${inodesPercent}% of the inodes for Docker Engine are in use`, remedy),
+    );
   }
   return found;
 }
@@ -197,40 +217,44 @@ function diskFindings({ disk, inodesPercent }: DoctorFacts, say: Say): readonly 
 function networkFindings(
   { peers, ports, checksumErrors }: DoctorFacts,
   names: ReadonlyMap<string, string>,
-  say: Say,
+  report: Report,
 ): readonly Finding[] {
   const found: Finding[] = [];
   for (const { address, roundTripMs, full, unknown } of peers) {
     const peer = names.get(address) ?? address;
     if (unknown) {
       found.push(
-        say('warning', `has no ping: the way to ${peer} is not checked`, 'install iputils-ping'),
+        report(
+          'warning',
+          `no ping command: network path to ${peer} not checked`,
+          'install iputils-ping',
+        ),
       );
     } else if (roundTripMs === undefined) {
-      const remedy = `allow ICMP, UDP 4789 and TCP 7070 between ${address} and it in every firewall`;
-      found.push(say('error', `does not reach ${peer} (${address})`, remedy));
+      const remedy = `allow ICMP, UDP 4789 and TCP 7070 between it and ${address} in every firewall`;
+      found.push(report('error', `cannot reach ${peer} (${address})`, remedy));
     } else if (full?.arrive === false) {
-      const remedy = `the way carries less than ${full.device} believes: "ip link set ${full.device} mtu 1400" on both ends, or allow ICMP "fragmentation needed"`;
-      found.push(say('error', `packets of ${full.mtu} bytes to ${peer} are lost`, remedy));
+      const remedy = `the path MTU is below the MTU of ${full.device}: run "ip link set ${full.device} mtu 1400" on both ends, or allow ICMP "fragmentation needed"`;
+      found.push(report('error', `packets of ${full.mtu} bytes to ${peer} are lost`, remedy));
     }
   }
   for (const { target, open } of ports) {
     if (open) continue;
     found.push(
-      say(
+      report(
         'error',
-        `does not reach the manager at ${target}`,
-        'open that TCP port in the firewall, or start the manager',
+        `cannot reach the manager at ${target}`,
+        'allow that TCP port in the firewall, or start the manager',
       ),
     );
   }
   if (checksumErrors > 0) {
     const remedy =
-      'if the count grows, turn checksum offload off: "ethtool -K DEVICE tx-checksum-ip-generic off"';
+      'if the count grows, disable checksum offload: "ethtool -K DEVICE tx-checksum-ip-generic off"';
     found.push(
-      say(
+      report(
         'warning',
-        `has dropped ${checksumErrors} packets with a wrong checksum since boot`,
+        `dropped ${checksumErrors} packets with a wrong checksum since boot`,
         remedy,
       ),
     );

@@ -1,18 +1,18 @@
 import type { Task } from '../../manager/common/model/task.js';
 import { isLive } from '../project/selection.js';
 
-/** A container on one machine and one on another that share an overlay network. */
+/** Two containers on different machines that share an overlay network. */
 export interface OverlayPair {
   /** Names of the machines. */
   readonly from: string;
   readonly to: string;
   readonly network: string;
   readonly containerId: string;
-  /** Of the container on `to`. */
+  /** Overlay address of the container on `to`. */
   readonly address: string;
 }
 
-/** One pair for each ordered pair of machines that have containers on a common network. Pure. */
+/** Returns one pair for each ordered pair of machines with containers on a common network. Pure. */
 export function overlayPairs(
   machines: readonly { readonly name: string; readonly nodeId: string }[],
   tasks: readonly Task[],
@@ -33,12 +33,12 @@ export function overlayPairs(
 }
 
 function commonNetwork(
-  here: readonly Task[],
-  there: readonly Task[],
+  fromTasks: readonly Task[],
+  toTasks: readonly Task[],
 ): Pick<OverlayPair, 'network' | 'containerId' | 'address'> | undefined {
-  for (const { attachments, status } of here) {
+  for (const { attachments, status } of fromTasks) {
     for (const { networkId, network } of attachments) {
-      const address = there
+      const address = toTasks
         .flatMap((task) => task.attachments)
         .find((other) => other.networkId === networkId)?.address;
       if (address === undefined || status.containerId === undefined) continue;

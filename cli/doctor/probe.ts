@@ -1,8 +1,9 @@
 /**
- * What a machine says of itself and of the way to each peer, one `key value…` a line. Arguments: `ADDRESS`
- * of each peer, then `--`, then `ADDRESS:PORT` of each manager, then `--`, then `CONTAINER=ADDRESS`: a container
- * there and the address of one elsewhere on the same overlay network. Changes nothing, uses what every
- * distribution has; a key whose tool is missing, or that only root may ask for, does not come.
+ * Shell script that prints facts about a machine and its paths to peers, one `key value…` per line.
+ * Arguments: `ADDRESS` of each peer, `--`, `ADDRESS:PORT` of each manager, `--`,
+ * `CONTAINER=ADDRESS` of each pair: a container on this machine and the overlay address of a
+ * container on another one. The script is read-only and uses tools of every distribution; it omits
+ * keys whose tool is missing or that need root.
  */
 export const doctorProbe = `
 export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
@@ -58,16 +59,16 @@ for pair in "$@"; do
   if [ -z "$time" ]; then echo "overlay $to $mtu lost"
   elif $within ping -n -c 2 -W 2 -M do -s $((mtu - 28)) "$to" >/dev/null 2>&1; then echo "overlay $to $mtu $time"
   else echo "overlay $to $mtu cut"; fi
-  # Echoes have their checksum from the kernel, TCP from the card: a port that nobody has answers, too.
+  # The kernel computes ICMP checksums, the NIC those of TCP. A closed port answers with a reset.
   [ -n "$time" ] && command -v bash >/dev/null 2>&1 || continue
   $within timeout 4 bash -c '</dev/tcp/$0/9' "$to" 2>/dev/null
   [ $? = 124 ] && echo "overlay-tcp $to lost"
 done
 `;
 
-/** What one machine said. */
+/** Output of the probe on one machine, parsed. */
 export interface DoctorFacts {
-  /** Its clock before ours, ms; negative when behind. */
+  /** Clock offset in ms: positive if the machine is ahead of this computer. */
   readonly skewMs: number | undefined;
   readonly engine: string;
   readonly disk: { readonly totalBytes: number; readonly freeBytes: number } | undefined;
@@ -77,7 +78,7 @@ export interface DoctorFacts {
   readonly ports: readonly { readonly target: string; readonly open: boolean }[];
   readonly units: readonly { readonly name: string; readonly state: string }[];
   readonly certificates: readonly CertificateFacts[];
-  /** Ways of containers there to containers elsewhere. */
+  /** Paths from containers on this machine to containers on others. */
   readonly overlays: readonly OverlayFacts[];
 }
 
@@ -90,29 +91,32 @@ export interface CertificateFacts {
 }
 
 export interface OverlayFacts {
-  /** Of the container elsewhere. */
+  /** Overlay address of the remote container. */
   readonly address: string;
   readonly mtu: number;
-  /** Mean round trip, ms; undefined when nothing came back. */
+  /** Mean round trip, ms; undefined if no reply arrived. */
   readonly roundTripMs: number | undefined;
-  /** Nothing of full size came back, though small packets did. */
+  /** Full-size packets were lost, small ones arrived. */
   readonly cut: boolean;
-  /** Echoes came back, TCP packets did not. */
+  /** ICMP echoes arrived, TCP packets were lost. */
   readonly tcpLost: boolean;
 }
 
 export interface PeerFacts {
   readonly address: string;
-  /** Mean round trip, ms; undefined when it did not answer. */
+  /** Mean round trip, ms; undefined if the peer did not answer. */
   readonly roundTripMs: number | undefined;
-  /** Full-size packets that may not be broken up. */
+  /** Result for full-size packets with the don't-fragment flag. */
   readonly full:
     { readonly device: string; readonly mtu: number; readonly arrive: boolean } | undefined;
-  /** The machine has no ping. */
+  /** True if the machine has no ping command. */
   readonly unknown: boolean;
 }
 
-/** `askedAt` and `answeredAt`: our clock around the question, ms; the machine's is compared with the middle. */
+/**
+ * Parses the probe's output. `askedAt` and `answeredAt` are local times in ms around the reading of
+ * the machine's clock; the skew is taken against their midpoint.
+ */
 export function parseDoctorFacts(text: string, askedAt: number, answeredAt: number): DoctorFacts {
   const lines = text.split('\n').map((line) => line.trim().split(/\s+/u));
   const of = (key: string): readonly (readonly string[])[] =>

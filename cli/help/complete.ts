@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import type { Cli } from '../cli.js';
 
-/** The part of a command tree that completion looks at. */
+/** Commands and names that completion draws its candidates from. */
 export interface Words {
   readonly program: Command;
-  /** The command's own tree, below its name; undefined for a name that is no command. */
+  /** Loads a command with its subcommands and options; undefined for an unknown command. */
   readonly load: (name: string) => Promise<Command | undefined>;
-  /** Names that stand for arguments of this command: services, machines, nodes. */
+  /** Candidates for the command's arguments: names of services, machines or nodes. */
   readonly names: (command: string, sub: string | undefined) => Promise<readonly string[]>;
 }
 
@@ -19,7 +19,7 @@ function takesValue(command: Command, word: string): boolean {
   return option !== undefined && (option.required || option.optional);
 }
 
-/** Index of the first word that is no option of `command` nor an option's value. */
+/** Index of the first word that is neither an option of `command` nor an option's value. */
 function firstOperand(command: Command, words: readonly string[]): number {
   let at = 0;
   while (at < words.length && (words[at] ?? '').startsWith('-')) {
@@ -28,7 +28,7 @@ function firstOperand(command: Command, words: readonly string[]): number {
   return at;
 }
 
-/** What the last of `words` may become; the words before it stand as they are. */
+/** Completes the last of `words`; the words before it decide the candidates. */
 export async function complete(words: readonly string[], known: Words): Promise<readonly string[]> {
   const last = words.at(-1) ?? '';
   const fits = (candidates: readonly string[]): readonly string[] =>
@@ -81,10 +81,10 @@ const serviceCommands = new Set([
   'volumes',
 ]);
 
-/** Nobody waits longer than this for a key. */
+/** Time limit for the manager's answer; completion must not delay typing. */
 const answerMs = 1_500;
 
-/** The names of the moment; none rather than an error when they cannot be had. */
+/** Current names for a command's arguments; empty instead of an error if no manager answers. */
 export async function namesFor(
   cli: Cli,
   command: string,
@@ -92,12 +92,12 @@ export async function namesFor(
 ): Promise<readonly string[]> {
   try {
     if (serviceCommands.has(command)) return await services(cli, command);
-    if (command === 'machine' || command === 'doctor') return await machines(cli);
-    if (command === 'manager') return sub === undefined ? [] : await machines(cli);
-    if (command === 'describe') return await described(cli);
+    if (command === 'machine' || command === 'doctor') return await machineNames(cli);
+    if (command === 'manager') return sub === undefined ? [] : await machineNames(cli);
+    if (command === 'describe') return await describableNames(cli);
     if (command === 'completion') return ['bash', 'zsh', 'fish'];
     if (sub === undefined || sub === 'ls' || sub === 'create') return [];
-    return await objects(cli, command);
+    return await objectNames(cli, command);
   } catch {
     return [];
   }
@@ -116,13 +116,13 @@ async function services(cli: Cli, command: string): Promise<readonly string[]> {
   return found.map(({ spec }) => `${spec.service}${suffix}`).sort();
 }
 
-async function machines(cli: Cli): Promise<readonly string[]> {
+async function machineNames(cli: Cli): Promise<readonly string[]> {
   const { MachineStore, storeFolder } = await import('../inventory/machine-store.js');
   return new MachineStore(storeFolder(cli.options.storagePath, cli.env)).names();
 }
 
-/** Everything that has a name of its own. */
-async function described(cli: Cli): Promise<readonly string[]> {
+/** Names of services, nodes, networks and volumes, for `describe`. */
+async function describableNames(cli: Cli): Promise<readonly string[]> {
   const options = { timeoutMs: answerMs };
   const client = await cli.connect();
   const [services, nodes, networks, volumes] = await Promise.all([
@@ -135,7 +135,7 @@ async function described(cli: Cli): Promise<readonly string[]> {
   return [...new Set([...services.map(({ spec }) => spec.service), ...names])].sort();
 }
 
-async function objects(cli: Cli, command: string): Promise<readonly string[]> {
+async function objectNames(cli: Cli, command: string): Promise<readonly string[]> {
   const options = { timeoutMs: answerMs };
   const client = await cli.connect();
   switch (command) {

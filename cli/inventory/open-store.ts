@@ -4,14 +4,14 @@ import type { Credentials } from './engine-client.js';
 import { MachineStore, storeFolder } from './machine-store.js';
 import type { MachineGlobals } from '../arguments/machine-options.js';
 
-/** docker-machine's name for a machine that is not named. */
+/** docker-machine's default machine name. */
 export const defaultMachine = 'default';
 
 export function openStore(options: MachineGlobals): MachineStore {
   return new MachineStore(storeFolder(options.storagePath, process.env));
 }
 
-/** The user's certificate; undefined in a store that has none yet. */
+/** Reads the user's client certificate; undefined if the store has none yet. */
 export async function readCredentials(store: MachineStore): Promise<Credentials | undefined> {
   const read = async (file: string): Promise<string> =>
     readFile(join(store.certsFolder, file), 'utf8');

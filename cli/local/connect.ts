@@ -7,14 +7,15 @@ import { findCluster } from '../inventory/context.js';
 import { localName } from './layout.js';
 
 /**
- * A client for the cluster that is configured; without one, for this computer's own, which `startLocal`
- * starts when it does not run. Throws `not-found` with what to do.
+ * Connects to the configured cluster, or to this computer's local cluster if none is configured;
+ * `startLocal` starts the local cluster if it is not running. Throws `not-found` if there is
+ * neither.
  */
 export async function connect(cli: Cli, options: ConnectOptions): Promise<ControlClient> {
   return connectTo(await contextFor(cli, options));
 }
 
-/** How to reach the cluster to act on. */
+/** Addresses and certificate paths of the cluster to act on; same rules as `connect`. */
 export async function contextFor(cli: Cli, options: ConnectOptions): Promise<ClusterContext> {
   const named = cli.options.cluster ?? cli.env.SHOAL_CLUSTER;
   if (named !== localName) {

@@ -5,7 +5,10 @@ import type { NodeReady } from './batch.js';
 import type { ForgetNode } from './remove.js';
 import type { MachineGlobals } from '../arguments/machine-options.js';
 
-/** What provisioning asks of a cluster's manager. The client is loaded only for it. */
+/**
+ * Runs `body` with a client of the cluster; undefined if the cluster is unknown. Imports the client
+ * on demand.
+ */
 async function withCluster<T>(
   options: MachineGlobals,
   clusterFlag: string,
@@ -22,7 +25,7 @@ async function withCluster<T>(
   }
 }
 
-/** As `node rm --force` does. */
+/** Removes a node from its cluster, like `node rm --force`. */
 export function forgetNodeIn(options: MachineGlobals): ForgetNode {
   return async (cluster, node) => {
     await withCluster(options, cluster, async (client) =>
@@ -31,7 +34,7 @@ export function forgetNodeIn(options: MachineGlobals): ForgetNode {
   };
 }
 
-/** A manager that is on the list of none any more is as good as removed. */
+/** Removes a manager from its cluster; a manager that is no longer listed counts as removed. */
 export function forgetManagerIn(options: MachineGlobals): ForgetNode {
   return async (cluster, nodeId) => {
     await withCluster(options, cluster, async (client) => {
@@ -44,6 +47,7 @@ export function forgetManagerIn(options: MachineGlobals): ForgetNode {
   };
 }
 
+/** Checks whether a cluster's manager reports a node as ready. */
 export function nodeReadyIn(options: MachineGlobals): NodeReady {
   return async (cluster, nodeId) => {
     const nodes = await withCluster(options, cluster, async (client) =>

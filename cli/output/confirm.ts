@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 
-/** Asks on the terminal; anything but yes, the end of input included, is no. */
+/** Asks a yes/no question on the terminal; anything but yes, including end of input, means no. */
 export async function confirm(question: string): Promise<boolean> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   const closed = new AbortController();

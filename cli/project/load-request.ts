@@ -1,7 +1,7 @@
 import type { Cli } from '../cli.js';
 import type { Loaded, LoadRequest } from '../compose/load/load.js';
 
-/** What the flags before the command say about the project's files. */
+/** Load request for the project's Compose files, from the global flags. */
 export function loadRequest(cli: Cli): LoadRequest {
   const { files, projectName, projectDirectory, envFiles, profiles } = cli.options;
   return {
@@ -16,7 +16,7 @@ export function loadRequest(cli: Cli): LoadRequest {
   };
 }
 
-/** The project's name: `-p`, COMPOSE_PROJECT_NAME, the file's `name:`, or the directory's. */
+/** The project name: `-p`, COMPOSE_PROJECT_NAME, `name:` of the file, or the directory's name. */
 export async function projectNameOf(cli: Cli): Promise<string> {
   const given = cli.options.projectName ?? cli.env.COMPOSE_PROJECT_NAME ?? '';
   if (given !== '') {
@@ -27,7 +27,7 @@ export async function projectNameOf(cli: Cli): Promise<string> {
   return loadProjectName(loadRequest(cli));
 }
 
-/** The whole project, checked; only the named services and what they depend on when some are named. */
+/** Loads and validates the project; if services are named, only those and their dependencies. */
 export async function loadFile(cli: Cli, services: readonly string[]): Promise<Loaded> {
   const { loadProject } = await import('../compose/load/load.js');
   return loadProject({ ...loadRequest(cli), services });

@@ -8,7 +8,7 @@ import { plain, renderForYaml, renderProject, serviceHash } from '../compose/ren
 import { printYaml } from '../compose/yaml/yaml-print.js';
 import { variablesOf, variableTable } from '../compose/interpolation/variables.js';
 
-/** Flags of `config`, as docker compose names them; `no…` flags are given as the thing they switch off. */
+/** Flags of `config` with docker compose's names; a `--no-x` flag is `x`, false. */
 export interface ConfigOptions {
   readonly format?: string;
   readonly services?: boolean;
@@ -19,7 +19,7 @@ export interface ConfigOptions {
   readonly profiles?: boolean;
   readonly environment?: boolean;
   readonly variables?: boolean;
-  /** A service, a comma list of them, or `*`. */
+  /** A service, a comma-separated list of services, or `*`. */
   readonly hash?: string;
   readonly quiet?: boolean;
   readonly interpolate?: boolean;
@@ -38,8 +38,8 @@ export interface ConfigIo {
 }
 
 /**
- * `shoal config`: checks the Compose files of `request` and prints the canonical model, or what the
- * flags ask for. Warnings go to stderr. Throws ComposeError.
+ * `shoal config`: validates the Compose files of `request` and prints the canonical model, or the
+ * part that the flags select. Warnings go to stderr. Throws ComposeError.
  */
 export function runConfig(
   request: LoadRequest,
@@ -49,7 +49,7 @@ export function runConfig(
 ): void {
   const format = options.format ?? 'yaml';
   if (format !== 'yaml' && format !== 'json') {
-    throw new AppError('invalid', `unsupported format "${format}", use yaml or json`);
+    throw new AppError('invalid', `invalid --format "${format}": use yaml or json`);
   }
   const onWarning = (message: string): void => {
     io.stderr(`warning: ${message}\n`);
@@ -64,13 +64,13 @@ function resolveOutput(path: string, cwd: string): string {
   return path.startsWith('/') ? path : `${cwd}/${path}`;
 }
 
-type Wanted = ConfigOptions & {
+type OutputOptions = ConfigOptions & {
   readonly format: 'yaml' | 'json';
-  /** Names with digests that stand in for services' images. */
+  /** Image names with digests that replace the services' images. */
   readonly pinned: ReadonlyMap<string, string>;
 };
 
-function outputOf(request: LoadRequest, options: Wanted): string {
+function outputOf(request: LoadRequest, options: OutputOptions): string {
   if (options.variables === true) return variablesText(request);
   if (options.hash !== undefined) return hashLines(request, options.hash);
   if (options.interpolate === false) return uninterpolated(request, options);
@@ -90,7 +90,7 @@ function outputOf(request: LoadRequest, options: Wanted): string {
       consistency: options.consistency !== false,
       resolveEnvironment: !listing && options.envResolution !== false,
       allResources: request.options?.allResources === true,
-      // Names of profiles are of interest above all where the profile is not active.
+      // Listing profiles must work even if the inactive ones make the model inconsistent.
       ...(options.profiles === true ? { consistency: false } : {}),
     },
   });
@@ -109,7 +109,7 @@ function withPinned(project: Project, pinned: ReadonlyMap<string, string>): Proj
   return { ...project, services: Object.fromEntries(services) };
 }
 
-/** An override file that pins the images and says nothing else. */
+/** An override file that only pins the images. */
 function lockFile(project: Project, format: 'yaml' | 'json'): string {
   const services = Object.entries(project.services).flatMap(([name, { image }]) =>
     image === undefined ? [] : [[name, { image }] as const],
@@ -141,7 +141,7 @@ function lines(names: readonly string[]): string {
     .join('');
 }
 
-/** A literal dollar sign is doubled, so that the output is a Compose file again. */
+/** Doubles literal dollar signs, so that the output is a valid Compose file. */
 function rendered(project: Project, format: 'yaml' | 'json'): string {
   const text =
     format === 'json'
@@ -164,7 +164,7 @@ function hashLines(request: LoadRequest, wanted: string): string {
     .join('');
 }
 
-function uninterpolated(request: LoadRequest, options: Wanted): string {
+function uninterpolated(request: LoadRequest, options: OutputOptions): string {
   const bare = {
     ...request,
     options: { interpolate: false, resolvePaths: options.pathResolution !== false },
@@ -179,7 +179,7 @@ function uninterpolated(request: LoadRequest, options: Wanted): string {
 function variablesText(request: LoadRequest): string {
   const bare = { ...request, options: { interpolate: false } };
   const { tree } = loadModel(bare, diskOf(bare, new Set()));
-  // The name has been made out before anything else is read.
+  // The project name is resolved before interpolation; its variables are not listed.
   delete tree.name;
   return variableTable(variablesOf(tree));
 }

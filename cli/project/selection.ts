@@ -9,7 +9,7 @@ import { closest } from '../compose/check/closest.js';
 import { newestFirst } from '../rollout/follow/slots.js';
 import { projectNameOf } from './load-request.js';
 
-/** A project as the manager knows it. */
+/** The state of a project at the manager. */
 export interface ProjectView {
   readonly client: ControlClient;
   readonly project: string;
@@ -18,7 +18,9 @@ export interface ProjectView {
   readonly nodes: ReadonlyMap<string, Node>;
 }
 
-/** The project that the flags, the environment or the Compose file name, and a client for its cluster. */
+/**
+ * Resolves the project name from flags, environment or Compose file and connects to the cluster.
+ */
 export async function openProject(
   cli: Cli,
   options: ConnectOptions = {},
@@ -27,7 +29,7 @@ export async function openProject(
   return { client: await cli.connect(options), project };
 }
 
-/** Services, tasks and nodes in one look; throws `not-found` for a service that the project has not. */
+/** Reads services, tasks and nodes of the project; throws `not-found` for an unknown service. */
 export async function viewProject(cli: Cli, services: readonly string[]): Promise<ProjectView> {
   const { client, project } = await openProject(cli);
   const { signal } = cli.interrupts;
@@ -46,7 +48,7 @@ export async function viewProject(cli: Cli, services: readonly string[]): Promis
   };
 }
 
-/** Throws docker compose's error for a name that is no service of the project. */
+/** Throws docker compose's `no such service` error, as `not-found`, for an unknown service name. */
 export function checkServices(
   wanted: readonly string[],
   services: readonly Service[],
@@ -63,7 +65,9 @@ export function checkServices(
   throw new AppError('not-found', `no such service: ${unknown}${hint}`);
 }
 
-/** The named services' own, or all; by container name, a slot's newest task first. */
+/**
+ * Tasks of the named services, or all, by container name; the newest task of a slot comes first.
+ */
 export function tasksOf(
   view: Pick<ProjectView, 'tasks'>,
   services: readonly string[],
@@ -73,17 +77,17 @@ export function tasksOf(
     .sort((a, b) => compareNames(a.containerName, b.containerName) || newestFirst(a, b));
 }
 
-/** By text, runs of digits by their number: `web-2` stands before `web-10`. */
+/** Natural sort order: `web-2` comes before `web-10`. */
 export function compareNames(a: string, b: string): number {
   return a.localeCompare(b, 'en', { numeric: true });
 }
 
-/** Runs, or is on its way to, and is meant to. */
+/** True for a task that has not ended and is desired to be ready or running. */
 export function isLive(task: Task): boolean {
   return !isTerminal(task.status.state) && (task.desired === 'ready' || task.desired === 'running');
 }
 
-/** Compose keys of the named services, or of all, in order. */
+/** Compose keys of the named services without duplicates, or of all services, sorted. */
 export function serviceNames(
   view: Pick<ProjectView, 'services'>,
   wanted: readonly string[],
@@ -92,7 +96,7 @@ export function serviceNames(
   return view.services.map(({ spec }) => spec.service).sort();
 }
 
-/** The task that `--index` means: that slot's, or the lowest that runs. Throws `not-found`. */
+/** The running task of slot `index`, or of the lowest slot if undefined. Throws `not-found`. */
 export function runningTask(
   view: Pick<ProjectView, 'tasks'>,
   service: string,
@@ -111,14 +115,14 @@ export function runningTask(
   );
 }
 
-/** A whole number of at least `least`, of a flag or argument; throws `invalid` with its name. */
+/** Parses the whole number of a flag or argument; throws `invalid` below `least`. */
 export function wholeNumber(name: string, text: string, least = 0): number {
   const value = Number(text);
   if (/^\d+$/u.test(text) && Number.isSafeInteger(value) && value >= least) return value;
   throw new AppError('invalid', `invalid ${name} "${text}": use a whole number, ${least} or more`);
 }
 
-/** `--timeout SECONDS` in ms. */
+/** Converts `--timeout SECONDS` to ms. */
 export function timeoutMs(text: string | undefined): number | undefined {
   return text === undefined ? undefined : wholeNumber('--timeout', text) * 1000;
 }

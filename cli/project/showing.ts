@@ -5,7 +5,7 @@ import { makeProgress } from '../output/make-progress.js';
 import type { Progress } from '../output/progress.js';
 import { useColor } from '../output/terminal.js';
 
-/** docker compose writes progress to standard error; COMPOSE_STATUS_STDOUT moves it. */
+/** Progress on stderr, as in docker compose; COMPOSE_STATUS_STDOUT moves it to stdout. */
 export function progressOf(cli: Cli): Progress {
   const toStdout = /^(?:1|true)$/iu.test(cli.env.COMPOSE_STATUS_STDOUT ?? '');
   const sink = toStdout ? cli.stdout : cli.stderr;
@@ -18,12 +18,12 @@ export function progressOf(cli: Cli): Progress {
   });
 }
 
-/** Colours for what goes to standard output. */
+/** Colours for text on stdout. */
 export function paintOf(cli: Cli, noColor = false): Paint {
   return !noColor && useColor(cli.options.ansi, cli.env, cli.stdout) ? paint : noPaint;
 }
 
-/** One line on standard error; JSON when progress is. */
+/** Prints a warning on stderr, as JSON with `--progress json`, not at all with `quiet`. */
 export function warn(cli: Cli, message: string): void {
   if (cli.options.progress === 'quiet') return;
   cli.stderr.write(
@@ -33,7 +33,7 @@ export function warn(cli: Cli, message: string): void {
   );
 }
 
-/** Runs work with a progress that is always ended, so that the cursor comes back. */
+/** Runs `work` with a progress and always ends it, so that the cursor reappears. */
 export async function withProgress<Result>(
   cli: Cli,
   work: (progress: Progress) => Promise<Result>,

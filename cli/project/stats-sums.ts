@@ -15,7 +15,7 @@ interface Weight {
   readonly mem: number;
 }
 
-/** What nothing was heard of comes last. */
+/** Total usage; -1 without samples, so that such rows sort last. */
 export function totalOf(uses: readonly TaskUse[]): Weight {
   if (uses.length === 0) return { cpu: -1, mem: -1 };
   return {
@@ -24,7 +24,7 @@ export function totalOf(uses: readonly TaskUse[]): Weight {
   };
 }
 
-/** By name, or the greatest first; what is equal by name. */
+/** Sorts by name, or by descending usage and then by name. */
 export function ordered<Item>(
   items: readonly Item[],
   order: Order,
@@ -49,7 +49,7 @@ export const serviceHeader = [
   'PIDS',
 ];
 
-/** What the shown tasks of each service use together, the services that have none left out. */
+/** Table rows with the total usage of each service's tasks; services without tasks are omitted. */
 export function listedServices(
   services: readonly Service[],
   tasks: readonly Task[],
@@ -107,7 +107,7 @@ type SumField = 'CPUPerc' | 'MemUsage' | 'NetIO' | 'BlockIO' | 'PIDs';
 
 export const nodeHeader = ['NODE', 'TASKS', 'CPU %', 'MEM USAGE / TOTAL', 'LOAD', 'DISK'];
 
-/** The machines themselves, all that runs on them together. */
+/** Table rows with the usage of each machine as a whole. */
 export function listedNodes(
   nodes: readonly Node[],
   tasks: readonly Task[],

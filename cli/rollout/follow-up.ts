@@ -14,13 +14,16 @@ export interface FollowUp {
   readonly until: 'created' | 'started' | 'healthy';
   readonly changes: readonly AppliedChange[];
   readonly before: Watched;
-  /** Asked for is the spec before. */
+  /** True for a rollback to the previous spec. */
   readonly back?: boolean;
   /** `--wait-timeout`. */
   readonly timeoutMs?: number | undefined;
 }
 
-/** Waits until services are as wanted, showing how far each container is. */
+/**
+ * Waits until the services reach `until` and shows the progress of each container. On failure
+ * prints the last log lines of failed containers, then throws.
+ */
 export async function followUp(cli: Cli, progress: Progress, wanted: FollowUp): Promise<Watched> {
   const seconds = Math.round((wanted.timeoutMs ?? 0) / 1000);
   let seen: Watched | undefined;

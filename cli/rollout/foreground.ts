@@ -17,7 +17,7 @@ export interface Foreground {
   readonly services: readonly string[];
   /** Services whose output is shown. */
   readonly attached: readonly string[];
-  /** The state when the command began, and when everything had started. */
+  /** States when the command began and when all services had started. */
   readonly before: Watched;
   readonly state: Watched;
   readonly abortOn: 'exit' | 'failure' | undefined;
@@ -28,12 +28,13 @@ export interface Foreground {
   readonly timestamps: boolean;
 }
 
-/** After the containers have ended, their last lines get this long to arrive. */
+/** Time for the last log lines to arrive after all containers have ended. */
 const lastLinesMs = 2_000;
 
 /**
- * Shows the containers' output until all have ended. The first Ctrl-C stops them, the second kills them,
- * the third leaves. Ends with the code that the flags ask for, 130 after a Ctrl-C.
+ * Prints the containers' output until all have ended. The first Ctrl-C stops them, the second kills
+ * them, the third detaches. Throws ExitError with the code that the flags select, 130 after a
+ * Ctrl-C.
  */
 export async function runForeground(cli: Cli, run: Foreground): Promise<void> {
   const session = new ForegroundSession(cli, run);
@@ -53,7 +54,7 @@ class ForegroundSession {
   readonly #services: ReadonlySet<string>;
   readonly #printer: LogPrinter;
   readonly #ending = new AbortController();
-  #seen: Watched;
+  #lastState: Watched;
   #interrupts = 0;
   #stopping: Promise<unknown> | undefined;
   #stopFailure: unknown;
@@ -64,7 +65,7 @@ class ForegroundSession {
     this.#cli = cli;
     this.#run = run;
     this.#services = new Set(run.services);
-    this.#seen = withoutNewTasks(run.before, run.state);
+    this.#lastState = withoutNewTasks(run.before, run.state);
     this.#printer = new LogPrinter({
       project: run.project,
       prefix: run.prefix,
@@ -108,12 +109,15 @@ class ForegroundSession {
       .sort((a, b) => a.containerName.localeCompare(b.containerName, 'en', { numeric: true }));
   }
 
-  /** New containers from their first line, those that ran already from now on: as docker compose attaches. */
+  /**
+   * Start of the output, ms since the epoch. As in docker compose, new containers start at their
+   * first line, running ones at the present.
+   */
   #since(): number {
     const fresh = this.#attachedTasks().filter(({ id }) => !this.#run.before.tasks.has(id));
-    // When a task was made, not when its start was noted: the first line may be older than that.
+    // Creation time, not the reported start: the first line may be older than the report.
     const starts = fresh.map(({ createdAt }) => createdAt);
-    // The engines' clocks count: what they stamped last is nearer to their now than our own clock.
+    // Log timestamps come from the engines' clocks; their latest report is closest to their time.
     const stamps = [...this.#run.state.tasks.values()].map(({ updatedAt }) => updatedAt);
     return starts.length > 0 ? Math.min(...starts) : Math.max(this.#cli.now(), ...stamps);
   }
@@ -128,10 +132,10 @@ class ForegroundSession {
         this.#cli.stdout.write(batch.map((line) => this.#printer.line(line)).join(''));
       }
     } catch (error) {
-      // The watch decides when this ends; without it nothing but the output is lost.
+      // The watch decides when the command ends; a log failure only loses output.
       if (!this.#ending.signal.aborted && !isCancelled(error)) {
         const reason = isAppError(error) ? error.message : String(error);
-        this.#cli.stderr.write(`warning: logs ended: ${reason}\n`);
+        this.#cli.stderr.write(`warning: log stream ended: ${reason}\n`);
       }
     }
   }
@@ -155,10 +159,10 @@ class ForegroundSession {
         title: '',
         signal: this.#ending.signal,
         now: this.#cli.now,
-        // Containers may run for years without anything to report.
+        // Containers may run for years without a change.
         idleMs: Number.POSITIVE_INFINITY,
         judge: (state) => {
-          this.#notice(state);
+          this.#reportEnded(state);
           if (this.#stopFailure !== undefined) throw this.#stopFailure as Error;
           return { rows: [], done: allEnded(state, project, this.#services), stuck: [] };
         },
@@ -168,16 +172,16 @@ class ForegroundSession {
     }
   }
 
-  #notice(state: Watched): void {
-    for (const task of newlyEnded(this.#seen, state, this.#services)) {
+  #reportEnded(state: Watched): void {
+    for (const task of newlyEnded(this.#lastState, state, this.#services)) {
       const code = task.status.exitCode ?? 0;
       this.#cli.stdout.write(this.#printer.notice(task.containerName, `exited with code ${code}`));
-      this.#decide(task, code);
+      this.#handleExit(task, code);
     }
-    this.#seen = state;
+    this.#lastState = state;
   }
 
-  #decide(task: Task, code: number): void {
+  #handleExit(task: Task, code: number): void {
     const { abortOn, exitCodeFrom } = this.#run;
     if (abortOn === undefined || this.#exitDecided) return;
     if (
@@ -195,16 +199,16 @@ class ForegroundSession {
   #stop(): void {
     const { client, project, services, graceMs } = this.#run;
     const timeout = graceMs === undefined ? {} : { timeoutMs: graceMs };
-    this.#keep(client.call('service.halt', { project, services, halted: true, ...timeout }));
+    this.#track(client.call('service.halt', { project, services, halted: true, ...timeout }));
   }
 
   #kill(): void {
     const { client, project, services } = this.#run;
-    this.#keep(client.call('service.kill', { project, services, signal: 'SIGKILL' }));
+    this.#track(client.call('service.kill', { project, services, signal: 'SIGKILL' }));
   }
 
-  /** A stop that fails must not leave the user waiting for an end that does not come. */
-  #keep(work: Promise<unknown>): void {
+  /** Keeps the error of a failed stop, so that the command ends instead of waiting forever. */
+  #track(work: Promise<unknown>): void {
     this.#stopping = work.catch((error: unknown) => {
       this.#stopFailure = error instanceof AppError ? error : new Error(String(error));
     });

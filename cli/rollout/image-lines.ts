@@ -5,14 +5,14 @@ import type { ControlClient } from '../client/client.js';
 import { transfer } from '../client/transfer.js';
 import type { Project } from '../compose/model.js';
 
-/** The services of a project whose images a command is about. */
+/** The services whose images a command acts on. */
 export interface ServiceImages {
   readonly client: ControlClient;
   readonly project: Project;
   readonly keys: readonly string[];
 }
 
-/** Reads an engine's answer to its end; throws the error that it may tell. */
+/** Reads an engine's JSON lines to the end; throws `unavailable` for an error line. */
 export async function readLines(
   stream: MessageStream,
   onLine: (line: EngineLine) => void,

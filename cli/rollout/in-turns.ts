@@ -1,4 +1,7 @@
-/** Runs all jobs, at most `limit` at the same time. Fails with the first failure, when no job runs any more. */
+/**
+ * Runs all jobs, at most `limit` at a time. After a failure starts no more jobs, waits for the
+ * running ones, then throws the failure.
+ */
 export async function inTurns(
   limit: number,
   jobs: readonly (() => Promise<unknown>)[],

@@ -6,12 +6,12 @@ import { logs } from '../client/stream.js';
 import type { Watched } from '../client/watched.js';
 import { oneLine } from '../output/table.js';
 
-/** How much of each log, and of how many containers: the reason is mostly at the end of the first. */
+/** Limits of the output: the cause is usually at the end of the first log. */
 const shownLines = 10;
 const shownTasks = 3;
 const deadlineMs = 5_000;
 
-/** What a container that does not come up said at last; pure. Newest first, one for each slot. */
+/** The newest failed task of each slot, newest first, for showing their logs. Pure. */
 export function failedTasks(
   { services }: { readonly services: readonly string[] },
   state: Watched,
@@ -34,7 +34,10 @@ function hasFailed({ status }: Task): boolean {
   return isRestarting || (status.state === 'complete' && (status.exitCode ?? 0) !== 0);
 }
 
-/** Prints the last lines of their logs below the progress. Never throws: the failure itself is told next. */
+/**
+ * Prints the last log lines of the tasks below the progress. Never throws: the caller reports the
+ * failure itself.
+ */
 export async function showLastLines(
   cli: Cli,
   { client, project }: { readonly client: ControlClient; readonly project: string },

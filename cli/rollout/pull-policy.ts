@@ -5,18 +5,21 @@ import { parseDuration } from '../compose/decode/duration.js';
 import type { Project, Service } from '../compose/model.js';
 import { nodeFits } from './node-fit.js';
 
-/** When an image is pulled onto a node. */
+/** Condition for pulling an image onto a node. */
 export type PullWhen =
   | { readonly kind: 'always' }
   | { readonly kind: 'missing' }
-  /** When the node's engine tagged it longer ago than that. */
+  /** Pull if the node's engine tagged the image more than `thanMs` ago. */
   | { readonly kind: 'older'; readonly thanMs: number }
   | { readonly kind: 'never' }
   | { readonly kind: 'build' };
 
 const dayMs = 86_400_000;
 
-/** What a service's `pull_policy` says; undefined when it says nothing. `flag` is the command line's word. */
+/**
+ * Pull condition of a service from its `pull_policy`, or from `flag` of the command line, which
+ * takes precedence unless it is `policy`. Undefined if neither is set.
+ */
 export function pullWhen(service: Service, flag?: string): PullWhen | undefined {
   const policy = flag === undefined || flag === 'policy' ? service.pull_policy : flag;
   switch (policy) {
@@ -42,16 +45,20 @@ export function pullWhen(service: Service, flag?: string): PullWhen | undefined 
 
 function durationMs(text: string): number {
   const nanoseconds = parseDuration(text);
-  if (nanoseconds === undefined) throw new AppError('invalid', `"${text}" is not a duration`);
+  if (nanoseconds === undefined)
+    throw new AppError(
+      'invalid',
+      `invalid pull policy duration "${text}": use a duration like 12h`,
+    );
   return Number(nanoseconds / 1_000_000n);
 }
 
-/** An image as a node has it. */
+/** An image that is present on a node. */
 export interface Present {
   readonly taggedAt?: number;
 }
 
-/** Whether a node is to pull, given what it has. */
+/** Whether a node must pull, given the image it has; `now` in ms since the epoch. */
 export function isDue(when: PullWhen, present: Present | undefined, now: number): boolean {
   if (when.kind === 'always') return true;
   if (when.kind === 'missing') return present === undefined;
@@ -62,16 +69,17 @@ export function isDue(when: PullWhen, present: Present | undefined, now: number)
 export interface WantedImage {
   readonly image: string;
   readonly platform: string | undefined;
-  /** A failure is no matter: it can be built. */
+  /** True if the image can also be built: a failed pull is then only a warning. */
   readonly buildable: boolean;
   readonly when: PullWhen;
-  /** Of every service that wants it: placement constraints, one list each. */
+  /** Placement constraints, one list per service that uses the image. */
   readonly constraints: readonly (readonly string[])[];
 }
 
 /**
- * The images of these services, each once; those that only a build gives are left out. `decide` says when
- * one is pulled, undefined leaves it out.
+ * The images of the services, without duplicates and without services that have only `build:`.
+ * `decide` returns the pull condition; undefined skips the image. Throws `not-found` for an unknown
+ * service.
  */
 export function wantedImages(
   project: Project,
@@ -93,12 +101,12 @@ export function wantedImages(
     };
     const id = `${wanted.image} ${wanted.platform ?? ''}`;
     const other = found.get(id);
-    found.set(id, other === undefined ? wanted : both(other, wanted));
+    found.set(id, other === undefined ? wanted : merge(other, wanted));
   }
   return [...found.values()];
 }
 
-function both(a: WantedImage, b: WantedImage): WantedImage {
+function merge(a: WantedImage, b: WantedImage): WantedImage {
   return {
     ...a,
     buildable: a.buildable && b.buildable,
@@ -107,7 +115,7 @@ function both(a: WantedImage, b: WantedImage): WantedImage {
   };
 }
 
-/** Nodes that may come to run one of the services that want the image, by name. */
+/** Nodes that may run one of the services that use the image, sorted by name. */
 export function eligibleNodes(
   nodes: readonly Node[],
   { platform, constraints: lists }: Pick<WantedImage, 'platform' | 'constraints'>,

@@ -6,9 +6,9 @@ import type { PortSpec, ServiceSpec } from '../../manager/common/model/service.j
 import { parsePorts } from '../compose/canonical/ports.js';
 import { parseMount } from '../compose/canonical/volumes.js';
 
-/** What `run` changes about the service, as its flags say. */
+/** Changes that the flags of `run` make to the service's spec. */
 export interface RunWish {
-  /** Twelve hex digits of its own. */
+  /** Twelve random hex digits that make the names unique. */
   readonly slug: string;
   readonly command: readonly string[];
   readonly entrypoint?: string;
@@ -25,39 +25,39 @@ export interface RunWish {
   readonly tty: boolean;
   readonly stdin: boolean;
   readonly cwd: string;
-  /** Names in the cluster of the file's volumes, by key. */
+  /** Cluster-wide volume names by the file's volume key. */
   readonly volumeNames: Readonly<Record<string, string>>;
 }
 
 /**
- * The service's spec as one container of its own that runs once: docker compose's name and labels, no
- * restarts, none of the service's ports and names unless asked for.
+ * Derives the spec of a one-off container from a service: docker compose's name and labels, one
+ * replica, no restarts, and no ports or network aliases of the service unless requested.
  */
-export function oneOffSpec(spec: ServiceSpec, wish: RunWish): ServiceSpec {
+export function oneOffSpec(spec: ServiceSpec, options: RunWish): ServiceSpec {
   const { update: _update, rollback: _rollback, task, ...rest } = spec;
   const { restart: _restart, ...kept } = task;
-  const key = `${spec.service}-run-${wish.slug}`;
+  const key = `${spec.service}-run-${options.slug}`;
   return {
     ...rest,
     name: `${spec.project}_${key}`,
     service: key,
     mode: { kind: 'replicated', replicas: 1 },
     halted: false,
-    dependsOn: wish.deps ? spec.dependsOn : [],
+    dependsOn: options.deps ? spec.dependsOn : [],
     task: {
       ...kept,
-      container: oneOffContainer(spec, wish),
+      container: oneOffContainer(spec, options),
       networks: task.networks.map(({ network, aliases }) => ({
         network,
-        aliases: wish.useAliases ? [...new Set([spec.service, ...aliases])] : [],
+        aliases: options.useAliases ? [...new Set([spec.service, ...aliases])] : [],
       })),
-      ports: [...(wish.servicePorts ? task.ports : []), ...wish.publish.flatMap(toPorts)],
+      ports: [...(options.servicePorts ? task.ports : []), ...options.publish.flatMap(toPorts)],
     },
   };
 }
 
-function oneOffContainer(spec: ServiceSpec, wish: RunWish): ContainerSpec {
-  // Hooks are the service's, as for docker compose.
+function oneOffContainer(spec: ServiceSpec, options: RunWish): ContainerSpec {
+  // As in docker compose, lifecycle hooks do not apply to one-off containers.
   const {
     command,
     entrypoint,
@@ -65,35 +65,35 @@ function oneOffContainer(spec: ServiceSpec, wish: RunWish): ContainerSpec {
     preStop: _preStop,
     ...container
   } = spec.task.container;
-  const own = wish.entrypoint === undefined ? entrypoint : words(wish.entrypoint);
-  // An entrypoint of one's own leaves the service's command aside, as docker does.
-  const fallback = wish.entrypoint === undefined ? command : undefined;
-  const run = wish.command.length > 0 ? wish.command : fallback;
+  const own = options.entrypoint === undefined ? entrypoint : words(options.entrypoint);
+  // As in docker, a custom entrypoint discards the service's command.
+  const fallback = options.entrypoint === undefined ? command : undefined;
+  const run = options.command.length > 0 ? options.command : fallback;
   return {
     ...container,
     ...(run === undefined ? {} : { command: run }),
     ...(own === undefined ? {} : { entrypoint: own }),
-    env: { ...container.env, ...wish.env },
+    env: { ...container.env, ...options.env },
     labels: {
       ...container.labels,
-      ...wish.labels,
+      ...options.labels,
       [oneOffLabel]: 'True',
-      'com.docker.compose.slug': wish.slug,
+      'com.docker.compose.slug': options.slug,
     },
-    containerName: wish.name ?? `${spec.project}-${spec.service}-run-${wish.slug}`,
+    containerName: options.name ?? `${spec.project}-${spec.service}-run-${options.slug}`,
     engineRestart: { name: 'no' },
-    tty: wish.tty,
-    stdinOpen: wish.stdin,
+    tty: options.tty,
+    stdinOpen: options.stdin,
     mounts: withMounts(
       container.mounts,
-      wish.volumes.map((text) => toMount(text, wish)),
+      options.volumes.map((text) => toMount(text, options)),
     ),
     config: {
       ...container.config,
-      // The container's input ends when ours does.
-      ...(wish.stdin ? { StdinOnce: true } : {}),
-      ...(wish.user === undefined ? {} : { User: wish.user }),
-      ...(wish.workdir === undefined ? {} : { WorkingDir: wish.workdir }),
+      // The container's stdin closes when ours does.
+      ...(options.stdin ? { StdinOnce: true } : {}),
+      ...(options.user === undefined ? {} : { User: options.user }),
+      ...(options.workdir === undefined ? {} : { WorkingDir: options.workdir }),
     },
   };
 }
@@ -103,11 +103,11 @@ function withMounts(old: readonly MountSpec[], added: readonly MountSpec[]): rea
   return [...old.filter(({ target }) => !targets.has(target)), ...added];
 }
 
-function toMount(text: string, wish: RunWish): MountSpec {
-  const parsed = explained('--volume', text, () => parseMount(text));
+function toMount(text: string, options: RunWish): MountSpec {
+  const parsed = withFlagName('--volume', text, () => parseMount(text));
   const { target, readOnly, noCopy } = parsed;
   if (parsed.type === 'bind') {
-    const source = resolve(wish.cwd, parsed.source);
+    const source = resolve(options.cwd, parsed.source);
     return {
       type: 'bind',
       source,
@@ -119,12 +119,12 @@ function toMount(text: string, wish: RunWish): MountSpec {
     };
   }
   if (parsed.source === '') return { type: 'volume', target, readOnly, noCopy };
-  const source = wish.volumeNames[parsed.source] ?? parsed.source;
+  const source = options.volumeNames[parsed.source] ?? parsed.source;
   return { type: 'volume', source, target, readOnly, noCopy };
 }
 
 function toPorts(text: string): readonly PortSpec[] {
-  return explained('--publish', text, () => parsePorts(text)).map((parsed) => {
+  return withFlagName('--publish', text, () => parsePorts(text)).map((parsed) => {
     const [first = '', last] = parsed.published.split('-');
     return {
       target: parsed.target,
@@ -137,7 +137,7 @@ function toPorts(text: string): readonly PortSpec[] {
   });
 }
 
-function explained<Result>(flag: string, text: string, parse: () => Result): Result {
+function withFlagName<Result>(flag: string, text: string, parse: () => Result): Result {
   try {
     return parse();
   } catch (error) {
@@ -145,7 +145,7 @@ function explained<Result>(flag: string, text: string, parse: () => Result): Res
   }
 }
 
-/** A command line as a shell would part it: spaces, quotes and backslashes, nothing else. */
+/** Splits a command line like a shell: only spaces, quotes and backslashes are special. */
 export function words(text: string): readonly string[] {
   const found: string[] = [];
   const pattern = /(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+/gsu;

@@ -14,30 +14,30 @@ interface TakeOver {
 }
 
 /**
- * Before a project comes up for the first time: containers that docker compose made from the same files
- * on an engine of the cluster give way, as they would to docker compose itself when something changed.
- * Their volumes have the names that ours ask for. Throws `conflict` for ones made from other files.
+ * Takes over a project from docker compose before its first `up`: removes the containers that
+ * docker compose created from the same files on the cluster's engines. Volumes keep their names and
+ * data, so the new tasks use them. Throws `conflict` for containers created from other files.
  */
 export async function takeOver(cli: Cli, { client, project, dryRun }: TakeOver): Promise<void> {
   const { signal } = cli.interrupts;
-  const others = await client.call('project.others', { project: project.name }, { signal });
-  if (others.length === 0) return;
+  const containers = await client.call('project.others', { project: project.name }, { signal });
+  if (containers.length === 0) return;
   const configFiles = project.composeFiles.join(',');
-  const strange = others.find((other) => other.configFiles !== configFiles);
-  if (strange !== undefined) {
+  const conflicting = containers.find((other) => other.configFiles !== configFiles);
+  if (conflicting !== undefined) {
     throw new AppError(
       'conflict',
-      `container ${strange.name} on ${strange.node} is of a project ${project.name} that docker compose made from ${strange.configFiles}: remove it with "docker compose -p ${project.name} down" there, or choose another name with -p`,
+      `container ${conflicting.name} on ${conflicting.node}: belongs to a project ${project.name} that docker compose created from ${conflicting.configFiles}; remove it there with "docker compose -p ${project.name} down", or choose another project name with -p`,
     );
   }
   if (dryRun) {
-    for (const { name, node } of others)
-      cli.stdout.write(`container ${name}: remove (docker compose made it on ${node})\n`);
+    for (const { name, node } of containers)
+      cli.stdout.write(`container ${name}: remove (created by docker compose on ${node})\n`);
     return;
   }
   await withProgress(cli, async (progress) => {
     const show = (text: string, state: ProgressRow['state']): void => {
-      const rows = others.map(({ name, node }) => ({
+      const rows = containers.map(({ name, node }) => ({
         id: `Container ${name}`,
         text,
         state,
@@ -52,18 +52,20 @@ export async function takeOver(cli: Cli, { client, project, dryRun }: TakeOver):
   });
 }
 
-/** For a project that the cluster does not know: docker compose may have made it. */
+/** Warns about containers that docker compose created for a project unknown to the cluster. */
 export async function warnOfOthers(
   cli: Cli,
   client: ControlClient,
   project: string,
 ): Promise<void> {
   const { signal } = cli.interrupts;
-  const others = await client.call('project.others', { project }, { signal });
-  if (others.length === 0) return;
-  const names = others.map(({ name, node, state }) => `${name} (${state} on ${node})`).join(', ');
+  const containers = await client.call('project.others', { project }, { signal });
+  if (containers.length === 0) return;
+  const names = containers
+    .map(({ name, node, state }) => `${name} (${state} on ${node})`)
+    .join(', ');
   warn(
     cli,
-    `docker compose made containers of project ${project} here: ${names}; "shoal up" takes them over, their volumes stay`,
+    `project ${project}: has containers created by docker compose: ${names}; "shoal up" replaces them and keeps their volumes`,
   );
 }

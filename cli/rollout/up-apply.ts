@@ -15,13 +15,13 @@ export interface ApplyInput {
   readonly options: Pick<UpOptions, 'graceMs' | 'mode' | 'replicas'>;
 }
 
-/** What `up` sends: the file's specs with the command line's wishes put over them. */
+/** Builds the request of `up`: the specs from the files with the command line's overrides. */
 export function toApply(input: ApplyInput): ProjectApply {
   const { project, named, flags, options } = input;
   const { services, ...specs } = toSpecs(project, readContents(project));
   const wanted = services
     .filter(({ service }) => flags.deps || named.length === 0 || named.includes(service))
-    .map((spec) => adjusted(spec, input));
+    .map((spec) => withOverrides(spec, input));
   return {
     ...specs,
     services: wanted,
@@ -29,32 +29,34 @@ export function toApply(input: ApplyInput): ProjectApply {
     forceRecreate: flags.forceRecreate === true ? wanted.map(({ service }) => service) : [],
     keepReplicas: wanted
       .map(({ service }) => service)
-      .filter((key) => !podOfService(project, key).some((member) => isCounted(input, member))),
+      .filter(
+        (key) => !podOfService(project, key).some((member) => hasReplicaCount(input, member)),
+      ),
     dryRun: flags.dryRun === true,
     ...(options.graceMs === undefined ? {} : { timeoutMs: options.graceMs }),
   };
 }
 
-/** Whether the file or the command line says how many replicas a service has. */
-function isCounted({ project, options }: ApplyInput, key: string): boolean {
+/** Whether the file or the command line sets the number of replicas. */
+function hasReplicaCount({ project, options }: ApplyInput, key: string): boolean {
   const service = project.services[key];
-  const said = service?.scale ?? service?.deploy?.replicas ?? options.replicas[key];
-  return said !== undefined;
+  const count = service?.scale ?? service?.deploy?.replicas ?? options.replicas[key];
+  return count !== undefined;
 }
 
-/** What `--scale` says of a service, or of one that it shares things with. */
+/** Value of `--scale` for a service, or for a service of the same pod. */
 function scaleOf({ project, options }: ApplyInput, key: string): number | undefined {
   if (options.replicas[key] !== undefined) return options.replicas[key];
   const member = podOfService(project, key).find((each) => options.replicas[each] !== undefined);
   return member === undefined ? undefined : options.replicas[member];
 }
 
-function adjusted(spec: ServiceSpec, input: ApplyInput): ServiceSpec {
+function withOverrides(spec: ServiceSpec, input: ApplyInput): ServiceSpec {
   const { flags, options } = input;
   return {
     ...spec,
     mode: modeOf(spec, scaleOf(input, spec.service)),
-    // Without its dependencies a service must not wait for them.
+    // With --no-deps a service must not wait for dependencies.
     dependsOn: flags.deps ? spec.dependsOn : [],
     ...(options.mode === 'created' ? { held: true } : {}),
   };
@@ -63,12 +65,12 @@ function adjusted(spec: ServiceSpec, input: ApplyInput): ServiceSpec {
 function modeOf(spec: ServiceSpec, replicas: number | undefined): ServiceSpec['mode'] {
   if (replicas === undefined) return spec.mode;
   if (spec.mode.kind !== 'replicated') {
-    throw new AppError('invalid', `service ${spec.service} is global: it cannot be scaled`);
+    throw new AppError('invalid', `service ${spec.service}: cannot be scaled, its mode is global`);
   }
   if (replicas > 1 && spec.task.container.containerName !== undefined) {
     throw new AppError(
       'invalid',
-      `service ${spec.service} has container_name: it cannot have ${replicas} replicas`,
+      `service ${spec.service}: cannot have ${replicas} replicas with container_name; remove container_name`,
     );
   }
   return { ...spec.mode, replicas };

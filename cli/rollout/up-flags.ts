@@ -2,7 +2,7 @@ import { AppError } from '../../manager/common/base/errors.js';
 import { parseReplicas } from '../commands/project/scale.js';
 import { wholeNumber } from '../project/selection.js';
 
-/** As commander hands them over; `--no-x` is `x`, false. */
+/** Flags as commander parses them; `--no-x` is `x`, false. */
 export interface UpFlags {
   readonly detach?: boolean;
   readonly wait?: boolean;
@@ -42,7 +42,7 @@ export interface UpOptions {
   readonly abortOn: 'exit' | 'failure' | undefined;
 }
 
-/** Pairs that contradict each other, in docker compose's words. */
+/** Incompatible pairs of flags with docker compose's messages. */
 const conflicts: readonly (readonly [keyof UpFlags, keyof UpFlags, string])[] = [
   ['detach', 'abortOnContainerExit', '--detach and --abort-on-container-exit are incompatible'],
   [
@@ -58,7 +58,7 @@ const conflicts: readonly (readonly [keyof UpFlags, keyof UpFlags, string])[] = 
   ['wait', 'exitCodeFrom', '--wait and --exit-code-from are incompatible'],
 ];
 
-/** Flags read and held against each other; throws `invalid`. */
+/** Parses the flags and checks that they are compatible; throws `invalid`. */
 export function upOptions(flags: UpFlags): UpOptions {
   if (flags.forceRecreate === true && !flags.recreate) {
     throw new AppError('invalid', '--force-recreate and --no-recreate are incompatible');

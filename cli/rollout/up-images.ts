@@ -15,22 +15,22 @@ import type { PullWhen, WantedImage } from './pull-policy.js';
 import { pullWhen, wantedImages } from './pull-policy.js';
 import type { UpFlags } from './up-flags.js';
 
-/** Questions about images that are open at the same time. */
+/** Maximum number of concurrent image lookups. */
 const findsAtOnce = 8;
 
 export interface ImagesOf {
   readonly client: ControlClient;
   readonly project: Project;
-  /** Services that will run. */
+  /** Compose keys of the services that will run. */
   readonly keys: readonly string[];
   readonly flags: Pick<UpFlags, 'build' | 'pull' | 'quietBuild' | 'quietPull' | 'dryRun'>;
   readonly before: Watched;
 }
 
 /**
- * Pulls and builds as the file and the flags ask, and builds what no node has. Returns the services whose
- * containers run another image than their node now has under its name: they must be recreated though their
- * definition is the same.
+ * Pulls and builds images as the files and flags require, and builds images that no node has.
+ * Returns the services with containers whose image is outdated on their node: they must be
+ * recreated even though their spec is unchanged.
  */
 export async function prepareImages(cli: Cli, of: ImagesOf): Promise<readonly string[]> {
   const { client, project, flags } = of;
@@ -48,7 +48,10 @@ export async function prepareImages(cli: Cli, of: ImagesOf): Promise<readonly st
   return findStale(cli, of);
 }
 
-/** Pulls what the nodes do not pull themselves: by order, by age, and what needs credentials, which they have not. */
+/**
+ * Pulls images that nodes do not pull by themselves: requested or outdated images, and images that
+ * need the user's credentials.
+ */
 async function pullFirst(cli: Cli, { client, project, keys, flags }: ImagesOf): Promise<void> {
   const everywhere = flags.pull === 'always' || flags.pull === 'missing';
   const credentials = new RegistryCredentials(cli.env);
@@ -63,7 +66,9 @@ async function pullFirst(cli: Cli, { client, project, keys, flags }: ImagesOf): 
   await pullImages(cli, { client, images }, how);
 }
 
-/** What is missing is built where that can be, else left to the nodes, unless one asks for it. */
+/**
+ * Pull condition for `up`. Services with `build:` are built if the image is missing, not pulled.
+ */
 function whenToPull(service: Service, flag: string | undefined): PullWhen | undefined {
   const when = pullWhen(service, flag) ?? { kind: 'missing' };
   if (when.kind === 'always' || when.kind === 'older') return when;
@@ -84,7 +89,7 @@ async function checkPresent(cli: Cli, { client, project, keys }: ImagesOf): Prom
     if (found.length > 0) continue;
     throw new AppError(
       'not-found',
-      `service ${key}: no node has image ${image} and --pull is never`,
+      `service ${key}: no node has image ${image}; allow pulling with --pull missing`,
     );
   }
 }
@@ -110,11 +115,11 @@ async function servicesToBuild(cli: Cli, of: ImagesOf): Promise<readonly string[
   if (first === undefined) return [];
   throw new AppError(
     'not-found',
-    `service ${first}: no node has its image and --no-build forbids to build it`,
+    `service ${first}: no node has its image; build it without --no-build`,
   );
 }
 
-/** Nodes that have an older image of the name would start that one: they get the new one now. */
+/** Sends the built images to nodes that hold an older image of that name and would start it. */
 async function refreshNodes(
   cli: Cli,
   { client, project }: ImagesOf,
@@ -135,7 +140,7 @@ async function refreshNodes(
   }
 }
 
-/** Only services that run already are looked at. */
+/** Looks up the images of services that are already running and returns the outdated services. */
 async function findStale(
   cli: Cli,
   { client, project, keys, before }: ImagesOf,
@@ -158,7 +163,10 @@ async function findStale(
   return staleServices(live, images, found);
 }
 
-/** Services of which a live container was made from another image than its node has under that name. */
+/**
+ * Services with a live container whose image id differs from the image its node has under that
+ * name.
+ */
 export function staleServices(
   live: readonly Pick<Task, 'service' | 'nodeId' | 'status'>[],
   images: ReadonlyMap<string, string>,

@@ -17,7 +17,7 @@ export interface WatchedProject {
   readonly signal: AbortSignal;
 }
 
-/** Throws when nothing is to be watched. */
+/** Watch rules of the services; throws if no service has any. */
 export function rulesOf(project: Project, keys: readonly string[]) {
   return watchRules(project, keys, (context) => {
     try {
@@ -28,10 +28,10 @@ export function rulesOf(project: Project, keys: readonly string[]) {
   });
 }
 
-/** Watches until aborted. */
+/** Syncs and rebuilds on file changes until `signal` is aborted. */
 export async function watchProject(cli: Cli, of: WatchedProject): Promise<void> {
   const { client, project, keys, signal } = of;
-  const nameless = new Set<string>();
+  const untagged = new Set<string>();
   await watchFiles({
     client,
     project: project.name,
@@ -43,15 +43,15 @@ export async function watchProject(cli: Cli, of: WatchedProject): Promise<void> 
     rebuild: async (services) => {
       const before = await imageIds(of, services);
       await of.buildAndStart(services);
-      for (const id of before) nameless.add(id);
-      for (const id of await imageIds(of, services)) nameless.delete(id);
-      if (of.prune) await forget(of, nameless);
+      for (const id of before) untagged.add(id);
+      for (const id of await imageIds(of, services)) untagged.delete(id);
+      if (of.prune) await pruneImages(of, untagged);
     },
   });
 }
 
-/** Removes images where nothing uses them; those that are still in use stay in the list. */
-async function forget({ client, signal }: WatchedProject, images: Set<string>): Promise<void> {
+/** Removes unused images from the nodes; images still in use stay in the set for the next try. */
+async function pruneImages({ client, signal }: WatchedProject, images: Set<string>): Promise<void> {
   for (const image of images) {
     const options = { signal: AbortSignal.any([signal]) };
     await client.call('image.remove', { image }, options);

@@ -305,7 +305,7 @@ machineTest('what cannot be placed or pulled fails with the reason and stays wan
   refused(
     t,
     await cluster.run(['up', '-d', '--wait'], big),
-    /service web: no node for .*insufficient memory on 3 nodes/u,
+    /service web: cannot place .*insufficient memory on 3 nodes/u,
   );
   t.regex(
     await cluster.output(['explain', 'web'], big),

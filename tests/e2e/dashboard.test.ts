@@ -108,7 +108,7 @@ async function doctorFindsFaults(t: ExecutionContext, shoal: ShoalProgram): Prom
   const ill = await shoal.run(['doctor', 'node-1', 'node-2']);
   await machine.output(['nft', 'delete', 'table', 'inet', 'fault']);
   t.is(ill.code, 1);
-  t.regex(ill.stdout, /node-1 containers on todo-app_default do not reach node-2/u);
-  t.regex(ill.stdout, /node-2 does not reach the manager at .*:7070/u);
-  t.regex(ill.stdout, /-> open UDP 4789/u);
+  t.regex(ill.stdout, /node-1: containers on network todo-app_default cannot reach node-2/u);
+  t.regex(ill.stdout, /node-2: cannot reach the manager at .*:7070/u);
+  t.regex(ill.stdout, /-> allow UDP 4789/u);
 }

@@ -130,12 +130,12 @@ composeTest('what docker-compose made is shown, and up takes it over with its da
   await compose2('up', '-d');
   await compose2('exec', '-T', 'db', 'sh', '-c', 'echo kept > /data/file');
   const ps = await shoal('ps');
-  t.regex(ps.stderr, /docker compose made containers of project demo here: demo-/u);
+  t.regex(ps.stderr, /project demo: has containers created by docker compose: demo-/u);
   const other = await shoal('-f', '/srv/demo/other.yaml', 'up', '-d');
   t.is(other.code, 1);
   t.regex(
     other.stderr,
-    /is of a project demo that docker compose made from \/srv\/demo\/compose.yaml: /u,
+    /belongs to a project demo that docker compose created from \/srv\/demo\/compose.yaml; /u,
   );
   const up = await shoal('up', '-d', '--wait');
   t.is(up.code, 0, up.stderr);

@@ -9,7 +9,7 @@ import { formatList } from '../../output/format.js';
 
 export function clusterCommand(cli: Cli): Command {
   return new Command('cluster')
-    .description('List clusters and choose the one to act on')
+    .description('List clusters and select the current one')
     .addCommand(listCommand(cli))
     .addCommand(useCommand(cli));
 }
@@ -18,7 +18,7 @@ function storeOf(cli: Cli): MachineStore {
   return new MachineStore(storeFolder(cli.options.storagePath, cli.env));
 }
 
-/** Every cluster with a record, by name. */
+/** The clusters with a record in the store, sorted by name. */
 async function knownClusters(store: MachineStore): Promise<readonly ClusterRecord[]> {
   const folder = join(store.home, 'clusters');
   const files = await readdir(folder).catch(() => []);
@@ -33,7 +33,7 @@ async function knownClusters(store: MachineStore): Promise<readonly ClusterRecor
 function listCommand(cli: Cli): Command {
   return new Command('ls')
     .alias('list')
-    .description('List the clusters that are known here')
+    .description('List the clusters known on this computer')
     .option('-q, --quiet', 'only display names')
     .option('--format <format>', 'table, json, or a template')
     .action(async (flags: { readonly quiet?: boolean; readonly format?: string }) => {
@@ -57,13 +57,13 @@ function listCommand(cli: Cli): Command {
 
 function useCommand(cli: Cli): Command {
   return new Command('use')
-    .description('Choose the cluster that commands act on when none is named')
+    .description('Select the cluster for commands without --cluster')
     .argument('<name>')
     .action(async (name: string) => {
       const store = storeOf(cli);
       const known = (await knownClusters(store)).map((cluster) => cluster.name);
       if (!known.includes(name)) {
-        const list = known.length === 0 ? 'there is none' : `known are ${known.join(', ')}`;
+        const list = known.length === 0 ? 'none is known' : `known clusters: ${known.join(', ')}`;
         throw new AppError('not-found', `no such cluster: ${name} (${list})`);
       }
       await store.setCurrentCluster(name);

@@ -5,7 +5,7 @@ import { scripts } from '../../help/completion-scripts.js';
 
 export function completionCommand(cli: Cli): Command {
   return new Command('completion')
-    .description('Print the completion script of a shell: bash, zsh or fish')
+    .description('Print the shell completion script for bash, zsh or fish')
     .argument('<shell>', 'bash, zsh or fish')
     .action((shell: string) => {
       const script = scripts[shell];

@@ -18,29 +18,29 @@ const themeNames = ['dark', 'light', 'mono'] as const;
 export function dashboardCommand(cli: Cli): Command {
   return new Command('dashboard')
     .alias('dash')
-    .description('Watch and steer the whole cluster in this terminal')
+    .description('Monitor and manage the whole cluster in this terminal')
     .option('--theme <name>', `colours: ${themeNames.join(', ')} (SHOAL_THEME)`)
     .option('--ascii', 'draw with ASCII characters only')
-    .option('--readonly', 'change nothing, open no shell')
-    .option('--mouse', 'click selects, wheel scrolls; M switches it (--no-mouse: never at first)')
+    .option('--readonly', 'read-only: disable actions and shells')
+    .option('--mouse', 'click selects, wheel scrolls; M toggles it (--no-mouse: off at start)')
     .option('--no-mouse')
-    .option('--once', 'print one plain table and end, as without a terminal')
-    .option('--json', 'with --once: one JSON object')
-    .option('--watch', 'print a JSON object a line, about each second')
+    .option('--once', 'print one plain table and exit (default without a terminal)')
+    .option('--json', 'with --once: print one JSON object')
+    .option('--watch', 'print one JSON object per line, about every second')
     .addHelpText(
       'after',
       `
-Keys: ? lists them all, : runs any command, / filters, esc goes back, ctrl-c quits.
+Keys: ? lists all keys, : runs a command, / filters, esc goes back, ctrl-c quits.
 Columns, sorting, hotkeys, theme: ~/.config/shoal/dashboard.yaml (docs/dashboard.md).
 
 Examples:
   shoal dashboard                     machines, services and tasks, live
-  shoal dash --readonly --ascii       look only, on a terminal without Unicode
+  shoal dash --readonly --ascii       read-only, on a terminal without Unicode
   shoal dash --once --json            the cluster's state for a script`,
     )
     .action(async (flags: DashboardFlags) => {
       const { readPreferences } = await import('../../dashboard/preferences-file.js');
-      // A file that is wrong is told before anything is opened.
+      // An invalid preferences file fails the command before it connects.
       const preferences = await readPreferences(cli.env);
       const client = await cli.connect();
       if (flags.watch === true || flags.once === true || !isInteractive(cli)) {
@@ -48,7 +48,7 @@ Examples:
         await printCluster(cli, client, flags);
         return;
       }
-      // React's checks for developers cost as much as the rest of a frame.
+      // React's development checks cost as much as the rest of a frame.
       process.env.NODE_ENV ??= 'production';
       const { openDashboard } = await import('../../dashboard/open.js');
       await openDashboard(cli, client, {
@@ -66,7 +66,9 @@ function isInteractive(cli: Cli): boolean {
   return cli.stdin.isTTY && cli.stdout.isTTY && cli.env.TERM !== 'dumb' && !inCi;
 }
 
-/** The flag, SHOAL_THEME, then, where there are colours at all, the user's file. */
+/**
+ * Picks the theme: the flag, then SHOAL_THEME, then the preferences file; `mono` without colours.
+ */
 function themeOf(cli: Cli, flag: string | undefined, preferred: string | undefined): ThemeName {
   const named = flag ?? cli.env.SHOAL_THEME ?? '';
   if (named !== '') return knownTheme(named);
@@ -82,7 +84,9 @@ function knownTheme(name: string): ThemeName {
   throw new AppError('invalid', `unknown theme "${name}": use ${themeNames.join(', ')}`);
 }
 
-/** A locale that says another character set, and the console of the kernel, have no such glyphs. */
+/**
+ * True for a locale with a charset other than UTF-8 and for the Linux console: no Unicode glyphs.
+ */
 function isAscii(env: NodeJS.ProcessEnv): boolean {
   const locale = [env.LC_ALL, env.LC_CTYPE, env.LANG].find(
     (value) => value !== undefined && value !== '',

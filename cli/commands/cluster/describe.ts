@@ -7,7 +7,7 @@ import { harmless } from '../../dashboard/view-model/paint/text.js';
 import type { ListName } from '../../dashboard/view-model/views/all.js';
 import { World } from '../../dashboard/view-model/state/world.js';
 
-/** Words for kinds, as users write them. */
+/** List names by the kind that a user writes. */
 const kinds: Readonly<Record<string, ListName>> = {
   task: 'tasks',
   container: 'tasks',
@@ -24,28 +24,26 @@ interface Found {
   readonly id: string;
 }
 
-/** Long enough for a manager that is there. */
+/** Time limit for the manager's answer. */
 const answerMs = 15_000;
 
 export function describeCommand(cli: Cli): Command {
   return new Command('describe')
-    .description(
-      'Say all that is known of a service, container, machine, network, volume or project',
-    )
-    .argument('<name...>', 'a name or id, after its kind where the name alone is not enough')
+    .description('Show details of a service, container, machine, network, volume or project')
+    .argument('<name...>', 'a name or id; put its kind first if the name is ambiguous')
     .addHelpText(
       'after',
       `
 Kinds: ${Object.keys(kinds).join(', ')}
 
 Examples:
-  shoal describe todoApp                  whatever has that name
-  shoal describe machine node-1           its use, tasks and labels
-  shoal describe container shop-web-3     why it is where it is, its networks, its last end`,
+  shoal describe todoApp                  any object with this name
+  shoal describe machine node-1           its usage, tasks and labels
+  shoal describe container shop-web-3     its placement, networks and last exit`,
     )
-    .action(async (words: string[]) => {
+    .action(async (args: string[]) => {
       const world = await readWorld(cli);
-      const [first = '', ...rest] = words;
+      const [first = '', ...rest] = args;
       const kind = rest.length > 0 ? kinds[first.replace(/s$/u, '')] : undefined;
       if (rest.length > 0 && kind === undefined) {
         throw new AppError(
@@ -53,7 +51,7 @@ Examples:
           `unknown kind "${first}": use one of ${Object.keys(kinds).join(', ')}`,
         );
       }
-      const names = kind === undefined ? words : rest;
+      const names = kind === undefined ? args : rest;
       const look = { world, now: cli.now(), glyphs: asciiGlyphs, commands: [] };
       const texts = names.map((name) => {
         const { view, id } = findOne(world, name, kind);
@@ -79,19 +77,24 @@ async function readWorld(cli: Cli): Promise<World> {
   return world;
 }
 
-/** Throws `not-found`, or `invalid` with what it may mean when several things have the name. */
+/**
+ * Finds an object by name or id. Throws `not-found`, or `invalid` with the candidates if ambiguous.
+ */
 function findOne(world: World, name: string, kind: ListName | undefined): Found {
   const found = candidates(world)
     .filter(({ view }) => kind === undefined || view === kind)
     .filter(({ id, names }) => id === name || names.includes(name));
   const [only, ...others] = found;
-  if (only === undefined) throw new AppError('not-found', `nothing is called ${name}`);
+  if (only === undefined) throw new AppError('not-found', `no such object: ${name}`);
   if (others.length === 0) return only;
-  const means = found.map(({ view, id }) => `${wordOf(view)} ${id}`).join(', ');
-  throw new AppError('invalid', `${name} is the name of several things: ${means}`);
+  const matches = found.map(({ view, id }) => `${kindOf(view)} ${id}`).join(', ');
+  throw new AppError(
+    'invalid',
+    `${name}: ambiguous name, matches ${matches}; put the kind before the name`,
+  );
 }
 
-function wordOf(view: ListName): string {
+function kindOf(view: ListName): string {
   return view.replace(/s$/u, '');
 }
 

@@ -18,26 +18,26 @@ import { doctorProbe, parseDoctorFacts } from '../../doctor/probe.js';
 import { compareNames } from '../../project/selection.js';
 
 const connectTimeoutMs = 10_000;
-/** Three seconds a peer, in the worst case a dozen. */
+/** A probe takes about three seconds per peer, twelve in the worst case. */
 const probeTimeoutMs = 120_000;
 
 export function doctorCommand(cli: Cli): Command {
   return new Command('doctor')
-    .description('Check machines and the way between each two of them, and say what to do')
-    .argument('[machines...]', 'only these; all of the cluster unless told')
+    .description('Check machines and the network between them, with a remedy for each finding')
+    .argument('[machines...]', 'machines to check; default: all machines of the cluster')
     .option('--format <format>', 'table or json')
     .addHelpText(
       'after',
       `
-Checks on each machine: clock, engine and its port, disk and inodes, services, certificates near their
-end, checksum errors, the manager's port;
-between each two: that they reach each other, that full-size packets arrive unbroken, and that
-containers on a common network reach each other, with full-size packets as well (UDP 4789).
-Ends with code 1 when something must be repaired.
+Checks on each machine: clock, Docker Engine and its port, disk space and inodes, systemd services,
+certificate expiry, checksum errors, access to the manager's port.
+Checks between each two machines: reachability, unfragmented full-size packets (MTU), and the same for
+containers on a common overlay network (VXLAN, UDP 4789).
+Exits with code 1 if there is an error.
 
 Examples:
   shoal doctor                    the whole cluster
-  shoal doctor node-2 node-3      these two, and the way between them
+  shoal doctor node-2 node-3      two machines and the network between them
   shoal doctor --format json      for a script`,
     )
     .action(async (names: string[], flags: { readonly format?: string }) => {
@@ -52,9 +52,9 @@ async function doctor(cli: Cli, names: readonly string[], format?: string): Prom
     clusterFlag: cli.options.cluster,
     env: cli.env,
   });
-  const records = await chosen(store, names, context?.name);
+  const records = await selectMachines(store, names, context?.name);
   const managers = context?.managers.map((url) => new URL(url).host) ?? [];
-  const pairs = context === undefined ? [] : await pairsOf(cli, records);
+  const pairs = context === undefined ? [] : await findPairs(cli, records);
   const machines = await Promise.all(
     records.map((record) => examine(cli, store, { record, records, managers, pairs })),
   );
@@ -67,7 +67,7 @@ async function doctor(cli: Cli, names: readonly string[], format?: string): Prom
   if (found.some(({ level }) => level === 'error')) throw new ExitError(1);
 }
 
-async function chosen(
+async function selectMachines(
   store: MachineStore,
   names: readonly string[],
   cluster: string | undefined,
@@ -80,18 +80,18 @@ async function chosen(
   );
   const found = names.length > 0 ? reachable : ofCluster;
   if (found.length > 0) return found;
-  throw new AppError('not-found', 'no machine to look at: "shoal machine create" makes one');
+  throw new AppError('not-found', 'no machines to check; create one with "shoal machine create"');
 }
 
-interface Subject {
+interface ProbeRequest {
   readonly record: MachineRecord;
   readonly records: readonly MachineRecord[];
   readonly managers: readonly string[];
   readonly pairs: readonly OverlayPair[];
 }
 
-/** Containers that can be asked to reach each other; none when no manager can be asked for them. */
-async function pairsOf(
+/** Container pairs for the overlay checks; empty with a warning if the manager is unreachable. */
+async function findPairs(
   cli: Cli,
   records: readonly MachineRecord[],
 ): Promise<readonly OverlayPair[]> {
@@ -104,7 +104,7 @@ async function pairsOf(
     const options = { signal: cli.interrupts.signal, timeoutMs: connectTimeoutMs };
     return overlayPairs(machines, await client.call('task.list', {}, options));
   } catch (error) {
-    cli.stderr.write(`ways between containers are not checked: ${messageOf(error)}\n`);
+    cli.stderr.write(`warning: overlay checks skipped: ${messageOf(error)}\n`);
     return [];
   }
 }
@@ -112,13 +112,13 @@ async function pairsOf(
 async function examine(
   cli: Cli,
   store: MachineStore,
-  { record, records, managers, pairs }: Subject,
+  { record, records, managers, pairs }: ProbeRequest,
 ): Promise<Examined> {
   const { Name: name, Driver } = record;
   const address = Driver.IPAddress;
   const peers = records.map((other) => other.Driver.IPAddress).filter((other) => other !== address);
   const own = pairs.filter(({ from }) => from === name);
-  const ways = own.map((pair) => `${pair.containerId}=${pair.address}`);
+  const probes = own.map((pair) => `${pair.containerId}=${pair.address}`);
   const { signal } = cli.interrupts;
   const url = new URL(engineUrl(record));
   const endpoint = { host: url.hostname.replaceAll(/^\[|\]$/gu, ''), port: Number(url.port) };
@@ -127,22 +127,22 @@ async function examine(
     const target = await new Workshop({ store, env: cli.env }).target(record);
     const session = await SshSession.connect(target, { timeoutMs: connectTimeoutMs, signal });
     try {
-      // The clock is the first thing that the machine says: what comes after it takes long.
-      const asked = { at: cli.now(), answered: 0 };
+      // The probe prints the clock first; the checks after it take seconds and must not skew it.
+      const probe = { at: cli.now(), answered: 0 };
       const { stdout } = await session.exec(
-        ['sh', '-s', '--', ...peers, '--', ...managers, '--', ...ways],
+        ['sh', '-s', '--', ...peers, '--', ...managers, '--', ...probes],
         {
           stdin: doctorProbe,
           timeoutMs: probeTimeoutMs,
           signal,
           onOutput: () => {
-            if (asked.answered === 0) asked.answered = cli.now();
+            if (probe.answered === 0) probe.answered = cli.now();
           },
         },
       );
-      const facts = parseDoctorFacts(stdout, asked.at, asked.answered);
+      const facts = parseDoctorFacts(stdout, probe.at, probe.answered);
       const enginePort = { port: endpoint.port, open: (await answers) === 'open' };
-      return { name, address, facts, enginePort, askedAtMs: asked.at, pairs: own };
+      return { name, address, facts, enginePort, askedAtMs: probe.at, pairs: own };
     } finally {
       session.close();
     }
@@ -151,7 +151,7 @@ async function examine(
   }
 }
 
-/** Round trips from each machine to each other; `MTU` where full-size packets are lost. */
+/** Table of round-trip times between machines; `MTU<n` where packets of n bytes are lost. */
 function matrix(machines: readonly Examined[]): string {
   const rows = machines.map(({ name, facts }) => [
     name,
@@ -159,22 +159,22 @@ function matrix(machines: readonly Examined[]): string {
     facts?.skewMs === undefined ? '-' : `${(facts.skewMs / 1000).toFixed(2)} s`,
     ...machines.map((other) => {
       if (other.name === name) return '.';
-      const way = facts?.peers.find(({ address }) => address === other.address);
-      if (way === undefined || way.unknown) return '?';
-      if (way.roundTripMs === undefined) return 'lost';
-      return way.full?.arrive === false
-        ? `MTU<${way.full.mtu}`
-        : `${way.roundTripMs.toFixed(2)} ms`;
+      const path = facts?.peers.find(({ address }) => address === other.address);
+      if (path === undefined || path.unknown) return '?';
+      if (path.roundTripMs === undefined) return 'lost';
+      return path.full?.arrive === false
+        ? `MTU<${path.full.mtu}`
+        : `${path.roundTripMs.toFixed(2)} ms`;
     }),
   ]);
   return table(['FROM', 'ENGINE', 'CLOCK', ...machines.map(({ name }) => `TO ${name}`)], rows);
 }
 
 function report(found: readonly Finding[]): string {
-  if (found.length === 0) return 'nothing is wrong\n';
+  if (found.length === 0) return 'no problems found\n';
   return found
     .map(
-      ({ level, machine, problem, remedy }) => `${level}: ${machine} ${problem}\n  -> ${remedy}\n`,
+      ({ level, machine, problem, remedy }) => `${level}: ${machine}: ${problem}\n  -> ${remedy}\n`,
     )
     .join('');
 }

@@ -16,7 +16,7 @@ interface EnvFlags {
   readonly unset?: boolean;
 }
 
-/** `machine env` sets the last: what it named before is no more. */
+/** Unset by `--unset`. Only `machine env` sets the last one; `env` clears it. */
 const names = [
   'DOCKER_TLS_VERIFY',
   'DOCKER_HOST',
@@ -28,21 +28,22 @@ const timeoutMs = 5_000;
 
 export function envCommand(cli: Cli): Command {
   return new Command('env')
-    .description('Print the variables that point docker at the whole cluster')
-    .option('--shell <shell>', 'print for this shell (default: that of SHELL)')
-    .option('-u, --unset', 'print what takes the variables back')
+    .description('Print the environment variables that point docker at the whole cluster')
+    .option('--shell <shell>', 'shell syntax to print (default: from $SHELL)')
+    .option('-u, --unset', 'print commands that unset the variables')
     .action(async ({ shell: wanted, unset }: EnvFlags) => {
       const shell = pickShell(wanted, cli.env.SHELL);
-      const variables = unset === true ? taken : await pointing(await contextFor(cli, {}));
+      const variables =
+        unset === true ? unsetVariables : await clusterVariables(await contextFor(cli, {}));
       const command = unset === true ? 'shoal env --unset' : 'shoal env';
       cli.stdout.write(renderEnvironment(shell, variables, command));
     });
 }
 
-const taken: readonly Variable[] = names.map((name) => ({ name, value: undefined }));
+const unsetVariables: readonly Variable[] = names.map((name) => ({ name, value: undefined }));
 
-async function pointing(context: ClusterContext): Promise<readonly Variable[]> {
-  const { host, port } = await firstThatAnswers(context);
+async function clusterVariables(context: ClusterContext): Promise<readonly Variable[]> {
+  const { host, port } = await firstReachable(context);
   return [
     { name: 'DOCKER_TLS_VERIFY', value: '1' },
     { name: 'DOCKER_HOST', value: `tcp://${bracketed(host)}:${String(port)}` },
@@ -51,8 +52,11 @@ async function pointing(context: ClusterContext): Promise<readonly Variable[]> {
   ];
 }
 
-/** Asked as docker does, which also wants the address in the certificate. Any manager serves. */
-async function firstThatAnswers(context: ClusterContext): Promise<Endpoint> {
+/**
+ * Returns the first manager that answers. Verifies TLS like docker, including the address in the
+ * certificate; any manager serves the API.
+ */
+async function firstReachable(context: ClusterContext): Promise<Endpoint> {
   const [ca, cert, key] = await Promise.all(
     [context.caPath, context.certPath, context.keyPath].map((path) => readFile(path, 'utf8')),
   );
@@ -70,6 +74,6 @@ async function firstThatAnswers(context: ClusterContext): Promise<Endpoint> {
   }
   throw new AppError(
     'unavailable',
-    `no manager of cluster ${context.name} answers (${failures.join('; ')}); is it running?`,
+    `cluster ${context.name}: no manager is reachable (${failures.join('; ')}); check that a manager is running`,
   );
 }

@@ -13,7 +13,7 @@ import { isLive, serviceNames, tasksOf, viewProject } from '../../project/select
 
 export function explainCommand(cli: Cli): Command {
   return new Command('explain')
-    .description("Say where a service's tasks are and why, or why they are not")
+    .description("Explain the placement of a service's tasks, or why they are pending")
     .argument('[services...]')
     .action(async (services: string[]) => {
       const view = await viewProject(cli, services);
@@ -24,16 +24,22 @@ export function explainCommand(cli: Cli): Command {
     });
 }
 
-/** Messages of engines and images come from outside; the indentation is ours. */
+/**
+ * Removes control characters and line breaks: engines and images supply parts of the text. Keeps
+ * the indentation.
+ */
 function harmlessLine(line: string): string {
   const [indent = ''] = /^ */u.exec(line) ?? [];
   return indent + oneLine(line.slice(indent.length));
 }
 
-/** How many failed tries of the past are worth a line. */
+/** Maximum number of past failed tasks in the output. */
 const shownFailures = 3;
 
-/** A paragraph about a service: what it wants, then each task with its reasons. */
+/**
+ * Explains a service: desired replicas, update, unmet dependencies, then each task with its
+ * reasons, then recent failures.
+ */
 export function explain(
   view: Pick<ProjectView, 'tasks' | 'nodes'>,
   service: Service,
@@ -46,21 +52,21 @@ export function explain(
     ['failed', 'rejected', 'orphaned'].includes(status.state),
   );
   const lines = [
-    `service ${service.spec.service}: ${wantedText(service)}, ${running} running`,
+    `service ${service.spec.service}: ${desiredText(service)}, ${running} running`,
     ...updateLines(service, now),
-    ...gateLines(service),
+    ...dependencyLines(service),
     ...live.flatMap((task) => taskLines(task, view, now)),
     ...failed.slice(0, shownFailures).map((task) => failureLine(task, service, view, now)),
   ];
   return lines.map((line) => `${harmlessLine(line)}\n`).join('');
 }
 
-function wantedText({ spec, removing }: Service): string {
+function desiredText({ spec, removing }: Service): string {
   if (removing) return 'is being removed';
-  if (spec.halted) return 'stopped ("shoal start" runs it)';
-  if (spec.held === true) return 'created, not started ("shoal start" runs it)';
-  if (spec.mode.kind === 'global') return 'one task per node wanted';
-  return `${spec.mode.replicas} wanted`;
+  if (spec.halted) return 'stopped; start it with "shoal start"';
+  if (spec.held === true) return 'created, not started; start it with "shoal start"';
+  if (spec.mode.kind === 'global') return 'one task per node desired';
+  return `${spec.mode.replicas} desired`;
 }
 
 function updateLines(service: Service, now: number): readonly string[] {
@@ -69,11 +75,11 @@ function updateLines(service: Service, now: number): readonly string[] {
   const isPaused = service.updateStatus?.state === 'paused';
   return [
     `  ${text}`,
-    ...(isPaused ? ['  goes on with "shoal up", goes back with "shoal rollback"'] : []),
+    ...(isPaused ? ['  resume with "shoal up", or go back with "shoal rollback"'] : []),
   ];
 }
 
-function gateLines(service: Service): readonly string[] {
+function dependencyLines(service: Service): readonly string[] {
   if (service.dependenciesMet || service.spec.dependsOn.length === 0) return [];
   const needs = service.spec.dependsOn.map(
     ({ service: name, condition }) => `${name} (${condition.replace('service_', '')})`,
@@ -85,7 +91,7 @@ function taskLines(task: Task, view: Pick<ProjectView, 'nodes'>, now: number): r
   const node = task.nodeId === undefined ? undefined : view.nodes.get(task.nodeId);
   const where = node === undefined ? '' : ` on ${node.spec.name}`;
   const status = node === undefined ? 'Pending' : statusText(task, now, node);
-  const summary = task.explanation?.summary ?? 'not looked at yet';
+  const summary = task.explanation?.summary ?? 'not scheduled yet';
   const reasons = (task.explanation?.reasons ?? []).filter((reason) => reason !== summary);
   return [
     `  ${task.containerName}${where}: ${status}`,

@@ -13,23 +13,26 @@ interface JoinFlags {
   readonly force?: boolean;
 }
 
-/** `shoal worker join`: run on the machine that is to be a node. */
+/** The command `shoal join` (also `shoal worker join`), run on the machine that becomes a node. */
 export function joinCommand(cli: Cli): Command {
   return new Command('join')
-    .description('Make this machine a node of a cluster, by a token of "shoal token create"')
-    .argument('<address>', 'of a manager: HOST or HOST:PORT')
+    .description('Join this machine to a cluster as a node, with a token from "shoal token create"')
+    .argument('<address>', 'address of a manager: HOST or HOST:PORT')
     .requiredOption('--token <token>', 'the token, or - to read it from standard input')
-    .option('--name <name>', "the node's name; the host's name unless given")
-    .option('--advertise <address>', 'IPv4 address by which other nodes reach this machine')
+    .option('--name <name>', 'name of the node (default: the host name)')
+    .option('--advertise <address>', 'IPv4 address that other nodes use to reach this machine')
     .option('--label <key=value>', 'label of the node', collect)
     .option(
       '--force',
-      'join though this machine is a node already; "shoal worker --purge" first removes what that left',
+      'join even if this machine is already a node; run "shoal worker --purge" first to clean up',
     )
     .action(async (address: string, flags: JoinFlags) => {
       const { joinCluster } = await import('../../machine/join.js');
       if (process.getuid?.() !== 0) {
-        throw new AppError('forbidden', 'joining writes below /etc and starts a service: be root');
+        throw new AppError(
+          'forbidden',
+          'join: must run as root; it writes to /etc and starts a service',
+        );
       }
       await joinCluster(
         {
@@ -45,7 +48,7 @@ export function joinCommand(cli: Cli): Command {
     });
 }
 
-/** So that it stands in no list of processes. */
+/** Reads the token from stdin, so that it does not appear in the process list. */
 async function readToken(cli: Cli): Promise<string> {
   let text = '';
   for await (const chunk of cli.stdin) {

@@ -7,10 +7,12 @@ import { storeFolder } from '../../inventory/machine-store.js';
 export function localCommand(cli: Cli): Command {
   const home = (): string => storeFolder(cli.options.storagePath, cli.env);
   return new Command('local')
-    .description("The cluster of this computer's own engine, used while no other is configured")
+    .description(
+      "Manage the local cluster on this computer's engine, the default if no cluster is configured",
+    )
     .addCommand(
       new Command('start')
-        .description('start its manager and worker; "shoal up" does it too')
+        .description('Start its manager and worker; "shoal up" also does this')
         .action(async () => {
           await startLocalCluster(cli);
           cli.stdout.write('running\n');
@@ -18,17 +20,17 @@ export function localCommand(cli: Cli): Command {
     )
     .addCommand(
       new Command('stop')
-        .description('stop its manager and worker; containers go on')
+        .description('Stop its manager and worker; containers keep running')
         .action(async () => {
           const stopped = await stopLocal(home());
           cli.stdout.write(stopped.length === 0 ? 'not running\n' : 'stopped\n');
         }),
     )
     .addCommand(
-      new Command('status').description('show whether it runs').action(async () => {
+      new Command('status').description('Show whether it is running').action(async () => {
         const { record, managerPid, workerPid } = await localStatus(home());
         if (record === undefined) {
-          throw new AppError('not-found', 'there is no local cluster; "shoal up" makes one');
+          throw new AppError('not-found', 'no local cluster exists; create one with "shoal up"');
         }
         const text = (pid: number | undefined): string =>
           pid === undefined ? 'not running' : `running (pid ${pid})`;
@@ -38,7 +40,7 @@ export function localCommand(cli: Cli): Command {
     )
     .addCommand(
       new Command('rm')
-        .description('stop it and remove its containers, networks and records')
+        .description('Stop it and remove its containers, networks and records')
         .action(async () => {
           await removeLocal(home());
           cli.stdout.write('removed\n');
@@ -46,7 +48,7 @@ export function localCommand(cli: Cli): Command {
     );
 }
 
-/** Starts it when it does not run, and says so. */
+/** Starts the local cluster if it is not running and reports it on stderr. */
 export async function startLocalCluster(cli: Cli): ReturnType<typeof startLocal> {
   return startLocal({
     home: storeFolder(cli.options.storagePath, cli.env),

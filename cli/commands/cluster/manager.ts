@@ -5,12 +5,12 @@ import { compareNames } from '../../project/selection.js';
 
 export function managerCommand(cli: Cli): Command {
   return new Command('manager')
-    .description('List managers, add and remove them; with --config, be one')
+    .description('List, add and remove managers; with --config, run the manager daemon')
     .addCommand(listCommand(cli))
     .addCommand(
-      roleCommand(cli, 'promote', 'Make machines of a cluster managers of it', 'promoted'),
+      roleCommand(cli, 'promote', 'Promote machines of the cluster to managers', 'promoted'),
     )
-    .addCommand(roleCommand(cli, 'demote', 'Make managers workers only', 'demoted'))
+    .addCommand(roleCommand(cli, 'demote', 'Demote managers to workers', 'demoted'))
     .addCommand(removeCommand(cli));
 }
 
@@ -68,7 +68,7 @@ function roleCommand(
   return new Command(name)
     .description(description)
     .argument('<machines...>')
-    .option('--consul-binary <path>', 'the Consul to run there, where machines run their own')
+    .option('--consul-binary <path>', 'Consul binary to upload, if machines run their own Consul')
     .action(async (names: string[], flags: { readonly consulBinary?: string }) => {
       const { withWorkshop } = await import('../machine/create.js');
       const { forgetManagerIn, nodeReadyIn } = await import('../../machine/cluster-calls.js');
@@ -92,7 +92,7 @@ function roleCommand(
 function removeCommand(cli: Cli): Command {
   return new Command('rm')
     .alias('remove')
-    .description('Forget managers whose machines are gone for good')
+    .description('Remove managers whose machines are permanently lost')
     .argument('<machines...>')
     .action(async (names: string[]) => {
       const { withWorkshop } = await import('../machine/create.js');

@@ -93,7 +93,7 @@ function nodeFilter(entries: readonly string[] | undefined): (node: Node) => boo
     status: ({ status }, value) => status.state === value.toLowerCase(),
     availability: ({ spec }, value) =>
       spec.availability === oneOf('availability', value, availabilities),
-    // docker's `label` is the engine's own, `node.label` the cluster's.
+    // In Docker, `label` means engine labels and `node.label` the cluster's; ours matches both.
     label: ({ spec, description }, value) =>
       hasLabel(description.engineLabels, value) || hasLabel(spec.labels, value),
     'node.label': ({ spec }, value) => hasLabel(spec.labels, value),
@@ -105,12 +105,13 @@ function managerStatus(node: Node, leader: string): string {
   return node.spec.role === 'manager' ? 'Reachable' : '';
 }
 
-/** By id, the beginning of one that no other has, or name; throws `not-found` or, for several, `invalid`. */
+/** Finds a node by id, name or unique id prefix; throws `not-found`, or `invalid` if ambiguous. */
 export function findNode(nodes: readonly Node[], name: string): Node {
   const exact = nodes.find((node) => node.id === name || node.spec.name === name);
   if (exact !== undefined) return exact;
   const byPrefix = nodes.filter(({ id }) => id.startsWith(name));
-  if (byPrefix.length > 1) throw new AppError('invalid', `node ${name} is ambiguous`);
+  if (byPrefix.length > 1)
+    throw new AppError('invalid', `node ${name}: ambiguous id prefix; use more characters`);
   if (byPrefix[0] !== undefined) return byPrefix[0];
   throw new AppError('not-found', `no such node: ${name}`);
 }
@@ -128,7 +129,7 @@ function inspectCommand(cli: Cli): Command {
     });
 }
 
-/** Docker's own shape of a node. */
+/** The node in the format of `docker node inspect`. */
 function inspected(node: Node): object {
   const { description, spec, status } = node;
   return {
@@ -172,9 +173,9 @@ const availabilities: readonly NodeSpec['availability'][] = ['active', 'pause', 
 
 function updateCommand(cli: Cli): Command {
   return new Command('update')
-    .description('Change whether a node takes tasks, and its labels')
+    .description('Update the availability and labels of nodes')
     .argument('<nodes...>')
-    .option('--availability <word>', 'active, pause or drain')
+    .option('--availability <availability>', 'active, pause or drain')
     .option('--label-add <label>', 'add or change a label: KEY=VALUE', collect)
     .option('--label-rm <key>', 'remove a label', collect)
     .action(async (names: string[], flags: UpdateFlags) => {
@@ -194,7 +195,7 @@ function updateCommand(cli: Cli): Command {
       if (Object.keys(change).length === 0) {
         throw new AppError(
           'invalid',
-          'nothing to change: give --availability, --label-add or --label-rm',
+          'nothing to change: use --availability, --label-add or --label-rm',
         );
       }
       const client = await cli.connect();
@@ -207,9 +208,9 @@ function updateCommand(cli: Cli): Command {
 function removeCommand(cli: Cli): Command {
   return new Command('rm')
     .alias('remove')
-    .description('Forget nodes and refuse their certificates from now on')
+    .description('Remove nodes from the cluster and revoke their certificates')
     .argument('<nodes...>')
-    .option('-f, --force', 'also when it is up and has tasks')
+    .option('-f, --force', 'remove nodes even if they are up and have tasks')
     .action(async (names: string[], flags: { readonly force?: boolean }) => {
       const client = await cli.connect();
       await forEachName(cli, names, (node) =>

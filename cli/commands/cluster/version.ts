@@ -6,7 +6,7 @@ import { AppError } from '../../../manager/common/base/errors.js';
 import type { Cli } from '../../cli.js';
 import { compileTemplate } from '../../output/template/template.js';
 
-/** The version in the nearest package.json above this file: beside `dist` wherever that was put. */
+/** Version from the nearest package.json above this file, which lies next to `dist`. */
 export function ownVersion(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   for (;;) {
@@ -35,12 +35,12 @@ export function versionCommand(cli: Cli): Command {
       if (short === true) cli.stdout.write(`${version}\n`);
       else if (format === 'json') cli.stdout.write(`${JSON.stringify({ version })}\n`);
       else if (format === 'pretty') cli.stdout.write(`Shoal version ${version}\n`);
-      else cli.stdout.write(await filled(cli, format, version));
+      else cli.stdout.write(await rendered(cli, format, version));
     });
 }
 
-/** The manager is asked only by a template that wants to know. */
-async function filled(cli: Cli, format: string, version: string): Promise<string> {
+/** Renders a template; calls the manager only if the template uses `.Server`. */
+async function rendered(cli: Cli, format: string, version: string): Promise<string> {
   if (!format.includes('{{')) {
     throw new AppError('invalid', `invalid --format "${format}": use pretty, json, or a template`);
   }

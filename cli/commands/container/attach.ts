@@ -14,7 +14,7 @@ interface AttachFlags {
   readonly sigProxy: string | boolean;
 }
 
-/** `ctrl-p,ctrl-q` → the bytes these keys send; throws `invalid`. */
+/** Converts `ctrl-p,ctrl-q` to the bytes that these keys send; throws `invalid`. */
 export function parseDetachKeys(text: string): string {
   return text
     .split(',')
@@ -33,10 +33,14 @@ export function attachCommand(cli: Cli): Command {
   return new Command('attach')
     .description("Attach input, output and error streams to a service's running container")
     .argument('<service>')
-    .option('--detach-keys <keys>', 'keys that detach', 'ctrl-p,ctrl-q')
+    .option(
+      '--detach-keys <keys>',
+      'key sequence for detaching from the container',
+      'ctrl-p,ctrl-q',
+    )
     .option('--index <number>', 'index of the container if the service has several')
-    .option('--no-stdin', 'do not attach the input')
-    .option('--sig-proxy [on]', 'pass Ctrl-C on to the process', 'true')
+    .option('--no-stdin', 'do not attach stdin')
+    .option('--sig-proxy [on]', 'forward Ctrl-C to the process', 'true')
     .action(async (service: string, flags: AttachFlags) => {
       const detachKeys = parseDetachKeys(flags.detachKeys);
       const index = flags.index === undefined ? 0 : wholeNumber('--index', flags.index);
@@ -60,7 +64,7 @@ export function attachCommand(cli: Cli): Command {
     });
 }
 
-/** Ctrl-C goes to the container's process; the second one ends the command. */
+/** Forwards the first Ctrl-C to the container's process; the second one ends the command. */
 function proxyInterrupts(
   cli: Cli,
   client: Awaited<ReturnType<Cli['connect']>>,

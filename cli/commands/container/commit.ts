@@ -24,7 +24,7 @@ export function commitCommand(cli: Cli): Command {
     .option('-c, --change <instruction>', 'Dockerfile instruction to apply', collect)
     .option('--index <number>', 'index of the container if the service has several')
     .option('-m, --message <text>', 'commit message')
-    .option('-p, --pause [on]', 'pause the container meanwhile', 'true')
+    .option('-p, --pause [on]', 'pause the container during commit', 'true')
     .action(async (service: string, image: string | undefined, flags: CommitFlags) => {
       const pause = String(flags.pause);
       if (pause !== 'true' && pause !== 'false') {

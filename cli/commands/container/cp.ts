@@ -19,12 +19,15 @@ interface CpFlags {
   readonly index?: string;
 }
 
-/** One end of a copy: a path in a service's container, or one here. */
+/** Source or destination of a copy: a path in a service's container or on this computer. */
 export type CopyEnd =
   | { readonly kind: 'container'; readonly service: string; readonly path: string }
   | { readonly kind: 'local'; readonly path: string };
 
-/** As docker: `SERVICE:PATH`, and a path of this computer when it begins like one or has no colon. */
+/**
+ * Parses `SERVICE:PATH` like docker cp: text that starts with `/` or `.`, or has no colon before a
+ * name, is a local path.
+ */
 export function parseEnd(text: string): CopyEnd {
   const at = text.indexOf(':');
   if (at <= 0 || text.startsWith('/') || text.startsWith('.')) return { kind: 'local', path: text };
@@ -34,11 +37,11 @@ export function parseEnd(text: string): CopyEnd {
 export function cpCommand(cli: Cli): Command {
   return new Command('cp')
     .description("Copy files between a service's container and this computer; - is a tar stream")
-    .argument('<source>', 'SERVICE:PATH or a path here')
-    .argument('<destination>', 'SERVICE:PATH or a path here')
+    .argument('<source>', 'SERVICE:PATH or a local path')
+    .argument('<destination>', 'SERVICE:PATH or a local path')
     .option('--all', 'copy to every container of the service')
-    .option('-a, --archive', 'keep user and group')
-    .option('-L, --follow-link', 'follow a link that is the source here')
+    .option('-a, --archive', 'preserve uid and gid')
+    .option('-L, --follow-link', 'follow symbolic links in the local source path')
     .option('--index <number>', 'index of the container if the service has several')
     .action(async (source: string, destination: string, flags: CpFlags) => {
       const [from, to] = [parseEnd(source), parseEnd(destination)];
@@ -46,8 +49,7 @@ export function cpCommand(cli: Cli): Command {
         await copyOut(cli, from, to.path, flags);
       else if (from.kind === 'local' && to.kind === 'container') {
         await copyIn(cli, from.path, to, flags);
-      } else
-        throw new AppError('invalid', 'one of the two paths must be SERVICE:PATH, the other here');
+      } else throw new AppError('invalid', 'cp: one path must be SERVICE:PATH and the other local');
     });
 }
 
@@ -71,41 +73,43 @@ async function copyOut(cli: Cli, from: ContainerEnd, to: string, flags: CpFlags)
     return;
   }
   const target = resolve(cli.cwd, to);
-  const about = await stat(target).catch(() => undefined);
-  const into = about?.isDirectory() === true;
+  const stats = await stat(target).catch(() => undefined);
+  const into = stats?.isDirectory() === true;
   if (!into && to.endsWith('/')) throw new AppError('not-found', `folder ${to} does not exist`);
   await mkdir(dirname(target), { recursive: true });
   const name = posix.basename(path);
   const root = into && !contentsOnly ? join(target, name) : target;
   const { Readable } = await import('node:stream');
-  // The engine names every entry below the last part of the path.
+  // The engine prefixes every entry with the last segment of the path.
   await unpackTree(Readable.from(chunks), dirname(root), (entry) => {
     const parts = entry.split('/').filter((part) => part !== '' && part !== '.');
     return join(root, ...(parts[0] === name ? parts.slice(1) : parts));
   });
 }
 
-/** Where things go in a container: the folder to unpack in, and the first part of every name there. */
+/** Target of an upload: the folder to unpack in and the first segment of every entry's name. */
 export interface Placing {
   readonly folder: string;
   readonly name: string;
 }
 
 /**
- * docker cp's rules: into a folder that is there under the source's own name (`/.`: its contents), else as
- * the destination's name. Throws `invalid` for what cannot be.
+ * Resolves the target of a copy by docker cp's rules: an existing folder receives the source under
+ * its own name (with `/.`, its contents); otherwise the destination names the copy. `existing`
+ * describes the destination in the container, null if it is absent. Throws `invalid` for a folder
+ * over a file, `not-found` for a missing destination folder.
  */
 export function placeIn(
   source: { readonly path: string; readonly isFolder: boolean },
   destination: string,
-  there: { readonly isFolder: boolean } | null,
+  existing: { readonly isFolder: boolean } | null,
 ): Placing {
   const path = posix.normalize(posix.join('/', destination)).replace(/(?!^)\/$/u, '');
-  if (there?.isFolder === true) {
+  if (existing?.isFolder === true) {
     const contentsOnly = source.isFolder && /(?:^|\/)\.$/u.test(source.path);
     return { folder: path, name: contentsOnly ? '' : basename(resolve(source.path)) };
   }
-  if (source.isFolder && there !== null) {
+  if (source.isFolder && existing !== null) {
     throw new AppError('invalid', `cannot copy folder ${source.path} over file ${destination}`);
   }
   if (!source.isFolder && destination.endsWith('/')) {
@@ -123,14 +127,18 @@ async function copyIn(cli: Cli, from: string, to: ContainerEnd, flags: CpFlags):
   }
   const given = resolve(cli.cwd, from);
   const source = flags.followLink === true ? await realpath(given).catch(() => given) : given;
-  const about = await lstat(source).catch(() => undefined);
-  if (about === undefined) throw new AppError('not-found', `no such file or folder: ${from}`);
-  const isFolder = about.isDirectory();
+  const stats = await lstat(source).catch(() => undefined);
+  if (stats === undefined) throw new AppError('not-found', `no such file or folder: ${from}`);
+  const isFolder = stats.isDirectory();
   for (const ref of targets(view, to.service, flags)) {
     const { signal } = cli.interrupts;
-    const there = await view.client.call('task.stat-path', { ...ref, path: to.path }, { signal });
+    const existing = await view.client.call(
+      'task.stat-path',
+      { ...ref, path: to.path },
+      { signal },
+    );
     const path = from.endsWith('/.') || from === '.' ? `${given}/.` : given;
-    const { folder, name } = placeIn({ path, isFolder }, to.path, there);
+    const { folder, name } = placeIn({ path, isFolder }, to.path, existing);
     const tree = packTree(treeOf({ source, isFolder, name, keepOwner: flags.archive === true }));
     await send(cli, view, { ...ref, path: folder }, tree);
   }

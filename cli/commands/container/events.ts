@@ -22,7 +22,7 @@ export function eventsCommand(cli: Cli): Command {
   return new Command('events')
     .description('Receive real-time events of the project from all nodes')
     .argument('[services...]')
-    .option('--json', 'one JSON object a line')
+    .option('--json', 'print one JSON object per line')
     .option('--format <format>', 'json or a template')
     .option('-f, --filter <filter>', `filter by a property: ${filterKeys}`, collect)
     .option('--since <time>', 'show events since a timestamp')
@@ -53,8 +53,8 @@ export function eventsCommand(cli: Cli): Command {
       'after',
       `
 Examples:
-  shoal events                                       of the project, until Ctrl-C
-  shoal events --since 1h --until 0s --json          the last hour, then the end
+  shoal events                                       events of the project until Ctrl-C
+  shoal events --since 1h --until 0s --json          the last hour, then exit
   shoal events --filter type=node --filter event=down
   shoal events --format '{{.Time}} {{.Action}} {{.Name}}'`,
     );
@@ -79,7 +79,7 @@ function serviceOf(attributes: ClusterEvent['attributes']): string | undefined {
   return attributes['com.docker.compose.service'] ?? attributes.service;
 }
 
-/** A template that is none is told before the stream is opened. */
+/** Compiles the output format; an invalid template fails before the stream opens. */
 function rendererOf({
   json,
   format,
@@ -101,7 +101,7 @@ function rendererOf({
     })}\n`;
 }
 
-/** docker compose's line: time, type, action, id, attributes. */
+/** Formats an event like docker compose: time, type, action, id, attributes. */
 function textLine(event: ClusterEvent): string {
   const time = new Date(event.at).toISOString().replace('T', ' ').replace('Z', '');
   const attributes = Object.entries({ ...event.attributes, name: event.name })

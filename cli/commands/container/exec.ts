@@ -19,7 +19,7 @@ interface ExecFlags {
 
 export function execCommand(cli: Cli): Command {
   return new Command('exec')
-    .description('Execute a command in a running container, on whichever node it is')
+    .description('Execute a command in a running container on any node')
     .argument('<service>')
     .argument('<command...>')
     .passThroughOptions()
@@ -28,7 +28,7 @@ export function execCommand(cli: Cli): Command {
     .option('-u, --user <user>', 'run the command as this user')
     .option('-w, --workdir <path>', 'path to the directory to run the command in')
     .option('-T, --no-tty', 'do not allocate a terminal')
-    .option('-i, --interactive', 'keep the input open (always)')
+    .option('-i, --interactive', 'keep stdin open (always on)')
     .option('--index <number>', 'index of the container if the service has several')
     .option('--privileged', 'give extended privileges to the process')
     .action(async (service: string, command: string[], flags: ExecFlags) => {
@@ -47,17 +47,17 @@ async function exec(
   const task = runningTask(view, service, index === 0 ? undefined : index);
   const tty = flags.tty && flags.detach !== true && cli.stdin.isTTY && cli.stdout.isTTY;
   const options = execOptions(cli, command, flags, tty);
-  // The session owns the keys: in raw mode Ctrl-C is the process's, without it it ends the command.
-  const ending = AbortSignal.any([cli.interrupts.signal]);
+  // In raw mode Ctrl-C reaches the process as a byte; otherwise it aborts the command.
+  const abort = AbortSignal.any([cli.interrupts.signal]);
   const stream = await view.client.open(
     'exec',
     { project: view.project, service, index: task.slot, options },
-    ending,
+    abort,
   );
   const { runSession } = await import('../../client/terminal-session.js');
   const input = flags.detach === true ? undefined : cli.stdin;
   const end = await runSession(stream, terminalEnds(cli, { input, tty, detachKeys: '' }));
-  if (ending.aborted) throw new ExitError(130);
+  if (abort.aborted) throw new ExitError(130);
   if (end.kind === 'exited' && end.code !== undefined && end.code !== 0) {
     throw new ExitError(end.code);
   }
@@ -72,7 +72,7 @@ function execOptions(
   return {
     command,
     env: (flags.env ?? []).map((item) =>
-      // As docker does: a name alone takes the value it has here.
+      // As in docker, a name without a value takes the value of the local environment.
       item.includes('=') ? item : `${item}=${cli.env[item] ?? ''}`,
     ),
     ...(flags.user === undefined ? {} : { user: flags.user }),
@@ -92,7 +92,7 @@ export interface TerminalUse {
   readonly detachKeys: string;
 }
 
-/** The terminal this program runs on, as a session's user end. */
+/** Connects this program's terminal to the user end of a session. */
 export function terminalEnds(cli: Cli, use: TerminalUse): SessionEnds {
   return {
     input: use.input,

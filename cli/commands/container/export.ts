@@ -11,14 +11,14 @@ export function exportCommand(cli: Cli): Command {
     .description("Export a service container's file system as a tar archive")
     .argument('<service>')
     .option('--index <number>', 'index of the container if the service has several')
-    .option('-o, --output <file>', 'write to a file instead of standard output')
+    .option('-o, --output <file>', 'write to a file instead of stdout')
     .action(
       async (service: string, flags: { readonly index?: string; readonly output?: string }) => {
         const index = flags.index === undefined ? 0 : wholeNumber('--index', flags.index);
         if (flags.output === undefined && cli.stdout.isTTY) {
           throw new AppError(
             'invalid',
-            'will not write an archive to a terminal: use -o or redirect',
+            'export: refusing to write an archive to a terminal; use -o or redirect stdout',
           );
         }
         const view = await viewProject(cli, [service]);
@@ -34,7 +34,7 @@ export function exportCommand(cli: Cli): Command {
     );
 }
 
-/** To standard output: a pipe or a file, which take every chunk before the next is read. */
+/** Writes the chunks to stdout; each chunk is written before the next is read. */
 export async function writeOut(cli: Cli, chunks: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const chunk of chunks) cli.stdout.write(chunk);
 }

@@ -38,7 +38,7 @@ export function logsCommand(cli: Cli): Command {
     });
 }
 
-/** Throws `invalid` for a time or a number that is none. */
+/** Converts flags to log options; throws `invalid` for a malformed time or number. */
 export function logOptions(
   flags: Pick<LogsFlags, 'follow' | 'tail' | 'since' | 'until'>,
   now: number,
@@ -54,6 +54,7 @@ export function logOptions(
   };
 }
 
+/** Parses a time flag to ms since the epoch; undefined if absent. Throws `invalid`. */
 export function moment(flag: string, text: string | undefined, now: number): number | undefined {
   if (text === undefined) return undefined;
   const at = parseMoment(text, now);
@@ -68,7 +69,7 @@ async function showLogs(cli: Cli, services: readonly string[], flags: LogsFlags)
   const options = logOptions(flags, cli.now());
   const index = flags.index === undefined ? 0 : wholeNumber('--index', flags.index);
   if (index > 0 && services.length !== 1) {
-    throw new AppError('invalid', '--index needs exactly one service');
+    throw new AppError('invalid', '--index: requires exactly one service');
   }
   const view = await viewProject(cli, services);
   const printer = new LogPrinter({

@@ -48,17 +48,20 @@ const header = [
 
 const groupings = ['container', 'service', 'node'] as const;
 
-/** Rates need two samples, a second apart; nodes answer at their own pace. */
-const settleMs = 3_500;
+/**
+ * Maximum wait for the first result: rates need two samples a second apart, and nodes may answer
+ * late.
+ */
+const maxSettleMs = 3_500;
 
 export function statsCommand(cli: Cli): Command {
   return new Command('stats')
-    .description('Display a live stream of what containers use, on whichever node they are')
+    .description('Display a live stream of container resource usage on all nodes')
     .argument('[services...]')
-    .option('-a, --all', 'show all containers, also stopped ones')
-    .option('--by <what>', `a line for each: ${groupings.join(', ')}`, 'container')
-    .option('--sort <column>', `what comes first: ${orders.join(', ')}`, 'name')
-    .option('--all-projects', 'containers of every project')
+    .option('-a, --all', 'show all containers, including stopped ones')
+    .option('--by <object>', `show one line per: ${groupings.join(', ')}`, 'container')
+    .option('--sort <column>', `sort by: ${orders.join(', ')}`, 'name')
+    .option('--all-projects', 'show containers of all projects')
     .option('--format <format>', 'table, json, or a template')
     .option('--no-stream', 'print the first result only')
     .option('--no-trunc', "don't truncate output")
@@ -66,11 +69,11 @@ export function statsCommand(cli: Cli): Command {
       'after',
       `
 Examples:
-  shoal stats                     all containers of the project, until Ctrl-C
-  shoal stats --no-stream web     one look at service web
-  shoal stats --by service        sums, and how many of the replicas run
-  shoal stats --by node           the machines
-  shoal stats --all-projects --sort cpu    what is busiest in the cluster, live
+  shoal stats                     all containers of the project until Ctrl-C
+  shoal stats --no-stream web     one snapshot of service web
+  shoal stats --by service        totals and running replicas per service
+  shoal stats --by node           usage of the machines
+  shoal stats --all-projects --sort cpu    the busiest containers of the cluster
   shoal stats --no-stream --format '{{.Name}}\\t{{.CPUPerc}}'`,
     )
     .action(async (services: string[], flags: StatsFlags) => {
@@ -80,7 +83,7 @@ Examples:
     });
 }
 
-type Look = Pick<ProjectView, 'tasks' | 'nodes' | 'services'>;
+type StatsView = Pick<ProjectView, 'tasks' | 'nodes' | 'services'>;
 
 async function showStats(cli: Cli, services: readonly string[], flags: StatsFlags): Promise<void> {
   const everywhere = flags.allProjects === true;
@@ -89,7 +92,7 @@ async function showStats(cli: Cli, services: readonly string[], flags: StatsFlag
     : await openProject(cli);
   const args = project === undefined ? {} : { project };
   const { signal } = cli.interrupts;
-  const look = async (): Promise<Look> => {
+  const readView = async (): Promise<StatsView> => {
     const [tasks, nodes, found] = await Promise.all([
       client.call('task.list', args, { signal }),
       client.call('node.list', {}, { signal }),
@@ -97,7 +100,7 @@ async function showStats(cli: Cli, services: readonly string[], flags: StatsFlag
     ]);
     return { tasks, nodes: new Map(nodes.map((node) => [node.id, node])), services: found };
   };
-  let seen = await look();
+  let seen = await readView();
   if (services.length > 0) {
     checkServices(services, seen.services, seen.tasks);
   }
@@ -114,26 +117,26 @@ async function showStats(cli: Cli, services: readonly string[], flags: StatsFlag
       return;
     }
     repaint(cli, render(seen, shown, usage, flags));
-    seen = await look();
+    seen = await readView();
   }
   if (signal.aborted) throw new AppError('cancelled', 'interrupted');
-  throw new AppError('unavailable', 'the manager has ended the stream');
+  throw new AppError('unavailable', 'stats: manager closed the stream');
 }
 
-/** Everything that runs has been measured twice, or has had its time. */
+/** True if all running tasks have two samples, or after the maximum wait. */
 function isSettled(tasks: readonly Task[], usage: Usage, passedMs: number): boolean {
-  if (passedMs >= settleMs) return true;
+  if (passedMs >= maxSettleMs) return true;
   const running = tasks.filter(({ status }) => status.state === 'running');
   return passedMs >= 2_200 && running.every(({ id }) => usage.tasks.has(id));
 }
 
-/** A terminal is painted over; anything else gets one list after the other, as Docker does. */
+/** Repaints a terminal; other output gets one list after the other, as in Docker. */
 function repaint(cli: Cli, text: string): void {
   const { isTTY, rows } = cli.stdout;
   cli.stdout.write(isTTY ? `\u001b[H\u001b[2J${cropped(text, rows)}` : text);
 }
 
-/** What is longer than the terminal would push the first lines out of it. */
+/** Cuts the text to the terminal's height, so that the first lines stay visible. */
 function cropped(text: string, rows: number): string {
   const lines = text.trimEnd().split('\n');
   if (!(rows >= 3) || lines.length < rows) return text;
@@ -141,13 +144,17 @@ function cropped(text: string, rows: number): string {
   return `${kept.join('\n')}\n… ${lines.length - kept.length} more\n`;
 }
 
-function shownTasks(view: Look, services: readonly string[], { all }: StatsFlags): readonly Task[] {
+function shownTasks(
+  view: StatsView,
+  services: readonly string[],
+  { all }: StatsFlags,
+): readonly Task[] {
   return tasksOf(view, services).filter(
     (task) => all === true || (isLive(task) && task.status.state === 'running'),
   );
 }
 
-function render(view: Look, tasks: readonly Task[], usage: Usage, flags: StatsFlags): string {
+function render(view: StatsView, tasks: readonly Task[], usage: Usage, flags: StatsFlags): string {
   if (flags.by === 'service') {
     return formatList(
       flags.format,

@@ -15,15 +15,15 @@ import { keyValues } from '../../arguments/key-values.js';
 import { collect } from '../../arguments/options.js';
 
 type Kind = 'secret' | 'config';
-/** Contents of secrets never come back to a client. */
+/** A secret comes without its data: the manager never returns it to a client. */
 type DataObject = Omit<Secret, 'data'> | Config;
 
-/** docker's `secret`. */
+/** The `secret` command, like docker's. */
 export function secretCommand(cli: Cli): Command {
   return objectCommand(cli, 'secret', 'secret');
 }
 
-/** docker's `config`, whose name docker compose has taken for something else. */
+/** The `config-object` command, docker's `config`; `config` itself is docker compose's. */
 export function configObjectCommand(cli: Cli): Command {
   return objectCommand(cli, 'config', 'config-object');
 }
@@ -41,13 +41,13 @@ function createCommand(cli: Cli, kind: Kind): Command {
   return new Command('create')
     .description(`Create a ${kind} from a file, or from standard input (-)`)
     .argument('<name>')
-    .argument('[file]', 'file with the content, - for standard input', '-')
+    .argument('[file]', 'file with the content, or - for standard input', '-')
     .option('-l, --label <label>', 'set metadata', collect)
     .action(async (name: string, file: string, flags: { readonly label?: readonly string[] }) => {
       const labels = keyValues('--label', flags.label);
       const content = await read(cli, file);
       if (content.length === 0 && kind === 'secret') {
-        throw new AppError('invalid', `secret ${name}: ${file} is empty, a secret needs content`);
+        throw new AppError('invalid', `secret ${name}: ${file} is empty; a secret needs content`);
       }
       const client = await cli.connect();
       const { signal } = cli.interrupts;
@@ -75,7 +75,7 @@ async function list(cli: Cli, kind: Kind): Promise<readonly DataObject[]> {
 function listCommand(cli: Cli, kind: Kind): Command {
   return new Command('ls')
     .alias('list')
-    .description(`List ${kind}s, those of projects too`)
+    .description(`List ${kind}s, including those of projects`)
     .option('-q, --quiet', 'only display ids')
     .option('-f, --filter <filter>', `filter by a property: ${filterKeys}`, collect)
     .option('--format <format>', 'table, json, or a template')
@@ -101,7 +101,7 @@ interface ListFlags {
 
 const filterKeys = 'id=, name=, label=, project=';
 
-/** As docker has them: beginnings of ids and names; `project` is ours. */
+/** Docker's filters, which match prefixes of ids and names, and our `project`. */
 const filterTests: FilterTests<DataObject> = {
   id: ({ id }, value) => id.startsWith(value),
   name: ({ spec }, value) => spec.name.startsWith(value),
@@ -145,7 +145,7 @@ function inspectCommand(cli: Cli, kind: Kind): Command {
     });
 }
 
-/** Docker's fields. */
+/** Docker's fields for `secret inspect` and `config inspect`. */
 function toInspect(object: DataObject): object {
   const { id, version, createdAt, updatedAt, spec } = object;
   return {

@@ -95,10 +95,10 @@ function createCommand(cli: Cli): Command {
     .description('Create a network that spans all nodes')
     .argument('<name>')
     .option('-d, --driver <driver>', 'network driver', 'overlay')
-    .option('--subnet <cidr>', 'subnet, as 10.5.0.0/24')
-    .option('--ip-range <cidr>', 'give containers addresses of this part of the subnet')
-    .option('--internal', 'no way out of the network')
-    .option('--attachable', 'other containers may join (always)')
+    .option('--subnet <cidr>', 'subnet in CIDR format, for example 10.5.0.0/24')
+    .option('--ip-range <cidr>', 'allocate container addresses from this part of the subnet')
+    .option('--internal', 'restrict external access to the network')
+    .option('--attachable', 'allow manual container attachment (always on)')
     .option('--label <label>', 'set metadata', collect)
     .option('-o, --opt <option>', 'driver option', collect)
     .action(async (name: string, flags: CreateFlags) => {
@@ -112,7 +112,7 @@ function createCommand(cli: Cli): Command {
 function networkSpec(name: string, flags: CreateFlags): NetworkSpec {
   checkName('network', name);
   if (flags.driver !== 'overlay' && flags.driver !== 'bridge') {
-    throw new AppError('unsupported', `network driver "${flags.driver}" is not known: use overlay`);
+    throw new AppError('unsupported', `network driver "${flags.driver}": unsupported; use overlay`);
   }
   return {
     name,
@@ -131,10 +131,13 @@ function networkSpec(name: string, flags: CreateFlags): NetworkSpec {
 function cidr(flag: string, text: string): string {
   const [address = '', bits = ''] = text.split('/', 2);
   if (isIPv4(address) && /^\d{1,2}$/u.test(bits) && Number(bits) <= 32) return text;
-  throw new AppError('invalid', `invalid ${flag} "${text}": use an IPv4 block like 10.5.0.0/24`);
+  throw new AppError(
+    'invalid',
+    `invalid ${flag} "${text}": use an IPv4 CIDR block like 10.5.0.0/24`,
+  );
 }
 
-/** By name, or by id or the beginning of one that no other has; throws `not-found`. */
+/** Finds a network by name, id or unique id prefix; throws `not-found`. */
 export function findNetwork(networks: readonly Network[], name: string): Network {
   const exact = networks.find((network) => network.spec.name === name || network.id === name);
   const byPrefix = networks.filter(({ id }) => id.startsWith(name));
@@ -201,7 +204,7 @@ function removeCommand(cli: Cli): Command {
     .alias('remove')
     .description('Remove networks')
     .argument('<names...>')
-    .option('-f, --force', 'no error for a network that is not there')
+    .option('-f, --force', 'do not fail if a network does not exist')
     .action(async (names: string[], flags: { readonly force?: boolean }) => {
       const client = await cli.connect();
       const { signal } = cli.interrupts;

@@ -5,16 +5,16 @@ import type { StorePlace } from '../../backup/place.js';
 
 const configOption = [
   '--config <file>',
-  "act on the store of this machine's own manager, which must not run; the file holds its settings",
+  'settings file of a manager on this machine, to act on its store directly; the manager must be stopped',
 ] as const;
 const machineOption = [
   '--machine <name>',
-  'the machine of the manager; the first of the cluster unless told',
+  'machine of the manager (default: the first manager of the cluster)',
 ] as const;
 
 export function storeCommand(cli: Cli): Command {
   return new Command('store')
-    .description("Back up, restore and move the cluster's store")
+    .description("Back up, restore and migrate the cluster's store")
     .addCommand(backupCommand(cli))
     .addCommand(exportCommand(cli))
     .addCommand(verifyCommand(cli))
@@ -24,8 +24,8 @@ export function storeCommand(cli: Cli): Command {
 
 function backupCommand(cli: Cli): Command {
   return new Command('backup')
-    .description('Write a backup of the store, as it is at one moment, while the cluster runs')
-    .argument('[file]', 'where to; CLUSTER-TIME.backup here unless told, - for standard output')
+    .description('Write a consistent backup of the store while the cluster is running')
+    .argument('[file]', 'output file, or - for stdout (default: CLUSTER-TIME.backup)')
     .action(async (file: string | undefined) => {
       const { backup } = await import('../../backup/backup.js');
       await backup(cli, file);
@@ -34,7 +34,7 @@ function backupCommand(cli: Cli): Command {
 
 function exportCommand(cli: Cli): Command {
   return new Command('export')
-    .description('The same, to a file; also of a manager that does not run')
+    .description('Write a backup to a file, also from a stopped manager')
     .argument('<file>')
     .option(...configOption)
     .action(async (file: string, { config }: StorePlace) => {
@@ -45,7 +45,7 @@ function exportCommand(cli: Cli): Command {
 
 function verifyCommand(cli: Cli): Command {
   return new Command('verify')
-    .description('Say whether a file is a whole backup, and of what')
+    .description('Verify that a backup file is complete, and show its contents')
     .argument('<file>')
     .option('--format <format>', 'json or a template', 'json')
     .action(async (file: string, flags: { readonly format: string }) => {
@@ -57,9 +57,9 @@ function verifyCommand(cli: Cli): Command {
 
 function importCommand(cli: Cli): Command {
   return new Command('import')
-    .description('Restore a backup: the manager is stopped, its store filled, and started again')
+    .description('Restore a backup: stop the manager, fill its store, start it again')
     .argument('<file>')
-    .option('--replace', 'move a store that is there aside', false)
+    .option('--replace', 'move an existing store aside', false)
     .option(...machineOption)
     .option(...configOption)
     .action(async (file: string, flags: StorePlace & { readonly replace: boolean }) => {
@@ -75,7 +75,7 @@ function importCommand(cli: Cli): Command {
 
 function migrateCommand(cli: Cli): Command {
   return new Command('migrate')
-    .description('Move the store to Consul or back: copied, compared, then the manager is switched')
+    .description('Migrate the store to Consul or back: copy, compare, then switch the manager')
     .argument('<to>', 'consul://HOST:PORT[,HOST:PORT…][/PREFIX], or embedded')
     .option(...machineOption)
     .option(...configOption)

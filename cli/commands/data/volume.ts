@@ -50,7 +50,7 @@ function listCommand(cli: Cli): Command {
     .option('-f, --filter <filter>', `filter by a property: ${filterKeys}`, collect)
     .option('--format <format>', 'table, json, or a template')
     .action(async (flags: ListFlags) => {
-      // A filter that is none is told before anything is asked.
+      // An invalid filter fails before any call to the manager.
       compileFilters(flags.filter, filterTests([], new Set()));
       const client = await cli.connect();
       const { signal } = cli.interrupts;
@@ -92,7 +92,7 @@ function filterTests(nodes: readonly Node[], used: ReadonlySet<string>): FilterT
   };
 }
 
-/** Names of volumes that a task mounts, be it one that has ended and may be started again. */
+/** Names of volumes mounted by any task, including stopped tasks that may start again. */
 function usedVolumes(tasks: readonly Task[]): ReadonlySet<string> {
   return new Set(
     tasks
@@ -110,7 +110,7 @@ interface CreateFlags {
 
 function createCommand(cli: Cli): Command {
   return new Command('create')
-    .description('Create a volume; the first task that uses it decides on which node')
+    .description('Create a volume; its first task decides its node')
     .argument('<name>')
     .option('-d, --driver <driver>', 'volume driver', 'local')
     .option('--label <label>', 'set metadata', collect)
@@ -129,12 +129,12 @@ function createCommand(cli: Cli): Command {
     });
 }
 
-/** The engine's rule for names of networks and volumes. */
+/** Validates a network or volume name by the engine's rule; throws `invalid`. */
 export function checkName(kind: string, name: string): void {
   if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/u.test(name)) return;
   throw new AppError(
     'invalid',
-    `invalid ${kind} name "${name}": letters, digits, _ . - only, beginning with a letter or digit`,
+    `invalid ${kind} name "${name}": use letters, digits, _ . and -, starting with a letter or digit`,
   );
 }
 
@@ -173,7 +173,7 @@ function removeCommand(cli: Cli): Command {
     .alias('remove')
     .description('Remove volumes and their data from every node')
     .argument('<names...>')
-    .option('-f, --force', 'no error for a volume that is not there')
+    .option('-f, --force', 'do not fail if a volume does not exist')
     .action(async (names: string[], flags: { readonly force?: boolean }) => {
       const client = await cli.connect();
       await forEachName(cli, names, (name) =>

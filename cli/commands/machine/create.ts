@@ -9,6 +9,7 @@ import { nodeReadyIn } from '../../machine/cluster-calls.js';
 import { joinFailures } from '../../machine/failures.js';
 import type { CreateOptions, MachineGlobals } from '../../arguments/machine-options.js';
 
+/** Runs `body` with a provisioning context; SIGINT and SIGTERM abort it as `cancelled`. */
 export async function withWorkshop<T>(
   options: MachineGlobals & {
     readonly runtime?: string;
@@ -18,7 +19,7 @@ export async function withWorkshop<T>(
 ): Promise<T> {
   const interrupt = new AbortController();
   const stop = (): void => {
-    interrupt.abort(new AppError('cancelled', 'interrupted; run it again to go on'));
+    interrupt.abort(new AppError('cancelled', 'interrupted; run the command again to continue'));
   };
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
@@ -40,9 +41,9 @@ export async function withWorkshop<T>(
 
 export async function create(names: readonly string[], options: CreateOptions): Promise<void> {
   await withWorkshop(options, async (workshop) => {
-    const named = options.cluster ?? process.env.SHOAL_CLUSTER ?? '';
+    const requested = options.cluster ?? process.env.SHOAL_CLUSTER ?? '';
     const current = options.swarmMaster ? undefined : await workshop.store.currentCluster();
-    const cluster = named === '' ? (current ?? 'default') : named;
+    const cluster = requested === '' ? (current ?? 'default') : requested;
     checkClusterName(cluster);
     if (options.restore !== undefined) {
       const { restoreCluster } = await import('./restore.js');
@@ -57,7 +58,7 @@ export async function create(names: readonly string[], options: CreateOptions): 
   });
 }
 
-/** `provision` and `regenerate-certs`. */
+/** The commands `provision` and `regenerate-certs`; `renew` reissues certificates. */
 export async function provisionAgain(
   names: readonly string[],
   options: MachineGlobals & { readonly runtime?: string; readonly force?: boolean },
@@ -69,11 +70,11 @@ export async function provisionAgain(
   }
   await withWorkshop(options, async (workshop) => {
     const records = await Promise.all(names.map(async (name) => workshop.store.load(name)));
-    const none = records.find((record) => record.DriverName === 'none');
-    if (none !== undefined) {
+    const unmanaged = records.find((record) => record.DriverName === 'none');
+    if (unmanaged !== undefined) {
       throw new AppError(
         'unsupported',
-        `machine "${none.Name}" has driver none: nothing to provision`,
+        `machine "${unmanaged.Name}": cannot be provisioned with driver none`,
       );
     }
     const progress = new Progress(process.stdout, options.progress);

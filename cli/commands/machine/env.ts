@@ -33,7 +33,10 @@ interface Endpoint {
   readonly url: string;
 }
 
-/** The machine's or its cluster's address, after checking that something answers there. */
+/**
+ * Address of the machine's engine, or of its cluster with `swarm`, after a TLS connection check.
+ * Skips the check for driver none.
+ */
 async function checkedEndpoint(
   store: MachineStore,
   name: string,
@@ -49,7 +52,10 @@ async function checkedEndpoint(
   if (record.DriverName === 'none') return { record, url: engineUrl(record) };
   const credentials = await readCredentials(store);
   if (credentials === undefined) {
-    throw new AppError('not-found', `no certificates in ${store.certsFolder}`);
+    throw new AppError(
+      'not-found',
+      `no certificates in ${store.certsFolder}; create a machine first`,
+    );
   }
   await checkEngine(record, credentials);
   if (!swarm) return { record, url: engineUrl(record) };
@@ -65,8 +71,8 @@ async function checkEngine(record: MachineRecord, credentials: Credentials): Pro
     const problem = connectionProblem(error);
     const certificate = /certificate|CERT|self.signed|tls/iu.test(problem);
     const advice = certificate
-      ? `"shoal machine regenerate-certs ${record.Name}" makes new ones`
-      : `is the machine running? ("shoal machine status ${record.Name}")`;
+      ? `renew the certificates with "shoal machine regenerate-certs ${record.Name}"`
+      : `check that the machine is running with "shoal machine status ${record.Name}"`;
     throw new AppError(
       'unavailable',
       `error checking the TLS connection to ${host}:${String(port)} of "${record.Name}": ${problem}; ${advice}`,

@@ -2,8 +2,8 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { CreateOptions } from '../../arguments/machine-options.js';
 
 /*
- * docker-machine's commands and flags. What does the work is imported when a command runs, so that
- * `shoal --help` loads none of it.
+ * docker-machine's commands and flags. Implementations are imported when a command runs, so that
+ * `shoal --help` stays fast.
  */
 
 function collect(value: string, before: readonly string[]): readonly string[] {
@@ -13,13 +13,13 @@ function collect(value: string, before: readonly string[]): readonly string[] {
 function port(value: string): number {
   const number = Number(value);
   if (/^\d+$/u.test(value) && number >= 1 && number <= 65_535) return number;
-  throw new InvalidArgumentError('expected a port, 1 to 65535');
+  throw new InvalidArgumentError('expected a port from 1 to 65535');
 }
 
 function seconds(value: string): number {
   const number = Number(value);
   if (Number.isFinite(number) && number > 0) return number;
-  throw new InvalidArgumentError('expected seconds, more than 0');
+  throw new InvalidArgumentError('expected a number of seconds greater than 0');
 }
 
 function repeatable(flags: string, text: string): Option {
@@ -28,37 +28,37 @@ function repeatable(flags: string, text: string): Option {
 
 function createCommand(): Command {
   const command = new Command('create')
-    .description('make machines out of Linux hosts that ssh reaches, several at once if wanted')
-    .argument('[names...]', 'a name for each --generic-ip-address, in their order')
+    .description('Provision Linux hosts over SSH as machines, one or several at once')
+    .argument('[names...]', 'machine names, one per --generic-ip-address in the same order')
     .addOption(
-      new Option('-d, --driver <name>', 'generic, or none for an engine that already listens')
+      new Option('-d, --driver <name>', 'generic, or none for an existing engine')
         .env('MACHINE_DRIVER')
         .default('generic'),
     )
-    .option('--url <url>', 'driver none: tcp://ADDRESS:PORT of the engine')
+    .option('--url <url>', 'engine URL for driver none: tcp://ADDRESS:PORT')
     .addOption(
-      repeatable('--generic-ip-address <address>', 'address of a machine').env(
+      repeatable('--generic-ip-address <address>', 'IP address of the machine').env(
         'GENERIC_IP_ADDRESS',
       ),
     )
     .addOption(
-      new Option('--generic-ssh-user <user>', 'root, or a user with passwordless sudo')
+      new Option('--generic-ssh-user <user>', 'SSH user: root, or a user with passwordless sudo')
         .env('GENERIC_SSH_USER')
         .default('root'),
     )
     .addOption(
-      new Option('--generic-ssh-key <path>', 'private key; without it the ssh agent').env(
+      new Option('--generic-ssh-key <path>', 'private key file (default: the SSH agent)').env(
         'GENERIC_SSH_KEY',
       ),
     )
     .addOption(
-      new Option('--generic-ssh-port <port>', 'port of sshd')
+      new Option('--generic-ssh-port <port>', 'SSH port')
         .env('GENERIC_SSH_PORT')
         .argParser(port)
         .default(22),
     )
     .addOption(
-      new Option('--generic-engine-port <port>', 'port the engine is to listen on')
+      new Option('--generic-engine-port <port>', 'Docker Engine port')
         .env('GENERIC_ENGINE_PORT')
         .argParser(port)
         .default(2376),
@@ -73,17 +73,17 @@ function createCommand(): Command {
 
 function withEngineFlags(command: Command): Command {
   return command
-    .addOption(repeatable('--engine-label <key=value>', 'label of the engine'))
-    .addOption(repeatable('--engine-opt <option=value>', 'flag of dockerd without its dashes'))
-    .addOption(repeatable('--engine-env <key=value>', 'variable in the environment of dockerd'))
+    .addOption(repeatable('--engine-label <key=value>', 'engine label'))
+    .addOption(repeatable('--engine-opt <option=value>', 'dockerd flag without the leading dashes'))
+    .addOption(repeatable('--engine-env <key=value>', 'environment variable of dockerd'))
     .addOption(repeatable('--engine-insecure-registry <registry>', 'registry without TLS'))
     .addOption(
       repeatable('--engine-registry-mirror <url>', 'mirror of Docker Hub').env(
         'ENGINE_REGISTRY_MIRROR',
       ),
     )
-    .option('--engine-storage-driver <name>', 'storage driver of the engine', '')
-    .addOption(repeatable('--tls-san <name>', 'more names and addresses for the certificates'));
+    .option('--engine-storage-driver <name>', 'engine storage driver', '')
+    .addOption(repeatable('--tls-san <name>', 'extra names or addresses for the certificates'));
 }
 
 function withClusterFlags(command: Command): Command {
@@ -91,62 +91,65 @@ function withClusterFlags(command: Command): Command {
     .option('--swarm', 'join a cluster', false)
     .option(
       '--swarm-master',
-      'be the manager of a new cluster (of several machines: the first)',
+      'create a cluster with this machine as manager (of several machines: the first)',
       false,
     )
-    .option('--swarm-strategy <name>', 'spread, binpack or random', 'spread')
+    .option('--swarm-strategy <name>', 'scheduling strategy: spread, binpack or random', 'spread')
     .option(
       '--swarm-discovery <store>',
-      'where managers keep the state: embedded, or consul://HOST:PORT[,HOST:PORT…][/PREFIX]',
+      'store of the managers: embedded, or consul://HOST:PORT[,HOST:PORT…][/PREFIX]',
       '',
     )
     .addOption(
       new Option(
         '--swarm-managers <count>',
-        'how many of the new machines, from the first, are managers (1, 3 or 5; needs Consul)',
+        'number of managers among the new machines, starting with the first: 1, 3 or 5 (needs Consul)',
       ).argParser(Number),
     )
-    .option('--consul-server', "run Consul itself on the managers' machines")
+    .option('--consul-server', "run Consul servers on the managers' machines")
+    .option('--consul-binary <path>', 'Consul binary to upload instead of the distribution package')
+    .option('--consul-token <path>', 'file with the Consul ACL token')
+    .option('--consul-ca <path>', 'CA certificate of Consul, for TLS')
+    .option('--consul-cert <path>', 'client certificate for Consul')
+    .option('--consul-key <path>', 'key of the client certificate')
+    .option('--restore <backup>', 'replace a lost manager and restore its store from this backup')
     .option(
-      '--consul-binary <path>',
-      'the Consul to run there, in place of the one of the distribution',
+      '--restore-key <path>',
+      "copy of the lost manager's cluster.key, required if the backup has secrets",
     )
-    .option('--consul-token <path>', "file with Consul's access token")
-    .option('--consul-ca <path>', 'authority of Consul, for TLS to it')
-    .option('--consul-cert <path>', 'certificate to show Consul')
-    .option('--consul-key <path>', 'key of that certificate')
-    .option(
-      '--restore <backup>',
-      'be the manager in place of one that is lost, with the store from this backup',
-    )
-    .option('--restore-key <path>', "the lost manager's cluster.key, for secrets in the backup")
-    .option('--cluster <name>', 'the cluster to join or make')
-    .option('--runtime <path>', 'bin/node for machines of another architecture');
+    .option('--cluster <name>', 'name of the cluster to join or create')
+    .option('--runtime <path>', 'Node.js binary for machines of another architecture');
 }
 
 function provisionCommands(): readonly Command[] {
   return [
     new Command('provision')
-      .description('do again what create does; changes only what is not as it should be')
+      .description(
+        'Repeat the provisioning of machines; changes only what differs from the desired state',
+      )
       .argument('<names...>')
-      .option('--runtime <path>', 'bin/node for machines of another architecture')
+      .option('--runtime <path>', 'Node.js binary for machines of another architecture')
       .action(async (names: string[], _: unknown, command: Command) => {
         const { provisionAgain } = await import('./create.js');
         await provisionAgain(names, command.optsWithGlobals(), false);
       }),
     new Command('regenerate-certs')
-      .description('issue new certificates for machines and restart what uses them')
+      .description('Renew the certificates of machines and restart the services that use them')
       .argument('<names...>')
-      .option('-f, --force', 'do not ask', false)
+      .option('-f, --force', 'do not ask for confirmation', false)
       .action(async (names: string[], _: unknown, command: Command) => {
         const { provisionAgain } = await import('./create.js');
         await provisionAgain(names, command.optsWithGlobals(), true);
       }),
     new Command('rm')
-      .description('take everything off machines but the engine, then forget them')
+      .description('Uninstall Shoal from machines and remove their records; the engine stays')
       .argument('[names...]')
-      .option('-f, --force', 'forget a machine even when it cannot be reached; do not ask', false)
-      .option('-y', 'do not ask', false)
+      .option(
+        '-f, --force',
+        'remove the record even if the machine is unreachable; do not ask for confirmation',
+        false,
+      )
+      .option('-y', 'do not ask for confirmation', false)
       .action(async (names: string[], _: unknown, command: Command) => {
         const { remove } = await import('./remove.js');
         await remove(names, command.optsWithGlobals());
@@ -157,19 +160,21 @@ function provisionCommands(): readonly Command[] {
 function showCommands(): readonly Command[] {
   return [
     new Command('ls')
-      .description('list machines')
-      .option('-q, --quiet', 'names only', false)
-      .addOption(repeatable('--filter <key=value>', 'swarm, driver, state, name or label'))
-      .option('-t, --timeout <seconds>', 'how long a machine may take to answer', seconds, 10)
-      .option('-f, --format <template>', 'print with a Go template')
+      .description('List machines')
+      .option('-q, --quiet', 'only display names', false)
+      .addOption(
+        repeatable('--filter <key=value>', 'filter by swarm, driver, state, name or label'),
+      )
+      .option('-t, --timeout <seconds>', 'time limit for the answer of a machine', seconds, 10)
+      .option('-f, --format <template>', 'format the output with a Go template')
       .action(async (_: unknown, command: Command) => {
         const { list } = await import('./show.js');
         await list(command.optsWithGlobals());
       }),
     new Command('inspect')
-      .description('show what is recorded of a machine')
+      .description('Display the record of a machine')
       .argument('[name]')
-      .option('-f, --format <template>', 'print with a Go template')
+      .option('-f, --format <template>', 'format the output with a Go template')
       .action(async (name: string | undefined, _: unknown, command: Command) => {
         const { inspect } = await import('./show.js');
         await inspect(name, command.optsWithGlobals());
@@ -178,9 +183,9 @@ function showCommands(): readonly Command[] {
       new Command(what)
         .description(
           {
-            ip: 'print addresses of machines',
-            url: 'print engine urls of machines',
-            status: 'print whether machines run',
+            ip: 'Print the IP addresses of machines',
+            url: 'Print the engine URLs of machines',
+            status: 'Print the status of machines',
           }[what],
         )
         .argument('[names...]')
@@ -190,8 +195,13 @@ function showCommands(): readonly Command[] {
         }),
     ),
     new Command('active')
-      .description('print the machine that DOCKER_HOST points to')
-      .option('-t, --timeout <seconds>', 'accepted for docker-machine', seconds, 10)
+      .description('Print the machine that DOCKER_HOST points to')
+      .option(
+        '-t, --timeout <seconds>',
+        'ignored; for compatibility with docker-machine',
+        seconds,
+        10,
+      )
       .action(async (_: unknown, command: Command) => {
         const { active } = await import('./show.js');
         await active(command.optsWithGlobals());
@@ -202,26 +212,26 @@ function showCommands(): readonly Command[] {
 function clientCommands(): readonly Command[] {
   return [
     new Command('env')
-      .description('print the commands that point docker at a machine')
+      .description('Print the commands that point docker at a machine')
       .argument('[name]')
-      .option('--swarm', 'point it at the cluster', false)
+      .option('--swarm', 'point docker at the whole cluster', false)
       .option('--shell <shell>', 'bash, fish, cmd, powershell, tcsh or emacs')
-      .option('-u, --unset', 'take the variables back', false)
+      .option('-u, --unset', 'unset the variables', false)
       .option('--no-proxy', 'add the machine to NO_PROXY')
       .action(async (name: string | undefined, _: unknown, command: Command) => {
         const { env } = await import('./env.js');
         await env(name, command.optsWithGlobals());
       }),
     new Command('config')
-      .description('print the flags that point docker at a machine')
+      .description('Print the flags that point docker at a machine')
       .argument('[name]')
-      .option('--swarm', 'point it at the cluster', false)
+      .option('--swarm', 'point docker at the whole cluster', false)
       .action(async (name: string | undefined, _: unknown, command: Command) => {
         const { config } = await import('./env.js');
         await config(name, command.optsWithGlobals());
       }),
     new Command('ssh')
-      .description('run a command on a machine, or a shell')
+      .description('Run a command or a login shell on a machine over SSH')
       .argument('[name]')
       .argument('[command...]')
       .passThroughOptions()
@@ -230,11 +240,11 @@ function clientCommands(): readonly Command[] {
         await ssh(name, words, command.optsWithGlobals());
       }),
     new Command('scp')
-      .description('copy files; write a path on a machine as NAME:PATH')
+      .description('Copy files with scp; NAME:PATH is a path on a machine')
       .argument('<from>')
       .argument('<to>')
-      .option('-r, --recursive', 'whole folders', false)
-      .option('-q, --quiet', 'no progress', false)
+      .option('-r, --recursive', 'copy directories recursively', false)
+      .option('-q, --quiet', 'do not show progress', false)
       .action(async (from: string, to: string, _: unknown, command: Command) => {
         const { scp } = await import('./remote.js');
         await scp(from, to, command.optsWithGlobals());
@@ -245,9 +255,12 @@ function clientCommands(): readonly Command[] {
 /** `shoal machine …`. */
 export function machineCommand(): Command {
   const machine = new Command('machine')
-    .description('machines: create, list, look into, remove')
+    .description('Create, list, inspect and remove machines')
     .enablePositionalOptions()
-    .option('-s, --storage-path <folder>', 'the store of machines (SHOAL_HOME, ~/.shoal)');
+    .option(
+      '-s, --storage-path <folder>',
+      'folder of machine records (SHOAL_HOME, default ~/.shoal)',
+    );
   const commands = [
     createCommand(),
     ...showCommands(),

@@ -25,7 +25,10 @@ function terminalSize(): PtySize {
   return { rows, cols, term: process.env.TERM ?? 'xterm' };
 }
 
-/** Runs a command with this program's own streams, on a terminal when this one has it. */
+/**
+ * Runs a command, or a shell if `words` is empty, with this program's streams. A shell gets a PTY
+ * if stdin and stdout are terminals. Returns the exit code.
+ */
 async function attach(session: SshSession, words: readonly string[]): Promise<number> {
   const { stdin, stdout, stderr } = process;
   const interactive = words.length === 0 && stdin.isTTY && stdout.isTTY;
@@ -43,12 +46,14 @@ async function attach(session: SshSession, words: readonly string[]): Promise<nu
   } finally {
     if (interactive) stdin.setRawMode(false);
     if (resize !== undefined) stdout.off('resize', resize);
-    // Input that nobody ends (a terminal, an open pipe) must not keep this program alive.
+    // Stdin that never ends (a terminal, an open pipe) must not keep this process alive.
     stdin.destroy();
   }
 }
 
-/** `ssh`: words after the name are one command line for the remote shell, as ssh itself has it. */
+/**
+ * `machine ssh`: joins the words after the name to one command line for the remote shell, like ssh.
+ */
 export async function ssh(
   name: string | undefined,
   words: readonly string[],
@@ -66,29 +71,32 @@ export async function ssh(
   }
 }
 
-interface Place {
+interface ScpPath {
   readonly machine: string | undefined;
   readonly path: string;
 }
 
-function toPlace(text: string): Place {
+function parseScpPath(text: string): ScpPath {
   const found = /^([0-9A-Za-z][0-9A-Za-z.-]*):(.*)$/u.exec(text);
   if (found === null) return { machine: undefined, path: text };
   return { machine: found[1], path: found[2] === '' ? '.' : (found[2] ?? '.') };
 }
 
-/** Runs the ssh suite's own scp; host keys were verified by us and are handed over in a file. */
+/**
+ * Runs OpenSSH's scp. Connects to each machine first to verify its host key and passes the key in a
+ * known_hosts file.
+ */
 export async function scp(
   from: string,
   to: string,
   options: MachineGlobals & { readonly recursive: boolean; readonly quiet: boolean },
 ): Promise<void> {
   const store = openStore(options);
-  const places = [toPlace(from), toPlace(to)];
-  const names = [...new Set(places.flatMap(({ machine }) => machine ?? []))];
+  const paths = [parseScpPath(from), parseScpPath(to)];
+  const names = [...new Set(paths.flatMap(({ machine }) => machine ?? []))];
   const first = names[0];
   if (first === undefined) {
-    throw new AppError('invalid', 'one of both paths must be on a machine: NAME:PATH');
+    throw new AppError('invalid', 'scp: one of the paths must be on a machine; use NAME:PATH');
   }
   const records = await Promise.all(names.map(async (name) => store.load(name)));
   const folder = await mkdtemp(join(tmpdir(), 'shoal-scp-'));

@@ -15,9 +15,9 @@ import { joinFailures } from '../../machine/failures.js';
 import type { CreateOptions } from '../../arguments/machine-options.js';
 
 /*
- * The one manager of a cluster is lost with its machine. A new machine takes its place: same cluster, same
- * authority of the user, the store from a backup. The others are told where it is; their workers report
- * what runs, so nothing of it is started again.
+ * Replaces the lost manager of a cluster with a new machine: same cluster, same user CA, store from
+ * a backup. The other machines get the new manager's address. Their workers report the running
+ * containers, so nothing is restarted.
  */
 
 type RestoreOptions = CreateOptions & { readonly restore: string };
@@ -33,10 +33,10 @@ export async function restoreCluster(
   const cluster = await clusterToRestore(workshop, clusterName, names);
   await checkBackup(options, cluster);
   const lost = cluster.managers.filter((manager) => manager.name !== name);
-  const away: string[] = [];
+  const unreachable: string[] = [];
   for (const manager of lost) {
     const record = await store.find(manager.name);
-    if (record !== undefined && !(await retire(workshop, record))) away.push(record.Name);
+    if (record !== undefined && !(await retire(workshop, record))) unreachable.push(record.Name);
   }
   const failures = await createMachines(workshop, names, options, {
     cluster: clusterName,
@@ -49,7 +49,7 @@ export async function restoreCluster(
     const record = await store.find(manager.name);
     if (record !== undefined) await store.save(withRole(record, false));
   }
-  await tellOthers(workshop, clusterName, [name, ...away], options);
+  await updateOtherMachines(workshop, clusterName, [name, ...unreachable], options);
 }
 
 async function clusterToRestore(
@@ -61,17 +61,20 @@ async function clusterToRestore(
   if (cluster === undefined) {
     throw new AppError(
       'not-found',
-      `cluster "${name}" is not known here: its record and the keys of its machines lie in ${store.home} of the computer that made it`,
+      `cluster "${name}": no record in ${store.home}; run this on the computer that created the cluster, or copy that folder from it`,
     );
   }
   if (cluster.discovery !== undefined) {
     throw new AppError(
       'conflict',
-      `cluster "${name}" keeps its state in ${cluster.discovery}: "shoal machine create --swarm-master" adds a manager, "shoal store import --replace" restores a backup`,
+      `cluster "${name}": --restore needs an embedded store, but this cluster uses ${cluster.discovery}; add a manager with "shoal machine create --swarm-master", restore a backup with "shoal store import --replace"`,
     );
   }
   if (machines.length !== 1) {
-    throw new AppError('invalid', '--restore makes one machine, the new manager');
+    throw new AppError(
+      'invalid',
+      '--restore: requires exactly one machine name, for the new manager',
+    );
   }
   return cluster;
 }
@@ -90,21 +93,21 @@ async function checkBackup(
   if (sealed === 0 || restoreKey !== undefined) return;
   throw new AppError(
     'invalid',
-    `${restore} has ${String(sealed)} sealed secrets: --restore-key names a copy of the lost manager's ${keyPath}`,
+    `${restore}: contains ${String(sealed)} encrypted secrets; pass a copy of the lost manager's ${keyPath} with --restore-key`,
   );
 }
 
 const keyPath = `${remote.data}/manager/cluster.key`;
 
 /**
- * Two managers with stores of their own would both decide: one that still answers is ended for good. False
- * for one that does not.
+ * Stops and disables the old manager if it is reachable; two managers with separate stores would
+ * cause a split brain. Returns false with a warning if the machine does not answer.
  */
 async function retire(workshop: Workshop, record: MachineRecord): Promise<boolean> {
   try {
     const machine = await workshop.connectTo(record);
     await machine.probeLogin();
-    await machine.run('end the manager', [
+    await machine.run('stop the old manager', [
       'systemctl',
       'disable',
       '--now',
@@ -113,7 +116,7 @@ async function retire(workshop: Workshop, record: MachineRecord): Promise<boolea
     return true;
   } catch (error) {
     process.stderr.write(
-      `warning: ${record.Name} does not answer (${messageOf(error)}): the manager there must not run again; forget the machine with "shoal machine rm -f ${record.Name}" and install it anew before it is on the network again\n`,
+      `warning: machine ${record.Name}: unreachable (${messageOf(error)}); its manager must never run again: remove it with "shoal machine rm -f ${record.Name}" and reinstall it before it returns to the network\n`,
     );
     return false;
   }
@@ -130,7 +133,7 @@ async function fillStore(
   try {
     if (restoreKey !== undefined) {
       const argv = ['install', '-D', '-m', '600', '/dev/stdin', keyPath];
-      await machine.run('bring the cluster key', argv, { stdin: await readKey(restoreKey) });
+      await machine.run('upload the cluster key', argv, { stdin: await readKey(restoreKey) });
     }
     const { stdout } = await importOn(machine, restore, false);
     process.stdout.write(stdout);
@@ -147,17 +150,20 @@ async function readKey(path: string): Promise<string> {
   }
 }
 
-/** Workers know the lost manager's address only. */
-async function tellOthers(
+/**
+ * Provisions the cluster's other machines again: their workers only know the lost manager's
+ * address.
+ */
+async function updateOtherMachines(
   workshop: Workshop,
   cluster: string,
-  but: readonly string[],
+  excluded: readonly string[],
   options: RestoreOptions,
 ): Promise<void> {
   const all = await workshop.store.list();
   const others = all.filter(
     ({ Name, HostOptions: { SwarmOptions: swarm } }) =>
-      swarm.IsSwarm && swarm.Cluster === cluster && !but.includes(Name),
+      swarm.IsSwarm && swarm.Cluster === cluster && !excluded.includes(Name),
   );
   const progress = new Progress(process.stdout, options.progress);
   try {

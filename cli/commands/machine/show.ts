@@ -21,7 +21,7 @@ export interface ListOptions extends MachineGlobals {
   readonly format?: string;
 }
 
-/** `ls`: all machines are asked at the same time. */
+/** `machine ls`: queries all machines in parallel. */
 export async function list(options: ListOptions): Promise<void> {
   const filters = parseFilters(options.filter);
   const store = openStore(options);
@@ -48,7 +48,7 @@ export async function list(options: ListOptions): Promise<void> {
   process.stdout.write(formatList(options.format, listHeader, rows));
 }
 
-/** `inspect`: the record itself; it holds no secrets. */
+/** `machine inspect`: prints the record, which holds no secrets. */
 export async function inspect(
   name: string | undefined,
   options: MachineGlobals & { readonly format?: string },
@@ -62,7 +62,7 @@ export async function inspect(
   process.stdout.write(`${text}\n`);
 }
 
-/** `ip`, `url` and `status` of several machines, in the order asked. */
+/** `machine ip`, `url` and `status`: one line per machine, in the order given. */
 export async function print(
   what: 'ip' | 'url' | 'status',
   names: readonly string[],
@@ -90,6 +90,10 @@ export async function active(options: MachineGlobals): Promise<void> {
       (engineUrl(record) === host ||
         (record.HostOptions.SwarmOptions.Master && swarmUrl(record) === host)),
   );
-  if (found === undefined) throw new AppError('not-found', 'no active host found');
+  if (found === undefined)
+    throw new AppError(
+      'not-found',
+      'no active host found; point DOCKER_HOST at a machine with "shoal machine env"',
+    );
   process.stdout.write(`${found.Name}\n`);
 }

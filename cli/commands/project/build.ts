@@ -28,22 +28,22 @@ export interface BuildCommandFlags extends BuildFlags {
 
 export function buildCommand(cli: Cli): Command {
   return new Command('build')
-    .description('Build the images of services on a node; nodes that need one get it from there')
+    .description('Build service images on a node; other nodes fetch them from there')
     .argument('[services...]')
     .option('--build-arg <name=value>', 'set build-time variables', collect)
     .option('-m, --memory <bytes>', 'memory limit of the build container')
     .option('--no-cache', 'do not use the cache')
     .option('--pull', 'always try to pull newer base images')
     .option('--push', 'push the images')
-    .option('-q, --quiet', 'no output')
-    .option('--with-dependencies', 'also build what the services depend on')
+    .option('-q, --quiet', 'suppress the build output')
+    .option('--with-dependencies', 'also build the dependencies of the services')
     .action(async (services: string[], flags: BuildCommandFlags & { readonly cache: boolean }) => {
       const { project } = await loadFile(cli, services);
       const all = services.length === 0 || flags.withDependencies === true;
       const keys = all ? Object.keys(project.services) : services;
       const client = await cli.connect({ startLocal: true });
-      const told = { ...flags, noCache: !flags.cache };
-      const built = await buildServices(cli, { client, project, keys }, told);
+      const buildFlags = { ...flags, noCache: !flags.cache };
+      const built = await buildServices(cli, { client, project, keys }, buildFlags);
       if (flags.push === true) {
         const { pushServices } = await import('./push.js');
         await pushServices(cli, { client, project, keys }, {});
@@ -58,13 +58,16 @@ export interface BuiltImage {
   readonly id: string;
 }
 
-/** Builds one after the other, all on the same node where platforms allow. Returns what was built. */
+/**
+ * Builds the images one after the other, on the same node where platforms allow. Returns the built
+ * images; throws `unavailable` for the first build that fails.
+ */
 export async function buildServices(
   cli: Cli,
   { client, project: chosen, keys }: ServiceImages,
   flags: BuildCommandFlags,
 ): Promise<readonly BuiltImage[]> {
-  // A build may begin with what a service gives that was not chosen.
+  // A build may use the image of a service that is not selected (`service:` context).
   const services = { ...chosen.disabledServices, ...chosen.services };
   const project = { ...chosen, services };
   const auths = await new RegistryCredentials(cli.env).all();
@@ -96,10 +99,10 @@ function namedContexts(project: Project, service: string, build: Build): readonl
     if (other !== undefined) return imageOf(project, key, other);
     throw new AppError('not-found', `no such service: ${key}`);
   };
-  const around = { folder: project.workingDirectory, imageOfService };
+  const dependencies = { folder: project.workingDirectory, imageOfService };
   return Object.entries(build.additional_contexts ?? {}).map(([name, value]) => {
     try {
-      return parseNamedContext(name, value, around);
+      return parseNamedContext(name, value, dependencies);
     } catch (error) {
       const place = project.locate(['services', service, 'build', 'additional_contexts', name]);
       throw new AppError('unsupported', `${place}: ${messageOf(error)}`);
@@ -107,12 +110,15 @@ function namedContexts(project: Project, service: string, build: Build): readonl
   });
 }
 
-/** Contents of the build's secrets by the id that the Dockerfile knows them by. */
+/** Contents of the build's secrets in base64, by the id that the Dockerfile uses. */
 function secretsOf(project: Project, build: Build): Readonly<Record<string, string>> {
   return Object.fromEntries(
     (build.secrets ?? []).map(({ source, target }) => {
       if (project.secrets[source] === undefined) {
-        throw new AppError('not-found', `secret ${source} belongs to a service that was not named`);
+        throw new AppError(
+          'not-found',
+          `secret ${source}: belongs to a service that is not selected; name that service too`,
+        );
       }
       const content = Buffer.from(contentOf(project, 'secrets', source));
       return [target ?? source, content.toString('base64')];
@@ -120,12 +126,15 @@ function secretsOf(project: Project, build: Build): Readonly<Record<string, stri
   );
 }
 
-/** These services, and before each of them those whose image its build begins with. */
+/**
+ * The services in build order: a service follows the services whose images its build uses as
+ * contexts. Throws `invalid` for a cycle.
+ */
 export function buildOrder(project: Project, keys: readonly string[]): readonly string[] {
   const order = new Set<string>();
   const add = (key: string, above: readonly string[]): void => {
     if (above.includes(key)) {
-      throw new AppError('invalid', `builds need each other: ${[...above, key].join(', ')}`);
+      throw new AppError('invalid', `build dependency cycle: ${[...above, key].join(' -> ')}`);
     }
     const contexts = Object.values(project.services[key]?.build?.additional_contexts ?? {});
     for (const value of contexts) {
@@ -137,7 +146,7 @@ export function buildOrder(project: Project, keys: readonly string[]): readonly 
   return [...order];
 }
 
-interface Building {
+interface BuildDependencies {
   readonly cli: Cli;
   readonly client: ControlClient;
   readonly project: Project;
@@ -145,15 +154,22 @@ interface Building {
   readonly auths: Awaited<ReturnType<RegistryCredentials['all']>>;
 }
 
-async function buildOne(around: Building, service: string, build: Build): Promise<string> {
-  const { cli, client, project, flags, auths } = around;
+async function buildOne(
+  dependencies: BuildDependencies,
+  service: string,
+  build: Build,
+): Promise<string> {
+  const { cli, client, project, flags, auths } = dependencies;
   const { signal } = cli.interrupts;
   const source = build.context ?? project.workingDirectory;
   const remote = isRemoteContext(source);
   const named = namedContexts(project, service, build);
   if (remote && named.length > 0) {
     const place = project.locate(['services', service, 'build', 'additional_contexts']);
-    throw new AppError('unsupported', `${place}: only with a context on this computer`);
+    throw new AppError(
+      'unsupported',
+      `${place}: unsupported with a remote build context; use a local context`,
+    );
   }
   const context = remote
     ? undefined
@@ -168,7 +184,7 @@ async function buildOne(around: Building, service: string, build: Build): Promis
     dockerfileText: context?.dockerfileText ?? '',
     ...(remote ? { remote: source } : {}),
   });
-  if (query.version === '2') await checkEngines(around, service, build);
+  if (query.version === '2') await checkEngines(dependencies, service, build);
   const definition = project.services[service];
   const platform = definition === undefined ? undefined : platformOf(service, definition);
   const secrets = secretsOf(project, build);
@@ -177,9 +193,9 @@ async function buildOne(around: Building, service: string, build: Build): Promis
   return readBuild(cli, { service, stream, context: context?.tar, quiet: flags.quiet === true });
 }
 
-/** BuildKit takes these since engine 23; older ones pass over them in silence. */
+/** BuildKit supports these keys since engine 23; older engines ignore them silently. */
 async function checkEngines(
-  { cli, client, project }: Building,
+  { cli, client, project }: BuildDependencies,
   service: string,
   build: Build,
 ): Promise<void> {
@@ -192,7 +208,7 @@ async function checkEngines(
   const { engineVersion } = old.description;
   throw new AppError(
     'unsupported',
-    `${place}: build.${key} with what only BuildKit builds needs engine 23, ${old.spec.name} has ${engineVersion}`,
+    `${place}: build.${key} needs Docker Engine 23 or later with BuildKit; node ${old.spec.name} has ${engineVersion}`,
   );
 }
 
@@ -203,8 +219,11 @@ interface RunningBuild {
   readonly quiet: boolean;
 }
 
-/** Shows how much of a context is sent, until the build's own lines come: both write to the same place. */
-function sendingOf(
+/**
+ * Progress of sending the build context. It ends at the first line of build output, because both
+ * write to standard error.
+ */
+function contextProgress(
   cli: Cli,
   service: string,
   quiet: boolean,
@@ -227,29 +246,29 @@ function sendingOf(
   };
 }
 
-/** Shows what the build says, only after a failure when it is to be quiet. Returns the image's id. */
+/** Prints the build output, in quiet mode only after a failure. Returns the image id. */
 async function readBuild(cli: Cli, build: RunningBuild): Promise<string> {
   const { service, stream, context, quiet } = build;
   const trace = new BuildTrace();
-  const sending = sendingOf(cli, service, quiet || context === undefined);
+  const contextSent = contextProgress(cli, service, quiet || context === undefined);
   let [id, shown] = ['', ''];
   try {
     await readLines(
       stream,
       (line) => {
-        sending.end();
+        contextSent.end();
         id = builtId(line) ?? id;
         const text = line.stream ?? trace.read(line);
         if (quiet) shown = (shown + text).slice(-8_192);
         else cli.stderr.write(text);
       },
-      context === undefined ? undefined : metered(context, sending.show),
+      context === undefined ? undefined : metered(context, contextSent.show),
     );
   } catch (error) {
     if (quiet) cli.stderr.write(shown);
     throw error;
   } finally {
-    sending.end();
+    contextSent.end();
   }
   return id;
 }

@@ -17,7 +17,7 @@ export function configCommand(cli: Cli): Command {
     .option('--environment', 'print the environment used for interpolation')
     .option('--variables', 'print variables and their default values')
     .option('--hash <services>', "print services' config hashes: a list, or * for all")
-    .option('-q, --quiet', 'only check the configuration')
+    .option('-q, --quiet', 'only validate the configuration, print nothing')
     .option('--no-interpolate', "don't interpolate environment variables")
     .option('--no-normalize', "don't normalize the model")
     .option('--no-path-resolution', "don't resolve file paths")
@@ -42,7 +42,7 @@ export function configCommand(cli: Cli): Command {
     });
 }
 
-/** The images of the services by their names with digests, as their registries have them now. */
+/** Maps each image of the services to its name with the digest that its registry has now. */
 async function pinImages(
   cli: Cli,
   services: readonly string[],
@@ -66,7 +66,9 @@ async function pinImages(
   return pinned;
 }
 
-/** `redis` → `docker.io/library/redis:latest`, as docker compose writes a name with a digest. */
+/**
+ * Expands `redis` to `docker.io/library/redis:latest`, the form docker compose pins to a digest.
+ */
 export function fullName(image: string, registry: string): string {
   const tagged = /:[^/]+$/u.test(image) ? image : `${image}:latest`;
   if (registry !== 'docker.io') return tagged;

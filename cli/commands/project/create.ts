@@ -6,15 +6,15 @@ import { up } from './up.js';
 
 export function createCommand(cli: Cli): Command {
   return new Command('create')
-    .description('Create the containers of services, on their nodes, without starting them')
+    .description('Create containers for services on their nodes without starting them')
     .argument('[services...]')
     .option('--build', 'build images before creating containers')
     .option('--no-build', "don't build an image, even if it is missing")
-    .option('--force-recreate', 'recreate containers though nothing has changed')
-    .option('--no-recreate', 'leave containers that exist as they are')
-    .option('--pull <policy>', 'pull images before: always, missing or never')
+    .option('--force-recreate', 'recreate containers even if their configuration has not changed')
+    .option('--no-recreate', 'do not recreate existing containers')
+    .option('--pull <policy>', 'pull images first: always, missing or never')
     .option('--quiet-pull', 'pull without progress')
-    .option('--remove-orphans', 'remove containers of services that are not in the file')
+    .option('--remove-orphans', 'remove containers for services not defined in the Compose file')
     .option('--scale <service=num>', 'number of containers of a service', collect)
     .action(async (services: string[], flags: Omit<UpFlags, 'start' | 'deps'>) => {
       await up(cli, services, { ...flags, start: false, deps: true });

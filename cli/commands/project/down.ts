@@ -14,17 +14,20 @@ interface DownFlags {
   readonly timeout?: string;
 }
 
-/** Containers that do not end at once are stopped after their grace; only silence is an error. */
+/** Time without any change after which `down` fails; slow containers alone are no error. */
 const silenceMs = 180_000;
 
 export function downCommand(cli: Cli): Command {
   return new Command('down')
-    .description('Stop and remove containers and networks, on every node')
+    .description('Stop and remove containers and networks on every node')
     .argument('[services...]')
     .option('-v, --volumes', 'remove named volumes too')
-    .option('--remove-orphans', 'remove containers of services that are not in the file')
-    .option('--rmi <type>', 'remove images: "local" those without a name of their own, or "all"')
-    .option('-t, --timeout <seconds>', 'seconds a container has to stop')
+    .option('--remove-orphans', 'remove containers for services not defined in the Compose file')
+    .option(
+      '--rmi <type>',
+      'remove images used by services: "local" removes only images without a custom name, or "all"',
+    )
+    .option('-t, --timeout <seconds>', 'shutdown timeout of a container in seconds')
     .action(async (services: string[], flags: DownFlags) => {
       await down(cli, services, flags);
     });
@@ -70,7 +73,10 @@ async function down(cli: Cli, services: readonly string[], flags: DownFlags): Pr
   if (flags.rmi !== undefined) await removeImages(cli, client, imagesToRemove(wanted, flags.rmi));
 }
 
-/** `local`: only what a build named after the project; `all`: every image of the removed services. */
+/**
+ * Images of the removed services: `all` of them, or for `local` those with the project's default
+ * name.
+ */
 function imagesToRemove({ project, services, before }: DownWanted, rmi: string): readonly string[] {
   const images = [...before.services.values()]
     .map(({ spec }) => spec)
@@ -90,7 +96,8 @@ async function removeImages(
   const { signal } = cli.interrupts;
   for (const image of images) {
     const nodes = await client.call('image.remove', { image }, { signal, timeoutMs: 60_000 });
-    if (nodes.length === 0) warn(cli, `image ${image} was not removed: it is not there or in use`);
+    if (nodes.length === 0)
+      warn(cli, `image ${image}: not removed, it does not exist or is in use`);
     else cli.stderr.write(` Image ${image}  Removed from ${nodes.join(', ')}\n`);
   }
 }

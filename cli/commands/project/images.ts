@@ -8,7 +8,7 @@ interface ImagesFlags {
   readonly format?: string;
 }
 
-/** `registry:5000/a/b:1.2` → name and tag; a digest stands in for a tag. */
+/** Splits `registry:5000/a/b:1.2` into repository and tag; a digest takes the place of the tag. */
 export function splitImage(image: string): { readonly repository: string; readonly tag: string } {
   const at = image.indexOf('@');
   if (at > 0) return { repository: image.slice(0, at), tag: image.slice(at + 1) };

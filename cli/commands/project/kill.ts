@@ -9,25 +9,31 @@ interface KillFlags {
   readonly signal: string;
 }
 
-/** The engine takes names with and without SIG, and numbers. */
+/**
+ * Validates a signal: a name with or without SIG, or a number. Returns it in upper case; throws
+ * `invalid`.
+ */
 export function checkSignal(text: string): string {
   if (/^(?:(?:SIG)?[A-Z][A-Z0-9+-]{1,9}|\d{1,2})$/iu.test(text)) return text.toUpperCase();
-  throw new AppError('invalid', `invalid signal "${text}"`);
+  throw new AppError('invalid', `invalid signal "${text}": use a name like SIGTERM or a number`);
 }
 
 export function killCommand(cli: Cli): Command {
   return new Command('kill')
-    .description('Send a signal to containers, SIGKILL unless told; killed ones stay stopped')
+    .description('Force stop containers, or send them a signal; killed containers stay stopped')
     .argument('[services...]')
     .option('-s, --signal <signal>', 'signal to send', 'SIGKILL')
-    .option('--remove-orphans', 'also containers of services that are not in the file (always)')
+    .option(
+      '--remove-orphans',
+      'include containers for services not defined in the Compose file (always on)',
+    )
     .action(async (services: string[], flags: KillFlags) => {
       const signalName = checkSignal(flags.signal);
       const view = await viewProject(cli, services);
       const tasks = tasksOf(view, services).filter(
         (task) => isLive(task) && task.status.state === 'running',
       );
-      if (tasks.length === 0) throw new AppError('not-found', 'no container to kill');
+      if (tasks.length === 0) throw new AppError('not-found', 'kill: no running containers');
       await withProgress(cli, async (progress) => {
         progress.show('Killing', rowsOf(view, tasks, 'Killing', 'working'));
         await view.client.call(

@@ -18,7 +18,7 @@ interface LsFlags {
 export function lsCommand(cli: Cli): Command {
   return new Command('ls')
     .description('List running projects')
-    .option('-a, --all', 'show all projects, also stopped ones')
+    .option('-a, --all', 'show all projects, including stopped ones')
     .option('-q, --quiet', 'only display names')
     .option('--format <format>', 'table, json, or a template')
     .option('--filter <filter>', 'name=TEXT', collect)

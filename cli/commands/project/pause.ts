@@ -4,7 +4,7 @@ import { rowsOf } from './restart.js';
 import { isLive, serviceNames, tasksOf, viewProject } from '../../project/selection.js';
 import { withProgress } from '../../project/showing.js';
 
-/** `pause` and `unpause`: only containers that run, and are not so already. */
+/** Pauses or unpauses running containers; sends no request for services already in that state. */
 async function setPaused(cli: Cli, services: readonly string[], paused: boolean): Promise<void> {
   const view = await viewProject(cli, services);
   const tasks = tasksOf(view, services).filter(
@@ -29,7 +29,7 @@ async function setPaused(cli: Cli, services: readonly string[], paused: boolean)
 
 export function pauseCommand(cli: Cli): Command {
   return new Command('pause')
-    .description('Pause services: their processes are frozen where they are')
+    .description('Pause services by freezing their processes')
     .argument('[services...]')
     .action((services: string[]) => setPaused(cli, services, true));
 }

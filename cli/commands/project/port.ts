@@ -12,7 +12,7 @@ interface PortFlags {
 
 export function portCommand(cli: Cli): Command {
   return new Command('port')
-    .description('Print the address and port of a machine where a service port is published')
+    .description('Print the machine address and port of a published service port')
     .argument('<service>')
     .argument('<port>')
     .option('--index <number>', 'index of the container if the service has several')

@@ -50,16 +50,16 @@ const states = [
 
 export function psCommand(cli: Cli): Command {
   return new Command('ps')
-    .description('List containers, the node each runs on and how often it was restarted')
+    .description('List containers with their node and restart count')
     .argument('[services...]')
-    .option('-a, --all', 'show all containers, also stopped ones')
+    .option('-a, --all', 'show all containers, including stopped ones')
     .option('-q, --quiet', 'only display IDs')
     .option('--services', 'display services')
     .option('--format <format>', 'table, json, or a template')
     .option('--status <status>', `filter by status: ${states.join(', ')}`, collect)
     .option('--filter <filter>', `filter by a property: ${filterKeys}`, collect)
     .option('--no-trunc', "don't truncate output")
-    .option('--orphans', 'include services that are not in the file (always)')
+    .option('--orphans', 'include orphaned services, not declared by the project (always on)')
     .action(async (services: string[], flags: PsFlags) => {
       const entries = [
         ...(flags.status ?? []).map((status) => `status=${status}`),
@@ -78,8 +78,8 @@ export function psCommand(cli: Cli): Command {
       'after',
       `
 Examples:
-  shoal ps                              what runs, and on which node
-  shoal ps -a --filter status=exited    what has ended
+  shoal ps                              running containers and their nodes
+  shoal ps -a --filter status=exited    stopped containers
   shoal ps --format 'table {{.Name}}\\t{{.Node}}\\t{{.Status}}'`,
     );
 }
@@ -91,7 +91,7 @@ interface PlacedTask {
 
 const filterKeys = 'status=, name=, service=, node=, health=, label=';
 
-/** Throws `invalid` for what is no filter, before anything is asked. */
+/** Compiles the filters; throws `invalid` for a malformed one before any call to the manager. */
 function taskFilter(entries: readonly string[]): (item: PlacedTask) => boolean {
   const wanted = entries.map((entry) =>
     entry.startsWith('status=') ? `status=${oneOf('status', entry.slice(7), states)}` : entry,
@@ -115,12 +115,12 @@ function isShown(
   return (task) => {
     if (byStatus || flags.all === true) return true;
     if (isLive(task)) return true;
-    // On its way out; on a node that is down it is only a memory.
+    // A task shutting down is shown, unless its node is down.
     return !isTerminal(task.status.state) && nodeOf(view, task)?.status.state !== 'down';
   };
 }
 
-/** A stopped task whose container another one has taken over is told of by that one. */
+/** Drops stopped tasks whose container a later task has adopted; that task represents it. */
 function withoutAdopted(tasks: readonly Task[]): readonly Task[] {
   const adopted = new Set(tasks.flatMap(({ adopts }) => adopts ?? []));
   return tasks.filter(({ id }) => !adopted.has(id));
@@ -143,7 +143,9 @@ function render(cli: Cli, view: ProjectView, tasks: readonly Task[], flags: PsFl
   return formatList(flags.format, header, items);
 }
 
-/** What process 1 is, quoted as Docker does; of a task that has no container yet, what the file says. */
+/**
+ * Command of process 1, quoted like Docker; before the container exists, the command of the spec.
+ */
 function commandText(task: Task, truncate: boolean): string {
   const { container } = task.spec;
   const words = task.status.command ?? [

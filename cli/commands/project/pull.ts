@@ -28,11 +28,11 @@ export function pullCommand(cli: Cli): Command {
   return new Command('pull')
     .description('Pull service images onto every node that may run them')
     .argument('[services...]')
-    .option('--ignore-buildable', 'leave out images that can be built')
+    .option('--ignore-buildable', 'ignore images that can be built')
     .option('--ignore-pull-failures', 'pull what it can and ignore failures')
-    .option('--include-deps', 'also pull what the services depend on')
+    .option('--include-deps', 'also pull the dependencies of the services')
     .option('--policy <policy>', 'missing or always')
-    .option('-q, --quiet', 'no progress')
+    .option('-q, --quiet', 'do not show progress')
     .action(async (services: string[], flags: PullCommandFlags) => {
       if (flags.policy !== undefined && !['missing', 'always'].includes(flags.policy)) {
         throw new AppError('invalid', `invalid --policy "${flags.policy}": use missing or always`);
@@ -42,18 +42,21 @@ export function pullCommand(cli: Cli): Command {
         services.length === 0 || flags.includeDeps === true
           ? Object.keys(project.services)
           : services;
-      const images = wantedImages(project, keys, (service) => whenAsked(service, flags));
+      const images = wantedImages(project, keys, (service) => pullCondition(service, flags));
       const client = await cli.connect({ startLocal: true });
       await pullImages(cli, { client, images }, flags);
     });
 }
 
-/** `pull` pulls what it is asked for, except what the file says is not to be. */
-function whenAsked(service: Service, flags: PullCommandFlags): PullWhen | undefined {
+/**
+ * Pull condition for the `pull` command: always, unless the flags or `pull_policy` in the file
+ * exclude it.
+ */
+function pullCondition(service: Service, flags: PullCommandFlags): PullWhen | undefined {
   if (service.build !== undefined && flags.ignoreBuildable === true) return undefined;
-  const said = pullWhen(service, flags.policy);
-  if (said?.kind === 'never' || said?.kind === 'build') return undefined;
-  return said?.kind === 'missing' ? said : { kind: 'always' };
+  const policy = pullWhen(service, flags.policy);
+  if (policy?.kind === 'never' || policy?.kind === 'build') return undefined;
+  return policy?.kind === 'missing' ? policy : { kind: 'always' };
 }
 
 export interface ToPull {
@@ -65,13 +68,16 @@ export interface PullHow {
   readonly ignorePullFailures?: boolean;
   readonly quiet?: boolean;
   /**
-   * Only where it is already, and, where its registry asks for credentials and no node has it, on one
-   * node: the others take it from there when they need it.
+   * Pull only on nodes that have the image. If none has it and its registry needs credentials, pull
+   * on one node; the others fetch it from there on demand.
    */
   readonly whereNeeded?: boolean;
 }
 
-/** Pulls on every ready node that may run what wants the image, with the user's credentials. */
+/**
+ * Pulls each image with the user's credentials on every ready node that may run a service using it.
+ * Throws `unavailable` if no node is ready or a pull fails.
+ */
 export async function pullImages(
   cli: Cli,
   { client, images }: ToPull,
@@ -81,7 +87,7 @@ export async function pullImages(
   const { signal } = cli.interrupts;
   const nodes = await client.call('node.list', {}, { signal });
   if (!nodes.some(({ status }) => status.state === 'ready')) {
-    throw new AppError('unavailable', 'no node is ready to pull on');
+    throw new AppError('unavailable', 'pull: no node is ready; check "shoal node ls"');
   }
   const credentials = new RegistryCredentials(cli.env);
   const failures: string[] = [];
@@ -91,10 +97,14 @@ export async function pullImages(
       rows.set(row.id, row);
       if (flags.quiet !== true) progress.show('Pulling', [...rows.values()]);
     };
-    const one = async (wanted: WantedImage, node: Node, seen: ImageOnNode | undefined) => {
+    const pullOnNode = async (
+      wanted: WantedImage,
+      node: Node,
+      present: ImageOnNode | undefined,
+    ) => {
       const id = `Image ${wanted.image} on ${node.spec.name}`;
-      if (!isDue(wanted.when, seen, cli.now())) {
-        show({ id, text: 'Skipped: already there', state: 'done' });
+      if (!isDue(wanted.when, present, cli.now())) {
+        show({ id, text: 'Skipped: already present', state: 'done' });
         return;
       }
       show({ id, text: 'Pulling', state: 'working' });
@@ -107,19 +117,20 @@ export async function pullImages(
         const text = `${id}: ${messageOf(error)}`;
         show({ id, text: wanted.buildable ? 'Warning' : 'Error', state: 'error' });
         if (!wanted.buildable) failures.push(text);
-        else warn(cli, `${text}; it can be built with "shoal build"`);
+        else warn(cli, `${text}; build it with "shoal build"`);
       }
     };
     const jobs = images.map(async (wanted) => {
       const holders = await client.call('image.find', { image: wanted.image }, { signal });
       const eligible = eligibleNodes(nodes, wanted);
-      const having = eligible.filter(({ id }) => holders.some(({ nodeId }) => nodeId === id));
-      const secret = (await credentials.forImage(wanted.image)) !== undefined;
-      const first = having.length > 0 ? having : eligible.slice(0, secret ? 1 : 0);
-      return (flags.whereNeeded === true ? first : eligible).map((node) => async () => {
-        const seen = holders.find(({ nodeId }) => nodeId === node.id);
-        if (flags.whereNeeded !== true || isDue(wanted.when, seen, cli.now())) {
-          await one(wanted, node, seen);
+      const withImage = eligible.filter(({ id }) => holders.some(({ nodeId }) => nodeId === id));
+      const needsCredentials = (await credentials.forImage(wanted.image)) !== undefined;
+      const preferred =
+        withImage.length > 0 ? withImage : eligible.slice(0, needsCredentials ? 1 : 0);
+      return (flags.whereNeeded === true ? preferred : eligible).map((node) => async () => {
+        const present = holders.find(({ nodeId }) => nodeId === node.id);
+        if (flags.whereNeeded !== true || isDue(wanted.when, present, cli.now())) {
+          await pullOnNode(wanted, node, present);
         }
       });
     });

@@ -18,11 +18,11 @@ interface PushFlags {
 
 export function pushCommand(cli: Cli): Command {
   return new Command('push')
-    .description('Push the images of services that are built, from a node that has them')
+    .description('Push the images of services with a build section, from a node that has them')
     .argument('[services...]')
     .option('--ignore-push-failures', 'push what it can and ignore failures')
-    .option('--include-deps', 'also push what the services depend on')
-    .option('-q, --quiet', 'no progress')
+    .option('--include-deps', 'also push the dependencies of the services')
+    .option('-q, --quiet', 'do not show progress')
     .action(async (services: string[], flags: PushFlags) => {
       const { project } = await loadFile(cli, services);
       const all = services.length === 0 || flags.includeDeps === true;
@@ -31,7 +31,9 @@ export function pushCommand(cli: Cli): Command {
     });
 }
 
-/** As docker compose: only services with a `build:`, with the tags of the build as well. */
+/**
+ * Pushes images like docker compose: only services with `build:`, including the tags of the build.
+ */
 export async function pushServices(
   cli: Cli,
   { client, project, keys }: ServiceImages,
@@ -51,7 +53,7 @@ export async function pushServices(
       rows.set(image, { id: `Image ${image}`, ...row });
       if (flags.quiet !== true) progress.show('Pushing', [...rows.values()]);
     };
-    const one = (image: string) => async () => {
+    const pushOne = (image: string) => async () => {
       show(image, { text: 'Pushing', state: 'working' });
       const sent = new LayerMeter();
       try {
@@ -67,7 +69,7 @@ export async function pushServices(
         failures.push(`image ${image}: ${messageOf(error)}`);
       }
     };
-    await inTurns(cli.options.parallel, [...new Set(images)].map(one));
+    await inTurns(cli.options.parallel, [...new Set(images)].map(pushOne));
   });
   if (failures.length === 0) return;
   if (flags.ignorePushFailures !== true) throw new AppError('unavailable', failures.join('; '));

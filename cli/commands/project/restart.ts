@@ -11,14 +11,14 @@ interface RestartFlags {
   readonly deps: boolean;
 }
 
-/** Stop grace of a container (10 s unless the file says more) and its start, with room. */
+/** Time limit for a restart without the stop grace period of `--timeout`. */
 const restartDeadlineMs = 300_000;
 
 export function restartCommand(cli: Cli): Command {
   return new Command('restart')
-    .description('Restart containers where they are')
+    .description('Restart containers on their nodes')
     .argument('[services...]')
-    .option('-t, --timeout <seconds>', 'seconds a container has to stop')
+    .option('-t, --timeout <seconds>', 'shutdown timeout of a container in seconds')
     .option('--no-deps', "don't restart dependent services")
     .action(async (services: string[], flags: RestartFlags) => {
       const grace = timeoutMs(flags.timeout);
@@ -28,13 +28,13 @@ export function restartCommand(cli: Cli): Command {
     });
 }
 
-/** Also those that ask to be restarted with what they depend on (`depends_on.restart: true`). */
+/** Adds the services that restart with their dependencies (`depends_on.restart: true`). */
 function withDependents(view: ProjectView, services: readonly string[]): readonly string[] {
   if (services.length === 0) return services;
-  const asking = view.services.filter(({ spec }) =>
+  const dependents = view.services.filter(({ spec }) =>
     spec.dependsOn.some(({ service, restart }) => restart && services.includes(service)),
   );
-  return [...new Set([...services, ...asking.map(({ spec }) => spec.service)])];
+  return [...new Set([...services, ...dependents.map(({ spec }) => spec.service)])];
 }
 
 async function restart(
@@ -65,7 +65,7 @@ async function restart(
   });
 }
 
-/** A row per container, with its node. */
+/** Progress rows, one per container, with the node's name. */
 export function rowsOf(
   view: Pick<ProjectView, 'nodes'>,
   tasks: readonly Task[],

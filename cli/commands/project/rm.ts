@@ -17,7 +17,7 @@ export function rmCommand(cli: Cli): Command {
     .argument('[services...]')
     .option('-f, --force', "don't ask to confirm removal")
     .option('-s, --stop', 'stop the containers, if required, before removing')
-    .option('-v, --volumes', 'remove anonymous volumes too (always)')
+    .option('-v, --volumes', 'remove anonymous volumes too (always on)')
     .action(async (services: string[], flags: RmFlags) => {
       await remove(cli, services, flags);
     });
@@ -51,7 +51,10 @@ async function remove(cli: Cli, services: readonly string[], flags: RmFlags): Pr
   });
 }
 
-/** Asks on a terminal or reads the answer from a pipe; the end of the input is a no. */
+/**
+ * Asks a yes/no question on stderr and reads the answer from stdin, which may be a pipe; end of
+ * input means no.
+ */
 export async function confirm(cli: Cli, question: string): Promise<boolean> {
   cli.stderr.write(`? ${question} (y/N) `);
   const lines = createInterface({ input: cli.stdin });

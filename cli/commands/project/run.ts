@@ -46,24 +46,26 @@ interface RunFlags {
 
 export function runCommand(cli: Cli): Command {
   return new Command('run')
-    .description('Run a one-off command on a service, on a node that fits; ends with its exit code')
+    .description(
+      'Run a one-off command on a service, on an eligible node; exits with its exit code',
+    )
     .argument('<service>')
     .argument('[command...]')
     .passThroughOptions()
-    .option('--build', 'build the image before')
+    .option('--build', 'build the image before starting the container')
     .option('--no-deps', "don't start linked services")
     .option('-d, --detach', "run in the background and print the container's name")
     .option('--entrypoint <command>', 'override the entrypoint of the image')
     .option('-e, --env <variable>', 'set environment variables', collect)
-    .option('-i, --interactive', 'keep the input open (always, unless -d)')
+    .option('-i, --interactive', 'keep stdin open (always on, except with -d)')
     .option('-l, --label <label>', 'add a label', collect)
     .option('--name <name>', 'name of the container')
     .option('-p, --publish <port>', 'publish a port', collect)
-    .option('--pull <policy>', 'pull before: always, missing or never')
-    .option('--rm', 'remove the container when it ends')
+    .option('--pull <policy>', 'pull the image first: always, missing or never')
+    .option('--rm', 'remove the container when it exits')
     .option('-P, --service-ports', "publish the service's ports")
     .option('-T, --no-tty', 'do not allocate a terminal')
-    .option('--use-aliases', "use the service's names in its networks")
+    .option('--use-aliases', "use the service's network aliases")
     .option('-u, --user <user>', 'run as this user')
     .option('-v, --volume <volume>', 'add a volume', collect)
     .option('-w, --workdir <path>', 'working directory in the container')
@@ -102,17 +104,17 @@ async function run(
   });
   const oneOff = { client, project: project.name, key, tty, stdin };
   if (detached) {
-    await becomes(cli, oneOff, (task) => task.status.startedAt !== undefined);
+    await waitForTask(cli, oneOff, (task) => task.status.startedAt !== undefined);
     cli.stdout.write(`${containerName}\n`);
     return;
   }
-  const code = await converse(cli, oneOff).finally(() =>
+  const code = await streamContainer(cli, oneOff).finally(() =>
     flags.rm === true ? remove(cli, oneOff) : undefined,
   );
   if (code !== 0) throw new ExitError(code);
 }
 
-interface Starting {
+interface OneOffStart {
   readonly client: ControlClient;
   readonly project: Project;
   readonly service: string;
@@ -122,23 +124,25 @@ interface Starting {
   readonly stdin: boolean;
 }
 
-/** Starts what the service needs, then the container itself. */
+/**
+ * Starts the service's dependencies, then the one-off container. Returns its service key and name.
+ */
 async function start(
   cli: Cli,
-  starting: Starting,
+  request: OneOffStart,
 ): Promise<{ readonly key: string; readonly containerName: string }> {
-  const { client, project, service, flags } = starting;
+  const { client, project, service, flags } = request;
   const { signal } = cli.interrupts;
-  const whole = toApply({
+  const full = toApply({
     project,
     named: [service],
     flags: { deps: true },
     options: { mode: 'started', replicas: {}, graceMs: undefined },
   });
-  const spec = whole.services.find((item) => item.service === service);
+  const spec = full.services.find((item) => item.service === service);
   if (spec === undefined) throw new AppError('not-found', `no such service: ${service}`);
   const before = await lookOnce(client, project.name, signal);
-  const others = flags.deps ? whole.services.filter((item) => item !== spec) : [];
+  const others = flags.deps ? full.services.filter((item) => item !== spec) : [];
   const keys = [...others.map((item) => item.service), service];
   await prepareImages(cli, {
     client,
@@ -150,9 +154,9 @@ async function start(
       ...(flags.pull === undefined ? {} : { pull: flags.pull }),
     },
   });
-  const own = oneOffSpec(spec, wishOf(cli, starting));
-  const known = [...whole.known, own.service, ...runsOf(before)];
-  const apply = { ...whole, known, services: [...others, own] };
+  const own = oneOffSpec(spec, specOptions(cli, request));
+  const known = [...full.known, own.service, ...oneOffKeys(before)];
+  const apply = { ...full, known, services: [...others, own] };
   const applied = await client.call('project.apply', apply, { signal, timeoutMs: 60_000 });
   if (others.length > 0) {
     await withProgress(cli, (progress) =>
@@ -169,12 +173,12 @@ async function start(
   return { key: own.service, containerName: own.task.container.containerName ?? own.service };
 }
 
-/** Other one-off containers are no orphans. */
-function runsOf(before: Awaited<ReturnType<typeof lookOnce>>): readonly string[] {
+/** Service keys of other one-off containers: they must not count as orphans. */
+function oneOffKeys(before: Awaited<ReturnType<typeof lookOnce>>): readonly string[] {
   return [...before.services.values()].filter(isOneOff).map(({ spec }) => spec.service);
 }
 
-function wishOf(cli: Cli, { project, command, flags, tty, stdin }: Starting) {
+function specOptions(cli: Cli, { project, command, flags, tty, stdin }: OneOffStart) {
   const pairs = (items: readonly string[] = [], bare: (name: string) => string) =>
     Object.fromEntries(
       items.map((item) => {
@@ -206,20 +210,32 @@ function wishOf(cli: Cli, { project, command, flags, tty, stdin }: Starting) {
   };
 }
 
-/** Waits until the one task is as asked, or has ended, or cannot be. */
-async function becomes(cli: Cli, of: OneOff, ready: (task: Task) => boolean): Promise<Task> {
+/**
+ * Waits until `ready` accepts the one-off's task or the task has ended. Throws `unavailable` if it
+ * is rejected or cannot be placed.
+ */
+async function waitForTask(
+  cli: Cli,
+  oneOff: OneOff,
+  ready: (task: Task) => boolean,
+): Promise<Task> {
   let found: Task | undefined;
   await follow({
-    client: of.client,
-    project: of.project,
+    client: oneOff.client,
+    project: oneOff.project,
     progress: quietProgress,
     title: 'Running',
     judge: (state) => {
-      const tasks = [...state.tasks.values()].filter((task) => task.service === of.key);
+      const tasks = [...state.tasks.values()].filter((task) => task.service === oneOff.key);
       found = tasks.sort((a, b) => b.createdAt - a.createdAt)[0];
       const { state: now, error, message } = found?.status ?? {};
       if (now === 'rejected' || (now === 'failed' && found?.status.exitCode === undefined)) {
-        return { rows: [], done: false, failure: error ?? message ?? 'it was refused', stuck: [] };
+        return {
+          rows: [],
+          done: false,
+          failure: error ?? message ?? 'the task was rejected',
+          stuck: [],
+        };
       }
       const stuck = now === 'pending' ? [found?.explanation?.summary ?? ''] : [];
       const done = found !== undefined && (ready(found) || isTerminal(found.status.state));
@@ -229,48 +245,48 @@ async function becomes(cli: Cli, of: OneOff, ready: (task: Task) => boolean): Pr
     now: cli.now,
     idleMs: Number.MAX_SAFE_INTEGER,
   });
-  if (found === undefined) throw new AppError('internal', 'the container is gone');
+  if (found === undefined) throw new AppError('internal', 'one-off container disappeared');
   return found;
 }
 
-/** Output, input and Ctrl-C between here and the container, until it ends. Returns its exit code. */
-async function converse(cli: Cli, of: OneOff): Promise<number> {
-  const { client, project, key } = of;
-  const running = await becomes(cli, of, (task) => task.status.startedAt !== undefined);
-  const over = isTerminal(running.status.state);
-  if (of.tty && !over) {
+/** Connects the local streams to the container until it exits. Returns its exit code. */
+async function streamContainer(cli: Cli, oneOff: OneOff): Promise<number> {
+  const { client, project, key } = oneOff;
+  const running = await waitForTask(cli, oneOff, (task) => task.status.startedAt !== undefined);
+  const hasEnded = isTerminal(running.status.state);
+  if (oneOff.tty && !hasEnded) {
     const args = { project, service: key, stdin: true, replay: true };
     const stream = await client.open('attach', args, cli.interrupts.signal);
     await runSession(stream, terminalEnds(cli, { input: cli.stdin, tty: true, detachKeys: '' }));
   } else {
-    await plain(cli, of, !over && of.stdin);
+    await streamWithoutTty(cli, oneOff, !hasEnded && oneOff.stdin);
   }
-  const ended = await becomes(cli, of, (task) => isTerminal(task.status.state));
+  const ended = await waitForTask(cli, oneOff, (task) => isTerminal(task.status.state));
   return ended.status.exitCode ?? 1;
 }
 
 /**
- * The output is read from the log, which has all of it from the start; the input goes by an attachment.
- * A followed log goes on for what may start later, so it is left when the container has ended, and the
- * rest is read from the whole log.
+ * Streams a container without a TTY: output from its log, which is complete from the start, input
+ * over an attach session. A followed log never ends by itself, so it is aborted when the container
+ * has ended, and the remaining lines come from a second, complete read.
  */
-async function plain(cli: Cli, of: OneOff, withInput: boolean): Promise<void> {
+async function streamWithoutTty(cli: Cli, oneOff: OneOff, withInput: boolean): Promise<void> {
   const { signal } = cli.interrupts;
   const ending = new AbortController();
   const live = AbortSignal.any([signal, ending.signal]);
-  const input = withInput ? feed(cli, of, live) : undefined;
+  const input = withInput ? sendInput(cli, oneOff, live) : undefined;
   const printer = linePrinter(cli);
   try {
-    const following = printLog(of, { follow: true, signal: live, print: printer });
+    const following = printLog(oneOff, { follow: true, signal: live, print: printer });
     await Promise.all([
-      becomes(cli, of, (task) => isTerminal(task.status.state)).finally(() => {
+      waitForTask(cli, oneOff, (task) => isTerminal(task.status.state)).finally(() => {
         ending.abort();
       }),
       following.catch((error: unknown) => {
         if (!live.aborted) throw error;
       }),
     ]);
-    await printLog(of, { follow: false, signal, print: printer });
+    await printLog(oneOff, { follow: false, signal, print: printer });
   } finally {
     ending.abort();
     await input;
@@ -283,16 +299,16 @@ interface LogReading {
   readonly print: (line: TaskLogLine) => void;
 }
 
-async function printLog(of: OneOff, reading: LogReading): Promise<void> {
+async function printLog(oneOff: OneOff, reading: LogReading): Promise<void> {
   const args = {
-    project: of.project,
-    services: [of.key],
+    project: oneOff.project,
+    services: [oneOff.key],
     options: { follow: reading.follow },
   };
-  for await (const lines of logs(of.client, args, reading.signal)) lines.forEach(reading.print);
+  for await (const lines of logs(oneOff.client, args, reading.signal)) lines.forEach(reading.print);
 }
 
-/** Writes each line once: the engine's stamps have nine digits and only rise. */
+/** Prints each line once: engine timestamps have nine digits and increase monotonically. */
 function linePrinter(cli: Cli): (line: TaskLogLine) => void {
   let last = '';
   return ({ stamp, stream, text }) => {
@@ -302,20 +318,20 @@ function linePrinter(cli: Cli): (line: TaskLogLine) => void {
   };
 }
 
-async function feed(cli: Cli, of: OneOff, signal: AbortSignal): Promise<void> {
-  const args = { project: of.project, service: of.key, stdin: true };
+async function sendInput(cli: Cli, oneOff: OneOff, signal: AbortSignal): Promise<void> {
+  const args = { project: oneOff.project, service: oneOff.key, stdin: true };
   try {
-    const stream = await of.client.open('attach', args, signal);
-    const silent = () => undefined;
+    const stream = await oneOff.client.open('attach', args, signal);
+    const discard = () => undefined;
     const ends = terminalEnds(cli, { input: cli.stdin, tty: false, detachKeys: '' });
-    await runSession(stream, { ...ends, stdout: silent, stderr: silent });
+    await runSession(stream, { ...ends, stdout: discard, stderr: discard });
   } catch {
-    // The container has ended meanwhile: nobody reads the input any more.
+    // The container has exited: its stdin has no reader.
   }
 }
 
-async function remove(cli: Cli, of: OneOff): Promise<void> {
-  const { client, project, key } = of;
+async function remove(cli: Cli, oneOff: OneOff): Promise<void> {
+  const { client, project, key } = oneOff;
   const signal = AbortSignal.timeout(60_000);
   const before = await lookOnce(client, project, signal);
   const { changes } = await client.call(

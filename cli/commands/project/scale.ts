@@ -6,7 +6,7 @@ import { followUp } from '../../rollout/follow-up.js';
 import { checkServices, openProject } from '../../project/selection.js';
 import { warn, withProgress } from '../../project/showing.js';
 
-/** `web=3 db=1` → replicas by service; throws `invalid` with the argument at fault. */
+/** Parses `web=3 db=1` to replicas by service; throws `invalid` with the wrong argument. */
 export function parseReplicas(
   texts: readonly string[],
   flag = 'scale',
@@ -14,13 +14,13 @@ export function parseReplicas(
   const entries = texts.map((text): readonly [string, number] => {
     const at = text.indexOf('=');
     if (at <= 0) {
-      throw new AppError('invalid', `invalid ${flag} option "${text}": should be SERVICE=NUM`);
+      throw new AppError('invalid', `invalid ${flag} option "${text}": use SERVICE=NUM`);
     }
     const count = text.slice(at + 1);
     if (!/^\d+$/u.test(count) || Number(count) > maxReplicas) {
       throw new AppError(
         'invalid',
-        `invalid ${flag} option "${text}": the number of replicas must be 0 to ${maxReplicas}`,
+        `invalid ${flag} option "${text}": use 0 to ${maxReplicas} replicas`,
       );
     }
     return [text.slice(0, at), Number(count)];
@@ -32,9 +32,9 @@ const maxReplicas = 10_000;
 
 export function scaleCommand(cli: Cli): Command {
   return new Command('scale')
-    .description('Set how many containers run for services')
+    .description('Set the number of containers of services')
     .argument('<replicas...>', 'SERVICE=NUM')
-    .option('--no-deps', "don't start linked services (never done by scale)")
+    .option('--no-deps', "don't start linked services (always on)")
     .action(async (texts: string[]) => {
       await scale(cli, parseReplicas(texts));
     });
@@ -51,7 +51,7 @@ async function scale(cli: Cli, replicas: Readonly<Record<string, number>>): Prom
     ({ spec }) => spec.halted && services.includes(spec.service),
   );
   for (const { spec } of halted)
-    warn(cli, `service ${spec.service} is stopped; "shoal start" runs it`);
+    warn(cli, `service ${spec.service}: stopped; start it with "shoal start"`);
   await withProgress(cli, (progress) =>
     followUp(cli, progress, { client, project, services, until: 'started', changes: [], before }),
   );

@@ -16,7 +16,7 @@ export function startCommand(cli: Cli): Command {
     .description('Start stopped containers')
     .argument('[services...]')
     .option('--wait', 'wait for services to be running or healthy')
-    .option('--wait-timeout <seconds>', 'longest time to wait')
+    .option('--wait-timeout <seconds>', 'maximum time to wait, in seconds')
     .action(async (services: string[], flags: StartFlags) => {
       await start(cli, services, flags);
     });
@@ -34,7 +34,10 @@ async function start(cli: Cli, wanted: readonly string[], flags: StartFlags): Pr
   checkServices(wanted, known);
   const services = wanted.length > 0 ? wanted : known.map(({ spec }) => spec.service);
   if (services.length === 0) {
-    throw new AppError('not-found', `project "${project}" has no service to start`);
+    throw new AppError(
+      'not-found',
+      `project "${project}": no services to start; create them with "shoal up"`,
+    );
   }
   await client.call('service.halt', { project, services, halted: false }, { signal });
   await withProgress(cli, (progress) =>

@@ -11,14 +11,16 @@ export function stopCommand(cli: Cli): Command {
   return new Command('stop')
     .description('Stop running containers without removing them')
     .argument('[services...]')
-    .option('-t, --timeout <seconds>', 'seconds a container has to stop')
+    .option('-t, --timeout <seconds>', 'shutdown timeout of a container in seconds')
     .action(async (services: string[], flags: { readonly timeout?: string }) => {
       const grace = timeoutMs(flags.timeout);
       await stopServices(cli, await viewProject(cli, services), services, grace);
     });
 }
 
-/** Halts services and waits until their containers have ended. */
+/**
+ * Stops services and waits until their containers have ended; `grace` is the stop timeout in ms.
+ */
 export async function stopServices(
   cli: Cli,
   view: ProjectView,

@@ -28,11 +28,11 @@ export function upCommand(cli: Cli): Command {
     .argument('[services...]')
     .option('-d, --detach', 'run containers in the background')
     .option('--wait', 'wait for services to be running or healthy; implies -d')
-    .option('--wait-timeout <seconds>', 'longest time to wait')
+    .option('--wait-timeout <seconds>', 'maximum time to wait, in seconds')
     .option('--scale <service=num>', 'number of containers of a service', collect)
-    .option('--remove-orphans', 'remove containers of services that are not in the file')
-    .option('--force-recreate', 'recreate containers though nothing has changed')
-    .option('--no-recreate', 'leave containers that exist as they are')
+    .option('--remove-orphans', 'remove containers for services not defined in the Compose file')
+    .option('--force-recreate', 'recreate containers even if their configuration has not changed')
+    .option('--no-recreate', 'do not recreate existing containers')
     .option('--no-start', "don't start the services after creating them")
     .option('--no-deps', "don't start linked services")
     .option('--build', 'build images before starting containers')
@@ -40,27 +40,27 @@ export function upCommand(cli: Cli): Command {
     .option('--pull <policy>', 'pull images before running: always, missing or never')
     .option('--quiet-pull', 'pull without progress')
     .option('--quiet-build', 'build without output')
-    .option('-t, --timeout <seconds>', 'seconds a container has to stop')
-    .option('--dry-run', 'only say what would change')
-    .option('--abort-on-container-exit', 'stop all containers if one ends')
+    .option('-t, --timeout <seconds>', 'shutdown timeout of a container in seconds')
+    .option('--dry-run', 'only show what would change')
+    .option('--abort-on-container-exit', 'stop all containers if one exits')
     .option('--abort-on-container-failure', 'stop all containers if one fails')
-    .option('--exit-code-from <service>', "end with the service's exit code")
+    .option('--exit-code-from <service>', "exit with the service's exit code")
     .option('--attach <service>', 'show the output of this service only', collect)
     .option('--no-attach <service>', 'do not show the output of this service')
     .option('--no-color', 'produce monochrome output')
     .option('--no-log-prefix', "don't print the container's name")
     .option('--timestamps', 'show timestamps')
-    .option('-w, --watch', 'bring changed files into the containers as they change')
+    .option('-w, --watch', 'sync changed files into the containers as they change')
     .action(async (services: string[], flags: UpFlags) => {
       await up(cli, services, flags);
     });
 }
 
-/** The command itself, with flags as `upCommand` reads them; `create` is the same without the start. */
+/** Runs `up` with the flags that `upCommand` parses; `create` calls it with `start: false`. */
 export async function up(cli: Cli, services: readonly string[], given: UpFlags): Promise<void> {
   const flags = withVariables(cli, given);
   const options = upOptions(flags);
-  // The whole file is checked before anything is touched or started.
+  // The whole file is validated before any change.
   const { project, warnings } = await loadFile(cli, services);
   for (const line of warnings) warn(cli, line);
   checkNames(project, options, flags);
@@ -106,10 +106,10 @@ function checkNames(project: Project, options: UpOptions, flags: UpFlags): void 
   }
 }
 
-/** `--no-recreate`: what is there stays as it is, whatever the file says now. */
+/** `--no-recreate`: leaves existing services out of the request, even if the file has changed. */
 function withoutExisting(wanted: ProjectApply, before: Watched): ProjectApply {
-  const there = new Set([...before.services.values()].map(({ spec }) => spec.name));
-  const isNew = (spec: ServiceSpec): boolean => !there.has(spec.name);
+  const existing = new Set([...before.services.values()].map(({ spec }) => spec.name));
+  const isNew = (spec: ServiceSpec): boolean => !existing.has(spec.name);
   return { ...wanted, services: wanted.services.filter(isNew) };
 }
 
@@ -127,10 +127,10 @@ function reportApplied(cli: Cli, applied: ProjectApplied, flags: UpFlags): void 
   cli.stdout.write((applied.steps ?? []).map(stepLine).join(''));
 }
 
-/** `container web-1: create on node-2 (was missing); node-2: fewest tasks of 3 nodes that fit`. */
+/** Formats a planned step: `container web-1: create on node-2 (was missing); node-2: …`. */
 function stepLine({ action, container, node, cause, placement }: PlannedStep): string {
   const where = node === '' ? '' : ` on ${node}`;
-  const none = node === '' && action !== 'stop' ? ', no node for it now' : '';
+  const none = node === '' && action !== 'stop' ? ', no eligible node now' : '';
   const why = placement === undefined || placement === '' ? '' : `; ${placement}`;
   return `container ${container}: ${action}${where} (${cause})${none}${why}\n`;
 }
@@ -139,13 +139,13 @@ function ignoresOrphans(cli: Cli): boolean {
   return /^(?:1|true)$/iu.test(cli.env.COMPOSE_IGNORE_ORPHANS ?? '');
 }
 
-/** COMPOSE_REMOVE_ORPHANS stands for the flag where it was not given. */
+/** Applies COMPOSE_REMOVE_ORPHANS unless the flag is given. */
 function withVariables(cli: Cli, flags: UpFlags): UpFlags {
   const remove = /^(?:1|true)$/iu.test(cli.env.COMPOSE_REMOVE_ORPHANS ?? '');
   return flags.removeOrphans === undefined && remove ? { ...flags, removeOrphans: true } : flags;
 }
 
-interface ForegroundOf {
+interface ForegroundRequest {
   readonly client: ControlClient;
   readonly project: Project;
   readonly keys: readonly string[];
@@ -155,8 +155,8 @@ interface ForegroundOf {
   readonly options: UpOptions;
 }
 
-async function foreground(cli: Cli, of: ForegroundOf): Promise<void> {
-  const { client, project, keys, before, state, flags, options } = of;
+async function foreground(cli: Cli, request: ForegroundRequest): Promise<void> {
+  const { client, project, keys, before, state, flags, options } = request;
   const only = Array.isArray(flags.attach) ? (flags.attach as readonly string[]) : undefined;
   const attached = keys.filter((key) =>
     only === undefined ? project.services[key]?.attach !== false : only.includes(key),
@@ -175,7 +175,7 @@ async function foreground(cli: Cli, of: ForegroundOf): Promise<void> {
           }),
         )
       : undefined;
-  // Looked at below, when the containers have ended.
+  // Awaited below, after the containers have ended.
   watched?.catch(() => undefined);
   const showing = runForeground(cli, {
     client,

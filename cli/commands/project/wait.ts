@@ -8,19 +8,17 @@ import { quietProgress } from '../../output/progress.js';
 import { follow } from '../../rollout/follow/follow.js';
 import { isLive, tasksOf, viewProject } from '../../project/selection.js';
 
-/** A container may run for as long as it likes. */
+/** Containers may run for any length of time without a change. */
 const foreverMs = Number.MAX_SAFE_INTEGER;
 
 export function waitCommand(cli: Cli): Command {
   return new Command('wait')
-    .description(
-      'Block until the containers of services stop; ends with the exit code of the first',
-    )
+    .description('Block until a container of the services stops; exits with its exit code')
     .argument('<services...>')
     .action(async (services: string[]) => {
       const view = await viewProject(cli, services);
       const tasks = tasksOf(view, services).filter(isLive);
-      if (tasks.length === 0) throw new AppError('not-found', 'no container to wait for');
+      if (tasks.length === 0) throw new AppError('not-found', 'wait: no running containers');
       const first = await firstEnd(cli, view, tasks);
       const code = first.status.exitCode ?? 0;
       cli.stdout.write(`container "${first.containerName}" exited with status code ${code}\n`);
@@ -44,7 +42,12 @@ async function firstEnd(
       last = last.map((task) => state.tasks.get(task.id) ?? task);
       const gone = last.find((task) => !state.tasks.has(task.id));
       if (gone !== undefined && ended() === undefined) {
-        return { rows: [], done: false, failure: `${gone.containerName} was removed`, stuck: [] };
+        return {
+          rows: [],
+          done: false,
+          failure: `container ${gone.containerName}: removed before it exited`,
+          stuck: [],
+        };
       }
       return { rows: [], done: ended() !== undefined, stuck: [] };
     },

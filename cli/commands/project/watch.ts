@@ -14,17 +14,15 @@ interface WatchFlags {
 
 export function watchCommand(cli: Cli): Command {
   return new Command('watch')
-    .description(
-      'Bring changed files into the containers of services, on whichever nodes, or build anew',
-    )
+    .description('Sync changed files into service containers on all nodes, or rebuild images')
     .argument('[services...]')
     .option('--no-up', 'do not build and start services before watching')
-    .option('--prune [on]', 'remove images that a rebuild leaves without a name', 'true')
+    .option('--prune [on]', 'remove dangling images after a rebuild', 'true')
     .option('--quiet', 'hide build output')
     .action(async (services: string[], flags: WatchFlags) => {
       const { project } = await loadFile(cli, services);
       const keys = services.length === 0 ? Object.keys(project.services) : services;
-      // Told before anything is built.
+      // Missing watch rules fail before any build.
       rulesOf(project, keys);
       const quiet = flags.quiet === true;
       if (flags.up) await up(cli, services, { ...plainUp, build: true, quietBuild: quiet });

@@ -13,10 +13,10 @@ interface AuditFlags {
 
 export function auditCommand(cli: Cli): Command {
   return new Command('audit')
-    .description('Say who changed what in the cluster, and when')
+    .description('List changes to the cluster: who made them and when')
     .option('--since <time>', 'show changes since a timestamp or relative (42m)')
     .option('--until <time>', 'show changes before a timestamp or relative (42m)')
-    .option('-n, --tail <number>', 'only the last ones')
+    .option('-n, --tail <number>', 'number of entries to show from the end')
     .option('--format <format>', 'table, json, or a template')
     .action(async (flags: AuditFlags) => {
       const since = moment('--since', flags.since, cli.now());

@@ -14,7 +14,7 @@ import { formatList } from '../../output/format.js';
 
 export function caCommand(cli: Cli): Command {
   return new Command('ca')
-    .description('Look after certificates and the keys that make and seal')
+    .description('Manage the cluster CA, its certificates and the encryption key')
     .addCommand(statusCommand(cli))
     .addCommand(rotateCommand(cli))
     .addCommand(rotateKeyCommand(cli))
@@ -27,7 +27,7 @@ const day = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
 
 function statusCommand(cli: Cli): Command {
   return new Command('status')
-    .description('Show the authority of the cluster and whose certificate comes from it')
+    .description('Show the cluster CA and the certificates that it issued')
     .option('--format <format>', 'table, json, or a template')
     .action(async (flags: { readonly format?: string }) => {
       const client = await cli.connect();
@@ -45,23 +45,21 @@ function summary(status: CaStatus): readonly string[] {
   const { authority, rotation, refusedAuthorities, refusedClients, sealingKey } = status;
   const days = Math.round(status.certificateLifetimeMs / 86_400_000);
   return [
-    `authority ${short(authority.id)}, good until ${day(authority.notAfterMs)}; certificates of nodes last ${days} days`,
-    ...(sealingKey === undefined ? [] : [`secrets are sealed with key ${sealingKey}`]),
+    `CA ${short(authority.id)}, valid until ${day(authority.notAfterMs)}; node certificates are valid for ${days} days`,
+    ...(sealingKey === undefined ? [] : [`secrets are encrypted with key ${sealingKey}`]),
     ...(rotation === undefined
       ? []
-      : [
-          `a rotation from authority ${short(rotation.from)} is under way: "shoal ca rotate" goes on`,
-        ]),
+      : [`rotation from CA ${short(rotation.from)} is in progress; "shoal ca rotate" resumes it`]),
     ...status.retiring.map(
       ({ authority: id, nodeId }) =>
-        `authority ${short(id)} of removed manager ${nodeId} is refused once every node has renewed`,
+        `CA ${short(id)} of removed manager ${nodeId} is retiring: revoked once every node has renewed`,
     ),
     ...(refusedAuthorities.length === 0
       ? []
-      : [`refused authorities: ${refusedAuthorities.map(short).join(', ')}`]),
+      : [`revoked CAs: ${refusedAuthorities.map(short).join(', ')}`]),
     ...(refusedClients.length === 0
       ? []
-      : [`refused certificates of clients: ${refusedClients.join(', ')}`]),
+      : [`revoked client certificates: ${refusedClients.join(', ')}`]),
   ];
 }
 
@@ -72,30 +70,32 @@ interface RotateFlags {
 
 function rotateCommand(cli: Cli): Command {
   return new Command('rotate')
-    .description('Replace the authority of the cluster, while everything goes on')
-    .option('--force', 'end it though some members still need the old authority: they are shut out')
-    .option('--timeout <duration>', 'how long to wait for members to renew', '2m')
+    .description('Replace the cluster CA without downtime')
+    .option('--force', 'finish even if members still use the old CA; they lose access')
+    .option(
+      '--timeout <duration>',
+      'how long to wait for members to renew their certificates',
+      '2m',
+    )
     .action(async (flags: RotateFlags) => {
       const timeoutMs = parseLifetime('--timeout', flags.timeout);
       const client = await cli.connect();
       const { signal } = cli.interrupts;
       const status = await client.call('ca.status', {}, { signal });
-      if (status.rotation === undefined) await begin(cli, client);
-      else cli.stderr.write('going on with the rotation that was begun\n');
+      if (status.rotation === undefined) await beginRotation(cli, client);
+      else cli.stderr.write('resuming the rotation in progress\n');
       await untilRenewed(cli, client, flags.force === true ? 0 : timeoutMs);
       const force = flags.force === true;
       const { refused } = await client.call('ca.finish', { force }, { signal });
       await rememberRefused(cli, client.cluster, refused);
       const { authority } = await client.call('ca.status', {}, { signal });
-      cli.stdout.write(
-        `authority ${short(authority.id)} has taken over, ${short(refused)} is refused from now on\n`,
-      );
-      await tellOthers(cli, client);
+      cli.stdout.write(`CA ${short(authority.id)} is active, CA ${short(refused)} is revoked\n`);
+      await warnAboutOtherManagers(cli, client);
     });
 }
 
-/** Each manager signs with an authority of its own: that of the leader is replaced. */
-async function tellOthers(cli: Cli, client: ControlClient): Promise<void> {
+/** Each manager signs with its own CA; `ca rotate` replaces only the leader's. */
+async function warnAboutOtherManagers(cli: Cli, client: ControlClient): Promise<void> {
   const { signal } = cli.interrupts;
   const [managers, nodes] = await Promise.all([
     client.call('manager.list', {}, { signal }),
@@ -105,13 +105,13 @@ async function tellOthers(cli: Cli, client: ControlClient): Promise<void> {
     if (leader) continue;
     const name = nodes.find(({ id }) => id === nodeId)?.spec.name ?? address;
     cli.stderr.write(
-      `manager ${name} has an authority of its own: "shoal manager demote ${name}" and "promote ${name}" replace it\n`,
+      `manager ${name} keeps its own CA; replace it with "shoal manager demote ${name}", then "shoal manager promote ${name}"\n`,
     );
   }
 }
 
-/** The key of the next authority is made on the manager; its request is signed here. */
-async function begin(cli: Cli, client: ControlClient): Promise<void> {
+/** Begins a rotation: the manager generates the next CA's key, and this computer signs its CSR. */
+async function beginRotation(cli: Cli, client: ControlClient): Promise<void> {
   const { signal } = cli.interrupts;
   const now = new Date(cli.now());
   const authority = await userAuthority(storeOf(cli), now);
@@ -125,30 +125,33 @@ async function begin(cli: Cli, client: ControlClient): Promise<void> {
     validity: validFor(now, clusterAuthorityDays),
   });
   await client.call('ca.install', { certificate }, { signal, timeoutMs: 60_000 });
-  cli.stderr.write('a new authority signs from now on; both are trusted\n');
+  cli.stderr.write('the new CA signs certificates; both CAs are trusted until the rotation ends\n');
 }
 
-const lookMs = 1_000;
+const pollMs = 1_000;
 
-/** Tells how far it is; throws `timeout` that names who is late, and what can be done. */
+/**
+ * Waits until every member has renewed its certificate and prints the count. Throws `timeout` with
+ * the late members and the options left; with a timeout of 0 it looks once and returns.
+ */
 async function untilRenewed(cli: Cli, client: ControlClient, timeoutMs: number): Promise<void> {
   const { signal } = cli.interrupts;
   const end = cli.now() + timeoutMs;
-  let told = '';
+  let lastLine = '';
   for (;;) {
     const { members } = await client.call('ca.status', {}, { signal });
     const late = members.filter(({ certificate }) => certificate !== 'current');
-    const line = `${members.length - late.length} of ${members.length} have renewed${lateList(late)}`;
-    if (line !== told) cli.stderr.write(`${line}\n`);
-    told = line;
+    const line = `${members.length - late.length} of ${members.length} members renewed${lateList(late)}`;
+    if (line !== lastLine) cli.stderr.write(`${line}\n`);
+    lastLine = line;
     if (late.length === 0 || timeoutMs === 0) return;
     if (cli.now() > end) {
       throw new AppError(
         'timeout',
-        `the rotation is not over${lateList(late)}: bring them back and run it again, "shoal ca rotate --force" shuts them out, "shoal node rm" forgets them`,
+        `CA rotation: incomplete${lateList(late)}; bring them back and run "shoal ca rotate" again, lock them out with --force, or remove them with "shoal node rm"`,
       );
     }
-    await delay(lookMs, undefined, { signal });
+    await delay(pollMs, undefined, { signal });
   }
 }
 
@@ -159,7 +162,7 @@ function lateList(late: readonly CaMember[]): string {
   return `, waiting for ${shown.join(', ')}${more}`;
 }
 
-/** From now on this computer does not believe a manager of the old authority either. */
+/** Records the revoked CA, so that this client also rejects managers with its certificates. */
 async function rememberRefused(cli: Cli, cluster: string, refused: string): Promise<void> {
   const store = storeOf(cli);
   if ((await store.findCluster(cluster)) === undefined) return;
@@ -176,21 +179,21 @@ function storeOf(cli: Cli): MachineStore {
 
 function rotateKeyCommand(cli: Cli): Command {
   return new Command('rotate-key')
-    .description('Seal every secret in the store with a new key')
+    .description('Re-encrypt every secret in the store with a new key')
     .action(async () => {
       const client = await cli.connect();
       const options = { signal: cli.interrupts.signal, timeoutMs: 120_000 };
       const { sealed } = await client.call('ca.rotate-key', {}, options);
-      cli.stdout.write(`${sealed} secrets are sealed with a new key\n`);
+      cli.stdout.write(`${sealed} secrets re-encrypted with a new key\n`);
     });
 }
 
 function setCommand(cli: Cli): Command {
   return new Command('set')
-    .description('Change how long certificates of workers and managers last')
+    .description('Set the lifetime of worker and manager certificates')
     .requiredOption(
       '--certificate-lifetime <duration>',
-      'such as 90d or 720h; from the next renewal',
+      'for example 90d or 720h; applies from the next renewal',
     )
     .action(async (flags: { readonly certificateLifetime: string }) => {
       const certificateLifetimeMs = parseLifetime(
@@ -204,8 +207,8 @@ function setCommand(cli: Cli): Command {
 
 function revokeCommand(cli: Cli): Command {
   return new Command('revoke')
-    .description("Refuse a client's certificate from now on")
-    .argument('<certificate>', 'its file, or its serial number in hex')
+    .description('Revoke a client certificate')
+    .argument('<certificate>', 'certificate file, or its serial number in hex')
     .action(async (certificate: string) => {
       const serial = await serialOf(certificate);
       const client = await cli.connect();
@@ -220,6 +223,10 @@ async function serialOf(certificate: string): Promise<string> {
   try {
     return new X509Certificate(pem).serialNumber.toLowerCase();
   } catch (error) {
-    throw new AppError('invalid', `${certificate} is no certificate`, { cause: error });
+    throw new AppError(
+      'invalid',
+      `${certificate}: not a certificate; use a PEM file or a serial number in hex`,
+      { cause: error },
+    );
   }
 }

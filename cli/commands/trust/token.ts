@@ -9,7 +9,7 @@ import { forEachName } from '../../arguments/each.js';
 
 export function tokenCommand(cli: Cli): Command {
   return new Command('token')
-    .description('Manage tokens by which machines join on their own')
+    .description('Manage join tokens for machines')
     .addCommand(createCommand(cli))
     .addCommand(listCommand(cli))
     .addCommand(rotateCommand(cli))
@@ -25,10 +25,10 @@ interface CreateFlags {
 
 function createCommand(cli: Cli): Command {
   return new Command('create')
-    .description('Make a join token; it is shown once')
-    .option('--ttl <duration>', 'how long it is good', '24h')
-    .option('--uses <number>', 'how many machines may use it; any number unless given')
-    .option('--label <text>', 'what it is for')
+    .description('Create a join token; its secret is shown only once')
+    .option('--ttl <duration>', 'lifetime of the token', '24h')
+    .option('--uses <number>', 'maximum number of machines that may join (default: unlimited)')
+    .option('--label <text>', 'description of the token')
     .option('-q, --quiet', 'only display the token')
     .action(async (flags: CreateFlags) => {
       const args = {
@@ -46,7 +46,7 @@ function createCommand(cli: Cli): Command {
 function readUses(text: string): number {
   const uses = Number(text);
   if (Number.isInteger(uses) && uses > 0) return uses;
-  throw new AppError('invalid', `--uses must be a whole number from 1 up, not ${text}`);
+  throw new AppError('invalid', `invalid --uses "${text}": use a whole number, 1 or more`);
 }
 
 async function show(cli: Cli, made: MadeToken, quiet: boolean): Promise<void> {
@@ -57,7 +57,7 @@ async function show(cli: Cli, made: MadeToken, quiet: boolean): Promise<void> {
   const address = managers.find(({ leader }) => leader)?.address ?? 'MANAGER';
   const left = humanDuration(made.token.expiresAt - cli.now()).toLowerCase();
   cli.stderr.write(
-    `good for ${left}; on a machine with an engine and shoal, as root:\n` +
+    `valid for ${left}; run on a machine with Docker Engine and shoal, as root:\n` +
       `  shoal worker join --token ${made.text} ${address}\n`,
   );
 }
@@ -98,7 +98,7 @@ function listCommand(cli: Cli): Command {
 
 function rotateCommand(cli: Cli): Command {
   return new Command('rotate')
-    .description('Give a token a new secret; the old one opens nothing from now on')
+    .description('Replace the secret of a token and revoke the old one')
     .argument('<id>')
     .option('-q, --quiet', 'only display the token')
     .action(async (id: string, flags: { readonly quiet?: boolean }) => {
@@ -111,7 +111,7 @@ function rotateCommand(cli: Cli): Command {
 function removeCommand(cli: Cli): Command {
   return new Command('rm')
     .alias('remove')
-    .description('Remove join tokens; machines that have joined stay')
+    .description('Remove join tokens; machines that joined stay in the cluster')
     .argument('<id...>')
     .action(async (ids: readonly string[]) => {
       const client = await cli.connect();

@@ -8,14 +8,14 @@ import { isNodeDown, nodeName } from './slots.js';
 
 export interface DownWanted {
   readonly project: string;
-  /** Compose keys; undefined is the whole project. */
+  /** Compose keys of the services; undefined for the whole project. */
   readonly services: readonly string[] | undefined;
-  /** What the manager was asked to remove, in its answer. */
+  /** Changes from the manager's answer to `project.remove`. */
   readonly changes: readonly AppliedChange[];
   readonly before: Watched;
 }
 
-/** Tasks of the project (or of the named services) that have, or may have, a container. */
+/** Tasks of the project or the named services, by container name; each may have a container. */
 export function tasksToGo(wanted: Pick<DownWanted, 'project' | 'services' | 'before'>): Task[] {
   const { services } = wanted;
   return [...wanted.before.tasks.values()]
@@ -24,7 +24,10 @@ export function tasksToGo(wanted: Pick<DownWanted, 'project' | 'services' | 'bef
     .sort((a, b) => (a.containerName < b.containerName ? -1 : 1));
 }
 
-/** Pure: what is gone of what `down` removes. What is on a node that is down is not waited for. */
+/**
+ * Compares a watched state with the objects that `down` removes. Pure. Objects on a node that is
+ * down count as done, with a warning.
+ */
 export function judgeDown(wanted: DownWanted, state: Watched): Judgement {
   const rows = [...containerRows(wanted, state), ...objectRows(wanted, state)];
   const services = [...state.services.values()].filter(
@@ -39,7 +42,7 @@ function containerRows(wanted: DownWanted, state: Watched): readonly ProgressRow
   const rows = new Map<string, ProgressRow>();
   for (const task of tasksToGo(wanted)) {
     const row = containerRow(task, wanted, state);
-    // A slot's older tasks bear the same name: the row tells of the one that takes longest.
+    // Older tasks of a slot share its container name: the row shows the slowest one.
     if (row !== undefined && rows.get(row.id)?.state !== 'working') rows.set(row.id, row);
   }
   return [...rows.values()];
@@ -49,7 +52,7 @@ function containerRow(task: Task, wanted: DownWanted, state: Watched): ProgressR
   const id = `Container ${task.containerName}`;
   const node = task.nodeId === undefined ? undefined : state.nodes.get(task.nodeId);
   if (task.nodeId !== undefined && isNodeDown(node)) {
-    const detail = `${nodeName(state, task)} is down: removed when it returns`;
+    const detail = `${nodeName(state, task)} is down; removed when it returns`;
     return { id, text: 'Left', state: 'warning', detail };
   }
   if (task.nodeId === undefined) return undefined;
@@ -66,10 +69,10 @@ function objectRows(wanted: DownWanted, state: Watched): readonly ProgressRow[] 
   const down = [...state.nodes.values()].filter((node) => isNodeDown(node));
   return wanted.changes.flatMap(({ kind, name, action }): readonly ProgressRow[] => {
     if (action !== 'removed' || (kind !== 'network' && kind !== 'volume')) return [];
-    const there = (kind === 'network' ? networks : volumes).has(name);
+    const exists = (kind === 'network' ? networks : volumes).has(name);
     const id = `${kind === 'network' ? 'Network' : 'Volume'} ${name}`;
-    if (!there) return [{ id, text: 'Removed', state: 'done' }];
-    // A node that is down keeps its part of a network or volume until it is back.
+    if (!exists) return [{ id, text: 'Removed', state: 'done' }];
+    // A node that is down keeps its part of a network or volume until it returns.
     if (down.length > 0 && onlyLeftOnDown(wanted, state)) {
       const names = down.map(({ spec }) => spec.name).join(', ');
       return [{ id, text: 'Left', state: 'warning', detail: `until ${names} returns` }];
@@ -78,7 +81,7 @@ function objectRows(wanted: DownWanted, state: Watched): readonly ProgressRow[] 
   });
 }
 
-/** Every task that is still known was on a node that is down. */
+/** True if all remaining tasks are on nodes that are down. */
 function onlyLeftOnDown(wanted: DownWanted, state: Watched): boolean {
   return tasksToGo({ ...wanted, before: state }).every((task) =>
     isNodeDown(task.nodeId === undefined ? undefined : state.nodes.get(task.nodeId)),

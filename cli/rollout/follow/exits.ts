@@ -4,15 +4,18 @@ import type { Watched } from '../../client/watched.js';
 import { slotsOf } from './slots.js';
 
 /**
- * The state as it is, without the tasks that were made since `before`: what of them has ended already, as
- * a job of a moment has by the time that everything is started, is still to be told.
+ * Returns `state` without the tasks created since `before`. With it as the baseline, `newlyEnded`
+ * also reports short jobs that ended before all services were up.
  */
 export function withoutNewTasks(before: Watched, state: Watched): Watched {
   const known = [...state.tasks].filter(([id]) => before.tasks.has(id));
   return { ...state, tasks: new Map(known) };
 }
 
-/** Tasks of these services that ended between two looks, or were made and ran and ended, by name. */
+/**
+ * Tasks of the services that ended between the two states, including tasks created in between, by
+ * container name.
+ */
 export function newlyEnded(
   before: Watched,
   now: Watched,
@@ -23,13 +26,13 @@ export function newlyEnded(
     .filter((task) => {
       const old = before.tasks.get(task.id);
       if (old !== undefined) return !isTerminal(old.status.state);
-      // One that never ran has a successor, which tells more.
+      // A task that never ran is replaced; its successor reports the failure.
       return task.status.exitCode !== undefined;
     })
     .sort((a, b) => (a.containerName < b.containerName ? -1 : 1));
 }
 
-/** True when nothing of these services runs or will run any more. */
+/** True if no task of the services runs or will start. */
 export function allEnded(state: Watched, project: string, services: ReadonlySet<string>): boolean {
   return [...state.services.values()]
     .filter(({ spec }) => spec.project === project && services.has(spec.service))

@@ -7,7 +7,7 @@ import { applyWatch, nothingWatched } from '../../client/watched.js';
 import type { Progress } from '../../output/progress.js';
 import type { Judgement } from './judgement.js';
 
-/** Asked anew: what the type checker knew of it before an `await` no longer holds. */
+/** Reads `aborted` again; TypeScript keeps the narrowed value across an `await`. */
 function isOver(signal: AbortSignal): boolean {
   return signal.aborted;
 }
@@ -16,26 +16,26 @@ export interface FollowOptions {
   readonly client: ControlClient;
   readonly project: string;
   readonly progress: Progress;
-  /** Head of the progress: `Running`. */
+  /** Heading of the progress, for example `Running`. */
   readonly title: string;
   readonly judge: (state: Watched) => Judgement;
   readonly signal: AbortSignal;
   readonly now: () => number;
-  /** Fails as `timeout` after this long. */
+  /** Total time limit in ms; fails with `timeout`. */
   readonly timeoutMs?: number | undefined;
   readonly timeoutMessage?: string | undefined;
-  /** Fails as `timeout` when nothing at all has changed for this long; 10 minutes unless told. */
+  /** Limit in ms for the time without any change; fails with `timeout`. Default: 10 minutes. */
   readonly idleMs?: number | undefined;
 }
 
-/** How long a state that leads nowhere must last before the command fails with its reason. */
+/** Time that a stuck state must last before the command fails with its reasons. */
 const settleMs = 3_000;
 const idleLimitMs = 600_000;
 const tickMs = 200;
-/** A manager that went away is waited for this long. */
+/** Time limit for reconnecting to a manager. */
 const reconnectMs = 60_000;
 
-/** The watched state, kept up to date in the background; wakes whoever waits on every change. */
+/** The watched state, updated in the background; every change wakes the waiter. */
 class LiveState {
   state: Watched = nothingWatched;
   ready = false;
@@ -64,7 +64,7 @@ class LiveState {
           lastSeen = this.changedAt = this.#now();
           this.#wake();
         }
-        throw new AppError('unavailable', 'the manager ended the watch');
+        throw new AppError('unavailable', 'manager closed the watch stream');
       } catch (error) {
         if (isOver(signal)) return;
         const known = toAppError(error, 'unavailable');
@@ -110,8 +110,9 @@ class LiveState {
 }
 
 /**
- * Watches a project until `judge` says that it is done, and shows the rows meanwhile. Fails with the
- * judge's reason, as `timeout`, or as `cancelled` when `signal` ends it. Outlives a manager that restarts.
+ * Watches a project until `judge` reports done and shows its rows. Throws `unavailable` with the
+ * reason from `judge`, `timeout`, or `cancelled` if `signal` is aborted. Reconnects if the manager
+ * restarts.
  */
 export async function follow(options: FollowOptions): Promise<Watched> {
   const ending = new AbortController();
@@ -156,16 +157,16 @@ async function waitUntilDone(
 function failIfLate(options: FollowOptions, live: LiveState, startedAt: number): void {
   const now = options.now();
   if (options.timeoutMs !== undefined && now - startedAt > options.timeoutMs) {
-    throw new AppError('timeout', options.timeoutMessage ?? 'not done in time');
+    throw new AppError('timeout', options.timeoutMessage ?? 'timed out');
   }
   const idleMs = options.idleMs ?? idleLimitMs;
   if (now - live.changedAt > idleMs) {
     const seconds = Math.round(idleMs / 1000);
-    throw new AppError('timeout', `nothing has changed for ${seconds} s; see "shoal ps -a"`);
+    throw new AppError('timeout', `no progress for ${seconds} s; check "shoal ps -a"`);
   }
 }
 
-/** One look at a project: the first message of the watch. */
+/** Reads the current state of a project: the first message of the watch. */
 export async function lookOnce(
   client: ControlClient,
   project: string,

@@ -2,7 +2,7 @@ import type { Dependency, Service } from '../../../manager/common/model/service.
 import type { Watched } from '../../client/watched.js';
 import { isNodeDown, slotsOf } from './slots.js';
 
-/** Why a service will never be started: what it depends on has failed. */
+/** Error message if a failed dependency keeps the service from starting; undefined otherwise. */
 export function failedGate(service: Service, state: Watched): string | undefined {
   if (service.dependenciesMet) return undefined;
   for (const dependency of service.spec.dependsOn) {

@@ -1,11 +1,11 @@
 import type { ProgressRow } from '../../output/progress.js';
 
-/** What a watched state means for a command that waits. */
+/** Result of evaluating a watched state for a command that waits. */
 export interface Judgement {
   readonly rows: readonly ProgressRow[];
   readonly done: boolean;
-  /** It will not be reached: one line that says why. */
+  /** Reason in one line why the goal is unreachable; fails the command at once. */
   readonly failure?: string;
-  /** Why nothing more will happen unless something changes; fails the command when it stays so. */
+  /** Reasons why progress has stopped; the command fails if they persist. */
   readonly stuck: readonly string[];
 }

@@ -6,7 +6,10 @@ import type { Watched } from '../../client/watched.js';
 import type { Slot } from './slots.js';
 import { slotsOf } from './slots.js';
 
-/** Whether an ended task shared what its leader takes along when it goes or starts again: another one is to come. */
+/**
+ * True if a task ended because the service whose namespaces it shares went away or restarted: a
+ * successor will follow.
+ */
 export function wentWithLeader(service: Service, task: Task, state: Watched): boolean {
   const leaders = tiesOf(task.spec.container)
     .filter(needsLive)
@@ -14,10 +17,10 @@ export function wentWithLeader(service: Service, task: Task, state: Watched): bo
   return [...state.services.values()]
     .filter(({ spec }) => spec.project === service.spec.project && leaders.includes(spec.service))
     .map((leader) => slotsOf(leader, state).find(({ number }) => number === task.slot))
-    .some((slot) => slot === undefined || isOtherThanBefore(slot, task));
+    .some((slot) => slot === undefined || hasChanged(slot, task));
 }
 
-function isOtherThanBefore({ current, leaving }: Slot, follower: Task): boolean {
+function hasChanged({ current, leaving }: Slot, follower: Task): boolean {
   if (leaving.length > 0 || current === undefined) return true;
   if (isTerminal(current.status.state)) return false;
   const { startedAt } = current.status;

@@ -5,14 +5,14 @@ import { isTerminal } from '../../../manager/common/model/task-state.js';
 import type { Watched } from '../../client/watched.js';
 import { nodeFits } from '../node-fit.js';
 
-/** What is in one slot of a service. */
+/** The tasks in one slot of a service. */
 export interface Slot {
   readonly number: number;
-  /** The newest task that is to run and is up to date. */
+  /** The newest desired task with the service's current task hash. */
   readonly current: Task | undefined;
-  /** Up-to-date tasks that the slot had before, newest first: failed tries. */
+  /** Earlier up-to-date tasks of the slot that ended, newest first: failed attempts. */
   readonly ended: readonly Task[];
-  /** Tasks that are to go and have not gone yet; those on nodes that are down are not waited for. */
+  /** Other tasks that have not ended yet, except on nodes that are down. */
   readonly leaving: readonly Task[];
 }
 
@@ -20,7 +20,7 @@ function isWanted(task: Task): boolean {
   return task.desired === 'ready' || task.desired === 'running' || task.desired === 'complete';
 }
 
-/** Newest first: a later task of a slot was made later, and versions only grow. */
+/** Sorts tasks newest first: by creation time, then by version. */
 export function newestFirst(a: Task, b: Task): number {
   return b.createdAt - a.createdAt || b.version - a.version;
 }
@@ -29,7 +29,7 @@ export function isNodeDown(node: Node | undefined): boolean {
   return node?.status.state === 'down';
 }
 
-/** The slots of a service that have a task, in order. */
+/** The slots of a service that have a task, by number. */
 export function slotsOf(service: Service, state: Watched): readonly Slot[] {
   const bySlot = new Map<number, Task[]>();
   for (const task of state.tasks.values()) {
@@ -60,7 +60,7 @@ function slot(number: number, tasks: readonly Task[], service: Service, state: W
   };
 }
 
-/** Nodes on which a global service is to have a task and has none that is up to date. */
+/** Eligible nodes without an up-to-date task of a global service. */
 export function unfilledNodes(
   { spec }: Service,
   slots: readonly Slot[],
@@ -72,7 +72,7 @@ export function unfilledNodes(
   return [...state.nodes.values()].filter((node) => !filled.has(node.id) && nodeFits(node, demand));
 }
 
-/** How many slots a service wants; undefined for a global one, which takes as many as nodes fit. */
+/** Desired number of slots; undefined for a global service, which has one per eligible node. */
 export function replicasOf(service: Service): number | undefined {
   if (service.spec.halted || service.removing) return 0;
   return service.spec.mode.kind === 'replicated' ? service.spec.mode.replicas : undefined;

@@ -5,10 +5,13 @@ import type { ProgressRow } from '../../output/progress.js';
 import type { Judgement } from './judgement.js';
 import { isNodeDown, nodeName } from './slots.js';
 
-/** Pure: which of these tasks have ended. Tasks on nodes that are down are not waited for. */
+/**
+ * Checks which of the tasks have ended. Pure. Tasks on nodes that are down count as done, with a
+ * warning.
+ */
 export function judgeStopped(
   tasks: readonly Task[],
-  words: { readonly working: string; readonly done: string },
+  texts: { readonly working: string; readonly done: string },
   state: Watched,
 ): Judgement {
   const rows = tasks.map((task): ProgressRow => {
@@ -21,8 +24,8 @@ export function judgeStopped(
     const now = state.tasks.get(task.id);
     const ended = now === undefined || isTerminal(now.status.state);
     return ended
-      ? { id, text: words.done, state: 'done', detail }
-      : { id, text: words.working, state: 'working', detail };
+      ? { id, text: texts.done, state: 'done', detail }
+      : { id, text: texts.working, state: 'working', detail };
   });
   return { rows, done: rows.every((row) => row.state !== 'working'), stuck: [] };
 }

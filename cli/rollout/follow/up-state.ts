@@ -17,29 +17,35 @@ export interface UpWanted {
   readonly project: string;
   /** Compose keys of the services to wait for. */
   readonly services: readonly string[];
-  /** `created`: there are containers. `started`: they were started. `healthy`: they run, and their health checks say so. */
+  /**
+   * `created`: containers exist. `started`: they were started. `healthy`: they run and pass their
+   * health checks.
+   */
   readonly until: 'created' | 'started' | 'healthy';
   readonly changes: readonly AppliedChange[];
-  /** The state when the command began, for telling what it changed. */
+  /** State when the command began, for detecting changes. */
   readonly before: Watched;
-  /** Asked for is the spec before. */
+  /** True for a rollback to the previous spec. */
   readonly back?: boolean;
 }
 
-/** How one slot stands. */
+/** Status of one slot. */
 interface SlotView {
   readonly row: ProgressRow;
   readonly good: boolean;
   readonly failure?: string;
   readonly stuck?: string;
-  /** Held back until what the service depends on is up. */
+  /** True while the slot waits for the service's dependencies. */
   readonly gated?: boolean;
 }
 
-/** Tries in one slot after which trying again is not worth waiting for. */
-const hopelessTries = 3;
+/** Failed attempts in one slot after which the command stops waiting for a retry. */
+const maxAttempts = 3;
 
-/** Pure: what is reached of an `up`, and whether more is to be expected. */
+/**
+ * Compares a watched state with the goal of an `up`: progress, failure, or no progress possible.
+ * Pure.
+ */
 export function judgeUp(wanted: UpWanted, state: Watched): Judgement {
   const services = wantedServices(wanted, state);
   const views = services.flatMap((service) => viewsOf(service, wanted, state));
@@ -58,12 +64,12 @@ export function judgeUp(wanted: UpWanted, state: Watched): Judgement {
     rows,
     done: missing === 0 && stuck.length === 0 && waiting.length === 0,
     ...(failure === undefined ? {} : { failure }),
-    // What waits only for a stuck one is no reason to wait on.
+    // Slots that only wait for a stuck dependency do not keep the command waiting.
     stuck: waiting.every(({ gated }) => gated === true) ? stuck : [],
   };
 }
 
-/** The first of each: what is said of a service's change is more than that tasks are missing. */
+/** Keeps the first row of each id: a service's update row takes precedence over missing tasks. */
 function onePerId(rows: readonly ProgressRow[]): readonly ProgressRow[] {
   const seen = new Set<string>();
   return rows.filter(({ id }) => !seen.has(id) && seen.add(id));
@@ -95,23 +101,28 @@ function serviceViews(service: Service, wanted: UpWanted, state: Watched): reado
     .map((slot) => slotView({ service, slot, wanted, state }));
   const row = { id: `Service ${service.spec.name}`, text: 'Scheduling', state: 'working' } as const;
   if (replicas !== undefined) {
-    // Too few, or too many that were not yet told to go.
+    // Tasks are missing, or surplus tasks are not shut down yet.
     return replicas === kept.length ? views : [...views, { row, good: false }];
   }
-  // Also between the end of an outdated task and its successor, when the slot has nothing.
+  // Covers the moment between the end of an outdated task and its successor.
   if (unfilledNodes(service, slots, state).length > 0) return [...views, { row, good: false }];
   if (kept.length > 0 || !anyReadyNode(state)) return views;
-  return [...views, { row, good: false, stuck: `service ${service.spec.service}: no node fits` }];
+  return [
+    ...views,
+    { row, good: false, stuck: `service ${service.spec.service}: no eligible node` },
+  ];
 }
 
-/** While the manager watches a change, it is the one to say that it has failed. */
+/**
+ * Views of a service's slots and its update. The manager decides whether a monitored update failed.
+ */
 function viewsOf(service: Service, wanted: UpWanted, state: Watched): readonly SlotView[] {
   const slots = serviceViews(service, wanted, state);
   const { row, isWatched, failure } = updateView(service, wanted);
   if (row === undefined) return slots;
   const update = { row, good: false, ...(failure === undefined ? {} : { failure }) };
   if (!isWatched) return [update, ...slots];
-  // It goes no further than a slot for which there is no room.
+  // The update cannot proceed past a slot without an eligible node.
   return [{ ...update, gated: true }, ...slots.map((view) => withoutVerdict(view))];
 }
 
@@ -123,7 +134,7 @@ function anyReadyNode(state: Watched): boolean {
   return [...state.nodes.values()].some((node) => node.status.state === 'ready');
 }
 
-/** A slot and all that says how it stands. */
+/** A slot and everything that decides its status. */
 interface SlotContext {
   readonly service: Service;
   readonly slot: Slot;
@@ -161,24 +172,26 @@ function currentView(context: SlotContext, task: Task): CurrentView {
   }
   const reason = pendingReason(task);
   if (reason !== undefined) {
-    const stuck = `service ${service.spec.service}: no node for ${task.containerName}: ${reason}`;
+    const stuck = `service ${service.spec.service}: cannot place ${task.containerName}: ${reason}`;
     return { row: { text: 'Pending', state: 'warning', detail: reason }, good: false, stuck };
   }
   if (task.desired === 'ready' && !isMoving(task)) {
     return { row: { text: 'Waiting', state: 'working' }, good: false, gated: true };
   }
-  const tries = slot.ended.filter(neverRan);
-  if (tries.length >= hopelessTries && tries[0] !== undefined) {
-    const stuck = startFailure(service, tries[0], nodeOf(state, tries[0]));
+  const attempts = slot.ended.filter(neverRan);
+  if (attempts.length >= maxAttempts && attempts[0] !== undefined) {
+    const stuck = startFailure(service, attempts[0], nodeOf(state, attempts[0]));
     return { row: { text: 'Error', state: 'error' }, good: false, stuck };
   }
   return { row: workingRow(task), good: false };
 }
 
-/** A worker that prepares says what it waits for: `pulling IMAGE: 27%`, `fetching IMAGE from …`. */
+/**
+ * Row of a task in progress. While preparing, workers report `pulling IMAGE: 27%` or `fetching …`.
+ */
 function workingRow({ status }: Task): CurrentView['row'] {
   const image = status.state === 'preparing' && /^(pull|fetch)ing /u.test(status.message);
-  if (!image) return { text: workingWords[status.state] ?? 'Creating', state: 'working' };
+  if (!image) return { text: workingTexts[status.state] ?? 'Creating', state: 'working' };
   const text = status.message.startsWith('pull') ? 'Pulling' : 'Fetching';
   const percent = /: (\d+)%$/u.exec(status.message)?.[1];
   if (percent === undefined) return { text, state: 'working' };
@@ -189,18 +202,18 @@ function workingRow({ status }: Task): CurrentView['row'] {
   };
 }
 
-/** On a node that is down, or given up with it: another task is to come. */
+/** True for a task on a node that is down, or orphaned with it: a replacement will follow. */
 function isLost({ state }: SlotContext, task: Task): boolean {
   if (task.status.state === 'orphaned' || task.status.state === 'shutdown') return true;
   return !isTerminal(task.status.state) && isNodeDown(nodeOf(state, task));
 }
 
-/** On its way to `ready`, which comes before any waiting for dependencies. */
+/** True between assignment and `ready`; waiting for dependencies comes after `ready`. */
 function isMoving(task: Task): boolean {
   return isAssigned(task.status.state) && task.status.state !== 'ready';
 }
 
-const workingWords: Readonly<Record<string, string>> = {
+const workingTexts: Readonly<Record<string, string>> = {
   new: 'Scheduling',
   pending: 'Scheduling',
   assigned: 'Scheduled',
@@ -233,22 +246,25 @@ function runningView(context: SlotContext, task: Task): CurrentView {
   };
 }
 
-/** The engine starts it again and again: for `-d` it was started, for `--wait` it does not run. */
+/**
+ * Status of a container that its engine keeps restarting: `-d` counts it as started, `--wait` as
+ * not running.
+ */
 function restartingView({ service, wanted }: SlotContext, task: Task): CurrentView {
-  // It has ended and its engine lets it be: the report of its end is on the way.
+  // The container has exited and the engine does not restart it; the exit report is in flight.
   if (task.spec.container.engineRestart.name === 'no') {
     return { row: { text: 'Started', state: 'working' }, good: false };
   }
   const row = { text: 'Restarting', state: 'warning' } as const;
   if (wanted.until !== 'healthy') return { row, good: true };
   const code = task.status.exitCode ?? 0;
-  const tries = task.status.restarts ?? 0;
-  if (tries < hopelessTries) return { row: { ...row, state: 'working' }, good: false };
-  const failure = `service ${service.spec.service}: container ${task.containerName} keeps ending with code ${code}`;
+  const attempts = task.status.restarts ?? 0;
+  if (attempts < maxAttempts) return { row: { ...row, state: 'working' }, good: false };
+  const failure = `service ${service.spec.service}: container ${task.containerName} keeps restarting, exit code ${code}`;
   return { row: { text: 'Error', state: 'error' }, good: false, failure };
 }
 
-/** Ended before a container ran: a missing image, a refused create or start. */
+/** True if the task ended before its container ran: missing image, failed create or start. */
 function neverRan({ status }: Task): boolean {
   if (status.state === 'rejected') return true;
   return status.state === 'failed' && status.exitCode === undefined;
@@ -258,9 +274,9 @@ function endedView(context: SlotContext, task: Task): CurrentView {
   const { service, slot, wanted, state } = context;
   if (neverRan(task)) {
     const why = startFailure(service, task, nodeOf(state, task));
-    const tries = slot.ended.filter(neverRan).length + 1;
+    const attempts = slot.ended.filter(neverRan).length + 1;
     const row = { text: 'Error', state: 'error' } as const;
-    return tries >= hopelessTries
+    return attempts >= maxAttempts
       ? { row, good: false, failure: why }
       : { row, good: false, stuck: why };
   }
@@ -284,7 +300,10 @@ function nodeOf(state: Watched, task: Task): Node | undefined {
   return task.nodeId === undefined ? undefined : state.nodes.get(task.nodeId);
 }
 
-/** Names the image and the node, whatever words the engine found. */
+/**
+ * Error message of a task that never started; adds image and node if the engine's message lacks
+ * them.
+ */
 export function startFailure(service: Service, task: Task, on: Node | undefined): string {
   const { image } = task.spec.container;
   const reason = task.status.error ?? task.status.message;
@@ -295,7 +314,7 @@ export function startFailure(service: Service, task: Task, on: Node | undefined)
   return `service ${service.spec.service}${where}: ${withImage}`;
 }
 
-/** Containers that were there when the command began and are gone now. */
+/** Rows for containers that were removed since the command began. */
 function removedRows(wanted: UpWanted, state: Watched): readonly ProgressRow[] {
   const names = new Set([...state.tasks.values()].map(({ containerName }) => containerName));
   const gone = [...wanted.before.tasks.values()].filter(

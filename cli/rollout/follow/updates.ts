@@ -3,15 +3,18 @@ import type { Service, UpdateStatus } from '../../../manager/common/model/servic
 import type { Watched } from '../../client/watched.js';
 import type { ProgressRow } from '../../output/progress.js';
 
-/** How the change of a service stands for a command that waits for its tasks. */
+/** Status of a service's update for a command that waits for its tasks. */
 export interface UpdateView {
   readonly row?: ProgressRow;
-  /** The manager watches it and will say how it ends: what a single task does decides nothing. */
+  /** True while the manager monitors the update; single task failures do not decide its outcome. */
   readonly isWatched: boolean;
   readonly failure?: string;
 }
 
-/** `back`: going back is what was asked for, not what came of it. */
+/**
+ * Evaluates the update of a service. `back` is true if the user asked for the rollback; any other
+ * rollback is a failure.
+ */
 export function updateView(
   service: Service,
   wanted: { readonly before: Watched; readonly back?: boolean },
@@ -21,14 +24,14 @@ export function updateView(
   const id = `Service ${service.spec.name}`;
   const key = service.spec.service;
   if (status.state === 'paused') {
-    const failure = `service ${key}: ${whatOf(status)} is paused: ${status.message}; ${waysOn(status, key)}`;
+    const failure = `service ${key}: ${kindText(status)} paused: ${status.message}; ${nextSteps(status, key)}`;
     return { isWatched: false, row: { id, text: 'Paused', state: 'error' }, failure };
   }
   const isBack =
     status.kind === 'rollback' && wanted.back !== true && isNew(service, wanted.before);
   if (status.state === 'completed') {
     if (!isBack) return { isWatched: false };
-    const failure = `service ${key}: its update failed and was rolled back: ${status.message}`;
+    const failure = `service ${key}: update failed and was rolled back: ${status.message}`;
     return { isWatched: false, row: { id, text: 'Rolled back', state: 'error' }, failure };
   }
   if (!isBack && updateConfigOf(service) === undefined) return { isWatched: false };
@@ -37,16 +40,16 @@ export function updateView(
   return { isWatched: true, row: { id, text, state: isBack ? 'warning' : 'working', detail } };
 }
 
-function whatOf({ kind }: UpdateStatus): string {
-  return kind === 'rollback' ? 'its rollback' : 'its update';
+function kindText({ kind }: UpdateStatus): string {
+  return kind === 'rollback' ? 'rollback' : 'update';
 }
 
-function waysOn({ kind }: UpdateStatus, key: string): string {
-  const on = '"shoal up" goes on with it';
-  return kind === 'change' ? `${on}, "shoal rollback ${key}" goes back` : on;
+function nextSteps({ kind }: UpdateStatus, key: string): string {
+  const resume = 'resume with "shoal up"';
+  return kind === 'change' ? `${resume}, or run "shoal rollback ${key}"` : resume;
 }
 
-/** Began since the command did: what became of an earlier change is no news. */
+/** True if the update began after the command; earlier updates are not reported. */
 function isNew(service: Service, before: Watched): boolean {
   const known = before.services.get(service.id)?.updateStatus;
   return known?.startedAt !== service.updateStatus?.startedAt;

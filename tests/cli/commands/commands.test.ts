@@ -39,7 +39,7 @@ const objects = {
 const now = () => 120_000;
 const demo = ['-p', 'demo'] as const;
 
-test('ps shows node and restarts beside docker compose columns', async (t) => {
+test('ps shows the node and restarts in addition to docker compose columns', async (t) => {
   const { stdout, code } = await runCommand([...demo, 'ps'], {
     client: new FakeCluster(objects),
     now,
@@ -64,7 +64,7 @@ test('ps shows node and restarts beside docker compose columns', async (t) => {
   );
 });
 
-test('ps -a also shows what has ended, ps -q the ids alone', async (t) => {
+test('ps -a includes ended containers, and ps -q prints only ids', async (t) => {
   const client = new FakeCluster(objects);
   t.is(
     (await runCommand([...demo, 'ps', '-a', '--format', '{{.Name}}'], { client })).stdout,
@@ -73,7 +73,7 @@ test('ps -a also shows what has ended, ps -q the ids alone', async (t) => {
   t.is((await runCommand([...demo, 'ps', '-q'], { client })).stdout.split('\n').length, 3);
 });
 
-test('ps as JSON has docker compose fields and Node and Restarts', async (t) => {
+test('ps as JSON has the fields of docker compose plus Node and Restarts', async (t) => {
   const { stdout } = await runCommand([...demo, 'ps', '--format', 'json'], {
     client: new FakeCluster(objects),
     now,
@@ -107,7 +107,7 @@ for (const command of [
   'down',
   'events',
 ]) {
-  test(`${command} of an unknown service names it and asks for nothing`, async (t) => {
+  test(`${command} of an unknown service names it and changes nothing`, async (t) => {
     const client = new FakeCluster(objects);
     const { error, code } = await runCommand([...demo, command, 'nosuch'], { client });
     t.is(error, 'no such service: nosuch');
@@ -122,7 +122,7 @@ for (const [text, pattern] of [
   ['web', /"web".*SERVICE=NUM/u],
   ['=3', /"=3".*SERVICE=NUM/u],
 ] as const) {
-  test(`scale ${text} is refused before the manager is asked`, async (t) => {
+  test(`scale ${text} is rejected before any call to the manager`, async (t) => {
     const client = new FakeCluster(objects);
     const { error, code } = await runCommand([...demo, 'scale', text], { client });
     t.regex(error ?? '', pattern);
@@ -152,7 +152,7 @@ test('port prints the address of the machine that runs the container', async (t)
   );
 });
 
-test('exec passes streams and the exit code on', async (t) => {
+test('exec forwards the streams and the exit code', async (t) => {
   const client = new FakeCluster(objects);
   const result = runCommand([...demo, 'exec', '-T', '--index', '2', 'web', 'sh', '-c', 'exit 7'], {
     client,
@@ -168,7 +168,7 @@ test('exec passes streams and the exit code on', async (t) => {
   t.is(error, '');
 });
 
-test('up with contradicting flags fails before anything is read', async (t) => {
+test('up with incompatible flags fails before any call to the manager', async (t) => {
   const client = new FakeCluster();
   for (const flags of [
     ['--force-recreate', '--no-recreate'],
@@ -183,7 +183,7 @@ test('up with contradicting flags fails before anything is read', async (t) => {
   t.deepEqual(client.called, []);
 });
 
-test('up sends the file with the flags over it and ends when it runs', async (t) => {
+test('up applies the file with the overrides of the flags and ends when it is running', async (t) => {
   const cwd = await mkdtemp(join(tmpdir(), 'shoal-up-'));
   t.teardown(() => rm(cwd, { recursive: true }));
   await writeFile(join(cwd, 'compose.yaml'), 'name: demo\nservices: {web: {image: "web:1"}}\n');
@@ -208,7 +208,7 @@ test('up sends the file with the flags over it and ends when it runs', async (t)
   t.regex(stderr, /Container demo-web-1 {2}Running/u);
 });
 
-test('up of a broken file names the place and reaches no manager', async (t) => {
+test('up of an invalid file reports the position and does not call the manager', async (t) => {
   const cwd = await mkdtemp(join(tmpdir(), 'shoal-up-'));
   t.teardown(() => rm(cwd, { recursive: true }));
   await writeFile(join(cwd, 'compose.yaml'), 'services:\n  web:\n    imag: x\n');
@@ -219,7 +219,7 @@ test('up of a broken file names the place and reaches no manager', async (t) => 
   t.deepEqual(client.called, []);
 });
 
-test('kill sends the signal to what runs and refuses what is no signal', async (t) => {
+test('kill sends the signal to running containers and rejects an invalid signal', async (t) => {
   const client = new FakeCluster(objects, { 'service.kill': () => null });
   t.is((await runCommand([...demo, 'kill', '-s', 'sigusr1', 'web'], { client })).code, 0);
   t.deepEqual(client.lastArgs('service.kill'), {
@@ -229,11 +229,11 @@ test('kill sends the signal to what runs and refuses what is no signal', async (
   });
   t.is(
     (await runCommand([...demo, 'kill', '-s', '; rm', 'web'], { client })).error,
-    'invalid signal "; rm"',
+    'invalid signal "; rm": use a name like SIGTERM or a number',
   );
 });
 
-test('rm asks first, and the end of the input is a no', async (t) => {
+test('rm asks for confirmation and treats end of input as no', async (t) => {
   const client = new FakeCluster(objects, { 'service.clean': () => ['demo-web-3'] });
   const asked = await runCommand([...demo, 'rm'], { client });
   t.regex(asked.stderr, /Going to remove demo-web-3 \(y\/N\)/u);
@@ -242,7 +242,7 @@ test('rm asks first, and the end of the input is a no', async (t) => {
   t.regex(forced.stderr, /Container demo-web-3 {2}Removed/u);
 });
 
-test('explain tells why a task is not placed', async (t) => {
+test('explain gives the reason why a task is not placed', async (t) => {
   const pending = aTask(web, 2, {
     explanation: {
       placed: false,
@@ -253,14 +253,14 @@ test('explain tells why a task is not placed', async (t) => {
   });
   const client = new FakeCluster({ ...objects, tasks: [running(1, 'n1'), pending] });
   const { stdout } = await runCommand([...demo, 'explain', 'web'], { client, now });
-  t.regex(stdout, /^service web: 2 wanted, 1 running\n/u);
+  t.regex(stdout, /^service web: 2 desired, 1 running\n/u);
   t.regex(
     stdout,
     /demo-web-2: Pending\n {4}why not: insufficient memory on 2 nodes\n {6}node-1: 1 GiB free/u,
   );
 });
 
-test('node update refuses nonsense and passes changes on', async (t) => {
+test('node update rejects invalid flags and sends valid changes', async (t) => {
   const client = new FakeCluster(objects, { 'node.update': () => node1 });
   const of = (...args: string[]) => runCommand(['node', 'update', ...args], { client });
   t.regex((await of('--availability', 'off', 'node-1')).error ?? '', /active, pause or drain/u);
@@ -296,7 +296,7 @@ test('node ls marks the leader', async (t) => {
   t.is(stdout, 'node-1 Ready Leader\nnode-2 Ready \n');
 });
 
-test('networks and volumes are listed, inspected and refused by name', async (t) => {
+test('network and volume commands list, inspect and reject unknown names', async (t) => {
   const network = aNetwork('net', { subnet: '10.5.0.0/24' });
   const client = new FakeCluster({
     nodes: [node1],
@@ -320,7 +320,7 @@ test('networks and volumes are listed, inspected and refused by name', async (t)
   t.is((await of('volume', 'inspect', 'nosuch')).error, 'no such volume: nosuch');
 });
 
-test('removing several names goes on after one that fails', async (t) => {
+test('removing several names continues after a failure', async (t) => {
   const client = new FakeCluster(
     {},
     {
@@ -336,7 +336,7 @@ test('removing several names goes on after one that fails', async (t) => {
   t.is(code, 1);
 });
 
-test('an error of the manager reaches the user with its kind as exit code', async (t) => {
+test('an error of the manager is printed and sets the exit code', async (t) => {
   const client = new FakeCluster(objects, {
     'service.list': () => {
       throw new AppError('unavailable', 'manager of cluster x not reachable');
@@ -347,7 +347,7 @@ test('an error of the manager reaches the user with its kind as exit code', asyn
   t.is(code, 1);
 });
 
-test('unknown commands and flags are one line, help is no error', async (t) => {
+test('unknown commands and flags fail with one line, and --help succeeds', async (t) => {
   const client = new FakeCluster();
   const of = async (...args: string[]) => runCommand(args, { client });
   t.is((await of('nosuch')).error, 'unknown command "nosuch"; see "shoal --help"');
@@ -362,7 +362,7 @@ test('unknown commands and flags are one line, help is no error', async (t) => {
   t.regex(help.stdout, /\n {2}scale +Scale services/u);
 });
 
-test('completion knows commands, flags and the services of the moment', async (t) => {
+test('completion offers commands, flags and current service names', async (t) => {
   const client = new FakeCluster(objects);
   const of = async (...words: string[]) =>
     (await runCommand(['-p', 'demo', '__complete', ...words], { client })).stdout
@@ -378,7 +378,7 @@ test('completion knows commands, flags and the services of the moment', async (t
   t.deepEqual(await of('completion', 'z'), ['zsh']);
 });
 
-test('config pins images to the digests that their registries have', async (t) => {
+test('config pins images to the digests from their registries', async (t) => {
   const cwd = await mkdtemp(join(tmpdir(), 'shoal-config-'));
   t.teardown(() => rm(cwd, { recursive: true }));
   const services = '{web: {image: "web"}, db: {image: "reg.example:5000/db:2", labels: {a: b}}}';

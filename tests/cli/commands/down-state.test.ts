@@ -35,7 +35,7 @@ test('down is done when containers, services and networks are gone', (t) => {
   t.deepEqual(texts(gone), ['Container demo-web-1: Removed', 'Network demo_default: Removed']);
 });
 
-test('what a lost node still has is said and not waited for', (t) => {
+test('down reports containers on a lost node and does not wait for them', (t) => {
   const lost = aNode('n1', { name: 'node-1', state: 'down' });
   const state = seen({ nodes: [lost], networks: [network] });
   const { rows, done } = judgeDown(wanted, state);
@@ -43,13 +43,13 @@ test('what a lost node still has is said and not waited for', (t) => {
   t.deepEqual(
     rows.map(({ id, text, detail }) => `${id}: ${text}, ${detail ?? ''}`),
     [
-      'Container demo-web-1: Left, node-1 is down: removed when it returns',
+      'Container demo-web-1: Left, node-1 is down; removed when it returns',
       'Network demo_default: Left, until node-1 returns',
     ],
   );
 });
 
-test('stop waits for tasks to end, but not for those of a lost node', (t) => {
+test('stop waits for tasks to end, except on a lost node', (t) => {
   const words = { working: 'Stopping', done: 'Stopped' };
   t.false(judgeStopped([task], words, before).done);
   const ended = aTask(web, 1, { node: 'n1', state: 'shutdown' });

@@ -25,20 +25,20 @@ function ended(id: string, exitCode?: number): Task {
 
 const idsOf = (tasks: readonly Task[]): readonly string[] => tasks.map(({ id }) => id);
 
-test('a task that ends between two looks is told once', (t) => {
+test('a task that ends between two states is reported once', (t) => {
   const running = seen(aTask(web, 1, { id: 't1', node: 'n1' }));
   const over = seen(ended('t1', 42));
   t.deepEqual(idsOf(newlyEnded(running, over, services)), ['t1']);
   t.deepEqual(idsOf(newlyEnded(over, over, services)), []);
 });
 
-test('a job that has ended before everything was started is told at the first look', (t) => {
+test('a job that ended before all services were up is reported first', (t) => {
   const before = seen(ended('old', 1));
   const started = seen(ended('old', 1), ended('job', 42));
   const known = withoutNewTasks(before, started);
   t.deepEqual(idsOf(newlyEnded(known, started, services)), ['job']);
 });
 
-test('what a node refused has not ended: it never ran', (t) => {
+test('a task that a node rejected does not count as ended', (t) => {
   t.deepEqual(newlyEnded(seen(), seen(ended('t1')), services), []);
 });

@@ -11,7 +11,7 @@ const objects = {
 };
 const demo = ['-p', 'demo'] as const;
 
-test('a mistyped service or command is told with the one that was meant', async (t) => {
+test('a mistyped service or command gets a suggestion', async (t) => {
   const client = new FakeCluster(objects);
   t.is(
     (await runCommand([...demo, 'ps', 'webb'], { client })).error,
@@ -23,7 +23,7 @@ test('a mistyped service or command is told with the one that was meant', async 
   );
 });
 
-test('lists are narrowed by filters, and a filter that is none is refused before anything is asked', async (t) => {
+test('filters narrow lists, and an invalid filter is rejected before any call to the manager', async (t) => {
   const client = new FakeCluster({
     ...objects,
     networks: [aNetwork('net', { subnet: '10.5.0.0/24' }), aNetwork('other', {})],

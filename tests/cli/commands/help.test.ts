@@ -6,10 +6,10 @@ import { allCommands, helpOf } from '../../helpers/command-tree.js';
 
 const commands = await allCommands();
 const globals = buildProgram(() => {
-  throw new Error('nothing is run');
+  throw new Error('no command may run');
 }).options.flatMap(({ short, long }) => [short ?? '', long ?? '']);
 
-/** `shoal …` lines of a help's examples, without what is said of them. */
+/** The `shoal …` lines of the examples in a help text, without their descriptions. */
 function exampleLines(help: string): readonly string[] {
   const [, examples = ''] = help.split(/^Examples?:$/mu);
   return examples
@@ -20,7 +20,7 @@ function exampleLines(help: string): readonly string[] {
 }
 
 for (const { path, command } of commands) {
-  test(`help of "${path}" says what it does and has an example of it`, (t) => {
+  test(`help of "${path}" has a description and an example`, (t) => {
     const help = helpOf(command);
     t.regex(help, /^Usage: shoal /u);
     t.true(command.description().length > 5, `${path} has no description`);
@@ -32,7 +32,7 @@ for (const { path, command } of commands) {
     );
   });
 
-  test(`examples of "${path}" use commands and flags that there are`, (t) => {
+  test(`examples of "${path}" use existing commands and flags`, (t) => {
     const unknown = exampleLines(helpOf(command)).flatMap((line) =>
       unknownFlags(line, path, command).map((flag) => `${flag} of ${line}`),
     );
@@ -40,20 +40,20 @@ for (const { path, command } of commands) {
   });
 }
 
-const passOn = new Set(['exec', 'run', 'machine ssh']);
+const passThrough = new Set(['exec', 'run', 'machine ssh']);
 
 function unknownFlags(
   line: string,
   path: string,
-  shown: TreeCommand['command'],
+  fallback: TreeCommand['command'],
 ): readonly string[] {
   const words = splitWords(line).slice(1);
   const [named] = commands
-    .filter((one) => ` ${words.join(' ')} `.includes(` ${one.path} `))
+    .filter((entry) => ` ${words.join(' ')} `.includes(` ${entry.path} `))
     .sort((a, b) => b.path.length - a.path.length);
-  // An alias of the command is shown by the command itself.
-  const target = named?.command ?? shown;
-  const end = passOn.has(named?.path ?? path)
+  // The help of a command also shows examples with its alias.
+  const target = named?.command ?? fallback;
+  const end = passThrough.has(named?.path ?? path)
     ? lastFlag(words, words.indexOf(target.name()))
     : words.length;
   const flags = words.slice(0, end).filter((word) => /^--?[a-z]/iu.test(word));
@@ -63,7 +63,10 @@ function unknownFlags(
     .filter((flag) => !known.includes(flag) && !isGroup(flag, known));
 }
 
-/** Words after the first operand belong to what is run. */
+/**
+ * Index where the command's own flags end; words after the first operand belong to the inner
+ * command.
+ */
 function lastFlag(words: readonly string[], command: number): number {
   const rest = words.slice(command + 1);
   const operand = rest.findIndex((word) => !word.startsWith('-'));
@@ -75,7 +78,7 @@ function optionsOf(command: (typeof commands)[number]['command']): readonly stri
   return command.parent === null ? own : [...own, ...optionsOf(command.parent)];
 }
 
-/** `-fs` is `-f -s`. */
+/** True for grouped short flags: `-fs` means `-f -s`. */
 function isGroup(name: string, known: readonly string[]): boolean {
   return (
     /^-[a-z]+$/iu.test(name) && Array.from(name.slice(1)).every((c) => known.includes(`-${c}`))

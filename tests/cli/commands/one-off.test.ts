@@ -23,7 +23,7 @@ const wish: RunWish = {
 
 const { spec } = aService('web');
 
-test('a one-off runs once under a name of its own, without the ports and names of its service', (t) => {
+test('a one-off container has its own name and no restarts, ports or aliases of its service', (t) => {
   const port = { target: 80, protocol: 'tcp', mode: 'host', published: 8080 } as const;
   const base = {
     ...spec,
@@ -45,7 +45,7 @@ test('a one-off runs once under a name of its own, without the ports and names o
   ]);
 });
 
-test('volumes of run are folders here, volumes of the file, or others of the cluster', (t) => {
+test('volumes of run are local folders, volumes of the file, or other volumes of the cluster', (t) => {
   const run = oneOffSpec(spec, { ...wish, volumes: ['./x:/x:ro', 'data:/d', 'other:/o'] });
   const sources = run.task.container.mounts.map((mount) => ('source' in mount ? mount.source : ''));
   t.deepEqual(sources.slice(-3), ['/here/x', 'p_data', 'other']);
@@ -53,11 +53,11 @@ test('volumes of run are folders here, volumes of the file, or others of the clu
   t.regex(error.message, /^invalid --publish "nonsense": /u);
 });
 
-test('an entrypoint is parted as a shell would', (t) => {
+test('an entrypoint is split into words like in a shell', (t) => {
   t.deepEqual(words(`sh -c 'a  b' "c \\"d" e\\ f`), ['sh', '-c', 'a  b', 'c "d', 'e f']);
 });
 
-test('cp puts things where docker cp does', (t) => {
+test('cp resolves the same target path as docker cp', (t) => {
   t.deepEqual(parseEnd('web:/a'), { kind: 'container', service: 'web', path: '/a' });
   t.deepEqual(parseEnd('./a:b'), { kind: 'local', path: './a:b' });
   const file = { path: '/l/f', isFolder: false };
@@ -82,7 +82,7 @@ function liveTask(service: string, node: string, imageId?: string) {
   });
 }
 
-test('only services with containers of another image than their node has are stale', (t) => {
+test('a service is stale only if a container and its node have different images', (t) => {
   const images = new Map([
     ['a', 'x:1'],
     ['b', 'x:1'],

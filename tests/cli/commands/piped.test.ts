@@ -3,7 +3,7 @@ import { aNetwork, aNode, aService, aTask, aVolume } from '../../../fixtures/clu
 import { FakeCluster } from '../../helpers/fake-cluster.js';
 import { runCommand } from '../../helpers/run-command.js';
 
-/** Clears the screen, sets the title: what a hostile image or message may try. */
+/** Clears the screen and sets the title: control sequences from a hostile image or message. */
 const evil = '\u001b[2J\u001b]0;owned\u0007';
 const web = aService('web', { replicas: 3, task: { container: { image: `web:1${evil}` } } });
 const objects = {
@@ -51,7 +51,7 @@ for (const words of [
   ['describe', 'node', 'node-1'],
   ['ps', '--format', 'json'],
 ]) {
-  test(`${words.join(' ')} writes no control bytes into a pipe, whatever names and messages hold`, async (t) => {
+  test(`${words.join(' ')} writes no control bytes to a pipe, even if names and messages contain them`, async (t) => {
     const client = new FakeCluster(objects, {
       info: () => info,
       'image.find': () => [],
@@ -63,7 +63,7 @@ for (const words of [
     });
     t.is(error, undefined);
     t.true(stdout.length > 0);
-    // eslint-disable-next-line no-control-regex -- they are what must not be there
+    // eslint-disable-next-line no-control-regex -- the assertion looks for control bytes
     t.notRegex(stdout, /[\u0000-\u0008\u000b-\u001f\u007f]/u);
   });
 }

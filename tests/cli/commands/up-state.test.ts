@@ -35,7 +35,7 @@ function judge(
   return judgeUp({ project: 'demo', services, until, changes: [], before }, state);
 }
 
-/** The rows as one text, for reading. */
+/** The rows as readable text, one line each. */
 function rows({ rows: all }: Judgement): readonly string[] {
   return all.map((row) => `${row.id} ${row.text} ${row.detail ?? ''}`.trim());
 }
@@ -59,7 +59,7 @@ test('a service is up when every slot runs', (t) => {
   ]);
 });
 
-test('a container whose image is on its way says so, with how much has come', (t) => {
+test('a container whose image is being pulled shows the percentage', (t) => {
   const web = aService('web');
   const preparing = (message: string) => {
     const task = aTask(web, 1, { node: 'n1', status: { state: 'preparing', message } });
@@ -75,13 +75,13 @@ test('a container whose image is on its way says so, with how much has come', (t
   t.is(preparing('accepted')?.text, 'Creating');
 });
 
-test('a container that ran before is said to run, not to have started', (t) => {
+test('a container that ran before shows as running, not as started', (t) => {
   const web = aService('web');
   const state = seen([web], [aTask(web, 1, { node: 'n1', status: up })]);
   t.deepEqual(rows(judge(state, 'started', state)), ['Container demo-web-1 Running node-1']);
 });
 
-test('a service the manager does not know yet is waited for', (t) => {
+test('the command waits for a service that the manager does not know yet', (t) => {
   const judgement = judgeUp(
     { project: 'demo', services: ['web'], until: 'started', changes: [], before: nothingWatched },
     nothingWatched,
@@ -89,7 +89,7 @@ test('a service the manager does not know yet is waited for', (t) => {
   t.false(judgement.done);
 });
 
-test('an outdated task is waited for until it is gone', (t) => {
+test('the command waits until an outdated task has ended', (t) => {
   const web = aService('web');
   const fresh = aTask(web, 1, { id: 'new', node: 'n1', status: up, createdAt: 2 });
   const old = aTask(web, 1, {
@@ -103,7 +103,7 @@ test('an outdated task is waited for until it is gone', (t) => {
   t.true(judge(seen([web], [fresh])).done);
 });
 
-test('an outdated task on a node that is down is not waited for', (t) => {
+test('the command does not wait for an outdated task on a node that is down', (t) => {
   const web = aService('web');
   const fresh = aTask(web, 1, { id: 'new', node: 'n1', status: up, createdAt: 2 });
   const old = aTask(web, 1, { id: 'old', node: 'n2', status: up, desired: 'shutdown' });
@@ -117,22 +117,22 @@ test('a task on a node that is down does not count as up', (t) => {
   t.false(judge(seen([web], [task], [node1, aNode('n2', { state: 'down' })])).done);
 });
 
-test('a task that no node can take is a reason to give up', (t) => {
+test('a task without an eligible node makes the command give up', (t) => {
   const web = aService('web', { replicas: 2 });
   const reason = 'insufficient memory on 3 nodes';
   const tasks = [aTask(web, 1, { node: 'n1', status: up }), aTask(web, 2, unplaced(reason))];
   const judgement = judge(seen([web], tasks));
   t.false(judgement.done);
-  t.deepEqual(judgement.stuck, [`service web: no node for demo-web-2: ${reason}`]);
+  t.deepEqual(judgement.stuck, [`service web: cannot place demo-web-2: ${reason}`]);
 });
 
-test('while others still start, a task without a node is no reason to give up yet', (t) => {
+test('the command does not give up on an unplaced task while others still start', (t) => {
   const web = aService('web', { replicas: 2 });
   const tasks = [aTask(web, 1, { node: 'n1', state: 'preparing' }), aTask(web, 2, unplaced('x'))];
   t.deepEqual(judge(seen([web], tasks)).stuck, []);
 });
 
-test('what waits only for a stuck dependency does not keep the command waiting', (t) => {
+test('services that only wait for a stuck dependency do not keep the command waiting', (t) => {
   const db = aService('db');
   const web = aService('web', {
     dependsOn: [{ service: 'db', condition: 'service_started', required: true, restart: false }],
@@ -146,7 +146,7 @@ test('what waits only for a stuck dependency does not keep the command waiting',
   t.true(rows(judgement).includes('Container demo-web-1 Waiting node-1'));
 });
 
-test('a rejected image is told with image and node', (t) => {
+test('a rejected task is reported with its image and node', (t) => {
   const web = aService('web', { task: { container: { image: 'nosuch:1' } } });
   const task = aTask(web, 1, {
     node: 'n2',
@@ -158,7 +158,7 @@ test('a rejected image is told with image and node', (t) => {
   ]);
 });
 
-test('after three rejected tries it is no longer waited for a fourth', (t) => {
+test('the command gives up after three rejected attempts', (t) => {
   const web = aService('web', { task: { container: { image: 'nosuch:1' } } });
   const tries = [1, 2, 3].map((at) =>
     aTask(web, 1, {
@@ -173,7 +173,7 @@ test('after three rejected tries it is no longer waited for a fourth', (t) => {
   t.is(judge(seen([web], tries)).failure, 'service web on node-1: no such image: nosuch:1');
 });
 
-test('--wait wants healthy where there is a health check', (t) => {
+test('--wait requires healthy containers if there is a health check', (t) => {
   const web = aService('web');
   const task = (health: 'starting' | 'healthy' | 'unhealthy') =>
     judge(seen([web], [aTask(web, 1, { node: 'n1', status: { ...up, health } })]), 'healthy');
@@ -182,7 +182,7 @@ test('--wait wants healthy where there is a health check', (t) => {
   t.is(task('unhealthy').failure, 'container demo-web-1 is unhealthy');
 });
 
-test('without --wait a container counts once it was started, whatever became of it', (t) => {
+test('without --wait a container counts as up once it has started, even if it exited', (t) => {
   const job = aService('job', { task: { container: { engineRestart: { name: 'no' } } } });
   const failed = aTask(job, 1, { node: 'n1', state: 'failed', status: { ...up, exitCode: 3 } });
   t.true(judge(seen([job], [failed])).done);
@@ -198,7 +198,7 @@ test('--wait gives up on a container that its engine keeps restarting', (t) => {
   t.is(judge(seen([web], [task(1)]), 'healthy').failure, undefined);
   t.is(
     judge(seen([web], [task(3)]), 'healthy').failure,
-    'service web: container demo-web-1 keeps ending with code 9',
+    'service web: container demo-web-1 keeps restarting, exit code 9',
   );
 });
 
@@ -229,7 +229,7 @@ test('a halted service is up with nothing running', (t) => {
   t.true(judge(seen([web], [])).done);
 });
 
-test('containers that scaling down removed are told', (t) => {
+test('containers removed by scaling down are reported', (t) => {
   const web = aService('web', { replicas: 1 });
   const kept = aTask(web, 1, { node: 'n1', status: up });
   const before = seen([web], [kept, aTask(web, 2, { node: 'n2', status: up })]);
@@ -239,13 +239,13 @@ test('containers that scaling down removed are told', (t) => {
   ]);
 });
 
-test('a slot too many is waited for until it is told to go', (t) => {
+test('the command waits until a surplus slot is shut down', (t) => {
   const web = aService('web', { replicas: 1 });
   const two = [1, 2].map((slot) => aTask(web, slot, { node: 'n1', status: up }));
   t.false(judge(seen([web], two)).done);
 });
 
-test('--no-start is done when every container is made', (t) => {
+test('--no-start is done when every container is created', (t) => {
   const web = aService('web', { replicas: 2, held: true });
   const made = (slot: number, state: 'preparing' | 'ready') =>
     aTask(web, slot, { node: 'n1', state, desired: 'ready' });
@@ -258,7 +258,7 @@ test('--no-start is done when every container is made', (t) => {
   ]);
 });
 
-test('a global service is up when every node that suits it has a task of the new definition', (t) => {
+test('a global service is up when every eligible node has a task of the new spec', (t) => {
   const made = aService('web', { global: true });
   const web = { ...made, taskHash: 'new' };
   const node3 = aNode('n3', { name: 'node-3', availability: 'drain' });
@@ -278,10 +278,10 @@ test('a global service is up when every node that suits it has a task of the new
 test('a global service that fits no node is stuck', (t) => {
   const web = aService('web', { global: true });
   const drained = aNode('n1', { availability: 'pause' });
-  t.deepEqual(judge(seen([web], [], [drained])).stuck, ['service web: no node fits']);
+  t.deepEqual(judge(seen([web], [], [drained])).stuck, ['service web: no eligible node']);
 });
 
-test('what went with the leader it shares processes with is waited for, not given up', (t) => {
+test('a task that ended with the container whose PID namespace it shares is waited for', (t) => {
   const web = aService('web');
   const side = aService('side', { task: { container: { pidService: 'web' } } });
   const taken = aTask(side, 1, {
@@ -309,6 +309,6 @@ test('what went with the leader it shares processes with is waited for, not give
     t.is(judgement.failure, undefined);
     t.false(judgement.done);
   }
-  // Killed by something else while its leader ran on.
+  // Killed for another reason while the namespace owner kept running.
   t.is(with_(fresh(1)).failure, 'container demo-side-1 exited (137)');
 });

@@ -52,14 +52,14 @@ function judge(
 
 const rowOf = ({ rows }: Judgement) => rows.find(({ id }) => id === 'Service demo_web');
 
-test('a change is waited for until its new tasks have been watched', (t) => {
+test('the command waits until the manager has monitored the new tasks', (t) => {
   t.true(judge(web()).done);
   t.false(judge(web({})).done);
   t.is(rowOf(judge(web({})))?.text, 'Updating');
   t.true(judge(web({ state: 'completed' })).done);
 });
 
-test('while it is watched a task that fails does not end the command', (t) => {
+test('a failed task does not end the command while the update is monitored', (t) => {
   const failed = aTask(web(), 1, {
     node: 'node-1',
     status: { state: 'failed', exitCode: 3, startedAt: 1, containerId: 'c' },
@@ -70,31 +70,31 @@ test('while it is watched a task that fails does not end the command', (t) => {
   t.regex(judge(web(), tasks).failure ?? '', /exited \(3\)/u);
 });
 
-test('a paused change fails the command and says how to go on', (t) => {
+test('a paused update fails the command and names the ways to continue', (t) => {
   const { failure } = judge(web({ state: 'paused', message: 'web.1 on node-1: exit 3' }));
   t.is(
     failure,
-    'service web: its update is paused: web.1 on node-1: exit 3; "shoal up" goes on with it, "shoal rollback web" goes back',
+    'service web: update paused: web.1 on node-1: exit 3; resume with "shoal up", or run "shoal rollback web"',
   );
 });
 
-test('what was rolled back in the meantime fails the command at its end', (t) => {
+test('an automatic rollback fails the command when it completes', (t) => {
   const back = { kind: 'rollback', message: 'web.1 on node-1: exit 3' } as const;
   t.is(judge(web(back)).failure, undefined);
   t.is(rowOf(judge(web(back)))?.text, 'Rolling back');
   t.is(
     judge(web({ ...back, state: 'completed' })).failure,
-    'service web: its update failed and was rolled back: web.1 on node-1: exit 3',
+    'service web: update failed and was rolled back: web.1 on node-1: exit 3',
   );
 });
 
-test('a rollback that was asked for, or is long past, is no failure', (t) => {
+test('a requested rollback and an earlier rollback are no failures', (t) => {
   const done = web({ kind: 'rollback', state: 'completed' });
   t.true(judge(done, both, { back: true }).done);
   t.true(judge(done, both, { before: done }).done);
 });
 
-test('a service has one row, and containers that wait their turn are not said to stop', (t) => {
+test('a service has one row, and containers that wait for the update do not show as stopping', (t) => {
   const old = aService('web', { replicas: 2, update, task: { container: { image: 'web:1' } } });
   const waiting = aTask(old, 1, { id: 'old', node: 'node-1' });
   const { rows } = judge(web({}), [waiting]);
@@ -104,12 +104,12 @@ test('a service has one row, and containers that wait their turn are not said to
   t.is(leaving.find(({ id }) => id === 'Container demo-web-1')?.text, 'Stopping');
 });
 
-test('a change for which there is no room does not keep the command waiting', (t) => {
+test('an update without an eligible node does not keep the command waiting', (t) => {
   const explanation = { placed: false, summary: 'insufficient memory', reasons: [], at: 0 };
   const pending = aTask(web(), 1, { explanation });
   const [, second] = both;
   const { stuck } = judge(web({}), second === undefined ? [] : [pending, second]);
   t.is(stuck.length, 1);
-  t.regex(stuck[0] ?? '', /no node for demo-web-1: insufficient memory/u);
+  t.regex(stuck[0] ?? '', /cannot place demo-web-1: insufficient memory/u);
   t.deepEqual(judge(web({})).stuck, []);
 });

@@ -29,49 +29,59 @@ function machine(name: string, address: string, text: string): Examined {
   };
 }
 
-const told = (examined: Examined): readonly string[] =>
+const problems = (examined: Examined): readonly string[] =>
   findings([examined, { name: 'b', address: '192.0.2.2', facts: parseDoctorFacts(healthy, 0, 0) }])
     .filter(({ machine: name }) => name === examined.name)
     .map(({ level, problem }) => `${level}: ${problem}`);
 
-test('a machine that is well gives no finding', (t) => {
+test('a healthy machine has no findings', (t) => {
   const facts = parseDoctorFacts(healthy, 1_000_000, 1_000_500);
   t.is(facts.skewMs, 0);
   t.is(facts.peers[0]?.roundTripMs, 0.31);
-  t.deepEqual(told(machine('a', '192.0.2.1', healthy)), []);
+  t.deepEqual(problems(machine('a', '192.0.2.1', healthy)), []);
 });
 
 const faults: readonly (readonly [string, string, string, string])[] = [
-  ['clock 1000.25', 'clock 1005.25', 'warning', "its clock is 5.0 s ahead of this computer's"],
-  ['clock 1000.25', 'clock 900.25', 'error', "its clock is 100.0 s behind this computer's"],
-  ['engine 28.5.0', 'engine', 'error', 'its Docker Engine does not answer'],
+  ['clock 1000.25', 'clock 1005.25', 'warning', 'clock is 5.0 s ahead of this computer'],
+  ['clock 1000.25', 'clock 900.25', 'error', 'clock is 100.0 s behind this computer'],
+  ['engine 28.5.0', 'engine', 'error', 'Docker Engine does not answer'],
   ['engine 28.5.0', 'engine 19.03.1', 'error', 'Docker Engine 19.03.1 is older than 20.10'],
-  ['53687091200', '104857600', 'error', 'only 100MiB of 100GiB are free for the engine'],
-  ['0.412', 'lost', 'error', 'containers on shop do not reach b (10.0.0.2)'],
+  [
+    '53687091200',
+    '104857600',
+    'error',
+    'only 100MiB of 100GiB of disk space are free for Docker Engine',
+  ],
+  ['0.412', 'lost', 'error', 'containers on network shop cannot reach b (10.0.0.2)'],
   [
     '0.412',
     '0.412\noverlay-tcp 10.0.0.2 lost',
     'error',
-    "containers' TCP packets to b are lost, their pings are not",
+    'container TCP packets to b are lost while pings arrive',
   ],
-  ['0.412', 'cut', 'error', "containers' packets of 1450 bytes to b are lost"],
+  ['0.412', 'cut', 'error', 'container packets of 1450 bytes to b are lost'],
   ['worker active', 'worker failed', 'error', 'shoal-worker is failed'],
-  ['disk', 'engine-port closed\ndisk', 'warning', "its engine's port 2376 does not answer here"],
+  [
+    'disk',
+    'engine-port closed\ndisk',
+    'warning',
+    'engine port 2376 is unreachable from this computer',
+  ],
   ['eth0 1500 ok', 'eth0 1500 lost', 'error', 'packets of 1500 bytes to b are lost'],
-  ['reach 192.0.2.2 0.310', 'unreached 192.0.2.2', 'error', 'does not reach b (192.0.2.2)'],
-  ['7070 open', '7070 closed', 'error', 'does not reach the manager at 192.0.2.1:7070'],
-  ['udp 0', 'udp 7', 'warning', 'has dropped 7 packets with a wrong checksum since boot'],
+  ['reach 192.0.2.2 0.310', 'unreached 192.0.2.2', 'error', 'cannot reach b (192.0.2.2)'],
+  ['7070 open', '7070 closed', 'error', 'cannot reach the manager at 192.0.2.1:7070'],
+  ['udp 0', 'udp 7', 'warning', 'dropped 7 packets with a wrong checksum since boot'],
 ];
 
 for (const [was, is, level, problem] of faults) {
-  test(`doctor finds: ${problem}`, (t) => {
+  test(`doctor reports: ${problem}`, (t) => {
     const text = healthy.replace(was, is);
     t.not(text, healthy);
-    t.deepEqual(told(machine('a', '192.0.2.1', text)), [`${level}: ${problem}`]);
+    t.deepEqual(problems(machine('a', '192.0.2.1', text)), [`${level}: ${problem}`]);
   });
 }
 
-test('every finding has a remedy, errors stand first, a machine that is not reached is one', (t) => {
+test('every finding has a remedy, errors come first, and an unreachable machine is an error', (t) => {
   const gone: Examined = { name: 'z', address: '192.0.2.9', facts: undefined, failure: 'refused' };
   const found = findings([machine('a', '192.0.2.1', healthy.replace('udp 0', 'udp 1')), gone]);
   t.deepEqual(
@@ -81,7 +91,7 @@ test('every finding has a remedy, errors stand first, a machine that is not reac
   for (const { remedy } of found) t.true(remedy.length > 0);
 });
 
-test('containers are asked to reach each other where two machines share a network', (t) => {
+test('overlay pairs cover machines with running containers on a common network', (t) => {
   const web = aService('web', { replicas: 3 });
   const on = (node: string, slot: number, network: string, state = 'running') => ({
     ...aTask(web, slot, { node, state: state as 'running', status: { containerId: `c${slot}` } }),
@@ -111,7 +121,7 @@ test('containers are asked to reach each other where two machines share a networ
   );
 });
 
-test('certificates near their end or past it are told, with who holds them', (t) => {
+test('expired and expiring certificates are reported with their holder', (t) => {
   const day = 86_400_000;
   const at = 1_000_000;
   const lines = [
@@ -124,9 +134,9 @@ test('certificates near their end or past it are told, with who holds them', (t)
     ({ level, problem, remedy }) => `${level}: ${problem}: ${remedy}`,
   );
   t.is(found.length, 2);
-  t.regex(found[0] ?? '', /^error: the certificate of its engine has expired on 1969-12-31/);
+  t.regex(found[0] ?? '', /^error: engine certificate expired on 1969-12-31/);
   t.regex(
     found[1] ?? '',
-    /^warning: the certificate of its worker ends on 1970-01-11 .*: "shoal machine provision a"/,
+    /^warning: worker certificate expires on 1970-01-11 .*: "shoal machine provision a"/,
   );
 });

@@ -9,13 +9,13 @@ const tasks = [aTask(web, 1, { id: 'a', node: 'n1' }), aTask(web, 2, { id: 'b', 
 const nodes = [aNode('n1', { name: 'node-1' }), aNode('n2', { name: 'node-2' })];
 const usage = applyStats(noUsage, simulatedStats(tasks, nodes, 1));
 
-test('a service is the sum of its tasks, with how many of its replicas run', (t) => {
+test('a service row has the total usage of its tasks and its running replicas', (t) => {
   const [line, ...others] = listedServices([web, aService('idle')], tasks, usage);
   t.deepEqual(others, []);
   t.deepEqual(line?.cells, ['web', '2/3', '3.30%', '1.008MiB', '1kB / 100B', '0B / 8.19kB', '6']);
 });
 
-test('a machine is told with all that runs on it; one that is not heard has no figures', (t) => {
+test('a machine row has its total usage; a machine without samples has none', (t) => {
   const silent = { ...usage, nodes: new Map() };
   t.deepEqual(
     listedNodes(nodes, tasks, usage).map(({ cells }) => cells.slice(0, 3)),
@@ -27,7 +27,7 @@ test('a machine is told with all that runs on it; one that is not heard has no f
   t.is(listedNodes(nodes, tasks, silent)[0]?.cells[2], '--');
 });
 
-test('what uses most comes first where that is asked for', (t) => {
+test('sorting by usage puts the highest first', (t) => {
   const names = (order?: 'cpu' | 'mem') =>
     listedNodes(nodes, tasks, usage, order).map(({ record }) => (record as { Name: string }).Name);
   t.deepEqual(names(), ['node-1', 'node-2']);

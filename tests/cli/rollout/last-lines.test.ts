@@ -9,7 +9,7 @@ const task = (id: string, slot: number, options: object, createdAt: number) => (
   createdAt,
 });
 
-test('logs are shown of the newest failure of each slot that has a container', (t) => {
+test('the newest failed task with a container is selected in each slot', (t) => {
   const containerId = 'c1';
   const tasks = [
     task('old', 1, { state: 'failed', status: { containerId, exitCode: 1 } }, 1),

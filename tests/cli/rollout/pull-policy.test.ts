@@ -11,7 +11,7 @@ function service(more: Partial<Service> = {}): Service {
   return { command: null, entrypoint: null, ...more };
 }
 
-test('a pull policy says when, and the flag stands above it', (t) => {
+test('the pull flag overrides the pull policy of the file', (t) => {
   t.is(pullWhen(service()), undefined);
   t.deepEqual(pullWhen(service({ pull_policy: 'daily' })), { kind: 'older', thanMs: dayMs });
   t.deepEqual(pullWhen(service({ pull_policy: 'weekly' })), { kind: 'older', thanMs: 7 * dayMs });
@@ -27,7 +27,7 @@ test('a pull policy says when, and the flag stands above it', (t) => {
   t.deepEqual(pullWhen(service({ pull_policy: 'never' }), 'policy'), { kind: 'never' });
 });
 
-test('what is too old, missing or never seen tagged is due', (t) => {
+test('outdated, missing and untagged images are due for a pull', (t) => {
   const now = 10 * dayMs;
   const daily = { kind: 'older', thanMs: dayMs } as const;
   t.true(isDue(daily, undefined, now));
@@ -40,7 +40,7 @@ test('what is too old, missing or never seen tagged is due', (t) => {
   t.false(isDue({ kind: 'never' }, undefined, now));
 });
 
-test('an image is pulled where one of the services that want it may run', (t) => {
+test('an image is pulled on nodes that may run one of its services', (t) => {
   const nodes = [
     aNode('n1', { name: 'a', labels: { disk: 'ssd' } }),
     aNode('n2', { name: 'b', labels: { disk: 'old' } }),
@@ -54,7 +54,7 @@ test('an image is pulled where one of the services that want it may run', (t) =>
   t.deepEqual(names([[]], 'windows/amd64'), []);
 });
 
-test('the layers of a pull are added up, finished ones whole', (t) => {
+test('pull progress adds up layers and counts finished ones in full', (t) => {
   const meter = new LayerMeter();
   const line = (id: string, status: string, current?: number, total?: number) =>
     meter.read({
@@ -71,7 +71,7 @@ test('the layers of a pull are added up, finished ones whole', (t) => {
   t.deepEqual(line('a', 'Extracting', 10, 500), { fraction: 0.25, text: '100B/400B' });
 });
 
-test('jobs run in turns, no more at once than allowed, and the first failure ends them', async (t) => {
+test('jobs run up to the concurrency limit, and the first failure stops them', async (t) => {
   let [running, most, done] = [0, 0, 0];
   const job = async (): Promise<void> => {
     running += 1;

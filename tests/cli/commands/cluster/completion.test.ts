@@ -8,8 +8,8 @@ import test from 'ava';
 const run = promisify(execFile);
 const program = new URL('../../../../cli/main.js', import.meta.url).pathname;
 
-/** What each shell does when tab is pressed after `shoal lo`, as far as it can be asked without a terminal. */
-const asks: Readonly<Record<string, readonly string[]>> = {
+/** Command line per shell that simulates Tab after `shoal lo` without a terminal. */
+const tabPresses: Readonly<Record<string, readonly string[]>> = {
   bash: [
     '--norc',
     '-c',
@@ -23,12 +23,15 @@ const asks: Readonly<Record<string, readonly string[]>> = {
   fish: ['--no-config', '-c', 'shoal completion fish | source; complete -C "shoal lo"'],
 };
 
-function isThere(shell: string): boolean {
+function isInstalled(shell: string): boolean {
   return spawnSync(shell, ['-c', 'exit 0']).status === 0;
 }
 
-/** A folder with the program in it, as an installation would have it on the path. */
-async function installed(): Promise<{ readonly folder: string; readonly env: NodeJS.ProcessEnv }> {
+/** Creates a folder for PATH that contains `shoal`, like an installation. */
+async function installProgram(): Promise<{
+  readonly folder: string;
+  readonly env: NodeJS.ProcessEnv;
+}> {
   const folder = await mkdtemp(join(tmpdir(), 'shoal-complete-'));
   const script = `#!/bin/sh\nexec '${process.execPath}' '${program}' "$@"\n`;
   await writeFile(join(folder, 'shoal'), script);
@@ -37,13 +40,13 @@ async function installed(): Promise<{ readonly folder: string; readonly env: Nod
   return { folder, env: { PATH, HOME: folder, SHOAL_HOME: join(folder, 'store') } };
 }
 
-for (const [shell, args] of Object.entries(asks)) {
-  const shellTest = isThere(shell) ? test : test.skip;
+for (const [shell, args] of Object.entries(tabPresses)) {
+  const shellTest = isInstalled(shell) ? test : test.skip;
   shellTest(
-    `the completion script completes commands in ${shell} (skipped where it is not installed)`,
+    `the completion script completes commands in ${shell} (skipped where it is not installProgram)`,
     async (t) => {
       t.timeout(120_000);
-      const { folder, env } = await installed();
+      const { folder, env } = await installProgram();
       t.teardown(() => rm(folder, { recursive: true, force: true }));
       const { stdout } = await run(shell, [...args], { env });
       t.deepEqual(stdout.trim().split(/\s+/u), ['local', 'logs']);

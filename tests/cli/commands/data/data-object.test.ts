@@ -11,7 +11,7 @@ const spec = { name: 'tls', project: '', key: 'tls', labels: { team: 'a' } };
 const secret: Omit<Secret, 'data'> = { ...meta, id: 's1' as never, spec };
 const config: Config = { ...meta, id: 'c1' as never, spec, data: 'cGxhaW4=' };
 
-test('a secret is made of a file, and its id is printed', async (t) => {
+test('secret create reads a file and prints the id', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'secret-'));
   t.teardown(() => rm(folder, { recursive: true }));
   await writeFile(join(folder, 'key.pem'), 'hush\n');
@@ -26,16 +26,16 @@ test('a secret is made of a file, and its id is printed', async (t) => {
   ]);
 });
 
-test('a secret without content is refused, a file that is not there is named', async (t) => {
+test('secret create rejects empty content and names a missing file', async (t) => {
   const client = new FakeCluster();
   const empty = await runCommand(['secret', 'create', 'tls'], { client });
-  t.is(empty.error, 'secret tls: - is empty, a secret needs content');
+  t.is(empty.error, 'secret tls: - is empty; a secret needs content');
   const absent = await runCommand(['secret', 'create', 'tls', '/no/such'], { client });
   t.regex(absent.error ?? '', /^cannot read \/no\/such: /u);
   t.deepEqual(client.called, []);
 });
 
-test('secrets are listed and inspected without content, configs with', async (t) => {
+test('secrets are listed and inspected without content, configs with content', async (t) => {
   const client = new FakeCluster(
     {},
     { 'secret.list': () => [secret], 'config.list': () => [config] },
@@ -85,7 +85,7 @@ test('secrets and configs are filtered by name, id, label and project', async (t
   t.is(code, 1);
 });
 
-test('rm takes names and ids, and says what is not there', async (t) => {
+test('rm accepts names and ids and reports unknown ones', async (t) => {
   const client = new FakeCluster(
     {},
     { 'secret.list': () => [secret], 'secret.remove': () => null },
