@@ -9,7 +9,7 @@ import { Workshop } from '../machine/workshop.js';
 import { verifyFile } from './backup.js';
 import type { StorePlace } from './place.js';
 
-/* Access to the store of managers on other machines over SSH; the managers are stopped meanwhile. */
+/* Access to the store of managers on other machines over SSH, while the managers are stopped. */
 
 const importTimeoutMs = 10 * 60_000;
 

@@ -210,7 +210,7 @@ export const examples: Readonly<
       'back up a stopped manager',
     ],
   ],
-  'store verify': [['shoal store verify shop.backup', 'check a backup and show its contents']],
+  'store verify': [['shoal store verify shop.backup', 'check a backup and show its header']],
   'store import': [
     ['shoal store import --replace shop.backup', 'restore a backup; containers keep running'],
   ],

@@ -90,7 +90,7 @@ function outputOf(request: LoadRequest, options: OutputOptions): string {
       consistency: options.consistency !== false,
       resolveEnvironment: !listing && options.envResolution !== false,
       allResources: request.options?.allResources === true,
-      // Listing profiles must work even if the inactive ones make the model inconsistent.
+      // Listing profiles must work while inactive profiles leave dependencies unresolved.
       ...(options.profiles === true ? { consistency: false } : {}),
     },
   });

@@ -96,7 +96,10 @@ export function serviceNames(
   return view.services.map(({ spec }) => spec.service).sort();
 }
 
-/** The running task of slot `index`, or of the lowest slot if undefined. Throws `not-found`. */
+/**
+ * The running task of slot `index`; if undefined, of the lowest slot with a live task. Throws
+ * `not-found`.
+ */
 export function runningTask(
   view: Pick<ProjectView, 'tasks'>,
   service: string,

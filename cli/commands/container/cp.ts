@@ -25,8 +25,8 @@ export type CopyEnd =
   | { readonly kind: 'local'; readonly path: string };
 
 /**
- * Parses `SERVICE:PATH` like docker cp: text that starts with `/` or `.`, or has no colon before a
- * name, is a local path.
+ * Parses `SERVICE:PATH` like docker cp. Text without a colon, or starting with `/`, `.` or `:`, is
+ * a local path.
  */
 export function parseEnd(text: string): CopyEnd {
   const at = text.indexOf(':');

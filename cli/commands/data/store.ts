@@ -45,7 +45,7 @@ function exportCommand(cli: Cli): Command {
 
 function verifyCommand(cli: Cli): Command {
   return new Command('verify')
-    .description('Verify that a backup file is complete, and show its contents')
+    .description('Verify that a backup file is complete, and show its header')
     .argument('<file>')
     .option('--format <format>', 'json or a template', 'json')
     .action(async (file: string, flags: { readonly format: string }) => {

@@ -97,11 +97,7 @@ export async function pullImages(
       rows.set(row.id, row);
       if (flags.quiet !== true) progress.show('Pulling', [...rows.values()]);
     };
-    const pullOnNode = async (
-      wanted: WantedImage,
-      node: Node,
-      present: ImageOnNode | undefined,
-    ) => {
+    const pullTo = async (wanted: WantedImage, node: Node, present: ImageOnNode | undefined) => {
       const id = `Image ${wanted.image} on ${node.spec.name}`;
       if (!isDue(wanted.when, present, cli.now())) {
         show({ id, text: 'Skipped: already present', state: 'done' });
@@ -124,13 +120,12 @@ export async function pullImages(
       const holders = await client.call('image.find', { image: wanted.image }, { signal });
       const eligible = eligibleNodes(nodes, wanted);
       const withImage = eligible.filter(({ id }) => holders.some(({ nodeId }) => nodeId === id));
-      const needsCredentials = (await credentials.forImage(wanted.image)) !== undefined;
-      const preferred =
-        withImage.length > 0 ? withImage : eligible.slice(0, needsCredentials ? 1 : 0);
+      const isPrivate = (await credentials.forImage(wanted.image)) !== undefined;
+      const preferred = withImage.length > 0 ? withImage : eligible.slice(0, isPrivate ? 1 : 0);
       return (flags.whereNeeded === true ? preferred : eligible).map((node) => async () => {
         const present = holders.find(({ nodeId }) => nodeId === node.id);
         if (flags.whereNeeded !== true || isDue(wanted.when, present, cli.now())) {
-          await pullOnNode(wanted, node, present);
+          await pullTo(wanted, node, present);
         }
       });
     });

@@ -11,7 +11,7 @@ interface RestartFlags {
   readonly deps: boolean;
 }
 
-/** Time limit for a restart without the stop grace period of `--timeout`. */
+/** Time limit for stop grace (10 s by default) and start, with headroom; `--timeout` adds to it. */
 const restartDeadlineMs = 300_000;
 
 export function restartCommand(cli: Cli): Command {

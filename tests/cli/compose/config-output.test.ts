@@ -69,5 +69,5 @@ test('resources that are not normalized have no name', (t) => {
 
 test('a format that is none is refused by name', (t) => {
   const text = 'services: {a: {image: img}}\n';
-  t.throws(() => printed(t, text, { format: 'xml' }), { message: /"xml", use yaml or json/u });
+  t.throws(() => printed(t, text, { format: 'xml' }), { message: /"xml": use yaml or json/u });
 });
