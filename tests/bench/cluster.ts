@@ -11,7 +11,7 @@ import { AppError } from '../../manager/common/base/errors.js';
 
 const main = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
 
-/** A cluster on lab machines of its own, driven by the real program. */
+/** A cluster on its own lab machines, driven by the real program. */
 export class BenchCluster {
   readonly lab: Lab;
   readonly home: string;
@@ -22,8 +22,8 @@ export class BenchCluster {
   }
 
   /**
-   * Makes `count` machines and provisions them, the first as the manager; with `flags` for
-   * `machine create` all at once.
+   * Starts `count` machines and provisions them, the first as the manager. With `flags` for
+   * `machine create`, provisions all of them at once.
    */
   async up(count: number, flags?: readonly string[]): Promise<void> {
     await this.lab.up(count);
@@ -36,7 +36,7 @@ export class BenchCluster {
     if (count > 1) await this.create(names.slice(1), false);
   }
 
-  /** Runs `shoal`; throws when it fails. Gives standard output. */
+  /** Runs `shoal` and returns its standard output; throws if it fails. */
   async shoal(args: readonly string[], cwd = this.home, timeoutMs = 120_000): Promise<string> {
     const { code, stdout, stderr } = await this.try(args, cwd, timeoutMs);
     if (code === 0) return stdout;
@@ -68,12 +68,12 @@ export class BenchCluster {
     });
   }
 
-  /** The engine of a machine, past the network. */
+  /** A client of a machine's engine, connected by socket instead of the network. */
   engine(node: string): Docker {
     return new Docker({ socketPath: this.lab.machine(node).engineSocket });
   }
 
-  /** A folder with this Compose file in it, to run commands in. */
+  /** Creates a folder with this Compose file, to run commands in. */
   async project(name: string, compose: string): Promise<string> {
     const folder = join(this.home, name);
     await mkdir(folder, { recursive: true });
@@ -102,7 +102,7 @@ export class BenchCluster {
   }
 }
 
-/** Runs `body` with a cluster and takes it down whatever happens. */
+/** Runs `body` with a cluster, which is always removed afterwards. */
 export async function withCluster(
   name: string,
   subnet: string,

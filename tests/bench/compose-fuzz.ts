@@ -15,8 +15,8 @@ interface Fuzzing {
 }
 
 /**
- * `npm run bench -- compose-fuzz [COUNT] [SEED]`: loads Compose files that were damaged at random. Whatever
- * is in them, loading ends in a project or in one of our errors, within a second.
+ * `npm run bench -- compose-fuzz [COUNT] [SEED]` loads randomly damaged Compose files. Every load
+ * must end within a second, in a project or in an AppError.
  */
 export function run(args: readonly string[]): Promise<void> {
   const [count, seed] = [Number(args[0] ?? 10_000), Number(args[1] ?? 1)];
@@ -26,7 +26,7 @@ export function run(args: readonly string[]): Promise<void> {
     random: generator(seed),
     outcome: { loaded: 0, refused: 0, crashed: 0, slow: 0 },
   };
-  for (let index = 0; index < count; index += 1) tryOne(fuzzing, damaged(fuzzing));
+  for (let index = 0; index < count; index += 1) loadText(fuzzing, damaged(fuzzing));
   rmSync(fuzzing.folder, { recursive: true });
   const { loaded, refused, crashed, slow } = fuzzing.outcome;
   console.log(
@@ -37,7 +37,7 @@ export function run(args: readonly string[]): Promise<void> {
   return Promise.resolve();
 }
 
-function tryOne({ folder, outcome }: Fuzzing, text: string): void {
+function loadText({ folder, outcome }: Fuzzing, text: string): void {
   const file = join(folder, 'compose.yaml');
   writeFileSync(file, text);
   const started = process.cpuUsage();
@@ -48,9 +48,9 @@ function tryOne({ folder, outcome }: Fuzzing, text: string): void {
     if (isAppError(error)) outcome.refused += 1;
     else {
       outcome.crashed += 1;
-      const kept = join(tmpdir(), `compose-fuzz-crash-${String(outcome.crashed)}.yaml`);
-      writeFileSync(kept, text);
-      console.log(`crash, input kept as ${kept}:`, error);
+      const savedPath = join(tmpdir(), `compose-fuzz-crash-${String(outcome.crashed)}.yaml`);
+      writeFileSync(savedPath, text);
+      console.log(`crash, input kept as ${savedPath}:`, error);
     }
   }
   const used = process.cpuUsage(started);
@@ -75,7 +75,10 @@ function corpusFiles(): string[] {
   );
 }
 
-/** A file with one to three damages: lines dropped, doubled, moved, indented; tokens and characters changed. */
+/**
+ * A file with up to three random mutations: lines dropped, duplicated, moved or indented; tokens
+ * and characters changed.
+ */
 function damaged(fuzzing: Fuzzing): string {
   const { texts, random } = fuzzing;
   let lines = pick(texts, random).split('\n');
@@ -123,31 +126,31 @@ const tokens = [
 ];
 
 function damage(lines: readonly string[], { texts, random }: Fuzzing): string[] {
-  const one = <T>(list: readonly T[]): T => pick(list, random);
-  const some = (limit: number): number => below(limit, random);
-  const at = some(lines.length);
+  const pickOne = <T>(list: readonly T[]): T => pick(list, random);
+  const randomBelow = (limit: number): number => below(limit, random);
+  const at = randomBelow(lines.length);
   const line = lines[at] ?? '';
   const replaced = (text: string): string[] => lines.toSpliced(at, 1, text);
   const colon = line.indexOf(':');
   const kinds: (() => string[])[] = [
     () => lines.toSpliced(at, 1),
     () => lines.toSpliced(at, 0, line),
-    () => lines.toSpliced(at, 1, one(lines)),
+    () => lines.toSpliced(at, 1, pickOne(lines)),
     () => replaced(`  ${line}`),
     () => replaced(line.slice(1)),
-    () => replaced(`${line.slice(0, colon + 1)} ${one(tokens)}`),
-    () => replaced(`${line.slice(0, some(line.length + 1))}${one(tokens)}`),
-    () => replaced(line.replace(/\w+/, () => one(one(texts).split(/\W+/)))),
+    () => replaced(`${line.slice(0, colon + 1)} ${pickOne(tokens)}`),
+    () => replaced(`${line.slice(0, randomBelow(line.length + 1))}${pickOne(tokens)}`),
+    () => replaced(line.replace(/\w+/, () => pickOne(pickOne(texts).split(/\W+/)))),
     () =>
       replaced(
-        line.slice(0, some(line.length + 1)) +
-          String.fromCharCode(some(200)) +
-          line.slice(some(line.length + 1)),
+        line.slice(0, randomBelow(line.length + 1)) +
+          String.fromCharCode(randomBelow(200)) +
+          line.slice(randomBelow(line.length + 1)),
       ),
     () => lines.slice(0, at),
-    () => [...lines, ...one(texts).split('\n')],
+    () => [...lines, ...pickOne(texts).split('\n')],
   ];
-  return one(kinds)();
+  return pickOne(kinds)();
 }
 
 function pick<T>(list: readonly T[], random: () => number): T {

@@ -6,11 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { projectFolder } from '../helpers/compose-corpus.js';
 
 const main = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
-const times = 5;
+const runCount = 5;
 
 /**
- * `npm run bench -- compose-load [SERVICES]`: the whole program from start to end, `config` on a large file
- * and on the to-do application. The best of five runs: what else runs here only adds.
+ * `npm run bench -- compose-load [SERVICES]` measures the whole program: `config` on a large file
+ * and on the to-do application. Reports the best of five runs, as other load only adds time.
  */
 export function run(args: readonly string[]): Promise<void> {
   const count = Number(args[0] ?? 2_000);
@@ -26,16 +26,16 @@ export function run(args: readonly string[]): Promise<void> {
   return Promise.resolve();
 }
 
-function measure(what: string, cwd: string): void {
-  const runs = Array.from({ length: times }, () => once(cwd));
+function measure(subject: string, cwd: string): void {
+  const runs = Array.from({ length: runCount }, () => once(cwd));
   const best = (key: 'wallMs' | 'cpuMs' | 'rssMb'): string =>
-    Math.min(...runs.map((one) => one[key])).toFixed(0);
+    Math.min(...runs.map((each) => each[key])).toFixed(0);
   console.log(
-    `config of ${what}: ${best('wallMs')} ms, ${best('cpuMs')} ms of CPU, ${best('rssMb')} MiB`,
+    `config of ${subject}: ${best('wallMs')} ms, ${best('cpuMs')} ms of CPU, ${best('rssMb')} MiB`,
   );
 }
 
-/** Reports what it used on standard error when it ends. */
+/** A preload script that prints resource usage to standard error on exit. */
 const hook =
   'process.on("exit",()=>{const u=process.resourceUsage();process.stderr.write(`\\nused ${u.userCPUTime+u.systemCPUTime} ${u.maxRSS}`)})';
 

@@ -13,14 +13,14 @@ import {
 } from '../helpers/compose-corpus.js';
 
 /**
- * `npm run conformance [-- FILTER]`: agreement with docker compose 2.40.3 by source, then the differences
- * that are not explained in fixtures/compose/differences.json. Fails when there is one, or when an
- * explained one is gone.
+ * `npm run conformance [-- FILTER]` prints the agreement with docker compose 2.40.3 by source, then
+ * the differences that fixtures/compose/differences.json does not explain. Fails if there are any,
+ * or if an explained difference is gone.
  */
 const corpus = findCorpus();
 const differences = readDifferences();
 if (corpus === undefined) {
-  console.log('no compose corpus beside the project, nothing to compare with (set COMPOSE_CORPUS)');
+  console.log('compose corpus: not found beside the project; set COMPOSE_CORPUS');
 } else {
   const filter = process.argv[2] ?? '';
   for (const part of ['corpus', 'hostile'] as const) {
@@ -34,7 +34,7 @@ if (corpus === undefined) {
 interface Counts {
   agree: number;
   explained: number;
-  placed: number;
+  located: number;
   refused: number;
   hashes: number;
   services: number;
@@ -43,11 +43,11 @@ interface Counts {
 
 function report(part: string, cases: readonly CorpusCase[]): void {
   const bySource = new Map<string, { agree: number; all: number }>();
-  const complaints: string[] = [];
+  const errors: string[] = [];
   const counts: Counts = {
     agree: 0,
     explained: 0,
-    placed: 0,
+    located: 0,
     refused: 0,
     hashes: 0,
     services: 0,
@@ -58,28 +58,28 @@ function report(part: string, cases: readonly CorpusCase[]): void {
     const row = bySource.get(source) ?? { agree: 0, all: 0 };
     bySource.set(source, row);
     row.all += 1;
-    if (countVerdict(test, counts, complaints)) row.agree += 1;
-    countHashes(test, counts, complaints);
+    if (countVerdict(test, counts, errors)) row.agree += 1;
+    countHashes(test, counts, errors);
   }
   for (const [source, { agree, all }] of [...bySource].sort()) {
     console.log(`${source.padEnd(32)} ${String(agree).padStart(4)} of ${String(all).padStart(4)}`);
   }
-  for (const complaint of complaints.slice(0, 40)) console.log(`  ${complaint}`);
-  if (complaints.length > 0) process.exitCode = 1;
+  for (const error of errors.slice(0, 40)) console.log(`  ${error}`);
+  if (errors.length > 0) process.exitCode = 1;
   printCounts(part, cases.length, counts);
 }
 
-/** True when the case agrees. */
-function countVerdict(test: CorpusCase, counts: Counts, complaints: string[]): boolean {
+/** Returns true if the case agrees. */
+function countVerdict(test: CorpusCase, counts: Counts, errors: string[]): boolean {
   const started = performance.now();
   const verdict = judge(test);
   counts.slowestMs = Math.max(counts.slowestMs, performance.now() - started);
-  const complaint = complaintOf(test, verdict, differences);
-  if (complaint !== undefined) complaints.push(complaint);
+  const error = complaintOf(test, verdict, differences);
+  if (error !== undefined) errors.push(error);
   if (differences.has(test.id)) counts.explained += 1;
   if (verdict.message !== undefined) {
     counts.refused += 1;
-    if (/:\d+:\d+: /.test(verdict.message)) counts.placed += 1;
+    if (/:\d+:\d+: /.test(verdict.message)) counts.located += 1;
   }
   const agrees = verdict.kind === 'agree';
   if (agrees) counts.agree += 1;
@@ -92,7 +92,7 @@ function printCounts(part: string, all: number, counts: Counts): void {
     `${part}: ${String(counts.agree)} of ${String(all)} agree (${share} %), ${String(counts.explained)} differences are explained`,
   );
   console.log(
-    `${part}: ${String(counts.placed)} of ${String(counts.refused)} refusals carry file:line:column`,
+    `${part}: ${String(counts.located)} of ${String(counts.refused)} refusals carry file:line:column`,
   );
   if (counts.services > 0)
     console.log(
@@ -101,7 +101,7 @@ function printCounts(part: string, all: number, counts: Counts): void {
   console.log(`${part}: the slowest case took ${counts.slowestMs.toFixed(0)} ms`);
 }
 
-function countHashes(test: CorpusCase, counts: Counts, complaints: string[]): void {
+function countHashes(test: CorpusCase, counts: Counts, errors: string[]): void {
   if (test.exit !== 0 || !existsSync(join(test.folder, 'expected.hash'))) return;
   if (differences.has(test.id)) return;
   const movable = servicesWithPaths(test);
@@ -118,10 +118,13 @@ function countHashes(test: CorpusCase, counts: Counts, complaints: string[]): vo
   counts.services += wanted.length;
   counts.hashes += equal;
   if (equal < wanted.length)
-    complaints.push(`${test.id}: ${String(wanted.length - equal)} config hashes differ`);
+    errors.push(`${test.id}: ${String(wanted.length - equal)} config hashes differ`);
 }
 
-/** Services whose hash covers a path of the case: it was recorded in a folder that is not known. */
+/**
+ * Services whose hash covers a path of the case; the folder of the recording is unknown, so these
+ * hashes cannot match.
+ */
 function servicesWithPaths(test: CorpusCase): ReadonlySet<string> {
   const text = runCase({ ...test, command: ['config', '--no-env-resolution', '--format', 'json'] });
   const { services } = JSON.parse(text) as { services: Record<string, Record<string, unknown>> };

@@ -43,12 +43,14 @@ export async function run(args: readonly string[]): Promise<void> {
       doubles += seen.doubles;
       await cluster.shoal(['down', '-v'], folder);
     }
-    print(figure('cable back until names, replicas and routes are right', 's', right, '<= 3'));
-    print(`samples with two copies of a slot reachable: ${String(doubles)}  (reach 0)`);
+    print(
+      figure('partition healed until names, replicas and routes are right', 's', right, '<= 3'),
+    );
+    print(`samples with two copies of a slot reachable: ${String(doubles)}  (target 0)`);
   });
 }
 
-/** Whether an address answers on port 80, asked from the probe of a node. */
+/** Returns whether port 80 of an address answers a request from a node's probe container. */
 async function answers(cluster: BenchCluster, node: string, address: string): Promise<boolean> {
   const [probe] = await running(cluster.engine(node), 'com.docker.compose.service=probe');
   if (probe === undefined) return false;
@@ -57,7 +59,7 @@ async function answers(cluster: BenchCluster, node: string, address: string): Pr
   return (await machine.exec(ask)).exitCode === 0;
 }
 
-async function copies(cluster: BenchCluster): Promise<readonly number[]> {
+async function replicaCounts(cluster: BenchCluster): Promise<readonly number[]> {
   return Promise.all(
     nodes.map(async (node) => (await running(cluster.engine(node), label)).length),
   );
@@ -86,14 +88,15 @@ async function cutOnce(
     await cluster.lab.heal('node-3');
     const healed = Date.now();
     let rightAt = 0;
-    // Right must also stay right: the last moment at which something was wrong counts.
+    // The recovery must last: a wrong sample restarts the measurement.
     while (Date.now() < healed + 10_000) {
-      const right = await isRight(cluster, watchers, stale);
+      const right = await hasRecovered(cluster, watchers, stale);
       if (!right) rightAt = 0;
       else if (rightAt === 0) rightAt = Date.now();
       await sample();
     }
-    if (rightAt === 0) throw new Error('not right 10 s after the cable was back');
+    if (rightAt === 0)
+      throw new Error('the cluster did not recover within 10 s after the partition healed');
     await waitFor('node-3 to answer', () => answers(cluster, 'node-3', ends[0]?.address ?? ''));
     return { rightAfterMs: rightAt - healed, doubles };
   } finally {
@@ -101,13 +104,15 @@ async function cutOnce(
   }
 }
 
-/** Three copies in all, and the two nodes that stayed agree on three addresses without the stale one. */
-async function isRight(
+/**
+ * Three replicas in all, and every node resolves the same three addresses, without the stale one.
+ */
+async function hasRecovered(
   cluster: BenchCluster,
   watchers: readonly NameWatcher[],
   stale: string,
 ): Promise<boolean> {
-  const total = (await copies(cluster)).reduce((sum, count) => sum + count, 0);
+  const total = (await replicaCounts(cluster)).reduce((sum, count) => sum + count, 0);
   const named = watchers.map((watcher) => (watcher.last?.addresses ?? []).join(' '));
   const [first = ''] = named;
   const agree = named.every((names) => names === first) && first.split(' ').length === 3;

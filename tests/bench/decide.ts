@@ -7,7 +7,9 @@ import type { Task } from '../../manager/common/model/task.js';
 import { decide } from '../../manager/scheduler/decide.js';
 import type { SchedulerSnapshot } from '../../manager/scheduler/node-set.js';
 
-/** Placing and reconciling at the size of a very large cluster: `node dist/tests/bench/decide.js`. */
+/**
+ * Measures placement and reconciliation in a very large cluster: `node dist/tests/bench/decide.js`.
+ */
 const nodeCount = 1_000;
 const taskCount = 10_000;
 
@@ -89,6 +91,6 @@ measure(`decide: one more beside ${taskCount} running`, () => placed([...running
 measure(`reconcile: one service with ${taskCount} running`, () => {
   const gate = gateOf(big, () => undefined);
   const byId = new Map(nodes.map((node) => [node.id, node]));
-  const scene = { service: big, nodes: byId, now: 0, gate, leaders: [] };
-  return reconcile({ ...scene, tasks: running }).length;
+  const input = { service: big, nodes: byId, now: 0, gate, leaders: [] };
+  return reconcile({ ...input, tasks: running }).length;
 });

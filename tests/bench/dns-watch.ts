@@ -1,14 +1,15 @@
 import { createSocket } from 'node:dgram';
 
 /**
- * Run inside a machine's network namespace: asks a DNS server for a name every 5 ms and prints one JSON
- * line, `{at, addresses}`, whenever the answer changes. Arguments: server, name. Ends with its input.
+ * Runs inside a machine's network namespace: queries a DNS server for a name every 5 ms and prints
+ * a JSON line, `{at, addresses}` with `at` in ms since the epoch, whenever the answer changes.
+ * Arguments: server, name. Exits at the end of its input.
  */
 const [server = '', name = ''] = process.argv.slice(2);
 const socket = createSocket('udp4');
 let last = '';
 
-function question(id: number): Buffer {
+function query(id: number): Buffer {
   const labels = name
     .split('.')
     .map((label) => Buffer.concat([Buffer.from([label.length]), Buffer.from(label)]));
@@ -16,7 +17,10 @@ function question(id: number): Buffer {
   return Buffer.concat([header, ...labels, Buffer.from([0, 0, 1, 0, 1])]);
 }
 
-/** Addresses of the A records; names in answers are compressed to two bytes or skipped label by label. */
+/**
+ * Addresses of the A records. Names in answers are skipped: two bytes if compressed, otherwise
+ * label by label.
+ */
 function addresses(message: Buffer): readonly string[] {
   let at = 12;
   const skipName = (): void => {
@@ -55,7 +59,7 @@ socket.on('error', () => undefined);
 let id = 0;
 const timer = setInterval(() => {
   id = (id + 1) & 0xffff;
-  socket.send(question(id), 53, server, () => undefined);
+  socket.send(query(id), 53, server, () => undefined);
 }, 5);
 process.stdin.on('end', () => {
   clearInterval(timer);

@@ -13,7 +13,7 @@ export async function inParallel<T>(
   await Promise.all(Array.from({ length: width }, lane));
 }
 
-/** Containers of a service that run on this engine. */
+/** Running containers of this engine with a label. */
 export async function running(
   engine: Docker,
   label: string,
@@ -21,7 +21,10 @@ export async function running(
   return engine.listContainers({ filters: { label: [label], status: ['running'] } });
 }
 
-/** Resolves with the time (ms since the epoch) of the first event of these engines that fits. */
+/**
+ * Subscribes to the engine's next matching event; `wait` resolves with its time in ms since the
+ * epoch.
+ */
 export async function nextEvent(
   engine: Docker,
   filters: Record<string, string[]>,
@@ -40,7 +43,7 @@ export async function nextEvent(
       resolve(event.timeNano / 1e6);
     });
   });
-  // A wait that nobody awaits any more must not end the program.
+  // An abandoned wait must not end the program with an unhandled rejection.
   wait.catch(() => undefined);
   return {
     wait,

@@ -17,9 +17,9 @@ const readEveryMs = 20;
 const awayMs = 10_000;
 
 /**
- * Three managers over three Consul servers, each on a machine of its own: how long until the next write is
- * accepted when the leader is killed, and what a reader of the to-do application notices while no manager
- * runs at all. Argument: how often the leader is killed.
+ * Three managers over three Consul servers, each on its own machine. Measures the time from killing
+ * the leader until the next write is accepted, and the failed requests to the to-do application
+ * while no manager runs. Argument: how often the leader is killLeader.
  */
 export async function run(args: readonly string[]): Promise<void> {
   const runs = Number(args[0] ?? 20);
@@ -34,12 +34,12 @@ export async function run(args: readonly string[]): Promise<void> {
     const client = await connectTo(context);
     try {
       const took: number[] = [];
-      for (let i = 0; i < runs; i += 1) took.push(await killed(cluster, client, i));
+      for (let i = 0; i < runs; i += 1) took.push(await killLeader(cluster, client, i));
       print(figure('leader killed until the next write is accepted', 's', took, '<= 1.5'));
-      const { failed, asked } = await readWithoutManagers(cluster, client);
-      const goal = '(reach 0)';
+      const { failed, sent } = await readWithoutManagers(cluster, client);
+      const goal = '(target 0)';
       print(
-        `failed requests to the to-do application without managers: ${failed} of ${asked}  ${goal}`,
+        `failed requests to the to-do application without managers: ${failed} of ${sent}  ${goal}`,
       );
     } finally {
       client.close();
@@ -47,7 +47,7 @@ export async function run(args: readonly string[]): Promise<void> {
   });
 }
 
-/** The machine of the leader, once all three managers are there. */
+/** The leader's machine, once all three managers are alive. */
 function leader(cluster: BenchCluster, client: ControlClient): Promise<Machine> {
   return waitFor(
     'three managers and a leader',
@@ -62,7 +62,11 @@ function leader(cluster: BenchCluster, client: ControlClient): Promise<Machine> 
   );
 }
 
-async function killed(cluster: BenchCluster, client: ControlClient, at: number): Promise<number> {
+async function killLeader(
+  cluster: BenchCluster,
+  client: ControlClient,
+  at: number,
+): Promise<number> {
   const machine = await leader(cluster, client);
   const [node] = await client.call('node.list', {});
   const pid = await machine.output([
@@ -87,7 +91,7 @@ async function killed(cluster: BenchCluster, client: ControlClient, at: number):
 async function readWithoutManagers(
   cluster: BenchCluster,
   client: ControlClient,
-): Promise<{ readonly failed: number; readonly asked: number }> {
+): Promise<{ readonly failed: number; readonly sent: number }> {
   const machines = cluster.lab.machines();
   await loadImages(await buildArchive(await todoImages()), machines);
   const folder = await cluster.project(
@@ -105,7 +109,7 @@ async function readWithoutManagers(
   const address = nodes.find(({ id }) => id === tasks[0]?.nodeId)?.description.address ?? '';
   const url = `http://${address}:8087/`;
   await waitFor('the application to answer', async () => (await fetch(url)).ok);
-  const seen = { failed: 0, asked: 0, done: false };
+  const seen = { failed: 0, sent: 0, done: false };
   const reading = read(url, seen);
   for (const verb of ['stop', 'start']) {
     await Promise.all(
@@ -121,10 +125,10 @@ async function readWithoutManagers(
 
 async function read(
   url: string,
-  seen: { failed: number; asked: number; done: boolean },
+  seen: { failed: number; sent: number; done: boolean },
 ): Promise<void> {
   while (!seen.done) {
-    seen.asked += 1;
+    seen.sent += 1;
     try {
       const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) });
       if (!answer.ok) seen.failed += 1;

@@ -1,6 +1,6 @@
 import { AppError } from '../../manager/common/base/errors.js';
 
-/** Middle of the sorted values; the mean of the two middle ones for an even count. */
+/** The median; for an even count, the mean of the two middle values. Throws without values. */
 export function median(values: readonly number[]): number {
   if (values.length === 0) throw new AppError('invalid', 'no values to take the median of');
   const sorted = [...values].sort((a, b) => a - b);
@@ -9,16 +9,16 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? 0) + upper) / 2;
 }
 
-/** One line of a benchmark's report: what, the runs, their median, what to reach. */
+/** One line of a benchmark's report: the subject, median, worst value, single runs and target. */
 export function figure(
-  what: string,
+  subject: string,
   unit: string,
   values: readonly number[],
-  reach?: string,
+  target?: string,
 ): string {
   const runs = values.map((value) => value.toFixed(2)).join(' ');
-  const goal = reach === undefined ? '' : `  (reach ${reach})`;
-  return `${what}: median ${median(values).toFixed(2)} ${unit}, worst ${Math.max(...values).toFixed(2)}, runs ${runs}${goal}`;
+  const goal = target === undefined ? '' : `  (target ${target})`;
+  return `${subject}: median ${median(values).toFixed(2)} ${unit}, worst ${Math.max(...values).toFixed(2)}, runs ${runs}${goal}`;
 }
 
 export function print(line: string): void {

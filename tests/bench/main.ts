@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 interface Benchmark {
-  /** Prints its figures; throws when it cannot run. */
+  /** Prints its figures; throws if it cannot run. */
   run(args: readonly string[]): Promise<void>;
 }
 
@@ -20,7 +20,7 @@ if (name === undefined || !names.includes(name)) {
   process.stderr.write(`usage: npm run bench -- NAME, one of: ${names.join(' ')}\n`);
   process.exitCode = name === undefined ? 0 : 1;
 } else {
-  // Only the chosen one is loaded: some begin with being loaded.
+  // Only the chosen benchmark is imported, as some start on import.
   const module = (await import(join(here, `${name}.js`))) as Partial<Benchmark>;
   await module.run?.(args);
 }

@@ -23,7 +23,7 @@ export async function run(args: readonly string[]): Promise<void> {
         print(`${machine.name} ${unit}: ${(kib / 1024).toFixed(0)} MiB RSS`);
       }
     }
-    print('(reach worker <= 110 MB, manager <= 150 MB)');
+    print('(target worker <= 110 MB, manager <= 150 MB)');
     await cluster.shoal(['down', '-v'], app);
   });
 }

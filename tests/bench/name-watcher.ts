@@ -12,24 +12,26 @@ export interface Answer {
   readonly addresses: readonly string[];
 }
 
-/** What a name resolves to in one container, from now on, asked of the server on `gateway` every 5 ms. */
+/**
+ * Records what a name resolves to in one container, by querying the server on `gateway` every 5 ms.
+ */
 export class NameWatcher {
   readonly machine: Machine;
   readonly answers: Answer[] = [];
   readonly #end: () => void;
 
-  /** `pid` is a process of the container as its machine numbers it. */
+  /** `pid` is a process of the container, in the machine's numbering. */
   constructor(
     machine: Machine,
-    asker: { readonly pid: number; readonly gateway: string },
+    client: { readonly pid: number; readonly gateway: string },
     name: string,
   ) {
     this.machine = machine;
     const inside = '/srv/dns-watch.mjs';
     copyFileSync(program, machine.file(inside));
     const toMachine = ['--target', String(machine.initPid), '--mount', '--pid', 'nsenter'];
-    const toContainer = ['--target', String(asker.pid), '--net', process.execPath, inside];
-    const child = spawn('nsenter', [...toMachine, ...toContainer, asker.gateway, name], {
+    const toContainer = ['--target', String(client.pid), '--net', process.execPath, inside];
+    const child = spawn('nsenter', [...toMachine, ...toContainer, client.gateway, name], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     createInterface({ input: child.stdout }).on('line', (line) => {
@@ -42,7 +44,7 @@ export class NameWatcher {
     return this.answers.at(-1);
   }
 
-  /** When, after `since`, the address was first missing from the answers. */
+  /** Time of the first answer since `since` that lacks the address. */
   goneAt(address: string, since: number): number | undefined {
     return this.answers.find((answer) => answer.at >= since && !answer.addresses.includes(address))
       ?.at;

@@ -34,14 +34,14 @@ export async function run(args: readonly string[]): Promise<void> {
     const took: number[] = [];
     for (let i = 0; i < runs; i += 1) {
       await cluster.shoal(['up', '-d', '--wait'], folder);
-      took.push(await crash(cluster));
+      took.push(await crashTask(cluster));
       await cluster.shoal(['down'], folder);
     }
     print(figure('crashed task gone from names on every node', 's', took, '<= 0.5'));
   });
 }
 
-/** Address, gateway and first process of a service's first container on a node. */
+/** Id, address, gateway and main process of a service's first container on a node. */
 export async function endpointOn(
   cluster: BenchCluster,
   node: string,
@@ -61,21 +61,21 @@ interface ContainerEnd {
   readonly id: string;
   readonly address: string;
   readonly gateway: string;
-  /** As the machine numbers it. */
+  /** Process id in the machine's numbering. */
   readonly pid: number;
 }
 
-/** One watcher a node, in its container of the service `probe`. */
+/** One watcher per node, in the node's `probe` container. */
 export async function watchNames(cluster: BenchCluster): Promise<readonly NameWatcher[]> {
   return Promise.all(
     nodes.map(async (node) => {
-      const asker = await endpointOn(cluster, node, probe);
-      return new NameWatcher(cluster.lab.machine(node), asker, 'web');
+      const client = await endpointOn(cluster, node, probe);
+      return new NameWatcher(cluster.lab.machine(node), client, 'web');
     }),
   );
 }
 
-async function crash(cluster: BenchCluster): Promise<number> {
+async function crashTask(cluster: BenchCluster): Promise<number> {
   const watchers = await watchNames(cluster);
   try {
     await waitFor('three addresses on every node', () =>

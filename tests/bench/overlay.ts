@@ -11,15 +11,15 @@ import { NetworkNode } from '../helpers/network-node.js';
 import { figure, median, print } from './figures.js';
 
 export const about =
-  'TCP between machines: across an overlay, and a bridge and tunnel made by hand';
+  'TCP throughput between machines: an overlay against a hand-made bridge and tunnel';
 
 const iperf = '/usr/bin/iperf3';
 const overlayAddress = (index: number): string => `10.210.0.1${String(index + 1)}`;
-const handAddress = (index: number): string => `10.222.0.1${String(index + 1)}`;
+const manualAddress = (index: number): string => `10.222.0.1${String(index + 1)}`;
 
 export async function run(args: readonly string[]): Promise<void> {
   if (!existsSync(iperf))
-    throw new AppError('unsupported', 'this needs iperf3: run apt-get install iperf3');
+    throw new AppError('unsupported', 'iperf3: not installed; run apt-get install iperf3');
   const rounds = Number(args[0] ?? 8);
   const lab = openLab({ name: 'benchovl', subnet: '10.98.188' });
   try {
@@ -43,9 +43,9 @@ export async function run(args: readonly string[]): Promise<void> {
 }
 
 interface Ends {
-  /** Process ids, inside the machine, of the container on the overlay and of the one wired by hand. */
+  /** Process ids inside the machine: of the overlay container and of the manually connected one. */
   readonly overlay: string;
-  readonly hand: string;
+  readonly manual: string;
 }
 
 async function prepare(machine: Machine, index: number, all: readonly Machine[]): Promise<Ends> {
@@ -55,19 +55,22 @@ async function prepare(machine: Machine, index: number, all: readonly Machine[])
     return (await machine.output(['docker', 'inspect', '-f', '{{.State.Pid}}', name])).trim();
   };
   const overlay = await start('web', '--network', 'shop_default', '--ip', overlayAddress(index));
-  const hand = await start('hand', '--network', 'none');
+  const manual = await start('manual', '--network', 'none');
   const peer = all[1 - index]?.address ?? '';
-  await machine.output(['ip', '-batch', '-'], { stdin: handMade(hand, index, machine, peer) });
-  await machine.output(['nsenter', '--target', hand, '--net', 'ip', '-batch', '-'], {
-    stdin: `addr add ${handAddress(index)}/24 dev eth0\nlink set eth0 up\n`,
+  await machine.output(['ip', '-batch', '-'], { stdin: manualSetup(manual, index, machine, peer) });
+  await machine.output(['nsenter', '--target', manual, '--net', 'ip', '-batch', '-'], {
+    stdin: `addr add ${manualAddress(index)}/24 dev eth0\nlink set eth0 up\n`,
   });
-  // Bridged packets pass the host's filter, which the engine closes to what it does not know.
+  // Bridged packets pass the host's FORWARD chain, which the engine closes to unknown bridges.
   await machine.output(['iptables', '-I', 'FORWARD', '-i', 'hm0', '-o', 'hm0', '-j', 'ACCEPT']);
-  return { overlay, hand };
+  return { overlay, manual };
 }
 
-/** The least that carries frames: a bridge, a tunnel to the one other machine, a cable to the container. */
-function handMade(pid: string, index: number, { address }: Machine, peer: string): string {
+/**
+ * The minimum that carries frames: a bridge, a tunnel to the other machine, a veth pair to the
+ * container.
+ */
+function manualSetup(pid: string, index: number, { address }: Machine, peer: string): string {
   return `link add hm0 type bridge
 link set hm0 mtu 1450 up
 link add hmvx type vxlan id 77 local ${address} remote ${peer} dstport 4789
@@ -86,23 +89,23 @@ async function compare(
   const [from, to] = ends;
   if (!client || !server || !from || !to) throw new AppError('internal', 'two machines are needed');
   const overlay: number[] = [];
-  const hand: number[] = [];
+  const manual: number[] = [];
   const kinds = [
-    { seen: hand, from: from.hand, to: to.hand, address: handAddress(1) },
+    { seen: manual, from: from.manual, to: to.manual, address: manualAddress(1) },
     { seen: overlay, from: from.overlay, to: to.overlay, address: overlayAddress(1) },
   ];
-  // By turns and in turning order, so that both meet the same other load of the machine.
+  // The kinds take turns in alternating order, so that both see the same other load.
   for (let round = 0; round < rounds; round += 1) {
     for (const kind of round % 2 === 0 ? kinds : kinds.toReversed())
       kind.seen.push(await gigabits({ client, server }, kind.from, kind.to, kind.address));
   }
-  const ratios = overlay.map((rate, round) => rate / (hand[round] ?? Number.NaN));
-  print(figure('bridge and tunnel made by hand', 'Gbit/s', hand));
+  const ratios = overlay.map((rate, round) => rate / (manual[round] ?? Number.NaN));
+  print(figure('bridge and tunnel made by hand', 'Gbit/s', manual));
   print(figure('across the overlay', 'Gbit/s', overlay));
-  print(`median of the rounds' ratios: ${median(ratios).toFixed(3)}  (reach >= 0.97)`);
+  print(`median of the rounds' ratios: ${median(ratios).toFixed(3)}  (target >= 0.97)`);
 }
 
-/** One run of three seconds between two containers. */
+/** A measurement of three seconds between two containers. */
 async function gigabits(
   pair: { readonly client: Machine; readonly server: Machine },
   from: string,

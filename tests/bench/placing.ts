@@ -18,9 +18,9 @@ import type { ClusterStore } from '../../manager/store/store.js';
 import { figure, print } from './figures.js';
 
 /*
- * What a placed task costs a Consul of three servers, by the size of the cluster: the manager's own rooms
- * make, address and place the tasks of one service on an overlay network, then all are said to run and are
- * listed in Consul's catalog. `placing [TASKS [NODES…]]`
+ * Consul requests per placed task with three servers, by the size of the cluster: the manager's own
+ * rooms create, address and place the tasks of one service on an overlay network; then all tasks
+ * are reported as running and listed in Consul's catalog. Usage: `placing [TASKS [NODES…]]`
  */
 
 const log = jsonLogger(
@@ -45,7 +45,7 @@ export async function run(args: readonly string[]): Promise<void> {
   }
 }
 
-/** Counts what a transaction holds, beside the requests. */
+/** Counts the operations of transactions, in addition to requests. */
 class CountingClient extends ConsulClient {
   operations = 0;
 
@@ -86,48 +86,48 @@ async function place(servers: ConsulServers, tasks: number, nodes: number): Prom
   ];
   const before = { requests: client.requests, operations: client.operations };
   for (const room of rooms) room.start();
-  await allAre(store, tasks, 'assigned');
-  await settled(client);
-  const said = `${nodes} nodes, ${tasks} tasks`;
+  await waitForState(store, tasks, 'assigned');
+  await waitForIdle(client);
+  const label = `${nodes} nodes, ${tasks} tasks`;
   const requests = (client.requests - before.requests) / tasks;
   const operations = (client.operations - before.operations) / tasks;
-  print(figure(`${said}: requests to consul a placed task`, '', [requests], '<= 2'));
-  print(figure(`${said}: keys written a placed task, in those`, '', [operations]));
-  await catalogued(client, store, { tasks, said, cluster });
+  print(figure(`${label}: requests to consul per placed task`, '', [requests], '<= 2'));
+  print(figure(`${label}: keys written per placed task`, '', [operations]));
+  await measureCatalog(client, store, { tasks, label, cluster });
   await Promise.all(rooms.map((room) => room.stop()));
   await store.close();
 }
 
-async function catalogued(
+async function measureCatalog(
   client: CountingClient,
   store: ClusterStore,
   about: {
     readonly tasks: number;
-    readonly said: string;
+    readonly label: string;
     readonly cluster: { readonly id: string; readonly name: string };
   },
 ): Promise<void> {
-  const { tasks, said, cluster } = about;
+  const { tasks, label, cluster } = about;
   const catalog = new ConsulCatalog(client, cluster.id);
   const keeper = new CatalogKeeper({ store, clock: systemClock, log, catalog, cluster });
   keeper.start();
-  // The nodes are listed first, once for the cluster's life.
-  await settled(client);
+  // The nodes are listed first, once in the cluster's life.
+  await waitForIdle(client);
   const before = client.requests;
   await store.update('restore', (tx) => {
     for (const task of tx.list('tasks')) {
       tx.put('tasks', { ...task, status: { ...task.status, state: 'running', startedAt: 1 } });
     }
   });
-  await settled(client);
+  await waitForIdle(client);
   const each = (client.requests - before) / tasks;
   await keeper.stop();
   const listed = await catalog.read();
   if (listed.services.size < tasks) print(`only ${listed.services.size} tasks are listed`);
-  print(figure(`${said}: requests to list a running task in the catalog`, '', [each]));
+  print(figure(`${label}: requests to list a running task in the catalog`, '', [each]));
 }
 
-async function allAre(store: ClusterStore, count: number, state: string): Promise<void> {
+async function waitForState(store: ClusterStore, count: number, state: string): Promise<void> {
   await waitFor(
     `${count} tasks to be ${state}`,
     () => store.view.list('tasks').filter(({ status }) => status.state === state).length === count,
@@ -135,11 +135,11 @@ async function allAre(store: ClusterStore, count: number, state: string): Promis
   );
 }
 
-/** Until nothing has been asked of Consul for two seconds. */
-async function settled(client: CountingClient): Promise<void> {
+/** Waits until Consul has received no request for two seconds. */
+async function waitForIdle(client: CountingClient): Promise<void> {
   let [last, since] = [client.requests, performance.now()];
   await waitFor(
-    'consul to be left alone',
+    'consul to be idle',
     () => {
       if (client.requests !== last) [last, since] = [client.requests, performance.now()];
       return performance.now() - since > 2_000;

@@ -26,15 +26,15 @@ export async function run(args: readonly string[]): Promise<void> {
     const folder = await cluster.project('recover', compose);
     await cluster.shoal(['up', '-d', '--wait'], folder);
     const kills: number[] = [];
-    for (let i = 0; i < runs; i += 1) kills.push(await killed(cluster));
+    for (let i = 0; i < runs; i += 1) kills.push(await killContainer(cluster));
     print(figure('container killed until it runs again', 's', kills, '<= 1'));
     const losses: number[] = [];
-    for (let i = 0; i < runs; i += 1) losses.push(await poweredOff(cluster));
+    for (let i = 0; i < runs; i += 1) losses.push(await powerOff(cluster));
     print(figure('machine powered off until replacements run', 's', losses, '<= 6'));
   });
 }
 
-async function killed(cluster: BenchCluster): Promise<number> {
+async function killContainer(cluster: BenchCluster): Promise<number> {
   const engine = cluster.engine('node-2');
   const [container] = await running(engine, label);
   if (container === undefined) throw new Error('no container on node-2');
@@ -45,7 +45,7 @@ async function killed(cluster: BenchCluster): Promise<number> {
   await cluster.lab.machine('node-2').output(['kill', '-9', String(State.Pid)]);
   const at = await event.wait;
   event.close();
-  // The engine doubles its wait for containers that ran less than 10 s.
+  // The engine doubles the restart delay of containers that ran less than 10 s.
   await new Promise((resolve) => setTimeout(resolve, 11_000));
   return (at - begun) / 1000;
 }
@@ -55,11 +55,11 @@ async function total(cluster: BenchCluster, on: readonly string[]): Promise<numb
   return lists.flat().length;
 }
 
-async function poweredOff(cluster: BenchCluster): Promise<number> {
+async function powerOff(cluster: BenchCluster): Promise<number> {
   const lost = cluster.lab.machine('node-3');
   const rest = ['node-1', 'node-2'];
   if ((await total(cluster, ['node-3'])) === 0) {
-    // Move a replica back: the cluster does not rebalance by itself.
+    // Moves a replica back, as the cluster does not rebalance by itself.
     const folder = `${cluster.home}/recover`;
     await cluster.shoal(['up', '-d', '--wait', '--scale', 'web=2'], folder);
     await cluster.shoal(['up', '-d', '--wait', '--scale', 'web=3'], folder);

@@ -5,7 +5,10 @@ import { seededRandom } from '../../manager/common/base/random.js';
 import { killWriter } from '../helpers/kill-writer.js';
 import { print } from './figures.js';
 
-/** `store-kill [KILLS] [SEED]`: how many acknowledged writes the embedded store loses to kill -9. */
+/**
+ * `store-kill [KILLS] [SEED]` counts the acknowledged writes that the embedded store loses to kill
+ * -9.
+ */
 export async function run(args: readonly string[]): Promise<void> {
   const kills = Number(args[0] ?? 1_000);
   const random = seededRandom(Number(args[1] ?? 1));
@@ -25,7 +28,7 @@ export async function run(args: readonly string[]): Promise<void> {
   }
   for (const fault of faults.slice(0, 20)) print(fault);
   print(
-    `embedded: acknowledged writes lost or torn in ${kills} kill -9: ${faults.length} of ${acknowledged}  (reach 0)`,
+    `embedded: acknowledged writes lost or torn in ${kills} kill -9: ${faults.length} of ${acknowledged}  (target 0)`,
   );
   if (faults.length > 0) process.exitCode = 1;
 }

@@ -20,21 +20,21 @@ import type { ClusterStore } from '../../manager/store/store.js';
 import { figure, median, print } from './figures.js';
 
 /*
- * Tasks committed a second, each by a transaction of its own; tasks placed a second, each created, made
- * pending and assigned by a transaction of its own (three durable writes a task); and how long a manager
- * takes to its first decision over many tasks. What this process's CPU did is said beside, as the figures
- * of a busy machine are those of its neighbours too.
+ * Tasks committed per second, each in its own transaction; tasks placed per second, each created,
+ * made pending and assigned in its own transactions (three durable writes per task); and the time
+ * from a manager's start to its first decision over many tasks. The CPU time of this process is
+ * printed as well, because on a busy machine wall times depend on its neighbours.
  */
 
 const rounds = 3;
 const tasksOfRound = 5_000;
 const manyTasks = 100_000;
-/** Transactions on their way at once: what the controllers of a busy cluster keep going. */
+/** Transactions in flight at once, as the controllers of a busy cluster keep them. */
 const atOnce = 500;
 
-interface Place {
+interface Candidate {
   readonly name: string;
-  readonly reach: string;
+  readonly target: string;
   readonly open: () => Promise<Backend>;
   readonly requests: () => number;
 }
@@ -50,7 +50,7 @@ export async function run(): Promise<void> {
   try {
     await measure({
       name: 'embedded',
-      reach: '≥ 20000',
+      target: '≥ 20000',
       open: () => openEmbedded(folder),
       requests: () => 0,
     });
@@ -64,19 +64,19 @@ export async function run(): Promise<void> {
   }
   const servers = await ConsulServers.start({ program: found.path, servers: 3 });
   try {
-    await measure(consulPlace(servers));
+    await measure(consulCandidate(servers));
   } finally {
     await servers.stop();
   }
 }
 
-function consulPlace(servers: ConsulServers): Place {
+function consulCandidate(servers: ConsulServers): Candidate {
   const cluster = newId();
   let requests = 0;
   let client: ConsulClient | undefined;
   return {
     name: 'consul, three servers',
-    reach: '≥ 2000',
+    target: '≥ 2000',
     open() {
       requests += client?.requests ?? 0;
       const addresses = servers.addresses.map((address) => {
@@ -91,41 +91,41 @@ function consulPlace(servers: ConsulServers): Place {
   };
 }
 
-async function measure(place: Place): Promise<void> {
+async function measure(candidate: Candidate): Promise<void> {
   const service = aService('web', { replicas: 1 });
-  const store = await open(place);
+  const store = await open(candidate);
   await store.update('restore', (tx) => {
     tx.create('nodes', aNode('w1'));
     tx.create('services', service);
   });
-  await measureWrites(place, service, 'tasks committed', (task) =>
+  await measureWrites(candidate, service, 'tasks committed', (task) =>
     store.update('orchestrator', (tx) => tx.create('tasks', task)),
   );
-  const before = place.requests();
-  await measureWrites(place, service, 'tasks placed by three writes each', (task) =>
+  const before = candidate.requests();
+  await measureWrites(candidate, service, 'tasks placed by three writes each', (task) =>
     placeTask(store, task),
   );
   if (before > 0) {
-    const each = (place.requests() - before) / (rounds * tasksOfRound);
-    print(figure(`${place.name}: requests a placed task`, '', [each], '≤ 2'));
+    const each = (candidate.requests() - before) / (rounds * tasksOfRound);
+    print(figure(`${candidate.name}: requests per placed task`, '', [each], '≤ 2'));
   }
   await fill(store, service, 2 * rounds * tasksOfRound);
-  // Something to decide.
+  // A pending task, so that there is something to decide.
   await store.update('restore', (tx) => {
     tx.create('tasks', aTask(service, manyTasks + 1, { id: newId(), state: 'pending' }));
   });
   await store.close();
-  await measureStart(place);
+  await measureStart(candidate);
 }
 
-function open(place: Place): Promise<ClusterStore> {
-  return place.open().then((backend) => openStore({ backend, clock: systemClock, log }));
+function open(candidate: Candidate): Promise<ClusterStore> {
+  return candidate.open().then((backend) => openStore({ backend, clock: systemClock, log }));
 }
 
 async function measureWrites(
-  place: Place,
+  candidate: Candidate,
   service: Service,
-  what: string,
+  subject: string,
   write: (task: Task) => Promise<unknown>,
 ): Promise<void> {
   const batches = Array.from({ length: rounds }, () =>
@@ -144,11 +144,11 @@ async function measureWrites(
   const runs = speeds.map((speed) => speed.toFixed(0)).join(' ');
   const cpuUs = (user + system) / (rounds * tasksOfRound);
   print(
-    `${place.name}: ${what}: median ${median(speeds).toFixed(0)} a second, runs ${runs} (reach ${place.reach}), ${cpuUs.toFixed(0)} µs of CPU each`,
+    `${candidate.name}: ${subject}: median ${median(speeds).toFixed(0)} per second, runs ${runs} (target ${candidate.target}), ${cpuUs.toFixed(0)} µs of CPU each`,
   );
 }
 
-/** Calls `write` with each task, many on their way at once. */
+/** Calls `write` with each task, many calls in flight at once. */
 async function eachTask(
   tasks: readonly Task[],
   write: (task: Task) => Promise<unknown>,
@@ -160,7 +160,7 @@ async function eachTask(
   await Promise.all(Array.from({ length: atOnce }, work));
 }
 
-/** As orchestrator, allocator and scheduler do it. */
+/** Places a task as orchestrator, allocator and scheduler do. */
 async function placeTask(store: ClusterStore, task: Task): Promise<void> {
   await store.update('orchestrator', (tx) => tx.create('tasks', task));
   await store.update('allocator', (tx) => {
@@ -185,9 +185,9 @@ async function fill(store: ClusterStore, service: Service, from: number): Promis
   }
 }
 
-async function measureStart(place: Place): Promise<void> {
+async function measureStart(candidate: Candidate): Promise<void> {
   const began = performance.now();
-  const store = await open(place);
+  const store = await open(candidate);
   const decisions = decide({
     nodes: store.view.list('nodes'),
     tasks: store.view.list('tasks'),
@@ -201,7 +201,7 @@ async function measureStart(place: Place): Promise<void> {
   await store.close();
   print(
     figure(
-      `${place.name}: start with ${String(count)} tasks to the first decision (${String(decisions.length)})`,
+      `${candidate.name}: start with ${String(count)} tasks to the first decision (${String(decisions.length)})`,
       's',
       [seconds],
       '≤ 10',

@@ -27,13 +27,13 @@ import {
 
 export type Work = 'up' | 'scale' | 'update' | 'down';
 
-/** Something breaks, and is mended again where it does not mend itself. */
+/** A fault with its repair, if it does not end by itself. */
 export interface Fault {
   readonly name: string;
-  /** What the user does meanwhile; without, the cluster is at rest. */
+  /** The user's command at that time; undefined if the cluster is at rest. */
   readonly during?: Work;
   readonly strike: Strike;
-  /** What has to be there first, and is taken away when all has been judged. */
+  /** Sets up label the fault needs; `undo` removes it after the case is judged. */
   readonly prepare?: (scene: Scene) => Promise<void>;
   readonly undo?: (scene: Scene) => Promise<void>;
 }
@@ -41,31 +41,31 @@ export interface Fault {
 const works: readonly Work[] = ['up', 'scale', 'update', 'down'];
 
 interface Victim {
-  readonly what: string;
+  readonly label: string;
   readonly unit: string;
   readonly choose: Choose;
 }
 
 const workerAndEngine: readonly Victim[] = [
-  { what: 'a worker', unit: 'shoal-worker', choose: any },
-  { what: 'an engine', unit: 'docker', choose: any },
+  { label: 'a worker', unit: 'shoal-worker', choose: any },
+  { label: 'an engine', unit: 'docker', choose: any },
 ];
 
 const victims: Readonly<Record<ClusterKind, readonly Victim[]>> = {
-  embedded: [{ what: 'the manager', unit: 'shoal-manager', choose: leader }, ...workerAndEngine],
+  embedded: [{ label: 'the manager', unit: 'shoal-manager', choose: leader }, ...workerAndEngine],
   consul: [
-    { what: 'the leading manager', unit: 'shoal-manager', choose: leader },
-    { what: 'another manager', unit: 'shoal-manager', choose: anyBut(leader) },
+    { label: 'the leading manager', unit: 'shoal-manager', choose: leader },
+    { label: 'another manager', unit: 'shoal-manager', choose: anyBut(leader) },
     ...workerAndEngine,
-    { what: 'the leading consul server', unit: 'shoal-consul', choose: consulLeader },
-    { what: 'another consul server', unit: 'shoal-consul', choose: anyBut(consulLeader) },
+    { label: 'the leading consul server', unit: 'shoal-consul', choose: consulLeader },
+    { label: 'another consul server', unit: 'shoal-consul', choose: anyBut(consulLeader) },
   ],
 };
 
-const killed = (kind: ClusterKind): readonly Fault[] =>
+const kills = (kind: ClusterKind): readonly Fault[] =>
   works.flatMap((during) =>
-    victims[kind].map(({ what, unit, choose }): Fault => {
-      return { name: `kill -9 of ${what} during ${during}`, strike: kill(unit, choose), during };
+    victims[kind].map(({ label, unit, choose }): Fault => {
+      return { name: `kill -9 of ${label} during ${during}`, strike: kill(unit, choose), during };
     }),
   );
 
@@ -83,23 +83,23 @@ const exactly =
   (name: string): Choose =>
   () =>
     name;
-const notThat = (name: string): Choose => anyBut(exactly(name));
-const notThatNorLeader =
+const otherThan = (name: string): Choose => anyBut(exactly(name));
+const neitherLeaderNor =
   (name: string): Choose =>
   async (scene, random) => {
-    const led = await scene.leader();
-    const rest = nodes.filter((other) => other !== name && other !== led);
+    const leading = await scene.leader();
+    const rest = nodes.filter((other) => other !== name && other !== leading);
     return rest[Math.floor(random() * rest.length)] ?? name;
   };
 
 const cableCuts: readonly Fault[] = [5, 20, 60].flatMap((seconds): readonly Fault[] => [
   {
     name: `cable cut ${seconds} s between the leading manager and another machine`,
-    strike: cableCut(seconds, leader, notThat),
+    strike: cableCut(seconds, leader, otherThan),
   },
   {
     name: `cable cut ${seconds} s between two other machines`,
-    strike: cableCut(seconds, anyBut(leader), notThatNorLeader),
+    strike: cableCut(seconds, anyBut(leader), neitherLeaderNor),
   },
   {
     name: `cable cut ${seconds} s of the leading manager's machine`,
@@ -108,9 +108,9 @@ const cableCuts: readonly Fault[] = [5, 20, 60].flatMap((seconds): readonly Faul
   { name: `cable cut ${seconds} s of another machine`, strike: cableCut(seconds, anyBut(leader)) },
 ]);
 
-const fullDisk = (what: string, where: string, below: typeof belowStore): Fault => {
+const fullDisk = (label: string, where: string, below: typeof belowStore): Fault => {
   return {
-    name: `full disk below ${what} during scale`,
+    name: `full disk below ${label} during scale`,
     during: 'scale',
     prepare: (scene) => makeSmall(scene.machine(where), below),
     strike: fillDisk(where, below.folder),
@@ -119,20 +119,20 @@ const fullDisk = (what: string, where: string, below: typeof belowStore): Fault 
 };
 
 interface Clock {
-  readonly what: string;
+  readonly label: string;
   readonly unit: string;
-  /** Machines where the unit gets a clock of its own first. */
+  /** Machines on which the unit gets its own clock first. */
   readonly machines: readonly string[];
   readonly choose: Choose;
 }
 
-const clockJumps = ({ what, unit, machines, choose }: Clock): readonly Fault[] =>
+const clockJumps = ({ label, unit, machines, choose }: Clock): readonly Fault[] =>
   [600, -600].map((seconds): Fault => {
     const each = (change: typeof makeClock) => async (scene: Scene) => {
       for (const name of machines) await change(scene.machine(name), unit);
     };
     return {
-      name: `clock of ${what} jumps by ${seconds / 60} min during scale`,
+      name: `clock of ${label} jumps by ${seconds / 60} min during scale`,
       during: 'scale',
       prepare: each(makeClock),
       strike: clockJump(choose, seconds),
@@ -140,10 +140,10 @@ const clockJumps = ({ what, unit, machines, choose }: Clock): readonly Fault[] =
     };
   });
 
-const manager = { what: 'the leading manager', unit: 'shoal-manager', choose: leader };
-const worker = { what: 'a worker', unit: 'shoal-worker', choose: exactly('node-2') };
+const manager = { label: 'the leading manager', unit: 'shoal-manager', choose: leader };
+const worker = { label: 'a worker', unit: 'shoal-worker', choose: exactly('node-2') };
 
-const everywhere: readonly Fault[] = [
+const commonFaults: readonly Fault[] = [
   ...powerCuts,
   ...cableCuts,
   fullDisk('a worker', 'node-2', belowWorker),
@@ -157,17 +157,17 @@ const everywhere: readonly Fault[] = [
   ...clockJumps({ ...worker, machines: ['node-2'] }),
 ];
 
-/** Every combination that is tried, in order. */
+/** Every fault of the matrix, in order of execution. */
 export const faults: Readonly<Record<ClusterKind, readonly Fault[]>> = {
   embedded: [
-    ...killed('embedded'),
-    ...everywhere,
+    ...kills('embedded'),
+    ...commonFaults,
     fullDisk('the store', 'node-1', belowStore),
     ...clockJumps({ ...manager, machines: ['node-1'] }),
   ],
   consul: [
-    ...killed('consul'),
-    ...everywhere,
+    ...kills('consul'),
+    ...commonFaults,
     fullDisk('a consul server', 'node-3', belowConsul),
     ...clockJumps({ ...manager, machines: nodes }),
     {

@@ -6,8 +6,8 @@ import { AppError } from '../../manager/common/base/errors.js';
 import type { Choose, Strike } from './strikes.js';
 
 /*
- * A process sees another time of day than its machine, by libfaketime, which reads the difference from a
- * file once a second; what measures durations is left alone, as it is when a real clock is set.
+ * libfaketime gives a process another time of day than its machine: it reads an offset from a file
+ * once a second. Monotonic clocks are left alone, as when a real clock is set.
  */
 
 const library = '/srv/libfaketime.so';
@@ -23,7 +23,7 @@ const assignments = Object.entries(variables).map(([name, value]) => `${name}=${
 const dropIn = (unit: string): string => `/etc/systemd/system/${unit}.service.d/50-clock.conf`;
 const heldMs = 15_000;
 
-/** Restarts a unit with a clock of its own, which is right so far. */
+/** Restarts a unit with its own clock, at first without an offset. */
 export async function makeClock(machine: Machine, unit: string): Promise<void> {
   const found = await findFaketime();
   if ('missing' in found) throw new AppError('unsupported', found.missing);
@@ -42,7 +42,7 @@ export async function removeClock(machine: Machine, unit: string): Promise<void>
   await machine.output(['systemctl', 'restart', unit]);
 }
 
-/** Jumps, stays there for a while, and jumps back. */
+/** Sets the clock off by `seconds`, waits and sets it right again. */
 export const clockJump =
   (choose: Choose, seconds: number): Strike =>
   async (scene, random) => {

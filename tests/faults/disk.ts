@@ -3,24 +3,24 @@ import type { Machine } from '../../fixtures/lab/machine.js';
 import { run } from '../../fixtures/lab/run.js';
 import type { Strike } from './strikes.js';
 
-interface Below {
+interface DaemonDisk {
   readonly unit: string;
   readonly folder: string;
-  /** What is free at first. */
+  /** Free space at first. */
   readonly freeMb: number;
 }
 
-export const belowStore: Below = {
+export const belowStore: DaemonDisk = {
   unit: 'shoal-manager',
   folder: '/var/lib/shoal/manager',
   freeMb: 8,
 };
-export const belowWorker: Below = {
+export const belowWorker: DaemonDisk = {
   unit: 'shoal-worker',
   folder: '/var/lib/shoal/worker',
   freeMb: 8,
 };
-export const belowConsul: Below = {
+export const belowConsul: DaemonDisk = {
   unit: 'shoal-consul',
   folder: '/var/lib/shoal/consul',
   freeMb: 16,
@@ -28,10 +28,11 @@ export const belowConsul: Below = {
 
 const fullMs = 8_000;
 
-/*
- * The daemon's folder moves to a small file system in memory before the fault and back after it.
- */
-export async function makeSmall(machine: Machine, { unit, folder, freeMb }: Below): Promise<void> {
+/* The daemon's folder moves to a small in-memory file system before the fault and back after it. */
+export async function makeSmall(
+  machine: Machine,
+  { unit, folder, freeMb }: DaemonDisk,
+): Promise<void> {
   await machine.output([
     'sh',
     '-euc',
@@ -45,7 +46,7 @@ export async function makeSmall(machine: Machine, { unit, folder, freeMb }: Belo
   ]);
 }
 
-export async function makeLarge(machine: Machine, { unit, folder }: Below): Promise<void> {
+export async function makeLarge(machine: Machine, { unit, folder }: DaemonDisk): Promise<void> {
   await machine.output([
     'sh',
     '-euc',
@@ -62,7 +63,10 @@ export async function makeLarge(machine: Machine, { unit, folder }: Below): Prom
 const engineFolder = '/var/lib/docker';
 const engineFreeMb = 64;
 
-/** The same below the engine, with the machine off: containers outlive their engine and use its files. */
+/**
+ * The same for the engine, with the machine off, as containers outlive their engine and use its
+ * files.
+ */
 export async function makeEngineSmall(machine: Machine): Promise<void> {
   await whileOff(
     machine,
@@ -88,7 +92,7 @@ export async function makeEngineLarge(machine: Machine): Promise<void> {
   );
 }
 
-/** Runs a script of the host in the machine's folder. */
+/** Runs a script of the host in the machine's folder while the machine is off. */
 async function whileOff(machine: Machine, script: string): Promise<void> {
   await machine.kill();
   await run(['sh', '-euc', `cd ${machine.dir}\n${script}`]);
@@ -96,7 +100,7 @@ async function whileOff(machine: Machine, script: string): Promise<void> {
   await machine.ready();
 }
 
-/** Full for a while, then with room again. */
+/** Fills the disk, waits and frees the space again. */
 export const fillDisk =
   (where: string, folder = engineFolder): Strike =>
   async (scene) => {

@@ -5,22 +5,22 @@ import { probeLog } from './watch.js';
 const at = (...times: readonly (readonly [number, boolean])[]) =>
   times.map(([seconds, answered]) => ({ at: seconds, answered }));
 
-test('the longest time between two answers counts, whatever was asked in between', (t) => {
+test('an outage is the longest time between two answers', (t) => {
   const asked = at([1, true], [2, false], [3, false], [5, true], [6, true]);
   t.deepEqual(awayIn(asked, 0, 6), { longestS: 4, failed: 2, asked: 5 });
 });
 
-test('no answer at all is a time as long as the whole', (t) => {
+test('without any answer the outage lasts the whole period', (t) => {
   t.deepEqual(awayIn(at([3, false]), 1, 9), { longestS: 8, failed: 1, asked: 1 });
   t.deepEqual(awayIn([], 1, 9), { longestS: 8, failed: 0, asked: 0 });
 });
 
-test('what was asked before or after does not count', (t) => {
+test('requests before or after the period do not count', (t) => {
   const asked = at([0, false], [1, true], [2, true], [3, false]);
   t.deepEqual(awayIn(asked, 1, 2), { longestS: 1, failed: 0, asked: 2 });
 });
 
-test('of several the longest time is told, and the questions of all', (t) => {
+test('the worst of several outages has the longest time and the requests of all', (t) => {
   const worst = worstOf([
     { longestS: 1, failed: 2, asked: 3 },
     { longestS: 4, failed: 0, asked: 5 },
@@ -28,7 +28,7 @@ test('of several the longest time is told, and the questions of all', (t) => {
   t.deepEqual(worst, { longestS: 4, failed: 2, asked: 8 });
 });
 
-test('a line of a probe that a power cut cut off does not count', (t) => {
+test('a probe line truncated by a power cut is ignored', (t) => {
   const { names, packets } = probeLog('10.50 1 1\n10.80 1 0\n11.');
   t.deepEqual(names, at([10.5, true], [10.8, true]));
   t.deepEqual(packets, at([10.5, true], [10.8, false]));

@@ -1,17 +1,19 @@
-/** One question of a probe; `at` in seconds since the host started, the same on all its lab machines. */
+/**
+ * One request of a probe; `at` in seconds since the host booted, the same on all its lab machines.
+ */
 export interface Asked {
   readonly at: number;
   readonly answered: boolean;
 }
 
-/** How long and how often something was away. */
+/** The longest outage of something, and its failed requests. */
 export interface Away {
   readonly longestS: number;
   readonly failed: number;
   readonly asked: number;
 }
 
-/** The longest time between two answers among `from` and `to`, where both ends count as answers. */
+/** The longest time between two answers from `from` to `to`; both ends count as answers. */
 export function awayIn(asked: readonly Asked[], from: number, to: number): Away {
   const inside = asked.filter(({ at }) => at >= from && at <= to);
   let last = from;
@@ -28,7 +30,7 @@ export function awayIn(asked: readonly Asked[], from: number, to: number): Away 
   };
 }
 
-/** The worst time of several, and all their questions. */
+/** The longest of several outages, with the requests of all. */
 export function worstOf(all: readonly Away[]): Away {
   return {
     longestS: Math.max(0, ...all.map(({ longestS }) => longestS)),

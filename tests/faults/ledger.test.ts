@@ -3,7 +3,7 @@ import { Ledger } from './ledger.js';
 
 const now = (values: Readonly<Record<string, string>>) => new Map(Object.entries(values));
 
-test('what was acknowledged last is there or lost', (t) => {
+test('the last acknowledged value is lost unless it is still there', (t) => {
   const ledger = new Ledger();
   ledger.ask('a', '1');
   ledger.acknowledge('a', '1');
@@ -12,10 +12,10 @@ test('what was acknowledged last is there or lost', (t) => {
   t.is(ledger.acknowledgements, 2);
   t.deepEqual(ledger.lost(now({ a: '2' })), []);
   t.deepEqual(ledger.lost(now({ a: '1' })), ['a is 1, acknowledged was 2']);
-  t.deepEqual(ledger.lost(now({})), ['a is not there, acknowledged was 2']);
+  t.deepEqual(ledger.lost(now({})), ['a is missing, acknowledged was 2']);
 });
 
-test('what was asked for without an answer may have been taken or not', (t) => {
+test('an unanswered request may or may not have been applied', (t) => {
   const ledger = new Ledger();
   ledger.found('a', '0');
   ledger.ask('a', '1');
@@ -24,7 +24,7 @@ test('what was asked for without an answer may have been taken or not', (t) => {
   t.deepEqual(ledger.lost(now({ a: '2' })), ['a is 2, acknowledged was 0']);
 });
 
-test('what was never taken need not be there', (t) => {
+test('a value that was never acknowledged may be missing', (t) => {
   const ledger = new Ledger();
   ledger.ask('a', '1');
   t.deepEqual(ledger.lost(now({})), []);

@@ -1,11 +1,11 @@
-/** A value as it was asked for; `acknowledged` once the cluster has said yes. */
+/** The last acknowledged value of a name and the requests in flight. */
 interface Entry {
   acknowledged: string | undefined;
-  /** Asked for without an answer: each of them may have been taken, then or later. */
+  /** Requests without an answer: each may have been applied, then or later. */
   readonly open: Set<string>;
 }
 
-/** What one user asked for under some names, one request after the other, and what was acknowledged. */
+/** The requests of one user by name, sent one after the other, and their acknowledgements. */
 export class Ledger {
   readonly #entries = new Map<string, Entry>();
   #acknowledgements = 0;
@@ -14,7 +14,7 @@ export class Ledger {
     return this.#acknowledgements;
   }
 
-  /** It was there before. */
+  /** Records a value that existed before. */
   found(name: string, value: string): void {
     this.#entry(name).acknowledged = value;
   }
@@ -30,12 +30,12 @@ export class Ledger {
     this.#acknowledgements += 1;
   }
 
-  /** What of it the cluster has lost, given what it says now. */
+  /** Acknowledged values that the cluster has lost, given its current values. */
   lost(now: ReadonlyMap<string, string>): readonly string[] {
     return [...this.#entries].flatMap(([name, { acknowledged, open }]) => {
       const value = now.get(name);
       if (value === acknowledged || (value !== undefined && open.has(value))) return [];
-      return [`${name} is ${value ?? 'not there'}, acknowledged was ${acknowledged ?? 'nothing'}`];
+      return [`${name} is ${value ?? 'missing'}, acknowledged was ${acknowledged ?? 'nothing'}`];
     });
   }
 

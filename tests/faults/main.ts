@@ -13,14 +13,14 @@ import { Scene } from './scene.js';
 import { tryFault } from './trial.js';
 
 /*
- * `npm run faults`: breaks real lab machines in every way of cases.ts, in a cluster with the embedded store
- * and in one with Consul; see docs/faults.md for what it holds them against.
+ * `npm run faults` injects every fault of cases.ts into real lab machines, in a cluster with the
+ * embedded store and in one with Consul. docs/faults.md describes the checks.
  */
 
 const chosen = (kind: ClusterKind, { only }: FaultOptions): readonly Fault[] =>
   faults[kind].filter(({ name }) => only.length === 0 || only.some((part) => name.includes(part)));
 
-async function tryAll(kind: ClusterKind, options: FaultOptions): Promise<readonly Outcome[]> {
+async function runAll(kind: ClusterKind, options: FaultOptions): Promise<readonly Outcome[]> {
   const cases = chosen(kind, options);
   if (cases.length === 0) return [];
   const outcomes: Outcome[] = [];
@@ -65,7 +65,7 @@ async function run(options: FaultOptions): Promise<readonly Report[]> {
       options.from.map(async (path) => JSON.parse(await readFile(path, 'utf8')) as Report),
     );
   const outcomes: Outcome[] = [];
-  for (const kind of options.clusters) outcomes.push(...(await tryAll(kind, options)));
+  for (const kind of options.clusters) outcomes.push(...(await runAll(kind, options)));
   const date = new Date().toISOString().slice(0, 10);
   return [{ date, seed: options.seed, versions: versions(), outcomes }];
 }

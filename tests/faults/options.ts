@@ -6,31 +6,31 @@ export const clusterKinds: readonly ClusterKind[] = ['embedded', 'consul'];
 
 export interface FaultOptions {
   readonly clusters: readonly ClusterKind[];
-  /** Parts of names; a case is tried when its name holds one of them. Empty: all. */
+  /** Parts of case names; a case is selected if its name contains one of them. Empty: all. */
   readonly only: readonly string[];
   readonly seed: number;
   readonly format: 'table' | 'json';
-  /** Only print what would be tried. */
+  /** Only print the selected cases. */
   readonly list: boolean;
-  /** A markdown file to write. */
+  /** Path of the markdown report to write. */
   readonly report: string | undefined;
-  /** Files of earlier runs with `--format json`, to report on without trying anything. */
+  /** Files of earlier runs with `--format json`, to report on without a new run. */
   readonly from: readonly string[];
 }
 
-/** Throws `invalid` for an option or value there is not. */
+/** Throws `invalid` for an unknown option or value. */
 export function faultOptions(argv: readonly string[], seed: number): FaultOptions {
   const { values } = parse(argv);
   const clusters = values.cluster ?? [...clusterKinds];
   const unknown = clusters.find((name) => !clusterKinds.some((kind) => kind === name));
   if (unknown !== undefined)
-    throw new AppError('invalid', `--cluster ${unknown}: is embedded or consul`);
+    throw new AppError('invalid', `--cluster ${unknown}: must be embedded or consul`);
   const format = values.format ?? 'table';
   if (format !== 'table' && format !== 'json')
-    throw new AppError('invalid', `--format ${format}: is table or json`);
+    throw new AppError('invalid', `--format ${format}: must be table or json`);
   const chosen = Number(values.seed ?? seed);
   if (!Number.isInteger(chosen) || chosen < 0)
-    throw new AppError('invalid', `--seed ${values.seed ?? ''}: is a whole number`);
+    throw new AppError('invalid', `--seed ${values.seed ?? ''}: must be a whole number`);
   return {
     clusters: clusterKinds.filter((kind) => clusters.includes(kind)),
     only: values.only ?? [],

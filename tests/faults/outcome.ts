@@ -1,36 +1,39 @@
 import type { Away } from './gaps.js';
 import type { ClusterKind } from './options.js';
 
-/** How a case ended. */
+/** The result of a case. */
 export interface Outcome {
   readonly cluster: ClusterKind;
   readonly name: string;
   readonly result: 'ok' | 'FAILED' | 'skipped';
-  /** What was wrong, or why it was not tried. */
+  /** The failure, or the reason why the case was skipped. */
   readonly why?: string;
   readonly measured?: Measured;
 }
 
 export interface Measured {
-  /** Machines that were struck. */
+  /** Machines that were hit. */
   readonly where: string;
-  /** How long the user's command was under way when it struck. */
+  /** Delay of the fault after the start of the user's command. */
   readonly momentMs: number;
-  /** From the fault's end until everything was as wanted. */
+  /** From the end of the fault until everything was as wanted. */
   readonly rightS: number;
-  /** As probes on machines that were not struck saw it, from the fault's beginning; none where all were. */
+  /**
+   * As seen by probes on machines that were not hit, since the start of the fault; undefined if all
+   * were hit.
+   */
   readonly names: Away | undefined;
   readonly packets: Away | undefined;
   readonly changes: Away;
   readonly acknowledged: number;
 }
 
-/** One run of the matrix. */
+/** A run of the fault matrix. */
 export interface Report {
-  /** Day, `2026-11-21`. */
+  /** Date, `2026-11-21`. */
   readonly date: string;
   readonly seed: number;
-  /** What it ran on, in words. */
+  /** Versions of engine, kernel and Node. */
   readonly versions: string;
   readonly outcomes: readonly Outcome[];
 }

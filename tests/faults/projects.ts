@@ -2,8 +2,8 @@ import { busyboxReference } from '../../fixtures/images/busybox.js';
 import { watchFolder, watchScript } from './watch.js';
 
 /*
- * Two projects. `faults` is what a user works on while something breaks. `watch` stays: probes on every node
- * ask for a name and whether it leads to something that answers, and a user scales its `tide`.
+ * Two projects. A user works on `faults` during a fault. `watch` stays: its probes on every node
+ * resolve a name and ping the address, and a second user scales its `tide`.
  */
 
 export const sharedNetwork = 'faults-shared';

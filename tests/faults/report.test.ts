@@ -23,18 +23,18 @@ const passed: Outcome = {
 const broken: Outcome = { cluster: 'consul', name: 'all breaks', result: 'FAILED', why: 'a | b' };
 const skipped: Outcome = { cluster: 'embedded', name: 'x', result: 'skipped', why: 'no y' };
 
-test('a case is told with who was struck when, and what was away for how long', (t) => {
+test('the line of a case names the machine, the moment and the outages', (t) => {
   const text = line(passed);
   t.true(text.includes('on node-2 after 812 ms'));
-  t.true(text.includes('names away 1.3 s (2/40), packets away -, changes away 0.0 s (2/40)'));
+  t.true(text.includes('DNS outage 1.3 s (2/40), packet outage -, write outage 0.0 s (2/40)'));
   t.is(line(skipped), 'skipped embedded: x: no y');
 });
 
-test('what was skipped is neither passed nor failed', (t) => {
+test('skipped cases count as neither passed nor failed', (t) => {
   t.is(summary([passed, broken, skipped]), '1 of 2 faults passed, 1 skipped');
 });
 
-test('the document has a table for each cluster, with reasons', (t) => {
+test('the report has a table for each cluster, with the reasons of failures', (t) => {
   const outcomes = [passed, broken, skipped];
   const text = markdown([{ date: '2026-01-02', seed: 7, versions: 'engine 1', outcomes }]);
   t.true(text.includes('- 2026-01-02, seed 7, 3 faults: engine 1'));
@@ -42,23 +42,23 @@ test('the document has a table for each cluster, with reasons', (t) => {
   t.is(text.match(/^## (?:One|Three)/gmu)?.length, 2);
 });
 
-test('of a case that was tried again the last time counts, and only the last end of a cluster', (t) => {
+test('only the last run of a retried case and the last teardown of a cluster count', (t) => {
   const end: Outcome = { cluster: 'consul', name: ending, result: 'FAILED', why: 'left' };
-  const again: Outcome = { cluster: 'consul', name: broken.name, result: 'ok' };
+  const retried: Outcome = { cluster: 'consul', name: broken.name, result: 'ok' };
   const run = { date: '2026-01-02', seed: 7, versions: 'engine 1' };
   const outcomes = lastOutcomes([
     { ...run, outcomes: [passed, broken, skipped, end] },
-    { ...run, outcomes: [again] },
+    { ...run, outcomes: [retried] },
   ]);
-  t.deepEqual(outcomes, [passed, again, skipped]);
+  t.deepEqual(outcomes, [passed, retried, skipped]);
 });
 
-test('every case of a cluster has a name of its own', (t) => {
+test('case names are unique within a cluster', (t) => {
   for (const cases of Object.values(faults))
     t.is(new Set(cases.map(({ name }) => name)).size, cases.length);
 });
 
-test('options choose clusters, cases and a seed; a wrong one is refused', (t) => {
+test('options select clusters, cases and a seed; invalid ones are refused', (t) => {
   const options = faultOptions(['--cluster', 'consul', '--only', 'a', '--only', 'b'], 5);
   t.deepEqual(
     { clusters: options.clusters, only: options.only, seed: options.seed, format: options.format },

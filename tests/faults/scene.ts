@@ -15,12 +15,12 @@ import { sharedNetwork, watching, workedOn } from './projects.js';
 
 export const nodes = ['node-1', 'node-2', 'node-3'] as const;
 
-/** A cluster on lab machines with the two projects, and who is who in it right now. */
+/** A cluster on lab machines with the two projects, and its current leaders. */
 export class Scene {
   readonly cluster: BenchCluster;
   readonly kind: ClusterKind;
   readonly client: ControlClient;
-  /** Where commands for the project that is worked on are run. */
+  /** The folder for commands on the project `faults`. */
   readonly folder: string;
 
   private constructor(
@@ -60,10 +60,10 @@ export class Scene {
     return this.lab.machine(name);
   }
 
-  /** Takes both projects away; throws when that leaves anything on a machine. */
+  /** Removes both projects; throws if anything is left on a machine. */
   async remove(): Promise<void> {
     const { cluster } = this;
-    // The last fault's manager may only just be starting.
+    // The manager may still be starting after the last fault.
     const isDown = async () => (await cluster.try(['down'], this.folder)).code === 0;
     await waitFor('shoal down', isDown, { intervalMs: 500 });
     await cluster.shoal(['down'], join(cluster.home, 'watch'));
@@ -74,12 +74,14 @@ export class Scene {
       left = differences({ keep: 0, target: 0, tide: 0, probe: 0 }, await Promise.all(machines));
       return left.length === 0;
     };
-    await waitFor('nothing to be left', isEmpty).catch((error: unknown) => {
-      throw new AppError('internal', `left at the end: ${left.join(', ')}`, { cause: error });
+    await waitFor('the machines to be empty', isEmpty).catch((error: unknown) => {
+      throw new AppError('internal', `left after the teardown: ${left.join(', ')}`, {
+        cause: error,
+      });
     });
   }
 
-  /** The machine of the manager that leads. */
+  /** The machine of the leading manager. */
   async leader(): Promise<string> {
     if (this.kind === 'embedded') return nodes[0];
     return waitFor('a leading manager', async () => {
@@ -88,7 +90,7 @@ export class Scene {
     });
   }
 
-  /** The machine of the Consul server that leads. */
+  /** The machine of the leading Consul server. */
   async consulLeader(): Promise<string> {
     const url = 'http://127.0.0.1:8500/v1/status/leader';
     return waitFor('a leading consul server', async () => {

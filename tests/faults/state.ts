@@ -1,19 +1,21 @@
 import type { Machine } from '../../fixtures/lab/machine.js';
 import { ownNetwork, sharedNetwork } from './projects.js';
 
-/** What is on one machine: on its engine and in its kernel. */
+/** The state of one machine: of its engine and its kernel. */
 export interface OnMachine {
   readonly node: string;
   /** `NAME STATE` of every container, running or not. */
   readonly containers: readonly string[];
   readonly networks: readonly string[];
-  /** Bridges and VXLAN devices of ours. */
+  /** Our bridges and VXLAN devices. */
   readonly links: readonly string[];
-  /** Bridges that the rules of the kernel speak of. */
+  /** Bridges named in our nftables rules. */
   readonly ruled: readonly string[];
 }
 
-/** Inspected, not listed: the engine's list is out of date for what it started on a full disk. */
+/**
+ * Inspects every container, as the engine's list is stale for containers started on a full disk.
+ */
 const script = `docker ps -aq | xargs -r docker inspect -f 'container {{.Name}} {{.State.Status}}' | sed 's|/||'
 docker network ls --filter type=custom --format 'network {{.Name}}'
 ls /sys/class/net | sed -n 's/^sh/link sh/p'
@@ -23,29 +25,31 @@ true`;
 export async function observe(machine: Machine): Promise<OnMachine> {
   const text = await machine.output(['sh', '-c', script]);
   const lines = text.split('\n');
-  const of = (kind: string): readonly string[] =>
+  const select = (kind: string): readonly string[] =>
     lines
       .flatMap((line) => (line.startsWith(`${kind} `) ? [line.slice(kind.length + 1)] : []))
       .sort();
   return {
     node: machine.name,
-    containers: of('container'),
-    networks: of('network'),
-    links: of('link'),
-    ruled: of('ruled'),
+    containers: select('container'),
+    networks: select('network'),
+    links: select('link'),
+    ruled: select('ruled'),
   };
 }
 
-/** How many of each service there are to be. */
+/** The wanted number of replicas of each service. */
 export interface Wanted {
   readonly keep: number;
   readonly target: number;
   readonly tide: number;
-  /** One on every node. */
+  /** One per node. */
   readonly probe: number;
 }
 
-/** What is not as wanted, in words; empty when every slot is filled once and nothing is left over. */
+/**
+ * Differences from the wanted state; empty if every slot is filled once and nothing is left over.
+ */
 export function differences(wanted: Wanted, seen: readonly OnMachine[]): readonly string[] {
   const names = [
     ...slots('faults-keep', wanted.keep),
@@ -53,25 +57,28 @@ export function differences(wanted: Wanted, seen: readonly OnMachine[]): readonl
     ...slots('watch-tide', wanted.tide),
     ...slots('watch-probe', wanted.probe),
   ];
-  const there = seen.flatMap(({ node, containers }) =>
+  const found = seen.flatMap(({ node, containers }) =>
     containers.map((text) => ({ node, text, name: text.split(' ')[0] ?? '' })),
   );
   const missing = names
-    .filter((name) => !there.some(({ text }) => text === `${name} running`))
-    .map((name) => `${name} does not run`);
-  const leftOver = there
+    .filter((name) => !found.some(({ text }) => text === `${name} running`))
+    .map((name) => `${name} is not running`);
+  const leftOver = found
     .filter(({ name, text }) => !names.includes(name) || text !== `${name} running`)
     .map(({ node, text }) => `${text} on ${node}`);
   const twice = names
-    .filter((name) => there.filter((other) => other.name === name).length > 1)
-    .map((name) => `${name} is there twice`);
+    .filter((name) => found.filter((other) => other.name === name).length > 1)
+    .map((name) => `${name} exists twice`);
   return [...missing, ...leftOver, ...twice, ...seen.flatMap(networkDifferences)];
 }
 
 const slots = (service: string, count: number): readonly string[] =>
   Array.from({ length: count }, (_, at) => `${service}-${at + 1}`);
 
-/** A network is on the machines that run something in it, with its two devices and its rules, and on no other. */
+/**
+ * A network exists only on machines that run a container in it, with a bridge, a VXLAN device and
+ * rules.
+ */
 function networkDifferences(on: OnMachine): readonly string[] {
   const runs = (project: string): boolean =>
     on.containers.some((text) => text.startsWith(`${project}-`));
@@ -81,7 +88,7 @@ function networkDifferences(on: OnMachine): readonly string[] {
   ].sort();
   const bridges = on.links.filter((name) => /^sh\d/u.test(name));
   const devices = on.links.filter((name) => name.startsWith('shvx'));
-  const strange = on.ruled.filter((name) => !bridges.includes(name));
+  const unknown = on.ruled.filter((name) => !bridges.includes(name));
   return [
     ...(on.networks.join() === wanted.join()
       ? []
@@ -89,6 +96,6 @@ function networkDifferences(on: OnMachine): readonly string[] {
     ...(bridges.length === wanted.length && devices.length === wanted.length
       ? []
       : [`links ${on.links.join(' ')} on ${on.node} for ${wanted.length} networks`]),
-    ...strange.map((name) => `rules for ${name} on ${on.node}`),
+    ...unknown.map((name) => `rules for ${name} on ${on.node}`),
   ];
 }

@@ -3,7 +3,10 @@ import type { Machine } from '../../fixtures/lab/machine.js';
 import type { Scene } from './scene.js';
 import { nodes } from './scene.js';
 
-/** What a fault did. Machines in `hurt` had containers of their own stopped: their probes are no witnesses. */
+/**
+ * The effect of a fault. It stopped the containers on machines in `hurt`, so their probes do not
+ * count.
+ */
 export interface Struck {
   readonly where: string;
   readonly hurt: readonly string[];
@@ -11,14 +14,14 @@ export interface Struck {
 
 export type Strike = (scene: Scene, random: () => number) => Promise<Struck>;
 
-/** Finds who is to be struck at that moment. */
+/** Selects the target machine when the fault strikes. */
 export type Choose = (scene: Scene, random: () => number) => Promise<string> | string;
 
 export const leader: Choose = (scene) => scene.leader();
 export const consulLeader: Choose = (scene) => scene.consulLeader();
 export const any: Choose = (_scene, random) => oneOf(nodes, random);
 
-/** Any machine but the one that `other` chooses. */
+/** Any machine but the first that `other` chooses. */
 export const anyBut =
   (other: Choose): Choose =>
   async (scene, random) => {
@@ -57,28 +60,28 @@ export const powerCut =
     const machines = hurt.map((name) => scene.machine(name));
     await Promise.all(machines.map((machine) => machine.kill()));
     await pause(offMs);
-    await Promise.all(machines.map(on));
+    await Promise.all(machines.map(powerOn));
     return { where: choose === 'all' ? 'all' : (hurt[0] ?? ''), hurt };
   };
 
-async function on(machine: Machine): Promise<void> {
+async function powerOn(machine: Machine): Promise<void> {
   await machine.boot();
   await machine.ready();
 }
 
-/** Between two machines, or with one from all others. */
+/** Cuts second machines off from each other, or first machine from all others. */
 export const cableCut =
-  (seconds: number, one: Choose, two?: (not: string) => Choose): Strike =>
+  (seconds: number, first: Choose, second?: (not: string) => Choose): Strike =>
   async (scene, random) => {
-    const a = await one(scene, random);
-    const b = two === undefined ? undefined : await two(a)(scene, random);
+    const a = await first(scene, random);
+    const b = second === undefined ? undefined : await second(a)(scene, random);
     await scene.lab.cut(a, b);
     await pause(seconds * 1_000);
     await scene.lab.heal(a, b);
     return { where: b === undefined ? a : `${a}, ${b}`, hurt: [] };
   };
 
-/** Two of three Consul servers stop for a while: nobody can write. */
+/** Stops second of three Consul servers for a while, so that no write succeeds. */
 export const quorumLost =
   (seconds: number): Strike =>
   async (scene, random) => {

@@ -16,10 +16,13 @@ import { Writer } from './writer.js';
 
 const settleMs = 180_000;
 const scaledTo = 6;
-/** How far into the user's work it strikes, at most. */
+/** Maximum delay of the fault after the start of the user's command. */
 const latestMs = 2_500;
 
-/** Tries one fault and holds the cluster against what was acknowledged. Leaves it whole for the next one. */
+/**
+ * Injects one fault and checks the cluster against the acknowledged writes. Leaves it intact for
+ * the next case.
+ */
 export async function tryFault(scene: Scene, fault: Fault, seed: number): Promise<Outcome> {
   const { name } = fault;
   const head = { cluster: scene.kind, name };
@@ -40,7 +43,7 @@ export async function tryFault(scene: Scene, fault: Fault, seed: number): Promis
   }
 }
 
-/** 32 bits of a text (FNV-1a), so that every case has moments of its own from one seed. */
+/** A 32-bit FNV-1a hash, so that every case draws its own machines and moments from one seed. */
 function hash(text: string): number {
   let value = 0x811c9dc5;
   for (const byte of Buffer.from(text)) value = Math.imul(value ^ byte, 0x01000193) >>> 0;
@@ -51,7 +54,7 @@ class Trial {
   readonly #scene: Scene;
   readonly #random: () => number;
   #writer: Writer | undefined;
-  /** As last acknowledged. */
+  /** Replicas of `keep`, as last acknowledged. */
   #keep = 0;
   #lost: readonly string[] = [];
 
@@ -69,7 +72,7 @@ class Trial {
     const writer = await Writer.start(this.#scene.client, nodes[1]);
     this.#writer = writer;
     const work = this.#work(fault);
-    // A fault that fails is told of first.
+    // An error of the fault itself is reported first.
     work.catch(() => undefined);
     const momentMs = fault.during === undefined ? 0 : Math.round(this.#random() * latestMs);
     await pause(momentMs);
@@ -78,16 +81,16 @@ class Trial {
     const over = hostSeconds();
     await work;
     await writer.stop();
-    await this.#settled();
+    await this.#waitUntilRecovered();
     const to = hostSeconds();
     this.#lost = await writer.lost();
-    const seen = await this.#seen(struck, from, to);
+    const seen = await this.#probeOutages(struck, from, to);
     const changes = awayIn(writer.asked, from, Math.max(over, writer.asked.at(-1)?.at ?? over));
     const acknowledged = writer.ledger.acknowledgements;
     return { where: struck.where, momentMs, rightS: to - over, ...seen, changes, acknowledged };
   }
 
-  /** After a failure: everything on and connected, nobody at work. */
+  /** Cleans up after a failure: boots and reconnects every machine, stops the second user. */
   async mend(): Promise<void> {
     const { lab } = this.#scene;
     for (const node of nodes) {
@@ -99,28 +102,29 @@ class Trial {
   }
 
   async #begin({ during }: Fault): Promise<void> {
-    if (during === 'up') await this.#insist(['down']);
-    else await this.#insist(['up', '-d', '--wait', '--scale', `keep=${keepReplicas}`]);
+    if (during === 'up') await this.#runUntilDone(['down']);
+    else await this.#runUntilDone(['up', '-d', '--wait', '--scale', `keep=${keepReplicas}`]);
     this.#keep = during === 'up' ? 0 : keepReplicas;
-    await this.#settled();
+    await this.#waitUntilRecovered();
   }
 
   async #work({ during }: Fault): Promise<void> {
     if (during === 'up') {
-      await this.#insist(['up', '-d', '--scale', `keep=${keepReplicas}`]);
+      await this.#runUntilDone(['up', '-d', '--scale', `keep=${keepReplicas}`]);
       this.#keep = keepReplicas;
     } else if (during === 'scale') {
-      await this.#insist(['scale', `keep=${scaledTo}`]);
+      await this.#runUntilDone(['scale', `keep=${scaledTo}`]);
       this.#keep = scaledTo;
-    } else if (during === 'update') await this.#insist(['up', '-d', '--force-recreate', 'keep']);
+    } else if (during === 'update')
+      await this.#runUntilDone(['up', '-d', '--force-recreate', 'keep']);
     else if (during === 'down') {
-      await this.#insist(['down']);
+      await this.#runUntilDone(['down']);
       this.#keep = 0;
     }
   }
 
-  /** As a user does: again until it is acknowledged. */
-  async #insist(argv: readonly string[]): Promise<void> {
+  /** Repeats a command until it succeeds, as a user does. */
+  async #runUntilDone(argv: readonly string[]): Promise<void> {
     const { cluster, folder } = this.#scene;
     let last = '';
     const once = async (): Promise<boolean> => {
@@ -135,28 +139,36 @@ class Trial {
     }
   }
 
-  /** The machines are as wanted, every probe reaches every replica by name, and the cluster says the same. */
-  async #settled(): Promise<void> {
+  /**
+   * Waits until the machines are as wanted, every probe reaches every replica by name, and `ps`
+   * agrees.
+   */
+  async #waitUntilRecovered(): Promise<void> {
     let wrong: readonly string[] = [];
-    const isRight = async (): Promise<boolean> => {
+    const hasRecovered = async (): Promise<boolean> => {
       const wanted = { keep: this.#keep, target: 3, tide: 1, probe: nodes.length };
       const machines = nodes.map((name) => this.#scene.machine(name));
       wrong = differences(wanted, await Promise.all(machines.map((machine) => observe(machine))));
       if (wrong.length > 0) return false;
-      wrong = (await Promise.all(nodes.map((name) => this.#unreached(name)))).flat();
+      wrong = (await Promise.all(nodes.map((name) => this.#probeDifferences(name)))).flat();
       if (wrong.length > 0) return false;
-      wrong = await this.#saidWrong();
+      wrong = await this.#psDifferences();
       return wrong.length === 0;
     };
     try {
-      await waitFor('the cluster to be right', isRight, { timeoutMs: settleMs, intervalMs: 500 });
+      await waitFor('the cluster to recover', hasRecovered, {
+        timeoutMs: settleMs,
+        intervalMs: 500,
+      });
     } catch (error) {
       throw new Error(`${messageOf(error)}; ${wrong.join(', ')}`, { cause: error });
     }
   }
 
-  /** Whether a probe finds as many replicas by name as there are, and all of them answer. */
-  async #unreached(node: string): Promise<readonly string[]> {
+  /**
+   * A difference unless a node's probe resolves the name to all replicas and each of them answers.
+   */
+  async #probeDifferences(node: string): Promise<readonly string[]> {
     const ask = `docker exec $(docker ps -q --filter label=com.docker.compose.service=probe) sh -c '
       for to in $(timeout 3 nslookup keep | sed -n "s/^Address[^:]*: *\\(10\\.[0-9.]*\\)$/\\1/p"); do
         ping -c 1 -W 1 $to >/dev/null && echo $to; done; true'`;
@@ -165,15 +177,15 @@ class Trial {
     return reached === this.#keep ? [] : [`${reached} of ${this.#keep} keep reached from ${node}`];
   }
 
-  async #saidWrong(): Promise<readonly string[]> {
+  async #psDifferences(): Promise<readonly string[]> {
     const { cluster, folder } = this.#scene;
     const { stdout } = await cluster.try(['ps', '--format', 'json'], folder);
-    const told = stdout.split('\n').filter((line) => line.includes('"State":"running"')).length;
-    return told === this.#keep ? [] : [`ps says ${told} of ${this.#keep} run`];
+    const running = stdout.split('\n').filter((line) => line.includes('"State":"running"')).length;
+    return running === this.#keep ? [] : [`ps says ${running} of ${this.#keep} run`];
   }
 
-  /** What the probes saw that were not struck themselves. */
-  async #seen(
+  /** The outages seen by probes on machines that were not hit. */
+  async #probeOutages(
     { hurt }: Struck,
     from: number,
     to: number,

@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs';
 import type { Machine } from '../../fixtures/lab/machine.js';
 import type { Asked } from './gaps.js';
 
-/** On each machine: what its probe wrote. */
+/** The folder of the probe's log on each machine. */
 export const watchFolder = '/srv/faults';
 
 /**
- * Asks five times a second for a name, then whether the first address of the answer answers, and writes
- * `SECONDS-SINCE-THE-HOST-STARTED 0|1 0|1`: a clock that no jump of the time of day moves. It runs as the
- * container's own program, so that it goes on when the engine is gone.
+ * Five times a second, resolves a name, pings the first address and logs `SECONDS-SINCE-BOOT 0|1
+ * 0|1`, on a clock that jumps of the time of day do not move. Runs as the container's main process,
+ * so that it goes on without the engine.
  */
 export const watchScript = (name: string): string => `while :; do
   read at rest < /proc/uptime
@@ -20,7 +20,7 @@ export const watchScript = (name: string): string => `while :; do
   sleep 0.2
 done`;
 
-/** Seconds since the host started, as the probes see them. */
+/** Seconds since the host booted, the clock of the probes. */
 export const hostSeconds = (): number => Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]);
 
 export interface ProbeLog {
@@ -28,7 +28,7 @@ export interface ProbeLog {
   readonly packets: readonly Asked[];
 }
 
-/** What a probe wrote; a line that a power cut cut off does not count. */
+/** Parses a probe's log; ignores a line truncated by a power cut. */
 export function probeLog(text: string): ProbeLog {
   const lines = text.split('\n').flatMap((line) => {
     const [, at, named, answered] = /^([\d.]+) ([01]) ([01])$/u.exec(line) ?? [];

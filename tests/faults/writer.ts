@@ -8,20 +8,20 @@ import { hostSeconds } from './watch.js';
 const labels = 40;
 const callTimeoutMs = 5_000;
 const pauseMs = 100;
-/** Every so many requests are for another number of containers. */
+/** One request out of this many scales `tide`. */
 const scaleEvery = 25;
 const tide = 'tide';
 
 /**
- * A user who changes things all the time: labels of a node, and how many containers of `tide` there shall
- * be. Writes down what was acknowledged.
+ * A user who constantly changes labels of a node and the number of replicas of `tide`, and records
+ * every acknowledgement.
  */
 export class Writer {
   readonly ledger = new Ledger();
   readonly asked: Asked[] = [];
   readonly #client: ControlClient;
   readonly #node: string;
-  /** Tells its values from those of the writers before it. */
+  /** Distinguishes its values from those of earlier writers. */
   readonly #life = Math.round(hostSeconds());
   #running = true;
   #at = 0;
@@ -32,28 +32,28 @@ export class Writer {
     this.#node = node;
   }
 
-  /** Begins once it knows what there is. */
+  /** Starts once it has read the current values. */
   static async start(client: ControlClient, node: string): Promise<Writer> {
     const writer = new Writer(client, node);
-    for (const [name, value] of await writer.#now()) writer.ledger.found(name, value);
+    for (const [name, value] of await writer.#currentValues()) writer.ledger.found(name, value);
     writer.#done = writer.#run();
     return writer;
   }
 
-  /** Ends with one container of `tide`, acknowledged. */
+  /** Stops; one replica of `tide` is acknowledged in the end. */
   async stop(): Promise<void> {
     this.#running = false;
     await this.#done;
     await waitFor('the last scale to be acknowledged', () => this.#scale(1), { timeoutMs: 60_000 });
   }
 
-  /** What was acknowledged and is not there. */
+  /** Acknowledged values that the cluster has lost. */
   async lost(): Promise<readonly string[]> {
-    return this.ledger.lost(await this.#now());
+    return this.ledger.lost(await this.#currentValues());
   }
 
-  /** What the cluster says. */
-  async #now(): Promise<ReadonlyMap<string, string>> {
+  /** The cluster's current values. */
+  async #currentValues(): Promise<ReadonlyMap<string, string>> {
     const nodes = await this.#client.call('node.list', {});
     const node = nodes.find(({ spec }) => spec.name === this.#node);
     const services = await this.#client.call('service.list', { project: 'watch' });
@@ -79,7 +79,7 @@ export class Writer {
   #label(): Promise<boolean> {
     const name = `faults-${this.#at % labels}`;
     const value = `${this.#life}-${this.#at}`;
-    return this.#ask(name, value, () =>
+    return this.#request(name, value, () =>
       this.#client.call(
         'node.update',
         { node: this.#node, labelAdd: { [name]: value } },
@@ -89,7 +89,7 @@ export class Writer {
   }
 
   #scale(replicas: number): Promise<boolean> {
-    return this.#ask(tide, String(replicas), () =>
+    return this.#request(tide, String(replicas), () =>
       this.#client.call(
         'service.scale',
         { project: 'watch', replicas: { [tide]: replicas } },
@@ -98,7 +98,7 @@ export class Writer {
     );
   }
 
-  async #ask(name: string, value: string, call: () => Promise<unknown>): Promise<boolean> {
+  async #request(name: string, value: string, call: () => Promise<unknown>): Promise<boolean> {
     this.ledger.ask(name, value);
     try {
       await call();

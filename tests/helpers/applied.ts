@@ -4,13 +4,13 @@ import type { Service } from '../../manager/common/model/service.js';
 import type { Task } from '../../manager/common/model/task.js';
 import type { TaskChange } from '../../manager/orchestrator/change.js';
 
-/** A service and its tasks, as the store would hold them. */
+/** A service and its tasks as the store holds them. */
 export interface Held {
   readonly service: Service;
   readonly tasks: readonly Task[];
 }
 
-/** What the store would hold once the changes are written; undefined when the service is gone. */
+/** The store's contents after the changes are written; undefined if the service was removed. */
 export function applied<Scene extends Held>(
   scene: Scene,
   changes: readonly TaskChange[],

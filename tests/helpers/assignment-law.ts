@@ -26,11 +26,11 @@ export const taskIds = ['t1', 't2', 't3', 't4', 't5'] as TaskId[];
 
 export function item<T>(all: readonly T[], at: number): T {
   const found = all[at];
-  if (found === undefined) throw new Error(`nothing at ${at}`);
+  if (found === undefined) throw new Error(`no item at index ${at}`);
   return found;
 }
 
-/** Tasks that were on a node when it went down, kept as the book should keep them. */
+/** Tracks tasks that were on a node when it went down, as the dispatcher should. */
 export function noteLost(lost: Set<string>, view: StoreView, change: StoreChange): void {
   if (change.table === 'tasks') {
     if (change.after === undefined || isTerminal(change.after.status.state)) lost.delete(change.id);
@@ -43,7 +43,7 @@ export function noteLost(lost: Set<string>, view: StoreView, change: StoreChange
   }
 }
 
-/** The definition, computed from nothing: what a node is to hold. */
+/** The reference definition: the assignments of a node, computed from the whole store. */
 export function expected(
   view: StoreView,
   nodeId: NodeId,
@@ -58,7 +58,7 @@ export function expected(
   }
   const mayJoin = ({ attachments }: Task): boolean =>
     attachments.every(({ networkId }) => gateways.has(`${nodeId}/${networkId}`));
-  const isToEnd = ({ desired }: Task): boolean => desired === 'shutdown' || desired === 'remove';
+  const mustEnd = ({ desired }: Task): boolean => desired === 'shutdown' || desired === 'remove';
   const tasks = view
     .list('tasks')
     .filter(
@@ -66,17 +66,17 @@ export function expected(
     )
     .filter((task) => task.status.state !== 'orphaned')
     .filter((task) => !(task.desired === 'remove' && isTerminal(task.status.state)))
-    .filter((task) => sent.has(task.id) || isToEnd(task) || mayJoin(task));
-  const complete = tasks.filter((task) => mayJoin(task) || !isToEnd(task));
-  const keepers = complete.filter(
+    .filter((task) => sent.has(task.id) || mustEnd(task) || mayJoin(task));
+  const complete = tasks.filter((task) => mayJoin(task) || !mustEnd(task));
+  const live = complete.filter(
     ({ status }) => !isTerminal(status.state) || status.containerId !== undefined,
   );
-  const networks = new Set(keepers.flatMap((task) => task.attachments.map((at) => at.networkId)));
+  const networks = new Set(live.flatMap((task) => task.attachments.map((at) => at.networkId)));
   const endpoints = view.list('tasks').flatMap((task) =>
     task.attachments.flatMap(({ networkId }) => {
       const node = task.nodeId === undefined ? undefined : view.get('nodes', task.nodeId);
-      const one = endpointOf(task, node, networkId, lost.has(task.id));
-      return one !== undefined && networks.has(networkId) ? [[one.id, one.up]] : [];
+      const endpoint = endpointOf(task, node, networkId, lost.has(task.id));
+      return endpoint !== undefined && networks.has(networkId) ? [[endpoint.id, endpoint.up]] : [];
     }),
   );
   const files = new Set(
@@ -96,7 +96,7 @@ export function held(set: HeldSet): ReturnType<typeof expected> {
   return {
     tasks: [...set.tasks.values()].map((task) => `${task.id} ${task.desired}`).sort(),
     networks: [...set.networks.keys()].sort() as NetworkId[],
-    endpoints: Object.fromEntries([...set.endpoints.values()].map((one) => [one.id, one.up])),
+    endpoints: Object.fromEntries([...set.endpoints.values()].map((each) => [each.id, each.up])),
     files: [...set.files.values()].map((file) => file.name).sort(),
   };
 }
@@ -176,72 +176,72 @@ function pick<T>(all: readonly T[], bits: number): readonly T[] {
   return all.filter((_, at) => (bits & (1 << at)) !== 0);
 }
 
-function setNodeState(tx: Transaction, one: Step & { kind: 'node' }): void {
-  const node = tx.get('nodes', item(nodeIds, one.node));
+function setNodeState(tx: Transaction, change: Step & { kind: 'node' }): void {
+  const node = tx.get('nodes', item(nodeIds, change.node));
   if (node === undefined) return;
-  const state = item(['ready', 'down', 'unknown'] as const, one.state);
+  const state = item(['ready', 'down', 'unknown'] as const, change.state);
   tx.put('nodes', { ...node, status: { ...node.status, state } });
 }
 
-function markNetwork(tx: Transaction, one: Step & { kind: 'network' }): void {
-  const network = tx.get('networks', item(networkIds, one.network));
-  if (network !== undefined) tx.put('networks', { ...network, removing: one.removing });
+function markNetwork(tx: Transaction, change: Step & { kind: 'network' }): void {
+  const network = tx.get('networks', item(networkIds, change.network));
+  if (network !== undefined) tx.put('networks', { ...network, removing: change.removing });
 }
 
-function setTaskState(tx: Transaction, one: Step & { kind: 'state' }): void {
-  const task = tx.get('tasks', item(taskIds, one.task));
+function setTaskState(tx: Transaction, change: Step & { kind: 'state' }): void {
+  const task = tx.get('tasks', item(taskIds, change.task));
   if (task === undefined) return;
-  const state = item(taskStates, one.state);
+  const state = item(taskStates, change.state);
   if (stateRank(state) < stateRank(task.status.state)) return;
-  const made = one.up && !isTerminal(task.status.state);
-  const containerId = made ? 'made' : task.status.containerId;
+  const hasContainer = change.up && !isTerminal(task.status.state);
+  const containerId = hasContainer ? 'made' : task.status.containerId;
   tx.put('tasks', {
     ...task,
     status: {
-      ...{ state, at: 1, message: '', ...(one.up ? { startedAt: 1 } : {}) },
+      ...{ state, at: 1, message: '', ...(change.up ? { startedAt: 1 } : {}) },
       ...(containerId === undefined ? {} : { containerId }),
     },
   });
 }
 
-export async function perform(store: ClusterStore, one: Step): Promise<void> {
+export async function perform(store: ClusterStore, change: Step): Promise<void> {
   await store.update('restore', (tx) => {
-    if (one.kind === 'task') {
-      const id = item(taskIds, one.task);
+    if (change.kind === 'task') {
+      const id = item(taskIds, change.task);
       if (tx.get('tasks', id) !== undefined) return;
-      const attachments = pick(networkIds, one.networks).map((networkId) => ({
+      const attachments = pick(networkIds, change.networks).map((networkId) => ({
         networkId,
         network: networkId,
-        address: `10.0.0.${10 + one.task}`,
+        address: `10.0.0.${10 + change.task}`,
         mac: '02:00:00:00:00:01',
         aliases: [],
       }));
-      const task = aTask(service, one.task + 1, {
+      const task = aTask(service, change.task + 1, {
         id,
-        node: item(nodeIds, one.node),
+        node: item(nodeIds, change.node),
         state: 'assigned',
       });
-      const container = { ...task.spec.container, files: pick(files, one.files) };
+      const container = { ...task.spec.container, files: pick(files, change.files) };
       tx.create('tasks', { ...task, attachments, spec: { ...task.spec, container } });
-    } else if (one.kind === 'state') {
-      setTaskState(tx, one);
-    } else if (one.kind === 'desired') {
-      const task = tx.get('tasks', item(taskIds, one.task));
-      const desired = item(['ready', 'running', 'shutdown', 'remove'] as const, one.desired);
+    } else if (change.kind === 'state') {
+      setTaskState(tx, change);
+    } else if (change.kind === 'desired') {
+      const task = tx.get('tasks', item(taskIds, change.task));
+      const desired = item(['ready', 'running', 'shutdown', 'remove'] as const, change.desired);
       if (task !== undefined) tx.put('tasks', { ...task, desired });
-    } else if (one.kind === 'removeTask') {
-      tx.remove('tasks', item(taskIds, one.task));
-    } else if (one.kind === 'gateway') {
-      const [nodeId, networkId] = [item(nodeIds, one.node), item(networkIds, one.network)];
-      const id = addressLeaseId(networkId, `10.0.0.${200 + one.node}`);
-      if (!one.there) tx.remove('leases', id);
+    } else if (change.kind === 'removeTask') {
+      tx.remove('tasks', item(taskIds, change.task));
+    } else if (change.kind === 'gateway') {
+      const [nodeId, networkId] = [item(nodeIds, change.node), item(networkIds, change.network)];
+      const id = addressLeaseId(networkId, `10.0.0.${200 + change.node}`);
+      if (!change.there) tx.remove('leases', id);
       else if (tx.get('leases', id) === undefined) {
         tx.create('leases', { id, holder: { kind: 'gateway', nodeId, networkId } });
       }
-    } else if (one.kind === 'node') {
-      setNodeState(tx, one);
-    } else if (one.kind === 'network') {
-      markNetwork(tx, one);
+    } else if (change.kind === 'node') {
+      setNodeState(tx, change);
+    } else if (change.kind === 'network') {
+      markNetwork(tx, change);
     }
   });
 }

@@ -3,9 +3,12 @@ import type { Backend, DurableWrite } from '../../manager/store/backend.js';
 
 export interface BackendUnderTest {
   readonly name: string;
-  /** A new, empty one. */
+  /** Creates an empty backend. */
   create(): Promise<Backend>;
-  /** Opens again what `backend`, closed by now, has kept; undefined when it keeps nothing. */
+  /**
+   * Reopens the data of `backend`, which is closed by then; undefined for a backend without
+   * persistence.
+   */
   readonly reopen?: (backend: Backend) => Promise<Backend>;
 }
 
@@ -18,20 +21,20 @@ async function contents(backend: Backend): Promise<unknown[]> {
     .sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
 }
 
-/** What every backend must do. */
+/** Registers the tests that every backend must pass. */
 export function testBackend(
   test: (title: string, run: (t: ExecutionContext) => Promise<void>) => void,
   under: BackendUnderTest,
 ): void {
   const title = (text: string): string => `${under.name}: ${text}`;
 
-  test(title('is empty at first'), async (t) => {
+  test(title('a new backend is empty'), async (t) => {
     const backend = await under.create();
     t.deepEqual(await contents(backend), []);
     await backend.close();
   });
 
-  test(title('gives back what was written, replaced and removed'), async (t) => {
+  test(title('load returns the result of writes, replacements and removals'), async (t) => {
     const backend = await under.create();
     await backend.commit([put('a', { id: 'a', n: 1 }), put('b', { id: 'b', text: 'ü/"\n\0' })]);
     await backend.commit([
@@ -48,13 +51,13 @@ export function testBackend(
     await backend.close();
   });
 
-  test(title('removing what is not there is fine'), async (t) => {
+  test(title('removing a missing object succeeds'), async (t) => {
     const backend = await under.create();
     await t.notThrowsAsync(backend.commit([{ table: 'tasks', id: 'x', value: undefined }]));
     await backend.close();
   });
 
-  test(title('takes batches of thousands and objects of a megabyte'), async (t) => {
+  test(title('a batch may have thousands of writes and an object a megabyte'), async (t) => {
     const backend = await under.create();
     const many = Array.from({ length: 3_000 }, (_, n) => put(`s${n}`, { id: `s${n}`, n }));
     await backend.commit(many);
@@ -65,13 +68,13 @@ export function testBackend(
 
   const { reopen } = under;
   if (reopen === undefined) return;
-  test(title('keeps everything when it is closed and opened again'), async (t) => {
+  test(title('all data survives a close and reopen'), async (t) => {
     const backend = await under.create();
     await backend.commit([put('a', { id: 'a' }), put('b', { id: 'b' })]);
     await backend.commit([{ table: 'services', id: 'a', value: undefined }]);
     await backend.close();
-    const again = await reopen(backend);
-    t.deepEqual(await contents(again), [{ table: 'services', id: 'b' }]);
-    await again.close();
+    const reopened = await reopen(backend);
+    t.deepEqual(await contents(reopened), [{ table: 'services', id: 'b' }]);
+    await reopened.close();
   });
 }

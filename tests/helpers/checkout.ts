@@ -13,20 +13,20 @@ interface LockFile {
   >;
 }
 
-/** Folders of the packages that the program itself needs, by the lock file. */
+/** Folders of the packages that the program needs at run time, from the lock file. */
 function packages(): readonly string[] {
   const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as LockFile;
   return Object.entries(lock.packages)
     .filter(
-      ([place, { dev }]) =>
-        place !== '' && dev !== true && !/node_modules\/.*node_modules/.test(place),
+      ([path, { dev }]) =>
+        path !== '' && dev !== true && !/node_modules\/.*node_modules/.test(path),
     )
-    .map(([place]) => place);
+    .map(([path]) => path);
 }
 
 /**
- * Copies the compiled program and its packages into a running machine: a checkout below /tmp is out of the
- * machines' sight. Gives the path of the client there.
+ * Copies the compiled program and its packages into a running machine, as machines cannot see a
+ * checkout below /tmp. Returns the path of the client in the machine.
  */
 export async function copyProgram(machine: Machine): Promise<string> {
   const target = '/srv/shoal';

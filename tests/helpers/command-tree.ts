@@ -8,12 +8,12 @@ import { FakeCluster } from './fake-cluster.js';
 import { TextBuffer } from './run-command.js';
 
 export interface TreeCommand {
-  /** `machine create`. */
+  /** For example `machine create`. */
   readonly path: string;
   readonly command: Command;
 }
 
-/** Every command and sub-command of the program, with what belongs to its help. */
+/** Loads every command and subcommand of the program. */
 export async function allCommands(): Promise<readonly TreeCommand[]> {
   const cli: Cli = {
     options: globalOptions({}, {}),
@@ -43,7 +43,7 @@ function withChildren(command: Command, path: string): readonly TreeCommand[] {
   return [{ path, command }, ...children];
 }
 
-/** What `--help` of the command prints. */
+/** The output of the command's `--help`. */
 export function helpOf(command: Command): string {
   let text = '';
   command.configureOutput({

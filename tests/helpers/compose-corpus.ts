@@ -6,7 +6,7 @@ import { runConfig, type ConfigOptions } from '../../cli/project/render-config.j
 import type { LoadRequest } from '../../cli/compose/load/load.js';
 import { messageOf } from '../../manager/common/base/errors.js';
 
-/** Cases with the verdict of docker compose 2.40.3, read in place when they are there. */
+/** A case with the recorded verdict of docker compose 2.40.3, read in place from the corpus. */
 export interface CorpusCase {
   readonly id: string;
   readonly folder: string;
@@ -21,14 +21,14 @@ export type Verdict =
   | { readonly kind: 'agree'; readonly message?: string }
   | { readonly kind: string; readonly detail: string; readonly message?: string };
 
-/** The folder of the corpus; undefined when this machine has none. */
+/** The corpus folder; undefined if this machine has none. */
 export function findCorpus(): string | undefined {
   const folder = process.env.COMPOSE_CORPUS ?? besideProject();
   if (folder === undefined || !existsSync(join(folder, 'INDEX.tsv'))) return undefined;
   return realpathSync(folder);
 }
 
-/** `shared/compose-corpus` beside the folder of the project, wherever the compiled test runs from. */
+/** `shared/compose-corpus` beside the project folder, wherever the compiled test runs from. */
 function besideProject(): string | undefined {
   for (let at = dirname(fileURLToPath(import.meta.url)); at !== dirname(at); at = dirname(at)) {
     if (existsSync(join(at, 'shared/compose-corpus'))) return join(at, 'shared/compose-corpus');
@@ -36,14 +36,14 @@ function besideProject(): string | undefined {
   return undefined;
 }
 
-/** Differences that are known and explained, by case. */
+/** Known and explained differences: reason by case id. */
 export function readDifferences(): ReadonlyMap<string, string> {
   const file = join(projectFolder(), 'fixtures/compose/differences.json');
   const list = JSON.parse(readFileSync(file, 'utf8')) as { case: string; reason: string }[];
   return new Map(list.map((entry) => [entry.case, entry.reason]));
 }
 
-/** The folder with package.json, from the sources and from dist alike. */
+/** The folder with package.json, for sources and for dist. */
 export function projectFolder(): string {
   let at = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(at, 'package.json'))) at = dirname(at);
@@ -51,8 +51,8 @@ export function projectFolder(): string {
 }
 
 /**
- * What is wrong with a verdict: a difference that nobody has explained, or an explanation of one that is
- * not there. Undefined when all is well.
+ * The error in a verdict: an unexplained difference, or an explained difference that is gone.
+ * Undefined if the verdict is as expected.
  */
 export function complaintOf(
   test: CorpusCase,
@@ -61,11 +61,11 @@ export function complaintOf(
 ): string | undefined {
   const agrees = verdict.kind === 'agree';
   if (agrees === !differences.has(test.id)) return undefined;
-  if (agrees) return `${test.id}: agrees, take it off the list of differences`;
+  if (agrees) return `${test.id}: agrees now; remove it from differences.json`;
   return `${test.id}: ${verdict.kind}: ${'detail' in verdict ? verdict.detail : ''}`;
 }
 
-/** Cases that are about `config`, the only command that is compared. */
+/** True for cases of `config`, the only command that is compared. */
 export function isConfigCase(test: CorpusCase): boolean {
   return test.command[0] === 'config';
 }
@@ -96,7 +96,7 @@ export function readCases(corpus: string, part: 'corpus' | 'hostile'): CorpusCas
   });
 }
 
-/** Runs `config` on a case in this process and says how it compares with the recorded verdict. */
+/** Runs `config` on a case in this process and compares the result with the recorded verdict. */
 export function judge(test: CorpusCase): Verdict {
   let output: string;
   let warnings = '';
@@ -116,7 +116,7 @@ export function judge(test: CorpusCase): Verdict {
   return judgeOutput(test, output.replaceAll(test.folder, '{{CASE}}'));
 }
 
-/** The flags before a case's subcommand, as the loader takes them. */
+/** The flags before a case's subcommand, as a load request. */
 export function requestOf(test: CorpusCase): LoadRequest {
   const { request } = parseArguments(test.args);
   return { ...request, env: test.env, cwd: test.cwd };
@@ -148,12 +148,12 @@ function judgeMessage(test: CorpusCase, message: string): Verdict {
     .slice(1)
     .filter((line) => !/^(?:time=\S+ )?level=warning /u.test(line))
     .join('\n');
-  const words = [...text.matchAll(/"([^"\s]{2,})"|\b((?:[\w-]+\.)+[\w-]+)\b/g)].map(
+  const names = [...text.matchAll(/"([^"\s]{2,})"|\b((?:[\w-]+\.)+[\w-]+)\b/g)].map(
     (m) => m[1] ?? m[2] ?? '',
   );
   const named =
-    words.length === 0 ||
-    words.some((word) => message.includes(word) || message.includes(word.split('.').pop() ?? word));
+    names.length === 0 ||
+    names.some((name) => message.includes(name) || message.includes(name.split('.').pop() ?? name));
   return named
     ? { kind: 'agree', message }
     : { kind: 'refused, names nothing', detail: `${message} | ${text}`, message };
@@ -166,10 +166,10 @@ function judgeOutput(test: CorpusCase, output: string): Verdict {
       ? { kind: 'agree' }
       : { kind: 'other text', detail: output.slice(0, 300) };
   }
-  const mine = JSON.parse(output) as unknown;
-  const theirs = JSON.parse(recorded(test, 'expected.json')) as unknown;
-  if (isDeepStrictEqual(mine, theirs)) return { kind: 'agree' };
-  return { kind: 'other JSON', detail: firstDifference(theirs, mine, '') };
+  const actual = JSON.parse(output) as unknown;
+  const expected = JSON.parse(recorded(test, 'expected.json')) as unknown;
+  if (isDeepStrictEqual(actual, expected)) return { kind: 'agree' };
+  return { kind: 'other JSON', detail: firstDifference(expected, actual, '') };
 }
 
 export function recorded(test: CorpusCase, name: string): string {
@@ -177,7 +177,7 @@ export function recorded(test: CorpusCase, name: string): string {
 }
 
 export function firstDifference(wanted: unknown, got: unknown, path: string): string {
-  const show = (value: unknown): string =>
+  const format = (value: unknown): string =>
     value === undefined ? 'nothing' : JSON.stringify(value).slice(0, 90);
   if (isRecord(wanted) && isRecord(got)) {
     for (const key of [...new Set([...Object.keys(wanted), ...Object.keys(got)])].sort()) {
@@ -189,7 +189,7 @@ export function firstDifference(wanted: unknown, got: unknown, path: string): st
     const index = wanted.findIndex((item, at) => !isDeepStrictEqual(item, got[at]));
     if (index >= 0) return firstDifference(wanted[index], got[index], `${path}[${String(index)}]`);
   }
-  return `${path}: expected ${show(wanted)}, got ${show(got)}`;
+  return `${path}: expected ${format(wanted)}, got ${format(got)}`;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -29,11 +29,14 @@ const entriesWithin = (wanted: Readonly<Record<string, unknown>>, all: unknown):
   };
 };
 
-/** The Engine API's word for each key, of moby's `api/types/container`: written apart from what is tested. */
+/**
+ * The Engine API field of each key, from moby's `api/types/container`; written independently of the
+ * code under test.
+ */
 const effects: Effects = {
   annotations: (value, { host }) =>
-    // Engines before API 1.43 know none.
-    host.Annotations === undefined ? nothing : entriesWithin(value, host.Annotations),
+    // Engines before API 1.43 have no annotations.
+    host.Annotations === undefined ? noEffect : entriesWithin(value, host.Annotations),
   blkio_config: (value, { host }) => ({
     wanted: value.device_read_bps?.map(({ Path, Rate }) => ({ Path, Rate: Number(Rate) })),
     seen: host.BlkioDeviceReadBps,
@@ -113,7 +116,7 @@ const effects: Effects = {
       ? { wanted: true, seen: /^container:[0-9a-f]{64}$/u.test(String(host.NetworkMode)) }
       : value === 'host' || value === 'none'
         ? { wanted: value, seen: host.NetworkMode }
-        : nothing,
+        : noEffect,
   networks: networkEffect,
   oom_kill_disable: same('host', 'OomKillDisable'),
   oom_score_adj: same('host', 'OomScoreAdj'),
@@ -123,8 +126,8 @@ const effects: Effects = {
   privileged: same('host', 'Privileged'),
   read_only: same('host', 'ReadonlyRootfs'),
   restart: (value, { host, model, service }) => {
-    // The orchestrator's own policy switches the engine's off.
-    if (model.services[service]?.deploy?.restart_policy !== undefined) return nothing;
+    // An orchestrator restart policy turns the engine's off.
+    if (model.services[service]?.deploy?.restart_policy !== undefined) return noEffect;
     const [name, count = '0'] = value.split(':');
     return {
       wanted: { Name: name, MaximumRetryCount: Number(count) },
@@ -186,16 +189,16 @@ const effects: Effects = {
   working_dir: same('config', 'WorkingDir'),
 };
 
-const nothing: Effect = { wanted: undefined, seen: undefined };
+const noEffect: Effect = { wanted: undefined, seen: undefined };
 
-/** A key of the file whose effect on a container was looked at. */
+/** A key of the file whose effect on a container was checked. */
 export interface Finding {
   readonly key: string;
-  /** Undefined: it is as the file says. */
+  /** Undefined if the container matches the file. */
   readonly difference?: string;
 }
 
-/** Holds every key of a container's service against what the engine says of the container. */
+/** Compares every key of a service with the engine's inspection of one of its containers. */
 export function findingsOf(model: Model, service: string, inspected: Inspected): Finding[] {
   const container = {
     model,
@@ -217,7 +220,7 @@ export function findingsOf(model: Model, service: string, inspected: Inspected):
   });
 }
 
-/** JSON with the keys of objects in order. */
+/** JSON with sorted object keys. */
 function sortedText(value: unknown): string {
   return JSON.stringify(value, (_, item: unknown) =>
     typeof item === 'object' && item !== null && !Array.isArray(item)
@@ -247,7 +250,7 @@ function mounted(targets: readonly string[], { inspected }: Container): Effect {
 
 function deployed(value: NonNullable<Service['deploy']>, { host }: Container): Effect {
   const { limits, reservations } = value.resources;
-  if (limits === undefined && reservations?.memory === undefined) return nothing;
+  if (limits === undefined && reservations?.memory === undefined) return noEffect;
   return {
     wanted: [
       limits?.cpus === undefined ? host.NanoCpus : Math.round(limits.cpus * 1e9),

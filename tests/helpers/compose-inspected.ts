@@ -1,6 +1,6 @@
 import type { Mount, Port, Project, Service } from '../../cli/compose/model.js';
 
-/** The part of `docker inspect` of a container that is read here. */
+/** The part of a container's `docker inspect` that the tests read. */
 export interface Inspected {
   readonly Name: string;
   readonly Config: Readonly<Record<string, unknown>>;
@@ -20,13 +20,13 @@ export interface Inspected {
   };
 }
 
-/** What `config --format json` prints, as far as it is looked at. */
+/** The part of `config --format json` that the tests read. */
 export type Model = Pick<
   Project,
   'name' | 'services' | 'networks' | 'volumes' | 'configs' | 'secrets'
 >;
 
-/** A container, and the service of the file that it is one of. */
+/** A container and the service of the file that it belongs to. */
 export interface Container {
   readonly model: Model;
   readonly service: string;
@@ -35,13 +35,13 @@ export interface Container {
   readonly inspected: Inspected;
 }
 
-/** What the file says and what the engine says of one thing, to be equal. */
+/** The value in the file and the value in the engine, which must be equal. */
 export interface Effect {
   readonly wanted: unknown;
   readonly seen: unknown;
 }
 
-/** Everything that is wanted is there; an image or the engine may add more. */
+/** Every wanted item must be present; an image or the engine may add more. */
 export function within(wanted: readonly unknown[], all: unknown): Effect {
   const list = Array.isArray(all) ? all : [];
   return { wanted, seen: wanted.filter((item) => list.includes(item)) };
@@ -52,16 +52,16 @@ interface Binding {
   readonly HostPort: string;
 }
 
-/** Of a range of host ports the container has one. */
+/** A container gets one port of a host port range. */
 export function portEffect(ports: readonly Port[], seen: unknown): Effect {
   const wanted: Record<string, Binding[]> = {};
   for (const { target, protocol, host_ip: HostIp = '', published: HostPort = '' } of ports)
     (wanted[`${String(target)}/${protocol}`] ??= []).push({ HostIp, HostPort });
-  const given = (seen ?? {}) as Readonly<Record<string, readonly Binding[]>>;
+  const bound = (seen ?? {}) as Readonly<Record<string, readonly Binding[]>>;
   return {
     wanted,
     seen: Object.fromEntries(
-      Object.entries(given).map(([port, list]) => [
+      Object.entries(bound).map(([port, list]) => [
         port,
         list.map(({ HostIp, HostPort }, index) => {
           const range = wanted[port]?.[index]?.HostPort ?? '';

@@ -5,19 +5,19 @@ interface Labelled {
   readonly Labels: Readonly<Record<string, string>> | null;
 }
 
-/** The part of `docker network inspect` that is read here. */
+/** The part of `docker network inspect` that the tests read. */
 export interface InspectedNetwork extends Labelled {
   readonly Internal: boolean;
   readonly IPAM: { readonly Config: readonly { readonly Subnet?: string }[] | null };
 }
 
-/** The part of `docker volume inspect` that is read here. */
+/** The part of `docker volume inspect` that the tests read. */
 export interface InspectedVolume extends Labelled {
   readonly Driver: string;
   readonly Options: Readonly<Record<string, string>> | null;
 }
 
-/** What is not as the file says about a network or volume of the project on one engine, as sentences. */
+/** Differences between the file and a network of one engine, one sentence each. */
 export function networkDifferences(model: Model, seen: InspectedNetwork): string[] {
   const found = Object.entries(model.networks).find(([, { name }]) => name === seen.Name);
   if (found === undefined) return [`network ${seen.Name} is not in the file`];

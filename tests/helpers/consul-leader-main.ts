@@ -9,8 +9,9 @@ import type { HeldLock, Term } from '../../manager/store/election.js';
 import { Election } from '../../manager/store/election.js';
 
 /*
- * `node consul-leader-main.js CONSUL CLUSTER NODE`: stands for election and, while it leads, writes numbers
- * as fast as it can. Says on standard output: `leads`, `wrote N`, `refused WHY`, `over`.
+ * `node consul-leader-main.js CONSUL CLUSTER NODE` stands for election and, while it leads, writes
+ * numbers as fast as it can. Prints one line per event: `leads`, `wrote N`, `refused REASON`,
+ * `over`.
  */
 const [discovery = '', cluster = '', nodeId = ''] = process.argv.slice(2);
 const address = parseConsulAddress(discovery);
@@ -19,7 +20,7 @@ const log = jsonLogger(
   (line) => process.stderr.write(line),
   () => Date.now(),
 );
-const say = (line: string): void => {
+const print = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
 
@@ -34,7 +35,7 @@ async function lead(held: HeldLock): Promise<Term> {
   const numbers = (await backend.load()).map(({ value }) => (value as { n?: number }).n ?? 0);
   let n = Math.max(0, ...numbers);
   const over = new AbortController();
-  say('leads');
+  print('leads');
   const writing = (async (): Promise<void> => {
     while (!over.signal.aborted) {
       n += 1;
@@ -42,9 +43,9 @@ async function lead(held: HeldLock): Promise<Term> {
         await backend.commit([
           { table: 'services', id: `s${n}`, value: { id: `s${n}`, n, nodeId } },
         ]);
-        say(`wrote ${n}`);
+        print(`wrote ${n}`);
       } catch (error) {
-        say(`refused ${messageOf(error)}`);
+        print(`refused ${messageOf(error)}`);
         return;
       }
       await pause(5);
@@ -56,7 +57,7 @@ async function lead(held: HeldLock): Promise<Term> {
       over.abort();
       await writing;
       await backend.close();
-      say('over');
+      print('over');
     },
   };
 }

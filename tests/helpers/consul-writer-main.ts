@@ -3,8 +3,9 @@ import { ConsulClient } from '../../manager/store/consul/client.js';
 import { openConsul } from '../../manager/store/consul/consul.js';
 
 /*
- * `node consul-writer-main.js CONSUL CLUSTER FIRST`: commits batches of 400 objects, far more than a
- * transaction holds, replacing the last batch each time; says each number once it was acknowledged.
+ * `node consul-writer-main.js CONSUL CLUSTER FIRST` commits batches of 400 objects, far more than a
+ * transaction holds; each batch replaces the last one. Prints the number of each acknowledged
+ * batch.
  */
 const [discovery = '', cluster = '', first = '0'] = process.argv.slice(2);
 const address = parseConsulAddress(discovery);

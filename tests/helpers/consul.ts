@@ -14,7 +14,7 @@ const found = await findConsul();
 /** A test against a real Consul; skipped on a host without the program. */
 export const consulTest = 'path' in found ? test : test.skip;
 
-/** Servers of their own; the caller stops them. Only for use in a consulTest and its hooks. */
+/** Starts Consul servers, which the caller stops. Only for a consulTest and its hooks. */
 export async function startConsul(
   options: Omit<ConsulOptions, 'program'> = {},
 ): Promise<ConsulServers> {
@@ -22,7 +22,10 @@ export async function startConsul(
   return ConsulServers.start({ program: found.path, ...options });
 }
 
-/** Servers that the tests of a file share, from before the first until after the last; none without Consul. */
+/**
+ * Consul servers shared by the tests of a file, from before the first until after the last test;
+ * none without the program.
+ */
 export function sharedConsul(options: Omit<ConsulOptions, 'program'> = {}): () => ConsulServers {
   let servers: ConsulServers | undefined;
   test.before(async () => {
@@ -32,7 +35,7 @@ export function sharedConsul(options: Omit<ConsulOptions, 'program'> = {}): () =
     await servers?.stop();
   });
   return () => {
-    if (servers === undefined) throw new AppError('internal', 'no consul was started');
+    if (servers === undefined) throw new AppError('internal', 'consul was not started');
     return servers;
   };
 }
@@ -48,7 +51,7 @@ export function clientOf(servers: ConsulServers, token?: string): ConsulClient {
   });
 }
 
-/** A store in Consul of a cluster of its own, unless told. */
+/** A Consul backend for a new cluster with a random name; `options` override. */
 export function openTestConsul(
   client: ConsulClient,
   options: Partial<ConsulStoreOptions> = {},

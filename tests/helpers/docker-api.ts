@@ -13,7 +13,7 @@ export interface ApiAnswer {
   readonly body: string;
 }
 
-/** A client of the Engine API that checks a manager's certificate as docker does. */
+/** An Engine API client that verifies a manager's certificate as docker does. */
 export class DockerApi {
   readonly #t: ExecutionContext;
   readonly #port: number;
@@ -40,34 +40,34 @@ export class DockerApi {
     return JSON.parse(body) as unknown;
   }
 
-  /** Resolves when the headers have come. */
+  /** Resolves when the headers have arrived. */
   open(method: string, path: string, body?: object): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const asked = this.#request(method, path, body, {});
-      asked.once('response', (answer: IncomingMessage) => {
-        // A test that ends leaves long ones in the middle.
+      const outgoing = this.#request(method, path, body, {});
+      outgoing.once('response', (answer: IncomingMessage) => {
+        // Long responses are cut off when a test ends.
         answer.on('error', () => undefined);
         resolve(answer);
       });
-      asked.once('error', reject);
+      outgoing.once('error', reject);
     });
   }
 
-  /** Offers the connection; resolves when it was taken. */
+  /** Requests an upgrade; resolves when the server switches protocols. */
   upgrade(path: string, body: object): Promise<{ readonly socket: Duplex; readonly head: Buffer }> {
     return new Promise((resolve, reject) => {
       const headers = { connection: 'Upgrade', upgrade: 'tcp' };
-      const asked = this.#request('POST', path, body, headers);
-      asked.once('upgrade', (_answer, socket, head) => {
+      const outgoing = this.#request('POST', path, body, headers);
+      outgoing.once('upgrade', (_answer, socket, head) => {
         socket.allowHalfOpen = true;
         resolve({ socket, head });
       });
-      asked.once('response', (answer: IncomingMessage) => {
+      outgoing.once('response', (answer: IncomingMessage) => {
         void text(answer).then((said) => {
           reject(new Error(`${answer.statusCode ?? 0} ${said}`));
         });
       });
-      asked.once('error', reject);
+      outgoing.once('error', reject);
     });
   }
 
@@ -78,7 +78,7 @@ export class DockerApi {
     headers: Readonly<Record<string, string>>,
   ): ReturnType<typeof request> {
     const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
-    const asked = request({
+    const outgoing = request({
       ...{ host: '127.0.0.1', port: this.#port, method, path, agent: false, ...this.#tls },
       headers: {
         ...headers,
@@ -86,13 +86,16 @@ export class DockerApi {
       },
     });
     this.#t.teardown(() => {
-      asked.destroy();
+      outgoing.destroy();
     });
-    return asked.end(bytes);
+    return outgoing.end(bytes);
   }
 }
 
-/** A process that says in capitals what it hears, and ends with its input. */
+/**
+ * A process that writes its input in capitals to stdout and exits with code 3 at the end of its
+ * input.
+ */
 export async function shout(stream: Connection): Promise<void> {
   const said = stream[Symbol.asyncIterator]();
   for (let heard = ' '; heard !== '';) {
@@ -108,7 +111,7 @@ export async function shout(stream: Connection): Promise<void> {
   await stream.ended;
 }
 
-/** What a client hears of it, framed, who says `hello` and nothing more. */
+/** The framed output for a client that sends `hello`. */
 export const shouted = {
   hello: '\x01\0\0\0\0\0\0\x05HELLO\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\x03bye',
 };

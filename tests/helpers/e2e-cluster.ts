@@ -18,7 +18,7 @@ import type { ProgramResult } from './shoal-program.js';
 const main = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
 export const todoAppDir = fileURLToPath(new URL('../../../fixtures/todo-app', import.meta.url));
 
-/** What `ps --format json` says of a container, as far as tests look at it. */
+/** The part of a container's `ps --format json` that the tests read. */
 export interface PsRow {
   readonly Name: string;
   readonly Service: string;
@@ -29,7 +29,10 @@ export interface PsRow {
   readonly ID: string;
 }
 
-/** Lab machines, three unless told, made into one cluster by the program itself, with the images the tests use. */
+/**
+ * Lab machines (three by default) that the program itself made into a cluster, with the images of
+ * the tests.
+ */
 export class E2eCluster {
   readonly lab: Lab;
   readonly home: string;
@@ -54,18 +57,19 @@ export class E2eCluster {
         buildArchive([busybox, ...todo]),
       ),
     ]);
-    const made = await cluster.run([
+    const created = await cluster.run([
       ...['machine', 'create', '--driver', 'generic', '--generic-ssh-user', 'root'],
       ...['--generic-ssh-key', lab.keyPath, '--swarm', '--swarm-master', ...createFlags],
       ...machines.flatMap(({ address }) => ['--generic-ip-address', address]),
       ...machines.map((machine) => machine.name),
     ]);
-    if (made.code !== 0) throw new Error(`machine create failed: ${made.stderr}${made.stdout}`);
+    if (created.code !== 0)
+      throw new Error(`machine create failed: ${created.stderr}${created.stdout}`);
     await loadImages(archive, machines);
     return cluster;
   }
 
-  /** Starts `shoal …` in a folder (the to-do application's unless told) and lets it run. */
+  /** Starts `shoal …` in a folder, by default the to-do application's, and does not wait for it. */
   start(
     argv: readonly string[],
     cwd = todoAppDir,
@@ -101,7 +105,7 @@ export class E2eCluster {
       .map((line) => JSON.parse(line) as PsRow);
   }
 
-  /** A folder with a Compose file, removed with the cluster. */
+  /** Creates a folder with a Compose file; removed with the cluster. */
   async project(name: string, compose: string): Promise<string> {
     const folder = join(this.home, 'projects', name);
     await mkdir(folder, { recursive: true });
@@ -113,7 +117,7 @@ export class E2eCluster {
     return this.lab.machines();
   }
 
-  /** Standard output of a command inside each machine that runs, by machine. */
+  /** Runs a command in every running machine; returns standard output by machine name. */
   async everywhere(argv: readonly string[]): Promise<ReadonlyMap<string, string>> {
     const running = this.machines().filter((machine) => machine.running);
     const outputs = await Promise.all(

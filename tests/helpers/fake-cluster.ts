@@ -33,14 +33,17 @@ type Answers = {
   ) => ControlCallMap[Name]['result'];
 };
 
-/** A manager's answers to a client: lists what the test put there, answers other calls as told, keeps what was asked. */
+/**
+ * A manager's control API for a client: lists the test's objects, answers other calls with the
+ * test's functions, records every call.
+ */
 export class FakeCluster implements ControlClient {
   readonly cluster = 'fake';
   readonly called: Called[] = [];
   readonly #objects: Required<ClusterObjects>;
   readonly #answers: Answers;
   readonly #watchers: MessageStream[] = [];
-  /** The far ends of streams other than `watch`, by name. */
+  /** The server ends of streams other than `watch`, by name. */
   readonly streams = new Map<ControlStreamName, MessageStream>();
 
   constructor(objects: ClusterObjects = {}, answers: Answers = {}) {
@@ -84,13 +87,13 @@ export class FakeCluster implements ControlClient {
     for (const watcher of this.#watchers) watcher.close();
   }
 
-  /** Sends a change to whoever watches. */
+  /** Sends a change to every watcher. */
   async tell(message: WatchMessage): Promise<void> {
     for (const watcher of this.#watchers)
       await watcher.send(JSON.stringify(message)).catch(() => 0);
   }
 
-  /** The arguments of the last call of that name. */
+  /** Arguments of the last call with that name. */
   lastArgs<Name extends ControlCallName>(name: Name): ControlCallMap[Name]['args'] | undefined {
     const found = this.called.findLast((call) => call.name === name);
     return found?.args as ControlCallMap[Name]['args'] | undefined;

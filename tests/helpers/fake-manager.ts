@@ -30,7 +30,10 @@ interface Assigned {
   readonly files: Map<string, AssignedFile>;
 }
 
-/** The manager's end of one worker's session: assigns what the test says and keeps what it hears. */
+/**
+ * The manager's end of a worker's session: sends the test's assignments and records condition it
+ * receives.
+ */
 export class FakeManager {
   readonly clusterId: string;
   readonly nodeId: NodeId;
@@ -41,11 +44,11 @@ export class FakeManager {
     volumes: new Map(),
     files: new Map(),
   };
-  /** Every status heard, oldest first. */
+  /** Every status received, oldest first. */
   readonly history: { readonly taskId: TaskId; readonly status: TaskStatus }[] = [];
   readonly heard: WorkerMessage[] = [];
   networks: readonly NetworkId[] = [];
-  /** False refuses connections. */
+  /** Connections are refused while false. */
   reachable = true;
   readonly #statuses = new Map<TaskId, TaskStatus>();
   readonly #results = new Map<number, (message: WorkerMessage) => void>();
@@ -76,7 +79,7 @@ export class FakeManager {
     return this.#statuses.get(taskId as TaskId);
   }
 
-  /** States of one task in the order they were heard, without repeats. */
+  /** States of a task in the order received, without repeats. */
   states(taskId: string): readonly string[] {
     const states = this.history
       .filter((report) => report.taskId === taskId)
@@ -86,22 +89,22 @@ export class FakeManager {
 
   async until(
     taskId: string,
-    what: string,
-    is: (status: TaskStatus) => boolean,
+    condition: string,
+    matches: (status: TaskStatus) => boolean,
     timeoutMs = 20_000,
   ): Promise<TaskStatus> {
     try {
       return await waitFor(
-        `task ${taskId} to be ${what}`,
+        `task ${taskId} to be ${condition}`,
         () => {
           const status = this.status(taskId);
-          return status !== undefined && is(status) ? status : undefined;
+          return status !== undefined && matches(status) ? status : undefined;
         },
         { timeoutMs, intervalMs: 5 },
       );
     } catch (error) {
       const seen = JSON.stringify(this.history.slice(-10), undefined, 1);
-      throw new Error(`${String(error)}; heard last: ${seen}`, { cause: error });
+      throw new Error(`${String(error)}; last reports: ${seen}`, { cause: error });
     }
   }
 
@@ -123,7 +126,7 @@ export class FakeManager {
     );
   }
 
-  /** Puts tasks and what they need into the set, and tells the worker when it is there. */
+  /** Adds objects to the assignments and sends them to the worker if it matches connected. */
   assign(upsert: AssignmentChange['upsert']): void {
     const { tasks, networks, endpoints, volumes, files } = this.assigned;
     for (const task of upsert.tasks ?? []) tasks.set(task.id, task);
@@ -145,7 +148,7 @@ export class FakeManager {
   async call(call: WorkerCall): Promise<unknown> {
     const callId = (this.#calls += 1);
     const answer = new Promise<WorkerMessage>((resolve) => this.#results.set(callId, resolve));
-    this.#tell({ kind: 'call', callId, call });
+    this.#send({ kind: 'call', callId, call });
     const message = await answer;
     if (message.kind === 'result') return message.result;
     throw new Error(message.kind === 'failure' ? message.error.message : 'no answer');
@@ -153,11 +156,11 @@ export class FakeManager {
 
   open(streamId: string, request: WorkerStreamRequest): Promise<MessageStream> {
     const opened = new Promise<MessageStream>((resolve) => this.#streams.set(streamId, resolve));
-    this.#tell({ kind: 'open', streamId, request });
+    this.#send({ kind: 'open', streamId, request });
     return opened;
   }
 
-  /** Ends the session as a dying manager would. */
+  /** Ends the session, as a dying manager does. */
   drop(): void {
     this.#session?.close();
   }
@@ -165,10 +168,10 @@ export class FakeManager {
   #change(change: Omit<AssignmentChange, 'sequence'>): void {
     if (this.#session === undefined) return;
     this.#sequence += 1;
-    this.#tell({ kind: 'change', change: { sequence: this.#sequence, ...change } });
+    this.#send({ kind: 'change', change: { sequence: this.#sequence, ...change } });
   }
 
-  #tell(message: ManagerMessage): void {
+  #send(message: ManagerMessage): void {
     void this.#session?.send(JSON.stringify(message));
   }
 
@@ -177,10 +180,10 @@ export class FakeManager {
       const message = JSON.parse(String(text)) as WorkerMessage;
       this.heard.push(message);
       if (message.kind === 'hello') this.#welcome(stream, message);
-      else if (message.kind === 'status') this.#note(message.reports);
+      else if (message.kind === 'status') this.#recordReports(message.reports);
       else if (message.kind === 'want-image') {
         const error = { kind: 'not-found', message: 'no other node has it' } as const;
-        this.#tell({ kind: 'image', requestId: message.requestId, error });
+        this.#send({ kind: 'image', requestId: message.requestId, error });
       } else if (message.kind === 'networks') this.networks = message.networks;
       else if (message.kind === 'result' || message.kind === 'failure') {
         this.#results.get(message.callId)?.(message);
@@ -193,10 +196,10 @@ export class FakeManager {
     this.#session = stream;
     this.#sequence = 1;
     this.networks = hello.networks;
-    this.#note(hello.reports);
-    this.#tell({ kind: 'welcome', version: 1, heartbeatMs: 200, managers: [] });
+    this.#recordReports(hello.reports);
+    this.#send({ kind: 'welcome', version: 1, heartbeatMs: 200, managers: [] });
     const { tasks, networks, endpoints, volumes, files } = this.assigned;
-    this.#tell({
+    this.#send({
       kind: 'assignments',
       set: {
         clusterId: this.clusterId,
@@ -211,7 +214,9 @@ export class FakeManager {
     });
   }
 
-  #note(reports: readonly { readonly taskId: TaskId; readonly status: TaskStatus }[]): void {
+  #recordReports(
+    reports: readonly { readonly taskId: TaskId; readonly status: TaskStatus }[],
+  ): void {
     for (const report of reports) {
       this.history.push(report);
       this.#statuses.set(report.taskId, report.status);

@@ -33,13 +33,13 @@ export interface FakeWorkerOptions {
   readonly networks?: readonly string[];
   readonly volumes?: readonly string[];
   readonly reports?: readonly TaskReport[];
-  /** Hello of another cluster or node than the certificate's. */
+  /** Overrides fields of the hello, such as a cluster or node other than the certificate's. */
   readonly hello?: Partial<Extract<WorkerMessage, { kind: 'hello' }>>;
-  /** Says nothing after hello. */
+  /** Sends no heartbeats after the hello. */
   readonly silent?: boolean;
 }
 
-/** Items by id, as a worker keeps them. */
+/** The assigned items by id, as a worker keeps them. */
 export class HeldSet {
   readonly tasks = new Map<string, AssignedTask>();
   readonly networks = new Map<string, AssignmentSet['networks'][number]>();
@@ -83,25 +83,28 @@ function drop(held: Map<string, unknown>, ids: readonly string[] = []): void {
   for (const id of ids) held.delete(id);
 }
 
-/** A worker without an engine: whatever it is told to run, it says it runs. */
+/** A worker without an engine: it reports every task it is assigned as running. */
 export class FakeWorker {
   readonly held = new HeldSet();
   readonly calls: WorkerCall[] = [];
-  /** Where the manager sent it, and every manager's address as last told. */
+  /**
+   * Address of the leader that the manager redirected to, and the managers' addresses last
+   * received.
+   */
   redirectedTo: string | undefined;
   managers: readonly string[] = [];
   readonly #connection: Connection;
   readonly #options: FakeWorkerOptions;
   readonly #reported = new Map<TaskId, TaskStatus>();
   readonly #heartbeat: NodeJS.Timeout;
-  /** Answers a call; unset answers null. */
+  /** Answers a call; null by default. */
   answer: (call: WorkerCall) => unknown = () => null;
   /** Serves a stream. */
   serve: (request: WorkerStreamRequest, stream: Connection, streamId: string) => Promise<void> =
     () => Promise.reject(new Error('no stream was expected'));
-  /** Hears the answer to a wish for an image. */
+  /** Called with the answer to an image request. */
   onImage: (message: Extract<ManagerMessage, { kind: 'image' }>) => void = () => undefined;
-  /** Whether it reports what it is told to run as running. */
+  /** Reports assigned tasks as running and stopped tasks as shut down. */
   obedient = true;
   readonly ended: Connection['ended'];
 
@@ -161,7 +164,7 @@ export class FakeWorker {
     try {
       for await (const text of this.#connection) this.#handle(decodeManagerMessage(String(text)));
     } catch {
-      // Tests look at `ended`.
+      // The end is visible in `ended`.
     } finally {
       clearInterval(this.#heartbeat);
     }
@@ -178,11 +181,11 @@ export class FakeWorker {
         return;
       case 'assignments':
         this.held.replace(message.set);
-        this.#obey();
+        this.#reportAssigned();
         return;
       case 'change':
         this.held.apply(message.change);
-        this.#obey();
+        this.#reportAssigned();
         return;
       case 'call':
         this.calls.push(message.call);
@@ -220,7 +223,7 @@ export class FakeWorker {
     stream.close();
   }
 
-  #obey(): void {
+  #reportAssigned(): void {
     if (!this.obedient) return;
     for (const task of this.held.tasks.values()) {
       const last = this.#reported.get(task.id)?.state;

@@ -5,8 +5,8 @@ import type { DurableWrite } from '../../manager/store/backend.js';
 import { openEmbedded, readEmbedded } from '../../manager/store/embedded/embedded.js';
 
 /*
- * `node full-disk-main.js FOLDER`, on a file system of a megabyte: fills it, writes until the store refuses,
- * makes space, writes again, and says as JSON how all that went.
+ * `node full-disk-main.js FOLDER`, on a file system of one megabyte: fills it, writes until the
+ * store refuses, frees space, writes again, and prints the outcome as JSON.
  */
 const [folder = ''] = process.argv.slice(2);
 const store = join(folder, 'store');

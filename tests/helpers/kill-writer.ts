@@ -7,15 +7,18 @@ import { readEmbedded } from '../../manager/store/embedded/embedded.js';
 const program = fileURLToPath(new URL('./store-writer-main.js', import.meta.url));
 
 export interface Killed {
-  /** Numbers that were acknowledged in this life. */
+  /** Numbers acknowledged by this process. */
   readonly acknowledged: readonly number[];
-  /** What is wrong with the store afterwards; empty when all is there. */
+  /** Problems in the store afterwards; empty if every write is there. */
   readonly faults: readonly string[];
-  /** Where the next life begins. */
+  /** First number for the next process. */
   readonly next: number;
 }
 
-/** Lets a process write until it has acknowledged `writes`, kills it with signal 9, and reads the store. */
+/**
+ * Runs a writer until it has acknowledged `writes` writes, kills it with SIGKILL and reads the
+ * store.
+ */
 export async function killWriter(folder: string, first: number, writes: number): Promise<Killed> {
   const child = spawn(process.execPath, [program, folder, String(first)], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -37,10 +40,10 @@ export async function killWriter(folder: string, first: number, writes: number):
   const next = Math.max(first - 1, ...numbers) + 1;
   const faults = acknowledged.filter((n) => !found.has(`b${n}`)).map((n) => `${n} is lost`);
   for (let n = Math.max(0, next - 150); n < next; n += 1) {
-    if (found.has(`a${n}`) !== found.has(`b${n}`)) faults.push(`${n} is there by half`);
+    if (found.has(`a${n}`) !== found.has(`b${n}`)) faults.push(`${n} is only half written`);
   }
   const last = found.get('last')?.forceUpdate ?? 0;
-  if (last < Math.max(0, ...acknowledged)) faults.push(`what was changed is at ${last}`);
+  if (last < Math.max(0, ...acknowledged)) faults.push(`the changed object is at ${last}`);
   if (acknowledged.length === 0) faults.push('nothing was acknowledged');
   return { acknowledged, faults, next };
 }

@@ -20,15 +20,15 @@ export const testClusterId = 'c1';
 
 export interface ManagersOptions {
   readonly pki: TestPki;
-  /** `consul://…`. */
+  /** A `consul://…` address. */
   readonly discovery: string;
-  /** More fields of `consul` in the settings. */
+  /** Further fields of `consul` in the settings. */
   readonly consul?: object;
   readonly clusterName: string;
   readonly clusterId?: string;
 }
 
-/** One manager's process on loopback. */
+/** A manager process on loopback. */
 export class ManagerProcess {
   readonly nodeId: string;
   readonly port: number;
@@ -42,17 +42,17 @@ export class ManagerProcess {
 
   constructor(
     t: ExecutionContext,
-    place: { readonly nodeId: string; readonly port: number; readonly config: string },
+    location: { readonly nodeId: string; readonly port: number; readonly config: string },
     pki: TestPki,
   ) {
     this.#t = t;
-    this.nodeId = place.nodeId;
-    this.port = place.port;
-    this.#config = place.config;
+    this.nodeId = location.nodeId;
+    this.port = location.port;
+    this.#config = location.config;
     this.#pki = pki;
   }
 
-  /** Where the key is that seals secrets. */
+  /** Path of the key that seals secrets. */
   get keyPath(): string {
     return join(dirname(this.#config), 'data', 'cluster.key');
   }
@@ -74,7 +74,10 @@ export class ManagerProcess {
     this.exit = once(child, 'close').then(([code]) => code as number | null);
   }
 
-  /** Takes what the cluster has in Consul away, as the last of its managers does when it is removed. */
+  /**
+   * Runs `manager --retire`, which deletes the cluster's keys in Consul, as the last manager does
+   * when it is removed.
+   */
   async retire(): Promise<number | null> {
     const argv = [program, 'manager', '--config', this.#config, '--retire'];
     const child = spawn(process.execPath, argv, { stdio: 'ignore' });
@@ -107,7 +110,7 @@ export class ManagerProcess {
   }
 }
 
-/** Managers that share one Consul, each a process of its own; none is started. */
+/** Prepares managers that share one Consul, each its own process. Does not start them. */
 export async function prepareManagers(
   t: ExecutionContext,
   nodeIds: readonly string[],
@@ -147,7 +150,7 @@ export async function prepareManagers(
   );
 }
 
-/** Waits until every manager answers and says who leads; returns that one. */
+/** Waits until every manager answers and all name the same leader; returns it. */
 export async function leaderOf(managers: readonly ManagerProcess[]): Promise<ManagerProcess> {
   let leader: ManagerProcess | undefined;
   await until('one manager leads and all know', 30_000, async () => {
@@ -158,6 +161,6 @@ export async function leaderOf(managers: readonly ManagerProcess[]): Promise<Man
     leader = managers.find(({ nodeId }) => ids.size === 1 && ids.has(nodeId));
     return leader !== undefined;
   });
-  if (leader === undefined) throw new Error('nobody leads');
+  if (leader === undefined) throw new Error('no manager leads');
   return leader;
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../manager/common/base/clock.js';
 
-/** Stands still until it is told to go on. */
+/** A clock that stands still until `advance` is called. */
 export class ManualClock implements Clock {
   #now = 0;
   readonly #timers = new Set<{ readonly at: number; readonly callback: () => void }>();
@@ -19,7 +19,7 @@ export class ManualClock implements Clock {
     return () => this.#timers.delete(timer);
   }
 
-  /** Fires what is due on the way, in its order. */
+  /** Fires the timers due within `ms`, in order. */
   advance(ms: number): void {
     const end = this.#now + ms;
     for (;;) {

@@ -42,7 +42,7 @@ class End implements MessageStream {
   }
 }
 
-/** Two ends of one connection in memory. */
+/** The two ends of an in-memory connection. */
 export function messagePair(): readonly [MessageStream, MessageStream] {
   const near = new End();
   const far = new End();

@@ -11,8 +11,9 @@ import type { SeenContainers } from '../../worker/executor/executor.js';
 import type { NodeRequest } from './network-node.js';
 
 /**
- * Overlay and name server of one node, without a worker: run in a machine's network namespace with the
- * node's address, the engine's socket and a resolv.conf. Takes JSON lines, answers each with one.
+ * Overlay and DNS server of one node, without a worker. Runs in a machine's network namespace with
+ * the node's address, the engine's socket and a resolv.conf. Reads requests as JSON lines and
+ * answers each with one line.
  */
 const [address = '', socket = '', resolvConf = '/etc/resolv.conf'] = process.argv.slice(2);
 const log = jsonLogger(
@@ -20,8 +21,8 @@ const log = jsonLogger(
   (line) => process.stderr.write(line),
   () => Date.now(),
 );
-// The engine itself refuses to remove a network in use; what is attached need not be known here.
-const nothingSeen: SeenContainers = {
+// The engine itself refuses to remove a network in use, so attached containers need not be known.
+const noContainers: SeenContainers = {
   all: () => [],
   get: () => undefined,
   synced: () => Promise.resolve(),
@@ -30,7 +31,7 @@ const nothingSeen: SeenContainers = {
   onChange: () => undefined,
   onSync: () => undefined,
 };
-const bridges = new EngineNetworks(new EngineClient(socket), 'test', nothingSeen);
+const bridges = new EngineNetworks(new EngineClient(socket), 'test', noContainers);
 const overlay = new Overlay({ bridges, address, clock: systemClock, log });
 const names = new DnsServer({ clock: systemClock, log, resolvConf });
 let present: readonly NetworkId[] = [];
@@ -70,15 +71,15 @@ const keepAlive = setInterval(() => undefined, 60_000);
 const input = createInterface({ input: process.stdin });
 input.on('line', (line) => {
   const { id, request } = JSON.parse(line) as { id: number; request: NodeRequest };
-  const say = (answer: object): void => {
+  const respond = (answer: object): void => {
     process.stdout.write(`${JSON.stringify({ id, ...answer })}\n`);
   };
   handle(request).then(
     (value) => {
-      say({ value });
+      respond({ value });
     },
     (error: unknown) => {
-      say({ error: messageOf(error) });
+      respond({ error: messageOf(error) });
     },
   );
 });

@@ -29,7 +29,7 @@ const program = fileURLToPath(new URL('./network-node-main.js', import.meta.url)
 /** The network half of a worker, running in a lab machine. */
 export class NetworkNode {
   readonly machine: Machine;
-  /** What it logged, line by line. */
+  /** Log lines. */
   readonly log: string[] = [];
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #pending = new Map<number, Pending>();
@@ -71,19 +71,19 @@ export class NetworkNode {
     });
   }
 
-  /** Hands over a view and waits until all its networks are in place. */
+  /** Sets a view and waits until all its networks are in place. */
   async settle(view: NetworkView, timeoutMs = 20_000): Promise<void> {
     await this.ask({ op: 'view', view });
     for (const { id } of view.networks) await this.ask({ op: 'ready', networkId: id, timeoutMs });
   }
 
-  /** Ends the program as a stopped worker: everything it made stays. */
+  /** Ends the program like a stopped worker: networks and bridges stay. */
   async end(): Promise<void> {
     this.#child.stdin.end();
     await this.#ended;
   }
 
-  /** Ends the program without warning. */
+  /** Kills the program without warning. */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.#ended;

@@ -7,7 +7,7 @@ import { replaceFile, replacePair } from '../../manager/common/pki/pki-files.js'
 import { createPrivateKey, createRequest, signNode } from '../../manager/common/pki/pki.js';
 import type { TestPki } from './pki.js';
 
-/** A folder of its own, gone after the test. */
+/** A temporary folder, removed after the test. */
 export async function temporaryFolder(t: ExecutionContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'shoal-test-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
@@ -19,8 +19,8 @@ export interface PkiPaths extends PairPaths {
 }
 
 /**
- * Writes what a manager or worker has on its machine; `aliveMs` is what its certificate still
- * has to live, less than a third, so that it is due for renewal.
+ * Writes the certificate and key files of a manager or worker. The certificate is valid for another
+ * `aliveMs`, less than a third of its life, so it is due for renewal.
  */
 export async function writeNode(
   folder: string,
@@ -46,7 +46,7 @@ export async function writeNode(
   return paths;
 }
 
-/** As `writeNode` for a manager, with the cluster's authority beside it. */
+/** As `writeNode` for a manager, plus the cluster's intermediate CA. */
 export async function writeManager(
   folder: string,
   pki: TestPki,

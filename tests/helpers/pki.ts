@@ -14,13 +14,16 @@ import type {
   TlsMaterial,
 } from '../../manager/common/protocol/transport-tls.js';
 
-/** A user's authority, one cluster's, and what they sign: real certificates for loopback tests. */
+/**
+ * A user's CA, a cluster's intermediate and the certificates they sign: real certificates for
+ * loopback tests.
+ */
 export interface TestPki {
   readonly ca: string;
-  /** The user's authority, and the cluster's. */
+  /** The user's CA and the cluster's intermediate. */
   readonly root: KeyPair;
   readonly authority: KeyPair;
-  /** Of a manager or worker of a cluster; `days` below 0 has expired. */
+  /** Certificate of a manager or worker; negative `days` gives an expired one. */
   node(role: 'manager' | 'worker', nodeId: string, days?: number): Promise<TlsMaterial>;
   client(name: string): Promise<TlsMaterial>;
 }
@@ -46,7 +49,7 @@ export async function createTestPki(clusterId: string): Promise<TestPki> {
     },
   );
   const issued = new Map<string, Promise<TlsMaterial>>();
-  // Keys take long to make: the same holder gets the same certificate again.
+  // Keys are slow to generate, so the same holder gets the same certificate.
   const once = (name: string, issue: () => Promise<TlsMaterial>): Promise<TlsMaterial> => {
     const material = issued.get(name) ?? issue();
     issued.set(name, material);
@@ -90,7 +93,7 @@ export async function createTestPki(clusterId: string): Promise<TestPki> {
   };
 }
 
-/** What clients and workers ask of the other end. */
+/** The verification that clients and workers apply to a manager. */
 export function isManagerOf(clusterId: string): (certificate: PeerCertificateNames) => void {
   return (certificate) => {
     const peer = peerIdentity(certificate);

@@ -11,18 +11,18 @@ export function snapshot(changes: Partial<SchedulerSnapshot>): SchedulerSnapshot
   return { nodes: [], tasks: [], volumes: [], now: 0, strategy: 'spread', seed: 1, ...changes };
 }
 
-/** `node-1`, `node-2`, … */
+/** Nodes `node-1`, `node-2`, … */
 export function nodes(count: number, options: NodeOptions = {}): SchedulerSnapshot['nodes'] {
   return Array.from({ length: count }, (_, at) => aNode(`node-${at + 1}`, options));
 }
 
-/** Tasks of slots 1..count that wait for a node. */
+/** Pending tasks of slots 1 to `count`. */
 export function pending(name: string, count: number, options: ServiceOptions = {}): Task[] {
   const service = aService(name, options);
   return Array.from({ length: count }, (_, at) => aTask(service, at + 1));
 }
 
-/** `web.1 node-2` or `web.2: reason`, one line a decision. */
+/** One line per decision: `web.1 node-2` or `web.2: reason`. */
 export function print(decisions: readonly Decision[]): string {
   return decisions
     .map((decision) =>

@@ -11,7 +11,7 @@ import type { TestPki } from './pki.js';
 import type { PkiPaths } from './pki-folder.js';
 import { temporaryFolder, writeNode } from './pki-folder.js';
 
-/** A worker's own connection and certificates, without an engine. */
+/** A worker's real connection and certificates, without an engine. */
 export interface RealWorker {
   readonly credentials: Credentials;
   readonly paths: PkiPaths;
@@ -19,7 +19,7 @@ export interface RealWorker {
   readonly serial: () => Promise<string>;
 }
 
-/** Connects as node `w1` of cluster `c1`; its certificate is due for renewal. */
+/** Connects as node `w1` of cluster `c1`, with a certificate due for renewal. */
 export async function realWorker(
   t: ExecutionContext,
   pki: TestPki,
@@ -45,7 +45,7 @@ export async function realWorker(
     log: silentLogger,
     random: () => 0,
     reporter: new Reporter(systemClock),
-    // The manager tells an address that it would have outside of a test.
+    // The manager advertises an address that is not reachable in a test.
     dial: (_address, ...rest) => {
       sessions += 1;
       return credentials.dial(`127.0.0.1:${port}`, ...rest);

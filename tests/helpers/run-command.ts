@@ -8,7 +8,7 @@ import { Interrupts } from '../../cli/interrupts.js';
 import type { TextSink } from '../../cli/output/terminal.js';
 import { messageOf } from '../../manager/common/base/errors.js';
 
-/** Keeps what is written; no terminal unless told. */
+/** Collects everything written; not a terminal by default. */
 export class TextBuffer implements TextSink {
   text = '';
   readonly isTTY: boolean;
@@ -40,11 +40,11 @@ export interface CommandResult {
   readonly stdout: string;
   readonly stderr: string;
   readonly code: number;
-  /** The one line a user would see. */
+  /** The error line that a user would see. */
   readonly error: string | undefined;
 }
 
-/** `shoal …` in this process against a cluster of the test's. */
+/** Runs `shoal …` in this process against the test's cluster. */
 export async function runCommand(argv: readonly string[], run: CommandRun): Promise<CommandResult> {
   const stdout = new TextBuffer();
   const stderr = new TextBuffer();
@@ -74,12 +74,12 @@ export async function runCommand(argv: readonly string[], run: CommandRun): Prom
   } catch (error) {
     if (isHelp(error))
       return { stdout: stdout.text, stderr: stderr.text, code: 0, error: undefined };
-    const shown = usageError(error);
+    const reported = usageError(error);
     return {
       stdout: stdout.text,
       stderr: stderr.text,
-      code: exitCodeOf(shown),
-      error: messageOf(shown),
+      code: exitCodeOf(reported),
+      error: messageOf(reported),
     };
   }
 }

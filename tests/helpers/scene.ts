@@ -13,7 +13,7 @@ export interface SceneOptions {
   readonly owners?: readonly Task[];
 }
 
-/** What the orchestrator decides about: three ready nodes unless told. */
+/** The orchestrator's input for one service, with three ready nodes by default. */
 export function aScene(
   service: Service,
   tasks: readonly Task[],

@@ -1,11 +1,11 @@
-/** One key of a JSON schema with a value that it allows, in a document that has nothing else. */
+/** A key of a JSON schema with an allowed value, in a document that has nothing else. */
 export interface Sample {
-  /** `services.deploy.mode`: names of maps and places in lists left out. */
+  /** For example `services.deploy.mode`, without the names of map entries and list indexes. */
   readonly key: string;
-  /** Where it is set in the document. */
+  /** Location in the document. */
   readonly path: readonly (string | number)[];
   readonly value: unknown;
-  /** The maps it is in, from the outermost. */
+  /** The enclosing maps, outermost first. */
   readonly trail: readonly { readonly key: string; readonly path: readonly (string | number)[] }[];
 }
 
@@ -22,22 +22,22 @@ export interface SchemaNode {
 }
 
 export interface SampleWords {
-  /** Values by key, where one that the type alone suggests would not do. */
+  /** Values by key, for keys where a value derived from the type alone would be invalid. */
   readonly values: Readonly<Record<string, unknown>>;
-  /** Names in maps by the map's key; `k` unless told. */
+  /** Entry names by the map's key; `k` by default. */
   readonly names: Readonly<Record<string, string>>;
 }
 
 type Place = Omit<Sample, 'value'>;
 
-/** Every key below a definition of a schema, however deep, in the order of the schema. */
+/** Lists every key below a definition of a schema, at any depth, in schema order. */
 export class SchemaSamples {
   readonly #schema: SchemaNode;
-  readonly #words: SampleWords;
+  readonly #hints: SampleWords;
 
-  constructor(schema: SchemaNode, words: SampleWords) {
+  constructor(schema: SchemaNode, hints: SampleWords) {
     this.#schema = schema;
-    this.#words = words;
+    this.#hints = hints;
   }
 
   of(definition: string, key: string, path: readonly (string | number)[]): readonly Sample[] {
@@ -57,7 +57,7 @@ export class SchemaSamples {
         ([name]) => !name.startsWith('^x-'),
       );
       if (pattern !== undefined) {
-        const name = this.#words.names[key] ?? 'k';
+        const name = this.#hints.names[key] ?? 'k';
         properties.push(
           ...this.#inside(pattern[1], { key, path: [...path, name], trail: at.trail }),
         );
@@ -69,12 +69,12 @@ export class SchemaSamples {
     });
   }
 
-  /** The key itself when a value for it is known or plain; what is inside it, else. */
+  /** The key itself if it has a known or plain value, followed by the keys inside it. */
   #samples(node: SchemaNode, at: Place): readonly Sample[] {
     const { key, path, trail } = at;
     const inside = this.#inside(node, at);
-    const own = key in this.#words.values || inside.length === 0;
-    const value = this.#words.values[key] ?? plainValue(this.#alternatives(node));
+    const own = key in this.#hints.values || inside.length === 0;
+    const value = this.#hints.values[key] ?? plainValue(this.#alternatives(node));
     return [...(own ? [{ key, path, value, trail }] : []), ...inside];
   }
 
@@ -104,7 +104,7 @@ function plainValue(alternatives: readonly SchemaNode[]): unknown {
   return 'word';
 }
 
-/** A copy of a document with one value set, or taken out (undefined), at a path. */
+/** Copies a document with the value at a path set, or removed if undefined. */
 export function withValue(document: unknown, path: Sample['path'], value: unknown): unknown {
   const [first, ...rest] = path;
   if (first === undefined) return value;

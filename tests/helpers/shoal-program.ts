@@ -14,7 +14,7 @@ export interface ProgramResult {
   readonly stderr: string;
 }
 
-/** The program itself, with a store of its own. */
+/** The real program with a temporary home folder. */
 export class ShoalProgram {
   readonly home: string;
 
@@ -26,7 +26,7 @@ export class ShoalProgram {
     return new ShoalProgram(await mkdtemp(join(tmpdir(), 'shoal-home-')));
   }
 
-  /** Runs `shoal …` with an empty standard input. */
+  /** Runs `shoal …` with empty standard input. */
   async run(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<ProgramResult> {
     const child = spawn(process.execPath, [main, ...argv], {
       env: { PATH: process.env.PATH, HOME: this.home, SHOAL_HOME: this.home, ...env },

@@ -4,7 +4,7 @@ import type { E2eCluster } from './e2e-cluster.js';
 import { resultOf } from './e2e-cluster.js';
 import type { ProgramResult } from './shoal-program.js';
 
-/** What `shoal env` prints for a shell. */
+/** The variables that `shoal env` prints for a shell. */
 async function environmentOf(cluster: E2eCluster): Promise<Readonly<Record<string, string>>> {
   const printed = await cluster.output(['env', '--shell', 'bash']);
   const exported = [...printed.matchAll(/^export (\w+)="(.*)"$/gmu)];
@@ -21,10 +21,10 @@ function runDocker(
   return resultOf(child);
 }
 
-/** Goes through what users do with it, on the to-do application. */
+/** Exercises the common commands of a stock docker client against the to-do application. */
 export async function seenByStockDocker(t: ExecutionContext, cluster: E2eCluster): Promise<void> {
-  const pointed = await environmentOf(cluster);
-  const env = { PATH: process.env.PATH, HOME: cluster.home, ...pointed };
+  const dockerEnv = await environmentOf(cluster);
+  const env = { PATH: process.env.PATH, HOME: cluster.home, ...dockerEnv };
   const docker = (argv: readonly string[], input = ''): Promise<ProgramResult> =>
     runDocker(env, argv, input);
   const rows = await cluster.ps();
@@ -46,8 +46,11 @@ export async function seenByStockDocker(t: ExecutionContext, cluster: E2eCluster
     t.is(seen.stdout, `${Node} true\n`, seen.stderr);
   }
   const script = 'cat; echo over >&2; exit 5';
-  const said = await docker(['exec', '-i', 'todo-app-redis-slave-1', 'sh', '-c', script], 'hello');
-  t.deepEqual(said, { code: 5, stdout: 'hello', stderr: 'over\n' });
+  const result = await docker(
+    ['exec', '-i', 'todo-app-redis-slave-1', 'sh', '-c', script],
+    'hello',
+  );
+  t.deepEqual(result, { code: 5, stdout: 'hello', stderr: 'over\n' });
   const log = await docker(['logs', '--tail', '1', 'todo-app-redis-master-1']);
   t.is(log.stdout.trim().split('\n').length, 1, log.stderr);
   const missing = await docker(['inspect', 'nosuch']);

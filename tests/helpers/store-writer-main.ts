@@ -5,9 +5,9 @@ import { openEmbedded } from '../../manager/store/embedded/embedded.js';
 import { openStore } from '../../manager/store/open-store.js';
 
 /*
- * `node store-writer-main.js FOLDER FIRST`: the manager's store over its embedded backend, written until it
- * is killed. Each numbered transaction makes two services and changes a third; its number is said on
- * standard output once it was acknowledged. Snapshots are made all the time.
+ * `node store-writer-main.js FOLDER FIRST` writes to the manager's store over its embedded backend
+ * until it is killed. Each numbered transaction creates two services and changes a third; its
+ * number is printed once it is acknowledged. Snapshots are taken all the time.
  */
 const [folder = '', first = '0'] = process.argv.slice(2);
 const backend = await openEmbedded(folder, { compactAboveBytes: 20_000 });
@@ -24,7 +24,7 @@ async function write(): Promise<void> {
       const last = tx.get('services', 'last' as never);
       if (last === undefined) tx.create('services', { ...aService('last'), id: 'last' as never });
       else tx.put('services', { ...last, forceUpdate: n });
-      // What is old goes, so that a long run does not fill the disk.
+      // Old objects are removed, so that a long run does not fill the disk.
       if (n >= 200) tx.remove('services', `a${n - 200}` as never);
     });
     process.stdout.write(`${n}\n`);

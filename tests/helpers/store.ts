@@ -5,7 +5,7 @@ import { MemoryBackend } from '../../manager/store/memory-backend.js';
 import { openStore } from '../../manager/store/open-store.js';
 import type { ClusterStore } from '../../manager/store/store.js';
 
-/** The real store over a backend that keeps nothing. */
+/** The real store over an in-memory backend. */
 export function openTestStore(clock: Clock = systemClock): Promise<ClusterStore> {
   return openStore({ backend: new MemoryBackend(), clock, log: silentLogger });
 }

@@ -27,15 +27,15 @@ export interface TestManagerOptions {
   readonly backend?: Backend;
   readonly probe?: (address: string) => Promise<boolean>;
   readonly timing?: StatusTiming;
-  /** The file of the key that secrets are sealed with. */
+  /** Path of the key that seals secrets. */
   readonly keyPath?: string;
-  /** Where its certificate is, to be renewed, and the authority it signs with. */
+  /** Paths of the renewable certificate and of the intermediate it signs with. */
   readonly pkiPaths?: ManagerSettings['pki'];
 }
 
 const clusterId = 'c1';
 
-/** With the usual keys made beforehand: they take longer than a node may stay away in a test. */
+/** Pre-generates the usual keys, which takes longer than a node may be away in a test. */
 export async function createManagerPki(): Promise<TestPki> {
   const pki = await createTestPki(clusterId);
   await Promise.all([
@@ -46,7 +46,7 @@ export async function createManagerPki(): Promise<TestPki> {
   return pki;
 }
 
-/** The whole manager on loopback, with everything but the disk; `log` keeps its lines. */
+/** A whole manager on loopback without a disk; `log` collects its log lines. */
 export class TestManager {
   readonly log: string[] = [];
   readonly #t: ExecutionContext;

@@ -7,7 +7,7 @@ import { waitFor } from '../../fixtures/lab/wait.js';
 
 const run = promisify(execFile);
 
-/** A pseudo-terminal with a shell in it, on a tmux server of its own. */
+/** A pseudo-terminal with a shell, on a tmux server of its own. */
 export class Tmux {
   readonly #folder: string;
   readonly #env: NodeJS.ProcessEnv;
@@ -35,7 +35,7 @@ export class Tmux {
     return stdout;
   }
 
-  /** Names of keys as tmux knows them (`Enter`, `C-c`), or texts. */
+  /** Sends tmux key names (`Enter`, `C-c`) or texts. */
   async keys(...keys: readonly string[]): Promise<void> {
     for (const key of keys) await this.#tmux('send-keys', '--', key);
   }
@@ -44,14 +44,14 @@ export class Tmux {
     return this.#tmux('capture-pane', '-p', ...(withColors ? ['-e'] : []));
   }
 
-  /** Waits for a screen; fails with what was shown last. */
-  async shows(what: RegExp, timeoutMs = 20_000): Promise<string> {
+  /** Waits until the screen matches; the error contains the last screen. */
+  async shows(pattern: RegExp, timeoutMs = 20_000): Promise<string> {
     let last = '';
     await waitFor(
-      `${String(what)} in the terminal`,
+      `${String(pattern)} in the terminal`,
       async () => {
         last = await this.screen();
-        return what.test(last);
+        return pattern.test(last);
       },
       { timeoutMs },
     ).catch((error: unknown) => {

@@ -1,6 +1,8 @@
 import { waitFor } from '../../fixtures/lab/wait.js';
 
-/** Looks every few ms until `look` is true; after `timeoutMs` fails with what it waited for. */
+/**
+ * Polls `look` every 10 ms until it is true; fails after `timeoutMs` with `what` in the message.
+ */
 export async function until(
   what: string,
   timeoutMs: number,

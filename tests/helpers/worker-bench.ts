@@ -18,17 +18,17 @@ import type { WorkerSettings } from '../../worker/settings.js';
 import { Worker } from '../../worker/worker.js';
 import { FakeManager } from './fake-manager.js';
 
-/** A worker in this process, on a lab machine's engine, under a manager that the test plays. */
+/** A worker in this process on a lab machine's engine, with a manager controlled by the test. */
 export interface WorkerBench {
   readonly manager: FakeManager;
   readonly settings: WorkerSettings;
   readonly worker: Worker;
-  /** Ends the worker and starts another on the same data. */
+  /** Stops the worker and starts another one on the same data. */
   restart(): Promise<WorkerBench>;
   stop(): Promise<void>;
 }
 
-/** Below a folder that the machines see as well. */
+/** A temporary folder that the machines see as well. */
 export async function benchDir(): Promise<string> {
   return await mkdtemp('/var/tmp/shoal-worker-');
 }
@@ -36,7 +36,7 @@ export async function benchDir(): Promise<string> {
 export async function startBench(
   machine: Machine,
   dataDir: string,
-  former?: FakeManager,
+  previous?: FakeManager,
 ): Promise<WorkerBench> {
   const settings: WorkerSettings = {
     clusterId: 'c-bench',
@@ -60,7 +60,7 @@ export async function startBench(
           (line) => process.stderr.write(line),
           () => Date.now(),
         );
-  const manager = former ?? new FakeManager(settings.clusterId, settings.nodeId);
+  const manager = previous ?? new FakeManager(settings.clusterId, settings.nodeId);
   const clock = systemClock;
   const engine = connectEngine(settings, clock, log);
   const dataPlane = new EngineDataPlane({ networks: engine.networks, clock, log });
@@ -104,12 +104,12 @@ export interface BenchTaskOptions extends TaskOptions {
   readonly slot?: number;
   readonly container?: Partial<ContainerSpec>;
   readonly ports?: readonly PortSpec[];
-  /** Host part of its address in `benchNetwork`; without it the task has no network of ours. */
+  /** Host part of its address in `benchNetwork`; without it the task has no overlay network. */
   readonly host?: number;
   readonly startDelayMs?: number;
 }
 
-/** A task of busybox that sleeps unless told otherwise. */
+/** A busybox task that sleeps by default. */
 export function benchTask(id: string, options: BenchTaskOptions = {}): AssignedTask {
   const { service = 'web', slot = 1, container, ports = [], host, startDelayMs, ...rest } = options;
   const made = aService(service, {

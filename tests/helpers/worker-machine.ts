@@ -12,7 +12,7 @@ export interface WorkerMachine extends WorkerBench {
   readonly containers: () => Promise<readonly string[]>;
 }
 
-/** A worker with an empty set, of which nothing is left when the test has ended. */
+/** A machine with a worker and no assignments; everything it creates is removed after the test. */
 export async function workerMachine(t: ExecutionContext, lab: Lab): Promise<WorkerMachine> {
   const [machine] = await lab.up(1);
   if (machine === undefined) throw new Error('no machine');

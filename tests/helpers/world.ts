@@ -16,7 +16,7 @@ export interface WorldSize {
   readonly replicas: number;
 }
 
-/** A cluster of that size where all runs, every node with the same share. */
+/** Objects of a cluster in which every task runs, spread evenly over the nodes. */
 export function simulatedObjects({ nodes, services, replicas }: WorldSize): {
   readonly nodes: readonly Node[];
   readonly services: readonly Service[];
@@ -50,7 +50,7 @@ export function simulatedObjects({ nodes, services, replicas }: WorldSize): {
   return { nodes: allNodes, services: allServices, tasks };
 }
 
-/** What all of them use; `second` moves the figures. */
+/** A stats snapshot with a sample for every task and node; `second` varies the figures. */
 export function simulatedStats(
   tasks: readonly Task[],
   nodes: readonly Node[],

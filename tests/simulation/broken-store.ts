@@ -1,10 +1,12 @@
 import type { Actor } from '../../manager/common/model/task-state.js';
 import type { ClusterStore, Commit, StoreView, Transaction } from '../../manager/store/store.js';
 
-/** What a room sees or writes otherwise than it is; `real` is what there is. */
+/**
+ * Overrides of what one room reads from or writes to the store; `real` is the actual transaction.
+ */
 export type Bend = (real: Transaction) => Partial<Transaction>;
 
-/** The store as one room has it that sees things wrongly, or writes the wrong thing. */
+/** The store as a faulty room sees it: `bend` overrides some of its reads and writes. */
 export function bent(store: ClusterStore, bend: Bend): ClusterStore {
   const view = overlay<StoreView>(store.view, bend(store.view as Transaction));
   return overlay(store, {
@@ -14,7 +16,10 @@ export function bent(store: ClusterStore, bend: Bend): ClusterStore {
   });
 }
 
-/** Writes without being held against the rules of the store; `told` gives commits their writer back. */
+/**
+ * Writes that skip the store's checks, as actor `restore`; `told` puts the real actor back into
+ * each commit.
+ */
 export class Lawless {
   readonly #writers = new Map<number, Actor>();
 
@@ -34,7 +39,10 @@ export class Lawless {
   }
 }
 
-/** `target` with some of its members replaced. Needed because its own have private fields. */
+/**
+ * `target` with some members replaced. Methods stay bound to `target`, whose private fields a copy
+ * would lack.
+ */
 function overlay<Target extends object>(target: Target, changes: Partial<Target>): Target {
   return new Proxy(target, {
     get(_target, key) {

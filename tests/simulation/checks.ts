@@ -13,12 +13,19 @@ import type { Commit, StoreChange, StoreView } from '../../manager/store/store.j
 import { volumesOf } from './engine.js';
 import type { Machine, Running } from './machine.js';
 
-/** What must hold at every moment. Keeps what it needs from the past: which tasks were given up. */
+/**
+ * Invariants that hold at every moment. Keeps the history they need, such as the tasks of lost
+ * nodes.
+ */
 export class Checks {
   readonly #onViolation: (message: string) => void;
-  /** Tasks on a node when it was found down: a copy may run elsewhere from then on. */
+  /**
+   * Tasks on a node when it went down or was removed: a replacement may run elsewhere from then on.
+   */
   readonly #lost = new Set<TaskId>();
-  /** Made to stand beside what their slot had: they may, though the order is another one by now. */
+  /**
+   * Tasks created start-first: they may overlap their predecessor even if the order changes later.
+   */
   readonly #overlapping = new Set<TaskId>();
 
   constructor(onViolation: (message: string) => void) {
@@ -38,7 +45,7 @@ export class Checks {
     this.#checkNodes(commit, view);
   }
 
-  /** Looks at the machines themselves. */
+  /** Checks what the machines actually run. */
   checkMachines(machines: readonly Machine[], view: StoreView): void {
     const running = machines.flatMap((machine) => machine.running());
     this.#checkAddresses(running.filter(({ reachable }) => reachable));
@@ -82,7 +89,7 @@ export class Checks {
     }
   }
 
-  /** The data of a volume is on one machine: even a lost one keeps it, so nothing else runs with it. */
+  /** A volume has one home: even if that machine is lost, no other machine may use the volume. */
   #checkData(machines: readonly Machine[], view: StoreView): void {
     const homes = new Map<string, NodeId>();
     const writers = new Map<string, Running>();
@@ -99,7 +106,7 @@ export class Checks {
     }
   }
 
-  /** Start-first; of a service that is gone nobody can say any more. */
+  /** True for start-first services, and for removed services, whose order is no longer known. */
   #mayOverlap({ taskId, task }: Running, view: StoreView): boolean {
     const service = view.get('services', task.serviceId);
     return service === undefined || isStartFirst(service) || this.#overlapping.has(taskId);
@@ -131,9 +138,9 @@ export class Checks {
     if (!mayMove(before?.status.state, after.status.state, actor)) {
       this.#onViolation(`task ${after.id} was moved to ${after.status.state} by ${actor}`);
     }
-    // A later commit of the same batch may have taken both away already.
-    const isThere = view.get('tasks', after.id) !== undefined;
-    if (isThere && view.get('services', after.serviceId) === undefined) {
+    // A later commit of the same batch may have removed both already.
+    const exists = view.get('tasks', after.id) !== undefined;
+    if (exists && view.get('services', after.serviceId) === undefined) {
       this.#onViolation(`task ${after.id} has no service`);
     }
     if (before !== undefined && stateRank(after.status.state) < stateRank(before.status.state)) {
@@ -143,7 +150,7 @@ export class Checks {
     if (before?.nodeId === undefined && after.nodeId !== undefined) this.#checkPod(after, view);
   }
 
-  /** What shares something of another container's is placed where that one is, or was when it was decided. */
+  /** A pod member is placed on the node of its leader, as of this commit. */
   #checkPod(task: Task, view: StoreView): void {
     for (const { service } of tiesOf(task.spec.container)) {
       const leaders = view
@@ -152,7 +159,7 @@ export class Checks {
         .flatMap(({ id }) => view.tasksOfService(id))
         .filter(({ slot, nodeId }) => slot === task.slot && nodeId !== undefined);
       if (leaders.length === 0 || leaders.some(({ nodeId }) => nodeId === task.nodeId)) continue;
-      this.#onViolation(`task ${task.id} is not beside ${leaders[0]?.id ?? ''}`);
+      this.#onViolation(`task ${task.id} is not on the node of its leader ${leaders[0]?.id ?? ''}`);
     }
   }
 
@@ -187,9 +194,11 @@ export class Checks {
         (sum, { spec }) => sum + spec.resources.reservations.memoryBytes,
         0,
       );
-      if (memory > node.description.memoryBytes) this.#onViolation(`${id} has too much reserved`);
+      if (memory > node.description.memoryBytes)
+        this.#onViolation(`${id} has more memory reserved than it has`);
       const ports = tasks.flatMap(({ spec }) => spec.ports.map((port) => port.published));
-      if (new Set(ports).size < ports.length) this.#onViolation(`${id} has a port twice`);
+      if (new Set(ports).size < ports.length)
+        this.#onViolation(`${id} has two tasks on one host port`);
     }
   }
 }

@@ -4,30 +4,30 @@ import { maxOperations } from '../../manager/store/consul/client.js';
 import { UncertainError } from '../../manager/store/consul/failure.js';
 import type { Faults } from './slow-disk.js';
 
-/** One manager's way to Consul. */
+/** A manager's connection to Consul. */
 export interface Link extends KvClient {
-  /** Nothing it sends arrives and nothing comes back; what was under way may still be done. */
+  /** True while requests and answers are lost; a request in flight may still be carried out. */
   cut: boolean;
-  /** When Consul last heard its health check. */
+  /** When Consul last received its health check. */
   heardAt: number;
 }
 
 const requestTimeoutMs = 5_000;
-/** A session whose check is not heard for this long ends. */
+/** A session expires if its check has not passed for this long. */
 const sessionMs = 700;
 
 type Fate = 'done' | 'answer lost' | 'lost' | 'late';
 
-function fateOf(lot: number): Fate {
-  if (lot < 0.01) return 'answer lost';
-  if (lot < 0.015) return 'lost';
-  return lot < 0.02 ? 'late' : 'done';
+function fateOf(draw: number): Fate {
+  if (draw < 0.01) return 'answer lost';
+  if (draw < 0.015) return 'lost';
+  return draw < 0.02 ? 'late' : 'done';
 }
 
 /**
- * Consul's keys as far as they matter: check-and-set on the index of a key's last change, transactions that
- * are done whole or not at all, a lock held by a session. Requests come late, get lost on their way, are done
- * though the answer gets lost, or are done long after their sender gave up.
+ * Consul's KV store as far as the managers use it: check-and-set on a key's modify index, atomic
+ * transactions, a lock held by a session. Requests may be delayed, lost, carried out with the
+ * answer lost, or carried out long after the sender timed out.
  */
 export class SimulatedConsul {
   readonly #faults: Faults;
@@ -35,7 +35,7 @@ export class SimulatedConsul {
   readonly #holders = new Map<string, Link>();
   #sessions = 0;
   #index = 1;
-  /** Its servers have no majority: nothing is read or written, and no session ends. */
+  /** The servers have no quorum: no reads, no writes, and no session expires. */
   leaderless = false;
 
   constructor(faults: Faults) {
@@ -56,9 +56,9 @@ export class SimulatedConsul {
     return link;
   }
 
-  /** Takes the lock when it is free. Returns the index that its holder checks. */
+  /** Takes the lock if it is free. Returns the index that its holder checks. */
   acquire(key: string, link: Link): number | undefined {
-    // An earlier session of the same process is not this one.
+    // A lock of an earlier session of the same process does not count.
     if (this.leaderless) return undefined;
     this.release(key, link);
     if (this.holder(key) !== undefined) return undefined;
@@ -76,7 +76,7 @@ export class SimulatedConsul {
     this.#put({ ...entry, session: undefined });
   }
 
-  /** A session ends when its check was not heard for a while, and frees the lock. */
+  /** Returns the lock's holder. A session with an overdue check expires and frees the lock. */
   holder(key: string): Link | undefined {
     const entry = this.#entries.get(key);
     if (entry?.session === undefined) return undefined;
@@ -95,12 +95,12 @@ export class SimulatedConsul {
     if (isSlow) tally.note('request stalled');
     if (fate === 'lost') tally.note('request was lost');
     return new Promise((resolve, reject) => {
-      let isOver = false;
+      let timedOut = false;
       const cancel = clock.after(requestTimeoutMs, () => {
-        isOver = true;
+        timedOut = true;
         reject(new UncertainError('consul did not answer', undefined));
       });
-      const answer = (give: () => void): void => {
+      const answer = (settle: () => void): void => {
         if (fate === 'answer lost' || link.cut) {
           tally.note('request was done, its answer lost');
           return;
@@ -108,11 +108,11 @@ export class SimulatedConsul {
         clock.after(1 + random() * 3, () => {
           if (link.cut) return;
           cancel();
-          give();
+          settle();
         });
       };
       const act = (): void => {
-        if (isOver) tally.note('request was done after its sender gave up');
+        if (timedOut) tally.note('request was done after its sender gave up');
         try {
           if (this.leaderless) throw new AppError('unavailable', 'consul has no leader');
           const result = work();
@@ -129,7 +129,8 @@ export class SimulatedConsul {
       const delayMs = isSlow ? random() * 1_500 : 1 + random() * 5;
       clock.after(fate === 'late' ? requestTimeoutMs + random() * 8_000 : delayMs, () => {
         if (!link.cut) act();
-        // What was on its way when the cable was cut is there already, comes much later, or never.
+        // A request in flight when the link is cut has arrived already, arrives much later, or is
+        // lost.
         else if (random() < 0.4) act();
         else if (random() < 0.5) clock.after(1_000 + random() * 8_000, act);
       });
@@ -157,7 +158,7 @@ export class SimulatedConsul {
   #check(operation: KvOperation): void {
     if (operation.verb === 'set' || operation.verb === 'delete') return;
     const index = this.#entries.get(operation.key)?.index ?? 0;
-    // As Consul has it: to delete what is not there is fine.
+    // As in Consul, deleting a missing key succeeds.
     if (operation.verb === 'delete-cas' && index === 0) return;
     if (index !== (operation.index ?? 0)) {
       this.#faults.tally.note('check-and-set was refused');

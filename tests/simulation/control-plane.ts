@@ -22,7 +22,7 @@ export interface ControlPlaneOptions {
   readonly onViolation: (message: string) => void;
   readonly strategy: 'spread' | 'binpack' | 'random';
   readonly openBackend: () => Promise<Backend>;
-  /** What is wrong with this control plane, on purpose. */
+  /** Faults built into this control plane on purpose. */
   readonly broken?: Broken | undefined;
 }
 
@@ -31,12 +31,12 @@ interface Room {
   stop(): Promise<void>;
 }
 
-/** The manager's real rooms over the real store; can be stopped and started again like the process. */
+/** The manager's real rooms over the real store. Can be stopped and restarted like the process. */
 export class ControlPlane {
   readonly #options: ControlPlaneOptions;
   readonly #log: Logger;
   #store: ClusterStore | undefined;
-  /** Also while it starts. */
+  /** Also set while the rooms start. */
   #open: ClusterStore | undefined;
   #dispatcher: Dispatcher | undefined;
   #rooms: readonly Room[] = [];
@@ -47,7 +47,7 @@ export class ControlPlane {
     this.#log = jsonLogger(
       'info',
       (line) => {
-        // Rules of the store that a room broke come to light here.
+        // Rooms that break a rule of the store log it here.
         if (/may not|internal|exists already|changed in between|is gone/.test(line)) {
           options.onViolation(line.trim());
         }
@@ -68,9 +68,9 @@ export class ControlPlane {
     store.watch((commit) => {
       onCommit(broken?.commit?.(commit) ?? commit);
     });
-    const of = (room: Actor): ClusterStore => broken?.store?.(store, room) ?? store;
+    const storeFor = (room: Actor): ClusterStore => broken?.store?.(store, room) ?? store;
     const dispatcher = new Dispatcher({
-      store: of('dispatcher'),
+      store: storeFor('dispatcher'),
       clock,
       log,
       newId,
@@ -83,15 +83,15 @@ export class ControlPlane {
     });
     this.#rooms = [
       dispatcher,
-      new Orchestrator({ store: of('orchestrator'), clock, log, newId }),
-      new Allocator({ store: of('allocator'), clock, log }),
-      new Scheduler({ store: of('scheduler'), clock, log, strategy, seed: 1 }),
+      new Orchestrator({ store: storeFor('orchestrator'), clock, log, newId }),
+      new Allocator({ store: storeFor('allocator'), clock, log }),
+      new Scheduler({ store: storeFor('scheduler'), clock, log, strategy, seed: 1 }),
     ];
     this.#open = store;
     try {
       for (const room of this.#rooms) await room.start();
     } catch {
-      // The disk failed at once: the process ends and is started again.
+      // The disk failed during the start: the process exits and is restarted.
       await this.stop();
       return;
     }
@@ -106,14 +106,14 @@ export class ControlPlane {
     this.#store = undefined;
     const rooms = this.#rooms;
     this.#rooms = [];
-    // The process ends, and with it every connection.
-    for (const connection of this.#connections) connection.close(1006, 'manager has gone');
+    // The process exits, which closes every connection.
+    for (const connection of this.#connections) connection.close(1006, 'manager exited');
     this.#connections.clear();
     await Promise.all(rooms.map((room) => room.stop()));
     await store?.close();
   }
 
-  /** A worker dials in; false when nobody listens. */
+  /** Connects a worker; returns false if no dispatcher is listening. */
   dial(machine: Machine, connection: Connection): boolean {
     if (this.#dispatcher === undefined) return false;
     this.#connections.add(connection);

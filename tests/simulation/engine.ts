@@ -15,50 +15,50 @@ export interface EngineOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly newId: () => string;
-  /** Something violated what the manager has to see to. */
+  /** Called when the manager let happen what it must prevent, such as a host port conflict. */
   readonly onViolation: (message: string) => void;
-  /** Engines and containers fail of themselves only while true. */
+  /** Engines and containers fail at random only while this returns true. */
   readonly mayFail: () => boolean;
   readonly tally: Tally;
 }
 
-/** A container; `seen` is what the engine says of it. */
+/** A container; `seen` is the state that the engine reports. */
 export interface Container {
   seen: SeenContainer;
-  /** The task it was last started for, with its addresses and ports. */
+  /** The task of the last start, with its addresses and ports. */
   task: AssignedTask;
-  /** Taken off its networks: nobody reaches it. */
+  /** Disconnected from its networks by the worker. */
   apart: boolean;
-  /** By hand: an engine that keeps containers running leaves it until it is restarted itself. */
+  /** Stopped on request: only policy `always` starts it again, when the engine itself restarts. */
   stopped: boolean;
-  /** What the engine does when it ends. */
+  /** The engine's restart policy for it. */
   restart: EngineRestart;
-  /** Raised by each start and end: what was planned for the run before does not happen. */
+  /** Incremented by each start and end, so that events scheduled for an earlier run are dropped. */
   run: number;
 }
 
 /**
- * An engine with its containers: it takes its time, refuses, dies with or without its containers, and starts
- * again what it was told to keep running.
+ * A Docker Engine with its containers: it is slow, refuses calls, dies with or without its
+ * containers, and restarts containers by their restart policy.
  */
 export class SimulatedEngine {
   readonly options: EngineOptions;
   readonly containers = new Map<string, Container>();
   readonly volumes = new Set<string>();
-  /** Raised whenever what runs here has changed. */
+  /** Incremented whenever the set of running containers changes. */
   moves = 0;
   up = false;
   onChange: (containerId: string) => void = () => undefined;
   onUp: () => void = () => undefined;
   onDown: () => void = () => undefined;
-  /** Raised whenever it dies: what was asked of it is not answered any more. */
+  /** Incremented when the engine dies; calls in flight fail then. */
   #life = 0;
 
   constructor(options: EngineOptions) {
     this.options = options;
   }
 
-  /** With the machine: starts what was not stopped, and of `always` that too. */
+  /** Starts with the machine, and starts the containers whose restart policy asks for it. */
   boot(): void {
     this.#later(50 + this.options.random() * 500, () => {
       this.up = true;
@@ -69,7 +69,7 @@ export class SimulatedEngine {
     });
   }
 
-  /** The machine is off. */
+  /** The machine loses power: every container ends with exit code 137. */
   powerOff(): void {
     this.#life += 1;
     this.up = false;
@@ -79,7 +79,7 @@ export class SimulatedEngine {
     this.moves += 1;
   }
 
-  /** Its process dies and comes back; what it runs lives on in its shims, or dies with it. */
+  /** The daemon dies and restarts; its containers survive in their shims or die with it. */
   crash(): void {
     const { random, tally } = this.options;
     if (!this.up) return;
@@ -98,7 +98,7 @@ export class SimulatedEngine {
     });
   }
 
-  /** What a task's step asks for. Fails as the engine's client does. */
+  /** Carries out an action of a task's step. Rejects with the errors of the engine's client. */
   async perform(
     action: Exclude<Action, 'adopt'>,
     { task, seen, leaders }: Subject,
@@ -123,17 +123,19 @@ export class SimulatedEngine {
             const { state = 'exited' } = this.containers.get(each.seen?.id ?? '')?.seen ?? {};
             return needsLive(each.tie) && state !== 'running';
           });
-          if (dead !== undefined) throw new AppError('conflict', 'it joins what does not run');
+          if (dead !== undefined)
+            throw new AppError('conflict', 'cannot join a namespace of a stopped container');
           this.#start(container);
         });
       case 'stop': {
-        // Some take longer to stop than anybody expects.
+        // Some containers take far longer to stop than their grace period.
         const isSlow = random() < 0.05;
         if (isSlow) tally.note('container was slow to stop');
         return this.#work(isSlow ? 90_000 : 10 + random() * 2_000, signal, () => {
           const container = this.#container(present(seen).id);
           container.stopped = true;
-          // As the worker's actions have it: what is kept is not to rise with its engine.
+          // As in the worker's actions: a stopped container that is kept must not restart with the
+          // engine.
           if (task !== undefined && task.desired !== 'remove') container.restart = { name: 'no' };
           if (isLive(container.seen)) this.#end(container, 143);
         });
@@ -164,7 +166,6 @@ export class SimulatedEngine {
     this.moves += 1;
   }
 
-  /** Runs, with a process. */
   running(): readonly Container[] {
     return [...this.containers.values()].filter(({ seen }) => seen.state === 'running');
   }
@@ -176,18 +177,18 @@ export class SimulatedEngine {
     });
   }
 
-  /** Done in its time even when nobody waits any more; not when the engine dies before. */
+  /** Takes effect even if the caller has aborted, but not if the engine dies first. */
   #work(takesMs: number, signal: AbortSignal | undefined, effect: () => void): Promise<void> {
-    const away = (): AppError => new AppError('unavailable', 'the engine does not answer');
-    if (!this.up) return Promise.reject(away());
+    const unavailable = (): AppError => new AppError('unavailable', 'the engine does not answer');
+    if (!this.up) return Promise.reject(unavailable());
     const life = this.#life;
     return new Promise((resolve, reject) => {
       signal?.addEventListener('abort', () => {
-        reject(new AppError('cancelled', 'nobody waits for it'));
+        reject(new AppError('cancelled', 'the caller gave up'));
       });
       this.options.clock.after(takesMs, () => {
         if (life !== this.#life) {
-          reject(away());
+          reject(unavailable());
           return;
         }
         try {
@@ -210,7 +211,7 @@ export class SimulatedEngine {
     const { mayFail, random, tally } = this.options;
     const { image } = task.spec.container;
     if (image === 'broken' || (mayFail() && random() < 0.04)) {
-      tally.note('image could not be had');
+      tally.note('image could not be pulled');
       throw new AppError('not-found', `no such image: ${image}`);
     }
     for (const name of volumesOf(task)) this.volumes.add(name);
@@ -256,41 +257,41 @@ export class SimulatedEngine {
     };
     this.moves += 1;
     this.onChange(seen.id);
-    this.#live(container);
+    this.#scheduleOutcome(container);
   }
 
-  /** What comes of a run, decided at its start. */
-  #live(container: Container): void {
+  /** Draws the outcome of a run at its start and schedules it. */
+  #scheduleOutcome(container: Container): void {
     const { random, tally } = this.options;
     const { run } = container;
     const fate = fateOf(container.task.spec.container, random);
-    const soon = (atMs: number, work: () => void): void => {
+    const whileRunning = (atMs: number, work: () => void): void => {
       this.options.clock.after(atMs, () => {
         if (container.run === run && container.seen.state === 'running') work();
       });
     };
     if (fate.healthAtMs !== undefined) {
-      soon(fate.healthAtMs, () => {
+      whileRunning(fate.healthAtMs, () => {
         if (fate.health === 'unhealthy') tally.note('health check failed');
         container.seen = { ...container.seen, health: fate.health };
-        this.#tell(container);
+        this.#notify(container);
       });
     }
     if (fate.endAtMs === undefined) return;
-    soon(fate.endAtMs, () => {
+    whileRunning(fate.endAtMs, () => {
       if (fate.isFault && !this.options.mayFail()) return;
       if (fate.isFault) tally.note('container crashed');
       this.#exit(container, fate.exitCode);
     });
   }
 
-  /** Ends by itself: an engine that is there may start it again. */
+  /** The process exits by itself; a live engine may restart the container. */
   #exit(container: Container, exitCode: number): void {
     this.#end(container, exitCode);
     if (!this.up || !afterExit(container.restart, exitCode, container.seen.restarts)) return;
     const { run } = container;
     container.seen = { ...container.seen, state: 'restarting' };
-    this.#tell(container);
+    this.#notify(container);
     this.#later(100 + this.options.random() * 2_000, () => {
       if (container.run !== run || container.seen.state !== 'restarting') return;
       this.#revive(container);
@@ -300,16 +301,16 @@ export class SimulatedEngine {
   #revive(container: Container): void {
     const { name } = container.restart;
     const { state, exitCode } = container.seen;
-    const goesOn = name === 'unless-stopped' || (name === 'on-failure' && exitCode !== 0);
-    const isKept = name === 'always' || (goesOn && !container.stopped);
-    if (state === 'created' || !isKept || !this.#joins(container)) return;
-    this.options.tally.note('engine started a container again');
+    const restartsOnExit = name === 'unless-stopped' || (name === 'on-failure' && exitCode !== 0);
+    const restarts = name === 'always' || (restartsOnExit && !container.stopped);
+    if (state === 'created' || !restarts || !this.#canJoin(container)) return;
+    this.options.tally.note('engine restarted a container');
     container.seen = { ...container.seen, restarts: container.seen.restarts + 1 };
     this.#start(container);
   }
 
-  /** What it shares with another's process is there only while that one runs. */
-  #joins({ task }: Container): boolean {
+  /** A shared network, PID or IPC namespace exists only while its owner runs. */
+  #canJoin({ task }: Container): boolean {
     const { networkMode, pidService, ipcService } = task.spec.container;
     const names = [
       ...(networkMode.kind === 'service' ? [networkMode.service] : []),
@@ -335,10 +336,10 @@ export class SimulatedEngine {
       ...(startedAt === undefined ? {} : { lastStartedAt: startedAt }),
     };
     this.moves += 1;
-    this.#tell(container);
+    this.#notify(container);
   }
 
-  #tell(container: Container): void {
+  #notify(container: Container): void {
     if (this.up) this.onChange(container.seen.id);
   }
 
@@ -360,7 +361,9 @@ export function volumesOf({ spec }: AssignedTask): readonly string[] {
   );
 }
 
-/** As the worker renames what its slot had before: twelve hexadecimal digits of the id come first. */
+/**
+ * As the worker renames a slot's former container: twelve hexadecimal digits of the id as prefix.
+ */
 function asideName({ id, name }: SeenContainer): string {
   return `${Buffer.from(id).toString('hex').padStart(12, '0').slice(-12)}_${name}`;
 }
@@ -370,6 +373,6 @@ function portsOf({ spec }: AssignedTask): readonly number[] {
 }
 
 function present<Value>(value: Value | undefined): Value {
-  if (value === undefined) throw new AppError('internal', 'there is nothing to act on');
+  if (value === undefined) throw new AppError('internal', 'action has no subject');
   return value;
 }

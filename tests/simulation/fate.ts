@@ -1,19 +1,20 @@
 import type { ContainerSpec, EngineRestart } from '../../manager/common/model/container.js';
 
-/** What becomes of a container that has been started. */
+/** The outcome of a container's run. */
 export interface Fate {
-  /** When its process ends; undefined: not by itself. */
+  /** Delay from the start to the exit; undefined if the process does not exit by itself. */
   readonly endAtMs?: number;
   readonly exitCode: number;
-  /** Ends by a fault, which does not happen once faults have ceased. */
+  /** The exit is a fault: skipped once faults are off. */
   readonly isFault: boolean;
   readonly healthAtMs?: number;
   readonly health: 'healthy' | 'unhealthy';
 }
 
 /**
- * Images: `job` runs to its end, mostly a good one; `crash` ends at once (until faults have ceased), `sick` never gets healthy, `broken`
- * cannot be had (engine.ts); all others serve, and crash now and then.
+ * Outcome by image: `job` runs to completion, usually with exit code 0; `crash` exits at once until
+ * faults are off; `sick` never becomes healthy; `broken` cannot be pulled (engine.ts). All other
+ * images serve and crash now and then.
  */
 export function fateOf({ image, healthcheck }: ContainerSpec, random: () => number): Fate {
   const checked = {
@@ -36,7 +37,7 @@ export function fateOf({ image, healthcheck }: ContainerSpec, random: () => numb
   return { ...checked, endAtMs: 1_000 + random() * 20_000, exitCode: 1, isFault: true };
 }
 
-/** Whether the engine starts it again. */
+/** Whether the engine restarts a container after its exit. `maxRetries` 0 means no limit. */
 export function afterExit(
   { name, maxRetries = 0 }: EngineRestart,
   exitCode: number,

@@ -3,20 +3,21 @@ import type { Backend, DurableWrite } from '../../manager/store/backend.js';
 type Records = Awaited<ReturnType<Backend['load']>>;
 
 /**
- * Remembers what a store has acknowledged, whoever wrote it, and holds every reading of it against that: no
- * acknowledged write is missing or changed, and what was under way is there whole or not at all.
+ * Records every write that a store has acknowledged, by any manager, and compares each load with
+ * it: an acknowledged write must be neither missing nor changed, and a batch in flight must be
+ * complete or absent.
  */
 export class Ledger {
   readonly #onViolation: (message: string) => void;
   #acknowledged = new Map<string, string>();
-  /** Sent, and nobody was told how it went. */
+  /** Batches in flight: sent, outcome unknown. */
   #open: ReadonlyMap<string, string | undefined>[] = [];
 
   constructor(onViolation: (message: string) => void) {
     this.#onViolation = onViolation;
   }
 
-  /** The backend, with everything that goes through it written down. */
+  /** Wraps a backend and records everything that passes through it. */
   watch(backend: Backend): Backend {
     return {
       name: backend.name,
@@ -49,30 +50,26 @@ export class Ledger {
     );
     const expected = new Map(this.#acknowledged);
     for (const batch of this.#open) {
-      const here = [...batch].filter(([key, text]) => found.get(key) === text);
+      const present = [...batch].filter(([key, text]) => found.get(key) === text);
       const fresh = [...batch].filter(([key, text]) => expected.get(key) !== text);
-      const told = here.filter(([key]) => fresh.some(([other]) => other === key));
-      if (told.length === 0) continue;
-      if (told.length < fresh.length && this.#open.length === 1) {
-        this.#onViolation(
-          `of ${fresh.length} writes that belong together ${told.length} are there`,
-        );
+      const applied = present.filter(([key]) => fresh.some(([other]) => other === key));
+      if (applied.length === 0) continue;
+      if (applied.length < fresh.length && this.#open.length === 1) {
+        this.#onViolation(`${applied.length} of ${fresh.length} writes of one batch are there`);
       }
-      for (const [key, text] of told) {
+      for (const [key, text] of applied) {
         if (text === undefined) expected.delete(key);
         else expected.set(key, text);
       }
     }
     for (const [key, text] of expected) {
       if (found.get(key) === text) continue;
-      this.#onViolation(
-        `${key} was acknowledged and is ${found.has(key) ? 'another one' : 'not there'}`,
-      );
+      this.#onViolation(`${key} was acknowledged and is ${found.has(key) ? 'changed' : 'missing'}`);
     }
     for (const key of found.keys()) {
-      if (!expected.has(key)) this.#onViolation(`${key} is there and nobody was told`);
+      if (!expected.has(key)) this.#onViolation(`${key} is there and was never acknowledged`);
     }
-    // Whoever has read it has shut everybody else out: from here on it may not change by itself.
+    // A load fences off every other writer, so the records may no longer change by themselves.
     this.#acknowledged = found;
     this.#open = [];
   }

@@ -14,31 +14,34 @@ export interface MachineOptions extends Omit<EngineOptions, 'machine'> {
   readonly id: string;
   readonly address: string;
   readonly memoryBytes: number;
-  /** Takes the connection to the manager; false when there is none at the moment. */
+  /** Connects to the manager; returns false if none is reachable now. */
   readonly dial: (machine: Machine, connection: Connection) => boolean;
 }
 
-/** A container that runs, and the task it runs for. */
+/** A running container and the task it runs for. */
 export interface Running {
   readonly taskId: TaskId;
   readonly task: AssignedTask;
-  /** False while nobody on the network reaches it. */
+  /** False while the container is cut off from the network. */
   readonly reachable: boolean;
 }
 
 const heartbeatMs = 1_000;
 const deadMs = 3_000;
-/** How long a worker waits for a manager's word after a boot. */
+/** How long a worker waits for a manager after a boot before it resumes on its own. */
 const managerDeadlineMs = 3_000;
 
-/** A machine with its engine and worker: it loses power, is cut off, its parts die each on its own. */
+/**
+ * A machine with its engine and worker: it loses power or is cut off, and its parts fail
+ * independently.
+ */
 export class Machine {
   readonly id: NodeId;
   readonly options: MachineOptions;
   readonly engine: SimulatedEngine;
   powered = false;
   cut = false;
-  /** Since boot nobody has said what is still to run: its overlays do not exist. */
+  /** True from boot until stray containers are isolated; the overlays do not exist until then. */
   #isolated = true;
   #isolations = 0;
   readonly #disk = new WorkerDisk();
@@ -46,7 +49,7 @@ export class Machine {
   #worker: SimulatedWorker | undefined;
   #wire: Wire | undefined;
   #silentSince = 0;
-  /** Raised by every power-off: what was under way before does not go on. */
+  /** Incremented by each boot and power-off, so that timers from before do nothing. */
   #life = 0;
 
   constructor(options: MachineOptions) {
@@ -55,7 +58,7 @@ export class Machine {
     this.engine = new SimulatedEngine({ ...options, machine: options.id });
   }
 
-  /** Raised whenever what runs here and can be reached has changed. */
+  /** Changes whenever the set of reachable running containers changes. */
   get moves(): number {
     return this.engine.moves + this.#isolations;
   }
@@ -84,7 +87,7 @@ export class Machine {
     this.#wire = undefined;
   }
 
-  /** The worker's process dies and is started again by systemd; containers go on. */
+  /** The worker's process dies and systemd restarts it; containers keep running. */
   restartWorker(): void {
     if (!this.powered) return;
     this.resetConnection();
@@ -93,7 +96,7 @@ export class Machine {
     void this.#worker?.resume();
   }
 
-  /** What was on its way is lost. */
+  /** Drops the connection; messages in flight are lost. */
   resetConnection(): void {
     this.#wire?.closeFromWorker();
     this.#wire = undefined;
@@ -160,7 +163,7 @@ export class Machine {
       tally,
       passes: () => !this.cut,
       onMessage: (text) => {
-        if (this.#wire === wire && life === this.#life) this.#hear(text);
+        if (this.#wire === wire && life === this.#life) this.#receive(text);
       },
       onEnd: () => {
         if (this.#wire !== wire) return;
@@ -193,7 +196,7 @@ export class Machine {
     this.#wire?.post(JSON.stringify(message));
   }
 
-  #hear(text: string): void {
+  #receive(text: string): void {
     const worker = this.#worker;
     worker?.hear(JSON.parse(text) as ManagerMessage).catch((error: unknown) => {
       this.options.onViolation(`${this.id}: ${messageOf(error)}`);

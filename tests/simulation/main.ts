@@ -3,12 +3,13 @@ import { simulate } from './simulate.js';
 import { happenings, Tally, userActs } from './tally.js';
 
 /*
- * `npm run simulate -- --seed N --count M [--verbose] [--history]`: prints what failed, with the command that
- * replays it, and exits with 1. `--verbose` also prints how often each thing came about.
+ * `npm run simulate -- --seed N --count M [--verbose] [--history]` prints each failed seed with the
+ * command that replays it, and exits with 1. `--verbose` also prints how often each event occurred,
+ * `--history` every commit and fault.
  */
-function option(name: string, otherwise: number): number {
+function option(name: string, fallback: number): number {
   const at = process.argv.indexOf(`--${name}`);
-  return at < 0 ? otherwise : Number(process.argv[at + 1]);
+  return at < 0 ? fallback : Number(process.argv[at + 1]);
 }
 
 const first = option('seed', 1);
@@ -25,7 +26,7 @@ for (let seed = first; seed < first + count; seed += 1) {
   console.log(`  replay with: npm run simulate -- --seed ${seed} --history`);
 }
 if (process.argv.includes('--verbose')) {
-  for (const what of [...happenings, ...userActs]) console.log(`${total.of(what)} × ${what}`);
+  for (const kind of [...happenings, ...userActs]) console.log(`${total.of(kind)} × ${kind}`);
 }
 const seconds = (performance.now() - began) / 1_000;
 console.log(`${count - failed} of ${count} seeds passed, ${steps} steps, ${seconds.toFixed(1)} s`);

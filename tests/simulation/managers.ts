@@ -13,7 +13,7 @@ export type ManagersOptions = Omit<ControlPlaneOptions, 'openBackend'> & Faults;
 
 const lockKey = 'shoal/simulated/leader';
 const tickMs = 150;
-/** A leader that Consul has not heard for this long no longer takes itself for one. */
+/** A leader that Consul has not heard for this long steps down. */
 const silentMs = 3_000;
 
 interface Manager {
@@ -21,21 +21,21 @@ interface Manager {
   link: Link;
   powered: boolean;
   plane: ControlPlane | undefined;
-  /** Being started or ended. */
+  /** True while it starts or stops. */
   busy: boolean;
 }
 
 /**
- * Managers that share a store in Consul and take turns by its lock: the real backend with its journal and
- * fence, the real rooms. They crash in mid-write, are cut off from Consul while workers still hear them, and
- * come back.
+ * Managers that share a store in Consul and elect a leader with its lock: the real backend with its
+ * journal and fence under the real rooms. They crash in mid-write, are cut off from Consul while
+ * workers still reach them, and come back.
  */
 export class Managers {
   readonly #options: ManagersOptions;
   readonly #consul: SimulatedConsul;
   readonly #managers: readonly Manager[];
   readonly #ledger: Ledger;
-  /** The one that led last. */
+  /** The most recent leader. */
   #last: Manager | undefined;
   #stopped = false;
   #ticking = false;
@@ -50,12 +50,12 @@ export class Managers {
     });
   }
 
-  /** Of the one that leads, as far as it and Consul know. */
+  /** The store of the manager that holds the lock in Consul; undefined while there is none. */
   get store(): ClusterStore | undefined {
     return this.#leader()?.plane?.store;
   }
 
-  /** Resolves when one of them leads. */
+  /** Resolves once a manager leads. */
   async start(): Promise<void> {
     this.#stopped = false;
     for (const manager of this.#managers) this.#boot(manager);
@@ -73,21 +73,21 @@ export class Managers {
     return leaders.some(({ plane }) => plane?.dial(machine, connection) === true);
   }
 
-  /** Something happens to one of them. Says what. */
+  /** Injects a random fault into Consul or one manager. Returns its description for the history. */
   disturb(): string {
     const { random, clock, tally } = this.#options;
-    const lot = random();
+    const draw = random();
     const manager =
-      lot < 0.7
+      draw < 0.7
         ? (this.#leader() ?? this.#managers[0])
         : this.#managers[Math.floor(random() * this.#managers.length)];
     if (manager === undefined) return 'nothing happens';
-    const forMs = 200 + random() * 12_000;
+    const durationMs = 200 + random() * 12_000;
     const kind = random();
     if (kind < 0.15) {
       tally.note('consul lost its leader');
       this.#consul.leaderless = true;
-      clock.after(forMs / 2, () => {
+      clock.after(durationMs / 2, () => {
         this.#consul.leaderless = false;
       });
       return 'consul has no leader';
@@ -95,20 +95,20 @@ export class Managers {
     if (kind < 0.5) {
       tally.note('manager crashed');
       this.#crash(manager);
-      clock.after(forMs, () => {
+      clock.after(durationMs, () => {
         this.#boot(manager);
       });
       return `${manager.name} crashes`;
     }
     tally.note('manager was cut off from consul');
     manager.link.cut = true;
-    clock.after(forMs, () => {
+    clock.after(durationMs, () => {
       manager.link.cut = false;
     });
     return `${manager.name} is cut off from consul`;
   }
 
-  /** All are there and reach Consul. */
+  /** Ends every fault: all managers run and reach Consul. */
   heal(): void {
     this.#consul.leaderless = false;
     for (const manager of this.#managers) {
@@ -128,7 +128,9 @@ export class Managers {
     manager.link = this.#consul.link();
   }
 
-  /** Without a word: what it has sent may be done or not, and nobody hears of it. */
+  /**
+   * Kills the process without releasing the lock; writes in flight may or may not be carried out.
+   */
   #crash(manager: Manager): void {
     if (!manager.powered) return;
     manager.powered = false;
@@ -143,12 +145,12 @@ export class Managers {
         this.#ticking = false;
         return;
       }
-      for (const manager of this.#managers) this.#look(manager);
+      for (const manager of this.#managers) this.#check(manager);
       this.#tick();
     });
   }
 
-  #look(manager: Manager): void {
+  #check(manager: Manager): void {
     const now = this.#options.clock.now();
     const { link, plane } = manager;
     if (manager.powered && !link.cut) link.heardAt = now;
@@ -168,7 +170,7 @@ export class Managers {
     const { link } = manager;
     const { broken } = this.#options;
     if (this.#last !== undefined && this.#last !== manager) {
-      this.#options.tally.note('another manager leads');
+      this.#options.tally.note('leader changed');
     }
     this.#last = manager;
     const plane = new ControlPlane({
@@ -194,7 +196,7 @@ export class Managers {
     try {
       await plane.start();
     } catch {
-      // Consul did not answer, or another one was faster.
+      // Consul did not answer, or another manager was faster.
     }
     manager.busy = false;
     if (plane.store === undefined || !manager.powered) await this.#end(manager);

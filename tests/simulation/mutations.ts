@@ -10,29 +10,29 @@ import type { ClusterStore, Commit, TableName, Tables } from '../../manager/stor
 import type { Bend } from './broken-store.js';
 import { bent, Lawless } from './broken-store.js';
 
-/** Parts of a control plane that do not do what they should. */
+/** Replacements for parts of a control plane that misbehave on purpose. */
 export interface Broken {
-  /** The store as one room has it. */
+  /** The store for one room; undefined for the real one. */
   readonly store?: (store: ClusterStore, room: Actor) => ClusterStore | undefined;
   readonly backend?: (backend: Backend) => Backend;
   readonly client?: (client: KvClient) => KvClient;
-  /** Who really wrote, where the store was told otherwise. */
+  /** Corrects the actor of a commit that was written under another one. */
   readonly commit?: (commit: Commit) => Commit;
 }
 
-/** A mistake that somebody could make, and which the simulation has to find. */
+/** A plausible mistake that the simulation must detect. */
 export interface Mutation {
   readonly name: string;
-  /** What the checks say of it. */
+  /** Matches the violation that reveals the mistake. */
   readonly shows: RegExp;
-  /** The first of the seeds that are tried: one that shows it. */
+  /** The first seed to try, one that reveals it. */
   readonly from?: number;
   readonly make: (random: () => number) => Broken;
 }
 
 export const mutations: readonly Mutation[] = [
   {
-    name: 'an allocator that does not see which addresses are leased',
+    name: 'an allocator that ignores existing leases',
     shows: /both run with \d/,
     make: () => inRoom('allocator', blindToLeases),
   },
@@ -43,16 +43,16 @@ export const mutations: readonly Mutation[] = [
     make: () => inRoom('orchestrator', withoutFences),
   },
   {
-    name: 'a scheduler that does not see which ports are taken',
-    shows: /has a port twice/,
+    name: 'a scheduler that ignores host ports in use',
+    shows: /has two tasks on one host port/,
     make: () =>
       inRoom('scheduler', (real) =>
         listing(real, 'tasks', (task) => (isPlaced(task) ? withSpec(task, { ports: [] }) : task)),
       ),
   },
   {
-    name: 'a scheduler that does not see what is reserved',
-    shows: /too much reserved/,
+    name: 'a scheduler that ignores reserved resources',
+    shows: /more memory reserved/,
     from: 12,
     make: () =>
       inRoom('scheduler', (real) =>
@@ -60,7 +60,7 @@ export const mutations: readonly Mutation[] = [
       ),
   },
   {
-    name: 'a scheduler that forgets where volumes are',
+    name: 'a scheduler that forgets the nodes of volumes',
     shows: /^\S+ volume .* (is|used) on/,
     make: () =>
       inRoom('scheduler', (real) =>
@@ -68,8 +68,8 @@ export const mutations: readonly Mutation[] = [
       ),
   },
   {
-    name: 'a scheduler that does not see what belongs together',
-    shows: /is not beside/,
+    name: 'a scheduler that ignores pods',
+    shows: /is not on the node of its leader/,
     from: 17,
     make: () =>
       inRoom('scheduler', (real) =>
@@ -77,12 +77,12 @@ export const mutations: readonly Mutation[] = [
       ),
   },
   {
-    name: 'an orchestrator that does not wait for the end of what it stops',
+    name: 'an orchestrator that does not wait for stopped tasks to end',
     shows: /still ran in its slot/,
     make: () => inRoom('orchestrator', blindToLeaving),
   },
   {
-    name: 'a dispatcher that takes the order to stop for the end',
+    name: 'a dispatcher that treats a stop request as the end of a task',
     shows: /both run in slot/,
     from: 70,
     make: () => {
@@ -95,7 +95,7 @@ export const mutations: readonly Mutation[] = [
     },
   },
   {
-    name: 'an orchestrator that says itself how tasks ended',
+    name: 'an orchestrator that sets the final state of tasks itself',
     shows: /was moved to shutdown by orchestrator/,
     make: () => {
       const lawless = new Lawless();
@@ -128,7 +128,7 @@ export const mutations: readonly Mutation[] = [
       })),
   },
   {
-    name: 'an orchestrator that does not look at dependencies',
+    name: 'an orchestrator that ignores dependencies',
     shows: /before its dependencies are met/,
     make: () =>
       inRoom('orchestrator', (real) => ({
@@ -149,24 +149,24 @@ export const mutations: readonly Mutation[] = [
       })),
   },
   {
-    name: 'an orchestrator that has jobs run again that have ended well',
-    shows: /come to rest/,
+    name: 'an orchestrator that reruns completed jobs',
+    shows: /does not converge/,
     from: 18,
     make: () => inRoom('orchestrator', restless),
   },
   {
-    name: 'a disk that acknowledges what it has not written',
+    name: 'a disk that acknowledges writes that it loses',
     shows: /was acknowledged and is/,
     make: (random) => ({ backend: (backend) => forgetful(backend, random) }),
   },
   {
-    name: 'a store that takes an uncertain write as done',
-    shows: /was acknowledged and is|nobody was told|belong together/,
+    name: 'a store that treats an uncertain write as committed',
+    shows: /was acknowledged and is|never acknowledged|writes of one batch/,
     make: () => ({ client: optimistic }),
   },
   {
     name: 'a leader that writes without its fence',
-    shows: /was acknowledged and is|nobody was told|belong together/,
+    shows: /was acknowledged and is|never acknowledged|writes of one batch/,
     make: () => ({ client: unfenced }),
   },
 ];
@@ -175,18 +175,18 @@ function inRoom(name: Actor, bend: Bend): Broken {
   return { store: (store, room) => (room === name ? bent(store, bend) : undefined) };
 }
 
-/** The list of one table, seen otherwise than it is. */
+/** Overrides the list of one table. */
 function listing<Name extends TableName>(
   real: Parameters<Bend>[0],
   name: Name,
-  lie: (object: Tables[Name]) => Tables[Name],
+  transform: (object: Tables[Name]) => Tables[Name],
 ): ReturnType<Bend> {
-  const lying = lie as unknown as <Listed>(object: Listed) => Listed;
+  const transformAny = transform as unknown as <Listed>(object: Listed) => Listed;
   return {
     list: (table) => {
       const objects = real.list(table);
-      const asked: TableName = table;
-      return asked === name ? objects.map((object) => lying(object)) : objects;
+      const requested: TableName = table;
+      return requested === name ? objects.map((object) => transformAny(object)) : objects;
     },
   };
 }
@@ -267,7 +267,7 @@ const restless: Bend = (real) => ({
       ),
 });
 
-/** Now and then it loses a batch and says nothing. */
+/** Loses a batch now and then without an error. */
 function forgetful(backend: Backend, random: () => number): Backend {
   return {
     name: backend.name,

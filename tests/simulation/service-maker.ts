@@ -19,25 +19,25 @@ export interface Lots {
 }
 
 const gib = 2 ** 30;
-const mostServices = 7;
+const maxServices = 7;
 export const networkName = 'demo_default';
 
-/** A new service of any kind, with the network and the volume it names. */
+/** Creates a service of a random kind, with the network and the volume it uses. */
 export function createService(tx: Transaction, lots: Lots): void {
   const services = tx.list('services');
   const network = tx.networkByName(networkName);
-  if (services.length >= mostServices || network?.removing === true) return;
+  if (services.length >= maxServices || network?.removing === true) return;
   if (network === undefined) {
     const id = `n-${lots.newId()}` as Network['id'];
     tx.create('networks', { ...aNetwork(networkName), id });
   }
   const { random, tally } = lots;
-  const lot = random();
+  const draw = random();
   const other = pick(services, random);
-  if (lot < 0.15 && other !== undefined) {
+  if (draw < 0.15 && other !== undefined) {
     tx.create('services', aFollower(other, lots));
     tally.note('pod created');
-  } else if (lot < 0.3) {
+  } else if (draw < 0.3) {
     tx.create('services', aJob(other, lots));
     tally.note('job created');
   } else {
@@ -54,7 +54,7 @@ function nameOf({ newId }: Lots): string {
   return `s${newId().slice(-4)}`;
 }
 
-/** In a pod with another: it shares a namespace, or the volumes, of the same slot. */
+/** A pod member: it shares a namespace or the volumes of the same slot of its leader. */
 function aFollower(leader: Service, lots: Lots): Service {
   const { random } = lots;
   const { service, mode } = leader.spec;
@@ -74,7 +74,7 @@ function aFollower(leader: Service, lots: Lots): Service {
   });
 }
 
-/** Runs to its end, and may wait for another service. */
+/** A job, which may depend on another service. */
 function aJob(other: Service | undefined, lots: Lots): Service {
   const { random } = lots;
   const service = aService(nameOf(lots), {

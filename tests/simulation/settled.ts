@@ -7,11 +7,11 @@ import { isAssigned } from '../../manager/common/model/task-state.js';
 import type { StoreView } from '../../manager/store/store.js';
 import type { Machine } from './machine.js';
 
-/** What is still missing to be what the specs ask for, one line a thing; empty when all is as wanted. */
+/** Differences from what the specs ask for, one line each; empty once the cluster has converged. */
 export function missing(view: StoreView, machines: readonly Machine[]): readonly string[] {
   return [
     ...view.list('services').flatMap((service) => missingOf(service, view)),
-    ...strangers(view, machines),
+    ...strayTasks(view, machines),
     ...strayLeases(view),
     ...strayNetworks(view),
   ];
@@ -30,11 +30,11 @@ function missingOf(service: Service, view: StoreView): readonly string[] {
   const unfilled = wanted.flatMap((slot) => {
     const task = currentTask(slots.get(slot) ?? []);
     const waits =
-      waitsForOthers(task, service, view) ||
+      waitsForDependencies(task, service, view) ||
       waitsForRoom(task, service, slots) ||
       waitsForLeader(slot, service, view);
-    if (waits || isFine(task, service)) return [];
-    return [`${name}.${slot} is ${howItIs(task, service)}`];
+    if (waits || isConverged(task, service)) return [];
+    return [`${name}.${slot} is ${describe(task, service)}`];
   });
   const extra = [...slots.keys()].filter((slot) => !wanted.includes(slot));
   return [...lines, ...unfilled, ...extra.map((slot) => `${name}.${slot} is not wanted`)];
@@ -42,7 +42,7 @@ function missingOf(service: Service, view: StoreView): readonly string[] {
 
 function leftovers(service: Service, slot: number, tasks: readonly Task[]): readonly string[] {
   const wanted = tasks.filter(isWanted).length;
-  // Start-first without room for both stays at that, and says so.
+  // Without room for both tasks, start-first keeps both and explains why.
   const most = service.spec.update?.order === 'start-first' ? 2 : 1;
   const unended = tasks.filter((task) => !isWanted(task) && isAssigned(task.status.state));
   return [
@@ -62,16 +62,16 @@ function wantedSlots(
   const filled = [...slots]
     .filter(([, tasks]) => nodes.some((node) => node.id === currentTask(tasks)?.nodeId))
     .map(([slot]) => slot);
-  // Those of the one it follows, wherever that is.
+  // A pod member has the slots of its leader, wherever that runs.
   if (isTied(service.spec.task.container)) return filled;
-  // As many slots as nodes; which number a node has is its own business.
+  // As many slots as nodes; which slot runs on which node is arbitrary.
   return filled.length === nodes.length ? filled : [...filled, 0];
 }
 
-/** Runs; or waits with a reason; or ended for good the way its restarts say. */
-function isFine(task: Task | undefined, service: Service): boolean {
+/** Running and available, waiting with a reason, or ended for good by its restart policy. */
+function isConverged(task: Task | undefined, service: Service): boolean {
   if (task === undefined) return false;
-  // A change that was given up leaves the rest as it was.
+  // A paused update leaves the remaining slots outdated.
   const isOutdated = task.taskHash !== service.taskHash;
   if (isOutdated && updateOf(service)?.state !== 'paused') return false;
   const { state } = task.status;
@@ -82,13 +82,13 @@ function isFine(task: Task | undefined, service: Service): boolean {
   return (state === 'failed' || state === 'complete') && endsForGood(task, service);
 }
 
-function howItIs(task: Task | undefined, service: Service): string {
+function describe(task: Task | undefined, service: Service): string {
   if (task === undefined) return 'empty';
   const { state, health = '', error = '' } = task.status;
   const outdated = task.taskHash === service.taskHash ? '' : 'outdated';
   const needs = service.spec.dependsOn.map((each) => `needs ${each.service} ${each.condition}`);
-  const words = [task.id, state, health, error, outdated, task.explanation?.summary, ...needs];
-  return words.filter((word) => word !== '').join(' ');
+  const parts = [task.id, state, health, error, outdated, task.explanation?.summary, ...needs];
+  return parts.filter((part) => part !== '').join(' ');
 }
 
 function endsForGood(task: Task, service: Service): boolean {
@@ -98,7 +98,7 @@ function endsForGood(task: Task, service: Service): boolean {
   return restart.maxAttempts > 0 && (task.attempts?.restarted ?? 0) >= restart.maxAttempts;
 }
 
-/** An update does not take out one more while those it took out find no room or have failed. */
+/** An update replaces no further task while a replaced each has failed or cannot be placed. */
 function waitsForRoom(
   task: Task | undefined,
   service: Service,
@@ -111,8 +111,8 @@ function waitsForRoom(
   });
 }
 
-/** What it depends on has no room in the cluster, or its update is held up by a replica that failed. */
-function waitsForOthers(task: Task | undefined, service: Service, view: StoreView): boolean {
+/** A dependency cannot be placed, or its update is held up by a failed replica. */
+function waitsForDependencies(task: Task | undefined, service: Service, view: StoreView): boolean {
   if (task?.desired !== 'ready') return false;
   const wanted = new Set(service.spec.dependsOn.map((dependency) => dependency.service));
   return view
@@ -121,13 +121,13 @@ function waitsForOthers(task: Task | undefined, service: Service, view: StoreVie
     .some((other) => {
       const tasks = view.tasksOfService(other.id);
       const slots = tasksBySlot(tasks);
-      const heldUp = tasks.some((one) => isWanted(one) && waitsForRoom(one, other, slots));
+      const heldUp = tasks.some((each) => isWanted(each) && waitsForRoom(each, other, slots));
       if (heldUp || tasks.length === 0) return true;
       return tasks.some(({ status }) => ['pending', 'ready'].includes(status.state));
     });
 }
 
-/** What it shares something of is stopped, was removed, or finds no room itself. */
+/** The leader is stopped, removed or cannot be placed. */
 function waitsForLeader(slot: number, service: Service, view: StoreView): boolean {
   const leaders = new Set(tiesOf(service.spec.task.container).map((tie) => tie.service));
   if (leaders.size === 0) return false;
@@ -141,7 +141,7 @@ function waitsForLeader(slot: number, service: Service, view: StoreView): boolea
   });
 }
 
-function strangers(view: StoreView, machines: readonly Machine[]): readonly string[] {
+function strayTasks(view: StoreView, machines: readonly Machine[]): readonly string[] {
   return machines.flatMap((machine) =>
     machine.running().flatMap(({ taskId }) => {
       const known = view.get('tasks', taskId);
@@ -152,7 +152,7 @@ function strangers(view: StoreView, machines: readonly Machine[]): readonly stri
   );
 }
 
-/** Marked for removal and used by no service: its nodes let go of it, and its record goes. */
+/** Networks marked for removal that no service uses and that still have a record. */
 function strayNetworks(view: StoreView): readonly string[] {
   const used = new Set(
     view.list('services').flatMap(({ spec }) => spec.task.networks.map(({ network }) => network)),

@@ -17,26 +17,26 @@ import { settle, VirtualClock } from './virtual-clock.js';
 
 export interface SimulationResult {
   readonly seed: number;
-  /** Empty when all went well; else what was violated, when. */
+  /** Violated invariants with their time; empty if the run passed. */
   readonly violations: readonly string[];
-  /** Events of the virtual clock. */
+  /** Number of events of the virtual clock. */
   readonly steps: number;
   readonly commits: number;
   readonly history: readonly string[];
-  /** How often each thing came about. */
+  /** How often each event occurred. */
   readonly tally: Tally;
 }
 
 const faultsMs = 90_000;
-/** Longer than the longest stop, a fence and the longest delay between two tries. */
+/** Longer than the longest stop, a fence and the longest retry delay together. */
 const recoveryMs = 400_000;
 const secondLookMs = 60_000;
 const quietMs = 60_000;
 const gib = 2 ** 30;
 
 /**
- * One run of the whole control plane against machines that fail. The same seed gives the same run. With a
- * mutation something in it is wrong on purpose.
+ * Runs the whole control plane against machines that fail. The same seed gives the same run. A
+ * mutation breaks one part on purpose.
  */
 export async function simulate(seed: number, mutation?: Mutation): Promise<SimulationResult> {
   const run = new Simulation(seed, mutation);
@@ -88,7 +88,7 @@ class Simulation {
     for (let at = 1; at <= count; at += 1) this.#addMachine(onViolation);
   }
 
-  /** Every other seed has several managers on Consul, the rest one with a disk of its own. */
+  /** Even seeds run several managers on Consul, odd seeds one manager with its own disk. */
   #makePlane(options: ManagersOptions): ControlPlane | Managers {
     if (this.#seed % 2 === 0) return new Managers(options, 2 + Math.floor(this.#random() * 2));
     const disk = new SlowDisk(options);
@@ -122,17 +122,17 @@ class Simulation {
     this.#faults = false;
     this.#heal();
     await this.#calmDown();
-    // What an update has counted of its failures before may still turn it back.
+    // Failures that an update counted before this point may still roll it back.
     await this.#advance(secondLookMs);
     await this.#calmDown();
     await this.#advance(recoveryMs);
     this.#checkSettled();
     const before = this.#taskCommits;
     await this.#advance(quietMs);
-    if (this.#taskCommits > before) this.#violations.push('it does not come to rest');
+    if (this.#taskCommits > before) this.#violations.push('the cluster does not converge');
     this.#checkSettled();
     await this.#pump(this.#plane.stop());
-    // Whoever reads the store last finds what was acknowledged.
+    // The next process to open the store must find everything that was acknowledged.
     await this.#pump(this.#plane.start());
     await this.#pump(this.#plane.stop());
   }
@@ -168,17 +168,17 @@ class Simulation {
   async #disturb(): Promise<void> {
     const machines = [...this.#machines.values()];
     const machine = machines[Math.floor(this.#random() * machines.length)];
-    const lot = this.#random();
+    const draw = this.#random();
     if (this.#plane instanceof Managers && this.#random() < 0.25) {
-      this.#tell(this.#plane.disturb());
-    } else if (machine === undefined || lot < 0.55) {
+      this.#record(this.#plane.disturb());
+    } else if (machine === undefined || draw < 0.55) {
       await this.#act();
-    } else if (lot < 0.92) {
-      this.#tell(`${machine.id} ${disturbMachine(machine, this.#random)}`);
+    } else if (draw < 0.92) {
+      this.#record(`${machine.id} ${disturbMachine(machine, this.#random)}`);
     } else if (this.#plane instanceof Managers) {
-      this.#tell(this.#plane.disturb());
+      this.#record(this.#plane.disturb());
     } else {
-      this.#tell('the manager restarts');
+      this.#record('the manager restarts');
       this.#tally.note('manager restarted');
       await this.#pump(this.#plane.stop());
       await this.#advance(Math.floor(this.#random() * 8_000));
@@ -200,7 +200,7 @@ class Simulation {
     try {
       await this.#pump(store.update('control', act));
     } catch (error) {
-      this.#tell(`refused: ${messageOf(error)}`);
+      this.#record(`refused: ${messageOf(error)}`);
     }
   }
 
@@ -209,17 +209,17 @@ class Simulation {
   }
 
   #heal(): void {
-    this.#tell('faults end');
+    this.#record('faults end');
     if (this.#plane instanceof Managers) this.#plane.heal();
     for (const machine of this.#machines.values()) {
       machine.cut = false;
       machine.boot();
-      // Whoever said what is no longer true says now what is.
+      // A new session replaces stale reports.
       machine.resetConnection();
     }
   }
 
-  /** A manager that has just lost its store may be the one that is asked. */
+  /** Retried, because the manager may lose its store during the call. */
   async #calmDown(): Promise<void> {
     for (let left = 20; left > 0; left -= 1) {
       await this.#startPlane();
@@ -227,24 +227,24 @@ class Simulation {
         await this.#pump(this.#plane.store?.update('control', calmDown) ?? Promise.resolve());
         return;
       } catch (error) {
-        this.#tell(`refused: ${messageOf(error)}`);
+        this.#record(`refused: ${messageOf(error)}`);
         await this.#advance(1_000);
       }
     }
-    this.#violations.push('nothing can be written');
+    this.#violations.push('the store accepts no writes');
   }
 
-  async #advance(forMs: number): Promise<void> {
-    const end = this.#clock.now() + forMs;
+  async #advance(durationMs: number): Promise<void> {
+    const end = this.#clock.now() + durationMs;
     while (this.#violations.length === 0) {
       await settle();
       if (!this.#clock.step(end)) return;
       this.#steps += 1;
-      this.#look();
+      this.#checkMachines();
     }
   }
 
-  /** Lets time go on until something that takes time is done. */
+  /** Advances the clock until `work` settles. */
   async #pump<Result>(work: Promise<Result>): Promise<Result> {
     const state = { done: false };
     const end = work.finally(() => {
@@ -254,12 +254,12 @@ class Simulation {
     for (;;) {
       await settle();
       if (state.done) return end;
-      if (!this.#clock.step(this.#clock.now() + 10_000)) throw new Error('nothing goes on');
+      if (!this.#clock.step(this.#clock.now() + 10_000)) throw new Error('no timer is due');
       this.#steps += 1;
     }
   }
 
-  #look(): void {
+  #checkMachines(): void {
     const { store } = this.#plane;
     const machines = [...this.#machines.values()];
     const moves = machines.reduce((sum, machine) => sum + machine.moves, 0);
@@ -277,7 +277,7 @@ class Simulation {
       if (change.table !== 'tasks') continue;
       this.#taskCommits += 1;
       const task = change.after ?? change.before;
-      this.#tell(
+      this.#record(
         `${commit.actor}: ${task?.service ?? ''}.${task?.slot ?? 0} ${change.id} ${
           change.after === undefined
             ? 'forgotten'
@@ -292,18 +292,21 @@ class Simulation {
     const [from, to] = [before?.updateStatus, after?.updateStatus];
     if (to === undefined) return;
     if (to.state === 'paused' && from?.state !== 'paused') this.#tally.note('update was paused');
-    const wentBack =
+    const rolledBack =
       to.kind === 'rollback' && from?.kind !== 'rollback' && to.message !== 'asked for';
-    if (wentBack) this.#tally.note('update went back by itself');
+    if (rolledBack) this.#tally.note('update was rolled back automatically');
   }
 
-  /** Not by the commits that remove them: their writer may have died before it could tell. */
+  /**
+   * Reads the revocation list instead of the removing commits, as their writer may have died before
+   * it announced them.
+   */
   #retireRevoked(): void {
     const record = this.#plane.store?.view.get('cluster', 'cluster');
     for (const id of record?.revoked ?? []) this.#retire(id);
   }
 
-  /** Its certificate is refused from now on: for the cluster it does not exist. */
+  /** The node's certificate is refused from now on: its machine no longer takes part. */
   #retire(id: string): void {
     this.#machines.get(id)?.powerOff();
     this.#machines.delete(id);
@@ -314,16 +317,16 @@ class Simulation {
     return `id${String(this.#ids).padStart(5, '0')}`;
   }
 
-  #tell(line: string): void {
+  #record(line: string): void {
     this.#history.push(`${this.#clock.now()} ${line}`);
   }
 }
 
-/** Something happens to a machine. Says what. */
+/** Injects a random fault into a machine. Returns its description for the history. */
 function disturbMachine(machine: Machine, random: () => number): string {
   const { tally } = machine.options;
-  const lot = random();
-  if (lot < 0.25) {
+  const draw = random();
+  if (draw < 0.25) {
     if (machine.powered) {
       tally.note('machine lost power');
       machine.powerOff();
@@ -332,17 +335,17 @@ function disturbMachine(machine: Machine, random: () => number): string {
     machine.boot();
     return 'boots';
   }
-  if (lot < 0.55) {
+  if (draw < 0.55) {
     machine.cut = !machine.cut;
     if (machine.cut) tally.note('machine was cut off');
     return machine.cut ? 'is cut off' : 'is healed';
   }
-  if (lot < 0.7) {
+  if (draw < 0.7) {
     tally.note('worker died');
     machine.restartWorker();
     return 'has a new worker';
   }
-  if (lot < 0.85) {
+  if (draw < 0.85) {
     machine.engine.crash();
     return 'has an engine that died';
   }

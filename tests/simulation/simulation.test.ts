@@ -11,7 +11,7 @@ for (let batch = 0; batch < batches; batch += 1) {
   const first = batch * seedsPerBatch + 1;
   const last = first + seedsPerBatch - 1;
   test.serial(
-    `nothing is violated and all comes to rest as wanted, seeds ${first} to ${last}`,
+    `no invariant is violated and the cluster converges, seeds ${first} to ${last}`,
     async (t) => {
       t.timeout(300_000);
       for (let seed = first; seed <= last; seed += 1) {
@@ -24,21 +24,21 @@ for (let batch = 0; batch < batches; batch += 1) {
   );
 }
 
-test.serial('everything that can happen has happened in these seeds', (t) => {
-  const missing = [...happenings, ...userActs].filter((what) => total.of(what) === 0);
+test.serial('every kind of event occurs in these seeds', (t) => {
+  const missing = [...happenings, ...userActs].filter((kind) => total.of(kind) === 0);
   t.deepEqual(missing, []);
 });
 
-/** Each of them failed once, by a mistake that is mended. */
+/** Seeds that failed once, by mistakes that are fixed. */
 const regressions = [
-  [42, 'a node that came back ran what it had before beside what took its place'],
-  [200101, 'an engine that came back started what had been stopped'],
-  [200164, 'a start that was under way went on after its task had ended'],
-  [200170, 'followers took the room of a leader that belongs on their node but was not there'],
-  [200561, 'a node that came back started what publishes a port before the former had gone'],
+  [42, 'a returning node does not run replaced tasks beside their replacements'],
+  [200101, 'a restarted engine does not start stopped tasks'],
+  [200164, 'a start in flight does not go on after its task has ended'],
+  [200170, 'followers leave room on their node for an absent leader'],
+  [200561, 'a returning node frees a host port before it starts the next task on it'],
 ] as const;
-for (const [seed, mistake] of regressions) {
-  test(`it does not happen again that ${mistake}, seed ${seed}`, async (t) => {
+for (const [seed, behavior] of regressions) {
+  test(`${behavior}, seed ${seed}`, async (t) => {
     t.deepEqual((await simulate(seed)).violations, []);
   });
 }
@@ -47,16 +47,16 @@ function traceOf(history: readonly string[]): string {
   return createHash('sha256').update(history.join('\n')).digest('hex');
 }
 
-test('a seed replays exactly, with a disk and with managers that take turns on consul', async (t) => {
+test('a seed replays exactly, with one manager on disk and with several on consul', async (t) => {
   for (const seed of [11, 12]) {
-    const [one, two] = [await simulate(seed), await simulate(seed)];
-    t.true(one.history.length > 20);
-    t.is(traceOf(one.history), traceOf(two.history));
-    t.is(one.steps, two.steps);
+    const [first, second] = [await simulate(seed), await simulate(seed)];
+    t.true(first.history.length > 20);
+    t.is(traceOf(first.history), traceOf(second.history));
+    t.is(first.steps, second.steps);
   }
 });
 
-test('managers crash in mid-write and are cut off from consul, and others lead', async (t) => {
+test('managers crash in mid-write or are cut off from consul', async (t) => {
   const { history } = await simulate(12);
   t.true(history.some((line) => /manager-\d crashes/.test(line)));
   t.true(history.some((line) => /manager-\d is cut off from consul/.test(line)));

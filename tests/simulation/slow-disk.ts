@@ -11,7 +11,7 @@ export interface Faults {
   readonly tally: Tally;
 }
 
-/** A disk that is slow, and sometimes fails: then nothing of the batch is on it. */
+/** A disk that is sometimes slow and sometimes fails; nothing of a failed batch is written. */
 export class SlowDisk implements Backend {
   readonly name = 'slow';
   readonly #disk = new MemoryBackend();

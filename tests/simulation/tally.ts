@@ -1,4 +1,4 @@
-/** What can happen to a simulated cluster besides what its users want. */
+/** Events of a simulated cluster other than user actions. */
 export const happenings = [
   'machine lost power',
   'machine was cut off',
@@ -7,9 +7,9 @@ export const happenings = [
   'engine died',
   'engine died with its containers',
   'container crashed',
-  'engine started a container again',
+  'engine restarted a container',
   'container was slow to stop',
-  'image could not be had',
+  'image could not be pulled',
   'health check failed',
   'message stalled',
   'message was lost',
@@ -18,7 +18,7 @@ export const happenings = [
   'manager restarted',
   'manager crashed',
   'manager was cut off from consul',
-  'another manager leads',
+  'leader changed',
   'consul lost its leader',
   'session expired',
   'check-and-set was refused',
@@ -28,12 +28,12 @@ export const happenings = [
   'request was done after its sender gave up',
   'disk was slow',
   'disk failed',
-  'update went back by itself',
+  'update was rolled back automatically',
   'update was paused',
 ] as const;
 export type Happening = (typeof happenings)[number];
 
-/** What users did. */
+/** User actions. */
 export const userActs = [
   'service created',
   'pod created',
@@ -57,19 +57,19 @@ export const userActs = [
 ] as const;
 export type UserAct = (typeof userActs)[number];
 
-/** How often each thing came about. */
+/** Counts how often each event occurred. */
 export class Tally {
   readonly #counts = new Map<Happening | UserAct, number>();
 
-  note(what: Happening | UserAct): void {
-    this.#counts.set(what, this.of(what) + 1);
+  note(kind: Happening | UserAct): void {
+    this.#counts.set(kind, this.of(kind) + 1);
   }
 
-  of(what: Happening | UserAct): number {
-    return this.#counts.get(what) ?? 0;
+  of(kind: Happening | UserAct): number {
+    return this.#counts.get(kind) ?? 0;
   }
 
   add(other: Tally): void {
-    for (const [what, count] of other.#counts) this.#counts.set(what, this.of(what) + count);
+    for (const [kind, count] of other.#counts) this.#counts.set(kind, this.of(kind) + count);
   }
 }

@@ -9,7 +9,7 @@ import { anUpdate, createService, networkName, pick } from './service-maker.js';
 
 export type Act = (tx: Transaction) => void;
 
-/** What users do, drawn by lot. */
+/** A random user action. */
 export function anAct(lots: Lots): Act {
   const acts: readonly (readonly [number, (tx: Transaction, lots: Lots) => void])[] = [
     [6, createService],
@@ -36,7 +36,7 @@ export function anAct(lots: Lots): Act {
   return () => undefined;
 }
 
-/** Images that cannot do are put right, updates that were given up go on, every node is to be used again. */
+/** Replaces failing images, resumes paused updates and makes every node active. */
 export function calmDown(tx: Transaction): void {
   for (const node of tx.list('nodes')) {
     tx.put('nodes', { ...node, spec: { ...node.spec, availability: 'active' } });
@@ -50,7 +50,7 @@ export function calmDown(tx: Transaction): void {
   }
 }
 
-/** As `up` does it. */
+/** Applies a spec as `shoal up` does. */
 function bringUp(tx: Transaction, spec: ServiceSpec, force = false): void {
   const newId = (): string => spec.service;
   const forceRecreate = force ? [spec.service] : [];
@@ -68,7 +68,7 @@ function aService(tx: Transaction, random: () => number): Service | undefined {
   );
 }
 
-/** Those of a pod have as many replicas: the manager's calls see to that. */
+/** All members of a pod get the same number of replicas, as the manager's calls enforce. */
 function scale(tx: Transaction, { random, tally }: Lots): void {
   const service = aService(tx, random);
   if (service?.spec.mode.kind !== 'replicated') return;
@@ -146,7 +146,7 @@ function removeProject(tx: Transaction, { tally }: Lots): void {
   tally.note('project removed');
 }
 
-/** One that no service names. */
+/** Removes a volume that no service mounts. */
 function removeVolume(tx: Transaction, { random, tally }: Lots): void {
   const used = new Set(
     tx
@@ -166,8 +166,8 @@ function removeVolume(tx: Transaction, { random, tally }: Lots): void {
 function changeNode(tx: Transaction, { random, tally }: Lots): void {
   const node = pick(tx.list('nodes'), random);
   if (node === undefined) return;
-  const wishes: readonly Node['spec']['availability'][] = ['active', 'active', 'drain', 'pause'];
-  const availability = pick(wishes, random) ?? 'active';
+  const choices: readonly Node['spec']['availability'][] = ['active', 'active', 'drain', 'pause'];
+  const availability = pick(choices, random) ?? 'active';
   if (availability === 'drain') tally.note('node drained');
   if (availability === 'pause') tally.note('node paused');
   tx.put('nodes', { ...node, spec: { ...node.spec, availability } });

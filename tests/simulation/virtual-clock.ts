@@ -6,7 +6,7 @@ interface Timer {
   readonly callback: () => void;
 }
 
-/** Time that goes only when told: the earliest timer decides how far. */
+/** A clock that advances only on request, from one timer to the next. */
 export class VirtualClock implements Clock {
   #now = 1_000_000;
   #order = 0;
@@ -29,7 +29,10 @@ export class VirtualClock implements Clock {
     };
   }
 
-  /** Goes to the next timer and calls all that are due then; false when there is none before `end`. */
+  /**
+   * Advances to the next timer and calls it. Without one before `end`, advances to `end` and
+   * returns false.
+   */
   step(end: number): boolean {
     const next = this.#next();
     if (next === undefined || next.at > end) {
@@ -51,7 +54,7 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** Lets every promise that can go on do so: nothing here waits for anything but promises and the clock. */
+/** Resolves once every promise that can proceed has done so; nothing here waits for other I/O. */
 export function settle(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);

@@ -8,19 +8,19 @@ import type { Tally } from './tally.js';
 
 export interface WireOptions {
   readonly clock: Clock;
-  /** 0 up to 1. */
+  /** Returns a number in [0, 1). */
   readonly random: () => number;
   readonly tally: Tally;
-  /** False while packets do not pass; they are sent again until the connection is given up. */
+  /** False while packets are lost; messages are resent until the connection is given up. */
   readonly passes: () => boolean;
   readonly onMessage: (text: string) => void;
-  /** The worker's end has learned that it is over. */
+  /** Called when the worker's end learns that the connection has ended. */
   readonly onEnd: () => void;
 }
 
 const resendMs = 200;
 
-/** One direction: in order, late by turns, held up while cut. */
+/** One direction: ordered, randomly delayed, held back while cut off. */
 class Lane {
   readonly #options: Omit<WireOptions, 'onMessage' | 'onEnd'>;
   readonly #deliver: (text: string) => void;
@@ -60,7 +60,7 @@ class Lane {
     });
   }
 
-  /** Mostly a millisecond, now and then a stalled network. */
+  /** Usually a few milliseconds, now and then a network stall. */
   #delay(): number {
     const { random, tally } = this.#options;
     if (random() >= 0.03) return 1 + Math.floor(random() * 3);
@@ -69,7 +69,10 @@ class Lane {
   }
 }
 
-/** A session's connection over the virtual network: the manager holds `managerEnd`, a machine the wire. */
+/**
+ * A session's connection over the virtual network: the manager holds `managerEnd`, a machine the
+ * wire.
+ */
 export class Wire {
   readonly managerEnd: Connection;
   readonly #options: WireOptions;
@@ -105,18 +108,18 @@ export class Wire {
       },
       close: (code = 1000, reason = '') => {
         this.#closeManager({ code, reason });
-        this.#tellWorker();
+        this.#notifyWorker();
       },
       [Symbol.asyncIterator]: () => this.#read(),
     };
   }
 
-  /** Worker to manager. */
+  /** Sends a message from the worker to the manager. */
   post(text: string): void {
     this.#toManager.push(text);
   }
 
-  /** The worker's process ended or gave up: the manager learns of it if packets pass. */
+  /** The worker's process exits or gives up; the manager learns of it only if packets pass. */
   closeFromWorker(): void {
     this.#workerClosed = true;
     this.#toWorker.end();
@@ -126,7 +129,7 @@ export class Wire {
     });
   }
 
-  /** The machine lost power: nobody says good-bye. */
+  /** The machine loses power: no close reaches the manager. */
   vanish(): void {
     this.#workerClosed = true;
     this.#toWorker.end();
@@ -141,18 +144,18 @@ export class Wire {
     this.#resolveEnded(end);
   }
 
-  #tellWorker(): void {
+  #notifyWorker(): void {
     this.#toWorker.end();
-    const tell = (): void => {
+    const notify = (): void => {
       if (this.#workerClosed) return;
       if (!this.#options.passes()) {
-        this.#options.clock.after(resendMs, tell);
+        this.#options.clock.after(resendMs, notify);
         return;
       }
       this.#workerClosed = true;
       this.#options.onEnd();
     };
-    this.#options.clock.after(2, tell);
+    this.#options.clock.after(2, notify);
   }
 
   async *#read(): AsyncGenerator<string> {

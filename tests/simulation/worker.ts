@@ -17,7 +17,7 @@ import { TaskSet } from '../../worker/tasks/task-set.js';
 import type { SimulatedEngine } from './engine.js';
 import type { Tally } from './tally.js';
 
-/** What a worker's machine keeps for it while it is away. */
+/** The part of a worker's disk that survives its process. */
 export class WorkerDisk {
   readonly ended = new Map<TaskId, TaskStatus>();
   readonly adopted = new Map<TaskId, Adoption>();
@@ -29,7 +29,7 @@ export class WorkerDisk {
   }
 }
 
-/** As the worker keeps it, without a file. */
+/** The worker's kept state, without files. */
 function keptOn(
   disk: WorkerDisk,
 ): Pick<KeptState, 'of' | 'adopterOf' | 'end' | 'adopt' | 'forget'> {
@@ -62,7 +62,7 @@ function keptOn(
   };
 }
 
-/** What the worker has seen of the engine: nothing new while that does not answer. */
+/** The worker's view of the engine; it does not change while the engine does not answer. */
 class Watch implements SeenContainers {
   readonly #engine: SimulatedEngine;
   readonly #seen = new Map<string, SeenContainer>();
@@ -73,7 +73,7 @@ class Watch implements SeenContainers {
   constructor(engine: SimulatedEngine) {
     this.#engine = engine;
     engine.onChange = (id) => {
-      this.#see(id);
+      this.#refresh(id);
       for (const callback of this.#onChange) callback(id);
     };
     engine.onUp = () => {
@@ -87,7 +87,7 @@ class Watch implements SeenContainers {
 
   sync(): void {
     if (!this.#engine.up) return;
-    for (const id of [...this.#seen.keys(), ...this.#engine.containers.keys()]) this.#see(id);
+    for (const id of [...this.#seen.keys(), ...this.#engine.containers.keys()]) this.#refresh(id);
     this.hasSynced = true;
     for (const callback of this.#onSync) callback();
   }
@@ -112,7 +112,7 @@ class Watch implements SeenContainers {
     this.#onSync.push(callback);
   }
 
-  #see(id: string): void {
+  #refresh(id: string): void {
     const container = this.#engine.containers.get(id);
     if (container === undefined) this.#seen.delete(id);
     else this.#seen.set(id, container.seen);
@@ -125,17 +125,17 @@ export interface WorkerOptions {
   readonly engine: SimulatedEngine;
   readonly disk: WorkerDisk;
   readonly tally: Tally;
-  /** It says what is no longer true only while true. */
+  /** Stale reports are sent only while this returns true. */
   readonly mayFail: () => boolean;
-  /** Sends a message; lost when there is no session. */
+  /** Sends a message; it is lost without a session. */
   readonly send: (message: WorkerMessage) => void;
-  /** Whoever does not belong here has been taken off its networks. */
+  /** Called once stray containers are disconnected from their networks. */
   readonly onCleared: () => void;
 }
 
 /**
- * A worker's process: its real room of tasks with their runners, and its real reporter, over a simulated
- * engine. Networks are there as soon as they are wanted, and go a little after they are not.
+ * A worker's process: the real task set with its runners and the real reporter over a simulated
+ * engine. Networks exist as soon as they are wanted, and go shortly after they are not.
  */
 export class SimulatedWorker {
   readonly #options: WorkerOptions;
@@ -143,7 +143,7 @@ export class SimulatedWorker {
   readonly #tasks: TaskSet;
   readonly #networks: Set<NetworkId>;
   #wanted: AssignmentSet | undefined;
-  #told = '';
+  #reportedNetworks = '';
   #alive = true;
 
   constructor(options: WorkerOptions, networks: Set<NetworkId>) {
@@ -174,7 +174,7 @@ export class SimulatedWorker {
     watch.sync();
   }
 
-  /** Goes on from what it last heard, without a manager. */
+  /** Resumes from the last assignments on disk, without a manager. */
   async resume(): Promise<void> {
     const { set } = this.#options.disk;
     if (set !== undefined && this.#wanted === undefined) await this.#adopt(set);
@@ -188,9 +188,9 @@ export class SimulatedWorker {
     return [...this.#networks].sort();
   }
 
-  /** Its session has begun with a hello that carried all there was. */
+  /** The session has begun; its hello carried the current reports and networks. */
   connected(): void {
-    this.#told = this.networks.join(' ');
+    this.#reportedNetworks = this.networks.join(' ');
     this.#reporter.attach((reports) => {
       this.#report(reports);
     });
@@ -200,7 +200,7 @@ export class SimulatedWorker {
     this.#reporter.detach();
   }
 
-  /** Throws when a change does not follow the last one. */
+  /** Throws if a change does not follow the last one received. */
   async hear(message: ManagerMessage): Promise<void> {
     const { disk } = this.#options;
     switch (message.kind) {
@@ -211,7 +211,7 @@ export class SimulatedWorker {
       case 'change':
         if (this.#wanted === undefined) return;
         disk.set = applyChange(this.#wanted, message.change);
-        this.#carryOut(disk.set);
+        this.#apply(disk.set);
         return;
       case 'call':
         await this.#answer(message);
@@ -220,7 +220,7 @@ export class SimulatedWorker {
     }
   }
 
-  /** Its process ends; containers go on, and what the engine has begun it ends. */
+  /** The process dies; containers and engine operations in flight go on. */
   kill(): void {
     this.#alive = false;
     this.#reporter.detach();
@@ -232,17 +232,20 @@ export class SimulatedWorker {
     this.#wanted = set;
     await this.#tasks.isolateStrays(set, before);
     this.#options.onCleared();
-    if (this.#alive && this.#wanted === set) this.#carryOut(set);
+    if (this.#alive && this.#wanted === set) this.#apply(set);
   }
 
-  #carryOut(set: AssignmentSet): void {
+  #apply(set: AssignmentSet): void {
     this.#wanted = set;
     for (const { id } of set.networks) this.#networks.add(id);
     this.#tasks.apply(set);
     this.#dropNetworks();
   }
 
-  /** Looked at again as long as containers hold one that is not wanted: nobody tells of their end. */
+  /**
+   * Drops unused networks. Repeats while containers hold an unwanted one, as no event reports their
+   * end.
+   */
   #dropNetworks(delayMs = 5): void {
     const { clock, engine } = this.#options;
     clock.after(delayMs, () => {
@@ -255,21 +258,21 @@ export class SimulatedWorker {
       for (const id of this.#networks) if (!needed.has(id)) this.#networks.delete(id);
       if ([...this.#networks].some((id) => !wanted.has(id))) this.#dropNetworks(3_000);
       const text = this.networks.join(' ');
-      if (text === this.#told) return;
-      this.#told = text;
+      if (text === this.#reportedNetworks) return;
+      this.#reportedNetworks = text;
       this.#options.send({ kind: 'networks', networks: this.networks });
     });
   }
 
-  /** Now and then said twice, or again when it is long over. */
+  /** Sends reports; some are repeated at once, some once more much later. */
   #report(reports: readonly TaskReport[]): void {
     const { random, clock, send, tally, mayFail } = this.#options;
     send({ kind: 'status', reports });
-    const lot = random();
-    if (lot < 0.05) {
+    const draw = random();
+    if (draw < 0.05) {
       tally.note('message was repeated');
       send({ kind: 'status', reports });
-    } else if (lot < 0.09) {
+    } else if (draw < 0.09) {
       clock.after(200 + random() * 10_000, () => {
         if (!this.#alive || !mayFail()) return;
         tally.note('report came late');
