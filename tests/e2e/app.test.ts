@@ -7,26 +7,26 @@ import { machineTest } from '../helpers/machine-test.js';
 import { seenByStockDocker } from '../helpers/stock-docker.js';
 
 /*
- * The whole story on three machines: each test goes on where the one before it stopped, because bringing
- * a cluster up takes longer than most of what is looked at.
+ * A full scenario on three machines. Each test continues where the one before it stopped, because
+ * starting a cluster takes longer than most tests.
  */
 
 let cluster: E2eCluster;
 let clean: string;
 
-const able = process.platform === 'linux' && process.getuid?.() === 0;
+const hasLab = process.platform === 'linux' && process.getuid?.() === 0;
 
 test.before(async () => {
-  if (!able) return;
+  if (!hasLab) return;
   cluster = await E2eCluster.create('apptest', '10.98.106');
   clean = await traces();
 });
 
 test.after.always(async () => {
-  if (able) await cluster.remove();
+  if (hasLab) await cluster.remove();
 });
 
-/** Everything of ours that a machine can have, in one text. */
+/** Everything of ours on the machines, as one text. */
 async function traces(): Promise<string> {
   const script = [
     'docker ps -a --format "container {{.Names}}"',
@@ -41,7 +41,7 @@ async function traces(): Promise<string> {
   return [...seen].map(([name, text]) => `${name}\n${text}`).join('');
 }
 
-/** Base URL of the n-th front end. */
+/** Base URL of the front end with that index. */
 async function front(index: number): Promise<string> {
   return `http://${(await cluster.output(['port', '--index', String(index), 'todoApp', '3000'])).trim()}`;
 }
@@ -52,8 +52,8 @@ async function get(url: string): Promise<unknown> {
   return answer.json();
 }
 
-/** The front end's list holds an item: it is read from the replica, which lags. */
-async function shows(index: number, item: string): Promise<void> {
+/** Waits until a front end lists an item, which it reads from the lagging replica. */
+async function waitForItem(index: number, item: string): Promise<void> {
   await waitFor(`front end ${index} to show ${item}`, async () => {
     const list = await get(`${await front(index)}/read/todo`);
     return Array.isArray(list) && list.includes(item);
@@ -67,7 +67,7 @@ async function insert(index: number, item: string): Promise<void> {
   });
 }
 
-/** `service/slot@node` of what runs, in order. */
+/** `name@node` of every running container, sorted. */
 async function placed(): Promise<readonly string[]> {
   const rows = await cluster.ps();
   return rows
@@ -76,7 +76,7 @@ async function placed(): Promise<readonly string[]> {
     .sort();
 }
 
-/** One line on standard error, matching; exit code 1. */
+/** Asserts exit code 1 and a matching last line on standard error, without a stack trace. */
 function refused(
   t: ExecutionContext,
   result: { readonly code: number | null; readonly stderr: string },
@@ -85,11 +85,11 @@ function refused(
   t.is(result.code, 1, result.stderr);
   const lines = result.stderr.trim().split('\n');
   t.regex(lines.at(-1) ?? '', message);
-  t.false(result.stderr.includes('    at '), 'a stack was shown');
+  t.false(result.stderr.includes('    at '), 'stack trace in the output');
 }
 
 machineTest(
-  'the application comes up from its file, and a second up changes nothing',
+  'up starts the application from its Compose file, and a second up changes nothing',
   async (t) => {
     const first = await cluster.run(['up', '-d', '--wait']);
     t.is(first.code, 0, first.stderr);
@@ -104,7 +104,7 @@ machineTest(
       ],
     );
     await insert(1, 'milk');
-    await shows(1, 'milk');
+    await waitForItem(1, 'milk');
     const second = await cluster.run(['up', '-d']);
     t.is(second.code, 0, second.stderr);
     t.regex(second.stderr, /Container todo-app-todoApp-1 {2}Running/u);
@@ -114,7 +114,7 @@ machineTest(
   },
 );
 
-machineTest('three front ends stand on three machines and show the same items', async (t) => {
+machineTest('three front ends run on three machines and show the same items', async (t) => {
   const scaled = await cluster.run(['scale', 'todoApp=3']);
   t.is(scaled.code, 0, scaled.stderr);
   const nodes = (await cluster.ps())
@@ -123,12 +123,12 @@ machineTest('three front ends stand on three machines and show the same items', 
   t.deepEqual([...nodes].sort(), ['node-1', 'node-2', 'node-3']);
   await insert(2, 'bread');
   for (const index of [1, 2, 3]) {
-    await shows(index, 'milk');
-    await shows(index, 'bread');
+    await waitForItem(index, 'milk');
+    await waitForItem(index, 'bread');
   }
 });
 
-machineTest('exec reaches any container and passes its exit code on', async (t) => {
+machineTest('exec reaches any container and returns its exit code', async (t) => {
   for (const index of [1, 2, 3]) {
     const script =
       'require("dns").lookup("redis-slave", (e, a) => { console.log(a); process.exit(e ? 9 : 7) })';
@@ -138,7 +138,7 @@ machineTest('exec reaches any container and passes its exit code on', async (t) 
     t.is(found.code, 7, found.stderr);
     t.regex(found.stdout, /^10\.\d+\.\d+\.\d+\n$/u);
   }
-  // Engines before 28 say 126 for a program that is not there.
+  // Engines before 28 return 126 for a missing program.
   const { code } = await cluster.run(['exec', '-T', 'todoApp', 'nosuch-program']);
   t.true(code === 126 || code === 127, String(code));
   const value = await cluster.run([
@@ -157,7 +157,7 @@ machineTest('exec reaches any container and passes its exit code on', async (t) 
 });
 
 machineTest(
-  'a container of another network finds neither names nor addresses of this one',
+  'a container on another network can neither resolve nor reach the containers of this one',
   async (t) => {
     const folder = await cluster.project(
       'other',
@@ -178,7 +178,7 @@ machineTest(
   },
 );
 
-machineTest('logs of all machines come together with their prefixes', async (t) => {
+machineTest('logs of all machines are merged, with prefixes', async (t) => {
   const { stdout } = await cluster.run(['logs', 'todoApp']);
   for (const index of [1, 2, 3]) {
     t.regex(stdout, new RegExp(`^todoApp-${index} +\\| todo list on port 3000$`, 'mu'));
@@ -193,11 +193,11 @@ machineTest('logs of all machines come together with their prefixes', async (t) 
   t.regex(stamped, /\| \d{4}-\d\d-\d\dT[\d:.]+Z /u);
 });
 
-machineTest('stock docker sees the whole cluster, and reaches into any container', (t) =>
+machineTest('a stock docker client sees the whole cluster and reaches any container', (t) =>
   seenByStockDocker(t, cluster),
 );
 
-machineTest('a crashed container is running again and its restart is counted', async (t) => {
+machineTest('a crashed container is restarted, and the restart is counted', async (t) => {
   const row = (await cluster.ps()).find(({ Name }) => Name === 'todo-app-todoApp-2');
   const machine = cluster.lab.machine(row?.Node ?? '');
   const pid = (
@@ -210,10 +210,10 @@ machineTest('a crashed container is running again and its restart is counted', a
     ),
   );
   t.like(again, { Restarts: 1, ID: row?.ID ?? '' });
-  await shows(2, 'milk');
+  await waitForItem(2, 'milk');
 });
 
-machineTest('killing workers and the manager leaves every container alone', async (t) => {
+machineTest('killing workers and the manager leaves every container running', async (t) => {
   const before = await cluster.everywhere([
     'sh',
     '-c',
@@ -240,10 +240,10 @@ machineTest('killing workers and the manager leaves every container alone', asyn
     before,
   );
   await insert(3, 'butter');
-  await shows(1, 'butter');
+  await waitForItem(1, 'butter');
 });
 
-machineTest('a machine is lost and comes back: the same items, no slot twice', async (t) => {
+machineTest('a lost machine that returns loses no data and runs no slot twice', async (t) => {
   const rows = await cluster.ps();
   const keeper = rows.find(({ Service }) => Service === 'redis-master')?.Node;
   const victim = ['node-3', 'node-2'].find((name) => name !== keeper) ?? '';
@@ -253,7 +253,7 @@ machineTest('a machine is lost and comes back: the same items, no slot twice', a
     return now.length === 5 && now.every((line) => !line.endsWith(`@${victim}`));
   });
   await insert(1, 'eggs');
-  for (const index of [1, 2, 3]) await shows(index, 'eggs');
+  for (const index of [1, 2, 3]) await waitForItem(index, 'eggs');
   await cluster.lab.machine(victim).boot();
   await cluster.lab.machine(victim).ready();
   await waitFor('the machine to be ready again', async () =>
@@ -266,11 +266,11 @@ machineTest('a machine is lost and comes back: the same items, no slot twice', a
     const names = [...seen.values()].join('').trim().split('\n').sort();
     return names.length === 5 && new Set(names).size === 5;
   });
-  for (const index of [1, 2, 3]) await shows(index, 'milk');
+  for (const index of [1, 2, 3]) await waitForItem(index, 'milk');
   t.is((await placed()).length, 5);
 });
 
-machineTest('bad input is one line that names the thing, and changes nothing', async (t) => {
+machineTest('invalid input gives a one-line error and changes nothing', async (t) => {
   const before = await cluster.ps();
   const broken = await cluster.project(
     'broken',
@@ -297,7 +297,7 @@ machineTest('bad input is one line that names the thing, and changes nothing', a
   );
 });
 
-machineTest('what cannot be placed or pulled fails with the reason and stays wanted', async (t) => {
+machineTest('tasks that cannot be placed or pulled fail with the reason', async (t) => {
   const big = await cluster.project(
     'big',
     'services: {web: {image: shoal-test/busybox, command: sleep 1000, deploy: {replicas: 2, resources: {reservations: {memory: 900G}}}}}\n',
@@ -324,7 +324,7 @@ machineTest('what cannot be placed or pulled fails with the reason and stays wan
   t.is((await cluster.run(['down'], missing)).code, 0);
 });
 
-machineTest('a volume keeps its data and its node over down and up', async (t) => {
+machineTest('a volume keeps its data and its node across down and up', async (t) => {
   const folder = await cluster.project(
     'keep',
     'services: {db: {image: shoal-test/busybox, command: sleep 100000, init: true, volumes: ["data:/data"]}}\nvolumes: {data: {}}\n',
@@ -341,14 +341,14 @@ machineTest('a volume keeps its data and its node over down and up', async (t) =
   t.is((await cluster.output(['volume', 'ls', '-q'])).trim(), '');
 });
 
-machineTest('stopped containers start again where they were; killed ones stay dead', async (t) => {
+machineTest('stopped containers restart on their nodes, killed ones only with up', async (t) => {
   const before = await placed();
   t.is((await cluster.run(['stop', 'todoApp'])).code, 0);
   t.deepEqual((await placed()).length, 2);
   t.is((await cluster.run(['start'])).code, 0);
   t.deepEqual(await placed(), before);
   t.is((await cluster.run(['kill', 'redis-slave'])).code, 0);
-  await waitFor('the end of redis-slave', async () => (await placed()).length === 4);
+  await waitFor('redis-slave to exit', async () => (await placed()).length === 4);
   t.is((await cluster.run(['up', '-d', '--wait'])).code, 0);
   t.is((await placed()).length, 5);
 });
@@ -383,7 +383,7 @@ machineTest('down -v leaves no trace on any machine', async (t) => {
   t.is(down.code, 0, down.stderr);
   t.regex(down.stderr, /Network todo-app_default {2}Removed/u);
   t.deepEqual(await cluster.ps(), []);
-  // Workers take the last nft table away after they have told the manager that the network is gone.
+  // Workers delete the last nftables table after they have reported the network as removed.
   await waitFor('every trace to be gone', async () => (await traces()) === clean, {
     timeoutMs: 15_000,
   }).catch(async () => {

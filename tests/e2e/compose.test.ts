@@ -15,21 +15,21 @@ import { networkDifferences, volumeDifferences } from '../helpers/compose-resour
 import { E2eCluster } from '../helpers/e2e-cluster.js';
 import { machineTest } from '../helpers/machine-test.js';
 
-/* Compose files made to run on two machines; what their keys came to is read from the engines there. */
+/* Runs Compose files on two machines and compares their keys with what the engines report. */
 
 let cluster: E2eCluster;
 
-const able = process.platform === 'linux' && process.getuid?.() === 0;
+const hasLab = process.platform === 'linux' && process.getuid?.() === 0;
 const corpus = findCorpus();
 const own = join(projectFolder(), 'fixtures/compose/run');
 const ownEnv = { KEYS_WORD: 'hush' };
 
 test.before(async () => {
-  if (able) cluster = await E2eCluster.create('cmptest', '10.98.112', [], 2);
+  if (hasLab) cluster = await E2eCluster.create('cmptest', '10.98.112', [], 2);
 });
 
 test.after.always(async () => {
-  if (able) await cluster.remove();
+  if (hasLab) await cluster.remove();
 });
 
 /** The resolved project, as `config` prints it. */
@@ -43,7 +43,7 @@ function modelOf(request: Parameters<typeof runConfig>[0]): Model {
   return JSON.parse(text.replaceAll('$$', '$')) as Model;
 }
 
-/** What a machine's engine has of a project, one `inspect` for each kind of thing. */
+/** Objects of one kind that a machine's engine has of a project, from `docker inspect`. */
 async function inspect<T>(machine: Machine, kind: string, project: string): Promise<readonly T[]> {
   const all = kind === 'container' ? ['--all'] : [];
   const filter = `label=com.docker.compose.project=${project}`;
@@ -63,7 +63,7 @@ interface Seen {
   readonly differences: readonly string[];
 }
 
-async function look(model: Model): Promise<Seen> {
+async function compareProject(model: Model): Promise<Seen> {
   const findings: Finding[] = [];
   const counts: Record<string, number> = {};
   const differences: string[] = [];
@@ -87,7 +87,7 @@ function keysOf({ findings }: Seen): ReadonlySet<string> {
   return new Set(findings.map(({ key }) => key));
 }
 
-/** How many containers the file asks for, by service. */
+/** Wanted number of containers by service. */
 function wantedCounts(model: Model): Record<string, number> {
   return Object.fromEntries(
     Object.entries(model.services).map(([name, { scale, deploy }]) => [
@@ -99,25 +99,25 @@ function wantedCounts(model: Model): Record<string, number> {
 
 const ownArguments = ['-f', join(own, 'keys.yaml')];
 
-machineTest('every key that an engine shows is there as the file says', async (t) => {
+machineTest('every key that an engine reports matches the file', async (t) => {
   const up = await cluster.run([...ownArguments, 'up', '-d', '--wait'], own, ownEnv);
   t.is(up.code, 0, up.stderr);
   const request = { files: [join(own, 'keys.yaml')], env: ownEnv, cwd: own };
   const model = modelOf(request);
-  const seen = await look(model);
+  const seen = await compareProject(model);
   t.deepEqual(seen.differences, []);
   t.deepEqual(seen.counts, wantedCounts(model));
   const argv = [...ownArguments, '--profile', 'made', 'create', 'unstartable'];
   const created = await cluster.run(argv, own, ownEnv);
   t.is(created.code, 0, created.stderr);
-  const more = await look(modelOf({ ...request, profiles: ['made'] }));
+  const more = await compareProject(modelOf({ ...request, profiles: ['made'] }));
   t.deepEqual(more.differences, []);
   const keys = keysOf(more);
   t.true(keys.size >= 64, `only ${String(keys.size)} keys: ${[...keys].sort().join(' ')}`);
 });
 
 machineTest(
-  'configs and secrets are files with content, owner and mode as the file says',
+  'configs and secrets are files with the content, owner and mode that the file gives',
   async (t) => {
     const script = [
       'cat /etc/note.txt /inline /run/secrets/word /run/secrets/other',
@@ -142,7 +142,7 @@ machineTest(
   },
 );
 
-/** Of the corpus beside the project: no two of them want the same host port on more than two machines. */
+/** Cases of the corpus beside the project; no host port is used by more than two of them. */
 const published = [
   'awesome-compose/postgresql-pgadmin__compose.yaml',
   'awesome-compose/react-express-mongodb__compose.yaml',
@@ -166,12 +166,12 @@ const published = [
   'handwritten-rules/ports-forms',
 ];
 
-/** So many at a time: each is a client and the work of the engines. */
-const together = 4;
+/** Number of projects at a time; each is a client and work for the engines. */
+const concurrency = 4;
 
 const corpusTest = corpus === undefined ? test.serial.skip : machineTest;
 
-corpusTest('published Compose files run, and their keys are there as they say', async (t) => {
+corpusTest('published Compose files run, and their keys match the containers', async (t) => {
   t.timeout(240_000);
   const wanted = new Set(published.map((id) => `corpus/${id}`));
   const cases = readCases(corpus ?? '', 'corpus').filter(({ id }) => wanted.has(id));
@@ -185,20 +185,20 @@ corpusTest('published Compose files run, and their keys are there as they say', 
   );
   await loadImages(await buildArchive(await standInImages(images)), cluster.machines());
   const keys = new Set<string>();
-  const one = async ({ item, projectName, model }: (typeof runs)[number]): Promise<void> => {
+  const runCase = async ({ item, projectName, model }: (typeof runs)[number]): Promise<void> => {
     const argv = ['-p', projectName, ...item.args, 'up', '-d'];
     const up = await cluster.run(argv, item.cwd, item.env);
     t.is(up.code, 0, `${item.id}: ${up.stderr}`);
-    const seen = await look(model);
+    const seen = await compareProject(model);
     t.deepEqual([item.id, seen.differences], [item.id, []]);
     t.deepEqual([item.id, seen.counts], [item.id, wantedCounts(model)]);
     for (const key of keysOf(seen)) keys.add(key);
   };
   const queue = [...runs];
   const worker = async (): Promise<void> => {
-    for (let run = queue.shift(); run !== undefined; run = queue.shift()) await one(run);
+    for (let run = queue.shift(); run !== undefined; run = queue.shift()) await runCase(run);
   };
-  await Promise.all(Array.from({ length: together }, worker));
+  await Promise.all(Array.from({ length: concurrency }, worker));
   t.true(keys.size >= 29, `only ${String(keys.size)} keys: ${[...keys].sort().join(' ')}`);
 });
 
@@ -224,7 +224,7 @@ const shared = `services:
 secrets: {word: {environment: WORD}}
 `;
 
-machineTest('services that share things stand together and go with their leader', async (t) => {
+machineTest('services that share namespaces run together and follow their leader', async (t) => {
   const folder = await cluster.project('shared', shared);
   const env = { WORD: 'first-word' };
   const up = await cluster.run(['up', '-d', '--wait'], folder, env);
@@ -244,15 +244,18 @@ machineTest('services that share things stand together and go with their leader'
   const machine = cluster.lab.machine(web?.Node ?? '');
   const inspected = ['docker', 'inspect', '-f', '{{.State.Pid}}', web?.ID ?? ''];
   await machine.output(['kill', '-9', (await machine.output(inspected)).trim()]);
-  await waitFor('the first of both to be one again', async () =>
+  await waitFor('the follower to join the restarted leader', async () =>
     (await inSide(1, 'wget', '-qO-', 'http://127.0.0.1/')).startsWith(web?.ID.slice(0, 12) ?? ''),
   );
   t.is((await cluster.run(['scale', 'side=1'], folder, env)).code, 0);
-  await waitFor('one of each', async () => (await cluster.ps([], folder)).length === 2);
+  await waitFor(
+    'one container of each service',
+    async () => (await cluster.ps([], folder)).length === 2,
+  );
 });
 
 machineTest(
-  'a secret is on no disk of its machine, and is there again after a power cut',
+  'a secret is on no disk of its machine, and is restored after a power cut',
   async (t) => {
     const folder = await cluster.project('shared', shared);
     const [web] = (await cluster.ps([], folder)).filter(({ Service }) => Service === 'web');
@@ -268,7 +271,7 @@ machineTest(
     await machine.boot();
     const read = async (): Promise<string> =>
       cluster.output(['exec', '-T', 'web', 'cat', '/run/secrets/word'], folder);
-    await waitFor('the secret to be there again', async () => (await read()) === 'first-word');
+    await waitFor('the secret to be restored', async () => (await read()) === 'first-word');
     const up = await cluster.run(['up', '-d', '--wait'], folder, { WORD: 'second-word' });
     t.is(up.code, 0, up.stderr);
     await waitFor('the other secret', async () => (await read()) === 'second-word');
@@ -279,7 +282,7 @@ machineTest(
   },
 );
 
-machineTest('up tells why a hook failed', async (t) => {
+machineTest('up reports why a hook failed', async (t) => {
   const hooked = `services:
   web:
     image: shoal-test/busybox

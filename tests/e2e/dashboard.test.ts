@@ -10,29 +10,29 @@ import { ShoalProgram } from '../helpers/shoal-program.js';
 import { Tmux } from '../helpers/tmux.js';
 
 const lab = openLab({ name: 'dashe', subnet: '10.98.162' });
-const possible = process.getuid?.() === 0 && process.platform === 'linux';
+const hasLab = process.getuid?.() === 0 && process.platform === 'linux';
 const composeFile = new URL('../../../fixtures/todo-app/docker-compose.yml', import.meta.url);
 const program = new URL('../../cli/main.js', import.meta.url).pathname;
 
 test.before(async () => {
-  if (possible) await lab.up(3);
+  if (hasLab) await lab.up(3);
 });
 
 test.after.always(async () => {
-  if (possible) await lab.down();
+  if (hasLab) await lab.down();
 });
 
-machineTest('a cluster is watched and steered from a terminal that is left intact', async (t) => {
+machineTest('the dashboard shows and controls a cluster and restores the terminal', async (t) => {
   t.timeout(600_000);
   const shoal = await ShoalProgram.create();
   t.teardown(async () => shoal.remove());
   const machines = ['node-1', 'node-2', 'node-3'].map((name) => lab.machine(name));
-  const made = await shoal.run([
+  const created = await shoal.run([
     ...['machine', 'create', '--swarm', '--swarm-master'],
     ...['--generic-ssh-key', lab.machine('node-1').keyPath],
     ...machines.flatMap(({ name, address }) => ['--generic-ip-address', address, name]),
   ]);
-  t.is(made.code, 0, made.stdout + made.stderr);
+  t.is(created.code, 0, created.stdout + created.stderr);
   const images = await Promise.all([busyboxImage(), todoImages()]);
   await loadImages(await buildArchive(images.flat()), machines);
   const up = await shoal.run(['-f', composeFile.pathname, 'up', '-d', '--wait']);
@@ -66,7 +66,7 @@ machineTest('a cluster is watched and steered from a terminal that is left intac
   await tmux.keys('exit', 'Enter');
   await tmux.shows(/shell in todo-app-todoApp-1 ended with code 0/u);
 
-  // Of three tasks of a service only this one is started again.
+  // Only this task of the service's three restarts.
   await tmux.keys('r');
   await tmux.shows(/others of its service go on/u);
   await tmux.keys('y');
@@ -78,14 +78,14 @@ machineTest('a cluster is watched and steered from a terminal that is left intac
   await tmux.shows(/node-3 +. down/u, 30_000);
 
   await tmux.keys('C-c');
-  // The line discipline is as before: what stty says is counted, and the shell echoes.
+  // The line discipline is restored: stty reports icanon, and the shell echoes.
   await tmux.shows(/^1$/mu);
   await tmux.keys('echo back-$((1+1))', 'Enter');
   const after = await tmux.shows(/^back-2/mu);
   t.true(after.includes('echo back-$((1+1))'));
   t.false(after.includes('machines 2/3'));
 
-  // Ended from outside, it leaves the terminal as it was as well.
+  // The terminal is restored after a signal as healthy.
   await tmux.keys('clear', 'Enter');
   await tmux.keys(
     `timeout --foreground 8 ${process.execPath} ${program} dash; echo left-$?; stty -a | grep -c ' icanon'`,
@@ -96,11 +96,11 @@ machineTest('a cluster is watched and steered from a terminal that is left intac
   t.false(ended.includes('machines 2/3'));
 });
 
-/** A firewall on the way is told with what it keeps from passing, and is not when it is gone. */
+/** Doctor reports a firewall with the traffic it blocks, and nothing once it is gone. */
 async function doctorFindsFaults(t: ExecutionContext, shoal: ShoalProgram): Promise<void> {
   const machine = lab.machine('node-2');
-  const well = await shoal.run(['doctor', 'node-1', 'node-2']);
-  t.is(well.code, 0, well.stdout + well.stderr);
+  const healthy = await shoal.run(['doctor', 'node-1', 'node-2']);
+  t.is(healthy.code, 0, healthy.stdout + healthy.stderr);
   await machine.output([
     'nft',
     'table inet fault { chain in { type filter hook input priority -10; udp dport 4789 drop; }; chain out { type filter hook output priority -10; tcp dport 7070 drop; }; }',

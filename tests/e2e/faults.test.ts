@@ -7,11 +7,11 @@ import { E2eCluster } from '../helpers/e2e-cluster.js';
 import { machineTest } from '../helpers/machine-test.js';
 
 /*
- * What may break on three machines, one after the other; node-1 runs the manager. Each test leaves three
+ * Faults on three machines, one after the other; node-1 runs the manager. Each test leaves three
  * replicas running for the next.
  */
 
-const able = process.platform === 'linux' && process.getuid?.() === 0;
+const hasLab = process.platform === 'linux' && process.getuid?.() === 0;
 const compose = `services:
   keep:
     image: shoal-test/busybox
@@ -26,13 +26,13 @@ let cluster: E2eCluster;
 let folder: string;
 
 test.before(async () => {
-  if (!able) return;
+  if (!hasLab) return;
   cluster = await E2eCluster.create('faults', '10.98.202');
   folder = await cluster.project('faults', compose);
 });
 
 test.after.always(async () => {
-  if (able) await cluster.remove();
+  if (hasLab) await cluster.remove();
 });
 
 function machine(name: string): Machine {
@@ -43,7 +43,7 @@ async function running(): Promise<readonly PsRow[]> {
   return (await cluster.ps([], folder)).filter(({ State }) => State === 'running');
 }
 
-/** Three slots, each filled once; `among` limits where. */
+/** Waits until three slots are filled once each, on the nodes in `among`. */
 async function threeRun(among: readonly string[] = nodes): Promise<readonly PsRow[]> {
   return waitFor(
     `three replicas on ${among.join(', ')}`,
@@ -57,7 +57,7 @@ async function threeRun(among: readonly string[] = nodes): Promise<readonly PsRo
   );
 }
 
-/** Every container of the project on a machine, running or not: `name started-at`. */
+/** Every container of the project on a machine, running or not: `name id started-at`. */
 async function containersOn(name: string): Promise<readonly string[]> {
   const script =
     'ids=$(docker ps -aq --no-trunc --filter label=com.docker.compose.project=faults); ' +
@@ -74,7 +74,7 @@ async function noLeftovers(): Promise<void> {
   });
 }
 
-/** Whether a container finds another by name and reaches it, asked past the control plane. */
+/** Whether a container resolves and pings another one, without the control plane. */
 async function reaches(from: PsRow, to: Pick<PsRow, 'Name'>): Promise<boolean> {
   const { exitCode } = await machine(from.Node).exec([
     ...['docker', 'exec', from.ID, 'ping', '-c', '1', '-W', '1', to.Name],
@@ -82,7 +82,7 @@ async function reaches(from: PsRow, to: Pick<PsRow, 'Name'>): Promise<boolean> {
   return exitCode === 0;
 }
 
-/** How many addresses the service's name has, as a container sees it. */
+/** Number of addresses of the service's name, as a container sees it. */
 async function addressesSeen(from: PsRow): Promise<number> {
   const { stdout } = await machine(from.Node).exec([
     ...['docker', 'exec', from.ID, 'nslookup', 'keep'],
@@ -90,7 +90,7 @@ async function addressesSeen(from: PsRow): Promise<number> {
   return new Set(stdout.match(/(?<=^Address: ?)10\.[\d.]+$/gmu)).size;
 }
 
-/** Whether anything answers over HTTP on the port that a machine publishes. */
+/** Whether anything answers HTTP on a machine's published port. */
 async function answers(address: string): Promise<boolean> {
   try {
     await fetch(`http://${address}:8085/`, { signal: AbortSignal.timeout(300) });
@@ -118,40 +118,46 @@ async function nodeIs(name: string, status: string): Promise<void> {
 }
 
 machineTest(
-  'an engine is killed with a container: both are back, on the network and by name',
+  'a killed engine and its killed container recover, including network and DNS name',
   async (t) => {
     const up = await cluster.run(['up', '-d', '--wait'], folder);
     t.is(up.code, 0, up.stderr);
     const rows = await threeRun();
-    const [here, there] = [on(rows, 'node-1'), on(rows, 'node-2')];
-    t.true(await reaches(here, there));
+    const [local, remote] = [on(rows, 'node-1'), on(rows, 'node-2')];
+    t.true(await reaches(local, remote));
     const victim = machine('node-2');
-    const pid = await victim.output(['docker', 'inspect', '-f', '{{.State.Pid}}', there.ID]);
+    const pid = await victim.output(['docker', 'inspect', '-f', '{{.State.Pid}}', remote.ID]);
     await victim.output(['sh', '-c', `kill -9 $(pidof dockerd) ${pid.trim()}`]);
     await waitFor('the engine to start the container again', async () => {
-      const { stdout } = await victim.exec(['docker', 'inspect', '-f', '{{.State.Pid}}', there.ID]);
+      const { stdout } = await victim.exec([
+        'docker',
+        'inspect',
+        '-f',
+        '{{.State.Pid}}',
+        remote.ID,
+      ]);
       return Number(stdout) > 0 && stdout.trim() !== pid.trim();
     });
-    await waitFor('the name to lead there again', () => reaches(here, there));
-    await waitFor('it to find the others', () => reaches(there, here));
-    await waitFor('three addresses', async () => (await addressesSeen(here)) === 3);
-    t.is(on(await threeRun(), 'node-2').ID, there.ID, 'it is the same container');
+    await waitFor('the name to resolve to it again', () => reaches(local, remote));
+    await waitFor('it to reach the others', () => reaches(remote, local));
+    await waitFor('three addresses', async () => (await addressesSeen(local)) === 3);
+    t.is(on(await threeRun(), 'node-2').ID, remote.ID, 'the container is the same');
   },
 );
 
 machineTest(
-  "the manager's machine loses power: the others go on, and all is found again",
+  "containers go on while the manager's machine is down, and all are recovered",
   async (t) => {
     const rows = await threeRun();
     const others = nodes.filter((name) => name !== 'node-1');
     const before = await Promise.all(others.map((name) => containersOn(name)));
-    const [here, there] = [on(rows, 'node-2'), on(rows, 'node-3')];
-    let asked = 0;
-    const deaf: string[] = [];
+    const [local, remote] = [on(rows, 'node-2'), on(rows, 'node-3')];
+    let attempts = 0;
+    const failures: string[] = [];
     const look = async () => {
-      asked += 1;
-      if (!(await reaches(here, there))) deaf.push(`node-2 at question ${asked}`);
-      if (!(await reaches(there, here))) deaf.push(`node-3 at question ${asked}`);
+      attempts += 1;
+      if (!(await reaches(local, remote))) failures.push(`node-2 at attempt ${attempts}`);
+      if (!(await reaches(remote, local))) failures.push(`node-3 at attempt ${attempts}`);
     };
     await machine('node-1').kill();
     await look();
@@ -161,12 +167,14 @@ machineTest(
       const answer = await cluster.run(['ps', '--format', 'json', '--no-trunc'], folder);
       return answer.code === 0 && (answer.stdout.match(/"State":"running"/gu) ?? []).length === 3;
     });
-    t.true(asked > 2);
-    t.deepEqual(deaf, [], 'names led to the other machine all the while');
+    t.true(attempts > 2);
+    t.deepEqual(failures, [], 'every lookup reached the other machine');
     const after = await threeRun();
     t.deepEqual(after.map(({ Name, Node }) => `${Name}@${Node}`).sort(), sortedPlaces(rows));
     t.deepEqual(await Promise.all(others.map((name) => containersOn(name))), before);
-    await waitFor('its own replica to be found', () => reaches(here, on(after, 'node-1')));
+    await waitFor('the replica on the manager machine to be reachable', () =>
+      reaches(local, on(after, 'node-1')),
+    );
     await noLeftovers();
   },
 );
@@ -176,17 +184,17 @@ function sortedPlaces(rows: readonly PsRow[]): readonly string[] {
 }
 
 machineTest(
-  'the store is lost: containers go on, and a backup brings all back as it runs',
+  'containers survive the loss of the store, and a backup restores the cluster state',
   async (t) => {
     const rows = await threeRun();
     const before = await Promise.all(nodes.map((name) => containersOn(name)));
     const file = join(cluster.home, 'lost.backup');
     t.is((await cluster.run(['store', 'backup', file])).code, 0);
-    const boss = machine('node-1');
+    const managerMachine = machine('node-1');
     const wipe = 'systemctl stop shoal-manager && rm -rf /var/lib/shoal/manager/store';
-    await boss.output(['sh', '-c', `${wipe} && systemctl start shoal-manager`]);
+    await managerMachine.output(['sh', '-c', `${wipe} && systemctl start shoal-manager`]);
     await waitFor('every worker to be turned away', async () => {
-      const log = await boss.output(['journalctl', '-u', 'shoal-manager', '-o', 'cat']);
+      const log = await managerMachine.output(['journalctl', '-u', 'shoal-manager', '-o', 'cat']);
       return nodes.every((name) => log.includes(`the store is empty, but node ${name} runs`));
     });
     const restored = await cluster.run(['store', 'import', file]);
@@ -199,25 +207,28 @@ machineTest(
   },
 );
 
-machineTest('a machine is cut off and healed: the replicas are right, none twice', async (t) => {
+machineTest('after a partition heals, each replica runs exactly once', async (t) => {
   await threeRun();
   await cluster.lab.cut('node-3');
   await threeRun(['node-1', 'node-2']);
-  t.is((await containersOn('node-3')).length, 1, 'it goes on where nobody sees it');
+  t.is((await containersOn('node-3')).length, 1, 'the cut off container goes on');
   await cluster.lab.heal('node-3');
   await nodeIs('node-3', 'Ready');
   await noLeftovers();
   const after = await threeRun();
   t.is(new Set(after.map(({ ID }) => ID)).size, 3);
   const from = on(after, 'node-1');
-  await waitFor('names to lead to what runs', async () => (await addressesSeen(from)) === 3);
+  await waitFor(
+    'the name to resolve to all replicas',
+    async () => (await addressesSeen(from)) === 3,
+  );
 });
 
-machineTest('a drained node gives its tasks to the others and gets new ones again', async (t) => {
+machineTest('a drained node loses its tasks and gets new ones once it is active', async (t) => {
   await cluster.output(['node', 'update', '--availability', 'drain', 'node-2']);
   await threeRun(['node-1', 'node-3']);
   await waitFor(
-    'nothing to be left there',
+    'the drained node to be empty',
     async () => (await containersOn('node-2')).length === 0,
   );
   await cluster.output(['node', 'update', '--availability', 'active', 'node-2']);
@@ -229,7 +240,7 @@ machineTest('a drained node gives its tasks to the others and gets new ones agai
   await noLeftovers();
 });
 
-machineTest('a machine that comes back never answers for what runs elsewhere by now', async (t) => {
+machineTest('a returning machine never answers for tasks that were moved', async (t) => {
   const front = await cluster.project(
     'front',
     `services:
@@ -248,7 +259,7 @@ machineTest('a machine that comes back never answers for what runs elsewhere by 
   const victim = machine((await where()) ?? '');
   t.true(await answers(victim.address));
   await victim.kill();
-  await waitFor('it to run elsewhere', async () => {
+  await waitFor('the task to run elsewhere', async () => {
     const now = await where();
     return now !== undefined && now !== victim.name;
   });
@@ -266,11 +277,11 @@ machineTest('a machine that comes back never answers for what runs elsewhere by 
   t.is((await cluster.run(['down'], front)).code, 0);
 });
 
-machineTest('a machine that is gone for good is forgotten, and down leaves nothing', async (t) => {
-  const busy = (await threeRun())[0]?.Node ?? '';
-  const early = await cluster.run(['node', 'rm', busy]);
+machineTest('a lost node can be removed, and down leaves nothing behind', async (t) => {
+  const busyNode = (await threeRun())[0]?.Node ?? '';
+  const early = await cluster.run(['node', 'rm', busyNode]);
   t.is(early.code, 1);
-  t.true(early.stderr.includes(busy));
+  t.true(early.stderr.includes(busyNode));
   await machine('node-3').kill();
   await threeRun(['node-1', 'node-2']);
   await nodeIs('node-3', 'Down');

@@ -8,29 +8,29 @@ import { findRegistry, RegistryServer, registryUser } from '../../fixtures/regis
 import { E2eCluster } from '../helpers/e2e-cluster.js';
 import { machineTest } from '../helpers/machine-test.js';
 
-/* No registry outside can be reached from these machines: they have what they were given or have built. */
+/* These machines reach no outside registry: they have only loaded and built images. */
 
 const subnet = '10.98.220';
-/** Of this host, on the machines' network. Below the range that the kernel takes ports from by itself. */
+/** This host's address on the machines' network; the port is below the kernel's ephemeral range. */
 const registryAddress = `${subnet}.1:5000`;
 
 let cluster: E2eCluster;
 
-const able = process.platform === 'linux' && process.getuid?.() === 0;
-const program = able ? await findRegistry() : { missing: 'needs lab machines' };
+const hasLab = process.platform === 'linux' && process.getuid?.() === 0;
+const program = hasLab ? await findRegistry() : { missing: 'needs lab machines' };
 
 test.before(async () => {
-  if (able)
+  if (hasLab)
     cluster = await E2eCluster.create('imgtest', subnet, [
       ...['--engine-insecure-registry', registryAddress],
     ]);
 });
 
 test.after.always(async () => {
-  if (able) await cluster.remove();
+  if (hasLab) await cluster.remove();
 });
 
-machineTest('an image that only one machine has reaches every machine that runs it', async (t) => {
+machineTest('an image on one machine is copied to every machine that runs it', async (t) => {
   const [first] = cluster.machines();
   if (first === undefined) throw new Error('no machine');
   const only = { ...(await busyboxImage()), reference: 'only-here:1' };
@@ -52,7 +52,7 @@ machineTest('an image that only one machine has reaches every machine that runs 
   t.deepEqual([...left.values()], ['', '', '']);
 });
 
-machineTest('an image that no machine has is refused with the reason', async (t) => {
+machineTest('an image that no machine has fails with the reason', async (t) => {
   const folder = await cluster.project(
     'nowhere',
     'services:\n  a:\n    image: nowhere.invalid/x:1\n    command: sleep 1000\n',
@@ -97,7 +97,7 @@ const dockerfile = [
   '',
 ].join('\n');
 
-machineTest('up builds what no machine has, from a folder here, for all machines', async (t) => {
+machineTest('up builds a missing image from a local folder for all machines', async (t) => {
   const folder = await buildProject('one');
   const up = await cluster.run(['up', '-d'], folder);
   t.is(up.code, 0, up.stderr);
@@ -113,7 +113,7 @@ machineTest('up builds what no machine has, from a folder here, for all machines
   }
 });
 
-machineTest('a new build reaches every machine, and the same one changes nothing', async (t) => {
+machineTest('a new build reaches all machines, and an identical one changes nothing', async (t) => {
   const folder = await buildProject('two');
   const up = await cluster.run(['up', '-d', '--build'], folder);
   t.is(up.code, 0, up.stderr);
@@ -125,15 +125,15 @@ machineTest('a new build reaches every machine, and the same one changes nothing
     );
     t.is(seen, 'two');
   }
-  const again = await cluster.run(['up', '-d', '--build'], folder);
-  t.is(again.code, 0, again.stderr);
+  const rebuilt = await cluster.run(['up', '-d', '--build'], folder);
+  t.is(rebuilt.code, 0, rebuilt.stderr);
   t.deepEqual(
     (await cluster.ps([], folder)).map(({ ID }) => ID),
     before.map(({ ID }) => ID),
   );
 });
 
-machineTest('build says what went wrong, and takes arguments', async (t) => {
+machineTest('build reports its failure and takes arguments', async (t) => {
   const folder = await buildProject('three');
   const failed = join(folder, 'app', 'Dockerfile');
   await writeFile(failed, `${await readFile(failed, 'utf8')}RUN test "$WORD" = right\n`);
@@ -149,7 +149,7 @@ machineTest('build says what went wrong, and takes arguments', async (t) => {
 });
 
 machineTest(
-  'a build takes secrets and contexts beside its own, and leaves no secret behind',
+  'a build takes secrets and additional contexts, and keeps no secret in the image',
   async (t) => {
     const folder = await cluster.project(
       'beside',
@@ -194,7 +194,7 @@ machineTest(
   },
 );
 
-machineTest('one-off commands, files, exports, pauses and ends of containers', async (t) => {
+machineTest('run, cp, export, pause and wait work on containers', async (t) => {
   const folder = await cluster.project(
     'tools',
     [
@@ -246,7 +246,7 @@ machineTest('one-off commands, files, exports, pauses and ends of containers', a
 
 const registryTest = 'path' in program ? machineTest : test.skip;
 
-registryTest('a private registry: pushed with a password, pulled by up, and anew', async (t) => {
+registryTest('images are pushed to a private registry and pulled again by up', async (t) => {
   if (!('path' in program)) throw new Error(program.missing);
   const registry = await RegistryServer.start(program.path, registryAddress);
   t.teardown(() => registry.stop());

@@ -9,14 +9,14 @@ import type { Machine } from '../../fixtures/lab/machine.js';
 import { copyProgram } from '../helpers/checkout.js';
 import { machineTest } from '../helpers/machine-test.js';
 
-/* One machine with an engine and no cluster, in place of a laptop: the program runs on it. */
+/* One machine with an engine and no cluster stands in for a laptop; the program runs on it. */
 
 const lab = openLab({ name: 'localtst', subnet: '10.98.108' });
 let main = '';
 const dockerCompose = await findDockerCompose();
-/** Skipped where `fixtures/docker-compose/install` has not found the program. */
+/** Skipped unless `fixtures/docker-compose/install` has installed the program. */
 const composeTest = 'path' in dockerCompose ? machineTest : test.serial.skip;
-const able = process.platform === 'linux' && process.getuid?.() === 0;
+const hasLab = process.platform === 'linux' && process.getuid?.() === 0;
 
 const compose = `
 services:
@@ -38,7 +38,7 @@ volumes: {data: {}}
 `;
 
 test.before(async () => {
-  if (!able) return;
+  if (!hasLab) return;
   await lab.down();
   await lab.up(1);
   main = await copyProgram(machine());
@@ -50,7 +50,7 @@ test.before(async () => {
 });
 
 test.after.always(async () => {
-  if (able) await lab.down();
+  if (hasLab) await lab.down();
 });
 
 function machine(): Machine {
@@ -70,13 +70,13 @@ async function shoal(...argv: readonly string[]): Promise<Result> {
   return { code: exitCode, stdout, stderr };
 }
 
-machineTest('without a cluster, commands say what to do', async (t) => {
+machineTest('commands without a cluster suggest what to do', async (t) => {
   const { code, stderr } = await shoal('ps');
   t.is(code, 1);
   t.regex(stderr, /^shoal: no cluster is configured and none runs here: "shoal up"/u);
 });
 
-machineTest('up starts a cluster of this computer and says so', async (t) => {
+machineTest('up starts a local cluster and reports it', async (t) => {
   const up = await shoal('up', '-d', '--wait');
   t.is(up.code, 0, up.stderr);
   t.regex(up.stderr, /^no cluster is configured: starting a manager and a worker/u);
@@ -89,20 +89,20 @@ machineTest('up starts a cluster of this computer and says so', async (t) => {
   t.regex((await shoal('logs', 'db')).stdout, /^db-1 +\| db is up\n$/u);
 });
 
-machineTest('its daemons may stop and start; containers do not notice', async (t) => {
+machineTest('containers keep running while the local daemons stop and start', async (t) => {
   const ids = async (): Promise<string> => machine().output(['docker', 'ps', '-q']);
   const before = await ids();
   t.is((await shoal('local', 'stop')).stdout, 'stopped\n');
   t.is((await shoal('local', 'stop')).stdout, 'not running\n');
   t.is((await shoal('ps')).code, 1);
-  const again = await shoal('up', '-d');
-  t.is(again.code, 0, again.stderr);
+  const restarted = await shoal('up', '-d');
+  t.is(restarted.code, 0, restarted.stderr);
   t.is(await ids(), before);
   t.regex((await shoal('local', 'status')).stdout, /^manager: running .*\nworker: running /u);
 });
 
-/** The real tool, on the machine, in the folder of the project. */
-async function compose2(...argv: readonly string[]): Promise<string> {
+/** Runs the real docker-compose on the machine, in the project's folder. */
+async function dockerComposeRun(...argv: readonly string[]): Promise<string> {
   return machine().output([
     'env',
     '--chdir=/srv/demo',
@@ -112,23 +112,23 @@ async function compose2(...argv: readonly string[]): Promise<string> {
   ]);
 }
 
-composeTest('docker-compose knows what up made and leaves it as it is', async (t) => {
+composeTest('docker-compose recognizes containers of up and leaves them unchanged', async (t) => {
   if ('path' in dockerCompose)
     await copyFile(dockerCompose.path, machine().file('/srv/docker-compose'));
   t.is((await shoal('up', '-d', '--wait')).code, 0);
-  const listed = await compose2('ps', '--format', '{{.Name}} {{.Service}} {{.State}}');
+  const listed = await dockerComposeRun('ps', '--format', '{{.Name}} {{.Service}} {{.State}}');
   t.is(listed, 'demo-db-1 db running\ndemo-web-1 web running\n');
-  t.regex(await compose2('ls'), /^demo +running\(2\) +\/srv\/demo\/compose.yaml$/mu);
-  t.is(await compose2('exec', '-T', 'web', 'echo', 'hello'), 'hello\n');
+  t.regex(await dockerComposeRun('ls'), /^demo +running\(2\) +\/srv\/demo\/compose.yaml$/mu);
+  t.is(await dockerComposeRun('exec', '-T', 'web', 'echo', 'hello'), 'hello\n');
   const before = await machine().output(['docker', 'ps', '-q']);
-  await compose2('up', '-d');
+  await dockerComposeRun('up', '-d');
   t.is(await machine().output(['docker', 'ps', '-q']), before);
 });
 
-composeTest('what docker-compose made is shown, and up takes it over with its data', async (t) => {
+composeTest('up reports docker-compose containers and takes them over with data', async (t) => {
   t.is((await shoal('down', '-v')).code, 0);
-  await compose2('up', '-d');
-  await compose2('exec', '-T', 'db', 'sh', '-c', 'echo kept > /data/file');
+  await dockerComposeRun('up', '-d');
+  await dockerComposeRun('exec', '-T', 'db', 'sh', '-c', 'echo kept > /data/file');
   const ps = await shoal('ps');
   t.regex(ps.stderr, /project demo: has containers created by docker compose: demo-/u);
   const other = await shoal('-f', '/srv/demo/other.yaml', 'up', '-d');
@@ -141,11 +141,11 @@ composeTest('what docker-compose made is shown, and up takes it over with its da
   t.is(up.code, 0, up.stderr);
   t.regex(up.stderr, /Container demo-db-1 {2}Removed/u);
   t.is((await shoal('exec', '-T', 'db', 'cat', '/data/file')).stdout, 'kept\n');
-  const running = await compose2('ps', '-a', '--format', '{{.Name}} {{.State}}');
+  const running = await dockerComposeRun('ps', '-a', '--format', '{{.Name}} {{.State}}');
   t.is(running, 'demo-db-1 running\ndemo-web-1 running\n');
 });
 
-machineTest('its removal leaves no container, network or daemon', async (t) => {
+machineTest('removing the local cluster leaves no container, network or daemon', async (t) => {
   const removed = await shoal('local', 'rm');
   t.is(removed.code, 0, removed.stderr);
   t.is(await machine().output(['docker', 'ps', '-aq']), '');

@@ -45,17 +45,17 @@ async function waitForNodes(
   );
 }
 
-machineTest('three machines become a cluster, lose a member and go without a trace', async (t) => {
+machineTest('three machines form a cluster and are removed without a trace', async (t) => {
   const program = await ShoalProgram.create();
   t.teardown(async () => program.remove());
   const names = ['node-1', 'node-2', 'node-3'];
   const machines = names.map((name) => lab.machine(name));
-  const made = await program.run([
+  const created = await program.run([
     ...['machine', 'create', '--swarm', '--swarm-master'],
     ...['--generic-ssh-key', lab.machine('node-1').keyPath],
     ...machines.flatMap(({ name, address }) => ['--generic-ip-address', address, name]),
   ]);
-  t.is(made.code, 0, made.stdout + made.stderr);
+  t.is(created.code, 0, created.stdout + created.stderr);
   await waitForNodes(t, program, names);
 
   const listed = await program.run(['machine', 'ls', '--format', '{{.Name}} {{.Swarm}}']);
@@ -65,18 +65,18 @@ machineTest('three machines become a cluster, lose a member and go without a tra
     t.regex(keys, /^(?:600 \S+\n)+$/u);
   }
 
-  const main = async (): Promise<string> =>
+  const workerPid = async (): Promise<string> =>
     lab.machine('node-2').output(['systemctl', 'show', '--property=MainPID', 'shoal-worker']);
-  const killed = await main();
+  const killed = await workerPid();
   await lab.machine('node-2').output(['systemctl', 'kill', '-s', 'KILL', 'shoal-worker']);
-  const pid = await waitFor('another worker', async () => {
-    const now = await main();
+  const pid = await waitFor('a new worker process', async () => {
+    const now = await workerPid();
     return now.trim() !== 'MainPID=0' && now !== killed && now;
   });
   await waitForNodes(t, program, names);
-  const again = await program.run(['machine', 'provision', ...names]);
-  t.is(again.code, 0, again.stderr);
-  if (!again.stdout.includes('uploading')) t.is(await main(), pid);
+  const reprovisioned = await program.run(['machine', 'provision', ...names]);
+  t.is(reprovisioned.code, 0, reprovisioned.stderr);
+  if (!reprovisioned.stdout.includes('uploading')) t.is(await workerPid(), pid);
 
   t.is((await program.run(['machine', 'rm', '-y', 'node-3'])).code, 0);
   await waitForNodes(t, program, ['node-1', 'node-2']);

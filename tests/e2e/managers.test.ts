@@ -9,18 +9,18 @@ import type { PsRow } from '../helpers/e2e-cluster.js';
 import { E2eCluster, resultOf } from '../helpers/e2e-cluster.js';
 
 /*
- * Three machines, each with a manager and a Consul server. What happens to the leader must not be seen by
- * containers; each test leaves the to-do application running for the next.
+ * Three machines, each with a manager and a Consul server. Containers must not notice what happens
+ * to the leader. Each test leaves the to-do application running for the next.
  */
 
 const consul = await findConsul();
-const able = process.platform === 'linux' && process.getuid?.() === 0 && 'path' in consul;
-const managersTest = able ? test.serial : test.serial.skip;
+const hasLab = process.platform === 'linux' && process.getuid?.() === 0 && 'path' in consul;
+const managersTest = hasLab ? test.serial : test.serial.skip;
 
 let cluster: E2eCluster;
 
 test.before(async () => {
-  if (!able) return;
+  if (!hasLab) return;
   const binary = 'path' in consul ? consul.path : '';
   cluster = await E2eCluster.create('managers', '10.98.206', [
     ...['--swarm-managers', '3', '--consul-server', '--consul-binary', binary],
@@ -28,7 +28,7 @@ test.before(async () => {
 });
 
 test.after.always(async () => {
-  if (able) await cluster.remove();
+  if (hasLab) await cluster.remove();
 });
 
 async function managers(): Promise<ReadonlyMap<string, string>> {
@@ -40,7 +40,7 @@ async function managers(): Promise<ReadonlyMap<string, string>> {
   return new Map(lines.map((line) => line.split(' ') as [string, string]));
 }
 
-/** The machine of the one that leads, once the managers are as many as told. */
+/** The leader's machine, once `reachable` managers answer. */
 async function leader(reachable = 3): Promise<Machine> {
   return waitFor(
     `a leader among ${String(reachable)} managers`,
@@ -75,13 +75,13 @@ async function running(count: number): Promise<readonly PsRow[]> {
 
 const ids = (rows: readonly PsRow[]): readonly string[] => rows.map(({ ID }) => ID).sort();
 
-/** Containers as the engines have them, past every manager. */
+/** Containers as the engines report them, without a manager. */
 async function onMachines(): Promise<readonly string[]> {
   const found = await cluster.everywhere(['docker', 'ps', '-q', '--no-trunc']);
   return [...found.values()].flatMap((text) => text.split('\n').filter((id) => id !== '')).sort();
 }
 
-managersTest('every manager takes commands for the cluster', async (t) => {
+managersTest('every manager accepts commands for the cluster', async (t) => {
   const up = await cluster.run(['up', '-d', '--wait']);
   t.is(up.code, 0, up.stderr);
   const before = ids(await running(3));
@@ -96,8 +96,8 @@ managersTest('every manager takes commands for the cluster', async (t) => {
       join(home, 'clusters', 'default.json'),
       JSON.stringify({ ...parsed, managers: [manager] }),
     );
-    const again = await cluster.run(['--storage-path', home, 'up', '-d']);
-    t.is(again.code, 0, again.stderr);
+    const result = await cluster.run(['--storage-path', home, 'up', '-d']);
+    t.is(result.code, 0, result.stderr);
   }
   t.deepEqual(await onMachines(), before);
 });
@@ -111,12 +111,12 @@ interface EventLine {
 
 const lines = (text: string): readonly string[] => text.split('\n').filter((line) => line !== '');
 
-managersTest('the leader is killed: the next one schedules, containers stay', async (t) => {
+managersTest('the next leader schedules after a leader failure, and containers stay', async (t) => {
   const before = await running(3);
   const first = await leader();
   const since = String(Math.floor(Date.now() / 1000));
   const live = cluster.start(['events', '--json']);
-  const told = resultOf(live);
+  const eventOutput = resultOf(live);
   await first.output(['systemctl', 'kill', '-s', 'KILL', 'shoal-manager']);
   const scaled = await cluster.run(['scale', 'redis-slave=2']);
   t.is(scaled.code, 0, scaled.stderr);
@@ -128,14 +128,14 @@ managersTest('the leader is killed: the next one schedules, containers stay', as
   t.is((await cluster.run(['scale', 'redis-slave=1'])).code, 0);
   await leader();
   await running(3);
-  const asked = ['events', '--json', '--since', since, '--until', '0s'];
-  const kept = await waitFor('the last event to be kept', async () => {
-    const events = lines(await cluster.output(asked));
+  const eventArgs = ['events', '--json', '--since', since, '--until', '0s'];
+  const kept = await waitFor('the last event to be stored', async () => {
+    const events = lines(await cluster.output(eventArgs));
     const stopped = events.some((line) => (JSON.parse(line) as EventLine).action === 'stop');
     return stopped && events;
   });
   live.kill('SIGINT');
-  const { stdout } = await told;
+  const { stdout } = await eventOutput;
   t.deepEqual(
     lines(stdout).filter((line) => !kept.includes(line)),
     [],
@@ -143,19 +143,19 @@ managersTest('the leader is killed: the next one schedules, containers stay', as
   t.deepEqual(
     kept.filter((line) => !lines(stdout).includes(line)),
     [],
-    'nothing is missing from the stream that was open over the change',
+    'the stream open across the leader change misses no event',
   );
 });
 
-managersTest('a leader that is stopped and goes on writes nothing, and follows', async (t) => {
+managersTest('a leader that resumes after SIGSTOP writes nothing and follows', async (t) => {
   const first = await leader();
   await first.output(['systemctl', 'kill', '-s', 'STOP', 'shoal-manager']);
-  await waitFor('another one to lead', async () => {
+  await waitFor('another manager to lead', async () => {
     const seen = await managers();
     return [...seen].some(([name, status]) => status === 'Leader' && name !== first.name);
   });
-  const made = await cluster.run(['network', 'create', 'while-stopped']);
-  t.is(made.code, 0, made.stderr);
+  const created = await cluster.run(['network', 'create', 'while-stopped']);
+  t.is(created.code, 0, created.stderr);
   await first.output(['systemctl', 'kill', '-s', 'CONT', 'shoal-manager']);
   const second = await leader();
   t.not(second.name, first.name);
@@ -168,7 +168,7 @@ managersTest('a leader that is stopped and goes on writes nothing, and follows',
 });
 
 managersTest(
-  "the leader's machine loses power: another leads and replaces its tasks",
+  "after the leader's machine loses power, the next leader replaces its tasks",
   async (t) => {
     const before = await running(3);
     const first = await leader();
@@ -184,13 +184,13 @@ managersTest(
     );
     await first.boot();
     await leader(3);
-    await waitFor('what it had to be gone from it', async () => {
+    await waitFor('its stale containers to be removed', async () => {
       return (await onMachines()).join() === ids(after).join();
     });
   },
 );
 
-managersTest('consul loses its quorum: changes are refused, what runs goes on', async (t) => {
+managersTest('without a consul quorum changes are refused and containers go on', async (t) => {
   const before = ids(await running(3));
   const [, ...two] = cluster.machines();
   const each = (verb: string): Promise<unknown> =>

@@ -10,7 +10,9 @@ import type { TestPki } from '../helpers/pki.js';
 import { createTestPki } from '../helpers/pki.js';
 import { until } from '../helpers/until.js';
 
-/* What other programs find of a cluster in a real Consul, asked by HTTP and by DNS. */
+/*
+ * The catalog entries of a cluster in a real Consul, as other programs see them over HTTP and DNS.
+ */
 
 const shared = sharedConsul();
 let pki: TestPki;
@@ -30,7 +32,7 @@ interface Found {
   readonly Checks: readonly { readonly Status: string }[];
 }
 
-async function listed(service: string): Promise<readonly Found[]> {
+async function healthOf(service: string): Promise<readonly Found[]> {
   const client = clientOf(shared());
   try {
     return (await client.call((consul) =>
@@ -61,7 +63,7 @@ function apply(manager: ManagerProcess, replicas: number): Promise<unknown> {
   });
 }
 
-function byHand(operations: readonly object[]): Promise<unknown> {
+function transact(operations: readonly object[]): Promise<unknown> {
   const client = clientOf(shared());
   return client
     .call((consul) => consul.transaction.create(operations as never))
@@ -70,10 +72,10 @@ function byHand(operations: readonly object[]): Promise<unknown> {
     });
 }
 
-consulTest('nodes and running tasks are found by HTTP and DNS while they run', async (t) => {
+consulTest('running tasks and nodes can be found over HTTP and DNS', async (t) => {
   const servers = shared();
   const clusterName = newId().slice(0, 8);
-  await byHand([
+  await transact([
     { Node: { Verb: 'set', Node: { Node: 'legacy', Address: '192.0.2.9' } } },
     { Service: { Verb: 'set', Node: 'legacy', Service: { ID: 'old', Service: 'front' } } },
   ]);
@@ -89,19 +91,19 @@ consulTest('nodes and running tasks are found by HTTP and DNS while they run', a
     FakeWorker.join({ port, clusterId: 'c1', nodeId: 'w1', tls, address: '127.0.0.2' });
   const worker = await join(first.port);
   await apply(first, 2);
-  const ours = async (): Promise<readonly Found[]> =>
-    (await listed('front')).filter(({ Node }) => Node.Node === `shoal-${clusterName}-w1`);
+  const ownTasks = async (): Promise<readonly Found[]> =>
+    (await healthOf('front')).filter(({ Node }) => Node.Node === `shoal-${clusterName}-w1`);
   await until(
     'two tasks are listed',
     20_000,
-    async () => (await ours()).filter(healthy).length === 2,
+    async () => (await ownTasks()).filter(healthy).length === 2,
   );
-  t.deepEqual((await ours()).map(({ Service }) => Service.Tags).sort(), [
+  t.deepEqual((await ownTasks()).map(({ Service }) => Service.Tags).sort(), [
     ['shop', 'slot-1'],
     ['shop', 'slot-2'],
   ]);
   t.deepEqual(
-    (await listed('shoal-node')).map(({ Service }) => Service.Address),
+    (await healthOf('shoal-node')).map(({ Service }) => Service.Address),
     ['127.0.0.2'],
   );
   const resolver = new Resolver();
@@ -112,12 +114,12 @@ consulTest('nodes and running tasks are found by HTTP and DNS while they run', a
   const [task] = await first.call('task.list', { project: 'shop' });
   worker.report(task?.id ?? '', aStatus('running', { startedAt: 1, health: 'unhealthy' }));
   await until(
-    'its health follows',
+    'the health check follows',
     20_000,
-    async () => (await ours()).filter(healthy).length === 1,
+    async () => (await ownTasks()).filter(healthy).length === 1,
   );
 
-  await byHand([
+  await transact([
     {
       Service: {
         Verb: 'delete',
@@ -130,20 +132,20 @@ consulTest('nodes and running tasks are found by HTTP and DNS while they run', a
   await first.exit;
   worker.leave();
   const second = await leaderOf(managers.filter((manager) => manager !== first));
-  await until('the next leader makes good what is missing', 20_000, async () => {
-    return (await listed('shoal-node')).length === 1;
+  await until('the next leader restores missing entries', 20_000, async () => {
+    return (await healthOf('shoal-node')).length === 1;
   });
-  t.is((await ours()).length, 2, 'tasks that nobody reported as ended stay');
+  t.is((await ownTasks()).length, 2, 'tasks not reported as ended stay registered');
 
-  const again = await join(second.port);
+  const rejoined = await join(second.port);
   t.teardown(() => {
-    again.leave();
+    rejoined.leave();
   });
   await apply(second, 0);
-  await until('none is listed', 20_000, async () => (await ours()).length === 0);
+  await until('no task is listed', 20_000, async () => (await ownTasks()).length === 0);
   t.deepEqual(
-    (await listed('front')).map(({ Service }) => Service.ID),
+    (await healthOf('front')).map(({ Service }) => Service.ID),
     ['old'],
-    'what others have registered is left alone',
+    'foreign registrations stay',
   );
 });

@@ -54,7 +54,7 @@ async function candidates(
   cluster: string,
 ): Promise<{ readonly first: Candidate; readonly others: readonly Candidate[] }> {
   const all = ['m1', 'm2', 'm3'].map((name) => new Candidate(t, servers, cluster, name));
-  await until('one leads', 20_000, () => all.some(({ written }) => written.length > 3));
+  await until('a candidate leads', 20_000, () => all.some(({ written }) => written.length > 3));
   // The others have asked for the lock as well, and wait for it.
   const client = clientOf(servers);
   t.teardown(() => {
@@ -68,8 +68,8 @@ async function candidates(
   });
   t.is(all.filter(({ leads }) => leads).length, 1);
   const first = all.find(({ leads }) => leads);
-  if (first === undefined) throw new Error('nobody leads');
-  return { first, others: all.filter((one) => one !== first) };
+  if (first === undefined) throw new Error('no candidate leads');
+  return { first, others: all.filter((candidate) => candidate !== first) };
 }
 
 async function stored(
@@ -90,14 +90,14 @@ async function stored(
 }
 
 consulTest(
-  'a leader that is killed is followed by another one, and nothing acknowledged is lost',
+  'another candidate follows a killed leader, and no acknowledged write is lost',
   async (t) => {
     const servers = shared();
     const cluster = newId();
     const { first, others } = await candidates(t, servers, cluster);
     const killedAt = performance.now();
     first.child.kill('SIGKILL');
-    await until('another one writes', 20_000, () =>
+    await until('another candidate writes', 20_000, () =>
       others.some(({ written }) => written.length > 0),
     );
     const tookMs = performance.now() - killedAt;
@@ -113,16 +113,21 @@ consulTest(
   },
 );
 
-consulTest('a leader that was stopped and goes on writes nothing any more', async (t) => {
+consulTest('a leader that resumes after SIGSTOP writes nothing more', async (t) => {
   const servers = shared();
   const cluster = newId();
   const { first, others } = await candidates(t, servers, cluster);
   first.child.kill('SIGSTOP');
-  await until('another one writes', 20_000, () => others.some(({ written }) => written.length > 3));
+  await until('another candidate writes', 20_000, () =>
+    others.some(({ written }) => written.length > 3),
+  );
   const before = first.written.length;
   first.child.kill('SIGCONT');
-  await until('it knows', 20_000, () => !first.leads);
-  t.true(first.written.length <= before + 1, 'what Consul had accepted before it was stopped');
+  await until('the old leader steps down', 20_000, () => !first.leads);
+  t.true(
+    first.written.length <= before + 1,
+    'at most one write that Consul had accepted before the stop',
+  );
   const successor = others.find(({ leads }) => leads);
   const began = successor?.written[0] ?? 0;
   for (const { child } of others) child.kill('SIGKILL');
@@ -133,12 +138,14 @@ consulTest('a leader that was stopped and goes on writes nothing any more', asyn
   t.true(records.some(({ nodeId }) => nodeId === successor?.name));
 });
 
-consulTest('a leader that leaves hands over at once', async (t) => {
+consulTest('a leader that exits releases the lock at once', async (t) => {
   const servers = shared();
   const { first, others } = await candidates(t, servers, newId());
   const left = performance.now();
   first.child.kill('SIGTERM');
-  await until('another one writes', 20_000, () => others.some(({ written }) => written.length > 0));
+  await until('another candidate writes', 20_000, () =>
+    others.some(({ written }) => written.length > 0),
+  );
   t.log(`next write accepted after ${Math.round(performance.now() - left)} ms`);
-  await until('it has ended', 20_000, () => first.child.exitCode === 0);
+  await until('the old leader exits', 20_000, () => first.child.exitCode === 0);
 });

@@ -9,19 +9,22 @@ import { consulTest, sharedConsul } from '../helpers/consul.js';
 const shared = sharedConsul();
 const self = { nodeId: 'm1', address: '127.0.0.1:7070' };
 
-/** Consul as it is while its servers elect a leader: it can be asked for nothing. */
-class DeafClient extends ConsulClient {
-  deaf = false;
+/** Consul while its servers elect a leader: every call fails. */
+class LeaderlessClient extends ConsulClient {
+  leaderless = false;
 
-  override call<T>(...given: Parameters<typeof ConsulClient.prototype.call<T>>): Promise<T> {
-    if (this.deaf) return Promise.reject(new AppError('unavailable', 'no cluster leader'));
-    return super.call(...given);
+  override call<T>(...args: Parameters<typeof ConsulClient.prototype.call<T>>): Promise<T> {
+    if (this.leaderless) return Promise.reject(new AppError('unavailable', 'no cluster leader'));
+    return super.call(...args);
   }
 }
 
-function lockOf(t: ExecutionContext, cluster: string): { client: DeafClient; lock: ConsulLock } {
+function lockOf(
+  t: ExecutionContext,
+  cluster: string,
+): { client: LeaderlessClient; lock: ConsulLock } {
   const [host = '', port = ''] = (shared().addresses[0] ?? '').split(':');
-  const client = new DeafClient({ servers: [{ host, port: Number(port) }], prefix: 'shoal' });
+  const client = new LeaderlessClient({ servers: [{ host, port: Number(port) }], prefix: 'shoal' });
   const log = silentLogger;
   const lock = new ConsulLock({ client, log, prefix: 'shoal', cluster, clusterId: cluster, self });
   t.teardown(async () => {
@@ -36,21 +39,21 @@ async function sessionsOf(client: ConsulClient): Promise<readonly { readonly TTL
   return all;
 }
 
-consulTest('a manager that could not give the lock back takes it again', async (t) => {
+consulTest('a manager that failed to release the lock can acquire it again', async (t) => {
   const { client, lock } = lockOf(t, newId());
   const first = await lock.acquire(AbortSignal.timeout(20_000));
-  client.deaf = true;
+  client.leaderless = true;
   await first.release();
-  client.deaf = false;
+  client.leaderless = false;
   const second = await lock.acquire(AbortSignal.timeout(20_000));
-  t.true(second.fence.index > first.fence.index, 'what the first one still sends is refused');
+  t.true(second.fence.index > first.fence.index, 'writes of the first term are refused');
   t.false(second.lost.aborted);
   await second.release();
-  t.deepEqual(await sessionsOf(client), [], 'none is left behind');
+  t.deepEqual(await sessionsOf(client), [], 'no session is left behind');
 });
 
 consulTest(
-  'a manager killed and back before Consul has noticed does not wait for itself',
+  'a manager that restarts before Consul expires its session does not wait for its own lock',
   async (t) => {
     const cluster = newId();
     const before = await lockOf(t, cluster).lock.acquire(AbortSignal.timeout(20_000));
@@ -61,7 +64,7 @@ consulTest(
 );
 
 consulTest(
-  "the session of a holder that Consul's leader does not hear ends by itself",
+  'the session of a holder has a TTL, so that Consul expires it without health checks',
   async (t) => {
     const { client, lock } = lockOf(t, newId());
     const held = await lock.acquire(AbortSignal.timeout(20_000));

@@ -15,7 +15,7 @@ import { leaderOf, prepareManagers } from '../helpers/managers.js';
 import type { TestPki } from '../helpers/pki.js';
 import { createTestPki } from '../helpers/pki.js';
 
-/* A real Consul that wants TLS with certificates on both ends, and a token. */
+/* A real Consul that requires TLS with client certificates, and a token. */
 
 const masterToken = 'c0ffee00-0000-4000-8000-000000000000';
 const pki = await createTestPki('c1');
@@ -49,7 +49,7 @@ function clientAt(
   });
 }
 
-consulTest('with TLS on both ends, what does not fit is said by its cause', async (t) => {
+consulTest('every TLS mismatch with consul is reported with its cause', async (t) => {
   const [address = ''] = shared().tlsAddresses;
   const mine = await pki.client('ada');
   const good = clientAt(address, mine);
@@ -71,11 +71,11 @@ consulTest('with TLS on both ends, what does not fit is said by its cause', asyn
   });
 });
 
-for (const [what, name, days, message] of [
+for (const [problem, name, days, message] of [
   ['that has expired', '127.0.0.1', -1, /its certificate has expired/],
   ['for another address', '192.0.2.1', 5, /its certificate is for another name or address/],
 ] as const) {
-  consulTest(`a consul with a certificate ${what} is not believed`, async (t) => {
+  consulTest(`a consul with a certificate ${problem} is refused`, async (t) => {
     const servers = await startConsul({ tls: await server(pki, name, days) });
     t.teardown(() => servers.stop());
     const client = clientAt(servers.tlsAddresses[0] ?? '', await pki.client('ada'));
@@ -83,7 +83,7 @@ for (const [what, name, days, message] of [
   });
 }
 
-/** What docs/managers.md says that a manager's token needs. */
+/** The rules that docs/managers.md lists for a manager's token. */
 const rules = `
 key_prefix "shoal/NAME/" { policy = "write" }
 session_prefix "" { policy = "write" }
@@ -92,7 +92,7 @@ node_prefix "" { policy = "write" }
 agent_prefix "" { policy = "read" }
 `;
 
-consulTest('a manager over TLS, with a token that may do what is needed and no more', async (t) => {
+consulTest('a manager runs over TLS with a token limited to the documented rules', async (t) => {
   const [plain = ''] = shared().addresses;
   const clusterName = newId();
   const ask = async (path: string, body: object): Promise<{ readonly SecretID: string }> => {

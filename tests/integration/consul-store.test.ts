@@ -32,7 +32,7 @@ function openAs(servers: ConsulServers, name: string, id = name): Promise<Backen
   return openTestConsul(clientOf(servers), { cluster: { id, name } });
 }
 
-/** Fails with what was thrown unless it is an AppError of the kind. */
+/** Asserts that `run` rejects with an AppError of the kind and a matching message. */
 async function failsAs(t: ExecutionContext, kind: string, wanted: RegExp, run: Promise<unknown>) {
   const error: unknown = await t.throwsAsync(run);
   t.true(isAppError(error) && error.kind === kind, String(error));
@@ -40,7 +40,7 @@ async function failsAs(t: ExecutionContext, kind: string, wanted: RegExp, run: P
 }
 
 consulTest(
-  'a batch of many transactions is there whole or not at all, wherever its writer is killed',
+  'a batch of many transactions is complete or absent, wherever its writer is killed',
   async (t) => {
     const servers = shared();
     const cluster = newId();
@@ -75,7 +75,7 @@ consulTest(
   },
 );
 
-consulTest('who opened a store before somebody else writes no more, and is told', async (t) => {
+consulTest('a backend is fenced off once another one has opened the store', async (t) => {
   const servers = shared();
   const name = newId();
   const old = await openAs(servers, name);
@@ -90,37 +90,44 @@ consulTest('who opened a store before somebody else writes no more, and is told'
   await next.close();
 });
 
-consulTest('a key changed by hand, and one that is not ours, are named', async (t) => {
+consulTest('keys that were changed or written by another program are named', async (t) => {
   const servers = shared();
   const name = newId();
   const backend = await openAs(servers, name);
   await backend.commit([put('a'), put('b')]);
-  const hand = clientOf(servers);
+  const foreignClient = clientOf(servers);
   const write = (key: string, value: string): Promise<unknown> =>
-    hand.transact([{ verb: 'set', key: `shoal/${name}/${key}`, value: Buffer.from(value) }]);
+    foreignClient.transact([
+      { verb: 'set', key: `shoal/${name}/${key}`, value: Buffer.from(value) },
+    ]);
   await write('services/a', '{"id":"a","evil":true}');
   await failsAs(t, 'conflict', /must be opened again/, backend.commit([put('a', { n: 2 })]));
   await backend.close();
   const damaged = await openAs(servers, name);
-  await failsAs(t, 'internal', /services\/a in consul was changed by hand/, damaged.load());
+  await failsAs(
+    t,
+    'internal',
+    /services\/a in consul was changed by foreignClient/,
+    damaged.load(),
+  );
   await damaged.commit([put('z')]);
   await write('notes', 'hello');
   const foreign = await openAs(servers, name);
   await failsAs(t, 'internal', /notes in consul was not written by shoal/, foreign.load());
-  hand.close();
+  foreignClient.close();
   await Promise.all([damaged.close(), foreign.close()]);
 });
 
 consulTest(
-  'a prefix in other use, of another cluster or of a newer version is refused',
+  'a prefix of another program, another cluster or a newer version is refused',
   async (t) => {
     const servers = shared();
-    const hand = clientOf(servers);
+    const foreignClient = clientOf(servers);
     t.teardown(() => {
-      hand.close();
+      foreignClient.close();
     });
     const write = (key: string, value: string): Promise<unknown> =>
-      hand.transact([{ verb: 'set', key, value: Buffer.from(value) }]);
+      foreignClient.transact([{ verb: 'set', key, value: Buffer.from(value) }]);
     const used = newId();
     await write(`shoal/${used}/something`, 'of others');
     await failsAs(t, 'conflict', /is used by something else/, openAs(servers, used));
@@ -138,7 +145,7 @@ consulTest(
 );
 
 consulTest(
-  'an object of megabytes is cut in pieces, shrinks and goes without leaving any; more is refused',
+  'large objects are split into parts without leftovers, and oversized ones are refused',
   async (t) => {
     const servers = shared();
     const name = newId();
@@ -164,7 +171,7 @@ consulTest(
 );
 
 consulTest(
-  'consul that is down, refuses the token or is none at all is said in one line',
+  'a consul that is down, refuses the token or is no consul gives a one-line error',
   async (t) => {
     const servers = await startConsul({ masterToken: 'b1a0dcd0-0c4c-4cd0-9c59-6f3a7a0a3f6e' });
     t.teardown(() => servers.stop());
@@ -176,7 +183,7 @@ consulTest(
     await failsAs(t, 'unavailable', /cannot be reached: ECONNREFUSED/, backend.commit([put('b')]));
     await servers.startServer(0);
     await servers.ready();
-    // Nothing was sent, so nothing is in doubt: it goes on.
+    // Nothing was sent, so the outcome is certain and the backend goes on.
     await backend.commit([put('b')]);
     t.is((await backend.load()).length, 2);
     await backend.close();

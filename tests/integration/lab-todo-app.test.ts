@@ -13,7 +13,7 @@ const lab = openLab({ name: 'todotest', subnet: '10.98.104' });
 test.before(() => lab.down());
 test.after.always(() => lab.down());
 
-/** Starts the application on one plain engine; gives the front end's base URL. */
+/** Starts the application on a plain engine; returns the front end's base URL. */
 async function start(machine: Machine): Promise<string> {
   const docker = (...args: string[]): Promise<string> => machine.output(['docker', ...args]);
   await docker('network', 'create', 'todo');
@@ -29,12 +29,12 @@ async function get(url: string): Promise<{ status: number; body: unknown }> {
   return { status: answer.status, body: await answer.json() };
 }
 
-machineTest('the images are the same whenever they are built, and loaded once', async (t) => {
+machineTest('image builds are reproducible, and loading twice changes nothing', async (t) => {
   const [machine] = await lab.up(1);
-  if (!machine) throw new Error('no machine was made');
+  if (!machine) throw new Error('no machine was created');
   const archive = await buildArchive([await busyboxImage(), ...(await todoImages())]);
-  const again = await buildArchive([await busyboxImage(), ...(await todoImages())]);
-  t.deepEqual(again, archive);
+  const rebuilt = await buildArchive([await busyboxImage(), ...(await todoImages())]);
+  t.deepEqual(rebuilt, archive);
   await loadImages(archive, [machine]);
   await loadImages(archive, [machine]);
   for (const { reference, id } of archive.images) {
@@ -67,7 +67,7 @@ machineTest('the application finds its databases by name and keeps its items', a
   t.is((await get(`${url}/read/todo`)).status, 500);
 });
 
-machineTest('the front end ends at once when it is asked to', async (t) => {
+machineTest('the front end exits at once on SIGTERM', async (t) => {
   const machine = lab.machine('node-1');
   const started = performance.now();
   await machine.output(['docker', 'stop', '-t', '10', 'todoApp']);
@@ -82,13 +82,13 @@ machineTest('the front end ends at once when it is asked to', async (t) => {
   t.is(exitCode.trim(), '0');
 });
 
-machineTest('the small image serves, fetches and resolves', async (t) => {
+machineTest('the busybox image serves, fetches and resolves', async (t) => {
   const machine = lab.machine('node-1');
   const docker = (...args: string[]): Promise<string> => machine.output(['docker', ...args]);
   const serve = 'echo hello >/var/www/index.html; exec httpd -f -p 80 -h /var/www';
   await docker('run', '-d', '--net', 'todo', '--name', 'web', busyboxReference, 'sh', '-c', serve);
   const ask =
     'wget -qO- http://web/; nslookup web >/dev/null; getent hosts web; echo | nc -w 2 web 80 >/dev/null; ping -c1 -W1 web >/dev/null; echo $?';
-  const said = await docker('run', '--rm', '--net', 'todo', busyboxReference, 'sh', '-ec', ask);
-  t.regex(said, /^hello\n[\d.]+ +web\n0\n$/);
+  const output = await docker('run', '--rm', '--net', 'todo', busyboxReference, 'sh', '-ec', ask);
+  t.regex(output, /^hello\n[\d.]+ +web\n0\n$/);
 });

@@ -18,16 +18,16 @@ async function reaches(from: Machine, to: Machine): Promise<boolean> {
 }
 
 /**
- * Reaches within seconds. One ping is not enough: an address asked for while the way was cut stays
- * unresolved until the kernel's last of three questions, a second apart, has failed.
+ * Waits until `to` answers. One ping is not enough: an address resolved while the path was cut
+ * stays unresolved until the last of the kernel's three ARP requests, a second apart, has failed.
  */
-const comesToReach = (from: Machine, to: Machine): Promise<true> =>
-  waitFor(`the way from ${from.name} to ${to.name}`, () => reaches(from, to));
+const canReachSoon = (from: Machine, to: Machine): Promise<true> =>
+  waitFor(`the path from ${from.name} to ${to.name}`, () => reaches(from, to));
 
 const bootId = async (machine: Machine): Promise<string> =>
   (await machine.output(['cat', '/proc/sys/kernel/random/boot_id'])).trim();
 
-/** What the lab may have left on the host, as text to compare and to read. */
+/** Everything the lab may have left on the host, one line each. */
 async function traces(): Promise<readonly string[]> {
   const ours = (line: string): boolean => line.includes('labtest');
   const groups = (await run(['find', '/sys/fs/cgroup', '-maxdepth', '2', '-type', 'd'])).split(
@@ -54,7 +54,7 @@ async function traces(): Promise<readonly string[]> {
 }
 
 machineTest(
-  'machines answer over SSH and have an engine each; up again changes nothing',
+  'each machine has SSH and an engine of its own, and a second up changes nothing',
   async (t) => {
     const machines = await lab.up(2);
     t.deepEqual(
@@ -73,14 +73,14 @@ machineTest(
     );
     t.not(engines[0], engines[1]);
     const before = await Promise.all(machines.map(bootId));
-    const again = await lab.up(2);
-    t.deepEqual(await Promise.all(again.map(bootId)), before);
+    const restarted = await lab.up(2);
+    t.deepEqual(await Promise.all(restarted.map(bootId)), before);
   },
 );
 
-machineTest('machines reach each other and have identities of their own', async (t) => {
+machineTest('machines reach each other and have distinct identities', async (t) => {
   const [a, b] = [lab.machine('node-1'), lab.machine('node-2')];
-  t.true(await comesToReach(a, b));
+  t.true(await canReachSoon(a, b));
   for (const file of ['/etc/machine-id', '/etc/ssh/ssh_host_ed25519_key.pub'])
     t.not(await a.output(['cat', file]), await b.output(['cat', file]));
 });
@@ -101,7 +101,7 @@ machineTest('a power cut loses everything but the disk', async (t) => {
   t.not(await bootId(machine), before);
 });
 
-machineTest('a machine that reboots itself comes back, one that powers off does not', async (t) => {
+machineTest('a machine restarts after a reboot, but not after a poweroff', async (t) => {
   const machine = lab.machine('node-2');
   const before = await bootId(machine);
   await machine.exec(['systemctl', 'reboot']);
@@ -119,26 +119,26 @@ machineTest('a machine that reboots itself comes back, one that powers off does 
   t.true(machine.running);
 });
 
-machineTest('a cut pair is apart from each other alone, until healed', async (t) => {
+machineTest('a cut affects only its pair of machines, until healed', async (t) => {
   const [a, b] = [lab.machine('node-1'), lab.machine('node-2')];
   const [c] = await lab.up(['node-3'], { secondUnderlay: true });
   if (!c) throw new Error('no machine on the second underlay');
   t.is(c.address, '10.98.103.13');
-  t.true(await comesToReach(a, c));
+  t.true(await canReachSoon(a, c));
   await lab.cut('node-1', 'node-2');
   await lab.cut('node-1', 'node-3');
   t.false(await reaches(a, b));
   t.false(await reaches(b, a));
   t.false(await reaches(a, c));
-  t.true(await comesToReach(b, c));
+  t.true(await canReachSoon(b, c));
   await lab.heal('node-1', 'node-2');
-  t.true(await comesToReach(a, b));
+  t.true(await canReachSoon(a, b));
   t.false(await reaches(a, c));
   await lab.heal('node-1');
-  t.true(await comesToReach(a, c));
+  t.true(await canReachSoon(a, c));
 });
 
-machineTest('a pulled cable stays pulled over a power cycle, and exec works past it', async (t) => {
+machineTest('a pulled cable stays pulled over a power cycle, and exec still works', async (t) => {
   const [a, b] = [lab.machine('node-1'), lab.machine('node-2')];
   await lab.cut('node-2');
   t.false(await reaches(a, b));
@@ -148,14 +148,14 @@ machineTest('a pulled cable stays pulled over a power cycle, and exec works past
   await b.ready();
   t.false(await reaches(a, b));
   await lab.heal('node-2');
-  t.true(await comesToReach(a, b));
+  t.true(await canReachSoon(a, b));
 });
 
 machineTest(
-  'a machine without an engine has none, and a user with sudo instead of root',
+  'a machine can be created without an engine and with a sudo user instead of root',
   async (t) => {
     const [machine] = await lab.up(['node-4'], { engine: false, sudoUser: 'ann' });
-    if (!machine) throw new Error('no machine was made');
+    if (!machine) throw new Error('no machine was created');
     const found = await machine.exec(['sh', '-c', 'command -v dockerd containerd runc docker']);
     t.is(found.stdout, '');
     t.not((await machine.exec(['dpkg-query', '-W', 'docker.io'])).exitCode, 0);
@@ -166,7 +166,7 @@ machineTest(
   },
 );
 
-machineTest('a lab whose addresses are taken is refused and leaves nothing', async (t) => {
+machineTest('a lab with addresses in use is refused and leaves nothing behind', async (t) => {
   const other = openLab({ name: 'labtest2', subnet: '10.98.102' });
   const error = await t.throwsAsync(other.up(1));
   t.true(isConflict(error));

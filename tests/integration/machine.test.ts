@@ -29,7 +29,7 @@ import { ShoalProgram } from '../helpers/shoal-program.js';
 
 const lab = openLab({ name: 'mach', subnet: '10.98.40' });
 
-/** One machine with an engine, one without and with a user who may use sudo. */
+/** A machine with an engine, and one without an engine but with a sudo user. */
 const engine = (): Machine => lab.machine('node-1');
 const bare = (): Machine => lab.machine('node-2');
 
@@ -56,7 +56,7 @@ function createFlags(machine: Machine, user = 'root', key = machine.keyPath): re
   ];
 }
 
-/** A failure says what is wrong in one line and leaves no record of the machine. */
+/** Asserts a one-line error and no record of the machine. */
 async function fails(
   t: ExecutionContext,
   program: ShoalProgram,
@@ -74,7 +74,7 @@ async function enginePid(machine: Machine): Promise<string> {
 }
 
 machineTest(
-  'a machine with containers gets TLS without losing them, and gives it all back',
+  'provisioning and removing a machine leaves its containers running and no trace of ours',
   async (t) => {
     const program = await aProgram(t);
     const machine = engine();
@@ -98,8 +98,13 @@ machineTest(
       machine.output(['docker', 'inspect', '-f', '{{.State.StartedAt}} {{.State.Pid}}', 'mine']);
     const before = await started();
 
-    const made = await program.run([...createFlags(machine), '--engine-label', 'disk=ssd', 'web']);
-    t.is(made.code, 0, made.stderr + made.stdout);
+    const created = await program.run([
+      ...createFlags(machine),
+      '--engine-label',
+      'disk=ssd',
+      'web',
+    ]);
+    t.is(created.code, 0, created.stderr + created.stdout);
     t.is(await started(), before);
 
     const listed = await program.run(['machine', 'ls']);
@@ -145,9 +150,9 @@ machineTest(
   'a machine without an engine gets one through a user with passwordless sudo',
   async (t) => {
     const program = await aProgram(t);
-    const made = await program.run([...createFlags(bare(), 'ann'), 'bare']);
-    t.is(made.code, 0, made.stderr + made.stdout);
-    t.regex(made.stdout, /installing docker\.io.* with apt \(dockerd missing\)/u);
+    const created = await program.run([...createFlags(bare(), 'ann'), 'bare']);
+    t.is(created.code, 0, created.stderr + created.stdout);
+    t.regex(created.stdout, /installing docker\.io.* with apt \(dockerd missing\)/u);
     const store = new MachineStore(program.home);
     const credentials = await new Workshop({ store, env: {} }).credentials();
     const version = await engineVersion({ host: bare().address, port: 2376 }, credentials, 5000);
@@ -158,7 +163,7 @@ machineTest(
   },
 );
 
-machineTest('an engine is closed to whoever holds a certificate of a cluster', async (t) => {
+machineTest('an engine refuses certificates of a cluster', async (t) => {
   const program = await aProgram(t);
   t.is((await program.run([...createFlags(engine()), 'web'])).code, 0);
   t.teardown(async () => program.run(['machine', 'rm', '-f', 'web']));
@@ -189,16 +194,16 @@ machineTest('an engine is closed to whoever holds a certificate of a cluster', a
   await t.notThrowsAsync(engineVersion(endpoint, own, 5000));
 });
 
-machineTest('machines created by several programs at once share one authority', async (t) => {
+machineTest('machines created by several programs at once share one CA', async (t) => {
   const program = await aProgram(t);
-  const made = await Promise.all([
+  const created = await Promise.all([
     program.run([...createFlags(engine()), 'one']),
     program.run([...createFlags(bare(), 'ann'), 'two']),
   ]);
   t.deepEqual(
-    made.map(({ code }) => code),
+    created.map(({ code }) => code),
     [0, 0],
-    made.map(({ stderr }) => stderr).join(''),
+    created.map(({ stderr }) => stderr).join(''),
   );
   const listed = await program.run([
     'machine',
@@ -210,7 +215,7 @@ machineTest('machines created by several programs at once share one authority', 
   t.is((await program.run(['machine', 'rm', '-f', 'one', 'two'])).code, 0);
 });
 
-machineTest('a wrong ssh key is said to be refused', async (t) => {
+machineTest('a refused ssh key is reported', async (t) => {
   const program = await aProgram(t);
   const key = join(program.home, 'other-key');
   execFileSync('/usr/bin/ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
@@ -218,7 +223,7 @@ machineTest('a wrong ssh key is said to be refused', async (t) => {
   await fails(t, program, result, /web: root@10\.98\.40\.11:22 refused the ssh key/u);
 });
 
-machineTest('what is no ssh key is named, and one with a passphrase wants an agent', async (t) => {
+machineTest('missing, invalid and passphrase-protected ssh keys are reported', async (t) => {
   const program = await aProgram(t);
   const missing = await program.run([...createFlags(engine(), 'root', '/nowhere/key'), 'web']);
   await fails(t, program, missing, /ssh key \/nowhere\/key: ENOENT/u);
@@ -232,7 +237,7 @@ machineTest('what is no ssh key is named, and one with a passphrase wants an age
   await fails(t, program, asked, /has a passphrase: add it to an ssh agent/u);
 });
 
-machineTest('a host where nothing listens is named with address and port', async (t) => {
+machineTest('an unreachable host is reported with address and port', async (t) => {
   const program = await aProgram(t);
   const server = createServer();
   server.listen(0, '127.0.0.1');
@@ -275,7 +280,7 @@ machineTest('a changed host key is refused', async (t) => {
   t.is((await program.run(['machine', 'rm', '-f', 'web'])).code, 0);
 });
 
-machineTest('sudo that asks for a password is refused with what to do', async (t) => {
+machineTest('sudo with a password is refused with a fix', async (t) => {
   const program = await aProgram(t);
   const rules = await bare().output(['sh', '-c', 'grep -rl "^ann" /etc/sudoers /etc/sudoers.d']);
   const file = rules.trim();
@@ -293,7 +298,7 @@ machineTest('sudo that asks for a password is refused with what to do', async (t
   );
 });
 
-machineTest('a distribution that is not supported is named', async (t) => {
+machineTest('an unsupported distribution is reported by name', async (t) => {
   const program = await aProgram(t);
   const release = '/etc/os-release';
   await bare().output(['cp', '--remove-destination', '-L', release, `${release}.before`]);
@@ -307,7 +312,7 @@ machineTest('a distribution that is not supported is named', async (t) => {
   await fails(t, program, result, /web: Alpine Linux v3\.20 is not supported/u);
 });
 
-machineTest('a disk that is too small is found before anything is sent', async (t) => {
+machineTest('a full disk is reported before the upload starts', async (t) => {
   const program = await aProgram(t);
   await bare().output(['sh', '-c', 'mkdir -p /opt && mount -t tmpfs -o size=40m tmpfs /opt']);
   t.teardown(async () => bare().exec(['umount', '/opt']));
@@ -315,7 +320,7 @@ machineTest('a disk that is too small is found before anything is sent', async (
   await fails(t, program, result, /web: 40 MB free in \/opt, 1\d\d MB needed/u);
 });
 
-machineTest('a disk that fills up during the upload leaves nothing half there', async (t) => {
+machineTest('a disk that fills up during the upload leaves no partial file', async (t) => {
   const program = await aProgram(t);
   await bare().output([
     'sh',
@@ -342,7 +347,7 @@ machineTest('a disk that fills up during the upload leaves nothing half there', 
   t.is((await bare().output(['find', '/opt/shoal/runtime', '-type', 'f'])).trim(), '');
 });
 
-machineTest('a cluster wants its manager first', async (t) => {
+machineTest('a worker cannot be created before its manager', async (t) => {
   const program = await aProgram(t);
   const result = await program.run([...createFlags(engine()), '--swarm', 'web']);
   await fails(

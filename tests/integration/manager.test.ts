@@ -34,7 +34,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** A manager's folder with settings and keys, on a port that was free a moment ago. */
+/** A manager's folder with settings and keys, and a port that was free a moment ago. */
 async function prepare(t: ExecutionContext): Promise<{ folder: string; port: number }> {
   const folder = await mkdtemp(join(tmpdir(), 'shoal-manager-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
@@ -128,7 +128,7 @@ async function taskIds(client: HttpCaller, state: Task['status']['state']): Prom
   return (tasks as Task[]).filter((task) => task.status.state === state).map(({ id }) => id);
 }
 
-test('a manager that was killed finds its cluster again, and its tasks go on', async (t) => {
+test('a killed manager recovers its cluster after a restart, and tasks go on', async (t) => {
   const { folder, port } = await prepare(t);
   const first = start(t, folder);
   await ready(first);
@@ -148,9 +148,9 @@ test('a manager that was killed finds its cluster again, and its tasks go on', a
   await worker.ended;
   const second = start(t, folder);
   await ready(second);
-  const back = await join();
+  const rejoined = await join();
   t.teardown(() => {
-    back.leave();
+    rejoined.leave();
   });
   const again = await caller(t, port);
   await until('both running', 20_000, async () => (await taskIds(again, 'running')).length === 2);
@@ -160,7 +160,7 @@ test('a manager that was killed finds its cluster again, and its tasks go on', a
   t.regex(second.output(), /manager has stopped/);
 });
 
-test('of two managers on one port the second says so and does no harm', async (t) => {
+test('a second manager on the same port exits with an error and does no harm', async (t) => {
   const { folder, port } = await prepare(t);
   const first = start(t, folder);
   await ready(first);
@@ -183,7 +183,7 @@ test('a store of another cluster is refused', async (t) => {
   t.regex(second.output(), /is of cluster test \(c1\), not of test \(c2\)/);
 });
 
-test('settings that are missing or wrong are one line that names file and key', async (t) => {
+test('missing settings give a one-line error with file and key', async (t) => {
   const { folder } = await prepare(t);
   await writeFile(join(folder, 'manager.json'), '{"clusterId":"c1"}');
   const running = start(t, folder);

@@ -17,7 +17,7 @@ import type { TestPki } from '../helpers/pki.js';
 import { createTestPki } from '../helpers/pki.js';
 import { until } from '../helpers/until.js';
 
-/* Three managers' processes over three real Consul servers. */
+/* Three manager processes over three real Consul servers. */
 
 const shared = sharedConsul({ servers: 3 });
 let pki: TestPki;
@@ -56,10 +56,10 @@ function makeNetwork(manager: ManagerProcess, name: string): Promise<unknown> {
 }
 
 /**
- * As a careful client does it: on a connection that the dead leader left open the request may have been on
- * its way already, and then it is looked at before it is made again.
+ * Creates a network like a careful client: a request on a connection to the dead leader may have
+ * been carried out, so the client checks before it retries.
  */
-async function makeNetworkSurely(manager: ManagerProcess, name: string): Promise<void> {
+async function makeNetworkWithRetry(manager: ManagerProcess, name: string): Promise<void> {
   try {
     await makeNetwork(manager, name);
   } catch (error) {
@@ -72,7 +72,7 @@ async function networksOf(manager: ManagerProcess): Promise<readonly string[]> {
   return (await manager.call('network.list', {})).map(({ spec }) => spec.name).sort();
 }
 
-consulTest('any manager takes writes and answers reads, and says who leads', async (t) => {
+consulTest('every manager takes writes, answers reads and names the leader', async (t) => {
   const servers = shared();
   const managers = await managersOn(t, servers, ['m1', 'm2', 'm3']);
   const leader = await leaderOf(managers);
@@ -87,7 +87,7 @@ consulTest('any manager takes writes and answers reads, and says who leads', asy
   }
 });
 
-/** A service of one, which a worker without an engine says it runs. */
+/** Deploys a one-replica service on a worker without an engine, which reports it as running. */
 async function runOne(t: ExecutionContext, leader: ManagerProcess): Promise<FakeWorker> {
   const tls = await pki.node('worker', 'w1');
   const options = { port: leader.port, clusterId: 'c1', nodeId: 'w1', tls };
@@ -105,13 +105,13 @@ async function runOne(t: ExecutionContext, leader: ManagerProcess): Promise<Fake
   return worker;
 }
 
-consulTest('docker may ask any manager, and talk to a container through any', async (t) => {
+consulTest('docker works through any manager, including exec', async (t) => {
   const managers = await managersOn(t, shared(), ['m1', 'm2']);
   const worker = await runOne(t, await leaderOf(managers));
   worker.serve = (_request, stream) => shout(stream);
   for (const manager of managers) {
     const api = new DockerApi(t, manager.port, await pki.client('ada'));
-    await until('it runs', 60_000, async () => {
+    await until('the container to run', 60_000, async () => {
       const { body } = await api.ask('GET', '/v1.41/containers/json');
       return body.includes('/demo-web-1');
     });
@@ -121,18 +121,18 @@ consulTest('docker may ask any manager, and talk to a container through any', as
     const made = await api.ask('POST', '/containers/demo-web-1/exec', { Cmd: ['shout'] });
     const { Id: id } = JSON.parse(made.body) as { Id: string };
     const { socket, head } = await api.upgrade(`/exec/${id}/start`, {});
-    const heard = [head];
-    socket.on('data', (chunk: Buffer) => heard.push(chunk));
+    const received = [head];
+    socket.on('data', (chunk: Buffer) => received.push(chunk));
     socket.end('hello');
     await once(socket, 'end');
-    t.is(Buffer.concat(heard).toString('latin1'), shouted.hello);
+    t.is(Buffer.concat(received).toString('latin1'), shouted.hello);
     t.like(await api.json(`/exec/${id}/json`), { ExitCode: 3 });
     await t.throwsAsync(api.upgrade(`/exec/${id}/start`, {}), { message: /already/ });
   }
 });
 
 consulTest(
-  'the leader is killed: requests that come meanwhile wait for the next one',
+  'requests sent while the leader is dead wait until the next leader answers them',
   async (t) => {
     const servers = shared();
     const managers = await managersOn(t, servers, ['m1', 'm2', 'm3']);
@@ -142,29 +142,29 @@ consulTest(
     const began = performance.now();
     first.signal('SIGKILL');
     await first.exit;
-    const [one] = others;
-    if (one === undefined) throw new Error('no other manager');
-    await makeNetworkSurely(one, 'after');
+    const [follower] = others;
+    if (follower === undefined) throw new Error('no other manager');
+    await makeNetworkWithRetry(follower, 'after');
     t.log(`next write accepted after ${Math.round(performance.now() - began)} ms`);
     for (const other of others) t.deepEqual(await networksOf(other), ['after', 'before']);
     first.start();
     await leaderOf(managers);
-    t.deepEqual(await networksOf(first), ['after', 'before'], 'it follows when it is back');
+    t.deepEqual(await networksOf(first), ['after', 'before'], 'it follows after its restart');
   },
 );
 
-consulTest('a leader that is stopped and goes on follows the next one', async (t) => {
+consulTest('a leader that resumes after SIGSTOP follows the next one', async (t) => {
   const servers = shared();
   const managers = await managersOn(t, servers, ['m1', 'm2']);
   const first = await leaderOf(managers);
   const second = managers.find((manager) => manager !== first);
   if (second === undefined) throw new Error('no other manager');
-  // A connection to the stopped leader, which nobody will close.
+  // A connection to the stopped leader, which stays open.
   t.deepEqual(await networksOf(second), []);
   first.signal('SIGSTOP');
-  const asked = networksOf(second);
-  await until('the other one leads', 20_000, () => second.output.includes('manager leads'));
-  t.deepEqual(await asked, [], 'asked of the one that was stopped, answered by the next');
+  const pending = networksOf(second);
+  await until('the other manager leads', 20_000, () => second.output.includes('manager leads'));
+  t.deepEqual(await pending, [], 'sent to the stopped leader, answered by the next');
   await makeNetwork(second, 'new');
   first.signal('SIGCONT');
   await until('it follows', 20_000, async () => {
@@ -175,7 +175,7 @@ consulTest('a leader that is stopped and goes on follows the next one', async (t
   t.deepEqual(await networksOf(second), ['new', 'through-the-old']);
 });
 
-consulTest('a worker is sent to the leader, and told of every manager', async (t) => {
+consulTest('a worker is redirected to the leader and learns all managers', async (t) => {
   const servers = shared();
   const managers = await managersOn(t, servers, ['m1', 'm2']);
   const leader = await leaderOf(managers);
@@ -183,15 +183,19 @@ consulTest('a worker is sent to the leader, and told of every manager', async (t
   if (other === undefined) throw new Error('no other manager');
   const tls = await pki.node('worker', 'w1');
   const worker = { clusterId: 'c1', nodeId: 'w1', tls };
-  const strayed = await FakeWorker.join({ ...worker, port: other.port });
-  await strayed.ended;
-  t.is(strayed.redirectedTo, leader.address);
+  const redirected = await FakeWorker.join({ ...worker, port: other.port });
+  await redirected.ended;
+  t.is(redirected.redirectedTo, leader.address);
   const joined = await FakeWorker.join({ ...worker, port: leader.port });
   t.teardown(() => {
     joined.leave();
   });
   const all = managers.map(({ address }) => address).sort();
-  await until('it knows all', 20_000, () => joined.managers.toSorted().join() === all.join());
+  await until(
+    'the worker has all addresses',
+    20_000,
+    () => joined.managers.toSorted().join() === all.join(),
+  );
   const nodes = await other.call('node.list', {});
   t.deepEqual(
     nodes.map(({ id, status }) => `${id} ${status.state}`),
@@ -199,7 +203,7 @@ consulTest('a worker is sent to the leader, and told of every manager', async (t
   );
 });
 
-consulTest('what cannot work is said in one line at the start', async (t) => {
+consulTest('invalid settings give a one-line error at the start', async (t) => {
   const servers = shared();
   const clusterName = newId();
   const [first] = await managersOn(t, servers, ['m1'], { clusterName });
@@ -217,11 +221,11 @@ consulTest('what cannot work is said in one line at the start', async (t) => {
     t.is(await manager.exit, 1);
     const { output } = manager;
     t.regex(output, message);
-    t.notRegex(output, /\n\s+at /, 'no stack');
+    t.notRegex(output, /\n\s+at /, 'no stack trace');
   }
 });
 
-consulTest('where consul wants a token, the right one is needed and enough', async (t) => {
+consulTest('a consul with ACLs accepts only a manager with a valid token', async (t) => {
   const servers = await startConsul({ masterToken: 'c0ffee00-0000-4000-8000-000000000000' });
   t.teardown(() => servers.stop());
   const folder = await mkdtemp(join(tmpdir(), 'shoal-token-'));
@@ -243,7 +247,7 @@ consulTest('where consul wants a token, the right one is needed and enough', asy
   t.deepEqual(await networksOf(manager), ['n']);
 });
 
-consulTest('without a consul the manager waits for it and says so to whoever asks', async (t) => {
+consulTest('a manager without consul waits and answers calls with the reason', async (t) => {
   const servers = shared();
   const [manager] = await managersOn(t, servers, ['m1'], { discovery: 'consul://127.0.0.1:1' });
   await until('it listens', 20_000, () => manager?.output.includes('manager is ready') === true);
@@ -252,7 +256,7 @@ consulTest('without a consul the manager waits for it and says so to whoever ask
   });
 });
 
-consulTest('a cluster that is no more leaves nothing in consul', async (t) => {
+consulTest('retiring the last manager removes the cluster from consul', async (t) => {
   const servers = shared();
   const clusterName = newId();
   const [manager] = await managersOn(t, servers, ['m1'], { clusterName });
@@ -282,13 +286,13 @@ consulTest('a cluster that is no more leaves nothing in consul', async (t) => {
   t.deepEqual(await left(), []);
 });
 
-consulTest('a manager whose node was removed ends, and does not come back', async (t) => {
+consulTest('a manager whose node was removed exits and cannot restart', async (t) => {
   const servers = shared();
   const managers = await managersOn(t, servers, ['m1', 'm2', 'm3']);
   const first = await leaderOf(managers);
   const [second, third] = managers.filter((manager) => manager !== first);
   if (second === undefined || third === undefined) throw new Error('no other manager');
-  // Each machine has a worker too: it is the node that is removed.
+  // Each machine has a worker as well; removing its node removes both.
   for (const { nodeId } of managers) {
     const tls = await pki.node('worker', nodeId);
     const worker = await FakeWorker.join({ clusterId: 'c1', nodeId, tls, port: first.port });
@@ -310,11 +314,11 @@ consulTest('a manager whose node was removed ends, and does not come back', asyn
   t.not(await second.exit, 0);
   await first.call('node.remove', { node: first.nodeId, force: true });
   t.not(await first.exit, 0);
-  await makeNetworkSurely(third, 'after');
+  await makeNetworkWithRetry(third, 'after');
   t.deepEqual(await networksOf(third), ['after']);
 });
 
-consulTest('a secret is sealed in consul, and the next leader can open it', async (t) => {
+consulTest('a secret is sealed in consul, and the next leader can read it', async (t) => {
   const servers = shared();
   const managers = await managersOn(t, servers, ['m1', 'm2']);
   const first = await leaderOf(managers);

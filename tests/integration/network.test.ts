@@ -20,7 +20,7 @@ import { NetworkNode } from '../helpers/network-node.js';
  */
 const lab = openLab({ name: 'nettest', subnet: '10.98.106' });
 const underlay = ['10.98.106.11', '10.98.106.12'] as const;
-const lookSoon = { timeoutMs: 10_000, intervalMs: 100 };
+const pollOptions = { timeoutMs: 10_000, intervalMs: 100 };
 
 const front = aNetworkOnNode({ key: 'front' });
 const back = aNetworkOnNode({ key: 'back', vni: 4097, subnet: '10.211.0.0/16' });
@@ -112,7 +112,7 @@ machineTest(
 );
 
 machineTest(
-  'containers may send as much as fits the underlay with the tunnel around it',
+  'the MTU of a container is that of the underlay less the overhead of the tunnel',
   async (t) => {
     const [, mtu] =
       / mtu (\d+) /.exec(await machine(1).output(['ip', 'link', 'show', 'eth0'])) ?? [];
@@ -125,10 +125,10 @@ machineTest(
   },
 );
 
-machineTest('networks are apart, on one machine and across machines', async (t) => {
+machineTest('networks are isolated, on one machine and across machines', async (t) => {
   for (const address of ['10.211.0.11', '10.211.0.12'])
     t.false(await pings(machine(1), 'web', address), address);
-  // Even where the other machine is told to route the packet on, it does not come in.
+  // Not even packets that another machine routes towards the network come in.
   await machine(1).output(['ip', 'route', 'add', '10.213.0.0/16', 'via', machine(2).address]);
   await machine(2).output(['iptables', '-P', 'FORWARD', 'ACCEPT']);
   const routed = ['ping', '-c', '1', '-W', '1', '-I', 'eth0', '10.211.0.12'];
@@ -137,7 +137,7 @@ machineTest('networks are apart, on one machine and across machines', async (t) 
   await machine(1).output(['ip', 'route', 'del', '10.211.0.12/32']);
 });
 
-machineTest('a gateway address is answered for by its own machine only', async (t) => {
+machineTest('only its own machine answers for a gateway address', async (t) => {
   t.true(await pings(machine(2), 'web', '10.210.0.2'));
   t.false(await pings(machine(2), 'web', '10.210.0.1'));
   const known = await machine(2).output(['docker', 'exec', 'web', 'cat', '/proc/net/arp']);
@@ -146,14 +146,14 @@ machineTest('a gateway address is answered for by its own machine only', async (
 });
 
 machineTest(
-  'packets for a network from a machine that has no part in it are dropped',
+  'tunnel packets from a machine that takes no part in the network are dropped',
   async (t) => {
     const dropped = async (): Promise<number> => {
       const rules = await machine(2).output(['nft', 'list', 'chain', 'inet', 'shoal', 'tunnel']);
       return Number(/packets (\d+)/.exec(rules)?.[1] ?? Number.NaN);
     };
     const before = await dropped();
-    // Some stranger's tunnel into VNI 4096, from the host itself.
+    // A foreign tunnel packet for VNI 4096, from the host itself.
     const packet = Buffer.concat([Buffer.from('0800000000100000', 'hex'), Buffer.alloc(60)]);
     const { createSocket } = await import('node:dgram');
     const socket = createSocket('udp4');
@@ -163,7 +163,7 @@ machineTest(
         socket.send(packet, 4789, machine(2).address);
         return (await dropped()) > before;
       },
-      lookSoon,
+      pollOptions,
     ).finally(() => socket.close());
     t.pass();
   },
@@ -183,7 +183,7 @@ const damages: readonly (readonly [string, readonly (readonly string[])[]])[] = 
     ],
   ],
   [
-    'an entry pointed elsewhere',
+    'a redirected forwarding entry',
     [
       [
         'bridge',
@@ -211,35 +211,35 @@ const damages: readonly (readonly [string, readonly (readonly string[])[]])[] = 
   ],
 ];
 
-for (const [what, commands] of damages)
-  machineTest(`${what} is put right by itself`, async (t) => {
+for (const [damage, commands] of damages)
+  machineTest(`${damage} is repaired automatically`, async (t) => {
     t.true(await pings(machine(1), 'web', '10.210.0.12'));
     for (const command of commands) await machine(1).output(command);
     const since = Date.now();
-    // The container's own memory of its neighbour would hide a missing answer.
+    // The container's own neighbour entry would hide a missing answer.
     await machine(1).exec(['docker', 'exec', '--privileged', 'web', 'arp', '-d', '10.210.0.12']);
     await waitFor(
       'the ping to pass again',
       () => pings(machine(1), 'web', '10.210.0.12'),
-      lookSoon,
+      pollOptions,
     );
-    await waitFor('the gateway', () => pings(machine(1), 'web', '10.210.0.1'), lookSoon);
+    await waitFor('the gateway', () => pings(machine(1), 'web', '10.210.0.1'), pollOptions);
     t.log(`${String(Date.now() - since)} ms`);
     t.pass();
   });
 
-machineTest('a deleted or altered nft table comes back', async (t) => {
+machineTest('deleted nftables rules are restored', async (t) => {
   await machine(1).output(['nft', 'flush', 'chain', 'inet', 'shoal', 'tunnel']);
   const tunnel = ['nft', 'list', 'chain', 'inet', 'shoal', 'tunnel'];
   await waitFor(
     'the rules to be back',
     async () => (await machine(1).output(tunnel)).includes(machine(2).address),
-    lookSoon,
+    pollOptions,
   );
   t.pass();
 });
 
-machineTest('what stays on a bridge passes before the rules of the engine', async (t) => {
+machineTest('the DOCKER-USER rule for traffic within a bridge is restored', async (t) => {
   const list = ['iptables', '-w', '-S', 'DOCKER-USER'];
   const pass = ['DOCKER-USER', '-i', 'sh4096', '-o', 'sh4096', '-j', 'ACCEPT'];
   const stale = pass.map((word) => word.replace('sh4096', 'sh77'));
@@ -251,12 +251,12 @@ machineTest('what stays on a bridge passes before the rules of the engine', asyn
       const rules = await machine(1).output(list);
       return rules.includes(pass.join(' ')) && !rules.includes('sh77');
     },
-    lookSoon,
+    pollOptions,
   );
   t.pass();
 });
 
-machineTest('entries that nobody planned are removed', async (t) => {
+machineTest('unplanned forwarding entries are removed', async (t) => {
   await machine(1).output(
     'bridge fdb add 02:42:0a:d2:00:63 dev shvx4096 dst 10.98.106.99 self master static'.split(' '),
   );
@@ -264,12 +264,12 @@ machineTest('entries that nobody planned are removed', async (t) => {
   await waitFor(
     'the entry to go',
     async () => !(await machine(1).output(dump)).includes('02:42:0a:d2:00:63'),
-    lookSoon,
+    pollOptions,
   );
   t.pass();
 });
 
-machineTest('names of the network resolve, names of another do not', async (t) => {
+machineTest('only names of the same network resolve', async (t) => {
   t.deepEqual(await lookUp(machine(1), 'web', 'web', '10.210.0.1'), ['10.210.0.11', '10.210.0.12']);
   t.deepEqual(await lookUp(machine(2), 'web', 'WEB', '10.210.0.2'), ['10.210.0.11', '10.210.0.12']);
   t.deepEqual(await lookUp(machine(1), 'web', 'shop-web-2', '10.210.0.1'), ['10.210.0.12']);
@@ -280,7 +280,7 @@ machineTest('names of the network resolve, names of another do not', async (t) =
   ]);
 });
 
-machineTest('a machine itself is told the names of a network at its gateway address', async (t) => {
+machineTest('the host itself can resolve names at a gateway address', async (t) => {
   const ask = `
     const resolver = new (require('node:dns').promises.Resolver)({ timeout: 2000, tries: 2 });
     resolver.setServers(['10.210.0.1']);
@@ -290,7 +290,7 @@ machineTest('a machine itself is told the names of a network at its gateway addr
   t.is(answer.trim(), '10.210.0.11,10.210.0.12');
 });
 
-machineTest('a task known to be down is gone from the very next answer', async (t) => {
+machineTest('a task marked down is missing from the next DNS answer', async (t) => {
   await node(1).ask({ op: 'down', taskIds: ['task-shop-web-2'] });
   t.deepEqual(await lookUp(machine(1), 'web', 'web', '10.210.0.1'), ['10.210.0.11']);
   await node(1).ask({ op: 'down', taskIds: [] });
@@ -298,7 +298,7 @@ machineTest('a task known to be down is gone from the very next answer', async (
 });
 
 machineTest(
-  'with the program killed packets and the devices stay; the next one adopts them',
+  'packets flow while the program is killed, and the next one adopts its devices',
   async (t) => {
     const link = ['ip', '-o', 'link', 'show', 'shvx4096'];
     const before = await machine(1).output(link);
@@ -310,7 +310,7 @@ machineTest(
   },
 );
 
-machineTest('an engine that restarts finds its networks and tunnels as they were', async (t) => {
+machineTest('networks and tunnels survive an engine restart', async (t) => {
   await machine(1).output(['systemctl', 'kill', '-s', 'KILL', 'docker']);
   await waitFor(
     'the engine',
@@ -320,12 +320,12 @@ machineTest('an engine that restarts finds its networks and tunnels as they were
     },
   );
   await machine(1).output(['docker', 'start', 'web', 'db']);
-  await waitFor('the ping', () => pings(machine(1), 'web', '10.210.0.12'), lookSoon);
+  await waitFor('the ping', () => pings(machine(1), 'web', '10.210.0.12'), pollOptions);
   t.deepEqual(await lookUp(machine(1), 'web', 'web', '10.210.0.1'), ['10.210.0.11', '10.210.0.12']);
 });
 
 machineTest(
-  'a network that left the view is cut at once and removed when it is empty',
+  'a network removed from the view is cut at once and deleted once it is empty',
   async (t) => {
     const view = viewOf(2, {
       networks: viewOf(2).networks.filter(({ id }) => id !== back.id),
@@ -335,7 +335,7 @@ machineTest(
     await waitFor(
       'the tunnel to go',
       async () => (await machine(2).exec(['ip', 'link', 'show', 'shvx4097'])).exitCode !== 0,
-      lookSoon,
+      pollOptions,
     );
     t.true((await machine(2).output(['docker', 'network', 'ls'])).includes('shop_back'));
     t.deepEqual(await node(2).ask({ op: 'present' }), [back.id, front.id].sort());
@@ -343,14 +343,14 @@ machineTest(
     await waitFor(
       'the network to go',
       async () => ((await node(2).ask({ op: 'present' })) as string[]).join() === front.id,
-      lookSoon,
+      pollOptions,
     );
     t.false((await machine(2).output(['docker', 'network', 'ls'])).includes('shop_back'));
     t.not((await machine(2).exec(['ip', 'link', 'show', 'sh4097'])).exitCode, 0);
   },
 );
 
-machineTest('leaving removes every device, entry, network and rule', async (t) => {
+machineTest('purge removes every device, entry, network and rule', async (t) => {
   await machine(1).exec(['docker', 'rm', '-f', 'web', 'db']);
   await machine(2).exec(['docker', 'rm', '-f', 'web', 'db']);
   for (const each of nodes) {

@@ -22,7 +22,7 @@ const always = { engineRestart: { name: 'always' } } as const;
 const never = { engineRestart: { name: 'no' } } as const;
 
 machineTest(
-  'after the engine was killed, what is to run runs and what has ended is told',
+  'after an engine crash, running tasks restart and ended ones are reported',
   async (t) => {
     const { manager, machine, docker } = await workerMachine(t, lab);
     manager.assign({
@@ -49,7 +49,7 @@ machineTest(
     const once = await manager.ended('once');
     t.is(once.state, 'failed');
     t.is(manager.status('halted')?.state, 'shutdown');
-    await waitFor('the halted one to be stopped', async () => {
+    await waitFor('the halted task to be stopped', async () => {
       const state = await docker('inspect', '--format', '{{.State.Status}}', 'demo-halted-1');
       return state === 'exited';
     });
@@ -59,7 +59,7 @@ machineTest(
 );
 
 machineTest(
-  'a restarted worker finds its containers running, with and without a manager',
+  'a restarted worker keeps its containers running, with and without a manager',
   async (t) => {
     const started = await workerMachine(t, lab);
     const { manager, docker } = started;
@@ -79,7 +79,7 @@ machineTest(
     await waitFor('the session', () => manager.connected);
     const after = await manager.until(
       't1',
-      'told of the new start',
+      'restarted',
       (status) => (status.startedAt ?? 0) > (before.startedAt ?? 0),
     );
     t.is(after.containerId, before.containerId);
@@ -88,7 +88,7 @@ machineTest(
 );
 
 machineTest(
-  'containers that a full set does not want are removed, those of others are left',
+  'a full assignment set removes stray containers and leaves foreign containers',
   async (t) => {
     const started = await workerMachine(t, lab);
     const { manager, docker, containers } = started;
@@ -109,7 +109,7 @@ machineTest(
 );
 
 machineTest(
-  'how a task ended outlives the worker, also when it never had a container',
+  'the final status of a task survives a worker restart, even without a container',
   async (t) => {
     const started = await workerMachine(t, lab);
     const { manager } = started;
@@ -127,7 +127,7 @@ machineTest(
   },
 );
 
-machineTest('health is followed, and secrets and configs are files with their mode', async (t) => {
+machineTest('health is reported, and secrets and configs are files with their mode', async (t) => {
   const { manager, docker, containers, settings } = await workerMachine(t, lab);
   const task = benchTask('t1', {
     container: {
@@ -168,7 +168,7 @@ machineTest('health is followed, and secrets and configs are files with their mo
   await waitFor('its files to go', () => !existsSync(`${settings.secretsDir}/t1`));
 });
 
-machineTest('volumes and chosen ports are there, and are told', async (t) => {
+machineTest('volumes are created, and ports chosen by the engine are reported', async (t) => {
   const { manager, docker } = await workerMachine(t, lab);
   const volume = {
     name: 'demo_data',
@@ -209,14 +209,14 @@ machineTest('volumes and chosen ports are there, and are told', async (t) => {
 });
 
 machineTest(
-  'a task can share the network namespace of another, and waits until that one runs',
+  'a task that shares the network namespace of another waits until that one runs',
   async (t) => {
     const { manager, docker } = await workerMachine(t, lab);
-    const sharer = benchTask('t2', {
+    const follower = benchTask('t2', {
       service: 'side',
       container: { networkMode: { kind: 'service', service: 'web' } },
     });
-    manager.assign({ tasks: [sharer] });
+    manager.assign({ tasks: [follower] });
     await manager.until('t2', 'prepared', (status) => status.message === 'image ready');
     manager.assign({ tasks: [benchTask('t1', { host: 7 })], networks: [benchNetwork] });
     await manager.running('t2');
@@ -225,7 +225,7 @@ machineTest(
   },
 );
 
-machineTest('a log goes on over restarts of the container, each line once', async (t) => {
+machineTest('a followed log continues over container restarts, each line once', async (t) => {
   const { manager } = await workerMachine(t, lab);
   const script = 'i=0; while [ $i -lt 50 ]; do echo "line $i"; i=$((i+1)); done; sleep 600';
   manager.assign({ tasks: [benchTask('t1', { container: { command: ['sh', '-c', script] } })] });
@@ -286,13 +286,13 @@ machineTest(
         await stream.send(frame('stdin', input));
         await stream.send(frame('stdin', ''));
       }
-      const heard: Record<string, string> = {};
+      const output: Record<string, string> = {};
       for await (const message of stream) {
         const part = unframe(message as Uint8Array);
         if (part === undefined) continue;
-        heard[part.channel] = (heard[part.channel] ?? '') + Buffer.from(part.data).toString();
+        output[part.channel] = (output[part.channel] ?? '') + Buffer.from(part.data).toString();
       }
-      return heard;
+      return output;
     };
     const script = 'echo $GREETING; echo oops >&2; exit 7';
     t.deepEqual(await exec('e1', ['sh', '-c', script], {}), {
@@ -315,7 +315,7 @@ machineTest(
   },
 );
 
-machineTest('leaving the set stops politely, and twenty containers come up together', async (t) => {
+machineTest('twenty containers start together, and withdrawn tasks stop gracefully', async (t) => {
   const { manager, containers } = await workerMachine(t, lab);
   const tasks = Array.from({ length: 20 }, (_, index) =>
     benchTask(`t${String(index)}`, { slot: index + 1, host: index + 2 }),
@@ -325,7 +325,7 @@ machineTest('leaving the set stops politely, and twenty containers come up toget
   await Promise.all(tasks.map((task) => manager.running(task.id, 60_000)));
   t.log(`20 containers after ${(performance.now() - since).toFixed(0)} ms`);
   manager.withdraw({ tasks: tasks.map((task) => task.id), networks: [benchNetwork.id] });
-  await waitFor('all to go', async () => (await containers()).length === 0);
+  await waitFor('all containers to go', async () => (await containers()).length === 0);
   await waitFor('the network to go', () => manager.networks.length === 0);
   t.deepEqual(await containers(), []);
 });

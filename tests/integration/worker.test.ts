@@ -20,7 +20,7 @@ const always = { engineRestart: { name: 'always' } } as const;
 const never = { engineRestart: { name: 'no' } } as const;
 
 machineTest(
-  'an assignment becomes a running container on its network, and is reported',
+  'an assigned task becomes a running container on its network and is reported',
   async (t) => {
     const { manager, machine, containers } = await workerMachine(t, lab);
     manager.assign({ tasks: [benchTask('t1', { host: 7 })], networks: [benchNetwork] });
@@ -36,15 +36,15 @@ machineTest(
   },
 );
 
-machineTest('states come in order, and `ready` waits for the order to start', async (t) => {
+machineTest('states are reported in order, and a `ready` task waits to be started', async (t) => {
   const { manager, containers } = await workerMachine(t, lab);
   manager.assign({ tasks: [benchTask('t1', { desired: 'ready' })] });
   await manager.until('t1', 'ready', (status) => status.state === 'ready');
   t.deepEqual(await containers(), ['demo-web-1 created']);
-  const asked = Date.now();
+  const requestedAt = Date.now();
   manager.assign({ tasks: [benchTask('t1', { desired: 'running', startDelayMs: 700 })] });
   const status = await manager.running('t1');
-  t.true((status.startedAt ?? 0) - asked >= 695);
+  t.true((status.startedAt ?? 0) - requestedAt >= 695);
   const order = ['accepted', 'preparing', 'ready', 'starting', 'running'];
   const states = manager.states('t1');
   t.deepEqual(
@@ -54,7 +54,7 @@ machineTest('states come in order, and `ready` waits for the order to start', as
 });
 
 machineTest(
-  'a crashed container is restarted by its engine and goes on as the same task',
+  'a crashed container is restarted by its engine, and its task stays the same one',
   async (t) => {
     const { manager, machine, docker } = await workerMachine(t, lab);
     manager.assign({ tasks: [benchTask('t1', { container: always })] });
@@ -76,7 +76,7 @@ machineTest(
   },
 );
 
-machineTest('one stopped by hand starts again, one killed by its user does not', async (t) => {
+machineTest('a manually stopped container restarts, a killed one does not', async (t) => {
   const { manager, docker, containers } = await workerMachine(t, lab);
   manager.assign({ tasks: [benchTask('t1', { container: always })] });
   const first = await manager.running('t1');
@@ -114,7 +114,7 @@ machineTest('without restarts a task ends with the exit code of its process', as
 });
 
 machineTest(
-  'what cannot be made is rejected with the reason, what cannot start has failed',
+  'a task without an image is rejected with the reason, one that cannot start fails',
   async (t) => {
     const { manager } = await workerMachine(t, lab);
     manager.assign({
@@ -150,7 +150,7 @@ machineTest(
 );
 
 machineTest(
-  'a replacement in the same slot takes the name, the old container stays until forgotten',
+  'a replacement takes over the container name, and the old container stays until withdrawn',
   async (t) => {
     const { manager, containers } = await workerMachine(t, lab);
     manager.assign({ tasks: [benchTask('old', { host: 7 })], networks: [benchNetwork] });
@@ -168,7 +168,7 @@ machineTest(
 );
 
 machineTest(
-  'a halted task is taken over by the next one in its slot, container and all',
+  'the next task of a slot can adopt the container of a halted task in that slot',
   async (t) => {
     const started = await workerMachine(t, lab);
     const { manager, docker, containers } = started;
@@ -179,7 +179,7 @@ machineTest(
     manager.assign({ tasks: [benchTask('a', { ...options, desired: 'shutdown' })] });
     const before = await manager.ended('a');
     const policy = ['inspect', '--format', '{{.HostConfig.RestartPolicy.Name}}', 'demo-web-1'];
-    t.is(await docker(...policy), 'no', 'it would rise with its engine');
+    t.is(await docker(...policy), 'no', 'a restart policy would start it with the engine');
     manager.assign({ tasks: [benchTask('b', { ...options, host: 9, adopts: 'a' })] });
     const after = await manager.running('b');
     t.is(after.containerId, before.containerId);
