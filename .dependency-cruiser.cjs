@@ -1,6 +1,4 @@
-const pureFiles = require('./fixtures/checks/rules/pure-files.json');
-
-/** Import rules between rooms, as ARCHITECTURE.md draws them. */
+/** The allowed imports between rooms, as drawn in ARCHITECTURE.md. */
 const source = '^(cli|manager|worker|network)/';
 const ours = '^(cli|manager|worker|network|fixtures|tests)/';
 
@@ -22,7 +20,7 @@ const single = (name, by) => ({
   to: { path: `^node_modules/${name}/` },
 });
 
-/** Files below `from` import our own files only from `allowed`. */
+/** Files under `from` may import only our files in `allowed`. */
 const within = (name, from, allowed) => ({
   name,
   severity: 'error',

@@ -6,10 +6,23 @@ import reactHooks from 'eslint-plugin-react-hooks';
 import tseslint from 'typescript-eslint';
 import { commentOpening } from './fixtures/checks/rules/comment-opening.js';
 
-/** Files that decide: data in, data out. No clock, no randomness, no process, no timers. */
-const pure = JSON.parse(
-  readFileSync(new URL('fixtures/checks/rules/pure-files.json', import.meta.url), 'utf8'),
-);
+/** Pure decision code: data in, data out. No clock, no randomness, no process, no timers. */
+const pure = [
+  'manager/model/**/*.ts',
+  'manager/scheduler/{decide,node-set}.ts',
+  'manager/scheduler/{filters,strategies}/**/*.ts',
+  'manager/orchestrator/{change,replicated,global,restart,update,enforce,reap}.ts',
+  'manager/allocator/{ipam,vni}.ts',
+  'manager/dispatcher/{node-status,assignments}.ts',
+  'network/address/**/*.ts',
+  'network/plan/**/*.ts',
+  'network/dns/{records,chain}.ts',
+  'worker/tasks/step.ts',
+  'worker/assignments/wanted.ts',
+  'cli/compose/{interpolate,merge,profiles,order,to-specs}.ts',
+  'cli/compose/canonical/**/*.ts',
+  'cli/machine/{facts,plan}.ts',
+];
 
 export default tseslint.config(
   { ignores: ['dist/', 'coverage/', 'node_modules/'] },
