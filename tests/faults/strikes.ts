@@ -4,7 +4,7 @@ import type { Scene } from './scene.js';
 import { nodes } from './scene.js';
 
 /**
- * The effect of a fault. It stopped the containers on machines in `hurt`, so their probes do not
+ * The effect of a fault. It stopped the containers on the listed machines, so their probes do not
  * count.
  */
 export interface Struck {

@@ -63,8 +63,8 @@ export class DockerApi {
         resolve({ socket, head });
       });
       outgoing.once('response', (answer: IncomingMessage) => {
-        void text(answer).then((said) => {
-          reject(new Error(`${answer.statusCode ?? 0} ${said}`));
+        void text(answer).then((message) => {
+          reject(new Error(`${answer.statusCode ?? 0} ${message}`));
         });
       });
       outgoing.once('error', reject);
@@ -97,14 +97,14 @@ export class DockerApi {
  * input.
  */
 export async function shout(stream: Connection): Promise<void> {
-  const said = stream[Symbol.asyncIterator]();
-  for (let heard = ' '; heard !== '';) {
-    const next = await said.next();
+  const messages = stream[Symbol.asyncIterator]();
+  for (let input = ' '; input !== '';) {
+    const next = await messages.next();
     if (next.done === true) return;
     const part = typeof next.value === 'string' ? undefined : unframe(next.value);
     if (part?.channel !== 'stdin') continue;
-    heard = Buffer.from(part.data).toString();
-    await stream.send(frame('stdout', heard.toUpperCase()));
+    input = Buffer.from(part.data).toString();
+    await stream.send(frame('stdout', input.toUpperCase()));
   }
   await stream.send(frame('stderr', 'bye'));
   await stream.send(frame('exit', '3'));

@@ -104,7 +104,7 @@ export interface BenchTaskOptions extends TaskOptions {
   readonly slot?: number;
   readonly container?: Partial<ContainerSpec>;
   readonly ports?: readonly PortSpec[];
-  /** Host part of its address in `benchNetwork`; without it the task has no overlay network. */
+  /** Host part of its address in the test network; without it the task has no overlay network. */
   readonly host?: number;
   readonly startDelayMs?: number;
 }

@@ -6,7 +6,7 @@ import type { ClusterStore, Commit, StoreView, Transaction } from '../../manager
  */
 export type Bend = (real: Transaction) => Partial<Transaction>;
 
-/** The store as a faulty room sees it: `bend` overrides some of its reads and writes. */
+/** The store as a faulty room sees it: the override replaces some of its reads and writes. */
 export function bent(store: ClusterStore, bend: Bend): ClusterStore {
   const view = overlay<StoreView>(store.view, bend(store.view as Transaction));
   return overlay(store, {
@@ -16,10 +16,7 @@ export function bent(store: ClusterStore, bend: Bend): ClusterStore {
   });
 }
 
-/**
- * Writes that skip the store's checks, as actor `restore`; `told` puts the real actor back into
- * each commit.
- */
+/** Writes that skip the store's checks, as actor `restore`; commits get their real actor back. */
 export class Lawless {
   readonly #writers = new Map<number, Actor>();
 
