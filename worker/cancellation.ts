@@ -1,6 +1,6 @@
 import type { Clock } from '../manager/common/base/clock.js';
 
-/** Waits, or returns early when `signal` aborts. */
+/** Resolves after the delay, or early when `signal` aborts. */
 export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) {
@@ -17,7 +17,10 @@ export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promi
   });
 }
 
-/** The result of `work`, or the signal's reason as soon as it aborts: what `work` gives is dropped then. */
+/**
+ * Resolves with the result of `work`, or rejects with the signal's reason as soon as it aborts; a
+ * later result is dropped.
+ */
 export async function untilAborted<Result>(
   work: Promise<Result>,
   signal: AbortSignal,
@@ -41,7 +44,7 @@ export async function untilAborted<Result>(
   }
 }
 
-/** A promise with its ends in hand. */
+/** A promise that is settled from outside. */
 export interface Deferred<Result> {
   readonly promise: Promise<Result>;
   resolve(result: Result): void;

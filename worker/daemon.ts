@@ -15,11 +15,11 @@ import { Worker } from './worker.js';
 interface DaemonInput {
   readonly settings: WorkerSettings;
   readonly log: Logger;
-  /** Names that are answered already, where they are ours to answer. */
+  /** The DNS server, already answering; undefined if the engine resolves names. */
   readonly names: DnsServer | undefined;
 }
 
-/** The worker until `signal`; names are not answered any more once it has resolved. */
+/** Runs the worker until `signal` aborts; DNS no longer answers once it has resolved. */
 export async function runDaemon(input: DaemonInput, signal: AbortSignal): Promise<void> {
   const { settings, log, names } = input;
   const engine = connectEngine(settings, systemClock, log);
@@ -39,17 +39,17 @@ export async function runDaemon(input: DaemonInput, signal: AbortSignal): Promis
     dial: credentials.dial,
     credentials,
   });
-  log.info('worker starts', { node: settings.name, managers: settings.managers.join(' ') });
+  log.info('worker started', { node: settings.name, managers: settings.managers.join(' ') });
   try {
     await worker.start();
     await untilAborted(new Promise<never>(() => undefined), signal).catch(() => undefined);
   } finally {
     await worker.stop();
   }
-  log.info('worker has stopped');
+  log.info('worker stopped');
 }
 
-/** Removes all of the cluster from this machine, named volumes with `volumes`. */
+/** Removes all cluster objects from this machine, with `volumes` also named volumes. */
 export async function runPurge(
   input: {
     readonly settings: WorkerSettings;

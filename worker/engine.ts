@@ -10,7 +10,7 @@ import { EngineNetworks } from './executor/docker/networks.js';
 import { Volumes } from './executor/docker/volumes.js';
 import type { WorkerSettings } from './settings.js';
 
-/** The parts that talk to this machine's engine. */
+/** Components that talk to this machine's engine. */
 export interface Engine {
   readonly client: EngineClient;
   readonly watch: ContainerWatch;

@@ -5,7 +5,10 @@ import type { EngineFacts } from './executor/docker/engine-facts.js';
 
 const dockerArch: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
 
-/** What this machine is, for the manager. `engine` is undefined while the engine does not answer. */
+/**
+ * Builds the node description for the manager. `engine` is undefined while the engine is
+ * unreachable.
+ */
 export function describeNode(
   address: string,
   labels: Labels,

@@ -13,7 +13,7 @@ interface WorkerArguments {
   readonly volumes: boolean;
 }
 
-/** Throws `invalid` for anything but the flags it knows. */
+/** Parses the command line; throws `invalid` for unknown arguments. */
 export function parseArguments(argv: readonly string[]): WorkerArguments {
   try {
     const { values } = parseArgs({
@@ -31,9 +31,10 @@ export function parseArguments(argv: readonly string[]): WorkerArguments {
 }
 
 /**
- * The worker's process: runs until `signal`, then leaves containers and networks as they are. With
- * `--purge` it removes all of the cluster from this machine instead (named volumes with `--volumes`).
- * Loading the rest of the program takes longer than answering the containers' questions can wait.
+ * Runs the worker process until `signal` aborts, then leaves containers and networks in place. With
+ * `--purge` it removes all cluster objects from this machine instead (with `--volumes` also named
+ * volumes). DNS starts before the rest of the program is imported, because containers cannot wait
+ * that long for answers.
  */
 export async function runWorker(argv: readonly string[], signal: AbortSignal): Promise<void> {
   const args = parseArguments(argv);
@@ -49,8 +50,7 @@ export async function runWorker(argv: readonly string[], signal: AbortSignal): P
     await runPurge({ settings, log, volumes: args.volumes }, signal);
     return;
   }
-  const names =
-    settings.dataPlane === 'overlay' ? await openNames(settings, clock, log) : undefined;
+  const dns = settings.dataPlane === 'overlay' ? await openNames(settings, clock, log) : undefined;
   const { runDaemon } = await import('./daemon.js');
-  await runDaemon({ settings, log, names }, signal);
+  await runDaemon({ settings, log, names: dns }, signal);
 }

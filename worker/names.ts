@@ -9,10 +9,10 @@ import type { WorkerSettings } from './settings.js';
 type NodePlaces = Pick<WorkerSettings, 'clusterId' | 'nodeId' | 'dataDir' | 'secretsDir'>;
 
 /**
- * The node's name server, answering from the last assignment set as long as this is still the boot it was
- * acted on in: only the worker was away then, and the containers ask already. What else there is to load,
- * an engine that hangs included, is not waited for. After a boot it answers nothing before the worker has
- * decided what is still to run here. `port` is 53 unless told.
+ * Starts the node's DNS server. It answers from the last assignment set if that was applied in the
+ * current boot: then only the worker restarted, and containers are already sending queries. It does
+ * not wait for the engine or for other modules to load. After a reboot it answers nothing until the
+ * worker has decided which tasks still run here. `port` defaults to 53.
  */
 export async function openNames(
   settings: NodePlaces,
@@ -21,7 +21,7 @@ export async function openNames(
   port?: number,
 ): Promise<DnsServer> {
   const names = new DnsServer({ clock, log, ...(port === undefined ? {} : { port }) });
-  const set = await lastSet(settings, log);
+  const set = await loadLastSet(settings, log);
   if (set !== undefined) {
     names.setView({ networks: set.networks, endpoints: set.endpoints });
     names.setLocal(localContainers(set));
@@ -30,7 +30,7 @@ export async function openNames(
   return names;
 }
 
-async function lastSet(settings: NodePlaces, log: Logger): Promise<AssignmentSet | undefined> {
+async function loadLastSet(settings: NodePlaces, log: Logger): Promise<AssignmentSet | undefined> {
   try {
     const [saved, bootId] = await Promise.all([
       new SavedAssignments(settings, log).load(),
@@ -43,7 +43,7 @@ async function lastSet(settings: NodePlaces, log: Logger): Promise<AssignmentSet
   }
 }
 
-/** Resolvers that containers were given themselves (`dns:`), by the container's address. */
+/** Upstream resolvers from `dns:` of each task, keyed by container address. */
 export function upstreamsOf(set: AssignmentSet): ReadonlyMap<string, readonly string[]> {
   return new Map(
     set.tasks.flatMap((task) =>

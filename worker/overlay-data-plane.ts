@@ -6,18 +6,20 @@ import { endIsolation } from '../network/linux/nft.js';
 import { Overlay, type OverlayOptions } from '../network/overlay/overlay.js';
 import type { DataPlane } from './executor/data-plane.js';
 
-/** `names` may be answering already. */
+/**
+ * Combines a new overlay with `names`, which may already be answering, or with a new DNS server.
+ */
 export function openOverlay(options: OverlayOptions, names?: DnsServer): DataPlane {
   const { clock, log } = options;
   return new OverlayDataPlane(new Overlay(options), names ?? new DnsServer({ clock, log }));
 }
 
-/** The overlay and its name server as the one thing that tasks need of both. */
+/** Data plane made of the overlay and the DNS server. */
 export class OverlayDataPlane implements DataPlane {
   readonly mode = 'overlay';
   readonly #overlay: Overlay;
   readonly #dns: DnsServer;
-  /** Networks that were in place once: an endpoint more or less elsewhere does not make a task wait. */
+  /** Networks that were ready once: tasks do not wait again for changes of remote endpoints. */
   readonly #joined = new Map<NetworkId, string>();
 
   constructor(overlay: Overlay, dns: DnsServer) {
@@ -56,8 +58,8 @@ export class OverlayDataPlane implements DataPlane {
 
   onNetworksChanged(callback: (present: readonly NetworkId[]) => void): void {
     this.#overlay.onNetworksChanged((present) => {
-      const there = new Set(present);
-      for (const id of this.#joined.keys()) if (!there.has(id)) this.#joined.delete(id);
+      const presentIds = new Set(present);
+      for (const id of this.#joined.keys()) if (!presentIds.has(id)) this.#joined.delete(id);
       callback(present);
     });
   }

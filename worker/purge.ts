@@ -10,32 +10,33 @@ export interface PurgeOrder {
   readonly engine: Engine;
   readonly dataPlane: DataPlane;
   readonly log: Logger;
-  /** Named volumes and their data, too. */
+  /** Also removes named volumes and their data. */
   readonly volumes: boolean;
 }
 
 const deadlineMs = 120_000;
 
 /**
- * Removes what the cluster has put on this machine: containers, networks and their devices, files. The
- * worker itself must not run. Safe to repeat; goes as far as it can and throws the first thing that stayed.
+ * Removes all cluster objects from this machine: containers, networks and their devices, files. The
+ * worker must be stopped. Idempotent; continues after a failure and throws the first error at the
+ * end.
  */
-export async function purge(order: PurgeOrder, outer: AbortSignal): Promise<void> {
-  const { settings, engine, dataPlane, log } = order;
-  const signal = AbortSignal.any([outer, AbortSignal.timeout(deadlineMs)]);
+export async function purge(options: PurgeOrder, callerSignal: AbortSignal): Promise<void> {
+  const { settings, engine, dataPlane, log } = options;
+  const signal = AbortSignal.any([callerSignal, AbortSignal.timeout(deadlineMs)]);
   const failures: unknown[] = [];
-  const attempt = async (what: string, work: () => Promise<void>): Promise<void> => {
+  const attempt = async (step: string, work: () => Promise<void>): Promise<void> => {
     try {
       await work();
-      log.info(`purge: ${what}`);
+      log.info(`purge: ${step}`);
     } catch (error) {
       failures.push(error);
-      log.error(`purge: ${what}: ${messageOf(error)}`);
+      log.error(`purge: ${step}: ${messageOf(error)}`);
     }
   };
   await attempt('containers removed', () => removeContainers(engine, signal));
   await attempt('networks removed', () => dataPlane.purge(signal));
-  if (order.volumes) await attempt('volumes removed', () => engine.volumes.removeAll(signal));
+  if (options.volumes) await attempt('volumes removed', () => engine.volumes.removeAll(signal));
   await attempt('files removed', async () => {
     await engine.files.removeAll();
     await rm(settings.dataDir, { recursive: true, force: true });
@@ -52,7 +53,7 @@ async function removeContainers(engine: Engine, signal: AbortSignal): Promise<vo
     if (!isUnavailable(error)) throw error;
     throw new AppError(
       'unavailable',
-      `${messageOf(error)}: start the engine first, its containers cannot be removed otherwise`,
+      `${messageOf(error)}; start the engine to remove its containers`,
     );
   }
   watch.start();

@@ -13,7 +13,7 @@ export interface WorkerSettings {
   /** `host:port` of every manager. */
   readonly managers: readonly string[];
   readonly dataDir: string;
-  /** Kept in memory by the system; secrets are files in it. */
+  /** Directory on tmpfs that holds secrets as files. */
   readonly secretsDir: string;
   readonly dockerSocket: string;
   /** Paths of PEM files. */
@@ -23,13 +23,13 @@ export interface WorkerSettings {
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
 
-/** Throws `invalid` that names file and key. */
+/** Reads the settings file; throws `invalid` with the file and key. */
 export async function loadSettings(path: string): Promise<WorkerSettings> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    throw new AppError('invalid', `cannot read the worker's settings: ${messageOf(error)}`, {
+    throw new AppError('invalid', `cannot read worker settings: ${messageOf(error)}`, {
       cause: error,
     });
   }
@@ -41,7 +41,7 @@ export async function loadSettings(path: string): Promise<WorkerSettings> {
 
 export interface Process {
   readonly isRoot: boolean;
-  /** The user's own folder in memory, where the system makes one. */
+  /** The user's runtime directory on tmpfs (XDG_RUNTIME_DIR), if the system provides one. */
   readonly runtimeDir: string | undefined;
 }
 
@@ -54,7 +54,7 @@ export function parseSettings(text: string, path: string, user: Process): Worker
   if (dataPlane === 'overlay' && !isRoot) {
     throw new AppError(
       'forbidden',
-      `${path}: dataPlane overlay needs root: run the worker as root or set dataPlane to engine`,
+      `${path}: dataPlane overlay requires root; run the worker as root or set dataPlane to engine`,
     );
   }
   return {
@@ -78,10 +78,10 @@ export function parseSettings(text: string, path: string, user: Process): Worker
 
 interface Reader {
   text(key: string): string;
-  optionalText(key: string, otherwise: string): string;
+  optionalText(key: string, fallback: string): string;
   texts(key: string): readonly string[];
   labels(key: string): Labels;
-  choice<Value extends string>(key: string, values: readonly Value[], otherwise: Value): Value;
+  choice<Value extends string>(key: string, values: readonly Value[], fallback: Value): Value;
   section(key: string): Reader;
 }
 
@@ -90,14 +90,16 @@ function reader(text: string, path: string): Reader {
     return readerOf(JSON.parse(text), path, '');
   } catch (error) {
     if (error instanceof SyntaxError) {
-      throw new AppError('invalid', `${path} is not JSON: ${error.message}`, { cause: error });
+      throw new AppError('invalid', `${path} is not valid JSON: ${error.message}`, {
+        cause: error,
+      });
     }
     throw error;
   }
 }
 
 function readerOf(value: unknown, path: string, prefix: string): Reader {
-  const wrong = (key: string, needed: string): AppError =>
+  const invalidKey = (key: string, needed: string): AppError =>
     new AppError('invalid', `${path}: ${prefix}${key} must be ${needed}`);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new AppError(
@@ -108,29 +110,31 @@ function readerOf(value: unknown, path: string, prefix: string): Reader {
   const record = value as Readonly<Record<string, unknown>>;
   const text = (key: string): string => {
     const found = record[key];
-    if (typeof found !== 'string' || found === '') throw wrong(key, 'a text that is not empty');
+    if (typeof found !== 'string' || found === '') throw invalidKey(key, 'a non-empty string');
     return found;
   };
-  const isTexts = (found: unknown): found is readonly string[] =>
+  const isStringArray = (found: unknown): found is readonly string[] =>
     Array.isArray(found) && found.every((item) => typeof item === 'string');
   return {
     text,
-    optionalText: (key, otherwise) => (record[key] === undefined ? otherwise : text(key)),
+    optionalText: (key, fallback) => (record[key] === undefined ? fallback : text(key)),
     texts(key) {
       const found = record[key];
-      if (!isTexts(found) || found.length === 0) throw wrong(key, 'a list of texts');
+      if (!isStringArray(found) || found.length === 0)
+        throw invalidKey(key, 'a non-empty array of strings');
       return found;
     },
     labels(key) {
       const found = record[key] ?? {};
       const isRecord = typeof found === 'object' && !Array.isArray(found);
-      if (!isRecord || !isTexts(Object.values(found))) throw wrong(key, 'an object of texts');
+      if (!isRecord || !isStringArray(Object.values(found)))
+        throw invalidKey(key, 'an object with string values');
       return found as Labels;
     },
-    choice(key, values, otherwise) {
-      const found = record[key] ?? otherwise;
-      const choice = values.find((each) => each === found);
-      if (choice === undefined) throw wrong(key, `one of ${values.join(', ')}`);
+    choice(key, values, fallback) {
+      const found = record[key] ?? fallback;
+      const choice = values.find((value) => value === found);
+      if (choice === undefined) throw invalidKey(key, `one of ${values.join(', ')}`);
       return choice;
     },
     section: (key) => readerOf(record[key], path, `${prefix}${key}.`),

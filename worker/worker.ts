@@ -34,18 +34,21 @@ export interface WorkerParts {
   readonly engine: Engine;
   readonly dataPlane: DataPlane;
   readonly dial: DialManager;
-  /** Renewed while the worker runs; without, what `dial` uses stays as it is. */
+  /**
+   * Credentials to renew while the worker runs; without them the certificate of `dial` is never
+   * renewed.
+   */
   readonly credentials?: Pick<Credentials, 'start' | 'stop' | 'renewNow' | 'refuse'>;
 }
 
-/** How long a machine that has just booted waits for a manager's word before its own memory counts. */
+/** Time after a reboot to wait for a manager before the saved assignment set is used. */
 const managerDeadlineMs = 3_000;
 
-/** How long the first full set waits for an engine that does not answer. */
+/** Maximum wait for the engine before a full set is applied. */
 const engineDeadlineMs = 10_000;
-const saveSoonMs = 1_000;
+const saveDelayMs = 1_000;
 
-/** The worker: constructs its rooms, hands them to each other, and carries assignments between them. */
+/** The worker: constructs its components, connects them and passes assignments between them. */
 export class Worker {
   readonly #parts: WorkerParts;
   readonly #abort = new AbortController();
@@ -99,11 +102,11 @@ export class Worker {
       this.#connector.wantImage(image, platform, signal),
     );
     engine.watch.onDie((container) => {
-      // Before anything is asked or told: nobody is to be sent to it any more.
+      // Runs before the container is inspected or reported, so that DNS stops returning it at once.
       dataPlane.setDown(new Set([...this.#tasks.downTasks(), container.taskId]));
     });
     engine.watch.onSync(() => {
-      this.#engineIsBack().catch((error: unknown) => {
+      this.#onEngineConnected().catch((error: unknown) => {
         log.warn(messageOf(error));
       });
     });
@@ -113,27 +116,27 @@ export class Worker {
     });
   }
 
-  /** Returns when all is under way; does not wait for engine or manager. */
+  /** Starts all components; does not wait for the engine or a manager. */
   async start(): Promise<void> {
     const { engine, dataPlane, log } = this.#parts;
     await this.#kept.load();
     await this.#checkSecretsDir();
     this.#bootId = await readBootId();
     const saved = await this.#saved.load();
-    const kept = isOfNode(saved, this.#parts.settings) ? saved : undefined;
+    const lastSet = isOfNode(saved, this.#parts.settings) ? saved : undefined;
     this.#connector.know((await this.#managersFile.load()) ?? []);
     engine.watch.start();
     await dataPlane.start(this.#abort.signal);
-    // Every timer of ours lets the process end: this one keeps it while nothing is connected.
+    // All other timers are unref'd: this one keeps the process alive while nothing is connected.
     this.#keepAlive = setInterval(() => undefined, 60_000);
-    if (kept === undefined) {
+    if (lastSet === undefined) {
       this.#connector.start();
-    } else if (kept.bootId === this.#bootId) {
-      // Only the worker was away: names must resolve again at once.
-      await this.#startFrom(kept.set);
+    } else if (lastSet.bootId === this.#bootId) {
+      // Only the worker restarted: names must resolve at once.
+      await this.#startFrom(lastSet.set);
       this.#connector.start();
     } else {
-      this.#startAfterBoot(kept.set);
+      this.#startAfterBoot(lastSet.set);
     }
     this.#parts.credentials?.start({
       sign: (request, signal) => this.#connector.signCertificate(request, signal),
@@ -141,20 +144,23 @@ export class Worker {
         this.#connector.reconnect();
       },
     });
-    log.debug('worker is up');
+    log.debug('worker is running');
   }
 
   async #checkSecretsDir(): Promise<void> {
     const { settings, log } = this.#parts;
-    // Where it cannot be made, the first task with a secret says so.
+    // If it cannot be created, the first task with a secret reports the error.
     await mkdir(settings.secretsDir, { recursive: true, mode: 0o700 }).catch(() => undefined);
     if (await isInMemory(settings.secretsDir)) return;
     log.warn(
-      `secrets come to lie on disk: ${settings.secretsDir} is not in memory, set secretsDir`,
+      `secrets would be stored on disk: ${settings.secretsDir} is not on tmpfs; set secretsDir`,
     );
   }
 
-  /** What ran here may run elsewhere by now: a manager is asked first, as long as one answers soon. */
+  /**
+   * The tasks of this node may have been rescheduled: waits for a manager before using the saved
+   * set.
+   */
   #startAfterBoot(set: AssignmentSet): void {
     const cancel = this.#parts.clock.after(managerDeadlineMs, () => {
       this.#startFrom(set).catch((error: unknown) => {
@@ -166,11 +172,11 @@ export class Worker {
   }
 
   async #startFrom(set: AssignmentSet): Promise<void> {
-    this.#parts.log.info('starting from the last assignment set', { tasks: set.tasks.length });
+    this.#parts.log.info('starting from the saved assignment set', { tasks: set.tasks.length });
     await this.#adopt(set);
   }
 
-  /** Closes everything and leaves the containers running. */
+  /** Stops all components and leaves the containers running. */
   async stop(): Promise<void> {
     clearInterval(this.#keepAlive);
     this.#cancelSave?.();
@@ -215,12 +221,12 @@ export class Worker {
       call: workerCalls({ executor, tasks, processes }),
       renewCertificate: () => credentials?.renewNow(),
       refuseAuthorities: (ids) => credentials?.refuse(ids),
-      serveStream: (order, signal) =>
-        serveStream({ executor, tasks, processes, log, counters }, order, signal),
+      serveStream: (opened, signal) =>
+        serveStream({ executor, tasks, processes, log, counters }, opened, signal),
     });
   }
 
-  /** Asks the engine once per time it is there: `info` may take a second on a busy one. */
+  /** Reads the engine's facts once per connection: `info` may take a second on a busy engine. */
   async #describe(signal: AbortSignal): Promise<NodeDescription> {
     const { settings, version } = this.#parts;
     if (this.#facts === undefined) await this.#readFacts(signal);
@@ -236,7 +242,7 @@ export class Worker {
     }
   }
 
-  async #engineIsBack(): Promise<void> {
+  async #onEngineConnected(): Promise<void> {
     await this.#readFacts(this.#abort.signal);
     await this.#connector.describeAgain();
   }
@@ -254,18 +260,18 @@ export class Worker {
   async #onChange(change: AssignmentChange): Promise<void> {
     if (this.#wanted === undefined) return;
     const next = applyChange(this.#wanted, change);
-    // A container of a task that is not on disk would be removed as a stray after a crash.
+    // After a crash, a container whose task was not saved would be removed as orphaned.
     if (changesTasks(change)) await this.#save(next);
-    else this.#saveSoon();
-    this.#carryOut(next);
+    else this.#scheduleSave();
+    this.#apply(next);
   }
 
   /**
-   * Who is up elsewhere changes with every container of the cluster; a manager tells it again anyway. The
-   * engine's own writes wait for the disk behind ours, so these are gathered.
+   * Saves the set after a delay. Endpoint health changes with every container of the cluster, and a
+   * manager sends it again anyway; coalescing keeps these writes from delaying the engine's.
    */
-  #saveSoon(): void {
-    this.#cancelSave ??= this.#parts.clock.after(saveSoonMs, () => {
+  #scheduleSave(): void {
+    this.#cancelSave ??= this.#parts.clock.after(saveDelayMs, () => {
       this.#cancelSave = undefined;
       if (this.#wanted === undefined || this.#abort.signal.aborted) return;
       this.#save(this.#wanted).catch((error: unknown) => {
@@ -274,9 +280,9 @@ export class Worker {
     });
   }
 
-  /** A full set: what it does not want is cut off before the networks learn anything. */
+  /** Applies a full set: orphaned containers are isolated before the networks are updated. */
   async #adopt(set: AssignmentSet): Promise<void> {
-    const turn = (this.#adoptions += 1);
+    const adoption = (this.#adoptions += 1);
     const { containers } = this.#parts.engine.executor;
     const deadline = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(engineDeadlineMs)]);
     await containers.synced(deadline).catch((error: unknown) => {
@@ -284,11 +290,14 @@ export class Worker {
     });
     await this.#tasks.isolateStrays(set, this.#wanted);
     await this.#endIsolation();
-    // A manager's word that came meanwhile stands.
-    if (turn === this.#adoptions) this.#carryOut(set);
+    // A set that arrived meanwhile takes precedence.
+    if (adoption === this.#adoptions) this.#apply(set);
   }
 
-  /** What is left is wanted here, as far as anybody knows. Otherwise it ends by itself after a while. */
+  /**
+   * Ends the boot isolation: the remaining containers are wanted here. Otherwise it ends by itself
+   * after a while.
+   */
   async #endIsolation(): Promise<void> {
     if (this.#isolationEnded) return;
     const { dataPlane, log } = this.#parts;
@@ -296,11 +305,13 @@ export class Worker {
       await dataPlane.endIsolation(this.#abort.signal);
       this.#isolationEnded = true;
     } catch (error) {
-      log.warn(`containers stay apart after the boot: ${messageOf(error)}`);
+      log.warn(
+        `boot isolation: cannot remove the nft table: ${messageOf(error)}; it expires within a minute`,
+      );
     }
   }
 
-  #carryOut(set: AssignmentSet): void {
+  #apply(set: AssignmentSet): void {
     const { dataPlane } = this.#parts;
     const before = this.#wanted;
     this.#wanted = set;

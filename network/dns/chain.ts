@@ -1,12 +1,12 @@
 import type { Handler, Query } from './query.js';
 import { rcode, refuse } from './wire.js';
 
-/** Asks handlers in order; what none answers fails. */
+/** Runs the handlers in order; answers SERVFAIL if none of them answers. */
 export function runChain(handlers: readonly Handler[], query: Query): Promise<Buffer> {
-  const from = async (index: number): Promise<Buffer> => {
+  const callFrom = async (index: number): Promise<Buffer> => {
     const handler = handlers[index];
     if (handler === undefined) return refuse(query.message, rcode.serverFailure);
-    return handler(query, () => from(index + 1));
+    return handler(query, () => callFrom(index + 1));
   };
-  return from(0);
+  return callFrom(0);
 }

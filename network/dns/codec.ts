@@ -3,7 +3,7 @@ import { AUTHORITATIVE_ANSWER, RECURSION_AVAILABLE, TRUNCATED_RESPONSE, encode }
 import type { Query } from './query.js';
 import { headerBytes, maxUdpBytes, type } from './wire.js';
 
-/** Answers of the rarer kinds; addresses have a faster way in wire.ts. */
+/** PTR and SRV answers; A records take the fast path in wire.ts. */
 export type RareAnswer =
   | { readonly kind: 'ptr'; readonly target: string }
   | {
@@ -13,15 +13,18 @@ export type RareAnswer =
       readonly address: string;
     };
 
-/** The whole answer, in the question's own spelling; cut to the header when it does not fit. */
+/**
+ * Encodes a complete response that repeats the question as the client spelled it; truncated to the
+ * header and question (TC set) if it exceeds the client's limit.
+ */
 export function encodeRare(query: Query, answers: readonly RareAnswer[], ttl: number): Buffer {
   const full = build(query, answers, ttl, false);
   return full.length <= query.question.limitBytes ? full : build(query, [], ttl, true);
 }
 
-function build(query: Query, list: readonly RareAnswer[], ttl: number, cut: boolean): Buffer {
+function build(query: Query, list: readonly RareAnswer[], ttl: number, truncated: boolean): Buffer {
   const { message, question, name } = query;
-  const wanted = (message[2] ?? 0) & 0x01 ? 0x0100 : 0;
+  const recursionDesired = (message[2] ?? 0) & 0x01 ? 0x0100 : 0;
   const answers = list.map((answer): Answer =>
     answer.kind === 'ptr'
       ? { type: 'PTR', name, ttl, data: answer.target }
@@ -47,7 +50,11 @@ function build(query: Query, list: readonly RareAnswer[], ttl: number, cut: bool
   const packet = encode({
     type: 'response',
     id: message.readUInt16BE(0),
-    flags: AUTHORITATIVE_ANSWER | RECURSION_AVAILABLE | wanted | (cut ? TRUNCATED_RESPONSE : 0),
+    flags:
+      AUTHORITATIVE_ANSWER |
+      RECURSION_AVAILABLE |
+      recursionDesired |
+      (truncated ? TRUNCATED_RESPONSE : 0),
     questions: [{ name, type: question.type === type.SRV ? 'SRV' : 'PTR', class: 'IN' }],
     answers,
     additionals: [...addresses, ...opt],

@@ -1,4 +1,4 @@
-/** A message as TCP carries it: two bytes of length before it (RFC 1035 §4.2.2). */
+/** Prefixes a message with its two-byte length for TCP (RFC 1035 §4.2.2). */
 export function frame(message: Buffer): Buffer {
   const framed = Buffer.allocUnsafe(message.length + 2);
   framed.writeUInt16BE(message.length, 0);
@@ -6,7 +6,7 @@ export function frame(message: Buffer): Buffer {
   return framed;
 }
 
-/** Cuts a stream into messages. Holds at most one message that is not complete yet. */
+/** Splits a TCP stream into messages. Buffers at most one incomplete message. */
 export class FrameReader {
   #rest: Buffer = Buffer.alloc(0);
 

@@ -13,7 +13,10 @@ export interface ListenerOptions {
   readonly port: number;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Gives the answer by `reply`, at once or later, or never. */
+  /**
+   * Passes the answer to `reply`, now or later; without a call to `reply` the query stays
+   * unanswered.
+   */
   readonly onQuery: (
     message: Buffer,
     from: string,
@@ -27,8 +30,9 @@ const maxConnections = 256;
 const idleMs = 10_000;
 
 /**
- * UDP and TCP on one address. The address is that of a bridge which may not exist yet, or not any more: it
- * tries again until it does. Once bound, the sockets outlive the bridge.
+ * Listens on UDP and TCP of one address. The address belongs to a bridge that may not exist yet or
+ * may have been removed, so binding is retried until it succeeds. Once bound, the sockets outlive
+ * the bridge.
  */
 export class Listener {
   readonly #options: ListenerOptions;
@@ -57,10 +61,10 @@ export class Listener {
     const { address, port, onQuery } = this.#options;
     const socket = createSocket({
       type: 'udp4',
-      // A server of the host on all addresses does not keep us from this one.
+      // Allows binding even when another server of the host listens on 0.0.0.0.
       reuseAddr: true,
       recvBufferSize: 1_048_576,
-      // Askers are known by address: skipping the look-up of their "name" is a tenth of the time.
+      // Clients are numeric addresses: skipping `dns.lookup` saves a tenth of the time.
       lookup: (host, _options, callback) => {
         callback(null, host, 4);
       },
@@ -75,7 +79,7 @@ export class Listener {
       socket.on('error', () => undefined);
       if (this.#udp === socket) this.#udp = undefined;
       socket.close();
-      this.#again('udp', error, failures + 1, (count) => {
+      this.#retryBind('udp', error, failures + 1, (count) => {
         this.#bindUdp(count);
       });
     });
@@ -92,7 +96,7 @@ export class Listener {
     });
     server.maxConnections = maxConnections;
     server.on('error', (error) => {
-      this.#again('tcp', error, failures + 1, (count) => {
+      this.#retryBind('tcp', error, failures + 1, (count) => {
         this.#bindTcp(count);
       });
     });
@@ -116,24 +120,24 @@ export class Listener {
     });
   }
 
-  #again(
-    what: string,
+  #retryBind(
+    transport: string,
     error: NodeJS.ErrnoException,
     failures: number,
     bind: (failures: number) => void,
   ): void {
     if (this.#closed) return;
     const { address, port, clock, log } = this.#options;
-    // A bridge that is not there yet is no news.
+    // A bridge that does not exist yet is expected, so it is not logged.
     if (error.code !== 'EADDRNOTAVAIL' && !this.#warned) {
       this.#warned = true;
       log.warn(
-        `names: cannot listen on ${address} ${what} port ${String(port)}: ${messageOf(error)}`,
+        `dns: cannot listen on ${address}:${String(port)}/${transport}, retrying: ${messageOf(error)}`,
       );
     }
     const cancel = clock.after(backoffMs(bindBackoff, failures, 0.5), () => {
       bind(failures);
     });
-    this.#cancels.set(what, cancel);
+    this.#cancels.set(transport, cancel);
   }
 }

@@ -1,23 +1,28 @@
 import { networkInterfaces } from 'node:os';
 import type { Clock } from '../../manager/common/base/clock.js';
 
-/** However many strangers ask, the machine's cards are looked at this seldom. */
-const keptMs = 1_000;
+/**
+ * Refresh interval of the interface list, which limits the cost of queries from unknown addresses.
+ */
+const refreshMs = 1_000;
 
-/** Whether an address is one of this machine, as it was a second ago at the earliest. */
+/**
+ * Returns a check for whether an address belongs to this machine. The list of interfaces is at most
+ * one second old.
+ */
 export function ownAddresses(
   clock: Pick<Clock, 'elapsed'>,
   list: typeof networkInterfaces = networkInterfaces,
 ): (address: string) => boolean {
-  let kept: ReadonlySet<string> = new Set();
+  let addresses: ReadonlySet<string> = new Set();
   let untilMs = -Infinity;
   return (address) => {
     const now = clock.elapsed();
     if (now >= untilMs) {
-      const cards = Object.values(list()).flatMap((card) => card ?? []);
-      kept = new Set(cards.map((card) => card.address));
-      untilMs = now + keptMs;
+      const interfaces = Object.values(list()).flatMap((entry) => entry ?? []);
+      addresses = new Set(interfaces.map((entry) => entry.address));
+      untilMs = now + refreshMs;
     }
-    return kept.has(address);
+    return addresses.has(address);
   };
 }

@@ -1,17 +1,20 @@
 import type { Scope } from './records.js';
 import type { Question } from './wire.js';
 
-/** A question on its way through the chain. */
+/** A query as it passes through the handler chain. */
 export interface Query {
   readonly message: Buffer;
   readonly question: Question;
-  /** Lower case, no dot at the end. */
+  /** Lower case, without the trailing dot. */
   readonly name: string;
   readonly scope: Scope;
   readonly transport: 'udp' | 'tcp';
-  /** Servers to ask for names that are not ours. */
+  /** Upstream servers for names outside the cluster. */
   readonly upstreams: readonly string[];
 }
 
-/** Answers, or asks the rest of the chain. The answer is a whole message with the query's id. */
+/**
+ * Answers the query or calls `next` for the rest of the chain. The result is a complete DNS message
+ * with the query's id.
+ */
 export type Handler = (query: Query, next: () => Promise<Buffer>) => Promise<Buffer> | Buffer;

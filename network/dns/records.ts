@@ -8,29 +8,32 @@ import type { Cidr } from '../../manager/common/address/cidr.js';
 import { contains, parseCidr } from '../../manager/common/address/cidr.js';
 import { tryParseIp } from '../../manager/common/address/ip.js';
 
-/** From where somebody asks: decides which names there are. */
+/** The origin of a query, which decides which names are visible. */
 export interface Scope {
   readonly networkIds: readonly NetworkId[];
-  /** Its own project, whose names come first; empty when unknown. */
+  /** The client's project, whose names take precedence; empty if unknown. */
   readonly project: string;
 }
 
-/** One network's names: lower case → endpoints that bear it, up or not. */
+/** Names of one network: lower-case name → its endpoints, up or down. */
 type Names = ReadonlyMap<string, readonly Endpoint[]>;
 
-/** The name of an endpoint's container, as `ps` shows it. */
+/** The container name of an endpoint, as shown by `ps`. */
 export function containerNameOf(endpoint: Endpoint): string {
   const regular = `${endpoint.project}-${serviceKey(endpoint)}-${String(endpoint.slot)}`;
   return endpoint.aliases.includes(regular) ? regular : (endpoint.aliases[0] ?? regular);
 }
 
-/** Services are unique per cluster as `<project>_<service>`; people call them by the second half. */
+/**
+ * Service names are unique per cluster as `<project>_<service>`; within a project the short name
+ * applies.
+ */
 function serviceKey({ project, service }: Endpoint): string {
   const prefix = `${project}_`;
   return project !== '' && service.startsWith(prefix) ? service.slice(prefix.length) : service;
 }
 
-/** Every name an endpoint answers to on its network, in lower case. */
+/** All names of an endpoint on its network, in lower case. */
 export function namesOf(endpoint: Endpoint): ReadonlySet<string> {
   const { project, service, slot, aliases } = endpoint;
   const key = serviceKey(endpoint);
@@ -47,7 +50,7 @@ export function namesOf(endpoint: Endpoint): ReadonlySet<string> {
   return new Set(names.map((name) => name.toLowerCase()));
 }
 
-/** All names of a view. Built once per view; questions are look-ups. */
+/** Index of all names of a network view. Built once per view, so that queries are plain lookups. */
 export class NameIndex {
   readonly #networks = new Map<
     string,
@@ -64,17 +67,19 @@ export class NameIndex {
     for (const endpoint of view.endpoints) {
       push(this.#byAddress, endpoint.address, endpoint);
       push(this.#byTask, endpoint.taskId, endpoint);
-      let own = names.get(endpoint.networkId);
-      if (own === undefined) names.set(endpoint.networkId, (own = new Map<string, Endpoint[]>()));
-      for (const name of namesOf(endpoint)) push(own, name, endpoint);
+      let ofNetwork = names.get(endpoint.networkId);
+      if (ofNetwork === undefined)
+        names.set(endpoint.networkId, (ofNetwork = new Map<string, Endpoint[]>()));
+      for (const name of namesOf(endpoint)) push(ofNetwork, name, endpoint);
     }
-    for (const [id, own] of names) this.#names.set(id, own);
+    for (const [id, ofNetwork] of names) this.#names.set(id, ofNetwork);
   }
 
   /**
-   * Scope of a packet that came to `listening`'s gateway. A container on several networks sees the names
-   * of all of them; an address nobody has (a container not of ours) those of the network it came by; one
-   * from outside that network none: undefined, and no answer is due.
+   * Scope of a query that arrived at the gateway address of `listening`. A container on several
+   * networks sees the names of all of them. An unassigned address (a container outside the cluster)
+   * sees the names of the network it used. Undefined for an address outside that network's subnet:
+   * the query is not answered.
    */
   scopeOf(address: string, listening: NetworkId): Scope | undefined {
     const ip = tryParseIp(address);
@@ -86,15 +91,18 @@ export class NameIndex {
     return { networkIds: [...new Set(networkIds)].sort(), project: asker.project };
   }
 
-  /** Scope of the machine itself asking at that network's gateway: the network's names. */
+  /**
+   * Scope of the host itself when it queries the gateway of a network: the names of that network.
+   */
   scopeOfMachine(listening: NetworkId): Scope | undefined {
     const entry = this.#networks.get(listening);
     return entry && { networkIds: [listening], project: entry.network.project };
   }
 
   /**
-   * Endpoints that bear a name (lower case), up or not; undefined when the name is none of ours. The
-   * asker's own project hides a same-named service of another project on a shared network.
+   * Endpoints with a name (lower case), up or down; undefined if the cluster has no such name. On a
+   * shared network, a service of the client's own project hides services of the same name in other
+   * projects.
    */
   find(name: string, scope: Scope): readonly Endpoint[] | undefined {
     const found = scope.networkIds.flatMap((id) => this.#names.get(id)?.get(name) ?? []);
@@ -103,14 +111,14 @@ export class NameIndex {
     return own.length > 0 ? own : found;
   }
 
-  /** The endpoint with that address on one of the scope's networks. */
+  /** The endpoint with this address on a network of the scope. */
   holderOf(address: string, scope: Scope): Endpoint | undefined {
     return this.#byAddress
       .get(address)
       ?.find(({ networkId }) => scope.networkIds.includes(networkId));
   }
 
-  /** Whether an address belongs to one of the scope's networks, held or not. */
+  /** True if the address is in the subnet of a network of the scope, assigned or not. */
   covers(ip: number, scope: Scope): boolean {
     return scope.networkIds.some((id) => {
       const entry = this.#networks.get(id);

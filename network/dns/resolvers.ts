@@ -2,14 +2,17 @@ import { readFile, stat } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import type { Clock } from '../../manager/common/base/clock.js';
 
-/** What a resolv.conf says, as far as it matters here. */
+/** The parts of resolv.conf that the name server uses. */
 export interface ResolverConfig {
   readonly servers: readonly string[];
-  /** Lower case, without dots at the ends. */
+  /** Lower case, without leading or trailing dots. */
   readonly searchDomains: readonly string[];
 }
 
-/** resolv.conf(5): `nameserver` lines add up, the last of `search` and `domain` counts, `#` and `;` comment. */
+/**
+ * Parses resolv.conf(5): `nameserver` lines accumulate, the last `search` or `domain` line wins,
+ * `#` and `;` start comments.
+ */
 export function parseResolvConf(text: string): ResolverConfig {
   const servers: string[] = [];
   let searchDomains: readonly string[] = [];
@@ -28,33 +31,33 @@ function bareDomain(domain: string): string {
   return domain.toLowerCase().replace(/^\.+|\.+$/g, '');
 }
 
-/** The resolvers the host itself uses, read again when the file changed, looked at once a second at most. */
+/** The host's resolvers. Re-reads the file when it has changed, checking at most once a second. */
 export class HostResolvers {
   readonly #path: string;
   readonly #clock: Pick<Clock, 'elapsed'>;
   #config: ResolverConfig = { servers: [], searchDomains: [] };
   #version = '';
-  #lookedAtMs = -Infinity;
-  #looking: Promise<void> | undefined;
+  #checkedAtMs = -Infinity;
+  #refreshing: Promise<void> | undefined;
 
   constructor(path: string, clock: Pick<Clock, 'elapsed'>) {
     this.#path = path;
     this.#clock = clock;
   }
 
-  /** As last read. */
+  /** The configuration as of the last refresh. */
   get config(): ResolverConfig {
     return this.#config;
   }
 
-  /** Looks whether the file changed; a missing file means no resolvers. */
+  /** Re-reads the file if it has changed; a missing file yields no resolvers. */
   async refresh(): Promise<void> {
-    if (this.#clock.elapsed() - this.#lookedAtMs < 1_000) return this.#looking;
-    this.#lookedAtMs = this.#clock.elapsed();
-    this.#looking = this.#read().finally(() => {
-      this.#looking = undefined;
+    if (this.#clock.elapsed() - this.#checkedAtMs < 1_000) return this.#refreshing;
+    this.#checkedAtMs = this.#clock.elapsed();
+    this.#refreshing = this.#read().finally(() => {
+      this.#refreshing = undefined;
     });
-    return this.#looking;
+    return this.#refreshing;
   }
 
   async #read(): Promise<void> {

@@ -27,58 +27,60 @@ import {
   respond,
 } from './wire.js';
 
-/** What a container of this node has of its own, by its address. */
+/** DNS settings of one local container, keyed by its address. */
 export interface LocalContainer {
-  /** Servers to ask instead of the host's for names of the outside, as `dns:` has them; empty for the host's. */
+  /**
+   * Upstream servers from `dns:` for names outside the cluster; empty to use the host's resolvers.
+   */
   readonly upstreams: readonly string[];
 }
 
 export interface DnsServerOptions {
   readonly clock: Clock;
   readonly log: Logger;
-  /** /etc/resolv.conf unless told. */
+  /** Defaults to /etc/resolv.conf. */
   readonly resolvConf?: string;
-  /** 53 unless told. */
+  /** Defaults to 53. */
   readonly port?: number;
-  /** In [0, 1); Math.random unless told. */
+  /** Returns a number in [0, 1); defaults to Math.random. */
   readonly random?: () => number;
-  /** Whether an address is this machine's; asks the system unless told. */
+  /** True if the address belongs to this machine; defaults to a check of its interfaces. */
   readonly isOwn?: (address: string) => boolean;
 }
 
-/** One asker: what it sees, and the answers it was given since something last changed. */
-interface Asker {
+/** A client: its scope and the answers cached for it since the last change of names or health. */
+interface Client {
   readonly scope: Scope;
   readonly upstreams: readonly string[];
   readonly answers: Map<string, Records>;
 }
 
-/** Since the server was made. */
+/** Counters since the server was created. */
 export interface DnsCounts {
   readonly queries: number;
-  /** From what is known here; the others were sent on. */
+  /** Answered from cluster records; the remaining queries were forwarded. */
   readonly answers: number;
   readonly forwarded: number;
-  /** Answered with "server failure". */
+  /** Answered with SERVFAIL. */
   readonly failures: number;
 }
 
-/** Names per asker kept ready; past that all are made afresh. */
-const maxReadyAnswers = 1_024;
-const maxAskers = 8_192;
+/** Cached answers per client; the cache is cleared when it is full. */
+const maxCachedAnswers = 1_024;
+const maxClients = 8_192;
 
 /**
- * The node's name server: on the gateway address of each network of the view, for the containers of that
- * network. It answers from the last view it was given, whoever else is alive.
+ * The node's DNS server. Listens on the gateway address of each network of the view and answers the
+ * containers of that network. It answers from the last view, even if no manager is reachable.
  */
 export class DnsServer {
   readonly #options: DnsServerOptions;
   readonly #resolvers: HostResolvers;
   readonly #handlers: readonly Handler[];
   readonly #directory: Directory;
-  readonly #isOwn: (address: string) => boolean;
+  readonly #isLocalAddress: (address: string) => boolean;
   readonly #listeners = new Map<string, Listener>();
-  readonly #askers = new Map<string, Asker | undefined>();
+  readonly #clients = new Map<string, Client | undefined>();
   #view: NetworkView = { networks: [], endpoints: [] };
   #index: NameIndex | undefined;
   #down: ReadonlySet<TaskId> = new Set();
@@ -89,7 +91,7 @@ export class DnsServer {
   constructor(options: DnsServerOptions) {
     this.#options = options;
     const { clock, resolvConf = '/etc/resolv.conf', random = Math.random } = options;
-    this.#isOwn = options.isOwn ?? ownAddresses(clock);
+    this.#isLocalAddress = options.isOwn ?? ownAddresses(clock);
     this.#resolvers = new HostResolvers(resolvConf, clock);
     this.#directory = {
       index: () => (this.#index ??= new NameIndex(this.#view)),
@@ -126,24 +128,24 @@ export class DnsServer {
     this.#listeners.clear();
   }
 
-  /** Names and gateways from now on. */
+  /** Replaces the names and the listen addresses. */
   setView(view: NetworkView): void {
     this.#view = view;
     this.#index = undefined;
-    this.#askers.clear();
+    this.#clients.clear();
     if (this.#started) this.#listen();
   }
 
-  /** Tasks known here to be down, whatever the view says: effective with the next answer. */
+  /** Marks tasks as down regardless of the view; takes effect with the next answer. */
   setDown(taskIds: ReadonlySet<TaskId>): void {
     this.#down = taskIds;
-    for (const asker of this.#askers.values()) asker?.answers.clear();
+    for (const client of this.#clients.values()) client?.answers.clear();
   }
 
-  /** Containers of this node, by address on any of their networks. */
+  /** Replaces the settings of local containers, keyed by address on any of their networks. */
   setLocal(containers: ReadonlyMap<string, LocalContainer>): void {
     this.#local = containers;
-    this.#askers.clear();
+    this.#clients.clear();
   }
 
   #listen(): void {
@@ -164,75 +166,75 @@ export class DnsServer {
 
   #receiver(networkId: NetworkId): ConstructorParameters<typeof Listener>[0]['onQuery'] {
     return (message, from, transport, reply) => {
-      const asker = this.#askerAt(from, networkId);
-      if (asker === undefined) return;
+      const client = this.#clientAt(from, networkId);
+      if (client === undefined) return;
       const question = readQuestion(message, transport);
       if (question === undefined) {
-        // Not worth an answer when it is one itself: two servers would talk for ever.
+        // A response is never answered: two servers would otherwise loop forever.
         if (((message[2] ?? 0x80) & 0x80) === 0) reply(refuse(message, rcode.notImplemented));
         return;
       }
       this.#counts.queries += 1;
       const key = message.toString('latin1', headerBytes, question.end);
-      const ready = asker.answers.get(key);
+      const ready = client.answers.get(key);
       if (ready !== undefined) {
         reply(respond(message, question, ready, startIn(ready, this.#directory.random)));
         return;
       }
-      const { scope, upstreams } = asker;
+      const { scope, upstreams } = client;
       const name = questionName(message);
-      this.#answer({ message, question, name, scope, transport, upstreams }, asker, key, reply);
+      this.#answer({ message, question, name, scope, transport, upstreams }, client, key, reply);
     };
   }
 
-  #answer(query: Query, asker: Asker, key: string, reply: (answer: Buffer) => void): void {
-    const records = query.question.class === 1 ? this.#ready(query) : undefined;
+  #answer(query: Query, client: Client, key: string, reply: (answer: Buffer) => void): void {
+    const records = query.question.class === 1 ? this.#fastRecords(query) : undefined;
     if (records !== undefined) {
-      if (asker.answers.size >= maxReadyAnswers) asker.answers.clear();
-      asker.answers.set(key, records);
+      if (client.answers.size >= maxCachedAnswers) client.answers.clear();
+      client.answers.set(key, records);
       const start = startIn(records, this.#directory.random);
       reply(respond(query.message, query.question, records, start));
       return;
     }
-    const told = (answer: Buffer): void => {
+    const sendReply = (answer: Buffer): void => {
       if (rcodeOf(answer) === rcode.serverFailure) this.#counts.failures += 1;
       reply(answer);
     };
-    void this.#slowly(query).then(told, (error: unknown) => {
+    void this.#runHandlers(query).then(sendReply, (error: unknown) => {
       this.#counts.failures += 1;
-      this.#options.log.debug(`names: ${query.name}: ${String(error)}`);
+      this.#options.log.debug(`dns: query for ${query.name} failed: ${String(error)}`);
       reply(refuse(query.message, rcode.serverFailure));
     });
   }
 
-  #ready(query: Query): Records | undefined {
-    // SRV and PTR have answers of their own; everything else about a name of ours is quick.
+  #fastRecords(query: Query): Records | undefined {
+    // SRV needs the codec, and PTR names are not in the index; other types take the fast path.
     return query.question.type === type.SRV ? undefined : localRecords(this.#directory, query);
   }
 
-  async #slowly(query: Query): Promise<Buffer> {
+  async #runHandlers(query: Query): Promise<Buffer> {
     await this.#resolvers.refresh();
-    const own = new Set(this.#view.networks.map(({ gateway }) => gateway));
+    const gateways = new Set(this.#view.networks.map(({ gateway }) => gateway));
     const servers = query.upstreams.length > 0 ? query.upstreams : this.#resolvers.config.servers;
-    // A host that was told to ask us would make us ask ourselves.
-    const upstreams = servers.filter((server) => !own.has(server));
+    // If the host's resolver points at this server, forwarding to it would loop.
+    const upstreams = servers.filter((server) => !gateways.has(server));
     return runChain(this.#handlers, { ...query, upstreams });
   }
 
-  #askerAt(address: string, networkId: NetworkId): Asker | undefined {
+  #clientAt(address: string, networkId: NetworkId): Client | undefined {
     const key = `${address} ${networkId}`;
-    const known = this.#askers.get(key);
+    const known = this.#clients.get(key);
     if (known !== undefined) return known;
     const index = this.#directory.index();
-    // The machine asks from whichever address its routes choose, mostly not from the gateway's.
+    // The host's source address depends on its routes and is rarely the gateway's.
     const scope =
       index.scopeOf(address, networkId) ??
-      (this.#isOwn(address) ? index.scopeOfMachine(networkId) : undefined);
+      (this.#isLocalAddress(address) ? index.scopeOfMachine(networkId) : undefined);
     if (scope === undefined) return undefined;
-    if (this.#askers.size >= maxAskers) this.#askers.clear();
+    if (this.#clients.size >= maxClients) this.#clients.clear();
     const upstreams = this.#local.get(address)?.upstreams ?? [];
-    const asker: Asker = { scope, upstreams, answers: new Map() };
-    this.#askers.set(key, asker);
-    return asker;
+    const client: Client = { scope, upstreams, answers: new Map() };
+    this.#clients.set(key, client);
+    return client;
   }
 }

@@ -5,7 +5,10 @@ import { AppError } from '../../manager/common/base/errors.js';
 import { FrameReader, frame } from './frames.js';
 import { answers, readQuestion } from './wire.js';
 
-/** Sends a query to one server and gives its answer, with the server's id. Rejects after `timeoutMs`. */
+/**
+ * Sends a query to one server and resolves with its answer, which carries an id chosen by the
+ * exchange. Rejects after `timeoutMs`.
+ */
 export type Exchange = (
   server: string,
   query: Buffer,
@@ -13,25 +16,25 @@ export type Exchange = (
   timeoutMs: number,
 ) => Promise<Buffer>;
 
-/** An address, or `address:port` for a server on another port. */
+/** Parses `address` or `address:port`; the default port is 53. */
 function endpointOf(server: string): { readonly host: string; readonly port: number } {
   const match = /^(\d+\.\d+\.\d+\.\d+):(\d+)$/.exec(server);
   return { host: match?.[1] ?? server, port: Number(match?.[2] ?? 53) };
 }
 
 /**
- * Over the network. Each question has its own socket, so its own random port, and its own random id: an
- * answer somebody made up has to guess both (RFC 5452).
+ * Exchange over the network. Each query uses its outgoing socket, hence a random source port, and a
+ * random id: a spoofed answer has to guess both (RFC 5452).
  */
 export const exchange: Exchange = (server, query, transport, timeoutMs) => {
   const question = readQuestion(query, transport);
   if (question === undefined)
-    return Promise.reject(new AppError('invalid', 'not a question that can be passed on'));
-  const own = Buffer.from(query);
-  own.writeUInt16BE(randomInt(65_536), 0);
-  const accept = (answer: Buffer): boolean => answers(answer, own, question);
+    return Promise.reject(new AppError('invalid', 'dns query is malformed; cannot forward it'));
+  const outgoing = Buffer.from(query);
+  outgoing.writeUInt16BE(randomInt(65_536), 0);
+  const accept = (answer: Buffer): boolean => answers(answer, outgoing, question);
   const ask = transport === 'tcp' ? askTcp : askUdp;
-  return ask(server, own, accept, timeoutMs);
+  return ask(server, outgoing, accept, timeoutMs);
 };
 
 type Ask = (
@@ -47,7 +50,7 @@ const askUdp: Ask = (server, query, accept, timeoutMs) =>
     const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
     const timer = setTimeout(() => {
       end(() => {
-        reject(new AppError('timeout', `${server} did not answer`));
+        reject(new AppError('timeout', `dns server ${server} did not answer in time`));
       });
     }, timeoutMs);
     const end = (then: () => void): void => {
@@ -82,7 +85,7 @@ const askTcp: Ask = (server, query, accept, timeoutMs) =>
     const reader = new FrameReader();
     socket.setTimeout(timeoutMs);
     const timer = setTimeout(() => {
-      socket.destroy(new AppError('timeout', `${server} did not answer`));
+      socket.destroy(new AppError('timeout', `dns server ${server} did not answer in time`));
     }, timeoutMs);
     socket.on('connect', () => socket.write(frame(query)));
     socket.on('data', (chunk: Buffer) => {
@@ -95,6 +98,6 @@ const askTcp: Ask = (server, query, accept, timeoutMs) =>
     socket.on('error', reject);
     socket.on('close', () => {
       clearTimeout(timer);
-      reject(new AppError('unavailable', `${server} closed the connection`));
+      reject(new AppError('unavailable', `dns server ${server} closed the connection`));
     });
   });

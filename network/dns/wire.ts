@@ -1,6 +1,7 @@
 /**
- * DNS messages as bytes (RFC 1035 §4, EDNS RFC 6891): what the fast path and the forwarder need without
- * building objects. Pure. Anything that does not fit makes a function return undefined; nothing throws.
+ * DNS messages as bytes (RFC 1035 §4, EDNS RFC 6891): the operations that the fast path and the
+ * forwarder need without building objects. Pure. Malformed input yields undefined; no function
+ * throws.
  */
 
 export const type = { A: 1, SOA: 6, PTR: 12, AAAA: 28, SRV: 33, OPT: 41, ANY: 255 } as const;
@@ -13,28 +14,28 @@ export const rcode = {
 } as const;
 
 export const headerBytes = 12;
-/** What a client takes over UDP unless it says more (RFC 1035 §4.2.1). */
+/** Default size limit of UDP answers (RFC 1035 §4.2.1). */
 export const plainUdpBytes = 512;
-/** Largest answer over UDP: fits every path without fragments (the value of DNS flag day 2020). */
+/** Maximum size of UDP answers: fits every path without fragmentation (DNS flag day 2020). */
 export const maxUdpBytes = 1232;
 const maxTcpBytes = 65_535;
 const optBytes = 11;
 
-/** The one question of a query. Offsets count from the start of the message. */
+/** The single question of a query. Offsets count from the start of the message. */
 export interface Question {
-  /** First byte past the question: name, type and class. */
+  /** Offset of the first byte after the question (name, type and class). */
   readonly end: number;
   readonly type: number;
   readonly class: number;
-  /** The client speaks EDNS. */
+  /** True if the query has an EDNS OPT record. */
   readonly edns: boolean;
-  /** The largest answer the client takes. */
+  /** Maximum answer size the client accepts. */
   readonly limitBytes: number;
 }
 
 /**
- * Reads a query with exactly one question and nothing else but EDNS; undefined for everything else. Over
- * TCP any size goes.
+ * Reads a query with exactly one question and no records except an EDNS OPT; undefined for any
+ * other message. TCP answers have no size limit below 64 KiB.
  */
 export function readQuestion(message: Buffer, transport: 'udp' | 'tcp'): Question | undefined {
   if (!isPlainQuery(message)) return undefined;
@@ -64,7 +65,10 @@ export function readQuestion(message: Buffer, transport: 'udp' | 'tcp'): Questio
   };
 }
 
-/** A request of kind QUERY with one question and no records but, perhaps, one additional. */
+/**
+ * True for a request with opcode QUERY, one question, no answer or authority records and at most
+ * one additional record.
+ */
 function isPlainQuery(message: Buffer): boolean {
   return (
     message.length >= headerBytes + 5 &&
@@ -75,7 +79,7 @@ function isPlainQuery(message: Buffer): boolean {
   );
 }
 
-/** The question's name in lower case, labels joined by dots, without the last dot. */
+/** The queried name in lower case, labels joined by dots, without the trailing dot. */
 export function questionName(message: Buffer): string {
   const labels: string[] = [];
   for (let at = headerBytes; ;) {
@@ -87,9 +91,9 @@ export function questionName(message: Buffer): string {
 }
 
 /**
- * Records ready to be put behind a question whose name they point at. All have the same size, so that any
- * run of them is an answer: `bytes` holds them twice, one after the other, and a start anywhere in the
- * first half gives every record once.
+ * Encoded records that can be appended to a question; their names point to the question's name. All
+ * have the same size. `bytes` holds the sequence twice, so that a copy from any start in the first
+ * half contains every record once.
  */
 export interface Records {
   readonly rcode: number;
@@ -104,7 +108,7 @@ export function noRecords(code: number): Records {
 
 const addressRecordBytes = 16;
 
-/** A records of these addresses, in this order. */
+/** Encodes A records in the order of the addresses. */
 export function addressRecords(addresses: readonly number[], ttlSeconds: number): Records {
   const bytes = Buffer.alloc(2 * addresses.length * addressRecordBytes);
   [...addresses, ...addresses].forEach((address, index) => {
@@ -120,8 +124,8 @@ export function addressRecords(addresses: readonly number[], ttlSeconds: number)
 }
 
 /**
- * The answer to a query: its own header and question (in its own spelling), then records from the `start`th
- * on. What the client would not take is left out and the answer marked as cut.
+ * Builds the answer to a query: its header, its question as spelled by the client, then the records
+ * from index `start` on. Records beyond the client's limit are dropped and TC is set.
  */
 export function respond(
   query: Buffer,
@@ -130,11 +134,11 @@ export function respond(
   start: number,
 ): Buffer {
   const { end, edns, limitBytes } = question;
-  const tail = edns ? optBytes : 0;
-  const room = Math.floor((limitBytes - end - tail) / records.recordBytes);
-  const count = Math.min(records.count, room);
+  const optLength = edns ? optBytes : 0;
+  const capacity = Math.floor((limitBytes - end - optLength) / records.recordBytes);
+  const count = Math.min(records.count, capacity);
   const length = count * records.recordBytes;
-  const answer = Buffer.allocUnsafe(end + length + tail);
+  const answer = Buffer.allocUnsafe(end + length + optLength);
   query.copy(answer, 0, 0, end);
   const from = start * records.recordBytes;
   if (length > 0) records.bytes.copy(answer, end, from, from + length);
@@ -147,9 +151,9 @@ export function respond(
   return answer;
 }
 
-/** QR, AA, TC, the client's RD, RA (RFC 1035 §4.1.1). */
-function writeFlags(answer: Buffer, query: Buffer, code: number, cut: boolean): void {
-  answer[2] = 0x84 | (cut ? 0x02 : 0) | ((query[2] ?? 0) & 0x01);
+/** Sets QR, AA, TC, the client's RD, and RA (RFC 1035 §4.1.1). */
+function writeFlags(answer: Buffer, query: Buffer, code: number, truncated: boolean): void {
+  answer[2] = 0x84 | (truncated ? 0x02 : 0) | ((query[2] ?? 0) & 0x01);
   answer[3] = 0x80 | code;
 }
 
@@ -160,7 +164,7 @@ function writeOpt(answer: Buffer, at: number): void {
   answer[at + 4] = maxUdpBytes & 255;
 }
 
-/** An answer without records for a message of any form, as far as its header goes. */
+/** Builds an answer without records for any message, even one with only a partial header. */
 export function refuse(query: Buffer, code: number): Buffer {
   const question = readQuestion(query, 'udp');
   if (question) return respond(query, question, noRecords(code), 0);
@@ -171,7 +175,7 @@ export function refuse(query: Buffer, code: number): Buffer {
   return answer;
 }
 
-/** The same answer for another asker: its id, and its spelling of the question. */
+/** Copies an answer for another client: its id and its spelling of the question. */
 export function readdress(answer: Buffer, query: Buffer, question: Question): Buffer {
   const copy = Buffer.from(answer);
   query.copy(copy, 0, 0, 2);
@@ -186,7 +190,7 @@ function readAnswerQuestionEnd(answer: Buffer): number | undefined {
   return end === undefined ? undefined : end + 4;
 }
 
-/** Whether `answer` is a response to this very query: id, question, and that it is a response. */
+/** True if `answer` is a response to exactly this query: same id and question, QR set. */
 export function answers(answer: Buffer, query: Buffer, question: Question): boolean {
   return (
     answer.length >= question.end &&
@@ -213,7 +217,7 @@ function skipName(message: Buffer, start: number): number | undefined {
   }
 }
 
-/** Where the times to live of an answer stand; OPT has none. Undefined when the message is damaged. */
+/** Offsets of the TTL fields of an answer, excluding OPT. Undefined if the message is malformed. */
 export function ttlOffsets(answer: Buffer): readonly number[] | undefined {
   const start = readAnswerQuestionEnd(answer);
   if (start === undefined) return undefined;

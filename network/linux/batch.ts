@@ -1,8 +1,8 @@
 import { run } from './run.js';
 
 /**
- * Applies lines with one `ip` or `bridge` process. A line that fails does not keep the others from being
- * applied; the call fails afterwards with the first of the kernel's messages.
+ * Applies all lines with one `ip` or `bridge` process. After a failed line the remaining lines are
+ * still applied; the call then fails with the kernel's first message.
  */
 export async function batch(
   program: 'ip' | 'bridge',

@@ -26,12 +26,15 @@ export function parseBridges(text: string): Map<string, SeenBridge> {
   return bridges;
 }
 
-/** Batch lines for `ip`: a bridge as the engine makes it, for one that was deleted under a live network. */
+/**
+ * Batch lines for `ip` that recreate a bridge as the engine makes it, after it was deleted while
+ * its network exists.
+ */
 export function addBridgeLines(wanted: WantedNetwork): string[] {
   return [`link add name ${wanted.bridge} type bridge`, ...setBridgeLines(wanted)];
 }
 
-/** Batch lines for `ip`: what a bridge of ours has besides its ports. */
+/** Batch lines for `ip` that set the MAC, state and gateway address of a bridge. */
 export function setBridgeLines({ bridge, bridgeMac, network, prefix }: WantedNetwork): string[] {
   return [
     `link set dev ${bridge} address ${bridgeMac} up`,

@@ -2,12 +2,13 @@ import { isAppError } from '../../manager/common/base/errors.js';
 import { run, runAny } from './run.js';
 
 /**
- * The chain the engine leaves to others and asks before its own, see its documentation on packet filtering.
- * It is there with the engine's iptables rules only, not with those it writes with nft.
+ * The chain that the engine reserves for user rules and evaluates before its own (Docker
+ * documentation, packet filtering). It exists only with the engine's iptables backend, not with its
+ * nftables backend.
  */
 const chain = 'DOCKER-USER';
 
-const passRule = (bridge: string): readonly string[] => [
+const acceptRule = (bridge: string): readonly string[] => [
   '-i',
   bridge,
   '-o',
@@ -16,7 +17,7 @@ const passRule = (bridge: string): readonly string[] => [
   'ACCEPT',
 ];
 
-/** The bridges of `iptables -S DOCKER-USER` whose own traffic passes at once. */
+/** Parses `iptables -S DOCKER-USER`: the bridges whose internal traffic is accepted. */
 export function parsePasses(text: string): ReadonlySet<string> {
   const bridges = new Set<string>();
   for (const line of text.split('\n')) {
@@ -26,7 +27,9 @@ export function parsePasses(text: string): ReadonlySet<string> {
   return bridges;
 }
 
-/** See parsePasses; undefined where the engine has no such chain. */
+/**
+ * Reads the bridges whose internal traffic is accepted; undefined if the engine has no such chain.
+ */
 export async function readPasses(signal: AbortSignal): Promise<ReadonlySet<string> | undefined> {
   try {
     const { exitCode, stdout } = await runAny(['iptables', '-w', '5', '-S', chain], { signal });
@@ -37,11 +40,14 @@ export async function readPasses(signal: AbortSignal): Promise<ReadonlySet<strin
   }
 }
 
-/** Lets what stays on a bridge pass before the engine's rules for every network are asked, one by one. */
+/**
+ * Accepts traffic within a bridge before the engine evaluates its rules for every network one by
+ * one.
+ */
 export async function addPass(bridge: string, signal: AbortSignal): Promise<void> {
-  await run(['iptables', '-w', '5', '-I', chain, ...passRule(bridge)], { signal });
+  await run(['iptables', '-w', '5', '-I', chain, ...acceptRule(bridge)], { signal });
 }
 
 export async function removePass(bridge: string, signal: AbortSignal): Promise<void> {
-  await run(['iptables', '-w', '5', '-D', chain, ...passRule(bridge)], { signal });
+  await run(['iptables', '-w', '5', '-D', chain, ...acceptRule(bridge)], { signal });
 }

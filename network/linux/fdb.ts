@@ -3,7 +3,7 @@ import type { SeenFdb } from '../plan/seen.js';
 import type { RemoteEntry } from '../plan/wanted.js';
 import { parseRecords, textOf, textsOf } from './json.js';
 
-/** Lists forwarding entries of all devices: one dump costs less than one per device. */
+/** Lists forwarding entries of all devices: one dump is cheaper than one per device. */
 export const listFdb = ['bridge', '-j', 'fdb', 'show'] as const;
 
 interface MutableFdb {
@@ -11,7 +11,10 @@ interface MutableFdb {
   readonly bridge: Set<string>;
 }
 
-/** Static entries of our VXLAN devices; learned ones and the devices' own addresses are not among them. */
+/**
+ * Parses the static entries of Shoal's VXLAN devices; learned entries and the devices' own
+ * addresses are excluded.
+ */
 export function parseFdb(text: string): Map<string, SeenFdb> {
   const devices = new Map<string, MutableFdb>();
   for (const entry of parseRecords(text, listFdb.join(' '))) {
@@ -30,12 +33,12 @@ export function parseFdb(text: string): Map<string, SeenFdb> {
   return devices;
 }
 
-/** Batch line for `bridge`: the bridge sends the MAC to the device, the device to the VTEP. */
+/** Batch line for `bridge`: the bridge forwards the MAC to the device, the device to the VTEP. */
 export function putFdbLine(device: string, { mac, vtep }: RemoteEntry): string {
   return `fdb replace ${mac} dev ${device} dst ${vtep} self master static`;
 }
 
-/** Batch lines for `bridge`. The two entries go apart, as one of them may be missing. */
+/** Batch lines for `bridge`. The two entries are removed separately, as one may be missing. */
 export function removeFdbLines(
   device: string,
   mac: string,

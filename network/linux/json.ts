@@ -1,19 +1,22 @@
 import { AppError } from '../../manager/common/base/errors.js';
 
-/** An object of unknown content, as the JSON dumps of iproute2 are made of. */
+/** A JSON object of unknown content, as in iproute2 dumps. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** A JSON array of objects; an empty text is an empty array (iproute2 prints nothing then). */
+/**
+ * Parses a JSON array of objects. Empty text is an empty array: iproute2 prints nothing when there
+ * is no entry.
+ */
 export function parseRecords(text: string, source: string): readonly Fields[] {
   if (text.trim() === '') return [];
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new AppError('internal', `${source} printed no JSON`, { cause: error });
+    throw new AppError('internal', `${source} printed invalid JSON`, { cause: error });
   }
-  if (!Array.isArray(value)) throw new AppError('internal', `${source} printed no list`);
-  // iproute2 leaves empty objects where it filtered something out.
+  if (!Array.isArray(value)) throw new AppError('internal', `${source} did not print a JSON array`);
+  // iproute2 prints empty objects for entries that it filtered out.
   return value.filter(isFields);
 }
 
@@ -36,13 +39,13 @@ export function numberOf(fields: Fields, key: string): number | undefined {
   return typeof value === 'number' ? value : undefined;
 }
 
-/** Strings in a list; none when it is missing. */
+/** The strings of an array field; empty if the field is missing. */
 export function textsOf(fields: Fields, key: string): readonly string[] {
   const value = fields[key];
   return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
 }
 
-/** Objects in a list; none when it is missing. */
+/** The objects of an array field; empty if the field is missing. */
 export function listOf(fields: Fields, key: string): readonly Fields[] {
   const value = fields[key];
   return Array.isArray(value) ? value.filter(isFields) : [];

@@ -1,10 +1,13 @@
 import { isOurBridge, isOurVxlan } from '../plan/names.js';
 import { parseRecords, textOf } from './json.js';
 
-/** Lists every interface with its bridge; `ip -j link show` without details is cheap. */
+/** Lists all interfaces with their bridge; `ip -j link show` without details is cheap. */
 export const listLinks = ['ip', '-j', 'link', 'show'] as const;
 
-/** Interfaces on a bridge of ours, and those on none. Those on bridges of others are left out. */
+/**
+ * Parses interface → bridge for ports of Shoal's bridges, and interface → undefined for interfaces
+ * without a bridge. Ports of other bridges are omitted.
+ */
 export function parsePorts(text: string): Map<string, string | undefined> {
   const ports = new Map<string, string | undefined>();
   for (const link of parseRecords(text, listLinks.join(' '))) {
@@ -16,9 +19,9 @@ export function parsePorts(text: string): Map<string, string | undefined> {
   return ports;
 }
 
-/** Batch line for `ip`; only for devices of ours. */
+/** Batch line for `ip`; throws for devices that Shoal does not own. */
 export function removeLinkLine(name: string): string {
-  if (!isOurBridge(name) && !isOurVxlan(name)) throw new Error(`${name} is not a device of ours`);
+  if (!isOurBridge(name) && !isOurVxlan(name)) throw new Error(`${name} is not a Shoal device`);
   return `link del dev ${name}`;
 }
 

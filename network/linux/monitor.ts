@@ -3,26 +3,26 @@ import type { Clock } from '../../manager/common/base/clock.js';
 import { follow } from './run.js';
 
 /**
- * The kernel's word that something of ours changed. `-p`-less text output; lines that name none of our
- * devices (containers come and go all the time) are dropped here.
+ * Kernel events about Shoal's devices, in text output without `-p`. Lines without one of these
+ * devices are dropped here, as containers of the host start and stop all the time.
  */
 const sources = [
   ['ip', 'monitor', 'link', 'address', 'neigh'],
   ['bridge', 'monitor', 'fdb'],
 ] as const;
 
-const ours = /\bsh(?:vx)?\d+\b/;
-/** Containers' own entries on a bridge of ours: learned, not planned. */
-const learned = /^(?:Deleted )?[\da-f:]{17} dev (?!shvx)/;
-/** A container's end on a bridge of ours: whoever starts or stops it knows. */
+const shoalDevice = /\bsh(?:vx)?\d+\b/;
+/** Learned FDB entries of containers on a Shoal bridge, which the plan does not cover. */
+const learnedEntry = /^(?:Deleted )?[\da-f:]{17} dev (?!shvx)/;
+/** veth ports of containers: the executor already knows about their start and stop. */
 const containerPort = /^(?:Deleted )?\d+: veth/;
 const onBridgeNeighbour = /^(?:Deleted )?[\d.]+ dev sh\d+ /;
 
-/** Whether a line of `ip monitor` or `bridge monitor` may mean that something planned changed. */
+/** True if a line of `ip monitor` or `bridge monitor` may indicate a change of planned state. */
 export function concernsUs(line: string): boolean {
   return (
-    ours.test(line) &&
-    !learned.test(line) &&
+    shoalDevice.test(line) &&
+    !learnedEntry.test(line) &&
     !containerPort.test(line) &&
     !onBridgeNeighbour.test(line)
   );
@@ -30,11 +30,11 @@ export function concernsUs(line: string): boolean {
 
 export interface MonitorOptions {
   readonly clock: Clock;
-  /** Called once for any number of events within a fifth of a second. */
+  /** Called once for all events within 200 ms. */
   readonly onChange: () => void;
 }
 
-/** Owns the two long-lived children; one that dies is started again, later each time. */
+/** Owns the two monitor processes and restarts one that exits, with back-off. */
 export class KernelMonitor {
   readonly #options: MonitorOptions;
   readonly #children = new Map<string, { close(): void }>();
@@ -60,7 +60,7 @@ export class KernelMonitor {
 
   #follow(argv: readonly string[], failures: number): void {
     const key = argv.join(' ');
-    const since = this.#options.clock.elapsed();
+    const startedAtMs = this.#options.clock.elapsed();
     this.#children.set(
       key,
       follow(
@@ -69,7 +69,10 @@ export class KernelMonitor {
           if (concernsUs(line)) this.#notice();
         },
         () => {
-          this.#restart(argv, this.#options.clock.elapsed() - since > 60_000 ? 1 : failures + 1);
+          this.#restart(
+            argv,
+            this.#options.clock.elapsed() - startedAtMs > 60_000 ? 1 : failures + 1,
+          );
         },
       ),
     );
@@ -77,7 +80,7 @@ export class KernelMonitor {
 
   #restart(argv: readonly string[], failures: number): void {
     if (this.#closed) return;
-    // Whatever happened while nobody listened is found by looking.
+    // Events may have been missed while the process was down, so a resync is requested.
     this.#notice();
     const wait = backoffMs({ firstMs: 500, maxMs: 30_000 }, failures, 0.5);
     const cancel = this.#options.clock.after(wait, () => {

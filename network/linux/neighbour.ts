@@ -2,10 +2,10 @@ import { isOurVxlan } from '../plan/names.js';
 import type { RemoteEntry } from '../plan/wanted.js';
 import { parseRecords, textOf } from './json.js';
 
-/** Lists permanent neighbours of all devices. */
+/** Lists permanent neighbour entries of all devices. */
 export const listNeighbours = ['ip', '-4', '-j', 'neigh', 'show', 'nud', 'permanent'] as const;
 
-/** Per VXLAN device of ours: address → MAC. */
+/** Parses address → MAC for each Shoal VXLAN device. */
 export function parseNeighbours(text: string): Map<string, Map<string, string>> {
   const devices = new Map<string, Map<string, string>>();
   for (const entry of parseRecords(text, listNeighbours.join(' '))) {

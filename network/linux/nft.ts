@@ -4,8 +4,8 @@ import { noRuleset, tableFamily, tableName } from '../plan/ruleset.js';
 import { runAny, run } from './run.js';
 
 /**
- * The mark all rules of our table carry, or undefined when there is no table, when a rule has another mark
- * or when rules are missing: the mark ends with their number.
+ * The mark in the comments of all rules of Shoal's table. Undefined if the table is missing, if a
+ * rule has another mark, or if rules are missing: the mark ends with the number of rules.
  */
 export function parseRulesetMark(text: string): string | undefined {
   const value: unknown = JSON.parse(text);
@@ -29,7 +29,7 @@ export async function readRulesetMark(signal: AbortSignal): Promise<string | und
   return exitCode === 0 ? parseRulesetMark(stdout) : undefined;
 }
 
-/** Loads a text as one transaction: all of it or nothing. */
+/** Loads a ruleset as one atomic transaction. */
 export async function loadRuleset(text: string, signal: AbortSignal): Promise<void> {
   await run(['nft', '-f', '-'], { stdin: text, signal });
 }
@@ -38,9 +38,9 @@ export async function deleteTable(signal: AbortSignal): Promise<void> {
   await loadRuleset(noRuleset, signal);
 }
 
-/** Ends the isolation that a boot began; nothing to do without one. */
+/** Removes the isolation table created at boot; no-op if there is none. */
 export async function endIsolation(signal: AbortSignal): Promise<void> {
   const table = `${isolation.family} ${isolation.table}`;
-  // Adding before deleting makes "delete" work in any state.
+  // `add` before `delete` makes the deletion idempotent.
   await loadRuleset(`add table ${table}\ndelete table ${table}\n`, signal);
 }

@@ -3,26 +3,27 @@ import { createInterface } from 'node:readline';
 import { AppError } from '../../manager/common/base/errors.js';
 
 export interface CommandOptions {
-  /** Text for standard input. */
+  /** Text written to standard input. */
   readonly stdin?: string;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
 
-/** How a program ended; any exit code is a result. */
+/** Result of a program; a non-zero exit code is not an error here. */
 export interface CommandResult {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Dumps of a machine with thousands of endpoints are a few megabytes of JSON. */
+/** Dumps of a host with thousands of endpoints are a few megabytes of JSON. */
 const maxOutputBytes = 256 * 1024 * 1024;
 const defaultTimeoutMs = 20_000;
 
 /**
- * Runs a program to its end. Fails as `not-found` when it is not installed, as `timeout` when it outlasts
- * its time (and is killed), as `cancelled` when the signal fires.
+ * Runs a program to completion, whatever its exit code. Fails as `not-found` if it is not
+ * installed, as `timeout` if it exceeds its time limit (it is killed), as `cancelled` when the
+ * signal aborts.
  */
 export function runAny(
   argv: readonly string[],
@@ -46,7 +47,7 @@ export function runAny(
         else reject(failure(argv, error, options.signal));
       },
     );
-    // A program that ends without reading its input is judged by its exit code, not by the broken pipe.
+    // A program that exits without reading its input is judged by its exit code, not by EPIPE.
     child.stdin?.on('error', () => undefined);
     child.stdin?.end(options.stdin ?? '');
   });
@@ -59,27 +60,28 @@ function failure(
 ): AppError {
   const [program = ''] = argv;
   if (signal?.aborted === true) return new AppError('cancelled', `${program} was cancelled`);
-  if (error.code === 'ENOENT') return new AppError('not-found', `${program} is not installed`);
+  if (error.code === 'ENOENT')
+    return new AppError('not-found', `${program} is not installed; install it on this machine`);
   if (error.killed === true)
-    return new AppError('timeout', `${program} did not end in time`, { detail: argv.join(' ') });
+    return new AppError('timeout', `${program} timed out`, { detail: argv.join(' ') });
   return new AppError('internal', `cannot run ${program}: ${error.message}`, { cause: error });
 }
 
-/** Runs a program that must succeed and gives its standard output. */
+/** Runs a program and returns its standard output; fails as `internal` on a non-zero exit code. */
 export async function run(argv: readonly string[], options: CommandOptions = {}): Promise<string> {
   const { exitCode, stdout, stderr } = await runAny(argv, options);
   if (exitCode === 0) return stdout;
   const lines = stderr.trim().split('\n');
   throw new AppError(
     'internal',
-    `${argv.join(' ')} ended with ${String(exitCode)}: ${lines[0] ?? ''}`,
+    `${argv.join(' ')} exited with code ${String(exitCode)}: ${lines[0] ?? ''}`,
     { detail: lines.slice(0, 20).join('\n') },
   );
 }
 
 /**
- * Starts a program that goes on writing lines, and hands them over until it ends or is closed. The caller
- * owns it: `close` kills it.
+ * Starts a long-running program and passes each output line to `onLine`. `onEnd` is called when it
+ * exits by itself; `close` kills it. The caller owns the process.
  */
 export function follow(
   argv: readonly string[],

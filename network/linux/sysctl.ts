@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 
-/** How many neighbours the kernel keeps: for all containers of the machine together. */
+/** Limits of the kernel's neighbour table, which all containers of the host share. */
 const neighbourLimits = [
   ['gc_thresh3', 65_536],
   ['gc_thresh2', 49_152],
@@ -8,8 +8,8 @@ const neighbourLimits = [
 ] as const;
 
 /**
- * Raises the limits of the neighbour table, never lowers them. They belong to the machine: inside a
- * network namespace of its own the files do not exist, which is fine.
+ * Raises the limits of the neighbour table; never lowers them. The limits are global to the host:
+ * in a separate network namespace the files do not exist, and the call does nothing.
  */
 export async function raiseNeighbourLimits(): Promise<void> {
   for (const [name, wanted] of neighbourLimits) {

@@ -8,23 +8,23 @@ const listAddresses = ['ip', '-4', '-j', 'addr', 'show'] as const;
 const listDefaultRoutes = ['ip', '-4', '-j', 'route', 'show', 'default'] as const;
 
 /**
- * The interface with the node's address, else the one of the default route: behind one-to-one NAT no
- * interface carries the address others use.
+ * Finds the interface with the node's address, or else that of the default route: behind one-to-one
+ * NAT no local interface has the advertised address.
  */
 export function parseUplink(address: string, addresses: string, defaults: string): NodeFacts {
   const links = parseRecords(addresses, listAddresses.join(' '));
   const carries = (link: Fields): boolean =>
     listOf(link, 'addr_info').some((info) => textOf(info, 'local') === address);
-  const own = links.find(carries);
+  const local = links.find(carries);
   const routed = textOf(parseRecords(defaults, listDefaultRoutes.join(' '))[0] ?? {}, 'dev');
-  const uplink = own ?? links.find((link) => textOf(link, 'ifname') === routed);
+  const uplink = local ?? links.find((link) => textOf(link, 'ifname') === routed);
   const uplinkMtu = uplink && numberOf(uplink, 'mtu');
   if (uplinkMtu === undefined)
     throw new AppError(
       'unavailable',
-      `no interface has address ${address} and there is no default route: cannot reach other nodes`,
+      `no interface has address ${address} and there is no default route; check the address of this node`,
     );
-  return { address, addressIsLocal: own !== undefined, uplinkMtu: Math.min(uplinkMtu, 9_216) };
+  return { address, addressIsLocal: local !== undefined, uplinkMtu: Math.min(uplinkMtu, 9_216) };
 }
 
 export async function readUplink(address: string, signal: AbortSignal): Promise<NodeFacts> {

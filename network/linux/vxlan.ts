@@ -4,7 +4,7 @@ import type { WantedNetwork } from '../plan/wanted.js';
 import type { Fields } from './json.js';
 import { fieldsOf, numberOf, parseRecords, textOf, textsOf } from './json.js';
 
-/** Lists VXLAN devices with tunnel and bridge port attributes. */
+/** Lists VXLAN devices with their tunnel and bridge port attributes. */
 export const listVxlans = ['ip', '-j', '-d', 'link', 'show', 'type', 'vxlan'] as const;
 
 export function parseVxlans(text: string): Map<string, SeenVxlan> {
@@ -38,9 +38,9 @@ function seenVxlan(name: string, link: Fields): SeenVxlan {
 }
 
 /**
- * Batch lines for `ip`. `proxy`: the device answers ARP from its neighbour table and passes no request on,
- * so that no broadcast ever crosses to another node. No underlay device is named: the tunnel outlives a
- * change of routes, and a deleted uplink does not take it along.
+ * Batch lines for `ip`. With `proxy` the device answers ARP from its neighbour table and drops the
+ * request, so that no broadcast crosses to another node. No underlay device is set: the tunnel
+ * survives route changes and the deletion of an uplink.
  */
 export function addVxlanLines(wanted: WantedNetwork): string[] {
   const source = wanted.local === undefined ? '' : ` local ${wanted.local}`;
@@ -54,7 +54,7 @@ export function setVxlanLines({ vxlan, bridge, mtu }: WantedNetwork): string[] {
   return [
     `link set dev ${vxlan} addrgenmode none`,
     `link set dev ${vxlan} mtu ${String(mtu)} master ${bridge}`,
-    // Every remote MAC has its own entry; what has none must not be tried on all nodes.
+    // Every remote MAC has an entry; unknown destinations must not be flooded to all nodes.
     `link set dev ${vxlan} type bridge_slave flood off mcast_flood off learning off`,
     `link set dev ${vxlan} up`,
   ];

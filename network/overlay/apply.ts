@@ -11,7 +11,7 @@ import { addVxlanLines, setVxlanLines } from '../linux/vxlan.js';
 import type { Change } from '../plan/change.js';
 import type { BridgeNetworks } from '../plan/bridge-networks.js';
 
-/** What could not be done; the next look plans it again. */
+/** A change that failed; the next observation plans it again. */
 export interface ApplyProblem {
   readonly networkId: NetworkId | undefined;
   readonly kind: Change['kind'];
@@ -20,9 +20,9 @@ export interface ApplyProblem {
 }
 
 /**
- * Makes the changes: the table first, then what is to go, the engine's networks, devices, and entries in
- * three batches (neighbours before forwarding entries: a frame must not find a way whose address nobody
- * answers for). One that fails does not keep the others from being tried.
+ * Applies changes in order: the nft table, removals, the engine's networks, devices, then entries
+ * in three batches. Neighbours precede forwarding entries, so that a frame never finds a route to
+ * an address without a neighbour. A failed change does not prevent the others.
  */
 export async function apply(
   changes: readonly Change[],
@@ -42,9 +42,9 @@ export async function apply(
   for (const change of changes)
     if (change.kind === 'load-ruleset')
       await attempt(change, () => loadRuleset(change.text, signal));
-    else if (change.kind === 'add-pass')
+    else if (change.kind === 'add-accept-rule')
       await attempt(change, () => addPass(change.bridge, signal));
-    else if (change.kind === 'remove-pass')
+    else if (change.kind === 'remove-accept-rule')
       await attempt(change, () => removePass(change.bridge, signal));
   const removals = changes.filter(isRemoval);
   await attemptBatch(attempt, removals, () => batch('ip', removals.flatMap(deviceLines), signal));

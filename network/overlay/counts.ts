@@ -1,25 +1,25 @@
 import type { NetworkView } from '../../manager/common/model/network-view.js';
 
-/** What the overlay has done since it was made. */
+/** Overlay counters since the overlay was created. */
 export interface OverlayFigures {
   readonly networks: number;
-  /** Containers of all nodes on them. */
+  /** Endpoints of all nodes on these networks. */
   readonly endpoints: number;
-  /** Made because the view asked for something else. */
+  /** Changes applied because the view changed. */
   readonly changes: number;
-  /** Made because what was in place had been altered or lost. */
+  /** Changes applied because the kernel or engine state was altered or lost. */
   readonly repairs: number;
   readonly failures: number;
 }
 
-/** Tells changes that a view asks for from repairs of what one look had found in place. */
+/** Distinguishes changes caused by a new view from repairs of state that was already in place. */
 export class OverlayCounts {
   #inPlace: NetworkView | undefined;
   #changes = 0;
   #repairs = 0;
   #failures = 0;
 
-  /** A look at the kernel found that so much differs from the view. */
+  /** Records the number of differences that an observation found. */
   found(view: NetworkView, differences: number): void {
     if (differences === 0) this.#inPlace = view;
     else if (this.#inPlace === view) this.#repairs += differences;

@@ -11,7 +11,10 @@ import { listVxlans, parseVxlans } from '../linux/vxlan.js';
 import type { SeenState } from '../plan/seen.js';
 import type { BridgeNetworks, SeenBridgeNetwork } from '../plan/bridge-networks.js';
 
-/** Dumps what carries our names from the kernel and the engine. A silent engine is part of the answer. */
+/**
+ * Observes Shoal's objects in the kernel and the engine. An unreachable engine is reported as
+ * `engine: undefined`, not as an error.
+ */
 export async function observe(
   bridges: BridgeNetworks,
   log: Logger,
@@ -45,7 +48,7 @@ async function rulesetMarkOrNone(signal: AbortSignal): Promise<string | undefine
   try {
     return await readRulesetMark(signal);
   } catch (error) {
-    // Loading the table will fail with the reason; looking must not.
+    // The missing nft is reported when the table is loaded; observing must not fail.
     if (isAppError(error) && error.kind === 'not-found') return undefined;
     throw error;
   }
@@ -60,7 +63,7 @@ async function engineNetworks(
     return await bridges.list(signal);
   } catch (error) {
     if (signal.aborted) throw error;
-    log.debug(`engine networks unknown: ${messageOf(error)}`);
+    log.debug(`overlay: cannot list engine networks: ${messageOf(error)}`);
     return undefined;
   }
 }

@@ -25,24 +25,28 @@ import { ReadyWaiters } from './ready-waiters.js';
 
 export interface OverlayOptions {
   readonly bridges: BridgeNetworks;
-  /** Underlay address of this node: what the others' entries point at. */
+  /** Underlay address of this node, the VTEP in other nodes' entries. */
   readonly address: string;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Looks at least this often; 3 s unless told. */
+  /** Maximum interval between observations in milliseconds; defaults to 3 s. */
   readonly resyncMs?: number;
 }
 
-/** Networks of ours that still exist on this machine in any form. */
+/** Receives the ids of Shoal networks that exist on this machine in any form. */
 export type NetworksListener = (ids: readonly NetworkId[]) => void;
 
-/** Looks in one turn: after making changes it looks again, and what a look reveals is made as well. */
-const looksPerTurn = 4;
+/**
+ * Observations per turn: after applying changes the turn observes again, and applies what that
+ * reveals.
+ */
+const observationsPerTurn = 4;
 const retryBackoff = { firstMs: 200, maxMs: 5_000 } as const;
 
 /**
- * Keeps bridges, tunnels, entries, the nft table and the engine's networks as the view says. Does nothing
- * before the first view: a machine that comes back must not join the overlay with what it ran before.
+ * Reconciles bridges, tunnels, entries, the nft table and the engine's networks with the view. Does
+ * nothing before the first view: a returning machine must not rejoin the overlay with its former
+ * tasks.
  */
 export class Overlay {
   readonly #options: OverlayOptions;
@@ -51,7 +55,7 @@ export class Overlay {
   readonly #waiters = new ReadyWaiters();
   readonly #listeners = new Set<NetworksListener>();
   readonly #ports = new Map<string, readonly string[]>();
-  readonly #told = new Map<string, string>();
+  readonly #logged = new Map<string, string>();
   readonly #counts = new OverlayCounts();
   #view: NetworkView | undefined;
   #present: readonly NetworkId[] | undefined;
@@ -86,18 +90,18 @@ export class Overlay {
     this.#loop.start();
   }
 
-  /** Ends the work and leaves every device, entry and network in place. */
+  /** Stops reconciling and leaves every device, entry and network in place. */
   async stop(): Promise<void> {
     this.#cancelRetry?.();
     this.#monitor.close();
     await this.#loop.stop();
-    this.#waiters.failAll(new AppError('cancelled', 'the overlay was stopped'));
+    this.#waiters.failAll(new AppError('cancelled', 'overlay is stopped'));
   }
 
   setView(view: NetworkView): void {
     const before = this.#view;
-    // Most views differ only in who is up: looking at the kernel for each would cost more than the start
-    // of the container that caused it.
+    // Most views differ only in endpoint health; observing the kernel for each would cost more than
+    // the start of the container that caused it.
     if (before !== undefined && asksTheSame(before, view)) return;
     if (before !== undefined) this.#waiters.forget(changedNetworks(before, view));
     this.#view = view;
@@ -105,24 +109,31 @@ export class Overlay {
   }
 
   /**
-   * Resolves once the network of the current view is in place on this machine: engine network, bridge,
-   * tunnel, all entries. Fails when the signal fires, with what is in the way.
+   * Resolves once the network of the current view is in place on this machine: engine network,
+   * bridge, tunnel, all entries. When the signal aborts it fails with the problem that blocks the
+   * network.
    */
   ready(networkId: NetworkId, signal: AbortSignal): Promise<{ readonly engineNetwork: string }> {
     return this.#waiters.wait(networkId, signal);
   }
 
-  /** Tells which networks exist here, at once when known and on each change; the result unsubscribes. */
+  /**
+   * Reports the networks that exist here, at once if known and on each change; returns the
+   * unsubscribe function.
+   */
   onNetworksChanged(listener: NetworksListener): () => void {
     this.#listeners.add(listener);
     if (this.#present) listener(this.#present);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Removes everything of ours: for leaving the cluster, after `stop`. Fails while containers are attached. */
+  /**
+   * Removes all Shoal objects when the node leaves the cluster; call after `stop`. Fails while
+   * containers are attached.
+   */
   async purge(signal: AbortSignal): Promise<void> {
     const { bridges, log } = this.#options;
-    // The second look finds bridges whose networks went in the first round.
+    // The second round removes bridges whose networks were removed in the first.
     for (let round = 0; round < 2; round += 1) {
       const problems = await apply(removeAll(await observe(bridges, log, signal)), bridges, signal);
       const [first] = problems;
@@ -135,7 +146,7 @@ export class Overlay {
 
   async #turn(signal: AbortSignal): Promise<void> {
     let problems: ApplyProblem[] = [];
-    for (let look = 0; look < looksPerTurn; look += 1) {
+    for (let round = 0; round < observationsPerTurn; round += 1) {
       const view = this.#view;
       if (view === undefined) return;
       const { seen, changes } = await this.#plan(view, signal);
@@ -144,8 +155,8 @@ export class Overlay {
         problems = [];
         break;
       }
-      // What failed a moment ago is for the retry, not for this turn.
-      if (look > 0 && problems.length > 0) break;
+      // Failed changes are left to the retry.
+      if (round > 0 && problems.length > 0) break;
       this.#logChanges(changes);
       problems = await apply(changes, this.#options.bridges, signal);
       this.#counts.failed(problems.length);
@@ -174,14 +185,14 @@ export class Overlay {
     changes: readonly Change[],
     problems: readonly ApplyProblem[],
   ): void {
-    // A newer view may have come meanwhile: what it has in common with this one counts.
+    // The view may have been replaced meanwhile: only networks that are equal in both views count.
     const changed = new Set(this.#view === undefined ? [] : changedNetworks(view, this.#view));
-    const open = new Set(changes.map(({ networkId }) => networkId));
-    const broken = new Set(changes.filter((change) => !isEntry(change)).map((c) => c.networkId));
+    const pending = new Set(changes.map(({ networkId }) => networkId));
+    const blocked = new Set(changes.filter((change) => !isEntry(change)).map((c) => c.networkId));
     this.#waiters.settle(
-      // One that is in place stays so while entries of endpoints elsewhere come and go.
+      // A ready network stays ready while entries of remote endpoints change.
       view.networks.filter(
-        ({ id }) => !changed.has(id) && !(this.#waiters.has(id) ? broken : open).has(id),
+        ({ id }) => !changed.has(id) && !(this.#waiters.has(id) ? blocked : pending).has(id),
       ),
       new Map(problems.map(({ networkId, message }) => [networkId, message])),
     );
@@ -192,16 +203,19 @@ export class Overlay {
     for (const listener of this.#listeners) listener(ids);
   }
 
-  /** A deleted bridge takes its ports' membership along; nobody but us knows what was on it. */
+  /**
+   * Remembers the ports of each bridge: deleting a bridge detaches them, and the kernel keeps no
+   * record.
+   */
   #rememberPorts(seen: SeenState): void {
     const ports = new Map<string, string[]>();
     for (const [port, bridge] of seen.ports)
       if (bridge !== undefined) ports.set(bridge, [...(ports.get(bridge) ?? []), port]);
     for (const name of seen.bridges.keys()) {
-      const stillThere = (this.#ports.get(name) ?? []).filter(
+      const detached = (this.#ports.get(name) ?? []).filter(
         (port) => seen.ports.has(port) && seen.ports.get(port) === undefined,
       );
-      this.#ports.set(name, [...(ports.get(name) ?? []), ...stillThere]);
+      this.#ports.set(name, [...(ports.get(name) ?? []), ...detached]);
     }
     for (const [name, remembered] of this.#ports)
       if (!seen.bridges.has(name) && !remembered.some((port) => seen.ports.has(port)))
@@ -213,12 +227,13 @@ export class Overlay {
     this.#cancelRetry = undefined;
     const current = new Map(problems.map((problem) => [problemKey(problem), problem]));
     for (const [key, { message, error }] of current) {
-      // A network that still has containers is an ordinary wait; the rest is said once, not every turn.
-      if (this.#told.get(key) === message) continue;
+      // A network with containers still attached is an expected wait. Each problem is logged once,
+      // not every turn.
+      if (this.#logged.get(key) === message) continue;
       this.#options.log[isConflict(error) ? 'info' : 'warn'](`overlay: ${message}`);
-      this.#told.set(key, message);
+      this.#logged.set(key, message);
     }
-    for (const key of this.#told.keys()) if (!current.has(key)) this.#told.delete(key);
+    for (const key of this.#logged.keys()) if (!current.has(key)) this.#logged.delete(key);
     this.#failures = problems.length === 0 ? 0 : this.#failures + 1;
     if (this.#failures === 0) return;
     this.#cancelRetry = this.#options.clock.after(

@@ -8,23 +8,26 @@ interface Waiter {
   readonly reject: (error: AppError) => void;
 }
 
-/** Who waits for a network to be in place, and which are. */
+/** Waiters for networks to become ready, and the networks that are ready. */
 export class ReadyWaiters {
   readonly #waiters = new Set<Waiter>();
   #ready = new Map<NetworkId, string>();
   #problems: ReadonlyMap<NetworkId | undefined, string> = new Map();
 
-  /** Nothing is known of these any more: the view has them otherwise, or not at all. */
+  /** Marks networks as not ready because the view changed or no longer has them. */
   forget(networks: readonly NetworkId[]): void {
     for (const id of networks) this.#ready.delete(id);
   }
 
-  /** Whether it was in place when last looked at. */
+  /** True if the network was ready at the last observation. */
   has(networkId: NetworkId): boolean {
     return this.#ready.has(networkId);
   }
 
-  /** These networks are in place; `problems` say what keeps others from it. */
+  /**
+   * Replaces the ready networks and resolves their waiters; `problems` tells why the others are not
+   * ready.
+   */
   settle(
     networks: readonly NetworkOnNode[],
     problems: ReadonlyMap<NetworkId | undefined, string>,
@@ -41,25 +44,25 @@ export class ReadyWaiters {
     const engineNetwork = this.#ready.get(networkId);
     if (engineNetwork !== undefined) return Promise.resolve({ engineNetwork });
     return new Promise((resolve, reject) => {
-      const end = (): void => {
+      const cleanUp = (): void => {
         this.#waiters.delete(waiter);
         signal.removeEventListener('abort', onAbort);
       };
       const waiter: Waiter = {
         networkId,
         resolve: (network) => {
-          end();
+          cleanUp();
           resolve(network);
         },
         reject: (error) => {
-          end();
+          cleanUp();
           reject(error);
         },
       };
       const onAbort = (): void => {
         const problem = this.#problems.get(networkId) ?? this.#problems.get(undefined);
-        const why = problem === undefined ? '' : `: ${problem}`;
-        waiter.reject(new AppError('unavailable', `network ${networkId} is not ready${why}`));
+        const reason = problem === undefined ? '' : `: ${problem}`;
+        waiter.reject(new AppError('unavailable', `network ${networkId} is not ready${reason}`));
       };
       this.#waiters.add(waiter);
       signal.addEventListener('abort', onAbort);

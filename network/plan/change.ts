@@ -2,8 +2,8 @@ import type { NetworkId } from '../../manager/common/model/ids.js';
 import type { RemoteEntry, WantedNetwork } from './wanted.js';
 
 /**
- * One difference between what should be and what is. `networkId` is the wanted network that is not ready
- * before it is made, undefined where none waits for it. `cause` says why, for the log.
+ * One difference between wanted and observed state. `networkId` is the wanted network that is not
+ * ready until the change is applied; undefined if no network depends on it. `cause` is for the log.
  */
 export type Change = (
   | { readonly kind: 'create-network'; readonly wanted: WantedNetwork }
@@ -20,15 +20,15 @@ export type Change = (
       readonly device: string;
       readonly mac: string;
       readonly vtep: string | undefined;
-      /** Whether the bridge has an entry as well, or alone. */
+      /** True if the bridge has an entry too, or only the bridge has one. */
       readonly fromBridge: boolean;
     }
   | { readonly kind: 'remove-neighbour'; readonly device: string; readonly address: string }
   | { readonly kind: 'load-ruleset'; readonly text: string }
-  | { readonly kind: 'add-pass' | 'remove-pass'; readonly bridge: string }
+  | { readonly kind: 'add-accept-rule' | 'remove-accept-rule'; readonly bridge: string }
 ) & { readonly networkId: NetworkId | undefined; readonly cause: string };
 
-/** One line for a log or a golden file. */
+/** Describes a change in one line, for logs and golden files. */
 export function describe(change: Change): string {
   return `${subject(change)}: ${change.cause}`;
 }
@@ -42,15 +42,15 @@ function subject(change: Change): string {
     case 'put-remote':
       return `put ${change.entry.address} ${change.entry.mac} at ${change.entry.vtep} on ${change.device}`;
     case 'remove-remote':
-      return `remove ${change.mac} at ${change.vtep ?? 'no node'} from ${change.device}`;
+      return `remove ${change.mac} at ${change.vtep ?? 'no vtep'} from ${change.device}`;
     case 'remove-neighbour':
       return `remove neighbour ${change.address} from ${change.device}`;
     case 'load-ruleset':
       return 'load the nft table';
-    case 'add-pass':
-      return `let ${change.bridge} pass the engine's firewall`;
-    case 'remove-pass':
-      return `end the pass of ${change.bridge}`;
+    case 'add-accept-rule':
+      return `accept traffic within ${change.bridge} in DOCKER-USER`;
+    case 'remove-accept-rule':
+      return `remove the DOCKER-USER rule of ${change.bridge}`;
     default:
       return deviceSubject(change);
   }

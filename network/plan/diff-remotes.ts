@@ -5,8 +5,8 @@ import type { WantedNetwork } from './wanted.js';
 const noFdb: SeenFdb = { tunnel: new Map(), bridge: new Set() };
 
 /**
- * Entries of one VXLAN device. A device that is about to be made again has none, whatever was dumped a
- * moment ago: the caller then sees the rest at its next look.
+ * Changes to the entries of one VXLAN device. For a device that is about to be recreated the
+ * observed entries may be stale; the caller plans the rest after its next observation.
  */
 export function remoteChanges(wanted: WantedNetwork, seen: SeenState): Change[] {
   const device = wanted.vxlan;
@@ -16,7 +16,7 @@ export function remoteChanges(wanted: WantedNetwork, seen: SeenState): Change[] 
     ...staleTunnels(wanted, fdb),
     ...staleBridgeEntries(wanted, fdb),
     ...staleNeighbours(wanted, neighbours),
-    ...missing(wanted, fdb, neighbours),
+    ...missingEntries(wanted, fdb, neighbours),
   ];
 }
 
@@ -26,7 +26,7 @@ function staleTunnels(wanted: WantedNetwork, fdb: SeenFdb): Change[] {
     const entry = wanted.remotes.get(mac);
     for (const vtep of vteps) {
       if (entry?.vtep === vtep) continue;
-      // Replacing moves an entry with one destination; a second destination has to be taken away.
+      // `replace` moves an entry with a single destination; further destinations need a removal.
       if (entry !== undefined && vteps.length === 1) continue;
       changes.push({
         kind: 'remove-remote',
@@ -35,7 +35,7 @@ function staleTunnels(wanted: WantedNetwork, fdb: SeenFdb): Change[] {
         vtep,
         fromBridge: entry === undefined && fdb.bridge.has(mac),
         networkId: undefined,
-        cause: entry === undefined ? 'no such endpoint' : `it is at ${entry.vtep}`,
+        cause: entry === undefined ? 'endpoint is gone' : `endpoint is at ${entry.vtep}`,
       });
     }
   }
@@ -51,7 +51,7 @@ function staleBridgeEntries(wanted: WantedNetwork, fdb: SeenFdb): Change[] {
     vtep: undefined,
     fromBridge: true,
     networkId: undefined,
-    cause: 'no such endpoint',
+    cause: 'endpoint is gone',
   }));
 }
 
@@ -63,11 +63,11 @@ function staleNeighbours(wanted: WantedNetwork, neighbours: ReadonlyMap<string, 
     device: wanted.vxlan,
     address,
     networkId: undefined,
-    cause: 'no such endpoint',
+    cause: 'endpoint is gone',
   }));
 }
 
-function missing(
+function missingEntries(
   wanted: WantedNetwork,
   fdb: SeenFdb,
   neighbours: ReadonlyMap<string, string>,
@@ -77,12 +77,12 @@ function missing(
     const vteps = fdb.tunnel.get(entry.mac) ?? [];
     const cause = !vteps.includes(entry.vtep)
       ? vteps.length > 0
-        ? `it was at ${vteps.join(', ')}`
+        ? `endpoint was at ${vteps.join(', ')}`
         : 'missing'
       : !fdb.bridge.has(entry.mac)
-        ? 'not on the bridge'
+        ? 'missing on the bridge'
         : neighbours.get(entry.address) !== entry.mac
-          ? 'without neighbour'
+          ? 'neighbour is missing'
           : undefined;
     if (cause !== undefined)
       changes.push({

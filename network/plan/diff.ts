@@ -6,12 +6,13 @@ import { noRuleset, rulesetFor } from './ruleset.js';
 import type { SeenBridge, SeenState, SeenVxlan } from './seen.js';
 import type { WantedNetwork, WantedState } from './wanted.js';
 
-/** Interfaces last seen on each of our bridges: what to put back when somebody deletes a bridge. */
+/** Last observed ports of each Shoal bridge, to reattach after a bridge was deleted. */
 export type RememberedPorts = ReadonlyMap<string, readonly string[]>;
 
 /**
- * What to do, in the order to do it in: first what cuts (stale devices, entries, the table), then what
- * connects. Pure; the same input gives the same list. With the engine silent only the kernel is planned.
+ * Plans the changes in the order to apply them: first those that cut traffic (stale devices,
+ * entries, the table), then those that connect. Pure; the same input gives the same list. Without
+ * the engine's state only kernel changes are planned.
  */
 export function diff(
   wanted: WantedState,
@@ -21,7 +22,7 @@ export function diff(
   return [
     ...staleDevices(wanted, seen),
     ...rulesetChange(wanted, seen),
-    ...passChanges(wanted, seen),
+    ...acceptRuleChanges(wanted, seen),
     ...(seen.engine === undefined ? [] : staleEngineNetworks(wanted, seen.engine)),
     ...wanted.networks.flatMap((network) => networkChanges(network, seen, remembered)),
   ];
@@ -33,20 +34,23 @@ function staleDevices(wanted: WantedState, seen: SeenState): Change[] {
     ({ name }) => isOurVxlan(name) && !names.has(name),
   );
   return [
-    ...stale.map(({ name }) => removeLink(name, 'its network is not on this node')),
-    ...strayBridges(wanted, seen),
+    ...stale.map(({ name }) => removeLink(name, 'network is not on this node')),
+    ...orphanedBridges(wanted, seen),
   ];
 }
 
-/** Bridges the engine no longer knows: it forgets one that was made again under its network. */
-function strayBridges(wanted: WantedState, seen: SeenState): Change[] {
+/**
+ * Bridges without an engine network: the engine forgets a bridge that was recreated under its
+ * network.
+ */
+function orphanedBridges(wanted: WantedState, seen: SeenState): Change[] {
   if (seen.engine === undefined) return [];
   const known = new Set([
     ...seen.engine.map(({ bridge }) => bridge),
     ...wanted.networks.map(({ bridge }) => bridge),
   ]);
-  const strays = [...seen.bridges.keys()].filter((name) => isOurBridge(name) && !known.has(name));
-  return strays.map((name) => removeLink(name, 'left behind without its network'));
+  const orphans = [...seen.bridges.keys()].filter((name) => isOurBridge(name) && !known.has(name));
+  return orphans.map((name) => removeLink(name, 'orphaned: its network is gone'));
 }
 
 const removeLink = (name: string, cause: string): Change => ({
@@ -60,7 +64,7 @@ function rulesetChange(wanted: WantedState, seen: SeenState): Change[] {
   const ruleset = rulesetFor(wanted);
   if (ruleset?.mark === seen.rulesetMark) return [];
   if (ruleset === undefined) {
-    const gone = 'no network is on this node';
+    const gone = 'no network on this node';
     return [{ kind: 'load-ruleset', text: noRuleset, networkId: undefined, cause: gone }];
   }
   const cause = seen.rulesetMark === undefined ? 'missing or altered' : 'networks or nodes changed';
@@ -68,21 +72,28 @@ function rulesetChange(wanted: WantedState, seen: SeenState): Change[] {
 }
 
 /**
- * What stays on one bridge is decided by the bridge alone. Without this each of its packets is held against
- * the engine's rules for every network of the machine: a twentieth of the throughput with two networks.
+ * Accept rules for traffic within a bridge. Without them the engine's rules for every network of
+ * the host are evaluated for each packet, which costs a twentieth of the throughput with two
+ * networks.
  */
-function passChanges(wanted: WantedState, { passes }: SeenState): Change[] {
+function acceptRuleChanges(wanted: WantedState, { passes }: SeenState): Change[] {
   if (passes === undefined) return [];
   const bridges = new Set(wanted.networks.map(({ bridge }) => bridge));
   const gone = [...passes].filter((bridge) => isOurBridge(bridge) && !bridges.has(bridge));
   const missing = [...bridges].filter((bridge) => !passes.has(bridge));
   return [
-    ...gone.map((bridge) => passChange('remove-pass', bridge, 'its network is not on this node')),
-    ...missing.map((bridge) => passChange('add-pass', bridge, 'missing')),
+    ...gone.map((bridge) =>
+      acceptRuleChange('remove-accept-rule', bridge, 'network is not on this node'),
+    ),
+    ...missing.map((bridge) => acceptRuleChange('add-accept-rule', bridge, 'missing')),
   ];
 }
 
-const passChange = (kind: 'add-pass' | 'remove-pass', bridge: string, cause: string): Change => ({
+const acceptRuleChange = (
+  kind: 'add-accept-rule' | 'remove-accept-rule',
+  bridge: string,
+  cause: string,
+): Change => ({
   kind,
   bridge,
   networkId: undefined,
@@ -93,7 +104,7 @@ function staleEngineNetworks(wanted: WantedState, engine: readonly SeenBridgeNet
   const ids = new Set(wanted.networks.map(({ network }) => network.id));
   return engine
     .filter(({ networkId }) => !ids.has(networkId))
-    .map((stale) => removeNetwork(stale, 'it is not on this node', false));
+    .map((stale) => removeNetwork(stale, 'not on this node', false));
 }
 
 function removeNetwork(seen: SeenBridgeNetwork, cause: string, blocks: boolean): Change {
@@ -112,7 +123,8 @@ function networkChanges(
   remembered: RememberedPorts,
 ): Change[] {
   const engine = engineChanges(wanted, seen);
-  // Until the engine has made the bridge there is nothing to attach to; the next look finds it.
+  // Nothing can be attached until the engine has created the bridge; the next observation
+  // continues.
   if (engine.some(({ kind }) => kind === 'create-network' || kind === 'remove-network'))
     return engine;
   return [
@@ -126,21 +138,21 @@ function networkChanges(
 function engineChanges(wanted: WantedNetwork, seen: SeenState): Change[] {
   const networkId = wanted.network.id;
   if (seen.engine === undefined) {
-    // Without the engine's word a missing bridge cannot be told from one never made.
+    // Without the engine's state, a deleted bridge looks the same as one that was never created.
     if (seen.bridges.has(wanted.bridge)) return [];
     return [{ kind: 'create-network', wanted, networkId, cause: 'the bridge is missing' }];
   }
   const found = seen.engine.find((network) => network.networkId === networkId);
   if (found === undefined) {
     const create: Change = { kind: 'create-network', wanted, networkId, cause: 'missing' };
-    // The engine would adopt a bridge that is there already and then never remove it.
+    // The engine would adopt an existing bridge and then never remove it.
     return seen.bridges.has(wanted.bridge)
-      ? [{ ...removeLink(wanted.bridge, 'left behind without its network'), networkId }, create]
+      ? [{ ...removeLink(wanted.bridge, 'orphaned: its network is gone'), networkId }, create]
       : [create];
   }
   const mismatch = engineMismatch(wanted, found);
   if (mismatch === undefined) return [];
-  // A smaller or larger MTU still carries packets: not worth taking containers off the network.
+  // Another MTU still carries packets and does not justify detaching containers.
   if (mismatch.startsWith('mtu') && found.containers.length > 0) return [];
   return [removeNetwork(found, mismatch, true)];
 }
@@ -158,8 +170,8 @@ function engineMismatch(wanted: WantedNetwork, found: SeenBridgeNetwork): string
     ['internal', network.internal, found.internal],
     ['mtu', wanted.mtu, found.mtu],
   ];
-  const wrong = pairs.find(([, want, have]) => want !== have);
-  return wrong && `${wrong[0]} is ${String(wrong[2])} instead of ${String(wrong[1])}`;
+  const mismatch = pairs.find(([, want, have]) => want !== have);
+  return mismatch && `${mismatch[0]} is ${String(mismatch[2])} instead of ${String(mismatch[1])}`;
 }
 
 function bridgeChanges(
@@ -171,12 +183,17 @@ function bridgeChanges(
   const bridge = seen.bridges.get(wanted.bridge);
   const changes: Change[] = [];
   if (bridge === undefined)
-    changes.push({ kind: 'add-bridge', wanted, networkId, cause: 'deleted under its network' });
+    changes.push({
+      kind: 'add-bridge',
+      wanted,
+      networkId,
+      cause: 'deleted while its network exists',
+    });
   else {
     const cause = bridgeMismatch(wanted, bridge);
     if (cause !== undefined) changes.push({ kind: 'set-bridge', wanted, networkId, cause });
   }
-  // Only what is on no bridge now: a port that somebody moved elsewhere is theirs.
+  // Only ports without a bridge are reattached: a port moved elsewhere is left alone.
   for (const port of remembered.get(wanted.bridge) ?? [])
     if (!isOurVxlan(port) && seen.ports.has(port) && seen.ports.get(port) === undefined)
       changes.push({
@@ -184,7 +201,7 @@ function bridgeChanges(
         port,
         bridge: wanted.bridge,
         networkId,
-        cause: 'came off its bridge',
+        cause: 'detached from its bridge',
       });
   return changes;
 }
@@ -192,8 +209,8 @@ function bridgeChanges(
 function bridgeMismatch(wanted: WantedNetwork, seen: SeenBridge): string | undefined {
   const gateway = `${wanted.network.gateway}/${String(wanted.prefix)}`;
   if (!seen.up) return 'down';
-  if (!seen.addresses.includes(gateway)) return `without its address ${gateway}`;
-  if (seen.mac !== wanted.bridgeMac) return `its own mac is ${seen.mac}`;
+  if (!seen.addresses.includes(gateway)) return `address ${gateway} is missing`;
+  if (seen.mac !== wanted.bridgeMac) return `mac is ${seen.mac}`;
   return undefined;
 }
 
@@ -210,13 +227,13 @@ function vxlanChanges(wanted: WantedNetwork, seen: SeenVxlan | undefined): Chang
   return cause === undefined ? [] : [{ kind: 'set-vxlan', wanted, networkId, cause }];
 }
 
-/** What the kernel cannot change on a device that exists. */
+/** Mismatches in attributes that the kernel cannot change on an existing device. */
 function fixedMismatch(wanted: WantedNetwork, seen: SeenVxlan): string | undefined {
   if (seen.vni !== wanted.network.vni) return `vni is ${String(seen.vni)}`;
   if (seen.port !== vxlanPort) return `port is ${String(seen.port)}`;
   if (seen.local !== wanted.local) return `source is ${seen.local ?? 'any'}`;
-  if (seen.learning) return 'learns';
-  if (!seen.proxy) return 'does not answer for neighbours';
+  if (seen.learning) return 'learning is on';
+  if (!seen.proxy) return 'proxy is off';
   return undefined;
 }
 
@@ -224,11 +241,11 @@ function settableMismatch(wanted: WantedNetwork, seen: SeenVxlan): string | unde
   if (seen.master !== wanted.bridge) return `on bridge ${seen.master ?? 'none'}`;
   if (!seen.up) return 'down';
   if (seen.mtu !== wanted.mtu) return `mtu is ${String(seen.mtu)}`;
-  if (seen.portFloods !== false) return 'floods';
+  if (seen.portFloods !== false) return 'flooding is on';
   return undefined;
 }
 
-/** What is ours on the machine, as changes that remove it: for leaving the cluster. */
+/** Changes that remove every Shoal object from the machine when it leaves the cluster. */
 export function removeAll(seen: SeenState): Change[] {
   const nothing: WantedState = { networks: [], vteps: [] };
   return diff(nothing, seen);

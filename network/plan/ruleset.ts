@@ -2,22 +2,26 @@ import { createHash } from 'node:crypto';
 import { vxlanPort } from './names.js';
 import type { WantedState } from './wanted.js';
 
-/** Family and name of the one table that is ours; deleting it undoes all of it. */
+/** Family and name of Shoal's single table; deleting it removes all rules. */
 export const tableFamily = 'inet';
 export const tableName = 'shoal';
 
-/** The nft text and what to recognise it by: every rule carries `<digest>/<number of rules>` as comment. */
+/**
+ * The nft text and the mark that identifies it: every rule has the comment `<digest>/<number of
+ * rules>`.
+ */
 export interface Ruleset {
   readonly text: string;
   readonly mark: string;
 }
 
 /**
- * The table that keeps networks apart:
- * - VXLAN packets for our networks are taken from their nodes only: anybody on the underlay could send some;
- * - nothing is routed into a network but answers and published ports, whatever the host's own policy is;
- * - the host never tells containers about "shorter" ways (ICMP redirects).
- * Undefined when there is no network: then the table is not wanted either.
+ * The table that isolates networks:
+ * - VXLAN packets for Shoal's VNIs are accepted from member nodes only: any host on the underlay
+ *   could send them;
+ * - only replies and published ports are routed into a network, whatever the policy of the host;
+ * - the host never sends ICMP redirects to containers.
+ * Undefined without networks: the table is then removed.
  */
 export function rulesetFor(wanted: WantedState): Ruleset | undefined {
   if (wanted.networks.length === 0) return undefined;
@@ -25,12 +29,12 @@ export function rulesetFor(wanted: WantedState): Ruleset | undefined {
   const rules = bare.split('\n').filter((line) => line.endsWith(commentMark)).length;
   const mark = `${createHash('sha256').update(bare).digest('hex').slice(0, 16)}/${String(rules)}`;
   const table = `${tableFamily} ${tableName}`;
-  // Adding before deleting makes "delete" work in any state; the whole text is one transaction.
+  // `add` before `delete` makes the deletion idempotent; the whole text is one transaction.
   const text = `add table ${table}\ndelete table ${table}\ntable ${table} {\n${chains(wanted, mark)}}\n`;
   return { text, mark };
 }
 
-/** Takes the table away, whether it is there or not. */
+/** Removes the table; idempotent. */
 export const noRuleset = `add table ${tableFamily} ${tableName}\ndelete table ${tableFamily} ${tableName}\n`;
 
 const commentMark = '" # rule';
@@ -45,7 +49,8 @@ function chains(wanted: WantedState, mark: string): string {
     `    type filter hook ${name} priority filter - 10; policy accept;\n`;
   const members =
     wanted.vteps.length === 0 ? '' : rule(`ip saddr { ${wanted.vteps.join(', ')} } return`);
-  // The VNI is bits 32 to 55 of the VXLAN header (RFC 7348 §5), which follows eight bytes of UDP.
+  // The VNI is in bits 32 to 55 of the VXLAN header (RFC 7348 §5), which follows the eight bytes of
+  // the UDP header.
   return [
     '  chain tunnel {\n',
     members,

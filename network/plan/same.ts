@@ -5,7 +5,7 @@ import type {
   NetworkView,
 } from '../../manager/common/model/network-view.js';
 
-/** Whether two views ask the same of the kernel: names and who is up are the name server's business. */
+/** True if two views need the same kernel state: names and health only matter to the DNS server. */
 export function asksTheSame(a: NetworkView, b: NetworkView): boolean {
   if (a.networks.length !== b.networks.length || a.endpoints.length !== b.endpoints.length) {
     return false;
@@ -16,7 +16,7 @@ export function asksTheSame(a: NetworkView, b: NetworkView): boolean {
   );
 }
 
-/** Networks of `before` that `after` does not have, or has otherwise. */
+/** Ids of the networks of `before` that are missing or different in `after`. */
 export function changedNetworks(before: NetworkView, after: NetworkView): readonly NetworkId[] {
   const kept = new Map(after.networks.map((network) => [network.id, network]));
   return before.networks

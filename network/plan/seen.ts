@@ -1,6 +1,6 @@
 import type { SeenBridgeNetwork } from './bridge-networks.js';
 
-/** A bridge of ours as the kernel has it. */
+/** A Shoal bridge as observed in the kernel. */
 export interface SeenBridge {
   readonly name: string;
   readonly up: boolean;
@@ -9,7 +9,7 @@ export interface SeenBridge {
   readonly addresses: readonly string[];
 }
 
-/** A VXLAN device of ours as the kernel has it. */
+/** A Shoal VXLAN device as observed in the kernel. */
 export interface SeenVxlan {
   readonly name: string;
   readonly vni: number;
@@ -20,32 +20,35 @@ export interface SeenVxlan {
   readonly mtu: number;
   readonly up: boolean;
   readonly master: string | undefined;
-  /** Whether the bridge floods unknown unicast and multicast to it and learns from it; undefined off a bridge. */
+  /**
+   * True if the bridge port floods unknown unicast or multicast, or learns; undefined if the device
+   * is on no bridge.
+   */
   readonly portFloods: boolean | undefined;
 }
 
 /** Forwarding entries of one VXLAN device. */
 export interface SeenFdb {
-  /** Static entries of the device: MAC → VTEPs. */
+  /** Static tunnel entries of the device: MAC → VTEPs. */
   readonly tunnel: ReadonlyMap<string, readonly string[]>;
-  /** MACs the bridge sends to the device, static ones only. */
+  /** MACs that the bridge forwards to the device, static entries only. */
   readonly bridge: ReadonlySet<string>;
 }
 
-/** Everything that carries our names, and nothing else. */
+/** The observed state of all Shoal objects on the machine. */
 export interface SeenState {
   readonly bridges: ReadonlyMap<string, SeenBridge>;
   readonly vxlans: ReadonlyMap<string, SeenVxlan>;
-  /** Per VXLAN device. */
+  /** Forwarding entries per VXLAN device. */
   readonly fdb: ReadonlyMap<string, SeenFdb>;
-  /** Permanent neighbours per VXLAN device: address → MAC. */
+  /** Permanent neighbour entries per VXLAN device: address → MAC. */
   readonly neighbours: ReadonlyMap<string, ReadonlyMap<string, string>>;
-  /** Interfaces enslaved to bridges of ours, and those enslaved to nothing: name → bridge or undefined. */
+  /** Ports of Shoal's bridges and interfaces without a bridge: name → bridge or undefined. */
   readonly ports: ReadonlyMap<string, string | undefined>;
-  /** The nft table's mark, when it is whole; undefined when missing or altered. */
+  /** Mark of the nft table; undefined if the table is missing or altered. */
   readonly rulesetMark: string | undefined;
-  /** Bridges whose own traffic passes the engine's firewall at once; undefined where it has no place for that. */
+  /** Bridges with an accept rule in DOCKER-USER; undefined if the engine has no such chain. */
   readonly passes: ReadonlySet<string> | undefined;
-  /** The engine's networks; undefined while the engine does not answer. */
+  /** The engine's networks; undefined while the engine is unreachable. */
   readonly engine: readonly SeenBridgeNetwork[] | undefined;
 }

@@ -9,17 +9,17 @@ import { formatIp, parseIp, tryParseIp } from '../../manager/common/address/ip.j
 import { macOf } from '../../manager/common/address/mac.js';
 import { bridgeOf, vxlanOf, vxlanOverheadBytes } from './names.js';
 
-/** What is read off the machine itself before anything is planned. */
+/** Facts about the machine that the plan depends on. */
 export interface NodeFacts {
-  /** The address other nodes send to. */
+  /** The address that other nodes use to reach this node. */
   readonly address: string;
-  /** Whether an interface of this machine carries that address; not so behind one-to-one NAT. */
+  /** True if a local interface has the address; false behind one-to-one NAT. */
   readonly addressIsLocal: boolean;
-  /** MTU of the interface that leads to the other nodes. */
+  /** MTU of the interface that leads to the other nodes, in bytes. */
   readonly uplinkMtu: number;
 }
 
-/** A remote endpoint: where its frames go. Keyed by MAC. */
+/** Forwarding entry of a remote endpoint. Keyed by MAC. */
 export interface RemoteEntry {
   readonly mac: string;
   readonly address: string;
@@ -29,27 +29,27 @@ export interface RemoteEntry {
 export interface WantedNetwork {
   readonly network: NetworkOnNode;
   readonly bridge: string;
-  /** Follows from the gateway address: a bridge made again is the same neighbour to its containers. */
+  /** Derived from the gateway address: containers see a recreated bridge as the same neighbour. */
   readonly bridgeMac: string;
   readonly vxlan: string;
   readonly mtu: number;
-  /** Length of the subnet's prefix, for the gateway address on the bridge. */
+  /** Prefix length of the subnet, for the gateway address on the bridge. */
   readonly prefix: number;
-  /** Source of the tunnel's packets; undefined lets the routes choose. */
+  /** Source address of tunnel packets; undefined to let the routes choose. */
   readonly local: string | undefined;
   readonly remotes: ReadonlyMap<string, RemoteEntry>;
 }
 
 export interface WantedState {
   readonly networks: readonly WantedNetwork[];
-  /** Nodes that may send us frames, sorted. */
+  /** VTEPs of the nodes that may send frames to this node, sorted. */
   readonly vteps: readonly string[];
 }
 
 /**
- * What this machine's kernel and engine should hold for the view. An endpoint is remote when its node is
- * another one; the local ones the bridge finds by itself. Unusable lines of the view (an address outside
- * its network) are left out: one bad entry must not stop the rest.
+ * Derives the wanted kernel and engine state of this machine from the view. Endpoints with another
+ * VTEP than this node's address are remote; the bridge learns local ones. Invalid endpoints (an
+ * address outside its network) are skipped, so that one bad entry does not block the rest.
  */
 export function wantedState(view: NetworkView, facts: NodeFacts): WantedState {
   const byNetwork = new Map<string, Endpoint[]>();
@@ -85,7 +85,7 @@ function remotesOf(subnet: Cidr, endpoints: readonly Endpoint[]): Map<string, Re
     const vtep = tryParseIp(endpoint.vtep);
     if (ip === undefined || vtep === undefined || !contains(subnet, ip)) continue;
     const mac = macPattern.test(endpoint.mac) ? endpoint.mac.toLowerCase() : macOf(ip);
-    // The lease is exclusive, so a second holder can only be one that is on its way out.
+    // Leases are exclusive, so a second holder that is not up is about to be removed.
     if (remotes.has(mac) && !endpoint.up) continue;
     remotes.set(mac, { mac, address: formatIp(ip), vtep: formatIp(vtep) });
   }

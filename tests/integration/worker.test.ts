@@ -134,7 +134,7 @@ machineTest(
     t.is(image.state, 'rejected');
     t.is(
       image.error,
-      'image shoal-test/absent:1 is not on node node-a and its pull policy is never; no other node has it',
+      'image shoal-test/absent:1 is not on node node-a; its pull policy is never; no other node has it',
     );
     const pull = await manager.ended('pull');
     t.is(pull.state, 'rejected');

@@ -28,7 +28,10 @@ const set: AssignmentSet = {
   files: [],
 };
 
-/** What a container hears when only this set was left on disk; undefined for no answer at all. */
+/**
+ * The addresses that a container resolves when only this set is saved; undefined without any
+ * answer.
+ */
 async function answerFrom(
   t: ExecutionContext,
   saved: { readonly bootId: string; readonly set: AssignmentSet },
@@ -42,7 +45,7 @@ async function answerFrom(
   socket.bind(0, asker);
   await once(socket, 'listening');
   const { port } = socket.address();
-  // The gateway's address is another one, so the port is free there.
+  // The gateway has another address, so the port is free there.
   const names = await openNames(places, systemClock, silentLogger, port);
   const question = encode({
     type: 'query',
@@ -68,15 +71,12 @@ async function answerFrom(
   }
 }
 
-test.serial(
-  'after a restart of the worker alone, names are answered from the last set',
-  async (t) => {
-    const bootId = await readBootId();
-    t.deepEqual(await answerFrom(t, { bootId, set }, 20_000), [asker, asked]);
-  },
-);
+test.serial('a restarted worker answers names from the saved assignment set', async (t) => {
+  const bootId = await readBootId();
+  t.deepEqual(await answerFrom(t, { bootId, set }, 20_000), [asker, asked]);
+});
 
-test.serial('after a boot, or with what another node left, nothing is answered', async (t) => {
+test.serial('no name is answered after a reboot or from another node’s saved set', async (t) => {
   const bootId = await readBootId();
   t.is(await answerFrom(t, { bootId: 'another', set }, 500), undefined);
   const ofOther = { ...set, nodeId: 'other' as NodeId };

@@ -19,7 +19,7 @@ const user = { isRoot: false, runtimeDir: '/run/user/7' };
 const parse = (changes: object, by: Process = root): ReturnType<typeof parseSettings> =>
   parseSettings(JSON.stringify({ ...good, ...changes }), 'worker.json', by);
 
-test('what is not said has its usual value', (t) => {
+test('missing keys have their default values', (t) => {
   t.like(parse({}), {
     dockerSocket: '/var/run/docker.sock',
     secretsDir: '/run/shoal/secrets',
@@ -28,37 +28,37 @@ test('what is not said has its usual value', (t) => {
   });
 });
 
-test('without root the secrets lie in the memory of the user, and overlays are refused', (t) => {
+test('without root secrets are stored in the user’s runtime directory and overlays are rejected', (t) => {
   const engine = { dataPlane: 'engine' };
   t.is(parse(engine, user).secretsDir, '/run/user/7/shoal-secrets');
   t.is(
     parse(engine, { ...user, runtimeDir: undefined }).secretsDir,
     '/var/lib/shoal/worker/shoal-secrets',
   );
-  t.throws(() => parse({}, user), { message: /^worker\.json: dataPlane overlay needs root/ });
+  t.throws(() => parse({}, user), { message: /^worker\.json: dataPlane overlay requires root/ });
 });
 
 for (const [key, value, needed] of [
-  ['clusterId', undefined, 'clusterId must be a text that is not empty'],
-  ['managers', [], 'managers must be a list of texts'],
-  ['managers', 'x', 'managers must be a list of texts'],
-  ['labels', { a: 1 }, 'labels must be an object of texts'],
+  ['clusterId', undefined, 'clusterId must be a non-empty string'],
+  ['managers', [], 'managers must be a non-empty array of strings'],
+  ['managers', 'x', 'managers must be a non-empty array of strings'],
+  ['labels', { a: 1 }, 'labels must be an object with string values'],
   ['dataPlane', 'vlan', 'dataPlane must be one of overlay, engine'],
-  ['pki', { ca: '/a', cert: '/b' }, 'pki.key must be a text that is not empty'],
+  ['pki', { ca: '/a', cert: '/b' }, 'pki.key must be a non-empty string'],
   ['pki', undefined, 'pki. must be an object'],
 ] as const) {
-  test(`${key} as ${value === undefined ? 'nothing' : JSON.stringify(value)} is refused with file and key`, (t) => {
+  test(`${key} as ${value === undefined ? 'nothing' : JSON.stringify(value)} is rejected with file and key`, (t) => {
     t.throws(() => parse({ [key]: value }), { message: `worker.json: ${needed}` });
   });
 }
 
-test('a file that is no JSON is refused', (t) => {
+test('a file with invalid JSON is rejected', (t) => {
   t.throws(() => parseSettings('{', 'worker.json', root), {
-    message: /^worker\.json is not JSON: /,
+    message: /^worker\.json is not valid JSON: /,
   });
 });
 
-test('flags are read, unknown ones refused', (t) => {
+test('known flags are parsed and unknown flags rejected', (t) => {
   t.deepEqual(
     { ...parseArguments(['--purge', '--config', '/x']) },
     { config: '/x', purge: true, volumes: false },

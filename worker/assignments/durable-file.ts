@@ -4,8 +4,9 @@ import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import type { Logger } from '../../manager/common/base/log.js';
 
 /**
- * One JSON value on disk, replaced whole: after a power cut it is the old or the new one. Readable by its
- * owner only. Saves asked for while one is under way become one.
+ * A JSON value in a file, replaced atomically: after a power failure the file holds either the old
+ * or the new value. Readable by its owner only. Saves requested during a write are coalesced into
+ * one.
  */
 export class DurableFile<Value> {
   readonly #path: string;
@@ -18,7 +19,7 @@ export class DurableFile<Value> {
     this.#log = log;
   }
 
-  /** Undefined when there is none yet, or nothing that can be read as one. */
+  /** Reads the value; undefined if the file is missing or malformed. */
   async load(): Promise<Value | undefined> {
     let text: string;
     try {
@@ -32,15 +33,15 @@ export class DurableFile<Value> {
     try {
       return JSON.parse(text) as Value;
     } catch (error) {
-      this.#log.error(`${this.#path} is damaged and left aside: ${messageOf(error)}`);
+      this.#log.error(`${this.#path} is corrupt and is ignored: ${messageOf(error)}`);
       return undefined;
     }
   }
 
-  /** Resolves when this value, or a later one, is safely on disk. */
+  /** Resolves when this value or a later one is fsynced. */
   async save(value: Value): Promise<void> {
     this.#next = { value };
-    // The running write may already have taken an older value: wait for the one after it.
+    // A write in progress may contain an older value: wait for the write after it.
     await this.#writing?.catch(() => undefined);
     await this.#writeNext();
   }
@@ -55,7 +56,7 @@ export class DurableFile<Value> {
   }
 
   async #write(): Promise<void> {
-    // Collects what the same tick asks for.
+    // Coalesces saves of the same tick.
     await Promise.resolve();
     const next = this.#next;
     this.#next = undefined;
@@ -72,15 +73,15 @@ export class DurableFile<Value> {
 
 async function replaceFile(path: string, text: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const fresh = `${path}.new`;
-  const file = await open(fresh, 'w', 0o600);
+  const temporary = `${path}.new`;
+  const file = await open(temporary, 'w', 0o600);
   try {
     await file.writeFile(text);
     await file.sync();
   } finally {
     await file.close();
   }
-  await rename(fresh, path);
+  await rename(temporary, path);
   const folder = await open(dirname(path), 'r');
   try {
     await folder.sync();

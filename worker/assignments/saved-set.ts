@@ -4,7 +4,7 @@ import type { Logger } from '../../manager/common/base/log.js';
 import type { AssignedFile, AssignmentSet } from '../../manager/common/protocol/assignments.js';
 import { DurableFile } from './durable-file.js';
 
-/** The last set, and the boot of the machine that it was acted on in. */
+/** The last assignment set and the id of the boot in which it was applied. */
 export interface SavedSet {
   readonly bootId: string;
   readonly set: AssignmentSet;
@@ -16,14 +16,14 @@ interface SavedSecrets {
 
 export interface SavedSetPlaces {
   readonly dataDir: string;
-  /** In memory: what is here is gone after a boot, and a manager is asked again. */
+  /** On tmpfs: its content is lost at reboot, and a manager sends it again. */
   readonly secretsDir: string;
   readonly clusterId: string;
 }
 
 /**
- * The last assignment set over a restart of the worker. All of it is on disk but the contents of secrets,
- * which are in memory only.
+ * Persists the last assignment set across worker restarts. Everything is on disk except the
+ * contents of secrets, which stay in memory.
  */
 export class SavedAssignments {
   readonly #set: DurableFile<SavedSet>;
@@ -37,25 +37,29 @@ export class SavedAssignments {
 
   async load(): Promise<SavedSet | undefined> {
     const [saved, secrets] = await Promise.all([this.#set.load(), this.#secrets.load()]);
-    // Another version may have left something else here; the worker looks at the rest of it.
-    const open: readonly AssignedFile[] | undefined = saved?.set.files;
-    if (saved === undefined || open === undefined) return saved;
-    const files = [...open, ...(secrets?.files ?? [])];
+    // Another version of the worker may have written another shape; the worker checks the rest.
+    const plain: readonly AssignedFile[] | undefined = saved?.set.files;
+    if (saved === undefined || plain === undefined) return saved;
+    const files = [...plain, ...(secrets?.files ?? [])];
     return { ...saved, set: { ...saved.set, files } };
   }
 
   async save(saved: SavedSet): Promise<void> {
-    const { open, secrets } = parted(saved.set.files);
-    // Before the tasks that use them: a task that is known finds its secrets.
-    if (this.#saved === undefined || !isSame(this.#saved, secrets)) {
+    const { plain, secrets } = partition(saved.set.files);
+    // Secrets are written before the tasks that use them, so that every saved task finds its
+    // secrets.
+    if (this.#saved === undefined || !sameFiles(this.#saved, secrets)) {
       await this.#secrets.save({ files: secrets });
       this.#saved = secrets;
     }
-    await this.#set.save({ ...saved, set: { ...saved.set, files: open } });
+    await this.#set.save({ ...saved, set: { ...saved.set, files: plain } });
   }
 }
 
-/** Whether a saved set is whole and this node's, not what another version, cluster or node has left here. */
+/**
+ * True if a saved set is complete and belongs to this node, not to another version, cluster or
+ * node.
+ */
 export function isOfNode(
   saved: SavedSet | undefined,
   node: { readonly clusterId: string; readonly nodeId: string },
@@ -66,30 +70,30 @@ export function isOfNode(
   return complete && set.clusterId === node.clusterId && set.nodeId === node.nodeId;
 }
 
-/** Tells one boot of the machine from another; empty where the system has none. */
+/** Id of the current boot; empty if the system has none. */
 export async function readBootId(): Promise<string> {
   const text = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '');
   return text.trim();
 }
 
-function parted(files: readonly AssignedFile[]): {
-  readonly open: readonly AssignedFile[];
+function partition(files: readonly AssignedFile[]): {
+  readonly plain: readonly AssignedFile[];
   readonly secrets: readonly AssignedFile[];
 } {
   return {
-    open: files.filter(({ kind }) => kind !== 'secret'),
+    plain: files.filter(({ kind }) => kind !== 'secret'),
     secrets: files.filter(({ kind }) => kind === 'secret'),
   };
 }
 
-function isSame(a: readonly AssignedFile[], b: readonly AssignedFile[]): boolean {
+function sameFiles(a: readonly AssignedFile[], b: readonly AssignedFile[]): boolean {
   return a.length === b.length && a.every((file, at) => file === b[at]);
 }
 
 /** Magic numbers of tmpfs and ramfs (linux/magic.h). */
 const memoryFileSystems: ReadonlySet<number> = new Set([0x01021994, 0x858458f6]);
 
-/** Whether what is written to a folder stays in memory. False when that cannot be told. */
+/** True if the folder is on a memory file system; false if that cannot be determined. */
 export async function isInMemory(folder: string): Promise<boolean> {
   try {
     return memoryFileSystems.has((await statfs(folder)).type);

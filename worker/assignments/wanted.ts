@@ -2,14 +2,14 @@ import { AppError } from '../../manager/common/base/errors.js';
 import type { AssignmentChange, AssignmentSet } from '../../manager/common/protocol/assignments.js';
 
 /**
- * The set after one change. Throws `conflict` when a change is missing between: the session must begin
- * anew, with a full set.
+ * Applies one change to the set. Throws `conflict` if a change is missing in between: the session
+ * must restart with a full set.
  */
 export function applyChange(set: AssignmentSet, change: AssignmentChange): AssignmentSet {
   if (change.sequence !== set.sequence + 1) {
     throw new AppError(
       'conflict',
-      `assignment change ${String(change.sequence)} does not follow ${String(set.sequence)}`,
+      `assignment change ${String(change.sequence)} does not follow ${String(set.sequence)}; resync with a full set`,
     );
   }
   const { upsert, remove } = change;
@@ -24,7 +24,7 @@ export function applyChange(set: AssignmentSet, change: AssignmentChange): Assig
   };
 }
 
-/** Whether a change says what containers are to be here: such a set is on disk before it is acted on. */
+/** True if the change adds, updates or removes tasks: such a set is saved before it is applied. */
 export function changesTasks(change: AssignmentChange): boolean {
   return (change.upsert.tasks?.length ?? 0) > 0 || (change.remove.tasks?.length ?? 0) > 0;
 }

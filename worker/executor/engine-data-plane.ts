@@ -22,12 +22,15 @@ export interface NetworkPlan {
   readonly remove: readonly NetworkId[];
 }
 
-/** What to do about a machine's own networks; one with another subnet or way out is made anew. */
+/**
+ * Plans which networks to create and remove; a network with another name, subnet or `internal` flag
+ * is recreated.
+ */
 export function planNetworks(
   wanted: readonly NetworkOnNode[],
   seen: readonly SeenBridgeNetwork[],
 ): NetworkPlan {
-  const fits = (network: NetworkOnNode): boolean =>
+  const matches = (network: NetworkOnNode): boolean =>
     seen.some(
       (other) =>
         other.networkId === network.id &&
@@ -35,16 +38,16 @@ export function planNetworks(
         other.subnet === network.subnet &&
         other.internal === network.internal,
     );
-  const kept = new Set<string>(wanted.filter(fits).map((network) => network.id));
+  const unchanged = new Set<string>(wanted.filter(matches).map((network) => network.id));
   return {
-    create: wanted.filter((network) => !kept.has(network.id)),
-    remove: seen.map((network) => network.networkId).filter((id) => !kept.has(id)),
+    create: wanted.filter((network) => !unchanged.has(network.id)),
+    remove: seen.map((network) => network.networkId).filter((id) => !unchanged.has(id)),
   };
 }
 
 /**
- * Networks of a single machine without root: plain bridges of the engine, names by the engine's own DNS,
- * which knows all the aliases a container joins with. No tunnel, so no second machine.
+ * Networks of a single rootless machine: plain engine bridges, with names resolved by the engine's
+ * DNS, which knows the aliases of each container. Without tunnels there is no second machine.
  */
 export class EngineDataPlane implements DataPlane {
   readonly mode = 'engine';
@@ -54,7 +57,7 @@ export class EngineDataPlane implements DataPlane {
   readonly #waiting = new Map<NetworkId, Deferred<undefined>>();
   readonly #callbacks: ((present: readonly NetworkId[]) => void)[] = [];
   #view: NetworkView | undefined;
-  #told: string | undefined;
+  #reported: string | undefined;
 
   constructor(options: EngineDataPlaneOptions) {
     this.#options = options;
@@ -99,14 +102,14 @@ export class EngineDataPlane implements DataPlane {
   }
 
   setDown(): void {
-    // The engine's DNS knows no health: it answers with every running container.
+    // The engine's DNS ignores health: it returns every running container.
   }
 
   setUpstreams(): void {
-    // `dns:` of a container goes to the engine as it is.
+    // The engine applies `dns:` of a container itself.
   }
 
-  /** It never keeps anything apart. */
+  /** No-op: this data plane never isolates containers. */
   async endIsolation(): Promise<void> {
     await Promise.resolve();
   }
@@ -125,28 +128,28 @@ export class EngineDataPlane implements DataPlane {
       for (const id of plan.remove) {
         this.#ready.delete(id);
         await networks.remove(id, signal).catch((error: unknown) => {
-          // Its containers are on their way out: the next look finds it free.
+          // Its containers are being removed: a later turn removes the network.
           if (!isConflict(error)) throw error;
         });
       }
       for (const network of plan.create) await networks.create(network, '', mtu, signal);
-      for (const network of view.networks) this.#becameReady(network);
+      for (const network of view.networks) this.#markReady(network);
     }
     const present = (await networks.list(signal)).map((network) => network.networkId).sort();
-    if (present.join() !== this.#told) {
-      this.#told = present.join();
+    if (present.join() !== this.#reported) {
+      this.#reported = present.join();
       for (const callback of this.#callbacks) callback(present);
     }
     if (view !== undefined && present.length > view.networks.length) {
-      // Something still hangs on a network that is no longer wanted.
+      // Containers are still attached to a network that is no longer wanted.
       this.#options.clock.after(300, () => {
         this.#loop.poke();
       });
-      log.debug('networks wait for their containers to go');
+      log.debug('networks: waiting for containers to detach before removal');
     }
   }
 
-  #becameReady(network: NetworkOnNode): void {
+  #markReady(network: NetworkOnNode): void {
     this.#ready.set(network.id, network.name);
     this.#waiting.get(network.id)?.resolve(undefined);
     this.#waiting.delete(network.id);

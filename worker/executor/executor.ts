@@ -17,32 +17,32 @@ import type {
 export type ContainerState =
   'created' | 'running' | 'paused' | 'restarting' | 'exited' | 'dead' | 'removing';
 
-/** A container of this cluster as it was last seen on the engine. */
+/** A container of this cluster as last observed on the engine. */
 export interface SeenContainer {
   readonly id: string;
   readonly name: string;
-  /** The task it was made for; a later task may have taken it over. */
+  /** The task it was created for; a later task may have taken it over. */
   readonly taskId: TaskId;
   readonly state: ContainerState;
   readonly exitCode?: number;
-  /** Why the engine could not start it. */
+  /** The engine's error from a failed start. */
   readonly error?: string;
-  /** ms since the epoch; undefined while it does not run. */
+  /** ms since the epoch; undefined unless it is running. */
   readonly startedAt?: number;
-  /** When it was last started, of one that does not run. */
+  /** Time of the last start (ms since the epoch), set if it is not running. */
   readonly lastStartedAt?: number;
-  /** The engine's time stamp of its last end: tells one end from another. */
+  /** The engine's timestamp of the last exit, which identifies that exit. */
   readonly finishedAt?: string;
   readonly health?: 'starting' | 'healthy' | 'unhealthy';
-  /** Restarts by the engine since it was last started by hand. */
+  /** Restarts by the engine since the last explicit start. */
   readonly restarts: number;
   readonly ports: readonly PublishedPort[];
   readonly imageId: string;
-  /** Process 1, words of the image and the spec together; undefined until it was looked at. */
+  /** Command line of process 1, from image and spec; undefined until inspected. */
   readonly command?: readonly string[];
-  /** Anonymous volumes of other containers that it has too. */
+  /** Anonymous volumes inherited from other containers. */
   readonly borrowed?: readonly string[];
-  /** Fixed address per engine network name, as it was asked for. */
+  /** Requested static address per engine network name. */
   readonly addresses: Readonly<Record<string, string>>;
 }
 
@@ -54,15 +54,15 @@ export function isLive(container: SeenContainer): boolean {
   );
 }
 
-/** What a container needs besides its task's record. */
+/** Inputs of a container besides its task's record. */
 export interface TaskInputs {
   readonly volumes: readonly VolumeSpec[];
   readonly files: readonly AssignedFile[];
   /** In the order of the task's attachments. */
   readonly networks: readonly EngineAttachment[];
-  /** Containers that it shares with, by their service's Compose key. */
+  /** Ids of the containers it shares namespaces or volumes with, by Compose service name. */
   readonly leaders?: ReadonlyMap<string, string>;
-  /** Our DNS server's address, where it answers. */
+  /** Address of the worker's DNS server; undefined if the engine's DNS answers. */
   readonly nameserver?: string;
 }
 
@@ -71,58 +71,64 @@ export interface EngineAttachment {
   readonly engineNetwork: string;
   readonly address: string;
   readonly mac: string;
-  /** Names the engine's own DNS is to know; empty where ours answers. */
+  /** Aliases for the engine's DNS; empty if the worker's DNS server answers. */
   readonly aliases: readonly string[];
-  /** For the engine's network driver. */
+  /** Options for the engine's network driver. */
   readonly driverOpts?: Readonly<Record<string, string>>;
 }
 
-/** Containers as last seen: complete once `synced` has resolved, and again after each reconnect. */
+/**
+ * Cache of the observed containers: complete once `synced` has resolved, and again after each
+ * reconnect.
+ */
 export interface SeenContainers {
   all(): Iterable<SeenContainer>;
   get(containerId: string): SeenContainer | undefined;
-  /** Resolves when the engine has been listed for the first time. */
+  /** Resolves after the first complete list from the engine. */
   synced(signal: AbortSignal): Promise<void>;
   readonly hasSynced: boolean;
-  /** False while the engine does not answer; what was seen last still stands. */
+  /** False while the engine is unreachable; the cache keeps its last content. */
   readonly connected: boolean;
-  /** Called after each change with the container's id. */
+  /** Registers a callback for changes; it receives the container's id. */
   onChange(callback: (containerId: string) => void): void;
-  /** Called when the engine has come (back) and all was listed. */
+  /** Registers a callback for each completed list after a (re)connect. */
   onSync(callback: () => void): void;
 }
 
 export type Progress = (message: string) => void;
 
 /**
- * Everything the worker does to the machine's engine but networks. Errors: `unavailable` or `timeout`
- * when the engine does not answer (try again), any other kind is the engine's verdict.
+ * All operations on the engine except networks. Errors: `unavailable` or `timeout` while the engine
+ * is unreachable (retry); any other kind is the engine's final answer.
  */
 export interface Executor {
   readonly containers: SeenContainers;
-  /** Image and volumes present, bind sources made. Long: a pull may take minutes. */
+  /** Ensures image, volumes and bind sources. A pull may take minutes. */
   prepare(
     task: AssignedTask,
     inputs: TaskInputs,
     progress: Progress,
     signal: AbortSignal,
   ): Promise<void>;
-  /** Makes the container and joins its networks; does not start it. Returns its id. */
+  /** Creates the container and connects its networks without starting it. Returns its id. */
   create(task: AssignedTask, inputs: TaskInputs, signal: AbortSignal): Promise<string>;
-  /** Writes the files its mounts name, and joins again what networks it lacks, then starts it. */
+  /**
+   * Writes the files that its mounts refer to, reconnects missing networks, then starts the
+   * container.
+   */
   start(
     containerId: string,
     task: AssignedTask,
     inputs: TaskInputs,
     signal: AbortSignal,
   ): Promise<void>;
-  /** Stop signal, grace period, SIGKILL. Fine when it does not run. */
+  /** Sends the stop signal, and SIGKILL after the grace period. Succeeds if it is not running. */
   stop(containerId: string, graceMs: number, signal: AbortSignal): Promise<void>;
-  /** What the engine does when the container ends, and when it comes back itself. Fine when it is gone. */
+  /** Sets the engine's restart policy of the container. Succeeds if the container is gone. */
   setRestart(containerId: string, restart: EngineRestart, signal: AbortSignal): Promise<void>;
-  /** With its anonymous volumes and files. Fine when it is gone. */
+  /** Removes the container with its anonymous volumes and files. Succeeds if it is gone. */
   remove(containerId: string, signal: AbortSignal): Promise<void>;
-  /** Takes it off all its networks, so that nothing reaches it any more. */
+  /** Disconnects the container from all networks, so that nothing can reach it. */
   isolate(containerId: string, signal: AbortSignal): Promise<void>;
   restart(containerId: string, graceMs: number, signal: AbortSignal): Promise<void>;
   kill(containerId: string, killSignal: string, signal: AbortSignal): Promise<void>;
@@ -132,13 +138,15 @@ export interface Executor {
   inspect(containerId: string, signal: AbortSignal): Promise<unknown>;
   listVolumes(signal: AbortSignal): Promise<readonly SeenVolume[]>;
   removeVolume(name: string, signal: AbortSignal): Promise<void>;
-  /** Raw output of the log, framed unless the container has a terminal. */
+  /** Raw log output; framed unless the container has a TTY. */
   logs(
     containerId: string,
     options: LogOptions,
     signal: AbortSignal,
   ): Promise<{ readonly stream: NodeJS.ReadableStream; readonly tty: boolean }>;
-  /** The engine's statistics of a container: a JSON object a line, about one a second. */
+  /**
+   * The engine's statistics stream of a container: one JSON object per line, about one a second.
+   */
   stats(containerId: string, signal: AbortSignal): Promise<NodeJS.ReadableStream>;
   exec(containerId: string, options: ExecOptions, signal: AbortSignal): Promise<RunningProcess>;
   attach(
@@ -146,19 +154,19 @@ export interface Executor {
     options: { readonly stdin: boolean; readonly replay?: boolean },
     signal: AbortSignal,
   ): Promise<RunningProcess>;
-  /** Makes an image of the container as it is; returns its id. Long. */
+  /** Commits the container to an image and returns the image id. May take minutes. */
   commit(containerId: string, options: CommitOptions, signal: AbortSignal): Promise<string>;
-  /** What the engine knows of an image now; undefined when it has it not. */
+  /** The engine's summary of an image; undefined if the image is absent. */
   findImage(image: string, signal: AbortSignal): Promise<SeenImage | undefined>;
-  /** Every image it has, in its own words. */
+  /** All images in the engine's own format. */
   listImages(signal: AbortSignal): Promise<readonly EngineImage[]>;
-  /** Its own record of one; undefined when it has it not. */
+  /** The engine's record of an image; undefined if the image is absent. */
   inspectImage(image: string, signal: AbortSignal): Promise<unknown>;
-  /** Gets the image from another node, whatever is here under that name. */
+  /** Fetches the image from another node, even if a local image has this name. */
   fetchImage(image: string, platform: string | undefined, signal: AbortSignal): Promise<void>;
-  /** False when it is not there, or a container uses it. */
+  /** Removes an image; false if it is absent or in use by a container. */
   removeImage(image: string, signal: AbortSignal): Promise<boolean>;
-  /** These three answer with the engine's JSON lines; one with `error` is a failure. */
+  /** Pull, push and build return the engine's JSON lines; a line with `error` is a failure. */
   pullImage(pull: ImagePull, signal: AbortSignal): Promise<NodeJS.ReadableStream>;
   pushImage(
     image: string,
@@ -173,36 +181,39 @@ export interface Executor {
     >,
     signal: AbortSignal,
   ): Promise<NodeJS.ReadableStream>;
-  /** A path of a container as a tar, its whole file system without a path. */
+  /** Tar archive of a path in a container, or of the whole file system without a path. */
   readArchive(
     containerId: string,
     path: string | undefined,
     signal: AbortSignal,
   ): Promise<NodeJS.ReadableStream>;
-  /** Undefined when nothing is there; of a link, what it leads to. */
+  /** Describes a path; undefined if it does not exist. A symlink is followed. */
   statPath(
     containerId: string,
     path: string,
     signal: AbortSignal,
   ): Promise<{ readonly name: string; readonly isFolder: boolean } | undefined>;
-  /** Unpacks a tar into a folder of a container. */
+  /** Extracts a tar archive into a directory of a container. */
   writeArchive(
     containerId: string,
     path: string,
     archive: NodeJS.ReadableStream,
     signal: AbortSignal,
   ): Promise<void>;
-  /** Containers with the labels of docker compose for a project, and without ours. */
+  /** Containers of a project that docker compose created, not Shoal. */
   listOthers(project: string, signal: AbortSignal): Promise<readonly OtherContainer[]>;
-  /** Removes those of them made from these files, and the project's networks that are empty then. */
+  /**
+   * Removes the containers of these that were created from the given files, and the project's
+   * networks that are then empty.
+   */
   removeOthers(project: string, configFiles: string, signal: AbortSignal): Promise<void>;
-  /** To be called when an image was built or pulled: tags may have moved. */
+  /** Invalidates the image cache; called after a build or pull, as tags may have moved. */
   forgetImages(): void;
   /** The digest of the image in its registry. */
   resolveImage(image: string, auth: RegistryAuth | undefined, signal: AbortSignal): Promise<string>;
-  /** How many of these layers, from the lowest, another image here has too. */
+  /** Number of these layers, counted from the lowest, that a local image shares. */
   knownLayers(layers: readonly string[], signal: AbortSignal): Promise<number>;
-  /** The image as a tar archive, without that many of its lowest layers. */
+  /** Tar archive of the image without this number of its lowest layers. */
   saveImage(
     image: string,
     withoutLayers: number,
@@ -227,12 +238,12 @@ export interface SeenVolume {
   readonly mountpoint: string;
 }
 
-/** A process with its streams: an exec, or the container's first process. */
+/** A process with its streams: an exec, or the main process of a container. */
 export interface RunningProcess {
-  /** Undefined for a detached one. Framed output unless `tty`; writing goes to its input. */
+  /** Undefined if detached. Output is framed unless `tty`; writes go to stdin. */
   readonly stream: NodeJS.ReadWriteStream | undefined;
   readonly tty: boolean;
   resize(columns: number, rows: number, signal: AbortSignal): Promise<void>;
-  /** To be asked after the stream has ended. */
+  /** Exit code; call it after the stream has ended. */
   exitCode(signal: AbortSignal): Promise<number>;
 }

@@ -5,13 +5,13 @@ import { LineAssembler } from './lines.js';
 
 export interface FollowedTask {
   containerId(): string;
-  /** Resolves when the container runs again (true), or when it never will (false). */
+  /** Resolves with true when the container runs again, with false when it never will. */
   runsAgain(signal: AbortSignal): Promise<boolean>;
 }
 
 /**
- * The log of a task's container, in batches as they come. Followed, it goes on over restarts of the
- * container: the engine ends the stream at each, and the next is read from the last line on.
+ * Yields the log of a task's container in batches. With `follow` it continues across restarts: the
+ * engine ends the stream at each exit, and reading resumes after the last line.
  */
 export async function* followLog(
   executor: Executor,
@@ -20,10 +20,10 @@ export async function* followLog(
   signal: AbortSignal,
 ): AsyncGenerator<readonly LogLine[]> {
   let last = '';
-  let wanted = options;
+  let range = options;
   for (;;) {
     const readBefore = last;
-    for await (const batch of readLog(executor, task.containerId(), wanted, signal)) {
+    for await (const batch of readLog(executor, task.containerId(), range, signal)) {
       const fresh = batch.filter((line) => line.stamp === '' || line.stamp > readBefore);
       if (fresh.length === 0) continue;
       last = fresh.reduce((latest, { stamp }) => (stamp > latest ? stamp : latest), last);
@@ -33,8 +33,9 @@ export async function* followLog(
     if (options.untilMs !== undefined && Date.parse(last) > options.untilMs) return;
     if (!(await task.runsAgain(signal))) return;
     const { tail: _tail, ...rest } = options;
-    // Whole milliseconds, rounded down; what was read already is left out by its stamp.
-    wanted = last === '' ? rest : { ...rest, sinceMs: Date.parse(last) };
+    // `since` is rounded down to milliseconds; lines that were already read are dropped by their
+    // timestamp.
+    range = last === '' ? rest : { ...rest, sinceMs: Date.parse(last) };
   }
 }
 

@@ -1,14 +1,14 @@
 import type { LogLine } from '../../manager/common/protocol/worker-calls.js';
 import type { Output } from './demux.js';
 
-/** A line longer than this is handed on in parts: memory stays bounded whatever a process prints. */
+/** Longer lines are split into parts, which bounds memory use. */
 const maxLineBytes = 256 * 1024;
 /** RFC 3339 with nanoseconds and an offset. */
 const maxStampLength = 35;
 
 /**
- * Puts a log's output together to lines, each stream by itself, and takes the engine's time stamp off
- * their front (`2026-01-02T03:04:05.000000006Z text`).
+ * Assembles log output into lines, per stream, and removes the engine's timestamp from their start
+ * (`2026-01-02T03:04:05.000000006Z text`).
  */
 export class LineAssembler {
   readonly #rest: Record<Output['stream'], Buffer[]> = { stdout: [], stderr: [] };
@@ -24,7 +24,7 @@ export class LineAssembler {
       from = end + 1;
     }
     if (from < bytes.length) {
-      // A copy: the chunk's memory is reused by whoever gave it.
+      // A copy, as the caller may reuse the chunk's memory.
       this.#rest[stream].push(Buffer.from(bytes.subarray(from)));
       this.#restBytes[stream] += bytes.length - from;
       if (this.#restBytes[stream] > maxLineBytes) lines.push(this.#line(stream, Buffer.alloc(0)));
@@ -32,7 +32,7 @@ export class LineAssembler {
     return lines;
   }
 
-  /** What came without an end of line. */
+  /** Returns the remaining text without a line end. */
   end(): LogLine[] {
     return (['stdout', 'stderr'] as const)
       .filter((stream) => this.#restBytes[stream] > 0)
@@ -47,16 +47,21 @@ export class LineAssembler {
     const stamp = space === -1 ? text : text.slice(0, space);
     const at = stamp.length > maxStampLength ? Number.NaN : Date.parse(stamp);
     if (Number.isNaN(at)) {
-      // Second part of a line too long to hold: it has its first part's time.
-      const former = this.#lastStamp[stream];
-      return { at: Date.parse(former) || 0, stamp: former, stream, text: withoutReturn(text) };
+      // A later part of a split line has the timestamp of its first part.
+      const previousStamp = this.#lastStamp[stream];
+      return {
+        at: Date.parse(previousStamp) || 0,
+        stamp: previousStamp,
+        stream,
+        text: withoutReturn(text),
+      };
     }
     this.#lastStamp[stream] = stamp;
     return { at, stamp, stream, text: withoutReturn(space === -1 ? '' : text.slice(space + 1)) };
   }
 }
 
-/** Terminals end their lines with both. */
+/** TTY output ends lines with CR LF. */
 function withoutReturn(text: string): string {
   return text.endsWith('\r') ? text.slice(0, -1) : text;
 }

@@ -23,14 +23,20 @@ type Handlers = {
   ) => Promise<WorkerCallMap[Name]['result']>;
 };
 
-/** What the manager may ask of this node at once: one handler per name. */
+/**
+ * Returns the dispatcher for the manager's calls to this node, with one handler per call name.
+ * Throws `unsupported` for unknown names.
+ */
 export function workerCalls(
-  around: CallSurroundings,
+  deps: CallSurroundings,
 ): (call: WorkerCall, signal: AbortSignal) => Promise<unknown> {
-  const handlers = callHandlers(around);
+  const handlers = callHandlers(deps);
   return async (call, signal) => {
     if (!Object.hasOwn(handlers, call.name)) {
-      throw new AppError('unsupported', `this node does not know the call ${call.name}`);
+      throw new AppError(
+        'unsupported',
+        `call ${call.name} is not supported by this node; upgrade its worker`,
+      );
     }
     const handler = handlers[call.name] as (args: never, signal: AbortSignal) => Promise<unknown>;
     return await handler(call.args as never, signal);

@@ -16,9 +16,9 @@ export type DialManager = (
 
 export interface ConnectOptions extends Omit<SessionSurroundings, 'openStream'> {
   readonly dial: DialManager;
-  /** The addresses known from the settings. */
+  /** Manager addresses from the settings. */
   readonly managers: readonly string[];
-  /** Called with the addresses that a manager told, when they are others than before. */
+  /** Called with the manager addresses when they have changed. */
   readonly onManagers?: (managers: readonly string[]) => void;
   readonly random: () => number;
   readonly serveStream: (order: StreamOrder, signal: AbortSignal) => Promise<void>;
@@ -27,8 +27,8 @@ export interface ConnectOptions extends Omit<SessionSurroundings, 'openStream'> 
 const backoff = { firstMs: 100, maxMs: 1_000 };
 
 /**
- * Keeps one session with whichever manager leads, for as long as the worker lives: tries each known
- * address in turn, goes where it is sent, and waits longer with each round that fails.
+ * Maintains one session with the leading manager for the life of the worker: tries the known
+ * addresses in turn, follows redirects, and backs off after each failed attempt.
  */
 export class Connector {
   readonly #options: ConnectOptions;
@@ -51,24 +51,27 @@ export class Connector {
     await this.#running;
   }
 
-  /** Tries these before those of the settings, which may be older. */
+  /** Adds addresses that are tried before those from the settings, which may be older. */
   know(managers: readonly string[]): void {
     this.#managers = [...new Set([...managers, ...this.#options.managers])];
   }
 
-  /** Passes on which networks exist; a later session begins with them. */
+  /** Sends the current networks to the manager; a later session starts with them. */
   networksChanged(): void {
     this.#session?.sendNetworks(this.#options.networks());
   }
 
-  /** Describes the machine to the manager anew; a later session begins with it. */
+  /** Sends a new node description to the manager; a later session starts with it. */
   async describeAgain(): Promise<void> {
     const session = this.#session;
     if (session === undefined) return;
     session.sendDescription(await this.#options.describe(this.#abort.signal));
   }
 
-  /** As `Session.wantImage`, of the session there is now. */
+  /**
+   * Requests an image from another node through the current session; fails as `unavailable` without
+   * one.
+   */
   async wantImage(
     image: string,
     platform: string | undefined,
@@ -76,21 +79,23 @@ export class Connector {
   ): Promise<string> {
     const session = this.#session;
     if (session?.welcomed !== true) {
-      throw new AppError('unavailable', 'no manager is there to ask for an image');
+      throw new AppError('unavailable', 'no manager is connected; cannot request an image');
     }
     return session.wantImage(image, platform, signal);
   }
 
-  /** As `Session.signCertificate`, in the session there is now. */
+  /**
+   * Requests a signed certificate through the current session; fails as `unavailable` without one.
+   */
   async signCertificate(request: string, signal: AbortSignal): Promise<string> {
     const session = this.#session;
     if (session?.welcomed !== true) {
-      throw new AppError('unavailable', 'no manager is there to sign a certificate');
+      throw new AppError('unavailable', 'no manager is connected; cannot renew the certificate');
     }
     return session.signCertificate(request, signal);
   }
 
-  /** Begins a new session, with the certificate there is now. */
+  /** Closes the session, so that a new one starts with the current certificate. */
   reconnect(): void {
     this.#session?.close();
   }
@@ -100,20 +105,21 @@ export class Connector {
     const { signal } = this.#abort;
     let failures = 0;
     let next = 0;
-    let hint: string | undefined;
+    let redirect: string | undefined;
     while (!signal.aborted) {
-      const address = hint ?? this.#managers[next % this.#managers.length] ?? '';
-      if (hint === undefined) next += 1;
-      const outcome = await this.#once(address, failures);
-      hint = outcome.leader;
+      const address = redirect ?? this.#managers[next % this.#managers.length] ?? '';
+      if (redirect === undefined) next += 1;
+      const outcome = await this.#attempt(address, failures);
+      redirect = outcome.leader;
       failures = outcome.welcomed ? 0 : failures + 1;
-      // A hint is followed at once, but two managers must not send us to and fro without a pause.
-      if (hint !== undefined && failures < 3) continue;
+      // A redirect is followed at once, but two managers that redirect to each other must not cause
+      // a busy loop.
+      if (redirect !== undefined && failures < 3) continue;
       await pause(clock, backoffMs(backoff, Math.max(1, failures), random()), signal);
     }
   }
 
-  async #once(
+  async #attempt(
     address: string,
     failures: number,
   ): Promise<{ readonly welcomed: boolean; readonly leader?: string }> {
@@ -126,10 +132,15 @@ export class Connector {
         ...this.#options,
         openStream: async (streamId, request, streamSignal) => {
           try {
-            const own = await dial(address, paths.workerStream + streamId, 'stream', streamSignal);
-            await serveStream({ streamId, stream: own, request }, streamSignal);
+            const connection = await dial(
+              address,
+              paths.workerStream + streamId,
+              'stream',
+              streamSignal,
+            );
+            await serveStream({ streamId, stream: connection, request }, streamSignal);
           } catch (error) {
-            log.warn(`${request.kind} stream: ${messageOf(error)}`);
+            log.warn(`${request.kind} stream failed: ${messageOf(error)}`);
           }
         },
       });
@@ -138,19 +149,19 @@ export class Connector {
       if (session.welcomed && !signal.aborted) log.warn(`manager ${address} closed the session`);
       return { welcomed: session.welcomed, ...end };
     } catch (error) {
-      // Once per outage: an attempt a second would fill the journal.
-      const isNews = session?.welcomed === true || failures === 0;
-      if (isNews && !signal.aborted) log.warn(messageOf(error), { manager: address });
+      // Logged once per outage, as several attempts a second would flood the journal.
+      const isFirstFailure = session?.welcomed === true || failures === 0;
+      if (isFirstFailure && !signal.aborted) log.warn(messageOf(error), { manager: address });
       return { welcomed: session?.welcomed ?? false };
     } finally {
-      if (session !== undefined) this.#learn(session.managers);
+      if (session !== undefined) this.#updateManagers(session.managers);
       this.#session = undefined;
     }
   }
 
-  #learn(told: readonly string[]): void {
+  #updateManagers(addresses: readonly string[]): void {
     const before = this.#managers.join();
-    if (told.length > 0) this.know(told);
+    if (addresses.length > 0) this.know(addresses);
     if (this.#managers.join() !== before) this.#options.onManagers?.(this.#managers);
   }
 }

@@ -22,26 +22,32 @@ export interface CredentialOptions {
   readonly random: () => number;
 }
 
-/** What renewing needs of the session with the manager. */
+/** The part of the manager session that certificate renewal uses. */
 export interface RenewalSession {
-  /** `unavailable` while there is no manager. */
+  /** Fails as `unavailable` while no manager is connected. */
   sign(request: string, signal: AbortSignal): Promise<string>;
-  /** Begins a new session. */
+  /** Starts a new session. */
   reconnect(): void;
 }
 
 const dialTimeoutMs = 3_000;
 
-/** Who this worker is, and which managers it believes: certificate, its renewal, authorities refused. */
+/**
+ * The worker's identity and trust: its certificate and renewal, and the authorities it no longer
+ * trusts.
+ */
 export class Credentials {
   readonly #options: CredentialOptions;
   readonly #ca: string;
   readonly #refusedFile: DurableFile<readonly string[]>;
   #refused: readonly string[];
   #renewal: CertificateRenewal | undefined;
-  #asked = false;
+  #renewalRequested = false;
 
-  /** Throws `invalid` when a file is missing or key and certificate do not belong together. */
+  /**
+   * Reads certificate, key and CA; throws `invalid` if a file is missing or key and certificate do
+   * not match.
+   */
   static async read(options: CredentialOptions): Promise<Credentials> {
     const { pki, dataDir, log } = options;
     const refusedFile = new DurableFile<readonly string[]>(
@@ -53,7 +59,7 @@ export class Credentials {
       const ca = await readFile(pki.ca, 'utf8');
       return new Credentials(options, ca, refusedFile, (await refusedFile.load()) ?? []);
     } catch (error) {
-      throw new AppError('invalid', `cannot read the worker's certificate: ${messageOf(error)}`, {
+      throw new AppError('invalid', `cannot read worker certificate: ${messageOf(error)}`, {
         cause: error,
       });
     }
@@ -71,7 +77,7 @@ export class Credentials {
     this.#refused = refused;
   }
 
-  /** Certificates are read at each connection: a renewed one is used from then on. */
+  /** Reads the certificate for each connection, so that a renewed one is used at once. */
   readonly dial: DialManager = async (address, path, keepAlive, signal) => {
     const pair = await readPair(this.#options.pki);
     return dial({
@@ -87,7 +93,7 @@ export class Credentials {
     });
   };
 
-  /** Begins to watch over the certificate's life. */
+  /** Starts the automatic renewal of the certificate. */
   start(session: RenewalSession): void {
     const { pki, clock, log, random } = this.#options;
     this.#renewal = new CertificateRenewal({
@@ -99,9 +105,10 @@ export class Credentials {
       random,
       obtain: (request, signal) => session.sign(request, signal),
       renewed: () => {
-        // Otherwise the session goes on: a certificate is looked at when a connection is made.
-        if (this.#asked) session.reconnect();
-        this.#asked = false;
+        // Without such a request the session continues: certificates are only checked when a
+        // connection is established.
+        if (this.#renewalRequested) session.reconnect();
+        this.#renewalRequested = false;
       },
     });
     this.#renewal.start();
@@ -111,13 +118,16 @@ export class Credentials {
     await this.#renewal?.stop();
   }
 
-  /** The manager wants the certificate renewed now. */
+  /** Renews the certificate now; called when the manager requests it. */
   renewNow(): void {
-    this.#asked = true;
+    this.#renewalRequested = true;
     this.#renewal?.renewNow();
   }
 
-  /** The whole list of authorities whose managers are believed no more; kept over restarts. */
+  /**
+   * Replaces the list of revoked authorities, whose managers are no longer trusted; persisted
+   * across restarts.
+   */
   refuse(ids: readonly string[]): void {
     if (ids.length === this.#refused.length && ids.every((id) => this.#refused.includes(id))) {
       return;
@@ -132,6 +142,6 @@ export class Credentials {
     const { clusterId } = this.#options;
     const peer = knownPeer(certificate, this.#refused);
     if (peer.role === 'manager' && peer.clusterId === clusterId) return;
-    throw new AppError('forbidden', `${address} is no manager of cluster ${clusterId}`);
+    throw new AppError('forbidden', `peer ${address} is not a manager of cluster ${clusterId}`);
   }
 }

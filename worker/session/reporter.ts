@@ -7,16 +7,16 @@ import type { TaskReport } from '../../manager/common/protocol/messages.js';
 
 export type SendReports = (reports: readonly TaskReport[]) => void;
 
-const settleMs = 10;
+const batchMs = 10;
 
 /**
- * Task statuses on their way to the manager: only the last of each task counts, several go together, and
- * what takes a task out of service goes at once. The statuses stay here until the task is forgotten, so
- * that each new session can begin with all of them.
+ * Queue of task statuses for the manager. Only the last status of a task is sent, statuses are
+ * batched, and a status that takes a task out of service is sent at once. Statuses are kept until
+ * the task is forgotten, so that each new session can start with all of them.
  */
 export class Reporter {
   readonly #clock: Clock;
-  readonly #last = new Map<TaskId, { readonly status: TaskStatus; readonly text: string }>();
+  readonly #last = new Map<TaskId, { readonly status: TaskStatus; readonly json: string }>();
   readonly #dirty = new Set<TaskId>();
   #send: SendReports | undefined;
   #cancelTimer: (() => void) | undefined;
@@ -25,17 +25,17 @@ export class Reporter {
     this.#clock = clock;
   }
 
-  /** True when it says something new. */
+  /** Records a status; true if it differs from the last one. */
   update({ taskId, status }: TaskReport): boolean {
-    const text = canonicalJson(status);
+    const json = canonicalJson(status);
     const before = this.#last.get(taskId);
-    if (before?.text === text) return false;
-    this.#last.set(taskId, { status, text });
+    if (before?.json === json) return false;
+    this.#last.set(taskId, { status, json });
     this.#dirty.add(taskId);
     if (this.#send === undefined) return true;
     if (isUrgent(before?.status, status)) this.#flush();
     else
-      this.#cancelTimer ??= this.#clock.after(settleMs, () => {
+      this.#cancelTimer ??= this.#clock.after(batchMs, () => {
         this.#flush();
       });
     return true;
@@ -46,7 +46,9 @@ export class Reporter {
     this.#dirty.delete(taskId);
   }
 
-  /** A session has begun, and its hello carried all there was: from now on changes go to `send`. */
+  /**
+   * Starts sending changes to `send`; the session's hello message contained all earlier statuses.
+   */
   attach(send: SendReports): void {
     this.#send = send;
     this.#flush();
@@ -70,7 +72,7 @@ export class Reporter {
   }
 }
 
-/** Whatever stops a task from answering, or ends it: others wait for that. */
+/** True if the task ends or its availability changes: other components wait for that. */
 function isUrgent(before: TaskStatus | undefined, now: TaskStatus): boolean {
   if (isTerminal(now.state)) return true;
   if (before?.state !== 'running') return false;

@@ -6,7 +6,7 @@ interface Waiting {
   readonly reject: (error: AppError) => void;
 }
 
-/** What a worker asked its manager for and has not got yet. All fail when `ended` aborts. */
+/** Requests to the manager that are in flight. All fail when `ended` aborts. */
 export class Requests {
   readonly #clock: Clock;
   readonly #ended: AbortSignal;
@@ -18,7 +18,10 @@ export class Requests {
     this.#ended = ended;
   }
 
-  /** Sends by `send` under a new id; resolves with the answer, `timeout` with `late` after the deadline. */
+  /**
+   * Sends a request under a new id and resolves with the answer; fails as `timeout` with the
+   * message `late` after the deadline.
+   */
   ask(
     send: (requestId: number) => void,
     wait: { readonly deadlineMs: number; readonly late: string; readonly signal: AbortSignal },
@@ -27,16 +30,16 @@ export class Requests {
     const requestId = this.#last;
     const ending = AbortSignal.any([wait.signal, this.#ended]);
     return new Promise<string>((resolve, reject) => {
-      const end = (): void => {
+      const cleanUp = (): void => {
         cancelDeadline();
-        ending.removeEventListener('abort', lost);
+        ending.removeEventListener('abort', onAbort);
         this.#waiting.delete(requestId);
       };
       const fail = (error: AppError): void => {
-        end();
+        cleanUp();
         reject(error);
       };
-      const lost = (): void => {
+      const onAbort = (): void => {
         fail(toAppError(ending.reason, 'cancelled'));
       };
       const cancelDeadline = this.#clock.after(wait.deadlineMs, () => {
@@ -44,18 +47,18 @@ export class Requests {
       });
       this.#waiting.set(requestId, {
         resolve: (answer) => {
-          end();
+          cleanUp();
           resolve(answer);
         },
         reject: fail,
       });
-      ending.addEventListener('abort', lost, { once: true });
-      if (ending.aborted) lost();
+      ending.addEventListener('abort', onAbort, { once: true });
+      if (ending.aborted) onAbort();
       else send(requestId);
     });
   }
 
-  /** The manager's answer; one that comes too late is dropped. */
+  /** Handles the manager's answer; a late answer is dropped. */
   answered(message: {
     readonly requestId: number;
     readonly answer: string | undefined;

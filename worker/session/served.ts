@@ -9,7 +9,7 @@ import type {
 import type { Executor, RunningProcess } from '../executor/executor.js';
 import type { TaskSet } from '../tasks/task-set.js';
 
-/** Execs and attachments that are open now, by stream id. */
+/** Open exec and attach processes by stream id. */
 export class OpenProcesses {
   readonly #open = new Map<string, RunningProcess>();
 
@@ -29,7 +29,7 @@ export class OpenProcesses {
   ): Promise<void> {
     const process = this.#open.get(streamId);
     if (process === undefined)
-      throw new AppError('not-found', `stream ${streamId} is not open here`);
+      throw new AppError('not-found', `stream ${streamId} is not open on this node`);
     await process.resize(columns, rows, signal);
   }
 }
@@ -48,7 +48,7 @@ export interface StreamOrder {
   readonly request: WorkerStreamRequest;
 }
 
-/** A stream that is being served: what comes in, and when to stop. */
+/** A stream being served, with its input and its abort signal. */
 export interface Served extends StreamOrder {
   readonly input: PassThrough;
   readonly signal: AbortSignal;

@@ -18,7 +18,7 @@ import type {
 import type { Reporter } from './reporter.js';
 import { Requests } from './requests.js';
 
-/** What a session needs of the worker. */
+/** The worker's functions that a session calls. */
 export interface SessionSurroundings {
   readonly clusterId: string;
   readonly nodeId: string;
@@ -30,36 +30,39 @@ export interface SessionSurroundings {
   reports(): readonly TaskReport[];
   volumes(signal: AbortSignal): Promise<readonly string[]>;
   networks(): readonly NetworkId[];
-  /** Each is awaited before the next message is read. */
+  /** Both handlers are awaited before the next message is read. */
   onAssignments(set: AssignmentSet): Promise<void>;
   onChange(change: AssignmentChange): Promise<void>;
   call(call: WorkerCall, signal: AbortSignal): Promise<unknown>;
-  /** The manager wants a new certificate to be used. */
+  /** Called when the manager requests a new certificate. */
   renewCertificate?(): void;
-  /** Managers whose certificates these authorities signed are trusted no more. */
+  /**
+   * Called with the revoked authorities: managers with certificates from them are no longer
+   * trusted.
+   */
   refuseAuthorities?(ids: readonly string[]): void;
-  /** Serves it on a connection of its own to the same manager; never throws. */
+  /** Serves a stream on a separate connection to the same manager; never throws. */
   openStream(streamId: string, request: WorkerStreamRequest, signal: AbortSignal): Promise<void>;
 }
 
-/** Why a session ended without an error. */
+/** Result of a session that ended without an error. */
 export interface SessionEnd {
-  /** The manager's hint where to go. */
+  /** Address of the leader, if the manager sent a redirect. */
   readonly leader?: string;
 }
 
 const welcomeDeadlineMs = 5_000;
-/** A little longer than the manager itself waits for an image to arrive. */
+/** Slightly longer than the manager's own limit for an image transfer. */
 const imageDeadlineMs = 20 * 60_000;
 const certificateDeadlineMs = 60_000;
 
 /**
- * One connection's life with a manager: hello with all that is known, then heartbeats and reports one
- * way, assignments and calls the other.
+ * One connection to a manager: sends hello with the full state, then heartbeats and reports;
+ * receives assignments and calls.
  */
 export class Session {
   readonly #stream: MessageStream;
-  readonly #around: SessionSurroundings;
+  readonly #deps: SessionSurroundings;
   readonly #calls = new Map<number, AbortController>();
   readonly #abort = new AbortController();
   #stopHeartbeat: () => void = () => undefined;
@@ -67,13 +70,13 @@ export class Session {
   #welcomed = false;
   readonly #requests: Requests;
 
-  constructor(stream: MessageStream, around: SessionSurroundings) {
+  constructor(stream: MessageStream, deps: SessionSurroundings) {
     this.#stream = stream;
-    this.#around = around;
-    this.#requests = new Requests(around.clock, this.#abort.signal);
+    this.#deps = deps;
+    this.#requests = new Requests(deps.clock, this.#abort.signal);
   }
 
-  /** Addresses of every manager, as last told. */
+  /** Addresses of all managers, as last received. */
   get managers(): readonly string[] {
     return this.#managers;
   }
@@ -82,9 +85,9 @@ export class Session {
     return this.#welcomed;
   }
 
-  /** Runs until the connection ends. Throws what ended it. */
+  /** Runs until the connection ends; throws the error that ended it. */
   async run(signal: AbortSignal): Promise<SessionEnd> {
-    const { clock, reporter } = this.#around;
+    const { clock, reporter } = this.#deps;
     const close = (): void => {
       this.#stream.close();
     };
@@ -96,7 +99,7 @@ export class Session {
       await this.#hello(signal);
       for await (const message of this.#stream) {
         if (typeof message !== 'string') continue;
-        const end = await this.#heard(JSON.parse(message) as ManagerMessage);
+        const end = await this.#onMessage(JSON.parse(message) as ManagerMessage);
         if (end !== undefined) return end;
       }
       return {};
@@ -105,99 +108,100 @@ export class Session {
       cancelDeadline();
       reporter.detach();
       this.#stopHeartbeat();
-      this.#abort.abort(new AppError('unavailable', 'the session with the manager has ended'));
+      this.#abort.abort(new AppError('unavailable', 'manager session has ended'));
       close();
     }
   }
 
-  /** Tells which networks exist, once the manager knows us. */
+  /** Sends the ids of the networks on this node; no-op before the manager's welcome. */
   sendNetworks(networks: readonly NetworkId[]): void {
     if (this.#welcomed) this.#send({ kind: 'networks', networks });
   }
 
-  /** Tells what the machine is, when that has changed. */
+  /** Sends a changed node description; no-op before the manager's welcome. */
   sendDescription(description: NodeDescription): void {
     if (this.#welcomed) this.#send({ kind: 'description', description });
   }
 
   /**
-   * Has the manager bring an image from another node; resolves with that node's name once it is here.
-   * `not-found` when no node has it, `unavailable` when the session ends before.
+   * Requests an image from another node; resolves with that node's name once the image is here.
+   * Fails as `not-found` if no node has it, as `unavailable` if the session ends first.
    */
   wantImage(image: string, platform: string | undefined, signal: AbortSignal): Promise<string> {
-    const wanted = platform === undefined ? {} : { platform };
+    const platformField = platform === undefined ? {} : { platform };
     return this.#requests.ask(
       (requestId) => {
-        this.#send({ kind: 'want-image', requestId, image, ...wanted });
+        this.#send({ kind: 'want-image', requestId, image, ...platformField });
       },
       {
         deadlineMs: imageDeadlineMs,
-        late: `image ${image} did not come from another node in time`,
+        late: `image ${image} was not received from another node in time`,
         signal,
       },
     );
   }
 
-  /** Has the manager sign a request for this node's next certificate; resolves with the chain. */
+  /** Requests a signed certificate for this node; resolves with the certificate chain. */
   signCertificate(request: string, signal: AbortSignal): Promise<string> {
     return this.#requests.ask(
       (requestId) => {
         this.#send({ kind: 'renew', requestId, request });
       },
-      { deadlineMs: certificateDeadlineMs, late: 'the manager did not sign in time', signal },
+      {
+        deadlineMs: certificateDeadlineMs,
+        late: 'manager did not sign the certificate in time',
+        signal,
+      },
     );
   }
 
-  /** Ends it; the connector comes back with what is then the certificate. */
+  /** Closes the session; the connector reconnects with the current certificate. */
   close(): void {
     this.#stream.close();
   }
 
   async #hello(signal: AbortSignal): Promise<void> {
-    const around = this.#around;
-    const [description, volumes] = await Promise.all([
-      around.describe(signal),
-      around.volumes(signal),
-    ]);
+    const deps = this.#deps;
+    const [description, volumes] = await Promise.all([deps.describe(signal), deps.volumes(signal)]);
     this.#send({
       kind: 'hello',
       version: protocolVersion,
-      clusterId: around.clusterId,
-      nodeId: around.nodeId,
-      name: around.name,
+      clusterId: deps.clusterId,
+      nodeId: deps.nodeId,
+      name: deps.name,
       description,
-      reports: around.reports(),
+      reports: deps.reports(),
       volumes,
-      networks: around.networks(),
+      networks: deps.networks(),
     });
   }
 
-  async #heard(message: ManagerMessage): Promise<SessionEnd | undefined> {
+  async #onMessage(message: ManagerMessage): Promise<SessionEnd | undefined> {
     switch (message.kind) {
       case 'redirect':
         return message.leader === undefined ? {} : { leader: message.leader };
       case 'assignments':
-        await this.#around.onAssignments(message.set);
+        await this.#deps.onAssignments(message.set);
         return undefined;
       case 'change':
-        await this.#around.onChange(message.change);
+        await this.#deps.onChange(message.change);
         return undefined;
       default:
-        this.#heardInPassing(message);
+        this.#onUnorderedMessage(message);
         return undefined;
     }
   }
 
-  /** What the messages behind it need not wait for. */
-  #heardInPassing(
+  /** Handles messages that later messages need not wait for. */
+  #onUnorderedMessage(
     message: Exclude<ManagerMessage, { kind: 'redirect' | 'assignments' | 'change' }>,
   ): void {
-    const around = this.#around;
+    const deps = this.#deps;
     switch (message.kind) {
       case 'welcome':
         this.#welcome(message.heartbeatMs, message.managers);
         if (message.refusedAuthorities !== undefined) {
-          around.refuseAuthorities?.(message.refusedAuthorities);
+          deps.refuseAuthorities?.(message.refusedAuthorities);
         }
         return;
       case 'managers':
@@ -218,26 +222,26 @@ export class Session {
         this.#requests.answered({ ...message, answer: message.chain });
         return;
       case 'renew-now':
-        around.renewCertificate?.();
+        deps.renewCertificate?.();
         return;
       case 'refuse-authorities':
-        around.refuseAuthorities?.(message.ids);
+        deps.refuseAuthorities?.(message.ids);
         return;
       case 'open':
-        void around.openStream(message.streamId, message.request, this.#abort.signal);
+        void deps.openStream(message.streamId, message.request, this.#abort.signal);
     }
   }
 
   #welcome(heartbeatMs: number, managers: readonly string[]): void {
     this.#managers = managers;
     this.#welcomed = true;
-    this.#around.reporter.attach((reports) => {
+    this.#deps.reporter.attach((reports) => {
       this.#send({ kind: 'status', reports });
     });
-    this.sendNetworks(this.#around.networks());
+    this.sendNetworks(this.#deps.networks());
     const beat = (): void => {
       this.#send({ kind: 'heartbeat' });
-      this.#stopHeartbeat = this.#around.clock.after(heartbeatMs, beat);
+      this.#stopHeartbeat = this.#deps.clock.after(heartbeatMs, beat);
     };
     beat();
   }
@@ -247,7 +251,7 @@ export class Session {
     this.#calls.set(callId, abort);
     try {
       const signal = AbortSignal.any([abort.signal, this.#abort.signal]);
-      const result = await this.#around.call(call, signal);
+      const result = await this.#deps.call(call, signal);
       this.#send({ kind: 'result', callId, result });
     } catch (error) {
       const { kind, message } = toAppError(error);
@@ -257,11 +261,11 @@ export class Session {
     }
   }
 
-  /** Not awaited: messages keep their order, and a lost connection ends the reading side, too. */
+  /** Not awaited: messages keep their order, and a lost connection also ends the reading side. */
   #send(message: WorkerMessage): void {
     this.#stream.send(JSON.stringify(message)).catch((error: unknown) => {
       if (this.#abort.signal.aborted) return;
-      this.#around.log.warn(`cannot send to the manager: ${messageOf(error)}`);
+      this.#deps.log.warn(`cannot send to manager: ${messageOf(error)}`);
       this.#stream.close();
     });
   }

@@ -18,24 +18,24 @@ import type { TaskSet } from '../tasks/task-set.js';
 import type { Served, StreamOrder, StreamSurroundings } from './served.js';
 import { serveTransfer } from './transfers.js';
 
-/** Serves what the manager asked for on a connection of its own, until either end closes it. */
+/** Serves a requested stream on its own connection until either side closes it. */
 export async function serveStream(
-  around: StreamSurroundings,
-  order: StreamOrder,
-  outer: AbortSignal,
+  deps: StreamSurroundings,
+  opened: StreamOrder,
+  callerSignal: AbortSignal,
 ): Promise<void> {
-  const { stream, request } = order;
+  const { stream, request } = opened;
   const abort = new AbortController();
-  const signal = AbortSignal.any([outer, abort.signal]);
-  // The input of what is served; its end is also how we hear that nobody listens any more.
+  const signal = AbortSignal.any([callerSignal, abort.signal]);
+  // Input of the served process; its end also shows that the reader has disconnected.
   const input = new PassThrough();
   const reading = readInput(stream, input).finally(() => {
-    abort.abort(new AppError('cancelled', 'the reader has gone'));
+    abort.abort(new AppError('cancelled', 'reader disconnected'));
   });
   try {
-    await handle(around, { ...order, input, signal });
+    await handle(deps, { ...opened, input, signal });
   } catch (error) {
-    if (!signal.aborted) await tellFailure(stream, request, error).catch(() => undefined);
+    if (!signal.aborted) await sendFailure(stream, request, error).catch(() => undefined);
   } finally {
     stream.close();
     input.destroy();
@@ -43,23 +43,23 @@ export async function serveStream(
   }
 }
 
-async function handle(around: StreamSurroundings, served: Served): Promise<void> {
-  const { executor, tasks } = around;
+async function handle(deps: StreamSurroundings, served: Served): Promise<void> {
+  const { executor, tasks } = deps;
   const { request, input, signal, stream } = served;
   switch (request.kind) {
     case 'logs':
-      await serveLogs(around, served, request.taskId, request.options);
+      await serveLogs(deps, served, request.taskId, request.options);
       return;
     case 'exec': {
       const container = tasks.container(request.taskId);
       const process = await executor.exec(container.id, request.options, signal);
-      await serveProcess(around, served, process);
+      await serveProcess(deps, served, process);
       return;
     }
     case 'attach': {
       const container = tasks.container(request.taskId);
       const process = await executor.attach(container.id, request, signal);
-      await serveProcess(around, served, process);
+      await serveProcess(deps, served, process);
       return;
     }
     case 'save-image': {
@@ -75,10 +75,10 @@ async function handle(around: StreamSurroundings, served: Served): Promise<void>
       await stream.send(frame('exit', '0'));
       return;
     case 'stats':
-      await serveStats(around, stream, signal);
+      await serveStats(deps, stream, signal);
       return;
     default:
-      await serveTransfer(around, served, request);
+      await serveTransfer(deps, served, request);
   }
 }
 
@@ -89,20 +89,20 @@ async function readInput(stream: MessageStream, input: PassThrough): Promise<voi
       const part = unframe(message);
       if (part?.channel !== 'stdin') continue;
       if (part.data.length === 0) input.end();
-      else if (!input.destroyed && !input.write(Buffer.from(part.data))) await drained(input);
+      else if (!input.destroyed && !input.write(Buffer.from(part.data))) await waitForDrain(input);
     }
   } catch {
-    // The connection was lost, which ends the stream as a close does.
+    // A lost connection ends the stream like a close.
   }
 }
 
-function drained(input: PassThrough): Promise<void> {
+function waitForDrain(input: PassThrough): Promise<void> {
   return new Promise((resolve) => {
     for (const event of ['drain', 'close', 'error']) input.once(event, resolve);
   });
 }
 
-async function tellFailure(
+async function sendFailure(
   stream: MessageStream,
   request: WorkerStreamRequest,
   error: unknown,
@@ -112,7 +112,7 @@ async function tellFailure(
     await stream.send(frame('error', message));
     return;
   }
-  // Lines are all that this stream carries.
+  // A log stream carries only lines.
   const at = Date.now();
   const stamp = new Date(at).toISOString();
   const line: LogLine = { at, stamp, stream: 'stderr', text: `shoal: ${message}` };
@@ -127,22 +127,22 @@ async function serveLogs(
 ): Promise<void> {
   const followed = {
     containerId: () => tasks.container(taskId).id,
-    runsAgain: (untilSignal: AbortSignal) => runsAgain(executor, tasks, taskId, untilSignal),
+    runsAgain: (untilSignal: AbortSignal) => waitForRestart(executor, tasks, taskId, untilSignal),
   };
   for await (const lines of followLog(executor, followed, options, signal)) {
     await stream.send(JSON.stringify(lines));
   }
 }
 
-/** Waits for the task's container to be started again, or for the task to be over. */
-async function runsAgain(
+/** Waits until the task's container runs again (true) or the task has ended (false). */
+async function waitForRestart(
   executor: Executor,
   tasks: TaskSet,
   taskId: TaskId,
   signal: AbortSignal,
 ): Promise<boolean> {
   const decided = deferred<boolean>();
-  const look = (): void => {
+  const check = (): void => {
     const runner = tasks.find(taskId);
     if (runner?.task === undefined) {
       decided.resolve(false);
@@ -157,9 +157,9 @@ async function runsAgain(
   };
   signal.addEventListener('abort', onAbort, { once: true });
   const stopListening = tasks.onReport((reported) => {
-    if (reported === taskId) look();
+    if (reported === taskId) check();
   });
-  look();
+  check();
   try {
     return await decided.promise;
   } finally {

@@ -16,13 +16,13 @@ type TransferRequest = Extract<
   }
 >;
 
-/** Images and files on their way into and out of this node's engine. */
+/** Transfers images and files to and from this node's engine. */
 export async function serveTransfer(
   { executor, tasks }: StreamSurroundings,
   { input, signal, stream }: Served,
   request: TransferRequest,
 ): Promise<void> {
-  const out = async (data: NodeJS.ReadableStream): Promise<void> => {
+  const sendAll = async (data: NodeJS.ReadableStream): Promise<void> => {
     for await (const chunk of data as AsyncIterable<Uint8Array>) {
       await stream.send(frame('stdout', chunk));
     }
@@ -32,19 +32,19 @@ export async function serveTransfer(
       await executor.fetchImage(request.image, request.platform, signal);
       break;
     case 'pull-image':
-      await out(await executor.pullImage(request, signal));
+      await sendAll(await executor.pullImage(request, signal));
       executor.forgetImages();
       break;
     case 'push-image':
-      await out(await executor.pushImage(request.image, request.auth, signal));
+      await sendAll(await executor.pushImage(request.image, request.auth, signal));
       break;
     case 'build-image':
-      await out(await executor.buildImage(input, request, signal));
+      await sendAll(await executor.buildImage(input, request, signal));
       executor.forgetImages();
       break;
     case 'read-archive': {
       const { id } = tasks.container(request.taskId);
-      await out(await executor.readArchive(id, request.path, signal));
+      await sendAll(await executor.readArchive(id, request.path, signal));
       break;
     }
     case 'write-archive': {
@@ -54,7 +54,7 @@ export async function serveTransfer(
     }
     case 'export': {
       const { id } = tasks.container(request.taskId);
-      await out(await executor.readArchive(id, undefined, signal));
+      await sendAll(await executor.readArchive(id, undefined, signal));
     }
   }
   await stream.send(frame('exit', '0'));

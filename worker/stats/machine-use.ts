@@ -1,13 +1,16 @@
 import { readFile, statfs } from 'node:fs/promises';
 import type { MachineUse } from '../../manager/common/protocol/statistics.js';
 
-/** Time the CPUs spent since boot, in ticks. */
+/** CPU time since boot, in ticks. */
 export interface CpuTimes {
   readonly busy: number;
   readonly total: number;
 }
 
-/** First line of /proc/stat (proc_stat(5)): user nice system idle iowait irq softirq steal. */
+/**
+ * Parses the first line of /proc/stat (proc_stat(5)): user nice system idle iowait irq softirq
+ * steal.
+ */
 export function parseCpuTimes(text: string): CpuTimes {
   const [first = ''] = text.split('\n');
   const ticks = first.trim().split(/\s+/u).slice(1, 9).map(Number);
@@ -15,7 +18,9 @@ export function parseCpuTimes(text: string): CpuTimes {
   return { busy: total - (ticks[3] ?? 0) - (ticks[4] ?? 0), total };
 }
 
-/** /proc/meminfo (proc_meminfo(5)): what programs could still have is `MemAvailable`. */
+/**
+ * Parses /proc/meminfo (proc_meminfo(5)) in bytes; used memory is `MemTotal` minus `MemAvailable`.
+ */
 export function parseMemory(text: string): { readonly used: number; readonly total: number } {
   const kilobytes = (name: string): number =>
     Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'mu').exec(text)?.[1] ?? 0);
@@ -28,10 +33,10 @@ export function cpuPercentBetween(before: CpuTimes | undefined, now: CpuTimes): 
   return Math.round(((now.busy - before.busy) / (now.total - before.total)) * 1000) / 10;
 }
 
-/** Where engines keep images and volumes unless told otherwise. */
+/** Default data directory of the engine, for images and volumes. */
 const engineData = '/var/lib/docker';
 
-/** Reads the machine's use, CPU since it was asked last. */
+/** Reads the machine's resource use; CPU use covers the time since the previous call. */
 export class MachineUseReader {
   #cpu: CpuTimes | undefined;
 

@@ -1,9 +1,9 @@
 import type { TaskId } from '../../manager/common/model/ids.js';
 import type { TaskUse } from '../../manager/common/protocol/statistics.js';
 
-/** Counters of one container at one moment. */
+/** Counters of one container at one point in time. */
 export interface Sample {
-  /** ms since the epoch, the engine's clock. */
+  /** ms since the epoch, by the engine's clock. */
   readonly at: number;
   readonly cpuNanos: number;
   readonly memoryBytes: number;
@@ -15,7 +15,7 @@ export interface Sample {
   readonly pids: number;
 }
 
-/** What this room reads of an answer of the engine's `/containers/ID/stats`. All may be missing. */
+/** The fields of `/containers/ID/stats` that are used here. Any of them may be missing. */
 export interface EngineStats {
   readonly read?: string;
   readonly cpu_stats?: { readonly cpu_usage?: { readonly total_usage?: number } };
@@ -34,7 +34,10 @@ export interface EngineStats {
   readonly pids_stats?: { readonly current?: number };
 }
 
-/** Undefined for an answer about a container that does not run: the engine sends one full of zeros. */
+/**
+ * Converts an engine response; undefined for a stopped container, for which the engine reports
+ * zeros.
+ */
 export function sampleOf(stats: EngineStats): Sample | undefined {
   const at = Date.parse(stats.read ?? '');
   const cpuNanos = stats.cpu_stats?.cpu_usage?.total_usage ?? 0;
@@ -61,7 +64,7 @@ function trafficOf(
   };
 }
 
-/** cgroup v1 writes `Read`, v2 `read`. */
+/** Sums transferred bytes by operation; cgroup v1 reports `Read`, v2 `read`. */
 function movedBytes(
   transfers: readonly { readonly op?: string; readonly value?: number }[],
 ): (op: string) => number {
@@ -72,7 +75,7 @@ function movedBytes(
 }
 
 /**
- * As `docker stats` counts: page cache that was not used lately does not count. cgroup v1 calls it
+ * Memory use as in `docker stats`: inactive page cache is excluded. cgroup v1 names it
  * `total_inactive_file`, v2 `inactive_file`.
  */
 function memoryOf(
@@ -94,7 +97,7 @@ const noRates = {
   writePerSecond: 0,
 };
 
-/** Two samples of one container → what it uses. The first one alone has totals but no rates. */
+/** Computes the use of a container from two samples. Without an earlier sample all rates are 0. */
 export function useOf(taskId: TaskId, before: Sample | undefined, now: Sample): TaskUse {
   const { at: _at, cpuNanos, ...totals } = now;
   return {
@@ -105,7 +108,7 @@ export function useOf(taskId: TaskId, before: Sample | undefined, now: Sample): 
   };
 }
 
-/** A counter that went back was reset by a restart of the container: it counts from 0 again. */
+/** A decreased counter was reset by a container restart and counts from 0 again. */
 function ratesBetween(before: Sample, now: Sample): typeof noRates {
   const seconds = (now.at - before.at) / 1000;
   if (!(seconds > 0)) return noRates;
@@ -127,11 +130,11 @@ function round(value: number, digits: number): number {
   return Math.round(value * factor) / factor;
 }
 
-/** Changes below these are not worth a message; what was sent last is what they are measured from. */
+/** Minimum changes that are sent, relative to the last sent values. */
 const cpuStepPercent = 0.1;
 const memoryStepBytes = 64 * 1024;
 
-/** Whether a reader of `sent` would notice `now`. */
+/** True if `now` differs from `sent` enough to be sent. */
 export function hasChanged(sent: TaskUse | undefined, now: TaskUse): boolean {
   if (sent === undefined) return true;
   return (

@@ -11,7 +11,7 @@ import { MachineUseReader } from './machine-use.js';
 import type { EngineStats, Sample } from './rates.js';
 import { hasChanged, sampleOf, useOf } from './rates.js';
 
-/** Where statistics come from. */
+/** Sources of the statistics. */
 export interface StatsSource {
   readonly executor: Pick<Executor, 'stats'>;
   readonly tasks: { liveContainers(): ReadonlyMap<TaskId, string> };
@@ -19,16 +19,18 @@ export interface StatsSource {
 }
 
 const periodMs = 1_000;
-/** Who has just begun to read waits for the first samples and rates: told as soon as they are there. */
-const beginning = { forMs: 3_000, everyMs: 200 };
-/** A container whose statistics could not be read is asked again after this. */
+/**
+ * A new reader waits for the first samples and rates, so updates are more frequent after the start.
+ */
+const initialRate = { forMs: 3_000, everyMs: 200 };
+/** Delay before a failed statistics stream is reopened. */
 const retryMs = 5_000;
-/** No line of the engine is near as long. */
+/** Upper bound for a line of the engine's stream; real lines are far shorter. */
 const maxLineChars = 1_048_576;
 
 /**
- * Sends what containers and machine use, each second what has changed, until `signal`. The engine is asked
- * once per container, and only while this runs.
+ * Sends the resource use of containers and machine until `signal` aborts: each second the changes.
+ * The engine is queried once per container, and only during the call.
  */
 export async function serveStats(
   source: StatsSource,
@@ -40,20 +42,20 @@ export async function serveStats(
   const readers = new Readers(source, AbortSignal.any([signal, ended.signal]));
   const machine = new MachineUseReader();
   const sent = new Map<TaskId, TaskUse>();
-  const beganAt = performance.now();
+  const startedAt = performance.now();
   try {
     while (!signal.aborted) {
       readers.follow();
       const use = await machine.read().catch(() => undefined);
       const counters = source.counters?.();
-      const news = {
+      const update = {
         ...changes(sent, readers.uses()),
         ...(use && { machine: use }),
         ...(counters && { counters }),
       };
-      await stream.send(JSON.stringify({ at: Date.now(), ...news } satisfies WorkerStats));
-      const begins = performance.now() - beganAt < beginning.forMs;
-      const pauseMs = begins ? Math.min(everyMs, beginning.everyMs) : everyMs;
+      await stream.send(JSON.stringify({ at: Date.now(), ...update } satisfies WorkerStats));
+      const isStarting = performance.now() - startedAt < initialRate.forMs;
+      const pauseMs = isStarting ? Math.min(everyMs, initialRate.everyMs) : everyMs;
       await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
     }
   } finally {
@@ -61,7 +63,7 @@ export async function serveStats(
   }
 }
 
-/** What a reader of `sent` must be told; `sent` is brought up to it. */
+/** The changes since `sent`; updates `sent` to match. */
 function changes(
   sent: Map<TaskId, TaskUse>,
   uses: ReadonlyMap<TaskId, TaskUse>,
@@ -84,7 +86,7 @@ class Readers {
     this.#signal = signal;
   }
 
-  /** Starts and ends readers, so that there is one for each container that runs now. */
+  /** Starts and stops readers so that each running container has one. */
   follow(): void {
     const live = this.#source.tasks.liveContainers();
     for (const [taskId, reader] of this.#readers) {
@@ -117,9 +119,9 @@ class Reader {
   constructor(source: StatsSource, taskId: TaskId, containerId: string, signal: AbortSignal) {
     this.containerId = containerId;
     this.#taskId = taskId;
-    const either = AbortSignal.any([signal, this.#abort.signal]);
-    // A container that has just ended has no statistics: no error of anybody.
-    this.#read(source, either)
+    const anySignal = AbortSignal.any([signal, this.#abort.signal]);
+    // A container that has just exited has no statistics, which is not an error.
+    this.#read(source, anySignal)
       .catch(() => undefined)
       .finally(() => {
         this.#endedAt = performance.now();
@@ -131,7 +133,7 @@ class Reader {
     this.#abort.abort();
   }
 
-  /** Its stream ended a while ago, though the container runs. */
+  /** True if the stream ended some time ago although the container still runs. */
   isStale(now: number): boolean {
     return this.#endedAt !== undefined && now - this.#endedAt >= retryMs;
   }

@@ -24,24 +24,27 @@ type Handler = (subject: Subject, progress: Progress, signal: AbortSignal) => Pr
 export interface ActionSurroundings {
   readonly executor: Executor;
   readonly dataPlane: DataPlane;
-  /** The assignment set as it is now. */
+  /** The current assignment set. */
   readonly wanted: () => AssignmentSet | undefined;
-  /** The task of another service that one is tied to. */
+  /** The task of another service whose namespaces or volumes this task shares. */
   readonly leaderTask: (task: AssignedTask, service: string) => AssignedTask | undefined;
 }
 
-/** An engine works on few containers at once anyway; more only make each of them slower. */
-const atOnce = 4;
-/** Mostly waiting for processes to end. */
-const stopsAtOnce = 16;
+/**
+ * Concurrent engine operations: the engine processes only few at once, more make each of them
+ * slower.
+ */
+const maxConcurrent = 4;
+/** Concurrent stops, which mostly wait for processes to exit. */
+const maxConcurrentStops = 16;
 const networkDeadlineMs = 60_000;
-const uncancelled = new AbortController().signal;
+const neverAborts = new AbortController().signal;
 
-/** One handler per action: from a step's name to calls of executor and data plane. */
+/** Executes the actions of a task: one handler per action, which calls executor and data plane. */
 export class TaskActions {
-  readonly #around: ActionSurroundings;
-  readonly #gate = new Gate(atOnce);
-  readonly #stopGate = new Gate(stopsAtOnce);
+  readonly #deps: ActionSurroundings;
+  readonly #gate = new Gate(maxConcurrent);
+  readonly #stopGate = new Gate(maxConcurrentStops);
   readonly #handlers: Readonly<Record<Exclude<Action, 'adopt'>, Handler>> = {
     prepare: (subject, progress, signal) => this.#prepare(subject, progress, signal),
     create: (subject, _progress, signal) => this.#create(subject, signal),
@@ -52,8 +55,8 @@ export class TaskActions {
     remove: (subject, _progress, signal) => this.#remove(subject, signal),
   };
 
-  constructor(around: ActionSurroundings) {
-    this.#around = around;
+  constructor(deps: ActionSurroundings) {
+    this.#deps = deps;
   }
 
   async perform(
@@ -66,47 +69,48 @@ export class TaskActions {
   }
 
   async #prepare(subject: Subject, progress: Progress, signal: AbortSignal): Promise<void> {
-    const task = present(subject.task, 'task');
+    const task = required(subject.task, 'task');
     const [inputs] = await Promise.all([
       this.#inputs(task, subject.leaders, signal),
-      this.#around.executor.prepare(task, this.#volumesOnly(task), progress, signal),
+      this.#deps.executor.prepare(task, this.#volumesOnly(task), progress, signal),
     ]);
     progress(inputs.networks.length > 0 ? 'image and networks ready' : 'image ready');
   }
 
   async #create(subject: Subject, signal: AbortSignal): Promise<void> {
-    const task = present(subject.task, 'task');
+    const task = required(subject.task, 'task');
     const inputs = await this.#inputs(task, subject.leaders, signal);
-    // A create that is under way is not taken back: the container would be there unseen.
-    await this.#gate.through(() => this.#around.executor.create(task, inputs, uncancelled), signal);
+    // A create in flight is not cancelled: the container would exist without being tracked.
+    await this.#gate.through(() => this.#deps.executor.create(task, inputs, neverAborts), signal);
   }
 
   async #start(subject: Subject, signal: AbortSignal): Promise<void> {
-    const task = present(subject.task, 'task');
-    const container = present(subject.seen, 'container');
+    const task = required(subject.task, 'task');
+    const container = required(subject.seen, 'container');
     const inputs = await this.#inputs(task, subject.leaders, signal);
-    const { executor } = this.#around;
+    const { executor } = this.#deps;
     const { engineRestart } = task.spec.container;
-    const wasPutToRest = task.adopts !== undefined && rises({ engineRestart });
-    if (wasPutToRest) await executor.setRestart(container.id, engineRestart, signal);
-    // Nor is a start: the engine goes on with it, and what runs then would pass for ended.
-    await this.#gate.through(() => executor.start(container.id, task, inputs, uncancelled), signal);
+    const hadRestartDisabled = task.adopts !== undefined && startsWithEngine({ engineRestart });
+    if (hadRestartDisabled) await executor.setRestart(container.id, engineRestart, signal);
+    // A start is not cancelled either: the engine continues with it, and the running container
+    // would be considered exited.
+    await this.#gate.through(() => executor.start(container.id, task, inputs, neverAborts), signal);
   }
 
-  /** Not counted with what the engine works on: they may take long. */
+  /** Hooks bypass the concurrency limit, as they may run long. */
   async #hooks(subject: Subject, kind: HookKind, signal: AbortSignal): Promise<void> {
-    const { postStart, preStop } = present(subject.task, 'task').spec.container;
+    const { postStart, preStop } = required(subject.task, 'task').spec.container;
     const hooks = (kind === 'post_start' ? postStart : preStop) ?? [];
-    const { id } = present(subject.seen, 'container');
-    await runHooks(this.#around.executor, id, hooks, { kind, signal });
+    const { id } = required(subject.seen, 'container');
+    await runHooks(this.#deps.executor, id, hooks, { kind, signal });
   }
 
   async #stop({ task, seen }: Subject, signal: AbortSignal): Promise<void> {
-    const { executor } = this.#around;
-    const { id } = present(seen, 'container');
-    const isKept = task !== undefined && task.desired !== 'remove';
+    const { executor } = this.#deps;
+    const { id } = required(seen, 'container');
+    const keepContainer = task !== undefined && task.desired !== 'remove';
     await this.#stopGate.through(async () => {
-      if (isKept && rises(task.spec.container)) {
+      if (keepContainer && startsWithEngine(task.spec.container)) {
         await executor.setRestart(id, { name: 'no' }, signal);
       }
       await executor.stop(id, stopGraceMs(task), signal);
@@ -114,8 +118,8 @@ export class TaskActions {
   }
 
   async #remove(subject: Subject, signal: AbortSignal): Promise<void> {
-    const container = present(subject.seen, 'container');
-    await this.#gate.through(() => this.#around.executor.remove(container.id, signal), signal);
+    const container = required(subject.seen, 'container');
+    await this.#gate.through(() => this.#deps.executor.remove(container.id, signal), signal);
   }
 
   #volumesOnly(task: AssignedTask): TaskInputs {
@@ -123,7 +127,7 @@ export class TaskActions {
   }
 
   #volumes(task: AssignedTask): TaskInputs['volumes'] {
-    const wanted = this.#around.wanted();
+    const wanted = this.#deps.wanted();
     return task.spec.container.mounts.flatMap((mount) => {
       if (mount.type !== 'volume' || mount.source === undefined) return [];
       const spec = wanted?.volumes.find((volume) => volume.name === mount.source);
@@ -140,7 +144,7 @@ export class TaskActions {
     const nameserver = this.#nameserver(task);
     return {
       volumes: this.#volumes(task),
-      files: this.#around.wanted()?.files ?? [],
+      files: this.#deps.wanted()?.files ?? [],
       networks,
       leaders: new Map(
         leaders.flatMap(({ tie, seen }) => (seen === undefined ? [] : [[tie.service, seen.id]])),
@@ -154,7 +158,7 @@ export class TaskActions {
     signal: AbortSignal,
   ): Promise<readonly EngineAttachment[]> {
     if (task.spec.container.networkMode.kind !== 'networks') return [];
-    const { dataPlane } = this.#around;
+    const { dataPlane } = this.#deps;
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(networkDeadlineMs)]);
     return await Promise.all(
       task.attachments.map(async (attachment) => {
@@ -162,7 +166,10 @@ export class TaskActions {
           .ready(attachment.networkId, deadline)
           .catch((error: unknown) => {
             if (signal.aborted || !deadline.aborted) throw error;
-            throw new AppError('timeout', `network ${attachment.network} is not ready yet`);
+            throw new AppError(
+              'timeout',
+              `network ${attachment.network} is not ready on this node; retrying`,
+            );
           });
         const { driverOpts } =
           task.spec.networks.find(({ network }) => network === attachment.network) ?? {};
@@ -177,23 +184,29 @@ export class TaskActions {
     );
   }
 
-  /** Gateway of the first network: of its own, or of the task whose network namespace it shares. */
+  /**
+   * Gateway address of the first network, of the task itself or of the task whose network namespace
+   * it shares.
+   */
   #nameserver(task: AssignedTask): string | undefined {
-    if (this.#around.dataPlane.mode !== 'overlay') return undefined;
+    if (this.#deps.dataPlane.mode !== 'overlay') return undefined;
     const mode = task.spec.container.networkMode;
-    const holder = mode.kind === 'service' ? this.#around.leaderTask(task, mode.service) : task;
+    const holder = mode.kind === 'service' ? this.#deps.leaderTask(task, mode.service) : task;
     if (holder?.spec.container.networkMode.kind !== 'networks') return undefined;
     const networkId = holder.attachments[0]?.networkId;
-    return this.#around.wanted()?.networks.find((network) => network.id === networkId)?.gateway;
+    return this.#deps.wanted()?.networks.find((network) => network.id === networkId)?.gateway;
   }
 }
 
-/** An engine that comes back starts such a container even when it had been stopped. */
-function rises({ engineRestart }: Pick<ContainerSpec, 'engineRestart'>): boolean {
+/**
+ * True for restart policy `always`: a restarting engine starts the container even after an explicit
+ * stop.
+ */
+function startsWithEngine({ engineRestart }: Pick<ContainerSpec, 'engineRestart'>): boolean {
   return engineRestart.name === 'always';
 }
 
-function present<Value>(value: Value | undefined, what: string): Value {
-  if (value === undefined) throw new AppError('internal', `there is no ${what} to act on`);
+function required<Value>(value: Value | undefined, name: string): Value {
+  if (value === undefined) throw new AppError('internal', `task has no ${name} to act on`);
   return value;
 }

@@ -1,10 +1,13 @@
-/** Lets so many through at once, the others in order of arrival. */
+/**
+ * Limits concurrency: runs up to a fixed number of operations at once and queues the others in FIFO
+ * order.
+ */
 export class Gate {
   readonly #waiting: (() => void)[] = [];
   #free: number;
 
-  constructor(places: number) {
-    this.#free = places;
+  constructor(limit: number) {
+    this.#free = limit;
   }
 
   async through<Result>(work: () => Promise<Result>, signal: AbortSignal): Promise<Result> {

@@ -5,32 +5,35 @@ import { Demux } from '../logs/demux.js';
 
 export type HookKind = 'post_start' | 'pre_stop';
 
-/** One hook has this long; then it counts as failed. It may run on in its container. */
+/**
+ * Time limit of one hook. A hook that exceeds it counts as failed, but may continue in its
+ * container.
+ */
 const hookDeadlineMs = 10 * 60_000;
-/** Of what a hook puts out, this much of the end is looked at for a message. */
+/** Bytes kept from the end of a hook's output for the error message. */
 const tailBytes = 4_096;
 
 /**
- * Runs hooks in a container, one after the other. Throws with docker compose's words when one ends with
- * another status than 0, and what it said last.
+ * Runs hooks in a container one after another. On a non-zero status it throws docker compose's
+ * message with the last line of output.
  */
 export async function runHooks(
   executor: Pick<Executor, 'exec'>,
   containerId: string,
   hooks: readonly HookSpec[],
-  how: { readonly kind: HookKind; readonly signal: AbortSignal },
+  options: { readonly kind: HookKind; readonly signal: AbortSignal },
 ): Promise<void> {
   for (const hook of hooks) {
     const deadline = AbortSignal.timeout(hookDeadlineMs);
     try {
       await runHook(executor, containerId, hook, {
-        kind: how.kind,
-        signal: AbortSignal.any([how.signal, deadline]),
+        kind: options.kind,
+        signal: AbortSignal.any([options.signal, deadline]),
       });
     } catch (error) {
-      if (!deadline.aborted || how.signal.aborted) throw error;
+      if (!deadline.aborted || options.signal.aborted) throw error;
       const minutes = String(hookDeadlineMs / 60_000);
-      throw new AppError('internal', `${how.kind} hook did not end within ${minutes} minutes`);
+      throw new AppError('internal', `${options.kind} hook timed out after ${minutes} minutes`);
     }
   }
 }
@@ -57,14 +60,17 @@ async function runHook(
     },
     signal,
   );
-  const said = await lastLine(process.stream, signal);
+  const lastOutput = await lastLine(process.stream, signal);
   const status = await process.exitCode(signal);
   if (status === 0) return;
   const message = `${kind} hook exited with status ${String(status)}`;
-  throw new AppError('internal', said === '' ? message : `${message}: ${said}`);
+  throw new AppError('internal', lastOutput === '' ? message : `${message}: ${lastOutput}`);
 }
 
-/** Reads to the end; a hook that says much must not wait for us. */
+/**
+ * Reads the output to its end, so that a hook is never blocked on a full pipe, and returns the last
+ * line.
+ */
 async function lastLine(
   stream: NodeJS.ReadWriteStream | undefined,
   signal: AbortSignal,
@@ -85,7 +91,7 @@ async function lastLine(
     }
   } catch (error) {
     signal.throwIfAborted();
-    throw new AppError('unavailable', `the output of a hook was lost: ${messageOf(error)}`);
+    throw new AppError('unavailable', `hook output was lost: ${messageOf(error)}`);
   } finally {
     signal.removeEventListener('abort', stop);
   }

@@ -4,17 +4,17 @@ import type { TaskStatus } from '../../manager/common/model/task.js';
 import { DurableFile } from '../assignments/durable-file.js';
 import type { Adoption } from './memory.js';
 
-interface KeptOnDisk {
+interface PersistedState {
   readonly ended: Readonly<Record<string, TaskStatus>>;
   readonly adopted: Readonly<Record<string, Adoption>>;
 }
 
 /**
- * What containers cannot tell after a restart of the worker: how tasks without a container have ended,
- * and which containers were taken over.
+ * Persistent task state that containers do not carry: the end of tasks without a container, and
+ * adopted containers.
  */
 export class KeptState {
-  readonly #file: DurableFile<KeptOnDisk>;
+  readonly #file: DurableFile<PersistedState>;
   readonly #ended = new Map<TaskId, TaskStatus>();
   readonly #adopted = new Map<TaskId, Adoption>();
 
@@ -41,7 +41,7 @@ export class KeptState {
     };
   }
 
-  /** The task that has taken over this container. */
+  /** The task that has adopted this container. */
   adopterOf(containerId: string): TaskId | undefined {
     for (const [id, adoption] of this.#adopted) if (adoption.containerId === containerId) return id;
     return undefined;
@@ -53,7 +53,7 @@ export class KeptState {
   }
 
   async adopt(taskId: TaskId, adoption: Adoption): Promise<void> {
-    // A container taken over twice belongs to the last.
+    // A container adopted twice belongs to the last task.
     const former = this.adopterOf(adoption.containerId);
     if (former !== undefined) this.#adopted.delete(former);
     this.#adopted.set(taskId, adoption);

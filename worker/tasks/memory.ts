@@ -2,42 +2,50 @@ import { stateRank, type TaskState } from '../../manager/common/model/task-state
 import type { TaskStatus } from '../../manager/common/model/task.js';
 import { isLive, type SeenContainer } from '../executor/executor.js';
 
-/** A container that another task had made and this one has taken over. */
+/** A container that was created for another task and is adopted by this one. */
 export interface Adoption {
   readonly containerId: string;
-  /** The container's last end before: while it is still that one, it is yet to be started. */
+  /**
+   * The container's last exit before the adoption; while it is unchanged, the container has not
+   * been started again.
+   */
   readonly finishedAt?: string;
 }
 
-/** What the worker knows of a task besides its record and its container. */
+/** The worker's local state of a task, besides its assignment and its container. */
 export interface TaskMemory {
-  /** When it was first heard of; like all moments here but `at` and `startedAt` on the clock that never jumps. */
+  /**
+   * Time of the first assignment. On the monotonic clock, like all times here except `at` and
+   * `startedAt`.
+   */
   readonly heardAt: number;
-  /** The furthest state reached; it never goes back. */
+  /** The furthest state reached; never moves backwards. */
   readonly state: TaskState;
   readonly at: number;
   readonly message: string;
   readonly prepared: boolean;
-  /** Set once, when the task has ended; kept on disk. */
+  /** Final status, set once when the task has ended; persisted. */
   readonly ended?: TaskStatus;
   readonly adopted?: Adoption;
-  /** When a signal was last sent on a user's behalf. */
+  /** Time of the last signal sent on behalf of a user. */
   readonly killedAt?: number;
   readonly lastStartAt?: number;
-  /** Started, and its post_start hooks are to be run: until then it does not count as running. */
+  /**
+   * True after a start until the post_start hooks have run; the task is not `running` before that.
+   */
   readonly hooksDue?: boolean;
-  /** Its pre_stop hooks have been run, or have failed, since it was started. */
+  /** True if the pre_stop hooks have run or failed since the last start. */
   readonly stopHooksDone?: boolean;
-  /** When its container was last seen to have been started. */
+  /** Start time of the container as last observed, in ms since the epoch. */
   readonly startedAt?: number;
-  /** Starts in a row that the engine refused. */
+  /** Consecutive starts that the engine rejected. */
   readonly startFailures: number;
   readonly startError?: string;
-  /** Restarts before the engine began to count anew. */
+  /** Restarts from before the engine reset its counter. */
   readonly restartsBefore: number;
 }
 
-/** `at` is the time of day, `heardAt` the moment on the clock that never jumps. */
+/** Creates the initial state; `at` is wall-clock time, `heardAt` monotonic time. */
 export function newMemory(at: number, heardAt: number): TaskMemory {
   return {
     heardAt,
@@ -50,19 +58,19 @@ export function newMemory(at: number, heardAt: number): TaskMemory {
   };
 }
 
-/** Moves on to `state`, or only changes the message when it is there already. */
+/** Advances to `state`, or updates only the message if it is already in that state. */
 export function reached(
   memory: TaskMemory,
   state: TaskState,
   message: string,
   now: number,
 ): TaskMemory {
-  const ahead = stateRank(state) - stateRank(memory.state);
-  if (ahead < 0 || (ahead === 0 && message === memory.message)) return memory;
-  return { ...memory, state, message, at: ahead > 0 ? now : memory.at };
+  const distance = stateRank(state) - stateRank(memory.state);
+  if (distance < 0 || (distance === 0 && message === memory.message)) return memory;
+  return { ...memory, state, message, at: distance > 0 ? now : memory.at };
 }
 
-/** What the sight of its container says about how far a task has come. */
+/** Advances the state according to the observed container. */
 export function observed(
   memory: TaskMemory,
   seen: SeenContainer | undefined,
@@ -70,21 +78,21 @@ export function observed(
 ): TaskMemory {
   if (seen === undefined || memory.ended !== undefined) return memory;
   const startedAt = seen.startedAt ?? seen.lastStartedAt;
-  const known = {
+  const updated = {
     ...memory,
     prepared: true,
     ...(startedAt === undefined ? {} : { startedAt }),
   };
-  if (!isLive(seen)) return reached(known, 'ready', 'container created', now);
-  if (memory.hooksDue === true) return reached(known, 'starting', 'post_start hooks', now);
+  if (!isLive(seen)) return reached(updated, 'ready', 'container created', now);
+  if (memory.hooksDue === true) return reached(updated, 'starting', 'post_start hooks', now);
   const message = seen.startedAt === undefined ? 'restarting' : 'running';
-  const moved = reached(known, 'running', message, now);
-  if (seen.startedAt === undefined || moved.startFailures === 0) return moved;
-  const { startError: _error, ...rest } = moved;
+  const advanced = reached(updated, 'running', message, now);
+  if (seen.startedAt === undefined || advanced.startFailures === 0) return advanced;
+  const { startError: _error, ...rest } = advanced;
   return { ...rest, startFailures: 0 };
 }
 
-/** The report on a task. */
+/** The task status to report. */
 export function statusOf(memory: TaskMemory, seen: SeenContainer | undefined): TaskStatus {
   if (memory.ended !== undefined) return memory.ended;
   const { state, at, startError } = memory;

@@ -17,15 +17,15 @@ import {
 } from './memory.js';
 import { nextStep, type Action, type SeenLeader, type Step } from './step.js';
 
-/** What a runner is given to see and act; see task-set.ts. */
+/** Dependencies of a runner, provided by task-set.ts. */
 export interface RunnerSurroundings {
   readonly clock: Clock;
   readonly log: Logger;
-  /** False while the engine does not answer. */
+  /** False while the engine is unreachable. */
   engineAnswers(): boolean;
   containerOf(taskId: TaskId): SeenContainer | undefined;
   leadersOf(task: AssignedTask): readonly SeenLeader[];
-  /** Whether something still runs here that has to go before the task is started. */
+  /** True while a container runs that must be removed before the task is started. */
   isBlocked(task: AssignedTask): boolean;
   perform(
     action: Exclude<Action, 'adopt'>,
@@ -38,17 +38,17 @@ export interface RunnerSurroundings {
     signal: AbortSignal,
   ): Promise<void>;
   report(taskId: TaskId, status: TaskStatus): void;
-  /** Resolves when it is on disk. */
+  /** Persists the end of a task; resolves once it is on disk. */
   rememberEnd(taskId: TaskId, status: TaskStatus): Promise<void>;
   rememberAdoption(taskId: TaskId, adoption: Adoption): Promise<void>;
-  /** The task has left the set and nothing of it is left here. */
+  /** Called when the task has left the set and nothing of it is left on this node. */
   finished(taskId: TaskId): void;
 }
 
-/** Brings one task to where it is wanted: observe, step, act, report. */
+/** Reconciles one task with its desired state: observe, choose a step, act, report. */
 export class TaskRunner {
   readonly id: TaskId;
-  readonly #around: RunnerSurroundings;
+  readonly #deps: RunnerSurroundings;
   readonly #loop: Loop;
   #task: AssignedTask | undefined;
   #memory: TaskMemory;
@@ -58,16 +58,16 @@ export class TaskRunner {
 
   constructor(
     id: TaskId,
-    around: RunnerSurroundings,
-    known: { readonly ended?: TaskStatus; readonly adopted?: Adoption },
+    deps: RunnerSurroundings,
+    persisted: { readonly ended?: TaskStatus; readonly adopted?: Adoption },
   ) {
     this.id = id;
-    this.#around = around;
-    this.#memory = { ...newMemory(around.clock.now(), around.clock.elapsed()), ...known };
+    this.#deps = deps;
+    this.#memory = { ...newMemory(deps.clock.now(), deps.clock.elapsed()), ...persisted };
     this.#loop = new Loop({
       name: `task ${id}`,
-      clock: around.clock,
-      log: around.log,
+      clock: deps.clock,
+      log: deps.log,
       turn: (signal) => this.#exclusive(() => this.#turn(signal)),
     });
   }
@@ -77,15 +77,15 @@ export class TaskRunner {
   }
 
   get status(): TaskStatus {
-    const seen = this.#around.containerOf(this.id);
-    return statusOf(observed(this.#memory, seen, this.#around.clock.now()), seen);
+    const seen = this.#deps.containerOf(this.id);
+    return statusOf(observed(this.#memory, seen, this.#deps.clock.now()), seen);
   }
 
   get ended(): boolean {
     return this.#memory.ended !== undefined;
   }
 
-  /** Undefined: it has left the set. */
+  /** Sets the assignment; undefined if the task has left the set. */
   assign(task: AssignedTask | undefined): void {
     this.#task = task;
     const unwanted = task === undefined || task.desired === 'shutdown' || task.desired === 'remove';
@@ -94,22 +94,28 @@ export class TaskRunner {
   }
 
   poke(): void {
-    // Reported at once: a turn may be in the middle of something long.
+    // Reported at once, as a turn may be in a long action.
     this.#observe();
     this.#loop.poke();
   }
 
-  /** Looks again, though nothing of its own has changed. */
+  /** Runs a turn although nothing about this task has changed. */
   wake(): void {
     this.#loop.poke();
   }
 
-  /** A signal is about to be sent for a user: what ends by it stays ended. */
+  /**
+   * Records a signal sent on behalf of a user: a container that exits because of it is not
+   * restarted.
+   */
   noteKill(): void {
-    this.#memory = { ...this.#memory, killedAt: this.#around.clock.elapsed() };
+    this.#memory = { ...this.#memory, killedAt: this.#deps.clock.elapsed() };
   }
 
-  /** Runs `work` between two turns: what happens to the container meanwhile is nobody's concern. */
+  /**
+   * Runs `work` between two turns, so that the runner does not react to what it does to the
+   * container.
+   */
   async between(work: () => Promise<void>): Promise<void> {
     try {
       await this.#exclusive(work);
@@ -126,23 +132,23 @@ export class TaskRunner {
 
   async #exclusive(work: () => Promise<void>): Promise<void> {
     const before = this.#turns;
-    const mine = before.then(work);
-    this.#turns = mine.catch(() => undefined);
-    await mine;
+    const turn = before.then(work);
+    this.#turns = turn.catch(() => undefined);
+    await turn;
   }
 
   #observe(): void {
     if (this.#task === undefined) return;
-    const seen = this.#around.containerOf(this.id);
-    this.#memory = observed(this.#memory, seen, this.#around.clock.now());
-    this.#around.report(this.id, statusOf(this.#memory, seen));
+    const seen = this.#deps.containerOf(this.id);
+    this.#memory = observed(this.#memory, seen, this.#deps.clock.now());
+    this.#deps.report(this.id, statusOf(this.#memory, seen));
   }
 
   async #turn(signal: AbortSignal): Promise<void> {
     this.#cancelTimer();
     for (;;) {
       signal.throwIfAborted();
-      if (!this.#around.engineAnswers()) return;
+      if (!this.#deps.engineAnswers()) return;
       this.#observe();
       const step = nextStep(this.#input());
       if (step.kind === 'act') {
@@ -151,7 +157,7 @@ export class TaskRunner {
         await this.#end(step);
       } else {
         if (step.kind === 'wait') this.#wait(step.until);
-        else if (this.#task === undefined) this.#around.finished(this.id);
+        else if (this.#task === undefined) this.#deps.finished(this.id);
         return;
       }
     }
@@ -159,51 +165,50 @@ export class TaskRunner {
 
   #input(): Parameters<typeof nextStep>[0] {
     const task = this.#task;
-    const adoptable =
-      task?.adopts === undefined ? undefined : this.#around.containerOf(task.adopts);
-    const seen = this.#around.containerOf(this.id);
+    const adoptable = task?.adopts === undefined ? undefined : this.#deps.containerOf(task.adopts);
+    const seen = this.#deps.containerOf(this.id);
     const mayStart = task !== undefined && seen !== undefined && !isLive(seen);
     return {
       task,
       seen,
       memory: this.#memory,
-      isBlocked: mayStart && this.#around.isBlocked(task),
+      isBlocked: mayStart && this.#deps.isBlocked(task),
       ...(adoptable === undefined ? {} : { adoptable }),
-      leaders: task === undefined ? [] : this.#around.leadersOf(task),
-      now: this.#around.clock.elapsed(),
+      leaders: task === undefined ? [] : this.#deps.leadersOf(task),
+      now: this.#deps.clock.elapsed(),
     };
   }
 
   #wait(until: number | undefined): void {
     if (until === undefined) return;
-    const delayMs = Math.max(0, until - this.#around.clock.elapsed());
-    this.#cancelTimer = this.#around.clock.after(delayMs, () => {
+    const delayMs = Math.max(0, until - this.#deps.clock.elapsed());
+    this.#cancelTimer = this.#deps.clock.after(delayMs, () => {
       this.#loop.poke();
     });
   }
 
   async #act(step: Step & { kind: 'act' }, signal: AbortSignal): Promise<void> {
     const { action, cause } = step;
-    this.#around.log.debug(`${action}: ${cause}`, { task: this.id });
+    this.#deps.log.debug(`${action}: ${cause}`, { task: this.id });
     if (action === 'adopt') {
       await this.#adopt();
       return;
     }
-    const seen = this.#around.containerOf(this.id);
+    const seen = this.#deps.containerOf(this.id);
     this.#before(action, seen);
     const interrupt = new AbortController();
-    // Stopping and removing go on whatever is wanted next.
-    if (!this.#goesOn(action)) {
+    // Stop and remove continue even if the desired state changes.
+    if (!this.#isUninterruptible(action)) {
       this.#interruptible = interrupt;
     }
     try {
       const task = this.#task;
-      const leaders = task === undefined ? [] : this.#around.leadersOf(task);
-      await this.#around.perform(
+      const leaders = task === undefined ? [] : this.#deps.leadersOf(task);
+      await this.#deps.perform(
         action,
         { task, seen, leaders },
         (message) => {
-          this.#say(message);
+          this.#setMessage(message);
         },
         AbortSignal.any([signal, interrupt.signal]),
       );
@@ -216,22 +221,24 @@ export class TaskRunner {
     }
   }
 
-  #goesOn(action: Action): boolean {
+  #isUninterruptible(action: Action): boolean {
     return action === 'before-stop' || action === 'stop' || action === 'remove';
   }
 
   #before(action: Action, seen: SeenContainer | undefined): void {
-    const now = this.#around.clock.now();
+    const now = this.#deps.clock.now();
     if (action === 'prepare') {
       this.#memory = reached(this.#memory, 'preparing', 'preparing', now);
     } else if (action === 'start') {
-      const again = this.#memory.state === 'running';
-      const counted = again ? this.#memory.restartsBefore + (seen?.restarts ?? 0) + 1 : 0;
+      const isRestart = this.#memory.state === 'running';
+      const restartsBefore = isRestart
+        ? this.#memory.restartsBefore + (seen?.restarts ?? 0) + 1
+        : 0;
       this.#memory = reached(
         {
           ...this.#memory,
-          lastStartAt: this.#around.clock.elapsed(),
-          restartsBefore: counted,
+          lastStartAt: this.#deps.clock.elapsed(),
+          restartsBefore,
           hooksDue: (this.#task?.spec.container.postStart?.length ?? 0) > 0,
           stopHooksDone: false,
         },
@@ -249,24 +256,27 @@ export class TaskRunner {
     if (action === 'before-stop') this.#memory = { ...this.#memory, stopHooksDone: true };
   }
 
-  #say(message: string): void {
+  #setMessage(message: string): void {
     this.#memory = { ...this.#memory, message };
     this.#observe();
   }
 
   async #adopt(): Promise<void> {
     const from = this.#task?.adopts;
-    const container = from === undefined ? undefined : this.#around.containerOf(from);
+    const container = from === undefined ? undefined : this.#deps.containerOf(from);
     if (container === undefined) return;
     const adopted: Adoption = {
       containerId: container.id,
       ...(container.finishedAt === undefined ? {} : { finishedAt: container.finishedAt }),
     };
-    await this.#around.rememberAdoption(this.id, adopted);
+    await this.#deps.rememberAdoption(this.id, adopted);
     this.#memory = { ...this.#memory, adopted, prepared: true };
   }
 
-  /** An engine that does not answer is asked again; its verdict ends the task. */
+  /**
+   * Handles a failed action: retries while the engine is unreachable; any other engine error ends
+   * the task.
+   */
   async #failed(action: Action, error: unknown): Promise<void> {
     const temporary =
       !isAppError(error) ||
@@ -275,17 +285,17 @@ export class TaskRunner {
       error.kind === 'timeout';
     const message = messageOf(error);
     if (action === 'before-stop') {
-      // What is to go goes; why its hook failed is told with its end.
-      this.#around.log.warn(message, { task: this.id });
+      // The stop continues; the hook's error is reported with the task's end.
+      this.#deps.log.warn(message, { task: this.id });
       this.#memory = { ...this.#memory, stopHooksDone: true, startError: message };
       return;
     }
     if (temporary || action === 'stop' || action === 'remove') {
-      if (isAppError(error) && error.kind !== 'cancelled') this.#say(message);
+      if (isAppError(error) && error.kind !== 'cancelled') this.#setMessage(message);
       throw error;
     }
     if (action === 'start' && this.#memory.state === 'running') {
-      // It did run: the policy that lets it restart lets it try again.
+      // The container ran before: its restart policy permits another attempt.
       this.#memory = {
         ...this.#memory,
         startFailures: this.#memory.startFailures + 1,
@@ -294,10 +304,11 @@ export class TaskRunner {
       return;
     }
     const started = action === 'start' || action === 'after-start';
-    await this.#conclude({
+    await this.#finish({
       state: started ? 'failed' : 'rejected',
-      at: this.#around.clock.now(),
-      message: action === 'after-start' ? 'a hook has failed' : `cannot ${action} the container`,
+      at: this.#deps.clock.now(),
+      message:
+        action === 'after-start' ? 'post_start hook failed' : `cannot ${action} the container`,
       error: message,
     });
   }
@@ -305,18 +316,18 @@ export class TaskRunner {
   async #end(step: Step & { kind: 'end' }): Promise<void> {
     const { kind: _kind, ...outcome } = step;
     const { startedAt } = this.#memory;
-    await this.#conclude({
+    await this.#finish({
       ...outcome,
-      at: this.#around.clock.now(),
+      at: this.#deps.clock.now(),
       ...(startedAt === undefined ? {} : { startedAt }),
     });
   }
 
-  async #conclude(outcome: Omit<TaskStatus, 'containerId'>): Promise<void> {
+  async #finish(outcome: Omit<TaskStatus, 'containerId'>): Promise<void> {
     const { startedAt: _startedAt, health: _health, paused: _paused, ...last } = this.status;
     const ended: TaskStatus = { ...last, ...outcome };
     if (!isTerminal(ended.state)) throw new Error(`task ${this.id} cannot end as ${ended.state}`);
-    await this.#around.rememberEnd(this.id, ended);
+    await this.#deps.rememberEnd(this.id, ended);
     this.#memory = { ...this.#memory, state: ended.state, ended };
     this.#observe();
   }

@@ -6,13 +6,13 @@ import type { AssignedTask } from '../../manager/common/protocol/assignments.js'
 import { isLive, type SeenContainer } from '../executor/executor.js';
 import type { TaskMemory } from './memory.js';
 
-/** What is done to a task's container, one at a time. */
+/** An action on a task's container; actions run one at a time. */
 export type Action =
   | 'prepare'
   | 'create'
   | 'adopt'
   | 'start'
-  /** Hooks of the user's. */
+  /** Runs the user's post_start hooks. */
   | 'after-start'
   | 'before-stop'
   | 'stop'
@@ -20,9 +20,9 @@ export type Action =
 
 export type Step =
   | { readonly kind: 'act'; readonly action: Action; readonly cause: string }
-  /** Nothing until something changes, or until this time. */
+  /** Waits for a change, or until this time. */
   | { readonly kind: 'wait'; readonly for: string; readonly until?: number }
-  /** The task is over. */
+  /** Ends the task. */
   | {
       readonly kind: 'end';
       readonly state: Extract<TaskState, 'complete' | 'shutdown' | 'failed'>;
@@ -33,21 +33,24 @@ export type Step =
   | { readonly kind: 'done'; readonly cause: string };
 
 export interface StepInput {
-  /** Undefined when it has left the assignment set. */
+  /** Undefined if the task has left the assignment set. */
   readonly task: AssignedTask | undefined;
   readonly seen: SeenContainer | undefined;
   readonly memory: TaskMemory;
-  /** Container of the task to take over, as long as it is there. */
+  /** Container to adopt, as long as it exists. */
   readonly adoptable?: SeenContainer;
-  /** What it is tied to. */
+  /** Containers of the services whose namespaces or volumes it shares. */
   readonly leaders?: readonly SeenLeader[];
-  /** What has to go first still runs here: it filled the slot before, or has a host port of its. */
+  /**
+   * True while a container that must be removed first is still running: one from the same slot or
+   * with a host port that the task needs.
+   */
   readonly isBlocked?: boolean;
-  /** On the clock that never jumps, as are the times of the memory. */
+  /** Monotonic time in ms, like the times in `memory`. */
   readonly now: number;
 }
 
-/** A container that something is to be shared with; undefined while it is not there. */
+/** A container to share with; undefined while it does not exist. */
 export interface SeenLeader {
   readonly tie: Tie;
   readonly seen: SeenContainer | undefined;
@@ -55,27 +58,27 @@ export interface SeenLeader {
 
 const defaultGraceMs = 10_000;
 
-/** How long its container has to end by itself once it is told to: what a user said goes before its spec. */
+/** Grace period of a stop in ms: a user's timeout takes precedence over the spec. */
 export function stopGraceMs(task: AssignedTask | undefined): number {
   return task?.stopTimeoutMs ?? task?.spec.container.stopGraceMs ?? defaultGraceMs;
 }
 
-/** A container that ends this soon after a signal sent for a user was ended by it. */
+/** A container that exits within this time after a user's signal was ended by that signal. */
 const killWindowMs = 10_000;
 
 /**
- * The next thing to do for one task, from what is wanted, seen and remembered alone. Acting on it and
- * asking again ends in `wait` or `done`.
+ * Decides the next step of one task from desired, observed and local state only. Repeated execution
+ * of the steps ends in `wait` or `done`.
  */
 export function nextStep(input: StepInput): Step {
   const { task, seen, memory } = input;
   if (task === undefined || task.desired === 'remove') return removal(input);
   if (memory.ended !== undefined) {
     if (seen === undefined || !isLive(seen)) return { kind: 'done', cause: 'task has ended' };
-    return act('stop', 'runs although its task has ended');
+    return act('stop', 'container runs although its task has ended');
   }
   if (task.desired === 'shutdown') {
-    if (seen !== undefined && isLive(seen)) return stop(input, seen, 'to be shut down');
+    if (seen !== undefined && isLive(seen)) return stop(input, seen, 'desired state is shutdown');
     return { kind: 'end', state: 'shutdown', message: 'shut down', ...exitOf(seen) };
   }
   return seen === undefined ? creation(input, task) : progress(input, task, seen);
@@ -83,7 +86,7 @@ export function nextStep(input: StepInput): Step {
 
 function stop({ task, memory }: StepInput, seen: SeenContainer, cause: string): Step {
   const hooks = task?.spec.container.preStop ?? [];
-  // Of what was never up, nothing is to be put in order.
+  // Skip pre-stop hooks if the container is not running or its post_start hooks have not finished.
   const due = hooks.length > 0 && seen.state === 'running' && memory.hooksDue !== true;
   if (due && memory.stopHooksDone !== true) return act('before-stop', cause);
   return act('stop', cause);
@@ -97,47 +100,47 @@ function removal(input: StepInput): Step {
     }
     return { kind: 'done', cause: 'nothing left' };
   }
-  if (isLive(seen)) return stop(input, seen, 'no longer wanted here');
-  if (seen.state === 'removing') return { kind: 'wait', for: 'the engine removing it' };
-  return act('remove', 'no longer wanted here');
+  if (isLive(seen)) return stop(input, seen, 'no longer assigned to this node');
+  if (seen.state === 'removing') return { kind: 'wait', for: 'the engine to remove the container' };
+  return act('remove', 'no longer assigned to this node');
 }
 
 function creation(input: StepInput, task: AssignedTask): Step {
   const { memory, adoptable, leaders = [] } = input;
-  const wasThere = memory.prepared && memory.state !== 'preparing' && memory.state !== 'accepted';
-  if (wasThere && !engineKeeps(task.spec.container.engineRestart)) {
+  const wasCreated = memory.prepared && memory.state !== 'preparing' && memory.state !== 'accepted';
+  if (wasCreated && !engineKeepsRunning(task.spec.container.engineRestart)) {
     return {
       kind: 'end',
       state: 'failed',
-      message: 'container has gone',
-      error: 'the container was removed on its node',
+      message: 'container was removed',
+      error: 'container was removed on its node outside of Shoal',
     };
   }
   if (adoptable !== undefined) {
-    if (isLive(adoptable)) return { kind: 'wait', for: 'the former task to end' };
-    return act('adopt', `takes over the container of ${String(task.adopts)}`);
+    if (isLive(adoptable)) return { kind: 'wait', for: 'the previous task to end' };
+    return act('adopt', `adopts the container of ${String(task.adopts)}`);
   }
   if (!memory.prepared) return act('prepare', 'image, volumes and networks');
   const absent = leaders.find(({ seen }) => seen === undefined);
   if (absent !== undefined) {
     return { kind: 'wait', for: `container of service ${absent.tie.service}` };
   }
-  return act('create', 'has no container');
+  return act('create', 'container does not exist');
 }
 
 function progress(input: StepInput, task: AssignedTask, seen: SeenContainer): Step {
   switch (seen.state) {
     case 'running':
-      if (input.memory.hooksDue === true) return act('after-start', 'it has hooks');
+      if (input.memory.hooksDue === true) return act('after-start', 'post_start hooks are pending');
       return { kind: 'wait', for: 'the container to end' };
     case 'paused':
       return { kind: 'wait', for: 'the container to end' };
     case 'restarting':
-      return { kind: 'wait', for: 'the engine to restart it' };
+      return { kind: 'wait', for: 'the engine to restart the container' };
     case 'removing':
-      return { kind: 'wait', for: 'the engine removing it' };
+      return { kind: 'wait', for: 'the engine to remove the container' };
     case 'dead':
-      return act('remove', 'the engine could not remove it whole');
+      return act('remove', 'container is dead: its removal by the engine failed');
     case 'created':
       return start(input, task, 'created');
     case 'exited':
@@ -149,9 +152,9 @@ function afterExit(input: StepInput, task: AssignedTask, seen: SeenContainer): S
   const { memory } = input;
   const { adopted } = memory;
   if (adopted !== undefined && adopted.finishedAt === seen.finishedAt) {
-    return start(input, task, 'taken over');
+    return start(input, task, 'adopted');
   }
-  if (startsAgain(input, task, seen)) return start(input, task, 'ended, and is to go on');
+  if (startsAgain(input, task, seen)) return start(input, task, 'exited, restart policy applies');
   if (seen.exitCode === 0 && seen.error === undefined) {
     return { kind: 'end', state: 'complete', message: 'exited (0)', exitCode: 0 };
   }
@@ -159,7 +162,7 @@ function afterExit(input: StepInput, task: AssignedTask, seen: SeenContainer): S
   return { kind: 'end', state: 'failed', message: `exited (${code})`, ...exitOf(seen) };
 }
 
-/** By the engine's restart policy, where the engine itself has not: it was stopped or killed by hand. */
+/** Applies the engine's restart policy where the engine does not: after a manual stop or kill. */
 function startsAgain({ memory, now }: StepInput, task: AssignedTask, seen: SeenContainer): boolean {
   const { killedAt } = memory;
   if (killedAt !== undefined && now - killedAt < killWindowMs) return false;
@@ -170,28 +173,32 @@ function startsAgain({ memory, now }: StepInput, task: AssignedTask, seen: SeenC
   return maxRetries === undefined || maxRetries === 0 || seen.restarts < maxRetries;
 }
 
-function engineKeeps({ name }: EngineRestart): boolean {
+function engineKeepsRunning({ name }: EngineRestart): boolean {
   return name === 'always' || name === 'unless-stopped';
 }
 
 function start(input: StepInput, task: AssignedTask, cause: string): Step {
   const { memory, now, leaders } = input;
-  if (task.desired === 'ready') return { kind: 'wait', for: 'the order to start' };
+  if (task.desired === 'ready') return { kind: 'wait', for: 'desired state running' };
   const due = memory.heardAt + (task.startDelayMs ?? 0);
-  if (now < due) return { kind: 'wait', for: 'its time', until: due };
-  // On a node that comes back its engine has started it again: two must not work on the same data.
-  if (input.isBlocked === true) return { kind: 'wait', for: 'a former container to end' };
+  if (now < due) return { kind: 'wait', for: 'the start delay', until: due };
+  // The engine of a returning node restarts former containers: two containers must not use the same
+  // data.
+  if (input.isBlocked === true) return { kind: 'wait', for: 'a previous container to end' };
   const dead = leaders?.find(
     ({ tie, seen }) => needsLive(tie) && (seen === undefined || !isLive(seen)),
   );
   if (dead !== undefined) return { kind: 'wait', for: `service ${dead.tie.service} to run` };
-  const rested = restUntil(memory);
-  if (rested > now) return { kind: 'wait', for: 'the pause between starts', until: rested };
+  const backoffEnd = restartBackoffEnd(memory);
+  if (backoffEnd > now) return { kind: 'wait', for: 'the restart back-off', until: backoffEnd };
   return act('start', cause);
 }
 
-/** A container that is stopped by hand starts again at once, but not ten times a second. */
-function restUntil(memory: TaskMemory): number {
+/**
+ * Earliest time of the next start: a manually stopped container restarts after a second, failed
+ * starts back off.
+ */
+function restartBackoffEnd(memory: TaskMemory): number {
   if (memory.lastStartAt === undefined) return 0;
   const failures = memory.startFailures;
   const wait = failures === 0 ? 1_000 : backoffMs({ firstMs: 1_000, maxMs: 30_000 }, failures, 1);

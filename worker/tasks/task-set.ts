@@ -17,39 +17,39 @@ export interface TaskSetOptions {
   readonly kept: Pick<KeptState, 'of' | 'adopterOf' | 'end' | 'adopt' | 'forget'>;
   readonly clock: Clock;
   readonly log: Logger;
-  /** True when this is news. */
+  /** Reports a status; true if it differs from the last one. */
   readonly report: (report: TaskReport) => boolean;
   readonly forgotten: (taskId: TaskId) => void;
 }
 
 const isolateDeadlineMs = 5_000;
 
-/** A runner per task, and one for every container of ours whose task is not wanted here. */
+/** Holds a runner for each task, and one for each orphaned container of the cluster. */
 export class TaskSet {
   readonly #options: TaskSetOptions;
   readonly #runners = new Map<TaskId, TaskRunner>();
   readonly #containers = new Map<TaskId, string>();
   readonly #reportCallbacks = new Set<(taskId: TaskId) => void>();
-  readonly #around: RunnerSurroundings;
+  readonly #deps: RunnerSurroundings;
   #wanted: ReadonlyMap<TaskId, AssignedTask> | undefined;
   #stopped = false;
 
   constructor(options: TaskSetOptions) {
     this.#options = options;
-    this.#around = this.#surroundings();
+    this.#deps = this.#dependencies();
     options.executor.containers.onChange((containerId) => {
       this.#containerChanged(containerId);
     });
     options.executor.containers.onSync(() => {
-      this.#adoptStrays();
+      this.#adoptOrphans();
       for (const runner of this.#runners.values()) runner.poke();
     });
   }
 
   /**
-   * Takes containers that a full set does not want off their networks: first of all, so that nothing
-   * reaches a copy that has been replaced elsewhere. They are stopped and removed by `apply`. One that is
-   * being stopped since `former` stays joined: it may have answers to finish.
+   * Disconnects containers that are not in a full set from their networks, before anything else, so
+   * that nothing reaches a copy that was replaced elsewhere. `apply` then stops and removes them. A
+   * task already stopping in `former` stays connected to finish its responses.
    */
   async isolateStrays(set: AssignmentSet, former: AssignmentSet | undefined): Promise<void> {
     const stopping = new Set<TaskId>(former?.tasks.filter(isUnwanted).map((task) => task.id));
@@ -57,28 +57,28 @@ export class TaskSet {
       set.tasks.filter((task) => !isUnwanted(task) || stopping.has(task.id)).map((task) => task.id),
     );
     const { executor, log, clock } = this.#options;
-    const strays = [...executor.containers.all()].filter(
+    const orphans = [...executor.containers.all()].filter(
       (container) => isLive(container) && !wanted.has(this.#ownerOf(container)),
     );
-    if (strays.length === 0) return;
+    if (orphans.length === 0) return;
     const signal = AbortSignal.timeout(isolateDeadlineMs);
     const since = clock.now();
     await Promise.all(
-      strays.map(async (container) => {
+      orphans.map(async (container) => {
         try {
           await executor.isolate(container.id, signal);
         } catch (error) {
-          log.warn(`stale container ${container.name}: ${messageOf(error)}`);
+          log.warn(`cannot isolate orphaned container ${container.name}: ${messageOf(error)}`);
         }
       }),
     );
-    log.info('stale containers taken off their networks', {
-      count: strays.length,
+    log.info('orphaned containers disconnected from their networks', {
+      count: orphans.length,
       ms: clock.now() - since,
     });
   }
 
-  /** Makes it so, in the background. */
+  /** Applies the set in the background. */
   apply(set: AssignmentSet): void {
     if (this.#stopped) return;
     this.#wanted = new Map(set.tasks.map((task) => [task.id, task]));
@@ -86,24 +86,24 @@ export class TaskSet {
     for (const runner of this.#runners.values()) {
       if (this.#wanted.has(runner.id)) continue;
       runner.assign(undefined);
-      this.#tell(runner.id);
+      this.#notify(runner.id);
     }
-    this.#adoptStrays();
+    this.#adoptOrphans();
   }
 
-  /** Everything known of every task of the set. */
+  /** The current status of every task in the set. */
   reports(): readonly TaskReport[] {
-    // Before the engine was listed, a task without a sight of its container only seems to be new.
+    // Before the first list from the engine, a task whose container was not observed looks new.
     const { hasSynced } = this.#options.executor.containers;
     return [...this.#runners.values()]
       .filter((runner) => runner.task !== undefined && (hasSynced || runner.ended))
       .map((runner) => ({ taskId: runner.id, status: runner.status }));
   }
 
-  /** Local tasks that do not answer now. */
+  /** Local tasks that are not available now. */
   downTasks(): ReadonlySet<TaskId> {
     const down = new Set<TaskId>();
-    // Nothing is known yet: what the manager says of them stands.
+    // Nothing has been observed yet: the manager's view applies.
     if (!this.#options.executor.containers.hasSynced) return down;
     for (const runner of this.#runners.values()) {
       const { state, startedAt, health, paused } = runner.status;
@@ -117,21 +117,21 @@ export class TaskSet {
     return this.#runners.get(taskId);
   }
 
-  /** Throws `not-found` for a task that is not here. */
+  /** Returns the runner of a task; throws `not-found` if the task is not on this node. */
   runner(taskId: TaskId): TaskRunner {
     const runner = this.#runners.get(taskId);
     if (runner === undefined) throw new AppError('not-found', `task ${taskId} is not on this node`);
     return runner;
   }
 
-  /** Throws `not-found` while the task has no container. */
+  /** Returns the container of a task; throws `not-found` while it has none. */
   container(taskId: TaskId): SeenContainer {
     const container = this.#containerOf(taskId);
     if (container !== undefined) return container;
     throw new AppError('not-found', `task ${taskId} has no container on this node`);
   }
 
-  /** Containers that run now, by the task they are of. */
+  /** Ids of running or paused containers by task id. */
   liveContainers(): ReadonlyMap<TaskId, string> {
     const live = new Map<TaskId, string>();
     for (const { id, task } of this.#runners.values()) {
@@ -142,13 +142,16 @@ export class TaskSet {
     return live;
   }
 
-  /** Called with the id of each task whose status changed or that left the set; the result unsubscribes. */
+  /**
+   * Registers a callback for tasks whose status changed or that left the set; returns the
+   * unsubscribe function.
+   */
   onReport(callback: (taskId: TaskId) => void): () => void {
     this.#reportCallbacks.add(callback);
     return () => this.#reportCallbacks.delete(callback);
   }
 
-  /** The task in the same slot of another service of its project. */
+  /** The task of another service of the same project in the same slot. */
   leaderTask(task: AssignedTask, service: string): AssignedTask | undefined {
     const candidates = [...(this.#wanted?.values() ?? [])].filter(
       (other) =>
@@ -157,7 +160,7 @@ export class TaskSet {
         other.slot === task.slot &&
         (other.desired === 'running' || other.desired === 'ready'),
     );
-    // Beside an ended one in the same slot, the live one counts.
+    // An active task takes precedence over an ended one in the same slot.
     return candidates.find((other) => !this.#runner(other.id).ended) ?? candidates[0];
   }
 
@@ -166,7 +169,7 @@ export class TaskSet {
     await Promise.all([...this.#runners.values()].map((runner) => runner.stop()));
   }
 
-  #surroundings(): RunnerSurroundings {
+  #dependencies(): RunnerSurroundings {
     const { executor, actions, kept, clock, log, report } = this.#options;
     return {
       clock,
@@ -183,8 +186,8 @@ export class TaskSet {
         actions.perform(action, subject, progress, signal),
       report: (taskId, status) => {
         if (!report({ taskId, status })) return;
-        this.#wakeThoseWaitingFor(taskId);
-        this.#tell(taskId);
+        this.#wakeDependents(taskId);
+        this.#notify(taskId);
       },
       rememberEnd: (taskId, status) => kept.end(taskId, status),
       rememberAdoption: async (taskId, adoption) => {
@@ -197,14 +200,14 @@ export class TaskSet {
     };
   }
 
-  #tell(taskId: TaskId): void {
+  #notify(taskId: TaskId): void {
     for (const callback of this.#reportCallbacks) callback(taskId);
   }
 
   #runner(taskId: TaskId): TaskRunner {
     let runner = this.#runners.get(taskId);
     if (runner === undefined) {
-      runner = new TaskRunner(taskId, this.#around, this.#options.kept.of(taskId));
+      runner = new TaskRunner(taskId, this.#deps, this.#options.kept.of(taskId));
       this.#runners.set(taskId, runner);
     }
     return runner;
@@ -246,11 +249,11 @@ export class TaskSet {
     if (!isLive(seen)) this.#wakeSuccessors(seen);
     const runner = this.#runners.get(owner);
     if (runner !== undefined) runner.poke();
-    else if (this.#wanted !== undefined) this.#adoptStrays();
+    else if (this.#wanted !== undefined) this.#adoptOrphans();
   }
 
-  /** Gives every container without a wanted task a runner, whose step is then to remove it. */
-  #adoptStrays(): void {
+  /** Creates a runner for each container without an assigned task; its step is then removal. */
+  #adoptOrphans(): void {
     if (this.#wanted === undefined || this.#stopped) return;
     for (const container of this.#options.executor.containers.all()) {
       const owner = this.#ownerOf(container);
@@ -260,7 +263,7 @@ export class TaskSet {
     }
   }
 
-  #wakeThoseWaitingFor(taskId: TaskId): void {
+  #wakeDependents(taskId: TaskId): void {
     const changed = this.#wanted?.get(taskId);
     if (changed === undefined) return;
     for (const runner of this.#runners.values()) {
@@ -286,7 +289,7 @@ export class TaskSet {
     this.#runners.delete(taskId);
     this.#containers.delete(taskId);
     this.#options.forgotten(taskId);
-    // Not awaited: this is called from within a turn of the runner's own loop.
+    // Not awaited: this runs within a turn of the runner's own loop.
     void runner.stop();
     this.#options.kept.forget(taskId).catch((error: unknown) => {
       this.#options.log.warn(messageOf(error));

@@ -9,7 +9,7 @@ export interface Cidr {
   readonly prefix: number;
 }
 
-/** First and last address of something, both inside. */
+/** A contiguous range of addresses; `first` and `last` are inclusive. */
 export interface AddressRange {
   readonly first: Ip;
   readonly last: Ip;
@@ -20,17 +20,23 @@ export function sizeOf(prefix: number): number {
   return 2 ** (32 - prefix);
 }
 
-/** `address/prefix`, host bits cleared (as `10.1.2.3/16` names `10.1.0.0/16`); fails as `invalid`. */
+/**
+ * Parses `address/prefix` and clears the host bits: `10.1.2.3/16` becomes `10.1.0.0/16`. Fails as
+ * `invalid`.
+ */
 export function parseCidr(text: string): Cidr {
   const match = /^([^/]+)\/(\d{1,2})$/.exec(text);
   const ip = tryParseIp(match?.[1] ?? '');
   const prefix = Number(match?.[2]);
   if (ip === undefined || !(prefix <= 32))
-    throw new AppError('invalid', `"${text}" is not an IPv4 block like 10.0.0.0/16`);
+    throw new AppError(
+      'invalid',
+      `"${text}" is not an IPv4 CIDR block; use a form like 10.0.0.0/16`,
+    );
   return cidrAround(ip, prefix);
 }
 
-/** The block of that prefix an address lies in. */
+/** The block of this prefix that contains the address. */
 export function cidrAround(ip: Ip, prefix: number): Cidr {
   const size = sizeOf(prefix);
   return { base: Math.floor(ip / size) * size, prefix };
@@ -40,12 +46,15 @@ export function formatCidr(cidr: Cidr): string {
   return `${formatIp(cidr.base)}/${cidr.prefix}`;
 }
 
-/** Every address of the block, network and broadcast address too. */
+/** All addresses of the block, including the network and broadcast addresses. */
 export function wholeRange(cidr: Cidr): AddressRange {
   return { first: cidr.base, last: cidr.base + sizeOf(cidr.prefix) - 1 };
 }
 
-/** The addresses a host can have: without network and broadcast address, which /31 and /32 do not have. */
+/**
+ * The usable host addresses: all but the network and broadcast addresses, which /31 and /32 do not
+ * have.
+ */
 export function hostRange(cidr: Cidr): AddressRange {
   const { first, last } = wholeRange(cidr);
   return cidr.prefix >= 31 ? { first, last } : { first: first + 1, last: last - 1 };
@@ -56,12 +65,12 @@ export function contains(cidr: Cidr, ip: Ip): boolean {
   return ip >= first && ip <= last;
 }
 
-/** Whether `inner` lies wholly in `outer`. */
+/** True if every address of `inner` is in `outer`. */
 export function covers(outer: Cidr, inner: Cidr): boolean {
   return outer.prefix <= inner.prefix && contains(outer, inner.base);
 }
 
-/** Whether two blocks share an address: of two blocks one covers the other or they are apart. */
+/** True if the blocks share an address: two CIDR blocks are either nested or disjoint. */
 export function overlaps(a: Cidr, b: Cidr): boolean {
   return covers(a, b) || covers(b, a);
 }

@@ -2,16 +2,16 @@ import type { AddressRange, Cidr } from './cidr.js';
 import { cidrAround, hostRange, overlaps, sizeOf, wholeRange } from './cidr.js';
 import type { Ip } from './ip.js';
 
-/** What is in use: a Set of addresses, or anything that can tell as fast. */
+/** Membership test for addresses in use: a Set, or any lookup of the same cost. */
 export interface TakenAddresses {
   has(ip: Ip): boolean;
 }
 
 /**
- * The first host address of the block that is not taken, looked for from `from` upwards and then from the
- * start. A caller that allocates many passes the last answer + 1 as `from`: that costs one step per
- * address, and an address just freed is the last to be used again, so that stale caches age out.
- * Undefined when all are taken.
+ * Returns the first free host address of the block, searching upwards from `from` and wrapping
+ * around to the start. A caller that allocates many addresses passes the last result + 1 as `from`:
+ * each allocation then costs one step, and a freed address is reused last, so that stale caches
+ * expire first. Undefined when the block is exhausted.
  */
 export function nextFree(cidr: Cidr, taken: TakenAddresses, from?: Ip): Ip | undefined {
   const hosts = hostRange(cidr);
@@ -28,8 +28,9 @@ function firstFree(range: AddressRange, taken: TakenAddresses): Ip | undefined {
 }
 
 /**
- * The first block of `prefix` inside `pool` that overlaps none of `taken`. Jumps over each obstacle, so
- * the cost is taken blocks, not addresses. Undefined when none is left.
+ * Returns the first block of length `prefix` in `pool` that overlaps no block of `taken`. The
+ * search jumps over each taken block, so its cost grows with the number of blocks, not addresses.
+ * Undefined when the pool is exhausted.
  */
 export function nextFreeBlock(
   pool: Cidr,

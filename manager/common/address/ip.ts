@@ -1,14 +1,17 @@
 import { AppError } from '../base/errors.js';
 
 /**
- * An IPv4 address as an unsigned 32-bit number, so that ranges, masks and sets are arithmetic. Text stays
- * at the edges: parseIp on the way in, formatIp on the way out.
+ * An IPv4 address as an unsigned 32-bit number, so that ranges, masks and sets are plain
+ * arithmetic. Text is converted at the boundaries only: `parseIp` on input, `formatIp` on output.
  */
 export type Ip = number;
 
 const octetPattern = /^(?:0|[1-9]\d{0,2})$/;
 
-/** Dotted quad to number, or undefined. Leading zeros are refused: some programs read them as octal. */
+/**
+ * Parses a dotted quad; undefined if it is malformed. Leading zeros are rejected because some
+ * programs read them as octal.
+ */
 export function tryParseIp(text: string): Ip | undefined {
   const parts = text.split('.');
   if (parts.length !== 4) return undefined;
@@ -22,7 +25,7 @@ export function tryParseIp(text: string): Ip | undefined {
   return value;
 }
 
-/** Dotted quad to number; fails as `invalid`. */
+/** Parses a dotted quad; fails as `invalid`. */
 export function parseIp(text: string): Ip {
   const ip = tryParseIp(text);
   if (ip === undefined) throw new AppError('invalid', `"${text}" is not an IPv4 address`);

@@ -2,76 +2,84 @@ import type { Clock } from '../../../manager/common/base/clock.js';
 import type { Handler, Query } from '../query.js';
 import { headerBytes, isCut, rcode, rcodeOf, readdress, ttlOffsets } from '../wire.js';
 
-interface Kept {
+interface CacheEntry {
   readonly answer: Buffer;
   readonly ttls: readonly number[];
-  readonly sinceMs: number;
-  readonly untilMs: number;
+  readonly storedAtMs: number;
+  readonly expiresAtMs: number;
 }
 
 const maxEntries = 4_096;
-/** However long others may keep it: a changed record of the outside is seen after this. */
-const maxKeptSeconds = 30;
-const maxKeptMissingSeconds = 5;
+/**
+ * Upper bound on upstream TTLs, so that a changed external record is picked up within this time.
+ */
+const maxTtlSeconds = 30;
+const maxNegativeTtlSeconds = 5;
 
-/** Keeps answers of other servers as long as they say, and not long; asks once for many who ask at once. */
+/**
+ * Caches upstream answers for their TTL, up to a short maximum; concurrent identical queries share
+ * one upstream request.
+ */
 export function cacheHandler(clock: Pick<Clock, 'elapsed'>): Handler {
-  const kept = new Map<string, Kept>();
-  const asked = new Map<string, Promise<Buffer>>();
+  const entries = new Map<string, CacheEntry>();
+  const pendingQueries = new Map<string, Promise<Buffer>>();
   return async (query, next) => {
     const key = keyOf(query);
-    const hit = kept.get(key);
+    const hit = entries.get(key);
     const now = clock.elapsed();
-    if (hit && now < hit.untilMs) return serve(hit, query, now);
-    const pending = asked.get(key);
+    if (hit && now < hit.expiresAtMs) return serve(hit, query, now);
+    const pending = pendingQueries.get(key);
     if (pending) return readdress(await pending, query.message, query.question);
     const answer = next();
-    asked.set(key, answer);
+    pendingQueries.set(key, answer);
     try {
-      const entry = keep(await answer, clock.elapsed());
-      kept.delete(key);
-      if (entry) kept.set(key, entry);
-      if (kept.size > maxEntries) evict(kept);
+      const entry = toEntry(await answer, clock.elapsed());
+      entries.delete(key);
+      if (entry) entries.set(key, entry);
+      if (entries.size > maxEntries) evict(entries);
     } finally {
-      asked.delete(key);
+      pendingQueries.delete(key);
     }
     return answer;
   };
 }
 
-/** Everything past the header but the name's spelling: EDNS with its options makes another question. */
+/**
+ * The cache key covers everything after the header except the spelling of the name, so a query with
+ * different EDNS options is a different entry.
+ */
 function keyOf({ message, name, question, upstreams, transport }: Query): string {
-  const rest = message.toString('latin1', question.end - 4);
-  return `${transport} ${upstreams.join()} ${String((message[3] ?? 0) & 0x10)} ${name} ${rest}`;
+  const suffix = message.toString('latin1', question.end - 4);
+  return `${transport} ${upstreams.join()} ${String((message[3] ?? 0) & 0x10)} ${name} ${suffix}`;
 }
 
-function keep(answer: Buffer, now: number): Kept | undefined {
+function toEntry(answer: Buffer, now: number): CacheEntry | undefined {
   const code = rcodeOf(answer);
   if (isCut(answer) || (code !== rcode.noError && code !== rcode.nameError)) return undefined;
   const ttls = ttlOffsets(answer);
   if (ttls === undefined || ttls.length === 0) return undefined;
-  const missing = code === rcode.nameError || answer.readUInt16BE(6) === 0;
+  const negative = code === rcode.nameError || answer.readUInt16BE(6) === 0;
   const seconds = Math.min(
-    missing ? maxKeptMissingSeconds : maxKeptSeconds,
+    negative ? maxNegativeTtlSeconds : maxTtlSeconds,
     ...ttls.map((at) => answer.readUInt32BE(at)),
   );
   if (seconds <= 0) return undefined;
-  return { answer, ttls, sinceMs: now, untilMs: now + seconds * 1_000 };
+  return { answer, ttls, storedAtMs: now, expiresAtMs: now + seconds * 1_000 };
 }
 
-function serve(hit: Kept, { message, question }: Query, now: number): Buffer {
+function serve(hit: CacheEntry, { message, question }: Query, now: number): Buffer {
   const answer = readdress(hit.answer, message, question);
-  const age = Math.floor((now - hit.sinceMs) / 1_000);
+  const age = Math.floor((now - hit.storedAtMs) / 1_000);
   for (const at of hit.ttls)
     answer.writeUInt32BE(Math.max(0, hit.answer.readUInt32BE(at) - age), at);
   answer[2] = ((hit.answer[2] ?? 0) & 0xfe) | ((message[2] ?? 0) & 0x01);
   return answer.length >= headerBytes ? answer : hit.answer;
 }
 
-/** Oldest first: a Map remembers the order things came in. */
-function evict(kept: Map<string, Kept>): void {
-  for (const key of kept.keys()) {
-    if (kept.size <= maxEntries / 2) return;
-    kept.delete(key);
+/** Evicts the oldest entries first: a Map iterates in insertion order. */
+function evict(entries: Map<string, CacheEntry>): void {
+  for (const key of entries.keys()) {
+    if (entries.size <= maxEntries / 2) return;
+    entries.delete(key);
   }
 }

@@ -2,14 +2,15 @@ import type { Handler, Query } from '../query.js';
 import type { Exchange } from '../upstream.js';
 import { rcode, rcodeOf, readdress, refuse } from '../wire.js';
 
-/** All tries together end before the usual 5 s a resolver waits. */
-const triesTotalMs = 4_000;
-const triesPerServer = 2;
+/** All attempts together end before the 5 s that resolvers usually wait. */
+const totalTimeoutMs = 4_000;
+const attemptsPerServer = 2;
 const maxInFlight = 512;
 
 /**
- * Asks the servers in their order, over UDP or, where the asker came by TCP, over TCP; the answer goes back
- * as it came, EDNS and all. Busy beyond `maxInFlight`, or nobody answers: "server failure".
+ * Forwards the query to the upstream servers in order, over UDP, or over TCP if the client used
+ * TCP. The answer is returned unchanged, including EDNS. Answers SERVFAIL when more than
+ * `maxInFlight` queries are pending or no server answers.
  */
 export function forwardHandler(exchange: Exchange): Handler {
   let inFlight = 0;
@@ -27,12 +28,14 @@ export function forwardHandler(exchange: Exchange): Handler {
 
 async function ask(query: Query, exchange: Exchange): Promise<Buffer> {
   const { message, question, upstreams, transport } = query;
-  const servers = Array.from({ length: triesPerServer }, () => upstreams).flat();
-  const tryMs = Math.max(500, Math.floor(triesTotalMs / servers.length));
+  const servers = Array.from({ length: attemptsPerServer }, () => upstreams).flat();
+  const attemptTimeoutMs = Math.max(500, Math.floor(totalTimeoutMs / servers.length));
   let failure: Buffer | undefined;
-  const startedWith = servers.slice(0, Math.floor(triesTotalMs / tryMs));
-  for (const server of startedWith) {
-    const answer = await exchange(server, message, transport, tryMs).catch(() => undefined);
+  const attempts = servers.slice(0, Math.floor(totalTimeoutMs / attemptTimeoutMs));
+  for (const server of attempts) {
+    const answer = await exchange(server, message, transport, attemptTimeoutMs).catch(
+      () => undefined,
+    );
     if (answer === undefined) continue;
     const code = rcodeOf(answer);
     if (code === rcode.noError || code === rcode.nameError)

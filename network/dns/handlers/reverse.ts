@@ -7,8 +7,8 @@ import type { Directory } from './service.js';
 import { ttlSeconds } from './service.js';
 
 /**
- * Address to name, for the asker's own networks. An address of theirs that nobody has is answered here too:
- * what is used inside is nobody's business outside.
+ * Reverse lookups in the client's own networks. Unassigned addresses of these networks are answered
+ * here as well (NXDOMAIN): queries about internal addresses are never forwarded.
  */
 export function reverseHandler(directory: Pick<Directory, 'index'>): Handler {
   return (query, next) => {
@@ -18,8 +18,8 @@ export function reverseHandler(directory: Pick<Directory, 'index'>): Handler {
     if (ip === undefined || !index.covers(ip, query.scope)) return next();
     const holder = index.holderOf(formatIp(ip), query.scope);
     if (holder === undefined) {
-      const nobody = noRecords(rcode.nameError);
-      return respond(query.message, query.question, nobody, 0);
+      const nxdomain = noRecords(rcode.nameError);
+      return respond(query.message, query.question, nxdomain, 0);
     }
     return encodeRare(query, [{ kind: 'ptr', target: containerNameOf(holder) }], ttlSeconds);
   };

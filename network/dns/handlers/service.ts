@@ -7,38 +7,41 @@ import { containerNameOf } from '../records.js';
 import type { Records } from '../wire.js';
 import { addressRecords, noRecords, rcode, respond, type } from '../wire.js';
 
-/** Seconds an answer may be kept: as little as the protocol can say without saying "never". */
+/** TTL of answers in seconds: the smallest value that still permits caching. */
 export const ttlSeconds = 1;
 
 export interface Directory {
   index(): NameIndex;
-  /** Whether an endpoint may be given out now. */
+  /** True if answers may include the endpoint now. */
   isUp(endpoint: Endpoint): boolean;
-  /** The host's search domains: a resolver may have put one behind a name of ours. */
+  /** The host's search domains, which a resolver may have appended to a cluster name. */
   searchDomains(): readonly string[];
   /** In [0, 1). */
   readonly random: () => number;
 }
 
 /**
- * Names of the cluster. A name of ours never leaves the machine, whatever type is asked:
- * - no address of that type (AAAA, MX …): an empty answer. "No such name" would make resolvers that ask
- *   for A and AAAA together drop the addresses of the other half;
- * - nobody up: "no such name", without a time to keep it. Every resolver takes that as final and returns at
- *   once, so that the program's own retry starts early; on "server failure" musl waits out its timeout of
- *   5 s, glibc asks twice.
+ * Answers cluster names, and never forwards them, whatever the query type:
+ * - No address of the queried type (AAAA, MX …): an empty answer. With NXDOMAIN, resolvers that
+ *   query A and AAAA together would drop the addresses of the other answer.
+ * - No task up: NXDOMAIN without a TTL. Every resolver takes that as final and returns at once, so
+ *   that the program's own retry starts early. On SERVFAIL, musl waits out its timeout of 5 s and
+ *   glibc asks twice.
  */
 export function serviceHandler(directory: Directory): Handler {
   return (query, next) => {
     const { question, message } = query;
-    if (question.type === type.SRV) return services(directory, query) ?? next();
+    if (question.type === type.SRV) return answerSrv(directory, query) ?? next();
     const records = localRecords(directory, query);
     if (records === undefined) return next();
     return respond(message, question, records, startIn(records, directory.random));
   };
 }
 
-/** Records for a name of ours, ready for any asker of the same scope; undefined when it is not ours. */
+/**
+ * Records for a cluster name, reusable for every client with the same scope; undefined if the name
+ * is not a cluster name.
+ */
 export function localRecords(directory: Directory, query: Query): Records | undefined {
   const endpoints = lookUp(directory, query.name, query);
   if (endpoints === undefined) return undefined;
@@ -53,20 +56,23 @@ export function localRecords(directory: Directory, query: Query): Records | unde
   return addressRecords(shuffled([...addresses], directory.random), ttlSeconds);
 }
 
-/** Any record may come first. */
+/** Picks a random start, so that each record comes first equally often. */
 export function startIn({ count }: Records, random: () => number): number {
   return count < 2 ? 0 : Math.floor(random() * count);
 }
 
-/** `_<port>._tcp.NAME`: one record per endpoint, with the port as asked; only numbers are known here. */
-function services(directory: Directory, query: Query): Buffer | undefined {
+/**
+ * SRV query `_<port>._tcp.NAME`: one record per endpoint with the queried port. Only numeric ports
+ * are supported.
+ */
+function answerSrv(directory: Directory, query: Query): Buffer | undefined {
   const match = /^_([^.]+)\._(?:tcp|udp)\.(.+)$/.exec(query.name);
   const endpoints = lookUp(directory, match?.[2] ?? query.name, query);
   if (endpoints === undefined) return undefined;
   const port = Number(match?.[1]);
   const up = endpoints.filter((endpoint) => directory.isUp(endpoint));
-  const known = Number.isInteger(port) && port > 0 && port < 65_536;
-  const answers = shuffled(known ? up : [], directory.random).map((endpoint) => ({
+  const validPort = Number.isInteger(port) && port > 0 && port < 65_536;
+  const answers = shuffled(validPort ? up : [], directory.random).map((endpoint) => ({
     kind: 'srv' as const,
     target: containerNameOf(endpoint),
     port,
@@ -91,7 +97,7 @@ function lookUp(
   return undefined;
 }
 
-/** Fisher and Yates. */
+/** Fisher-Yates shuffle, in place. */
 function shuffled<T>(items: T[], random: () => number): T[] {
   for (let last = items.length - 1; last > 0; last -= 1) {
     const other = Math.floor(random() * (last + 1));

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { ownAddresses } from '../../../network/dns/own-addresses.js';
 
-test('an address of the machine is known, also one it got a second ago, and looked up seldom', (t) => {
+test('local addresses are recognized within a second and the interface list is cached', (t) => {
   let nowMs = 0;
   let looks = 0;
   let address = '10.0.0.1';

@@ -36,27 +36,27 @@ const addresses = (
 };
 
 for (const name of ['todoapp', 'tasks.todoapp', 'todoapp.shop', 'tasks.todoapp.shop'])
-  test(`"${name}" is every task of the service`, (t) => {
+  test(`"${name}" resolves to all tasks of the service`, (t) => {
     t.deepEqual(addresses(name, '10.210.0.20'), ['10.210.0.11', '10.210.0.12']);
   });
 
-test('a container name is one task', (t) => {
+test('a container name resolves to one task', (t) => {
   t.deepEqual(addresses('shop-todoapp-2', '10.210.0.20'), ['10.210.0.12']);
 });
 
-test('a container sees the names of all its networks and of no other', (t) => {
+test('a container resolves names of its own networks only', (t) => {
   t.deepEqual(addresses('db', '10.210.0.20'), ['10.211.0.30']);
   t.is(addresses('db', '10.210.0.11'), undefined);
 });
 
-test('its own project’s service hides one of the same name on a shared network', (t) => {
+test('a service of the client’s project takes precedence on a shared network', (t) => {
   t.deepEqual(addresses('api', '10.210.0.11'), ['10.210.0.20']);
   t.deepEqual(addresses('api', '10.210.0.41'), ['10.210.0.40']);
   t.deepEqual(addresses('api.other', '10.210.0.11'), ['10.210.0.40']);
   t.deepEqual(addresses('cache', '10.210.0.11'), ['10.210.0.41']);
 });
 
-test('an unknown asker sees the network it came by, one from outside nothing', (t) => {
+test('an unknown client resolves names of the queried network, an outside client none', (t) => {
   t.deepEqual(addresses('db', '10.211.0.1', back), ['10.211.0.30']);
   t.is(addresses('todoapp', '10.211.0.1', back), undefined);
   t.is(index.scopeOf('192.0.2.1', front.id), undefined);
@@ -64,7 +64,7 @@ test('an unknown asker sees the network it came by, one from outside nothing', (
   t.deepEqual(index.scopeOfMachine(front.id)?.networkIds, [front.id]);
 });
 
-test('a service known by its cluster name answers to its Compose name as well', (t) => {
+test('a service resolves by its cluster name and by its Compose name', (t) => {
   const endpoint = anEndpoint({ project: 'shop', service: 'shop_web' });
   const names = namesOf(endpoint);
   for (const name of ['web', 'shop_web', 'web.shop', 'tasks.web', 'shop-web-1'])

@@ -4,7 +4,7 @@ import path from 'node:path';
 import test from 'ava';
 import { HostResolvers, parseResolvConf } from '../../../network/dns/resolvers.js';
 
-test('servers add up, the last search line counts, comments do not', (t) => {
+test('nameserver lines accumulate, the last search line wins, comments are ignored', (t) => {
   const text = `# made by hand
 nameserver 192.0.2.1   ; first
 search example.org
@@ -19,7 +19,7 @@ options ndots:2
   });
 });
 
-test('a changed file is noticed; a missing one means no servers', async (t) => {
+test('a changed file is re-read and a missing file yields no servers', async (t) => {
   const dir = await mkdtemp(path.join(tmpdir(), 'resolvers-'));
   const file = path.join(dir, 'resolv.conf');
   let now = 0;

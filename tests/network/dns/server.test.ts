@@ -12,7 +12,7 @@ import type { Endpoint } from '../../../manager/common/model/network-view.js';
 import { FrameReader, frame } from '../../../network/dns/frames.js';
 import { DnsServer } from '../../../network/dns/server.js';
 
-/** The decoder sets it; its types do not say so. */
+/** The decoder sets `rcode`, which its types lack. */
 type Answered = ReturnType<typeof decode> & { readonly rcode?: string };
 
 const bound = (address: string, port = 0): Promise<Socket> =>
@@ -29,7 +29,7 @@ const close = (socket: Socket): Promise<void> =>
     socket.close(resolve);
   });
 
-/** Every test has a loopback network of its own: 127.<n>.0.0/16, gateway .0.1. */
+/** Each test uses its own loopback network: 127.<n>.0.0/16, gateway .0.1. */
 let networks = 20;
 interface World {
   readonly server: DnsServer;
@@ -66,7 +66,7 @@ function question(name: string, type: RecordType): Buffer {
   return encode({ type: 'query', id: 7, flags: 0x0100, questions: [{ name, type }] });
 }
 
-/** Asks over UDP, again every 100 ms: the server may not listen yet. */
+/** Queries over UDP, every 100 ms until the server listens. */
 async function ask(to: World, name: string, type: RecordType = 'A'): Promise<Answered> {
   const socket = await bound(to.address(11));
   const message = question(name, type);
@@ -94,7 +94,7 @@ async function ask(to: World, name: string, type: RecordType = 'A'): Promise<Ans
 const addressesIn = (packet: Answered): readonly string[] =>
   (packet.answers ?? []).flatMap((answer) => (answer.type === 'A' ? [answer.data] : [])).sort();
 
-test('a service answers with the tasks that are up, for a few seconds at most', async (t) => {
+test('a service name resolves to its tasks that are up, with a short TTL', async (t) => {
   const it = await world((a) => [web(a, 1), web(a, 2), web(a, 3, { up: false })]);
   const answer = await ask(it, 'Web');
   t.deepEqual(addressesIn(answer), [it.address(11), it.address(12)]);
@@ -103,7 +103,7 @@ test('a service answers with the tasks that are up, for a few seconds at most', 
   it.server.stop();
 });
 
-test('each task comes first about as often', async (t) => {
+test('each task is listed first about equally often', async (t) => {
   const it = await world((a) => [web(a, 1), web(a, 2)]);
   const first = new Map<string, number>();
   for (let round = 0; round < 60; round += 1) {
@@ -115,7 +115,7 @@ test('each task comes first about as often', async (t) => {
   it.server.stop();
 });
 
-test('a task that went down is missing from the next answer, and back with the one after', async (t) => {
+test('a task marked down is missing from the next answer and returns once it is up', async (t) => {
   const it = await world((a) => [web(a, 1), web(a, 2)]);
   t.is(addressesIn(await ask(it, 'web')).length, 2);
   it.server.setDown(new Set(['task-shop-web-2' as TaskId]));
@@ -125,7 +125,7 @@ test('a task that went down is missing from the next answer, and back with the o
   it.server.stop();
 });
 
-test('a known name with nobody up does not exist, yet other types of it are empty, not missing', async (t) => {
+test('a service without running tasks yields NXDOMAIN, other record types an empty answer', async (t) => {
   const it = await world((a) => [web(a, 1, { up: false })]);
   t.is((await ask(it, 'web')).rcode, 'NXDOMAIN');
   for (const type of ['AAAA', 'MX', 'TXT'] as const) {
@@ -136,7 +136,7 @@ test('a known name with nobody up does not exist, yet other types of it are empt
   it.server.stop();
 });
 
-test('addresses lead back to container names; unheld ones of the network to nothing', async (t) => {
+test('reverse lookups return container names, and NXDOMAIN for unassigned addresses', async (t) => {
   const it = await world((a) => [web(a, 1)]);
   const reverse = (host: number): string =>
     `${it.address(host).split('.').reverse().join('.')}.in-addr.arpa`;
@@ -146,7 +146,7 @@ test('addresses lead back to container names; unheld ones of the network to noth
   it.server.stop();
 });
 
-test('a service record names each task with the port that was asked for', async (t) => {
+test('an SRV answer lists each task with the queried port', async (t) => {
   const it = await world((a) => [web(a, 1), web(a, 2)]);
   const answer = await ask(it, '_8080._tcp.web', 'SRV');
   const targets = (answer.answers ?? []).map((each) =>
@@ -157,7 +157,7 @@ test('a service record names each task with the port that was asked for', async 
   it.server.stop();
 });
 
-test('more tasks than fit UDP come whole over TCP', async (t) => {
+test('an answer that is truncated over UDP is complete over TCP', async (t) => {
   const it = await world((a) => Array.from({ length: 60 }, (_, index) => web(a, index + 1)));
   t.true((await ask(it, 'web')).flag_tc);
   const answer = await new Promise<Answered>((resolve, reject) => {
@@ -176,7 +176,7 @@ test('more tasks than fit UDP come whole over TCP', async (t) => {
   it.server.stop();
 });
 
-test('other names go to the container’s own servers, the next one when the first is silent', async (t) => {
+test('external names are forwarded to the container’s own servers, with failover to the next', async (t) => {
   const upstream = await bound('127.0.0.1');
   const silent = await bound('127.0.0.1');
   let asked = 0;
@@ -202,13 +202,13 @@ test('other names go to the container’s own servers, the next one when the fir
   await Promise.all([close(upstream), close(silent)]);
 });
 
-test('a name of the outside fails when there is nobody to ask', async (t) => {
+test('an external name yields SERVFAIL without upstream servers', async (t) => {
   const it = await world((a) => [web(a, 1)]);
   t.is((await ask(it, 'example.org')).rcode, 'SERVFAIL');
   it.server.stop();
 });
 
-test('questions are counted: answered here, sent on, and failed', async (t) => {
+test('queries are counted as answered, forwarded and failed', async (t) => {
   const it = await world((address) => [web(address, 1)]);
   t.teardown(() => {
     it.server.stop();
@@ -220,7 +220,7 @@ test('questions are counted: answered here, sent on, and failed', async (t) => {
   await ask(it, 'web');
   t.true(it.server.counts.queries > first);
   t.is(it.server.counts.forwarded, 0);
-  // There is nobody to send it on to.
+  // No upstream server is configured.
   t.is((await ask(it, 'example.org')).rcode, 'SERVFAIL');
   t.true(it.server.counts.forwarded >= 1);
   t.true(it.server.counts.failures >= 1);

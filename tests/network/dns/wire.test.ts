@@ -37,11 +37,11 @@ const query = (name: string, edns = 0): Buffer =>
           ],
   });
 
-/** The decoder sets it; its types do not say so. */
+/** The decoder sets `rcode`, which its types lack. */
 const codeOf = (answer: Buffer): string | undefined =>
   (decode(answer) as { readonly rcode?: string }).rcode;
 
-test('a question is read as the codec wrote it', (t) => {
+test('readQuestion reads the question that the codec encoded', (t) => {
   fc.assert(
     fc.property(anyName, fc.constantFrom(0, 512, 4096), (name, edns) => {
       const message = query(name, edns);
@@ -57,7 +57,7 @@ test('a question is read as the codec wrote it', (t) => {
   t.pass();
 });
 
-test('no bytes whatever make reading fail', (t) => {
+test('readQuestion never throws, whatever the bytes', (t) => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => {
       const message = Buffer.from(bytes);
@@ -71,7 +71,7 @@ test('no bytes whatever make reading fail', (t) => {
   t.pass();
 });
 
-test('an answer decodes to its addresses, from any of them on', (t) => {
+test('an answer decodes to its addresses, starting from any of them', (t) => {
   fc.assert(
     fc.property(
       anyName,
@@ -96,7 +96,7 @@ test('an answer decodes to its addresses, from any of them on', (t) => {
   t.pass();
 });
 
-test('over UDP an answer is cut to what the asker takes, and says so', (t) => {
+test('a UDP answer is truncated to the client’s limit with TC set', (t) => {
   const records = addressRecords(
     Array.from({ length: 100 }, (_, index) => index),
     1,
@@ -121,7 +121,7 @@ test('over UDP an answer is cut to what the asker takes, and says so', (t) => {
   t.is(full.answers?.length, 100);
 });
 
-test('an empty answer and a missing name carry their code', (t) => {
+test('an empty answer and NXDOMAIN carry their response codes', (t) => {
   const message = query('web');
   const question = readQuestion(message, 'udp');
   if (question === undefined) return t.fail();

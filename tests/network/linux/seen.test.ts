@@ -14,7 +14,7 @@ import { parseVxlans } from '../../../network/linux/vxlan.js';
 // Recorded on kernel 6.18 with iproute2 6.1: two overlays, one container on each.
 const recorded = (name: string): string => readFileSync(`fixtures/kernel/${name}.json`, 'utf8');
 
-test('of all bridges only ours are seen, with their addresses', (t) => {
+test('parseBridges returns only Shoal bridges, with their addresses', (t) => {
   const bridges = parseBridges(recorded('addr-bridge'));
   t.deepEqual([...bridges.keys()], ['sh5001', 'sh5002']);
   t.deepEqual(bridges.get('sh5001'), {
@@ -25,7 +25,7 @@ test('of all bridges only ours are seen, with their addresses', (t) => {
   });
 });
 
-test('only rules that let a bridge talk to itself are seen as its pass', (t) => {
+test('parsePasses returns only bridges with an accept rule for internal traffic', (t) => {
   const text = `-N DOCKER-USER
 -A DOCKER-USER -i sh4096 -o sh4096 -j ACCEPT
 -A DOCKER-USER -i sh4097 -o sh4098 -j ACCEPT
@@ -35,7 +35,7 @@ test('only rules that let a bridge talk to itself are seen as its pass', (t) => 
   t.deepEqual([...parsePasses(text)], ['sh4096']);
 });
 
-test('a tunnel is seen with its settings and those of its bridge port', (t) => {
+test('parseVxlans returns the settings of the tunnel and of its bridge port', (t) => {
   t.deepEqual(parseVxlans(recorded('link-vxlan')).get('shvx5001'), {
     name: 'shvx5001',
     vni: 5001,
@@ -50,7 +50,7 @@ test('a tunnel is seen with its settings and those of its bridge port', (t) => {
   });
 });
 
-test('forwarding entries are those of tunnels, not what bridges learned or own', (t) => {
+test('parseFdb returns tunnel entries, without learned and local entries of bridges', (t) => {
   const fdb = parseFdb(recorded('fdb'));
   t.deepEqual([...fdb.keys()], ['shvx5001', 'shvx5002']);
   const device = fdb.get('shvx5001');
@@ -58,13 +58,13 @@ test('forwarding entries are those of tunnels, not what bridges learned or own',
   t.deepEqual([...(device?.bridge ?? [])], ['02:42:0a:d2:00:0c']);
 });
 
-test('neighbours are seen per tunnel', (t) => {
+test('parseNeighbours groups neighbours by tunnel', (t) => {
   const neighbours = parseNeighbours(recorded('neigh-permanent'));
   t.is(neighbours.get('shvx5001')?.get('10.210.0.12'), '02:42:0a:d2:00:0c');
   t.is(neighbours.get('shvx5002')?.size, 1);
 });
 
-test('ports are those on our bridges or on none', (t) => {
+test('parsePorts returns ports of Shoal bridges and interfaces without a bridge', (t) => {
   const ports = parsePorts(recorded('bridge-link'));
   t.is(ports.get('veth27b170a'), 'sh5001');
   const text = JSON.stringify([
@@ -80,7 +80,7 @@ test('the uplink is the interface with the node’s address', (t) => {
   t.deepEqual(facts, { address: '10.98.60.11', addressIsLocal: true, uplinkMtu: 1500 });
 });
 
-test('behind one-to-one NAT the uplink is where the default route leads', (t) => {
+test('behind one-to-one NAT the uplink is the interface of the default route', (t) => {
   const route = JSON.stringify([{ dst: 'default', gateway: '10.98.60.1', dev: 'eth0' }]);
   const facts = parseUplink('203.0.113.7', recorded('addr4'), route);
   t.deepEqual(facts, { address: '203.0.113.7', addressIsLocal: false, uplinkMtu: 1500 });
@@ -92,7 +92,7 @@ const rule = (comment?: string): object => ({ rule: { family: 'inet', expr: [], 
 const ruleset = (...items: object[]): string =>
   JSON.stringify({ nftables: [{ metainfo: {} }, { table: { name: 'shoal' } }, ...items] });
 
-test('a table is whole only when every rule has the mark and none is missing', (t) => {
+test('the ruleset mark is valid only if every rule has it and no rule is missing', (t) => {
   t.is(parseRulesetMark(ruleset(rule('abc/2'), rule('abc/2'))), 'abc/2');
   t.is(parseRulesetMark(ruleset(rule('abc/2'))), undefined);
   t.is(parseRulesetMark(ruleset(rule('abc/2'), rule('abc/2'), rule())), undefined);
@@ -110,17 +110,17 @@ for (const [line, concerns] of [
   ['10.98.60.1 dev eth0 lladdr 16:8a:68:4c:37:8a REACHABLE', false],
   ['5: shell0: <BROADCAST> mtu 1500', false],
 ] as const)
-  test(`the kernel's event "${line.slice(0, 40)}…" ${concerns ? 'is' : 'is not'} a reason to look`, (t) => {
+  test(`kernel event "${line.slice(0, 40)}…" ${concerns ? 'triggers' : 'does not trigger'} a resync`, (t) => {
     t.is(concernsUs(line), concerns);
   });
 
-test('devices of others are never removed', (t) => {
+test('removeLinkLine rejects devices that Shoal does not own', (t) => {
   t.is(removeLinkLine('shvx5001'), 'link del dev shvx5001');
   for (const name of ['eth0', 'docker0', 'shvx', 'shvx5001 foo', 'sh50x'])
     t.throws(() => removeLinkLine(name));
 });
 
-test('one line puts an entry on the tunnel and its bridge; they are removed one by one', (t) => {
+test('one line adds an entry to tunnel and bridge, and separate lines remove them', (t) => {
   const entry = { mac: '02:42:0a:d2:00:0c', address: '10.210.0.12', vtep: '10.98.60.12' };
   t.is(
     putFdbLine('shvx5001', entry),

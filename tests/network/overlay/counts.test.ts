@@ -3,7 +3,7 @@ import { OverlayCounts } from '../../../network/overlay/counts.js';
 
 const view = { networks: [], endpoints: [] };
 
-test('what differs before a view was in place is a change, afterwards a repair', (t) => {
+test('differences count as changes until a view is in place, then as repairs', (t) => {
   const counts = new OverlayCounts();
   counts.found(view, 5);
   counts.found(view, 0);

@@ -30,58 +30,58 @@ const nothing: SeenState = {
   engine: [],
 };
 
-/** A machine on which everything wanted is in place. */
+/** The observed state of a machine on which everything wanted is in place. */
 function settled(wanted: WantedState): SeenState {
-  const each = <T>(make: (one: WantedNetwork) => readonly [string, T]): Map<string, T> =>
+  const each = <T>(make: (desired: WantedNetwork) => readonly [string, T]): Map<string, T> =>
     new Map(wanted.networks.map(make));
   return {
-    bridges: each((one) => [
-      one.bridge,
+    bridges: each((desired) => [
+      desired.bridge,
       {
-        name: one.bridge,
+        name: desired.bridge,
         up: true,
-        mac: one.bridgeMac,
-        addresses: [`${one.network.gateway}/${String(one.prefix)}`],
+        mac: desired.bridgeMac,
+        addresses: [`${desired.network.gateway}/${String(desired.prefix)}`],
       },
     ]),
-    vxlans: each((one) => [
-      one.vxlan,
+    vxlans: each((desired) => [
+      desired.vxlan,
       {
-        name: one.vxlan,
-        vni: one.network.vni,
+        name: desired.vxlan,
+        vni: desired.network.vni,
         port: 4789,
-        local: one.local,
+        local: desired.local,
         learning: false,
         proxy: true,
-        mtu: one.mtu,
+        mtu: desired.mtu,
         up: true,
-        master: one.bridge,
+        master: desired.bridge,
         portFloods: false,
       },
     ]),
-    fdb: each((one): [string, SeenFdb] => [
-      one.vxlan,
+    fdb: each((desired): [string, SeenFdb] => [
+      desired.vxlan,
       {
-        tunnel: new Map([...one.remotes.values()].map(({ mac, vtep }) => [mac, [vtep]])),
-        bridge: new Set(one.remotes.keys()),
+        tunnel: new Map([...desired.remotes.values()].map(({ mac, vtep }) => [mac, [vtep]])),
+        bridge: new Set(desired.remotes.keys()),
       },
     ]),
-    neighbours: each((one) => [
-      one.vxlan,
-      new Map([...one.remotes.values()].map(({ address, mac }) => [address, mac])),
+    neighbours: each((desired) => [
+      desired.vxlan,
+      new Map([...desired.remotes.values()].map(({ address, mac }) => [address, mac])),
     ]),
-    ports: each((one) => [one.vxlan, one.bridge]),
+    ports: each((desired) => [desired.vxlan, desired.bridge]),
     rulesetMark: rulesetFor(wanted)?.mark,
     passes: new Set(wanted.networks.map(({ bridge }) => bridge)),
-    engine: wanted.networks.map((one) => ({
-      networkId: one.network.id,
+    engine: wanted.networks.map((desired) => ({
+      networkId: desired.network.id,
       engineId: 'x',
-      name: one.network.name,
-      bridge: one.bridge,
-      subnet: one.network.subnet,
-      gateway: one.network.gateway,
-      mtu: one.mtu,
-      internal: one.network.internal,
+      name: desired.network.name,
+      bridge: desired.bridge,
+      subnet: desired.network.subnet,
+      gateway: desired.network.gateway,
+      mtu: desired.mtu,
+      internal: desired.network.internal,
       containers: [],
     })),
   };
@@ -93,16 +93,16 @@ const plan = (seen: Partial<SeenState>): string[] =>
   diff(wanted, { ...good, ...seen }).map(describe);
 
 test('only endpoints of other nodes have entries', (t) => {
-  const [one] = wanted.networks;
+  const [network] = wanted.networks;
   t.deepEqual(
-    [...(one?.remotes.values() ?? [])],
+    [...(network?.remotes.values() ?? [])],
     [{ mac: '02:42:0a:d2:00:0c', address: '10.210.0.12', vtep: '10.98.60.12' }],
   );
   t.deepEqual(wanted.vteps, ['10.98.60.12']);
-  t.is(one?.mtu, 1450);
+  t.is(network?.mtu, 1450);
 });
 
-test('an endpoint outside its network, or with a broken address, is left out', (t) => {
+test('an endpoint outside its network or with an invalid address is skipped', (t) => {
   const bad = [
     anEndpoint({ slot: 3, address: '10.99.0.1' }),
     { ...anEndpoint({ slot: 4, address: '10.210.0.14' }), vtep: 'x; reboot' },
@@ -111,7 +111,7 @@ test('an endpoint outside its network, or with a broken address, is left out', (
   t.is(state.networks[0]?.remotes.size, 1);
 });
 
-test('a machine that is as it should be is left alone', (t) => {
+test('a machine in the wanted state needs no change', (t) => {
   t.deepEqual(diff(wanted, good), []);
 });
 
@@ -144,7 +144,7 @@ const anyView = fc
     }),
   );
 
-test('whatever the view, being as it should be needs no change', (t) => {
+test('the wanted state of any view needs no change', (t) => {
   fc.assert(
     fc.property(anyView, (some) => {
       const state = wantedState(some, facts);
@@ -154,16 +154,16 @@ test('whatever the view, being as it should be needs no change', (t) => {
   t.pass();
 });
 
-test('from one view to another, exactly the entries that differ change', (t) => {
+test('a new view changes exactly the entries that differ', (t) => {
   fc.assert(
     fc.property(anyView, anyView, (before, after) => {
       const [from, to] = [wantedState(before, facts), wantedState(after, facts)];
       const changes = diff(to, settled(from));
       const puts = changes.filter(({ kind }) => kind === 'put-remote').length;
-      const expected = to.networks.flatMap((one) => {
-        const old = from.networks.find(({ vxlan }) => vxlan === one.vxlan);
+      const expected = to.networks.flatMap((desired) => {
+        const old = from.networks.find(({ vxlan }) => vxlan === desired.vxlan);
         if (old === undefined) return [];
-        return [...one.remotes.values()].filter(
+        return [...desired.remotes.values()].filter(
           ({ mac, vtep }) => old.remotes.get(mac)?.vtep !== vtep,
         );
       });
@@ -173,15 +173,15 @@ test('from one view to another, exactly the entries that differ change', (t) => 
   t.pass();
 });
 
-test('on an empty machine the table comes first, then the engine network, and nothing it would need', (t) => {
+test('an empty machine gets the nft table first, then the engine network, and no devices yet', (t) => {
   t.deepEqual(diff(wanted, nothing).map(describe), [
     'load the nft table: missing or altered',
-    "let sh4096 pass the engine's firewall: missing",
+    'accept traffic within sh4096 in DOCKER-USER: missing',
     'create engine network shop_default on sh4096: missing',
   ]);
 });
 
-test('with the bridge there the tunnel and its entries follow', (t) => {
+test('the tunnel and its entries are added once the bridge exists', (t) => {
   t.deepEqual(plan({ vxlans: new Map(), fdb: new Map(), neighbours: new Map() }), [
     'add vxlan shvx4096: missing',
     'put 10.210.0.12 02:42:0a:d2:00:0c at 10.98.60.12 on shvx4096: missing',
@@ -195,15 +195,15 @@ const altered = (change: Partial<typeof vxlan>): Partial<SeenState> => ({
   vxlans: new Map([[vxlan.name, { ...vxlan, ...change }]]),
 });
 
-for (const [what, seen, expected] of [
+for (const [defect, seen, expected] of [
   ['down', altered({ up: false }), ['set vxlan shvx4096: down']],
   ['off its bridge', altered({ master: undefined }), ['set vxlan shvx4096: on bridge none']],
-  ['flooding', altered({ portFloods: true }), ['set vxlan shvx4096: floods']],
+  ['flooding', altered({ portFloods: true }), ['set vxlan shvx4096: flooding is on']],
   ['too large', altered({ mtu: 1500 }), ['set vxlan shvx4096: mtu is 1500']],
   [
     'learning',
     altered({ learning: true }),
-    ['remove device shvx4096: learns', 'add vxlan shvx4096: learns'],
+    ['remove device shvx4096: learning is on', 'add vxlan shvx4096: learning is on'],
   ],
   [
     'of another source',
@@ -211,11 +211,11 @@ for (const [what, seen, expected] of [
     ['remove device shvx4096: source is 10.0.0.1', 'add vxlan shvx4096: source is 10.0.0.1'],
   ],
 ] as const)
-  test(`a tunnel that is ${what} is put right`, (t) => {
+  test(`a tunnel that is ${defect} is repaired`, (t) => {
     t.deepEqual(plan(seen), expected);
   });
 
-test('an endpoint that moved is pointed at its new node without being removed first', (t) => {
+test('the entry of a moved endpoint is replaced without a removal', (t) => {
   const fdb = new Map([
     [
       'shvx4096',
@@ -226,11 +226,11 @@ test('an endpoint that moved is pointed at its new node without being removed fi
     ],
   ]);
   t.deepEqual(plan({ fdb }), [
-    'put 10.210.0.12 02:42:0a:d2:00:0c at 10.98.60.12 on shvx4096: it was at 10.98.60.13',
+    'put 10.210.0.12 02:42:0a:d2:00:0c at 10.98.60.12 on shvx4096: endpoint was at 10.98.60.13',
   ]);
 });
 
-test('a second destination of an endpoint is taken away', (t) => {
+test('a second destination of an endpoint is removed', (t) => {
   const fdb = new Map([
     [
       'shvx4096',
@@ -241,27 +241,27 @@ test('a second destination of an endpoint is taken away', (t) => {
     ],
   ]);
   t.deepEqual(plan({ fdb }), [
-    'remove 02:42:0a:d2:00:0c at 10.98.60.13 from shvx4096: it is at 10.98.60.12',
+    'remove 02:42:0a:d2:00:0c at 10.98.60.13 from shvx4096: endpoint is at 10.98.60.12',
   ]);
 });
 
-test('with the last network the nft table goes too', (t) => {
+test('the nft table is removed with the last network', (t) => {
   const none = wantedState({ networks: [], endpoints: [] }, facts);
   const seen = { ...nothing, rulesetMark: rulesetFor(wanted)?.mark };
-  t.deepEqual(diff(none, seen).map(describe), ['load the nft table: no network is on this node']);
+  t.deepEqual(diff(none, seen).map(describe), ['load the nft table: no network on this node']);
   t.deepEqual(diff(none, nothing), []);
 });
 
-test('entries of an endpoint that is gone are removed from tunnel, bridge and neighbours', (t) => {
+test('entries of a removed endpoint are deleted from tunnel, bridge and neighbours', (t) => {
   const empty = wantedState({ ...view, endpoints: [] }, facts);
   const seen = { ...good, rulesetMark: rulesetFor(empty)?.mark };
   t.deepEqual(diff(empty, seen).map(describe), [
-    'remove 02:42:0a:d2:00:0c at 10.98.60.12 from shvx4096: no such endpoint',
-    'remove neighbour 10.210.0.12 from shvx4096: no such endpoint',
+    'remove 02:42:0a:d2:00:0c at 10.98.60.12 from shvx4096: endpoint is gone',
+    'remove neighbour 10.210.0.12 from shvx4096: endpoint is gone',
   ]);
 });
 
-test('a bridge deleted under its network comes back with the ports it had', (t) => {
+test('a bridge deleted while its network exists is recreated with its ports', (t) => {
   const seen = {
     ...good,
     bridges: new Map(),
@@ -273,24 +273,24 @@ test('a bridge deleted under its network comes back with the ports it had', (t) 
   };
   const remembered = new Map([['sh4096', ['veth1', 'veth2', 'veth3']]]);
   t.deepEqual(diff(wanted, seen, remembered).map(describe), [
-    'add bridge sh4096: deleted under its network',
-    'attach veth1 to sh4096: came off its bridge',
+    'add bridge sh4096: deleted while its network exists',
+    'attach veth1 to sh4096: detached from its bridge',
   ]);
 });
 
-test('a bridge without its gateway address gets it back', (t) => {
+test('a missing gateway address is restored on the bridge', (t) => {
   const bridges = new Map([[bridge.name, { ...bridge, addresses: ['10.0.0.1/8'] }]]);
-  t.deepEqual(plan({ bridges }), ['set bridge sh4096: without its address 10.210.0.1/16']);
+  t.deepEqual(plan({ bridges }), ['set bridge sh4096: address 10.210.0.1/16 is missing']);
 });
 
-test('a bridge that was left behind is removed before its network is made', (t) => {
+test('an orphaned bridge is removed before its network is created', (t) => {
   t.deepEqual(plan({ engine: [] }).slice(0, 2), [
-    'remove device sh4096: left behind without its network',
+    'remove device sh4096: orphaned: its network is gone',
     'create engine network shop_default on sh4096: missing',
   ]);
 });
 
-test('an engine network with another gateway is replaced, one with another mtu only when it is empty', (t) => {
+test('an engine network is replaced if its gateway differs, but for another mtu only if it is empty', (t) => {
   const [engine] = good.engine ?? [];
   if (engine === undefined) return t.fail();
   t.deepEqual(plan({ engine: [{ ...engine, gateway: '10.210.0.9' }] }), [
@@ -303,30 +303,30 @@ test('an engine network with another gateway is replaced, one with another mtu o
   t.deepEqual(plan({ engine: [{ ...small, containers: ['c'] }] }), []);
 });
 
-test('a network that is not on this node is cut first and then removed', (t) => {
+test('a network that left this node is disconnected first, then removed', (t) => {
   const empty: WantedState = { networks: [], vteps: [] };
   t.deepEqual(diff(empty, good).map(describe), [
-    'remove device shvx4096: its network is not on this node',
-    'load the nft table: no network is on this node',
-    'end the pass of sh4096: its network is not on this node',
-    'remove engine network shop_default: it is not on this node',
+    'remove device shvx4096: network is not on this node',
+    'load the nft table: no network on this node',
+    'remove the DOCKER-USER rule of sh4096: network is not on this node',
+    'remove engine network shop_default: not on this node',
   ]);
   t.deepEqual(removeAll(good), diff(empty, good));
 });
 
-test('traffic of a bridge gets its pass, others of ours lose theirs, foreign ones stay', (t) => {
+test('accept rules are added for wanted bridges, removed for stale ones and kept for foreign ones', (t) => {
   t.deepEqual(plan({ passes: new Set(['sh77', 'docker0']) }), [
-    'end the pass of sh77: its network is not on this node',
-    "let sh4096 pass the engine's firewall: missing",
+    'remove the DOCKER-USER rule of sh77: network is not on this node',
+    'accept traffic within sh4096 in DOCKER-USER: missing',
   ]);
   t.deepEqual(plan({ passes: undefined }), []);
 });
 
-test('with the engine silent tunnels are still looked after', (t) => {
+test('tunnels are repaired while the engine is unreachable', (t) => {
   t.deepEqual(plan({ engine: undefined, ...altered({ up: false }) }), ['set vxlan shvx4096: down']);
 });
 
-test('devices that only resemble ours are never planned for removal', (t) => {
+test('foreign devices with similar names are never removed', (t) => {
   const foreign = { ...vxlan, name: 'shvxlan0' };
   t.deepEqual(plan({ vxlans: new Map([...good.vxlans, [foreign.name, foreign]]) }), []);
 });

@@ -17,11 +17,11 @@ const of = (vteps: readonly string[], vnis: readonly number[] = [4096]) =>
     ),
   );
 
-test('no network, no table', (t) => {
+test('no table is wanted without networks', (t) => {
   t.is(of([], []), undefined);
 });
 
-test('the mark counts the rules and changes with nodes and networks, not with their order', (t) => {
+test('the mark has the number of rules and depends on nodes and networks, not on their order', (t) => {
   const one = of(['10.98.60.12', '10.98.60.13']);
   const comments = one?.text.split('\n').filter((line) => line.includes(' comment ')) ?? [];
   t.is(one?.mark.split('/')[1], String(comments.length));
@@ -32,7 +32,7 @@ test('the mark counts the rules and changes with nodes and networks, not with th
   t.is(of([], [4096, 4097])?.mark, of([], [4097, 4096])?.mark);
 });
 
-test('tunnel packets are taken from members only; without members from nobody', (t) => {
+test('tunnel packets are accepted from member nodes only', (t) => {
   t.regex(of(['10.98.60.12'])?.text ?? '', /ip saddr \{ 10\.98\.60\.12 \} return/);
   t.notRegex(of([])?.text ?? '', /ip saddr/);
   t.regex(of([])?.text ?? '', /udp dport 4789 @th,96,24 \{ 4096 \} jump tunnel/);

@@ -34,19 +34,19 @@ const endpoint: Endpoint = {
 };
 const view: NetworkView = { networks: [network], endpoints: [endpoint] };
 
-test('a view in which only names and health differ asks the same of the kernel', (t) => {
+test('views that differ only in names and health need the same kernel state', (t) => {
   const other = { ...endpoint, up: true, aliases: ['w'], service: 'shop' };
   t.true(asksTheSame(view, { ...view, endpoints: [other] }));
 });
 
-test('a view with another place, endpoint or gateway asks for something else', (t) => {
+test('views with another node, endpoint or gateway need another kernel state', (t) => {
   t.false(asksTheSame(view, { ...view, endpoints: [{ ...endpoint, vtep: '192.0.2.2' }] }));
   t.false(asksTheSame(view, { ...view, endpoints: [{ ...endpoint, address: '10.128.16.1' }] }));
   t.false(asksTheSame(view, { ...view, endpoints: [] }));
   t.false(asksTheSame(view, { ...view, networks: [{ ...network, gateway: '10.128.0.2' }] }));
 });
 
-test('networks that are gone or differ are told, others are not', (t) => {
+test('changedNetworks returns only missing and different networks', (t) => {
   const second = { ...network, id: 'n2' as NetworkId };
   const before = { networks: [network, second], endpoints: [] };
   t.deepEqual(changedNetworks(before, { networks: [network], endpoints: [] }), ['n2']);

@@ -11,7 +11,7 @@ async function folder(t: ExecutionContext): Promise<string> {
   return path;
 }
 
-test('what was saved is loaded, readable by its owner alone, and nothing else lies beside it', async (t) => {
+test('a saved value is loaded again, readable by its owner only, without leftover files', async (t) => {
   const path = join(await folder(t), 'deep', 'set.json');
   await new DurableFile(path, silentLogger).save({ secret: 'x' });
   t.deepEqual(await new DurableFile(path, silentLogger).load(), { secret: 'x' });
@@ -19,7 +19,7 @@ test('what was saved is loaded, readable by its owner alone, and nothing else li
   t.deepEqual(await readdir(join(path, '..')), ['set.json']);
 });
 
-test('the last of many saves at once is what stays, and each waits until it is safe', async (t) => {
+test('the last of concurrent saves wins, and each resolves once it is durable', async (t) => {
   const path = join(await folder(t), 'set.json');
   const file = new DurableFile<number>(path, silentLogger);
   const saves = Array.from({ length: 30 }, async (_, index) => {
@@ -31,7 +31,7 @@ test('the last of many saves at once is what stays, and each waits until it is s
   t.is(await file.load(), 29);
 });
 
-test('nothing saved is undefined, and so is a file that is damaged', async (t) => {
+test('a missing or corrupt file loads as undefined', async (t) => {
   const path = join(await folder(t), 'set.json');
   const file = new DurableFile(path, silentLogger);
   t.is(await file.load(), undefined);
@@ -39,7 +39,7 @@ test('nothing saved is undefined, and so is a file that is damaged', async (t) =
   t.is(await file.load(), undefined);
 });
 
-test('a folder that cannot be written is an error that names the file', async (t) => {
+test('a write error names the file', async (t) => {
   const dir = await folder(t);
   await writeFile(join(dir, 'file'), '');
   const file = new DurableFile(join(dir, 'file', 'set.json'), silentLogger);

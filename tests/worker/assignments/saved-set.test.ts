@@ -37,7 +37,7 @@ async function places(t: ExecutionContext) {
   return { dataDir: join(folder, 'data'), secretsDir: join(folder, 'memory'), clusterId: 'c' };
 }
 
-test('contents of secrets are kept in the folder in memory only, readable by their owner', async (t) => {
+test('secret contents are stored only in the secrets directory, readable by their owner', async (t) => {
   const at = await places(t);
   await new SavedAssignments(at, silentLogger).save({ bootId: 'b', set });
   for (const name of await readdir(at.dataDir)) {
@@ -50,7 +50,7 @@ test('contents of secrets are kept in the folder in memory only, readable by the
   t.deepEqual(loaded, { bootId: 'b', set });
 });
 
-test('after a boot the set is there without its secrets', async (t) => {
+test('the set is loaded without secrets after a reboot', async (t) => {
   const at = await places(t);
   await new SavedAssignments(at, silentLogger).save({ bootId: 'b', set });
   await rm(at.secretsDir, { recursive: true });
@@ -58,7 +58,7 @@ test('after a boot the set is there without its secrets', async (t) => {
   t.deepEqual(loaded?.set.files, [config]);
 });
 
-test('a secret that is no longer handed out leaves the folder', async (t) => {
+test('a secret that is no longer assigned is deleted', async (t) => {
   const at = await places(t);
   const saved = new SavedAssignments(at, silentLogger);
   await saved.save({ bootId: 'b', set });
@@ -66,7 +66,7 @@ test('a secret that is no longer handed out leaves the folder', async (t) => {
   t.false((await readFile(join(at.secretsDir, 'c.json'), 'utf8')).includes(secret.data));
 });
 
-test('what stays in memory is told from what goes to disk', async (t) => {
+test('isInMemory distinguishes memory file systems from disks', async (t) => {
   t.is(await isInMemory('/nowhere'), false);
   if (existsSync('/proc/self')) t.is(await isInMemory('/proc'), false);
 });

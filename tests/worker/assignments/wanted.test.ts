@@ -44,7 +44,7 @@ function difference(from: readonly AssignedTask[], to: readonly AssignedTask[]):
   };
 }
 
-test('the difference of two sets, applied to the first, gives the second', (t) => {
+test('applying the difference of two sets to the first yields the second', (t) => {
   fc.assert(
     fc.property(anyTasks, anyTasks, (from, to) => {
       const after = applyChange(set(from), difference(from, to));
@@ -53,7 +53,7 @@ test('the difference of two sets, applied to the first, gives the second', (t) =
   );
 });
 
-test('what a change does not touch stays the very same', (t) => {
+test('lists that a change does not touch keep their identity', (t) => {
   const before = set([aTask(aService('web'), 1)]);
   const after = applyChange(before, { sequence: 5, upsert: {}, remove: {} });
   t.is(after.tasks, before.tasks);
@@ -61,14 +61,14 @@ test('what a change does not touch stays the very same', (t) => {
   t.is(after.sequence, 5);
 });
 
-test('a change that does not follow is refused', (t) => {
+test('a change out of sequence is rejected', (t) => {
   for (const sequence of [3, 4, 6]) {
     const error = t.throws(() => applyChange(set([]), { sequence, upsert: {}, remove: {} }));
     t.true(isConflict(error));
   }
 });
 
-test('an endpoint elsewhere is no change of the tasks', (t) => {
+test('a change of endpoints only does not count as a change of tasks', (t) => {
   t.false(changesTasks({ sequence: 1, upsert: { endpoints: [] }, remove: { endpoints: ['e'] } }));
   t.true(
     changesTasks({ sequence: 1, upsert: {}, remove: { tasks: [aTask(aService('a'), 1).id] } }),

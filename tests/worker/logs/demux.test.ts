@@ -25,7 +25,7 @@ const anyFrames = fc.array(
   { maxLength: 12 },
 );
 
-test('any chunking of the frames gives the same bytes on the same streams', (t) => {
+test('the output does not depend on the chunking of the frames', (t) => {
   fc.assert(
     fc.property(
       anyFrames,
@@ -46,7 +46,7 @@ test('any chunking of the frames gives the same bytes on the same streams', (t) 
   );
 });
 
-test('part of a frame is handed on before its end has come', (t) => {
+test('data is passed on before its frame is complete', (t) => {
   const demux = new Demux();
   const wire = framed(['stdout', Buffer.from('prompt> ')]);
   const [first] = demux.push(wire.subarray(0, 14));

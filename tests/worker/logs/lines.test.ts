@@ -9,12 +9,12 @@ const out = (text: string): { stream: 'stdout'; data: Uint8Array } => ({
   data: Buffer.from(text),
 });
 
-test('the time stamp is taken off, the rest is the line as it was', (t) => {
+test('the timestamp is removed and the rest of the line is unchanged', (t) => {
   const [line] = new LineAssembler().push(out(`${stamp} GET / 200  ok \n`));
   t.deepEqual(line, { at: Date.parse(stamp), stamp, stream: 'stdout', text: 'GET / 200  ok ' });
 });
 
-test('an empty line, one of a terminal, and a last one without an end are lines', (t) => {
+test('an empty line, a CR LF line and a last line without a line end are returned', (t) => {
   const lines = new LineAssembler();
   const texts = lines
     .push(out(`${stamp} \n${stamp} typed\r\n${stamp} cut`))
@@ -22,7 +22,7 @@ test('an empty line, one of a terminal, and a last one without an end are lines'
   t.deepEqual([...texts, ...lines.end().map(({ text }) => text)], ['', 'typed', 'cut']);
 });
 
-test('both streams are put together each by itself', (t) => {
+test('stdout and stderr are assembled independently', (t) => {
   const lines = new LineAssembler();
   lines.push(out(`${stamp} out `));
   const [err] = lines.push({ stream: 'stderr', data: Buffer.from(`${stamp} err\n`) });
@@ -33,7 +33,7 @@ test('both streams are put together each by itself', (t) => {
   );
 });
 
-test('any chunking gives the same lines, whatever their characters', (t) => {
+test('the lines do not depend on chunking, whatever their characters', (t) => {
   const anyText = fc
     .string({ unit: 'binary', maxLength: 20 })
     .map((text) => text.replaceAll(/[\r\n]/gu, '·'));
@@ -53,7 +53,7 @@ test('any chunking gives the same lines, whatever their characters', (t) => {
   );
 });
 
-test('a line without an end does not grow in memory for ever', (t) => {
+test('a line without an end is split to bound memory use', (t) => {
   const lines = new LineAssembler();
   const chunk = 'x'.repeat(64 * 1024);
   let handedOn = lines.push(out(`${stamp} `)).length;

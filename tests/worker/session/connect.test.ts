@@ -22,7 +22,7 @@ import { messagePair } from '../../helpers/message-pair.js';
 
 type Manager = (stream: MessageStream, address: string) => Promise<void>;
 
-/** A worker's connector, whose managers are functions by address. */
+/** A connector whose managers are functions by address. */
 function connector(
   t: ExecutionContext,
   managers: Readonly<Record<string, Manager | undefined>>,
@@ -68,7 +68,7 @@ const tell = (stream: MessageStream, message: ManagerMessage): Promise<void> =>
 
 const welcome: ManagerMessage = { kind: 'welcome', version: 1, heartbeatMs: 20, managers: [] };
 
-/** Welcomes and keeps what it hears. */
+/** A manager that sends a welcome and records the received messages. */
 function welcoming(
   heard: WorkerMessage[],
   then: (stream: MessageStream) => void = () => undefined,
@@ -84,7 +84,7 @@ function welcoming(
   };
 }
 
-test('the first word is hello with who it is, then come heartbeats', async (t) => {
+test('a session starts with hello, followed by heartbeats', async (t) => {
   const heard: WorkerMessage[] = [];
   connector(t, { 'a:1': welcoming(heard) });
   await waitFor('heartbeats', () => heard.filter(({ kind }) => kind === 'heartbeat').length >= 3);
@@ -98,7 +98,7 @@ test('the first word is hello with who it is, then come heartbeats', async (t) =
   });
 });
 
-test('managers that do not answer are passed over, one that does not lead is left for its leader', async (t) => {
+test('unreachable managers are skipped and redirects to the leader are followed', async (t) => {
   const heard: WorkerMessage[] = [];
   const follower: Manager = (stream) => tell(stream, { kind: 'redirect', leader: 'c:1' });
   const { dialled } = connector(t, {
@@ -110,7 +110,7 @@ test('managers that do not answer are passed over, one that does not lead is lef
   t.deepEqual(dialled, ['a:1', 'b:1', 'c:1']);
 });
 
-test('a lost session is followed by another', async (t) => {
+test('a lost session is replaced by a new one', async (t) => {
   const heard: WorkerMessage[] = [];
   let sessions = 0;
   connector(t, {
@@ -123,7 +123,7 @@ test('a lost session is followed by another', async (t) => {
   t.is(heard.filter(({ kind }) => kind === 'hello').length, 2);
 });
 
-test('managers that it is told of later are passed on, and tried when the first is gone', async (t) => {
+test('updated manager addresses are reported and used when the first manager is gone', async (t) => {
   const heard: WorkerMessage[] = [];
   const learned: (readonly string[])[] = [];
   const welcomed = new Set<string>();
@@ -156,7 +156,7 @@ test('managers that it is told of later are passed on, and tried when the first 
   t.is(dialled[0], 'a:1');
 });
 
-test('two managers that send it to and fro are not asked without a pause', async (t) => {
+test('two managers that redirect to each other cause back-off', async (t) => {
   const redirect =
     (leader: string): Manager =>
     (stream) =>
@@ -171,7 +171,7 @@ test('two managers that send it to and fro are not asked without a pause', async
   await waitFor('another attempt', () => dialled.length > 3);
 });
 
-test('calls are answered by number, errors with their kind, and a cancelled one ends', async (t) => {
+test('calls are answered by id, errors carry their kind, and a cancelled call ends', async (t) => {
   const heard: WorkerMessage[] = [];
   const manager = welcoming(heard, (stream) => {
     const inspect = { name: 'inspect', args: { taskId: 't1' as never } } as const;

@@ -25,7 +25,7 @@ function attached(): {
   return { clock, reporter, sent };
 }
 
-test('several changes within ten milliseconds go together, only the last of each task', (t) => {
+test('changes within ten milliseconds are batched, with only the last status of each task', (t) => {
   const { clock, reporter, sent } = attached();
   reporter.update({ taskId: id, status: status({ state: 'preparing' }) });
   reporter.update({ taskId: id, status: status({ state: 'ready' }) });
@@ -40,7 +40,7 @@ test('several changes within ten milliseconds go together, only the last of each
   );
 });
 
-test('what takes a task out of service goes at once', (t) => {
+test('a status that takes a task out of service is sent at once', (t) => {
   const changes: readonly Partial<TaskStatus>[] = [
     { state: 'failed' },
     {},
@@ -55,7 +55,7 @@ test('what takes a task out of service goes at once', (t) => {
   }
 });
 
-test('the same status twice is no news', (t) => {
+test('an unchanged status is not sent again', (t) => {
   const { clock, reporter, sent } = attached();
   t.true(reporter.update({ taskId: id, status: status({}) }));
   t.false(reporter.update({ taskId: id, status: status({}) }));
@@ -63,7 +63,7 @@ test('the same status twice is no news', (t) => {
   t.is(sent.length, 1);
 });
 
-test('what changed without a session is sent when one begins, but for tasks forgotten meanwhile', (t) => {
+test('changes without a session are sent when one starts, except for forgotten tasks', (t) => {
   const reporter = new Reporter(new ManualClock());
   reporter.update({ taskId: id, status: status({ state: 'failed' }) });
   reporter.update({ taskId: 't2' as TaskId, status: status({ state: 'failed' }) });

@@ -6,7 +6,7 @@ import { hasChanged, sampleOf, useOf } from '../../../worker/stats/rates.js';
 
 const task = 't1' as TaskId;
 
-/** The fields that matter of an answer of engine 28 with cgroup v2. */
+/** The relevant fields of an engine 28 response with cgroup v2. */
 const answer: EngineStats = {
   read: '2026-11-21T01:00:00.500000000Z',
   cpu_stats: { cpu_usage: { total_usage: 2_500_000_000 } },
@@ -22,7 +22,7 @@ const answer: EngineStats = {
   pids_stats: { current: 3 },
 };
 
-test('a sample leaves the page cache out and adds up links and devices', (t) => {
+test('a sample excludes inactive page cache and sums interfaces and devices', (t) => {
   t.deepEqual(sampleOf(answer), {
     at: Date.parse('2026-11-21T01:00:00.500Z'),
     cpuNanos: 2_500_000_000,
@@ -36,12 +36,12 @@ test('a sample leaves the page cache out and adds up links and devices', (t) => 
   });
 });
 
-test('on cgroup v1 the hierarchical count of the cache is the one that is left out', (t) => {
+test('the hierarchical cache counter is excluded on cgroup v1', (t) => {
   const stats = { usage: 100, stats: { total_inactive_file: 60, inactive_file: 10 } };
   t.is(sampleOf({ ...answer, memory_stats: stats })?.memoryBytes, 40);
 });
 
-test('the answer about a container that does not run is no sample', (t) => {
+test('a response for a stopped container yields no sample', (t) => {
   t.is(sampleOf({ read: '0001-01-01T00:00:00Z', cpu_stats: {}, memory_stats: {} }), undefined);
   t.is(sampleOf({}), undefined);
 });
@@ -72,7 +72,7 @@ test('the first sample has totals but no rates', (t) => {
   t.is(use.cpuSeconds, 9);
 });
 
-test('no pair of samples makes a rate that is negative or not a number', (t) => {
+test('rates are never negative or NaN', (t) => {
   const count = fc.nat({ max: Number.MAX_SAFE_INTEGER });
   const samples = fc.record({
     at: count,
@@ -95,7 +95,7 @@ test('no pair of samples makes a rate that is negative or not a number', (t) => 
   );
 });
 
-test('what nobody would notice is not sent again', (t) => {
+test('insignificant changes are not sent', (t) => {
   const use = useOf(task, undefined, sample);
   t.true(hasChanged(undefined, use));
   t.false(hasChanged(use, { ...use, cpuPercent: 0.05, memoryBytes: use.memoryBytes + 4096 }));

@@ -18,7 +18,7 @@ function line(second: number, cpuNanos: number): string {
   })}\n`;
 }
 
-test('the engine is asked once per container, and what has not changed is not repeated', async (t) => {
+test('the engine is queried once per container and unchanged values are not sent again', async (t) => {
   const opened: string[] = [];
   const streams = new Map<string, PassThrough>();
   const live = new Map([
@@ -49,7 +49,7 @@ test('the engine is asked once per container, and what has not changed is not re
     throw new Error('the stream ended');
   };
   await until(() => streams.size === 2);
-  // In two pieces: a line may come cut.
+  // Written in two chunks, as a line may be split.
   const whole = line(0, 1_000_000_000);
   streams.get('c1')?.write(whole.slice(0, 40));
   streams.get('c1')?.write(whole.slice(40));
@@ -67,7 +67,7 @@ test('the engine is asked once per container, and what has not changed is not re
   await served;
 });
 
-test('the machine is read from the kernel as proc(5) says', (t) => {
+test('machine use is parsed from the proc(5) formats', (t) => {
   const before = parseCpuTimes('cpu  100 0 100 800 0 0 0 0 0 0\ncpu0 1 2 3');
   const now = parseCpuTimes('cpu  150 0 100 840 10 0 0 0 0 0\n');
   t.is(cpuPercentBetween(before, now), 50);

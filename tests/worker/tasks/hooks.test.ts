@@ -9,7 +9,10 @@ interface Played {
   readonly says?: string;
 }
 
-/** An engine on which each exec says its line and ends as told; frames as the engine makes them. */
+/**
+ * An engine on which each exec prints its line and exits with the given status; frames as in the
+ * engine.
+ */
 function player(plays: readonly Played[]) {
   const asked: ExecOptions[] = [];
   const executor: Pick<Executor, 'exec'> = {
@@ -36,7 +39,7 @@ function player(plays: readonly Played[]) {
 const never = new AbortController().signal;
 const hook = (...command: string[]) => ({ command, privileged: false, env: {} });
 
-test('hooks run one after the other, as whom, where and with what they say', async (t) => {
+test('hooks run one after another with their user, directory and environment', async (t) => {
   const { executor, asked } = player([]);
   await runHooks(
     executor,
@@ -61,7 +64,7 @@ test('hooks run one after the other, as whom, where and with what they say', asy
   t.false('user' in (asked[1] ?? {}));
 });
 
-test('the first that fails is told with its status and last words, and ends the row', async (t) => {
+test('the first failing hook is reported with its status and last line and stops the others', async (t) => {
   const { executor, asked } = player([{ status: 3, says: 'one\nno such table\n' }]);
   const run = runHooks(executor, 'c1', [hook('a'), hook('b')], {
     kind: 'pre_stop',
@@ -71,7 +74,7 @@ test('the first that fails is told with its status and last words, and ends the 
   t.is(asked.length, 1);
 });
 
-test('a hook that was cut off is no failure of its own', async (t) => {
+test('a cancelled hook does not count as failed', async (t) => {
   const abort = new AbortController();
   const { executor } = player([]);
   abort.abort();

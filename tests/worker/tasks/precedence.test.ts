@@ -26,7 +26,7 @@ const port = (published: number, protocol: PortSpec['protocol'] = 'tcp'): PortSp
   mode: 'host',
 });
 
-test('a container of the same slot is in the way, under its name or the one it was given aside', (t) => {
+test('a container of the same slot conflicts, under its original or its new name', (t) => {
   const task = aTask(aService('web'), 1, { node: 'node-1' });
   t.true(isInTheWay(running({}), task));
   t.true(isInTheWay(running({ name: '0123456789ab_demo-web-1' }), task));
@@ -34,7 +34,7 @@ test('a container of the same slot is in the way, under its name or the one it w
   t.false(isInTheWay(running({ name: 'other_demo-web-1' }), task));
 });
 
-test('a container that has a port the task is to have is in the way', (t) => {
+test('a container with a host port of the task conflicts', (t) => {
   const task = aTask(aService('web', { task: { ports: [port(8080)] } }), 1, { node: 'node-1' });
   const taking = (published: number, protocol: PortSpec['protocol'] = 'tcp'): SeenContainer =>
     running({ name: 'x', ports: [{ target: 1, protocol, published, hostIp: '0.0.0.0' }] });
@@ -43,7 +43,7 @@ test('a container that has a port the task is to have is in the way', (t) => {
   t.false(isInTheWay(taking(8080, 'udp'), task));
 });
 
-test('another task of the slot is one of the same service and number', (t) => {
+test('tasks share a slot if they have the same service and slot number', (t) => {
   const web = aService('web');
   const task = aTask(web, 1, { id: 'new' });
   t.true(isSameSlot(aTask(web, 1, { id: 'old' }), task));

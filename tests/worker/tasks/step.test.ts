@@ -62,48 +62,48 @@ function describe(step: Step): string {
 }
 
 const cases: readonly (readonly [string, Partial<StepInput>, string])[] = [
-  ['prepares first', { memory: newMemory(now, now) }, 'prepare'],
-  ['then creates', { memory: prepared }, 'create'],
-  ['starts what is created', { memory: prepared, seen: seen('created') }, 'start'],
+  ['a new task is prepared first', { memory: newMemory(now, now) }, 'prepare'],
+  ['a prepared task creates its container', { memory: prepared }, 'create'],
+  ['a created container is started', { memory: prepared, seen: seen('created') }, 'start'],
   [
-    'does not start before the order',
+    'a container is not started while the desired state is ready',
     { task: task({ desired: 'ready' }), seen: seen('created') },
     'wait',
   ],
   [
-    'does not start before its time',
+    'a container is not started before its start delay has passed',
     { task: task({ startDelayMs: 500 }), seen: seen('created') },
     'wait until +500',
   ],
-  ['lets run what runs', { seen: seen('running'), memory: ran }, 'wait'],
-  ['lets the engine restart', { seen: seen('restarting'), memory: ran }, 'wait'],
+  ['a running container needs no action', { seen: seen('running'), memory: ran }, 'wait'],
+  ['a restarting container is left alone', { seen: seen('restarting'), memory: ran }, 'wait'],
   [
-    'ends as failed with the exit code',
+    'a non-zero exit ends the task as failed with the exit code',
     { seen: seen('exited', { exitCode: 3 }), memory: ran },
     'end failed 3',
   ],
   [
-    'ends as complete after 0',
+    'exit code 0 ends the task as complete',
     { seen: seen('exited', { exitCode: 0 }), memory: ran },
     'end complete 0',
   ],
   [
-    'starts again what its policy keeps',
+    'policy always restarts an exited container',
     { task: task({}, always), seen: seen('exited'), memory: ran },
     'start',
   ],
   [
-    'starts again also after 0',
+    'policy always restarts a container after exit code 0',
     { task: task({}, always), seen: seen('exited', { exitCode: 0 }), memory: ran },
     'start',
   ],
   [
-    'on-failure is content with 0',
+    'policy on-failure does not restart after exit code 0',
     { task: task({}, { name: 'on-failure' }), seen: seen('exited', { exitCode: 0 }), memory: ran },
     'end complete 0',
   ],
   [
-    'on-failure gives up after its retries',
+    'policy on-failure stops after its maximum retries',
     {
       task: task({}, { name: 'on-failure', maxRetries: 2 }),
       seen: seen('exited', { restarts: 2 }),
@@ -112,22 +112,22 @@ const cases: readonly (readonly [string, Partial<StepInput>, string])[] = [
     'end failed 1',
   ],
   [
-    'leaves ended what a user killed',
+    'a container killed by a user is not restarted',
     { task: task({}, always), seen: seen('exited'), memory: { ...ran, killedAt: now - 100 } },
     'end failed 1',
   ],
   [
-    'forgets a kill that did not end it',
+    'a kill that did not end the container is ignored later',
     { task: task({}, always), seen: seen('exited'), memory: { ...ran, killedAt: now - 60_000 } },
     'start',
   ],
   [
-    'pauses between starts',
+    'a restart waits for the minimum interval between starts',
     { task: task({}, always), seen: seen('exited'), memory: { ...ran, lastStartAt: now - 400 } },
     'wait until +600',
   ],
   [
-    'pauses longer after refused starts',
+    'failed starts back off',
     {
       task: task({}, always),
       seen: seen('exited'),
@@ -136,48 +136,52 @@ const cases: readonly (readonly [string, Partial<StepInput>, string])[] = [
     'wait until +4000',
   ],
   [
-    'stops for a shutdown',
+    'desired state shutdown stops the container',
     { task: task({ desired: 'shutdown' }), seen: seen('running'), memory: ran },
     'stop',
   ],
   [
-    'is shut down when stopped',
+    'a stopped container ends the task as shutdown',
     { task: task({ desired: 'shutdown' }), seen: seen('exited', { exitCode: 143 }), memory: ran },
     'end shutdown 143',
   ],
   [
-    'is shut down at once without a container',
+    'a task without a container ends as shutdown at once',
     { task: task({ desired: 'shutdown' }) },
     'end shutdown -',
   ],
   [
-    'stops what is to be removed',
+    'desired state remove stops a running container',
     { task: task({ desired: 'remove' }), seen: seen('running') },
     'stop',
   ],
   [
-    'removes what is stopped',
+    'desired state remove removes a stopped container',
     { task: task({ desired: 'remove' }), seen: seen('exited') },
     'remove',
   ],
-  ['tells the end when it is gone', { task: task({ desired: 'remove' }) }, 'end shutdown -'],
-  ['removes what has left the set', { task: undefined, seen: seen('exited') }, 'remove'],
-  ['is done with what has left the set and gone', { task: undefined }, 'done'],
-  ['clears away what the engine half removed', { seen: seen('dead'), memory: ran }, 'remove'],
-  ['fails when its container was removed by hand', { memory: ran }, 'end failed -'],
-  ['makes anew what its policy keeps', { task: task({}, always), memory: ran }, 'create'],
+  ['an absent container ends the removal', { task: task({ desired: 'remove' }) }, 'end shutdown -'],
+  ['a container that left the set is removed', { task: undefined, seen: seen('exited') }, 'remove'],
+  ['a task that left the set without a container is done', { task: undefined }, 'done'],
+  ['a dead container is removed', { seen: seen('dead'), memory: ran }, 'remove'],
+  ['a manually removed container ends the task as failed', { memory: ran }, 'end failed -'],
   [
-    'takes over a kept container',
+    'policy always recreates a removed container',
+    { task: task({}, always), memory: ran },
+    'create',
+  ],
+  [
+    'a new task adopts the previous container',
     { memory: newMemory(now, now), adoptable: seen('exited') },
     'adopt',
   ],
   [
-    'waits while that one still runs',
+    'adoption waits while the previous container runs',
     { memory: newMemory(now, now), adoptable: seen('running') },
     'wait',
   ],
   [
-    'starts what it has taken over',
+    'an adopted container is started',
     {
       memory: { ...prepared, adopted: { containerId: 'c1', finishedAt: 'f1' } },
       seen: seen('exited'),
@@ -185,7 +189,7 @@ const cases: readonly (readonly [string, Partial<StepInput>, string])[] = [
     'start',
   ],
   [
-    'ends when that one has ended again',
+    'an adopted container that exits again ends the task',
     { memory: { ...ran, adopted: { containerId: 'c1', finishedAt: 'f0' } }, seen: seen('exited') },
     'end failed 1',
   ],
@@ -204,7 +208,7 @@ for (const [title, given, expected] of cases) {
   });
 }
 
-test('a task that shares a network namespace waits for the other to be there, then to run', (t) => {
+test('a task that shares a network namespace waits for the leader to exist, then to run', (t) => {
   const base = task();
   const container = {
     ...base.spec.container,
@@ -222,7 +226,7 @@ test('a task that shares a network namespace waits for the other to be there, th
   t.is(ask({ ...vpn(seen('running')), seen: seen('created') }), 'start');
 });
 
-test('what has to go from its slot goes before it is started, and nothing else waits for that', (t) => {
+test('a task is started only after conflicting containers have ended, other actions do not wait', (t) => {
   const ask = (given: Partial<StepInput>): string =>
     describe(nextStep({ task: task(), seen: seen('created'), memory: prepared, now, ...given }));
   t.is(ask({ isBlocked: true }), 'wait');
@@ -230,7 +234,7 @@ test('what has to go from its slot goes before it is started, and nothing else w
   t.is(ask({ isBlocked: true, task: task({ desired: 'shutdown' }) }), 'end shutdown -');
 });
 
-test('hooks are run once after a start and once before a stop, and hold the report back', (t) => {
+test('hooks run once after a start and once before a stop, and delay the running state', (t) => {
   const base = task();
   const hook = { command: ['true'], privileged: false, env: {} };
   const container = { ...base.spec.container, postStart: [hook], preStop: [hook] };
@@ -248,7 +252,7 @@ test('hooks are run once after a start and once before a stop, and hold the repo
   t.is(ask(due, shutdown), 'stop', 'what was never up has nothing to put in order');
 });
 
-test('volumes of another are there as long as its container, whether or not that runs', (t) => {
+test('volumes_from needs the other container to exist, running or not', (t) => {
   const ask = (leader: SeenContainer | undefined, own?: SeenContainer): string =>
     describe(
       nextStep({
@@ -301,7 +305,7 @@ const anyRestart = fc.constantFrom<EngineRestart>(
   { name: 'on-failure', maxRetries: 2 },
 );
 
-test('whatever is seen in whatever order, the reported state never goes back', (t) => {
+test('the reported state never moves backwards, whatever is observed', (t) => {
   fc.assert(
     fc.property(fc.array(anySeen, { maxLength: 12 }), (sights) => {
       let memory = newMemory(now, now);
@@ -331,7 +335,7 @@ test('an ended task is never started, created or ended again', (t) => {
   t.true(isTerminal('failed'));
 });
 
-/** The engine as the steps expect it: each action does what its name says. */
+/** A model of the engine: each action has its nominal effect. */
 function perform(
   step: Step & { kind: 'act' },
   container: SeenContainer | undefined,
@@ -353,7 +357,7 @@ function perform(
   }
 }
 
-test('acting on each step comes to rest within ten, with a live container exactly where one is wanted', (t) => {
+test('the steps converge within ten actions, with a live container exactly where one is wanted', (t) => {
   fc.assert(
     fc.property(anySeen, anyDesired, anyRestart, (first, desired, restart) => {
       let container = first;
@@ -379,7 +383,7 @@ test('acting on each step comes to rest within ten, with a live container exactl
   t.pass();
 });
 
-test('a container gets the time to stop that a user said, else that of its spec', (t) => {
+test('the stop grace period is the user’s timeout, or else that of the spec', (t) => {
   const { stopGraceMs: ofSpec } = task().spec.container;
   t.is(stopGraceMs(task()), ofSpec);
   t.is(stopGraceMs(task({ stopTimeoutMs: 0 })), 0);

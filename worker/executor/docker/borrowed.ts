@@ -1,7 +1,7 @@
 import type { ContainerSpec } from '../../../manager/common/model/container.js';
 import type { Json, JsonObject } from '../../../manager/common/model/meta.js';
 
-/** The part of `GET /containers/{id}/json` about mounts. */
+/** The mount fields of `GET /containers/{id}/json`. */
 export interface InspectedMounts {
   readonly Mounts: readonly {
     readonly Type: string;
@@ -20,18 +20,19 @@ export interface Lender {
 }
 
 export interface Borrowed {
-  /** Entries of `HostConfig.Mounts`. */
+  /** Entries for `HostConfig.Mounts`. */
   readonly mounts: readonly JsonObject[];
-  /** Volumes without a name of their own: they go with the last container that has them. */
+  /** Anonymous volumes; they are removed with the last container that uses them. */
   readonly anonymous: readonly string[];
 }
 
 const anonymousName = /^[0-9a-f]{64}$/u;
 
 /**
- * The mounts of other containers, as `volumes_from` has them: volumes, folders of the host and memory, but
- * for what the container has at the same place itself. Left out is what lies in `ours`: resolver, secrets
- * and configs of the other. The engine's own `VolumesFrom` would hand these on, and fails for memory.
+ * Resolves `volumes_from`: copies volumes, binds and tmpfs mounts of other containers, except
+ * targets the container mounts itself. Sources below the folders in `ours` (resolv.conf, secrets
+ * and configs of the other task) are skipped. The engine's own `VolumesFrom` would include these,
+ * and fails for tmpfs.
  */
 export function borrow(
   spec: Pick<ContainerSpec, 'mounts' | 'files'>,
@@ -57,10 +58,10 @@ export function borrow(
 
 function toMount(
   mount: InspectedMounts['Mounts'][number],
-  { HostConfig: { Mounts: asked } }: InspectedMounts,
+  { HostConfig: { Mounts: requested } }: InspectedMounts,
   readOnly: boolean,
 ): JsonObject {
-  const same = asked?.find(({ Target }) => Target === mount.Destination);
+  const requestedMount = requested?.find(({ Target }) => Target === mount.Destination);
   const common = { Type: mount.Type, Target: mount.Destination, ReadOnly: readOnly };
   if (mount.Type === 'volume') return { ...common, Source: mount.Name ?? '' };
   if (mount.Type === 'bind') {
@@ -69,5 +70,5 @@ function toMount(
       propagation === '' ? {} : { BindOptions: { Propagation: propagation } };
     return { ...common, Source: mount.Source, ...options };
   }
-  return same === undefined ? common : { ...same, ReadOnly: readOnly };
+  return requestedMount === undefined ? common : { ...requestedMount, ReadOnly: readOnly };
 }

@@ -7,15 +7,16 @@ import type { RegistryAuth } from '../../../manager/common/protocol/worker-calls
 import type { EngineClient } from './client.js';
 
 /*
- * BuildKit asks the one who builds for what is not in the context: over the connection that `POST /session`
- * turns into, it is the gRPC client and we are the server (moby/buildkit session/grpc.go). gRPC is HTTP/2 with
- * messages behind five bytes (compressed, length); messages are protobuf of one or two fields.
+ * BuildKit requests data outside the build context from the client: over the connection that `POST
+ * /session` upgrades, BuildKit is the gRPC client and the worker is the server (moby/buildkit
+ * session/grpc.go). gRPC is HTTP/2 with a five-byte prefix per message (compressed flag, length);
+ * the messages here are protobuf with one or two fields.
  */
 
-/** What a build may ask for. */
+/** Data that a build may request. */
 export interface SessionData {
   readonly auths: Readonly<Record<string, RegistryAuth>>;
-  /** Base64 contents by id. */
+  /** Base64-encoded secrets by id. */
   readonly secrets: Readonly<Record<string, string>>;
 }
 
@@ -28,9 +29,9 @@ const ok = 0;
 const notFound = 5;
 const unimplemented = 12;
 
-/** gRPC methods by path: a request's first field in, an answer out. */
+/** gRPC methods by path: each maps the request's first field to an answer. */
 const methods: Readonly<Record<string, (data: SessionData, field: Buffer) => Answer>> = {
-  // Without this the builder takes the session for dead. Status 1 is SERVING.
+  // Without a health check BuildKit considers the session dead. Status 1 is SERVING.
   '/grpc.health.v1.Health/Check': () => ({ status: ok, message: Uint8Array.of(8, 1) }),
   '/moby.filesync.v1.Auth/Credentials': ({ auths }, host) => {
     const auth = authOf(auths, host.toString());
@@ -47,17 +48,20 @@ const methods: Readonly<Record<string, (data: SessionData, field: Buffer) => Ans
   },
 };
 
-/** Docker Hub is asked under another name than its credentials are kept under. */
+/**
+ * Finds the credentials of a registry host. Docker Hub is requested by another name than its
+ * credentials are stored under.
+ */
 function authOf(auths: SessionData['auths'], host: string): RegistryAuth | undefined {
-  const bare = (name: string): string => name.replace(/^https?:\/\//u, '').split('/')[0] ?? '';
+  const hostOf = (name: string): string => name.replace(/^https?:\/\//u, '').split('/')[0] ?? '';
   const hub = /^(?:registry-1\.|index\.)?docker\.io$/u;
   return Object.entries(auths).find(([name]) => {
-    const known = bare(name);
+    const known = hostOf(name);
     return known === host || (hub.test(known) && hub.test(host));
   })?.[1];
 }
 
-/** Opens a session; its id goes with the build. To be closed when the build has ended. */
+/** Opens a session; pass its id to the build and close it when the build has ended. */
 export async function openSession(
   client: EngineClient,
   data: SessionData,
@@ -83,7 +87,7 @@ export async function openSession(
 
 function serve(socket: Duplex, data: SessionData): ServerHttp2Session {
   const session = performServerHandshake(socket);
-  // The engine ends it by hanging up, which is no failure of the build.
+  // The engine closes the connection to end the session, which is not a build failure.
   session.on('error', () => undefined);
   session.on('stream', (stream, headers) => {
     stream.on('error', () => undefined);
@@ -115,7 +119,7 @@ async function answer(stream: ServerHttp2Stream, path: string, data: SessionData
   stream.end(Buffer.concat([head, message]));
 }
 
-/** The bytes of field 1, length-delimited; empty when it is not there. */
+/** Reads the bytes of length-delimited field 1; empty if the field is missing. */
 export function firstField(message: Buffer): Buffer {
   if (message[0] !== 0x0a) return Buffer.alloc(0);
   let [length, shift, at] = [0, 0, 1];
@@ -127,7 +131,7 @@ export function firstField(message: Buffer): Buffer {
   return message.subarray(at, at + length);
 }
 
-/** Length-delimited fields 1, 2, …; empty ones are left out, as protobuf has it. */
+/** Encodes length-delimited fields 1, 2, …; empty fields are omitted, as protobuf does. */
 export function textFields(values: readonly (string | Uint8Array)[]): Buffer {
   const parts = values.flatMap((value, index) => {
     const bytes = Buffer.from(value);

@@ -8,7 +8,10 @@ import {
 } from '../../../manager/common/base/errors.js';
 import { untilAborted } from '../../cancellation.js';
 
-/** API this room is written for; older engines down to 20.10 (1.41) are spoken to in their own. */
+/**
+ * Newest API version this client uses; engines down to 20.10 (1.41) are addressed in their own
+ * version.
+ */
 const newestApiMinor = 45;
 const oldestApiMinor = 41;
 
@@ -19,7 +22,7 @@ interface EngineError {
   readonly json?: unknown;
 }
 
-const kindOfStatus: Readonly<Record<number, ErrorKind>> = {
+const errorKinds: Readonly<Record<number, ErrorKind>> = {
   400: 'invalid',
   401: 'forbidden',
   403: 'forbidden',
@@ -45,31 +48,38 @@ function engineMessage(error: EngineError): string {
   return messageOf(error).replace(/^\(HTTP code \d+\) [^-]* - /u, '');
 }
 
-function oneLine(text: string): string {
+function firstLine(text: string): string {
   return text.trim().split('\n')[0]?.replace(/\.$/u, '') ?? '';
 }
 
-/** What dockerode threw, in the project's own error. `what` names the call and its object. */
-export function translateError(error: unknown, what: string): AppError {
+/** Converts an error of dockerode to an AppError. `operation` names the call and its object. */
+export function translateError(error: unknown, operation: string): AppError {
   if (isAppError(error)) return error;
   const seen = error as EngineError;
   if (seen.name === 'TimeoutError') {
-    return new AppError('timeout', `${what}: the engine did not answer in time`, { cause: error });
-  }
-  if (seen.name === 'AbortError' || seen.code === 'ABORT_ERR') {
-    return new AppError('cancelled', `${what}: cancelled`, { cause: error });
-  }
-  if (seen.code !== undefined && unreachableCodes.has(seen.code)) {
-    return new AppError('unavailable', `${what}: engine not reachable (${seen.code})`, {
+    return new AppError('timeout', `${operation}: the engine did not answer in time`, {
       cause: error,
     });
   }
-  const kind = kindOfStatus[seen.statusCode ?? 0] ?? 'internal';
-  return new AppError(kind, `${what}: ${oneLine(engineMessage(seen))}`, { cause: error });
+  if (seen.name === 'AbortError' || seen.code === 'ABORT_ERR') {
+    return new AppError('cancelled', `${operation}: cancelled`, { cause: error });
+  }
+  if (seen.code !== undefined && unreachableCodes.has(seen.code)) {
+    return new AppError(
+      'unavailable',
+      `${operation}: cannot connect to the Docker engine (${seen.code}); check that it is running`,
+      {
+        cause: error,
+      },
+    );
+  }
+  const kind = errorKinds[seen.statusCode ?? 0] ?? 'internal';
+  return new AppError(kind, `${operation}: ${firstLine(engineMessage(seen))}`, { cause: error });
 }
 
 /**
- * One engine, over its socket. The only place that knows the client library; errors leave it as AppError.
+ * Client of one engine over its Unix socket. The only module that imports dockerode; all errors are
+ * AppErrors.
  */
 export class EngineClient {
   readonly #docker: Docker;
@@ -84,10 +94,10 @@ export class EngineClient {
     return this.#apiMinor;
   }
 
-  /** Learns what the engine speaks. To be called on each (re)connect. */
+  /** Negotiates the API version. Call it on each (re)connect. */
   async negotiate(signal: AbortSignal): Promise<void> {
     const version = await this.call(
-      'ask the engine for its version',
+      'get engine version',
       async (docker) => {
         Object.assign(docker.modem, { version: undefined });
         return await docker.version();
@@ -99,7 +109,7 @@ export class EngineClient {
     if (!(minor >= oldestApiMinor)) {
       throw new AppError(
         'unsupported',
-        `engine ${version.Version} speaks API ${version.ApiVersion}, needed is 1.${String(oldestApiMinor)} (Docker 20.10) or newer`,
+        `engine ${version.Version} has API ${version.ApiVersion}; upgrade it to API 1.${String(oldestApiMinor)} (Docker 20.10) or newer`,
       );
     }
     this.#apiMinor = Math.min(minor, newestApiMinor);
@@ -107,11 +117,11 @@ export class EngineClient {
   }
 
   /**
-   * One request with a deadline. `what` is the beginning of the error's line. A 304 (already so) is
-   * undefined, never an error.
+   * Sends one request with a timeout. `operation` prefixes error messages. Status 304 (not modified)
+   * returns undefined, never an error.
    */
   async call<Result>(
-    what: string,
+    operation: string,
     request: (docker: Docker, abortSignal: AbortSignal) => Promise<Result>,
     signal: AbortSignal,
     timeoutMs = 60_000,
@@ -123,36 +133,36 @@ export class EngineClient {
       if ((error as EngineError).statusCode === 304) return undefined as Result;
       throw translateError(
         abortSignal.aborted && !signal.aborted ? abortSignal.reason : error,
-        what,
+        operation,
       );
     }
   }
 
-  /** A request whose answer is a stream that may last: ends with `signal`. */
+  /** Sends a request whose response is a long-lived stream; it ends when `signal` aborts. */
   async open<Result>(
-    what: string,
+    operation: string,
     request: (docker: Docker, abortSignal: AbortSignal) => Promise<Result>,
     signal: AbortSignal,
   ): Promise<Result> {
     try {
       return await untilAborted(request(this.#docker, signal), signal);
     } catch (error) {
-      throw translateError(error, what);
+      throw translateError(error, operation);
     }
   }
 
   /**
-   * A GET whose answer is read as it comes. The library itself reads some of them (a log that is not
-   * followed) whole into memory.
+   * Sends a GET and returns the response as a stream. dockerode itself buffers some responses (a
+   * log without `follow`) in memory.
    */
   async stream(
-    what: string,
+    operation: string,
     path: string,
     query: Readonly<Record<string, string | number | boolean>>,
     signal: AbortSignal,
   ): Promise<NodeJS.ReadableStream> {
     return (await this.open(
-      what,
+      operation,
       (docker, abortSignal) =>
         dial(docker, {
           path: `${path}?`,
@@ -166,15 +176,15 @@ export class EngineClient {
     )) as NodeJS.ReadableStream;
   }
 
-  /** A POST that turns its connection into one of another protocol, which `headers` names. */
+  /** Sends a POST that upgrades its connection to the protocol named in `headers`. */
   async upgrade(
-    what: string,
+    operation: string,
     path: string,
     signal: AbortSignal,
     headers: Readonly<Record<string, string | readonly string[]>>,
   ): Promise<Duplex> {
     return (await this.open(
-      what,
+      operation,
       (docker, abortSignal) =>
         dial(docker, {
           path,
@@ -192,7 +202,7 @@ export class EngineClient {
 function dial(docker: Docker, request: object): Promise<unknown> {
   return new Promise((resolve, reject) => {
     (docker.modem as Modem).dial(request, (error, answer) => {
-      if (error !== null || answer === null) reject(error ?? new Error('no answer'));
+      if (error !== null || answer === null) reject(error ?? new Error('empty response'));
       else resolve(answer);
     });
   });

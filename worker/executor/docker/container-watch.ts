@@ -24,9 +24,10 @@ export interface WatchOptions {
 }
 
 /**
- * What is known of our containers, kept by one event stream. The stream is opened before the containers
- * are listed, so nothing falls between; after a break all is listed again. Containers that we start
- * ourselves are not inspected for it: their event is expected and the caller notes the start.
+ * Cache of the cluster's containers, updated by one event stream. The stream is opened before the
+ * containers are listed, so that no change is missed; after a disconnect everything is listed
+ * again. Starts by the worker itself need no inspection: the event is expected and the caller
+ * records the start.
  */
 export class ContainerWatch implements SeenContainers {
   readonly #options: WatchOptions;
@@ -34,8 +35,8 @@ export class ContainerWatch implements SeenContainers {
   readonly #seen = new Map<string, SeenContainer>();
   readonly #eventCount = new Map<string, number>();
   readonly #ownStarts = new Set<string>();
-  readonly #looking = new Map<string, Promise<void>>();
-  readonly #lookAgain = new Set<string>();
+  readonly #inspecting = new Map<string, Promise<void>>();
+  readonly #inspectAgain = new Set<string>();
   readonly #changeCallbacks: ((containerId: string) => void)[] = [];
   readonly #syncCallbacks: (() => void)[] = [];
   readonly #dieCallbacks: ((container: SeenContainer) => void)[] = [];
@@ -85,12 +86,15 @@ export class ContainerWatch implements SeenContainers {
     this.#syncCallbacks.push(callback);
   }
 
-  /** Called in the same tick as the engine's event, before anything is asked about it. */
+  /**
+   * Registers a callback for `die` events; it runs in the same tick, before the container is
+   * inspected.
+   */
   onDie(callback: (container: SeenContainer) => void): void {
     this.#dieCallbacks.push(callback);
   }
 
-  /** A container just created: known without asking. */
+  /** Records a newly created container without inspecting it. */
   noteCreated(container: SeenContainer): void {
     this.#set(container);
   }
@@ -106,8 +110,9 @@ export class ContainerWatch implements SeenContainers {
   }
 
   /**
-   * Runs our own start of a container. Afterwards it counts as running, unless the engine has said more
-   * of it meanwhile, or it has something (a chosen port) that only an inspection tells.
+   * Runs a start by the worker. Afterwards the container is recorded as running, unless other
+   * events arrived meanwhile or it has state that only an inspection shows (a port chosen by the
+   * engine).
    */
   async whileStarting(
     containerId: string,
@@ -122,8 +127,8 @@ export class ContainerWatch implements SeenContainers {
       this.#ownStarts.delete(containerId);
     }
     const seen = this.#seen.get(containerId);
-    const quiet = (this.#eventCount.get(containerId) ?? 0) === before;
-    if (seen === undefined || expected.inspect || !quiet) {
+    const noEvents = (this.#eventCount.get(containerId) ?? 0) === before;
+    if (seen === undefined || expected.inspect || !noEvents) {
       await this.look(containerId);
       return;
     }
@@ -137,26 +142,29 @@ export class ContainerWatch implements SeenContainers {
     });
   }
 
-  /** Inspects one container. Calls while one is under way are answered by one more after it. */
+  /**
+   * Inspects one container. Calls during an inspection are coalesced into one more inspection after
+   * it.
+   */
   async look(containerId: string): Promise<void> {
-    const current = this.#looking.get(containerId);
+    const current = this.#inspecting.get(containerId);
     if (current !== undefined) {
-      this.#lookAgain.add(containerId);
+      this.#inspectAgain.add(containerId);
       await current;
       return;
     }
-    const work = this.#lookUntilQuiet(containerId).finally(() => {
-      this.#looking.delete(containerId);
+    const work = this.#inspectUntilSettled(containerId).finally(() => {
+      this.#inspecting.delete(containerId);
     });
-    this.#looking.set(containerId, work);
+    this.#inspecting.set(containerId, work);
     await work;
   }
 
-  async #lookUntilQuiet(containerId: string): Promise<void> {
+  async #inspectUntilSettled(containerId: string): Promise<void> {
     do {
-      this.#lookAgain.delete(containerId);
+      this.#inspectAgain.delete(containerId);
       await this.#inspect(containerId);
-    } while (this.#lookAgain.has(containerId));
+    } while (this.#inspectAgain.has(containerId));
   }
 
   async #inspect(containerId: string): Promise<void> {
@@ -180,22 +188,23 @@ export class ContainerWatch implements SeenContainers {
     const { clock, random } = this.#options;
     const { signal } = this.#abort;
     for (let failures = 0; !signal.aborted;) {
-      failures = await this.#once(failures);
+      failures = await this.#attempt(failures);
       this.#connected = false;
       await pause(clock, backoffMs({ firstMs: 50, maxMs: 500 }, failures, random()), signal);
     }
   }
 
-  /** Follows the engine once; returns how many attempts in a row have failed then. */
-  async #once(failures: number): Promise<number> {
+  /** Follows the event stream until it ends; returns the number of consecutive failed attempts. */
+  async #attempt(failures: number): Promise<number> {
     let before = failures;
     try {
       await this.#follow(() => {
         before = 0;
       });
     } catch (error) {
-      const isNews = before === 0 && !this.#abort.signal.aborted;
-      if (isNews) this.#options.log.warn(`engine events: ${messageOf(error)}`);
+      const isFirstFailure = before === 0 && !this.#abort.signal.aborted;
+      if (isFirstFailure)
+        this.#options.log.warn(`engine events: ${messageOf(error)}; reconnecting`);
     }
     return before + 1;
   }
@@ -210,7 +219,7 @@ export class ContainerWatch implements SeenContainers {
       event: heardEvents,
     });
     const stream = await client.open(
-      'follow the engine events',
+      'follow engine events',
       (docker, abortSignal) => docker.getEvents({ filters, abortSignal }),
       signal,
     );
@@ -218,7 +227,7 @@ export class ContainerWatch implements SeenContainers {
     stream.on('data', (chunk: Uint8Array) => {
       for (const raw of lines.push(chunk)) {
         const event = toContainerEvent(raw);
-        if (event !== undefined) this.#heard(event);
+        if (event !== undefined) this.#onEvent(event);
       }
     });
     const ended = new Promise<void>((resolve) => {
@@ -231,7 +240,8 @@ export class ContainerWatch implements SeenContainers {
     this.#firstSync.resolve(undefined);
     for (const callback of this.#syncCallbacks) callback();
     await ended;
-    if (!signal.aborted) log.warn('engine events ended: the engine has gone or restarts');
+    if (!signal.aborted)
+      log.warn('engine events: stream ended, the engine stopped or is restarting; reconnecting');
   }
 
   async #resync(): Promise<void> {
@@ -253,35 +263,35 @@ export class ContainerWatch implements SeenContainers {
     await Promise.all([inspectRest(), inspectRest(), inspectRest(), inspectRest()]);
   }
 
-  #heard(event: ContainerEvent): void {
+  #onEvent(event: ContainerEvent): void {
     const { containerId } = event;
     const meaning = meaningOf(event.action);
     if (meaning.kind === 'ignore') return;
     const seen = this.#seen.get(containerId);
     if (meaning.kind === 'started' && this.#ownStarts.has(containerId)) return;
-    // Our own renaming, of a container that the caller notes.
+    // A rename by the worker; the caller records it.
     if (seen === undefined && event.action === 'rename') return;
     this.#eventCount.set(containerId, (this.#eventCount.get(containerId) ?? 0) + 1);
     if (meaning.kind === 'gone') {
       this.noteRemoved(containerId);
     } else if (meaning.kind === 'health') {
       if (seen !== undefined && isLive(seen)) this.#set({ ...seen, health: meaning.health });
-      else this.#lookInBackground(containerId);
+      else this.#inspectInBackground(containerId);
     } else {
       if (event.action === 'die' && seen !== undefined) {
         for (const callback of this.#dieCallbacks) callback(seen);
       }
-      this.#lookInBackground(containerId);
+      this.#inspectInBackground(containerId);
     }
   }
 
-  #lookInBackground(containerId: string): void {
+  #inspectInBackground(containerId: string): void {
     this.look(containerId).catch((error: unknown) => {
       if (this.#abort.signal.aborted) return;
-      // When the engine has gone, the list after the reconnect tells; else ask once more.
+      // If the engine is down, the list after the reconnect covers it; otherwise inspect again.
       this.#options.log.warn(messageOf(error));
       this.#options.clock.after(1_000, () => {
-        if (this.#connected) this.#lookInBackground(containerId);
+        if (this.#connected) this.#inspectInBackground(containerId);
       });
     });
   }

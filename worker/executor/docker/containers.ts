@@ -18,7 +18,7 @@ export function shortId(containerId: string): string {
   return containerId.slice(0, 12);
 }
 
-/** Makes a container and joins its further networks; nothing is left behind when that fails. */
+/** Creates a container and connects its other networks; removes the container if that fails. */
 export async function createContainer(
   client: EngineClient,
   watch: ContainerWatch,
@@ -31,13 +31,14 @@ export async function createContainer(
   const { id } = await client.call(
     `create container ${name}`,
     (docker, abortSignal) =>
-      // The library would put the whole body into the query, too, unless told apart.
+      // Without the split dockerode would also send the body as query parameters.
       docker.createContainer({ _query: query, _body: body, abortSignal } as object),
     signal,
     slowMs,
   );
   try {
-    for (const attachment of request.joinLater) await join(client, id, attachment, signal);
+    for (const attachment of request.joinLater)
+      await connectNetwork(client, id, attachment, signal);
   } catch (error) {
     await removeContainer(client, id, AbortSignal.timeout(slowMs)).catch(() => undefined);
     throw error;
@@ -45,7 +46,7 @@ export async function createContainer(
   return id;
 }
 
-/** The slot's former container keeps existing until its task is forgotten, under another name. */
+/** Renames the previous container of the slot, which exists until its task is forgotten. */
 async function freeName(
   client: EngineClient,
   watch: ContainerWatch,
@@ -54,22 +55,22 @@ async function freeName(
 ): Promise<void> {
   for (const other of [...watch.all()]) {
     if (other.name !== name) continue;
-    const aside = `${shortId(other.id)}_${name}`;
+    const newName = `${shortId(other.id)}_${name}`;
     try {
       await client.call(
         `rename container ${name}`,
         (docker, abortSignal) =>
-          docker.getContainer(other.id).rename({ name: aside, abortSignal }) as Promise<unknown>,
+          docker.getContainer(other.id).rename({ name: newName, abortSignal }) as Promise<unknown>,
         signal,
       );
-      watch.noteRenamed(other.id, aside);
+      watch.noteRenamed(other.id, newName);
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
   }
 }
 
-async function join(
+async function connectNetwork(
   client: EngineClient,
   containerId: string,
   attachment: EngineAttachment,
@@ -77,7 +78,7 @@ async function join(
 ): Promise<void> {
   const { engineNetwork } = attachment;
   await client.call(
-    `join container ${shortId(containerId)} to network ${engineNetwork}`,
+    `connect container ${shortId(containerId)} to network ${engineNetwork}`,
     (docker, abortSignal) =>
       docker.getNetwork(engineNetwork).connect({
         Container: containerId,
@@ -96,7 +97,7 @@ export async function leave(
 ): Promise<void> {
   try {
     await client.call(
-      `take container ${shortId(containerId)} off network ${engineNetwork}`,
+      `disconnect container ${shortId(containerId)} from network ${engineNetwork}`,
       (docker, abortSignal) =>
         docker.getNetwork(engineNetwork).disconnect({
           Container: containerId,
@@ -112,7 +113,7 @@ export async function leave(
   }
 }
 
-/** Joins a stopped container to exactly these networks with these addresses. */
+/** Reconnects a stopped container to exactly these networks with these addresses. */
 export async function rejoin(
   client: EngineClient,
   container: SeenContainer,
@@ -122,7 +123,8 @@ export async function rejoin(
   for (const network of Object.keys(container.addresses)) {
     await leave(client, container.id, network, signal);
   }
-  for (const attachment of attachments) await join(client, container.id, attachment, signal);
+  for (const attachment of attachments)
+    await connectNetwork(client, container.id, attachment, signal);
 }
 
 export function addressesFit(
@@ -186,7 +188,7 @@ export async function restartContainer(
   );
 }
 
-/** Of a container that is there. Fine when it is gone. */
+/** Updates the restart policy of an existing container. Succeeds if it is gone. */
 export async function setRestartPolicy(
   client: EngineClient,
   containerId: string,
@@ -208,7 +210,7 @@ export async function setRestartPolicy(
   }
 }
 
-/** With its anonymous volumes, and by force. */
+/** Force-removes a container with its anonymous volumes. Succeeds if it is gone. */
 export async function removeContainer(
   client: EngineClient,
   containerId: string,
@@ -226,7 +228,7 @@ export async function removeContainer(
     );
   } catch (error) {
     if (isNotFound(error)) return;
-    // Somebody else is removing it; asking again later finds it gone.
+    // A removal is already in progress; a retry finds it gone.
     if (isConflict(error)) {
       throw new AppError('unavailable', messageOf(error), { cause: error });
     }
@@ -234,7 +236,7 @@ export async function removeContainer(
   }
 }
 
-/** How a container just created looks, without asking for it. */
+/** The observed state of a newly created container, without an inspection. */
 export function createdContainer(
   id: string,
   task: AssignedTask,

@@ -6,7 +6,7 @@ import type { AssignedTask } from '../../../manager/common/protocol/assignments.
 import type { EngineAttachment } from '../executor.js';
 import { isRelabelled, toBindText, toMount } from './mounts.js';
 
-/** A file of the host that the container sees read-only. */
+/** A host file that is mounted read-only into the container. */
 export interface HostFile {
   readonly source: string;
   readonly target: string;
@@ -16,13 +16,13 @@ export interface CreateInputs {
   readonly task: AssignedTask;
   readonly labels: Labels;
   readonly attachments: readonly EngineAttachment[];
-  /** Resolver, secrets and configs. */
+  /** resolv.conf, secrets and configs. */
   readonly files: readonly HostFile[];
-  /** Containers that something is shared with, by their service's Compose key. */
+  /** Ids of containers to share namespaces with, by Compose service name. */
   readonly leaders?: ReadonlyMap<string, string>;
-  /** Mounts of others, as entries of `HostConfig.Mounts`. */
+  /** Mounts from `volumes_from`, as entries of `HostConfig.Mounts`. */
   readonly borrowed?: readonly JsonObject[];
-  /** 1.<n> of the engine's API. */
+  /** Minor version of the engine's API: 1.<n>. */
   readonly apiMinor: number;
 }
 
@@ -30,21 +30,24 @@ export interface CreateRequest {
   readonly name: string;
   readonly platform?: string;
   readonly body: JsonObject;
-  /** Networks to join before the start: engines before API 1.44 take only one at creation. */
+  /** Networks to connect before the start: engines before API 1.44 accept only one at creation. */
   readonly joinLater: readonly EngineAttachment[];
 }
 
-/** API 1.44 (Docker 25) takes all networks at creation, each with its own MAC. */
+/** API 1.44 (Docker 25) accepts all networks at creation, each with its own MAC. */
 const severalNetworksApi = 44;
 
 const nanosPerMs = 1_000_000;
 
-/** The create request of the Engine API for a task. Throws `unsupported` for what this engine cannot do. */
+/**
+ * Builds the Engine API's create request for a task. Throws `unsupported` for options that this
+ * engine lacks.
+ */
 export function toCreateRequest(inputs: CreateInputs): CreateRequest {
   const { task, attachments, apiMinor } = inputs;
   const spec = task.spec.container;
-  const allAtOnce = apiMinor >= severalNetworksApi;
-  const joined = allAtOnce ? attachments : attachments.slice(0, 1);
+  const multiNetwork = apiMinor >= severalNetworksApi;
+  const joined = multiNetwork ? attachments : attachments.slice(0, 1);
   const ports = portSettings(task.spec.ports);
   const body: Record<string, Json | undefined> = {
     ...spec.config,
@@ -62,7 +65,7 @@ export function toCreateRequest(inputs: CreateInputs): CreateRequest {
     Tty: spec.tty,
     OpenStdin: spec.stdinOpen,
     ExposedPorts: { ...exposed(spec.config), ...ports.exposed },
-    MacAddress: allAtOnce ? undefined : joined[0]?.mac,
+    MacAddress: multiNetwork ? undefined : joined[0]?.mac,
     HostConfig: hostConfig(inputs, ports.bindings),
     NetworkingConfig: {
       EndpointsConfig: Object.fromEntries(
@@ -77,11 +80,11 @@ export function toCreateRequest(inputs: CreateInputs): CreateRequest {
     name: task.containerName,
     ...(spec.platform === undefined ? {} : { platform: spec.platform }),
     body: defined(body),
-    joinLater: allAtOnce ? [] : attachments.slice(1),
+    joinLater: multiNetwork ? [] : attachments.slice(1),
   };
 }
 
-/** One network's entry of `EndpointsConfig`, also the body of a later join. */
+/** Entry of one network in `EndpointsConfig`, also the body of a later connect. */
 export function endpointConfig(attachment: EngineAttachment, apiMinor: number): JsonObject {
   return defined({
     IPAMConfig: { IPv4Address: attachment.address },
@@ -135,7 +138,7 @@ function networkMode(inputs: CreateInputs): string {
 function leader({ leaders }: CreateInputs, service: string): string {
   const id = leaders?.get(service);
   if (id !== undefined) return id;
-  throw new AppError('unavailable', `no container of service ${service} on this node`);
+  throw new AppError('unavailable', `service ${service} has no container on this node`);
 }
 
 function sharing(inputs: CreateInputs): JsonObject {
@@ -175,7 +178,9 @@ function portSettings(ports: readonly PortSpec[]): { exposed: JsonObject; bindin
   return { exposed: exposedPorts, bindings };
 }
 
-/** Empty lets the engine choose; `first-last` lets it choose within. */
+/**
+ * Host port of a binding: empty lets the engine choose, `first-last` limits the choice to a range.
+ */
 function hostPort(port: PortSpec): string {
   if (port.published === undefined) return '';
   const first = String(port.published);
@@ -195,7 +200,9 @@ function healthcheck(check: HealthcheckSpec, apiMinor: number): JsonObject {
   });
 }
 
-/** As a mount and not in `Binds`: a missing source is then an error and never becomes a directory. */
+/**
+ * A mount instead of `Binds`: a missing source is then an error and does not become a directory.
+ */
 function toFileMount(file: HostFile): JsonObject {
   return { Type: 'bind', Source: file.source, Target: file.target, ReadOnly: true };
 }
@@ -204,7 +211,9 @@ function list(values: readonly string[] | undefined): Json | undefined {
   return values === undefined ? undefined : [...values];
 }
 
-/** An engine refuses some of these lists, even empty ones, beside a shared network namespace. */
+/**
+ * With a shared network namespace the engine rejects some of these lists even if they are empty.
+ */
 function nonEmpty(values: readonly string[]): readonly string[] | undefined {
   return values.length === 0 ? undefined : values;
 }

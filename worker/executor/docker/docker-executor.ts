@@ -66,13 +66,13 @@ export interface DockerParts {
   readonly owner: Owner;
 }
 
-/** The machine's Docker Engine. */
+/** Executor on the machine's Docker Engine. */
 export class DockerExecutor implements Executor {
   readonly #parts: DockerParts;
 
   constructor(parts: DockerParts) {
     this.#parts = parts;
-    // A tag may have moved while nobody listened.
+    // Tags may have moved while the event stream was down.
     parts.watch.onSync(() => {
       parts.images.forget();
     });
@@ -93,7 +93,7 @@ export class DockerExecutor implements Executor {
     await images.ensure(spec, progress, signal);
     for (const volume of inputs.volumes) await volumes.ensure(volume, signal);
     for (const mount of spec.mounts) {
-      // Where this may not, the engine says so with its own words at the start.
+      // If this fails, the engine reports the reason at the start.
       if (mount.type === 'bind' && mount.createHostPath) {
         await mkdir(mount.source, { recursive: true }).catch(() => undefined);
       }
@@ -104,7 +104,7 @@ export class DockerExecutor implements Executor {
     const { client, watch, images, files, owner } = this.#parts;
     const image = await images.find(task.spec.container.image, signal);
     if (image === undefined) {
-      throw new AppError('not-found', `image ${task.spec.container.image} has gone from this node`);
+      throw new AppError('not-found', `image ${task.spec.container.image} is missing on this node`);
     }
     await files.write(task, inputs, task.id);
     const borrowed = await this.#borrow(task, inputs, signal);
@@ -136,7 +136,7 @@ export class DockerExecutor implements Executor {
     for (const { service, readOnly } of container.volumesFrom ?? []) {
       const id = inputs.leaders?.get(service);
       if (id === undefined) {
-        throw new AppError('unavailable', `no container of service ${service} on this node`);
+        throw new AppError('unavailable', `service ${service} has no container on this node`);
       }
       const inspected = (await this.inspect(id, signal)) as InspectedMounts;
       lenders.push({ inspected, readOnly });
@@ -164,7 +164,7 @@ export class DockerExecutor implements Executor {
       try {
         await startContainer(client, containerId, signal);
       } catch (error) {
-        // A network made anew since has the same name and another id.
+        // A recreated network has the same name and another id.
         if (seen === undefined || !/network .* not found/u.test(messageOf(error))) throw error;
         await rejoin(client, seen, inputs.networks, signal);
         await startContainer(client, containerId, signal);
@@ -190,7 +190,7 @@ export class DockerExecutor implements Executor {
     await removeContainer(client, containerId, signal);
     if (seen !== undefined) await files.remove(seen.taskId);
     for (const name of seen?.borrowed ?? []) {
-      // Still in use by another, or gone with it already.
+      // The volume is still in use by another container, or already removed.
       await this.#parts.volumes.remove(name, signal).catch(() => undefined);
     }
     watch.noteRemoved(containerId);
@@ -224,14 +224,14 @@ export class DockerExecutor implements Executor {
   }
 
   async pause(containerId: string, signal: AbortSignal): Promise<void> {
-    await this.#switch('pause', containerId, signal);
+    await this.#toggle('pause', containerId, signal);
   }
 
   async unpause(containerId: string, signal: AbortSignal): Promise<void> {
-    await this.#switch('unpause', containerId, signal);
+    await this.#toggle('unpause', containerId, signal);
   }
 
-  async #switch(to: 'pause' | 'unpause', containerId: string, signal: AbortSignal): Promise<void> {
+  async #toggle(to: 'pause' | 'unpause', containerId: string, signal: AbortSignal): Promise<void> {
     await this.#parts.client.call(
       `${to} container ${shortId(containerId)}`,
       (docker, abortSignal) =>
@@ -281,9 +281,9 @@ export class DockerExecutor implements Executor {
   }
 
   async stats(containerId: string, signal: AbortSignal): Promise<NodeJS.ReadableStream> {
-    const what = `read statistics of container ${shortId(containerId)}`;
+    const operation = `read statistics of container ${shortId(containerId)}`;
     const path = `/containers/${containerId}/stats`;
-    return await this.#parts.client.stream(what, path, { stream: true }, signal);
+    return await this.#parts.client.stream(operation, path, { stream: true }, signal);
   }
 
   async exec(
@@ -367,7 +367,7 @@ export class DockerExecutor implements Executor {
   readonly inspectImage: Executor['inspectImage'] = (image, signal) =>
     inspectImage(this.#parts.client, image, signal);
 
-  /** Tags may have moved by a build or a pull. */
+  /** Invalidates the image cache: a build or pull may have moved tags. */
   forgetImages(): void {
     this.#parts.images.forget();
   }

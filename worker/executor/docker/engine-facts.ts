@@ -10,7 +10,7 @@ export interface EngineFacts {
   readonly plugins: readonly string[];
 }
 
-/** The part of `GET /info` that is read here. */
+/** The fields of `GET /info` that are used here. */
 export interface EngineInfo {
   readonly ServerVersion: string;
   readonly NCPU: number;
@@ -41,7 +41,7 @@ export async function readEngineFacts(
   signal: AbortSignal,
 ): Promise<EngineFacts> {
   const info = await client.call(
-    'ask the engine about itself',
+    'get engine info',
     (docker) => docker.info() as Promise<EngineInfo>,
     signal,
     3_000,

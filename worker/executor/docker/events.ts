@@ -1,9 +1,9 @@
-/** One message of the engine's event stream, as far as it is read here. */
+/** A container event of the engine's event stream, limited to the fields used here. */
 export interface ContainerEvent {
   readonly containerId: string;
   /** `start`, `die`, `health_status: healthy`, … */
   readonly action: string;
-  /** ns since the epoch, as far as a double holds it. */
+  /** ms since the epoch, rounded from the engine's nanoseconds. */
   readonly atMs: number;
   readonly attributes: Readonly<Record<string, string>>;
 }
@@ -16,7 +16,7 @@ interface RawEvent {
   readonly Actor?: { readonly ID?: string; readonly Attributes?: Record<string, string> };
 }
 
-/** Cuts a stream of JSON objects, one per line, whatever the chunks. */
+/** Splits a byte stream into JSON objects, one per line, across chunk boundaries. */
 export class JsonLines {
   #rest = '';
   readonly #decoder = new TextDecoder();
@@ -28,7 +28,7 @@ export class JsonLines {
   }
 }
 
-/** Undefined for an event of something else than a container. */
+/** Converts a raw event; undefined for events of other object types. */
 export function toContainerEvent(raw: unknown): ContainerEvent | undefined {
   const event = raw as RawEvent;
   const containerId = event.Actor?.ID;
@@ -44,7 +44,7 @@ export function toContainerEvent(raw: unknown): ContainerEvent | undefined {
   };
 }
 
-/** Asked for by name: each turn of a health check would bring three more. */
+/** Subscribed event types. An unfiltered stream would add three events per health check. */
 export const heardEvents: readonly string[] = [
   'start',
   'die',
@@ -55,7 +55,10 @@ export const heardEvents: readonly string[] = [
   'health_status',
 ];
 
-/** What an event asks for: `look` is an inspection, since only that tells what the engine does next. */
+/**
+ * The effect of an event. `look` requires an inspection, as only that shows what the engine does
+ * next.
+ */
 export type EventMeaning =
   | { readonly kind: 'look' }
   | { readonly kind: 'gone' }

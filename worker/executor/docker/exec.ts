@@ -3,16 +3,16 @@ import type { RunningProcess } from '../executor.js';
 import type { EngineClient } from './client.js';
 import { shortId } from './containers.js';
 
-/** Starts a further process in a container. */
+/** Starts an exec process in a container. */
 export async function execIn(
   client: EngineClient,
   containerId: string,
   options: ExecOptions,
   signal: AbortSignal,
 ): Promise<RunningProcess> {
-  const what = `exec in container ${shortId(containerId)}`;
+  const operation = `exec in container ${shortId(containerId)}`;
   const exec = await client.call(
-    what,
+    operation,
     (docker, abortSignal) =>
       docker.getContainer(containerId).exec({
         Cmd: [...options.command],
@@ -29,7 +29,7 @@ export async function execIn(
     signal,
   );
   const stream = await client.open(
-    what,
+    operation,
     (_docker, abortSignal) =>
       options.detach
         ? exec.start({ Detach: true, abortSignal })
@@ -41,7 +41,7 @@ export async function execIn(
     tty: options.tty,
     async resize(columns, rows, resizeSignal) {
       await client.call(
-        what,
+        operation,
         (_docker, abortSignal) =>
           exec.resize({ h: rows, w: columns, abortSignal }) as Promise<unknown>,
         resizeSignal,
@@ -51,7 +51,7 @@ export async function execIn(
     async exitCode(exitSignal) {
       if (options.detach) return 0;
       const seen = await client.call(
-        what,
+        operation,
         (_docker, abortSignal) => exec.inspect({ abortSignal }),
         exitSignal,
         10_000,
@@ -60,27 +60,27 @@ export async function execIn(
     },
   };
   if (options.columns !== undefined && options.rows !== undefined) {
-    // A process that is already over has no terminal any more.
+    // A process that has already exited has no TTY.
     await process.resize(options.columns, options.rows, signal).catch(() => undefined);
   }
   return process;
 }
 
-/** The first process's own streams. */
+/** Attaches to the streams of the container's main process. */
 export async function attachTo(
   client: EngineClient,
   containerId: string,
   { stdin, replay }: { readonly stdin: boolean; readonly replay?: boolean },
   signal: AbortSignal,
 ): Promise<RunningProcess> {
-  const what = `attach to container ${shortId(containerId)}`;
+  const operation = `attach to container ${shortId(containerId)}`;
   const { Config: config } = await client.call(
-    what,
+    operation,
     (docker, abortSignal) => docker.getContainer(containerId).inspect({ abortSignal }),
     signal,
   );
   const stream = await client.open(
-    what,
+    operation,
     (docker, abortSignal) =>
       docker.getContainer(containerId).attach({
         stream: true,
@@ -98,7 +98,7 @@ export async function attachTo(
     tty: config.Tty,
     async resize(columns, rows, resizeSignal) {
       await client.call(
-        what,
+        operation,
         (docker, abortSignal) =>
           docker
             .getContainer(containerId)
@@ -109,7 +109,7 @@ export async function attachTo(
     },
     async exitCode(exitSignal) {
       const seen = await client.call(
-        what,
+        operation,
         (docker, abortSignal) => docker.getContainer(containerId).inspect({ abortSignal }),
         exitSignal,
       );
@@ -118,16 +118,16 @@ export async function attachTo(
   };
 }
 
-/** Each line with the engine's time stamp before it. */
+/** Opens the container's log; each line starts with the engine's timestamp. */
 export async function openLog(
   client: EngineClient,
   containerId: string,
   options: LogOptions,
   signal: AbortSignal,
 ): Promise<{ stream: NodeJS.ReadableStream; tty: boolean }> {
-  const what = `read the log of container ${shortId(containerId)}`;
+  const operation = `read the log of container ${shortId(containerId)}`;
   const { Config: config } = await client.call(
-    what,
+    operation,
     (docker, abortSignal) => docker.getContainer(containerId).inspect({ abortSignal }),
     signal,
     15_000,
@@ -138,6 +138,6 @@ export async function openLog(
     ...(options.untilMs === undefined ? {} : { until: options.untilMs / 1000 }),
   };
   const query = { stdout: true, stderr: true, timestamps: true, follow: options.follow, ...range };
-  const stream = await client.stream(what, `/containers/${containerId}/logs`, query, signal);
+  const stream = await client.stream(operation, `/containers/${containerId}/logs`, query, signal);
   return { stream, tty: config.Tty };
 }

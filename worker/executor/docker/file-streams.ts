@@ -2,7 +2,10 @@ import { isNotFound } from '../../../manager/common/base/errors.js';
 import type { EngineClient } from './client.js';
 import { shortId } from './containers.js';
 
-/** A path of a container as a tar (`GET …/archive`), its whole file system without one (`GET …/export`). */
+/**
+ * Tar archive of a path in a container (`GET …/archive`), or of the whole file system without a
+ * path (`GET …/export`).
+ */
 export async function openArchive(
   client: EngineClient,
   containerId: string,
@@ -21,7 +24,7 @@ export async function openArchive(
       );
 }
 
-/** Unpacks a tar into a folder that is there (`PUT …/archive`). */
+/** Extracts a tar archive into an existing directory (`PUT …/archive`). */
 export async function putArchive(
   client: EngineClient,
   containerId: string,
@@ -40,7 +43,7 @@ export async function putArchive(
   );
 }
 
-/** Go's `os.ModeDir` and `os.ModeSymlink`, in which the engine gives modes. */
+/** Go's `os.ModeDir` and `os.ModeSymlink`, which the engine uses in file modes. */
 const folderBit = 0x8000_0000;
 const linkBit = 0x0800_0000;
 
@@ -50,23 +53,26 @@ interface PathStat {
   readonly linkTarget: string;
 }
 
-/** `HEAD …/archive`, whose answer is base64 JSON in a header. A link is followed once more. */
+/**
+ * Describes a path with `HEAD …/archive`, which returns base64 JSON in a header. A symlink is
+ * followed once.
+ */
 export async function statIn(
   client: EngineClient,
   containerId: string,
   path: string,
   signal: AbortSignal,
 ): Promise<{ readonly name: string; readonly isFolder: boolean } | undefined> {
-  const seen = await headOf(client, containerId, path, signal);
+  const seen = await pathStat(client, containerId, path, signal);
   if (seen === undefined) return undefined;
   const target =
     Math.floor(seen.mode / linkBit) % 2 === 1 && seen.linkTarget !== ''
-      ? await headOf(client, containerId, seen.linkTarget, signal)
+      ? await pathStat(client, containerId, seen.linkTarget, signal)
       : seen;
   return { name: seen.name, isFolder: Math.floor((target?.mode ?? 0) / folderBit) % 2 === 1 };
 }
 
-async function headOf(
+async function pathStat(
   client: EngineClient,
   containerId: string,
   path: string,
@@ -74,7 +80,7 @@ async function headOf(
 ): Promise<PathStat | undefined> {
   try {
     const answer = (await client.call(
-      `look at ${path} in container ${shortId(containerId)}`,
+      `stat ${path} in container ${shortId(containerId)}`,
       (docker, abortSignal) =>
         docker.getContainer(containerId).infoArchive({ path, abortSignal }) as Promise<unknown>,
       signal,

@@ -8,7 +8,7 @@ import type { HostFile } from './create-options.js';
 import { resolverFile } from './resolver-file.js';
 
 export interface FilePlaces {
-  /** In memory, not on disk. */
+  /** Directory on tmpfs. */
   readonly secretsDir: string;
   readonly dataDir: string;
   readonly hostResolver: string;
@@ -22,8 +22,8 @@ interface PlannedFile extends HostFile {
 }
 
 /**
- * Files of the host that a task's containers see: resolver, secrets, configs. They are named by the
- * task that made the container, which they outlive no longer than it.
+ * Host files mounted into a task's containers: resolv.conf, secrets, configs. They are stored under
+ * the id of the task that created the container and are removed with that container.
  */
 export class TaskFiles {
   readonly #places: FilePlaces;
@@ -32,20 +32,20 @@ export class TaskFiles {
     this.#places = places;
   }
 
-  /** Where all of them are. */
+  /** The parent folders of all files. */
   get folders(): readonly string[] {
     const { secretsDir, dataDir } = this.#places;
     return [secretsDir, join(dataDir, 'configs'), join(dataDir, 'resolv')];
   }
 
-  /** Where they are, without writing them. */
+  /** Plans source and target of each file without writing it. */
   async plan(task: AssignedTask, inputs: TaskInputs, maker: TaskId): Promise<readonly HostFile[]> {
     return await this.#plan(task, inputs, maker);
   }
 
-  /** Writes them: also before each later start, since secrets are gone after a reboot. */
+  /** Writes the files, also before each later start, as secrets are lost at reboot. */
   async write(task: AssignedTask, inputs: TaskInputs, maker: TaskId): Promise<void> {
-    for (const file of await this.#plan(task, inputs, maker)) await writeOne(file);
+    for (const file of await this.#plan(task, inputs, maker)) await writePlanned(file);
   }
 
   async remove(maker: TaskId): Promise<void> {
@@ -121,8 +121,11 @@ function findFile(
 ): AssignedFile {
   const found = files.find((file) => file.kind === kind && file.name === name);
   if (found === undefined) {
-    // After a boot the secrets are gone from memory: a manager hands them out again.
-    throw new AppError('unavailable', `${kind} ${name} has not come from a manager yet`);
+    // Secrets in memory are lost at reboot; a manager sends them again.
+    throw new AppError(
+      'unavailable',
+      `${kind} ${name} is not available on this node yet; waiting for a manager to send it`,
+    );
   }
   return found;
 }
@@ -130,22 +133,28 @@ function findFile(
 function numeric(id: string): number {
   const value = Number(id === '' ? 0 : id);
   if (Number.isInteger(value) && value >= 0) return value;
-  throw new AppError('invalid', `owner ${id} of a secret or config: a number is needed`);
+  throw new AppError(
+    'invalid',
+    `uid or gid "${id}" of a secret or config must be a non-negative number`,
+  );
 }
 
-/** Replaced whole, so that a container never sees half a file. Owners need root; without it they stay ours. */
-async function writeOne(file: PlannedFile): Promise<void> {
+/**
+ * Replaces the file atomically, so that a container never reads a partial file. Changing the owner
+ * needs root; without root the worker's user stays the owner.
+ */
+async function writePlanned(file: PlannedFile): Promise<void> {
   const folder = join(file.source, '..');
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  if (await isSame(file)) return;
-  const fresh = `${file.source}.new`;
-  await writeFile(fresh, file.data, { mode: 0o600 });
-  if (process.getuid?.() === 0) await chown(fresh, file.uid, file.gid);
-  await chmod(fresh, file.mode);
-  await rename(fresh, file.source);
+  if (await isUnchanged(file)) return;
+  const temporary = `${file.source}.new`;
+  await writeFile(temporary, file.data, { mode: 0o600 });
+  if (process.getuid?.() === 0) await chown(temporary, file.uid, file.gid);
+  await chmod(temporary, file.mode);
+  await rename(temporary, file.source);
 }
 
-async function isSame(file: PlannedFile): Promise<boolean> {
+async function isUnchanged(file: PlannedFile): Promise<boolean> {
   const present = await readFile(file.source).catch(() => undefined);
   return present !== undefined && Buffer.from(file.data).equals(present);
 }

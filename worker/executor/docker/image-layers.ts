@@ -6,10 +6,10 @@ import { extract, pack } from 'tar-stream';
 import { AppError, isNotFound } from '../../../manager/common/base/errors.js';
 import type { EngineClient } from './client.js';
 
-/** Which layers the engine has, by the images it lists. */
+/** The layers of the engine's images. */
 export class ImageLayers {
   readonly #client: EngineClient;
-  /** By image id, whose layers never change. */
+  /** Layers by image id; the layers of an id never change. */
   #seen = new Map<string, readonly string[]>();
 
   constructor(client: EngineClient) {
@@ -17,16 +17,16 @@ export class ImageLayers {
   }
 
   /**
-   * How many of the layers, from the lowest, some image has as its own lowest: the engine keeps a layer
-   * by the whole chain below it, so only those are of use to it.
+   * Counts the layers, from the lowest, that a local image also has as its lowest. The engine
+   * identifies a layer by the whole chain below it, so only such a prefix can be reused.
    */
   async known(layers: readonly string[], signal: AbortSignal): Promise<number> {
-    let most = 0;
-    for (const own of await this.#all(signal)) {
-      const differs = layers.findIndex((layer, at) => own[at] !== layer);
-      most = Math.max(most, differs < 0 ? layers.length : differs);
+    let longest = 0;
+    for (const imageLayers of await this.#all(signal)) {
+      const differs = layers.findIndex((layer, at) => imageLayers[at] !== layer);
+      longest = Math.max(longest, differs < 0 ? layers.length : differs);
     }
-    return most;
+    return longest;
   }
 
   async #all(signal: AbortSignal): Promise<Iterable<readonly string[]>> {
@@ -54,7 +54,7 @@ export class ImageLayers {
       );
       return image.RootFS.Layers ?? [];
     } catch (error) {
-      // Removed since it was listed.
+      // The image was removed after it was listed.
       if (isNotFound(error)) return [];
       throw error;
     }
@@ -64,25 +64,25 @@ export class ImageLayers {
 type OpenArchive = () => Promise<NodeJS.ReadableStream>;
 
 /**
- * `docker save` without the tars of the image's lowest layers. An engine that has these layers loads it
- * as if they were there: it looks a layer up by its chain before it opens the tar (moby, image/tarexport
- * `Load`). The archive is read twice, since its list of layers comes behind them.
+ * Runs `docker save` and omits the tars of the image's lowest layers. An engine that has these
+ * layers can load the archive: it looks up a layer by its chain before it opens the tar (moby,
+ * image/tarexport `Load`). The archive is read twice, since its manifest follows the layers.
  */
 export async function saveWithout(
   open: OpenArchive,
   count: number,
 ): Promise<NodeJS.ReadableStream> {
   if (count === 0) return await open();
-  const leftOut = await entriesOf(await open(), count);
+  const omitted = await lowestEntries(await open(), count);
   const archive = pack();
-  copy(await open(), archive, leftOut).catch((error: unknown) => {
+  copy(await open(), archive, omitted).catch((error: unknown) => {
     archive.destroy(error instanceof Error ? error : new Error(String(error)));
   });
   return archive as unknown as NodeJS.ReadableStream;
 }
 
-/** Names in the archive of the lowest `count` layers, but those that a layer above stands on. */
-async function entriesOf(
+/** Archive names of the lowest `count` layers, except those that an upper layer links to. */
+async function lowestEntries(
   archive: NodeJS.ReadableStream,
   count: number,
 ): Promise<ReadonlySet<string>> {
@@ -92,7 +92,7 @@ async function entriesOf(
   const reading = (async () => {
     for await (const entry of reader) {
       const { name, type, linkname } = entry.header;
-      // Two layers of the same content: the second is a link to the first.
+      // For layers with equal content the archive contains a symlink to the first.
       if (type === 'symlink') links.set(name, posix.join(posix.dirname(name), linkname));
       if (name === 'manifest.json') manifest = JSON.parse(await text(entry)) as typeof manifest;
       entry.resume();
@@ -100,7 +100,7 @@ async function entriesOf(
   })();
   await Promise.all([pipeline(archive, reader), reading]);
   const layers = manifest[0]?.Layers;
-  if (layers === undefined) throw new AppError('internal', 'the archive of an image has no list');
+  if (layers === undefined) throw new AppError('internal', 'image archive has no manifest.json');
   const needed = new Set(layers.slice(count).flatMap((name) => [name, links.get(name) ?? name]));
   return new Set(layers.slice(0, count).filter((name) => !needed.has(name)));
 }
@@ -108,12 +108,12 @@ async function entriesOf(
 async function copy(
   from: NodeJS.ReadableStream,
   archive: Pack,
-  leftOut: ReadonlySet<string>,
+  omitted: ReadonlySet<string>,
 ): Promise<void> {
   const reader = extract();
   const copying = (async () => {
     for await (const entry of reader) {
-      if (leftOut.has(entry.header.name)) entry.resume();
+      if (omitted.has(entry.header.name)) entry.resume();
       else if (entry.header.type === 'file') {
         await pipeline(entry, archive.entry(entry.header));
       } else {

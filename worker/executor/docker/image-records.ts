@@ -2,9 +2,9 @@ import { isNotFound } from '../../../manager/common/base/errors.js';
 import type { EngineImage } from '../../../manager/common/protocol/worker-calls.js';
 import type { EngineClient } from './client.js';
 
-const listMs = 15_000;
+const timeoutMs = 15_000;
 
-/** `GET /images/json`, without layers that nothing names. */
+/** Lists images with `GET /images/json`, without intermediate layers. */
 export async function listImages(
   client: EngineClient,
   signal: AbortSignal,
@@ -16,11 +16,11 @@ export async function listImages(
         readonly EngineImage[]
       >,
     signal,
-    listMs,
+    timeoutMs,
   );
 }
 
-/** The engine's own record; undefined when it has it not. */
+/** The engine's record of an image; undefined if the image is absent. */
 export async function inspectImage(
   client: EngineClient,
   image: string,
@@ -31,7 +31,7 @@ export async function inspectImage(
       `inspect image ${image}`,
       (docker) => docker.getImage(image).inspect() as Promise<unknown>,
       signal,
-      listMs,
+      timeoutMs,
     );
   } catch (error) {
     if (isNotFound(error)) return undefined;

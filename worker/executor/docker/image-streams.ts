@@ -13,7 +13,7 @@ export type BuildRequest = Pick<
   'query' | 'auths' | 'secrets'
 >;
 
-/** `POST /images/create` with the user's credentials; the answer is JSON lines. */
+/** Pulls an image with the user's credentials (`POST /images/create`); returns JSON lines. */
 export async function openPull(
   client: EngineClient,
   { image, platform, auth }: ImagePull,
@@ -30,7 +30,7 @@ export async function openPull(
   );
 }
 
-/** `POST /images/{name}/push`; the answer is JSON lines. */
+/** Pushes an image (`POST /images/{name}/push`); returns JSON lines. */
 export async function openPush(
   client: EngineClient,
   image: string,
@@ -43,7 +43,7 @@ export async function openPush(
     (docker, abortSignal) =>
       docker.getImage(fromImage).push({
         ...(tag === undefined ? {} : { tag }),
-        // The engine refuses a push without this header, be it empty.
+        // The engine rejects a push without this header, even if it is empty.
         authconfig: auth ?? {},
         abortSignal,
       }),
@@ -51,7 +51,9 @@ export async function openPush(
   );
 }
 
-/** `GET /distribution/{name}/json`: the registry is asked, nothing is pulled. */
+/**
+ * Resolves an image's digest in its registry (`GET /distribution/{name}/json`) without pulling it.
+ */
 export async function digestOf(
   client: EngineClient,
   image: string,
@@ -69,7 +71,7 @@ export async function digestOf(
 
 const commitMs = 600_000;
 
-/** `POST /commit`. */
+/** Commits a container to an image (`POST /commit`); returns the image id. */
 export async function commitImage(
   client: EngineClient,
   containerId: string,
@@ -80,7 +82,7 @@ export async function commitImage(
   const named =
     fromImage === undefined ? {} : { repo: fromImage, ...(tag === undefined ? {} : { tag }) };
   const made = (await client.call(
-    'make an image of a container',
+    `commit container ${containerId.slice(0, 12)}`,
     (docker) =>
       docker.getContainer(containerId).commit({
         ...named,
@@ -96,8 +98,9 @@ export async function commitImage(
 }
 
 /**
- * `POST /build`; the answer is JSON lines, for version 2 with BuildKit's own status among them. BuildKit gets
- * secrets and credentials when it asks for them, over a session that lives as long as the answer.
+ * Builds an image (`POST /build`); returns JSON lines, for version 2 including BuildKit's own
+ * status. BuildKit requests secrets and credentials over a session that lives as long as the
+ * response.
  */
 export async function openBuild(
   client: EngineClient,
@@ -108,9 +111,9 @@ export async function openBuild(
   if (query.version !== '2') return await postBuild(client, context, { query, auths }, signal);
   const session = await openSession(client, { auths, secrets }, signal);
   try {
-    // As a number: for the text the library would open a session of its own.
-    const own = { ...query, version: 2, session: session.id };
-    const answer = await postBuild(client, context, { query: own, auths }, signal);
+    // A number, because dockerode opens its own session for the string.
+    const sessionQuery = { ...query, version: 2, session: session.id };
+    const answer = await postBuild(client, context, { query: sessionQuery, auths }, signal);
     answer.once('close', session.close);
     return answer;
   } catch (error) {
@@ -128,7 +131,7 @@ async function postBuild(
   const options = { ...query, registryconfig: auths, abortSignal: signal };
   return await client.open(
     'build an image',
-    // The library's type knows only some of the parameters.
+    // dockerode's type lacks some of the parameters.
     (docker) => docker.buildImage(context, options as Parameters<typeof docker.buildImage>[1]),
     signal,
   );

@@ -16,25 +16,27 @@ import { JsonLines } from './events.js';
 
 export interface LocalImage {
   readonly id: string;
-  /** The image brings a health check of its own. */
+  /** True if the image defines a health check. */
   readonly hasHealthcheck: boolean;
   readonly entrypoint: readonly string[];
   readonly command: readonly string[];
 }
 
-/** Has the image brought from another node of the cluster; returns that node's name. */
+/** Fetches the image from another node of the cluster; returns that node's name. */
 export type OtherNodes = (
   image: string,
   platform: string | undefined,
   signal: AbortSignal,
 ) => Promise<string>;
 
-/** For what others wait for as well. */
-const never = new AbortController().signal;
+/** Signal for work that several tasks share; it is never aborted. */
+const neverAborts = new AbortController().signal;
 
-/** Registries that cannot be reached may keep an engine waiting for minutes without a word. */
-const firstWordMs = 60_000;
-const nextWordMs = 300_000;
+/**
+ * Limits on silence during a pull: with an unreachable registry the engine may block for minutes.
+ */
+const firstProgressTimeoutMs = 60_000;
+const nextProgressTimeoutMs = 300_000;
 
 interface PullLine {
   readonly status?: string;
@@ -43,13 +45,15 @@ interface PullLine {
   readonly progressDetail?: { readonly current?: number; readonly total?: number };
 }
 
-/** The engine's images: looked at once, pulled once for all tasks that wait for the same. */
+/**
+ * The engine's images: inspected once and cached; concurrent pulls of the same image are shared.
+ */
 export class Images {
   readonly #client: EngineClient;
   readonly #nodeName: string;
   readonly #clock: Clock;
-  readonly #known = new Map<string, LocalImage>();
-  /** Under way, by image and platform. */
+  readonly #cache = new Map<string, LocalImage>();
+  /** Pulls in flight, by image and platform. */
   readonly #pulls = new Map<string, Promise<void>>();
   #otherNodes: OtherNodes | undefined;
 
@@ -59,20 +63,20 @@ export class Images {
     this.#clock = clock;
   }
 
-  /** Where to turn to for an image that no registry gives. */
+  /** Sets the fallback for images that no registry provides. */
   useOtherNodes(otherNodes: OtherNodes): void {
     this.#otherNodes = otherNodes;
   }
 
-  /** Forgets what was seen: tags move, images are removed. */
+  /** Invalidates the cache: tags move, images are removed. */
   forget(image?: string): void {
-    if (image === undefined) this.#known.clear();
-    else this.#known.delete(image);
+    if (image === undefined) this.#cache.clear();
+    else this.#cache.delete(image);
   }
 
   /**
-   * Finds the image, pulling it as `pullPolicy` says; where the registry does not give it, as it is here
-   * or from a node of the cluster that has it. Throws with image, node and reason.
+   * Returns the image after pulling it according to `pullPolicy`. If the registry cannot provide
+   * it, a local copy or another node of the cluster is used. Errors name image, node and reason.
    */
   async ensure(spec: ContainerSpec, progress: Progress, signal: AbortSignal): Promise<LocalImage> {
     const { image, pullPolicy } = spec;
@@ -86,15 +90,15 @@ export class Images {
     if (obtained === undefined) {
       throw new AppError(
         'not-found',
-        `image ${image} is not on node ${this.#nodeName} after a pull`,
+        `image ${image} is missing on node ${this.#nodeName} after the pull`,
       );
     }
     return obtained;
   }
 
   async find(image: string, signal: AbortSignal): Promise<LocalImage | undefined> {
-    const known = this.#known.get(image);
-    if (known !== undefined) return known;
+    const cached = this.#cache.get(image);
+    if (cached !== undefined) return cached;
     try {
       const seen = await this.#client.call(
         `inspect image ${image}`,
@@ -109,7 +113,7 @@ export class Images {
         entrypoint: asList(seen.Config.Entrypoint),
         command: asList(seen.Config.Cmd),
       };
-      this.#known.set(image, local);
+      this.#cache.set(image, local);
       return local;
     } catch (error) {
       if (isNotFound(error)) return undefined;
@@ -138,7 +142,7 @@ export class Images {
     this.forget();
   }
 
-  /** What the engine knows of the image now. */
+  /** Inspects the image, bypassing the cache. */
   async look(image: string, signal: AbortSignal): Promise<SeenImage | undefined> {
     try {
       const seen = await this.#client.call(
@@ -150,7 +154,9 @@ export class Images {
       const variant = (seen as { Variant?: string }).Variant ?? '';
       return {
         id: seen.Id,
-        platform: [seen.Os, seen.Architecture, variant].filter((part) => part !== '').join('/'),
+        platform: [seen.Os, seen.Architecture, variant]
+          .filter((percentage) => percentage !== '')
+          .join('/'),
         sizeBytes: seen.Size,
         createdAt: Math.max(0, Date.parse(seen.Created)) || 0,
         ...taggedAt(seen),
@@ -162,16 +168,16 @@ export class Images {
     }
   }
 
-  /** Gets the image from another node, whatever is here under that name. */
+  /** Fetches the image from another node, even if a local image has this name. */
   async fetch(image: string, platform: string | undefined, signal: AbortSignal): Promise<void> {
     if (this.#otherNodes === undefined) {
-      throw new AppError('unsupported', 'this worker has no other nodes to ask');
+      throw new AppError('unsupported', 'this worker cannot fetch images from other nodes');
     }
     await this.#otherNodes(image, platform, signal);
     this.forget(image);
   }
 
-  /** False when it is not there, or a container uses it. */
+  /** Removes an image; false if it is absent or in use by a container. */
   async remove(image: string, signal: AbortSignal): Promise<boolean> {
     try {
       await this.#client.call(
@@ -192,7 +198,7 @@ export class Images {
     const key = `${spec.image} ${spec.platform ?? ''}`;
     let pull = this.#pulls.get(key);
     if (pull === undefined) {
-      // Not bound to one task's signal: others may wait for the same pull.
+      // Independent of one task's signal: other tasks may wait for the same pull.
       pull = this.#obtain(spec, progress).finally(() => {
         this.#pulls.delete(key);
       });
@@ -208,22 +214,23 @@ export class Images {
 
   async #obtain(spec: ContainerSpec, progress: Progress): Promise<void> {
     const { image, pullPolicy, platform } = spec;
-    const policy = pullPolicy === 'never' ? 'and its pull policy is never' : undefined;
+    const policy = pullPolicy === 'never' ? '; its pull policy is never' : undefined;
     let refusal = new AppError(
       'not-found',
-      `image ${image} is not on node ${this.#nodeName} ${policy ?? ''}`,
+      `image ${image} is not on node ${this.#nodeName}${policy ?? ''}`,
     );
     if (pullPolicy !== 'never') {
       try {
         await this.#pull(spec, progress);
         return;
       } catch (error) {
-        // Only the registry's verdict sends us elsewhere; an engine that is away is asked again.
+        // Only an answer of the registry leads to the fallback; an unreachable engine is retried.
         if (!isNotFound(error)) throw error;
         refusal = toAppError(error);
       }
-      // `up` has pulled what is always to be pulled, with its user's credentials, which we have not.
-      if (pullPolicy === 'always' && (await this.find(image, never)) !== undefined) return;
+      // With `always`, `up` has already pulled the image with the user's credentials, which the
+      // worker does not have.
+      if (pullPolicy === 'always' && (await this.find(image, neverAborts)) !== undefined) return;
     }
     await this.#fromOtherNodes(image, platform, refusal, progress);
   }
@@ -237,7 +244,7 @@ export class Images {
     if (this.#otherNodes === undefined) throw refusal;
     progress(`fetching ${image} from another node`);
     try {
-      await this.#otherNodes(image, platform, never);
+      await this.#otherNodes(image, platform, neverAborts);
     } catch (error) {
       if (isUnavailable(error)) throw error;
       throw new AppError('not-found', `${refusal.message}; ${messageOf(error)}`, { cause: error });
@@ -247,10 +254,10 @@ export class Images {
   async #pull(spec: ContainerSpec, progress: Progress): Promise<void> {
     const { image } = spec;
     const silence = new AbortController();
-    const tooQuiet = (): void => {
-      silence.abort(new AppError('timeout', 'the registry did not answer in time'));
+    const onSilence = (): void => {
+      silence.abort(new AppError('timeout', 'registry did not respond in time'));
     };
-    let cancelTimer = this.#clock.after(firstWordMs, tooQuiet);
+    let cancelTimer = this.#clock.after(firstProgressTimeoutMs, onSilence);
     progress(`pulling ${image}`);
     try {
       const stream = await this.#client.open(
@@ -267,13 +274,13 @@ export class Images {
       const meter = new PullMeter();
       for await (const chunk of stream as AsyncIterable<Uint8Array>) {
         cancelTimer();
-        cancelTimer = this.#clock.after(nextWordMs, tooQuiet);
-        const part = meter.read(lines.push(chunk) as readonly PullLine[]);
-        if (part !== undefined) progress(`pulling ${image}: ${part}`);
+        cancelTimer = this.#clock.after(nextProgressTimeoutMs, onSilence);
+        const percentage = meter.read(lines.push(chunk) as readonly PullLine[]);
+        if (percentage !== undefined) progress(`pulling ${image}: ${percentage}`);
       }
     } catch (error) {
       const reason: unknown = silence.signal.aborted ? silence.signal.reason : error;
-      // An engine that goes away meanwhile has not judged: asked again, it may.
+      // An engine that became unreachable has given no final answer: the pull is retried.
       if (!isAppError(reason) || isUnavailable(reason))
         throw translateError(error, `pull ${image}`);
       throw new AppError(
@@ -287,18 +294,21 @@ export class Images {
   }
 }
 
-/** Throws what the registry or the engine says went wrong. */
+/** Throws the error reported by the registry or the engine. */
 function checkLine(line: PullLine): void {
   if (line.error !== undefined) throw new AppError('not-found', line.error.split('\n')[0] ?? '');
 }
 
-/** How much of a pull has come, all layers that are known by now taken together. */
+/** Aggregates the download progress of all layers known so far. */
 class PullMeter {
   readonly #layers = new Map<string, { readonly current: number; readonly total: number }>();
 
-  #told = '';
+  #reported = '';
 
-  /** Undefined when the lines change nothing; throws what one says went wrong. */
+  /**
+   * Returns the new percentage, or undefined if it is unchanged; throws an error reported in a
+   * line.
+   */
   read(lines: readonly PullLine[]): string | undefined {
     for (const line of lines) {
       checkLine(line);
@@ -314,14 +324,17 @@ class PullMeter {
       current += layer.current;
       total += layer.total;
     }
-    const part = `${String(Math.floor((100 * current) / total))}%`;
-    if (part === this.#told) return undefined;
-    this.#told = part;
-    return part;
+    const percentage = `${String(Math.floor((100 * current) / total))}%`;
+    if (percentage === this.#reported) return undefined;
+    this.#reported = percentage;
+    return percentage;
   }
 }
 
-/** Without a tag or digest the engine would pull every tag of the repository. */
+/**
+ * Splits a reference for a pull. Adds `latest`, as without a tag or digest the engine would pull
+ * every tag of the repository.
+ */
 export function toReference(image: string): { readonly fromImage: string; readonly tag?: string } {
   if (image.includes('@')) return { fromImage: image };
   const slash = image.lastIndexOf('/');
@@ -330,7 +343,7 @@ export function toReference(image: string): { readonly fromImage: string; readon
   return { fromImage: image, tag: 'latest' };
 }
 
-/** The engine says the year 1 of an image that was never tagged here. */
+/** Last tag time; the engine reports year 1 for an image never tagged locally. */
 function taggedAt(seen: object): { readonly taggedAt?: number } {
   const at = Date.parse(
     (seen as { Metadata?: { LastTagTime?: string } }).Metadata?.LastTagTime ?? '',
@@ -345,7 +358,10 @@ function asList(value: ListOrText): readonly string[] {
   return typeof value === 'string' ? [value] : value;
 }
 
-/** What process 1 will be: an entrypoint of its own leaves the image's command aside, as the engine does. */
+/**
+ * Command line of process 1. As in the engine, an entrypoint in the spec discards the image's
+ * command.
+ */
 export function effectiveCommand(spec: ContainerSpec, image: LocalImage): readonly string[] {
   const command = spec.command ?? (spec.entrypoint === undefined ? image.command : []);
   return [...(spec.entrypoint ?? image.entrypoint), ...command];

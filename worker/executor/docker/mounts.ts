@@ -4,7 +4,7 @@ import type { Json, JsonObject } from '../../../manager/common/model/meta.js';
 
 const volumeSubpathApi = 45;
 const imageMountApi = 48;
-/** Read-only below mounts, too, and the ways to say otherwise. */
+/** Recursive read-only mounts and their options. */
 const recursiveApi = 44;
 
 type Bind = Extract<MountSpec, { type: 'bind' }>;
@@ -15,13 +15,15 @@ const recursion = {
   readonly: 'ReadOnlyForceRecursive',
 } as const;
 
-/** An entry of `HostConfig.Mounts`. Throws `unsupported` for what this engine cannot do. */
+/**
+ * Builds an entry of `HostConfig.Mounts`. Throws `unsupported` for options that this engine lacks.
+ */
 export function toMount(mount: MountSpec, apiMinor: number): JsonObject {
-  const need = needOf(mount);
-  if (need !== undefined && apiMinor < need.api) {
+  const requirement = requirementOf(mount);
+  if (requirement !== undefined && apiMinor < requirement.api) {
     throw new AppError(
       'unsupported',
-      `${need.what} needs an engine with API 1.${String(need.api)} (${need.engine}), this one speaks 1.${String(apiMinor)}`,
+      `${requirement.feature} requires an engine with API 1.${String(requirement.api)} (${requirement.engine}), this engine has 1.${String(apiMinor)}`,
     );
   }
   switch (mount.type) {
@@ -46,18 +48,18 @@ export function toMount(mount: MountSpec, apiMinor: number): JsonObject {
   }
 }
 
-function needOf(
+function requirementOf(
   mount: MountSpec,
-): { readonly what: string; readonly api: number; readonly engine: string } | undefined {
+): { readonly feature: string; readonly api: number; readonly engine: string } | undefined {
   if (mount.type === 'volume' && mount.subpath !== undefined) {
-    const what = `volume ${mount.source ?? mount.target}: subpath`;
-    return { what, api: volumeSubpathApi, engine: 'Docker 26' };
+    const feature = `volume ${mount.source ?? mount.target}: subpath`;
+    return { feature, api: volumeSubpathApi, engine: 'Docker 26' };
   }
   if (mount.type === 'image') {
-    return { what: `mount ${mount.target}: an image`, api: imageMountApi, engine: 'Docker 28' };
+    return { feature: `mount ${mount.target}: an image`, api: imageMountApi, engine: 'Docker 28' };
   }
   if (mount.type === 'bind' && mount.recursive !== undefined && mount.recursive !== 'disabled') {
-    return { what: `mount ${mount.target}: recursive`, api: recursiveApi, engine: 'Docker 25' };
+    return { feature: `mount ${mount.target}: recursive`, api: recursiveApi, engine: 'Docker 25' };
   }
   return undefined;
 }
@@ -90,12 +92,12 @@ function bindOptions({ propagation, recursive }: Bind): JsonObject | undefined {
   });
 }
 
-/** Only `Binds` have a word for labels of SELinux. */
+/** True for mounts with an SELinux label, which only `Binds` supports. */
 export function isRelabelled(mount: MountSpec): mount is Bind {
   return mount.type === 'bind' && mount.selinux !== undefined;
 }
 
-/** `SOURCE:TARGET:OPTIONS`. */
+/** Formats a bind as `SOURCE:TARGET:OPTIONS`. */
 export function toBindText({
   source,
   target,

@@ -10,7 +10,7 @@ import { clusterLabel, networkLabel } from '../../../manager/common/model/contai
 const bridgeNameOption = 'com.docker.network.bridge.name';
 const mtuOption = 'com.docker.network.driver.mtu';
 
-/** The part of `GET /networks` that is read here. */
+/** The fields of `GET /networks` that are used here. */
 export interface ListedNetwork {
   readonly Id: string;
   readonly Name: string;
@@ -22,7 +22,7 @@ export interface ListedNetwork {
   };
 }
 
-/** Undefined for a network that carries none of ours. */
+/** Converts a listed network; undefined if it is not labelled as a Shoal network. */
 export function toSeenNetwork(
   listed: ListedNetwork,
 ): Omit<SeenBridgeNetwork, 'containers'> | undefined {
@@ -33,7 +33,7 @@ export function toSeenNetwork(
     networkId: networkId as NetworkId,
     engineId: listed.Id,
     name: listed.Name,
-    // The engine's own name for a bridge that was given none.
+    // The engine's default name for the bridge.
     bridge: listed.Options?.[bridgeNameOption] ?? `br-${listed.Id.slice(0, 12)}`,
     subnet: range?.Subnet ?? '',
     gateway: range?.Gateway ?? '',
@@ -42,7 +42,7 @@ export function toSeenNetwork(
   };
 }
 
-/** The engine's networks that carry the cluster's. */
+/** The engine networks of the cluster's networks. */
 export class EngineNetworks implements BridgeNetworks {
   readonly #client: EngineClient;
   readonly #clusterId: string;
@@ -90,10 +90,10 @@ export class EngineNetworks implements BridgeNetworks {
     options: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<void> {
-    const what = `create network ${network.name}`;
+    const operation = `create network ${network.name}`;
     try {
       await this.#client.call(
-        what,
+        operation,
         (docker, abortSignal) =>
           docker.createNetwork({
             Name: network.name,
@@ -119,7 +119,7 @@ export class EngineNetworks implements BridgeNetworks {
         30_000,
       );
     } catch (error) {
-      // Overlapping subnets and taken bridge names come as 403 or 500 from engines before 25.
+      // Engines before 25 report overlapping subnets and bridge name conflicts as 403 or 500.
       if (
         error instanceof AppError &&
         /overlap|already exists|in use|conflicts/iu.test(error.message)
@@ -154,13 +154,14 @@ export class EngineNetworks implements BridgeNetworks {
   }
 
   /**
-   * Engines up to 20.10 at least may forget to free the endpoint of a container that they remove under
-   * load: the network then counts as used for ever. A forced disconnect by the endpoint's name frees it.
+   * Frees orphaned endpoints. Engines up to at least 20.10 may leak the endpoint of a container
+   * removed under load, and the network then counts as in use forever. A forced disconnect by the
+   * endpoint's name frees it.
    */
   async #freeOrphans(network: SeenBridgeNetwork, signal: AbortSignal): Promise<void> {
-    const what = `free network ${network.name}`;
+    const operation = `free network ${network.name}`;
     const [inspected, containers] = await this.#client.call(
-      what,
+      operation,
       (docker, abortSignal) =>
         Promise.all([
           docker.getNetwork(network.engineId).inspect() as Promise<InspectedNetwork>,
@@ -177,12 +178,12 @@ export class EngineNetworks implements BridgeNetworks {
   }
 }
 
-/** The part of `GET /networks/{id}` that is read here: who is attached, by an id that may lead nowhere. */
+/** The fields of `GET /networks/{id}` that are used here; a container id may be stale. */
 interface InspectedNetwork {
   readonly Containers?: Readonly<Record<string, { readonly Name: string }>> | null;
 }
 
-/** Names of the endpoints of which no container is `known`, neither by its id nor by its name. */
+/** Names of endpoints whose container is not in `known`, by id or by name. */
 export function orphanedEndpoints(
   network: InspectedNetwork,
   known: ReadonlySet<string>,

@@ -3,7 +3,7 @@ import type { PublishedPort } from '../../../manager/common/model/task.js';
 import type { ContainerState, SeenContainer } from '../executor.js';
 import { borrowedLabel, taskLabel } from '../../../manager/common/model/container-labels.js';
 
-/** The part of `GET /containers/{id}/json` that is read here. */
+/** The fields of `GET /containers/{id}/json` that are used here. */
 export interface InspectedContainer {
   readonly Id: string;
   readonly Name: string;
@@ -48,7 +48,7 @@ const states: readonly string[] = [
   'removing',
 ];
 
-/** The engine's record of one of our containers; undefined when it is not ours. */
+/** Converts the engine's record of a container; undefined if it has no Shoal task label. */
 export function toSeenContainer(inspected: InspectedContainer): SeenContainer | undefined {
   const taskId = inspected.Config.Labels?.[taskLabel];
   if (taskId === undefined) return undefined;
@@ -101,7 +101,7 @@ function toState(status: string): ContainerState {
   return states.includes(status) ? (status as ContainerState) : 'dead';
 }
 
-/** Year 1 is the engine's word for never. */
+/** The engine reports year 1 for "never". */
 function hasTime(stamp: string): boolean {
   return stamp !== '' && !stamp.startsWith('0001-');
 }

@@ -8,12 +8,12 @@ const label = {
   project: 'com.docker.compose.project',
   service: 'com.docker.compose.service',
   configFiles: 'com.docker.compose.project.config_files',
-  /** By which docker compose itself knows its containers. */
+  /** Label by which docker compose recognizes its containers. */
   configHash: 'com.docker.compose.config-hash',
   network: 'com.docker.compose.network',
 } as const;
 
-/** A container may take this long to stop, whatever grace it was given. */
+/** Timeout for stopping a container, whatever its grace period. */
 const stopMs = 120_000;
 
 interface Listed {
@@ -43,7 +43,7 @@ async function list(
   return listed.filter(({ Labels }) => Labels[clusterLabel] === undefined);
 }
 
-/** Containers of a Compose project that docker compose made, not a cluster of ours. */
+/** Containers of a Compose project that docker compose created, not a Shoal cluster. */
 export async function listOthers(
   client: EngineClient,
   project: string,
@@ -58,8 +58,9 @@ export async function listOthers(
 }
 
 /**
- * Stops each with the grace it was made with and removes it, then the project's networks. Volumes stay,
- * anonymous ones too; a network that something else is in stays as well.
+ * Stops each container with its own grace period and removes it, then removes the project's
+ * networks. All volumes are kept, including anonymous ones, and so are networks that are still in
+ * use.
  */
 export async function removeOthers(
   client: EngineClient,
@@ -67,10 +68,10 @@ export async function removeOthers(
   configFiles: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const mine = (await list(client, project, signal)).filter(
+  const matching = (await list(client, project, signal)).filter(
     ({ Labels }) => Labels[label.configFiles] === configFiles,
   );
-  await Promise.all(mine.map(({ Id }) => remove(client, Id, signal)));
+  await Promise.all(matching.map(({ Id }) => remove(client, Id, signal)));
   await removeNetworks(client, project, signal);
 }
 
@@ -126,7 +127,7 @@ async function removeNetworks(
   }
 }
 
-/** 403 of engines before 28. */
+/** True if the network is in use; engines before 28 report 403. */
 function isInUse(error: unknown): boolean {
   return isConflict(error) || (error instanceof Error && /active endpoints/iu.test(error.message));
 }

@@ -2,26 +2,27 @@ export interface ResolverInputs {
   readonly nameserver: string;
   readonly search: readonly string[];
   readonly options: readonly string[];
-  /** The host's own resolv.conf: its search list is taken over where the container has none. */
+  /** The host's resolv.conf: its search list applies if the container has none. */
   readonly host: string;
 }
 
 /**
- * Where the container has no say of its own. `ndots:0` as the engine's own: a service name has no dot, and
- * would be tried with every search domain first. `timeout`: the server is on this machine, so a question
- * without an answer met a worker that was being restarted; five seconds, the usual, would outlast that by
- * far. musl takes `timeout` for all attempts together (resolv.conf(5), musl's res_msend), so not less.
+ * Default options, unless the container sets them. `ndots:0` as in the engine: service names have
+ * no dot and would otherwise be tried with every search domain first. `timeout`: the server is on
+ * this machine, so an unanswered query hit a restarting worker; the usual five seconds would far
+ * exceed that restart. musl applies `timeout` to all attempts together (resolv.conf(5), musl's
+ * res_msend), so it must not be shorter.
  */
 const defaults: readonly string[] = ['ndots:0', 'timeout:2', 'attempts:4'];
 
-/** A container's resolv.conf. A search list of `.` alone means none. */
+/** Renders a container's resolv.conf. A search list of just `.` means none. */
 export function resolverFile(inputs: ResolverInputs): string {
   const search = inputs.search.length > 0 ? inputs.search : hostSearch(inputs.host);
   const domains = search.filter((domain) => domain !== '.');
-  const said = new Set(inputs.options.map(nameOfOption));
+  const explicit = new Set(inputs.options.map(nameOfOption));
   const options = [
     ...inputs.options,
-    ...defaults.filter((option) => !said.has(nameOfOption(option))),
+    ...defaults.filter((option) => !explicit.has(nameOfOption(option))),
   ];
   const lines = [`nameserver ${inputs.nameserver}`];
   if (domains.length > 0) lines.push(`search ${domains.join(' ')}`);

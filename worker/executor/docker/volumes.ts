@@ -4,7 +4,7 @@ import type { SeenVolume } from '../executor.js';
 import type { EngineClient } from './client.js';
 import { clusterLabel, type Owner } from '../../../manager/common/model/container-labels.js';
 
-/** The engine's names for anonymous volumes. */
+/** Name pattern of anonymous volumes. */
 const anonymousName = /^[0-9a-f]{64}$/u;
 
 /** Named volumes on this node. */
@@ -19,7 +19,7 @@ export class Volumes {
     this.#nodeName = nodeName;
   }
 
-  /** Makes the volume unless it is there. An external one must be. */
+  /** Creates the volume if it does not exist. An external volume must exist. */
   async ensure(spec: VolumeSpec, signal: AbortSignal): Promise<void> {
     if (spec.external) {
       await this.#mustExist(spec.name, signal);
@@ -55,12 +55,12 @@ export class Volumes {
       if (!isNotFound(error)) throw error;
       throw new AppError(
         'not-found',
-        `volume ${name} is external and not on node ${this.#nodeName}: create it there first`,
+        `volume ${name} is external and does not exist on node ${this.#nodeName}; create it there first`,
       );
     }
   }
 
-  /** Named ones only. */
+  /** Lists named volumes. */
   async list(signal: AbortSignal): Promise<readonly SeenVolume[]> {
     const { Volumes: volumes } = await this.#client.call(
       'list volumes',
@@ -84,7 +84,7 @@ export class Volumes {
     }
   }
 
-  /** Every volume this cluster made here. */
+  /** Removes all volumes that this cluster created on this node. */
   async removeAll(signal: AbortSignal): Promise<void> {
     const filters = { label: [`${clusterLabel}=${this.#owner.clusterId}`] };
     const { Volumes: ours } = await this.#client.call(

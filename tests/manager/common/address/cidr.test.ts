@@ -18,7 +18,7 @@ const anyCidr = fc
   .tuple(anyIp, fc.integer({ min: 0, max: 32 }))
   .map(([ip, prefix]) => cidrAround(ip, prefix));
 
-test('a block survives being written and read, and forgets its host bits', (t) => {
+test('formatting and parsing a block round-trips and clears its host bits', (t) => {
   fc.assert(
     fc.property(anyCidr, (cidr) => {
       const again = parseCidr(formatCidr(cidr));
@@ -37,8 +37,8 @@ for (const text of [
   '10.0.0.0/-1',
   'fd00::/8',
 ])
-  test(`"${text}" is not a block`, (t) => {
-    t.throws(() => parseCidr(text), { message: /is not an IPv4 block/ });
+  test(`parseCidr rejects "${text}"`, (t) => {
+    t.throws(() => parseCidr(text), { message: /is not an IPv4 CIDR block/ });
   });
 
 test('a block contains exactly the addresses between its first and last', (t) => {
@@ -52,7 +52,7 @@ test('a block contains exactly the addresses between its first and last', (t) =>
   });
 });
 
-test('blocks overlap exactly when an end of one lies in the other', (t) => {
+test('blocks overlap exactly if one contains an end of the other', (t) => {
   t.notThrows(() => {
     fc.assert(
       fc.property(anyCidr, anyCidr, (a, b) => {
@@ -66,7 +66,7 @@ test('blocks overlap exactly when an end of one lies in the other', (t) => {
   t.true(covers(parseCidr('0.0.0.0/0'), parseCidr('255.0.0.0/8')));
 });
 
-test('hosts have neither the network nor the broadcast address', (t) => {
+test('the host range excludes the network and broadcast addresses', (t) => {
   t.deepEqual(hostRange(parseCidr('10.0.0.0/24')), {
     first: parseIp('10.0.0.1'),
     last: parseIp('10.0.0.254'),
@@ -74,7 +74,7 @@ test('hosts have neither the network nor the broadcast address', (t) => {
   t.is(sizeOf(24), 256);
 });
 
-test('blocks of two and of one address are all hosts', (t) => {
+test('every address of a /31 or /32 block is a host address', (t) => {
   const pair = hostRange(parseCidr('10.0.0.6/31'));
   t.is(pair.last - pair.first, 1);
   const single = hostRange(parseCidr('10.0.0.7/32'));

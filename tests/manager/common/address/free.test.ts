@@ -16,7 +16,7 @@ const smallBlock = fc
   .tuple(fc.integer({ min: 0, max: 0xffff_ffff }), fc.integer({ min: 26, max: 32 }))
   .map(([ip, prefix]) => cidrAround(ip, prefix));
 
-test('a block hands out each of its hosts once and then nothing', (t) => {
+test('nextFree returns each host of a block once, then undefined', (t) => {
   t.notThrows(() => {
     fc.assert(
       fc.property(smallBlock, fc.integer({ min: 0, max: 70 }), (cidr, offset) => {
@@ -36,7 +36,7 @@ test('a block hands out each of its hosts once and then nothing', (t) => {
   });
 });
 
-test('looking starts where asked and wraps around to the first host', (t) => {
+test('nextFree starts at the given address and wraps around to the first host', (t) => {
   const cidr = parseCidr('10.0.0.0/29');
   const taken = new Set(['10.0.0.5', '10.0.0.6'].map(parseIp));
   t.is(nextFree(cidr, taken, parseIp('10.0.0.4')), parseIp('10.0.0.4'));
@@ -44,14 +44,14 @@ test('looking starts where asked and wraps around to the first host', (t) => {
   t.is(nextFree(cidr, taken, parseIp('192.168.0.1')), parseIp('10.0.0.1'));
 });
 
-test('an address freed a moment ago is not the next to be given out', (t) => {
+test('nextFree does not reuse a just freed address next', (t) => {
   const cidr = parseCidr('10.0.0.0/24');
   const last = nextFree(cidr, new Set());
   t.is(last, parseIp('10.0.0.1'));
   t.is(formatIp(nextFree(cidr, new Set(), parseIp('10.0.0.1') + 1) ?? 0), '10.0.0.2');
 });
 
-test('free blocks lie in the pool, touch nothing taken, and run out only when none fits', (t) => {
+test('nextFreeBlock returns blocks inside the pool without overlaps, and undefined only if none fits', (t) => {
   const pool = parseCidr('10.0.0.0/26');
   const inPool = fc
     .tuple(fc.integer({ min: 0, max: 63 }), fc.integer({ min: 27, max: 32 }))
@@ -79,7 +79,7 @@ test('free blocks lie in the pool, touch nothing taken, and run out only when no
   });
 });
 
-test('a taken block that surrounds the pool leaves nothing', (t) => {
+test('a taken block that covers the pool leaves no free block', (t) => {
   t.is(nextFreeBlock(parseCidr('10.0.0.0/16'), 24, [parseCidr('10.0.0.0/8')]), undefined);
   t.is(nextFreeBlock(parseCidr('10.0.0.0/24'), 16, []), undefined);
 });

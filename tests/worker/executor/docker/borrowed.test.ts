@@ -15,7 +15,7 @@ const inspected: InspectedMounts = {
   },
 };
 
-test('mounts of another are had at the same places, but for files that we made for it', (t) => {
+test('volumes_from copies mounts except files that the worker generated', (t) => {
   const { mounts, anonymous } = borrow(
     { mounts: [], files: [] },
     [{ inspected, readOnly: false }],
@@ -36,7 +36,7 @@ test('mounts of another are had at the same places, but for files that we made f
   t.deepEqual(anonymous, [made]);
 });
 
-test('what is borrowed to be read is read-only, and one’s own mounts come first', (t) => {
+test('read-only volumes_from mounts are read-only, and own mounts take precedence', (t) => {
   const own = { type: 'tmpfs', target: '/data', readOnly: false } as const;
   const { mounts } = borrow({ mounts: [own], files: [] }, [{ inspected, readOnly: true }], []);
   t.false(mounts.some(({ Target }) => Target === '/data'));

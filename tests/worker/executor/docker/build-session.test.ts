@@ -15,7 +15,7 @@ import {
 } from '../../../../worker/executor/docker/build-session.js';
 import type { EngineClient } from '../../../../worker/executor/docker/client.js';
 
-/** The builder's end of a session that serves this. */
+/** The builder's side of a session that serves this data. */
 async function builder(t: ExecutionContext, data: SessionData): Promise<ClientHttp2Session> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -33,7 +33,7 @@ async function builder(t: ExecutionContext, data: SessionData): Promise<ClientHt
   return client;
 }
 
-/** One gRPC call: its status and the bytes of its answer. */
+/** Sends one gRPC call; returns its status and message bytes. */
 async function call(client: ClientHttp2Session, path: string, message: Uint8Array) {
   const head = Buffer.alloc(5);
   head.writeUInt32BE(message.length, 1);
@@ -49,7 +49,7 @@ async function call(client: ClientHttp2Session, path: string, message: Uint8Arra
   return { status, message: body.subarray(5) };
 }
 
-test('a builder gets the secrets it may have, and credentials for its registry', async (t) => {
+test('a builder receives its secrets and the credentials for its registry', async (t) => {
   const long = 'x'.repeat(300);
   const client = await builder(t, {
     secrets: { token: Buffer.from(long).toString('base64') },
@@ -72,7 +72,7 @@ test('a builder gets the secrets it may have, and credentials for its registry',
   t.deepEqual([none.status, none.message.length], ['0', 0]);
 });
 
-test('a session says that it lives, and that it knows nothing else', async (t) => {
+test('a session answers health checks and rejects unknown methods', async (t) => {
   const client = await builder(t, { secrets: {}, auths: {} });
   const health = await call(client, '/grpc.health.v1.Health/Check', new Uint8Array());
   t.deepEqual([health.status, [...health.message]], ['0', [8, 1]]);

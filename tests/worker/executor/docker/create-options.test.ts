@@ -45,7 +45,7 @@ const back = {
   aliases: ['db'],
 };
 
-test('a new engine takes all networks at once, each with address and MAC', (t) => {
+test('engines from API 1.44 get all networks at creation, each with address and MAC', (t) => {
   const { body, joinLater } = request({ attachments: [front, back], apiMinor: 44 });
   t.deepEqual(endpoints(body), {
     front: { IPAMConfig: { IPv4Address: '10.0.0.2' }, MacAddress: front.mac },
@@ -56,14 +56,14 @@ test('a new engine takes all networks at once, each with address and MAC', (t) =
   t.is(host(body).NetworkMode, 'front');
 });
 
-test('an old engine takes the first one and its MAC beside it, the others are joined later', (t) => {
+test('older engines get the first network and its MAC, the others are connected later', (t) => {
   const { body, joinLater } = request({ attachments: [front, back], apiMinor: 41 });
   t.deepEqual(endpoints(body), { front: { IPAMConfig: { IPv4Address: '10.0.0.2' } } });
   t.is(body.MacAddress, front.mac);
   t.deepEqual(joinLater, [back]);
 });
 
-test('ports are published as asked: chosen, fixed, of a range, on one address, twice', (t) => {
+test('ports are published as ephemeral, fixed, ranged, on one address and repeatedly', (t) => {
   const port = { protocol: 'tcp', mode: 'host' } as const;
   const { body } = request({
     task: task({}, [
@@ -94,7 +94,7 @@ test('ports are published as asked: chosen, fixed, of a range, on one address, t
   ]);
 });
 
-test('what has no meaning for the cluster is passed through, what has one wins', (t) => {
+test('options unknown to the cluster are passed through and never override its own', (t) => {
   const { body } = request({
     task: task({
       config: { User: '5', ExposedPorts: { '7/tcp': {} } },
@@ -114,7 +114,7 @@ test('what has no meaning for the cluster is passed through, what has one wins',
   t.deepEqual(host(body).RestartPolicy, { Name: 'on-failure', MaximumRetryCount: 3 });
 });
 
-test('mounts and files of the host are mounts; times are in nanoseconds', (t) => {
+test('mounts and host files become mounts, and durations nanoseconds', (t) => {
   const { body } = request({
     task: task({
       mounts: [
@@ -150,7 +150,7 @@ test('mounts and files of the host are mounts; times are in nanoseconds', (t) =>
   });
 });
 
-test('a volume’s subpath is refused by name where the engine is too old for it', (t) => {
+test('a volume subpath is rejected on engines that are too old', (t) => {
   const mount = {
     type: 'volume',
     source: 'data',
@@ -160,22 +160,22 @@ test('a volume’s subpath is refused by name where the engine is too old for it
     subpath: 'a',
   } as const;
   t.throws(() => request({ task: task({ mounts: [mount] }), apiMinor: 41 }), {
-    message: /^volume data: subpath needs an engine with API 1\.45/,
+    message: /^volume data: subpath requires an engine with API 1\.45/,
   });
 });
 
-test('a shared network namespace is the peer’s container, without a host name of its own', (t) => {
+test('a shared network namespace refers to the other container and has no hostname', (t) => {
   const sharer = task({ networkMode: { kind: 'service', service: 'vpn' }, hostname: 'x' });
   const { body } = request({ task: sharer, leaders: new Map([['vpn', 'abc']]) });
   t.is(host(body).NetworkMode, 'container:abc');
   t.false('Hostname' in body);
   t.false('Dns' in host(body));
   t.throws(() => request({ task: sharer }), {
-    message: 'no container of service vpn on this node',
+    message: 'service vpn has no container on this node',
   });
 });
 
-test('mounts that are relabelled are binds, and what an engine cannot mount is refused', (t) => {
+test('SELinux-labelled mounts become binds, and unsupported mounts are rejected', (t) => {
   const bind = { type: 'bind', source: '/s', target: '/t', readOnly: true } as const;
   const { body } = request({
     task: task({
@@ -204,11 +204,11 @@ test('mounts that are relabelled are binds, and what an engine cannot mount is r
   ]);
   const image = { type: 'image', source: 'i', target: '/i' } as const;
   t.throws(() => request({ task: task({ mounts: [image] }), apiMinor: 45 }), {
-    message: /^mount \/i: an image needs an engine with API 1\.48 \(Docker 28\)/,
+    message: /^mount \/i: an image requires an engine with API 1\.48 \(Docker 28\)/,
   });
 });
 
-test('shared namespaces are those of the containers of the leaders', (t) => {
+test('shared namespaces refer to the containers of the leaders', (t) => {
   const sharer = task({ ipcService: 'a', pidService: 'b' });
   const leaders = new Map([
     ['a', 'c-a'],
@@ -220,7 +220,7 @@ test('shared namespaces are those of the containers of the leaders', (t) => {
   });
 });
 
-test('labels of docker compose and of the cluster are there, and ours cannot be overridden', (t) => {
+test('containers have Compose and cluster labels, which users cannot override', (t) => {
   const labels = {
     mine: '1',
     'io.shoal.task': 'forged',

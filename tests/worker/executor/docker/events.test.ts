@@ -9,7 +9,7 @@ import { engineRecording } from '../../../helpers/engine-recording.js';
 
 const wire = Buffer.from(engineRecording('events.jsonl'));
 
-test('any chunking of the stream gives the same events', (t) => {
+test('the events do not depend on the chunking of the stream', (t) => {
   const whole = new JsonLines().push(wire);
   t.true(whole.length > 10);
   fc.assert(
@@ -30,7 +30,7 @@ test('any chunking of the stream gives the same events', (t) => {
   );
 });
 
-test('the life of a container is read from its events, health checks are passed over', (t) => {
+test('container lifecycle events are classified and health check execs are ignored', (t) => {
   const meanings = new JsonLines()
     .push(wire)
     .flatMap((raw) => toContainerEvent(raw) ?? [])
@@ -48,6 +48,6 @@ test('the life of a container is read from its events, health checks are passed 
   ]);
 });
 
-test('an event of something else than a container is no container event', (t) => {
+test('events of other object types are ignored', (t) => {
   t.is(toContainerEvent({ Type: 'network', Action: 'create', Actor: { ID: 'x' } }), undefined);
 });

@@ -32,7 +32,7 @@ async function namesIn(archive: NodeJS.ReadableStream): Promise<readonly string[
   return names;
 }
 
-/** As Docker 20.10 saves: a folder per layer, links for layers of the same content. */
+/** Archive layout of Docker 20.10: a folder per layer, symlinks for layers with equal content. */
 const parts: readonly Entry[] = [
   { name: 'a/layer.tar', content: 'base' },
   { name: 'b/layer.tar', content: 'middle' },
@@ -48,7 +48,7 @@ async function saved(layers: readonly string[]): Promise<() => Promise<NodeJS.Re
   return () => Promise.resolve(Readable.from([bytes.subarray(0, 700), bytes.subarray(700)]));
 }
 
-test('the lowest layers are left out of a saved image, all else stays', async (t) => {
+test('only the lowest layers are omitted from a saved image', async (t) => {
   const open = await saved(['a/layer.tar', 'b/layer.tar', 'd/layer.tar']);
   t.deepEqual(await namesIn(await saveWithout(open, 2)), [
     'c/layer.tar',
@@ -60,14 +60,14 @@ test('the lowest layers are left out of a saved image, all else stays', async (t
   t.is((await namesIn(await saveWithout(open, 0))).length, parts.length + 1);
 });
 
-test('a layer that a higher one is a link to is not left out', async (t) => {
+test('a layer that an upper layer links to is kept', async (t) => {
   const open = await saved(['a/layer.tar', 'b/layer.tar', 'c/layer.tar']);
   const names = await namesIn(await saveWithout(open, 2));
   t.true(names.includes('a/layer.tar'));
   t.false(names.includes('b/layer.tar'));
 });
 
-test('an archive that breaks off breaks the one that is made of it', async (t) => {
+test('an error of the source archive fails the filtered archive', async (t) => {
   const open = await saved(['a/layer.tar', 'b/layer.tar', 'd/layer.tar']);
   let opened = 0;
   const breaking = async (): Promise<NodeJS.ReadableStream> => {

@@ -8,7 +8,7 @@ import { engineRecording } from '../../../helpers/engine-recording.js';
 const read = (name: string): InspectedContainer =>
   JSON.parse(engineRecording(name)) as InspectedContainer;
 
-test('a container just created has no times, no exit code and no ports', (t) => {
+test('a created container has no times, exit code or ports', (t) => {
   const seen = toSeenContainer(read('created.json'));
   t.is(seen?.state, 'created');
   t.deepEqual(
@@ -21,7 +21,7 @@ test('a container just created has no times, no exit code and no ports', (t) => 
   t.deepEqual(seen?.command, ['sleep', '600']);
 });
 
-test('a running one has its start, its health and each published port once', (t) => {
+test('a running container has its start time, health and each published port once', (t) => {
   const seen = toSeenContainer(read('running.json'));
   t.is(seen?.state, 'running');
   t.is(seen?.health, 'healthy');
@@ -35,7 +35,7 @@ test('a running one has its start, its health and each published port once', (t)
   );
 });
 
-test('a paused one still counts as started, one that ended does not', (t) => {
+test('a paused container has a start time, an exited one does not', (t) => {
   t.is(toSeenContainer(read('paused.json'))?.state, 'paused');
   t.truthy(toSeenContainer(read('paused.json'))?.startedAt);
   const ended = toSeenContainer(read('exited.json'));
@@ -45,7 +45,7 @@ test('a paused one still counts as started, one that ended does not', (t) => {
   t.truthy(ended?.finishedAt);
 });
 
-test('while the engine waits to restart it, it is not started', (t) => {
+test('a restarting container has no start time', (t) => {
   const ended = read('exited.json');
   const waiting = { ...ended, RestartCount: 2, State: { ...ended.State, Status: 'restarting' } };
   const seen = toSeenContainer(waiting);
@@ -54,7 +54,7 @@ test('while the engine waits to restart it, it is not started', (t) => {
   t.is(seen?.restarts, 2);
 });
 
-test('a container of somebody else is none of ours', (t) => {
+test('a container without a task label is ignored', (t) => {
   const foreign = { ...read('running.json'), Config: { Labels: null } };
   t.is(toSeenContainer(foreign), undefined);
 });

@@ -11,7 +11,7 @@ import {
 import { resolverFile } from '../../../../worker/executor/docker/resolver-file.js';
 import { engineRecording } from '../../../helpers/engine-recording.js';
 
-test('an image reference is cut where its tag begins, and gets one', (t) => {
+test('an image reference is split at its tag, which defaults to latest', (t) => {
   t.deepEqual(toReference('redis'), { fromImage: 'redis', tag: 'latest' });
   t.deepEqual(toReference('redis:7'), { fromImage: 'redis', tag: '7' });
   t.deepEqual(toReference('host:5000/a/b'), { fromImage: 'host:5000/a/b', tag: 'latest' });
@@ -19,7 +19,7 @@ test('an image reference is cut where its tag begins, and gets one', (t) => {
   t.deepEqual(toReference('a@sha256:00'), { fromImage: 'a@sha256:00' });
 });
 
-test('process 1 is put together as the engine does it', (t) => {
+test('the command of process 1 is composed as in the engine', (t) => {
   const image = { id: '', hasHealthcheck: false, entrypoint: ['/e'], command: ['c'] };
   t.deepEqual(effectiveCommand(aContainer(), image), ['/e', 'c']);
   t.deepEqual(effectiveCommand(aContainer({ command: ['x'] }), image), ['/e', 'x']);
@@ -27,7 +27,7 @@ test('process 1 is put together as the engine does it', (t) => {
   t.deepEqual(effectiveCommand(aContainer({ entrypoint: [], command: ['x'] }), image), ['x']);
 });
 
-test('the resolver file names our server first and alone, and tries a bare name as it is', (t) => {
+test('resolv.conf has the worker’s DNS server as its only nameserver and ndots:0', (t) => {
   const host = 'search corp.example lan\nnameserver 192.0.2.53\n';
   const nameserver = '10.0.0.1';
   t.is(
@@ -44,7 +44,7 @@ test('the resolver file names our server first and alone, and tries a bare name 
   );
 });
 
-test('an engine network of ours is known by its label', (t) => {
+test('a Shoal network is recognized by its label', (t) => {
   const [listed] = JSON.parse(engineRecording('networks.json')) as [ListedNetwork];
   t.like(toSeenNetwork(listed), {
     networkId: 'n1',
@@ -58,7 +58,7 @@ test('an engine network of ours is known by its label', (t) => {
   t.is(toSeenNetwork({ ...listed, Labels: null }), undefined);
 });
 
-test('the engine’s facts are those of its own report', (t) => {
+test('engine facts are read from the info response', (t) => {
   const facts = toEngineFacts(JSON.parse(engineRecording('info.json')) as EngineInfo);
   t.regex(facts.version, /^20\.10/);
   t.true(facts.cpus > 0 && facts.memoryBytes > 2 ** 30);
@@ -70,7 +70,7 @@ test('the engine’s facts are those of its own report', (t) => {
   );
 });
 
-test('what the client library throws becomes one line of ours, with a kind to act on', (t) => {
+test('dockerode errors become one-line AppErrors with a kind', (t) => {
   const answered = (statusCode: number, message: string): object =>
     Object.assign(new Error(`(HTTP code ${String(statusCode)}) x - ${message}`), {
       statusCode,
@@ -88,13 +88,13 @@ test('what the client library throws becomes one line of ours, with a kind to ac
   t.is(kind(answered(500, 'first\nsecond')), 'internal: start container c: first');
   t.is(
     kind(Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })),
-    'unavailable: start container c: engine not reachable (ECONNREFUSED)',
+    'unavailable: start container c: cannot connect to the Docker engine (ECONNREFUSED); check that it is running',
   );
   t.regex(kind(new DOMException('', 'TimeoutError')), /^timeout: /);
   t.regex(kind(new DOMException('', 'AbortError')), /^cancelled: /);
 });
 
-test('an endpoint is orphaned when no container is left by its id or its name', (t) => {
+test('an endpoint is orphaned if no container has its id or name', (t) => {
   const network = {
     Containers: { 'ep-1': { Name: 'gone' }, abc: { Name: 'renamed' }, x: { Name: 'there' } },
   };
