@@ -132,7 +132,7 @@ export class Listener {
     if (error.code !== 'EADDRNOTAVAIL' && !this.#warned) {
       this.#warned = true;
       log.warn(
-        `dns: cannot listen on ${address}:${String(port)}/${transport}, retrying: ${messageOf(error)}`,
+        `dns: cannot listen on ${address}:${String(port)}/${transport}: ${messageOf(error)}; retrying`,
       );
     }
     const cancel = clock.after(backoffMs(bindBackoff, failures, 0.5), () => {

@@ -23,7 +23,7 @@ function endpointOf(server: string): { readonly host: string; readonly port: num
 }
 
 /**
- * Exchange over the network. Each query uses its outgoing socket, hence a random source port, and a
+ * Exchange over the network. Each query uses its own socket, hence a random source port, and a
  * random id: a spoofed answer has to guess both (RFC 5452).
  */
 export const exchange: Exchange = (server, query, transport, timeoutMs) => {

@@ -27,9 +27,9 @@ export interface SeenContainer {
   readonly exitCode?: number;
   /** The engine's error from a failed start. */
   readonly error?: string;
-  /** ms since the epoch; undefined unless it is running. */
+  /** ms since the epoch; undefined unless it is running or paused. */
   readonly startedAt?: number;
-  /** Time of the last start (ms since the epoch), set if it is not running. */
+  /** Time of the last start (ms since the epoch), set unless it is running or paused. */
   readonly lastStartedAt?: number;
   /** The engine's timestamp of the last exit, which identifies that exit. */
   readonly finishedAt?: string;

@@ -16,7 +16,7 @@ export interface Directory {
   isUp(endpoint: Endpoint): boolean;
   /** The host's search domains, which a resolver may have appended to a cluster name. */
   searchDomains(): readonly string[];
-  /** In [0, 1). */
+  /** Returns a number in [0, 1). */
   readonly random: () => number;
 }
 

@@ -23,7 +23,7 @@ export function toMount(mount: MountSpec, apiMinor: number): JsonObject {
   if (requirement !== undefined && apiMinor < requirement.api) {
     throw new AppError(
       'unsupported',
-      `${requirement.feature} requires an engine with API 1.${String(requirement.api)} (${requirement.engine}), this engine has 1.${String(apiMinor)}`,
+      `${requirement.feature} requires an engine with API 1.${String(requirement.api)} (${requirement.engine}); this engine has 1.${String(apiMinor)}`,
     );
   }
   switch (mount.type) {
