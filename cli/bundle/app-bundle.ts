@@ -6,27 +6,27 @@ import type { ArchiveFile } from './archive.js';
 import { sha256, toTar } from './archive.js';
 
 /*
- * The application as machines get it: the compiled rooms and only those packages that manager and
- * worker load. Packages are found as Node finds them (node_modules of each parent folder), so it works
- * from a checkout and from an installed package alike.
+ * The application as uploaded to machines: the compiled folders and only the packages that manager
+ * and worker load. Packages are resolved like Node does (node_modules of each parent folder), so it
+ * works from a checkout and from an installed package.
  */
 
 export interface AppBundle {
   readonly sum: string;
-  /** A tar, not compressed. */
+  /** Uncompressed tar. */
   readonly tar: Buffer;
-  /** Bytes on disk, about. */
+  /** Approximate size on disk. */
   readonly bytes: number;
 }
 
 const rooms = ['cli', 'manager', 'worker', 'network'];
 
-/** Used by the client alone. */
+/** Packages that only the client uses. */
 const clientOnly = new Set(['ink', 'react', 'js-yaml', 'ssh2']);
 
 /**
- * Named as dependencies by packages we need, never loaded by what we use of them: implementations
- * for the Bare runtime, types, build tools of native addons, the command line of a proto compiler.
+ * Transitive dependencies that are never loaded at runtime: implementations for the Bare runtime,
+ * types, build tools of native addons, the command line of a proto compiler.
  */
 const neverLoaded =
   /^(?:bare-.*|@types\/.*|undici-types|cpu-features|nan|buildcheck|node-addon-api|yargs)$/u;
@@ -51,7 +51,7 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-/** The folder Node would load `name` from, asked from a file in `from`. */
+/** The folder from which Node loads `name` for a file in `from`. */
 async function locate(name: string, from: string): Promise<string | undefined> {
   for (let folder = from; ; folder = dirname(folder)) {
     const candidate = join(folder, 'node_modules', name);
@@ -60,13 +60,13 @@ async function locate(name: string, from: string): Promise<string | undefined> {
   }
 }
 
-/** Whether a package with native code is for the machine: `name-linux-x64` and the like. */
+/** False for a package with native code for another platform (`name-linux-x64` and the like). */
 function isForPlatform(name: string, arch: string): boolean {
   const native = /-(linux|darwin|win32|freebsd|android)-([a-z0-9]+)/u.exec(name);
   return native === null || (native[1] === 'linux' && native[2] === arch);
 }
 
-/** Package folders by where they go below the bundle's node_modules. */
+/** The transitive closure of the dependencies: package folders by their path in the bundle. */
 async function closure(root: string, arch: string): Promise<ReadonlyMap<string, string>> {
   const found = new Map<string, string>();
   const visit = async (name: string, from: string, optional: boolean): Promise<void> => {
@@ -74,12 +74,12 @@ async function closure(root: string, arch: string): Promise<ReadonlyMap<string, 
     const folder = await locate(name, from);
     if (folder === undefined) {
       if (optional) return;
-      throw new AppError('internal', `package ${name} is not installed: run npm ci`);
+      throw new AppError('internal', `package ${name} is not installed; run npm ci`);
     }
-    const target = folder.slice(folder.indexOf(`${sep}node_modules${sep}`) + 1);
-    const place = folder.startsWith(root) ? relative(root, folder) : target;
-    if (found.has(place)) return;
-    found.set(place, folder);
+    const fallback = folder.slice(folder.indexOf(`${sep}node_modules${sep}`) + 1);
+    const bundlePath = folder.startsWith(root) ? relative(root, folder) : fallback;
+    if (found.has(bundlePath)) return;
+    found.set(bundlePath, folder);
     const manifest = await manifestOf(folder);
     for (const next of Object.keys(manifest.dependencies ?? {})) {
       await visit(next, folder, next in (manifest.optionalDependencies ?? {}));
@@ -95,17 +95,17 @@ async function closure(root: string, arch: string): Promise<ReadonlyMap<string, 
   return found;
 }
 
-/** Native files carry the C library in their names; machines here have glibc. */
+/** Skips native addons for musl, which they have in their names; machines run glibc. */
 function isWantedFile(name: string): boolean {
   return !skippedFile.test(name) && !/\.musl\.node$|\.abi\d+\..*\.node$/u.test(name);
 }
 
-async function filesBelow(folder: string, place: string): Promise<readonly ArchiveFile[]> {
+async function filesBelow(folder: string, prefix: string): Promise<readonly ArchiveFile[]> {
   const files: ArchiveFile[] = [];
   const entries = await readdir(folder, { withFileTypes: true });
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const path = join(folder, entry.name);
-    const inside = `${place}/${entry.name}`;
+    const inside = `${prefix}/${entry.name}`;
     if (entry.isDirectory() && entry.name !== 'node_modules' && !skippedFolder.test(entry.name)) {
       files.push(...(await filesBelow(path, inside)));
     } else if (entry.isFile() && isWantedFile(entry.name)) {
@@ -117,11 +117,11 @@ async function filesBelow(folder: string, place: string): Promise<readonly Archi
 
 /** The folder with package.json above this file, compiled or not. */
 function packageRoot(): string {
-  const here = dirname(fileURLToPath(import.meta.url));
-  return join(here, '..', '..', '..');
+  const folder = dirname(fileURLToPath(import.meta.url));
+  return join(folder, '..', '..', '..');
 }
 
-/** Packs the application for machines of an architecture (Node's word). */
+/** Packs the application for machines of an architecture (in Node's terms). */
 export async function packApp(arch: string, root = packageRoot()): Promise<AppBundle> {
   const packages = await closure(root, arch);
   const files: ArchiveFile[] = [
@@ -132,8 +132,8 @@ export async function packApp(arch: string, root = packageRoot()): Promise<AppBu
       files.push(...(await filesBelow(join(root, 'dist', room), `dist/${room}`)));
     }
   }
-  for (const [place, folder] of [...packages].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    files.push(...(await filesBelow(folder, place)));
+  for (const [bundlePath, folder] of [...packages].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    files.push(...(await filesBelow(folder, bundlePath)));
   }
   const tar = await toTar(files);
   return { sum: sha256(tar), tar, bytes: tar.length };

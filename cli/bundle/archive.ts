@@ -7,22 +7,22 @@ import { pipeline } from 'node:stream/promises';
 import { extract, pack, type Header, type Pack } from 'tar-stream';
 import { AppError } from '../../manager/common/base/errors.js';
 
-/** One file of an archive; its folder appears by itself when unpacked. */
+/** A file of an archive; parent folders are created when it is unpacked. */
 export interface ArchiveFile {
   readonly path: string;
   readonly mode: number;
   readonly content: Buffer | string;
 }
 
-/** Something on disk and the name it gets in an archive. */
+/** A file, folder or link on disk and its name in the archive. */
 export interface TreeEntry {
   readonly path: string;
   readonly source: string;
-  /** Keep user and group; else everything belongs to root. */
+  /** Keep uid and gid; root otherwise. */
   readonly keepOwner?: boolean;
 }
 
-/** A tar of these files, owned by root and without times: same files, same bytes. */
+/** A reproducible tar: owned by root, mtime 0. */
 export async function toTar(files: readonly ArchiveFile[]): Promise<Buffer> {
   const archive = pack();
   const bytes = buffer(archive);
@@ -33,7 +33,7 @@ export async function toTar(files: readonly ArchiveFile[]): Promise<Buffer> {
   return bytes;
 }
 
-/** A tar of files, folders and links on disk, read as it is read; sockets and devices are left out. */
+/** Streams a tar of files, folders and links on disk; sockets and devices are skipped. */
 export function packTree(
   entries: AsyncIterable<TreeEntry>,
   extra: readonly ArchiveFile[] = [],
@@ -51,15 +51,15 @@ export function packTree(
 }
 
 async function packEntry(archive: Pack, { path, source, keepOwner }: TreeEntry): Promise<void> {
-  const about = await lstat(source);
-  const owner = keepOwner === true ? { uid: about.uid, gid: about.gid } : { uid: 0, gid: 0 };
-  const header = { name: path, mode: about.mode & 0o7777, mtime: about.mtime, ...owner };
-  if (about.isDirectory()) archive.entry({ ...header, type: 'directory' });
-  else if (about.isSymbolicLink()) {
+  const stats = await lstat(source);
+  const owner = keepOwner === true ? { uid: stats.uid, gid: stats.gid } : { uid: 0, gid: 0 };
+  const header = { name: path, mode: stats.mode & 0o7777, mtime: stats.mtime, ...owner };
+  if (stats.isDirectory()) archive.entry({ ...header, type: 'directory' });
+  else if (stats.isSymbolicLink()) {
     archive.entry({ ...header, type: 'symlink', linkname: await readlink(source) });
-  } else if (about.isFile()) {
-    // A file that grows while it is read must not break the archive: only what was there is sent.
-    const { size } = about;
+  } else if (stats.isFile()) {
+    // Reads at most the size in the header: a file that grows meanwhile would break the archive.
+    const { size } = stats;
     const sink = archive.entry({ ...header, size });
     if (size === 0) sink.end(undefined);
     else await pipeline(createReadStream(source, { end: size - 1 }), sink);
@@ -67,8 +67,9 @@ async function packEntry(archive: Pack, { path, source, keepOwner }: TreeEntry):
 }
 
 /**
- * Unpacks a tar; `place` says where an entry goes, undefined leaves it out. Links are made as they are, but
- * nothing is ever written through one: an archive of a foreign container must not reach other files.
+ * Unpacks a tar below `root`. `place` maps an entry's name to its target path; undefined skips the
+ * entry. Symbolic links are created but never followed, because the archive may come from an
+ * untrusted container. Throws `invalid` for an entry outside `root`, `unsupported` for a hard link.
  */
 export async function unpackTree(
   archive: NodeJS.ReadableStream,
@@ -82,7 +83,7 @@ export async function unpackTree(
     if (entry.header.name.split('/').includes('..')) {
       throw new AppError(
         'invalid',
-        `the archive has an entry outside its folder: ${JSON.stringify(entry.header.name)}`,
+        `archive entry is outside the target folder: ${JSON.stringify(entry.header.name)}`,
       );
     }
     const target = place(entry.header.name);
@@ -101,9 +102,9 @@ async function unpackEntry(
   const mode = header.mode & 0o777;
   await checkInside(root, target);
   if (header.type === 'directory') {
-    const there = await lstat(target).catch(() => undefined);
-    if (there?.isSymbolicLink() === true) {
-      throw new AppError('invalid', `the archive has a folder in place of the link ${target}`);
+    const existing = await lstat(target).catch(() => undefined);
+    if (existing?.isSymbolicLink() === true) {
+      throw new AppError('invalid', `archive entry would replace the link ${target} by a folder`);
     }
     await mkdir(target, { recursive: true });
     await chmod(target, mode | 0o700);
@@ -114,7 +115,7 @@ async function unpackEntry(
     await rm(target, { force: true });
     await symlink(header.linkname, target);
   } else if (header.type === 'link') {
-    throw new AppError('unsupported', `${header.name}: hard links are not copied`);
+    throw new AppError('unsupported', `${header.name}: hard links are not supported`);
   } else if (header.type === 'file') {
     await rm(target, { force: true });
     await pipeline(data, createWriteStream(target, { mode }));
@@ -122,19 +123,19 @@ async function unpackEntry(
   }
 }
 
-/** Throws `invalid` for a place outside `root`, or one that a link below `root` leads to. */
+/** Throws `invalid` for a target outside `root`, or behind a symbolic link below `root`. */
 async function checkInside(root: string, target: string): Promise<void> {
   const [base, full] = [resolve(root), resolve(target)];
   if (full !== base && !full.startsWith(base === sep ? sep : base + sep)) {
-    throw new AppError('invalid', `the archive has an entry outside its folder: ${target}`);
+    throw new AppError('invalid', `archive entry is outside the target folder: ${target}`);
   }
   let at = base;
   for (const part of dirname(full).slice(base.length).split(sep)) {
     if (part === '') continue;
     at = join(at, part);
-    const about = await lstat(at).catch(() => undefined);
-    if (about?.isSymbolicLink() === true) {
-      throw new AppError('invalid', `the archive has an entry behind the link ${at}`);
+    const stats = await lstat(at).catch(() => undefined);
+    if (stats?.isSymbolicLink() === true) {
+      throw new AppError('invalid', `archive entry is behind the symbolic link ${at}`);
     }
   }
 }

@@ -7,17 +7,19 @@ import { createGzip, constants } from 'node:zlib';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import type { AppBundle } from './app-bundle.js';
 
-/** Something to upload: found on the machine by its checksum, sent from a gzip file in the cache. */
+/**
+ * An artifact to upload: identified on the machine by its checksum, sent as gzip from the cache.
+ */
 export interface Upload {
-  /** sha256 of what is in the gzip file, as hex. */
+  /** sha256 of the uncompressed content, in hex. */
   readonly sum: string;
-  /** Bytes when unpacked. */
+  /** Uncompressed size. */
   readonly bytes: number;
   readonly gzipPath: string;
   readonly gzipBytes: number;
 }
 
-/** e_machine of ELF to Node's word. */
+/** From ELF's e_machine to Node's `process.arch`. */
 const elfMachines: Readonly<Record<number, string>> = {
   0x03: 'ia32',
   0x28: 'arm',
@@ -25,7 +27,7 @@ const elfMachines: Readonly<Record<number, string>> = {
   0xb7: 'arm64',
 };
 
-/** The architecture an executable is for; throws when it is none for Linux. */
+/** The architecture of a Linux executable in Node's terms; throws `invalid` for any other file. */
 export async function executableArch(path: string, what = 'runtime'): Promise<string> {
   const file = await open(path, 'r').catch((error: unknown) => {
     throw new AppError('invalid', `${what} ${path}: ${messageOf(error)}`, { cause: error });
@@ -37,8 +39,8 @@ export async function executableArch(path: string, what = 'runtime'): Promise<st
       throw new AppError(
         'invalid',
         what === 'runtime'
-          ? `runtime ${path} is no Linux program: give --runtime the bin/node of a Linux build of Node`
-          : `${what} ${path} is no Linux program`,
+          ? `runtime ${path} is not a Linux executable; set --runtime to the bin/node of a Linux build of Node`
+          : `${what} ${path} is not a Linux executable`,
       );
     }
     const machine = header.readUInt16LE(18);
@@ -61,8 +63,8 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-/** Compresses into the cache under a private name first, so that several processes may do it. */
-async function cached(
+/** Compresses into the cache through a private file, so that processes may do so concurrently. */
+async function ensureCached(
   gzipPath: string,
   source: () => NodeJS.ReadableStream | Iterable<Buffer>,
 ): Promise<void> {
@@ -79,7 +81,7 @@ async function cached(
 
 const keptMs = 7 * 86_400_000;
 
-/** Removes packed versions that nobody has used for a week. */
+/** Removes cached files that were not used for a week. */
 async function pruneCache(folder: string, used: string): Promise<void> {
   const now = new Date();
   await utimes(used, now, now);
@@ -91,7 +93,7 @@ async function pruneCache(folder: string, used: string): Promise<void> {
   }
 }
 
-/** The Node program to run there, packed once per checksum. */
+/** Packs the Node binary for upload, once per checksum. */
 export async function packRuntime(path: string, cacheFolder: string): Promise<Upload> {
   return packProgram('node', path, cacheFolder);
 }
@@ -100,25 +102,25 @@ async function packProgram(kind: string, path: string, cacheFolder: string): Pro
   await mkdir(cacheFolder, { recursive: true, mode: 0o700 });
   const [sum, { size: bytes }] = await Promise.all([checksum(path), stat(path)]);
   const gzipPath = join(cacheFolder, `${kind}-${sum}.gz`);
-  await cached(gzipPath, () => createReadStream(path, { highWaterMark: 1024 * 1024 }));
+  await ensureCached(gzipPath, () => createReadStream(path, { highWaterMark: 1024 * 1024 }));
   await pruneCache(cacheFolder, gzipPath);
   return { sum, bytes, gzipPath, gzipBytes: (await stat(gzipPath)).size };
 }
 
-/** A Consul program, packed once per checksum; throws when it is for another architecture. */
+/** Packs a Consul binary for upload, once per checksum; throws `unsupported` for another `arch`. */
 export async function packConsul(path: string, arch: string, cacheFolder: string): Promise<Upload> {
-  const has = await executableArch(path, 'consul');
-  if (has !== arch) {
-    throw new AppError('unsupported', `consul ${path} is for ${has}, the machine is ${arch}`);
+  const actual = await executableArch(path, 'consul');
+  if (actual !== arch) {
+    throw new AppError('unsupported', `consul ${path} is for ${actual}, the machine is ${arch}`);
   }
   return packProgram('consul', path, cacheFolder);
 }
 
-/** The application, packed once per checksum. */
+/** Compresses the application for upload, once per checksum. */
 export async function cacheApp(bundle: AppBundle, cacheFolder: string): Promise<Upload> {
   await mkdir(cacheFolder, { recursive: true, mode: 0o700 });
   const gzipPath = join(cacheFolder, `app-${bundle.sum}.tar.gz`);
-  await cached(gzipPath, () => [bundle.tar]);
+  await ensureCached(gzipPath, () => [bundle.tar]);
   await pruneCache(cacheFolder, gzipPath);
   return {
     sum: bundle.sum,

@@ -15,16 +15,16 @@ import { withFileLock } from '../inventory/file-lock.js';
 import type { MachineStore } from '../inventory/machine-store.js';
 import { writeFileAtomic } from '../inventory/machine-store.js';
 
-/** docker-machine's validity of engine and client certificates. */
+/** Validity of engine and client certificates, as in docker-machine. */
 export const certificateDays = 1080;
-/** Workers and managers renew theirs by themselves. */
+/** Validity of worker and manager certificates, which renew themselves. */
 export const nodeCertificateDays = 90;
 const authorityDays = 3650;
 export const clusterAuthorityDays = 1825;
 
-/** The user's authority and what engines are to trust; made on first use. */
+/** The user's CA, created on first use. */
 export interface UserAuthority extends KeyPair {
-  /** The authority as engines get it: it refuses what a cluster's authority signed. */
+  /** The CA with path length 0 for engines: certificates of intermediate CAs are rejected. */
   readonly engineAnchor: string;
   /** The user's name in certificates. */
   readonly user: string;
@@ -56,8 +56,8 @@ function userName(): string {
   }
 }
 
-/** Keys are written before certificates, so that a half-made store is completed, not used. */
-async function make(store: MachineStore, now: Date): Promise<UserAuthority> {
+/** Writes keys before certificates, so that an interrupted run is completed, not used. */
+async function createFiles(store: MachineStore, now: Date): Promise<UserAuthority> {
   const user = userName();
   const write = async (file: string, text: string, mode: number): Promise<void> =>
     writeFileAtomic(join(store.certsFolder, file), text, mode);
@@ -79,8 +79,8 @@ async function make(store: MachineStore, now: Date): Promise<UserAuthority> {
   return { cert, key, engineAnchor, user };
 }
 
-/** Whether the user's own certificate has less than a third of its life left. */
-async function endsSoon(store: MachineStore, now: Date): Promise<boolean> {
+/** True if the user's client certificate is in the last third of its lifetime. */
+async function needsRenewal(store: MachineStore, now: Date): Promise<boolean> {
   const { validFrom, validTo } = new X509Certificate(
     await readFile(join(store.certsFolder, 'cert.pem')),
   );
@@ -88,7 +88,7 @@ async function endsSoon(store: MachineStore, now: Date): Promise<boolean> {
   return to - now.getTime() < (to - from) / 3;
 }
 
-/** With the same key: a reader between two files would otherwise find a pair that does not fit. */
+/** Keeps the key: a concurrent reader would otherwise see a certificate that does not match it. */
 async function renewClient(
   store: MachineStore,
   authority: UserAuthority,
@@ -113,16 +113,16 @@ async function signClient(
 }
 
 /**
- * The user's authority, made once per store however many processes ask at the same time. The user's own
- * certificate is renewed when it nears its end.
+ * Loads the user's CA from the store, or creates it under a lock, once for concurrent processes.
+ * Renews the user's client certificate in the last third of its lifetime.
  */
 export async function userAuthority(store: MachineStore, now: Date): Promise<UserAuthority> {
-  const there = await readPair(store);
-  if (there !== undefined && !(await endsSoon(store, now))) return there;
+  const existing = await readPair(store);
+  if (existing !== undefined && !(await needsRenewal(store, now))) return existing;
   return withFileLock(join(store.certsFolder, 'lock'), async () => {
     const pair = await readPair(store);
-    if (pair === undefined) return make(store, now);
-    if (await endsSoon(store, now)) await renewClient(store, pair, now);
+    if (pair === undefined) return createFiles(store, now);
+    if (await needsRenewal(store, now)) await renewClient(store, pair, now);
     return pair;
   });
 }

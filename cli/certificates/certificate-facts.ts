@@ -8,7 +8,7 @@ function field(names: string, key: string): string {
   return line?.slice(key.length + 1) ?? '';
 }
 
-/** `CN/OU/O`, the form certificate plans compare. */
+/** `CN/OU/O`, the form in which certificate plans compare subjects. */
 export function subjectOf(commonName: string, unit: string, organization: string): string {
   return `${commonName}/${unit}/${organization}`;
 }
@@ -24,7 +24,7 @@ function chain(pem: string): readonly X509Certificate[] {
   return blocks.map((block) => new X509Certificate(block));
 }
 
-/** Undefined for what is no certificate: it is then issued anew. */
+/** Parses a PEM chain; undefined if it is not a certificate, which makes the plan reissue it. */
 export function readCertificate(
   pem: string,
   authority: X509Certificate,
@@ -54,7 +54,7 @@ export function readCertificate(
   }
 }
 
-/** Reads the certificates found on a machine, by name. */
+/** Parses the certificates found on a machine; from PEM by path to facts by name. */
 export function readCertificates(
   found: ReadonlyMap<string, string>,
   authorityPem: string,

@@ -1,14 +1,14 @@
 import type { CertificateName } from '../inventory/layout.js';
 import { certificatePaths } from '../inventory/layout.js';
 
-/** What a certificate on a machine says, read by certificate-facts.ts. */
+/** The parsed content of a certificate on a machine, see certificate-facts.ts. */
 export interface CertificateFacts {
   /** `CN/OU/O` of the subject. */
   readonly subject: string;
   readonly alternativeNames: readonly string[];
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
-  /** Whether the authority it should come from signed it. */
+  /** True if the whole chain verifies up to the user's CA. */
   readonly signedByAuthority: boolean;
 }
 
@@ -18,29 +18,33 @@ export interface WantedCertificate {
   readonly alternativeNames: readonly string[];
 }
 
+/** A certificate to issue, and why. */
 export interface CertificateOrder {
   readonly name: CertificateName;
   readonly cause: string;
 }
 
-function whyNew(
+function reasonToIssue(
   wanted: WantedCertificate,
   seen: CertificateFacts | undefined,
   hasKey: boolean,
   nowMs: number,
 ): string | undefined {
-  if (seen === undefined) return 'not there';
+  if (seen === undefined) return 'missing';
   if (!hasKey) return 'its key is missing';
-  if (!seen.signedByAuthority) return 'signed by another authority';
-  if (seen.subject !== wanted.subject) return `made for ${seen.subject}`;
+  if (!seen.signedByAuthority) return 'signed by another CA';
+  if (seen.subject !== wanted.subject) return `issued to ${seen.subject}`;
   const missing = wanted.alternativeNames.filter((name) => !seen.alternativeNames.includes(name));
-  if (missing.length > 0) return `does not name ${missing.join(', ')}`;
+  if (missing.length > 0) return `lacks the names ${missing.join(', ')}`;
   const lifetimeMs = seen.notAfterMs - seen.notBeforeMs;
   if (seen.notAfterMs - nowMs < lifetimeMs / 3) return 'expires soon';
   return undefined;
 }
 
-/** Which certificates must be issued, and why. `renew` wants all of them anew. */
+/**
+ * Selects the certificates to issue: missing, invalid, for other names, or in the last third of
+ * their lifetime. `renew` selects all except the cluster's intermediate CA.
+ */
 export function planCertificates(input: {
   readonly wanted: readonly WantedCertificate[];
   readonly seen: ReadonlyMap<CertificateName, CertificateFacts>;
@@ -51,8 +55,8 @@ export function planCertificates(input: {
   return input.wanted.flatMap((wanted) => {
     const hasKey = input.keys.has(certificatePaths[wanted.name].key);
     const cause =
-      whyNew(wanted, input.seen.get(wanted.name), hasKey, input.nowMs) ??
-      (input.renew && wanted.name !== 'intermediate' ? 'renewal was asked for' : undefined);
+      reasonToIssue(wanted, input.seen.get(wanted.name), hasKey, input.nowMs) ??
+      (input.renew && wanted.name !== 'intermediate' ? 'renewal requested' : undefined);
     return cause === undefined ? [] : [{ name: wanted.name, cause }];
   });
 }

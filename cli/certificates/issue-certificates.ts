@@ -14,10 +14,10 @@ import { writeFiles } from '../ssh/remote-scripts.js';
 
 export type NodeOrder = Extract<PkiOrder, { op: 'sign' }>['nodes'][number];
 
-/** Signs requests of workers and managers with the cluster's authority: chains, in the order asked. */
+/** Signs worker and manager CSRs with the cluster's intermediate CA; PEM chains in input order. */
 export type SignNodes = (nodes: readonly NodeOrder[]) => Promise<readonly string[]>;
 
-/** Runs the certificate program on a machine. */
+/** Runs pki-main.js on a machine. `what` completes "cannot …". */
 async function askPki(machine: RemoteMachine, what: string, order: PkiOrder): Promise<PkiAnswer> {
   const { stdout } = await machine.run(what, [remote.node, remote.pkiMain], {
     stdin: JSON.stringify(order),
@@ -25,14 +25,14 @@ async function askPki(machine: RemoteMachine, what: string, order: PkiOrder): Pr
   try {
     return JSON.parse(stdout) as PkiAnswer;
   } catch (error) {
-    throw new AppError('internal', `${machine.name}: cannot ${what}: the answer is no JSON`, {
+    throw new AppError('internal', `${machine.name}: cannot ${what}: the answer is not JSON`, {
       detail: stdout.slice(0, 2000),
       cause: error,
     });
   }
 }
 
-/** Signing by the machine that holds the cluster's authority. */
+/** Signs node CSRs on a machine that holds the cluster's intermediate CA. */
 export async function signOnManager(
   manager: RemoteMachine,
   nodes: readonly NodeOrder[],
@@ -75,17 +75,18 @@ function userOrder(
   };
 }
 
-/** The authority's certificate has to be on the manager before it can sign the first node. */
+/** The manager needs the intermediate CA's certificate before it can sign the first node. */
 async function placeIntermediate(machine: RemoteMachine, pem: string): Promise<void> {
   const path = certificatePaths.intermediate.cert.slice(1);
-  await machine.script("write the cluster's authority", writeFiles, [], {
+  await machine.script("write the cluster's intermediate CA", writeFiles, [], {
     stdin: await toTar([{ path, mode: 0o644, content: pem }]),
   });
 }
 
 /**
- * Issues certificates for a machine: keys are made there, requests come back, the user's authority
- * signs engine certificates and the cluster's authority, that one signs nodes.
+ * Issues certificates for a machine. Private keys are generated on the machine and never leave it;
+ * the user's CA signs engine certificates and the cluster's intermediate CA, which signs nodes.
+ * Returns PEM texts by name.
  */
 export async function issueCertificates(input: {
   readonly machine: RemoteMachine;

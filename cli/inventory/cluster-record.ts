@@ -14,24 +14,24 @@ export interface ClusterRecord {
   readonly id: string;
   readonly strategy: string;
   readonly managers: readonly ClusterManager[];
-  /** `consul://…`, where the managers share their state; without it the one manager keeps it itself. */
+  /** `consul://…`, the store shared by the managers; undefined for the embedded store. */
   readonly discovery?: string;
-  /** Ids of authorities whose managers are believed no more, see manager/ca/pki-peer.ts. */
+  /** Ids of intermediate CAs whose managers are no longer trusted, see manager/ca/pki-peer.ts. */
   readonly refusedAuthorities?: readonly string[];
   /** The machines with Consul servers, when the cluster runs its own Consul. */
   readonly consulServers?: readonly ConsulServer[];
-  /** How many servers that Consul began with; as many as are listed unless told. */
+  /** Number of servers that Consul bootstrapped with; defaults to the length of `consulServers`. */
   readonly consulFounders?: number;
 }
 
 export interface ConsulServer {
   readonly name: string;
   readonly address: string;
-  /** It joined servers that were there. */
+  /** Set for a server that joined an existing Consul cluster. */
   readonly joined?: true;
 }
 
-/** Throws `invalid` for a name that is no single path segment of plain characters. */
+/** Throws `invalid` unless the name is a single path segment of letters, digits and `_ . -`. */
 export function checkClusterName(name: string): void {
   if (!/^[0-9A-Za-z][0-9A-Za-z_.-]{0,62}$/u.test(name)) {
     throw new AppError(
@@ -41,6 +41,7 @@ export function checkClusterName(name: string): void {
   }
 }
 
+/** Parses `clusters/NAME.json`; throws `invalid` with the path if it is damaged. */
 export function parseCluster(text: string, path: string): ClusterRecord {
   try {
     const value = JSON.parse(text) as Partial<ClusterRecord> | null;
@@ -48,26 +49,26 @@ export function parseCluster(text: string, path: string): ClusterRecord {
       return value as ClusterRecord;
     }
   } catch (error) {
-    throw new AppError('invalid', `cluster record ${path} is no JSON`, { cause: error });
+    throw new AppError('invalid', `cluster record ${path} is not JSON`, { cause: error });
   }
   throw new AppError('invalid', `cluster record ${path} is damaged: id or managers is missing`);
 }
 
-/** The record with this manager added or its address changed. */
+/** The record with this manager added, or replaced if its machine is listed already. */
 export function withManager(cluster: ClusterRecord, manager: ClusterManager): ClusterRecord {
   const others = cluster.managers.filter(({ name }) => name !== manager.name);
   return { ...cluster, managers: [...others, manager] };
 }
 
-/** The record without the manager on a machine; undefined when that was its last. */
+/** The record without the manager on a machine; undefined if no manager is left. */
 export function withoutManager(cluster: ClusterRecord, name: string): ClusterRecord | undefined {
   const managers = cluster.managers.filter((manager) => manager.name !== name);
   return managers.length === 0 ? undefined : { ...cluster, managers };
 }
 
 /**
- * A machine that becomes a manager runs a Consul server as well where one is missing: with an even number
- * of them no more may fail than with one less.
+ * Adds a Consul server on a new manager if the number of servers is even: an even number tolerates
+ * no more failures than one server less.
  */
 export function withConsulServer(cluster: ClusterRecord, machine: ConsulServer): ClusterRecord {
   const { consulServers: servers } = cluster;
@@ -77,7 +78,7 @@ export function withConsulServer(cluster: ClusterRecord, machine: ConsulServer):
   return { ...cluster, consulServers: [...servers, { name, address, joined: true }] };
 }
 
-/** The record after a machine with a Consul server has gone. */
+/** The record without the Consul server on a machine. */
 export function withoutConsulServer(cluster: ClusterRecord, machine: string): ClusterRecord {
   const { consulServers: servers } = cluster;
   if (servers?.some(({ name }) => name === machine) !== true) return cluster;

@@ -5,6 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import { connect as connectTls, TLSSocket } from 'node:tls';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
 
+/** PEM texts of a TLS client. */
 export interface Credentials {
   readonly ca: string;
   readonly cert: string;
@@ -19,11 +20,14 @@ export interface Endpoint {
 export interface EngineVersion {
   readonly version: string;
   readonly apiVersion: string;
-  /** When the engine's certificate ends, ms since the epoch. */
+  /** Expiry of the engine's certificate, ms since the epoch. */
   readonly certificateEndsMs?: number;
 }
 
-/** Asks an engine over TLS for its version; one try. */
+/**
+ * Requests `/version` from an engine over TLS; a single attempt. Throws `unavailable` if the engine
+ * rejects the request, or Node's error if the connection fails.
+ */
 export async function engineVersion(
   endpoint: Endpoint,
   credentials: Credentials,
@@ -39,7 +43,7 @@ export async function engineVersion(
     call.on('error', reject);
     call.end();
   });
-  // Asked for before the body is read: afterwards the connection may be gone.
+  // The peer certificate is read before the body: the socket may be closed afterwards.
   const { socket } = response;
   const endsMs =
     socket instanceof TLSSocket ? Date.parse(socket.getPeerCertificate().valid_to) : Number.NaN;
@@ -55,7 +59,7 @@ export async function engineVersion(
   };
 }
 
-/** Completes a TLS handshake with a manager; one try. */
+/** Completes a TLS handshake with a manager; a single attempt. Rejects if that fails. */
 export async function managerAnswers(
   endpoint: Endpoint,
   credentials: Credentials,
@@ -67,12 +71,12 @@ export async function managerAnswers(
       socket.destroy();
       resolve();
     });
-    socket.on('timeout', () => socket.destroy(new Error('no answer in time')));
+    socket.on('timeout', () => socket.destroy(new Error('timed out')));
     socket.on('error', reject);
   });
 }
 
-/** Whether something listens. */
+/** Probes a TCP port: open, closed (refused or unreachable), or no answer within `timeoutMs`. */
 export async function tcpAnswers(
   endpoint: Endpoint,
   timeoutMs: number,
@@ -95,7 +99,7 @@ export async function tcpAnswers(
   });
 }
 
-/** What went wrong, without the parts of Node's TLS errors that only repeat themselves. */
+/** The message of a connection error, prefixed with its code unless the message contains it. */
 export function connectionProblem(error: unknown): string {
   const { code } = error as { code?: string };
   const message = messageOf(error);

@@ -5,13 +5,13 @@ import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '../../manager/common/base/errors.js';
 
-/** A lock whose holder is on another computer (a shared home) is taken over when it is this old. */
+/** Age at which a lock held from another computer (a shared home) counts as stale. */
 const foreignLockMs = 10 * 60_000;
 
 interface Holder {
   readonly pid: number;
   readonly host: string;
-  /** Tells two locks of one process apart. */
+  /** Distinguishes two locks of the same process. */
   readonly id: string;
 }
 
@@ -26,8 +26,8 @@ function isGone(holder: Holder | undefined, ageMs: number): boolean {
 }
 
 /**
- * Takes a dead holder's lock out of the way. Renaming lets exactly one of several takers do it; one
- * that was too late and moved a new holder's lock puts it back.
+ * Removes a stale lock. Renaming lets exactly one of several contenders win; a late contender that
+ * moved a new holder's lock restores it.
  */
 async function clearStale(path: string): Promise<void> {
   try {
@@ -54,9 +54,9 @@ async function tryLink(mine: string, path: string): Promise<boolean> {
 }
 
 /**
- * Runs `body` while holding the lock file, across processes. The file appears complete (linked from
- * a private one), so its holder can always be read; a dead holder's lock is taken over. Throws
- * `timeout` when another holds it longer than the deadline.
+ * Runs `body` while holding a lock file, which excludes other processes. The file is hard-linked
+ * from a private one, so it always names its holder; a stale lock is taken over. Throws `timeout`
+ * if the lock is not acquired in time.
  */
 export async function withFileLock<T>(
   path: string,

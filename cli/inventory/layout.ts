@@ -1,4 +1,4 @@
-/** Where things are on a machine. */
+/** Paths on a machine. */
 export const remote = {
   root: '/opt/shoal',
   settings: '/etc/shoal',
@@ -16,12 +16,12 @@ export const remote = {
   isolateRules: '/etc/shoal/isolate.nft',
   consulRoot: '/opt/shoal/consul',
   consulSettings: '/etc/shoal/consul/agent.json',
-  /** Of the agent itself, where it asks for one. */
+  /** The agent's management token, if ACLs are enabled. */
   consulAgentToken: '/etc/shoal/consul/token',
   consulUnit: '/etc/systemd/system/shoal-consul.service',
   consulReloadPath: '/etc/systemd/system/shoal-consul-reload.path',
   consulReloadUnit: '/etc/systemd/system/shoal-consul-reload.service',
-  /** What the manager shows Consul. */
+  /** The manager's credentials for Consul. */
   consulToken: '/etc/shoal/manager-consul/token',
   consulCa: '/etc/shoal/manager-consul/ca.pem',
   consulCert: '/etc/shoal/manager-consul/cert.pem',
@@ -30,7 +30,7 @@ export const remote = {
   engineCa: '/etc/shoal/engine/ca.pem',
 } as const;
 
-/** The certificates a machine may hold; each has its key beside it, made there. */
+/** Certificates of a machine and their private keys, which are generated there. */
 export const certificatePaths = {
   engine: { cert: '/etc/shoal/engine/server.pem', key: '/etc/shoal/engine/server-key.pem' },
   engineClient: {

@@ -3,10 +3,10 @@ import { managerPort } from './layout.js';
 import type { MachineRecord } from './record.js';
 import { bracketed, engineUrl } from './record.js';
 
-/** What was found out about a machine when it was asked. */
+/** The probed state of a machine. */
 export interface MachineState {
   readonly state: 'Running' | 'Stopped' | 'Timeout' | 'Error';
-  /** Without `v`; undefined when the engine did not answer. */
+  /** Without `v`; undefined if the engine did not respond. */
   readonly engineVersion: string | undefined;
   readonly error: string;
   readonly responseMs: number;
@@ -36,7 +36,7 @@ export interface Filters {
   readonly label: readonly string[];
 }
 
-/** Reads `key=value` filters; throws `invalid` for an unknown key or a broken pattern. */
+/** Parses `key=value` filters; throws `invalid` for an unknown key or a bad regular expression. */
 export function parseFilters(entries: readonly string[]): Filters {
   const values: Record<string, string[]> = {
     swarm: [],
@@ -65,15 +65,17 @@ function toPattern(text: string): RegExp {
   try {
     return new RegExp(text, 'u');
   } catch (error) {
-    throw new AppError('invalid', `filter name=${text} is no pattern`, { cause: error });
+    throw new AppError('invalid', `filter name=${text} is not a valid regular expression`, {
+      cause: error,
+    });
   }
 }
 
-function anyOf<T>(wanted: readonly T[], matches: (one: T) => boolean): boolean {
+function anyOf<T>(wanted: readonly T[], matches: (value: T) => boolean): boolean {
   return wanted.length === 0 || wanted.some(matches);
 }
 
-/** The name of the master of a machine's cluster; empty without one. */
+/** The name of a manager machine of the machine's cluster; empty without one. */
 export function masterOf(record: MachineRecord, all: readonly MachineRecord[]): string {
   const { IsSwarm, Cluster } = record.HostOptions.SwarmOptions;
   if (!IsSwarm) return '';
@@ -83,7 +85,7 @@ export function masterOf(record: MachineRecord, all: readonly MachineRecord[]): 
   return master?.Name ?? '';
 }
 
-/** Whether a machine passes every filter but the one for its state. */
+/** True if a machine matches all filters except `state`, which needs a probe. */
 export function passes(
   filters: Filters,
   record: MachineRecord,
@@ -103,7 +105,7 @@ export function passesState(filters: Filters, state: MachineState): boolean {
   return anyOf(filters.state, (wanted) => wanted.toLowerCase() === state.state.toLowerCase());
 }
 
-/** The address of the cluster's Docker API on its master. */
+/** `tcp://ADDRESS:7070`, the cluster's Docker API on a manager machine. */
 export function swarmUrl(record: MachineRecord): string {
   return `tcp://${bracketed(record.Driver.IPAddress)}:${String(managerPort)}`;
 }
@@ -115,7 +117,7 @@ function activeMark(record: MachineRecord, dockerHost: string): string {
   return Master && dockerHost === swarmUrl(record) ? '* (swarm)' : '-';
 }
 
-/** One line of `ls`: its cells, and what a template sees. */
+/** A row of `machine ls`: the table's cells, and the object for --format. */
 export function toRow(
   record: MachineRecord,
   state: MachineState,

@@ -10,12 +10,13 @@ function endpoint(url: string): { readonly host: string; readonly port: number }
   return { host: parsed.hostname.replaceAll(/^\[|\]$/gu, ''), port: Number(parsed.port || '2376') };
 }
 
-const soonMs = 30 * 86_400_000;
+const expiryWarningMs = 30 * 86_400_000;
 
-function endingSoon({ Name }: MachineRecord, { certificateEndsMs }: EngineVersion): string {
-  if (certificateEndsMs === undefined || certificateEndsMs - Date.now() > soonMs) return '';
+function expiryWarning({ Name }: MachineRecord, { certificateEndsMs }: EngineVersion): string {
+  if (certificateEndsMs === undefined || certificateEndsMs - Date.now() > expiryWarningMs)
+    return '';
   const day = new Date(certificateEndsMs).toISOString().slice(0, 10);
-  return `certificate of its engine ends on ${day}: "shoal machine provision ${Name}" renews it`;
+  return `engine certificate expires on ${day}; renew it with "shoal machine provision ${Name}"`;
 }
 
 async function askEngine(
@@ -26,7 +27,7 @@ async function askEngine(
   try {
     if (credentials === undefined) throw new Error('no certificates in the store');
     const answer = await engineVersion(endpoint(engineUrl(record)), credentials, timeoutMs);
-    return { engineVersion: answer.version, error: endingSoon(record, answer) };
+    return { engineVersion: answer.version, error: expiryWarning(record, answer) };
   } catch (error) {
     const problem = isAppError(error) ? messageOf(error) : connectionProblem(error);
     return { engineVersion: undefined, error: `Unable to query docker version: ${problem}` };
@@ -34,8 +35,8 @@ async function askEngine(
 }
 
 /**
- * Asks a machine whether it runs (its ssh port answers; one of driver `none` is taken to) and its
- * engine for the version. Never throws.
+ * Probes whether a machine runs (its ssh port accepts connections; driver `none` counts as running)
+ * and queries its engine's version. Never throws.
  */
 export async function machineState(
   record: MachineRecord,

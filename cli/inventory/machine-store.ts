@@ -20,14 +20,14 @@ import { withFileLock } from './file-lock.js';
 import type { MachineRecord } from './record.js';
 import { checkMachineName, parseRecord } from './record.js';
 
-/** The folder of the user's store: the flag, else SHOAL_HOME, else ~/.shoal. */
+/** The folder of the user's store: the flag, SHOAL_HOME, or ~/.shoal, in this order. */
 export function storeFolder(flag: string | undefined, env: NodeJS.ProcessEnv): string {
   if (flag !== undefined && flag !== '') return flag;
   const fromEnv = env.SHOAL_HOME;
   return fromEnv !== undefined && fromEnv !== '' ? fromEnv : join(homedir(), '.shoal');
 }
 
-/** Writes a file so that a reader sees the old or the new one, never half of it. */
+/** Writes a file atomically: a reader sees the old or the new content, never a partial file. */
 export async function writeFileAtomic(path: string, text: string, mode: number): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const partial = `${path}.${randomUUID()}.new`;
@@ -35,12 +35,12 @@ export async function writeFileAtomic(path: string, text: string, mode: number):
   await rename(partial, path);
 }
 
-/** Until there is a record, a machine is only being connected to. */
+/** Age at which a reserved name without a record counts as abandoned. */
 const abandonedMs = 5 * 60_000;
 
 /**
- * The user's records on disk: `certs/`, `machines/NAME/`, `clusters/NAME.json`, `current`, `cache/`.
- * Holds nothing in memory, so that several processes may work on one store.
+ * The user's records on disk: `certs/`, `machines/NAME/`, `clusters/NAME.json`, `current`,
+ * `cache/`. Holds no state in memory, so that several processes may share a store.
  */
 export class MachineStore {
   readonly home: string;
@@ -61,7 +61,7 @@ export class MachineStore {
     return join(this.home, 'machines', name);
   }
 
-  /** An absolute path for one that a record holds relative to the store. */
+  /** The absolute path of a path relative to the store. */
   resolve(relative: string): string {
     return join(this.home, relative);
   }
@@ -85,18 +85,18 @@ export class MachineStore {
     return text === undefined ? undefined : parseRecord(text, path);
   }
 
-  /** Throws `not-found` with docker-machine's advice. */
+  /** Loads a machine's record; throws `not-found` if there is none. */
   async load(name: string): Promise<MachineRecord> {
     checkMachineName(name);
     const record = await this.find(name);
     if (record !== undefined) return record;
     throw new AppError(
       'not-found',
-      `machine "${name}" does not exist; "shoal machine ls" lists machines, "shoal machine create" adds one`,
+      `machine "${name}" not found; list machines with "shoal machine ls", add one with "shoal machine create"`,
     );
   }
 
-  /** All records by name; a machine that another process is just creating has none yet. */
+  /** All records, sorted by name; skips machines that another process is creating. */
   async list(): Promise<readonly MachineRecord[]> {
     const found = await Promise.all((await this.names()).map(async (name) => this.find(name)));
     return found.filter((record) => record !== undefined);
@@ -107,7 +107,7 @@ export class MachineStore {
     await writeFileAtomic(path, `${JSON.stringify(record, undefined, 2)}\n`, 0o600);
   }
 
-  /** Takes a name for this process alone; throws `conflict` when it is taken. */
+  /** Reserves a machine name for this process; throws `conflict` if it is taken. */
   async reserve(name: string): Promise<void> {
     checkMachineName(name);
     await mkdir(join(this.home, 'machines'), { recursive: true, mode: 0o700 });
@@ -122,13 +122,13 @@ export class MachineStore {
       await this.reserve(name);
       return;
     }
-    // What DOCKER_CERT_PATH points at; relative, so that a store can be moved.
+    // DOCKER_CERT_PATH points here; the links are relative, so that a store can be moved.
     for (const file of ['ca.pem', 'cert.pem', 'key.pem']) {
       await symlink(join('..', '..', 'certs', file), join(this.machineFolder(name), file));
     }
   }
 
-  /** A name that a program took long ago and then died before there was a record. */
+  /** True if a process reserved the name and died before it saved a record. */
   async #isAbandoned(name: string): Promise<boolean> {
     if ((await this.find(name)) !== undefined) return false;
     const { mtimeMs } = await stat(this.machineFolder(name));
@@ -153,7 +153,7 @@ export class MachineStore {
     return text === undefined ? undefined : parseCluster(text, path);
   }
 
-  /** Changes a cluster's record under a lock; `undefined` from `change` removes it. */
+  /** Changes a cluster's record under a lock; `change` returns undefined to delete it. */
   async updateCluster(
     name: string,
     change: (seen: ClusterRecord | undefined) => ClusterRecord | undefined,
@@ -166,7 +166,7 @@ export class MachineStore {
     });
   }
 
-  /** The cluster commands act on when none is named. */
+  /** The default cluster of commands without --cluster. */
   async currentCluster(): Promise<string | undefined> {
     const text = (await readIfThere(join(this.home, 'current')))?.trim();
     return text === '' ? undefined : text;

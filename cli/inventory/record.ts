@@ -1,8 +1,9 @@
 import { AppError } from '../../manager/common/base/errors.js';
 
 /*
- * The record of one machine, in the field names docker-machine's `inspect` prints. Paths in it are
- * relative to the store, so that a store can be copied to another user or computer.
+ * The record of a machine, `machines/NAME/config.json`, with the field names of docker-machine's
+ * `inspect`. Paths are relative to the store, so that a store can be copied to another user or
+ * computer.
  */
 
 export interface DriverRecord {
@@ -10,16 +11,16 @@ export interface DriverRecord {
   readonly MachineName: string;
   readonly SSHUser: string;
   readonly SSHPort: number;
-  /** Relative to the store; empty when the agent is used. */
+  /** Relative to the store; empty for the ssh agent or the user's default key. */
   readonly SSHKeyPath: string;
-  /** Fingerprint pinned at first contact; empty before. */
+  /** Fingerprint pinned on first connection; empty before. */
   readonly SSHHostKey: string;
   readonly EnginePort: number;
   readonly SwarmMaster: boolean;
 }
 
 export interface EngineOptions {
-  /** `key=value` of --engine-opt. */
+  /** `OPTION` or `OPTION=VALUE` of --engine-opt. */
   readonly ArbitraryFlags: readonly string[];
   readonly Env: readonly string[];
   readonly InsecureRegistry: readonly string[];
@@ -48,19 +49,22 @@ export interface MachineRecord {
     readonly SwarmOptions: SwarmOptions;
     readonly AuthOptions: { readonly ServerCertSANs: readonly string[] };
   };
-  /** False from the first step of provisioning to its last: `provision` continues. */
+  /** False until provisioning has completed; `provision` resumes it. */
   readonly Provisioned: boolean;
-  /** Only of the `none` driver. */
+  /** Only for the `none` driver. */
   readonly URL: string;
 }
 
-/** docker-machine allows letters, digits, dots and hyphens; a label of a DNS name has 63 at most. */
+/**
+ * Throws `invalid` for a bad machine name. docker-machine allows letters, digits, dots and hyphens;
+ * a DNS label has at most 63 characters.
+ */
 export function checkMachineName(name: string): void {
   if (name === '') throw new AppError('invalid', 'no machine name specified');
   if (!/^[0-9A-Za-z][0-9A-Za-z.-]{0,62}$/u.test(name)) {
     throw new AppError(
       'invalid',
-      `invalid machine name "${name}": allowed are 0-9 a-z A-Z . - (63 at most, first a letter or digit)`,
+      `invalid machine name "${name}": allowed are 0-9 a-z A-Z . - (at most 63, starting with a letter or digit)`,
     );
   }
 }
@@ -71,16 +75,16 @@ export function engineUrl(record: MachineRecord): string {
   return `tcp://${bracketed(record.Driver.IPAddress)}:${String(record.Driver.EnginePort)}`;
 }
 
-/** IPv6 addresses stand in brackets before a port. */
+/** Wraps an IPv6 address in brackets, as required before a port. */
 export function bracketed(address: string): string {
   return address.includes(':') ? `[${address}]` : address;
 }
 
-function isText(value: unknown): value is string {
+function isString(value: unknown): value is string {
   return typeof value === 'string';
 }
 
-/** Reads a record back; throws `invalid` for what is not one. */
+/** Parses a machine record; throws `invalid` with the path if it is damaged. */
 export function parseRecord(text: string, path: string): MachineRecord {
   const broken = (why: string, cause?: unknown): AppError =>
     new AppError('invalid', `machine record ${path} is damaged: ${why}`, { cause });
@@ -88,13 +92,13 @@ export function parseRecord(text: string, path: string): MachineRecord {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw broken('no JSON', error);
+    throw broken('not JSON', error);
   }
   const record = value as Partial<MachineRecord> | null;
-  if (typeof record !== 'object' || record === null) throw broken('no object');
+  if (typeof record !== 'object' || record === null) throw broken('not an object');
   if (record.ConfigVersion !== 3) throw broken('ConfigVersion is not 3');
   const { Driver: driver } = record;
-  if (!isText(record.Name) || !isText(driver?.IPAddress) || !isText(driver.SSHUser)) {
+  if (!isString(record.Name) || !isString(driver?.IPAddress) || !isString(driver.SSHUser)) {
     throw broken('Name, Driver.IPAddress or Driver.SSHUser is missing');
   }
   if (record.HostOptions === undefined) throw broken('HostOptions is missing');

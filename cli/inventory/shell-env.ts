@@ -2,14 +2,14 @@ import { AppError } from '../../manager/common/base/errors.js';
 
 export interface Variable {
   readonly name: string;
-  /** Undefined takes the variable back. */
+  /** Undefined to unset the variable. */
   readonly value: string | undefined;
 }
 
 interface Shell {
   readonly set: (name: string, value: string) => string;
   readonly unset: (name: string) => string;
-  /** The line that runs what was printed. */
+  /** The comment that shows how to evaluate the output. */
   readonly usage: (command: string) => string;
 }
 
@@ -53,12 +53,12 @@ const shells: Readonly<Record<string, Shell>> = {
   },
 };
 
-/** The shell to print for: the flag, else the user's from SHELL, else bash. */
+/** The shell to print for: the flag, the base name of SHELL, or bash, in this order. */
 export function pickShell(flag: string | undefined, shellPath: string | undefined): string {
   if (flag !== undefined && flag !== '') {
     if (shells[flag] === undefined) {
       const known = Object.keys(shells).join(', ');
-      throw new AppError('invalid', `shell "${flag}" is not known: there are ${known}`);
+      throw new AppError('invalid', `unknown shell "${flag}"; available: ${known}`);
     }
     return flag;
   }
@@ -66,7 +66,7 @@ export function pickShell(flag: string | undefined, shellPath: string | undefine
   return shells[name] === undefined ? 'bash' : name;
 }
 
-/** What `env` prints: one line per variable, then how to use it. */
+/** The output of `machine env`: a line per variable, then a usage comment. */
 export function renderEnvironment(
   shell: string,
   variables: readonly Variable[],
@@ -79,7 +79,7 @@ export function renderEnvironment(
   return `${[...lines, usage(command)].join('\n')}\n`;
 }
 
-/** NO_PROXY with an address added once. */
+/** NO_PROXY with the address added, without a duplicate. */
 export function withNoProxy(existing: string | undefined, address: string): string {
   const entries = (existing ?? '').split(',').filter((entry) => entry !== '');
   return entries.includes(address) ? entries.join(',') : [...entries, address].join(',');

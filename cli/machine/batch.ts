@@ -16,8 +16,8 @@ import type { Membership } from '../provision/settings-files.js';
 import { eventually } from '../provision/verify.js';
 import type { Workshop } from './workshop.js';
 
-/** How long a machine may take to let us in: it may still be booting. */
-const patienceMs = 15_000;
+/** Timeout for the first connection, retried because a machine may still be booting, ms. */
+const connectRetryMs = 15_000;
 
 function membershipOf(
   record: MachineRecord,
@@ -57,24 +57,26 @@ function withResolvers(): PromiseWithResolvers {
   return { promise, resolve, reject };
 }
 
-/** Whether a cluster's manager says that a node is ready; throws when it cannot be asked. */
+/**
+ * True if the cluster's manager reports the node as ready; rejects if the manager is unreachable.
+ */
 export type NodeReady = (cluster: string, nodeId: string) => Promise<boolean>;
 
 export interface BatchOptions {
-  /** Renew every certificate but the cluster's authority. */
+  /** Renew all certificates except the cluster's intermediate CA. */
   readonly renew: boolean;
   readonly nodeReady: NodeReady;
 }
 
-/** Joining takes a moment, and the manager of a batch may come up after its workers. */
+/** Allows for a manager of the batch that comes up after its workers. */
 const joinTimeoutMs = 45_000;
 
-/** Provisions machines at the same time; the manager that signs for the others may be one of them. */
+/** Provisions machines concurrently; the manager that signs for the others may be one of them. */
 export class Batch {
   readonly #workshop: Workshop;
   readonly #progress: Progress;
   readonly #options: BatchOptions;
-  /** Settles when the manager's machine of this batch can sign, or failed. */
+  /** Resolves once the batch's manager can sign, rejects if it failed; undefined without one. */
   #signer: PromiseWithResolvers | undefined;
   #managerMachine: Promise<RemoteMachine> | undefined;
   #signing: Promise<unknown> = Promise.resolve();
@@ -85,28 +87,35 @@ export class Batch {
     this.#options = options;
   }
 
-  /** Provisions all; rejects nothing, returns each one's failure. */
+  /**
+   * Provisions the machines and returns the failures. `prepare` may change a record after the
+   * connection is made and before the first change to the machine.
+   */
   async run(
     records: readonly MachineRecord[],
     prepare?: (record: MachineRecord, machine: RemoteMachine) => Promise<MachineRecord>,
   ): Promise<readonly unknown[]> {
     const isMaster = (record: MachineRecord): boolean => record.HostOptions.SwarmOptions.Master;
     const rows = new Map(records.map(({ Name }) => [Name, this.#progress.machine(Name)]));
-    const one = async (record: MachineRecord): Promise<EngineVersion> => {
+    const provisionRow = async (record: MachineRecord): Promise<EngineVersion> => {
       const row = rows.get(record.Name) ?? this.#progress.machine(record.Name);
-      return this.#one(record, row, prepare);
+      return this.#provisionMachine(record, row, prepare);
     };
     this.#signer = (await this.#includesSigner(records)) ? withResolvers() : undefined;
-    const masters = records.filter(isMaster).map(async (record) => one(record));
+    const masters = records.filter(isMaster).map(async (record) => provisionRow(record));
     this.#settleSigner(masters);
-    const workers = records.filter((record) => !isMaster(record)).map(async (each) => one(each));
+    const workers = records
+      .filter((record) => !isMaster(record))
+      .map(async (record) => provisionRow(record));
     const settled = await Promise.allSettled([...masters, ...workers]);
     return settled.flatMap((result): unknown[] =>
       result.status === 'rejected' ? [result.reason] : [],
     );
   }
 
-  /** The first manager of the cluster signs for its workers. */
+  /**
+   * True if the batch has the first manager of a cluster, which signs for the cluster's workers.
+   */
   async #includesSigner(records: readonly MachineRecord[]): Promise<boolean> {
     const { store } = this.#workshop;
     for (const { Name, HostOptions } of records) {
@@ -116,14 +125,14 @@ export class Batch {
     return false;
   }
 
-  /** At the latest a provisioned manager can sign; earlier when it did so for itself. */
+  /** A provisioned manager can sign; #provision resolves earlier if it has signed for itself. */
   #settleSigner(masters: readonly Promise<unknown>[]): void {
     Promise.all(masters)
       .then(() => this.#signer?.resolve())
       .catch((error: unknown) => this.#signer?.reject(error));
   }
 
-  async #one(
+  async #provisionMachine(
     record: MachineRecord,
     row: MachineProgress,
     prepare?: (record: MachineRecord, machine: RemoteMachine) => Promise<MachineRecord>,
@@ -131,7 +140,7 @@ export class Batch {
     try {
       const { IPAddress, SSHPort, SSHUser } = record.Driver;
       row.step(`waiting for ssh on ${SSHUser}@${IPAddress}:${String(SSHPort)}`);
-      const machine = await this.#workshop.connectTo(record, patienceMs);
+      const machine = await this.#workshop.connectTo(record, connectRetryMs);
       const ready = (await prepare?.(record, machine)) ?? record;
       const engine = await this.#provision(ready, machine, row);
       row.done(`ready at ${engineUrl(record)}, engine ${engine.version}`);
@@ -151,10 +160,7 @@ export class Batch {
     const { Cluster: name, IsSwarm, Master } = record.HostOptions.SwarmOptions;
     const cluster = IsSwarm ? await store.findCluster(name) : undefined;
     if (IsSwarm && cluster === undefined) {
-      throw new AppError(
-        'not-found',
-        `${record.Name}: its cluster "${name}" is not known any more`,
-      );
+      throw new AppError('not-found', `${record.Name}: cluster "${name}" not found in the store`);
     }
     const authority = await this.#workshop.authority();
     const signNodes: SignNodes = async (nodes) => {
@@ -187,7 +193,7 @@ export class Batch {
     });
     if (cluster !== undefined) await this.#waitUntilJoined(record, cluster, progress);
     if (Master && cluster?.consulServers !== undefined) {
-      await machine.script('let names be asked of consul', openConsulNames, []);
+      await machine.script('allow anonymous dns queries in consul', openConsulNames, []);
     }
     await store.save({ ...record, Provisioned: true });
     return engine;
@@ -203,19 +209,19 @@ export class Batch {
     try {
       await eventually(joinTimeoutMs, this.#workshop.signal, async () => {
         if (await this.#options.nodeReady(cluster.name, NodeID)) return;
-        throw new Error('its worker runs but the manager does not have it as ready');
+        throw new Error('the worker runs but the manager does not report the node as ready');
       });
     } catch (error) {
       this.#workshop.signal?.throwIfAborted();
       throw new AppError(
         'unavailable',
-        `${record.Name}: did not join cluster "${cluster.name}": ${messageOf(error)}; look at "journalctl -u shoal-worker" there`,
+        `${record.Name}: did not join cluster "${cluster.name}": ${messageOf(error)}; check "journalctl -u shoal-worker" on it`,
         { cause: error },
       );
     }
   }
 
-  /** One order at a time: the manager's machine signs for all workers over one session. */
+  /** Signing requests are serialized: one session to the manager's machine serves all workers. */
   async #signRemotely(
     cluster: ClusterRecord | undefined,
     nodes: Parameters<SignNodes>[0],
@@ -226,7 +232,7 @@ export class Batch {
     if (this.#signer !== undefined) {
       progress.step(`waiting for ${managerName} to sign its certificate`);
       await this.#signer.promise.catch((error: unknown) => {
-        throw new AppError('unavailable', `the manager's machine ${managerName} failed`, {
+        throw new AppError('unavailable', `manager machine ${managerName} failed to provision`, {
           cause: error,
         });
       });
@@ -238,7 +244,7 @@ export class Batch {
     return signed;
   }
 
-  /** Any manager can sign: the first that lets us in. */
+  /** Any manager can sign; connects to the first that is reachable. */
   async #connectManager(names: readonly string[]): Promise<RemoteMachine> {
     let failure: unknown = new AppError('not-found', 'the cluster has no manager');
     for (const name of names) {

@@ -20,37 +20,40 @@ import { bracketed } from '../inventory/record.js';
 import type { RemoteMachine } from '../ssh/remote-machine.js';
 import type { Workshop } from './workshop.js';
 
-/** Where the manager on a machine is reached. */
+/** `https://ADDRESS:7070` of the manager on a machine. */
 export function managerUrl(record: MachineRecord): string {
   return `https://${bracketed(record.Driver.IPAddress)}:${String(managerPort)}`;
 }
 
-/** Where the cluster of new machines stands: existing, or to be made with the first of them. */
+/**
+ * The cluster the new machines join: the existing one, or a new one with --swarm-master. Undefined
+ * without a cluster; throws `not-found` for workers of an unknown cluster.
+ */
 async function clusterFor(
   workshop: Workshop,
   flags: CreateFlags,
   name: string,
 ): Promise<ClusterRecord | undefined> {
   if (!flags.swarm && !flags.swarmMaster) return undefined;
-  const there = await workshop.store.findCluster(name);
+  const existing = await workshop.store.findCluster(name);
   if (flags.swarmMaster) {
-    const manager = there?.managers[0];
-    if (there !== undefined && manager !== undefined) return extended(there, flags);
+    const manager = existing?.managers[0];
+    if (existing !== undefined && manager !== undefined) return checkSameStore(existing, flags);
     const discovery = discoveryOf(flags);
     return {
       ...{ name, id: newId(), strategy: flags.swarmStrategy, managers: [] },
       ...(discovery === undefined ? {} : { discovery }),
     };
   }
-  if (there !== undefined) return there;
+  if (existing !== undefined) return existing;
   throw new AppError(
     'not-found',
-    `cluster "${name}" has no manager yet: create it first with --swarm --swarm-master`,
+    `cluster "${name}" has no manager; create one first with --swarm --swarm-master`,
   );
 }
 
-/** A machine that joins a cluster keeps its state where the cluster does. */
-function ofCluster(record: MachineRecord, cluster: ClusterRecord | undefined): MachineRecord {
+/** The record with the cluster's store as its discovery address. */
+function withDiscovery(record: MachineRecord, cluster: ClusterRecord | undefined): MachineRecord {
   if (cluster === undefined) return record;
   const { HostOptions } = record;
   const SwarmOptions = {
@@ -60,36 +63,39 @@ function ofCluster(record: MachineRecord, cluster: ClusterRecord | undefined): M
   return { ...record, HostOptions: { ...HostOptions, SwarmOptions } };
 }
 
-/** One more manager for a cluster there is. Throws `conflict` when it cannot have one. */
-function extended(cluster: ClusterRecord, flags: CreateFlags): ClusterRecord {
+/** Returns the cluster; throws `conflict` if the flags name another store. */
+function checkSameStore(cluster: ClusterRecord, flags: CreateFlags): ClusterRecord {
   const wanted = discoveryOf(flags);
   if (wanted !== undefined && wanted !== cluster.discovery) {
     throw new AppError(
       'conflict',
-      `cluster "${cluster.name}" keeps its state in ${cluster.discovery ?? 'its one manager'}, not in ${wanted}: leave out --swarm-discovery and --consul-server`,
+      `cluster "${cluster.name}" stores its state in ${cluster.discovery ?? 'its single manager'}, not in ${wanted}; omit --swarm-discovery and --consul-server`,
     );
   }
   return cluster;
 }
 
-/** Throws when a name is taken; an unfinished machine at the same address is taken up again. */
+/**
+ * Reserves the machine's name. An unfinished machine of the same name, address and cluster is
+ * resumed; throws `conflict` if the name is taken otherwise.
+ */
 async function reserve(workshop: Workshop, record: MachineRecord): Promise<MachineRecord> {
   const { store } = workshop;
-  const there = await store.find(record.Name);
+  const existing = await store.find(record.Name);
   const resumes =
-    there !== undefined &&
-    !there.Provisioned &&
-    there.Driver.IPAddress === record.Driver.IPAddress &&
-    there.HostOptions.SwarmOptions.Cluster === record.HostOptions.SwarmOptions.Cluster;
+    existing !== undefined &&
+    !existing.Provisioned &&
+    existing.Driver.IPAddress === record.Driver.IPAddress &&
+    existing.HostOptions.SwarmOptions.Cluster === record.HostOptions.SwarmOptions.Cluster;
   if (!resumes) {
     await store.reserve(record.Name);
     return record;
   }
   const swarm = { ...record.HostOptions.SwarmOptions };
-  const NodeID = there.HostOptions.SwarmOptions.NodeID || swarm.NodeID;
+  const NodeID = existing.HostOptions.SwarmOptions.NodeID || swarm.NodeID;
   return {
     ...record,
-    Driver: { ...record.Driver, SSHHostKey: there.Driver.SSHHostKey },
+    Driver: { ...record.Driver, SSHHostKey: existing.Driver.SSHHostKey },
     HostOptions: { ...record.HostOptions, SwarmOptions: { ...swarm, NodeID } },
   };
 }
@@ -109,7 +115,7 @@ async function joinCluster(
     if (other !== undefined && seen?.discovery === undefined) {
       throw new AppError(
         'conflict',
-        `cluster "${cluster.name}" already has its manager on ${other.name}, and a cluster without Consul has one: leave out --swarm-master, or name another cluster with --cluster`,
+        `cluster "${cluster.name}" already has a manager on ${other.name}, and without Consul a cluster allows a single manager; omit --swarm-master, or name another cluster with --cluster`,
       );
     }
     const machine = { name: master.Name, address: master.Driver.IPAddress };
@@ -121,8 +127,8 @@ async function joinCluster(
   }
 }
 
-/** What the cluster's Consul needs, kept before the first machine asks for it. */
-async function keepConsul(
+/** Saves Consul's credentials and servers with the cluster before the first machine needs them. */
+async function saveConsul(
   workshop: Workshop,
   cluster: ClusterRecord,
   masters: readonly MachineRecord[],
@@ -141,7 +147,8 @@ async function keepConsul(
   await store.updateCluster(cluster.name, (seen) => seen ?? { ...cluster, consulServers });
 }
 
-async function takeBack(
+/** Reverts the store's changes for a machine that was not created. */
+async function rollBack(
   workshop: Workshop,
   record: MachineRecord,
   replaced: ClusterRecord | undefined,
@@ -163,8 +170,8 @@ async function takeBack(
 }
 
 /**
- * Creates machines. What fails before a machine was changed leaves no record; what fails later leaves
- * one that `create` or `provision` takes up again. Returns the failures.
+ * Creates machines concurrently and returns the failures. A failure before the first change to a
+ * machine leaves no record; a later one leaves a record that `create` or `provision` resumes.
  */
 export async function createMachines(
   workshop: Workshop,
@@ -173,7 +180,7 @@ export async function createMachines(
   membership: {
     readonly cluster: string;
     readonly nodeReady: NodeReady;
-    /** The cluster whose lost manager the first machine replaces. */
+    /** With --restore: the cluster whose lost manager the first machine replaces. */
     readonly replaced?: ClusterRecord;
   },
 ): Promise<readonly unknown[]> {
@@ -186,14 +193,14 @@ export async function createMachines(
     inCluster ? { cluster: membership.cluster, newId } : undefined,
   );
   const cluster = await clusterFor(workshop, flags, membership.cluster);
-  const placed = wanted.map((record) => ofCluster(record, cluster));
+  const placed = wanted.map((record) => withDiscovery(record, cluster));
   if (flags.genericSshKey !== undefined) await checkKey(flags.genericSshKey);
   const reserved: MachineRecord[] = [];
   try {
     for (const record of placed) reserved.push(await reserve(workshop, record));
     const masters = reserved.filter((record) => record.HostOptions.SwarmOptions.Master);
     if (cluster !== undefined) {
-      await keepConsul(workshop, cluster, masters, flags);
+      await saveConsul(workshop, cluster, masters, flags);
       for (const master of masters) await joinCluster(workshop, cluster, master, replaced);
     }
     for (const [index, record] of reserved.entries()) {
@@ -223,14 +230,14 @@ export async function createMachines(
   }
 }
 
-/** A machine without a saved record was never changed: nothing of it is kept. */
+/** Rolls back a machine without a saved record: it was never changed. */
 async function withdrawUnsaved(
   workshop: Workshop,
   record: MachineRecord,
   replaced: ClusterRecord | undefined,
 ): Promise<void> {
   if ((await workshop.store.find(record.Name)) !== undefined) return;
-  await takeBack(workshop, record, replaced);
+  await rollBack(workshop, record, replaced);
 }
 
 async function checkKey(path: string): Promise<void> {

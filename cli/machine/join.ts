@@ -26,7 +26,7 @@ export interface JoinOrder {
   /** `HOST` or `HOST:PORT` of a manager. */
   readonly address: string;
   readonly name: string;
-  /** Undefined is the address that leads to the manager. */
+  /** Undefined for the local address of the connection to the manager. */
   readonly advertise: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
   readonly force: boolean;
@@ -38,29 +38,31 @@ const maxAnswerBytes = 65_536;
 const timeoutMs = 15_000;
 
 /**
- * Makes the machine it runs on a worker: checks by the token that the manager is the right one, makes a key
- * here, has its request signed, writes what a provisioned machine has, and starts the worker.
+ * Joins this machine to a cluster as a worker: verifies the manager's CA with the token, generates
+ * a key locally, has its CSR signed, writes the same settings as provisioning, and starts the
+ * worker. Throws `conflict` if this machine is a node already and `force` is not set, `forbidden`
+ * for another CA.
  */
 export async function joinCluster(order: JoinOrder, say: (line: string) => void): Promise<void> {
   const token = parseToken(order.token);
   checkMachineName(order.name);
-  await checkEngineThere();
-  await checkNoMember(order.force);
+  await checkEngineInstalled();
+  await checkNotJoined(order.force);
   const address = withPort(order.address);
-  const { ca, localAddress } = await authorityOf(address, token);
+  const { ca, localAddress } = await fetchAuthority(address, token);
   const advertise = order.advertise ?? localAddress;
   const key = await createPrivateKey();
   const request = await createRequest(key, order.name);
-  const joined = await ask(address, ca, {
+  const joined = await requestJoin(address, ca, {
     tokenId: token.id,
     secret: token.secret,
     request,
     name: order.name,
     alternativeNames: [...new Set([advertise, order.name, 'localhost', '127.0.0.1'])],
   });
-  await write({ order, address, advertise, ca, key, joined });
+  await writeWorkerFiles({ order, address, advertise, ca, key, joined });
   say(`${order.name} is node ${joined.nodeId} of cluster ${joined.clusterName}`);
-  say(await start());
+  say(await startWorker());
 }
 
 function withPort(address: string): string {
@@ -68,27 +70,27 @@ function withPort(address: string): string {
   return `${bracketed(address)}:${managerPort}`;
 }
 
-async function checkEngineThere(): Promise<void> {
+async function checkEngineInstalled(): Promise<void> {
   await access(socketPath).catch((error: unknown) => {
     throw new AppError(
       'unavailable',
-      `no Docker Engine here (${messageOf(error)}): install and start it first`,
+      `Docker Engine not found on this machine (${messageOf(error)}); install and start it first`,
       { cause: error },
     );
   });
 }
 
-async function checkNoMember(force: boolean): Promise<void> {
+async function checkNotJoined(force: boolean): Promise<void> {
   const text = await readFile(remote.workerSettings, 'utf8').catch(() => undefined);
   if (text === undefined || force) return;
   throw new AppError(
     'conflict',
-    `this machine is a node already (${remote.workerSettings}): "shoal worker --purge" removes what that left, --force joins all the same`,
+    `this machine is a node already (${remote.workerSettings}); clean up with "shoal worker --purge", or join anyway with --force`,
   );
 }
 
-/** What a manager says its authority is, believed only when it is the one that the token names. */
-async function authorityOf(
+/** Fetches the manager's CA and verifies it against the fingerprint in the token. */
+async function fetchAuthority(
   address: string,
   token: TokenText,
 ): Promise<{ readonly ca: string; readonly localAddress: string }> {
@@ -97,7 +99,7 @@ async function authorityOf(
   if (fingerprintOf(ca) === token.fingerprint) return { ca, localAddress };
   throw new AppError(
     'forbidden',
-    `the manager at ${address} is not the one that the token is for: its authority is another`,
+    `the manager at ${address} has another CA than the join token; check the address and the token`,
   );
 }
 
@@ -107,13 +109,13 @@ function readAuthority(address: string, text: string): string {
     fingerprintOf(ca);
     return ca;
   } catch (error) {
-    throw new AppError('invalid', `${address} is no manager: it does not tell its authority`, {
+    throw new AppError('invalid', `${address} is not a shoal manager: it did not return its CA`, {
       cause: error,
     });
   }
 }
 
-/** Nothing secret is sent, and nothing is believed of what comes but what the token vouches for. */
+/** Skips TLS verification: no secret is sent, and the token's fingerprint verifies the response. */
 function getUnverified(
   address: string,
   path: string,
@@ -132,7 +134,7 @@ function getUnverified(
         let text = '';
         response.setEncoding('utf8').on('data', (chunk: string) => {
           text += chunk;
-          if (text.length > maxAnswerBytes) outgoing.destroy(new Error('too long an answer'));
+          if (text.length > maxAnswerBytes) outgoing.destroy(new Error('response too large'));
         });
         response.once('end', () => {
           resolve({ text, localAddress: localAddress.replace(/^::ffff:/u, '') });
@@ -146,13 +148,13 @@ function getUnverified(
   });
 }
 
-async function ask(address: string, ca: string, body: JoinRequest): Promise<JoinAnswer> {
+async function requestJoin(address: string, ca: string, body: JoinRequest): Promise<JoinAnswer> {
   const caller = new HttpCaller({
     address,
     tls: { ca, cert: '', key: '' },
     verifyPeer: (certificate) => {
       if (peerIdentity(certificate).role === 'manager') return;
-      throw new AppError('forbidden', `${address} is no manager`);
+      throw new AppError('forbidden', `${address} is not a manager of the cluster`);
     },
   });
   try {
@@ -171,7 +173,8 @@ interface Joined {
   readonly joined: JoinAnswer;
 }
 
-async function write({ order, address, advertise, ca, key, joined }: Joined): Promise<void> {
+async function writeWorkerFiles(input: Joined): Promise<void> {
+  const { order, address, advertise, ca, key, joined } = input;
   const { clusterId, clusterName, nodeId, chain } = joined;
   const managers = [...new Set([...joined.managers, address])];
   const machine = { name: order.name, address: advertise, labels: order.labels };
@@ -182,27 +185,29 @@ async function write({ order, address, advertise, ca, key, joined }: Joined): Pr
   } as const;
   await replaceFile(remote.ca, ca, 0o644);
   await replacePair(certificatePaths.worker, { cert: chain, key });
-  // What another cluster told of its managers means nothing here.
+  // Refused CAs of a former cluster do not apply to this one.
   await rm(`${remote.data}/worker/refused-authorities.json`, { force: true });
   await replaceFile(remote.workerSettings, workerSettings(machine, membership), 0o600);
 }
 
-/** Where there is systemd the worker is a service of it; returns what to tell. */
-async function start(): Promise<string> {
+/**
+ * Installs and starts the worker as a systemd unit if systemd runs; returns a hint for the user.
+ */
+async function startWorker(): Promise<string> {
   const program = { node: process.execPath, main: await realpath(process.argv[1] ?? '') };
   const command = [program.node, program.main, 'worker', '--config', remote.workerSettings];
   const hasSystemd = await access('/run/systemd/system').then(
     () => true,
     () => false,
   );
-  if (!hasSystemd) return `there is no systemd here: start it with ${command.join(' ')}`;
+  if (!hasSystemd) return `systemd is not running; start the worker with ${command.join(' ')}`;
   await replaceFile(remote.isolateRules, isolationRules(), 0o644);
   await replaceFile(remote.isolateUnit, isolateUnit, 0o644);
   await replaceFile(remote.workerUnit, workerUnitFor(program), 0o644);
   await systemctl('daemon-reload');
   await systemctl('enable', 'shoal-worker.service', 'shoal-isolate.service');
   await systemctl('restart', 'shoal-worker.service');
-  return 'its worker runs: "journalctl -u shoal-worker" shows what it does';
+  return 'the worker is running; "journalctl -u shoal-worker" shows its log';
 }
 
 async function systemctl(...args: readonly string[]): Promise<void> {

@@ -6,7 +6,7 @@ import { checkMachineName } from '../inventory/record.js';
 
 /** The flags of `create`, as commander gives them. */
 export interface CreateFlags {
-  /** How the steps are told. */
+  /** --progress. */
   readonly progress?: ProgressMode;
   readonly driver: string;
   readonly url?: string | undefined;
@@ -33,15 +33,15 @@ export interface CreateFlags {
   readonly consulCa?: string | undefined;
   readonly consulCert?: string | undefined;
   readonly consulKey?: string | undefined;
-  /** A backup: the new machine takes over as the manager of the cluster it is of. */
+  /** Path of a backup: the new machine becomes the manager of the backed-up cluster. */
   readonly restore?: string | undefined;
   readonly restoreKey?: string | undefined;
 }
 
-/** Where Consul answers that runs on the managers' own machines. */
+/** Address of a Consul agent on the manager's own machine (--consul-server). */
 const ownConsul = 'consul://127.0.0.1:8500';
 
-/** `consul://…` as the flags say; undefined for the store of a manager that is alone. */
+/** The `consul://…` address the flags select; undefined for the embedded store. */
 export function discoveryOf(flags: CreateFlags): string | undefined {
   if (flags.swarmDiscovery !== '' && flags.swarmDiscovery !== 'embedded') {
     return flags.swarmDiscovery;
@@ -58,12 +58,12 @@ function invalid(message: string): AppError {
 function checkFlags(flags: CreateFlags): void {
   if (flags.driver !== 'generic' && flags.driver !== 'none') {
     throw invalid(
-      `driver "${flags.driver}" not found: there are "generic" (a Linux machine with ssh) and "none" (an engine that already listens)`,
+      `driver "${flags.driver}" not found; available: "generic" (a Linux machine with ssh), "none" (an engine that already listens)`,
     );
   }
   if (!strategies.includes(flags.swarmStrategy)) {
     throw invalid(
-      `unknown strategy "${flags.swarmStrategy}" for --swarm-strategy: there are ${strategies.join(', ')}`,
+      `--swarm-strategy: unknown strategy "${flags.swarmStrategy}"; available: ${strategies.join(', ')}`,
     );
   }
   checkDiscovery(flags);
@@ -82,10 +82,10 @@ function checkFlags(flags: CreateFlags): void {
 
 function checkRestore(flags: CreateFlags): void {
   if (flags.restore !== undefined && !flags.swarmMaster) {
-    throw invalid('--restore needs --swarm-master: the first machine becomes the manager');
+    throw invalid('--restore requires --swarm-master: the first machine becomes the manager');
   }
   if (flags.restoreKey !== undefined && flags.restore === undefined) {
-    throw invalid('--restore-key needs --restore');
+    throw invalid('--restore-key requires --restore');
   }
 }
 
@@ -93,53 +93,53 @@ function checkDiscovery(flags: CreateFlags): void {
   const discovery = discoveryOf(flags);
   if (discovery !== undefined && !discovery.startsWith('consul://')) {
     throw invalid(
-      `--swarm-discovery ${discovery} is not supported: there are "embedded" and consul://HOST:PORT[,HOST:PORT…][/PREFIX]`,
+      `--swarm-discovery ${discovery} is not supported; use "embedded" or consul://HOST:PORT[,HOST:PORT…][/PREFIX]`,
     );
   }
   if (discovery !== undefined) parseConsulAddress(discovery);
   if (flags.consulServer === true && !flags.swarmMaster) {
-    throw invalid('--consul-server comes with --swarm-master: it runs on the machines of managers');
+    throw invalid('--consul-server requires --swarm-master: Consul runs on manager machines');
   }
   if (flags.consulBinary !== undefined && !flags.swarmMaster) {
-    throw invalid('--consul-binary needs --swarm-master: Consul runs where managers do');
+    throw invalid('--consul-binary requires --swarm-master: Consul runs on manager machines');
   }
   const { swarmManagers: count } = flags;
   if (count === undefined) return;
-  if (!flags.swarmMaster) throw invalid('--swarm-managers needs --swarm-master');
+  if (!flags.swarmMaster) throw invalid('--swarm-managers requires --swarm-master');
   if (![1, 3, 5].includes(count)) {
     throw invalid(
-      `--swarm-managers ${String(count)}: expected 1, 3 or 5, so that a majority is clear`,
+      `--swarm-managers ${String(count)}: expected 1, 3 or 5, an odd number for a majority`,
     );
   }
   if (count > 1 && discovery === undefined) {
     throw invalid(
-      'several managers need a store that they share: --swarm-discovery consul://… or --consul-server',
+      'several managers require a shared store; set --swarm-discovery consul://… or --consul-server',
     );
   }
 }
 
-/** Pairs names with addresses; throws with what is missing. */
+/** One address for each name, in order; throws `invalid` if the counts differ. */
 function addressesFor(names: readonly string[], flags: CreateFlags): readonly string[] {
   if (flags.driver === 'none') {
     if (flags.url === undefined || names.length !== 1) {
-      throw invalid('driver "none" needs one name and --url tcp://ADDRESS:PORT');
+      throw invalid('driver "none" requires one name and --url tcp://ADDRESS:PORT');
     }
     return [new URL(flags.url).hostname];
   }
   const addresses = flags.genericIpAddress.filter((address) => address !== '');
   if (addresses.length === 0) {
-    throw invalid('driver "generic" needs --generic-ip-address, once for each machine');
+    throw invalid('driver "generic" requires --generic-ip-address, once for each machine');
   }
   if (addresses.length !== names.length) {
     const counted = `${String(names.length)} names, ${String(addresses.length)} addresses`;
     throw invalid(
-      `every machine needs one --generic-ip-address, in the order of names: ${counted}`,
+      `--generic-ip-address: expected one for each machine, in the order of the names: ${counted}`,
     );
   }
   return addresses;
 }
 
-/** Records of machines to be made, in the order of the names. Throws `invalid` for bad input. */
+/** Records of the machines to create, in the order of the names. Throws `invalid` for bad input. */
 export function newRecords(
   names: readonly string[],
   flags: CreateFlags,
@@ -147,12 +147,12 @@ export function newRecords(
 ): readonly MachineRecord[] {
   if (names.length === 0) throw invalid('no machine name specified');
   for (const name of names) checkMachineName(name);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw invalid(`machine name "${twice}" is given twice`);
+  const duplicate = names.find((name, index) => names.indexOf(name) !== index);
+  if (duplicate !== undefined) throw invalid(`machine name "${duplicate}" is given twice`);
   checkFlags(flags);
   const addresses = addressesFor(names, flags);
-  const same = addresses.find((address, index) => addresses.indexOf(address) !== index);
-  if (same !== undefined) throw invalid(`address ${same} is given twice`);
+  const shared = addresses.find((address, index) => addresses.indexOf(address) !== index);
+  if (shared !== undefined) throw invalid(`address ${shared} is given twice`);
   const managers = flags.swarmManagers ?? 1;
   if (managers > names.length) {
     throw invalid(`--swarm-managers ${String(managers)}: only ${String(names.length)} machines`);

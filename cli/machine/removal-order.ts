@@ -2,16 +2,16 @@ import { AppError } from '../../manager/common/base/errors.js';
 import type { MachineRecord } from '../inventory/record.js';
 
 export interface RemovalPlan {
-  /** Removed first, at the same time. */
+  /** Workers and standalone machines, removed first and concurrently. */
   readonly members: readonly MachineRecord[];
   readonly managers: readonly MachineRecord[];
-  /** Clusters that lose their manager: nobody is left to be told of leaving members. */
+  /** Clusters that lose their last manager: their nodes need not be deregistered. */
   readonly leaving: ReadonlySet<string>;
 }
 
 /**
- * What to remove first. Throws `conflict` when a manager would go and members of its cluster stay,
- * unless forced.
+ * Orders the removal of machines. Throws `conflict` if a cluster would lose its last manager while
+ * other members stay, unless `force` is set.
  */
 export function planRemoval(
   records: readonly MachineRecord[],
@@ -37,7 +37,7 @@ export function planRemoval(
     const members = left.map(({ Name }) => Name).join(', ');
     throw new AppError(
       'conflict',
-      `${manager.Name} is the manager of cluster "${cluster}", which still has ${members}: remove them too, or force it with -f`,
+      `${manager.Name} is the last manager of cluster "${cluster}", which still has ${members}; remove them too, or use -f`,
     );
   }
   return {

@@ -12,16 +12,16 @@ import type { MachineProgress } from '../output/machine-progress.js';
 import { checkLogin } from '../provision/packages.js';
 import type { Workshop } from './workshop.js';
 
-/** Tells a cluster's manager to forget a node and refuse its certificate from now on. */
+/** Removes a node from its cluster and revokes its certificate, through the cluster's manager. */
 export type ForgetNode = (cluster: string, nodeId: string) => Promise<void>;
 
 export interface RemoveOptions {
-  /** Forget machines that cannot be cleaned, and a manager whose cluster has other machines. */
+  /** Also remove unreachable machines, and the last manager of a cluster that has other members. */
   readonly force: boolean;
   readonly forgetNode: ForgetNode;
 }
 
-/** Takes everything shoal brought off a machine; the engine is left as it was before. */
+/** Uninstalls shoal from a machine and restores the engine's original configuration. */
 async function clean(
   machine: RemoteMachine,
   progress: MachineProgress,
@@ -31,13 +31,13 @@ async function clean(
   checkLogin({ name: machine.name, user: machine.session.target.user }, login, Date.now());
   progress.step('removing containers and networks');
   const which = isLast ? ['last'] : ['other'];
-  await machine.script('remove what the worker made', purgeWorker, which, { timeoutMs: 180_000 });
+  await machine.script('purge the worker', purgeWorker, which, { timeoutMs: 180_000 });
   const facts = await machine.probeRoot([], []);
   const note = JSON.parse(facts.machineNote ?? '{}') as Partial<MachineNote>;
   const restores = note.liveRestore === true && facts.daemonJson !== undefined;
   const before = restores ? daemonJsonBefore(facts.daemonJson) : undefined;
   const action = !restores ? 'keep' : before === undefined ? 'remove' : 'write';
-  progress.step('giving the engine back and removing files');
+  progress.step('restoring the engine configuration and removing files');
   await machine.script('remove shoal', uninstall, [action], {
     stdin: before ?? '',
     timeoutMs: 180_000,
@@ -62,7 +62,7 @@ async function forgetRecord(store: MachineStore, record: MachineRecord): Promise
   await store.forget(record.Name);
 }
 
-/** A member whose manager stays is to be forgotten there; best before its machine goes. */
+/** Deregisters a node of a cluster that keeps a manager, before its machine is cleaned. */
 async function leaveCluster(
   record: MachineRecord,
   leaving: ReadonlySet<string>,
@@ -77,7 +77,7 @@ async function leaveCluster(
     if (options.force || !record.Provisioned) return;
     throw new AppError(
       'unavailable',
-      `${record.Name}: the manager of cluster "${Cluster}" did not let it go: ${messageOf(error)}; -f removes it all the same`,
+      `${record.Name}: the manager of cluster "${Cluster}" did not remove the node: ${messageOf(error)}; use -f to remove the machine anyway`,
       { cause: error },
     );
   }
@@ -117,17 +117,17 @@ async function cleanOrSkip(
     if (!options.force) {
       throw new AppError(
         isAppError(error) ? error.kind : 'internal',
-        `${messageOf(error)}; "shoal machine rm -f ${record.Name}" forgets it without cleaning it`,
+        `${messageOf(error)}; "shoal machine rm -f ${record.Name}" removes its record without cleaning it`,
         { cause: error },
       );
     }
-    options.progress.step('forgetting it without cleaning it', messageOf(error));
+    options.progress.step('removing its record without cleaning it', messageOf(error));
   }
 }
 
 /**
- * Removes machines: workers first, all at once, then managers. Returns the failures. Throws, before
- * anything is done, when a manager would leave members of its cluster behind.
+ * Removes machines, workers first and managers after them, each group concurrently. Returns the
+ * failures. Throws `conflict` before any change if a cluster would keep members without a manager.
  */
 export async function removeMachines(
   workshop: Workshop,
@@ -145,7 +145,7 @@ export async function removeMachines(
         }),
       ),
     );
-    for (const one of settled) if (one.status === 'rejected') failures.push(one.reason);
+    for (const result of settled) if (result.status === 'rejected') failures.push(result.reason);
   }
   return failures;
 }

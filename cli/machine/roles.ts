@@ -23,11 +23,11 @@ async function memberOf({ store }: Workshop, name: string): Promise<Member> {
   const record = await store.load(name);
   const { IsSwarm, Cluster } = record.HostOptions.SwarmOptions;
   const cluster = IsSwarm ? await store.findCluster(Cluster) : undefined;
-  if (cluster === undefined) throw new AppError('invalid', `machine "${name}" is in no cluster`);
+  if (cluster === undefined) throw new AppError('invalid', `machine "${name}" is not in a cluster`);
   return { record, cluster };
 }
 
-/** The record of a machine that runs a manager, or does no more. */
+/** The record with the manager role set or cleared. */
 export function withRole(record: MachineRecord, isManager: boolean): MachineRecord {
   const { Driver, HostOptions } = record;
   return {
@@ -40,17 +40,20 @@ export function withRole(record: MachineRecord, isManager: boolean): MachineReco
   };
 }
 
-/** Changes a cluster's record; it must not lose its last manager. */
+/**
+ * Changes a cluster's record. Throws `not-found` for an unknown cluster, `conflict` if it would
+ * lose its last manager.
+ */
 async function changeCluster(
   { store }: Workshop,
   name: string,
   change: (cluster: ClusterRecord) => ClusterRecord | undefined,
 ): Promise<void> {
   await store.updateCluster(name, (seen) => {
-    if (seen === undefined) throw new AppError('not-found', `cluster "${name}" is not known`);
+    if (seen === undefined) throw new AppError('not-found', `cluster "${name}" not found`);
     const changed = change(seen);
     if (changed !== undefined) return changed;
-    throw new AppError('conflict', `cluster "${name}" would have no manager left`);
+    throw new AppError('conflict', `cluster "${name}" would lose its last manager`);
   });
 }
 
@@ -64,7 +67,10 @@ async function provision(
   if (failure !== undefined) throw toAppError(failure);
 }
 
-/** Makes a machine of a cluster one of its managers. */
+/**
+ * Promotes a worker machine to manager. Throws `conflict` for a cluster with the embedded store,
+ * which allows a single manager.
+ */
 export async function promote(
   workshop: Workshop,
   name: string,
@@ -74,7 +80,7 @@ export async function promote(
   if (cluster.discovery === undefined) {
     throw new AppError(
       'conflict',
-      `cluster "${cluster.name}" keeps its state in its one manager: several need a store that they share, "shoal machine create --swarm-discovery consul://…" makes such a cluster`,
+      `cluster "${cluster.name}" uses the embedded store and allows a single manager; create a cluster with a shared store: "shoal machine create --swarm-discovery consul://…"`,
     );
   }
   const { NodeID: nodeId } = record.HostOptions.SwarmOptions;
@@ -88,10 +94,10 @@ export async function promote(
   await provision(workshop, withRole(record, true), work);
 }
 
-/** How long one that was ended may still count as alive, ms. */
-const lingerMs = 15_000;
+/** Upper bound for the time a stopped manager still counts as alive, ms. */
+const managerExpiryMs = 15_000;
 
-/** Ends the manager on a machine, which stays a worker. `forget` tells the cluster. */
+/** Demotes a manager machine to worker. `forget` removes the manager from the cluster. */
 export async function demote(
   workshop: Workshop,
   name: string,
@@ -103,14 +109,14 @@ export async function demote(
 ): Promise<void> {
   const { record, cluster } = await memberOf(workshop, name);
   assertManager({ record, cluster });
-  // Before the machine is touched: afterwards nobody asks it any more.
+  // The record changes first, so that no client uses the manager while it is being removed.
   await changeCluster(workshop, cluster.name, (seen) => withoutManager(seen, name));
   await provision(workshop, withRole(record, false), work);
   const { NodeID: nodeId } = record.HostOptions.SwarmOptions;
-  await eventually(lingerMs, workshop.signal, () => work.forget(cluster.name, nodeId));
+  await eventually(managerExpiryMs, workshop.signal, () => work.forget(cluster.name, nodeId));
 }
 
-/** Forgets a manager whose machine is gone for good. `forget` tells the cluster. */
+/** Removes a manager whose machine is lost. `forget` removes the manager from the cluster. */
 export async function forgetManager(
   workshop: Workshop,
   name: string,
@@ -125,10 +131,10 @@ export async function forgetManager(
   await workshop.store.save(withRole(record, false));
 }
 
-/** One whose demotion did not come to its end still counts. */
+/** A machine whose demotion was interrupted still counts as a manager, so it can be retried. */
 function assertManager({ record, cluster }: Member): void {
   const { Name: name, HostOptions } = record;
   if (HostOptions.SwarmOptions.Master) return;
   if (cluster.managers.some((manager) => manager.name === name)) return;
-  throw new AppError('not-found', `${name} is no manager of cluster "${cluster.name}"`);
+  throw new AppError('not-found', `${name} is not a manager of cluster "${cluster.name}"`);
 }

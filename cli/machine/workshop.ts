@@ -36,8 +36,8 @@ async function readable(path: string): Promise<boolean> {
 }
 
 /**
- * What one command uses for all its machines: the user's certificates and the packed program, made
- * once however many machines ask, and sessions, which it closes.
+ * Resources that a command shares between its machines: the user's certificates and the packed
+ * program, created once on first use, and ssh sessions, which `close` ends.
  */
 export class Workshop {
   readonly store: MachineStore;
@@ -68,14 +68,14 @@ export class Workshop {
   }
 
   async uploadsFor(arch: string): Promise<Uploads> {
-    const there = this.#uploads.get(arch);
-    if (there !== undefined) return there;
-    const made = this.#pack(arch);
-    this.#uploads.set(arch, made);
-    return made;
+    const cached = this.#uploads.get(arch);
+    if (cached !== undefined) return cached;
+    const packed = this.#pack(arch);
+    this.#uploads.set(arch, packed);
+    return packed;
   }
 
-  /** The Consul that was given, packed once. */
+  /** The binary of --consul-binary, packed once; undefined without that flag. */
   async consulFor(arch: string): Promise<Upload | undefined> {
     const { consulPath } = this.#options;
     if (consulPath === undefined) return undefined;
@@ -102,11 +102,11 @@ export class Workshop {
   }
 
   /**
-   * A session to a machine; what only needs time (a machine that boots) is tried again until
-   * `patienceMs` have passed.
+   * Opens a session to a machine. Temporary failures (a machine that is booting) are retried for
+   * `retryMs`.
    */
-  async connect(target: SshTarget, patienceMs = 0): Promise<RemoteMachine> {
-    const end = Date.now() + patienceMs;
+  async connect(target: SshTarget, retryMs = 0): Promise<RemoteMachine> {
+    const end = Date.now() + retryMs;
     for (;;) {
       try {
         const session = await SshSession.connect(target, {
@@ -116,22 +116,22 @@ export class Workshop {
         this.#sessions.push(session);
         return new RemoteMachine(session, this.signal);
       } catch (error) {
-        const worthwhile = isAppError(error) && error.temporary && Date.now() < end;
-        if (!worthwhile) throw error;
+        const canRetry = isAppError(error) && error.temporary && Date.now() < end;
+        if (!canRetry) throw error;
       }
       await delay(500, undefined, { signal: this.signal });
     }
   }
 
-  async connectTo(record: MachineRecord, patienceMs = 0): Promise<RemoteMachine> {
-    return this.connect(await this.target(record), patienceMs);
+  async connectTo(record: MachineRecord, retryMs = 0): Promise<RemoteMachine> {
+    return this.connect(await this.target(record), retryMs);
   }
 
   close(): void {
     for (const session of this.#sessions) session.close();
   }
 
-  /** Without a key and without an agent: what ssh itself would try. */
+  /** Without a key and an agent: the first of ssh's default key files. */
   async #defaultKey(agent: string | undefined): Promise<string | undefined> {
     if (agent !== undefined && agent !== '') return undefined;
     for (const name of ['id_ed25519', 'id_ecdsa', 'id_rsa']) {
@@ -143,11 +143,11 @@ export class Workshop {
 
   async #pack(arch: string): Promise<Uploads> {
     const path = this.#options.runtimePath ?? process.execPath;
-    const has = await executableArch(path);
-    if (has !== arch) {
+    const actual = await executableArch(path);
+    if (actual !== arch) {
       throw new AppError(
         'unsupported',
-        `runtime ${path} is for ${has}, the machine is ${arch}: give --runtime the bin/node of a linux ${arch} build of Node 20`,
+        `runtime ${path} is for ${actual}, the machine is ${arch}; set --runtime to the bin/node of a linux ${arch} build of Node 20`,
       );
     }
     const [runtime, app] = await Promise.all([

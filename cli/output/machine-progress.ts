@@ -1,11 +1,11 @@
 import { stripVTControlCharacters } from 'node:util';
 import type { ProgressMode } from './progress.js';
 
-/** Where a machine's progress is shown. */
+/** Reports the progress of one machine. */
 export interface MachineProgress {
-  /** A step begins; it ends when the next begins or the machine is done. */
+  /** Starts a step; it ends with the next step, `done` or `failed`. */
   step(title: string, cause?: string): void;
-  /** The last line a long step printed. */
+  /** Shows the last line of a long step's output. */
   output(text: string): void;
   done(text: string): void;
   failed(text: string): void;
@@ -28,8 +28,9 @@ function seconds(ms: number): string {
 }
 
 /**
- * Progress of several machines: one live line each on a terminal, plain lines as steps begin (and
- * end, when they took long) elsewhere; with `json` an object a line, with `quiet` nothing.
+ * Progress of several machines. A terminal shows a live line per machine; otherwise each step is
+ * printed when it starts, and when it ends if it took 2 s or longer. `json` prints an object per
+ * line, `quiet` nothing.
  */
 export class Progress {
   readonly #stream: NodeJS.WriteStream;
@@ -78,7 +79,7 @@ export class Progress {
     };
   }
 
-  /** Draws the last state and leaves the terminal as it is. */
+  /** Draws the final state and stops updating. */
   close(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;

@@ -3,9 +3,9 @@ import type { ConsulFiles } from './consul-files.js';
 import { certificatePaths, remote } from '../inventory/layout.js';
 
 /*
- * Consul on the cluster's own machines: servers on those the cluster began with, an agent on each other
- * one that runs a manager. HTTP and DNS answer on the machine alone; what goes from machine to machine is
- * encrypted, with the certificates the workers have.
+ * Consul on the cluster's own machines (--consul-server): servers on the first managers, a client
+ * agent on every other manager. HTTP and DNS listen on loopback only; traffic between machines is
+ * encrypted with the workers' certificates and the gossip key.
  */
 
 export interface ConsulAgent {
@@ -13,16 +13,18 @@ export interface ConsulAgent {
   readonly name: string;
   readonly address: string;
   readonly isServer: boolean;
-  /** How many servers begin together; undefined for an agent that joins them. */
+  /**
+   * Number of servers that bootstrap together; undefined for an agent or a server that joins later.
+   */
   readonly founders: number | undefined;
-  /** Addresses of the others. */
+  /** Addresses of the other servers. */
   readonly join: readonly string[];
   readonly gossipKey: string;
-  /** May do everything; who shows none may ask for names only. Without, everybody on the machine may. */
+  /** Management token; requests without it may only resolve names. Undefined disables ACLs. */
   readonly token: string | undefined;
 }
 
-/** The agent a machine is to have; undefined without one. */
+/** The Consul agent of a machine; undefined if the machine runs none. */
 export function consulAgentOf(
   cluster: ClusterRecord,
   machine: { readonly name: string; readonly address: string; readonly isManager: boolean },
@@ -44,7 +46,7 @@ export function consulAgentOf(
   };
 }
 
-/** Consul's settings, in words that 1.7 and later know. */
+/** Consul's configuration as JSON, with keys that 1.7 and later accept. */
 export function consulSettings(agent: ConsulAgent): string {
   const { cert, key } = certificatePaths.worker;
   const { isServer: server, founders, token } = agent;
@@ -58,7 +60,7 @@ export function consulSettings(agent: ConsulAgent): string {
       client_addr: '127.0.0.1',
       retry_join: agent.join,
       retry_interval: '1s',
-      // One datacentre: nothing is to listen for others.
+      // A single datacentre: the WAN gossip port is disabled.
       ports: { http: 8500, dns: 8600, serf_wan: -1 },
       ...(token === undefined ? {} : { acl: accessControl(token) }),
       performance: { raft_multiplier: 1 },
@@ -69,8 +71,8 @@ export function consulSettings(agent: ConsulAgent): string {
       key_file: key,
       verify_incoming_rpc: true,
       verify_outgoing: true,
-      // Three servers are to bear the next fault soon after the one before: a server that comes back has a
-      // vote after two seconds in place of ten.
+      // A returning server becomes a voter after two seconds instead of ten, so that three servers
+      // soon tolerate the next failure.
       autopilot: { server_stabilization_time: '2s', last_contact_threshold: '1s' },
       leave_on_terminate: false,
       skip_leave_on_interrupt: true,
@@ -82,7 +84,7 @@ export function consulSettings(agent: ConsulAgent): string {
   )}\n`;
 }
 
-/** `master` is `initial_management` since 1.11, which the older ones do not know; newer ones know both. */
+/** `master` is the old name of `initial_management` (1.11); newer versions accept both. */
 function accessControl(token: string): object {
   return {
     enabled: true,
@@ -92,7 +94,7 @@ function accessControl(token: string): object {
   };
 }
 
-/** env finds a program that was uploaded before one of the system's own. */
+/** PATH prefers an uploaded Consul binary to the system's. */
 export const consulUnit = `# Written by shoal; "shoal machine provision" writes it again.
 [Unit]
 Description=Consul of the Shoal cluster
@@ -115,10 +117,10 @@ WantedBy=multi-user.target
 Also=shoal-consul-reload.path
 `;
 
-/** Workers renew their certificate in place; Consul reads it again only when told. */
+/** Workers renew their certificate in place; Consul reloads it only on SIGHUP. */
 export const consulReloadPath = `# Written by shoal; "shoal machine provision" writes it again.
 [Unit]
-Description=Shoal: Consul takes a renewed certificate
+Description=Shoal: reload Consul when its certificate is renewed
 
 [Path]
 PathChanged=${certificatePaths.worker.cert}
@@ -129,7 +131,7 @@ WantedBy=multi-user.target
 
 export const consulReloadUnit = `# Written by shoal; "shoal machine provision" writes it again.
 [Unit]
-Description=Shoal: Consul takes a renewed certificate
+Description=Shoal: reload Consul when its certificate is renewed
 
 [Service]
 Type=oneshot

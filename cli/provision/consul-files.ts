@@ -4,17 +4,17 @@ import { join } from 'node:path';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import { writeFileAtomic } from '../inventory/machine-store.js';
 
-/** What a cluster's managers need to speak to Consul, and its agents to each other. Kept 0600. */
+/** Credentials for Consul: of the managers as clients, and of the agents among each other. */
 export interface ConsulFiles {
   readonly token?: string;
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
-  /** 32 bytes, base64: encrypts what agents on our machines gossip. */
+  /** 32 bytes, base64: the gossip encryption key of the managed Consul. */
   readonly gossipKey?: string;
 }
 
-/** Paths on this computer, from flags. */
+/** Paths on this computer, from the --consul-* flags. */
 export type ConsulFilePaths = Readonly<
   Partial<Record<'token' | 'ca' | 'cert' | 'key', string | undefined>>
 >;
@@ -25,7 +25,7 @@ function folderOf(home: string, cluster: string): string {
   return join(home, 'clusters', `${cluster}.consul`);
 }
 
-/** Reads files that were named by flags; throws `invalid` that names what cannot be read. */
+/** Reads the files named by flags; throws `invalid` with the flag of an unreadable file. */
 export async function readNamedFiles(paths: ConsulFilePaths): Promise<ConsulFiles> {
   const read = async ([name, path]: [string, string | undefined]): Promise<[string, string][]> => {
     if (path === undefined) return [];
@@ -39,12 +39,15 @@ export async function readNamedFiles(paths: ConsulFilePaths): Promise<ConsulFile
   return Object.fromEntries(found.flat());
 }
 
-/** For a Consul of our own. */
+/** Generates the gossip key and management token of a managed Consul. */
 export function newConsulSecrets(): Required<Pick<ConsulFiles, 'gossipKey' | 'token'>> {
   return { gossipKey: randomBytes(32).toString('base64'), token: randomUUID() };
 }
 
-/** Keeps copies with the cluster, so that machines can be provisioned again. */
+/**
+ * Saves copies below `clusters/NAME.consul` with mode 0600, so that machines can be provisioned
+ * again. Files that are undefined are left unchanged.
+ */
 export async function keepConsulFiles(
   home: string,
   cluster: string,

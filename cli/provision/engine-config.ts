@@ -2,18 +2,20 @@ import { AppError } from '../../manager/common/base/errors.js';
 import type { EngineOptions } from '../inventory/record.js';
 
 /*
- * TLS for an engine that is already configured somehow. The drop-in repeats the command the unit has
- * (from every file but ours) and adds to it; dockerd refuses to start when a flag is also a key of
- * daemon.json, so that is found out before, not by a dead engine. live-restore goes to daemon.json
- * because only there it can be switched on (by reload) before the first restart: that way containers
- * that run outlive it.
+ * TLS for an engine with an existing configuration. The drop-in repeats the unit's command (from
+ * all files except ours) and appends flags. dockerd refuses to start if a flag is also a key of
+ * daemon.json, so conflicts are detected before the restart. live-restore goes to daemon.json
+ * because only there it can be enabled by a reload before the first restart, so that running
+ * containers survive it.
  */
 
 export const dropInPath = '/etc/systemd/system/docker.service.d/10-shoal.conf';
 export const daemonJsonPath = '/etc/docker/daemon.json';
 
+/** The engine's configuration as found on the machine. */
 export interface EngineFacts {
   readonly machine: string;
+  /** Output of `systemctl cat docker.service`. */
   readonly unit: string;
   readonly daemonJson: string | undefined;
   readonly swarm: boolean;
@@ -21,11 +23,11 @@ export interface EngineFacts {
 
 export interface EngineConfig {
   readonly dropIn: string;
-  /** New text; undefined leaves the file alone. */
+  /** New content; undefined leaves the file unchanged. */
   readonly daemonJson: string | undefined;
 }
 
-/** The command of the unit as its files give it, without our drop-in. */
+/** The unit's effective ExecStart without our drop-in; undefined if there is none. */
 export function unitCommand(unit: string): string | undefined {
   let commands: string[] = [];
   let ours = false;
@@ -42,7 +44,7 @@ export function unitCommand(unit: string): string | undefined {
 const tcpHost = /\s(?:-H|--host)[ =]\s*"?tcp:\/\/\S+/gu;
 const tlsFlag = /\s--tls(?:verify|cacert|cert|key)?(?:[ =]\s*(?!-)\S+)?(?=\s|$)/gu;
 
-/** The command without network listeners and TLS files, which we set ourselves. */
+/** The command without TCP listeners and TLS flags, which the drop-in sets. */
 function withoutListeners(command: string): string {
   const bare = command
     .replaceAll(/\s--tlsverify(?:=\S+)?(?=\s|$)/gu, '')
@@ -52,7 +54,7 @@ function withoutListeners(command: string): string {
   return listens ? bare : `${bare} -H unix:///var/run/docker.sock`;
 }
 
-/** One argument of a systemd command line: systemd.service(5) expands `%` and `$` and unquotes. */
+/** Quotes an argument of a systemd command line; systemd.service(5) expands `%` and `$`. */
 export function quoteUnitArgument(argument: string): string {
   const escaped = argument
     .replaceAll('\\', '\\\\')
@@ -64,7 +66,7 @@ export function quoteUnitArgument(argument: string): string {
 
 interface Flag {
   readonly argument: string;
-  /** The key of daemon.json that means the same. */
+  /** The equivalent key of daemon.json. */
   readonly key: string;
 }
 
@@ -99,14 +101,18 @@ function parseDaemonJson(facts: EngineFacts): Readonly<Record<string, unknown>> 
       return value as Record<string, unknown>;
     }
   } catch (error) {
-    throw new AppError('invalid', `${facts.machine}: ${daemonJsonPath} is no JSON: mend it first`, {
+    throw new AppError('invalid', `${facts.machine}: ${daemonJsonPath} is not JSON; fix it first`, {
       cause: error,
     });
   }
-  throw new AppError('invalid', `${facts.machine}: ${daemonJsonPath} is no JSON object`);
+  throw new AppError('invalid', `${facts.machine}: ${daemonJsonPath} is not a JSON object`);
 }
 
-/** The engine's drop-in and, where live-restore is not decided yet, its daemon.json. */
+/**
+ * The engine's drop-in and, unless live-restore is set or Swarm mode rules it out, its daemon.json.
+ * Throws `unsupported` without a systemd unit, `invalid` for a broken daemon.json, `conflict` for a
+ * daemon.json key that the drop-in also sets.
+ */
 export function engineConfig(
   facts: EngineFacts,
   wanted: { readonly port: number; readonly options: EngineOptions },
@@ -115,7 +121,7 @@ export function engineConfig(
   if (command === undefined) {
     throw new AppError(
       'unsupported',
-      `${facts.machine}: docker.service has no command: is the engine installed as a systemd unit?`,
+      `${facts.machine}: docker.service has no ExecStart; install the engine as a systemd unit`,
     );
   }
   const json = parseDaemonJson(facts);
@@ -127,7 +133,7 @@ export function engineConfig(
   if (clash !== undefined) {
     throw new AppError(
       'conflict',
-      `${facts.machine}: ${daemonJsonPath} sets "${clash.key}", which shoal sets itself: remove it there`,
+      `${facts.machine}: ${daemonJsonPath} sets "${clash.key}", which shoal manages; remove it from that file`,
     );
   }
   const line = [
@@ -155,7 +161,7 @@ function toText(json: Readonly<Record<string, unknown>>): string {
   return `${JSON.stringify(json, undefined, 2)}\n`;
 }
 
-/** daemon.json as it was before shoal; undefined when nothing is left of it. */
+/** daemon.json without shoal's change; undefined if no key is left. */
 export function daemonJsonBefore(text: string): string | undefined {
   const { 'live-restore': _, ...rest } = JSON.parse(text) as Record<string, unknown>;
   return Object.keys(rest).length === 0 ? undefined : toText(rest);

@@ -15,16 +15,19 @@ import type { ConsulAgent } from './consul-agent.js';
 import { consulReloadPath, consulReloadUnit, consulSettings, consulUnit } from './consul-agent.js';
 import { isolateUnit, managerUnit, shoalCommand, workerUnit } from './units.js';
 
-/** What a machine is to be, from its record, the cluster it belongs to and the user's authority. */
+/** Inputs for a machine's desired state: its record, its cluster and the user's CA. */
 export interface MachineWant {
   readonly record: MachineRecord;
-  /** Undefined for a machine with an engine alone. */
+  /** Undefined for a standalone engine outside any cluster. */
   readonly membership: Membership | undefined;
   readonly user: string;
+  /** PEM of the user's CA. */
   readonly ca: string;
+  /** PEM of the CA as installed in the engine, see UserAuthority. */
   readonly engineAnchor: string;
 }
 
+/** Subject alternative names of a machine's server certificates, without duplicates. */
 export function alternativeNames(record: MachineRecord): readonly string[] {
   const names = [
     record.Driver.IPAddress,
@@ -36,7 +39,7 @@ export function alternativeNames(record: MachineRecord): readonly string[] {
   return [...new Set(names)];
 }
 
-/** The certificates the machine holds, by its role. */
+/** The certificates the machine needs for its role. */
 export function wantedCertificates(want: MachineWant): readonly WantedCertificate[] {
   const { record, membership } = want;
   const names = alternativeNames(record);
@@ -107,7 +110,7 @@ const workerFiles = [
   remote.ca,
 ];
 
-/** Paths whose checksums the plan compares. */
+/** Paths whose checksums the probe reports and the plan compares. */
 export const checksummedPaths: readonly string[] = [
   dropInPath,
   daemonJsonPath,
@@ -120,22 +123,22 @@ export const checksummedPaths: readonly string[] = [
   ...consulAgentFiles,
 ];
 
-/** Paths of public certificates, which the plan reads. */
+/** Paths of public certificates, which the probe reads for the certificate plan. */
 export const shownCertificates: readonly string[] = Object.values(certificatePaths).map(
   ({ cert }) => cert,
 );
 
-/** What an earlier or this provisioning noted on the machine, for taking it all back. */
+/** /etc/shoal/machine.json: changes to the engine that `machine rm` has to revert. */
 export interface MachineNote {
   readonly name: string;
-  /** shoal switched live-restore on in daemon.json. */
+  /** True if shoal enabled live-restore in daemon.json. */
   readonly liveRestore: boolean;
 }
 
 export interface ConfigureInput {
   readonly engine: EngineConfig;
   readonly note: MachineNote;
-  /** Certificates just issued; those not here stay as they are. */
+  /** PEM of newly issued certificates; absent ones are left unchanged. */
   readonly issued: ReadonlyMap<CertificateName, string>;
   readonly programChanged: boolean;
 }
@@ -164,7 +167,7 @@ function consulClientFiles(files: ConsulFiles = {}): readonly FileWant[] {
   );
 }
 
-/** Every file and unit the machine is to have. */
+/** The desired files and units of the machine. */
 export function configureWant(want: MachineWant, input: ConfigureInput): ConfigureWant {
   const { record, membership } = want;
   const file = (path: string, content: string, mode = 0o644): FileWant => ({ path, content, mode });

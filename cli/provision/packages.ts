@@ -4,8 +4,8 @@ import type { LoginFacts, OsRelease, RootFacts } from '../ssh/facts.js';
 export type PackageManager = 'apt' | 'dnf' | 'dnf-ce' | 'zypper' | 'pacman';
 
 /**
- * `dnf-ce`: the Enterprise Linux family ships no engine, so Docker's own repository is added; Fedora
- * has one (moby-engine).
+ * `dnf-ce`: the Enterprise Linux family ships no engine, so Docker's own repository is added.
+ * Fedora ships moby-engine.
  */
 const managerOf: Readonly<Record<string, PackageManager>> = {
   debian: 'apt',
@@ -24,7 +24,9 @@ const managerOf: Readonly<Record<string, PackageManager>> = {
   arch: 'pacman',
 };
 
-/** The package manager of a distribution or of one it says it is like; undefined when not supported. */
+/**
+ * The package manager by ID, then ID_LIKE of os-release; undefined for an unsupported distribution.
+ */
 export function packageManager(os: OsRelease): PackageManager | undefined {
   return [os.id, ...os.idLike].map((id) => managerOf[id]).find((found) => found !== undefined);
 }
@@ -45,11 +47,11 @@ const names: Readonly<Record<PackageManager, PackageNames>> = {
 
 export interface MissingPackages {
   readonly packages: readonly string[];
-  /** What is not there, for the reader. */
+  /** Missing commands, for the user; empty if none. */
   readonly cause: string;
 }
 
-/** Packages for what the machine lacks; none when it lacks nothing. */
+/** The packages that provide the machine's missing commands. */
 export function missingPackages(
   manager: PackageManager,
   facts: RootFacts,
@@ -70,7 +72,10 @@ export function missingPackages(
   };
 }
 
-/** What a machine must be before anything is done to it. Throws with the one line to show. */
+/**
+ * Preflight checks: supported distribution, systemd, root access, and a clock within 30 minutes of
+ * `nowMs`. Throws an AppError whose message is a single line for the user.
+ */
 export function checkLogin(
   machine: { readonly name: string; readonly user: string },
   facts: LoginFacts,
@@ -80,13 +85,13 @@ export function checkLogin(
   if (manager === undefined) {
     throw new AppError(
       'unsupported',
-      `${machine.name}: ${facts.os.name} is not supported: shoal knows debian, ubuntu, raspbian, fedora, centos, rhel, rocky, almalinux, opensuse and arch`,
+      `${machine.name}: ${facts.os.name} is not supported; use debian, ubuntu, raspbian, fedora, centos, rhel, rocky, almalinux, opensuse or arch`,
     );
   }
   if (!facts.systemd) {
     throw new AppError(
       'unsupported',
-      `${machine.name}: ${facts.os.name} does not run systemd, which shoal needs`,
+      `${machine.name}: ${facts.os.name} does not run systemd, which shoal requires`,
     );
   }
   checkRoot(machine, facts.root);
@@ -95,7 +100,7 @@ export function checkLogin(
     const direction = skewS < 0 ? 'behind' : 'ahead';
     throw new AppError(
       'invalid',
-      `${machine.name}: its clock is ${String(Math.abs(skewS))} s ${direction}: certificates would not be valid there; set the clock first`,
+      `${machine.name}: the clock is ${String(Math.abs(skewS))} s ${direction}, so certificates would not be valid; set the clock first`,
     );
   }
   return manager;
@@ -109,19 +114,22 @@ function checkRoot(
   const { name, user } = machine;
   const { refused } = root;
   if (refused === 'missing') {
-    throw new AppError('forbidden', `${name}: user ${user} is not root and there is no sudo`);
+    throw new AppError(
+      'forbidden',
+      `${name}: user ${user} is not root and sudo is not installed; install sudo or log in as root`,
+    );
   }
   if (/tty/iu.test(refused)) {
     throw new AppError(
       'forbidden',
-      `${name}: sudo wants a terminal: remove "requiretty" for ${user} from the sudo rules`,
+      `${name}: sudo requires a terminal; remove "requiretty" for ${user} from the sudo rules`,
     );
   }
   const reason = /password/iu.test(refused)
-    ? 'sudo asks for a password'
-    : `sudo refuses (${refused.split('\n')[0] ?? ''})`;
+    ? 'sudo requires a password'
+    : `sudo failed (${refused.split('\n')[0] ?? ''})`;
   throw new AppError(
     'forbidden',
-    `${name}: ${reason}: allow ${user} with "${user} ALL=(ALL) NOPASSWD: ALL" in /etc/sudoers.d, or log in as root`,
+    `${name}: ${reason}; allow ${user} with "${user} ALL=(ALL) NOPASSWD: ALL" in /etc/sudoers.d, or log in as root`,
   );
 }

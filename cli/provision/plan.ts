@@ -7,8 +7,8 @@ import type { PackageManager } from './packages.js';
 import { missingPackages } from './packages.js';
 
 /*
- * Two plans with a probe between them: what the machine must have (runtime, application, packages),
- * and how it is configured, which depends on the engine's unit as the packages left it.
+ * Two plans with a probe between them: setup (runtime, application, packages) and configuration,
+ * which depends on the engine's unit as the packages installed it.
  */
 
 export interface StepArgs {
@@ -19,7 +19,7 @@ export interface StepArgs {
   link: { readonly runtime: string; readonly app: string };
   'write-files': { readonly files: readonly FileWant[] };
   'remove-files': { readonly paths: readonly string[] };
-  /** `keepContainers`: live-restore has to be switched on before the restart. */
+  /** `keepContainers`: enable live-restore by a reload before the restart. */
   'restart-engine': { readonly keepContainers: boolean };
   'stop-unit': { readonly unit: string };
   'restart-unit': { readonly unit: string };
@@ -29,14 +29,14 @@ export type Step = {
   readonly [K in keyof StepArgs]: { readonly kind: K; readonly cause: string } & StepArgs[K];
 }[keyof StepArgs];
 
-/** A file that must be there with this content. */
+/** A file that must exist with this content and mode. */
 export interface FileWant {
   readonly path: string;
   readonly mode: number;
   readonly content: string;
 }
 
-/** One line per step: goldens of tests, and what `--debug` shows. */
+/** A step as one line, for `--debug` and golden tests. */
 export function describeStep(step: Step): string {
   switch (step.kind) {
     case 'upload-runtime':
@@ -63,7 +63,7 @@ export interface SetupWant {
   readonly machine: string;
   readonly runtime: { readonly sum: string; readonly bytes: number };
   readonly app: { readonly sum: string; readonly bytes: number };
-  /** Consul is to run there: this program, or one that the machine has or its distribution. */
+  /** The Consul binary to upload; `package` for the machine's or its distribution's. */
   readonly consul?: { readonly sum: string; readonly bytes: number } | 'package' | undefined;
 }
 
@@ -78,7 +78,7 @@ function checkSpace(want: SetupWant, facts: RootFacts): void {
   const short = (path: string, free: number, needed: number): AppError =>
     new AppError(
       'unavailable',
-      `${want.machine}: ${String(Math.floor(free / 1024))} MB free in ${path}, ${String(Math.ceil(needed / 1024))} MB needed: free some space and run it again`,
+      `${want.machine}: ${String(Math.floor(free / 1024))} MB free in ${path}, ${String(Math.ceil(needed / 1024))} MB needed; free disk space and try again`,
     );
   if (facts.freeKib.opt < uploadKib) throw short('/opt', facts.freeKib.opt, uploadKib);
   const varKib = facts.commands.has('dockerd') ? 0 : engineKib;
@@ -90,7 +90,10 @@ function consulBytes({ consul }: SetupWant, facts: RootFacts): number {
   return consul.bytes;
 }
 
-/** What the machine lacks. Throws when it has no room or lacks what cannot be installed. */
+/**
+ * The steps that install the machine's missing programs. Throws `unavailable` if disk space is low,
+ * `unsupported` if tar, gzip or sha256sum is missing.
+ */
 export function planSetup(
   want: SetupWant,
   facts: RootFacts,
@@ -98,42 +101,42 @@ export function planSetup(
 ): readonly Step[] {
   for (const command of ['tar', 'gzip', 'sha256sum']) {
     if (!facts.commands.has(command)) {
-      throw new AppError('unsupported', `${want.machine}: ${command} is missing: install it first`);
+      throw new AppError('unsupported', `${want.machine}: ${command} not found; install it first`);
     }
   }
   checkSpace(want, facts);
   const steps: Step[] = [];
   const { runtime, app } = want;
   if (!facts.runtimes.has(runtime.sum)) {
-    steps.push({ kind: 'upload-runtime', sum: runtime.sum, cause: 'not there' });
+    steps.push({ kind: 'upload-runtime', sum: runtime.sum, cause: 'missing' });
   }
   if (!facts.apps.has(app.sum)) {
-    steps.push({ kind: 'upload-app', sum: app.sum, cause: 'not there' });
+    steps.push({ kind: 'upload-app', sum: app.sum, cause: 'missing' });
   }
   const { consul } = want;
   if (consul !== undefined && consul !== 'package' && !facts.consuls.has(consul.sum)) {
-    steps.push({ kind: 'upload-consul', sum: consul.sum, cause: 'not there' });
+    steps.push({ kind: 'upload-consul', sum: consul.sum, cause: 'missing' });
   }
   const { packages, cause } = missingPackages(manager, facts, consul === 'package');
   if (packages.length > 0) steps.push({ kind: 'install', manager, packages, cause });
   if (facts.links.runtime !== runtime.sum || facts.links.app !== app.sum) {
-    const was = facts.links.app === '' ? 'first time' : 'another version is in use';
-    steps.push({ kind: 'link', runtime: runtime.sum, app: app.sum, cause: was });
+    const reason = facts.links.app === '' ? 'first installation' : 'another version is active';
+    steps.push({ kind: 'link', runtime: runtime.sum, app: app.sum, cause: reason });
   }
   return steps;
 }
 
-/** Units that a machine may have, in the order in which they are started. */
+/** Shoal's units on a machine, in start order. */
 export const unitNames = ['shoal-consul', 'shoal-manager', 'shoal-worker'] as const;
 export type Unit = (typeof unitNames)[number];
 
 export interface ConfigureWant {
   readonly files: readonly FileWant[];
-  /** Files that must not be there. */
+  /** Files that must not exist. */
   readonly absent: readonly string[];
   /** Units that must run. */
   readonly units: readonly Unit[];
-  /** Program or certificates changed, so that running services are out of date. */
+  /** True if the program was replaced, so that running services need a restart. */
   readonly programChanged: boolean;
 }
 
@@ -165,10 +168,10 @@ function engineStep(changed: readonly string[], facts: RootFacts): Step | undefi
     return { kind: 'restart-engine', keepContainers, cause: `${why.join(', ')} changed` };
   }
   if (facts.active.has('docker')) return undefined;
-  return { kind: 'restart-engine', keepContainers: false, cause: 'it does not run' };
+  return { kind: 'restart-engine', keepContainers: false, cause: 'not running' };
 }
 
-/** What has to be written and restarted, in order; nothing for a machine that is as it should be. */
+/** The steps that write files and restart units, in order; empty for an up-to-date machine. */
 export function planConfigure(want: ConfigureWant, facts: RootFacts): readonly Step[] {
   const files = want.files.filter((file) => facts.sums.get(file.path) !== sha256(file.content));
   const changed = files.map((file) => file.path);
@@ -181,21 +184,21 @@ export function planConfigure(want: ConfigureWant, facts: RootFacts): readonly S
   const leftovers = want.absent.filter((path) => facts.sums.has(path));
   for (const unit of unitNames.toReversed()) {
     if (want.units.includes(unit) || !facts.active.has(unit)) continue;
-    steps.push({ kind: 'stop-unit', unit, cause: 'this machine is not to run it' });
+    steps.push({ kind: 'stop-unit', unit, cause: 'not part of the role of this machine' });
   }
   if (leftovers.length > 0) {
-    steps.push({ kind: 'remove-files', paths: leftovers, cause: 'not wanted any more' });
+    steps.push({ kind: 'remove-files', paths: leftovers, cause: 'no longer needed' });
   }
   const engine = engineStep(changed, facts);
   if (engine !== undefined) steps.push(engine);
   for (const unit of want.units) {
     const why = changed.filter((path) => dependsOn(unit, path));
     const cause = !facts.active.has(unit)
-      ? 'it does not run'
+      ? 'not running'
       : why.length > 0
         ? `${why.join(', ')} changed`
         : want.programChanged && unit !== 'shoal-consul'
-          ? 'its program changed'
+          ? 'program changed'
           : undefined;
     if (cause !== undefined) steps.push({ kind: 'restart-unit', unit, cause });
   }

@@ -25,8 +25,8 @@ import type { Upload } from '../bundle/runtime.js';
 import { waitForEngine, waitForManager, waitForUnit } from './verify.js';
 
 /*
- * probe → plan → run, twice: first what the machine lacks, then how it is configured. Running it on a
- * machine that is as it should be finds nothing to do and restarts nothing.
+ * Probe → plan → run, twice: first setup (uploads, packages), then configuration. Idempotent: a
+ * machine that is up to date gets no change and no restart.
  */
 
 export interface Uploads {
@@ -39,13 +39,15 @@ export interface ProvisionInput {
   readonly want: MachineWant;
   readonly authority: UserAuthority;
   readonly credentials: Credentials;
-  /** Packs runtime and application for an architecture; throws when there is none for it. */
+  /**
+   * Packs runtime and application for an architecture; throws `unsupported` if the runtime differs.
+   */
   readonly uploadsFor: (arch: string) => Promise<Uploads>;
   readonly signNodes: SignNodes;
-  /** Packs the Consul that was given; undefined leaves it to the machine and its distribution. */
+  /** Packs the binary of --consul-binary; undefined uses the machine's or its distribution's. */
   readonly consulFor?: ((arch: string) => Promise<Upload | undefined>) | undefined;
   readonly progress: MachineProgress;
-  /** Renew every certificate but the cluster's authority. */
+  /** Renew all certificates except the cluster's intermediate CA. */
   readonly renew: boolean;
   /** Called once, before the first change. */
   readonly beforeChanges?: (() => Promise<void>) | undefined;
@@ -57,7 +59,7 @@ function noteFrom(facts: RootFacts, name: string, added: boolean): MachineNote {
   try {
     before = (JSON.parse(facts.machineNote ?? '{}') as Partial<MachineNote>).liveRestore === true;
   } catch {
-    // A damaged note is written again; at worst live-restore stays on after removal.
+    // A damaged note is replaced; at worst live-restore stays enabled after removal.
   }
   return { name, liveRestore: before || added };
 }
@@ -68,10 +70,10 @@ async function probe(machine: RemoteMachine): Promise<RootFacts> {
 
 function checkLibc(name: string, login: LoginFacts): void {
   if (login.libc !== 'musl') return;
-  throw new AppError('unsupported', `${name}: its C library is musl; shoal needs glibc`);
+  throw new AppError('unsupported', `${name}: the C library is musl; shoal requires glibc`);
 }
 
-async function inOrder(
+async function runSteps(
   input: ProvisionInput,
   context: StepContext,
   steps: readonly Step[],
@@ -82,7 +84,7 @@ async function inOrder(
   }
 }
 
-/** Uploads and packages do not touch each other, so they run at the same time. */
+/** Uploads and package installation are independent and run concurrently. */
 async function setUp(
   input: ProvisionInput,
   context: StepContext,
@@ -91,11 +93,11 @@ async function setUp(
   const last = steps.filter((step) => step.kind === 'link');
   const first = steps.filter((step) => step.kind !== 'link');
   const results = await Promise.allSettled(
-    first.map(async (step) => inOrder(input, context, [step])),
+    first.map(async (step) => runSteps(input, context, [step])),
   );
   const failure = results.find((result) => result.status === 'rejected');
   if (failure !== undefined) throw failure.reason;
-  await inOrder(input, context, last);
+  await runSteps(input, context, last);
 }
 
 async function configure(
@@ -125,20 +127,20 @@ async function configure(
   });
   if (orders.length > 0) {
     const causes = [...new Set(orders.map(({ cause }) => cause))].join(', ');
-    progress.step(`making certificates for ${orders.map(({ name }) => name).join(', ')}`, causes);
+    progress.step(`issuing certificates for ${orders.map(({ name }) => name).join(', ')}`, causes);
   }
   const { authority, signNodes } = input;
   const names = orders.map(({ name }) => name);
   const issued = await issueCertificates({ machine, want, names, authority, signNodes, now });
   const note = noteFrom(facts, record.Name, engine.daemonJson !== undefined);
   const wanted = configureWant(want, { engine, note, issued, programChanged });
-  await inOrder(input, context, planConfigure(wanted, facts));
+  await runSteps(input, context, planConfigure(wanted, facts));
 }
 
 async function verify(input: ProvisionInput): Promise<EngineVersion> {
   const { want, machine, credentials, signal, progress } = input;
   const { record, membership } = want;
-  progress.step('checking that everything answers');
+  progress.step('verifying that all services respond');
   const checks: Promise<unknown>[] = [];
   if (membership?.role === 'manager') {
     checks.push(
@@ -152,11 +154,14 @@ async function verify(input: ProvisionInput): Promise<EngineVersion> {
   return engine;
 }
 
-/** Makes a machine what it is to be; returns the engine's version. Throws with the one line to show. */
+/**
+ * Brings a machine to its desired state, verifies its services and returns the engine's version.
+ * Throws AppErrors whose message is a single line for the user.
+ */
 export async function provision(input: ProvisionInput): Promise<EngineVersion> {
   const { machine, want, progress } = input;
   const { Name: name, Driver: driver } = want.record;
-  progress.step('looking at the machine');
+  progress.step('probing the machine');
   const login = await machine.probeLogin();
   const manager = checkLogin({ name, user: driver.SSHUser }, login, Date.now());
   checkLibc(name, login);

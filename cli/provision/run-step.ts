@@ -8,14 +8,14 @@ import * as scripts from '../ssh/remote-scripts.js';
 import type { Upload } from '../bundle/runtime.js';
 import { fileContent } from '../ssh/ssh.js';
 
-/** What steps need beside the machine itself. */
+/** Dependencies of the steps: the machine and the artifacts to upload. */
 export interface StepContext {
   readonly machine: RemoteMachine;
   readonly runtime: Upload;
   readonly app: Upload;
-  /** A Consul that was given. */
+  /** The binary given with --consul-binary. */
   readonly consul?: Upload | undefined;
-  /** Called with what a long step prints. */
+  /** Called with the output of a long step as it arrives. */
   readonly onOutput: (text: string) => void;
 }
 
@@ -53,14 +53,14 @@ async function upload(
     if (/no space left/iu.test(detail)) {
       throw new AppError(
         'unavailable',
-        `${machine.name}: no space left in /opt/shoal for ${what} (${megabytes(file.bytes)} needed): free some and run it again`,
+        `${machine.name}: no space left in /opt/shoal for ${what} (${megabytes(file.bytes)} needed); free disk space and try again`,
         { detail, cause: error },
       );
     }
     if (/GLIBC|not found|Exec format|libstdc/u.test(detail)) {
       throw new AppError(
         'unsupported',
-        `${machine.name}: this computer's Node does not run there: give --runtime the bin/node of an official build`,
+        `${machine.name}: the Node runtime of this computer does not run on it; set --runtime to the bin/node of an official build`,
         { detail, cause: error },
       );
     }
@@ -77,12 +77,12 @@ const executors: Executors = {
     upload(context, 'the node runtime', scripts.unpackRuntime, context.runtime),
   'upload-app': async (context) => upload(context, 'shoal', scripts.unpackApp, context.app),
   'upload-consul': async (context) => {
-    if (context.consul === undefined) throw new AppError('internal', 'no consul to upload');
+    if (context.consul === undefined) throw new AppError('internal', 'no consul binary to upload');
     await upload(context, 'consul', scripts.unpackConsul, context.consul);
   },
   install: async ({ machine, onOutput }, { manager, packages }) => {
     const advice = packages.includes('consul')
-      ? ' (where the distribution has no consul, --consul-binary gives one)'
+      ? ' (if the distribution has no consul package, use --consul-binary)'
       : '';
     const what = `install ${packages.join(', ')}${advice}`;
     await machine.script(what, installScripts[manager], packages, {
@@ -91,7 +91,7 @@ const executors: Executors = {
     });
   },
   link: async ({ machine }, { runtime, app }) => {
-    await machine.script('switch to the new version', scripts.linkProgram, [runtime, app]);
+    await machine.script('activate the new version', scripts.linkProgram, [runtime, app]);
   },
   'write-files': async ({ machine }, { files }) => {
     const entries = files.map(({ path, mode, content }) => ({
@@ -108,7 +108,7 @@ const executors: Executors = {
   },
   'restart-engine': async ({ machine }, { keepContainers }) => {
     await machine.script(
-      'restart the engine (see "systemctl status docker" there)',
+      'restart the engine (see "systemctl status docker" on it)',
       scripts.restartEngine,
       [keepContainers ? 'yes' : 'no'],
       { timeoutMs: 120_000 },
@@ -124,13 +124,13 @@ const executors: Executors = {
   },
 };
 
-/** Carries one step out; running it again is harmless. */
+/** Runs one step; idempotent. */
 export async function runStep(context: StepContext, step: Step): Promise<void> {
   const execute = executors[step.kind] as (context: StepContext, args: Step) => Promise<void>;
   await execute(context, step);
 }
 
-/** The words shown while a step runs. */
+/** The progress text of a running step. */
 export function stepTitle(
   step: Step,
   context: Pick<StepContext, 'runtime' | 'app' | 'consul'>,
@@ -145,7 +145,7 @@ export function stepTitle(
     case 'install':
       return `installing ${step.packages.join(', ')} with ${step.manager.replace('-ce', '')}`;
     case 'link':
-      return 'switching to this version';
+      return 'activating this version';
     case 'write-files':
       return `writing ${String(step.files.length)} configuration files`;
     case 'remove-files':

@@ -3,7 +3,7 @@ import type { ConsulFiles } from './consul-files.js';
 import { certificatePaths, managerPort, remote } from '../inventory/layout.js';
 import { bracketed } from '../inventory/record.js';
 
-/** What the manager and worker of a machine have to know of their cluster. */
+/** A machine's membership in a cluster, the input for its manager and worker settings. */
 export interface Membership {
   readonly clusterId: string;
   readonly clusterName: string;
@@ -12,11 +12,11 @@ export interface Membership {
   readonly strategy: string;
   /** `ADDRESS:PORT` of every manager. */
   readonly managers: readonly string[];
-  /** `consul://…`; without it the manager keeps the cluster's state itself. */
+  /** `consul://…`; undefined for the embedded store. */
   readonly discovery?: string | undefined;
-  /** What the manager shows Consul. */
+  /** The manager's credentials for Consul. */
   readonly consulFiles?: ConsulFiles | undefined;
-  /** The agent of Consul that is to run on the machine. */
+  /** The Consul agent to run on the machine. */
   readonly consulAgent?: ConsulAgent | undefined;
 }
 
@@ -80,7 +80,7 @@ export function workerSettings(machine: MachineIdentity, membership: Membership)
   });
 }
 
-/** `key=value` strings as an object; a later one wins. */
+/** Parses `key=value` strings into an object; the last duplicate wins. */
 export function toLabels(entries: readonly string[]): Readonly<Record<string, string>> {
   return Object.fromEntries(
     entries.map((entry) => {

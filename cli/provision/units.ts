@@ -3,9 +3,9 @@ import { notPermittedCode } from '../exit-code.js';
 import { remote } from '../inventory/layout.js';
 
 /*
- * The services come back by themselves, at once and without a limit of tries. The worker is ordered
- * after the engine but does not require it: it must outlive an engine that crashes. mixed: children
- * (ip, nft) get the chance to end with their parent before anything is killed.
+ * systemd restarts the services at once and without a start limit. The worker is ordered after the
+ * engine but does not require it: it must outlive an engine crash. KillMode=mixed: child processes
+ * (ip, nft) may finish with their parent before systemd sends SIGKILL.
  */
 
 interface Program {
@@ -17,7 +17,7 @@ interface UnitInput {
   readonly description: string;
   readonly role: 'manager' | 'worker';
   readonly settings: string;
-  /** The runtime and the program, where they are on the machine. */
+  /** Paths of the Node binary and the entry script on the machine; `remote` if undefined. */
   readonly program?: Program;
   readonly after: string;
   /** Heap flags: a small young generation keeps resident memory low at some cost in CPU. */
@@ -25,8 +25,8 @@ interface UnitInput {
   readonly environment: readonly string[];
   /** Another unit that is enabled and disabled with this one. */
   readonly also?: string;
-  /** What is run when the machine is no part of the cluster any more. */
-  readonly whenRemoved?: string;
+  /** Shell command run after the service exits because the node was removed from the cluster. */
+  readonly onNodeRemoved?: string;
 }
 
 function unit(input: UnitInput): string {
@@ -43,7 +43,7 @@ ExecStart=${command.join(' ')}
 ${input.environment.map((entry) => `Environment=${entry}\n`).join('')}Restart=always
 RestartSec=100ms
 RestartPreventExitStatus=${String(notPermittedCode)}
-${whenRemoved(input.whenRemoved)}KillMode=mixed
+${execStopPost(input.onNodeRemoved)}KillMode=mixed
 TimeoutStopSec=20
 OOMScoreAdjust=-500
 LimitNOFILE=1048576
@@ -54,17 +54,17 @@ WantedBy=multi-user.target
 ${input.also === undefined ? '' : `Also=${input.also}\n`}`;
 }
 
-/** systemd tells what it runs after the program how that ended (systemd.exec(5), EXIT_STATUS). */
-function whenRemoved(command: string | undefined): string {
+/** ExecStopPost reads the exit code of the main process from EXIT_STATUS (systemd.exec(5)). */
+function execStopPost(command: string | undefined): string {
   if (command === undefined) return '';
-  const then = `[ "$EXIT_STATUS" != ${String(notPermittedCode)} ] || { ${command}; }`;
-  return `ExecStopPost=-/bin/sh -c '${then}'\n`;
+  const script = `[ "$EXIT_STATUS" != ${String(notPermittedCode)} ] || { ${command}; }`;
+  return `ExecStopPost=-/bin/sh -c '${script}'\n`;
 }
 
-/** glibc otherwise keeps an arena per thread, tens of megabytes in a process with a thread pool. */
+/** glibc's default of one malloc arena per thread costs tens of MB with a thread pool. */
 const fewArenas = 'MALLOC_ARENA_MAX=2';
 
-/** The worker of a machine that has the program somewhere of its own. */
+/** The worker unit of a machine whose Node binary and entry script are at other paths. */
 export function workerUnitFor(program: Program): string {
   return unit({
     description: 'Shoal worker',
@@ -83,13 +83,14 @@ export const workerUnit = workerUnitFor(remote);
 const endIsolation = `nft delete table ${isolation.family} ${isolation.table}`;
 
 /*
- * Runs once per boot (RemainAfterExit: not again when something pulls the target in later) and is never
- * started by hand: it is enabled with the worker. The worker deletes the table as soon as it has decided;
- * the sleep does when no worker comes. nftables.service may flush everything, so it goes first.
+ * Runs once per boot (RemainAfterExit prevents a second run when another unit pulls in the target)
+ * and is enabled with the worker, never started by hand. The worker deletes the table once it has
+ * reconciled; without a worker the table is deleted after the sleep. nftables.service may flush the
+ * whole ruleset, so it runs first.
  */
 export const isolateUnit = `# Written by shoal; "shoal machine provision" writes it again.
 [Unit]
-Description=Shoal: containers of before the boot stay apart until the worker has decided
+Description=Shoal: isolate containers from before the boot until the worker has reconciled
 After=nftables.service
 Before=docker.service
 
@@ -103,7 +104,7 @@ ExecStopPost=-${endIsolation}
 WantedBy=multi-user.target
 `;
 
-/** Our own Consul does not know who was removed: its agent goes by itself. */
+/** The managed Consul is not notified of removed nodes, so the agent leaves by itself. */
 const leaveConsul = [
   `export PATH=${remote.consulRoot}/current:$PATH CONSUL_HTTP_TOKEN_FILE=${remote.consulAgentToken}`,
   'timeout 10 consul leave',
@@ -112,7 +113,7 @@ const leaveConsul = [
 
 export const managerUnit = unit({
   description: 'Shoal manager',
-  whenRemoved: leaveConsul,
+  onNodeRemoved: leaveConsul,
   role: 'manager',
   settings: remote.managerSettings,
   after: 'network-online.target',
@@ -120,7 +121,7 @@ export const managerUnit = unit({
   environment: [fewArenas],
 });
 
-/** /usr/local/bin/shoal. */
+/** Content of /usr/local/bin/shoal. */
 export const shoalCommand = `#!/bin/sh
 exec ${remote.node} ${remote.main} "$@"
 `;

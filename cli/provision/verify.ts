@@ -7,7 +7,7 @@ import type { MachineRecord } from '../inventory/record.js';
 import type { RemoteMachine } from '../ssh/remote-machine.js';
 import { journalTail } from '../ssh/remote-scripts.js';
 
-/** Tries until it succeeds or the deadline passes; then throws the last failure. */
+/** Retries `attempt` until it succeeds or the deadline passes; then throws the last failure. */
 export async function eventually<T>(
   deadlineMs: number,
   signal: AbortSignal | undefined,
@@ -24,7 +24,7 @@ export async function eventually<T>(
   }
 }
 
-/** Waits until the engine answers over TLS from here, which also shows that no firewall is between. */
+/** Waits until the engine responds over TLS from this computer, which also rules out a firewall. */
 export async function waitForEngine(
   record: MachineRecord,
   credentials: Credentials,
@@ -39,7 +39,7 @@ export async function waitForEngine(
     signal?.throwIfAborted();
     throw new AppError(
       'unavailable',
-      `${record.Name}: the engine runs but does not answer on ${host}:${String(port)}: ${connectionProblem(error)}; is the port open in the machine's firewall?`,
+      `${record.Name}: the engine runs but does not respond on ${host}:${String(port)}: ${connectionProblem(error)}; check that the machine's firewall allows the port`,
       { cause: error },
     );
   }
@@ -56,38 +56,40 @@ function unitState(show: string): { running: boolean; restarts: number } {
   return { running: value('SubState') === 'running', restarts: Number(value('NRestarts') || '0') };
 }
 
-/** Waits until a service runs and stays up; its own last words are in the error otherwise. */
+/**
+ * Waits until a unit runs without a restart for 500 ms; else throws with the end of its journal.
+ */
 export async function waitForUnit(
   machine: RemoteMachine,
   unit: string,
   signal?: AbortSignal,
 ): Promise<void> {
-  const look = async (): Promise<ReturnType<typeof unitState>> => {
+  const readState = async (): Promise<ReturnType<typeof unitState>> => {
     const properties = ['--property=SubState', '--property=NRestarts'];
     const { stdout } = await machine.exec(['systemctl', 'show', unit, ...properties]);
     return unitState(stdout);
   };
   try {
     await eventually(10_000, signal, async () => {
-      const before = await look();
-      if (!before.running) throw new Error('does not run');
+      const before = await readState();
+      if (!before.running) throw new Error('not running');
       await delay(500, undefined, { signal });
-      const after = await look();
+      const after = await readState();
       if (!after.running || after.restarts !== before.restarts) throw new Error('restarts');
     });
   } catch (error) {
     signal?.throwIfAborted();
-    const said = await journal(machine, unit);
-    const last = said.split('\n').findLast((line) => !/^\S+: |^Stopped |^Started /u.test(line));
+    const lines = await journal(machine, unit);
+    const last = lines.split('\n').findLast((line) => !/^\S+: |^Stopped |^Started /u.test(line));
     throw new AppError(
       'unavailable',
-      `${machine.name}: ${unit} does not stay up: ${last ?? 'see its journal'}; look at "journalctl -u ${unit}" there`,
-      { detail: said, cause: error },
+      `${machine.name}: ${unit} keeps failing: ${last ?? 'no output'}; check "journalctl -u ${unit}" on it`,
+      { detail: lines, cause: error },
     );
   }
 }
 
-/** Waits until the manager on a machine answers over TLS from here. */
+/** Waits until the manager on a machine responds over TLS from this computer. */
 export async function waitForManager(
   record: MachineRecord,
   credentials: Credentials,
@@ -102,7 +104,7 @@ export async function waitForManager(
     signal?.throwIfAborted();
     throw new AppError(
       'unavailable',
-      `${record.Name}: the manager runs but does not answer on ${host}:${String(managerPort)}: ${connectionProblem(error)}; is the port open in the machine's firewall?`,
+      `${record.Name}: the manager runs but does not respond on ${host}:${String(managerPort)}: ${connectionProblem(error)}; check that the machine's firewall allows the port`,
       { cause: error },
     );
   }

@@ -1,12 +1,12 @@
 import { AppError } from '../../manager/common/base/errors.js';
 
-/** What the login user can tell before anything is done. */
+/** Facts that the login user can read without root. */
 export interface LoginFacts {
   readonly uid: number;
-  /** How to become root; otherwise what sudo said. */
+  /** How to become root, or sudo's error (`missing` without sudo). */
   readonly root: 'self' | 'sudo' | { readonly refused: string };
   readonly os: OsRelease;
-  /** Node's word: x64, arm64, … */
+  /** In Node's terms: x64, arm64, … */
   readonly arch: string;
   readonly libc: 'glibc' | 'musl' | 'unknown';
   readonly timeSeconds: number;
@@ -19,32 +19,32 @@ export interface OsRelease {
   readonly name: string;
 }
 
-/** What root can tell. */
+/** Facts that need root. */
 export interface RootFacts {
   readonly commands: ReadonlySet<string>;
-  /** `28.2.2`; undefined without an engine. */
+  /** Such as `28.2.2`; undefined without an engine. */
   readonly engineVersion: string | undefined;
-  /** `systemctl cat docker.service`. */
+  /** Output of `systemctl cat docker.service`. */
   readonly engineUnit: string;
   readonly daemonJson: string | undefined;
-  /** The engine is a member of Docker's own swarm mode. */
+  /** True if the engine is in Docker's own Swarm mode. */
   readonly engineSwarm: boolean;
   readonly runningContainers: number;
-  /** Units that are active, without `.service`. */
+  /** Active units, without `.service`. */
   readonly active: ReadonlySet<string>;
-  /** KiB free by path asked for. */
+  /** Free space of /opt and /var/lib in KiB. */
   readonly freeKib: { readonly opt: number; readonly varLib: number };
   readonly runtimes: ReadonlySet<string>;
   readonly apps: ReadonlySet<string>;
-  /** Checksums of Consul programs that were uploaded. */
+  /** Checksums of uploaded Consul binaries. */
   readonly consuls: ReadonlySet<string>;
-  /** Checksums the links point at. */
+  /** Checksums of the active runtime and application; empty if none. */
   readonly links: { readonly runtime: string; readonly app: string };
-  /** What an earlier provisioning noted (/etc/shoal/machine.json). */
+  /** Content of /etc/shoal/machine.json, see MachineNote. */
   readonly machineNote: string | undefined;
-  /** sha256 by path of the files that exist. */
+  /** sha256 of existing files, by path. */
   readonly sums: ReadonlyMap<string, string>;
-  /** Paths of private keys that exist. */
+  /** Paths of existing private keys. */
   readonly keys: ReadonlySet<string>;
   /** PEM text by path. */
   readonly certificates: ReadonlyMap<string, string>;
@@ -70,11 +70,11 @@ function sections(output: string): ReadonlyMap<string, string> {
   return found;
 }
 
-function words(text: string | undefined): ReadonlySet<string> {
+function lineSet(text: string | undefined): ReadonlySet<string> {
   return new Set((text ?? '').split('\n').filter((line) => line !== ''));
 }
 
-/** os-release(5): shell-like assignments. */
+/** Parses os-release(5): shell-like assignments. */
 export function parseOsRelease(text: string): OsRelease {
   const values = new Map<string, string>();
   for (const line of text.split('\n')) {
@@ -106,14 +106,14 @@ function parseRoot(text: string): LoginFacts['root'] {
   return { refused: text.replace(/^refused /u, '') };
 }
 
-/** Reads what the login probe printed; throws `invalid` when it did not come through whole. */
+/** Parses the output of `loginProbe`; throws `invalid` if it is incomplete. */
 export function parseLoginFacts(output: string): LoginFacts {
   const found = sections(output);
   const uid = Number.parseInt(found.get('uid') ?? '', 10);
   if (!Number.isInteger(uid) || !found.has('systemd')) {
     throw new AppError(
       'invalid',
-      'the machine did not answer the probe: is its shell a POSIX one?',
+      'unexpected output of the machine probe; check that the login shell is a POSIX shell',
       {
         detail: output.slice(0, 2000),
       },
@@ -132,7 +132,7 @@ export function parseLoginFacts(output: string): LoginFacts {
   };
 }
 
-/** `df -Pk` prints one line per path in the order asked: opt, then var/lib. */
+/** Parses `df -Pk`, which prints a line per path in argument order: /opt, then /var/lib. */
 function parseFree(text: string): RootFacts['freeKib'] {
   const free = text
     .split('\n')
@@ -154,14 +154,14 @@ function parseLinks(text: string): RootFacts['links'] {
   };
 }
 
-/** Reads what the root probe printed. */
+/** Parses the output of `rootProbe`. */
 export function parseRootFacts(output: string): RootFacts {
   const found = sections(output);
   const text = (name: string): string | undefined => {
     const value = found.get(name);
     return value === '' ? undefined : value;
   };
-  const sums = [...words(found.get('sums'))].map((line) => {
+  const sums = [...lineSet(found.get('sums'))].map((line) => {
     const [sum = '', path = ''] = line.split(/\s+\*?/u);
     return [path, sum] as const;
   });
@@ -169,21 +169,21 @@ export function parseRootFacts(output: string): RootFacts {
     .filter(([name, pem]) => name.startsWith('certificate ') && pem !== '')
     .map(([name, pem]) => [name.slice('certificate '.length), `${pem}\n`] as const);
   return {
-    commands: words(found.get('commands')),
+    commands: lineSet(found.get('commands')),
     engineVersion: /version ([^\s,]+)/u.exec(found.get('engine-version') ?? '')?.[1],
     engineUnit: found.get('engine-unit') ?? '',
     daemonJson: text('daemon-json'),
     engineSwarm: found.get('engine-swarm') === 'yes',
     runningContainers: Number(found.get('containers') ?? '0'),
-    active: words(found.get('active')),
+    active: lineSet(found.get('active')),
     freeKib: parseFree(found.get('disk') ?? ''),
-    runtimes: words(found.get('runtimes')),
-    apps: words(found.get('apps')),
-    consuls: words(found.get('consuls')),
+    runtimes: lineSet(found.get('runtimes')),
+    apps: lineSet(found.get('apps')),
+    consuls: lineSet(found.get('consuls')),
     links: parseLinks(found.get('links') ?? ''),
     machineNote: text('machine'),
     sums: new Map(sums),
-    keys: words(found.get('keys')),
+    keys: lineSet(found.get('keys')),
     certificates: new Map(certificates),
   };
 }

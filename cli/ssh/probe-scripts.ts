@@ -1,9 +1,9 @@
 /*
- * What is asked of a machine, as POSIX shell read from standard input. Each answer is a section that
- * starts with a line `@@name`; facts.ts reads them. Nothing here changes the machine.
+ * Read-only probes of a machine, as POSIX shell scripts on standard input. Each result is a section
+ * that starts with a line `@@name`; facts.ts parses them.
  */
 
-/** Run as the login user. */
+/** Runs as the login user. */
 export const loginProbe = `
 section() { printf '\\n@@%s\\n' "$1"; }
 section uid; id -u
@@ -20,7 +20,9 @@ section systemd; if [ -d /run/systemd/system ]; then echo yes; fi
 exit 0
 `;
 
-/** Run as root. Arguments: how many paths to checksum, those paths, then public certificates to show. */
+/**
+ * Runs as root. Arguments: number of paths to checksum, these paths, public certificates to print.
+ */
 export const rootProbe = `
 section() { printf '\\n@@%s\\n' "$1"; }
 section commands

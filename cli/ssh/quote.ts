@@ -1,7 +1,6 @@
 /**
- * One shell word that a POSIX shell reads back as exactly `argument`. sshd hands a command line to
- * the login shell, so this is the only way an argument array survives the trip. NUL cannot be part
- * of an argument and throws.
+ * Quotes `argument` as one word of a POSIX shell. sshd passes the command line to the login shell,
+ * so every argument of an array must be quoted. Throws RangeError for a NUL byte.
  */
 export function quoteArgument(argument: string): string {
   if (argument.includes('\0')) throw new RangeError('argument contains a NUL byte');
@@ -9,7 +8,7 @@ export function quoteArgument(argument: string): string {
   return `'${argument.replaceAll("'", String.raw`'\''`)}'`;
 }
 
-/** The command line for an argument array. */
+/** The shell command line of an argument array. */
 export function quoteCommand(argv: readonly string[]): string {
   return argv.map((argument) => quoteArgument(argument)).join(' ');
 }

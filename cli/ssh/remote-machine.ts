@@ -6,7 +6,7 @@ import { loginProbe, rootProbe } from './probe-scripts.js';
 import { quoteCommand } from './quote.js';
 import type { ExecOptions, ExecResult, SshSession } from './ssh.js';
 
-/** The line of an output that says most: the last one that is not empty. */
+/** The last line that is not empty, which usually has the error. */
 function lastLine(text: string): string | undefined {
   return text
     .split('\n')
@@ -20,7 +20,7 @@ function kindOf(output: string): ErrorKind {
     : 'internal';
 }
 
-/** A machine to be changed: a session and the way to be root there. */
+/** An ssh session to a machine, with commands run as root. */
 export class RemoteMachine {
   readonly name: string;
   readonly session: SshSession;
@@ -43,20 +43,20 @@ export class RemoteMachine {
     return facts;
   }
 
-  /** Needs `probeLogin` first: it finds out how to become root. */
+  /** Requires `probeLogin`, which determines how to become root. */
   async probeRoot(
     checksummed: readonly string[],
     certificates: readonly string[],
   ): Promise<RootFacts> {
     const { stdout } = await this.run(
-      'look at the machine',
+      'probe the machine',
       ['sh', '-s', '--', String(checksummed.length), ...checksummed, ...certificates],
       { stdin: rootProbe, timeoutMs: 60_000 },
     );
     return parseRootFacts(stdout);
   }
 
-  /** Runs a command as root; any exit code is a result. */
+  /** Runs a command as root; a non-zero exit code is a result, not an error. */
   async exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
     return this.session.exec([...this.#becomeRoot, ...argv], {
       signal: this.#signal,
@@ -64,20 +64,20 @@ export class RemoteMachine {
     });
   }
 
-  /** Runs a command as root that has to succeed. `what` completes "cannot …". */
+  /** Runs a command as root; throws on a non-zero exit code. `what` completes "cannot …". */
   async run(what: string, argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
     const result = await this.exec(argv, options);
     if (result.code === 0) return result;
     const output = `${result.stdout}\n${result.stderr}`;
-    const said = lastLine(result.stderr) ?? lastLine(result.stdout) ?? 'no output';
+    const reason = lastLine(result.stderr) ?? lastLine(result.stdout) ?? 'no output';
     throw new AppError(
       kindOf(output),
-      `${this.name}: cannot ${what}: ${said} (exit code ${String(result.code)})`,
+      `${this.name}: cannot ${what}: ${reason} (exit code ${String(result.code)})`,
       { detail: `ran: ${quoteCommand([...this.#becomeRoot, ...argv])}\n${output.trim()}` },
     );
   }
 
-  /** Runs a constant script as root with arguments of its own. */
+  /** Runs a constant script as root with `args` as "$1", "$2" …; throws on a non-zero exit code. */
   async script(
     what: string,
     script: string,

@@ -1,11 +1,14 @@
 /*
- * Constant POSIX shell run as root on a machine; everything that varies comes as "$1", "$2" …
+ * Constant POSIX shell scripts, run as root on a machine; variable input is passed as "$1", "$2" …
  */
 
-/** gzip on standard input. $1 checksum. Unpacks beside the place, checks, then renames: never half there. */
+/**
+ * Installs a program atomically: unpacks next to the target, verifies the checksum, then renames.
+ * $1: sha256. stdin: gzip.
+ */
 function unpackProgram(program: {
   readonly root: string;
-  /** Below the place. */
+  /** Path of the program below the target. */
   readonly path: string;
   readonly version: string;
 }): string {
@@ -32,7 +35,7 @@ export const unpackRuntime = unpackProgram({
   version: '--version',
 });
 
-/** As the runtime; then it is the one that is used. */
+/** Installs Consul like the runtime, then activates it and removes the previous one. */
 export const unpackConsul = `${unpackProgram({
   root: '/opt/shoal/consul',
   path: 'consul',
@@ -43,7 +46,7 @@ ln -sfn "$1" /opt/shoal/consul/current
 if [ -n "$was" ] && [ "$was" != "$1" ]; then rm -rf "/opt/shoal/consul/$was"; fi
 `;
 
-/** tar.gz on standard input. $1 checksum of the tar. */
+/** Installs the application atomically. $1: sha256 of the tar. stdin: tar.gz. */
 export const unpackApp = `
 set -e
 place=/opt/shoal/app/$1
@@ -59,8 +62,9 @@ mv -T "$new" "$place"
 `;
 
 /**
- * $1 runtime, $2 application. Points the links there and removes what was neither in use before nor
- * is now: programs that still run load modules from the version before until they are restarted.
+ * Points the links at a runtime ($1) and an application ($2), and removes all versions but these
+ * and the previous ones: running programs load modules from the previous version until they are
+ * restarted.
  */
 export const linkProgram = `
 set -e
@@ -78,7 +82,7 @@ for pair in "runtime $1" "app $2"; do
 done
 `;
 
-/** tar on standard input, unpacked over /. */
+/** Unpacks a tar over /. stdin: tar. */
 export const writeFiles = `
 set -e
 umask 077
@@ -86,7 +90,7 @@ mkdir -p /etc/shoal/pki /etc/shoal/engine /var/lib/shoal
 tar -xpf - -C / --no-overwrite-dir
 `;
 
-/** Packages as arguments. Lists are refreshed only when the packages are not found as they are. */
+/** Arguments: packages. Refreshes the package lists only if the first attempt fails. */
 export const installApt = `
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 options='-y --no-install-recommends -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confold'
@@ -106,7 +110,7 @@ dnf -y install "$@"
 case " $* " in *moby-engine*) systemctl enable --now docker.service ;; esac
 `;
 
-/** Docker's own repository: the Enterprise Linux family has no engine. */
+/** Adds Docker's own repository, because the Enterprise Linux family ships no engine. */
 export const installDnfDocker = `
 set -e
 family=centos
@@ -131,7 +135,7 @@ pacman -Sy --noconfirm --needed "$@"
 case " $* " in *docker*) systemctl enable --now docker.service ;; esac
 `;
 
-/** $1 is yes when live-restore has to be switched on before the engine goes down. */
+/** $1: "yes" to enable live-restore by a reload before the restart. */
 export const restartEngine = `
 set -e
 systemctl daemon-reload
@@ -163,8 +167,8 @@ journalctl --unit "$1" --lines "$2" --output cat --no-pager
 `;
 
 /**
- * Our own Consul denies what comes without the token, and its DNS has none to show: who has none may read
- * nodes and services. Several machines may do this at once.
+ * Allows anonymous clients to read nodes and services in the managed Consul, whose default policy
+ * is deny: DNS queries carry no token. Several machines may run this concurrently.
  */
 export const openConsulNames = `
 token=/etc/shoal/consul/token
@@ -175,18 +179,18 @@ anonymous=00000000-0000-0000-0000-000000000002
 for try in 1 2 3 4 5 6 7 8 9 10; do
   consul acl policy read -name shoal-names >/dev/null 2>&1 ||
     consul acl policy create -name shoal-names -rules "$rules" >/dev/null 2>&1 || true
-  said=$(consul acl token update -id $anonymous -policy-name shoal-names 2>&1) && exit 0
+  output=$(consul acl token update -id $anonymous -policy-name shoal-names 2>&1) && exit 0
   sleep 1
 done
-printf '%s\\n' "$said" >&2
+printf '%s\\n' "$output" >&2
 exit 1
 `;
 
 /**
- * $1: last, of the cluster's managers. The worker is stopped first so that it repairs nothing behind our
- * back; then its own purge takes containers, networks and devices away. A worker that was never started has
- * nothing to purge. A Consul of somebody else's goes on without what the cluster had there; one that cannot
- * be reached keeps it.
+ * $1: "last" for the cluster's last manager. Stops the worker first so that it cannot reconcile,
+ * then purges its containers, networks and devices; a worker that never ran has nothing to purge.
+ * The last manager deletes the cluster's keys from an external Consul; if that is unreachable, they
+ * stay there.
  */
 export const purgeWorker = `
 systemctl disable --quiet --now shoal-worker.service shoal-manager.service \\
@@ -209,8 +213,9 @@ exec /opt/shoal/current/runtime/bin/node /opt/shoal/current/app/dist/cli/main.js
 `;
 
 /**
- * $1: keep, remove or write daemon.json, whose new text is on standard input. The engine is restarted
- * while live-restore still holds, so containers that are not ours outlive it; only then is it off.
+ * $1: "keep", "remove" or "write" for daemon.json. stdin: its new content. Restarts the engine
+ * while live-restore is still enabled, so that containers of other owners keep running, and
+ * disables it after.
  */
 export const uninstall = `
 set -e

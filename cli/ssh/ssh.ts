@@ -10,14 +10,14 @@ import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import { quoteCommand } from './quote.js';
 
 export interface SshTarget {
-  /** What messages call the machine. */
+  /** The machine's name in messages. */
   readonly name: string;
   readonly host: string;
   readonly port: number;
   readonly user: string;
-  /** A private key file; without one the agent and the usual files of the user are tried. */
+  /** Path of the private key; undefined to use the agent. */
   readonly keyPath?: string | undefined;
-  /** The agent's socket (SSH_AUTH_SOCK). */
+  /** Socket of the ssh agent (SSH_AUTH_SOCK). */
   readonly agent?: string | undefined;
   /** The pinned host key as `SHA256:…`; undefined at first contact. */
   readonly hostKey?: string | undefined;
@@ -32,7 +32,7 @@ export interface ExecOptions {
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly stdin?: string | Buffer | Readable | undefined;
-  /** Called with each chunk of standard output and error as it comes. */
+  /** Called with each chunk of standard output and standard error. */
   readonly onOutput?: ((text: string) => void) | undefined;
 }
 
@@ -52,14 +52,15 @@ export interface AttachedStreams {
   readonly stdin: NodeJS.ReadableStream;
   readonly stdout: NodeJS.WritableStream;
   readonly stderr: NodeJS.WritableStream;
-  /** Receives what to call whenever the terminal's size changes. */
+  /** Registers a listener that is called whenever the terminal is resized. */
   readonly onResize?: ((resized: (size: PtySize) => void) => void) | undefined;
 }
 
 const defaultTimeoutMs = 30_000;
-/** Output kept per stream; more is read and dropped so that a noisy command cannot fill memory. */
+/** Bytes of output kept per stream; the rest is read and dropped to bound memory. */
 const outputLimit = 4 * 1024 * 1024;
 
+/** The fingerprint of a host key as OpenSSH prints it: `SHA256:` and unpadded base64. */
 export function fingerprint(hostKey: Buffer): string {
   return `SHA256:${createHash('sha256').update(hostKey).digest('base64').replace(/=+$/u, '')}`;
 }
@@ -69,16 +70,17 @@ function keyType(hostKey: Buffer): string {
   return hostKey.length < 4 ? '' : hostKey.toString('latin1', 4, 4 + hostKey.readUInt32BE(0));
 }
 
-interface Refusal {
+interface HostKeyCheck {
+  /** Fingerprint of a host key that differs from the pinned one. */
   changedKey?: string;
 }
 
-function connectError(target: SshTarget, error: unknown, refusal: Refusal): AppError {
+function connectError(target: SshTarget, error: unknown, check: HostKeyCheck): AppError {
   const where = `${target.name}: ${target.user}@${target.host}:${String(target.port)}`;
-  if (refusal.changedKey !== undefined) {
+  if (check.changedKey !== undefined) {
     return new AppError(
       'forbidden',
-      `${target.name}: host key of ${target.host} changed from ${String(target.hostKey)} to ${refusal.changedKey}; if the machine was reinstalled, remove it with "shoal machine rm -f ${target.name}" and create it again`,
+      `${target.name}: host key of ${target.host} changed from ${String(target.hostKey)} to ${check.changedKey}; if the machine was reinstalled, remove it with "shoal machine rm -f ${target.name}" and create it again`,
     );
   }
   const { level, code } = error as { level?: string; code?: string };
@@ -86,11 +88,11 @@ function connectError(target: SshTarget, error: unknown, refusal: Refusal): AppE
     const tried = target.keyPath ?? 'the agent';
     return new AppError(
       'forbidden',
-      `${where} refused the ssh key (${tried}); name the right one with --generic-ssh-key or the right user with --generic-ssh-user`,
+      `${where} refused the ssh key (${tried}); set the right key with --generic-ssh-key or the right user with --generic-ssh-user`,
       { cause: error },
     );
   }
-  const reason = level === 'client-timeout' ? 'no answer in time' : (code ?? messageOf(error));
+  const reason = level === 'client-timeout' ? 'timed out' : (code ?? messageOf(error));
   return new AppError(
     level === 'client-timeout' ? 'timeout' : 'unavailable',
     `${where} cannot be reached by ssh: ${reason}; check address, port and firewall`,
@@ -103,7 +105,7 @@ async function identity(target: SshTarget): Promise<Partial<ConnectConfig>> {
     if (target.agent !== undefined && target.agent !== '') return { agent: target.agent };
     throw new AppError(
       'invalid',
-      `${target.name}: no ssh key: give --generic-ssh-key or start an ssh agent (SSH_AUTH_SOCK)`,
+      `${target.name}: no ssh key; set --generic-ssh-key or start an ssh agent (SSH_AUTH_SOCK)`,
     );
   }
   const privateKey = await readFile(target.keyPath, 'utf8').catch((error: unknown) => {
@@ -119,17 +121,17 @@ async function identity(target: SshTarget): Promise<Partial<ConnectConfig>> {
   throw new AppError(
     'invalid',
     /passphrase/iu.test(parsed.message)
-      ? `ssh key ${target.keyPath} has a passphrase: add it to an ssh agent and set SSH_AUTH_SOCK`
+      ? `ssh key ${target.keyPath} has a passphrase; add it to an ssh agent and set SSH_AUTH_SOCK`
       : `ssh key ${target.keyPath} is not a private key: ${parsed.message}`,
   );
 }
 
-/** One authenticated connection to a machine. Many commands may run over it at once. */
+/** An authenticated ssh connection to a machine; runs any number of commands concurrently. */
 export class SshSession {
   readonly target: SshTarget;
-  /** The host key seen, as `SHA256:…`: pin it. */
+  /** Fingerprint of the server's host key (`SHA256:…`), to be pinned. */
   readonly hostKey: string;
-  /** The host key as a known_hosts file has it after the name. */
+  /** The host key in known_hosts format, without the host name. */
   readonly hostKeyLine: string;
   readonly #client: ssh2.Client;
   #lost: Error | undefined;
@@ -144,14 +146,14 @@ export class SshSession {
   }
 
   /**
-   * Connects once. Throws `forbidden` for a wrong key or a changed host key, `unavailable` or
-   * `timeout` when the machine does not answer.
+   * Connects; a single attempt. Throws `forbidden` for a rejected key or a changed host key,
+   * `unavailable` or `timeout` if the machine does not answer.
    */
   static async connect(target: SshTarget, options: ConnectOptions): Promise<SshSession> {
     const { host, port, user } = target;
     const login = await identity(target);
     const client = new ssh2.Client();
-    const refusal: Refusal = {};
+    const check: HostKeyCheck = {};
     let seen: Buffer = Buffer.alloc(0);
     const deadline = AbortSignal.timeout(options.timeoutMs);
     const signal =
@@ -171,7 +173,7 @@ export class SshSession {
           seen = key;
           const print = fingerprint(key);
           if (target.hostKey === undefined || target.hostKey === print) return true;
-          refusal.changedKey = print;
+          check.changedKey = print;
           return false;
         },
       });
@@ -180,12 +182,15 @@ export class SshSession {
       client.on('error', () => undefined);
       client.destroy();
       options.signal?.throwIfAborted();
-      throw connectError(target, deadline.aborted ? { level: 'client-timeout' } : error, refusal);
+      throw connectError(target, deadline.aborted ? { level: 'client-timeout' } : error, check);
     }
     return new SshSession(target, client, seen);
   }
 
-  /** Runs a command; any exit code is a result. Throws when the connection or the deadline fails. */
+  /**
+   * Runs a command; a non-zero exit code is a result, not an error. Throws `timeout` after the
+   * deadline, `unavailable` if the connection is lost.
+   */
   async exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
     const channel = await this.#open(quoteCommand(argv));
     const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
@@ -207,8 +212,8 @@ export class SshSession {
   }
 
   /**
-   * Connects the given streams to a command, or to the login shell when there is none, until it
-   * ends; returns its exit code. With `pty` the remote side gets a terminal of that size.
+   * Connects the streams to a command, or to the login shell if `argv` is empty, until it exits;
+   * returns the exit code. `pty` allocates a terminal of that size on the machine.
    */
   async attach(argv: readonly string[], streams: AttachedStreams, pty?: PtySize): Promise<number> {
     const channel = await this.#open(argv.length === 0 ? undefined : quoteCommand(argv), pty);
@@ -264,10 +269,10 @@ export class SshSession {
     if (timeoutMs !== undefined) {
       return new AppError(
         'timeout',
-        `${this.target.name}: "${shorten(command)}" did not end within ${String(timeoutMs / 1000)} s`,
+        `${this.target.name}: "${shorten(command)}" did not finish within ${String(timeoutMs / 1000)} s`,
       );
     }
-    return this.#connectionError(this.#lost ?? new Error(`"${shorten(command)}" was cut off`));
+    return this.#connectionError(this.#lost ?? new Error(`"${shorten(command)}" was interrupted`));
   }
 }
 
@@ -276,7 +281,7 @@ function shorten(text: string): string {
   return line.length > 160 ? `${line.slice(0, 157)}...` : line;
 }
 
-/** Undefined when the channel closed without an exit status (a lost connection, a deadline). */
+/** Undefined if the channel closed without an exit status (lost connection, deadline). */
 async function collect(
   channel: ClientChannel,
   options: ExecOptions,
@@ -300,7 +305,7 @@ async function collect(
   return code === undefined ? undefined : { code, ...texts };
 }
 
-/** Writes standard input; a command that ends before reading all of it is judged by its exit code. */
+/** Writes standard input; a command that exits before reading all of it is not an error. */
 async function feed(channel: ClientChannel, stdin: ExecOptions['stdin']): Promise<void> {
   if (stdin === undefined) {
     channel.end();
@@ -318,7 +323,7 @@ async function feed(channel: ClientChannel, stdin: ExecOptions['stdin']): Promis
   }
 }
 
-/** What to send for a local file, in chunks large enough to keep the cipher busy. */
+/** Reads a local file in chunks large enough to keep the ssh cipher busy. */
 export function fileContent(path: string): Readable {
   return createReadStream(path, { highWaterMark: 1024 * 1024 });
 }

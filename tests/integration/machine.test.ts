@@ -234,7 +234,7 @@ machineTest('missing, invalid and passphrase-protected ssh keys are reported', a
   const locked = join(program.home, 'locked');
   execFileSync('/usr/bin/ssh-keygen', ['-q', '-t', 'ed25519', '-N', 'secret', '-f', locked]);
   const asked = await program.run([...createFlags(engine(), 'root', locked), 'web']);
-  await fails(t, program, asked, /has a passphrase: add it to an ssh agent/u);
+  await fails(t, program, asked, /has a passphrase; add it to an ssh agent/u);
 });
 
 machineTest('an unreachable host is reported with address and port', async (t) => {
@@ -294,7 +294,7 @@ machineTest('sudo with a password is refused with a fix', async (t) => {
     t,
     program,
     result,
-    /web: sudo asks for a password: allow ann with "ann ALL=\(ALL\) NOPASSWD: ALL"/u,
+    /web: sudo requires a password; allow ann with "ann ALL=\(ALL\) NOPASSWD: ALL"/u,
   );
 });
 
@@ -354,6 +354,6 @@ machineTest('a worker cannot be created before its manager', async (t) => {
     t,
     program,
     result,
-    /cluster "default" has no manager yet: create it first with --swarm --swarm-master/u,
+    /cluster "default" has no manager; create one first with --swarm --swarm-master/u,
   );
 });

@@ -7,7 +7,7 @@ import { pack } from 'tar-stream';
 import { unpackTree } from '../../../cli/bundle/archive.js';
 import { temporaryFolder } from '../../helpers/pki-folder.js';
 
-/** Unpacks as `cp` does: into `out`, beside something of the user's that must stay as it is. */
+/** Unpacks like `cp` into `out`, next to a folder of the user that must stay unchanged. */
 async function unpack(
   t: ExecutionContext,
   entries: readonly (Partial<Header> & { readonly name: string } & { readonly content?: string })[],
@@ -28,7 +28,7 @@ async function unpack(
   return { home, error };
 }
 
-test('files, folders and links of an archive are made', async (t) => {
+test('unpacking creates files, folders and links', async (t) => {
   const { home, error } = await unpack(t, [
     { name: 'data/', type: 'directory', mode: 0o755 },
     { name: 'data/a', content: 'hello', mode: 0o640 },
@@ -39,20 +39,20 @@ test('files, folders and links of an archive are made', async (t) => {
   t.is((await lstat(join(home, 'out', 'a'))).mode & 0o777, 0o640);
 });
 
-test('an entry that climbs out of its folder is refused', async (t) => {
+test('unpacking rejects an entry outside the target folder', async (t) => {
   const { error } = await unpack(t, [{ name: 'data/../.ssh/keys', content: 'theirs' }]);
-  t.regex(error, /entry outside its folder: "data\/\.\.\/\.ssh\/keys"/);
+  t.regex(error, /entry is outside the target folder: "data\/\.\.\/\.ssh\/keys"/);
 });
 
-test('nothing is written through a link of the archive', async (t) => {
+test('unpacking does not write through a link of the archive', async (t) => {
   const link = { name: 'data/x', type: 'symlink', linkname: '../.ssh' } as const;
   const file = await unpack(t, [link, { name: 'data/x/keys', content: 'theirs' }]);
-  t.regex(file.error, /entry behind the link/);
+  t.regex(file.error, /entry is behind the symbolic link/);
   const folder = await unpack(t, [link, { name: 'data/x', type: 'directory', mode: 0o777 }]);
-  t.regex(folder.error, /folder in place of the link/);
+  t.regex(folder.error, /entry would replace the link .* by a folder/);
 });
 
-test('a file of the archive takes the place of a link, not of what it leads to', async (t) => {
+test('a file of the archive replaces a link and not the target of the link', async (t) => {
   const { home, error } = await unpack(t, [
     { name: 'data/x', type: 'symlink', linkname: '../.ssh/keys' },
     { name: 'data/x', content: 'theirs' },

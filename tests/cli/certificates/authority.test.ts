@@ -7,7 +7,7 @@ import { MachineStore } from '../../../cli/inventory/machine-store.js';
 import { belongTogether } from '../../../manager/common/pki/pki-files.js';
 import { temporaryFolder } from '../../helpers/pki-folder.js';
 
-test("the user's own certificate is renewed near its end, and the authority stays", async (t) => {
+test("the user's client certificate is renewed before it expires, and the CA is kept", async (t) => {
   const store = new MachineStore(await temporaryFolder(t));
   const read = (file: string): Promise<string> => readFile(join(store.certsFolder, file), 'utf8');
   const start = new Date('2026-01-01T00:00:00Z');

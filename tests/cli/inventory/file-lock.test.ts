@@ -16,7 +16,7 @@ function deadPid(): number {
   return spawnSync('true').pid;
 }
 
-test('never lets two in, and leaves nothing behind', async (t) => {
+test('the lock excludes other holders and leaves no files behind', async (t) => {
   const dir = await folder(t);
   let inside = 0;
   let most = 0;
@@ -32,7 +32,7 @@ test('never lets two in, and leaves nothing behind', async (t) => {
   t.deepEqual(await readdir(dir), []);
 });
 
-test('the lock of a process that died is taken over by exactly one', async (t) => {
+test('exactly one contender takes over the lock of a dead process', async (t) => {
   const dir = await folder(t);
   const path = join(dir, 'lock');
   await writeFile(path, JSON.stringify({ pid: deadPid(), host: hostname(), id: 'old' }));
@@ -49,7 +49,7 @@ test('the lock of a process that died is taken over by exactly one', async (t) =
   t.is(most, 1);
 });
 
-test('a lock that is held runs into the deadline', async (t) => {
+test('waiting for a held lock times out', async (t) => {
   const path = join(await folder(t), 'lock');
   await writeFile(path, JSON.stringify({ pid: process.pid, host: hostname(), id: 'mine' }));
   await t.throwsAsync(
@@ -58,7 +58,7 @@ test('a lock that is held runs into the deadline', async (t) => {
   );
 });
 
-test('an error inside releases the lock', async (t) => {
+test('an error in the body releases the lock', async (t) => {
   const path = join(await folder(t), 'lock');
   await t.throwsAsync(
     withFileLock(path, async () => Promise.reject(new Error('inside'))),

@@ -62,7 +62,7 @@ const names = (...entries: string[]): readonly string[] => {
   return all.filter((record) => passes(filters, record, all)).map(({ Name }) => Name);
 };
 
-test('different filters narrow, the same filter twice widens', (t) => {
+test('different filter keys are combined with AND, equal keys with OR', (t) => {
   t.deepEqual(names(), ['m1', 'w2', 'w3', 'alone']);
   t.deepEqual(names('label=disk=ssd'), ['m1', 'alone']);
   t.deepEqual(names('label=disk=ssd', 'label=disk=hdd'), ['m1', 'w2', 'alone']);
@@ -71,17 +71,17 @@ test('different filters narrow, the same filter twice widens', (t) => {
   t.deepEqual(names('swarm=m1'), ['m1', 'w2', 'w3']);
 });
 
-test('the state is compared whatever its case', (t) => {
+test('the state filter ignores case', (t) => {
   t.true(passesState(parseFilters(['state=running']), up));
   t.false(passesState(parseFilters(['state=Stopped']), up));
 });
 
-test('a filter that is not known is refused', (t) => {
+test('an unknown filter key or a bad pattern is rejected', (t) => {
   t.throws(() => parseFilters(['colour=red']), { message: /filter "colour=red"/u });
-  t.throws(() => parseFilters(['name=(']), { message: /is no pattern/u });
+  t.throws(() => parseFilters(['name=(']), { message: /is not a valid regular expression/u });
 });
 
-test('a row has the columns of docker-machine', (t) => {
+test('a row has the same columns as docker-machine', (t) => {
   const cells = (name: string, state: MachineState, host: string): readonly string[] => {
     const record = all.find(({ Name }) => Name === name);
     return record === undefined ? [] : toRow(record, state, all, host).cells;
@@ -110,11 +110,11 @@ test('a row has the columns of docker-machine', (t) => {
   t.is(cells('alone', up, '')[4], 'tcp://1.2.3.4:2375');
 });
 
-const called = (wanted: readonly string[]): readonly MachineRecord[] =>
+const select = (wanted: readonly string[]): readonly MachineRecord[] =>
   all.filter(({ Name }) => wanted.includes(Name));
 
-test('members are removed before their manager', (t) => {
-  const plan = planRemoval(called(['m1', 'w2', 'w3', 'alone']), all, false);
+test('workers are removed before their manager', (t) => {
+  const plan = planRemoval(select(['m1', 'w2', 'w3', 'alone']), all, false);
   t.deepEqual(
     plan.members.map(({ Name }) => Name),
     ['w2', 'w3', 'alone'],
@@ -126,11 +126,11 @@ test('members are removed before their manager', (t) => {
   t.deepEqual([...plan.leaving], ['prod']);
 });
 
-test('a manager does not leave members behind unless forced', (t) => {
-  t.throws(() => planRemoval(called(['m1', 'w2']), all, false), {
+test('removing the last manager before its members requires force', (t) => {
+  t.throws(() => planRemoval(select(['m1', 'w2']), all, false), {
     message:
-      'm1 is the manager of cluster "prod", which still has w3: remove them too, or force it with -f',
+      'm1 is the last manager of cluster "prod", which still has w3; remove them too, or use -f',
   });
-  t.notThrows(() => planRemoval(called(['m1']), all, true));
-  t.notThrows(() => planRemoval(called(['w2']), all, false));
+  t.notThrows(() => planRemoval(select(['m1']), all, true));
+  t.notThrows(() => planRemoval(select(['w2']), all, false));
 });

@@ -32,7 +32,7 @@ const flags: CreateFlags = {
   swarmDiscovery: '',
 };
 
-async function store(t: ExecutionContext): Promise<MachineStore> {
+async function newStore(t: ExecutionContext): Promise<MachineStore> {
   const home = await mkdtemp(join(tmpdir(), 'shoal-store-'));
   t.teardown(async () => rm(home, { recursive: true, force: true }));
   return new MachineStore(home);
@@ -44,14 +44,14 @@ function aRecord(name: string): MachineRecord {
   return record;
 }
 
-test('the store is where the flag says, then SHOAL_HOME, then the home folder', (t) => {
+test('the store folder comes from the flag, then SHOAL_HOME, then the home folder', (t) => {
   t.is(storeFolder('/a', { SHOAL_HOME: '/b' }), '/a');
   t.is(storeFolder(undefined, { SHOAL_HOME: '/b' }), '/b');
   t.regex(storeFolder(undefined, {}), /\/\.shoal$/u);
 });
 
-test('a name is taken once', async (t) => {
-  const machines = await store(t);
+test('a machine name is reserved only once', async (t) => {
+  const machines = await newStore(t);
   const results = await Promise.allSettled(
     Array.from({ length: 5 }, async () => machines.reserve('node-1')),
   );
@@ -61,8 +61,8 @@ test('a name is taken once', async (t) => {
   t.regex(String(failed?.reason), /machine "node-1" already exists/u);
 });
 
-test('a name that a program took and died with is free again after a while', async (t) => {
-  const machines = await store(t);
+test('a reservation without a record expires', async (t) => {
+  const machines = await newStore(t);
   await machines.reserve('node-1');
   const longAgo = new Date(Date.now() - 3_600_000);
   await utimes(machines.machineFolder('node-1'), longAgo, longAgo);
@@ -72,8 +72,8 @@ test('a name that a program took and died with is free again after a while', asy
   await t.throwsAsync(machines.reserve('node-1'), { message: /already exists/u });
 });
 
-test('a record comes back as it was saved, readable by its owner alone', async (t) => {
-  const machines = await store(t);
+test('a saved record is loaded unchanged and readable only by its owner', async (t) => {
+  const machines = await newStore(t);
   await machines.reserve('node-1');
   await machines.save(aRecord('node-1'));
   t.deepEqual(await machines.load('node-1'), aRecord('node-1'));
@@ -81,27 +81,27 @@ test('a record comes back as it was saved, readable by its owner alone', async (
   t.is(mode & 0o777, 0o600);
 });
 
-test('an unknown machine is named in the error, a damaged record by its path', async (t) => {
-  const machines = await store(t);
+test('the error names an unknown machine, or the path of a damaged record', async (t) => {
+  const machines = await newStore(t);
   const error = await t.throwsAsync(machines.load('web'));
   t.true(isNotFound(error));
-  t.regex(error.message, /machine "web" does not exist/u);
+  t.regex(error.message, /machine "web" not found/u);
   await machines.reserve('bad');
   await writeFile(join(machines.machineFolder('bad'), 'config.json'), '{"ConfigVersion":3');
   await t.throwsAsync(machines.load('bad'), {
-    message: /machines\/bad\/config.json is damaged: no JSON/u,
+    message: /machines\/bad\/config.json is damaged: not JSON/u,
   });
 });
 
-test('a store works after it was copied elsewhere', async (t) => {
-  const machines = await store(t);
+test('a copied store works at its new path', async (t) => {
+  const machines = await newStore(t);
   await machines.reserve('node-1');
   await writeFile(join(machines.home, 'key'), 'KEY');
   const SSHKeyPath = await machines.keepKey('node-1', join(machines.home, 'key'));
   const record = aRecord('node-1');
   await machines.save({ ...record, Driver: { ...record.Driver, SSHKeyPath } });
   await userAuthority(machines, new Date());
-  const other = await store(t);
+  const other = await newStore(t);
   await cp(machines.home, other.home, { recursive: true, verbatimSymlinks: true });
   await rm(machines.home, { recursive: true });
   const copied = await other.load('node-1');
@@ -109,15 +109,15 @@ test('a store works after it was copied elsewhere', async (t) => {
   t.regex(await readFile(join(other.machineFolder('node-1'), 'ca.pem'), 'utf8'), /CERTIFICATE/u);
 });
 
-test('many who need the authority at the same time get one and the same', async (t) => {
-  const machines = await store(t);
-  const made = await Promise.all(
+test('concurrent callers create a single user CA', async (t) => {
+  const machines = await newStore(t);
+  const authorities = await Promise.all(
     Array.from({ length: 6 }, async () =>
       userAuthority(new MachineStore(machines.home), new Date()),
     ),
   );
-  t.is(new Set(made.map(({ cert }) => cert)).size, 1);
-  const [authority] = made;
+  t.is(new Set(authorities.map(({ cert }) => cert)).size, 1);
+  const [authority] = authorities;
   const ca = new X509Certificate(authority?.cert ?? '');
   const client = new X509Certificate(await readFile(join(machines.certsFolder, 'cert.pem')));
   const key = createPrivateKey(await readFile(join(machines.certsFolder, 'key.pem')));
@@ -131,16 +131,16 @@ test('many who need the authority at the same time get one and the same', async 
 const cluster = { name: 'prod', id: 'c1', strategy: 'spread', managers: [] };
 const manager = { name: 'node-1', nodeId: 'n1', url: 'https://10.0.0.1:7070' };
 
-test('a cluster is known while it has a manager', async (t) => {
-  const machines = await store(t);
+test('a cluster record is deleted with its last manager', async (t) => {
+  const machines = await newStore(t);
   await machines.updateCluster('prod', () => withManager(cluster, manager));
   t.deepEqual((await machines.findCluster('prod'))?.managers, [manager]);
   await machines.updateCluster('prod', (seen) => seen && withoutManager(seen, 'node-1'));
   t.is(await machines.findCluster('prod'), undefined);
 });
 
-test('changes of one cluster at the same time are all kept', async (t) => {
-  const machines = await store(t);
+test('concurrent changes to a cluster record are all kept', async (t) => {
+  const machines = await newStore(t);
   await machines.updateCluster('prod', () => withManager(cluster, manager));
   await Promise.all(
     Array.from({ length: 5 }, async (_, index) =>
@@ -152,8 +152,8 @@ test('changes of one cluster at the same time are all kept', async (t) => {
   t.is((await machines.findCluster('prod'))?.managers.length, 6);
 });
 
-test('the cluster to act on is the flag, then SHOAL_CLUSTER, then the current one', async (t) => {
-  const machines = await store(t);
+test('the cluster comes from the flag, then SHOAL_CLUSTER, then the current cluster', async (t) => {
+  const machines = await newStore(t);
   const { home } = machines;
   t.is(await findCluster({ home, env: {} }), undefined);
   for (const name of ['prod', 'test', 'dev']) {

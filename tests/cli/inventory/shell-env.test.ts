@@ -19,13 +19,13 @@ for (const [shell, lines] of [
   ['cmd', ['SET DOCKER_HOST=tcp://10.0.0.1:2376', 'SET DOCKER_CERT_PATH=']],
   ['emacs', ['(setenv "DOCKER_HOST" "tcp://10.0.0.1:2376")', '(setenv "DOCKER_CERT_PATH" nil)']],
 ] as const) {
-  test(`${shell} sets and takes back variables in its own words`, (t) => {
+  test(`${shell} sets and unsets variables in its own syntax`, (t) => {
     const text = renderEnvironment(shell, variables, 'shoal machine env node-1');
     t.deepEqual(text.split('\n').slice(0, 2), [...lines]);
   });
 }
 
-test('a shell that reads the output has the values', (t) => {
+test('a POSIX shell that evaluates the output gets the values unchanged', (t) => {
   const path = `/home/a"b/$x\`y\\z`;
   const text = renderEnvironment('bash', [{ name: 'P', value: path }], 'shoal machine env');
   t.is(execFileSync('sh', ['-c', `${text}printf %s "$P"`], { encoding: 'utf8' }), path);
@@ -36,10 +36,10 @@ test('the shell comes from the flag, then from SHELL', (t) => {
   t.is(pickShell(undefined, '/usr/bin/fish'), 'fish');
   t.is(pickShell(undefined, '/opt/odd'), 'bash');
   t.is(pickShell(undefined, undefined), 'bash');
-  t.throws(() => pickShell('odd', undefined), { message: /shell "odd" is not known/u });
+  t.throws(() => pickShell('odd', undefined), { message: /unknown shell "odd"/u });
 });
 
-test('NO_PROXY names an address once', (t) => {
+test('NO_PROXY gets an address only once', (t) => {
   t.is(withNoProxy(undefined, '10.0.0.1'), '10.0.0.1');
   t.is(withNoProxy('a,10.0.0.1', '10.0.0.1'), 'a,10.0.0.1');
   t.is(withNoProxy('a', '10.0.0.1'), 'a,10.0.0.1');

@@ -22,7 +22,7 @@ const flags: CreateFlags = {
   swarmDiscovery: '',
 };
 
-test('names take the addresses in their order and the first is the master', (t) => {
+test('names are paired with addresses in order, and the first machine is the master', (t) => {
   let next = 0;
   const records = newRecords(
     ['a', 'b'],
@@ -44,7 +44,7 @@ test('names take the addresses in their order and the first is the master', (t) 
   );
 });
 
-test('with a store that is shared, the first machines are managers', (t) => {
+test('with a shared store the first machines become managers', (t) => {
   const records = newRecords(
     ['a', 'b', 'c', 'd'],
     {
@@ -65,21 +65,26 @@ test('with a store that is shared, the first machines are managers', (t) => {
 for (const [title, names, changed, expected] of [
   ['no name', [], {}, /no machine name/u],
   ['an invalid name', ['a_b'], {}, /invalid machine name "a_b"/u],
-  ['a name that is an option', ['-x'], {}, /invalid machine name "-x"/u],
-  ['a name that leaves the store', ['..'], {}, /invalid machine name/u],
-  ['a name twice', ['a', 'a'], { genericIpAddress: ['1.1.1.1', '1.1.1.2'] }, /"a" is given twice/u],
+  ['a name that starts with a dash', ['-x'], {}, /invalid machine name "-x"/u],
+  ['a name that is a relative path', ['..'], {}, /invalid machine name/u],
   [
-    'an address twice',
+    'a duplicate name',
+    ['a', 'a'],
+    { genericIpAddress: ['1.1.1.1', '1.1.1.2'] },
+    /"a" is given twice/u,
+  ],
+  [
+    'a duplicate address',
     ['a', 'b'],
     { genericIpAddress: ['1.1.1.1', '1.1.1.1'] },
     /address 1.1.1.1 is given twice/u,
   ],
-  ['no address', ['a'], { genericIpAddress: [] }, /needs --generic-ip-address/u],
+  ['no address', ['a'], { genericIpAddress: [] }, /requires --generic-ip-address/u],
   ['too few addresses', ['a', 'b'], {}, /2 names, 1 addresses/u],
   ['an unknown driver', ['a'], { driver: 'bogus' }, /driver "bogus" not found/u],
   ['an unknown strategy', ['a'], { swarmStrategy: 'best' }, /unknown strategy "best"/u],
   [
-    'a store that is not there yet',
+    'an unsupported store',
     ['a'],
     { swarmDiscovery: 'zk://x' },
     /--swarm-discovery zk:\/\/x is not supported/u,
@@ -89,7 +94,7 @@ for (const [title, names, changed, expected] of [
     'several managers without a shared store',
     ['a'],
     { swarmMaster: true, swarmManagers: 3 },
-    /several managers need a store that they share/u,
+    /several managers require a shared store/u,
   ],
   [
     'two managers',
@@ -107,7 +112,7 @@ for (const [title, names, changed, expected] of [
     'consul without a manager',
     ['a'],
     { swarm: true, consulServer: true },
-    /--consul-server comes with --swarm-master/u,
+    /--consul-server requires --swarm-master/u,
   ],
   [
     'a label without a value',
@@ -115,24 +120,29 @@ for (const [title, names, changed, expected] of [
     { engineLabel: ['ssd'] },
     /--engine-label ssd: expected KEY=VALUE/u,
   ],
-  ['an option with dashes', ['a'], { engineOpt: ['--dns=1'] }, /--engine-opt --dns=1/u],
-  ['driver none without url', ['a'], { driver: 'none' }, /needs one name and --url/u],
+  [
+    'an engine option with leading dashes',
+    ['a'],
+    { engineOpt: ['--dns=1'] },
+    /--engine-opt --dns=1/u,
+  ],
+  ['driver none without url', ['a'], { driver: 'none' }, /requires one name and --url/u],
 ] as const) {
-  test(`refuses ${title}`, (t) => {
+  test(`create rejects ${title}`, (t) => {
     const error = t.throws(() => newRecords(names, { ...flags, ...changed }, undefined));
     t.true(isAppError(error) && error.kind === 'invalid');
     t.regex(error.message, expected);
   });
 }
 
-test('a backup is restored by the machine that becomes the manager', (t) => {
+test('restoring a backup requires a new manager machine', (t) => {
   const membership = { cluster: 'prod', newId: () => 'id' };
   const restore = 'prod.backup';
   t.throws(() => newRecords(['a'], { ...flags, swarm: true, restore }, membership), {
-    message: /--restore needs --swarm-master/,
+    message: /--restore requires --swarm-master/,
   });
   const keyAlone = { ...flags, swarmMaster: true, restoreKey: 'cluster.key' };
-  t.throws(() => newRecords(['a'], keyAlone, membership), { message: /--restore-key needs/ });
+  t.throws(() => newRecords(['a'], keyAlone, membership), { message: /--restore-key requires/ });
   const good = { ...flags, swarmMaster: true, restore, restoreKey: 'cluster.key' };
   t.true(newRecords(['a'], good, membership)[0]?.HostOptions.SwarmOptions.Master);
 });

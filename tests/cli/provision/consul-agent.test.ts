@@ -19,7 +19,7 @@ function settingsOf(cluster: ClusterRecord, name: string, address: string): unkn
   return agent === undefined ? undefined : JSON.parse(consulSettings(agent));
 }
 
-test('the first servers begin together and deny whatever comes without the token', (t) => {
+test('the first servers bootstrap together and deny requests without the token', (t) => {
   t.like(settingsOf(founded, 'b', '10.0.0.2'), {
     server: true,
     bootstrap_expect: 3,
@@ -33,19 +33,19 @@ test('the first servers begin together and deny whatever comes without the token
   t.false('bootstrap_expect' in later);
 });
 
-test('a cluster from before there was a token goes on without', (t) => {
+test('a cluster without a consul token keeps ACLs disabled', (t) => {
   const machine = { name: 'a', address: '10.0.0.1', isManager: true };
   const agent = consulAgentOf(founded, machine, { gossipKey: 'gossip' });
   if (agent === undefined) throw new Error('no agent');
   t.false('acl' in (JSON.parse(consulSettings(agent)) as object));
 });
 
-test('a lost server is replaced by the next manager, which joins those that are left', (t) => {
-  const four = { name: 'd', address: '10.0.0.4' };
-  t.is(withConsulServer(founded, four), founded, 'three are enough');
+test('the next manager replaces a lost consul server and joins the remaining ones', (t) => {
+  const fourth = { name: 'd', address: '10.0.0.4' };
+  t.is(withConsulServer(founded, fourth), founded, 'three are enough');
   const left = withoutConsulServer(founded, 'a');
   t.is(withoutConsulServer(left, 'a'), left);
-  const whole = withConsulServer(left, four);
+  const whole = withConsulServer(left, fourth);
   t.deepEqual(
     whole.consulServers?.map(({ name }) => name),
     ['b', 'c', 'd'],

@@ -38,7 +38,7 @@ function command(dropIn: string): string {
   return /^ExecStart=(\/.*)$/mu.exec(dropIn)?.[1] ?? '';
 }
 
-test('keeps the command of the unit and adds TLS to it', (t) => {
+test("the drop-in keeps the unit's command and appends the TLS flags", (t) => {
   const { dropIn } = engineConfig(facts(debianUnit), { port: 2376, options });
   t.is(
     command(dropIn),
@@ -47,7 +47,7 @@ test('keeps the command of the unit and adds TLS to it', (t) => {
   t.regex(dropIn, /^ExecStart=\nExecStart=\//mu);
 });
 
-test('its own drop-in changes nothing the second time', (t) => {
+test('an existing drop-in of shoal does not change the result', (t) => {
   const first = engineConfig(facts(debianUnit), { port: 2376, options });
   const again = engineConfig(facts(`${debianUnit}\n# ${dropInPath}\n${first.dropIn}`), {
     port: 2376,
@@ -56,7 +56,7 @@ test('its own drop-in changes nothing the second time', (t) => {
   t.is(again.dropIn, first.dropIn);
 });
 
-test("another tool's drop-in is kept but for its listener and certificates", (t) => {
+test("another tool's drop-in is kept except for its listener and certificates", (t) => {
   const machineDropIn = `
 # /etc/systemd/system/docker.service.d/10-machine.conf
 [Service]
@@ -94,7 +94,7 @@ test('labels and options become flags, quoted for systemd', (t) => {
   t.regex(dropIn, /^Environment="HTTP_PROXY=http:\/\/p:1\/\$\$x"$/mu);
 });
 
-test('a flag that daemon.json has as well is found before the engine refuses to start', (t) => {
+test('a flag that conflicts with a key of daemon.json is rejected', (t) => {
   const json = '{"insecure-registries":["a"]}';
   t.notThrows(() => engineConfig(facts(debianUnit, json), { port: 2376, options }));
   const clash = { port: 2376, options: { ...options, InsecureRegistry: ['b'] } };
@@ -105,11 +105,11 @@ test('a flag that daemon.json has as well is found before the engine refuses to 
     message: /sets "hosts"/u,
   });
   t.throws(() => engineConfig(facts(debianUnit, '{'), { port: 2376, options }), {
-    message: /is no JSON/u,
+    message: /is not JSON/u,
   });
 });
 
-test('live-restore is added to daemon.json unless that is decided or the engine is in swarm mode', (t) => {
+test('live-restore is added to daemon.json unless it is set or the engine is in swarm mode', (t) => {
   const wanted = { port: 2376, options };
   t.deepEqual(JSON.parse(engineConfig(facts(debianUnit), wanted).daemonJson ?? ''), {
     'live-restore': true,
@@ -122,12 +122,14 @@ test('live-restore is added to daemon.json unless that is decided or the engine 
   t.is(engineConfig(facts(debianUnit, undefined, true), wanted).daemonJson, undefined);
 });
 
-test('a unit without a command is no engine', (t) => {
+test('a unit without ExecStart is rejected', (t) => {
   t.is(unitCommand('# /lib/systemd/system/docker.service\n[Service]\nExecStart=\n'), undefined);
-  t.throws(() => engineConfig(facts(''), { port: 2376, options }), { message: /has no command/u });
+  t.throws(() => engineConfig(facts(''), { port: 2376, options }), {
+    message: /has no ExecStart/u,
+  });
 });
 
-test('systemd undoes the quoting of every argument', (t) => {
+test('quoting for systemd is reversible for every argument', (t) => {
   const unescape = (text: string): string =>
     (text.startsWith('"') ? text.slice(1, -1).replaceAll(/\\(.)/gu, '$1') : text)
       .replaceAll('%%', '%')

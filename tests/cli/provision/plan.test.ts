@@ -38,14 +38,14 @@ const lines = (steps: readonly Step[]): readonly string[] => steps.map(describeS
 test('a bare machine gets runtime, application, packages and links', (t) => {
   const facts = { ...bare, commands: new Set(['tar', 'gzip', 'sha256sum', 'ip', 'bridge']) };
   t.deepEqual(lines(planSetup(want, facts, 'apt')), [
-    'upload-runtime rrrrrrrrrrrr: not there',
-    'upload-app aaaaaaaaaaaa: not there',
+    'upload-runtime rrrrrrrrrrrr: missing',
+    'upload-app aaaaaaaaaaaa: missing',
     'install docker.io ca-certificates nftables (apt): dockerd, nft missing',
-    'link rrrrrrrrrrrr aaaaaaaaaaaa: first time',
+    'link rrrrrrrrrrrr aaaaaaaaaaaa: first installation',
   ]);
 });
 
-test('what is there is not sent again', (t) => {
+test('installed versions are not uploaded again', (t) => {
   const facts = {
     ...bare,
     runtimes: new Set([want.runtime.sum]),
@@ -55,11 +55,11 @@ test('what is there is not sent again', (t) => {
   t.deepEqual(planSetup(want, facts, 'apt'), []);
   const older = { ...facts, links: { ...facts.links, app: 'b'.repeat(64) } };
   t.deepEqual(lines(planSetup(want, older, 'apt')), [
-    'link rrrrrrrrrrrr aaaaaaaaaaaa: another version is in use',
+    'link rrrrrrrrrrrr aaaaaaaaaaaa: another version is active',
   ]);
 });
 
-test('consul is uploaded, left as it is, or taken from the distribution', (t) => {
+test('consul is uploaded, left unchanged, or installed from the distribution', (t) => {
   const facts = {
     ...bare,
     runtimes: new Set([want.runtime.sum]),
@@ -67,9 +67,9 @@ test('consul is uploaded, left as it is, or taken from the distribution', (t) =>
     links: { runtime: want.runtime.sum, app: want.app.sum },
   };
   const given = { ...want, consul: { sum: 'c'.repeat(64), bytes: 60_000_000 } };
-  t.deepEqual(lines(planSetup(given, facts, 'apt')), ['upload-consul cccccccccccc: not there']);
-  const there = { ...facts, consuls: new Set([given.consul.sum]) };
-  t.deepEqual(planSetup(given, there, 'apt'), []);
+  t.deepEqual(lines(planSetup(given, facts, 'apt')), ['upload-consul cccccccccccc: missing']);
+  const uploaded = { ...facts, consuls: new Set([given.consul.sum]) };
+  t.deepEqual(planSetup(given, uploaded, 'apt'), []);
   const fromPackage = { ...want, consul: 'package' } as const;
   t.deepEqual(lines(planSetup(fromPackage, facts, 'apt')), [
     'install consul (apt): consul missing',
@@ -78,10 +78,10 @@ test('consul is uploaded, left as it is, or taken from the distribution', (t) =>
   t.deepEqual(planSetup(fromPackage, installed, 'apt'), []);
 });
 
-test('a full disk is found before anything is sent', (t) => {
+test('a full disk is reported before any upload', (t) => {
   const facts = { ...bare, freeKib: { opt: 50_000, varLib: 9_000_000 } };
   t.throws(() => planSetup(want, facts, 'apt'), {
-    message: 'node-1: 48 MB free in /opt, 118 MB needed: free some space and run it again',
+    message: 'node-1: 48 MB free in /opt, 118 MB needed; free disk space and try again',
   });
 });
 
@@ -102,59 +102,65 @@ const wanted: ConfigureWant = {
   programChanged: false,
 };
 
-function with_(files: readonly FileWant[], facts: RootFacts): RootFacts {
+function withFiles(files: readonly FileWant[], facts: RootFacts): RootFacts {
   return { ...facts, sums: new Map(files.map(({ path, content }) => [path, sha(content)])) };
 }
 
 const running = { ...bare, active: new Set(['docker', 'shoal-manager', 'shoal-worker']) };
 
-test('a machine that is as it should be is left alone', (t) => {
-  t.deepEqual(planConfigure(wanted, with_(wanted.files, running)), []);
+test('an up-to-date machine needs no steps', (t) => {
+  t.deepEqual(planConfigure(wanted, withFiles(wanted.files, running)), []);
 });
 
-test('running containers are kept over the restart that TLS needs', (t) => {
+test('running containers survive the engine restart that enables TLS', (t) => {
   const facts = { ...bare, runningContainers: 2 };
   t.deepEqual(lines(planConfigure(wanted, facts)), [
     `write ${wanted.files.map(({ path }) => path).join(' ')}: 5 missing, 0 different`,
     `restart engine keeping containers: ${dropIn} changed`,
-    'restart-unit shoal-manager: it does not run',
-    'restart-unit shoal-worker: it does not run',
+    'restart-unit shoal-manager: not running',
+    'restart-unit shoal-worker: not running',
   ]);
 });
 
-test('only the service whose settings changed is restarted', (t) => {
+test('only the unit with changed settings is restarted', (t) => {
   const changed = wanted.files.map((each) =>
     each.path.endsWith('worker.json') ? { ...each, content: 'y' } : each,
   );
-  t.deepEqual(lines(planConfigure({ ...wanted, files: changed }, with_(wanted.files, running))), [
-    'write /etc/shoal/worker.json: 0 missing, 1 different',
-    'restart-unit shoal-worker: /etc/shoal/worker.json changed',
-  ]);
+  t.deepEqual(
+    lines(planConfigure({ ...wanted, files: changed }, withFiles(wanted.files, running))),
+    [
+      'write /etc/shoal/worker.json: 0 missing, 1 different',
+      'restart-unit shoal-worker: /etc/shoal/worker.json changed',
+    ],
+  );
 });
 
-test('a new program restarts the services and not the engine', (t) => {
-  const steps = planConfigure({ ...wanted, programChanged: true }, with_(wanted.files, running));
+test('a new program version restarts the units but not the engine', (t) => {
+  const steps = planConfigure(
+    { ...wanted, programChanged: true },
+    withFiles(wanted.files, running),
+  );
   t.deepEqual(lines(steps), [
-    'restart-unit shoal-manager: its program changed',
-    'restart-unit shoal-worker: its program changed',
+    'restart-unit shoal-manager: program changed',
+    'restart-unit shoal-worker: program changed',
   ]);
 });
 
-test('a machine that left its cluster stops the services and loses their files', (t) => {
+test('a machine outside any cluster stops the units and removes their files', (t) => {
   const left = {
     ...wanted,
     files: [file(dropIn)],
     absent: ['/etc/shoal/worker.json', '/etc/shoal/pki/worker.pem'],
     units: [],
   };
-  t.deepEqual(lines(planConfigure(left, with_(wanted.files, running))), [
-    'stop-unit shoal-worker: this machine is not to run it',
-    'stop-unit shoal-manager: this machine is not to run it',
-    'remove /etc/shoal/worker.json: not wanted any more',
+  t.deepEqual(lines(planConfigure(left, withFiles(wanted.files, running))), [
+    'stop-unit shoal-worker: not part of the role of this machine',
+    'stop-unit shoal-manager: not part of the role of this machine',
+    'remove /etc/shoal/worker.json: no longer needed',
   ]);
 });
 
-test('after a plan is carried out there is nothing left to do', (t) => {
+test('planning is idempotent: after its steps ran, a plan is empty', (t) => {
   const path = fc.constantFrom(...wanted.files.map((each) => each.path), '/etc/shoal/pki/ca.pem');
   const files = fc.uniqueArray(fc.record({ path, content: fc.string() }), {
     selector: (each) => each.path,
@@ -163,7 +169,7 @@ test('after a plan is carried out there is nothing left to do', (t) => {
   fc.assert(
     fc.property(files, files, units, fc.boolean(), (seen, ordered, on, hasContainers) => {
       const asked = ordered.map(({ path: at, content }) => file(at, content));
-      const facts = with_(
+      const facts = withFiles(
         seen.map(({ path: at, content }) => file(at, content)),
         { ...bare, runningContainers: hasContainers ? 1 : 0 },
       );
@@ -192,31 +198,31 @@ const good: CertificateFacts = {
 };
 
 for (const [title, seen, keys, nowDays, cause] of [
-  ['is kept while it is good', good, true, 10, undefined],
-  ['is issued when it is not there', undefined, true, 10, 'not there'],
-  ['is issued when its key is gone', good, false, 10, 'its key is missing'],
+  ['is kept while it is valid', good, true, 10, undefined],
+  ['is issued if it is missing', undefined, true, 10, 'missing'],
+  ['is issued if its key is missing', good, false, 10, 'its key is missing'],
   [
-    'is issued when another authority signed it',
+    'is issued if another CA signed it',
     { ...good, signedByAuthority: false },
     true,
     10,
-    'signed by another authority',
+    'signed by another CA',
   ],
   [
     'is issued for a machine that changed its cluster',
     { ...good, subject: 'n1/worker/c0' },
     true,
     10,
-    'made for n1/worker/c0',
+    'issued to n1/worker/c0',
   ],
   [
-    'is issued when the address changed',
+    'is issued if the address changed',
     { ...good, alternativeNames: ['node-1'] },
     true,
     10,
-    'does not name 10.0.0.1',
+    'lacks the names 10.0.0.1',
   ],
-  ['is renewed in the last third of its life', good, true, 61, 'expires soon'],
+  ['is renewed in the last third of its lifetime', good, true, 61, 'expires soon'],
 ] as const) {
   test(`a certificate ${title}`, (t) => {
     const orders = planCertificates({

@@ -20,7 +20,7 @@ function login(
     .join('\n');
 }
 
-test('reads what the login user sees, past a banner of the shell', (t) => {
+test('login facts are parsed despite a shell banner', (t) => {
   const facts = parseLoginFacts(`Welcome!\n${login({ uid: '1000', sudo: 'passwordless' })}`);
   t.deepEqual(facts, {
     uid: 1000,
@@ -33,14 +33,14 @@ test('reads what the login user sees, past a banner of the shell', (t) => {
   });
 });
 
-test('an answer that is cut short is refused', (t) => {
+test('truncated probe output is rejected', (t) => {
   t.throws(() => parseLoginFacts('\n@@uid\n0\n@@sudo\nroot\n'), {
-    message: /did not answer the probe/u,
+    message: /unexpected output of the machine probe/u,
   });
   t.throws(() => parseLoginFacts('This account is not available.\n'), { message: /probe/u });
 });
 
-test('os-release is read with and without quotes', (t) => {
+test('os-release is parsed with and without quotes', (t) => {
   t.deepEqual(parseOsRelease(`NAME='Linux Mint'\nID=linuxmint\nID_LIKE="ubuntu debian"\n# x\n`), {
     id: 'linuxmint',
     idLike: ['ubuntu', 'debian'],
@@ -58,7 +58,7 @@ for (const [id, like, wanted] of [
   ['arch', [], 'pacman'],
   ['alpine', [], undefined],
 ] as const) {
-  test(`${id} is served by ${wanted ?? 'nothing'}`, (t) => {
+  test(`the package manager of ${id} is ${wanted ?? 'not supported'}`, (t) => {
     t.is(packageManager({ id, idLike: like, name: id }), wanted);
   });
 }
@@ -67,7 +67,7 @@ const machine = { name: 'node-2', user: 'ada' };
 
 for (const [title, parts, expected] of [
   [
-    'a distribution that is not known',
+    'an unknown distribution',
     { os: 'ID=alpine\nPRETTY_NAME="Alpine Linux v3.20"' },
     /node-2: Alpine Linux v3.20 is not supported/u,
   ],
@@ -75,7 +75,7 @@ for (const [title, parts, expected] of [
   [
     'sudo with a password',
     { uid: '1000', sudo: 'refused sudo: a password is required' },
-    /sudo asks for a password: allow ada with "ada ALL=\(ALL\) NOPASSWD: ALL"/u,
+    /sudo requires a password; allow ada with "ada ALL=\(ALL\) NOPASSWD: ALL"/u,
   ],
   [
     'sudo with requiretty',
@@ -85,7 +85,7 @@ for (const [title, parts, expected] of [
   [
     'a user without sudo',
     { uid: '1000', sudo: 'missing' },
-    /user ada is not root and there is no sudo/u,
+    /user ada is not root and sudo is not installed/u,
   ],
   [
     'a clock that is far behind',
@@ -93,7 +93,7 @@ for (const [title, parts, expected] of [
     /clock is 90000 s behind/u,
   ],
 ] as const) {
-  test(`refuses ${title}`, (t) => {
+  test(`the preflight check rejects ${title}`, (t) => {
     const error = t.throws(() => checkLogin(machine, parseLoginFacts(login(parts)), nowMs));
     t.regex(error.message, expected);
     t.false(error.message.includes('\n'));
@@ -154,7 +154,7 @@ AAAA
 
 `;
 
-test('reads what root sees', (t) => {
+test('root facts are parsed from the probe output', (t) => {
   const facts = parseRootFacts(rootOutput);
   t.deepEqual([...facts.commands], ['ip', 'bridge', 'tar', 'gzip', 'sha256sum']);
   t.is(facts.engineVersion, '20.10.24+dfsg1');
@@ -166,7 +166,7 @@ test('reads what root sees', (t) => {
   t.deepEqual([...facts.certificates.keys()], ['/etc/shoal/pki/worker.pem']);
 });
 
-test('names the packages for what is missing and nothing else', (t) => {
+test('only packages of missing commands are installed', (t) => {
   const facts = parseRootFacts(rootOutput);
   t.deepEqual(missingPackages('apt', facts, false), {
     packages: ['docker.io', 'ca-certificates', 'nftables'],

@@ -39,13 +39,13 @@ test('a shell reads back every argument unchanged', (t) => {
   );
 });
 
-test('plain words stay readable', (t) => {
+test('plain words are not quoted', (t) => {
   t.is(
     quoteCommand(['systemctl', 'is-active', 'docker.service']),
     'systemctl is-active docker.service',
   );
 });
 
-test('a NUL byte is refused', (t) => {
+test('a NUL byte is rejected', (t) => {
   t.throws(() => quoteArgument('a\0b'), { instanceOf: RangeError });
 });
