@@ -28,12 +28,12 @@ export interface ControllerOptions {
   readonly perform: (effect: Effect) => void;
 }
 
-/** Between frames that nobody asked for by a key. */
+/** Minimum time between frames that are not caused by input. */
 const frameMs = 150;
-/** A storm of resizes becomes one frame. */
+/** Debounces a burst of resizes into one frame. */
 const resizeMs = 50;
 
-/** Holds the state, turns keys and news into frames: keys at once, news a few times a second at most. */
+/** Owns the state and renders frames: input immediately, changes of the world rate-limited. */
 export class Controller implements FrameSource {
   readonly #options: ControllerOptions;
   readonly #listeners = new Set<() => void>();
@@ -73,8 +73,8 @@ export class Controller implements FrameSource {
         this.#take(onMouse(this.#state, event, this.look(), this.#listings));
       }
     } else {
-      for (const one of input.keys) {
-        this.#take(onKey(this.#state, one, this.look(), this.#listings));
+      for (const pressed of input.keys) {
+        this.#take(onKey(this.#state, pressed, this.look(), this.#listings));
       }
     }
     this.#show();
@@ -87,13 +87,13 @@ export class Controller implements FrameSource {
     return { world, glyphs, commands, now: now(), preferences, project };
   }
 
-  /** What completion can offer from now on. */
+  /** Sets the commands that completion offers. */
   learn(commands: readonly CliCommand[]): void {
     this.#commands = commands;
     this.changed();
   }
 
-  /** Something the screen shows has changed: painted soon. */
+  /** Schedules a frame after a change of the world; no-op while paused. */
   changed(): void {
     if (this.#state.paused) return;
     this.#pending ??= startTimer(() => {
@@ -113,7 +113,7 @@ export class Controller implements FrameSource {
     this.change((state) => flashed(state, text, tone, this.#options.now()));
   }
 
-  /** For what effects bring about. */
+  /** Applies a state change of an effect and renders. */
   change(edit: (state: State) => State): void {
     this.#state = edit(this.#state);
     this.#show();

@@ -12,36 +12,39 @@ import type { Effect, LogScreen } from './view-model/state/model.js';
 import { pushed } from './view-model/state/model.js';
 import type { World } from './view-model/state/world.js';
 
+/** Dependencies of the effects. */
 export interface Surroundings {
   readonly cli: Cli;
   readonly client: ControlClient;
   readonly world: World;
   readonly controller: Controller;
   readonly quit: () => void;
-  /** Everything anew, over whatever another program wrote there. */
+  /** Redraws the whole screen, over output of other programs. */
   readonly repaint: () => void;
   readonly mouse: (on: boolean) => void;
-  /** Gives the terminal to `work`, then takes it back. */
+  /**
+   * Releases the terminal to `work`, then reclaims it and flashes the message `work` resolves with.
+   */
   readonly handOver: (work: () => Promise<string>) => void;
   readonly signal: AbortSignal;
 }
 
 const tailLines = 1_000;
-/** Verbs that talk with who sits at the terminal: they get it. */
+/** Commands that interact with the user: they run on the terminal itself. */
 const interactive = new Set(['exec', 'attach', 'run', 'machine ssh']);
 
-/** Does what the model asked for; what goes wrong is flashed, never thrown. */
+/** Runs the effects of the model; failures are flashed, never thrown. */
 export class Effects {
-  readonly #around: Surroundings;
+  readonly #deps: Surroundings;
   #learned = false;
   readonly #logs = new Map<LogBuffer, AbortController>();
 
-  constructor(around: Surroundings) {
-    this.#around = around;
+  constructor(deps: Surroundings) {
+    this.#deps = deps;
   }
 
   perform(effect: Effect): void {
-    const { quit, repaint } = this.#around;
+    const { quit, repaint } = this.#deps;
     switch (effect.kind) {
       case 'quit':
         quit();
@@ -63,13 +66,13 @@ export class Effects {
         void this.#save(effect.name, effect.lines);
         return;
       case 'copy':
-        // OSC 52: the terminal puts it into the clipboard, also over SSH.
-        this.#around.cli.stdout.write(
+        // OSC 52: the terminal copies the text to the clipboard, also over SSH.
+        this.#deps.cli.stdout.write(
           `\u001b]52;c;${Buffer.from(effect.text).toString('base64')}\u0007`,
         );
         return;
       case 'mouse':
-        this.#around.mouse(effect.on);
+        this.#deps.mouse(effect.on);
         return;
       case 'learnCommands':
         if (!this.#learned) void this.#learn();
@@ -82,10 +85,10 @@ export class Effects {
     }
   }
 
-  /** Completion is worth loading every command for, but not before somebody types one. */
+  /** Loads every command for completion; deferred until the user types `:`. */
   async #learn(): Promise<void> {
     this.#learned = true;
-    const { cli, controller } = this.#around;
+    const { cli, controller } = this.#deps;
     try {
       const { learnedCommands } = await import('./learn-commands.js');
       controller.learn(await learnedCommands(cli));
@@ -95,7 +98,7 @@ export class Effects {
   }
 
   async #act(action: Action): Promise<void> {
-    const { controller } = this.#around;
+    const { controller } = this.#deps;
     controller.flash(`${action.title} …`, 'good');
     const results = await Promise.allSettled(action.requests.map((request) => this.#ask(request)));
     const failed = results.find((result) => result.status === 'rejected');
@@ -104,16 +107,16 @@ export class Effects {
   }
 
   #ask({ name, args }: Request): Promise<unknown> {
-    const { client, signal } = this.#around;
+    const { client, signal } = this.#deps;
     return client.call(name, args, { signal, timeoutMs: 60_000 });
   }
 
   async #readLogs(screen: LogScreen): Promise<void> {
-    const { client, controller, signal, cli } = this.#around;
+    const { client, controller, signal, cli } = this.#deps;
     const { buffer, project, services, index, sinceMinutes } = screen;
     const abort = new AbortController();
     this.#logs.set(buffer, abort);
-    const either = AbortSignal.any([signal, abort.signal]);
+    const anySignal = AbortSignal.any([signal, abort.signal]);
     const range =
       sinceMinutes === undefined
         ? { tail: tailLines }
@@ -125,7 +128,7 @@ export class Effects {
         ...(index === undefined ? {} : { index }),
         options: { follow: true, ...range },
       };
-      for await (const lines of logs(client, args, either)) {
+      for await (const lines of logs(client, args, anySignal)) {
         buffer.push(lines);
         controller.changed();
       }
@@ -139,35 +142,35 @@ export class Effects {
   }
 
   async #save(name: string, lines: readonly string[]): Promise<void> {
-    const { cli, controller } = this.#around;
+    const { cli, controller } = this.#deps;
     const safe = name.replace(/[^\w.-]+/gu, '-');
     const stamp = new Date(cli.now()).toISOString().replace(/[:.]/gu, '-');
     const path = resolve(cli.cwd, `shoal-${safe}-${stamp}.txt`);
     try {
       await writeFile(path, lines.map((line) => `${line}\n`).join(''), { mode: 0o600, flag: 'wx' });
-      controller.flash(`${lines.length} lines in ${path}`, 'good');
+      controller.flash(`saved ${lines.length} lines to ${path}`, 'good');
     } catch (error) {
       controller.flash(messageOf(error), 'bad');
     }
   }
 
   #shell(taskId: string): void {
-    const { world, handOver, cli, client, controller } = this.#around;
+    const { world, handOver, cli, client, controller } = this.#deps;
     const task = world.tasks.get(taskId);
     if (task?.status.state !== 'running') {
-      controller.flash('the task does not run', 'bad');
+      controller.flash('the task is not running', 'bad');
       return;
     }
     const node = world.nodeOf(task)?.spec.name ?? 'its machine';
     handOver(async () => {
       const { runShell } = await import('./shell.js');
-      cli.stdout.write(`shell in ${task.containerName} on ${node}; exit or ctrl-d comes back\n`);
+      cli.stdout.write(`shell in ${task.containerName} on ${node}; exit or ctrl-d returns\n`);
       return await runShell(cli, client, task);
     });
   }
 
   #run(words: readonly string[], project: string | undefined): void {
-    const { cli, handOver, controller } = this.#around;
+    const { cli, handOver, controller } = this.#deps;
     const run = { cli, words, project };
     if (interactive.has(words[0] ?? '') || interactive.has(words.slice(0, 2).join(' '))) {
       handOver(async () => {
@@ -179,8 +182,8 @@ export class Effects {
     const title = `shoal ${words.join(' ')}`;
     const source = { kind: 'output', title, lines: ['…'] } as const;
     controller.change((state) => pushed(state, { kind: 'text', source, top: 0 }));
-    void runCaptured(run, this.#around.signal, (lines) => {
-      // The screen may be gone, or another one be on top of it.
+    void runCaptured(run, this.#deps.signal, (lines) => {
+      // The screen may have been closed or covered by another one.
       controller.change((state) => ({
         ...state,
         stack: state.stack.map((screen) =>

@@ -9,17 +9,18 @@ export interface FeedOptions {
   readonly client: ControlClient;
   readonly world: World;
   readonly now: () => number;
+  /** Called after each change of the world. */
   readonly changed: () => void;
   readonly signal: AbortSignal;
 }
 
 const backoff = { firstMs: 500, maxMs: 5_000 };
-/** What happened before the dashboard was opened. */
-const pastMs = 3_600_000;
+/** Age of the oldest event to load. */
+const eventHistoryMs = 3_600_000;
 
 /**
- * Keeps the world up to date over one stream each for state, statistics and events, and over losses of the
- * manager, until `signal`. Never throws.
+ * Keeps the world up to date until `signal` aborts, with one stream each for state, statistics and
+ * events. Reconnects with back-off when the manager is lost. Never throws.
  */
 export async function follow(options: FeedOptions): Promise<void> {
   await Promise.all([followState(options), followStats(options), followEvents(options)]);
@@ -27,7 +28,7 @@ export async function follow(options: FeedOptions): Promise<void> {
 
 async function followState(options: FeedOptions): Promise<void> {
   const { client, world, signal, now, changed } = options;
-  await again(
+  await keepStreaming(
     options,
     async () => {
       const messages = watch(client, { data: true }, signal);
@@ -53,13 +54,13 @@ async function readInfo({ client, world, signal, changed }: FeedOptions): Promis
     world.managerVersion = (await client.call('info', {}, { signal })).version;
     changed();
   } catch {
-    // Only the version is missing then.
+    // Not essential: only the manager's version stays empty.
   }
 }
 
 async function followStats(options: FeedOptions): Promise<void> {
   const { client, world, signal, now, changed } = options;
-  await again(options, async () => {
+  await keepStreaming(options, async () => {
     for await (const message of stats(client, {}, signal)) {
       world.applyStats(message, now());
       changed();
@@ -69,10 +70,10 @@ async function followStats(options: FeedOptions): Promise<void> {
 
 async function followEvents(options: FeedOptions): Promise<void> {
   const { client, world, signal, now, changed } = options;
-  let sinceMs = now() - pastMs;
-  await again(options, async () => {
+  let sinceMs = now() - eventHistoryMs;
+  await keepStreaming(options, async () => {
     for await (const event of events(client, { sinceMs: Math.floor(sinceMs) }, signal)) {
-      // After a loss, on from the last one seen.
+      // A reconnect resumes after the last event.
       sinceMs = event.at + 1;
       world.addEvent(event);
       changed();
@@ -80,8 +81,8 @@ async function followEvents(options: FeedOptions): Promise<void> {
   });
 }
 
-/** Opens a stream again and again, with a growing pause, as long as it ends. */
-async function again(
+/** Reopens a stream with exponential back-off whenever it ends. */
+async function keepStreaming(
   { signal }: FeedOptions,
   read: () => Promise<void>,
   lost: (reason: string) => void = () => undefined,
@@ -89,7 +90,7 @@ async function again(
   let failures = 0;
   while (!signal.aborted) {
     const began = performance.now();
-    let reason = 'the manager has gone';
+    let reason = 'the manager closed the stream';
     try {
       await read();
     } catch (error) {

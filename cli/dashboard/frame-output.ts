@@ -1,19 +1,19 @@
 import { EventEmitter } from 'node:events';
 import type { Surface } from './screens/app.js';
 
-/** The part of a terminal's stream that is written to. */
+/** The part of a terminal stream that FrameOutput needs. */
 export interface Target {
   write(text: string): boolean;
   once(event: 'drain', listener: () => void): unknown;
 }
 
-/** Terminals that know it show what is between at once (mode 2026, synchronized output); others ignore it. */
+/** Synchronized output (mode 2026): the terminal applies the frame at once, or ignores the mode. */
 const begin = '\u001b[?2026h';
 const end = '\u001b[?2026l';
 
 /**
- * The terminal's screen as lines. Only those that differ from what is shown are written, each to its place,
- * so nothing flickers or scrolls; while a slow terminal is behind, frames are left out.
+ * Writes frames to the terminal line by line. Only changed lines are written, each at its position,
+ * so nothing flickers or scrolls; frames are skipped while a slow terminal is behind.
  */
 export class FrameOutput implements Surface {
   readonly #target: Target;
@@ -34,7 +34,7 @@ export class FrameOutput implements Surface {
     this.#write();
   };
 
-  /** Forgets what is on the screen: all of it is written anew with the next frame. */
+  /** Invalidates the screen: the next frame writes all lines. */
   reset(): void {
     this.#shown = [];
   }
@@ -53,7 +53,7 @@ export class FrameOutput implements Surface {
   }
 }
 
-/** CUP to each line that differs, its text, EL; lines that are no longer there are erased. */
+/** For each changed line CUP, its text and EL; surplus lines are erased. */
 function difference(shown: readonly string[], wanted: readonly string[]): string {
   const parts: string[] = shown.length === 0 ? ['\u001b[2J'] : [];
   const height = Math.max(shown.length, wanted.length);
@@ -65,7 +65,7 @@ function difference(shown: readonly string[], wanted: readonly string[]): string
   return parts.join('');
 }
 
-/** What Ink is given to write to, as the rows have written already what is to be seen. */
+/** Output stream for Ink that discards everything: FrameOutput writes the rows. */
 export class NoOutput extends EventEmitter {
   readonly columns = 80;
   readonly rows = 24;

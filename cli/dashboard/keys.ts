@@ -2,7 +2,7 @@ import type { Key } from './view-model/update/key.js';
 import { namedKey, textKey } from './view-model/update/key.js';
 import type { MouseEvent } from './view-model/update/on-mouse.js';
 
-/** The flags of Ink's `useInput` that are looked at. */
+/** The flags of Ink's `useInput` that the dashboard reads. */
 export interface KeyFlags {
   readonly upArrow: boolean;
   readonly downArrow: boolean;
@@ -38,14 +38,13 @@ const named: readonly (readonly [keyof KeyFlags, Key['name']])[] = [
 ];
 
 /**
- * More than anybody types while the program is busy for a moment: it came from a clipboard, of a terminal
- * that does not mark what is pasted.
+ * Longer input counts as a paste from a terminal without bracketed paste: nobody types that fast.
  */
 const pasteChars = 64;
-/** What terminals put around pasted text (xterm's bracketed paste, mode 2004), without the escape. */
+/** Delimiters of pasted text (xterm's bracketed paste, mode 2004), without the escape. */
 const pasteBegin = '[200~';
 const pasteEnd = '[201~';
-/** Of a paste, more is never of use. */
+/** The rest of a longer paste is dropped. */
 const maxPasteChars = 4_096;
 
 export type Input =
@@ -53,21 +52,24 @@ export type Input =
   | { readonly kind: 'mouse'; readonly events: readonly MouseEvent[] }
   | { readonly kind: 'paste'; readonly text: string };
 
-/** xterm's SGR reports (mode 1006), without the escape that Ink takes off: `[<BUTTON;COLUMN;ROWM`. */
+/**
+ * xterm's SGR mouse reports (mode 1006) without the escape, which Ink strips:
+ * `[<BUTTON;COLUMN;ROWM`.
+ */
 const mousePattern = /\[<(\d+);(\d+);(\d+)([Mm])/gu;
 
-/** Undefined for what is no report of a mouse. */
+/** Undefined if the text is not a mouse report. */
 function readMouse(text: string): readonly MouseEvent[] | undefined {
   if (!/^\[<\d/u.test(text)) return undefined;
   return [...text.matchAll(mousePattern)].flatMap(([, button, column, row, end]) => {
     const what = ({ 0: 'click', 64: 'wheelUp', 65: 'wheelDown' } as const)[Number(button)];
-    // A release, another button, a move: nothing of ours.
+    // Releases, other buttons and moves are ignored.
     if (what === undefined || end === 'm') return [];
     return [{ what, column: Number(column) - 1, row: Number(row) - 1 }];
   });
 }
 
-/** Tells keys from pastes, which may come in pieces. */
+/** Separates keys from pastes, which may arrive in several chunks. */
 export class InputReader {
   #pasted: string | undefined;
 
@@ -87,7 +89,9 @@ export class InputReader {
   }
 }
 
-/** What Ink read at once, as keys: fast typing comes as one piece. */
+/**
+ * Converts one chunk from Ink to keys or mouse events; fast typing puts several keys in a chunk.
+ */
 export function readInput(text: string, flags: KeyFlags): Input {
   const mouse = readMouse(text);
   if (mouse !== undefined) return { kind: 'mouse', events: mouse };

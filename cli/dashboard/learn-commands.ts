@@ -9,7 +9,7 @@ function wordsOf(command: Command): CommandWords {
   };
 }
 
-/** Every command with its flags and sub-commands; one that cannot be loaded keeps its name. */
+/** All commands with flags and subcommands; a command that fails to load has only its name. */
 export async function learnedCommands(cli: Cli): Promise<readonly CliCommand[]> {
   return Promise.all(
     (cli.commands ?? []).map(async ({ name, summary, load }): Promise<CliCommand> => {

@@ -24,10 +24,12 @@ export interface DashboardOptions {
   readonly preferences: Preferences;
 }
 
-/** Ages and staleness move though nothing comes. */
+/** Interval for repainting ages without any message. */
 const tickMs = 1_000;
 
-/** Opens the dashboard on this terminal; resolves when it was left. The terminal is then as it was. */
+/**
+ * Runs the dashboard on this terminal; resolves when the user quits, with the terminal restored.
+ */
 export async function openDashboard(
   cli: Cli,
   client: ControlClient,
@@ -46,8 +48,8 @@ class DashboardScreen {
   readonly #output = new FrameOutput(process.stdout);
   readonly #ending = new AbortController();
   #instance: Instance | undefined;
-  /** Another program has the terminal: resolves when it is given back. */
-  #away: Promise<void> | undefined;
+  /** Resolves when another program returns the terminal; undefined while the dashboard owns it. */
+  #handedOver: Promise<void> | undefined;
 
   constructor(cli: Cli, client: ControlClient, options: DashboardOptions) {
     this.#cli = cli;
@@ -84,8 +86,8 @@ class DashboardScreen {
         this.#terminal.setMouse(on);
       },
       handOver: (work) => {
-        this.#away ??= this.#handOver(work).finally(() => {
-          this.#away = undefined;
+        this.#handedOver ??= this.#handOver(work).finally(() => {
+          this.#handedOver = undefined;
         });
       },
       signal: this.#ending.signal,
@@ -96,8 +98,8 @@ class DashboardScreen {
     const { signal } = this.#ending;
     const controller = this.#controller;
     const stopHandling = this.#cli.interrupts.handle(() => {
-      // In a shell, ctrl-c is the shell's.
-      if (this.#away === undefined) this.#ending.abort();
+      // While a shell owns the terminal, ctrl-c belongs to the shell.
+      if (this.#handedOver === undefined) this.#ending.abort();
     });
     const stopSize = this.#cli.stdout.onResize(() => {
       this.#output.reset();
@@ -117,7 +119,7 @@ class DashboardScreen {
     });
     try {
       await this.#show();
-      await this.#away;
+      await this.#handedOver;
     } finally {
       this.#ending.abort();
       clearInterval(ticking);
@@ -129,7 +131,7 @@ class DashboardScreen {
     }
   }
 
-  /** Until the end, over all hand-overs. Throws what a component threw. */
+  /** Shows the dashboard until it ends, across hand-overs. Rethrows errors of components. */
   async #show(): Promise<void> {
     const ended = new Promise<void>((resolve) => {
       this.#ending.signal.addEventListener(
@@ -147,11 +149,11 @@ class DashboardScreen {
         stdout: new NoOutput() as unknown as NodeJS.WriteStream,
         exitOnCtrlC: false,
         patchConsole: false,
-        // Without its own pacing: the controller decides when there is a frame.
+        // Disables Ink's rate limit: the controller decides when to render.
         debug: true,
       });
       await Promise.race([this.#instance.waitUntilExit(), ended]);
-      await this.#away;
+      await this.#handedOver;
     }
   }
 
@@ -168,7 +170,7 @@ class DashboardScreen {
     } catch (error) {
       this.#controller.flash(messageOf(error), 'bad');
     }
-    // The input stops reading a tick after it was paused; only then can it be started again.
+    // stdin stops reading a tick after it was paused and can be resumed only then.
     await setImmediate();
   }
 }

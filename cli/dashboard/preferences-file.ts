@@ -6,7 +6,7 @@ import { parseYaml } from '../compose/yaml/yaml.js';
 import { noPreferences, parsePreferences } from './view-model/state/preferences.js';
 import type { Preferences } from './view-model/state/view.js';
 
-/** `$SHOAL_DASHBOARD`, else `dashboard.yaml` below XDG's folder of configuration. */
+/** `$SHOAL_DASHBOARD`, or `shoal/dashboard.yaml` in the XDG configuration folder. */
 export function preferencesPath(env: NodeJS.ProcessEnv): string {
   const given = env.SHOAL_DASHBOARD ?? '';
   if (given !== '') return given;
@@ -15,7 +15,7 @@ export function preferencesPath(env: NodeJS.ProcessEnv): string {
   return join(folder, 'shoal', 'dashboard.yaml');
 }
 
-/** What the user's file says; nothing when there is none. Throws `invalid` with file and place. */
+/** Reads the user's preferences, empty without a file. Throws `invalid` with file and key. */
 export async function readPreferences(env: NodeJS.ProcessEnv): Promise<Preferences> {
   const file = preferencesPath(env);
   let text: string;
@@ -27,13 +27,13 @@ export async function readPreferences(env: NodeJS.ProcessEnv): Promise<Preferenc
   }
   const [document] = parseYaml({ file, text });
   try {
-    return parsePreferences(plain(document?.root));
+    return parsePreferences(plainValue(document?.root));
   } catch (error) {
     throw new AppError('invalid', `${file}: ${messageOf(error)}`, { cause: error });
   }
 }
 
-/** Without the places that the loader of Compose files keeps beside its values. */
-function plain(tree: unknown): unknown {
+/** Strips the source positions that the YAML parser attaches to values. */
+function plainValue(tree: unknown): unknown {
   return tree === undefined ? undefined : (JSON.parse(JSON.stringify(tree)) as unknown);
 }

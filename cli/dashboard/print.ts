@@ -16,14 +16,17 @@ export interface PrintFlags {
   readonly watch?: boolean;
 }
 
-/** Until state and rates are there; a node that is down never answers. */
-const settleMs = 3_500;
+/** Maximum wait for state and statistics; a node that is down never reports. */
+const settleTimeoutMs = 3_500;
 const periodMs = 1_000;
-const printed: readonly ListName[] = ['machines', 'services', 'tasks'];
-/** Lists are no place for what moves by itself. */
-const leftOut = new Set(['trend', 'io', 'address', 'mode', 'labels']);
+const printedViews: readonly ListName[] = ['machines', 'services', 'tasks'];
+/** Columns that the plain tables omit: graphs and secondary details. */
+const omittedColumns = new Set(['trend', 'io', 'address', 'mode', 'labels']);
 
-/** The cluster without a terminal: tables, or JSON, once or each second. */
+/**
+ * Prints the cluster without a terminal: tables, or JSON with --json; with --watch a JSON line each
+ * second. Throws `unavailable` or `timeout` if the manager cannot be reached.
+ */
 export async function printCluster(
   cli: Cli,
   client: ControlClient,
@@ -34,7 +37,7 @@ export async function printCluster(
   const signal = AbortSignal.any([cli.interrupts.signal, ending.signal]);
   const following = follow({ client, world, now: cli.now, changed: () => undefined, signal });
   try {
-    await settled(cli, world);
+    await waitForData(cli, world);
     for (;;) {
       const look: Look = { world, now: cli.now(), glyphs: unicodeGlyphs, commands: [] };
       const asJson = flags.json === true || flags.watch === true;
@@ -49,10 +52,10 @@ export async function printCluster(
   }
 }
 
-async function settled(cli: Cli, world: World): Promise<void> {
+async function waitForData(cli: Cli, world: World): Promise<void> {
   const { signal } = cli.interrupts;
   const began = performance.now();
-  while (performance.now() - began < settleMs) {
+  while (performance.now() - began < settleTimeoutMs) {
     if (signal.aborted) throw new AppError('cancelled', 'interrupted');
     const { state, message } = world.connection;
     if (state === 'lost') throw new AppError('unavailable', message);
@@ -62,15 +65,15 @@ async function settled(cli: Cli, world: World): Promise<void> {
     await sleep(50);
   }
   if (world.connection.state === 'connecting') {
-    throw new AppError('timeout', `manager of cluster ${world.cluster} did not answer in time`);
+    throw new AppError('timeout', `manager of cluster ${world.cluster} did not respond in time`);
   }
 }
 
 function tables(look: Look): string {
-  return printed
+  return printedViews
     .map((name) => {
       const { view, rows } = new Listings().of(listScreen(name), look);
-      const columns = view.columns.filter(({ key }) => !leftOut.has(key));
+      const columns = view.columns.filter(({ key }) => !omittedColumns.has(key));
       return table(
         columns.map(({ title }) => title),
         rows.map(({ item }) => columns.map((column) => column.text(item, look))),

@@ -6,14 +6,14 @@ import type { Cli } from '../cli.js';
 export interface CommandRun {
   readonly cli: Cli;
   readonly words: readonly string[];
-  /** Taken when the words name none. */
+  /** Project for --project-name if neither the dashboard's flags nor `words` have one. */
   readonly project: string | undefined;
 }
 
 const program = fileURLToPath(new URL('../main.js', import.meta.url));
 const maxLines = 5_000;
 
-/** The flags that this program was started with, so that the command acts on the same cluster. */
+/** Passes on this program's global flags, so that the command acts on the same cluster. */
 function argumentsOf({ cli, words, project }: CommandRun): readonly string[] {
   const { cluster, storagePath, files, projectName, projectDirectory } = cli.options;
   const name = projectName ?? project;
@@ -29,8 +29,8 @@ function argumentsOf({ cli, words, project }: CommandRun): readonly string[] {
 }
 
 /**
- * Runs a command without a terminal and tells its lines as they come, at last how it ended. Ends it with
- * `signal`. Never throws.
+ * Runs a command without a terminal. Calls `tell` with all its output so far on each chunk, and
+ * finally with its exit code appended. `signal` kills the command. Never throws.
  */
 export async function runCaptured(
   run: CommandRun,
@@ -54,7 +54,7 @@ export async function runCaptured(
     }
     const kept = text.replace(/\n$/u, '').split('\n');
     return [
-      ...(dropped > 0 ? [`… ${dropped} lines before`] : []),
+      ...(dropped > 0 ? [`… ${dropped} earlier lines`] : []),
       ...kept,
       ...(end === '' ? [] : ['', end]),
     ];
@@ -67,13 +67,13 @@ export async function runCaptured(
   }
   try {
     const [code] = (await once(child, 'close')) as [number | null];
-    tell(shown(code === 0 ? 'done' : `ended with code ${code ?? 'none'}`));
+    tell(shown(code === 0 ? 'done' : `exited with code ${code ?? 'none'}`));
   } catch (error) {
     if (!signal.aborted) tell(shown(String(error)));
   }
 }
 
-/** Runs a command on this terminal. Resolves with a word about its end. */
+/** Runs a command on this terminal; resolves with a message about its exit. */
 export async function runInherited(run: CommandRun): Promise<string> {
   const child = spawn(process.execPath, [...argumentsOf(run)], {
     cwd: run.cli.cwd,
@@ -81,5 +81,5 @@ export async function runInherited(run: CommandRun): Promise<string> {
     stdio: 'inherit',
   });
   const [code] = (await once(child, 'close')) as [number | null];
-  return `${run.words[0] ?? ''} ended with code ${code ?? 'none'}`;
+  return `${run.words[0] ?? ''} exited with code ${code ?? 'none'}`;
 }

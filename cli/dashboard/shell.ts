@@ -3,14 +3,14 @@ import type { Cli } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
 import { runSession } from '../client/terminal-session.js';
 
-/** bash where there is one. */
+/** Prefers bash if the image has it. */
 const shellCommand = [
   'sh',
   '-c',
   'if command -v bash >/dev/null 2>&1; then exec bash; else exec sh; fi',
 ];
 
-/** A shell in a task's container on this terminal, until it ends. Resolves with how it ended. */
+/** Runs a shell in a task's container on this terminal; resolves with a message about its exit. */
 export async function runShell(cli: Cli, client: ControlClient, task: Task): Promise<string> {
   const { columns, rows } = cli.stdout;
   const options = {
@@ -40,5 +40,5 @@ export async function runShell(cli: Cli, client: ControlClient, task: Task): Pro
     detachKeys: new Uint8Array(),
   });
   const code = end.kind === 'exited' ? end.code : undefined;
-  return `shell in ${task.containerName} ended with code ${code ?? 'none'}`;
+  return `shell in ${task.containerName} exited with code ${code ?? 'none'}`;
 }

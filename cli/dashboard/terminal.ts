@@ -1,15 +1,15 @@
 import { writeSync } from 'node:fs';
 
-/** xterm's alternate screen, cleared, without a cursor, pastes marked as such; and back to what was there before. */
+/** xterm's alternate screen, cleared, cursor hidden, bracketed paste on; and the reverse. */
 const enterSequence = '\u001b[?1049h\u001b[2J\u001b[H\u001b[?25l\u001b[?2004h';
 const leaveSequence = '\u001b[?2004l\u001b[?25h\u001b[0m\u001b[?1049l';
-/** Presses and the wheel (mode 1000) as SGR reports (1006). */
+/** Mouse presses and wheel (mode 1000) as SGR reports (mode 1006). */
 const mouseOn = '\u001b[?1000h\u001b[?1006h';
 const mouseOff = '\u001b[?1006l\u001b[?1000l';
 
 /**
- * The terminal while the dashboard has it. It is given back on every way out, a crash or `process.exit`
- * included: written at once, as nothing asynchronous happens any more then.
+ * The terminal while the dashboard uses it. It is restored on every exit, including a crash and
+ * `process.exit`; writes are synchronous because an exiting process runs no asynchronous work.
  */
 export class OwnedTerminal {
   #entered = false;
@@ -22,7 +22,7 @@ export class OwnedTerminal {
     this.#mouse = mouse;
   }
 
-  /** With it on, the terminal's own selection of text needs shift. */
+  /** Enables mouse reports; selecting text in the terminal then requires shift. */
   setMouse(on: boolean): void {
     this.#mouse = on;
     if (this.#entered) write(on ? mouseOn : mouseOff);
@@ -48,6 +48,6 @@ function write(text: string): void {
   try {
     writeSync(process.stdout.fd, text);
   } catch {
-    // The terminal has gone, or is not ready: there is nobody to show anything to.
+    // The terminal is gone or not ready.
   }
 }

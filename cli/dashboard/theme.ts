@@ -1,6 +1,6 @@
 import type { Line, Style } from './view-model/paint/spans.js';
 
-/** SGR parameters by meaning (ECMA-48 §8.3.117); empty for the terminal's own. */
+/** SGR parameters by style (ECMA-48 §8.3.117); empty for the terminal's default. */
 type Theme = Readonly<Record<Style, string>>;
 
 const dark: Theme = {
@@ -60,7 +60,7 @@ const mono: Theme = {
 export const themes = { dark, light, mono } as const;
 export type ThemeName = keyof typeof themes;
 
-/** A line with its colours, as the terminal wants it; never empty, as an empty line has no height. */
+/** Renders a line with SGR sequences; never empty, because Ink gives an empty line no height. */
 export function colored(line: Line, theme: Theme): string {
   const text = line
     .map((item) => {

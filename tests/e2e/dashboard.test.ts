@@ -64,11 +64,11 @@ machineTest('the dashboard shows and controls a cluster and restores the termina
   await tmux.keys('echo inside-$((6*7))', 'Enter');
   await tmux.shows(/^inside-42/mu);
   await tmux.keys('exit', 'Enter');
-  await tmux.shows(/shell in todo-app-todoApp-1 ended with code 0/u);
+  await tmux.shows(/shell in todo-app-todoApp-1 exited with code 0/u);
 
   // Only this task of the service's three restarts.
   await tmux.keys('r');
-  await tmux.shows(/others of its service go on/u);
+  await tmux.shows(/other tasks of its service keep running/u);
   await tmux.keys('y');
   await tmux.shows(/restart todo-app-todoApp-1: done/u, 60_000);
 

@@ -5,21 +5,21 @@ import type { KeyFlags } from '../keys.js';
 
 export interface Frame {
   readonly columns: number;
-  /** Coloured, none empty. */
+  /** With SGR sequences; none is empty. */
   readonly lines: readonly string[];
 }
 
-/** What the screen needs of the program behind it. */
+/** Supplies frames to the screen and receives its input. */
 export interface FrameSource {
   readonly subscribe: (listener: () => void) => () => void;
   readonly frame: () => Frame;
   readonly input: (text: string, key: KeyFlags) => void;
 }
 
-/** Where rows put their text themselves. */
+/** An output to which rows write directly, without Ink's layout. */
 export interface Surface {
   readonly line: (at: number, text: string) => void;
-  /** The frame has so many lines, and all of them are told. */
+  /** Ends a frame of `height` lines, after all changed lines were passed to `line`. */
   readonly flush: (height: number) => void;
 }
 
@@ -30,8 +30,8 @@ interface RowProps {
 }
 
 /**
- * Painted again only when its text is another one. On a surface its box stays empty: Ink would take every
- * character of every row apart for each frame, which at 200x50 is most of a frame's time.
+ * Rendered only when its text changes. With a surface its box stays empty: Ink would split every
+ * row into characters for each frame, which at 200x50 takes most of a frame's time.
  */
 const Row = memo(function Row({ at, text, surface }: RowProps): ReactElement {
   useLayoutEffect(() => {
@@ -42,17 +42,17 @@ const Row = memo(function Row({ at, text, surface }: RowProps): ReactElement {
 
 export interface AppProps {
   readonly source: FrameSource;
-  /** Without one the rows are Ink's text. */
+  /** Undefined to render the rows as Ink text. */
   readonly surface?: Surface;
 }
 
-/** Everything is decided in the view model; this puts its lines on the terminal and hands it keys. */
+/** Renders the lines of the view model and passes input to it; has no logic of its own. */
 export function App({ source, surface }: AppProps): ReactElement {
   const frame = useSyncExternalStore(source.subscribe, source.frame);
   useInput((text, key) => {
     source.input(text, key);
   });
-  // Effects of the rows come before those of what holds them.
+  // React runs the layout effects of rows before those of their parent.
   useLayoutEffect(() => {
     surface?.flush(frame.lines.length);
   }, [surface, frame]);

@@ -7,16 +7,16 @@ import { aNode } from '../../../fixtures/cluster/build.js';
 import { messagePair } from '../../helpers/message-pair.js';
 import { until } from '../../helpers/until.js';
 
-/** A manager that can go away: its ends of the streams, by name, as often as each was opened. */
+/** A manager that can be stopped; `opened` has its ends of the streams by name, newest last. */
 class Manager {
   readonly opened = new Map<string, MessageStream[]>();
-  isThere = true;
+  isUp = true;
 
   readonly client: ControlClient = {
     cluster: 'test',
-    call: () => Promise.reject(new Error('only streams are asked for')),
+    call: () => Promise.reject(new Error('only streams are supported')),
     open: (name, _args, signal) => {
-      if (!this.isThere) return Promise.reject(new Error('connection refused'));
+      if (!this.isUp) return Promise.reject(new Error('connection refused'));
       const [near, far] = messagePair();
       signal.addEventListener('abort', () => {
         near.close();
@@ -27,12 +27,12 @@ class Manager {
     close: () => undefined,
   };
 
-  async tell(name: string, message: object): Promise<void> {
+  async send(name: string, message: object): Promise<void> {
     await this.opened.get(name)?.at(-1)?.send(JSON.stringify(message));
   }
 
   die(): void {
-    this.isThere = false;
+    this.isUp = false;
     for (const streams of this.opened.values()) for (const stream of streams) stream.close();
   }
 }
@@ -46,7 +46,7 @@ const snapshot = (...names: readonly string[]) => ({
   volumes: [],
 });
 
-test('a manager that goes is said, what it told last stays, and it is found again', async (t) => {
+test('the feed keeps the last state of a lost manager and reconnects', async (t) => {
   const manager = new Manager();
   const world = new World('test');
   const ending = new AbortController();
@@ -61,17 +61,17 @@ test('a manager that goes is said, what it told last stays, and it is found agai
   await until('three streams', 5_000, () =>
     ['watch', 'stats', 'events'].every((name) => isOpen(name, 1)()),
   );
-  await manager.tell('watch', snapshot('n1', 'n2'));
-  await until('it is live', 5_000, () => world.connection.state === 'live');
+  await manager.send('watch', snapshot('n1', 'n2'));
+  await until('the connection is live', 5_000, () => world.connection.state === 'live');
   manager.die();
-  await until('its loss is told', 5_000, () => world.connection.state === 'lost');
+  await until('the connection is lost', 5_000, () => world.connection.state === 'lost');
   t.is(world.nodes.size, 2);
-  manager.isThere = true;
-  await until('it is asked again', 20_000, isOpen('watch', 2));
-  await manager.tell('watch', snapshot('n3'));
-  await until('it is live again', 5_000, () => world.connection.state === 'live');
+  manager.isUp = true;
+  await until('the feed reconnects', 20_000, isOpen('watch', 2));
+  await manager.send('watch', snapshot('n3'));
+  await until('the connection is live again', 5_000, () => world.connection.state === 'live');
   t.deepEqual([...world.nodes.keys()], ['n3']);
-  // One stream of each kind at a time, however much is shown.
+  // A single stream of each kind is open at a time.
   t.is(manager.opened.get('watch')?.length, 2);
   ending.abort();
   await following;

@@ -46,7 +46,7 @@ function show(columns: number, rows: number, options: ShowOptions = {}): Shown {
     press: async (...keys) => {
       for (const key of keys) {
         instance.stdin.write(key);
-        // Ink waits a moment to tell an escape from the beginning of a sequence.
+        // Ink waits briefly to distinguish escape from the start of a sequence.
         await new Promise((resolve) => setTimeout(resolve, key === '\u001b' ? 120 : 5));
       }
     },
@@ -59,7 +59,7 @@ const sizes = [
 ] as const;
 
 for (const [columns, rows] of sizes) {
-  test(`every screen fits ${columns}x${rows}: one line less than the terminal, none too wide`, async (t) => {
+  test(`every screen fits into ${columns}x${rows} and leaves the last line free`, async (t) => {
     const shown = show(columns, rows);
     for (const key of ['1', '2', '3', '4', '5', '6', '7', '8', '9', '0', '?']) {
       await shown.press(key);
@@ -84,7 +84,7 @@ for (const [columns, rows] of sizes) {
   });
 }
 
-test('what a terminal of 80x24 leaves out, one of 200x50 shows', async (t) => {
+test('a terminal of 200x50 shows columns that one of 80x24 omits', async (t) => {
   const narrow = show(80, 24);
   const wide = show(200, 50);
   await Promise.all([narrow.press('5'), wide.press('5')]);
@@ -92,22 +92,22 @@ test('what a terminal of 80x24 leaves out, one of 200x50 shows', async (t) => {
   t.true(wide.lines()[2]?.includes('DISK IO'));
 });
 
-test('a terminal that is too small gets one line that says so', (t) => {
+test('a terminal that is too small shows only a warning', (t) => {
   const shown = show(50, 10);
   t.is(shown.lines().length, 1);
   t.true(shown.frame().includes('60x15'));
 });
 
-test('without colours a state is still a glyph and a word, and no escape code is written', async (t) => {
+test('without colours a state is shown by glyph and word, without colour codes', async (t) => {
   const shown = show(80, 24, { ascii: true });
   await shown.press('5');
   t.true(shown.frame().includes('* running'));
   t.regex(shown.lines().join('').replaceAll('…', ''), /^[\x20-\x7e]*$/);
-  // Selection is shown by inversion, which is no colour.
+  // Selection uses inversion, not colour.
   t.notRegex(shown.frame(), /\[3\d/);
 });
 
-test('names with escape codes and wide characters do no harm', async (t) => {
+test('names with escape codes and wide characters are sanitized', async (t) => {
   const world = simulatedWorld({ nodes: 1, services: 1, replicas: 1 });
   const task = world.tasks.get('t0-1');
   if (task === undefined) throw new Error('no task');
@@ -120,7 +120,7 @@ test('names with escape codes and wide characters do no harm', async (t) => {
   for (const line of shown.lines()) t.true(textWidth(line) <= 80);
 });
 
-test('a lost manager is said, with the age of what is shown', (t) => {
+test('the header shows a lost manager and the age of the data', (t) => {
   const world = simulatedWorld({ nodes: 1, services: 1, replicas: 1 });
   world.heardAt = worldNow - 12_000;
   const stale = show(100, 24, { world });
@@ -130,7 +130,7 @@ test('a lost manager is said, with the age of what is shown', (t) => {
   t.true(lost.lines()[0]?.includes('connection lost 9s ago'));
 });
 
-test('news are painted a few times a second, keys at once', async (t) => {
+test('changes of the world are rendered at a limited rate, keys immediately', async (t) => {
   const shown = show(80, 24);
   let frames = 0;
   shown.controller.subscribe(() => {
@@ -148,7 +148,7 @@ test('news are painted a few times a second, keys at once', async (t) => {
   t.true(frames > before);
 });
 
-test('a storm of resizes is one frame of the last size', async (t) => {
+test('a burst of resizes results in a frame of the last size', async (t) => {
   const shown = show(80, 24);
   for (let columns = 81; columns <= 120; columns += 1) {
     shown.controller.resize({ columns, rows: 30 });
@@ -157,7 +157,7 @@ test('a storm of resizes is one frame of the last size', async (t) => {
   t.is(shown.controller.frame().columns, 120);
 });
 
-test('what a component throws ends the dashboard with that error instead of a dead screen', async (t) => {
+test('an error of a component ends the dashboard with that error', async (t) => {
   const { render: open } = await import('ink');
   const source = {
     subscribe: () => () => undefined,
@@ -205,7 +205,7 @@ class SlowTerminal {
   }
 }
 
-test('only lines that changed are written, and a slow terminal misses frames instead of queueing them', (t) => {
+test('only changed lines are written, and frames for a slow terminal are skipped', (t) => {
   const terminal = new SlowTerminal();
   const output = new FrameOutput(terminal);
   const write = (...lines: readonly string[]): void => {

@@ -17,7 +17,7 @@ export function describeData(kind: DataKind, object: DataSeen, look: Look): read
     ...field(
       'Content',
       kind === 'secret'
-        ? 'only on nodes that run a task that uses it, never shown'
+        ? 'never shown; stored only on nodes with a task that uses it'
         : `:config-object inspect ${spec.name}`,
     ),
     ...section(
@@ -37,7 +37,7 @@ export function describeDeploy(deploy: Deploy, { world, now }: Look): readonly s
     ...field('Version', isCurrent ? 'current' : 'replaced'),
     ...field('First task', ago(since, now)),
     ...section(
-      isCurrent ? 'Against the version before' : 'Against the current version',
+      isCurrent ? 'Changes to the previous version' : 'Changes to the current version',
       deployChanges(deploy),
     ),
     ...section(

@@ -2,17 +2,19 @@ import { age } from '../paint/text.js';
 
 const labelWidth = 14;
 
-/** `Name:         web`; nothing for an empty value. */
+/** A line such as `Name:         web`; none for an empty value. */
 export function field(label: string, value: string | number | undefined): readonly string[] {
   return value === undefined || value === ''
     ? []
     : [`${`${label}:`.padEnd(labelWidth)} ${String(value)}`];
 }
 
+/** An indented section with a title; nothing if it has no lines. */
 export function section(title: string, lines: readonly string[]): readonly string[] {
   return lines.length === 0 ? [] : ['', `${title}:`, ...lines.map((line) => `  ${line}`)];
 }
 
+/** `key=value` lines, sorted by key. */
 export function pairs(
   values: Readonly<Record<string, string | null | undefined>>,
 ): readonly string[] {

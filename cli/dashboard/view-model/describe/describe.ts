@@ -15,7 +15,7 @@ import type { Look } from '../state/view.js';
 import { countsOf, isLive } from '../views/parts.js';
 import type { ListName } from '../views/all.js';
 
-/** What is known of an object, in lines; `undefined` when it has gone. */
+/** The description of an object as lines; undefined if it no longer exists. */
 export function describe(view: ListName, id: string, look: Look): readonly string[] | undefined {
   const { world } = look;
   switch (view) {
@@ -63,10 +63,10 @@ export function describeTask(task: Task, look: Look): readonly string[] {
     ...field('Service', `${task.service}, slot ${task.slot}`),
     ...field(
       'Machine',
-      node === undefined ? 'none yet' : `${node.spec.name} (${node.description.address})`,
+      node === undefined ? 'not placed yet' : `${node.spec.name} (${node.description.address})`,
     ),
     ...field('Status', statusText(task, now, node)),
-    ...field('State', `${task.status.state}, wanted ${task.desired}`),
+    ...field('State', `${task.status.state}, desired ${task.desired}`),
     ...field('Message', task.status.message),
     ...field('Error', task.status.error),
     ...field('Exit code', task.status.exitCode),
@@ -97,8 +97,8 @@ export function describeTask(task: Task, look: Look): readonly string[] {
           `${mount.type} ${'source' in mount ? (mount.source ?? '') : ''} -> ${mount.target}`,
       ),
     ),
-    ...section('Why here', explanationLines(task)),
-    // Values of the environment may be secrets: only their names are shown.
+    ...section('Placement', explanationLines(task)),
+    // Only names: the values of environment variables may be secrets.
     ...section('Environment', Object.keys(container.env).sort()),
     ...section('Labels', pairs(container.labels)),
   ];
@@ -108,7 +108,7 @@ function useLines(task: Task, { world }: Look): readonly string[] {
   const use = world.taskUse.get(task.id);
   if (use === undefined) return [];
   return [
-    `cpu ${use.cpuPercent.toFixed(1)}% of one CPU, ${use.cpuSeconds.toFixed(1)} s in all`,
+    `cpu ${use.cpuPercent.toFixed(1)}% of one CPU, ${use.cpuSeconds.toFixed(1)} s in total`,
     `memory ${binaryBytes(use.memoryBytes)} of ${binaryBytes(use.memoryLimitBytes)}`,
     `network ${decimalBytes(use.rxBytes)} in, ${decimalBytes(use.txBytes)} out`,
     `disk ${decimalBytes(use.readBytes)} read, ${decimalBytes(use.writeBytes)} written`,
@@ -146,12 +146,12 @@ export function describeService(service: Service, look: Look): readonly string[]
     ...field('Project', spec.project),
     ...field('Id', service.id),
     ...field('Mode', spec.mode.kind),
-    ...field('Replicas', `${running} of ${wanted} run`),
-    ...field('Halted', spec.halted ? 'yes, "shoal start" runs it' : undefined),
+    ...field('Replicas', `${running} of ${wanted} running`),
+    ...field('Halted', spec.halted ? 'yes; start it with "shoal start"' : undefined),
     ...field('Removing', service.removing ? 'yes' : undefined),
     ...field('Image', spec.task.container.image),
-    ...field('Change', updateText(service, now)),
-    ...field('Before', service.previousSpec?.task.container.image),
+    ...field('Update', updateText(service, now)),
+    ...field('Previous', service.previousSpec?.task.container.image),
     ...field('Created', ago(service.createdAt, now)),
     ...field('Updated', ago(service.updatedAt, now)),
     ...field('Endpoint', spec.endpointMode),
@@ -308,7 +308,7 @@ function describeProject(name: string, look: Look): readonly string[] | undefine
   ];
 }
 
-/** Why a task is where it is, or is not: placement, last end, restarts, who was in its slot before. */
+/** Explains the state of a task: placement, last exit, restarts, previous tasks of its slot. */
 export function whyTask(task: Task, look: Look): readonly string[] {
   const { world, now } = look;
   const node = world.nodeOf(task);
@@ -320,17 +320,17 @@ export function whyTask(task: Task, look: Look): readonly string[] {
   return [
     `${task.containerName}: ${statusText(task, now, node)}`,
     ...section(
-      task.nodeId === undefined ? 'Why it is nowhere' : `Why on ${node?.spec.name ?? task.nodeId}`,
+      task.nodeId === undefined ? 'Why not placed' : `Why on ${node?.spec.name ?? task.nodeId}`,
       [...explanationLines(task)],
     ),
     ...section('State', [
-      `${status.state} since ${ago(status.at, now)}, wanted ${task.desired}`,
+      `${status.state} since ${ago(status.at, now)}, desired ${task.desired}`,
       ...(status.message === '' ? [] : [status.message]),
       ...(status.error === undefined ? [] : [`error: ${status.error}`]),
       ...(status.exitCode === undefined ? [] : [`last exit code ${status.exitCode}`]),
       `${status.restarts ?? 0} restarts by the engine`,
       ...(task.notBefore !== undefined && task.notBefore > now
-        ? [`not started before ${age(task.notBefore - now)} from now (restart delay)`]
+        ? [`starts in ${age(task.notBefore - now)} at the earliest (restart delay)`]
         : []),
     ]),
     ...section(
@@ -342,31 +342,32 @@ export function whyTask(task: Task, look: Look): readonly string[] {
           ],
     ),
     ...section(
-      'In this slot before',
+      'Previous tasks of this slot',
       former.slice(0, 10).map((other) => {
         const { state, error, exitCode, at, message } = other.status;
         const where = world.nodeOf(other)?.spec.name ?? 'no machine';
         const code = exitCode === undefined ? '' : ` code ${exitCode}`;
-        const ended = isTerminal(state) ? `${state}${code}` : `${state}, wanted ${other.desired}`;
-        return `${ended} ${ago(at, now)} on ${where} ${error ?? message}`.trim();
+        const shown = isTerminal(state) ? `${state}${code}` : `${state}, desired ${other.desired}`;
+        return `${shown} ${ago(at, now)} on ${where} ${error ?? message}`.trim();
       }),
     ),
   ];
 }
 
+/** Explains the state of a service and of each of its live tasks. */
 export function whyService(service: Service, look: Look): readonly string[] {
   const { running, wanted } = countsOf(look.world, service);
   const tasks = [...look.world.tasksOf(service.id)].filter(isLive).sort(bySlot);
-  const waits =
+  const waiting =
     service.dependenciesMet || service.spec.dependsOn.length === 0
       ? []
       : [
-          `waits for ${service.spec.dependsOn.map((item) => `${item.service} (${item.condition})`).join(', ')}`,
+          `waiting for ${service.spec.dependsOn.map((item) => `${item.service} (${item.condition})`).join(', ')}`,
         ];
   return [
-    `${service.spec.project}/${service.spec.service}: ${running} of ${wanted} run`,
-    ...(service.spec.halted ? ['it was stopped by a user'] : []),
-    ...waits,
+    `${service.spec.project}/${service.spec.service}: ${running} of ${wanted} running`,
+    ...(service.spec.halted ? ['stopped by a user'] : []),
+    ...waiting,
     ...tasks.flatMap((task) => ['', ...whyTask(task, look)]),
   ];
 }

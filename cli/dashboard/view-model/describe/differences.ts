@@ -1,4 +1,4 @@
-/** One value that two objects do not share, with its path. */
+/** A value that differs between two objects, with its path. */
 export interface Difference {
   readonly path: string;
   readonly before: string;
@@ -14,7 +14,7 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Where two plain values differ, in order of path. Lists are compared as a whole. */
+/** The differences between two plain values, sorted by path. Lists are compared as a whole. */
 export function differences(before: unknown, after: unknown, path = ''): readonly Difference[] {
   if (isRecord(before) && isRecord(after)) {
     const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();

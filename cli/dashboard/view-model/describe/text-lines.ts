@@ -5,9 +5,9 @@ import type { Look } from '../state/view.js';
 import type { ListName } from '../views/all.js';
 import { listViews } from '../views/all.js';
 
-/** The object itself, with values of environments left out: they may be secrets. */
+/** The object as JSON, with environment values hidden because they may be secrets. */
 function rawLines(view: ListName, id: string, look: Look): readonly string[] | undefined {
-  const row = listViews[view].rows(look, { history: true }).find((one) => one.id === id);
+  const row = listViews[view].rows(look, { history: true }).find((item) => item.id === id);
   if (row === undefined) return undefined;
   return JSON.stringify(row.item, withoutSecrets, 2).split('\n');
 }
@@ -18,7 +18,7 @@ function withoutSecrets(key: string, value: unknown): unknown {
 }
 
 export function textLines(source: TextSource, look: Look): readonly string[] {
-  const gone = ['it is no longer there'];
+  const gone = ['this object no longer exists'];
   switch (source.kind) {
     case 'help':
       return helpLines(look.commands);

@@ -1,11 +1,11 @@
-/** A column's wishes for room. */
+/** Width constraints of a column. */
 export interface ColumnRoom {
   readonly key: string;
-  /** Columns it needs. */
+  /** Minimum width in terminal columns. */
   readonly width: number;
-  /** More than that is of use up to here; `width` unless told. */
+  /** Maximum useful width; defaults to `width`. */
   readonly max?: number;
-  /** 0 is never left out; the higher, the earlier it is. */
+  /** 0 is always shown; higher values are dropped first. */
   readonly priority: number;
 }
 
@@ -17,8 +17,8 @@ export interface PlacedColumn {
 const gap = 1;
 
 /**
- * Which columns a terminal has room for, and how wide each is. The least important ones are left out until
- * the rest fits; what is left over goes to those that can use it. `wide` leaves none out.
+ * Selects the columns that fit and sets their widths. The least important columns are dropped until
+ * the rest fits; spare width goes to columns below their maximum. `wide` drops none.
  */
 export function placeColumns(
   columns: readonly ColumnRoom[],

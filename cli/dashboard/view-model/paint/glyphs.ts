@@ -3,14 +3,14 @@ import type { Task } from '../../../../manager/common/model/task.js';
 import { containerState } from '../../../../manager/common/model/container-state.js';
 import type { Style } from './spans.js';
 
-/** State as glyph, word and style: never by colour alone. */
+/** A state as glyph, word and style, so that it never depends on colour alone. */
 export interface Mark {
   readonly glyph: string;
   readonly word: string;
   readonly style: Style;
 }
 
-/** Characters to draw with; ASCII ones for terminals and fonts that have no others. */
+/** Drawing characters, with an ASCII set for terminals and fonts without Unicode symbols. */
 export interface Glyphs {
   readonly ascii: boolean;
   readonly spark: readonly string[];
@@ -69,12 +69,13 @@ const marks: Readonly<Record<string, readonly [unicode: string, ascii: string, s
   partial: ['◐', 'o', 'warn'],
 };
 
+/** The mark of a state; an unknown one gets `?`. */
 export function markOf(word: string, glyphs: Glyphs): Mark {
   const [unicode, ascii, style] = marks[word] ?? ['?', '?', 'warn'];
   return { glyph: glyphs.ascii ? ascii : unicode, word, style };
 }
 
-/** The word for what a task is doing, health and its node's state included. */
+/** The state of a task as a key of `marks`, with health and the state of its node. */
 export function taskWord(task: Task, node: Node | undefined): string {
   const { state, health } = task.status;
   if (state === 'failed' || state === 'rejected' || state === 'orphaned') return state;
@@ -87,13 +88,14 @@ export function taskWord(task: Task, node: Node | undefined): string {
   return container === 'running' ? (health ?? 'running') : container;
 }
 
+/** The state of a node as a key of `marks`, with its availability. */
 export function nodeWord(node: Node): string {
   if (node.status.state !== 'ready') return node.status.state;
   if (node.spec.availability === 'drain') return 'drained';
   return node.spec.availability === 'pause' ? 'paused' : 'ready';
 }
 
-/** The last values as a line of bars, newest at the right; the highest bar is `max`, or what is seen. */
+/** The last values as bars, newest at the right; a full bar is `max`, or the highest value. */
 export function sparkline(
   values: readonly number[],
   width: number,
@@ -111,12 +113,13 @@ export function sparkline(
   return bars.join('').padStart(width);
 }
 
-/** `███░░`. */
+/** A bar such as `███░░`; `share` is 0 to 1. */
 export function barText(share: number, width: number, glyphs: Glyphs): string {
   const full = Math.round(Math.min(1, Math.max(0, share)) * width);
   return glyphs.bar[0].repeat(full) + glyphs.bar[1].repeat(width - full);
 }
 
+/** The style of a load: good below 70 %, bad from 90 %. */
 export function shareStyle(share: number): Style {
   if (share >= 0.9) return 'bad';
   return share >= 0.7 ? 'warn' : 'good';

@@ -8,7 +8,7 @@ import { cell, harmless } from './text.js';
 import type { Look } from '../state/view.js';
 import { countsOf, isRunning, serviceWord, sumUse } from '../views/parts.js';
 
-/** The whole cluster on one page: machines, services, what is wrong, what happened last. */
+/** The overview screen: machines, services, problems and the latest events. */
 export function homeLines(look: Look, columns: number, rows: number, pane: Pane): readonly Line[] {
   const problems = problemLines(look);
   const machines = machineLines(look, columns);
@@ -24,7 +24,7 @@ export function homeLines(look: Look, columns: number, rows: number, pane: Pane)
   return [...parts, ...block(last, eventLines(look, columns), rows - parts.length - 1)];
 }
 
-/** Which part `enter` opens is told by a sign, as no colour is needed to know it. */
+/** The title of a section; `>` marks the focused one without relying on colour. */
 function title(text: string, focused: boolean): Line {
   return focused ? [span('> ', 'accent'), span(text, 'title')] : [span(`  ${text}`, 'title')];
 }

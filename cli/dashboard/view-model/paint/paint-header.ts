@@ -6,7 +6,7 @@ import { age, harmless } from './text.js';
 import type { Look } from '../state/view.js';
 import { countsOf } from '../views/parts.js';
 
-/** Statistics come each second: after this they are late. */
+/** Statistics arrive each second; older ones are shown as stale. */
 const staleMs = 3_500;
 
 interface Totals {
@@ -30,7 +30,7 @@ function totals({ world }: Look): Totals {
   });
 }
 
-/** Cluster, machines, tasks, CPU, memory, and how old all this is. */
+/** The header line: cluster, freshness, machines, tasks, CPU and memory. */
 export function headerLine(look: Look, columns: number, paused: boolean): Line {
   const { world, glyphs } = look;
   const { ready, nodes, running, wanted } = totals(look);
@@ -66,16 +66,16 @@ export function headerLine(look: Look, columns: number, paused: boolean): Line {
   ];
 }
 
-/** Never silently frozen: says that it is lost, late, paused. */
+/** The state of the data, so that a frozen screen is recognizable: live, lost, stale or paused. */
 function freshness({ world, now }: Look, paused: boolean): Line[number] {
   const { state, since, message } = world.connection;
-  const old = `data ${age(now - Math.max(world.heardAt, 0))} old`;
+  const dataAge = `data ${age(now - Math.max(world.heardAt, 0))} old`;
   if (state === 'lost') {
-    const data = world.heardAt === 0 ? 'no data yet' : old;
+    const data = world.heardAt === 0 ? 'no data yet' : dataAge;
     return span(`connection lost ${age(now - since)} ago, ${data} ${harmless(message)} `, 'bad');
   }
-  if (paused) return span(`paused, ${old} `, 'warn');
+  if (paused) return span(`paused, ${dataAge} `, 'warn');
   if (state === 'connecting') return span('connecting ', 'warn');
-  if (world.heardAt > 0 && now - world.heardAt > staleMs) return span(`${old} `, 'warn');
+  if (world.heardAt > 0 && now - world.heardAt > staleMs) return span(`${dataAge} `, 'warn');
   return span('live ', 'good');
 }

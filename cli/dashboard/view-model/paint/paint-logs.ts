@@ -5,7 +5,7 @@ import type { Line } from './spans.js';
 import { serviceStyle, span } from './spans.js';
 import { cell, wrapped } from './text.js';
 
-/** A line about the log, then as many of its lines as there is room for, the newest at the bottom. */
+/** A status line, then the visible log lines with the newest at the bottom. */
 export function logLines(screen: LogScreen, columns: number, rows: number): readonly Line[] {
   const lines = queriedLines(screen.buffer, screen);
   const bottom = Math.min(screen.bottom ?? lines.length - 1, lines.length - 1);
@@ -25,11 +25,11 @@ export function logLines(screen: LogScreen, columns: number, rows: number): read
 
 function statusLine({ buffer, ...screen }: LogScreen, shown: number): Line {
   const parts = [
-    screen.bottom === undefined ? 'follows' : `line ${screen.bottom + 1} of ${shown}`,
+    screen.bottom === undefined ? 'following' : `line ${screen.bottom + 1} of ${shown}`,
     screen.sinceMinutes === undefined ? 'tail' : `last ${screen.sinceMinutes} min`,
     screen.search === '' ? '' : `/${screen.search}${screen.only ? ' only' : ''}`,
     screen.wrap ? 'wrap' : '',
-    screen.previous ? 'former tasks only' : '',
+    screen.previous ? 'previous tasks only' : '',
   ].filter((part) => part !== '');
   const { dropped } = buffer;
   return [

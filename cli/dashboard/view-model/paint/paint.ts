@@ -20,12 +20,12 @@ import type { Column, Look, Row } from '../state/view.js';
 import { listViews } from '../views/all.js';
 import type { World } from '../state/world.js';
 
-/** A whole frame: always `rows - 1` lines, so that the terminal never scrolls. */
+/** Renders a frame: always `rows - 1` lines, so that the terminal never scrolls. */
 export function paintFrame(state: State, look: Look, listings: Listings): readonly Line[] {
   const { size } = state;
   const height = Math.max(1, size.rows - 1);
   if (tooSmall(size)) {
-    const text = `terminal is ${size.columns}x${size.rows}: at least 60x15 is needed`;
+    const text = `terminal is ${size.columns}x${size.rows}; enlarge it to at least 60x15`;
     return [[span(cell(text, size.columns), 'warn')]];
   }
   const screen = topOf(state);
@@ -45,7 +45,7 @@ export function paintFrame(state: State, look: Look, listings: Listings): readon
   return lines.slice(0, height).map((line) => clipped(line, size.columns));
 }
 
-/** A line that ends where the terminal does. */
+/** Clips a line to the width of the terminal. */
 function clipped(line: Line, columns: number): Line {
   const out: Span[] = [];
   let room = columns;
@@ -110,8 +110,8 @@ function listLines(
 }
 
 function emptyText({ filter, problems }: ListScreen, total: number): string {
-  if (total === 0) return 'nothing here';
-  if (problems && filter === '') return `nothing is wrong with any of ${total} (! shows all)`;
+  if (total === 0) return 'no objects';
+  if (problems && filter === '') return `none of ${total} has a problem (! shows all)`;
   return `none of ${total} matches /${harmless(filter)} (esc clears)`;
 }
 
@@ -149,7 +149,7 @@ function plainLines({ source, top }: TextScreen, look: Look, rows: number): read
   });
 }
 
-/** Where we are and what narrows it. */
+/** The breadcrumb: the open screens, and the filters of the topmost one. */
 function crumbLine(state: State, look: Look, listings: Listings): Line {
   const names = state.stack.slice(-4).map((screen) => crumbOf(screen, look));
   const trail = names.join(` ${look.glyphs.separator} `);
@@ -216,10 +216,10 @@ function dialogLines(state: State, look: Look): readonly Line[] {
       const ask: Line =
         typeof confirm === 'object'
           ? [
-              span(`type ${harmless(confirm.word)} and enter, esc leaves it: `, 'warn'),
+              span(`type ${harmless(confirm.word)} and enter to confirm, esc to cancel: `, 'warn'),
               span(`${harmless(mode.typed)}${cursor}`, 'bold'),
             ]
-          : [span('y does it, any other key leaves it', 'warn')];
+          : [span('y to confirm, any other key to cancel', 'warn')];
       return [
         [span(`${harmless(title)}?`, 'bad')],
         ...effect.slice(0, 6).map((line): Line => [span(`  ${harmless(line)}`)]),
@@ -234,7 +234,7 @@ function flashLine({ flash }: State, { now }: Look): Line {
   return [span(` ${harmless(flash.text)}`, flash.tone)];
 }
 
-/** What can be done here, as many as fit; the full list is under `?`. */
+/** Key hints for the current screen, as many as fit; `?` shows all. */
 function hintLine(state: State): Line {
   const screen = topOf(state);
   const own = screen.kind === 'list' ? listKeys : screen.kind === 'logs' ? logKeys : [];

@@ -1,4 +1,4 @@
-/** What a piece of text means; themes say how it looks. `s0`–`s5` tell services apart. */
+/** Semantic style of a piece of text, coloured by the theme. `s0`–`s5` distinguish services. */
 export type Style =
   | 'plain'
   | 'dim'
@@ -30,7 +30,7 @@ export function span(text: string, style: Style = 'plain'): Span {
 
 const serviceStyles = ['s0', 's1', 's2', 's3', 's4', 's5'] as const;
 
-/** The same colour for the same name, in every view and run. */
+/** The style of a service's name, the same in every view and run. */
 export function serviceStyle(name: string): Style {
   let hash = 0;
   for (const char of name) hash = (hash * 31 + (char.codePointAt(0) ?? 0)) % 9973;

@@ -1,14 +1,14 @@
 import { oneLine, textWidth } from '../../../output/table.js';
 
-/** Marks that turn the direction of text, and joiners without a width: they hide what a name is. */
+/** Bidirectional controls and zero-width characters, which can disguise a name. */
 const invisible = /[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/gu;
 
-/** What came from outside, made so that it cannot drive the terminal or break a line. */
+/** Sanitizes external text: no control sequences, line breaks or invisible characters. */
 export function harmless(text: string): string {
   return oneLine(text).replace(invisible, '');
 }
 
-/** The beginning, as many columns as fit. */
+/** The longest prefix that fits into `width` columns. */
 function head(text: string, width: number): string {
   let used = 0;
   let out = '';
@@ -31,7 +31,9 @@ function tail(text: string, width: number): string {
   return out;
 }
 
-/** Cuts out the middle, so that `web-frontend-3` stays told from `web-frontend-4`: `web-fr…-3`. */
+/**
+ * Truncates in the middle, so that replica numbers stay visible: `web-frontend-3` is `web-fr…-3`.
+ */
 export function fitMiddle(text: string, width: number): string {
   if (textWidth(text) <= width) return text;
   if (width <= 1) return head(text, width);
@@ -39,7 +41,7 @@ export function fitMiddle(text: string, width: number): string {
   return `${head(text, width - 1 - end)}…${tail(text, end)}`;
 }
 
-/** Exactly so many columns, cut or filled up. */
+/** Truncates or pads to exactly `width` columns. */
 export function cell(text: string, width: number, right = false): string {
   const cut = fitMiddle(text, width);
   const fill = ' '.repeat(Math.max(0, width - textWidth(cut)));
@@ -57,7 +59,7 @@ export function age(ms: number): string {
   return `${Math.floor(hours / 24)}d`;
 }
 
-/** Text broken into pieces of at most `width` columns. */
+/** Splits text into pieces of at most `width` columns. */
 export function wrapped(text: string, width: number): readonly string[] {
   if (textWidth(text) <= width || width < 2) return [text];
   const lines: string[] = [];

@@ -7,7 +7,9 @@ import { serviceStyle, span } from './spans.js';
 import { cell, harmless } from './text.js';
 import type { Look } from '../state/view.js';
 
-/** A machine with the tasks on it; the last column is for tasks that have no machine. */
+/**
+ * A machine with its tasks; `node` is undefined in the last column, for tasks without a machine.
+ */
 export interface TopologyColumn {
   readonly node: Node | undefined;
   readonly tasks: readonly Task[];
@@ -24,19 +26,19 @@ export function topologyColumns({ world }: Look): readonly TopologyColumn[] {
     const byName = (a: Task, b: Task): number =>
       a.containerName.localeCompare(b.containerName, 'en', { numeric: true });
     const tasks = [...world.currentTasks()].sort(byName);
-    const of = new Map<string, Task[]>();
+    const byNode = new Map<string, Task[]>();
     for (const task of tasks) {
-      const list = of.get(task.nodeId ?? '') ?? [];
+      const list = byNode.get(task.nodeId ?? '') ?? [];
       list.push(task);
-      of.set(task.nodeId ?? '', list);
+      byNode.set(task.nodeId ?? '', list);
     }
-    const columns = nodes.map((node) => ({ node, tasks: of.get(node.id) ?? [] }));
-    const homeless = of.get('') ?? [];
-    return homeless.length === 0 ? columns : [...columns, { node: undefined, tasks: homeless }];
+    const columns = nodes.map((node) => ({ node, tasks: byNode.get(node.id) ?? [] }));
+    const unplaced = byNode.get('') ?? [];
+    return unplaced.length === 0 ? columns : [...columns, { node: undefined, tasks: unplaced }];
   });
 }
 
-/** Where the selected task is: column and place in it; the first task when none is. */
+/** Column and row of the selected task, or of the first task if none is selected. */
 export function topologyCursor(
   screen: TopologyScreen,
   columns: readonly TopologyColumn[],
@@ -54,7 +56,7 @@ export function topologyCursor(
   };
 }
 
-/** The task `dx` columns and `dy` rows away; empty columns are stepped over. */
+/** Moves the selection by `dx` columns and `dy` rows; skips empty columns. */
 export function topologyMove(
   screen: TopologyScreen,
   columns: readonly TopologyColumn[],
@@ -103,7 +105,7 @@ export function topologyLines(
   lines.push([
     span(
       hidden > 0
-        ? `machines ${left + 1}-${left + shown} of ${all.length}: arrows move on`
+        ? `machines ${left + 1}-${left + shown} of ${all.length}: scroll with the arrow keys`
         : 'colour: service   glyph: state',
       'dim',
     ),

@@ -1,6 +1,6 @@
 import type { Labels } from '../../../../manager/common/model/meta.js';
 
-/** What a filter looks at. */
+/** The part of a row that filters match. */
 export interface Filterable {
   readonly text: string;
   readonly labels: Labels;
@@ -8,15 +8,16 @@ export interface Filterable {
 
 export interface Filter {
   readonly matches: (item: Filterable) => boolean;
-  /** Why the text is no filter yet: it then matches everything. */
+  /** Why the text is not a valid filter; it is then incomplete or matched literally. */
   readonly problem?: string;
 }
 
 const everything: Filter = { matches: () => true };
 
 /**
- * `re` a regular expression without regard to case, `!re` what does not match it, `-l key=value,key2`
- * labels, `-f text` its letters in that order. A text that is no regular expression is looked for as it is.
+ * Parses a filter: `re` a case-insensitive regular expression, `!re` its inverse, `-l
+ * key=value,key2` labels, `-f text` the letters in that order. Text that is not a valid expression
+ * is matched literally.
  */
 export function parseFilter(text: string): Filter {
   const trimmed = text.trim();
@@ -31,13 +32,13 @@ export function parseFilter(text: string): Filter {
 }
 
 function textFilter(text: string): Filter {
-  // Plain words are by far the most common and need no machine.
+  // Fast path: plain words are by far the most common.
   if (/^[\w .:/-]+$/u.test(text) && !text.includes('.')) return contains(text);
   try {
     const pattern = new RegExp(text, 'iu');
     return { matches: (item) => pattern.test(item.text) };
   } catch {
-    return { ...contains(text), problem: 'not a regular expression, looked for as it is' };
+    return { ...contains(text), problem: 'not a regular expression, matched literally' };
   }
 }
 
@@ -47,7 +48,7 @@ function contains(text: string): Filter {
 }
 
 function labelFilter(text: string): Filter {
-  if (text === '') return { ...everything, problem: 'key or key=value' };
+  if (text === '') return { ...everything, problem: 'expected key or key=value' };
   const wanted = text.split(',').map((part) => {
     const [key = '', ...value] = part.trim().split('=');
     return { key, value: value.length === 0 ? undefined : value.join('=') };

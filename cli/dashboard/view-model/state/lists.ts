@@ -4,31 +4,31 @@ import type { ListScreen } from './model.js';
 import type { Column, Look, Row, View } from './view.js';
 import { listViews } from '../views/all.js';
 
-/** A list as it stands: what a filter lets through, sorted. */
+/** The filtered and sorted rows of a list. */
 export interface Listing {
   readonly view: View;
   readonly rows: readonly Row[];
-  /** Before the filter. */
+  /** Number of rows before filtering. */
   readonly total: number;
   readonly cursor: number;
   readonly problem: string | undefined;
 }
 
-interface Kept<T> {
+interface Cached<T> {
   readonly key: string;
   readonly value: T;
 }
 
 const collator = new Intl.Collator('en', { numeric: true });
 
-/** Columns whose order changes with every message of statistics. */
+/** Columns whose sort order changes with every statistics message. */
 const usageColumns = new Set(['cpu', 'trend', 'mem', 'memtrend', 'net', 'io', 'disk', 'load']);
 
-/** Keeps rows between frames: only what has changed is built, sorted and filtered again. */
+/** Caches rows between frames: builds, sorts and filters again only after a change. */
 export class Listings {
-  #rows: Kept<readonly Row[]> | undefined;
-  #sorted: Kept<readonly Row[]> | undefined;
-  #shown: (Kept<readonly Row[]> & { readonly problem: string | undefined }) | undefined;
+  #rows: Cached<readonly Row[]> | undefined;
+  #sorted: Cached<readonly Row[]> | undefined;
+  #shown: (Cached<readonly Row[]> & { readonly problem: string | undefined }) | undefined;
 
   of(screen: ListScreen, look: Look): Listing {
     const view = listViews[screen.view];
@@ -44,7 +44,7 @@ export class Listings {
     };
   }
 
-  #rowsOf(view: View, { scope }: ListScreen, look: Look): Kept<readonly Row[]> {
+  #rowsOf(view: View, { scope }: ListScreen, look: Look): Cached<readonly Row[]> {
     const within = look.project === undefined ? scope : { project: look.project, ...scope };
     const key = `${view.name}|${JSON.stringify(within)}|${look.world.version}`;
     if (this.#rows?.key !== key) this.#rows = { key, value: view.rows(look, within) };
@@ -55,8 +55,8 @@ export class Listings {
     view: View,
     screen: ListScreen,
     look: Look,
-    rows: Kept<readonly Row[]>,
-  ): Kept<readonly Row[]> {
+    rows: Cached<readonly Row[]>,
+  ): Cached<readonly Row[]> {
     const sort = sortOf(screen, look);
     const usage = usageColumns.has(sort.column) ? look.world.usageVersion : 0;
     const key = `${rows.key}|${sort.column}|${String(sort.descending)}|${usage}`;
@@ -69,7 +69,7 @@ export class Listings {
 
   #shownOf(
     { filter, problems }: ListScreen,
-    sorted: Kept<readonly Row[]>,
+    sorted: Cached<readonly Row[]>,
   ): { readonly value: readonly Row[]; readonly problem: string | undefined } {
     const key = `${sorted.key}|${filter}|${String(problems)}`;
     if (this.#shown?.key !== key) {
@@ -84,7 +84,7 @@ export class Listings {
   }
 }
 
-/** Stable over equal keys, which are told apart by the object's id. */
+/** Sorts by the column; equal keys are ordered by object id, so that the order is stable. */
 function sortRows(
   rows: readonly Row[],
   column: Column<unknown> | undefined,
@@ -104,7 +104,7 @@ function compareKeys(a: number | string, b: number | string): number {
   return collator.compare(String(a), String(b));
 }
 
-/** Where the selected object is; when it has gone, what stands in its place now. */
+/** Index of the selected object, or of the row at its last position if it is gone. */
 function cursorOf({ selected, at }: ListScreen, rows: readonly Row[]): number {
   const last = Math.max(0, rows.length - 1);
   if (rows[at]?.id === selected) return at;
@@ -112,20 +112,20 @@ function cursorOf({ selected, at }: ListScreen, rows: readonly Row[]): number {
   return found >= 0 ? found : Math.min(at, last);
 }
 
-/** Puts the cursor on a row. */
+/** Moves the cursor to a row; clamps the index. */
 export function selectAt(screen: ListScreen, listing: Listing, at: number): ListScreen {
   const index = Math.min(Math.max(0, at), Math.max(0, listing.rows.length - 1));
   return { ...screen, selected: listing.rows[index]?.id, at: index };
 }
 
-/** First of the `height` rows to show: the cursor's page, so that moving within it moves nothing else. */
+/** Index of the first of `height` visible rows, with the cursor in the middle where possible. */
 export function windowStart(cursor: number, count: number, height: number): number {
   if (count <= height) return 0;
   const half = Math.floor(height / 2);
   return Math.min(Math.max(0, cursor - half), count - height);
 }
 
-/** What an action is for: the marked rows that are there, else the one under the cursor. */
+/** The rows an action applies to: the visible marked rows, or the row under the cursor. */
 export function targetsOf(screen: ListScreen, listing: Listing): readonly Row[] {
   const marked = listing.rows.filter(({ id }) => screen.marks.has(id));
   if (marked.length > 0) return marked;

@@ -2,7 +2,7 @@ import type { TaskLogLine } from '../../../../manager/common/protocol/control.js
 import { harmless } from '../paint/text.js';
 
 export interface KeptLine {
-  /** Counts from 0 over all lines that ever came. */
+  /** Sequence number from 0, over all lines received. */
   readonly number: number;
   readonly source: string;
   readonly taskId: string;
@@ -13,14 +13,14 @@ export interface KeptLine {
 }
 
 const maxLines = 5_000;
-/** Longer ones are cut: a line of megabytes is no log line, and memory is bounded. */
+/** Longer lines are truncated to bound memory. */
 const maxLineChars = 4_096;
 
-/** The newest lines of a log; older ones are let go and counted. Changed in place. */
+/** The newest lines of a log; older ones are dropped and counted. Mutable. */
 export class LogBuffer {
   #lines: KeptLine[] = [];
   #next = 0;
-  /** Raised by every change. */
+  /** Increases with every change. */
   version = 0;
   state: 'reading' | 'ended' | 'lost' = 'reading';
   message = '';
@@ -29,7 +29,7 @@ export class LogBuffer {
     return this.#lines;
   }
 
-  /** Lines that came and are no longer held. */
+  /** Number of lines received and no longer held. */
   get dropped(): number {
     return this.#next - this.#lines.length;
   }
@@ -50,11 +50,11 @@ export class LogBuffer {
       });
       this.#next += 1;
     }
-    // Cut in large steps, as taking off the front costs a copy.
+    // Trims in large steps, because removing the front copies the array.
     if (this.#lines.length > maxLines * 1.2) this.#lines = this.#lines.slice(-maxLines);
   }
 
-  /** A line of the reader's own, to find the place again. */
+  /** Inserts a line of the user's own as a visual mark. */
   mark(text: string): void {
     this.version += 1;
     this.#lines.push({
@@ -89,7 +89,10 @@ export interface LogQuery {
   readonly previous: boolean;
 }
 
-/** A search as a test of lines; a text that is no regular expression is looked for as it is. */
+/**
+ * A case-insensitive test for lines: a regular expression, or literal text if it is not a valid
+ * one. Undefined for an empty search.
+ */
 export function searchTest(search: string): ((text: string) => boolean) | undefined {
   if (search === '') return undefined;
   try {
@@ -113,7 +116,9 @@ export function queriedLines(buffer: LogBuffer, query: LogQuery): readonly KeptL
   );
 }
 
-/** Index of the next line up (`-1`) or down (`1`) that the search finds, from `at` on; undefined for none. */
+/**
+ * Index of the next matching line before (`-1`) or after (`1`) `at`; undefined if there is none.
+ */
 export function findLine(
   lines: readonly KeptLine[],
   search: string,
@@ -128,7 +133,7 @@ export function findLine(
   return undefined;
 }
 
-/** As it is written to a file. */
+/** The line as saved to a file. */
 export function savedLine({ stamp, source, text }: KeptLine): string {
   return `${stamp} ${source} | ${text}`;
 }

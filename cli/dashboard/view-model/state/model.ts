@@ -8,14 +8,14 @@ export interface ListScreen {
   readonly view: ListName;
   readonly scope: Scope;
   readonly filter: string;
-  /** As the view or the user's preferences have it unless chosen here. */
+  /** Chosen by the user on this screen; undefined for the preference or the view's default. */
   readonly sort: Sort | undefined;
-  /** Id of the object under the cursor; it stays there wherever its row goes. */
+  /** Id of the object under the cursor, which follows the object when rows move. */
   readonly selected: string | undefined;
-  /** Row it was last seen at: where the cursor goes when the object is gone. */
+  /** Last row of that object: the cursor's position once the object is gone. */
   readonly at: number;
   readonly marks: ReadonlySet<string>;
-  /** Only what has something wrong. */
+  /** Shows only rows with problems. */
   readonly problems: boolean;
   readonly wide: boolean;
 }
@@ -23,7 +23,7 @@ export interface ListScreen {
 export type TextSource =
   | { readonly kind: 'describe'; readonly view: ListName; readonly id: string }
   | { readonly kind: 'why'; readonly view: ListName; readonly id: string }
-  /** The object as it is kept, as JSON. */
+  /** The stored object as JSON. */
   | { readonly kind: 'raw'; readonly view: ListName; readonly id: string }
   | { readonly kind: 'help' }
   | { readonly kind: 'output'; readonly title: string; readonly lines: readonly string[] };
@@ -43,19 +43,19 @@ export interface LogScreen {
   /** Only lines of this container. */
   readonly container: string | undefined;
   readonly buffer: LogBuffer;
-  /** Line at the bottom; undefined follows. */
+  /** Index of the bottom line; undefined to follow. */
   readonly bottom: number | undefined;
   readonly wrap: boolean;
   readonly stamps: boolean;
-  /** What is searched for; empty for nothing. */
+  /** Search text; empty for none. */
   readonly search: string;
-  /** Shows only lines that the search finds. */
+  /** Shows only lines that match the search. */
   readonly only: boolean;
-  /** The task that it was opened for: what others in its slot wrote can be told apart. */
+  /** The task whose log was opened, to tell it from previous tasks of its slot. */
   readonly taskId: string | undefined;
-  /** Shows only what former tasks of the slot wrote. */
+  /** Shows only lines of previous tasks of the slot. */
   readonly previous: boolean;
-  /** Of the last so many minutes; undefined is the tail. */
+  /** Time range in minutes; undefined for the tail. */
   readonly sinceMinutes: number | undefined;
 }
 
@@ -65,7 +65,7 @@ export interface TopologyScreen {
   readonly left: number;
 }
 
-/** Parts of the overview that can be entered. */
+/** Sections of the overview that can be opened. */
 export const panes = ['machines', 'services', 'problems', 'events'] as const;
 export type Pane = (typeof panes)[number];
 
@@ -95,7 +95,7 @@ export interface Size {
 }
 
 export interface State {
-  /** The last is shown; never empty. */
+  /** Screens, the visible one last; never empty. */
   readonly stack: readonly Screen[];
   readonly mode: Mode;
   readonly flash: Flash | undefined;
@@ -104,11 +104,11 @@ export interface State {
   readonly readOnly: boolean;
   readonly paused: boolean;
   readonly mouse: boolean;
-  /** Lists show only this project. */
+  /** Restricts all lists to this project. */
   readonly project: string | undefined;
 }
 
-/** What the program around the model is to do. */
+/** A side effect that the model requests, see effects.ts. */
 export type Effect =
   | { readonly kind: 'quit' }
   | { readonly kind: 'act'; readonly action: Action }
@@ -119,7 +119,7 @@ export type Effect =
   | { readonly kind: 'save'; readonly name: string; readonly lines: readonly string[] }
   | { readonly kind: 'copy'; readonly text: string }
   | { readonly kind: 'mouse'; readonly on: boolean }
-  /** Flags and sub-commands are wanted for completion. */
+  /** Loads flags and subcommands for completion. */
   | { readonly kind: 'learnCommands' }
   | { readonly kind: 'repaint' };
 
@@ -182,7 +182,7 @@ export function flashed(state: State, text: string, tone: Flash['tone'], now: nu
   return { ...state, flash: { text, tone, until: now + flashMs } };
 }
 
-/** Rows of the terminal that are the screen's own: all but header, breadcrumb, flash, hints. */
+/** Rows for the screen's body: all except header, breadcrumb, flash and hints. */
 export function bodyRows(size: Size): number {
   return Math.max(1, size.rows - 1 - 4);
 }

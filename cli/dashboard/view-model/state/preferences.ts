@@ -8,11 +8,11 @@ export const noPreferences: Preferences = { columns: {}, sort: {}, hotkeys: {} }
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Checks a file's content; throws `invalid` with the place that is wrong. */
+/** Validates the content of a preferences file; throws `invalid` with the key at fault. */
 export function parsePreferences(value: unknown): Preferences {
   const fields = record('the file', value ?? {});
   const unknown = Object.keys(fields).find((key) => !known.has(key));
-  if (unknown !== undefined) throw wrong(unknown, `unknown; use ${[...known].join(', ')}`);
+  if (unknown !== undefined) throw invalid(unknown, `unknown key; use ${[...known].join(', ')}`);
   return {
     ...themeOf(fields),
     ...flagOf(fields, 'ascii'),
@@ -22,7 +22,9 @@ export function parsePreferences(value: unknown): Preferences {
     sort: ofViews('sort', fields.sort, sortText),
     hotkeys: Object.fromEntries(
       Object.entries(record('hotkeys', fields.hotkeys ?? {})).map(([key, line]) => {
-        if (typeof line !== 'string' || line === '') throw wrong(`hotkeys.${key}`, 'not a command');
+        if (typeof line !== 'string' || line === '') {
+          throw invalid(`hotkeys.${key}`, 'must be a command');
+        }
         return [key, line.replace(/^:/u, '')];
       }),
     ),
@@ -31,25 +33,25 @@ export function parsePreferences(value: unknown): Preferences {
 
 const known = new Set(['theme', 'ascii', 'mouse', 'readOnly', 'columns', 'sort', 'hotkeys']);
 
-function wrong(where: string, what: string): AppError {
-  return new AppError('invalid', `${where} is ${what}`);
+function invalid(where: string, problem: string): AppError {
+  return new AppError('invalid', `${where}: ${problem}`);
 }
 
 function record(where: string, value: unknown): Fields {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields;
-  throw wrong(where, 'not a list of names with values');
+  throw invalid(where, 'must be a mapping');
 }
 
 function flagOf(fields: Fields, key: 'ascii' | 'mouse' | 'readOnly'): Partial<Preferences> {
   const value = fields[key];
   if (value === undefined) return {};
-  if (typeof value !== 'boolean') throw wrong(key, 'neither true nor false');
+  if (typeof value !== 'boolean') throw invalid(key, 'must be true or false');
   return { [key]: value };
 }
 
 function themeOf({ theme }: Fields): Partial<Preferences> {
   if (theme === undefined) return {};
-  if (typeof theme !== 'string') throw wrong('theme', 'not a name');
+  if (typeof theme !== 'string') throw invalid('theme', 'must be a string');
   return { theme };
 }
 
@@ -59,9 +61,9 @@ function ofViews<T>(
   read: (where: string, view: View, value: unknown) => T,
 ): Readonly<Partial<Record<ListName, T>>> {
   const entries = Object.entries(record(where, value ?? {})).map(([name, wanted]) => {
-    const view = Object.values(listViews).find((one) => one.name === name);
+    const view = Object.values(listViews).find((candidate) => candidate.name === name);
     if (view === undefined) {
-      throw wrong(`${where}.${name}`, `no view; use ${Object.keys(listViews).join(', ')}`);
+      throw invalid(`${where}.${name}`, `unknown view; use ${Object.keys(listViews).join(', ')}`);
     }
     return [name, read(`${where}.${name}`, view, wanted)] as const;
   });
@@ -71,29 +73,32 @@ function ofViews<T>(
 function columnKey(where: string, { columns }: View, key: unknown): string {
   const found = columns.find((column) => column.key === key);
   if (found !== undefined) return found.key;
-  throw wrong(`${where} ${String(key)}`, `no column; use ${columns.map((c) => c.key).join(', ')}`);
+  const keys = columns.map((column) => column.key).join(', ');
+  throw invalid(`${where} ${String(key)}`, `unknown column; use ${keys}`);
 }
 
 function columnList(where: string, view: View, value: unknown): readonly string[] {
-  if (!Array.isArray(value) || value.length === 0) throw wrong(where, 'not a list of columns');
+  if (!Array.isArray(value) || value.length === 0) {
+    throw invalid(where, 'must be a list of columns');
+  }
   return value.map((key: unknown) => columnKey(where, view, key));
 }
 
-/** `cpu`, or `-cpu` for the most first. */
+/** Parses a sort order: `cpu` ascending, `-cpu` descending. */
 function sortText(where: string, view: View, value: unknown): Sort {
-  if (typeof value !== 'string') throw wrong(where, 'not a column');
+  if (typeof value !== 'string') throw invalid(where, 'must be a column');
   const descending = value.startsWith('-');
   return { column: columnKey(where, view, value.replace(/^-/u, '')), descending };
 }
 
-/** The columns of a view as they are wanted. */
+/** The columns of a view by the user's preferences, or all. */
 export function columnsOf(view: View, { preferences }: Look): readonly Column<unknown>[] {
   const keys = (preferences ?? noPreferences).columns[view.name];
   if (keys === undefined) return view.columns;
   return keys.flatMap((key) => view.columns.find((column) => column.key === key) ?? []);
 }
 
-/** What the list is sorted by: as chosen on it, else as preferred, else as it comes. */
+/** The sort order of a list: chosen on the screen, preferred by the user, or the view's default. */
 export function sortOf({ sort, view }: ListScreen, { preferences }: Look): Sort {
   return sort ?? (preferences ?? noPreferences).sort[view] ?? listViews[view].sort;
 }

@@ -23,14 +23,14 @@ export const viewNames = [
 ] as const;
 export type ViewName = (typeof viewNames)[number];
 
-/** What a list is narrowed to by where it was entered from. */
+/** Restricts a list to the objects of the row from which it was opened. */
 export interface Scope {
   readonly project?: string;
   readonly serviceId?: string;
   readonly nodeId?: string;
   readonly networkId?: string;
   readonly image?: string;
-  /** Also tasks whose slot another one fills now. */
+  /** Includes tasks that were replaced in their slot. */
   readonly history?: boolean;
 }
 
@@ -38,13 +38,13 @@ export interface Scope {
 export interface CliCommand {
   readonly name: string;
   readonly summary: string;
-  /** Known once somebody begins to type a command. */
+  /** Flags and subcommands; undefined until the user first types `:`. */
   readonly words?: CommandWords;
 }
 
-/** What can follow a command's name. */
+/** Flags and subcommands of a command, for completion. */
 export interface CommandWords {
-  /** `--follow`. */
+  /** Long flags such as `--follow`. */
   readonly flags: readonly string[];
   readonly children: Readonly<Record<string, CommandWords>>;
 }
@@ -54,24 +54,24 @@ export interface Sort {
   readonly descending: boolean;
 }
 
-/** What a user wants otherwise than it comes: see docs/dashboard.md. */
+/** The user's settings of the dashboard, see docs/dashboard.md. */
 export interface Preferences {
   readonly theme?: string;
   readonly ascii?: boolean;
   readonly mouse?: boolean;
   readonly readOnly?: boolean;
-  /** Keys of the columns of a view, in their order. */
+  /** Column keys of a view, in display order. */
   readonly columns: Readonly<Partial<Record<ViewName, readonly string[]>>>;
   readonly sort: Readonly<Partial<Record<ViewName, Sort>>>;
-  /** Key → what is typed after `:`, filled from the selected row as `{{.Name}}`. */
+  /** Key → command line after `:`, a template over the selected row such as `{{.Name}}`. */
   readonly hotkeys: Readonly<Record<string, string>>;
 }
 
-/** What cells are made from besides the row's own object. */
+/** Inputs for rendering a row besides its object. */
 export interface Look {
   readonly commands: readonly CliCommand[];
   readonly preferences?: Preferences;
-  /** Lists show only this project. */
+  /** Restricts all lists to this project. */
   readonly project?: string | undefined;
   readonly world: World;
   readonly now: number;
@@ -82,29 +82,29 @@ export interface Column<T> extends ColumnRoom {
   readonly title: string;
   readonly right?: boolean;
   readonly text: (item: T, look: Look) => string;
-  /** What it is sorted by; the text unless told. */
+  /** Sort key; the text by default. */
   readonly order?: (item: T, look: Look) => number | string;
   readonly style?: (item: T, look: Look) => Style;
 }
 
 export interface Row {
-  /** Of the object: what selection and marks follow. */
+  /** The object's id, which selection and marks refer to. */
   readonly id: string;
   readonly text: string;
   readonly labels: Labels;
-  /** Something is wrong with it. */
+  /** True if the object has a problem. */
   readonly bad: boolean;
   readonly item: unknown;
 }
 
-/** A list of one kind of object: its columns, and its rows for a moment. */
+/** A list of one kind of object: its columns and rows. */
 export interface View {
   readonly name: ViewName;
   readonly title: string;
-  /** Names for the command line. */
+  /** Names on the command line. */
   readonly aliases: readonly string[];
   readonly columns: readonly Column<unknown>[];
-  /** Sorted by this column at first. */
+  /** Default sort order. */
   readonly sort: Sort;
   readonly rows: (look: Look, scope: Scope) => readonly Row[];
 }
@@ -113,7 +113,7 @@ export interface ViewDefinition<T> extends Omit<View, 'columns' | 'rows'> {
   readonly columns: readonly Column<T>[];
   readonly items: (look: Look, scope: Scope) => readonly T[];
   readonly id: (item: T) => string;
-  /** What a filter looks at; names above all. */
+  /** The text that filters match, mostly names. */
   readonly text: (item: T, look: Look) => string;
   readonly labels?: (item: T) => Labels;
   readonly bad?: (item: T, look: Look) => boolean;
@@ -121,7 +121,7 @@ export interface ViewDefinition<T> extends Omit<View, 'columns' | 'rows'> {
 
 const noLabels: Labels = {};
 
-/** A class, as rows are many and closures of their own would be more memory than the rest. */
+/** A class instead of closures, which would dominate the memory of many rows. */
 class DefinedRow<T> implements Row {
   readonly id: string;
   readonly item: T;
@@ -148,7 +148,7 @@ class DefinedRow<T> implements Row {
   }
 }
 
-/** Forgets the type of its objects, so that all views are of one type. */
+/** Builds a view and erases its object type, so that all views have one type. */
 export function defineView<T>(definition: ViewDefinition<T>): View {
   const { name, title, aliases, sort, columns, items } = definition;
   return {

@@ -17,7 +17,7 @@ import type {
 const historyLength = 60;
 const maxEvents = 2_000;
 
-/** How well what is shown is up to date. */
+/** State of the watch stream to the manager. */
 export interface Connection {
   readonly state: 'connecting' | 'live' | 'lost';
   /** ms since the epoch. */
@@ -26,8 +26,8 @@ export interface Connection {
 }
 
 /**
- * The cluster as last heard. Changed in place by messages, as ten thousand tasks are too many to copy for
- * each; `version` and `usageVersion` say when to look again.
+ * The last known state of the cluster. Messages mutate it in place, because copying ten thousand
+ * tasks for each message is too slow; `version` and `usageVersion` increase with each change.
  */
 export class World {
   readonly cluster: string;
@@ -40,13 +40,13 @@ export class World {
   readonly configs = new Map<string, DataSeen>();
   readonly taskUse = new Map<string, TaskUse>();
   readonly nodeUse = new Map<string, NodeUse>();
-  /** CPU percent of tasks, services and nodes by id, one value a second, newest last. */
+  /** CPU percent of tasks, services and nodes by id, one value per second, newest last. */
   readonly history = new Map<string, number[]>();
-  /** Memory in use, bytes, in the same way. */
+  /** Memory in use in bytes, in the same form. */
   readonly memoryHistory = new Map<string, number[]>();
   events: ClusterEvent[] = [];
   connection: Connection = { state: 'connecting', since: 0, message: '' };
-  /** When statistics came last: they come each second, so their age is the age of the view. */
+  /** Time of the last statistics, ms since the epoch; sent each second, so it shows staleness. */
   heardAt = 0;
   managerVersion = '';
   version = 0;
@@ -93,8 +93,8 @@ export class World {
     }
     for (const id of message.goneTasks) this.#forget(this.taskUse, id);
     for (const id of message.goneNodes) this.#forget(this.nodeUse, id);
-    for (const use of message.tasks) renew(this.taskUse, use.taskId, use);
-    for (const use of message.nodes) renew(this.nodeUse, use.nodeId, use);
+    for (const use of message.tasks) overwrite(this.taskUse, use.taskId, use);
+    for (const use of message.nodes) overwrite(this.nodeUse, use.nodeId, use);
     this.#remember();
   }
 
@@ -109,7 +109,7 @@ export class World {
     this.connection = connection;
   }
 
-  /** Computed once per version of the tables. */
+  /** Caches a value until the next change of the tables. */
   memo<T>(key: string, compute: () => T): T {
     const known = this.#memo.get(key);
     if (known?.version === this.version) return known.value as T;
@@ -136,7 +136,7 @@ export class World {
     return task.nodeId === undefined ? undefined : this.nodes.get(task.nodeId);
   }
 
-  /** Tasks that fill a slot now: what has been replaced is history. */
+  /** The newest task of each slot, and older ones that still run on ready nodes. */
   currentTasks(): readonly Task[] {
     return this.memo('current-tasks', () => {
       const newest = new Map<string, Task>();
@@ -187,16 +187,16 @@ function append(history: Map<string, number[]>, id: string, value: number): void
 }
 
 /**
- * Figures are written over those before: ten thousand new objects that live for a second each would be old
- * enough to fill the heap.
+ * Overwrites the previous figures in place: ten thousand new objects per second would survive long
+ * enough to reach the old generation and fill the heap.
  */
-function renew<T extends object>(uses: Map<string, T>, id: string, use: T): void {
+function overwrite<T extends object>(uses: Map<string, T>, id: string, use: T): void {
   const known = uses.get(id);
   if (known === undefined) uses.set(id, use);
   else Object.assign(known, use);
 }
 
-/** A live task before an ended one, then the younger. */
+/** Live tasks take precedence over ended ones, then newer over older. */
 function isNewer(a: Task, b: Task): boolean {
   const [aEnded, bEnded] = [isTerminal(a.status.state), isTerminal(b.status.state)];
   if (aEnded !== bEnded) return bEnded;

@@ -17,27 +17,29 @@ export type Verb =
   | 'drain'
   | 'activate';
 
-/** One call to the manager. */
+/** A control call to the manager. */
 export type Request = {
   [Name in ControlCallName]: { readonly name: Name; readonly args: ControlCallMap[Name]['args'] };
 }[ControlCallName];
 
-/** Something that changes the cluster: what is said before it, and the calls that do it. */
+/** A change to the cluster: its description for the confirmation, and its calls. */
 export interface Action {
   readonly title: string;
-  /** What will happen, in numbers; one line each. */
+  /** The expected effect with counts, one line each. */
   readonly effect: readonly string[];
   readonly requests: readonly Request[];
-  /** Asked for: not at all, a yes, or this word. */
+  /** Confirmation: none, the key `y`, or this word typed. */
   readonly confirm: 'none' | 'yes' | { readonly word: string };
 }
 
+/** `1 container`, `2 containers`. */
 export function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? '' : 's'}`;
 }
 
 export const labelOf = ({ spec }: Service): string => `${spec.project}/${spec.service}`;
 
+/** Joins names; more than three are abbreviated to `a, b and 5 more`. */
 export function listOf(names: readonly string[]): string {
   return names.length <= 3
     ? names.join(', ')

@@ -11,7 +11,7 @@ import { isLive } from '../views/parts.js';
 import type { ListName } from '../views/all.js';
 import type { World } from '../state/world.js';
 
-/** The action of a verb on these rows; a text says why there is none. */
+/** The action of a verb on rows of a view, or a text why there is none. */
 export function actionFor(
   verb: Verb,
   view: ListName,
@@ -65,7 +65,7 @@ export function actionFor(
         rows.map(({ item }) => (item as DataSeen).spec.name),
       );
     default:
-      return 'nothing can be done to these';
+      return 'no actions are available in this view';
   }
 }
 
@@ -73,7 +73,7 @@ function onData(verb: Verb, kind: 'secret' | 'config', names: readonly string[])
   if (verb !== 'remove') return `a ${kind} can only be removed (ctrl-d)`;
   return {
     title: `remove ${kind} ${listOf(names)}`,
-    effect: ['no service may use it; its content is gone for good'],
+    effect: ['it must not be in use; its content is deleted permanently'],
     requests: names.map((name) =>
       kind === 'secret'
         ? { name: 'secret.remove', args: { name } }
@@ -90,7 +90,7 @@ function onMachines(verb: Verb, nodes: readonly Node[], world: World): Action | 
     case 'drain':
       return {
         title: `drain ${names}`,
-        effect: [`${count(tasks, 'task')} move to other machines; no new ones come`],
+        effect: [`${count(tasks, 'task')} move to other machines; no new tasks are placed here`],
         requests: nodes.map(({ id }) => ({
           name: 'node.update',
           args: { node: id, availability: 'drain' },
@@ -100,7 +100,7 @@ function onMachines(verb: Verb, nodes: readonly Node[], world: World): Action | 
     case 'activate':
       return {
         title: `activate ${names}`,
-        effect: ['it takes tasks again; none move back by themselves'],
+        effect: ['it accepts new tasks; running tasks do not move back'],
         requests: nodes.map(({ id }) => ({
           name: 'node.update',
           args: { node: id, availability: 'active' },
@@ -109,15 +109,13 @@ function onMachines(verb: Verb, nodes: readonly Node[], world: World): Action | 
       };
     case 'remove':
       return {
-        title: `forget ${names}`,
-        effect: [
-          `${count(tasks, 'task')} of it are made elsewhere; its certificate is refused from now on`,
-        ],
+        title: `remove ${names}`,
+        effect: [`${count(tasks, 'task')} move to other machines; its certificate is revoked`],
         requests: nodes.map(({ id }) => ({ name: 'node.remove', args: { node: id, force: true } })),
-        confirm: { word: nodes.length === 1 ? (nodes[0]?.spec.name ?? '') : 'forget' },
+        confirm: { word: nodes.length === 1 ? (nodes[0]?.spec.name ?? '') : 'remove' },
       };
     default:
-      return 'machines are drained (D), activated (A) or forgotten (ctrl-d)';
+      return 'machines can be drained (D), activated (A) or removed (ctrl-d)';
   }
 }
 
@@ -129,7 +127,7 @@ function onNames(
   if (verb !== 'remove') return `a ${kind} can only be removed (ctrl-d)`;
   return {
     title: `remove ${kind} ${listOf(names)}`,
-    effect: [kind === 'volume' ? 'its data is gone for good' : 'it must not be in use'],
+    effect: [kind === 'volume' ? 'its data is deleted permanently' : 'it must not be in use'],
     requests: names.map((name) =>
       kind === 'volume'
         ? { name: 'volume.remove', args: { name, force: false } }

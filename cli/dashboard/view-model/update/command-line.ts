@@ -22,8 +22,8 @@ const screens: Readonly<Record<string, 'home' | 'topology' | 'help'>> = {
 
 const quits = new Set(['q', 'q!', 'quit', 'exit']);
 
-/** Verbs that would fight over this terminal. */
-const refused = new Set(['dashboard', 'dash', 'completion']);
+/** Commands that cannot run inside the dashboard. */
+const blockedCommands = new Set(['dashboard', 'dash', 'completion']);
 
 const views = new Map<string, ListName>(
   Object.values(listViews).flatMap((view) =>
@@ -31,7 +31,7 @@ const views = new Map<string, ListName>(
   ),
 );
 
-/** Words as a shell would split them: blanks part, quotes of both kinds hold together, `\` keeps one. */
+/** Splits a line into words like a shell: at blanks, with both kinds of quotes and `\` escapes. */
 export function splitWords(text: string): readonly string[] {
   const words: string[] = [];
   for (const [, double, single, bare] of text.matchAll(
@@ -44,8 +44,8 @@ export function splitWords(text: string): readonly string[] {
 }
 
 /**
- * What a command line means. A name of a view alone, or followed by a filter, shows that view; with flags
- * or a word that is the CLI's it is the CLI's: `:volumes` looks, `:volume rm x` acts.
+ * Parses a command line. A view's name, alone or followed by a filter, shows that view; with other
+ * words a CLI command of that name takes precedence: `:volumes` lists, `:volume rm x` removes.
  */
 export function parseCommand(text: string, commands: readonly CliCommand[]): Command {
   const words = splitWords(text);
@@ -60,12 +60,14 @@ export function parseCommand(text: string, commands: readonly CliCommand[]): Com
   if (view !== undefined && (first === undefined || first.startsWith('/') || !isVerb)) {
     return { kind: 'view', view, filter: rest.join(' ').replace(/^\//u, '') };
   }
-  if (refused.has(name)) return { kind: 'problem', message: `${name} does not run in here` };
+  if (blockedCommands.has(name)) {
+    return { kind: 'problem', message: `${name} cannot run inside the dashboard` };
+  }
   if (isVerb) return { kind: 'run', words };
-  return { kind: 'problem', message: `no view and no command "${name}"; ? shows what there is` };
+  return { kind: 'problem', message: `unknown view or command "${name}"; press ? for help` };
 }
 
-/** Names that stand for a command's arguments. */
+/** Candidates for a command's arguments. */
 function namesFor(command: string, world: World): readonly string[] {
   const specNames = (objects: Iterable<{ readonly spec: { readonly name: string } }>) =>
     [...objects].map(({ spec }) => spec.name);
@@ -93,44 +95,46 @@ function namesFor(command: string, world: World): readonly string[] {
   }
 }
 
-/** What may stand where the last word is. */
+/** Candidates for the last word, not filtered by its prefix. */
 function candidates(words: readonly string[], look: Look): readonly string[] {
   const [name = ''] = words;
   if (words.length <= 1) {
-    const verbs = look.commands.map((command) => command.name).filter((verb) => !refused.has(verb));
-    return [...Object.keys(screens), ...views.keys(), ...verbs, 'quit'];
+    const commands = look.commands
+      .map((command) => command.name)
+      .filter((command) => !blockedCommands.has(command));
+    return [...Object.keys(screens), ...views.keys(), ...commands, 'quit'];
   }
   const last = words.at(-1) ?? '';
-  let at = look.commands.find((command) => command.name === name)?.words;
-  for (const word of words.slice(1, -1)) at = at?.children[word] ?? at;
-  if (last.startsWith('-')) return at?.flags ?? [];
-  const children = Object.keys(at?.children ?? {});
+  let command = look.commands.find((candidate) => candidate.name === name)?.words;
+  for (const word of words.slice(1, -1)) command = command?.children[word] ?? command;
+  if (last.startsWith('-')) return command?.flags ?? [];
+  const children = Object.keys(command?.children ?? {});
   return children.length > 0 ? children : namesFor(name, look.world);
 }
 
-/** What the last word may become, at most `limit`. */
+/** Completions of the last word, shortest first, at most `limit`. */
 export function completions(text: string, look: Look, limit = 8): readonly string[] {
   const words = text.split(/\s+/u);
   const last = words.at(-1) ?? '';
   if (last === '') return [];
-  const fits = [...new Set(candidates(words, look))].filter(
+  const matches = [...new Set(candidates(words, look))].filter(
     (word) => word.startsWith(last) && word !== last,
   );
-  return fits.sort((a, b) => a.length - b.length || (a < b ? -1 : 1)).slice(0, limit);
+  return matches.sort((a, b) => a.length - b.length || (a < b ? -1 : 1)).slice(0, limit);
 }
 
-/** The text with its last word completed as far as all candidates agree. */
+/** The text with its last word completed to the longest common prefix of all candidates. */
 export function completed(text: string, look: Look): string {
   const found = completions(text, look, 1000);
   const [first] = found;
   if (first === undefined) return text;
   const last = text.split(/\s+/u).at(-1) ?? '';
-  const agreed = found.reduce((prefix, word) => {
+  const common = found.reduce((prefix, word) => {
     let length = 0;
     while (length < prefix.length && prefix[length] === word[length]) length += 1;
     return prefix.slice(0, length);
   }, first);
   const end = first.endsWith('=') ? '' : ' ';
-  const word = found.length === 1 ? first + end : agreed.length > last.length ? agreed : first;
+  const word = found.length === 1 ? first + end : common.length > last.length ? common : first;
   return text.slice(0, text.length - last.length) + word;
 }

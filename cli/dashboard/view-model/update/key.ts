@@ -1,4 +1,4 @@
-/** One key as the model sees it: a name for special ones, else the character. */
+/** A key: the name of a special key, or `text` with a character. */
 export interface Key {
   readonly name:
     | 'text'
@@ -14,7 +14,7 @@ export interface Key {
     | 'escape'
     | 'backspace'
     | 'tab';
-  /** The character of `text`; of ctrl-x it is `x` with `ctrl`. */
+  /** The character; for ctrl-x it is `x` with `ctrl` set. */
   readonly text: string;
   readonly ctrl: boolean;
 }
@@ -27,7 +27,7 @@ export function namedKey(name: Key['name']): Key {
   return { name, text: '', ctrl: false };
 }
 
-/** For tables of keys: `ctrl-d`, `up`, `x`. */
+/** The key in key tables: `ctrl-d`, `up`, `x`. */
 export function keyName({ name, text, ctrl }: Key): string {
   if (name !== 'text') return name;
   return ctrl ? `ctrl-${text}` : text;

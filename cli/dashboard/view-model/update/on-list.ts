@@ -42,7 +42,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   'ctrl-d': 'remove',
 };
 
-/** What a key does on a list. */
+/** Handles a key on a list. */
 export function onList(context: ListContext, key: Key): Step {
   const name = keyName(key);
   const verb = verbs[name];
@@ -56,7 +56,7 @@ export function onList(context: ListContext, key: Key): Step {
   return opened(name, context);
 }
 
-/** Row the cursor goes to. */
+/** The new row of the cursor; undefined if the key does not move it. */
 function movedBy(name: string, { cursor, rows }: Listing, page: number): number | undefined {
   switch (name) {
     case 'up':
@@ -82,7 +82,7 @@ function movedBy(name: string, { cursor, rows }: Listing, page: number): number 
   }
 }
 
-/** How the list is shown. */
+/** The list with a changed presentation; undefined if the key does not change it. */
 function changedView(name: string, { screen, listing, look }: ListContext): ListScreen | undefined {
   switch (name) {
     case '<':
@@ -113,7 +113,7 @@ function nextSort(sort: Sort, { view }: Listing, step: 1 | -1): Sort {
   return sortedBy(keys[(at + step + keys.length) % keys.length] ?? sort.column);
 }
 
-const mostFirst = new Set([
+const descendingColumns = new Set([
   'cpu',
   'mem',
   'trend',
@@ -125,12 +125,12 @@ const mostFirst = new Set([
   'disk',
 ]);
 
-/** Of what is used, most people look for the most. */
+/** The default order of a column: resource usage sorts descending. */
 export function sortedBy(column: string): Sort {
-  return { column, descending: mostFirst.has(column) };
+  return { column, descending: descendingColumns.has(column) };
 }
 
-/** Marks the row and goes on to the next. */
+/** Toggles the mark of the row and moves to the next. */
 function toggleMark(screen: ListScreen, listing: Listing): ListScreen {
   const row = listing.rows[listing.cursor];
   if (row === undefined) return screen;
@@ -140,14 +140,14 @@ function toggleMark(screen: ListScreen, listing: Listing): ListScreen {
 }
 
 function act({ state, screen, listing, look }: ListContext, verb: Verb): Step {
-  if (state.readOnly) return stay(flashed(state, 'read only: nothing is changed', 'bad', look.now));
+  if (state.readOnly) return stay(flashed(state, 'read-only: no changes', 'bad', look.now));
   const action = actionFor(verb, screen.view, targetsOf(screen, listing), look.world);
   if (typeof action === 'string') return stay(flashed(state, action, 'bad', look.now));
   if (action.confirm === 'none') return { state, effects: [{ kind: 'act', action }] };
   return stay({ ...state, mode: { kind: 'confirm', action, typed: '' } });
 }
 
-/** Keys that lead somewhere else. */
+/** Handles keys that open another screen or have an effect outside the list. */
 function opened(name: string, context: ListContext): Step {
   const { state, screen, listing, look } = context;
   const row = listing.rows[listing.cursor];
@@ -183,7 +183,7 @@ function opened(name: string, context: ListContext): Step {
   }
 }
 
-/** Deploys of the service, or of the project. */
+/** Opens the deploys of the service or project. */
 function openHistory({ state, screen, look }: ListContext, row: Row): Step {
   const scope: Scope | undefined =
     screen.view === 'services'
@@ -194,12 +194,12 @@ function openHistory({ state, screen, look }: ListContext, row: Row): Step {
           ? { project: row.id }
           : undefined;
   if (scope === undefined) {
-    return stay(flashed(state, 'services and projects have a history', 'bad', look.now));
+    return stay(flashed(state, 'only services and projects have a history', 'bad', look.now));
   }
   return stay(pushed(state, listScreen('history', scope)));
 }
 
-/** Where a browser on this computer finds it. */
+/** Copies the URL of the first published TCP port. */
 function copyUrl({ state, screen, look }: ListContext, row: Row): Step {
   const { world } = look;
   const tasks =
@@ -211,7 +211,7 @@ function copyUrl({ state, screen, look }: ListContext, row: Row): Step {
   const url = tasks
     .filter(({ status }) => status.state === 'running')
     .flatMap((task) => urlsOf(task, world.nodeOf(task)?.description.address ?? ''))[0];
-  if (url === undefined) return stay(flashed(state, 'it publishes no port', 'bad', look.now));
+  if (url === undefined) return stay(flashed(state, 'no published port', 'bad', look.now));
   return {
     state: flashed(state, `copied ${url}`, 'good', look.now),
     effects: [{ kind: 'copy', text: url }],
@@ -227,7 +227,7 @@ function urlsOf({ status }: Task, address: string): readonly string[] {
     });
 }
 
-/** The list as it stands, all columns, one row a line. */
+/** The filtered list as a plain table with all columns, one line per row. */
 function listText({ listing, look }: ListContext): readonly string[] {
   const { columns } = listing.view;
   return table(
@@ -247,7 +247,7 @@ function rowName({ item, id }: Row): string {
   return harmless(named.containerName ?? named.spec?.name ?? named.name ?? id);
 }
 
-const inside: Partial<Record<ListName, readonly [ListName, (row: Row) => Scope]>> = {
+const childViews: Partial<Record<ListName, readonly [ListName, (row: Row) => Scope]>> = {
   projects: ['services', ({ id }) => ({ project: id })],
   services: ['tasks', ({ id }) => ({ serviceId: id })],
   jobs: ['tasks', ({ id }) => ({ serviceId: id, history: true })],
@@ -259,7 +259,7 @@ const inside: Partial<Record<ListName, readonly [ListName, (row: Row) => Scope]>
 function entered(context: ListContext, row: Row): Step {
   const { state, screen } = context;
   if (screen.view === 'tasks') return openLogs(context, row);
-  const next = inside[screen.view];
+  const next = childViews[screen.view];
   if (next !== undefined) return stay(pushed(state, listScreen(next[0], next[1](row))));
   const source = { kind: 'describe', view: screen.view, id: row.id } as const;
   return stay(pushed(state, { kind: 'text', source, top: 0 }));
@@ -338,7 +338,7 @@ function openLogs({ state, screen, look }: ListContext, row: Row): Step {
 }
 
 function openShell({ state, screen, look }: ListContext, row: Row): Step {
-  if (state.readOnly) return stay(flashed(state, 'read only: no shell', 'bad', look.now));
+  if (state.readOnly) return stay(flashed(state, 'read-only: no shell', 'bad', look.now));
   const task =
     screen.view === 'tasks'
       ? (row.item as Task)
@@ -346,12 +346,12 @@ function openShell({ state, screen, look }: ListContext, row: Row): Step {
         ? look.world.tasksOf(row.id).find(({ status }) => status.state === 'running')
         : undefined;
   if (task === undefined) {
-    return stay(flashed(state, 'no task that runs is selected', 'bad', look.now));
+    return stay(flashed(state, 'select a running task first', 'bad', look.now));
   }
   return { state, effects: [{ kind: 'shell', taskId: task.id }] };
 }
 
-/** Screens that a digit leads to. */
+/** Screens of the digit keys, from 1. */
 export const digitViews: readonly (ListName | 'home')[] = [
   'home',
   'machines',

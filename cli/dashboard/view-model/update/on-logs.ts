@@ -13,7 +13,7 @@ const ranges: Readonly<Record<string, number | undefined>> = {
   '6': 360,
 };
 
-/** What a key does on a log; undefined when nothing. */
+/** Handles a key on a log; undefined if the key has no effect. */
 export function onLogs(state: State, screen: LogScreen, key: Key, now: number): Step | undefined {
   const name = keyName(key);
   const set = (change: Partial<LogScreen>): Step => ({
@@ -50,12 +50,12 @@ export function onLogs(state: State, screen: LogScreen, key: Key, now: number): 
         ],
       };
     default:
-      return told(name, state, screen, now) ?? scrolled(name, screen, bodyRows(state.size), set);
+      return marked(name, state, screen, now) ?? scrolled(name, screen, bodyRows(state.size), set);
   }
 }
 
-/** What is shown of the lines, and the reader's own marks in them. */
-function told(name: string, state: State, screen: LogScreen, now: number): Step | undefined {
+/** Inserts a mark, or toggles lines of previous tasks. */
+function marked(name: string, state: State, screen: LogScreen, now: number): Step | undefined {
   const stay = (next: State): Step => ({ state: next, effects: [] });
   if (name === 'm') {
     screen.buffer.mark(`---- ${new Date(now).toISOString().slice(11, 19)} ----`);
@@ -63,7 +63,7 @@ function told(name: string, state: State, screen: LogScreen, now: number): Step 
   }
   if (name !== 'p') return undefined;
   if (screen.taskId === undefined) {
-    return stay(flashed(state, 'only of one task: go to tasks', 'bad', now));
+    return stay(flashed(state, 'only available in the log of a single task', 'bad', now));
   }
   return stay(withTop(state, { ...screen, previous: !screen.previous, bottom: undefined }));
 }
@@ -76,7 +76,7 @@ function scrolled(
 ): Step | undefined {
   const last = queriedLines(screen.buffer, screen).length - 1;
   const at = screen.bottom ?? last;
-  // The last page is the end: going past it follows again.
+  // Scrolling past the last line follows the log again.
   const to = (line: number): Step =>
     set({ bottom: line >= last ? undefined : Math.max(Math.min(page - 1, last), line) });
   switch (name) {
@@ -100,19 +100,19 @@ function scrolled(
   }
 }
 
-/** Brings the next found line to the bottom of the page. */
+/** Moves the next matching line to the bottom of the page. */
 function searched(state: State, screen: LogScreen, step: 1 | -1, now: number): Step {
   const lines = queriedLines(screen.buffer, screen);
   const at = screen.bottom ?? lines.length;
   const found = findLine(lines, screen.search, at, step);
   if (found === undefined) {
-    const text = screen.search === '' ? 'nothing to search for: / first' : 'nothing more found';
+    const text = screen.search === '' ? 'no search text: press / first' : 'no more matches';
     return { state: flashed(state, text, 'bad', now), effects: [] };
   }
   return { state: withTop(state, { ...screen, bottom: found }), effects: [] };
 }
 
-/** The same log over another range of time: read anew. */
+/** Reopens the log with another time range. */
 function reopened(state: State, screen: LogScreen, sinceMinutes: number | undefined): Step {
   const opening = { ...screen, sinceMinutes, buffer: new LogBuffer(), bottom: undefined };
   return {

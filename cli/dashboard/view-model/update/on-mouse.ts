@@ -10,18 +10,21 @@ import { onKey } from './update.js';
 import type { Look } from '../state/view.js';
 import { listViews } from '../views/all.js';
 
-/** Where it happened: columns and rows from 0. */
+/** A mouse event; column and row are zero-based. */
 export interface MouseEvent {
   readonly what: 'click' | 'wheelUp' | 'wheelDown';
   readonly column: number;
   readonly row: number;
 }
 
-/** Lines above the body: header and breadcrumb; of a list also its titles. */
+/** Lines above the body: header and breadcrumb. A list adds a line of titles. */
 const bodyTop = 2;
 const wheelRows = 3;
 
-/** The wheel moves as arrows do; a click selects, and one on what is selected goes in. */
+/**
+ * Handles the mouse: the wheel moves like arrow keys, a click selects, a click on the selection
+ * opens.
+ */
 export function onMouse(state: State, event: MouseEvent, look: Look, listings: Listings): Step {
   if (state.mode.kind !== 'browse') return { state, effects: [] };
   if (event.what !== 'click') {
@@ -48,7 +51,7 @@ function keys(state: State, name: 'up' | 'down', look: Look, listings: Listings)
 interface Clicked {
   readonly screen: ListScreen;
   readonly listing: Listing;
-  /** From the first row shown. */
+  /** Relative to the first visible row. */
   readonly row: number;
 }
 
@@ -67,7 +70,7 @@ function onRow(
   return { state: withTop(state, selectAt(screen, listing, at)), effects: [] };
 }
 
-/** A title sorts by its column; once more, the other way round. */
+/** A click on a title sorts by that column; another click reverses the order. */
 function onTitles(state: State, screen: ListScreen, column: number, look: Look): Step {
   const columns = columnsOf(listViews[screen.view], look);
   let left = 2;

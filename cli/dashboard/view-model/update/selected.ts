@@ -6,7 +6,7 @@ import type { State } from '../state/model.js';
 import { topOf } from '../state/model.js';
 import type { Look } from '../state/view.js';
 
-/** What a hotkey's command can be filled with, of the selected row. */
+/** Fields of the selected row for hotkey templates; empty if they do not apply. */
 export interface SelectedRecord {
   readonly Name: string;
   readonly Id: string;
@@ -16,7 +16,7 @@ export interface SelectedRecord {
   readonly Node: string;
 }
 
-const nothing: SelectedRecord = {
+const emptyRecord: SelectedRecord = {
   Name: '',
   Id: '',
   Project: '',
@@ -27,10 +27,10 @@ const nothing: SelectedRecord = {
 
 export function selectedRecord(state: State, look: Look, listings: Listings): SelectedRecord {
   const screen = topOf(state);
-  if (screen.kind !== 'list') return nothing;
+  if (screen.kind !== 'list') return emptyRecord;
   const { rows, cursor } = listings.of(screen, look);
   const row = rows[cursor];
-  if (row === undefined) return nothing;
+  if (row === undefined) return emptyRecord;
   const Id = row.id;
   switch (screen.view) {
     case 'tasks': {
@@ -46,17 +46,23 @@ export function selectedRecord(state: State, look: Look, listings: Listings): Se
     }
     case 'services': {
       const { spec } = row.item as Service;
-      return { ...nothing, Name: spec.service, Id, Project: spec.project, Service: spec.service };
+      return {
+        ...emptyRecord,
+        Name: spec.service,
+        Id,
+        Project: spec.project,
+        Service: spec.service,
+      };
     }
     case 'machines': {
       const { spec } = row.item as Node;
-      return { ...nothing, Name: spec.name, Id, Node: spec.name };
+      return { ...emptyRecord, Name: spec.name, Id, Node: spec.name };
     }
     case 'projects':
-      return { ...nothing, Name: Id, Id, Project: Id };
+      return { ...emptyRecord, Name: Id, Id, Project: Id };
     default: {
       const item = row.item as { readonly spec?: { readonly name?: string }; name?: string };
-      return { ...nothing, Name: item.spec?.name ?? item.name ?? Id, Id };
+      return { ...emptyRecord, Name: item.spec?.name ?? item.name ?? Id, Id };
     }
   }
 }

@@ -6,7 +6,7 @@ import { countsOf } from '../views/parts.js';
 import type { World } from '../state/world.js';
 import { grouped } from '../state/world.js';
 
-/** Services by project, as the calls want them. */
+/** Groups service names by project, the form of the calls' arguments. */
 function byProject(
   services: readonly Service[],
 ): readonly (readonly [string, readonly string[]])[] {
@@ -18,6 +18,7 @@ function byProject(
   return [...projects];
 }
 
+/** The action of a verb on services, or a text why there is none. */
 export function onServices(
   verb: Verb,
   services: readonly Service[],
@@ -51,8 +52,8 @@ export function onServices(
         title: `${verb} ${names}`,
         effect:
           verb === 'stop'
-            ? [`${containers} stop; they keep their place and data`]
-            : ['their containers start again where they were'],
+            ? [`${containers} stop; they keep their machine and data`]
+            : ['their containers start again on the same machines'],
         requests: projects.map(([project, keys]) => ({
           name: 'service.halt',
           args: { project, services: keys, halted: verb === 'stop' },
@@ -64,7 +65,7 @@ export function onServices(
     case 'remove':
       return remove(services, containers);
     default:
-      return 'services are not drained: go to a machine';
+      return 'services cannot be drained; select a machine';
   }
 }
 
@@ -73,7 +74,7 @@ function kill(services: readonly Service[], containers: string): Action {
   const projects = byProject(services);
   return {
     title: `kill ${names}`,
-    effect: [`${containers} get SIGKILL and lose what they have not written`],
+    effect: [`${containers} get SIGKILL and lose unsaved data`],
     requests: projects.map(([project, keys]) => ({
       name: 'service.kill',
       args: { project, services: keys, signal: 'SIGKILL' },
@@ -96,19 +97,19 @@ function remove(services: readonly Service[], containers: string): Action {
   };
 }
 
-/** How many are replaced at once. */
-function pace(config: UpdateConfig | undefined): string {
+/** The parallelism of an update as text. */
+function paceText(config: UpdateConfig | undefined): string {
   const { parallelism } = config ?? { parallelism: 1 };
   return parallelism === 0 ? 'all at once' : `${parallelism} at a time`;
 }
 
 function roll(services: readonly Service[], running: number): Action {
   const [only] = services;
-  const how =
-    services.length === 1 ? pace(only?.spec.update) : 'each service as its update_config says';
+  const pace =
+    services.length === 1 ? paceText(only?.spec.update) : 'each service by its update_config';
   return {
     title: `roll ${listOf(services.map(labelOf))}`,
-    effect: [`${count(running, 'container')} are replaced by new ones of the same spec, ${how}`],
+    effect: [`${count(running, 'container')} are replaced by new ones of the same spec, ${pace}`],
     requests: byProject(services).map(([project, keys]) => ({
       name: 'service.roll',
       args: { project, services: keys },
@@ -119,10 +120,10 @@ function roll(services: readonly Service[], running: number): Action {
 
 function rollBack(services: readonly Service[]): Action | string {
   const without = services.find(({ previousSpec }) => previousSpec === undefined);
-  if (without !== undefined) return `${labelOf(without)} has no spec before`;
+  if (without !== undefined) return `${labelOf(without)} has no previous spec`;
   return {
     title: `roll back ${listOf(services.map(labelOf))}`,
-    effect: services.map((service) => `${labelOf(service)}: ${imagesOf(service)}`),
+    effect: services.map((service) => `${labelOf(service)}: ${rollBackText(service)}`),
     requests: byProject(services).map(([project, keys]) => ({
       name: 'service.rollback',
       args: { project, services: keys },
@@ -131,13 +132,13 @@ function rollBack(services: readonly Service[]): Action | string {
   };
 }
 
-/** What going back changes, as far as it fits a line. */
-function imagesOf({ spec, previousSpec }: Service): string {
+/** The effect of a rollback in one line. */
+function rollBackText({ spec, previousSpec }: Service): string {
   const [now, before] = [spec.task.container.image, previousSpec?.task.container.image ?? ''];
-  const how = pace(previousSpec?.rollback);
+  const pace = paceText(previousSpec?.rollback);
   return now === before
-    ? `to the spec before, ${how} (h shows what differs)`
-    : `${now} back to ${before}, ${how}`;
+    ? `to the previous spec, ${pace} (h shows the changes)`
+    : `${now} back to ${before}, ${pace}`;
 }
 
 function scale(services: readonly Service[], step: 1 | -1): Action | string {
@@ -147,7 +148,7 @@ function scale(services: readonly Service[], step: 1 | -1): Action | string {
     return to < 0 ? [] : [{ spec, from: spec.mode.replicas, to }];
   });
   if (scaled.length === 0) {
-    return step > 0 ? 'global services are not scaled' : 'there is nothing to scale down';
+    return step > 0 ? 'global services cannot be scaled' : 'no service has replicas to remove';
   }
   const effect = scaled.map(
     ({ spec, from, to }) => `${spec.project}/${spec.service}: ${from} to ${count(to, 'replica')}`,
@@ -163,22 +164,25 @@ function scale(services: readonly Service[], step: 1 | -1): Action | string {
   };
 }
 
-/** Restart, stop and kill are for these tasks alone; what changes how many there are is for their service. */
+/**
+ * The action of a verb on tasks, or a text why there is none. Restart, stop and kill apply to these
+ * tasks only; other verbs apply to their services.
+ */
 export function onTasks(verb: Verb, tasks: readonly Task[], world: World): Action | string {
   const ids = [...new Set(tasks.map(({ serviceId }) => serviceId as string))];
   const services = ids.flatMap((id) => world.services.get(id) ?? []);
-  if (services.length === 0) return 'the service of this task is gone';
+  if (services.length === 0) return 'the service of this task no longer exists';
   const names = listOf(tasks.map(({ containerName }) => containerName));
   switch (verb) {
     case 'restart':
     case 'stop':
     case 'kill':
-      return onTheseTasks(verb, tasks, names);
+      return onSingleTasks(verb, tasks, names);
     case 'remove':
-      return 'a task is replaced when it goes: scale its service (-), or remove that';
+      return 'a removed task would be replaced; scale its service (-) or remove the service';
     case 'drain':
     case 'activate':
-      return 'tasks are not drained: go to a machine';
+      return 'tasks cannot be drained; select a machine';
     default: {
       const action = onServices(verb, services, world);
       if (typeof action === 'string') return action;
@@ -188,17 +192,17 @@ export function onTasks(verb: Verb, tasks: readonly Task[], world: World): Actio
   }
 }
 
-function onTheseTasks(
+function onSingleTasks(
   verb: 'restart' | 'stop' | 'kill',
   tasks: readonly Task[],
   names: string,
 ): Action | string {
   const running = tasks.filter(({ status }) => status.state === 'running');
-  if (running.length === 0) return 'none of these runs';
-  const words = {
-    restart: 'restarts where it is; others of its service go on',
+  if (running.length === 0) return 'none of the selected tasks is running';
+  const effects = {
+    restart: 'restarts in place; other tasks of its service keep running',
     stop: 'gets its stop signal and stays stopped until it is restarted',
-    kill: 'gets SIGKILL and loses what it has not written',
+    kill: 'gets SIGKILL and loses unsaved data',
   };
   const groups = [...grouped(running, (task) => `${task.project}/${task.service}`).values()];
   const requests = groups.flatMap((group): Request[] => {
@@ -210,14 +214,16 @@ function onTheseTasks(
     const signal = verb === 'kill' ? 'SIGKILL' : (first.spec.container.stopSignal ?? 'SIGTERM');
     return [{ name: 'service.kill', args: { ...args, signal } }];
   });
-  const effect = running.length === 1 ? words[verb] : `each of ${running.length} ${words[verb]}`;
+  const text = effects[verb];
+  const effect = running.length === 1 ? text : `each of ${running.length} ${text}`;
   return { title: `${verb} ${names}`, effect: [effect], requests, confirm: 'yes' };
 }
 
+/** The action of a verb on projects, or a text why there is none. */
 export function onProjects(verb: Verb, names: readonly string[], world: World): Action | string {
   const services = [...world.services.values()].filter(({ spec }) => names.includes(spec.project));
-  if (verb === 'scaleUp' || verb === 'scaleDown') return 'a project is not scaled: enter it';
-  if (verb === 'rollBack') return 'a project does not go back as a whole: enter it';
+  if (verb === 'scaleUp' || verb === 'scaleDown') return 'projects cannot be scaled; open one';
+  if (verb === 'rollBack') return 'projects cannot be rolled back as a whole; open one';
   if (verb !== 'remove') {
     const action = onServices(verb, services, world);
     return typeof action === 'string'

@@ -33,7 +33,7 @@ import type { ListName } from '../views/all.js';
 
 const stay = (state: State): Step => ({ state, effects: [] });
 
-/** What a key does, in whatever mode. Pure but for log buffers, which are cleared in place. */
+/** Handles a key in any mode. Pure except for log buffers, which are cleared in place. */
 export function onKey(state: State, key: Key, look: Look, listings: Listings): Step {
   if (keyName(key) === 'ctrl-c') return { state, effects: [{ kind: 'quit' }] };
   const { mode } = state;
@@ -49,19 +49,19 @@ export function onKey(state: State, key: Key, look: Look, listings: Listings): S
   }
 }
 
-/** Text that came at once: typed into a line as far as it is one, else not taken for keys. */
+/** Handles pasted text: inserted into an open filter or command line, ignored otherwise. */
 export function onPaste(state: State, text: string, look: Look): Step {
   const { mode } = state;
-  // eslint-disable-next-line no-control-regex -- what is pasted may hold anything
+  // eslint-disable-next-line no-control-regex -- pasted text may contain control characters
   const clean = text.replace(/[\u0000-\u001f\u007f-\u009f]+/gu, ' ').slice(0, 500);
   if (mode.kind === 'filter') return typedFilter(state, mode, mode.text + clean);
   if (mode.kind === 'command') {
     return stay({ ...state, mode: { ...mode, text: mode.text + clean } });
   }
-  return stay(flashed(state, 'pasted text is not taken for keys', 'bad', look.now));
+  return stay(flashed(state, 'paste ignored: press / or : first', 'bad', look.now));
 }
 
-/** A line of text after a key; undefined when the key is not for it. */
+/** The line of text after a key; undefined if the key does not edit text. */
 function edited(text: string, key: Key): string | undefined {
   const name = keyName(key);
   if (name === 'backspace' || name === 'ctrl-h') return Array.from(text).slice(0, -1).join('');
@@ -144,7 +144,7 @@ function namedScreen(name: 'home' | 'topology' | 'help'): State['stack'][number]
   return { kind: 'text', source: { kind: 'help' }, top: 0 };
 }
 
-/** The project that commands act on: that of what is shown, or the only one. */
+/** The project for commands: that of the topmost screen with one, or the only project. */
 export function projectOf(state: State, { world }: Look): string | undefined {
   for (const screen of state.stack.toReversed()) {
     if (screen.kind === 'logs') return screen.project;
@@ -167,16 +167,16 @@ type ConfirmMode = Extract<Mode, { kind: 'confirm' }>;
 function onConfirm(state: State, mode: ConfirmMode, key: Key, look: Look): Step {
   const browse: State = { ...state, mode: { kind: 'browse' } };
   const { action, typed } = mode;
-  if (key.name === 'escape') return stay(flashed(browse, 'nothing was done', 'good', look.now));
+  if (key.name === 'escape') return stay(flashed(browse, 'cancelled', 'good', look.now));
   const confirmed: Step = { state: browse, effects: [{ kind: 'act', action }] };
   if (typeof action.confirm !== 'object') {
     const name = keyName(key);
     if (name === 'y' || name === 'Y') return confirmed;
-    return stay(flashed(browse, 'nothing was done', 'good', look.now));
+    return stay(flashed(browse, 'cancelled', 'good', look.now));
   }
   if (key.name === 'enter') {
     if (typed === action.confirm.word) return confirmed;
-    return stay(flashed(browse, 'that was another word: nothing was done', 'bad', look.now));
+    return stay(flashed(browse, 'cancelled: the word does not match', 'bad', look.now));
   }
   const text = edited(typed, key);
   return text === undefined ? stay(state) : stay({ ...state, mode: { ...mode, typed: text } });
@@ -208,7 +208,7 @@ function onBrowse(state: State, key: Key, look: Look, listings: Listings): Step 
   }
 }
 
-/** A command of the user's own, with what is selected filled in. */
+/** Runs a hotkey's command line, filled from the selected row. */
 function onHotkey(state: State, line: string, look: Look, listings: Listings): Step {
   try {
     return commanded(state, compileTemplate(line)(selectedRecord(state, look, listings)), look);
@@ -217,7 +217,7 @@ function onHotkey(state: State, line: string, look: Look, listings: Listings): S
   }
 }
 
-/** The same place again is no new one. */
+/** True if both screens show the same place, so that it is not pushed twice. */
 function isSame(a: Screen, b: Screen): boolean {
   if (a.kind !== 'list' || b.kind !== 'list') return a.kind === b.kind;
   return a.view === b.view && JSON.stringify(a.scope) === JSON.stringify(b.scope);
@@ -247,12 +247,12 @@ function onCommonKey(state: State, name: string, look: Look): Step | undefined {
     case 'ctrl-r':
       return { state, effects: [{ kind: 'repaint' }] };
     default:
-      return onWholeKey(state, name, look);
+      return onGlobalKey(state, name, look);
   }
 }
 
-/** What holds for every screen at once. */
-function onWholeKey(state: State, name: string, look: Look): Step | undefined {
+/** Keys that change the dashboard as a whole. */
+function onGlobalKey(state: State, name: string, look: Look): Step | undefined {
   switch (name) {
     case 'P':
       return stay({ ...state, paused: !state.paused });
@@ -260,7 +260,7 @@ function onWholeKey(state: State, name: string, look: Look): Step | undefined {
     case ']':
       return stay(nextProject(state, name === ']' ? 1 : -1, look));
     case 'M': {
-      const text = state.mouse ? 'mouse off: the terminal selects text' : 'mouse on';
+      const text = state.mouse ? 'mouse off: text can be selected' : 'mouse on';
       return {
         state: flashed({ ...state, mouse: !state.mouse }, text, 'good', look.now),
         effects: [{ kind: 'mouse', on: !state.mouse }],
@@ -271,7 +271,7 @@ function onWholeKey(state: State, name: string, look: Look): Step | undefined {
   }
 }
 
-/** All, then each project by name, round and round. */
+/** Cycles through all projects by name, with "all" between the last and the first. */
 function nextProject(state: State, step: 1 | -1, { world, now }: Look): State {
   const names = [...new Set([...world.services.values()].map(({ spec }) => spec.project))].sort();
   const all = [undefined, ...names];
@@ -301,7 +301,7 @@ function onHome(state: State, screen: HomeScreen, name: string): Step {
   return stay(pushed(state, { ...list, problems: screen.pane === 'problems' }));
 }
 
-/** First clears what narrows the screen, then leaves it; the last screen is never left. */
+/** Clears the filter, marks or search first, then leaves the screen; the last screen stays. */
 function back(state: State, look: Look): Step {
   const screen = topOf(state);
   if (screen.kind === 'list' && (screen.filter !== '' || screen.marks.size > 0)) {

@@ -6,7 +6,7 @@ import { defineView } from '../state/view.js';
 
 export type DataKind = 'secret' | 'config';
 
-/** Services whose containers get it. */
+/** Services whose containers mount the secret or config. */
 export function usersOf(kind: DataKind, name: string, { world }: Look): readonly Service[] {
   const users = world.memo(`${kind}-users`, () => {
     const found = new Map<string, Service[]>();

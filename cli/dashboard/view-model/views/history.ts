@@ -6,16 +6,17 @@ import type { Column, Look } from '../state/view.js';
 import { defineView } from '../state/view.js';
 import { isLive } from './parts.js';
 
-/** One version of a service's tasks: what was deployed, and how much of it is left. */
+/** A version of a service: its tasks that still exist, grouped by the hash of their spec. */
 export interface Deploy {
   readonly id: string;
   readonly service: Service;
   readonly tasks: readonly Task[];
+  /** Creation of the oldest task, ms since the epoch. */
   readonly since: number;
   readonly isCurrent: boolean;
 }
 
-/** Versions that still have a task to tell of them, of all services. */
+/** Versions of all services that still have a task. */
 function deploysOf({ world }: Look): readonly Deploy[] {
   return world.memo('deploys', () =>
     [...world.services.values()].flatMap((service) => {
@@ -40,23 +41,25 @@ export function findDeploy(id: string, look: Look): Deploy | undefined {
   return deploysOf(look).find((deploy) => deploy.id === id);
 }
 
-/** What the version differs in from what is deployed now; of the current one, from the one before. */
+/** Differences to the current version, or for the current version to the previous one, as lines. */
 export function deployChanges({ service, tasks, isCurrent }: Deploy): readonly string[] {
   const spec = tasks[0]?.spec;
   const [before, after] = isCurrent
     ? [service.previousSpec?.task, service.spec.task]
     : [spec, service.spec.task];
-  if (before === undefined) return ['there is no version before it'];
+  if (before === undefined) return ['no previous version'];
   const found = differences(masked(before, before), masked(after, before));
-  if (found.length === 0) return ['nothing but that it was made anew'];
-  return found.flatMap((one) => [one.path, `  - ${one.before}`, `  + ${one.after}`]);
+  if (found.length === 0) return ['no differences; its tasks were only recreated'];
+  return found.flatMap((change) => [change.path, `  - ${change.before}`, `  + ${change.after}`]);
 }
 
-/** Values of the environment may be secrets: told is only which of them differ from `other`. */
+/**
+ * Hides the values of the environment, which may be secrets; shows only which differ from `other`.
+ */
 function masked(spec: TaskSpec, other: TaskSpec): unknown {
   const env = Object.entries(spec.container.env).map(([key, value]) => [
     key,
-    value === other.container.env[key] ? '(hidden)' : '(hidden, another value)',
+    value === other.container.env[key] ? '(hidden)' : '(hidden, changed)',
   ]);
   return { ...spec, container: { ...spec.container, env: Object.fromEntries(env) as unknown } };
 }

@@ -17,7 +17,7 @@ function newest(service: Service, { world }: Look): Task | undefined {
     );
 }
 
-/** How far a job is: of several tasks, one that failed counts before one that runs. */
+/** The state of a job: a failed newest task takes precedence over running tasks. */
 function jobMark(service: Service, look: Look): Mark {
   const states = new Set(look.world.tasksOf(service.id).map(({ status }) => status.state));
   const last = newest(service, look)?.status.state;

@@ -11,7 +11,7 @@ export function isLive(task: Task): boolean {
   return !isTerminal(task.status.state) && (task.desired === 'ready' || task.desired === 'running');
 }
 
-/** Runs as far as anybody can know: what was on a node that is down does not. */
+/** True for a running task on a ready node; the state of other nodes' tasks is not known. */
 export function isRunning(world: World, task: Task): boolean {
   return (
     task.status.state === 'running' &&
@@ -25,7 +25,7 @@ export interface ServiceCounts {
   readonly wanted: number;
 }
 
-/** Of a global service, as many are wanted as there are tasks for. */
+/** Replica counts; a global service wants as many as it has slots with live tasks. */
 export function countsOf(world: World, service: Service): ServiceCounts {
   const tasks = world.tasksOf(service.id);
   const running = tasks.filter((task) => isLive(task) && isRunning(world, task)).length;
@@ -35,6 +35,7 @@ export function countsOf(world: World, service: Service): ServiceCounts {
   return { running, wanted: mode.kind === 'replicated' ? mode.replicas : slots };
 }
 
+/** The state of a service as a key of the marks in glyphs.ts. */
 export function serviceWord(service: Service, { running, wanted }: ServiceCounts): string {
   if (service.removing) return 'removing';
   if (service.spec.halted) return 'stopped';
@@ -48,7 +49,7 @@ export function serviceWord(service: Service, { running, wanted }: ServiceCounts
 export interface UseSum {
   readonly cpuPercent: number;
   readonly memoryBytes: number;
-  /** Undefined when nothing of it was measured. */
+  /** Number of tasks with statistics; the sums are meaningless if it is 0. */
   readonly measured: number;
 }
 
@@ -69,7 +70,7 @@ export function cpuText(percent: number | undefined): string {
   return percent >= 99.95 ? percent.toFixed(0) : percent.toFixed(1);
 }
 
-/** CPU, its sparkline and memory of what `use` sums up. */
+/** Columns for CPU and memory with their sparklines; `historyId` names the history to draw. */
 export function useColumns<T>(
   use: (item: T, look: Look) => UseSum,
   historyId: (item: T) => string | undefined,

@@ -34,7 +34,7 @@ function endpointsOf(tasks: Iterable<Task>): readonly Endpoint[] {
 const endpointMark = ({ task }: Endpoint, { world, glyphs }: Look) =>
   markOf(taskWord(task, world.nodeOf(task)), glyphs);
 
-/** Numbers of an address, so that .9 stands before .10. */
+/** The address as a number, so that .9 sorts before .10. */
 function addressOrder({ address }: Endpoint): number {
   return address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
 }
@@ -168,7 +168,7 @@ export const networksView = defineView<Network>({
   labels: ({ spec }) => spec.labels,
 });
 
-/** Live tasks by the volumes that they mount. */
+/** Live tasks by the name of the volume they mount. */
 const volumeUsers = ({ world }: Look): ReadonlyMap<string, readonly Task[]> =>
   world.memo('volume-users', () => {
     const uses = [...world.tasks.values()]
@@ -281,7 +281,7 @@ export const imagesView = defineView<Image>({
       max: 25,
       priority: 1,
       text: ({ ids }) => ids.map((id) => id.replace('sha256:', '').slice(0, 12)).join(','),
-      // The same name for different images on different machines is worth a look.
+      // Machines run different images under the same name.
       style: ({ ids }) => (ids.length > 1 ? 'warn' : 'plain'),
     },
     {

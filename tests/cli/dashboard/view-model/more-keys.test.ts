@@ -45,8 +45,8 @@ class Session {
   type(...keys: readonly (string | ReturnType<typeof namedKey>)[]): this {
     for (const key of keys) {
       const ctrl = typeof key === 'string' && key.startsWith('ctrl-');
-      const one = typeof key === 'string' ? textKey(key.replace('ctrl-', ''), ctrl) : key;
-      this.#take(onKey(this.state, one, this.look, this.listings));
+      const pressed = typeof key === 'string' ? textKey(key.replace('ctrl-', ''), ctrl) : key;
+      this.#take(onKey(this.state, pressed, this.look, this.listings));
     }
     return this;
   }
@@ -80,7 +80,7 @@ class Session {
 const small = { nodes: 3, services: 12, replicas: 2 };
 const click = (column: number, row: number): MouseEvent => ({ what: 'click', column, row });
 
-test('restart, stop and kill of a task are for that task alone', (t) => {
+test('restart, stop and kill of a task affect only that task', (t) => {
   const session = new Session(simulatedWorld(small)).type('5', 'j', 'r');
   t.deepEqual(session.requests(), [
     {
@@ -100,7 +100,7 @@ test('restart, stop and kill of a task are for that task alone', (t) => {
   t.regex(session.state.flash?.text ?? '', /scale its service/u);
 });
 
-test('[ and ] narrow every list to one project and widen it again', (t) => {
+test('[ and ] restrict every list to a project and lift the restriction', (t) => {
   const session = new Session(simulatedWorld(small)).type('4', ']');
   t.is(session.state.project, 'shop1');
   t.false(session.lines.some((line) => line.includes('web11')));
@@ -111,7 +111,7 @@ test('[ and ] narrow every list to one project and widen it again', (t) => {
   t.is(session.state.project, undefined);
 });
 
-test('tab goes through the parts of the overview, enter opens one', (t) => {
+test('tab cycles through the sections of the overview, and enter opens one', (t) => {
   const session = new Session(simulatedWorld(small)).type(namedKey('tab'));
   t.true(session.lines.some((line) => line.startsWith('> Services by CPU')));
   session.type(namedKey('enter'));
@@ -119,7 +119,7 @@ test('tab goes through the parts of the overview, enter opens one', (t) => {
   t.is(top.kind === 'list' ? top.view : top.kind, 'services');
 });
 
-test('a click selects, another one enters, a title sorts, the wheel moves', (t) => {
+test('a click selects, a second click opens, a title sorts, and the wheel moves', (t) => {
   const session = new Session(simulatedWorld(small)).type('4').mouse(click(4, 5));
   t.true(session.cursor.includes('web3'));
   session.mouse({ what: 'wheelDown', column: 0, row: 9 });
@@ -137,7 +137,7 @@ test('a click selects, another one enters, a title sorts, the wheel moves', (t) 
   t.is(top.kind === 'list' ? top.view : top.kind, 'tasks');
 });
 
-test('clicks outside of rows and while something is asked do nothing', (t) => {
+test('clicks outside rows and during a confirmation are ignored', (t) => {
   const session = new Session(simulatedWorld(small)).type('4');
   const before = session.state;
   session.mouse(click(0, 0)).mouse(click(5, 29)).mouse(click(500, 2));
@@ -162,7 +162,7 @@ const noFlags: KeyFlags = {
   meta: false,
 };
 
-test("a terminal's mouse reports are read, releases and broken ones are not taken for keys", (t) => {
+test('mouse reports are parsed, and releases and broken reports are ignored', (t) => {
   t.deepEqual(readInput('[<0;5;7M', noFlags), { kind: 'mouse', events: [click(4, 6)] });
   t.deepEqual(readInput('[<65;1;1M', noFlags), {
     kind: 'mouse',
@@ -172,7 +172,7 @@ test("a terminal's mouse reports are read, releases and broken ones are not take
   t.deepEqual(readInput('[<0;5', noFlags), { kind: 'mouse', events: [] });
 });
 
-test('a hotkey runs its command with what is selected; a wrong template is told', (t) => {
+test('a hotkey runs its command with the selected row, and a bad template is reported', (t) => {
   const hotkeys = { 'ctrl-t': 'exec --index {{.Slot}} {{.Service}} sh', x: 'ps {{.Nope}}' };
   const session = new Session(simulatedWorld(small), { hotkeys });
   session.state = { ...session.state };
@@ -184,7 +184,7 @@ test('a hotkey runs its command with what is selected; a wrong template is told'
   t.regex(session.state.flash?.text ?? '', /hotkey ps .*no field "Nope"/u);
 });
 
-test('after : sub-commands, flags and the names that fit are offered', (t) => {
+test('completion offers subcommands, flags and matching names', (t) => {
   const words = {
     flags: [],
     children: { update: { flags: ['--availability', '--label-add'], children: {} } },
@@ -202,7 +202,7 @@ test('after : sub-commands, flags and the names that fit are offered', (t) => {
   t.is(completed('scale web12', look), 'scale web12=');
 });
 
-test('secrets and configs are listed with who uses them, never with what is in them', (t) => {
+test('secrets are listed with their services and never with their content', (t) => {
   const world = simulatedWorld(small);
   const meta = { version: 1, createdAt: worldNow - 60_000, updatedAt: worldNow };
   const spec = { name: 'db_password', project: 'shop1', key: 'db', labels: {} };
@@ -230,7 +230,7 @@ test('secrets and configs are listed with who uses them, never with what is in t
   t.false(session.lines.some((line) => line.includes('db_password')));
 });
 
-test('R gives a service new tasks, B leads to the spec before; both say what it means and ask', (t) => {
+test('R replaces the tasks of a service, B rolls it back; both show the effect and ask', (t) => {
   const world = simulatedWorld({ nodes: 1, services: 0, replicas: 0 });
   const image = (tag: string) => ({ container: { image: `web:${tag}` } });
   const former = aService('web', { project: 'shop', replicas: 2, task: image('1') });
@@ -242,7 +242,7 @@ test('R gives a service new tasks, B leads to the spec before; both say what it 
   t.true(roll.lines.some((line) => line.includes('new ones of the same spec, 1 at a time')));
   const none = new Session(world).type('4', 'B');
   t.is(none.requests(), undefined);
-  t.true(none.lines.some((line) => line.includes('shop/web has no spec before')));
+  t.true(none.lines.some((line) => line.includes('shop/web has no previous spec')));
   const changed = { ...service, previousSpec: former.spec };
   world.applyWatch({ kind: 'put', table: 'services', object: changed });
   const back = new Session(world).type('4', 'B');
@@ -250,7 +250,7 @@ test('R gives a service new tasks, B leads to the spec before; both say what it 
   t.true(back.lines.some((line) => line.includes('web:2 back to web:1, 1 at a time')));
 });
 
-test('a service tells in its list and its description how its change stands', (t) => {
+test('the state of an update is shown in the list and the description of a service', (t) => {
   const world = simulatedWorld({ nodes: 1, services: 0, replicas: 0 });
   const service = aService('web', { project: 'shop', replicas: 1 });
   const { taskHash } = service;
@@ -270,7 +270,7 @@ test('a service tells in its list and its description how its change stands', (t
   t.true(paused.lines.some((line) => line.includes(`update paused 30 seconds ago: ${message}`)));
 });
 
-test('the history of a service tells what each version changed, without values of its environment', (t) => {
+test('the history of a service shows the changes of each version without environment values', (t) => {
   const world = simulatedWorld({ nodes: 1, services: 0, replicas: 0 });
   const former = aService('web', {
     project: 'shop',
@@ -302,7 +302,7 @@ test('the history of a service tells what each version changed, without values o
   t.notRegex(text, /hunter/u);
 });
 
-test('differences are told by path, lists as a whole', (t) => {
+test('differences are listed by path, and lists are compared as a whole', (t) => {
   t.deepEqual(differences({ a: 1, b: { c: [1], d: 'x' } }, { a: 1, b: { c: [2] }, e: true }), [
     { path: 'b.c', before: '[1]', after: '[2]' },
     { path: 'b.d', before: 'x', after: '-' },
@@ -310,7 +310,7 @@ test('differences are told by path, lists as a whole', (t) => {
   ]);
 });
 
-test('y shows the object, o copies where it is published, ctrl-s saves the list', (t) => {
+test('y shows the object, o copies its published URL, and ctrl-s saves the list', (t) => {
   const world = simulatedWorld(small);
   const task = world.tasks.get('t0-1');
   if (task === undefined) throw new Error('no task');
@@ -335,7 +335,7 @@ test('y shows the object, o copies where it is published, ctrl-s saves the list'
   t.notRegex(session.lines.join('\n'), /hunter2/u);
 });
 
-test('what is pasted is never taken for keys, what is typed fast always is', (t) => {
+test('pasted text is never read as keys, and fast typing always is', (t) => {
   const reader = new InputReader();
   const keys = reader.read('5/todoApp-1', noFlags);
   t.is(keys.kind === 'keys' && keys.keys.length, 11);
@@ -347,11 +347,11 @@ test('what is pasted is never taken for keys, what is typed fast always is', (t)
   t.is(pasted.kind, 'paste');
   t.true(pasted.kind === 'paste' && pasted.text.startsWith('K y') && pasted.text.length <= 4_096);
   t.is(reader.read('j', noFlags).kind, 'keys');
-  // A terminal that does not mark pastes.
+  // A terminal without bracketed paste.
   t.is(reader.read('x'.repeat(100), noFlags).kind, 'paste');
 });
 
-test('jobs tell how they ended, and enter shows every try', (t) => {
+test('jobs show their result, and enter lists every attempt', (t) => {
   const world = simulatedWorld({ nodes: 1, services: 1, replicas: 1 });
   const made = aService('migrate', { project: 'shop', replicas: 1 });
   const job = {

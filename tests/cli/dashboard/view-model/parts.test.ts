@@ -28,7 +28,7 @@ import {
 import type { TaskLogLine } from '../../../../manager/common/protocol/control.js';
 import { lookAt, simulatedWorld } from '../../../helpers/world.js';
 
-test('a cell has exactly its width, whatever the text', (t) => {
+test('a cell has exactly its width for any text', (t) => {
   const texts = fc.oneof(fc.string(), fc.constantFrom('日本語のサービス', '🐳🐳🐳 web', 'é́́'));
   fc.assert(
     fc.property(texts, fc.integer({ min: 1, max: 40 }), fc.boolean(), (text, width, right) => {
@@ -37,14 +37,14 @@ test('a cell has exactly its width, whatever the text', (t) => {
   );
 });
 
-test('escape codes, marks of direction and invisible characters do not reach the terminal', (t) => {
+test('escape codes, bidirectional controls and invisible characters are removed', (t) => {
   const shown = harmless('a\u001b[31mred\u009b2J\r\n\u202eevil\u200b!');
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+  // eslint-disable-next-line no-control-regex -- the test looks for control characters
   t.notRegex(shown, /[\u0000-\u001f\u007f-\u009f\u202e\u200b]/);
   t.true(shown.includes('evil!'));
 });
 
-test('a long name keeps its end, which tells replicas apart', (t) => {
+test('a truncated name keeps its end, which distinguishes replicas', (t) => {
   t.is(fitMiddle('web-frontend-3', 10), 'web-fr…d-3');
   t.is(fitMiddle('short', 10), 'short');
   t.is(age(59_000), '59s');
@@ -60,7 +60,7 @@ const columns = [
   { key: 'io', width: 12, priority: 9 },
 ];
 
-test('columns go by importance, and what is left over makes names wider', (t) => {
+test('the least important columns are dropped first, and spare width goes to names', (t) => {
   t.deepEqual(
     placeColumns(columns, 26).map(({ key }) => key),
     ['name', 'state', 'cpu'],
@@ -69,7 +69,7 @@ test('columns go by importance, and what is left over makes names wider', (t) =>
   t.is(placeColumns(columns, 10, true).length, 4);
 });
 
-test('placed columns never need more room than there is, unless only the needed ones are left', (t) => {
+test('placed columns never exceed the width of the terminal', (t) => {
   fc.assert(
     fc.property(fc.integer({ min: 19, max: 200 }), (width) => {
       const placed = placeColumns(columns, width);
@@ -79,7 +79,7 @@ test('placed columns never need more room than there is, unless only the needed 
   );
 });
 
-test('a filter is a regular expression, its inverse, labels or letters in order', (t) => {
+test('a filter matches a regular expression, its inverse, labels or letters in order', (t) => {
   const web = { text: 'shop/web-12 nginx:1', labels: { tier: 'front', zone: 'a' } };
   const matches = (text: string): boolean => parseFilter(text).matches(web);
   t.true(matches('WEB-1'));
@@ -95,7 +95,7 @@ test('a filter is a regular expression, its inverse, labels or letters in order'
   t.false(matches('web('));
 });
 
-test('no filter text throws', (t) => {
+test('parsing a filter never throws', (t) => {
   fc.assert(
     fc.property(fc.string(), fc.string(), (text, name) => {
       t.is(typeof parseFilter(text).matches({ text: name, labels: {} }), 'boolean');
@@ -103,7 +103,7 @@ test('no filter text throws', (t) => {
   );
 });
 
-test('a command line is a view, a screen, the end, or a command of the CLI', (t) => {
+test('a command line is parsed as a view, quit, a CLI command or a problem', (t) => {
   const { commands } = lookAt(simulatedWorld({ nodes: 1, services: 1, replicas: 1 }));
   t.deepEqual(parseCommand('svc', commands), { kind: 'view', view: 'services', filter: '' });
   t.deepEqual(parseCommand('tasks /web', commands), { kind: 'view', view: 'tasks', filter: 'web' });
@@ -122,14 +122,14 @@ test('a command line is a view, a screen, the end, or a command of the CLI', (t)
   ]);
 });
 
-test('tab completes views, commands and the names of the cluster', (t) => {
+test('tab completes screens, commands and names of objects', (t) => {
   const look = lookAt(simulatedWorld({ nodes: 2, services: 1, replicas: 1 }));
   t.is(completed('topol', look), 'topology ');
   t.is(completed('scale web', look), 'scale web1=');
   t.is(completed('node update nod', look), 'node update node-');
 });
 
-test('a sparkline has the wanted width and shows something for every use', (t) => {
+test('a sparkline has the given width and shows a bar for any value above zero', (t) => {
   t.is(sparkline([0, 50, 100], 5, unicodeGlyphs, 100), '   ▄█');
   t.is(sparkline([0.01], 1, unicodeGlyphs, 100), '▁');
   t.regex(sparkline([1, 2, 3], 3, asciiGlyphs), /^[\x20-\x7e]{3}$/);
@@ -149,7 +149,7 @@ function logLine(text: string, name = 'web-1'): TaskLogLine {
   };
 }
 
-test('a burst of log lines is bounded, and what is let go is counted', (t) => {
+test('a burst of log lines is bounded, and dropped lines are counted', (t) => {
   const buffer = new LogBuffer();
   for (let batch = 0; batch < 10; batch += 1) {
     buffer.push(Array.from({ length: 10_000 }, (_, at) => logLine(`line ${batch * 10_000 + at}`)));
@@ -161,7 +161,7 @@ test('a burst of log lines is bounded, and what is let go is counted', (t) => {
   t.true((buffer.lines.at(-1)?.text.length ?? 0) <= 4_096);
 });
 
-test('a search finds lines in both directions, and can leave out the others', (t) => {
+test('a search finds lines in both directions and can hide other lines', (t) => {
   const buffer = new LogBuffer();
   buffer.push(['a', 'error one', 'b', 'error two', 'c'].map((text) => logLine(text)));
   t.is(findLine(buffer.lines, 'ERROR', 5, -1), 3);

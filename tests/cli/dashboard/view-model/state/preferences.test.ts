@@ -14,7 +14,7 @@ import { lookAt, simulatedWorld } from '../../../../helpers/world.js';
 
 const world = simulatedWorld({ nodes: 1, services: 1, replicas: 1 });
 
-test('columns come in the order asked, sorting as asked until chosen otherwise', (t) => {
+test('preferences set the columns and the sort order until the user chooses another one', (t) => {
   const preferences = parsePreferences({
     columns: { tasks: ['node', 'name'] },
     sort: { tasks: '-cpu' },
@@ -31,21 +31,21 @@ test('columns come in the order asked, sorting as asked until chosen otherwise',
 });
 
 for (const [value, pattern] of [
-  [[], /the file is not a list of names/u],
-  [{ colums: {} }, /colums is unknown; use theme, ascii/u],
-  [{ columns: { pods: ['name'] } }, /columns\.pods is no view; use machines/u],
-  [{ columns: { tasks: ['nmae'] } }, /columns\.tasks nmae is no column; use name, state/u],
-  [{ columns: { tasks: [] } }, /not a list of columns/u],
-  [{ sort: { tasks: 3 } }, /sort\.tasks is not a column/u],
-  [{ mouse: 'yes' }, /mouse is neither true nor false/u],
-  [{ hotkeys: { x: 3 } }, /hotkeys\.x is not a command/u],
+  [[], /the file: must be a mapping/u],
+  [{ colums: {} }, /colums: unknown key; use theme, ascii/u],
+  [{ columns: { pods: ['name'] } }, /columns\.pods: unknown view; use machines/u],
+  [{ columns: { tasks: ['nmae'] } }, /columns\.tasks nmae: unknown column; use name, state/u],
+  [{ columns: { tasks: [] } }, /columns\.tasks: must be a list of columns/u],
+  [{ sort: { tasks: 3 } }, /sort\.tasks: must be a column/u],
+  [{ mouse: 'yes' }, /mouse: must be true or false/u],
+  [{ hotkeys: { x: 3 } }, /hotkeys\.x: must be a command/u],
 ] as const) {
-  test(`preferences ${JSON.stringify(value)} are refused with the place`, (t) => {
+  test(`preferences ${JSON.stringify(value)} are rejected with the key`, (t) => {
     t.throws(() => parsePreferences(value), { message: pattern });
   });
 }
 
-test('the file is found where XDG says, and one that is wrong is named', async (t) => {
+test('the preferences file is found through XDG, and errors name it', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'shoal-prefs-'));
   t.teardown(() => rm(folder, { recursive: true }));
   t.deepEqual((await readPreferences({ XDG_CONFIG_HOME: folder })).hotkeys, {});
@@ -56,7 +56,7 @@ test('the file is found where XDG says, and one that is wrong is named', async (
   t.deepEqual(read.hotkeys, { 'ctrl-t': 'top {{.Service}}' });
   await writeFile(file, 'mouse: 3\n');
   await t.throwsAsync(readPreferences({ SHOAL_DASHBOARD: file }), {
-    message: /dashboard\.yaml: mouse is neither true nor false/u,
+    message: /dashboard\.yaml: mouse: must be true or false/u,
   });
   await writeFile(file, 'a: [\n');
   await t.throwsAsync(readPreferences({ SHOAL_DASHBOARD: file }), { message: /dashboard\.yaml/u });

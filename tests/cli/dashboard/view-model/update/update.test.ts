@@ -13,7 +13,7 @@ import { onKey, onPaste } from '../../../../../cli/dashboard/view-model/update/u
 import type { World } from '../../../../../cli/dashboard/view-model/state/world.js';
 import { lookAt, simulatedWorld } from '../../../../helpers/world.js';
 
-/** Types keys into a model, keeps what it asked for. */
+/** Types keys into a model and records its effects. */
 class Typist {
   readonly world: World;
   readonly listings = new Listings();
@@ -27,8 +27,8 @@ class Typist {
 
   type(...keys: readonly (string | Key)[]): this {
     for (const key of keys) {
-      const one = typeof key === 'string' ? textKey(key) : key;
-      const step = onKey(this.state, one, lookAt(this.world), this.listings);
+      const pressed = typeof key === 'string' ? textKey(key) : key;
+      const step = onKey(this.state, pressed, lookAt(this.world), this.listings);
       this.state = step.state;
       this.effects.push(...step.effects);
     }
@@ -55,7 +55,7 @@ const enter = namedKey('enter');
 const escape = namedKey('escape');
 const small = { nodes: 3, services: 4, replicas: 2 };
 
-test('the cursor stays on its object when rows come, go and are sorted anew', (t) => {
+test('the cursor follows its object when rows are added, removed and sorted', (t) => {
   const typist = new Typist(simulatedWorld(small)).type('5', 'j', 'j');
   t.is(typist.cursor, 't1-1');
   typist.type('i');
@@ -68,7 +68,7 @@ test('the cursor stays on its object when rows come, go and are sorted anew', (t
   t.not(typist.cursor, undefined);
 });
 
-test('enter goes from project to service to task to log, escape all the way back', (t) => {
+test('enter opens project, service, task and log, and escape returns through them', (t) => {
   const typist = new Typist(simulatedWorld(small)).type('3', enter);
   t.deepEqual(typist.list.scope, { project: 'shop1' });
   typist.type(enter);
@@ -84,7 +84,7 @@ test('enter goes from project to service to task to log, escape all the way back
   t.false(typist.effects.some(({ kind }) => kind === 'quit'));
 });
 
-test('plus asks for one replica more, minus to none asks first', (t) => {
+test('plus adds a replica at once, and minus to zero replicas asks for confirmation', (t) => {
   const world = simulatedWorld({ nodes: 1, services: 1, replicas: 1 });
   const typist = new Typist(world).type('4', '+');
   const effect = typist.effects.at(-1);
@@ -98,11 +98,11 @@ test('plus asks for one replica more, minus to none asks first', (t) => {
   t.is(typist.effects.length, 1);
 });
 
-test('draining says how many tasks move, and only a yes does it', (t) => {
+test('draining shows how many tasks move and requires confirmation', (t) => {
   const typist = new Typist(simulatedWorld(small)).type('2', 'D');
   const { mode } = typist.state;
   t.deepEqual(mode.kind === 'confirm' ? mode.action.effect : [], [
-    '3 tasks move to other machines; no new ones come',
+    '3 tasks move to other machines; no new tasks are placed here',
   ]);
   typist.type(enter);
   t.is(typist.effects.length, 0);
@@ -110,7 +110,7 @@ test('draining says how many tasks move, and only a yes does it', (t) => {
   t.is(typist.effects.at(-1)?.kind, 'act');
 });
 
-test('removal wants the name typed', (t) => {
+test('removal requires typing the name', (t) => {
   const typist = new Typist(simulatedWorld(small)).type('4', textKey('d', true));
   t.is(typist.state.mode.kind, 'confirm');
   typist.type('x', enter);
@@ -119,7 +119,7 @@ test('removal wants the name typed', (t) => {
   t.is(typist.effects.at(-1)?.kind, 'act');
 });
 
-test('actions apply to what is marked', (t) => {
+test('actions apply to the marked rows', (t) => {
   const typist = new Typist(simulatedWorld(small)).type('4', ' ', ' ', 'r', 'y');
   const effect = typist.effects.at(-1);
   t.deepEqual(effect?.kind === 'act' ? effect.action.requests : [], [
@@ -127,7 +127,7 @@ test('actions apply to what is marked', (t) => {
   ]);
 });
 
-test('a filter narrows as it is typed and is taken back by escape', (t) => {
+test('a filter applies while it is typed and escape reverts it', (t) => {
   const typist = new Typist(simulatedWorld(small)).type('5', '/', 'w', 'e', 'b', '2');
   t.deepEqual(typist.names, ['t1-1', 't1-2']);
   typist.type(escape);
@@ -136,7 +136,7 @@ test('a filter narrows as it is typed and is taken back by escape', (t) => {
   t.is(typist.names.length, 6);
 });
 
-test('only what has something wrong is left by the exclamation mark', (t) => {
+test('the exclamation mark shows only rows with problems', (t) => {
   const world = simulatedWorld(small);
   const service = world.services.get('s0');
   if (service === undefined) throw new Error('no service');
@@ -145,7 +145,7 @@ test('only what has something wrong is left by the exclamation mark', (t) => {
   t.deepEqual(new Typist(world).type('5', '!').names, ['t0-1']);
 });
 
-test('a task that was replaced is history, and the one that fills its slot is shown', (t) => {
+test('a replaced task is shown only with history', (t) => {
   const world = simulatedWorld({ nodes: 2, services: 1, replicas: 1 });
   const service = world.services.get('s0');
   if (service === undefined) throw new Error('no service');
@@ -165,7 +165,7 @@ test('a read-only dashboard changes nothing and opens no shell', (t) => {
   t.deepEqual(typist.effects, []);
 });
 
-test('a command runs in the project of what is shown', (t) => {
+test('a command runs in the project of the current screen', (t) => {
   const typist = new Typist(simulatedWorld(small)).type('3', enter, ':', 'p', 's', enter);
   t.is(typist.list.view, 'tasks');
   typist.type(':', ...Array.from('scale web1=3'), enter);
@@ -176,7 +176,7 @@ test('a command runs in the project of what is shown', (t) => {
   });
 });
 
-test('pasted garbage is no key, and typed into a line only as text', (t) => {
+test('pasted text never acts as keys and is inserted only into an open line', (t) => {
   const typist = new Typist(simulatedWorld(small)).type('4');
   const pasted = onPaste(typist.state, 'rrrrDy\u001b[31m\ny', lookAt(typist.world));
   t.deepEqual(pasted.effects, []);
@@ -186,7 +186,7 @@ test('pasted garbage is no key, and typed into a line only as text', (t) => {
   t.is(typed.state.mode.kind === 'filter' ? typed.state.mode.text : '', 'web [31m ');
 });
 
-test('no key on any screen throws or changes the cluster unasked', (t) => {
+test('no key on any screen throws or changes the cluster without confirmation', (t) => {
   const keys = Array.from('jkgG<>i!a dwlsc0123456789tP?q:/x', (key) => textKey(key));
   const world = simulatedWorld(small);
   for (const opening of Array.from('0123456789?')) {
