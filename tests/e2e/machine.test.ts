@@ -81,7 +81,10 @@ machineTest('three machines form a cluster and are removed without a trace', asy
   t.is((await program.run(['machine', 'rm', '-y', 'node-3'])).code, 0);
   await waitForNodes(t, program, ['node-1', 'node-2']);
   const refused = await program.run(['machine', 'rm', '-y', 'node-1']);
-  t.regex(refused.stderr, /node-1 is the last manager of cluster "default", which still has node-2/u);
+  t.regex(
+    refused.stderr,
+    /node-1 is the last manager of cluster "default", which still has node-2/u,
+  );
   const removed = await program.run(['machine', 'rm', '-y', 'node-1', 'node-2']);
   t.is(removed.code, 0, removed.stderr);
 

@@ -324,7 +324,7 @@ export function whyTask(task: Task, look: Look): readonly string[] {
       [...explanationLines(task)],
     ),
     ...section('State', [
-      `${status.state} since ${ago(status.at, now)}, desired ${task.desired}`,
+      `${status.state} for ${age(now - status.at)}, desired ${task.desired}`,
       ...(status.message === '' ? [] : [status.message]),
       ...(status.error === undefined ? [] : [`error: ${status.error}`]),
       ...(status.exitCode === undefined ? [] : [`last exit code ${status.exitCode}`]),

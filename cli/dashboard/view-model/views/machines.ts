@@ -131,7 +131,7 @@ const use: readonly Column<Node>[] = [
   },
 ];
 
-const about: readonly Column<Node>[] = [
+const descriptionColumns: readonly Column<Node>[] = [
   {
     key: 'address',
     title: 'ADDRESS',
@@ -173,7 +173,7 @@ export const machinesView = defineView<Node>({
   title: 'Machines',
   aliases: ['machines', 'machine', 'nodes', 'node', 'no'],
   sort: { column: 'name', descending: false },
-  columns: [...state, ...use, ...about],
+  columns: [...state, ...use, ...descriptionColumns],
   items: ({ world }) => [...world.nodes.values()],
   id: ({ id }) => id,
   text: ({ spec, description, status }) => `${spec.name} ${description.address} ${status.state}`,
