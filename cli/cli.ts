@@ -5,7 +5,10 @@ import type { Interrupts } from './interrupts.js';
 import type { TextSink } from './output/terminal.js';
 
 export interface ConnectOptions {
-  /** With no cluster configured, start one for this computer's engine instead of failing. */
+  /**
+   * Starts a local cluster on this computer's engine if no cluster is configured, instead of
+   * failing.
+   */
   readonly startLocal?: boolean;
 }
 
@@ -15,20 +18,20 @@ export interface OfferedCommand {
   readonly load?: () => Promise<(cli: Cli) => Command>;
 }
 
-/** Everything a command may touch, handed over by main.ts and replaced by tests. */
+/** The environment of a command: main.ts passes the real one, tests pass a fake. */
 export interface Cli {
   readonly options: GlobalOptions;
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
   readonly stdin: NodeJS.ReadStream;
-  /** Results. */
+  /** Takes results. */
   readonly stdout: TextSink;
-  /** Progress, warnings and errors. */
+  /** Takes progress, warnings and errors. */
   readonly stderr: TextSink;
   readonly interrupts: Interrupts;
   readonly now: () => number;
-  /** Every command, for those that offer or run others. */
+  /** All commands, for commands that list or run others (completion, dashboard). */
   readonly commands?: readonly OfferedCommand[];
-  /** A client for the cluster to act on; closed by main.ts. */
+  /** Connects to the current cluster; main.ts closes the client. */
   readonly connect: (options?: ConnectOptions) => Promise<ControlClient>;
 }

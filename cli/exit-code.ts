@@ -1,7 +1,9 @@
 import type { ErrorKind } from '../manager/common/base/errors.js';
 import { AppError, isAppError } from '../manager/common/base/errors.js';
 
-/** Ends the program with a code that is not ours to choose, as of `exec` and `--exit-code-from`. */
+/**
+ * Ends the program with a given exit code, such as a container's for `exec` and `--exit-code-from`.
+ */
 export class ExitError extends AppError {
   readonly code: number;
 
@@ -12,13 +14,18 @@ export class ExitError extends AppError {
   }
 }
 
-/** What a shell shows for a program that was interrupted: 128 + SIGINT. */
+/** Exit code of an interrupted program by shell convention: 128 + SIGINT. */
 export const interruptedCode = 130;
 
-/** EX_NOPERM of sysexits.h: a daemon that must not run here. Units are told not to start it again. */
+/**
+ * EX_NOPERM of sysexits.h: the node was removed. systemd units do not restart a daemon with this
+ * code.
+ */
 export const notPermittedCode = 77;
 
-/** docker compose knows 1 for whatever went wrong, bad usage included, and 130 for an interrupt. */
+/**
+ * Exit codes of docker compose: 1 for every error, bad usage included, and 130 for an interrupt.
+ */
 const codes: Readonly<Record<ErrorKind, number>> = {
   invalid: 1,
   'not-found': 1,

@@ -3,7 +3,10 @@ import type { ProgressMode } from './output/progress.js';
 import { progressModes } from './output/progress.js';
 import type { AnsiMode } from './output/terminal.js';
 
-/** What stands before the command's name. COMPOSE_FILE and its like, which may stand in `.env`, are the loader's. */
+/**
+ * Options before the command's name. The loader reads COMPOSE_FILE and similar variables, because
+ * they may be set in `.env`.
+ */
 export interface GlobalOptions {
   readonly files: readonly string[];
   readonly projectName: string | undefined;
@@ -21,7 +24,7 @@ export interface GlobalOptions {
   readonly parallel: number;
 }
 
-/** As commander hands the flags over. */
+/** The flags as commander parses them. */
 export interface GlobalFlags {
   readonly file?: readonly string[];
   readonly projectName?: string;
@@ -39,7 +42,10 @@ export interface GlobalFlags {
 
 const ansiModes: readonly AnsiMode[] = ['auto', 'never', 'always'];
 
-/** Flags over COMPOSE_PROGRESS and COMPOSE_ANSI; throws `invalid` for a word that is none of a flag's. */
+/**
+ * Resolves the global options; flags take precedence over COMPOSE_PROGRESS, COMPOSE_ANSI and
+ * COMPOSE_PARALLEL_LIMIT. Throws `invalid` for a value that is not allowed.
+ */
 export function globalOptions(flags: GlobalFlags, env: NodeJS.ProcessEnv): GlobalOptions {
   return {
     files: flags.file ?? [],
@@ -48,8 +54,8 @@ export function globalOptions(flags: GlobalFlags, env: NodeJS.ProcessEnv): Globa
     envFiles: flags.envFile ?? [],
     profiles: flags.profile ?? [],
     allResources: flags.allResources ?? false,
-    progress: word('--progress', flags.progress ?? text(env.COMPOSE_PROGRESS), progressModes),
-    ansi: word('--ansi', flags.ansi ?? text(env.COMPOSE_ANSI), ansiModes),
+    progress: choice('--progress', flags.progress ?? text(env.COMPOSE_PROGRESS), progressModes),
+    ansi: choice('--ansi', flags.ansi ?? text(env.COMPOSE_ANSI), ansiModes),
     cluster: text(flags.cluster),
     storagePath: text(flags.storagePath),
     debug: flags.debug ?? false,
@@ -57,25 +63,28 @@ export function globalOptions(flags: GlobalFlags, env: NodeJS.ProcessEnv): Globa
   };
 }
 
-/** As docker compose: nothing, 0 and less are without limit. */
+/** Parses the limit as docker compose does: absent, 0 and negative mean no limit. */
 function limit(flag: string | undefined, variable: string | undefined): number {
   const value = flag ?? variable ?? '-1';
   if (/^-?\d+$/u.test(value)) return Number(value) > 0 ? Number(value) : Infinity;
   const name = flag === undefined ? 'COMPOSE_PARALLEL_LIMIT' : '--parallel';
-  throw new AppError('invalid', `invalid ${name} "${value}": use a whole number, -1 for no limit`);
+  throw new AppError(
+    'invalid',
+    `invalid ${name} "${value}": not a whole number; use -1 for no limit`,
+  );
 }
 
 function text(value: string | undefined): string | undefined {
   return value === '' ? undefined : value;
 }
 
-function word<Word extends string>(
+function choice<Choice extends string>(
   flag: string,
   value: string | undefined,
-  words: readonly Word[],
-): Word | 'auto' {
+  choices: readonly Choice[],
+): Choice | 'auto' {
   if (value === undefined) return 'auto';
-  const found = words.find((known) => known === value);
+  const found = choices.find((known) => known === value);
   if (found !== undefined) return found;
-  throw new AppError('invalid', `invalid ${flag} "${value}": use one of ${words.join(', ')}`);
+  throw new AppError('invalid', `invalid ${flag} "${value}": use one of ${choices.join(', ')}`);
 }

@@ -1,6 +1,7 @@
 /**
- * Ctrl-C and termination as commands see them. Without a handler the first one aborts `signal`, the
- * second calls `giveUp`; a command that has its own way of ending takes them over with `handle`.
+ * Delivers SIGINT, SIGTERM and SIGHUP to commands. Without a handler the first signal aborts
+ * `signal` and the second calls `giveUp`; a command with its own shutdown takes the signals over
+ * with `handle`.
  */
 export class Interrupts {
   readonly #abort = new AbortController();
@@ -11,12 +12,12 @@ export class Interrupts {
     this.#giveUp = giveUp;
   }
 
-  /** Aborted when the command is to end. */
+  /** Aborted by the first signal that no handler takes. */
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
 
-  /** Takes interrupts over until the returned function is called. */
+  /** Routes signals to `handler` until the returned function is called; the newest handler wins. */
   handle(handler: () => void): () => void {
     this.#handlers.push(handler);
     return () => {
@@ -25,7 +26,7 @@ export class Interrupts {
     };
   }
 
-  /** Called for each signal that arrives. */
+  /** Handles one received signal. */
   interrupt(): void {
     const handler = this.#handlers.at(-1);
     if (handler !== undefined) handler();

@@ -9,12 +9,12 @@ import { Interrupts } from './interrupts.js';
 import { sinkOf } from './output/terminal.js';
 import { workingDirectory } from './working-directory.js';
 
-/** The daemons are this same program, so that a machine needs one upload. */
+/** Runs a daemon. The daemons are part of this program, so that a machine needs one upload only. */
 async function runDaemon(name: string, args: string[], signal: AbortSignal): Promise<void> {
   if (name === 'manager') {
     const { runManager } = await import('../manager/main.js');
     await runManager(args, signal).catch((error: unknown) => {
-      // Its unit does not start it again.
+      // The systemd unit does not restart a daemon with this exit code.
       throw error instanceof RemovedError ? new ExitError(notPermittedCode, error.message) : error;
     });
     return;
@@ -58,21 +58,24 @@ async function runClient(argv: readonly string[], interrupts: Interrupts): Promi
 
 function report(error: unknown, argv: readonly string[]): number {
   const code = exitCodeOf(error);
-  const message = harmless(messageOf(error));
+  const message = sanitize(messageOf(error));
   if (message !== '' && code !== interruptedCode) {
     const json = argv.includes('--progress=json') || process.env.COMPOSE_PROGRESS === 'json';
     process.stderr.write(
       json ? `${JSON.stringify({ error: true, message })}\n` : `shoal: ${message}\n`,
     );
   }
-  const debug = argv.some((word) => word === '--debug' || word === '-D');
+  const debug = argv.some((arg) => arg === '--debug' || arg === '-D');
   if (debug) process.stderr.write(debugText(error));
   return code;
 }
 
-/** Engines' and images' words are in some messages: they must not drive the terminal. */
-function harmless(message: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+/**
+ * Removes control characters: text of engines and images in a message must not control the
+ * terminal.
+ */
+function sanitize(message: string): string {
+  // eslint-disable-next-line no-control-regex -- the pattern matches control characters
   return message.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]+/gu, ' ');
 }
 
@@ -90,13 +93,13 @@ async function main(argv: readonly string[]): Promise<number> {
       interrupts.interrupt();
     });
   }
-  // The reader of a pipe has gone: nothing to report, and nobody to report to.
+  // The reader closed the pipe: exit with 128 + SIGPIPE and report nothing.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     process.exit(error.code === 'EPIPE' ? 141 : 1);
   });
   const [first, ...rest] = argv;
   try {
-    // `shoal manager ls` and the like are commands; the daemon has flags only.
+    // The daemon takes flags only; with a subcommand (`shoal manager ls`) it is a client command.
     const isDaemon =
       rest[0] === undefined || rest[0] === '--config' || rest[0].startsWith('--config=');
     if (first === 'worker' && rest[0] === 'join') {

@@ -7,7 +7,7 @@ import type { CommandEntry } from './commands/registry.js';
 import { commandEntries } from './commands/registry.js';
 import type { GlobalFlags } from './global-options.js';
 
-/** Errors become exceptions; texts of help go to standard output as they are. */
+/** Turns usage errors into exceptions without output; help still goes to standard output. */
 function quietErrors(command: Command): Command {
   return command.exitOverride().configureOutput({ outputError: () => undefined });
 }
@@ -29,12 +29,12 @@ function addGlobalOptions(program: Command): Command {
     .addOption(new Option('-v, --version', 'show the version'));
 }
 
-/** Told the flags once they are read; gives back what commands get. */
+/** Builds the environment of the commands from the parsed flags. */
 export type MakeCli = (flags: GlobalFlags) => Cli;
 
 /**
- * The tree of commands. Only names and summaries are known here: the command that is called loads its
- * file and reads its own arguments, so that `--help` and `ps` start fast.
+ * Builds the tree of commands from names and summaries only. The invoked command loads its own file
+ * and parses its own arguments, so that `--help` and `ps` start fast.
  */
 export function buildProgram(makeCli: MakeCli): Command {
   const program = quietErrors(
@@ -81,12 +81,15 @@ export function buildProgram(makeCli: MakeCli): Command {
   return program.argument('[command]').allowExcessArguments();
 }
 
-async function unknownCommand(word: string): Promise<AppError> {
+async function unknownCommand(name: string): Promise<AppError> {
   const { closest } = await import('./compose/check/closest.js');
-  const names = commandEntries.flatMap(({ name, alias }) => [name, ...(alias ? [alias] : [])]);
-  const near = closest(word, names);
+  const names = commandEntries.flatMap((entry) => [
+    entry.name,
+    ...(entry.alias ? [entry.alias] : []),
+  ]);
+  const near = closest(name, names);
   const hint = near === undefined ? '' : ` (did you mean "${near}"?)`;
-  return new AppError('invalid', `unknown command "${word}"${hint}; see "shoal --help"`);
+  return new AppError('invalid', `unknown command "${name}"${hint}; see "shoal --help"`);
 }
 
 async function printCompletions(
@@ -106,10 +109,10 @@ async function printCompletions(
   cli.stdout.write(found.map((word) => `${word}\n`).join(''));
 }
 
-/** The command's own tree, below a root that only lends it its name. */
+/** Loads a command with its subcommands below a bare root command named `shoal`. */
 export async function loadEntry(entry: CommandEntry, cli: Cli): Promise<Command> {
   const root = quietErrors(new Command('shoal')).enablePositionalOptions();
-  // For commands that ask for the options of the program above them.
+  // Commands that read the options of their parent find them on this root.
   const { storagePath, cluster, debug, progress } = cli.options;
   for (const [name, value] of Object.entries({ storagePath, cluster, debug, progress })) {
     if (value !== undefined) root.setOptionValue(name, value);
@@ -137,14 +140,17 @@ async function runEntry(entry: CommandEntry, cli: Cli, args: readonly string[]):
   await root.parseAsync([entry.name, ...args], { from: 'user' });
 }
 
-/** Help was printed, which commander tells by an exception. */
+/** True for the exception that commander throws after printing help. */
 export function isHelp(error: unknown): boolean {
   return (
     error instanceof CommanderError && (error.exitCode === 0 || error.code === 'commander.help')
   );
 }
 
-/** What commander says of bad usage, as one line of ours; any other error as it is. */
+/**
+ * Converts commander's usage error into an `invalid` error of one line; returns any other error as
+ * is.
+ */
 export function usageError(error: unknown): Error {
   if (!(error instanceof CommanderError)) return toAppError(error);
   const message = error.message.replace(/^error: /u, '').replaceAll(/\s*\n\s*/gu, ' ');

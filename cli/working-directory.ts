@@ -1,14 +1,14 @@
 import { statSync } from 'node:fs';
 
 /**
- * Where the user stands, by the name the shell knows it by: a link that leads here gives the project its
- * name, as with docker compose. PWD counts only when it is this very folder.
+ * Returns the working directory under the shell's name for it (PWD), so that a symbolic link gives
+ * the project its name, as with docker compose. PWD is used only if it refers to the same folder.
  */
 export function workingDirectory(env: Readonly<Record<string, string | undefined>>): string {
-  const here = process.cwd();
-  const { PWD: named = '' } = env;
-  if (!named.startsWith('/') || named.split('/').some((part) => part === '.' || part === '..'))
-    return here;
-  const [a, b] = [statSync(named, { throwIfNoEntry: false }), statSync(here)];
-  return a?.dev === b.dev && a.ino === b.ino ? named : here;
+  const physical = process.cwd();
+  const { PWD: logical = '' } = env;
+  if (!logical.startsWith('/') || logical.split('/').some((part) => part === '.' || part === '..'))
+    return physical;
+  const [a, b] = [statSync(logical, { throwIfNoEntry: false }), statSync(physical)];
+  return a?.dev === b.dev && a.ino === b.ino ? logical : physical;
 }

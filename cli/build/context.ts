@@ -10,40 +10,43 @@ import { parseIgnore } from './ignore.js';
 import type { NamedContext } from './named-contexts.js';
 import { folderOf, withNamedContexts } from './named-contexts.js';
 
-/** What a build is sent: a tar, and where the Dockerfile is in it. */
+/** A build context: a tar archive and the path of the Dockerfile in it. */
 export interface BuildContext {
   readonly tar: NodeJS.ReadableStream;
   readonly dockerfile: string;
   readonly dockerfileText: string;
 }
 
-/** A context that the engine fetches itself. */
+/** True for a context that the engine fetches itself: a Git repository or a URL. */
 export function isRemoteContext(context: string): boolean {
   return /^(?:https?|git|ssh):\/\/|^git@|^github\.com\//u.test(context);
 }
 
-/** Reads the context from this computer. Throws `not-found` that names the folder or Dockerfile. */
+/**
+ * Packs the build context from this computer, without files that `.dockerignore` excludes. Throws
+ * `not-found` with the path if the context directory or the Dockerfile is missing.
+ */
 export async function openContext(
   service: string,
   build: Build,
   named: readonly NamedContext[] = [],
 ): Promise<BuildContext> {
   const root = build.context ?? '.';
-  await checkFolder(`service ${service}: build context`, root);
+  await requireFolder(`service ${service}: build context`, root);
   const folders = named.flatMap((context) => (context.kind === 'folder' ? [context] : []));
   for (const { name, path } of folders) {
-    await checkFolder(`service ${service}: build context ${name}`, path);
+    await requireFolder(`service ${service}: build context ${name}`, path);
   }
   const read = await readDockerfile(service, root, build);
   const text = withNamedContexts(read.text, named);
-  // One that was changed goes beside the one that is there.
+  // A modified Dockerfile is added next to the original.
   const inside = read.inside && text === read.text;
-  const name = inside ? read.name : outsideName(text);
+  const name = inside ? read.name : addedName(text);
   const ignore = await readIgnore(root, read.inside ? read.name : undefined);
   const extra = inside ? [] : [{ path: name, mode: 0o644, content: text }];
-  const kept = new Set(read.inside ? [read.name, '.dockerignore'] : ['.dockerignore']);
+  const alwaysSent = new Set(read.inside ? [read.name, '.dockerignore'] : ['.dockerignore']);
   const files = async function* (): AsyncGenerator<TreeEntry> {
-    yield* walk(root, ignore, kept);
+    yield* walk(root, ignore, alwaysSent);
     for (const { name: context, path } of folders) {
       for await (const entry of walk(path, await readIgnore(path, undefined))) {
         yield { ...entry, path: `${folderOf(context)}/${entry.path}` };
@@ -53,10 +56,10 @@ export async function openContext(
   return { tar: packTree(files(), extra), dockerfile: name, dockerfileText: text };
 }
 
-async function checkFolder(what: string, path: string): Promise<void> {
-  const about = await lstat(path).catch(() => undefined);
-  if (about?.isDirectory() !== true)
-    throw new AppError('not-found', `${what} ${path} is no folder`);
+async function requireFolder(label: string, path: string): Promise<void> {
+  const stats = await lstat(path).catch(() => undefined);
+  if (stats?.isDirectory() !== true)
+    throw new AppError('not-found', `${label} ${path}: not a directory; check the path`);
 }
 
 async function readDockerfile(
@@ -80,12 +83,12 @@ async function readDockerfile(
   return { name, text, inside: true };
 }
 
-/** A name in the archive that no file of the context has. */
-function outsideName(text: string): string {
+/** Name of an added Dockerfile; the content hash keeps it apart from files of the context. */
+function addedName(text: string): string {
   return `.dockerfile.${createHash('sha256').update(text).digest('hex').slice(0, 20)}`;
 }
 
-/** The Dockerfile's own ignore file stands before the context's. */
+/** Reads the ignore file; `<Dockerfile>.dockerignore` takes precedence over `.dockerignore`. */
 async function readIgnore(root: string, dockerfile: string | undefined): Promise<Ignore> {
   const names = [
     ...(dockerfile === undefined ? [] : [`${dockerfile}.dockerignore`]),
@@ -98,22 +101,25 @@ async function readIgnore(root: string, dockerfile: string | undefined): Promise
   return parseIgnore('');
 }
 
-/** Every file, folder and link that is not ignored, parents first, in the order of names. */
+/**
+ * Yields every file, directory and link that is not ignored, parents first, sorted by name. Paths
+ * in `alwaysSent` are yielded even if ignored.
+ */
 export async function* walk(
   root: string,
   ignore: Ignore,
-  kept: ReadonlySet<string> = new Set(),
+  alwaysSent: ReadonlySet<string> = new Set(),
   folder = '',
 ): AsyncGenerator<TreeEntry> {
   const entries = await readdir(join(root, folder), { withFileTypes: true });
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const entry of entries) {
     const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
-    const ignored = ignore.ignores(path) && !kept.has(path);
+    const ignored = ignore.ignores(path) && !alwaysSent.has(path);
     if (!ignored) yield { path, source: join(root, path) };
-    const below = [...kept].some((name) => name.startsWith(`${path}/`));
-    if (entry.isDirectory() && (!ignored || !ignore.prunes || below)) {
-      yield* walk(root, ignore, kept, path);
+    const sentBelow = [...alwaysSent].some((name) => name.startsWith(`${path}/`));
+    if (entry.isDirectory() && (!ignored || !ignore.prunes || sentBelow)) {
+      yield* walk(root, ignore, alwaysSent, path);
     }
   }
 }

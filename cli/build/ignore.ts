@@ -1,18 +1,20 @@
 interface Rule {
   readonly matches: RegExp;
-  readonly keeps: boolean;
+  /** True for a `!` rule. */
+  readonly negated: boolean;
 }
 
-/** Says of a path below the context (`/` between parts) whether `.dockerignore` leaves it out. */
+/** Compiled `.dockerignore`; tests paths relative to the context, with `/` as separator. */
 export interface Ignore {
   ignores(path: string): boolean;
-  /** True when nothing below an ignored folder can come back by a `!` rule, so that it need not be read. */
+  /** True if no `!` rule exists: an ignored directory need not be read. */
   readonly prunes: boolean;
 }
 
 /**
- * The rules of `.dockerignore`, as the engine documents them: a line per pattern, `#` comments, `!` takes
- * back, `**` any number of folders, the last rule that matches a path or a folder above it decides.
+ * Parses `.dockerignore` by the documented rules: a pattern per line, `#` comments, `!` negates,
+ * `**` matches any number of directories; the last rule that matches a path or one of its parents
+ * decides.
  */
 export function parseIgnore(text: string): Ignore {
   const rules = text
@@ -23,14 +25,14 @@ export function parseIgnore(text: string): Ignore {
   return {
     ignores: (path) => {
       let ignored = false;
-      for (const { matches, keeps } of rules) {
-        if (ignored === keeps && selfAndParents(path).some((part) => matches.test(part))) {
-          ignored = !keeps;
+      for (const { matches, negated } of rules) {
+        if (ignored === negated && selfAndParents(path).some((part) => matches.test(part))) {
+          ignored = !negated;
         }
       }
       return ignored;
     },
-    prunes: !rules.some(({ keeps }) => keeps),
+    prunes: !rules.some(({ negated }) => negated),
   };
 }
 
@@ -40,12 +42,14 @@ function selfAndParents(path: string): readonly string[] {
 }
 
 function toRule(line: string): readonly Rule[] {
-  const keeps = line.startsWith('!');
-  const pattern = cleaned(keeps ? line.slice(1).trim() : line);
-  return pattern === '' || pattern === '.' ? [] : [{ matches: toRegExp(pattern), keeps }];
+  const negated = line.startsWith('!');
+  const pattern = cleaned(negated ? line.slice(1).trim() : line);
+  return pattern === '' || pattern === '.' ? [] : [{ matches: toRegExp(pattern), negated }];
 }
 
-/** Without `.`, `..` and doubled slashes, from the root of the context. */
+/**
+ * Normalizes a pattern: resolves `.` and `..`, drops empty parts, makes it relative to the context.
+ */
 function cleaned(pattern: string): string {
   const parts: string[] = [];
   for (const part of pattern.split('/')) {

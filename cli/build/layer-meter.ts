@@ -2,19 +2,19 @@ import type { Meter } from '../output/meter.js';
 import { byteMeter } from '../output/meter.js';
 import type { EngineLine } from './lines.js';
 
-interface Moved {
+interface LayerProgress {
   readonly current: number;
   readonly total: number;
 }
 
 /**
- * Adds up what an engine tells of each layer while it pulls or pushes. Layers become known one after the
+ * Sums the progress of all layers of a pull or push. The engine announces layers one after the
  * other, so the total may grow.
  */
 export class LayerMeter {
-  readonly #layers = new Map<string, Moved>();
+  readonly #layers = new Map<string, LayerProgress>();
 
-  /** Undefined while no layer with a size is under way. */
+  /** Updates the sum from a line; undefined until the first layer with a known size. */
   read({ id, status, progressDetail }: EngineLine): Meter | undefined {
     if (id === undefined) return this.#sum();
     const { current, total } = progressDetail ?? {};
@@ -23,7 +23,7 @@ export class LayerMeter {
       if (current !== undefined && total !== undefined && total > 0) {
         this.#layers.set(id, { current: Math.min(current, total), total });
       }
-    } else if (known !== undefined && isMoved(status)) {
+    } else if (known !== undefined && isTransferred(status)) {
       this.#layers.set(id, { current: known.total, total: known.total });
     }
     return this.#sum();
@@ -40,7 +40,7 @@ export class LayerMeter {
   }
 }
 
-function isMoved(status: string | undefined): boolean {
+function isTransferred(status: string | undefined): boolean {
   return /^(?:Download complete|Verifying Checksum|Extracting|Pull complete|Pushed)$/u.test(
     status ?? '',
   );

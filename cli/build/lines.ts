@@ -1,6 +1,6 @@
 import { AppError } from '../../manager/common/base/errors.js';
 
-/** A line of what an engine answers to pull, push and build. */
+/** A JSON line of the engine's response to pull, push and build. */
 export interface EngineLine {
   readonly stream?: string;
   readonly status?: string;
@@ -10,7 +10,10 @@ export interface EngineLine {
   readonly aux?: unknown;
 }
 
-/** Takes chunks of JSON lines apart; `moby.buildkit.trace` lines come with their status still encoded. */
+/**
+ * Splits chunks into JSON lines. The status in a `moby.buildkit.trace` line stays encoded; see
+ * trace.ts.
+ */
 export class EngineLines {
   #rest = '';
   readonly #decoder = new TextDecoder();
@@ -27,12 +30,16 @@ function parse(line: string): EngineLine {
   try {
     value = JSON.parse(line);
   } catch (error) {
-    throw new AppError('internal', 'the engine sent what is no JSON', { cause: error });
+    throw new AppError(
+      'internal',
+      'docker engine: sent a line that is not JSON; check the log of the engine',
+      { cause: error },
+    );
   }
   return value as EngineLine;
 }
 
-/** The id of the built image that a line tells, if it does. */
+/** Returns the id of the built image if the line reports it. */
 export function builtId(line: EngineLine): string | undefined {
   const { aux } = line;
   if (typeof aux !== 'object' || aux === null || !('ID' in aux)) return undefined;

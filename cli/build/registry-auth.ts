@@ -20,11 +20,11 @@ interface DockerConfig {
   readonly credHelpers?: Readonly<Record<string, string>>;
 }
 
-/** Where Docker keeps the credentials of its own registry. */
+/** Key under which Docker stores the credentials of Docker Hub. */
 const hubKey = 'https://index.docker.io/v1/';
 const helperMs = 30_000;
 
-/** The registry an image is of: `docker.io` where its name has none. */
+/** Returns the registry host of an image reference; `docker.io` if the reference names none. */
 export function registryOf(image: string): string {
   const [first = '', ...rest] = image.split('/');
   const isHost = rest.length > 0 && (/[.:]/u.test(first) || first === 'localhost');
@@ -32,20 +32,20 @@ export function registryOf(image: string): string {
 }
 
 /**
- * The user's credentials, read when needed from Docker's own configuration (`DOCKER_CONFIG`, else
- * `~/.docker`) and its helpers. They are sent with one request and kept nowhere.
+ * Registry credentials of the user, read on demand from Docker's configuration (`DOCKER_CONFIG`,
+ * else `~/.docker`) and its credential helpers. They are sent with one request and never stored.
  */
 export class RegistryCredentials {
   readonly #env: NodeJS.ProcessEnv;
   #config: DockerConfig | undefined;
-  /** A helper is asked once: some of them ask their user. */
+  /** Each helper runs once per registry: some helpers prompt the user. */
   readonly #byRegistry = new Map<string, Promise<RegistryAuth | undefined>>();
 
   constructor(env: NodeJS.ProcessEnv) {
     this.#env = env;
   }
 
-  /** For the image's registry; undefined when there are none. */
+  /** Returns the credentials for the image's registry; undefined if there are none. */
   async forImage(image: string): Promise<RegistryAuth | undefined> {
     const registry = registryOf(image);
     let found = this.#byRegistry.get(registry);
@@ -56,7 +56,7 @@ export class RegistryCredentials {
     return found;
   }
 
-  /** For every registry that the configuration names: a build may pull from any of them. */
+  /** Returns the credentials of every configured registry: a build may pull from any of them. */
   async all(): Promise<Readonly<Record<string, RegistryAuth>>> {
     const config = await this.#read();
     const names = new Set([
@@ -79,8 +79,8 @@ export class RegistryCredentials {
     try {
       this.#config = JSON.parse(content) as DockerConfig;
     } catch {
-      // The parser's own message would quote what may be a password.
-      throw new AppError('invalid', `${path} is not JSON`);
+      // The parser's message is dropped: it could quote a password.
+      throw new AppError('invalid', `${path}: not valid JSON; fix the file or run "docker login"`);
     }
     return this.#config;
   }
@@ -89,7 +89,7 @@ export class RegistryCredentials {
     const key = registry === 'docker.io' ? hubKey : registry;
     const helper = config.credHelpers?.[registry] ?? config.credHelpers?.[key] ?? config.credsStore;
     if (helper !== undefined && helper !== '') {
-      const found = await this.#ask(helper, key);
+      const found = await this.#runHelper(helper, key);
       if (found !== undefined) return found;
     }
     const stored = Object.entries(config.auths ?? {}).find(
@@ -98,10 +98,15 @@ export class RegistryCredentials {
     return stored === undefined ? undefined : fromStored(key, stored[1]);
   }
 
-  /** Docker's helper protocol: the server on standard input, JSON on standard output. */
-  async #ask(helper: string, server: string): Promise<RegistryAuth | undefined> {
+  /**
+   * Runs `docker-credential-<helper> get`: the server on standard input, JSON on standard output.
+   */
+  async #runHelper(helper: string, server: string): Promise<RegistryAuth | undefined> {
     if (!/^[\w.-]+$/u.test(helper)) {
-      throw new AppError('invalid', `credential helper "${helper}" is no program name`);
+      throw new AppError(
+        'invalid',
+        `credential helper "${helper}": not a valid program name; fix credsStore or credHelpers in Docker's config.json`,
+      );
     }
     const program = `docker-credential-${helper}`;
     const child = spawn(program, ['get'], {
@@ -118,7 +123,10 @@ export class RegistryCredentials {
     const [output, [code]] = (await Promise.race([done, failed])) as [string, [number | null]];
     if (code !== 0) {
       if (/credentials not found/iu.test(output)) return undefined;
-      throw new AppError('forbidden', `${program} gave no credentials for ${server}`);
+      throw new AppError(
+        'forbidden',
+        `${program}: returned no credentials for ${server}; run "docker login"`,
+      );
     }
     return fromHelper(program, server, output);
   }
@@ -129,7 +137,7 @@ function fromHelper(program: string, server: string, output: string): RegistryAu
   try {
     answer = JSON.parse(output) as typeof answer;
   } catch {
-    throw new AppError('invalid', `${program} answered with what is no JSON`);
+    throw new AppError('invalid', `${program}: returned invalid JSON; check the credential helper`);
   }
   const { Username: username = '', Secret: secret = '' } = answer;
   return username === '<token>'

@@ -10,38 +10,45 @@ export interface BuildFlags {
 }
 
 /**
- * Keys of `build:` that are not carried to the engine, which has no parameter for them. Refused, since a
- * build without them would be another build.
+ * Keys of `build:` without a parameter in the Engine API. They are refused, because ignoring them
+ * would build a different image.
  */
 const refused: readonly (readonly [keyof Build, string])[] = [
-  ['entitlements', 'the engine of a node grants none'],
+  ['entitlements', 'nodes grant no entitlements to a build'],
   ['isolation', 'nodes run Linux'],
-  ['privileged', 'the engine of a node builds without'],
-  ['provenance', 'the engine of a node makes no attestations'],
-  ['sbom', 'the engine of a node makes no attestations'],
-  ['ssh', 'an agent of this computer cannot be reached from a node: use a build secret'],
+  ['privileged', 'nodes run no privileged builds'],
+  ['provenance', 'nodes create no attestations'],
+  ['sbom', 'nodes create no attestations'],
+  ['ssh', 'a node cannot reach the SSH agent of this computer: use a build secret'],
 ];
-/** Values that ask for nothing beyond what a build is anyway. */
-const asksNothing: readonly unknown[] = [undefined, false, 'false', 'default'];
+/** Values of refused keys that equal the default and are accepted. */
+const defaultValues: readonly unknown[] = [undefined, false, 'false', 'default'];
 
 function refuseKeys(project: Project, service: string, build: Build): void {
-  const refuse = (key: string, why: string): never => {
+  const refuse = (key: string, reason: string): never => {
     const place = project.locate(['services', service, 'build', key]);
-    const hint = 'build with docker buildx and push, or leave it out';
-    throw new AppError('unsupported', `${place}: build.${key} is not supported: ${why}; ${hint}`);
+    const hint = 'build and push with docker buildx, or remove the key';
+    throw new AppError(
+      'unsupported',
+      `${place}: build.${key} is not supported: ${reason}; ${hint}`,
+    );
   };
-  for (const [key, why] of refused) if (!asksNothing.includes(build[key])) refuse(key, why);
-  const elsewhere = (build.cache_to ?? []).find((text) => !isInline(text));
-  if (elsewhere !== undefined) refuse('cache_to', `"${elsewhere}" is not type=inline`);
-  const foreign = (build.cache_from ?? []).find((text) => cacheImage(text) === undefined);
-  if (foreign !== undefined) refuse('cache_from', `"${foreign}" is no image`);
+  for (const [key, reason] of refused) if (!defaultValues.includes(build[key])) refuse(key, reason);
+  const notInline = (build.cache_to ?? []).find((text) => !isInline(text));
+  if (notInline !== undefined) refuse('cache_to', `"${notInline}" is not type=inline`);
+  const notImage = (build.cache_from ?? []).find((text) => cacheImage(text) === undefined);
+  if (notImage !== undefined)
+    refuse('cache_from', `"${notImage}" is not an image or type=registry`);
 }
 
 function isInline(text: string): boolean {
   return text === 'inline' || /^type=inline(?:,|$)/u.test(text);
 }
 
-/** `type=registry,ref=IMAGE` or the image alone. */
+/**
+ * Returns the image of `type=registry,ref=IMAGE` or of a plain reference; undefined for other
+ * types.
+ */
 function cacheImage(text: string): string | undefined {
   if (!/(?:^|,)type=/u.test(text)) return text;
   if (!/(?:^|,)type=registry(?:,|$)/u.test(text)) return undefined;
@@ -59,26 +66,32 @@ export interface BuildWish {
   readonly remote?: string;
 }
 
-/** The name a service's image has: its `image:`, else docker compose's for a built one. */
+/**
+ * Image of a service: its `image:`, else docker compose's name for a built image,
+ * `PROJECT-SERVICE`.
+ */
 export function imageOf(project: Pick<Project, 'name'>, key: string, service: Service): string {
   return service.image ?? `${project.name}-${key}`;
 }
 
-/** The platform of a build; undefined is the building node's own. Throws `unsupported` for several. */
+/**
+ * Returns the platform of a build; undefined means the building node's own. Throws `unsupported` if
+ * `build.platforms` lists several and `platform` is not set.
+ */
 export function platformOf(key: string, service: Service): string | undefined {
   const platforms = service.build?.platforms ?? [];
   if (platforms.length > 1 && service.platform === undefined) {
     throw new AppError(
       'unsupported',
-      `service ${key}: build.platforms has ${platforms.length} platforms, one engine builds one: set platform:`,
+      `service ${key}: build.platforms lists ${platforms.length} platforms, but a node builds for one; set the key platform`,
     );
   }
   return service.platform ?? platforms[0];
 }
 
-/** The query of `POST /build` (Engine API 1.41). */
-export function buildQuery(wish: BuildWish): BuildQuery {
-  const { project, service: key, build, flags, remote } = wish;
+/** Returns the query of `POST /build` (Engine API 1.41). Throws `unsupported` for refused keys. */
+export function buildQuery(options: BuildWish): BuildQuery {
+  const { project, service: key, build, flags, remote } = options;
   const service = project.services[key];
   if (service === undefined) throw new AppError('not-found', `no such service: ${key}`);
   refuseKeys(project, key, build);
@@ -93,8 +106,8 @@ export function buildQuery(wish: BuildWish): BuildQuery {
   const given = Object.entries(optional).filter(([, value]) => value !== undefined);
   return {
     t: [imageOf(project, key, service), ...(build.tags ?? [])],
-    dockerfile: wish.dockerfile,
-    buildargs: buildArgs(wish),
+    dockerfile: options.dockerfile,
+    buildargs: buildArgs(options),
     labels: {
       ...build.labels,
       'com.docker.compose.project': project.name,
@@ -107,12 +120,14 @@ export function buildQuery(wish: BuildWish): BuildQuery {
     pull: flags.pull === true || build.pull === true,
     rm: true,
     forcerm: true,
-    version: wantsBuildKit(wish) ? '2' : '1',
+    version: usesBuildKit(options) ? '2' : '1',
     ...(Object.fromEntries(given) as Readonly<Record<string, string>>),
   };
 }
 
-/** Predefined arguments of every Dockerfile that an engine takes from its user's environment. */
+/**
+ * Build arguments: `build.args`, overridden by `--build-arg`; a name without a value is looked up.
+ */
 function buildArgs({ project, build, flags, env }: BuildWish): Readonly<Record<string, string>> {
   const args = new Map<string, string>();
   for (const [name, value] of Object.entries(build.args ?? {})) {
@@ -125,7 +140,7 @@ function buildArgs({ project, build, flags, env }: BuildWish): Readonly<Record<s
     const value = at < 0 ? env[name] : item.slice(at + 1);
     if (value !== undefined) args.set(name, value);
   }
-  // BuildKit writes what it needs for `cache_from` into the image when told by this argument.
+  // This argument makes BuildKit embed the cache metadata in the image, for a later `cache_from`.
   if ((build.cache_to ?? []).length > 0) args.set('BUILDKIT_INLINE_CACHE', '1');
   return Object.fromEntries(args);
 }
@@ -138,11 +153,14 @@ function toUlimits({ ulimits = {} }: Build): readonly object[] {
   );
 }
 
-/** DOCKER_BUILDKIT decides; else BuildKit only for Dockerfiles that the classic builder cannot read. */
-function wantsBuildKit({ env, dockerfileText, build }: BuildWish): boolean {
+/**
+ * Chooses the builder: BuildKit for secrets and inline cache, then DOCKER_BUILDKIT, then BuildKit
+ * only for Dockerfiles with syntax that the classic builder does not support.
+ */
+function usesBuildKit({ env, dockerfileText, build }: BuildWish): boolean {
   if ((build.secrets ?? []).length > 0 || (build.cache_to ?? []).length > 0) return true;
-  const said = env.DOCKER_BUILDKIT;
-  if (said !== undefined && said !== '') return !/^(?:0|false)$/iu.test(said);
+  const setting = env.DOCKER_BUILDKIT;
+  if (setting !== undefined && setting !== '') return !/^(?:0|false)$/iu.test(setting);
   return /^#\s*syntax\s*=|^\s*RUN\s+--(?:mount|network|security)=|^\s*(?:COPY|ADD)\s+.*--(?:link|chmod|parents|exclude)\b|^\s*(?:RUN|COPY|ADD)\s+<</imu.test(
     dockerfileText,
   );

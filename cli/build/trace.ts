@@ -1,8 +1,9 @@
 import type { EngineLine } from './lines.js';
 
 /*
- * BuildKit's status as the engine passes it on: base64 of the protobuf message `moby.buildkit.v1.StatusResponse`
- * (vertexes = 1, logs = 3; Vertex: name = 3, cached = 4, started = 5, error = 7, digest = 1; VertexLog: msg = 4).
+ * BuildKit's status in the engine's response: base64 of the protobuf message
+ * `moby.buildkit.v1.StatusResponse` (vertexes = 1, logs = 3; Vertex: digest = 1, name = 3, cached =
+ * 4, started = 5, error = 7; VertexLog: msg = 4).
  */
 
 interface Field {
@@ -49,11 +50,11 @@ function outputOf(log: Uint8Array): string {
     .join('');
 }
 
-/** Text lines of BuildKit's status, each step named once. */
+/** Renders BuildKit's status as text; prints the name of each step once. */
 export class BuildTrace {
   readonly #named = new Set<string>();
 
-  /** What a line of the engine's answer says to a reader; empty for other lines. */
+  /** Returns the text of a `moby.buildkit.trace` line; an empty string for other lines. */
   read(line: EngineLine): string {
     if (line.id !== 'moby.buildkit.trace' || typeof line.aux !== 'string') return '';
     let text = '';

@@ -20,11 +20,14 @@ import type { ClusterContext } from '../inventory/context.js';
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Until the whole answer is here; 30 s unless told. */
+  /** Limit for the complete response; 30 s by default. */
   readonly timeoutMs?: number | undefined;
 }
 
-/** Everything commands do to a cluster. One interface, so that tests hand commands a cluster of their own. */
+/**
+ * Every call that commands make to a cluster. An interface, so that tests can substitute a fake
+ * cluster.
+ */
 export interface ControlClient {
   readonly cluster: string;
   call<Name extends ControlCallName>(
@@ -32,7 +35,7 @@ export interface ControlClient {
     args: ControlCallMap[Name]['args'],
     options?: CallOptions,
   ): Promise<ControlCallMap[Name]['result']>;
-  /** Opens a stream and sends its arguments; aborting `signal` closes it. */
+  /** Opens a stream and sends its arguments; aborting `signal` closes the stream. */
   open<Name extends ControlStreamName>(
     name: Name,
     args: ControlStreamMap[Name]['args'],
@@ -41,7 +44,10 @@ export interface ControlClient {
   close(): void;
 }
 
-/** Refuses a peer that is no manager of the cluster, at whatever address it was found. */
+/**
+ * Returns a check of a peer's certificate: it throws `forbidden` unless the peer is a manager of
+ * the cluster and no authority in `refused` signed its certificate. The address is not checked.
+ */
 export function verifyManager(
   clusterId: string,
   refused: readonly string[] = [],
@@ -51,14 +57,15 @@ export function verifyManager(
     if (peer.role === 'manager' && peer.clusterId === clusterId) return;
     throw new AppError(
       'forbidden',
-      `the other end is a ${peer.role} of cluster ${peer.clusterId}, not a manager of this cluster`,
+      `server certificate: issued to a ${peer.role} of cluster ${peer.clusterId}, not a manager of this cluster; check the address in the cluster record`,
     );
   };
 }
 
 const callTimeoutMs = 30_000;
 const connectTimeoutMs = 5_000;
-const nextTimeoutMs = 1_500;
+/** Connect timeout if the cluster has other managers to fail over to. */
+const failoverTimeoutMs = 1_500;
 
 interface Manager {
   /** `host:port`. */
@@ -66,14 +73,17 @@ interface Manager {
   readonly caller: HttpCaller;
 }
 
-/** Asks the managers of one cluster over mutual TLS, the first that can be reached. */
+/**
+ * Calls the managers of one cluster over mutual TLS; fails over to the next one if one is
+ * unreachable.
+ */
 export class HttpsControlClient implements ControlClient {
   readonly cluster: string;
   readonly #tls: TlsMaterial;
   readonly #verifyPeer: (certificate: PeerCertificateNames) => void;
   readonly #managers: readonly Manager[];
-  /** The one that answered last: it is asked first. */
-  #at = 0;
+  /** Index of the manager that answered last; it is called first. */
+  #current = 0;
 
   constructor(
     context: Pick<ClusterContext, 'name' | 'id' | 'managers' | 'refusedAuthorities'>,
@@ -85,8 +95,9 @@ export class HttpsControlClient implements ControlClient {
     this.#managers = context.managers.map((url) => {
       const address = new URL(url).host;
       const verifyPeer = this.#verifyPeer;
-      // Where there is another one to ask, a machine without power is not waited for.
-      const limit = context.managers.length > 1 ? { connectTimeoutMs: nextTimeoutMs } : {};
+      // With several managers, fail over early instead of waiting for a machine that is powered
+      // off.
+      const limit = context.managers.length > 1 ? { connectTimeoutMs: failoverTimeoutMs } : {};
       return { address, caller: new HttpCaller({ address, tls, verifyPeer, ...limit }) };
     });
   }
@@ -97,7 +108,7 @@ export class HttpsControlClient implements ControlClient {
     options: CallOptions = {},
   ): Promise<ControlCallMap[Name]['result']> {
     const { signal, timeoutMs = callTimeoutMs } = options;
-    const result = await this.#eachManager(repeatableCalls.has(name), ({ caller }) =>
+    const result = await this.#callWithFailover(repeatableCalls.has(name), ({ caller }) =>
       caller.call({
         path: `${paths.call}${name}`,
         body: args,
@@ -113,14 +124,14 @@ export class HttpsControlClient implements ControlClient {
     args: ControlStreamMap[Name]['args'],
     signal: AbortSignal,
   ): Promise<MessageStream> {
-    const stream = await this.#eachManager(true, ({ address }) =>
+    const stream = await this.#callWithFailover(true, ({ address }) =>
       dial({
         address,
         path: `${paths.stream}${name}`,
         tls: this.#tls,
         verifyPeer: this.#verifyPeer,
-        keepAlive: readPromptly.has(name) ? 'session' : 'stream',
-        timeoutMs: this.#managers.length > 1 ? nextTimeoutMs : connectTimeoutMs,
+        keepAlive: promptStreams.has(name) ? 'session' : 'stream',
+        timeoutMs: this.#managers.length > 1 ? failoverTimeoutMs : connectTimeoutMs,
         signal,
       }),
     );
@@ -138,47 +149,54 @@ export class HttpsControlClient implements ControlClient {
   }
 
   /**
-   * A manager that answers, be it with an error, is the one; others are tried only for one that does not.
-   * One that went away in the middle may have done what it was asked: `again` says whether that may be
-   * done twice.
+   * Calls the managers in turn until one answers, even with an error. A connection lost after the
+   * request was sent may have taken effect, so only an idempotent request is retried on the next
+   * manager.
    */
-  async #eachManager<Result>(
-    again: boolean,
-    ask: (manager: Manager) => Promise<Result>,
+  async #callWithFailover<Result>(
+    idempotent: boolean,
+    callManager: (manager: Manager) => Promise<Result>,
   ): Promise<Result> {
     const failures: string[] = [];
-    // One that knows no leader has done nothing; another one may see more of the cluster.
+    // A manager without a leader has done nothing; another manager may still reach the leader.
     let leaderless: AppError | undefined;
-    const order = [...this.#managers.slice(this.#at), ...this.#managers.slice(0, this.#at)];
+    const order = [
+      ...this.#managers.slice(this.#current),
+      ...this.#managers.slice(0, this.#current),
+    ];
     for (const manager of order) {
       try {
-        return await ask(manager);
+        return await callManager(manager);
       } catch (error) {
         if (isAppError(error) && isNotLeading(error)) leaderless = error;
-        else if (!isNotReached(error)) throw error;
-        else if (!again && !wasNotSent(error)) throw error;
+        else if (!isUnreachable(error)) throw error;
+        else if (!idempotent && !wasNotSent(error)) throw error;
         failures.push(messageOf(error));
-        this.#at = (this.#at + 1) % this.#managers.length;
+        this.#current = (this.#current + 1) % this.#managers.length;
       }
     }
     if (leaderless !== undefined) throw leaderless;
-    const tried = failures.length === 0 ? 'it has none' : failures.join('; ');
+    const reason = failures.length === 0 ? 'no manager is recorded' : failures.join('; ');
     throw new AppError(
       'unavailable',
-      `manager of cluster ${this.cluster} not reachable: ${tried}; is it running?`,
+      `manager of cluster ${this.cluster} not reachable: ${reason}; check that it is running`,
     );
   }
 }
 
-/** The transport keeps the socket's error as the cause of its own; what a manager answered has none. */
-function isNotReached(error: unknown): boolean {
+/**
+ * The transport sets the socket's error as `cause`; an error that a manager answered has no cause.
+ */
+function isUnreachable(error: unknown): boolean {
   return isAppError(error) && error.kind === 'unavailable' && error.cause !== undefined;
 }
 
-/** Read as they come, so that silence means that the other end has lost power or network. */
-const readPromptly: ReadonlySet<string> = new Set<ControlStreamName>(['watch', 'stats', 'events']);
+/** Streams that are read without back-pressure, so that silence means a dead peer or network. */
+const promptStreams: ReadonlySet<string> = new Set<ControlStreamName>(['watch', 'stats', 'events']);
 
-/** A client for the cluster; throws `not-found` when the user's certificate is not there. */
+/**
+ * Creates a client for the cluster; throws `not-found` if the user's certificate cannot be read.
+ */
 export async function connectTo(context: ClusterContext): Promise<ControlClient> {
   const read = async (path: string): Promise<string> => {
     try {

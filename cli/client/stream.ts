@@ -22,13 +22,17 @@ function isErrorBody(value: unknown): value is { kind: ErrorKind; message: strin
   );
 }
 
-/** A text message of a stream; throws the error that one may carry. */
+/** Parses a text message of a stream; throws the `AppError` if the message carries one. */
 export function parseMessage(text: string): unknown {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new AppError('internal', 'the manager sent what is no JSON', { cause: error });
+    throw new AppError(
+      'internal',
+      'manager: sent a message that is not JSON; check that client and manager have the same version',
+      { cause: error },
+    );
   }
   if (typeof value === 'object' && value !== null && 'error' in value && isErrorBody(value.error)) {
     throw new AppError(value.error.kind, value.error.message);
@@ -42,14 +46,14 @@ async function* jsonMessages(stream: MessageStream, signal: AbortSignal): AsyncG
       yield parseMessage(typeof message === 'string' ? message : Buffer.from(message).toString());
     }
   } catch (error) {
-    // Ending a stream is no error of the one who ended it.
+    // An error caused by aborting the stream ourselves is not reported.
     if (!signal.aborted || (isAppError(error) && error.kind === 'internal')) throw error;
   } finally {
     stream.close();
   }
 }
 
-/** The watched tables as they are, then every change of them. */
+/** Yields a snapshot of the watched tables, then every change. */
 export async function* watch(
   client: ControlClient,
   args: ControlStreamMap['watch']['args'],
@@ -59,12 +63,14 @@ export async function* watch(
   for await (const message of jsonMessages(stream, signal)) yield message as WatchMessage;
 }
 
-const eventPatienceMs = 60_000;
-const eventPauseMs = 300;
+/** Events are resumed for this long without a manager that answers. */
+const resumeLimitMs = 60_000;
+const resumeDelayMs = 300;
 
 /**
- * What is remembered and what happens. A stream that breaks off, as when another manager takes over, is
- * gone on with behind the last event that came; given up when no manager answers for a minute.
+ * Yields the recorded events, then new ones. A stream that breaks off, as on a change of leader,
+ * resumes after the last event received. Throws if the first connection fails or no manager answers
+ * for a minute.
  */
 export async function* events(
   client: ControlClient,
@@ -72,7 +78,7 @@ export async function* events(
   signal: AbortSignal,
 ): AsyncGenerator<ClusterEvent> {
   let after: number | undefined;
-  let since = performance.now();
+  let lastEventAt = performance.now();
   let opened = false;
   for (;;) {
     try {
@@ -82,24 +88,24 @@ export async function* events(
       for await (const message of jsonMessages(stream, signal)) {
         const event = message as ClusterEvent;
         after = event.number;
-        since = performance.now();
+        lastEventAt = performance.now();
         yield event;
       }
       if (signal.aborted || args.untilMs !== undefined) return;
     } catch (error) {
-      const patient = opened && isAppError(error) && error.temporary;
+      const retryable = opened && isAppError(error) && error.temporary;
       if (signal.aborted) return;
-      if (!patient || performance.now() - since > eventPatienceMs) throw error;
+      if (!retryable || performance.now() - lastEventAt > resumeLimitMs) throw error;
     }
     try {
-      await delay(eventPauseMs, undefined, { signal });
+      await delay(resumeDelayMs, undefined, { signal });
     } catch {
       return;
     }
   }
 }
 
-/** Batches of lines, in the order the manager merged them. */
+/** Yields batches of log lines in the order in which the manager merged them. */
 export async function* logs(
   client: ControlClient,
   args: ControlStreamMap['logs']['args'],
@@ -111,7 +117,7 @@ export async function* logs(
   }
 }
 
-/** What everything uses, then what has changed, about each second. */
+/** Yields the usage of all tasks and nodes, then the changes, about once a second. */
 export async function* stats(
   client: ControlClient,
   args: ControlStreamMap['stats']['args'],

@@ -3,33 +3,35 @@ import { frame, unframe } from '../../manager/common/protocol/frames.js';
 import { AppError } from '../../manager/common/base/errors.js';
 import { parseMessage } from './stream.js';
 
-/** The user's end of an exec or attach. */
+/** The local end of an exec or attach session. */
 export interface SessionEnds {
-  /** Undefined sends no input. */
+  /** Undefined if the session sends no input. */
   readonly input: NodeJS.ReadStream | undefined;
   readonly stdout: (data: Uint8Array) => void;
   readonly stderr: (data: Uint8Array) => void;
-  /** Raw mode and the terminal's size are passed on. */
+  /** Puts the input into raw mode and forwards the terminal's size. */
   readonly tty: boolean;
   readonly size: () => { readonly columns: number; readonly rows: number };
-  /** Calls back when the size has changed; returns the way to end that. */
+  /** Registers a listener for changes of size; returns the function that removes it. */
   readonly onResize: (listener: () => void) => () => void;
-  /** Bytes that end the session and leave the process alone; empty when there are none. */
+  /** Byte sequence that ends the session without stopping the process; empty to disable. */
   readonly detachKeys: Uint8Array;
 }
 
-/** How a session ended. `code` is undefined when the other end said none. */
+/** The result of a session. `code` is undefined if the stream ended without an exit code. */
 export type SessionEnd =
   { readonly kind: 'exited'; readonly code: number | undefined } | { readonly kind: 'detached' };
 
 /**
- * Joins the user's terminal to a process in a container until it ends. The terminal is put back as it was,
- * whatever happens.
+ * Connects the user's terminal to a process in a container until the process exits or the user
+ * detaches. Always restores the terminal's mode. Throws `unavailable` with the error that the peer
+ * reports.
  */
 export async function runSession(stream: MessageStream, ends: SessionEnds): Promise<SessionEnd> {
   const detached = { seen: false };
-  const stopInput = ends.input === undefined ? () => undefined : pump(stream, ends, detached);
-  const stopSize = ends.tty ? passSize(stream, ends) : () => undefined;
+  const stopInput =
+    ends.input === undefined ? () => undefined : forwardInput(stream, ends, detached);
+  const stopSize = ends.tty ? forwardSize(stream, ends) : () => undefined;
   try {
     const code = await receive(stream, ends);
     return detached.seen ? { kind: 'detached' } : { kind: 'exited', code };
@@ -59,33 +61,37 @@ async function receive(stream: MessageStream, ends: SessionEnds): Promise<number
   return undefined;
 }
 
-function passSize(stream: MessageStream, ends: SessionEnds): () => void {
+function forwardSize(stream: MessageStream, ends: SessionEnds): () => void {
   const send = (): void => {
-    // A lost size is of no matter: the next one comes with the next change.
+    // A lost size does not matter: every change sends the size again.
     stream.send(JSON.stringify(ends.size())).catch(() => undefined);
   };
   send();
   return ends.onResize(send);
 }
 
-/** Sends what is typed; the sender's back-pressure pauses the terminal. */
-function pump(stream: MessageStream, ends: SessionEnds, detached: { seen: boolean }): () => void {
+/** Sends keyboard input; back-pressure of the stream pauses the terminal. */
+function forwardInput(
+  stream: MessageStream,
+  ends: SessionEnds,
+  detached: { seen: boolean },
+): () => void {
   const { input } = ends;
   if (input === undefined) return () => undefined;
   const raw = ends.tty && input.isTTY;
   const keys = new DetachKeys(ends.detachKeys);
-  const lost = (): void => undefined;
+  const ignore = (): void => undefined;
   const onData = (chunk: Buffer): void => {
     const { data, detach } = keys.take(chunk);
     input.pause();
-    stream.send(frame('stdin', data)).then(() => input.resume(), lost);
+    stream.send(frame('stdin', data)).then(() => input.resume(), ignore);
     if (detach) {
       detached.seen = true;
       stream.close();
     }
   };
   const onEnd = (): void => {
-    stream.send(frame('stdin', '')).catch(lost);
+    stream.send(frame('stdin', '')).catch(ignore);
   };
   if (raw) input.setRawMode(true);
   input.on('data', onData).on('end', onEnd);
@@ -97,7 +103,9 @@ function pump(stream: MessageStream, ends: SessionEnds, detached: { seen: boolea
   };
 }
 
-/** Finds a sequence of keys in what is typed, also when it comes in pieces; it is not passed on. */
+/**
+ * Detects the detach sequence in the input, also across chunks, and withholds it from the process.
+ */
 export class DetachKeys {
   readonly #keys: Uint8Array;
   #matched = 0;

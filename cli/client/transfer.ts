@@ -4,8 +4,9 @@ import type { MessageStream } from '../../manager/common/protocol/worker-calls.j
 import { parseMessage } from './stream.js';
 
 /**
- * One transfer: sends `input` as it is read, yields what comes back, ends when the other end says it is
- * done. Throws what the other end says went wrong.
+ * Runs one transfer: sends `input` as it is read, yields the data received, and returns on the
+ * peer's exit message. Throws `unavailable` with the peer's error, or if the stream closes before
+ * the exit message.
  */
 export async function* transfer(
   stream: MessageStream,
@@ -31,25 +32,28 @@ export async function* transfer(
       }
     }
     if (inputError !== undefined) throw toAppError(inputError);
-    throw new AppError('unavailable', 'the other end hung up');
+    throw new AppError(
+      'unavailable',
+      'transfer: connection closed before the transfer was complete; try again',
+    );
   } finally {
     stream.close();
     (input as { destroy?: () => void } | undefined)?.destroy?.();
   }
 }
 
-/** As `transfer`, for one that only sends: what comes back is of no interest. */
+/** Runs a `transfer` that only sends; data received is discarded. */
 export async function sendOnly(
   stream: MessageStream,
   input?: NodeJS.ReadableStream,
 ): Promise<void> {
-  const answers = transfer(stream, input);
-  for (let next = await answers.next(); next.done !== true; next = await answers.next());
+  const received = transfer(stream, input);
+  for (let next = await received.next(); next.done !== true; next = await received.next());
 }
 
 async function sendAll(stream: MessageStream, input: NodeJS.ReadableStream): Promise<void> {
   for await (const chunk of input as AsyncIterable<Uint8Array>) {
-    // An empty message would end the input.
+    // An empty frame means end of input.
     if (chunk.length > 0) await stream.send(frame('stdin', chunk));
   }
   await stream.send(frame('stdin', ''));

@@ -1,6 +1,6 @@
 import type { NodeUse, StatsMessage, TaskUse } from '../../manager/common/protocol/statistics.js';
 
-/** What the client knows of what tasks and nodes use, by id. */
+/** The client's view of resource usage by task id and node id. */
 export interface Usage {
   readonly tasks: ReadonlyMap<string, TaskUse>;
   readonly nodes: ReadonlyMap<string, NodeUse>;
@@ -8,11 +8,11 @@ export interface Usage {
 
 export const noUsage: Usage = { tasks: new Map(), nodes: new Map() };
 
-/** The state after a message. Pure: the state before is left as it was. */
+/** Returns the state after a message; does not modify `state`. */
 export function applyStats(state: Usage, message: StatsMessage): Usage {
-  const fresh = message.kind === 'snapshot';
-  const tasks = new Map(fresh ? [] : state.tasks);
-  const nodes = new Map(fresh ? [] : state.nodes);
+  const isSnapshot = message.kind === 'snapshot';
+  const tasks = new Map(isSnapshot ? [] : state.tasks);
+  const nodes = new Map(isSnapshot ? [] : state.nodes);
   for (const id of message.goneTasks) tasks.delete(id);
   for (const id of message.goneNodes) nodes.delete(id);
   for (const use of message.tasks) tasks.set(use.taskId, use);

@@ -8,7 +8,7 @@ import type {
   WatchTable,
 } from '../../manager/common/protocol/control.js';
 
-/** What the client knows of a project and the nodes, by id. */
+/** The client's replica of a project's objects and the nodes, by id. */
 export interface Watched {
   readonly services: ReadonlyMap<string, Service>;
   readonly tasks: ReadonlyMap<string, Task>;
@@ -29,7 +29,7 @@ function byId<T extends { readonly id: string }>(objects: readonly T[]): Readonl
   return new Map(objects.map((object) => [object.id, object]));
 }
 
-/** The state after a message. Pure: the state before is left as it was. */
+/** Returns the state after a message; does not modify `state`. */
 export function applyWatch(state: Watched, message: WatchMessage): Watched {
   switch (message.kind) {
     case 'snapshot':
@@ -54,7 +54,8 @@ function change(
   table: WatchTable,
   edit: (objects: Map<string, WatchObject>) => unknown,
 ): Watched {
-  // Secrets and configs come only to those who ask for them.
+  // Secrets and configs are sent only to clients that subscribe to them; this replica does not hold
+  // them.
   if (table === 'secrets' || table === 'configs') return state;
   const objects = new Map<string, WatchObject>(state[table]);
   edit(objects);

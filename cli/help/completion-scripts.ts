@@ -1,6 +1,7 @@
 /*
- * Each script asks `shoal __complete WORD…` for the words that fit the last one, one a line: what can be
- * completed is known in one place, and names of services and machines are those of the moment.
+ * Each script calls `shoal __complete WORD…`, which prints the candidates for the last word, one
+ * per line. Completion logic stays in one place, and names of services and machines are always
+ * current.
  */
 
 const bash = `_shoal() {

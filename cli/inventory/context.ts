@@ -3,13 +3,15 @@ import { AppError } from '../../manager/common/base/errors.js';
 import { checkClusterName } from './cluster-record.js';
 import { MachineStore, storeFolder } from './machine-store.js';
 
-/** How to reach a cluster: addresses of its managers and the paths of the user's certificate. */
+/**
+ * Connection settings of a cluster: addresses of its managers and paths of the user's certificate.
+ */
 export interface ClusterContext {
   readonly name: string;
   readonly id: string;
   /** `https://ADDRESS:PORT`, at least one. */
   readonly managers: readonly string[];
-  /** Ids of authorities whose managers are believed no more. */
+  /** Ids of revoked intermediate CAs; managers with their certificates are refused. */
   readonly refusedAuthorities?: readonly string[];
   readonly caPath: string;
   readonly certPath: string;
@@ -17,16 +19,16 @@ export interface ClusterContext {
 }
 
 export interface ContextQuery {
-  /** The store's folder (--storage-path); without it SHOAL_HOME, then ~/.shoal. */
+  /** Folder of the store (--storage-path); defaults to SHOAL_HOME, then ~/.shoal. */
   readonly home?: string | undefined;
-  /** --cluster. */
+  /** Value of --cluster. */
   readonly clusterFlag?: string | undefined;
   readonly env: NodeJS.ProcessEnv;
 }
 
 /**
- * The cluster to act on: the flag, else SHOAL_CLUSTER, else the store's current one. Undefined when
- * none is configured; throws `not-found` when one was named that the store does not know.
+ * Selects the cluster: --cluster, else SHOAL_CLUSTER, else the store's current cluster. Returns
+ * undefined if none is configured; throws `not-found` if the named cluster is not in the store.
  */
 export async function findCluster(query: ContextQuery): Promise<ClusterContext | undefined> {
   const store = new MachineStore(storeFolder(query.home, query.env));
@@ -41,7 +43,7 @@ export async function findCluster(query: ContextQuery): Promise<ClusterContext |
     if (named === undefined) return undefined;
     throw new AppError(
       'not-found',
-      `cluster "${name}" is not known in ${store.home}; create it with "shoal machine create --swarm --swarm-master"`,
+      `cluster "${name}": not found in ${store.home}; create it with "shoal machine create --swarm --swarm-master"`,
     );
   }
   return {

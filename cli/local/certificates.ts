@@ -37,8 +37,10 @@ async function readPair(paths: PairPaths): Promise<KeyPair | undefined> {
   }
 }
 
-/** Less than a third of its life left, or issued by another authority. */
-function isOld(cert: string, issuer: string, now: Date): boolean {
+/**
+ * True if less than a third of the certificate's lifetime is left, or another authority issued it.
+ */
+function isStale(cert: string, issuer: string, now: Date): boolean {
   const leaf = new X509Certificate(cert);
   if (!leaf.verify(new X509Certificate(issuer).publicKey)) return true;
   const from = Date.parse(leaf.validFrom);
@@ -46,16 +48,19 @@ function isOld(cert: string, issuer: string, now: Date): boolean {
   return to - now.getTime() < (to - from) / 3;
 }
 
-async function keep(
+/**
+ * Returns the pair on disk, or issues a new certificate if it is missing or stale; keeps the key.
+ */
+async function ensurePair(
   paths: PairPaths,
   issuer: string,
   now: Date,
   make: (key: string) => Promise<string>,
 ): Promise<KeyPair> {
-  const there = await readPair(paths);
-  if (there !== undefined && !isOld(there.cert, issuer, now)) return there;
-  const key = there?.key ?? (await createPrivateKey());
-  // The key first: a certificate without its key would be used.
+  const existing = await readPair(paths);
+  if (existing !== undefined && !isStale(existing.cert, issuer, now)) return existing;
+  const key = existing?.key ?? (await createPrivateKey());
+  // Write the key first, so that a crash never leaves a new certificate without its key.
   await writeFileAtomic(paths.key, key, 0o600);
   const cert = await make(key);
   await writeFileAtomic(paths.cert, cert, 0o644);
@@ -63,8 +68,8 @@ async function keep(
 }
 
 /**
- * The same two levels of trust as on machines: the user's authority signs one for the cluster, which
- * signs manager and worker. Makes what is missing or old.
+ * Issues missing and stale certificates. Same hierarchy as on machines: the user's CA signs the
+ * cluster's intermediate, which signs the certificates of manager and worker.
  */
 export async function localCertificates(
   folder: string,
@@ -72,7 +77,7 @@ export async function localCertificates(
   ids: { readonly clusterId: string; readonly nodeId: string },
   now: Date,
 ): Promise<void> {
-  const intermediate = await keep(
+  const intermediate = await ensurePair(
     pairPaths(folder, 'intermediate'),
     authority.cert,
     now,
@@ -86,7 +91,7 @@ export async function localCertificates(
       }),
   );
   for (const role of ['manager', 'worker'] as const) {
-    await keep(pairPaths(folder, role), intermediate.cert, now, async (key) =>
+    await ensurePair(pairPaths(folder, role), intermediate.cert, now, async (key) =>
       signNode(intermediate, {
         request: await createRequest(key, ids.nodeId),
         identity: { clusterId: ids.clusterId, role, nodeId: ids.nodeId },

@@ -5,13 +5,16 @@ import { AppError } from '../../manager/common/base/errors.js';
 import type { LocalDaemon, LocalLayout } from './layout.js';
 import { logPath, pidPath, settingsPath } from './layout.js';
 
-/** This program's entry: `main.js daemon --config F` is how daemons are run everywhere. */
+/**
+ * This program's entry point; daemons run as `main.js manager|worker --config FILE`, as on
+ * machines.
+ */
 const entry = fileURLToPath(new URL('../main.js', import.meta.url));
 
 const stopMs = 20_000;
 const pollMs = 50;
 
-/** Process id of a daemon that runs; undefined when none does. */
+/** Returns the process id of the running daemon; undefined if it is not running. */
 export async function runningPid(
   layout: LocalLayout,
   daemon: LocalDaemon,
@@ -22,17 +25,19 @@ export async function runningPid(
   return (await isDaemon(pid, settingsPath(layout, daemon))) ? pid : undefined;
 }
 
-/** The number may belong to another process by now: only one that was given our settings is ours. */
+/**
+ * Guards against a reused process id: the command line must contain the path of our settings file.
+ */
 async function isDaemon(pid: number, settings: string): Promise<boolean> {
   try {
-    const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
-    return words.includes(settings);
+    const args = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
+    return args.includes(settings);
   } catch {
     return false;
   }
 }
 
-/** Starts a daemon that outlives this program, unless it runs. Its output goes to its log. */
+/** Starts a detached daemon unless it is running; its output is appended to its log file. */
 export async function startDaemon(layout: LocalLayout, daemon: LocalDaemon): Promise<void> {
   if ((await runningPid(layout, daemon)) !== undefined) return;
   const log = await open(logPath(layout, daemon), 'a', 0o600);
@@ -53,20 +58,26 @@ export async function startDaemon(layout: LocalLayout, daemon: LocalDaemon): Pro
   }
 }
 
-/** Ends a daemon: SIGTERM, and SIGKILL for one that does not heed it. True when there was one. */
+/**
+ * Stops a daemon with SIGTERM, and with SIGKILL after 20 s. Returns false if it was not running.
+ */
 export async function stopDaemon(layout: LocalLayout, daemon: LocalDaemon): Promise<boolean> {
   const pid = await runningPid(layout, daemon);
   if (pid === undefined) return false;
   process.kill(pid, 'SIGTERM');
-  if (!(await ended(layout, daemon, stopMs))) {
+  if (!(await waitForExit(layout, daemon, stopMs))) {
     process.kill(pid, 'SIGKILL');
-    await ended(layout, daemon, stopMs);
+    await waitForExit(layout, daemon, stopMs);
   }
   await rm(pidPath(layout, daemon), { force: true });
   return true;
 }
 
-async function ended(layout: LocalLayout, daemon: LocalDaemon, limitMs: number): Promise<boolean> {
+async function waitForExit(
+  layout: LocalLayout,
+  daemon: LocalDaemon,
+  limitMs: number,
+): Promise<boolean> {
   for (let waited = 0; waited < limitMs; waited += pollMs) {
     if ((await runningPid(layout, daemon)) === undefined) return true;
     await new Promise((resolve) => setTimeout(resolve, pollMs));
@@ -74,7 +85,7 @@ async function ended(layout: LocalLayout, daemon: LocalDaemon, limitMs: number):
   return false;
 }
 
-/** What a daemon said last, for the error of one that ended. */
+/** Returns the last log message of a daemon, for the error about a daemon that exited. */
 export async function lastWords(layout: LocalLayout, daemon: LocalDaemon): Promise<string> {
   const text = await readFile(logPath(layout, daemon), 'utf8').catch(() => '');
   const line = text.trimEnd().split('\n').at(-1) ?? '';
@@ -86,7 +97,10 @@ export async function lastWords(layout: LocalLayout, daemon: LocalDaemon): Promi
   }
 }
 
-/** Runs `daemon --purge`, which removes what the daemon has on this computer, and waits for its end. */
+/**
+ * Runs the daemon with `--purge` until it exits; it removes its containers, networks and data from
+ * this computer. Throws `internal` if it fails.
+ */
 export async function purge(layout: LocalLayout, daemon: LocalDaemon): Promise<void> {
   const log = await open(logPath(layout, daemon), 'a', 0o600);
   try {
@@ -102,7 +116,7 @@ export async function purge(layout: LocalLayout, daemon: LocalDaemon): Promise<v
     if (code !== 0) {
       throw new AppError(
         'internal',
-        `cleaning up failed: ${await lastWords(layout, daemon)} (see ${logPath(layout, daemon)})`,
+        `local ${daemon}: cleanup failed: ${await lastWords(layout, daemon)}; see ${logPath(layout, daemon)}`,
       );
     }
   } finally {

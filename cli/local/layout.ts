@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 
-/** Where the cluster of this computer's own engine keeps its things. */
+/** Paths of the local cluster, which runs on this computer's own engine. */
 export interface LocalLayout {
   readonly folder: string;
-  /** `LocalRecord` as JSON; its presence means that everything else was made. */
+  /** `LocalRecord` as JSON; written last, so its presence means that setup is complete. */
   readonly record: string;
   readonly lock: string;
   readonly managerSettings: string;
@@ -18,7 +18,7 @@ export type LocalDaemon = 'manager' | 'worker';
 export interface LocalRecord {
   readonly id: string;
   readonly nodeId: string;
-  /** Loopback port of the manager; kept over restarts while it is free. */
+  /** Loopback port of the manager; reused after a restart while it is free. */
   readonly port: number;
   readonly dataPlane: 'overlay' | 'engine';
 }

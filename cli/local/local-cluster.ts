@@ -29,9 +29,13 @@ async function readRecord(layout: LocalLayout): Promise<LocalRecord | undefined>
     return JSON.parse(await readFile(layout.record, 'utf8')) as LocalRecord;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new AppError('invalid', `${layout.record} is damaged; "shoal local rm" starts afresh`, {
-      cause: error,
-    });
+    throw new AppError(
+      'invalid',
+      `local cluster record ${layout.record}: is damaged; remove the local cluster with "shoal local rm"`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
@@ -45,7 +49,10 @@ export async function localStatus(home: string): Promise<LocalStatus> {
   return { record, managerPid, workerPid };
 }
 
-/** How to reach the local cluster; undefined when there is none, or its manager does not run. */
+/**
+ * Returns the context of the local cluster; undefined if it does not exist or its manager is
+ * stopped.
+ */
 export async function runningLocal(home: string): Promise<ClusterContext | undefined> {
   const { record, managerPid } = await localStatus(home);
   return record === undefined || managerPid === undefined ? undefined : contextOf(home, record);
@@ -68,13 +75,14 @@ export interface StartLocal {
   readonly env: NodeJS.ProcessEnv;
   readonly now: () => number;
   readonly signal: AbortSignal;
-  /** One line about what is being done. */
+  /** Prints one line of progress. */
   readonly say: (line: string) => void;
 }
 
 /**
- * Starts manager and worker for this computer's engine, making whatever they need, unless they run.
- * Resolves when the node is ready. Throws `unavailable` when there is no engine or a daemon ends.
+ * Starts a manager and a worker for this computer's engine unless they are running; creates
+ * settings and certificates first. Resolves when the node is ready. Throws `unavailable` without an
+ * engine or if a daemon exits, `timeout` after 30 s.
  */
 export async function startLocal(options: StartLocal): Promise<ClusterContext> {
   const layout = localLayout(options.home);
@@ -82,44 +90,49 @@ export async function startLocal(options: StartLocal): Promise<ClusterContext> {
   await checkEngine(socket);
   await mkdir(layout.folder, { recursive: true, mode: 0o700 });
   const record = await withFileLock(layout.lock, async () => {
-    const { record: there, managerPid, workerPid } = await localStatus(options.home);
-    if (there !== undefined && managerPid !== undefined && workerPid !== undefined) return there;
+    const { record: existing, managerPid, workerPid } = await localStatus(options.home);
+    if (existing !== undefined && managerPid !== undefined && workerPid !== undefined)
+      return existing;
     options.say(`starting a manager and a worker for this computer's engine (${layout.folder})`);
-    const made = await prepare(options, layout, {
+    const prepared = await prepare(options, layout, {
       socket,
-      there,
+      existing,
       keepPort: managerPid !== undefined,
     });
     await startDaemon(layout, 'manager');
     await startDaemon(layout, 'worker');
-    return made;
+    return prepared;
   });
   const context = contextOf(options.home, record);
-  await untilReady(options, layout, context);
+  await waitUntilReady(options, layout, context);
   return context;
 }
 
-interface Before {
+interface ExistingState {
   readonly socket: string;
-  readonly there: LocalRecord | undefined;
-  /** The manager runs: its port is taken by itself. */
+  readonly existing: LocalRecord | undefined;
+  /** True if the manager is running: it occupies the port itself. */
   readonly keepPort: boolean;
 }
 
-/** Settings and certificates; the record last, so that half-made ones are completed. */
+/**
+ * Writes certificates and settings, then the record, so that an interrupted setup is completed
+ * later.
+ */
 async function prepare(
   options: StartLocal,
   layout: LocalLayout,
-  before: Before,
+  state: ExistingState,
 ): Promise<LocalRecord> {
-  const { there, keepPort } = before;
+  const { existing, keepPort } = state;
   const isRoot = process.getuid?.() === 0;
   const record: LocalRecord = {
-    id: there?.id ?? newId(),
-    nodeId: there?.nodeId ?? newId(),
-    port: keepPort && there !== undefined ? there.port : await freePort(there?.port ?? 0),
-    // Bridges, VXLAN devices and DNS on port 53 take root; without it the engine's own network does.
-    dataPlane: there?.dataPlane ?? (isRoot ? 'overlay' : 'engine'),
+    id: existing?.id ?? newId(),
+    nodeId: existing?.nodeId ?? newId(),
+    port: keepPort && existing !== undefined ? existing.port : await freePort(existing?.port ?? 0),
+    // Bridges, VXLAN devices and DNS on port 53 need root; other users get the engine's own
+    // networks.
+    dataPlane: existing?.dataPlane ?? (isRoot ? 'overlay' : 'engine'),
   };
   const now = new Date(options.now());
   const authority = await userAuthority(new MachineStore(options.home), now);
@@ -128,7 +141,7 @@ async function prepare(
   const write = (path: string, value: unknown): Promise<void> =>
     writeFileAtomic(path, `${JSON.stringify(value, undefined, 2)}\n`, 0o600);
   await write(layout.managerSettings, managerSettings(layout, record));
-  await write(layout.workerSettings, workerSettings(layout, record, before.socket));
+  await write(layout.workerSettings, workerSettings(layout, record, state.socket));
   await write(layout.record, record);
   return record;
 }
@@ -166,7 +179,7 @@ function workerSettings(layout: LocalLayout, record: LocalRecord, socket: string
 }
 
 /** Waits until the manager answers and the worker has joined. */
-async function untilReady(
+async function waitUntilReady(
   options: StartLocal,
   layout: LocalLayout,
   context: ClusterContext,
@@ -177,11 +190,11 @@ async function untilReady(
     for (;;) {
       if (options.signal.aborted) throw new AppError('cancelled', 'interrupted');
       if (await isReady(client, options.signal)) return;
-      await failIfEnded(layout);
+      await throwIfExited(layout);
       if (options.now() > deadline) {
         throw new AppError(
           'timeout',
-          `the local cluster is not ready after ${startMs / 1000} s: see ${layout.folder}/*.log`,
+          `local cluster: not ready after ${startMs / 1000} s; see ${layout.folder}/*.log`,
         );
       }
       await new Promise((resolve) => setTimeout(resolve, pollMs));
@@ -201,17 +214,17 @@ async function isReady(client: ControlClient, signal: AbortSignal): Promise<bool
   }
 }
 
-async function failIfEnded(layout: LocalLayout): Promise<void> {
+async function throwIfExited(layout: LocalLayout): Promise<void> {
   for (const daemon of ['manager', 'worker'] as const) {
     if ((await runningPid(layout, daemon)) !== undefined) continue;
     throw new AppError(
       'unavailable',
-      `the local ${daemon} has ended: ${await lastWords(layout, daemon)} (see ${logPath(layout, daemon)})`,
+      `local ${daemon}: exited: ${await lastWords(layout, daemon)}; see ${logPath(layout, daemon)}`,
     );
   }
 }
 
-/** Ends the daemons; containers go on. Returns which of them ran. */
+/** Stops the daemons; containers keep running. Returns the daemons that were running. */
 export async function stopLocal(home: string): Promise<readonly LocalDaemon[]> {
   const layout = localLayout(home);
   const stopped: LocalDaemon[] = [];
@@ -221,7 +234,7 @@ export async function stopLocal(home: string): Promise<readonly LocalDaemon[]> {
   return stopped;
 }
 
-/** Ends the daemons and removes containers, networks and everything the cluster kept. */
+/** Stops the daemons and removes containers, networks and all data of the local cluster. */
 export async function removeLocal(home: string): Promise<void> {
   const layout = localLayout(home);
   const { record } = await localStatus(home);

@@ -27,7 +27,7 @@ const codes: Readonly<Record<Color, string>> = {
   brightBlue: '1;34',
 };
 
-/** docker compose's order for log prefixes; red is left to errors. */
+/** Colours of log prefixes, in docker compose's order; red is reserved for errors. */
 const rainbow: readonly Color[] = [
   'cyan',
   'yellow',
@@ -46,7 +46,7 @@ export type Paint = (color: Color, text: string) => string;
 export const paint: Paint = (color, text) => `\u001b[${codes[color]}m${text}\u001b[0m`;
 export const noPaint: Paint = (_, text) => text;
 
-/** The colour of the n-th source of log lines, from 0. */
+/** Returns the colour of the n-th source of log lines, counted from 0. */
 export function rainbowColor(index: number): Color {
   return rainbow[index % rainbow.length] ?? 'cyan';
 }

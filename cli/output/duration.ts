@@ -1,6 +1,6 @@
 import { AppError } from '../../manager/common/base/errors.js';
 
-/** Seconds with one decimal, for progress: `0.4s`, `12.0s`. */
+/** Formats seconds with one decimal, for progress output: `0.4s`, `12.0s`. */
 export function elapsedSeconds(ms: number): string {
   return `${(Math.max(0, ms) / 1000).toFixed(1)}s`;
 }
@@ -15,7 +15,9 @@ const factors: Readonly<Record<string, number>> = {
   h: 3_600_000,
 };
 
-/** `1h30m`, `250ms` → milliseconds; undefined for what is no such text. */
+/**
+ * Parses a duration such as `1h30m` or `250ms` to milliseconds; undefined if the text is not one.
+ */
 export function parseDuration(text: string): number | undefined {
   if (!/^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/u.test(text)) return undefined;
   let total = 0;
@@ -25,17 +27,23 @@ export function parseDuration(text: string): number | undefined {
   return total;
 }
 
-/** A duration as `parseDuration` takes it, or days: `90d`. Throws `invalid` that names the flag. */
+/**
+ * Parses the duration of a flag to milliseconds: the format of `parseDuration`, or days (`90d`).
+ * Throws `invalid` with the flag's name.
+ */
 export function parseLifetime(flag: string, text: string): number {
   const days = /^(\d+)d$/u.exec(text)?.[1];
   const ms = days === undefined ? parseDuration(text) : Number(days) * 86_400_000;
   if (ms !== undefined) return ms;
-  throw new AppError('invalid', `${flag} must be a duration such as 90d, 24h or 30m, not ${text}`);
+  throw new AppError(
+    'invalid',
+    `${flag} "${text}": not a duration; use a value such as 90d, 24h or 30m`,
+  );
 }
 
 /**
- * A point in time as `--since` and `--until` take it: RFC 3339, seconds since the epoch, or a duration
- * before `now`. Milliseconds since the epoch; undefined for what is none of these.
+ * Parses the point in time of `--since` and `--until`: RFC 3339, seconds since the epoch, or a
+ * duration before `now`. Returns milliseconds since the epoch; undefined for any other text.
  */
 export function parseMoment(text: string, now: number): number | undefined {
   const duration = parseDuration(text);

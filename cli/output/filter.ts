@@ -1,12 +1,15 @@
 import { AppError } from '../../manager/common/base/errors.js';
 import type { Labels } from '../../manager/common/model/meta.js';
 
-/** What `--filter KEY=VALUE` can ask of an item, by key. A test may throw `invalid` for a value that is none. */
+/**
+ * Predicates of `--filter KEY=VALUE` by key. A predicate may throw `invalid` for an invalid value.
+ */
 export type FilterTests<T> = Readonly<Record<string, (item: T, value: string) => boolean>>;
 
 /**
- * `--filter` as docker reads it: values of one key are alternatives, different keys must all hold, and so
- * must every label. Throws `invalid` for a key that is not there, naming those that are.
+ * Compiles `--filter` arguments with docker's semantics: values of one key are alternatives;
+ * different keys and all labels must match. Throws `invalid` with the valid keys for an unknown
+ * key.
  */
 export function compileFilters<T>(
   entries: readonly string[] | undefined,
@@ -32,20 +35,23 @@ export function compileFilters<T>(
     });
 }
 
-/** `label=KEY` or `label=KEY=VALUE`. */
+/** Tests the value of `label=KEY` or `label=KEY=VALUE`. */
 export function hasLabel(labels: Labels, wanted: string): boolean {
   const [key = '', ...value] = wanted.split('=');
   const found = labels[key];
   return value.length === 0 ? found !== undefined : found === value.join('=');
 }
 
-/** One of the words that a value may be; throws `invalid` with all of them. */
-export function oneOf<Word extends string>(
+/**
+ * Returns the allowed value that equals `value` in lower case; throws `invalid` with all allowed
+ * ones.
+ */
+export function oneOf<Choice extends string>(
   what: string,
   value: string,
-  words: readonly Word[],
-): Word {
-  const found = words.find((word) => word === value.toLowerCase());
+  choices: readonly Choice[],
+): Choice {
+  const found = choices.find((choice) => choice === value.toLowerCase());
   if (found !== undefined) return found;
-  throw new AppError('invalid', `unknown ${what} "${value}": use one of ${words.join(', ')}`);
+  throw new AppError('invalid', `unknown ${what} "${value}": use one of ${choices.join(', ')}`);
 }

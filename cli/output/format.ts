@@ -1,15 +1,15 @@
 import { compileTemplate, templateHeader } from './template/template.js';
 import { table } from './table.js';
 
-/** One thing to list: cells of the table, and the record that JSON and templates see. */
+/** A list item: its table cells, and the record for JSON and templates. */
 export interface Listed {
   readonly cells: readonly string[];
   readonly record: Readonly<Record<string, unknown>>;
 }
 
 /**
- * A list as `--format` asks: `table` (the default), `json` (one object a line), `table {{…}}` with a
- * header of field names, or a template per line.
+ * Formats a list by `--format`: `table` (the default), `json` (one object per line), `table
+ * TEMPLATE` with a header of field names, or a template rendered once per line.
  */
 export function formatList(
   format: string | undefined,
@@ -30,7 +30,7 @@ export function formatList(
   return items.map(({ record }) => `${render(record)}\n`).join('');
 }
 
-/** docker's titles of fields that are not just the field in capitals. */
+/** Column titles of the docker CLI that differ from the field's name in capitals. */
 const titles: Readonly<Record<string, string>> = {
   BlockIO: 'BLOCK I/O',
   ConfigFiles: 'CONFIG FILES',
@@ -53,7 +53,10 @@ function templateTable(text: string, items: readonly Listed[]): string {
   return table(header.split('\t'), rows);
 }
 
-/** One object: JSON indented by four spaces inside an array, as Docker's inspect prints, or a template. */
+/**
+ * Formats objects as `docker inspect` does: a JSON array indented by four spaces, or a template
+ * each.
+ */
 export function formatInspect(format: string | undefined, objects: readonly unknown[]): string {
   if (format === undefined || format === '' || format === 'json') {
     return `${JSON.stringify(objects, undefined, format === 'json' ? undefined : 4)}\n`;

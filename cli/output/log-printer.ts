@@ -9,15 +9,15 @@ export interface LogStyle {
   readonly paint: Paint;
 }
 
-/** A container's name as log prefixes show it: without its project. */
+/** Returns a container's name for log prefixes: without the project. */
 export function prefixName(project: string, containerName: string): string {
   const start = `${project}-`;
   return containerName.startsWith(start) ? containerName.slice(start.length) : containerName;
 }
 
 /**
- * Turns log lines into text. Sources get their colour in the order they appear; the prefix is as wide as
- * the longest name so far, so `expect` the names that will come to keep the bars in one column.
+ * Formats log lines. Each source gets a colour in order of appearance. The prefix is as wide as the
+ * longest name seen; `expect` registers names in advance to keep the separators in one column.
  */
 export class LogPrinter {
   readonly #style: LogStyle;
@@ -37,7 +37,7 @@ export class LogPrinter {
     return `${this.#bar(line.containerName)}${stamp}${line.text}\n`;
   }
 
-  /** A message about a container in its own column: `web-1 exited with code 0`. */
+  /** Formats a message about a container, in the container's colour: `web-1 exited with code 0`. */
   notice(containerName: string, text: string): string {
     const name = prefixName(this.#style.project, containerName);
     return `${this.#style.paint(rainbowColor(this.#color(name)), name)} ${text}\n`;

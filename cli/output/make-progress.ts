@@ -2,7 +2,10 @@ import type { Progress, ProgressOptions } from './progress.js';
 import { jsonProgress, plainProgress, quietProgress } from './progress.js';
 import { TtyProgress } from './progress-tty.js';
 
-/** The writer that a mode stands for; `auto` repaints on a terminal and writes lines elsewhere. */
+/**
+ * Creates the progress writer of a mode; `auto` repaints on a terminal and writes plain lines
+ * elsewhere.
+ */
 export function makeProgress(options: ProgressOptions): Progress {
   switch (options.mode) {
     case 'quiet':

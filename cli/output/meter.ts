@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream';
 import { decimalBytes } from './quantity.js';
 
-/** How much of something is done. */
+/** Progress of a transfer. */
 export interface Meter {
-  /** 0 to 1; undefined while nobody knows how much it will be. */
+  /** 0 to 1; undefined while the total is unknown. */
   readonly fraction?: number;
   /** `12.3MB/45MB` */
   readonly text: string;
@@ -19,23 +19,23 @@ export function meterBar({ fraction, text }: Meter): string {
   return `[${bar}] ${text}`;
 }
 
-/** Of bytes that go somewhere. */
+/** Returns the progress of a transfer of bytes. */
 export function byteMeter(sent: number, total?: number): Meter {
   if (total === undefined) return { text: decimalBytes(sent) };
   const text = `${decimalBytes(sent)}/${decimalBytes(total)}`;
   return { fraction: total === 0 ? 1 : sent / total, text };
 }
 
-/** The same bytes; calls back with how many have been taken so far. */
+/** Passes a stream through; reports the number of bytes read so far with every chunk. */
 export function metered(
   content: NodeJS.ReadableStream,
-  onTaken: (bytes: number) => void,
+  onBytes: (bytes: number) => void,
 ): Readable {
   const counted = async function* (): AsyncGenerator<string | Buffer> {
-    let taken = 0;
+    let total = 0;
     for await (const chunk of content) {
-      taken += chunk.length;
-      onTaken(taken);
+      total += chunk.length;
+      onBytes(total);
       yield chunk;
     }
   };

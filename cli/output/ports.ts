@@ -1,7 +1,7 @@
 import { orderedPorts, portAddress } from '../../manager/common/model/published-ports.js';
 import type { PublishedPort, Task } from '../../manager/common/model/task.js';
 
-/** Docker's PORTS column: `10.98.0.11:32768->3000/tcp, 6379/tcp`. */
+/** Formats ports as docker's PORTS column: `10.98.0.11:32768->3000/tcp, 6379/tcp`. */
 export function portsText(task: Task, nodeAddress: string): string {
   return orderedPorts(task)
     .map(
@@ -15,7 +15,7 @@ export function hostPort(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-/** docker compose's `Publishers`. */
+/** Returns the ports as docker compose's `Publishers` in `ps --format json`. */
 export function publishers(task: Task, nodeAddress: string): readonly object[] {
   return orderedPorts(task).map((port) => ({
     URL: portAddress(port, nodeAddress),
@@ -25,7 +25,7 @@ export function publishers(task: Task, nodeAddress: string): readonly object[] {
   }));
 }
 
-/** Where a target port is published; undefined when it is not. */
+/** Returns the publication of a target port; undefined if the port is not published. */
 export function findPublished(
   task: Task,
   target: number,

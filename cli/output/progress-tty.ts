@@ -9,15 +9,15 @@ const hideCursor = '\u001b[?25l';
 const showCursor = '\u001b[?25h';
 const clearLine = '\u001b[2K';
 
-interface Timed extends ProgressRow {
+interface TimedRow extends ProgressRow {
   readonly startedAt: number;
   readonly endedAt: number | undefined;
 }
 
-/** Repaints a block of lines in place, as docker compose does. */
+/** Repaints a block of lines in place, like docker compose. */
 export class TtyProgress implements Progress {
   readonly #options: ProgressOptions;
-  readonly #rows = new Map<string, Timed>();
+  readonly #rows = new Map<string, TimedRow>();
   readonly #timer: NodeJS.Timeout;
   #title = '';
   #painted = 0;
@@ -58,7 +58,7 @@ export class TtyProgress implements Progress {
     const lines = this.#lines(room);
     const up = this.#painted === 0 ? '' : `\u001b[${this.#painted}A`;
     const text = lines.map((line) => `${clearLine}${line}\n`).join('');
-    // A shorter block leaves old lines below it: cleared to the end of the screen.
+    // Clear to the end of the screen: a shorter block leaves old lines below it.
     this.#options.sink.write(`${up}${text}\u001b[J`);
     this.#painted = lines.length;
   }
@@ -73,7 +73,7 @@ export class TtyProgress implements Progress {
     return [header, ...shown.map((row) => this.#line(row, idWidth, textColumn))];
   }
 
-  #line(row: Timed, idWidth: number, textColumn: number): string {
+  #line(row: TimedRow, idWidth: number, textColumn: number): string {
     const { paint, sink, now } = this.#options;
     const time = elapsedSeconds((row.endedAt ?? now()) - row.startedAt).padStart(7);
     const mark = {
@@ -97,7 +97,10 @@ function detailText({ detail = '', meter }: ProgressRow): string {
   return `${detail === '' ? '' : `${detail} `}${meterBar(meter)}`;
 }
 
-/** What fits: rows still at work and failed ones first, in their own order. */
+/**
+ * Selects at most `room` rows; unfinished and failed rows take precedence over done ones; keeps
+ * order.
+ */
 export function visibleRows<Row extends ProgressRow>(
   rows: readonly Row[],
   room: number,

@@ -3,23 +3,25 @@ import type { Meter } from './meter.js';
 import { oneLine } from './table.js';
 import type { TextSink } from './terminal.js';
 
-/** One resource and how far it is. */
+/** The progress of one resource. */
 export interface ProgressRow {
   /** `Container todo-web-1`, `Network todo_default`. */
   readonly id: string;
-  /** docker compose's word: Creating, Created, Starting, Started, … */
+  /** docker compose's status text: Creating, Created, Starting, Started, … */
   readonly text: string;
   readonly state: 'working' | 'done' | 'warning' | 'error';
-  /** Where it is, or why it is not further. */
+  /** The node, or the reason for a delay or failure. */
   readonly detail?: string;
-  /** How much of it is done, as a bar: changes often, so it is shown only where lines are repainted. */
+  /** Progress bar; changes often, so only the repainting writer shows it. */
   readonly meter?: Meter;
 }
 
 export const progressModes = ['auto', 'tty', 'plain', 'json', 'quiet'] as const;
 export type ProgressMode = (typeof progressModes)[number];
 
-/** Shows rows while work goes on. `show` takes all rows each time; `end` leaves the last state standing. */
+/**
+ * A progress writer. `show` takes all rows each time; `end` leaves the last state on the screen.
+ */
 export interface Progress {
   show(title: string, rows: readonly ProgressRow[]): void;
   end(): void;
@@ -29,14 +31,14 @@ export interface ProgressOptions {
   readonly mode: ProgressMode;
   readonly sink: TextSink;
   readonly paint: Paint;
-  /** Escape sequences may be used: not so with `--ansi never`. */
+  /** True if escape sequences are allowed; false with `--ansi never`. */
   readonly ansi: boolean;
   readonly now: () => number;
 }
 
 export const quietProgress: Progress = { show: () => undefined, end: () => undefined };
 
-/** Calls back with the rows whose text or detail differ from what was shown last. */
+/** Calls `write` for each row whose text or detail changed since it was last shown. */
 function changedRows(write: (row: ProgressRow) => void): Progress {
   const shown = new Map<string, string>();
   return {
@@ -52,7 +54,7 @@ function changedRows(write: (row: ProgressRow) => void): Progress {
   };
 }
 
-/** One line per change: what pipes and log files get. */
+/** Writes one line per change, for pipes and log files. */
 export function plainProgress(sink: TextSink): Progress {
   return changedRows((row) => {
     const detail = row.detail === undefined || row.detail === '' ? '' : `  ${row.detail}`;
@@ -67,7 +69,7 @@ const jsonStatus = {
   error: 'Error',
 } as const;
 
-/** One JSON object per change, with docker compose's fields. */
+/** Writes one JSON object per change, with docker compose's fields. */
 export function jsonProgress(sink: TextSink): Progress {
   return changedRows(({ id, text, state, detail }) => {
     sink.write(`${JSON.stringify({ id, status: jsonStatus[state], text, details: detail })}\n`);

@@ -11,17 +11,23 @@ function scaled(value: number, base: number, units: readonly string[], digits: n
   return `${Number(size.toPrecision(digits))}${units[at] ?? ''}`;
 }
 
-/** `1.5kB`, as Docker writes traffic (three digits, powers of 1000; docker/go-units `HumanSize`). */
+/**
+ * Formats traffic as Docker does, `1.5kB`: three digits, powers of 1000 (docker/go-units
+ * `HumanSize`).
+ */
 export function decimalBytes(bytes: number): string {
   return scaled(bytes, 1000, decimal, 3);
 }
 
-/** `1.5MiB`, as Docker writes memory (four digits, powers of 1024; docker/go-units `BytesSize`). */
+/**
+ * Formats memory as Docker does, `1.5MiB`: four digits, powers of 1024 (docker/go-units
+ * `BytesSize`).
+ */
 export function binaryBytes(bytes: number): string {
   return scaled(bytes, 1024, binary, 4);
 }
 
-/** Four columns at most: `512K`, `1.5G`, for where there is little room. */
+/** Formats bytes in at most four columns, powers of 1024: `512K`, `1.5G`. */
 export function shortBytes(bytes: number): string {
   const units = ['B', 'K', 'M', 'G', 'T', 'P'];
   let size = Math.max(0, bytes);

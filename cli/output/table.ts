@@ -18,7 +18,9 @@ const doubleWidth: readonly (readonly [number, number])[] = [
   [0x1f300, 0x1faff],
 ];
 
-/** How many columns of a terminal a text takes: wide characters count twice, marks not at all. */
+/**
+ * Returns the terminal columns of a text: wide characters count twice, combining marks not at all.
+ */
 export function textWidth(text: string): number {
   let width = 0;
   for (const char of text) width += charWidth(char.codePointAt(0) ?? 0);
@@ -34,7 +36,7 @@ export function padEnd(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - textWidth(text)));
 }
 
-/** Cuts a text to so many columns, with an ellipsis in the last one when something was cut. */
+/** Truncates a text to `width` columns; the last column of a truncated text is an ellipsis. */
 export function fit(text: string, width: number): string {
   if (textWidth(text) <= width) return text;
   let cut = '';
@@ -48,13 +50,15 @@ export function fit(text: string, width: number): string {
   return width <= 0 ? '' : `${cut}…`;
 }
 
-/** What is put into a cell must not break the table or drive the terminal. */
+/** Replaces control characters, so that a cell cannot break the table or control the terminal. */
 export function oneLine(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+  // eslint-disable-next-line no-control-regex -- the pattern matches control characters
   return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
 }
 
-/** Docker's tables: upper-case headers, columns as wide as their widest cell, three spaces between. */
+/**
+ * Formats a table as docker does: columns as wide as their widest cell, separated by three spaces.
+ */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [header, ...rows].map((row) => row.map(oneLine));
   const widths = header.map((_, column) =>

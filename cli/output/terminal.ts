@@ -1,18 +1,22 @@
-/** Where output goes: what a command needs of a stream, so that tests can read what it wrote. */
+/**
+ * An output stream, reduced to the operations of commands, so that tests can capture the output.
+ */
 export interface TextSink {
   write(data: string | Uint8Array): void;
   readonly isTTY: boolean;
-  /** Width of the terminal; 80 when there is none. */
+  /** Width of the terminal; 80 without a terminal. */
   readonly columns: number;
   readonly rows: number;
-  /** Calls back when the terminal's size changes; returns the way to end that. */
+  /**
+   * Registers a listener for changes of the terminal's size; returns the function that removes it.
+   */
   onResize(listener: () => void): () => void;
 }
 
 export function sinkOf(stream: NodeJS.WriteStream): TextSink {
   return {
     write: (data) => void stream.write(data),
-    // Undefined when the stream is no terminal, whatever the types say.
+    // Undefined if the stream is not a terminal, contrary to its type.
     get isTTY() {
       return (stream.isTTY as boolean | undefined) === true;
     },
@@ -33,7 +37,9 @@ export function sinkOf(stream: NodeJS.WriteStream): TextSink {
 
 export type AnsiMode = 'auto' | 'never' | 'always';
 
-/** Whether to colour: the flag, then NO_COLOR (https://no-color.org), then whether it is a terminal. */
+/**
+ * Decides on colours: --ansi, then NO_COLOR (https://no-color.org), then whether it is a terminal.
+ */
 export function useColor(ansi: AnsiMode, env: NodeJS.ProcessEnv, sink: TextSink): boolean {
   if (ansi !== 'auto') return ansi === 'always';
   const noColor = env.NO_COLOR;

@@ -18,48 +18,67 @@ export interface ServiceContainers {
   readonly signal: AbortSignal;
 }
 
-/** What is asked many times must not gather its listeners on the one signal that ends all. */
-function own({ signal }: Pick<ServiceContainers, 'signal'>): AbortSignal {
+/**
+ * Derives a signal per call, so that listeners do not accumulate on the long-lived watch signal.
+ */
+function callSignal({ signal }: Pick<ServiceContainers, 'signal'>): AbortSignal {
   return AbortSignal.any([signal]);
 }
 
-/** Paths of one command line. */
-const pathsAtOnce = 500;
+/** Paths per `rm` command line. */
+const pathsPerCommand = 500;
 
-/** The service's containers that run, on whichever nodes. */
-async function running(of: ServiceContainers): Promise<readonly TaskRef[]> {
-  const { client, project, service } = of;
-  const tasks = await client.call('task.list', { project, service }, { signal: own(of) });
+/** Lists the running containers of the service on all nodes. */
+async function listRunning(containers: ServiceContainers): Promise<readonly TaskRef[]> {
+  const { client, project, service } = containers;
+  const tasks = await client.call(
+    'task.list',
+    { project, service },
+    { signal: callSignal(containers) },
+  );
   return tasks
     .filter(({ status, desired }) => status.state === 'running' && desired === 'running')
     .map(({ slot }) => ({ project, service, index: slot }));
 }
 
-/** Brings what has changed into every container of the service. */
+/**
+ * Applies a change to every running container of the service. Throws `unavailable` if none is
+ * running.
+ */
 export async function syncInto(
-  of: ServiceContainers,
+  containers: ServiceContainers,
   rule: WatchRule,
   change: TreeChange,
 ): Promise<void> {
-  const containers = await running(of);
-  if (containers.length === 0) {
-    throw new AppError('unavailable', `no container of service ${of.service} runs`);
+  const targets = await listRunning(containers);
+  if (targets.length === 0) {
+    throw new AppError(
+      'unavailable',
+      `service ${containers.service}: no running container; start the service with "shoal up"`,
+    );
   }
-  const place = (path: string): string => placeOf(rule, path);
+  const toTarget = (path: string): string => placeOf(rule, path);
   await Promise.all(
-    containers.map(async (container) => {
-      for (let at = 0; at < change.removed.length; at += pathsAtOnce) {
-        const paths = change.removed.slice(at, at + pathsAtOnce).map(place);
-        await run(of, container, { ...plain, command: ['rm', '-rf', '--', ...paths] });
+    targets.map(async (container) => {
+      for (let at = 0; at < change.removed.length; at += pathsPerCommand) {
+        const paths = change.removed.slice(at, at + pathsPerCommand).map(toTarget);
+        await run(containers, container, {
+          ...defaultExec,
+          command: ['rm', '-rf', '--', ...paths],
+        });
       }
       if (change.changed.length === 0) return;
-      const stream = await of.client.open('copy-in', { ...container, path: '/' }, own(of));
+      const stream = await containers.client.open(
+        'copy-in',
+        { ...container, path: '/' },
+        callSignal(containers),
+      );
       await sendOnly(stream, packTree(entries(rule, change)));
     }),
   );
 }
 
-/** Where a path, relative to what is watched, is in the container. */
+/** Maps a path relative to the watched one to its path in the container. */
 export function placeOf({ target }: Pick<WatchRule, 'target'>, path: string): string {
   return path === '' ? posix.join('/', target) : posix.join('/', target, path);
 }
@@ -71,23 +90,23 @@ async function* entries(rule: WatchRule, { changed }: TreeChange): AsyncGenerato
   }
 }
 
-/** Runs a hook in every container of the service, one after the other. */
-export async function execIn(of: ServiceContainers, hook: Hook): Promise<void> {
+/** Runs a hook in every running container of the service, one after the other. */
+export async function execIn(containers: ServiceContainers, hook: Hook): Promise<void> {
   const env = Object.entries(hook.environment ?? {}).flatMap(([name, value]) =>
     value === null ? [] : [`${name}=${value}`],
   );
   const options = {
-    ...plain,
+    ...defaultExec,
     command: hook.command ?? [],
     env,
     privileged: hook.privileged === true,
     ...(hook.user === undefined ? {} : { user: hook.user }),
     ...(hook.working_dir === undefined ? {} : { workingDir: hook.working_dir }),
   };
-  for (const container of await running(of)) await run(of, container, options);
+  for (const container of await listRunning(containers)) await run(containers, container, options);
 }
 
-const plain = {
+const defaultExec = {
   command: [] as readonly string[],
   env: [] as readonly string[],
   privileged: false,
@@ -96,11 +115,19 @@ const plain = {
   detach: false,
 } as const satisfies ExecOptions;
 
-async function run(of: ServiceContainers, container: TaskRef, options: ExecOptions): Promise<void> {
-  const stream = await of.client.open('exec', { ...container, options }, own(of));
-  let said = '';
+async function run(
+  containers: ServiceContainers,
+  container: TaskRef,
+  options: ExecOptions,
+): Promise<void> {
+  const stream = await containers.client.open(
+    'exec',
+    { ...container, options },
+    callSignal(containers),
+  );
+  let output = '';
   const keep = (data: Uint8Array): void => {
-    said = (said + Buffer.from(data).toString()).slice(-1_000);
+    output = (output + Buffer.from(data).toString()).slice(-1_000);
   };
   const end = await runSession(stream, {
     input: undefined,
@@ -112,7 +139,7 @@ async function run(of: ServiceContainers, container: TaskRef, options: ExecOptio
     detachKeys: new Uint8Array(),
   });
   if (end.kind === 'exited' && end.code === 0) return;
-  const code = end.kind === 'exited' ? String(end.code) : 'detached';
+  const result = end.kind === 'exited' ? `exited with code ${String(end.code)}` : 'detached';
   const [command = ''] = options.command;
-  throw new AppError('unavailable', `${command} ended with ${code}: ${said.trim()}`);
+  throw new AppError('unavailable', `${command}: ${result}: ${output.trim()}`);
 }

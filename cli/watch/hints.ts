@@ -1,14 +1,16 @@
 import type { FSWatcher } from 'node:fs';
 import { watch } from 'node:fs';
 
-/** After the last event, so that a save or a checkout is one change. */
-const quietMs = 200;
-/** A stream of events does not put off looking for longer. */
-const longestMs = 2_000;
-/** Without events too: some file systems have none, and a watched folder may be made anew. */
-const lookAnywayMs = 5_000;
+/** Debounce after the last event, so that a save or a checkout is one change. */
+const debounceMs = 200;
+/** Upper limit of the debounce under a constant stream of events. */
+const maxDebounceMs = 2_000;
+/**
+ * Poll interval without events: some file systems send none, and a watched folder may be recreated.
+ */
+const pollMs = 5_000;
 
-/** Says when it is worth to look at the paths again. */
+/** Watches paths and signals when they should be scanned again. */
 export class Hints {
   readonly #watchers: FSWatcher[] = [];
   #wake: (() => void) | undefined;
@@ -19,13 +21,15 @@ export class Hints {
     for (const path of new Set(paths)) this.#watch(path);
   }
 
-  /** Resolves when something has changed and it has become quiet, or after a while; at once when aborted. */
+  /** Resolves after a debounced change, after 5 s without changes, or immediately if aborted. */
   async next(signal: AbortSignal): Promise<void> {
-    const until = Date.now() + lookAnywayMs;
+    const pollAt = Date.now() + pollMs;
     while (!signal.aborted) {
       const now = Date.now();
       const seen = this.#firstAt > 0;
-      const due = seen ? Math.min(this.#lastAt + quietMs, this.#firstAt + longestMs) : until;
+      const due = seen
+        ? Math.min(this.#lastAt + debounceMs, this.#firstAt + maxDebounceMs)
+        : pollAt;
       if (now >= due) break;
       await this.#pause(due - now, signal);
     }
@@ -44,13 +48,13 @@ export class Hints {
         this.#lastAt = now;
         this.#wake?.();
       });
-      // What cannot be watched is looked at from time to time.
+      // Paths that cannot be watched are polled.
       watcher.on('error', () => {
         watcher.close();
       });
       this.#watchers.push(watcher);
     } catch {
-      // It is not there yet, or there are too many watches already.
+      // The path does not exist yet, or the limit of inotify watches is reached: polling covers it.
     }
   }
 

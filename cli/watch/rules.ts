@@ -4,22 +4,22 @@ import type { Ignore } from '../build/ignore.js';
 import { parseIgnore } from '../build/ignore.js';
 import type { Hook, Project, Service } from '../compose/model.js';
 
-/** What is done when something below a path changes. */
+/** A `develop.watch` trigger: the action on changes below a path. */
 export interface WatchRule {
   readonly service: string;
   readonly action: 'sync' | 'sync+restart' | 'sync+exec' | 'restart' | 'rebuild';
-  /** A folder or a file of this computer, absolute. */
+  /** Absolute path of a directory or file on this computer. */
   readonly path: string;
-  /** Where it is in the container; empty with `rebuild` and `restart`. */
+  /** Path in the container; empty for `rebuild` and `restart`. */
   readonly target: string;
   readonly ignore: Ignore;
-  /** Undefined is everything. */
+  /** Undefined includes everything. */
   readonly include: Ignore | undefined;
   readonly exec: Hook | undefined;
   readonly initialSync: boolean;
 }
 
-/** Files that editors and version control write beside what one works on. */
+/** Patterns of temporary files that editors and version control write; always ignored. */
 const ephemeral = [
   '**/.git',
   '**/*~',
@@ -34,8 +34,9 @@ const ephemeral = [
 const actions: readonly string[] = ['sync', 'sync+restart', 'sync+exec', 'restart', 'rebuild'];
 
 /**
- * The rules of these services. `ignoreFile` gives the text of the `.dockerignore` in a build context. Throws
- * when none of the services has any, and for what cannot be done.
+ * Returns the watch rules of the given services. `ignoreFile` returns the text of the
+ * `.dockerignore` in a build context. Throws `not-found` for an unknown service, and `invalid` if
+ * no service has a rule or a rule cannot be carried out.
  */
 export function watchRules(
   project: Project,
@@ -63,7 +64,10 @@ function rulesOf(
   return (develop?.watch ?? []).map((trigger) => {
     const { action, path, target = '', ignore = [], include, exec } = trigger;
     if (!actions.includes(action)) {
-      throw new AppError('invalid', `service ${key}: unknown watch action "${action}"`);
+      throw new AppError(
+        'invalid',
+        `service ${key}: unknown watch action "${action}"; use one of ${actions.join(', ')}`,
+      );
     }
     if (action === 'rebuild' && build === undefined) {
       throw new AppError(
@@ -86,7 +90,10 @@ function rulesOf(
   });
 }
 
-/** What the build leaves out is left out here, too, where the whole context is watched. */
+/**
+ * Patterns of the context's `.dockerignore`, relative to the watched path; none outside the
+ * context.
+ */
 function inherited(
   path: string,
   context: string,
@@ -96,19 +103,19 @@ function inherited(
   if (below.startsWith('..') || isAbsolute(below)) return [];
   const lines = ignoreFile(context).split('\n');
   if (below === '') return lines;
-  // Patterns are rooted in the context: those for what is watched begin with its folder.
+  // Patterns are relative to the context; only those below the watched directory apply.
   return lines.flatMap((line) => {
-    const keeps = line.startsWith('!') ? '!' : '';
+    const negation = line.startsWith('!') ? '!' : '';
     const pattern = line
-      .slice(keeps.length)
+      .slice(negation.length)
       .trim()
       .replace(/^\.?\//u, '');
     if (pattern.startsWith('**')) return [line];
-    return pattern.startsWith(`${below}/`) ? [keeps + pattern.slice(below.length + 1)] : [];
+    return pattern.startsWith(`${below}/`) ? [negation + pattern.slice(below.length + 1)] : [];
   });
 }
 
-/** Whether a rule is about a path, given relative to its own (empty: the path itself). */
+/** True if a rule applies to a path relative to the rule's path; `''` is the rule's path itself. */
 export function concerns(rule: WatchRule, path: string): boolean {
   if (path === '') return true;
   if (rule.ignore.ignores(path)) return false;

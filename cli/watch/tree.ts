@@ -3,22 +3,27 @@ import { join } from 'node:path';
 import type { WatchRule } from './rules.js';
 import { concerns } from './rules.js';
 
-/** What is below a watched path: a mark of each file, folder and link, by path relative to it (`''`: itself). */
+/**
+ * Snapshot of a watched path: a fingerprint of each file, directory and link, by path relative to
+ * the watched one (`''` is the watched path itself).
+ */
 export type TreeMarks = ReadonlyMap<string, string>;
 
-/** Reads what a rule is about. A file that vanishes while it is looked at is not there. */
+/**
+ * Takes a snapshot of the paths of a rule. A file that vanishes during the scan counts as absent.
+ */
 export async function readMarks(rule: WatchRule): Promise<TreeMarks> {
   const marks = new Map<string, string>();
-  const look = async (path: string): Promise<boolean> => {
-    const about = await lstat(join(rule.path, path)).catch(() => undefined);
-    if (about === undefined) return false;
-    const folder = about.isDirectory();
-    const wanted = folder
+  const visit = async (path: string): Promise<boolean> => {
+    const stats = await lstat(join(rule.path, path)).catch(() => undefined);
+    if (stats === undefined) return false;
+    const folder = stats.isDirectory();
+    const recorded = folder
       ? path !== '' && rule.include === undefined
-      : about.isFile() || about.isSymbolicLink();
-    if (wanted && concerns(rule, path)) {
-      const content = folder ? 'folder' : `${String(about.size)} ${String(about.mtimeMs)}`;
-      marks.set(path, `${String(about.mode)} ${content}`);
+      : stats.isFile() || stats.isSymbolicLink();
+    if (recorded && concerns(rule, path)) {
+      const content = folder ? 'folder' : `${String(stats.size)} ${String(stats.mtimeMs)}`;
+      marks.set(path, `${String(stats.mode)} ${content}`);
     }
     return folder;
   };
@@ -27,21 +32,21 @@ export async function readMarks(rule: WatchRule): Promise<TreeMarks> {
     for (const name of names.sort()) {
       const path = folder === '' ? name : `${folder}/${name}`;
       if (rule.ignore.prunes && rule.ignore.ignores(path)) continue;
-      if (await look(path)) await walk(path);
+      if (await visit(path)) await walk(path);
     }
   };
-  if (await look('')) await walk('');
+  if (await visit('')) await walk('');
   return marks;
 }
 
 export interface TreeChange {
-  /** New or different, parents before what is in them. */
+  /** New or modified paths, parents before their children. */
   readonly changed: readonly string[];
-  /** Gone; what was in a folder that is gone is not named. */
+  /** Removed paths; children of a removed directory are not listed. */
   readonly removed: readonly string[];
 }
 
-/** What has to be done to a copy of `before` for it to be `now`. */
+/** Returns the change from snapshot `before` to snapshot `now`. */
 export function diffMarks(before: TreeMarks, now: TreeMarks): TreeChange {
   const changed = [...now]
     .filter(([path, mark]) => before.get(path) !== mark)

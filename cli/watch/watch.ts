@@ -11,42 +11,42 @@ export interface Watching {
   readonly client: ControlClient;
   readonly project: string;
   readonly rules: readonly WatchRule[];
-  /** Builds the services anew and brings them up. */
+  /** Rebuilds the services' images and recreates their containers. */
   readonly rebuild: (services: readonly string[]) => Promise<void>;
-  /** One line for the user. */
+  /** Prints one line for the user. */
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
 }
 
-/** Stop grace of every container and its start, with room. */
+/** Timeout of a restart: stop grace period and start of every container, with a margin. */
 const restartMs = 300_000;
 
-interface Seen {
+interface WatchState {
   readonly rule: WatchRule;
-  /** What the containers have. */
+  /** Snapshot that the containers are in sync with. */
   marks: TreeMarks;
 }
 
-interface Due {
-  readonly seen: Seen;
+interface PendingChange {
+  readonly state: WatchState;
   readonly now: TreeMarks;
   readonly change: TreeChange;
 }
 
 /**
- * Looks at the watched paths whenever there is a hint that they have changed and does what their rules say,
- * until aborted. What changes while something is done is found by the next look: nothing has to be queued,
- * and what failed to arrive in a container is sent again.
+ * Watches the paths of the rules and carries out their actions until aborted. Level-triggered: each
+ * pass compares the files with the snapshot of the containers, so changes during a pass need no
+ * queue and a failed sync is retried by the next pass.
  */
 export async function watchFiles(watching: Watching): Promise<void> {
   const { rules, signal, say } = watching;
   const hints = new Hints(rules.map(({ path }) => path));
   try {
-    const all: Seen[] = [];
-    for (const rule of rules) all.push({ rule, marks: await firstMarks(rule) });
+    const states: WatchState[] = [];
+    for (const rule of rules) states.push({ rule, marks: await initialMarks(rule) });
     say('Watch enabled');
     while (!signal.aborted) {
-      await look(watching, all);
+      await reconcile(watching, states);
       await hints.next(signal);
     }
   } finally {
@@ -54,33 +54,35 @@ export async function watchFiles(watching: Watching): Promise<void> {
   }
 }
 
-/** What containers have that are made of the files as they are now. */
-async function firstMarks(rule: WatchRule): Promise<TreeMarks> {
+/** Snapshot of new containers: the files as built, or empty if the rule starts with a full sync. */
+async function initialMarks(rule: WatchRule): Promise<TreeMarks> {
   return rule.initialSync && rule.action.startsWith('sync') ? new Map() : readMarks(rule);
 }
 
-async function look(watching: Watching, all: readonly Seen[]): Promise<void> {
-  const due: Due[] = [];
-  for (const seen of all) {
-    const now = await readMarks(seen.rule);
-    const change = diffMarks(seen.marks, now);
-    if (change.changed.length + change.removed.length > 0) due.push({ seen, now, change });
+async function reconcile(watching: Watching, states: readonly WatchState[]): Promise<void> {
+  const pending: PendingChange[] = [];
+  for (const state of states) {
+    const now = await readMarks(state.rule);
+    const change = diffMarks(state.marks, now);
+    if (change.changed.length + change.removed.length > 0) pending.push({ state, now, change });
   }
   const rebuilt = new Set(
-    due.filter(({ seen }) => seen.rule.action === 'rebuild').map(({ seen }) => seen.rule.service),
+    pending
+      .filter(({ state }) => state.rule.action === 'rebuild')
+      .map(({ state }) => state.rule.service),
   );
   if (rebuilt.size > 0) await rebuild(watching, [...rebuilt]);
-  // New containers have what is in their image.
-  for (const seen of all) {
-    if (rebuilt.has(seen.rule.service)) seen.marks = await firstMarks(seen.rule);
+  // Recreated containers contain the files of their new image.
+  for (const state of states) {
+    if (rebuilt.has(state.rule.service)) state.marks = await initialMarks(state.rule);
   }
-  const services = new Set(due.map(({ seen }) => seen.rule.service));
+  const services = new Set(pending.map(({ state }) => state.rule.service));
   for (const service of services) {
     if (rebuilt.has(service) || watching.signal.aborted) continue;
-    await bringUpToDate(
+    await syncService(
       watching,
       service,
-      due.filter(({ seen }) => seen.rule.service === service),
+      pending.filter(({ state }) => state.rule.service === service),
     );
   }
 }
@@ -92,32 +94,33 @@ async function rebuild(watching: Watching, services: readonly string[]): Promise
     await watching.rebuild(services);
     watching.say(`service(s) [${names}] successfully built`);
   } catch (error) {
-    // The next change may repair it.
+    // Not fatal: the next change triggers another build.
     if (!watching.signal.aborted)
       watching.say(`Failed to rebuild service(s) [${names}]: ${messageOf(error)}`);
   }
 }
 
-async function bringUpToDate(
+async function syncService(
   watching: Watching,
   service: string,
-  due: readonly Due[],
+  pending: readonly PendingChange[],
 ): Promise<void> {
   const { client, project, signal, say } = watching;
-  const of: ServiceContainers = { client, project, service, signal };
-  const count = due.reduce(
+  const containers: ServiceContainers = { client, project, service, signal };
+  const count = pending.reduce(
     (sum, { change }) => sum + change.changed.length + change.removed.length,
     0,
   );
   try {
     say(`Syncing service "${service}" after ${String(count)} changes were detected`);
-    for (const { seen, change } of due) {
-      if (seen.rule.action.startsWith('sync')) await syncInto(of, seen.rule, change);
+    for (const { state, change } of pending) {
+      if (state.rule.action.startsWith('sync')) await syncInto(containers, state.rule, change);
     }
-    for (const { seen } of due) {
-      if (seen.rule.action === 'sync+exec' && seen.rule.exec) await execIn(of, seen.rule.exec);
+    for (const { state } of pending) {
+      if (state.rule.action === 'sync+exec' && state.rule.exec)
+        await execIn(containers, state.rule.exec);
     }
-    if (due.some(({ seen: { rule } }) => rule.action.endsWith('restart'))) {
+    if (pending.some(({ state: { rule } }) => rule.action.endsWith('restart'))) {
       const args = { project, services: [service], noDependents: true };
       await client.call('service.restart', args, {
         signal: AbortSignal.any([signal]),
@@ -125,7 +128,7 @@ async function bringUpToDate(
       });
       say(`service(s) ["${service}"] restarted`);
     }
-    for (const { seen, now } of due) seen.marks = now;
+    for (const { state, now } of pending) state.marks = now;
   } catch (error) {
     if (!signal.aborted)
       say(`Error handling changed files of service "${service}": ${messageOf(error)}`);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { workingDirectory } from '../../cli/working-directory.js';
 
-test('where the user stands has the name the shell knows, when it is the same folder', (t) => {
+test('the working directory is PWD if PWD refers to the same folder', (t) => {
   const scratch = mkdtempSync(join(tmpdir(), 'working-directory-'));
   t.teardown(() => {
     rmSync(scratch, { recursive: true });

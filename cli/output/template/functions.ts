@@ -15,7 +15,7 @@ function fn(least: number, most: number, run: TemplateFunction['run']): Template
 
 function list(name: string, value: unknown): readonly unknown[] {
   if (Array.isArray(value)) return value as readonly unknown[];
-  throw new AppError('invalid', `template: ${name} wants a list, not ${show(value)}`);
+  throw new AppError('invalid', `template: ${name} requires a list, got ${show(value)}`);
 }
 
 function indexed(value: unknown, key: unknown): unknown {
@@ -25,21 +25,23 @@ function indexed(value: unknown, key: unknown): unknown {
     throw new AppError('invalid', `template: index ${show(key)} is out of range`);
   }
   if (typeof value !== 'object' || value === null) {
-    throw new AppError('invalid', `template: index wants a list or map, not ${show(value)}`);
+    throw new AppError('invalid', `template: index requires a list or map, got ${show(value)}`);
   }
   const name = show(key);
   return Object.hasOwn(value, name) ? (value as Readonly<Record<string, unknown>>)[name] : '';
 }
 
-/** The first value that is true, or false; else the last. */
-function chosen(values: readonly unknown[], wanted: boolean): unknown {
-  const at = values.findIndex((value) => isTrue(value) === wanted);
+/** Returns the first value with the given truth, else the last value: Go's `and` and `or`. */
+function firstByTruth(values: readonly unknown[], truth: boolean): unknown {
+  const at = values.findIndex((value) => isTrue(value) === truth);
   return values.at(at);
 }
 
 const isSame = (a: unknown, b: unknown): boolean => compare(a, b) === 0 && typeof a === typeof b;
 
-/** Go's own and docker's (https://docs.docker.com/engine/cli/formatting/). */
+/**
+ * Functions of Go's text/template and of docker (https://docs.docker.com/engine/cli/formatting/).
+ */
 export const functions: Readonly<Record<string, TemplateFunction>> = {
   json: fn(1, 1, (value) => (value === undefined ? 'null' : JSON.stringify(value))),
   upper: fn(1, 1, (text) => show(text).toUpperCase()),
@@ -69,9 +71,9 @@ export const functions: Readonly<Record<string, TemplateFunction>> = {
   println: fn(0, Number.POSITIVE_INFINITY, (...values) => `${values.map(show).join(' ')}\n`),
   printf: fn(1, Number.POSITIVE_INFINITY, (format, ...values) => formatted(show(format), values)),
   not: fn(1, 1, (value) => !isTrue(value)),
-  and: fn(1, Number.POSITIVE_INFINITY, (...values) => chosen(values, false)),
-  or: fn(1, Number.POSITIVE_INFINITY, (...values) => chosen(values, true)),
-  eq: fn(2, Number.POSITIVE_INFINITY, (a, ...others) => others.some((b) => isSame(a, b))),
+  and: fn(1, Number.POSITIVE_INFINITY, (...values) => firstByTruth(values, false)),
+  or: fn(1, Number.POSITIVE_INFINITY, (...values) => firstByTruth(values, true)),
+  eq: fn(2, Number.POSITIVE_INFINITY, (a, ...values) => values.some((b) => isSame(a, b))),
   ne: fn(2, 2, (a, b) => !isSame(a, b)),
   lt: fn(2, 2, (a, b) => compare(a, b) < 0),
   le: fn(2, 2, (a, b) => compare(a, b) <= 0),
@@ -79,7 +81,7 @@ export const functions: Readonly<Record<string, TemplateFunction>> = {
   ge: fn(2, 2, (a, b) => compare(a, b) >= 0),
 };
 
-/** Go's verbs %s %v %d %q %t %x %f %g with width, `-`, `0` and precision. */
+/** Formats like Go's Printf: verbs %s %v %d %q %t %x %f %g with width, `-`, `0` and precision. */
 function formatted(format: string, values: readonly unknown[]): string {
   const left = [...values];
   return format.replace(/%(-?)(0?)(\d*)(?:\.(\d+))?([svdqtxfgc%])/gu, (...found: string[]) => {

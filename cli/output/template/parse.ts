@@ -9,13 +9,13 @@ export type Operand =
   | { readonly kind: 'function'; readonly name: string }
   | { readonly kind: 'group'; readonly pipeline: Pipeline; readonly path: readonly string[] };
 
-/** A function and its arguments, or a value alone. */
+/** A function with its arguments, or a single value. */
 export type Command = readonly [Operand, ...Operand[]];
 
 export interface Pipeline {
-  /** Variables that get the result; of `range` the key and the value. */
+  /** Variables assigned the result; for `range` the key and the value. */
   readonly variables: readonly string[];
-  /** The result of each is the last argument of the next. */
+  /** The result of each command is the last argument of the next. */
   readonly commands: readonly Command[];
 }
 
@@ -33,7 +33,9 @@ export type Node =
   | { readonly kind: 'print'; readonly pipeline: Pipeline }
   | Block;
 
-/** Go's text/template as far as `--format` needs it; throws `invalid` with what is not understood. */
+/**
+ * Parses the subset of Go's text/template for `--format`; throws `invalid` with the failing action.
+ */
 export function parseTemplate(text: string): readonly Node[] {
   const reader = new Reader(splitTemplate(text));
   const nodes = reader.nodes();
@@ -52,7 +54,7 @@ class Reader {
     this.#pieces = pieces;
   }
 
-  /** Up to the end or to an `end` or `else`, which stays to be read. */
+  /** Reads nodes up to the end of the template or to an `end` or `else`, which is not consumed. */
   nodes(): readonly Node[] {
     const nodes: Node[] = [];
     for (;;) {
@@ -66,7 +68,10 @@ class Reader {
   expectEnd(): void {
     const piece = this.#pieces[this.#at];
     if (piece?.kind !== 'action') return;
-    throw new AppError('invalid', `template: "{{${piece.source}}}" closes nothing`);
+    throw new AppError(
+      'invalid',
+      `template: "{{${piece.source}}}" has no matching block; use {{if}}, {{range}} or {{with}}`,
+    );
   }
 
   #node(piece: Piece): Node {
@@ -86,7 +91,7 @@ class Reader {
     const closing = this.#pieces[this.#at];
     this.#at += 1;
     if (closing?.kind !== 'action') {
-      throw new AppError('invalid', `template: "{{${piece.source}}}" has no {{end}}`);
+      throw new AppError('invalid', `template: "{{${piece.source}}}" is not closed; add {{end}}`);
     }
     if (firstWord(closing) === 'end') return { kind, pipeline, body, otherwise: [] };
     const [, next] = closing.tokens;
@@ -99,7 +104,7 @@ class Reader {
     const end = this.#pieces[this.#at];
     this.#at += 1;
     if (end === undefined || firstWord(end) !== 'end') {
-      throw new AppError('invalid', `template: "{{${piece.source}}}" has no {{end}}`);
+      throw new AppError('invalid', `template: "{{${piece.source}}}" is not closed; add {{end}}`);
     }
     return { kind, pipeline, body, otherwise };
   }
@@ -132,11 +137,11 @@ class PipelineReader {
   whole(): Pipeline {
     const variables = this.#variables();
     const commands = this.#commands();
-    if (this.#at < this.#tokens.length) throw this.#wrong();
+    if (this.#at < this.#tokens.length) throw this.#syntaxError();
     return { variables, commands };
   }
 
-  /** `$x :=`, `$i, $v :=`, `$x =`; none when the action begins otherwise. */
+  /** Reads `$x :=`, `$i, $v :=` or `$x =`; empty if the action has no assignment. */
   #variables(): readonly string[] {
     const sign = this.#tokens.findIndex(
       (token) => token.kind === 'sign' && (token.text === ':=' || token.text === '='),
@@ -145,7 +150,7 @@ class PipelineReader {
     const names = this.#tokens
       .slice(0, sign)
       .flatMap((token) => (token.kind === 'variable' ? [token.name] : []));
-    if (names.length === 0 || names.length > 2) throw this.#wrong();
+    if (names.length === 0 || names.length > 2) throw this.#syntaxError();
     this.#at = sign + 1;
     return names;
   }
@@ -161,10 +166,10 @@ class PipelineReader {
 
   #command(): Command {
     const first = this.#operand();
-    if (first === undefined) throw this.#wrong();
+    if (first === undefined) throw this.#syntaxError();
     const rest: Operand[] = [];
     for (let next = this.#operand(); next !== undefined; next = this.#operand()) rest.push(next);
-    if (rest.length > 0 && first.kind !== 'function') throw this.#wrong();
+    if (rest.length > 0 && first.kind !== 'function') throw this.#syntaxError();
     return [first, ...rest];
   }
 
@@ -179,7 +184,7 @@ class PipelineReader {
   #group(): Operand {
     this.#at += 1;
     const commands = this.#commands();
-    if (!this.#isSign(')')) throw this.#wrong();
+    if (!this.#isSign(')')) throw this.#syntaxError();
     this.#at += 1;
     const next = this.#tokens[this.#at];
     const path = next?.kind === 'field' && next.glued ? next.path : [];
@@ -192,10 +197,10 @@ class PipelineReader {
     return token?.kind === 'sign' && token.text === text;
   }
 
-  #wrong(): AppError {
+  #syntaxError(): AppError {
     return new AppError(
       'invalid',
-      `template action "{{${this.#source}}}" is not understood; use {{.Field}}, {{json .}} or {{range .List}}…{{end}}`,
+      `template action "{{${this.#source}}}" has a syntax error; use {{.Field}}, {{json .}} or {{range .List}}…{{end}}`,
     );
   }
 }

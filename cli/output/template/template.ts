@@ -6,31 +6,33 @@ import { parseTemplate } from './parse.js';
 import { isTrue, show } from './values.js';
 
 /**
- * A template of `--format` made ready: Go's text/template without definitions and methods, with docker's
- * functions. Throws `invalid`, also when rendering, for what is not understood and for a field that a
- * record has not.
+ * Compiles a `--format` template: Go's text/template without definitions and methods, with docker's
+ * functions. Throws `invalid` for a syntax error; the returned function throws it for a missing
+ * field.
  */
 export function compileTemplate(text: string): (value: unknown) => string {
   const nodes = checked(parseTemplate(unescaped(text)));
   return (value) => new Rendering(value, readField, run).nodes(nodes, value);
 }
 
-/** The header of a table: the template with each field's title in place of its value. */
+/**
+ * Renders the header of a table: the template with the title of each field in place of its value.
+ */
 export function templateHeader(text: string, titleOf: (field: string) => string): string {
   const nodes = checked(parseTemplate(unescaped(text)));
   const title = (_: unknown, path: readonly string[]): unknown => titleOf(path.at(-1) ?? '');
-  // Functions leave a title as it is, as docker's do.
+  // Functions leave titles unchanged, as in docker.
   const same = (_name: string, _function: TemplateFunction, args: readonly unknown[]): unknown =>
     args.find((arg) => typeof arg === 'string') ?? '';
   return new Rendering({}, title, same).nodes(nodes, {});
 }
 
-/** The shell hands `\t` and `\n` over as two characters; docker turns them into one. */
+/** Replaces the two-character sequences `\t` and `\n` of the command line, as docker does. */
 function unescaped(text: string): string {
   return text.replaceAll('\\t', '\t').replaceAll('\\n', '\n');
 }
 
-/** A word that is no function is told before anything is printed. */
+/** Rejects unknown functions before anything is printed. */
 function checked(nodes: readonly Node[]): readonly Node[] {
   for (const node of nodes) {
     if (node.kind === 'text') continue;
@@ -45,23 +47,26 @@ function checked(nodes: readonly Node[]): readonly Node[] {
 function checkPipeline({ commands }: Pipeline): void {
   for (const operand of commands.flat()) {
     if (operand.kind === 'group') checkPipeline(operand.pipeline);
-    if (operand.kind === 'function') known(operand.name);
+    if (operand.kind === 'function') functionNamed(operand.name);
   }
 }
 
-function known(name: string): TemplateFunction {
+function functionNamed(name: string): TemplateFunction {
   const found = functions[name];
   if (found !== undefined) return found;
   throw new AppError(
     'invalid',
-    `template: there is no function "${name}"; use one of ${Object.keys(functions).sort().join(', ')}`,
+    `template: function "${name}" is not defined; use one of ${Object.keys(functions).sort().join(', ')}`,
   );
 }
 
 function run(name: string, { least, most, run: call }: TemplateFunction, args: readonly unknown[]) {
   if (args.length >= least && args.length <= most) return call(...args);
-  const wants = least === most ? String(least) : `${least} or more`;
-  throw new AppError('invalid', `template: ${name} wants ${wants} values, not ${args.length}`);
+  const expected = least === most ? String(least) : `${least} or more`;
+  throw new AppError(
+    'invalid',
+    `template: ${name} takes ${expected} arguments, got ${args.length}`,
+  );
 }
 
 type ReadField = (value: unknown, path: readonly string[]) => unknown;
@@ -77,14 +82,14 @@ function field(value: unknown, key: string): unknown {
     const found = value as Readonly<Record<string, unknown>>;
     if (Object.hasOwn(found, key)) return found[key];
     const names = Object.keys(found);
-    // What is no record but a map (labels, options) just has not got the key.
+    // A missing key of a map (labels, options) is not an error; fields of records are capitalized.
     if (names.length === 0 || !names.every((name) => /^\p{Lu}/u.test(name))) return undefined;
     throw new AppError(
       'invalid',
-      `template: there is no field "${key}"; there are ${names.sort().join(', ')}`,
+      `template: field "${key}" is not defined; use one of ${names.sort().join(', ')}`,
     );
   }
-  throw new AppError('invalid', `template: ${show(value)} has no field "${key}"`);
+  throw new AppError('invalid', `template: field "${key}" is not defined in ${show(value)}`);
 }
 
 class Rendering {
@@ -157,9 +162,9 @@ class Rendering {
   #command([first, ...rest]: Command, extra: readonly unknown[], dot: unknown): unknown {
     if (first.kind === 'function') {
       const args = rest.map((operand) => this.#operand(operand, dot));
-      return this.#run(first.name, known(first.name), [...args, ...extra]);
+      return this.#run(first.name, functionNamed(first.name), [...args, ...extra]);
     }
-    if (extra.length > 0) throw new AppError('invalid', 'template: only functions can follow a |');
+    if (extra.length > 0) throw new AppError('invalid', 'template: only a function can follow "|"');
     return this.#operand(first, dot);
   }
 
@@ -172,7 +177,7 @@ class Rendering {
       case 'variable':
         return this.#variable(operand.name, operand.path);
       case 'function':
-        return this.#run(operand.name, known(operand.name), []);
+        return this.#run(operand.name, functionNamed(operand.name), []);
       case 'group': {
         const value = this.#pipeline(operand.pipeline, dot);
         return operand.path.length === 0 ? value : this.#read(value, operand.path);
@@ -182,7 +187,7 @@ class Rendering {
 
   #variable(name: string, path: readonly string[]): unknown {
     if (!this.#variables.has(name)) {
-      throw new AppError('invalid', `template: there is no variable "${name}"`);
+      throw new AppError('invalid', `template: variable "${name}" is not defined`);
     }
     const value = this.#variables.get(name);
     return path.length === 0 ? value : this.#read(value, path);

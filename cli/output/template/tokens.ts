@@ -7,21 +7,24 @@ export type Token =
   | { readonly kind: 'literal'; readonly value: string | number | boolean | null }
   | { readonly kind: 'sign'; readonly text: string };
 
-/** What stands between actions, and the actions themselves. */
+/** A part of a template: literal text or an action. */
 export type Piece =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'action'; readonly source: string; readonly tokens: readonly Token[] };
 
-/** An action: strings may hold braces, a comment is no action. */
+/** Matches an action or a comment; quoted strings may contain braces. */
 const actionPattern =
   /\{\{(-(?=\s))?((?:"(?:\\.|[^"\\])*"|`[^`]*`|\/\*[\s\S]*?\*\/|(?!\}\})[^"`])*?)((?<=\s)-)?\}\}/gu;
 
 const tokenPattern =
   /(\s*)(?:(\$\w*)((?:\.[A-Za-z_]\w*)*)|(\.(?:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)?)|("(?:\\.|[^"\\])*")|`([^`]*)`|(-?\d+(?:\.\d+)?)|([A-Za-z_]\w*)|(:=|[|(),=]))/uy;
 
-const words: Readonly<Record<string, boolean | null>> = { true: true, false: false, nil: null };
+const constants: Readonly<Record<string, boolean | null>> = { true: true, false: false, nil: null };
 
-/** Splits a template; `{{-` and `-}}` take the blanks beside them away. Throws `invalid`. */
+/**
+ * Splits a template; `{{-` and `-}}` trim adjacent white space. Throws `invalid` for a syntax
+ * error.
+ */
 export function splitTemplate(text: string): readonly Piece[] {
   const pieces: Piece[] = [];
   let rest = 0;
@@ -58,7 +61,7 @@ function tokensOf(source: string): readonly Token[] {
     if (match === null) {
       throw new AppError(
         'invalid',
-        `template action "{{${source}}}": "${source.slice(at)}" is not understood`,
+        `template action "{{${source}}}": syntax error at "${source.slice(at)}"`,
       );
     }
     tokens.push(tokenOf(match));
@@ -75,7 +78,7 @@ function tokenOf(match: RegExpExecArray): Token {
   if (raw !== undefined) return { kind: 'literal', value: raw };
   if (number !== undefined) return { kind: 'literal', value: Number(number) };
   if (word !== undefined) {
-    const value = words[word];
+    const value = constants[word];
     return value === undefined ? { kind: 'word', text: word } : { kind: 'literal', value };
   }
   return { kind: 'sign', text: sign ?? '' };

@@ -1,4 +1,4 @@
-/** A value as Go prints it: `[a b]`, `map[k:v]`, `<nil>`, and `<no value>` for what is not there. */
+/** Formats a value as Go does: `[a b]`, `map[k:v]`, `<nil>`; `<no value>` for undefined. */
 export function show(value: unknown): string {
   if (value === undefined) return '<no value>';
   if (value === null) return '<nil>';
@@ -11,20 +11,22 @@ export function show(value: unknown): string {
   return JSON.stringify(value);
 }
 
-/** Go's rule for conditions: empty values are false. */
+/** Returns the truth of a value by Go's rule: empty values are false. */
 export function isTrue(value: unknown): boolean {
   if (value === undefined || value === null || value === false || value === 0) return false;
   return sizeOf(value) !== 0;
 }
 
-/** Elements of a list, entries of a map, characters of a text; undefined for anything else. */
+/** Returns the length of a list, map or string; undefined for other values. */
 export function sizeOf(value: unknown): number | undefined {
   if (typeof value === 'string' || Array.isArray(value)) return value.length;
   if (typeof value === 'object' && value !== null) return Object.keys(value).length;
   return undefined;
 }
 
-/** Negative, zero or positive; texts by code point, all else by number. */
+/**
+ * Compares two values: negative, zero or positive; strings by code unit, other values as numbers.
+ */
 export function compare(a: unknown, b: unknown): number {
   if (typeof a === 'string' && typeof b === 'string') return a === b ? 0 : a < b ? -1 : 1;
   return Number(a) - Number(b);

@@ -8,7 +8,7 @@ import { EngineLines } from '../../../cli/build/lines.js';
 import { RegistryCredentials, registryOf } from '../../../cli/build/registry-auth.js';
 import { BuildTrace } from '../../../cli/build/trace.js';
 
-test('.dockerignore: the last rule that matches a path or a folder above it decides', (t) => {
+test('.dockerignore: the last rule that matches a path or one of its parents decides', (t) => {
   const ignore = parseIgnore('# all\n*.md\n!README.md\n/node_modules\n**/*.log\ndir/*/tmp\n');
   const ignored = (path: string) => ignore.ignores(path);
   t.deepEqual(
@@ -27,7 +27,7 @@ test('.dockerignore: the last rule that matches a path or a folder above it deci
   t.false(parseIgnore('**\n!src\n').ignores('src/deep/a'));
 });
 
-test('the walk leaves out what is ignored and finds what a rule takes back below', async (t) => {
+test('the walk skips ignored paths and finds paths below them that a ! rule includes', async (t) => {
   const root = await mkdtemp(join(tmpdir(), 'shoal-context-'));
   t.teardown(() => rm(root, { recursive: true }));
   await mkdir(join(root, 'skip', 'deep'), { recursive: true });
@@ -37,20 +37,20 @@ test('the walk leaves out what is ignored and finds what a rule takes back below
   t.deepEqual(found, ['a', 'skip/deep/keep']);
 });
 
-test('lines of an engine arrive whole, however they are cut', (t) => {
+test('JSON lines of the engine are reassembled from chunks of any size', (t) => {
   const lines = new EngineLines();
   const bytes = Buffer.from('{"stream":"ü"}\r\n{"error":"no"}\n');
   const found = [...bytes].flatMap((byte) => [...lines.push(Uint8Array.of(byte))]);
   t.deepEqual(found, [{ stream: 'ü' }, { error: 'no' }]);
 });
 
-/** A length-delimited protobuf field. */
+/** Encodes a length-delimited protobuf field. */
 function field(number: number, data: Uint8Array | string): Buffer {
   const bytes = Buffer.from(data);
   return Buffer.concat([Buffer.of(number * 8 + 2, bytes.length), bytes]);
 }
 
-test('a status of BuildKit names each step once, with its output', (t) => {
+test('the BuildKit trace prints each step once, with its output', (t) => {
   const vertex = field(1, Buffer.concat([field(1, 'd1'), field(3, '[1/2] RUN x'), field(5, '')]));
   const output = field(3, field(4, 'hello\n'));
   const aux = Buffer.concat([vertex, output]).toString('base64');
@@ -61,7 +61,7 @@ test('a status of BuildKit names each step once, with its output', (t) => {
   t.is(trace.read({ id: 'other', aux }), '');
 });
 
-test('the registry of an image is its first part when that is a host', (t) => {
+test('the registry of an image is the first part of its name if that is a host', (t) => {
   const names = ['redis', 'library/redis', 'localhost/x', 'host:5000/x', 'ghcr.io/a/b:1'];
   t.deepEqual(names.map(registryOf), [
     'docker.io',
@@ -72,7 +72,7 @@ test('the registry of an image is its first part when that is a host', (t) => {
   ]);
 });
 
-test('credentials come from the configuration and from helpers, for their own registry only', async (t) => {
+test('credentials come from the configuration and helpers of the same registry only', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'shoal-docker-config-'));
   t.teardown(() => rm(folder, { recursive: true }));
   const helper =

@@ -6,24 +6,26 @@ import { extract } from 'tar-stream';
 import { openContext } from '../../../cli/build/context.js';
 import { parseNamedContext, withNamedContexts } from '../../../cli/build/named-contexts.js';
 
-const around = { folder: '/app', imageOfService: (key: string) => `shop-${key}` };
+const options = { folder: '/app', imageOfService: (key: string) => `shop-${key}` };
 
-test('a named context is a folder, an image or what another service builds', (t) => {
-  t.deepEqual(parseNamedContext('lib', './lib', around), {
+test('a named context is a directory, an image or the image of another service', (t) => {
+  t.deepEqual(parseNamedContext('lib', './lib', options), {
     kind: 'folder',
     name: 'lib',
     path: '/app/lib',
   });
-  const image = (value: string) => parseNamedContext('base', value, around);
+  const image = (value: string) => parseNamedContext('base', value, options);
   t.deepEqual(image('docker-image://a/b:1'), { kind: 'image', name: 'base', image: 'a/b:1' });
   t.deepEqual(image('service:web'), { kind: 'image', name: 'base', image: 'shop-web' });
   for (const value of ['https://x.example/y.git', 'oci-layout://x', 'git@host:x']) {
-    t.throws(() => image(value), { message: /is no folder/u });
+    t.throws(() => image(value), { message: /is not supported; use a directory/u });
   }
-  t.throws(() => parseNamedContext('--x', '.', around), { message: /name of a build stage/u });
+  t.throws(() => parseNamedContext('--x', '.', options), {
+    message: /not a valid name of a build stage/u,
+  });
 });
 
-test('named contexts are stages before the first; stages named by number move up', (t) => {
+test('named contexts become the first stages, and references to stages by number shift', (t) => {
   const dockerfile = [
     '# syntax=x',
     'ARG V=1',
@@ -52,7 +54,7 @@ test('named contexts are stages before the first; stages named by number move up
   t.is(withNamedContexts(dockerfile, []), dockerfile);
 });
 
-test('files of named contexts are sent beside those of the context, less what they ignore', async (t) => {
+test('files of named contexts are sent with the context, without ignored ones', async (t) => {
   const root = await mkdtemp(join(tmpdir(), 'shoal-named-'));
   t.teardown(() => rm(root, { recursive: true }));
   for (const folder of ['app', 'lib']) await mkdir(join(root, folder));
@@ -76,6 +78,6 @@ test('files of named contexts are sent beside those of the context, less what th
   ]);
   const missing = [{ kind: 'folder', name: 'gone', path: join(root, 'gone') }] as const;
   await t.throwsAsync(openContext('web', { context: join(root, 'app') }, missing), {
-    message: /service web: build context gone .*\/gone is no folder/u,
+    message: /service web: build context gone .*\/gone: not a directory/u,
   });
 });

@@ -6,7 +6,7 @@ import test from 'ava';
 import { buildQuery } from '../../../cli/build/request.js';
 import { loadProject } from '../../../cli/compose/load/load.js';
 
-/** The query for a service `web` whose `build:` has these lines besides its context. */
+/** Returns the query for a service `web` whose `build:` has these lines in addition to its context. */
 async function query(t: ExecutionContext, ...lines: readonly string[]) {
   const folder = await mkdtemp(join(tmpdir(), 'shoal-build-'));
   t.teardown(() => rm(folder, { recursive: true }));
@@ -36,20 +36,20 @@ for (const [key, ...lines] of [
   ['ssh', 'ssh: [default]'],
   ['entitlements', 'entitlements: [network.host]'],
 ] as const) {
-  test(`a build with ${key} is refused by name, not made without it`, async (t) => {
+  test(`a build with ${key} is refused with the name of the key`, async (t) => {
     await t.throwsAsync(query(t, ...lines), {
       message: new RegExp(`compose\\.yaml:\\d+:\\d+: .*build\\.${key} is not supported`, 'u'),
     });
   });
 }
 
-test('what asks for nothing beyond a plain build is no reason to refuse', async (t) => {
+test('default values of unsupported keys are accepted', async (t) => {
   const found = await query(t, 'provenance: false', 'isolation: default', 'target: small');
   t.is(found.target, 'small');
   t.deepEqual(found.t, ['shop-web']);
 });
 
-test('limits and caches go to the engine in its words', async (t) => {
+test('ulimits and caches are sent in the format of the Engine API', async (t) => {
   const found = await query(
     t,
     'ulimits: {nofile: {soft: 10, hard: 20}, nproc: 5}',
@@ -66,7 +66,7 @@ test('limits and caches go to the engine in its words', async (t) => {
   t.is(found.version, '2');
 });
 
-test('a build with secrets is one for BuildKit', async (t) => {
+test('a build with secrets uses BuildKit', async (t) => {
   t.is((await query(t, 'target: x')).version, '1');
   t.is((await query(t, 'secrets: [{source: s}]', '#')).version, '2');
 });

@@ -25,7 +25,7 @@ test.before(async () => {
   world = { pki, manager, client };
 });
 
-/** A manager that answers `info` with its body and fails everything else. */
+/** Starts a manager that echoes the arguments of `info` and fails every other call. */
 async function listen(tls: TlsMaterial, refuse?: AppError): Promise<TransportServer> {
   return serve({
     host: '127.0.0.1',
@@ -54,14 +54,14 @@ function clientOf(ports: readonly number[], tls: TlsMaterial, id = 'c1'): HttpsC
   return new HttpsControlClient({ name: 'test', id, managers }, tls);
 }
 
-/** A port that nobody listens on: a listener's own, once it has closed. */
+/** Returns a port without a listener: the port of a server that was closed. */
 async function closedPort(): Promise<number> {
   const server = await listen(world.manager);
   await server.close();
   return server.port;
 }
 
-test('calls reach the manager and come back with its answer or its error', async (t) => {
+test('a call returns the manager’s result or throws its error', async (t) => {
   const server = await listen(world.manager);
   t.teardown(() => server.close());
   const client = clientOf([server.port], world.client);
@@ -74,7 +74,7 @@ test('calls reach the manager and come back with its answer or its error', async
   });
 });
 
-test('the next manager is tried when one is gone', async (t) => {
+test('the client fails over to the next manager if one is unreachable', async (t) => {
   const server = await listen(world.manager);
   t.teardown(() => server.close());
   const client = clientOf([await closedPort(), server.port], world.client);
@@ -84,21 +84,23 @@ test('the next manager is tried when one is gone', async (t) => {
   t.deepEqual((await client.call('info', {})) as unknown, {});
 });
 
-test('a manager that knows no leader is not the last one asked', async (t) => {
+test('the client fails over if a manager has no leader', async (t) => {
   const cutOff = await listen(world.manager, notLeading('no leading manager: none is elected'));
   const server = await listen(world.manager);
   const client = clientOf([cutOff.port, server.port], world.client);
-  const lonely = clientOf([cutOff.port, cutOff.port], world.client);
+  const leaderless = clientOf([cutOff.port, cutOff.port], world.client);
   t.teardown(async () => {
     client.close();
-    lonely.close();
+    leaderless.close();
     await Promise.all([cutOff.close(), server.close()]);
   });
   t.deepEqual((await client.call('info', {})) as unknown, {});
-  await t.throwsAsync(lonely.call('info', {}), { message: 'no leading manager: none is elected' });
+  await t.throwsAsync(leaderless.call('info', {}), {
+    message: 'no leading manager: none is elected',
+  });
 });
 
-test('with no manager reachable the error names cluster and addresses', async (t) => {
+test('the error names cluster and addresses if no manager is reachable', async (t) => {
   const port = await closedPort();
   const client = clientOf([port], world.client);
   const error = await t.throwsAsync(client.call('info', {}));
@@ -111,7 +113,7 @@ test('with no manager reachable the error names cluster and addresses', async (t
   });
 });
 
-test('a worker in the manager place is not talked to', async (t) => {
+test('the client rejects a worker’s certificate', async (t) => {
   const server = await listen(await world.pki.node('worker', 'w1'));
   t.teardown(() => server.close());
   const client = clientOf([server.port], world.client);
@@ -120,7 +122,7 @@ test('a worker in the manager place is not talked to', async (t) => {
   });
 });
 
-test('a manager of another cluster is not talked to', async (t) => {
+test('the client rejects a manager of another cluster', async (t) => {
   const server = await listen(world.manager);
   t.teardown(() => server.close());
   const client = clientOf([server.port], world.client, 'other');
@@ -130,7 +132,7 @@ test('a manager of another cluster is not talked to', async (t) => {
   });
 });
 
-test('a manager signed by an unknown authority is not talked to', async (t) => {
+test('the client rejects a manager signed by an unknown authority', async (t) => {
   const stranger = await createTestPki('c1');
   const server = await listen(await stranger.node('manager', 'm1'));
   t.teardown(() => server.close());
@@ -138,7 +140,7 @@ test('a manager signed by an unknown authority is not talked to', async (t) => {
   await t.throwsAsync(client.call('info', {}), { message: /is not trusted/u });
 });
 
-test('a stream carries its arguments, its messages and the error that ends it', async (t) => {
+test('a stream carries its arguments, its messages and the terminating error', async (t) => {
   const server = await listen(world.manager);
   t.teardown(() => server.close());
   const client = clientOf([server.port], world.client);

@@ -4,7 +4,7 @@ import { events } from '../../../cli/client/stream.js';
 import { AppError } from '../../../manager/common/base/errors.js';
 import type { MessageStream } from '../../../manager/common/protocol/worker-calls.js';
 
-/** A manager that tells events `from` to `to` and then breaks off. */
+/** A stream of events `from` to `to` that then loses its connection. */
 function breaking(from: number, to: number): MessageStream {
   return {
     async *[Symbol.asyncIterator]() {
@@ -28,11 +28,12 @@ function clientOf(open: (args: object) => Promise<MessageStream>): ControlClient
   };
 }
 
-test('a stream of events goes on behind the last one when another manager takes over', async (t) => {
+test('the event stream resumes after the last event received when another manager takes over', async (t) => {
   const asked: object[] = [];
   const client = clientOf((args) => {
     asked.push(args);
-    if (asked.length === 2) return Promise.reject(new AppError('unavailable', 'nobody leads'));
+    if (asked.length === 2)
+      return Promise.reject(new AppError('unavailable', 'no leader is elected'));
     return Promise.resolve(asked.length === 1 ? breaking(5, 6) : breaking(7, 9));
   });
   const stop = new AbortController();
@@ -42,11 +43,11 @@ test('a stream of events goes on behind the last one when another manager takes 
     if (number === 9) stop.abort();
   }
   t.deepEqual(numbers, [5, 6, 7, 8, 9]);
-  const again = { project: 'p', sinceMs: 1, after: 6 };
-  t.deepEqual(asked, [{ project: 'p', sinceMs: 1 }, again, again]);
+  const resumed = { project: 'p', sinceMs: 1, after: 6 };
+  t.deepEqual(asked, [{ project: 'p', sinceMs: 1 }, resumed, resumed]);
 });
 
-test('a manager that was never reached, and one that refuses, are errors at once', async (t) => {
+test('the event stream fails at once if the first connection fails or is refused', async (t) => {
   const unreachable = new AppError('unavailable', 'not reachable', { cause: new Error('refused') });
   for (const error of [unreachable, new AppError('forbidden', 'you may not')]) {
     const read = events(

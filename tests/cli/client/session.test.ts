@@ -9,7 +9,7 @@ import { AppError } from '../../../manager/common/base/errors.js';
 
 const keys = () => new DetachKeys(Buffer.from(parseDetachKeys('ctrl-p,ctrl-q'), 'latin1'));
 
-test('detach keys are found across pieces and not passed on', (t) => {
+test('detach keys are detected across chunks and not sent to the process', (t) => {
   const found = keys();
   t.deepEqual(found.take(Buffer.from('ab\u0010')), {
     data: Uint8Array.from([97, 98]),
@@ -18,13 +18,13 @@ test('detach keys are found across pieces and not passed on', (t) => {
   t.deepEqual(found.take(Buffer.from('\u0011c')), { data: Uint8Array.from([]), detach: true });
 });
 
-test('the first detach key alone reaches the process with what follows', (t) => {
+test('an incomplete detach sequence reaches the process', (t) => {
   const found = keys();
   t.deepEqual([...found.take(Buffer.from('\u0010')).data], []);
   t.deepEqual([...found.take(Buffer.from('x')).data], [0x10, 120]);
 });
 
-test('input without detach keys arrives unchanged however it is cut', (t) => {
+test('input without detach keys is unchanged, whatever the chunk size', (t) => {
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ max: 8 }), { maxLength: 8 }), (pieces) => {
       const plain = pieces.map((piece) => piece.filter((byte) => byte !== 0x10));
@@ -38,11 +38,11 @@ test('input without detach keys arrives unchanged however it is cut', (t) => {
   );
 });
 
-test('detach keys that are none are refused', (t) => {
+test('invalid detach keys are refused', (t) => {
   t.throws(() => parseDetachKeys('ctrl-1'), { message: /invalid --detach-keys "ctrl-1"/u });
 });
 
-test('a stream ends with the error it carries', (t) => {
+test('an error message on a stream is thrown', (t) => {
   const error = t.throws(() =>
     parseMessage('{"error":{"kind":"not-found","message":"no such task"}}'),
   );
@@ -50,14 +50,14 @@ test('a stream ends with the error it carries', (t) => {
   t.deepEqual(parseMessage('{"kind":"put"}'), { kind: 'put' });
 });
 
-test('exit codes are docker compose ones', (t) => {
+test('exit codes are those of docker compose', (t) => {
   t.is(exitCodeOf(new AppError('not-found', 'x')), 1);
   t.is(exitCodeOf(new AppError('cancelled', 'interrupted')), 130);
   t.is(exitCodeOf(new ExitError(42)), 42);
   t.is(exitCodeOf(new Error('x')), 1);
 });
 
-test('the first interrupt ends the command, the second the program', (t) => {
+test('the first interrupt aborts the command, the second ends the program', (t) => {
   let gaveUp = 0;
   const interrupts = new Interrupts(() => {
     gaveUp += 1;
@@ -69,7 +69,7 @@ test('the first interrupt ends the command, the second the program', (t) => {
   t.is(gaveUp, 1);
 });
 
-test('a command with its own way of ending gets the interrupts', (t) => {
+test('a registered handler receives interrupts until it is removed', (t) => {
   const interrupts = new Interrupts(() => undefined);
   let seen = 0;
   const release = interrupts.handle(() => {

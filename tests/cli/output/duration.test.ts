@@ -24,12 +24,12 @@ for (const [ms, text] of [
   [70 * day, '2 months'],
   [800 * day, '2 years'],
 ] as const) {
-  test(`says ${text} for ${ms} ms as docker does`, (t) => {
+  test(`${ms} ms is shown as ${text}, as docker does`, (t) => {
     t.is(humanDuration(ms), text);
   });
 }
 
-test('reads durations of several units', (t) => {
+test('parseDuration accepts several units', (t) => {
   t.is(parseDuration('1h30m'), 90 * 60 * second);
   t.is(parseDuration('250ms'), 250);
   t.is(parseDuration('1.5s'), 1500);
@@ -38,7 +38,7 @@ test('reads durations of several units', (t) => {
   t.is(parseDuration('5 m'), undefined);
 });
 
-test('reads moments relative to now, as seconds and as RFC 3339', (t) => {
+test('parseMoment accepts durations before now, seconds and RFC 3339', (t) => {
   t.is(parseMoment('10m', 3_600_000), 3_000_000);
   t.is(parseMoment('1700000000', 0), 1_700_000_000_000);
   t.is(parseMoment('2026-01-02T03:04:05Z', 0), Date.UTC(2026, 0, 2, 3, 4, 5));
@@ -46,7 +46,7 @@ test('reads moments relative to now, as seconds and as RFC 3339', (t) => {
   t.is(parseMoment('2026-99-99', 0), undefined);
 });
 
-test('never says a negative or fractional number', (t) => {
+test('humanDuration never shows a negative or fractional number', (t) => {
   fc.assert(
     fc.property(fc.integer({ min: -1e9, max: 1e14 }), (ms) => !/[-.]/u.test(humanDuration(ms))),
   );

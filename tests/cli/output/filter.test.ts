@@ -18,7 +18,7 @@ const tests = {
 const names = (...entries: string[]): readonly string[] =>
   items.filter(compileFilters(entries, tests)).map(({ name }) => name);
 
-test('values of one key are alternatives, keys and labels must all hold', (t) => {
+test('values of one key are alternatives; all keys and labels must match', (t) => {
   t.deepEqual(names(), ['web', 'db', 'cache']);
   t.deepEqual(names('name=web', 'name=db'), ['web', 'db']);
   t.deepEqual(names('name=web', 'label=tier=back'), []);
@@ -26,7 +26,7 @@ test('values of one key are alternatives, keys and labels must all hold', (t) =>
   t.deepEqual(names('label=tier=front', 'label=os'), ['web']);
 });
 
-test('a filter that is none is refused with those that are', (t) => {
+test('an invalid filter is refused with the valid ones', (t) => {
   t.throws(() => names('color=red'), {
     message: /invalid --filter "color=red": use name=, label=/u,
   });

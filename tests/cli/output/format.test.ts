@@ -7,7 +7,7 @@ const items = [
   { cells: ['b', '2'], record: { Name: 'b', Ports: [], Size: 2 } },
 ];
 
-test('json is one object a line', (t) => {
+test('the json format prints one object per line', (t) => {
   const lines = formatList('json', ['N', 'S'], items).trimEnd().split('\n');
   t.deepEqual(
     lines.map((line) => JSON.parse(line) as unknown),
@@ -15,18 +15,20 @@ test('json is one object a line', (t) => {
   );
 });
 
-test('a template is filled once per object', (t) => {
+test('a template is rendered once per object', (t) => {
   t.is(formatList('{{.Name}}={{.Size}}', [], items), 'a=1\nb=2\n');
   t.is(formatList('{{json .Ports}}', [], items), '[{"URL":"x"}]\n[]\n');
   t.is(compileTemplate('{{ upper .Name }}')({ Name: 'a' }), 'A');
 });
 
-test('a table template has the fields as its header', (t) => {
+test('a table template has a header of field names', (t) => {
   t.is(formatList('table {{.Name}}\\t{{.Size}}', [], items), 'NAME   SIZE\na      1\nb      2\n');
 });
 
 test('a template with an unknown field or function is refused with its name', (t) => {
-  t.throws(() => compileTemplate('{{.Nope}}')({ Name: 'a' }), { message: /no field "Nope"/u });
+  t.throws(() => compileTemplate('{{.Nope}}')({ Name: 'a' }), {
+    message: /field "Nope" is not defined/u,
+  });
   t.throws(() => compileTemplate('{{range .X}}'), { message: /\{\{range .X\}\}/u });
   t.throws(() => compileTemplate('{{.Name'), { message: /unclosed/u });
 });

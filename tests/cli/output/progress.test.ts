@@ -13,7 +13,7 @@ const row = (text: string, state: 'working' | 'done', detail = 'node-1') => ({
   detail,
 });
 
-test('a pipe gets one plain line per change', (t) => {
+test('plain progress is one line per change', (t) => {
   const sink = new TextBuffer();
   const progress = makeProgress({ mode: 'auto', sink, paint: noPaint, ansi: true, now: () => 0 });
   progress.show('Running', [row('Starting', 'working')]);
@@ -46,7 +46,7 @@ test('quiet progress writes nothing', (t) => {
   t.is(sink.text, '');
 });
 
-test('a terminal is left with the last state, the elapsed time and its cursor', (t) => {
+test('a terminal keeps the last state, the elapsed time and a visible cursor', (t) => {
   const sink = new TextBuffer(true);
   let now = 0;
   const progress = makeProgress({
@@ -65,7 +65,7 @@ test('a terminal is left with the last state, the elapsed time and its cursor', 
   t.true(sink.text.endsWith('\u001b[?25h'));
 });
 
-test('rows that do not fit are the finished ones', (t) => {
+test('finished rows are dropped first if not all rows fit', (t) => {
   const rows = [
     { id: 'a', text: '', state: 'done' },
     { id: 'b', text: '', state: 'working' },
@@ -78,7 +78,7 @@ test('rows that do not fit are the finished ones', (t) => {
   );
 });
 
-test('colours follow the flag, then NO_COLOR, then whether it is a terminal', (t) => {
+test('colours depend on the flag, then NO_COLOR, then the terminal', (t) => {
   const terminal = new TextBuffer(true);
   t.true(useColor('auto', {}, terminal));
   t.false(useColor('auto', { NO_COLOR: '1' }, terminal));
@@ -87,7 +87,7 @@ test('colours follow the flag, then NO_COLOR, then whether it is a terminal', (t
   t.false(useColor('never', {}, terminal));
 });
 
-test('log prefixes drop the project and stand in one column', (t) => {
+test('log prefixes omit the project and are aligned', (t) => {
   const printer = new LogPrinter({
     project: 'demo',
     prefix: true,

@@ -2,7 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { fit, oneLine, table, textWidth } from '../../../cli/output/table.js';
 
-test('columns are as wide as their widest cell with three spaces between', (t) => {
+test('columns are as wide as their widest cell, separated by three spaces', (t) => {
   t.is(
     table(
       ['NAME', 'X'],
@@ -15,7 +15,7 @@ test('columns are as wide as their widest cell with three spaces between', (t) =
   );
 });
 
-test('wide characters count for two columns', (t) => {
+test('wide characters count as two columns', (t) => {
   t.is(textWidth('日本'), 4);
   t.is(textWidth('e\u0301'), 1);
   t.is(
@@ -30,11 +30,11 @@ test('wide characters count for two columns', (t) => {
   );
 });
 
-test('a cell cannot start a line of its own or drive the terminal', (t) => {
+test('control characters in a cell are replaced', (t) => {
   t.is(oneLine('a\nb\u001b[31mc'), 'a b [31mc');
 });
 
-test('a text is cut to the columns there are', (t) => {
+test('a text is truncated to the available columns', (t) => {
   t.is(fit('abcdef', 4), 'abc…');
   t.is(fit('abc', 4), 'abc');
   fc.assert(

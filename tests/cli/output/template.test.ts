@@ -48,27 +48,27 @@ const cases: readonly (readonly [template: string, expected: string])[] = [
 ];
 
 for (const [template, expected] of cases) {
-  test(`template ${template} is rendered as Go does`, (t) => {
+  test(`template ${template} renders as in Go`, (t) => {
     t.is(compileTemplate(template)(record), expected);
   });
 }
 
 const refused: readonly (readonly [template: string, pattern: RegExp])[] = [
   ['{{.Name', /unclosed action/u],
-  ['{{.Nope}}', /no field "Nope"; there are Count, Down/u],
-  ['{{nosuch .Name}}', /no function "nosuch"; use one of and, eq/u],
-  ['{{range .Ports}}', /has no \{\{end\}\}/u],
-  ['{{end}}', /closes nothing/u],
-  ['{{.Name .Up}}', /is not understood/u],
-  ['{{.Name | .Up}}', /only functions/u],
-  ['{{join .Ports}}', /join wants 2 values, not 1/u],
+  ['{{.Nope}}', /field "Nope" is not defined; use one of Count, Down/u],
+  ['{{nosuch .Name}}', /function "nosuch" is not defined; use one of and, eq/u],
+  ['{{range .Ports}}', /is not closed; add \{\{end\}\}/u],
+  ['{{end}}', /has no matching block/u],
+  ['{{.Name .Up}}', /syntax error/u],
+  ['{{.Name | .Up}}', /only a function/u],
+  ['{{join .Ports}}', /join takes 2 arguments, got 1/u],
   ['{{index .Ports 9}}', /index 9 is out of range/u],
-  ['{{$nope}}', /no variable "\$nope"/u],
-  ['{{define "x"}}{{end}}', /is not understood|closes nothing/u],
+  ['{{$nope}}', /variable "\$nope" is not defined/u],
+  ['{{define "x"}}{{end}}', /syntax error|has no matching block/u],
 ];
 
 for (const [template, pattern] of refused) {
-  test(`template ${template} is refused and the error says why`, (t) => {
+  test(`template ${template} is refused with the reason`, (t) => {
     t.throws(() => compileTemplate(template)(record), { message: pattern });
   });
 }

@@ -26,8 +26,8 @@ function ruleFor(trigger: Partial<Trigger>, build?: Service['build'], ignoreFile
   return (path: string) => concerns(rule, path);
 }
 
-test('what a rule, the build and every editor leave out is not watched', (t) => {
-  const about = ruleFor(
+test('paths ignored by the rule, by .dockerignore or as temporary files are not watched', (t) => {
+  const isWatched = ruleFor(
     { ignore: ['*.log', 'tmp'] },
     { context: '/app' },
     'src/gen\n/other\n**/*.md\n',
@@ -44,15 +44,19 @@ test('what a rule, the build and every editor leave out is not watched', (t) => 
     '.git/x',
     'a~',
   ];
-  t.deepEqual(paths.filter(about), ['a.js', 'd/a.js', 'other']);
+  t.deepEqual(paths.filter(isWatched), ['a.js', 'd/a.js', 'other']);
 });
 
-test('with include only what it names is watched, and the path itself always', (t) => {
-  const about = ruleFor({ include: ['**/*.js'], ignore: ['skip/**'] });
-  t.deepEqual(['', 'a.js', 'd/a.js', 'a.css', 'skip/a.js'].filter(about), ['', 'a.js', 'd/a.js']);
+test('include restricts a rule to matching paths and to the watched path itself', (t) => {
+  const isWatched = ruleFor({ include: ['**/*.js'], ignore: ['skip/**'] });
+  t.deepEqual(['', 'a.js', 'd/a.js', 'a.css', 'skip/a.js'].filter(isWatched), [
+    '',
+    'a.js',
+    'd/a.js',
+  ]);
 });
 
-test('what cannot be watched is said before anything is done', (t) => {
+test('invalid watch rules are refused', (t) => {
   t.throws(() => rulesFor([]), {
     message: /none of the selected services is configured for watch/u,
   });
@@ -64,13 +68,13 @@ test('what cannot be watched is said before anything is done', (t) => {
   });
 });
 
-test('a file or a folder has its place below the target', (t) => {
+test('a watched path maps to a path below the target', (t) => {
   t.is(placeOf({ target: '/srv/' }, 'd/a'), '/srv/d/a');
   t.is(placeOf({ target: '/etc/my.conf' }, ''), '/etc/my.conf');
   t.is(placeOf({ target: '/srv' }, '../../x'), '/x');
 });
 
-test('a difference names what is new or other, and of what is gone the topmost', (t) => {
+test('a diff lists new and modified paths and the topmost removed ones', (t) => {
   const before = new Map([
     ['a', '1'],
     ['d', 'f'],

@@ -14,10 +14,10 @@ import type { MessageStream } from '../../../manager/common/protocol/worker-call
 import { aService, aTask } from '../../../fixtures/cluster/build.js';
 import { until } from '../../helpers/until.js';
 
-/** Two containers of `web` that keep what is brought to them. */
+/** Fake of two containers of `web` that records the calls and files they receive. */
 class TwoContainers {
   readonly done: string[] = [];
-  /** The next transfers that fail. */
+  /** Number of upcoming transfers that fail. */
   failures = 0;
 
   readonly client = {
@@ -105,7 +105,7 @@ async function watching(t: ExecutionContext, more: Partial<WatchRule> = {}) {
   return { path, containers, said, has };
 }
 
-test('files that change or go are brought to every container, those ignored are not', async (t) => {
+test('changes and removals are applied to every container, ignored files are skipped', async (t) => {
   const { path, containers, has } = await watching(t);
   t.deepEqual(containers.done, []);
   await mkdir(join(path, 'd'));
@@ -117,7 +117,7 @@ test('files that change or go are brought to every container, those ignored are 
   t.false(containers.done.some((line) => line.includes('x.log')));
 });
 
-test('what failed to arrive is sent again, by the next look', async (t) => {
+test('a failed transfer is retried by the next pass', async (t) => {
   const { path, containers, said, has } = await watching(t);
   containers.failures = 2;
   await writeFile(join(path, 'new'), 'new');
@@ -125,13 +125,13 @@ test('what failed to arrive is sent again, by the next look', async (t) => {
   t.true(said.some((line) => line.includes('no space left')));
 });
 
-test('a first sync brings all, and a restart follows a sync that asks for it', async (t) => {
+test('initial_sync sends all files, and sync+restart restarts the service', async (t) => {
   const { containers, has } = await watching(t, { initialSync: true, action: 'sync+restart' });
   await has('1: srv/old', '2: srv/old', 'service.restart');
   t.is(containers.done.at(-1), 'service.restart');
 });
 
-test('a change of what is built builds, and syncs nothing', async (t) => {
+test('a rebuild rule rebuilds the service and syncs nothing', async (t) => {
   const { path, containers, has } = await watching(t, { action: 'rebuild', target: '' });
   await writeFile(join(path, 'new'), 'new');
   await has('rebuild web');

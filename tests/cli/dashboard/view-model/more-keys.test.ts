@@ -181,7 +181,7 @@ test('a hotkey runs its command with the selected row, and a bad template is rep
   const { effects } = onKey(session.state, textKey('t', true), look, session.listings);
   t.like(effects[0], { kind: 'run', words: ['exec', '--index', '1', 'web1', 'sh'] });
   session.type('x');
-  t.regex(session.state.flash?.text ?? '', /hotkey ps .*no field "Nope"/u);
+  t.regex(session.state.flash?.text ?? '', /hotkey ps .*field "Nope" is not defined/u);
 });
 
 test('completion offers subcommands, flags and matching names', (t) => {
