@@ -3,11 +3,11 @@ import { findMark, pathText, placeOf, type Path, type Place, type Tree } from '.
 
 export interface ComposeErrorOptions extends AppErrorOptions {
   readonly place?: Place | undefined;
-  /** The key, as in `services.web.ports.0`. */
+  /** Path of the key, such as `services.web.ports.0`. */
   readonly path?: string | undefined;
 }
 
-/** A Compose file (or an `.env` file beside it) that cannot be used. The message begins with the place. */
+/** An error in a Compose file or one of its `.env` files. The message begins with the place. */
 export class ComposeError extends AppError {
   readonly place: Place | undefined;
   readonly path: string | undefined;
@@ -20,7 +20,7 @@ export class ComposeError extends AppError {
     this.path = options.path;
   }
 
-  /** The same error with something added to its message. */
+  /** Appends a note to the message and returns this error. */
   withNote(note: string): this {
     this.message = `${this.message} (${note})`;
     return this;
@@ -33,14 +33,14 @@ function placeText(place: Place | undefined): string {
   return `${place.file}:${String(place.line)}:${String(place.column)}: `;
 }
 
-/** Input may put line ends and control characters into a message; a message is one line. */
+/** Replaces line breaks and control characters that come from input; limits the length. */
 function oneLine(text: string): string {
   const short = text.length > 1000 ? `${text.slice(0, 1000)}…` : text;
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+  // eslint-disable-next-line no-control-regex -- the pattern matches control characters
   return short.replace(/[\u0000-\u001f\u007f]+/g, ' ');
 }
 
-/** An error about what stands at a path of a tree. */
+/** Creates an error about the value at a path of a tree, with its place. */
 export function errorAt(root: Tree, path: Path, message: string): ComposeError {
   return new ComposeError(message, { place: placeOf(findMark(root, path)), path: pathText(path) });
 }

@@ -1,7 +1,7 @@
 type StringMap = Readonly<Record<string, string>>;
 
 export interface Network {
-  /** The name in the engine: `<project>_<key>`, or as written. */
+  /** Name in the engine: `<project>_<key>`, or the `name` in the file. */
   readonly name: string;
   readonly driver?: string;
   readonly driver_opts?: StringMap;
@@ -25,7 +25,7 @@ export interface IpamPool {
 }
 
 export interface Volume {
-  /** The name in the engine: `<project>_<key>`, or as written. */
+  /** Name in the engine: `<project>_<key>`, or the `name` in the file. */
   readonly name: string;
   readonly driver?: string;
   readonly driver_opts?: StringMap;
@@ -36,7 +36,7 @@ export interface Volume {
 /** A secret or a config. */
 export interface FileObject {
   readonly name: string;
-  /** Absolute path on this machine. */
+  /** Absolute path on the client. */
   readonly file?: string;
   readonly environment?: string;
   readonly content?: string;

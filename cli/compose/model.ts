@@ -2,25 +2,27 @@ import type { FileObject, Model, Network, Volume } from './model-resources.js';
 import type { Tree } from './yaml/tree.js';
 
 /**
- * The canonical Compose model: every short form written out, every default of the specification
- * filled in, every path absolute. Keys are named as in a Compose file because messages, the output
- * of `config` and the config hash quote them. Sizes are decimal strings of bytes, durations are in
- * Go's form (`1m30s`), file modes four-digit octal strings: exactly what `config --format json` shows.
+ * The canonical Compose model: short forms are expanded, defaults of the specification are set,
+ * paths are absolute. Keys are named as in a Compose file because messages, the output of `config`
+ * and the config hash use them. Sizes are decimal strings of bytes, durations use Go's format
+ * (`1m30s`), file modes are four-digit octal strings: exactly the output of `config --format json`.
  */
 export interface Project {
   readonly name: string;
-  /** Directory that relative paths of the first file are resolved against; absolute. */
+  /** Absolute path of the directory against which relative paths of the first file are resolved. */
   readonly workingDirectory: string;
-  /** Absolute paths of the files given or found, in order of precedence, without included ones. */
+  /**
+   * Absolute paths of the given or discovered files, in order of precedence, without included ones.
+   */
   readonly composeFiles: readonly string[];
-  /** `--env-file` arguments as absolute paths; empty when only `.env` was used. */
+  /** Absolute paths of `--env-file` arguments; empty if only `.env` was used. */
   readonly environmentFiles: readonly string[];
-  /** What interpolation saw: the process environment over the `.env` files. */
+  /** Environment for interpolation: the process environment over the `.env` files. */
   readonly environment: Readonly<Record<string, string>>;
   readonly profiles: readonly string[];
   /** Enabled services by name. */
   readonly services: Readonly<Record<string, Service>>;
-  /** Services that an inactive profile hides, canonical as well. */
+  /** Services of inactive profiles, also canonical. */
   readonly disabledServices: Readonly<Record<string, Service>>;
   readonly networks: Readonly<Record<string, Network>>;
   readonly volumes: Readonly<Record<string, Volume>>;
@@ -29,14 +31,14 @@ export interface Project {
   readonly models: Readonly<Record<string, Model>>;
   /** Top-level `x-*` fields as written. */
   readonly extensions: Readonly<Record<string, unknown>>;
-  /** What the merged files say at a path: extension fields inside of sections are only there. */
+  /** Returns the merged tree at a path; only the tree holds nested extension fields. */
   readonly written: (path: readonly (string | number)[]) => Tree | undefined;
-  /** Where a key stands in its file, for messages about a project that has loaded. */
+  /** Returns the place of a key, `FILE:LINE:COLUMN: KEY`, for messages about a loaded project. */
   readonly locate: (path: readonly (string | number)[]) => string;
 }
 
 type StringMap = Readonly<Record<string, string>>;
-/** `null` stands for a variable that is to be taken from the environment and was not set there. */
+/** `null` marks a variable to be taken from the environment that was not set there. */
 type NullableStringMap = Readonly<Record<string, string | null>>;
 
 export interface Service {
@@ -48,7 +50,7 @@ export interface Service {
   readonly cap_drop?: readonly string[];
   readonly cgroup?: string;
   readonly cgroup_parent?: string;
-  /** `null`: the image's own; `[]`: none. */
+  /** `null` keeps the image's value; `[]` clears it. */
   readonly command: readonly string[] | null;
   readonly configs?: readonly FileReference[];
   readonly container_name?: string;
@@ -71,14 +73,14 @@ export interface Service {
   readonly dns_opt?: readonly string[];
   readonly dns_search?: readonly string[];
   readonly domainname?: string;
-  /** `null`: the image's own; `[]`: none. */
+  /** `null` keeps the image's value; `[]` clears it. */
   readonly entrypoint: readonly string[] | null;
   readonly environment?: NullableStringMap;
   readonly env_file?: readonly EnvFile[];
   readonly expose?: readonly string[];
   readonly extends?: { readonly service: string; readonly file?: string };
   readonly external_links?: readonly string[];
-  /** `host=address`, one per pair. */
+  /** `host=address` entries, one per address. */
   readonly extra_hosts?: readonly string[];
   readonly gpus?: readonly DeviceRequest[];
   readonly group_add?: readonly string[];
@@ -275,7 +277,7 @@ export interface EnvFile {
   readonly format?: string;
 }
 
-/** How a service takes a secret or a config. */
+/** A service's reference to a secret or config. */
 export interface FileReference {
   readonly source: string;
   readonly target?: string;
@@ -322,7 +324,7 @@ export interface Port {
   readonly mode?: string;
   readonly host_ip?: string;
   readonly target: number;
-  /** A port, or a range (`6000-6002`) of which the engine takes one; absent: any free port. */
+  /** A port, or a range (`6000-6002`) of which the engine chooses one; absent for any free port. */
   readonly published?: string;
   readonly protocol: string;
   readonly app_protocol?: string;
@@ -343,7 +345,7 @@ export interface Provider {
 
 export interface Mount {
   readonly type: string;
-  /** A volume's key, an absolute path of this machine, an image, or absent (anonymous, tmpfs). */
+  /** A volume's key, an absolute path, an image, or absent (anonymous volume, tmpfs). */
   readonly source?: string;
   readonly target: string;
   readonly read_only?: boolean;

@@ -1,26 +1,28 @@
 import type { Service } from './model.js';
 
 /**
- * Services in an order in which each comes after those it depends on; ties by name.
- * Services that are part of a circle are left out: `findCycle` names them.
+ * Sorts services topologically, dependencies first, ties by name. Omits services on or behind a
+ * cycle; `findCycle` reports it.
  */
 export function dependencyOrder(services: Readonly<Record<string, Service>>): string[] {
   const order: string[] = [];
   const done = new Set<string>();
-  let left = Object.keys(services).sort();
-  while (left.length > 0) {
-    const ready = left.filter((name) =>
+  let remaining = Object.keys(services).sort();
+  while (remaining.length > 0) {
+    const ready = remaining.filter((name) =>
       dependenciesOf(services, name).every((other) => done.has(other)),
     );
     if (ready.length === 0) break;
     for (const name of ready) done.add(name);
     order.push(...ready);
-    left = left.filter((name) => !done.has(name));
+    remaining = remaining.filter((name) => !done.has(name));
   }
   return order;
 }
 
-/** A circle of dependencies as the names along it, first and last the same; undefined when there is none. */
+/**
+ * Returns a dependency cycle as a list of names, first and last equal; undefined if there is none.
+ */
 export function findCycle(services: Readonly<Record<string, Service>>): string[] | undefined {
   const done = new Set<string>();
   for (const start of Object.keys(services).sort()) {
@@ -30,16 +32,16 @@ export function findCycle(services: Readonly<Record<string, Service>>): string[]
   return undefined;
 }
 
-/** Depth first with a stack of its own: chains may be thousands long. */
+/** Searches depth-first with an explicit stack: chains may be thousands of services long. */
 function walk(
   services: Readonly<Record<string, Service>>,
   start: string,
   done: Set<string>,
 ): string[] | undefined {
-  const trail = [{ name: start, left: dependenciesOf(services, start) }];
+  const trail = [{ name: start, pending: dependenciesOf(services, start) }];
   const open = new Set([start]);
   for (let top = trail.at(-1); top !== undefined; top = trail.at(-1)) {
-    const next = top.left.pop();
+    const next = top.pending.pop();
     if (next === undefined) {
       open.delete(top.name);
       done.add(top.name);
@@ -49,7 +51,7 @@ function walk(
       return [...names.slice(names.indexOf(next)), next];
     } else if (!done.has(next)) {
       open.add(next);
-      trail.push({ name: next, left: dependenciesOf(services, next) });
+      trail.push({ name: next, pending: dependenciesOf(services, next) });
     }
   }
   return undefined;

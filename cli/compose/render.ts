@@ -4,18 +4,18 @@ import { scalarText } from './yaml/scalar.js';
 import { Float, isList, isMap, type Tree } from './yaml/tree.js';
 import type { Project, Service } from './model.js';
 
-/** The project as `config --format json` prints it: sections sorted. */
+/** Renders the project for `config --format json`, with sorted sections. */
 export function renderProject(project: Project): Record<string, unknown> {
   const sections: Record<string, unknown> = { name: project.name, services: project.services };
   for (const key of ['configs', 'networks', 'secrets', 'volumes'] as const) {
-    if (Object.keys(project[key]).length > 0) sections[key] = named(project[key]);
+    if (Object.keys(project[key]).length > 0) sections[key] = withoutEmptyName(project[key]);
   }
   const result = { ...sections, ...extensionsOf(project) };
   return Object.fromEntries(Object.entries(result).sort(([a], [b]) => byCodeUnit(a, b)));
 }
 
-/** Without normalization a resource has no name, which is then not shown. */
-function named<T extends { readonly name?: string }>(
+/** Omits empty names, which resources have without normalization. */
+function withoutEmptyName<T extends { readonly name?: string }>(
   resources: Readonly<Record<string, T>>,
 ): Record<string, Omit<T, 'name'>> {
   return Object.fromEntries(
@@ -32,18 +32,20 @@ function extensionsOf(project: Project): Record<string, unknown> {
   );
 }
 
-/** The project as `config` prints it in YAML: sections in the usual order, without empty stand-ins. */
+/**
+ * Renders the project for `config` in YAML: sections in the usual order, without empty mappings.
+ */
 export function renderForYaml(project: Project): Record<string, unknown> {
   const services = Object.entries(project.services).map(([name, service]) => {
     const given = Object.fromEntries(Object.entries(service).filter(([, value]) => value !== null));
-    const shown = extended(given, project.written(['services', name])) as Partial<Service>;
+    const shown = withExtensions(given, project.written(['services', name])) as Partial<Service>;
     return [name, { ...shown, ...(shown.deploy && { deploy: withoutEmpty(shown.deploy) }) }];
   });
   const section = (key: 'networks' | 'volumes' | 'secrets' | 'configs'): Record<string, unknown> =>
-    extended(named<{ name?: string }>(project[key]), project.written([key])) as Record<
-      string,
-      unknown
-    >;
+    withExtensions(
+      withoutEmptyName<{ name?: string }>(project[key]),
+      project.written([key]),
+    ) as Record<string, unknown>;
   const networks = Object.entries(section('networks')).map(([name, network]) => [
     name,
     withoutEmpty(network as object),
@@ -66,21 +68,21 @@ export function renderForYaml(project: Project): Record<string, unknown> {
   };
 }
 
-/** Sections in which docker compose drops extension fields, too. */
+/** Sections in which docker compose drops extension fields. */
 const withoutExtensions = new Set(['ulimits', 'config']);
 
-/** `x-…` fields inside of sections, which the model has not, after the fields it has. */
-function extended(value: unknown, written: Tree | undefined): unknown {
+/** Appends nested `x-…` fields, which the model does not hold, from the merged tree. */
+function withExtensions(value: unknown, written: Tree | undefined): unknown {
   if (Array.isArray(value)) {
     if (!isList(written) || written.length !== value.length) return value as unknown;
-    return value.map((item, index) => extended(item, written[index]));
+    return value.map((item, index) => withExtensions(item, written[index]));
   }
   if (!isMap(written) || (typeof value !== 'object' && value !== undefined)) return value;
   const fields = (value ?? {}) as Readonly<Record<string, unknown>>;
   const result = Object.fromEntries(
     Object.entries(fields).map(([key, item]) => [
       key,
-      withoutExtensions.has(key) ? item : extended(item, written[key]),
+      withoutExtensions.has(key) ? item : withExtensions(item, written[key]),
     ]),
   );
   for (const key of Object.keys(written).sort(byCodeUnit))
@@ -97,7 +99,7 @@ function withoutEmpty(value: object): object {
   );
 }
 
-/** A tree as plain data: integral floats as numbers, keys sorted. */
+/** Converts a tree to plain data: integral floats become numbers, keys are sorted. */
 export function plain(value: Tree): unknown {
   if (value instanceof Float) return Number.isFinite(value.value) ? value.value : scalarText(value);
   if (typeof value === 'bigint') return Number(value);
@@ -109,8 +111,8 @@ export function plain(value: Tree): unknown {
 }
 
 /**
- * docker compose's config hash, the label by which it tells that a container is out of date: the
- * service's JSON in the order of its fields, without what does not change a container.
+ * Computes docker compose's config hash, the label that marks outdated containers: SHA-256 of the
+ * service's JSON in field order, without fields that do not change a container.
  * Source: docker/compose 2.40.3, pkg/compose/hash.go.
  */
 export function serviceHash(_project: Project, service: Service): string {
@@ -130,7 +132,7 @@ export function serviceHash(_project: Project, service: Service): string {
   return createHash('sha256').update(goJson(hashed)).digest('hex');
 }
 
-/** JSON as Go's encoder writes it: characters that mean something in HTML are escaped. */
+/** Encodes JSON as Go does, with escaped HTML characters. */
 export function goJson(value: unknown): string {
   return JSON.stringify(value).replace(
     /[<>&\u2028\u2029]/g,

@@ -7,25 +7,26 @@ import { toDataInputs, type Contents } from './specs/files.js';
 import { toNetworkSpecs, toVolumeSpecs } from './specs/networks.js';
 import { toServiceSpec } from './specs/service.js';
 
-/** A project in the words of the cluster: what `up` sends, but for its flags. */
+/** A project as specs of the cluster: the content of `project.apply` without the flags of `up`. */
 export interface ProjectSpecs {
   readonly project: string;
-  /** Each after those it depends on. */
+  /** Sorted so that each service follows its dependencies. */
   readonly services: readonly ServiceSpec[];
   readonly networks: readonly NetworkSpec[];
   readonly volumes: readonly VolumeSpec[];
   readonly secrets: readonly DataInput[];
   readonly configs: readonly DataInput[];
-  /** Names that must exist already. */
+  /** Names of networks that must already exist. */
   readonly externalNetworks: readonly string[];
   readonly externalVolumes: readonly string[];
-  /** Every service of the file, also of inactive profiles: none of them is an orphan. */
+  /** All services of the files, inactive profiles included: none of them is an orphan. */
   readonly known: readonly string[];
 }
 
 /**
- * Translates a loaded project. Every key is honoured, handed to the engine, or refused with ComposeError
- * at its place (see specs/keys.ts). `contents` are those of secrets and configs: `readContents` of load.ts.
+ * Translates a loaded project. Every key is honoured, passed to the engine, or refused with a
+ * ComposeError at its place (see specs/keys.ts). `contents` holds secrets and configs, from
+ * `readContents` of load.ts.
  */
 export function toSpecs(project: Project, contents: Contents): ProjectSpecs {
   const external = (

@@ -16,7 +16,7 @@ export function canonicalBuild(value: Tree, mark: Mark | undefined): Tree {
   return map;
 }
 
-/** A list of `key=value` as a mapping; a key alone has no value. */
+/** Converts a list of `key=value` to a mapping; a bare key gets the value `alone`. */
 export function canonicalPairs(value: Tree, alone: null | ''): Tree {
   if (!isList(value)) return value;
   const map = newMap(startOf(value));

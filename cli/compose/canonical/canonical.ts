@@ -21,7 +21,7 @@ import { canonicalPorts } from './ports.js';
 import { canonicalMount } from './volumes.js';
 
 export interface CanonicalOptions {
-  /** Values hold variables still: what does not parse is left as it is. */
+  /** True if values may still contain variables: unparsable values are kept. */
   readonly lenient: boolean;
   readonly warn: (message: string) => void;
 }
@@ -34,7 +34,7 @@ interface Where extends CanonicalOptions {
 
 type Transform = (value: Tree, where: Where) => Tree;
 
-/** Writes every short form out, in place. */
+/** Expands every short form, in place. Throws ComposeError. */
 export function canonicalTree(root: TreeMap, options: CanonicalOptions): TreeMap {
   changeAt(root, transforms, (value, transform, path, container) =>
     transform(value, {
@@ -79,7 +79,7 @@ const mountForm: Transform = (value, { path, root, mark, lenient }) => {
 const external: Transform = (value, { path, root, warn }) =>
   canonicalExternal(value, path, root, warn);
 
-/** Outer forms first: a build written as a string has no secrets to write out. */
+/** Transforms by path; outer forms are expanded before the values in them. */
 const transforms = pathRules<Transform>({
   'services.*.build': (value, { mark }) => canonicalBuild(value, mark),
   'services.*.build.secrets.*': (value, { mark }) => canonicalFile(value, mark),

@@ -9,7 +9,7 @@ import {
   type Tree,
 } from '../yaml/tree.js';
 
-/** A list of services is a mapping in which each has only to be started. */
+/** Converts a list of services to a mapping with the condition `service_started`. */
 export function canonicalDependsOn(value: Tree): Tree {
   if (isMap(value)) {
     for (const key of Object.keys(value)) {

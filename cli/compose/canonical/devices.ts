@@ -16,7 +16,7 @@ interface Where {
   readonly lenient: boolean;
 }
 
-/** `SOURCE[:TARGET[:PERMISSIONS]]`. */
+/** Expands `SOURCE[:TARGET[:PERMISSIONS]]`. */
 export function canonicalDevice(value: Tree, where: Where): Tree {
   if (isMap(value)) {
     if (typeof value.source === 'string' && !('target' in value)) value.target = value.source;
@@ -30,7 +30,7 @@ export function canonicalDevice(value: Tree, where: Where): Tree {
     throw errorAt(
       where.root,
       where.path,
-      `device "${value}" has too many colons, use source, target and permissions`,
+      `device "${value}" has too many colons; write SOURCE:TARGET:PERMISSIONS`,
     );
   }
   const map = standAt(newMap(), where.mark);

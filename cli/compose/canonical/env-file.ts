@@ -10,7 +10,7 @@ import {
   type Tree,
 } from '../yaml/tree.js';
 
-/** A path or a list of paths as a list of `{path, required}`. */
+/** Converts a path or a list of paths to a list of `{path, required}`. */
 export function canonicalEnvFile(value: Tree, mark: Mark | undefined): Tree {
   if (typeof value === 'string') return listOf([{ value: longForm(value, mark), mark }], mark);
   if (!isList(value)) return value;

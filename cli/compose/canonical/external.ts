@@ -1,7 +1,7 @@
 import { errorAt } from '../error.js';
 import { isMap, pathText, put, type Path, type Tree, type TreeMap } from '../yaml/tree.js';
 
-/** `external: {name: x}` of old is `external: true` with a name. */
+/** Converts the deprecated `external: {name: x}` to `external: true` with `name`. */
 export function canonicalExternal(
   value: Tree,
   path: Path,
@@ -14,9 +14,9 @@ export function canonicalExternal(
   value.external = true;
   const name = external.name;
   if (name === undefined) return value;
-  warn(`${pathText(path)}: external.name is deprecated, write name and external: true`);
+  warn(`${pathText(path)}: external.name is deprecated; write name and external: true`);
   if (value.name !== undefined && value.name !== name) {
-    throw errorAt(root, path, 'name and external.name differ, use name only');
+    throw errorAt(root, path, 'name and external.name differ; use name only');
   }
   put(value, 'name', name, external);
   return value;

@@ -1,6 +1,6 @@
 import { isList, markOf, newMap, setMark, startOf, type Tree } from '../yaml/tree.js';
 
-/** A list of names as a mapping without settings: networks and models of a service. */
+/** Converts a list of names (networks or models of a service) to a mapping with null values. */
 export function canonicalNames(value: Tree): Tree {
   if (!isList(value)) return value;
   const map = newMap(startOf(value));

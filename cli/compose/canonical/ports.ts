@@ -19,30 +19,30 @@ import {
 export interface ParsedPort {
   readonly hostIp: string;
   readonly target: number;
-  /** A port, a range, or empty for any. */
+  /** A port, a range, or empty for any free port. */
   readonly published: string;
   readonly protocol: string;
 }
 
 /**
- * `[[IP:]HOST[-END]:]PORT[-END][/PROTOCOL]`. A range gives one entry per port, in the order of their text
- * (9-11 is 10, 11, 9), as the Compose tool has it: the config hash depends on it. Throws Error.
+ * Parses `[[IP:]HOST[-END]:]PORT[-END][/PROTOCOL]`. A range yields one entry per port, sorted as
+ * text (10, 11, 9), as in docker compose: the config hash depends on the order. Throws Error.
  */
 export function parsePorts(spec: string): ParsedPort[] {
   const slash = spec.indexOf('/');
   const protocol = slash < 0 ? 'tcp' : spec.slice(slash + 1);
   const { hostIp, host, container } = splitPort(slash < 0 ? spec : spec.slice(0, slash), spec);
   if (container === '' || /^0+(-|$)/.test(container)) {
-    throw new Error(`port "${spec}" is missing a target port, name a container port from 1 on`);
+    throw new Error(`port "${spec}" is missing a target port; use a container port of 1 or more`);
   }
   if (!['tcp', 'udp', 'sctp'].includes(protocol.toLowerCase())) {
-    throw new Error(`port "${spec}" has unknown protocol "${protocol}", use tcp, udp or sctp`);
+    throw new Error(`port "${spec}" has unknown protocol "${protocol}"; use tcp, udp or sctp`);
   }
   const inside = parseRange(container, spec);
   const outside = host === '' ? undefined : parseRange(host, spec);
   const count = inside.end - inside.start;
   if (outside !== undefined && outside.end - outside.start !== count && count !== 0) {
-    throw new Error(`port "${spec}" has ranges of different length`);
+    throw new Error(`port "${spec}" has ranges of different length; use equal ranges`);
   }
   const ports = Array.from({ length: count + 1 }, (_, index) => ({
     hostIp,
@@ -73,9 +73,11 @@ function splitPort(
   const host = parts.pop() ?? '';
   const hostIp = address ?? parts.join(':');
   if (address !== undefined && parts.length > 0)
-    throw new Error(`port "${spec}" has too many colons`);
+    throw new Error(`port "${spec}" has too many colons; write IP:HOST:PORT`);
   if (hostIp !== '' && !isIp(hostIp)) {
-    throw new Error(`port "${spec}" has invalid address "${hostIp}", a host IP address is wanted`);
+    throw new Error(
+      `port "${spec}" has invalid address "${hostIp}"; use an IP address of the host`,
+    );
   }
   return { hostIp, host, container };
 }
@@ -90,25 +92,25 @@ function parseRange(text: string, spec: string): Range {
   const start = toPort(first ?? '', spec);
   const end = last === undefined ? start : toPort(last, spec);
   if (more !== undefined || end < start)
-    throw new Error(`port "${spec}" has invalid range "${text}"`);
+    throw new Error(`port "${spec}" has invalid range "${text}"; write START-END`);
   return { start, end };
 }
 
 function toPort(text: string, spec: string): number {
   const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : -1;
   if (port < 0 || port > 65535)
-    throw new Error(`port "${spec}" has invalid port "${text}", use 0 to 65535`);
+    throw new Error(`port "${spec}" has invalid port "${text}"; use 0 to 65535`);
   return port;
 }
 
-/** The list of ports in long form. With `lenient`, what does not parse is left as it is. */
+/** Expands a list of ports to the long form. With `lenient`, unparsable ports are kept. */
 export function canonicalPorts(value: Tree, path: Path, root: TreeMap, lenient: boolean): Tree {
   if (!isList(value)) throw errorAt(root, path, 'must be a list of ports');
   const written = value.map((item, index) => {
     if (isMap(item)) return [item];
     const spec = specOf(item);
     if (spec === undefined) {
-      throw errorAt(root, [...path, index], 'port must be a string, a whole number or a mapping');
+      throw errorAt(root, [...path, index], 'port must be a string, an integer or a mapping');
     }
     try {
       return parsePorts(spec).map((port) => standAt(longForm(port), markOf(value, index)));

@@ -23,14 +23,17 @@ export interface ParsedMount {
 const propagations = new Set(['rprivate', 'private', 'rshared', 'shared', 'rslave', 'slave']);
 
 /**
- * `[SOURCE:]TARGET[:OPTIONS]`. Throws Error.
+ * Parses `[SOURCE:]TARGET[:OPTIONS]`. Throws Error.
  */
 export function parseMount(spec: string): ParsedMount {
-  if (spec === '') throw new Error('mount is empty, write [SOURCE:]TARGET');
+  if (spec === '') throw new Error('mount is empty; write [SOURCE:]TARGET');
   const parts = splitMount(spec);
   if (parts.some((part) => part === ''))
-    throw new Error(`mount "${spec}" has an empty section between colons`);
-  if (parts.length > 3) throw new Error(`mount "${spec}" has too many colons`);
+    throw new Error(
+      `mount "${spec}" has an empty section between colons; write [SOURCE:]TARGET[:OPTIONS]`,
+    );
+  if (parts.length > 3)
+    throw new Error(`mount "${spec}" has too many colons; write [SOURCE:]TARGET[:OPTIONS]`);
   const [source, target] =
     parts.length === 1 ? ['', parts[0] ?? ''] : [parts[0] ?? '', parts[1] ?? ''];
   const options = parts[2]?.split(',') ?? [];
@@ -74,7 +77,7 @@ function joinDrives(parts: readonly string[], spec: string): string[] {
   return joined;
 }
 
-/** `C:\data` and `C:/data:/data`, but not volume `v` of `v:/data` and `v:/data:ro`. */
+/** True for the drive in `C:\data` and `C:/data:/data`; false for volume `v` in `v:/data:ro`. */
 function isDrive(part: string, rest: string): boolean {
   if (part.length !== 1 || !/^\p{L}$/u.test(part)) return false;
   return rest.startsWith('\\') || /^\/[^:]*:(\/|\\|\p{L}:)/u.test(rest);
@@ -84,7 +87,7 @@ function isFilePath(source: string): boolean {
   return /^[./~]/.test(source) || source.startsWith('\\\\') || /^\p{L}:/u.test(source);
 }
 
-/** `/a/` → `/a`, as Go's path.Clean. */
+/** Normalizes a path like Go's path.Clean: `/a/` becomes `/a`. */
 export function cleanTarget(target: string): string {
   if (target === '') return '';
   const clean = posix.normalize(target);
@@ -115,7 +118,7 @@ function longForm(parsed: ParsedMount, spec: string, mark: Mark | undefined): Tr
   if (parsed.readOnly) mount.read_only = true;
   const bind = bindOptions(parsed);
   if (Object.keys(bind).length > 0) mount.bind = bind;
-  // A target of one or two characters has always been left without options, and the hash shows them.
+  // docker compose omits options for specs of one or two characters; the config hash includes them.
   if (parsed.noCopy || (parsed.type === 'volume' && spec.length > 2)) {
     const volume = newMap();
     if (parsed.noCopy) volume.nocopy = true;

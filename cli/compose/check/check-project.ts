@@ -2,7 +2,7 @@ import { ComposeError } from '../error.js';
 import { findCycle } from '../order.js';
 import type { Project, Service } from '../model.js';
 
-/** Throws what is wrong at a path of the project. */
+/** Throws a ComposeError for a path of the project. */
 export type Refuse = (path: readonly (string | number)[], message: string) => never;
 
 type Parts = Pick<
@@ -11,8 +11,8 @@ type Parts = Pick<
 >;
 
 /**
- * Checks that enabled services refer only to what is there and do not contradict themselves. Throws what
- * is wrong first and names every other service at fault.
+ * Checks enabled services for undefined references and contradictions. Throws the first problem and
+ * names all other services with problems.
  */
 export function checkProject(project: Parts, refuse: Refuse): void {
   const problems: { error: ComposeError; name: string }[] = [];
@@ -29,18 +29,18 @@ export function checkProject(project: Parts, refuse: Refuse): void {
       problems.push({ error, name });
     }
   }
-  const [first, ...others] = problems;
+  const [first, ...rest] = problems;
   if (first !== undefined)
-    throw alsoWrong(
+    throw withOtherServices(
       first.error,
-      others.map(({ name }) => name),
+      rest.map(({ name }) => name),
     );
   checkSecrets(project, refuse);
   const cycle = findCycle(project.services);
   if (cycle !== undefined) {
     refuse(
       ['services', cycle[0] ?? '', 'depends_on'],
-      `dependency cycle detected: ${cycle.join(' -> ')}, remove one of these dependencies`,
+      `dependency cycle detected: ${cycle.join(' -> ')}; remove one of these dependencies`,
     );
   }
 }
@@ -51,17 +51,17 @@ function checkSecrets(project: Parts, refuse: Refuse): void {
       continue;
     refuse(
       ['secrets', name],
-      `secret "${name}" must declare either file or environment, or be external`,
+      `secret "${name}" has no content; set file, environment or external: true`,
     );
   }
 }
 
-function alsoWrong(error: ComposeError, names: readonly string[]): ComposeError {
+function withOtherServices(error: ComposeError, names: readonly string[]): ComposeError {
   if (names.length === 0) return error;
   const shown = names.slice(0, 10).map((name) => `services.${name}`);
   const more =
     names.length > shown.length ? ` and ${String(names.length - shown.length)} more` : '';
-  return error.withNote(`also wrong: ${shown.join(', ')}${more}`);
+  return error.withNote(`errors also in ${shown.join(', ')}${more}`);
 }
 
 function checkService(context: Context): void {
@@ -91,14 +91,14 @@ function checkSource({ service, refuse, name }: Context): void {
   ) {
     refuse(
       [],
-      `service "${name}" has neither an image nor a build context specified, add image: or build:`,
+      `service "${name}" has neither an image nor a build context specified; add the key image or build`,
     );
   }
   const test = service.healthcheck?.test?.[0];
   if (test !== undefined && !['CMD', 'CMD-SHELL', 'NONE'].includes(test)) {
     refuse(
       ['healthcheck', 'test'],
-      'must begin with CMD, CMD-SHELL or NONE, or be text for the shell',
+      'is not a healthcheck test; begin with CMD, CMD-SHELL or NONE, or write a string for the shell',
     );
   }
 }
@@ -107,16 +107,22 @@ function checkBuild({ service, project, refuse }: Context): void {
   const build = service.build;
   if (build === undefined) return;
   if (build.dockerfile_inline !== undefined && build.dockerfile !== undefined) {
-    refuse(['build', 'dockerfile_inline'], 'excludes dockerfile, keep one');
+    refuse(['build', 'dockerfile_inline'], 'excludes dockerfile; keep one');
   }
   for (const [key, context] of Object.entries(build.additional_contexts ?? {})) {
     if (!context.startsWith('service:')) continue;
     const other = context.slice('service:'.length);
     const target = project.services[other];
     if (target === undefined)
-      refuse(['build', 'additional_contexts', key], `service "${other}" is not defined`);
+      refuse(
+        ['build', 'additional_contexts', key],
+        `service "${other}" is not defined; add it to services:`,
+      );
     else if (target.build === undefined)
-      refuse(['build', 'additional_contexts', key], `service "${other}" has no build`);
+      refuse(
+        ['build', 'additional_contexts', key],
+        `service "${other}" has no build section; add build: to it`,
+      );
   }
   if (
     build.platforms !== undefined &&
@@ -125,14 +131,14 @@ function checkBuild({ service, project, refuse }: Context): void {
   ) {
     refuse(
       ['build', 'platforms'],
-      `must include the platform of the service, "${service.platform}"`,
+      `does not include the platform of the service; add "${service.platform}"`,
     );
   }
   build.secrets?.forEach((secret, index) => {
     if (project.secrets[secret.source] === undefined) {
       refuse(
         ['build', 'secrets', index],
-        `refers to undefined build secret ${secret.source}, add it to secrets:`,
+        `refers to undefined build secret ${secret.source}; add it to secrets:`,
       );
     }
   });
@@ -141,13 +147,13 @@ function checkBuild({ service, project, refuse }: Context): void {
 function checkNetworks({ name, service, project, refuse }: Context): void {
   const networks = Object.keys(service.networks ?? {});
   if (service.network_mode !== undefined && networks.length > 0) {
-    refuse(['network_mode'], 'excludes networks, keep one of `network_mode` and `networks`');
+    refuse(['network_mode'], 'excludes networks; keep one of `network_mode` and `networks`');
   }
   for (const network of networks) {
     if (project.networks[network] === undefined) {
       refuse(
         ['networks', network],
-        `service "${name}" refers to undefined network ${network}, add it to networks:`,
+        `service "${name}" refers to undefined network ${network}; add it to networks:`,
       );
     }
   }
@@ -160,21 +166,22 @@ function checkDependencies({ name, service, project, refuse }: Context): void {
     if (disabled !== undefined && !dependency.required) continue;
     const hint =
       disabled === undefined
-        ? 'add it or set the name right'
-        : `it is in a profile that is not active (${(disabled.profiles ?? []).join(', ')}), use --profile`;
+        ? 'add the service or correct the name'
+        : `enable one of its profiles with --profile: ${(disabled.profiles ?? []).join(', ')}`;
     refuse(
       ['depends_on', other],
-      `service "${name}" depends on undefined service "${other}", ${hint}`,
+      `service "${name}" depends on undefined service "${other}"; ${hint}`,
     );
   }
 }
 
-/** Two mounts cannot have one target. */
+/** Refuses two mounts with the same target. */
 function checkTargets({ service, refuse }: Context): void {
   const taken = new Map<string, string>();
   const take = (target: string, path: readonly (string | number)[]): void => {
     const other = taken.get(target);
-    if (other !== undefined) refuse(path, `target ${target} already mounted as ${other}`);
+    if (other !== undefined)
+      refuse(path, `target ${target} already mounted as ${other}; remove one`);
     taken.set(target, path.join('.'));
   };
   service.tmpfs?.forEach((item, index) => {
@@ -194,7 +201,7 @@ function checkFiles({ name, service, project, refuse }: Context): void {
     ) {
       refuse(
         ['volumes', index],
-        `service "${name}" refers to undefined volume ${mount.source}, add it to volumes:`,
+        `service "${name}" refers to undefined volume ${mount.source}; add it to volumes:`,
       );
     }
   });
@@ -204,19 +211,22 @@ function checkFiles({ name, service, project, refuse }: Context): void {
         const noun = kind.slice(0, -1);
         refuse(
           [kind, index],
-          `service "${name}" refers to undefined ${noun} ${file.source}, add it to ${kind}:`,
+          `service "${name}" refers to undefined ${noun} ${file.source}; add it to ${kind}:`,
         );
       }
     });
   }
   for (const model of Object.keys(service.models ?? {})) {
     if (project.models[model] === undefined) {
-      refuse(['models', model], `service "${name}" refers to undefined model ${model}`);
+      refuse(
+        ['models', model],
+        `service "${name}" refers to undefined model ${model}; add it to models:`,
+      );
     }
   }
 }
 
-/** Containers of a service unless the command line says otherwise. */
+/** Replicas of a service in the files; `--scale` may override the number. */
 export function scaleOf(service: Service): number {
   return service.scale ?? service.deploy?.replicas ?? 1;
 }
@@ -224,11 +234,11 @@ export function scaleOf(service: Service): number {
 function checkScale({ service, refuse }: Context): void {
   const replicas = service.deploy?.replicas;
   if (service.scale !== undefined && replicas !== undefined && service.scale !== replicas) {
-    refuse(['scale'], `can't set distinct values on 'scale' and 'deploy.replicas', keep one`);
+    refuse(['scale'], `can't set distinct values on 'scale' and 'deploy.replicas'; keep one`);
   }
   if (scaleOf(service) > 1 && service.container_name !== undefined) {
     const key = service.scale === undefined ? 'deploy.replicas' : 'scale';
-    refuse(['container_name'], `can't be set with ${key} above 1, container names are unique`);
+    refuse(['container_name'], `can't be set with ${key} above 1; container names are unique`);
   }
 }
 
@@ -254,19 +264,22 @@ function checkLimits({ service, refuse }: Context): void {
   ] as const;
   for (const [key, own, other, section, path] of pairs) {
     if (own === undefined || section === undefined || own === other) continue;
-    refuse([key], `can't set distinct values on '${key}' and '${path}', keep one`);
+    refuse([key], `can't set distinct values on '${key}' and '${path}'; keep one`);
   }
 }
 
 function checkWatch({ service, refuse }: Context): void {
   service.develop?.watch?.forEach((watch, index) => {
     if (watch.target === undefined && watch.action !== 'rebuild' && watch.action !== 'restart') {
-      refuse(['develop', 'watch', index], `needs a target for action ${watch.action}`);
+      refuse(
+        ['develop', 'watch', index],
+        `action ${watch.action} has no target; add the path in the container`,
+      );
     }
   });
 }
 
-/** Container names are unique in a project. */
+/** Refuses two services with the same `container_name`. */
 export function checkContainerNames(services: Project['services'], refuse: Refuse): void {
   const owners = new Map<string, string>();
   for (const [name, service] of Object.entries(services)) {
@@ -275,7 +288,7 @@ export function checkContainerNames(services: Project['services'], refuse: Refus
     if (owner !== undefined) {
       refuse(
         ['services', name, 'container_name'],
-        `container name "${service.container_name}" is already in use by service "${owner}"`,
+        `container name "${service.container_name}" is already in use by service "${owner}"; choose another name`,
       );
     }
     owners.set(service.container_name, name);

@@ -2,7 +2,7 @@ import { errorAt } from '../error.js';
 import { isIp } from './ip-address.js';
 import { isList, isMap, type Path, type Tree, type TreeMap } from '../yaml/tree.js';
 
-/** What the schema cannot say and what must hold before paths are resolved. */
+/** Checks rules that the schema cannot express, before paths are resolved. Throws ComposeError. */
 export function checkTree(root: TreeMap): void {
   each(root, 'volumes', (volume, path) => {
     checkVolume(volume, path, root);
@@ -37,7 +37,7 @@ function checkVolume(volume: TreeMap, path: Path, root: TreeMap): void {
     (key) => !['name', 'external'].includes(key) && !key.startsWith('x-'),
   );
   if (other !== undefined)
-    throw errorAt(root, [...path, other], 'cannot be set on an external volume, remove it');
+    throw errorAt(root, [...path, other], 'cannot be set on an external volume; remove it');
 }
 
 function checkSource(resource: TreeMap, path: Path, root: TreeMap, keys: readonly string[]): void {
@@ -46,10 +46,10 @@ function checkSource(resource: TreeMap, path: Path, root: TreeMap, keys: readonl
     throw errorAt(
       root,
       [...path, set[1] ?? ''],
-      `${set.join(' and ')} exclude each other, keep one`,
+      `${set.join(' and ')} exclude each other; keep one`,
     );
   if (set.length === 0 && !('driver' in resource) && !('external' in resource)) {
-    throw errorAt(root, path, `needs one of ${keys.join(', ')}, or external: true`);
+    throw errorAt(root, path, `has no content; set one of ${keys.join(', ')}, or external: true`);
   }
 }
 
@@ -57,12 +57,16 @@ function checkService(service: TreeMap, path: Path, root: TreeMap): void {
   eachItem(service, ['ports'], (port, at) => {
     const address = port.host_ip;
     if (typeof address === 'string' && address !== '' && !isIp(address)) {
-      throw errorAt(root, [...path, ...at, 'host_ip'], `invalid ip address: ${address}`);
+      throw errorAt(
+        root,
+        [...path, ...at, 'host_ip'],
+        `invalid IP address "${address}"; write an IPv4 or IPv6 address`,
+      );
     }
   });
   eachItem(service, ['develop', 'watch'], (watch, at) => {
     if (watch.path === '')
-      throw errorAt(root, [...path, ...at, 'path'], 'is empty, name a path to watch');
+      throw errorAt(root, [...path, ...at, 'path'], 'is empty; set the path to watch');
   });
   for (const list of [['gpus'], ['deploy', 'resources', 'reservations', 'devices']]) {
     eachItem(service, list, (request, at) => {
@@ -70,7 +74,7 @@ function checkService(service: TreeMap, path: Path, root: TreeMap): void {
       throw errorAt(
         root,
         [...path, ...at],
-        '"count" and "device_ids" exclude each other, keep one',
+        '"count" and "device_ids" exclude each other; keep one',
       );
     });
   }

@@ -1,7 +1,7 @@
-/** The known word nearest to a mistyped one, when it is near enough to be meant. */
+/** Returns the known word with the smallest edit distance to `word`; undefined if none is close. */
 export function closest(word: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
-  // Two letters that changed places are two steps.
+  // Two transposed letters are two steps.
   let least = (word.length <= 3 ? 1 : Math.max(2, Math.floor(word.length / 3))) + 1;
   for (const candidate of known) {
     const steps = distance(word, candidate);
@@ -13,7 +13,9 @@ export function closest(word: string, known: readonly string[]): string | undefi
   return best;
 }
 
-/** Levenshtein distance of short words. */
+/**
+ * Returns the Levenshtein distance of short words; 64 for words that are too long or too different.
+ */
 function distance(a: string, b: string): number {
   if (Math.abs(a.length - b.length) > 8 || a.length > 64) return 64;
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);

@@ -1,4 +1,4 @@
-/** Whether text is an address, without `node:net`, which pure code does not import. */
+/** Tests for an IPv4 address, without `node:net`, which pure code must not import. */
 export function isIpv4(text: string): boolean {
   const parts = text.split('.');
   return (
@@ -7,7 +7,7 @@ export function isIpv4(text: string): boolean {
   );
 }
 
-/** Eight groups of hexadecimal digits, one run of zero groups as `::`, the last two perhaps as IPv4. */
+/** Tests for an IPv6 address, including `::`, an embedded IPv4 address and a zone. */
 export function isIpv6(text: string): boolean {
   const [address = '', zone] = text.split('%');
   if (zone === '') return false;

@@ -6,8 +6,8 @@ import type { Refuse } from './check-project.js';
 import type { Port, Project, Service } from '../model.js';
 
 /**
- * The second layer: values that docker compose lets pass, leaves to the engine or turns into garbage, and
- * that a scheduler has to understand before it touches a machine. Only of enabled services.
+ * Checks values of enabled services that docker compose accepts, leaves to the engine or garbles,
+ * but that the scheduler must understand before anything runs on a node.
  */
 export function checkStrict(
   project: Project,
@@ -16,7 +16,7 @@ export function checkStrict(
 ): void {
   for (const [name, service] of Object.entries(project.services)) {
     const at: Refuse = (path, message) => refuse(['services', name, ...path], message);
-    checkWords(service, at);
+    checkEnums(service, at);
     checkNumbers(service, at);
     checkPlacement(service, at);
     checkPorts(service, at);
@@ -38,11 +38,11 @@ function oneOf(
   const near = closest(value, allowed);
   refuse(
     path,
-    `"${value}" is not known, use one of ${allowed.join(', ')}${near === undefined ? '' : `; did you mean ${near}?`}`,
+    `"${value}" is not a valid value; use one of ${allowed.join(', ')}${near === undefined ? '' : `; did you mean ${near}?`}`,
   );
 }
 
-function checkWords(service: Service, refuse: Refuse): void {
+function checkEnums(service: Service, refuse: Refuse): void {
   const { deploy } = service;
   if (
     service.restart !== undefined &&
@@ -50,7 +50,7 @@ function checkWords(service: Service, refuse: Refuse): void {
   ) {
     refuse(
       ['restart'],
-      `"${service.restart}" is not known, use no, always, unless-stopped or on-failure[:N]`,
+      `"${service.restart}" is not a valid value; use no, always, unless-stopped or on-failure[:N]`,
     );
   }
   if (
@@ -59,7 +59,7 @@ function checkWords(service: Service, refuse: Refuse): void {
   ) {
     refuse(
       ['container_name'],
-      `"${service.container_name}" is not a container name, use letters, digits, _, . and -`,
+      `"${service.container_name}" is not a container name; use letters, digits, _, . and -`,
     );
   }
   const pull =
@@ -67,7 +67,7 @@ function checkWords(service: Service, refuse: Refuse): void {
   if (service.pull_policy !== undefined && !pull.test(service.pull_policy)) {
     refuse(
       ['pull_policy'],
-      `"${service.pull_policy}" is not known, use always, never, missing, build, daily, weekly or every_<duration>`,
+      `"${service.pull_policy}" is not a valid value; use always, never, missing, build, daily, weekly or every_<duration>`,
     );
   }
   oneOf(
@@ -97,19 +97,19 @@ function checkWords(service: Service, refuse: Refuse): void {
   );
 }
 
-/** The largest number that every engine takes: 32 bits, signed. */
+/** Largest value accepted by every engine: a signed 32-bit integer. */
 const maxCount = 2 ** 31 - 1;
 
 function checkNumbers(service: Service, refuse: Refuse): void {
   for (const [path, count] of countsOf(service)) {
     if (count === undefined || (count >= 0 && count <= maxCount)) continue;
-    refuse(path, `${String(count)} is out of range, use 0 to ${String(maxCount)}`);
+    refuse(path, `${String(count)} is out of range; use 0 to ${String(maxCount)}`);
   }
   for (const [path, amount] of amountsOf(service)) {
-    if (Number(amount ?? 0) < 0) refuse(path, `${String(amount)} is negative, use more than 0`);
+    if (Number(amount ?? 0) < 0) refuse(path, `${String(amount)} is negative; use more than 0`);
   }
   for (const [path, period] of periodsOf(service)) {
-    if (period?.startsWith('-') === true) refuse(path, `${period} is negative, use 0 or more`);
+    if (period?.startsWith('-') === true) refuse(path, `${period} is negative; use 0 or more`);
   }
 }
 
@@ -171,18 +171,18 @@ function checkPorts(service: Service, refuse: Refuse): void {
     oneOf(port.mode, ['ingress', 'host'], [...path, 'mode'], refuse);
     oneOf(port.protocol, ['tcp', 'udp', 'sctp'], [...path, 'protocol'], refuse);
     if (port.target < 1 || port.target > 65535) {
-      refuse([...path, 'target'], `${String(port.target)} is not a port, use 1 to 65535`);
+      refuse([...path, 'target'], `${String(port.target)} is not a port; use 1 to 65535`);
     }
     for (const key of publishedKeys(port, path, refuse)) {
       const other = taken.get(key);
       if (other !== undefined)
-        refuse(path, `publishes the host port of ports.${String(other)} again (${key})`);
+        refuse(path, `host port ${key} is already published by ports.${String(other)}; remove one`);
       taken.set(key, index);
     }
   });
 }
 
-/** What a port takes on the host; a range of which one is chosen takes none for certain. */
+/** Host ports that a port occupies; empty for a range, of which the engine chooses one. */
 function publishedKeys(port: Port, path: readonly (string | number)[], refuse: Refuse): string[] {
   const published = port.published ?? '';
   if (published === '') return [];
@@ -191,7 +191,7 @@ function publishedKeys(port: Port, path: readonly (string | number)[], refuse: R
   if (match === null || first > last || last > 65535) {
     refuse(
       [...path, 'published'],
-      `"${published}" is not a port or a range of ports, use 0 to 65535`,
+      `"${published}" is not a port or a range of ports; use 0 to 65535`,
     );
   }
   return first !== last || first === 0
@@ -203,9 +203,12 @@ function checkAddresses(service: Service, refuse: Refuse): void {
   for (const [name, attachment] of Object.entries(service.networks ?? {})) {
     const { ipv4_address: v4, ipv6_address: v6 } = attachment ?? {};
     if (v4 !== undefined && !isIpv4(v4))
-      refuse(['networks', name, 'ipv4_address'], `"${v4}" is not an IPv4 address`);
+      refuse(['networks', name, 'ipv4_address'], `"${v4}" is not an IPv4 address; write 10.1.0.5`);
     if (v6 !== undefined && !isIpv6(v6))
-      refuse(['networks', name, 'ipv6_address'], `"${v6}" is not an IPv6 address`);
+      refuse(
+        ['networks', name, 'ipv6_address'],
+        `"${v6}" is not an IPv6 address; write 2001:db8::5`,
+      );
   }
 }
 
@@ -215,7 +218,7 @@ function checkExpose(
 ): void {
   service.expose?.forEach((port, index) => {
     if (!/^\d{1,5}(-\d{1,5})?(\/(tcp|udp|sctp))?$/i.test(port)) {
-      warn(['expose', index], `"${port}" is not a port, write PORT[-END][/PROTOCOL]`);
+      warn(['expose', index], `"${port}" is not a port; write PORT[-END][/PROTOCOL]`);
     }
   });
 }
@@ -227,11 +230,11 @@ function checkSubnets(project: Project, refuse: Refuse): void {
       for (const key of ['subnet', 'ip_range'] as const) {
         const value = pool[key];
         if (value !== undefined && !isSubnet(value)) {
-          refuse([...path, key], `"${value}" is not a subnet, write ADDRESS/BITS as 10.1.0.0/16`);
+          refuse([...path, key], `"${value}" is not a subnet; write ADDRESS/BITS as 10.1.0.0/16`);
         }
       }
       if (pool.gateway !== undefined && !isIp(pool.gateway.split('/')[0] ?? '')) {
-        refuse([...path, 'gateway'], `"${pool.gateway}" is not an address`);
+        refuse([...path, 'gateway'], `"${pool.gateway}" is not an IP address; write 10.1.0.1`);
       }
     });
   }

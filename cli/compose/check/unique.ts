@@ -14,28 +14,30 @@ import {
   type TreeMap,
 } from '../yaml/tree.js';
 
-/** Names an item of a list; of two items with one name the later stays, in the place of the first. */
-type Namer = (item: Tree, path: Path, root: TreeMap) => string | undefined;
+/**
+ * Returns the identity of a list item; of two items with one identity the later replaces the first.
+ */
+type Identify = (item: Tree, path: Path, root: TreeMap) => string | undefined;
 
-const byKey: Namer = (item, path, root) => {
+const byKey: Identify = (item, path, root) => {
   if (typeof item !== 'string') {
-    throw errorAt(root, path, `unexpected type, must be a string and not ${scalarText(item)}`);
+    throw errorAt(root, path, `must be a string, not ${scalarText(item)}`);
   }
   const equals = item.indexOf('=');
   return equals < 0 ? item : item.slice(0, equals);
 };
 
-const byText: Namer = (item, path, root) => {
+const byText: Identify = (item, path, root) => {
   if (typeof item === 'string') return item;
   if (typeof item === 'number' && Number.isInteger(item)) return String(item);
   throw errorAt(root, path, 'must be a string or a whole number');
 };
 
-const byTarget: Namer = (item, path, root) => {
+const byTarget: Identify = (item, path, root) => {
   if (typeof item === 'string') return targetOf(item, path, root);
   if (!isMap(item)) return undefined;
   if (typeof item.target === 'string') return item.target;
-  throw errorAt(root, path, 'mount has no target, add the path in the container');
+  throw errorAt(root, path, 'mount has no target; add the path in the container');
 };
 
 function targetOf(spec: string, path: Path, root: TreeMap): string {
@@ -46,15 +48,15 @@ function targetOf(spec: string, path: Path, root: TreeMap): string {
   }
 }
 
-const byDevice: Namer = (item, path, root) => {
+const byDevice: Identify = (item, path, root) => {
   if (typeof item === 'string') return item.split(':')[1] ?? item;
   if (!isMap(item)) return undefined;
   if (typeof item.target === 'string') return item.target;
   if (typeof item.source === 'string') return item.source;
-  throw errorAt(root, path, 'device has no target');
+  throw errorAt(root, path, 'device has no target; add the path in the container');
 };
 
-function byFile(folder: string): Namer {
+function byFile(folder: string): Identify {
   return (item, path, root) => {
     if (typeof item === 'string') return `${folder}/${item}`;
     if (!isMap(item)) throw errorAt(root, path, 'must be a name or a mapping with source');
@@ -63,27 +65,29 @@ function byFile(folder: string): Namer {
   };
 }
 
-const byPath: Namer = (item, path, root) => {
+const byPath: Identify = (item, path, root) => {
   if (typeof item === 'string') return item;
   if (isMap(item) && typeof item.path === 'string') return item.path;
   throw errorAt(root, path, 'must be a path or a mapping with path');
 };
 
-const byBinding: Namer = (item, path, root) => {
+const byBinding: Identify = (item, path, root) => {
   if (typeof item === 'string') return item;
   if (typeof item === 'number') return String(item);
   if (!isMap(item)) return undefined;
   if (item.target === undefined)
-    throw errorAt(root, path, 'port has no target, add the container port');
+    throw errorAt(root, path, 'port has no target; add the container port');
   const [host, published] = [item.host_ip ?? '0.0.0.0', item.published ?? null];
   const [target, protocol] = [item.target, item.protocol ?? 'tcp'];
   return `${scalarText(host)}:${scalarText(published)}:${scalarText(target)}/${scalarText(protocol)}`;
 };
 
-const service = (fields: Readonly<Record<string, Namer>>): Record<string, Namer> =>
-  Object.fromEntries(Object.entries(fields).map(([key, namer]) => [`services.*.${key}`, namer]));
+const service = (fields: Readonly<Record<string, Identify>>): Record<string, Identify> =>
+  Object.fromEntries(
+    Object.entries(fields).map(([key, identify]) => [`services.*.${key}`, identify]),
+  );
 
-const namers = pathRules<Namer>({
+const identifiers = pathRules<Identify>({
   'networks.*.labels': byKey,
   'networks.*.ipam.options': byKey,
   'volumes.*.labels': byKey,
@@ -120,11 +124,11 @@ const namers = pathRules<Namer>({
   }),
 });
 
-/** Drops what later items of a list redefine, in place. */
+/** Removes list items that a later item redefines, in place. */
 export function removeDuplicates(root: TreeMap): TreeMap {
-  changeAt(root, namers, (value, namer, path) => {
+  changeAt(root, identifiers, (value, identify, path) => {
     if (!isList(value)) return value;
-    const names = value.map((item, index) => namer(item, [...path, index], root) ?? '');
+    const names = value.map((item, index) => identify(item, [...path, index], root) ?? '');
     if (new Set(names).size === names.length) return value;
     const kept = new Map<string, ReturnType<typeof itemsOf>[number]>();
     itemsOf(value).forEach((item, index) => {

@@ -13,9 +13,9 @@ import {
 } from '../yaml/tree.js';
 
 /**
- * What the Compose schema uses of JSON Schema, draft 7. A validator of our own for this much: a general one
- * took longer to compile the schema (0.2 s, at every start) than all the rest of loading takes, and could
- * not say which branch of a `oneOf` was meant.
+ * The subset of JSON Schema draft 7 that the Compose schema uses. A generic validator took longer
+ * to compile the schema (0.2 s at every start) than the rest of loading, and could not tell which
+ * branch of a `oneOf` was meant.
  */
 interface Schema {
   readonly $ref?: string;
@@ -36,20 +36,20 @@ interface Schema {
 interface Problem {
   readonly path: Path;
   readonly message: string;
-  /** Types that were wanted, when the type alone was wrong. */
+  /** Expected types; set only if the type was the problem. */
   readonly types?: readonly string[];
 }
 
 const definitions = schema.definitions as unknown as Readonly<Record<string, Schema>>;
 
-/** Checks a merged tree against the Compose schema. Throws what is wrong first, with its place. */
+/** Validates a merged tree against the Compose schema. Throws the first problem with its place. */
 export function validateSchema(root: TreeMap): void {
   const problem = check(root, schema, []);
   if (problem === undefined) return;
   throw errorAt(root, problem.path, problem.message);
 }
 
-/** `path` is shared by the whole walk; a problem takes a copy. */
+/** Returns the first problem. `path` is shared by the whole walk; a problem copies it. */
 function check(value: Tree, given: Schema, path: (string | number)[]): Problem | undefined {
   const rule = given.$ref === undefined ? given : resolve(given.$ref);
   if (rule.oneOf !== undefined) return checkBranches(value, rule.oneOf, path);
@@ -85,7 +85,7 @@ function isOfType(value: Tree, type: string): boolean {
   }
 }
 
-/** The branch whose type fits is the one that was meant; without one, all types are named. */
+/** Reports the problem of the branch whose type matches; if none matches, names all types. */
 function checkBranches(
   value: Tree,
   branches: readonly Schema[],
@@ -124,17 +124,17 @@ const typeNames: Readonly<Record<string, string>> = {
 
 function typeProblem(value: Tree, types: readonly string[], path: Path): Problem {
   if (value instanceof Timestamp) {
-    return { path: [...path], message: `"${value.text}" is a date in YAML, quote it`, types };
+    return { path: [...path], message: `"${value.text}" is a date in YAML; quote it`, types };
   }
   const names = [...new Set(types)].map((type) => typeNames[type] ?? type);
   const last = names.pop() ?? '';
-  const wanted = names.length === 0 ? last : `${names.join(', ')} or ${last}`;
-  return { path: [...path], message: `must be ${wanted}, not ${kindOf(value)}`, types };
+  const expected = names.length === 0 ? last : `${names.join(', ')} or ${last}`;
+  return { path: [...path], message: `must be ${expected}, not ${kindOf(value)}`, types };
 }
 
 function kindOf(value: Tree): string {
   if (value === null) return 'empty';
-  return typeof value === 'string' ? `the text "${value.slice(0, 60)}"` : scalarText(value);
+  return typeof value === 'string' ? `the string "${value.slice(0, 60)}"` : scalarText(value);
 }
 
 function checkMap(map: TreeMap, rule: Schema, path: (string | number)[]): Problem | undefined {
@@ -153,7 +153,7 @@ function checkMap(map: TreeMap, rule: Schema, path: (string | number)[]): Proble
   const missing = rule.required?.find((key) => map[key] === undefined);
   return missing === undefined
     ? undefined
-    : { path: [...path], message: `missing property '${missing}', add the key ${missing}` };
+    : { path: [...path], message: `missing property '${missing}'; add the key ${missing}` };
 }
 
 const expressions = new Map<string, RegExp>();
@@ -178,11 +178,11 @@ function schemasOf(key: string, rule: Schema): readonly Schema[] {
 function unknownKey(key: string, path: Path, rule: Schema): string {
   const known = Object.keys(rule.properties ?? {});
   if (known.length === 0) {
-    return `additional properties '${key}' not allowed, names are made of letters, digits, ., _ and -`;
+    return `additional properties '${key}' not allowed; use letters, digits, ., _ and - in names`;
   }
   const near = closest(key, known);
-  const services = path.length === 0 ? ', services stand under services:' : '';
-  const hint = near === undefined ? services : `, did you mean ${near}?`;
+  const services = path.length === 0 ? '; put services under the key services' : '';
+  const hint = near === undefined ? services : `; did you mean ${near}?`;
   return `additional properties '${key}' not allowed here${hint}`;
 }
 
@@ -211,7 +211,7 @@ function checkUnique(list: readonly Tree[], path: Path): Problem | undefined {
     if (other !== undefined) {
       return {
         path: [...path, index],
-        message: `is the same as item ${String(other)}, items must be unique`,
+        message: `is the same as item ${String(other)}; items must be unique`,
       };
     }
     seen.set(text, index);
@@ -219,7 +219,7 @@ function checkUnique(list: readonly Tree[], path: Path): Problem | undefined {
   return undefined;
 }
 
-/** Equal values, and only those, give the same text. */
+/** Serializes a value canonically: two values are equal if and only if their texts are. */
 function stableText(value: Tree): string {
   if (isList(value)) return `[${value.map(stableText).join(',')}]`;
   if (isMap(value)) {

@@ -14,7 +14,7 @@ export function readBuild(r: Reader): Build {
     args: r.pairs('args'),
     provenance: r.text('provenance'),
     sbom: r.text('sbom'),
-    ssh: readKeys(r.raw('ssh')),
+    ssh: readSshKeys(r.raw('ssh')),
     labels: r.strings('labels'),
     cache_from: r.list('cache_from'),
     cache_to: r.list('cache_to'),
@@ -34,8 +34,8 @@ export function readBuild(r: Reader): Build {
   });
 }
 
-/** `id=path`, or the id alone. */
-function readKeys(value: Tree | undefined): string[] | undefined {
+/** Reads SSH keys as `id=path`, or the id alone. */
+function readSshKeys(value: Tree | undefined): string[] | undefined {
   if (!isMap(value)) return undefined;
   const keys = Object.keys(value)
     .sort(byCodeUnit)

@@ -1,8 +1,8 @@
 const powers: Readonly<Record<string, number>> = { k: 1, m: 2, g: 3, t: 4, p: 5 };
 
 /**
- * `64m`, `1.5 GiB`, `512`: always of 1024, whatever the suffix says. Undefined when it is not a size or
- * does not fit 63 bits. Source of the grammar: docker/go-units, RAMInBytes.
+ * Parses sizes such as `64m`, `1.5 GiB` or `512`; every suffix is a power of 1024. Undefined if the
+ * text is not a size or exceeds 63 bits. Source of the grammar: docker/go-units, RAMInBytes.
  */
 export function parseBytes(text: string): bigint | undefined {
   const match = /^([0-9]*\.?[0-9]*) ?([a-zA-Z]*)$/.exec(text);

@@ -1,7 +1,8 @@
 /**
- * Splits a command line into words: quotes and backslashes as in a shell, nothing expanded. Words end
- * at the first unquoted `;`, `&`, `|`, `<` or `>`, since what follows is not of this command. Undefined
- * when a quote or bracket stays open. These are the rules of mattn/go-shellwords, which Compose uses.
+ * Splits a command line into words: quotes and backslashes work as in a shell, nothing is expanded.
+ * The command ends at the first unquoted `;`, `&`, `|`, `<` or `>`; the rest is ignored. Undefined
+ * if a quote or bracket is not closed. These are the rules of mattn/go-shellwords, which Compose
+ * uses.
  */
 export function splitCommand(line: string): string[] | undefined {
   const state = new Splitter();
@@ -20,7 +21,7 @@ class Splitter {
   #bracket = false;
   #broken = false;
 
-  /** False ends the command. */
+  /** Consumes a character; returns false at the end of the command. */
   take(character: string): boolean {
     if (this.#escaped) {
       this.#escaped = false;
@@ -74,25 +75,25 @@ class Splitter {
     return true;
   }
 
-  /** False when the quote is a character like any other here. */
+  /** Returns false if the quote is an ordinary character here. */
   #toggleQuote(quote: string): boolean {
     const double = quote === '"';
     if (this.#bracket || (double ? this.#single : this.#double)) return false;
-    // A pair of quotes is a word, even an empty one.
+    // A pair of quotes makes a word, even if it is empty.
     if (double ? this.#double : this.#single) this.#started = true;
     if (double) this.#double = !this.#double;
     else this.#single = !this.#single;
     return true;
   }
 
-  /** Within quotes that keep a bracket or backtick from meaning anything. */
+  /** True inside quotes, where brackets and backticks have no meaning. */
   #within(): boolean {
     return this.#single || this.#double;
   }
 
   #ends(character: string): boolean {
     if (!';&|<>'.includes(character) || this.#quoted()) return false;
-    // `2>file` is a redirection of 2, which is then no word.
+    // In `2>file` the number belongs to the redirection and is not a word.
     if (character === '>' && /^[0-9]/.test(this.#word)) this.#started = false;
     return true;
   }

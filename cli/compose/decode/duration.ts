@@ -11,7 +11,7 @@ const units: Readonly<Record<string, bigint>> = {
   w: 604_800_000_000_000n,
 };
 
-/** Nanoseconds of `1m30s`, `1.5h`, `2d`, `-1s` or `0`; undefined when it is not a duration. */
+/** Parses `1m30s`, `1.5h`, `2d`, `-1s` or `0` to nanoseconds; undefined if it is not a duration. */
 export function parseDuration(text: string): bigint | undefined {
   const match = /^([-+]?)(.*)$/s.exec(text);
   const body = match?.[2] ?? '';
@@ -29,7 +29,7 @@ export function parseDuration(text: string): bigint | undefined {
   return match?.[1] === '-' ? -total : total;
 }
 
-/** `1h30m0s`, `1.5s`, `250ms`: Go's form of a duration. */
+/** Formats a duration as Go does: `1h30m0s`, `1.5s`, `250ms`. */
 export function formatDuration(nanoseconds: bigint): string {
   if (nanoseconds === 0n) return '0s';
   const sign = nanoseconds < 0n ? '-' : '';

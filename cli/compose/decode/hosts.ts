@@ -2,7 +2,7 @@ import { scalarText } from '../yaml/scalar.js';
 import { isList, isMap, type Tree } from '../yaml/tree.js';
 import { byCodeUnit, type Reader } from './reader.js';
 
-/** Host names with their addresses as sorted `host=address`, one per address. */
+/** Reads host names with addresses as sorted `host=address` entries, one per address. */
 export function readHosts(reader: Reader, key: string): string[] | undefined {
   const value = reader.raw(key);
   const hosts: string[] = [];
@@ -27,7 +27,7 @@ export function readHosts(reader: Reader, key: string): string[] | undefined {
       const text = scalarText(item);
       const cut = text.includes('=') ? text.indexOf('=') : text.indexOf(':');
       if (cut < 0)
-        throw reader.child(key).error(index, `"${text}" has no address, write host=address`);
+        throw reader.child(key).error(index, `"${text}" has no address; write host=address`);
       add(text.slice(0, cut), text.slice(cut + 1));
     });
   }

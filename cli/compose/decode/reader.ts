@@ -7,8 +7,9 @@ import { splitCommand } from './command.js';
 import { formatDuration, parseDuration } from './duration.js';
 
 /**
- * Reads the fields of one mapping of a canonical tree as the types of the model. Methods return
- * undefined for what is absent or, unless told to keep it, empty: that is what the output leaves out.
+ * Reads the fields of one mapping of a canonical tree as types of the model. Methods return
+ * undefined for absent values and, unless `keep` is given, for empty ones, which the output omits.
+ * They throw ComposeError for a value of the wrong type.
  */
 export class Reader {
   readonly path: Path;
@@ -23,7 +24,7 @@ export class Reader {
     this.#map = isMap(map) ? map : newMap();
   }
 
-  /** Whether the mapping itself is absent or null, which is not the same as empty. */
+  /** True if the mapping itself is absent or null, as opposed to empty. */
   isNull(): boolean {
     return this.#absent;
   }
@@ -70,21 +71,22 @@ export class Reader {
           ? this.#numeral(key, value)
           : value;
     if (typeof number === 'bigint' || (typeof number === 'number' && !Number.isFinite(number))) {
-      throw this.error(key, `${scalarText(value)} is out of range`);
+      throw this.error(key, `${scalarText(value)} is out of range; use a smaller number`);
     }
     if (typeof number !== 'number' || !Number.isInteger(number))
-      throw this.error(key, 'must be a whole number');
+      throw this.error(key, 'must be an integer');
     return number !== 0 || keep === 'keep' ? number : undefined;
   }
 
   #numeral(key: string, text: string): number {
-    if (!/^[-+]?[0-9]+$/.test(text)) throw this.error(key, `"${text}" is not a whole number`);
+    if (!/^[-+]?[0-9]+$/.test(text)) throw this.error(key, `"${text}" is not an integer`);
     const value = Number(text);
-    if (!Number.isSafeInteger(value)) throw this.error(key, `${text} is out of range`);
+    if (!Number.isSafeInteger(value))
+      throw this.error(key, `${text} is out of range; use a smaller number`);
     return value;
   }
 
-  /** A number of single precision, as the model keeps it. */
+  /** Reads a number in single precision, as in the model of docker compose. */
   single(key: string): number | undefined {
     const value = this.#map[key];
     if (value === undefined || value === null) return undefined;
@@ -93,19 +95,19 @@ export class Reader {
     return number === 0 ? undefined : toSingle(number);
   }
 
-  /** Bytes as decimal text. */
+  /** Reads a size as a decimal string of bytes. */
   bytes(key: string): string | undefined {
     const value = this.#map[key];
     if (value === undefined || value === null) return undefined;
     if (typeof value === 'number' && Number.isInteger(value))
       return value === 0 ? undefined : String(value);
-    // Without limit, where the field knows that; as text it is what `config` prints.
+    // -1 means unlimited in fields that support it; `config` prints it as a string.
     if (value === '-1') return value;
     const bytes = parseBytes(scalarText(value));
     if (bytes === undefined) {
       throw this.error(
         key,
-        `"${scalarText(value)}" is not a size, write bytes or a number with b, k, m, g, t or p`,
+        `"${scalarText(value)}" is not a size; write bytes or a number with b, k, m, g, t or p`,
       );
     }
     return bytes === 0n ? undefined : String(bytes);
@@ -118,7 +120,7 @@ export class Reader {
     if (nanoseconds === undefined) {
       throw this.error(
         key,
-        `"${scalarText(value)}" is not a duration, write it as 10s, 1m30s or 1h`,
+        `"${scalarText(value)}" is not a duration; write it as 10s, 1m30s or 1h`,
       );
     }
     return nanoseconds === 0n && keep === 'omit' ? undefined : formatDuration(nanoseconds);
@@ -131,7 +133,7 @@ export class Reader {
     return list.length === 0 ? undefined : list;
   }
 
-  /** A mapping or list of `key=value`; without a value null. */
+  /** Reads a mapping or a list of `key=value`; a key without a value is null. */
   pairs(key: string): Record<string, string | null> | undefined {
     const value = this.#map[key];
     const pairs: Record<string, string | null> = Object.create(null) as Record<
@@ -147,7 +149,7 @@ export class Reader {
       for (const [index, item] of value.map(scalarText).entries()) {
         const equals = item.indexOf('=');
         if (/\s$/.test(equals < 0 ? item : item.slice(0, equals))) {
-          throw this.child(key).error(index, `variable "${item}" has a space before =, remove it`);
+          throw this.child(key).error(index, `variable "${item}" has a space before =; remove it`);
         }
         pairs[equals < 0 ? item : item.slice(0, equals)] =
           equals < 0 ? null : item.slice(equals + 1);
@@ -156,7 +158,7 @@ export class Reader {
     return Object.keys(pairs).length === 0 ? undefined : sorted(pairs);
   }
 
-  /** As `pairs`, where nothing is the empty string. */
+  /** Reads like `pairs`, with the empty string for a missing value. */
   strings(key: string): Record<string, string> | undefined {
     const pairs = this.pairs(key);
     if (pairs === undefined) return undefined;
@@ -165,7 +167,7 @@ export class Reader {
     return strings;
   }
 
-  /** A command line: text is split as a shell does, without expanding anything. */
+  /** Reads a command: a string is split like a shell command line, without expansion. */
   command(key: string): string[] | null {
     const value = this.#map[key];
     if (value === undefined || value === null) return null;
@@ -174,7 +176,7 @@ export class Reader {
     if (words === undefined) {
       throw this.error(
         key,
-        'command line has an unclosed quote or bracket, close it or write a list',
+        'command line has an unclosed quote or bracket; close it or write a list',
       );
     }
     return words;
@@ -184,12 +186,12 @@ export class Reader {
     return new Reader(this.#root, [...this.path, key], this.#map[key]);
   }
 
-  /** The mapping at `key` read by `read`; undefined when it is absent or null. */
+  /** Reads the mapping at `key` with `read`; undefined if it is absent or null. */
   nested<T>(key: string, read: (reader: Reader) => T): T | undefined {
     return this.has(key) ? read(this.child(key)) : undefined;
   }
 
-  /** The list of mappings at `key`. */
+  /** Reads the list of mappings at `key`. */
   each<T>(key: string, read: (reader: Reader) => T): T[] | undefined {
     const value = this.#map[key];
     if (!isList(value) || value.length === 0) return undefined;
@@ -198,7 +200,7 @@ export class Reader {
     );
   }
 
-  /** The mapping of mappings at `key`, sorted by name. */
+  /** Reads the mapping of mappings at `key`, sorted by name. */
   byName<T>(key: string, read: (reader: Reader, name: string) => T): Record<string, T> | undefined {
     if (!isMap(this.#map[key])) return undefined;
     const inner = this.child(key);
@@ -209,10 +211,10 @@ export class Reader {
   }
 }
 
-/** Characters beyond 16 bits come in two units, which do not order as the bytes do. */
+/** Surrogate pairs do not sort in the order of their UTF-8 bytes. */
 const surrogate = /[\ud800-\udfff]/;
 
-/** The order of Go's `sort.Strings`, which is by UTF-8 bytes. */
+/** Compares like Go's `sort.Strings`: by UTF-8 bytes. */
 export function byCodeUnit(a: string, b: string): number {
   if (a === b) return 0;
   if (surrogate.test(a) || surrogate.test(b)) return Buffer.compare(Buffer.from(a), Buffer.from(b));
@@ -225,14 +227,14 @@ export function sorted<T>(record: Readonly<Record<string, T>>): Record<string, T
   return result;
 }
 
-/** An object without its undefined fields: optional fields of the model are absent, never undefined. */
+/** Removes undefined fields: optional fields of the model are absent, never undefined. */
 export function compact<T extends object>(fields: { [K in keyof T]: T[K] | undefined }): T {
   const result: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(fields)) if (value !== undefined) result[key] = value;
   return result as T;
 }
 
-/** The shortest decimal that is the same number in single precision. */
+/** Returns the shortest decimal that equals the value in single precision. */
 function toSingle(value: number): number {
   const single = Math.fround(value);
   for (let digits = 1; digits < 10; digits += 1) {

@@ -23,7 +23,7 @@ import { readHosts } from './hosts.js';
 import { compact, type Reader } from './reader.js';
 import { readUlimits } from './ulimits.js';
 
-/** Fields stand in the order in which the Compose tool prints and hashes them. */
+/** Fields in the order in which docker compose prints and hashes them. */
 const serviceFields: { [Key in keyof Service]-?: (reader: Reader) => Service[Key] | undefined } = {
   profiles: (r) => r.list('profiles'),
   annotations: (r) => r.strings('annotations'),
@@ -124,7 +124,7 @@ const readers = Object.entries(serviceFields);
 export function readService(reader: Reader): Service {
   const service: Record<string, unknown> = {};
   for (const [key, read] of readers) {
-    // A command that is not there is null in the model; anything else is left out.
+    // An absent command or entrypoint is null in the model; other absent fields are omitted.
     if (!reader.has(key) && key !== 'command' && key !== 'entrypoint') continue;
     const value = read(reader);
     if (value !== undefined) service[key] = value;

@@ -1,7 +1,7 @@
 import { TemplateError } from './template-error.js';
 import { Float, type Tree } from '../yaml/tree.js';
 
-/** Types that text becomes after interpolation: `scale: ${N}` is a number. */
+/** Target types of text after interpolation: `scale: ${N}` becomes a number. */
 export type Cast = 'int' | 'float' | 'bool';
 
 const booleanWords: Readonly<Record<string, boolean>> = {
@@ -15,7 +15,7 @@ const booleanWords: Readonly<Record<string, boolean>> = {
   off: false,
 };
 
-/** What a word means where a boolean is wanted; undefined: nothing. */
+/** Parses a boolean of YAML 1.1, case-insensitively; undefined for other text. */
 export function booleanOf(text: string): boolean | undefined {
   const word = text.toLowerCase();
   return Object.hasOwn(booleanWords, word) ? booleanWords[word] : undefined;
@@ -31,17 +31,17 @@ function toBoolean(text: string, warn: (message: string) => void): boolean {
   const word = text.toLowerCase();
   const value = booleanOf(word);
   if (value === undefined)
-    throw new TemplateError(`invalid boolean "${text}", write true or false`);
+    throw new TemplateError(`invalid boolean "${text}"; write true or false`);
   if (word !== String(value))
-    warn(`"${text}" for a boolean is not YAML 1.2, write ${String(value)}`);
+    warn(`"${text}" for a boolean is not YAML 1.2; write ${String(value)}`);
   return value;
 }
 
 function toInteger(text: string): number | bigint {
-  if (!/^[-+]?[0-9]+$/.test(text)) throw new TemplateError(`"${text}" is not a whole number`);
+  if (!/^[-+]?[0-9]+$/.test(text)) throw new TemplateError(`"${text}" is not an integer`);
   const value = text.length > 40 ? 2n ** 64n : BigInt(text.replace('+', ''));
   if (value >= 2n ** 63n || value < -(2n ** 63n))
-    throw new TemplateError(`"${text}" is out of range`);
+    throw new TemplateError(`"${text}" is out of range; use a 64-bit integer`);
   return Number.isSafeInteger(Number(value)) ? Number(value) : value;
 }
 

@@ -4,15 +4,16 @@ import { TemplateError } from './template-error.js';
 import { placeOf, type Source } from '../yaml/tree.js';
 
 /**
- * Parses an `.env` file into `result`. `KEY=VALUE` or `KEY: VALUE`, quotes, escapes, multi-line values,
- * comments and references; `KEY` alone takes the value from `lookup` and is left out where that has none.
- * References ask `lookup` first, then what `result` already holds.
+ * Parses an `.env` file into `result`: `KEY=VALUE` or `KEY: VALUE`, with quotes, escapes,
+ * multi-line values, comments and references. A bare `KEY` takes its value from `lookup` and is
+ * omitted without one. References resolve by `lookup`, then by earlier entries of `result`. Throws
+ * ComposeError.
  */
 export function parseDotenv(source: Source, result: Map<string, string>, lookup: Lookup): void {
   new Parser(source, result, lookup).run();
 }
 
-/** `format: raw`: `KEY=VALUE` lines taken literally, as `docker run --env-file` has it. */
+/** Parses `format: raw`: literal `KEY=VALUE` lines, as in `docker run --env-file`. */
 export function parseRawEnv(source: Source, result: Map<string, string>, lookup: Lookup): void {
   let offset = 0;
   for (const raw of source.text.split('\n')) {
@@ -22,8 +23,10 @@ export function parseRawEnv(source: Source, result: Map<string, string>, lookup:
     if (line === '' || line.startsWith('#')) continue;
     const equals = line.indexOf('=');
     const key = equals < 0 ? line : line.slice(0, equals);
-    if (/\s/.test(key)) throw new ComposeError(`variable "${key}" contains white space`, { place });
-    if (key === '') throw new ComposeError(`no variable name on line "${line}"`, { place });
+    if (/\s/.test(key))
+      throw new ComposeError(`variable "${key}" contains white space; remove it`, { place });
+    if (key === '')
+      throw new ComposeError(`no variable name on line "${line}"; write KEY=VALUE`, { place });
     const value = equals < 0 ? lookup(key) : line.slice(equals + 1);
     if (value !== undefined) result.set(key, value);
   }
@@ -57,7 +60,7 @@ class Parser {
     }
   }
 
-  /** Skips white space and comment lines. */
+  /** Skips white space and comment lines; returns false at the end of the file. */
   #toStatement(): boolean {
     for (;;) {
       while (this.#at < this.#text.length && /\s/.test(this.#text[this.#at] ?? '')) this.#at += 1;
@@ -77,14 +80,17 @@ class Parser {
       const character = String.fromCodePoint(this.#text.codePointAt(this.#at) ?? 0);
       if (character === '=' || character === ':' || character === '\n') break;
       if (!space.test(character) && !/[_.\-[\]\p{L}\p{N}]/u.test(character)) {
-        throw this.#error(`unexpected character "${character}" in a variable name`, this.#at);
+        throw this.#error(
+          `unexpected character "${character}" in a variable name; use letters, digits, _, . and -`,
+          this.#at,
+        );
       }
       this.#at += character.length;
     }
     const alone = this.#at >= this.#text.length || this.#text[this.#at] === '\n';
     const key = this.#text.slice(start, this.#at).trimEnd();
     if (key.includes(' '))
-      throw this.#error(`variable name "${key}" cannot contain a space`, start);
+      throw this.#error(`variable name "${key}" contains a space; remove it`, start);
     this.#at += 1;
     while (!alone && space.test(this.#text[this.#at] ?? '')) this.#at += 1;
     return { key, alone };
@@ -119,7 +125,7 @@ class Parser {
       }
       value += character;
     }
-    throw this.#error(`quote ${quote} is not closed`, start);
+    throw this.#error(`unterminated quote ${quote}; add the closing quote`, start);
   }
 
   #expand(text: string, offset: number): string {
@@ -146,7 +152,7 @@ const escapes: Readonly<Record<string, string>> = {
   v: '\v',
   '"': '"',
   '\\': '\\',
-  // What follows is a template, in which this stands for one dollar sign.
+  // The text is a template, in which `$$` is a literal dollar sign.
   $: '$$',
 };
 

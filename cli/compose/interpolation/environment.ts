@@ -6,7 +6,10 @@ import { sorted } from '../decode/reader.js';
 
 type Locate = (path: readonly (string | number)[]) => string;
 
-/** Puts the variables of a service's `env_file`s under its own and drops the files. */
+/**
+ * Merges the variables of a service's `env_file`s below its `environment` and removes `env_file`.
+ * Throws ComposeError if a required file is missing.
+ */
 export function resolveEnvFiles(
   name: string,
   service: Service,
@@ -41,7 +44,7 @@ export function resolveEnvFiles(
   return withEnvironment(rest, sorted(Object.fromEntries(merged)));
 }
 
-/** Key order is kept: the config hash depends on it. */
+/** Inserts `environment` in the model's order of keys: the config hash depends on the order. */
 function withEnvironment(service: Service, environment: Record<string, string | null>): Service {
   const result: Record<string, unknown> = {};
   let placed = false;
@@ -56,7 +59,7 @@ function withEnvironment(service: Service, environment: Record<string, string | 
   return result as unknown as Service;
 }
 
-/** Everything that the tool prints after `environment`. */
+/** Keys that docker compose prints from `environment` on. */
 const serviceKeysAfterEnvironment = new Set([
   'environment',
   'expose',
@@ -120,7 +123,7 @@ const serviceKeysAfterEnvironment = new Set([
 
 function missing(file: EnvFile, place: string): ComposeError {
   return new ComposeError(
-    `${place}: env file ${file.path} not found, create it or set required: false`,
+    `${place}: env file ${file.path} not found; create it or set required: false`,
   );
 }
 
@@ -128,11 +131,11 @@ function parserOf(file: EnvFile, place: string): typeof parseDotenv {
   if (file.format === undefined) return parseDotenv;
   if (file.format === 'raw') return parseRawEnv;
   throw new ComposeError(
-    `${place}: unsupported env_file format "${file.format}", use raw or leave it out`,
+    `${place}: unsupported env_file format "${file.format}"; use raw or remove the key`,
   );
 }
 
-/** Labels of `label_file`s under the service's own. */
+/** Merges the labels of a service's `label_file`s below its `labels` and removes `label_file`. */
 export function resolveLabelFiles(
   name: string,
   service: Service,
@@ -145,7 +148,9 @@ export function resolveLabelFiles(
     const source = world.read(path);
     if (source === undefined) {
       const place = world.locate(['services', name, 'label_file', index]);
-      throw new ComposeError(`${place}: label file ${path} not found`);
+      throw new ComposeError(
+        `${place}: label file ${path} not found; create it or remove it from label_file`,
+      );
     }
     parseDotenv(source, labels, () => undefined);
   });

@@ -8,13 +8,14 @@ export type Lookup = (name: string) => string | undefined;
 
 const nameForm = /[_a-zA-Z][_a-zA-Z0-9]*/y;
 
-/** Nested deeper than any person writes; keeps recursion off the end of the stack. */
+/** Limits the recursion; real files nest far less. */
 const maxNesting = 50;
 
 /**
- * Replaces `$NAME`, `${NAME}`, `${NAME:-default}`, `-`, `:?`, `?`, `:+`, `+` and `$$`. Text after an
- * operator is itself a template and evaluated even when it is not taken, as the Compose tool does it;
- * a `$` before anything else stays. Calls `unset` for a plain reference to a variable without a value.
+ * Substitutes `$NAME`, `${NAME}` with the operators `:-`, `-`, `:?`, `?`, `:+` and `+`, and `$$`.
+ * The text after an operator is itself a template and is evaluated even if unused, as in docker
+ * compose; any other `$` is kept. Calls `unset` for a plain reference to a variable without a
+ * value. Throws TemplateError.
  */
 export function substitute(
   text: string,
@@ -23,7 +24,8 @@ export function substitute(
   nesting = 0,
 ): string {
   if (!text.includes('$')) return text;
-  if (nesting > maxNesting) throw new TemplateError('variables are nested more than 50 deep');
+  if (nesting > maxNesting)
+    throw new TemplateError('variables are nested more than 50 deep; simplify the expression');
   let result = '';
   let at = 0;
   for (let dollar = text.indexOf('$'); dollar >= 0; dollar = text.indexOf('$', at)) {
@@ -64,7 +66,7 @@ function plain(name: string, lookup: Lookup, unset: (name: string) => void): str
   return value ?? '';
 }
 
-/** The brace that closes `${` at `start`; only `${` opens another one. */
+/** Returns the index of the brace that closes `${` at `start`; only `${` opens a nested one. */
 function closingBrace(text: string, start: number): number {
   let open = 0;
   for (let at = start; at < text.length; at += 1) {
@@ -81,7 +83,7 @@ function closingBrace(text: string, start: number): number {
 
 function malformed(text: string): TemplateError {
   return new TemplateError(
-    `invalid interpolation format in "${text}", write $$ for a dollar sign that is meant literally`,
+    `invalid interpolation format in "${text}"; write $$ for a literal dollar sign`,
   );
 }
 
@@ -114,8 +116,8 @@ export interface Interpolation {
 }
 
 /**
- * Substitutes in every string value of a tree (never in keys), then casts the fields that are numbers
- * or booleans. Changes the tree in place.
+ * Substitutes variables in every string value of a tree, not in keys, then casts numeric and
+ * boolean fields. Modifies the tree in place. Throws ComposeError with the place.
  */
 export function interpolateTree(root: TreeMap, options: Interpolation): void {
   walk(root, casts, { root, path: [], ...options });
@@ -123,7 +125,9 @@ export function interpolateTree(root: TreeMap, options: Interpolation): void {
 
 interface Walk extends Interpolation {
   readonly root: TreeMap;
-  /** Where the walk is; changed as it goes, since a path per value would cost more than all the rest. */
+  /**
+   * Path of the current value; mutated during the walk, because a copy per value is too expensive.
+   */
   readonly path: (string | number)[];
 }
 

@@ -1,2 +1,2 @@
-/** A template that is malformed or asks for a variable that is not there, or text of the wrong type. */
+/** Thrown for a malformed template, a missing required variable, or a value that cannot be cast. */
 export class TemplateError extends Error {}

@@ -1,16 +1,18 @@
 import { byCodeUnit } from '../decode/reader.js';
 import { isList, isMap, type Tree } from '../yaml/tree.js';
 
-/** A variable that a Compose file refers to. */
+/** A variable referenced in a Compose file. */
 export interface Variable {
   readonly name: string;
   readonly required: boolean;
   readonly defaultValue: string;
-  /** What stands in when it is set (`:+`). */
+  /** Replacement value if the variable is set (`:+`). */
   readonly alternate: string;
 }
 
-/** Every variable of a tree that has not been interpolated, sorted by name; the last mention counts. */
+/**
+ * Returns the variables of a tree before interpolation, sorted by name; the last reference wins.
+ */
 export function variablesOf(tree: Tree): Variable[] {
   const found = new Map<string, Variable>();
   collect(tree, found);
@@ -67,7 +69,7 @@ function fromExpression(body: string, found: Map<string, Variable>): void {
   });
 }
 
-/** The table that `config --variables` prints: columns at least 20 wide. */
+/** Formats the table of `config --variables`; columns are at least 20 characters wide. */
 export function variableTable(variables: readonly Variable[]): string {
   const rows = [
     ['NAME', 'REQUIRED', 'DEFAULT VALUE', 'ALTERNATE VALUE'],

@@ -1,6 +1,6 @@
 import { isList, isMap, type Tree, type TreeMap } from '../yaml/tree.js';
 
-/** Fills in what a canonical tree may leave out, before paths are resolved. */
+/** Sets the defaults of a canonical tree, in place, before paths are resolved. */
 export function setDefaults(root: TreeMap): void {
   const services = root.services;
   if (!isMap(services)) return;
@@ -34,7 +34,7 @@ function reservedDevices(service: TreeMap): Tree | undefined {
   return node;
 }
 
-/** Empty addresses in `dns` are dropped: they come from variables that are not set. */
+/** Removes empty addresses from `dns`, which come from unset variables. */
 export function omitEmpty(root: TreeMap): void {
   const services = root.services;
   if (!isMap(services)) return;

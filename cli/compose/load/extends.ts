@@ -4,13 +4,13 @@ import { cloneTree, isMap, newMap, type Path, type Tree, type TreeMap } from '..
 
 export interface ExtendsContext {
   readonly root: TreeMap;
-  /** The file whose services are looked at, absolute. */
+  /** Absolute path of the file that `root` was read from. */
   readonly file: string;
-  /** `!reset` and `!override` paths of the files on the way. */
+  /** `!reset` and `!override` paths of all files in the chain. */
   readonly resets: readonly Path[];
   /**
-   * The services of another file: canonical, interpolated, paths absolute, their own `extends` not yet
-   * applied. Throws when there is no such file.
+   * Loads the services of another file: canonical, interpolated, with absolute paths, `extends` not
+   * yet applied. Throws ComposeError if the file does not exist.
    */
   readonly load: (path: string, from: Path) => ExtendedFile;
 }
@@ -26,10 +26,10 @@ interface Step {
   readonly service: string;
 }
 
-/** Far more than anyone writes, and well within the stack. */
+/** Limit of the recursion: far beyond real files, and well within the stack. */
 const maxSteps = 500;
 
-/** Puts under each service what it `extends`, in place. */
+/** Merges each service over the service that it `extends`, in place. Throws ComposeError. */
 export function applyExtends(context: ExtendsContext): void {
   const services = context.root.services;
   if (services === undefined || services === null) return;
@@ -50,28 +50,32 @@ function extended(
   const reference = referenceOf(service, path, context);
   if (reference === undefined) return service;
   const origin = [...path, 'extends'];
-  const here = { file: context.file, service: name };
-  if (steps.some((step) => step.file === here.file && step.service === here.service)) {
+  const current = { file: context.file, service: name };
+  if (steps.some((step) => step.file === current.file && step.service === current.service)) {
     throw errorAt(
       context.root,
       origin,
-      `services extend each other in a circle: ${circle([...steps, here])}`,
+      `extends cycle detected: ${chainText([...steps, current])}; remove one of these extends`,
     );
   }
   if (steps.length >= maxSteps) {
     throw errorAt(
       context.root,
       origin,
-      `services extend each other more than ${String(maxSteps)} deep`,
+      `extends chain is longer than ${String(maxSteps)} services; shorten it`,
     );
   }
   const next =
     reference.file === undefined ? context : fileContext(reference.file, context, origin);
-  const others = reference.file === undefined ? services : next.root.services;
-  if (!isMap(others) || others[reference.service] === undefined) {
-    throw errorAt(context.root, origin, `service "${reference.service}" is not in ${next.file}`);
+  const candidates = reference.file === undefined ? services : next.root.services;
+  if (!isMap(candidates) || candidates[reference.service] === undefined) {
+    throw errorAt(
+      context.root,
+      origin,
+      `service "${reference.service}" not found in ${next.file}; check extends.service`,
+    );
   }
-  const base = extended(reference.service, others, next, [...steps, here]);
+  const base = extended(reference.service, candidates, next, [...steps, current]);
   if (base === null) return service;
   const source = cloneTree(base);
   applyResets(wrapped(name, source), next.resets);
@@ -112,7 +116,7 @@ function referenceOf(
     throw errorAt(
       context.root,
       [...path, 'extends'],
-      'needs the name of a service, write extends: {service: NAME}',
+      'names no service; write extends: {service: NAME}',
     );
   }
   const file = value.file ?? undefined;
@@ -122,6 +126,6 @@ function referenceOf(
   return { service: name, file };
 }
 
-function circle(steps: readonly Step[]): string {
+function chainText(steps: readonly Step[]): string {
   return steps.map((step) => `${step.service} in ${step.file}`).join(' -> ');
 }

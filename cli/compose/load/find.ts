@@ -4,7 +4,7 @@ import { parseDotenv } from '../interpolation/dotenv.js';
 import { ComposeError } from '../error.js';
 import type { World } from './layers.js';
 
-/** Names looked for, the first found is taken. */
+/** Default file names in order of precedence. */
 const fileNames = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml'];
 const overrideNames = [
   'compose.override.yml',
@@ -34,9 +34,10 @@ export interface Disk extends World {
 }
 
 /**
- * Which files make up the project and in which environment they are read: `-f`, else COMPOSE_FILE, else
- * a file of a known name here or above, with its override beside it. `--env-file` or COMPOSE_ENV_FILES
- * stand in for `.env`, which is read here and in the project's directory.
+ * Finds the project's files and environment. Files: `-f`, else COMPOSE_FILE, else the first default
+ * name in the working directory or a parent, with its override file. `--env-file` or
+ * COMPOSE_ENV_FILES replace `.env`, which is read from the working directory and the project's
+ * directory. Throws ComposeError.
  */
 export function findProject(sought: Sought, disk: Disk): Found {
   const environment = new Map<string, string>();
@@ -84,12 +85,15 @@ function readEnvironment(
   disk: Disk,
 ): void {
   const disabled = /^(1|t|true)$/i.test(environment.get('COMPOSE_DISABLE_ENV_FILE') ?? '');
-  const beside = join(directory, '.env');
-  const files = given.length > 0 ? given : !disabled && disk.isFile(beside) ? [beside] : [];
+  const standard = join(directory, '.env');
+  const files = given.length > 0 ? given : !disabled && disk.isFile(standard) ? [standard] : [];
   const found = new Map<string, string>();
   for (const file of files) {
     const source = disk.read(file);
-    if (source === undefined) throw new ComposeError(`couldn't find env file: ${file}`);
+    if (source === undefined)
+      throw new ComposeError(
+        `couldn't find env file: ${file}; check --env-file and COMPOSE_ENV_FILES`,
+      );
     parseDotenv(source, found, (name) => environment.get(name));
   }
   for (const [name, value] of found) if (!environment.has(name)) environment.set(name, value);
@@ -97,21 +101,22 @@ function readEnvironment(
 
 function discover(start: string, disk: Disk): string[] {
   for (let directory = start; ; directory = dirname(directory)) {
-    const here = fileNames.map((name) => join(directory, name)).filter((file) => disk.isFile(file));
-    const [first, ...others] = here;
+    const [first, ...others] = fileNames
+      .map((name) => join(directory, name))
+      .filter((file) => disk.isFile(file));
     if (first !== undefined) {
       if (others.length > 0)
-        disk.warn(`found several compose files, using ${first} and not ${others.join(', ')}`);
+        disk.warn(`found multiple compose files; using ${first}, ignoring ${others.join(', ')}`);
       const overrides = overrideNames
         .map((name) => join(directory, name))
         .filter((file) => disk.isFile(file));
       if (overrides.length > 1)
-        disk.warn(`found several override files, using ${overrides[0] ?? ''}`);
+        disk.warn(`found multiple override files; using ${overrides[0] ?? ''}`);
       return [first, ...overrides.slice(0, 1)];
     }
     if (dirname(directory) === directory) break;
   }
   throw new ComposeError(
-    `no configuration file provided: there is no compose.yaml or docker-compose.yml in ${start} or above, name one with -f`,
+    `no configuration file provided: no compose.yaml or docker-compose.yml in ${start} or a parent directory; name a file with -f`,
   );
 }

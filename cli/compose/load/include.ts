@@ -3,14 +3,14 @@ import { scalarText } from '../yaml/scalar.js';
 import { isList, isMap, put, sameTree, type Path, type Tree, type TreeMap } from '../yaml/tree.js';
 
 export interface Include {
-  /** The first is the main file, the others lie over it. */
+  /** The main file, followed by its overrides. */
   readonly paths: readonly string[];
   readonly projectDirectory: string | undefined;
   readonly envFiles: readonly string[];
   readonly at: Path;
 }
 
-/** The entries of `include`, which is a list of paths or of mappings. */
+/** Parses `include`, a list of paths or mappings. Throws ComposeError. */
 export function includesOf(root: TreeMap): Include[] {
   const value = root.include ?? null;
   if (value === null) return [];
@@ -29,11 +29,11 @@ function readInclude(entry: Tree, at: Path, root: TreeMap): Include {
     throw errorAt(
       root,
       [...at, unknown],
-      'is not a key of include, use path, project_directory or env_file',
+      'is not a key of include; use path, project_directory or env_file',
     );
   }
   const paths = strings(entry.path, [...at, 'path'], root);
-  if (paths.length === 0) throw errorAt(root, at, 'has no path');
+  if (paths.length === 0) throw errorAt(root, at, 'has no path; add the file to include');
   const directory = entry.project_directory ?? null;
   return {
     paths,
@@ -52,25 +52,26 @@ function strings(value: Tree | undefined, at: Path, root: TreeMap): string[] {
   });
 }
 
-/** Copies the resources of an included model in; the same name may come twice only when it is the same. */
+/** Copies the resources of an included model. Throws if a resource of the same name differs. */
 export function importResources(imported: TreeMap, target: TreeMap): void {
   for (const section of ['services', 'volumes', 'networks', 'secrets', 'configs', 'models']) {
     const from = imported[section];
     if (!isMap(from)) continue;
-    const mine = target[section] ?? null;
-    if (mine !== null && !isMap(mine)) throw errorAt(target, [section], 'must be a mapping');
-    if (mine === null) {
+    const existing = target[section] ?? null;
+    if (existing !== null && !isMap(existing))
+      throw errorAt(target, [section], 'must be a mapping');
+    if (existing === null) {
       put(target, section, from, imported);
       continue;
     }
     for (const name of Object.keys(from)) {
       const other = from[name] as Tree;
-      if (mine[name] === undefined) put(mine, name, other, from);
-      else if (!sameTree(mine[name], other)) {
+      if (existing[name] === undefined) put(existing, name, other, from);
+      else if (!sameTree(existing[name], other)) {
         throw errorAt(
           target,
           [section, name],
-          'conflicts with an included resource of that name, rename one',
+          'conflicts with an included resource of that name; rename one',
         );
       }
     }

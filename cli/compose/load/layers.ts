@@ -22,9 +22,9 @@ import { validateSchema } from '../check/validate.js';
 import { takeDocuments } from '../yaml/yaml.js';
 import type { YamlDocument } from '../yaml/yaml-builder.js';
 
-/** What the passes need of the world, so that they touch no disk themselves. */
+/** File access and warnings for the passes of the loader, which do no I/O themselves. */
 export interface World {
-  /** Undefined: there is no such file. Throws when it cannot be read. */
+  /** Returns undefined if the file does not exist; throws if it cannot be read. */
   readonly read: (path: string) => Source | undefined;
   readonly home: string | undefined;
   readonly warn: (message: string) => void;
@@ -35,16 +35,19 @@ export interface LayerOptions {
   readonly resolvePaths: boolean;
 }
 
-/** One set of files that lie over each other, with the place and the environment they are read in. */
+/** An ordered set of files that override each other, with their directory and environment. */
 export interface Layers {
   readonly files: readonly string[];
   readonly directory: string;
   readonly environment: ReadonlyMap<string, string>;
-  /** Files on the way of `include` to here. */
+  /** Chain of files that led here by `include`, for the detection of cycles. */
   readonly included: readonly string[];
 }
 
-/** Reads, merges, validates and completes a set of files with all that they extend and include. */
+/**
+ * Reads, merges, validates and completes a set of files, with all files that they extend and
+ * include. Throws ComposeError.
+ */
 export function loadLayers(layers: Layers, world: World, options: LayerOptions): TreeMap {
   const loader = new LayerLoader(layers, world, options);
   let tree = newMap();
@@ -94,7 +97,8 @@ class LayerLoader {
 
   #documents(file: string): YamlDocument[] {
     const source = this.#world.read(file);
-    if (source === undefined) throw new ComposeError(`file ${file} does not exist`);
+    if (source === undefined)
+      throw new ComposeError(`file ${file} does not exist; check -f and COMPOSE_FILE`);
     const documents = takeDocuments(source);
     if (documents.length === 0) throw emptyFile(file);
     for (const document of documents) document.unknownTags.forEach(this.#world.warn);
@@ -104,7 +108,7 @@ class LayerLoader {
   #mapping(root: Tree, file: string): TreeMap {
     if (isMap(root)) return root;
     if (root === null) throw emptyFile(file);
-    throw new ComposeError('top level must be a mapping, with services: in it', {
+    throw new ComposeError('top level must be a mapping; add the key services', {
       place: { file, line: 1, column: 1 },
     });
   }
@@ -123,7 +127,7 @@ class LayerLoader {
   #warnOfVersion(tree: TreeMap, file: string): void {
     if (!('version' in tree)) return;
     delete tree.version;
-    this.#world.warn(`${file}: the attribute \`version\` is obsolete, it is ignored, remove it`);
+    this.#world.warn(`${file}: the attribute \`version\` is obsolete and ignored; remove it`);
   }
 
   #loadExtended(path: string, at: Path, layer: TreeMap): ExtendedFile {
@@ -132,7 +136,7 @@ class LayerLoader {
     const known = this.#extended.get(file);
     if (known !== undefined) return known;
     if (this.#world.read(file) === undefined)
-      throw errorAt(layer, at, `extended file ${file} does not exist`);
+      throw errorAt(layer, at, `extended file ${file} does not exist; check extends.file`);
     let tree = newMap();
     const resets: Path[] = [];
     for (const document of this.#documents(file)) {
@@ -143,7 +147,7 @@ class LayerLoader {
       resets.push(...document.resets);
     }
     if (!isMap(tree.services ?? null))
-      throw errorAt(layer, at, `extended file ${file} has no services`);
+      throw errorAt(layer, at, `extended file ${file} has no services; add the key services`);
     resolvePaths(tree, { directory: directoryOf(file), home: this.#world.home });
     const loaded = { file, root: tree, resets };
     this.#extended.set(file, loaded);
@@ -160,12 +164,12 @@ class LayerLoader {
       throw errorAt(
         layer,
         include.at,
-        `files include each other in a circle: ${[...chain, main].join(' -> ')}`,
+        `include cycle detected: ${[...chain, main].join(' -> ')}; remove one of these includes`,
       );
     }
     for (const path of files) {
       if (this.#world.read(path) === undefined)
-        throw errorAt(layer, include.at, `included file ${path} does not exist`);
+        throw errorAt(layer, include.at, `included file ${path} does not exist; check the path`);
     }
     const directory =
       include.projectDirectory === undefined
@@ -183,7 +187,9 @@ class LayerLoader {
     return absolutePath(path, { directory: this.#layers.directory, home: this.#world.home });
   }
 
-  /** What the including project has set wins over the included one's files. */
+  /**
+   * Environment of an included project: its `.env` files below the including project's environment.
+   */
   #includedEnvironment(
     include: Include,
     layer: TreeMap,
@@ -196,7 +202,11 @@ class LayerLoader {
       const source = this.#world.read(path);
       if (source === undefined) {
         if (given.length === 0) continue;
-        throw errorAt(layer, [...include.at, 'env_file'], `env file ${path} not found`);
+        throw errorAt(
+          layer,
+          [...include.at, 'env_file'],
+          `env file ${path} not found; check the path`,
+        );
       }
       parseDotenv(source, found, this.lookup);
     }
@@ -209,12 +219,12 @@ function directoryOf(file: string): string {
 }
 
 function emptyFile(file: string): ComposeError {
-  return new ComposeError('compose file is empty, it needs services', {
+  return new ComposeError('compose file is empty; add the key services', {
     place: { file, line: 1, column: 1 },
   });
 }
 
-/** `- NAME` in a list takes its value from the environment that the file was read in. */
+/** Resolves `- NAME` items of `environment` lists against the environment of the file. */
 function resolveEnvironmentLists(tree: TreeMap, lookup: Lookup): void {
   const services = tree.services;
   if (!isMap(services)) return;

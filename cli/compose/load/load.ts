@@ -29,23 +29,23 @@ import {
 import { peekDocuments } from '../yaml/yaml.js';
 
 export interface LoadRequest {
-  /** `-f`; `-` is standard input. Without any, COMPOSE_FILE or the usual names are looked for. */
+  /** Files of `-f`; `-` is standard input. If empty, COMPOSE_FILE or the default names are used. */
   readonly files?: readonly string[];
   readonly projectName?: string | undefined;
   readonly projectDirectory?: string | undefined;
   readonly envFiles?: readonly string[];
   readonly profiles?: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Absolute. */
+  /** Absolute path of the working directory. */
   readonly cwd: string;
-  /** Called for each warning as it comes up, also when loading fails later. */
+  /** Called once for each warning immediately, even if loading fails later. */
   readonly onWarning?: (message: string) => void;
-  /** Only these services and what they depend on. */
+  /** Restricts the project to these services and their dependencies. */
   readonly services?: readonly string[];
   readonly options?: LoadOptions;
 }
 
-/** Passes that `config` can switch off. */
+/** Passes that `config` can disable. */
 export interface LoadOptions {
   readonly interpolate?: boolean;
   readonly normalize?: boolean;
@@ -61,7 +61,7 @@ export interface Loaded {
   readonly warnings: readonly string[];
 }
 
-/** Finds, reads, merges, checks and completes a project. Throws ComposeError. */
+/** Finds, reads, merges, validates and completes a project. Rejects with ComposeError. */
 export function loadProject(request: LoadRequest): Promise<Loaded> {
   return Promise.resolve().then(() => loadProjectSync(request));
 }
@@ -88,7 +88,7 @@ export function loadProjectSync(request: LoadRequest): Loaded {
   return { project, warnings: [...warnings] };
 }
 
-/** The project's name alone: of the files, only `name:` is read and nothing else is checked. */
+/** Returns the project's name: reads only `name:` of the files and checks nothing else. */
 export function loadProjectName(request: LoadRequest): string {
   const disk = diskOf(request, new Set());
   const found = findProject(soughtOf(request), disk);
@@ -105,7 +105,7 @@ function soughtOf(request: LoadRequest): Sought {
   };
 }
 
-/** The merged and completed tree before it becomes a project: what `config --no-interpolate` prints. */
+/** Returns the merged and completed tree, before decoding, for `config --no-interpolate`. */
 export function loadModel(
   request: LoadRequest,
   disk: Disk,
@@ -127,7 +127,7 @@ export function loadModel(
   return { tree, found: named, name };
 }
 
-/** Reads of one request, each file once. */
+/** Creates the file access of one request, which reads each file once. */
 export function diskOf(request: LoadRequest, warnings: Set<string>): Disk {
   const sources = new Map<string, Source | undefined>();
   return {
@@ -153,12 +153,12 @@ function readSource(path: string): Source | undefined {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    const what = code === 'EISDIR' ? 'is a directory, name the file in it' : messageOf(error);
-    throw new ComposeError(`cannot read ${path}: ${what}`, { cause: error });
+    const reason = code === 'EISDIR' ? 'is a directory; name the file in it' : messageOf(error);
+    throw new ComposeError(`cannot read ${path}: ${reason}`, { cause: error });
   }
 }
 
-/** UTF-8, or UTF-16 with a byte order mark, as YAML has it. */
+/** Decodes UTF-8, or UTF-16 with a byte order mark, as the YAML specification requires. */
 function decodeText(bytes: Buffer): string {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return bytes.subarray(2).toString('utf16le');
   if (bytes[0] === 0xfe && bytes[1] === 0xff) {
@@ -179,13 +179,13 @@ function profilesOf(request: LoadRequest, found: Found): string[] {
 }
 
 function projectName(request: LoadRequest, found: Found, disk: Disk): string {
-  const wanted = request.projectName ?? found.environment.get('COMPOSE_PROJECT_NAME') ?? '';
-  if (wanted !== '') return checkProjectName(wanted);
+  const explicit = request.projectName ?? found.environment.get('COMPOSE_PROJECT_NAME') ?? '';
+  if (explicit !== '') return checkProjectName(explicit);
   const written = writtenName(found, disk, request.options?.interpolate !== false);
   const name =
     written === undefined ? projectNameOfDirectory(found.directory) : normalizeProjectName(written);
   if (name === '') {
-    throw new ComposeError('project name must not be empty, set name: in the file or use -p');
+    throw new ComposeError('project name must not be empty; set name: in the file or use -p');
   }
   return name;
 }
@@ -193,7 +193,8 @@ function projectName(request: LoadRequest, found: Found, disk: Disk): string {
 function writtenName(found: Found, disk: Disk, interpolate: boolean): string | undefined {
   const roots = found.files.flatMap((file) => {
     const source = disk.read(file);
-    if (source === undefined) throw new ComposeError(`file ${file} does not exist`);
+    if (source === undefined)
+      throw new ComposeError(`file ${file} does not exist; check -f and COMPOSE_FILE`);
     return peekDocuments(source).map(({ root }) => root);
   });
   const root = roots.findLast(
@@ -255,24 +256,19 @@ function extensionsOf(tree: TreeMap): Record<string, unknown> {
   return extensions;
 }
 
-function resolveFiles(
-  project: Project,
-  environmentToo: boolean,
-  found: Found,
-  disk: Disk,
-): Project {
+function resolveFiles(project: Project, withEnvFiles: boolean, found: Found, disk: Disk): Project {
   const world = { ...disk, locate: project.locate };
   const services: Record<string, Service> = {};
   for (const [name, service] of Object.entries(project.services)) {
     const labelled = resolveLabelFiles(name, service, world);
-    services[name] = environmentToo
+    services[name] = withEnvFiles
       ? resolveEnvFiles(name, labelled, found.environment, world)
       : labelled;
   }
   return { ...project, services };
 }
 
-/** Contents of the secrets and configs of a project, read before anything is sent. Throws ComposeError. */
+/** Reads the contents of a project's secrets and configs, by `KIND/KEY`. Throws ComposeError. */
 export function readContents(project: Project): Map<string, Uint8Array> {
   const contents = new Map<string, Uint8Array>();
   for (const kind of ['secrets', 'configs'] as const) {
@@ -284,7 +280,7 @@ export function readContents(project: Project): Map<string, Uint8Array> {
   return contents;
 }
 
-/** Throws with the place in the file when it cannot be read. */
+/** Reads the content of a secret or config; throws ComposeError with the place if that fails. */
 export function contentOf(project: Project, kind: 'secrets' | 'configs', key: string): Uint8Array {
   const { file, environment, content } = project[kind][key] ?? {};
   const noun = kind.slice(0, -1);
@@ -292,19 +288,19 @@ export function contentOf(project: Project, kind: 'secrets' | 'configs', key: st
     const value = project.environment[environment];
     if (value !== undefined) return Buffer.from(value);
     throw new ComposeError(
-      `${project.locate([kind, key])}: environment variable ${environment} of ${noun} ${key} is not set`,
+      `${project.locate([kind, key])}: environment variable ${environment} of ${noun} ${key} is not set; export it`,
     );
   }
   if (file === undefined) return Buffer.from(content ?? '');
   try {
     return readFileSync(file);
   } catch (error) {
-    const why =
+    const reason =
       (error as NodeJS.ErrnoException).code === 'ENOENT'
-        ? 'does not exist'
+        ? 'does not exist; create it'
         : `cannot be read: ${messageOf(error)}`;
     throw new ComposeError(
-      `${project.locate([kind, key])}: file ${file} of ${noun} ${key} ${why}`,
+      `${project.locate([kind, key])}: file ${file} of ${noun} ${key} ${reason}`,
       { cause: error },
     );
   }

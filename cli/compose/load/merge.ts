@@ -20,8 +20,8 @@ import {
 } from '../yaml/tree.js';
 
 /**
- * Lays `over` on `base` by Compose's rules: mappings merge, lists append, some fields have a rule of
- * their own. Both trees are used up.
+ * Merges `over` into `base` by Compose's rules: mappings merge, lists append, some fields have
+ * their own rule. Both trees are consumed.
  */
 export function mergeTrees(base: TreeMap, over: TreeMap, at: Path = []): TreeMap {
   const root = over;
@@ -83,15 +83,19 @@ function mergeValues(base: Tree, over: Tree, path: Path, root: TreeMap): Tree {
 }
 
 function cannotOverride(path: Path, root: TreeMap, kind: string): Error {
-  return errorAt(root, path, `cannot override ${kind} of an earlier file with something else`);
+  return errorAt(
+    root,
+    path,
+    `cannot override ${kind} of an earlier file with a different type; use the same form`,
+  );
 }
 
 function mergeMaps(base: TreeMap, over: TreeMap, path: Path, root: TreeMap): TreeMap {
   for (const key of Object.keys(over)) {
     const value = over[key] as Tree;
-    const mine = base[key];
-    if (mine === undefined || key.startsWith('x-')) put(base, key, value, over);
-    else put(base, key, mergeValues(mine, value, [...path, key], root), over);
+    const current = base[key];
+    if (current === undefined || key.startsWith('x-')) put(base, key, value, over);
+    else put(base, key, mergeValues(current, value, [...path, key], root), over);
   }
   return base;
 }
@@ -100,7 +104,7 @@ function append(base: TreeList, over: TreeList): TreeList {
   return listOf([...itemsOf(base), ...itemsOf(over)], startOf(base));
 }
 
-/** Options come together only when both sides mean the same driver. */
+/** Merges options only if both sides use the same driver; otherwise `over` replaces `base`. */
 function mergeLogging(base: Tree, over: Tree, path: Path, root: TreeMap): Tree {
   if (over === null) return base;
   if (!isMap(base) || !isMap(over)) return over;
@@ -124,7 +128,7 @@ function mergeBuild(base: Tree, over: Tree, path: Path, root: TreeMap): Tree {
 }
 
 function mergeDependsOn(base: Tree, over: Tree, path: Path, root: TreeMap): Tree {
-  return mergeKeyed(base, over, { path, root, made: startedDependency });
+  return mergeKeyed(base, over, { path, root, makeEntry: startedDependency });
 }
 
 function startedDependency(): Tree {
@@ -135,31 +139,33 @@ function startedDependency(): Tree {
 }
 
 function mergeNamed(base: Tree, over: Tree, path: Path, root: TreeMap): Tree {
-  return mergeKeyed(base, over, { path, root, made: () => null });
+  return mergeKeyed(base, over, { path, root, makeEntry: () => null });
 }
 
 interface Keyed {
   readonly path: Path;
   readonly root: TreeMap;
-  readonly made: () => Tree;
+  readonly makeEntry: () => Tree;
 }
 
-function mergeKeyed(base: Tree, over: Tree, { path, root, made }: Keyed): Tree {
+function mergeKeyed(base: Tree, over: Tree, { path, root, makeEntry }: Keyed): Tree {
   if (over === null) return base;
-  const [left, right] = [keyed(base, made), keyed(over, made)];
+  const [left, right] = [keyed(base, makeEntry), keyed(over, makeEntry)];
   if (left === undefined) return over;
   if (right === undefined) throw cannotOverride(path, root, 'a list or mapping');
   return mergeMaps(left, right, path, root);
 }
 
-/** A list of names as a mapping; undefined when it is neither. */
-function keyed(value: Tree, made: () => Tree): TreeMap | undefined {
+/**
+ * Converts a list of names to a mapping; undefined if the value is neither a list nor a mapping.
+ */
+function keyed(value: Tree, makeEntry: () => Tree): TreeMap | undefined {
   if (isMap(value)) return value;
   if (!isList(value)) return undefined;
   const map = newMap(startOf(value));
   value.forEach((name, index) => {
     if (typeof name !== 'string') return;
-    map[name] = made();
+    map[name] = makeEntry();
     setMark(map, name, markOf(value, index));
   });
   return map;
@@ -170,16 +176,16 @@ function appendPairs(base: Tree, over: Tree): Tree {
 }
 
 function appendHosts(base: Tree, over: Tree): Tree {
-  const mine = pairs(base);
-  const more = pairs(over).filter((pair) => !mine.some((other) => other.value === pair.value));
-  return listOf([...mine, ...more], containerStart(base));
+  const existing = pairs(base);
+  const added = pairs(over).filter((pair) => !existing.some(({ value }) => value === pair.value));
+  return listOf([...existing, ...added], containerStart(base));
 }
 
 function containerStart(value: Tree): ReturnType<typeof startOf> {
   return typeof value === 'object' && value !== null ? startOf(value) : undefined;
 }
 
-/** A mapping as sorted `key=value` items, so that it can be appended to a list. */
+/** Converts a mapping to sorted `key=value` items that can be appended to a list. */
 export function pairs(value: Tree): ReturnType<typeof itemsOf> {
   if (isList(value)) return itemsOf(value);
   if (typeof value === 'string') return [{ value, mark: undefined }];
@@ -187,13 +193,13 @@ export function pairs(value: Tree): ReturnType<typeof itemsOf> {
   const items = Object.keys(value).flatMap((key) => {
     const mark = markOf(value, key);
     const item = value[key] as Tree;
-    if (isList(item)) return item.map((one) => ({ value: `${key}=${scalarText(one)}`, mark }));
+    if (isList(item)) return item.map((entry) => ({ value: `${key}=${scalarText(entry)}`, mark }));
     return [{ value: item === null ? key : `${key}=${scalarText(item)}`, mark }];
   });
   return items.sort((a, b) => (a.value < b.value ? -1 : a.value > b.value ? 1 : 0));
 }
 
-/** Address pools are the same when their subnet is. */
+/** Merges address pools by subnet. */
 function mergePools(base: Tree, over: Tree, path: Path, root: TreeMap): Tree {
   if (!isList(base) || !isList(over) || !base.every(isMap) || !over.every(isMap)) return over;
   const merged: TreeMap[] = [];
@@ -217,7 +223,7 @@ function mergePools(base: Tree, over: Tree, path: Path, root: TreeMap): Tree {
   );
 }
 
-/** Removes from `tree` what `!reset` and `!override` of a later file stand on. */
+/** Removes the paths from `tree` that `!reset` and `!override` of a later file mark. */
 export function applyResets(tree: TreeMap, resets: readonly Path[]): void {
   for (const path of resets) {
     const parent = valueAt(tree, path.slice(0, -1));

@@ -11,8 +11,8 @@ import {
 import type { Lookup } from '../interpolation/interpolate.js';
 
 /**
- * Writes out what a Compose file implies: the default network, dependencies that follow from links and
- * shared namespaces, names of resources, values of variables that are only named. In place.
+ * Makes implicit settings explicit, in place: the default network, dependencies implied by links
+ * and shared namespaces, names of resources, values of variables listed by name only.
  */
 export function normalize(root: TreeMap, projectName: string, lookup: Lookup): void {
   addDefaultNetwork(root);
@@ -60,7 +60,7 @@ function normalizeService(service: TreeMap, lookup: Lookup): void {
   addDependencies(service);
 }
 
-/** Gives bare names their value from the environment. */
+/** Resolves names without a value against the environment. */
 function resolveNames(value: Tree, lookup: Lookup, unset: 'keep' | 'drop'): Tree {
   if (isList(value)) {
     return value.flatMap((item) => {

@@ -1,22 +1,22 @@
 import { isList, type Path, type Tree } from '../yaml/tree.js';
 
-/** Rules by path pattern, at one place of a walk: the rule that is for it, and where each key leads. */
+/** Rules compiled to a tree: the rule of the current path, and the subtree of each key. */
 export interface PathRules<T> {
   readonly value: T | undefined;
   readonly exact: ReadonlyMap<string, PathRules<T>>;
   readonly any: PathRules<T> | undefined;
 }
 
-/** Patterns from one place on. */
+/** The remaining parts of a pattern. */
 interface Pattern<T> {
   readonly parts: readonly string[];
   readonly value: T;
 }
 
 /**
- * Rules by path pattern, in which `*` stands for any one key or index: `services.*.ports.*.target`. Of two
- * that fit, the one that names a key counts. All that can be known before a walk is made out here, so that
- * a step of it is one look-up: files have far more values than there are rules.
+ * Compiles rules by path pattern; `*` matches any single key or index: `services.*.ports.*.target`.
+ * A literal key takes precedence over `*`. Compiled once, so that each step of a walk is one
+ * look-up: files have far more values than there are rules.
  */
 export function pathRules<T>(entries: Readonly<Record<string, T>>): PathRules<T> {
   return compile(
@@ -39,32 +39,32 @@ function compile<T>(patterns: readonly Pattern<T>[]): PathRules<T> {
   };
 }
 
-/** Where a key leads; undefined: no rule is for anything there. */
+/** Returns the rules below a key; undefined if no rule applies there. */
 export function ruleStep<T>(rules: PathRules<T>, key: string | number): PathRules<T> | undefined {
   return (typeof key === 'string' ? rules.exact.get(key) : undefined) ?? rules.any;
 }
 
-/** The rule of a path. */
+/** Returns the rule for a path. */
 export function ruleAt<T>(rules: PathRules<T>, path: Path): T | undefined {
-  let here: PathRules<T> | undefined = rules;
+  let node: PathRules<T> | undefined = rules;
   for (const key of path) {
-    here = ruleStep(here, key);
-    if (here === undefined) return undefined;
+    node = ruleStep(node, key);
+    if (node === undefined) return undefined;
   }
-  return here.value;
+  return node.value;
 }
 
 type Change<T> = (value: Tree, rule: T, path: Path, container: object) => Tree;
 
 /**
- * Replaces every value that a rule is for by what `change` makes of it, outer ones first. Goes only where
- * rules lead.
+ * Replaces every value that has a rule by the result of `change`, outer values first. Visits only
+ * paths that lead to a rule.
  */
 export function changeAt<T>(root: Tree, rules: PathRules<T>, change: Change<T>): void {
   descend(root, rules, change, []);
 }
 
-/** `path` is shared by the whole walk; a change gets a copy. */
+/** Walks the tree. `path` is shared by the whole walk; `change` gets a copy. */
 function descend<T>(
   node: Tree,
   rules: PathRules<T>,

@@ -4,20 +4,20 @@ import { changeAt, pathRules } from './path-rules.js';
 import { isList, isMap, type Path, type Tree, type TreeMap } from '../yaml/tree.js';
 
 export interface PathOptions {
-  /** Absolute; relative paths are of here. */
+  /** Absolute path of the base directory of relative paths. */
   readonly directory: string;
-  /** What `~` stands for; undefined leaves it. */
+  /** Home directory that replaces `~`; undefined keeps `~`. */
   readonly home: string | undefined;
 }
 
 type Resolve = (value: Tree, options: PathOptions, where: { root: TreeMap; path: Path }) => Tree;
 
-/** Makes the paths of a canonical tree absolute, in place. */
+/** Makes the paths of a canonical tree absolute, in place. Throws ComposeError. */
 export function resolvePaths(root: TreeMap, options: PathOptions): void {
   changeAt(root, resolvers, (value, resolve, path) => resolve(value, options, { root, path }));
 }
 
-/** Absolute and lexically clean; `~` is the home directory. */
+/** Makes a path absolute and lexically clean; expands `~`. */
 export function absolutePath(path: string, options: PathOptions): string {
   if (path === '') return path;
   const expanded = expandHome(path, options.home);
@@ -46,7 +46,7 @@ const toAbsolute: Resolve = (value, options) => {
   return value;
 };
 
-/** A mount's path, which may be one of Windows. */
+/** Resolves a path on the host; keeps Windows paths. */
 const toHostPath: Resolve = (value, options) => {
   if (typeof value !== 'string' || /^([a-zA-Z]:[\\/]|\\\\)/.test(value)) return value;
   const expanded = expandHome(value, options.home);
@@ -55,7 +55,7 @@ const toHostPath: Resolve = (value, options) => {
     : withoutSlash(posix.join(options.directory, expanded));
 };
 
-/** A build context may be a repository, another service, an image. */
+/** Resolves a build context unless it is a repository, another service or an image. */
 const toContext: Resolve = (value, options) => {
   if (typeof value !== 'string' || value.includes('://') || isRemote(value)) return value;
   return absolutePath(value, options);
@@ -69,13 +69,13 @@ const toMount: Resolve = (value, options, { root, path }) => {
   if (!isMap(value) || value.type !== 'bind') return value;
   const source = value.source;
   if (typeof source !== 'string' || source === '') {
-    throw errorAt(root, path, 'bind mount has no source, add the path on the host');
+    throw errorAt(root, path, 'bind mount has no source; add the path on the host');
   }
   value.source = toHostPath(source, options, { root, path });
   return value;
 };
 
-/** A local volume of type bind is a path of the host. */
+/** Resolves the `device` of a local volume with the option `o: bind`. */
 const toDevice: Resolve = (value, options, where) => {
   if (!isMap(value) || value.driver !== 'local') return value;
   const driverOptions = value.driver_opts;
@@ -102,11 +102,11 @@ const resolvers = pathRules<Resolve>({
   'volumes.*': toDevice,
 });
 
-/** A Compose file that docker compose would fetch: from a git repository or a registry. */
+/** True for a Compose file that docker compose would fetch from a Git repository or a registry. */
 export function isRemoteFile(path: string): boolean {
   return /^(?:[a-z][a-z0-9+.-]*:\/\/|[\w.-]+@[\w.-]+:|github\.com\/)/iu.test(path);
 }
 
 export function remoteFile(path: string): string {
-  return `file ${path} is remote, which is not supported: fetch it and name the local file`;
+  return `file ${path}: remote Compose files are not supported; download it and name the local file`;
 }

@@ -2,7 +2,9 @@ import type { Service } from '../model.js';
 
 type Services = Readonly<Record<string, Service>>;
 
-/** Services without a profile are always on; `*` turns all on. */
+/**
+ * True if a profile of the service is active, or `*` is; services without profiles are always on.
+ */
 export function isEnabled(service: Service, profiles: readonly string[]): boolean {
   if (service.profiles === undefined || service.profiles.length === 0) return true;
   return profiles.includes('*') || service.profiles.some((profile) => profiles.includes(profile));

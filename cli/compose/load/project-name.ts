@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { ComposeError } from '../error.js';
 
-/** Lower case, without what a project name may not hold. */
+/** Converts to lower case and removes characters that are invalid in a project name. */
 export function normalizeProjectName(name: string): string {
   return name
     .toLowerCase()
@@ -9,11 +9,13 @@ export function normalizeProjectName(name: string): string {
     .replace(/^[_-]+/, '');
 }
 
-/** A name from `-p` or COMPOSE_PROJECT_NAME, which must be right as it is. */
+/**
+ * Validates a name from `-p` or COMPOSE_PROJECT_NAME, which is not normalized. Throws ComposeError.
+ */
 export function checkProjectName(name: string): string {
   if (name === normalizeProjectName(name) && name !== '') return name;
   throw new ComposeError(
-    `invalid project name "${name}", use lower-case letters, digits, - and _, beginning with a letter or digit`,
+    `invalid project name "${name}"; use lower-case letters, digits, - and _, beginning with a letter or digit`,
   );
 }
 

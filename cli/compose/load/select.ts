@@ -4,7 +4,10 @@ import { splitByProfiles } from './profiles.js';
 
 type Services = Readonly<Record<string, Service>>;
 
-/** The named services with all they depend on; naming one enables its profiles. */
+/**
+ * Restricts a project to the named services and their dependencies; naming a service enables its
+ * profiles. Throws ComposeError for an unknown name.
+ */
 export function selectServices(project: Project, names: readonly string[]): Project {
   if (names.length === 0) return project;
   const all: Services = { ...project.services, ...project.disabledServices };
@@ -15,25 +18,25 @@ export function selectServices(project: Project, names: readonly string[]): Proj
     if (project.services[name] === undefined) profiles.push(...(service.profiles ?? []));
   }
   const { enabled, disabled } = splitByProfiles(all, profiles);
-  const wanted = new Set<string>();
+  const reachable = new Set<string>();
   const queue = [...names];
   for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
-    if (wanted.has(name)) continue;
+    if (reachable.has(name)) continue;
     const service = enabled[name];
     if (service === undefined) continue;
-    wanted.add(name);
+    reachable.add(name);
     queue.push(...Object.keys(service.depends_on ?? {}));
   }
   const selected: Record<string, Service> = {};
   const rest: Record<string, Service> = { ...disabled };
   for (const [name, service] of Object.entries(enabled)) {
-    if (wanted.has(name)) selected[name] = service;
+    if (reachable.has(name)) selected[name] = service;
     else rest[name] = service;
   }
   return { ...project, services: selected, disabledServices: rest };
 }
 
-/** Without the networks, volumes, secrets, configs and models that no enabled service uses. */
+/** Removes networks, volumes, secrets, configs and models that no enabled service uses. */
 export function withoutUnused(project: Project): Project {
   const services = Object.values(project.services);
   const keep = <T>(

@@ -6,7 +6,9 @@ import type { FileReference, Project, Service } from '../model.js';
 import type { FileObject } from '../model-resources.js';
 import { refusal } from './refuse.js';
 
-/** Contents of secrets and configs by `secrets/KEY` and `configs/KEY`; external ones have none. */
+/**
+ * Contents of secrets and configs by `secrets/KEY` and `configs/KEY`; external ones have no entry.
+ */
 export type Contents = ReadonlyMap<string, Uint8Array>;
 
 type Kind = 'secrets' | 'configs';
@@ -20,7 +22,7 @@ export function toDataInputs(project: Project, kind: Kind, contents: Contents): 
         throw refusal(
           project,
           [kind, key, refused],
-          'is not supported, give the content by file or environment',
+          'is not supported; set the content with file or environment',
         );
       }
       const content = contents.get(`${kind}/${key}`) ?? new Uint8Array();
@@ -37,8 +39,9 @@ export function toDataInputs(project: Project, kind: Kind, contents: Contents): 
 }
 
 /**
- * The name carries a hash of the content: changed content is another object, and rolls its users. Names are
- * shown and stored in the clear, so a secret's hash is slow: short ones could be guessed from a fast one.
+ * Returns the object's name with a hash of its content: changed content creates a new object and
+ * updates the services that use it. Names are not encrypted, so secrets use a slow hash (scrypt): a
+ * fast one would allow guessing short secrets.
  */
 function nameOf(kind: Kind, object: FileObject, content: Uint8Array): string {
   const known = names.get(content);
@@ -52,7 +55,7 @@ function nameOf(kind: Kind, object: FileObject, content: Uint8Array): string {
   return name;
 }
 
-/** Each is named where it is stored and where it is used. */
+/** Cache of names: each is computed for the object and for every service that uses it. */
 const names = new WeakMap<
   Uint8Array,
   { readonly kind: Kind; readonly object: FileObject; readonly name: string }

@@ -6,7 +6,7 @@ import { toBytes } from './units.js';
 
 type Fields = Record<string, Json | undefined>;
 
-/** Keys of a service that mean something to the engine only, as `HostConfig` of the Engine API. */
+/** Maps the keys of a service that only the engine uses to `HostConfig` of the Engine API. */
 export function toHostConfig(project: Project, name: string, service: Service): JsonObject {
   return defined({
     ...namespaces(project, name, service),
@@ -31,7 +31,7 @@ export function toHostConfig(project: Project, name: string, service: Service): 
   });
 }
 
-/** Keys of a service that are top-level keys of the create body. */
+/** Maps the keys of a service that are top-level fields of the container create request. */
 export function toContainerConfig(project: Project, name: string, service: Service): JsonObject {
   return defined({
     User: service.user,
@@ -54,14 +54,14 @@ function namespaces(project: Project, name: string, service: Service): Fields {
     throw refusal(
       project,
       ['services', name, key],
-      `sharing by ${value} is not supported, the engine shares network_mode, ipc and pid only`,
+      `${value} is not supported; the engine shares network_mode, ipc and pid only`,
     );
   }
   const { ipc, pid } = tiesOfService(project, name);
-  const lent = lendsIpc(project, name) ? 'shareable' : undefined;
+  const ownIpc = lendsIpc(project, name) ? 'shareable' : undefined;
   return {
-    // A shared one names a container that the worker knows.
-    IpcMode: ipc === undefined ? (service.ipc ?? lent) : undefined,
+    // Undefined for a shared namespace: the worker fills in the container.
+    IpcMode: ipc === undefined ? (service.ipc ?? ownIpc) : undefined,
     PidMode: pid === undefined ? service.pid : undefined,
     UTSMode: service.uts,
     UsernsMode: service.userns_mode,
@@ -128,7 +128,7 @@ function blockIo(config: BlkioConfig | undefined): Fields {
   };
 }
 
-/** `vendor.com/class=device` is a device of the Container Device Interface, which is asked for by name. */
+/** Matches the name of a Container Device Interface device: `vendor.com/class=device`. */
 const cdiName = /^[A-Za-z][\w.-]*\/[A-Za-z][\w.-]*=[\w.:-]+$/;
 
 function devices(service: Service): Fields {
@@ -196,7 +196,7 @@ function exposedPorts(project: Project, name: string, list: Service['expose']): 
       throw refusal(
         project,
         ['services', name, 'expose', index],
-        `"${item}" is not a port, write PORT[-END][/PROTOCOL]`,
+        `"${item}" is not a port; write PORT[-END][/PROTOCOL]`,
       );
     }
     for (let port = first; port <= last; port += 1)

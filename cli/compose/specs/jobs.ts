@@ -3,24 +3,26 @@ import type { Project, Service } from '../model.js';
 import { refusal } from './refuse.js';
 import { toMs } from './units.js';
 
-/** A service whose tasks run to their end. */
+/** True for a service whose tasks run to completion. */
 export function isJob(service: Service): boolean {
   return service.deploy?.mode?.endsWith('-job') === true;
 }
 
 const defaultDelayMs = 5_000;
 
-/** A job that fails is tried again until it has ended well, unless the file says otherwise. */
+/**
+ * Restart policy of a job: failed tasks are retried until one succeeds, unless the file limits it.
+ */
 export function jobPolicy(project: Project, name: string, service: Service): RestartPolicy {
-  const refuse = (path: readonly string[], what: string): never => {
+  const refuse = (path: readonly string[], value: string): never => {
     throw refusal(
       project,
       ['services', name, ...path],
-      `${what} would start a job again that has ended well, use on-failure or none`,
+      `"${value}" would restart a completed job; use on-failure or none`,
     );
   };
   const policy = service.deploy?.restart_policy;
-  if (policy === undefined) return engineWords(service.restart, refuse);
+  if (policy === undefined) return fromRestart(service.restart, refuse);
   if (policy.condition === 'any') refuse(['deploy', 'restart_policy', 'condition'], 'any');
   return {
     condition: policy.condition === 'none' ? 'none' : 'on-failure',
@@ -30,10 +32,10 @@ export function jobPolicy(project: Project, name: string, service: Service): Res
   };
 }
 
-/** `restart:` said of a job: the cluster does what the engine would. */
-function engineWords(
+/** Translates `restart` of a job to the orchestrator's policy. */
+function fromRestart(
   restart: string | undefined,
-  refuse: (path: readonly string[], what: string) => never,
+  refuse: (path: readonly string[], value: string) => never,
 ): RestartPolicy {
   const common = { delayMs: defaultDelayMs, windowMs: 0 };
   if (restart === 'no') return { condition: 'none', maxAttempts: 0, ...common };

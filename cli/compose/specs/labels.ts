@@ -4,8 +4,8 @@ import type { Project, Service } from '../model.js';
 import { goJson } from '../render.js';
 
 /**
- * Labels of docker compose 2.40.3 (pkg/api/labels.go), so that it and the tools around it know the
- * containers, networks and volumes. Number, config hash and image are set by the worker.
+ * Labels of docker compose 2.40.3 (pkg/api/labels.go), so that docker compose and related tools
+ * recognize the containers, networks and volumes. The worker sets number, config hash and image.
  */
 const prefix = 'com.docker.compose.';
 const version = '2.40.3';

@@ -49,7 +49,7 @@ function toMount(mount: Mount, project: Project, path: readonly (string | number
       throw refusal(
         project,
         path,
-        `mounts of type ${mount.type} are not supported, use volume, bind, tmpfs or image`,
+        `mounts of type ${mount.type} are not supported; use volume, bind, tmpfs or image`,
       );
   }
 }

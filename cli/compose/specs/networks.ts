@@ -8,7 +8,9 @@ import { networkLabels, volumeLabels } from './labels.js';
 import { tiesOfService, toMode } from './pods.js';
 import { refusal } from './refuse.js';
 
-/** Networks of the project that are made with it; external ones are only named. */
+/**
+ * Specs of the networks that the project creates; external networks are referenced by name only.
+ */
 export function toNetworkSpecs(project: Project): NetworkSpec[] {
   return Object.entries(project.networks)
     .filter(([, network]) => network.external !== true)
@@ -40,30 +42,33 @@ function refuseNetwork(project: Project, key: string): void {
   if (!['bridge', 'overlay', 'default', undefined].includes(network?.driver)) {
     refuse(
       ['driver'],
-      `driver ${network?.driver ?? ''} is not supported, networks are overlays: leave driver out`,
+      `driver ${network?.driver ?? ''} is not supported: networks are overlays; remove the key driver`,
     );
   }
   if (network?.enable_ipv6 === true)
-    refuse(['enable_ipv6'], 'IPv6 is not supported on overlay networks, leave it out');
+    refuse(['enable_ipv6'], 'IPv6 is not supported on overlay networks; remove the key');
   if (network?.enable_ipv4 === false)
-    refuse(['enable_ipv4'], 'overlay networks are IPv4, leave it out');
+    refuse(['enable_ipv4'], 'cannot be disabled: overlay networks use IPv4; remove the key');
   if (!['default', undefined].includes(network?.ipam.driver)) {
-    refuse(['ipam', 'driver'], 'addresses are given out by the manager, leave driver out');
+    refuse(
+      ['ipam', 'driver'],
+      'is not supported: the manager allocates addresses; remove the key driver',
+    );
   }
   const pools = network?.ipam.config ?? [];
   if (pools.length > 1)
-    refuse(['ipam', 'config', 1], 'an overlay network has one subnet, keep one');
+    refuse(['ipam', 'config', 1], 'an overlay network has one subnet; keep one');
   pools.forEach((pool, index) => {
     if (pool.subnet !== undefined && isIpv6(pool.subnet.split('/')[0] ?? '')) {
       refuse(
         ['ipam', 'config', index, 'subnet'],
-        'IPv6 is not supported on overlay networks, give an IPv4 subnet',
+        'IPv6 is not supported on overlay networks; set an IPv4 subnet',
       );
     }
     if (pool.subnet !== undefined) return;
     for (const key of ['ip_range', 'gateway', 'aux_addresses'] as const) {
       if (pool[key] === undefined) continue;
-      refuse(['ipam', 'config', index, key], 'goes with a subnet only, give the subnet it is in');
+      refuse(['ipam', 'config', index, key], 'requires a subnet; set the subnet that contains it');
     }
   });
 }
@@ -89,11 +94,14 @@ export function toNetworkMode(project: Project, name: string, service: Service):
   throw refusal(
     project,
     ['services', name, 'network_mode'],
-    `"${mode}" is not supported, use host, none, bridge, service:NAME or container:NAME`,
+    `"${mode}" is not supported; use host, none, bridge, service:NAME or container:NAME`,
   );
 }
 
-/** Networks by priority, then by name: the order in which the container joins them. */
+/**
+ * Returns the attachments in the order in which the container joins them: by priority, then by
+ * name.
+ */
 export function toAttachments(
   project: Project,
   name: string,
@@ -119,57 +127,68 @@ export function toAttachments(
           ? index === 0
             ? mac
             : undefined
-          : macOfOne(project, [...path, 'mac_address'], own),
+          : parseMac(project, [...path, 'mac_address'], own),
       driverOpts: attachment?.driver_opts,
     });
   });
 }
 
-/** That of the whole container is its address on the first network. */
+/** Validates the service's `mac_address`, which applies to its first network. */
 function serviceMac(project: Project, name: string, service: Service): string | undefined {
   if (service.mac_address === undefined) return undefined;
   const path = ['services', name, 'mac_address'];
   if (Object.keys(service.networks ?? {}).length === 0) {
-    throw refusal(project, path, 'needs a network of its own, which the service has not');
-  }
-  return macOfOne(project, path, service.mac_address);
-}
-
-/** Frames find their node by it: only one replica can have it. */
-function macOfOne(project: Project, path: readonly string[], text: string): string {
-  const mac = text.toLowerCase().replaceAll('-', ':');
-  if (!/^[\da-f][02468ace](?::[\da-f]{2}){5}$/.test(mac)) {
     throw refusal(
       project,
       path,
-      `"${text}" is not a MAC address of one host, write 02:42:ac:11:00:02`,
+      'requires a network; add the service to a network or remove the key',
     );
+  }
+  return parseMac(project, path, service.mac_address);
+}
+
+/**
+ * Validates a MAC address. It must be unique on the overlay, so the service has one replica at
+ * most.
+ */
+function parseMac(project: Project, path: readonly string[], text: string): string {
+  const mac = text.toLowerCase().replaceAll('-', ':');
+  if (!/^[\da-f][02468ace](?::[\da-f]{2}){5}$/.test(mac)) {
+    throw refusal(project, path, `"${text}" is not a unicast MAC address; write 02:42:ac:11:00:02`);
   }
   const mode = toMode(project, path[1] ?? '');
   if (mode.kind === 'global' || mode.replicas > 1) {
-    throw refusal(project, path, 'is for one replica only, leave it out or set the replicas to 1');
+    throw refusal(
+      project,
+      path,
+      'requires a single replica; remove the key or set the replicas to 1',
+    );
   }
   return mac;
 }
 
-const engineOnly = ['ipv6_address', 'link_local_ips', 'interface_name'] as const;
+const unsupportedKeys = ['ipv6_address', 'link_local_ips', 'interface_name'] as const;
 
 function refuseAttachment(
   project: Project,
   path: readonly string[],
   attachment: NetworkAttachment | null,
 ): void {
-  for (const key of engineOnly) {
+  for (const key of unsupportedKeys) {
     if (attachment?.[key] === undefined) continue;
-    throw refusal(project, [...path, key], 'is not supported on overlay networks, leave it out');
+    throw refusal(project, [...path, key], 'is not supported on overlay networks; remove the key');
   }
   const address = attachment?.ipv4_address;
   if (address !== undefined && !isIpv4(address)) {
-    throw refusal(project, [...path, 'ipv4_address'], `"${address}" is not an IPv4 address`);
+    throw refusal(
+      project,
+      [...path, 'ipv4_address'],
+      `"${address}" is not an IPv4 address; write 10.1.0.5`,
+    );
   }
 }
 
-/** Names that other services give this one by `links`, in a network that both are in. */
+/** Returns the aliases that other services define for this one by `links`, on a shared network. */
 function linkAliases(project: Project, name: string, network: string): string[] {
   return Object.values(project.services).flatMap((other) => {
     if (other.networks === undefined || !(network in other.networks)) return [];

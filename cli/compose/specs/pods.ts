@@ -4,7 +4,7 @@ import type { Dependency, ServiceMode } from '../../../manager/common/model/serv
 import type { Project, Service } from '../model.js';
 import { refusal } from './refuse.js';
 
-/** What a service has of others of its project: their Compose keys. */
+/** Namespaces and volumes that a service shares with other services, by their Compose keys. */
 export interface ServiceTies {
   readonly network?: string;
   readonly ipc?: string;
@@ -16,24 +16,24 @@ type Path = readonly (string | number)[];
 
 interface PodTable {
   readonly ties: ReadonlyMap<string, ServiceTies>;
-  /** Only of services that are tied to any. */
+  /** Members of each pod, by service; only services in a pod have an entry. */
   readonly pods: ReadonlyMap<string, readonly string[]>;
   readonly lendIpc: ReadonlySet<string>;
 }
 
-/** Asked for with every service of a file that may have thousands. */
+/** Cached per project: the table is read for every service, and a file may have thousands. */
 const tables = new WeakMap<Project, PodTable>();
 
 function tableOf(project: Project): PodTable {
   let table = tables.get(project);
   if (table === undefined) {
-    table = makeTable(project);
+    table = buildTable(project);
     tables.set(project, table);
   }
   return table;
 }
 
-function makeTable(project: Project): PodTable {
+function buildTable(project: Project): PodTable {
   const ties = new Map(
     Object.entries(project.services).map(([name, service]) => [
       name,
@@ -44,11 +44,11 @@ function makeTable(project: Project): PodTable {
     const leaders = [network, ipc, pid, ...volumes.map(({ service }) => service)];
     return { name, leaders: leaders.filter((leader) => leader !== undefined) };
   });
-  const tied = members.filter(({ leaders }) => leaders.length > 0);
-  const names = new Set(tied.flatMap(({ name, leaders }) => [name, ...leaders]));
+  const podMembers = members.filter(({ leaders }) => leaders.length > 0);
+  const names = new Set(podMembers.flatMap(({ name, leaders }) => [name, ...leaders]));
   return {
     ties,
-    pods: new Map([...names].map((name) => [name, podOf(name, tied)])),
+    pods: new Map([...names].map((name) => [name, podOf(name, podMembers)])),
     lendIpc: new Set([...ties.values()].flatMap(({ ipc }) => ipc ?? [])),
   };
 }
@@ -77,18 +77,20 @@ function readTies(project: Project, name: string, service: Service): ServiceTies
   };
 }
 
-/** `SERVICE[:MODE]` or `container:NAME[:MODE]`. */
+/** Parses `SERVICE[:MODE]` or `container:NAME[:MODE]`. */
 function volumesFrom(project: Project, path: Path, source: string): VolumesFrom {
   const isContainer = source.startsWith('container:');
   const [other = '', mode] = source.replace(/^container:/, '').split(':');
   if (mode !== undefined && mode !== 'ro' && mode !== 'rw') {
-    throw refusal(project, path, `"${mode}" is not a mode, use ro or rw`);
+    throw refusal(project, path, `"${mode}" is not a mode; use ro or rw`);
   }
   const leader = leaderOf(project, path, `${isContainer ? 'container' : 'service'}:${other}`);
   return { service: leader, readOnly: mode === 'ro' };
 }
 
-/** The service behind `service:KEY` or, where the container is one of the project's, `container:NAME`. */
+/**
+ * Resolves `service:KEY`, or `container:NAME` for a container of the project, to the service's key.
+ */
 function leaderOf(project: Project, path: Path, mode: string): string {
   const name = mode.slice(mode.indexOf(':') + 1);
   const found = mode.startsWith('service:') ? name : serviceOfContainer(project, name);
@@ -96,10 +98,11 @@ function leaderOf(project: Project, path: Path, mode: string): string {
     throw refusal(
       project,
       path,
-      `container "${name}" is none of this project: nothing says on which node it is, name a service`,
+      `container "${name}" is not in this project; name a service, whose node is known`,
     );
   }
-  if (path[1] === found) throw refusal(project, path, 'a service cannot share with itself');
+  if (path[1] === found)
+    throw refusal(project, path, 'refers to the service itself; name another service');
   return found;
 }
 
@@ -114,17 +117,22 @@ function isScaled({ scale, deploy }: Service): boolean {
   return (scale ?? deploy?.replicas ?? 1) > 1 || deploy?.mode?.startsWith('global') === true;
 }
 
-/** Compose keys of all services that are tied to `name`, itself included. */
+/** Returns the Compose keys of all services in the pod of `name`, itself included. */
 export function podOfService(project: Project, name: string): readonly string[] {
   return tableOf(project).pods.get(name) ?? [name];
 }
 
-/** Whether others look into this service's IPC namespace: the engine has to know beforehand. */
+/**
+ * True if another service joins this service's IPC namespace: the engine must create it as
+ * shareable.
+ */
 export function lendsIpc(project: Project, name: string): boolean {
   return tableOf(project).lendIpc.has(name);
 }
 
-/** Services that are tied to each other have the same mode and as many slots. */
+/**
+ * Returns the mode of a service; all services of a pod have the same mode and number of replicas.
+ */
 export function toMode(project: Project, name: string): ServiceMode {
   const own = modeOf(project.services[name]);
   let replicas = replicasIn(project.services[name]);
@@ -135,7 +143,7 @@ export function toMode(project: Project, name: string): ServiceMode {
       throw refusal(
         project,
         ['services', name, 'deploy', 'mode'],
-        `mode ${own} does not go with mode ${mode} of service ${other}, which it shares things with`,
+        `mode ${own} differs from mode ${mode} of service ${other} in the same pod; use one mode`,
       );
     }
     const count = replicasIn(service);
@@ -143,7 +151,7 @@ export function toMode(project: Project, name: string): ServiceMode {
       throw refusal(
         project,
         ['services', name, service?.scale === undefined ? 'deploy' : 'scale'],
-        `${String(replicas)} replicas do not go with ${String(count)} of service ${other}, which it shares things with: they scale together`,
+        `${String(replicas)} replicas differ from ${String(count)} of service ${other} in the same pod; use one number`,
       );
     }
     replicas ??= count;
@@ -161,7 +169,10 @@ function replicasIn(service: Service | undefined): number | undefined {
   return service?.scale ?? service?.deploy?.replicas;
 }
 
-/** Dependencies that follow from `container:` forms; the loader has added those of the others. */
+/**
+ * Returns the dependencies implied by `container:NAME`; the loader has added those of
+ * `service:KEY`.
+ */
 export function impliedDependencies(project: Project, name: string): readonly Dependency[] {
   const { network, ipc, pid, volumes } = tiesOfService(project, name);
   const known = new Set(Object.keys(project.services[name]?.depends_on ?? {}));

@@ -1,7 +1,7 @@
-const built = 'read by `build`, and by `up` when it builds';
-const watched = 'read by `watch`';
+const built = 'used by `build`, and by `up` if it builds';
+const watched = 'used by `watch`';
 
-/** Keys that leave no trace in what is sent to the cluster, and where they count instead. */
+/** Keys without an effect on the specs sent to the cluster, and their use instead. */
 export const quietKeys: Readonly<Record<string, string>> = {
   ...inside('services.build', built, [
     ...['', 'context', 'dockerfile', 'dockerfile_inline', 'entitlements', 'args', 'ssh', 'labels'],
@@ -22,17 +22,17 @@ export const quietKeys: Readonly<Record<string, string>> = {
     ...['ignore', 'include', 'path', 'action', 'target', 'initial_sync', 'exec.command'],
     ...['exec.user', 'exec.privileged', 'exec.working_dir', 'exec.environment'],
   ]),
-  'services.attach': 'whose output a foreground `up` shows',
-  'services.env_file.format': 'how the file is read here',
-  'services.env_file.required': 'whether the file may be absent here',
-  'services.ports.name': 'a name for readers, as for docker compose',
-  'services.ports.app_protocol': 'a hint for readers, as for docker compose',
+  'services.attach': 'whether `up` in the foreground shows its output',
+  'services.env_file.format': 'format of the file, read by the client',
+  'services.env_file.required': 'whether the file must exist on the client',
+  'services.ports.name': 'informational, as in docker compose',
+  'services.ports.app_protocol': 'informational, as in docker compose',
   'services.ports.mode': 'every port is published on the node that runs the container',
   'services.pull_refresh_after':
-    'goes with `pull_policy: refresh`, which asks the registry each time',
-  'networks.driver': 'none, `bridge` and `overlay` are the same here, others are refused',
-  'networks.ipam.driver': '`default`, others are refused',
-  'networks.ipam.options': 'left out by docker compose, too',
+    'used with `pull_policy: refresh`, which queries the registry each time',
+  'networks.driver': 'omitted, `bridge` and `overlay` are equivalent, others are refused',
+  'networks.ipam.driver': 'only `default`, others are refused',
+  'networks.ipam.options': 'ignored, as in docker compose',
 };
 
 function inside(

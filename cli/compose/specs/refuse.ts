@@ -1,7 +1,7 @@
 import { ComposeError } from '../error.js';
 import type { Project } from '../model.js';
 
-/** An error about a key of a loaded project, with its place. */
+/** Creates an error about a key of a loaded project, with the key's place in the file. */
 export function refusal(
   project: Project,
   path: readonly (string | number)[],

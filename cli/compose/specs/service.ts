@@ -60,11 +60,11 @@ export function toServiceSpec(
 const refusedKeys: readonly (readonly [keyof Service, string])[] = [
   [
     'external_links',
-    'containers outside the project cannot be linked, share an external network with them',
+    'containers outside the project cannot be linked; use an external network to reach them',
   ],
-  ['models', 'there is no model runner on the nodes'],
-  ['provider', 'a service without containers cannot run in the cluster'],
-  ['use_api_socket', 'a container cannot have the engine of its node'],
+  ['models', 'nodes have no model runner; remove the key'],
+  ['provider', 'a service without containers cannot run in the cluster; remove the service'],
+  ['use_api_socket', 'containers have no access to the engine of their node; remove the key'],
 ];
 
 function refuseKeys(project: Project, name: string, service: Service): void {
@@ -77,7 +77,7 @@ function refuseKeys(project: Project, name: string, service: Service): void {
     throw refusal(
       project,
       ['services', name, 'deploy', 'resources', 'reservations', 'generic_resources'],
-      'not supported: use placement constraints on node labels',
+      'not supported; use placement constraints on node labels',
     );
   }
 }
@@ -134,10 +134,10 @@ function toHook(hook: Hook): HookSpec {
 
 function toPullPolicy(service: Service): ContainerSpec['pullPolicy'] {
   const policy = service.pull_policy ?? 'missing';
-  // An image that is built here is in no registry under the name it is given.
+  // The default name of a built image is not in any registry.
   if (service.build !== undefined && service.image === undefined) return 'never';
   if (policy === 'never') return 'never';
-  // How old is too old is for `up` to judge: a task that is placed anew takes what there is.
+  // `up` applies refresh intervals; a rescheduled task uses the image on the node.
   return policy === 'always' ? 'always' : 'missing';
 }
 
@@ -153,17 +153,20 @@ function toHealthcheck(check: NonNullable<Service['healthcheck']>): HealthcheckS
   });
 }
 
-/** `deploy.restart_policy` is the orchestrator's and stands above `restart`, which is the engine's. */
+/**
+ * Engine restart policy from `restart`; `deploy.restart_policy`, for the orchestrator, overrides
+ * it.
+ */
 function toEngineRestart(project: Project, name: string, service: Service): EngineRestart {
-  const ours = isJob(service) || service.deploy?.restart_policy !== undefined;
-  if (service.restart === undefined || ours) return { name: 'no' };
+  const orchestrated = isJob(service) || service.deploy?.restart_policy !== undefined;
+  if (service.restart === undefined || orchestrated) return { name: 'no' };
   const match = /^(no|always|unless-stopped|on-failure)(?::(\d+))?$/.exec(service.restart);
   const retries = match?.[2];
   if (match === null || (retries !== undefined && match[1] !== 'on-failure')) {
     throw refusal(
       project,
       ['services', name, 'restart'],
-      `"${service.restart}" is not a restart policy, use no, always, unless-stopped or on-failure[:N]`,
+      `"${service.restart}" is not a restart policy; use no, always, unless-stopped or on-failure[:N]`,
     );
   }
   const policy = match[1] as EngineRestart['name'];
@@ -199,7 +202,10 @@ function toUpdate(
   };
 }
 
-/** Compose gives every port mode `ingress`; like docker compose we publish where the container runs. */
+/**
+ * Converts a port. The Compose default mode is `ingress`; as in docker compose, ports are host
+ * ports.
+ */
 function toPort(port: NonNullable<Service['ports']>[number]): PortSpec {
   const [first, last] = (port.published ?? '').split('-');
   return compact<PortSpec>({

@@ -1,6 +1,6 @@
 import { parseDuration } from '../decode/duration.js';
 
-/** Milliseconds of a duration of the model; undefined stays so. */
+/** Converts a duration of the model to milliseconds; undefined stays undefined. */
 export function toMs(duration: string | undefined): number | undefined {
   if (duration === undefined) return undefined;
   const nanoseconds = parseDuration(duration) ?? 0n;

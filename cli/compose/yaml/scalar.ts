@@ -1,9 +1,9 @@
 import { Float, Timestamp, type Tree } from './tree.js';
 
 /**
- * Plain YAML scalars as Compose files have always been read: the integers of YAML 1.1 (`0777` is
- * octal, `1_000` a thousand), the booleans of YAML 1.2 (`yes` is a string), dates recognised.
- * These are the rules of gopkg.in/yaml.v3, `resolve.go`.
+ * Constants of plain YAML scalars, by the rules that Compose files have always used: integers of
+ * YAML 1.1 (`0777` is octal, `1_000` is 1000), booleans of YAML 1.2 (`yes` is a string), dates are
+ * recognized. These are the rules of gopkg.in/yaml.v3, `resolve.go`.
  */
 const constants = new Map<string, Tree>([
   ...['true', 'True', 'TRUE'].map((text) => [text, true] as const),
@@ -67,7 +67,7 @@ function isDate(text: string): boolean {
   return month >= 1 && month <= 12 && day >= 1 && day <= longest;
 }
 
-/** What Go's `%v` prints for a scalar: the form in which it becomes an environment value or a label. */
+/** Formats a scalar like Go's `%v`, as for values of environment variables and labels. */
 export function scalarText(value: Tree): string {
   if (value === null) return '';
   if (value instanceof Float) return goFloat(value.value);
@@ -77,7 +77,7 @@ export function scalarText(value: Tree): string {
   return String(value);
 }
 
-/** Go's `%g` in its shortest form: an exponent below 1e-4 and from 1e6 on. */
+/** Formats a float like Go's shortest `%g`: with an exponent below 1e-4 and from 1e6. */
 export function goFloat(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
   if (value === Infinity) return '+Inf';

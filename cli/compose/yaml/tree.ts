@@ -1,4 +1,4 @@
-/** Where something stands: `line` and `column` count from 1; 0 when only the file is known. */
+/** A position in a file: `line` and `column` count from 1; both are 0 if only the file is known. */
 export interface Place {
   readonly file: string;
   readonly line: number;
@@ -6,12 +6,12 @@ export interface Place {
 }
 
 /**
- * A Compose file between its text and the model: plain values, with the places of keys and items kept
- * beside the containers so that any later message can say where a thing was written.
+ * The intermediate form of a Compose file between text and model: plain values. Containers carry
+ * the source positions of their keys and items, so that any later message can give a place.
  */
 export type Tree =
   null | boolean | number | bigint | string | Float | Timestamp | TreeMap | TreeList;
-/** Without a prototype: keys come from users. */
+/** A mapping without a prototype, because keys come from users. */
 export interface TreeMap {
   [key: string]: Tree;
 }
@@ -19,7 +19,10 @@ export type TreeList = Tree[];
 
 export type Path = readonly (string | number)[];
 
-/** A float with an integral value (`3.0`), an infinity or NaN: they print unlike the integer. */
+/**
+ * A float with an integral value (`3.0`), an infinity or NaN, which print differently from
+ * integers.
+ */
 export class Float {
   readonly value: number;
   constructor(value: number) {
@@ -27,7 +30,7 @@ export class Float {
   }
 }
 
-/** An unquoted date, which no Compose field takes. */
+/** An unquoted date, which no Compose field accepts. */
 export class Timestamp {
   readonly text: string;
   constructor(text: string) {
@@ -40,23 +43,24 @@ export interface Source {
   readonly text: string;
 }
 
-/** A place in a file. The key of a container is found there only when a message needs it. */
+/** A source position. The offset of `key` is resolved lazily, when a message needs the place. */
 export interface Mark {
   readonly source: Source;
-  /** Of the container that `key` is in, else of the thing itself. */
+  /** Offset of the container that holds `key`; without `key`, offset of the value itself. */
   readonly offset: number;
   readonly key?: string | number;
 }
 
 interface Marks {
   readonly at: Mark | undefined;
-  /** Places of keys that the container did not have where it was written. */
+  /** Positions of keys that were added or moved after parsing. */
   moved?: Map<string | number, Mark>;
 }
 
 /**
- * Under a symbol of the container, which no walk over keys sees. (In a WeakMap the garbage collector took
- * longer over the marks of a file of 2,000 services than all passes together.)
+ * Stores marks on the container itself, under a symbol that iteration over keys does not see. With
+ * a WeakMap, garbage collection of the marks of 2,000 services took longer than all passes
+ * together.
  */
 const marksKey = Symbol('marks');
 
@@ -100,7 +104,7 @@ export function isList(value: Tree | undefined): value is TreeList {
   return Array.isArray(value);
 }
 
-/** Notes that `key` of `container` stands somewhere else than the container itself. */
+/** Records that `key` of `container` has a different position from the container. */
 export function setMark(container: object, key: string | number, mark: Mark | undefined): void {
   if (mark === undefined) return;
   const marks = marksOf(container) ?? begin(container, undefined);
@@ -115,29 +119,32 @@ export function markOf(container: object, key: string | number): Mark | undefine
   return marks.at.key === undefined ? { ...marks.at, key } : marks.at;
 }
 
-/** Where a container begins. */
+/** Returns the position of a container. */
 export function startOf(container: object): Mark | undefined {
   return marksOf(container)?.at;
 }
 
-/** Makes `made`, a long form, stand where `from`, its short form, stood. */
-export function standAt<T extends object>(made: T, mark: Mark | undefined): T {
-  if (mark !== undefined && marksOf(made) === undefined) begin(made, mark);
-  return made;
+/**
+ * Sets the position of a new container, such as the long form of a short form; keeps an existing
+ * one.
+ */
+export function standAt<T extends object>(container: T, mark: Mark | undefined): T {
+  if (mark !== undefined && marksOf(container) === undefined) begin(container, mark);
+  return container;
 }
 
-/** Sets a key and takes its place over from another container. */
+/** Sets a key of `target` with the position that the key has in `from`. */
 export function put(target: TreeMap, key: string, value: Tree, from: object): void {
   target[key] = value;
   setMark(target, key, markOf(from, key));
 }
 
-/** A list of other values in the places of the items of `list`, one for each. */
+/** Gives `values` the positions of the items of `list`, one by one. */
 export function sameItems(list: TreeList, values: TreeList): TreeList {
   return withMarksOf(list, values);
 }
 
-/** A list with the places of its items, which may come from several lists. */
+/** Creates a list from items with their positions, which may come from several lists. */
 export function listOf(
   items: readonly { readonly value: Tree; readonly mark: Mark | undefined }[],
   at: Mark | undefined,
@@ -154,7 +161,7 @@ export function itemsOf(list: TreeList): { value: Tree; mark: Mark | undefined }
   return list.map((value, index) => ({ value, mark: markOf(list, index) ?? startOf(list) }));
 }
 
-/** A copy that shares nothing but scalars; places are kept. */
+/** Copies a tree deeply, with positions. */
 export function cloneTree(value: Tree): Tree {
   if (isList(value)) return withMarksOf(value, value.map(cloneTree));
   if (!isMap(value)) return value;
@@ -171,7 +178,7 @@ function withMarksOf<T extends object>(original: object, copy: T): T {
   return copy;
 }
 
-/** The mark of the deepest part of `path` that is known. */
+/** Returns the position of the deepest known part of `path`. */
 export function findMark(root: Tree, path: Path): Mark | undefined {
   let node: Tree | undefined = root;
   let mark = typeof root === 'object' && root !== null ? startOf(root) : undefined;
@@ -184,12 +191,12 @@ export function findMark(root: Tree, path: Path): Mark | undefined {
   return mark;
 }
 
-/** The offset of a key or item of the container that begins at an offset. */
+/** Returns the offset of a key or item of the container that begins at an offset. */
 export type KeyFinder = (container: number, key: string | number) => number | undefined;
 
 const keyFinders = new WeakMap<Source, KeyFinder>();
 
-/** Told by the reader of YAML, which alone knows how to find a key in the text. */
+/** Registers the finder of a source; the YAML parser provides it. */
 export function setKeyFinder(source: Source, find: KeyFinder): void {
   keyFinders.set(source, find);
 }
@@ -225,7 +232,7 @@ export function pathText(path: Path): string {
   return path.map(String).join('.');
 }
 
-/** Whether two trees hold the same, wherever they stand. */
+/** Compares two trees by value, without positions. */
 export function sameTree(a: Tree | undefined, b: Tree | undefined): boolean {
   if (isList(a ?? null) && isList(b ?? null)) {
     const [left, right] = [a as TreeList, b as TreeList];
@@ -241,7 +248,7 @@ export function sameTree(a: Tree | undefined, b: Tree | undefined): boolean {
   return a === b;
 }
 
-/** The value at a path, or undefined. */
+/** Returns the value at a path, or undefined. */
 export function valueAt(root: Tree, path: Path): Tree | undefined {
   let node: Tree | undefined = root;
   for (const key of path) {

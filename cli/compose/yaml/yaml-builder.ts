@@ -19,24 +19,24 @@ import {
 } from './tree.js';
 import { maxDepth, offsetOf, type NodeEvent } from './yaml-events.js';
 
-/** One document of a file, and the paths that `!reset` and `!override` stand on. */
+/** One document of a file, with the paths marked by `!reset` and `!override`. */
 export interface YamlDocument {
   readonly root: Tree;
   readonly resets: readonly Path[];
-  /** Tags that mean nothing to Compose, for a warning. */
+  /** Warnings about tags that Compose does not know. */
   readonly unknownTags: readonly string[];
 }
 
-/** Enough for any file written by a person; as many take a quarter of a second. */
+/** Limit against exponential aliases; that many nodes take a quarter of a second. */
 const maxAliasNodes = 250_000;
 
 const knownTags = new Set(['', '!', 'str', 'int', 'float', 'bool', 'null', 'seq', 'map', 'merge']);
 
-/** Builds the trees of a file from its events. */
+/** Builds the trees of a file from its YAML events. */
 export class Builder {
   readonly #source: Source;
   readonly #events: readonly Event[];
-  /** Alias event → index of the event it stands for, as anchors were defined at that point. */
+  /** Maps each alias event to the index of its target, by the anchors defined up to that point. */
   readonly #targets = new Map<Event, number>();
   readonly #open = new Set<number>();
   #resets: Path[] = [];
@@ -85,7 +85,7 @@ export class Builder {
       if (target === undefined) {
         throw this.#error(
           event.anchorStart,
-          `yaml: alias *${name} has no anchor &${name} above it`,
+          `yaml: alias *${name} has no preceding anchor &${name}; define it`,
         );
       }
       this.#targets.set(event, target);
@@ -94,17 +94,24 @@ export class Builder {
 
   #next(): Event {
     const event = this.#events[this.#at];
-    if (event === undefined) throw new ComposeError('yaml: document ends early');
+    if (event === undefined) throw new ComposeError('yaml: unexpected end of document');
     this.#at += 1;
     return event;
   }
 
-  /** Builds the node at the cursor and moves past it. `path` undefined: inside a list, not resettable. */
+  /**
+   * Builds the node at the cursor and advances. `!reset` and `!override` inside a list record no
+   * path.
+   */
   #build(path: Path, inList: boolean, depth: number): Tree | typeof dropped {
     const index = this.#at;
     const event = this.#next() as NodeEvent;
     if (this.#aliasDepth > 0) this.#countAliasNode(event);
-    if (depth > maxDepth) throw this.#error(offsetOf(event), 'yaml: nested more than 100 deep');
+    if (depth > maxDepth)
+      throw this.#error(
+        offsetOf(event),
+        'yaml: nested more than 100 levels deep; flatten the file',
+      );
     if (event.type === EVENT_ID.ALIAS) return this.#buildAlias(event, path, inList, depth);
     const tag = this.#tagOf(event);
     if (tag === '!reset' || tag === '!override') {
@@ -133,7 +140,7 @@ export class Builder {
   ): Tree | typeof dropped {
     const target = this.#targets.get(event) ?? 0;
     if (this.#open.has(target)) {
-      throw this.#error(offsetOf(event), 'yaml: anchor contains itself');
+      throw this.#error(offsetOf(event), 'yaml: anchor contains itself; remove the alias');
     }
     const back = this.#at;
     this.#at = target;
@@ -147,7 +154,10 @@ export class Builder {
   #countAliasNode(event: NodeEvent): void {
     this.#aliasNodes += 1;
     if (this.#aliasNodes <= maxAliasNodes) return;
-    throw this.#error(offsetOf(event), 'yaml: aliases expand to more than 250000 nodes');
+    throw this.#error(
+      offsetOf(event),
+      'yaml: aliases expand to more than 250000 nodes; use fewer aliases',
+    );
   }
 
   #list(event: SequenceEvent, path: Path, depth: number): Tree {
@@ -175,7 +185,7 @@ export class Builder {
       const earlier = seen.get(key);
       if (earlier !== undefined) {
         const line = placeOf(this.#mark(earlier))?.line ?? 0;
-        throw this.#error(offset, `key is already set on line ${String(line)}, remove one`, [
+        throw this.#error(offset, `key is already set on line ${String(line)}; remove one`, [
           ...path,
           key,
         ]);
@@ -200,7 +210,7 @@ export class Builder {
   #merged(value: Tree, offset: number): TreeMap[] {
     if (isMap(value)) return [value];
     if (isList(value) && value.every(isMap)) return value;
-    throw this.#error(offset, 'yaml: << takes a mapping or a list of mappings');
+    throw this.#error(offset, 'yaml: value of << must be a mapping or a list of mappings');
   }
 
   #isMergeKey(event: NodeEvent): boolean {
@@ -216,7 +226,7 @@ export class Builder {
     }
     const value = this.#scalar(target, this.#tagOf(target));
     if (value === '__proto__') {
-      throw this.#error(offsetOf(event), 'key __proto__ is not allowed, choose another name', path);
+      throw this.#error(offsetOf(event), 'key __proto__ is not allowed; choose another name', path);
     }
     if (typeof value === 'string') return value;
     const text = getScalarValue(this.#source.text, target);
@@ -231,7 +241,7 @@ export class Builder {
   #scalar(event: ScalarEvent, tag: string): Tree {
     const text = getScalarValue(this.#source.text, event);
     if (text.includes('\u0000'))
-      throw this.#error(event.valueStart, 'yaml: control characters are not allowed');
+      throw this.#error(event.valueStart, 'yaml: control characters are not allowed; remove them');
     if (tag === '' && event.style === SCALAR_STYLE.PLAIN) return resolvePlain(text);
     if (tag === 'binary') return this.#binary(event, text);
     if (!['int', 'float', 'bool', 'null'].includes(tag)) return text;
@@ -251,12 +261,14 @@ export class Builder {
   #binary(event: ScalarEvent, text: string): string {
     const packed = text.replace(/\s+/g, '');
     if (!/^[A-Za-z0-9+/]*={0,2}$/.test(packed) || packed.length % 4 !== 0) {
-      throw this.#error(event.valueStart, 'yaml: !!binary takes base64');
+      throw this.#error(event.valueStart, 'yaml: value of !!binary must be base64');
     }
     return Buffer.from(packed, 'base64').toString('utf8');
   }
 
-  /** The tag without `!!`; other tags keep their `!`, and unknown ones count as none on a collection. */
+  /**
+   * Returns the tag without `!!`; other tags keep their `!`. Records a warning for unknown tags.
+   */
   #tagOf(event: ScalarEvent | MappingEvent | SequenceEvent): string {
     if (event.tagEnd <= event.tagStart || event.tagStart < 0) return '';
     const raw = this.#source.text.slice(event.tagStart, event.tagEnd);
@@ -267,7 +279,7 @@ export class Builder {
         : raw;
     if (!knownTags.has(name) && !['binary', '!reset', '!override'].includes(name)) {
       this.#unknownTags.push(
-        `${placeText(this.#mark(event.tagStart))}: tag ${raw} has no meaning here, it is ignored`,
+        `${placeText(this.#mark(event.tagStart))}: tag ${raw} has no meaning here and is ignored; remove it`,
       );
     }
     return name;
@@ -298,7 +310,7 @@ export class Builder {
   }
 }
 
-/** What a `!reset` leaves: nothing, not even null. */
+/** Result of a `!reset` node: no value, as opposed to null. */
 const dropped = Symbol('dropped');
 
 function placeText(mark: Mark): string {

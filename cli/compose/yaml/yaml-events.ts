@@ -5,10 +5,10 @@ import { placeOf, type KeyFinder, type Source } from './tree.js';
 
 export type NodeEvent = ScalarEvent | MappingEvent | SequenceEvent | AliasEvent;
 
-/** Nesting of what is written, and of what is built when aliases are written out. */
+/** Maximum nesting depth of the text, and of the tree after the expansion of aliases. */
 export const maxDepth = 100;
 
-/** The events of a file, each with its offset. Throws ComposeError. */
+/** Parses a file to YAML events with offsets. Throws ComposeError. */
 export function eventsOf(source: Source): Event[] {
   try {
     return parseEvents(source.text, { maxDepth });
@@ -23,7 +23,7 @@ export function eventsOf(source: Source): Event[] {
 }
 
 export function offsetOf(event: NodeEvent): number {
-  // An empty scalar stands nowhere; its key does.
+  // An empty scalar has no text of its own; its key has an offset.
   if (event.type === EVENT_ID.SCALAR) {
     const quoted =
       event.style === SCALAR_STYLE.SINGLE_QUOTED || event.style === SCALAR_STYLE.DOUBLE_QUOTED;
@@ -33,7 +33,7 @@ export function offsetOf(event: NodeEvent): number {
   return event.start;
 }
 
-/** Finds keys by reading the events again, which happens only when there is something to complain about. */
+/** Creates a finder that parses the events again on first use, which only error messages need. */
 export function keyFinder(source: Source): KeyFinder {
   let offsets: Map<number, Map<string | number, number>> | undefined;
   return (container, key) => {
@@ -45,7 +45,7 @@ export function keyFinder(source: Source): KeyFinder {
 interface OpenContainer {
   readonly keys: Map<string | number, number>;
   readonly isMap: boolean;
-  /** Nodes seen in it so far. */
+  /** Number of nodes seen in the container so far. */
   count: number;
   key: string;
 }
@@ -69,7 +69,7 @@ function offsetsOf(source: Source): Map<number, Map<string | number, number>> {
   return offsets;
 }
 
-/** A key of a mapping, every other node in it, or an item of a list. */
+/** Records the offset of a key (every second node of a mapping) or of a list item. */
 function noteNode(source: Source, parent: OpenContainer, event: NodeEvent): void {
   const index = parent.count;
   parent.count += 1;

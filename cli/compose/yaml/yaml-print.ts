@@ -7,7 +7,7 @@ import {
 } from 'js-yaml';
 import { resolvePlain } from './scalar.js';
 
-/** YAML text of plain data, keys in the order given, as `config` prints it. */
+/** Prints plain data as YAML for `config`; keeps the order of keys. */
 export function printYaml(value: unknown): string {
   return dump(value, {
     noRefs: true,
@@ -16,13 +16,13 @@ export function printYaml(value: unknown): string {
   });
 }
 
-/** Text that some reader of YAML would take for a number, a boolean or nothing is quoted twice. */
+/** Double-quotes strings that a YAML 1.1 or 1.2 parser would read as a number, boolean or null. */
 const quoteAmbiguous: ScalarStyleRule = (layout) => {
   const { tag, value } = layout.node;
   if (tag !== strTag.tagName) return;
-  const other =
+  const ambiguous =
     resolvePlain(value) !== value ||
     /^(y|n|yes|no|on|off)$/i.test(value) ||
     /^[-+]?\d+(:[0-5]?\d)+$/.test(value);
-  if (other && layout.style === SCALAR_STYLE.PLAIN) layout.style = SCALAR_STYLE.DOUBLE_QUOTED;
+  if (ambiguous && layout.style === SCALAR_STYLE.PLAIN) layout.style = SCALAR_STYLE.DOUBLE_QUOTED;
 };

@@ -7,8 +7,8 @@ import { isAppError, messageOf } from '../../../manager/common/base/errors.js';
 import { projectFolder } from '../../helpers/compose-corpus.js';
 
 /**
- * fixtures/compose/<case>/: files as a user has them, and case.json with what comes of them: either
- * values of the canonical model by path (null: the key is not there), or the words of the refusal.
+ * fixtures/compose/<case>/ contains a user's files and case.json with the expected result: values
+ * of the canonical model by path (null if the key is absent), or a fragment of the error message.
  */
 interface Case {
   readonly why: string;
@@ -37,7 +37,7 @@ for (const name of readdirSync(root).sort()) {
     };
     if (item.refuse !== undefined) {
       const error = await t.throwsAsync(loadProject(request));
-      t.true(isAppError(error), `not an error of ours: ${String(error.stack)}`);
+      t.true(isAppError(error), `not an AppError: ${String(error.stack)}`);
       const message = messageOf(error).replaceAll(folder, '{{CASE}}');
       t.true(message.includes(item.refuse), `${message}\nlacks\n${item.refuse}`);
       t.false(message.includes('\n'));

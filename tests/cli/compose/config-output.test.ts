@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { runConfig, type ConfigOptions } from '../../../cli/project/render-config.js';
 
-/** Expected texts were printed by docker compose 2.40.3. */
+/** Returns the output of `config`; the expected texts are from docker compose 2.40.3. */
 function printed(t: ExecutionContext, text: string, options: ConfigOptions = {}): string {
   const cwd = mkdtempSync(join(tmpdir(), 'config-output-'));
   t.teardown(() => {
@@ -19,7 +19,7 @@ function printed(t: ExecutionContext, text: string, options: ConfigOptions = {})
   return output.replaceAll(cwd, '{{CASE}}');
 }
 
-test('extension fields stand in the YAML wherever the file has them, after the others', (t) => {
+test('extension fields are printed in YAML at their place, after the other fields', (t) => {
   const text = `name: ext
 services:
   a:
@@ -60,14 +60,14 @@ networks:
   t.false(printed(t, text, { format: 'json' }).includes('x-'));
 });
 
-test('resources that are not normalized have no name', (t) => {
+test('resources have no name without normalization', (t) => {
   const text = 'name: n\nservices: {a: {image: img, volumes: ["vol:/v"]}}\nvolumes: {vol: {}}\n';
   const model = JSON.parse(printed(t, text, { normalize: false, format: 'json' })) as object;
   t.like(model, { volumes: { vol: {} } });
   t.notRegex(JSON.stringify(model), /"name":""/u);
 });
 
-test('a format that is none is refused by name', (t) => {
+test('an unknown format is refused by name', (t) => {
   const text = 'services: {a: {image: img}}\n';
   t.throws(() => printed(t, text, { format: 'xml' }), { message: /"xml": use yaml or json/u });
 });

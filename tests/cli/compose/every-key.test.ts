@@ -23,7 +23,7 @@ test.after.always(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** Something of everything, for keys to refer to. */
+/** A project with a resource of every kind, for keys to refer to. */
 const base = {
   services: {
     a: { image: 'x' },
@@ -42,7 +42,7 @@ const base = {
   models: { m1: { model: 'm' } },
 };
 
-/** What the specs are, without the hashes over all of the file. */
+/** Returns the specs as JSON, without the hashes over the complete service. */
 async function specsOf(document: unknown): Promise<string> {
   writeFileSync(join(folder, 'compose.yaml'), JSON.stringify(document));
   const env = { VARIABLE: 'value', HOME: folder };
@@ -54,12 +54,12 @@ async function specsOf(document: unknown): Promise<string> {
 
 type Fate = 'changes' | 'refused' | 'nothing';
 
-/** A hash over a secret is slow on purpose: it is there only where it matters. */
+/** Omits the secret where it does not matter: its hash is slow on purpose. */
 function baseFor({ key }: Sample): unknown {
   return key.includes('secrets') ? base : withValue(base, ['services', 'b', 'secrets'], undefined);
 }
 
-function surroundings(sample: Sample): unknown {
+function documentFor(sample: Sample): unknown {
   const { key: own, path: at, trail } = sample;
   let document = baseFor(sample);
   const set = (path: Sample['path'], values: Readonly<Record<string, unknown>> = {}): void => {
@@ -76,12 +76,12 @@ function surroundings(sample: Sample): unknown {
 }
 
 async function fateOf(sample: Sample): Promise<{ readonly fate: Fate; readonly message: string }> {
-  const document = withValue(surroundings(sample), sample.path, sample.value);
+  const document = withValue(documentFor(sample), sample.path, sample.value);
   let without: string;
   try {
     without = await specsOf(withValue(document, sample.path, undefined));
   } catch {
-    // Its surroundings need it: then they are what it is held against.
+    // The document is invalid without the key: compare with the base document.
     without = await specsOf(baseFor(sample));
   }
   try {
@@ -102,7 +102,7 @@ const words = JSON.parse(
 ) as {
   readonly values: Readonly<Record<string, unknown>>;
   readonly names: Readonly<Record<string, string>>;
-  /** What has to stand in a map for its keys, around a map, and beside a key; null takes away. */
+  /** Values required inside a map, next to a map and next to a key; null removes a value. */
   readonly inside: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly around: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly beside: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -118,13 +118,15 @@ const all: readonly Sample[] = [
   ...samples.of('config', 'configs', ['configs', 'c1']),
 ];
 
-/** `services.deploy`: what one test looks at, so that a slow machine is seen to go on. */
+/**
+ * Returns the test of a key, such as `services.deploy`; small tests show progress on slow machines.
+ */
 function groupOf({ key }: Sample): string {
   return key.split('.').slice(0, 2).join('.');
 }
 
-/** What is wrong with the fate of a key; undefined when it is one of the three. */
-async function troubleOf(sample: Sample): Promise<string | undefined> {
+/** Returns the deviation from the expected effect of a key; undefined if there is none. */
+async function deviationOf(sample: Sample): Promise<string | undefined> {
   const { fate, message } = await fateOf(sample);
   const { key } = sample;
   const expected = words.refused.includes(key)
@@ -141,12 +143,12 @@ async function troubleOf(sample: Sample): Promise<string | undefined> {
 
 for (const group of new Set(all.map(groupOf))) {
   test.serial(
-    `${group} changes what is sent, is refused with its place, or is listed as quiet`,
+    `each key of ${group} changes the specs, is refused with its place, or is listed as quiet`,
     async (t) => {
       t.timeout(120_000);
       const wrong: string[] = [];
       for (const sample of all.filter((each) => groupOf(each) === group)) {
-        const trouble = await troubleOf(sample);
+        const trouble = await deviationOf(sample);
         if (trouble !== undefined) wrong.push(trouble);
       }
       t.deepEqual(wrong, []);
@@ -154,7 +156,7 @@ for (const group of new Set(all.map(groupOf))) {
   );
 }
 
-test('the lists of keys name only keys of the schema', (t) => {
+test('the lists of keys contain only keys of the schema', (t) => {
   const seen = new Set(all.map(({ key }) => key));
   const named = [...words.refused, ...Object.keys(quietKeys), ...Object.keys(words.values)];
   t.deepEqual(

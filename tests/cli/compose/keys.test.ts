@@ -27,19 +27,19 @@ const tables = [
 ] as const;
 
 for (const [definition, keys] of tables) {
-  test(`every key of a ${definition} in the schema has a fate, and no other`, (t) => {
+  test(`the table of ${definition} keys lists exactly the keys of the schema`, (t) => {
     const known = Object.keys(schema.definitions[definition]?.properties ?? {});
     t.deepEqual(Object.keys(keys).sort(), known.sort());
   });
 }
 
-test('every key of secrets and configs in the schema has a fate', (t) => {
+test('the table of secret and config keys lists exactly the keys of the schema', (t) => {
   const known = ['secret', 'config'].flatMap((definition) =>
     Object.keys(schema.definitions[definition]?.properties ?? {}),
   );
   t.deepEqual(Object.keys(secretKeys).sort(), [...new Set(known)].sort());
 });
 
-test('docs/compose.md is the table of the code', (t) => {
+test('docs/compose.md equals the generated document', (t) => {
   t.is(readFileSync(join(projectFolder(), 'docs/compose.md'), 'utf8'), keyDocument());
 });

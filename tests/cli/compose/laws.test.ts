@@ -29,7 +29,7 @@ function scratch(t: ExecutionContext): string {
   return folder;
 }
 
-test('what config prints is a Compose file that config prints again', (t) => {
+test('config reproduces its own output', (t) => {
   const root = join(projectFolder(), 'fixtures/compose');
   const folder = scratch(t);
   let loaded = 0;
@@ -50,7 +50,7 @@ test('what config prints is a Compose file that config prints again', (t) => {
   t.true(loaded > 20);
 });
 
-test('two files lie over each other as two documents of one file do', (t) => {
+test('two files merge like two documents of one file', (t) => {
   const folder = scratch(t);
   const base = 'services: {a: {image: x, ports: ["80:80"], labels: {l: "1"}}}\n';
   const over = 'services: {a: {ports: !override ["81:81"], labels: [m=2], command: run}}\n';
@@ -60,7 +60,7 @@ test('two files lie over each other as two documents of one file do', (t) => {
   t.is(config(['base.yaml', 'over.yaml'], folder, 'json'), config(['both.yaml'], folder, 'json'));
 });
 
-test('text without a dollar sign is not changed by interpolation, and a doubled one is one', (t) => {
+test('interpolation replaces doubled dollar signs by one and changes nothing else', (t) => {
   fc.assert(
     fc.property(fc.string(), (text) => {
       const doubled = text.replaceAll('$', '$$$$');
@@ -72,7 +72,7 @@ test('text without a dollar sign is not changed by interpolation, and a doubled 
   );
 });
 
-test('a value that is substituted is not looked at again', (t) => {
+test('substituted values are not interpolated again', (t) => {
   fc.assert(
     fc.property(fc.string(), (value) => {
       t.is(
@@ -83,7 +83,7 @@ test('a value that is substituted is not looked at again', (t) => {
   );
 });
 
-test('a duration that is printed is read as the same', (t) => {
+test('a formatted duration parses to the same value', (t) => {
   fc.assert(
     fc.property(fc.bigInt(-(2n ** 62n), 2n ** 62n), (nanoseconds) => {
       t.is(parseDuration(formatDuration(nanoseconds)), nanoseconds);
@@ -91,7 +91,7 @@ test('a duration that is printed is read as the same', (t) => {
   );
 });
 
-test('a number of bytes is read as itself', (t) => {
+test('a plain number of bytes parses to itself', (t) => {
   fc.assert(
     fc.property(fc.nat(), (bytes) => {
       t.is(parseBytes(String(bytes)), BigInt(bytes));
@@ -99,7 +99,7 @@ test('a number of bytes is read as itself', (t) => {
   );
 });
 
-test('words in single quotes come out of a command line as they went in', (t) => {
+test('words in single quotes are not changed by splitting', (t) => {
   const word = fc.string().filter((text) => !text.includes("'"));
   fc.assert(
     fc.property(fc.array(word, { minLength: 1 }), (words) => {
@@ -124,7 +124,7 @@ const graphs = fc
     return services;
   });
 
-test('services stand after what they depend on, or a circle is found', (t) => {
+test('services are sorted after their dependencies unless a cycle is found', (t) => {
   fc.assert(
     fc.property(graphs, (services) => {
       const order = dependencyOrder(services);

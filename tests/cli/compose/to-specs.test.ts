@@ -42,7 +42,7 @@ async function refusalOf(t: ExecutionContext, text: string): Promise<string> {
   return messageOf(error).replace(/^.*\/compose\.yaml/, 'compose.yaml');
 }
 
-test('names, labels and engine words of a service are those of docker compose', async (t) => {
+test('names, labels and the engine restart policy of a service are those of docker compose', async (t) => {
   const spec = await serviceOf(t, 'labels: [own=1]\nrestart: on-failure:3');
   t.is(spec.name, 'shop_a');
   t.is(spec.service, 'a');
@@ -60,17 +60,17 @@ test('names, labels and engine words of a service are those of docker compose', 
   t.deepEqual(spec.task.networks, [{ network: 'shop_default', aliases: [] }]);
 });
 
-test('the config hash is the one docker compose prints for a bare service', async (t) => {
+test('the config hash of a minimal service equals docker compose’s', async (t) => {
   const { configHash } = await serviceOf(t, '');
   t.is(configHash.slice(0, 8), 'd5457d0b');
 });
 
-test('a command that is not there inherits, an empty one clears', async (t) => {
+test('an absent command keeps the image’s command, an empty one clears it', async (t) => {
   t.is((await serviceOf(t, '')).task.container.command, undefined);
   t.deepEqual((await serviceOf(t, 'command: []')).task.container.command, []);
 });
 
-test('the restart policy of deploy is the orchestrator’s and switches the engine’s off', async (t) => {
+test('deploy.restart_policy sets the orchestrator’s policy and disables the engine’s', async (t) => {
   const { task } = await serviceOf(
     t,
     'restart: always\ndeploy: {restart_policy: {condition: on-failure, delay: 2s}}',
@@ -84,7 +84,7 @@ test('the restart policy of deploy is the orchestrator’s and switches the engi
   });
 });
 
-test('ports are published where the container runs, ranges and addresses kept', async (t) => {
+test('ports are published in host mode with ranges and addresses', async (t) => {
   const { task } = await serviceOf(t, 'ports: ["3000", "127.0.0.1:80:81/udp", "6000-6002:90"]');
   t.deepEqual(task.ports, [
     { target: 3000, protocol: 'tcp', mode: 'host' },
@@ -93,7 +93,7 @@ test('ports are published where the container runs, ranges and addresses kept', 
   ]);
 });
 
-test('resources of old and new form end in the same limits and reservations', async (t) => {
+test('old and new forms of resources give the same limits and reservations', async (t) => {
   const wanted = {
     limits: { nanoCpus: 500_000_000, memoryBytes: 67_108_864 },
     reservations: { nanoCpus: 0, memoryBytes: 33_554_432 },
@@ -107,7 +107,7 @@ test('resources of old and new form end in the same limits and reservations', as
   t.deepEqual(now.task.resources, wanted);
 });
 
-test('mounts keep their kind, named volumes get the name they have in the cluster', async (t) => {
+test('mounts keep their type, named volumes get their cluster name', async (t) => {
   const specs = await specsOf(
     t,
     'services: {a: {image: x, volumes: ["data:/d:ro", "/host:/h", "/anon"], tmpfs: ["/t:size=1m"]}}\nvolumes: {data: }',
@@ -125,7 +125,7 @@ test('mounts keep their kind, named volumes get the name they have in the cluste
   );
 });
 
-test('keys that mean something to the engine only are in its own words', async (t) => {
+test('engine keys are mapped to the Engine API', async (t) => {
   const { task } = await serviceOf(
     t,
     `
@@ -166,7 +166,7 @@ extra_hosts: ["h:1.2.3.4"]
   t.deepEqual(task.container.extraHosts, ['h:1.2.3.4']);
 });
 
-test('links make an alias of the target in the networks both are in', async (t) => {
+test('links define an alias of the target on shared networks', async (t) => {
   const specs = await specsOf(
     t,
     'services: {db: {image: x, networks: [one, two]}, web: {image: y, links: ["db:store"], networks: [one]}}\nnetworks: {one: , two: }',
@@ -184,7 +184,7 @@ test('links make an alias of the target in the networks both are in', async (t) 
   ]);
 });
 
-test('what a service shares of others is told by their keys', async (t) => {
+test('shared namespaces and volumes refer to services by key', async (t) => {
   const text = `services:
   a:
     image: x
@@ -214,7 +214,7 @@ test('what a service shares of others is told by their keys', async (t) => {
   t.deepEqual(b?.task.container.hostConfig, { IpcMode: 'shareable' });
 });
 
-test('services that share things have as many replicas as the one that says so', async (t) => {
+test('all services of a pod get the number of replicas of the one that sets it', async (t) => {
   const file = (a: string, b: string) =>
     `services:\n  a: {image: x, network_mode: "service:b"${a}}\n  b: {image: y${b}}`;
   const counts = async (text: string) => (await specsOf(t, text)).services.map(({ mode }) => mode);
@@ -223,23 +223,23 @@ test('services that share things have as many replicas as the one that says so',
   t.deepEqual(await counts(file(', deploy: {replicas: 3}', '')), [three, three]);
   t.regex(
     await refusalOf(t, file(', scale: 2', ', scale: 3')),
-    /^compose\.yaml:\d+:\d+: services\.\w\.scale: \d replicas do not go with \d of service \w/,
+    /^compose\.yaml:\d+:\d+: services\.\w\.scale: \d replicas differ from \d of service \w/,
   );
   t.regex(
     await refusalOf(t, file('', ', deploy: {mode: global}')),
-    /mode (global|replicated) does not go with mode (global|replicated) of service \w/,
+    /mode (global|replicated) differs from mode (global|replicated) of service \w/,
   );
 });
 
-test('a container that is not of the project cannot be shared with', async (t) => {
+test('sharing with a container outside the project is refused', async (t) => {
   const text = 'services:\n  a: {image: x, pid: "container:other"}';
   t.regex(
     await refusalOf(t, text),
-    /^compose\.yaml:2:\d+: services\.a\.pid: container "other" is none of this project/,
+    /^compose\.yaml:2:\d+: services\.a\.pid: container "other" is not in this project/,
   );
 });
 
-test('hooks are carried as they are written', async (t) => {
+test('hooks are translated with all fields', async (t) => {
   const { task } = await serviceOf(
     t,
     `post_start:
@@ -262,7 +262,7 @@ pre_stop: [{command: bye now}]`,
   t.deepEqual(task.container.preStop, [{ command: ['bye', 'now'], privileged: false, env: {} }]);
 });
 
-test('a job is tried again until it has ended well, and never after', async (t) => {
+test('a job is retried until it succeeds and is not restarted after that', async (t) => {
   const job = await serviceOf(t, 'deploy: {mode: replicated-job, replicas: 2}');
   t.deepEqual(job.mode, { kind: 'replicated', replicas: 2, job: true });
   t.deepEqual(job.task.restart, {
@@ -279,11 +279,11 @@ test('a job is tried again until it has ended well, and never after', async (t) 
   t.is(thrice.task.restart?.maxAttempts, 3);
   t.regex(
     await refusalOf(t, 'services:\n  a: {image: x, restart: always, deploy: {mode: global-job}}'),
-    /services\.a\.restart: always would start a job again that has ended well/,
+    /services\.a\.restart: "always" would restart a completed job/,
   );
 });
 
-test('changed content of a secret is another object, which rolls its users', async (t) => {
+test('changed content of a secret creates a new object and updates its services', async (t) => {
   const text = 'services: {a: {image: x, secrets: [s]}}\nsecrets: {s: {environment: S}}';
   const [one, two] = [await specsOf(t, text, { S: 'one' }), await specsOf(t, text, { S: 'two' })];
   t.is(Buffer.from(one.secrets[0]?.data ?? '', 'base64').toString(), 'one');
@@ -296,15 +296,15 @@ test('changed content of a secret is another object, which rolls its users', asy
   });
 });
 
-test('a secret of a variable that is not set is refused before anything is sent', async (t) => {
+test('a secret from an unset variable is refused on load', async (t) => {
   const text = 'services: {a: {image: x, secrets: [s]}}\nsecrets:\n  s: {environment: NOPE}';
   t.is(
     await refusalOf(t, text),
-    'compose.yaml:3:3: secrets.s: environment variable NOPE of secret s is not set',
+    'compose.yaml:3:3: secrets.s: environment variable NOPE of secret s is not set; export it',
   );
 });
 
-test('files that were moved, and other dependencies, restart nothing', async (t) => {
+test('moved files and changed dependencies do not change the task', async (t) => {
   const text = 'services: {a: {image: x, depends_on: [b]}, b: {image: y}}';
   const hashOf = (specs: ProjectSpecs): string | undefined =>
     specs.services.filter(({ service }) => service === 'a').map((spec) => taskHashOf(spec, 0))[0];
@@ -314,7 +314,7 @@ test('files that were moved, and other dependencies, restart nothing', async (t)
   t.not(hashOf(await specsOf(t, text.replace('depends_on: [b]', 'labels: [l]'))), here);
 });
 
-test('services of inactive profiles are known, so that they are no orphans', async (t) => {
+test('services of inactive profiles are known and not orphans', async (t) => {
   const specs = await specsOf(t, 'services: {a: {image: x}, b: {image: y, profiles: [p]}}');
   t.deepEqual(
     specs.services.map(({ service }) => service),
@@ -324,14 +324,14 @@ test('services of inactive profiles are known, so that they are no orphans', asy
 });
 
 const refusals: readonly (readonly [string, string])[] = [
-  ['network_mode: container:x', 'services.a.network_mode: container "x" is none of this project'],
+  ['network_mode: container:x', 'services.a.network_mode: container "x" is not in this project'],
   [
     'mac_address: 03:42:ac:11:65:43',
-    'services.a.mac_address: "03:42:ac:11:65:43" is not a MAC address',
+    'services.a.mac_address: "03:42:ac:11:65:43" is not a unicast MAC address',
   ],
   ['external_links: [x]', 'services.a.external_links: not supported'],
-  ['ipc: container:x', 'services.a.ipc: container "x" is none of this project'],
-  ['uts: container:x', 'services.a.uts: sharing by container:x is not supported'],
+  ['ipc: container:x', 'services.a.ipc: container "x" is not in this project'],
+  ['uts: container:x', 'services.a.uts: container:x is not supported'],
   ['use_api_socket: true', 'services.a.use_api_socket: not supported'],
 ];
 

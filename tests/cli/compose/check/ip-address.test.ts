@@ -3,7 +3,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { isIpv4, isIpv6 } from '../../../../cli/compose/check/ip-address.js';
 
-test('addresses are those that Node knows', (t) => {
+test('addresses are recognized as by Node', (t) => {
   fc.assert(
     fc.property(fc.oneof(fc.ipV4(), fc.ipV6(), fc.string(), fc.ipV4Extended()), (text) => {
       t.is(isIpv4(text), isIPv4(text));
@@ -28,7 +28,7 @@ for (const text of [
   '01.2.3.4',
   '12345::',
 ]) {
-  test(`${text} is taken as Node takes it`, (t) => {
+  test(`${text} is classified as by Node`, (t) => {
     t.is(isIpv6(text), isIPv6(text));
     t.is(isIpv4(text), isIPv4(text));
   });

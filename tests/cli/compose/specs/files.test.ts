@@ -10,7 +10,7 @@ function nameOfSecret(content: string): string {
   return toDataInputs(project, 'secrets', contents)[0]?.spec.name ?? '';
 }
 
-test("a secret's name follows its content, and is no fast hash of it", (t) => {
+test("a secret's name depends on its content and contains no fast hash of it", (t) => {
   const name = nameOfSecret('hunter2');
   t.regex(name, /^shop_pass-[0-9a-f]{12}$/);
   t.is(nameOfSecret('hunter2'), name);
