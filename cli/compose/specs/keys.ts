@@ -249,11 +249,11 @@ function rows(keys: Readonly<Record<string, KeyFate>>): string[] {
   );
   const width = (column: 0 | 1 | 2, title: string): number =>
     Math.max(title.length, ...lines.map((line) => line[column].length));
-  const widths = [width(0, 'key'), width(1, 'place'), width(2, 'how')] as const;
+  const widths = [width(0, 'key'), width(1, 'support'), width(2, 'notes')] as const;
   const row = (cells: readonly [string, string, string]): string =>
     `| ${cells.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join(' | ')} |`;
   return [
-    row(['key', 'place', 'how']),
+    row(['key', 'support', 'notes']),
     `| ${widths.map((size) => '-'.repeat(size)).join(' | ')} |`,
     ...lines.map(row),
   ];
