@@ -86,5 +86,5 @@ function choice<Choice extends string>(
   if (value === undefined) return 'auto';
   const found = choices.find((known) => known === value);
   if (found !== undefined) return found;
-  throw new AppError('invalid', `invalid ${flag} "${value}": use one of ${choices.join(', ')}`);
+  throw new AppError('invalid', `invalid ${flag} "${value}"; use one of ${choices.join(', ')}`);
 }

@@ -20,11 +20,14 @@ function addGlobalOptions(program: Command): Command {
     .option('--env-file <file>', 'alternate environment file', collect)
     .option('--profile <name>', 'profile to enable', collect)
     .option('--all-resources', 'include all resources, even those not used by services')
-    .option('--parallel <number>', 'images moved at the same time, -1 for no limit')
+    .option(
+      '--parallel <number>',
+      'maximum number of images transferred in parallel, -1 for unlimited',
+    )
     .option('--progress <type>', 'type of progress output (auto, tty, plain, json, quiet)')
-    .option('--ansi <when>', 'control characters (never, always, auto)')
+    .option('--ansi <when>', 'when to print ANSI control characters (never, always, auto)')
     .option('--cluster <name>', 'cluster to act on')
-    .option('--storage-path <path>', 'folder of machines, clusters and certificates')
+    .option('--storage-path <path>', 'directory of machines, clusters and certificates')
     .option('-D, --debug', 'show stack traces of errors')
     .addOption(new Option('-v, --version', 'show the version'));
 }
@@ -39,7 +42,7 @@ export type MakeCli = (flags: GlobalFlags) => Cli;
 export function buildProgram(makeCli: MakeCli): Command {
   const program = quietErrors(
     addGlobalOptions(new Command('shoal'))
-      .description('Compose applications over many machines')
+      .description('Run Compose applications on many machines')
       .usage('[OPTIONS] COMMAND')
       .configureHelp({ subcommandTerm: (command) => command.name() })
       .enablePositionalOptions()
@@ -87,8 +90,8 @@ async function unknownCommand(name: string): Promise<AppError> {
     entry.name,
     ...(entry.alias ? [entry.alias] : []),
   ]);
-  const near = closest(name, names);
-  const hint = near === undefined ? '' : ` (did you mean "${near}"?)`;
+  const suggestion = closest(name, names);
+  const hint = suggestion === undefined ? '' : ` (did you mean "${suggestion}"?)`;
   return new AppError('invalid', `unknown command "${name}"${hint}; see "shoal --help"`);
 }
 

@@ -15,7 +15,7 @@ export function compileFilters<T>(
   entries: readonly string[] | undefined,
   tests: FilterTests<T>,
 ): (item: T) => boolean {
-  const wanted = new Map<string, string[]>();
+  const values = new Map<string, string[]>();
   for (const entry of entries ?? []) {
     const at = entry.indexOf('=');
     const key = entry.slice(0, Math.max(0, at));
@@ -23,21 +23,21 @@ export function compileFilters<T>(
       const keys = Object.keys(tests).map((name) => `${name}=`);
       throw new AppError(
         'invalid',
-        `invalid --filter "${entry}": use ${keys.join(', ')} with a value`,
+        `invalid --filter "${entry}"; use ${keys.join(', ')} with a value`,
       );
     }
-    wanted.set(key, [...(wanted.get(key) ?? []), entry.slice(at + 1)]);
+    values.set(key, [...(values.get(key) ?? []), entry.slice(at + 1)]);
   }
   return (item) =>
-    [...wanted].every(([key, values]) => {
+    [...values].every(([key, alternatives]) => {
       const test = (value: string): boolean => tests[key]?.(item, value) ?? false;
-      return key.endsWith('label') ? values.every(test) : values.some(test);
+      return key.endsWith('label') ? alternatives.every(test) : alternatives.some(test);
     });
 }
 
 /** Tests the value of `label=KEY` or `label=KEY=VALUE`. */
-export function hasLabel(labels: Labels, wanted: string): boolean {
-  const [key = '', ...value] = wanted.split('=');
+export function hasLabel(labels: Labels, filter: string): boolean {
+  const [key = '', ...value] = filter.split('=');
   const found = labels[key];
   return value.length === 0 ? found !== undefined : found === value.join('=');
 }
@@ -53,5 +53,5 @@ export function oneOf<Choice extends string>(
 ): Choice {
   const found = choices.find((choice) => choice === value.toLowerCase());
   if (found !== undefined) return found;
-  throw new AppError('invalid', `unknown ${what} "${value}": use one of ${choices.join(', ')}`);
+  throw new AppError('invalid', `unknown ${what} "${value}"; use one of ${choices.join(', ')}`);
 }

@@ -38,27 +38,27 @@ export function parsePorts(spec: string): ParsedPort[] {
   if (!['tcp', 'udp', 'sctp'].includes(protocol.toLowerCase())) {
     throw new Error(`port "${spec}" has unknown protocol "${protocol}"; use tcp, udp or sctp`);
   }
-  const inside = parseRange(container, spec);
-  const outside = host === '' ? undefined : parseRange(host, spec);
-  const count = inside.end - inside.start;
-  if (outside !== undefined && outside.end - outside.start !== count && count !== 0) {
+  const containerRange = parseRange(container, spec);
+  const hostRange = host === '' ? undefined : parseRange(host, spec);
+  const count = containerRange.end - containerRange.start;
+  if (hostRange !== undefined && hostRange.end - hostRange.start !== count && count !== 0) {
     throw new Error(`port "${spec}" has ranges of different length; use equal ranges`);
   }
   const ports = Array.from({ length: count + 1 }, (_, index) => ({
     hostIp,
-    target: inside.start + index,
-    published: publishedAt(outside, count, index),
+    target: containerRange.start + index,
+    published: publishedAt(hostRange, count, index),
     protocol: protocol.toLowerCase(),
   }));
   const order = (port: ParsedPort): string => `${String(port.target)}/${port.protocol}`;
   return ports.sort((a, b) => (order(a) < order(b) ? -1 : 1));
 }
 
-function publishedAt(outside: Range | undefined, count: number, index: number): string {
-  if (outside === undefined) return '';
-  if (count === 0 && outside.end !== outside.start)
-    return `${String(outside.start)}-${String(outside.end)}`;
-  return String(outside.start + index);
+function publishedAt(hostRange: Range | undefined, count: number, index: number): string {
+  if (hostRange === undefined) return '';
+  if (count === 0 && hostRange.end !== hostRange.start)
+    return `${String(hostRange.start)}-${String(hostRange.end)}`;
+  return String(hostRange.start + index);
 }
 
 function splitPort(

@@ -35,10 +35,10 @@ function oneOf(
   refuse: Refuse,
 ): void {
   if (value === undefined || allowed.includes(value)) return;
-  const near = closest(value, allowed);
+  const suggestion = closest(value, allowed);
   refuse(
     path,
-    `"${value}" is not a valid value; use one of ${allowed.join(', ')}${near === undefined ? '' : `; did you mean ${near}?`}`,
+    `"${value}" is not a valid value; use one of ${allowed.join(', ')}${suggestion === undefined ? '' : `; did you mean ${suggestion}?`}`,
   );
 }
 

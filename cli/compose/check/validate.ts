@@ -180,9 +180,9 @@ function unknownKey(key: string, path: Path, rule: Schema): string {
   if (known.length === 0) {
     return `additional properties '${key}' not allowed; use letters, digits, ., _ and - in names`;
   }
-  const near = closest(key, known);
+  const suggestion = closest(key, known);
   const services = path.length === 0 ? '; put services under the key services' : '';
-  const hint = near === undefined ? services : `; did you mean ${near}?`;
+  const hint = suggestion === undefined ? services : `; did you mean ${suggestion}?`;
   return `additional properties '${key}' not allowed here${hint}`;
 }
 

@@ -355,7 +355,7 @@ test('unknown commands and flags fail with one line, and --help succeeds', async
   t.is((await of('ps', '--nosuch')).code, 1);
   t.is(
     (await of('--progress', 'loud', 'ps')).error,
-    'invalid --progress "loud": use one of auto, tty, plain, json, quiet',
+    'invalid --progress "loud"; use one of auto, tty, plain, json, quiet',
   );
   const help = await of('--help');
   t.is(help.code, 0);

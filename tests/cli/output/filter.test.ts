@@ -28,7 +28,7 @@ test('values of one key are alternatives; all keys and labels must match', (t) =
 
 test('an invalid filter is refused with the valid ones', (t) => {
   t.throws(() => names('color=red'), {
-    message: /invalid --filter "color=red": use name=, label=/u,
+    message: /invalid --filter "color=red"; use name=, label=/u,
   });
   t.throws(() => names('name'), { message: /invalid --filter "name"/u });
   t.throws(() => oneOf('role', 'boss', ['manager', 'worker']), {
