@@ -1,13 +1,14 @@
 export interface BackoffOptions {
   readonly firstMs: number;
   readonly maxMs: number;
-  /** Growth per failure; 2 unless told. */
+  /** Growth factor per failure; default 2. */
   readonly factor?: number;
 }
 
 /**
- * Wait before try number `failures` + 1, in ms. `jitter` in [0, 1) spreads it over the upper half, so that
- * many who failed together do not come back together.
+ * Delay in ms before attempt `failures` + 1: exponential, capped at `maxMs`. `jitter` in [0, 1)
+ * spreads the delay over its upper half, so that clients that failed together do not retry
+ * together.
  */
 export function backoffMs(options: BackoffOptions, failures: number, jitter: number): number {
   const factor = options.factor ?? 2;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** JSON with keys in sorted order and undefined left out: equal values give equal text. */
+/** JSON with sorted keys and without undefined fields: equal values serialize to equal text. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value))
     return `[${value.map((item) => canonicalJson(item ?? null)).join(',')}]`;
@@ -13,7 +13,7 @@ export function canonicalJson(value: unknown): string {
   return JSON.stringify(value);
 }
 
-/** SHA-256 in hex of the canonical JSON. */
+/** SHA-256 of the value's canonical JSON, in hex. */
 export function hashOf(value: unknown): string {
   return createHash('sha256').update(canonicalJson(value)).digest('hex');
 }

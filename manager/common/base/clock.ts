@@ -1,10 +1,18 @@
-/** Time and timers, handed in so that tests and the simulation decide how fast it goes. */
+/** Time and timers, injected so that tests and the simulation control how fast time passes. */
 export interface Clock {
-  /** Milliseconds since the epoch. It jumps when somebody sets the machine's clock: only for what people read or other machines said. */
+  /**
+   * Wall-clock time, ms since the epoch. It jumps when the machine's clock is set: use it only for
+   * times shown to users or compared with other machines.
+   */
   now(): number;
-  /** Milliseconds since some moment of the past, whatever is done to the machine's clock: for all that lasts. */
+  /**
+   * Monotonic time in ms since an arbitrary start. Use it for durations, timeouts and intervals.
+   */
   elapsed(): number;
-  /** Calls back once after `delayMs`; the returned function cancels. Never keeps a process alive alone. */
+  /**
+   * Calls `callback` once after `delayMs`; the returned function cancels the timer. A pending timer
+   * does not keep the process alive.
+   */
   after(delayMs: number, callback: () => void): () => void;
 }
 

@@ -1,5 +1,6 @@
 /**
- * What went wrong, as far as a caller may care. Outward tables map it to HTTP status and exit code.
+ * Error category, the only part of an error that callers branch on. The transport server maps it to
+ * an HTTP status, the CLI to an exit code.
  */
 export type ErrorKind =
   | 'invalid'
@@ -13,7 +14,7 @@ export type ErrorKind =
   | 'internal';
 
 export interface AppErrorOptions {
-  /** More lines for a reader who wants them: what was run, what came back. */
+  /** Further lines for diagnosis, such as the command that ran and its output. */
   readonly detail?: string;
   readonly cause?: unknown;
 }
@@ -21,8 +22,8 @@ export interface AppErrorOptions {
 const brand = Symbol.for('shoal.AppError');
 
 /**
- * The one error class of the project. `message` is one lower-case line without a full stop that says
- * what, which, where and what to do. Subclass only when a caller needs more fields.
+ * Base class of all errors in the project. `message` is one lower-case line without a full stop:
+ * the affected object, the problem, and the remedy. Subclass only when a caller needs more fields.
  */
 export class AppError extends Error {
   readonly kind: ErrorKind;
@@ -36,7 +37,7 @@ export class AppError extends Error {
     this.detail = options.detail;
   }
 
-  /** Whether trying the same again later may succeed. */
+  /** Whether a later retry of the same request may succeed. */
   get temporary(): boolean {
     return this.kind === 'unavailable' || this.kind === 'timeout' || this.kind === 'conflict';
   }
@@ -56,17 +57,19 @@ export const isCancelled = (error: unknown): boolean => isKind(error, 'cancelled
 export const isForbidden = (error: unknown): boolean => isKind(error, 'forbidden');
 export const isUnavailable = (error: unknown): boolean => isKind(error, 'unavailable');
 
-/** The one line to show for anything that was thrown. */
+/** One-line message for any thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Turns anything thrown into an AppError, keeping one that already is. */
+/** Wraps any thrown value in an AppError of `kind`; an AppError is returned unchanged. */
 export function toAppError(error: unknown, kind: ErrorKind = 'internal'): AppError {
   return isAppError(error) ? error : new AppError(kind, messageOf(error), { cause: error });
 }
 
-/** This process is no part of the cluster any more: its node was removed. No trying again helps. */
+/**
+ * Thrown when this process's node was removed from the cluster. Permanent: retries cannot succeed.
+ */
 export class RemovedError extends AppError {
   constructor(message: string) {
     super('forbidden', message);

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 
-/** Whether a call of node:fs failed because there is nothing at the path. */
+/** Whether a node:fs call failed with ENOENT: the path does not exist. */
 export function isMissing(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === 'ENOENT';
 }
 
-/** The text of a file; undefined when there is none. */
+/** Reads a UTF-8 file; undefined if it does not exist. */
 export async function readIfThere(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');

@@ -1,6 +1,7 @@
 /**
- * A duration as Docker's tables say it: `2 minutes`, `About an hour`, `3 weeks`. Negative ones, which
- * clocks that differ can make, count as nothing. (Steps as in docker/go-units `HumanDuration`.)
+ * Formats a duration like the Docker CLI: `2 minutes`, `About an hour`, `3 weeks`. Negative
+ * durations, caused by clock skew between machines, count as zero. Thresholds match docker/go-units
+ * `HumanDuration`.
  */
 export function humanDuration(ms: number): string {
   const seconds = Math.floor(Math.max(0, ms) / 1000);

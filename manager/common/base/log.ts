@@ -1,10 +1,13 @@
-/** One JSON line per message on standard error, where journald picks it up. */
+/**
+ * Structured logger: one JSON line per message, written to standard error and collected by
+ * journald.
+ */
 export interface Logger {
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
-  /** A logger that adds `fields` to every line. */
+  /** Returns a logger that adds `fields` to every line. */
   child(fields: LogFields): Logger;
 }
 
@@ -42,7 +45,7 @@ export function jsonLogger(
   };
 }
 
-/** Drops everything: for tests and for libraries that need a logger. */
+/** Discards every message; for tests and for code that requires a logger. */
 export const silentLogger: Logger = jsonLogger(
   'error',
   () => undefined,

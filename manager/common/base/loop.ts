@@ -7,22 +7,27 @@ export interface LoopOptions {
   readonly name: string;
   readonly clock: Clock;
   readonly log: Logger;
-  /** One turn: look, decide, write. Throwing makes the loop try again after a back-off. */
+  /**
+   * One reconcile pass: observe, decide, write. The loop retries a pass that throws, with back-off.
+   */
   readonly turn: (signal: AbortSignal) => Promise<void>;
-  /** Turns at least this often, in ms, even when nobody pokes: the full resync. */
+  /** Resync interval, ms: a pass runs this long after the last one even without a trigger. */
   readonly resyncMs?: number;
   /**
-   * A full look at start and every `everyMs`, however busy: `mark` notes everything as to be looked at. It
-   * finds what an event should have told and did not.
+   * Full resync at start and every `everyMs`, however busy the loop is. `mark` queues every object
+   * for the next pass, which repairs the effects of missed events.
    */
   readonly full?: { readonly everyMs: number; readonly mark: () => void };
-  /** Collects pokes this long before a turn, in ms. 0 starts the turn in the same tick's microtask. */
+  /**
+   * Debounce: ms to collect triggers before a pass. 0 starts the pass in a microtask of the same
+   * tick.
+   */
   readonly settleMs?: number;
 }
 
 /**
- * The one reconcile loop: level-triggered, single flight, back-off after errors, ends cleanly. A poke says
- * only "look again"; any number of pokes during a turn lead to one more turn.
+ * Reconcile loop: level-triggered, single-flight, with back-off after errors and a clean shutdown.
+ * A trigger carries no data; any number of triggers during a pass cause exactly one more pass.
  */
 export class Loop {
   readonly #options: LoopOptions;
@@ -38,16 +43,16 @@ export class Loop {
   }
 
   start(): void {
-    this.#markAll();
+    this.#fullResync();
     this.poke();
   }
 
-  #markAll(): void {
+  #fullResync(): void {
     const { full, clock } = this.#options;
     if (full === undefined) return;
     full.mark();
     this.#cancelFull = clock.after(full.everyMs, () => {
-      this.#markAll();
+      this.#fullResync();
       this.poke();
     });
   }
@@ -60,7 +65,7 @@ export class Loop {
     this.#schedule(this.#options.settleMs ?? 0);
   }
 
-  /** Ends the loop; resolves when a running turn has ended. */
+  /** Stops the loop; resolves once the running pass has ended. */
   async stop(): Promise<void> {
     this.#abort.abort();
     this.#cancelTimer?.();
@@ -82,14 +87,14 @@ export class Loop {
   #begin(): void {
     this.#cancelTimer = undefined;
     if (this.#running !== undefined || this.#abort.signal.aborted) return;
-    this.#running = this.#turn().finally(() => {
+    this.#running = this.#runPass().finally(() => {
       this.#running = undefined;
-      this.#next();
+      this.#scheduleNext();
     });
   }
 
-  async #turn(): Promise<void> {
-    // Leave the poker's stack first: a turn never runs inside the commit that caused it.
+  async #runPass(): Promise<void> {
+    // Unwind the caller's stack first: a pass never runs inside the commit that triggered it.
     await Promise.resolve();
     this.#dirty = false;
     try {
@@ -104,7 +109,7 @@ export class Loop {
     }
   }
 
-  #next(): void {
+  #scheduleNext(): void {
     if (this.#abort.signal.aborted) return;
     if (this.#failures > 0) {
       this.#dirty = true;

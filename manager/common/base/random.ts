@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
 
-/** Source of new ids, handed in so that a simulation is repeatable. */
+/** Generates a new id. Injected so that a simulation is reproducible. */
 export type NewId = () => string;
 
 const alphabet = '0123456789abcdefghijklmnopqrstuvwxyz';
 
-/** 25 lower-case letters and digits (about 128 bits), as Docker's object ids look. */
+/** 25 lower-case letters and digits (about 128 bits), the format of swarm object ids. */
 export const newId: NewId = () =>
   Array.from(randomBytes(25), (byte) => alphabet[byte % alphabet.length]).join('');
 
-/** Deterministic numbers in [0, 1) from a 32-bit seed (mulberry32). */
+/** Deterministic pseudo-random numbers in [0, 1) from a 32-bit seed (mulberry32). */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

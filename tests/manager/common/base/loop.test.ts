@@ -25,7 +25,7 @@ function loop(options: Partial<LoopOptions> = {}) {
   return { loop: made, clock, turns, advance };
 }
 
-test('any number of pokes before a turn lead to one, and those during it to one more', async (t) => {
+test('triggers before a pass coalesce into one pass, triggers during a pass into one more', async (t) => {
   let release = (): void => undefined;
   let turns = 0;
   const { loop: made } = loop({
@@ -48,7 +48,7 @@ test('any number of pokes before a turn lead to one, and those during it to one 
   t.is(turns, 2);
 });
 
-test('a turn that fails comes again, later each time, and one that succeeds ends that', async (t) => {
+test('a failing pass is retried with growing delays until a pass succeeds', async (t) => {
   let fails = true;
   const times: number[] = [];
   const world = loop({
@@ -71,7 +71,7 @@ test('a turn that fails comes again, later each time, and one that succeeds ends
   await world.loop.stop();
 });
 
-test('everything is marked at start and at fixed times, however often it is poked between', async (t) => {
+test('a full resync runs at start and at fixed intervals however often the loop is triggered', async (t) => {
   const marks: number[] = [];
   const world = loop({
     full: {
@@ -93,7 +93,7 @@ test('everything is marked at start and at fixed times, however often it is poke
   t.is(marks.length, 3);
 });
 
-test('without pokes it turns after its time, and after the end never again', async (t) => {
+test('an idle loop runs a pass every resync interval and none after it was stopped', async (t) => {
   const world = loop({ resyncMs: 500 });
   world.loop.start();
   await nextTick();
