@@ -2,14 +2,14 @@ import { AppError } from '../common/base/errors.js';
 import { protocolVersion } from '../common/protocol/messages.js';
 
 /**
- * The version both ends will speak. There is only one so far; a newer end must be able to speak it.
- * Throws `unsupported` when the other end is older than what this one still knows.
+ * Returns the protocol version to use with a peer. Only one version exists so far; newer peers must
+ * support it. Throws `unsupported` if the peer is older than the minimum version.
  */
 export function negotiateVersion(theirs: number): number {
   if (theirs < protocolVersion) {
     throw new AppError(
       'unsupported',
-      `the other end speaks protocol ${theirs}, this one needs ${protocolVersion} or newer: upgrade it`,
+      `peer speaks protocol version ${theirs}, version ${protocolVersion} or newer is required; upgrade the peer`,
     );
   }
   return protocolVersion;

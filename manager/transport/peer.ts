@@ -1,15 +1,15 @@
-/** Who is at the other end, as its certificate says; the manager's composition root fills it in. */
+/** Identity of the remote end, from its certificate; set by the manager's composition root. */
 export interface Peer {
-  /** Cluster of a worker or manager; of a client, its user. */
+  /** Cluster of a worker or manager; user of a client. */
   readonly clusterId: string;
   readonly role: 'worker' | 'manager' | 'client';
   readonly nodeId: string;
-  /** Names that stand in its certificate: a renewed one carries them on. */
+  /** Subject alternative names, carried over to a renewed certificate. */
   readonly alternativeNames?: readonly string[];
-  /** Serial number of its certificate, lower-case hex. */
+  /** Serial number of the certificate, lower-case hex. */
   readonly serial?: string;
-  /** Of a worker or manager: id of the authority that signed its certificate. */
+  /** Id of the authority that signed the certificate of a worker or manager. */
   readonly authority?: string;
-  /** The manager that passed the request on. */
+  /** Node id of the manager that forwarded the request. */
   readonly via?: string;
 }

@@ -17,25 +17,25 @@ import type { WebOptions } from './transport-web.js';
 import { readUpgradeBody } from './transport-web.js';
 
 export interface ServeOptions<Identity> {
-  /** `0` as port takes a free one. */
   readonly host: string;
+  /** 0 picks a free port. */
   readonly port: number;
   readonly tls: TlsMaterial;
   readonly log: Logger;
   /**
-   * Who holds a certificate that TLS has verified, or for whom it says to ask (`behalfHeader`). Throws
-   * `forbidden` for one who may not come in.
+   * Maps a certificate verified by TLS to an identity, or to the client it forwards a request for
+   * (`behalfHeader`). Throws `forbidden` to reject the peer.
    */
   readonly identify: (certificate: PeerCertificateNames, behalf: string | undefined) => Identity;
-  /** Answers a `POST` with a JSON value; errors become their status and `{kind, message}`. */
+  /** Handles a `POST`; resolves with JSON. Errors are sent as their status and `{kind, message}`. */
   readonly call: (request: CallRequest<Identity>) => Promise<unknown>;
-  /** Somebody wants a WebSocket: `accept` or throw. */
+  /** Handles a WebSocket request: calls `accept` or throws. */
   readonly stream: (request: StreamRequest<Identity>) => void | Promise<void>;
-  /** Body of `GET` on this path, for anybody; all else needs a certificate, but what `open` lists. */
+  /** `GET` response on this path without a certificate; paths not in `open` require one. */
   readonly health: { readonly path: string; readonly answer: () => object };
-  /** `GET` or `POST` by path for who has no certificate: short bodies only, and whoever answers takes care. */
+  /** `GET` and `POST` handlers by path for unauthenticated clients; bodies up to 64 KiB. */
   readonly open?: Readonly<Record<string, (request: OpenRequest) => Promise<unknown>>>;
-  /** A text for `GET` on this path, for whoever `identify` lets in. */
+  /** Text response to `GET` on this path, for peers that `identify` accepts. */
   readonly page?: {
     readonly path: string;
     readonly contentType: string;
@@ -48,11 +48,11 @@ export interface CallRequest<Identity> {
   readonly path: string;
   readonly identity: Identity;
   readonly body: unknown;
-  /** Aborted when the client has gone. */
+  /** Aborted when the client disconnects. */
   readonly signal: AbortSignal;
 }
 
-/** A request of who knows. */
+/** A request from an unauthenticated client. */
 export interface OpenRequest {
   /** IP address of the client. */
   readonly remote: string;
@@ -69,9 +69,9 @@ export interface StreamRequest<Identity> {
 
 export interface TransportServer {
   readonly port: number;
-  /** Takes renewed certificates for connections from now on. */
+  /** Uses renewed certificates for new connections. */
   renew(tls: TlsMaterial): void;
-  /** Asks `identify` again about everybody who is connected, and drops who may not be here any more. */
+  /** Repeats `identify` for all connected peers and disconnects those it now rejects. */
   recheck(): void;
   /** Stops listening and drops every connection. */
   close(): Promise<void>;
@@ -94,12 +94,12 @@ const maxOpenBodyBytes = 64 * 1024;
 const keepAliveMs = 15_000;
 const maxWebBodyBytes = 1024 * 1024;
 
-/** Listens. Fails as `conflict` when the port is taken, saying so. */
+/** Starts listening. Throws `conflict` if the address is in use, `unavailable` if bind fails. */
 export async function serve<Identity>(options: ServeOptions<Identity>): Promise<TransportServer> {
   const server = createServer({
     ...tlsOptions(options.tls),
     requestCert: true,
-    // Refused by us instead of by TLS: only so can the other end be told why.
+    // `identify` rejects peers instead of TLS, so that they receive the reason.
     rejectUnauthorized: false,
     handshakeTimeout: 10_000,
     headersTimeout: 10_000,
@@ -113,12 +113,12 @@ export async function serve<Identity>(options: ServeOptions<Identity>): Promise<
     ...({ closeTimeout: 900_000 } as object),
   });
   const open = trackSockets(server);
-  const entry = new Entry(options);
+  const router = new RequestRouter(options);
   server.on('request', (request, response) => {
-    void entry.handleRequest(request, response);
+    void router.handleRequest(request, response);
   });
   server.on('upgrade', (request, socket, head) => {
-    void entry.handleUpgrade(request, socket, head, (keepAlive) => {
+    void router.handleUpgrade(request, socket, head, (keepAlive) => {
       if (socket instanceof TLSSocket) socket.setKeepAlive(true, keepAliveMs);
       return new Promise((resolve) => {
         sockets.handleUpgrade(request, socket, head, (webSocket) => {
@@ -139,7 +139,7 @@ export async function serve<Identity>(options: ServeOptions<Identity>): Promise<
       server.setSecureContext(tlsOptions(tls));
     },
     recheck() {
-      for (const socket of open) entry.recheck(socket);
+      for (const socket of open) router.recheck(socket);
     },
     close() {
       return new Promise((resolve) => {
@@ -157,7 +157,7 @@ function trackSockets(server: Server): ReadonlySet<TLSSocket> {
   server.on('secureConnection', (socket) => {
     open.add(socket);
     socket.once('close', () => open.delete(socket));
-    // An error here is followed by `close`; without a listener it would end the process.
+    // `close` follows every error; without a listener the error would crash the process.
     socket.on('error', () => undefined);
   });
   return open;
@@ -172,8 +172,8 @@ function listen(
       const where = `${options.host}:${options.port}`;
       reject(
         error.code === 'EADDRINUSE'
-          ? new AppError('conflict', `address ${where} is taken by another program`)
-          : new AppError('unavailable', `cannot listen on ${where}: ${error.message}`),
+          ? new AppError('conflict', `listen ${where}: address already in use`)
+          : new AppError('unavailable', `listen ${where}: ${error.message}`),
       );
     });
     server.listen(options.port, options.host, () => {
@@ -186,12 +186,12 @@ function remoteOf(request: IncomingMessage): string {
   return request.socket.remoteAddress ?? 'unknown';
 }
 
-/** What every request passes: who is it, may it come in, and how is it told no. */
-class Entry<Identity> {
+/** Request dispatcher: authenticates the peer, routes the request and reports errors. */
+class RequestRouter<Identity> {
   readonly #options: ServeOptions<Identity>;
-  /** When each refusal was last logged: a refused worker comes back every few seconds. */
+  /** Time each refusal was last logged; a refused worker retries every few seconds. */
   readonly #refusals = new Map<string, number>();
-  /** As shown in each handshake: reading it again for each request takes long. */
+  /** Certificate of each connection, cached because reading it for every request is slow. */
   readonly #certificates = new WeakMap<TLSSocket, PeerCertificateNames>();
 
   constructor(options: ServeOptions<Identity>) {
@@ -207,9 +207,9 @@ class Entry<Identity> {
       const { page, web } = this.#options;
       if (web?.serves(pathOf(request)) === true) {
         const identity = this.#identify(request);
-        // Answers may last, and a client without power closes nothing.
+        // Responses may be long-lived, and a client that loses power never closes its socket.
         request.socket.setKeepAlive(true, keepAliveMs);
-        const body = onlyOnce(() => readBody(request, maxWebBodyBytes));
+        const body = memoize(() => readBody(request, maxWebBodyBytes));
         await web.answer({ identity, request, response, body, signal: gone.signal });
         return;
       }
@@ -269,7 +269,7 @@ class Entry<Identity> {
       return open({ remote: remoteOf(request), body });
     }
     const identity = this.#identify(request);
-    if (request.method !== 'POST') throw new AppError('not-found', `nothing at ${path}`);
+    if (request.method !== 'POST') throw new AppError('not-found', `path ${path} not found`);
     const body = await readJson(request, maxBodyBytes);
     return this.#options.call({ path, identity, body, signal });
   }
@@ -283,7 +283,7 @@ class Entry<Identity> {
     return this.#options.identify(certificate, typeof behalf === 'string' ? behalf : undefined);
   }
 
-  /** Drops a connection whose holder may not come in any more; who was never asked is left alone. */
+  /** Closes the connection of a now rejected peer; connections without a request stay open. */
   recheck(socket: TLSSocket): void {
     const certificate = this.#certificates.get(socket);
     if (certificate === undefined) return;
@@ -291,7 +291,9 @@ class Entry<Identity> {
       this.#options.identify(certificate, undefined);
     } catch (error) {
       if (!isForbidden(error)) return;
-      this.#options.log.warn(`dropped: ${messageOf(error)}`, { from: socket.remoteAddress });
+      this.#options.log.warn(`dropped: ${messageOf(error)}`, {
+        from: socket.remoteAddress,
+      });
       socket.destroy();
     }
   }
@@ -333,7 +335,7 @@ function answer(response: ServerResponse, status: number, value: unknown): void 
 
 function send(response: ServerResponse, status: number, contentType: string, text: string): void {
   if (response.destroyed) return;
-  // Too late to tell: that the answer is cut off is all that can be seen.
+  // The status is already sent; only a truncated response can still signal the error.
   if (response.headersSent) {
     response.destroy();
     return;
@@ -357,27 +359,27 @@ async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buf
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
     if (bytes > maxBytes) {
-      throw new AppError('invalid', `request is larger than ${maxBytes / 1024} KiB`);
+      throw new AppError('invalid', `request body is larger than ${maxBytes / 1024} KiB`);
     }
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
 }
 
-function onlyOnce<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => (made ??= make());
+function memoize<T>(read: () => Promise<T>): () => Promise<T> {
+  let result: Promise<T> | undefined;
+  return () => (result ??= read());
 }
 
 async function readJson(request: IncomingMessage, maxBytes: number): Promise<unknown> {
   return parseBody(await readBody(request, maxBytes));
 }
 
-/** An empty body is an empty object. Throws `invalid` for what is no JSON. */
+/** Parses a JSON body; an empty body is an empty object. Throws `invalid` if it is not JSON. */
 export function parseBody(body: Buffer): unknown {
   try {
     return body.length === 0 ? {} : (JSON.parse(body.toString('utf8')) as unknown);
   } catch (error) {
-    throw new AppError('invalid', 'request is not JSON', { cause: error });
+    throw new AppError('invalid', 'request body is not valid JSON', { cause: error });
   }
 }

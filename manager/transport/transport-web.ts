@@ -3,12 +3,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { AppError } from '../common/base/errors.js';
 
-/** Requests of another protocol than ours on the same port; whoever answers writes HTTP himself. */
+/** Handler of another HTTP protocol on the same port; it writes its own responses. */
 export interface WebOptions<Identity> {
   readonly serves: (path: string) => boolean;
-  /** What is thrown before anything was written becomes its status and `{kind, message}`. */
+  /** An error thrown before the first write is sent as its status and `{kind, message}`. */
   readonly answer: (request: WebRequest<Identity>) => Promise<void>;
-  /** Somebody wants the connection for a protocol of his own. */
+  /** Handles an HTTP upgrade: the client takes over the connection for a protocol of its own. */
   readonly upgrade: (request: WebUpgrade<Identity>) => Promise<void>;
 }
 
@@ -16,9 +16,9 @@ export interface WebRequest<Identity> {
   readonly identity: Identity;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** Read when asked for; asked again it is the same. A large one is `invalid`. */
+  /** Reads the body on the first call and caches it. Throws `invalid` if it exceeds 1 MiB. */
   readonly body: () => Promise<Buffer>;
-  /** Aborted when the client has gone. */
+  /** Aborted when the client disconnects. */
   readonly signal: AbortSignal;
 }
 
@@ -26,9 +26,11 @@ export interface WebUpgrade<Identity> {
   readonly identity: Identity;
   readonly request: IncomingMessage;
   readonly body: Buffer;
-  /** What comes after the body. Stays open for writing when the client has nothing more to say. */
+  /** The stream after the body. It stays writable after the client half-closes it. */
   readonly socket: Duplex;
-  /** To be called before the first byte is written: what is thrown later only ends the connection. */
+  /**
+   * Marks the connection as hijacked; call it before the first write. Later errors only close it.
+   */
   readonly taken: () => void;
 }
 
@@ -36,8 +38,9 @@ const maxUpgradeBodyBytes = 1024 * 1024;
 const bodyDeadlineMs = 10_000;
 
 /**
- * The body of a request that offers its connection, which node:http leaves on the socket: `head` is what
- * came with the headers. Whatever follows the body can be read from the socket then.
+ * Reads the body of an upgrade request, which node:http leaves on the socket; `head` holds the
+ * bytes that arrived with the headers. Bytes after the body remain readable from the socket. Throws
+ * `invalid` for a chunked body or one above 1 MiB.
  */
 export async function readUpgradeBody(
   request: IncomingMessage,
@@ -46,7 +49,10 @@ export async function readUpgradeBody(
 ): Promise<Buffer> {
   const length = Number(request.headers['content-length'] ?? 0);
   if (request.headers['transfer-encoding'] !== undefined || !(length <= maxUpgradeBodyBytes)) {
-    throw new AppError('invalid', 'a request that offers its connection must have a short body');
+    throw new AppError(
+      'invalid',
+      'upgrade request: body must have a content-length of at most 1 MiB',
+    );
   }
   socket.allowHalfOpen = true;
   const signal = AbortSignal.timeout(bodyDeadlineMs);
@@ -55,7 +61,7 @@ export async function readUpgradeBody(
     const chunk = socket.read() as Buffer | null;
     if (chunk === null) await once(socket, 'readable', { signal });
     else bytes = Buffer.concat([bytes, chunk]);
-    if (socket.readableEnded) throw new AppError('cancelled', 'the client has gone');
+    if (socket.readableEnded) throw new AppError('cancelled', 'client disconnected');
   }
   if (bytes.length > length) socket.unshift(bytes.subarray(length));
   return bytes.subarray(0, length);

@@ -166,7 +166,7 @@ test('a second manager on the same port exits with an error and does no harm', a
   await ready(first);
   const second = start(t, folder);
   t.is(await second.exit, 1);
-  t.regex(second.output(), new RegExp(`address 127.0.0.1:${port} is taken by another program`));
+  t.regex(second.output(), new RegExp(`listen 127.0.0.1:${port}: address already in use`));
   const client = await caller(t, port);
   await t.notThrowsAsync(apply(client));
 });

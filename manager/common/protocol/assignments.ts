@@ -3,11 +3,11 @@ import type { Endpoint, NetworkOnNode } from '../model/network-view.js';
 import type { Task } from '../model/task.js';
 import type { Volume } from '../model/network.js';
 
-/** A task as its node must know it: the record without the manager's own business. */
+/** A task as sent to its node: the stored record without the fields only managers use. */
 export interface AssignedTask extends TaskParts {
   /**
-   * How long its node waits with the start, from when it first hears of the task. Not a moment: a node's
-   * clock need not be the manager's.
+   * Delay before the start, ms, counted from when the node first receives the task. A duration
+   * rather than a time stamp, because the clocks of node and manager may differ.
    */
   readonly startDelayMs?: number;
 }
@@ -29,7 +29,10 @@ type TaskParts = Pick<
   | 'stopTimeoutMs'
 >;
 
-/** A secret or config file's content, base64. Kept in the worker's memory and on its disk only while used. */
+/**
+ * Content of a secret or config, base64. The worker keeps it in memory and on disk only while in
+ * use.
+ */
 export interface AssignedFile {
   readonly id: SecretId | ConfigId;
   readonly kind: 'secret' | 'config';
@@ -37,21 +40,26 @@ export interface AssignedFile {
   readonly data: string;
 }
 
-/** All that one node must do and know. A worker keeps the last one on disk. */
+/**
+ * Full assignment set of one node: its tasks and all they need. The worker persists the latest set.
+ */
 export interface AssignmentSet {
   readonly clusterId: string;
   readonly nodeId: NodeId;
-  /** Raised by each message that changed the set; starts anew with each session. */
+  /** Incremented by each message that changes the set; restarts with each session. */
   readonly sequence: number;
   readonly tasks: readonly AssignedTask[];
   readonly networks: readonly NetworkOnNode[];
-  /** Every endpoint of these networks, also those of other nodes. */
+  /** Every endpoint of these networks, on all nodes. */
   readonly endpoints: readonly Endpoint[];
   readonly volumes: readonly Volume['spec'][];
   readonly files: readonly AssignedFile[];
 }
 
-/** What changed since `sequence` - 1. Items are keyed by id (volumes: by name); an upsert replaces. */
+/**
+ * Delta from set `sequence` - 1. Items are keyed by id (volumes by name); an upsert replaces the
+ * item.
+ */
 export interface AssignmentChange {
   readonly sequence: number;
   readonly upsert: {

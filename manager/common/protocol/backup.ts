@@ -2,21 +2,22 @@ import { createHash } from 'node:crypto';
 import { AppError } from '../base/errors.js';
 
 /*
- * A backup is text, one JSON value a line: a header, each object of the store, and a trailer with their
- * count and the SHA-256 of every byte before it. A file without its trailer is not a backup.
+ * A backup is JSON Lines: a header, one line for each object of the store, and a trailer with the
+ * object count and the SHA-256 of all preceding bytes. A file without a trailer is not a valid
+ * backup.
  */
 
-/** Raised when what stands in a backup can no longer be read by an older program. */
+/** Format version; incremented when older programs can no longer read the backup. */
 export const backupFormat = 1;
 
 export interface BackupHeader {
   readonly clusterId: string;
   readonly clusterName: string;
-  /** The store's index at the moment that the backup shows. */
+  /** Store index of the snapshot. */
   readonly index: number;
-  /** When it was made, RFC 3339. */
+  /** Creation time, RFC 3339. */
   readonly at: string;
-  /** Of the program that made it. */
+  /** Version of the program that wrote the backup. */
   readonly version: string;
 }
 
@@ -28,7 +29,7 @@ export interface BackupRecord {
 
 const chunkLength = 256 * 1_024;
 
-/** The text of a backup, in pieces of about a quarter of a megabyte. */
+/** Generates the text of a backup in chunks of about 256 KiB. */
 export function* writeBackup(
   header: BackupHeader,
   records: Iterable<BackupRecord>,
@@ -59,43 +60,42 @@ interface Fields {
 }
 
 /**
- * Reads a backup as it comes, giving each object. What it says must not be used before `finish` has
- * returned: only then is it known to be whole. Throws `invalid` for what is none or is damaged, and
- * `unsupported` for one of a newer program.
+ * Streaming parser of a backup; passes each object to `onRecord`. Do not use the objects before
+ * `finish` returns: only then are count and checksum verified. Throws `invalid` for a damaged file
+ * or one that is not a backup, and `unsupported` for a newer format.
  */
 export class BackupReader {
   readonly #name: string;
   readonly #onRecord: (record: BackupRecord) => void;
   readonly #hash = createHash('sha256');
-  #rest: Buffer = Buffer.alloc(0);
+  #incompleteLine: Buffer = Buffer.alloc(0);
   #header: BackupHeader | undefined;
   #count = 0;
   #ended = false;
 
-  /** `name` is what errors call it. */
+  /** `name` identifies the backup in error messages, usually its path. */
   constructor(name: string, onRecord: (record: BackupRecord) => void = () => undefined) {
     this.#name = name;
     this.#onRecord = onRecord;
   }
 
   push(bytes: Uint8Array): void {
-    const buffer = Buffer.concat([this.#rest, bytes]);
+    const buffer = Buffer.concat([this.#incompleteLine, bytes]);
     let at = 0;
     for (let end = buffer.indexOf(10); end !== -1; end = buffer.indexOf(10, at)) {
       this.#line(buffer.subarray(at, end + 1));
       at = end + 1;
     }
-    this.#rest = Buffer.from(buffer.subarray(at));
-    if (this.#header === undefined && this.#rest.length > chunkLength) throw this.#none();
+    this.#incompleteLine = Buffer.from(buffer.subarray(at));
+    if (this.#header === undefined && this.#incompleteLine.length > chunkLength) {
+      throw this.#notABackup();
+    }
   }
 
   finish(): { readonly header: BackupHeader; readonly count: number } {
-    if (this.#header === undefined) throw this.#none();
-    if (!this.#ended || this.#rest.length > 0) {
-      throw new AppError(
-        'invalid',
-        `${this.#name} is cut: its end is missing, take another backup`,
-      );
+    if (this.#header === undefined) throw this.#notABackup();
+    if (!this.#ended || this.#incompleteLine.length > 0) {
+      throw new AppError('invalid', `${this.#name}: backup is truncated; use another backup`);
     }
     return { header: this.#header, count: this.#count };
   }
@@ -103,7 +103,7 @@ export class BackupReader {
   #line(bytes: Buffer): void {
     const fields = this.#parse(bytes);
     if (this.#header === undefined) this.#header = this.#readHeader(fields);
-    else if (this.#ended) throw this.#damaged('something follows its end');
+    else if (this.#ended) throw this.#damaged('data after the trailer');
     else if (fields.end === true) {
       this.#readTrailer(fields);
       return;
@@ -119,16 +119,18 @@ export class BackupReader {
       value = undefined;
     }
     if (typeof value === 'object' && value !== null) return value;
-    throw this.#header === undefined ? this.#none() : this.#damaged('a line is not JSON');
+    throw this.#header === undefined
+      ? this.#notABackup()
+      : this.#damaged('a line is not valid JSON');
   }
 
   #readHeader(fields: Fields & Partial<BackupHeader>): BackupHeader {
     const { shoalBackup: format, clusterId, clusterName, index, at, version } = fields;
-    if (typeof format !== 'number') throw this.#none();
+    if (typeof format !== 'number') throw this.#notABackup();
     if (format > backupFormat) {
       throw new AppError(
         'unsupported',
-        `${this.#name} has format ${format}, this version knows ${backupFormat}: use the newer version`,
+        `${this.#name}: backup format ${format} is newer than the supported format ${backupFormat}; upgrade shoal`,
       );
     }
     if (
@@ -137,31 +139,31 @@ export class BackupReader {
       index === undefined ||
       at === undefined
     ) {
-      throw this.#none();
+      throw this.#notABackup();
     }
     return { clusterId, clusterName, index, at, version: version ?? '' };
   }
 
   #readRecord({ table, value }: Fields): void {
     const hasId = typeof value === 'object' && value !== null && 'id' in value;
-    if (typeof table !== 'string' || !hasId) throw this.#damaged('a line is no object of a store');
+    if (typeof table !== 'string' || !hasId) throw this.#damaged('a line is not a store object');
     this.#count += 1;
     this.#onRecord({ table, value });
   }
 
   #readTrailer({ count, sha256 }: Fields): void {
     if (count !== this.#count) {
-      throw this.#damaged(`it has ${this.#count} objects, its end says ${String(count)}`);
+      throw this.#damaged(`found ${this.#count} objects, the trailer says ${String(count)}`);
     }
-    if (sha256 !== this.#hash.digest('hex')) throw this.#damaged('its checksum is another one');
+    if (sha256 !== this.#hash.digest('hex')) throw this.#damaged('checksum mismatch');
     this.#ended = true;
   }
 
-  #none(): AppError {
-    return new AppError('invalid', `${this.#name} is not a backup of a shoal store`);
+  #notABackup(): AppError {
+    return new AppError('invalid', `${this.#name}: not a backup of a shoal store; check the path`);
   }
 
-  #damaged(what: string): AppError {
-    return new AppError('invalid', `${this.#name} is damaged: ${what}`);
+  #damaged(reason: string): AppError {
+    return new AppError('invalid', `${this.#name}: backup is damaged: ${reason}`);
   }
 }

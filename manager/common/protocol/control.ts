@@ -18,7 +18,7 @@ import type {
   SeenImage,
 } from './worker-calls.js';
 
-/** A secret or config to be stored: base64 data. */
+/** A secret or config to store; `data` is base64. */
 export interface DataInput {
   readonly spec: DataSpec;
   readonly data: string;
@@ -31,7 +31,7 @@ export interface NewData {
   readonly data: string;
 }
 
-/** What `up` sends: a whole project, or some of its services. */
+/** Request of `up`: a whole project, or some of its services. */
 export interface ProjectApply {
   readonly project: string;
   readonly services: readonly ServiceSpec[];
@@ -39,23 +39,23 @@ export interface ProjectApply {
   readonly volumes: readonly VolumeSpec[];
   readonly secrets: readonly DataInput[];
   readonly configs: readonly DataInput[];
-  /** Names that must exist already. */
+  /** Names of networks that must already exist. */
   readonly externalNetworks: readonly string[];
   readonly externalVolumes: readonly string[];
-  /** Compose keys of every service of the file, for telling orphans. */
+  /** Compose keys of all services in the file; other services of the project are orphans. */
   readonly known: readonly string[];
   readonly removeOrphans: boolean;
-  /** Compose keys whose tasks are recreated though nothing changed. */
+  /** Compose keys of services whose tasks are recreated even if unchanged. */
   readonly forceRecreate: readonly string[];
-  /** Keep the number of replicas a service has now where the file does not say (`up` after `scale`). */
+  /** Compose keys of services without a replica count in the file: keep the one set by `scale`. */
   readonly keepReplicas: readonly string[];
-  /** Only say what would change. */
+  /** Reports the changes without applying them. */
   readonly dryRun: boolean;
-  /** What a container that has to go is given to stop, in place of the file's grace. */
+  /** Stop timeout for replaced and removed containers, overriding `stop_grace_period`. */
   readonly timeoutMs?: number;
 }
 
-/** One thing that was, or would be, done. */
+/** One change that was applied, or would be applied with `dryRun`. */
 export interface AppliedChange {
   readonly kind: 'network' | 'volume' | 'secret' | 'config' | 'service';
   readonly name: string;
@@ -63,22 +63,22 @@ export interface AppliedChange {
   readonly cause: string;
 }
 
-/** One thing that would happen to a container. */
+/** One step of a dry run: a container operation that would follow. */
 export interface PlannedStep {
   readonly action: 'stop' | 'create' | 'start';
   readonly container: string;
-  /** Name of the node; empty while there is none for it. */
+  /** Node name; empty if the container has no node. */
   readonly node: string;
   readonly cause: string;
-  /** Why this node, or why none. */
+  /** Reason why this node, or no node, was chosen. */
   readonly placement?: string;
 }
 
 export interface ProjectApplied {
   readonly changes: readonly AppliedChange[];
-  /** With `dryRun`: what would follow, in order. */
+  /** With `dryRun`: the container operations that would follow, in order. */
   readonly steps?: readonly PlannedStep[];
-  /** Services of the project that are not in the file. */
+  /** Services of the project that are missing from the file. */
   readonly orphans: readonly string[];
 }
 
@@ -94,7 +94,7 @@ export interface ServiceRef {
 }
 
 export interface TaskRef extends ServiceRef {
-  /** Slot; undefined is the lowest that runs. */
+  /** Slot number; undefined selects the lowest running slot. */
   readonly index?: number;
 }
 
@@ -114,22 +114,25 @@ export interface ManagerEntry {
   readonly nodeId: string;
   /** `host:port`. */
   readonly address: string;
-  /** Whether it has been heard of lately. */
+  /** Whether the manager's health check passes; always true for a single manager. */
   readonly alive: boolean;
   readonly leader: boolean;
 }
 
-/** The client's calls by name. Errors come back as `{kind, message, detail?}` with a fitting HTTP status. */
+/**
+ * Client calls by name. Errors return as `{kind, message, detail?}` with the HTTP status of the
+ * kind.
+ */
 export interface ControlCallMap extends SecurityCallMap, ServiceCallMap {
   info: { args: Record<string, never>; result: ManagerInfo };
   'project.apply': { args: ProjectApply; result: ProjectApplied };
-  /** `down`. Marks everything for removal; watch the project until it is empty. */
+  /** `down`. Marks all objects of the project for removal; watch the project until it is empty. */
   'project.remove': {
     args: {
       readonly project: string;
       readonly volumes: boolean;
       readonly services?: readonly string[];
-      /** What a container is given to stop, in place of its own grace. */
+      /** Stop timeout, overriding the container's own. */
       readonly timeoutMs?: number;
     };
     result: ProjectApplied;
@@ -142,24 +145,26 @@ export interface ControlCallMap extends SecurityCallMap, ServiceCallMap {
       readonly running: number;
     }[];
   };
-  /** Containers of the project that another tool made on the engines of nodes. */
+  /** Containers of the project that another tool created on the nodes' engines. */
   'project.others': {
     args: { readonly project: string };
     result: readonly (OtherContainer & { readonly node: string })[];
   };
-  /** Removes those that were made from these files, so that the cluster's can take their names. */
+  /** Removes the containers another tool created from `configFiles`, to free their names. */
   'project.take-over': {
     args: { readonly project: string; readonly configFiles: string };
     result: null;
   };
-  /** Which nodes that answer have an image, and as what. */
+  /** Nodes that have an image, with its details on each; unreachable nodes are omitted. */
   'image.find': { args: { readonly image: string }; result: readonly ImageOnNode[] };
-  /** The digest that an image's name has in its registry, `sha256:…`, as a node learns it. */
+  /** Resolves an image name to its digest in the registry, `sha256:…`, through a node. */
   'image.resolve': {
     args: { readonly image: string; readonly auth?: RegistryAuth };
     result: string;
   };
-  /** Removes an image from every ready node where nothing uses it. Returns the names of these nodes. */
+  /**
+   * Removes an image from every ready node that does not use it. Returns the names of these nodes.
+   */
   'image.remove': { args: { readonly image: string }; result: readonly string[] };
   'task.list': {
     args: { readonly project?: string; readonly service?: string; readonly nodeId?: string };
@@ -172,16 +177,16 @@ export interface ControlCallMap extends SecurityCallMap, ServiceCallMap {
       readonly processes: readonly (readonly string[])[];
     };
   };
-  /** What is at a path of a container; null when nothing is. */
+  /** File information for a path in a container; null if the path does not exist. */
   'task.stat-path': {
     args: TaskRef & { readonly path: string };
     result: { readonly name: string; readonly isFolder: boolean } | null;
   };
   'task.inspect': { args: TaskRef; result: unknown };
-  /** Makes an image of a container, on its node. Returns the image's id. */
+  /** Creates an image from a container, on its node. Returns the image id. */
   'task.commit': { args: TaskRef & CommitOptions; result: string };
   'node.list': { args: Record<string, never>; result: readonly Node[] };
-  /** By id, id prefix or name. */
+  /** `node` is an id, id prefix or name. */
   'node.update': {
     args: {
       readonly node: string;
@@ -191,10 +196,10 @@ export interface ControlCallMap extends SecurityCallMap, ServiceCallMap {
     };
     result: Node;
   };
-  /** Forgets a node that is down or empty (`force`: also otherwise) and refuses its certificate from now on. */
+  /** Removes a node that is down or empty (any node with `force`) and revokes its certificate. */
   'node.remove': { args: { readonly node: string; readonly force: boolean }; result: null };
   'manager.list': { args: Record<string, never>; result: readonly ManagerEntry[] };
-  /** Forgets a manager that is gone for good. */
+  /** Removes a permanently lost manager. */
   'manager.remove': { args: { readonly nodeId: string }; result: null };
   'network.list': { args: Record<string, never>; result: readonly Network[] };
   'network.create': { args: NetworkSpec; result: Network };
@@ -202,15 +207,15 @@ export interface ControlCallMap extends SecurityCallMap, ServiceCallMap {
   'volume.list': { args: Record<string, never>; result: readonly Volume[] };
   'volume.create': { args: VolumeSpec; result: Volume };
   'volume.remove': { args: { readonly name: string; readonly force: boolean }; result: null };
-  /** Oldest first; with `limit` the last ones. */
+  /** Audit log, oldest first; `limit` keeps the latest entries. */
   'audit.list': {
     args: { readonly sinceMs?: number; readonly untilMs?: number; readonly limit?: number };
     result: readonly AuditEntry[];
   };
   'secret.list': { args: Record<string, never>; result: readonly Omit<Secret, 'data'>[] };
-  /** Made outside of any project, for `external: true`. Returns the id. */
+  /** Creates a secret outside any project, for `external: true`. Returns the id. */
   'secret.create': { args: NewData; result: string };
-  /** Fails as `conflict` while a service uses it. */
+  /** Throws `conflict` while a service uses the secret. */
   'secret.remove': { args: { readonly name: string }; result: null };
   'config.list': { args: Record<string, never>; result: readonly Config[] };
   'config.create': { args: NewData; result: string };
@@ -219,7 +224,7 @@ export interface ControlCallMap extends SecurityCallMap, ServiceCallMap {
 
 export type ControlCallName = keyof ControlCallMap;
 
-/** Who changed what, as `audit` shows it. */
+/** One entry of the audit log. */
 export interface AuditEntry {
   readonly number: number;
   readonly at: number;
@@ -229,9 +234,9 @@ export interface AuditEntry {
   readonly changes: readonly string[];
 }
 
-/** One line of `events`: docker's words. */
+/** One line of `events`, in the vocabulary of `docker events`. */
 export interface ClusterEvent {
-  /** Its number: one more than that of the event before it in the cluster. */
+  /** Sequence number, consecutive within the cluster. */
   readonly number: number;
   /** ms since the epoch. */
   readonly at: number;
@@ -242,7 +247,7 @@ export interface ClusterEvent {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-/** One change of the watched tables. `remove` names an id. */
+/** Initial snapshot, or one change of a watched table. */
 export type WatchMessage =
   | {
       readonly kind: 'snapshot';
@@ -251,7 +256,7 @@ export type WatchMessage =
       readonly nodes: readonly Node[];
       readonly networks: readonly Network[];
       readonly volumes: readonly Volume[];
-      /** Only for those who asked for `data`; never with their contents. */
+      /** Present only with `data`; never includes contents. */
       readonly secrets?: readonly DataSeen[];
       readonly configs?: readonly DataSeen[];
     }
@@ -260,10 +265,10 @@ export type WatchMessage =
 export type WatchTable =
   'services' | 'tasks' | 'nodes' | 'networks' | 'volumes' | 'secrets' | 'configs';
 export type WatchObject = Service | Task | Node | Network | Volume | DataSeen;
-/** A secret or config without what is in it. */
+/** A secret or config without its contents. */
 export type DataSeen = Omit<Secret | Config, 'data'>;
 
-/** A log line as the client gets it. */
+/** A log line with its origin, as sent to the client. */
 export interface TaskLogLine extends LogLine {
   readonly taskId: string;
   readonly service: string;
@@ -273,34 +278,35 @@ export interface TaskLogLine extends LogLine {
 }
 
 /**
- * The client's streams by name. First message from the client: the arguments as JSON. `watch`, `events`
- * answer with one JSON value a message, `logs` with arrays of `TaskLogLine`; `exec` and `attach` speak
- * frames (frames.ts) after it; a terminal's size goes as text `{"columns":80,"rows":24}`.
- * A stream that fails ends with a text message `{"error":{kind,message}}`.
+ * Client streams by name. The client's first message is the arguments as JSON. `watch` and `events`
+ * then send one JSON value a message, `logs` sends arrays of `TaskLogLine`, `exec` and `attach`
+ * exchange binary frames (frames.ts). A terminal resize is the text message
+ * `{"columns":80,"rows":24}`. A failed stream ends with the text message
+ * `{"error":{kind,message}}`.
  */
 export interface ControlStreamMap {
-  /** `data`: also secrets and configs, without their contents. */
+  /** `data` includes secrets and configs, without their contents. */
   watch: { args: { readonly project?: string; readonly data?: boolean } };
   events: {
     args: {
       readonly project?: string;
       readonly sinceMs?: number;
       readonly untilMs?: number;
-      /** Only those with a higher number; in place of `sinceMs`, for one who goes on. */
+      /** Resumes after this event number; replaces `sinceMs`. */
       readonly after?: number;
     };
   };
   logs: {
     args: {
       readonly project: string;
-      /** Empty is all. */
+      /** Compose keys; empty selects all services. */
       readonly services: readonly string[];
       readonly index?: number;
       readonly options: LogOptions;
     };
   };
   exec: { args: TaskRef & { readonly options: ExecOptions } };
-  /** `replay`: what the container has put out before comes first. */
+  /** `replay` sends the container's earlier output first. */
   attach: { args: TaskRef & { readonly stdin: boolean; readonly replay?: boolean } };
   /** Pulls an image on one node. Frames: the engine's JSON lines on stdout, then `exit`. */
   pull: {
@@ -311,9 +317,9 @@ export interface ControlStreamMap {
       readonly auth?: RegistryAuth;
     };
   };
-  /** Pushes an image from a node that has it. */
+  /** Pushes an image to its registry, from a node that has it. */
   push: { args: { readonly image: string; readonly auth?: RegistryAuth } };
-  /** Builds on `node`, or on one that runs images of `platform`. Context frames on stdin. */
+  /** Builds on `node`, or on a node that supports `platform`. Context as frames on stdin. */
   build: {
     args: {
       readonly node?: string;
@@ -323,17 +329,17 @@ export interface ControlStreamMap {
       readonly secrets?: Readonly<Record<string, string>>;
     };
   };
-  /** Brings the image built last to a node that has an older one, or none. */
+  /** Copies the most recently built image to a node that lacks it or has an older one. */
   fetch: { args: { readonly node: string; readonly image: string; readonly platform?: string } };
-  /** A tar of a path, on stdout. */
+  /** Sends a tar of `path` on stdout. */
   'copy-out': { args: TaskRef & { readonly path: string } };
-  /** A tar on stdin, unpacked into a folder. */
+  /** Reads a tar on stdin and extracts it into the directory `path`. */
   'copy-in': { args: TaskRef & { readonly path: string } };
-  /** A tar of the whole file system, on stdout. */
+  /** Sends a tar of the container's whole file system on stdout. */
   export: { args: TaskRef };
-  /** A backup of the store (backup.ts), on stdout. */
+  /** Sends a backup of the store (backup.ts) on stdout. */
   backup: { args: Record<string, never> };
-  /** One `StatsMessage` (statistics.ts) about every second. */
+  /** Sends a `StatsMessage` (statistics.ts) about every second. */
   stats: { args: { readonly project?: string } };
 }
 export type ControlStreamName = keyof ControlStreamMap;

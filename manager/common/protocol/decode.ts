@@ -4,30 +4,33 @@ import type { ManagerMessage, WorkerMessage } from './messages.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** The other end is authenticated: this catches a broken or foreign peer, not a hostile one. */
+/** Peers are authenticated: the checks catch broken or incompatible peers, not hostile ones. */
 function parse(text: string): Fields {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new AppError('invalid', 'message is not JSON', { cause: error });
+    throw new AppError('invalid', 'message is not valid JSON', { cause: error });
   }
-  if (!isFields(value)) throw new AppError('invalid', 'message is not an object');
+  if (!isFields(value)) throw new AppError('invalid', 'message is not a JSON object');
   return value;
 }
 
-/** Control characters as JSON has them: escaped, or the few it lets stand. Line breaks and tabs are none. */
-const control = /\\u00(?:0[0-8bcef]|1[0-9a-f]|7f|[89][0-9a-f])|\\[bf]|[\u007f-\u009f]/iu;
-const controls = /(?![\t\n])\p{Cc}/gu;
+/**
+ * Control characters as they appear in JSON text: escaped, or the few JSON allows unescaped. Tabs
+ * and line feeds are excluded.
+ */
+const controlInJson = /\\u00(?:0[0-8bcef]|1[0-9a-f]|7f|[89][0-9a-f])|\\[bf]|[\u007f-\u009f]/iu;
+const controlCharacters = /(?![\t\n])\p{Cc}/gu;
 
 /**
- * What a worker says of itself ends up in terminals: without characters that would steer them. Answers to
- * calls are left as they are.
+ * Strips control characters from a worker's messages, because their text reaches users' terminals.
+ * Results of calls are left unchanged.
  */
 function withoutControls(text: string, message: Fields): Fields {
-  if (message.kind === 'result' || !control.test(text)) return message;
+  if (message.kind === 'result' || !controlInJson.test(text)) return message;
   return JSON.parse(text, (_key, value: unknown) =>
-    typeof value === 'string' ? value.replace(controls, '') : value,
+    typeof value === 'string' ? value.replace(controlCharacters, '') : value,
   ) as Fields;
 }
 
@@ -120,23 +123,26 @@ function decode(
   if (shape === undefined) {
     throw new AppError(
       'invalid',
-      `unknown message ${typeof kind === 'string' ? kind : 'without kind'}`,
+      typeof kind === 'string' ? `unknown message kind ${kind}` : 'message has no kind',
     );
   }
   for (const [field, check] of Object.entries(shape)) {
     if (!check(message[field])) {
-      throw new AppError('invalid', `message ${String(kind)}: field ${field} is missing or wrong`);
+      throw new AppError(
+        'invalid',
+        `message ${String(kind)}: field ${field} is missing or invalid`,
+      );
     }
   }
   return message;
 }
 
-/** Throws `invalid` that names the field. Fields it does not know are left alone. */
+/** Throws `invalid` that names the bad field. Unknown fields are kept. */
 export function decodeWorkerMessage(text: string): WorkerMessage {
   return decode(text, workerShapes) as unknown as WorkerMessage;
 }
 
-/** Throws `invalid` that names the field. Fields it does not know are left alone. */
+/** Throws `invalid` that names the bad field. Unknown fields are kept. */
 export function decodeManagerMessage(text: string): ManagerMessage {
   return decode(text, managerShapes) as unknown as ManagerMessage;
 }

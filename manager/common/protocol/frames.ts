@@ -1,6 +1,7 @@
 /**
- * Binary messages of exec, attach and image streams: the first byte is the channel, the rest is data.
- * An empty message on `stdin` ends the input. `exit` carries the exit code as decimal text, `error` one line.
+ * Binary frames of exec, attach and image streams: the first byte is the channel, the rest is data.
+ * An empty `stdin` frame is end of input. `exit` carries the exit code as decimal text, `error` one
+ * line.
  */
 export const channels = { stdin: 0, stdout: 1, stderr: 2, exit: 3, error: 4 } as const;
 export type Channel = keyof typeof channels;
@@ -15,7 +16,7 @@ export function frame(channel: Channel, data: Uint8Array | string): Uint8Array {
   return message;
 }
 
-/** Undefined for a message that is no frame. */
+/** Parses a frame; undefined if the message is not a frame. */
 export function unframe(
   message: Uint8Array,
 ): { readonly channel: Channel; readonly data: Uint8Array } | undefined {

@@ -6,36 +6,38 @@ import { AppError, isAppError } from '../base/errors.js';
 import type { AssignmentChange, AssignmentSet } from './assignments.js';
 import type { WorkerCall, WorkerStreamRequest } from './worker-calls.js';
 
-/** Spoken on a worker's session: one WebSocket over mutual TLS, JSON text messages. */
+/** Version of the worker session protocol: JSON text messages on one WebSocket over mutual TLS. */
 export const protocolVersion = 1;
 
 export const paths = {
-  /** Before all of ours but the metrics. */
+  /** Prefix of every path of this API except `metrics`. */
   own: '/v1/',
-  /** Worker's session. */
+  /** Worker session (WebSocket). */
   session: '/v1/session',
-  /** Worker's end of a stream it was asked to open: `/v1/worker-stream/<streamId>`. */
+  /** Stream that the manager asked a worker to open: `/v1/worker-stream/<streamId>`. */
   workerStream: '/v1/worker-stream/',
-  /** Client's calls: `POST /v1/call/<name>`. */
+  /** Client calls: `POST /v1/call/<name>`. */
   call: '/v1/call/',
-  /** Client's streams: WebSocket `/v1/stream/<name>`; the first message is the arguments. */
+  /** Client streams: WebSocket `/v1/stream/<name>`; the first message is the arguments. */
   stream: '/v1/stream/',
   health: '/v1/health',
-  /** For machines that join by a token, without a certificate: see security.ts. */
+  /** For machines that join with a token and have no certificate yet: see security.ts. */
   join: '/v1/join',
   authority: '/v1/authority',
-  /** For managers: the keys that seal secrets in the store. */
+  /** Keys that seal secrets in the store; managers only. */
   sealingKeys: '/v1/sealing-keys',
-  /** Prometheus text, for clients of the user. */
+  /** Metrics in Prometheus text format; requires a client certificate. */
   metrics: '/metrics',
 } as const;
 
-/** Header of what a manager passes on to the leader: the client it does so for, as `Peer` in JSON. */
+/**
+ * Header of a request that a manager forwards to the leader: the original client, a `Peer` as JSON.
+ */
 export const behalfHeader = 'x-shoal-behalf';
 
 const notLeadingDetail = 'not-leading';
 
-/** What a manager answers that does not lead (yet): nothing was done, the same may be asked again. */
+/** Error of a manager that is not the leader: the request was not executed and can be retried. */
 export function notLeading(message: string): AppError {
   return new AppError('unavailable', message, { detail: notLeadingDetail });
 }
@@ -58,24 +60,26 @@ export type WorkerMessage =
       readonly nodeId: string;
       readonly name: string;
       readonly description: NodeDescription;
-      /** Every task it knows, running or ended, that the manager has not yet removed. */
+      /** Every task on the node, running or ended, that the manager has not yet removed. */
       readonly reports: readonly TaskReport[];
-      /** Names of named volumes on its disk, so that pinned services find their data. */
+      /** Names of named volumes on the node, so that services are placed where their data is. */
       readonly volumes: readonly string[];
-      /** Overlay networks that exist on it now. */
+      /** Overlay networks that exist on the node. */
       readonly networks: readonly NetworkId[];
     }
-  /** The overlay networks that exist on it now: sent after each change, so that gateways can be released. */
+  /**
+   * Overlay networks that exist on the node, sent after each change so that gateways are released.
+   */
   | { readonly kind: 'networks'; readonly networks: readonly NetworkId[] }
   | { readonly kind: 'heartbeat' }
-  /** The image is not here and no registry gives it: any node of the cluster may. Answered by `image`. */
+  /** Requests an image that no registry provides from any other node. Answered by `image`. */
   | {
       readonly kind: 'want-image';
       readonly requestId: number;
       readonly image: string;
       readonly platform?: string;
     }
-  /** A request (PKCS #10, PEM) for a certificate to follow the one this session was opened with. */
+  /** Certificate signing request (PKCS #10, PEM) to renew the session's certificate. */
   | { readonly kind: 'renew'; readonly requestId: number; readonly request: string }
   | { readonly kind: 'status'; readonly reports: readonly TaskReport[] }
   | { readonly kind: 'description'; readonly description: NodeDescription }
@@ -91,38 +95,38 @@ export type ManagerMessage =
   | {
       readonly kind: 'welcome';
       readonly version: number;
-      /** Send a heartbeat this often, ms. */
+      /** Heartbeat interval, ms. */
       readonly heartbeatMs: number;
-      /** Addresses (`host:port`) of every manager, to try when this one is gone. */
+      /** Addresses (`host:port`) of all managers, for failover. */
       readonly managers: readonly string[];
-      /** Ids of authorities that are trusted no more, see ca/pki-peer.ts. */
+      /** Ids of revoked authorities, see ca/pki-peer.ts. */
       readonly refusedAuthorities?: readonly string[];
     }
-  /** The addresses of every manager have changed. */
+  /** Sent when the managers' addresses change; lists all of them. */
   | { readonly kind: 'managers'; readonly managers: readonly string[] }
-  /** This manager does not lead; try there. */
+  /** This manager is not the leader; reconnect to `leader`. */
   | { readonly kind: 'redirect'; readonly leader?: string }
   | { readonly kind: 'assignments'; readonly set: AssignmentSet }
   | { readonly kind: 'change'; readonly change: AssignmentChange }
   | { readonly kind: 'call'; readonly callId: number; readonly call: WorkerCall }
   | { readonly kind: 'cancel'; readonly callId: number }
-  /** Answer to `want-image`: it was loaded from node `from`, or why not. */
+  /** Answer to `want-image`: the image was loaded from node `from`, or the error. */
   | {
       readonly kind: 'image';
       readonly requestId: number;
       readonly from?: string;
       readonly error?: { readonly kind: ErrorKind; readonly message: string };
     }
-  /** Answer to `renew`: the chain, PEM, or why not. */
+  /** Answer to `renew`: the certificate chain, PEM, or the error. */
   | {
       readonly kind: 'certificate';
       readonly requestId: number;
       readonly chain?: string;
       readonly error?: { readonly kind: ErrorKind; readonly message: string };
     }
-  /** Renew the certificate now and come back with the new one. */
+  /** Renew the certificate now and reconnect with the new one. */
   | { readonly kind: 'renew-now' }
-  /** From now on managers with certificates of these authorities are refused. */
+  /** Revoke these authorities: refuse managers whose certificates they signed. */
   | { readonly kind: 'refuse-authorities'; readonly ids: readonly string[] }
-  /** Dial back to `paths.workerStream + streamId` and serve this there. */
+  /** Dial back to `paths.workerStream + streamId` and serve the request there. */
   | { readonly kind: 'open'; readonly streamId: string; readonly request: WorkerStreamRequest };

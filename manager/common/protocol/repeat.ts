@@ -6,15 +6,15 @@ const connectCodes = new Set([
 ]);
 
 /**
- * No connection came to be, so nobody has begun to carry it out. The transport keeps the socket's error as
- * the cause of its own.
+ * Whether the connection was never established, so the request was not executed and is safe to
+ * retry. The transport keeps the socket error as the `cause` of its own.
  */
 export function wasNotSent(error: unknown): boolean {
   const cause = isAppError(error) ? (error.cause as { readonly code?: unknown }) : undefined;
   return typeof cause?.code === 'string' && connectCodes.has(cause.code);
 }
 
-/** Calls that read, or say how things shall be: done twice they do no more than once. */
+/** Idempotent calls: they read or set a desired state, so they are safe to retry. */
 export const repeatableCalls: ReadonlySet<string> = new Set<ControlCallName>([
   ...(['info', 'project.apply', 'project.remove', 'project.list', 'service.list'] as const),
   ...([

@@ -1,15 +1,15 @@
 import type { JoinToken } from '../model/join-token.js';
 
-/** A token as it is shown: its secret is known to nobody after it was made. */
+/** A join token without its hash. The secret itself is returned only at creation. */
 export type ShownToken = Omit<JoinToken, 'hash'>;
 
 export interface MadeToken {
   readonly token: ShownToken;
-  /** What `shoal worker join --token` takes. */
+  /** Token text for `shoal worker join --token`. */
   readonly text: string;
 }
 
-/** A rotation that is under way. */
+/** A CA rotation in progress. */
 export interface Rotation {
   /** Ids of authorities, see ca/pki-peer.ts. */
   readonly from: string;
@@ -23,34 +23,40 @@ export interface CaStatus {
   readonly refusedAuthorities: readonly string[];
   readonly refusedClients: readonly string[];
   readonly rotation?: Rotation;
-  /** Authorities of removed managers that some nodes still need, and the managers' nodes. */
+  /**
+   * Authorities of removed managers that some certificates still depend on, with the managers'
+   * nodes.
+   */
   readonly retiring: readonly { readonly authority: string; readonly nodeId: string }[];
   readonly members: readonly CaMember[];
-  /** The key that seals secrets in the store; its id only. */
+  /** Id of the key that seals secrets in the store. */
   readonly sealingKey?: string;
 }
 
-/** A manager or worker, and whether its certificate comes from the authority there is now. */
+/** A manager or worker, and whether the current authority signed its certificate. */
 export interface CaMember {
   readonly name: string;
   readonly role: 'manager' | 'worker';
-  /** `away`: not connected, so that its certificate is not known. */
+  /** `away`: not connected, so its certificate is unknown. */
   readonly certificate: 'current' | 'old' | 'away';
 }
 
-/** Calls of the client that are about trust. */
+/** Client calls about certificates and join tokens. */
 export interface SecurityCallMap {
   'ca.status': { args: Record<string, never>; result: CaStatus };
-  /** Makes a key for the next authority and gives its request (PKCS #10, PEM) to be signed by the user's. */
+  /**
+   * Creates a key for the next authority and returns its certificate signing request (PKCS #10,
+   * PEM), to be signed by the user's CA.
+   */
   'ca.request': { args: Record<string, never>; result: { readonly request: string } };
-  /** Signs with this next authority from now on; both are trusted. */
+  /** Installs the next authority as the signing one; the old and the new one are trusted. */
   'ca.install': { args: { readonly certificate: string }; result: null };
-  /** Refuses what the old authority signed. `force`: also when some members still need it. */
+  /** Revokes the old authority; with `force` even if some members still depend on it. */
   'ca.finish': { args: { readonly force: boolean }; result: { readonly refused: string } };
   'ca.set': { args: { readonly certificateLifetimeMs: number }; result: null };
-  /** Refuses a client's certificate, by serial number in hex, from now on. */
+  /** Revokes a client certificate by its serial number, hex. */
   'ca.revoke': { args: { readonly serial: string }; result: null };
-  /** Seals every secret of the store with a new key. Returns how many. */
+  /** Reseals every secret of the store with a new key. Returns the number of secrets. */
   'ca.rotate-key': { args: Record<string, never>; result: { readonly sealed: number } };
   'token.create': {
     args: { readonly ttlMs: number; readonly uses?: number; readonly label?: string };
@@ -58,17 +64,17 @@ export interface SecurityCallMap {
   };
   'token.list': { args: Record<string, never>; result: readonly ShownToken[] };
   'token.remove': { args: { readonly id: string }; result: null };
-  /** Gives a token a new secret; the old one opens nothing from now on. */
+  /** Replaces a token's secret; the old secret becomes invalid. */
   'token.rotate': { args: { readonly id: string }; result: MadeToken };
 }
 
-/** What a machine sends to `paths.join`, which needs no certificate. */
+/** Body of `POST` on `paths.join`, which requires no certificate. */
 export interface JoinRequest {
   readonly tokenId: string;
   readonly secret: string;
-  /** PKCS #10, PEM. */
+  /** Certificate signing request (PKCS #10, PEM). */
   readonly request: string;
-  /** The node's name; unique in the cluster. */
+  /** Node name; unique in the cluster. */
   readonly name: string;
   readonly alternativeNames: readonly string[];
 }
@@ -77,13 +83,16 @@ export interface JoinAnswer {
   readonly clusterId: string;
   readonly clusterName: string;
   readonly nodeId: string;
-  /** PEM: the node's certificate and the authority that signed it. */
+  /** Certificate of the node and of the authority that signed it, PEM. */
   readonly chain: string;
-  /** `host:port` of every manager. */
+  /** Addresses of all managers, `host:port`. */
   readonly managers: readonly string[];
 }
 
-/** Answer to `GET` on `paths.authority`, for anybody: who asks compares its hash with what a token says. */
+/**
+ * Answer to `GET` on `paths.authority`, which requires no certificate. The client compares the hash
+ * of the certificate with the one in its join token.
+ */
 export interface AuthorityAnswer {
   /** PEM. */
   readonly ca: string;

@@ -1,13 +1,13 @@
 import type { Service } from '../model/service.js';
 
-/** The client's calls about services of one project; no names are all of them. */
+/** Client calls about services of one project; an empty list of services selects all of them. */
 export interface ServiceCallMap {
   'service.list': { args: { readonly project?: string }; result: readonly Service[] };
   'service.scale': {
     args: { readonly project: string; readonly replicas: Readonly<Record<string, number>> };
     result: null;
   };
-  /** `stop` and `start`: sets `halted`. */
+  /** `stop` and `start`: set `halted`. */
   'service.halt': {
     args: {
       readonly project: string;
@@ -17,14 +17,14 @@ export interface ServiceCallMap {
     };
     result: null;
   };
-  /** Restarts the containers in place, and those of services that ask to be restarted with them. */
+  /** Restarts containers in place, and those of dependents with `depends_on.restart`. */
   'service.restart': {
     args: {
       readonly project: string;
       readonly services: readonly string[];
-      /** Only the named ones. */
+      /** Restarts only the named services. */
       readonly noDependents?: boolean;
-      /** Only these tasks of the named services; others that depend on them are left alone. */
+      /** Restricts the call to these tasks of the named services; dependents are not restarted. */
       readonly taskIds?: readonly string[];
       readonly timeoutMs?: number;
     };
@@ -34,7 +34,7 @@ export interface ServiceCallMap {
     args: {
       readonly project: string;
       readonly services: readonly string[];
-      /** Only these tasks of them. */
+      /** Restricts the call to these tasks. */
       readonly taskIds?: readonly string[];
       readonly signal: string;
     };
@@ -44,29 +44,31 @@ export interface ServiceCallMap {
     args: {
       readonly project: string;
       readonly services: readonly string[];
-      /** Only these tasks of them. */
+      /** Restricts the call to these tasks. */
       readonly taskIds?: readonly string[];
       readonly paused: boolean;
     };
     result: null;
   };
   /**
-   * New tasks for the same specs, as `update_config` says; all services of the project when none is named.
-   * Returns their Compose keys. Fails as `conflict` for one that is stopped.
+   * Replaces the tasks with new ones of the same spec, following `update_config`; all services of
+   * the project if none is named. Returns their Compose keys. Throws `conflict` for a stopped
+   * service.
    */
   'service.roll': {
     args: { readonly project: string; readonly services: readonly string[] };
     result: readonly string[];
   };
   /**
-   * Back to the spec before, as `rollback_config` says; without names, every service that has one. Returns their
-   * Compose keys. Fails as `conflict` when there is none, or when what it needs is gone.
+   * Rolls back to the previous spec, following `rollback_config`; without names, every service that
+   * has one. Returns their Compose keys. Throws `conflict` if there is no previous spec or one of
+   * the networks, volumes, secrets or configs it refers to no longer exists.
    */
   'service.rollback': {
     args: { readonly project: string; readonly services: readonly string[] };
     result: readonly string[];
   };
-  /** `rm`: removes the stopped containers of these services. Returns their names. */
+  /** `rm`: removes the stopped containers of the services. Returns the container names. */
   'service.clean': {
     args: { readonly project: string; readonly services: readonly string[] };
     result: readonly string[];

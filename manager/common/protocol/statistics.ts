@@ -1,14 +1,16 @@
 import type { NodeId, TaskId } from '../model/ids.js';
 
-/** What one container uses. Totals count from its start, rates cover about the last second. */
+/**
+ * Resource usage of one container. Totals count from its start; rates cover about the last second.
+ */
 export interface TaskUse {
   readonly taskId: TaskId;
-  /** 100 is one CPU. */
+  /** 100 means one CPU. */
   readonly cpuPercent: number;
   readonly cpuSeconds: number;
-  /** Without the page cache that the kernel may take back. */
+  /** Excludes reclaimable page cache. */
   readonly memoryBytes: number;
-  /** The container's limit, else the machine's memory. */
+  /** Memory limit of the container, or the machine's memory if unlimited. */
   readonly memoryLimitBytes: number;
   readonly rxBytes: number;
   readonly txBytes: number;
@@ -21,38 +23,38 @@ export interface TaskUse {
   readonly pids: number;
 }
 
-/** What a machine uses, all that runs on it together. */
+/** Resource usage of a whole machine. */
 export interface MachineUse {
-  /** 100 is all CPUs. */
+  /** 100 means all CPUs. */
   readonly cpuPercent: number;
   readonly memoryUsedBytes: number;
   readonly memoryBytes: number;
-  /** Runnable processes, averaged over a minute. */
+  /** One-minute load average. */
   readonly load1: number;
-  /** File system of the engine's data. */
+  /** File system that holds the engine's data directory. */
   readonly diskUsedBytes: number;
   readonly diskBytes: number;
 }
 
-/** What a worker's name server and networks have done since it was started. */
+/** Counters of a worker's DNS server and networks since the worker started. */
 export interface NodeCounters {
   readonly dns: {
     readonly queries: number;
-    /** From what is known here; the others were sent on. */
+    /** Answered locally; other queries are forwarded. */
     readonly answers: number;
     readonly forwarded: number;
-    /** Answered with "server failure". */
+    /** Answered with SERVFAIL. */
     readonly failures: number;
   };
   readonly network: {
     readonly networks: number;
-    /** Containers of all nodes on them. */
+    /** Endpoints on these networks, on all nodes. */
     readonly endpoints: number;
-    /** Changes made to the kernel or engine because the cluster asked for something else. */
+    /** Kernel and engine changes made because the desired state changed. */
     readonly changes: number;
-    /** Changes made because what was there had been altered or lost. */
+    /** Changes made because the actual state had drifted. */
     readonly repairs: number;
-    /** Changes that failed; they are tried again. */
+    /** Failed changes; they are retried. */
     readonly failures: number;
   };
 }
@@ -62,18 +64,20 @@ export interface NodeUse extends MachineUse {
   readonly counters?: NodeCounters;
 }
 
-/** A worker's message, about one a second: what has changed; all of it in the first. */
+/**
+ * Message from a worker, about one a second. The first is complete, later ones hold changes only.
+ */
 export interface WorkerStats {
   /** ms since the epoch, the worker's clock. */
   readonly at: number;
   readonly tasks: readonly TaskUse[];
-  /** Tasks that no longer run there. */
+  /** Tasks that no longer run on the node. */
   readonly gone: readonly TaskId[];
   readonly machine?: MachineUse;
   readonly counters?: NodeCounters;
 }
 
-/** A client's message: everything known, then once a second what has changed. */
+/** Message to a client: a full snapshot first, then a delta once a second. */
 export interface StatsMessage {
   readonly kind: 'snapshot' | 'delta';
   /** ms since the epoch, the manager's clock. */

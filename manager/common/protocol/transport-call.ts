@@ -10,13 +10,13 @@ export interface CallOptions {
   readonly path: string;
   /** Sent as JSON. */
   readonly body: unknown;
-  /** Until the whole answer is there, ms. */
+  /** Deadline for the complete response, ms. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** `POST`s JSON to one manager over mutual TLS, keeping connections open between calls. */
+/** HTTP client for one manager: `POST`s JSON over mutual TLS with keep-alive connections. */
 export class HttpCaller {
   readonly #address: string;
   readonly #ca: string;
@@ -27,7 +27,7 @@ export class HttpCaller {
     readonly address: string;
     readonly tls: TlsMaterial;
     readonly verifyPeer: (certificate: PeerCertificateNames) => void;
-    /** How long a connection may take; as long as the call unless told. */
+    /** Connect timeout, ms; defaults to the timeout of the call. */
     readonly connectTimeoutMs?: number;
   }) {
     this.#address = options.address;
@@ -41,7 +41,10 @@ export class HttpCaller {
     });
   }
 
-  /** The answer's JSON; fails with the kind and message the server answered, or as `dial` does. */
+  /**
+   * Resolves with the response's JSON. Throws the error the server returned, or the errors of
+   * `dial`.
+   */
   async call(options: CallOptions): Promise<unknown> {
     const deadline = AbortSignal.timeout(options.timeoutMs);
     const signal =
@@ -100,12 +103,15 @@ export class HttpCaller {
   }
 }
 
-/** A machine without power answers nothing at all: waiting for it is not waiting for an answer. */
+/**
+ * Destroys the request's socket with ETIMEDOUT if the TLS handshake takes longer than `timeoutMs`,
+ * because a machine that lost power never refuses the connection.
+ */
 export function limitConnecting(outgoing: ClientRequest, timeoutMs: number): void {
   outgoing.once('socket', (socket) => {
     if (!(socket instanceof TLSSocket) || !socket.connecting) return;
     const timer = setTimeout(() => {
-      socket.destroy(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' }));
+      socket.destroy(Object.assign(new Error('connection timed out'), { code: 'ETIMEDOUT' }));
     }, timeoutMs);
     const connected = (): void => {
       clearTimeout(timer);

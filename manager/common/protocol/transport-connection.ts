@@ -2,30 +2,37 @@ import type { WebSocket } from 'ws';
 import { AppError } from '../base/errors.js';
 import type { MessageStream } from './worker-calls.js';
 
-/** How a connection ended. Codes are WebSocket's (RFC 6455 §7.4); 1006 is a loss without good-bye. */
+/**
+ * How a connection ended. WebSocket close codes (RFC 6455 §7.4); 1006 means no close frame was
+ * received.
+ */
 export interface ConnectionEnd {
   readonly code: number;
   readonly reason: string;
 }
 
 /**
- * One end of a WebSocket. Iterating yields the messages in order and reads no further than the reader
- * follows; it ends after a normal close (1000) and throws `unavailable` after any other. One reader only.
+ * One end of a WebSocket. Iteration yields messages in order and pauses the socket while the reader
+ * is behind. It ends after a normal close (1000) and throws `unavailable` after any other. Single
+ * reader.
  */
 export interface Connection extends MessageStream {
-  /** `address:port` of the other end. */
+  /** Address of the peer, for messages: `host:port`, or the IP address on the server side. */
   readonly remote: string;
-  /** Resolves when the connection has ended, for whatever reason. */
+  /** Resolves when the connection has closed; never rejects. */
   readonly ended: Promise<ConnectionEnd>;
-  /** Sends without waiting. A peer that reads too slowly for the queue's bound is dropped. */
+  /**
+   * Sends without back-pressure. A peer that falls behind the send queue's limit is disconnected.
+   */
   post(message: string): void;
   close(code?: number, reason?: string): void;
 }
 
 /**
- * `worker`: as a worker watches its manager, so that it reconnects within seconds of a cut being healed.
- * `session`: the peer must be heard of every 15 s. `stream`: the peer may rightly stop reading for long
- * (a pager on a log), so that only the kernel and, after a quarter of an hour, silence end it.
+ * Keep-alive profile. `worker`: a worker's view of its manager; detects a dead peer in 3 s, so the
+ * worker reconnects within seconds after a partition heals. `session`: the peer must send something
+ * every 15 s. `stream`: the peer may legitimately stop reading (a log in a pager), so only a TCP
+ * error or 15 min of silence ends the connection.
  */
 export type KeepAlive = 'worker' | 'session' | 'stream';
 
@@ -37,7 +44,7 @@ const keepAliveTimes = {
 
 export const maxMessageBytes = 64 * 1024 * 1024;
 
-/** Below this much unsent data `send` returns at once. */
+/** `send` resolves immediately while less than this is unsent. */
 const sendHighWaterBytes = 256 * 1024;
 const maxUnsentBytes = 64 * 1024 * 1024;
 const receiveHighWaterBytes = 1024 * 1024;
@@ -54,8 +61,8 @@ export class SocketConnection implements Connection {
   #queuedBytes = 0;
   #paused = false;
   #end: ConnectionEnd | undefined;
-  /** Why this side gave up, when it did: the socket itself only knows 1006. */
-  #gaveUp: string | undefined;
+  /** Reason for a local disconnect; the socket itself only reports code 1006. */
+  #failure: string | undefined;
   #wake: (() => void) | undefined;
 
   constructor(socket: WebSocket, remote: string, keepAlive: KeepAlive) {
@@ -66,13 +73,13 @@ export class SocketConnection implements Connection {
       this.#receive(isBinary ? (data as Buffer) : (data as Buffer).toString('utf8'));
     });
     socket.on('error', (error) => {
-      this.#gaveUp ??= error.message;
+      this.#failure ??= error.message;
     });
     const stopPinging = this.#keepAlive(keepAlive);
     this.ended = new Promise((resolve) => {
       socket.once('close', (code, reason) => {
         stopPinging();
-        this.#end = { code, reason: this.#gaveUp ?? reason.toString('utf8') };
+        this.#end = { code, reason: this.#failure ?? reason.toString('utf8') };
         this.#wake?.();
         resolve(this.#end);
       });
@@ -82,7 +89,7 @@ export class SocketConnection implements Connection {
   send(message: Message): Promise<void> {
     const socket = this.#socket;
     if (socket.readyState !== socket.OPEN) return Promise.reject(this.#lost());
-    if (this.#tooSlow()) return Promise.reject(this.#lost());
+    if (this.#isPeerTooSlow()) return Promise.reject(this.#lost());
     return new Promise((resolve, reject) => {
       socket.send(message, { binary: typeof message !== 'string' }, (error) => {
         if (error) reject(this.#lost());
@@ -94,15 +101,15 @@ export class SocketConnection implements Connection {
 
   post(message: string): void {
     const socket = this.#socket;
-    if (socket.readyState !== socket.OPEN || this.#tooSlow()) return;
+    if (socket.readyState !== socket.OPEN || this.#isPeerTooSlow()) return;
     socket.send(message, () => undefined);
   }
 
   close(code = 1000, reason = ''): void {
-    // A reason may have 123 bytes (RFC 6455 §5.5).
+    // RFC 6455 §5.5 limits the reason to 123 bytes.
     this.#socket.close(code, Buffer.from(reason).subarray(0, 120).toString('utf8'));
     this.#resume();
-    // A peer that is gone never answers the good-bye.
+    // A dead peer never answers the close frame.
     setTimeout(() => {
       this.#socket.terminate();
     }, this.#closeMs).unref();
@@ -113,9 +120,9 @@ export class SocketConnection implements Connection {
       for (;;) {
         const message = this.#queue.shift();
         if (message !== undefined) {
-          yield this.#taken(message);
+          yield this.#dequeue(message);
         } else if (this.#end === undefined) {
-          await this.#woken();
+          await this.#wakeUp();
         } else if (this.#end.code === 1000 || this.#end.code === 1005) {
           return;
         } else {
@@ -128,13 +135,13 @@ export class SocketConnection implements Connection {
     }
   }
 
-  #taken(message: Message): Message {
+  #dequeue(message: Message): Message {
     this.#queuedBytes -= message.length;
     if (this.#queuedBytes <= receiveLowWaterBytes) this.#resume();
     return message;
   }
 
-  #woken(): Promise<void> {
+  #wakeUp(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve;
     });
@@ -157,19 +164,19 @@ export class SocketConnection implements Connection {
     this.#socket.resume();
   }
 
-  #tooSlow(): boolean {
+  #isPeerTooSlow(): boolean {
     if (this.#socket.bufferedAmount <= maxUnsentBytes) return false;
-    this.#giveUp('the other end reads too slowly');
+    this.#giveUp('peer reads too slowly');
     return true;
   }
 
   #giveUp(reason: string): void {
-    this.#gaveUp ??= reason;
+    this.#failure ??= reason;
     this.#socket.terminate();
   }
 
   #lost(): AppError {
-    const reason = this.#end?.reason ?? this.#gaveUp ?? '';
+    const reason = this.#end?.reason ?? this.#failure ?? '';
     const why = reason === '' ? '' : `: ${reason}`;
     return new AppError('unavailable', `connection to ${this.remote} was lost${why}`);
   }
@@ -184,7 +191,7 @@ export class SocketConnection implements Connection {
     for (const event of ['message', 'ping', 'pong'] as const) this.#socket.on(event, heard);
     const timer = setInterval(() => {
       const now = performance.now();
-      // Late ticks mean that this process itself stood still: what the peer sent meanwhile is not read yet.
+      // A late tick means this process was stalled and has not yet read what the peer sent.
       if (now - tickedAt > 2 * pingMs || this.#paused) heardAt = now;
       tickedAt = now;
       if (now - heardAt > deadMs) this.#giveUp(`no answer for ${deadMs / 1000} s`);

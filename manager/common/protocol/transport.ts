@@ -12,25 +12,26 @@ import { certificateProblem, tlsOptions } from './transport-tls.js';
 export interface DialOptions {
   /** `host:port`. */
   readonly address: string;
-  /** Absolute, as in `paths` of messages.ts. */
+  /** Absolute path, from `paths` in messages.ts. */
   readonly path: string;
   readonly tls: TlsMaterial;
   /**
-   * Throws when the other end, though signed by our authority, is not who we want (a manager of our
-   * cluster). Replaces the check of the host name: a manager is who it is at any address.
+   * Throws if the peer, although signed by the trusted authority, is not the expected one (a
+   * manager of this cluster). Replaces the host name check, because a manager's identity is
+   * independent of its address.
    */
   readonly verifyPeer: (certificate: PeerCertificateNames) => void;
   readonly keepAlive: KeepAlive;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Until connected, ms; 5,000 unless told. */
+  /** Connect timeout, ms; default 5,000. */
   readonly timeoutMs?: number;
-  /** Ends the attempt, not the connection. */
+  /** Aborts the connection attempt; has no effect on an open connection. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Opens a WebSocket over mutual TLS. Fails with `unavailable` when nobody answers, `forbidden` when the
- * other end is not trusted or refuses us, and with whatever kind the other end answers.
+ * Opens a WebSocket over mutual TLS. Throws `unavailable` if the peer is unreachable, `forbidden`
+ * if it is not trusted or rejects this client, and any other error the peer returns.
  */
 export function dial(options: DialOptions): Promise<Connection> {
   const { address, signal } = options;
@@ -54,7 +55,8 @@ export function dial(options: DialOptions): Promise<Connection> {
     socket.once('upgrade', (response) => {
       response.socket.setKeepAlive(true, 15_000);
     });
-    // Wrapped before the first message can come: it may arrive in the same packet as the handshake's answer.
+    // Wrap before `open`: the first message may arrive in the same packet as the handshake
+    // response.
     const connection = new SocketConnection(socket, address, options.keepAlive);
     socket.once('open', () => {
       signal?.removeEventListener('abort', abort);
@@ -74,14 +76,16 @@ export function dial(options: DialOptions): Promise<Connection> {
 }
 
 /**
- * Options that the types of ws have wrong or do not know: the identity check of node:tls, and how long a
- * closing end waits for a reader that is behind (see KeepAlive).
+ * Options missing or wrong in the types of ws: the identity check of node:tls, and the time a
+ * closing socket waits for a slow reader (see KeepAlive).
  */
 function untyped(options: DialOptions): object {
   return { checkServerIdentity: identityCheck(options.verifyPeer), closeTimeout: 900_000 };
 }
 
-/** As `checkServerIdentity` of node:tls, which wants an error returned. */
+/**
+ * Adapts `verify` to `checkServerIdentity` of node:tls, which expects the error as return value.
+ */
 export function identityCheck(
   verify: (certificate: PeerCertificateNames) => void,
 ): (host: string, certificate: PeerCertificate) => Error | undefined {
@@ -103,12 +107,12 @@ const reasons: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
   EHOSTUNREACH: 'no route to host',
   ENETUNREACH: 'network is unreachable',
-  ETIMEDOUT: 'no answer in time',
+  ETIMEDOUT: 'connection timed out',
   ECONNRESET: 'connection reset',
-  ENOTFOUND: 'unknown host name',
+  ENOTFOUND: 'no such host',
 };
 
-/** Translates what node:net, node:tls and ws throw while connecting. */
+/** Translates connection errors of node:net, node:tls and ws: `unavailable` or `forbidden`. */
 export function dialError(address: string, error: Error): AppError {
   if (isAppError(error)) return error;
   const code = 'code' in error ? String(error.code) : '';
@@ -127,22 +131,22 @@ export function dialError(address: string, error: Error): AppError {
 }
 
 /**
- * As `dialError`, but says whose certificate was not taken and why: node:tls ends the handshake without
- * it, so that it is looked at once more, by a connection that sends nothing.
+ * Like `dialError`, with details of a rejected certificate. node:tls drops the certificate when it
+ * aborts the handshake, so a second connection that sends nothing fetches it.
  */
 export async function explained(address: string, error: Error, ca: string): Promise<AppError> {
   const code = 'code' in error ? String(error.code) : '';
   const plain = dialError(address, error);
   if (isAppError(error) || !untrusted.test(code)) return plain;
-  const certificate = await shownBy(address, ca);
+  const certificate = await fetchCertificate(address, ca);
   if (certificate?.subject === undefined) return plain;
   const problem = certificateProblem(code, certificate, Date.now());
   return new AppError('forbidden', `${address} is not trusted: ${problem}`, { cause: error });
 }
 
-const lookMs = 3_000;
+const fetchTimeoutMs = 3_000;
 
-function shownBy(address: string, ca: string): Promise<PeerCertificate | undefined> {
+function fetchCertificate(address: string, ca: string): Promise<PeerCertificate | undefined> {
   const { hostname, port } = new URL(`https://${address}`);
   return new Promise((resolve) => {
     const host = hostname.replaceAll(/^\[|\]$/gu, '');
@@ -155,13 +159,13 @@ function shownBy(address: string, ca: string): Promise<PeerCertificate | undefin
       resolve(undefined);
       socket.destroy();
     };
-    socket.setTimeout(lookMs, fail).once('error', fail);
+    socket.setTimeout(fetchTimeoutMs, fail).once('error', fail);
   });
 }
 
 const untrusted = /^(CERT_|UNABLE_|DEPTH_|SELF_SIGNED)/;
 
-/** The error a server answered with, `{kind, message}` as JSON; anything else is not one of ours. */
+/** Parses an error response, `{kind, message}` as JSON; any other body becomes `unavailable`. */
 export function parseRefusal(address: string, status: number, body: string): AppError {
   try {
     const answer = JSON.parse(body) as { kind?: ErrorKind; message?: string; detail?: string };
@@ -170,7 +174,7 @@ export function parseRefusal(address: string, status: number, body: string): App
       return new AppError(answer.kind, answer.message, detail);
     }
   } catch {
-    // Not JSON: the line below says what is known.
+    // Not JSON: fall through to the generic error.
   }
   return new AppError('unavailable', `${address} answered with HTTP status ${status}`);
 }
@@ -183,7 +187,7 @@ async function refusal(address: string, response: IncomingMessage): Promise<AppE
       if (body.length > 65_536) break;
     }
   } catch {
-    // Cut off: what came is enough to look at.
+    // Truncated response: parse what arrived.
   }
   return parseRefusal(address, response.statusCode ?? 0, body);
 }

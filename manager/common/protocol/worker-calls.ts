@@ -1,10 +1,10 @@
 import type { NodeId, TaskId } from '../model/ids.js';
 
-/** What a worker does at once when asked, by name: arguments and result. */
+/** Synchronous calls to a worker by name: arguments and result. */
 export interface WorkerCallMap {
-  /** Stops and starts the container in place; the task goes on. */
+  /** Restarts the container in place; the task continues. */
   restart: { args: { readonly taskId: TaskId; readonly timeoutMs?: number }; result: null };
-  /** Sends a signal; a container that ends by it is not started again until told. */
+  /** Sends a signal; a container that exits from it is not restarted automatically. */
   kill: { args: { readonly taskId: TaskId; readonly signal: string }; result: null };
   pause: { args: { readonly taskId: TaskId }; result: null };
   unpause: { args: { readonly taskId: TaskId }; result: null };
@@ -15,79 +15,83 @@ export interface WorkerCallMap {
       readonly processes: readonly (readonly string[])[];
     };
   };
-  /** The engine's own record of the container. */
+  /** The engine's inspect output for the container. */
   inspect: { args: { readonly taskId: TaskId }; result: unknown };
-  /** Removes a named volume of the cluster from this node; fine when it is not there. */
+  /** Removes a named volume of the cluster from the node; succeeds if it does not exist. */
   removeVolume: { args: { readonly name: string }; result: null };
   listVolumes: {
     args: Record<string, never>;
     result: readonly { readonly name: string; readonly mountpoint: string }[];
   };
-  /** The image as this node's engine has it; null when it has not. */
+  /** Details of an image in the node's engine; null if the image is absent. */
   findImage: { args: { readonly image: string }; result: SeenImage | null };
-  /** Every image of this node's engine. */
+  /** All images in the node's engine. */
   listImages: { args: Record<string, never>; result: readonly EngineImage[] };
-  /** The engine's own record of an image; null when it has not. */
+  /** The engine's inspect output for an image; null if the image is absent. */
   inspectImage: { args: { readonly image: string }; result: unknown };
-  /** The digest that the image's name has in its registry, `sha256:…`. */
+  /** Resolves an image name to its digest in the registry, `sha256:…`. */
   resolveImage: {
     args: { readonly image: string; readonly auth?: RegistryAuth };
     result: string;
   };
-  /** How many of an image's layers, counted from the lowest, some image of this node has as well. */
+  /**
+   * Number of the given layers, counted from the lowest, that another image on the node also has.
+   */
   knownLayers: { args: { readonly layers: readonly string[] }; result: number };
-  /** What is at a path of a container; null when nothing is. */
+  /** File information for a path in the container; null if the path does not exist. */
   statPath: {
     args: { readonly taskId: TaskId; readonly path: string };
     result: { readonly name: string; readonly isFolder: boolean } | null;
   };
-  /** Makes an image of the container as it is; returns its id. */
+  /** Creates an image from the container; returns the image id. */
   commit: { args: CommitOptions & { readonly taskId: TaskId }; result: string };
-  /** Takes the tag away, and the image when it was the last one; false when it is not there or in use. */
+  /** Removes the tag, and the image with its last tag; false if the image is absent or in use. */
   removeImage: { args: { readonly image: string }; result: boolean };
-  /** Containers of a Compose project on this node's engine that another tool than ours made. */
+  /** Containers of a Compose project on the node's engine that another tool created. */
   listOthers: {
     args: { readonly project: string };
     result: readonly OtherContainer[];
   };
   /**
-   * Stops and removes those of them that were made from these files, and networks of the project that
-   * are empty then. Volumes stay.
+   * Stops and removes the containers another tool created from `configFiles`, and the project's
+   * networks left empty. Volumes stay.
    */
   removeOthers: {
     args: { readonly project: string; readonly configFiles: string };
     result: null;
   };
-  /** Sets the terminal size of a running exec or attach. */
+  /** Resizes the terminal of a running exec or attach. */
   resize: {
     args: { readonly streamId: string; readonly columns: number; readonly rows: number };
     result: null;
   };
 }
 
-/** A container with the labels of docker compose and none of ours. */
+/** A container with the labels of docker compose and without those of shoal. */
 export interface OtherContainer {
   readonly name: string;
   readonly service: string;
-  /** The engine's word: `running`, `exited`, … */
+  /** Container state reported by the engine: `running`, `exited`, … */
   readonly state: string;
-  /** Absolute paths of the files it was made from, with commas between, on the machine of who made it. */
+  /**
+   * Comma-separated absolute paths of its Compose files, on the machine that created the container.
+   */
   readonly configFiles: string;
 }
 
-/** How a container becomes an image. */
+/** Options of `docker commit`. */
 export interface CommitOptions {
-  /** With its tag; without it the image has only an id. */
+  /** Name with tag; without it the image has only an id. */
   readonly image?: string;
   readonly author?: string;
   readonly comment?: string;
-  /** Instructions of a Dockerfile: `CMD ["x"]`. */
+  /** Dockerfile instructions to apply, such as `CMD ["x"]`. */
   readonly changes: readonly string[];
-  /** Pause it meanwhile. */
+  /** Pauses the container during the commit. */
   readonly pause: boolean;
 }
 
-/** An entry of an engine's `GET /images/json`: what is read here, among what is passed on as it is. */
+/** An entry of the engine's `GET /images/json`: the fields used here; others are passed through. */
 export interface EngineImage {
   readonly Id: string;
   readonly RepoTags: readonly string[] | null;
@@ -99,16 +103,16 @@ export interface EngineImage {
 
 /** An image on a node. */
 export interface SeenImage {
-  /** `sha256:…` of its configuration. */
+  /** `sha256:…` of the image configuration. */
   readonly id: string;
   /** `os/arch[/variant]`. */
   readonly platform: string;
   readonly sizeBytes: number;
-  /** When it was built, ms since the epoch; 0 when the image does not say. */
+  /** Build time, ms since the epoch; 0 if the image does not state it. */
   readonly createdAt: number;
-  /** When the engine last gave it a tag by a build, a pull or a load, ms since the epoch. */
+  /** Time of the last tag by a build, pull or load, ms since the epoch. */
   readonly taggedAt?: number;
-  /** Digests of its layers' uncompressed tars, the lowest first. */
+  /** Diff ids: digests of the uncompressed layer tars, lowest first. */
   readonly layers?: readonly string[];
 }
 
@@ -119,7 +123,7 @@ export type WorkerCall = {
 
 export interface LogOptions {
   readonly follow: boolean;
-  /** Last lines only; undefined is all. */
+  /** Number of last lines; undefined selects all lines. */
   readonly tail?: number;
   /** ms since the epoch. */
   readonly sinceMs?: number;
@@ -139,7 +143,7 @@ export interface ExecOptions {
   readonly rows?: number;
 }
 
-/** Credentials for one registry, in the Engine API's words. Lives only as long as the request. */
+/** Credentials for one registry, as in the Engine API's AuthConfig. Never stored. */
 export interface RegistryAuth {
   readonly username?: string;
   readonly password?: string;
@@ -147,29 +151,32 @@ export interface RegistryAuth {
   readonly serveraddress?: string;
 }
 
-/** Query parameters of `POST /build`; objects are sent as JSON. */
+/** Query parameters of the Engine API's `POST /build`; objects are sent as JSON. */
 export type BuildQuery = Readonly<
   Record<string, string | number | boolean | readonly string[] | Readonly<Record<string, string>>>
 >;
 
-/** What a worker serves on a stream of its own. */
+/** Requests that a worker serves on a stream of its own. */
 export type WorkerStreamRequest =
   /** Text messages, each a JSON array of `LogLine`. Ends when the log ends. */
   | { readonly kind: 'logs'; readonly taskId: TaskId; readonly options: LogOptions }
   /** Binary frames, see `frames.ts`. */
   | { readonly kind: 'exec'; readonly taskId: TaskId; readonly options: ExecOptions }
-  /** Binary frames: the main process's streams. */
+  /** Binary frames: the standard streams of the main process. */
   | {
       readonly kind: 'attach';
       readonly taskId: TaskId;
       readonly stdin: boolean;
       readonly replay?: boolean;
     }
-  /** Binary data frames (stdout channel): `docker save` of an image this node has, less its lowest layers. */
+  /**
+   * Binary frames (stdout channel): `docker save` of an image, without its lowest `withoutLayers`
+   * layers.
+   */
   | { readonly kind: 'save-image'; readonly image: string; readonly withoutLayers?: number }
-  /** Binary data frames (stdin channel): `docker load`. */
+  /** Binary frames (stdin channel): `docker load`. */
   | { readonly kind: 'load-image'; readonly image: string }
-  /** Binary data frames (stdout channel): the engine's JSON lines, as of `docker pull`. */
+  /** Binary frames (stdout channel): the engine's JSON lines, as for `docker pull`. */
   | {
       readonly kind: 'pull-image';
       readonly image: string;
@@ -177,21 +184,24 @@ export type WorkerStreamRequest =
       readonly auth?: RegistryAuth;
     }
   | { readonly kind: 'push-image'; readonly image: string; readonly auth?: RegistryAuth }
-  /** The build context as a tar on stdin (none with `query.remote`); the engine's JSON lines on stdout. */
+  /**
+   * The build context as a tar on stdin (none with `query.remote`); the engine's JSON lines on
+   * stdout.
+   */
   | {
       readonly kind: 'build-image';
       readonly query: BuildQuery;
       readonly auths: Readonly<Record<string, RegistryAuth>>;
-      /** What `RUN --mount=type=secret` may ask for: base64 by id. Live only as long as the build. */
+      /** Secrets for `RUN --mount=type=secret`: base64 by id. Discarded after the build. */
       readonly secrets?: Readonly<Record<string, string>>;
     }
-  /** Has the node get the image anew from another node, whose newer one takes the tag. */
+  /** Makes the node fetch the image from another node that has a newer one under the same tag. */
   | { readonly kind: 'fetch-image'; readonly image: string; readonly platform?: string }
-  /** A tar of a path in the container on stdout; `path` as the engine takes it. */
+  /** Sends a tar of a path in the container on stdout; `path` as in the Engine API. */
   | { readonly kind: 'read-archive'; readonly taskId: TaskId; readonly path: string }
-  /** A tar on stdin, unpacked into the folder `path` of the container. */
+  /** Reads a tar on stdin and extracts it into the directory `path` of the container. */
   | { readonly kind: 'write-archive'; readonly taskId: TaskId; readonly path: string }
-  /** A tar of the container's whole file system on stdout. */
+  /** Sends a tar of the container's whole file system on stdout. */
   | { readonly kind: 'export'; readonly taskId: TaskId }
   /** Text messages, each a `WorkerStats` (statistics.ts), about one a second until closed. */
   | { readonly kind: 'stats' };
@@ -199,22 +209,22 @@ export type WorkerStreamRequest =
 export interface LogLine {
   /** ms since the epoch. */
   readonly at: number;
-  /** The engine's own time stamp, RFC 3339 with nanoseconds. */
+  /** The engine's time stamp, RFC 3339 with nanoseconds. */
   readonly stamp: string;
   readonly stream: 'stdout' | 'stderr';
   readonly text: string;
 }
 
-/** A two-way stream of messages; text ones are strings. */
+/** A bidirectional stream of messages; text messages are strings, binary ones byte arrays. */
 export interface MessageStream extends AsyncIterable<string | Uint8Array> {
-  /** Resolves when the message may leave: waiting for it is the back-pressure. */
+  /** Resolves when the send queue has room again; await it for back-pressure. */
   send(message: string | Uint8Array): Promise<void>;
   close(): void;
 }
 
 /**
- * The one live call from manager rooms to a worker, implemented by the dispatcher and handed over by
- * manager.ts. A node without a session fails as `unavailable`.
+ * Live calls from manager rooms to workers, implemented by the dispatcher and injected by
+ * manager.ts. Throws `unavailable` if the node has no session.
  */
 export interface WorkerCalls {
   call<Name extends WorkerCallName>(
@@ -223,7 +233,7 @@ export interface WorkerCalls {
     args: WorkerCallMap[Name]['args'],
     signal: AbortSignal,
   ): Promise<WorkerCallMap[Name]['result']>;
-  /** The id is what `resize` names. */
+  /** Opens a stream; `streamId` is the id for `resize`. */
   open(
     nodeId: NodeId,
     request: WorkerStreamRequest,

@@ -68,11 +68,11 @@ test('a worker of another cluster and an expired one are refused, told why, and 
   const expired: unknown = await t.throwsAsync(manager.join('w2', { tls: old }));
   t.regex(
     (expired as Error).message,
-    /certificate of w2 \(worker of c1\) has expired on .*, by the clock .*: if that is right, provision/,
+    /certificate of w2 \(worker of c1\) has expired on .* \(verifier's clock: .*\); if that clock is right, provision/,
   );
   t.true(
     manager.log.some((line) =>
-      line.includes('refused: certificate of w9 (worker of c2) is not signed'),
+      line.includes('refused: certificate of w9 (worker of c2) is signed by unknown authority'),
     ),
   );
   t.true(

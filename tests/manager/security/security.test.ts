@@ -189,11 +189,11 @@ test.serial(
     t.true(authority.includes('BEGIN CERTIFICATE'));
     t.false(authority.includes('PRIVATE KEY'));
     for (const path of [`${paths.call}info`, paths.metrics, '/', `${paths.call}token.list`]) {
-      t.regex(await anonymousGet(manager.port, path), /403[^]*no client certificate was shown/);
+      t.regex(await anonymousGet(manager.port, path), /403[^]*no client certificate was presented/);
     }
     const { text } = await manager.call('token.create', { ttlMs: 60_000 });
     const long = await refusal(t, join(t, manager.port, text, { name: 'x'.repeat(100_000) }));
-    t.regex(long.message, /request is larger than 64 KiB/);
+    t.regex(long.message, /request body is larger than 64 KiB/);
     const odd = await refusal(t, join(t, manager.port, text, { name: '../../etc' }));
     t.regex(odd.message, /invalid node name/);
   },

@@ -26,7 +26,7 @@ function read(data: Uint8Array): readonly BackupRecord[] {
   return found;
 }
 
-test('a backup gives back what went in, however it is cut into pieces', (t) => {
+test('a backup round-trips however its bytes are chunked', (t) => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1 }), (sizes) => {
       const found: BackupRecord[] = [];
@@ -44,14 +44,14 @@ test('a backup gives back what went in, however it is cut into pieces', (t) => {
   );
 });
 
-test('a backup that was cut anywhere is refused', (t) => {
+test('a backup truncated at any byte is rejected', (t) => {
   for (let length = 0; length < bytes.length; length += 1) {
     const error = t.throws(() => read(bytes.subarray(0, length)));
     t.true(isAppError(error) && error.kind === 'invalid', `cut to ${length}`);
   }
 });
 
-test('a backup with a byte changed, added or lost is refused', (t) => {
+test('a backup with a changed, added or lost byte is rejected', (t) => {
   for (let at = 0; at < bytes.length; at += 1) {
     const changed = Buffer.from(bytes);
     changed.writeUInt8((bytes[at] ?? 0) ^ 1, at);
@@ -61,19 +61,19 @@ test('a backup with a byte changed, added or lost is refused', (t) => {
     }
   }
   t.throws(() => read(Buffer.from(`${text}{"table":"tasks","value":{"id":"y"}}\n`)), {
-    message: 'b is damaged: something follows its end',
+    message: 'b: backup is damaged: data after the trailer',
   });
 });
 
-test('what is no backup, and one of a newer program, are told apart', (t) => {
+test('a file that is not a backup and a backup of a newer format give different errors', (t) => {
   t.throws(() => read(Buffer.from('{"some":"json"}\n')), {
-    message: 'b is not a backup of a shoal store',
+    message: 'b: not a backup of a shoal store; check the path',
   });
   t.throws(() => read(Buffer.alloc(1_000_000, 7)), {
-    message: 'b is not a backup of a shoal store',
+    message: 'b: not a backup of a shoal store; check the path',
   });
   const newer = text.replace('"shoalBackup":1', '"shoalBackup":2');
   t.throws(() => read(Buffer.from(newer)), {
-    message: 'b has format 2, this version knows 1: use the newer version',
+    message: 'b: backup format 2 is newer than the supported format 1; upgrade shoal',
   });
 });

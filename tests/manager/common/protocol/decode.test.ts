@@ -21,14 +21,14 @@ const hello: WorkerMessage = {
   networks: [],
 };
 
-test('decodes what was encoded', (t) => {
+test('a message round-trips through JSON', (t) => {
   t.deepEqual(decodeWorkerMessage(JSON.stringify(hello)), hello);
   t.deepEqual(decodeWorkerMessage('{"kind":"heartbeat"}'), { kind: 'heartbeat' });
   const welcome = { kind: 'welcome', version: 1, heartbeatMs: 1_000, managers: ['10.0.0.1:7070'] };
   t.deepEqual(decodeManagerMessage(JSON.stringify(welcome)), welcome as never);
 });
 
-test('leaves fields of a newer version alone', (t) => {
+test('unknown fields of a newer version are kept', (t) => {
   t.deepEqual(decodeWorkerMessage('{"kind":"heartbeat","load":3}'), {
     kind: 'heartbeat',
     load: 3,
@@ -36,27 +36,27 @@ test('leaves fields of a newer version alone', (t) => {
 });
 
 for (const [title, text, message] of [
-  ['no JSON', '{', 'message is not JSON'],
-  ['a list', '[]', 'message is not an object'],
-  ['an unknown kind', '{"kind":"constructor"}', 'unknown message constructor'],
-  ['no kind', '{}', 'unknown message without kind'],
+  ['text that is not JSON', '{', 'message is not valid JSON'],
+  ['an array', '[]', 'message is not a JSON object'],
+  ['an unknown kind', '{"kind":"constructor"}', 'unknown message kind constructor'],
+  ['a missing kind', '{}', 'message has no kind'],
   [
     'a missing field',
     '{"kind":"networks"}',
-    'message networks: field networks is missing or wrong',
+    'message networks: field networks is missing or invalid',
   ],
   [
     'an unknown task state',
     '{"kind":"status","reports":[{"taskId":"t","status":{"state":"flying","at":1,"message":""}}]}',
-    'message status: field reports is missing or wrong',
+    'message status: field reports is missing or invalid',
   ],
 ] as const) {
-  test(`refuses ${title}`, (t) => {
+  test(`the decoder rejects ${title}`, (t) => {
     t.is(t.throws(() => decodeWorkerMessage(text)).message, message);
   });
 }
 
-test('whatever arrives is a message or an error of kind invalid', (t) => {
+test('any input decodes to a message or throws an error of kind invalid', (t) => {
   fc.assert(
     fc.property(
       fc.oneof(
@@ -77,13 +77,16 @@ test('whatever arrives is a message or an error of kind invalid', (t) => {
   t.pass();
 });
 
-test('an older peer is told to upgrade', (t) => {
+test('an unsupported older protocol version is rejected with a hint to upgrade', (t) => {
   t.is(negotiateVersion(1), 1);
   t.is(negotiateVersion(7), 1);
-  t.regex(t.throws(() => negotiateVersion(0)).message, /speaks protocol 0.*upgrade it/);
+  t.regex(
+    t.throws(() => negotiateVersion(0)).message,
+    /speaks protocol version 0.*upgrade the peer/,
+  );
 });
 
-test('what a worker says has no characters that steer a terminal, its answers are as they are', (t) => {
+test('control characters are stripped from worker messages but kept in call results', (t) => {
   const description = { hostname: 'a\u001b[2Jb\u009bc\nd', engineVersion: '\b1' };
   const base = { address: '', os: '', arch: '', shoalVersion: '', nanoCpus: 1, memoryBytes: 1 };
   const text = JSON.stringify({

@@ -60,7 +60,7 @@ async function echo({ accept }: StreamRequest<PeerIdentity>): Promise<void> {
   for await (const message of connection) await connection.send(message);
 }
 
-test('carries text and binary messages both ways, in order', async (t) => {
+test('a connection carries text and binary messages both ways in order', async (t) => {
   const connection = await connect(await startServer(t, echo));
   const answers = connection[Symbol.asyncIterator]();
   await connection.send('hello');
@@ -71,7 +71,7 @@ test('carries text and binary messages both ways, in order', async (t) => {
   t.true((await answers.next()).done);
 });
 
-test('tells the server who the client is', async (t) => {
+test('the server receives the identity of the client', async (t) => {
   const seen: PeerIdentity[] = [];
   const server = await startServer(t, async ({ identity, accept }) => {
     seen.push(identity);
@@ -83,7 +83,7 @@ test('tells the server who the client is', async (t) => {
   t.deepEqual(seen, [{ clusterId: 'c1', role: 'worker', nodeId: 'w1' }]);
 });
 
-test('a sender waits while the other end does not read, and all arrives once it does', async (t) => {
+test('send applies back-pressure while the peer does not read and loses no message', async (t) => {
   let received = 0;
   let open = (): void => undefined;
   const gate = new Promise<void>((resolve) => {
@@ -103,20 +103,20 @@ test('a sender waits while the other end does not read, and all arrives once it 
   const sending = (async () => {
     for (; sent < total; sent += 1) await connection.send(new Uint8Array(65_536));
   })();
-  // Back-pressure shows as a sender that comes to a halt: no progress over many turns of the event loop.
+  // Back-pressure shows as a stalled sender: no progress during 100 ms.
   let before = -1;
   while (before !== sent || sent === 0) {
     before = sent;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  t.true(sent < total, `${sent} of ${total} left without anybody reading`);
+  t.true(sent < total, `${sent} of ${total} messages sent while the peer does not read`);
   open();
   await sending;
   await connection.ended;
   t.is(received, total * 65_536);
 });
 
-test('a client of another cluster, an expired one and one without a certificate are told why', async (t) => {
+test('clients with a foreign, an expired or no certificate are rejected with the reason', async (t) => {
   const server = await startServer(t, echo);
   const stranger = await (await createTestPki('c2')).node('worker', 'w9');
   const old = await pki.node('worker', 'w2', -1);
@@ -125,18 +125,18 @@ test('a client of another cluster, an expired one and one without a certificate 
     if (!isAppError(error)) throw new Error('not an AppError');
     return error;
   };
-  // The stranger trusts our authority here; what is tested is that we do not trust his.
+  // The stranger trusts this cluster's authority, so only the server can reject the connection.
   const unknown = await refused({ ...stranger, ca: pki.ca });
   t.is(unknown.kind, 'forbidden');
   t.regex(
     unknown.message,
-    /certificate of w9 \(worker of c2\) is not signed by the authority of this cluster, but by "shoal c2"/,
+    /certificate of w9 \(worker of c2\) is signed by unknown authority "shoal c2"; it belongs to/,
   );
   const expired = await refused(old);
   t.is(expired.kind, 'forbidden');
   t.regex(expired.message, /certificate of w2 \(worker of c1\) has expired on/);
   const bare = await refused({ ca: pki.ca, cert: '', key: '' });
-  t.regex(bare.message, /no client certificate was shown/);
+  t.regex(bare.message, /no client certificate was presented/);
 });
 
 test('a client refuses a server that is not a manager of its cluster', async (t) => {
@@ -161,7 +161,7 @@ test('an error thrown before accepting reaches the client with its kind', async 
   t.true(isAppError(error) && error.kind === 'not-found');
 });
 
-test('a lost connection ends the reader with unavailable and the reason given', async (t) => {
+test('an abnormal close ends iteration with the reason of the close frame', async (t) => {
   const server = await startServer(t, async ({ accept }) => {
     (await accept('stream')).close(4001, 'node was removed');
   });
@@ -172,7 +172,7 @@ test('a lost connection ends the reader with unavailable and the reason given', 
   t.regex(error.message, /was lost: node was removed/);
 });
 
-test('calls carry JSON, and errors keep kind and message', async (t) => {
+test('a call returns JSON, and an error keeps its kind and message', async (t) => {
   const server = await startServer(t, echo, ({ path, body }) => {
     if (path === '/v1/call/bad') throw new AppError('conflict', 'volume db is in use');
     return Promise.resolve({ path, body });
@@ -194,7 +194,7 @@ test('calls carry JSON, and errors keep kind and message', async (t) => {
   t.is((error as Error).message, 'volume db is in use');
 });
 
-test('an answer that does not come in time is a timeout', async (t) => {
+test('a call without a response before its deadline throws timeout', async (t) => {
   const server = await startServer(t, echo, () => new Promise(() => undefined));
   const caller = new HttpCaller({
     address: `127.0.0.1:${server.port}`,
@@ -210,7 +210,7 @@ test('an answer that does not come in time is a timeout', async (t) => {
   t.true(isAppError(error) && error.kind === 'timeout');
 });
 
-test('a taken port is one clear line', async (t) => {
+test('listening on a port in use fails with one line that names the address', async (t) => {
   const server = await startServer(t, echo);
   const error = await t.throwsAsync(
     serve({
@@ -224,10 +224,10 @@ test('a taken port is one clear line', async (t) => {
       health: { path: '/', answer: () => ({}) },
     }),
   );
-  t.is(error.message, `address 127.0.0.1:${server.port} is taken by another program`);
+  t.is(error.message, `listen 127.0.0.1:${server.port}: address already in use`);
 });
 
-test('nobody listening is unavailable and says so', async (t) => {
+test('dialing a closed port throws unavailable with connection refused', async (t) => {
   const server = await startServer(t, echo);
   const { port } = server;
   await server.close();
@@ -244,7 +244,7 @@ test('nobody listening is unavailable and says so', async (t) => {
   t.regex((error as Error).message, /does not answer: connection refused/);
 });
 
-test('a server whose certificate is foreign or has expired is named, with what is wrong', async (t) => {
+test('a client rejects a foreign or expired server certificate and names its owner', async (t) => {
   const server = await startServer(t, echo);
   const refused = async (): Promise<string> => {
     const error: unknown = await t.throwsAsync(connect(server));
@@ -253,9 +253,9 @@ test('a server whose certificate is foreign or has expired is named, with what i
   server.renew(await pki.node('manager', 'm9', -1));
   t.regex(
     await refused(),
-    /127.0.0.1:\d+ is not trusted: certificate of m9 \(manager of c1\) has expired on .* GMT, by the clock/,
+    /127.0.0.1:\d+ is not trusted: certificate of m9 \(manager of c1\) has expired on .* GMT \(verifier's clock/,
   );
   const foreign = await (await createTestPki('c2')).node('manager', 'm8');
   server.renew(foreign);
-  t.regex(await refused(), /certificate of m8 \(manager of c2\) is not signed by the authority of/);
+  t.regex(await refused(), /certificate of m8 \(manager of c2\) is signed by unknown authority/);
 });
