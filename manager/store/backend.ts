@@ -1,6 +1,6 @@
 import type { TableName } from './store.js';
 
-/** One durable write; an undefined value removes. Objects are plain JSON values. */
+/** One durable write; an undefined `value` removes the object. Objects are plain JSON values. */
 export interface DurableWrite {
   readonly table: TableName;
   readonly id: string;
@@ -8,17 +8,18 @@ export interface DurableWrite {
 }
 
 /**
- * Where the store is kept. One writer. `commit` resolves when the whole batch survives `kill -9` and power
- * loss, all or nothing; it rejects with `conflict` when somebody else wrote in between.
+ * Persistent storage behind the store, with a single writer. `commit` is atomic and resolves when
+ * the batch survives `kill -9` and power loss; it rejects with `conflict` if another writer
+ * intervened.
  */
 export interface Backend {
   /** Short name for `version` and `info`: `embedded`, `consul`. */
   readonly name: string;
   load(): Promise<readonly { readonly table: TableName; readonly value: object }[]>;
   commit(writes: readonly DurableWrite[]): Promise<void>;
-  /** Size of its file; not there when it keeps none on this machine. */
+  /** Size on local disk in bytes; absent if the backend stores nothing on this machine. */
   bytes?(): number | undefined;
-  /** Resolves when nothing can be written any more until it is opened again. */
+  /** Resolves when the backend becomes unwritable and must be reopened. */
   readonly lost?: Promise<unknown>;
   close(): Promise<void>;
 }

@@ -1,14 +1,14 @@
 import { AppError } from '../common/base/errors.js';
 import type { ClusterRecord, StoreView, Transaction } from './store.js';
 
-/** The cluster's one record. Throws `internal` before the first term has written it. */
+/** Returns the cluster record. Throws `internal` if the first term has not written it yet. */
 export function clusterRecord(view: Pick<StoreView, 'get'>): ClusterRecord {
   const record = view.get('cluster', 'cluster');
-  if (record === undefined) throw new AppError('internal', 'the cluster has no record');
+  if (record === undefined) throw new AppError('internal', 'cluster record not found');
   return record;
 }
 
-/** Writes what `change` makes of it; nothing when that is the same object. */
+/** Replaces the cluster record with the result of `change`; no write if that is the same object. */
 export function changeCluster(
   tx: Transaction,
   change: (record: ClusterRecord) => ClusterRecord,

@@ -5,17 +5,17 @@ import type { DurableWrite } from './backend.js';
 import type { StoreChange } from './store.js';
 
 /*
- * Decisions go to disk, observations do not: workers report them again to the next leader. What a
- * running task's status, its scheduler's remarks and a node's status say is observation. The last
- * status of a task is a decision in this sense, because nobody reports it twice.
+ * Decisions are persisted, observations are not: workers report them again to the next leader.
+ * Observations are a running task's status, its scheduling explanation and a node's status. A
+ * task's terminal status counts as a decision, because workers report it only once.
  */
 
-const observedOfTask = new Set(['status', 'explanation', 'version', 'updatedAt']);
-const observedOfNode = new Set(['status', 'version', 'updatedAt']);
+const observedTaskFields = new Set(['status', 'explanation', 'version', 'updatedAt']);
+const observedNodeFields = new Set(['status', 'version', 'updatedAt']);
 
 /**
- * Fields are compared by identity: a writer that spreads the old object keeps it, and one that rebuilt
- * an equal field costs a write too many, never one too few.
+ * Whether any other field differs. Compares by identity: a writer that spreads the old object keeps
+ * its fields; a rebuilt equal field causes a redundant write, never a missing one.
  */
 function differOutside(before: object, after: object, observed: ReadonlySet<string>): boolean {
   const old = before as Readonly<Record<string, unknown>>;
@@ -28,14 +28,14 @@ function isTaskDecision(before: Task, after: Task): boolean {
   const state = after.status.state;
   if (isTerminal(state) && before.status !== after.status) return true;
   if (state !== before.status.state && (state === 'pending' || state === 'assigned')) return true;
-  return differOutside(before, after, observedOfTask);
+  return differOutside(before, after, observedTaskFields);
 }
 
 function isNodeDecision(before: Node, after: Node): boolean {
-  return differOutside(before, after, observedOfNode);
+  return differOutside(before, after, observedNodeFields);
 }
 
-/** The write a change needs on disk; undefined when it only observes. */
+/** Returns the durable write for a change; undefined for an observation. */
 export function durableWrite(change: StoreChange): DurableWrite | undefined {
   const { table, id, before, after } = change;
   if (before !== undefined && after !== undefined) {

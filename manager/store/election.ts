@@ -4,50 +4,52 @@ import { backoffMs } from '../common/base/backoff.js';
 import { messageOf } from '../common/base/errors.js';
 import type { Logger } from '../common/base/log.js';
 
-/** Who holds the lock, for those who do not. */
+/** The current leader, as followers see it. */
 export interface Leader {
   readonly nodeId: string;
-  /** `host:port` under which workers and clients reach it. */
+  /** Advertised address for workers and clients, `host:port`. */
   readonly address: string;
 }
 
-/** A manager that was heard of, leading or not. */
+/** A registered manager, leader or follower. */
 export interface Member extends Leader {
-  /** Whether it is alive, as far as the store knows. */
+  /** Whether the manager's health check passes. */
   readonly alive: boolean;
 }
 
-/** Every manager of the cluster, for those who want to reach one. */
+/** Registry of the cluster's managers. */
 export interface Members {
   list(): Promise<readonly Member[]>;
-  /** Takes one that is gone for good off the list. Fine when it is not there. */
+  /** Removes a permanently lost manager; succeeds if it is not listed. */
   forget(nodeId: string): Promise<void>;
 }
 
-/** A lock that was taken: good until `lost` is aborted. */
+/** An acquired lock; valid until `lost` is aborted. */
 export interface HeldLock {
-  /** What every write checks, so that a holder that does not know of its loss writes nothing. */
+  /** Fencing token checked by every write, so that a stale holder cannot write. */
   readonly fence: { readonly key: string; readonly index: number };
-  /** Aborted as soon as the loss is known here. */
+  /** Aborted as soon as this process detects the loss. */
   readonly lost: AbortSignal;
   release(): Promise<void>;
 }
 
-/** A lock of which one holder is known to all, and that is free soon after its holder died or stopped. */
+/**
+ * Leader lock: at most one holder, visible to all; released soon after its holder dies or stops.
+ */
 export interface LeaderLock {
   /**
-   * Waits until it is ours; rejects when `signal` is aborted or the lock cannot be asked for. `heard` is
-   * called each time it is known how the lock is.
+   * Waits until this manager holds the lock; rejects if `signal` is aborted or the lock service
+   * fails. `heard` is called each time the lock's state was read.
    */
   acquire(signal: AbortSignal, heard?: () => void): Promise<HeldLock>;
-  /** Who held it when last looked at. */
+  /** Holder of the lock at the last read; undefined if unknown or free. */
   readonly leader: Leader | undefined;
   close(): Promise<void>;
 }
 
-/** What a leader does while it leads. */
+/** A leader's term: everything that runs only on the leader. */
 export interface Term {
-  /** Ends on its own when the store can no longer be written: the term is over then. */
+  /** Resolves when the store becomes unwritable, which ends the term. */
   readonly ended: Promise<unknown>;
   stop(): Promise<void>;
 }
@@ -55,13 +57,15 @@ export interface Term {
 export interface ElectionOptions {
   readonly lock: LeaderLock;
   readonly log: Logger;
-  /** Starts a term; it may be asked to stop at once. Throwing gives the lock back and tries again. */
+  /**
+   * Starts a term, which may be stopped immediately. On error the lock is released and re-acquired.
+   */
   readonly lead: (held: HeldLock) => Promise<Term>;
 }
 
 /**
- * Waits for the lock, leads as long as it is held, and begins again. A term that has ended is stopped
- * whole before the next one begins.
+ * Leader election loop: acquire the lock, lead while it is held, repeat. A term is fully stopped
+ * before the next one starts.
  */
 export class Election {
   readonly #options: ElectionOptions;
@@ -82,7 +86,7 @@ export class Election {
     return this.#options.lock.leader;
   }
 
-  /** Why nobody can be asked who leads, when that is so. */
+  /** Last error of the lock service; undefined once it answers again. */
   get trouble(): string | undefined {
     return this.#trouble;
   }
@@ -91,7 +95,7 @@ export class Election {
     this.#running ??= this.#run();
   }
 
-  /** Ends a term that is under way and gives the lock to the next. */
+  /** Ends the current term and releases the lock. */
   async stop(): Promise<void> {
     this.#abort.abort();
     await this.#running;
@@ -126,13 +130,13 @@ export class Election {
     try {
       const term = await lead(held);
       this.#leading = true;
-      log.info('election: leads', { index: held.fence.index });
+      log.info('election: leadership acquired', { index: held.fence.index });
       try {
         await Promise.race([aborted(signal), aborted(held.lost), term.ended]);
       } finally {
         this.#leading = false;
         await term.stop();
-        log.info('election: leads no more');
+        log.info('election: leadership lost');
       }
     } finally {
       await held.release();

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { AppError, messageOf } from '../common/base/errors.js';
 
 export interface SealingKey {
-  /** Tells keys apart without telling the key: the beginning of its hash. */
+  /** Public identifier: the first 16 hex digits of the key's SHA-256. */
   readonly id: string;
   /** 32 bytes. */
   readonly bytes: Buffer;
@@ -15,24 +15,25 @@ function keyOf(bytes: Buffer): SealingKey {
 }
 
 /**
- * The cluster's key, and while it is replaced the one before: one file of its own, readable by its owner
- * only, never in the store. As JSON: `{"current": id, "keys": {id: base64}}`.
+ * Key ring of the cluster: the current sealing key and, during a rotation, the previous one. Stored
+ * in a separate file with mode 0600, never in the store, as JSON: `{"current": id, "keys": {id:
+ * base64}}`.
  */
 export class KeyRing {
   readonly path: string;
   #keys = new Map<string, Buffer>();
   #current: SealingKey | undefined;
-  /** The key that each other manager got last. */
-  readonly #given = new Map<string, string>();
+  /** Id of the key last exported to each manager, by node id. */
+  readonly #exported = new Map<string, string>();
 
   constructor(path: string) {
     this.path = path;
   }
 
-  /** The key that seals. Throws `internal` before `load`. */
+  /** The key that seals new values. Throws `internal` before `load`. */
   get current(): SealingKey {
     if (this.#current !== undefined) return this.#current;
-    throw new AppError('internal', 'the cluster key is used before it was read');
+    throw new AppError('internal', 'cluster key: used before it was loaded');
   }
 
   find(id: string): Buffer | undefined {
@@ -40,8 +41,9 @@ export class KeyRing {
   }
 
   /**
-   * Reads the file; makes one with a new key when there is none and `mayCreate`. Throws `invalid` for a
-   * damaged file, and for a missing one that must be there: a new key would open nothing.
+   * Reads the key file; with `mayCreate`, creates a missing one with a new key. Throws `invalid` if
+   * the file is damaged, or missing without `mayCreate`: a new key could not unseal the existing
+   * secrets.
    */
   async load({ mayCreate }: { readonly mayCreate: boolean }): Promise<void> {
     let text: string;
@@ -55,39 +57,41 @@ export class KeyRing {
       }
       throw new AppError(
         'invalid',
-        `the cluster key ${this.path} is missing, and the store has secrets sealed with it: bring that file from a backup or from another manager; nothing was changed`,
+        `cluster key ${this.path}: file is missing, but the store has secrets sealed with it; restore the file from a backup or from another manager (nothing was changed)`,
       );
     }
     this.#read(text);
     await chmod(this.path, 0o600);
   }
 
-  /** Makes a new key the current one; the others stay until nothing is sealed with them. */
+  /** Generates a new current key; older keys stay until no secret is sealed with them. */
   async addKey(): Promise<void> {
     const key = keyOf(randomBytes(32));
     await this.#save(key, new Map([...this.#keys, [key.id, key.bytes]]));
   }
 
-  /** The file's text, for the manager on this node. */
+  /** Returns the file's text for another manager and records that its node has the current key. */
   exportTo(nodeId: string): string {
-    this.#given.set(nodeId, this.current.id);
+    this.#exported.set(nodeId, this.current.id);
     return this.#text();
   }
 
-  /** Whether the manager on this node has been given the current key. */
+  /** Whether the manager on this node received the current key. */
   isGivenTo(nodeId: string): boolean {
-    return this.#given.get(nodeId) === this.current.id;
+    return this.#exported.get(nodeId) === this.current.id;
   }
 
-  /** Takes what another ring has exported in place of what is here. Throws `invalid` for anything else. */
+  /**
+   * Replaces all keys with the export of another ring. Throws `invalid` if `text` is not an export.
+   */
   async adopt(text: string): Promise<void> {
-    // The file, not what is in memory: a term of this manager's own may have written it since.
+    // Compare with the file, not the memory: a term of this manager may have written it since.
     const before = await readFile(this.path, 'utf8').catch(() => '');
     this.#read(text);
     if (this.#text() !== before) await this.#save(this.current, this.#keys);
   }
 
-  /** Forgets every key but the current one. */
+  /** Removes every key but the current one. */
   async keepOnlyCurrent(): Promise<void> {
     if (this.#keys.size <= 1) return;
     const key = this.current;
@@ -107,13 +111,13 @@ export class KeyRing {
     }
     const { current, keys } = (value ?? {}) as { current?: unknown; keys?: unknown };
     if (typeof current !== 'string' || typeof keys !== 'object' || keys === null) {
-      throw this.#unreadable(new Error('current or keys is missing'));
+      throw this.#unreadable(new Error('field current or keys is missing'));
     }
     const found = new Map<string, Buffer>();
     for (const [id, encoded] of Object.entries(keys)) {
       const key = keyOf(Buffer.from(String(encoded), 'base64'));
       if (key.bytes.length !== 32 || key.id !== id) {
-        throw this.#unreadable(new Error(`key ${id} is not what its id says`));
+        throw this.#unreadable(new Error(`key ${id} does not match its id`));
       }
       found.set(id, key.bytes);
     }
@@ -133,7 +137,7 @@ export class KeyRing {
   #unreadable(cause: unknown): AppError {
     return new AppError(
       'invalid',
-      `the cluster key ${this.path} cannot be used: ${messageOf(cause)}; bring that file from a backup or from another manager`,
+      `cluster key ${this.path}: file is invalid: ${messageOf(cause)}; restore it from a backup or from another manager`,
       { cause },
     );
   }
@@ -145,7 +149,7 @@ function textOf(current: SealingKey, keys: ReadonlyMap<string, Buffer>): string 
   return `${JSON.stringify(value)}\n`;
 }
 
-/** On disk, with the folder's entry, before anything is sealed with a key that could be lost. */
+/** Replaces a file atomically; resolves once file and directory entry are synced to disk. */
 async function replaceFile(path: string, text: string): Promise<void> {
   const file = await open(`${path}.new`, 'w', 0o600);
   try {

@@ -1,11 +1,10 @@
-/** Anything with an id. */
 interface Identified {
   readonly id: string;
 }
 
 interface Bucket<T> {
   readonly items: Map<string, T>;
-  /** In order of id; undefined after a change until somebody asks. */
+  /** Sorted by id; computed lazily, undefined after a change. */
   sorted: readonly T[] | undefined;
 }
 
@@ -15,7 +14,10 @@ export function byId(a: Identified, b: Identified): number {
 
 const nothing: readonly never[] = [];
 
-/** Items by key, each under any number of keys; lists come in order of id and are never changed later. */
+/**
+ * Multi-key index: an item is listed under any number of keys. Lists are sorted by id and
+ * immutable.
+ */
 export class KeyedIndex<T extends Identified> {
   readonly #keysOf: (item: T) => readonly string[];
   readonly #buckets = new Map<string, Bucket<T>>();

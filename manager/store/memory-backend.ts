@@ -1,7 +1,7 @@
 import type { Backend, DurableWrite } from './backend.js';
 import type { TableName } from './store.js';
 
-/** Keeps nothing beyond the process: for tests and simulations. `writes` counts what would be on disk. */
+/** Backend without persistence, for tests and simulations. */
 export class MemoryBackend implements Backend {
   readonly name = 'memory';
   readonly #objects = new Map<string, { readonly table: TableName; readonly value: object }>();

@@ -16,12 +16,12 @@ export interface StoreOptions {
   readonly log: Logger;
 }
 
-/** Updates that may wait for the disk; more are refused as `unavailable`. */
+/** Limit of updates queued for the backend; further ones are rejected as `unavailable`. */
 const maxWaiting = 100_000;
 
 /**
- * Versions of observing writes never reach the disk, so a store that was opened again starts this far
- * above the highest it finds: no version is ever given out twice.
+ * Versions of observations never reach the disk. A reopened store therefore starts this far above
+ * the highest stored version, so that no version is ever reused.
  */
 const versionGap = 1_000_000;
 
@@ -39,7 +39,7 @@ interface Done {
   readonly commit: Commit | undefined;
 }
 
-/** Loads what the backend has and opens the store over it. */
+/** Opens the store: loads all objects of the backend into memory. */
 export async function openStore(options: StoreOptions): Promise<ClusterStore> {
   const tables = new TableSet();
   let highest = 0;
@@ -52,15 +52,15 @@ export async function openStore(options: StoreOptions): Promise<ClusterStore> {
 }
 
 /**
- * One batch at a time: every update that waits runs on the tables, one after the other; the batch is
- * taken back out of the tables while the disk is written (nobody sees what is not durable) and put in
- * again afterwards. A batch that only observes stays in and touches no disk.
+ * Commits one batch at a time. All queued updates run on the tables in order; the batch is then
+ * reverted during the backend write, so readers never see undurable state, and reapplied
+ * afterwards. A batch of observations only is not reverted and skips the backend.
  */
 class WriteThroughStore implements ClusterStore {
   readonly view: TableView;
   readonly #options: StoreOptions;
   readonly #tables: TableSet;
-  /** With the index each one started at: it has seen that much in the view already. */
+  /** Listeners with the index at registration; commits up to it are already in the view. */
   readonly #listeners = new Map<(commit: Commit) => void, number>();
   readonly #companions = new Set<Companion>();
   #index: number;
@@ -80,9 +80,11 @@ class WriteThroughStore implements ClusterStore {
     change: (tx: Transaction) => Result,
     origin?: Origin,
   ): Promise<Result> {
-    if (this.#closed) return Promise.reject(new AppError('unavailable', 'the store is closed'));
+    if (this.#closed) return Promise.reject(new AppError('unavailable', 'store is closed'));
     if (this.#waiting.length >= maxWaiting) {
-      return Promise.reject(new AppError('unavailable', 'too many writes wait for the store'));
+      return Promise.reject(
+        new AppError('unavailable', `store: ${maxWaiting} updates are queued; retry later`),
+      );
     }
     return new Promise<Result>((resolve, reject) => {
       const done = resolve as (result: unknown) => void;
@@ -112,7 +114,7 @@ class WriteThroughStore implements ClusterStore {
   }
 
   async #work(): Promise<void> {
-    // Lets everything that is written in this turn of the event loop's microtasks join the batch.
+    // Yield once, so that updates of the same microtask turn join the batch.
     await Promise.resolve();
     while (this.#waiting.length > 0) {
       const batch = this.#waiting;
@@ -131,26 +133,26 @@ class WriteThroughStore implements ClusterStore {
       if (finished.commit !== undefined) index = finished.commit.index;
       done.push(finished);
     }
-    const asked = done.flatMap(({ commit }) => commit ?? []);
-    const writes = [...durableWrites(asked)];
-    const added = this.#accompanied(asked, index, writes.length > 0);
+    const requested = done.flatMap(({ commit }) => commit ?? []);
+    const writes = [...durableWrites(requested)];
+    const added = this.#runCompanions(requested, index, writes.length > 0);
     done.push(...added);
-    const commits = [...asked, ...added.flatMap(({ commit }) => commit ?? [])];
+    const commits = [...requested, ...added.flatMap(({ commit }) => commit ?? [])];
     index = commits.at(-1)?.index ?? index;
-    writes.push(...durableWrites(commits.slice(asked.length)));
+    writes.push(...durableWrites(commits.slice(requested.length)));
     if (writes.length > 0 && !(await this.#persist(commits, writes, done))) return;
     this.#index = index;
-    for (const commit of commits) this.#tell(commit);
+    for (const commit of commits) this.#notify(commit);
     for (const { waiting, result } of done) waiting.resolve(result);
   }
 
-  /** What companions add to a batch. One that fails adds nothing and disturbs nobody. */
-  #accompanied(commits: readonly Commit[], last: number, isDurable: boolean): readonly Done[] {
+  /** Runs the batch hooks and returns their transactions. A failing hook adds nothing. */
+  #runCompanions(commits: readonly Commit[], last: number, isDurable: boolean): readonly Done[] {
     if (commits.length === 0) return [];
     const added: Done[] = [];
     for (const companion of this.#companions) {
       const reject = (error: unknown): void => {
-        this.#options.log.error(`store: a companion failed: ${messageOf(error)}`);
+        this.#options.log.error(`store: batch hook failed: ${messageOf(error)}`);
       };
       try {
         const change = companion(commits, isDurable);
@@ -175,7 +177,7 @@ class WriteThroughStore implements ClusterStore {
       const result = waiting.change(tx);
       const changes = tx.seal();
       const commit =
-        changes.length === 0 ? undefined : { ...about(waiting), index: version, changes };
+        changes.length === 0 ? undefined : { ...authorOf(waiting), index: version, changes };
       return { waiting, result, commit };
     } catch (error) {
       tx.undo();
@@ -194,7 +196,7 @@ class WriteThroughStore implements ClusterStore {
     try {
       await this.#options.backend.commit(writes);
     } catch (error) {
-      this.#options.log.error(`store: writing failed: ${messageOf(error)}`);
+      this.#options.log.error(`store: commit failed: ${messageOf(error)}`);
       for (const { waiting } of done) waiting.reject(error);
       return false;
     }
@@ -202,22 +204,22 @@ class WriteThroughStore implements ClusterStore {
     return true;
   }
 
-  #tell(commit: Commit): void {
+  #notify(commit: Commit): void {
     for (const [listener, since] of [...this.#listeners]) {
       try {
         if (commit.index > since) listener(commit);
       } catch (error) {
-        this.#options.log.error(`store: a listener failed: ${messageOf(error)}`);
+        this.#options.log.error(`store: watch listener failed: ${messageOf(error)}`);
       }
     }
   }
 }
 
-function about({ actor, origin }: Waiting): Pick<Commit, 'actor' | 'origin'> {
+function authorOf({ actor, origin }: Waiting): Pick<Commit, 'actor' | 'origin'> {
   return origin === undefined ? { actor } : { actor, origin };
 }
 
-/** The last write of each object wins; the order of different objects means nothing to a backend. */
+/** Collects the last write of each object; backends ignore the order of different objects. */
 function durableWrites(commits: readonly Commit[]): readonly DurableWrite[] {
   const writes = new Map<string, DurableWrite>();
   for (const commit of commits) {

@@ -4,7 +4,7 @@ import type { Task } from '../common/model/task.js';
 import type { StoreView, TableName, Tables } from './store.js';
 import type { TableSet } from './tables.js';
 
-/** The read side over tables in memory. */
+/** Read side of the store over the in-memory tables. */
 export class TableView implements StoreView {
   protected readonly tables: TableSet;
   readonly #index: () => number;

@@ -3,12 +3,12 @@ import { referencesOf } from '../common/model/rollback.js';
 import type { ServiceSpec } from '../common/model/service.js';
 import type { StoreView } from './store.js';
 
-/** The first thing that a spec needs and the cluster has not, or is about to remove. */
+/** First object a spec refers to that does not exist or is being removed; undefined if none. */
 export function missingReference(view: StoreView, spec: ServiceSpec): Reference | undefined {
-  return referencesOf(spec).find((reference) => !isThere(view, reference));
+  return referencesOf(spec).find((reference) => !exists(view, reference));
 }
 
-function isThere(view: StoreView, { kind, name }: Reference): boolean {
+function exists(view: StoreView, { kind, name }: Reference): boolean {
   switch (kind) {
     case 'network':
       return view.networkByName(name)?.removing === false;

@@ -5,17 +5,17 @@ import type { KeyRing } from './key-ring.js';
 import type { TableName } from './store.js';
 
 /*
- * Between the store and its backend: values of secrets are plain in memory and sealed in everything a
- * backend gets to see. AES-256-GCM with a fresh 96-bit nonce for each write (NIST SP 800-38D), bound to
- * table and id, so that a sealed value cannot be moved to another object.
+ * Encryption at rest, between the store and its backend: secret values are plaintext in memory and
+ * sealed in the backend. AES-256-GCM with a fresh 96-bit nonce for each write (NIST SP 800-38D);
+ * table, id and field are authenticated, so a sealed value cannot be moved to another object.
  */
 
-/** Fields that hold base64 and are sealed, by table. */
+/** Sealed fields by table; their plaintext is base64. */
 const sealedFields: Readonly<Partial<Record<TableName, readonly string[]>>> = {
   secrets: ['data'],
 };
 
-/** A sealed value; all but the id of the key is base64. */
+/** A sealed value. `key` is the key's id; the other fields are base64. */
 interface Sealed {
   readonly key: string;
   readonly nonce: string;
@@ -57,7 +57,7 @@ function open(ring: KeyRing, sealed: Sealed, binding: Buffer): string {
   if (key === undefined) {
     throw new AppError(
       'invalid',
-      `${binding.toString()} is sealed with key ${sealed.key}, which is not in ${ring.path}: bring that file from a backup or from another manager; nothing was changed`,
+      `${binding.toString()}: sealed with key ${sealed.key}, which is not in ${ring.path}; restore that file from a backup or from another manager (nothing was changed)`,
     );
   }
   try {
@@ -74,7 +74,7 @@ function open(ring: KeyRing, sealed: Sealed, binding: Buffer): string {
   } catch (error) {
     throw new AppError(
       'invalid',
-      `${binding.toString()} cannot be unsealed with key ${sealed.key}: it was damaged or moved there; restore the store from a backup`,
+      `${binding.toString()}: cannot be unsealed with key ${sealed.key}, the value was damaged or moved; restore the store from a backup`,
       { cause: error },
     );
   }
@@ -93,13 +93,13 @@ function sealWrite(ring: KeyRing, write: DurableWrite): DurableWrite {
   return { ...write, value };
 }
 
-/** An object as a backend would see it. */
+/** Seals an object's secret fields for a backend. */
 export function sealRecord(ring: KeyRing, { table, value }: StoredRecord): StoredRecord {
   const id = String((value as Fields).id);
   return { table, value: sealWrite(ring, { table, id, value }).value ?? value };
 }
 
-/** The ids of the keys a stored object is sealed with; `plain` stands for what is not sealed. */
+/** Ids of the keys that seal a stored object's fields; `plain` for an unsealed field. */
 function keysOf({ table, value }: StoredRecord): readonly string[] {
   return (sealedFields[table] ?? []).map((field) => {
     const stored = (value as Fields)[field];
@@ -118,9 +118,9 @@ function openRecord(ring: KeyRing, { table, value }: StoredRecord): StoredRecord
 }
 
 /**
- * A backend whose secrets are sealed with the ring's current key. `load` makes the ring when nothing is
- * sealed yet, and seals again what is plain or sealed with an older key; it throws `invalid` when a key is
- * missing or a value does not fit it, before anything is written.
+ * Backend decorator that seals secrets with the ring's current key. `load` creates the ring if no
+ * value is sealed yet, and reseals values that are plaintext or sealed with an older key. It throws
+ * `invalid` before any write if a key is missing or a value does not match it.
  */
 export class SealedBackend implements Backend {
   readonly name: string;
@@ -144,13 +144,13 @@ export class SealedBackend implements Backend {
     const records = stored.map((record) =>
       sealedFields[record.table] === undefined ? record : openRecord(this.#ring, record),
     );
-    const late = records.filter((_record, index) => {
+    const outdated = records.filter((_record, index) => {
       const keys = keysOf(stored[index] ?? { table: 'cluster', value: {} });
       return keys.some((key) => key !== current);
     });
-    if (late.length > 0) {
+    if (outdated.length > 0) {
       await this.commit(
-        late.map(({ table, value }) => ({ table, id: String((value as Fields).id), value })),
+        outdated.map(({ table, value }) => ({ table, id: String((value as Fields).id), value })),
       );
     }
     await this.#ring.keepOnlyCurrent();

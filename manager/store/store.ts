@@ -9,26 +9,28 @@ import type { AuditRecord, EventRecord, Origin } from './journal.js';
 import type { Meta } from '../common/model/meta.js';
 
 /**
- * The cluster's state: one versioned snapshot in memory, written through to a backend, with a change feed
- * that has no gap to the snapshot.
+ * The cluster state: one versioned snapshot in memory, written through to a backend, with a gapless
+ * change feed.
  *
- * All reading and deciding is synchronous over `view`, so what a decision sees is one moment. `update`
- * runs its function when the writes before it are in memory, checks every write (object versions, the
- * table of task transitions, unique names), writes the changes of all updates that waited as one batch to
- * the backend, and only then shows them: what anyone sees was acknowledged by the disk. Writes that only
- * observe (a running task's status, a node's status) skip the backend, see durable.ts.
+ * Reads and decisions are synchronous over `view`, so a decision sees a consistent snapshot.
+ * `update` runs its function after all earlier updates, validates every write (object versions,
+ * task state transitions, unique names), writes the changes of all queued updates to the backend as
+ * one batch, and only then makes them visible: readers see only acknowledged state. Observations (a
+ * running task's status, a node's status) skip the backend, see durable.ts.
  */
 export interface ClusterStore {
   readonly view: StoreView;
-  /** Runs `change` and resolves with what it returned once the writes are durable and visible. */
+  /** Runs `change`; resolves with its result once the writes are durable and visible. */
   update<Result>(
     actor: Actor,
     change: (tx: Transaction) => Result,
     origin?: Origin,
   ): Promise<Result>;
-  /** Called after each commit, in order, synchronously. Returns the way to end it. */
+  /**
+   * Calls `listener` synchronously after each commit, in order. Returns the unsubscribe function.
+   */
   watch(listener: (commit: Commit) => void): () => void;
-  /** Has something written together with what others write. Returns the way to end it. */
+  /** Registers a hook that adds writes to each batch. Returns the unregister function. */
   accompany(companion: Companion): () => void;
   close(): Promise<void>;
 }
@@ -48,35 +50,38 @@ export interface Tables {
 }
 export type TableName = keyof Tables;
 
-/** One record with id `cluster`: what belongs to the cluster as a whole. */
+/** The single record with id `cluster`: state of the cluster as a whole. */
 export interface ClusterRecord extends Meta {
   readonly id: 'cluster';
   readonly clusterId: string;
   readonly name: string;
-  /** Node ids whose certificates are refused. */
+  /** Ids of nodes whose certificates are revoked. */
   readonly revoked: readonly string[];
-  /** Ids of authorities that were replaced: what they signed is refused (ca/pki-peer.ts). */
+  /** Ids of replaced authorities; certificates they signed are rejected (ca/pki-peer.ts). */
   readonly refusedAuthorities?: readonly string[];
-  /** Serial numbers of clients' certificates that are refused, lower-case hex. */
+  /** Serial numbers of revoked client certificates, lower-case hex. */
   readonly refusedClients?: readonly string[];
-  /** An authority that is being replaced, see ca/rotation.ts. */
+  /** CA rotation in progress, see ca/rotation.ts. */
   readonly rotation?: {
     readonly from: string;
     readonly to: string;
     readonly startedAt: number;
   };
-  /** Ids of the authorities that each manager holds or has held, by its node. */
+  /** Ids of the authorities that each manager holds or has held, by node id. */
   readonly authorities?: Readonly<Record<string, readonly string[]>>;
-  /** Authorities of removed managers, refused once nobody needs them (ca/retirement.ts). */
+  /**
+   * Authorities of removed managers, revoked once no certificate depends on them
+   * (ca/retirement.ts).
+   */
   readonly retiring?: readonly { readonly authority: string; readonly nodeId: string }[];
   readonly tokens?: readonly JoinToken[];
-  /** How long certificates of workers and managers last; 90 days unless set. */
+  /** Certificate lifetime of workers and managers, ms; default 90 days. */
   readonly certificateLifetimeMs?: number;
 }
 
-/** Read side. Lists are in order of id unless said otherwise. */
+/** Read side of the store. All lists are sorted by id. */
 export interface StoreView {
-  /** Raised by every commit. */
+  /** Index of the last commit. */
   readonly index: number;
   get<Name extends TableName>(table: Name, id: Tables[Name]['id']): Tables[Name] | undefined;
   list<Name extends TableName>(table: Name): readonly Tables[Name][];
@@ -87,7 +92,9 @@ export interface StoreView {
   servicesOfProject(project: string): readonly Service[];
   /** Address leases of a network, gateways among them. */
   leasesOfNetwork(id: Network['id']): readonly Lease[];
-  /** Host ports of a node, its gateway leases and those fenced by it. */
+  /**
+   * Host port and gateway leases of a node, and leases it holds until its tasks' end is confirmed.
+   */
   leasesOfNode(id: Node['id']): readonly Lease[];
   leasesOfTask(id: Task['id']): readonly Lease[];
   serviceByName(name: string): Service | undefined;
@@ -98,27 +105,27 @@ export interface StoreView {
   configByName(name: string): Config | undefined;
 }
 
-/** An object as it is written: the store fills in `version` and times. */
+/** An object to create; the store fills in `version`, `createdAt` and `updatedAt`. */
 export type Draft<T extends Meta> = Omit<T, keyof Meta> & Partial<Meta>;
 
-/** Write side: reads see this transaction's own writes. */
+/** Write side of the store; reads include the transaction's own writes. */
 export interface Transaction extends StoreView {
   readonly now: number;
-  /** Fails as `conflict` when the id exists. */
+  /** Throws `conflict` if the id or name already exists. */
   create<Name extends TableName>(table: Name, object: Draft<Tables[Name]>): Tables[Name];
   /**
-   * Replaces. `object.version` must be the one stored now, else `conflict`: take the object from this
-   * transaction's reads and change a copy.
+   * Replaces an object. Throws `conflict` unless `object.version` is the stored version: modify a
+   * copy of an object read from this transaction.
    */
   put<Name extends TableName>(table: Name, object: Tables[Name]): Tables[Name];
-  /** Fine when it is not there. */
+  /** Removes an object; succeeds if it does not exist. */
   remove<Name extends TableName>(table: Name, id: Tables[Name]['id']): void;
 }
 
 /**
- * Called with the commits of a batch before it is written and shown: what it returns is run as one more
- * transaction of the batch, so that both are there or neither. `isDurable` tells whether the batch goes to
- * disk anyway. Called again for the same things when the batch fails and is tried again by its writers.
+ * Batch hook, called with the commits of a batch before they are written. The returned function
+ * runs as one more transaction of the same atomic batch. `isDurable` tells whether the batch is
+ * written to disk anyway. After a failed batch the hook is called again for the writers' retries.
  */
 export type Companion = (
   commits: readonly Commit[],
@@ -128,7 +135,7 @@ export type Companion = (
 export interface Commit {
   readonly index: number;
   readonly actor: Actor;
-  /** On whose behalf, where somebody outside asked for it. */
+  /** The external client that requested the change, if any. */
   readonly origin?: Origin;
   readonly changes: readonly StoreChange[];
 }

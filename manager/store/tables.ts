@@ -20,7 +20,7 @@ export const tableNames = [
 
 export type Stored = Tables[TableName];
 
-/** Tables whose objects have a name that only one of them may carry. */
+/** Unique name of an object within its table; undefined for tables without names. */
 export function nameOf(table: TableName, object: Stored): string | undefined {
   switch (table) {
     case 'tasks':
@@ -34,12 +34,12 @@ export function nameOf(table: TableName, object: Stored): string | undefined {
   }
 }
 
-/** One table: objects by id, by unique name, and as a list in order of id. */
+/** One table: objects by id, by unique name, and as a list sorted by id. */
 class Table {
   readonly objects = new Map<string, Stored>();
   readonly names = new Map<string, Stored>();
   readonly #name: TableName;
-  /** Sorted when last asked; what was added since stands behind, so that sorting again is one merge. */
+  /** Ids in the order of the last sort, followed by ids added since. */
   #ids: string[] = [];
   #membersChanged = false;
   #list: readonly Stored[] | undefined;
@@ -88,14 +88,14 @@ class Table {
 }
 
 function leaseKeys(lease: Lease): readonly string[] {
-  // Ids are `address/<network>/…` and `port/<node>/…`, see model/network.ts.
+  // Lease ids are `address/<network>/…` and `port/<node>/…`, see model/network.ts.
   const scope = lease.id.split('/')[1] ?? '';
   const { holder } = lease;
   if (holder.kind === 'task') return [scope, holder.taskId];
   return holder.nodeId === scope ? [scope] : [scope, holder.nodeId];
 }
 
-/** All tables in memory with their indexes. Knows how to apply a change and how to take it back. */
+/** All in-memory tables with their indexes; applies and reverts changes. */
 export class TableSet {
   readonly #tables = new Map<TableName, Table>(tableNames.map((name) => [name, new Table(name)]));
   readonly tasksByService = new KeyedIndex<Task>((task) => [task.serviceId]);
@@ -106,7 +106,7 @@ export class TableSet {
     task.attachments.map((attachment) => attachment.networkId),
   );
   readonly servicesByProject = new KeyedIndex<Service>((service) => [service.spec.project]);
-  /** By network (addresses), node (ports, gateways, fenced) and task. */
+  /** Leases by network (addresses), node (ports, gateways, fenced) and task. */
   readonly leasesByScope = new KeyedIndex<Lease>(leaseKeys);
 
   get(table: TableName, id: string): Stored | undefined {

@@ -16,20 +16,20 @@ const singular: Readonly<Record<TableName, string>> = {
   secrets: 'secret',
   configs: 'config',
   leases: 'lease',
-  cluster: 'record',
-  events: 'events',
+  cluster: 'cluster record',
+  events: 'event',
   audit: 'audit record',
 };
 
 /**
- * Writes go into the tables at once, so that reads see them, and are remembered so that they can be taken
- * back. Good for one synchronous call only: afterwards it is sealed.
+ * Transaction over the tables. Writes apply immediately, so that reads see them, and are recorded
+ * for rollback. Valid for one synchronous call only; later writes throw `internal`.
  */
 export class TableTransaction extends TableView implements Transaction {
   readonly now: number;
   readonly #actor: Actor;
   readonly #version: number;
-  /** First `before` and last `after` of each object, in order of first touch. */
+  /** First `before` and last `after` of each object, in order of its first write. */
   readonly #changes = new Map<string, StoreChange>();
   #sealed = false;
 
@@ -46,7 +46,7 @@ export class TableTransaction extends TableView implements Transaction {
   create<Name extends TableName>(table: Name, object: Draft<Tables[Name]>): Tables[Name] {
     const id = (object as { readonly id: string }).id;
     if (this.tables.get(table, id) !== undefined) {
-      throw new AppError('conflict', `${singular[table]} ${id} exists already`);
+      throw new AppError('conflict', `${singular[table]} ${id} already exists`);
     }
     return this.#write(table, undefined, {
       ...object,
@@ -59,10 +59,10 @@ export class TableTransaction extends TableView implements Transaction {
   put<Name extends TableName>(table: Name, object: Tables[Name]): Tables[Name] {
     const before = this.get(table, object.id);
     if (before === undefined) {
-      throw new AppError('conflict', `${singular[table]} ${object.id} is gone`);
+      throw new AppError('conflict', `${singular[table]} ${object.id} no longer exists`);
     }
     if (before.version !== object.version) {
-      throw new AppError('conflict', `${singular[table]} ${object.id} was changed in between`);
+      throw new AppError('conflict', `${singular[table]} ${object.id}: update out of sequence`);
     }
     return this.#write(table, before, {
       ...object,
@@ -78,7 +78,7 @@ export class TableTransaction extends TableView implements Transaction {
     if (before !== undefined) this.#record({ table, id, before, after: undefined } as StoreChange);
   }
 
-  /** Ends it and returns what it changed, one entry an object. */
+  /** Ends the transaction and returns its changes, one entry for each object. */
   seal(): readonly StoreChange[] {
     this.#sealed = true;
     return [...this.#changes.values()].filter(
@@ -86,7 +86,7 @@ export class TableTransaction extends TableView implements Transaction {
     );
   }
 
-  /** Takes every write back out of the tables. */
+  /** Rolls back every write. */
   undo(): void {
     this.#sealed = true;
     for (const change of [...this.#changes.values()].reverse()) this.tables.revert(change);
@@ -109,7 +109,7 @@ export class TableTransaction extends TableView implements Transaction {
     if (name === undefined) return;
     const holder = this.tables.byName(table, name);
     if (holder !== undefined && holder.id !== object.id) {
-      throw new AppError('conflict', `${singular[table]} ${name} exists already`);
+      throw new AppError('conflict', `${singular[table]} ${name} already exists`);
     }
   }
 
@@ -124,6 +124,7 @@ export class TableTransaction extends TableView implements Transaction {
   }
 
   #assertOpen(): void {
-    if (this.#sealed) throw new AppError('internal', 'write to a transaction that has ended');
+    if (this.#sealed)
+      throw new AppError('internal', 'transaction: write after the transaction has ended');
   }
 }

@@ -3,27 +3,27 @@ import type { Task } from '../common/model/task.js';
 import type { Actor } from '../common/model/task-state.js';
 import { mayDesire, mayMove } from '../common/model/task-state.js';
 
-/** Holds a write of a task against the table of moves. Throws `internal`: a writer broke the rules. */
+/** Validates a task write against the state transition table. Throws `internal` for a violation. */
 export function checkTaskWrite(actor: Actor, before: Task | undefined, after: Task): void {
   const from = before?.status.state;
   const to = after.status.state;
   if (!mayMove(from, to, actor)) {
     throw new AppError(
       'internal',
-      `task ${after.id}: ${actor} may not move it from ${from ?? 'nothing'} to ${to}`,
+      `task ${after.id}: ${actor} may not change its state from ${from ?? 'none'} to ${to}`,
     );
   }
   if (before === undefined || actor === 'restore') return;
   if (!mayDesire(before.desired, after.desired)) {
     throw new AppError(
       'internal',
-      `task ${after.id}: desired state may not go back from ${before.desired} to ${after.desired}`,
+      `task ${after.id}: desired state may not change back from ${before.desired} to ${after.desired}`,
     );
   }
   if (before.nodeId !== undefined && before.nodeId !== after.nodeId) {
     throw new AppError(
       'internal',
-      `task ${after.id}: may not move from node ${before.nodeId} to ${after.nodeId ?? 'none'}`,
+      `task ${after.id}: may not change its node from ${before.nodeId} to ${after.nodeId ?? 'none'}`,
     );
   }
 }

@@ -162,7 +162,7 @@ managersTest('a leader that resumes after SIGSTOP writes nothing and follows', a
   const { stdout } = await first.exec([
     ...['journalctl', '-u', 'shoal-manager', '-o', 'cat', '-n', '20'],
   ]);
-  t.regex(stdout, /leads no more/u);
+  t.regex(stdout, /leadership lost/u);
   t.is((await cluster.run(['network', 'rm', 'while-stopped'])).code, 0);
   t.is((await running(3)).length, 3);
 });

@@ -62,18 +62,21 @@ consulTest('every TLS mismatch with consul is reported with its cause', async (t
   ): Promise<void> => {
     await t.throwsAsync(async () => clientAt(at, tls).get('nothing'), { message });
   };
-  await refused({ ...mine, ca: other.ca }, /another CA than the one given/);
-  await refused({ ca: mine.ca }, /wants a certificate that its own CA has signed/);
-  await refused(await other.client('eve').then((eve) => ({ ...eve, ca: mine.ca })), /wants a/);
-  await refused(mine, /does it speak TLS on this port/, shared().addresses[0]);
+  await refused({ ...mine, ca: other.ca }, /signed by unknown authority/);
+  await refused({ ca: mine.ca }, /requires a client certificate signed by its CA/);
+  await refused(
+    await other.client('eve').then((eve) => ({ ...eve, ca: mine.ca })),
+    /requires a client certificate/,
+  );
+  await refused(mine, /check that the port serves TLS/, shared().addresses[0]);
   await t.throwsAsync(async () => clientAt(address, mine, newId()).get('nothing'), {
-    message: /refuses the token/,
+    message: /permission denied/,
   });
 });
 
-for (const [problem, name, days, message] of [
-  ['that has expired', '127.0.0.1', -1, /its certificate has expired/],
-  ['for another address', '192.0.2.1', 5, /its certificate is for another name or address/],
+for (const [what, name, days, message] of [
+  ['that has expired', '127.0.0.1', -1, /server certificate has expired/],
+  ['for another address', '192.0.2.1', 5, /server certificate is for another name or address/],
 ] as const) {
   consulTest(`a consul with a certificate ${problem} is refused`, async (t) => {
     const servers = await startConsul({ tls: await server(pki, name, days) });
@@ -136,7 +139,7 @@ consulTest('a manager runs over TLS with a token limited to the documented rules
   t.is((await manager.call('manager.list', {})).length, 1);
   const client = clientAt(shared().tlsAddresses[0] ?? '', { ca, cert, key }, token);
   await t.throwsAsync(async () => client.transact([{ verb: 'delete', key: 'others/x' }]), {
-    message: /refuses the token/,
+    message: /permission denied/,
   });
   t.notRegex(manager.output, /"level":"(?:warn|error)"/);
 });

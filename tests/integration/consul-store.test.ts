@@ -82,8 +82,8 @@ consulTest('a backend is fenced off once another one has opened the store', asyn
   await old.load();
   await old.commit([put('a')]);
   const next = await openAs(servers, name);
-  await failsAs(t, 'conflict', /must be opened again/, old.commit([put('b')]));
-  await failsAs(t, 'conflict', /must be opened again/, old.commit([put('c')]));
+  await failsAs(t, 'conflict', /must be reopened/, old.commit([put('b')]));
+  await failsAs(t, 'conflict', /must be reopened/, old.commit([put('c')]));
   t.is((await next.load()).length, 1);
   await next.commit([put('b')]);
   await old.close();
@@ -101,20 +101,15 @@ consulTest('keys that were changed or written by another program are named', asy
       { verb: 'set', key: `shoal/${name}/${key}`, value: Buffer.from(value) },
     ]);
   await write('services/a', '{"id":"a","evil":true}');
-  await failsAs(t, 'conflict', /must be opened again/, backend.commit([put('a', { n: 2 })]));
+  await failsAs(t, 'conflict', /must be reopened/, backend.commit([put('a', { n: 2 })]));
   await backend.close();
   const damaged = await openAs(servers, name);
-  await failsAs(
-    t,
-    'internal',
-    /services\/a in consul was changed by foreignClient/,
-    damaged.load(),
-  );
+  await failsAs(t, 'internal', /services\/a: value was changed by hand/, damaged.load());
   await damaged.commit([put('z')]);
   await write('notes', 'hello');
   const foreign = await openAs(servers, name);
-  await failsAs(t, 'internal', /notes in consul was not written by shoal/, foreign.load());
-  foreignClient.close();
+  await failsAs(t, 'internal', /notes: was not written by shoal/, foreign.load());
+  hand.close();
   await Promise.all([damaged.close(), foreign.close()]);
 });
 
@@ -133,14 +128,24 @@ consulTest(
     await failsAs(t, 'conflict', /is used by something else/, openAs(servers, used));
     const taken = newId();
     await (await openAs(servers, taken, 'c1')).close();
-    await failsAs(t, 'conflict', /is of cluster \w+ \(c1\), not of/, openAs(servers, taken, 'c2'));
+    await failsAs(
+      t,
+      'conflict',
+      /belongs to cluster \w+ \(c1\), not to/,
+      openAs(servers, taken, 'c2'),
+    );
     const garbage = newId();
     await write(`shoal/${garbage}/meta`, 'not ours');
     await failsAs(t, 'internal', /was not written by shoal/, openAs(servers, garbage));
     const newer = newId();
     const meta = { format: 2, clusterId: newer, clusterName: newer, epoch: 1, owner: '' };
     await write(`shoal/${newer}/meta`, JSON.stringify(meta));
-    await failsAs(t, 'unsupported', /has format 2, this version knows 1/, openAs(servers, newer));
+    await failsAs(
+      t,
+      'unsupported',
+      /store format 2 is newer than the supported format 1/,
+      openAs(servers, newer),
+    );
   },
 );
 
@@ -175,7 +180,7 @@ consulTest(
   async (t) => {
     const servers = await startConsul({ masterToken: 'b1a0dcd0-0c4c-4cd0-9c59-6f3a7a0a3f6e' });
     t.teardown(() => servers.stop());
-    await failsAs(t, 'forbidden', /refuses the token/, openTestConsul(clientOf(servers)));
+    await failsAs(t, 'forbidden', /permission denied/, openTestConsul(clientOf(servers)));
     const allowed = clientOf(servers, 'b1a0dcd0-0c4c-4cd0-9c59-6f3a7a0a3f6e');
     const backend = await openTestConsul(allowed);
     await backend.commit([put('a')]);
@@ -191,7 +196,7 @@ consulTest(
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
     const client = new ConsulClient({ servers: [{ host: '127.0.0.1', port }], prefix: 'shoal' });
-    await failsAs(t, 'unsupported', /does not answer like consul/, openTestConsul(client));
+    await failsAs(t, 'unsupported', /not a consul server/, openTestConsul(client));
     client.close();
     other.close();
   },

@@ -111,7 +111,7 @@ test("a cut file, another cluster's and a store in use change nothing", async (t
   const text = await exported(config);
   const before = await readdir(join(config, '..', 'data'));
   await t.throwsAsync(importStore(config, source(text.slice(0, -10)), true), {
-    message: /^the file is /,
+    message: /^the file: backup is truncated/,
   });
   const foreign = await t.throwsAsync(importStore(other, source(text), true));
   t.true(isConflict(foreign));

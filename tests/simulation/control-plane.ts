@@ -47,8 +47,8 @@ export class ControlPlane {
     this.#log = jsonLogger(
       'info',
       (line) => {
-        // Rooms that break a rule of the store log it here.
-        if (/may not|internal|exists already|changed in between|is gone/.test(line)) {
+        // Rules of the store that a room broke come to light here.
+        if (/may not|internal|already exists|update out of sequence|no longer exists/.test(line)) {
           options.onViolation(line.trim());
         }
       },

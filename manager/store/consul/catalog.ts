@@ -9,11 +9,11 @@ import type { ConsulClient } from './client.js';
 import { maxOperations } from './client.js';
 import { inParallel } from './load.js';
 
-/** In the metadata of every node and service of ours: whose it is. Nothing without it is touched. */
+/** Metadata key that marks nodes and services as owned by a cluster; others are never modified. */
 const ownerKey = 'shoal-cluster';
 const nodeCheck = 'shoal-node';
 const timeoutMs = 5_000;
-const atOnce = 4;
+const concurrency = 4;
 
 interface RawNode {
   readonly Node: string;
@@ -37,8 +37,9 @@ interface RawCheck {
 }
 
 /**
- * Nodes of their own in Consul's catalog, named after ours: what is put on the node of a Consul agent, that
- * agent would take away again. Health is what the manager says, in one check per node and service.
+ * Publishes cluster nodes as external nodes in Consul's catalog: on a Consul agent's own node, the
+ * agent's anti-entropy would remove the entries. The manager sets health, with one check per node
+ * and service.
  */
 export class ConsulCatalog implements Catalog {
   readonly #client: ConsulClient;
@@ -61,11 +62,11 @@ export class ConsulCatalog implements Catalog {
       foreign.add(node.Node);
       return false;
     });
-    await inParallel(ours, atOnce, async (raw) => {
-      const { node, own, others } = await this.#readNode(raw);
+    await inParallel(ours, concurrency, async (raw) => {
+      const { node, own, hasForeign } = await this.#readNode(raw);
       nodes.set(node.name, node);
       for (const service of own) services.set(service.id, service);
-      if (others) foreign.add(node.name);
+      if (hasForeign) foreign.add(node.name);
     });
     return { nodes, services, foreign };
   }
@@ -89,7 +90,7 @@ export class ConsulCatalog implements Catalog {
   async #readNode({ Node: name, Address }: RawNode): Promise<{
     readonly node: CatalogNode;
     readonly own: readonly CatalogService[];
-    readonly others: boolean;
+    readonly hasForeign: boolean;
   }> {
     const [found, checks] = await Promise.all([
       this.#client.call((consul) =>
@@ -102,11 +103,11 @@ export class ConsulCatalog implements Catalog {
     const byId = new Map(checks.map((check) => [check.CheckID, check]));
     const all = Object.values(found?.Services ?? {});
     const own = all.filter((service) => service.Meta?.[ownerKey] === this.#clusterId);
-    const judged = healthOf(byId.get(nodeCheck));
+    const health = healthOf(byId.get(nodeCheck));
     return {
-      node: { name, address: Address, ...judged },
+      node: { name, address: Address, ...health },
       own: own.map((raw) => serviceOf(name, raw, byId.get(checkId(raw.ID)))),
-      others: own.length < all.length,
+      hasForeign: own.length < all.length,
     };
   }
 
@@ -117,7 +118,10 @@ export class ConsulCatalog implements Catalog {
         const Meta = { [ownerKey]: this.#clusterId, 'external-node': 'true' };
         return [
           { Node: { Verb: 'set', Node: { Node, Address, Meta } } },
-          check({ Node, CheckID: nodeCheck, Name: 'shoal hears of it' }, { healthy, output }),
+          checkOperation(
+            { Node, CheckID: nodeCheck, Name: 'node is not down' },
+            { healthy, output },
+          ),
         ];
       }
       case 'put-service': {
@@ -125,7 +129,10 @@ export class ConsulCatalog implements Catalog {
         const Service = { ID, Service: name, Address: address, Port: port, Tags: tags, Meta: meta };
         return [
           { Service: { Verb: 'set', Node, Service } },
-          check({ Node, CheckID: checkId(ID), Name: 'runs', ServiceID: ID }, operation.service),
+          checkOperation(
+            { Node, CheckID: checkId(ID), Name: 'task is running', ServiceID: ID },
+            operation.service,
+          ),
         ];
       }
       case 'remove-service': {
@@ -138,7 +145,7 @@ export class ConsulCatalog implements Catalog {
   }
 }
 
-/** The library's types do not know its deadlines. */
+/** Request options; the library's types lack `timeout`. */
 const shared = { consistent: true, timeout: timeoutMs };
 const options = shared as never;
 
@@ -146,7 +153,7 @@ function checkId(serviceId: string): string {
   return `${serviceId}:runs`;
 }
 
-function check(
+function checkOperation(
   names: Readonly<Record<string, string>>,
   { healthy, output }: { readonly healthy: boolean; readonly output: string },
 ): object {
@@ -161,11 +168,11 @@ function healthOf(raw: RawCheck | undefined): {
   return { healthy: raw?.Status === 'passing', output: raw?.Output ?? '' };
 }
 
-function serviceOf(node: string, raw: RawService, judged: RawCheck | undefined): CatalogService {
+function serviceOf(node: string, raw: RawService, check: RawCheck | undefined): CatalogService {
   return {
     node,
     meta: raw.Meta ?? {},
-    ...healthOf(judged),
+    ...healthOf(check),
     id: raw.ID,
     name: raw.Service,
     address: raw.Address,

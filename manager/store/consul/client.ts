@@ -5,7 +5,10 @@ import { AppError } from '../../common/base/errors.js';
 import type { ConsulAddress } from '../../common/model/discovery.js';
 import { isUncertain, translate, wasNotSent } from './failure.js';
 
-/** Limits of Consul 1.x as it comes: operations of a transaction, bytes of its request (JSON with base64). */
+/**
+ * Default limits of Consul 1.x: operations of a transaction, bytes of its request (JSON with
+ * base64).
+ */
 export const maxOperations = 64;
 export const maxRequestBytes = 524_288;
 
@@ -15,7 +18,7 @@ export type KvOperation =
       readonly key: string;
       readonly value: Buffer;
       readonly flags?: number;
-      /** Of `cas`: the index the key must have, 0 for none. */
+      /** For `cas`: the required ModifyIndex of the key; 0 if the key must not exist. */
       readonly index?: number;
     }
   | { readonly verb: 'delete-cas' | 'check-index'; readonly key: string; readonly index: number }
@@ -25,7 +28,7 @@ export interface KvEntry {
   readonly key: string;
   readonly value: Buffer;
   readonly flags: number;
-  /** Index of its last change. */
+  /** Index of the key's last change (ModifyIndex). */
   readonly index: number;
   readonly session: string | undefined;
 }
@@ -42,35 +45,35 @@ interface TransactionAnswer {
   readonly Results?: readonly { readonly KV?: RawEntry }[] | null;
 }
 
-/** What the library passes on to its requests, beside what its types tell. */
+/** Request options of the library, including those missing from its types. */
 type Options = Readonly<Record<string, unknown>>;
 
-/** As much of a client as a store needs. */
+/** The part of the client that a store uses. */
 export type KvClient = Pick<
   ConsulClient,
   'checkVersion' | 'transact' | 'get' | 'list' | 'keys' | 'close'
 >;
 
-/** The first one with the limits above. */
-const oldest = { major: 1, minor: 7 };
+/** Minimum Consul version: the first with the limits above. */
+const minVersion = { major: 1, minor: 7 };
 
 const writeTimeoutMs = 5_000;
 const readTimeoutMs = 60_000;
 
-/** How long servers are asked in turn before it is said that none is there, and the pause between rounds. */
-const patienceMs = 3_000;
+/** Time to retry unreachable servers in rotation, and the pause between rounds. */
+const retryMs = 3_000;
 const roundPauseMs = 250;
 
 /**
- * The one place that speaks to Consul. Every call goes to the server that answered last; what was
- * certainly not done is tried at the next one, for about three seconds, which covers an election of
- * Consul's own. Errors are AppErrors: `unavailable`, `conflict`, `forbidden`, `invalid`; a write of which
- * nobody knows whether it was done is an `UncertainError`.
+ * Consul client. Each call goes to the server that answered last. A request that was certainly not
+ * executed is retried at the next server for about 3 s, which covers a leader election of Consul.
+ * Throws AppErrors: `unavailable`, `conflict`, `forbidden`, `invalid`; a write with an unknown
+ * outcome throws `UncertainError`.
  */
 export class ConsulClient {
   readonly #servers: readonly { readonly name: string; readonly consul: Consul }[];
   #at = 0;
-  /** Requests sent so far: what the figures are made of. */
+  /** Number of requests sent, for benchmarks. */
   requests = 0;
 
   constructor(address: ConsulAddress) {
@@ -90,30 +93,34 @@ export class ConsulClient {
     }));
   }
 
-  /** Throws `unsupported` for what is no Consul, or one that is too old. */
+  /** Throws `unsupported` if the server is not Consul or its version is too old. */
   async checkVersion(): Promise<void> {
     let self: { readonly Config?: { readonly Version?: string } } | undefined;
     try {
       self = await this.call((consul) => consul.agent.self() as Promise<typeof self>);
     } catch (error) {
-      // Those who may only use keys and sessions are not told.
+      // A token limited to keys and sessions cannot read the version.
       if (error instanceof AppError && error.kind === 'forbidden') return;
       throw error;
     }
     const version = self?.Config?.Version;
     const name = this.#servers[this.#at % this.#servers.length]?.name ?? '';
     if (version === undefined) {
-      throw new AppError('unsupported', `${name} does not answer like consul: check the address`);
+      throw new AppError('unsupported', `${name}: not a consul server; check the address`);
     }
     const [major = 0, minor = 0] = version.split('.').map(Number);
-    if (major > oldest.major || (major === oldest.major && minor >= oldest.minor)) return;
+    if (major > minVersion.major || (major === minVersion.major && minor >= minVersion.minor))
+      return;
     throw new AppError(
       'unsupported',
-      `consul at ${name} is version ${version}: ${oldest.major}.${oldest.minor} or later is needed`,
+      `consul at ${name}: version ${version} is too old; upgrade to ${minVersion.major}.${minVersion.minor} or later`,
     );
   }
 
-  /** All or nothing; resolves with the new index of every key that was set. `conflict` when a check failed. */
+  /**
+   * Atomic transaction. Resolves with the new index of every key set; throws `conflict` if a check
+   * fails.
+   */
   async transact(
     operations: readonly KvOperation[],
     timeoutMs = writeTimeoutMs,
@@ -130,18 +137,18 @@ export class ConsulClient {
     return new Map(found.map(({ Key, ModifyIndex }) => [Key, ModifyIndex]));
   }
 
-  /** As Consul's leader has it, never a stale copy. */
+  /** Reads one key consistently, never a stale copy; undefined if it does not exist. */
   async get(key: string, timeoutMs = writeTimeoutMs): Promise<KvEntry | undefined> {
     const found = await this.#read({ key, timeout: timeoutMs });
     return found[0];
   }
 
-  /** Everything below a prefix, in order, at one moment. */
+  /** Reads all entries below a prefix as one consistent snapshot, sorted by key. */
   list(prefix: string): Promise<readonly KvEntry[]> {
     return this.#read({ key: prefix, recurse: true });
   }
 
-  /** Everything below a prefix, at once. */
+  /** Deletes all keys below a prefix in one request. */
   async removeAll(prefix: string): Promise<void> {
     await this.call((consul) =>
       consul.kv.del(options({ key: prefix, recurse: true, timeout: writeTimeoutMs })),
@@ -159,7 +166,7 @@ export class ConsulClient {
     }
   }
 
-  /** Waits until a key is not at `index` any more, `waitMs` at most. */
+  /** Blocking query: resolves when the key's index differs from `index`, or after `waitMs`. */
   async waitForChange(key: string, index: number, waitMs: number): Promise<KvEntry | undefined> {
     const found = await this.#read({
       key,
@@ -170,22 +177,23 @@ export class ConsulClient {
     return found[0];
   }
 
-  /** Runs one request of the library against a server that answers. */
+  /** Runs one request against a reachable server; retries only requests that were not executed. */
   async call<Answer>(request: (consul: Consul) => Promise<Answer>): Promise<Answer> {
     const since = performance.now();
     for (let attempt = 1; ; attempt += 1) {
       const server = this.#servers[this.#at % this.#servers.length];
-      if (server === undefined) throw new AppError('invalid', 'no consul server is named');
+      if (server === undefined)
+        throw new AppError('invalid', 'consul: no server address is configured');
       try {
         this.requests += 1;
         return await request(server.consul);
       } catch (error) {
         if (!wasNotSent(error)) throw translate(error, server.name);
         this.#at += 1;
-        const roundIsOver = attempt % this.#servers.length === 0;
-        const isLate = performance.now() - since > patienceMs;
-        if (roundIsOver && isLate) throw translate(error, server.name);
-        if (roundIsOver) await new Promise((resolve) => setTimeout(resolve, roundPauseMs));
+        const isRoundOver = attempt % this.#servers.length === 0;
+        const isTimedOut = performance.now() - since > retryMs;
+        if (isRoundOver && isTimedOut) throw translate(error, server.name);
+        if (isRoundOver) await new Promise((resolve) => setTimeout(resolve, roundPauseMs));
       }
     }
   }
@@ -194,7 +202,7 @@ export class ConsulClient {
     for (const { consul } of this.#servers) consul.destroy();
   }
 
-  /** Nothing is lost by asking again: what failed half-way is asked of the next server once. */
+  /** Reads are idempotent: a read with an unknown outcome is retried once at the next server. */
   async #read(wanted: Options): Promise<readonly KvEntry[]> {
     const ask = (): Promise<unknown> =>
       this.call((consul) =>
@@ -222,7 +230,7 @@ export class ConsulClient {
   }
 }
 
-/** The library's types lack its own options. */
+/** Casts request options that the library's types lack. */
 function options(wanted: Options): never {
   return wanted as never;
 }

@@ -14,28 +14,29 @@ import { planWrites, splitOperations } from './plan.js';
 
 export interface ConsulStoreOptions {
   readonly client: KvClient;
-  /** First part of the keys; the cluster's name follows. */
+  /** Key prefix; the cluster's name follows. */
   readonly prefix: string;
   readonly cluster: ClusterIdentity;
-  /** Who opens it, for people who look. */
+  /** Name of the process that opens the store, for diagnosis. */
   readonly owner: string;
-  /** The lock the leader holds; without it, whoever opened the store last may write. */
+  /** Lock held by the leader; without it, the process that opened the store last may write. */
   readonly lock?: LockIndex;
 }
 
 type Records = Awaited<ReturnType<Backend['load']>>;
 
-const appliesAtOnce = 4;
-const attempts = 4;
+const concurrency = 4;
+const maxAttempts = 4;
 
-/** Where a cluster's keys begin. */
+/** Key prefix of a cluster, with trailing slash. */
 export function rootOf(prefix: string, cluster: string): string {
   return `${prefix}/${cluster}/`;
 }
 
 /**
- * Opens a cluster's store in Consul and shuts everybody else out of it. Throws what `Fence.take` throws,
- * and `unavailable` or `forbidden` when Consul cannot be used. The client is closed with it.
+ * Opens a cluster's store in Consul and fences off all earlier writers. Throws the errors of
+ * `Fence.take`, and `unavailable` or `forbidden` if Consul is unusable. Closing the store closes
+ * the client.
  */
 export async function openConsul(options: ConsulStoreOptions): Promise<Backend> {
   const { client, prefix, cluster, owner, lock } = options;
@@ -51,10 +52,11 @@ export async function openConsul(options: ConsulStoreOptions): Promise<Backend> 
 }
 
 /**
- * One key an object. A batch that fits one transaction is one transaction. A larger one is first written
- * whole to a journal, whose commit record makes it valid at one blow and acknowledges it; then it is
- * applied, and what a crash left unapplied is applied by the next one who loads. Each operation also checks
- * the index its key had, so that a change by hand is noticed instead of overwritten.
+ * Backend with one key per object. A batch that fits one transaction is committed directly. A
+ * larger batch is first written to a journal; the journal's commit record commits and acknowledges
+ * it atomically. It is then applied; after a crash the next `load` applies the rest. Each operation
+ * also checks its key's last known index, so that manual changes are detected instead of
+ * overwritten.
  */
 class ConsulBackend implements Backend {
   readonly name = 'consul';
@@ -62,36 +64,37 @@ class ConsulBackend implements Backend {
   readonly #root: string;
   readonly #fence: Fence;
   #known = new Map<string, KnownKey>();
-  /** The application of the last journal, under way or done. */
+  /** Application of the last journal; settled once it is complete. */
   #applying: Promise<void> = Promise.resolve();
   readonly lost: Promise<unknown>;
-  /** Once what Consul has is not known any more, nothing is written until it is read again. */
+  /** Set once Consul's contents are unknown; rejects all writes until the store is reopened. */
   #lost: AppError | undefined;
-  #tellLost: (error: AppError) => void = () => undefined;
+  #resolveLost: (error: AppError) => void = () => undefined;
 
   constructor(client: KvClient, root: string, fence: Fence) {
     this.#client = client;
     this.#root = root;
     this.#fence = fence;
     this.lost = new Promise((resolve) => {
-      this.#tellLost = resolve;
+      this.#resolveLost = resolve;
     });
   }
 
   async load(): Promise<Records> {
-    // A journal that is being applied here is nobody's leftover.
+    // Wait for a journal this process is applying, so that recovery does not treat it as a
+    // leftover.
     await this.#applying;
     if (this.#lost !== undefined) throw this.#lost;
     const keys = await this.#client.keys(this.#root);
     const names = keys.map((key) => key.slice(this.#root.length));
-    const recovered = await this.#recover(names);
+    const hasChanged = await this.#recover(names);
     const loaded = await loadObjects(
       this.#client,
       this.#root,
-      recovered ? await this.#client.keys(this.#root) : keys,
+      hasChanged ? await this.#client.keys(this.#root) : keys,
     );
     if (!(await this.#fence.holds())) {
-      throw new AppError('conflict', 'another manager has taken the store in consul over');
+      throw new AppError('conflict', 'consul store: another manager has taken over');
     }
     const commit = this.#known.get(journalCommitKey);
     this.#known = loaded.known;
@@ -129,23 +132,28 @@ class ConsulBackend implements Backend {
     const [only, ...more] = splitOperations([...sets, marked]);
     if (only !== undefined && more.length === 0) await this.#transact(only);
     else {
-      await inParallel(splitOperations(sets), appliesAtOnce, (batch) => this.#transact(batch));
+      await inParallel(splitOperations(sets), concurrency, (batch) => this.#transact(batch));
       await this.#transact([marked]);
     }
     this.#applying = this.#apply(commit, batches);
   }
 
-  /** Never rejects: the batch is acknowledged already, only what comes after it fails. */
+  /**
+   * Applies a committed journal. Never rejects: the batch is acknowledged, so later commits fail.
+   */
   async #apply(commit: JournalCommit, batches: readonly (readonly KvOperation[])[]): Promise<void> {
     try {
-      await inParallel(batches, appliesAtOnce, (batch) => this.#transact(batch));
+      await inParallel(batches, concurrency, (batch) => this.#transact(batch));
       await this.#endJournal(commit);
     } catch (error) {
       this.#lose(error);
     }
   }
 
-  /** The record of the commit is never removed, only changed: a late copy of it then finds another index. */
+  /**
+   * Clears the journal. The commit record is reset, not deleted, so that a late duplicate fails its
+   * cas.
+   */
   async #endJournal({ batch, pieces }: JournalCommit): Promise<void> {
     const removals = Array.from({ length: pieces }, (_, at): KvOperation => {
       return { verb: 'delete', key: pieceKey(batch, at) };
@@ -163,7 +171,7 @@ class ConsulBackend implements Backend {
     };
   }
 
-  /** Finishes what the journal says was committed. Returns whether keys have changed. */
+  /** Replays a committed journal and removes stale pieces. Returns whether any keys changed. */
   async #recover(names: readonly string[]): Promise<boolean> {
     const entry = await this.#client.get(this.#root + journalCommitKey);
     let commit = noBatch;
@@ -174,19 +182,19 @@ class ConsulBackend implements Backend {
     const stale = names.filter(
       (name) => name.startsWith(journalPrefix) && name !== journalCommitKey,
     );
-    if (commit.batch !== '') await this.#redo(commit);
+    if (commit.batch !== '') await this.#replay(commit);
     await this.#sweep(stale);
     return commit.batch !== '' || stale.length > 0;
   }
 
-  async #redo(commit: JournalCommit): Promise<void> {
+  async #replay(commit: JournalCommit): Promise<void> {
     const pieces: Buffer[] = [];
     for (let at = 0; at < commit.pieces; at += 1) {
       const piece = await this.#client.get(this.#root + pieceKey(commit.batch, at));
       if (piece !== undefined) pieces.push(piece.value);
     }
     const writes = await unpackJournal(commit, pieces);
-    // Part of it may have been applied: what the keys have now does not matter.
+    // Part of the batch may already be applied, so write unconditionally.
     const operations = writes.flatMap((write): readonly KvOperation[] => {
       if (write.value === undefined) {
         return [{ verb: 'delete', key: `${write.table}/${write.id}` }];
@@ -206,8 +214,8 @@ class ConsulBackend implements Backend {
   }
 
   /**
-   * One transaction behind the fence. When its outcome is not known, the fence is raised, so that it can
-   * no longer happen, and the keys tell whether it did.
+   * One fenced transaction. After an unknown outcome the fence is raised, so that the transaction
+   * can no longer commit, and the keys are read to find out whether it did.
    */
   async #transact(operations: readonly KvOperation[]): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
@@ -218,10 +226,10 @@ class ConsulBackend implements Backend {
         this.#remember(operations, (key) => done.get(this.#root + key));
         return;
       } catch (error) {
-        // Refused for certain: it was not done, and what we know is as it was.
+        // Rejected at an outdated epoch: not executed, retry with the current fence.
         if (isConflict(error) && this.#fence.epoch !== epoch) continue;
         if (!isUncertain(error)) throw isConflict(error) ? this.#lose(error) : error;
-        if (attempt === attempts) throw this.#lose(error);
+        if (attempt === maxAttempts) throw this.#lose(error);
       }
       try {
         if (this.#fence.epoch === epoch) await this.#fence.raise();
@@ -234,16 +242,16 @@ class ConsulBackend implements Backend {
 
   async #wasDone(operations: readonly KvOperation[]): Promise<boolean> {
     const found = new Map<string, number>();
-    const undone: string[] = [];
-    await inParallel(operations, appliesAtOnce, async (operation) => {
+    const missing: string[] = [];
+    await inParallel(operations, concurrency, async (operation) => {
       const entry = await this.#client.get(this.#root + operation.key);
       if (entry !== undefined) found.set(operation.key, entry.index);
       const wanted = 'value' in operation ? operation.value : undefined;
       if (wanted === undefined ? entry !== undefined : entry?.value.equals(wanted) !== true) {
-        undone.push(operation.key);
+        missing.push(operation.key);
       }
     });
-    if (undone.length > 0) return false;
+    if (missing.length > 0) return false;
     this.#remember(operations, (key) => found.get(key));
     return true;
   }
@@ -268,14 +276,14 @@ class ConsulBackend implements Backend {
     const { kind, message } = toAppError(error);
     this.#lost ??=
       kind === 'conflict'
-        ? new AppError('conflict', `the store in consul must be opened again: ${message}`, {
+        ? new AppError('conflict', `consul store must be reopened: ${message}`, {
             cause: error,
           })
         : new AppError(
             'unavailable',
-            `consul cannot be written: ${message}; what runs goes on, changes have to wait`,
+            `consul store cannot be written: ${message}; containers keep running, retry changes later`,
           );
-    this.#tellLost(this.#lost);
+    this.#resolveLost(this.#lost);
     return this.#lost;
   }
 }

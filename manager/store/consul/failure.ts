@@ -1,6 +1,6 @@
 import { AppError, messageOf } from '../../common/base/errors.js';
 
-/** A write that may or may not have been done: the connection ended, or time ran out, before the answer. */
+/** A write with an unknown outcome: the connection closed or timed out before the response. */
 export class UncertainError extends AppError {
   constructor(message: string, cause: unknown) {
     super('unavailable', message, { cause });
@@ -16,7 +16,10 @@ interface Failure {
   readonly text: string;
 }
 
-/** What the client library throws: a system error with `code`, or an answer with status and body. */
+/**
+ * Normalizes errors of the client library: a system error with `code`, or a response with status
+ * and body.
+ */
 function failureOf(error: unknown): Failure {
   const raw = error as {
     readonly code?: unknown;
@@ -33,16 +36,18 @@ function failureOf(error: unknown): Failure {
 
 const neverConnected = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH']);
 
-/** Texts of an agent that has nobody to pass a request on to. */
+/** Error texts of an agent that cannot forward a request to a leader. */
 const leaderless = /No cluster leader|No known Consul servers/;
 
-/** Whether it is certain that nothing was done, and another server or moment may do. */
+/** Whether the request was certainly not executed and can be retried at another server. */
 export function wasNotSent(error: unknown): boolean {
   const { code, status, text } = failureOf(error);
   return neverConnected.has(code) || (status === 500 && leaderless.test(text));
 }
 
-/** One line that says which server, what it said and what to do. */
+/**
+ * Translates an error of the client library to an AppError that names the server and the remedy.
+ */
 export function translate(error: unknown, server: string): AppError {
   const { code, status, text } = failureOf(error);
   const fail = (kind: AppError['kind'], message: string): AppError =>
@@ -50,36 +55,36 @@ export function translate(error: unknown, server: string): AppError {
   if (status === 403 || /Permission denied|ACL not found/.test(text)) {
     return fail(
       'forbidden',
-      `consul at ${server} refuses the token: it needs key, session and service write, and agent read`,
+      `consul at ${server}: permission denied; the ACL token needs key, session and service write, and agent read`,
     );
   }
-  if (status === 404) return fail('not-found', `consul at ${server} has no such key`);
+  if (status === 404) return fail('not-found', `consul at ${server}: key not found`);
   if (status === 409)
-    return fail('conflict', `consul at ${server}: somebody else wrote in between`);
+    return fail('conflict', `consul at ${server}: conflicting write by another client`);
   if (status === 400 || status === 413) return fail('invalid', `consul at ${server}: ${text}`);
   if (wasNotSent(error)) {
-    const why = status === undefined ? code : 'its servers have no leader';
-    return fail('unavailable', `consul at ${server} cannot be reached: ${why}`);
+    const reason = status === undefined ? code : 'no cluster leader';
+    return fail('unavailable', `consul at ${server} cannot be reached: ${reason}`);
   }
   if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_VERIFY|EPROTO/.test(code)) {
     return fail(
       'forbidden',
-      `consul at ${server}: no TLS connection: ${tlsProblem(code)} (${code})`,
+      `consul at ${server}: TLS handshake failed: ${tlsProblem(code)} (${code})`,
     );
   }
   return new UncertainError(`consul at ${server} did not answer: ${text.slice(0, 200)}`, error);
 }
 
-/** Codes of node:tls and OpenSSL in words of who set Consul up. */
+/** Explains error codes of node:tls and OpenSSL in terms of the Consul configuration. */
 function tlsProblem(code: string): string {
-  if (code.includes('EXPIRED')) return 'its certificate has expired';
+  if (code.includes('EXPIRED')) return 'server certificate has expired';
   if (code.includes('NOT_YET_VALID'))
-    return 'its certificate is not valid yet, or a clock is wrong';
-  if (code.includes('ALTNAME')) return 'its certificate is for another name or address';
+    return 'server certificate is not valid yet; check the clocks';
+  if (code.includes('ALTNAME')) return 'server certificate is for another name or address';
   if (/ALERT.*CERTIFICATE|ALERT.*UNKNOWN_CA/.test(code)) {
-    return 'it wants a certificate that its own CA has signed';
+    return 'server requires a client certificate signed by its CA';
   }
   if (/SELF_SIGNED|UNABLE_TO|ISSUER/.test(code))
-    return 'another CA than the one given signed its certificate';
-  return 'does it speak TLS on this port?';
+    return 'server certificate is signed by unknown authority';
+  return 'check that the port serves TLS';
 }

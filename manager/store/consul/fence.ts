@@ -2,7 +2,7 @@ import { AppError, isConflict } from '../../common/base/errors.js';
 import type { KvClient, KvOperation } from './client.js';
 import { isUncertain } from './failure.js';
 
-/** Consul's index of the lock that a leader holds: as long as the key has it, the lock is held. */
+/** ModifyIndex of the leader's lock key; the lock is held as long as the key has this index. */
 export interface LockIndex {
   readonly key: string;
   readonly index: number;
@@ -13,28 +13,30 @@ export interface ClusterIdentity {
   readonly name: string;
 }
 
-/** Raised when what is in Consul can no longer be read by an older manager. */
+/** Store format; incremented when older managers can no longer read the data in Consul. */
 export const storeFormat = 1;
 
 interface Meta {
   readonly format: number;
   readonly clusterId: string;
   readonly clusterName: string;
-  /** Raised by everyone who opens the store, and after a write with an unknown outcome. */
+  /**
+   * Incremented by each process that opens the store, and after a write with an unknown outcome.
+   */
   readonly epoch: number;
-  /** Who opened it. */
+  /** Process that opened the store. */
   readonly owner: string;
 }
 
-const attempts = 5;
-/** Nobody waits longer for a record to be raised: without a quorum it never is. */
-const raiseMs = 5_000;
-const stepMs = 2_000;
+const maxAttempts = 5;
+/** Limit for raising the epoch; without a quorum it never succeeds. */
+const raiseTimeoutMs = 5_000;
+const requestTimeoutMs = 2_000;
 
 /**
- * Keeps everybody but the last one who opened a store from writing it. Every transaction checks the index
- * of the record this one wrote when it opened (and of the leader's lock, where there is one): a process
- * that was stopped and goes on, or a request that comes late, fails as `conflict`.
+ * Fences off all writers but the last process that opened the store. Every transaction checks the
+ * index of the meta record that this process wrote at open, and of the leader's lock if there is
+ * one. Writes of a paused and resumed process, and delayed requests, fail as `conflict`.
  */
 export class Fence {
   readonly #client: KvClient;
@@ -58,9 +60,10 @@ export class Fence {
   }
 
   /**
-   * Takes the store at `key` over. `empty` tells whether there is nothing beside it: without a record, keys
-   * that are there are not ours. Throws `conflict` when it is another cluster's or the lock is lost,
-   * `unsupported` when a newer version wrote it, `internal` when it cannot be read.
+   * Takes over the store with the meta record at `key`. `foreignKey` finds other keys under the
+   * prefix: if the meta record is missing, they belong to another application. Throws `conflict` if
+   * the store or prefix belongs to another owner or the lock is lost, `unsupported` if a newer
+   * version wrote it, `internal` if the record is invalid.
    */
   static async take(
     client: KvClient,
@@ -80,7 +83,7 @@ export class Fence {
       if (foreign !== undefined) {
         throw new AppError(
           'conflict',
-          `consul has ${foreign}, but no ${key}: the prefix is used by something else, choose another one or remove its keys`,
+          `consul has key ${foreign}, but no ${key}: another application uses the prefix; choose another prefix or remove its keys`,
         );
       }
     }
@@ -96,19 +99,19 @@ export class Fence {
     return fence;
   }
 
-  /** Stand at the beginning of every transaction. */
+  /** Checks to put first in every transaction. */
   checks(): readonly KvOperation[] {
     return [...this.#lockCheck(), { verb: 'check-index', key: this.#key, index: this.#index }];
   }
 
-  /** Rises with every `raise`: what was sent at an older one and refused may be sent again. */
+  /** Incremented by `raise`. A transaction rejected at an older epoch can be sent again. */
   get epoch(): number {
     return this.#meta.epoch;
   }
 
   /**
-   * Writes the record anew, after which nothing that was sent before can still be done. Throws `conflict`
-   * when somebody else has opened the store, or holds the lock.
+   * Increments the epoch in the meta record, so that no earlier in-flight transaction can commit.
+   * Throws `conflict` if another process has opened the store or holds the lock.
    */
   async raise(): Promise<void> {
     this.#raising ??= this.#raise().finally(() => {
@@ -125,25 +128,25 @@ export class Fence {
       try {
         const done = await this.#client.transact(
           [...this.#lockCheck(), { verb: 'cas', key: this.#key, value, index: this.#index }],
-          stepMs,
+          requestTimeoutMs,
         );
         this.#set(meta, done.get(this.#key));
         return;
       } catch (error) {
-        if (!isUncertain(error) && !(isConflict(error) && attempt > 1)) throw lost(error);
-        // An earlier attempt may have been done without our hearing of it.
-        const entry = await this.#client.get(this.#key, stepMs);
+        if (!isUncertain(error) && !(isConflict(error) && attempt > 1)) throw takenOver(error);
+        // An earlier attempt may have succeeded without a response.
+        const entry = await this.#client.get(this.#key, requestTimeoutMs);
         if (entry?.value.equals(value) === true) {
           this.#set(meta, entry.index);
           return;
         }
-        const late = performance.now() - since > raiseMs;
-        if (attempt === attempts || late || isConflict(error)) throw lost(error);
+        const isTimedOut = performance.now() - since > raiseTimeoutMs;
+        if (attempt === maxAttempts || isTimedOut || isConflict(error)) throw takenOver(error);
       }
     }
   }
 
-  /** Whether nobody else has opened the store since. */
+  /** Whether this process is still the last one that opened the store. */
   async holds(): Promise<boolean> {
     return (await this.#client.get(this.#key))?.index === this.#index;
   }
@@ -154,20 +157,24 @@ export class Fence {
   }
 
   #set(meta: Meta, index: number | undefined): void {
-    if (index === undefined) throw new AppError('internal', 'consul did not tell the index');
+    if (index === undefined)
+      throw new AppError('internal', 'consul: transaction result has no index');
     this.#meta = meta;
     this.#index = index;
   }
 }
 
-function lost(error: unknown): unknown {
+function takenOver(error: unknown): unknown {
   if (!isConflict(error)) return error;
-  return new AppError('conflict', 'another manager has taken the store in consul over', {
+  return new AppError('conflict', 'consul store: another manager has taken over', {
     cause: error,
   });
 }
 
-/** The record of whoever opened the store; throws what `Fence.take` throws of it. */
+/**
+ * Parses and validates the meta record. Throws `internal`, `unsupported` or `conflict` as
+ * `Fence.take`.
+ */
 export function readMeta(key: string, value: Buffer, cluster: ClusterIdentity): Meta {
   let meta: Partial<Meta>;
   try {
@@ -184,19 +191,19 @@ export function readMeta(key: string, value: Buffer, cluster: ClusterIdentity): 
   ) {
     throw new AppError(
       'internal',
-      `${key} in consul was not written by shoal: choose another prefix`,
+      `consul key ${key}: was not written by shoal; choose another prefix`,
     );
   }
   if (format > storeFormat) {
     throw new AppError(
       'unsupported',
-      `${key} in consul has format ${format}, this version knows ${storeFormat}: run the newer version`,
+      `consul key ${key}: store format ${format} is newer than the supported format ${storeFormat}; upgrade shoal`,
     );
   }
   if (clusterId !== cluster.id) {
     throw new AppError(
       'conflict',
-      `${key} in consul is of cluster ${clusterName} (${clusterId}), not of ${cluster.name} (${cluster.id}): choose another prefix`,
+      `consul key ${key}: belongs to cluster ${clusterName} (${clusterId}), not to ${cluster.name} (${cluster.id}); choose another prefix`,
     );
   }
   return { format, clusterId, clusterName, epoch, owner: meta.owner ?? '' };

@@ -4,7 +4,7 @@ import { AppError } from '../../common/base/errors.js';
 import type { DurableWrite } from '../backend.js';
 import { partBytes } from './keys.js';
 
-/** What `journal/commit` says while a batch is being applied; `batch` is empty when none is. */
+/** Value of `journal/commit`: the batch being applied; `batch` is empty if there is none. */
 export interface JournalCommit {
   readonly batch: string;
   readonly pieces: number;
@@ -12,20 +12,20 @@ export interface JournalCommit {
   readonly checksum: number;
 }
 
-const smallLength = 128 * 1_024;
+const syncLimit = 128 * 1_024;
 
 export const noBatch: JournalCommit = { batch: '', pieces: 0, checksum: 0 };
 
-/** Packs writes into pieces of a value's size. Speed counts more than size: level 1. */
+/** Compresses writes into pieces of at most `partBytes`. Compression level 1, for speed. */
 export async function packJournal(writes: readonly DurableWrite[]): Promise<readonly Buffer[]> {
   const json = JSON.stringify(
     writes.map(({ table, id, value }) =>
       value === undefined ? { table, id } : { table, id, value },
     ),
   );
-  // A little is packed in less time than a trip to another thread takes.
+  // Compressing a small batch takes less time than a round trip to the thread pool.
   const packed =
-    json.length < smallLength
+    json.length < syncLimit
       ? deflateRawSync(json, { level: 1 })
       : await promisify(deflateRaw)(json, { level: 1 });
   const pieces: Buffer[] = [];
@@ -39,17 +39,20 @@ export function commitOf(batch: string, pieces: readonly Buffer[]): JournalCommi
   return { batch, pieces: pieces.length, checksum: crc32(Buffer.concat(pieces)) };
 }
 
-/** Throws `internal` when the pieces are not what was committed. */
+/** Decompresses a journal. Throws `internal` if count or checksum of the pieces do not match. */
 export async function unpackJournal(
   commit: JournalCommit,
   pieces: readonly Buffer[],
 ): Promise<readonly DurableWrite[]> {
   const packed = Buffer.concat(pieces);
   if (pieces.length !== commit.pieces || crc32(packed) !== commit.checksum) {
-    throw new AppError('internal', `journal ${commit.batch} in consul is damaged`);
+    throw new AppError(
+      'internal',
+      `consul journal ${commit.batch} is damaged; restore the store from a backup`,
+    );
   }
   const json =
-    packed.length < smallLength ? inflateRawSync(packed) : await promisify(inflateRaw)(packed);
+    packed.length < syncLimit ? inflateRawSync(packed) : await promisify(inflateRaw)(packed);
   return (JSON.parse(json.toString()) as readonly Omit<DurableWrite, 'value'>[]).map((write) => ({
     value: undefined,
     ...write,

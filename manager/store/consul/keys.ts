@@ -4,21 +4,21 @@ import type { TableName } from '../store.js';
 import { tableNames } from '../tables.js';
 
 /*
- * Below `<prefix>/<cluster>/`:
- *   meta                     whose keys these are, in which format, opened how often
- *   leader                   the lock of the managers' election
- *   <table>/<id>             one object: its JSON, or the beginning of it
- *   parts/<n>/<table>/<id>   the n-th piece, from 1, of one too large for a value
- *   journal/commit           which batch is being applied, if any
- *   journal/<batch>/<n>      its pieces
- * The flags of an object's key hold the CRC-32 of its JSON (lower 32 bits) and the number of further
- * pieces above them. Nothing else writes flags like that, so a value changed by hand is noticed.
+ * Key layout below `<prefix>/<cluster>/`:
+ *   meta                     cluster identity, store format and epoch
+ *   leader                   leader election lock
+ *   <table>/<id>             one object: its JSON, or the first part of it
+ *   parts/<n>/<table>/<id>   n-th further part, from 1, of an object too large for one value
+ *   journal/commit           the batch being applied, if any
+ *   journal/<batch>/<n>      pieces of that batch
+ * The flags of an object's key hold the CRC-32 of its JSON (lower 32 bits) and the number of
+ * further parts above them. Other tools do not set such flags, so manual changes are detected.
  */
 
-/** Bytes of one value: base64 of it and some keys stay below the limit of a request. */
+/** Maximum bytes of one value: its base64 plus keys stays below the request limit. */
 export const partBytes = 256 * 1_024;
 
-/** More is refused: no object of a cluster is meant to be that large, secrets and configs included. */
+/** Maximum JSON size of an object, far above any legitimate one, secrets and configs included. */
 export const maxObjectBytes = 8 * 1_024 * 1_024;
 
 export const metaKey = 'meta';
@@ -37,25 +37,25 @@ export function partKey(key: string, part: number): string {
   return `${partsPrefix}${String(part)}/${key}`;
 }
 
-/** The table of an object's key; undefined for any other key. */
+/** Table of an object's key; undefined for other keys. */
 export function tableOf(key: string): TableName | undefined {
   const name = key.slice(0, Math.max(key.indexOf('/'), 0));
   return tableNames.find((table) => table === name);
 }
 
 export interface EncodedObject {
-  /** The value and its further pieces. */
+  /** Value of the object's key, then the further parts. */
   readonly parts: readonly [Buffer, ...Buffer[]];
   readonly flags: number;
 }
 
-/** Throws `invalid` for what is too large. */
+/** Encodes an object. Throws `invalid` if it exceeds `maxObjectBytes`. */
 export function encodeObject(key: string, value: object): EncodedObject {
   const bytes = Buffer.from(JSON.stringify(value));
   if (bytes.length > maxObjectBytes) {
     throw new AppError(
       'invalid',
-      `${key} has ${bytes.length} bytes, more than the ${maxObjectBytes} an object in consul may have`,
+      `${key}: object has ${bytes.length} bytes, the limit in consul is ${maxObjectBytes}`,
     );
   }
   const parts: Buffer[] = [];
@@ -68,12 +68,12 @@ export function encodeObject(key: string, value: object): EncodedObject {
   };
 }
 
-/** Further pieces an object's key speaks of. */
+/** Number of further parts, from the flags of an object's key. */
 export function partsOf(flags: number): number {
   return Math.floor(flags / partsUnit);
 }
 
-/** Undefined when the bytes are not what was written. */
+/** Decodes an object; undefined if the checksum does not match. */
 export function decodeObject(bytes: Buffer, flags: number): object | undefined {
   if (crc32(bytes) !== flags % partsUnit) return undefined;
   return JSON.parse(bytes.toString()) as object;

@@ -16,18 +16,18 @@ import type { KnownKey } from './plan.js';
 export interface Loaded {
   readonly records: readonly { readonly table: TableName; readonly value: object }[];
   readonly known: Map<string, KnownKey>;
-  /** Pieces that no object speaks of: left by what was not finished. */
+  /** Orphaned parts that no object refers to, left by unfinished writes. */
   readonly leftovers: readonly string[];
 }
 
-/** Keys of one answer: what Consul builds and we parse at a time stays at some megabytes. */
+/** Maximum keys of one response, which limits it to a few megabytes. */
 const keysPerRead = 4_000;
-const readsAtOnce = 4;
+const readConcurrency = 4;
 
 /**
- * Reads every object below `root` (which ends with a slash). Many reads are one moment only when nobody
- * writes meanwhile: the caller holds the fence and asks afterwards whether it still does. Throws `internal`
- * that names the key for whatever is not as it was written.
+ * Reads every object below `root` (with trailing slash). The many reads form a consistent snapshot
+ * only without concurrent writes, so the caller holds the fence and verifies it afterwards. Throws
+ * `internal` that names the key for a foreign or damaged key.
  */
 export async function loadObjects(
   client: KvClient,
@@ -39,7 +39,7 @@ export async function loadObjects(
   const wanted = names.filter((name) => tableOf(name) !== undefined || isPart(name));
   const prefixes = splitPrefixes(wanted, '');
   const entries = new Map<string, KvEntry>();
-  await inParallel(prefixes, readsAtOnce, async (prefix) => {
+  await inParallel(prefixes, readConcurrency, async (prefix) => {
     for (const entry of await client.list(root + prefix)) {
       entries.set(entry.key.slice(root.length), entry);
     }
@@ -47,7 +47,7 @@ export async function loadObjects(
   return assemble(root, entries);
 }
 
-/** One object; undefined when there is none, or one that is not whole. */
+/** Reads one object; undefined if it is absent, incomplete or damaged. */
 export async function loadObject(
   client: Pick<KvClient, 'get'>,
   root: string,
@@ -73,11 +73,11 @@ function assertOurs(root: string, name: string): void {
   if (isPart(name) || tableOf(name) !== undefined) return;
   throw new AppError(
     'internal',
-    `key ${root}${name} in consul was not written by shoal: remove it, or choose another prefix`,
+    `consul key ${root}${name}: was not written by shoal; remove it or choose another prefix`,
   );
 }
 
-/** Prefixes that together hold all names, each of them few enough to be read at once. Exported for tests. */
+/** Splits the names into prefixes with at most `limit` names each. Exported for tests. */
 export function splitPrefixes(
   names: readonly string[],
   prefix: string,
@@ -87,7 +87,7 @@ export function splitPrefixes(
   if (prefix !== '' && names.length <= limit) return [prefix];
   const groups = new Map<string, string[]>();
   for (const name of names) {
-    // A name that ends here is also read by this whole prefix: nothing shorter reads it alone.
+    // A name equal to the prefix cannot be read by a longer prefix: keep the whole prefix.
     if (name.length === prefix.length) return [prefix];
     const next = name.slice(0, nextLength(name, prefix));
     const group = groups.get(next);
@@ -97,7 +97,7 @@ export function splitPrefixes(
   return [...groups].flatMap(([next, group]) => splitPrefixes(group, next, limit));
 }
 
-/** Tables are kept apart whole; within one it goes on letter by letter. */
+/** Length of the next longer prefix: the whole table name first, then one character at a time. */
 function nextLength(name: string, prefix: string): number {
   return prefix === '' ? name.indexOf('/') + 1 : prefix.length + 1;
 }
@@ -120,7 +120,7 @@ function assemble(root: string, entries: ReadonlyMap<string, KvEntry>): Loaded {
     if (value === undefined) {
       throw new AppError(
         'internal',
-        `key ${root}${name} in consul was changed by hand or is damaged: restore it, or remove it`,
+        `consul key ${root}${name}: value was changed by hand or is damaged; restore or remove the key`,
       );
     }
     records.push({ table, value });
@@ -129,16 +129,19 @@ function assemble(root: string, entries: ReadonlyMap<string, KvEntry>): Loaded {
   return { records, known, leftovers };
 }
 
-/** Runs `work` on every item, some at once; the first failure ends it. */
+/**
+ * Runs `work` on every item, at most `concurrency` at a time; stops at the first error and throws
+ * it.
+ */
 export async function inParallel<Item>(
   items: readonly Item[],
-  atOnce: number,
+  concurrency: number,
   work: (item: Item) => Promise<void>,
 ): Promise<void> {
-  const rest = items.values();
+  const remaining = items.values();
   const failed = new AbortController();
   const run = async (): Promise<void> => {
-    for (const item of rest) {
+    for (const item of remaining) {
       if (failed.signal.aborted) return;
       try {
         await work(item);
@@ -148,5 +151,5 @@ export async function inParallel<Item>(
       }
     }
   };
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, run));
+  await Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, run));
 }

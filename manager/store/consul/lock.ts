@@ -11,38 +11,42 @@ export interface ConsulLockOptions {
   readonly client: ConsulClient;
   readonly log: Logger;
   readonly prefix: string;
-  /** Name of the cluster. */
+  /** Cluster name. */
   readonly cluster: string;
   readonly clusterId: string;
   readonly self: Leader;
 }
 
-/** A holder that has not been heard by Consul for this long assumes that another one leads. */
-const silentMs = 3_000;
-/** Nor can it be asked who holds the lock: longer than Consul's own election of a leader takes. */
-const unknownMs = 10_000;
+/** A holder whose health check has not reached Consul for this long gives up the lock. */
+const checkTimeoutMs = 3_000;
+/**
+ * A holder that cannot read the lock for this long gives it up; longer than an election of Consul.
+ */
+const readTimeoutMs = 10_000;
 const watchMs = 10_000;
 const retryMs = 50;
 /**
- * Cut off from Consul's own leader alone, a holder can neither write nor let its check fail where that
- * counts: then its session ends by this, the shortest Consul takes as it comes (after up to twice that).
+ * Session TTL for a holder whose agent is partitioned from Consul's leader: it cannot write, but
+ * its check does not fail at the leader either. 10 s is Consul's default minimum; expiry takes up
+ * to twice as long.
  */
 const sessionTtl = '10s';
 const renewMs = 2_000;
-/** Until a new check is in the catalog, a session cannot hang on it. */
-const sessionMs = 4_000;
+/** Time to retry session creation until the new check has reached the catalog. */
+const sessionRetryMs = 4_000;
 
 /**
- * The lock is a key held by a session; the session hangs on a health check that this process keeps passing
- * every 150 ms. A process that died, was stopped or is cut off lets it fail within 0.7 s, Consul ends the
- * session, and the key is free at once (no lock delay: the fence makes it safe).
+ * Leader lock in Consul: a key held by a session that depends on a health check, which this process
+ * passes every 150 ms. If the process dies, is stopped or partitioned, the check fails within 0.7
+ * s, Consul ends the session and releases the key immediately (no lock delay; the fence makes that
+ * safe).
  */
 export class ConsulLock implements LeaderLock {
   readonly #options: ConsulLockOptions;
   readonly #key: string;
   readonly #check: ManagerCheck;
-  /** Sessions that could not be ended: our check keeps them alive as long as this process lives. */
-  readonly #left = new Set<string>();
+  /** Sessions that could not be destroyed; the check keeps them alive while this process runs. */
+  readonly #undestroyed = new Set<string>();
   readonly #renewals = new Map<string, NodeJS.Timeout>();
   #leader: Leader | undefined;
 
@@ -58,16 +62,16 @@ export class ConsulLock implements LeaderLock {
 
   async acquire(signal: AbortSignal, heard?: () => void): Promise<HeldLock> {
     await this.#check.start();
-    for (const id of this.#left) await this.#destroy(id);
+    for (const id of this.#undestroyed) await this.#destroy(id);
     const session = await this.#openSession(signal);
     try {
       for (;;) {
         signal.throwIfAborted();
-        const entry = await this.#take(session);
+        const entry = await this.#tryAcquire(session);
         heard?.();
         if (entry?.session === session) return this.#hold(session, entry.index);
         if (entry?.session === undefined || this.#isOwn(entry)) {
-          // Free already: somebody was faster or slower, ask again.
+          // The lock is free, or held by a stale session of this manager: release it and retry.
           await this.#destroy(entry?.session);
           await pause(retryMs, undefined, { signal });
         } else await this.#untilFree(entry, signal);
@@ -83,12 +87,12 @@ export class ConsulLock implements LeaderLock {
     await this.#check.stop();
   }
 
-  /** Tries to take the key, then tells how it is. */
-  async #take(session: string): Promise<KvEntry | undefined> {
+  /** Tries to acquire the key, then reads its state. */
+  async #tryAcquire(session: string): Promise<KvEntry | undefined> {
     const { client, self } = this.#options;
     const value = JSON.stringify(self);
     await client.call((consul) =>
-      consul.kv.set({ key: this.#key, value, acquire: session, ...short }),
+      consul.kv.set({ key: this.#key, value, acquire: session, ...requestOptions }),
     );
     const entry = await client.get(this.#key);
     this.#leader = leaderOf(entry);
@@ -96,8 +100,9 @@ export class ConsulLock implements LeaderLock {
   }
 
   /**
-   * Held by an earlier session of this manager, that could not be ended or was a killed process's: it hangs
-   * on the same check, which passes again, so it would stay for ever. The fence keeps its holder from writing.
+   * Whether an earlier session of this manager holds the key, left by a failed destroy or a killed
+   * process. It depends on the same check, which passes again, so it would never expire. The fence
+   * prevents writes by its former holder.
    */
   #isOwn(entry: KvEntry): boolean {
     return leaderOf(entry)?.nodeId === this.#options.self.nodeId;
@@ -113,13 +118,13 @@ export class ConsulLock implements LeaderLock {
   }
 
   async #watch(index: number, signal: AbortSignal): Promise<KvEntry | undefined> {
-    // A request that waits is not cut short: who stops does not wait for it.
+    // The blocking query cannot be cancelled, so an abort stops waiting for it.
     const changed = this.#options.client.waitForChange(this.#key, index, watchMs);
     changed.catch(() => undefined);
     let stop = (): void => undefined;
     const stopped = new Promise<never>((_, reject) => {
       stop = (): void => {
-        reject(new AppError('cancelled', 'no longer waited for'));
+        reject(new AppError('cancelled', 'waiting for the leader lock was cancelled'));
       };
       if (signal.aborted) stop();
       else signal.addEventListener('abort', stop);
@@ -145,12 +150,15 @@ export class ConsulLock implements LeaderLock {
     };
   }
 
-  /** Ends when the lock is lost or released. */
+  /**
+   * Watches the held lock and aborts `lost` when it is gone; ends when the lock is lost or
+   * released.
+   */
   async #guard(session: string, index: number, lost: AbortController): Promise<void> {
-    const silence = setInterval(() => {
-      if (this.#check.silentMs > silentMs) lost.abort();
+    const silenceTimer = setInterval(() => {
+      if (this.#check.silentMs > checkTimeoutMs) lost.abort();
     }, retryMs);
-    silence.unref();
+    silenceTimer.unref();
     let unknownSince: number | undefined;
     while (!lost.signal.aborted) {
       try {
@@ -160,13 +168,13 @@ export class ConsulLock implements LeaderLock {
         this.#leader = leaderOf(entry);
         lost.abort();
       } catch {
-        // Consul does not answer, or its servers have no leader.
+        // Consul is unreachable or has no leader.
         unknownSince ??= performance.now();
-        if (performance.now() - unknownSince > unknownMs) lost.abort();
+        if (performance.now() - unknownSince > readTimeoutMs) lost.abort();
         await pause(retryMs);
       }
     }
-    clearInterval(silence);
+    clearInterval(silenceTimer);
   }
 
   async #openSession(signal: AbortSignal): Promise<string> {
@@ -182,14 +190,14 @@ export class ConsulLock implements LeaderLock {
             ttl: sessionTtl,
             behavior: 'release',
             checks: ['serfHealth', this.#check.id],
-            ...short,
+            ...requestOptions,
           }),
         );
         this.#renewals.set(made.ID, setInterval(() => void this.#renew(made.ID), renewMs).unref());
         return made.ID;
       } catch (error) {
         const refused = error instanceof AppError && error.kind === 'forbidden';
-        if (refused || performance.now() - since > sessionMs) throw error;
+        if (refused || performance.now() - since > sessionRetryMs) throw error;
         await pause(retryMs, undefined, { signal });
       }
     }
@@ -198,16 +206,19 @@ export class ConsulLock implements LeaderLock {
   async #renew(id: string): Promise<void> {
     const { client, log } = this.#options;
     try {
-      await client.call((consul) => consul.session.renew({ id, ...short }));
+      await client.call((consul) => consul.session.renew({ id, ...requestOptions }));
     } catch (error) {
-      log.debug(`election: session not renewed: ${messageOf(error)}`);
+      log.debug(`election: session renewal failed: ${messageOf(error)}`);
     }
   }
 
   async #assertSession(id: string): Promise<void> {
-    const info = await this.#options.client.call((consul) => consul.session.info({ id, ...short }));
-    // The library gives nothing for a session that is gone, whatever its types say.
-    if ((info as unknown) === undefined) throw new AppError('unavailable', 'the session has ended');
+    const info = await this.#options.client.call((consul) =>
+      consul.session.info({ id, ...requestOptions }),
+    );
+    // The library returns undefined for an expired session, contrary to its types.
+    if ((info as unknown) === undefined)
+      throw new AppError('unavailable', 'consul session expired');
   }
 
   async #destroy(id: string | undefined): Promise<void> {
@@ -216,17 +227,17 @@ export class ConsulLock implements LeaderLock {
     this.#renewals.delete(id);
     const { client, log } = this.#options;
     try {
-      await client.call((consul) => consul.session.destroy({ id, ...short }));
-      this.#left.delete(id);
+      await client.call((consul) => consul.session.destroy({ id, ...requestOptions }));
+      this.#undestroyed.delete(id);
     } catch (error) {
-      this.#left.add(id);
-      log.debug(`election: session not ended yet: ${messageOf(error)}`);
+      this.#undestroyed.add(id);
+      log.debug(`election: session destroy failed: ${messageOf(error)}`);
     }
   }
 }
 
-/** The library's types do not know its deadlines. */
-const short: object = { timeout: 2_000 };
+/** Request options; the library's types lack `timeout`. */
+const requestOptions: object = { timeout: 2_000 };
 
 function leaderOf(entry: KvEntry | undefined): Leader | undefined {
   if (entry?.session === undefined) return undefined;

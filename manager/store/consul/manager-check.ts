@@ -6,20 +6,20 @@ import type { ConsulClient } from './client.js';
 const ttl = '700ms';
 const beatMs = 150;
 const timeoutMs = 1_000;
-/** What managers are called in Consul's catalog. */
+/** Service name of managers in Consul's catalog. */
 export const managerService = 'shoal-manager';
 
 export function managerServiceId(cluster: string, nodeId: string): string {
   return `${managerService}-${cluster}-${nodeId}`;
 }
 
-/** A manager that is gone for good is taken out of the catalog by Consul itself. */
-const forgetAfter = '1h';
+/** Consul deregisters a manager whose check is critical for this long. */
+const deregisterAfter = '1h';
 
 /**
- * This manager in Consul's catalog, service `shoal-manager`, with a health check that fails unless this
- * process says every 150 ms that it is alive. A listening port would not do: a stopped process still
- * accepts connections.
+ * Registration of this manager in Consul, service `shoal-manager`, with a 700 ms TTL check that the
+ * process passes every 150 ms. A TCP check would not do: a stopped process still accepts
+ * connections.
  */
 export class ManagerCheck {
   readonly #client: ConsulClient;
@@ -28,7 +28,7 @@ export class ManagerCheck {
   readonly #cluster: string;
   readonly #clusterId: string;
   readonly #service: string;
-  #heardAt = performance.now();
+  #passedAt = performance.now();
   #timer: NodeJS.Timeout | undefined;
   #beating = false;
 
@@ -47,14 +47,14 @@ export class ManagerCheck {
     this.#service = managerServiceId(options.cluster, options.self.nodeId);
   }
 
-  /** Its id in Consul. */
+  /** Check id in Consul. */
   get id(): string {
     return `service:${this.#service}`;
   }
 
-  /** Since Consul last heard of us, ms. */
+  /** Time since the check last passed, ms. */
   get silentMs(): number {
-    return performance.now() - this.#heardAt;
+    return performance.now() - this.#passedAt;
   }
 
   async start(): Promise<void> {
@@ -73,7 +73,7 @@ export class ManagerCheck {
         consul.agent.service.deregister({ id: this.#service, ...options }),
       );
     } catch (error) {
-      this.#log.debug(`consul: not taken out of the catalog: ${messageOf(error)}`);
+      this.#log.debug(`consul: deregistration failed: ${messageOf(error)}`);
     }
   }
 
@@ -82,21 +82,21 @@ export class ManagerCheck {
     this.#beating = true;
     try {
       await this.#client.call((consul) => consul.agent.check.pass({ id: this.id, ...options }));
-      this.#heardAt = performance.now();
+      this.#passedAt = performance.now();
     } catch (error) {
-      this.#log.debug(`consul: check not passed: ${messageOf(error)}`);
+      this.#log.debug(`consul: health check update failed: ${messageOf(error)}`);
       if (this.#timer !== undefined) await this.#registerAgain();
     } finally {
       this.#beating = false;
     }
   }
 
-  /** An agent that was started anew, or another one, does not know the check. */
+  /** Registers again: a restarted or different agent does not know the check. */
   async #registerAgain(): Promise<void> {
     try {
       await this.#register();
     } catch (error) {
-      this.#log.debug(`consul: not registered: ${messageOf(error)}`);
+      this.#log.debug(`consul: registration failed: ${messageOf(error)}`);
     }
   }
 
@@ -119,23 +119,23 @@ export class ManagerCheck {
           checkid: this.id,
           ttl,
           status: 'passing',
-          deregistercriticalserviceafter: forgetAfter,
+          deregistercriticalserviceafter: deregisterAfter,
         } as never,
         ...options,
       }),
     );
-    this.#heardAt = performance.now();
+    this.#passedAt = performance.now();
   }
 }
 
-/** The library's types do not know its deadlines. */
+/** Request options; the library's types lack `timeout`. */
 const options: object = { timeout: timeoutMs };
 
 function splitAddress(address: string): { readonly host: string; readonly port: number } {
   const at = address.lastIndexOf(':');
   const port = Number(address.slice(at + 1));
   if (at < 1 || !Number.isInteger(port)) {
-    throw new AppError('invalid', `address must be HOST:PORT, not ${address}`);
+    throw new AppError('invalid', `manager address must be HOST:PORT, not ${address}`);
   }
   return { host: address.slice(0, at).replace(/^\[|\]$/g, ''), port };
 }

@@ -3,7 +3,7 @@ import { AppError } from '../../common/base/errors.js';
 import type { ConsulClient } from './client.js';
 import { managerService, managerServiceId } from './manager-check.js';
 
-/** What `health.service` gives of one registration. */
+/** One registration in the answer of `health.service`. */
 interface Registration {
   readonly Node: { readonly Node: string; readonly Address: string };
   readonly Service: {
@@ -17,7 +17,7 @@ interface Registration {
 
 const timeoutMs = 2_000;
 
-/** The managers of one cluster as Consul's catalog has them. */
+/** Manager registry of one cluster, backed by Consul's catalog. */
 export class ConsulMembers implements Members {
   readonly #client: ConsulClient;
   readonly #cluster: { readonly id: string; readonly name: string };
@@ -27,7 +27,10 @@ export class ConsulMembers implements Members {
     this.#cluster = cluster;
   }
 
-  /** In order of node id. One that moved from one agent to another is listed once, alive if anywhere. */
+  /**
+   * Sorted by node id. A manager registered at several agents is listed once, alive if alive at
+   * any.
+   */
   async list(): Promise<readonly Member[]> {
     const members = new Map<string, Member>();
     for (const registration of await this.#registrations()) {
@@ -51,7 +54,7 @@ export class ConsulMembers implements Members {
     }
   }
 
-  /** Throws `conflict` when a manager with our id is alive at another address. */
+  /** Throws `conflict` if a manager with the same id is alive at another address. */
   async assertAlone(self: Leader): Promise<void> {
     const other = (await this.list()).find(
       ({ nodeId, address, alive }) => alive && nodeId === self.nodeId && address !== self.address,
@@ -59,7 +62,7 @@ export class ConsulMembers implements Members {
     if (other === undefined) return;
     throw new AppError(
       'conflict',
-      `manager ${self.nodeId} of cluster ${this.#cluster.name} runs at ${other.address} already: stop that one, or provision this machine again for an id of its own`,
+      `manager ${self.nodeId} of cluster ${this.#cluster.name} is already running at ${other.address}; stop it, or provision this machine again to get a new id`,
     );
   }
 

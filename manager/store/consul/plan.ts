@@ -3,23 +3,23 @@ import type { KvOperation } from './client.js';
 import { maxOperations, maxRequestBytes } from './client.js';
 import { encodeObject, objectKey, partKey, partsOf } from './keys.js';
 
-/** What is known of a key in Consul: the index of its last change, and its flags. */
+/** Last known state of a key in Consul: the index of its last change, and its flags. */
 export interface KnownKey {
   readonly index: number;
   readonly flags: number;
 }
 export type KnownKeys = ReadonlyMap<string, KnownKey>;
 
-/** Operations that check who writes stand in every transaction. */
+/** Every transaction starts with up to two fence checks. */
 const fenceOperations = 2;
-const room = maxOperations - fenceOperations;
-/** For the fence, and for what JSON adds around all. */
+const maxBatchOperations = maxOperations - fenceOperations;
+/** Reserve for the fence checks and the enclosing JSON. */
 const spareBytes = 8_192;
 const operationBytes = 160;
 
 /**
- * The operations that bring about `writes`, each with the index its key has now. Keys are relative to the
- * cluster's. Throws `invalid` for an object that is too large.
+ * Plans the KV operations for `writes`, each conditional on its key's known index. Keys are
+ * relative to the cluster's prefix. Throws `invalid` for an object that is too large.
  */
 export function planWrites(
   writes: readonly DurableWrite[],
@@ -33,11 +33,11 @@ export function planWrites(
 
 function planPut(key: string, value: object, known: KnownKeys): readonly KvOperation[] {
   const { parts, flags } = encodeObject(key, value);
-  const cas = (target: string, bytes: Buffer, mark: number): KvOperation => ({
+  const cas = (target: string, bytes: Buffer, targetFlags: number): KvOperation => ({
     verb: 'cas',
     key: target,
     value: bytes,
-    flags: mark,
+    flags: targetFlags,
     index: known.get(target)?.index ?? 0,
   });
   const [first, ...rest] = parts;
@@ -65,7 +65,7 @@ function removeParts(key: string, from: number, known: KnownKeys): readonly KvOp
   return operations;
 }
 
-/** Splits into what fits one transaction each, in order. */
+/** Splits operations into batches that fit one transaction each, in order. */
 export function splitOperations(
   operations: readonly KvOperation[],
 ): readonly (readonly KvOperation[])[] {
@@ -74,7 +74,10 @@ export function splitOperations(
   let bytes = spareBytes;
   for (const operation of operations) {
     const size = requestBytes(operation);
-    if (batch.length === room || (batch.length > 0 && bytes + size > maxRequestBytes)) {
+    if (
+      batch.length === maxBatchOperations ||
+      (batch.length > 0 && bytes + size > maxRequestBytes)
+    ) {
       batches.push(batch);
       batch = [];
       bytes = spareBytes;

@@ -1,7 +1,7 @@
 import { workerData } from 'node:worker_threads';
 import { compact } from './compact.js';
 
-/* The thread that makes a snapshot; it fails by ending badly. */
+/* Entry point of the snapshot thread; a failure ends the thread with a non-zero exit code. */
 
 const { folder, last } = workerData as { readonly folder: string; readonly last: number };
 await compact(folder, last);

@@ -5,12 +5,13 @@ import { AppError } from '../../common/base/errors.js';
 import { FileWriter } from './file-writer.js';
 import { listFiles, nameOf, scan } from './files.js';
 
-/** Lines of one batch in a snapshot. */
+/** Number of lines per batch in a snapshot. */
 const batchLines = 1_000;
 
 /**
- * Writes a snapshot that stands for all logs up to `last`, which must be ended, then removes what it stands
- * for. It has its name when all of it is on disk; killed before, it leaves nothing that counts.
+ * Writes a snapshot of all logs up to `last`, which must be ended, then removes the files it
+ * replaces. The snapshot is renamed into place after fsync; a crash before that leaves only a
+ * `.new` file, which is ignored.
  */
 export async function compact(folder: string, last: number): Promise<void> {
   const files = await listFiles(folder);
@@ -39,12 +40,12 @@ export async function compact(folder: string, last: number): Promise<void> {
   } finally {
     await writer.close();
   }
-  const made = await listFiles(folder);
-  const old = made.leftovers.filter((path) => !path.endsWith('.new'));
-  for (const path of old) await rm(path, { force: true });
+  const { leftovers } = await listFiles(folder);
+  const replaced = leftovers.filter((path) => !path.endsWith('.new'));
+  for (const path of replaced) await rm(path, { force: true });
 }
 
-/** Does it in a thread of its own, so that writes go on meanwhile. Ends with it when aborted. */
+/** Runs `compact` in a worker thread, so that writes continue. Aborting terminates the thread. */
 export async function compactInThread(
   folder: string,
   last: number,
@@ -52,7 +53,7 @@ export async function compactInThread(
 ): Promise<void> {
   const thread = new Worker(new URL('./compact-main.js', import.meta.url), {
     workerData: { folder, last },
-    // Flags of the process are not for it.
+    // Do not inherit the node flags of the process.
     execArgv: [],
   });
   const stop = (): void => {
@@ -63,7 +64,10 @@ export async function compactInThread(
   try {
     const [code] = (await once(thread, 'exit')) as [number];
     if (code === 0) return;
-    throw new AppError('unavailable', `${nameOf('snapshot', last)} was not made`);
+    throw new AppError(
+      'unavailable',
+      `${nameOf('snapshot', last)}: snapshot thread failed with exit code ${code}`,
+    );
   } finally {
     signal.removeEventListener('abort', stop);
   }

@@ -10,26 +10,28 @@ import { listFiles, nameOf, scan } from './files.js';
 import { lockFolder } from './folder-lock.js';
 
 /*
- * All state is in memory anyway, so the disk needs no tree: batches are appended to a log, one write and one
- * fdatasync each however many objects they touch. When the logs have grown to a multiple of what is in them,
- * a thread writes a snapshot that takes their place. Reading is reading everything, once, at the start.
+ * Write-ahead log with snapshots. All state is in memory, so the disk needs no tree: each batch is
+ * appended to a log with one write and one fdatasync, however many objects it touches. When the
+ * logs exceed a multiple of the snapshot's size, a thread writes a new snapshot that replaces them.
+ * All data is read once, at open.
  */
 
 type Records = Awaited<ReturnType<Backend['load']>>;
 
 export interface EmbeddedOptions {
-  /** Logs smaller than this are not worth a snapshot. */
+  /** Minimum total log size for a snapshot, bytes; default 16 MiB. */
   readonly compactAboveBytes?: number;
 }
 
-/** A snapshot is made when the logs have this many times its size. */
-const growth = 2;
+/** A new snapshot is written when the logs exceed this multiple of the last one's size. */
+const compactionRatio = 2;
 const defaultCompactAboveBytes = 16 * 1_024 * 1_024;
 
 /**
- * A folder on local disk, of one process at a time. Each batch is there whole or not at all, and is
- * acknowledged after it is on disk. Fails as `internal` when a file is damaged, `unsupported` when another
- * version wrote it, `conflict` when another process has it open; all say where and what to do.
+ * Opens the embedded store in a local folder, exclusively for this process. Each batch is atomic
+ * and is acknowledged once it is on disk. Throws `internal` if a file is damaged, `unsupported` if
+ * another version wrote it, `conflict` if another process has the store open; the messages name
+ * file and remedy.
  */
 export async function openEmbedded(
   folder: string,
@@ -46,7 +48,7 @@ export async function openEmbedded(
   }
 }
 
-/** Everything in a store, without changing or locking it. Throws as `openEmbedded` does. */
+/** Reads all objects of a store without locking or modifying it. Throws as `openEmbedded`. */
 export async function readEmbedded(folder: string): Promise<Records> {
   return (await readAll(folder)).records;
 }
@@ -65,13 +67,13 @@ async function readAll(folder: string, attempt = 1): Promise<ReadStore> {
     });
     return { records: [...lines].map(toRecord), scan: found };
   } catch (error) {
-    // A snapshot took the place of what was just listed.
+    // A concurrent snapshot replaced the listed files.
     const gone = (error as NodeJS.ErrnoException).code === 'ENOENT';
     if (gone && attempt < 5) return readAll(folder, attempt + 1);
     if (isAppError(error) && error.kind === 'unsupported') throw error;
     throw new AppError(
       'internal',
-      `the store cannot be read: ${messageOf(error)}; nothing was changed: restore a backup with "shoal store import FILE --replace"`,
+      `store ${folder} cannot be read: ${messageOf(error)}; restore a backup with "shoal store import FILE --replace" (nothing was changed)`,
       { cause: error },
     );
   }
@@ -99,15 +101,15 @@ class EmbeddedBackend implements Backend {
   readonly #folder: string;
   readonly #compactAbove: number;
   readonly #unlock: () => Promise<void>;
-  /** What was read when it was opened, until somebody asks for it. */
+  /** Records read at open, kept until the first `load` or `commit`. */
   #records: Records | undefined;
-  /** How the files were found; undefined once a log of our own is open. */
+  /** Scan of the files at open; undefined once this process has opened a log of its own. */
   #found: Scan | undefined;
   #log: FileWriter | undefined;
   #number: number;
   #oldLogBytes: number;
   #snapshotBytes: number;
-  /** The way back from a write that failed half-way and could not be taken back yet. */
+  /** Pending rollback of a partial write; runs before the next commit. */
   #undo: (() => Promise<void>) | undefined;
   readonly #closing = new AbortController();
   #compacting: Promise<void> | undefined;
@@ -151,7 +153,7 @@ class EmbeddedBackend implements Backend {
       if (this.#log !== undefined && this.#undo === undefined) await this.#endLog(this.#log);
       await this.#log?.close();
     } catch {
-      // Without its end mark the next one to open it looks at the end more closely, that is all.
+      // Without an end frame the next open only has to check the log's tail.
     } finally {
       await this.#unlock();
     }
@@ -169,30 +171,32 @@ class EmbeddedBackend implements Backend {
         await this.#log.append(lines);
         await this.#log.sync();
       } catch (error) {
-        // Until it is certain that nothing of it is there, nothing else may follow.
+        // Nothing may be appended until the partial write is rolled back.
         this.#undo = undo;
         await undo();
         this.#undo = undefined;
         throw error;
       }
     } catch (error) {
-      throw this.#notWritten(error);
+      throw this.#writeError(error);
     }
-    this.#considerCompacting();
+    this.#compactIfNeeded();
   }
 
-  #notWritten(error: unknown): AppError {
+  #writeError(error: unknown): AppError {
     const { code } = error as NodeJS.ErrnoException;
-    const full = code === 'ENOSPC' || code === 'EDQUOT';
-    const why = full ? 'no space is left on its disk: make some, it goes on by itself' : '';
-    return new AppError(
-      'unavailable',
-      `store ${this.#folder} cannot be written: ${why === '' ? messageOf(error) : why}`,
-      { cause: error },
-    );
+    const isDiskFull = code === 'ENOSPC' || code === 'EDQUOT';
+    const reason = isDiskFull
+      ? 'no space left on device; free some space, writes then resume automatically'
+      : messageOf(error);
+    return new AppError('unavailable', `store ${this.#folder} cannot be written: ${reason}`, {
+      cause: error,
+    });
   }
 
-  /** What an earlier process left open is ended first, so that only the last log can be without an end. */
+  /**
+   * Opens a new log. Ends an unfinished log first, so that only the last log can lack an end frame.
+   */
   async #openLog(): Promise<FileWriter> {
     const openEnd = this.#found?.openEnd;
     let chain = this.#found?.chain ?? 0;
@@ -231,19 +235,22 @@ class EmbeddedBackend implements Backend {
     await log.sync();
   }
 
-  #considerCompacting(): void {
+  #compactIfNeeded(): void {
     const bytes = this.#oldLogBytes + (this.#log?.bytes ?? 0);
-    const worth = bytes > Math.max(this.#compactAbove, growth * this.#snapshotBytes);
-    if (!worth || this.#compacting !== undefined || this.#closing.signal.aborted) return;
+    const isLarge = bytes > Math.max(this.#compactAbove, compactionRatio * this.#snapshotBytes);
+    if (!isLarge || this.#compacting !== undefined || this.#closing.signal.aborted) return;
     this.#working = this.#working.then(() => this.#startCompacting());
   }
 
-  /** Never rejects: without a snapshot the logs only grow, and it is tried again when they have. */
+  /**
+   * Rotates the log and starts a snapshot. Never rejects: after a failure the logs grow until a
+   * retry.
+   */
   async #startCompacting(): Promise<void> {
     const old = this.#log;
     if (old === undefined || this.#compacting !== undefined) return;
     const last = this.#number;
-    const takeBackEnd = old.mark();
+    const undoEnd = old.mark();
     const next = join(this.#folder, nameOf('log', last + 1));
     try {
       await this.#endLog(old);
@@ -251,7 +258,7 @@ class EmbeddedBackend implements Backend {
     } catch {
       this.#undo = async () => {
         await rm(next, { force: true });
-        await takeBackEnd();
+        await undoEnd();
       };
       return;
     }
@@ -268,8 +275,8 @@ class EmbeddedBackend implements Backend {
       this.#snapshotBytes = await snapshotSize(this.#folder);
       this.#oldLogBytes -= bytes;
     } catch {
-      // As if there were a snapshot of that size: not tried again with every write.
-      this.#snapshotBytes = Math.max(this.#snapshotBytes, Math.ceil(bytes / growth));
+      // Back off: assume a snapshot of that size, so that not every write retries.
+      this.#snapshotBytes = Math.max(this.#snapshotBytes, Math.ceil(bytes / compactionRatio));
     }
   }
 }

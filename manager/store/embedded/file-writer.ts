@@ -6,10 +6,10 @@ import { nameOf } from './files.js';
 import type { FrameKind } from './frames.js';
 import { encodeFrame, firstLine } from './frames.js';
 
-/** Text of one frame at most: larger batches are cut into several. */
+/** Maximum text length of a frame; larger batches are split. */
 const frameTextLength = 2 * 1_024 * 1_024;
 
-/** Makes the names in a folder as durable as what they name. */
+/** Fsyncs a folder, so that created and renamed entries survive power loss. */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   try {
@@ -19,7 +19,7 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** A file of a store that is being written. Nothing it was given is there for certain before `sync`. */
+/** Writer of a log or snapshot file. Appended data is durable only after `sync`. */
 export class FileWriter {
   readonly path: string;
   readonly #file: FileHandle;
@@ -33,7 +33,7 @@ export class FileWriter {
     this.#chain = chain;
   }
 
-  /** A new file, there under its name with its header whole or not at all once `publish` was called. */
+  /** Creates a file as `<name>.new` with its header; `publish` renames it into place. */
   static async create(folder: string, header: FileHeader): Promise<FileWriter> {
     const path = join(folder, nameOf(header.kind, header.number));
     const file = await open(`${path}.new`, 'w', 0o600);
@@ -49,7 +49,7 @@ export class FileWriter {
     }
   }
 
-  /** Goes on behind the last good frame of a file; what is behind that is cut off. */
+  /** Reopens a file for appending after its last valid frame at `at`; truncates the rest. */
   static async resume(path: string, at: number, chain: number): Promise<FileWriter> {
     const file = await open(path, 'r+');
     const writer = new FileWriter(path, file, at, chain);
@@ -71,7 +71,7 @@ export class FileWriter {
     return this.#chain;
   }
 
-  /** Gives it its name. */
+  /** Fsyncs the file and renames it to its final name. */
   async publish(): Promise<void> {
     await this.#file.sync();
     await rename(`${this.path}.new`, this.path);
@@ -95,7 +95,7 @@ export class FileWriter {
     return this.#file.datasync();
   }
 
-  /** Where we are, to come back to. */
+  /** Returns a function that truncates the file back to the current position. */
   mark(): () => Promise<void> {
     const [at, chain] = [this.#at, this.#chain];
     return async () => {
@@ -106,7 +106,7 @@ export class FileWriter {
     };
   }
 
-  /** Says that nothing follows; still to be synced. */
+  /** Appends the end frame; call `sync` afterwards. */
   end(): Promise<void> {
     return this.#frame('end', '');
   }

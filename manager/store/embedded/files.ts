@@ -8,22 +8,22 @@ import { FrameReader } from './frames.js';
 export interface FileHeader {
   readonly kind: 'log' | 'snapshot';
   readonly number: number;
-  /** Check at the end of the log before; of a snapshot, of the last log that it stands for. */
+  /** Checksum at the end of the previous log; for a snapshot, of the last log it replaces. */
   readonly after: number;
 }
 
 export interface StoreFile {
   readonly path: string;
   readonly kind: 'log' | 'snapshot';
-  /** Logs are numbered from 1; a snapshot stands for all logs up to its number. */
+  /** Logs are numbered from 1; a snapshot replaces all logs up to its number. */
   readonly number: number;
 }
 
 export interface StoreFiles {
   readonly snapshot: StoreFile | undefined;
-  /** Those after the snapshot, in order. */
+  /** Logs after the snapshot, in order. */
   readonly logs: readonly StoreFile[];
-  /** What a snapshot has made needless, and what was not finished. */
+  /** Obsolete files: replaced by a snapshot, or never published. */
   readonly leftovers: readonly string[];
 }
 
@@ -31,7 +31,10 @@ export function nameOf(kind: 'log' | 'snapshot', number: number): string {
   return `${kind}-${String(number).padStart(8, '0')}`;
 }
 
-/** Throws `unsupported` for a folder that an earlier version's library wrote. */
+/**
+ * Lists the files of a store. Throws `unsupported` for a folder in the LMDB format of early
+ * versions.
+ */
 export async function listFiles(folder: string): Promise<StoreFiles> {
   const found: StoreFile[] = [];
   const leftovers: string[] = [];
@@ -49,7 +52,7 @@ export async function listFiles(folder: string): Promise<StoreFiles> {
   if (found.length === 0 && names.includes('store.mdb')) {
     throw new AppError(
       'unsupported',
-      `${join(folder, 'store.mdb')} was written by an earlier version and cannot be read: move it away to start empty`,
+      `${join(folder, 'store.mdb')}: written by an earlier version and not supported; move it away to start empty`,
     );
   }
   const snapshot = found.filter(({ kind }) => kind === 'snapshot').at(-1);
@@ -61,7 +64,7 @@ export async function listFiles(folder: string): Promise<StoreFiles> {
   return { snapshot, logs, leftovers };
 }
 
-/** Where a log that was not ended can be gone on with: what is behind `at` was never acknowledged. */
+/** Resume position of an unfinished log; data after `at` was never acknowledged. */
 export interface OpenEnd {
   readonly path: string;
   readonly at: number;
@@ -69,41 +72,43 @@ export interface OpenEnd {
 }
 
 export interface Scan {
-  /** Of the last log, or of the logs that the snapshot stands for. */
+  /** Number of the last log, or of the last log the snapshot replaces. */
   readonly number: number;
   readonly chain: number;
-  /** Undefined when the last log is whole. */
+  /** Undefined if the last log has its end frame. */
   readonly openEnd: OpenEnd | undefined;
   readonly snapshotBytes: number;
   readonly logBytes: number;
 }
 
-/** Called for each line: key as JSON text, and the object's JSON, undefined for a removal. */
+/**
+ * Called for each line with the key as JSON text and the object's JSON; undefined for a removal.
+ */
 export type OnLine = (key: string, value: string | undefined) => void;
 
 /**
- * Reads a snapshot and the logs after it, in order. Lines of a batch that is not there whole are not
- * given. Throws `internal` or `unsupported` that says where and why.
+ * Reads a snapshot and the logs after it, in order. Lines of an incomplete batch are skipped.
+ * Throws `internal` or `unsupported` with the position and the reason.
  */
 export async function scan(files: StoreFiles, onLine: OnLine): Promise<Scan> {
   let [number, chain, snapshotBytes, logBytes] = [0, 0, 0, 0];
   let openEnd: OpenEnd | undefined;
   if (files.snapshot !== undefined) {
     const read = await readFile(files.snapshot, onLine);
-    if (!read.ended) throw cut(files.snapshot);
+    if (!read.ended) throw truncated(files.snapshot);
     [number, chain, snapshotBytes] = [files.snapshot.number, read.header.after, read.bytes];
   }
   for (const [at, file] of files.logs.entries()) {
     if (file.number !== number + 1) {
       const missing = nameOf('log', number + 1);
-      throw new AppError('internal', `${missing} is missing before ${file.path}`);
+      throw new AppError('internal', `${file.path}: preceding log ${missing} is missing`);
     }
     const read = await readFile(file, onLine);
     if (read.header.after !== chain) {
-      throw new AppError('internal', `${file.path} does not follow what is before it`);
+      throw new AppError('internal', `${file.path}: does not continue the preceding file`);
     }
     const isLast = at === files.logs.length - 1;
-    if (!read.ended && !isLast) throw cut(file);
+    if (!read.ended && !isLast) throw truncated(file);
     ({ number } = file);
     ({ chain } = read);
     logBytes += read.bytes;
@@ -112,14 +117,14 @@ export async function scan(files: StoreFiles, onLine: OnLine): Promise<Scan> {
   return { number, chain, openEnd, snapshotBytes, logBytes };
 }
 
-function cut(file: StoreFile): AppError {
-  return new AppError('internal', `${file.path} is damaged: its end is missing`);
+function truncated(file: StoreFile): AppError {
+  return new AppError('internal', `${file.path} is damaged: file is truncated`);
 }
 
 interface ReadFile {
   readonly header: FileHeader;
   readonly ended: boolean;
-  /** Behind the last whole batch, with the check there. */
+  /** Position after the last complete batch; `chain` is the checksum there. */
   readonly goodAt: number;
   readonly chain: number;
   readonly bytes: number;
@@ -134,7 +139,7 @@ async function readFile(file: StoreFile, onLine: OnLine): Promise<ReadFile> {
     const first = await reader.frames().next();
     const header = first.done === true ? undefined : toHeader(file, first.value);
     if (header === undefined) {
-      throw new AppError('internal', `${file.path} is damaged: its beginning is missing`);
+      throw new AppError('internal', `${file.path} is damaged: header is missing`);
     }
     return { header, bytes: size, ...(await readBatches(reader, onLine)) };
   } finally {

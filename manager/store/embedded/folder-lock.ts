@@ -2,11 +2,11 @@ import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../../common/base/errors.js';
 
-/** When a process was started, so that another one with its number is not taken for it; empty when it is gone. */
+/** Start time of a process, to detect a reused pid; empty if the process does not exist. */
 async function startOf(pid: number): Promise<string> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    // Fields after the name in brackets; the 22nd of all is the start (proc(5)).
+    // Field 22 of proc(5) `stat` is the start time; the name in brackets may contain spaces.
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
   } catch {
     return '';
@@ -14,8 +14,8 @@ async function startOf(pid: number): Promise<string> {
 }
 
 /**
- * Keeps a second process from opening a store. What a killed one left is taken over. Throws `conflict`
- * that names the holder. Returns the way to let go.
+ * Takes the lock file of a store; a stale lock of a dead process is replaced. Throws `conflict`
+ * that names the holder's pid. Returns the function that releases the lock.
  */
 export async function lockFolder(folder: string): Promise<() => Promise<void>> {
   const path = join(folder, 'lock');
@@ -26,11 +26,11 @@ export async function lockFolder(folder: string): Promise<() => Promise<void>> {
       if (await isLinked(own, path)) return () => rm(path, { force: true });
       const holder = (await readFile(path, 'utf8').catch(() => '')).trim();
       const [pid = '', start = ''] = holder.split(' ');
-      const alive = start !== '' && (await startOf(Number(pid))) === start;
-      if (alive || attempt === 3) {
+      const isAlive = start !== '' && (await startOf(Number(pid))) === start;
+      if (isAlive || attempt === 3) {
         throw new AppError(
           'conflict',
-          `store ${folder} is in use by process ${pid}: stop it first`,
+          `store ${folder} is in use by process ${pid}; stop that process first`,
         );
       }
       await rm(path, { force: true });

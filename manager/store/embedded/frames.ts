@@ -3,60 +3,63 @@ import { crc32 } from 'node:zlib';
 import { AppError } from '../../common/base/errors.js';
 
 /*
- * A file is a line that says what it is and in which format, then a row of frames:
- *   length of the body (4 bytes, little-endian), check of the length (4), check of the body (4), body.
- * The body is one byte of kind and UTF-8 text. Checks are CRC-32, each begun with the body's check of the
- * frame before, so that a frame that was lost, doubled or moved is found as well as a bit that was flipped.
+ * A file is one line with its type and format, followed by frames:
+ *   length of the body (4 bytes, little-endian), checksum of the length (4), checksum of the body (4), body.
+ * The body is one byte of kind and UTF-8 text. Checksums are CRC-32, each seeded with the body
+ * checksum of the previous frame, so that lost, duplicated and moved frames are detected as well as
+ * flipped bits.
  */
 
 const kinds = ['header', 'more', 'batch', 'end'] as const;
-/** `more`: the batch goes on in the next frame. `end`: nothing follows, the file is whole. */
+/** `more`: the batch continues in the next frame. `end`: last frame of a complete file. */
 export type FrameKind = (typeof kinds)[number];
 
 export interface Frame {
   readonly kind: FrameKind;
   readonly text: string;
-  /** Where it begins in the file. */
+  /** Offset in the file. */
   readonly at: number;
 }
 
-/** Raised when what is on disk can no longer be read by an older manager. */
+/** Disk format; incremented when older managers can no longer read the files. */
 export const storeFormat = 2;
 export const firstLine = `shoal store, format ${storeFormat}\n`;
 
-const headBytes = 12;
+const headerBytes = 12;
 const windowBytes = 4 * 1_024 * 1_024;
 
-/** The bytes of a frame and its check, with which the next one's begins. */
+/**
+ * Encodes a frame; `chain` is the body checksum of the previous frame, and of this one in the
+ * result.
+ */
 export function encodeFrame(
   kind: FrameKind,
   text: string,
   chain: number,
 ): { readonly bytes: Buffer; readonly chain: number } {
   const length = 1 + Buffer.byteLength(text);
-  const bytes = Buffer.allocUnsafe(headBytes + length);
+  const bytes = Buffer.allocUnsafe(headerBytes + length);
   bytes.writeUInt32LE(length, 0);
   bytes.writeUInt32LE(crc32(bytes.subarray(0, 4), chain), 4);
-  bytes.writeUInt8(kinds.indexOf(kind), headBytes);
-  bytes.write(text, headBytes + 1);
-  const check = crc32(bytes.subarray(headBytes), chain);
+  bytes.writeUInt8(kinds.indexOf(kind), headerBytes);
+  bytes.write(text, headerBytes + 1);
+  const check = crc32(bytes.subarray(headerBytes), chain);
   bytes.writeUInt32LE(check, 8);
   return { bytes, chain: check };
 }
 
 /**
- * Reads a file frame by frame. What a crash can leave at the end (a frame that is not there to its last
- * byte, or zeros) ends the reading quietly; anything else that does not fit is damage and throws `internal`
- * with its place.
+ * Reads a file frame by frame. A tail that a crash can leave (an incomplete frame or zeros) ends
+ * the iteration; any other inconsistency is damage and throws `internal` with its position.
  */
 export class FrameReader {
   readonly #file: FileHandle;
   readonly #path: string;
   readonly #size: number;
-  #held: Buffer = Buffer.alloc(0);
-  /** Of the first byte held. */
-  #heldAt = 0;
-  /** Behind the last good frame. */
+  #window: Buffer = Buffer.alloc(0);
+  /** File offset of the window. */
+  #windowAt = 0;
+  /** Offset after the last valid frame. */
   at = 0;
   chain = 0;
 
@@ -66,17 +69,19 @@ export class FrameReader {
     this.#size = size;
   }
 
-  /** Reads the first line. Throws `unsupported` for a newer format, `internal` for what is no store. */
+  /**
+   * Reads the first line. Throws `unsupported` for another format, `internal` for a foreign file.
+   */
   async open(): Promise<void> {
     const line = await this.#read(0, Math.min(this.#size, 64));
     const format = /^shoal store, format (\d{1,6})\n/.exec(line.toString('latin1'))?.[1];
     if (format === undefined) {
-      throw new AppError('internal', `${this.#path} is not a file of a store`);
+      throw new AppError('internal', `${this.#path}: not a shoal store file`);
     }
     if (Number(format) !== storeFormat) {
       throw new AppError(
         'unsupported',
-        `${this.#path} has format ${format}, this version knows ${storeFormat}: run the newer version`,
+        `${this.#path}: store format ${format} is not supported, expected ${storeFormat}; run the version that wrote it`,
       );
     }
     this.at = firstLine.length;
@@ -88,7 +93,7 @@ export class FrameReader {
       if (frame === undefined) return;
       yield frame;
       if (frame.kind !== 'end') continue;
-      if (this.at < this.#size) throw this.#damaged('something follows its end');
+      if (this.at < this.#size) throw this.#damaged('data after the end frame');
       return;
     }
   }
@@ -97,39 +102,39 @@ export class FrameReader {
     const { at } = this;
     const left = this.#size - at;
     if (left === 0) return undefined;
-    if (left < headBytes) return undefined;
-    const head = await this.#bytes(headBytes);
+    if (left < headerBytes) return undefined;
+    const head = await this.#bytes(headerBytes);
     if (head.readUInt32LE(4) !== crc32(head.subarray(0, 4), this.chain)) {
       if (await this.#isZeros(at)) return undefined;
-      throw this.#damaged('a record has a wrong length');
+      throw this.#damaged('frame length does not match its checksum');
     }
     const length = head.readUInt32LE(0);
-    if (left < headBytes + length) return undefined;
-    const bytes = await this.#bytes(headBytes + length);
-    const body = bytes.subarray(headBytes);
+    if (left < headerBytes + length) return undefined;
+    const bytes = await this.#bytes(headerBytes + length);
+    const body = bytes.subarray(headerBytes);
     const check = crc32(body, this.chain);
     if (check !== bytes.readUInt32LE(8)) {
-      // No text of ours ends with a zero byte: blocks that never reached the disk do.
-      if (await this.#isZeros(at + headBytes + length - 1)) return undefined;
-      throw this.#damaged('a record has a wrong checksum');
+      // Frame text never ends with a zero byte, but blocks that never reached the disk are zeros.
+      if (await this.#isZeros(at + headerBytes + length - 1)) return undefined;
+      throw this.#damaged('frame body does not match its checksum');
     }
     const kind = kinds[body[0] ?? kinds.length];
-    if (kind === undefined) throw this.#damaged('a record is of no known kind');
-    this.at += headBytes + length;
+    if (kind === undefined) throw this.#damaged('unknown frame kind');
+    this.at += headerBytes + length;
     this.chain = check;
     return { kind, text: body.toString('utf8', 1), at };
   }
 
-  /** `count` bytes from where we are; there are as many. */
+  /** Returns `count` bytes at the current position; the caller ensures that they exist. */
   async #bytes(count: number): Promise<Buffer> {
-    const from = this.at - this.#heldAt;
-    if (this.#held.length - from < count) {
+    const from = this.at - this.#windowAt;
+    if (this.#window.length - from < count) {
       const more = Math.min(this.#size - this.at, Math.max(count, windowBytes));
-      this.#held = await this.#read(this.at, more);
-      this.#heldAt = this.at;
+      this.#window = await this.#read(this.at, more);
+      this.#windowAt = this.at;
     }
-    const begin = this.at - this.#heldAt;
-    return this.#held.subarray(begin, begin + count);
+    const begin = this.at - this.#windowAt;
+    return this.#window.subarray(begin, begin + count);
   }
 
   async #read(position: number, count: number): Promise<Buffer> {
@@ -137,7 +142,7 @@ export class FrameReader {
     let done = 0;
     while (done < count) {
       const { bytesRead } = await this.#file.read(buffer, done, count - done, position + done);
-      if (bytesRead === 0) throw this.#damaged('it became shorter while it was read');
+      if (bytesRead === 0) throw this.#damaged('file was truncated during the read');
       done += bytesRead;
     }
     return buffer;
@@ -151,7 +156,7 @@ export class FrameReader {
     return true;
   }
 
-  #damaged(what: string): AppError {
-    return new AppError('internal', `${this.#path} is damaged at byte ${this.at}: ${what}`);
+  #damaged(reason: string): AppError {
+    return new AppError('internal', `${this.#path} is damaged at byte ${this.at}: ${reason}`);
   }
 }

@@ -26,14 +26,14 @@ function dataOf(records: Awaited<ReturnType<Backend['load']>>): readonly unknown
   return records.map(({ value }) => (value as { readonly data: unknown }).data);
 }
 
-/** Fails unless it is `invalid` and says so, and returns its message. */
+/** Asserts that `work` rejects with `invalid`; returns the error message. */
 async function refusal(t: ExecutionContext, work: Promise<unknown>): Promise<string> {
   const error: unknown = await t.throwsAsync(work);
   t.true(isAppError(error) && error.kind === 'invalid');
   return (error as Error).message;
 }
 
-test('no file of the store has a secret, its base64 or the key, and it comes back as it was', async (t) => {
+test('store files contain neither plaintext nor key, and secrets survive a reopen', async (t) => {
   const folder = await temporaryFolder(t);
   const ring = new KeyRing(join(folder, 'cluster.key'));
   const store = join(folder, 'store');
@@ -57,7 +57,7 @@ test('no file of the store has a secret, its base64 or the key, and it comes bac
   await again.close();
 });
 
-test('without its key, or with another, a store is not opened and nothing is written', async (t) => {
+test('a store with a missing, wrong or damaged key file is not opened and stays unchanged', async (t) => {
   const folder = await temporaryFolder(t);
   const path = join(folder, 'cluster.key');
   const memory = new MemoryBackend();
@@ -67,30 +67,27 @@ test('without its key, or with another, a store is not opened and nothing is wri
   const before = JSON.stringify(await memory.load());
   await rm(path);
   const missing = await refusal(t, new SealedBackend(memory, new KeyRing(path)).load());
-  t.regex(missing, /cluster\.key is missing.*bring that file from a backup/);
+  t.regex(missing, /cluster\.key: file is missing.*restore the file from a backup/);
   await t.throwsAsync(stat(path), { code: 'ENOENT' });
   await new KeyRing(path).load({ mayCreate: true });
   const other = await refusal(t, new SealedBackend(memory, new KeyRing(path)).load());
-  t.regex(
-    other,
-    /secrets\/s1\/data is sealed with key [0-9a-f]{16}, which is not in .*cluster\.key/,
-  );
+  t.regex(other, /secrets\/s1\/data: sealed with key [0-9a-f]{16}, which is not in .*cluster\.key/);
   await writeFile(path, '{"current":"a"');
   const damaged = await refusal(t, new SealedBackend(memory, new KeyRing(path)).load());
-  t.regex(damaged, /cluster\.key cannot be used/);
+  t.regex(damaged, /cluster\.key: file is invalid/);
   t.is(JSON.stringify(await memory.load()), before);
 });
 
-test('a key file whose key was changed is not used', async (t) => {
+test('a key file whose key does not match its id is rejected', async (t) => {
   const path = join(await temporaryFolder(t), 'cluster.key');
   await new KeyRing(path).load({ mayCreate: true });
   const text = JSON.parse(await readFile(path, 'utf8')) as { current: string };
   const forged = { ...text, keys: { [text.current]: randomBytes(32).toString('base64') } };
   await writeFile(path, JSON.stringify(forged));
-  t.regex(await refusal(t, new KeyRing(path).load({ mayCreate: true })), /is not what its id says/);
+  t.regex(await refusal(t, new KeyRing(path).load({ mayCreate: true })), /does not match its id/);
 });
 
-test('a sealed value that was changed or moved to another secret is refused', async (t) => {
+test('a sealed value moved to another secret is rejected', async (t) => {
   const path = join(await temporaryFolder(t), 'cluster.key');
   const memory = new MemoryBackend();
   const backend = new SealedBackend(memory, new KeyRing(path));
@@ -99,10 +96,10 @@ test('a sealed value that was changed or moved to another secret is refused', as
   const [record] = await memory.load();
   await memory.commit([{ table: 'secrets', id: 's2', value: { ...record?.value, id: 's2' } }]);
   const moved = await refusal(t, new SealedBackend(memory, new KeyRing(path)).load());
-  t.regex(moved, /secrets\/s2\/data cannot be unsealed/);
+  t.regex(moved, /secrets\/s2\/data: cannot be unsealed/);
 });
 
-test('plain secrets of an older store are sealed when it is opened', async (t) => {
+test('opening an older store seals its plaintext secrets', async (t) => {
   const path = join(await temporaryFolder(t), 'cluster.key');
   const memory = new MemoryBackend();
   await memory.commit([secret('s1')]);
@@ -111,7 +108,7 @@ test('plain secrets of an older store are sealed when it is opened', async (t) =
   t.false(JSON.stringify(await memory.load()).includes(plain));
 });
 
-test('a new key seals all anew; one cut off after the new key goes on at the next start', async (t) => {
+test('an interrupted key rotation is completed at the next load', async (t) => {
   const path = join(await temporaryFolder(t), 'cluster.key');
   const memory = new MemoryBackend();
   const ring = new KeyRing(path);
@@ -121,7 +118,7 @@ test('a new key seals all anew; one cut off after the new key goes on at the nex
   const old = ring.current.id;
   await ring.addKey();
   await backend.commit([secret('s1')]);
-  // Cut off here: s1 has the new key, s2 the old one.
+  // Interrupted here: s1 has the new key, s2 the old one.
   const next = new KeyRing(path);
   t.deepEqual(dataOf(await new SealedBackend(memory, next).load()), [plain, plain]);
   t.not(next.current.id, old);

@@ -13,7 +13,7 @@ import { tableNames } from '../../../manager/store/tables.js';
 import { openTestStore } from '../../helpers/store.js';
 import { until } from '../../helpers/until.js';
 
-/** A backend whose commits finish when the test says, or fail. */
+/** Backend whose commits complete or fail only when the test calls `settle`. */
 class HeldBackend implements Backend {
   readonly name = 'held';
   readonly batches: (readonly DurableWrite[])[] = [];
@@ -54,7 +54,7 @@ function everything(view: StoreView): unknown {
 
 const service = aService('web', { replicas: 3 });
 
-test('nobody sees a write before it is durable, then everybody does', async (t) => {
+test('a write becomes visible only when it is durable', async (t) => {
   const { store, backend } = await openHeld();
   const done = store.update('control', (tx) => tx.create('services', service));
   await until('the backend has it', 5_000, () => backend.batches.length === 1);
@@ -66,7 +66,7 @@ test('nobody sees a write before it is durable, then everybody does', async (t) 
   t.is(store.view.serviceByName('demo_web'), created);
 });
 
-test('what the disk refuses has never happened, and the next write works', async (t) => {
+test('a failed commit leaves no trace and later writes succeed', async (t) => {
   const { store, backend } = await openHeld();
   const seen: Commit[] = [];
   store.watch((commit) => seen.push(commit));
@@ -82,7 +82,7 @@ test('what the disk refuses has never happened, and the next write works', async
   t.is(seen.length, 1);
 });
 
-test('updates that wait for the disk go into one batch, in order', async (t) => {
+test('updates queued during a commit form one ordered batch', async (t) => {
   const { store, backend } = await openHeld();
   const first = store.update('control', (tx) => tx.create('services', service));
   await until('the backend has it', 5_000, () => backend.batches.length === 1);
@@ -98,14 +98,14 @@ test('updates that wait for the disk go into one batch, in order', async (t) => 
   backend.settle();
   await first;
   await until('the second batch', 5_000, () => backend.batches.length === 2);
-  t.is(backend.batches[1]?.length, 1, 'one object, its last value');
+  t.is(backend.batches[1]?.length, 1, 'one write with the last value');
   backend.settle();
   await Promise.all(rest);
   t.is(store.view.get('services', service.id)?.forceUpdate, 3);
   t.deepEqual(seen, [1, 2, 3, 4]);
 });
 
-test('observing is seen at once and never reaches the disk; decisions do', async (t) => {
+test('observations are visible but not persisted, decisions are persisted', async (t) => {
   const backend = new MemoryBackend();
   const store = await openStore({ backend, clock: systemClock, log: silentLogger });
   await store.update('restore', (tx) => {
@@ -128,7 +128,7 @@ test('observing is seen at once and never reaches the disk; decisions do', async
   t.regex(await stored(), /"failed"/);
 });
 
-test('a version that was changed in between is a conflict', async (t) => {
+test('a put with a stale version throws conflict', async (t) => {
   const store = await openTestStore();
   const old = await store.update('control', (tx) => tx.create('services', service));
   await store.update('control', (tx) => tx.put('services', { ...old, forceUpdate: 1 }));
@@ -139,7 +139,7 @@ test('a version that was changed in between is a conflict', async (t) => {
   t.is(store.view.get('services', service.id)?.forceUpdate, 1);
 });
 
-test('a name is given once, also within one transaction, and is free again after removal', async (t) => {
+test('names are unique, also within a transaction, and reusable after removal', async (t) => {
   const store = await openTestStore();
   const twin = { ...aNetwork('a'), id: 'n-other' as ReturnType<typeof aNetwork>['id'] };
   const error = await t.throwsAsync(
@@ -148,7 +148,7 @@ test('a name is given once, also within one transaction, and is free again after
       tx.create('networks', twin);
     }),
   );
-  t.is(error.message, 'network a exists already');
+  t.is(error.message, 'network a already exists');
   t.is(store.view.count('networks'), 0);
   await store.update('control', (tx) => tx.create('networks', aNetwork('a')));
   await store.update('control', (tx) => {
@@ -158,12 +158,12 @@ test('a name is given once, also within one transaction, and is free again after
   t.is(store.view.networkByName('a')?.id, twin.id);
 });
 
-test('a task is moved only by who owns the move, and never back', async (t) => {
+test('a task state changes only forward and only by the actor that owns the transition', async (t) => {
   const store = await openTestStore();
   const task = aTask(service, 1, { id: 't1', state: 'new' });
   await t.throwsAsync(
     store.update('scheduler', (tx) => tx.create('tasks', task)),
-    { message: 'task t1: scheduler may not move it from nothing to new' },
+    { message: 'task t1: scheduler may not change its state from none to new' },
   );
   await store.update('orchestrator', (tx) => tx.create('tasks', task));
   const write = (
@@ -183,7 +183,7 @@ test('a task is moved only by who owns the move, and never back', async (t) => {
   await t.throwsAsync(
     write('dispatcher', () => ({ nodeId: 'w2' as NodeId })),
     {
-      message: /may not move from node w1 to w2/,
+      message: /may not change its node from w1 to w2/,
     },
   );
   await write('dispatcher', () => at('running'));
@@ -192,12 +192,12 @@ test('a task is moved only by who owns the move, and never back', async (t) => {
   await t.throwsAsync(
     write('orchestrator', () => ({ desired: 'running' })),
     {
-      message: /desired state may not go back from shutdown to running/,
+      message: /desired state may not change back from shutdown to running/,
     },
   );
 });
 
-test('reading after opening again gives higher versions than were ever given out', async (t) => {
+test('a reopened store assigns versions above all earlier ones', async (t) => {
   const backend = new MemoryBackend();
   const open = (): Promise<ClusterStore> =>
     openStore({ backend, clock: systemClock, log: silentLogger });
@@ -217,7 +217,7 @@ test('reading after opening again gives higher versions than were ever given out
   t.true(next.version > seen);
 });
 
-test('a transaction that has ended can no longer write', async (t) => {
+test('a write after the end of a transaction throws', async (t) => {
   const store = await openTestStore();
   let kept: Transaction | undefined;
   await store.update('control', (tx) => {
@@ -231,7 +231,7 @@ type Write =
   | { readonly kind: 'remove'; readonly slot: number }
   | { readonly kind: 'fail' };
 
-const write: fc.Arbitrary<Write> = fc.oneof(
+const anyWrite: fc.Arbitrary<Write> = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.record({
@@ -246,31 +246,31 @@ const write: fc.Arbitrary<Write> = fc.oneof(
 );
 
 function perform(tx: Transaction, writes: readonly Write[]): void {
-  for (const one of writes) {
-    if (one.kind === 'fail') throw new Error('asked to fail');
-    const id = `t${one.slot}` as TaskId;
-    if (one.kind === 'remove') {
+  for (const write of writes) {
+    if (write.kind === 'fail') throw new Error('asked to fail');
+    const id = `t${write.slot}` as TaskId;
+    if (write.kind === 'remove') {
       tx.remove('tasks', id);
       continue;
     }
     const known = tx.get('tasks', id);
-    const attachments = [`n${one.network}`].map((networkId) => ({
+    const attachments = [`n${write.network}`].map((networkId) => ({
       networkId: networkId as ReturnType<typeof aNetwork>['id'],
       network: networkId,
       address: '10.0.0.1',
       mac: '',
       aliases: [],
     }));
-    const task = { ...aTask(service, one.slot, { id, node: `w${one.node}` }), attachments };
+    const task = { ...aTask(service, write.slot, { id, node: `w${write.node}` }), attachments };
     if (known === undefined) tx.create('tasks', task);
     else tx.put('tasks', { ...known, attachments });
   }
 }
 
-test('snapshot and feed together are the state; a failed transaction leaves nothing; indexes agree', async (t) => {
+test('the change feed and the indexes match the tables, and failed transactions are rolled back', async (t) => {
   await fc.assert(
     fc.asyncProperty(
-      fc.array(fc.array(write, { maxLength: 5 }), { maxLength: 12 }),
+      fc.array(fc.array(anyWrite, { maxLength: 5 }), { maxLength: 12 }),
       async (txs) => {
         const backend = new MemoryBackend();
         const store = await openStore({ backend, clock: systemClock, log: silentLogger });
@@ -299,7 +299,7 @@ test('snapshot and feed together are the state; a failed transaction leaves noth
             t.deepEqual(everything(store.view), before);
           }
         }
-        // The other half at once: one batch, in which some fail.
+        // The other half runs concurrently as one batch, in which some updates fail.
         await Promise.allSettled(txs.slice(half).map(run));
         const tasks = store.view.list('tasks');
         t.deepEqual([...mirror.values()].length, tasks.length);
@@ -325,7 +325,7 @@ test('snapshot and feed together are the state; a failed transaction leaves noth
   );
 });
 
-test('a listener that fails disturbs neither the store nor the others', async (t) => {
+test('a failing listener affects neither the store nor other listeners', async (t) => {
   const store = await openTestStore();
   let seen = 0;
   store.watch(() => {
@@ -338,7 +338,7 @@ test('a listener that fails disturbs neither the store nor the others', async (t
   t.is(seen, 1);
 });
 
-test('a closed store refuses to write', async (t) => {
+test('a closed store rejects writes', async (t) => {
   const store = await openTestStore();
   await store.close();
   const error: unknown = await t.throwsAsync(

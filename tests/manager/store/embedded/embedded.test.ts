@@ -35,7 +35,7 @@ async function writeSome(folder: string, from: number): Promise<void> {
   await backend.close();
 }
 
-/** A snapshot and two logs, closed in order. */
+/** Creates a store with a snapshot and two properly closed logs. */
 async function filled(t: ExecutionContext): Promise<string> {
   const folder = await folderFor(t);
   await writeSome(folder, 0);
@@ -62,7 +62,7 @@ async function failure(folder: string): Promise<Error> {
   throw new Error('the damage was not found');
 }
 
-test('no acknowledged write is lost to kill -9, and no batch is there by half', async (t) => {
+test('acknowledged writes survive kill -9 and batches are atomic', async (t) => {
   t.timeout(120_000);
   const lives = Array.from({ length: 4 }, async (_, life) => {
     const folder = await folderFor(t);
@@ -76,7 +76,7 @@ test('no acknowledged write is lost to kill -9, and no batch is there by half', 
   await Promise.all(lives);
 });
 
-test('whatever bit is flipped, all is read as it was or refused', async (t) => {
+test('every flipped bit is detected', async (t) => {
   t.timeout(60_000);
   const folder = await filled(t);
   const sound = await contents(folder);
@@ -99,16 +99,16 @@ test('whatever bit is flipped, all is read as it was or refused', async (t) => {
     t.is(seen, sound, `byte ${at} of ${path}`);
     await writeFile(path, bytes);
   }
-  t.is(refused, 300, 'in a store that was closed, no flipped bit is overlooked');
+  t.is(refused, 300, 'a flipped bit in a closed store was not detected');
 });
 
-test('a file that was cut short is refused, wherever it was cut', async (t) => {
+test('a truncated file is rejected except for the tail of the last log', async (t) => {
   const folder = await filled(t);
   const copy = join(folder, '..', `${folder.split('/').at(-1) ?? ''}-copy`);
   t.teardown(() => rm(copy, { recursive: true, force: true }));
   for (const name of await readdir(folder)) {
     const { size } = await stat(join(folder, name));
-    // The last log may lose its end to a crash; those before it may not.
+    // A crash may truncate the last log, but no earlier file.
     const least = name === 'log-00000003' ? 0 : 1;
     for (const left of [least, 10, 40, Math.floor(size / 2), size - 20, size - 1]) {
       await rm(copy, { recursive: true, force: true });
@@ -118,49 +118,52 @@ test('a file that was cut short is refused, wherever it was cut', async (t) => {
         const whole = new Set((await contents(folder)).split('\n'));
         const seen = (await contents(copy)).split('\n');
         const strange = seen.filter((line) => !whole.has(line));
-        t.true(strange.length <= 1, 'what the last batch removed is there again, nothing else');
+        t.true(strange.length <= 1, 'only the removal in the last batch may be lost');
         continue;
       }
       const error = await failure(copy);
       t.true(isAppError(error) && error.kind === 'internal', `${name} cut to ${left}`);
       t.regex(error.message, /cannot be read: .*restore a backup with "shoal store import/);
-      t.is((await stat(join(copy, name))).size, left, 'left as it was');
+      t.is((await stat(join(copy, name))).size, left, 'file is unchanged');
     }
   }
 });
 
-test('a log that is missing is noticed, and one of another store', async (t) => {
+test('a missing log and a log of another store are detected', async (t) => {
   const folder = await filled(t);
   const other = await filled(t);
   await rm(join(folder, 'log-00000002'));
-  t.regex((await failure(folder)).message, /log-00000002 is missing/);
+  t.regex((await failure(folder)).message, /preceding log log-00000002 is missing/);
   await cp(join(other, 'log-00000002'), join(folder, 'log-00000002'));
-  // Same contents, same checks: only another history differs.
+  // Logs of a store with the same contents have the same checksums and are accepted.
   await writeFile(join(folder, 'log-00000003'), await readFile(join(other, 'log-00000003')));
   t.is(await contents(folder), await contents(other));
   const third = await folderFor(t);
   await writeSome(third, 7);
   await writeSome(third, 70);
   await cp(join(third, 'log-00000002'), join(folder, 'log-00000002'));
-  t.regex((await failure(folder)).message, /does not follow what is before it/);
+  t.regex((await failure(folder)).message, /does not continue the preceding file/);
 });
 
-test('a store of a newer format, of an earlier library and what is no store are refused', async (t) => {
+test('a newer format, the early LMDB format and foreign files are rejected', async (t) => {
   const folder = await filled(t);
   const path = join(folder, 'log-00000003');
   const bytes = await readFile(path);
   await writeFile(path, bytes.toString('latin1').replace('format 2', 'format 3'), 'latin1');
   const newer = await failure(folder);
   t.true(isAppError(newer) && newer.kind === 'unsupported');
-  t.regex(newer.message, /has format 3, this version knows 2: run the newer version/);
+  t.regex(
+    newer.message,
+    /store format 3 is not supported, expected 2; run the version that wrote it/,
+  );
   await writeFile(path, 'not a store at all\n'.repeat(1_000));
-  t.regex((await failure(folder)).message, /is not a file of a store/);
+  t.regex((await failure(folder)).message, /not a shoal store file/);
   const early = await folderFor(t);
   await writeFile(join(early, 'store.mdb'), '');
   t.regex((await failure(early)).message, /written by an earlier version/);
 });
 
-test('a store is open once', async (t) => {
+test('a second open of the same store throws conflict', async (t) => {
   const folder = await folderFor(t);
   const backend = await openEmbedded(folder);
   const error = await t.throwsAsync(openEmbedded(folder));
@@ -170,7 +173,7 @@ test('a store is open once', async (t) => {
   await (await openEmbedded(folder)).close();
 });
 
-test('snapshots take the place of logs while it is written, and nothing is lost', async (t) => {
+test('snapshots replace logs during writes without data loss', async (t) => {
   const folder = await folderFor(t);
   const backend = await openEmbedded(folder, { compactAboveBytes: 50_000 });
   let round = 0;
@@ -190,7 +193,7 @@ test('snapshots take the place of logs while it is written, and nothing is lost'
   const bytes = (await Promise.all((await names()).map((name) => stat(join(folder, name)))))
     .map(({ size }) => size)
     .reduce((sum, size) => sum + size, 0);
-  t.true(bytes < last * 20 * 200, 'less than all that was written');
+  t.true(bytes < last * 20 * 200, 'snapshots must reclaim space');
   const records = await readEmbedded(folder);
   t.is(records.length, 20);
   for (const { value } of records) {
@@ -198,11 +201,11 @@ test('snapshots take the place of logs while it is written, and nothing is lost'
   }
 });
 
-/** Only root can mount a small file system; it is one of a mount namespace of its own. */
+/** Requires root, to mount a small file system in a mount namespace of its own. */
 const rootTest = process.getuid?.() === 0 ? test : test.skip;
 
 rootTest(
-  'a full disk refuses clearly, loses nothing, and it goes on when there is space',
+  'a full disk rejects writes without data loss and writes resume when space is freed',
   async (t) => {
     const folder = await folderFor(t);
     const program = fileURLToPath(new URL('../../../helpers/full-disk-main.js', import.meta.url));
@@ -210,7 +213,7 @@ rootTest(
     const argv = ['-m', 'sh', '-c', script, 'sh', folder, process.execPath, program];
     const { stdout } = await promisify(execFile)('unshare', argv, { timeout: 60_000 });
     const said = JSON.parse(stdout) as Record<string, unknown>;
-    t.regex(String(said.refusal), /cannot be written: no space is left on its disk: make some/);
+    t.regex(String(said.refusal), /cannot be written: no space left on device; free some space/);
     t.is(said.kind, 'unavailable');
     t.deepEqual(said.lost, []);
     t.true(said.refusedAgain);
@@ -218,7 +221,7 @@ rootTest(
   },
 );
 
-test('a batch of many megabytes is one batch', async (t) => {
+test('a batch larger than one frame is atomic', async (t) => {
   const folder = await folderFor(t);
   const backend: Backend = await openEmbedded(folder);
   await backend.commit(Array.from({ length: 12 }, (_, n) => put(n, 'y'.repeat(500_000))));
@@ -226,5 +229,5 @@ test('a batch of many megabytes is one batch', async (t) => {
   t.is((await readEmbedded(folder)).length, 12);
   const path = join(folder, 'log-00000001');
   await truncate(path, (await stat(path)).size - 1_000_000);
-  t.deepEqual(await readEmbedded(folder), [], 'without its end none of it counts');
+  t.deepEqual(await readEmbedded(folder), [], 'a batch without its last frame is ignored');
 });
