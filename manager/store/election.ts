@@ -86,7 +86,7 @@ export class Election {
     return this.#options.lock.leader;
   }
 
-  /** Last error of the lock service; undefined once it answers again. */
+  /** Last error of the election loop; cleared once the state of the lock is read again. */
   get trouble(): string | undefined {
     return this.#trouble;
   }

@@ -125,7 +125,7 @@ consulTest(
       foreignClient.transact([{ verb: 'set', key, value: Buffer.from(value) }]);
     const used = newId();
     await write(`shoal/${used}/something`, 'of others');
-    await failsAs(t, 'conflict', /is used by something else/, openAs(servers, used));
+    await failsAs(t, 'conflict', /another application uses the prefix/, openAs(servers, used));
     const taken = newId();
     await (await openAs(servers, taken, 'c1')).close();
     await failsAs(
@@ -167,7 +167,7 @@ consulTest(
     await backend.commit([put('next', { n: 2 })]);
     t.is(await pieces(), 1);
     const tooLarge = backend.commit([put('huge', { data: 'x'.repeat(9_000_000) })]);
-    await failsAs(t, 'invalid', /services\/huge has \d+ bytes, more than/, tooLarge);
+    await failsAs(t, 'invalid', /services\/huge: object has \d+ bytes, the limit/, tooLarge);
     await backend.commit([{ table: 'services', id: 'big', value: undefined }]);
     t.is(await pieces(), 0);
     t.is((await backend.load()).length, 1);
