@@ -11,9 +11,10 @@ import type { AssignmentSource } from './node-assignments.js';
 import { NodeAssignments } from './node-assignments.js';
 
 /**
- * What every connected node must do and know, kept up to date from the store's commits. A task's change
- * costs its own node plus the nodes on its networks; nothing is computed anew for the whole cluster.
- * Levels, not edges: a commit only marks what to look at again, `take` looks at the store as it is then.
+ * Tracks the assignment set of every connected node, incrementally from the store's commits. A
+ * changed task costs work for its own node and the nodes on its networks, never for the whole
+ * cluster. Level-triggered: a commit only marks items as dirty; `take` reads the store as it is at
+ * that moment.
  */
 export class AssignmentBook implements AssignmentSource {
   readonly view: StoreView;
@@ -21,17 +22,17 @@ export class AssignmentBook implements AssignmentSource {
   readonly #nodes = new Map<NodeId, NodeAssignments>();
   readonly #gateways = new Map<string, string>();
   readonly #subscribers = new Map<NetworkId, Set<NodeAssignments>>();
-  /** Tasks that were on a node when it went down. */
+  /** Tasks that had not ended when their node went down. */
   readonly #lost = new Set<TaskId>();
 
   constructor(view: StoreView, clusterId: string) {
     this.view = view;
     this.#clusterId = clusterId;
-    for (const lease of view.list('leases')) this.#noteLease(undefined, lease);
-    for (const node of view.list('nodes')) this.#noteNode(undefined, node);
+    for (const lease of view.list('leases')) this.#applyLease(undefined, lease);
+    for (const node of view.list('nodes')) this.#applyNode(undefined, node);
   }
 
-  /** Begins with a node: its full set. */
+  /** Starts tracking a node; returns its full set. */
   open(nodeId: NodeId): AssignmentSet {
     this.close(nodeId);
     const node = new NodeAssignments(nodeId, this);
@@ -54,7 +55,7 @@ export class AssignmentBook implements AssignmentSource {
     this.#nodes.delete(nodeId);
   }
 
-  /** Nodes that may have something to hear. */
+  /** Nodes whose set may have changed since the last `take`. */
   dirtyNodes(): readonly NodeId[] {
     return [...this.#nodes.values()].filter((node) => node.dirty).map((node) => node.nodeId);
   }
@@ -65,10 +66,10 @@ export class AssignmentBook implements AssignmentSource {
 
   note(commit: Commit): void {
     for (const change of commit.changes) {
-      if (change.table === 'tasks') this.#noteTask(change.before, change.after);
-      else if (change.table === 'leases') this.#noteLease(change.before, change.after);
-      else if (change.table === 'nodes') this.#noteNode(change.before, change.after);
-      else if (change.table === 'networks') this.#noteNetwork(change.id as NetworkId);
+      if (change.table === 'tasks') this.#applyTask(change.before, change.after);
+      else if (change.table === 'leases') this.#applyLease(change.before, change.after);
+      else if (change.table === 'nodes') this.#applyNode(change.before, change.after);
+      else if (change.table === 'networks') this.#applyNetwork(change.id as NetworkId);
     }
   }
 
@@ -93,7 +94,7 @@ export class AssignmentBook implements AssignmentSource {
     if (nodes?.size === 0) this.#subscribers.delete(networkId);
   }
 
-  #noteTask(before: Task | undefined, after: Task | undefined): void {
+  #applyTask(before: Task | undefined, after: Task | undefined): void {
     const task = after ?? before;
     if (task === undefined) return;
     if (after === undefined || isTerminal(after.status.state)) this.#lost.delete(task.id);
@@ -111,7 +112,7 @@ export class AssignmentBook implements AssignmentSource {
     }
   }
 
-  #noteLease(before: Lease | undefined, after: Lease | undefined): void {
+  #applyLease(before: Lease | undefined, after: Lease | undefined): void {
     for (const lease of [before, after]) {
       if (lease?.holder.kind !== 'gateway') continue;
       const { nodeId, networkId } = lease.holder;
@@ -126,13 +127,13 @@ export class AssignmentBook implements AssignmentSource {
     }
   }
 
-  #noteNode(before: Node | undefined, after: Node | undefined): void {
+  #applyNode(before: Node | undefined, after: Node | undefined): void {
     const node = after ?? before;
     if (node === undefined) return;
-    const same =
+    const isUnchanged =
       before?.status.state === after?.status.state &&
       before?.description.address === after?.description.address;
-    if (same) return;
+    if (isUnchanged) return;
     const isDown = after?.status.state === 'down';
     for (const task of this.view.tasksOfNode(node.id)) {
       if (isDown && !isTerminal(task.status.state)) this.#lost.add(task.id);
@@ -140,7 +141,7 @@ export class AssignmentBook implements AssignmentSource {
     }
   }
 
-  #noteNetwork(networkId: NetworkId): void {
+  #applyNetwork(networkId: NetworkId): void {
     for (const node of this.#subscribers.get(networkId) ?? []) node.markNetwork(networkId);
     for (const task of this.view.tasksOfNetwork(networkId)) {
       if (task.nodeId !== undefined) this.#nodes.get(task.nodeId)?.markTask(task.id);

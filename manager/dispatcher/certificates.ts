@@ -6,13 +6,15 @@ import type { WorkerMessage } from '../common/protocol/messages.js';
 import type { Peer } from '../transport/peer.js';
 import type { Session } from './session.js';
 
-/** Signs a request for the certificate that is to follow the one a peer has shown. Throws `invalid`. */
+/**
+ * Signs the request (CSR) that renews a peer's certificate; returns the chain. Throws `invalid`.
+ */
 export type SignForPeer = (peer: Peer, request: string) => Promise<string>;
 
-/** What the dispatcher needs of the certificates' room. */
+/** Certificate authority as the dispatcher uses it. */
 export interface CertificateDesk {
   readonly sign: SignForPeer;
-  /** Ids of authorities whose managers workers are to refuse. */
+  /** Ids of the authorities whose manager certificates workers must refuse. */
   refusedAuthorities(): readonly string[];
 }
 
@@ -23,14 +25,16 @@ export interface CertificateOptions {
   readonly sessions: () => Iterable<Session>;
 }
 
-/** A worker that asks more often is broken: signing takes the manager's time. */
-const pauseMs = 1_000;
-/** How long a worker asked to renew may take before it is asked again. */
-const askAgainMs = 20_000;
-/** How many workers are asked at a time. */
-const atOnce = 20;
+/** Minimum interval between renewals of one node, ms: signing costs CPU time on the manager. */
+const minRenewIntervalMs = 1_000;
+/** Interval after which a worker that has not renewed is asked again, ms. */
+const renewRetryMs = 20_000;
+/** Maximum number of workers asked to renew in one round. */
+const maxRenewals = 20;
 
-/** Signs for workers in their sessions, and asks them to renew when their authority is replaced. */
+/**
+ * Renews worker certificates over their sessions; requests renewal when an authority is replaced.
+ */
 export class WorkerCertificates {
   readonly #options: CertificateOptions;
   readonly #signedAt = new Map<NodeId, number>();
@@ -45,12 +49,12 @@ export class WorkerCertificates {
     return this.#options.desk?.refusedAuthorities() ?? [];
   }
 
-  /** Who the nodes that have a session are, by their certificates. */
+  /** Certificate identities of the connected nodes. */
   peers(): ReadonlyMap<NodeId, Peer> {
     return new Map([...this.#options.sessions()].map(({ nodeId, peer }) => [nodeId, peer]));
   }
 
-  /** Tells every worker which authorities' managers are refused. */
+  /** Sends the ids of the refused authorities to every connected worker. */
   tellRefused(): void {
     const ids = this.refusedAuthorities();
     for (const session of this.#options.sessions()) {
@@ -58,7 +62,7 @@ export class WorkerCertificates {
     }
   }
 
-  /** Answers one `renew`; one request is signed at a time. */
+  /** Handles a `renew` message; signs one request at a time. */
   async answer(
     session: Session,
     message: Extract<WorkerMessage, { kind: 'renew' }>,
@@ -67,24 +71,26 @@ export class WorkerCertificates {
     try {
       const chain = await this.#sign(session, message.request);
       session.post({ kind: 'certificate', requestId, chain });
-      this.#options.log.info(`certificate of node ${session.nodeName} was renewed`);
+      this.#options.log.info(`renewed the certificate of node ${session.nodeName}`);
     } catch (error) {
       const failure = toAppError(error);
-      this.#options.log.warn(`certificate of node ${session.nodeName}: ${messageOf(error)}`);
+      this.#options.log.warn(
+        `cannot renew the certificate of node ${session.nodeName}: ${messageOf(error)}`,
+      );
       const { kind, message: text } = failure;
       session.post({ kind: 'certificate', requestId, error: { kind, message: text } });
     }
   }
 
-  /** Asks the workers that still show a certificate of this authority for a new one, some at a time. */
+  /** Asks workers whose certificate is signed by this authority to renew, at most 20 a call. */
   renewOf(authority: string): void {
     const now = this.#options.clock.elapsed();
     let asked = 0;
     for (const session of this.#options.sessions()) {
       if (session.peer.authority !== authority) continue;
       asked += 1;
-      if (asked > atOnce) return;
-      if (now - (this.#askedAt.get(session.nodeId) ?? -Infinity) < askAgainMs) continue;
+      if (asked > maxRenewals) return;
+      if (now - (this.#askedAt.get(session.nodeId) ?? -Infinity) < renewRetryMs) continue;
       this.#askedAt.set(session.nodeId, now);
       session.post({ kind: 'renew-now' });
     }
@@ -97,10 +103,11 @@ export class WorkerCertificates {
 
   async #sign(session: Session, request: string): Promise<string> {
     const { clock, desk } = this.#options;
-    if (desk === undefined) throw new AppError('unsupported', 'this manager signs nothing');
+    if (desk === undefined)
+      throw new AppError('unsupported', 'this manager cannot sign certificates');
     const now = clock.elapsed();
-    if (now - (this.#signedAt.get(session.nodeId) ?? -Infinity) < pauseMs) {
-      throw new AppError('unavailable', 'asked too often: try again in a second');
+    if (now - (this.#signedAt.get(session.nodeId) ?? -Infinity) < minRenewIntervalMs) {
+      throw new AppError('unavailable', 'too many certificate renewals; retry in a second');
     }
     this.#signedAt.set(session.nodeId, now);
     const signed = this.#signing.then(() => desk.sign(session.peer, request));

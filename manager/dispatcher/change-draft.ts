@@ -3,7 +3,7 @@ import type { AssignmentChange } from '../common/protocol/assignments.js';
 type Kind = keyof AssignmentChange['upsert'];
 type Item<K extends Kind> = NonNullable<AssignmentChange['upsert'][K]>[number];
 
-/** Collects what changed in one node's set; the last word on each item counts. */
+/** Collects the changes to one node's set; the last change of an item wins. */
 export class ChangeDraft {
   readonly #items = new Map<Kind, Map<string, object | undefined>>();
 

@@ -3,8 +3,9 @@ import type { StoreView, Transaction } from '../store/store.js';
 import { isAssigned } from '../common/model/task-state.js';
 
 /**
- * After a node was removed from the cluster: nobody will ever report on its tasks again, and what was
- * leased to it is free. Its certificate is refused, so it cannot come back with them.
+ * Cleans up after a node that was removed from the cluster: marks its tasks `orphaned`, releases
+ * its leases and removes it from volumes. Safe because its certificate is revoked: it cannot
+ * rejoin.
  */
 export function clearDepartedNode(tx: Transaction, nodeId: NodeId): void {
   if (tx.get('nodes', nodeId) !== undefined) return;
@@ -25,7 +26,10 @@ export function clearDepartedNode(tx: Transaction, nodeId: NodeId): void {
   }
 }
 
-/** Nodes that tasks name and that are no more: they were removed just before the manager stopped. */
+/**
+ * Ids of nodes that tasks refer to but that have no record: removed just before the manager
+ * stopped.
+ */
 export function departedNodes(view: StoreView): ReadonlySet<NodeId> {
   const departed = new Set<NodeId>();
   for (const { nodeId } of view.list('tasks')) {

@@ -37,29 +37,29 @@ import { WorkerStreams } from './worker-streams.js';
 
 const tickMs = 10;
 const helloDeadlineMs = 5_000;
-/** Time for a node to remove containers it should not have, before its fenced addresses are free. */
+/** Grace for a node to remove unknown containers before its fenced leases are released, ms. */
 const fencedMs = 30_000;
 const sweepMs = 5_000;
 
-/** Close codes of a worker's session, with a reason in words. */
+/** WebSocket close codes of a worker's session; the close frame also carries a reason. */
 export const sessionCodes = { refused: 4403, replaced: 4409, silent: 4408, removed: 4410 } as const;
 
-/** The manager's end of every worker: sessions, assignments out, reports in, who is there and who not. */
+/** The manager's end of every worker: sessions, heartbeats, assignments and task status reports. */
 export class Dispatcher implements WorkerCalls {
   readonly certificates: WorkerCertificates;
   readonly #options: DispatcherOptions;
   readonly #store: ClusterStore;
   readonly #log: Logger;
   readonly #sessions = new Map<NodeId, Session>();
-  readonly #book: AssignmentBook;
+  readonly #tracker: AssignmentBook;
   readonly #reports: ReportBatch;
   readonly #monitor: HeartbeatMonitor;
   readonly #streams: WorkerStreams;
   readonly #sender: Throttle;
   readonly #volumes: VolumeRemoval;
   readonly #images: ImageCarrier;
-  /** Nodes that came back with containers of tasks that are gone, and when. */
-  readonly #cleaning = new Map<NodeId, number>();
+  /** Nodes that returned with containers of unknown tasks, by their time of return, ms. */
+  readonly #cleaningSince = new Map<NodeId, number>();
   readonly #managers: ManagerList;
   #stopWatching: (() => void) | undefined;
   #cancelSweep: (() => void) | undefined;
@@ -77,7 +77,7 @@ export class Dispatcher implements WorkerCalls {
     this.#store = store;
     this.#log = log;
     this.#managers = new ManagerList(options.managers);
-    this.#book = new AssignmentBook(store.view, options.clusterId);
+    this.#tracker = new AssignmentBook(store.view, options.clusterId);
     this.#reports = new ReportBatch({ store, clock, log, tickMs });
     this.#streams = new WorkerStreams(options.newId);
     this.#sender = new Throttle(clock, tickMs, () => {
@@ -107,7 +107,7 @@ export class Dispatcher implements WorkerCalls {
     });
   }
 
-  /** Every node counts as unknown until it is heard of, with twice the usual grace. */
+  /** Sets every node to `unknown` until it reports, with twice the usual heartbeat deadline. */
   async start(): Promise<void> {
     await this.#store.update('dispatcher', (tx) => {
       for (const node of tx.list('nodes')) {
@@ -141,7 +141,7 @@ export class Dispatcher implements WorkerCalls {
     await this.#reports.stop();
   }
 
-  /** Which managers there are: workers are told, and their nodes bear the role. */
+  /** Replaces the list of managers: sends it to the workers and updates the roles of nodes. */
   setManagers(managers: readonly KnownManager[]): void {
     if (!this.#managers.replace(managers)) return;
     const { addresses, nodes } = this.#managers;
@@ -158,11 +158,11 @@ export class Dispatcher implements WorkerCalls {
     return [...this.#sessions.keys()];
   }
 
-  /** Takes a worker's WebSocket: a session, or a stream it was asked for. */
+  /** Accepts a worker's WebSocket: a session or a requested stream. Throws `forbidden`. */
   async accept(request: StreamRequest<Peer>): Promise<void> {
     const { path, identity } = request;
     if (identity.role !== 'worker') {
-      throw new AppError('forbidden', `${path} is for workers, not for a ${identity.role}`);
+      throw new AppError('forbidden', `${path} is for workers, not for role ${identity.role}`);
     }
     if (path.startsWith(paths.workerStream)) {
       const streamId = path.slice(paths.workerStream.length);
@@ -200,9 +200,9 @@ export class Dispatcher implements WorkerCalls {
 
   async #serve(connection: Connection, peer: Peer): Promise<void> {
     const cancelDeadline = this.#options.clock.after(helloDeadlineMs, () => {
-      connection.close(sessionCodes.refused, 'no hello in time');
+      connection.close(sessionCodes.refused, 'no hello received in time');
     });
-    // By hand: leaving a `for await` would close the connection before it can be said why.
+    // Iterated by hand: leaving a `for await` would close the connection before the reason is sent.
     const messages = connection[Symbol.asyncIterator]();
     let session: Session | undefined;
     try {
@@ -239,22 +239,22 @@ export class Dispatcher implements WorkerCalls {
     const version = negotiateVersion(hello.version);
     const nodeId = hello.nodeId as NodeId;
     const role = this.#managers.nodes.includes(nodeId) ? 'manager' : 'worker';
-    const { hasStrangers } = await this.#store.update('dispatcher', (tx) =>
+    const { hasUnknownTasks } = await this.#store.update('dispatcher', (tx) =>
       admitNode(tx, hello, role),
     );
-    const earlier = this.#sessions.get(nodeId);
-    if (earlier !== undefined) {
-      earlier.connection.close(sessionCodes.replaced, 'replaced by a newer connection');
-      earlier.end();
+    const previous = this.#sessions.get(nodeId);
+    if (previous !== undefined) {
+      previous.connection.close(sessionCodes.replaced, 'replaced by a newer connection');
+      previous.end();
     }
-    if (hasStrangers) this.#cleaning.set(nodeId, clock.elapsed());
+    if (hasUnknownTasks) this.#cleaningSince.set(nodeId, clock.elapsed());
     const session = new Session(connection, hello, clock.elapsed(), peer);
     this.#sessions.set(nodeId, session);
     this.#monitor.connected(nodeId);
     const refusedAuthorities = this.certificates.refusedAuthorities();
     const managers = this.#managers.addresses;
     session.post({ kind: 'welcome', version, heartbeatMs, managers, refusedAuthorities });
-    session.post({ kind: 'assignments', set: this.#book.open(nodeId) });
+    session.post({ kind: 'assignments', set: this.#tracker.open(nodeId) });
     this.#log.info(`node ${hello.name} is ready`, { nodeId, from: connection.remote });
     return session;
   }
@@ -263,8 +263,8 @@ export class Dispatcher implements WorkerCalls {
     session.end();
     if (this.#sessions.get(session.nodeId) !== session) return;
     this.#sessions.delete(session.nodeId);
-    this.#cleaning.delete(session.nodeId);
-    this.#book.close(session.nodeId);
+    this.#cleaningSince.delete(session.nodeId);
+    this.#tracker.close(session.nodeId);
     if (!this.#stopped) this.#monitor.disconnected(session.nodeId);
   }
 
@@ -273,7 +273,7 @@ export class Dispatcher implements WorkerCalls {
     this.#monitor.heard(nodeId);
     switch (message.kind) {
       case 'hello':
-        throw new AppError('invalid', 'hello came twice');
+        throw new AppError('invalid', 'unexpected second hello');
       case 'heartbeat':
         return;
       case 'status':
@@ -311,10 +311,10 @@ export class Dispatcher implements WorkerCalls {
     });
   }
 
-  /** Writes whose loss the next sweep or session makes good. */
+  /** Writes without waiting; a lost write is repeated by the next sweep or session. */
   #write(change: Parameters<ClusterStore['update']>[1]): void {
     this.#store.update('dispatcher', change).catch((error: unknown) => {
-      this.#log.error(`dispatcher: not stored: ${messageOf(error)}`);
+      this.#log.error(`dispatcher: cannot write to the store: ${messageOf(error)}`);
     });
   }
 
@@ -333,7 +333,7 @@ export class Dispatcher implements WorkerCalls {
   }
 
   #onCommit(commit: Commit): void {
-    this.#book.note(commit);
+    this.#tracker.note(commit);
     for (const change of commit.changes) {
       if (change.table === 'nodes' && change.after === undefined) {
         this.#nodeRemoved(change.id as NodeId);
@@ -341,10 +341,10 @@ export class Dispatcher implements WorkerCalls {
         this.#claimVolume(change.after?.spec.name ?? '');
       }
     }
-    if (this.#book.dirtyNodes().length > 0) this.#sender.poke();
+    if (this.#tracker.dirtyNodes().length > 0) this.#sender.poke();
   }
 
-  /** A volume that the cluster forgot and a machine did not goes back to its data. */
+  /** Binds a new volume record to connected nodes that already hold data under its name. */
   #claimVolume(name: string): void {
     const holders = [...this.#sessions.values()].filter(({ volumes }) => volumes.includes(name));
     if (holders.length === 0) return;
@@ -365,8 +365,8 @@ export class Dispatcher implements WorkerCalls {
   }
 
   #sendChanges(): void {
-    for (const nodeId of this.#book.dirtyNodes()) {
-      const change = this.#book.take(nodeId);
+    for (const nodeId of this.#tracker.dirtyNodes()) {
+      const change = this.#tracker.take(nodeId);
       if (change !== undefined) this.#sessions.get(nodeId)?.post({ kind: 'change', change });
     }
   }
@@ -378,15 +378,15 @@ export class Dispatcher implements WorkerCalls {
     });
   }
 
-  /** What events alone could miss: gateways of networks that never came to be, addresses fenced long enough. */
+  /** Releases leases that no event releases: gateways of networks never created, expired fences. */
   #sweep(): void {
     const now = this.#options.clock.elapsed();
     for (const session of this.#sessions.values()) {
       if (now - session.startedAt > fencedMs) this.#freeGateways(session);
     }
-    for (const [nodeId, since] of this.#cleaning) {
+    for (const [nodeId, since] of this.#cleaningSince) {
       if (now - since < fencedMs) continue;
-      this.#cleaning.delete(nodeId);
+      this.#cleaningSince.delete(nodeId);
       this.#write((tx) => {
         for (const id of fencedLeases(tx, nodeId)) tx.remove('leases', id);
       });

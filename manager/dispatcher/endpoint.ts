@@ -4,11 +4,11 @@ import type { Node } from '../common/model/node.js';
 import type { Task } from '../common/model/task.js';
 import { isAssigned } from '../common/model/task-state.js';
 
-/** Whether names may answer with this task's address. */
+/** Whether DNS may answer with this task's address. */
 export function isUp(task: Task, node: Node): boolean {
   if (task.desired === 'shutdown' || task.desired === 'remove') return false;
-  // Right after a start of the manager nothing is known but what was decided: what names answered with
-  // before is the best guess until the node reports or is found dead.
+  // After a manager starts, only decisions are known: assume that started tasks are up, as DNS did
+  // before, until the node reports or goes down.
   if (node.status.state === 'unknown') return task.desired !== 'ready';
   const { state, startedAt, health, paused } = task.status;
   if (state !== 'running' || startedAt === undefined || paused === true) return false;
@@ -16,9 +16,9 @@ export function isUp(task: Task, node: Node): boolean {
 }
 
 /**
- * A task's end on one network; undefined when nobody is to reach it. A task that is being stopped keeps
- * its routes until it has ended (it may have answers to receive), but no name leads to it. `lost`: its
- * node was down meanwhile and the task was given up, so that a copy may run elsewhere.
+ * A task's endpoint on one network; undefined if it must not be reachable. A task being stopped
+ * keeps its endpoint until it has ended (replies may be in flight), but DNS no longer returns it.
+ * `lost`: the task's node was down since the task started, so a replacement may run elsewhere.
  */
 export function endpointOf(
   task: Task,
@@ -52,7 +52,7 @@ export function endpointId(taskId: string, networkId: string): string {
   return `${taskId}/${networkId}`;
 }
 
-/** Equal as far as anything of it can change. */
+/** Compares the fields that can change. */
 export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
   return (
     a.up === b.up &&

@@ -4,8 +4,8 @@ import { isTerminal } from '../common/model/task-state.js';
 import type { StoreView } from '../store/store.js';
 
 /**
- * Gateway leases of a node that nobody needs: the node says that it does not have the network, and none of
- * its tasks that it may still be told of is on it.
+ * Unused gateway leases of a node: the network is not in `present`, the networks that the node
+ * reports, and none of its tasks is attached to it, except removed tasks that have ended.
  */
 export function freeGateways(
   view: StoreView,
@@ -26,7 +26,7 @@ export function freeGateways(
     .map((lease) => lease.id);
 }
 
-/** Leases that were kept because this node was down when their task was removed. */
+/** Leases kept because this node was down when their task was removed. */
 export function fencedLeases(view: StoreView, nodeId: NodeId): readonly LeaseId[] {
   return view
     .leasesOfNode(nodeId)

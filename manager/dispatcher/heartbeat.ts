@@ -8,28 +8,28 @@ export interface HeartbeatOptions {
   readonly clock: Clock;
   readonly timing: StatusTiming;
   readonly probe: Probe;
-  /** Underlay address of a node; undefined when the node is gone. */
+  /** Underlay address of a node; undefined if the node does not exist. */
   readonly addressOf: (nodeId: NodeId) => string | undefined;
-  /** Called once for each time a node is found down. */
+  /** Called once each time a node goes down. */
   readonly onDown: (nodeId: NodeId, message: string) => void;
 }
 
-interface Watched {
+interface MonitoredNode {
   signs: NodeSigns;
   cancel: (() => void) | undefined;
   down: boolean;
 }
 
-/** One timer per node; what it means is decided in node-status.ts. */
+/** Runs one timer per node; the pure decisions are in node-status.ts. */
 export class HeartbeatMonitor {
   readonly #options: HeartbeatOptions;
-  readonly #nodes = new Map<NodeId, Watched>();
+  readonly #nodes = new Map<NodeId, MonitoredNode>();
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
   }
 
-  /** Begins to expect a node that is not connected; `graceMs` more than usual. */
+  /** Starts the deadline of a node that is not connected, extended by `graceMs`. */
   expect(nodeId: NodeId, graceMs: number): void {
     this.#set(nodeId, false, this.#options.clock.elapsed() + graceMs);
   }
@@ -41,12 +41,13 @@ export class HeartbeatMonitor {
   heard(nodeId: NodeId): void {
     const node = this.#nodes.get(nodeId);
     if (node === undefined) return;
-    // The timer stays: when it fires it finds the newer time. One timer a node, not one a heartbeat.
+    // Keeps the timer: when it fires, it reads the newer time. One timer per node, not per
+    // heartbeat.
     const now = this.#options.clock.elapsed();
     node.signs = { ...node.signs, heardAt: now, missedAt: undefined, machine: 'unasked' };
   }
 
-  /** The session ended: the second opinion is wanted now, not after the deadline. */
+  /** Probes the machine of a node whose session ended at once, without waiting for the deadline. */
   disconnected(nodeId: NodeId): void {
     const node = this.#nodes.get(nodeId);
     if (node === undefined || node.down) return;
@@ -56,7 +57,7 @@ export class HeartbeatMonitor {
       missedAt: this.#options.clock.elapsed(),
       machine: 'unasked',
     };
-    this.#look(nodeId, node);
+    this.#evaluate(nodeId, node);
   }
 
   forget(nodeId: NodeId): void {
@@ -70,34 +71,34 @@ export class HeartbeatMonitor {
 
   #set(nodeId: NodeId, connected: boolean, heardAt: number): void {
     this.forget(nodeId);
-    const node: Watched = {
+    const node: MonitoredNode = {
       signs: { connected, heardAt, missedAt: undefined, machine: 'unasked', askedAt: 0 },
       cancel: undefined,
       down: false,
     };
     this.#nodes.set(nodeId, node);
-    this.#look(nodeId, node);
+    this.#evaluate(nodeId, node);
   }
 
-  #look(nodeId: NodeId, node: Watched): void {
+  #evaluate(nodeId: NodeId, node: MonitoredNode): void {
     node.cancel?.();
     node.cancel = undefined;
     const { clock, timing, onDown } = this.#options;
     const now = clock.elapsed();
-    const step = judgeNode(node.signs, now, timing);
-    if (step.kind === 'wait') {
-      node.cancel = clock.after(step.until - now, () => {
-        this.#look(nodeId, node);
+    const action = judgeNode(node.signs, now, timing);
+    if (action.kind === 'wait') {
+      node.cancel = clock.after(action.until - now, () => {
+        this.#evaluate(nodeId, node);
       });
-    } else if (step.kind === 'ask') {
-      void this.#ask(nodeId, node);
+    } else if (action.kind === 'ask') {
+      void this.#probe(nodeId, node);
     } else {
       node.down = true;
-      onDown(nodeId, step.message);
+      onDown(nodeId, action.message);
     }
   }
 
-  async #ask(nodeId: NodeId, node: Watched): Promise<void> {
+  async #probe(nodeId: NodeId, node: MonitoredNode): Promise<void> {
     const { clock, probe, addressOf } = this.#options;
     const now = clock.elapsed();
     node.signs = {
@@ -108,12 +109,12 @@ export class HeartbeatMonitor {
     };
     const address = addressOf(nodeId);
     const alive = address !== undefined && (await probe(address).catch(() => false));
-    // Heard of again, or replaced by a new session, while the answer was on its way.
+    // A message or a new session may have arrived while the probe was in flight.
     if (this.#nodes.get(nodeId) !== node || node.signs.machine !== 'asking') {
-      if (this.#nodes.get(nodeId) === node && !node.down) this.#look(nodeId, node);
+      if (this.#nodes.get(nodeId) === node && !node.down) this.#evaluate(nodeId, node);
       return;
     }
     node.signs = { ...node.signs, machine: alive ? 'alive' : 'gone' };
-    this.#look(nodeId, node);
+    this.#evaluate(nodeId, node);
   }
 }

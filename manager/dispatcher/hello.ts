@@ -9,12 +9,14 @@ import type { Transaction } from '../store/store.js';
 import { fencedLeases, freeGateways } from './freed-leases.js';
 import { writeReport } from './report-batch.js';
 
-/** Host names, which a local worker has as its name, and what machines may be called. */
+/** Valid node names: host names (used by local workers) and machine names. */
 const namePattern = /^[0-9A-Za-z][0-9A-Za-z_.-]{0,252}$/u;
 
 export type Hello = Extract<WorkerMessage, { kind: 'hello' }>;
 
-/** Throws `forbidden` when a worker says it is somebody else than its certificate does. */
+/**
+ * Checks a hello against the cluster and the peer's certificate. Throws `forbidden` or `invalid`.
+ */
 export function checkHello(hello: Hello, peer: Peer, clusterId: string): void {
   if (hello.clusterId !== clusterId) {
     throw new AppError(
@@ -25,7 +27,7 @@ export function checkHello(hello: Hello, peer: Peer, clusterId: string): void {
   if (!namePattern.test(hello.name)) {
     throw new AppError(
       'invalid',
-      `worker ${peer.nodeId} has no good name: allowed are 0-9 a-z A-Z _ . - (253 at most)`,
+      `worker ${peer.nodeId}: invalid node name; use at most 253 of 0-9 a-z A-Z _ . -`,
     );
   }
   if (hello.nodeId !== peer.nodeId) {
@@ -37,15 +39,15 @@ export function checkHello(hello: Hello, peer: Peer, clusterId: string): void {
 }
 
 /**
- * A node has come (back), all in one transaction: its record, what it reports of its tasks, and the leases
- * that its coming frees. A node that still has containers of tasks that are gone will remove them first;
- * until then what is fenced stays so. Returns whether it has any.
+ * Admits a node that joins or returns: writes its record and task reports and releases leases it no
+ * longer needs, in one transaction. Fenced leases stay while the node has containers of unknown
+ * tasks, which it removes first. Throws `forbidden` or `conflict`.
  */
 export function admitNode(
   tx: Transaction,
   hello: Hello,
   role: Node['spec']['role'],
-): { readonly hasStrangers: boolean } {
+): { readonly hasUnknownTasks: boolean } {
   const nodeId = hello.nodeId as NodeId;
   assertNotRemoved(tx, hello);
   assertNotWiped(tx, hello);
@@ -53,14 +55,14 @@ export function admitNode(
   for (const { taskId, status } of hello.reports) writeReport(tx, taskId, { nodeId, status });
   for (const id of freeGateways(tx, nodeId, hello.networks)) tx.remove('leases', id);
   claimVolumes(tx, nodeId, hello.volumes);
-  const hasStrangers = hello.reports.some(({ taskId }) => tx.get('tasks', taskId) === undefined);
-  if (!hasStrangers) for (const id of fencedLeases(tx, nodeId)) tx.remove('leases', id);
-  return { hasStrangers };
+  const hasUnknownTasks = hello.reports.some(({ taskId }) => tx.get('tasks', taskId) === undefined);
+  if (!hasUnknownTasks) for (const id of fencedLeases(tx, nodeId)) tx.remove('leases', id);
+  return { hasUnknownTasks };
 }
 
 /**
- * A node may be removed between the opening of its connection, when its certificate was still good, and its
- * first word: it would be a node again that can never come back. Throws `forbidden`.
+ * Refuses a node that was removed between connecting, when its certificate was still valid, and its
+ * hello: a new record would be of a node that can never reconnect. Throws `forbidden`.
  */
 function assertNotRemoved(tx: Transaction, { nodeId, name }: Hello): void {
   if (tx.get('cluster', 'cluster')?.revoked.includes(nodeId) !== true) return;
@@ -68,23 +70,25 @@ function assertNotRemoved(tx: Transaction, { nodeId, name }: Hello): void {
 }
 
 /**
- * A store that holds nothing knows no task, and a node that is told so removes every container. When such
- * a node says that it runs some, the store has been lost: throws `conflict`, and the node goes on as it is.
+ * Protects running containers from a lost store: an empty store would make the node remove all of
+ * them. Throws `conflict` if the store is empty and a new node reports live tasks; the node keeps
+ * them running.
  */
 function assertNotWiped(tx: Transaction, { nodeId, name, reports }: Hello): void {
   const isEmpty = tx.count('services') === 0 && tx.count('tasks') === 0;
   if (!isEmpty || tx.get('nodes', nodeId as NodeId) !== undefined) return;
-  const live = reports.filter(({ status }) => !isTerminal(status.state)).length;
-  if (live === 0) return;
+  const liveCount = reports.filter(({ status }) => !isTerminal(status.state)).length;
+  if (liveCount === 0) return;
   throw new AppError(
     'conflict',
-    `the store is empty, but node ${name} runs ${live} tasks: restore a backup with "shoal store import", or bring up a project to begin anew, which removes them`,
+    `the store is empty, but node ${name} runs ${liveCount} tasks: restore a backup with "shoal store import", or bring up a project to start over, which removes them`,
   );
 }
 
 /**
- * Notes that a node has volumes that no node is known to have: a store was lost, or somebody made them by
- * hand. Volumes that are at home elsewhere stay there. External ones may be on many nodes.
+ * Binds volumes without a node to this one, which has them: the store was lost or they were created
+ * by hand. Volumes bound to another node stay there, except external ones, which may be on many
+ * nodes.
  */
 export function claimVolumes(tx: Transaction, nodeId: NodeId, names: readonly string[]): void {
   for (const name of names) {
@@ -120,7 +124,7 @@ function writeNode(tx: Transaction, hello: Hello, role: Node['spec']['role']): v
   });
 }
 
-/** A node's role says whether its machine also runs a manager. */
+/** Sets each node's role: `manager` if its machine also runs a manager, else `worker`. */
 export function writeRoles(tx: Transaction, managerNodes: readonly string[]): void {
   for (const node of tx.list('nodes')) {
     const role = managerNodes.includes(node.id) ? 'manager' : 'worker';
@@ -128,7 +132,10 @@ export function writeRoles(tx: Transaction, managerNodes: readonly string[]): vo
   }
 }
 
-/** The old object when nothing changed: a node's description is written to disk only when it is new. */
-export function newer(known: NodeDescription, told: NodeDescription): NodeDescription {
-  return hashOf(known) === hashOf(told) ? known : told;
+/**
+ * Returns the known object if both are equal, so that unchanged descriptions are not written to
+ * disk.
+ */
+export function newer(known: NodeDescription, reported: NodeDescription): NodeDescription {
+  return hashOf(known) === hashOf(reported) ? known : reported;
 }

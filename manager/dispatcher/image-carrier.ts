@@ -10,11 +10,11 @@ import type { ImageHolder } from './image-source.js';
 import { bestSource } from './image-source.js';
 import type { Session } from './session.js';
 
-/** Until every node has said whether it has the image. */
+/** Deadline for a node to answer whether it has an image or layers, ms. */
 const askMs = 15_000;
-/** One image, from asking to loaded. */
-const carryMs = 15 * 60_000;
-/** Archives that go through this manager at once; the others wait. */
+/** Deadline for one image, from the lookup to the end of loading, ms. */
+const transferMs = 15 * 60_000;
+/** Maximum number of concurrent transfers through this manager; more are queued. */
 const maxAtOnce = 4;
 
 export interface ImageCarrierOptions {
@@ -26,11 +26,11 @@ export interface ImageCarrierOptions {
 
 export interface WantedImage {
   readonly image: string;
-  /** Undefined is the asking node's own. */
+  /** `os/arch[/variant]`; undefined means the requesting node's own platform. */
   readonly platform?: string;
 }
 
-/** Brings images from nodes that have them to nodes that need them, so that a cluster needs no registry. */
+/** Copies images between nodes through this manager, so that a cluster needs no registry. */
 export class ImageCarrier {
   readonly #options: ImageCarrierOptions;
   readonly #waiting: (() => void)[] = [];
@@ -40,22 +40,25 @@ export class ImageCarrier {
     this.#options = options;
   }
 
-  /** Resolves with the name of the node it came from. `not-found` when no node that answers has it. */
+  /**
+   * Resolves with the name of the source node. Throws `not-found` if no reachable node has the
+   * image.
+   */
   async carry(to: NodeId, wanted: WantedImage, outer: AbortSignal): Promise<string> {
-    const signal = AbortSignal.any([outer, AbortSignal.timeout(carryMs)]);
-    await this.#turn(signal);
+    const signal = AbortSignal.any([outer, AbortSignal.timeout(transferMs)]);
+    await this.#acquireSlot(signal);
     try {
       const platform = wanted.platform ?? this.#platformOf(to);
       const holders = await this.#holders(to, wanted.image, signal);
       const source = bestSource(holders, platform);
-      if (source === undefined) throw nobody(wanted.image, platform, holders);
+      if (source === undefined) throw noSourceError(wanted.image, platform, holders);
       const known = await this.#knownLayers(source, to, signal);
       try {
         await this.#transfer(source, to, { image: wanted.image, withoutLayers: known }, signal);
       } catch (error) {
-        // A layer may have been removed since, and an engine may want all of them.
+        // A known layer may have been removed since, and some engines only load complete archives.
         if (known === 0 || signal.aborted) throw error;
-        this.#options.log.warn(`${messageOf(error)}: carrying all layers`);
+        this.#options.log.warn(`${messageOf(error)}; retrying with all layers`);
         await this.#transfer(source, to, { image: wanted.image, withoutLayers: 0 }, signal);
       }
       return source.name;
@@ -65,7 +68,7 @@ export class ImageCarrier {
     }
   }
 
-  /** Serves a worker's `want-image`. */
+  /** Handles a worker's `want-image` message. */
   async answer(
     session: Session,
     message: Extract<WorkerMessage, { kind: 'want-image' }>,
@@ -80,7 +83,7 @@ export class ImageCarrier {
     }
   }
 
-  async #turn(signal: AbortSignal): Promise<void> {
+  async #acquireSlot(signal: AbortSignal): Promise<void> {
     while (this.#busy >= maxAtOnce) {
       await new Promise<void>((resolve) => {
         this.#waiting.push(resolve);
@@ -93,9 +96,9 @@ export class ImageCarrier {
         );
       });
       if (!signal.aborted) continue;
-      // It may be its turn just now: that goes to the next.
+      // This waiter may have been woken for a free slot: pass the slot on.
       this.#waiting.shift()?.();
-      throw new AppError('cancelled', 'fetching an image was cancelled');
+      throw new AppError('cancelled', 'image transfer was cancelled');
     }
     this.#busy += 1;
   }
@@ -113,15 +116,15 @@ export class ImageCarrier {
         const seen: SeenImage | null = await calls.call(node.id, 'findImage', { image }, signal);
         return seen === null ? [] : [{ nodeId: node.id, name: node.spec.name, ...seen }];
       } catch {
-        // A node that cannot say has nothing to give either.
+        // A node that cannot answer is no source either.
         return [];
       }
     };
-    const others = view.list('nodes').filter(({ id }) => id !== to && isConnected(id));
-    return (await Promise.all(others.map(ask))).flat();
+    const candidates = view.list('nodes').filter(({ id }) => id !== to && isConnected(id));
+    return (await Promise.all(candidates.map(ask))).flat();
   }
 
-  /** Layers that need not be sent; one that cannot say has none. */
+  /** Number of leading layers the target already has; 0 if it cannot tell. */
   async #knownLayers(source: ImageHolder, to: NodeId, outer: AbortSignal): Promise<number> {
     const { layers = [] } = source;
     if (layers.length === 0) return 0;
@@ -140,33 +143,33 @@ export class ImageCarrier {
     const target = view.get('nodes', to)?.spec.name ?? to;
     const where = `image ${image} from node ${source.name} to node ${target}`;
     const layers = source.layers?.length;
-    log.info(`carrying ${where}`, { bytes: source.sizeBytes, layers, known: withoutLayers });
+    log.info(`transferring ${where}`, { bytes: source.sizeBytes, layers, known: withoutLayers });
     const without = withoutLayers === 0 ? {} : { withoutLayers };
     const from = await calls.open(source.nodeId, { kind: 'save-image', image, ...without }, signal);
     try {
       const into = await calls.open(to, { kind: 'load-image', image }, signal);
-      const hangUp = (): void => {
+      const closeBoth = (): void => {
         from.stream.close();
         into.stream.close();
       };
-      signal.addEventListener('abort', hangUp, { once: true });
+      signal.addEventListener('abort', closeBoth, { once: true });
       try {
         const loaded = untilExit(into.stream);
-        // Looked at below; a load that fails early is the reason the sending fails.
-        loaded.catch(hangUp);
-        const sentBytes = await pour(from.stream, into.stream).catch(async (error: unknown) => {
+        // Awaited below; an early load failure is the cause of a failing send.
+        loaded.catch(closeBoth);
+        const sentBytes = await pipe(from.stream, into.stream).catch(async (error: unknown) => {
           into.stream.close();
           await loaded;
           throw error;
         });
         await loaded;
-        log.info(`carried ${where}`, { sentBytes });
+        log.info(`transferred ${where}`, { sentBytes });
       } finally {
-        signal.removeEventListener('abort', hangUp);
+        signal.removeEventListener('abort', closeBoth);
         into.stream.close();
       }
     } catch (error) {
-      if (signal.aborted) throw new AppError('timeout', `${where}: not done in time`);
+      if (signal.aborted) throw new AppError('timeout', `${where}: transfer timed out`);
       const { kind } = toAppError(error);
       throw new AppError(kind, `${where}: ${messageOf(error)}`, { cause: error });
     } finally {
@@ -175,41 +178,46 @@ export class ImageCarrier {
   }
 }
 
-/** An archive's bytes from one stream into the other; waiting for each send is the back-pressure. */
-async function pour(from: MessageStream, into: MessageStream): Promise<number> {
+/**
+ * Pipes an archive between streams; awaiting each send gives back-pressure. Returns the byte count.
+ */
+async function pipe(from: MessageStream, into: MessageStream): Promise<number> {
   let bytes = 0;
   for await (const message of from) {
     const part = typeof message === 'string' ? undefined : unframe(message);
     if (part?.channel === 'stdout') {
       bytes += part.data.length;
       await into.send(frame('stdin', part.data));
-    } else if (part?.channel === 'error') throw new AppError('unavailable', textOf(part.data));
+    } else if (part?.channel === 'error') throw new AppError('unavailable', decodeText(part.data));
     else if (part?.channel === 'exit') {
       await into.send(frame('stdin', ''));
       return bytes;
     }
   }
-  throw new AppError('unavailable', 'the node that has it hung up');
+  throw new AppError('unavailable', 'the source node closed the stream too early');
 }
 
 async function untilExit(stream: MessageStream): Promise<void> {
   for await (const message of stream) {
     const part = typeof message === 'string' ? undefined : unframe(message);
-    if (part?.channel === 'error') throw new AppError('unavailable', textOf(part.data));
+    if (part?.channel === 'error') throw new AppError('unavailable', decodeText(part.data));
     if (part?.channel === 'exit') return;
   }
-  throw new AppError('unavailable', 'the node that needs it hung up');
+  throw new AppError('unavailable', 'the target node closed the stream too early');
 }
 
-function textOf(data: Uint8Array): string {
+function decodeText(data: Uint8Array): string {
   return Buffer.from(data).toString();
 }
 
-function nobody(image: string, platform: string, holders: readonly ImageHolder[]): AppError {
+function noSourceError(image: string, platform: string, holders: readonly ImageHolder[]): AppError {
   const names = holders.map((holder) => `${holder.name} (${holder.platform})`).join(', ');
   const reason =
     holders.length === 0
       ? 'no other node of the cluster has it'
       : `other nodes have it only for another platform than ${platform}: ${names}`;
-  return new AppError('not-found', `${reason}: push ${image} to a registry or build it here`);
+  return new AppError(
+    'not-found',
+    `${reason}; push ${image} to a registry or build it on this cluster`,
+  );
 }

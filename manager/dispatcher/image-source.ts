@@ -2,15 +2,15 @@ import type { NodeId } from '../common/model/ids.js';
 import { parsePlatform, runsPlatform } from '../common/model/platform.js';
 import type { SeenImage } from '../common/protocol/worker-calls.js';
 
-/** A node that has an image, and what it has. */
+/** A node that has an image, with the facts of its copy. */
 export interface ImageHolder extends SeenImage {
   readonly nodeId: NodeId;
   readonly name: string;
 }
 
 /**
- * The node to take an image from: of those whose image fits the platform the one that was built last,
- * since a tag may have moved on some nodes only; of equals the first by name.
+ * Chooses the node to copy an image from: the newest build that fits the platform, since a tag may
+ * have moved on some nodes only; ties go to the first name. Undefined if no copy fits.
  */
 export function bestSource(
   holders: readonly ImageHolder[],

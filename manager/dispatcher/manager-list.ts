@@ -4,10 +4,10 @@ export interface KnownManager {
   readonly address: string;
 }
 
-/** Which managers there are, as workers are told. */
+/** The cluster's managers, in the form sent to workers. */
 export class ManagerList {
   #managers: readonly KnownManager[];
-  /** What the store says of them may be of another time. */
+  /** The first list always counts as changed: roles in the store may be stale. */
   #isFirst = true;
 
   constructor(managers: readonly KnownManager[]) {
@@ -22,13 +22,13 @@ export class ManagerList {
     return this.#managers.map(({ nodeId }) => nodeId);
   }
 
-  /** Returns whether that is news, as the first list always is. */
+  /** Returns whether the list changed; always true for the first call. */
   replace(managers: readonly KnownManager[]): boolean {
-    const text = (list: readonly KnownManager[]): string =>
+    const keyOf = (list: readonly KnownManager[]): string =>
       list.map(({ nodeId, address }) => `${nodeId}@${address}`).join();
-    const isNews = this.#isFirst || text(managers) !== text(this.#managers);
+    const isChanged = this.#isFirst || keyOf(managers) !== keyOf(this.#managers);
     this.#isFirst = false;
     this.#managers = managers;
-    return isNews;
+    return isChanged;
   }
 }

@@ -13,10 +13,10 @@ import { ChangeDraft } from './change-draft.js';
 import { endpointId, sameEndpoint } from './endpoint.js';
 import { RefCount } from './ref-count.js';
 
-/** What one node's set is made of. */
+/** Shared data that the sets of all nodes are computed from. */
 export interface AssignmentSource {
   readonly view: StoreView;
-  /** The node's own address on a network, once leased. */
+  /** Gateway address of a node on a network; undefined until it is leased. */
   gateway(nodeId: NodeId, networkId: NetworkId): string | undefined;
   endpoint(task: Task, networkId: NetworkId): Endpoint | undefined;
   subscribe(networkId: NetworkId, node: NodeAssignments): void;
@@ -28,7 +28,7 @@ interface SentTask {
   readonly refs: Refs;
 }
 
-/** What a task needs beside itself. Files as `kind/name`. */
+/** Objects that a task refers to. Files are keyed as `kind/name`. */
 interface Refs {
   readonly networks: readonly NetworkId[];
   readonly volumes: readonly string[];
@@ -37,7 +37,9 @@ interface Refs {
 
 const noRefs: Refs = { networks: [], volumes: [], files: [] };
 
-/** The tasks, networks, endpoints, volumes and files one node was told of, and what of it is out of date. */
+/**
+ * Tasks, networks, endpoints, volumes and files sent to one node, and those that are out of date.
+ */
 export class NodeAssignments {
   readonly nodeId: NodeId;
   readonly #source: AssignmentSource;
@@ -76,16 +78,16 @@ export class NodeAssignments {
     this.#dirtyEndpoints.set(endpointId(taskId, networkId), { taskId, networkId });
   }
 
-  /** What changed since the last call; undefined when nothing that this node knows of. */
+  /** Returns the changes since the last call; undefined if nothing changed for this node. */
   take(): AssignmentChange | undefined {
     const draft = new ChangeDraft();
-    this.#settleTasks(draft);
+    this.#syncTasks(draft);
     for (const networkId of this.#dirtyNetworks) {
-      // The last task on it may have gone in the same breath.
-      if (this.#networks.has(networkId)) this.#settleNetwork(networkId, draft);
+      // Its last task may have been dropped in this same call.
+      if (this.#networks.has(networkId)) this.#syncNetwork(networkId, draft);
     }
     for (const { taskId, networkId } of this.#dirtyEndpoints.values()) {
-      this.#settleEndpoint(taskId, networkId, draft);
+      this.#syncEndpoint(taskId, networkId, draft);
     }
     this.#dirtyTasks.clear();
     this.#dirtyNetworks.clear();
@@ -95,12 +97,12 @@ export class NodeAssignments {
     return draft.finish(this.#sequence);
   }
 
-  /** Lets go of everything. */
+  /** Unsubscribes from every network. */
   end(): void {
     for (const networkId of this.#networks.keys()) this.#source.unsubscribe(networkId, this);
   }
 
-  #settleTasks(draft: ChangeDraft): void {
+  #syncTasks(draft: ChangeDraft): void {
     const dropped: Refs[] = [];
     for (const taskId of this.#dirtyTasks) {
       const sent = this.#tasks.get(taskId);
@@ -113,43 +115,44 @@ export class NodeAssignments {
         draft.remove('tasks', taskId);
       } else {
         const assigned = toAssigned(wanted);
-        const refs = this.#mayJoin(wanted) || !isToEnd(wanted) ? refsOf(wanted) : noRefs;
+        const refs = this.#hasGateways(wanted) || !isStopping(wanted) ? refsOf(wanted) : noRefs;
         if (sent === undefined || !sameTask(sent.assigned, assigned)) {
           draft.upsert('tasks', taskId, assigned);
         }
         this.#tasks.set(taskId, { assigned, refs });
-        this.#hold(refs, draft);
+        this.#acquire(refs, draft);
       }
       dropped.push(sent?.refs ?? noRefs);
     }
-    // After all that is held anew: what one task leaves to another is neither removed nor sent again.
-    for (const refs of dropped) this.#letGo(refs, draft);
+    // Released after all holds: objects passed from one task to another are not removed and resent.
+    for (const refs of dropped) this.#release(refs, draft);
   }
 
   /**
-   * The node must have an address on every network before it hears of the task. One it has heard of
-   * stays: taking it out of the set would remove its container. One that is to end is told in any case, for
-   * only its node can say that it has; an address on a network that is going it may never get.
+   * A new task is sent once the node has a gateway on each of its networks. A task already sent
+   * stays in the set: dropping it would remove its container. A task being stopped is always sent,
+   * since only its node can confirm the end, and it may never get a gateway on a network that is
+   * being removed.
    */
   #isWanted(task: Task, sent: boolean): boolean {
     const { state } = task.status;
     if (task.nodeId !== this.nodeId || state === 'orphaned') return false;
     if (stateRank(state) < stateRank('assigned')) return false;
     if (task.desired === 'remove' && isTerminal(state)) return false;
-    return sent || isToEnd(task) || this.#mayJoin(task);
+    return sent || isStopping(task) || this.#hasGateways(task);
   }
 
-  #mayJoin({ attachments }: Task): boolean {
+  #hasGateways({ attachments }: Task): boolean {
     return attachments.every(({ networkId }) => this.#toNetwork(networkId) !== undefined);
   }
 
-  #hold(refs: Refs, draft: ChangeDraft): void {
+  #acquire(refs: Refs, draft: ChangeDraft): void {
     for (const networkId of refs.networks) {
       if (!this.#networks.add(networkId)) continue;
       this.#source.subscribe(networkId, this);
-      this.#settleNetwork(networkId, draft);
+      this.#syncNetwork(networkId, draft);
       for (const task of this.#source.view.tasksOfNetwork(networkId)) {
-        this.#settleEndpoint(task.id, networkId, draft);
+        this.#syncEndpoint(task.id, networkId, draft);
       }
     }
     for (const name of refs.volumes) {
@@ -160,7 +163,7 @@ export class NodeAssignments {
     for (const key of refs.files) if (this.#files.add(key)) this.#sendFile(key, draft);
   }
 
-  #letGo(refs: Refs, draft: ChangeDraft): void {
+  #release(refs: Refs, draft: ChangeDraft): void {
     for (const networkId of refs.networks) {
       if (this.#networks.drop(networkId)) this.#forgetNetwork(networkId, draft);
     }
@@ -198,7 +201,7 @@ export class NodeAssignments {
     };
   }
 
-  #settleNetwork(networkId: NetworkId, draft: ChangeDraft): void {
+  #syncNetwork(networkId: NetworkId, draft: ChangeDraft): void {
     const wanted = this.#toNetwork(networkId);
     const sent = this.#sentNetworks.get(networkId);
     if (wanted === undefined || (sent !== undefined && sameFields(sent, wanted))) return;
@@ -216,29 +219,29 @@ export class NodeAssignments {
     this.#endpoints.delete(networkId);
   }
 
-  #settleEndpoint(taskId: TaskId, networkId: NetworkId, draft: ChangeDraft): void {
+  #syncEndpoint(taskId: TaskId, networkId: NetworkId, draft: ChangeDraft): void {
     if (!this.#networks.has(networkId)) return;
-    let ofNetwork = this.#endpoints.get(networkId);
-    const sent = ofNetwork?.get(taskId);
+    let endpoints = this.#endpoints.get(networkId);
+    const sent = endpoints?.get(taskId);
     const task = this.#source.view.get('tasks', taskId);
     const wanted = task === undefined ? undefined : this.#source.endpoint(task, networkId);
     if (wanted === undefined) {
       if (sent === undefined) return;
-      ofNetwork?.delete(taskId);
+      endpoints?.delete(taskId);
       draft.remove('endpoints', sent.id);
       return;
     }
     if (sent !== undefined && sameEndpoint(sent, wanted)) return;
-    if (ofNetwork === undefined) {
-      ofNetwork = new Map();
-      this.#endpoints.set(networkId, ofNetwork);
+    if (endpoints === undefined) {
+      endpoints = new Map();
+      this.#endpoints.set(networkId, endpoints);
     }
-    ofNetwork.set(taskId, wanted);
+    endpoints.set(taskId, wanted);
     draft.upsert('endpoints', wanted.id, wanted);
   }
 }
 
-function isToEnd({ desired }: Task): boolean {
+function isStopping({ desired }: Task): boolean {
   return desired === 'shutdown' || desired === 'remove';
 }
 
@@ -261,12 +264,14 @@ function toAssigned(task: Task): AssignedTask {
   };
 }
 
-/** The same each time it is asked: a task that has been told is not told again. */
+/**
+ * Milliseconds after the task's creation: constant, so that a sent task does not count as changed.
+ */
 function startDelayOf(task: Task, notBefore: number): number {
   return Math.max(0, notBefore - task.createdAt);
 }
 
-/** Writers spread what they do not change, so identity of the fields is enough: see store/durable.ts. */
+/** Compares by identity, which is enough: writers spread unchanged fields, see store/durable.ts. */
 function sameFields<T extends object>(a: T, b: T): boolean {
   return (Object.keys({ ...a, ...b }) as (keyof T)[]).every((key) => a[key] === b[key]);
 }
@@ -276,14 +281,14 @@ const sameTask = sameFields<AssignedTask>;
 function refsOf(task: Task): Refs {
   const { container } = task.spec;
   const { state, containerId } = task.status;
-  // One that never came to have a container stays in the history alone: nothing is to be kept for it.
+  // An ended task without a container is history only and needs no objects.
   if (isTerminal(state) && containerId === undefined) return noRefs;
   return {
     networks: task.attachments.map(({ networkId }) => networkId),
     volumes: container.mounts.flatMap((mount) =>
       mount.type === 'volume' && mount.source !== undefined ? [mount.source] : [],
     ),
-    // Only who still runs or will run may hold secrets.
+    // Only tasks that run or will run may hold secrets.
     files: isTerminal(state) ? [] : container.files.map(({ kind, source }) => `${kind}/${source}`),
   };
 }

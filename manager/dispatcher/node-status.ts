@@ -1,40 +1,42 @@
-/** What is known of a node's being there, between two looks. */
+/** Observed liveness of a node: heartbeats and probes. */
 export interface NodeSigns {
-  /** It has a session. */
+  /** Whether the node has a session. */
   readonly connected: boolean;
-  /** Last message of its worker, or when watching it began; ms. */
+  /** Time of the worker's last message, or of the start of monitoring; ms. */
   readonly heardAt: number;
-  /** When it was first missed, ms; undefined while all is well. */
+  /** Time of the first missed deadline, ms; undefined while heartbeats arrive. */
   readonly missedAt: number | undefined;
-  /** The second opinion: does the machine itself answer? `askedAt` is when it was last asked, ms. */
+  /**
+   * Second opinion: result of the TCP probe of the machine. `askedAt`: time of the last probe, ms.
+   */
   readonly machine: 'unasked' | 'asking' | 'alive' | 'gone';
   readonly askedAt: number;
 }
 
 export interface StatusTiming {
-  /** Silence after which a connected node is missed, ms. */
+  /** Heartbeat deadline: silence after which a node is missed, ms. */
   readonly deadlineMs: number;
-  /** How long a worker may be away while its machine answers: a restart, an upgrade. */
+  /** Grace for a worker to return while its machine answers (restart, upgrade), ms. */
   readonly workerAwayMs: number;
-  /** Pause between two second opinions. */
+  /** Interval between probes, ms. */
   readonly askAgainMs: number;
 }
 
 export const defaultTiming: StatusTiming = {
   deadlineMs: 3_000,
-  // Its containers run and answer meanwhile; a slow machine takes its time over an upgrade of the program.
+  // Containers keep serving meanwhile; an upgrade of the worker can take long on a slow machine.
   workerAwayMs: 45_000,
   askAgainMs: 1_000,
 };
 
 export type StatusStep =
-  /** Nothing to do before `until`, ms. */
+  /** Evaluate again at `until`, ms. */
   | { readonly kind: 'wait'; readonly until: number }
-  /** Get a second opinion now. */
+  /** Probe the machine now. */
   | { readonly kind: 'ask' }
   | { readonly kind: 'down'; readonly message: string };
 
-/** What to do about a node now. Being heard of again is an event of its own and resets the signs. */
+/** Decides the next step for a node. Pure; a new message or session resets `signs` elsewhere. */
 export function judgeNode(signs: NodeSigns, now: number, timing: StatusTiming): StatusStep {
   const silentAt = signs.heardAt + timing.deadlineMs;
   if (signs.missedAt === undefined) {

@@ -13,11 +13,11 @@ export interface DispatcherOptions {
   readonly log: Logger;
   readonly newId: NewId;
   readonly clusterId: string;
-  /** Every manager, until `setManagers` knows better. */
+  /** Initial list of managers; `setManagers` replaces it. */
   readonly managers: readonly KnownManager[];
   readonly heartbeatMs?: number;
   readonly timing?: StatusTiming;
   readonly probe?: Probe;
-  /** Without, no certificate is renewed. */
+  /** If absent, certificate renewal requests fail as `unsupported`. */
   readonly certificates?: CertificateDesk;
 }

@@ -1,13 +1,13 @@
 import { connect } from 'node:net';
 
-/** Whether a machine answers at all. */
+/** Resolves whether a machine answers on the network. */
 export type Probe = (address: string) => Promise<boolean>;
 
-/** sshd, and the engine's TLS port as docker-machine sets it up. */
+/** Ports of sshd and of the Docker Engine's TLS socket (as docker-machine configures it). */
 const ports = [22, 2376];
 const timeoutMs = 300;
 
-/** A connection, and just as well a refusal, comes from a kernel that is alive. */
+/** A refused connection counts too: only a live kernel sends the RST. */
 function answers(address: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: address, port });
@@ -28,7 +28,7 @@ function answers(address: string, port: number): Promise<boolean> {
   });
 }
 
-/** TCP to a few well-known ports, at most 300 ms. */
+/** Probes a machine by TCP connects to well-known ports, at most 300 ms. */
 export const probeMachine: Probe = async (address) => {
   const seen = await Promise.all(ports.map((port) => answers(address, port)));
   return seen.includes(true);

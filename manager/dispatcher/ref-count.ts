@@ -1,4 +1,4 @@
-/** How many hold each thing. */
+/** Counts the holders of each key. */
 export class RefCount<Key> {
   readonly #counts = new Map<Key, number>();
 

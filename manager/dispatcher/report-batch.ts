@@ -8,7 +8,7 @@ import type { ClusterStore, Transaction } from '../store/store.js';
 import { applyReport } from './report.js';
 import { Throttle } from './throttle.js';
 
-/** Of every task the newest report only; more tasks than this at once drop their session. */
+/** Maximum number of tasks with a pending report; a session that exceeds it is dropped. */
 const maxPending = 500_000;
 
 interface Pending {
@@ -16,7 +16,7 @@ interface Pending {
   readonly status: TaskStatus;
 }
 
-/** Many reports, one write: what arrives within a tick goes into one transaction. */
+/** Batches task reports: all reports of a tick go into one transaction, the newest per task. */
 export class ReportBatch {
   readonly #store: ClusterStore;
   readonly #log: Logger;
@@ -36,18 +36,18 @@ export class ReportBatch {
 
   add(nodeId: NodeId, reports: readonly TaskReport[]): void {
     if (this.#pending.size + reports.length > maxPending) {
-      throw new AppError('unavailable', 'more task reports than the store can take');
+      throw new AppError('unavailable', 'too many pending task reports; the store is too slow');
     }
     const { view } = this.#store;
     for (const { taskId, status } of reports) {
       const owner = view.get('tasks', taskId)?.nodeId;
-      // Who speaks of another node's task must not take the place of what that one has said.
+      // Ignore reports from nodes that do not own the task: they would replace the owner's report.
       if (owner === undefined || owner === nodeId) this.#pending.set(taskId, { nodeId, status });
     }
     this.#throttle.poke();
   }
 
-  /** Writes what waits, now. */
+  /** Writes pending reports at once. */
   async stop(): Promise<void> {
     await this.#throttle.stop();
     await this.#flush();
@@ -62,12 +62,12 @@ export class ReportBatch {
         for (const [taskId, report] of pending) writeReport(tx, taskId, report);
       });
     } catch (error) {
-      this.#log.error(`task reports not stored: ${messageOf(error)}`);
-      this.#takeBack(pending);
+      this.#log.error(`cannot store task reports: ${messageOf(error)}; retrying`);
+      this.#requeue(pending);
     }
   }
 
-  #takeBack(pending: ReadonlyMap<TaskId, Pending>): void {
+  #requeue(pending: ReadonlyMap<TaskId, Pending>): void {
     for (const [taskId, report] of pending) {
       if (!this.#pending.has(taskId)) this.#pending.set(taskId, report);
     }
@@ -75,7 +75,7 @@ export class ReportBatch {
   }
 }
 
-/** Writes one report, if it says anything. */
+/** Writes one report; a no-op if it changes nothing, see `applyReport`. */
 export function writeReport(tx: Transaction, taskId: TaskId, report: Pending): void {
   const next = applyReport(tx.get('tasks', taskId), report.nodeId, report.status);
   if (next !== undefined) tx.put('tasks', next);

@@ -3,8 +3,9 @@ import type { Task, TaskStatus } from '../common/model/task.js';
 import { isTerminal, mayMove, stateRank } from '../common/model/task-state.js';
 
 /**
- * The task after a worker's report, or undefined when the report says nothing new: it is of a task we do
- * not have or that is another node's, an earlier state that was overtaken, or of a task that has ended.
+ * Returns the task after a worker's report; undefined if the report is ignored: the task is
+ * unknown, is another node's or has ended, or the report is stale (an earlier state) or changes
+ * nothing.
  */
 export function applyReport(
   task: Task | undefined,

@@ -5,7 +5,7 @@ import type { Peer } from '../transport/peer.js';
 import type { Connection } from '../common/protocol/transport-connection.js';
 import type { WorkerCall, WorkerCallMap, WorkerCallName } from '../common/protocol/worker-calls.js';
 
-/** Even a caller without a deadline of its own gets an answer after this. */
+/** Upper bound of a call, ms; callers may have shorter deadlines. */
 const callDeadlineMs = 120_000;
 const maxOpenCalls = 10_000;
 
@@ -14,14 +14,14 @@ interface OpenCall {
   readonly reject: (error: AppError) => void;
 }
 
-/** One worker's connection: what was said last, and the calls that wait for an answer. */
+/** One worker's connection: its last reported networks and volumes, and the calls in flight. */
 export class Session {
   readonly nodeId: NodeId;
   readonly nodeName: string;
   readonly connection: Connection;
-  /** Who its certificate says it is. */
+  /** Identity in the worker's certificate. */
   readonly peer: Peer;
-  /** As of the worker's last word. */
+  /** Networks present on the node, as last reported. */
   networks: readonly NetworkId[];
   volumes: readonly string[];
   readonly startedAt: number;
@@ -44,7 +44,7 @@ export class Session {
     this.startedAt = startedAt;
   }
 
-  /** Aborted when the session has ended. */
+  /** Aborts when the session ends. */
   get ended(): AbortSignal {
     return this.#ended.signal;
   }
@@ -53,7 +53,9 @@ export class Session {
     this.connection.post(JSON.stringify(message));
   }
 
-  /** Asks the worker. Fails as `cancelled`, `timeout`, `unavailable`, or as the worker failed. */
+  /**
+   * Calls the worker. Rejects with `cancelled`, `timeout`, `unavailable` or the worker's own error.
+   */
   call<Name extends WorkerCallName>(
     name: Name,
     args: WorkerCallMap[Name]['args'],
@@ -64,7 +66,7 @@ export class Session {
     }
     if (this.#calls.size >= maxOpenCalls) {
       return Promise.reject(
-        new AppError('unavailable', `too many calls wait for node ${this.nodeName}`),
+        new AppError('unavailable', `node ${this.nodeName}: too many calls in flight; retry later`),
       );
     }
     this.#lastCallId += 1;
@@ -75,16 +77,16 @@ export class Session {
         signal.removeEventListener('abort', abort);
         clearTimeout(timer);
       };
-      const giveUp = (error: AppError): void => {
+      const fail = (error: AppError): void => {
         end();
         this.post({ kind: 'cancel', callId });
         reject(error);
       };
       const abort = (): void => {
-        giveUp(new AppError('cancelled', `${name} on node ${this.nodeName} was cancelled`));
+        fail(new AppError('cancelled', `${name} on node ${this.nodeName} was cancelled`));
       };
       const timer = setTimeout(() => {
-        giveUp(new AppError('timeout', `node ${this.nodeName} did not answer ${name} in time`));
+        fail(new AppError('timeout', `node ${this.nodeName} did not answer ${name} in time`));
       }, callDeadlineMs);
       this.#calls.set(callId, {
         resolve: (result) => {
@@ -102,14 +104,14 @@ export class Session {
     });
   }
 
-  /** The worker's answer to a call; one that comes too late is dropped. */
+  /** Settles the call that this message answers; late answers are dropped. */
   answer(message: Extract<WorkerMessage, { kind: 'result' | 'failure' }>): void {
     const call = this.#calls.get(message.callId);
     if (message.kind === 'result') call?.resolve(message.result);
     else call?.reject(new AppError(message.error.kind, message.error.message));
   }
 
-  /** Fails what still waits. */
+  /** Ends the session; rejects calls in flight with `unavailable`. */
   end(): void {
     this.#ended.abort();
     const error = new AppError('unavailable', `node ${this.nodeName} has disconnected`);

@@ -1,8 +1,8 @@
 import type { Clock } from '../common/base/clock.js';
 
 /**
- * Runs `work` soon after a poke, and at most once every `tickMs`: the first of a burst goes at once, the
- * rest is collected. One run at a time.
+ * Runs `work` after a poke, at most once every `tickMs`: the first poke of a burst runs at once,
+ * the rest are coalesced. Runs never overlap.
  */
 export class Throttle {
   readonly #clock: Clock;
@@ -20,7 +20,7 @@ export class Throttle {
     this.#work = work;
   }
 
-  /** `delayMs` waits longer than the tick, after a failure. */
+  /** Schedules a run. `delayMs` backs off after a failure; the run waits at least that long. */
   poke(delayMs = 0): void {
     if (this.#stopped || this.#cancel !== undefined) return;
     if (this.#running !== undefined) {

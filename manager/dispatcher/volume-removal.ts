@@ -9,7 +9,7 @@ import type { ClusterStore, StoreView } from '../store/store.js';
 
 const removeDeadlineMs = 30_000;
 
-/** Volumes that are to go and that no task's container can hold any more. */
+/** Volumes marked for removal that no task's container uses. */
 export function removableVolumes(view: StoreView): readonly Volume[] {
   const removing = view.list('volumes').filter((volume) => volume.removing);
   if (removing.length === 0) return [];
@@ -22,7 +22,9 @@ export function removableVolumes(view: StoreView): readonly Volume[] {
   return removing.filter((volume) => !used.has(volume.spec.name));
 }
 
-/** Removes volumes from every node that has them, then their record. A node that is away is waited for. */
+/**
+ * Removes volumes from every node that has them, then their record. Waits for disconnected nodes.
+ */
 export class VolumeRemoval {
   readonly #store: ClusterStore;
   readonly #log: Logger;
@@ -74,21 +76,23 @@ export class VolumeRemoval {
   }
 
   async #remove(volume: Volume, signal: AbortSignal): Promise<void> {
-    const gone = await Promise.all(
+    const removed = await Promise.all(
       volume.nodeIds.map((nodeId) => this.#removeOn(nodeId, volume, signal)),
     );
-    const left = volume.nodeIds.filter((_, index) => gone[index] !== true);
-    if (left.length === volume.nodeIds.length && left.length > 0) return;
+    const remaining = volume.nodeIds.filter((_, index) => removed[index] !== true);
+    if (remaining.length === volume.nodeIds.length && remaining.length > 0) return;
     await this.#store.update('dispatcher', (tx) => {
       const now = tx.get('volumes', volume.id);
       if (now?.removing !== true) return;
-      const nodeIds = now.nodeIds.filter((id) => left.includes(id) || !volume.nodeIds.includes(id));
+      const nodeIds = now.nodeIds.filter(
+        (id) => remaining.includes(id) || !volume.nodeIds.includes(id),
+      );
       if (nodeIds.length === 0) tx.remove('volumes', volume.id);
       else tx.put('volumes', { ...now, nodeIds });
     });
   }
 
-  /** Whether the node is rid of it. */
+  /** Resolves true if the volume no longer exists on the node, or must not be removed there. */
   async #removeOn(nodeId: NodeId, volume: Volume, signal: AbortSignal): Promise<boolean> {
     if (volume.spec.external || this.#store.view.get('nodes', nodeId) === undefined) return true;
     if (!this.#isConnected(nodeId)) return false;
@@ -97,7 +101,9 @@ export class VolumeRemoval {
       await this.#calls.call(nodeId, 'removeVolume', { name: volume.spec.name }, deadline);
       return true;
     } catch (error) {
-      this.#log.warn(`volume ${volume.spec.name} not removed: ${messageOf(error)}`, { nodeId });
+      this.#log.warn(`cannot remove volume ${volume.spec.name}: ${messageOf(error)}; retrying`, {
+        nodeId,
+      });
       return false;
     }
   }

@@ -5,18 +5,18 @@ import type { Connection } from '../common/protocol/transport-connection.js';
 import type { WorkerStreamRequest } from '../common/protocol/worker-calls.js';
 import type { Session } from './session.js';
 
-/** From asking a worker to its dialling back. */
+/** Deadline for a worker to dial back after an `open` message, ms. */
 const dialBackMs = 10_000;
 
-interface Awaited {
+interface PendingStream {
   readonly nodeId: NodeId;
   readonly resolve: (connection: Connection) => void;
 }
 
-/** Streams that a worker was asked to open, by their one-time id, until it dials back. */
+/** Streams that workers were asked to open, keyed by one-time id, until the worker dials back. */
 export class WorkerStreams {
   readonly #newId: NewId;
-  readonly #awaited = new Map<string, Awaited>();
+  readonly #pending = new Map<string, PendingStream>();
 
   constructor(newId: NewId) {
     this.#newId = newId;
@@ -30,9 +30,9 @@ export class WorkerStreams {
     const streamId = this.#newId();
     return new Promise((resolve, reject) => {
       const end = (): void => {
-        this.#awaited.delete(streamId);
+        this.#pending.delete(streamId);
         signal.removeEventListener('abort', abort);
-        session.ended.removeEventListener('abort', lost);
+        session.ended.removeEventListener('abort', disconnected);
         clearTimeout(timer);
       };
       const fail = (error: AppError): void => {
@@ -40,7 +40,9 @@ export class WorkerStreams {
         reject(error);
       };
       const abort = (): void => {
-        fail(new AppError('cancelled', `opening a stream to ${session.nodeName} was cancelled`));
+        fail(
+          new AppError('cancelled', `opening a stream to node ${session.nodeName} was cancelled`),
+        );
       };
       const timer = setTimeout(() => {
         const seconds = dialBackMs / 1000;
@@ -48,12 +50,12 @@ export class WorkerStreams {
           new AppError('timeout', `node ${session.nodeName} opened no stream within ${seconds} s`),
         );
       }, dialBackMs);
-      const lost = (): void => {
+      const disconnected = (): void => {
         fail(new AppError('unavailable', `node ${session.nodeName} has disconnected`));
       };
-      session.ended.addEventListener('abort', lost, { once: true });
+      session.ended.addEventListener('abort', disconnected, { once: true });
       signal.addEventListener('abort', abort, { once: true });
-      this.#awaited.set(streamId, {
+      this.#pending.set(streamId, {
         nodeId: session.nodeId,
         resolve: (stream) => {
           end();
@@ -62,17 +64,20 @@ export class WorkerStreams {
       });
       session.post({ kind: 'open', streamId, request });
       if (signal.aborted) abort();
-      if (session.ended.aborted) lost();
+      if (session.ended.aborted) disconnected();
     });
   }
 
-  /** Who waits for this stream of this node. Throws `not-found` for any other: ids are good once. */
+  /**
+   * Returns the resolver of a pending stream and consumes its id. `not-found` for any other id or
+   * node.
+   */
   claim(streamId: string, nodeId: string): (connection: Connection) => void {
-    const awaited = this.#awaited.get(streamId);
-    if (awaited?.nodeId !== nodeId) {
-      throw new AppError('not-found', `nobody waits for stream ${streamId}`);
+    const pending = this.#pending.get(streamId);
+    if (pending?.nodeId !== nodeId) {
+      throw new AppError('not-found', `stream ${streamId} is unknown or already claimed`);
     }
-    this.#awaited.delete(streamId);
-    return awaited.resolve;
+    this.#pending.delete(streamId);
+    return pending.resolve;
   }
 }

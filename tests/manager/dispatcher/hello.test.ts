@@ -10,7 +10,7 @@ const hello: Hello = {
   ...{ reports: [], volumes: [], networks: [] },
 };
 
-test('a node that was removed after it had connected does not become one again', async (t) => {
+test('a node removed between connecting and its hello is not admitted', async (t) => {
   const store = await openTestStore();
   await store.update('control', (tx) => {
     tx.create('cluster', { id: 'cluster', clusterId: 'c1', name: 'c', revoked: ['w1'] });

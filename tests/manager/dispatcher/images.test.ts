@@ -20,7 +20,7 @@ function holder(name: string, more: Partial<ImageHolder> = {}): ImageHolder {
   return { nodeId: name as NodeId, name, ...seen, ...more };
 }
 
-test('an image is taken from where it was built last, and only where the platform fits', (t) => {
+test('the image source is the newest build that fits the platform', (t) => {
   const old = holder('a');
   const fresh = holder('b', { createdAt: 2 });
   const foreign = holder('c', { createdAt: 3, platform: 'linux/arm64/v8' });
@@ -30,8 +30,8 @@ test('an image is taken from where it was built last, and only where the platfor
   t.is(bestSource([holder('z'), holder('y')], 'linux/amd64')?.name, 'y');
 });
 
-/** What the manager answered a wish for an image. */
-function wish(
+/** Sends `want-image` and resolves with the manager's answer. */
+function requestImage(
   worker: FakeWorker,
   image: string,
 ): Promise<Extract<ManagerMessage, { kind: 'image' }>> {
@@ -43,31 +43,31 @@ function wish(
 
 async function twoWorkers(t: Parameters<typeof TestManager.start>[0]) {
   const manager = await TestManager.start(t, { pki });
-  const asker = await manager.join('w1', { name: 'node-1' });
-  const giver = await manager.join('w2', { name: 'node-2' });
+  const target = await manager.join('w1', { name: 'node-1' });
+  const source = await manager.join('w2', { name: 'node-2' });
   await until('both are ready', 10_000, async () => {
     const nodes = await manager.call('node.list', {});
     return nodes.filter(({ status }) => status.state === 'ready').length === 2;
   });
-  return { manager, asker, giver };
+  return { manager, target, source };
 }
 
-test('an image goes from the node that has it to the one that asks', async (t) => {
-  const { asker, giver } = await twoWorkers(t);
-  const parts = ['first', 'second', 'third'].map((word) => Buffer.from(word.repeat(50_000)));
-  giver.answer = (call) =>
+test('an image is copied from the node that has it to the node that requests it', async (t) => {
+  const { target, source } = await twoWorkers(t);
+  const parts = ['first', 'second', 'third'].map((text) => Buffer.from(text.repeat(50_000)));
+  source.answer = (call) =>
     call.name === 'findImage'
       ? { id: 'sha256:1', platform: 'linux/amd64', sizeBytes: 5, createdAt: 5 }
       : null;
-  giver.serve = async (request, stream) => {
+  source.serve = async (request, stream) => {
     t.deepEqual(request, { kind: 'save-image', image: 'app:1' });
     for (const part of parts) await stream.send(frame('stdout', part));
     await stream.send(frame('exit', '0'));
   };
   const received: Uint8Array[] = [];
-  asker.serve = async (request, stream) => {
+  target.serve = async (request, stream) => {
     t.deepEqual(request, { kind: 'load-image', image: 'app:1' });
-    // By hand: leaving a `for await` would close the stream before it can be answered.
+    // Iterated by hand: leaving a `for await` would close the stream before the answer is sent.
     const messages = stream[Symbol.asyncIterator]();
     for (let next = await messages.next(); next.done !== true; next = await messages.next()) {
       const part = typeof next.value === 'string' ? undefined : unframe(next.value);
@@ -77,42 +77,42 @@ test('an image goes from the node that has it to the one that asks', async (t) =
     }
     await stream.send(frame('exit', '0'));
   };
-  const answer = await wish(asker, 'app:1');
+  const answer = await requestImage(target, 'app:1');
   t.deepEqual(answer, { kind: 'image', requestId: 7, from: 'node-2' });
   t.true(Buffer.concat(parts).equals(Buffer.concat(received)));
 });
 
-test('an image that no node has, or that the target cannot load, is answered with why', async (t) => {
-  const { asker, giver } = await twoWorkers(t);
-  const none = await wish(asker, 'app:1');
+test('a failed image request is answered with the reason', async (t) => {
+  const { target, source } = await twoWorkers(t);
+  const none = await requestImage(target, 'app:1');
   t.is(none.error?.kind, 'not-found');
   t.regex(none.error?.message ?? '', /no other node of the cluster has it/u);
-  giver.answer = () => ({ id: 'x', platform: 'linux/arm64', sizeBytes: 5, createdAt: 5 });
-  const foreign = await wish(asker, 'app:1');
+  source.answer = () => ({ id: 'x', platform: 'linux/arm64', sizeBytes: 5, createdAt: 5 });
+  const foreign = await requestImage(target, 'app:1');
   t.regex(
     foreign.error?.message ?? '',
     /another platform than linux\/amd64: node-2 \(linux\/arm64\)/u,
   );
-  giver.answer = () => ({ id: 'x', platform: 'linux/amd64', sizeBytes: 5, createdAt: 5 });
-  giver.serve = (_request, stream) => stream.send(frame('stdout', Buffer.alloc(10)));
-  asker.serve = (_request, stream) => stream.send(frame('error', 'no space left on device'));
-  const failed = await wish(asker, 'app:1');
+  source.answer = () => ({ id: 'x', platform: 'linux/amd64', sizeBytes: 5, createdAt: 5 });
+  source.serve = (_request, stream) => stream.send(frame('stdout', Buffer.alloc(10)));
+  target.serve = (_request, stream) => stream.send(frame('error', 'no space left on device'));
+  const failed = await requestImage(target, 'app:1');
   t.regex(failed.error?.message ?? '', /from node node-2 to node node-1: /u);
 });
 
-test('layers that the asking node has are not sent, until its engine wants all of them', async (t) => {
-  const { asker, giver } = await twoWorkers(t);
+test('known layers are not sent, unless the engine rejects an archive without them', async (t) => {
+  const { target, source } = await twoWorkers(t);
   const layers = ['sha256:a', 'sha256:b', 'sha256:c'];
-  giver.answer = () => ({ id: 'x', platform: 'linux/amd64', sizeBytes: 5, createdAt: 5, layers });
-  asker.answer = (call) => (call.name === 'knownLayers' ? 2 : null);
+  source.answer = () => ({ id: 'x', platform: 'linux/amd64', sizeBytes: 5, createdAt: 5, layers });
+  target.answer = (call) => (call.name === 'knownLayers' ? 2 : null);
   const asked: unknown[] = [];
-  giver.serve = async (request, stream) => {
+  source.serve = async (request, stream) => {
     asked.push(request);
     await stream.send(frame('exit', '0'));
   };
-  asker.serve = (_request, stream) =>
+  target.serve = (_request, stream) =>
     stream.send(asked.length > 1 ? frame('exit', '0') : frame('error', 'no such layer'));
-  const answer = await wish(asker, 'app:1');
+  const answer = await requestImage(target, 'app:1');
   t.is(answer.from, 'node-2');
   t.deepEqual(asked, [
     { kind: 'save-image', image: 'app:1', withoutLayers: 2 },

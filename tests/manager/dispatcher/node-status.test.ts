@@ -13,16 +13,16 @@ const fine: NodeSigns = {
 const judge = (signs: Partial<NodeSigns>, now: number): ReturnType<typeof judgeNode> =>
   judgeNode({ ...fine, ...signs }, now, defaultTiming);
 
-test('waits until three heartbeats are missing, then asks the machine', (t) => {
+test('the machine is probed after three missed heartbeats', (t) => {
   t.deepEqual(judge({}, 3_999), { kind: 'wait', until: 4_000 });
   t.deepEqual(judge({}, 4_000), { kind: 'ask' });
 });
 
-test('is down at once when the machine does not answer', (t) => {
+test('a node is down at once if its machine does not answer', (t) => {
   t.like(judge({ missedAt: 4_000, machine: 'gone', askedAt: 4_000 }, 4_300), { kind: 'down' });
 });
 
-test('gives a worker time to come back while its machine answers, asking every second', (t) => {
+test('a worker has time to return while its machine answers a probe every second', (t) => {
   const signs = { connected: false, missedAt: 4_000, machine: 'alive', askedAt: 4_000 } as const;
   t.deepEqual(judge(signs, 4_100), { kind: 'wait', until: 5_000 });
   t.deepEqual(judge(signs, 5_000), { kind: 'ask' });
@@ -33,7 +33,7 @@ test('gives a worker time to come back while its machine answers, asking every s
   });
 });
 
-test('never waits for a moment that has passed', (t) => {
+test('a wait never ends in the past', (t) => {
   fc.assert(
     fc.property(
       fc.record({

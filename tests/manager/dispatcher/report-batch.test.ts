@@ -8,7 +8,7 @@ import { MemoryBackend } from '../../../manager/store/memory-backend.js';
 import { openStore } from '../../../manager/store/open-store.js';
 import { aStatus } from '../../helpers/fake-worker.js';
 
-test('what a node says of its task stands, whatever another says of it in the same moment', async (t) => {
+test("a report from another node does not replace the owner's report in the same batch", async (t) => {
   const backend = new MemoryBackend();
   const task = aTask(aService('web'), 1, { node: 'w1', state: 'assigned' });
   await backend.commit([{ table: 'tasks', id: task.id, value: task }]);

@@ -22,7 +22,7 @@ async function nodeOf(manager: TestManager, id: string): Promise<Node | undefine
   return (await manager.call('node.list', {})).find((node) => node.id === id);
 }
 
-async function becomes(
+async function waitForState(
   manager: TestManager,
   id: string,
   state: Node['status']['state'],
@@ -37,8 +37,8 @@ async function becomes(
   return node;
 }
 
-/** A backend that holds these objects already. */
-async function holding(
+/** A backend preloaded with these objects. */
+async function backendWith(
   objects: readonly [Parameters<Backend['commit']>[0][number]['table'], object][],
 ): Promise<Backend> {
   const backend = new MemoryBackend();
@@ -48,16 +48,16 @@ async function holding(
   return backend;
 }
 
-test('a worker that joins becomes a ready node with its description', async (t) => {
+test('a worker that joins waitForState a ready node with its description', async (t) => {
   const manager = await TestManager.start(t, { pki });
   await manager.join('w1', { name: 'node-1' });
-  const node = await becomes(manager, 'w1', 'ready');
+  const node = await waitForState(manager, 'w1', 'ready');
   t.is(node.spec.name, 'node-1');
   t.is(node.spec.role, 'worker');
   t.is(node.description.arch, 'amd64');
 });
 
-test('a worker of another cluster and an expired one are refused, told why, and logged', async (t) => {
+test('workers with a foreign or expired certificate are refused with a reason and logged', async (t) => {
   const manager = await TestManager.start(t, { pki });
   const other = await (await createTestPki('c2')).node('worker', 'w9');
   const foreign: unknown = await t.throwsAsync(
@@ -83,7 +83,7 @@ test('a worker of another cluster and an expired one are refused, told why, and 
   t.deepEqual(await manager.call('node.list', {}), []);
 });
 
-test('a worker that says it is another node than its certificate does is refused', async (t) => {
+test('a worker whose node id differs from its certificate is refused', async (t) => {
   const manager = await TestManager.start(t, { pki });
   const worker = await manager.join('w1', { hello: { nodeId: 'w2' } });
   const end = await worker.ended;
@@ -91,18 +91,18 @@ test('a worker that says it is another node than its certificate does is refused
   t.regex(end.reason, /says it is node w2, its certificate says w1/);
 });
 
-test('a node name that another node has is refused', async (t) => {
+test('a node name that is already taken is refused', async (t) => {
   const manager = await TestManager.start(t, { pki });
   await manager.join('w1', { name: 'same' });
-  await becomes(manager, 'w1', 'ready');
+  await waitForState(manager, 'w1', 'ready');
   const second = await manager.join('w2', { name: 'same' });
   t.regex((await second.ended).reason, /node name same is taken by node w1/);
 });
 
-test('a silent worker on a dead machine is down after the deadline, at once after the second opinion', async (t) => {
+test('a silent worker on a dead machine is down after the deadline and one probe', async (t) => {
   const manager = await TestManager.start(t, { pki, probe: () => Promise.resolve(false) });
   const worker = await manager.join('w1', { silent: true });
-  const node = await becomes(manager, 'w1', 'down');
+  const node = await waitForState(manager, 'w1', 'down');
   t.is(node.status.message, 'machine does not answer');
   t.is((await worker.ended).code, 4408);
 });
@@ -120,7 +120,7 @@ test('a worker that restarts while its machine answers is never down', async (t)
     }
   })().catch(() => undefined);
   const first = await manager.join('w1');
-  await becomes(manager, 'w1', 'ready');
+  await waitForState(manager, 'w1', 'ready');
   first.leave();
   await first.ended;
   const second = await manager.join('w1');
@@ -134,33 +134,33 @@ test('a worker that restarts while its machine answers is never down', async (t)
 test('a worker that stays away is down though its machine answers, and ready when it is back', async (t) => {
   const manager = await TestManager.start(t, { pki });
   (await manager.join('w1')).leave();
-  const node = await becomes(manager, 'w1', 'down');
+  const node = await waitForState(manager, 'w1', 'down');
   t.regex(node.status.message, /machine answers, but its worker has been away/);
   await manager.join('w1');
-  await becomes(manager, 'w1', 'ready');
+  await waitForState(manager, 'w1', 'ready');
   t.pass();
 });
 
-test('after a start nodes are unknown, then ready or down', async (t) => {
-  const backend = await holding([]);
+test('nodes are unknown after a manager start, then ready or down', async (t) => {
+  const backend = await backendWith([]);
   const probe = (address: string): Promise<boolean> => Promise.resolve(address !== '192.0.2.2');
   const first = await TestManager.start(t, { pki, backend, probe });
   await first.join('w1');
   await first.join('w2', { address: '192.0.2.2' });
-  await becomes(first, 'w1', 'ready');
-  await becomes(first, 'w2', 'ready');
+  await waitForState(first, 'w1', 'ready');
+  await waitForState(first, 'w2', 'ready');
   await first.stop();
   const second = await TestManager.start(t, { pki, backend, probe });
   t.is((await nodeOf(second, 'w1'))?.status.state, 'unknown');
   await second.join('w1');
-  await becomes(second, 'w1', 'ready');
-  await becomes(second, 'w2', 'down');
+  await waitForState(second, 'w1', 'ready');
+  await waitForState(second, 'w2', 'down');
   t.pass();
 });
 
-test('a removed node is told, its certificate is refused, its tasks are orphaned', async (t) => {
+test('removing a node closes its session, revokes its certificate and orphans its tasks', async (t) => {
   const service = aService('web', { global: true });
-  const backend = await holding([
+  const backend = await backendWith([
     ['nodes', aNode('w1')],
     ['nodes', aNode('w2')],
     ['services', service],
@@ -168,7 +168,7 @@ test('a removed node is told, its certificate is refused, its tasks are orphaned
   ]);
   const manager = await TestManager.start(t, { pki, backend });
   const worker = await manager.join('w1');
-  await becomes(manager, 'w1', 'ready');
+  await waitForState(manager, 'w1', 'ready');
   await t.throwsAsync(manager.call('node.remove', { node: 'w1', force: false }), {
     message: /node w1 runs 1 tasks: drain it first, or use --force/,
   });
@@ -182,9 +182,9 @@ test('a removed node is told, its certificate is refused, its tasks are orphaned
   });
 });
 
-test('reports of earlier states and of tasks of other nodes are dropped', async (t) => {
+test('stale reports and reports on tasks of other nodes are dropped', async (t) => {
   const service = aService('web', { replicas: 2 });
-  const backend = await holding([
+  const backend = await backendWith([
     ['nodes', aNode('w1')],
     ['nodes', aNode('w2')],
     ['services', service],
@@ -206,9 +206,9 @@ test('reports of earlier states and of tasks of other nodes are dropped', async 
   t.is(await stateOf('other'), 'assigned');
 });
 
-test('the end of a task is on disk, its steps before are not', async (t) => {
+test('the final status of a task is persisted, earlier statuses are not', async (t) => {
   const service = aService('web');
-  const backend = await holding([
+  const backend = await backendWith([
     ['nodes', aNode('w1')],
     ['nodes', aNode('w2')],
     ['services', service],
@@ -232,7 +232,7 @@ test('the end of a task is on disk, its steps before are not', async (t) => {
   await until('the end on disk', 20_000, async () => (await onDisk()) === 'complete');
 });
 
-test('a gateway is released when the node says the network is gone, not while a task needs it', async (t) => {
+test('a gateway lease is released once the node reports the network gone and no task needs it', async (t) => {
   const network = aNetwork('a', { vni: 5000, subnet: '10.9.0.0/24' });
   const service = aService('web', { task: { networks: [{ network: 'a', aliases: [] }] } });
   const attachment = {
@@ -243,7 +243,7 @@ test('a gateway is released when the node says the network is gone, not while a 
     aliases: [],
   };
   const gateway = addressLeaseId(network.id, '10.9.0.2');
-  const backend = await holding([
+  const backend = await backendWith([
     ['nodes', aNode('w1')],
     ['networks', network],
     ['services', service],
@@ -267,9 +267,9 @@ test('a gateway is released when the node says the network is gone, not while a 
   t.pass();
 });
 
-test('calls reach the worker and its failures come back', async (t) => {
+test('calls reach the worker, and its errors reach the caller', async (t) => {
   const service = aService('web');
-  const backend = await holding([
+  const backend = await backendWith([
     ['nodes', aNode('w1')],
     ['nodes', aNode('w2')],
     ['services', service],
@@ -280,7 +280,7 @@ test('calls reach the worker and its failures come back', async (t) => {
   const away: unknown = await t.throwsAsync(manager.call('task.top', { ...ref, psArgs: 'aux' }));
   t.true(isAppError(away) && away.kind === 'unavailable');
   const worker = await manager.join('w1');
-  await becomes(manager, 'w1', 'ready');
+  await waitForState(manager, 'w1', 'ready');
   worker.answer = (call) => {
     if (call.name === 'top') return { titles: ['PID'], processes: [['1']] };
     throw new Error('container is paused');
@@ -297,9 +297,9 @@ test('calls reach the worker and its failures come back', async (t) => {
   t.is(error.message, 'cannot kill demo-web-1: container is paused');
 });
 
-test('addresses fenced by a dead node are free when it comes back with nothing of the past', async (t) => {
+test('fenced leases are released when their node returns without unknown tasks', async (t) => {
   const fenced = addressLeaseId('n1' as NetworkId, '10.9.0.7');
-  const backend = await holding([
+  const backend = await backendWith([
     ['leases', { id: fenced, holder: { kind: 'fenced', nodeId: 'w1' as NodeId } }],
     ['nodes', aNode('w1')],
   ]);
@@ -311,11 +311,11 @@ test('addresses fenced by a dead node are free when it comes back with nothing o
   await until('the lease is gone', 20_000, async () => !(await has()));
 });
 
-test('a volume that only a machine remembers goes back to that machine', async (t) => {
+test('a new volume is bound to the node that already holds its data', async (t) => {
   const manager = await TestManager.start(t, { pki });
   await manager.join('w1');
   await manager.join('w2', { volumes: ['data'] });
-  await becomes(manager, 'w2', 'ready');
+  await waitForState(manager, 'w2', 'ready');
   await manager.call('volume.create', aVolume('data').spec);
   await until('the volume has its node', 10_000, async () => {
     const [volume] = await manager.call('volume.list', {});
@@ -324,14 +324,14 @@ test('a volume that only a machine remembers goes back to that machine', async (
   t.pass();
 });
 
-test('a manager whose store was lost leaves the containers of nodes alone, and says what to do', async (t) => {
+test('a manager with a lost store refuses nodes that run tasks and says how to recover', async (t) => {
   const manager = await TestManager.start(t, { pki });
   const reports = [{ taskId: 't1' as TaskId, status: aStatus('running') }];
   const worker = await manager.join('w1', { reports });
   t.regex((await worker.ended).reason, /^the store is empty, but node w1 runs 1 tasks/);
   t.deepEqual(await manager.call('node.list', {}), []);
   t.true(manager.log.some((line) => line.includes('restore a backup with')));
-  // One that begins anew, or whose tasks have ended, is let in.
+  // A node whose tasks have all ended is admitted.
   await manager.join('w2', { reports: [{ taskId: 't2' as TaskId, status: aStatus('shutdown') }] });
-  await becomes(manager, 'w2', 'ready');
+  await waitForState(manager, 'w2', 'ready');
 });
