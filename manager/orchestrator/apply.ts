@@ -6,7 +6,7 @@ import type { NewId } from '../common/base/random.js';
 import type { Draft, Transaction } from '../store/store.js';
 import type { NewTask, TaskChange } from './change.js';
 
-/** Writes what was decided about one service, in the transaction in which it was decided. */
+/** Writes the changes decided for one service, in the same transaction as the decision. */
 export function apply(
   tx: Transaction,
   id: ServiceId,
@@ -31,7 +31,7 @@ function applyChange(tx: Transaction, id: ServiceId, change: TaskChange, newId: 
       return;
     case 'explain':
       patchTask(tx, change.taskId, (task) => ({
-        explanation: explained(task, change.summary, tx.now),
+        explanation: withSummary(task, change.summary, tx.now),
       }));
       return;
     case 'delete':
@@ -49,8 +49,8 @@ function applyChange(tx: Transaction, id: ServiceId, change: TaskChange, newId: 
     }
     case 'roll-back': {
       const service = tx.get('services', id);
-      const former = service && rolledBack(service, { now: tx.now, message: change.cause });
-      if (former !== undefined) tx.put('services', former);
+      const previous = service && rolledBack(service, { now: tx.now, message: change.cause });
+      if (previous !== undefined) tx.put('services', previous);
       return;
     }
     case 'remove-service':
@@ -85,7 +85,7 @@ function draftTask(
   };
 }
 
-/** A container that is taken over has its ports in it: they were chosen when it was made. */
+/** An adopted container keeps its ports, which were chosen when it was created. */
 function taskSpec(spec: TaskSpec, adopts: Task | undefined): TaskSpec {
   return adopts === undefined ? spec : { ...spec, ports: adopts.spec.ports };
 }
@@ -95,11 +95,13 @@ function patchTask(tx: Transaction, id: TaskId, patch: (task: Task) => Partial<T
   if (task !== undefined) tx.put('tasks', { ...task, ...patch(task) });
 }
 
-/** Keeps what the scheduler said behind the trouble, to be shown again when that is over. */
-function explained(task: Task, summary: string | undefined, at: number): Explanation {
+/**
+ * Keeps the placement explanation as reasons behind the new summary, and restores it afterwards.
+ */
+function withSummary(task: Task, summary: string | undefined, at: number): Explanation {
   const old = task.explanation ?? { placed: true, summary: '', reasons: [] };
-  const isTold = old.summary.startsWith('dependency ');
-  const placement = isTold ? old.reasons : [old.summary, ...old.reasons];
+  const isDependencyNote = old.summary.startsWith('dependency ');
+  const placement = isDependencyNote ? old.reasons : [old.summary, ...old.reasons];
   if (summary !== undefined) return { placed: old.placed, summary, reasons: placement, at };
   const [first = '', ...rest] = placement;
   return { placed: old.placed, summary: first, reasons: rest, at };
@@ -110,7 +112,7 @@ function forgetTask(tx: Transaction, id: TaskId, fence: boolean): void {
   if (task === undefined) return;
   for (const lease of tx.leasesOfTask(id)) {
     if (lease.holder.kind !== 'task' || lease.holder.taskId !== id) continue;
-    // A port is fenced by its node: nothing is placed there before it has come back and cleaned up.
+    // Ports need no fence: nothing is placed on the node before it has returned and cleaned up.
     if (fence && task.nodeId !== undefined && lease.id.startsWith('address/')) {
       tx.put('leases', { ...lease, holder: { kind: 'fenced', nodeId: task.nodeId } });
     } else {

@@ -2,20 +2,20 @@ import type { NodeId, TaskId } from '../common/model/ids.js';
 import type { UpdateStatus } from '../common/model/service.js';
 import type { Attempts, Task } from '../common/model/task.js';
 
-/** A task to be made in a slot of the service. */
+/** A task to create in a slot of the service. */
 export interface NewTask {
   readonly slot: number;
-  /** Bound to this node from the start. */
+  /** Node the task is bound to when it is created. */
   readonly nodeId?: NodeId;
-  /** The ended task on that node whose container it takes over. */
+  /** Ended task on that node whose container the new task takes over. */
   readonly adopts?: Task;
-  /** `ready` is prepared but not started: its dependencies are not met yet. */
+  /** `ready`: created but not started, since dependencies are not met or the service is held. */
   readonly desired: 'ready' | 'running';
   readonly notBefore?: number;
   readonly attempts?: Attempts;
 }
 
-/** One thing to write about a service, and why. Deciding makes these, apply.ts writes them. */
+/** One write about a service, with its cause. Decisions return changes; apply.ts writes them. */
 export type TaskChange =
   | { readonly kind: 'create'; readonly task: NewTask; readonly cause: string }
   | {
@@ -25,7 +25,7 @@ export type TaskChange =
       readonly desired: 'running' | 'shutdown' | 'remove';
       readonly cause: string;
     }
-  /** Forgets the record. `fence`: its node may still run it, so its addresses stay out of use. */
+  /** Deletes the record. `fence`: the node may still run the task, so its addresses stay leased. */
   | {
       readonly kind: 'delete';
       readonly taskId: TaskId;
@@ -33,7 +33,7 @@ export type TaskChange =
       readonly fence: boolean;
       readonly cause: string;
     }
-  /** Why a placed task does not start; undefined gives it its placement's explanation back. */
+  /** Sets why a placed task does not start; undefined restores the placement explanation. */
   | {
       readonly kind: 'explain';
       readonly taskId: TaskId;
@@ -42,24 +42,24 @@ export type TaskChange =
       readonly cause: string;
     }
   | { readonly kind: 'dependencies-met'; readonly cause: string }
-  /** How far a change of the service has come. */
+  /** Progress of an update. */
   | { readonly kind: 'update-status'; readonly status: UpdateStatus; readonly cause: string }
-  /** To the spec before; all else is decided anew after it. */
+  /** Restores the previous spec; the next decision starts from it. */
   | { readonly kind: 'roll-back'; readonly cause: string }
   | { readonly kind: 'remove-service'; readonly cause: string }
-  /** Nothing to write: look again at this time (ms since the epoch). */
+  /** Writes nothing: decide again at this time (ms since the epoch). */
   | { readonly kind: 'wait'; readonly until: number; readonly cause: string };
 
-/** One line an item, in the order given. */
+/** One line per change, in the given order. */
 export function describe(changes: readonly TaskChange[]): string {
   return changes.map(describeChange).join('\n');
 }
 
 function describeChange(change: TaskChange): string {
-  return `${what(change)}: ${change.cause}`;
+  return `${describeAction(change)}: ${change.cause}`;
 }
 
-function what(change: TaskChange): string {
+function describeAction(change: TaskChange): string {
   switch (change.kind) {
     case 'create':
       return describeNew(change.task);
@@ -68,13 +68,13 @@ function what(change: TaskChange): string {
     case 'delete':
       return `slot ${change.slot}: forget ${change.taskId}${change.fence ? ', fence' : ''}`;
     case 'explain':
-      return `slot ${change.slot}: ${change.taskId} ${change.summary === undefined ? 'explained no more' : 'explained'}`;
+      return `slot ${change.slot}: ${change.taskId} ${change.summary === undefined ? 'explanation cleared' : 'explained'}`;
     case 'dependencies-met':
       return 'dependencies met';
     case 'update-status':
       return `${change.status.kind} ${change.status.state}`;
     case 'roll-back':
-      return 'back to the spec before';
+      return 'roll back to the previous spec';
     case 'remove-service':
       return 'remove the service';
     case 'wait':

@@ -9,14 +9,17 @@ import type { Task } from '../common/model/task.js';
 import type { ServiceScene } from './scene.js';
 import { nodeNameOf, nodeOf } from './scene.js';
 
-/** Why a task has to leave the node it is on; undefined lets it stay. */
-export function leaveCause(task: Task, scene: ServiceScene): string | undefined {
-  const node = nodeOf(task, scene);
+/** Reason why a task must leave its node; undefined if it may stay. */
+export function leaveCause(task: Task, snapshot: ServiceScene): string | undefined {
+  const node = nodeOf(task, snapshot);
   if (node === undefined) return undefined;
-  return unfitCause(node, scene.service) ?? leaderCause(task, scene);
+  return unfitCause(node, snapshot.service) ?? leaderCause(task, snapshot);
 }
 
-/** Why nothing of the service may be on that node. A paused node keeps what it has. */
+/**
+ * Reason why a node is not eligible for the service; undefined if it is. Paused nodes keep their
+ * tasks.
+ */
 export function unfitCause(node: Node, service: Service): string | undefined {
   const { name, availability } = node.spec;
   if (availability === 'drain') return `${name} is drained`;
@@ -30,7 +33,7 @@ export function unfitCause(node: Node, service: Service): string | undefined {
   return undefined;
 }
 
-/** Those that can be read: the scheduler explains the others to the user. */
+/** Valid constraints only; the scheduler reports invalid ones to the user. */
 function constraintsOf(service: Service): readonly Constraint[] {
   return service.spec.task.placement.constraints.flatMap((text) => {
     try {
@@ -41,42 +44,43 @@ function constraintsOf(service: Service): readonly Constraint[] {
   });
 }
 
-/** Undefined while every leader it is tied to is still the one it was made with. */
-function leaderCause(task: Task, scene: ServiceScene): string | undefined {
-  for (const { tie, bySlot } of scene.leaders) {
+/** Reason why a follower must leave: a leader has moved, restarted or been recreated since. */
+function leaderCause(task: Task, snapshot: ServiceScene): string | undefined {
+  for (const { tie, bySlot } of snapshot.leaders) {
     const leader = bySlot.get(task.slot);
     if (leader?.nodeId === undefined) continue;
-    const whose = `${tie.service}.${task.slot}, whose ${describeTie(tie)} it shares,`;
-    if (leader.nodeId !== task.nodeId) return `${whose} is on ${nodeNameOf(leader, scene)}`;
-    if (needsLive(tie) ? isRestarted(leader, task) : isMadeAnew(leader, task)) {
-      return `${whose} was ${needsLive(tie) ? 'started again' : 'made anew'}`;
+    const subject = `${tie.service}.${task.slot}, whose ${describeTie(tie)} it shares,`;
+    if (leader.nodeId !== task.nodeId) return `${subject} is on ${nodeNameOf(leader, snapshot)}`;
+    if (needsLive(tie) ? isRestarted(leader, task) : isRecreated(leader, task)) {
+      return `${subject} was ${needsLive(tie) ? 'restarted' : 'recreated'}`;
     }
   }
   return undefined;
 }
 
 /**
- * Why a task that has ended has to be made again: its leader took it along when it ended, and is there
- * again. What ended before, or by itself and well, stays ended unless its leader is another container.
+ * Reason to recreate an ended task of a follower: its leader restarted after the task failed along
+ * with it, or was recreated. Undefined for a task that completed, unless the leader is a new
+ * container.
  */
-export function revivalCause(task: Task, scene: ServiceScene): string | undefined {
-  for (const { tie, bySlot } of scene.leaders) {
+export function revivalCause(task: Task, snapshot: ServiceScene): string | undefined {
+  for (const { tie, bySlot } of snapshot.leaders) {
     const leader = bySlot.get(task.slot);
     if (leader === undefined || !needsLive(tie) || isTerminal(leader.status.state)) continue;
-    const whose = `${tie.service}.${task.slot}, whose ${describeTie(tie)} it shares,`;
-    if (isMadeAnew(leader, task)) return `${whose} was made anew`;
-    const tookAlong = task.status.state === 'failed' && isRestarted(leader, task);
-    if (tookAlong) return `${whose} was started again`;
+    const subject = `${tie.service}.${task.slot}, whose ${describeTie(tie)} it shares,`;
+    if (isRecreated(leader, task)) return `${subject} was recreated`;
+    const failedWithLeader = task.status.state === 'failed' && isRestarted(leader, task);
+    if (failedWithLeader) return `${subject} was restarted`;
   }
   return undefined;
 }
 
-/** The namespace it holds is no longer anybody's. */
+/** Whether the leader started after the follower, which then holds a dead namespace. */
 function isRestarted(leader: Task, task: Task): boolean {
   const [leaderStart, start] = [leader.status.startedAt, task.status.startedAt];
   return leaderStart !== undefined && start !== undefined && leaderStart > start;
 }
 
-function isMadeAnew(leader: Task, task: Task): boolean {
+function isRecreated(leader: Task, task: Task): boolean {
   return leader.adopts === undefined && leader.createdAt > task.createdAt;
 }

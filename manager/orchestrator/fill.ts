@@ -11,22 +11,26 @@ import { afterEnd } from './restart.js';
 import type { ServiceScene, WantedSlot } from './scene.js';
 import { nodeOf } from './scene.js';
 
-/** What is to be done about one slot, and what an update has to know of it. */
+/** Changes to make in one slot, and its condition, which updates depend on. */
 export interface SlotPlan {
   readonly slot: WantedSlot;
   readonly changes: readonly TaskChange[];
   /**
-   * `steady`: filled, nothing to wait for. `changing`: on its way to being filled. `outdated`: filled by a
-   * task of an earlier spec, which the update may take out.
+   * `steady`: filled, nothing to wait for. `changing`: being filled. `outdated`: filled by a task
+   * of an earlier spec, which the update may stop.
    */
   readonly condition: 'steady' | 'changing' | 'outdated';
   readonly current: Task | undefined;
-  /** Whether anything else has been placed in it before. */
+  /** Whether an earlier task was placed in the slot. */
   readonly hasPast: boolean;
 }
 
-/** Decides about one slot. `tasks` are those of the slot, newest first. */
-export function planSlot(slot: WantedSlot, tasks: readonly Task[], scene: ServiceScene): SlotPlan {
+/** Decides about one slot. `tasks`: all tasks of the slot, newest first. */
+export function planSlot(
+  slot: WantedSlot,
+  tasks: readonly Task[],
+  snapshot: ServiceScene,
+): SlotPlan {
   const current = currentTask(tasks);
   const plan = (condition: SlotPlan['condition'], changes: readonly TaskChange[]): SlotPlan => ({
     slot,
@@ -36,119 +40,129 @@ export function planSlot(slot: WantedSlot, tasks: readonly Task[], scene: Servic
     hasPast: tasks.some((task) => task !== current && wasPlaced(task)),
   });
   if (current === undefined) {
-    const busy = tasks.some((task) => isLeaving(task) && isHeld(task, scene));
-    const changes = busy || !slot.mayFill ? [] : [fillEmpty(slot, tasks, scene)];
-    return plan(busy || (slot.mayFill && tasks.some(wasPlaced)) ? 'changing' : 'steady', changes);
+    const isDraining = tasks.some((task) => isLeaving(task) && isHeld(task, snapshot));
+    const changes = isDraining || !slot.mayFill ? [] : [fillEmpty(slot, tasks, snapshot)];
+    return plan(
+      isDraining || (slot.mayFill && tasks.some(wasPlaced)) ? 'changing' : 'steady',
+      changes,
+    );
   }
-  const older = retireOlder(current, tasks, scene);
+  const retirements = retireOlder(current, tasks, snapshot);
   const { state } = current.status;
   if (isTerminal(state)) {
-    const changes = afterEnding(slot, current, scene);
+    const changes = afterEnding(slot, current, snapshot);
     const condition = state === 'complete' && changes.length === 0 ? 'steady' : 'changing';
-    return plan(condition, [...older, ...changes]);
+    return plan(condition, [...retirements, ...changes]);
   }
   if (state === 'new' || state === 'pending') {
-    const anew = correctUnplaced(slot, current, scene);
+    const corrections = correctUnplaced(slot, current, snapshot);
     const interrupted = tasks.some(wasPlaced);
-    const changes = anew.length > 0 ? anew : openGate(current, scene);
-    return plan(interrupted ? 'changing' : 'steady', [...older, ...changes]);
+    const changes = corrections.length > 0 ? corrections : applyGate(current, snapshot);
+    return plan(interrupted ? 'changing' : 'steady', [...retirements, ...changes]);
   }
-  return planPlaced(slot, current, { scene, plan, older });
+  return planPlaced(slot, current, { snapshot, plan, retirements });
 }
 
 function planPlaced(
   slot: WantedSlot,
   current: Task,
   context: {
-    readonly scene: ServiceScene;
+    readonly snapshot: ServiceScene;
     readonly plan: (condition: SlotPlan['condition'], changes: readonly TaskChange[]) => SlotPlan;
-    readonly older: readonly TaskChange[];
+    readonly retirements: readonly TaskChange[];
   },
 ): SlotPlan {
-  const { scene, plan, older } = context;
-  if (isLost(nodeOf(current, scene))) {
-    // A global service has nowhere else to go: its task goes on when the node comes back.
-    if (slot.nodeId !== undefined) return plan('steady', older);
-    const cause = lossOf(current, scene);
-    return plan('changing', [...older, ...replaceNow(slot, current, scene, { cause })]);
+  const { snapshot, plan, retirements } = context;
+  if (isLost(nodeOf(current, snapshot))) {
+    // A global service cannot move: its task continues when the node returns.
+    if (slot.nodeId !== undefined) return plan('steady', retirements);
+    const cause = lossCause(current, snapshot);
+    return plan('changing', [...retirements, ...replaceNow(slot, current, snapshot, { cause })]);
   }
-  const cause = leaveCause(current, scene);
-  if (cause !== undefined) return plan('changing', [...older, shutDown(current, cause)]);
-  if (current.taskHash !== scene.service.taskHash) return plan('outdated', older);
-  const changes = [...older, ...openGate(current, scene)];
-  return plan(isAvailable(current) || isHeldReady(current, scene) ? 'steady' : 'changing', changes);
+  const cause = leaveCause(current, snapshot);
+  if (cause !== undefined) return plan('changing', [...retirements, shutDown(current, cause)]);
+  if (current.taskHash !== snapshot.service.taskHash) return plan('outdated', retirements);
+  const changes = [...retirements, ...applyGate(current, snapshot)];
+  return plan(
+    isAvailable(current) || isHeldReady(current, snapshot) ? 'steady' : 'changing',
+    changes,
+  );
 }
 
-/** As far as it is to come for now: an update goes on with the next. */
-function isHeldReady(task: Task, scene: ServiceScene): boolean {
-  return scene.service.spec.held === true && task.status.state === 'ready';
+/** A held task is done when it is `ready`: updates continue with the next slot. */
+function isHeldReady(task: Task, snapshot: ServiceScene): boolean {
+  return snapshot.service.spec.held === true && task.status.state === 'ready';
 }
 
-function lossOf(task: Task, scene: ServiceScene): string {
-  const node = nodeOf(task, scene);
+function lossCause(task: Task, snapshot: ServiceScene): string {
+  const node = nodeOf(task, snapshot);
   return node === undefined ? 'its node was removed' : `${node.spec.name} is down`;
 }
 
-/** Stop-first: asked for only when the end of what was there is confirmed. */
-function fillEmpty(slot: WantedSlot, tasks: readonly Task[], scene: ServiceScene): TaskChange {
+/** Fills an empty slot; called once the end of the previous task is confirmed (stop-first). */
+function fillEmpty(slot: WantedSlot, tasks: readonly Task[], snapshot: ServiceScene): TaskChange {
   const [last] = tasks;
-  if (last !== undefined && isAdoptable(last, scene)) {
-    return create(slot, scene, { cause: 'started again', adopts: last });
+  if (last !== undefined && isAdoptable(last, snapshot)) {
+    return create(slot, snapshot, { cause: 'restarted', adopts: last });
   }
-  return create(slot, scene, { cause: 'the slot is empty' });
+  return create(slot, snapshot, { cause: 'the slot is empty' });
 }
 
-/** Still on a node that could run it. */
-function isHeld(task: Task, scene: ServiceScene): boolean {
-  return isAssigned(task.status.state) && !isLost(nodeOf(task, scene));
+/** Whether the task is assigned to a node that is not lost. */
+function isHeld(task: Task, snapshot: ServiceScene): boolean {
+  return isAssigned(task.status.state) && !isLost(nodeOf(task, snapshot));
 }
 
-/** Its slot was emptied on purpose, its container is kept, and it would be made just the same again. */
-function isAdoptable(task: Task, scene: ServiceScene): boolean {
+/** Whether a new task may adopt this one's container: stopped on purpose, kept and up to date. */
+function isAdoptable(task: Task, snapshot: ServiceScene): boolean {
   const { state, containerId } = task.status;
-  const node = nodeOf(task, scene);
+  const node = nodeOf(task, snapshot);
   if (node === undefined || isLost(node) || node.spec.availability !== 'active') return false;
   return (
     task.desired === 'shutdown' &&
     (state === 'shutdown' || state === 'complete' || state === 'failed') &&
     containerId !== undefined &&
-    task.taskHash === scene.service.taskHash &&
+    task.taskHash === snapshot.service.taskHash &&
     !isTied(task.spec.container) &&
-    unfitCause(node, scene.service) === undefined
+    unfitCause(node, snapshot.service) === undefined
   );
 }
 
 /**
- * Start-first: the one before goes when the new one stands. Otherwise a slot has two only when the spec
- * stopped asking for start-first in the middle of it: then the older goes at once.
+ * Retires older tasks of a slot. Start-first: once the new task is available. Without start-first,
+ * two tasks exist only if the order was changed during an update; then the older ones go at once.
  */
 function retireOlder(
   current: Task,
   tasks: readonly Task[],
-  scene: ServiceScene,
+  snapshot: ServiceScene,
 ): readonly TaskChange[] {
-  const isThere = isAvailable(current) || current.status.state === 'complete';
+  const isReplaced = isAvailable(current) || current.status.state === 'complete';
   return tasks
     .filter((task) => task !== current && isWanted(task))
-    .filter((task) => isThere || !mayOverlap(scene) || !isHeld(task, scene))
+    .filter((task) => isReplaced || !mayOverlap(snapshot) || !isHeld(task, snapshot))
     .map((task) => retire(task, 'the slot has a newer task'));
 }
 
-function mayOverlap(scene: ServiceScene): boolean {
-  return updateConfigOf(scene.service)?.order === 'start-first';
+function mayOverlap(snapshot: ServiceScene): boolean {
+  return updateConfigOf(snapshot.service)?.order === 'start-first';
 }
 
-function afterEnding(slot: WantedSlot, current: Task, scene: ServiceScene): readonly TaskChange[] {
-  if (current.taskHash !== scene.service.taskHash) {
+function afterEnding(
+  slot: WantedSlot,
+  current: Task,
+  snapshot: ServiceScene,
+): readonly TaskChange[] {
+  if (current.taskHash !== snapshot.service.taskHash) {
     return slot.mayFill
-      ? replaceNow(slot, current, scene, { cause: 'the service was changed' })
+      ? replaceNow(slot, current, snapshot, { cause: 'the service was changed' })
       : [];
   }
-  const revival = revivalCause(current, scene);
+  const revival = revivalCause(current, snapshot);
   if (revival !== undefined && slot.mayFill) {
-    return replaceNow(slot, current, scene, { cause: revival });
+    return replaceNow(slot, current, snapshot, { cause: revival });
   }
-  const verdict = afterEnd(current, scene.service.spec.task.restart, scene.now);
+  const verdict = afterEnd(current, snapshot.service.spec.task.restart, snapshot.now);
   switch (verdict.kind) {
     case 'keep':
       return [];
@@ -156,82 +170,88 @@ function afterEnding(slot: WantedSlot, current: Task, scene: ServiceScene): read
       return [{ kind: 'wait', until: verdict.until, cause: verdict.cause }];
     case 'replace': {
       const { kind: _kind, ...rest } = verdict;
-      return slot.mayFill ? replaceNow(slot, current, scene, rest) : [];
+      return slot.mayFill ? replaceNow(slot, current, snapshot, rest) : [];
     }
   }
 }
 
-/** A task that has no node yet is made anew when it would be placed by what holds no more. */
+/** Recreates a task without a node if its spec, placement or preset node is out of date. */
 function correctUnplaced(
   slot: WantedSlot,
   current: Task,
-  scene: ServiceScene,
+  snapshot: ServiceScene,
 ): readonly TaskChange[] {
-  const cause = outOfDateCause(slot, current, scene);
+  const cause = outOfDateCause(slot, current, snapshot);
   if (cause === undefined) return [];
-  return replaceNow(slot, current, scene, { cause });
+  return replaceNow(slot, current, snapshot, { cause });
 }
 
-function outOfDateCause(slot: WantedSlot, current: Task, scene: ServiceScene): string | undefined {
-  const { service } = scene;
+function outOfDateCause(
+  slot: WantedSlot,
+  current: Task,
+  snapshot: ServiceScene,
+): string | undefined {
+  const { service } = snapshot;
   const { placement } = service.spec.task;
   if (current.taskHash !== service.taskHash) return 'the service was changed';
-  if (!isSame(current.spec.placement, placement)) return 'its placement was changed';
+  if (!isSamePlacement(current.spec.placement, placement)) return 'its placement was changed';
   if (slot.nodeId !== undefined || current.nodeId === undefined) return undefined;
-  const node = nodeOf(current, scene);
-  if (node === undefined || isLost(node)) return lossOf(current, scene);
+  const node = nodeOf(current, snapshot);
+  if (node === undefined || isLost(node)) return lossCause(current, snapshot);
   return unfitCause(node, service);
 }
 
-function isSame(a: Placement, b: Placement): boolean {
+function isSamePlacement(a: Placement, b: Placement): boolean {
   return a === b || canonicalJson(a) === canonicalJson(b);
 }
 
 /**
- * A slot in which something has been before is one short when it waits for a node; one that never was
- * filled is not: a replica too many for the cluster must not hold up updates of the others.
+ * Whether the task was ever placed. A slot that had a task counts as missing while it waits for a
+ * node; a slot never filled does not, so that a replica without room does not block updates of the
+ * others.
  */
 function wasPlaced(task: Task): boolean {
   const { state } = task.status;
   return state !== 'new' && state !== 'pending' && task.desired !== 'remove';
 }
 
-function openGate(current: Task, scene: ServiceScene): readonly TaskChange[] {
+function applyGate(current: Task, snapshot: ServiceScene): readonly TaskChange[] {
   if (current.desired !== 'ready') return [];
-  const { open, trouble } = scene.gate;
+  const { open, trouble } = snapshot.gate;
   const { id: taskId, slot } = current;
-  const told = current.explanation?.summary;
+  const shownSummary = current.explanation?.summary;
   if (open) {
     const cause = 'its dependencies are met';
     const start = { kind: 'desire', taskId, slot, desired: 'running', cause } as const;
-    const wasTold = told?.startsWith('dependency ') === true;
-    return wasTold
+    const hadTrouble = shownSummary?.startsWith('dependency ') === true;
+    return hadTrouble
       ? [{ kind: 'explain', taskId, slot, summary: undefined, cause }, start]
       : [start];
   }
-  // Before it has a node the explanation is the scheduler's.
-  if (trouble === undefined || trouble === told || !isAssigned(current.status.state)) return [];
+  // Until a task has a node, the scheduler owns its explanation.
+  if (trouble === undefined || trouble === shownSummary || !isAssigned(current.status.state))
+    return [];
   return [{ kind: 'explain', taskId, slot, summary: trouble, cause: trouble }];
 }
 
 /**
- * Ends what is there, which is dead or on a node that is, and fills the slot in the same breath; unless
- * another task of it still runs.
+ * Retires a dead, lost or unplaced task and fills its slot in the same transaction, unless another
+ * task of the slot still runs.
  */
 function replaceNow(
   slot: WantedSlot,
   current: Task,
-  scene: ServiceScene,
-  how: { readonly cause: string } & Pick<NewTask, 'attempts' | 'notBefore'>,
+  snapshot: ServiceScene,
+  options: { readonly cause: string } & Pick<NewTask, 'attempts' | 'notBefore'>,
 ): readonly TaskChange[] {
-  const isAlone = !scene.tasks.some(
-    (task) => task.slot === current.slot && task !== current && isHeld(task, scene),
+  const isAlone = !snapshot.tasks.some(
+    (task) => task.slot === current.slot && task !== current && isHeld(task, snapshot),
   );
-  const mayFill = slot.mayFill && (isAlone || mayOverlap(scene));
-  return [retire(current, how.cause), ...(mayFill ? [create(slot, scene, how)] : [])];
+  const mayFill = slot.mayFill && (isAlone || mayOverlap(snapshot));
+  return [retire(current, options.cause), ...(mayFill ? [create(slot, snapshot, options)] : [])];
 }
 
-/** Shuts it down; what has no node yet is forgotten. */
+/** Shuts a task down, or deletes it if it has no node yet. */
 export function retire(task: Task, cause: string): TaskChange {
   const { state } = task.status;
   return state === 'new' || state === 'pending' ? forget(task, cause) : shutDown(task, cause);
@@ -247,10 +267,10 @@ export function forget(task: Task, cause: string, fence = false): TaskChange {
 
 export function create(
   slot: WantedSlot,
-  scene: ServiceScene,
-  how: { readonly cause: string } & Partial<NewTask>,
+  snapshot: ServiceScene,
+  request: { readonly cause: string } & Partial<NewTask>,
 ): TaskChange {
-  const { cause, ...options } = how;
+  const { cause, ...options } = request;
   const nodeId = options.adopts?.nodeId ?? slot.nodeId;
   return {
     kind: 'create',
@@ -258,7 +278,7 @@ export function create(
       ...options,
       slot: slot.slot,
       ...(nodeId === undefined ? {} : { nodeId }),
-      desired: scene.gate.open ? 'running' : 'ready',
+      desired: snapshot.gate.open ? 'running' : 'ready',
     },
     cause,
   };

@@ -3,10 +3,10 @@ import { currentTask, tasksBySlot } from '../store/slots.js';
 import type { Task } from '../common/model/task.js';
 import { isTerminal } from '../common/model/task-state.js';
 
-/** Whether a service's tasks may start: held back by a user, or by what it depends on. */
+/** Whether a service's tasks may start: closed by `--no-start` or by unmet dependencies. */
 export interface Gate {
   readonly open: boolean;
-  /** Why it will not open by waiting: `dependency db failed: exit 1`. */
+  /** Why waiting will not open it: `dependency db failed: exit 1`. */
   readonly trouble?: string;
 }
 
@@ -21,8 +21,9 @@ type Verdict =
   | { readonly kind: 'failed'; readonly reason: string };
 
 /**
- * Holds `depends_on` against what is there: every replica of a dependency counts. Once satisfied it is
- * never asked again. `find` gives a service of the same project by its Compose key.
+ * Evaluates `depends_on` against the current tasks; every replica of a dependency counts.
+ * Dependencies met once are not checked again. `find` returns a service of the same project by its
+ * Compose key.
  */
 export function gateOf(service: Service, find: (key: string) => DependencyState | undefined): Gate {
   if (service.spec.held === true) return { open: false };
@@ -55,7 +56,7 @@ function judge(dependency: Dependency, state: DependencyState | undefined): Verd
   return met ? { kind: 'met' } : { kind: 'waiting' };
 }
 
-/** `required: false`: started without it when it cannot be had. */
+/** `required: false`: a failed dependency counts as met. */
 function orMet(dependency: Dependency, verdict: Verdict): Verdict {
   return dependency.required ? verdict : { kind: 'met' };
 }
@@ -64,9 +65,11 @@ function slotsOf(state: DependencyState): readonly (Task | undefined)[] {
   const slots = tasksBySlot(state.tasks);
   const { mode } = state.service.spec;
   if (mode.kind === 'replicated') {
-    return Array.from({ length: mode.replicas }, (_, at) => currentTask(slots.get(at + 1) ?? []));
+    return Array.from({ length: mode.replicas }, (_, index) =>
+      currentTask(slots.get(index + 1) ?? []),
+    );
   }
-  // Nothing there yet is not the same as nothing wanted.
+  // A global service without tasks has not started yet: wait for it.
   const current = [...slots.values()].map((tasks) => currentTask(tasks));
   return current.length === 0 ? [undefined] : current;
 }
@@ -85,7 +88,7 @@ function judgeTask(dependency: Dependency, task: Task | undefined, service: Serv
 
 function judgeHealth(task: Task, service: Service): Verdict {
   const { state, health } = task.status;
-  if (endedForGood(task, service)) return { kind: 'failed', reason: howItEnded(task) };
+  if (hasEndedForGood(task, service)) return { kind: 'failed', reason: endReason(task) };
   if (state !== 'running') return { kind: 'waiting' };
   if (health === undefined) return { kind: 'failed', reason: 'has no health check' };
   if (health === 'unhealthy') return { kind: 'failed', reason: 'is unhealthy' };
@@ -94,8 +97,8 @@ function judgeHealth(task: Task, service: Service): Verdict {
 
 function judgeCompletion(task: Task, service: Service): Verdict {
   if (task.status.state === 'complete') return { kind: 'met' };
-  return endedForGood(task, service)
-    ? { kind: 'failed', reason: howItEnded(task) }
+  return hasEndedForGood(task, service)
+    ? { kind: 'failed', reason: endReason(task) }
     : { kind: 'waiting' };
 }
 
@@ -105,8 +108,8 @@ function hasStarted(task: Task): boolean {
   return isTerminal(state) && (startedAt !== undefined || exitCode !== undefined);
 }
 
-/** Ran, ended, and nobody starts it again: neither its engine (it would still count as running) nor we. */
-function endedForGood(task: Task, service: Service): boolean {
+/** Whether a task ran, ended and is restarted neither by its engine nor by the orchestrator. */
+function hasEndedForGood(task: Task, service: Service): boolean {
   const { state } = task.status;
   if (state !== 'complete' && state !== 'failed') return false;
   if (!hasStarted(task)) return false;
@@ -116,7 +119,7 @@ function endedForGood(task: Task, service: Service): boolean {
   return restart.maxAttempts > 0 && (task.attempts?.restarted ?? 0) >= restart.maxAttempts;
 }
 
-function howItEnded(task: Task): string {
+function endReason(task: Task): string {
   const { exitCode, error, message } = task.status;
   if (exitCode !== undefined) return `failed: exit ${exitCode}`;
   return `failed: ${error ?? message}`;

@@ -5,25 +5,31 @@ import { unfitCause } from './enforce.js';
 import { reconcileSlots } from './replicated.js';
 import type { Leader, ServiceScene, WantedSlot } from './scene.js';
 
-/** Brings a global service to one task on each node that suits it. */
-export function reconcileGlobal(scene: ServiceScene): readonly TaskChange[] {
-  return reconcileSlots(globalSlots(scene), scene, 'its node is not for this service');
+/** Decides how to bring a global service to one task on each eligible node. */
+export function reconcileGlobal(snapshot: ServiceScene): readonly TaskChange[] {
+  return reconcileSlots(
+    globalSlots(snapshot),
+    snapshot,
+    'its node is not eligible for this service',
+  );
 }
 
-/** A node keeps its slot number as long as a task is there that has it; a new one gets the lowest free. */
-function globalSlots(scene: ServiceScene): readonly WantedSlot[] {
+/**
+ * Keeps a node's slot number while a task with it exists; a new node gets the lowest free number.
+ */
+function globalSlots(snapshot: ServiceScene): readonly WantedSlot[] {
   const slotOf = new Map<NodeId, number>();
   const taken = new Set<number>();
-  const [leader] = scene.leaders;
-  if (leader !== undefined) return followedSlots(leader, scene);
-  for (const task of scene.tasks) {
+  const [leader] = snapshot.leaders;
+  if (leader !== undefined) return followedSlots(leader, snapshot);
+  for (const task of snapshot.tasks) {
     taken.add(task.slot);
     if (task.nodeId !== undefined && !slotOf.has(task.nodeId)) slotOf.set(task.nodeId, task.slot);
   }
   const slots: WantedSlot[] = [];
   let next = 1;
-  for (const node of [...scene.nodes.values()].sort(byName)) {
-    if (unfitCause(node, scene.service) !== undefined) continue;
+  for (const node of [...snapshot.nodes.values()].sort(byName)) {
+    if (unfitCause(node, snapshot.service) !== undefined) continue;
     const mayFill = node.status.state === 'ready' && node.spec.availability === 'active';
     let slot = slotOf.get(node.id);
     if (slot === undefined && !mayFill) continue;
@@ -36,12 +42,12 @@ function globalSlots(scene: ServiceScene): readonly WantedSlot[] {
   return slots.sort((a, b) => a.slot - b.slot);
 }
 
-/** A follower has the slot that its leader has on each node. */
-function followedSlots(leader: Leader, scene: ServiceScene): readonly WantedSlot[] {
+/** A follower uses its leader's slot on each node. */
+function followedSlots(leader: Leader, snapshot: ServiceScene): readonly WantedSlot[] {
   return [...leader.bySlot.values()]
     .flatMap(({ slot, nodeId }) => {
-      const node = nodeId === undefined ? undefined : scene.nodes.get(nodeId);
-      if (node === undefined || unfitCause(node, scene.service) !== undefined) return [];
+      const node = nodeId === undefined ? undefined : snapshot.nodes.get(nodeId);
+      if (node === undefined || unfitCause(node, snapshot.service) !== undefined) return [];
       const mayFill = node.status.state === 'ready' && node.spec.availability === 'active';
       return [{ slot, nodeId: node.id, mayFill }];
     })

@@ -11,7 +11,7 @@ import type { DependencyState } from './gate.js';
 import { gateOf } from './gate.js';
 import type { Leader, ServiceScene } from './scene.js';
 
-/** What deciding about a service needs, out of the store. Undefined: there is no such service. */
+/** Reads the snapshot of one service from the store; undefined if the service does not exist. */
 export function lookAt(
   view: StoreView,
   id: ServiceId,
@@ -26,14 +26,19 @@ export function lookAt(
     ...context,
     gate: gateOf(service, find),
     leaders: leadersOf(service, find),
-    ...wayBack(view, service),
+    ...rollbackBlocker(view, service),
   };
 }
 
-function wayBack(view: StoreView, { previousSpec }: Service): Pick<ServiceScene, 'noWayBack'> {
+function rollbackBlocker(
+  view: StoreView,
+  { previousSpec }: Service,
+): Pick<ServiceScene, 'noWayBack'> {
   if (previousSpec === undefined) return {};
-  const gone = missingReference(view, previousSpec);
-  return gone === undefined ? {} : { noWayBack: `${gone.kind} ${gone.name} is gone` };
+  const missing = missingReference(view, previousSpec);
+  return missing === undefined
+    ? {}
+    : { noWayBack: `${missing.kind} ${missing.name} no longer exists` };
 }
 
 export function nodesById(view: StoreView): ReadonlyMap<NodeId, Node> {
@@ -62,7 +67,7 @@ function leadersOf(
   });
 }
 
-/** Networks marked for removal that nothing uses any more, on any node that can be asked. */
+/** Networks marked for removal that no service, task or gateway of a live node uses. */
 export function emptyNetworks(view: StoreView): readonly NetworkId[] {
   const removing = view.list('networks').filter((network) => network.removing);
   if (removing.length === 0) return [];

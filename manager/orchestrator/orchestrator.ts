@@ -24,15 +24,18 @@ export interface OrchestratorOptions {
   readonly newId: NewId;
 }
 
-const fullLookMs = 5 * 60_000;
+const fullResyncMs = 5 * 60_000;
 
-/** Keeps every service's slots filled. Wakes for the services that a commit concerns, and for due waits. */
+/**
+ * Keeps the slots of every service filled. Wakes for services affected by a commit and for due
+ * waits.
+ */
 export class Orchestrator {
   readonly #options: OrchestratorOptions;
   readonly #loop: Loop;
   #dirty = new Set<ServiceId>();
   #networksDirty = true;
-  readonly #alarms = new Map<ServiceId, () => void>();
+  readonly #wakeups = new Map<ServiceId, () => void>();
   #unwatch: (() => void) | undefined;
 
   constructor(options: OrchestratorOptions) {
@@ -43,7 +46,7 @@ export class Orchestrator {
       clock,
       log,
       full: {
-        everyMs: fullLookMs,
+        everyMs: fullResyncMs,
         mark: () => {
           this.#markAll();
         },
@@ -54,14 +57,14 @@ export class Orchestrator {
 
   start(): void {
     this.#unwatch = this.#options.store.watch((commit) => {
-      this.#note(commit);
+      this.#onCommit(commit);
     });
     this.#loop.start();
   }
 
   async stop(): Promise<void> {
     this.#unwatch?.();
-    for (const cancel of this.#alarms.values()) cancel();
+    for (const cancel of this.#wakeups.values()) cancel();
     await this.#loop.stop();
   }
 
@@ -74,14 +77,14 @@ export class Orchestrator {
     const { store, clock } = this.#options;
     const ids = [...this.#dirty];
     this.#dirty = new Set();
-    const networks = this.#networksDirty && emptyNetworks(store.view).length > 0;
+    const hasEmptyNetworks = this.#networksDirty && emptyNetworks(store.view).length > 0;
     this.#networksDirty = false;
     const context = { nodes: nodesById(store.view), now: clock.now() };
-    const busy = ids.filter((id) => this.#decide(store.view, id, context).some(isWrite));
-    if (busy.length === 0 && !networks) return;
+    const changed = ids.filter((id) => this.#decide(store.view, id, context).some(isWrite));
+    if (changed.length === 0 && !hasEmptyNetworks) return;
     try {
       await store.update('orchestrator', (tx) => {
-        this.#write(tx, busy);
+        this.#write(tx, changed);
       });
     } catch (error) {
       for (const id of ids) this.#dirty.add(id);
@@ -90,7 +93,7 @@ export class Orchestrator {
     }
   }
 
-  /** Decides anew inside the transaction: what other writers did meanwhile is seen there. */
+  /** Decides again inside the transaction, where concurrent writes are visible. */
   #write(tx: Transaction, ids: readonly ServiceId[]): void {
     const { newId } = this.#options;
     const context = { nodes: nodesById(tx), now: tx.now };
@@ -102,42 +105,42 @@ export class Orchestrator {
   }
 
   #decide(view: StoreView, id: ServiceId, context: Context): readonly TaskChange[] {
-    const scene = lookAt(view, id, context);
+    const snapshot = lookAt(view, id, context);
     let changes: readonly TaskChange[] = [];
     try {
-      changes = scene === undefined ? [] : reconcile(scene);
+      changes = snapshot === undefined ? [] : reconcile(snapshot);
     } catch (error) {
-      // One service that cannot be decided must not hold up all others.
-      this.#options.log.error(`orchestrator: service ${id}: ${messageOf(error)}`);
+      // An error in one service must not block the others.
+      this.#options.log.error(`orchestrator: cannot reconcile service ${id}: ${messageOf(error)}`);
     }
-    this.#setAlarm(id, changes, context.now);
+    this.#scheduleWakeup(id, changes, context.now);
     return changes;
   }
 
-  #setAlarm(id: ServiceId, changes: readonly TaskChange[], now: number): void {
-    this.#alarms.get(id)?.();
-    this.#alarms.delete(id);
+  #scheduleWakeup(id: ServiceId, changes: readonly TaskChange[], now: number): void {
+    this.#wakeups.get(id)?.();
+    this.#wakeups.delete(id);
     const due = changes.flatMap((change) => (change.kind === 'wait' ? [change.until] : []));
     if (due.length === 0) return;
     const cancel = this.#options.clock.after(Math.max(1, Math.min(...due) - now), () => {
-      this.#alarms.delete(id);
+      this.#wakeups.delete(id);
       this.#dirty.add(id);
       this.#loop.poke();
     });
-    this.#alarms.set(id, cancel);
+    this.#wakeups.set(id, cancel);
   }
 
-  #note(commit: Commit): void {
+  #onCommit(commit: Commit): void {
     for (const change of commit.changes) {
       switch (change.table) {
         case 'services':
-          this.#noteService(change.after ?? change.before);
+          this.#onServiceChange(change.after ?? change.before);
           break;
         case 'tasks':
-          this.#noteTask(change.before, change.after);
+          this.#onTaskChange(change.before, change.after);
           break;
         case 'nodes':
-          this.#noteNode(change.before, change.after);
+          this.#onNodeChange(change.before, change.after);
           break;
         case 'networks':
           this.#networksDirty = true;
@@ -152,16 +155,16 @@ export class Orchestrator {
     if (this.#dirty.size > 0 || this.#networksDirty) this.#loop.poke();
   }
 
-  #noteService(service: Service | undefined): void {
+  #onServiceChange(service: Service | undefined): void {
     if (service === undefined) return;
     this.#dirty.add(service.id);
     this.#networksDirty = true;
     this.#markDependents(service.spec.project, service.spec.service);
   }
 
-  #noteTask(before: Task | undefined, after: Task | undefined): void {
+  #onTaskChange(before: Task | undefined, after: Task | undefined): void {
     const task = after ?? before;
-    if (task === undefined || isSameForUs(before, after)) return;
+    if (task === undefined || isUnchangedTask(before, after)) return;
     this.#dirty.add(task.serviceId);
     if (after === undefined) this.#networksDirty = true;
     this.#markDependents(task.project, task.service);
@@ -171,20 +174,20 @@ export class Orchestrator {
     for (const { id, spec, dependenciesMet } of this.#options.store.view.servicesOfProject(
       project,
     )) {
-      const shares = tiesOf(spec.task.container).some((tie) => tie.service === key);
-      const waits = !dependenciesMet && spec.dependsOn.some((each) => each.service === key);
-      if (shares || waits) this.#dirty.add(id);
+      const isFollower = tiesOf(spec.task.container).some((tie) => tie.service === key);
+      const isDependent = !dependenciesMet && spec.dependsOn.some((each) => each.service === key);
+      if (isFollower || isDependent) this.#dirty.add(id);
     }
   }
 
-  #noteNode(before: Node | undefined, after: Node | undefined): void {
+  #onNodeChange(before: Node | undefined, after: Node | undefined): void {
     const node = after ?? before;
     if (node === undefined) return;
-    const same =
+    const isUnchanged =
       before?.spec === after?.spec &&
       before?.description === after?.description &&
       before?.status.state === after?.status.state;
-    if (same) return;
+    if (isUnchanged) return;
     const { view } = this.#options.store;
     for (const task of view.tasksOfNode(node.id)) this.#dirty.add(task.serviceId);
     for (const { id, spec } of view.list('services')) {
@@ -198,7 +201,7 @@ function isWrite(change: TaskChange): boolean {
   return change.kind !== 'wait';
 }
 
-function isSameForUs(before: Task | undefined, after: Task | undefined): boolean {
+function isUnchangedTask(before: Task | undefined, after: Task | undefined): boolean {
   if (before === undefined || after === undefined) return false;
   return (
     before.status.state === after.status.state &&

@@ -4,12 +4,12 @@ import { reconcileReplicated, removeService } from './replicated.js';
 import type { ServiceScene } from './scene.js';
 
 /**
- * What has to be written for a service to become what its spec says. Pure; writing it and asking again
- * gives nothing more but waits.
+ * Returns the changes that bring a service to its spec. Pure and idempotent: after the changes are
+ * written, the next call returns only waits.
  */
-export function reconcile(scene: ServiceScene): readonly TaskChange[] {
-  if (scene.service.removing) return removeService(scene);
-  return scene.service.spec.mode.kind === 'global'
-    ? reconcileGlobal(scene)
-    : reconcileReplicated(scene);
+export function reconcile(snapshot: ServiceScene): readonly TaskChange[] {
+  if (snapshot.service.removing) return removeService(snapshot);
+  return snapshot.service.spec.mode.kind === 'global'
+    ? reconcileGlobal(snapshot)
+    : reconcileReplicated(snapshot);
 }

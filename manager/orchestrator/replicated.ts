@@ -7,66 +7,73 @@ import type { ServiceScene, WantedSlot } from './scene.js';
 import { nextUpdates } from './update.js';
 import { watchUpdate } from './watch-update.js';
 
-/** Brings a replicated service's slots 1..N to be filled, by tasks of its present spec. */
-export function reconcileReplicated(scene: ServiceScene): readonly TaskChange[] {
-  const { mode } = scene.service.spec;
+/** Decides how to fill slots 1..N of a replicated service with tasks of the current spec. */
+export function reconcileReplicated(snapshot: ServiceScene): readonly TaskChange[] {
+  const { mode } = snapshot.service.spec;
   const replicas = mode.kind === 'replicated' ? mode.replicas : 0;
-  const slots = Array.from({ length: replicas }, (_, at) => ({ slot: at + 1, mayFill: true }));
-  return reconcileSlots(slots, scene, `${replicas} replicas are wanted`);
+  const slots = Array.from({ length: replicas }, (_, index) => ({
+    slot: index + 1,
+    mayFill: true,
+  }));
+  return reconcileSlots(slots, snapshot, `the service is scaled to ${replicas}`);
 }
 
-/** What both kinds of services have in common once it is known which slots they are to have. */
+/** Reconciles the given slots; shared by replicated and global services. */
 export function reconcileSlots(
   slots: readonly WantedSlot[],
-  scene: ServiceScene,
+  snapshot: ServiceScene,
   surplusCause: string,
 ): readonly TaskChange[] {
   const wanted = new Set(slots.map(({ slot }) => slot));
-  const changes = scene.service.spec.halted ? halt(scene, wanted) : fill(slots, scene);
+  const changes = snapshot.service.spec.halted
+    ? halt(snapshot, wanted)
+    : fillSlots(slots, snapshot);
   const ending = new Set(
     changes.flatMap((change) => (change.kind === 'desire' ? [change.taskId] : [])),
   );
-  const reaped = reap(scene, wanted, { ending, surplusCause });
-  const forgotten = new Set(
+  const reaped = reap(snapshot, wanted, { ending, surplusCause });
+  const deleted = new Set(
     reaped.flatMap((change) => (change.kind === 'delete' ? [change.taskId] : [])),
   );
   return [
     ...reaped,
-    ...changes.filter((change) => change.kind !== 'desire' || !forgotten.has(change.taskId)),
+    ...changes.filter((change) => change.kind !== 'desire' || !deleted.has(change.taskId)),
   ];
 }
 
-function fill(slots: readonly WantedSlot[], scene: ServiceScene): readonly TaskChange[] {
-  const tasks = tasksBySlot(scene.tasks);
-  const plans: SlotPlan[] = slots.map((slot) => planSlot(slot, tasks.get(slot.slot) ?? [], scene));
-  const update = watchUpdate(plans, scene);
+function fillSlots(slots: readonly WantedSlot[], snapshot: ServiceScene): readonly TaskChange[] {
+  const tasks = tasksBySlot(snapshot.tasks);
+  const plans: SlotPlan[] = slots.map((slot) =>
+    planSlot(slot, tasks.get(slot.slot) ?? [], snapshot),
+  );
+  const update = watchUpdate(plans, snapshot);
   if (update.kind === 'go-back') return update.changes;
   return [
-    ...met(scene),
+    ...meetDependencies(snapshot),
     ...plans.flatMap((plan) => plan.changes),
     ...update.changes,
-    ...(update.kind === 'hold' ? [] : nextUpdates(plans, scene, update.tolerated)),
+    ...(update.kind === 'hold' ? [] : nextUpdates(plans, snapshot, update.tolerated)),
   ];
 }
 
-/** Removal: tasks first, then the service. */
-export function removeService(scene: ServiceScene): readonly TaskChange[] {
+/** Removes all tasks, then the service. */
+export function removeService(snapshot: ServiceScene): readonly TaskChange[] {
   const cause = 'the service is removed';
-  const changes = scene.tasks.flatMap((task) => dismiss(task, scene, cause));
-  const forgotten = changes.filter((change) => change.kind === 'delete').length;
-  if (forgotten < scene.tasks.length) return changes;
-  return [...changes, { kind: 'remove-service', cause: 'none of its tasks is left' }];
+  const changes = snapshot.tasks.flatMap((task) => dismiss(task, snapshot, cause));
+  const deleted = changes.filter((change) => change.kind === 'delete').length;
+  if (deleted < snapshot.tasks.length) return changes;
+  return [...changes, { kind: 'remove-service', cause: 'it has no tasks left' }];
 }
 
-/** `stop`: every slot's task is shut down and kept, for `start` to take over. */
-function halt(scene: ServiceScene, wanted: ReadonlySet<number>): readonly TaskChange[] {
+/** `stop`: shuts down the task of every slot; its container is kept for `start` to adopt. */
+function halt(snapshot: ServiceScene, wanted: ReadonlySet<number>): readonly TaskChange[] {
   const cause = 'the service is stopped';
-  return scene.tasks
+  return snapshot.tasks
     .filter((task) => wanted.has(task.slot) && isWanted(task))
     .map((task) => retire(task, cause));
 }
 
-function met(scene: ServiceScene): readonly TaskChange[] {
-  if (scene.service.dependenciesMet || !scene.gate.open) return [];
-  return [{ kind: 'dependencies-met', cause: 'every dependency is as wanted' }];
+function meetDependencies(snapshot: ServiceScene): readonly TaskChange[] {
+  if (snapshot.service.dependenciesMet || !snapshot.gate.open) return [];
+  return [{ kind: 'dependencies-met', cause: 'every dependency is satisfied' }];
 }

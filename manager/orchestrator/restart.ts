@@ -2,28 +2,29 @@ import type { RestartPolicy } from '../common/model/service.js';
 import { wasRefused } from '../store/slots.js';
 import type { Attempts, Task } from '../common/model/task.js';
 
-/** What becomes of a slot whose task ended though it was wanted. */
+/** Decision about a slot whose task ended although it is wanted. */
 export type RestartVerdict =
-  /** Stays as it is: done, or given up. */
+  /** The slot stays as it is: complete, or out of attempts. */
   | { readonly kind: 'keep' }
-  /** Looked at again at that time. */
+  /** Decide again at `until`, ms since the epoch. */
   | { readonly kind: 'wait'; readonly until: number; readonly cause: string }
   | {
       readonly kind: 'replace';
       readonly attempts: Attempts;
-      /** The new task is made now and started then. */
+      /** The new task is created now and started at this time, ms since the epoch. */
       readonly notBefore?: number;
       readonly cause: string;
     };
 
-const refusedFirstMs = 1_000;
-const refusedMaxMs = 60_000;
+const initialBackoffMs = 1_000;
+const maxBackoffMs = 60_000;
 const clockToleranceMs = 5_000;
 
 /**
- * What a node refused is tried again for ever, with a growing delay and elsewhere if possible. What ran and
- * ended is the engine's business unless the service has a restart policy of the orchestrator's. Times are
- * the leader's: `updatedAt` is when the end was written.
+ * Decides about an ended task. Rejected tasks are retried forever with exponential back-off (1 to
+ * 60 s), on another node if possible. Tasks that ran and ended are left to the engine's restart
+ * policy, unless the service has a `deploy.restart_policy`. Uses the leader's clock: `updatedAt` is
+ * when the end was written.
  */
 export function afterEnd(
   task: Task,
@@ -35,13 +36,13 @@ export function afterEnd(
   if (state === 'orphaned') {
     return { kind: 'replace', attempts, cause: 'its node was removed' };
   }
-  // A shutdown that nobody here asked for is treated like a refusal: it must not lead to a busy loop.
+  // An unrequested shutdown backs off like a rejection, to avoid a busy loop.
   if (wasRefused(task) || state === 'shutdown') return afterRefusal(task, attempts, now);
   return policy === undefined ? { kind: 'keep' } : afterRun(task, policy, { attempts, now });
 }
 
 function afterRefusal(task: Task, attempts: Attempts, now: number): RestartVerdict {
-  const delayMs = Math.min(refusedMaxMs, refusedFirstMs * 2 ** Math.min(attempts.refused, 30));
+  const delayMs = Math.min(maxBackoffMs, initialBackoffMs * 2 ** Math.min(attempts.refused, 30));
   const until = task.updatedAt + delayMs;
   const cause = `${task.status.state}: ${task.status.error ?? task.status.message}`;
   if (until > now && !isInFuture(task, now)) return { kind: 'wait', until, cause };
@@ -68,12 +69,14 @@ function afterRun(
   };
 }
 
-/** Its end was written before the leader's clock was set back: a delay from then on would last as long. */
+/**
+ * Whether the leader's clock was set back after the end was written, which would prolong the delay.
+ */
 function isInFuture({ updatedAt }: Task, now: number): boolean {
   return updatedAt > now + clockToleranceMs;
 }
 
-/** A run of the whole window counts as a success, after which attempts are counted anew. */
+/** Whether the task ran for the whole `window`, which resets the attempts. */
 function ranLongEnough(task: Task, policy: RestartPolicy): boolean {
   const { at, startedAt } = task.status;
   return policy.windowMs > 0 && startedAt !== undefined && at - startedAt >= policy.windowMs;

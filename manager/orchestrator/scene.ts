@@ -5,40 +5,42 @@ import type { Service } from '../common/model/service.js';
 import type { Task } from '../common/model/task.js';
 import type { Gate } from './gate.js';
 
-/** All that deciding about one service looks at: one moment of the store. */
+/** Input of the decisions about one service: a consistent snapshot of the store. */
 export interface ServiceScene {
   readonly service: Service;
-  /** All of its tasks, those that ended too. */
+  /** All tasks of the service, including ended ones. */
   readonly tasks: readonly Task[];
   readonly nodes: ReadonlyMap<NodeId, Node>;
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly gate: Gate;
-  /** Why its spec before cannot be gone back to: what of it is there no more. */
+  /** Why a rollback is impossible: the object of the previous spec that no longer exists. */
   readonly noWayBack?: string;
-  /** For a service that is tied to others: what fills each slot of those. */
+  /** Services this one shares namespaces or volumes with; empty for most services. */
   readonly leaders: readonly Leader[];
 }
 
-/** A service that this one is tied to. */
+/**
+ * A service that this one shares a namespace or volumes with, and its current task of each slot.
+ */
 export interface Leader {
   readonly tie: Tie;
   readonly bySlot: ReadonlyMap<number, Task>;
 }
 
-/** A slot that the service is to have. */
+/** A slot that the service should have. */
 export interface WantedSlot {
   readonly slot: number;
-  /** A global service's slot belongs to a node. */
+  /** Node of the slot; only for global services. */
   readonly nodeId?: NodeId;
-  /** False keeps what is there but puts nothing new in: the node is down or paused. */
+  /** False keeps the current task but creates no new one: the node is down or paused. */
   readonly mayFill: boolean;
 }
 
-export function nodeOf(task: Task, scene: ServiceScene): Node | undefined {
-  return task.nodeId === undefined ? undefined : scene.nodes.get(task.nodeId);
+export function nodeOf(task: Task, snapshot: ServiceScene): Node | undefined {
+  return task.nodeId === undefined ? undefined : snapshot.nodes.get(task.nodeId);
 }
 
-export function nodeNameOf(task: Task, scene: ServiceScene): string {
-  return nodeOf(task, scene)?.spec.name ?? task.nodeId ?? 'no node';
+export function nodeNameOf(task: Task, snapshot: ServiceScene): string {
+  return nodeOf(task, snapshot)?.spec.name ?? task.nodeId ?? 'no node';
 }

@@ -7,91 +7,96 @@ import { create, shutDown } from './fill.js';
 import type { ServiceScene } from './scene.js';
 import { nodeOf } from './scene.js';
 
-type Config = Pick<UpdateConfig, 'parallelism' | 'delayMs' | 'order' | 'failureAction'>;
+type UpdateSettings = Pick<UpdateConfig, 'parallelism' | 'delayMs' | 'order' | 'failureAction'>;
 
-const oneAtATime: Config = {
+const oneAtATime: UpdateSettings = {
   parallelism: 1,
   delayMs: 0,
   order: 'stop-first',
   failureAction: 'pause',
 };
 
-/** How long a node's word that it is back precedes what it says of its tasks, at most. */
+/** Maximum delay between a node's return and its task reports, ms. */
 const reportMs = 2_000;
 
 /**
- * The next step of bringing outdated slots up to date. What does not serve anyway is taken out at once;
- * of what serves, only as many as may be missing, and the next only when the one before serves again. So
- * a change that does not come up stops after the first batch and the rest goes on as it was. `tolerated` are
- * slots that have failed and are not waited for.
+ * Decides the next step of a rolling update. Outdated tasks that are not available are replaced at
+ * once; available ones in batches of `parallelism`, each batch after the one before is available. A
+ * change that never becomes available therefore stops after the first batch and leaves the other
+ * slots as they are. `tolerated`: failed slots that are not waited for.
  */
 export function nextUpdates(
   plans: readonly SlotPlan[],
-  scene: ServiceScene,
+  snapshot: ServiceScene,
   tolerated: ReadonlySet<number>,
 ): readonly TaskChange[] {
   const outdated = plans.filter((plan) => plan.condition === 'outdated');
   if (outdated.length === 0) return [];
-  const config = updateConfigOf(scene.service) ?? oneAtATime;
-  const unheard = outdated.flatMap((plan) => unheardUntil(plan, scene) ?? []);
-  const idle = outdated.filter((plan) => isIdle(plan, scene));
-  const serving = outdated.filter((plan) => !idle.includes(plan));
-  const mayMiss = config.parallelism === 0 ? Infinity : config.parallelism;
+  const config = updateConfigOf(snapshot.service) ?? oneAtATime;
+  const reportDeadlines = outdated.flatMap((plan) => reportDeadline(plan, snapshot) ?? []);
+  const unavailable = outdated.filter((plan) => isUnavailable(plan, snapshot));
+  const available = outdated.filter((plan) => !unavailable.includes(plan));
+  const maxMissing = config.parallelism === 0 ? Infinity : config.parallelism;
   const missing = countMissing(plans, config, tolerated);
-  const batch = serving.slice(0, Math.max(0, mayMiss - missing));
-  // What starts again and again would put off the next for ever.
+  const batch = available.slice(0, Math.max(0, maxMissing - missing));
+  // A task that keeps restarting would postpone the next batch forever.
   const awaited = plans.filter(({ slot }) => !tolerated.has(slot.slot));
-  const pause = batch.length === 0 ? undefined : pauseUntil(awaited, config, scene);
+  const pausedUntil = batch.length === 0 ? undefined : pauseUntil(awaited, config, snapshot);
   return [
-    ...idle.flatMap((plan) => takeOut(plan, 'stop-first', scene)),
-    ...(pause === undefined ? batch.flatMap((plan) => takeOut(plan, config.order, scene)) : []),
-    ...(pause === undefined ? [] : [waitUntil(pause, 'delay between updates')]),
-    ...(unheard.length === 0 ? [] : [waitUntil(Math.max(...unheard), 'nodes report')]),
+    ...unavailable.flatMap((plan) => replaceTask(plan, 'stop-first', snapshot)),
+    ...(pausedUntil === undefined
+      ? batch.flatMap((plan) => replaceTask(plan, config.order, snapshot))
+      : []),
+    ...(pausedUntil === undefined ? [] : [waitUntil(pausedUntil, 'delay between updates')]),
+    ...(reportDeadlines.length === 0
+      ? []
+      : [waitUntil(Math.max(...reportDeadlines), 'waiting for nodes to report')]),
   ];
 }
 
 /**
- * Known not to serve. Right after a change of leader nothing is known yet: what has not been heard of
- * counts as serving, or else an update would take out everything at once.
+ * Whether a slot is known not to be available. Tasks that have not been reported since a leader
+ * change count as available: otherwise an update would stop all of them at once.
  */
-function isIdle(plan: SlotPlan, scene: ServiceScene): boolean {
+function isUnavailable(plan: SlotPlan, snapshot: ServiceScene): boolean {
   const { current } = plan;
   if (current === undefined || isAvailable(current)) return false;
   return (
-    nodeOf(current, scene)?.status.state === 'ready' && unheardUntil(plan, scene) === undefined
+    nodeOf(current, snapshot)?.status.state === 'ready' &&
+    reportDeadline(plan, snapshot) === undefined
   );
 }
 
-function unheardUntil(plan: SlotPlan, scene: ServiceScene): number | undefined {
+function reportDeadline(plan: SlotPlan, snapshot: ServiceScene): number | undefined {
   const { current } = plan;
-  const node = current === undefined ? undefined : nodeOf(current, scene);
+  const node = current === undefined ? undefined : nodeOf(current, snapshot);
   if (node?.status.state !== 'ready' || current?.status.state !== 'assigned') return undefined;
   const until = node.status.since + reportMs;
-  return until > scene.now ? until : undefined;
+  return until > snapshot.now ? until : undefined;
 }
 
 /**
- * Slots that do not serve for the time being. One that waits for a node while another, new one has got a
- * place is no loss: with more replicas than the cluster has room for they take turns, and the update of the
- * others goes on.
+ * Counts the slots that are not available at the moment. A slot that waits for a node is offset by
+ * a new slot that has just been placed: if the cluster lacks room for all replicas they take turns,
+ * and the update continues.
  */
 function countMissing(
   plans: readonly SlotPlan[],
-  config: Config,
+  config: UpdateSettings,
   tolerated: ReadonlySet<number>,
 ): number {
   const changing = plans.filter(
     (plan) => isMissing(plan, config) && !tolerated.has(plan.slot.slot),
   );
   const waiting = changing.filter(({ current }) => current?.status.state === 'pending').length;
-  const newcomers = plans.filter(
+  const newlyPlaced = plans.filter(
     ({ condition, current, hasPast }) =>
       condition === 'steady' && !hasPast && current !== undefined && isAvailable(current),
   ).length;
-  return changing.length - Math.min(waiting, newcomers);
+  return changing.length - Math.min(waiting, newlyPlaced);
 }
 
-function isMissing(plan: SlotPlan, config: Config): boolean {
+function isMissing(plan: SlotPlan, config: UpdateSettings): boolean {
   if (plan.condition !== 'changing') return false;
   const state = plan.current?.status.state;
   const failed = state === 'failed' || state === 'rejected';
@@ -100,27 +105,27 @@ function isMissing(plan: SlotPlan, config: Config): boolean {
 
 function pauseUntil(
   plans: readonly SlotPlan[],
-  config: Config,
-  scene: ServiceScene,
+  config: UpdateSettings,
+  snapshot: ServiceScene,
 ): number | undefined {
   if (config.delayMs === 0) return undefined;
   const done = plans
     .flatMap(({ condition, current }) => (condition === 'steady' ? (current ?? []) : []))
-    .filter((task) => task.taskHash === scene.service.taskHash)
-    .map((task) => Math.min(task.status.at, scene.now) + config.delayMs);
+    .filter((task) => task.taskHash === snapshot.service.taskHash)
+    .map((task) => Math.min(task.status.at, snapshot.now) + config.delayMs);
   const until = Math.max(0, ...done);
-  return until > scene.now ? until : undefined;
+  return until > snapshot.now ? until : undefined;
 }
 
-function takeOut(
+function replaceTask(
   plan: SlotPlan,
   order: UpdateConfig['order'],
-  scene: ServiceScene,
+  snapshot: ServiceScene,
 ): readonly TaskChange[] {
   const cause = 'the service was changed';
   if (plan.current === undefined) return [];
   if (order === 'stop-first') return [shutDown(plan.current, cause)];
-  return plan.slot.mayFill ? [create(plan.slot, scene, { cause })] : [];
+  return plan.slot.mayFill ? [create(plan.slot, snapshot, { cause })] : [];
 }
 
 function waitUntil(until: number, cause: string): TaskChange {

@@ -9,99 +9,103 @@ import { afterEnd } from './restart.js';
 import type { ServiceScene } from './scene.js';
 import { nodeNameOf, nodeOf } from './scene.js';
 
-/** How the change of a service stands, and what of it may go on. */
+/** State of a service's update, and whether it may continue. */
 export interface UpdateVerdict {
   readonly changes: readonly TaskChange[];
-  /** `go-back`: the spec is another one next, what was decided for this one is void. */
+  /** `go-back`: the spec is rolled back, other decisions for the current spec are void. */
   readonly kind: 'go-on' | 'hold' | 'go-back';
-  /** Slots that failed and are not waited for. */
+  /** Failed slots that are not waited for. */
   readonly tolerated: ReadonlySet<number>;
 }
 
-const nobody: ReadonlySet<number> = new Set();
+const noSlots: ReadonlySet<number> = new Set();
 
 /**
- * Keeps account of a change of what runs in a service's tasks, from the first outdated one until every new one
- * has stood for `monitor`. Slots that fail meanwhile are counted once; more of them than `max_failure_ratio`
- * of all pause the change or lead back to the spec before. Without `update_config` nothing is paused: the
- * change waits where it fails, and goes on when that comes up.
+ * Tracks an update, from the first outdated task until every new task has run for `monitor`. Each
+ * slot that fails meanwhile counts once; if the failed slots exceed `max_failure_ratio`, the update
+ * is paused or rolled back. Without `update_config` nothing is paused: the update waits for a
+ * failed slot and continues once it is available.
  */
-export function watchUpdate(plans: readonly SlotPlan[], scene: ServiceScene): UpdateVerdict {
-  const known = updateOf(scene.service);
-  if (known?.state === 'paused') return { kind: 'hold', changes: [], tolerated: nobody };
-  if (known?.state === 'running') return judge(plans, scene, { known, status: known });
-  if (!isBehind(plans, scene, known)) return goOn([], nobody);
-  return judge(plans, scene, { known: undefined, status: begun(scene, known) });
+export function watchUpdate(plans: readonly SlotPlan[], snapshot: ServiceScene): UpdateVerdict {
+  const known = updateOf(snapshot.service);
+  if (known?.state === 'paused') return { kind: 'hold', changes: [], tolerated: noSlots };
+  if (known?.state === 'running') return judge(plans, snapshot, { known, status: known });
+  if (!isOutdated(plans, snapshot, known)) return goOn([], noSlots);
+  return judge(plans, snapshot, { known: undefined, status: startStatus(snapshot, known) });
 }
 
-/** `known` is what the store has of the account, `status` what it goes on from. */
+/** `known`: update status in the store. `status`: status to continue from. */
 function judge(
   plans: readonly SlotPlan[],
-  scene: ServiceScene,
+  snapshot: ServiceScene,
   { known, status }: { readonly known: UpdateStatus | undefined; readonly status: UpdateStatus },
 ): UpdateVerdict {
-  const config = updateConfigOf(scene.service);
-  const failures = failuresOf(plans, scene, { status, monitorMs: config?.monitorMs ?? 0 });
+  const config = updateConfigOf(snapshot.service);
+  const failures = failuresOf(plans, snapshot, { status, monitorMs: config?.monitorMs ?? 0 });
   const failed = [...new Set([...status.failed, ...failures.keys()])].sort((a, b) => a - b);
   const next = { ...status, failed };
-  const why = describeFailures(failures, status);
+  const reason = describeFailures(failures, status);
   if (config !== undefined && isTooMany(failed, plans, config)) {
-    return failing(next, { config, scene, why });
+    return stopUpdate(next, { config, snapshot, reason });
   }
-  const tolerated = config === undefined ? nobody : new Set(failed);
-  if (known === undefined || !isThrough(plans, scene, tolerated)) {
-    return goOn(noted(known, next, why), tolerated);
+  const tolerated = config === undefined ? noSlots : new Set(failed);
+  if (known === undefined || !isComplete(plans, snapshot, tolerated)) {
+    return goOn(writeIfChanged(known, next, reason), tolerated);
   }
-  const until = watchedUntil(plans, scene, { since: status.startedAt, config, failed });
-  if (until > scene.now) return goOn([...noted(known, next, why), watchAgain(until)], tolerated);
-  const message = failed.length === 0 ? status.message : why;
-  const completed = { ...next, state: 'completed', endedAt: scene.now, message } as const;
-  return goOn([said(completed, 'every slot is as wanted')], tolerated);
+  const until = monitoredUntil(plans, snapshot, { since: status.startedAt, config, failed });
+  if (until > snapshot.now)
+    return goOn([...writeIfChanged(known, next, reason), waitForMonitor(until)], tolerated);
+  const message = failed.length === 0 ? status.message : reason;
+  const completed = { ...next, state: 'completed', endedAt: snapshot.now, message } as const;
+  return goOn([writeStatus(completed, 'every slot is up to date')], tolerated);
 }
 
 function goOn(changes: readonly TaskChange[], tolerated: ReadonlySet<number>): UpdateVerdict {
   return { kind: 'go-on', changes, tolerated };
 }
 
-function said(status: UpdateStatus, cause: string): TaskChange {
+function writeStatus(status: UpdateStatus, cause: string): TaskChange {
   return { kind: 'update-status', status, cause };
 }
 
-function watchAgain(until: number): TaskChange {
-  return { kind: 'wait', until, cause: 'new tasks are watched' };
+function waitForMonitor(until: number): TaskChange {
+  return { kind: 'wait', until, cause: 'monitoring new tasks' };
 }
 
-/** Written when it says more than what is known. */
-function noted(
+/** Returns a status write if the number of failed slots changed or the update is new. */
+function writeIfChanged(
   known: UpdateStatus | undefined,
   next: UpdateStatus,
-  why: string,
+  reason: string,
 ): readonly TaskChange[] {
   if (known?.failed.length === next.failed.length) return [];
-  const cause = known === undefined ? 'the service was changed' : why;
-  return [said(next, cause)];
+  const cause = known === undefined ? 'the service was changed' : reason;
+  return [writeStatus(next, cause)];
 }
 
-/** Something of it runs, or is to run, by another spec. */
-function isBehind(
+/** Whether a task runs, or is to run, with another spec. */
+function isOutdated(
   plans: readonly SlotPlan[],
-  scene: ServiceScene,
+  snapshot: ServiceScene,
   known: UpdateStatus | undefined,
 ): boolean {
-  const { taskHash } = scene.service;
+  const { taskHash } = snapshot.service;
   const isStale = (task: Task | undefined): boolean =>
     task !== undefined && task.taskHash !== taskHash;
   if (plans.some(({ condition, current }) => condition !== 'steady' && isStale(current))) {
     return true;
   }
-  // What is still on its way out shows that a change has begun; after its end it is only late.
+  // A stale task still shutting down starts an update; after an update it is only a straggler.
   return (
     known === undefined &&
-    scene.tasks.some((task) => isStale(task) && !isTerminal(task.status.state))
+    snapshot.tasks.some((task) => isStale(task) && !isTerminal(task.status.state))
   );
 }
 
-function begun({ service, now }: ServiceScene, known: UpdateStatus | undefined): UpdateStatus {
+function startStatus(
+  { service, now }: ServiceScene,
+  known: UpdateStatus | undefined,
+): UpdateStatus {
   return {
     kind: known?.kind ?? 'change',
     state: 'running',
@@ -121,86 +125,104 @@ function isTooMany(
   return failed.length > config.maxFailureRatio * plans.length;
 }
 
-function failing(
+function stopUpdate(
   status: UpdateStatus,
-  how: { readonly config: UpdateConfig; readonly scene: ServiceScene; readonly why: string },
+  options: {
+    readonly config: UpdateConfig;
+    readonly snapshot: ServiceScene;
+    readonly reason: string;
+  },
 ): UpdateVerdict {
-  const { config, scene, why } = how;
-  const back = config.failureAction === 'rollback' && status.kind === 'change';
-  if (back && scene.service.previousSpec !== undefined && scene.noWayBack === undefined) {
-    return { kind: 'go-back', changes: [{ kind: 'roll-back', cause: why }], tolerated: nobody };
+  const { config, snapshot, reason } = options;
+  const isRollback = config.failureAction === 'rollback' && status.kind === 'change';
+  if (
+    isRollback &&
+    snapshot.service.previousSpec !== undefined &&
+    snapshot.noWayBack === undefined
+  ) {
+    return { kind: 'go-back', changes: [{ kind: 'roll-back', cause: reason }], tolerated: noSlots };
   }
-  const noWay = back ? `; no way back: ${scene.noWayBack ?? 'there is no spec before'}` : '';
-  const paused = { ...status, state: 'paused', endedAt: scene.now, message: why + noWay } as const;
-  return { kind: 'hold', changes: [said(paused, why)], tolerated: nobody };
+  const blocker = isRollback
+    ? `; cannot roll back: ${snapshot.noWayBack ?? 'there is no previous spec'}`
+    : '';
+  const paused = {
+    ...status,
+    state: 'paused',
+    endedAt: snapshot.now,
+    message: reason + blocker,
+  } as const;
+  return { kind: 'hold', changes: [writeStatus(paused, reason)], tolerated: noSlots };
 }
 
-/** Whether each slot has what it is to have, as far as it is waited for. */
-function isThrough(
+/** Whether every slot is up to date, except tolerated ones. */
+function isComplete(
   plans: readonly SlotPlan[],
-  scene: ServiceScene,
+  snapshot: ServiceScene,
   tolerated: ReadonlySet<number>,
 ): boolean {
   return plans.every(({ slot, condition, current }) => {
-    if (current !== undefined && current.taskHash !== scene.service.taskHash) return false;
+    if (current !== undefined && current.taskHash !== snapshot.service.taskHash) return false;
     return condition === 'steady' || tolerated.has(slot.slot);
   });
 }
 
 /**
- * Until when the last of the new tasks is watched. From the leader's last news of it: nodes' clocks differ,
- * and what was restarted is watched anew.
+ * End of the monitoring of the last new task, ms. Counted from the leader's last write of the task:
+ * node clocks differ, and a restarted task is monitored again.
  */
-function watchedUntil(
+function monitoredUntil(
   plans: readonly SlotPlan[],
-  scene: ServiceScene,
-  how: {
+  snapshot: ServiceScene,
+  options: {
     readonly since: number;
     readonly config: UpdateConfig | undefined;
     readonly failed: readonly number[];
   },
 ): number {
-  const { since, config, failed } = how;
+  const { since, config, failed } = options;
   const ends = plans.flatMap(({ slot, current }) => {
     const isNew = current?.status.state === 'running' && current.createdAt >= since;
     return isNew && !failed.includes(slot.slot) ? [current.updatedAt] : [];
   });
-  return Math.min(scene.now, Math.max(0, ...ends)) + (config?.monitorMs ?? 0);
+  return Math.min(snapshot.now, Math.max(0, ...ends)) + (config?.monitorMs ?? 0);
 }
 
-/** The slots in which a task of this change has failed, each with that task. */
+/** Slots in which a task of this update failed, each with a description of the failure. */
 function failuresOf(
   plans: readonly SlotPlan[],
-  scene: ServiceScene,
-  how: { readonly status: UpdateStatus; readonly monitorMs: number },
+  snapshot: ServiceScene,
+  options: { readonly status: UpdateStatus; readonly monitorMs: number },
 ): ReadonlyMap<number, string> {
   const wanted = new Set(plans.map(({ slot }) => slot.slot));
   const found = new Map<number, string>();
-  for (const task of scene.tasks) {
-    if (!wanted.has(task.slot) || task.taskHash !== scene.service.taskHash) continue;
-    if (task.createdAt < how.status.startedAt) continue;
-    const reason = failureOf(task, scene, how.monitorMs);
+  for (const task of snapshot.tasks) {
+    if (!wanted.has(task.slot) || task.taskHash !== snapshot.service.taskHash) continue;
+    if (task.createdAt < options.status.startedAt) continue;
+    const reason = failureOf(task, snapshot, options.monitorMs);
     if (reason === undefined) continue;
-    const node = nodeOf(task, scene) === undefined ? '' : ` on ${nodeNameOf(task, scene)}`;
+    const node = nodeOf(task, snapshot) === undefined ? '' : ` on ${nodeNameOf(task, snapshot)}`;
     found.set(task.slot, `${task.service}.${task.slot}${node}: ${reason}`);
   }
   return found;
 }
 
-/** Why a new task counts as failed; undefined while it does well, or when it did long enough and is made again. */
-function failureOf(task: Task, scene: ServiceScene, monitorMs: number): string | undefined {
+/**
+ * Why a new task counts as failed; undefined if it runs well, or ran past `monitor` and is
+ * restarted.
+ */
+function failureOf(task: Task, snapshot: ServiceScene, monitorMs: number): string | undefined {
   const { state, at, startedAt, exitCode, error, message } = task.status;
   if (wasRefused(task)) return error ?? message;
-  if (state === 'running') return troubleOf(task, monitorMs);
+  if (state === 'running') return runningFailure(task, monitorMs);
   if (state !== 'failed') return undefined;
   const ranMs = startedAt === undefined ? 0 : at - startedAt;
-  const { restart } = scene.service.spec.task;
-  if (ranMs > monitorMs && afterEnd(task, restart, scene.now).kind !== 'keep') return undefined;
+  const { restart } = snapshot.service.spec.task;
+  if (ranMs > monitorMs && afterEnd(task, restart, snapshot.now).kind !== 'keep') return undefined;
   return exitCode === undefined ? (error ?? message) : `exit ${exitCode}`;
 }
 
-/** Of one that runs, if only for the moment. */
-function troubleOf({ status }: Task, monitorMs: number): string | undefined {
+/** Failure of a running task: unhealthy, or restarted by its engine within `monitor`. */
+function runningFailure({ status }: Task, monitorMs: number): string | undefined {
   const { at, startedAt, health, restarts = 0 } = status;
   if (health === 'unhealthy') return 'is unhealthy';
   const restarted = restarts > 0 && startedAt !== undefined && startedAt - at <= monitorMs;

@@ -27,7 +27,7 @@ async function until(store: ClusterStore, done: () => boolean): Promise<void> {
   });
 }
 
-test('30 tasks go from a new service to assigned in a handful of commits', async (t) => {
+test('30 tasks of a new service are assigned in a handful of commits', async (t) => {
   const log = silentLogger;
   const store = await openStore({ backend: new MemoryBackend(), clock: systemClock, log });
   const commits: Commit[] = [];

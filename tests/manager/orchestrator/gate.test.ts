@@ -115,7 +115,7 @@ for (const [name, input, expected] of cases) {
   });
 }
 
-test('a dependency that is not there is told, unless it is not required', (t) => {
+test('a missing dependency is reported unless it is optional', (t) => {
   const depends = (required: boolean): Service =>
     aService('web', {
       dependsOn: [{ service: 'db', condition: 'service_started', required, restart: false }],
@@ -133,7 +133,7 @@ test('a dependency that is not there is told, unless it is not required', (t) =>
   );
 });
 
-test('dependencies are asked for once only', (t) => {
+test('dependencies met once are not checked again', (t) => {
   const service = aService('web', {
     dependsOn: [{ service: 'db', condition: 'service_started', required: true, restart: false }],
     dependenciesMet: true,
@@ -144,7 +144,7 @@ test('dependencies are asked for once only', (t) => {
   );
 });
 
-test('a replica of an earlier spec does not count', (t) => {
+test('a replica of an earlier spec does not satisfy a dependency', (t) => {
   const service = aService('web', {
     dependsOn: [{ service: 'db', condition: 'service_started', required: true, restart: false }],
   });
@@ -156,7 +156,7 @@ test('a replica of an earlier spec does not count', (t) => {
   );
 });
 
-test('a service that is not to be started waits, whatever it depends on; nobody waits for it', (t) => {
+test('a held service waits regardless of its dependencies and fails its dependents', (t) => {
   const held = aService('db', { held: true });
   t.deepEqual(
     gateOf(held, () => undefined),

@@ -19,7 +19,7 @@ function plan(nodes: readonly Node[], tasks: readonly Task[] = []): string {
 const one = (options: NodeOptions): readonly Node[] => [aNode('node-1', options)];
 const running = aTask(service, 1, { node: 'node-1' });
 
-test('every node that suits gets one task, bound to it', (t) => {
+test('every eligible node gets one task that is bound to it', (t) => {
   const nodes = [
     aNode('node-2'),
     aNode('node-1'),
@@ -38,13 +38,13 @@ test('every node that suits gets one task, bound to it', (t) => {
   );
 });
 
-test('a node that joins gets the lowest free slot, the others keep theirs', (t) => {
+test('a new node gets the lowest free slot and the others keep theirs', (t) => {
   const nodes = [aNode('a'), aNode('node-1'), aNode('node-2')];
   const tasks = [aTask(service, 1, { node: 'node-2' }), aTask(service, 3, { node: 'node-1' })];
   t.is(plan(nodes, tasks), 'slot 2: new task, running, on a: the slot is empty');
 });
 
-test('on a dead, silent or paused node the task stays, for the node to come back', (t) => {
+test('a task stays on a down, unknown or paused node until the node returns', (t) => {
   for (const options of [
     { state: 'down' },
     { state: 'unknown' },
@@ -54,28 +54,28 @@ test('on a dead, silent or paused node the task stays, for the node to come back
   }
 });
 
-test('a node that is drained or no longer suits is left', (t) => {
+test('a task leaves a node that is drained or no longer eligible', (t) => {
   t.is(
     plan(one({ availability: 'drain' }), [running]),
-    'slot 1: agent.1 to remove: its node is not for this service',
+    'slot 1: agent.1 to remove: its node is not eligible for this service',
   );
   t.is(
     plan(one({ labels: { skip: 'yes' } }), [running]),
-    'slot 1: agent.1 to remove: its node is not for this service',
+    'slot 1: agent.1 to remove: its node is not eligible for this service',
   );
 });
 
-test('a removed node’s task is forgotten', (t) => {
+test('the task of a removed node is deleted', (t) => {
   t.is(
     plan([aNode('node-2')], [running]),
     [
-      'slot 1: forget agent.1, fence: its node is not for this service',
+      'slot 1: forget agent.1, fence: its node is not eligible for this service',
       'slot 2: new task, running, on node-2: the slot is empty',
     ].join('\n'),
   );
 });
 
-test('a refused task is tried again on the same node', (t) => {
+test('a rejected task is retried on the same node', (t) => {
   const refused = aTask(service, 1, { node: 'node-1', state: 'rejected', updatedAt: -5_000 });
   t.is(
     plan(one({}), [refused]),
@@ -86,7 +86,7 @@ test('a refused task is tried again on the same node', (t) => {
   );
 });
 
-test('a follower has the slots of its leader, each on the same node', (t) => {
+test('a follower uses the slots of its leader, each on the same node', (t) => {
   const leader = aService('net', { global: true });
   const service = aService('side', {
     global: true,

@@ -17,14 +17,14 @@ import { reconcile } from '../../../manager/orchestrator/reconcile.js';
 
 const now = 1_000_000;
 
-interface Scene {
+interface Cluster {
   readonly service: Service;
   readonly nodes: readonly Node[];
   readonly tasks: readonly Task[];
   readonly open: boolean;
 }
 
-const scenes: fc.Arbitrary<Scene> = fc
+const clusters: fc.Arbitrary<Cluster> = fc
   .record({
     global: fc.boolean(),
     replicas: fc.integer({ min: 0, max: 5 }),
@@ -66,32 +66,32 @@ const scenes: fc.Arbitrary<Scene> = fc
       { maxLength: 12 },
     ),
   })
-  .map((wish) => {
+  .map((generated) => {
     const update =
-      wish.order === undefined
+      generated.order === undefined
         ? {}
         : {
             update: {
               parallelism: 2,
               delayMs: 0,
-              failureAction: wish.failureAction as 'pause',
-              monitorMs: wish.monitorMs,
-              maxFailureRatio: wish.maxFailureRatio,
-              order: wish.order as 'stop-first',
+              failureAction: generated.failureAction as 'pause',
+              monitorMs: generated.monitorMs,
+              maxFailureRatio: generated.maxFailureRatio,
+              order: generated.order as 'stop-first',
             },
           };
     const options = {
       ...update,
-      replicas: wish.replicas,
-      global: wish.global,
-      halted: wish.halted,
-      removing: wish.removing,
+      replicas: generated.replicas,
+      global: generated.global,
+      halted: generated.halted,
+      removing: generated.removing,
       task:
-        wish.policy === undefined
+        generated.policy === undefined
           ? {}
           : {
               restart: {
-                condition: wish.policy as 'any',
+                condition: generated.policy as 'any',
                 delayMs: 1_000,
                 maxAttempts: 2,
                 windowMs: 0,
@@ -99,28 +99,30 @@ const scenes: fc.Arbitrary<Scene> = fc
             },
     };
     const changed = aService('web', { ...options, forceUpdate: 1 });
-    const earlier = aService('web', options);
+    const previous = aService('web', options);
     const service: Service = {
       ...changed,
-      ...asFormer(earlier),
-      ...(wish.status === undefined ? {} : { updateStatus: statusOf(changed, wish.status) }),
+      ...asFormer(previous),
+      ...(generated.status === undefined
+        ? {}
+        : { updateStatus: statusOf(changed, generated.status) }),
     };
     return {
       service,
-      open: wish.open,
-      nodes: wish.nodes.map((node, at) =>
-        aNode(`node-${at}`, {
+      open: generated.open,
+      nodes: generated.nodes.map((node, index) =>
+        aNode(`node-${index}`, {
           state: node.state as 'ready',
           availability: node.availability as 'active',
         }),
       ),
-      tasks: wish.tasks.map((task, at) => {
+      tasks: generated.tasks.map((task, index) => {
         const placed = task.state !== 'new' && task.state !== 'pending';
-        const slot = wish.global ? task.node + 1 : task.slot;
-        return aTask(task.outdated ? earlier : service, slot, {
-          id: `t${String(at).padStart(2, '0')}`,
+        const slot = generated.global ? task.node + 1 : task.slot;
+        return aTask(task.outdated ? previous : service, slot, {
+          id: `t${String(index).padStart(2, '0')}`,
           desired: task.desired as 'running',
-          ...(placed || wish.global ? { node: `node-${task.node}` } : {}),
+          ...(placed || generated.global ? { node: `node-${task.node}` } : {}),
           createdAt: now - task.age,
           updatedAt: now - task.age,
           attempts: { refused: task.refused, restarted: 0 },
@@ -137,34 +139,34 @@ const scenes: fc.Arbitrary<Scene> = fc
 
 function statusOf(
   { taskHash }: Service,
-  { age, kind, ...rest }: { age: number; kind: string; state: string; failed: number[] },
+  { age, kind, ...passes }: { age: number; kind: string; state: string; failed: number[] },
 ): UpdateStatus {
-  const failed = rest.failed.sort((a, b) => a - b);
+  const failed = passes.failed.sort((a, b) => a - b);
   return {
-    ...{ kind: kind as 'change', state: rest.state as 'running', taskHash, failed },
+    ...{ kind: kind as 'change', state: passes.state as 'running', taskHash, failed },
     ...{ startedAt: now - age, message: '' },
   };
 }
 
-function decide(scene: Scene): readonly TaskChange[] {
+function decide(cluster: Cluster): readonly TaskChange[] {
   return reconcile(
-    aScene(scene.service, scene.tasks, {
-      nodes: scene.nodes,
+    aScene(cluster.service, cluster.tasks, {
+      nodes: cluster.nodes,
       now,
-      gate: { open: scene.open },
+      gate: { open: cluster.open },
     }),
   );
 }
 
-test('deciding, writing and deciding again gives nothing more', (t) => {
+test('reconciling again after the changes are written gives no more changes', (t) => {
   fc.assert(
-    fc.property(scenes, (scene) => {
-      // Start-first goes back to the one before when the newer one is given up: a look more for each.
-      let rest = scene.service.spec.update?.order === 'start-first' ? 8 : 1;
-      // Going back is a look more, and so is what it finds.
-      rest += 3;
-      let next: Scene | undefined = scene;
-      for (; rest > 0 && next !== undefined; rest -= 1) next = applied(next, decide(next), now);
+    fc.property(clusters, (cluster) => {
+      // Start-first returns to an older task when the newer one is retired: one more pass per task.
+      let passes = cluster.service.spec.update?.order === 'start-first' ? 8 : 1;
+      // A rollback takes one more pass, and so do the decisions that follow it.
+      passes += 3;
+      let next: Cluster | undefined = cluster;
+      for (; passes > 0 && next !== undefined; passes -= 1) next = applied(next, decide(next), now);
       if (next === undefined) return;
       t.is(describe(decide(next).filter(({ kind }) => kind !== 'wait')), '');
     }),
@@ -172,16 +174,16 @@ test('deciding, writing and deciding again gives nothing more', (t) => {
   );
 });
 
-test('no change asks for a task twice, or moves a desired state back', (t) => {
+test('changes never concern a task twice or move a desired state back', (t) => {
   const rank = ['ready', 'running', 'complete', 'shutdown', 'remove'];
   fc.assert(
-    fc.property(scenes, (scene) => {
+    fc.property(clusters, (cluster) => {
       const seen = new Set<TaskId>();
-      for (const change of decide(scene)) {
+      for (const change of decide(cluster)) {
         if (change.kind !== 'desire' && change.kind !== 'delete') continue;
         t.false(seen.has(change.taskId));
         seen.add(change.taskId);
-        const task = scene.tasks.find(({ id }) => id === change.taskId);
+        const task = cluster.tasks.find(({ id }) => id === change.taskId);
         t.truthy(task);
         if (change.kind === 'desire' && task !== undefined) {
           t.true(rank.indexOf(change.desired) > rank.indexOf(task.desired));
@@ -192,16 +194,16 @@ test('no change asks for a task twice, or moves a desired state back', (t) => {
   );
 });
 
-test('a slot gets a new task only when nothing on a living node is left in it', (t) => {
+test('a slot gets a new task only when no task of it is left on a live node', (t) => {
   fc.assert(
-    fc.property(scenes, (scene) => {
-      if (scene.service.spec.update?.order === 'start-first') return;
+    fc.property(clusters, (cluster) => {
+      if (cluster.service.spec.update?.order === 'start-first') return;
       const states = new Map<NodeId | undefined, string>(
-        scene.nodes.map((node) => [node.id, node.status.state]),
+        cluster.nodes.map((node) => [node.id, node.status.state]),
       );
-      for (const change of decide(scene)) {
+      for (const change of decide(cluster)) {
         if (change.kind !== 'create') continue;
-        const alive = scene.tasks.filter(
+        const alive = cluster.tasks.filter(
           ({ slot, status, nodeId }) =>
             slot === change.task.slot &&
             !isTerminal(status.state) &&
@@ -216,31 +218,31 @@ test('a slot gets a new task only when nothing on a living node is left in it', 
   );
 });
 
-test('when all ends are confirmed the slots 1 to N are filled, once each', (t) => {
+test('slots 1 to N are each filled once after all ends are confirmed', (t) => {
   fc.assert(
-    fc.property(scenes, (first) => {
+    fc.property(clusters, (first) => {
       const { mode, halted } = first.service.spec;
       if (mode.kind !== 'replicated' || halted || first.service.removing) return;
-      let scene: Scene | undefined = { ...first, nodes: [...first.nodes, aNode('fit')] };
-      for (let turn = 0; turn < 30 && scene !== undefined; turn += 1) {
-        const confirmed: readonly Task[] = scene.tasks.map((task) => settle(task));
-        scene = applied(
-          { ...scene, tasks: confirmed },
-          decide({ ...scene, tasks: confirmed }),
+      let cluster: Cluster | undefined = { ...first, nodes: [...first.nodes, aNode('fit')] };
+      for (let turn = 0; turn < 30 && cluster !== undefined; turn += 1) {
+        const confirmed: readonly Task[] = cluster.tasks.map((task) => settle(task));
+        cluster = applied(
+          { ...cluster, tasks: confirmed },
+          decide({ ...cluster, tasks: confirmed }),
           now,
         );
       }
-      const filled = scene?.tasks.filter(isWanted).map(({ slot }) => slot) ?? [];
+      const filled = cluster?.tasks.filter(isWanted).map(({ slot }) => slot) ?? [];
       t.deepEqual(
         filled.sort((a, b) => a - b),
-        Array.from({ length: mode.replicas }, (_, at) => at + 1),
+        Array.from({ length: mode.replicas }, (_, index) => index + 1),
       );
     }),
     { numRuns: 200 },
   );
 });
 
-/** Every worker does at once what it is told. */
+/** Simulates workers that carry out every desired state at once. */
 function settle(task: Task): Task {
   if (isTerminal(task.status.state)) return task;
   const placed = task.nodeId ?? ('fit' as NodeId);

@@ -24,20 +24,20 @@ test('empty slots are filled from 1 up', (t) => {
   );
 });
 
-test('a service as it should be asks for nothing', (t) => {
+test('a service that matches its spec needs no changes', (t) => {
   const service = aService('web', { replicas: 2 });
   const tasks = [aTask(service, 1, { node: 'node-1' }), aTask(service, 2, { node: 'node-2' })];
   t.is(plan(service, tasks), '');
 });
 
-test('scaling down takes the highest slots, so that those left are 1 to N', (t) => {
+test('scaling down removes the highest slots and keeps 1 to N', (t) => {
   const service = aService('web', { replicas: 1 });
   const tasks = [1, 2, 3].map((slot) => aTask(service, slot, { node: `node-${slot}` }));
   t.is(
     plan(service, tasks),
     lines(
-      'slot 2: web.2 to remove: 1 replicas are wanted',
-      'slot 3: web.3 to remove: 1 replicas are wanted',
+      'slot 2: web.2 to remove: the service is scaled to 1',
+      'slot 3: web.3 to remove: the service is scaled to 1',
     ),
   );
   const leaving = tasks.map((task) =>
@@ -50,18 +50,18 @@ test('scaling down takes the highest slots, so that those left are 1 to N', (t) 
   t.is(
     plan(service, ended),
     lines(
-      'slot 2: forget web.2: 1 replicas are wanted',
-      'slot 3: forget web.3: 1 replicas are wanted',
+      'slot 2: forget web.2: the service is scaled to 1',
+      'slot 3: forget web.3: the service is scaled to 1',
     ),
   );
 });
 
-test('scaling up while a removed task of the slot still ends waits for its end', (t) => {
+test('scaling up waits for the end of a removed task in the same slot', (t) => {
   const service = aService('web', { replicas: 1 });
   t.is(plan(service, [aTask(service, 1, { node: 'node-1', desired: 'remove' })]), '');
 });
 
-test('a task on a dead node is replaced at once in its slot', (t) => {
+test('a task on a down node is replaced at once in its slot', (t) => {
   const service = aService('web');
   t.is(
     plan(service, [aTask(service, 1, { node: 'node-1' })], { nodes: down }),
@@ -89,13 +89,13 @@ test('a task on a removed node is replaced at once', (t) => {
   );
 });
 
-test('a node that nobody has heard of yet keeps its tasks', (t) => {
+test('a node in state unknown keeps its tasks', (t) => {
   const service = aService('web');
   const nodes = [aNode('node-1', { state: 'unknown' })];
   t.is(plan(service, [aTask(service, 1, { node: 'node-1' })], { nodes }), '');
 });
 
-test('drained nodes are left by all slots at once, each stop-first', (t) => {
+test('all slots leave a drained node at once, each stop-first', (t) => {
   const service = aService('web', { replicas: 3 });
   const nodes = [aNode('node-1', { availability: 'drain' }), aNode('node-2')];
   const tasks = [
@@ -120,7 +120,7 @@ test('drained nodes are left by all slots at once, each stop-first', (t) => {
   t.is(plan(aService('web'), [ended], { nodes }), 'slot 1: new task, running: the slot is empty');
 });
 
-test('a paused node keeps what it has', (t) => {
+test('a paused node keeps its tasks', (t) => {
   const service = aService('web');
   const nodes = [aNode('node-1', { availability: 'pause' })];
   t.is(plan(service, [aTask(service, 1, { node: 'node-1' })], { nodes }), '');
@@ -137,7 +137,7 @@ test('a task whose node no longer satisfies the constraints leaves it', (t) => {
   );
 });
 
-test('a waiting task is made anew when its placement was changed', (t) => {
+test('a pending task is recreated when its placement changes', (t) => {
   const old = aTask(aService('web'), 1);
   const service = aService('web', {
     task: { placement: { constraints: ['node.labels.disk == ssd'] } },
@@ -151,7 +151,7 @@ test('a waiting task is made anew when its placement was changed', (t) => {
   );
 });
 
-test('stop shuts every task down and keeps the slots', (t) => {
+test('stop shuts down every task and keeps the slots', (t) => {
   const service = aService('web', { replicas: 3, halted: true });
   const tasks = [
     aTask(service, 1, { node: 'node-1' }),
@@ -168,20 +168,20 @@ test('stop shuts every task down and keeps the slots', (t) => {
   );
 });
 
-test('start takes the kept containers over on their nodes', (t) => {
+test('start adopts the kept containers on their nodes', (t) => {
   const service = aService('web');
   const kept = aTask(service, 1, {
     node: 'node-2',
     desired: 'shutdown',
     status: { state: 'shutdown', containerId: 'c1' },
   });
-  t.is(plan(service, [kept]), 'slot 1: new task, running, on node-2, adopts web.1: started again');
+  t.is(plan(service, [kept]), 'slot 1: new task, running, on node-2, adopts web.1: restarted');
 
   const leaving = aTask(service, 1, { node: 'node-2', desired: 'shutdown' });
-  t.is(plan(service, [leaving]), '', 'not before it has ended');
+  t.is(plan(service, [leaving]), '', 'a leaving task blocks its slot');
 });
 
-test('start does not take over what would be made differently, or is on a node that is gone', (t) => {
+test('start does not adopt an outdated container or one on an unavailable node', (t) => {
   const service = aService('web');
   const kept = aTask(service, 1, {
     node: 'node-1',
@@ -195,7 +195,7 @@ test('start does not take over what would be made differently, or is on a node t
   t.is(plan(service, [rejected]), fresh);
 });
 
-test('a waiting task that was to take over a container goes elsewhere when the node dies', (t) => {
+test('a pending adoption moves to another node when its node goes down', (t) => {
   const service = aService('web');
   const waiting = aTask(service, 1, { node: 'node-1', state: 'pending', adopts: 'old' });
   t.is(
@@ -204,7 +204,7 @@ test('a waiting task that was to take over a container goes elsewhere when the n
   );
 });
 
-test('what ended by itself under the restarts of its engine stays as it is', (t) => {
+test("an ended task under the engine's restart policy stays as it is", (t) => {
   const service = aService('job');
   for (const state of ['complete', 'failed'] as const) {
     const status = { state, startedAt: 1, exitCode: state === 'failed' ? 1 : 0 };
@@ -212,7 +212,7 @@ test('what ended by itself under the restarts of its engine stays as it is', (t)
   }
 });
 
-test('two ended tasks of a slot are kept, older ones forgotten', (t) => {
+test('a slot keeps two ended tasks and deletes older ones', (t) => {
   const service = aService('web');
   const ended = [1, 2, 3, 4].map((at) =>
     aTask(service, 1, {
@@ -226,11 +226,14 @@ test('two ended tasks of a slot are kept, older ones forgotten', (t) => {
   const current = aTask(service, 1, { id: 'now', node: 'node-1', createdAt: 9 });
   t.is(
     plan(service, [...ended, current]),
-    lines('slot 1: forget old-2: it is history', 'slot 1: forget old-1: it is history'),
+    lines(
+      'slot 1: forget old-2: the history limit is reached',
+      'slot 1: forget old-1: the history limit is reached',
+    ),
   );
 });
 
-test('a task shut down to be replaced goes once its successor runs', (t) => {
+test('a replaced task is deleted once its successor runs', (t) => {
   const service = aService('web');
   const replaced = aTask(service, 1, {
     id: 'old',
@@ -244,7 +247,7 @@ test('a task shut down to be replaced goes once its successor runs', (t) => {
   t.is(plan(service, [replaced, successor('running')]), 'slot 1: forget old: it was replaced');
 });
 
-test('removal takes the tasks first, then the service', (t) => {
+test('removal deletes the tasks first, then the service', (t) => {
   const service = aService('web', { replicas: 3, removing: true });
   const tasks = [
     aTask(service, 1, { node: 'node-2' }),
@@ -259,21 +262,21 @@ test('removal takes the tasks first, then the service', (t) => {
       'slot 3: forget web.3: the service is removed',
     ),
   );
-  t.is(plan(service, []), 'remove the service: none of its tasks is left');
+  t.is(plan(service, []), 'remove the service: it has no tasks left');
 });
 
-test('removal does not wait for a dead node but fences its addresses', (t) => {
+test('removal fences the addresses of a down node instead of waiting for it', (t) => {
   const service = aService('web', { removing: true });
   t.is(
     plan(service, [aTask(service, 1, { node: 'node-1' })], { nodes: down }),
     lines(
       'slot 1: forget web.1, fence: the service is removed',
-      'remove the service: none of its tasks is left',
+      'remove the service: it has no tasks left',
     ),
   );
 });
 
-test('tasks are prepared but not started until the dependencies are met', (t) => {
+test('tasks are created but not started until the dependencies are met', (t) => {
   const service = aService('web', {
     dependsOn: [{ service: 'db', condition: 'service_started', required: true, restart: false }],
   });
@@ -284,13 +287,13 @@ test('tasks are prepared but not started until the dependencies are met', (t) =>
   t.is(
     plan(service, [waiting]),
     lines(
-      'dependencies met: every dependency is as wanted',
+      'dependencies met: every dependency is satisfied',
       'slot 1: web.1 to running: its dependencies are met',
     ),
   );
 });
 
-test('a dependency that failed for good is told once on the tasks that wait for it', (t) => {
+test('a failed dependency is explained once on the tasks that wait for it', (t) => {
   const service = aService('web', {
     dependsOn: [{ service: 'db', condition: 'service_healthy', required: true, restart: false }],
   });
@@ -302,14 +305,14 @@ test('a dependency that failed for good is told once on the tasks that wait for 
   t.is(
     plan(service, [{ ...waiting, explanation }]),
     lines(
-      'dependencies met: every dependency is as wanted',
-      'slot 1: web.1 explained no more: its dependencies are met',
+      'dependencies met: every dependency is satisfied',
+      'slot 1: web.1 explanation cleared: its dependencies are met',
       'slot 1: web.1 to running: its dependencies are met',
     ),
   );
 });
 
-test('a container in another one’s network leaves when that one moved or was started again', (t) => {
+test('a network follower is replaced when its leader moves or restarts', (t) => {
   const owner = aService('vpn');
   const service = aService('app', {
     task: { container: { networkMode: { kind: 'service', service: 'vpn' } } },
@@ -325,11 +328,11 @@ test('a container in another one’s network leaves when that one moved or was s
   );
   t.is(
     plan(service, [app], at('node-1', 30)),
-    'slot 1: app.1 to shutdown: vpn.1, whose network it shares, was started again',
+    'slot 1: app.1 to shutdown: vpn.1, whose network it shares, was restarted',
   );
 });
 
-test('a container with the volumes of another leaves when that one was made anew, not when it started again', (t) => {
+test('a volume follower is replaced when its leader is recreated, not when it restarts', (t) => {
   const leader = aService('data');
   const service = aService('app', {
     task: { container: { volumesFrom: [{ service: 'data', readOnly: false }] } },
@@ -342,11 +345,11 @@ test('a container with the volumes of another leaves when that one was made anew
   t.is(plan(service, [app], of({ createdAt: 15, adopts: 'data.0' })), '');
   t.is(
     plan(service, [app], of({ createdAt: 15 })),
-    'slot 1: app.1 to shutdown: data.1, whose volumes it shares, was made anew',
+    'slot 1: app.1 to shutdown: data.1, whose volumes it shares, was recreated',
   );
 });
 
-test('what its leader took along when it ended is made again once that is there again', (t) => {
+test('a follower that failed with its leader is recreated once the leader runs again', (t) => {
   const leader = aService('web');
   const service = aService('side', {
     task: { container: { pidService: 'web' } },
@@ -362,12 +365,9 @@ test('what its leader took along when it ended is made again once that is there 
     owners: [aTask(leader, 1, { node: 'node-1', ...options })],
   });
   const started = of({ createdAt: 5, status: { startedAt: 30 } });
-  t.regex(
-    plan(service, [ended('failed')], started),
-    /whose processes it shares, was started again/,
-  );
+  t.regex(plan(service, [ended('failed')], started), /whose processes it shares, was restarted/);
   t.is(plan(service, [ended('complete')], started), '');
   t.is(plan(service, [ended('failed')], of({ createdAt: 5, status: { startedAt: 15 } })), '');
   t.is(plan(service, [ended('failed')], of({ createdAt: 5, state: 'failed' })), '');
-  t.regex(plan(service, [ended('complete')], of({ createdAt: 15 })), /was made anew/);
+  t.regex(plan(service, [ended('complete')], of({ createdAt: 15 })), /was recreated/);
 });

@@ -13,7 +13,7 @@ function ask(options: TaskOptions, wish?: Partial<RestartPolicy>, now = 0): Rest
   return afterEnd(task, wish === undefined ? undefined : { ...policy, ...wish }, now);
 }
 
-test('a node’s refusal is tried again after 1, 2, 4 … 60 seconds, for ever', (t) => {
+test('a rejected task is retried forever, after 1, 2, 4 … 60 seconds', (t) => {
   const delays = [0, 1, 2, 3, 6, 7, 100].map((refused) => {
     const options = { state: 'rejected', attempts: { refused, restarted: 0 } } as const;
     const verdict = ask(options, undefined, 2_000);
@@ -26,22 +26,22 @@ test('a node’s refusal is tried again after 1, 2, 4 … 60 seconds, for ever',
   t.deepEqual(delays, [1_000, 2_000, 4_000, 8_000, 60_000, 60_000, 60_000]);
 });
 
-test('a failure before it ever ran is a refusal, one after is not', (t) => {
+test('only a failure before the first start counts as a rejection', (t) => {
   t.is(ask({ state: 'failed' }, undefined, 0).kind, 'wait');
   t.is(ask({ status: crashed }, undefined, 0).kind, 'keep');
   t.is(ask({ status: { state: 'failed', exitCode: 127 } }, undefined, 0).kind, 'keep');
 });
 
-test('an end that nobody asked for does not lead to a busy loop', (t) => {
+test('an unrequested shutdown does not lead to a busy loop', (t) => {
   t.like(ask({ state: 'shutdown' }, undefined, 2_000), { kind: 'wait', until: 3_000 });
 });
 
-test('without a policy of the orchestrator’s an end is the engine’s business', (t) => {
+test('without a restart policy an ended task is left to the engine', (t) => {
   t.is(ask({ status: crashed }).kind, 'keep');
   t.is(ask({ state: 'complete' }).kind, 'keep');
 });
 
-test('the condition decides which ends are followed by another start', (t) => {
+test('the restart condition decides which ended tasks are replaced', (t) => {
   const kinds = (['none', 'on-failure', 'any'] as const).map((condition) => [
     ask({ state: 'complete' }, { condition }).kind,
     ask({ status: crashed }, { condition }).kind,
@@ -53,7 +53,7 @@ test('the condition decides which ends are followed by another start', (t) => {
   ]);
 });
 
-test('the delay is kept by the new task, counted from the end', (t) => {
+test('the restart delay of the new task counts from the end of the old one', (t) => {
   t.deepEqual(ask({ status: crashed }, {}), {
     kind: 'replace',
     attempts: { refused: 0, restarted: 1 },
@@ -62,13 +62,13 @@ test('the delay is kept by the new task, counted from the end', (t) => {
   });
 });
 
-test('a clock that was set back makes nobody wait until it has caught up', (t) => {
+test('a clock that was set back does not prolong delays', (t) => {
   const late = { updatedAt: 600_000 };
   t.is(ask({ state: 'rejected', ...late }, undefined, 2_000).kind, 'replace');
   t.like(ask({ status: crashed, ...late }, {}, 2_000), { kind: 'replace', notBefore: 7_000 });
 });
 
-test('attempts are limited, and counted anew after a run as long as the window', (t) => {
+test('attempts are limited and reset after a run as long as the window', (t) => {
   const attempts = { refused: 0, restarted: 3 };
   t.is(ask({ status: crashed, attempts }, { maxAttempts: 4 }).kind, 'replace');
   t.is(ask({ status: crashed, attempts }, { maxAttempts: 3 }).kind, 'keep');

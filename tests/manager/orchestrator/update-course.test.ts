@@ -15,11 +15,11 @@ import { aScene } from '../../helpers/scene.js';
 const turnMs = 1_000;
 const maxTurns = 400;
 
-interface Course {
+interface Scenario {
   readonly replicas: number;
   readonly update: UpdateConfig;
   readonly rollback: UpdateConfig;
-  /** Slots whose new task ends at once, each time. */
+  /** Slots whose new tasks always fail at once. */
   readonly failing: readonly number[];
 }
 
@@ -34,7 +34,7 @@ function configs(failureAction: fc.Arbitrary<string>): fc.Arbitrary<UpdateConfig
   });
 }
 
-const courses: fc.Arbitrary<Course> = fc.integer({ min: 1, max: 6 }).chain((replicas) =>
+const scenarios: fc.Arbitrary<Scenario> = fc.integer({ min: 1, max: 6 }).chain((replicas) =>
   fc.record({
     replicas: fc.constant(replicas),
     update: configs(fc.constantFrom('pause', 'continue', 'rollback')),
@@ -48,18 +48,24 @@ const image = (tag: string) => ({
   restart: { condition: 'any', delayMs: 0, maxAttempts: 0, windowMs: 0 } as const,
 });
 
-function start({ replicas, update, rollback }: Course): Held & { readonly before: Service } {
+function initialState({
+  replicas,
+  update,
+  rollback,
+}: Scenario): Held & { readonly before: Service } {
   const options = { replicas, update, rollback };
   const before = aService('web', { ...options, task: image('1') });
   const service = { ...aService('web', { ...options, task: image('2') }), ...asFormer(before) };
-  const tasks = Array.from({ length: replicas }, (_, at) =>
-    aTask(before, at + 1, { id: `old-${at + 1}`, node: 'node-1', status: { startedAt: 0 } }),
+  const tasks = Array.from({ length: replicas }, (_, index) =>
+    aTask(before, index + 1, { id: `old-${index + 1}`, node: 'node-1', status: { startedAt: 0 } }),
   );
   return { service, tasks, before };
 }
 
-/** What workers do in a turn: a new task is placed, then runs; one that fails ends a turn after. */
-function work(task: Task, course: Course, now: number): Task {
+/**
+ * Simulates workers for one turn: a new task is assigned, runs in the next turn and may then fail.
+ */
+function simulateWorker(task: Task, scenario: Scenario, now: number): Task {
   const to = (status: Partial<Task['status']>): Task => ({
     ...task,
     nodeId: 'node-1' as NodeId,
@@ -71,90 +77,91 @@ function work(task: Task, course: Course, now: number): Task {
   if (!isWanted(task)) return to({ state: 'shutdown' });
   if (state === 'new') return to({ state: 'assigned' });
   if (state === 'assigned') return to({ state: 'running', startedAt: now });
-  const fails = task.spec.container.image === 'web:2' && course.failing.includes(task.slot);
+  const fails = task.spec.container.image === 'web:2' && scenario.failing.includes(task.slot);
   return fails ? to({ state: 'failed', at: now - turnMs, exitCode: 1 }) : task;
 }
 
 interface End extends Held {
-  /** The most slots without a task that serves at any moment. */
+  /** Highest number of slots without an available task at any time. */
   readonly mostMissing: number;
   readonly images: readonly string[];
   readonly turns: number;
 }
 
-/** Until nothing is to be done but what fails failing again. */
-function run(course: Course): End {
-  let held: Held = start(course);
+/** Runs turns until the update is no longer running, at most `maxTurns`. */
+function run(scenario: Scenario): End {
+  let state: Held = initialState(scenario);
   let mostMissing = 0;
   let turns = 0;
   for (; turns < maxTurns; turns += 1) {
     const now = 1_000 + turns * turnMs;
-    const tasks = held.tasks.map((task) => work(task, course, now));
-    const scene = { ...held, tasks };
-    mostMissing = Math.max(mostMissing, missing(scene, course));
-    const changes = reconcile(aScene(scene.service, tasks, { now }));
-    held = applied(scene, changes, now) ?? scene;
-    const status = updateOf(held.service);
+    const tasks = state.tasks.map((task) => simulateWorker(task, scenario, now));
+    const current = { ...state, tasks };
+    mostMissing = Math.max(mostMissing, missing(current, scenario));
+    const changes = reconcile(aScene(current.service, tasks, { now }));
+    state = applied(current, changes, now) ?? current;
+    const status = updateOf(state.service);
     if (status !== undefined && status.state !== 'running') break;
   }
-  const images = held.tasks
+  const images = state.tasks
     .filter((task) => isWanted(task) && isAvailable(task))
     .map(({ spec }) => spec.container.image);
-  return { ...held, mostMissing, images, turns };
+  return { ...state, mostMissing, images, turns };
 }
 
-function missing({ tasks }: Held, { replicas }: Course): number {
-  const served = new Set(tasks.filter(isAvailable).map(({ slot }) => slot));
-  return replicas - served.size;
+function missing({ tasks }: Held, { replicas }: Scenario): number {
+  const filled = new Set(tasks.filter(isAvailable).map(({ slot }) => slot));
+  return replicas - filled.size;
 }
 
-test('every change comes to an end, and a good one with all slots new', (t) => {
+test('an update without failures completes with every slot updated', (t) => {
   fc.assert(
-    fc.property(courses, (course) => {
-      const end = run({ ...course, failing: [] });
+    fc.property(scenarios, (scenario) => {
+      const end = run({ ...scenario, failing: [] });
       t.like(updateOf(end.service), { kind: 'change', state: 'completed', failed: [] });
-      t.deepEqual(end.images, Array(course.replicas).fill('web:2'));
-      if (course.update.order === 'start-first') t.is(end.mostMissing, 0);
-      else if (course.update.parallelism > 0) t.true(end.mostMissing <= course.update.parallelism);
+      t.deepEqual(end.images, Array(scenario.replicas).fill('web:2'));
+      if (scenario.update.order === 'start-first') t.is(end.mostMissing, 0);
+      else if (scenario.update.parallelism > 0)
+        t.true(end.mostMissing <= scenario.update.parallelism);
     }),
     { numRuns: 150 },
   );
 });
 
-test('a bad one ends as its failure_action says', (t) => {
+test('an update with failures ends as its failure_action says', (t) => {
   fc.assert(
-    fc.property(courses, (course) => {
-      const { failureAction, maxFailureRatio } = course.update;
-      if (course.failing.length === 0) return;
-      const end = run(course);
+    fc.property(scenarios, (scenario) => {
+      const { failureAction, maxFailureRatio } = scenario.update;
+      if (scenario.failing.length === 0) return;
+      const end = run(scenario);
       const status = updateOf(end.service);
-      t.not(status?.state, 'running', 'it comes to an end');
-      const isTooMany = course.failing.length > maxFailureRatio * course.replicas;
+      t.not(status?.state, 'running', 'the update ends');
+      const isTooMany = scenario.failing.length > maxFailureRatio * scenario.replicas;
       if (failureAction === 'continue' || !isTooMany) {
         t.like(status, { kind: 'change', state: 'completed' });
-        t.deepEqual(status?.failed, [...course.failing].sort());
+        t.deepEqual(status?.failed, [...scenario.failing].sort());
       } else if (failureAction === 'pause') {
         t.like(status, { kind: 'change', state: 'paused' });
       } else {
         t.like(status, { kind: 'rollback', state: 'completed', failed: [] });
-        t.deepEqual(end.images, Array(course.replicas).fill('web:1'));
+        t.deepEqual(end.images, Array(scenario.replicas).fill('web:1'));
       }
     }),
     { numRuns: 300 },
   );
 });
 
-test('a pause leaves the slots alone that were not reached', (t) => {
+test('a paused update leaves the remaining slots alone', (t) => {
   fc.assert(
-    fc.property(courses, (course) => {
-      const parallelism = 1 + (course.update.parallelism % 2);
-      const update = { ...course.update, failureAction: 'pause', maxFailureRatio: 0 } as const;
-      const all = Array.from({ length: course.replicas }, (_, at) => at + 1);
-      const end = run({ ...course, update: { ...update, parallelism }, failing: all });
+    fc.property(scenarios, (scenario) => {
+      const parallelism = 1 + (scenario.update.parallelism % 2);
+      const update = { ...scenario.update, failureAction: 'pause', maxFailureRatio: 0 } as const;
+      const all = Array.from({ length: scenario.replicas }, (_, index) => index + 1);
+      const end = run({ ...scenario, update: { ...update, parallelism }, failing: all });
       t.is(updateOf(end.service)?.state, 'paused');
       const kept = end.images.filter((name) => name === 'web:1').length;
-      // A task that serves for a turn before it ends lets one batch more begin.
-      t.true(kept >= course.replicas - 2 * parallelism, `${kept} of ${course.replicas}`);
+      // A task that is available for a turn before it fails lets one more batch start.
+      t.true(kept >= scenario.replicas - 2 * parallelism, `${kept} of ${scenario.replicas}`);
     }),
     { numRuns: 150 },
   );

@@ -12,7 +12,7 @@ const before = (options: ServiceOptions = {}): Service =>
   aService('web', { replicas: 3, ...options });
 const after = (options: ServiceOptions = {}): Service => before({ forceUpdate: 1, ...options });
 
-/** What becomes of tasks; what is noted of the update itself is watch-update's. */
+/** Describes the task changes; changes of the update status are tested in watch-update. */
 function plan(service: Service, tasks: readonly Task[], options?: SceneOptions): string {
   const changes = reconcile(aScene(service, tasks, options));
   return describe(changes.filter(({ kind }) => kind !== 'update-status'));
@@ -34,19 +34,23 @@ function fresh(slot: number, options: TaskOptions = {}): Task {
 const ended = { desired: 'shutdown', status: { state: 'shutdown', startedAt: 1 } } as const;
 const lines = (...items: string[]): string => items.join('\n');
 
-test('a changed service is recreated one replica at a time, the old one stopped first', (t) => {
+test('a changed service is recreated withHealth replica at a time, stop-first', (t) => {
   t.is(
     plan(after(), [old(1), old(2), old(3)]),
     'slot 1: old-1 to shutdown: the service was changed',
   );
-  t.is(plan(after(), [old(1, { desired: 'shutdown' }), old(2), old(3)]), '', 'it is ending');
+  t.is(
+    plan(after(), [old(1, { desired: 'shutdown' }), old(2), old(3)]),
+    '',
+    'the old task is still shutting down',
+  );
   t.is(
     plan(after(), [old(1, ended), old(2), old(3)]),
     'slot 1: new task, running: the slot is empty',
   );
   for (const state of ['new', 'pending', 'assigned', 'preparing', 'starting'] as const) {
     const tasks = [old(1, ended), fresh(1, { state }), old(2), old(3)];
-    t.is(plan(after(), tasks), '', `the new one is ${state}`);
+    t.is(plan(after(), tasks), '', `the new task is ${state}`);
   }
   t.is(
     plan(after(), [old(1, ended), fresh(1), old(2), old(3)]),
@@ -57,26 +61,26 @@ test('a changed service is recreated one replica at a time, the old one stopped 
   );
 });
 
-test('the next replica waits until the one before is healthy', (t) => {
-  const one = (health: 'starting' | 'healthy' | 'unhealthy'): Task =>
+test('the next replica waits until the previous withHealth is healthy', (t) => {
+  const withHealth = (health: 'starting' | 'healthy' | 'unhealthy'): Task =>
     fresh(1, { status: { state: 'running', health } });
   for (const health of ['starting', 'unhealthy'] as const) {
-    t.is(plan(after(), [one(health), old(2), old(3)]), '');
+    t.is(plan(after(), [withHealth(health), old(2), old(3)]), '');
   }
   t.is(
-    plan(after(), [one('healthy'), old(2), old(3)]),
+    plan(after(), [withHealth('healthy'), old(2), old(3)]),
     'slot 2: old-2 to shutdown: the service was changed',
   );
 });
 
-test('a change that does not come up leaves the other replicas alone', (t) => {
+test('a failing update leaves the other replicas alone', (t) => {
   const failed = fresh(1, { status: { state: 'failed', exitCode: 1, startedAt: 1 } });
   t.is(plan(after(), [failed, old(2), old(3)]), '');
   const refused = fresh(1, { state: 'rejected', updatedAt: 0 });
   t.is(plan(after(), [refused, old(2), old(3)]), 'wait until 1000: rejected: ');
 });
 
-test('it goes on in spite of failures when told to', (t) => {
+test('failure_action continue updates the next replica despite failures', (t) => {
   const update = {
     parallelism: 1,
     delayMs: 0,
@@ -92,7 +96,7 @@ test('it goes on in spite of failures when told to', (t) => {
   );
 });
 
-test('what does not serve is replaced without waiting its turn', (t) => {
+test('an unavailable replica is replaced without waiting for its turn', (t) => {
   const crashed = old(2, { status: { state: 'failed', exitCode: 1, startedAt: 1 } });
   t.is(
     plan(after(), [old(1), crashed, old(3, { state: 'starting' })]),
@@ -104,7 +108,7 @@ test('what does not serve is replaced without waiting its turn', (t) => {
   );
 });
 
-test('a replica that never found a node does not hold up the others', (t) => {
+test('a replica that was never placed does not block the others', (t) => {
   const unplaced = aTask(after(), 3, { id: 'new-3' });
   t.is(
     plan(after(), [old(1), fresh(2), unplaced]),
@@ -136,7 +140,7 @@ test('parallelism and delay are honoured', (t) => {
   t.is(plan(after({ update: all }), [old(1), old(2), old(3)]).split('\n').length, 3);
 });
 
-test('start-first makes the new one beside the old one and ends that when the new one stands', (t) => {
+test('start-first stops the old task once the new withHealth is available', (t) => {
   const update = {
     parallelism: 1,
     delayMs: 0,
@@ -160,12 +164,15 @@ test('start-first makes the new one beside the old one and ends that when the ne
   );
 });
 
-test('right after a change of leader nothing is taken out for not having been heard of', (t) => {
+test('unreported tasks count as available after a leader change', (t) => {
   const nodes = ['node-1', 'node-2', 'node-3'].map((name) => aNode(name, { since: 1_000 }));
   const tasks = [1, 2, 3].map((slot) => old(slot, { state: 'assigned' }));
   t.is(
     plan(after(), tasks, { nodes, now: 1_500 }),
-    lines('slot 1: old-1 to shutdown: the service was changed', 'wait until 3000: nodes report'),
+    lines(
+      'slot 1: old-1 to shutdown: the service was changed',
+      'wait until 3000: waiting for nodes to report',
+    ),
   );
   const unknown = nodes.map((node) => ({
     ...node,
@@ -177,7 +184,7 @@ test('right after a change of leader nothing is taken out for not having been he
   );
 });
 
-test('a fix of a change that never came up replaces only what is broken at first', (t) => {
+test('a fix of a failed update replaces only broken replicas at first', (t) => {
   const fixed = before({ forceUpdate: 2 });
   const broken = fresh(1, { state: 'rejected' });
   t.is(
@@ -189,7 +196,7 @@ test('a fix of a change that never came up replaces only what is broken at first
   );
 });
 
-test('an update that is not to be started goes on when the container before is made', (t) => {
+test('an update of a held service continues once the previous container is created', (t) => {
   const gate = { open: false };
   const held = after({ held: true });
   const made = (state: 'preparing' | 'ready') => fresh(1, { state, desired: 'ready' });

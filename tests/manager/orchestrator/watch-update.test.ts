@@ -18,9 +18,9 @@ const careful: UpdateConfig = {
   order: 'stop-first',
 };
 const image = (tag: string) => ({ container: { image: `web:${tag}` } });
-const former = aService('web', { replicas: 3, task: image('1') });
+const previous = aService('web', { replicas: 3, task: image('1') });
 
-/** `web:2`, where `web:1` has been before; its change began at 1000. */
+/** Service updated from `web:1` to `web:2`; the update started at 1000. */
 function changed(update?: Partial<UpdateConfig>, status: Partial<UpdateStatus> = {}): Service {
   const config = update === undefined ? {} : { update: { ...careful, ...update } };
   const service = aService('web', { replicas: 3, task: image('2'), ...config });
@@ -28,13 +28,13 @@ function changed(update?: Partial<UpdateConfig>, status: Partial<UpdateStatus> =
   const running = { kind: 'change', state: 'running', startedAt: 1_000, message: '' } as const;
   return {
     ...service,
-    ...asFormer(former),
+    ...asFormer(previous),
     updateStatus: { ...running, taskHash, failed: [], ...status },
   };
 }
 
 const old = (slot: number): Task =>
-  aTask(former, slot, { id: `old-${slot}`, node: `node-${slot}` });
+  aTask(previous, slot, { id: `old-${slot}`, node: `node-${slot}` });
 
 function fresh(slot: number, options: TaskOptions = {}): Task {
   const at = { createdAt: 2_000, updatedAt: 3_000 };
@@ -49,15 +49,15 @@ function decide(
   now = 4_000,
   noWayBack?: string,
 ): readonly TaskChange[] {
-  const scene = aScene(service, tasks, { now });
-  return reconcile(noWayBack === undefined ? scene : { ...scene, noWayBack });
+  const snapshot = aScene(service, tasks, { now });
+  return reconcile(noWayBack === undefined ? snapshot : { ...snapshot, noWayBack });
 }
 
 function statusAfter(changes: readonly TaskChange[]): UpdateStatus | undefined {
   return changes.flatMap((change) => (change.kind === 'update-status' ? [change.status] : []))[0];
 }
 
-test('an account of the change is begun with its first step', (t) => {
+test('the update status is written with the first change', (t) => {
   const { updateStatus: _none, ...service } = changed(careful);
   const changes = decide(service, [old(1), old(2), old(3)], 1_000);
   t.is(
@@ -67,7 +67,7 @@ test('an account of the change is begun with its first step', (t) => {
   t.like(statusAfter(changes), { startedAt: 1_000, taskHash: service.taskHash, failed: [] });
 });
 
-test('a service as it was made, or scaled, is in no change', (t) => {
+test('creating or scaling a service is not an update', (t) => {
   const { updateStatus: _none, ...service } = changed(careful);
   t.is(
     describe(decide(service, [fresh(1), fresh(2)])),
@@ -75,24 +75,24 @@ test('a service as it was made, or scaled, is in no change', (t) => {
   );
 });
 
-test('a change is over when its last task has stood for as long as it is watched', (t) => {
+test('an update completes when its last task has run for the monitor period', (t) => {
   const tasks = [fresh(1), fresh(2), fresh(3, { updatedAt: 6_000 })];
-  t.is(describe(decide(changed(careful), tasks, 7_000)), 'wait until 11000: new tasks are watched');
+  t.is(describe(decide(changed(careful), tasks, 7_000)), 'wait until 11000: monitoring new tasks');
   const changes = decide(changed(careful), tasks, 11_000);
-  t.is(describe(changes), 'change completed: every slot is as wanted');
+  t.is(describe(changes), 'change completed: every slot is up to date');
   t.is(statusAfter(changes)?.endedAt, 11_000);
   const waiting = fresh(3, { status: { state: 'running', health: 'starting' } });
   t.is(describe(decide(changed(careful), [fresh(1), fresh(2), waiting], 60_000)), '');
 });
 
-test('one that ends while it is watched leads back to the spec before', (t) => {
+test('a task that fails within the monitor period triggers a rollback', (t) => {
   t.is(
     describe(decide(changed(careful), [fresh(1, crashed), old(2), old(3)])),
-    'back to the spec before: web.1 on node-1: exit 7',
+    'roll back to the previous spec: web.1 on node-1: exit 7',
   );
 });
 
-test('what counts as failed', (t) => {
+test('rejected, unhealthy, restarted and crashed tasks count as failed', (t) => {
   const isFailure = (status: Partial<Task['status']>): boolean =>
     decide(changed(careful), [fresh(1, { status }), old(2), old(3)]).some(
       ({ kind }) => kind === 'roll-back',
@@ -106,7 +106,7 @@ test('what counts as failed', (t) => {
   t.false(isFailure({ state: 'running', health: 'starting' }));
 });
 
-test('what ends after it was watched counts only when nobody starts it again', (t) => {
+test('an end after the monitor period counts only if the task is not restarted', (t) => {
   const late = { status: { state: 'failed', at: 9_000, startedAt: 3_000, exitCode: 1 } } as const;
   const goesBack = (service: Service): boolean =>
     decide(service, [fresh(1, late), old(2), old(3)]).some(({ kind }) => kind === 'roll-back');
@@ -116,16 +116,21 @@ test('what ends after it was watched counts only when nobody starts it again', (
   t.false(goesBack({ ...rest, spec: { ...spec, task: { ...spec.task, restart } } }));
 });
 
-test('what failed before the change began, or by the spec before, does not count', (t) => {
+test('failures before the update or of the previous spec do not count', (t) => {
   const earlier = fresh(1, { ...crashed, createdAt: 500 });
-  const outdated = aTask(former, 1, { id: 'old-1', node: 'node-1', createdAt: 2_000, ...crashed });
+  const outdated = aTask(previous, 1, {
+    id: 'old-1',
+    node: 'node-1',
+    createdAt: 2_000,
+    ...crashed,
+  });
   for (const task of [earlier, outdated]) {
     const kinds = decide(changed(careful), [task, old(2), old(3)]).map(({ kind }) => kind);
     t.false(kinds.includes('roll-back'));
   }
 });
 
-test('a failure within the ratio is noted and not waited for', (t) => {
+test('failures within max_failure_ratio are recorded and not waited for', (t) => {
   const service = changed({ maxFailureRatio: 0.4 });
   const changes = decide(service, [fresh(1, crashed), old(2), old(3)]);
   t.is(
@@ -137,23 +142,27 @@ test('a failure within the ratio is noted and not waited for', (t) => {
   const next = decide(second, [fresh(1, crashed), fresh(2, crashed), old(3)]);
   t.is(
     describe(next),
-    'back to the spec before: web.1 on node-1: exit 7, and 1 more',
+    'roll back to the previous spec: web.1 on node-1: exit 7, and 1 more',
     'two of three are too many',
   );
 });
 
-test('failure_action pause holds what is left, and says why', (t) => {
+test('failure_action pause stops the update and records the reason', (t) => {
   const service = changed({ failureAction: 'pause' });
   const tasks = [fresh(1, crashed), old(2), old(3)];
   const changes = decide(service, tasks);
   t.is(describe(changes), 'change paused: web.1 on node-1: exit 7');
   const status = statusAfter(changes);
   const paused = { ...service, ...(status === undefined ? {} : { updateStatus: status }) };
-  t.is(describe(decide(paused, tasks)), '', 'nothing follows');
-  t.is(describe(decide(paused, [fresh(1), old(2), old(3)])), '', 'nor when it comes up');
+  t.is(describe(decide(paused, tasks)), '', 'a paused update makes no changes');
+  t.is(
+    describe(decide(paused, [fresh(1), old(2), old(3)])),
+    '',
+    'not even when the task becomes available',
+  );
 });
 
-test('failure_action continue goes on and counts', (t) => {
+test('failure_action continue updates the next slot and counts failures', (t) => {
   const service = changed({ failureAction: 'continue' }, { failed: [1] });
   const restarting = fresh(1, { status: { state: 'running', message: 'restarting', restarts: 9 } });
   const unwell = { status: { state: 'running', health: 'unhealthy' } } as const;
@@ -166,7 +175,7 @@ test('failure_action continue goes on and counts', (t) => {
   t.like(over, { state: 'completed', message: 'web.2 on node-2: is unhealthy' });
 });
 
-test('without update_config a change waits where it fails and goes on when that comes up', (t) => {
+test('without update_config an update waits for a failed slot to become available', (t) => {
   const tasks = (status: Partial<Task['status']>): readonly Task[] => [
     fresh(1, { status }),
     old(2),
@@ -183,19 +192,19 @@ test('without update_config a change waits where it fails and goes on when that 
   );
 });
 
-test('where there is no way back it pauses and says so', (t) => {
+test('an update that cannot roll back pauses with the reason', (t) => {
   const tasks = [fresh(1, crashed), old(2), old(3)];
   const reason = (service: Service, gone?: string): string | undefined =>
     statusAfter(decide(service, tasks, 4_000, gone))?.message;
   t.is(
-    reason(changed(careful), 'network front is gone'),
-    'web.1 on node-1: exit 7; no way back: network front is gone',
+    reason(changed(careful), 'network front no longer exists'),
+    'web.1 on node-1: exit 7; cannot roll back: network front no longer exists',
   );
   const { previousSpec: _former, ...only } = changed(careful);
-  t.is(reason(only), 'web.1 on node-1: exit 7; no way back: there is no spec before');
+  t.is(reason(only), 'web.1 on node-1: exit 7; cannot roll back: there is no previous spec');
 });
 
-test('new tasks for the same spec do not lead back, and going back does not lead forth', (t) => {
+test('rolls and rollbacks are never rolled back', (t) => {
   const back = changed(careful, { kind: 'rollback' });
   const config = { ...careful, failureAction: 'pause' } as const;
   const going = { ...back, spec: { ...back.spec, rollback: config } };
@@ -203,20 +212,20 @@ test('new tasks for the same spec do not lead back, and going back does not lead
     kind: 'rollback',
     state: 'paused',
   });
-  const anew = rolled(changed(careful), 1_000);
-  const task = { ...fresh(1, crashed), taskHash: anew.taskHash };
-  t.like(statusAfter(decide(anew, [task, old(2), old(3)])), { kind: 'roll', state: 'paused' });
+  const again = rolled(changed(careful), 1_000);
+  const task = { ...fresh(1, crashed), taskHash: again.taskHash };
+  t.like(statusAfter(decide(again, [task, old(2), old(3)])), { kind: 'roll', state: 'paused' });
 });
 
-test('going back goes as rollback_config says', (t) => {
+test('a rollback follows rollback_config', (t) => {
   const back = changed(careful, { kind: 'rollback' });
   const rollback = { ...careful, parallelism: 0 };
   const tasks = [old(1), old(2), old(3)];
   t.is(decide({ ...back, spec: { ...back.spec, rollback } }, tasks).length, 3);
-  t.is(decide(back, tasks).length, 1, 'one at a time unless it says otherwise');
+  t.is(decide(back, tasks).length, 1, 'one slot at a time by default');
 });
 
-test('a task that comes back by an older spec is brought up to date after the change was over', (t) => {
+test('a returning task of an older spec is updated after the update has completed', (t) => {
   const service = changed(careful, { state: 'completed' });
   t.is(
     describe(decide(service, [fresh(1), fresh(2), old(3)])),
