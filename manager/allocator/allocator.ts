@@ -19,18 +19,18 @@ export interface AllocatorOptions {
   readonly log: Logger;
 }
 
-const fullLookMs = 5 * 60_000;
+const fullResyncMs = 5 * 60_000;
 
 /**
- * Gives networks their identifier and subnet, tasks their addresses, nodes their gateways, and takes back
- * what is over. Nothing is remembered but where to go on: what is in use is what the store has leases for,
- * and a lease's id is the thing itself, so that nothing can be given out twice.
+ * Allocates VNIs and subnets to networks, addresses to tasks and gateways to nodes, and releases
+ * leases that are no longer needed. Keeps only cursors in memory: the leases in the store say what
+ * is in use, and a lease's id names the resource, so that nothing can be allocated twice.
  */
 export class Allocator {
   readonly #options: AllocatorOptions;
   readonly #loop: Loop;
   #dirty = new Set<TaskId>();
-  /** New tasks that could not get their addresses: tried again when something comes free. */
+  /** New tasks without addresses; retried when a lease is released or a network changes. */
   readonly #waiting = new Set<TaskId>();
   #sweepDue = true;
   #cancelSweep: (() => void) | undefined;
@@ -46,7 +46,7 @@ export class Allocator {
       clock,
       log,
       full: {
-        everyMs: fullLookMs,
+        everyMs: fullResyncMs,
         mark: () => {
           this.#markAll();
         },
@@ -59,7 +59,7 @@ export class Allocator {
     const { store } = this.#options;
     this.#networks = initialCursor(store.view);
     this.#unwatch = store.watch((commit) => {
-      this.#note(commit);
+      this.#onCommit(commit);
     });
     this.#loop.start();
   }
@@ -80,7 +80,7 @@ export class Allocator {
     const [ids, sweep] = [[...this.#dirty].sort(), this.#sweepDue];
     this.#dirty = new Set();
     this.#sweepDue = false;
-    if (sweep) this.#sweepAt(overdue(store.view, clock.now()).until);
+    if (sweep) this.#scheduleSweep(overdue(store.view, clock.now()).until);
     const isIdle = !ids.some((id) => needsWork(store.view, id)) && !needsNetworks(store.view);
     if (isIdle && !(sweep && overdue(store.view, clock.now()).leases.length > 0)) return;
     try {
@@ -113,7 +113,7 @@ export class Allocator {
     }
   }
 
-  #sweepAt(until: number | undefined): void {
+  #scheduleSweep(until: number | undefined): void {
     this.#cancelSweep?.();
     if (until === undefined) return;
     const { clock } = this.#options;
@@ -123,12 +123,12 @@ export class Allocator {
     });
   }
 
-  #note(commit: Commit): void {
+  #onCommit(commit: Commit): void {
     let poke = false;
     for (const change of commit.changes) {
       switch (change.table) {
         case 'tasks':
-          if (changedForUs(change.before, change.after)) {
+          if (isRelevantChange(change.before, change.after)) {
             this.#dirty.add(change.id as TaskId);
             poke = true;
           }
@@ -139,7 +139,7 @@ export class Allocator {
           break;
         case 'leases':
           if (change.after !== undefined) break;
-          poke = this.#noteRelease(change.before?.holder.kind) || poke;
+          poke = this.#onRelease(change.before?.holder.kind) || poke;
           break;
         case 'nodes':
           if (change.before?.status.state === change.after?.status.state) break;
@@ -153,9 +153,9 @@ export class Allocator {
     if (poke) this.#loop.poke();
   }
 
-  #noteRelease(kind: string | undefined): boolean {
+  #onRelease(kind: string | undefined): boolean {
     this.#retryWaiting();
-    // A node gave its gateway back: was a task placed there in the same moment?
+    // A node released a gateway; a task may have been placed there at the same time.
     if (kind === 'gateway') {
       for (const task of this.#options.store.view.list('tasks')) {
         if (isAssigned(task.status.state)) this.#dirty.add(task.id);
@@ -185,6 +185,6 @@ function needsNetworks(view: StoreView): boolean {
   return view.list('networks').some((network) => !network.removing && !isAllocated(network));
 }
 
-function changedForUs(before: Task | undefined, after: Task | undefined): boolean {
+function isRelevantChange(before: Task | undefined, after: Task | undefined): boolean {
   return before?.status.state !== after?.status.state || before?.desired !== after?.desired;
 }

@@ -12,18 +12,18 @@ import type { StoreView, Transaction } from '../store/store.js';
 import { nextAddress, planAddresses } from './ipam.js';
 import { isAllocated, networkTrouble } from './networks.js';
 
-/** The address after the one given out last, per network. */
+/** Next address to try, per network: the one after the last allocated address. */
 export type AddressCursors = Map<NetworkId, Ip>;
 
-/** An address that a task is to have, with the lease to write. */
+/** An address for a task, with the lease to write. */
 interface Grant {
   readonly attachment: Attachment;
   readonly leaseId: LeaseId;
 }
 
 /**
- * Leases a new task's addresses and makes it pending; or says on the task why it gets none. Returns
- * whether it got them.
+ * Leases the addresses of a new task and sets it to `pending`. Returns false and explains the
+ * reason on the task if an address is not available.
  */
 export function attachTask(tx: Transaction, task: Task, cursors: AddressCursors): boolean {
   const grants: Grant[] = [];
@@ -40,7 +40,7 @@ export function attachTask(tx: Transaction, task: Task, cursors: AddressCursors)
   tx.put('tasks', {
     ...rest,
     attachments: grants.map((grant) => grant.attachment),
-    status: { ...task.status, state: 'pending', at: tx.now, message: 'waits for a node' },
+    status: { ...task.status, state: 'pending', at: tx.now, message: 'waiting for a node' },
   });
   return true;
 }
@@ -63,18 +63,18 @@ function takeLease(tx: Transaction, id: LeaseId, task: Task): void {
 function grantAddress(
   tx: Transaction,
   task: Task,
-  wish: { readonly spec: NetworkAttachmentSpec; readonly cursors: AddressCursors },
+  options: { readonly spec: NetworkAttachmentSpec; readonly cursors: AddressCursors },
 ): Grant | string {
-  const { spec } = wish;
+  const { spec } = options;
   const network = tx.networkByName(spec.network);
   if (network === undefined) return `network ${spec.network} does not exist`;
   if (network.removing) return `network ${spec.network} is being removed`;
   if (!isAllocated(network)) {
-    return networkTrouble(tx, network) ?? `network ${spec.network} waits for a subnet`;
+    return networkTrouble(tx, network) ?? `network ${spec.network} has no subnet yet`;
   }
   const ip =
     spec.ipv4Address === undefined
-      ? (inherited(tx, task, network) ?? freeAddress(tx, network, wish.cursors))
+      ? (adoptedAddress(tx, task, network) ?? freeAddress(tx, network, options.cursors))
       : fixedAddress(tx, network, spec.ipv4Address);
   if (typeof ip === 'string') return ip;
   const address = formatIp(ip);
@@ -90,14 +90,14 @@ function grantAddress(
   };
 }
 
-/** A container that is taken over has its address in it. */
-function inherited(tx: Transaction, task: Task, network: Network): Ip | undefined {
+/** Address of the adopted task: a kept container keeps its address. */
+function adoptedAddress(tx: Transaction, task: Task, network: Network): Ip | undefined {
   const old = task.adopts === undefined ? undefined : tx.get('tasks', task.adopts);
   const before = old?.attachments.find(({ networkId }) => networkId === network.id);
   if (old === undefined || before === undefined) return undefined;
   const lease = tx.get('leases', addressLeaseId(network.id, before.address));
-  const isOurs = lease === undefined || holds(lease, old);
-  return isOurs ? parseIp(before.address) : undefined;
+  const isAvailable = lease === undefined || holds(lease, old);
+  return isAvailable ? parseIp(before.address) : undefined;
 }
 
 function holds(lease: Lease, task: Task): boolean {
@@ -113,12 +113,12 @@ function fixedAddress(tx: Transaction, network: Network, address: string): Ip | 
   }
   if (network.spec.reserved?.includes(address) === true) return `${where} is reserved`;
   const lease = tx.get('leases', addressLeaseId(network.id, formatIp(ip)));
-  if (lease === undefined || isOver(tx, lease)) return ip;
-  return `${where} is taken by ${describeHolder(tx, lease)}`;
+  if (lease === undefined || hasEnded(tx, lease)) return ip;
+  return `${where} is already in use by ${describeHolder(tx, lease)}`;
 }
 
-/** Its holder has ended: whoever is to have this very address need not wait for the record to go. */
-function isOver(view: StoreView, lease: Lease): boolean {
+/** Whether the holder has ended: a fixed address can be reused before the ended task is deleted. */
+function hasEnded(view: StoreView, lease: Lease): boolean {
   if (lease.holder.kind !== 'task') return false;
   const holder = view.get('tasks', lease.holder.taskId);
   return holder === undefined || isTerminal(holder.status.state);
@@ -138,12 +138,12 @@ function describeHolder(view: StoreView, lease: Lease): string {
 
 function freeAddress(tx: Transaction, network: Network, cursors: AddressCursors): Ip | string {
   const { tasks: range } = planOf(network);
-  const byHand = fixedAddresses(tx, network);
+  const fixed = fixedAddresses(tx, network);
   const gateway = tryParseIp(network.spec.gateway ?? '');
   const used = {
     has: (ip: Ip) =>
       ip === gateway ||
-      byHand.has(ip) ||
+      fixed.has(ip) ||
       tx.get('leases', addressLeaseId(network.id, formatIp(ip))) !== undefined,
   };
   const from = cursors.get(network.id) ?? afterHighest(tx, network);
@@ -159,7 +159,10 @@ export function planOf(network: Network): ReturnType<typeof planAddresses> {
   return planAddresses(parseCidr(network.subnet), subnet === undefined ? undefined : range);
 }
 
-/** Addresses that services ask for by number: nobody else gets them. Only subnets of the user's have such. */
+/**
+ * Addresses never allocated dynamically: fixed in services, or reserved. Only in user-defined
+ * subnets.
+ */
 export function fixedAddresses(view: StoreView, network: Network): ReadonlySet<Ip> {
   const fixed = new Set<Ip>();
   if (network.spec.subnet === undefined) return fixed;
@@ -176,7 +179,7 @@ export function fixedAddresses(view: StoreView, network: Network): ReadonlySet<I
   return fixed;
 }
 
-/** After a restart nobody remembers what was given out last: the highest in use is a good guess. */
+/** Cursor after a restart: the address after the highest one in use. */
 function afterHighest(view: StoreView, network: Network): Ip {
   let highest = 0;
   for (const { id, holder } of view.leasesOfNetwork(network.id)) {

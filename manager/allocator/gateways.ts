@@ -7,7 +7,7 @@ import type { StoreView, Transaction } from '../store/store.js';
 import { fixedAddresses, planOf } from './attach.js';
 import { nextGateway } from './ipam.js';
 
-/** Networks of a task that its node has no address of its own in yet. */
+/** Networks of a placed task in which its node has no gateway yet. */
 export function missingGateways(view: StoreView, task: Task): readonly NetworkId[] {
   const { nodeId } = task;
   if (nodeId === undefined) return [];
@@ -16,20 +16,23 @@ export function missingGateways(view: StoreView, task: Task): readonly NetworkId
     .filter((networkId) => !hasGateway(view, nodeId, networkId));
 }
 
-/** Leases the node of a placed task an address in each of its networks. */
+/** Leases a gateway address to the task's node in each network of the task. */
 export function leaseGateways(tx: Transaction, task: Task): void {
   const { nodeId } = task;
   if (nodeId === undefined) return;
   for (const networkId of missingGateways(tx, task)) {
     const network = tx.get('networks', networkId);
     if (network === undefined || network.removing) continue;
-    const byHand = fixedAddresses(tx, network);
+    const fixed = fixedAddresses(tx, network);
     const used = {
       has: (ip: Ip) =>
-        byHand.has(ip) || tx.get('leases', addressLeaseId(networkId, formatIp(ip))) !== undefined,
+        fixed.has(ip) || tx.get('leases', addressLeaseId(networkId, formatIp(ip))) !== undefined,
     };
-    const wish = tryParseIp(network.spec.gateway ?? '');
-    const ip = wish !== undefined && !used.has(wish) ? wish : nextGateway(planOf(network), used);
+    const requested = tryParseIp(network.spec.gateway ?? '');
+    const ip =
+      requested !== undefined && !used.has(requested)
+        ? requested
+        : nextGateway(planOf(network), used);
     if (ip === undefined) continue;
     tx.create('leases', {
       id: addressLeaseId(networkId, formatIp(ip)),

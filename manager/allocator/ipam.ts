@@ -9,12 +9,12 @@ import {
 } from '../common/address/cidr.js';
 import type { Ip } from '../common/address/ip.js';
 
-/** Where networks without a wish of their own get their subnet from. */
+/** Default address pool: subnets of networks that do not specify one. */
 export const subnetPool = parseCidr('10.128.0.0/9');
 
 /**
- * Sizes of subnets, each as long as more than so many blocks of it are free: large ones while there is
- * plenty (a /16 holds 60,000 tasks), smaller ones for a cluster with hundreds of networks.
+ * Subnet sizes in order of preference; a size is used while more than `keepFree` blocks of it are
+ * free. A /16 holds 60,000 tasks; smaller sizes serve clusters with hundreds of networks.
  */
 const sizes = [
   { prefix: 16, keepFree: 32 },
@@ -23,13 +23,16 @@ const sizes = [
 ] as const;
 
 export interface Taken {
-  /** Subnets in use or asked for. */
+  /** Subnets in use or requested. */
   readonly subnets: readonly Cidr[];
-  /** Addresses of the nodes: the subnets around them are the underlay's. */
+  /** Underlay addresses of the nodes; the /16 around each is not used. */
   readonly nodes: readonly Ip[];
 }
 
-/** A free subnet of the pool, looked for after `last` and then from the start; undefined: all are taken. */
+/**
+ * Chooses a free subnet of the pool, after `last` or else the first; undefined if the pool is
+ * exhausted.
+ */
 export function chooseSubnet(taken: Taken, last?: Cidr): Cidr | undefined {
   const used = [...taken.subnets, ...taken.nodes.map((ip) => cidrAround(ip, 16))].filter((block) =>
     overlaps(block, subnetPool),
@@ -50,38 +53,40 @@ function freeBlocks(pool: Cidr, prefix: number, used: readonly Cidr[]): readonly
     const { first, last } = wholeRange(block);
     const from = Math.max(0, Math.floor((first - pool.base) / size));
     const to = Math.min(count - 1, Math.floor((last - pool.base) / size));
-    for (let at = from; at <= to; at += 1) taken.add(at);
+    for (let index = from; index <= to; index += 1) taken.add(index);
   }
   const free: Cidr[] = [];
-  for (let at = 0; at < count; at += 1) {
-    if (!taken.has(at)) free.push({ base: pool.base + at * size, prefix });
+  for (let index = 0; index < count; index += 1) {
+    if (!taken.has(index)) free.push({ base: pool.base + index * size, prefix });
   }
   return free;
 }
 
-/** How a network's addresses are shared out. */
+/** Ranges of a network's addresses. */
 export interface AddressPlan {
-  /** Addresses of tasks come from here. */
+  /** Range of task addresses. */
   readonly tasks: AddressRange;
   readonly hosts: AddressRange;
-  /** Addresses from the first on that are kept for the nodes' gateways. */
+  /** Number of addresses at the start of `hosts` that are reserved for gateways. */
   readonly gateways: number;
 }
 
 /**
- * In a subnet of ours the first sixteenth (at most 4095) is for gateways. In one that the user chose only
- * the first is: low addresses there are often given out by hand, so further gateways come from the top.
+ * Divides a subnet between gateways and tasks. In an automatic subnet, the first sixteenth (at most
+ * 4095 addresses) is for gateways. In a user-defined one, only the first address is: low addresses
+ * are often assigned by hand there, so further gateways come from the top. `requested` is undefined
+ * for an automatic subnet.
  */
 export function planAddresses(
   subnet: Cidr,
-  wish: { readonly range?: Cidr } | undefined,
+  requested: { readonly range?: Cidr } | undefined,
 ): AddressPlan {
   const hosts = hostRange(subnet);
   const gateways =
-    wish === undefined ? Math.max(1, Math.min(4096, sizeOf(subnet.prefix) / 16) - 1) : 1;
+    requested === undefined ? Math.max(1, Math.min(4096, sizeOf(subnet.prefix) / 16) - 1) : 1;
   const rest = { first: hosts.first + gateways, last: hosts.last };
-  if (wish?.range === undefined) return { tasks: rest, hosts, gateways };
-  const range = hostRange(wish.range);
+  if (requested?.range === undefined) return { tasks: rest, hosts, gateways };
+  const range = hostRange(requested.range);
   const tasks = {
     first: Math.max(rest.first, range.first),
     last: Math.min(rest.last, range.last),
@@ -94,9 +99,9 @@ export interface AddressUse {
 }
 
 /**
- * The first address of the range that is free, from `from` up and then round. A caller passes the address
- * after the last one it gave out: what was given back is used again as late as possible, when no neighbour
- * remembers its last owner.
+ * Returns the first free address of the range, from `from` up and then from the start; undefined if
+ * the range is exhausted. Callers pass the address after the last allocated one, so that a released
+ * address is reused as late as possible, when no neighbour table still has its last owner.
  */
 export function nextAddress(range: AddressRange, used: AddressUse, from: Ip): Ip | undefined {
   const size = range.last - range.first + 1;
@@ -108,7 +113,10 @@ export function nextAddress(range: AddressRange, used: AddressUse, from: Ip): Ip
   return undefined;
 }
 
-/** A node's own address in a network: the kept ones from the first up, then from the last down. */
+/**
+ * Returns a free gateway address: reserved ones from the first up, then from the top of the subnet
+ * down.
+ */
 export function nextGateway(plan: AddressPlan, used: AddressUse): Ip | undefined {
   const { first, last } = plan.hosts;
   for (let ip = first; ip < first + plan.gateways && ip <= last; ip += 1)

@@ -7,7 +7,7 @@ import type { StoreView, Transaction } from '../store/store.js';
 import { chooseSubnet } from './ipam.js';
 import { nextVni } from './vni.js';
 
-/** What was given out last, so that the next is another one: in memory only. */
+/** Last allocated VNI and subnet, so that released ones are reused late; in memory only. */
 export interface NetworkCursor {
   vni: number;
   subnet: Cidr | undefined;
@@ -17,7 +17,9 @@ export function isAllocated(network: Network): boolean {
   return network.vni !== 0 && network.subnet !== '';
 }
 
-/** Gives each network that lacks them its identifier and subnet. One that cannot get them stays as it is. */
+/**
+ * Allocates a VNI and subnet to each network without them; skips networks that cannot have them.
+ */
 export function allocateNetworks(tx: Transaction, cursor: NetworkCursor): void {
   for (const network of tx.list('networks')) {
     if (network.removing || isAllocated(network)) continue;
@@ -33,7 +35,7 @@ export function allocateNetworks(tx: Transaction, cursor: NetworkCursor): void {
   }
 }
 
-/** Where to go on after a restart: behind the highest in use. */
+/** Cursor after a restart: the highest VNI and subnet in use. */
 export function initialCursor(view: StoreView): NetworkCursor {
   const networks = view.list('networks');
   const chosen = networks.filter((network) => isAllocated(network) && !network.spec.subnet);
@@ -47,27 +49,32 @@ export function initialCursor(view: StoreView): NetworkCursor {
 function subnetFor(view: StoreView, network: Network, cursor: NetworkCursor): Cidr | undefined {
   if (network.spec.subnet !== undefined) return parseCidr(network.spec.subnet);
   return chooseSubnet(
-    { subnets: subnetsBeside(view, network), nodes: nodeAddresses(view) },
+    { subnets: otherSubnets(view, network), nodes: nodeAddresses(view) },
     cursor.subnet,
   );
 }
 
-/** Why a network gets no addresses: a wish that cannot be granted, or none left. */
+/**
+ * Why a network cannot be allocated: invalid or conflicting request, or exhausted pool; else
+ * undefined.
+ */
 export function networkTrouble(view: StoreView, network: Network): string | undefined {
-  const { name, subnet: wish, ipRange } = network.spec;
+  const { name, subnet: requested, ipRange } = network.spec;
   if (isAllocated(network)) return undefined;
-  if (wish === undefined) {
+  if (requested === undefined) {
     const free = chooseSubnet({
-      subnets: subnetsBeside(view, network),
+      subnets: otherSubnets(view, network),
       nodes: nodeAddresses(view),
     });
-    return free === undefined ? `network ${name}: no free subnet is left` : undefined;
+    return free === undefined
+      ? `network ${name}: the default address pool is exhausted`
+      : undefined;
   }
-  const subnet = tryParse(wish);
-  if (subnet === undefined) return `network ${name}: "${wish}" is not an IPv4 subnet`;
+  const subnet = tryParse(requested);
+  if (subnet === undefined) return `network ${name}: "${requested}" is not an IPv4 subnet`;
   const range = ipRange === undefined ? undefined : tryParse(ipRange);
   if (ipRange !== undefined && (range === undefined || !covers(subnet, range))) {
-    return `network ${name}: ip range ${ipRange} is not inside subnet ${wish}`;
+    return `network ${name}: ip range ${ipRange} is not inside subnet ${requested}`;
   }
   const outside = [network.spec.gateway ?? [], network.spec.reserved ?? []]
     .flat()
@@ -76,7 +83,7 @@ export function networkTrouble(view: StoreView, network: Network): string | unde
       return ip === undefined || !covers(subnet, { base: ip, prefix: 32 });
     });
   if (outside !== undefined)
-    return `network ${name}: address ${outside} is not inside subnet ${wish}`;
+    return `network ${name}: address ${outside} is not inside subnet ${requested}`;
   const other = view
     .list('networks')
     .find(
@@ -84,17 +91,17 @@ export function networkTrouble(view: StoreView, network: Network): string | unde
         each.id !== network.id && isAllocated(each) && overlaps(parseCidr(each.subnet), subnet),
     );
   if (other !== undefined) {
-    return `network ${name}: subnet ${wish} overlaps ${other.subnet} of network ${other.spec.name}`;
+    return `network ${name}: subnet ${requested} overlaps ${other.subnet} of network ${other.spec.name}`;
   }
   const node = view
     .list('nodes')
     .find((each) => covers(subnet, { base: addressOf(each.description.address) ?? 0, prefix: 32 }));
   if (node === undefined) return undefined;
-  return `network ${name}: subnet ${wish} contains the address of node ${node.spec.name}`;
+  return `network ${name}: subnet ${requested} contains the address of node ${node.spec.name}`;
 }
 
-/** Subnets in use, and those that others ask for and do not have yet. */
-function subnetsBeside(view: StoreView, network: Network): readonly Cidr[] {
+/** Subnets of other networks, in use or requested. */
+function otherSubnets(view: StoreView, network: Network): readonly Cidr[] {
   return view
     .list('networks')
     .filter((other) => other.id !== network.id)

@@ -5,31 +5,31 @@ import { isWanted } from '../store/slots.js';
 import { isTerminal } from '../common/model/task-state.js';
 import type { StoreView } from '../store/store.js';
 
-/** A node that came back has removed what it should not run before this long, ms. */
+/** Time after a node's return by which it has removed unknown containers, ms. */
 export const fenceMs = 30_000;
 
-/** What a task holds that it no longer needs. `task` is undefined when its record is gone. */
+/** Leases that a task holds but no longer needs. `task` is undefined if its record was deleted. */
 export function releasable(view: StoreView, id: TaskId, task: Task | undefined): readonly Lease[] {
   const held = view
     .leasesOfTask(id)
     .filter(({ holder }) => holder.kind === 'task' && holder.taskId === id);
   if (task === undefined) return held;
   if (!isTerminal(task.status.state)) return [];
-  const keepsAddress = mayBeTakenOver(view, task);
+  const keepsAddress = isAdoptable(view, task);
   return held.filter((lease) => !keepsAddress || lease.id.startsWith('port/'));
 }
 
 /**
- * A kept container has its address in it and may be started again: by `start` after `stop`, or by `up` when
- * it has ended by itself. One that was replaced never is.
+ * Whether an ended task's container may be adopted, and so keeps its address: by `start` after
+ * `stop`, or by `up` if it ended by itself. Replaced tasks are never adopted.
  */
-function mayBeTakenOver(view: StoreView, task: Task): boolean {
+function isAdoptable(view: StoreView, task: Task): boolean {
   const { state } = task.status;
   if (state === 'rejected' || state === 'orphaned' || task.desired === 'remove') return false;
   return isWanted(task) || view.get('services', task.serviceId)?.spec.halted === true;
 }
 
-/** Leases of nodes that went for good, and fences that are over; `until`: when the next one is. */
+/** Leases of removed nodes and tasks, and expired fences. `until`: end of the next fence, ms. */
 export function overdue(
   view: StoreView,
   now: number,
@@ -37,7 +37,7 @@ export function overdue(
   const leases: Lease[] = [];
   let until: number | undefined;
   for (const lease of view.list('leases')) {
-    const end = endOf(view, lease);
+    const end = expiryOf(view, lease);
     if (end === undefined) continue;
     if (end <= now) leases.push(lease);
     else until = Math.min(until ?? end, end);
@@ -45,7 +45,7 @@ export function overdue(
   return { leases, until };
 }
 
-function endOf(view: StoreView, { holder }: Lease): number | undefined {
+function expiryOf(view: StoreView, { holder }: Lease): number | undefined {
   if (holder.kind === 'task') return view.get('tasks', holder.taskId) === undefined ? 0 : undefined;
   const node = view.get('nodes', holder.nodeId);
   if (node === undefined) return 0;

@@ -1,11 +1,12 @@
-/** Below are those of Swarm's and other people's networks on the same machines. */
+/** Lower VNIs are left to Swarm and other overlays on the same machines. */
 const firstVni = 4096;
 /** VXLAN identifiers have 24 bits (RFC 7348). */
 const lastVni = 2 ** 24 - 1;
 
 /**
- * The next identifier after `last` that is not taken, round and round: one that was just given back is the
- * last to be used again, so that a node that missed the end of a network never meets another in its place.
+ * Returns the next free VNI after `last`, wrapping around; undefined if none is free. A released
+ * VNI is reused last, so that a node that missed the removal of a network does not mix it up with a
+ * new one.
  */
 export function nextVni(
   taken: { readonly has: (vni: number) => boolean },

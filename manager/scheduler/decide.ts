@@ -23,16 +23,16 @@ export interface Placement {
   readonly taskId: TaskId;
   readonly nodeId: NodeId;
   readonly nodeName: string;
-  /** The task's ports with ranges narrowed to what was chosen. */
+  /** The task's ports, each range narrowed to the chosen port. */
   readonly portSpecs: readonly PortSpec[];
-  /** To be leased. */
+  /** Host ports to lease. */
   readonly ports: readonly HostPort[];
-  /** Volumes that are on that node from now on. */
+  /** Volumes to bind to that node. */
   readonly volumeIds: readonly VolumeId[];
   readonly words: Words;
 }
 
-/** Stays pending; `words` say why. */
+/** The task stays pending; `words` explain why. */
 export interface Postponement {
   readonly kind: 'postpone';
   readonly taskId: TaskId;
@@ -42,52 +42,58 @@ export interface Postponement {
 export type Decision = Placement | Postponement;
 
 /**
- * Where each pending task goes, in one pass: like tasks share one look at all nodes and then cost
- * O(log nodes) each. The same snapshot gives the same answer whatever the order of its lists.
+ * Places all pending tasks in one pass: tasks with equal requirements share one pass over all nodes
+ * and then cost O(log nodes) each. Deterministic: the order of the snapshot's lists does not
+ * matter.
  */
 export function decide(snapshot: SchedulerSnapshot): readonly Decision[] {
-  const pending = snapshot.tasks.filter(isPlaceable).sort(byTurn);
+  const pending = snapshot.tasks.filter(isPlaceable).sort(bySchedulingOrder);
   if (pending.length === 0) return [];
   const set = new NodeSet(snapshot);
-  const scene: Scene = {
+  const run: DecisionContext = {
     set,
-    sieve: new Sieve(set),
+    pipeline: new Sieve(set),
     strategy: strategyOf(snapshot),
     name: snapshot.strategy,
   };
   const decided = new Set<TaskId>();
-  return groupAlike(pending, set).flatMap((tasks) => placePod(tasks, scene, decided));
+  return groupByRequirements(pending, set).flatMap((tasks) => placePod(tasks, run, decided));
 }
 
-/** A group, and right behind it what is to be beside it: nothing else takes the room meanwhile. */
-function placePod(tasks: readonly Task[], scene: Scene, decided: Set<TaskId>): readonly Decision[] {
-  const { set } = scene;
-  const open = tasks.filter(({ id }) => !decided.has(id));
-  for (const { id } of open) decided.add(id);
-  const decisions = placeGroup(open, scene);
-  const followers = open
+/** Places a group and then its followers at once, before other tasks can use up the room. */
+function placePod(
+  tasks: readonly Task[],
+  run: DecisionContext,
+  decided: Set<TaskId>,
+): readonly Decision[] {
+  const { set } = run;
+  const undecided = tasks.filter(({ id }) => !decided.has(id));
+  for (const { id } of undecided) decided.add(id);
+  const decisions = placeGroup(undecided, run);
+  const followers = undecided
     .flatMap((task) => set.waitingFor(task))
     .filter((task) => isPlaceable(task) && !decided.has(task.id) && set.hasLeaders(task));
-  return [...decisions, ...followers.flatMap((task) => placePod([task], scene, decided))];
+  return [...decisions, ...followers.flatMap((task) => placePod([task], run, decided))];
 }
 
-/** Waits for a node and is still wanted. */
+/** Whether a task waits for a node and is still wanted. */
 export function isPlaceable(task: Task): boolean {
   return task.status.state === 'pending' && isWanted(task);
 }
 
-interface Scene {
+interface DecisionContext {
   readonly set: NodeSet;
-  readonly sieve: Sieve;
+  readonly pipeline: Sieve;
   readonly strategy: MakePool;
   readonly name: SchedulerSnapshot['strategy'];
 }
 
 /**
- * Those without a choice first, those tied to others last, then those that may start at once before those that wait for them, so
- * that what others depend on takes the emptiest nodes; then the oldest, then by service and slot.
+ * Scheduling order: tasks bound to a node first, followers last; tasks that may start at once
+ * before tasks that wait for dependencies, so that dependencies get the emptiest nodes; then by
+ * age, service and slot.
  */
-function byTurn(a: Task, b: Task): number {
+function bySchedulingOrder(a: Task, b: Task): number {
   const choice = Number(a.nodeId === undefined) - Number(b.nodeId === undefined);
   if (choice !== 0) return choice;
   const tied = Number(isTied(a.spec.container)) - Number(isTied(b.spec.container));
@@ -99,11 +105,11 @@ function byTurn(a: Task, b: Task): number {
   return a.slot - b.slot || (a.id < b.id ? -1 : 1);
 }
 
-/** Tasks that ask the same of a node, in the order in which the first of each group comes. */
-function groupAlike(tasks: readonly Task[], set: NodeSet): readonly (readonly Task[])[] {
+/** Groups tasks with equal requirements; groups are in the order of their first task. */
+function groupByRequirements(tasks: readonly Task[], set: NodeSet): readonly (readonly Task[])[] {
   const groups = new Map<string, Task[]>();
   for (const task of tasks) {
-    const key = likeness(task, set);
+    const key = requirementsKey(task, set);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [task]);
     else group.push(task);
@@ -111,49 +117,53 @@ function groupAlike(tasks: readonly Task[], set: NodeSet): readonly (readonly Ta
   return [...groups.values()];
 }
 
-function likeness(task: Task, set: NodeSet): string {
+function requirementsKey(task: Task, set: NodeSet): string {
   const inPod = isTied(task.spec.container) || set.waitingFor(task).length > 0;
   if (task.nodeId !== undefined || inPod) return task.id;
   return `${task.serviceId} ${task.taskHash} ${JSON.stringify(task.spec.placement)}`;
 }
 
-function placeGroup(tasks: readonly Task[], scene: Scene): readonly Decision[] {
+function placeGroup(tasks: readonly Task[], run: DecisionContext): readonly Decision[] {
   const decisions: Decision[] = [];
   let rest = tasks;
-  // More than one round only while the group's own placements pin its volumes.
+  // More than one round is needed only while the group's placements bind its volumes.
   while (rest.length > 0) {
     const [task] = rest;
-    const result = task === undefined ? undefined : demandOf(task, scene.set);
+    const result = task === undefined ? undefined : demandOf(task, run.set);
     if (result === undefined) break;
     if (result.kind === 'blocked') {
       const { reason } = result;
       return [
         ...decisions,
-        ...rest.map((each) => postpone(each, explainBlocked(each, reason, scene.set))),
+        ...rest.map((each) => postpone(each, explainBlocked(each, reason, run.set))),
       ];
     }
-    const round = placeRound(rest, result.demand, scene);
+    const round = placeRound(rest, result.demand, run);
     decisions.push(...round);
     rest = rest.slice(round.length);
   }
   return decisions;
 }
 
-function placeRound(tasks: readonly Task[], demand: Demand, scene: Scene): readonly Decision[] {
-  const { set, sieve } = scene;
-  const { fitting, refusals } = sieve.sift(demand);
+function placeRound(
+  tasks: readonly Task[],
+  demand: Demand,
+  run: DecisionContext,
+): readonly Decision[] {
+  const { set, pipeline } = run;
+  const { fitting, refusals } = pipeline.sift(demand);
   const { preferences } = demand.task.spec.placement;
   const pool = spreadOver(
     preferences,
     set.candidates,
-    scene.strategy,
+    run.strategy,
   )(fitting, demand.task.serviceId);
   const decisions: Decision[] = [];
   for (const task of tasks) {
     const candidate = pool.take();
     if (candidate === undefined) {
-      // Asked anew: by now nodes may be full that fitted at first.
-      const now = sieve.sift(demand).refusals;
+      // Filter again: nodes that fitted at first may be full by now.
+      const now = pipeline.sift(demand).refusals;
       const rest = tasks.slice(decisions.length);
       return [
         ...decisions,
@@ -163,8 +173,8 @@ function placeRound(tasks: readonly Task[], demand: Demand, scene: Scene): reado
       ];
     }
     const context = { demand, candidate, fitting: fitting.length, refusals, set };
-    const words = explainPlaced(task, { ...context, strategy: scene.name });
-    decisions.push(place(task, { demand, candidate, set, words }));
+    const explanation = explainPlaced(task, { ...context, strategy: run.name });
+    decisions.push(place(task, { demand, candidate, set, explanation }));
     if (demand.unpinned.length > 0) return decisions;
     if (stillFits(demand, candidate)) pool.put(candidate);
   }
@@ -173,34 +183,34 @@ function placeRound(tasks: readonly Task[], demand: Demand, scene: Scene): reado
 
 function place(
   task: Task,
-  at: {
+  choice: {
     readonly demand: Demand;
     readonly candidate: Candidate;
     readonly set: NodeSet;
-    readonly words: Words;
+    readonly explanation: Words;
   },
 ): Placement {
-  const { demand, candidate, set, words } = at;
+  const { demand, candidate, set, explanation } = choice;
   const { node } = candidate;
-  const choice = choosePorts(task, candidate.ports);
-  const ports = choice.fits ? choice.ports : [];
-  const newcomers = demand.unpinned.filter((volume) => !volume.nodeIds.includes(node.id));
-  for (const volume of newcomers) set.pin(volume, node.id);
+  const portChoice = choosePorts(task, candidate.ports);
+  const ports = portChoice.fits ? portChoice.ports : [];
+  const newlyBound = demand.unpinned.filter((volume) => !volume.nodeIds.includes(node.id));
+  for (const volume of newlyBound) set.pin(volume, node.id);
   set.place(task, candidate, ports);
   return {
     kind: 'place',
     taskId: task.id,
     nodeId: node.id,
     nodeName: node.spec.name,
-    portSpecs: choice.fits ? choice.spec : task.spec.ports,
+    portSpecs: portChoice.fits ? portChoice.spec : task.spec.ports,
     ports,
-    volumeIds: newcomers.map((volume) => volume.id),
-    words,
+    volumeIds: newlyBound.map((volume) => volume.id),
+    words: explanation,
   };
 }
 
-function postpone(task: Task, words: Words): Postponement {
-  return { kind: 'postpone', taskId: task.id, words };
+function postpone(task: Task, explanation: Words): Postponement {
+  return { kind: 'postpone', taskId: task.id, words: explanation };
 }
 
 function strategyOf(snapshot: SchedulerSnapshot): MakePool {

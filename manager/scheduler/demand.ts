@@ -10,17 +10,17 @@ import { isTerminal } from '../common/model/task-state.js';
 import type { Task } from '../common/model/task.js';
 import type { NodeSet } from './node-set.js';
 
-/** What one group of like tasks asks of a node, worked out once. */
+/** Requirements of a group of equal tasks on a node, computed once per group. */
 export interface Demand {
-  /** One of the group: they differ in slot and id only. */
+  /** Any task of the group; the others differ only in slot and id. */
   readonly task: Task;
   readonly constraints: readonly Constraint[];
   readonly platform: Platform | undefined;
-  /** The only nodes that come into question, and why; undefined is all. */
+  /** Nodes the task is restricted to, with the cause; undefined allows all nodes. */
   readonly bound: Bound | undefined;
-  /** Volumes that come to be where the first task is placed. */
+  /** Volumes without a node yet, and shared volumes: bound to the node of the first task. */
   readonly unpinned: readonly Volume[];
-  /** What has to be on the same node as this one task, and waits for it to be placed. */
+  /** Requirements of the followers that must run on the same node as this task. */
   readonly followers: readonly Demand[];
 }
 
@@ -32,7 +32,7 @@ export interface Bound {
 
 export type DemandResult =
   | { readonly kind: 'demand'; readonly demand: Demand }
-  /** No node would do: something about the task itself is missing or wrong. */
+  /** No node can run the task: something about the task itself is missing or invalid. */
   | { readonly kind: 'blocked'; readonly reason: string };
 
 export function demandOf(task: Task, set: NodeSet): DemandResult {
@@ -42,7 +42,7 @@ export function demandOf(task: Task, set: NodeSet): DemandResult {
   return demandAlone(task, set, { leaders: bounds, depth: 0 });
 }
 
-/** What it asks beside being where its leaders are. */
+/** Requirements without looking up the leaders; `leaders` are bounds already known. */
 function demandAlone(
   task: Task,
   set: NodeSet,
@@ -57,7 +57,7 @@ function demandAlone(
   const bounds = [...leaders];
   const unpinned: Volume[] = [];
   if (task.nodeId !== undefined) {
-    bounds.push({ nodeIds: [task.nodeId], cause: `it belongs on ${nodeName(task.nodeId, set)}` });
+    bounds.push({ nodeIds: [task.nodeId], cause: `it is bound to ${nodeName(task.nodeId, set)}` });
   }
   const reason = bindToVolumes(task, set, { bounds, unpinned });
   if (reason !== undefined) return { kind: 'blocked', reason };
@@ -81,28 +81,30 @@ function demandAlone(
   };
 }
 
-/** A container that shares something of another's runs where that one is. */
+/**
+ * Restricts a follower to the node of its leaders. Returns the reason if a leader is not available.
+ */
 function bindToLeaders(task: Task, set: NodeSet, bounds: Bound[]): string | undefined {
   for (const tie of tiesOf(task.spec.container)) {
     const name = `${tie.service}.${String(task.slot)}`;
     const shares = `it shares the ${describeTie(tie)} of ${name}`;
     const leader = set.current(task.project, tie.service, task.slot);
     const nodeId = leader === undefined ? undefined : set.nodeOf(leader);
-    if (leader === undefined || nodeId === undefined) return `${shares}, which has no node`;
+    if (leader === undefined || nodeId === undefined) return `${shares}, which is not placed`;
     const { state, containerId } = leader.status;
-    const isThere = needsLive(tie) ? !isTerminal(state) : !isTerminal(state) || containerId;
-    if (isThere === false || isThere === undefined) return `${shares}, which does not run`;
+    const isUsable = needsLive(tie) ? !isTerminal(state) : !isTerminal(state) || containerId;
+    if (isUsable === false || isUsable === undefined) return `${shares}, which is not running`;
     bounds.push({ nodeIds: [nodeId], cause: `${shares} on ${nodeName(nodeId, set)}` });
   }
   return undefined;
 }
 
-/** Nobody builds such chains; a circle, which no file can have, must not hang us. */
-const deepestPod = 8;
+/** Depth limit of follower chains; guards against a cycle, which Compose files cannot express. */
+const maxPodDepth = 8;
 
-/** Those that are to follow this task: it goes only where they can be, too. */
+/** Requirements of pending followers: the task is placed only where they fit as well. */
 function followersOf(task: Task, set: NodeSet, depth: number): readonly Demand[] {
-  if (depth >= deepestPod) return [];
+  if (depth >= maxPodDepth) return [];
   return set.waitingFor(task).flatMap((follower) => {
     const result = demandAlone(follower, set, { leaders: [], depth: depth + 1 });
     return result.kind === 'demand' ? [result.demand] : [];
@@ -123,7 +125,7 @@ function bindToVolumes(
     if (volume === undefined) return `volume ${name} does not exist`;
     if (volume.removing) return `volume ${name} is being removed`;
     if (volume.nodeIds.length === 0) {
-      if (volume.spec.external) return `external volume ${name} is on no node`;
+      if (volume.spec.external) return `external volume ${name} does not exist on any node`;
       into.unpinned.push(volume);
     } else if (isShared(volume)) {
       into.unpinned.push(volume);
@@ -135,15 +137,15 @@ function bindToVolumes(
   return undefined;
 }
 
-/** The local driver mounting a network file system: every node sees the same data. */
+/** Whether the local driver mounts a network file system: all nodes see the same data. */
 function isShared(volume: Volume): boolean {
   return /^(nfs\d?|cifs|smb\d?|ceph|glusterfs)$/.test(volume.spec.driverOpts.type ?? '');
 }
 
 function intersect(bounds: readonly Bound[]): Bound | undefined | 'nothing' {
-  const [first, ...others] = bounds;
+  const [first, ...rest] = bounds;
   if (first === undefined) return undefined;
-  const nodeIds = first.nodeIds.filter((id) => others.every((bound) => bound.nodeIds.includes(id)));
+  const nodeIds = first.nodeIds.filter((id) => rest.every((bound) => bound.nodeIds.includes(id)));
   if (nodeIds.length === 0) return 'nothing';
   return { nodeIds, cause: bounds.map((bound) => bound.cause).join(', ') };
 }

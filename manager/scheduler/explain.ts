@@ -5,11 +5,11 @@ import { nodeCount } from './filters/filter.js';
 import type { RefusalCount } from './filters/pipeline.js';
 import type { Candidate, NodeSet, SchedulerSnapshot } from './node-set.js';
 
-/** An explanation without its time: the loop writes it only when it says something new. */
+/** An explanation without its time; written only if it differs from the stored one. */
 export type Words = Omit<Explanation, 'at'>;
 
 export function explainBlocked(task: Task, reason: string, set: NodeSet): Words {
-  return { placed: false, summary: reason, reasons: earlier(task, set) };
+  return { placed: false, summary: reason, reasons: previousAttempts(task, set) };
 }
 
 export function explainUnplaced(
@@ -17,9 +17,9 @@ export function explainUnplaced(
   context: { readonly demand: Demand; readonly refusals: RefusalCount; readonly set: NodeSet },
 ): Words {
   const { demand, refusals, set } = context;
-  const reasons = [...refusals.lines(), ...earlier(task, set)];
+  const reasons = [...refusals.lines(), ...previousAttempts(task, set)];
   if (set.candidates.length === 0) {
-    return { placed: false, summary: 'there is no node in the cluster', reasons };
+    return { placed: false, summary: 'the cluster has no nodes', reasons };
   }
   if (demand.bound === undefined) return { placed: false, summary: refusals.summary(), reasons };
   const known = demand.bound.nodeIds.some((id) => set.get(id) !== undefined);
@@ -31,7 +31,7 @@ export function explainPlaced(
   task: Task,
   context: {
     readonly demand: Demand;
-    /** As it was before the task was placed on it. */
+    /** The chosen node, before the task is counted on it. */
     readonly candidate: Candidate;
     readonly fitting: number;
     readonly refusals: RefusalCount;
@@ -45,19 +45,19 @@ export function explainPlaced(
   const counts = `${String(own)} of ${task.service}, ${String(candidate.tasks)} in all`;
   const summary =
     demand.bound === undefined
-      ? `${name}: ${words[strategy]} (${counts}) of ${nodeCount(fitting)} that fit${fitting === 1 ? 's' : ''}`
+      ? `${name}: ${strategyPhrases[strategy]} (${counts}) of ${nodeCount(fitting)} that fit${fitting === 1 ? 's' : ''}`
       : `${name}: ${demand.bound.cause}`;
-  return { placed: true, summary, reasons: [...refusals.lines(), ...earlier(task, set)] };
+  return { placed: true, summary, reasons: [...refusals.lines(), ...previousAttempts(task, set)] };
 }
 
-const words = {
+const strategyPhrases = {
   spread: 'fewest tasks',
   binpack: 'fullest',
   random: 'drawn by lot',
 } as const;
 
-/** What the slot tried before: the reader wants the engine's own words. */
-function earlier(task: Task, set: NodeSet): readonly string[] {
+/** Earlier rejected tasks of the slot, with the engine's own error messages. */
+function previousAttempts(task: Task, set: NodeSet): readonly string[] {
   return set.refusedBefore(task).map((failed) => {
     const where = failed.nodeId === undefined ? 'before' : `on ${nodeName(failed.nodeId, set)}`;
     return `tried ${where}: ${failed.status.error ?? failed.status.message}`;
@@ -69,6 +69,6 @@ export function sameWords(a: Words | undefined, b: Words): boolean {
     a?.placed === b.placed &&
     a.summary === b.summary &&
     a.reasons.length === b.reasons.length &&
-    a.reasons.every((reason, at) => reason === b.reasons[at])
+    a.reasons.every((reason, index) => reason === b.reasons[index])
   );
 }

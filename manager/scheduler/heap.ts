@@ -1,4 +1,4 @@
-/** Binary heap: the item that `before` puts first is on top. */
+/** Binary heap; the item that `before` orders first is on top. */
 export class Heap<Item> {
   readonly #items: Item[] = [];
   readonly #before: (a: Item, b: Item) => boolean;
@@ -6,7 +6,7 @@ export class Heap<Item> {
   constructor(items: Iterable<Item>, before: (a: Item, b: Item) => boolean) {
     this.#before = before;
     this.#items.push(...items);
-    for (let at = (this.#items.length >> 1) - 1; at >= 0; at -= 1) this.#sink(at);
+    for (let index = (this.#items.length >> 1) - 1; index >= 0; index -= 1) this.#sink(index);
   }
 
   get size(): number {
@@ -15,11 +15,11 @@ export class Heap<Item> {
 
   push(item: Item): void {
     this.#items.push(item);
-    let at = this.#items.length - 1;
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (!this.#swapIfBefore(at, parent)) return;
-      at = parent;
+    let index = this.#items.length - 1;
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      if (!this.#swapIfBefore(index, parent)) return;
+      index = parent;
     }
   }
 
@@ -34,14 +34,14 @@ export class Heap<Item> {
   }
 
   #sink(start: number): void {
-    let at = start;
+    let index = start;
     for (;;) {
-      const left = 2 * at + 1;
+      const left = 2 * index + 1;
       const right = left + 1;
       if (left >= this.#items.length) return;
       const child = right < this.#items.length && this.#isBefore(right, left) ? right : left;
-      if (!this.#swapIfBefore(child, at)) return;
-      at = child;
+      if (!this.#swapIfBefore(child, index)) return;
+      index = child;
     }
   }
 

@@ -1,19 +1,19 @@
 import type { PortSpec } from '../common/model/service.js';
 import type { Task } from '../common/model/task.js';
 
-/** A port of a node that a task takes. `hostIp` is empty for all addresses. */
+/** A host port that a task uses on its node. `hostIp` is empty for all addresses. */
 export interface HostPort {
   readonly protocol: PortSpec['protocol'];
   readonly port: number;
   readonly hostIp: string;
 }
 
-/** What is taken on one node: addresses by `protocol/port`. */
+/** Ports in use on one node: host addresses by `protocol/port`. */
 export type TakenPorts = Map<string, string[]>;
 
 const anyAddress = new Set(['', '0.0.0.0', '::', '[::]']);
 
-/** Ports of a task that the engine is not left to choose. Containers on the host's network publish none. */
+/** Ports of a task with a fixed host port or range. Empty unless the container is on networks. */
 export function wantedPorts(task: Pick<Task, 'spec'>): readonly PortSpec[] {
   if (task.spec.container.networkMode.kind !== 'networks') return [];
   return task.spec.ports.filter((port) => port.published !== undefined);
@@ -36,11 +36,13 @@ export function takePort(taken: TakenPorts, port: HostPort): void {
 }
 
 export type PortChoice =
-  /** `spec` is the task's ports with every range narrowed to the port that was chosen. */
+  /** `spec`: the task's ports, each range narrowed to the chosen port. */
   | { readonly fits: true; readonly spec: readonly PortSpec[]; readonly ports: readonly HostPort[] }
   | { readonly fits: false; readonly reason: string };
 
-/** Finds a free port for each published one: the port itself, or the first free of its range. */
+/**
+ * Chooses a host port for each published port: the port itself, or the first free one of its range.
+ */
 export function choosePorts(task: Pick<Task, 'spec'>, taken: TakenPorts): PortChoice {
   if (wantedPorts(task).length === 0) return { fits: true, spec: task.spec.ports, ports: [] };
   const own: TakenPorts = new Map();
@@ -63,8 +65,8 @@ export function choosePorts(task: Pick<Task, 'spec'>, taken: TakenPorts): PortCh
 
 function firstFree(port: PortSpec, taken: TakenPorts, own: TakenPorts): HostPort | undefined {
   const first = port.published ?? 0;
-  for (let at = first; at <= (port.publishedEnd ?? first); at += 1) {
-    const candidate = hostPortOf(port, at);
+  for (let number = first; number <= (port.publishedEnd ?? first); number += 1) {
+    const candidate = hostPortOf(port, number);
     if (isFree(candidate, taken) && isFree(candidate, own)) return candidate;
   }
   return undefined;
@@ -80,7 +82,7 @@ function describeTaken(port: PortSpec): string {
   const first = String(port.published);
   const { publishedEnd: end } = port;
   const range = end === undefined || end === port.published ? first : `${first}-${String(end)}`;
-  return `port ${range}/${port.protocol} is taken`;
+  return `port ${range}/${port.protocol} is already in use`;
 }
 
 function keyOf(port: HostPort): string {

@@ -8,46 +8,47 @@ import { isAssigned, isTerminal } from '../common/model/task-state.js';
 import type { HostPort, TakenPorts } from './host-ports.js';
 import { hostPortOf, takePort, wantedPorts } from './host-ports.js';
 
-/** All that placing looks at: one moment of the store. */
+/** Input of a scheduling decision: a consistent snapshot of the store. */
 export interface SchedulerSnapshot {
   readonly nodes: readonly Node[];
-  /** Every task of the cluster: those pending are placed, the others use up nodes. */
+  /** All tasks of the cluster: pending ones are placed, assigned ones use resources. */
   readonly tasks: readonly Task[];
   readonly volumes: readonly Volume[];
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly strategy: 'spread' | 'binpack' | 'random';
-  /** For `random`. */
+  /** Seed of the `random` strategy. */
   readonly seed: number;
 }
 
-/** A node and what is left of it; changes as tasks are placed within one decision. */
+/** A node with its free resources; updated as tasks are placed within one decision. */
 export interface Candidate {
   readonly node: Node;
   freeNanoCpus: number;
   freeMemoryBytes: number;
   tasks: number;
-  /** Tasks of late that failed here, of whatever service. */
+  /** Recent failures on the node, of all services. */
   failures: number;
   readonly serviceTasks: Map<ServiceId, number>;
-  /** Tasks of late that this node or its engine refused to run, by service. */
+  /** Recent rejections by the node or its engine, by service. */
   readonly refusals: Map<ServiceId, number>;
   readonly ports: TakenPorts;
 }
 
-/** How long a failure counts against its node. */
+/** Time for which a failure counts against its node, ms. */
 const failureMemoryMs = 5 * 60_000;
 
+/** Nodes with their resources, tasks and volumes, as seen by one decision. */
 export class NodeSet {
-  /** In order of name, then id. */
+  /** Ordered by name, then id. */
   readonly candidates: readonly Candidate[];
   readonly #byId: ReadonlyMap<NodeId, Candidate>;
   readonly #volumes: Map<string, Volume>;
   readonly #tasksOfService = new Map<string, Task[]>();
   readonly #placed = new Map<TaskId, NodeId>();
-  /** By what they wait for: `project/service/slot`. */
-  readonly #waiting = new Map<string, Task[]>();
-  /** Made when first asked for: few services are. */
+  /** Unplaced followers by their leader's `project/service/slot`. */
+  readonly #pendingFollowers = new Map<string, Task[]>();
+  /** Tasks by slot, computed lazily: only few services need it. */
   readonly #slots = new Map<string, ReadonlyMap<number, readonly Task[]>>();
 
   constructor(snapshot: SchedulerSnapshot) {
@@ -65,23 +66,26 @@ export class NodeSet {
     return this.#volumes.get(name);
   }
 
-  /** From now on the volume is (also) on that node. */
+  /** Binds the volume to a further node. */
   pin(volume: Volume, nodeId: NodeId): void {
     const nodeIds = [...volume.nodeIds, nodeId];
     this.#volumes.set(volume.spec.name, { ...volume, nodeIds });
   }
 
-  /** What fills a slot of a service of a project. */
+  /** Current task of a slot of a project's service. */
   current(project: string, service: string, slot: number): Task | undefined {
     return currentTask(this.#slot(project, service, slot));
   }
 
-  /** Where a task is, or was placed by this decision; that it belongs on a node is not yet to be there. */
+  /**
+   * Node of a placed task, also if placed by this decision. Undefined for tasks only preset to a
+   * node.
+   */
   nodeOf(task: Task): NodeId | undefined {
     return this.#placed.get(task.id) ?? (isUnplaced(task) ? undefined : task.nodeId);
   }
 
-  /** Whether all that it is to be beside have a node. */
+  /** Whether every leader of the task is placed. */
   hasLeaders(task: Task): boolean {
     return tiesOf(task.spec.container).every(({ service }) => {
       const leader = this.current(task.project, service, task.slot);
@@ -89,26 +93,26 @@ export class NodeSet {
     });
   }
 
-  /** Tasks without a node that are to be where this one will be. */
+  /** Unplaced followers of this task. */
   waitingFor(task: Task): readonly Task[] {
-    return this.#waiting.get(`${task.project}/${task.service}/${String(task.slot)}`) ?? [];
+    return this.#pendingFollowers.get(`${task.project}/${task.service}/${String(task.slot)}`) ?? [];
   }
 
-  /** What this slot tried before without success, newest first. */
+  /** Earlier rejected tasks of the slot, newest first. */
   refusedBefore(task: Task): readonly Task[] {
     return this.#slot(task.project, task.service, task.slot).filter(
       (other) => other.id !== task.id && wasRefused(other),
     );
   }
 
-  /** Uses up what the task needs. */
+  /** Counts a task on a node: its reservations and host ports. */
   place(task: Task, candidate: Candidate, ports: readonly HostPort[]): void {
     const { nanoCpus, memoryBytes } = task.spec.resources.reservations;
     this.#placed.set(task.id, candidate.node.id);
     candidate.freeNanoCpus -= nanoCpus;
     candidate.freeMemoryBytes -= memoryBytes;
     candidate.tasks += 1;
-    add(candidate.serviceTasks, task.serviceId);
+    increment(candidate.serviceTasks, task.serviceId);
     for (const port of ports) takePort(candidate.ports, port);
   }
 
@@ -130,7 +134,7 @@ export class NodeSet {
 
     const candidate = task.nodeId === undefined ? undefined : this.#byId.get(task.nodeId);
     if (candidate === undefined || isUnplaced(task)) {
-      this.#noteWaiting(task);
+      this.#addFollower(task);
       return;
     }
     const { state, at } = task.status;
@@ -139,17 +143,17 @@ export class NodeSet {
       this.place(task, candidate, ports);
     } else if (isTerminal(state) && now - at < failureMemoryMs) {
       if (state === 'failed' || state === 'rejected') candidate.failures += 1;
-      if (wasRefused(task)) add(candidate.refusals, task.serviceId);
+      if (wasRefused(task)) increment(candidate.refusals, task.serviceId);
     }
   }
 
-  #noteWaiting(task: Task): void {
+  #addFollower(task: Task): void {
     if (isTerminal(task.status.state) || !isWanted(task)) return;
     const leaders = new Set(tiesOf(task.spec.container).map(({ service }) => service));
     for (const service of leaders) {
       const key = `${task.project}/${service}/${String(task.slot)}`;
-      const list = this.#waiting.get(key);
-      if (list === undefined) this.#waiting.set(key, [task]);
+      const list = this.#pendingFollowers.get(key);
+      if (list === undefined) this.#pendingFollowers.set(key, [task]);
       else list.push(task);
     }
   }
@@ -177,6 +181,6 @@ function byName(a: Node, b: Node): number {
   return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
 }
 
-function add(counts: Map<ServiceId, number>, id: ServiceId): void {
+function increment(counts: Map<ServiceId, number>, id: ServiceId): void {
   counts.set(id, (counts.get(id) ?? 0) + 1);
 }

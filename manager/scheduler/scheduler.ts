@@ -16,36 +16,36 @@ export interface SchedulerOptions {
   readonly store: ClusterStore;
   readonly clock: Clock;
   readonly log: Logger;
-  /** `spread` unless told. */
+  /** Defaults to `spread`. */
   readonly strategy?: SchedulerSnapshot['strategy'];
-  /** For `random`; mixed with the store's index, so that each decision draws anew. */
+  /** Seed of `random`; combined with the store's index, so that each decision differs. */
   readonly seed?: number;
 }
 
-/** Since it was started. */
+/** Counters since the scheduler started. */
 export interface SchedulerCounts {
   readonly decisions: number;
-  /** Time spent deciding, without writing. */
+  /** Time spent on decisions, without writes. */
   readonly seconds: number;
   readonly longestSeconds: number;
   readonly placed: number;
   readonly postponed: number;
-  /** Tasks that wait now. */
+  /** Tasks that are pending now. */
   readonly pending: number;
 }
 
 const resyncMs = 5 * 60_000;
 
 /**
- * Places pending tasks. All that wait are looked at together, whenever one more waits or something has
- * changed that could make room: a node, an end, a volume.
+ * Places pending tasks. Decides about all of them together when a task becomes pending or when a
+ * change may make room: a node, an ended task, a volume.
  */
 export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #loop: Loop;
   readonly #pending = new Set<TaskId>();
-  /** Those of them that are to be beside others. */
-  readonly #tied = new Set<TaskId>();
+  /** Pending followers. */
+  readonly #followers = new Set<TaskId>();
   readonly #counts = { decisions: 0, seconds: 0, longestSeconds: 0, placed: 0, postponed: 0 };
   #unwatch: (() => void) | undefined;
 
@@ -62,9 +62,9 @@ export class Scheduler {
   start(): void {
     const { store } = this.#options;
     this.#unwatch = store.watch((commit) => {
-      this.#note(commit);
+      this.#onCommit(commit);
     });
-    for (const task of store.view.list('tasks')) this.#noteTask(undefined, task);
+    for (const task of store.view.list('tasks')) this.#onTaskChange(undefined, task);
     this.#loop.start();
   }
 
@@ -76,9 +76,9 @@ export class Scheduler {
   async #turn(): Promise<void> {
     if (this.#pending.size === 0) return;
     await this.#options.store.update('scheduler', (tx) => {
-      const began = performance.now();
+      const startedAt = performance.now();
       const decisions = decide(this.#snapshot(tx, tx.now));
-      this.#count(decisions, (performance.now() - began) / 1000);
+      this.#count(decisions, (performance.now() - startedAt) / 1000);
       for (const decision of decisions) {
         if (decision.kind === 'place') writePlacement(tx, decision);
         else writePostponement(tx, decision);
@@ -107,31 +107,35 @@ export class Scheduler {
     };
   }
 
-  #note(commit: Commit): void {
-    let look = false;
+  #onCommit(commit: Commit): void {
+    let mustDecide = false;
     for (const change of commit.changes) {
-      if (change.table === 'tasks') look = this.#noteTask(change.before, change.after) || look;
-      else look = mayMakeRoom(change) || look;
+      if (change.table === 'tasks')
+        mustDecide = this.#onTaskChange(change.before, change.after) || mustDecide;
+      else mustDecide = mayMakeRoom(change) || mustDecide;
     }
-    if (look && this.#pending.size > 0) this.#loop.poke();
+    if (mustDecide && this.#pending.size > 0) this.#loop.poke();
   }
 
-  /** True when it waits now, or when others that wait may gain by what happened to it. */
-  #noteTask(before: Task | undefined, after: Task | undefined): boolean {
+  /**
+   * Returns whether to decide again: the task became pending, or its change may help a pending
+   * task.
+   */
+  #onTaskChange(before: Task | undefined, after: Task | undefined): boolean {
     const task = after ?? before;
     if (task === undefined) return false;
     if (after !== undefined && isPlaceable(after)) {
       this.#pending.add(after.id);
-      if (isTied(after.spec.container)) this.#tied.add(after.id);
+      if (isTied(after.spec.container)) this.#followers.add(after.id);
       return before === undefined || !isPlaceable(before);
     }
     this.#pending.delete(task.id);
-    this.#tied.delete(task.id);
+    this.#followers.delete(task.id);
     const from = before?.status.state;
     const to = after?.status.state;
     if (from === to) return false;
-    // An end makes room, and one that has a node may be what another waits to be beside.
-    if (to === 'assigned') return this.#tied.size > 0;
+    // An ended task makes room; an assigned one may be the leader that a follower waits for.
+    if (to === 'assigned') return this.#followers.size > 0;
     return to === undefined || isTerminal(to);
   }
 }
@@ -158,7 +162,7 @@ function writePlacement(tx: Transaction, placement: Placement): void {
     const id = portLeaseId(placement.nodeId, protocol, port, hostIp);
     const holder = { kind: 'task', taskId: task.id } as const;
     const lease = tx.get('leases', id);
-    // An ended task whose lease nobody has collected yet: the decision counted the port as free.
+    // An ended task's lease may not be released yet; the decision counted its port as free.
     if (lease === undefined) tx.create('leases', { id, holder });
     else tx.put('leases', { ...lease, holder });
   }
@@ -181,8 +185,8 @@ function writePlacement(tx: Transaction, placement: Placement): void {
   });
 }
 
-function writePostponement(tx: Transaction, { taskId, words }: Postponement): void {
+function writePostponement(tx: Transaction, { taskId, words: explanation }: Postponement): void {
   const task = tx.get('tasks', taskId);
-  if (task === undefined || sameWords(task.explanation, words)) return;
-  tx.put('tasks', { ...task, explanation: { ...words, at: tx.now } });
+  if (task === undefined || sameWords(task.explanation, explanation)) return;
+  tx.put('tasks', { ...task, explanation: { ...explanation, at: tx.now } });
 }

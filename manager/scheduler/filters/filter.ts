@@ -1,7 +1,7 @@
 import type { Demand } from '../demand.js';
 import type { Candidate } from '../node-set.js';
 
-/** Why a node does not do, in words that can be counted over many nodes. */
+/** Reason why a node is not suitable; equal reasons are counted over nodes. */
 export interface Refusal {
   /** `insufficient memory on 3 nodes`, `2 nodes are down`. */
   readonly count: (nodes: number) => string;
@@ -10,7 +10,7 @@ export interface Refusal {
 }
 
 export interface Filter {
-  /** Undefined lets the node pass. */
+  /** Returns undefined if the node is suitable. */
   readonly check: (demand: Demand, candidate: Candidate) => Refusal | undefined;
 }
 

@@ -10,35 +10,44 @@ import { portsFilter } from './ports.js';
 import { readyFilter } from './ready.js';
 import { resourcesFilter } from './resources.js';
 
-/** What does not change as tasks are placed: looked at once for all demands that ask the same. */
-const lasting: readonly Filter[] = [
+/**
+ * Filters not affected by placements: evaluated once for all demands with the same requirements.
+ */
+const staticFilters: readonly Filter[] = [
   readyFilter,
   availabilityFilter,
   platformFilter,
   constraintsFilter,
 ];
-const consuming: readonly Filter[] = [resourcesFilter, portsFilter, maxReplicasFilter, podFilter];
+const dynamicFilters: readonly Filter[] = [
+  resourcesFilter,
+  portsFilter,
+  maxReplicasFilter,
+  podFilter,
+];
 
-/** Nodes that fit, and why the others do not: each counts with the first filter that refuses it. */
+/**
+ * Suitable nodes, and the reasons for the others: each node counts for the first filter it fails.
+ */
 export interface Sifted {
   readonly fitting: readonly Candidate[];
   readonly refusals: RefusalCount;
 }
 
-/** Remembers what the lasting filters said, for one decision. */
+/** Filters nodes for one decision; caches the results of the static filters. */
 export class Sieve {
   readonly #set: NodeSet;
-  readonly #lasting = new Map<string, Sifted>();
+  readonly #staticResults = new Map<string, Sifted>();
 
   constructor(set: NodeSet) {
     this.#set = set;
   }
 
   sift(demand: Demand): Sifted {
-    const { fitting: candidates, refusals: before } = this.#siftLasting(demand);
+    const { fitting: candidates, refusals: before } = this.#filterStatic(demand);
     let refusals: RefusalCount | undefined;
     const fitting = candidates.filter((candidate) => {
-      const refusal = firstRefusal(consuming, demand, candidate);
+      const refusal = firstRefusal(dynamicFilters, demand, candidate);
       if (refusal === undefined) return true;
       refusals ??= before.copy();
       refusals.add(refusal, candidate);
@@ -47,25 +56,25 @@ export class Sieve {
     return { fitting, refusals: refusals ?? before };
   }
 
-  #siftLasting(demand: Demand): Sifted {
+  #filterStatic(demand: Demand): Sifted {
     if (demand.bound !== undefined)
-      return siftBy(lasting, demand, boundTo(demand.bound, this.#set));
+      return applyFilters(staticFilters, demand, boundTo(demand.bound, this.#set));
     const key = JSON.stringify([demand.constraints, demand.platform]);
-    let sifted = this.#lasting.get(key);
-    if (sifted === undefined) {
-      sifted = siftBy(lasting, demand, this.#set.candidates);
-      this.#lasting.set(key, sifted);
+    let result = this.#staticResults.get(key);
+    if (result === undefined) {
+      result = applyFilters(staticFilters, demand, this.#set.candidates);
+      this.#staticResults.set(key, result);
     }
-    return sifted;
+    return result;
   }
 }
 
-/** Asks again, of a node that fitted, only what placing a task there may have changed. */
+/** Rechecks a suitable node after a placement, with the filters that depend on placements. */
 export function stillFits(demand: Demand, candidate: Candidate): boolean {
-  return firstRefusal(consuming, demand, candidate) === undefined;
+  return firstRefusal(dynamicFilters, demand, candidate) === undefined;
 }
 
-function siftBy(
+function applyFilters(
   filters: readonly Filter[],
   demand: Demand,
   candidates: readonly Candidate[],
@@ -96,13 +105,13 @@ function boundTo(bound: Bound, set: NodeSet): readonly Candidate[] {
   return bound.nodeIds.map((id) => set.get(id)).filter((candidate) => candidate !== undefined);
 }
 
-/** How many named nodes a reason line has at most. */
-const mostNames = 8;
+/** Maximum number of node names in a reason line. */
+const maxNames = 8;
 
-/** Counts refusals and puts them into words. */
+/** Counts refusals by reason and describes them. */
 export class RefusalCount {
   readonly #counts = new Map<string, { readonly refusal: Refusal; readonly names: string[] }>();
-  /** Said for every task of a group: put together once. */
+  /** Cached reason lines, shared by every task of a group. */
   #lines: readonly string[] | undefined;
 
   copy(): RefusalCount {
@@ -123,25 +132,25 @@ export class RefusalCount {
     }
   }
 
-  /** `insufficient memory on 3 nodes, node.labels.disk != ssd on 2 nodes`: most first. */
+  /** `insufficient memory on 3 nodes, node.labels.disk != ssd on 2 nodes`, most frequent first. */
   summary(): string {
     return this.#sorted()
       .map(({ refusal, names }) => refusal.count(names.length))
       .join(', ');
   }
 
-  /** For a task bound to few nodes: `is down`, `has insufficient memory`. */
+  /** Reasons for a task restricted to few nodes: `is down or has insufficient memory`. */
   which(): string {
     return this.#sorted()
       .map(({ refusal }) => refusal.which)
       .join(' or ');
   }
 
-  /** One line per reason with the names of the nodes. */
+  /** One line per reason, with the names of the nodes. */
   lines(): readonly string[] {
     this.#lines ??= this.#sorted().map(({ refusal, names }) => {
-      const shown = names.slice(0, mostNames).join(', ');
-      const more = names.length - mostNames;
+      const shown = names.slice(0, maxNames).join(', ');
+      const more = names.length - maxNames;
       return `${refusal.count(names.length)}: ${shown}${more > 0 ? ` and ${String(more)} more` : ''}`;
     });
     return this.#lines;

@@ -6,17 +6,17 @@ import { lacks } from './filter.js';
 import { platformFilter } from './platform.js';
 import { portsFilter } from './ports.js';
 
-const memory = lacks('insufficient memory for all that runs together');
-const cpu = lacks('insufficient CPU for all that runs together');
+const memory = lacks('insufficient memory for the whole pod');
+const cpu = lacks('insufficient CPU for the whole pod');
 
-const each: readonly Filter[] = [platformFilter, constraintsFilter, portsFilter];
+const followerFilters: readonly Filter[] = [platformFilter, constraintsFilter, portsFilter];
 
-/** A leader goes only where those that follow it fit as well: they have no other place. */
+/** A leader is placed only where its followers fit as well: they must share its node. */
 export const podFilter: Filter = {
   check(demand, candidate) {
     if (demand.followers.length === 0) return undefined;
     const followers = allFollowers(demand);
-    return room([demand, ...followers], candidate) ?? firstRefusal(followers, candidate);
+    return podRefusal([demand, ...followers], candidate) ?? firstRefusal(followers, candidate);
   },
 };
 
@@ -24,16 +24,16 @@ function allFollowers({ followers }: Demand): readonly Demand[] {
   return followers.flatMap((follower) => [follower, ...allFollowers(follower)]);
 }
 
-function room(pod: readonly Demand[], candidate: Candidate): Refusal | undefined {
-  const sum = (of: 'memoryBytes' | 'nanoCpus'): number =>
-    pod.reduce((total, { task }) => total + task.spec.resources.reservations[of], 0);
+function podRefusal(pod: readonly Demand[], candidate: Candidate): Refusal | undefined {
+  const sum = (resource: 'memoryBytes' | 'nanoCpus'): number =>
+    pod.reduce((total, { task }) => total + task.spec.resources.reservations[resource], 0);
   if (sum('memoryBytes') > candidate.freeMemoryBytes) return memory;
   return sum('nanoCpus') > candidate.freeNanoCpus ? cpu : undefined;
 }
 
 function firstRefusal(pod: readonly Demand[], candidate: Candidate): Refusal | undefined {
   for (const demand of pod) {
-    for (const filter of each) {
+    for (const filter of followerFilters) {
       const refusal = filter.check(demand, candidate);
       if (refusal !== undefined) return refusal;
     }

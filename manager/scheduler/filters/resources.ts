@@ -4,7 +4,7 @@ import { lacks } from './filter.js';
 const memory = lacks('insufficient memory');
 const cpu = lacks('insufficient CPU');
 
-/** Reservations only: limits and what is really used do not decide. */
+/** Checks reservations only; limits and actual use are ignored. */
 export const resourcesFilter: Filter = {
   check({ task }, candidate) {
     const { nanoCpus, memoryBytes } = task.spec.resources.reservations;

@@ -4,7 +4,7 @@ import type { Candidate } from '../node-set.js';
 import type { MakePool } from './pool.js';
 import { compareNames, compareRefusals } from './pool.js';
 
-/** The fullest node that fits: by reserved memory and CPU, then by number of tasks, then by name. */
+/** Fullest suitable node: by reserved memory and CPU, then number of tasks, failures and name. */
 export const binpack: MakePool = (candidates, serviceId) => {
   const heap = new Heap(candidates, (a, b) => compareBinpack(a, b, serviceId) < 0);
   return {
@@ -25,7 +25,7 @@ function compareBinpack(a: Candidate, b: Candidate, serviceId: ServiceId): numbe
   );
 }
 
-/** 0 for a node with nothing reserved up to 2 with all CPU and memory reserved. */
+/** From 0 (nothing reserved) to 2 (all CPU and memory reserved). */
 function fullness(candidate: Candidate): number {
   const { nanoCpus, memoryBytes } = candidate.node.description;
   return used(candidate.freeNanoCpus, nanoCpus) + used(candidate.freeMemoryBytes, memoryBytes);

@@ -1,17 +1,19 @@
 import type { ServiceId } from '../../common/model/ids.js';
 import type { Candidate } from '../node-set.js';
 
-/** The nodes that fit, handing out the best one each time. */
+/** Pool of suitable nodes; hands out the best one each time. */
 export interface Pool {
-  /** Takes the best one out; the caller puts it back when it still fits after a placement. */
+  /**
+   * Removes and returns the best node; the caller puts it back if it still fits after a placement.
+   */
   take(): Candidate | undefined;
   put(candidate: Candidate): void;
 }
 
-/** A strategy: makes a pool of candidates for tasks of one service. */
+/** A scheduling strategy: creates a pool of candidates for the tasks of one service. */
 export type MakePool = (candidates: readonly Candidate[], serviceId: ServiceId) => Pool;
 
-/** Nodes that refused tasks of this service of late come last, whatever the strategy. */
+/** Orders nodes that recently rejected tasks of this service last, in every strategy. */
 export function compareRefusals(a: Candidate, b: Candidate, serviceId: ServiceId): number {
   return (a.refusals.get(serviceId) ?? 0) - (b.refusals.get(serviceId) ?? 0);
 }

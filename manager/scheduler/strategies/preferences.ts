@@ -6,13 +6,14 @@ import type { MakePool, Pool } from './pool.js';
 interface Branch {
   readonly value: string;
   readonly pool: Pool;
-  /** Tasks of the service on all of its nodes, also on those that are full. */
+  /** Tasks of the service on all nodes with this value, including full nodes. */
   tasks: number;
 }
 
 /**
- * Spreads over the values of a label before the strategy chooses a node: `node.labels.zone` puts as many
- * tasks of a service into each zone. Further preferences do the same within each value.
+ * Spreads tasks evenly over the values of a label before the strategy chooses a node:
+ * `node.labels.zone` places as many tasks of a service in each zone. Further preferences apply
+ * within each value.
  */
 export function spreadOver(
   preferences: readonly string[],
@@ -22,14 +23,14 @@ export function spreadOver(
   const [key, ...rest] = preferences;
   if (key === undefined) return makePool;
   return (candidates, serviceId) => {
-    const everywhere = groupByValue(all, key);
+    const allByValue = groupByValue(all, key);
     const branches = new Map<string, Branch>();
     for (const [value, nodes] of groupByValue(candidates, key)) {
-      const within = everywhere.get(value) ?? [];
+      const nodesOfValue = allByValue.get(value) ?? [];
       branches.set(value, {
         value,
-        pool: spreadOver(rest, within, makePool)(nodes, serviceId),
-        tasks: countTasks(within, serviceId),
+        pool: spreadOver(rest, nodesOfValue, makePool)(nodes, serviceId),
+        tasks: countTasks(nodesOfValue, serviceId),
       });
     }
     return new BranchPool(key, branches);
@@ -39,7 +40,7 @@ export function spreadOver(
 class BranchPool implements Pool {
   readonly #key: string;
   readonly #branches: ReadonlyMap<string, Branch>;
-  /** Values whose nodes are all taken or full. */
+  /** Values without a node left in their pool. */
   readonly #empty = new Set<string>();
 
   constructor(key: string, branches: ReadonlyMap<string, Branch>) {

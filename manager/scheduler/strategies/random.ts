@@ -1,17 +1,17 @@
 import { seededRandom } from '../../common/base/random.js';
 import type { MakePool } from './pool.js';
 
-/** Any node that fits, each as likely; the same seed gives the same placements. */
+/** Random suitable node, uniformly distributed; equal seeds give equal placements. */
 export function random(seed: number): MakePool {
   const next = seededRandom(seed);
   return (candidates) => {
     const nodes = [...candidates];
     return {
       take() {
-        const at = Math.floor(next() * nodes.length);
-        const taken = nodes[at];
+        const index = Math.floor(next() * nodes.length);
+        const taken = nodes[index];
         const last = nodes.pop();
-        if (last !== undefined && at < nodes.length) nodes[at] = last;
+        if (last !== undefined && index < nodes.length) nodes[index] = last;
         return taken;
       },
       put(candidate) {

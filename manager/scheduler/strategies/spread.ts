@@ -4,7 +4,7 @@ import type { Candidate } from '../node-set.js';
 import type { MakePool } from './pool.js';
 import { compareNames, compareRefusals } from './pool.js';
 
-/** Fewest tasks of the service, then fewest of all, then fewest failures of late, then by name. */
+/** Fewest tasks of the service, then fewest tasks, then fewest recent failures, then by name. */
 export const spread: MakePool = (candidates, serviceId) => {
   const heap = new Heap(candidates, (a, b) => compareSpread(a, b, serviceId) < 0);
   return {

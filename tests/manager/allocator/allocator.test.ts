@@ -15,13 +15,13 @@ import { settle, VirtualClock } from '../../simulation/virtual-clock.js';
 interface Bench {
   readonly store: ClusterStore;
   readonly clock: VirtualClock;
-  /** Writes, and lets the allocator do what follows. */
+  /** Writes and waits until the allocator has settled. */
   readonly write: (change: (tx: Transaction) => void) => Promise<void>;
   readonly task: (id: string) => Task;
   readonly leases: () => readonly string[];
 }
 
-async function bench(t: ExecutionContext): Promise<Bench> {
+async function setUp(t: ExecutionContext): Promise<Bench> {
   const clock = new VirtualClock();
   const store = await openTestStore(clock);
   const allocator = new Allocator({ store, clock, log: silentLogger });
@@ -63,8 +63,8 @@ function userNetwork(subnet: string): Network {
   return { ...network, spec: { ...network.spec, subnet } };
 }
 
-test('a new task gets an address, a MAC of it and its names, and goes on to the scheduler', async (t) => {
-  const { write, task, leases, store } = await bench(t);
+test('a new task gets an address, a derived MAC and aliases and becomes pending', async (t) => {
+  const { write, task, leases, store } = await setUp(t);
   const service = web();
   await write((tx) => {
     tx.create('networks', aNetwork(net));
@@ -82,8 +82,8 @@ test('a new task gets an address, a MAC of it and its names, and goes on to the 
   t.deepEqual(leases(), ['address/n-demo_default/10.128.16.0']);
 });
 
-test('a task without networks needs nothing', async (t) => {
-  const { write, task } = await bench(t);
+test('a task without networks becomes pending without leases', async (t) => {
+  const { write, task } = await setUp(t);
   const service = aService('web');
   await write((tx) => {
     tx.create('services', service);
@@ -92,8 +92,8 @@ test('a task without networks needs nothing', async (t) => {
   t.is(task('web.1').status.state, 'pending');
 });
 
-test('a missing network is told, and the task goes on when it comes', async (t) => {
-  const { write, task } = await bench(t);
+test('a missing network is explained and the task continues once it exists', async (t) => {
+  const { write, task } = await setUp(t);
   const service = web();
   await write((tx) => {
     tx.create('services', service);
@@ -105,8 +105,8 @@ test('a missing network is told, and the task goes on when it comes', async (t) 
   t.is(task('web.1').explanation, undefined);
 });
 
-test('a subnet that overlaps another one or the nodes is told', async (t) => {
-  const { write, task } = await bench(t);
+test('a subnet that contains the address of a node is explained', async (t) => {
+  const { write, task } = await setUp(t);
   const service = web();
   await write((tx) => {
     tx.create('nodes', aNode('node-1', { address: '172.30.0.5' }));
@@ -120,8 +120,8 @@ test('a subnet that overlaps another one or the nodes is told', async (t) => {
   );
 });
 
-test('a fixed address is honoured, its second taker waits and is told whose it is', async (t) => {
-  const { write, task } = await bench(t);
+test('a task waits for a fixed address in use and names its holder', async (t) => {
+  const { write, task } = await setUp(t);
   const service = web({ replicas: 2 }, '172.20.0.10');
   await write((tx) => {
     tx.create('networks', userNetwork('172.20.0.0/24'));
@@ -132,7 +132,7 @@ test('a fixed address is honoured, its second taker waits and is told whose it i
   t.is(task('web.1').attachments[0]?.address, '172.20.0.10');
   t.is(
     task('web.2').explanation?.summary,
-    'address 172.20.0.10 of network demo_default is taken by web.1',
+    'address 172.20.0.10 of network demo_default is already in use by web.1',
   );
   await write((tx) => {
     tx.put('tasks', ended(task('web.1')));
@@ -140,8 +140,8 @@ test('a fixed address is honoured, its second taker waits and is told whose it i
   t.is(task('web.2').attachments[0]?.address, '172.20.0.10');
 });
 
-test('a fixed address outside of the subnet is told', async (t) => {
-  const { write, task } = await bench(t);
+test('a fixed address outside the subnet is explained', async (t) => {
+  const { write, task } = await setUp(t);
   const service = web({}, '172.21.0.10');
   await write((tx) => {
     tx.create('networks', userNetwork('172.20.0.0/24'));
@@ -151,8 +151,8 @@ test('a fixed address outside of the subnet is told', async (t) => {
   t.regex(task('web.1').explanation?.summary ?? '', /is not inside its subnet 172\.20\.0\.0\/24/);
 });
 
-test('addresses that services ask for by number are given to nobody else', async (t) => {
-  const { write, task } = await bench(t);
+test('fixed addresses of services are not allocated to other tasks', async (t) => {
+  const { write, task } = await setUp(t);
   const service = web();
   const attachment = { network: net, aliases: [], ipv4Address: '172.20.0.2' };
   await write((tx) => {
@@ -164,8 +164,8 @@ test('addresses that services ask for by number are given to nobody else', async
   t.is(task('web.1').attachments[0]?.address, '172.20.0.3');
 });
 
-test('reserved addresses are nobody’s, the wished gateway is a node’s, a MAC of one’s own is kept', async (t) => {
-  const { write, task, leases } = await bench(t);
+test('reserved addresses, a requested gateway and a fixed MAC are honoured', async (t) => {
+  const { write, task, leases } = await setUp(t);
   const attachment = { network: net, aliases: [], macAddress: '02:42:ac:11:00:07' };
   const service = aService('web', { task: { networks: [attachment] } });
   const network = userNetwork('172.20.0.0/24');
@@ -184,8 +184,8 @@ test('reserved addresses are nobody’s, the wished gateway is a node’s, a MAC
   t.true(leases().includes('address/n-demo_default/172.20.0.3'));
 });
 
-test('a small subnet that is full is told, and the task gets what comes free', async (t) => {
-  const { write, task } = await bench(t);
+test('an exhausted subnet is explained and the task gets the next free address', async (t) => {
+  const { write, task } = await setUp(t);
   const service = web();
   await write((tx) => {
     tx.create('networks', userNetwork('172.20.0.0/30'));
@@ -204,7 +204,7 @@ test('a small subnet that is full is told, and the task gets what comes free', a
 });
 
 test('the node of a placed task gets one gateway per network', async (t) => {
-  const { write, task, leases } = await bench(t);
+  const { write, task, leases } = await setUp(t);
   const service = web();
   await write((tx) => {
     tx.create('nodes', aNode('node-1'));
@@ -225,8 +225,8 @@ test('the node of a placed task gets one gateway per network', async (t) => {
   );
 });
 
-test('a kept container’s address goes over to the task that takes it over', async (t) => {
-  const { write, task, store } = await bench(t);
+test('the address of a kept container passes to the task that adopts it', async (t) => {
+  const { write, task, store } = await setUp(t);
   const service = web({ halted: true });
   await write((tx) => {
     tx.create('networks', aNetwork(net));
@@ -246,8 +246,8 @@ test('a kept container’s address goes over to the task that takes it over', as
   t.deepEqual(lease?.holder, { kind: 'task', taskId: 'again' as TaskId });
 });
 
-test('what a task that was replaced held is free when its end is confirmed, not before', async (t) => {
-  const { write, task, store } = await bench(t);
+test('leases of a replaced task are released once its end is confirmed', async (t) => {
+  const { write, task, store } = await setUp(t);
   const service = web();
   await write((tx) => {
     tx.create('networks', aNetwork(net));
@@ -265,14 +265,14 @@ test('what a task that was replaced held is free when its end is confirmed, not 
   t.is(store.view.count('leases'), 0);
 });
 
-test('a fenced address is free some time after its node came back, and at once when that is removed', async (t) => {
-  const { write, store, clock } = await bench(t);
+test('a fenced address is released after its node returns or when the node is removed', async (t) => {
+  const { write, store, clock } = await setUp(t);
   await write((tx) => {
-    for (const at of [1, 2]) {
-      tx.create('nodes', aNode(`node-${at}`, { state: 'down' }));
-      const nodeId = `node-${at}` as NodeId;
+    for (const index of [1, 2]) {
+      tx.create('nodes', aNode(`node-${index}`, { state: 'down' }));
+      const nodeId = `node-${index}` as NodeId;
       tx.create('leases', {
-        id: `address/n/10.0.0.${at}` as never,
+        id: `address/n/10.0.0.${index}` as never,
         holder: { kind: 'fenced', nodeId },
       });
     }

@@ -11,7 +11,7 @@ import {
 } from '../../../manager/allocator/ipam.js';
 import { nextVni } from '../../../manager/allocator/vni.js';
 
-test('networks get a /16 each, one after the other, apart from what is in use and from the nodes', (t) => {
+test('networks get consecutive /16 subnets apart from used subnets and nodes', (t) => {
   const taken = {
     subnets: [parseCidr('10.128.0.0/16'), parseCidr('10.130.5.0/24')],
     nodes: [parseIp('10.129.7.7'), parseIp('192.0.2.1')],
@@ -24,7 +24,7 @@ test('networks get a /16 each, one after the other, apart from what is in use an
   t.is(round && formatCidr(round), '10.131.0.0/16');
 });
 
-test('no two of as many networks as there is room for overlap', (t) => {
+test('subnets never overlap until the pool is exhausted', (t) => {
   const subnets: ReturnType<typeof parseCidr>[] = [];
   for (;;) {
     const next = chooseSubnet({ subnets, nodes: [] }, subnets.at(-1));
@@ -40,7 +40,7 @@ test('no two of as many networks as there is room for overlap', (t) => {
   t.is(subnets.at(-1)?.prefix, 24);
 });
 
-test('in a subnet of ours gateways and tasks do not compete for addresses', (t) => {
+test('an automatic subnet reserves addresses for gateways', (t) => {
   const plan = planAddresses(parseCidr('10.128.0.0/16'), undefined);
   t.is(formatIp(plan.tasks.first), '10.128.16.0');
   t.is(formatIp(plan.tasks.last), '10.128.255.254');
@@ -52,7 +52,7 @@ test('in a subnet of ours gateways and tasks do not compete for addresses', (t) 
   }
 });
 
-test('in a subnet of the user’s only the first address is kept, other gateways come from the top', (t) => {
+test('a user-defined subnet reserves the first address and takes other gateways from the top', (t) => {
   const plan = planAddresses(parseCidr('172.20.0.0/24'), {});
   t.is(formatIp(plan.tasks.first), '172.20.0.2');
   const used = new Set<number>();
@@ -63,13 +63,13 @@ test('in a subnet of the user’s only the first address is kept, other gateways
   }
 });
 
-test('with an ip range tasks get addresses from it alone', (t) => {
+test('an ip range limits the addresses of tasks', (t) => {
   const plan = planAddresses(parseCidr('172.20.0.0/16'), { range: parseCidr('172.20.5.0/24') });
   t.is(formatIp(plan.tasks.first), '172.20.5.1');
   t.is(formatIp(plan.tasks.last), '172.20.5.254');
 });
 
-test('no address is given out twice, and one given back comes last', (t) => {
+test('an address in use is never allocated and a released one is reused last', (t) => {
   const ops = fc.array(fc.oneof(fc.constant('take'), fc.nat({ max: 20 })), { maxLength: 120 });
   fc.assert(
     fc.property(fc.integer({ min: 26, max: 30 }), ops, (prefix, steps) => {
@@ -99,12 +99,12 @@ test('no address is given out twice, and one given back comes last', (t) => {
   const used = new Set<number>();
   const first = nextAddress(range, used, range.first) ?? 0;
   const again = nextAddress(range, used, first + 1);
-  t.is(again, first + 1, 'the first is free again but not taken at once');
+  t.is(again, first + 1, 'the released address is not reused at once');
 });
 
-test('network identifiers start above those of others and go round', (t) => {
+test('VNIs start at 4096 and wrap around', (t) => {
   t.is(nextVni(new Set(), 0), 4096);
   t.is(nextVni(new Set([4096, 4097]), 0), 4098);
-  t.is(nextVni(new Set(), 4200), 4201, 'one given back is not used again at once');
+  t.is(nextVni(new Set(), 4200), 4201, 'a released VNI is not reused at once');
   t.is(nextVni(new Set([4096]), 2 ** 24 - 1), 4097);
 });

@@ -87,6 +87,6 @@ test('what fits nowhere is said to have no node, with the reason', async (t) => 
   const { steps } = await preview(options, 'demo', (tx) => tx.create('services', aService('web')));
   t.deepEqual(
     steps.map(({ node, placement }) => [node, placement]),
-    [['', 'there is no node in the cluster']],
+    [['', 'the cluster has no nodes']],
   );
 });

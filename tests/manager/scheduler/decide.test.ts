@@ -4,12 +4,12 @@ import type { Task } from '../../../manager/common/model/task.js';
 import { decide } from '../../../manager/scheduler/decide.js';
 import { gib, mountOf, nodes, pending, print, snapshot } from '../../helpers/placing.js';
 
-test('replicas are spread one to a node, in order of name', (t) => {
+test('replicas are spread one per node in order of node name', (t) => {
   const decisions = decide(snapshot({ nodes: nodes(3), tasks: pending('web', 4) }));
   t.is(print(decisions), 'web.1 node-1\nweb.2 node-2\nweb.3 node-3\nweb.4 node-1');
 });
 
-test('what others wait for is placed before those that wait', (t) => {
+test('dependencies are placed before the tasks that wait for them', (t) => {
   const waiting = pending('app', 1).map((task) => ({ ...task, desired: 'ready' as const }));
   const decisions = decide(
     snapshot({ nodes: nodes(3), tasks: [...waiting, ...pending('database', 1)] }),
@@ -17,7 +17,7 @@ test('what others wait for is placed before those that wait', (t) => {
   t.is(print(decisions), 'database.1 node-1\napp.1 node-2');
 });
 
-test('of nodes with as many tasks of the service the one with the fewest of all is taken', (t) => {
+test('the total number of tasks decides between nodes with equal replicas', (t) => {
   const other = aService('other');
   const busy = aTask(other, 1, { node: 'node-1' });
   const decisions = decide(snapshot({ nodes: nodes(2), tasks: [busy, ...pending('web', 1)] }));
@@ -28,7 +28,7 @@ test('of nodes with as many tasks of the service the one with the fewest of all 
   );
 });
 
-test('a task that fits nowhere says on how many nodes what is missing', (t) => {
+test('an unschedulable task counts the nodes for each reason', (t) => {
   const decisions = decide(
     snapshot({
       nodes: [
@@ -55,14 +55,11 @@ test('a task that fits nowhere says on how many nodes what is missing', (t) => {
   ]);
 });
 
-test('an empty cluster is said to be one', (t) => {
-  t.is(
-    print(decide(snapshot({ tasks: pending('web', 1) }))),
-    'web.1: there is no node in the cluster',
-  );
+test('a cluster without nodes is the explanation', (t) => {
+  t.is(print(decide(snapshot({ tasks: pending('web', 1) }))), 'web.1: the cluster has no nodes');
 });
 
-test('reservations of placed tasks count until these have ended', (t) => {
+test('reservations of placed tasks count until the tasks end', (t) => {
   const service = aService('db', { task: { memoryBytes: 5 * gib } });
   const running = aTask(service, 1, { node: 'node-1' });
   const waiting = aTask(service, 2);
@@ -74,17 +71,17 @@ test('reservations of placed tasks count until these have ended', (t) => {
   t.is(print(decide(snapshot({ nodes: nodes(1), tasks: [ended, waiting] }))), 'db.2 node-1');
 });
 
-test('a fixed port goes once to a node and the rest waits for a node without it', (t) => {
+test('a fixed host port is used once per node and other tasks wait', (t) => {
   const tasks = pending('web', 3, {
     task: { ports: [{ target: 80, protocol: 'tcp', published: 8080, mode: 'host' }] },
   });
   t.is(
     print(decide(snapshot({ nodes: nodes(2), tasks }))),
-    'web.1 node-1\nweb.2 node-2\nweb.3: port 8080/tcp is taken on 2 nodes',
+    'web.1 node-1\nweb.2 node-2\nweb.3: port 8080/tcp is already in use on 2 nodes',
   );
 });
 
-test('the same port on another protocol or address is another port', (t) => {
+test('equal port numbers do not conflict across protocols or addresses', (t) => {
   const port = { target: 53, published: 53, mode: 'host' } as const;
   const holder = aTask(
     aService('a', { task: { ports: [{ ...port, protocol: 'tcp', hostIp: '10.0.0.1' }] } }),
@@ -107,12 +104,12 @@ test('the same port on another protocol or address is another port', (t) => {
     );
   t.is(ask('udp'), 'b.1 node-1');
   t.is(ask('tcp', '10.0.0.2'), 'b.1 node-1');
-  t.is(ask('tcp', '10.0.0.1'), 'b.1: port 53/tcp is taken on 1 node');
-  t.is(ask('tcp'), 'b.1: port 53/tcp is taken on 1 node');
-  t.is(ask('tcp', '0.0.0.0'), 'b.1: port 53/tcp is taken on 1 node');
+  t.is(ask('tcp', '10.0.0.1'), 'b.1: port 53/tcp is already in use on 1 node');
+  t.is(ask('tcp'), 'b.1: port 53/tcp is already in use on 1 node');
+  t.is(ask('tcp', '0.0.0.0'), 'b.1: port 53/tcp is already in use on 1 node');
 });
 
-test('of a range each task on a node gets the first port that is free', (t) => {
+test('each task on a node gets the first free port of a range', (t) => {
   const tasks = pending('web', 4, {
     task: {
       ports: [{ target: 80, protocol: 'tcp', published: 9000, publishedEnd: 9002, mode: 'host' }],
@@ -129,12 +126,12 @@ test('of a range each task on a node gets the first port that is free', (t) => {
       [[9000, undefined]],
       [[9001, undefined]],
       [[9002, undefined]],
-      'port 9000-9002/tcp is taken on 1 node',
+      'port 9000-9002/tcp is already in use on 1 node',
     ],
   );
 });
 
-test('a container on the network of its host takes no published port', (t) => {
+test('a container on the host network uses no published ports', (t) => {
   const tasks = pending('web', 2, {
     task: {
       container: { networkMode: { kind: 'host' } },
@@ -144,7 +141,7 @@ test('a container on the network of its host takes no published port', (t) => {
   t.is(print(decide(snapshot({ nodes: nodes(1), tasks }))), 'web.1 node-1\nweb.2 node-1');
 });
 
-test('the first task of a volume goes anywhere and pins it, the others follow', (t) => {
+test('the first task of a volume binds it to a node and the others follow', (t) => {
   const tasks = pending('db', 3, { task: { container: { mounts: [mountOf('data')] } } });
   const decisions = decide(snapshot({ nodes: nodes(3), tasks, volumes: [aVolume('data')] }));
   t.is(print(decisions), 'db.1 node-1\ndb.2 node-1\ndb.3 node-1');
@@ -155,7 +152,7 @@ test('the first task of a volume goes anywhere and pins it, the others follow', 
   t.is(decisions[1]?.words.summary, 'node-1: volume data is on node-1');
 });
 
-test('a volume on a dead node is named with its node', (t) => {
+test('a volume on a down node is named with its node', (t) => {
   const tasks = pending('db', 1, { task: { container: { mounts: [mountOf('data')] } } });
   const decisions = decide(
     snapshot({
@@ -167,7 +164,7 @@ test('a volume on a dead node is named with its node', (t) => {
   t.is(print(decisions), 'db.1: volume data is on node-3, which is down');
 });
 
-test('volumes on different nodes, and one that is missing, are explained', (t) => {
+test('missing volumes and volumes on different nodes are explained', (t) => {
   const ask = (...sources: string[]): string =>
     print(
       decide(
@@ -182,7 +179,7 @@ test('volumes on different nodes, and one that is missing, are explained', (t) =
   t.is(ask('c'), 'db.1: volume c does not exist');
 });
 
-test('a network file system is no reason to stay on one node', (t) => {
+test('a network file system volume does not bind tasks to one node', (t) => {
   const volume = aVolume('share', ['node-1']);
   const shared = { ...volume, spec: { ...volume.spec, driverOpts: { type: 'nfs' } } };
   const tasks = pending('web', 2, { task: { container: { mounts: [mountOf('share')] } } });
@@ -190,7 +187,7 @@ test('a network file system is no reason to stay on one node', (t) => {
   t.is(print(decisions), 'web.1 node-1\nweb.2 node-2');
 });
 
-test('a container in the network of another service follows the same slot of it', (t) => {
+test('a follower runs on the node of the same slot of its leader', (t) => {
   const owner = aService('vpn', { replicas: 2 });
   const tasks = pending('app', 3, {
     task: { container: { networkMode: { kind: 'service', service: 'vpn' } } },
@@ -204,12 +201,12 @@ test('a container in the network of another service follows the same slot of it'
     [
       'app.1 node-2',
       'app.2 node-1',
-      'app.3: it shares the network of vpn.3, which has no node',
+      'app.3: it shares the network of vpn.3, which is not placed',
     ].join('\n'),
   );
 });
 
-test('no node gets more replicas than allowed', (t) => {
+test('max_replicas_per_node limits the replicas on a node', (t) => {
   const tasks = pending('web', 3, { task: { placement: { maxReplicasPerNode: 1 } } });
   t.is(
     print(decide(snapshot({ nodes: nodes(2), tasks }))),
@@ -217,7 +214,7 @@ test('no node gets more replicas than allowed', (t) => {
   );
 });
 
-test('a platform is matched whatever the architecture is called', (t) => {
+test('platforms match across names of an architecture', (t) => {
   const machines = [aNode('node-1', { arch: 'x86_64' }), aNode('node-2', { arch: 'aarch64' })];
   const ask = (platform: string): string =>
     print(
@@ -233,7 +230,7 @@ test('a platform is matched whatever the architecture is called', (t) => {
   t.is(ask('linux/s390x'), 'web.1: platform is not linux/s390x on 2 nodes');
 });
 
-test('a task bound to its node is checked by the filters as well', (t) => {
+test('filters also apply to a task that is bound to a node', (t) => {
   const service = aService('agent', { global: true, task: { memoryBytes: 2 * gib } });
   const bound = (node: string, slot: number): Task => ({
     ...aTask(service, slot, { node, state: 'pending' }),
@@ -241,11 +238,11 @@ test('a task bound to its node is checked by the filters as well', (t) => {
   const machines = [aNode('node-1'), aNode('node-2', { memoryBytes: gib })];
   t.is(
     print(decide(snapshot({ nodes: machines, tasks: [bound('node-1', 1), bound('node-2', 2)] }))),
-    'agent.1 node-1\nagent.2: it belongs on node-2, which has insufficient memory',
+    'agent.1 node-1\nagent.2: it is bound to node-2, which has insufficient memory',
   );
 });
 
-test('a constraint that cannot be read is the explanation', (t) => {
+test('an invalid constraint is the explanation', (t) => {
   const tasks = pending('web', 1, { task: { placement: { constraints: ['disk == ssd'] } } });
   t.regex(
     print(decide(snapshot({ nodes: nodes(1), tasks }))),
@@ -253,7 +250,7 @@ test('a constraint that cannot be read is the explanation', (t) => {
   );
 });
 
-test('a node that refused the service of late comes last, and the refusal is told', (t) => {
+test('a node that recently rejected the service comes last with its error', (t) => {
   const service = aService('web');
   const refused = aTask(service, 1, {
     id: 'old',
@@ -270,7 +267,7 @@ test('a node that refused the service of late comes last, and the refusal is tol
   t.is(print(later), 'web.1 node-1');
 });
 
-test('spread-over fills the values of a label evenly, whatever the number of their nodes', (t) => {
+test('a spread preference balances label values regardless of their node counts', (t) => {
   const machines = [
     ...[1, 2, 3, 4].map((at) => aNode(`a-${at}`, { labels: { zone: 'a' } })),
     aNode('b-1', { labels: { zone: 'b' } }),
@@ -282,7 +279,7 @@ test('spread-over fills the values of a label evenly, whatever the number of the
   );
 });
 
-test('spread-over goes to other values when one is full', (t) => {
+test('a spread preference uses other values when one is full', (t) => {
   const machines = [
     aNode('a-1', { labels: { zone: 'a' } }),
     aNode('b-1', { labels: { zone: 'b' }, memoryBytes: 2 * gib }),
@@ -296,7 +293,7 @@ test('spread-over goes to other values when one is full', (t) => {
   );
 });
 
-test('binpack fills the fullest node that fits', (t) => {
+test('binpack chooses the fullest node that fits', (t) => {
   const other = aTask(aService('other', { task: { memoryBytes: gib } }), 1, { node: 'node-2' });
   const tasks = pending('web', 3, { task: { memoryBytes: 3 * gib } });
   t.is(
@@ -305,7 +302,7 @@ test('binpack fills the fullest node that fits', (t) => {
   );
 });
 
-test('random gives the same placements for the same seed and others for another', (t) => {
+test('random placements depend only on the seed', (t) => {
   const ask = (seed: number): string =>
     print(
       decide(snapshot({ nodes: nodes(5), tasks: pending('web', 20), strategy: 'random', seed })),
@@ -314,7 +311,7 @@ test('random gives the same placements for the same seed and others for another'
   t.not(ask(7), ask(8));
 });
 
-test('tasks that are to end, or have no addresses yet, are not placed', (t) => {
+test('tasks that are unwanted or not yet pending are not placed', (t) => {
   const service = aService('web');
   const tasks = [
     aTask(service, 1, { desired: 'shutdown' }),

@@ -52,30 +52,31 @@ const scenes: fc.Arbitrary<Scene> = fc
         labels: { zone: node.zone },
       }),
     ),
-    tasks: services.flatMap((wish, at) => {
+    tasks: services.flatMap((generated, at) => {
       const service = aService(`s${at}`, {
         task: {
-          memoryBytes: wish.memory * mib,
+          memoryBytes: generated.memory * mib,
           ports:
-            wish.port === undefined
+            generated.port === undefined
               ? []
               : [
                   {
                     target: 80,
                     protocol: 'tcp',
-                    published: wish.port,
-                    publishedEnd: wish.port + wish.range,
+                    published: generated.port,
+                    publishedEnd: generated.port + generated.range,
                     mode: 'host',
                   },
                 ],
           placement: {
-            constraints: wish.zone === undefined ? [] : [`node.labels.zone == ${wish.zone}`],
-            maxReplicasPerNode: wish.most,
-            preferences: wish.spread ? ['node.labels.zone'] : [],
+            constraints:
+              generated.zone === undefined ? [] : [`node.labels.zone == ${generated.zone}`],
+            maxReplicasPerNode: generated.most,
+            preferences: generated.spread ? ['node.labels.zone'] : [],
           },
         },
       });
-      return Array.from({ length: wish.replicas }, (_, slot) => aTask(service, slot + 1));
+      return Array.from({ length: generated.replicas }, (_, slot) => aTask(service, slot + 1));
     }),
   }));
 
@@ -97,7 +98,7 @@ function applied(scene: Scene, decisions: readonly Decision[]): readonly Task[] 
   });
 }
 
-test('a decision never promises a node more memory, ports or replicas than it has', (t) => {
+test('a decision never exceeds the memory, ports or replica limit of a node', (t) => {
   fc.assert(
     fc.property(scenes, (scene) => {
       const tasks = applied(scene, decide(snapshotOf(scene)));
@@ -125,7 +126,7 @@ test('a decision never promises a node more memory, ports or replicas than it ha
   );
 });
 
-test('what waits after a decision cannot be placed by deciding again', (t) => {
+test('a postponed task cannot be placed by deciding again', (t) => {
   fc.assert(
     fc.property(scenes, (scene) => {
       const tasks = applied(scene, decide(snapshotOf(scene)));
@@ -137,7 +138,7 @@ test('what waits after a decision cannot be placed by deciding again', (t) => {
   );
 });
 
-test('the order of nodes and tasks in a snapshot decides nothing', (t) => {
+test('decisions do not depend on the order of nodes and tasks in the snapshot', (t) => {
   fc.assert(
     fc.property(scenes, fc.integer(), (scene, seed) => {
       const shuffled = {

@@ -5,7 +5,7 @@ import type { Task } from '../../../manager/common/model/task.js';
 import { decide } from '../../../manager/scheduler/decide.js';
 import { gib, mountOf, nodes, pending, print, snapshot } from '../../helpers/placing.js';
 
-test('a leader goes only where those that follow it fit, too, and they follow at once', (t) => {
+test('a leader is placed only where its followers fit and they follow at once', (t) => {
   const machines = [
     aNode('node-1', { memoryBytes: 4 * gib }),
     aNode('node-2', { memoryBytes: 8 * gib }),
@@ -21,13 +21,13 @@ test('a leader goes only where those that follow it fit, too, and they follow at
   t.is(
     print(nowhere),
     [
-      'web.1: insufficient memory for all that runs together on 1 node',
-      'side.1: it shares the network of web.1, which has no node',
+      'web.1: insufficient memory for the whole pod on 1 node',
+      'side.1: it shares the network of web.1, which is not placed',
     ].join('\n'),
   );
 });
 
-test('constraints, ports and volumes of those that follow count for the leader', (t) => {
+test('constraints, ports and volumes of followers count for the leader', (t) => {
   const web = pending('web', 1);
   const follower = (task: Parameters<typeof pending>[2]) =>
     pending('side', 1, {
@@ -46,7 +46,7 @@ test('constraints, ports and volumes of those that follow count for the leader',
   t.is(ask(withData, [aVolume('data', ['node-2'])]), 'web.1 node-2\nside.1 node-2');
 });
 
-test('the volumes of a container that has ended can be shared where it is', (t) => {
+test('a follower can share the volumes of an ended leader on its node', (t) => {
   const data = aService('data');
   const side = pending('side', 1, {
     task: { container: { volumesFrom: [{ service: 'data', readOnly: false }] } },
@@ -59,7 +59,7 @@ test('the volumes of a container that has ended can be shared where it is', (t) 
   t.is(print(decide(snapshot({ nodes: nodes(2), tasks: [ended, ...side] }))), 'side.1 node-2');
 });
 
-test('one that follows to a given node waits until its leader has room there', (t) => {
+test('a follower bound to a node waits until its leader is placed there', (t) => {
   const [machine] = nodes(1, { memoryBytes: 2 * gib });
   const onNode = (tasks: readonly Task[]): Task[] =>
     tasks.map((task) => ({ ...task, ...(machine && { nodeId: machine.id }) }));
@@ -70,5 +70,5 @@ test('one that follows to a given node waits until its leader has room there', (
     snapshot({ nodes: nodes(1, { memoryBytes: 2 * gib }), tasks: [...side, ...web] }),
   );
   t.true(decisions.every(({ kind }) => kind === 'postpone'));
-  t.regex(print(decisions), /side.1: it shares the network of web.1, which has no node/);
+  t.regex(print(decisions), /side.1: it shares the network of web.1, which is not placed/);
 });
