@@ -14,15 +14,15 @@ export interface CatalogKeeperOptions {
   readonly cluster: CatalogCluster;
 }
 
-/** Gathers what a deployment changes: some requests in place of hundreds. */
+/** Delay that batches the changes of a deployment: a few requests instead of hundreds. */
 const settleMs = 150;
-/** Somebody may have changed our entries by hand. */
-const readAgainMs = 60_000;
+/** Interval of full reads, ms: entries may have been changed by hand. */
+const resyncMs = 60_000;
 
 /**
- * Keeps nodes and running tasks in a catalog that other programs read. Observes it once, then goes on from
- * what it wrote, and observes again from time to time and after every failure: an outage of the catalog
- * ends with one turn that makes good whatever was missed.
+ * Registers nodes and running tasks in a service catalog (Consul) for other programs. Reads the
+ * catalog once and then continues from its own writes. Resyncs every minute and after every
+ * failure, so that one turn repairs the entries after an outage of the catalog.
  */
 export class CatalogKeeper {
   readonly #options: CatalogKeeperOptions;
@@ -41,7 +41,7 @@ export class CatalogKeeper {
       turn: () => this.#turn(),
       settleMs,
       full: {
-        everyMs: readAgainMs,
+        everyMs: resyncMs,
         mark: () => {
           this.#seen = undefined;
         },
@@ -56,7 +56,9 @@ export class CatalogKeeper {
     this.#loop.start();
   }
 
-  /** Entries stay: what runs goes on, and the next leader keeps them. */
+  /**
+   * Stops without removing entries: tasks keep running and the next leader maintains the entries.
+   */
   async stop(): Promise<void> {
     this.#stopWatching?.();
     await this.#loop.stop();
@@ -65,21 +67,23 @@ export class CatalogKeeper {
   async #turn(): Promise<void> {
     const { store, catalog, cluster } = this.#options;
     const seen = this.#seen ?? (await catalog.read());
-    this.#warnOf(seen);
+    this.#warnOfConflicts(seen);
     const operations = decideCatalog(store.view, seen, cluster);
     this.#seen = undefined;
     if (operations.length > 0) await catalog.apply(operations);
     this.#seen = afterwards(seen, operations);
   }
 
-  /** Once for each node whose name is taken. */
-  #warnOf(seen: CatalogEntries): void {
+  /** Warns once for each node whose catalog name is taken. */
+  #warnOfConflicts(seen: CatalogEntries): void {
     const { store, log, cluster } = this.#options;
     for (const { spec } of store.view.list('nodes')) {
       const name = catalogName(cluster, spec.name);
       if (!seen.foreign.has(name) || seen.nodes.has(name) || this.#warned.has(name)) continue;
       this.#warned.add(name);
-      log.warn(`catalog: node ${name} belongs to somebody else: ${spec.name} is not listed`);
+      log.warn(
+        `catalog: node ${name} is registered by another owner; node ${spec.name} is not listed`,
+      );
     }
   }
 }

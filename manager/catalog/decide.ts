@@ -11,8 +11,9 @@ export interface CatalogCluster {
 }
 
 /**
- * What has to be changed in the catalog: nodes first, then services, then what goes. Tasks of a node that
- * was not heard of since this manager leads stay as they are listed: nobody has said that they ended.
+ * Decides the operations on the catalog: nodes first, then services, then removals. Tasks of a node
+ * in state `unknown`, not heard from since a leader change, stay listed: they are not known to have
+ * ended.
  */
 export function decideCatalog(
   view: Pick<StoreView, 'list'>,
@@ -22,17 +23,17 @@ export function decideCatalog(
   const wanted = wantedEntries(view, seen, cluster);
   const puts: CatalogOperation[] = [];
   for (const node of wanted.nodes.values()) {
-    if (!same(seen.nodes.get(node.name), node)) puts.push({ kind: 'put-node', node });
+    if (!isEqual(seen.nodes.get(node.name), node)) puts.push({ kind: 'put-node', node });
   }
   const removals: CatalogOperation[] = [];
   for (const service of wanted.services.values()) {
     const before = seen.services.get(service.id);
-    if (same(before, service)) continue;
-    if (before !== undefined && before.node !== service.node) removals.push(removal(before));
+    if (isEqual(before, service)) continue;
+    if (before !== undefined && before.node !== service.node) removals.push(removeService(before));
     puts.push({ kind: 'put-service', service });
   }
   for (const service of seen.services.values()) {
-    if (!wanted.services.has(service.id)) removals.push(removal(service));
+    if (!wanted.services.has(service.id)) removals.push(removeService(service));
   }
   for (const { name } of seen.nodes.values()) {
     if (!wanted.nodes.has(name) && !seen.foreign.has(name)) {
@@ -42,7 +43,7 @@ export function decideCatalog(
   return [...puts, ...removals];
 }
 
-/** The entries as they are once all operations were carried out. */
+/** Returns the entries as they are after all operations. */
 export function afterwards(
   seen: CatalogEntries,
   operations: readonly CatalogOperation[],
@@ -67,11 +68,11 @@ export function afterwards(
   return { nodes, services, foreign: seen.foreign };
 }
 
-function removal({ id, node, name }: CatalogService): CatalogOperation {
+function removeService({ id, node, name }: CatalogService): CatalogOperation {
   return { kind: 'remove-service', id, node, name };
 }
 
-function same(
+function isEqual(
   a: CatalogNode | CatalogService | undefined,
   b: CatalogNode | CatalogService,
 ): boolean {
@@ -89,7 +90,7 @@ function wantedEntries(
   const byId = new Map<string, Node>();
   for (const node of view.list('nodes')) {
     const name = catalogName(cluster, node.spec.name);
-    // Somebody else's node of this name is left alone, and ours is not listed.
+    // A foreign node with this name is left alone, and our node is not listed.
     if (seen.foreign.has(name) && !seen.nodes.has(name)) continue;
     byId.set(node.id, node);
     nodes.set(name, nodeEntry(name, node));
@@ -105,7 +106,7 @@ function wantedEntries(
   return { nodes, services };
 }
 
-/** What a node of ours is called in the catalog. */
+/** Name of a cluster node in the catalog. */
 export function catalogName(cluster: CatalogCluster, node: string): string {
   return `shoal-${cluster.name}-${node}`;
 }
@@ -131,7 +132,7 @@ function machineService(name: string, node: Node, cluster: CatalogCluster): Cata
   };
 }
 
-/** Its overlay address, and the ports it has on its node. Nothing unless it runs. */
+/** Entries of a running task: its overlay address and each published port. Empty unless it runs. */
 function taskServices(task: Task, node: Node, cluster: CatalogCluster): readonly CatalogService[] {
   const { status, spec, attachments } = task;
   if (status.state !== 'running') return [];
@@ -173,11 +174,11 @@ function taskServices(task: Task, node: Node, cluster: CatalogCluster): readonly
 
 function health({ status }: Task): Pick<CatalogService, 'healthy' | 'output'> {
   if (status.startedAt === undefined) return { healthy: false, output: 'restarting' };
-  const { health: judged = 'healthy' } = status;
-  return { healthy: judged === 'healthy', output: judged === 'healthy' ? '' : judged };
+  const { health: state = 'healthy' } = status;
+  return { healthy: state === 'healthy', output: state === 'healthy' ? '' : state };
 }
 
-/** Letters, digits and hyphens, 63 at most: what a name in DNS may have. */
+/** Converts text to a DNS label: letters, digits and hyphens, at most 63 characters. */
 function dnsLabel(text: string): string {
   const label = text.replaceAll(/[^0-9A-Za-z-]+/gu, '-').slice(0, 63);
   return label.replaceAll(/^-+|-+$/gu, '');

@@ -16,7 +16,7 @@ import type { Backend } from '../store/backend.js';
 import { openStore } from '../store/open-store.js';
 import type { ClusterStore, StoreView, TableName, Transaction } from '../store/store.js';
 
-/** Rounds after which a plan that still goes on is shown as far as it is. */
+/** Maximum number of rounds; a plan that has not settled by then is returned incomplete. */
 const maxRounds = 500;
 
 const tables: readonly TableName[] = [
@@ -33,29 +33,30 @@ export interface PreviewOptions {
 }
 
 /**
- * What a change would lead to: it is made in a copy of the state, where the same pure decisions are taken as
- * in the cluster, and every node does at once what it is told. Nothing of the cluster is touched.
+ * Dry run of a change. Applies the change to a copy of the state, runs the cluster's own pure
+ * decisions on it and simulates nodes that carry out every assignment at once. Resolves with the
+ * result of the change and the planned steps; the cluster is not modified.
  */
 export async function preview<Result>(
   options: PreviewOptions,
   project: string,
   change: (tx: Transaction) => Result,
 ): Promise<{ readonly result: Result; readonly steps: readonly PlannedStep[] }> {
-  const clock = new StillClock(options.now);
+  const clock = new ManualClock(options.now);
   const store = await openStore({ backend: copyOf(options.view), clock, log: options.log });
   const result = await store.update('control', change);
-  const rehearsal = new Rehearsal(store, options, project);
+  const simulation = new Simulation(store, options, project);
   for (let round = 0; round < maxRounds; round += 1) {
-    if (await rehearsal.round()) continue;
-    if (rehearsal.waitsUntil === undefined) break;
-    clock.time = Math.max(clock.time + 1, rehearsal.waitsUntil);
+    if (await simulation.round()) continue;
+    if (simulation.waitsUntil === undefined) break;
+    clock.time = Math.max(clock.time + 1, simulation.waitsUntil);
   }
   await store.close();
-  return { result, steps: rehearsal.steps };
+  return { result, steps: simulation.steps };
 }
 
-/** Time passes when it is told to: delays of an update need not be waited for. */
-class StillClock implements Clock {
+/** A clock that is advanced by hand, so that update delays take no real time. */
+class ManualClock implements Clock {
   time: number;
 
   constructor(time: number) {
@@ -87,13 +88,13 @@ function copyOf(view: StoreView): Backend {
   };
 }
 
-class Rehearsal {
+class Simulation {
   readonly steps: PlannedStep[] = [];
   waitsUntil: number | undefined;
   readonly #store: ClusterStore;
   readonly #options: PreviewOptions;
   readonly #project: string;
-  readonly #told = new Map<TaskId, PlannedStep>();
+  readonly #recorded = new Map<TaskId, PlannedStep>();
 
   constructor(store: ClusterStore, options: PreviewOptions, project: string) {
     this.#store = store;
@@ -101,7 +102,7 @@ class Rehearsal {
     this.#project = project;
   }
 
-  /** Everybody's turn once; false when nobody had anything to do. */
+  /** Runs one turn of every control loop and node; resolves false if nothing changed. */
   async round(): Promise<boolean> {
     const decided = await this.#store.update('orchestrator', (tx) => this.#orchestrate(tx));
     await this.#store.update('allocator', (tx) => {
@@ -109,8 +110,8 @@ class Rehearsal {
         if (task.status.state === 'new') move(tx, task, 'pending');
     });
     const placed = await this.#store.update('scheduler', (tx) => this.#place(tx));
-    const obeyed = await this.#store.update('dispatcher', (tx) => this.#obey(tx));
-    return decided || placed || obeyed;
+    const worked = await this.#store.update('dispatcher', (tx) => this.#simulateWorkers(tx));
+    return decided || placed || worked;
   }
 
   #tasks(view: StoreView): readonly Task[] {
@@ -120,22 +121,22 @@ class Rehearsal {
   #orchestrate(tx: Transaction): boolean {
     const context = { nodes: nodesById(tx), now: tx.now };
     const waits: number[] = [];
-    let wrote = false;
+    let changed = false;
     for (const { id } of tx.servicesOfProject(this.#project)) {
-      const scene = lookAt(tx, id, context);
-      const changes = scene === undefined ? [] : reconcile(scene);
+      const snapshot = lookAt(tx, id, context);
+      const changes = snapshot === undefined ? [] : reconcile(snapshot);
       for (const change of changes) {
         if (change.kind === 'wait') waits.push(change.until);
-        else wrote = true;
-        this.#noteEnd(tx, change);
+        else changed = true;
+        this.#recordStop(tx, change);
       }
       apply(tx, id, changes, this.#options.newId);
     }
     this.waitsUntil = waits.length === 0 ? undefined : Math.min(...waits);
-    return wrote;
+    return changed;
   }
 
-  #noteEnd(view: StoreView, change: TaskChange): void {
+  #recordStop(view: StoreView, change: TaskChange): void {
     if (change.kind !== 'desire' || change.desired === 'running') return;
     const task = view.get('tasks', change.taskId);
     if (task === undefined || isTerminal(task.status.state)) return;
@@ -155,16 +156,16 @@ class Rehearsal {
       const task = tx.get('tasks', decision.taskId);
       if (task?.project !== this.#project) continue;
       placed ||= decision.kind === 'place';
-      if (decision.kind === 'place') settle(tx, task, decision);
+      if (decision.kind === 'place') assign(tx, task, decision);
       const node = decision.kind === 'place' ? decision.nodeName : '';
-      this.#noteStart(task, node, decision.words.summary);
+      this.#recordStart(task, node, decision.words.summary);
     }
     return placed;
   }
 
-  /** One line a task: where it goes, or, while it is without a place, why. */
-  #noteStart(task: Task, node: string, placement: string): void {
-    const before = this.#told.get(task.id);
+  /** Records one step per task: its placement, or the reason why it has none. */
+  #recordStart(task: Task, node: string, placement: string): void {
+    const before = this.#recorded.get(task.id);
     if (before !== undefined && node === '') return;
     if (before !== undefined) this.steps.splice(this.steps.indexOf(before), 1);
     const adopted = task.adopts !== undefined;
@@ -175,32 +176,32 @@ class Rehearsal {
       cause: adopted ? 'was stopped' : task.status.message,
       placement,
     };
-    this.#told.set(task.id, step);
+    this.#recorded.set(task.id, step);
     this.steps.push(step);
   }
 
-  /** What workers would report once all is done. */
-  #obey(tx: Transaction): boolean {
-    let did = false;
+  /** Simulates the workers: moves each task to the state that its desired state leads to. */
+  #simulateWorkers(tx: Transaction): boolean {
+    let changed = false;
     for (const task of this.#tasks(tx)) {
       const { state } = task.status;
       if (isTerminal(state) || state === 'new') continue;
       if (task.desired === 'shutdown' || task.desired === 'remove') {
-        did = true;
+        changed = true;
         move(tx, task, 'shutdown');
       } else if (state !== 'pending' && state !== 'running') {
         const to = task.desired === 'ready' ? 'ready' : 'running';
         if (state === to) continue;
-        did = true;
+        changed = true;
         move(tx, task, to);
       }
     }
-    return did;
+    return changed;
   }
 }
 
-/** Writes where a task goes, and with it the volumes it makes there. */
-function settle(tx: Transaction, task: Task, { nodeId, portSpecs, volumeIds }: Placement): void {
+/** Writes a task's placement and binds new volumes to the node. */
+function assign(tx: Transaction, task: Task, { nodeId, portSpecs, volumeIds }: Placement): void {
   for (const id of volumeIds) {
     const volume = tx.get('volumes', id);
     if (volume === undefined || volume.nodeIds.includes(nodeId)) continue;

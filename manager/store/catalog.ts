@@ -1,6 +1,6 @@
 /*
- * What other programs find of a cluster in a catalog of services such as Consul's. Names are the
- * catalog's: a catalog node is a machine, a catalog service one address and port on it.
+ * Entries of a cluster in a service catalog such as Consul's. The terms are the catalog's: a
+ * catalog node is a machine, a catalog service is one address and port on it.
  */
 
 export interface CatalogNode {
@@ -8,7 +8,7 @@ export interface CatalogNode {
   /** Underlay address. */
   readonly address: string;
   readonly healthy: boolean;
-  /** Why it is as it is. */
+  /** Reason for the health state; empty while healthy. */
   readonly output: string;
 }
 
@@ -18,7 +18,7 @@ export interface CatalogService {
   readonly node: string;
   readonly name: string;
   readonly address: string;
-  /** 0 when it has none. */
+  /** Port; 0 if the service has none. */
   readonly port: number;
   readonly tags: readonly string[];
   readonly meta: Readonly<Record<string, string>>;
@@ -30,7 +30,7 @@ export interface CatalogService {
 export interface CatalogEntries {
   readonly nodes: ReadonlyMap<string, CatalogNode>;
   readonly services: ReadonlyMap<string, CatalogService>;
-  /** Names of nodes that belong to somebody else, or that somebody else has put services on. */
+  /** Names of nodes registered by others, or on which others have registered services. */
   readonly foreign: ReadonlySet<string>;
 }
 
@@ -45,10 +45,10 @@ export type CatalogOperation =
     }
   | { readonly kind: 'remove-node'; readonly name: string };
 
-/** A catalog of which we keep a part. */
+/** A catalog that the cluster maintains its own entries in. */
 export interface Catalog {
-  /** What is there of ours. */
+  /** Reads the cluster's own entries. */
   read(): Promise<CatalogEntries>;
-  /** In order; may stop half-way when it throws. */
+  /** Carries out the operations in order; if it throws, some may have been carried out. */
   apply(operations: readonly CatalogOperation[]): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import type { Meta } from '../common/model/meta.js';
 
-/** One event of the cluster, in docker's words, as it is stored. */
+/** A stored cluster event, with Docker's event types and actions. */
 export interface RecordedEvent {
   /** ms since the epoch. */
   readonly at: number;
@@ -9,41 +9,41 @@ export interface RecordedEvent {
   readonly id: string;
   readonly name: string;
   readonly attributes: Readonly<Record<string, string>>;
-  /** The project it belongs to, by which streams are filtered; empty belongs to all. */
+  /** Project that streams filter by; empty events belong to all projects. */
   readonly project: string;
   /**
-   * Which occurrence of its action it is. Workers tell a new leader what the last one has told already: what
-   * bears the mark of the last event of its kind is not told again.
+   * Identifies the occurrence of the action. Workers report again to a new leader; an event with
+   * the same mark as the last event of its kind is a duplicate and is dropped.
    */
   readonly mark?: string;
 }
 
-/** Events that were written together. Its id is the number of the first, so that ids are in order. */
+/** Events written together. The id is the number of the first event, so that ids sort in order. */
 export interface EventRecord extends Meta {
   readonly id: string;
   readonly first: number;
   readonly events: readonly RecordedEvent[];
 }
 
-/** On whose behalf something is written. */
+/** Principal on whose behalf a change is written. */
 export interface Origin {
-  /** Name on the certificate. */
+  /** Name in the certificate. */
   readonly who: string;
   readonly role: 'client' | 'manager' | 'worker';
-  /** What was asked for: the call's or stream's name. */
+  /** Name of the call or stream. */
   readonly action: string;
 }
 
-/** Who changed what. Its id is its number, so that ids are in order. */
+/** Audit entry: a principal and its changes. The id is the number, so that ids sort in order. */
 export interface AuditRecord extends Meta, Origin {
   readonly id: string;
   readonly number: number;
   readonly at: number;
-  /** One line a thing. */
+  /** One line per changed object. */
   readonly changes: readonly string[];
 }
 
-/** Numbers as ids that sort as numbers do. */
+/** Zero-padded id, so that ids sort numerically. */
 export function numberId(number: number): string {
   return String(number).padStart(14, '0');
 }

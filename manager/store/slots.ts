@@ -2,13 +2,15 @@ import type { Node } from '../common/model/node.js';
 import type { Task } from '../common/model/task.js';
 import { isTerminal } from '../common/model/task-state.js';
 
-/** Newest first; of the same moment the greater id first, so that everybody agrees. */
+/**
+ * Orders tasks newest first; ties are broken by the greater id, so that the order is deterministic.
+ */
 export function byNewest(a: Task, b: Task): number {
   if (a.createdAt !== b.createdAt) return b.createdAt - a.createdAt;
   return a.id < b.id ? 1 : a.id > b.id ? -1 : 0;
 }
 
-/** The tasks of one service by slot, each newest first. */
+/** Groups the tasks of a service by slot, newest first. */
 export function tasksBySlot(tasks: readonly Task[]): ReadonlyMap<number, readonly Task[]> {
   const slots = new Map<number, Task[]>();
   for (const task of tasks) {
@@ -20,33 +22,33 @@ export function tasksBySlot(tasks: readonly Task[]): ReadonlyMap<number, readonl
   return slots;
 }
 
-/** Meant to fill its slot, whether or not it does at the moment. */
+/** Whether a task is meant to fill its slot, regardless of its state. */
 export function isWanted(task: Task): boolean {
   return task.desired === 'ready' || task.desired === 'running' || task.desired === 'complete';
 }
 
-/** The task that fills a slot: the newest that is wanted, dead or alive. */
+/** Current task of a slot: the newest wanted one, running or ended. */
 export function currentTask(slotTasks: readonly Task[]): Task | undefined {
   return slotTasks.find(isWanted);
 }
 
-/** Told to end and not yet confirmed to have ended. */
+/** Whether a task is being stopped and its end is not yet confirmed. */
 export function isLeaving(task: Task): boolean {
   return !isWanted(task) && !isTerminal(task.status.state);
 }
 
-/** Running, and healthy where it has a check: what may stand in for its service. */
+/** Whether a task is available: running, and healthy if it has a health check. */
 export function isAvailable(task: Task): boolean {
   const { state, health } = task.status;
   return state === 'running' && (health === undefined || health === 'healthy');
 }
 
-/** Gone from the cluster's point of view: what ran there is replaced without waiting for its end. */
+/** Whether a node is removed or down: its tasks are replaced without waiting for their end. */
 export function isLost(node: Node | undefined): boolean {
   return node === undefined || node.status.state === 'down';
 }
 
-/** Ended before it ever ran, by the node's or the engine's doing: image missing, port in use, no such device. */
+/** Whether node or engine failed to start the task: image missing, port in use, no such device. */
 export function wasRefused(task: Task): boolean {
   const { state, startedAt, exitCode } = task.status;
   if (state === 'rejected') return true;

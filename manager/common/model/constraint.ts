@@ -18,9 +18,9 @@ const plainKeys = [
   'node.platform.arch',
 ] as const;
 const labelPrefixes = ['node.labels.', 'engine.labels.'] as const;
-const known = `${plainKeys.join(', ')}, node.labels.NAME, engine.labels.NAME`;
+const knownKeys = `${plainKeys.join(', ')}, node.labels.NAME, engine.labels.NAME`;
 
-/** Reads `key == value` or `key != value`; fails as `invalid` with what is wrong with it. */
+/** Parses `key == value` or `key != value`. Throws `invalid` with the reason. */
 export function parseConstraint(text: string): Constraint {
   const match = /^\s*([^=!\s]+)\s*(==|!=)\s*(.*?)\s*$/.exec(text);
   if (match === null) {
@@ -31,7 +31,10 @@ export function parseConstraint(text: string): Constraint {
     (prefix) => key.startsWith(prefix) && key.length > prefix.length,
   );
   if (!isLabel && !plainKeys.some((plain) => plain === key)) {
-    throw new AppError('invalid', `constraint "${text}": unknown key ${key}, known are ${known}`);
+    throw new AppError(
+      'invalid',
+      `constraint "${text}": unknown key ${key}, known are ${knownKeys}`,
+    );
   }
   if (value === '') throw new AppError('invalid', `constraint "${text}": the value is missing`);
   if (value.includes('*')) {
@@ -43,7 +46,7 @@ export function parseConstraint(text: string): Constraint {
   return { key, operator: operator === '!=' ? '!=' : '==', value };
 }
 
-/** Values are compared without regard to case, as Swarm does; a missing label is the empty text. */
+/** Compares values case-insensitively, as Swarm does; a missing label counts as an empty string. */
 export function satisfies(node: Node, constraint: Constraint): boolean {
   const wanted = normalValue(constraint.key, constraint.value);
   const equal = valuesOf(node, constraint.key).some(
@@ -52,13 +55,13 @@ export function satisfies(node: Node, constraint: Constraint): boolean {
   return equal === (constraint.operator === '==');
 }
 
-/** The constraint turned round: what is true of a node that does not satisfy it. */
+/** Negates a constraint: describes a node that does not satisfy it. */
 export function describeUnsatisfied(constraint: Constraint): string {
   const operator = constraint.operator === '==' ? '!=' : '==';
   return `${constraint.key} ${operator} ${constraint.value}`;
 }
 
-/** Value of a key as it is on this node: `node.labels.zone` for spread preferences. */
+/** Value of a key such as `node.labels.zone` on a node, for spread preferences. */
 export function valueOnNode(node: Node, key: string): string {
   return valuesOf(node, key)[0] ?? '';
 }
@@ -68,7 +71,7 @@ function valuesOf(node: Node, key: string): readonly string[] {
     case 'node.id':
       return [node.id];
     case 'node.hostname':
-      // The name it was given counts too: it is the one that users see.
+      // The node's name in the cluster matches too: it is the name users see.
       return [node.description.hostname, node.spec.name];
     case 'node.role':
       return [node.spec.role];

@@ -1,11 +1,13 @@
 import type { Labels } from './meta.js';
 import type { Task } from './task.js';
 
-/** Labels by which the cluster's things on an engine are known again. */
+/** Labels that mark the cluster's own objects on an engine. */
 export const clusterLabel = 'io.shoal.cluster';
 export const taskLabel = 'io.shoal.task';
 export const networkLabel = 'io.shoal.network';
-/** Anonymous volumes of other containers that this one has too, by commas. */
+/**
+ * Anonymous volumes that the container shares with others (`volumes_from`), separated by commas.
+ */
 export const borrowedLabel = 'io.shoal.borrowed';
 
 export interface Owner {
@@ -14,7 +16,8 @@ export interface Owner {
 }
 
 /**
- * Labels of a task's container: the service's own, those docker compose reads, and ours, which win.
+ * Labels of a task's container: the service's labels, docker compose's labels and the cluster's
+ * own. The last take precedence.
  */
 export function containerLabels(
   task: Pick<

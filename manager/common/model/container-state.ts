@@ -3,11 +3,11 @@ import type { Node } from './node.js';
 import type { Task } from './task.js';
 import { isTerminal } from './task-state.js';
 
-/** Docker's word for what a container is doing. */
+/** Docker's container states, and `pending` for tasks without a container. */
 export type ContainerState =
   'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead' | 'pending';
 
-/** Whether the engine is between two tries of a container that keeps ending: see `TaskStatus.startedAt`. */
+/** Whether the engine is between two restarts of a container; `startedAt` is absent then. */
 function isRestarting({ status }: Task): boolean {
   return status.state === 'running' && status.startedAt === undefined;
 }
@@ -25,7 +25,10 @@ export function containerState(task: Task): ContainerState {
   return containerId === undefined ? 'pending' : 'created';
 }
 
-/** Docker's STATUS column: `Up 2 minutes (healthy)`, `Exited (1) 3 seconds ago`, or why there is no container. */
+/**
+ * Docker's STATUS column: `Up 2 minutes (healthy)`, `Exited (1) 3 seconds ago`, or the reason if
+ * there is no container.
+ */
 export function statusText(task: Task, now: number, node?: Node): string {
   if (node !== undefined && node.status.state !== 'ready' && !isTerminal(task.status.state)) {
     return `Unknown (node ${node.status.state})`;
@@ -62,11 +65,11 @@ function upText({ status }: Task, now: number): string {
 
 function deadText({ status }: Task): string {
   const reason = status.error ?? status.message;
-  const word = status.state === 'rejected' ? 'Rejected' : 'Dead';
-  return reason === '' ? word : `${word}: ${reason}`;
+  const label = status.state === 'rejected' ? 'Rejected' : 'Dead';
+  return reason === '' ? label : `${label}: ${reason}`;
 }
 
-const pendingWords: Readonly<Record<string, string>> = {
+const pendingLabels: Readonly<Record<string, string>> = {
   new: 'Pending',
   pending: 'Pending',
   assigned: 'Scheduled',
@@ -78,11 +81,11 @@ const pendingWords: Readonly<Record<string, string>> = {
 
 function pendingText(task: Task): string {
   const reason = pendingReason(task);
-  const word = pendingWords[task.status.state] ?? 'Pending';
-  return reason === undefined ? word : `${word}: ${reason}`;
+  const label = pendingLabels[task.status.state] ?? 'Pending';
+  return reason === undefined ? label : `${label}: ${reason}`;
 }
 
-/** Why no node was found; undefined when one was, or none was looked for yet. */
+/** Why a task has no node; undefined if it has one or was not scheduled yet. */
 export function pendingReason(task: Task): string | undefined {
   if (task.status.state !== 'pending' && task.status.state !== 'new') return undefined;
   return task.explanation?.placed === false ? task.explanation.summary : undefined;

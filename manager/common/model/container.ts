@@ -1,16 +1,16 @@
 import type { JsonObject, Labels } from './meta.js';
 
 /**
- * What one container is to be. Fields with a meaning for the cluster have names of their own; all the
- * rest is in `config` and `hostConfig`, in the words of the Engine API's `POST /containers/create`
- * (API 1.41), and is passed through unread.
+ * Spec of one container. Fields with a meaning for the cluster have their own names; the rest is in
+ * `config` and `hostConfig`, in the format of the Engine API's `POST /containers/create` (API
+ * 1.41), and is passed through unchanged.
  */
 export interface ContainerSpec {
   readonly image: string;
   /** `os/arch[/variant]`: a hard placement constraint. */
   readonly platform?: string;
   readonly pullPolicy: 'missing' | 'always' | 'never';
-  /** Undefined inherits the image's; an empty list clears it. */
+  /** Undefined inherits the image's command; an empty list clears it. */
   readonly command?: readonly string[];
   readonly entrypoint?: readonly string[];
   /** A null value removes a variable that the image sets. */
@@ -19,15 +19,17 @@ export interface ContainerSpec {
   readonly hostname?: string;
   readonly healthcheck?: HealthcheckSpec;
   readonly mounts: readonly MountSpec[];
-  /** The engine's own restarts; `no` where the orchestrator restarts by `TaskSpec.restart`. */
+  /** Restart policy of the engine; `no` if the orchestrator restarts by `TaskSpec.restart`. */
   readonly engineRestart: EngineRestart;
   readonly networkMode: NetworkMode;
-  /** Shares the IPC or PID namespace of the same slot of another service of the project; see pod.ts. */
+  /**
+   * Shares the IPC or PID namespace of the same slot of another service of the project; see pod.ts.
+   */
   readonly ipcService?: string;
   readonly pidService?: string;
-  /** All mounts of the same slot of other services of the project. */
+  /** Services of the project whose mounts, of the same slot, the container shares. */
   readonly volumesFrom?: readonly VolumesFrom[];
-  /** Compose's `container_name`; else the name is `<project>-<service>-<slot>`. */
+  /** Compose's `container_name`; defaults to `<project>-<service>-<slot>`. */
   readonly containerName?: string;
   readonly stopSignal?: string;
   readonly stopGraceMs: number;
@@ -38,7 +40,7 @@ export interface ContainerSpec {
   readonly dnsOptions: readonly string[];
   /** `name:address`, as `HostConfig.ExtraHosts`. */
   readonly extraHosts: readonly string[];
-  /** Commands run in the container by the worker after it has started it, and before it stops it. */
+  /** Lifecycle hooks: commands the worker runs in the container after start and before stop. */
   readonly postStart?: readonly HookSpec[];
   readonly preStop?: readonly HookSpec[];
   /** Secrets and configs as files. */
@@ -71,12 +73,12 @@ export interface VolumesFrom {
 
 export interface EngineRestart {
   readonly name: 'no' | 'always' | 'unless-stopped' | 'on-failure';
-  /** Only with `on-failure`; 0 is without limit. */
+  /** Only with `on-failure`; 0 means no limit. */
   readonly maxRetries?: number;
 }
 
 export interface HealthcheckSpec {
-  /** `['NONE']` switches the image's check off. */
+  /** `['NONE']` disables the image's health check. */
   readonly test?: readonly string[];
   readonly intervalMs?: number;
   readonly timeoutMs?: number;
@@ -88,13 +90,13 @@ export interface HealthcheckSpec {
 export type MountSpec =
   | {
       readonly type: 'volume';
-      /** Cluster-wide volume name; undefined is an anonymous volume of the engine. */
+      /** Cluster-wide volume name; undefined means an anonymous volume of the engine. */
       readonly source?: string;
       readonly target: string;
       readonly readOnly: boolean;
       readonly noCopy: boolean;
       readonly subpath?: string;
-      /** Of a volume that the engine makes for this mount. */
+      /** Labels of a volume that the engine creates for this mount. */
       readonly labels?: Labels;
       readonly consistency?: string;
     }
@@ -105,9 +107,9 @@ export type MountSpec =
       readonly readOnly: boolean;
       readonly createHostPath: boolean;
       readonly propagation?: string;
-      /** `z` or `Z`: relabelled for this container. */
+      /** SELinux relabelling: `z` (shared) or `Z` (private). */
       readonly selinux?: string;
-      /** What becomes of mounts below it; undefined is the engine's way. */
+      /** Handling of submounts; undefined means the engine's default. */
       readonly recursive?: 'disabled' | 'writable' | 'readonly';
       readonly consistency?: string;
     }

@@ -1,12 +1,12 @@
 import { AppError } from '../base/errors.js';
 
-/** Where a cluster's Consul is and where in it the cluster's keys lie. */
+/** Servers of a cluster's Consul, and the prefix of the cluster's keys in it. */
 export interface ConsulAddress {
   readonly servers: readonly { readonly host: string; readonly port: number }[];
-  /** First part of every key, without slashes at its ends. */
+  /** Prefix of every key, without leading or trailing slash. */
   readonly prefix: string;
   readonly token?: string | undefined;
-  /** PEM texts; TLS is spoken when there is any. */
+  /** PEM texts; TLS is used if present. */
   readonly tls?:
     | { readonly ca: string; readonly cert?: string | undefined; readonly key?: string | undefined }
     | undefined;
@@ -16,8 +16,8 @@ export const defaultPrefix = 'shoal';
 const defaultPort = 8500;
 
 /**
- * Reads `consul://host[:port][,host[:port]…][/prefix]`. Throws `invalid`. A token never stands in it: what
- * is in settings is shown in lists and logs.
+ * Parses `consul://host[:port][,host[:port]…][/prefix]`. Throws `invalid`. The address never
+ * contains a token, since settings are shown in lists and logs.
  */
 export function parseConsulAddress(text: string): ConsulAddress {
   const match = /^consul:\/\/(?<servers>[^/@?#]+)(?:\/(?<prefix>[^?#]*))?$/.exec(text);

@@ -1,4 +1,4 @@
-/** Branded strings: an id of one kind cannot be handed over as another. */
+/** Branded strings: an id of one kind cannot be used as another. */
 type Brand<Name extends string> = string & { readonly __id: Name };
 
 export type NodeId = Brand<'node'>;

@@ -1,20 +1,20 @@
 /**
- * A machine that comes back from a power cut may start containers, by its engine's restart policy, that
- * run elsewhere by now. Until its worker has heard from a manager, or has decided to go on by itself,
- * nothing is forwarded to or from our bridges, published ports included. The table is loaded before the
- * engine starts and deleted by the worker.
+ * Fence for booting machines. After a power cut, the engine's restart policy may start containers
+ * that have been replaced on other nodes. Until the worker has heard from a manager, or has decided
+ * to continue without one, nothing is forwarded to or from the overlay bridges, published ports
+ * included. The nftables table is loaded before the engine starts and deleted by the worker.
  */
 export const isolation = {
   family: 'inet',
   table: 'shoal_isolate',
-  /** After this long it ends by itself: containers must not depend on a worker that never comes. */
+  /** Maximum duration, seconds: containers must not depend on a worker that never starts. */
   longestSeconds: 60,
 } as const;
 
-/** Bridges are `sh` and a number; nft knows no pattern but a trailing star. */
+/** Bridge names are `sh` and a number; nft supports only a trailing star as a pattern. */
 const bridges = Array.from({ length: 9 }, (_, at) => `sh${String(at + 1)}*`);
 
-/** The table as a file for `nft -f`, which may be loaded twice. */
+/** Ruleset for `nft -f`; loading it twice is idempotent. */
 export function isolationRules(): string {
   const table = `${isolation.family} ${isolation.table}`;
   const chain = (hook: string, directions: readonly string[]): string => {

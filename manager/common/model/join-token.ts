@@ -1,4 +1,6 @@
-/** Lets machines become nodes without their owner's computer. Only a hash of its secret is kept. */
+/**
+ * Token with which machines join the cluster by themselves. Only a hash of its secret is stored.
+ */
 export interface JoinToken {
   readonly id: string;
   readonly role: 'worker';
@@ -8,8 +10,8 @@ export interface JoinToken {
   readonly createdAt: number;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
-  /** How often it can still be used; any number of times when not there. */
+  /** Remaining uses; unlimited if absent. */
   readonly usesLeft?: number;
-  /** How often it was used. */
+  /** Number of uses so far. */
   readonly used: number;
 }

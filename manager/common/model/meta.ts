@@ -1,4 +1,7 @@
-/** What every stored object carries. `version` is the optimistic lock: the store raises it at each write. */
+/**
+ * Metadata of every stored object. `version`: optimistic lock, incremented by the store at each
+ * write.
+ */
 export interface Meta {
   readonly version: number;
   /** Milliseconds since the epoch, the leader's clock. */
@@ -8,7 +11,7 @@ export interface Meta {
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** Values in the Engine API's own words, carried for keys that mean nothing to the cluster. */
+/** JSON in the Engine API's format, passed through for keys that the cluster does not interpret. */
 export type Json =
   string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 export type JsonObject = Readonly<Record<string, Json>>;

@@ -1,8 +1,8 @@
 import type { NetworkId, NodeId, TaskId } from './ids.js';
 
 /**
- * What one node must know of the overlay networks it takes part in: sent by the dispatcher, kept on the
- * worker's disk, read by the network rooms.
+ * A node's view of its overlay networks: sent by the dispatcher, persisted by the worker, read by
+ * the network rooms.
  */
 export interface NetworkView {
   readonly networks: readonly NetworkOnNode[];
@@ -18,13 +18,15 @@ export interface NetworkOnNode {
   readonly vni: number;
   /** CIDR of the whole overlay. */
   readonly subnet: string;
-  /** This node's own address in it: the bridge's, the containers' way out and their DNS server. */
+  /**
+   * This node's address in the network: the bridge, the containers' default gateway and DNS server.
+   */
   readonly gateway: string;
   readonly internal: boolean;
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** One task's end on one network, on this or another node. */
+/** A task's attachment to one network, on this or another node. */
 export interface Endpoint {
   /** `<taskId>/<networkId>`. */
   readonly id: string;
@@ -40,6 +42,6 @@ export interface Endpoint {
   readonly slot: number;
   /** Container name and aliases. */
   readonly aliases: readonly string[];
-  /** Running, and healthy where it has a check: only then its names answer with it. */
+  /** Running, and healthy if it has a health check: only then DNS returns the endpoint. */
   readonly up: boolean;
 }

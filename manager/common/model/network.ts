@@ -1,13 +1,13 @@
 import type { LeaseId, NetworkId, NodeId, TaskId, VolumeId } from './ids.js';
 import type { JsonObject, Labels, Meta } from './meta.js';
 
-/** An overlay network over all nodes that run one of its tasks. */
+/** An overlay network across all nodes that run one of its tasks. */
 export interface Network extends Meta {
   readonly id: NetworkId;
   readonly spec: NetworkSpec;
-  /** VXLAN network identifier, 4096 and up; 0 until the allocator has chosen. */
+  /** VXLAN network identifier, 4096 and up; 0 until allocated. */
   readonly vni: number;
-  /** CIDR in use; empty until the allocator has chosen. */
+  /** CIDR in use; empty until allocated. */
   readonly subnet: string;
   readonly removing: boolean;
 }
@@ -15,31 +15,31 @@ export interface Network extends Meta {
 export interface NetworkSpec {
   /** Unique in the cluster. */
   readonly name: string;
-  /** Project it belongs to; empty for one made by `network create`. */
+  /** Project of the network; empty if created by `network create`. */
   readonly project: string;
   /** Compose key, for labels. */
   readonly key: string;
   readonly driver: string;
-  /** Wanted CIDR; undefined lets the allocator choose. */
+  /** Requested CIDR; undefined lets the allocator choose. */
   readonly subnet?: string;
-  /** The first node's address in it when given; the others get further ones. */
+  /** Gateway address of the first node, if given; other nodes get further addresses. */
   readonly gateway?: string;
-  /** Addresses that nobody gets: they are used outside of the cluster's knowledge. */
+  /** Addresses that are never allocated (`aux_addresses`): used outside the cluster. */
   readonly reserved?: readonly string[];
-  /** Addresses for containers come from here when given. */
+  /** Range of container addresses, if given. */
   readonly ipRange?: string;
-  /** No way out of the network. */
+  /** Whether external access is blocked. */
   readonly internal: boolean;
   readonly attachable: boolean;
   readonly labels: Labels;
   readonly driverOpts: JsonObject;
 }
 
-/** A local named volume, pinned to the node that has its data. */
+/** A local named volume, bound to the node that has its data. */
 export interface Volume extends Meta {
   readonly id: VolumeId;
   readonly spec: VolumeSpec;
-  /** Nodes that have it. Empty until its first task was placed. */
+  /** Nodes that have the volume. Empty until its first task is placed. */
   readonly nodeIds: readonly NodeId[];
   readonly removing: boolean;
 }
@@ -51,21 +51,21 @@ export interface VolumeSpec {
   readonly driver: string;
   readonly driverOpts: Readonly<Record<string, string>>;
   readonly labels: Labels;
-  /** Not made by us: it must be on the node already. */
+  /** Not created by the cluster: the volume must already exist on the node. */
   readonly external: boolean;
 }
 
 /**
- * Something that only one may hold: an address of a network or a host port of a node. The id names the
- * thing, so taking it twice is a conflict in the store. Released only when the holder's end was confirmed.
+ * Exclusive right to an address of a network or a host port of a node. The id names the resource,
+ * so a second lease is a conflict in the store. Released only once the holder's end is confirmed.
  */
 export interface Lease extends Meta {
   readonly id: LeaseId;
   readonly holder:
     | { readonly kind: 'task'; readonly taskId: TaskId }
-    /** A node's gateway on a network. */
+    /** Gateway of a node on a network. */
     | { readonly kind: 'gateway'; readonly nodeId: NodeId; readonly networkId: NetworkId }
-    /** Its task was removed while the node was down: free again when that node has come back or is removed. */
+    /** Task removed while its node was down: released when the node returns or is removed. */
     | { readonly kind: 'fenced'; readonly nodeId: NodeId };
 }
 

@@ -1,7 +1,7 @@
 import type { NodeId } from './ids.js';
 import type { Labels, Meta } from './meta.js';
 
-/** A machine that has joined. */
+/** A machine that has joined the cluster. */
 export interface Node extends Meta {
   readonly id: NodeId;
   readonly spec: NodeSpec;
@@ -17,13 +17,13 @@ export interface NodeSpec {
   readonly role: 'manager' | 'worker';
 }
 
-/** What the worker says of its machine in `hello`. */
+/** Facts about a machine, as reported by its worker. */
 export interface NodeDescription {
   readonly hostname: string;
-  /** Underlay IPv4 address: VTEP of the node and where its published ports are. */
+  /** Underlay IPv4 address: the node's VTEP and the address of its published ports. */
   readonly address: string;
   readonly os: string;
-  /** Docker's words: amd64, arm64, … */
+  /** Docker's name: amd64, arm64, … */
   readonly arch: string;
   readonly nanoCpus: number;
   readonly memoryBytes: number;
@@ -34,7 +34,7 @@ export interface NodeDescription {
 }
 
 export interface NodeStatus {
-  /** `unknown`: not heard of since this manager leads. `down`: missed its heartbeats. */
+  /** `unknown`: not heard from since this manager leads. `down`: missed its heartbeats. */
   readonly state: 'unknown' | 'ready' | 'down';
   readonly since: number;
   readonly message: string;

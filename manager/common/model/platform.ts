@@ -1,4 +1,4 @@
-/** The kernel's and other tools' names of processor architectures, in Docker's words. */
+/** Docker's names for the architecture names of the kernel and other tools. */
 const architectures: Readonly<Record<string, string>> = {
   x86_64: 'amd64',
   'x86-64': 'amd64',
@@ -21,14 +21,14 @@ export interface Platform {
   readonly arch: string;
 }
 
-/** Reads `os/arch[/variant]`, or `arch` alone for linux. The variant does not decide about placement. */
+/** Parses `os/arch[/variant]`, or `arch` alone for linux. The variant is ignored in placement. */
 export function parsePlatform(text: string): Platform {
   const [first = '', second] = text.split('/');
   if (second === undefined) return { os: 'linux', arch: normalArch(first) };
   return { os: first.toLowerCase(), arch: normalArch(second) };
 }
 
-/** True when a node of `os` and `arch` runs containers of `platform`. */
+/** Whether a node with `os` and `arch` can run containers of `platform`. */
 export function runsPlatform(platform: Platform, os: string, arch: string): boolean {
   return platform.os === os.toLowerCase() && platform.arch === normalArch(arch);
 }

@@ -1,6 +1,8 @@
 import type { ContainerSpec } from './container.js';
 
-/** What a container has of another's: the same slot of another service of its project, its leader. */
+/**
+ * A namespace or volumes shared with the same slot of another service of the project, the leader.
+ */
 export interface Tie {
   /** Compose key of the leader. */
   readonly service: string;
@@ -8,8 +10,8 @@ export interface Tie {
 }
 
 /**
- * Services tied to each other are a pod: the same slots of them are on the same node, they have as many
- * slots, and a follower is made anew when its leader was.
+ * Returns the ties of a container to its leaders. Tied services form a pod: equal slots run on the
+ * same node, the services have equal numbers of slots, and a follower is recreated with its leader.
  */
 export function tiesOf(container: ContainerSpec): readonly Tie[] {
   const { networkMode, ipcService, pidService, volumesFrom } = container;
@@ -29,28 +31,30 @@ export function isTied(container: ContainerSpec): boolean {
   return tiesOf(container).length > 0;
 }
 
-/** Namespaces end with the leader's process; volumes are there as long as its container. */
+/** Whether the leader must run: a namespace ends with its process, volumes with its container. */
 export function needsLive({ shares }: Tie): boolean {
   return shares !== 'volumes';
 }
 
-/** For messages: `whose network it shares`. */
+/** Shared resource for messages such as `whose network it shares`. */
 export function describeTie({ shares }: Tie): string {
   return shares === 'pid' ? 'processes' : shares;
 }
 
 interface Member {
   readonly name: string;
-  /** Members it is tied to. */
+  /** Names of the members it is tied to. */
   readonly leaders: readonly string[];
 }
 
-/** All that is tied to `name`, directly or over others, itself included, in order. */
+/**
+ * Names of all members of a pod: tied to `name` directly or transitively, itself included; sorted.
+ */
 export function podOf(name: string, members: readonly Member[]): readonly string[] {
   const found = new Set([name]);
-  // A set that grows while it is walked: each new member is asked for its neighbours in turn.
-  for (const each of found) {
-    for (const neighbour of neighboursOf(each, members)) found.add(neighbour);
+  // The set grows during the iteration, which then visits the new members as well.
+  for (const member of found) {
+    for (const neighbour of neighboursOf(member, members)) found.add(neighbour);
   }
   return [...found].sort();
 }

@@ -1,23 +1,23 @@
 import type { PublishedPort, Task } from './task.js';
 
 /**
- * The address a published port is reached at: the node's own where the engine listens on all of its
- * addresses, because `0.0.0.0` says nothing about which machine to go to.
+ * Returns the address to reach a published port at: the node's address if the engine listens on all
+ * addresses, since `0.0.0.0` does not name a machine.
  */
 export function portAddress(port: PublishedPort, nodeAddress: string): string {
-  const isEvery = isEverywhere(port.hostIp);
-  return isEvery && nodeAddress !== '' ? nodeAddress : port.hostIp || '0.0.0.0';
+  const isWildcard = isEverywhere(port.hostIp);
+  return isWildcard && nodeAddress !== '' ? nodeAddress : port.hostIp || '0.0.0.0';
 }
 
-/** All addresses of a machine. */
+/** Whether a host IP means all addresses of a machine. */
 export function isEverywhere(hostIp: string): boolean {
   return hostIp === '' || hostIp === '0.0.0.0' || hostIp === '::';
 }
 
-/** In the order of their targets; one of each. */
+/** Published ports of a task without duplicates, ordered by target port. */
 export function orderedPorts(task: Task): readonly PublishedPort[] {
   const ports = task.status.ports ?? [];
-  // The engine lists IPv4 and IPv6 apart; behind the node's address they are one.
+  // The engine lists IPv4 and IPv6 separately; both are one port of the node's address.
   const seen = new Map(
     ports.map((port) => [`${port.target}/${port.protocol}/${port.published}`, port]),
   );

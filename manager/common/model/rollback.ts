@@ -1,20 +1,20 @@
 import type { Service, ServiceSpec, UpdateConfig, UpdateStatus } from './service.js';
 import { taskHashOf } from './spec-hash.js';
 
-/** How the change that a service is in, or was in last, stands; undefined once it was changed again. */
+/** Status of a service's last update; undefined if the service has changed since. */
 export function updateOf(service: Service): UpdateStatus | undefined {
   const { updateStatus } = service;
   return updateStatus?.taskHash === service.taskHash ? updateStatus : undefined;
 }
 
-/** Whether the present spec has proved itself: no change of it is under way or was given up. */
+/** Whether the current spec is stable: no update to it is running or paused. */
 export function hasStood(service: Service): boolean {
   const { updateStatus } = service;
   return updateStatus === undefined || updateStatus.state === 'completed';
 }
 
-const words = {
-  ahead: { running: 'updating', paused: 'paused', completed: 'completed' },
+const updateStates = {
+  forward: { running: 'updating', paused: 'paused', completed: 'completed' },
   back: {
     running: 'rollback_started',
     paused: 'rollback_paused',
@@ -22,19 +22,19 @@ const words = {
   },
 } as const;
 
-/** In docker's words (`UpdateStatus.State` of a service): `updating`, `rollback_completed`. */
+/** Docker's `UpdateStatus.State` of a service: `updating`, `rollback_completed`. */
 export function updateWord(status: UpdateStatus | undefined): string | undefined {
   if (status === undefined) return undefined;
-  return words[status.kind === 'rollback' ? 'back' : 'ahead'][status.state];
+  return updateStates[status.kind === 'rollback' ? 'back' : 'forward'][status.state];
 }
 
-/** How slots are brought to the present spec; undefined: the file says nothing of it. */
+/** `update_config`, or `rollback_config` during a rollback; undefined if the spec has none. */
 export function updateConfigOf(service: Service): UpdateConfig | undefined {
   const { update, rollback } = service.spec;
   return updateOf(service)?.kind === 'rollback' ? rollback : update;
 }
 
-/** What a spec needs besides itself. */
+/** A network, volume, secret or config that a spec refers to. */
 export interface Reference {
   readonly kind: 'network' | 'volume' | 'secret' | 'config';
   readonly name: string;
@@ -53,16 +53,16 @@ export function referencesOf({ task }: ServiceSpec): readonly Reference[] {
 }
 
 /**
- * The spec to go back to. How many replicas there are, and whether they are to run, is said by `scale`, `stop`
- * and `start`: going back does not undo these.
+ * The spec that a rollback restores. Keeps the current replicas, `halted` and `held`: a rollback
+ * does not undo `scale`, `stop` and `start`.
  */
-function formerSpec({ spec, previousSpec }: Service): ServiceSpec | undefined {
+function rollbackSpec({ spec, previousSpec }: Service): ServiceSpec | undefined {
   if (previousSpec === undefined) return undefined;
-  const { held: _held, ...former } = previousSpec;
-  const scales = former.mode.kind === 'replicated' && spec.mode.kind === 'replicated';
+  const { held: _held, ...previous } = previousSpec;
+  const isReplicated = previous.mode.kind === 'replicated' && spec.mode.kind === 'replicated';
   return {
-    ...former,
-    mode: scales ? { ...former.mode, ...replicasOf(spec) } : former.mode,
+    ...previous,
+    mode: isReplicated ? { ...previous.mode, ...replicasOf(spec) } : previous.mode,
     halted: spec.halted,
     ...(spec.held === undefined ? {} : { held: spec.held }),
   };
@@ -73,14 +73,14 @@ function replicasOf({ mode }: ServiceSpec): { readonly replicas: number } | unde
 }
 
 /**
- * The service with the spec before. What is left behind can be gone back to in turn if it had stood; undefined
- * when there is none before.
+ * Returns the service with its previous spec restored; undefined if there is none. The replaced
+ * spec becomes the previous one if it was stable.
  */
 export function rolledBack(
   service: Service,
   how: { readonly now: number; readonly message: string },
 ): Service | undefined {
-  const spec = formerSpec(service);
+  const spec = rollbackSpec(service);
   if (spec === undefined) return undefined;
   const { previousSpec: _former, previousForceUpdate, ...rest } = service;
   const forceUpdate = previousForceUpdate ?? service.forceUpdate;
@@ -102,14 +102,14 @@ export function rolledBack(
   };
 }
 
-/** What has to be kept of a service to go back to it. */
+/** Fields to store with a new spec, so that a rollback can restore this one. */
 export function asFormer(
   service: Service,
 ): Required<Pick<Service, 'previousSpec' | 'previousForceUpdate'>> {
   return { previousSpec: service.spec, previousForceUpdate: service.forceUpdate };
 }
 
-/** The same spec with new tasks. */
+/** Returns the service with a new `taskHash` for the same spec, which replaces all tasks. */
 export function rolled(service: Service, now: number): Service {
   const forceUpdate = service.forceUpdate + 1;
   const taskHash = taskHashOf(service.spec, forceUpdate);
@@ -122,7 +122,7 @@ export function rolled(service: Service, now: number): Service {
       state: 'running',
       taskHash,
       startedAt: now,
-      message: 'new tasks were asked for',
+      message: 'new tasks were requested',
       failed: [],
     },
   };

@@ -1,7 +1,7 @@
 import type { ConfigId, SecretId } from './ids.js';
 import type { Labels, Meta } from './meta.js';
 
-/** Data is base64; it never leaves the manager but to nodes that run a task that uses it. */
+/** A secret. `data` is base64 and is sent only to nodes that run a task that uses it. */
 export interface Secret extends Meta {
   readonly id: SecretId;
   readonly spec: DataSpec;
@@ -15,7 +15,9 @@ export interface Config extends Meta {
 }
 
 export interface DataSpec {
-  /** Unique in the cluster; carries a hash of the content, so that changed content is another name. */
+  /**
+   * Unique in the cluster; includes a hash of the content, so that changed content gets a new name.
+   */
   readonly name: string;
   readonly project: string;
   readonly key: string;
@@ -23,12 +25,12 @@ export interface DataSpec {
 }
 
 /**
- * The longest content, bytes: it is held in memory on each node that needs it, and as base64 within its
- * object it stays below the 512 KiB that a key of Consul may have.
+ * Maximum size of the content, bytes. The content is held in memory on each node that needs it, and
+ * its object, with base64 data, must stay below Consul's limit of 512 KiB per key.
  */
 export const maxDataBytes = 350 * 1024;
 
-/** The content of a stored object, base64. Nobody reads `data` but through this. */
+/** Content of a stored object, base64. All access to `data` goes through this function. */
 export function contentOf(object: Secret | Config): string {
   return object.data;
 }

@@ -2,32 +2,32 @@ import type { ContainerSpec } from './container.js';
 import type { ServiceId } from './ids.js';
 import type { Labels, Meta } from './meta.js';
 
-/** A service: what the user asked for, plus the little that must be remembered of carrying it out. */
+/** A service: the user's spec, plus the state of carrying it out that must be persisted. */
 export interface Service extends Meta {
   readonly id: ServiceId;
   readonly spec: ServiceSpec;
-  /** Hash of `spec.task`: a task that carries another one is out of date. See spec-hash.ts. */
+  /** Hash of `spec.task`: a task with another hash is out of date. See spec-hash.ts. */
   readonly taskHash: string;
-  /** Raised by `--force-recreate` and by `restart` of the orchestrator's kind; part of `taskHash`. */
+  /** Incremented by `--force-recreate` and by rolling restarts; part of `taskHash`. */
   readonly forceUpdate: number;
-  /** The last spec before that stood: what going back leads to. */
+  /** Last previous spec that was stable: the target of a rollback. */
   readonly previousSpec?: ServiceSpec;
-  /** Its `forceUpdate`: tasks that were made for it and are left are up to date then. */
+  /** `forceUpdate` of the previous spec: after a rollback, its remaining tasks are up to date. */
   readonly previousForceUpdate?: number;
-  /** How the last change of what runs in its tasks went; of a service as it was made, none. */
+  /** Status of the last update; absent if the service was never updated. */
   readonly updateStatus?: UpdateStatus;
-  /** True once `dependsOn` has been satisfied: later tasks start without asking again. */
+  /** True once `dependsOn` has been satisfied: later tasks start without another check. */
   readonly dependenciesMet: boolean;
-  /** Set by removal: tasks go first, then the service. */
+  /** Marked for removal: tasks are removed first, then the service. */
   readonly removing: boolean;
 }
 
-/** Written by users only; the system never edits it, but may put the one before in its place. */
+/** Written by users only; the system never edits it, but may restore the previous spec. */
 export interface ServiceSpec {
   /** Unique in the cluster: `<project>_<service>`. */
   readonly name: string;
   readonly project: string;
-  /** The Compose key, and the name it is found by in its networks. */
+  /** Compose key, and the service's DNS name in its networks. */
   readonly service: string;
   /** Labels of the service object (`deploy.labels`), not of its containers. */
   readonly labels: Labels;
@@ -35,9 +35,9 @@ export interface ServiceSpec {
   readonly task: TaskSpec;
   readonly dependsOn: readonly Dependency[];
   readonly endpointMode: 'dnsrr' | 'vip';
-  /** True after `stop`: slots stay, their tasks are shut down, `start` fills them again. */
+  /** True after `stop`: slots are kept, their tasks are shut down, `start` fills them again. */
   readonly halted: boolean;
-  /** True after `up --no-start`: containers are made and wait for `start`. */
+  /** True after `up --no-start`: containers are created and wait for `start`. */
   readonly held?: boolean;
   readonly update?: UpdateConfig;
   readonly rollback?: UpdateConfig;
@@ -48,18 +48,20 @@ export interface ServiceSpec {
 export type ServiceMode = (
   { readonly kind: 'replicated'; readonly replicas: number } | { readonly kind: 'global' }
 ) & {
-  /** Its tasks run to their end: one that has ended well stays so until the service is changed. */
+  /** Job: tasks run to completion; a completed task is replaced only if the service changes. */
   readonly job?: true;
 };
 
-/** What is copied into each task. A change of anything in here recreates the tasks. */
+/** Part of the spec that is copied into each task. Any change here recreates the tasks. */
 export interface TaskSpec {
   readonly container: ContainerSpec;
   readonly networks: readonly NetworkAttachmentSpec[];
   readonly ports: readonly PortSpec[];
   readonly placement: Placement;
   readonly resources: Resources;
-  /** The orchestrator's restarts (`deploy.restart_policy`); undefined leaves it to the engine. */
+  /**
+   * Restarts by the orchestrator (`deploy.restart_policy`); undefined leaves them to the engine.
+   */
   readonly restart?: RestartPolicy;
 }
 
@@ -69,16 +71,18 @@ export interface NetworkAttachmentSpec {
   /** Names besides the service's and the container's. */
   readonly aliases: readonly string[];
   readonly ipv4Address?: string;
-  /** Of the only replica; undefined derives it from the address. */
+  /** Only for a single replica; undefined derives it from the address. */
   readonly macAddress?: string;
-  /** Passed on to the engine's network driver. */
+  /** Options for the engine's network driver. */
   readonly driverOpts?: Readonly<Record<string, string>>;
 }
 
 export interface PortSpec {
   readonly target: number;
   readonly protocol: 'tcp' | 'udp' | 'sctp';
-  /** Port, or first of a range, on the node that runs the task; undefined lets the engine choose. */
+  /**
+   * Port, or first of a range, on the node that runs the task; undefined lets the engine choose.
+   */
   readonly published?: number;
   readonly publishedEnd?: number;
   readonly hostIp?: string;
@@ -90,7 +94,7 @@ export interface Placement {
   readonly constraints: readonly string[];
   /** Ordered `spread` preferences: `node.labels.zone`. */
   readonly preferences: readonly string[];
-  /** 0 is without limit. */
+  /** 0 means no limit. */
   readonly maxReplicasPerNode: number;
 }
 
@@ -106,13 +110,13 @@ export interface Resources {
 export interface RestartPolicy {
   readonly condition: 'none' | 'on-failure' | 'any';
   readonly delayMs: number;
-  /** 0 is without limit. */
+  /** 0 means no limit. */
   readonly maxAttempts: number;
   readonly windowMs: number;
 }
 
 export interface UpdateConfig {
-  /** Tasks at once; 0 is all. */
+  /** Tasks updated at once; 0 means all. */
   readonly parallelism: number;
   readonly delayMs: number;
   readonly failureAction: 'pause' | 'continue' | 'rollback';
@@ -121,20 +125,20 @@ export interface UpdateConfig {
   readonly order: 'stop-first' | 'start-first';
 }
 
-/** How a change of a service's tasks goes. Written by the orchestrator; begun by control where it is asked for. */
+/** Status of an update. Written by the orchestrator; created by control for rolls and rollbacks. */
 export interface UpdateStatus {
-  /** `roll`: the same spec with new tasks. `rollback`: to the spec before. */
+  /** `roll`: new tasks for the same spec. `rollback`: to the previous spec. */
   readonly kind: 'change' | 'roll' | 'rollback';
-  /** `paused`: too many failed; it goes on when a user says so. */
+  /** `paused`: too many tasks failed; continues only on a user's request. */
   readonly state: 'running' | 'paused' | 'completed';
-  /** What it leads to; of a service with another one it says nothing any more. */
+  /** Target of the update; the status is void if the service has another hash. */
   readonly taskHash: string;
   /** Milliseconds since the epoch, the leader's clock. */
   readonly startedAt: number;
   readonly endedAt?: number;
-  /** Why it was paused, or gone back: `web.2 on node-1: exit 1`. */
+  /** Why the update was paused or rolled back: `web.2 on node-1: exit 1`. */
   readonly message: string;
-  /** Slots whose new task failed while it was watched. */
+  /** Slots whose new task failed within the monitor period. */
   readonly failed: readonly number[];
 }
 

@@ -1,6 +1,6 @@
 /**
- * States of a task, in order. A task only moves forward; each move has one owner. The table is data so
- * that the store can hold every write against it.
+ * States of a task, in order. A task only moves forward; each transition has one owner. The table
+ * of transitions is data, so that the store can check every write against it.
  */
 export const taskStates = [
   'new',
@@ -19,11 +19,11 @@ export const taskStates = [
 ] as const;
 export type TaskState = (typeof taskStates)[number];
 
-/** What the orchestrator wants of a task; also only moves forward. */
+/** State that the orchestrator wants a task to reach; also only moves forward. */
 export const desiredStates = ['ready', 'running', 'complete', 'shutdown', 'remove'] as const;
 export type DesiredState = (typeof desiredStates)[number];
 
-/** Who writes. `control` acts for a user; `dispatcher` writes what a worker reported. */
+/** Writer of a change. `control` acts for a user; `dispatcher` writes what a worker reported. */
 export type Actor =
   'control' | 'orchestrator' | 'allocator' | 'scheduler' | 'dispatcher' | 'worker' | 'restore';
 
@@ -38,14 +38,14 @@ export function isTerminal(state: TaskState): boolean {
   return stateRank(state) >= stateRank('complete');
 }
 
-/** On a node, or on its way there: it holds its address, ports and reservations. */
+/** Whether a task is assigned and has not ended: it holds its address, ports and reservations. */
 export function isAssigned(state: TaskState): boolean {
   return stateRank(state) >= stateRank('assigned') && !isTerminal(state);
 }
 
 const runStates = ['accepted', 'preparing', 'ready', 'starting', 'running'] as const;
 
-/** Who may move a task into each state, and from which states. */
+/** For each state: the actors that may move a task into it, and from which states. */
 const moves: Readonly<Record<TaskState, { by: readonly Actor[]; from: readonly TaskState[] }>> = {
   new: { by: ['orchestrator'], from: [] },
   pending: { by: ['allocator'], from: ['new'] },
@@ -62,7 +62,7 @@ const moves: Readonly<Record<TaskState, { by: readonly Actor[]; from: readonly T
   orphaned: { by: ['dispatcher'], from: ['assigned', ...runStates] },
 };
 
-/** True when `actor` may move a task from `from` (undefined: not there yet) to `to`. */
+/** Whether `actor` may move a task from `from` (undefined: a new task) to `to`. */
 export function mayMove(from: TaskState | undefined, to: TaskState, actor: Actor): boolean {
   if (actor === 'restore' || from === to) return true;
   const move = moves[to];
@@ -70,7 +70,7 @@ export function mayMove(from: TaskState | undefined, to: TaskState, actor: Actor
   return from === undefined ? move.from.length === 0 : move.from.includes(from);
 }
 
-/** True when desired state may go from `from` to `to`: forward or unchanged. */
+/** Whether the desired state may change from `from` to `to`: forward or unchanged. */
 export function mayDesire(from: DesiredState, to: DesiredState): boolean {
   return (desiredRank.get(to) ?? -1) >= (desiredRank.get(from) ?? -1);
 }

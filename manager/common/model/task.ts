@@ -3,19 +3,24 @@ import type { Meta } from './meta.js';
 import type { TaskSpec } from './service.js';
 import type { DesiredState, TaskState } from './task-state.js';
 
-/** One attempt to fill a slot on one node. It never moves and never comes back. */
+/**
+ * One attempt to fill a slot on one node. A task never moves and never runs again once it has
+ * ended.
+ */
 export interface Task extends Meta {
   readonly id: TaskId;
   readonly serviceId: ServiceId;
-  /** Copied from the service, so that a task can be read alone. */
+  /** Copied from the service, so that a task can be read without it. */
   readonly project: string;
   readonly service: string;
-  /** 1..N of a replicated service; of a global one a number that is kept for its node. */
+  /** 1..N for a replicated service; for a global one, a number that stays with its node. */
   readonly slot: number;
-  /** Preset for global services and for tasks bound to a node; else written once by the scheduler. */
+  /**
+   * Preset for global services and tasks bound to a node; otherwise written once by the scheduler.
+   */
   readonly nodeId?: NodeId;
   readonly spec: TaskSpec;
-  /** The service's `taskHash` when the task was made. */
+  /** The service's `taskHash` when the task was created. */
   readonly taskHash: string;
   /** docker compose's config hash and the container's name, for labels and names. */
   readonly configHash: string;
@@ -24,37 +29,37 @@ export interface Task extends Meta {
   readonly status: TaskStatus;
   /** Leased addresses, one per network. */
   readonly attachments: readonly Attachment[];
-  /** Why it is not placed, or how it was: from the scheduler. */
+  /** Why the task is not placed, or how it was placed; written by the scheduler. */
   readonly explanation?: Explanation;
-  /** A dead task whose container, kept on the same node, this one takes over (`stop`, `start`). */
+  /** Ended task whose container on the same node this task takes over (`stop`, `start`). */
   readonly adopts?: TaskId;
   /** Not started before this time (ms since the epoch): restart delays. */
   readonly notBefore?: number;
-  /** How often in a row its slot was filled again before it, by the orchestrator. */
+  /** Number of consecutive replacements in the slot before this task. */
   readonly attempts?: Attempts;
-  /** What a user gave its container to stop (`-t`), ms, in place of the spec's grace. */
+  /** Stop timeout set by a user (`-t`), ms; overrides the spec's grace period. */
   readonly stopTimeoutMs?: number;
 }
 
 export interface Attempts {
-  /** Because the node or its engine refused to run the task. */
+  /** Replacements because the node or its engine rejected the task. */
   readonly refused: number;
-  /** Because it ended and its restart policy said so. */
+  /** Replacements by the restart policy after the task ended. */
   readonly restarted: number;
 }
 
-/** What was seen of a task. Only the last one before the end is written to disk. */
+/** Observed status of a task. Only the final status is written to disk. */
 export interface TaskStatus {
   readonly state: TaskState;
-  /** When this state was reached, ms since the epoch, clock of who saw it. */
+  /** When this state was reached, ms since the epoch, clock of the observer. */
   readonly at: number;
   readonly message: string;
-  /** Why it failed, in the engine's words. */
+  /** Error message of the engine. */
   readonly error?: string;
   readonly exitCode?: number;
   readonly containerId?: string;
   readonly health?: 'starting' | 'healthy' | 'unhealthy';
-  /** Restarts by the engine since the task began. */
+  /** Restarts by the engine since the task started. */
   readonly restarts?: number;
   /** When the container was last started, ms since the epoch. */
   readonly startedAt?: number;
@@ -62,7 +67,7 @@ export interface TaskStatus {
   /** The image's id on the node, `sha256:…`. */
   readonly imageId?: string;
   readonly paused?: boolean;
-  /** What runs as process 1: the image's words and the spec's. */
+  /** Command line of process 1, from image and spec. */
   readonly command?: readonly string[];
 }
 
@@ -79,13 +84,16 @@ export interface Attachment {
   /** Dotted IPv4 address. */
   readonly address: string;
   readonly mac: string;
-  /** Every name it answers to on that network besides the service's: container name, aliases. */
+  /** DNS names on that network besides the service's: container name and aliases. */
   readonly aliases: readonly string[];
 }
 
 export interface Explanation {
   readonly placed: boolean;
-  /** `insufficient memory on 3 nodes, node.labels.disk != ssd on 2 nodes`, or why this node won. */
+  /**
+   * `insufficient memory on 3 nodes, node.labels.disk != ssd on 2 nodes`, or why this node was
+   * chosen.
+   */
   readonly summary: string;
   /** One line per reason. */
   readonly reasons: readonly string[];

@@ -57,7 +57,7 @@ const task = aTask(web, 1, {
   },
 });
 
-test('a running task is listed with its overlay address, its published port with that of its node', (t) => {
+test('a running task is listed by overlay address and its port by node address', (t) => {
   t.deepEqual(lines(decideCatalog(view([node], [task]), nothing, cluster)), [
     'node shoal-prod-n1 up',
     'shoal-node 10.0.0.1:0 prod,worker up',
@@ -66,7 +66,7 @@ test('a running task is listed with its overlay address, its published port with
   ]);
 });
 
-test('health follows: restarting, starting and unhealthy are down, so is what a lost node has', (t) => {
+test('restarting, starting and unhealthy tasks and tasks of a down node are unhealthy', (t) => {
   const healthOf = (status: Partial<Task['status']>): string | undefined =>
     lines(
       decideCatalog(view([node], [aTask(web, 1, { node: 'n1', status })]), nothing, cluster),
@@ -79,7 +79,7 @@ test('health follows: restarting, starting and unhealthy are down, so is what a 
   t.is(lines(decideCatalog(view([lost], []), nothing, cluster))[0], 'node shoal-prod-n1 down');
 });
 
-test('what ended is taken out, with its node when that is gone', (t) => {
+test('ended tasks and removed nodes are deregistered', (t) => {
   const seen = afterwards(nothing, decideCatalog(view([node], [task]), nothing, cluster));
   const ended = { ...task, status: { ...task.status, state: 'complete' } as const };
   t.deepEqual(lines(decideCatalog(view([node], [ended]), seen, cluster)), [
@@ -92,7 +92,7 @@ test('what ended is taken out, with its node when that is gone', (t) => {
   );
 });
 
-test('tasks of a node that was not heard of since the leader changed stay as they are listed', (t) => {
+test('tasks of a node in state unknown stay listed', (t) => {
   const seen = afterwards(nothing, decideCatalog(view([node], [task]), nothing, cluster));
   const unknown = aNode('n1', { address: '10.0.0.1', state: 'unknown' });
   const stored = { ...task, status: { state: 'assigned', at: 0, message: '' } as const };
@@ -103,7 +103,7 @@ test('tasks of a node that was not heard of since the leader changed stay as the
   ]);
 });
 
-test("a node that somebody else has named so is left alone, one with others' services kept", (t) => {
+test('a foreign node is left alone and a node with foreign services is kept', (t) => {
   const taken = { ...nothing, foreign: new Set(['shoal-prod-n1']) };
   t.deepEqual(decideCatalog(view([node], [task]), taken, cluster), []);
   const seen = afterwards(nothing, decideCatalog(view([node], []), nothing, cluster));
@@ -111,7 +111,7 @@ test("a node that somebody else has named so is left alone, one with others' ser
   t.deepEqual(lines(decideCatalog(view([], []), shared, cluster)), ['remove shoal-node-n1']);
 });
 
-test('carried out, a decision leaves nothing to decide', (t) => {
+test('deciding again after the operations gives no more operations', (t) => {
   const states = ['assigned', 'running', 'complete', 'failed'] as const;
   const tasks = fc.array(
     fc.record({
@@ -135,9 +135,9 @@ test('carried out, a decision leaves nothing to decide', (t) => {
   }): Pick<StoreView, 'list'> =>
     view(
       world.nodes.map((id) => aNode(id)),
-      world.tasks.map(({ slot, node: on, state, healthy }, at) =>
+      world.tasks.map(({ slot, node: on, state, healthy }, index) =>
         aTask(web, slot, {
-          id: `t${String(at)}`,
+          id: `t${String(index)}`,
           node: on,
           state,
           status: { startedAt: 1, health: healthy ? 'healthy' : 'unhealthy' },

@@ -44,7 +44,7 @@ async function stepsOf(
 
 const running = { state: 'running', startedAt: 1, containerId: 'c' } as const;
 
-test('a new service is placed as the cluster would, and nothing is written', async (t) => {
+test('a new service is placed as in the cluster and nothing is written', async (t) => {
   const store = await storeOf([], []);
   const { index } = store.view;
   const web = aService('web', { replicas: 3 });
@@ -58,7 +58,7 @@ test('a new service is placed as the cluster would, and nothing is written', asy
   t.is(store.view.count('services'), 0);
 });
 
-test('a changed service is stopped and made anew slot by slot, an unchanged one left', async (t) => {
+test('a changed service is recreated slot by slot and an unchanged one is left alone', async (t) => {
   const [web, db] = [aService('web', { replicas: 2 }), aService('db')];
   const tasks = [
     aTask(web, 1, { node: 'n1', status: running }),
@@ -80,7 +80,7 @@ test('a changed service is stopped and made anew slot by slot, an unchanged one 
   t.is(steps.filter((step) => /^create demo-web-[12] node-\d$/u.test(step)).length, 2);
 });
 
-test('what fits nowhere is said to have no node, with the reason', async (t) => {
+test('an unschedulable task has no node and shows the reason', async (t) => {
   const store = await storeOf([], [], []);
   const { view } = store;
   const options = { view, now: 1, newId, log: silentLogger, strategy: 'spread' } as const;

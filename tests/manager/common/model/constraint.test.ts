@@ -52,12 +52,12 @@ const invalid: readonly (readonly [string, RegExp])[] = [
   ['node.labels.disk === ssd', /expected == or != once/],
 ];
 for (const [text, message] of invalid) {
-  test(`"${text}" is refused with what is wrong with it`, (t) => {
+  test(`"${text}" is refused with the reason`, (t) => {
     t.throws(() => parseConstraint(text), { message });
   });
 }
 
-test('an unsatisfied constraint is described by what the node has instead', (t) => {
+test('an unsatisfied constraint is described by its negation', (t) => {
   t.is(describeUnsatisfied(parseConstraint('node.labels.disk == ssd')), 'node.labels.disk != ssd');
   t.is(describeUnsatisfied(parseConstraint('node.role != manager')), 'node.role == manager');
 });

@@ -9,64 +9,64 @@ const container = { containerId: 'c1' };
 
 for (const [title, options, text, state] of [
   [
-    'a running one',
+    'a running container',
     { node: 'n', status: { ...container, startedAt: 80_000 } },
     'Up 2 minutes',
     'running',
   ],
   [
-    'a healthy one',
+    'a healthy container',
     { node: 'n', status: { ...container, startedAt: 80_000, health: 'healthy' } },
     'Up 2 minutes (healthy)',
     'running',
   ],
   [
-    'one whose health is not known yet',
+    'a container whose health is starting',
     { node: 'n', status: { ...container, startedAt: 199_000, health: 'starting' } },
     'Up 1 second (health: starting)',
     'running',
   ],
   [
-    'one that its engine is restarting',
+    'a restarting container',
     { node: 'n', status: { ...container, exitCode: 3, at: 198_000 } },
     'Restarting (3) 2 seconds ago',
     'restarting',
   ],
   [
-    'a failed one',
+    'a failed container',
     { node: 'n', state: 'failed', status: { ...container, exitCode: 1, at: 197_000 } },
     'Exited (1) 3 seconds ago',
     'exited',
   ],
   [
-    'one whose image is nowhere',
+    'a task whose image does not exist',
     { node: 'n', state: 'rejected', status: { error: 'no such image: x' } },
     'Rejected: no such image: x',
     'dead',
   ],
   [
-    'one without a node',
+    'a task without a node',
     {
       explanation: { placed: false, summary: 'insufficient memory on 3 nodes', reasons: [], at: 0 },
     },
     'Pending: insufficient memory on 3 nodes',
     'pending',
   ],
-  ['one that was not looked at', { state: 'new' }, 'Pending', 'pending'],
+  ['a new task', { state: 'new' }, 'Pending', 'pending'],
 ] as const) {
-  test(`the status of ${title} is in docker's words`, (t) => {
+  test(`the status of ${title} matches docker's`, (t) => {
     const task = aTask(web, 1, options);
     t.is(statusText(task, now), text);
     t.is(containerState(task), state);
   });
 }
 
-test('nothing is claimed about a container whose node is down', (t) => {
+test('the status of a container on a down node is unknown', (t) => {
   const task = aTask(web, 1, { node: 'n', status: { startedAt: 1 } });
   t.is(statusText(task, now, aNode('n', { state: 'down' })), 'Unknown (node down)');
 });
 
-test('a port published on all addresses is shown at the node, once for both address families', (t) => {
+test('a port published on all addresses is shown once at the address of the node', (t) => {
   const port = { target: 3000, protocol: 'tcp', published: 32_768 } as const;
   const task = aTask(web, 1, {
     node: 'n',
@@ -83,7 +83,7 @@ test('a port published on all addresses is shown at the node, once for both addr
   ]);
 });
 
-test('a port bound to one address is shown there', (t) => {
+test('a port bound to one address is shown at that address', (t) => {
   const task = aTask(web, 1, {
     status: { ports: [{ target: 80, protocol: 'tcp', published: 8080, hostIp: '127.0.0.1' }] },
   });

@@ -3,14 +3,14 @@ import fc from 'fast-check';
 import { isolationRules } from '../../../../manager/common/model/isolation.js';
 import { bridgeOf } from '../../../../network/plan/names.js';
 
-/** Name prefixes that rules of a chain drop, by the direction they look at. */
+/** Name prefixes dropped by the rules of a chain, by direction. */
 function dropped(chain: string, direction: string): readonly string[] {
   const body = isolationRules().split(`chain ${chain} {`)[1]?.split('}')[0] ?? '';
   const rule = new RegExp(`^ *${direction} "([^"*]+)\\*" counter drop$`, 'gmu');
   return [...body.matchAll(rule)].map(([, prefix]) => prefix ?? '');
 }
 
-test('a boot keeps every bridge of an overlay apart, in both directions, and nothing else', (t) => {
+test('boot isolation drops traffic of every overlay bridge in both directions and no other', (t) => {
   const chains = [
     dropped('forward', 'iifname'),
     dropped('forward', 'oifname'),
