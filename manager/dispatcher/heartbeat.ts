@@ -20,7 +20,7 @@ interface MonitoredNode {
   down: boolean;
 }
 
-/** Runs one timer per node; the pure decisions are in node-status.ts. */
+/** Detects dead nodes with one timer per node; the decision itself is a pure function. */
 export class HeartbeatMonitor {
   readonly #options: HeartbeatOptions;
   readonly #nodes = new Map<NodeId, MonitoredNode>();

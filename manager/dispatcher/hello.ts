@@ -81,7 +81,7 @@ function assertNotWiped(tx: Transaction, { nodeId, name, reports }: Hello): void
   if (liveCount === 0) return;
   throw new AppError(
     'conflict',
-    `the store is empty, but node ${name} runs ${liveCount} tasks: restore a backup with "shoal store import", or bring up a project to start over, which removes them`,
+    `the store is empty, but node ${name} runs ${liveCount} tasks; restore a backup with "shoal store import", or bring up a project to start over, which removes them`,
   );
 }
 
@@ -106,7 +106,7 @@ function writeNode(tx: Transaction, hello: Hello, role: Node['spec']['role']): v
   if (namesake !== undefined && namesake.id !== id) {
     throw new AppError(
       'conflict',
-      `node name ${hello.name} is taken by node ${namesake.id}: remove that one or rename this machine`,
+      `node name ${hello.name} is taken by node ${namesake.id}; remove that node or rename this machine`,
     );
   }
   const known = tx.get('nodes', id);

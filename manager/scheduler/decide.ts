@@ -32,7 +32,7 @@ export interface Placement {
   readonly words: Words;
 }
 
-/** The task stays pending; `words` explain why. */
+/** The task stays pending; the explanation says why. */
 export interface Postponement {
   readonly kind: 'postpone';
   readonly taskId: TaskId;
