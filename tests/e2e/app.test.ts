@@ -316,7 +316,11 @@ machineTest('tasks that cannot be placed or pulled fail with the reason', async 
     'ports',
     'services: {web: {image: shoal-test/busybox, command: sleep 1000, init: true, ports: ["8099:80"], deploy: {replicas: 4}}}\n',
   );
-  refused(t, await cluster.run(['up', '-d'], ports), /port 8099\/tcp is already in use on 3 nodes/u);
+  refused(
+    t,
+    await cluster.run(['up', '-d'], ports),
+    /port 8099\/tcp is already in use on 3 nodes/u,
+  );
   t.is((await cluster.ps([], ports)).filter(({ State }) => State === 'running').length, 3);
   t.is((await cluster.run(['down'], ports)).code, 0);
   const missing = await cluster.project('missing', 'services: {web: {image: "nosuch:1"}}\n');
