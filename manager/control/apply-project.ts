@@ -15,7 +15,7 @@ import { setStopTimeout } from './stop-timeout.js';
 
 type Change = AppliedChange;
 
-/** Brings a whole project to what the file says. Throws before the first write when something is amiss. */
+/** Applies a whole project. Validation errors are thrown before the first write. */
 export function applyProject(context: ApplyContext, input: ProjectApply): ProjectApplied {
   checkExternals(context.view, input);
   const changes: Change[] = [
@@ -39,7 +39,10 @@ export function applyProject(context: ApplyContext, input: ProjectApply): Projec
   };
 }
 
-/** Services that are not in the file; of one-off commands, as docker compose has it, those that have ended. */
+/**
+ * Services of the project that are not in the file. One-off services count only once all their
+ * tasks have ended, as in docker compose.
+ */
 function orphansOf(view: StoreView, input: ProjectApply): readonly Service[] {
   return view.servicesOfProject(input.project).filter((service) => {
     if (service.removing || input.known.includes(service.spec.service)) return false;
@@ -55,7 +58,7 @@ function checkExternals(view: StoreView, input: ProjectApply): void {
     if (network === undefined || network.removing) {
       throw new AppError(
         'not-found',
-        `network ${name} declared as external, but could not be found: create it with "network create"`,
+        `network ${name} declared as external, but could not be found; create it with "network create"`,
       );
     }
   }
@@ -64,7 +67,7 @@ function checkExternals(view: StoreView, input: ProjectApply): void {
     if (volume === undefined || volume.removing) {
       throw new AppError(
         'not-found',
-        `volume ${name} declared as external, but could not be found on any node`,
+        `volume ${name} declared as external, but could not be found on any node; create it with "volume create"`,
       );
     }
   }
@@ -93,8 +96,8 @@ export function createNetwork(tx: Transaction, newId: NewId, spec: NetworkSpec):
   return tx.create('networks', { id, spec, vni: 0, subnet: '', removing: false });
 }
 
-/** What a network's tasks would notice; the rest may change under them. */
-function wiring(spec: NetworkSpec): string {
+/** Hash of the network fields that cannot change while tasks are attached. */
+function immutableHash(spec: NetworkSpec): string {
   const { driver, subnet, ipRange, internal, driverOpts } = spec;
   return hashOf({ driver, subnet, ipRange, internal, driverOpts });
 }
@@ -111,17 +114,17 @@ function applyNetwork({ tx, view, newId }: ApplyContext, spec: NetworkSpec): Cha
     if (tx !== undefined) createNetwork(tx, newId, spec);
     return change('created', 'not found');
   }
-  const rewired = wiring(known.spec) !== wiring(spec);
-  if (!rewired && !known.removing && hashOf(known.spec) === hashOf(spec)) {
+  const isRewired = immutableHash(known.spec) !== immutableHash(spec);
+  if (!isRewired && !known.removing && hashOf(known.spec) === hashOf(spec)) {
     return change('unchanged', '');
   }
-  if (rewired && view.tasksOfNetwork(known.id).some((task) => !isTerminal(task.status.state))) {
+  if (isRewired && view.tasksOfNetwork(known.id).some((task) => !isTerminal(task.status.state))) {
     throw new AppError(
       'conflict',
-      `network ${spec.name}: its subnet or options changed while containers use it: run "down" first`,
+      `network ${spec.name}: subnet or options changed while containers use it; run "down" first`,
     );
   }
-  tx?.put('networks', { ...known, spec, removing: false, ...(rewired ? { subnet: '' } : {}) });
+  tx?.put('networks', { ...known, spec, removing: false, ...(isRewired ? { subnet: '' } : {}) });
   return known.removing
     ? change('created', 'was being removed')
     : change('updated', 'spec changed');
@@ -144,7 +147,7 @@ function applyVolume({ tx, view, newId }: ApplyContext, spec: VolumeSpec): Chang
     return change('created', 'not found');
   }
   if (known.removing) {
-    throw new AppError('conflict', `volume ${spec.name} is still being removed: try again shortly`);
+    throw new AppError('conflict', `volume ${spec.name}: still being removed; retry in a few seconds`);
   }
   if (hashOf(known.spec) === hashOf(spec)) return change('unchanged', '');
   const { driver, driverOpts } = known.spec;
@@ -153,14 +156,14 @@ function applyVolume({ tx, view, newId }: ApplyContext, spec: VolumeSpec): Chang
   ) {
     throw new AppError(
       'conflict',
-      `volume ${spec.name} exists with another driver or options: remove it first, or name another`,
+      `volume ${spec.name}: exists with a different driver or options; remove it or use another name`,
     );
   }
   tx?.put('volumes', { ...known, spec });
   return change('updated', 'labels changed');
 }
 
-/** Marks a service for removal: its tasks go first. */
+/** Marks a service for removal; the orchestrator removes its tasks before the service itself. */
 export function removeService(
   tx: Transaction | undefined,
   service: Service,

@@ -12,13 +12,13 @@ import type { StoreView, Transaction } from '../store/store.js';
 import { isOutdated, setStopTimeout } from './stop-timeout.js';
 
 export interface ApplyContext {
-  /** Undefined only says what would be done. */
+  /** Undefined for a dry run: the changes are returned, nothing is written. */
   readonly tx: Transaction | undefined;
   readonly view: StoreView;
   readonly newId: NewId;
 }
 
-/** Creates, updates, starts or leaves one service, as the file wants it. */
+/** Creates, updates, starts or keeps one service to match its wanted spec. */
 export function applyService(
   context: ApplyContext,
   wanted: ServiceSpec,
@@ -46,10 +46,10 @@ export function applyService(
       : change('updated', causes.join(', '));
   }
   if (updateOf(known)?.state === 'paused') {
-    goOnWith(context, known, spec);
-    return change('updated', 'its update was paused');
+    resumeUpdate(context, known, spec);
+    return change('updated', 'update was paused');
   }
-  // Not to be started: what is there stays as it is, running or stopped.
+  // A held service is not started: its tasks stay as they are, running or stopped.
   const cause = spec.held === true ? undefined : startUnchanged(context, known, spec);
   return cause === undefined ? change('unchanged', '') : change('started', cause);
 }
@@ -66,25 +66,29 @@ function changeService(
   const isChanged = changesTasks(how.causes) || known.spec.mode.kind !== spec.mode.kind;
   const next = updated(known, spec, { force, isChanged, now: tx.now });
   tx.put('services', next);
-  if (spec.held !== true) wakeEnded(context, known, isToRunAgain(known));
+  if (spec.held !== true) wakeEnded(context, known, shouldRunAgain(known));
   setStopTimeout(tx, next, how.timeoutMs, isOutdated(next));
 }
 
-/** What has been counted of its failures is over: the orchestrator begins anew with what is left. */
-function goOnWith(context: ApplyContext, known: Service, spec: ServiceSpec): void {
+/**
+ * Resumes a paused update: clears its failure counts; the orchestrator updates the remaining slots.
+ */
+function resumeUpdate(context: ApplyContext, known: Service, spec: ServiceSpec): void {
   const { updateStatus: _paused, ...again } = known;
   context.tx?.put('services', { ...again, spec });
-  wakeEnded(context, known, isToRunAgain(known));
+  wakeEnded(context, known, shouldRunAgain(known));
 }
 
-/** Starts what does not run of a service that is as wanted. Undefined: there is nothing to start. */
+/**
+ * Starts the stopped tasks of an unchanged service. Returns the cause; undefined if all tasks run.
+ */
 function startUnchanged(
   context: ApplyContext,
   known: Service,
   spec: ServiceSpec,
 ): string | undefined {
-  const woken = wakeEnded(context, known, isToRunAgain(known));
-  if (!known.spec.halted && known.spec.held !== true) return woken ? 'had ended' : undefined;
+  const woken = wakeEnded(context, known, shouldRunAgain(known));
+  if (!known.spec.halted && known.spec.held !== true) return woken ? 'had exited' : undefined;
   context.tx?.put('services', { ...known, spec });
   return known.spec.halted ? 'was stopped' : 'was not started';
 }
@@ -100,20 +104,20 @@ function createService({ tx, newId }: ApplyContext, spec: ServiceSpec): void {
   });
 }
 
-/** Whether there is more to it than another number of replicas, or new tasks for the same. */
+/** True if the task template changed, not only the mode or a forced recreation. */
 function changesTasks(causes: readonly string[]): boolean {
   return causes.some((cause) => cause !== 'mode changed' && cause !== forced);
 }
 
 const forced = 'forced';
 
-/** A service with another spec: what it was is kept for going back, unless it never stood. */
+/** The service with its new spec. The current spec is kept for rollback if it was ever stable. */
 function updated(
   known: Service,
   spec: ServiceSpec,
   how: { readonly force: boolean; readonly isChanged: boolean; readonly now: number },
 ): Service {
-  if (known.removing) return madeAgain(known, spec, how.force);
+  if (known.removing) return revived(known, spec, how.force);
   if (how.force && !how.isChanged) return rolled({ ...known, spec }, how.now);
   const forceUpdate = known.forceUpdate + (how.force ? 1 : 0);
   return {
@@ -125,8 +129,8 @@ function updated(
   };
 }
 
-/** On its way out and wanted again: what it was before is over. */
-function madeAgain(known: Service, spec: ServiceSpec, force: boolean): Service {
+/** Revives a service that is being removed; its update status and rollback spec are dropped. */
+function revived(known: Service, spec: ServiceSpec, force: boolean): Service {
   const {
     previousSpec: _former,
     previousForceUpdate: _force,
@@ -149,12 +153,16 @@ function keepReplicas(spec: ServiceSpec, known: Service | undefined): ServiceSpe
   return { ...spec, mode: { ...spec.mode, replicas: known.spec.mode.replicas } };
 }
 
-/** A job that has ended well is done until it is changed, or told to start. */
-function isToRunAgain({ spec }: Service): (task: Task) => boolean {
+/**
+ * Matches the tasks that `up` runs again: a completed job runs again only if changed or started.
+ */
+function shouldRunAgain({ spec }: Service): (task: Task) => boolean {
   return (task) => spec.mode.job !== true || task.status.state !== 'complete';
 }
 
-/** Names of what differs. `halted` and `held` are no difference: that is starting, not changing. */
+/**
+ * Lists the fields that differ. `halted` and `held` are ignored: they start or stop, not update.
+ */
 function differences(known: ServiceSpec, wanted: ServiceSpec): string[] {
   const parts = (spec: ServiceSpec): Readonly<Record<string, unknown>> => {
     const { halted: _halted, held: _held, configHash: _configHash, task, ...rest } = spec;
@@ -169,8 +177,8 @@ function differences(known: ServiceSpec, wanted: ServiceSpec): string[] {
 }
 
 /**
- * Frees the slots of tasks that have ended by themselves, so that they are filled again: `up` and `start`
- * start what has exited. Says whether there were any.
+ * Frees the slots of tasks that exited on their own so that the orchestrator fills them again: `up`
+ * and `start` restart exited containers. Returns true if there were any.
  */
 export function wakeEnded(
   { tx, view }: { readonly tx: Transaction | undefined; readonly view: StoreView },

@@ -2,7 +2,10 @@ import { AppError } from '../common/base/errors.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Reads the fields of a call's arguments; anything that does not fit is `invalid` and named. */
+/**
+ * Typed access to the arguments of a call. A missing or mistyped field throws `invalid` with its
+ * name.
+ */
 export class Args {
   readonly #call: string;
   readonly #fields: Fields;
@@ -17,7 +20,7 @@ export class Args {
 
   text(key: string): string {
     const value = this.#fields[key];
-    if (typeof value !== 'string' || value === '') throw this.#wrong(key, 'a text');
+    if (typeof value !== 'string' || value === '') throw this.#wrong(key, 'a non-empty string');
     return value;
   }
 
@@ -27,16 +30,16 @@ export class Args {
 
   flag(key: string): boolean {
     const value = this.#fields[key] ?? false;
-    if (typeof value !== 'boolean') throw this.#wrong(key, 'true or false');
+    if (typeof value !== 'boolean') throw this.#wrong(key, 'a boolean');
     return value;
   }
 
-  /** Whole number from 0 up. */
+  /** Non-negative integer; undefined if the field is absent. */
   count(key: string): number | undefined {
     const value = this.#fields[key];
     if (value === undefined) return undefined;
     if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) {
-      throw this.#wrong(key, 'a whole number from 0 up');
+      throw this.#wrong(key, 'a non-negative integer');
     }
     return value;
   }
@@ -44,17 +47,17 @@ export class Args {
   texts(key: string): readonly string[] {
     const value = this.#fields[key] ?? [];
     if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) {
-      throw this.#wrong(key, 'a list of texts');
+      throw this.#wrong(key, 'an array of strings');
     }
     return value;
   }
 
-  /** Objects with a `spec` or `name` are checked by who stores them. */
+  /** Array of objects; their fields are not checked here. */
   objects(key: string): readonly Fields[] {
     const value = this.#fields[key] ?? [];
     const isObject = (item: unknown): boolean => typeof item === 'object' && item !== null;
     if (!Array.isArray(value) || !value.every(isObject))
-      throw this.#wrong(key, 'a list of objects');
+      throw this.#wrong(key, 'an array of objects');
     return value as readonly Fields[];
   }
 

@@ -1,6 +1,6 @@
 import type { StoreChange } from '../store/store.js';
 
-const words = {
+const objectNames = {
   nodes: 'node',
   services: 'service',
   networks: 'network',
@@ -9,38 +9,38 @@ const words = {
   configs: 'config',
 } as const;
 
-type Told = Extract<StoreChange, { table: keyof typeof words }>;
+type AuditedChange = Extract<StoreChange, { table: keyof typeof objectNames }>;
 
-function isTold(change: StoreChange): change is Told {
-  return Object.hasOwn(words, change.table);
+function isAudited(change: StoreChange): change is AuditedChange {
+  return Object.hasOwn(objectNames, change.table);
 }
 
 /**
- * One line of what was done to one object, naming fields, never their contents. Undefined for what is the
- * cluster's own business: tasks, leases, states.
+ * One audit line for a change to one object. It names the changed fields, never their values.
+ * Undefined for internal changes: tasks, leases, states.
  */
 export function describeChange(change: StoreChange): string | undefined {
   if (change.table === 'cluster') {
     return change.before === undefined ? undefined : `cluster: ${differing(change).join(', ')}`;
   }
-  if (!isTold(change)) return undefined;
+  if (!isAudited(change)) return undefined;
   const { table, before, after } = change;
   const object = after ?? before;
   if (object === undefined) return undefined;
-  const what = `${words[table]} ${object.spec.name}`;
-  if (before === undefined) return `created ${what}`;
-  if (after === undefined) return `removed ${what}`;
+  const label = `${objectNames[table]} ${object.spec.name}`;
+  if (before === undefined) return `created ${label}`;
+  if (after === undefined) return `removed ${label}`;
   if ('removing' in after && after.removing && 'removing' in before && !before.removing) {
-    return `removed ${what}`;
+    return `removed ${label}`;
   }
   const fields = differing({ before: before.spec, after: after.spec }, 'spec.');
-  const others = differing(change).filter((key) => !unsaid.has(key));
-  const all = [...fields.map((field) => withNumbers(change, field)), ...others];
-  return all.length === 0 ? undefined : `${what}: ${all.join(', ')}`;
+  const rest = differing(change).filter((key) => !ignoredFields.has(key));
+  const all = [...fields.map((field) => withNumbers(change, field)), ...rest];
+  return all.length === 0 ? undefined : `${label}: ${all.join(', ')}`;
 }
 
-/** Follow from the spec, or are what was seen. */
-const unsaid = new Set([
+/** Fields derived from the spec or observed by the system. */
+const ignoredFields = new Set([
   'spec',
   'version',
   'updatedAt',
@@ -64,8 +64,8 @@ function differing(
     .map((key) => prefix + key);
 }
 
-/** `spec.mode` says how many replicas; of all else only that it changed. */
-function withNumbers({ table, before, after }: Told, field: string): string {
+/** For `spec.mode` of a service, the old and new number of replicas; else only the field name. */
+function withNumbers({ table, before, after }: AuditedChange, field: string): string {
   if (table !== 'services' || field !== 'spec.mode') return field;
   const count = (service: typeof before): string => {
     const mode = service?.spec.mode;

@@ -6,7 +6,7 @@ import { describeChange } from './audit-lines.js';
 
 export interface AuditLimits {
   readonly records: number;
-  /** Of their JSON. */
+  /** Total length of the records' JSON. */
   readonly bytes: number;
 }
 
@@ -15,13 +15,13 @@ const maxLines = 20;
 const maxLineLength = 200;
 
 /**
- * Who changed what when: one record a change that somebody outside asked for, written in the same batch, the
- * oldest going when there are too many.
+ * Audit trail of changes requested by clients. Each record is written in the same batch as its
+ * change. The oldest records are removed beyond the limits.
  */
 export class AuditLog {
   readonly #store: ClusterStore;
   readonly #limits: AuditLimits;
-  /** Size of each, oldest first. */
+  /** Size of each record, oldest first. */
   readonly #sizes = new Map<string, number>();
   #bytes = 0;
   #last = 0;
@@ -46,7 +46,7 @@ export class AuditLog {
     for (const end of this.#ends) end();
   }
 
-  /** Oldest first. */
+  /** Returns the entries in the time range, oldest first; `limit` keeps the newest. */
   read(wanted: {
     readonly sinceMs?: number | undefined;
     readonly untilMs?: number | undefined;
@@ -62,7 +62,10 @@ export class AuditLog {
     return limit >= found.length ? found : found.slice(found.length - limit);
   }
 
-  /** Of what changes nothing in the store: a command run in a container, a signal. */
+  /**
+   * Records an action that does not change the store, e.g. a command run in a container or a
+   * signal.
+   */
   async note(origin: Origin, line: string): Promise<void> {
     await this.#store.update('control', (tx) => {
       this.#write(tx, [{ origin, changes: [line] }]);
@@ -86,7 +89,7 @@ export class AuditLog {
     entries: readonly { readonly origin: Origin; readonly changes: readonly string[] }[],
   ): void {
     let number = this.#last;
-    // Notes may have been written by this very batch.
+    // The same batch may already contain notes.
     while (tx.get('audit', numberId(number + 1)) !== undefined) number += 1;
     let bytes = this.#bytes;
     for (const { origin, changes } of entries) {

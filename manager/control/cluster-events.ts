@@ -8,7 +8,7 @@ import type { StoreChange, StoreView } from '../store/store.js';
 
 type Attributes = Readonly<Record<string, string>>;
 
-/** What a change of the store is in the words of `docker events`. */
+/** Translates a change of the store into events with the types and actions of `docker events`. */
 export function eventsOf(change: StoreChange, view: StoreView): readonly RecordedEvent[] {
   switch (change.table) {
     case 'tasks':
@@ -58,17 +58,17 @@ function taskEvents(
   }));
 }
 
-interface Action {
+interface TaskAction {
   readonly action: string;
   readonly attributes?: Attributes;
   readonly mark: string;
-  /** When it happened, where the node says so; else when it was heard of. */
+  /** Time reported by the node; if absent, the time of the store change is used. */
   readonly at?: number;
 }
 
-function statusActions(before: Task | undefined, after: Task): readonly Action[] {
+function statusActions(before: Task | undefined, after: Task): readonly TaskAction[] {
   const [old, now] = [before?.status, after.status];
-  const actions: Action[] = [];
+  const actions: TaskAction[] = [];
   if (now.containerId !== undefined && old?.containerId === undefined) {
     actions.push({ action: 'create', mark: now.containerId });
   }
@@ -88,7 +88,7 @@ function hasEnded(old: TaskStatus | undefined, now: TaskStatus): boolean {
   return isTerminal(now.state) && !(old !== undefined && isTerminal(old.state));
 }
 
-function deathActions(old: TaskStatus | undefined, now: TaskStatus): readonly Action[] {
+function deathActions(old: TaskStatus | undefined, now: TaskStatus): readonly TaskAction[] {
   const ran = old !== undefined && stateRank(old.state) >= stateRank('starting');
   const { restarts = 0, exitCode } = now;
   const restarted = restarts > (old?.restarts ?? 0);
@@ -98,8 +98,8 @@ function deathActions(old: TaskStatus | undefined, now: TaskStatus): readonly Ac
   return [{ action: 'die', attributes, mark }];
 }
 
-function healthActions(old: TaskStatus | undefined, now: TaskStatus): readonly Action[] {
-  const actions: Action[] = [];
+function healthActions(old: TaskStatus | undefined, now: TaskStatus): readonly TaskAction[] {
+  const actions: TaskAction[] = [];
   if (now.health !== undefined && now.health !== old?.health) {
     actions.push({ action: `health_status: ${now.health}`, mark: now.health });
   }
@@ -161,10 +161,10 @@ function objectEvents(
           ? 'remove'
           : 'destroy'
         : 'update';
-  // Only services are updated by users; the rest of such changes is the system's own business.
+  // Only services emit update events; updates of networks and volumes are internal.
   const progress = change.table === 'services' ? progressOf(change.before, change.after) : {};
-  const isTold = specChanged || Object.keys(progress).length > 0;
-  if (action === 'update' && (change.table !== 'services' || !isTold)) return [];
+  const isReported = specChanged || Object.keys(progress).length > 0;
+  if (action === 'update' && (change.table !== 'services' || !isReported)) return [];
   return [
     {
       at: object.updatedAt,
@@ -182,7 +182,7 @@ function objectEvents(
   ];
 }
 
-/** How the change of a service came on, as docker's events have it. */
+/** Attributes for the progress of a service update, named as in Docker's service events. */
 function progressOf(before: Service | undefined, after: Service | undefined): Attributes {
   const now = after?.updateStatus;
   if (before === undefined || now === undefined) return {};

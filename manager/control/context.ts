@@ -17,36 +17,40 @@ import type { WorkerCalls } from '../common/protocol/worker-calls.js';
 import type { ClusterStore, TableName, Transaction } from '../store/store.js';
 import type { AuditLog } from './audit-log.js';
 
-/** Lines of many tasks in one order, in batches. */
+/** Reads the log lines of many tasks, merged in time order, in batches. */
 export type ReadLogs = (
   args: ControlStreamMap['logs']['args'],
   signal: AbortSignal,
 ) => AsyncIterable<readonly TaskLogLine[]>;
 
-/** What containers and machines use. */
+/** Resource usage of containers and machines. */
 export interface Statistics {
-  /** Everything known, at once, then each second what has changed; returns the way to end it. */
+  /**
+   * Sends a full snapshot at once, then changes each second. Returns a function that unsubscribes.
+   */
   subscribe(listener: (message: StatsMessage) => void): () => void;
-  /** Everything known. */
+  /** Returns a full snapshot. */
   read(): StatsMessage;
 }
 
-/** The managers of the cluster. */
+/** Membership list of the managers. */
 export interface ManagerDirectory {
   list(): Promise<readonly ManagerEntry[]>;
-  /** Takes one that is gone for good off the list. */
+  /** Removes a manager that is permanently gone from the list. */
   forget(nodeId: string): Promise<void>;
 }
 
-/** What is about trust: keys, certificates, tokens. */
+/** Management of keys, certificates and join tokens. */
 export interface ClusterSecurity {
   status(): CaStatus;
   requestAuthority(): Promise<string>;
   installAuthority(certificate: string): Promise<void>;
   finishRotation(force: boolean): Promise<string>;
-  /** What the manager on this node signed with is refused, once nobody needs it. Never fails. */
+  /**
+   * Retires the intermediate CA of the manager on this node: refused once unused. Never rejects.
+   */
   retireAuthority(nodeId: string): Promise<void>;
-  /** Seals every secret anew; returns how many. */
+  /** Re-encrypts every secret with a new key; returns the number of secrets. */
   rotateKey(): Promise<number>;
   createToken(order: {
     readonly ttlMs: number;
@@ -62,14 +66,17 @@ export interface StoredObject {
 }
 export type Seal = (object: StoredObject) => StoredObject;
 
-/** Takes a change through all decisions on a copy of the state; returns what it would lead to. */
+/**
+ * Dry run: applies a change to a copy of the state, runs all decisions and returns the planned
+ * steps.
+ */
 export type Preview = <Result>(
   project: string,
   change: (tx: Transaction) => Result,
 ) => Promise<{ readonly result: Result; readonly steps: readonly PlannedStep[] }>;
 
 export interface ControlOptions {
-  /** What turns an object into what may leave the manager: secrets are sealed. */
+  /** Encrypts secret values of an object before it leaves the manager. */
   readonly seal?: Seal;
   readonly store: ClusterStore;
   readonly clock: Clock;
@@ -78,24 +85,24 @@ export interface ControlOptions {
   readonly workers: WorkerCalls;
   readonly readLogs: ReadLogs;
   readonly statistics: Statistics;
-  /** For dry runs; without it they tell of the project's objects only. */
+  /** Used by dry runs; without it a dry run lists only the project's objects. */
   readonly preview?: Preview;
   readonly managers: ManagerDirectory;
-  /** Not there on a manager that was given no authority. */
+  /** Absent on a manager without an intermediate CA. */
   readonly security?: ClusterSecurity;
-  /** What does not stand in the store. */
+  /** Manager facts that are not in the store. */
   readonly manager: Omit<ManagerInfo, 'nodes' | 'services' | 'tasks'>;
 }
 
 export interface CallContext extends ControlOptions {
-  /** Who asks. */
+  /** The authenticated caller. */
   readonly peer: Peer;
   readonly audit: AuditLog;
-  /** Aborted when the client has gone. */
+  /** Aborted when the client disconnects. */
   readonly signal: AbortSignal;
 }
 
-/** One function per call: arguments as they came over the wire. */
+/** One handler per call; it gets the unchecked arguments from the wire. */
 export type ControlCalls = {
   readonly [Name in ControlCallName]: (
     context: CallContext,

@@ -89,7 +89,7 @@ function isStream(name: string): name is ControlStreamName {
   return Object.hasOwn(streams, name);
 }
 
-/** What the client can ask of the cluster: calls, and streams that stay open. */
+/** The control API for clients: request/response calls and long-lived streams. */
 export class ControlApi {
   readonly #options: ControlOptions;
   readonly #events: EventLog;
@@ -107,12 +107,12 @@ export class ControlApi {
     this.#audit.start();
   }
 
-  /** What has happened in the cluster, for rooms that tell it in other words. */
+  /** The cluster's event log, for the Docker API gateway. */
   get events(): Pick<EventLog, 'read' | 'listen'> {
     return this.#events;
   }
 
-  /** Puts into the audit what somebody does by another way than a call. */
+  /** Adds an audit record for an action that did not come through a control call. */
   async note(peer: Peer, action: string, about: string): Promise<void> {
     await this.#audit.note(originOf(peer, action), about);
   }
@@ -126,7 +126,7 @@ export class ControlApi {
   async call(request: CallRequest<Peer>): Promise<unknown> {
     requireClient(request.identity);
     const name = request.path.slice(paths.call.length);
-    if (!isCall(name)) throw new AppError('unsupported', `this manager does not know call ${name}`);
+    if (!isCall(name)) throw new AppError('unsupported', `call ${name}: not supported by this manager`);
     const origin = originOf(request.identity, name);
     const context = {
       ...this.#options,
@@ -135,9 +135,9 @@ export class ControlApi {
       peer: request.identity,
       signal: request.signal,
     };
-    // Inside a promise, so that what a check throws is an answer as well.
+    // Called inside a promise so that a synchronous throw of a check becomes a rejection.
     const result = await Promise.resolve().then(() => calls[name](context, request.body));
-    if (actions.has(name)) await this.#audit.note(origin, lineOf(request.body));
+    if (auditedActions.has(name)) await this.#audit.note(origin, targetOf(request.body));
     return result;
   }
 
@@ -145,7 +145,7 @@ export class ControlApi {
     requireClient(request.identity);
     const name = request.path.slice(paths.stream.length);
     if (!isStream(name)) {
-      throw new AppError('unsupported', `this manager does not know stream ${name}`);
+      throw new AppError('unsupported', `stream ${name}: not supported by this manager`);
     }
     const connection = await request.accept('stream');
     this.#open.add(connection);
@@ -160,16 +160,16 @@ export class ControlApi {
   }
 
   async #serve(name: ControlStreamName, connection: Connection, origin: Origin): Promise<void> {
-    const gone = new AbortController();
+    const disconnected = new AbortController();
     const ended = connection.ended.then(() => {
-      gone.abort();
+      disconnected.abort();
       return undefined;
     });
     const input = connection[Symbol.asyncIterator]();
     const first = await firstMessage(input, this.#options);
     const args = new Args(name, first);
-    if (actions.has(name)) await this.#audit.note(origin, lineOf(first));
-    const client: ClientStream = { stream: connection, input, ended, signal: gone.signal };
+    if (auditedActions.has(name)) await this.#audit.note(origin, targetOf(first));
+    const client: ClientStream = { stream: connection, input, ended, signal: disconnected.signal };
     const store = onBehalf(this.#options.store, origin);
     await streams[name]({ ...this.#options, store, events: this.#events }, args, client);
   }
@@ -177,14 +177,14 @@ export class ControlApi {
   async #fail(connection: Connection, error: unknown): Promise<void> {
     const { kind, message } = toAppError(error);
     if (kind === 'internal') this.#options.log.error(`stream failed: ${messageOf(error)}`);
-    // The client may be gone already, which is a way to end a stream, not an error.
+    // A client that has already disconnected is not an error.
     await connection.send(JSON.stringify({ error: { kind, message } })).catch(() => undefined);
     connection.close();
   }
 }
 
-/** What acts on containers and images and changes nothing in the store. */
-const actions: ReadonlySet<string> = new Set<ControlCallName | ControlStreamName>([
+/** Audited calls and streams that act on containers or images without changing the store. */
+const auditedActions: ReadonlySet<string> = new Set<ControlCallName | ControlStreamName>([
   'service.kill',
   'service.pause',
   'service.clean',
@@ -200,7 +200,7 @@ function originOf({ nodeId, role }: Peer, action: string): Origin {
   return { who: nodeId, role, action };
 }
 
-/** The store, with everything written through it noted as asked for by `origin`. */
+/** A store whose updates carry `origin` for the audit log. */
 function onBehalf(store: ClusterStore, origin: Origin): ClusterStore {
   return {
     view: store.view,
@@ -211,8 +211,8 @@ function onBehalf(store: ClusterStore, origin: Origin): ClusterStore {
   };
 }
 
-/** Where it was done, without what: a command line may hold what is nobody's business. */
-function lineOf(body: unknown): string {
+/** Audit line with the target of an action only: a command line may contain secrets. */
+function targetOf(body: unknown): string {
   const { project, service, services, index, image, node } = body as Readonly<
     Record<string, unknown>
   >;
@@ -225,7 +225,7 @@ function lineOf(body: unknown): string {
 
 function requireClient(identity: Peer): void {
   if (identity.role === 'client') return;
-  throw new AppError('forbidden', `a ${identity.role} may not use the client's calls`);
+  throw new AppError('forbidden', `control API: not allowed for role ${identity.role}; use a client certificate`);
 }
 
 async function firstMessage(
@@ -233,17 +233,17 @@ async function firstMessage(
   { clock }: Pick<ControlOptions, 'clock'>,
 ): Promise<unknown> {
   let cancel: (() => void) | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
+  const timedOut = new Promise<never>((_resolve, reject) => {
     cancel = clock.after(argumentsDeadlineMs, () => {
-      reject(new AppError('timeout', 'no arguments came'));
+      reject(new AppError('timeout', 'stream: no arguments received in time'));
     });
   });
   try {
-    const first = await Promise.race([input.next(), late]);
-    if (first.done === true) throw new AppError('cancelled', 'the client has gone');
+    const first = await Promise.race([input.next(), timedOut]);
+    if (first.done === true) throw new AppError('cancelled', 'stream: client disconnected');
     return JSON.parse(String(first.value)) as unknown;
   } catch (error) {
-    if (error instanceof SyntaxError) throw new AppError('invalid', 'arguments are not JSON');
+    if (error instanceof SyntaxError) throw new AppError('invalid', 'stream: arguments are not valid JSON');
     throw error;
   } finally {
     cancel?.();

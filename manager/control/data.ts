@@ -17,16 +17,16 @@ export function dataByName(
   return kind === 'secret' ? view.secretByName(name) : view.configByName(name);
 }
 
-/** Throws `invalid` for what is not base64 or too long. */
+/** Throws `invalid` if the content is not base64 or exceeds `maxDataBytes`. */
 export function checkData(kind: DataKind, { spec, data }: DataInput): void {
   const bytes = Buffer.from(data, 'base64');
   if (bytes.toString('base64') !== data) {
-    throw new AppError('invalid', `${kind} ${spec.name}: its content is not base64`);
+    throw new AppError('invalid', `${kind} ${spec.name}: content is not valid base64`);
   }
   if (bytes.length <= maxDataBytes) return;
   throw new AppError(
     'invalid',
-    `${kind} ${spec.name} has ${bytes.length} bytes, at most are ${maxDataBytes}: put it into the image or a volume`,
+    `${kind} ${spec.name}: ${bytes.length} bytes exceed the limit of ${maxDataBytes}; put the content into the image or a volume`,
   );
 }
 
@@ -53,12 +53,15 @@ export function applyData(
     return { kind, name, action: 'created', cause: 'not found' };
   }
   if (contentOf(known) !== input.data) {
-    throw new AppError('conflict', `${kind} ${name} exists with other content`);
+    throw new AppError('conflict', `${kind} ${name}: exists with different content; use another name`);
   }
   return { kind, name, action: 'unchanged', cause: '' };
 }
 
-/** Throws when a service asks for a secret or config that neither the file brings nor the cluster has. */
+/**
+ * Throws `not-found` if a service uses a secret or config that is neither in the file nor in the
+ * store.
+ */
 export function checkFiles(
   view: StoreView,
   input: Pick<ProjectApply, 'secrets' | 'configs'>,
@@ -66,18 +69,21 @@ export function checkFiles(
   files: readonly FileMount[],
 ): void {
   for (const { kind, source } of files) {
-    const brought = kind === 'secret' ? input.secrets : input.configs;
-    if (brought.some(({ spec }) => spec.name === source)) continue;
+    const declared = kind === 'secret' ? input.secrets : input.configs;
+    if (declared.some(({ spec }) => spec.name === source)) continue;
     if (dataByName(view, kind, source) !== undefined) continue;
     const command = kind === 'secret' ? 'secret create' : 'config-object create';
     throw new AppError(
       'not-found',
-      `service ${service}: ${kind} ${source} declared as external, but could not be found: create it with "${command}"`,
+      `service ${service}: ${kind} ${source} declared as external, but could not be found; create it with "${command}"`,
     );
   }
 }
 
-/** Content that nothing of the project mentions any more: names carry a hash, so old ones pile up. */
+/**
+ * Removes secrets and configs that no service, rollback spec or task of the project uses any more.
+ * Their names carry a content hash, so each change leaves an old one behind.
+ */
 export function forgetUnusedData(tx: Transaction, input: ProjectApply): void {
   const used = new Set([...input.secrets, ...input.configs].map(({ spec }) => spec.name));
   for (const service of tx.servicesOfProject(input.project)) {
@@ -90,7 +96,7 @@ export function forgetUnusedData(tx: Transaction, input: ProjectApply): void {
   forgetData(tx, input.project, used);
 }
 
-/** Removes a project's secrets and configs but those in `keep`. */
+/** Removes a project's secrets and configs except those named in `keep`. */
 export function forgetData(tx: Transaction, project: string, keep: ReadonlySet<string>): void {
   for (const { id, spec } of tx.list('secrets')) {
     if (spec.project === project && !keep.has(spec.name)) tx.remove('secrets', id);
@@ -100,7 +106,9 @@ export function forgetData(tx: Transaction, project: string, keep: ReadonlySet<s
   }
 }
 
-/** Removes one by name. Throws `not-found`, or `conflict` while a service or a live task has it. */
+/**
+ * Removes a secret or config by name. Throws `not-found`, or `conflict` while a service uses it.
+ */
 export function removeData(tx: Transaction, kind: DataKind, name: string): void {
   const known = dataByName(tx, kind, name);
   if (known === undefined) throw new AppError('not-found', `no such ${kind}: ${name}`);

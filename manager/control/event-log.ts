@@ -9,15 +9,15 @@ import { eventsOf } from './cluster-events.js';
 
 export interface EventLimits {
   readonly events: number;
-  /** Of their JSON. */
+  /** Total length of the records' JSON. */
   readonly bytes: number;
 }
 
 const limits: EventLimits = { events: 10_000, bytes: 4 * 1_024 * 1_024 };
-/** Events of observations alone wait this long for a decision to be written with. */
+/** Events of non-durable changes wait this long for a durable batch to be written with. */
 const flushMs = 200;
 
-interface Kept {
+interface KeptRecord {
   readonly id: EventRecord['id'];
   readonly events: readonly ClusterEvent[];
   readonly projects: readonly string[];
@@ -25,25 +25,26 @@ interface Kept {
   readonly bytes: number;
 }
 
-/** An event and the project it is of. */
+/** An event and its project. */
 export type Told = readonly [event: ClusterEvent, project: string];
 
 /**
- * The last events of the cluster, kept in the store in a ring, and who listens for more. An event is written
- * in the same batch as the decision it tells of, and told when it is on disk: whoever has heard its number
- * finds what follows at any later leader. What workers only report again to a new one bears a known mark.
+ * Ring buffer of the cluster's events in the store, with live listeners. An event is written in the
+ * same batch as its change and published once that batch is durable, so a client can resume after
+ * its number at any later leader. Events have a mark: states that workers report again to a new
+ * leader are recognized by it and dropped.
  */
 export class EventLog {
   readonly #store: ClusterStore;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #limits: EventLimits;
-  #kept: Kept[] = [];
+  #kept: KeptRecord[] = [];
   #count = 0;
   #bytes = 0;
   #last = 0;
   #pending: readonly RecordedEvent[] = [];
-  /** The last mark of each container's each kind of event. */
+  /** The last mark per container and kind of event. */
   readonly #marks = new Map<string, string>();
   readonly #listeners = new Set<(told: Told) => void>();
   #ends: (() => void)[] = [];
@@ -76,7 +77,7 @@ export class EventLog {
     this.#cancelFlush?.();
   }
 
-  /** Oldest first: those from a time on, or those after a number. */
+  /** Returns events since a time (ms) or after a number, oldest first. */
   read(from: { readonly sinceMs: number } | { readonly after: number }): readonly Told[] {
     const wanted = ({ at, number }: ClusterEvent): boolean =>
       'after' in from ? number > from.after : at >= from.sinceMs;
@@ -100,7 +101,7 @@ export class EventLog {
   ): ((tx: Transaction) => void) | undefined {
     const fresh = commits.flatMap((commit) => this.#eventsOf(commit));
     if (!isDurable) {
-      // Nothing of such a batch can fail.
+      // A batch without durable changes is not written to the backend, so it cannot fail.
       this.#pending = [...this.#pending, ...fresh];
       if (this.#pending.length > 0) this.#flushSoon();
       return undefined;
@@ -116,7 +117,7 @@ export class EventLog {
   #eventsOf({ changes }: Commit): readonly RecordedEvent[] {
     return changes
       .flatMap((change) =>
-        // A removal carries no time of its own.
+        // A removal has no timestamp of its own.
         eventsOf(change, this.#store.view).map((event) =>
           change.after === undefined ? { ...event, at: this.#clock.now() } : event,
         ),
@@ -134,9 +135,10 @@ export class EventLog {
           this.#write(tx, this.#pending);
         })
         .catch((error: unknown) => {
-          // The next leader's workers report anew what this one could not write.
+          // After a stop the events are lost here; workers report their states again to the next
+          // leader.
           if (this.#stopped) return;
-          this.#log.warn(`events were not stored: ${messageOf(error)}`);
+          this.#log.warn(`events: cannot be stored, retrying: ${messageOf(error)}`);
           this.#flushSoon();
         });
     });
@@ -144,7 +146,7 @@ export class EventLog {
 
   #write(tx: Transaction, events: readonly RecordedEvent[]): void {
     let first = this.#last + 1;
-    // Those that waited may have been written by this very batch.
+    // Pending events may already be in this batch.
     const written = new Set<RecordedEvent>();
     for (let known = tx.get('events', numberId(first)); known !== undefined;) {
       for (const event of known.events) written.add(event);
@@ -179,8 +181,8 @@ export class EventLog {
     }
   }
 
-  #keep(record: EventRecord): Kept {
-    const kept: Kept = {
+  #keep(record: EventRecord): KeptRecord {
+    const kept: KeptRecord = {
       id: record.id,
       events: record.events.map(({ project: _project, mark: _mark, ...event }, at) => ({
         number: record.first + at,

@@ -6,7 +6,7 @@ import type { Task } from '../common/model/task.js';
 import type { TaskRef } from '../common/protocol/control.js';
 import type { StoreView } from '../store/store.js';
 
-/** One service of a project. Throws `not-found` when there is none or it is being removed. */
+/** Finds a service of a project by key. Throws `not-found` if it is absent or being removed. */
 export function findService(view: StoreView, project: string, key: string): Service {
   const service = view
     .servicesOfProject(project)
@@ -15,7 +15,7 @@ export function findService(view: StoreView, project: string, key: string): Serv
   return service;
 }
 
-/** These services of a project, all when none is named. */
+/** Finds services of a project by key; without keys, all that are not being removed. */
 export function findServices(
   view: StoreView,
   project: string,
@@ -25,7 +25,7 @@ export function findServices(
   return view.servicesOfProject(project).filter((service) => !service.removing);
 }
 
-/** By id, name or unambiguous prefix of the id. */
+/** Finds a node by ID, name or unambiguous ID prefix. Throws `invalid` or `not-found`. */
 export function findNode(view: StoreView, reference: string): Node {
   const exact = view.get('nodes', reference as NodeId) ?? view.nodeByName(reference);
   if (exact !== undefined) return exact;
@@ -33,7 +33,7 @@ export function findNode(view: StoreView, reference: string): Node {
     reference === '' ? [] : view.list('nodes').filter((node) => node.id.startsWith(reference));
   const [first] = matches;
   if (matches.length > 1) {
-    throw new AppError('invalid', `node ${reference} is ambiguous: ${matches.length} ids begin so`);
+    throw new AppError('invalid', `node ${reference} is ambiguous: ${matches.length} matches found; use a longer prefix`);
   }
   if (first === undefined) throw new AppError('not-found', `no such node: ${reference}`);
   return first;
@@ -47,7 +47,7 @@ function isPlaced(task: Task): task is PlacedTask {
   return task.nodeId !== undefined;
 }
 
-/** The running task a user means: the given slot, or the lowest that runs. */
+/** Finds the running task of a slot; without an index, that of the lowest running slot. */
 export function findRunningTask(view: StoreView, ref: TaskRef): PlacedTask {
   const service = findService(view, ref.project, ref.service);
   const running = view
@@ -62,7 +62,7 @@ export function findRunningTask(view: StoreView, ref: TaskRef): PlacedTask {
   throw new AppError('not-found', `service "${ref.service}" is not running container${which}`);
 }
 
-/** Running tasks of services, each with its node. */
+/** Running tasks of the services. */
 export function runningTasks(view: StoreView, services: readonly Service[]): readonly PlacedTask[] {
   return services
     .flatMap((service) => view.tasksOfService(service.id))

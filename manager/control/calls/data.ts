@@ -13,7 +13,7 @@ function readSpec(args: Args): DataSpec {
   if (!namePattern.test(name)) {
     throw new AppError(
       'invalid',
-      `name "${name}" must have 1 to 64 letters, digits, _ . -, with a letter or digit at both ends`,
+      `name "${name}": invalid; use 1 to 64 letters, digits, _ . - and start and end with a letter or digit`,
     );
   }
   const labels = args.object('labels') as DataSpec['labels'];
@@ -28,7 +28,7 @@ async function create(context: CallContext, kind: DataKind, value: unknown): Pro
   const { store, newId } = context;
   return await store.update('control', (tx) => {
     if (dataByName(tx, kind, input.spec.name) !== undefined) {
-      throw new AppError('conflict', `${kind} ${input.spec.name} exists already`);
+      throw new AppError('conflict', `${kind} ${input.spec.name}: already exists`);
     }
     return createData(tx, newId, kind, input).id;
   });

@@ -8,7 +8,7 @@ import type { CallContext, ControlCalls } from '../context.js';
 const askMs = 15_000;
 const removeMs = 30_000;
 
-/** Only the fields that are known go on, and only if they are texts. */
+/** Keeps only the known credential fields; a field that is not a string throws `invalid`. */
 export function readAuth(value: unknown): RegistryAuth {
   const args = new Args('credentials', value);
   const fields = ['username', 'password', 'identitytoken', 'serveraddress'] as const;
@@ -20,7 +20,7 @@ export function readAuth(value: unknown): RegistryAuth {
   );
 }
 
-/** Every ready node is asked; one that does not answer in time has nothing to say. */
+/** Queries every ready node; nodes that do not answer within 15 s are left out. */
 export async function findImage(
   { store, workers, signal }: Pick<CallContext, 'store' | 'workers' | 'signal'>,
   image: string,
@@ -45,7 +45,7 @@ export const imageCalls: Pick<ControlCalls, 'image.find' | 'image.remove' | 'ima
       .list('nodes')
       .filter(({ status }) => status.state === 'ready')
       .sort((a, b) => (a.spec.name < b.spec.name ? -1 : 1));
-    if (node === undefined) throw new AppError('unavailable', 'no node is ready to ask a registry');
+    if (node === undefined) throw new AppError('unavailable', 'image: no ready node to query the registry; check "shoal node ls"');
     const auth = readAuth(args.object('auth'));
     const call = {
       image: args.text('image'),

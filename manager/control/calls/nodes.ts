@@ -14,7 +14,7 @@ function readAvailability(args: Args): NodeSpec['availability'] | undefined {
   if (text === undefined) return undefined;
   const found = availabilities.find((each) => each === text);
   if (found !== undefined) return found;
-  throw new AppError('invalid', `availability must be active, pause or drain, not ${text}`);
+  throw new AppError('invalid', `availability "${text}": not supported; use active, pause or drain`);
 }
 
 function update(tx: Transaction, args: Args): Node {
@@ -28,7 +28,7 @@ function update(tx: Transaction, args: Args): Node {
   }
   for (const [key, label] of Object.entries(args.object('labelAdd'))) {
     if (key === '' || typeof label !== 'string') {
-      throw new AppError('invalid', `label ${key} of node ${node.spec.name} must be a text`);
+      throw new AppError('invalid', `node ${node.spec.name}: label ${key} must be a string`);
     }
     labels[key] = label;
   }
@@ -36,13 +36,16 @@ function update(tx: Transaction, args: Args): Node {
   return tx.put('nodes', { ...node, spec: { ...node.spec, availability, labels } });
 }
 
-/** The record goes and its certificate is refused from now on; the dispatcher clears what it leaves. */
+/**
+ * Removes the node record and revokes its certificate; the dispatcher cleans up its tasks and
+ * leases.
+ */
 function remove(tx: Transaction, node: Node, force: boolean): void {
   const live = tx.tasksOfNode(node.id).filter((task) => isAssigned(task.status.state));
   if (!force && node.status.state !== 'down' && live.length > 0) {
     throw new AppError(
       'conflict',
-      `node ${node.spec.name} runs ${live.length} tasks: drain it first, or use --force`,
+      `node ${node.spec.name}: still runs ${live.length} tasks; drain it first or use --force`,
     );
   }
   changeCluster(tx, (cluster) => ({
@@ -65,13 +68,13 @@ export const nodeCalls: Pick<ControlCalls, 'node.list' | 'node.update' | 'node.r
     if (manager?.alive === true && !args.flag('force')) {
       throw new AppError(
         'conflict',
-        `node ${spec.name} is a manager: "shoal manager demote ${spec.name}" first, or use --force`,
+        `node ${spec.name}: is a manager; run "shoal manager demote ${spec.name}" first or use --force`,
       );
     }
     await store.update('control', (tx) => {
       remove(tx, findNode(tx, id), args.flag('force'));
     });
-    // One that still runs ends by itself now; of one whose machine is gone nothing else would take the name away.
+    // A live manager ends itself and leaves the list; a dead one must be removed from it here.
     if (manager?.alive === false) await managers.forget(id);
     await security?.retireAuthority(id);
     return null;

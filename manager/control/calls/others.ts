@@ -9,7 +9,7 @@ function readyNodes({ store }: CallContext): readonly Node[] {
   return store.view.list('nodes').filter(({ status }) => status.state === 'ready');
 }
 
-/** What docker compose made on engines of the cluster; a node that does not answer has nothing to say. */
+/** Containers that docker compose created on the nodes; nodes that do not answer are left out. */
 export const otherCalls: Pick<ControlCalls, 'project.others' | 'project.take-over'> = {
   'project.others': async (context, value) => {
     const project = new Args('project.others', value).text('project');
@@ -26,11 +26,11 @@ export const otherCalls: Pick<ControlCalls, 'project.others' | 'project.take-ove
   },
   'project.take-over': async (context, value) => {
     const args = new Args('project.take-over', value);
-    const asked = { project: args.text('project'), configFiles: args.text('configFiles') };
+    const call = { project: args.text('project'), configFiles: args.text('configFiles') };
     const deadline = AbortSignal.any([context.signal, AbortSignal.timeout(removeMs)]);
     await Promise.all(
       readyNodes(context).map(({ id }) =>
-        context.workers.call(id, 'removeOthers', asked, deadline),
+        context.workers.call(id, 'removeOthers', call, deadline),
       ),
     );
     return null;

@@ -11,7 +11,7 @@ import { setStopTimeout } from '../stop-timeout.js';
 
 const listDeadlineMs = 5_000;
 
-/** The specs are the client's own words; only their frame is checked here. */
+/** Checks the envelope of the arguments; the specs themselves are taken as the client sent them. */
 function readApply(value: unknown): ProjectApply {
   const args = new Args('project.apply', value);
   for (const key of ['services', 'networks', 'volumes', 'secrets', 'configs']) args.objects(key);
@@ -20,7 +20,7 @@ function readApply(value: unknown): ProjectApply {
   args.count('timeoutMs');
   for (const spec of input.services) {
     if (spec.project !== project) {
-      throw new AppError('invalid', `service ${spec.service} is not of project ${project}`);
+      throw new AppError('invalid', `service ${spec.service}: does not belong to project ${project}`);
     }
   }
   return {
@@ -35,7 +35,7 @@ function readApply(value: unknown): ProjectApply {
   };
 }
 
-/** Volumes that users made on machines by hand become known by being asked for. */
+/** Adds external volumes that users created on the nodes to the store. */
 async function adoptVolumes(context: CallContext, names: readonly string[]): Promise<void> {
   const { store, workers, newId, signal } = context;
   const unknown = names.filter((name) => store.view.volumeByName(name) === undefined);
@@ -44,7 +44,7 @@ async function adoptVolumes(context: CallContext, names: readonly string[]): Pro
   const holders = new Map<string, NodeId[]>();
   await Promise.all(
     store.view.list('nodes').map(async ({ id }) => {
-      // A node that does not answer now has nothing that could be used now.
+      // Nodes that do not answer within the deadline count as having no volumes.
       const found = await workers.call(id, 'listVolumes', {}, deadline).catch(() => []);
       for (const { name } of found) holders.set(name, [...(holders.get(name) ?? []), id]);
     }),
@@ -69,7 +69,7 @@ async function apply(context: CallContext, value: unknown): Promise<ProjectAppli
   const { store, newId } = context;
   await adoptVolumes(context, input.externalVolumes);
   if (input.dryRun) {
-    // Said of the objects first: it also finds what is amiss.
+    // The changes of the objects come first: this also validates the project.
     const applied = applyProject({ tx: undefined, view: store.view, newId }, input);
     const planned = await context.preview?.(input.project, (tx) =>
       applyProject({ tx, view: tx, newId }, input),
@@ -119,7 +119,7 @@ function removeNetwork(
   project: string,
 ): AppliedChange {
   const network = tx.get('networks', id);
-  if (network === undefined) throw new AppError('internal', `network ${id} is gone`);
+  if (network === undefined) throw new AppError('internal', `network ${id}: not found`);
   const user = tx
     .list('services')
     .find(

@@ -7,7 +7,7 @@ import { createNetwork, createVolume } from '../apply-project.js';
 import { Args } from '../args.js';
 import type { ControlCalls } from '../context.js';
 
-/** What the engines accept as a name of a volume or network. */
+/** The Docker Engine's rule for names of volumes and networks. */
 const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 
 function readSpec(call: string, value: unknown): NetworkSpec & VolumeSpec {
@@ -16,7 +16,7 @@ function readSpec(call: string, value: unknown): NetworkSpec & VolumeSpec {
   if (!namePattern.test(name)) {
     throw new AppError(
       'invalid',
-      `name "${name}" must begin with a letter or digit, then letters, digits, _ . -`,
+      `name "${name}": invalid; use letters, digits, _ . - and start with a letter or digit`,
     );
   }
   args.text('driver');

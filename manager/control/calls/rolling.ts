@@ -7,13 +7,13 @@ import { Args } from '../args.js';
 import type { ControlCalls } from '../context.js';
 import { findServices } from '../find.js';
 
-/** The same specs with new tasks, as their updates go. */
+/** Replaces all tasks of the services without a spec change, as a rolling update. */
 function roll(tx: Transaction, services: readonly Service[]): readonly string[] {
   for (const service of services) {
     if (service.spec.halted) {
       throw new AppError(
         'conflict',
-        `service ${service.spec.service} is stopped: "start" runs it, with new containers if it was changed`,
+        `service ${service.spec.service}: is stopped; run "start", which recreates containers if the spec changed`,
       );
     }
     tx.put('services', rolled(service, tx.now));
@@ -21,39 +21,39 @@ function roll(tx: Transaction, services: readonly Service[]): readonly string[] 
   return namesOf(services);
 }
 
-/** All to the spec before, or none. */
+/** Rolls all services back to their previous specs, or none if one of them cannot. */
 function rollBack(tx: Transaction, services: readonly Service[]): readonly string[] {
   for (const service of services) {
-    checkWayBack(tx, service);
+    checkRollback(tx, service);
     const former = rolledBack(service, { now: tx.now, message: 'asked for' });
     if (former !== undefined) tx.put('services', former);
   }
   return namesOf(services);
 }
 
-function checkWayBack(view: StoreView, { spec, previousSpec }: Service): void {
+function checkRollback(view: StoreView, { spec, previousSpec }: Service): void {
   const { service } = spec;
   if (previousSpec === undefined) {
     throw new AppError(
       'conflict',
-      `service ${service} has no spec before that it could go back to`,
+      `service ${service}: does not have a previous spec to roll back to`,
     );
   }
   const missing = missingReference(view, previousSpec);
   if (missing === undefined) return;
   throw new AppError(
     'conflict',
-    `service ${service} cannot go back: ${missing.kind} ${missing.name} is gone, "up" with the earlier file brings it`,
+    `service ${service}: cannot roll back, ${missing.kind} ${missing.name} no longer exists; run "up" with the previous file`,
   );
 }
 
-/** Those that were named; of all, those that have a spec before. */
-function chosen(view: StoreView, project: string, keys: readonly string[]): readonly Service[] {
+/** The named services; without names, every service that has a previous spec. */
+function selectServices(view: StoreView, project: string, keys: readonly string[]): readonly Service[] {
   const services = findServices(view, project, keys);
   if (keys.length > 0) return services;
   const changed = services.filter(({ previousSpec }) => previousSpec !== undefined);
   if (changed.length > 0) return changed;
-  throw new AppError('conflict', `no service of project ${project} has a spec before`);
+  throw new AppError('conflict', `project ${project}: no service has a previous spec to roll back to`);
 }
 
 function namesOf(services: readonly Service[]): readonly string[] {
@@ -70,7 +70,7 @@ export const rollingCalls: Pick<ControlCalls, 'service.roll' | 'service.rollback
   'service.rollback': ({ store }, value) => {
     const args = new Args('service.rollback', value);
     return store.update('control', (tx) =>
-      rollBack(tx, chosen(tx, args.text('project'), args.texts('services'))),
+      rollBack(tx, selectServices(tx, args.text('project'), args.texts('services'))),
     );
   },
 };

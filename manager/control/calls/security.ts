@@ -10,7 +10,7 @@ const dayMs = 86_400_000;
 
 function securityOf({ security }: CallContext): ClusterSecurity {
   if (security !== undefined) return security;
-  throw new AppError('unsupported', 'this manager holds no authority of the cluster');
+  throw new AppError('unsupported', 'ca: this manager has no intermediate CA');
 }
 
 function updateRecord(
@@ -22,11 +22,11 @@ function updateRecord(
   });
 }
 
-/** Throws `invalid` outside of a minute to ten years. */
+/** Reads a duration in ms. Throws `invalid` unless it is between `leastMs` and 10 years. */
 function durationOf(args: Args, key: string, leastMs: number): number {
   const ms = args.count(key) ?? 0;
   if (ms >= leastMs && ms <= 3650 * dayMs) return ms;
-  throw new AppError('invalid', `${key} must be between ${leastMs / 1000} s and 10 years`);
+  throw new AppError('invalid', `${key}: must be between ${leastMs / 1000} s and 10 years`);
 }
 
 async function revoke(context: CallContext, args: Args): Promise<null> {
@@ -34,13 +34,13 @@ async function revoke(context: CallContext, args: Args): Promise<null> {
   if (!/^[0-9a-f]{1,40}$/.test(serial)) {
     throw new AppError(
       'invalid',
-      `"${serial}" is no serial number of a certificate, which is in hex`,
+      `serial number "${serial}": invalid; use 1 to 40 hexadecimal digits`,
     );
   }
   if (serial === context.peer.serial) {
     throw new AppError(
       'conflict',
-      'that is the certificate you use now: revoke it with another one, else nobody could undo it',
+      `certificate ${serial}: is the one you use now; revoke it with another client certificate`,
     );
   }
   await updateRecord(context.store, (record) => ({

@@ -11,9 +11,9 @@ import { findService, findServices, runningTasks } from '../find.js';
 import { setStopTimeout } from '../stop-timeout.js';
 
 const maxReplicas = 10_000;
-/** On top of what a container may take to stop. */
+/** Added to the stop timeout and the hooks' deadlines of a restart. */
 const restartSlackMs = 30_000;
-/** What a worker gives each hook. */
+/** The worker's deadline for each hook. */
 const hookDeadlineMs = 10 * 60_000;
 const killDeadlineMs = 15_000;
 
@@ -31,7 +31,7 @@ function scale(
   project: string,
   replicas: Readonly<Record<string, unknown>>,
 ): void {
-  for (const [key, count] of Object.entries(withPods(tx, project, replicas))) {
+  for (const [key, count] of Object.entries(withPodMembers(tx, project, replicas))) {
     const service = findService(tx, project, key);
     if (typeof count !== 'number' || !Number.isInteger(count) || count < 0 || count > maxReplicas) {
       throw new AppError(
@@ -41,7 +41,7 @@ function scale(
     }
     const { spec } = service;
     if (spec.mode.kind === 'global') {
-      throw new AppError('invalid', `service ${key} is global: it cannot be scaled`);
+      throw new AppError('invalid', `service ${key}: cannot be scaled, its mode is global`);
     }
     if (spec.mode.replicas === count && spec.held !== true) continue;
     const mode = { ...spec.mode, replicas: count };
@@ -50,8 +50,8 @@ function scale(
   }
 }
 
-/** Services that share things with each other are scaled together. */
-function withPods(
+/** Adds the other services of each pod: they share namespaces or volumes and scale together. */
+function withPodMembers(
   view: StoreView,
   project: string,
   replicas: Readonly<Record<string, unknown>>,
@@ -69,7 +69,7 @@ function withPods(
       if (other !== count) {
         throw new AppError(
           'invalid',
-          `services ${key} and ${name} share things and scale together: give both the same number`,
+          `services ${key} and ${name}: share namespaces or volumes; scale both to the same number`,
         );
       }
       all.set(name, count);
@@ -88,7 +88,7 @@ function halt(tx: Transaction, selection: Selection, halted: boolean, timeoutMs?
   }
 }
 
-/** All of them, then one error for those that failed. */
+/** Runs `act` for all tasks in parallel, then throws one `unavailable` that lists all failures. */
 async function forEachTask(
   tasks: readonly PlacedTask[],
   verb: string,
@@ -104,22 +104,22 @@ async function forEachTask(
   throw new AppError('unavailable', `cannot ${verb} ${failures.join('; ')}`);
 }
 
-/** With those that asked to be restarted along with one of them (`depends_on … restart: true`). */
+/** Adds the services that restart with one of these (`depends_on … restart: true`). */
 function withDependents(view: StoreView, services: readonly Service[]): readonly Service[] {
-  const chosen = new Set(services);
+  const selected = new Set(services);
   for (const service of services) {
     for (const other of view.servicesOfProject(service.spec.project)) {
       const follows = other.spec.dependsOn.some(
         (dependency) => dependency.restart && dependency.service === service.spec.service,
       );
-      if (follows && !other.removing) chosen.add(other);
+      if (follows && !other.removing) selected.add(other);
     }
   }
-  return [...chosen];
+  return [...selected];
 }
 
-/** Those that were named; all when none was. */
-function only(args: Args, tasks: readonly PlacedTask[]): readonly PlacedTask[] {
+/** Keeps the tasks named in `taskIds`; all of them if none is named. */
+function selectTasks(args: Args, tasks: readonly PlacedTask[]): readonly PlacedTask[] {
   const wanted = args.texts('taskIds');
   return wanted.length === 0 ? tasks : tasks.filter(({ id }) => wanted.includes(id));
 }
@@ -129,10 +129,10 @@ async function restart(context: CallContext, value: unknown): Promise<null> {
   const selection = readSelection(args);
   const timeoutMs = args.count('timeoutMs');
   const { store, workers, signal } = context;
-  const chosen = findServices(store.view, selection.project, selection.services);
+  const selected = findServices(store.view, selection.project, selection.services);
   const alone = args.flag('noDependents') || args.texts('taskIds').length > 0;
-  const all = alone ? chosen : withDependents(store.view, chosen);
-  const tasks = only(args, runningTasks(store.view, all));
+  const all = alone ? selected : withDependents(store.view, selected);
+  const tasks = selectTasks(args, runningTasks(store.view, all));
   await store.update('control', (tx) => {
     halt(tx, selection, false);
   });
@@ -153,7 +153,7 @@ async function kill(context: CallContext, value: unknown): Promise<null> {
   const { project, services } = readSelection(args);
   const signalName = args.text('signal');
   const { store, workers, signal } = context;
-  const tasks = only(args, runningTasks(store.view, findServices(store.view, project, services)));
+  const tasks = selectTasks(args, runningTasks(store.view, findServices(store.view, project, services)));
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(killDeadlineMs)]);
   await forEachTask(tasks, 'kill', (task) =>
     workers.call(task.nodeId, 'kill', { taskId: task.id, signal: signalName }, deadline),
@@ -166,7 +166,7 @@ async function pause(context: CallContext, value: unknown): Promise<null> {
   const { project, services } = readSelection(args);
   const verb = args.flag('paused') ? 'pause' : 'unpause';
   const { store, workers, signal } = context;
-  const tasks = only(args, runningTasks(store.view, findServices(store.view, project, services)));
+  const tasks = selectTasks(args, runningTasks(store.view, findServices(store.view, project, services)));
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(killDeadlineMs)]);
   await forEachTask(tasks, verb, (task) =>
     workers.call(task.nodeId, verb, { taskId: task.id }, deadline),
@@ -174,7 +174,10 @@ async function pause(context: CallContext, value: unknown): Promise<null> {
   return null;
 }
 
-/** A service without a live task stays stopped, else its slots would be filled again at once. */
+/**
+ * Removes the ended tasks of services. A service without a live task is also halted; otherwise the
+ * orchestrator would fill its slots again at once.
+ */
 function clean(tx: Transaction, selection: Selection): readonly string[] {
   const removed: string[] = [];
   for (const service of findServices(tx, selection.project, selection.services)) {

@@ -8,7 +8,10 @@ function* sealed(objects: readonly StoredObject[], seal: Seal): Generator<Stored
   for (const object of objects) yield seal(object);
 }
 
-/** The whole store as it is at one moment, while it goes on: lists of the store never change. */
+/**
+ * Streams one consistent snapshot of the store while it keeps changing: lists read from the store
+ * are immutable.
+ */
 export const backup: ControlStreams['backup'] = async (context, _args, { stream }) => {
   const { store, clock, manager } = context;
   const { seal = (object: StoredObject) => object } = context;

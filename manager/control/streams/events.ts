@@ -2,10 +2,13 @@ import type { Told } from '../event-log.js';
 import { Outbox } from './outbox.js';
 import type { ControlStreams } from './stream-context.js';
 
-/** Longest that one timer can wait, ms (2^31 - 1). */
+/** Longest delay of a Node.js timer, ms (2^31 - 1). */
 const maxTimerMs = 2_147_483_647;
 
-/** What is remembered since `sinceMs`, then what happens, until `untilMs` or for ever. */
+/**
+ * Replays stored events since `sinceMs` or after the number `after`, then follows live events until
+ * `untilMs` or until the client disconnects.
+ */
 export const events: ControlStreams['events'] = async (context, args, { stream, ended }) => {
   const project = args.optionalText('project');
   const sinceMs = args.count('sinceMs');
@@ -13,14 +16,14 @@ export const events: ControlStreams['events'] = async (context, args, { stream, 
   const after = args.count('after');
   const outbox = new Outbox(stream);
   const push = ([event, of]: Told): void => {
-    const concerns = project === undefined || of === project;
-    if (concerns && (untilMs === undefined || event.at <= untilMs)) outbox.push(event);
+    const matches = project === undefined || of === project;
+    if (matches && (untilMs === undefined || event.at <= untilMs)) outbox.push(event);
   };
   const stop = context.events.listen(push);
   const from = after === undefined ? { sinceMs: sinceMs ?? Infinity } : { after };
-  for (const told of context.events.read(from)) push(told);
+  for (const stored of context.events.read(from)) push(stored);
   let cancel: (() => void) | undefined;
-  const over =
+  const deadline =
     untilMs === undefined
       ? []
       : [
@@ -32,7 +35,7 @@ export const events: ControlStreams['events'] = async (context, args, { stream, 
           }),
         ];
   try {
-    const failure = await Promise.race([ended, outbox.failed, ...over]);
+    const failure = await Promise.race([ended, outbox.failed, ...deadline]);
     if (failure !== undefined) throw failure;
     await outbox.drained();
   } finally {

@@ -8,14 +8,14 @@ import type { ClientStream, ControlStreams, StreamContext } from './stream-conte
 
 const resizeDeadlineMs = 5_000;
 
-/** A stream to a worker. */
+/** An open stream to a worker. */
 export interface WorkerEnd {
   readonly nodeId: NodeId;
   readonly streamId: string;
   readonly stream: MessageStream;
 }
 
-/** Forwards both ways until either end closes; waiting for each send is the back-pressure. */
+/** Forwards messages both ways until either end closes; awaiting each send gives back-pressure. */
 export async function pipe(
   context: StreamContext,
   client: ClientStream,
@@ -25,7 +25,7 @@ export async function pipe(
     worker.stream.close();
   };
   client.signal.addEventListener('abort', close, { once: true });
-  // Ends with the client's connection; what goes wrong with that one shows below.
+  // Ends with the client's connection; the loop below sees its errors.
   void forwardInput(context, client, worker).catch(close);
   try {
     for await (const message of worker.stream) await client.stream.send(message);
@@ -35,7 +35,7 @@ export async function pipe(
   }
 }
 
-/** Frames go on as they are; text is the terminal's size. */
+/** Forwards binary frames unchanged; a text message is a new terminal size. */
 async function forwardInput(
   context: StreamContext,
   client: ClientStream,
@@ -59,7 +59,7 @@ function resize(context: StreamContext, worker: WorkerEnd, text: string): void {
   context.workers
     .call(worker.nodeId, 'resize', { streamId: worker.streamId, ...size }, deadline)
     .catch((error: unknown) => {
-      // The command may have ended in between.
+      // The command may have exited in the meantime.
       context.log.debug('resize failed', { error: String(error) });
     });
 }

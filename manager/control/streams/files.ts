@@ -4,7 +4,7 @@ import type { Args } from '../args.js';
 import { pipe } from './exec.js';
 import type { ClientStream, ControlStreams, StreamContext } from './stream-context.js';
 
-async function join(
+async function pipeToWorker(
   context: StreamContext,
   args: Args,
   client: ClientStream,
@@ -20,10 +20,10 @@ async function join(
 }
 
 export const copyOut: ControlStreams['copy-out'] = (context, args, client) =>
-  join(context, args, client, 'read-archive');
+  pipeToWorker(context, args, client, 'read-archive');
 
 export const copyIn: ControlStreams['copy-in'] = (context, args, client) =>
-  join(context, args, client, 'write-archive');
+  pipeToWorker(context, args, client, 'write-archive');
 
 export const exportTask: ControlStreams['export'] = (context, args, client) =>
-  join(context, args, client, 'export');
+  pipeToWorker(context, args, client, 'export');

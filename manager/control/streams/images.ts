@@ -13,7 +13,7 @@ import { findNode } from '../find.js';
 import { pipe } from './exec.js';
 import type { ClientStream, ControlStreams, StreamContext } from './stream-context.js';
 
-async function join(
+async function pipeToWorker(
   context: StreamContext,
   client: ClientStream,
   nodeId: NodeId,
@@ -37,23 +37,23 @@ export const pull: ControlStreams['pull'] = async (context, args, client) => {
     ...(platform === undefined ? {} : { platform }),
     ...optionalAuth(args),
   } as const;
-  await join(context, client, node.id, request);
+  await pipeToWorker(context, client, node.id, request);
 };
 
 export const fetch: ControlStreams['fetch'] = async (context, args, client) => {
   const node = findNode(context.store.view, args.text('node'));
   const platform = args.optionalText('platform');
   const wanted = { image: args.text('image'), ...(platform === undefined ? {} : { platform }) };
-  await join(context, client, node.id, { kind: 'fetch-image', ...wanted });
+  await pipeToWorker(context, client, node.id, { kind: 'fetch-image', ...wanted });
 };
 
 export const push: ControlStreams['push'] = async (context, args, client) => {
   const image = args.text('image');
   const holders = await findImage({ ...context, signal: client.signal }, image);
   const [first] = [...holders].sort((a, b) => b.createdAt - a.createdAt);
-  if (first === undefined) throw new AppError('not-found', `no node has image ${image}: build it`);
+  if (first === undefined) throw new AppError('not-found', `image ${image}: not found on any node; build or pull it first`);
   const request = { kind: 'push-image', image, ...optionalAuth(args) } as const;
-  await join(context, client, first.nodeId as NodeId, request);
+  await pipeToWorker(context, client, first.nodeId as NodeId, request);
 };
 
 export const build: ControlStreams['build'] = async (context, args, client) => {
@@ -62,28 +62,28 @@ export const build: ControlStreams['build'] = async (context, args, client) => {
   );
   const secrets = Object.entries(args.object('secrets')).map(([id, content]) => {
     if (typeof content === 'string') return [id, content] as const;
-    throw new AppError('invalid', `build: secret ${id} must be a text`);
+    throw new AppError('invalid', `build: secret ${id} must be a string`);
   });
   const request = {
     kind: 'build-image',
-    // The engine checks its own parameters.
+    // The Docker Engine validates its own parameters.
     query: args.object('query') as BuildQuery,
     auths: Object.fromEntries(auths),
     ...(secrets.length === 0 ? {} : { secrets: Object.fromEntries(secrets) }),
   } as const;
-  const node = builder(context, args.optionalText('node'), args.optionalText('platform'));
-  await join(context, client, node.id, request);
+  const node = builderNode(context, args.optionalText('node'), args.optionalText('platform'));
+  await pipeToWorker(context, client, node.id, request);
 };
 
-/** The named node, else always the same one of those that can, so that its cache is of use. */
-function builder(
+/** The named node; else always the same capable node, so that its build cache is reused. */
+function builderNode(
   { store }: StreamContext,
   named: string | undefined,
   platform: string | undefined,
 ): Node {
   if (named !== undefined) return findNode(store.view, named);
   const ready = store.view.list('nodes').filter(({ status }) => status.state === 'ready');
-  if (ready.length === 0) throw new AppError('unavailable', 'no node is ready to build on');
+  if (ready.length === 0) throw new AppError('unavailable', 'build: no ready node; check "shoal node ls"');
   const wanted = platform === undefined ? undefined : parsePlatform(platform);
   const [first] = ready
     .filter(
@@ -91,5 +91,5 @@ function builder(
     )
     .sort((a, b) => (a.spec.name < b.spec.name ? -1 : 1));
   if (first !== undefined) return first;
-  throw new AppError('not-found', `no ready node builds for platform ${platform ?? ''}`);
+  throw new AppError('not-found', `build: no ready node for platform ${platform ?? ''}`);
 }

@@ -18,7 +18,7 @@ function readOptions(value: unknown): LogOptions {
   };
 }
 
-/** Batches of lines; the client's reading speed holds back the workers. */
+/** Streams batches of log lines; a slow client slows the workers down (back-pressure). */
 export const logs: ControlStreams['logs'] = async (context, args, { stream, signal }) => {
   const index = args.count('index');
   const request = {
@@ -27,7 +27,7 @@ export const logs: ControlStreams['logs'] = async (context, args, { stream, sign
     options: readOptions(args.object('options')),
     ...(index === undefined ? {} : { index }),
   };
-  // Unknown services are an error now, not an empty log.
+  // Throws now for unknown services instead of returning an empty log.
   findServices(context.store.view, request.project, request.services);
   for await (const lines of context.readLogs(request, signal)) {
     await stream.send(JSON.stringify(lines));

@@ -1,13 +1,13 @@
 import { AppError } from '../../common/base/errors.js';
 import type { MessageStream } from '../../common/protocol/worker-calls.js';
 
-/** A reader this many messages behind is dropped: memory is not the place to wait for it. */
-const maxWaiting = 20_000;
+/** Longest queue, in messages; a slower reader is disconnected to bound memory. */
+const maxQueued = 20_000;
 
-/** Messages for one client, sent as fast as it reads. */
+/** Bounded send queue for one client. */
 export class Outbox {
   readonly #stream: MessageStream;
-  #waiting: string[] = [];
+  #queue: string[] = [];
   #sending: Promise<void> | undefined;
   #failed: AppError | undefined;
   #onFail: (error: AppError) => void = () => undefined;
@@ -22,15 +22,15 @@ export class Outbox {
 
   push(message: unknown): void {
     if (this.#failed !== undefined) return;
-    if (this.#waiting.length >= maxWaiting) {
-      this.#fail(new AppError('unavailable', 'the client reads too slowly, changes were dropped'));
+    if (this.#queue.length >= maxQueued) {
+      this.#fail(new AppError('unavailable', 'stream: client reads too slowly, messages were dropped; reconnect'));
       return;
     }
-    this.#waiting.push(JSON.stringify(message));
+    this.#queue.push(JSON.stringify(message));
     this.#sending ??= this.#send();
   }
 
-  /** Resolves when all that was pushed has left. */
+  /** Resolves when all pushed messages are sent. */
   async drained(): Promise<void> {
     await this.#sending;
   }
@@ -38,12 +38,12 @@ export class Outbox {
   async #send(): Promise<void> {
     try {
       for (;;) {
-        const message = this.#waiting.shift();
+        const message = this.#queue.shift();
         if (message === undefined) return;
         await this.#stream.send(message);
       }
     } catch {
-      this.#fail(new AppError('unavailable', 'the client has gone'));
+      this.#fail(new AppError('unavailable', 'stream: client disconnected'));
     } finally {
       this.#sending = undefined;
     }
@@ -51,7 +51,7 @@ export class Outbox {
 
   #fail(error: AppError): void {
     this.#failed = error;
-    this.#waiting = [];
+    this.#queue = [];
     this.#onFail(error);
   }
 }

@@ -5,17 +5,17 @@ import type { MessageStream } from '../../common/protocol/worker-calls.js';
 import type { StoreView } from '../../store/store.js';
 import type { ControlStreams } from './stream-context.js';
 
-/** What of a message concerns one project; nodes concern every one. */
+/** Filters a message for one project; node statistics are kept. */
 function ofProject(view: StoreView, project: string, message: StatsMessage): StatsMessage {
-  const isOf = (taskId: TaskId): boolean => view.get('tasks', taskId)?.project === project;
-  return { ...message, tasks: message.tasks.filter(({ taskId }) => isOf(taskId)) };
+  const belongs = (taskId: TaskId): boolean => view.get('tasks', taskId)?.project === project;
+  return { ...message, tasks: message.tasks.filter(({ taskId }) => belongs(taskId)) };
 }
 
 /**
- * Sends one message at a time. What comes meanwhile is left out and made good by a snapshot, so that a
- * slow reader costs no memory.
+ * Sends one message at a time. Messages that arrive during a send are dropped and replaced by one
+ * snapshot afterwards, so a slow reader uses no memory.
  */
-class Latest {
+class LatestSender {
   readonly #stream: MessageStream;
   readonly #catchUp: () => StatsMessage;
   #sending = false;
@@ -45,21 +45,21 @@ class Latest {
         await this.#stream.send(JSON.stringify(this.#catchUp()));
       }
     } catch {
-      this.#fail(new AppError('unavailable', 'the client has gone'));
+      this.#fail(new AppError('unavailable', 'stream: client disconnected'));
     } finally {
       this.#sending = false;
     }
   }
 }
 
-/** Everything known, then each second what has changed. */
+/** Sends a full snapshot, then the changes each second. */
 export const stats: ControlStreams['stats'] = async (context, args, { stream, ended }) => {
   const project = args.optionalText('project');
-  const only = (message: StatsMessage): StatsMessage =>
+  const filter = (message: StatsMessage): StatsMessage =>
     project === undefined ? message : ofProject(context.store.view, project, message);
-  const latest = new Latest(stream, () => only(context.statistics.read()));
+  const latest = new LatestSender(stream, () => filter(context.statistics.read()));
   const stop = context.statistics.subscribe((message) => {
-    latest.push(only(message));
+    latest.push(filter(message));
   });
   try {
     const failure = await Promise.race([ended, latest.failed]);

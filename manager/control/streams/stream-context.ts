@@ -10,15 +10,17 @@ export interface StreamContext extends ControlOptions {
 
 export interface ClientStream {
   readonly stream: MessageStream;
-  /** What the client sends after its arguments. */
+  /** Messages that the client sends after its arguments. */
   readonly input: AsyncIterator<string | Uint8Array>;
-  /** Resolves when the client has gone; only then for streams that read no input. */
+  /** Resolves when the client disconnects. */
   readonly ended: Promise<undefined>;
-  /** Aborted at the same moment. */
+  /** Aborted when the client disconnects. */
   readonly signal: AbortSignal;
 }
 
-/** One function per stream; it serves until it resolves, and what it throws is sent to the client. */
+/**
+ * One handler per stream. It serves until its promise settles; a rejection is sent to the client.
+ */
 export type ControlStreams = Readonly<
   Record<
     ControlStreamName,

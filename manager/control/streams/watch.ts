@@ -24,8 +24,8 @@ function isWatched(change: StoreChange): change is Extract<StoreChange, { table:
   }
 }
 
-/** Nodes concern every project. */
-function isOf(project: string | undefined, table: WatchTable, object: WatchObject): boolean {
+/** True for objects of the project; nodes belong to every project. */
+function belongsTo(project: string | undefined, table: WatchTable, object: WatchObject): boolean {
   if (project === undefined || table === 'nodes') return true;
   return 'project' in object
     ? object.project === project
@@ -46,8 +46,8 @@ export function snapshotOf(
         ? view.list('tasks')
         : services.flatMap((service) => view.tasksOfService(service.id)),
     nodes: view.list('nodes'),
-    networks: view.list('networks').filter((item) => isOf(project, 'networks', item)),
-    volumes: view.list('volumes').filter((item) => isOf(project, 'volumes', item)),
+    networks: view.list('networks').filter((item) => belongsTo(project, 'networks', item)),
+    volumes: view.list('volumes').filter((item) => belongsTo(project, 'volumes', item)),
     ...(withData && {
       secrets: view.list('secrets').map(withoutData),
       configs: view.list('configs').map(withoutData),
@@ -57,12 +57,12 @@ export function snapshotOf(
 
 const isData = (table: WatchTable): boolean => table === 'secrets' || table === 'configs';
 
-/** Contents are for the nodes that run a task that uses them, and for nobody else. */
+/** Content goes only to the nodes that run a task that uses it, never to clients. */
 function withoutData({ data: _data, ...seen }: Secret | Config): DataSeen {
   return seen;
 }
 
-/** What a commit means to one who watches a project. */
+/** Translates a commit into watch messages for one project; undefined means all projects. */
 export function deltasOf(
   commit: Commit,
   project: string | undefined,
@@ -71,14 +71,17 @@ export function deltasOf(
   return commit.changes.filter(isWatched).flatMap((change): WatchMessage[] => {
     const { table, id, before, after } = change;
     const object = after ?? before;
-    if (object === undefined || !isOf(project, table, object)) return [];
+    if (object === undefined || !belongsTo(project, table, object)) return [];
     if (isData(table) && !withData) return [];
     if (after === undefined) return [{ kind: 'remove', table, id }];
     return [{ kind: 'put', table, object: 'data' in after ? withoutData(after) : after }];
   });
 }
 
-/** Snapshot, then every change: taken in one turn of the event loop, so nothing lies between. */
+/**
+ * Sends a snapshot, then every change. Both start in the same turn of the event loop, so no change
+ * is missed between them.
+ */
 export const watch: ControlStreams['watch'] = async ({ store }, args, { stream, ended }) => {
   const project = args.optionalText('project');
   const withData = args.flag('data');
