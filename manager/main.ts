@@ -17,7 +17,7 @@ import { openEmbedded } from './store/embedded/embedded.js';
 
 const defaultConfig = '/etc/shoal/manager.json';
 
-/** Throws `invalid` for anything but the flags it knows. */
+/** Throws `invalid` for unknown flags. */
 function parseArguments(argv: readonly string[]): {
   readonly config: string;
   readonly retire: boolean;
@@ -36,7 +36,7 @@ function parseArguments(argv: readonly string[]): {
   }
 }
 
-/** The store of its own, or the one it shares with other managers. */
+/** The embedded store, or the candidacy for a store shared through Consul. */
 async function storeOf(
   settings: ManagerSettings,
   log: Logger,
@@ -52,8 +52,8 @@ async function programVersion(): Promise<string> {
 }
 
 /**
- * The manager's process: runs until `signal`. With `--retire` it takes back what a cluster that is no more
- * had in Consul instead.
+ * Runs the manager until `signal` aborts. With `--retire` it instead removes the data of a deleted
+ * cluster from Consul.
  */
 export async function runManager(argv: readonly string[], signal: AbortSignal): Promise<void> {
   const { config, retire } = parseArguments(argv);

@@ -29,27 +29,27 @@ import { LeaderTerm } from './term.js';
 export interface ManagerOptions {
   readonly settings: ManagerSettings;
   readonly tls: TlsMaterial;
-  /** Where `tls` came from, to renew it and to sign for workers; without, nothing is signed. */
+  /** Renews `tls` and signs for workers; without it nothing is signed. */
   readonly credentials?: ManagerCredentials;
   readonly version: string;
   readonly clock: Clock;
   readonly log: Logger;
   readonly newId: NewId;
-  /** The store of a manager that is alone, or how this one takes turns with others. */
+  /** Opens the store of a single manager, or the candidacy of one among several. */
   readonly openBackend: (() => Promise<Backend>) | Candidacy;
-  /** The file of the key that seals secrets in the backend; without, they are stored as they are. */
+  /** File of the sealing key; without it secrets are stored unencrypted. */
   readonly keyPath?: string;
-  /** For tests: how fast nodes are missed, and how a machine is asked whether it is there. */
+  /** For tests: heartbeat timing and the reachability probe of machines. */
   readonly timing?: StatusTiming;
   readonly probe?: Probe;
 }
 
-/** Serves workers and clients on one port: by itself while it leads, through the leader otherwise. */
+/** Serves workers and clients on one port: itself as leader, through the relay as follower. */
 export class Manager {
   readonly #options: ManagerOptions;
   readonly #relay: Relay;
   readonly #election: Election | undefined;
-  /** Renewed while it runs. */
+  /** Current TLS material; replaced on renewal. */
   #tls: TlsMaterial;
   #server: TransportServer | undefined;
   #term: LeaderTerm | undefined;
@@ -83,31 +83,31 @@ export class Manager {
     });
   }
 
-  /** Rejects with `RemovedError` when its node was removed from the cluster. Resolves never. */
+  /** Rejects with `RemovedError` when this manager's node is removed. Never resolves. */
   readonly ended: Promise<never>;
   #endWith: (error: AppError) => void = () => undefined;
 
-  /** Where it listens; 0 before it has started. */
+  /** Listening port; 0 before the start. */
   get port(): number {
     return this.#server?.port ?? 0;
   }
 
-  /** Whether it serves by itself. */
+  /** True while this manager is the leader. */
   get leads(): boolean {
     return this.#term !== undefined;
   }
 
-  /** Takes the port before it touches the store, so that of two managers one fails without harm. */
+  /** Binds the port before it opens the store, so a second process fails without side effects. */
   async start(): Promise<void> {
     const { settings, openBackend: store, log, credentials } = this.#options;
     this.#server = await this.#listen();
     this.#copyKey();
     try {
       if (typeof store === 'function') {
-        const directory = alone(settings);
+        const directory = singleDirectory(settings);
         const term = await LeaderTerm.begin(this.#termOptions(directory), await store());
         this.#term = term;
-        // A store that was restored may know others.
+        // A restored store may list other managers.
         term.dispatcher.setManagers(await directory.list());
       } else {
         await store.check();
@@ -135,7 +135,7 @@ export class Manager {
     });
   }
 
-  /** Containers and networks of the cluster are left as they are. */
+  /** Stops the manager; containers and networks of the cluster stay as they are. */
   async stop(): Promise<void> {
     const { openBackend: store } = this.#options;
     const term = this.#term;
@@ -153,15 +153,15 @@ export class Manager {
 
   async #lead(candidacy: Candidacy, held: HeldLock): Promise<Term> {
     const { log, settings } = this.#options;
-    const directory = shared(candidacy, settings);
+    const directory = sharedDirectory(candidacy, settings);
     const backend = await candidacy.openBackend(held);
     const { catalog } = candidacy;
     const term = await LeaderTerm.begin({ ...this.#termOptions(directory), catalog }, backend);
-    const over = new AbortController();
-    // Lost while the store was loaded: what was opened is fenced off, and closed again by the election.
+    const termEnded = new AbortController();
+    // If the lock was lost while loading, the store is fenced off and the election closes the term.
     if (!held.lost.aborted) this.#term = term;
-    void this.#followMembers(candidacy, term, over.signal);
-    log.info('manager leads', {
+    void this.#followMembers(candidacy, term, termEnded.signal);
+    log.info('manager is the leader', {
       cluster: settings.clusterName,
       nodes: term.store.view.count('nodes'),
       services: term.store.view.count('services'),
@@ -174,23 +174,23 @@ export class Manager {
       ended: term.ended,
       stop: async () => {
         drop();
-        over.abort();
+        termEnded.abort();
         await term.stop();
       },
     };
   }
 
-  /** Workers are told of every manager, so that they find the next leader. */
+  /** Keeps the workers' list of managers current, so that they find the next leader. */
   async #followMembers(candidacy: Candidacy, term: LeaderTerm, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      // While Consul is away, what is known stays. A term that has ended meanwhile no longer cares.
+      // While Consul is unreachable, the previous list is kept.
       const members = await candidacy.members.list().catch(() => []);
       if (members.length > 0) term.dispatcher.setManagers(members);
       await delay(membersMs, undefined, { signal, ref: false }).catch(() => undefined);
     }
   }
 
-  /** What is removed while it runs goes; what ends it else, like a Consul that is away, waits. */
+  /** Ends the manager if its node was removed; other errors, e.g. without Consul, are ignored. */
   async #endIfRemoved(): Promise<void> {
     const { openBackend: store } = this.#options;
     if (typeof store === 'function') return;
@@ -199,7 +199,7 @@ export class Manager {
     });
   }
 
-  /** A manager that is alone has nobody to copy from. */
+  /** Starts the sealing key copy; a single manager has no leader to copy from. */
   #copyKey(): void {
     const { keyPath: path, clock, log } = this.#options;
     if (path === undefined || this.#election === undefined) return;
@@ -213,7 +213,7 @@ export class Manager {
     const { credentials, keyPath } = this.#options;
     return {
       ...{ settings, version, clock, log, newId, directory },
-      // Those who are refused are first told why.
+      // Delayed so that rejected peers first receive the reason.
       refusedChanged: () => {
         clock.after(recheckMs, () => this.#server?.recheck());
         void this.#endIfRemoved();
@@ -225,7 +225,7 @@ export class Manager {
     };
   }
 
-  /** What is not ours is the Engine API's. */
+  /** Routes all paths outside our prefix to the Docker API gateway. */
   #webOptions(): WebOptions<Peer> {
     return {
       serves: (path) => !path.startsWith(paths.own) && path !== paths.metrics,
@@ -245,7 +245,7 @@ export class Manager {
       stream: (request) => this.#stream(request),
       open: {
         [paths.authority]: () => Promise.resolve({ ca: tls.ca } satisfies AuthorityAnswer),
-        // Inside a promise, so that what is thrown is an answer as well.
+        // Async, so that a synchronous throw becomes a rejection.
         [paths.join]: async ({ body, remote }) => this.#join(body, remote),
       },
       health: {
@@ -261,33 +261,33 @@ export class Manager {
         contentType: metricsContentType,
         answer: (peer) => {
           if (peer.role === 'client') return this.#page();
-          throw new AppError('forbidden', `a ${peer.role} may not read the metrics`);
+          throw new AppError('forbidden', `metrics: not allowed for role ${peer.role}`);
         },
       },
       web: this.#webOptions(),
     });
   }
 
-  /** A machine that has no certificate yet. */
+  /** Handles the join request of a machine without a certificate. */
   #join(body: unknown, remote: string): Promise<JoinAnswer> {
     if (this.#term === undefined) {
       this.#requireElection();
       const leader = this.#election?.leader?.address;
-      const hint = leader === undefined ? '' : `: ask ${leader}`;
-      throw notLeading(`this manager does not lead${hint}`);
+      const hint = leader === undefined ? '' : `; connect to ${leader}`;
+      throw notLeading(`this manager is not the leader${hint}`);
     }
     const { security } = this.#term;
     if (security === undefined) {
-      throw new AppError('unsupported', 'this manager holds no authority of the cluster');
+      throw new AppError('unsupported', 'ca: this manager has no intermediate CA');
     }
     return security.desk.join(body, remote);
   }
 
   #sealingKeys({ role, nodeId, via, authority }: Peer): { readonly keys: string } {
     if (role !== 'manager' || via !== undefined) {
-      throw new AppError('forbidden', `a ${role} may not have the keys of the store`);
+      throw new AppError('forbidden', `sealing keys: not allowed for role ${role}`);
     }
-    if (this.#term === undefined) throw notLeading('this manager does not lead');
+    if (this.#term === undefined) throw notLeading('this manager is not the leader');
     if (authority !== undefined) this.#term.security?.heardOf(nodeId, authority);
     return { keys: this.#term.sealingKeysFor(nodeId) };
   }
@@ -295,7 +295,7 @@ export class Manager {
   async #call(request: CallRequest<Peer>): Promise<unknown> {
     if (request.path === paths.sealingKeys) return this.#sealingKeys(request.identity);
     if (!request.path.startsWith(paths.call)) {
-      throw new AppError('not-found', `nothing at ${request.path}`);
+      throw new AppError('not-found', `path ${request.path}: not found`);
     }
     requireClient(request.identity);
     for (;;) {
@@ -313,9 +313,9 @@ export class Manager {
       if (this.#term !== undefined) return this.#term.dispatcher.accept(request);
       this.#requireElection();
       if (isSession) return this.#relay.redirect(request);
-      throw notLeading('this manager does not lead');
+      throw notLeading('this manager is not the leader');
     }
-    if (!path.startsWith(paths.stream)) throw new AppError('not-found', `nothing at ${path}`);
+    if (!path.startsWith(paths.stream)) throw new AppError('not-found', `path ${path}: not found`);
     requireClient(request.identity);
     for (;;) {
       if (this.#term !== undefined) return this.#term.control.stream(request);
@@ -346,16 +346,16 @@ export class Manager {
   }
 
   #page(): string {
-    if (this.#term === undefined) throw notLeading('this manager does not lead');
+    if (this.#term === undefined) throw notLeading('this manager is not the leader');
     return metricsPage(this.#term.store, this.#term.statistics, this.#term.figures());
   }
 
-  /** A manager that is alone and has no rooms yet has just been started. */
+  /** Throws `unavailable` for a single manager without a term: it is still starting. */
   #requireElection(): void {
-    if (this.#election === undefined) throw new AppError('unavailable', 'manager is starting');
+    if (this.#election === undefined) throw new AppError('unavailable', 'manager: is starting');
   }
 
-  /** Only the leader knows the cluster's record; nobody else serves a node. */
+  /** Only the leader has the cluster record; followers serve no nodes. */
   #identify(certificate: PeerCertificateNames, behalf: string | undefined): Peer {
     if (this.#term === undefined) this.#requireElection();
     const record = this.#term?.store.view.get('cluster', 'cluster');
@@ -366,7 +366,7 @@ export class Manager {
     const peer = peerIdentity(certificate);
     const { clusterId } = this.#options.settings;
     if (peer.role === 'manager' && peer.clusterId === clusterId) return;
-    throw new AppError('forbidden', `${peer.nodeId} is no manager of cluster ${clusterId}`);
+    throw new AppError('forbidden', `${peer.nodeId}: not a manager of cluster ${clusterId}`);
   }
 }
 
@@ -375,19 +375,19 @@ const recheckMs = 500;
 
 function requireClient(identity: Peer): void {
   if (identity.role === 'client') return;
-  throw new AppError('forbidden', `a ${identity.role} may not use the client's calls`);
+  throw new AppError('forbidden', `control API: not allowed for role ${identity.role}`);
 }
 
-function alone({ nodeId, advertise }: ManagerSettings): ManagerDirectory {
+function singleDirectory({ nodeId, advertise }: ManagerSettings): ManagerDirectory {
   return {
     list: () => Promise.resolve([{ nodeId, address: advertise, alive: true, leader: true }]),
     forget: () => {
-      throw new AppError('conflict', 'the only manager of a cluster cannot be removed');
+      throw new AppError('conflict', 'manager: the only manager of a cluster cannot be removed');
     },
   };
 }
 
-function shared({ members }: Candidacy, { nodeId }: ManagerSettings): ManagerDirectory {
+function sharedDirectory({ members }: Candidacy, { nodeId }: ManagerSettings): ManagerDirectory {
   return {
     list: async () =>
       (await members.list()).map((member) => ({ ...member, leader: member.nodeId === nodeId })),

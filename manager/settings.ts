@@ -5,16 +5,16 @@ export interface ManagerSettings {
   readonly clusterId: string;
   readonly clusterName: string;
   readonly nodeId: string;
-  /** Where to listen. */
+  /** Listening address. */
   readonly listen: { readonly host: string; readonly port: number };
-  /** `host:port` under which others reach this manager. */
+  /** Address (`host:port`) at which workers, clients and managers reach this manager. */
   readonly advertise: string;
-  /** Where to serve metrics over plain HTTP as well; nowhere unless told. */
+  /** Address for metrics over plain HTTP; not served if absent. */
   readonly metricsListen?: { readonly host: string; readonly port: number };
   readonly dataDir: string;
-  /** `consul://host:port[,host:port…][/prefix]`; without it the store is a folder of this machine's own. */
+  /** `consul://host:port[,host:port…][/prefix]`; without it the store is embedded, in `dataDir`. */
   readonly discovery?: string;
-  /** Paths of files with Consul's token and of PEM files for TLS to it. */
+  /** Paths of Consul's token file and of PEM files for TLS to Consul. */
   readonly consul?: {
     readonly tokenFile?: string;
     readonly tls?: { readonly ca: string; readonly cert?: string; readonly key?: string };
@@ -24,7 +24,7 @@ export interface ManagerSettings {
     readonly ca: string;
     readonly cert: string;
     readonly key: string;
-    /** The cluster's authority, to sign with. */
+    /** Intermediate CA used for signing. */
     readonly intermediate?: { readonly cert: string; readonly key: string };
   };
   readonly strategy: 'spread' | 'binpack' | 'random';
@@ -33,13 +33,13 @@ export interface ManagerSettings {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Throws `invalid` that names file and key. */
+/** Reads the settings file. Rejects with `invalid`, naming file and key. */
 export async function loadManagerSettings(path: string): Promise<ManagerSettings> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    throw new AppError('invalid', `cannot read the manager's settings: ${messageOf(error)}`, {
+    throw new AppError('invalid', `settings of the manager: cannot be read: ${messageOf(error)}`, {
       cause: error,
     });
   }
@@ -68,8 +68,8 @@ export function parseManagerSettings(text: string, path: string): ManagerSetting
         ? {}
         : { intermediate: pairOf(pki.intermediate, path, 'pki.intermediate') }),
     },
-    strategy: oneOf(fields, 'strategy', ['spread', 'binpack', 'random'] as const, path),
-    logLevel: oneOf(fields, 'logLevel', ['info', 'debug', 'warn', 'error'] as const, path),
+    strategy: choiceOf(fields, 'strategy', ['spread', 'binpack', 'random'] as const, path),
+    logLevel: choiceOf(fields, 'logLevel', ['info', 'debug', 'warn', 'error'] as const, path),
   };
 }
 
@@ -101,7 +101,7 @@ function parseJson(text: string, path: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
-    throw new AppError('invalid', `${path} is not JSON: ${messageOf(error)}`, { cause: error });
+    throw new AppError('invalid', `${path}: not valid JSON: ${messageOf(error)}`, { cause: error });
   }
 }
 
@@ -113,7 +113,7 @@ function fieldsOf(value: unknown, path: string, what: string): Fields {
 function textOf(fields: Fields, key: string, path: string): string {
   const value = fields[key];
   if (typeof value === 'string' && value !== '') return value;
-  throw new AppError('invalid', `${path}: ${key} must be a text that is not empty`);
+  throw new AppError('invalid', `${path}: ${key} must be a non-empty string`);
 }
 
 function pairOf(
@@ -125,8 +125,8 @@ function pairOf(
   return { cert: textOf(fields, 'cert', path), key: textOf(fields, 'key', path) };
 }
 
-/** The first choice when the key is not there. */
-function oneOf<Choice extends string>(
+/** Reads an enumerated value; the first choice is the default. */
+function choiceOf<Choice extends string>(
   fields: Fields,
   key: string,
   choices: readonly [Choice, ...Choice[]],
@@ -138,13 +138,13 @@ function oneOf<Choice extends string>(
   throw new AppError('invalid', `${path}: ${key} must be one of ${choices.join(', ')}`);
 }
 
-/** `host:port`, an IPv6 host in brackets. */
+/** Parses `host:port`; an IPv6 host is in brackets. */
 function addressOf(text: string, path: string): { readonly host: string; readonly port: number } {
   const match = /^(?:\[(?<v6>[0-9a-fA-F:.]+)\]|(?<host>[^:]+)):(?<port>\d{1,5})$/.exec(text);
   const port = Number(match?.groups?.port);
   const host = match?.groups?.v6 ?? match?.groups?.host;
   if (host === undefined || port > 65_535) {
-    throw new AppError('invalid', `${path}: listen must be HOST:PORT, not ${text}`);
+    throw new AppError('invalid', `${path}: address "${text}" must be HOST:PORT`);
   }
   return { host, port };
 }

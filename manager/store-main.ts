@@ -17,16 +17,16 @@ import type { TableName } from './store/store.js';
 import { tableNames } from './store/tables.js';
 
 /*
- * What is done to a manager's store while the manager does not run. Nothing that is replaced is removed:
- * it is moved aside, and the answer says where to.
+ * Offline operations on a manager's store: export, import, migrate. A replaced embedded store is
+ * moved aside, not deleted; the result says where.
  */
 
 type Records = Awaited<ReturnType<Backend['load']>>;
 
-/** Writes of one batch. */
+/** Objects per batch. */
 const batchSize = 2_000;
 
-/** The text of a backup of the store that the settings name, without changing it. */
+/** Exports a backup of the store named by the settings without changing it. */
 export async function exportStore(
   configPath: string,
   about: Pick<BackupHeader, 'at' | 'version'>,
@@ -47,13 +47,14 @@ export async function exportStore(
 export interface Imported {
   readonly header: BackupHeader;
   readonly count: number;
-  /** Where the store that was there before lies now. */
+  /** New path of the replaced store; undefined if there was none. */
   readonly movedTo: string | undefined;
 }
 
 /**
- * Fills the store that the settings name from a backup, read whole and checked before anything is touched.
- * Throws `conflict` when it is of another cluster, or when there is a store already and `replace` is false.
+ * Imports a backup into the store named by the settings. The backup is read and verified before any
+ * change. Rejects with `conflict` if it is from another cluster, or if a store exists without
+ * `replace`.
  */
 export async function importStore(
   configPath: string,
@@ -65,7 +66,7 @@ export async function importStore(
   if (header.clusterId !== settings.clusterId) {
     throw new AppError(
       'conflict',
-      `${source.name} is of cluster ${header.clusterName} (${header.clusterId}), this manager is of ${settings.clusterName} (${settings.clusterId})`,
+      `${source.name}: belongs to cluster ${header.clusterName} (${header.clusterId}), this manager to ${settings.clusterName} (${settings.clusterId})`,
     );
   }
   if (settings.discovery === undefined) {
@@ -84,17 +85,17 @@ export interface Migrated {
 }
 
 /**
- * Copies the store to `consul://…` or to `embedded`, reads it back and compares, and only then has the
- * settings name the new place. The old one stays as it was.
+ * Copies the store to `consul://…` or `embedded`, verifies the copy by reading it back, then
+ * switches the settings to it. The old store stays unchanged.
  */
 export async function migrateStore(configPath: string, to: string): Promise<Migrated> {
   const settings = await loadManagerSettings(configPath);
   const from = settings.discovery ?? 'embedded';
   const { discovery: _old, ...rest } = settings;
   const wanted: ManagerSettings = to === 'embedded' ? rest : { ...rest, discovery: to };
-  if (from === to) throw new AppError('invalid', `the store is in ${to} already`);
+  if (from === to) throw new AppError('invalid', `store: is already in ${to}`);
   if (wanted.discovery !== undefined) await consulAddress({ ...wanted, discovery: to });
-  // Held open until the end, so that no manager writes to it meanwhile.
+  // Kept open until the end so that no manager can write to it.
   return withBackend(await openTarget(settings), async (source) => {
     const records = await source.load();
     const sha256 = sumOf(records);
@@ -104,7 +105,7 @@ export async function migrateStore(configPath: string, to: string): Promise<Migr
     if (copied.length !== records.length || sumOf(copied) !== sha256) {
       throw new AppError(
         'internal',
-        `what is in ${to} is not what was copied: nothing was switched`,
+        `store in ${to}: differs from its source; the settings were not switched`,
       );
     }
     await switchSettings(configPath, wanted.discovery);
@@ -112,7 +113,7 @@ export async function migrateStore(configPath: string, to: string): Promise<Migr
   });
 }
 
-/** A whole backup; throws what is wrong with it. */
+/** Reads a complete backup; rejects if it is malformed. */
 async function readBackup(source: {
   readonly name: string;
   readonly stream: Readable;
@@ -130,7 +131,7 @@ function toRecord(name: string, { table, value }: BackupRecord): Records[number]
   if (known !== undefined) return { table: known, value };
   throw new AppError(
     'unsupported',
-    `${name} has objects of kind ${table}, which this version does not know: use the newer version`,
+    `${name}: has objects of unknown kind ${table}; use the newer version of shoal that wrote it`,
   );
 }
 
@@ -161,7 +162,7 @@ async function withBackend<Result>(
   }
 }
 
-/** Fills a folder beside the store's and then puts it in its place. */
+/** Writes a new folder next to the store, then renames it into place. */
 async function fillFolder(
   settings: ManagerSettings,
   records: Records,
@@ -172,11 +173,11 @@ async function fillFolder(
   if (before.length > 0 && !replace && !(await isNew(folder))) {
     throw new AppError(
       'conflict',
-      `there is a store in ${folder} already: --replace moves it aside`,
+      `store in ${folder}: already exists; use --replace to move it aside`,
     );
   }
   const stamp = new Date().toISOString().replaceAll(/[-:]|\.\d+/gu, '');
-  // Opened, so that it is not moved away below a manager that runs.
+  // Prevents moving the store of a running manager.
   if (before.length > 0) await assertUnused(folder);
   const fresh = `${folder}.new-${stamp}`;
   await withBackend(await openEmbedded(fresh), (backend) => writeAll(backend, records));
@@ -186,16 +187,18 @@ async function fillFolder(
   return before.length > 0 ? aside : undefined;
 }
 
-/** Of what a manager notes by itself. */
-const ownTables: ReadonlySet<TableName> = new Set(['cluster', 'events', 'audit', 'nodes']);
+/** Tables that a manager writes without a user request. */
+const internalTables: ReadonlySet<TableName> = new Set(['cluster', 'events', 'audit', 'nodes']);
 
-/** Whether a manager has only just made it: nothing in it was ever asked for. */
+/** True for the store of a new manager: it has no objects created by a user. */
 async function isNew(folder: string): Promise<boolean> {
   const records = await readEmbedded(folder).catch(() => undefined);
-  return records?.every(({ table }) => ownTables.has(table)) ?? false;
+  return records?.every(({ table }) => internalTables.has(table)) ?? false;
 }
 
-/** Throws `conflict` when a process has the store open. A store that cannot be read is nobody's. */
+/**
+ * Rejects with `conflict` if a process has the store open. An unreadable store counts as unused.
+ */
 async function assertUnused(folder: string): Promise<void> {
   try {
     await (await openEmbedded(folder)).close();
@@ -214,14 +217,14 @@ async function fillConsul(
     if (before.length > 0 && !replace) {
       throw new AppError(
         'conflict',
-        `there is a store in ${settings.discovery ?? ''} already: export it and use --replace`,
+        `store in ${settings.discovery ?? ''}: already exists; export it and use --replace`,
       );
     }
     const kept = new Set(records.map(keyOf));
-    const gone = before.filter((record) => !kept.has(keyOf(record)));
-    for (let at = 0; at < gone.length; at += batchSize) {
+    const removed = before.filter((record) => !kept.has(keyOf(record)));
+    for (let at = 0; at < removed.length; at += batchSize) {
       await backend.commit(
-        gone.slice(at, at + batchSize).map(({ table, value }) => ({
+        removed.slice(at, at + batchSize).map(({ table, value }) => ({
           table,
           id: idOf(value),
           value: undefined,
@@ -254,13 +257,13 @@ function keyOf({ table, value }: { readonly table: TableName; readonly value: ob
   return `${table}/${idOf(value)}`;
 }
 
-/** The same for the same objects, in whatever order they come. */
+/** Checksum (sha256, hex) of the objects, independent of their order. */
 function sumOf(records: Records): string {
   const lines = records.map((record) => `${keyOf(record)} ${canonicalJson(record.value)}`).sort();
   return createHash('sha256').update(lines.join('\n')).digest('hex');
 }
 
-/** Changes one key of the manager's settings and leaves the rest of the file as it is. */
+/** Changes `discovery` in the manager's settings file and keeps all other keys. */
 async function switchSettings(path: string, discovery: string | undefined): Promise<void> {
   const { discovery: _old, ...fields } = JSON.parse(await readFile(path, 'utf8')) as Record<
     string,

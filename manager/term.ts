@@ -43,31 +43,31 @@ export interface LeaderTermOptions {
   readonly log: Logger;
   readonly newId: NewId;
   readonly directory: ManagerDirectory;
-  /** Where nodes and tasks are listed for other programs. */
+  /** Catalog in which nodes and tasks are registered for other programs. */
   readonly catalog?: Catalog;
-  /** To sign for workers with; without, nothing is signed. */
+  /** Signs for workers; without it nothing is signed. */
   readonly credentials?: ManagerCredentials;
   /** See `ManagerOptions`. */
   readonly keyPath?: string;
-  /** Somebody may be refused from now on who is connected. */
+  /** Called when the revocation lists may have changed; connected peers must be rechecked. */
   readonly refusedChanged: () => void;
   readonly timing?: StatusTiming;
   readonly probe?: Probe;
 }
 
-/** The rooms that work while a manager leads, over one store. */
+/** Components of a leading manager over one store, for one term. */
 export class LeaderTerm implements Term {
   readonly store: ClusterStore;
   readonly dispatcher: Dispatcher;
   readonly control: ControlApi;
   readonly gateway: Gateway;
   readonly statistics: StatsGatherer;
-  /** Not there on a manager that holds no authority. */
+  /** Undefined on a manager without an intermediate CA. */
   readonly security: Security | undefined;
   readonly ended: Promise<unknown>;
-  /** For the metrics: what the rooms have done. */
+  /** Counters of the components, for the metrics page. */
   readonly figures: () => RoomFigures;
-  /** Those that only look at the store and write to it. */
+  /** Control loops that only read and write the store. */
   readonly #ring: KeyRing | undefined;
   readonly #deciders: readonly { start(): void; stop(): Promise<void> }[];
 
@@ -86,10 +86,10 @@ export class LeaderTerm implements Term {
       managers: [{ nodeId, address: settings.advertise }],
       ...(timing === undefined ? {} : { timing }),
       ...(probe === undefined ? {} : { probe }),
-      ...deskOf(options, store),
+      ...certificateSigner(options, store),
     });
     this.security = securityOf(options, { store, ring, workers: this.dispatcher.certificates });
-    this.#followRefused(options.refusedChanged);
+    this.#watchRevocations(options.refusedChanged);
     this.statistics = new StatsGatherer({ store, clock, log, workers: this.dispatcher });
     const broker = new LogBroker({ store, clock, log, workers: this.dispatcher });
     this.control = new ControlApi({
@@ -125,11 +125,11 @@ export class LeaderTerm implements Term {
       new Orchestrator({ store, clock, log, newId }),
       new Allocator({ store, clock, log }),
       scheduler,
-      ...catalogKeeper(options, store),
+      ...catalogLoops(options, store),
     ];
   }
 
-  /** Loads the store and starts everything over it. Closes the backend when that fails. */
+  /** Opens the store and starts all components. Closes the backend on failure. */
   static async begin(options: LeaderTermOptions, backend: Backend): Promise<LeaderTerm> {
     let store: ClusterStore | undefined;
     try {
@@ -147,14 +147,15 @@ export class LeaderTerm implements Term {
     }
   }
 
-  /** For a manager that follows. Throws `unsupported` where nothing is sealed. */
+  /** Exports the sealing keys for a follower. Throws `unsupported` if secrets are not sealed. */
   sealingKeysFor(nodeId: string): string {
     const ring = this.#ring;
-    if (ring === undefined) throw new AppError('unsupported', 'this manager seals nothing');
+    if (ring === undefined)
+      throw new AppError('unsupported', 'sealing keys: secrets are not encrypted on this manager');
     return ring.exportTo(nodeId);
   }
 
-  /** Containers and networks of the cluster are left as they are. */
+  /** Stops all components; containers and networks of the cluster stay as they are. */
   async stop(): Promise<void> {
     this.control.stop();
     this.statistics.stop();
@@ -164,7 +165,7 @@ export class LeaderTerm implements Term {
     await this.store.close();
   }
 
-  #followRefused(refusedChanged: () => void): void {
+  #watchRevocations(refusedChanged: () => void): void {
     this.store.watch(({ changes }) => {
       const change = changes.find(({ table }) => table === 'cluster');
       if (change?.table !== 'cluster') return;
@@ -192,7 +193,7 @@ function securityOf(
     : openSecurity({ ...options, ...parts, credentials });
 }
 
-function catalogKeeper(
+function catalogLoops(
   { catalog, settings, clock, log }: LeaderTermOptions,
   store: ClusterStore,
 ): readonly CatalogKeeper[] {
@@ -201,8 +202,8 @@ function catalogKeeper(
   return [new CatalogKeeper({ store, clock, log, catalog, cluster })];
 }
 
-/** Signing for workers, where this manager can. */
-function deskOf(
+/** The dispatcher's certificate signer; empty if this manager cannot sign. */
+function certificateSigner(
   { credentials, settings }: LeaderTermOptions,
   store: ClusterStore,
 ): { readonly certificates?: CertificateDesk } {
@@ -224,14 +225,14 @@ function deskOf(
   };
 }
 
-/** A store belongs to one cluster: another one's is refused. */
+/** Creates the cluster record. Rejects with `conflict` if the store belongs to another cluster. */
 async function recordCluster(store: ClusterStore, settings: ManagerSettings): Promise<void> {
   const { clusterId, clusterName: name } = settings;
   const known = store.view.get('cluster', 'cluster');
   if (known !== undefined && known.clusterId !== clusterId) {
     throw new AppError(
       'conflict',
-      `the store in ${settings.dataDir} is of cluster ${known.name} (${known.clusterId}), not of ${name} (${clusterId})`,
+      `store in ${settings.dataDir}: belongs to cluster ${known.name} (${known.clusterId}), not to ${name} (${clusterId})`,
     );
   }
   if (known !== undefined) return;

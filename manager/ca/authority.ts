@@ -6,7 +6,7 @@ import { authorityId } from '../common/pki/pki-peer.js';
 import type { KeyPair, PeerIdentity } from '../common/pki/pki.js';
 import { signNode } from '../common/pki/pki.js';
 
-/** How long certificates of workers and managers last unless the cluster says otherwise. */
+/** Default lifetime of worker and manager certificates: 90 days. */
 export const nodeLifetimeMs = 90 * 86_400_000;
 
 const hourMs = 3_600_000;
@@ -19,13 +19,13 @@ export interface NodeRequest {
   readonly lifetimeMs: number;
 }
 
-/** The cluster's authority as a manager holds it: signs workers and managers. */
+/** A manager's intermediate CA; signs the certificates of workers and managers. */
 export class ClusterAuthority {
   readonly #pair: KeyPair;
   readonly #certificate: X509Certificate;
   readonly id: string;
 
-  /** Throws `invalid` when the files are missing or do not belong together. */
+  /** Rejects with `invalid` if a file is missing or certificate and key do not match. */
   static async read(paths: PairPaths): Promise<ClusterAuthority> {
     return new ClusterAuthority(await readPair(paths));
   }
@@ -36,7 +36,7 @@ export class ClusterAuthority {
     this.id = authorityId(this.#certificate);
   }
 
-  /** PEM. */
+  /** Certificate, PEM. */
   get cert(): string {
     return this.#pair.cert;
   }
@@ -45,19 +45,22 @@ export class ClusterAuthority {
     return Date.parse(this.#certificate.validTo);
   }
 
-  /** The chain for a request, never longer valid than the authority itself. Throws `invalid`. */
+  /**
+   * Signs a request; resolves with the chain (PEM), which never outlives the CA. Rejects with
+   * `invalid` for a bad request and with `unavailable` if the CA has expired.
+   */
   async sign(order: NodeRequest, nowMs: number): Promise<string> {
     const { lifetimeMs, ...rest } = order;
     if (this.notAfterMs <= nowMs) {
       throw new AppError(
         'unavailable',
-        `the authority of this cluster has expired on ${this.#certificate.validTo}: run "shoal ca rotate"`,
+        `intermediate CA: expired on ${this.#certificate.validTo}; run "shoal ca rotate"`,
       );
     }
     return signNode(this.#pair, {
       ...rest,
       validity: {
-        // Machines' clocks differ; but a life of minutes is not to begin long ago.
+        // Backdated for clock skew, by at most the lifetime itself.
         notBefore: new Date(nowMs - Math.min(hourMs, lifetimeMs)),
         notAfter: new Date(Math.min(nowMs + lifetimeMs, this.notAfterMs)),
       },

@@ -27,9 +27,9 @@ export interface JoinOptions {
   readonly newId: NewId;
   readonly clusterId: string;
   readonly clusterName: string;
-  /** `host:port` of every manager. */
+  /** Addresses (`host:port`) of all managers. */
   readonly managers: () => Promise<readonly string[]>;
-  /** PEM of the authority everybody trusts. */
+  /** Root CA certificate, PEM. */
   readonly ca: string;
   readonly sign: (order: {
     readonly request: string;
@@ -40,10 +40,10 @@ export interface JoinOptions {
 
 const maxTokens = 100;
 const maxNames = 20;
-/** Compared with when a token is not known, so that this takes as long. */
-const nobody = hashSecret('');
+/** Hash compared for unknown tokens, so that the check takes the same time. */
+const unknownTokenHash = hashSecret('');
 
-/** Join tokens: makes them, and turns a good one into a certificate of a new node. */
+/** Creates and rotates join tokens, and signs a new node's certificate for a valid token. */
 export class JoinDesk {
   readonly #options: JoinOptions;
   readonly #failures: FailureCount;
@@ -53,7 +53,7 @@ export class JoinDesk {
     this.#failures = new FailureCount(options.clock);
   }
 
-  /** Makes a token; expired ones are forgotten. Throws `conflict` when there are too many. */
+  /** Creates a token and removes expired ones. Rejects with `conflict` beyond 100 tokens. */
   async create(order: {
     readonly ttlMs: number;
     readonly uses: number | undefined;
@@ -73,16 +73,19 @@ export class JoinDesk {
       used: 0,
     };
     await this.#update((record) => {
-      const alive = (record.tokens ?? []).filter(({ expiresAt }) => expiresAt > now);
-      if (alive.length >= maxTokens) {
-        throw new AppError('conflict', `there are ${maxTokens} join tokens: remove some first`);
+      const valid = (record.tokens ?? []).filter(({ expiresAt }) => expiresAt > now);
+      if (valid.length >= maxTokens) {
+        throw new AppError(
+          'conflict',
+          `join tokens: limit of ${maxTokens} reached; remove some with "shoal token rm"`,
+        );
       }
-      return [...alive, made];
+      return [...valid, made];
     });
-    return this.#shown(made, secret);
+    return this.#toMadeToken(made, secret);
   }
 
-  /** Gives a token another secret. */
+  /** Replaces a token's secret. Rejects with `not-found` for an unknown ID. */
   async rotate(id: string): Promise<MadeToken> {
     const secret = newSecret();
     let rotated: JoinToken | undefined;
@@ -94,12 +97,12 @@ export class JoinDesk {
       }),
     );
     if (rotated === undefined) throw new AppError('not-found', `no such token: ${id}`);
-    return this.#shown(rotated, secret);
+    return this.#toMadeToken(rotated, secret);
   }
 
   /**
-   * A machine without a certificate wants to be a node. Which node it becomes is decided here. Throws
-   * `forbidden` for a bad token and `unavailable` for who tries too often.
+   * Admits a machine without a certificate as a node with a new ID. Rejects with `forbidden` for an
+   * invalid token and with `unavailable` after too many failed attempts.
    */
   async join(body: unknown, remote: string): Promise<JoinAnswer> {
     const { newId, clusterId, clusterName, managers, sign, store, log } = this.#options;
@@ -111,11 +114,12 @@ export class JoinDesk {
     const { request, alternativeNames } = order;
     const identity: PeerIdentity = { clusterId, role: 'worker', nodeId };
     const chain = await sign({ request, identity, alternativeNames });
-    // Last, so that a bad request uses nothing up; a token that was used up meanwhile gives nothing out.
+    // Last: a bad request must not consume a use, and a token used up meanwhile must not yield a
+    // chain.
     await store.update('control', (tx) => {
-      useUp(tx, order.tokenId);
+      consumeUse(tx, order.tokenId);
     });
-    log.info(`machine ${order.name} joins by token ${order.tokenId}`, { nodeId, from: remote });
+    log.info(`machine ${order.name} joined with token ${order.tokenId}`, { nodeId, from: remote });
     return { clusterId, clusterName, nodeId, chain, managers: await managers() };
   }
 
@@ -123,20 +127,23 @@ export class JoinDesk {
     const { store, clock, log } = this.#options;
     const tokens = store.view.get('cluster', 'cluster')?.tokens ?? [];
     const token = tokens.find(({ id }) => id === tokenId);
-    const matches = matchesHash(secret, token?.hash ?? nobody);
+    const matches = matchesHash(secret, token?.hash ?? unknownTokenHash);
     if (token === undefined || !matches) {
       this.#failures.note(remote);
-      log.warn('refused: a join token that is not known', { from: remote });
+      log.warn('join refused: unknown join token', { from: remote });
       throw new AppError(
         'forbidden',
-        'join token is not known: "shoal token create" makes a new one',
+        'join token: unknown; create a new one with "shoal token create"',
       );
     }
     if (token.expiresAt <= clock.now()) {
       const since = new Date(token.expiresAt).toUTCString();
-      throw new AppError('forbidden', `join token ${tokenId} has expired on ${since}`);
+      throw new AppError(
+        'forbidden',
+        `join token ${tokenId}: expired on ${since}; create a new one with "shoal token create"`,
+      );
     }
-    if (token.usesLeft === 0) throw usedUp(tokenId);
+    if (token.usesLeft === 0) throw noUsesLeft(tokenId);
   }
 
   #update(change: (record: ClusterRecord) => readonly JoinToken[]): Promise<void> {
@@ -145,24 +152,27 @@ export class JoinDesk {
     });
   }
 
-  #shown({ hash: _hash, ...token }: JoinToken, secret: string): MadeToken {
+  #toMadeToken({ hash: _hash, ...token }: JoinToken, secret: string): MadeToken {
     const { id, role } = token;
     const text = formatToken({ role, id, secret, fingerprint: fingerprintOf(this.#options.ca) });
     return { token: token satisfies ShownToken, text };
   }
 }
 
-function usedUp(id: string): AppError {
-  return new AppError('forbidden', `join token ${id} was used as often as it may be`);
+function noUsesLeft(id: string): AppError {
+  return new AppError(
+    'forbidden',
+    `join token ${id}: no uses left; create a new one with "shoal token create"`,
+  );
 }
 
-function useUp(tx: Transaction, id: string): void {
+function consumeUse(tx: Transaction, id: string): void {
   const record = tx.get('cluster', 'cluster');
-  const token = record?.tokens?.find((one) => one.id === id);
-  if (record === undefined || token === undefined || token.usesLeft === 0) throw usedUp(id);
+  const token = record?.tokens?.find((item) => item.id === id);
+  if (record === undefined || token === undefined || token.usesLeft === 0) throw noUsesLeft(id);
   const usesLeft = token.usesLeft === undefined ? {} : { usesLeft: token.usesLeft - 1 };
   const used: JoinToken = { ...token, ...usesLeft, used: token.used + 1 };
-  const tokens = (record.tokens ?? []).map((one) => (one.id === id ? used : one));
+  const tokens = (record.tokens ?? []).map((item) => (item.id === id ? used : item));
   tx.put('cluster', { ...record, tokens });
 }
 
@@ -171,7 +181,7 @@ function checkName(store: ClusterStore, name: string): void {
   if (holder === undefined) return;
   throw new AppError(
     'conflict',
-    `node name ${name} is taken by node ${holder.id}: give another with --name, or remove that node first`,
+    `node name ${name}: already used by node ${holder.id}; use another one with --name or remove that node first`,
   );
 }
 
@@ -183,18 +193,25 @@ function readRequest(body: unknown): JoinRequest {
   const text = (key: keyof JoinRequest, most: number): string => {
     const value = fields[key];
     if (typeof value === 'string' && value !== '' && value.length <= most) return value;
-    throw new AppError('invalid', `join: ${key} must be a text of ${most} characters at most`);
+    throw new AppError('invalid', `join: ${key} must be a string of 1 to ${most} characters`);
   };
   const name = text('name', 63);
   if (!namePattern.test(name)) {
-    throw new AppError('invalid', `invalid node name: allowed are 0-9 a-z A-Z . - (63 at most)`);
+    throw new AppError(
+      'invalid',
+      `node name "${name}": invalid; use at most 63 of 0-9 a-z A-Z . -`,
+    );
   }
   const names = fields.alternativeNames;
-  const good =
+  const isValid =
     Array.isArray(names) &&
     names.length <= maxNames &&
-    names.every((one) => typeof one === 'string' && alternativePattern.test(one));
-  if (!good) throw new AppError('invalid', 'join: alternativeNames must be names and addresses');
+    names.every((item) => typeof item === 'string' && alternativePattern.test(item));
+  if (!isValid)
+    throw new AppError(
+      'invalid',
+      'join: alternativeNames must be an array of DNS names and IP addresses',
+    );
   return {
     tokenId: text('tokenId', 64),
     secret: text('secret', 128),
@@ -205,10 +222,10 @@ function readRequest(body: unknown): JoinRequest {
 }
 
 const windowMs = 60_000;
-const perAddress = 10;
-const inAll = 1_000;
+const maxPerAddress = 10;
+const maxTotal = 1_000;
 
-/** Failed attempts of late, by address and in all; memory is bounded. */
+/** Counts failed attempts in the current window, per address and in total; memory is bounded. */
 class FailureCount {
   readonly #clock: Clock;
   #since = 0;
@@ -219,20 +236,20 @@ class FailureCount {
     this.#clock = clock;
   }
 
-  /** Throws `unavailable` for who has failed too often within the last minute. */
+  /** Throws `unavailable` if there were too many failures in the current window of a minute. */
   check(remote: string): void {
-    this.#begin();
-    if (this.#all < inAll && (this.#counts.get(remote) ?? 0) < perAddress) return;
-    throw new AppError('unavailable', 'too many failed attempts to join: try again in a minute');
+    this.#startWindow();
+    if (this.#all < maxTotal && (this.#counts.get(remote) ?? 0) < maxPerAddress) return;
+    throw new AppError('unavailable', 'join: too many failed attempts; retry in a minute');
   }
 
   note(remote: string): void {
-    this.#begin();
+    this.#startWindow();
     this.#all += 1;
     this.#counts.set(remote, (this.#counts.get(remote) ?? 0) + 1);
   }
 
-  #begin(): void {
+  #startWindow(): void {
     const now = this.#clock.now();
     if (Math.abs(now - this.#since) < windowMs) return;
     this.#since = now;

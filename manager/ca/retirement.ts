@@ -6,11 +6,11 @@ import { changeCluster, clusterRecord } from '../store/cluster-record.js';
 import type { ClusterRecord, ClusterStore } from '../store/store.js';
 
 /*
- * Each manager signs with an authority of its own. When one is removed, what it signed while it led is
- * renewed by the others, and then its authority is refused: whoever has its key makes no nodes with it.
+ * Each manager signs with its own intermediate CA. After a manager is removed, the certificates it
+ * signed are renewed under another CA, then its CA is refused, so its key is useless.
  */
 
-/** The record after a manager was heard of with its authority; the same object when that was known. */
+/** Adds a manager's CA to the record. Returns the same object if it is already recorded. */
 export function withAuthority(
   record: ClusterRecord,
   nodeId: string,
@@ -22,8 +22,8 @@ export function withAuthority(
 }
 
 /**
- * The record after a manager has gone: what it held is on its way to be refused, unless another manager
- * says that it holds it, too. The same object when nothing of it is known.
+ * Removes a manager from the record and marks its CAs as retiring, unless another manager holds
+ * them too. Returns the same object if no CA of the manager is recorded.
  */
 export function withoutManager(record: ClusterRecord, nodeId: string): ClusterRecord {
   const { [nodeId]: held, ...others } = record.authorities ?? {};
@@ -36,7 +36,9 @@ export function withoutManager(record: ClusterRecord, nodeId: string): ClusterRe
   return { ...record, authorities: others, retiring: [...retiring.values()] };
 }
 
-/** Those on their way out that nobody needs any more: every node is here and shows the certificate of another. */
+/**
+ * Retiring CAs that no node depends on: every node is connected with a certificate of another CA.
+ */
 export function unneeded(
   record: ClusterRecord,
   nodes: readonly string[],
@@ -45,14 +47,14 @@ export function unneeded(
   return (record.retiring ?? [])
     .filter(({ authority }) =>
       nodes.every((id) => {
-        const its = shown(id);
-        return its !== undefined && its !== authority;
+        const current = shown(id);
+        return current !== undefined && current !== authority;
       }),
     )
     .map(({ authority }) => authority);
 }
 
-/** The record once these are refused. */
+/** Adds CAs to the refused list and removes them from the retiring list. */
 export function withRefused(record: ClusterRecord, authorities: readonly string[]): ClusterRecord {
   const refused = new Set([...(record.refusedAuthorities ?? []), ...authorities]);
   const left = (record.retiring ?? []).filter(({ authority }) => !refused.has(authority));
@@ -72,7 +74,7 @@ export interface RetirementParts {
 
 const lookMs = 2_000;
 
-/** Has the authorities of removed managers refused, as soon as that shuts nobody out. */
+/** Refuses the CAs of removed managers once no node's certificate depends on them. */
 export class AuthorityRetirement {
   readonly #parts: RetirementParts;
   readonly #loop: Loop;
@@ -80,7 +82,7 @@ export class AuthorityRetirement {
   constructor(parts: RetirementParts) {
     this.#parts = parts;
     this.#loop = new Loop({
-      name: 'authorities of removed managers',
+      name: 'ca retirement',
       clock: parts.clock,
       log: parts.log,
       resyncMs: lookMs,
@@ -96,14 +98,14 @@ export class AuthorityRetirement {
     await this.#loop.stop();
   }
 
-  /** A manager has shown which authority it holds. */
+  /** Records the CA that a manager presented. */
   async heard(nodeId: string, authority: string): Promise<void> {
     const record = clusterRecord(this.#parts.store.view);
     if (withAuthority(record, nodeId, authority) === record) return;
     await this.#change((seen) => withAuthority(seen, nodeId, authority));
   }
 
-  /** A manager was removed, or a node that may have been one. */
+  /** Starts the retirement after a node was removed; does nothing if it was not a manager. */
   async removed(nodeId: string): Promise<void> {
     if (clusterRecord(this.#parts.store.view).authorities?.[nodeId] === undefined) return;
     await this.#change((seen) => withoutManager(seen, nodeId));
@@ -126,7 +128,7 @@ export class AuthorityRetirement {
     }
     if (done.length === 0) return;
     await this.#change((seen) => withRefused(seen, done));
-    for (const id of done) log.info('the authority of a removed manager is refused', { id });
+    for (const id of done) log.info('ca of a removed manager is now refused', { id });
   }
 
   async #change(change: (record: ClusterRecord) => ClusterRecord): Promise<void> {

@@ -15,30 +15,31 @@ import { belongTogether, readPair, replaceFile, replacePair } from '../common/pk
 import { createPrivateKey, createRequest } from '../common/pki/pki.js';
 
 /*
- * Replacing the cluster's authority. All trust what the user's authority signed, so the next one is
- * trusted from its first moment, and the old one until it is put on the list of those refused:
+ * Rotation of the intermediate CA. All members trust the root CA, so the next intermediate CA is
+ * trusted at once and the old one until it is on the refused list:
  *
- *   request   a key for the next authority is made here; its request goes to the user
- *   install   what the user's authority signed takes the old one's place for signing; this manager and
- *             all workers renew, and show at their next connection whose certificate they have
- *   finish    once nobody shows the old one's any more, it is refused by managers, workers and clients
+ *   request   generates a key for the next CA; its request goes to the user
+ *   install   the certificate signed by the root CA becomes the signing CA; this manager and all
+ *             workers renew, and their next connection shows which CA signed their certificate
+ *   finish    once no member uses the old CA, managers, workers and clients refuse it
  *
- * Each step leaves on disk or in the store what the next one needs, so that it goes on after a crash.
+ * Each step persists the input of the next one on disk or in the store, so the rotation survives a
+ * crash.
  */
 
 export interface RotationParts {
   readonly store: ClusterStore;
   readonly clock: Clock;
   readonly log: Logger;
-  /** The authority's files. */
+  /** Files of the intermediate CA. */
   readonly paths: PairPaths;
-  /** PEM of the user's authority. */
+  /** Root CA certificate, PEM. */
   readonly ca: string;
   readonly manager: {
     readonly name: string;
     authority(): ClusterAuthority;
     useAuthority(authority: ClusterAuthority): void;
-    /** Id of the authority that signed this manager's certificate. */
+    /** ID of the CA that signed this manager's certificate. */
     signer(): string;
     renewNow(): void;
   };
@@ -87,12 +88,12 @@ export class AuthorityRotation {
     };
   }
 
-  /** A request for the next authority; the same key until it is installed. */
+  /** Returns a request for the next CA; uses the same key until the CA is installed. */
   async request(): Promise<string> {
-    this.#mustBeAtRest();
+    this.#requireNoRotation();
     const path = this.#next().key;
     let key = await readIfThere(path);
-    // What a crash left of an earlier rotation is in use by now.
+    // After a crash in an earlier rotation the file may hold the key that is now in use.
     const current = this.#parts.manager.authority();
     if (key === undefined || belongTogether(current.cert, key)) {
       key = await createPrivateKey();
@@ -101,18 +102,24 @@ export class AuthorityRotation {
     return createRequest(key, `shoal ${this.#record().clusterId}`);
   }
 
-  /** Throws `invalid` for a certificate that is not for the key of `request`, or is no authority of ours. */
+  /**
+   * Installs the signed CA. Rejects with `invalid` if it is not for the requested key or not a
+   * valid CA.
+   */
   async install(certificate: string): Promise<void> {
-    this.#mustBeAtRest();
+    this.#requireNoRotation();
     const { store, manager, clock } = this.#parts;
     const key = await readIfThere(this.#next().key);
     if (key === undefined || !belongTogether(certificate, key)) {
-      throw new AppError('invalid', 'the certificate is not for the key that was requested');
+      throw new AppError(
+        'invalid',
+        'next CA: certificate does not match the requested key; sign the latest request',
+      );
     }
     const from = manager.authority();
     this.#check(certificate, from);
     const { id: to } = new ClusterAuthority({ cert: certificate, key });
-    if (to === from.id) throw new AppError('invalid', 'the next authority is the one there is');
+    if (to === from.id) throw new AppError('invalid', 'next CA: is the current CA');
     await replaceFile(this.#next().cert, certificate, 0o644);
     await store.update('control', (tx) => {
       const rotation = { from: from.id, to, startedAt: clock.now() };
@@ -121,17 +128,26 @@ export class AuthorityRotation {
     await this.#turn();
   }
 
-  /** Throws `conflict` that names the members that would be shut out, unless `force`. */
+  /**
+   * Refuses the old CA. Rejects with `conflict` and the members that still use it, unless `force`.
+   */
   async finish(force: boolean): Promise<string> {
     const { store, log } = this.#parts;
     const { rotation } = this.#record();
     if (rotation === undefined) {
-      throw new AppError('conflict', 'no rotation of the authority is under way');
+      throw new AppError('conflict', 'ca rotation: none in progress');
     }
-    const late = this.#members(rotation).filter(({ certificate }) => certificate !== 'current');
-    if (late.length > 0 && !force) {
-      const names = late.map(({ name, certificate }) => `${name} (${certificate})`).join(', ');
-      throw new AppError('conflict', `still with a certificate of the old authority: ${names}`);
+    const notRenewed = this.#members(rotation).filter(
+      ({ certificate }) => certificate !== 'current',
+    );
+    if (notRenewed.length > 0 && !force) {
+      const names = notRenewed
+        .map(({ name, certificate }) => `${name} (${certificate})`)
+        .join(', ');
+      throw new AppError(
+        'conflict',
+        `ca rotation: members without a certificate of the new CA: ${names}; wait for them or use --force`,
+      );
     }
     await store.update('control', (tx) => {
       changeCluster(tx, (record) => {
@@ -142,7 +158,7 @@ export class AuthorityRotation {
         return { ...rest, refusedAuthorities: [...refused].sort() };
       });
     });
-    log.info('the old authority of the cluster is refused from now on', { id: rotation.from });
+    log.info('old intermediate ca is now refused', { id: rotation.from });
     return rotation.from;
   }
 
@@ -155,22 +171,19 @@ export class AuthorityRotation {
     workers.renewOf(rotation.from);
   }
 
-  /** Signs with the next authority from now on, also after a restart. */
+  /** Makes the next CA the signing CA, also across restarts. */
   async #switchTo(rotation: Rotation): Promise<void> {
     const { paths, manager, log } = this.#parts;
     const next = this.#next();
     const authority = await ClusterAuthority.read(next);
     if (authority.id !== rotation.to) {
-      throw new AppError(
-        'internal',
-        `the next authority in ${next.cert} is another than installed`,
-      );
+      throw new AppError('internal', `next CA in ${next.cert}: is not the installed one`);
     }
     await replacePair(paths, await readPair(next));
     manager.useAuthority(authority);
     await rm(next.key, { force: true });
     await rm(next.cert, { force: true });
-    log.info('a new authority of the cluster signs from now on', { id: authority.id });
+    log.info('new intermediate ca is now the signing ca', { id: authority.id });
   }
 
   #members(rotation: Rotation | undefined): readonly CaMember[] {
@@ -189,21 +202,21 @@ export class AuthorityRotation {
   #check(certificate: string, from: ClusterAuthority): void {
     const next = new X509Certificate(certificate);
     const now = this.#parts.clock.now();
-    const wrong = (why: string): AppError =>
-      new AppError('invalid', `the next authority's certificate ${why}`);
-    if (!next.ca) throw wrong('is no authority’s');
-    if (next.subject !== new X509Certificate(from.cert).subject) throw wrong('has another name');
+    const wrong = (why: string): AppError => new AppError('invalid', `next CA: certificate ${why}`);
+    if (!next.ca) throw wrong('is not a CA certificate');
+    if (next.subject !== new X509Certificate(from.cert).subject)
+      throw wrong('has a different subject');
     if (!next.verify(new X509Certificate(this.#parts.ca).publicKey)) {
-      throw wrong('is not signed by the authority that machines and clients trust');
+      throw wrong('is not signed by the root CA that machines and clients trust');
     }
     if (Date.parse(next.validFrom) > now || Date.parse(next.validTo) <= now) {
-      throw wrong(`is valid from ${next.validFrom} to ${next.validTo}, which is not now`);
+      throw wrong(`is not valid now, only from ${next.validFrom} to ${next.validTo}`);
     }
   }
 
-  #mustBeAtRest(): void {
+  #requireNoRotation(): void {
     if (this.#record().rotation === undefined) return;
-    throw new AppError('conflict', 'a rotation of the authority is under way');
+    throw new AppError('conflict', 'ca rotation: already in progress; finish it first');
   }
 
   #record(): ClusterRecord {

@@ -17,20 +17,20 @@ import { ConsulMembers } from '../store/consul/members.js';
 import type { HeldLock, LeaderLock, Members } from '../store/election.js';
 import type { ClusterRecord } from '../store/store.js';
 
-/** How a manager that shares its store with others takes turns with them. */
+/** Leader election and store of a manager that shares its store with others. */
 export interface Candidacy {
   readonly lock: LeaderLock;
   readonly members: Members;
-  /** Where the leader lists nodes and tasks. */
+  /** Catalog in which the leader registers nodes and tasks. */
   readonly catalog: Catalog;
-  /** Throws for what will not get better by waiting: wrong token, version, prefix, an id in use or removed. */
+  /** Rejects for permanent errors: wrong token, version or prefix, a node ID in use or removed. */
   check(): Promise<void>;
-  /** Opens the store for a term. */
+  /** Opens the store for one term. */
   openBackend(held: HeldLock): Promise<Backend>;
   close(): void;
 }
 
-/** Stands for election in the Consul that the settings name. Throws `invalid` for files it cannot read. */
+/** Candidacy in the Consul named by the settings. Rejects with `invalid` for unreadable files. */
 export async function consulCandidacy(
   settings: ManagerSettings & { readonly discovery: string },
   log: Logger,
@@ -56,7 +56,7 @@ export async function consulCandidacy(
         await members.assertAlone(self);
       } catch (error) {
         if (!isUnavailable(error)) throw error;
-        log.warn(`waiting for consul: ${messageOf(error)}`);
+        log.warn(`consul: not reachable, waiting: ${messageOf(error)}`);
       }
     },
     openBackend: (held) =>
@@ -73,7 +73,7 @@ export async function consulCandidacy(
   };
 }
 
-/** A machine that was removed and comes back must not decide anything. Throws `RemovedError`. */
+/** Rejects with `RemovedError` if the node was removed: a returning machine must not lead. */
 async function assertMember(
   client: ConsulClient,
   root: string,
@@ -83,11 +83,11 @@ async function assertMember(
   const { revoked } = (found ?? {}) as Partial<ClusterRecord>;
   if (revoked?.includes(nodeId) !== true) return;
   throw new RemovedError(
-    `this manager's node ${nodeId} was removed from cluster ${clusterName}: "shoal machine rm -f" and "create" make the machine a new member`,
+    `node ${nodeId} of this manager: was removed from cluster ${clusterName}; run "shoal machine rm -f" and "shoal machine create" to add the machine again`,
   );
 }
 
-/** Where the settings say that Consul is, with token and certificates read. Throws `invalid`. */
+/** Consul's address from the settings, with token and certificates read. Rejects with `invalid`. */
 export async function consulAddress(
   settings: ManagerSettings & { readonly discovery: string },
 ): Promise<ConsulAddress> {
@@ -107,7 +107,7 @@ async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw new AppError('invalid', `cannot read a file for consul: ${messageOf(error)}`, {
+    throw new AppError('invalid', `consul: cannot read file: ${messageOf(error)}`, {
       cause: error,
     });
   }

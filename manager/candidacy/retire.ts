@@ -10,9 +10,9 @@ import { metaKey } from '../store/consul/keys.js';
 import { ConsulMembers } from '../store/consul/members.js';
 
 /**
- * The cluster is no more and its last manager has stopped: takes what it had in a Consul that goes on, its
- * keys and its entries of the catalog. Throws `conflict` for a prefix that is another cluster's. Nothing to
- * do for a manager that kept the state itself.
+ * Removes a deleted cluster's keys and catalog entries from Consul after its last manager has
+ * stopped. Rejects with `conflict` if the prefix belongs to another cluster. Does nothing for an
+ * embedded store.
  */
 export async function retireCluster(settings: ManagerSettings, log: Logger): Promise<void> {
   const { discovery, clusterId: id, clusterName: name } = settings;
@@ -27,10 +27,10 @@ export async function retireCluster(settings: ManagerSettings, log: Logger): Pro
     const members = new ConsulMembers(client, cluster);
     for (const { nodeId } of await members.list()) await members.forget(nodeId);
     const catalog = new ConsulCatalog(client, id);
-    const nothing = { list: () => [] };
-    await catalog.apply(decideCatalog(nothing, await catalog.read(), cluster));
+    const emptyView = { list: () => [] };
+    await catalog.apply(decideCatalog(emptyView, await catalog.read(), cluster));
     if (meta !== undefined) await client.removeAll(root);
-    log.info('the cluster has left consul', { cluster: name });
+    log.info('cluster data removed from consul', { cluster: name });
   } finally {
     client.close();
   }

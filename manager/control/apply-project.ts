@@ -147,7 +147,10 @@ function applyVolume({ tx, view, newId }: ApplyContext, spec: VolumeSpec): Chang
     return change('created', 'not found');
   }
   if (known.removing) {
-    throw new AppError('conflict', `volume ${spec.name}: still being removed; retry in a few seconds`);
+    throw new AppError(
+      'conflict',
+      `volume ${spec.name}: still being removed; retry in a few seconds`,
+    );
   }
   if (hashOf(known.spec) === hashOf(spec)) return change('unchanged', '');
   const { driver, driverOpts } = known.spec;

@@ -126,7 +126,8 @@ export class ControlApi {
   async call(request: CallRequest<Peer>): Promise<unknown> {
     requireClient(request.identity);
     const name = request.path.slice(paths.call.length);
-    if (!isCall(name)) throw new AppError('unsupported', `call ${name}: not supported by this manager`);
+    if (!isCall(name))
+      throw new AppError('unsupported', `call ${name}: not supported by this manager`);
     const origin = originOf(request.identity, name);
     const context = {
       ...this.#options,
@@ -225,7 +226,7 @@ function targetOf(body: unknown): string {
 
 function requireClient(identity: Peer): void {
   if (identity.role === 'client') return;
-  throw new AppError('forbidden', `control API: not allowed for role ${identity.role}; use a client certificate`);
+  throw new AppError('forbidden', `control API: not allowed for role ${identity.role}`);
 }
 
 async function firstMessage(
@@ -243,7 +244,8 @@ async function firstMessage(
     if (first.done === true) throw new AppError('cancelled', 'stream: client disconnected');
     return JSON.parse(String(first.value)) as unknown;
   } catch (error) {
-    if (error instanceof SyntaxError) throw new AppError('invalid', 'stream: arguments are not valid JSON');
+    if (error instanceof SyntaxError)
+      throw new AppError('invalid', 'stream: arguments are not valid JSON');
     throw error;
   } finally {
     cancel?.();

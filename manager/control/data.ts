@@ -53,7 +53,10 @@ export function applyData(
     return { kind, name, action: 'created', cause: 'not found' };
   }
   if (contentOf(known) !== input.data) {
-    throw new AppError('conflict', `${kind} ${name}: exists with different content; use another name`);
+    throw new AppError(
+      'conflict',
+      `${kind} ${name}: exists with different content; use another name`,
+    );
   }
   return { kind, name, action: 'unchanged', cause: '' };
 }

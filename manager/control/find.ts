@@ -33,7 +33,10 @@ export function findNode(view: StoreView, reference: string): Node {
     reference === '' ? [] : view.list('nodes').filter((node) => node.id.startsWith(reference));
   const [first] = matches;
   if (matches.length > 1) {
-    throw new AppError('invalid', `node ${reference} is ambiguous: ${matches.length} matches found; use a longer prefix`);
+    throw new AppError(
+      'invalid',
+      `node ${reference} is ambiguous: ${matches.length} matches found; use a longer prefix`,
+    );
   }
   if (first === undefined) throw new AppError('not-found', `no such node: ${reference}`);
   return first;

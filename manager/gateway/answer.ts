@@ -4,17 +4,17 @@ import { AppError } from '../common/base/errors.js';
 import type { WebUpgrade } from '../transport/transport-web.js';
 import { apiVersion } from './api-version.js';
 
-/** Where a long answer goes. */
+/** Destination of a streamed response body. */
 export interface Sink {
-  /** Resolves when the next one may follow; waiting for it is the back-pressure. */
+  /** Resolves when the next chunk may be sent; awaiting it gives back-pressure. */
   send(chunk: string | Uint8Array): Promise<void>;
-  /** Aborted when the client has gone. */
+  /** Aborted when the client disconnects. */
   readonly signal: AbortSignal;
 }
 
-/** Both ways of a connection that is a process's own from now on. */
+/** Both directions of a hijacked connection. */
 export interface Terminal extends Sink {
-  /** Ends when the client has no more to say; it may go on to listen. */
+  /** Ends when the client closes its write side; it may still read. */
   readonly input: AsyncIterable<Uint8Array>;
 }
 
@@ -22,13 +22,15 @@ export type Answer =
   | { readonly kind: 'json'; readonly value: unknown; readonly status?: number }
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'empty'; readonly status: 204 | 304 }
-  /** Its headers leave at once: clients wait for them before they go on. */
+  /** Headers are flushed at once: clients wait for them before they continue. */
   | {
       readonly kind: 'stream';
       readonly contentType: string;
       readonly pour: (sink: Sink) => Promise<void>;
     }
-  /** Takes the connection over; a client that does not offer it gets a stream and can say nothing. */
+  /**
+   * Hijacks the connection. A client without an upgrade gets a plain stream and cannot send input.
+   */
   | {
       readonly kind: 'hijack';
       readonly contentType: string;
@@ -39,7 +41,7 @@ export function json(value: unknown, status = 200): Answer {
   return { kind: 'json', value, status };
 }
 
-/** Writes an answer; `HEAD` gets its headers only. */
+/** Writes the response; `HEAD` gets headers only. */
 export async function writeAnswer(
   answer: Answer,
   request: IncomingMessage,
@@ -51,7 +53,7 @@ export async function writeAnswer(
     case 'json':
       writeWhole(request, response, answer.status ?? 200, {
         type: 'application/json',
-        // The engine ends it with a line, and scripts that read by lines rely on it.
+        // The Docker Engine ends JSON with a newline, and line-based scripts rely on it.
         text: `${JSON.stringify(answer.value)}\n`,
       });
       return;
@@ -71,29 +73,31 @@ export async function writeAnswer(
     case 'hijack':
       response.writeHead(200, { 'content-type': answer.contentType });
       response.flushHeaders();
-      await answer.converse({ signal, send: (chunk) => send(response, chunk), input: silence() });
+      await answer.converse({ signal, send: (chunk) => send(response, chunk), input: noInput() });
       response.end();
   }
 }
 
-async function* silence(): AsyncGenerator<Uint8Array> {
-  // Nothing is ever said.
+async function* noInput(): AsyncGenerator<Uint8Array> {
+  // Yields nothing: the client cannot send input.
 }
 
-/** Answers somebody who offers his connection: takes it, or answers without. */
+/**
+ * Answers a connection upgrade: hijacks the socket. Throws `invalid` for other kinds of answers.
+ */
 export async function writeUpgrade(
   answer: Answer,
   { socket, taken }: Pick<WebUpgrade<unknown>, 'socket' | 'taken'>,
 ): Promise<void> {
   if (answer.kind !== 'hijack') {
-    throw new AppError('invalid', 'this request takes no connection over');
+    throw new AppError('invalid', 'request: does not support a connection upgrade');
   }
   taken();
   const gone = new AbortController();
   socket.once('close', () => {
     gone.abort();
   });
-  // What ends it is told by its close.
+  // Errors are followed by 'close', which is handled above.
   socket.on('error', () => undefined);
   socket.write(
     `HTTP/1.1 101 UPGRADED\r\nContent-Type: ${answer.contentType}\r\n` +
@@ -106,23 +110,26 @@ export async function writeUpgrade(
       input: socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>,
     });
   } finally {
-    part(socket);
+    closeGracefully(socket);
   }
 }
 
-/** What the client still says is read away: left unread it would cost it the end of the answer. */
-function part(socket: Duplex): void {
+/**
+ * Closes the write side and drains remaining input. Closing a socket with unread input sends a
+ * reset, and the client would lose the end of the answer.
+ */
+function closeGracefully(socket: Duplex): void {
   socket.resume();
   socket.end();
   const timer = setTimeout(() => {
     socket.destroy();
-  }, partingMs);
+  }, closeTimeoutMs);
   socket.once('close', () => {
     clearTimeout(timer);
   });
 }
 
-const partingMs = 5_000;
+const closeTimeoutMs = 5_000;
 
 function writeWhole(
   request: IncomingMessage,
@@ -152,5 +159,5 @@ function send(response: Writable, chunk: string | Uint8Array): Promise<void> {
 }
 
 function gone(): AppError {
-  return new AppError('cancelled', 'the client has gone');
+  return new AppError('cancelled', 'request: client disconnected');
 }

@@ -1,22 +1,22 @@
 import { AppError } from '../common/base/errors.js';
 
-/** The Engine API that is served: 1.<n>. */
+/** Supported versions of the Docker Engine API: 1.<minor>. */
 export const newestApiMinor = 45;
 export const oldestApiMinor = 24;
 export const apiVersion = `1.${String(newestApiMinor)}`;
 export const minApiVersion = `1.${String(oldestApiMinor)}`;
 
 export interface Target {
-  /** Without the version: `/containers/json`. */
+  /** Path without the version prefix, e.g. `/containers/json`. */
   readonly path: string;
   readonly query: URLSearchParams;
-  /** What the client speaks: 1.<n>. */
+  /** Minor version of the API that the client uses: 1.<minor>. */
   readonly apiMinor: number;
 }
 
 /**
- * What a request line names, with a version before it or without. Throws `invalid` for a version that is
- * not served, in the engine's words: clients match on them.
+ * Parses a request URL with or without a version prefix. Throws `invalid` for an unsupported
+ * version, with the Docker Engine's message: clients match on it.
  */
 export function parseTarget(url: string): Target {
   const at = url.indexOf('?');
@@ -26,14 +26,14 @@ export function parseTarget(url: string): Target {
   if (versioned === null) return { path: decoded(whole), query, apiMinor: newestApiMinor };
   const [, major, minor, path = '/'] = versioned;
   const apiMinor = major === '1' ? Number(minor) : Infinity;
-  const asked = `client version ${major ?? ''}.${minor ?? ''} is too`;
+  const message = `client version ${major ?? ''}.${minor ?? ''} is too`;
   if (apiMinor > newestApiMinor) {
-    throw new AppError('invalid', `${asked} new. Maximum supported API version is ${apiVersion}`);
+    throw new AppError('invalid', `${message} new. Maximum supported API version is ${apiVersion}`);
   }
   if (apiMinor < oldestApiMinor) {
     throw new AppError(
       'invalid',
-      `${asked} old. Minimum supported API version is ${minApiVersion}, please upgrade your client to a newer version`,
+      `${message} old. Minimum supported API version is ${minApiVersion}, please upgrade your client to a newer version`,
     );
   }
   return { path: decoded(path), query, apiMinor };
@@ -43,6 +43,6 @@ function decoded(path: string): string {
   try {
     return decodeURIComponent(path);
   } catch (error) {
-    throw new AppError('invalid', `path ${path} is not well encoded`, { cause: error });
+    throw new AppError('invalid', `path ${path}: invalid percent-encoding`, { cause: error });
   }
 }

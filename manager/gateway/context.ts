@@ -11,11 +11,11 @@ import type { Answer } from './answer.js';
 import type { Execs } from './execs.js';
 import type { Statistics, UseFeed } from './use-feed.js';
 
-/** The cluster's events, those that were and those that come. */
+/** Stored and live events of the cluster. */
 export interface EventSource {
-  /** Oldest first. */
+  /** Returns stored events since a time (ms), oldest first. */
   read(from: { readonly sinceMs: number }): readonly (readonly [ClusterEvent, string])[];
-  /** Returns the way to end it. */
+  /** Subscribes to live events; returns a function that unsubscribes. */
   listen(listener: (told: readonly [ClusterEvent, string]) => void): () => void;
 }
 
@@ -27,9 +27,9 @@ export interface GatewayOptions {
   readonly workers: WorkerCalls;
   readonly statistics: Statistics;
   readonly events: EventSource;
-  /** The client's calls: what changes something goes the same way, and is noted in the same audit. */
+  /** The control API: mutating requests go through it, with the same checks and audit log. */
   readonly control: (request: CallRequest<Peer>) => Promise<unknown>;
-  /** Notes in the audit what changes nothing in the store. */
+  /** Adds an audit record for an action that does not change the store. */
   readonly note: (peer: Peer, action: string, about: string) => Promise<void>;
   readonly cluster: {
     readonly id: string;
@@ -49,13 +49,13 @@ export interface GatewayContext extends GatewayOptions {
 
 export interface ApiRequest extends Target {
   readonly peer: Peer;
-  /** Aborted when the client has gone. */
+  /** Aborted when the client disconnects. */
   readonly signal: AbortSignal;
-  /** The body as an object; empty without one. Throws `invalid` for anything else. */
+  /** Reads the JSON body; an absent body is an empty object. Throws `invalid` for other values. */
   readonly body: () => Promise<JsonBody>;
 }
 
-/** `names` are what the route's pattern caught. */
+/** Handles one route; `names` are the capture groups of its pattern. */
 export type Handler = (
   context: GatewayContext,
   request: ApiRequest,

@@ -3,12 +3,12 @@ import type { MessageStream } from '../common/protocol/worker-calls.js';
 import type { Terminal } from './answer.js';
 import { multiplexed } from './translate/multiplex.js';
 
-/** The shell's word for a command that could not be run. */
-const cannotRun = 126;
+/** Shell exit code for a command that cannot be executed. */
+const cannotExecuteCode = 126;
 
 /**
- * Joins a client and a process on a node until the process ends or the client goes. Returns the exit code;
- * undefined when it was not heard of.
+ * Pipes a client's terminal to a process on a node until the process exits or the client
+ * disconnects. Returns the exit code; undefined if the stream ended without one.
  */
 export async function converse(
   terminal: Terminal,
@@ -24,14 +24,14 @@ export async function converse(
     terminal.send(isTty ? data : multiplexed(stream, data));
   try {
     for await (const message of process) {
-      const part = typeof message === 'string' ? undefined : unframe(message);
-      if (part?.channel === 'exit') return Number(Buffer.from(part.data).toString());
-      if (part?.channel === 'error') {
-        await write('stderr', Buffer.concat([part.data, Buffer.from(isTty ? '\r\n' : '\n')]));
-        return cannotRun;
+      const received = typeof message === 'string' ? undefined : unframe(message);
+      if (received?.channel === 'exit') return Number(Buffer.from(received.data).toString());
+      if (received?.channel === 'error') {
+        await write('stderr', Buffer.concat([received.data, Buffer.from(isTty ? '\r\n' : '\n')]));
+        return cannotExecuteCode;
       }
-      if (part?.channel === 'stdout' || part?.channel === 'stderr') {
-        await write(part.channel, part.data);
+      if (received?.channel === 'stdout' || received?.channel === 'stderr') {
+        await write(received.channel, received.data);
       }
     }
     return undefined;
@@ -41,7 +41,7 @@ export async function converse(
   }
 }
 
-/** An empty message ends the process's input, not its output. */
+/** Forwards input; an empty stdin frame closes the process's stdin but not its output. */
 async function forwardInput(terminal: Terminal, process: MessageStream): Promise<void> {
   try {
     for await (const chunk of terminal.input) {
@@ -49,6 +49,6 @@ async function forwardInput(terminal: Terminal, process: MessageStream): Promise
     }
     await process.send(frame('stdin', ''));
   } catch {
-    // Either end has gone, which the other direction tells of.
+    // One end has closed; the output direction reports it.
   }
 }

@@ -3,20 +3,23 @@ import type { NewId } from '../common/base/random.js';
 import type { ExecOptions } from '../common/protocol/worker-calls.js';
 import type { Placed } from './find-container.js';
 
-/** A further process in a container: first made, then started, by two requests. */
+/** An exec instance: created by one request, started by a second. */
 export interface Exec {
   readonly id: string;
   readonly item: Placed;
   readonly options: ExecOptions;
   readonly state: 'made' | 'running' | 'ended';
-  /** Once it runs: what `resize` names. */
+  /** Worker stream of a running exec, used by `resize`. */
   readonly streamId?: string;
   readonly exitCode?: number;
 }
 
 const maxKept = 1_000;
 
-/** Those of this leader: with another one they are not found, and their clients make new ones. */
+/**
+ * Exec instances of this leader. They are not stored: after a failover clients must create new
+ * ones.
+ */
 export class Execs {
   readonly #newId: NewId;
   readonly #known = new Map<string, Exec>();
@@ -28,11 +31,11 @@ export class Execs {
   make(item: Placed, options: ExecOptions): Exec {
     const exec: Exec = { id: this.#newId(), item, options, state: 'made' };
     this.#known.set(exec.id, exec);
-    if (this.#known.size > maxKept) this.#forgetOne();
+    if (this.#known.size > maxKept) this.#evictOldest();
     return exec;
   }
 
-  /** Throws `not-found`. */
+  /** Throws `not-found` for an unknown ID. */
   get(id: string): Exec {
     const exec = this.#known.get(id);
     if (exec === undefined) throw new AppError('not-found', `No such exec instance: ${id}`);
@@ -44,7 +47,7 @@ export class Execs {
     if (exec !== undefined) this.#known.set(id, { ...exec, ...changes });
   }
 
-  #forgetOne(): void {
+  #evictOldest(): void {
     for (const { id, state } of this.#known.values()) {
       if (state === 'running') continue;
       this.#known.delete(id);

@@ -1,12 +1,12 @@
 import { AppError } from '../common/base/errors.js';
 import type { Labels } from '../common/model/meta.js';
 
-/** Wanted values by key: one of each key's must fit. */
+/** Filter values by key: an object must match one value of every key. */
 export type Filters = ReadonlyMap<string, readonly string[]>;
 
 /**
- * The `filters` of a query: `{"key":{"value":true}}`, or `{"key":["value"]}` of old clients. Throws
- * `invalid` for what is neither, and for a key that is not among `known`.
+ * Parses the `filters` query parameter: `{"key":{"value":true}}`, or `{"key":["value"]}` from old
+ * clients. Throws `invalid` for other shapes and for keys that are not in `known`.
  */
 export function parseFilters(query: URLSearchParams, known: readonly string[]): Filters {
   const text = query.get('filters') ?? '';
@@ -24,9 +24,9 @@ function parseObject(text: string): object {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
   } catch (error) {
-    throw new AppError('invalid', 'filters are not JSON', { cause: error });
+    throw new AppError('invalid', 'filters: not valid JSON', { cause: error });
   }
-  throw new AppError('invalid', 'filters are no JSON object');
+  throw new AppError('invalid', 'filters: must be a JSON object');
 }
 
 function valuesOf(key: string, wanted: unknown): readonly string[] {
@@ -36,15 +36,15 @@ function valuesOf(key: string, wanted: unknown): readonly string[] {
   } else if (typeof wanted === 'object' && wanted !== null) {
     return Object.entries(wanted).flatMap(([value, isOn]) => (isOn === true ? [value] : []));
   }
-  throw new AppError('invalid', `filter '${key}' has no list of values`);
+  throw new AppError('invalid', `filter '${key}': must be a list of values`);
 }
 
-/** True when the key is not filtered by, or one of its values fits. */
+/** True if there is no filter for the key or one of its values passes the test. */
 export function fits(filters: Filters, key: string, test: (value: string) => boolean): boolean {
   return filters.get(key)?.some(test) ?? true;
 }
 
-/** Every label that was asked for is there: `key`, or `key=value`. */
+/** True if the labels match every `label` filter: `key` or `key=value`. */
 export function hasLabels(filters: Filters, labels: Labels): boolean {
   return (filters.get('label') ?? []).every((wanted) => {
     const at = wanted.indexOf('=');
@@ -53,7 +53,7 @@ export function hasLabels(filters: Filters, labels: Labels): boolean {
   });
 }
 
-/** As the engine compares names: the value anywhere in it, also as a pattern. */
+/** Matches a name like the Docker Engine: as a substring or a regular expression. */
 export function nameFits(name: string, wanted: string): boolean {
   if (name.includes(wanted)) return true;
   try {
@@ -63,7 +63,7 @@ export function nameFits(name: string, wanted: string): boolean {
   }
 }
 
-/** `true`, `1`, `t` and their opposites. Undefined when the key is not filtered by. */
+/** Boolean filter: `true`, `1`, `t` or `false`, `0`, `f`. Undefined if there is no such filter. */
 export function flagFilter(filters: Filters, key: string): boolean | undefined {
   const value = filters.get(key)?.[0];
   if (value === undefined) return undefined;

@@ -6,7 +6,7 @@ import type { Task } from '../common/model/task.js';
 import { isTerminal } from '../common/model/task-state.js';
 import type { StoreView } from '../store/store.js';
 
-/** A task that has a container, and where that is. */
+/** A task with a container and the node it is on. */
 export interface Placed {
   readonly task: Task & { readonly nodeId: NodeId };
   readonly containerId: string;
@@ -21,7 +21,9 @@ function placed(view: StoreView, task: Task): Placed | undefined {
   return { task: { ...task, nodeId }, containerId: status.containerId, node };
 }
 
-/** Every container of the cluster, the newest first. One that a later task has taken over is listed once. */
+/**
+ * All containers of the cluster, newest first. A container adopted by a later task is listed once.
+ */
 export function listContainers(view: StoreView): readonly Placed[] {
   const tasks = view.list('tasks');
   const adopted = new Set(tasks.flatMap(({ adopts }) => adopts ?? []));
@@ -31,27 +33,30 @@ export function listContainers(view: StoreView): readonly Placed[] {
     .flatMap((task) => placed(view, task) ?? []);
 }
 
-/** Of containers with one name the one that stands for it: wanted before leaving, alive before dead. */
-function byClaim(a: Placed, b: Placed): number {
-  const claim = ({ task }: Placed): number =>
+/**
+ * Orders containers with the same name: wanted before unwanted, live before ended, then newest
+ * first.
+ */
+function byPrecedence(a: Placed, b: Placed): number {
+  const precedence = ({ task }: Placed): number =>
     (isWanted(task) ? 2 : 0) + (isTerminal(task.status.state) ? 0 : 1);
-  return claim(b) - claim(a) || byNewest(a.task, b.task);
+  return precedence(b) - precedence(a) || byNewest(a.task, b.task);
 }
 
 /**
- * By whole id, name (`name`, `/name`, `node/name`), or a prefix of the id that is one container's only, in
- * that order. Throws `not-found`, or `invalid` when a prefix fits several.
+ * Finds a container by full ID, then name (`name`, `/name`, `node/name`), then unambiguous ID
+ * prefix. Throws `not-found`, or `invalid` for an ambiguous prefix.
  */
 export function findContainer(view: StoreView, reference: string): Placed {
   const all = listContainers(view);
   const wanted = reference.replace(/^\/+/u, '');
-  const [exact] = all.filter(({ containerId }) => containerId === wanted).sort(byClaim);
+  const [exact] = all.filter(({ containerId }) => containerId === wanted).sort(byPrecedence);
   if (exact !== undefined) return exact;
   const [named] = all
     .filter(({ task, node }) =>
       [task.containerName, `${node.spec.name}/${task.containerName}`].includes(wanted),
     )
-    .sort(byClaim);
+    .sort(byPrecedence);
   if (named !== undefined) return named;
   const matches = /^[0-9a-f]+$/u.test(wanted)
     ? all.filter(({ containerId }) => containerId.startsWith(wanted))
@@ -67,7 +72,7 @@ export function findContainer(view: StoreView, reference: string): Placed {
   return first;
 }
 
-/** Throws `conflict`, in the engine's words, for one that does not run. */
+/** Throws `conflict` with the Docker Engine's message if the container is not running. */
 export function requireRunning({ task, containerId, node }: Placed): void {
   const isUp = node.status.state === 'ready';
   if (isUp && task.status.state === 'running') return;

@@ -2,7 +2,10 @@ import { AppError } from '../common/base/errors.js';
 import type { Network, Volume } from '../common/model/network.js';
 import type { StoreView } from '../store/store.js';
 
-/** By whole id, name, or a prefix of the id that is one's only. Throws `not-found`, `invalid` when several fit. */
+/**
+ * Finds a network by full ID, name or unambiguous ID prefix. Throws `not-found`, or `invalid` for
+ * an ambiguous prefix. Messages are the Docker Engine's.
+ */
 export function findNetwork(view: StoreView, reference: string): Network {
   const networks = view.list('networks');
   const exact = networks.find(({ id }) => id === reference) ?? view.networkByName(reference);

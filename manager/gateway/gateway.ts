@@ -11,7 +11,7 @@ import { Execs } from './execs.js';
 import { findRoute } from './router.js';
 import { UseFeed } from './use-feed.js';
 
-/** The Docker Engine API in front of the whole cluster, for stock clients. */
+/** Serves the Docker Engine API for the whole cluster to stock Docker clients. */
 export class Gateway {
   readonly #context: GatewayContext;
 
@@ -23,15 +23,17 @@ export class Gateway {
     };
   }
 
-  /** What is thrown before the answer has begun is the answer: its kind is the status. */
+  /**
+   * Handles a request. Errors thrown before the response starts become the response: kind → status.
+   */
   async answer({ identity, request, response, body, signal }: WebRequest<Peer>): Promise<void> {
     setHeaders(response, this.#context.cluster.version);
     const read = async (): Promise<JsonBody> => objectOf(await body());
-    const answer = await this.#ask(request, { peer: identity, signal, body: read });
+    const answer = await this.#dispatch(request, { peer: identity, signal, body: read });
     await writeAnswer(answer, request, response, signal);
   }
 
-  /** For a client that offers its connection to what it wants to talk to. */
+  /** Handles a request with a connection upgrade: attach and exec. */
   async upgrade(web: WebUpgrade<Peer>): Promise<void> {
     const { identity, request, socket } = web;
     const gone = new AbortController();
@@ -39,21 +41,23 @@ export class Gateway {
       gone.abort();
     });
     const body = (): Promise<JsonBody> => Promise.resolve().then(() => objectOf(web.body));
-    const answer = await this.#ask(request, { peer: identity, signal: gone.signal, body });
+    const answer = await this.#dispatch(request, { peer: identity, signal: gone.signal, body });
     await writeUpgrade(answer, web);
   }
 
-  async #ask(
+  async #dispatch(
     request: IncomingMessage,
-    asked: Pick<ApiRequest, 'peer' | 'signal' | 'body'>,
+    rest: Pick<ApiRequest, 'peer' | 'signal' | 'body'>,
   ): Promise<Answer> {
     const target = parseTarget(request.url ?? '/');
     const { handler, names } = findRoute(request.method ?? 'GET', target.path);
-    return handler(this.#context, { ...target, ...asked }, ...names);
+    return handler(this.#context, { ...target, ...rest }, ...names);
   }
 }
 
-/** On every answer: clients choose their version by them, also from an error. */
+/**
+ * Sets the headers of every response, also of errors: clients negotiate the API version from them.
+ */
 function setHeaders(response: ServerResponse, version: string): void {
   response.setHeader('api-version', apiVersion);
   response.setHeader('docker-experimental', 'false');
@@ -67,5 +71,5 @@ function objectOf(body: Buffer): JsonBody {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     return value as JsonBody;
   }
-  throw new AppError('invalid', 'the request is no JSON object');
+  throw new AppError('invalid', 'request body: must be a JSON object');
 }

@@ -1,25 +1,26 @@
 import { AppError } from '../common/base/errors.js';
 
-/** Go's words for true, as the engine reads a flag of a query. */
+/** Boolean query parameter, parsed like the Docker Engine's `BoolValue`. */
 export function flag(query: URLSearchParams, key: string): boolean {
   const value = (query.get(key) ?? '').toLowerCase().trim();
   return !['', '0', 'no', 'false', 'none'].includes(value);
 }
 
-/** A point in time as clients send it, seconds with nanoseconds behind a point, in ms. */
+/** Time parameter in ms: Unix seconds with an optional fraction, or a date. Undefined if absent. */
 export function moment(query: URLSearchParams, key: string): number | undefined {
   const value = query.get(key) ?? '';
   if (value === '') return undefined;
   if (/^-?\d+(\.\d+)?$/u.test(value)) return Math.round(Number(value) * 1000);
   const at = Date.parse(value);
-  if (Number.isNaN(at)) throw new AppError('invalid', `${key}=${value} is no time`);
+  if (Number.isNaN(at)) throw new AppError('invalid', `${key}=${value}: invalid timestamp`);
   return at;
 }
 
-/** A whole number, not negative. */
+/** Non-negative integer parameter; undefined if absent. */
 export function count(query: URLSearchParams, key: string): number | undefined {
   const value = query.get(key) ?? '';
   if (value === '') return undefined;
-  if (!/^\d+$/u.test(value)) throw new AppError('invalid', `${key}=${value} is no number`);
+  if (!/^\d+$/u.test(value))
+    throw new AppError('invalid', `${key}=${value}: must be a non-negative integer`);
   return Number(value);
 }

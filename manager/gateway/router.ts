@@ -12,7 +12,7 @@ import { steeringRoutes } from './handlers/steer.js';
 import { systemRoutes } from './handlers/system.js';
 import { volumeRoutes } from './handlers/volumes.js';
 
-/** In order: the first that fits answers. */
+/** Routes in order of precedence: the first match wins. */
 const routes: readonly Route[] = [
   ...systemRoutes,
   ...containerRoutes,
@@ -32,7 +32,7 @@ export interface Found {
   readonly names: readonly string[];
 }
 
-/** Who answers; `HEAD` is a `GET` without a body. Throws `not-found`. */
+/** Finds the handler of a request; `HEAD` is routed as `GET`. Throws `not-found`. */
 export function findRoute(method: string, path: string): Found {
   const wanted = method === 'HEAD' ? 'GET' : method;
   for (const route of routes) {

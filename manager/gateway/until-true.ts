@@ -1,6 +1,6 @@
 import type { ClusterStore } from '../store/store.js';
 
-/** Resolves when the condition is true after a change of the store, or at the end of `signal`. */
+/** Resolves when the condition holds, checked now and after each store change, or on abort. */
 export function untilTrue(
   store: Pick<ClusterStore, 'watch'>,
   condition: () => boolean,

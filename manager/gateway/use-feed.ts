@@ -1,25 +1,27 @@
 import type { TaskId } from '../common/model/ids.js';
 import type { StatsMessage, TaskUse } from '../common/protocol/statistics.js';
 
-/** What containers use, as `shoal stats` has it. */
+/** Source of the statistics that `shoal stats` shows. */
 export interface Statistics {
-  /** Everything known, at once, then each second what has changed; returns the way to end it. */
+  /**
+   * Sends a full snapshot at once, then changes each second. Returns a function that unsubscribes.
+   */
   subscribe(listener: (message: StatsMessage) => void): () => void;
 }
 
-/** A use, and when the manager told of it, ms since the epoch. */
+/** Resource usage of a task with the time of the manager's message, ms since the epoch. */
 export interface TimedUse extends TaskUse {
   readonly at: number;
 }
 
 /**
- * What containers use, for any number of readers of single containers: one subscription for all of them,
- * and none without them. What a reader cannot take in time is left out.
+ * Shares one statistics subscription among the readers of single containers; unsubscribes with the
+ * last reader. A slow reader skips samples.
  */
 export class UseFeed {
   readonly #statistics: Statistics;
   readonly #uses = new Map<TaskId, TaskUse>();
-  readonly #waiting = new Set<() => void>();
+  readonly #waiters = new Set<() => void>();
   #at = 0;
   #readers = 0;
   #stop: (() => void) | undefined;
@@ -28,7 +30,9 @@ export class UseFeed {
     this.#statistics = statistics;
   }
 
-  /** Its use now (undefined while none is known), then about each second, until `signal`. */
+  /**
+   * Yields the task's usage now (undefined if unknown), then about every second until the abort.
+   */
   async *follow(taskId: TaskId, signal: AbortSignal): AsyncGenerator<TimedUse | undefined> {
     this.#enter();
     try {
@@ -46,7 +50,7 @@ export class UseFeed {
     this.#readers += 1;
     if (this.#readers > 1) return;
     this.#stop = this.#statistics.subscribe((message) => {
-      this.#take(message);
+      this.#apply(message);
     });
   }
 
@@ -58,24 +62,24 @@ export class UseFeed {
     this.#uses.clear();
   }
 
-  #take({ kind, at, tasks, goneTasks }: StatsMessage): void {
+  #apply({ kind, at, tasks, goneTasks }: StatsMessage): void {
     this.#at = at;
     if (kind === 'snapshot') this.#uses.clear();
     for (const use of tasks) this.#uses.set(use.taskId, use);
     for (const taskId of goneTasks) this.#uses.delete(taskId);
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
+    const waiting = [...this.#waiters];
+    this.#waiters.clear();
     for (const wake of waiting) wake();
   }
 
   #next(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const wake = (): void => {
-        this.#waiting.delete(wake);
+        this.#waiters.delete(wake);
         signal.removeEventListener('abort', wake);
         resolve();
       };
-      this.#waiting.add(wake);
+      this.#waiters.add(wake);
       signal.addEventListener('abort', wake, { once: true });
       if (signal.aborted) wake();
     });

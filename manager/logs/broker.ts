@@ -19,14 +19,16 @@ export interface LogBrokerOptions {
 
 type LogArgs = ControlStreamMap['logs']['args'];
 
-/** How long a line waits for earlier ones of other tasks while following. */
+/**
+ * Reordering window while following: how long a line waits for earlier lines of other tasks, ms.
+ */
 const windowMs = 100;
-/** Lines held for their order; beyond it order gives way. */
+/** Most lines held back for ordering; beyond it they are flushed in the order available. */
 const maxHeld = 5_000;
-/** A reader this many lines behind holds the workers back. */
+/** Unread lines beyond which the workers' streams are paused. */
 const maxUnread = 10_000;
 
-/** Reads the logs of many tasks, wherever they run, as one. */
+/** Merges the logs of tasks on any node into one stream. */
 export class LogBroker {
   readonly #options: LogBrokerOptions;
 
@@ -35,8 +37,8 @@ export class LogBroker {
   }
 
   /**
-   * Batches in order of time. Ends when every log has ended; with `follow` only when `signal` does, and
-   * tasks that start meanwhile join in.
+   * Yields batches of lines in time order and ends when every log has ended. With `follow` it ends
+   * only on abort and includes tasks that start later.
    */
   async *read(args: LogArgs, signal: AbortSignal): AsyncGenerator<readonly TaskLogLine[]> {
     const reading = new LogReading(this.#options, args, signal);
@@ -54,7 +56,7 @@ class LogReading {
   readonly #abort = new AbortController();
   readonly #signal: AbortSignal;
   readonly #merge = new LogMerge();
-  /** Tasks whose log is being read, or has been. */
+  /** Tasks whose log is being read or has been read. */
   readonly #known = new Set<TaskId>();
   #open = 0;
   #wake: (() => void) | undefined;
@@ -66,10 +68,10 @@ class LogReading {
     this.#args = args;
     this.#signal = AbortSignal.any([signal, this.#abort.signal]);
     this.#signal.addEventListener('abort', () => this.#wake?.(), { once: true });
-    this.#look(true);
+    this.#discoverTasks(true);
     this.#stopWatching = args.options.follow
       ? options.store.watch((commit) => {
-          if (commit.changes.some(({ table }) => table === 'tasks')) this.#look(false);
+          if (commit.changes.some(({ table }) => table === 'tasks')) this.#discoverTasks(false);
         })
       : () => undefined;
   }
@@ -77,14 +79,14 @@ class LogReading {
   async *batches(): AsyncGenerator<readonly TaskLogLine[]> {
     const { follow } = this.#args.options;
     while (!this.#signal.aborted) {
-      const lines = this.#due();
+      const lines = this.#takeDue();
       if (lines.length > 0) {
         yield lines;
         this.#freeSpace();
       } else if (this.#open === 0 && !follow && this.#merge.waiting === 0) {
         return;
       } else {
-        await this.#woken();
+        await this.#waitForLines();
       }
     }
   }
@@ -95,7 +97,7 @@ class LogReading {
     this.#freeSpace();
   }
 
-  #due(): readonly TaskLogLine[] {
+  #takeDue(): readonly TaskLogLine[] {
     const lines = this.#merge.take();
     if (lines.length > 0) return lines;
     if (this.#args.options.follow)
@@ -103,8 +105,10 @@ class LogReading {
     return this.#merge.waiting > maxHeld ? this.#merge.flush(Infinity) : [];
   }
 
-  /** Until something arrives; while following, lines that wait are looked at again when their time is up. */
-  #woken(): Promise<void> {
+  /**
+   * Waits for new lines; while following, at most until the reordering window of held lines ends.
+   */
+  #waitForLines(): Promise<void> {
     return new Promise((resolve) => {
       const cancel =
         this.#merge.waiting > 0 && this.#args.options.follow
@@ -120,10 +124,10 @@ class LogReading {
   #freeSpace(): void {
     const waiting = this.#spaceFreed;
     this.#spaceFreed = [];
-    for (const proceed of waiting) proceed();
+    for (const resume of waiting) resume();
   }
 
-  #look(first: boolean): void {
+  #discoverTasks(first: boolean): void {
     const { store } = this.#options;
     const { project, services, index } = this.#args;
     for (const service of store.view.servicesOfProject(project)) {
@@ -146,10 +150,14 @@ class LogReading {
     });
   }
 
-  /** One task's log until it ends; a connection that is lost while following is taken up where it broke. */
+  /**
+   * Reads one task's log to its end. While following, a lost connection is resumed at the last
+   * line.
+   */
   async #readTask(task: Task, first: boolean): Promise<void> {
     const { tail: _tail, ...whole } = this.#args.options;
-    // A task that started later is read from its beginning: `tail` is about what was there before.
+    // `tail` applies only to tasks that exist at the start; later tasks are read from the
+    // beginning.
     const options = first ? this.#args.options : whole;
     const position = new LogPosition();
     let failures = 0;
@@ -158,7 +166,7 @@ class LogReading {
         await this.#readOnce(task, position.begin(options, whole), position);
         return;
       } catch (error) {
-        if (this.#signal.aborted || !this.#mayResume(task.id)) return;
+        if (this.#signal.aborted || !this.#canResume(task.id)) return;
         failures = position.moved ? 1 : failures + 1;
         this.#options.log.debug(`log of task ${task.id}: ${messageOf(error)}`);
         await this.#pause(backoffMs({ firstMs: 200, maxMs: 5_000 }, failures, 0.5));
@@ -166,7 +174,7 @@ class LogReading {
     }
   }
 
-  #mayResume(taskId: TaskId): boolean {
+  #canResume(taskId: TaskId): boolean {
     const task = this.#options.store.view.get('tasks', taskId);
     return this.#args.options.follow && task !== undefined && !isTerminal(task.status.state);
   }
@@ -192,7 +200,7 @@ class LogReading {
           this.#options.clock.elapsed(),
         );
         this.#wake?.();
-        await this.#room();
+        await this.#waitForSpace();
       }
     } finally {
       this.#signal.removeEventListener('abort', close);
@@ -200,8 +208,11 @@ class LogReading {
     }
   }
 
-  /** Waits while the reader is far behind: the stream is not read meanwhile, so the worker waits too. */
-  async #room(): Promise<void> {
+  /**
+   * Back-pressure: waits while too many lines are unread, so the worker's stream is not read
+   * either.
+   */
+  async #waitForSpace(): Promise<void> {
     while (this.#merge.waiting > maxUnread && !this.#signal.aborted) {
       await new Promise<void>((resolve) => {
         this.#spaceFreed.push(resolve);
@@ -221,25 +232,28 @@ class LogReading {
   }
 }
 
-/** How far one task's log has been read, for taking it up again. */
+/** Read position in one task's log, used to resume after a lost connection. */
 class LogPosition {
   #last: LogLine | undefined;
   #seenUntil = '';
   #moved = false;
 
-  /** Whether this connection has brought anything. */
+  /** True if the current connection has returned new lines. */
   get moved(): boolean {
     return this.#moved;
   }
 
-  /** What to ask for: `first` at the beginning, later whatever comes after the last line read. */
+  /** Options of the next request: `first` initially, later `whole` from the last line read. */
   begin(first: LogOptions, whole: LogOptions): LogOptions {
     this.#moved = false;
     this.#seenUntil = this.#last?.stamp ?? '';
     return this.#last === undefined ? first : { ...whole, sinceMs: this.#last.at };
   }
 
-  /** Lines not read before. `sinceMs` is coarser than the engine's stamps, which have a fixed width. */
+  /**
+   * Drops lines that were already read: `sinceMs` is coarser than the engine's timestamps. Those
+   * have a fixed width, so they compare as strings.
+   */
   fresh(lines: readonly LogLine[]): readonly LogLine[] {
     const fresh = lines.filter((line) => line.stamp > this.#seenUntil);
     this.#last = fresh.at(-1) ?? this.#last;

@@ -2,12 +2,12 @@ import type { TaskLogLine } from '../common/protocol/control.js';
 
 interface Queue {
   readonly lines: TaskLogLine[];
-  /** When each line arrived, in ms of the caller's clock. */
+  /** Arrival time of each line, ms of the caller's clock. */
   readonly arrivals: number[];
   ended: boolean;
 }
 
-/** In the order of time; the engine's stamp decides within a millisecond, then the task. */
+/** Compares lines by time (ms), then by the engine's timestamp, then by task ID. */
 export function byTime(a: TaskLogLine, b: TaskLogLine): number {
   if (a.at !== b.at) return a.at - b.at;
   if (a.stamp !== b.stamp) return a.stamp < b.stamp ? -1 : 1;
@@ -15,14 +15,14 @@ export function byTime(a: TaskLogLine, b: TaskLogLine): number {
 }
 
 /**
- * Brings the lines of many sources, each in order of time, into one order. A line is let go when every
- * source that is not at its end has said something later, or, while following, when it has waited here
- * long enough, whatever its stamp: the clocks of the machines need not agree with each other or with ours.
+ * Merges lines of many sources, each in time order, into one order. A line is released once every
+ * open source has a later line. While following it is also released after waiting long enough by
+ * arrival time, since clocks differ between machines.
  */
 export class LogMerge {
   readonly #queues = new Map<string, Queue>();
 
-  /** A source that is expected to say something. */
+  /** Adds a source; its lines are awaited until `close`. */
   open(source: string): void {
     this.#queues.set(source, { lines: [], arrivals: [], ended: false });
   }
@@ -46,7 +46,7 @@ export class LogMerge {
     return count;
   }
 
-  /** Lines whose place is certain: no source can say anything earlier any more. */
+  /** Takes the lines whose order is final: no open source can deliver an earlier line. */
   take(): readonly TaskLogLine[] {
     let horizon = Infinity;
     for (const { lines, ended } of this.#queues.values()) {
@@ -56,12 +56,14 @@ export class LogMerge {
     return this.#takeWhile((line) => line.at <= horizon);
   }
 
-  /** What arrived up to a moment, and what belongs before it, certain or not. */
+  /**
+   * Takes all lines that arrived by `arrivedUntil`, and earlier ones, even if the order may change.
+   */
   flush(arrivedUntil: number): readonly TaskLogLine[] {
     let horizon = -Infinity;
     for (const { lines, arrivals } of this.#queues.values()) {
-      const late = arrivals.findLastIndex((arrivedAt) => arrivedAt <= arrivedUntil);
-      horizon = Math.max(horizon, lines[late]?.at ?? -Infinity);
+      const last = arrivals.findLastIndex((arrivedAt) => arrivedAt <= arrivedUntil);
+      horizon = Math.max(horizon, lines[last]?.at ?? -Infinity);
     }
     return this.#takeWhile((line) => line.at <= horizon);
   }

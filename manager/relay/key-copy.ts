@@ -6,11 +6,11 @@ import { paths } from '../common/protocol/messages.js';
 import { KeyRing } from '../store/key-ring.js';
 import type { Relay } from './relay.js';
 
-const lookMs = 2_000;
+const pollMs = 2_000;
 
 /**
- * A follower's copy of the key that seals secrets, so that it can open the store when it leads. The leader
- * gives it to managers only, over their mutual TLS.
+ * Keeps a follower's copy of the sealing key up to date so that it can open the store as leader.
+ * The leader hands the key out to managers only, over mutual TLS.
  */
 export class KeyCopy {
   readonly #loop: Loop;
@@ -20,26 +20,27 @@ export class KeyCopy {
     readonly relay: Relay;
     readonly clock: Clock;
     readonly log: Logger;
-    /** The leader wants to hear nothing of this manager. */
+    /** Called when the leader rejects this manager as `forbidden`. */
     readonly onRefused: () => Promise<void>;
   }) {
     const { path, relay, clock, log, onRefused } = options;
     const ring = new KeyRing(path);
-    let trouble = '';
+    let lastError = '';
     this.#loop = new Loop({
-      name: 'copy of the cluster key',
+      name: 'sealing key copy',
       clock,
       log,
-      resyncMs: lookMs,
+      resyncMs: pollMs,
       turn: async () => {
         try {
           const answer = (await relay.askLeader(paths.sealingKeys)) as { keys: string } | undefined;
           if (answer !== undefined) await ring.adopt(answer.keys);
-          trouble = '';
+          lastError = '';
         } catch (error) {
-          // Once per outage: the leader may be away for long.
-          if (trouble === '') log.debug(`no copy of the cluster key: ${messageOf(error)}`);
-          trouble = messageOf(error);
+          // Logged once per outage: the leader may be unavailable for long.
+          if (lastError === '')
+            log.debug(`sealing key: cannot be copied from the leader: ${messageOf(error)}`);
+          lastError = messageOf(error);
           if (isAppError(error) && error.kind === 'forbidden') await onRefused();
         }
       },

@@ -2,11 +2,11 @@ import type { Clock } from '../common/base/clock.js';
 import { AppError } from '../common/base/errors.js';
 import type { Leader } from '../store/election.js';
 
-const lookMs = 200;
+const pollMs = 200;
 
 /**
- * Watches, as long as something is asked of a leader, whether it still leads: a machine without power
- * closes no connection.
+ * Detects a leadership change while a request is in flight: a machine that loses power never closes
+ * its connections.
  */
 export class LeaderWatch {
   readonly #gone = new AbortController();
@@ -19,10 +19,10 @@ export class LeaderWatch {
     this.#leader = leader;
     this.#leaderNow = leaderNow;
     this.#clock = clock;
-    this.#look();
+    this.#poll();
   }
 
-  /** Aborted when it leads no more. */
+  /** Aborted when the leader is no longer the leader. */
   get gone(): AbortSignal {
     return this.#gone.signal;
   }
@@ -31,17 +31,19 @@ export class LeaderWatch {
     this.#cancel?.();
   }
 
-  /** A failure of the connection, with a cause as the transport's have: nobody has answered. */
+  /**
+   * Connection error. It has a cause, like transport errors, to mark that there was no response.
+   */
   error(): AppError {
-    const message = `${this.#leader.address} leads no more`;
+    const message = `manager ${this.#leader.address}: is no longer the leader`;
     return new AppError('unavailable', message, { cause: new Error(message) });
   }
 
-  #look(): void {
+  #poll(): void {
     const now = this.#leaderNow();
     if (now?.nodeId === this.#leader.nodeId && now.address === this.#leader.address) {
-      this.#cancel = this.#clock.after(lookMs, () => {
-        this.#look();
+      this.#cancel = this.#clock.after(pollMs, () => {
+        this.#poll();
       });
     } else {
       this.#gone.abort();

@@ -22,27 +22,27 @@ export interface RelayOptions {
   readonly nodeId: string;
   readonly clock: Clock;
   readonly log: Logger;
-  /** As it is now: certificates are renewed while the manager runs. */
+  /** Current TLS material: certificates are renewed while the manager runs. */
   readonly tls: () => TlsMaterial;
   readonly verifyPeer: (certificate: PeerCertificateNames) => void;
-  /** Who leads, as far as is known. */
+  /** The leader, if known. */
   readonly leader: () => Leader | undefined;
-  /** Whether requests can be served here. */
+  /** True if this manager is the leader and can serve requests itself. */
   readonly leads: () => boolean;
-  /** Why it cannot be known who leads. */
+  /** Reason why the leader is unknown, e.g. an unreachable Consul. */
   readonly trouble: () => string | undefined;
 }
 
-/** How long a request waits for somebody to lead: an election takes about a second. */
-const patienceMs = 10_000;
-/** With Consul away there is no use in waiting that long. */
-const troublePatienceMs = 2_500;
-/** Less than a worker waits for a welcome. */
-const redirectPatienceMs = 2_000;
-const lookMs = 25;
+/** How long a request waits for a leader: an election takes about a second. */
+const leaderTimeoutMs = 10_000;
+/** Shorter wait while Consul is unreachable. */
+const troubleTimeoutMs = 2_500;
+/** Shorter than the worker's timeout for the welcome message. */
+const redirectTimeoutMs = 2_000;
+const pollMs = 25;
 const connectTimeoutMs = 1_500;
 const askTimeoutMs = 5_000;
-/** The client has a deadline of its own, and hangs up when it is over. */
+/** Upper bound only: the client has its own deadline and disconnects. */
 const callTimeoutMs = 15 * 60_000;
 
 interface Upstream {
@@ -50,21 +50,21 @@ interface Upstream {
   readonly upstream: Connection;
 }
 
-interface Asked {
+interface RelayRequest {
   readonly identity: Peer;
   readonly signal?: AbortSignal;
-  /** Doing it twice does no more than doing it once. */
-  readonly again: boolean;
+  /** The request is idempotent, so it may be retried after a lost connection. */
+  readonly isIdempotent: boolean;
 }
 
-/** `self` when this manager leads by now. */
+/** `self` if this manager has become the leader and must serve the request itself. */
 export type Relayed =
   { readonly kind: 'self' } | { readonly kind: 'answer'; readonly value: unknown };
 
 /**
- * A follower's way to serve: what clients ask is passed on to the leader, what workers ask is answered with
- * where the leader is. Requests that come between two leaders wait for the next one. A request that may
- * have been carried out is never sent twice.
+ * Serves requests on a follower: client requests are forwarded to the leader, workers are
+ * redirected to it. Requests during an election wait for the next leader. A request that may have
+ * been executed is retried only if it is idempotent.
  */
 export class Relay {
   readonly #options: RelayOptions;
@@ -77,14 +77,20 @@ export class Relay {
 
   async call(request: CallRequest<Peer>): Promise<Relayed> {
     const { path, body, identity, signal } = request;
-    const again = repeatableCalls.has(path.slice(paths.call.length));
-    return this.#withLeader({ identity, signal, again }, async (leader) => {
+    const isIdempotent = repeatableCalls.has(path.slice(paths.call.length));
+    return this.#withLeader({ identity, signal, isIdempotent }, async (leader) => {
       const http = this.#callerFor(leader);
       const headers = this.#headers(identity);
       const watch = this.#watch(leader);
-      const either = AbortSignal.any([signal, watch.gone]);
+      const anyAborted = AbortSignal.any([signal, watch.gone]);
       try {
-        return await http.call({ path, body, signal: either, headers, timeoutMs: callTimeoutMs });
+        return await http.call({
+          path,
+          body,
+          signal: anyAborted,
+          headers,
+          timeoutMs: callTimeoutMs,
+        });
       } catch (error) {
         throw watch.gone.aborted && !signal.aborted ? watch.error() : error;
       } finally {
@@ -93,11 +99,11 @@ export class Relay {
     });
   }
 
-  /** Resolves when the stream has ended. */
+  /** Forwards a stream; resolves when it has ended. */
   async stream(request: StreamRequest<Peer>): Promise<Relayed> {
     const { path, identity } = request;
     const { tls, verifyPeer } = this.#options;
-    const opened = await this.#withLeader({ identity, again: true }, async (leader) => ({
+    const opened = await this.#withLeader({ identity, isIdempotent: true }, async (leader) => ({
       leader,
       upstream: await dial({
         address: leader.address,
@@ -119,16 +125,16 @@ export class Relay {
       throw error;
     }
     const watch = this.#watch(leader);
-    await Promise.all([this.#down(upstream, downstream, watch), up(downstream, upstream)]);
+    await Promise.all([this.#pumpDown(upstream, downstream, watch), pumpUp(downstream, upstream)]);
     return { kind: 'answer', value: undefined };
   }
 
-  /** Plain HTTP: resolves when the whole answer was passed on. */
+  /** Forwards a plain HTTP request; resolves when the response is complete. */
   async web(web: WebRequest<Peer>): Promise<Relayed> {
     const { request, response, identity, signal } = web;
     const body = await web.body();
-    const again = request.method === 'GET' || request.method === 'HEAD';
-    const opened = await this.#withLeader({ identity, signal, again }, async (leader) => ({
+    const isIdempotent = request.method === 'GET' || request.method === 'HEAD';
+    const opened = await this.#withLeader({ identity, signal, isIdempotent }, async (leader) => ({
       leader,
       answer: await askWeb({ request, body, signal }, this.#hopTo(leader, identity)),
     }));
@@ -141,7 +147,7 @@ export class Relay {
     return { kind: 'answer', value: undefined };
   }
 
-  /** Plain HTTP whose connection is to be the leader's: resolves when that has ended. */
+  /** Forwards an HTTP connection upgrade; resolves when the upgraded connection has ended. */
   async webUpgrade(web: WebUpgrade<Peer>): Promise<Relayed> {
     const { request, body, identity, socket, taken } = web;
     const gone = new AbortController();
@@ -149,7 +155,7 @@ export class Relay {
       gone.abort();
     });
     const message = { request, body, signal: gone.signal };
-    const opened = await this.#withLeader({ identity, again: false }, async (leader) => ({
+    const opened = await this.#withLeader({ identity, isIdempotent: false }, async (leader) => ({
       leader,
       upgraded: await askUpgrade(message, this.#hopTo(leader, identity)),
     }));
@@ -163,7 +169,7 @@ export class Relay {
     return { kind: 'answer', value: undefined };
   }
 
-  /** Asks the leader for this manager itself; undefined while it leads, or nobody does. */
+  /** Calls the leader as this manager. Undefined if this manager leads or no leader is known. */
   async askLeader(path: string): Promise<unknown> {
     const leader = this.#options.leader();
     if (this.#options.leads() || leader === undefined || leader.nodeId === this.#options.nodeId) {
@@ -172,22 +178,24 @@ export class Relay {
     return this.#callerFor(leader).call({ path, body: {}, timeoutMs: askTimeoutMs });
   }
 
-  /** Tells a worker where to go; between two leaders it waits a moment, so that the worker need not. */
+  /**
+   * Redirects a worker to the leader. During an election it first waits up to 2 s for a leader.
+   */
   async redirect(request: StreamRequest<Peer>): Promise<void> {
     const connection = await request.accept('session');
     const { clock, leader: leaderNow, leads, nodeId } = this.#options;
-    const since = clock.elapsed();
+    const startedAt = clock.elapsed();
     let leader = leaderNow();
     while (
       (leader === undefined || (leader.nodeId === nodeId && !leads())) &&
-      clock.elapsed() - since < redirectPatienceMs
+      clock.elapsed() - startedAt < redirectTimeoutMs
     ) {
       await this.#pause(undefined);
       leader = leaderNow();
     }
     const known = leader === undefined ? {} : { leader: leader.address };
     connection.post(JSON.stringify({ kind: 'redirect', ...known }));
-    connection.close(1000, 'this manager does not lead');
+    connection.close(1000, 'this manager is not the leader');
   }
 
   close(): void {
@@ -195,41 +203,42 @@ export class Relay {
   }
 
   async #withLeader(
-    { identity, signal, again }: Asked,
+    { identity, signal, isIdempotent }: RelayRequest,
     ask: (leader: Leader) => Promise<unknown>,
   ): Promise<Relayed> {
     const { leads, leader: leaderNow, nodeId, clock } = this.#options;
-    const since = clock.elapsed();
-    let reason = 'none is elected';
+    const startedAt = clock.elapsed();
+    let reason = 'none elected yet';
     for (;;) {
       if (leads()) return { kind: 'self' };
-      // Passed on once already: the other end finds out for itself who leads now.
-      if (identity.via !== undefined) throw notLeading('this manager does not lead');
+      // Already forwarded once: the sender looks up the new leader itself.
+      if (identity.via !== undefined) throw notLeading('this manager is not the leader');
       const leader = leaderNow();
       if (leader !== undefined && leader.nodeId !== nodeId) {
-        const asked = await attempt(() => ask(leader), again);
+        const asked = await attempt(() => ask(leader), isIdempotent);
         if ('value' in asked) return { kind: 'answer', value: asked.value };
         reason = asked.failed;
       }
-      this.#giveUpAfter(since, reason);
+      this.#giveUpAfter(startedAt, reason);
       await this.#pause(signal);
     }
   }
 
-  #giveUpAfter(since: number, reason: string): void {
+  #giveUpAfter(startedAt: number, reason: string): void {
     const { clock, trouble, clusterName } = this.#options;
     const why = trouble();
-    const waited = clock.elapsed() - since;
-    if (waited < (why === undefined ? patienceMs : troublePatienceMs)) return;
+    const waited = clock.elapsed() - startedAt;
+    if (waited < (why === undefined ? leaderTimeoutMs : troubleTimeoutMs)) return;
     throw notLeading(
-      `cluster ${clusterName} has no leading manager: ${why ?? reason}; what runs goes on, changes have to wait`,
+      `cluster ${clusterName} has no leading manager: ${why ?? reason}; running containers are not affected, retry later`,
     );
   }
 
   #pause(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (signal?.aborted === true) reject(new AppError('cancelled', 'the client has gone'));
-      else this.#options.clock.after(lookMs, resolve);
+      if (signal?.aborted === true)
+        reject(new AppError('cancelled', 'request: client disconnected'));
+      else this.#options.clock.after(pollMs, resolve);
     });
   }
 
@@ -245,17 +254,19 @@ export class Relay {
   #callerFor({ address }: Leader): HttpCaller {
     const { verifyPeer } = this.#options;
     const tls = this.#options.tls();
-    const there = this.#caller;
-    if (there?.address === address && there.tls === tls) return there.http;
-    // One with an older certificate still has calls under way.
-    if (there?.address !== address) there?.http.close();
+    const cached = this.#caller;
+    if (cached?.address === address && cached.tls === tls) return cached.http;
+    // A caller with an older certificate stays open: it may have calls in flight.
+    if (cached?.address !== address) cached?.http.close();
     const http = new HttpCaller({ address, tls, verifyPeer, connectTimeoutMs });
     this.#caller = { address, tls, http };
     return http;
   }
 
-  /** What the leader sends goes to the client; a leader that is lost is an error of the stream. */
-  async #down(upstream: Connection, downstream: Connection, watch: LeaderWatch): Promise<void> {
+  /**
+   * Pumps messages from the leader to the client. A lost leader is sent to the client as an error.
+   */
+  async #pumpDown(upstream: Connection, downstream: Connection, watch: LeaderWatch): Promise<void> {
     try {
       const pumped = pump(upstream, downstream);
       pumped.catch(() => undefined);
@@ -264,7 +275,7 @@ export class Relay {
       downstream.close();
     } catch (error) {
       this.#options.log.debug(`relay: ${messageOf(error)}`);
-      const lost = { kind: 'unavailable', message: 'the leading manager has gone' };
+      const lost = { kind: 'unavailable', message: 'connection to the leading manager lost' };
       await downstream.send(JSON.stringify({ error: lost })).catch(() => undefined);
       downstream.close();
       upstream.close();
@@ -286,39 +297,40 @@ async function aborted(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await once(signal, 'abort');
 }
 
-async function up(downstream: Connection, upstream: Connection): Promise<void> {
+async function pumpUp(downstream: Connection, upstream: Connection): Promise<void> {
   try {
     await pump(downstream, upstream);
   } catch {
-    // Either end has gone; the other direction tells of it.
+    // One end has closed; the other direction reports it.
   }
   upstream.close();
 }
 
-/** Throws when the request may have been carried out, so that it must not be sent again. */
+/** Runs a request once. Throws if it may have been executed and must not be retried. */
 async function attempt(
   ask: () => Promise<unknown>,
-  again: boolean,
+  isIdempotent: boolean,
 ): Promise<{ readonly value: unknown } | { readonly failed: string }> {
   try {
     return { value: await ask() };
   } catch (error) {
-    const free = isNotLeading(error) || wasNotSent(error) || (again && wasCut(error));
-    if (!free) throw lostOnTheWay(error);
+    const canRetry =
+      isNotLeading(error) || wasNotSent(error) || (isIdempotent && isConnectionError(error));
+    if (!canRetry) throw withoutCause(error);
     return { failed: messageOf(error) };
   }
 }
 
-/** Something of the connection, not an answer. */
-function wasCut(error: unknown): error is AppError {
+/** True for connection errors, as opposed to error responses. */
+function isConnectionError(error: unknown): error is AppError {
   return isAppError(error) && error.kind === 'unavailable' && error.cause !== undefined;
 }
 
-/** A cause would make the client believe that we were not reached. */
-function lostOnTheWay(error: unknown): unknown {
-  if (!wasCut(error)) return error;
+/** Removes the cause from a connection error: a client would take it for a failure to reach us. */
+function withoutCause(error: unknown): unknown {
+  if (!isConnectionError(error)) return error;
   return new AppError(
     'unavailable',
-    `the leading manager went away before it answered (${error.message}): look whether it was done before trying again`,
+    `connection to the leading manager lost before it responded (${error.message}); check whether the change was made before you retry`,
   );
 }

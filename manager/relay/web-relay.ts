@@ -10,57 +10,57 @@ import { identityCheck, dialError, parseRefusal } from '../common/protocol/trans
 import type { PeerCertificateNames, TlsMaterial } from '../common/protocol/transport-tls.js';
 import { tlsOptions } from '../common/protocol/transport-tls.js';
 
-/** How the leader is reached for somebody else. */
+/** Connection parameters for a forwarded request to the leader. */
 export interface WebHop {
   readonly address: string;
   readonly tls: TlsMaterial;
   readonly verifyPeer: (certificate: PeerCertificateNames) => void;
-  /** Says for whom. */
+  /** Headers that identify the client on whose behalf the request is sent. */
   readonly headers: Readonly<Record<string, string>>;
   readonly connectTimeoutMs: number;
 }
 
-/** What a client sent, read whole so that it can be sent again to the next leader. */
+/** A client's request with its buffered body, so that it can be retried at the next leader. */
 export interface WebMessage {
   readonly request: IncomingMessage;
   readonly body: Buffer;
   readonly signal: AbortSignal;
 }
 
-/** They are of the one connection, or said anew. */
-const ownHeaders = new Set(['host', 'content-length', 'transfer-encoding', 'keep-alive']);
+/** Hop-by-hop headers and headers set anew; not forwarded. */
+const droppedHeaders = new Set(['host', 'content-length', 'transfer-encoding', 'keep-alive']);
 
-/** What the leader answers: its headers have come, its body not yet. */
+/** Sends the request to the leader; resolves with the response once its headers have arrived. */
 export async function askWeb(message: WebMessage, hop: WebHop): Promise<IncomingMessage> {
-  const asked = await begin(message, hop);
-  if (asked.kind === 'upgraded') {
-    asked.socket.destroy();
-    throw new AppError('internal', `${hop.address} changed the protocol unasked`);
+  const outcome = await begin(message, hop);
+  if (outcome.kind === 'upgraded') {
+    outcome.socket.destroy();
+    throw new AppError('internal', `manager ${hop.address}: unexpected protocol upgrade`);
   }
-  return asked.response;
+  return outcome.response;
 }
 
-/** A connection that the leader has taken over. */
+/** A connection upgraded by the leader. */
 export interface WebUpgraded {
   readonly response: IncomingMessage;
   readonly socket: Duplex;
-  /** What came with the headers. */
+  /** Bytes received together with the response headers. */
   readonly head: Buffer;
 }
 
-type WebAsked =
+type WebOutcome =
   | { readonly kind: 'answered'; readonly response: IncomingMessage }
   | ({ readonly kind: 'upgraded' } & WebUpgraded);
 
-/** The connection that the leader has taken over; what it answers otherwise is thrown. */
+/** Sends an upgrade request to the leader. A response without an upgrade is thrown as an error. */
 export async function askUpgrade(message: WebMessage, hop: WebHop): Promise<WebUpgraded> {
-  const asked = await begin(message, hop);
-  if (asked.kind === 'upgraded') return asked;
-  const { response } = asked;
+  const outcome = await begin(message, hop);
+  if (outcome.kind === 'upgraded') return outcome;
+  const { response } = outcome;
   throw parseRefusal(hop.address, response.statusCode ?? 0, await text(response));
 }
 
-/** Both ways, until both are done or the leader leads no more. */
+/** Pipes both ways until the leader's side ends or the leader is no longer the leader. */
 export async function joinSockets(
   { response, socket: leader, head }: WebUpgraded,
   client: Duplex,
@@ -77,30 +77,30 @@ export async function joinSockets(
     client.destroy();
   };
   gone.addEventListener('abort', end, { once: true });
-  // The process's end is the end: nobody hears what the client still says.
+  // The end of the process ends the connection: further client input has no receiver.
   const toLeader = pipeline(client, leader).catch(end);
   await pipeline(leader, client).catch(end);
   end();
   await toLeader;
 }
 
-/** Sends it on. Fails as `dial` does, and with `notLeading` when the other end leads no more. */
+/** Forwards a request. Rejects like `dial`, and with `notLeading` if the peer is not the leader. */
 async function begin(
   { request, body, signal }: WebMessage,
   { address, tls, verifyPeer, headers, connectTimeoutMs }: WebHop,
-): Promise<WebAsked> {
-  const kept = Object.entries(request.headers).filter(([name]) => !ownHeaders.has(name));
+): Promise<WebOutcome> {
+  const kept = Object.entries(request.headers).filter(([name]) => !droppedHeaders.has(name));
   const outgoing = httpsRequest(`https://${address}${request.url ?? '/'}`, {
     ...tlsOptions(tls),
     checkServerIdentity: identityCheck(verifyPeer),
     method: request.method,
-    // A connection of its own: it may last, and ends with the client's.
+    // A separate connection: it may be long-lived and closes with the client's.
     agent: false,
     signal,
     headers: { ...Object.fromEntries(kept), ...headers, 'content-length': body.length },
   });
   limitConnecting(outgoing, connectTimeoutMs);
-  const asked = await new Promise<WebAsked>((resolve, reject) => {
+  const outcome = await new Promise<WebOutcome>((resolve, reject) => {
     outgoing.once('response', (response) => {
       resolve({ kind: 'answered', response });
     });
@@ -112,28 +112,28 @@ async function begin(
     });
     outgoing.end(body);
   });
-  if (asked.response.statusCode === 503) await throwIfNotLeading(asked.response, address);
-  return asked;
+  if (outcome.response.statusCode === 503) await throwIfNotLeading(outcome.response, address);
+  return outcome;
 }
 
 async function throwIfNotLeading(response: IncomingMessage, address: string): Promise<void> {
   const refusal = parseRefusal(address, 503, await text(response));
-  // Any other is the answer.
+  // Any other 503 is the leader's response.
   throw isNotLeading(refusal) ? refusal : new AppError(refusal.kind, refusal.message);
 }
 
-/** Passes an answer on, to its end or to that of either side. */
+/** Streams the leader's response to the client until either side ends. */
 export async function pourWeb(
   from: IncomingMessage,
   to: ServerResponse,
   gone: AbortSignal,
 ): Promise<void> {
-  // The connection to the leader ends with the answer, the client's need not.
+  // The leader's connection closes after the response; the client's may stay open.
   const { connection: _connection, 'keep-alive': _alive, ...headers } = from.headers;
   to.writeHead(from.statusCode ?? 502, headers);
   to.flushHeaders();
   await pipeline(from, to, { signal: gone }).catch(() => {
-    // That it is cut off is all that can be told now.
+    // Headers are already sent: truncation is the only way left to signal the error.
     to.destroy();
   });
 }

@@ -28,8 +28,9 @@ export interface CredentialParts {
 type Cluster = Pick<ManagerSettings, 'clusterId' | 'clusterName'>;
 
 /**
- * Refuses whom the cluster's record says it does not know any more. A manager may ask for a client, named
- * in `behalf` as JSON. Throws `forbidden`.
+ * Authenticates a peer against the cluster record: removed nodes, revoked clients and refused CAs
+ * are rejected with `forbidden`. A manager may act on behalf of a client, named in `behalf` as
+ * JSON.
  */
 export function admitPeer(
   shown: { readonly certificate: PeerCertificateNames; readonly behalf?: string | undefined },
@@ -52,7 +53,7 @@ function admitClient(
   if (record?.refusedClients?.includes(serial) !== true) return peer;
   throw new AppError(
     'forbidden',
-    `certificate ${serial} of client ${nodeId} was revoked in cluster ${clusterName}`,
+    `certificate ${serial} of client ${nodeId}: was revoked in cluster ${clusterName}`,
   );
 }
 
@@ -61,13 +62,13 @@ function behalfOf(manager: Peer, text: string): Peer {
   try {
     value = JSON.parse(text) as Partial<Peer>;
   } catch {
-    // Refused below.
+    // Rejected below as a missing client.
   }
   const { clusterId, nodeId, role, serial = '' } = value;
   if (role !== 'client' || typeof clusterId !== 'string' || typeof nodeId !== 'string') {
     throw new AppError(
       'forbidden',
-      `manager ${manager.nodeId} does not say for which client it asks`,
+      `manager ${manager.nodeId}: forwarded a request without a valid client`,
     );
   }
   return { clusterId, nodeId, role, serial, via: manager.nodeId };
@@ -81,18 +82,18 @@ function admitNode(
   if (peer.clusterId !== clusterId) {
     throw new AppError(
       'forbidden',
-      `${peer.role} ${peer.nodeId} belongs to cluster ${peer.clusterId}, this is ${clusterName} (${clusterId})`,
+      `${peer.role} ${peer.nodeId}: belongs to cluster ${peer.clusterId}, not to ${clusterName} (${clusterId})`,
     );
   }
   if (record?.revoked.includes(peer.nodeId) === true) {
     throw new AppError(
       'forbidden',
-      `node ${peer.nodeId} was removed from cluster ${clusterName}: provision the machine again to rejoin`,
+      `node ${peer.nodeId}: was removed from cluster ${clusterName}; provision the machine again to rejoin`,
     );
   }
 }
 
-/** Who this manager is, and the cluster's authority it signs with. Keeps its own certificate from ending. */
+/** This manager's certificate, which it renews, and the intermediate CA it signs with. */
 export class ManagerCredentials {
   readonly #parts: CredentialParts;
   readonly #ca: string;
@@ -100,7 +101,7 @@ export class ManagerCredentials {
   #authority: ClusterAuthority | undefined;
   #renewal: CertificateRenewal | undefined;
 
-  /** Throws `invalid` when a file is missing or does not fit its key. */
+  /** Rejects with `invalid` if a file is missing or a key does not match its certificate. */
   static async read(parts: CredentialParts): Promise<ManagerCredentials> {
     const { pki } = parts.settings;
     try {
@@ -111,9 +112,13 @@ export class ManagerCredentials {
       ]);
       return new ManagerCredentials(parts, ca, pair, authority);
     } catch (error) {
-      throw new AppError('invalid', `cannot read the manager's certificate: ${messageOf(error)}`, {
-        cause: error,
-      });
+      throw new AppError(
+        'invalid',
+        `certificate of the manager: cannot be read: ${messageOf(error)}`,
+        {
+          cause: error,
+        },
+      );
     }
   }
 
@@ -133,32 +138,32 @@ export class ManagerCredentials {
     return { ca: this.#ca, ...this.#pair };
   }
 
-  /** PEM of the authority everybody trusts. */
+  /** Root CA certificate, PEM. */
   get ca(): string {
     return this.#ca;
   }
 
-  /** Throws `unsupported` on a manager that holds none. */
+  /** The intermediate CA. Throws `unsupported` on a manager without one. */
   get authority(): ClusterAuthority {
     if (this.#authority !== undefined) return this.#authority;
     throw new AppError(
       'unsupported',
-      'this manager holds no authority of the cluster: provision its machine again',
+      'ca: this manager has no intermediate CA; provision its machine again',
     );
   }
 
-  /** Id of the authority that signed this manager's certificate. */
+  /** ID of the CA that signed this manager's certificate; empty if unknown. */
   get signer(): string {
     const [, issuer] = certificatesOf(this.#pair.cert);
     return issuer === undefined ? '' : authorityId(issuer);
   }
 
-  /** Signs with this one from now on. */
+  /** Replaces the intermediate CA used for signing. */
   useAuthority(authority: ClusterAuthority): void {
     this.#authority = authority;
   }
 
-  /** Signs the request of a node for the cluster; `lifetimeMs` as the cluster's record says. */
+  /** Signs a node's request; an undefined `lifetimeMs` means the default lifetime. */
   async sign(
     order: {
       readonly request: string;
@@ -173,7 +178,7 @@ export class ManagerCredentials {
     );
   }
 
-  /** Begins to watch over this manager's own certificate; `renewed` gets each new one. */
+  /** Starts the renewal of this manager's own certificate; `renewed` gets each new one. */
   start(options: {
     readonly lifetimeMs: () => number | undefined;
     readonly renewed: (tls: TlsMaterial) => void;

@@ -19,10 +19,10 @@ export interface SecurityParts extends Pick<JoinOptions, 'store' | 'clock' | 'lo
   readonly directory: ManagerDirectory;
 }
 
-/** What a leading manager does about trust: rotation of the authority, join tokens, the sealing key. */
+/** Security functions of the leader: CA rotation and retirement, join tokens, the sealing key. */
 export interface Security extends ClusterSecurity {
   readonly desk: JoinDesk;
-  /** A follower has shown the authority it holds. */
+  /** Records the intermediate CA that a follower presented. */
   heardOf(nodeId: string, authority: string): void;
   start(): void;
   stop(): Promise<void>;
@@ -31,7 +31,7 @@ export interface Security extends ClusterSecurity {
 async function resealAll({ store, ring, directory, settings }: SecurityParts): Promise<number> {
   if (ring === undefined) return 0;
   await ring.addKey();
-  await allHaveKey(ring, directory, settings.nodeId);
+  await waitForKeyShare(ring, directory, settings.nodeId);
   const sealed = await store.update('control', (tx) => {
     const secrets = tx.list('secrets');
     for (const secret of secrets) tx.put('secrets', secret);
@@ -41,47 +41,54 @@ async function resealAll({ store, ring, directory, settings }: SecurityParts): P
   return sealed;
 }
 
-/** A manager that leads next must be able to open what is sealed from now on. */
-async function allHaveKey(ring: KeyRing, directory: ManagerDirectory, self: string): Promise<void> {
-  const deadline = performance.now() + shareMs;
+/**
+ * Waits until all live managers have the new key: any of them may lead next and must open the
+ * store.
+ */
+async function waitForKeyShare(
+  ring: KeyRing,
+  directory: ManagerDirectory,
+  self: string,
+): Promise<void> {
+  const deadline = performance.now() + keyShareTimeoutMs;
   for (;;) {
     const others = (await directory.list()).filter(({ alive, nodeId }) => alive && nodeId !== self);
-    const without = others.filter(({ nodeId }) => !ring.isGivenTo(nodeId));
-    if (without.length === 0) return;
+    const missing = others.filter(({ nodeId }) => !ring.isGivenTo(nodeId));
+    if (missing.length === 0) return;
     if (performance.now() > deadline) {
-      const names = without.map(({ address }) => address).join(', ');
+      const names = missing.map(({ address }) => address).join(', ');
       throw new AppError(
         'unavailable',
-        `no new key is used yet: manager ${names} did not take it; run it again when that one is well`,
+        `sealing key: not rotated, manager ${names} did not fetch the new key; retry when it is reachable`,
       );
     }
     await delay(100);
   }
 }
 
-const shareMs = 15_000;
+const keyShareTimeoutMs = 15_000;
 
-/** What fails here is tried again by nobody: it is logged. */
-function retiring(
+/** Retirement hooks; failures are logged, not retried. */
+function retirementHooks(
   retirement: AuthorityRetirement,
   log: Logger,
 ): Pick<Security, 'heardOf' | 'retireAuthority'> {
   return {
     heardOf: (nodeId, authority) => {
       retirement.heard(nodeId, authority).catch((error: unknown) => {
-        log.warn(`authority of manager ${nodeId} is not noted: ${messageOf(error)}`);
+        log.warn(`ca of manager ${nodeId}: cannot be recorded: ${messageOf(error)}`);
       });
     },
     retireAuthority: async (nodeId) => {
-      // A manager that removes itself may not come to it: the node is gone all the same.
+      // A manager that removes its own node may fail here; the node is removed anyway.
       await retirement.removed(nodeId).catch((error: unknown) => {
-        log.warn(`authority of manager ${nodeId} is not retired: ${messageOf(error)}`);
+        log.warn(`ca of manager ${nodeId}: cannot be retired: ${messageOf(error)}`);
       });
     },
   };
 }
 
-/** Undefined on a manager that holds no authority: nothing of this can be done there. */
+/** Returns undefined on a manager without an intermediate CA. */
 export function openSecurity(parts: SecurityParts): Security | undefined {
   const { settings, credentials, store, workers, ring, directory } = parts;
   const { intermediate } = settings.pki;
@@ -127,7 +134,7 @@ export function openSecurity(parts: SecurityParts): Security | undefined {
       await rotation.stop();
       await retirement.stop();
     },
-    ...retiring(retirement, parts.log),
+    ...retirementHooks(retirement, parts.log),
     status: () => ({
       ...rotation.status(),
       ...(ring === undefined ? {} : { sealingKey: ring.current.id }),

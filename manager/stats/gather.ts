@@ -16,10 +16,10 @@ export interface StatsOptions {
 }
 
 const periodMs = 1_000;
-/** Whoever starts the streams waits for what they bring first. */
-const beginning = { forMs: 4_000, everyMs: 200 };
+/** Faster updates at first: the subscriber that starts the streams waits for the first samples. */
+const warmUp = { forMs: 4_000, everyMs: 200 };
 const backoff = { firstMs: 1_000, maxMs: 15_000 };
-/** Somebody who closes a dashboard and opens it again, or scrapes each half minute, finds it running. */
+/** Streams stay open this long without readers, e.g. between scrapes every 30 s. */
 const lingerMs = 45_000;
 
 type Listener = (message: StatsMessage) => void;
@@ -29,8 +29,8 @@ interface NodeReader {
 }
 
 /**
- * Statistics of the whole cluster: one stream per ready node, however many listen, and none while nobody
- * does.
+ * Collects statistics of the whole cluster: one stream per ready node, shared by all subscribers,
+ * and no streams without subscribers.
  */
 export class StatsGatherer {
   readonly #options: StatsOptions;
@@ -39,19 +39,21 @@ export class StatsGatherer {
   #latest = new LatestStats();
   #cancelTick: (() => void) | undefined;
   #cancelEnd: (() => void) | undefined;
-  #beganAt = 0;
+  #startedAt = 0;
   #stopped = false;
 
   constructor(options: StatsOptions) {
     this.#options = options;
   }
 
-  /** Streams to workers that are open now. */
+  /** Number of open streams to workers. */
   get openStreams(): number {
     return this.#readers.size;
   }
 
-  /** Calls back with all that is known, then each second with what has changed; returns the way to end it. */
+  /**
+   * Sends a full snapshot at once, then changes each second. Returns a function that unsubscribes.
+   */
   subscribe(listener: Listener): () => void {
     this.#keepRunning();
     this.#listeners.add(listener);
@@ -62,7 +64,7 @@ export class StatsGatherer {
     };
   }
 
-  /** All that is known now. Starts the streams, which then go on for a while: the next call has more. */
+  /** Returns the current snapshot. Starts the streams if needed, so a later call returns more. */
   read(): StatsMessage {
     this.#keepRunning();
     if (this.#listeners.size === 0) this.#endLater();
@@ -79,7 +81,7 @@ export class StatsGatherer {
     this.#cancelEnd?.();
     this.#cancelEnd = undefined;
     if (this.#cancelTick !== undefined || this.#stopped) return;
-    this.#beganAt = this.#options.clock.elapsed();
+    this.#startedAt = this.#options.clock.elapsed();
     this.#tick();
   }
 
@@ -101,17 +103,17 @@ export class StatsGatherer {
   }
 
   #tick(): void {
-    this.#followNodes();
+    this.#syncReaders();
     const now = this.#options.clock.now();
     const message = this.#latest.delta(now);
     for (const listener of this.#listeners) listener(message);
-    const begins = this.#options.clock.elapsed() - this.#beganAt < beginning.forMs;
-    this.#cancelTick = this.#options.clock.after(begins ? beginning.everyMs : periodMs, () => {
+    const isWarmingUp = this.#options.clock.elapsed() - this.#startedAt < warmUp.forMs;
+    this.#cancelTick = this.#options.clock.after(isWarmingUp ? warmUp.everyMs : periodMs, () => {
       this.#tick();
     });
   }
 
-  #followNodes(): void {
+  #syncReaders(): void {
     const nodes = this.#options.store.view.list('nodes');
     const ready = new Set(
       nodes.filter(({ status }) => status.state === 'ready').map(({ id }) => id),
@@ -130,7 +132,7 @@ export class StatsGatherer {
     }
   }
 
-  /** Until `signal`, over reconnects. Never throws. */
+  /** Reads a node's statistics until the abort; reconnects with back-off. Never rejects. */
   async #readNode(nodeId: NodeId, latest: LatestStats, signal: AbortSignal): Promise<void> {
     const { log, clock } = this.#options;
     let failures = 0;
@@ -140,11 +142,14 @@ export class StatsGatherer {
           failures = 0;
         });
       } catch (error) {
-        log.debug('statistics of a node are not readable', { nodeId, error: messageOf(error) });
+        log.debug('statistics of a node: stream failed, retrying', {
+          nodeId,
+          error: messageOf(error),
+        });
       }
       latest.dropNode(nodeId);
       failures += 1;
-      await waited(clock, backoffMs(backoff, failures, Math.random()), signal);
+      await delay(clock, backoffMs(backoff, failures, Math.random()), signal);
     }
   }
 
@@ -162,7 +167,7 @@ export class StatsGatherer {
     if (signal.aborted) close();
     try {
       for await (const message of stream) {
-        // A frame carries the reason why the worker cannot serve this.
+        // A binary frame is an error: the worker cannot serve statistics.
         if (typeof message !== 'string') break;
         if (signal.aborted) break;
         latest.take(nodeId, JSON.parse(message) as WorkerStats);
@@ -175,7 +180,7 @@ export class StatsGatherer {
   }
 }
 
-function waited(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+function delay(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const cancel = clock.after(ms, resolve);
     signal.addEventListener(

@@ -1,6 +1,6 @@
 export type Labels = Readonly<Record<string, string>>;
 
-/** One metric of the page with all its samples. */
+/** One metric family with all its samples. */
 export interface Metric {
   readonly name: string;
   readonly type: 'counter' | 'gauge';
@@ -16,7 +16,7 @@ export function counter(name: string, help: string, samples: Metric['samples']):
   return { name: `shoal_${name}`, type: 'counter', help, samples };
 }
 
-/** As Prometheus text (exposition format 0.0.4). */
+/** Formats a metric in the Prometheus text exposition format 0.0.4. */
 export function metricLines({ name, type, help, samples }: Metric): string {
   const lines = samples.map(([labels, value]) => `${name}${labelText(labels)} ${value}\n`);
   return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`;

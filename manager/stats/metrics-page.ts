@@ -9,22 +9,22 @@ import type { RoomFigures } from './room-metrics.js';
 
 export const metricsContentType = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** The page of the moment. */
+/** Renders the current metrics page. */
 export function metricsPage(
   store: ClusterStore,
   statistics: StatsGatherer,
   rooms: RoomFigures,
 ): string {
   const cpu = process.cpuUsage();
-  const own = {
+  const processUse = {
     cpuSeconds: (cpu.user + cpu.system) / 1e6,
     residentBytes: process.memoryUsage.rss(),
     startedAtSeconds: Math.round(Date.now() / 1000 - process.uptime()),
   };
-  return metricsText(store.view, statistics.read(), { process: own, rooms });
+  return metricsText(store.view, statistics.read(), { process: processUse, rooms });
 }
 
-/** The metrics over plain HTTP, for a scraper on the same machine that has no certificate. */
+/** Serves the metrics over plain HTTP for a scraper without a client certificate. */
 export class MetricsServer {
   readonly #server: Server;
 
@@ -32,14 +32,14 @@ export class MetricsServer {
     this.#server = server;
   }
 
-  /** Fails as `conflict` when the address is taken. */
+  /** Rejects with `conflict` if the address is in use. */
   static async listen(
     address: { readonly host: string; readonly port: number },
     page: () => string,
   ): Promise<MetricsServer> {
     const server = createServer((request, response) => {
       const found = request.method === 'GET' && request.url?.split('?')[0] === '/metrics';
-      const body = found ? page() : 'metrics are at /metrics\n';
+      const body = found ? page() : 'not found: metrics are served at /metrics\n';
       response.writeHead(found ? 200 : 404, {
         'content-type': found ? metricsContentType : 'text/plain',
       });
@@ -51,7 +51,7 @@ export class MetricsServer {
     } catch (error) {
       throw new AppError(
         'conflict',
-        `cannot serve metrics on ${address.host}:${address.port}: ${messageOf(error)}`,
+        `metrics: cannot listen on ${address.host}:${address.port}: ${messageOf(error)}`,
         { cause: error },
       );
     }

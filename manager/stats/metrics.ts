@@ -8,7 +8,7 @@ import { gauge, metricLines } from './metric.js';
 import type { RoomFigures } from './room-metrics.js';
 import { roomMetrics, workerMetrics } from './room-metrics.js';
 
-/** What the manager's own process uses. */
+/** Resource usage of the manager process. */
 export interface ProcessUse {
   readonly cpuSeconds: number;
   readonly residentBytes: number;
@@ -32,8 +32,8 @@ const tables: readonly TableName[] = [
 ];
 
 /**
- * Everything as Prometheus text (exposition format 0.0.4). Containers have cAdvisor's names and labels, so
- * that its dashboards work; what is ours begins with `shoal_`.
+ * Renders all metrics in the Prometheus text exposition format 0.0.4. Container metrics use
+ * cAdvisor's names and labels, so its dashboards work; other metrics start with `shoal_`.
  */
 export function metricsText(view: StoreView, stats: StatsMessage, own: OwnFigures): string {
   const metrics = [
@@ -81,7 +81,7 @@ function containerMetrics(view: StoreView, stats: StatsMessage): readonly Metric
     metric(
       'spec_memory_limit_bytes',
       'gauge',
-      'Memory limit, 0 when there is none.',
+      'Memory limit, 0 if unlimited.',
       ({ task }) => task.spec.resources.limits.memoryBytes ?? 0,
     ),
     metric('network_receive_bytes_total', 'counter', 'Bytes received.', ({ use }) => use.rxBytes),
@@ -92,10 +92,10 @@ function containerMetrics(view: StoreView, stats: StatsMessage): readonly Metric
     metric(
       'start_time_seconds',
       'gauge',
-      'When the container was started, Unix time.',
+      'Start time of the container, Unix time.',
       ({ task }) => (task.status.startedAt ?? 0) / 1000,
     ),
-    metric('last_seen', 'gauge', 'When it was last seen, Unix time.', () => stats.at / 1000),
+    metric('last_seen', 'gauge', 'Time of the last sample, Unix time.', () => stats.at / 1000),
   ];
 }
 
@@ -133,18 +133,22 @@ function nodeMetrics(view: StoreView, stats: StatsMessage): readonly Metric[] {
     {
       name: 'shoal_node_up',
       type: 'gauge',
-      help: 'Whether the node is heard of.',
+      help: '1 if the node is ready, else 0.',
       samples: nodes.map((node) => [
         { node: node.spec.name, availability: node.spec.availability },
         up(node),
       ]),
     },
-    use('cpu_ratio', 'CPU in use, 1 is all of it.', ({ cpuPercent }) => cpuPercent / 100),
+    use('cpu_ratio', 'CPU utilization, 1 is all CPUs.', ({ cpuPercent }) => cpuPercent / 100),
     use('memory_used_bytes', 'Memory in use.', ({ memoryUsedBytes }) => memoryUsedBytes),
-    use('memory_bytes', 'Memory of the machine.', ({ memoryBytes }) => memoryBytes),
-    use('load1', 'Load average over a minute.', ({ load1 }) => load1),
-    use('disk_used_bytes', "Use of the engine's disk.", ({ diskUsedBytes }) => diskUsedBytes),
-    use('disk_bytes', "Size of the engine's disk.", ({ diskBytes }) => diskBytes),
+    use('memory_bytes', 'Total memory.', ({ memoryBytes }) => memoryBytes),
+    use('load1', 'Load average over 1 minute.', ({ load1 }) => load1),
+    use(
+      'disk_used_bytes',
+      "Disk space used on the Docker Engine's file system.",
+      ({ diskUsedBytes }) => diskUsedBytes,
+    ),
+    use('disk_bytes', "Size of the Docker Engine's file system.", ({ diskBytes }) => diskBytes),
   ];
 }
 
@@ -166,10 +170,12 @@ function clusterMetrics(view: StoreView): readonly Metric[] {
       'Tasks by state.',
       taskStates.map((state) => [{ state }, states.get(state) ?? 0]),
     ),
-    gauge('scheduler_unplaced_tasks', 'Tasks that fit on no node.', [[{}, unplaced.length]]),
+    gauge('scheduler_unplaced_tasks', 'Pending tasks without a suitable node.', [
+      [{}, unplaced.length],
+    ]),
     gauge(
       'service_replicas_wanted',
-      'Replicas that are wanted.',
+      'Desired replicas.',
       services.flatMap((service): [Labels, number][] =>
         service.spec.mode.kind === 'replicated'
           ? [[ofService(service), service.spec.halted ? 0 : service.spec.mode.replicas]]
@@ -178,7 +184,7 @@ function clusterMetrics(view: StoreView): readonly Metric[] {
     ),
     gauge(
       'service_replicas_running',
-      'Tasks that run.',
+      'Running tasks.',
       services.map((service) => [ofService(service), running.get(service.id) ?? 0]),
     ),
   ];
@@ -188,7 +194,7 @@ function storeMetrics(view: StoreView): readonly Metric[] {
   return [
     gauge(
       'network_addresses_leased',
-      'Addresses in use, gateways among them.',
+      'Leased addresses, including gateways.',
       view
         .list('networks')
         .map((network) => [
@@ -215,15 +221,35 @@ function countBy<T>(items: readonly T[], key: (item: T) => string): ReadonlyMap<
 }
 
 function processMetrics(own: ProcessUse): readonly Metric[] {
-  const one = (name: string, type: Metric['type'], help: string, value: number): Metric => ({
+  const processMetric = (
+    name: string,
+    type: Metric['type'],
+    help: string,
+    value: number,
+  ): Metric => ({
     name: `process_${name}`,
     type,
     help,
     samples: [[{}, value]],
   });
   return [
-    one('cpu_seconds_total', 'counter', "CPU time of the manager's process.", own.cpuSeconds),
-    one('resident_memory_bytes', 'gauge', 'Its memory.', own.residentBytes),
-    one('start_time_seconds', 'gauge', 'Its start, Unix time.', own.startedAtSeconds),
+    processMetric(
+      'cpu_seconds_total',
+      'counter',
+      'CPU time of the manager process.',
+      own.cpuSeconds,
+    ),
+    processMetric(
+      'resident_memory_bytes',
+      'gauge',
+      'Resident memory of the manager process.',
+      own.residentBytes,
+    ),
+    processMetric(
+      'start_time_seconds',
+      'gauge',
+      'Start time of the manager process, Unix time.',
+      own.startedAtSeconds,
+    ),
   ];
 }

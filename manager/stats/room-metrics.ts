@@ -4,7 +4,7 @@ import type { Metric } from './metric.js';
 import { counter, gauge } from './metric.js';
 import type { StoreFigures } from './store-meter.js';
 
-/** What the manager's rooms have done since it leads. */
+/** Counters of the manager's components since it became leader. */
 export interface RoomFigures {
   readonly scheduler: {
     readonly decisions: number;
@@ -20,21 +20,25 @@ export interface RoomFigures {
 export function roomMetrics({ scheduler, store }: RoomFigures, view: StoreView): readonly Metric[] {
   const { decisions, seconds, longestSeconds, placed, postponed, pending } = scheduler;
   return [
-    counter('scheduler_decisions_total', 'Turns in which tasks were placed.', [[{}, decisions]]),
-    counter('scheduler_decision_seconds_total', 'Time spent deciding.', [[{}, seconds]]),
-    gauge('scheduler_decision_longest_seconds', 'The longest of them.', [[{}, longestSeconds]]),
-    counter('scheduler_placements_total', 'Tasks by what was decided.', [
+    counter('scheduler_decisions_total', 'Scheduling passes.', [[{}, decisions]]),
+    counter('scheduler_decision_seconds_total', 'Time spent in scheduling passes.', [
+      [{}, seconds],
+    ]),
+    gauge('scheduler_decision_longest_seconds', 'Duration of the longest scheduling pass.', [
+      [{}, longestSeconds],
+    ]),
+    counter('scheduler_placements_total', 'Scheduled tasks by decision.', [
       [{ decision: 'placed' }, placed],
       [{ decision: 'postponed' }, postponed],
     ]),
-    gauge('scheduler_pending_tasks', 'Tasks that wait for a place.', [[{}, pending]]),
-    gauge('store_revision', 'Commits since the store was made.', [[{}, view.index]]),
+    gauge('scheduler_pending_tasks', 'Tasks waiting to be placed.', [[{}, pending]]),
+    gauge('store_revision', 'Commits since the store was created.', [[{}, view.index]]),
     counter(
       'store_commits_total',
-      'Commits since this manager leads, by who wrote.',
+      'Commits by component since this manager became leader.',
       [...store.commits].map(([actor, count]) => [{ actor }, count]),
     ),
-    counter('store_changes_total', 'Objects written since this manager leads.', [
+    counter('store_changes_total', 'Objects written since this manager became leader.', [
       [{}, store.changes],
     ]),
     ...(store.bytes === undefined
@@ -43,7 +47,7 @@ export function roomMetrics({ scheduler, store }: RoomFigures, view: StoreView):
   ];
 }
 
-/** Name servers and networks of the nodes that are heard. */
+/** DNS and network metrics of the nodes that report statistics. */
 export function workerMetrics(view: StoreView, stats: StatsMessage): readonly Metric[] {
   const nodes = stats.nodes.flatMap(({ nodeId, counters }) =>
     counters === undefined
@@ -55,47 +59,47 @@ export function workerMetrics(view: StoreView, stats: StatsMessage): readonly Me
   return [
     counter(
       'dns_queries_total',
-      'Questions to the name server.',
+      'DNS queries received.',
       samples(({ dns }) => dns.queries),
     ),
     counter(
       'dns_answers_total',
-      'Answered from what the cluster knows.',
+      'DNS queries answered from cluster records.',
       samples(({ dns }) => dns.answers),
     ),
     counter(
       'dns_forwarded_total',
-      "Sent on to the host's resolvers.",
+      "DNS queries forwarded to the host's resolvers.",
       samples(({ dns }) => dns.forwarded),
     ),
     counter(
       'dns_failures_total',
-      'Answered with a server failure.',
+      'DNS queries answered with SERVFAIL.',
       samples(({ dns }) => dns.failures),
     ),
     gauge(
       'network_overlays',
-      'Overlay networks in place.',
+      'Configured overlay networks.',
       samples(({ network }) => network.networks),
     ),
     gauge(
       'network_endpoints',
-      'Endpoints a node knows the way to.',
+      'Remote endpoints with forwarding entries.',
       samples(({ network }) => network.endpoints),
     ),
     counter(
       'network_changes_total',
-      'Changes that the cluster asked for.',
+      'Network changes requested by the manager.',
       samples(({ network }) => network.changes),
     ),
     counter(
       'network_repairs_total',
-      'Changes that put back what was altered or lost.',
+      'Network changes that repaired drift from the desired state.',
       samples(({ network }) => network.repairs),
     ),
     counter(
       'network_failures_total',
-      'Changes that failed and were tried again.',
+      'Network changes that failed and were retried.',
       samples(({ network }) => network.failures),
     ),
   ];

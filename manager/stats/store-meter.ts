@@ -1,15 +1,15 @@
 import type { ClusterStore } from '../store/store.js';
 
-/** What has been written since this manager began to lead. */
+/** Store writes since this manager became leader. */
 export interface StoreFigures {
-  /** By who wrote: `scheduler`, `control`, … */
+  /** Number of commits per writer: `scheduler`, `control`, … */
   readonly commits: ReadonlyMap<string, number>;
   readonly changes: number;
-  /** Of the backend's file; undefined where it has none here. */
+  /** Size of the backend on disk; undefined if it is not on this machine. */
   readonly bytes: number | undefined;
 }
 
-/** Counts commits as they come by. */
+/** Counts the commits and changes of a store. */
 export class StoreMeter {
   readonly #commits = new Map<string, number>();
   readonly #bytes: () => number | undefined;
@@ -17,7 +17,7 @@ export class StoreMeter {
 
   constructor(store: ClusterStore, bytes: () => number | undefined) {
     this.#bytes = bytes;
-    // As long as the store lives: its watchers end with it.
+    // Never unsubscribed: the store drops its watchers when it closes.
     store.watch(({ actor, changes }) => {
       this.#commits.set(actor, (this.#commits.get(actor) ?? 0) + 1);
       this.#changes += changes.length;

@@ -180,7 +180,7 @@ test('a store of another cluster is refused', async (t) => {
   await writeSettings(folder, port, 'c2');
   const second = start(t, folder);
   t.is(await second.exit, 1);
-  t.regex(second.output(), /is of cluster test \(c1\), not of test \(c2\)/);
+  t.regex(second.output(), /belongs to cluster test \(c1\), not to test \(c2\)/);
 });
 
 test('missing settings give a one-line error with file and key', async (t) => {

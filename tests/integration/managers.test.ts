@@ -56,14 +56,14 @@ function makeNetwork(manager: ManagerProcess, name: string): Promise<unknown> {
 }
 
 /**
- * Creates a network like a careful client: a request on a connection to the dead leader may have
- * been carried out, so the client checks before it retries.
+ * As a careful client does it: on a connection that the dead leader left open the request may have
+ * been on its way already, and then it is looked at before it is made again.
  */
 async function makeNetworkWithRetry(manager: ManagerProcess, name: string): Promise<void> {
   try {
     await makeNetwork(manager, name);
   } catch (error) {
-    if (!messageOf(error).includes('look whether it was done')) throw error;
+    if (!messageOf(error).includes('check whether the change was made')) throw error;
     if (!(await networksOf(manager)).includes(name)) await makeNetwork(manager, name);
   }
 }
@@ -162,9 +162,9 @@ consulTest('a leader that resumes after SIGSTOP follows the next one', async (t)
   // A connection to the stopped leader, which stays open.
   t.deepEqual(await networksOf(second), []);
   first.signal('SIGSTOP');
-  const pending = networksOf(second);
-  await until('the other manager leads', 20_000, () => second.output.includes('manager leads'));
-  t.deepEqual(await pending, [], 'sent to the stopped leader, answered by the next');
+  const asked = networksOf(second);
+  await until('the other one leads', 20_000, () => second.output.includes('manager is the leader'));
+  t.deepEqual(await asked, [], 'asked of the one that was stopped, answered by the next');
   await makeNetwork(second, 'new');
   first.signal('SIGCONT');
   await until('it follows', 20_000, async () => {
@@ -210,9 +210,9 @@ consulTest('invalid settings give a one-line error at the start', async (t) => {
   if (first === undefined) throw new Error('no manager');
   await leaderOf([first]);
   const cases: readonly [readonly string[], Partial<ManagersOptions>, RegExp][] = [
-    [['m1'], { clusterName }, /manager m1 of cluster \w+ is already running at 127\.0\.0\.1:\d+/],
-    [['m2'], { clusterName, clusterId: 'c2' }, /belongs to cluster \w+ \(c1\), not to/],
-    [['m3'], { consul: { tokenFile: '/nonexistent' } }, /cannot read a file for consul/],
+    [['m1'], { clusterName }, /manager m1 of cluster \w+ runs at 127\.0\.0\.1:\d+ already/],
+    [['m2'], { clusterName, clusterId: 'c2' }, /is of cluster \w+ \(c1\), not of/],
+    [['m3'], { consul: { tokenFile: '/nonexistent' } }, /consul: cannot read file/],
     [['m4'], { discovery: 'consul:/x' }, /discovery must be consul:\/\/host:port/],
   ];
   for (const [ids, options, message] of cases) {

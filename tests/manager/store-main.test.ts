@@ -25,7 +25,7 @@ const writes = [
   })),
 ] as const;
 
-/** Settings of a manager with an empty data folder. */
+/** Writes the settings of a manager with an empty data folder. */
 async function manager(t: ExecutionContext, clusterId = newId()): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'shoal-main-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
@@ -68,7 +68,7 @@ const source = (text: string): { name: string; stream: Readable } => ({
 const sorted = (records: readonly { readonly value: object }[]): readonly string[] =>
   records.map(({ value }) => JSON.stringify(value)).sort();
 
-test('what was exported is imported as it was, on another machine', async (t) => {
+test('an exported store is imported unchanged on another machine', async (t) => {
   const [here, there] = [await manager(t, 'c1'), await manager(t, 'c1')];
   await fill(here);
   const { count, movedTo } = await importStore(there, source(await exported(here)), false);
@@ -80,13 +80,13 @@ test('what was exported is imported as it was, on another machine', async (t) =>
   );
 });
 
-test('a store that is there is replaced only when asked for, and then moved aside', async (t) => {
+test('an existing store is replaced only with --replace and then moved aside', async (t) => {
   const config = await manager(t);
   await fill(config);
   const text = await exported(config);
   const before = sorted(await readEmbedded(storeOf(config)));
   const refused = await t.throwsAsync(importStore(config, source(text), false));
-  t.regex(refused.message, /there is a store in .* already: --replace/);
+  t.regex(refused.message, /store in .*: already exists; use --replace/);
   const { movedTo } = await importStore(config, source(text), true);
   t.deepEqual(sorted(await readEmbedded(movedTo ?? '')), before);
   t.deepEqual(sorted(await readEmbedded(storeOf(config))), before);
@@ -105,7 +105,7 @@ test('a damaged store is replaced by its backup', async (t) => {
   t.is((await readEmbedded(storeOf(config))).length, writes.length);
 });
 
-test("a cut file, another cluster's and a store in use change nothing", async (t) => {
+test('a truncated backup, a foreign backup and a store in use change nothing', async (t) => {
   const [config, other] = [await manager(t), await manager(t)];
   await fill(config);
   const text = await exported(config);
@@ -115,10 +115,10 @@ test("a cut file, another cluster's and a store in use change nothing", async (t
   });
   const foreign = await t.throwsAsync(importStore(other, source(text), true));
   t.true(isConflict(foreign));
-  t.regex(foreign.message, /the file is of cluster/);
+  t.regex(foreign.message, /the file: belongs to cluster/);
   const strange = [...writeBackup({ ...headerOf(text) }, [{ table: 'pods', value: { id: 'p' } }])];
   await t.throwsAsync(importStore(config, source(strange.join('')), true), {
-    message: /objects of kind pods, which this version does not know/,
+    message: /has objects of unknown kind pods/,
   });
   const running = await openEmbedded(storeOf(config));
   const inUse = await t.throwsAsync(importStore(config, source(text), true));
@@ -132,31 +132,34 @@ function headerOf(text: string): Parameters<typeof writeBackup>[0] {
   return JSON.parse(text.slice(0, text.indexOf('\n'))) as Parameters<typeof writeBackup>[0];
 }
 
-consulTest('a store moves to consul and back, compared, and the settings follow', async (t) => {
-  const config = await manager(t);
-  await fill(config);
-  const before = sorted(await readEmbedded(storeOf(config)));
-  const to = `consul://${consul().addresses.join(',')}/moved`;
-  const there = await migrateStore(config, to);
-  t.is(there.count, writes.length);
-  const settings = async (): Promise<Record<string, unknown>> =>
-    JSON.parse(await readFile(config, 'utf8')) as Record<string, unknown>;
-  t.is((await settings()).discovery, to);
-  t.is((await settings()).somethingElse, 'is kept');
-  // A second one would mix two stores.
-  const again = await manager(t, String((await settings()).clusterId));
-  await fill(again);
-  await t.throwsAsync(migrateStore(again, to), {
-    message: /there is a store in consul:.* already/,
-  });
-  t.false('discovery' in (JSON.parse(await readFile(again, 'utf8')) as object));
-  const back = await migrateStore(config, 'embedded');
-  t.is(back.sha256, there.sha256);
-  t.false('discovery' in (await settings()));
-  t.deepEqual(sorted(await readEmbedded(storeOf(config))), before);
-});
+consulTest(
+  'migration copies a store to consul and back, verifies it and switches the settings',
+  async (t) => {
+    const config = await manager(t);
+    await fill(config);
+    const before = sorted(await readEmbedded(storeOf(config)));
+    const to = `consul://${consul().addresses.join(',')}/moved`;
+    const there = await migrateStore(config, to);
+    t.is(there.count, writes.length);
+    const settings = async (): Promise<Record<string, unknown>> =>
+      JSON.parse(await readFile(config, 'utf8')) as Record<string, unknown>;
+    t.is((await settings()).discovery, to);
+    t.is((await settings()).somethingElse, 'is kept');
+    // A second migration would mix two stores.
+    const again = await manager(t, String((await settings()).clusterId));
+    await fill(again);
+    await t.throwsAsync(migrateStore(again, to), {
+      message: /store in consul:.*: already exists/,
+    });
+    t.false('discovery' in (JSON.parse(await readFile(again, 'utf8')) as object));
+    const back = await migrateStore(config, 'embedded');
+    t.is(back.sha256, there.sha256);
+    t.false('discovery' in (await settings()));
+    t.deepEqual(sorted(await readEmbedded(storeOf(config))), before);
+  },
+);
 
-consulTest('a consul that is not there leaves store and settings as they were', async (t) => {
+consulTest('an unreachable consul leaves the store and the settings unchanged', async (t) => {
   const config = await manager(t);
   await fill(config);
   const text = await readFile(config, 'utf8');
@@ -164,7 +167,7 @@ consulTest('a consul that is not there leaves store and settings as they were', 
     message: /cannot be reached/,
   });
   await t.throwsAsync(migrateStore(config, 'etcd://x'), { message: /discovery must be consul:/ });
-  await t.throwsAsync(migrateStore(config, 'embedded'), { message: /is in embedded already/ });
+  await t.throwsAsync(migrateStore(config, 'embedded'), { message: /is already in embedded/ });
   t.is(await readFile(config, 'utf8'), text);
   t.is((await readEmbedded(storeOf(config))).length, writes.length);
 });

@@ -11,7 +11,7 @@ export interface PairPaths {
   readonly key: string;
 }
 
-/** Whether the first certificate of `cert` and the key belong together; false for what is no PEM. */
+/** True if the key matches the first certificate in `cert`; false for invalid PEM. */
 export function belongTogether(cert: string, key: string): boolean {
   try {
     return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
@@ -20,7 +20,9 @@ export function belongTogether(cert: string, key: string): boolean {
   }
 }
 
-/** Renames; somebody who found the replacement half done may have been faster. */
+/**
+ * Renames a file. It may be missing: a concurrent `readPair` may have completed the replacement.
+ */
 async function moveIntoPlace(fresh: string, path: string): Promise<void> {
   await rename(fresh, path).catch((error: unknown) => {
     if (!isMissing(error)) throw error;
@@ -28,8 +30,8 @@ async function moveIntoPlace(fresh: string, path: string): Promise<void> {
 }
 
 /**
- * Certificate and key, PEM. Completes a replacement that was cut off between its two renames. Throws
- * `invalid` when a file is missing or the two do not belong together.
+ * Reads certificate and key (PEM). Completes a replacement that was interrupted between its two
+ * renames. Rejects with `invalid` if a file is missing or the key does not match.
  */
 export async function readPair(paths: PairPaths): Promise<KeyPair> {
   const [cert, key] = await Promise.all([readOrFail(paths.cert), readOrFail(paths.key)]);
@@ -40,12 +42,12 @@ export async function readPair(paths: PairPaths): Promise<KeyPair> {
     await moveIntoPlace(fresh, paths.cert);
     return { cert: next, key };
   }
-  // Between the two reads the pair may have been replaced whole.
-  const again = { cert: await readOrFail(paths.cert), key: await readOrFail(paths.key) };
-  if (belongTogether(again.cert, again.key)) return again;
+  // The pair may have been replaced between the two reads.
+  const retried = { cert: await readOrFail(paths.cert), key: await readOrFail(paths.key) };
+  if (belongTogether(retried.cert, retried.key)) return retried;
   throw new AppError(
     'invalid',
-    `certificate ${paths.cert} does not belong to key ${paths.key}: provision the machine again`,
+    `certificate ${paths.cert}: does not match key ${paths.key}; provision the machine again`,
   );
 }
 
@@ -53,13 +55,13 @@ async function readOrFail(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw new AppError('invalid', `cannot read ${path}: ${messageOf(error)}`, { cause: error });
+    throw new AppError('invalid', `${path}: cannot be read: ${messageOf(error)}`, { cause: error });
   }
 }
 
 /**
- * Replaces both so that after a crash at any moment `readPair` finds the old pair or the new one. The key
- * is readable by its owner only from its first byte.
+ * Replaces both files so that after a crash at any point `readPair` finds the old or the new pair.
+ * The key file is created with mode 0600.
  */
 export async function replacePair(paths: PairPaths, pair: KeyPair): Promise<void> {
   await writeDurably(`${paths.key}.new`, pair.key, 0o600);
@@ -69,7 +71,7 @@ export async function replacePair(paths: PairPaths, pair: KeyPair): Promise<void
   await syncFolder(dirname(paths.cert));
 }
 
-/** Replaces one file whole; after a power cut it is the old or the new one. */
+/** Replaces a file atomically: after a crash it has the old or the new content. */
 export async function replaceFile(path: string, text: string, mode: number): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await writeDurably(`${path}.new`, text, mode);
@@ -80,7 +82,7 @@ export async function replaceFile(path: string, text: string, mode: number): Pro
 async function writeDurably(path: string, text: string, mode: number): Promise<void> {
   const file = await open(path, 'w', mode);
   try {
-    // An older file of this name keeps its mode when it is opened.
+    // Opening an existing file keeps its old mode.
     await file.chmod(mode);
     await file.writeFile(text);
     await file.sync();

@@ -8,9 +8,9 @@ import type { PeerIdentity } from './pki.js';
 import { createPrivateKey, createRequest, signNode, validFor } from './pki.js';
 
 /*
- * A program of its own, run on a machine over SSH while it is provisioned: one JSON order on
- * standard input, one JSON answer on standard output. Keys are made where they are used, only
- * requests and certificates travel.
+ * Standalone program, run on a machine over SSH during provisioning: reads one JSON order from
+ * standard input and writes one JSON answer to standard output. Private keys are generated on the
+ * machine that uses them; only requests and certificates are transferred.
  */
 
 export type PkiOrder =
@@ -29,13 +29,13 @@ export type PkiOrder =
       }[];
     };
 
-/** Requests or certificate chains, in the order asked. */
+/** Requests or certificate chains (PEM), in the order of the input. */
 export interface PkiAnswer {
   readonly pems: readonly string[];
 }
 
-/** The key at this path, made with mode 0600 when it is not there. */
-async function keyAt(path: string): Promise<string> {
+/** Reads the key at this path; generates it with mode 0600 if it does not exist. */
+async function ensureKey(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
@@ -55,14 +55,14 @@ async function keyAt(path: string): Promise<string> {
   return key;
 }
 
-/** Carries one order out. Throws `invalid` for an order it does not know. */
+/** Executes one order. Rejects with `invalid` for an unknown operation. */
 export async function carryOut(order: PkiOrder, now: Date): Promise<PkiAnswer> {
   switch (order.op) {
     case 'requests':
       return {
         pems: await Promise.all(
           order.keys.map(async ({ keyPath, commonName }) =>
-            createRequest(await keyAt(keyPath), commonName),
+            createRequest(await ensureKey(keyPath), commonName),
           ),
         ),
       };
@@ -77,7 +77,7 @@ export async function carryOut(order: PkiOrder, now: Date): Promise<PkiAnswer> {
       return { pems: await Promise.all(pems) };
     }
     default:
-      throw new AppError('invalid', `unknown pki order ${JSON.stringify(order)}`);
+      throw new AppError('invalid', `pki: unknown order ${JSON.stringify(order)}`);
   }
 }
 
@@ -91,10 +91,10 @@ async function main(): Promise<void> {
   }
 }
 
-/** Whether this file was started, not imported; it is started through a symbolic link. */
-function isStarted(): boolean {
+/** True if this file is the entry point, not imported. It is started through a symbolic link. */
+function isEntryPoint(): boolean {
   const entry = process.argv[1];
   return entry !== undefined && import.meta.url === pathToFileURL(realpathSync(entry)).href;
 }
 
-if (isStarted()) await main();
+if (isEntryPoint()) await main();

@@ -3,7 +3,7 @@ import { AppError } from '../base/errors.js';
 import type { PeerIdentity, PeerNames } from './pki.js';
 import { peerIdentity } from './pki.js';
 
-/** What a verified certificate tells, beyond names, as far as node:tls gave it. */
+/** Fields of a verified certificate as returned by node:tls. */
 export interface ShownCertificate extends PeerNames {
   readonly raw?: Buffer | undefined;
   readonly serialNumber?: string | undefined;
@@ -11,29 +11,29 @@ export interface ShownCertificate extends PeerNames {
   readonly issuerCertificate?: { readonly raw?: Buffer | undefined } | undefined;
 }
 
-/** A peer with what tells one certificate of it from another. */
+/** A peer's identity with the facts of the certificate it presented. */
 export interface KnownPeer extends PeerIdentity {
-  /** Names that stand in the certificate: DNS names and addresses. */
+  /** Subject alternative names: DNS names and IP addresses. */
   readonly alternativeNames: readonly string[];
   /** Serial number of the certificate, lower-case hex. */
   readonly serial: string;
-  /** Of a worker or manager: `authorityId` of the authority that signed it. */
+  /** For workers and managers: `authorityId` of the issuing intermediate CA. */
   readonly authority?: string;
 }
 
-/** sha256 of an authority's public key (SPKI), hex: certificates for one key are one authority. */
+/** CA ID: sha256 of its public key (SPKI), hex. Certificates for the same key are the same CA. */
 export function authorityId(certificate: X509Certificate): string {
   const key = certificate.publicKey.export({ type: 'spki', format: 'der' });
   return createHash('sha256').update(key).digest('hex');
 }
 
-/** The certificates of a PEM text in order. */
+/** Parses the certificates of a PEM text, in order. */
 export function certificatesOf(pem: string): readonly X509Certificate[] {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/gu) ?? [];
   return blocks.map((block) => new X509Certificate(block));
 }
 
-/** As `tls.PeerCertificate.subjectaltname` has them: `DNS:a, IP Address:10.0.0.1`. */
+/** Parses `tls.PeerCertificate.subjectaltname`: `DNS:a, IP Address:10.0.0.1`. */
 export function readAlternativeNames(text: string | undefined): readonly string[] {
   return (text ?? '')
     .split(', ')
@@ -42,8 +42,8 @@ export function readAlternativeNames(text: string | undefined): readonly string[
 }
 
 /**
- * Who holds a certificate that TLS has verified (pass `socket.getPeerCertificate(true)`), and which
- * authority signed it. `refused` holds ids of authorities that are trusted no more. Throws `forbidden`.
+ * Identifies the holder of a certificate verified by TLS (pass `socket.getPeerCertificate(true)`)
+ * and its issuing CA. `refused` lists the IDs of refused CAs. Throws `forbidden`.
  */
 export function knownPeer(certificate: ShownCertificate, refused: readonly string[]): KnownPeer {
   const identity = peerIdentity(certificate);
@@ -57,25 +57,30 @@ export function knownPeer(certificate: ShownCertificate, refused: readonly strin
   if (refused.includes(authority)) {
     throw new AppError(
       'forbidden',
-      `certificate of ${identity.role} ${identity.nodeId} is signed by an authority that was replaced: provision the machine again`,
+      `certificate of ${identity.role} ${identity.nodeId}: signed by a CA that was replaced; provision the machine again`,
     );
   }
   return { ...peer, authority };
 }
 
-/** Signers by leaf: a worker's certificate is looked at with each of its connections. */
+/**
+ * Cache of verified issuers by leaf certificate: a peer presents its certificate per connection.
+ */
 const signers = new Map<string, string>();
 const maxSigners = 4_096;
 
 /**
- * The names in a chain may fit without its signatures: which of several certificates of one name TLS took
- * for the issuer is not told, so the signature is looked at here.
+ * Returns the ID of the issuing CA and verifies its signature. Names alone are not enough: TLS does
+ * not tell which of several CA certificates with the same name it used as the issuer.
  */
 function signerOf(certificate: ShownCertificate, { role, nodeId }: PeerIdentity): string {
   const { raw, issuerCertificate } = certificate;
   const issuerRaw = issuerCertificate?.raw;
   if (raw === undefined || issuerRaw === undefined) {
-    throw new AppError('forbidden', `certificate of ${role} ${nodeId} came without its authority`);
+    throw new AppError(
+      'forbidden',
+      `certificate of ${role} ${nodeId}: presented without its issuing CA`,
+    );
   }
   const cacheKey = createHash('sha256').update(raw).update(issuerRaw).digest('base64');
   const known = signers.get(cacheKey);
@@ -84,7 +89,7 @@ function signerOf(certificate: ShownCertificate, { role, nodeId }: PeerIdentity)
   if (!new X509Certificate(raw).verify(issuer.publicKey)) {
     throw new AppError(
       'forbidden',
-      `certificate of ${role} ${nodeId} is not signed by the authority shown with it`,
+      `certificate of ${role} ${nodeId}: not signed by the CA presented with it`,
     );
   }
   if (signers.size >= maxSigners) signers.clear();

@@ -10,29 +10,33 @@ import type { KeyPair } from './pki.js';
 import { createPrivateKey, createRequest } from './pki.js';
 
 export interface RenewalOptions {
-  /** For the log: `worker`, `manager`. */
+  /** Owner of the certificate in log messages: `worker` or `manager`. */
   readonly what: string;
   readonly paths: PairPaths;
-  /** PEM of the authority everybody trusts. */
+  /** Root CA certificate, PEM. */
   readonly ca: string;
   readonly clock: Clock;
   readonly log: Logger;
   readonly random: () => number;
-  /** Has a request (PKCS #10, PEM) signed; resolves with the chain. `unavailable` while nobody can. */
+  /**
+   * Gets a request (PKCS #10, PEM) signed; resolves with the chain. Rejects with `unavailable`
+   * while no signer is reachable.
+   */
   readonly obtain: (request: string, signal: AbortSignal) => Promise<string>;
-  /** Called when the new pair is on disk. */
+  /** Called after the new pair is on disk. */
   readonly renewed: (pair: KeyPair) => void;
 }
 
-/** The clock may jump, so that the time is looked at again at least this often. */
-const lookMs = 60_000;
-const soonestMs = 100;
+/** Longest sleep between checks, since the clock may jump. */
+const maxSleepMs = 60_000;
+const minSleepMs = 100;
 const obtainMs = 60_000;
 const backoff = { firstMs: 1_000, maxMs: 300_000 };
 
 /**
- * When a certificate is renewed: before two thirds of its life, a little earlier for some than for others
- * (`random` in [0, 1)), so that machines made together do not all ask together. All in ms since the epoch.
+ * Returns the renewal time: at two thirds of the lifetime, minus a jitter of up to 1/15 of it
+ * (`random` in [0, 1)) so that nodes created together do not renew together. All times in ms since
+ * the epoch.
  */
 export function renewalDue(notBeforeMs: number, notAfterMs: number, random: number): number {
   const lifeMs = notAfterMs - notBeforeMs;
@@ -40,8 +44,8 @@ export function renewalDue(notBeforeMs: number, notAfterMs: number, random: numb
 }
 
 /**
- * Throws `internal` unless the chain is for this key and subject, comes from our authority, and is valid
- * now: a bad answer never takes the place of a certificate that still works.
+ * Throws `internal` unless the chain has the same subject, is signed by our CA and is valid now: a
+ * bad response must never replace a working certificate.
  */
 export function checkRenewed(
   before: X509Certificate,
@@ -52,21 +56,23 @@ export function checkRenewed(
   const chain = certificatesOf(next.cert);
   const leaf = chain[0];
   const wrong = (why: string): AppError =>
-    new AppError('internal', `the renewed certificate ${why}: the old one is kept`);
-  if (leaf === undefined) throw wrong('is none');
+    new AppError('internal', `renewed certificate: ${why}; the old one is kept`);
+  if (leaf === undefined) throw wrong('contains no certificate');
   if (leaf.subject !== before.subject) throw wrong(`is for ${leaf.subject.replaceAll('\n', ' ')}`);
   const signers = [...chain.slice(1), new X509Certificate(ca)];
-  const signed = chain.every((one, index) => {
+  const signed = chain.every((item, index) => {
     const signer = signers[index];
-    return signer !== undefined && one.verify(signer.publicKey);
+    return signer !== undefined && item.verify(signer.publicKey);
   });
-  if (!signed) throw wrong('does not come from our authority');
+  if (!signed) throw wrong('is not signed by the cluster CA');
   if (Date.parse(leaf.validFrom) > nowMs || Date.parse(leaf.validTo) <= nowMs) {
-    throw wrong(`is valid from ${leaf.validFrom} to ${leaf.validTo}, which is not now`);
+    throw wrong(`is not valid now, only from ${leaf.validFrom} to ${leaf.validTo}`);
   }
 }
 
-/** Keeps one certificate from ending: a new key is made here, its request signed, both replaced at once. */
+/**
+ * Renews a certificate before it expires: new key, signed request, both files replaced together.
+ */
 export class CertificateRenewal {
   readonly #options: RenewalOptions;
   readonly #abort = new AbortController();
@@ -74,7 +80,7 @@ export class CertificateRenewal {
   #cancelTimer: (() => void) | undefined;
   #running: Promise<void> | undefined;
   #failures = 0;
-  #wanted = false;
+  #isRequested = false;
 
   constructor(options: RenewalOptions) {
     this.#options = options;
@@ -82,15 +88,15 @@ export class CertificateRenewal {
   }
 
   start(): void {
-    this.#look();
+    this.#check();
   }
 
-  /** Renews as soon as it can, however long the certificate would still be good. */
+  /** Renews as soon as possible, regardless of the remaining lifetime. */
   renewNow(): void {
-    this.#wanted = true;
+    this.#isRequested = true;
     this.#failures = 0;
     this.#cancelTimer?.();
-    this.#look();
+    this.#check();
   }
 
   async stop(): Promise<void> {
@@ -99,7 +105,7 @@ export class CertificateRenewal {
     await this.#running;
   }
 
-  #look(): void {
+  #check(): void {
     if (this.#abort.signal.aborted || this.#running !== undefined) return;
     this.#running = this.#turn()
       .then(
@@ -113,7 +119,7 @@ export class CertificateRenewal {
         this.#running = undefined;
         if (this.#abort.signal.aborted) return;
         this.#cancelTimer = this.#options.clock.after(waitMs, () => {
-          this.#look();
+          this.#check();
         });
       });
   }
@@ -121,28 +127,29 @@ export class CertificateRenewal {
   #failed(error: unknown): number {
     const { log, what, random } = this.#options;
     this.#failures += 1;
-    // A worker without a manager cannot renew for a while, which its session's log tells already.
+    // The first failures are not logged: a worker without a manager already logs that in its
+    // session.
     if (this.#failures === 3 && !this.#abort.signal.aborted) {
-      log.warn(`certificate of the ${what} is not renewed: ${messageOf(error)}`);
+      log.warn(`certificate of the ${what}: renewal failed, retrying: ${messageOf(error)}`);
     }
     return backoffMs(backoff, this.#failures, random());
   }
 
-  /** Resolves with the time until the next look, ms. */
+  /** Renews if due; resolves with the delay until the next check, ms. */
   async #turn(): Promise<number> {
     const { paths, clock } = this.#options;
     const pair = await readPair(paths);
     const leaf = new X509Certificate(pair.cert);
     const due = renewalDue(Date.parse(leaf.validFrom), Date.parse(leaf.validTo), this.#jitter);
     const waitMs = due - clock.now();
-    if (waitMs > 0 && !this.#wanted) return Math.min(Math.max(waitMs, soonestMs), lookMs);
+    if (waitMs > 0 && !this.#isRequested) return Math.min(Math.max(waitMs, minSleepMs), maxSleepMs);
     await this.#renew(leaf);
-    return soonestMs;
+    return minSleepMs;
   }
 
   async #renew(before: X509Certificate): Promise<void> {
     const { paths, ca, clock, log, what, obtain, renewed } = this.#options;
-    const asked = this.#wanted;
+    const wasRequested = this.#isRequested;
     const key = await createPrivateKey();
     const name = /^CN=(.*)$/mu.exec(before.subject)?.[1] ?? what;
     const request = await createRequest(key, name);
@@ -150,7 +157,7 @@ export class CertificateRenewal {
     const pair = { cert: await obtain(request, signal), key };
     checkRenewed(before, pair, ca, clock.now());
     await replacePair(paths, pair);
-    if (asked) this.#wanted = false;
+    if (wasRequested) this.#isRequested = false;
     const until = new X509Certificate(pair.cert).validTo;
     log.info(`certificate of the ${what} was renewed`, { until });
     renewed(pair);

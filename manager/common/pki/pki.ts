@@ -5,13 +5,14 @@ import type Forge from 'node-forge';
 import { AppError } from '../base/errors.js';
 
 /*
- * Two levels of trust. The user's authority never leaves the user's computer; it signs engines'
- * certificates, the user's own, and one authority per cluster whose key lives on the manager. That
- * one signs workers and managers. Engines trust a second certificate of the user's authority (same
- * key and name, path length 0), so that no certificate below a cluster's authority opens an engine.
+ * Two levels of CAs. The root CA never leaves the user's computer. It signs the Docker Engines'
+ * certificates, the user's client certificate and an intermediate CA for each manager, whose key
+ * stays on that manager. Intermediate CAs sign workers and managers. Engines trust a second root
+ * certificate (same key and name, path length 0), so certificates signed by an intermediate CA are
+ * not accepted by an engine.
  *
- * node-forge is loaded on first use: most programs that need peerIdentity never make a certificate.
- * It knows RSA only, and its own key generation takes seconds, so keys come from node:crypto.
+ * node-forge is loaded on first use: most programs that use peerIdentity never sign.
+ * It supports only RSA and its key generation takes seconds, so keys come from node:crypto.
  */
 
 export interface Subject {
@@ -25,30 +26,30 @@ export interface Validity {
   readonly notAfter: Date;
 }
 
-/** A certificate and the key that belongs to it, both PEM. */
+/** A certificate and its private key, both PEM. */
 export interface KeyPair {
   readonly cert: string;
   readonly key: string;
 }
 
-/** What a certificate may be used for: `peer` is both ends of a connection. */
+/** Permitted use of a certificate; `peer` is both server and client authentication. */
 export type Usage = 'cluster-authority' | 'server' | 'client' | 'peer';
 
-/** The unit in the subject of the user's authority, and of a cluster's. */
+/** Organizational unit in the subject of the root CA and of a cluster's intermediate CA. */
 export const userAuthorityUnit = 'authority';
 export const clusterAuthorityUnit = 'cluster';
 
 export type PeerRole = 'worker' | 'manager' | 'client';
 
 export interface PeerIdentity {
-  /** The cluster of a worker or manager; of a client, the name of its user. */
+  /** Cluster ID of a worker or manager; user name of a client. */
   readonly clusterId: string;
   readonly role: PeerRole;
-  /** The node of a worker or manager; of a client, its common name. */
+  /** Node ID of a worker or manager; common name of a client. */
   readonly nodeId: string;
 }
 
-/** The part of `tls.PeerCertificate` that says who the other end is. */
+/** Subject and issuer of a `tls.PeerCertificate`. */
 export interface PeerNames {
   readonly subject?: NameFields | undefined;
   readonly issuer?: NameFields | undefined;
@@ -66,13 +67,13 @@ async function forge(): Promise<typeof Forge> {
   return (await import('node-forge')).default;
 }
 
-/** A new RSA-2048 private key as PKCS #8 PEM. */
+/** Generates an RSA-2048 private key, PKCS #8 PEM. */
 export async function createPrivateKey(): Promise<string> {
   const { privateKey } = await generate('rsa', { modulusLength: 2048 });
   return privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
 }
 
-/** Validity from one hour before `now` (machines' clocks differ) for so many days after it. */
+/** Validity from one hour before `now` (for clock skew) until `days` after it. */
 export function validFor(now: Date, days: number): Validity {
   return {
     notBefore: new Date(now.getTime() - 3_600_000),
@@ -89,14 +90,14 @@ function attributes(lib: typeof Forge, subject: Subject): Forge.pki.CertificateF
   ];
 }
 
-/** Positive and 127 bits: RFC 5280 allows 20 bytes and wants no sign bit. */
+/** Positive 127-bit serial number, hex. RFC 5280 allows at most 20 bytes without a sign bit. */
 function serialNumber(): string {
   const bytes = randomBytes(16);
   bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
   return bytes.toString('hex');
 }
 
-/** A self-signed authority. `pathLength` 0 forbids authorities below it. */
+/** Creates a self-signed CA certificate, PEM. `pathLength` 0 forbids intermediate CAs below it. */
 export async function createAuthority(input: {
   readonly key: string;
   readonly subject: Subject;
@@ -130,7 +131,7 @@ function pem(text: string): string {
   return text.replaceAll('\r\n', '\n');
 }
 
-/** A certificate request (PKCS #10) that proves possession of `key`; its names are not trusted later. */
+/** Creates a PKCS #10 request (PEM) that proves possession of `key`; signers ignore its names. */
 export async function createRequest(key: string, commonName: string): Promise<string> {
   const lib = await forge();
   const privateKey = lib.pki.privateKeyFromPem(key);
@@ -173,8 +174,8 @@ export interface SigningOrder {
 }
 
 /**
- * Signs the public key of a request. Names and use come from the order, never from the request.
- * Throws `invalid` when the request is malformed or not signed by its own key.
+ * Signs the public key of a request. Names and usage come from the order, never from the request.
+ * Rejects with `invalid` if the request is malformed or not signed by its own key.
  */
 export async function signRequest(authority: KeyPair, order: SigningOrder): Promise<string> {
   const lib = await forge();
@@ -208,11 +209,13 @@ function readRequest(lib: typeof Forge, order: SigningOrder): Forge.pki.rsa.Publ
       throw new Error('signature does not match');
     return request.publicKey as Forge.pki.rsa.PublicKey;
   } catch (error) {
-    throw new AppError('invalid', `certificate request for ${name} is not valid`, { cause: error });
+    throw new AppError('invalid', `certificate request for ${name}: malformed or bad signature`, {
+      cause: error,
+    });
   }
 }
 
-/** The subject of a worker's or manager's certificate. */
+/** Subject of a worker's or manager's certificate. */
 export function nodeSubject(identity: PeerIdentity): Subject {
   return {
     commonName: identity.nodeId,
@@ -221,7 +224,9 @@ export function nodeSubject(identity: PeerIdentity): Subject {
   };
 }
 
-/** The subject of a cluster's authority; its organization binds what it signs to the cluster. */
+/**
+ * Subject of an intermediate CA; its organization binds the certificates it signs to the cluster.
+ */
 export function clusterAuthoritySubject(clusterId: string): Subject {
   return {
     commonName: `shoal ${clusterId}`,
@@ -231,8 +236,8 @@ export function clusterAuthoritySubject(clusterId: string): Subject {
 }
 
 /**
- * Signs a worker's or manager's request with the cluster's authority and returns leaf and authority
- * as one chain, which is what the holder presents.
+ * Signs a worker's or manager's request with an intermediate CA. Returns the chain that the holder
+ * presents: leaf, then intermediate CA.
  */
 export async function signNode(
   authority: KeyPair,
@@ -252,30 +257,27 @@ function single(value: string | readonly string[] | undefined): string | undefin
 }
 
 /**
- * Who holds a certificate that TLS has already verified against the user's authority (pass
- * `socket.getPeerCertificate()`). Also checks that the right authority signed it: a cluster's
- * authority cannot make clients, nor nodes of another cluster. Throws `forbidden` otherwise.
+ * Identifies the holder of a certificate that TLS has verified against the root CA (pass
+ * `socket.getPeerCertificate()`). Throws `forbidden` if the wrong CA signed it: an intermediate CA
+ * cannot issue client certificates or nodes of another cluster.
  */
 export function peerIdentity(certificate: PeerNames): PeerIdentity {
   const nodeId = single(certificate.subject?.CN);
   const role = single(certificate.subject?.OU);
   const clusterId = single(certificate.subject?.O);
   if (nodeId === undefined || clusterId === undefined) {
-    throw new AppError('forbidden', 'certificate without common name or organization');
+    throw new AppError('forbidden', 'certificate: no common name or organization');
   }
   if (role !== 'worker' && role !== 'manager' && role !== 'client') {
-    throw new AppError('forbidden', `certificate of ${nodeId} has no role`);
+    throw new AppError('forbidden', `certificate of ${nodeId}: organizational unit is not a role`);
   }
   const issuerUnit = single(certificate.issuer?.OU);
-  const signedRightly =
+  const hasRightIssuer =
     role === 'client'
       ? issuerUnit === userAuthorityUnit
       : issuerUnit === clusterAuthorityUnit && single(certificate.issuer?.O) === clusterId;
-  if (!signedRightly) {
-    throw new AppError(
-      'forbidden',
-      `certificate of ${role} ${nodeId} is signed by another authority`,
-    );
+  if (!hasRightIssuer) {
+    throw new AppError('forbidden', `certificate of ${role} ${nodeId}: signed by the wrong CA`);
   }
   return { clusterId, role, nodeId };
 }

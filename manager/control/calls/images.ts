@@ -45,7 +45,11 @@ export const imageCalls: Pick<ControlCalls, 'image.find' | 'image.remove' | 'ima
       .list('nodes')
       .filter(({ status }) => status.state === 'ready')
       .sort((a, b) => (a.spec.name < b.spec.name ? -1 : 1));
-    if (node === undefined) throw new AppError('unavailable', 'image: no ready node to query the registry; check "shoal node ls"');
+    if (node === undefined)
+      throw new AppError(
+        'unavailable',
+        'image: no ready node to query the registry; check "shoal node ls"',
+      );
     const auth = readAuth(args.object('auth'));
     const call = {
       image: args.text('image'),

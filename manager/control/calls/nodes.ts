@@ -14,7 +14,10 @@ function readAvailability(args: Args): NodeSpec['availability'] | undefined {
   if (text === undefined) return undefined;
   const found = availabilities.find((each) => each === text);
   if (found !== undefined) return found;
-  throw new AppError('invalid', `availability "${text}": not supported; use active, pause or drain`);
+  throw new AppError(
+    'invalid',
+    `availability "${text}": not supported; use active, pause or drain`,
+  );
 }
 
 function update(tx: Transaction, args: Args): Node {

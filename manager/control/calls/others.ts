@@ -29,9 +29,7 @@ export const otherCalls: Pick<ControlCalls, 'project.others' | 'project.take-ove
     const call = { project: args.text('project'), configFiles: args.text('configFiles') };
     const deadline = AbortSignal.any([context.signal, AbortSignal.timeout(removeMs)]);
     await Promise.all(
-      readyNodes(context).map(({ id }) =>
-        context.workers.call(id, 'removeOthers', call, deadline),
-      ),
+      readyNodes(context).map(({ id }) => context.workers.call(id, 'removeOthers', call, deadline)),
     );
     return null;
   },

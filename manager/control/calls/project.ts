@@ -20,7 +20,10 @@ function readApply(value: unknown): ProjectApply {
   args.count('timeoutMs');
   for (const spec of input.services) {
     if (spec.project !== project) {
-      throw new AppError('invalid', `service ${spec.service}: does not belong to project ${project}`);
+      throw new AppError(
+        'invalid',
+        `service ${spec.service}: does not belong to project ${project}`,
+      );
     }
   }
   return {
@@ -92,7 +95,7 @@ function remove(
   const services = findServices(tx, project, input.services);
   const changes: AppliedChange[] = services.map((service) => {
     setStopTimeout(tx, service, input.timeoutMs);
-    return removeService(tx, service, 'asked for');
+    return removeService(tx, service, 'requested');
   });
   if (input.services.length > 0) return { changes, orphans: [] };
   for (const network of tx.list('networks')) {
@@ -107,7 +110,7 @@ function remove(
       kind: 'volume',
       name: volume.spec.name,
       action: 'removed',
-      cause: 'asked for',
+      cause: 'requested',
     });
   }
   return { changes, orphans: [] };
@@ -138,7 +141,7 @@ function removeNetwork(
     };
   }
   tx.put('networks', { ...network, removing: true });
-  return { kind: 'network', name, action: 'removed', cause: 'asked for' };
+  return { kind: 'network', name, action: 'removed', cause: 'requested' };
 }
 
 export const projectCalls: Pick<ControlCalls, 'project.apply' | 'project.remove' | 'project.list'> =

@@ -25,7 +25,7 @@ function roll(tx: Transaction, services: readonly Service[]): readonly string[] 
 function rollBack(tx: Transaction, services: readonly Service[]): readonly string[] {
   for (const service of services) {
     checkRollback(tx, service);
-    const former = rolledBack(service, { now: tx.now, message: 'asked for' });
+    const former = rolledBack(service, { now: tx.now, message: 'requested' });
     if (former !== undefined) tx.put('services', former);
   }
   return namesOf(services);
@@ -48,12 +48,19 @@ function checkRollback(view: StoreView, { spec, previousSpec }: Service): void {
 }
 
 /** The named services; without names, every service that has a previous spec. */
-function selectServices(view: StoreView, project: string, keys: readonly string[]): readonly Service[] {
+function selectServices(
+  view: StoreView,
+  project: string,
+  keys: readonly string[],
+): readonly Service[] {
   const services = findServices(view, project, keys);
   if (keys.length > 0) return services;
   const changed = services.filter(({ previousSpec }) => previousSpec !== undefined);
   if (changed.length > 0) return changed;
-  throw new AppError('conflict', `project ${project}: no service has a previous spec to roll back to`);
+  throw new AppError(
+    'conflict',
+    `project ${project}: no service has a previous spec to roll back to`,
+  );
 }
 
 function namesOf(services: readonly Service[]): readonly string[] {

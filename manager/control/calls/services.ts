@@ -153,7 +153,10 @@ async function kill(context: CallContext, value: unknown): Promise<null> {
   const { project, services } = readSelection(args);
   const signalName = args.text('signal');
   const { store, workers, signal } = context;
-  const tasks = selectTasks(args, runningTasks(store.view, findServices(store.view, project, services)));
+  const tasks = selectTasks(
+    args,
+    runningTasks(store.view, findServices(store.view, project, services)),
+  );
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(killDeadlineMs)]);
   await forEachTask(tasks, 'kill', (task) =>
     workers.call(task.nodeId, 'kill', { taskId: task.id, signal: signalName }, deadline),
@@ -166,7 +169,10 @@ async function pause(context: CallContext, value: unknown): Promise<null> {
   const { project, services } = readSelection(args);
   const verb = args.flag('paused') ? 'pause' : 'unpause';
   const { store, workers, signal } = context;
-  const tasks = selectTasks(args, runningTasks(store.view, findServices(store.view, project, services)));
+  const tasks = selectTasks(
+    args,
+    runningTasks(store.view, findServices(store.view, project, services)),
+  );
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(killDeadlineMs)]);
   await forEachTask(tasks, verb, (task) =>
     workers.call(task.nodeId, verb, { taskId: task.id }, deadline),

@@ -51,7 +51,11 @@ export const push: ControlStreams['push'] = async (context, args, client) => {
   const image = args.text('image');
   const holders = await findImage({ ...context, signal: client.signal }, image);
   const [first] = [...holders].sort((a, b) => b.createdAt - a.createdAt);
-  if (first === undefined) throw new AppError('not-found', `image ${image}: not found on any node; build or pull it first`);
+  if (first === undefined)
+    throw new AppError(
+      'not-found',
+      `image ${image}: not found on any node; build or pull it first`,
+    );
   const request = { kind: 'push-image', image, ...optionalAuth(args) } as const;
   await pipeToWorker(context, client, first.nodeId as NodeId, request);
 };
@@ -83,7 +87,8 @@ function builderNode(
 ): Node {
   if (named !== undefined) return findNode(store.view, named);
   const ready = store.view.list('nodes').filter(({ status }) => status.state === 'ready');
-  if (ready.length === 0) throw new AppError('unavailable', 'build: no ready node; check "shoal node ls"');
+  if (ready.length === 0)
+    throw new AppError('unavailable', 'build: no ready node; check "shoal node ls"');
   const wanted = platform === undefined ? undefined : parsePlatform(platform);
   const [first] = ready
     .filter(

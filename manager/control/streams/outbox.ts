@@ -23,7 +23,12 @@ export class Outbox {
   push(message: unknown): void {
     if (this.#failed !== undefined) return;
     if (this.#queue.length >= maxQueued) {
-      this.#fail(new AppError('unavailable', 'stream: client reads too slowly, messages were dropped; reconnect'));
+      this.#fail(
+        new AppError(
+          'unavailable',
+          'stream: client reads too slowly, messages were dropped; reconnect',
+        ),
+      );
       return;
     }
     this.#queue.push(JSON.stringify(message));

@@ -10,32 +10,32 @@ import { toContainer } from '../translate/container.js';
 import { decorate, fromRecord } from '../translate/inspect.js';
 import { selectContainers } from '../translate/list-filter.js';
 
-const askMs = 10_000;
+const nodeTimeoutMs = 10_000;
 
-function sceneOf({ store, cluster, clock }: GatewayContext): ContainerScene {
+function contextOf({ store, cluster, clock }: GatewayContext): ContainerScene {
   return { view: store.view, clusterId: cluster.id, now: clock.now() };
 }
 
 function list(context: GatewayContext, { query }: ApiRequest): Answer {
   const { view } = context.store;
   const scope = { view, clusterId: context.cluster.id };
-  const scene = sceneOf(context);
+  const scene = contextOf(context);
   const selected = selectContainers(listContainers(view), query, scope);
   return json(selected.map((item) => toContainer(item, scene)));
 }
 
-/** The engine's own record where its node answers, else what is known here. */
+/** The engine's record if the node answers; else one built from the store. */
 const inspect: Handler = async (context, { signal }, reference = '') => {
   const item = findContainer(context.store.view, reference);
-  const scene = sceneOf(context);
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(askMs)]);
+  const scene = contextOf(context);
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(nodeTimeoutMs)]);
   const { node, task } = item;
   if (node.status.state !== 'ready') return json(fromRecord(item, scene));
   try {
     const record = await context.workers.call(node.id, 'inspect', { taskId: task.id }, deadline);
     return json(decorate(record, item, scene));
   } catch (error) {
-    // It has just gone, or its node has.
+    // The container or its node disappeared after the lookup.
     const isGone = isNotFound(error) || isUnavailable(error);
     if (!isGone || isForbidden(error)) throw error;
     return json(fromRecord(item, scene));
@@ -44,13 +44,13 @@ const inspect: Handler = async (context, { signal }, reference = '') => {
 
 const top: Handler = async ({ store, workers }, { query, signal }, reference = '') => {
   const { task, node } = findContainer(store.view, reference);
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(askMs)]);
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(nodeTimeoutMs)]);
   const args = { taskId: task.id, psArgs: query.get('ps_args') ?? '-ef' };
   const { titles, processes } = await workers.call(node.id, 'top', args, deadline);
   return json({ Titles: titles, Processes: processes });
 };
 
-/** Answers when it has ended, at once when it has already. The headers leave before. */
+/** Responds when the container has exited, at once if it already has. Headers are sent before. */
 const wait: Handler = ({ store }, { signal }, reference = '') => {
   const { task } = findContainer(store.view, reference);
   const hasEnded = (): boolean => {

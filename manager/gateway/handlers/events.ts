@@ -9,12 +9,12 @@ import { moment } from '../query.js';
 import { eventFilters, eventFits, toMessage } from '../translate/event.js';
 import { labelsOf } from '../translate/labels.js';
 
-/** A reader this many events behind is cut off: memory is not the place to wait for it. */
-const maxWaiting = 20_000;
-/** Longest that one timer can wait, ms (2^31 - 1). */
+/** Longest queue, in events; a slower reader is disconnected to bound memory. */
+const maxQueued = 20_000;
+/** Longest delay of a Node.js timer, ms (2^31 - 1). */
 const maxTimerMs = 2_147_483_647;
 
-/** What is remembered since `since`, then what happens, until `until` or for ever. */
+/** Replays stored events from `since`, then follows live events until `until` or a disconnect. */
 const events: Handler = (context, { query }) => {
   const filters = parseFilters(query, eventFilters);
   const range = { sinceMs: moment(query, 'since'), untilMs: moment(query, 'until') };
@@ -69,9 +69,9 @@ async function pour(
   }
 }
 
-/** What waits for a reader. Ends when `end` is called and all was read, or with the reader. */
+/** Queue of events for one reader. Iteration ends once drained after `end`, or on abort. */
 class EventQueue {
-  #waiting: string[] = [];
+  #queued: string[] = [];
   #ended = false;
   #wake: () => void = () => undefined;
   readonly #signal: AbortSignal;
@@ -88,7 +88,7 @@ class EventQueue {
   }
 
   push(text: string): void {
-    this.#waiting.push(text);
+    this.#queued.push(text);
     this.#wake();
   }
 
@@ -99,10 +99,13 @@ class EventQueue {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<string> {
     while (!this.#signal.aborted) {
-      const waiting = this.#waiting;
-      this.#waiting = [];
-      if (waiting.length > maxWaiting) {
-        throw new AppError('unavailable', 'the client reads too slowly, events were dropped');
+      const waiting = this.#queued;
+      this.#queued = [];
+      if (waiting.length > maxQueued) {
+        throw new AppError(
+          'unavailable',
+          'events: client reads too slowly, events were dropped; reconnect',
+        );
       }
       if (waiting.length > 0) yield waiting.join('');
       else if (this.#ended) return;

@@ -10,19 +10,19 @@ import { count, flag } from '../query.js';
 
 const resizeMs = 5_000;
 
-function texts(body: JsonBody, key: string): readonly string[] {
+function stringList(body: JsonBody, key: string): readonly string[] {
   const value = body[key] ?? [];
   if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;
-  throw new AppError('invalid', `${key} is no list of texts`);
+  throw new AppError('invalid', `${key}: must be an array of strings`);
 }
 
 function readOptions(body: JsonBody): ExecOptions {
-  const command = texts(body, 'Cmd');
+  const command = stringList(body, 'Cmd');
   if (command.length === 0) throw new AppError('invalid', 'No exec command specified');
   const { User: user, WorkingDir: workingDir } = body;
   return {
     command,
-    env: texts(body, 'Env'),
+    env: stringList(body, 'Env'),
     privileged: body.Privileged === true,
     tty: body.Tty === true,
     stdin: body.AttachStdin === true,
@@ -33,7 +33,7 @@ function readOptions(body: JsonBody): ExecOptions {
   };
 }
 
-/** `[rows, columns]`, as clients send it since 1.42. */
+/** Reads `ConsoleSize`: `[rows, columns]`, sent by clients since API 1.42. */
 function sizeOf(body: JsonBody): Pick<ExecOptions, 'columns' | 'rows'> {
   const size: readonly unknown[] = Array.isArray(body.ConsoleSize) ? body.ConsoleSize : [];
   const [rows, columns] = size;
@@ -55,12 +55,12 @@ const start: Handler = async (context, { body }, id = '') => {
   if (exec.state !== 'made') {
     throw new AppError('conflict', `exec ${id} has already been started`);
   }
-  const asked = await body();
-  if (asked.Detach === true || exec.options.detach) {
+  const settings = await body();
+  if (settings.Detach === true || exec.options.detach) {
     await startDetached(context, exec);
     return json(null);
   }
-  const options = { ...exec.options, ...sizeOf(asked) };
+  const options = { ...exec.options, ...sizeOf(settings) };
   return {
     kind: 'hijack',
     contentType: contentTypeOf(options.tty),
@@ -72,7 +72,7 @@ function contentTypeOf(isTty: boolean): string {
   return `application/vnd.docker.${isTty ? 'raw' : 'multiplexed'}-stream`;
 }
 
-/** Resolves when the engine has taken it; what becomes of it nobody hears. */
+/** Resolves when the engine has started the process; its output and exit code are discarded. */
 async function startDetached({ workers, execs }: GatewayContext, exec: Exec): Promise<void> {
   const options = { ...exec.options, detach: true };
   const request = { kind: 'exec', taskId: exec.item.task.id, options } as const;
@@ -99,7 +99,7 @@ async function run(
 const resize: Handler = async ({ workers, execs }, { query }, id = ''): Promise<Answer> => {
   const { item, streamId } = execs.get(id);
   const size = { columns: count(query, 'w') ?? 80, rows: count(query, 'h') ?? 24 };
-  if (streamId === undefined) throw new AppError('conflict', `exec ${id} does not run`);
+  if (streamId === undefined) throw new AppError('conflict', `exec ${id}: is not running`);
   const deadline = AbortSignal.timeout(resizeMs);
   await workers.call(item.node.id, 'resize', { streamId, ...size }, deadline);
   return json(null);
@@ -129,7 +129,7 @@ const inspect: Handler = ({ execs }, _request, id = '') => {
   });
 };
 
-/** The container's own process. */
+/** Attaches to the container's main process. */
 const attach: Handler = async (context, { query, peer }, reference = '') => {
   const item = findContainer(context.store.view, reference);
   requireRunning(item);

@@ -7,19 +7,19 @@ import { parseFilters } from '../filters.js';
 import type { ClusterImage } from '../translate/image.js';
 import { imageFilters, imageFits, mergeImages } from '../translate/image.js';
 
-/** A node that hangs has nothing to say after this: clients ask for images when they mean something else. */
-const askMs = 3_000;
+/** Deadline for each node. Short, since clients list images as part of other commands. */
+const nodeTimeoutMs = 3_000;
 
 function readyNodes({ store }: GatewayContext): readonly Node[] {
   return store.view.list('nodes').filter(({ status }) => status.state === 'ready');
 }
 
-/** Those of all ready nodes, as far as they answer in time. */
+/** Images of all ready nodes that answer within the deadline. */
 export async function clusterImages(
   context: GatewayContext,
   signal: AbortSignal,
 ): Promise<readonly ClusterImage[]> {
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(askMs)]);
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(nodeTimeoutMs)]);
   const found = await Promise.all(
     readyNodes(context).map(async ({ id, spec }) => ({
       node: spec.name,
@@ -35,16 +35,16 @@ async function list(context: GatewayContext, { query, signal }: ApiRequest): Pro
   return json(images.filter((image) => imageFits(image, filters)));
 }
 
-/** As the first node has it that has it. */
+/** The record of the first node that answers with the image. */
 const inspect: Handler = async (context, { signal }, image = '') => {
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(askMs)]);
-  const asked = readyNodes(context).map(async ({ id }) => {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(nodeTimeoutMs)]);
+  const records = readyNodes(context).map(async ({ id }) => {
     const record = await context.workers.call(id, 'inspectImage', { image }, deadline);
     if (record === null) throw new AppError('not-found', image);
     return record;
   });
   try {
-    return json(await Promise.any(asked));
+    return json(await Promise.any(records));
   } catch {
     throw new AppError('not-found', `No such image: ${image}`);
   }

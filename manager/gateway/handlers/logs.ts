@@ -7,14 +7,14 @@ import type { ApiRequest, GatewayContext, Handler, Route } from '../context.js';
 import { flag, moment } from '../query.js';
 import { multiplexed } from '../translate/multiplex.js';
 
-interface Wanted {
+interface LogQuery {
   readonly streams: ReadonlySet<LogLine['stream']>;
   readonly timestamps: boolean;
   readonly isTty: boolean;
   readonly options: LogOptions;
 }
 
-function readWanted({ query }: ApiRequest, { task }: Placed): Wanted {
+function readQuery({ query }: ApiRequest, { task }: Placed): LogQuery {
   const streams = (['stdout', 'stderr'] as const).filter((stream) => flag(query, stream));
   if (streams.length === 0) {
     throw new AppError('invalid', 'Bad parameters: you must choose at least one stream');
@@ -27,10 +27,10 @@ function readWanted({ query }: ApiRequest, { task }: Placed): Wanted {
     isTty: task.spec.container.tty,
     options: {
       follow: flag(query, 'follow'),
-      // Anything that is no number is all, as on an engine.
+      // Any non-numeric value means all lines, as on the Docker Engine.
       ...(/^\d+$/u.test(tail) ? { tail: Number(tail) } : {}),
       ...(sinceMs === undefined ? {} : { sinceMs }),
-      // An engine takes 0 for no end.
+      // The Docker Engine treats 0 as no limit.
       ...(untilMs === undefined || untilMs === 0 ? {} : { untilMs }),
     },
   };
@@ -42,25 +42,25 @@ const logs: Handler = (context, request, reference = '') => {
     const { name } = item.node.spec;
     throw new AppError(
       'unavailable',
-      `the log of ${reference} is on node ${name}, which is ${item.node.status.state}`,
+      `logs of ${reference}: not available, node ${name} is ${item.node.status.state}`,
     );
   }
-  const wanted = readWanted(request, item);
-  const format = wanted.isTty ? 'raw' : 'multiplexed';
+  const selection = readQuery(request, item);
+  const format = selection.isTty ? 'raw' : 'multiplexed';
   return {
     kind: 'stream',
     contentType: `application/vnd.docker.${format}-stream`,
-    pour: (sink) => pour(context, item, wanted, sink),
+    pour: (sink) => pour(context, item, selection, sink),
   };
 };
 
 async function pour(
   { workers }: GatewayContext,
   { task, node }: Placed,
-  wanted: Wanted,
+  selection: LogQuery,
   sink: Sink,
 ): Promise<void> {
-  const request = { kind: 'logs', taskId: task.id, options: wanted.options } as const;
+  const request = { kind: 'logs', taskId: task.id, options: selection.options } as const;
   const { stream } = await workers.open(node.id, request, sink.signal);
   const close = (): void => {
     stream.close();
@@ -71,8 +71,8 @@ async function pour(
       const lines = JSON.parse(String(message)) as readonly LogLine[];
       const chunk = Buffer.concat(
         lines
-          .filter(({ stream: of }) => wanted.streams.has(of))
-          .map((line) => toChunk(line, wanted)),
+          .filter(({ stream: of }) => selection.streams.has(of))
+          .map((line) => toChunk(line, selection)),
       );
       if (chunk.length > 0) await sink.send(chunk);
     }
@@ -82,7 +82,7 @@ async function pour(
   }
 }
 
-function toChunk({ stamp, stream, text }: LogLine, { timestamps, isTty }: Wanted): Uint8Array {
+function toChunk({ stamp, stream, text }: LogLine, { timestamps, isTty }: LogQuery): Uint8Array {
   const line = `${timestamps ? `${stamp} ` : ''}${text}${isTty ? '\r' : ''}\n`;
   return isTty ? Buffer.from(line) : multiplexed(stream, Buffer.from(line));
 }

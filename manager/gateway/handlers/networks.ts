@@ -14,7 +14,7 @@ function list({ store }: GatewayContext, { query }: ApiRequest): Answer {
     .filter((network) =>
       networkFits(network, filters, store.view.tasksOfNetwork(network.id).length > 0),
     );
-  // As on an engine, who is in them is told of one only.
+  // As on the Docker Engine, only inspect lists the containers of a network.
   return json(networks.map((network) => toNetwork(network, [])));
 }
 

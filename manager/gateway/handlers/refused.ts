@@ -1,17 +1,20 @@
 import { AppError } from '../../common/base/errors.js';
 import type { Handler, Route } from '../context.js';
 
-/** Throws `unsupported`, which says what to use. */
-function refuse(what: string, instead: string): Handler {
+/** Handler that throws `unsupported` with the command to use instead. */
+function refuse(operation: string, instead: string): Handler {
   return () => {
-    throw new AppError('unsupported', `${what} is not served for a whole cluster: ${instead}`);
+    throw new AppError(
+      'unsupported',
+      `${operation}: not supported by the cluster's Docker API; ${instead}`,
+    );
   };
 }
 
-const all = ['GET', 'POST', 'PUT', 'DELETE'] as const;
+const methods = ['GET', 'POST', 'PUT', 'DELETE'] as const;
 
-function every(pattern: RegExp, handler: Handler): readonly Route[] {
-  return all.map((method) => ({ method, pattern, handler }));
+function allMethods(pattern: RegExp, handler: Handler): readonly Route[] {
+  return methods.map((method) => ({ method, pattern, handler }));
 }
 
 const noPlugin: Handler = (_context, _request, name = '') => {
@@ -20,9 +23,9 @@ const noPlugin: Handler = (_context, _request, name = '') => {
 
 const engine = 'or use one machine\'s engine, see "shoal machine env"';
 
-/** What the Engine API has and this has not, each with the command that does it. Asked last. */
+/** Unsupported parts of the Docker Engine API, each with its replacement command. Matched last. */
 export const refusedRoutes: readonly Route[] = [
-  ...every(
+  ...allMethods(
     /^\/(?:swarm|services|tasks|nodes|secrets|configs)(?:\/|$)/u,
     refuse("swarm mode's API", 'use "shoal ps", "shoal node ls" and "shoal up"'),
   ),
@@ -31,33 +34,36 @@ export const refusedRoutes: readonly Route[] = [
     pattern: /^\/containers\/create$/u,
     handler: refuse('creating a container', `use "shoal run" or "shoal up", ${engine}`),
   },
-  ...every(
+  ...allMethods(
     /^\/containers\/.+\/attach\/ws$/u,
     refuse('attaching by WebSocket', 'use "docker attach" or "shoal attach"'),
   ),
-  ...every(/^\/containers\/.+\/archive$/u, refuse('copying files', 'use "shoal cp"')),
-  ...every(/^\/containers\/.+\/export$/u, refuse('exporting a container', 'use "shoal export"')),
-  ...every(/^\/containers\/prune$/u, refuse('pruning containers', 'use "shoal rm"')),
-  ...every(
+  ...allMethods(/^\/containers\/.+\/archive$/u, refuse('copying files', 'use "shoal cp"')),
+  ...allMethods(
+    /^\/containers\/.+\/export$/u,
+    refuse('exporting a container', 'use "shoal export"'),
+  ),
+  ...allMethods(/^\/containers\/prune$/u, refuse('pruning containers', 'use "shoal rm"')),
+  ...allMethods(
     /^\/containers\/.+\/(?:rename|update|changes)$/u,
-    refuse('this', 'change the Compose file and use "shoal up"'),
+    refuse('renaming or updating a container', 'change the Compose file and use "shoal up"'),
   ),
   {
     method: 'DELETE',
     pattern: /^\/containers\/.+$/u,
     handler: refuse('removing a container', 'use "shoal rm", "shoal scale" or "shoal down"'),
   },
-  ...every(/^\/commit$/u, refuse('making an image of a container', 'use "shoal commit"')),
-  ...every(/^\/(?:build|session|grpc)(?:\/|$)/u, refuse('building', 'use "shoal build"')),
-  ...every(/^\/images\/create$/u, refuse('pulling', 'use "shoal pull"')),
-  ...every(/^\/images\/.+\/push$/u, refuse('pushing', 'use "shoal push"')),
-  ...every(
+  ...allMethods(/^\/commit$/u, refuse('committing a container', 'use "shoal commit"')),
+  ...allMethods(/^\/(?:build|session|grpc)(?:\/|$)/u, refuse('building', 'use "shoal build"')),
+  ...allMethods(/^\/images\/create$/u, refuse('pulling', 'use "shoal pull"')),
+  ...allMethods(/^\/images\/.+\/push$/u, refuse('pushing', 'use "shoal push"')),
+  ...allMethods(
     /^\/(?:images|distribution)\/.+$/u,
-    refuse('this call for images', `use "shoal images", ${engine}`),
+    refuse('this image call', `use "shoal images", ${engine}`),
   ),
-  ...every(/^\/networks\/.+$/u, refuse('changing networks', 'use "shoal network"')),
-  ...every(/^\/volumes\/.+$/u, refuse('changing volumes', 'use "shoal volume"')),
-  // Asked for by `docker inspect` about every name that is nothing else.
+  ...allMethods(/^\/networks\/.+$/u, refuse('changing networks', 'use "shoal network"')),
+  ...allMethods(/^\/volumes\/.+$/u, refuse('changing volumes', 'use "shoal volume"')),
+  // `docker inspect` also looks up unknown names as plugins.
   { method: 'GET', pattern: /^\/plugins\/(.+)\/json$/u, handler: noPlugin },
-  ...every(/^\/(?:exec|system|auth|plugins)(?:\/|$)/u, refuse('this call', engine.slice(3))),
+  ...allMethods(/^\/(?:exec|system|auth|plugins)(?:\/|$)/u, refuse('this call', engine.slice(3))),
 ];

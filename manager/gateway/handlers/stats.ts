@@ -7,8 +7,8 @@ import { flag } from '../query.js';
 import { toStats } from '../translate/stats.js';
 import type { TimedUse } from '../use-feed.js';
 
-/** The stock client gives up on a first answer after 2 s, and shows nothing then. */
-const patienceMs = 1_800;
+/** The stock client waits 2 s for the first sample and shows nothing after that. */
+const firstSampleMs = 1_800;
 
 const stats: Handler = (context, request, reference = '') => {
   const item = findContainer(context.store.view, reference);
@@ -22,19 +22,19 @@ const stats: Handler = (context, request, reference = '') => {
     : once(context, request, item);
 };
 
-/** Until the container is removed or the client goes. */
+/** Streams samples until the container is removed or the client disconnects. */
 async function pour(context: GatewayContext, item: Placed, sink: Sink): Promise<void> {
   const { store, uses } = context;
   for await (const use of uses.follow(item.task.id, sink.signal)) {
     const task = store.view.get('tasks', item.task.id);
     if (task === undefined) return;
-    // What runs and was not measured yet is waited for.
-    if (use === undefined && runs(task.status.state)) continue;
+    // Wait for the first sample of a running container.
+    if (use === undefined && isRunning(task.status.state)) continue;
     await sink.send(`${JSON.stringify(toStats(item, use))}\n`);
   }
 }
 
-function runs(state: Placed['task']['status']['state']): boolean {
+function isRunning(state: Placed['task']['status']['state']): boolean {
   return state === 'running';
 }
 
@@ -43,27 +43,27 @@ async function once(
   { signal }: ApiRequest,
   item: Placed,
 ): Promise<Answer> {
-  return json(toStats(item, await measured(context, signal, item)));
+  return json(toStats(item, await firstSample(context, signal, item)));
 }
 
-/** The first use that is known; a container measured only once has no rates yet, which may come in time. */
-async function measured(
+/** Waits for a usable sample: the first sample of a container has no rates yet. */
+async function firstSample(
   { uses, clock }: GatewayContext,
   signal: AbortSignal,
   { task }: Placed,
 ): Promise<TimedUse | undefined> {
-  if (!runs(task.status.state)) return undefined;
-  const late = new AbortController();
-  const cancel = clock.after(patienceMs, () => {
-    late.abort();
+  if (!isRunning(task.status.state)) return undefined;
+  const timedOut = new AbortController();
+  const cancel = clock.after(firstSampleMs, () => {
+    timedOut.abort();
   });
   let last: TimedUse | undefined;
   let isFirst = true;
   try {
-    const either = AbortSignal.any([signal, late.signal]);
-    for await (const use of uses.follow(task.id, either)) {
+    const aborted = AbortSignal.any([signal, timedOut.signal]);
+    for await (const use of uses.follow(task.id, aborted)) {
       last = use ?? last;
-      // Known before anybody asked: somebody else has been reading it.
+      // A sample available at once belongs to an active subscription and already has rates.
       if (use !== undefined && (isFirst || use.cpuPercent > 0)) return use;
       isFirst = false;
     }

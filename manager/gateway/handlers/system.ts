@@ -7,10 +7,10 @@ import type { Host } from '../translate/system.js';
 import { clusterImages } from './images.js';
 import { toInfo, toVersion } from '../translate/system.js';
 
-/** Go's names of architectures, where Node has others. */
+/** Go's architecture names where they differ from those of Node.js. */
 const archNames: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
 
-function here(): Host {
+function localHost(): Host {
   const name = arch();
   return {
     arch: archNames[name] ?? name,
@@ -27,7 +27,7 @@ async function info(context: GatewayContext, { signal }: ApiRequest): Promise<An
   return json(
     toInfo({
       cluster,
-      host: here(),
+      host: localHost(),
       nodes: store.view.list('nodes'),
       containers,
       images: images.length,
@@ -41,7 +41,7 @@ export const systemRoutes: readonly Route[] = [
   {
     method: 'GET',
     pattern: /^\/version$/u,
-    handler: ({ cluster }) => json(toVersion(cluster, here())),
+    handler: ({ cluster }) => json(toVersion(cluster, localHost())),
   },
   { method: 'GET', pattern: /^\/info$/u, handler: info },
 ];

@@ -11,7 +11,7 @@ function nodesOf(view: StoreView, { nodeIds }: Volume): readonly string[] {
   return nodeIds.map((id) => view.get('nodes', id)?.spec.name ?? id);
 }
 
-/** Names of volumes that some task mounts. */
+/** Names of the volumes that any task mounts. */
 function usedVolumes(view: StoreView): ReadonlySet<string> {
   return new Set(
     view

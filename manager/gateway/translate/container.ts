@@ -13,7 +13,10 @@ export interface ContainerScene {
   readonly now: number;
 }
 
-/** An entry of `GET /containers/json`. Ports have the node's address: `0.0.0.0` names no machine. */
+/**
+ * An entry of `GET /containers/json`. Published ports show the node's address, since `0.0.0.0` does
+ * not identify a machine.
+ */
 export function toContainer(item: Placed, scene: ContainerScene): object {
   const { task, node, containerId } = item;
   const { container } = task.spec;

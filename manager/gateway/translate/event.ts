@@ -23,12 +23,12 @@ export const eventFilters = [
   'volume',
 ];
 
-/** `labels` are the container's own, where it is still known. */
+/** Converts an event; `labels` are the container's labels if it still exists. */
 export function toMessage(event: ClusterEvent, labels: Labels): EventMessage {
   const { type, action, at, attributes } = event;
   const node = attributes.node ?? '';
   const actor = {
-    // A volume's name is all that an engine knows of it.
+    // On the Docker Engine a volume's ID is its name.
     ID: type === 'volume' ? event.name : event.id,
     Attributes: { ...labels, ...attributes, ...(node === '' ? {} : { 'node.name': node }) },
   };

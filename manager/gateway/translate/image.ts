@@ -5,18 +5,18 @@ import { parseImage } from './image-name.js';
 
 export const imageFilters = ['dangling', 'label', 'node', 'reference'];
 
-/** What one node has. */
+/** Images of one node. */
 export interface NodeImages {
   readonly node: string;
   readonly images: readonly EngineImage[];
 }
 
 export interface ClusterImage extends EngineImage {
-  /** Names of the nodes that have it. */
+  /** Names of the nodes that have the image. */
   readonly nodes: readonly string[];
 }
 
-/** Each image once, the newest first, with the names that it has on any node. */
+/** Merges images by ID, newest first, with the tags and digests from all nodes. */
 export function mergeImages(found: readonly NodeImages[]): readonly ClusterImage[] {
   const merged = new Map<string, ClusterImage>();
   for (const { node, images } of found) {
@@ -33,7 +33,9 @@ export function mergeImages(found: readonly NodeImages[]): readonly ClusterImage
   return [...merged.values()].sort((a, b) => b.Created - a.Created || (a.Id < b.Id ? -1 : 1));
 }
 
-/** Engines before 24 write names that are not there as `<none>:<none>`. */
+/**
+ * Union of names. Drops `<none>:<none>`, which Docker Engines before 24 report for untagged images.
+ */
 function union(
   known: readonly string[] | null = [],
   more: readonly string[] | null = [],
@@ -53,7 +55,7 @@ export function imageFits(image: ClusterImage, filters: Filters): boolean {
   );
 }
 
-/** `redis`, `redis:7`, `shop/*`: a star is anything within one part of the name. */
+/** Matches `redis`, `redis:7` or `shop/*`; a star matches within one path component. */
 function matches(tag: string, pattern: string): boolean {
   const [has, wanted] = [parseImage(tag), parseImage(pattern)];
   return glob(wanted.name).test(has.name) && (wanted.tag === '' || glob(wanted.tag).test(has.tag));

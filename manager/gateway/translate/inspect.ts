@@ -5,7 +5,7 @@ import type { ContainerScene } from './container.js';
 import { endpointsOf } from './container.js';
 import { labelsOf } from './labels.js';
 
-/** What of an engine's record is looked at here; all else goes on as it came. */
+/** The fields of an engine's record that are changed here; all others pass through unchanged. */
 interface EngineRecord {
   readonly Config?: object;
   readonly NetworkSettings?: {
@@ -18,7 +18,7 @@ interface EnginePort {
   readonly HostPort: string;
 }
 
-/** The node, as classic Swarm told it. */
+/** The `Node` object in the format of classic Swarm. */
 function toNode({ node }: Placed): object {
   const { description, spec } = node;
   return {
@@ -32,7 +32,7 @@ function toNode({ node }: Placed): object {
   };
 }
 
-/** The engine's own record with its node; published ports have the node's address. */
+/** Adds the node to an engine's record and sets the node's address on published ports. */
 export function decorate(record: unknown, item: Placed, scene: ContainerScene): object {
   const engine = record as EngineRecord;
   const settings = engine.NetworkSettings;
@@ -43,13 +43,13 @@ export function decorate(record: unknown, item: Placed, scene: ContainerScene): 
     ...(settings === undefined
       ? {}
       : {
-          NetworkSettings: { ...settings, Ports: atNode(settings.Ports ?? {}, item) },
+          NetworkSettings: { ...settings, Ports: withNodeAddress(settings.Ports ?? {}, item) },
         }),
     Node: toNode(item),
   };
 }
 
-function atNode(
+function withNodeAddress(
   ports: Readonly<Record<string, readonly EnginePort[] | null>>,
   { node }: Placed,
 ): object {
@@ -60,14 +60,14 @@ function atNode(
         HostIp: isEverywhere(HostIp) ? address : HostIp,
         HostPort,
       }));
-      // For IPv4 and IPv6 apart: behind the node's address they are one.
+      // The engine lists IPv4 and IPv6 bindings separately; with the node's address they are equal.
       const byText = new Map(moved.map((port) => [`${port.HostIp} ${port.HostPort}`, port]));
       return [target, bindings && [...byText.values()]];
     }),
   );
 }
 
-/** What the cluster knows by itself of a container whose node does not answer. */
+/** Builds an inspect record from the store, for a container whose node does not answer. */
 export function fromRecord(item: Placed, scene: ContainerScene): object {
   const { task, node, containerId } = item;
   const { status, spec } = task;
@@ -117,7 +117,7 @@ export function fromRecord(item: Placed, scene: ContainerScene): object {
   };
 }
 
-/** Year 1 is the engine's word for never. */
+/** RFC 3339 time; the Docker Engine's zero time (year 1) if undefined. */
 function stamp(at: number | undefined): string {
   return at === undefined ? '0001-01-01T00:00:00Z' : new Date(at).toISOString();
 }

@@ -2,10 +2,10 @@ import { containerLabels } from '../../common/model/container-labels.js';
 import type { Labels } from '../../common/model/meta.js';
 import type { Placed } from '../find-container.js';
 
-/** The name of the container's node: in lists there is no other place for it. */
+/** Label with the name of the container's node: lists have no other field for it. */
 const nodeNameLabel = 'io.shoal.node.name';
 
-/** The labels its engine has, and the node's name. */
+/** The container's labels on its engine, plus the node's name. */
 export function labelsOf({ task, node }: Placed, clusterId: string): Labels {
   const owner = { clusterId, nodeId: node.id };
   return {

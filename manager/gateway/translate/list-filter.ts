@@ -11,7 +11,7 @@ import { count, flag } from '../query.js';
 import type { StoreView } from '../../store/store.js';
 import { labelsOf } from './labels.js';
 
-const known = [
+const knownFilters = [
   ...['ancestor', 'before', 'exited', 'expose', 'health', 'id', 'is-task', 'label', 'name'],
   ...['network', 'node', 'publish', 'since', 'status', 'volume'],
 ];
@@ -19,13 +19,16 @@ const known = [
 const states = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'];
 const healths = ['starting', 'healthy', 'unhealthy', 'none'];
 
-/** What of `all`, which is in order, a query asks for. Throws `invalid` and `not-found`. */
+/**
+ * Selects the containers a list query asks for; keeps their order. Throws `invalid` and
+ * `not-found`.
+ */
 export function selectContainers(
   all: readonly Placed[],
   query: URLSearchParams,
   { view, clusterId }: { readonly view: StoreView; readonly clusterId: string },
 ): readonly Placed[] {
-  const filters = parseFilters(query, known);
+  const filters = parseFilters(query, knownFilters);
   check(filters, 'status', states);
   check(filters, 'health', healths);
   const limit = count(query, 'limit') ?? 0;
@@ -46,13 +49,13 @@ function check(filters: Filters, key: string, allowed: readonly string[]): void 
   }
 }
 
-/** Runs, as far as is known: what a dead machine ran is not shown without `all`. */
+/** True for running containers; without `all`, those on a node that is down are hidden. */
 function isShown({ task, node }: Placed): boolean {
   const state = containerState(task);
   return ['running', 'paused', 'restarting'].includes(state) && node.status.state !== 'down';
 }
 
-/** Made before or after some other container. */
+/** Filters `before` and `since`: created before or after another container. */
 function rangeOf(filters: Filters, view: StoreView): (item: Placed) => boolean {
   const madeAt = (key: string): number | undefined => {
     const reference = filters.get(key)?.[0];
@@ -102,14 +105,14 @@ function mounts(wanted: string): (mount: MountSpec) => boolean {
   return (mount) => mount.target === wanted || (mount.type !== 'tmpfs' && mount.source === wanted);
 }
 
-/** `80`, `80/tcp` or `8000-8010/udp`. */
+/** Matches `80`, `80/tcp` or `8000-8010/udp`. */
 function portFits(
   ports: readonly PublishedPort[],
   wanted: string,
   key: 'published' | 'target',
 ): boolean {
   const matched = /^(\d+)(?:-(\d+))?(?:\/(tcp|udp|sctp))?$/u.exec(wanted);
-  if (matched === null) throw new AppError('invalid', `invalid filter '${wanted}': no port`);
+  if (matched === null) throw new AppError('invalid', `invalid filter '${wanted}': not a port`);
   const [, first, last = first, protocol = 'tcp'] = matched;
   return ports.some(
     (port) => port.protocol === protocol && port[key] >= Number(first) && port[key] <= Number(last),

@@ -1,4 +1,7 @@
-/** The engine's framing of both outputs on one stream: `{1|2, 0, 0, 0, length as 4 bytes}`, then data. */
+/**
+ * The Docker Engine's framing of stdout and stderr on one stream: `{1|2, 0, 0, 0, length}`, then
+ * data; the length is 4 bytes, big-endian.
+ */
 export function multiplexed(stream: 'stdout' | 'stderr', data: Uint8Array): Uint8Array {
   const frame = Buffer.alloc(8 + data.length);
   frame[0] = stream === 'stdout' ? 1 : 2;

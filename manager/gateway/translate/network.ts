@@ -6,7 +6,7 @@ import type { Labels } from '../../common/model/meta.js';
 
 export const networkFilters = [...['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type']];
 
-/** As its bridge has them on each node. */
+/** The labels that the network's bridge has on each node. */
 function labelsOfNetwork({ spec }: Network): Labels {
   if (spec.project === '') return spec.labels;
   return {
@@ -16,7 +16,7 @@ function labelsOfNetwork({ spec }: Network): Labels {
   };
 }
 
-/** An overlay of the cluster; `containers` are those in it, whichever node they are on. */
+/** Converts an overlay network; `containers` are all its containers, on any node. */
 export function toNetwork(network: Network, containers: readonly Placed[]): object {
   const { spec, subnet } = network;
   return {

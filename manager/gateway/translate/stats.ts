@@ -9,10 +9,11 @@ interface CpuTimes {
 }
 
 /**
- * The engine's statistics of a container, such that a client's own arithmetic comes out at our numbers: CPU
- * is the growth between `precpu_stats` and `cpu_stats` over that of the system, times the CPUs; memory is
- * usage less the cache, which is taken off already. (The arithmetic: docker/cli `calculateCPUPercentUnix`,
- * `calculateMemUsageUnixNoCache`.) Without a use, as the engine tells of a container that does not run.
+ * Converts usage to the Docker Engine's statistics so that a client's own calculation yields our
+ * values. CPU: the growth from `precpu_stats` to `cpu_stats` divided by that of the system, times
+ * the CPUs. Memory: usage minus cache; the cache is already subtracted. (Formulas: docker/cli
+ * `calculateCPUPercentUnix`, `calculateMemUsageUnixNoCache`.) Undefined usage gives the engine's
+ * statistics of a stopped container.
  */
 export function toStats({ task, node, containerId }: Placed, use: TimedUse | undefined): object {
   const named = { name: `/${task.containerName}`, id: containerId };

@@ -6,7 +6,7 @@ import type { Placed } from '../find-container.js';
 
 type Cluster = GatewayOptions['cluster'];
 
-/** What this process is built of and runs on. */
+/** Platform of this manager process. */
 export interface Host {
   readonly arch: string;
   readonly kernel: string;
@@ -50,13 +50,15 @@ export interface InfoScene {
   readonly host: Host;
   readonly nodes: readonly Node[];
   readonly containers: readonly Placed[];
-  /** Different images of all nodes. */
+  /** Number of distinct images on all nodes. */
   readonly images: number;
   /** ms since the epoch. */
   readonly now: number;
 }
 
-/** `GET /info`, with a block for each node where classic Swarm had it: `docker info` prints it. */
+/**
+ * `GET /info`. `SystemStatus` has a block per node, as in classic Swarm; `docker info` prints it.
+ */
 export function toInfo(scene: InfoScene): object {
   const { cluster, host, nodes, containers } = scene;
   const ready = nodes.filter(({ status }) => status.state === 'ready');
@@ -86,7 +88,7 @@ export function toInfo(scene: InfoScene): object {
     RegistryConfig: null,
     Labels: [],
     ServerVersion: `shoal/${cluster.version}`,
-    // "inactive": what clients do with swarm mode is not served.
+    // "inactive", since the swarm mode API is not supported.
     Swarm: { NodeID: '', NodeAddr: '', LocalNodeState: 'inactive', ControlAvailable: false },
     Isolation: '',
     SecurityOptions: [],
@@ -140,7 +142,7 @@ function nodeLines(node: Node, { containers }: InfoScene): readonly (readonly [s
   return [
     [` ${spec.name}`, `${description.address}:2376`],
     line('ID', node.id),
-    line('Status', statusWord(node)),
+    line('Status', statusLabel(node)),
     line('Containers', `${here.length} (${running} Running, ${paused} Paused, ${stopped} Stopped)`),
     line('Reserved CPUs', `${reserved('nanoCpus') / 1e9} / ${description.nanoCpus / 1e9}`),
     line(
@@ -154,8 +156,8 @@ function nodeLines(node: Node, { containers }: InfoScene): readonly (readonly [s
   ];
 }
 
-/** Classic Swarm's words, with what keeps work away from a healthy node. */
-function statusWord({ status, spec }: Node): string {
+/** Node status as in classic Swarm, with the availability if it is not active. */
+function statusLabel({ status, spec }: Node): string {
   if (status.state === 'unknown') return 'Pending';
   if (status.state === 'down') return 'Unhealthy';
   return spec.availability === 'active' ? 'Healthy' : `Healthy (${spec.availability})`;

@@ -14,7 +14,7 @@ function labelsOfVolume({ spec }: Volume): Labels {
   };
 }
 
-/** A named volume of the cluster; `nodes` are the names of those that have its data. */
+/** Converts a named volume; `nodes` are the names of the nodes that have its data. */
 export function toVolume(volume: Volume, nodes: readonly string[]): object {
   const { spec } = volume;
   return {

@@ -13,26 +13,26 @@ const empty: ClusterRecord = { ...meta, id: 'cluster', clusterId: 'c1', name: 'c
 const told = withAuthority(withAuthority(empty, 'm1', 'a1'), 'm2', 'a2');
 const gone = withoutManager(told, 'm2');
 
-test('a manager is noted once with each authority that it shows', (t) => {
+test('each CA of a manager is recorded once', (t) => {
   t.deepEqual(told.authorities, { m1: ['a1'], m2: ['a2'] });
   t.is(withAuthority(told, 'm1', 'a1'), told);
   t.deepEqual(withAuthority(told, 'm1', 'a3').authorities?.m1, ['a1', 'a3']);
 });
 
-test('what a removed manager held is on its way to be refused', (t) => {
+test('the CAs of a removed manager are retiring', (t) => {
   t.deepEqual(gone.retiring, [{ authority: 'a2', nodeId: 'm2' }]);
   t.deepEqual(gone.authorities, { m1: ['a1'] });
   t.is(withoutManager(gone, 'm2'), gone);
 });
 
-test('an authority that another manager holds, or that is refused already, is not touched', (t) => {
+test('a CA that another manager holds or that is already refused is not retired', (t) => {
   const both = withAuthority(withAuthority(empty, 'm1', 'a1'), 'm2', 'a1');
   t.deepEqual(withoutManager(both, 'm2').retiring, []);
   const refused = { ...told, refusedAuthorities: ['a2'] };
   t.deepEqual(withoutManager(refused, 'm2').retiring, []);
 });
 
-test('an authority is refused when every node shows another, and not while one is away', (t) => {
+test('a CA is unneeded once every node is connected with a certificate of another CA', (t) => {
   const shown = (all: Readonly<Record<string, string>>) => (id: string) => all[id];
   const nodes = ['m1', 'w1'];
   t.deepEqual(unneeded(gone, nodes, shown({ m1: 'a1', w1: 'a2' })), []);
@@ -40,7 +40,7 @@ test('an authority is refused when every node shows another, and not while one i
   t.deepEqual(unneeded(gone, nodes, shown({ m1: 'a1', w1: 'a1' })), ['a2']);
 });
 
-test('what is refused is no longer on its way', (t) => {
+test('a refused CA is no longer retiring', (t) => {
   const after = withRefused(gone, ['a2']);
   t.deepEqual(after.refusedAuthorities, ['a2']);
   t.deepEqual(after.retiring, []);

@@ -8,7 +8,7 @@ import { BackupReader } from '../../../manager/common/protocol/backup.js';
 import type { BackupRecord } from '../../../manager/common/protocol/backup.js';
 import { createManagerPki, TestManager } from '../../helpers/test-manager.js';
 
-test('a backup shows one moment of the store while it is written', async (t) => {
+test('a backup is a consistent snapshot while the store changes', async (t) => {
   const manager = await TestManager.start(t, { pki: await createManagerPki() });
   await manager.join('w1');
   const create = (name: string): Promise<unknown> =>
@@ -37,7 +37,7 @@ test('a backup shows one moment of the store while it is written', async (t) => 
   t.is((await manager.call('volume.list', {})).length, 42);
 });
 
-test('secrets leave the manager sealed', async (t) => {
+test('a backup contains secrets only encrypted', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'shoal-key-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   const keyPath = join(folder, 'cluster.key');

@@ -40,12 +40,12 @@ function anApply(files: readonly FileMount[]): ProjectApply {
   };
 }
 
-test('a service with an external secret is refused until the secret was made', async (t) => {
+test('a service with an external secret is rejected until the secret exists', async (t) => {
   const manager = await TestManager.start(t, { pki });
   const apply = anApply([password]);
   await t.throwsAsync(manager.call('project.apply', apply), {
     message:
-      'service web: secret password declared as external, but could not be found: create it with "secret create"',
+      'service web: secret password declared as external, but could not be found; create it with "secret create"',
   });
   const made = { name: 'password', labels: { by: 'hand' }, data: encoded('hush') };
   const id = await manager.call('secret.create', made);
@@ -55,11 +55,11 @@ test('a service with an external secret is refused until the secret was made', a
   t.false(JSON.stringify(listed).includes(made.data));
 });
 
-test('a secret in use cannot be removed, and one of the same name not be made', async (t) => {
+test('a secret in use cannot be removed or created again', async (t) => {
   const manager = await TestManager.start(t, { pki });
   const made = { name: 'password', labels: {}, data: encoded('hush') };
   await manager.call('secret.create', made);
-  await t.throwsAsync(manager.call('secret.create', made), { message: /exists already$/u });
+  await t.throwsAsync(manager.call('secret.create', made), { message: /already exists$/u });
   await manager.call('project.apply', anApply([password]));
   await t.throwsAsync(manager.call('secret.remove', { name: 'password' }), {
     message: 'secret password is in use by service demo_web',
@@ -69,7 +69,7 @@ test('a secret in use cannot be removed, and one of the same name not be made', 
   t.deepEqual(await manager.call('secret.list', {}), []);
 });
 
-test('secrets and configs of one name are two things, and a config can be read', async (t) => {
+test('a secret and a config may share a name, and only the config can be read', async (t) => {
   const manager = await TestManager.start(t, { pki });
   await manager.call('secret.create', { name: 'x', labels: {}, data: encoded('hush') });
   await manager.call('config.create', { name: 'x', labels: {}, data: encoded('plain') });
@@ -79,21 +79,21 @@ test('secrets and configs of one name are two things, and a config can be read',
   t.is((await manager.call('secret.list', {})).length, 1);
 });
 
-test('content that is too long, or not base64, and names that are none are refused', async (t) => {
+test('oversized content, invalid base64 and invalid names are rejected', async (t) => {
   const manager = await TestManager.start(t, { pki });
   const make = (name: string, data: string) =>
     manager.call('secret.create', { name, labels: {}, data });
   await t.throwsAsync(make('long', Buffer.alloc(maxDataBytes + 1).toString('base64')), {
-    message: /^secret long has 358401 bytes, at most are 358400/u,
+    message: /^secret long: 358401 bytes exceed the limit of 358400/u,
   });
-  await t.throwsAsync(make('odd', 'no base64!'), { message: /is not base64$/u });
+  await t.throwsAsync(make('odd', 'no base64!'), { message: /is not valid base64$/u });
   for (const name of ['../x', '', 'a/b', '.a', 'a'.repeat(65)]) {
     t.log(name);
     await t.throwsAsync(make(name, 'eA=='));
   }
 });
 
-test('content of a project goes with it, content made by hand stays', async (t) => {
+test('down removes the secrets and configs of the project and keeps those created by hand', async (t) => {
   const manager = await TestManager.start(t, { pki });
   await manager.call('secret.create', { name: 'password', labels: {}, data: encoded('hush') });
   const spec = { name: 'demo_conf-1', project: 'demo', key: 'conf', labels: {} };

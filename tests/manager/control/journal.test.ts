@@ -16,7 +16,7 @@ import { until } from '../../helpers/until.js';
 const service = aService('web', { replicas: 1 });
 const who = { who: 'ada', role: 'client', action: 'volume.create' } as const;
 
-/** A disk that fails when told. */
+/** Backend whose commits fail on demand. */
 class FailingBackend implements Backend {
   readonly name = 'failing';
   readonly disk = new MemoryBackend();
@@ -62,7 +62,7 @@ async function run(store: ClusterStore, startedAt: number, health: 'healthy' | '
   });
 }
 
-test('events outlive the manager, numbered without a gap, and nothing is told twice', async (t) => {
+test('events survive a restart with consecutive numbers and without duplicates', async (t) => {
   const backend = new MemoryBackend();
   const first = await open(backend);
   await first.update('restore', (tx) => {
@@ -82,7 +82,7 @@ test('events outlive the manager, numbered without a gap, and nothing is told tw
     '3 container health_status: healthy',
     '4 volume create',
   ]);
-  // Another manager: workers report what runs, then something happens.
+  // The next manager: workers report running tasks again, then a new event occurs.
   const second = await open(backend);
   const after = eventLog(second);
   const heard: Told[] = [];
@@ -95,7 +95,7 @@ test('events outlive the manager, numbered without a gap, and nothing is told tw
   t.is(heard[0]?.[0].at, 2_000, 'it is of when the container was started');
 });
 
-test('an event is there when what it tells of is, and not otherwise', async (t) => {
+test('an event is stored only together with its change', async (t) => {
   const backend = new FailingBackend();
   const store = await open(backend);
   const log = eventLog(store);
@@ -113,7 +113,7 @@ test('an event is there when what it tells of is, and not otherwise', async (t) 
   t.deepEqual(tables, ['events', 'volumes']);
 });
 
-test('a log that was stopped while it wrote leaves the closed store alone', async (t) => {
+test('an event log stopped during a write does not touch the closed store', async (t) => {
   const backend = new FailingBackend();
   const clock = new ManualClock();
   const store = await open(backend);
@@ -138,7 +138,7 @@ test('a log that was stopped while it wrote leaves the closed store alone', asyn
   t.deepEqual(warnings, []);
 });
 
-test('what was only seen and what was decided share a batch, each told once', async (t) => {
+test('observed and decided changes share a batch and publish each event once', async (t) => {
   const clock = new ManualClock();
   const backend = new MemoryBackend();
   const store = await open(backend);
@@ -151,7 +151,7 @@ test('what was only seen and what was decided share a batch, each told once', as
   log.start();
   await run(store, 1_000, 'healthy');
   t.deepEqual(log.read({ after: 0 }), []);
-  // The flush and somebody's write in one batch.
+  // The flush and another write in one batch.
   clock.advance(1_000);
   await store.update('control', (tx) => tx.create('volumes', volume('a')));
   t.deepEqual(lines(log.read({ after: 0 })), [
@@ -162,7 +162,7 @@ test('what was only seen and what was decided share a batch, each told once', as
   ]);
 });
 
-test('the ring is bounded in events and bytes; the oldest go', async (t) => {
+test('the event ring is bounded by count and bytes and drops the oldest events', async (t) => {
   for (const limits of [
     { events: 5, bytes: 1e9 },
     { events: 1e9, bytes: 1_500 },
@@ -182,7 +182,7 @@ test('the ring is bounded in events and bytes; the oldest go', async (t) => {
   }
 });
 
-test('the audit says who changed what, in the same batch, and is bounded', async (t) => {
+test('the audit log records each requested change in the same batch and is bounded', async (t) => {
   const backend = new FailingBackend();
   const store = await open(backend);
   const audit = new AuditLog(store, { records: 3, bytes: 1e9 });
@@ -202,7 +202,7 @@ test('the audit says who changed what, in the same batch, and is bounded', async
     },
     { ...who, who: 'bob', action: 'service.scale' },
   );
-  // Nobody's wish: not told.
+  // A change without an origin is not audited.
   await store.update('orchestrator', (tx) => tx.create('volumes', volume('own')));
   const [made, scaled] = audit.read({});
   t.like(made, { number: 1, who: 'ada', changes: ['created service demo_web'] });
@@ -227,7 +227,7 @@ test('the audit says who changed what, in the same batch, and is bounded', async
   );
 });
 
-test('the audit names the fields of a secret that changed, never what is in it', async (t) => {
+test('the audit log names changed fields of a secret but not its content', async (t) => {
   const store = await open(new MemoryBackend());
   const audit = new AuditLog(store);
   audit.start();

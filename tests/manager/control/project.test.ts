@@ -49,7 +49,7 @@ async function tasksRunning(manager: TestManager, count: number): Promise<readon
   return tasks;
 }
 
-test('a project spreads over the workers that joined and each learns of all endpoints', async (t) => {
+test('a project spreads over all workers, and each worker gets all endpoints', async (t) => {
   const manager = await TestManager.start(t, { pki });
   const workers = await Promise.all(['w1', 'w2', 'w3'].map((id) => manager.join(id)));
   const applied = await manager.call(
@@ -96,7 +96,7 @@ test('applying the same project again changes nothing', async (t) => {
   );
 });
 
-test('a dry run says what would change and writes nothing', async (t) => {
+test('a dry run returns the changes and writes nothing', async (t) => {
   const manager = await TestManager.start(t, { pki });
   const input = anApply({ services: [web], networks: [network], dryRun: true });
   const { changes } = await manager.call('project.apply', input);
@@ -105,7 +105,7 @@ test('a dry run says what would change and writes nothing', async (t) => {
   t.deepEqual(await manager.call('network.list', {}), []);
 });
 
-test('a change that cannot be made whole is not made at all', async (t) => {
+test('an invalid change is rejected as a whole', async (t) => {
   const manager = await TestManager.start(t, { pki });
   const broken = aServiceSpec('db', { task: { networks: [{ network: 'nowhere', aliases: [] }] } });
   const error: unknown = await t.throwsAsync(
@@ -116,7 +116,7 @@ test('a change that cannot be made whole is not made at all', async (t) => {
   t.deepEqual(await manager.call('network.list', {}), []);
 });
 
-test('external networks and volumes must exist; a volume a node has is found', async (t) => {
+test('external networks and volumes must exist, and volumes on nodes are adopted', async (t) => {
   const manager = await TestManager.start(t, { pki });
   const worker = await manager.join('w1');
   worker.answer = (call) =>
@@ -135,7 +135,7 @@ test('external networks and volumes must exist; a volume a node has is found', a
   t.deepEqual([volume?.spec.name, volume?.nodeIds], ['precious', ['w1']]);
 });
 
-test('scaling adds and removes tasks, and refuses what is no number of replicas', async (t) => {
+test('scaling adds and removes tasks and rejects an invalid number of replicas', async (t) => {
   const manager = await TestManager.start(t, { pki });
   await manager.join('w1');
   await manager.call('project.apply', anApply({ services: [web], networks: [network] }));
@@ -153,7 +153,7 @@ test('scaling adds and removes tasks, and refuses what is no number of replicas'
   t.is((await t.throwsAsync(scale({ nope: 1 }))).message, 'no such service: nope');
 });
 
-test('keeps the replicas a user asked for by scaling when the file does not say', async (t) => {
+test('apply keeps scaled replicas if the file does not set them', async (t) => {
   const manager = await TestManager.start(t, { pki });
   await manager.join('w1');
   await manager.call('project.apply', anApply({ services: [web], networks: [network] }));
@@ -167,7 +167,7 @@ test('keeps the replicas a user asked for by scaling when the file does not say'
   t.deepEqual(service?.spec.mode, { kind: 'replicated', replicas: 2 });
 });
 
-test('orphans are named, and removed when asked for', async (t) => {
+test('orphans are listed, and removed with removeOrphans', async (t) => {
   const manager = await TestManager.start(t, { pki });
   const old = aServiceSpec('old');
   await manager.call('project.apply', anApply({ services: [old] }));
@@ -181,7 +181,7 @@ test('orphans are named, and removed when asked for', async (t) => {
   t.pass();
 });
 
-test('a one-off command is an orphan only when it has ended', async (t) => {
+test('a one-off service is an orphan only after its tasks have ended', async (t) => {
   const manager = await TestManager.start(t, { pki });
   const worker = await manager.join('w1');
   const made = aServiceSpec('web-run-1');
@@ -204,7 +204,7 @@ test('a one-off command is an orphan only when it has ended', async (t) => {
   t.deepEqual((await manager.call('project.apply', next)).orphans, ['web-run-1']);
 });
 
-test('down leaves nothing behind: tasks, services, networks, leases on nodes, volumes', async (t) => {
+test('down removes tasks, services, networks, gateway leases and volumes', async (t) => {
   const manager = await TestManager.start(t, { pki });
   const worker = await manager.join('w1');
   const volume = aVolume('demo_data').spec;
@@ -238,7 +238,7 @@ test('down leaves nothing behind: tasks, services, networks, leases on nodes, vo
   t.is(worker.held.tasks.size + worker.held.networks.size + worker.held.endpoints.size, 0);
 });
 
-test('a watcher gets a snapshot, then every change of its project and of the nodes', async (t) => {
+test('watch sends a snapshot, then every change of the project and of the nodes', async (t) => {
   const manager = await TestManager.start(t, { pki });
   const stream = await manager.stream('watch', { project: 'demo' });
   const messages: WatchMessage[] = [];
@@ -267,7 +267,7 @@ test('a watcher gets a snapshot, then every change of its project and of the nod
   t.true([...tasks.values()].every((task) => task.project === 'demo'));
 });
 
-test('workers may not use the client calls', async (t) => {
+test('workers are not allowed to use the control API', async (t) => {
   const manager = await TestManager.start(t, { pki });
   const { HttpCaller } = await import('../../../manager/common/protocol/transport-call.js');
   const caller = new HttpCaller({

@@ -40,7 +40,7 @@ async function serviceOf(manager: TestManager): Promise<Service> {
   return service;
 }
 
-/** Until all run by that image and the change that led there is over. */
+/** Waits until all tasks run this image and the update is completed. */
 async function settled(manager: TestManager, image: string, count = 2): Promise<void> {
   await until(`${count} of ${image}`, 20_000, async () => {
     const tasks = await manager.call('task.list', { project: 'demo' });
@@ -55,26 +55,26 @@ const isOf = ({ container }: ServiceSpec['task'], image: string): boolean =>
   container.image === image;
 const of = { project: 'demo', services: ['web'] };
 
-test('rollback leads to the spec before and forth again, and leaves the scale alone', async (t) => {
+test('rollback toggles between the last two specs and keeps the number of replicas', async (t) => {
   const manager = await TestManager.start(t, { pki });
   await manager.join('w1');
   await apply(manager, web('1'));
   await settled(manager, 'web:1');
   await t.throwsAsync(manager.call('service.rollback', of), {
-    message: 'service web has no spec before that it could go back to',
+    message: 'service web: does not have a previous spec to roll back to',
   });
   await apply(manager, web('2'));
   await settled(manager, 'web:2');
   await manager.call('service.scale', { project: 'demo', replicas: { web: 3 } });
   t.deepEqual(await manager.call('service.rollback', { ...of, services: [] }), ['web']);
   await settled(manager, 'web:1', 3);
-  t.like(updateOf(await serviceOf(manager)), { kind: 'rollback', message: 'asked for' });
+  t.like(updateOf(await serviceOf(manager)), { kind: 'rollback', message: 'requested' });
   await manager.call('service.rollback', of);
   await settled(manager, 'web:2', 3);
   t.pass();
 });
 
-test('roll replaces every task and changes nothing else', async (t) => {
+test('roll replaces every task without changing the spec', async (t) => {
   const manager = await TestManager.start(t, { pki });
   await manager.join('w1');
   await apply(manager, web('1'));
@@ -93,7 +93,9 @@ test('roll replaces every task and changes nothing else', async (t) => {
   await t.throwsAsync(manager.call('service.roll', of), { message: /is stopped/u });
 });
 
-/** The engine has no such image: what is to run of it is refused, all else obeyed. Ends with the call. */
+/**
+ * Rejects tasks with this image as missing on the engine, runs all others. Returns a stop function.
+ */
 function withoutImage(worker: FakeWorker, image: string): () => void {
   worker.obedient = false;
   const told = new Set<string>();
@@ -117,7 +119,7 @@ const watched = (failureAction: UpdateConfig['failureAction']): UpdateConfig => 
   ...{ failureAction, order: 'stop-first' },
 });
 
-test('a change that fails goes back by itself', async (t) => {
+test('a failed update rolls back automatically', async (t) => {
   const manager = await TestManager.start(t, { pki });
   const worker = await manager.join('w1');
   const update = watched('rollback');
@@ -134,7 +136,7 @@ test('a change that fails goes back by itself', async (t) => {
   t.is(service.previousSpec, undefined, 'what failed is nothing to go back to');
 });
 
-test('up goes on with a change that was paused', async (t) => {
+test('up resumes a paused update', async (t) => {
   const manager = await TestManager.start(t, { pki });
   const worker = await manager.join('w1');
   const update = watched('pause');
@@ -147,11 +149,11 @@ test('up goes on with a change that was paused', async (t) => {
   });
   imageThere();
   const { changes } = await apply(manager, web('2', { update }));
-  t.like(changes[0], { action: 'updated', cause: 'its update was paused' });
+  t.like(changes[0], { action: 'updated', cause: 'update was paused' });
   await settled(manager, 'web:2');
 });
 
-test('what the spec before needs is kept, and without it there is no way back', async (t) => {
+test('configs of the previous spec are kept, and rollback fails once they are gone', async (t) => {
   const manager = await TestManager.start(t, { pki });
   await manager.join('w1');
   const file = { kind: 'config', target: '/c', uid: '0', gid: '0', mode: 0o444 } as const;
@@ -175,6 +177,6 @@ test('what the spec before needs is kept, and without it there is no way back', 
   await settled(manager, 'web:1');
   await manager.call('config.remove', { name: 'demo_c-2' });
   await t.throwsAsync(manager.call('service.rollback', of), {
-    message: /^service web cannot go back: config demo_c-2 is gone/u,
+    message: /^service web: cannot roll back, config demo_c-2 no longer exists/u,
   });
 });

@@ -56,7 +56,7 @@ const onFailure = { condition: 'on-failure', delayMs: 0, maxAttempts: 0, windowM
 const running = (count: number) => (tasks: readonly Task[]) =>
   tasks.filter(({ status }) => status.state === 'running').length === count;
 
-/** `service/slot` with what its worker is told: where it is to go and how long it may take. */
+/** `service/slot` with the desired state and stop timeout that its worker received. */
 function told(worker: FakeWorker): readonly string[] {
   return [...worker.held.tasks.values()]
     .map(
@@ -66,7 +66,7 @@ function told(worker: FakeWorker): readonly string[] {
     .sort();
 }
 
-test('the time a user gives to stop reaches the worker with the order to stop', async (t) => {
+test('the stop timeout reaches the worker with the desired state', async (t) => {
   const manager = await TestManager.start(t, { pki });
   const worker = await manager.join('w1');
   await apply(manager, [aServiceSpec('db'), aServiceSpec('web')]);
@@ -90,7 +90,7 @@ test('the time a user gives to stop reaches the worker with the order to stop', 
   t.pass();
 });
 
-test('the time given to up is for what it replaces or removes, not for what stays', async (t) => {
+test('the timeout of up applies to replaced and removed tasks only', async (t) => {
   const manager = await TestManager.start(t, { pki });
   const worker = await manager.join('w1');
   const web = aServiceSpec('web', { replicas: 2 });
@@ -105,7 +105,7 @@ test('the time given to up is for what it replaces or removes, not for what stay
   t.pass();
 });
 
-test('services that share things are scaled together, whichever is named', async (t) => {
+test('services of a pod scale together', async (t) => {
   const manager = await TestManager.start(t, { pki });
   const side = aServiceSpec('side', {
     task: { container: { networkMode: { kind: 'service', service: 'web' } } },
@@ -122,11 +122,11 @@ test('services that share things are scaled together, whichever is named', async
   await scale({ web: 2, side: 2, db: 4 });
   t.deepEqual(await counts(), ['db 4', 'side 2', 'web 2']);
   await t.throwsAsync(scale({ web: 1, side: 2 }), {
-    message: 'services web and side share things and scale together: give both the same number',
+    message: 'services web and side: share namespaces or volumes; scale both to the same number',
   });
 });
 
-test('a job that has ended well is not run again by an up that changes nothing', async (t) => {
+test('up does not rerun an unchanged completed job', async (t) => {
   const manager = await TestManager.start(t, { pki });
   const worker = await manager.join('w1');
   const job = aServiceSpec('job', { task: { restart: onFailure } });
@@ -148,7 +148,7 @@ test('a job that has ended well is not run again by an up that changes nothing',
   await tasksOnce(manager, 'another run', (all) => all.some(({ id }) => id !== task.id));
 });
 
-test('restart takes along who asks for it, unless told not to', async (t) => {
+test('restart includes dependents with restart: true unless noDependents is set', async (t) => {
   const manager = await TestManager.start(t, { pki });
   const worker = await manager.join('w1');
   const dependsOn = [
@@ -178,7 +178,7 @@ test('restart takes along who asks for it, unless told not to', async (t) => {
   t.deepEqual(await restart({ taskIds: ['another'] }), []);
 });
 
-test('what is not to be started is made and held until start', async (t) => {
+test('a held service gets its tasks but runs them only after start', async (t) => {
   const manager = await TestManager.start(t, { pki });
   const worker = await manager.join('w1');
   const web = aServiceSpec('web', { replicas: 2 });
@@ -204,7 +204,7 @@ test('what is not to be started is made and held until start', async (t) => {
   );
 });
 
-test('up starts what was only made, and leaves alone what runs when it is not to start', async (t) => {
+test('up starts held services, and up without start leaves running tasks alone', async (t) => {
   const manager = await TestManager.start(t, { pki });
   await manager.join('w1');
   const [web, db] = [aServiceSpec('web'), aServiceSpec('db')];

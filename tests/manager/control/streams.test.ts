@@ -21,7 +21,7 @@ test.before(async () => {
 const web = aService('web', { replicas: 2 });
 const probe = (): Promise<boolean> => Promise.resolve(true);
 
-/** Two running tasks on two nodes. */
+/** Starts two tasks on two nodes. */
 async function running(): Promise<Backend> {
   const backend = new MemoryBackend();
   const task = (slot: number): object =>
@@ -74,7 +74,7 @@ async function allLines(stream: Connection): Promise<TaskLogLine[]> {
   return lines;
 }
 
-test('logs of all tasks come as one, in order of time, with who said it', async (t) => {
+test('logs of all tasks are merged in time order with their task names', async (t) => {
   const { manager, workers } = await start(t);
   const [one, two] = workers;
   if (one === undefined || two === undefined) throw new Error('no workers');
@@ -106,7 +106,7 @@ test('logs of all tasks come as one, in order of time, with who said it', async 
   );
 });
 
-test('followed logs go on where a lost connection broke off, and end with the client', async (t) => {
+test('followed logs resume after a lost connection and end with the client', async (t) => {
   const { manager, workers } = await start(t);
   const [one] = workers;
   if (one === undefined) throw new Error('no worker');
@@ -158,7 +158,7 @@ test('logs of an unknown service are an error', async (t) => {
   await t.throwsAsync(allLines(stream), { message: 'no such service: nope' });
 });
 
-test('exec carries input, output, exit code and the size of the terminal', async (t) => {
+test('exec transfers input, output, exit code and terminal size', async (t) => {
   const { manager, workers } = await start(t);
   const [, two] = workers;
   if (two === undefined) throw new Error('no worker');
@@ -201,7 +201,7 @@ test('exec carries input, output, exit code and the size of the terminal', async
   t.true((await input.next()).done);
 });
 
-test('exec in a service that does not run, and of no command, is an error', async (t) => {
+test('exec without a running task or a command is an error', async (t) => {
   const { manager } = await start(t);
   const fail = async (
     service: string,
@@ -222,7 +222,7 @@ test('exec in a service that does not run, and of no command, is an error', asyn
   t.is(await fail('web', []), 'exec: no command given');
 });
 
-test('events tell of starts and ends; the past is there to ask for', async (t) => {
+test('events include starts and exits, and past events can be replayed', async (t) => {
   const { manager, workers } = await start(t);
   workers[0]?.report('t1', aStatus('failed', { exitCode: 137, containerId: 'c1' }));
   await until('the end', 5_000, async () => {
@@ -242,9 +242,9 @@ test('events tell of starts and ends; the past is there to ask for', async (t) =
   t.false(seen.some((event) => event.type === 'node'));
 });
 
-test('a stream that is not known is refused', async (t) => {
+test('an unknown stream is rejected', async (t) => {
   const { manager } = await start(t);
   await t.throwsAsync(manager.stream('nothing' as 'watch', {}), {
-    message: 'this manager does not know stream nothing',
+    message: 'stream nothing: not supported by this manager',
   });
 });

@@ -4,7 +4,7 @@ import { deltasOf, snapshotOf } from '../../../manager/control/streams/watch.js'
 import type { Commit } from '../../../manager/store/store.js';
 import { openTestStore } from '../../helpers/store.js';
 
-test('secrets are told only to those who ask, and never with what is in them', async (t) => {
+test('secrets are watched only with the data flag and without their content', async (t) => {
   const store = await openTestStore();
   const commits: Commit[] = [];
   store.watch((commit) => commits.push(commit));

@@ -170,12 +170,12 @@ test('removing a node closes its session, revokes its certificate and orphans it
   const worker = await manager.join('w1');
   await waitForState(manager, 'w1', 'ready');
   await t.throwsAsync(manager.call('node.remove', { node: 'w1', force: false }), {
-    message: /node w1 runs 1 tasks: drain it first, or use --force/,
+    message: /node w1: still runs 1 tasks; drain it first or use --force/,
   });
   await manager.call('node.remove', { node: 'w1', force: true });
   t.is((await worker.ended).reason, 'node was removed from the cluster');
   const error = await t.throwsAsync(manager.join('w1'));
-  t.regex(error.message, /node w1 was removed from cluster test/);
+  t.regex(error.message, /node w1: was removed from cluster test/);
   await until('the task is orphaned or gone', 20_000, async () => {
     const tasks = await manager.call('task.list', {});
     return tasks.every((task) => task.status.state === 'orphaned');

@@ -2,7 +2,7 @@ import test from 'ava';
 import { apiVersion, parseTarget } from '../../../manager/gateway/api-version.js';
 import { findRoute } from '../../../manager/gateway/router.js';
 
-test('paths are served with a version and without', (t) => {
+test('paths are accepted with and without a version prefix', (t) => {
   t.is(parseTarget('/containers/json?all=1').path, '/containers/json');
   const target = parseTarget('/v1.41/containers/a%2Fb/json?size=1');
   t.is(target.path, '/containers/a/b/json');
@@ -10,7 +10,7 @@ test('paths are served with a version and without', (t) => {
   t.is(target.query.get('size'), '1');
 });
 
-test('versions that are not served are refused in the words that clients know', (t) => {
+test("unsupported versions are rejected with the Docker Engine's messages", (t) => {
   t.throws(() => parseTarget('/v1.99/info'), {
     message: `client version 1.99 is too new. Maximum supported API version is ${apiVersion}`,
   });
@@ -21,11 +21,11 @@ test('versions that are not served are refused in the words that clients know', 
   });
 });
 
-test('a path that is not well encoded is an error of the client', (t) => {
-  t.throws(() => parseTarget('/containers/%zz/json'), { message: /not well encoded/ });
+test('invalid percent-encoding in a path is a client error', (t) => {
+  t.throws(() => parseTarget('/containers/%zz/json'), { message: /invalid percent-encoding/ });
 });
 
-test('HEAD finds what GET does, and what nobody knows is not found', (t) => {
+test('HEAD is routed like GET, and unknown paths are not found', (t) => {
   t.is(findRoute('HEAD', '/_ping').handler, findRoute('GET', '/_ping').handler);
   t.deepEqual(findRoute('GET', '/containers/node-1/web/json').names, ['node-1/web']);
   t.throws(() => findRoute('GET', '/nothing'), { message: 'page not found' });

@@ -76,7 +76,7 @@ const tasks: readonly Task[] = [
     createdAt: 600,
     status: { containerId: ids.lost, startedAt: 700 },
   }),
-  // Not on a node yet, so there is no container.
+  // Not assigned to a node yet, so it has no container.
   aTask(web, 4, { id: 'web.4' }),
 ];
 
@@ -91,7 +91,7 @@ async function view(): Promise<StoreView> {
     for (const service of [redis, web]) tx.create('services', service);
   });
   for (const task of tasks) {
-    // The store writes when things were made.
+    // The store sets the creation time.
     now = task.createdAt;
     await store.update('restore', (tx) => {
       tx.create('tasks', task);
@@ -113,7 +113,7 @@ async function listed(
   return found.map(({ containerId }) => containerId);
 }
 
-test('without all there is what runs, on nodes that are there, the newest first', async (t) => {
+test('the default list has running containers on reachable nodes, newest first', async (t) => {
   t.deepEqual(await listed({}), [ids.web2, ids.web1, ids.redis]);
   t.deepEqual(await listed({ all: '1' }), [ids.web2, ids.web1, ids.redis, ids.lost, ids.old]);
   t.deepEqual(await listed({ limit: '4' }), [ids.web2, ids.web1, ids.redis, ids.lost]);
@@ -148,30 +148,30 @@ for (const [what, filters, expected] of filterCases) {
   });
 }
 
-test('a filter that is not known, or makes no sense, is an error and not ignored', async (t) => {
+test('unknown and malformed filters are errors', async (t) => {
   await t.throwsAsync(listed({}, { nosuch: ['x'] }), { message: "invalid filter 'nosuch'" });
   await t.throwsAsync(listed({}, { status: ['flying'] }), {
     message: "invalid filter 'status=flying'",
   });
-  await t.throwsAsync(listed({ filters: '{' }), { message: /not JSON/ });
-  await t.throwsAsync(listed({ limit: '-1' }), { message: /no number/ });
+  await t.throwsAsync(listed({ filters: '{' }), { message: /not valid JSON/ });
+  await t.throwsAsync(listed({ limit: '-1' }), { message: /must be a non-negative integer/ });
   await t.throwsAsync(listed({}, { before: ['nosuch'] }), { message: /No such container/ });
 });
 
-test('a container is found by id, name with or without its node, and a prefix that is its only', async (t) => {
+test('a container is found by ID, name, node/name and unambiguous ID prefix', async (t) => {
   const all = await view();
   const idOf = (reference: string): string => findContainer(all, reference).containerId;
   t.is(idOf(ids.redis), ids.redis);
   t.is(idOf('/demo-redis-1'), ids.redis);
   t.is(idOf('alpha/demo-redis-1'), ids.redis);
   t.is(idOf('bbbb'), ids.web2);
-  // Of two with one name the one that is meant to be there.
+  // Of two containers with the same name, the wanted one is found.
   t.is(idOf('demo-web-1'), ids.web1);
   t.throws(() => idOf('aaaa'), { message: 'container aaaa is ambiguous (2 matches found)' });
   t.throws(() => idOf('nosuch'), { message: 'No such container: nosuch' });
 });
 
-test('ports have the address of their node, and are told once', async (t) => {
+test('published ports show the address of their node once', async (t) => {
   const all = await view();
   const item = findContainer(all, 'demo-web-1');
   const shown = toContainer(item, { view: all, clusterId: 'c1', now: 10_000 }) as {
@@ -185,7 +185,7 @@ test('ports have the address of their node, and are told once', async (t) => {
   t.is(shown.Status, 'Up 6 seconds');
 });
 
-test('addresses on networks of the cluster are listed', async (t) => {
+test('the list shows addresses on overlay networks', async (t) => {
   const all = await view();
   const item = findContainer(all, 'demo-redis-1');
   const shown = toContainer(item, { view: all, clusterId: 'c1', now: 0 }) as {
@@ -196,7 +196,7 @@ test('addresses on networks of the cluster are listed', async (t) => {
   t.is(endpoint.IPPrefixLen, 16);
 });
 
-test("an engine's record gets its node, and the node's address for its ports", async (t) => {
+test("inspect adds the node and its address to the engine's record", async (t) => {
   const all = await view();
   const item = findContainer(all, 'demo-web-1');
   const record = {
@@ -229,7 +229,7 @@ test("an engine's record gets its node, and the node's address for its ports", a
   t.is(shown.Node.Name, 'beta');
 });
 
-test('of a container whose node is away what is known is told, and that it is away', async (t) => {
+test('inspect of a container on an unreachable node returns the stored record', async (t) => {
   const all = await view();
   const shown = fromRecord(findContainer(all, ids.lost), {
     view: all,

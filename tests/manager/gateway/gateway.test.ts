@@ -23,7 +23,7 @@ interface Scene {
   readonly workers: readonly FakeWorker[];
 }
 
-/** Two nodes that run a web of two, one on each, and one redis. */
+/** Starts two nodes, a web service with one task on each, and a redis service. */
 async function scene(t: ExecutionContext): Promise<Scene> {
   const manager = await TestManager.start(t, { pki });
   const workers = [await manager.join('w1'), await manager.join('w2')];
@@ -58,7 +58,7 @@ function message(body: string): string {
   return (JSON.parse(body) as { message: string }).message;
 }
 
-test('ping tells what clients choose their version by, and so does every error', async (t) => {
+test('ping and every error have the headers for version negotiation', async (t) => {
   const { api } = await scene(t);
   const asked = await api.ask('HEAD', '/_ping');
   t.is(asked.status, 200);
@@ -71,7 +71,7 @@ test('ping tells what clients choose their version by, and so does every error',
   t.regex(message(refused.body), /client version 1\.99 is too new/);
 });
 
-test('only a user may ask, not a worker', async (t) => {
+test('workers are not allowed to use the Docker API', async (t) => {
   const { manager } = await scene(t);
   const worker = new DockerApi(t, manager.port, await pki.node('worker', 'w3'));
   const { status, body } = await worker.ask('GET', '/containers/json');
@@ -79,7 +79,7 @@ test('only a user may ask, not a worker', async (t) => {
   t.regex(message(body), /worker/);
 });
 
-test('containers of all nodes are listed, and inspected by their engine', async (t) => {
+test('containers of all nodes are listed and inspected on their engine', async (t) => {
   const { api, workers } = await scene(t);
   t.deepEqual(await names(api), ['/demo-redis-1', '/demo-web-1', '/demo-web-2']);
   for (const worker of workers) {
@@ -90,7 +90,7 @@ test('containers of all nodes are listed, and inspected by their engine', async 
   t.regex((shown as { Node: { Name: string } }).Node.Name, /^w[12]$/);
 });
 
-test('a name that is nothing is not found at once, wherever docker inspect looks', async (t) => {
+test('an unknown name is not found on any path that docker inspect tries', async (t) => {
   const { api } = await scene(t);
   for (const path of [
     '/containers/nosuch/json',
@@ -106,7 +106,7 @@ test('a name that is nothing is not found at once, wherever docker inspect looks
   }
 });
 
-test('what is not served says which command does it', async (t) => {
+test('unsupported requests name the command to use instead', async (t) => {
   const { api } = await scene(t);
   const created = await api.ask('POST', '/containers/create', { Image: 'busybox' });
   t.is(created.status, 501);
@@ -115,7 +115,7 @@ test('what is not served says which command does it', async (t) => {
   t.is((await api.ask('GET', '/nothing')).status, 404);
 });
 
-test('lines of a log are framed by their output, and those not asked for are left out', async (t) => {
+test('log lines are framed by stream and filtered by the requested streams', async (t) => {
   const { api, workers } = await scene(t);
   for (const worker of workers) {
     worker.serve = async (_request, stream) => {
@@ -135,7 +135,7 @@ test('lines of a log are framed by their output, and those not asked for are lef
   t.is((await api.ask('GET', path)).status, 400);
 });
 
-/** Serves statistics of all its tasks until the reader goes; counts how often it was asked. */
+/** Serves statistics of all tasks until the reader disconnects; counts the requests. */
 function serveStats(worker: FakeWorker): { readonly opened: () => number } {
   let opened = 0;
   worker.serve = async (request, stream) => {
@@ -161,7 +161,7 @@ async function firstLine(answer: AsyncIterable<Buffer>): Promise<string> {
   return text.split('\n')[0] ?? '';
 }
 
-test('however many read statistics, each node is asked once', async (t) => {
+test('concurrent statistics readers share one stream per node', async (t) => {
   const { api, workers } = await scene(t);
   const counted = workers.map(serveStats);
   const listed = await names(api);
@@ -187,7 +187,7 @@ test('however many read statistics, each node is asked once', async (t) => {
   );
 });
 
-test('events that were and that come are told until the time that was asked for', async (t) => {
+test('events are replayed and followed until the requested time', async (t) => {
   const { api } = await scene(t);
   const until_ = Math.floor(Date.now() / 1000) + 1;
   const filters = encodeURIComponent(JSON.stringify({ event: ['start'] }));
@@ -207,7 +207,7 @@ test('events that were and that come are told until the time that was asked for'
   ]);
 });
 
-test('a process in a container is talked to over the connection, and its exit code is known', async (t) => {
+test('exec streams over the hijacked connection and returns the exit code', async (t) => {
   const { api, manager, workers } = await scene(t);
   for (const worker of workers) worker.serve = (_request, stream) => shout(stream);
   const made = await api.ask('POST', '/containers/demo-redis-1/exec', {
@@ -220,7 +220,7 @@ test('a process in a container is talked to over the connection, and its exit co
   const { socket, head } = await api.upgrade(`/exec/${id}/start`, { Detach: false, Tty: false });
   const heard: Buffer[] = [head];
   socket.on('data', (chunk: Buffer) => heard.push(chunk));
-  // Said at once, and nothing more: the answer comes all the same.
+  // The client half-closes after its input; it still gets the output.
   socket.end('hello');
   await once(socket, 'end');
   t.is(Buffer.concat(heard).toString('latin1'), shouted.hello);
@@ -230,25 +230,25 @@ test('a process in a container is talked to over the connection, and its exit co
   t.true(audit.some(({ who, action }) => who === 'ada' && action === 'exec'));
 });
 
-test('a request that offers its connection in vain is told why', async (t) => {
+test('a failed connection upgrade returns the error', async (t) => {
   const { api } = await scene(t);
   await t.throwsAsync(api.upgrade('/exec/nosuch/start', {}), { message: /404 .*nosuch/ });
   await t.throwsAsync(api.upgrade('/session', {}), { message: /501 .*shoal build/ });
 });
 
-test('one container of several is not stopped behind the back of its service', async (t) => {
+test('stopping one of several containers of a service is rejected', async (t) => {
   const { api } = await scene(t);
   const { status, body } = await api.ask('POST', '/containers/demo-web-1/stop');
   t.is(status, 409);
-  t.regex(message(body), /one of 2 containers of service web: use "shoal stop web"/);
+  t.regex(message(body), /one of 2 containers of service web; use "shoal stop web"/);
 });
 
-test('the only container of a service is stopped, and started again', async (t) => {
+test('the only container of a service can be stopped and started', async (t) => {
   const { api, manager, workers } = await scene(t);
   const [{ id } = { id: '' }] = await manager.call('task.list', { service: 'redis' });
   const holder = workers.find(({ held }) => held.tasks.has(id));
   if (holder === undefined) throw new Error('nobody runs it');
-  // It reports as an engine would have it: what was stopped is still there.
+  // Like an engine, the worker still reports the stopped container.
   holder.obedient = false;
   const stopping = api.ask('POST', '/containers/demo-redis-1/stop?t=1');
   await until('it is told', 60_000, () => holder.held.tasks.get(id)?.desired === 'shutdown');
@@ -264,7 +264,7 @@ test('the only container of a service is stopped, and started again', async (t) 
   t.is((await api.ask('POST', '/containers/demo-redis-1/start')).status, 304);
 });
 
-test('what acts on one container goes to its node, and to no other container', async (t) => {
+test('actions on a container reach only that container on its node', async (t) => {
   const { api, workers } = await scene(t);
   t.is((await api.ask('POST', '/containers/demo-web-2/kill?signal=HUP')).status, 204);
   t.is((await api.ask('POST', '/containers/demo-web-2/pause')).status, 204);

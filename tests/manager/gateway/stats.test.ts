@@ -14,7 +14,7 @@ interface Cpu {
   readonly online_cpus?: number;
 }
 
-/** What docker's client reads of a container's statistics. */
+/** Fields of a container's statistics that the docker CLI reads. */
 interface EngineStats {
   readonly cpu_stats: Cpu;
   readonly precpu_stats: Cpu;
@@ -33,7 +33,9 @@ interface EngineStats {
   readonly pids_stats: { readonly current?: number };
 }
 
-/** Its arithmetic: growth of the container's CPU time in that of the system, times the CPUs. */
+/**
+ * The docker CLI's formula: growth of the container's CPU time over the system's, times the CPUs.
+ */
 function shownCpuPercent({ cpu_stats: now, precpu_stats: before }: EngineStats): number {
   const cpu = now.cpu_usage.total_usage - before.cpu_usage.total_usage;
   const system = (now.system_cpu_usage ?? 0) - (before.system_cpu_usage ?? 0);
@@ -51,7 +53,7 @@ function itemOn(cpus: number, startedAt: number): Placed {
 
 const bytes = fc.integer({ min: 0, max: 2 ** 45 });
 
-test('whatever is used, docker computes the numbers of the cluster from it', (t) => {
+test('the docker CLI computes the reported usage from any statistics', (t) => {
   fc.assert(
     fc.property(
       fc.record({
@@ -69,7 +71,7 @@ test('whatever is used, docker computes the numbers of the cluster from it', (t)
       ({ cpus, startedAt, ...used }) => {
         const use = { ...aUse('web.1'), ...used, at: 2_000_000_000_000 };
         const text = JSON.stringify(toStats(itemOn(cpus, startedAt), use));
-        // Go reads them as unsigned integers.
+        // Go decodes these fields as unsigned integers.
         t.notRegex(text, /:-|\d\.\d+[,}]|\de\+/);
         const shown = JSON.parse(text) as EngineStats;
         t.true(Math.abs(shownCpuPercent(shown) - use.cpuPercent) < 0.005);
@@ -86,7 +88,7 @@ test('whatever is used, docker computes the numbers of the cluster from it', (t)
   );
 });
 
-test('what does not run has the zeros that an engine tells of it', (t) => {
+test("a stopped container has the engine's empty statistics", (t) => {
   const shown = toStats(itemOn(2, 0), undefined) as EngineStats & { readonly read: string };
   t.is(shownCpuPercent(shown), 0);
   t.is(shown.read, '0001-01-01T00:00:00Z');
@@ -120,7 +122,7 @@ function message(
   return { kind, at, tasks: [], goneTasks: [], nodes: [], goneNodes: [], ...changes };
 }
 
-/** Statistics whose messages the test sends. */
+/** Statistics source driven by the test. */
 class FakeStatistics {
   readonly listeners = new Set<(message: StatsMessage) => void>();
   opened = 0;
@@ -139,7 +141,7 @@ class FakeStatistics {
   }
 }
 
-test('any number of readers cost one subscription, which ends with the last of them', async (t) => {
+test('readers share one subscription, which ends with the last reader', async (t) => {
   const statistics = new FakeStatistics();
   const feed = new UseFeed(statistics);
   const abort = new AbortController();
@@ -155,7 +157,7 @@ test('any number of readers cost one subscription, which ends with the last of t
   await until('all were told', 5_000, () => [...seen.values()].every((list) => list.length === 2));
   statistics.tell(message('delta', 3, { goneTasks: ['a' as TaskId] }));
   await until('all were told', 5_000, () => [...seen.values()].every((list) => list.length === 3));
-  // What has not changed is told anew, as an engine does each second.
+  // Unchanged usage is sent again, as an engine does each second.
   t.deepEqual(Object.fromEntries(seen), {
     a0: [1, 2, undefined],
     a1: [1, 2, undefined],

@@ -26,7 +26,7 @@ const died: ClusterEvent = {
   attributes: { image: 'redis:7', name: 'demo-web-1', node: 'alpha', exitCode: '3' },
 };
 
-test('an event has the shape of old and new clients', (t) => {
+test('an event has the fields for old and new clients', (t) => {
   const told = toMessage(died, { tier: 'front' });
   t.like(told, {
     status: 'die',
@@ -55,13 +55,13 @@ for (const [filters, fits] of [
   [{ node: ['alpha'] }, true],
   [{ network: ['demo-web-1'] }, false],
 ] as const) {
-  test(`an event ${fits ? 'passes' : 'is kept back by'} ${JSON.stringify(filters)}`, (t) => {
+  test(`an event ${fits ? 'passes' : 'is dropped by'} ${JSON.stringify(filters)}`, (t) => {
     const told = toMessage(died, { tier: 'front' });
     t.is(eventFits(told, filtersOf(filters, eventFilters)), fits);
   });
 }
 
-test('events of health are found by their kind', (t) => {
+test('health events match the filter health_status', (t) => {
   const told = toMessage({ ...died, action: 'health_status: unhealthy' }, {});
   t.true(eventFits(told, filtersOf({ event: ['health_status'] }, eventFilters)));
 });
@@ -77,7 +77,7 @@ for (const [text, name, tag] of [
   });
 }
 
-test('an image that several nodes have is listed once, with all its names', (t) => {
+test('an image on several nodes is listed once with all its tags', (t) => {
   const image = { Id: 'sha256:1', RepoDigests: null, Created: 5, Labels: null };
   const merged = mergeImages([
     { node: 'alpha', images: [{ ...image, RepoTags: ['web:1'] }] },
@@ -104,7 +104,7 @@ test('an image that several nodes have is listed once, with all its names', (t) 
   t.deepEqual(found({ node: ['alpha'] }), ['sha256:1']);
 });
 
-test('networks and volumes are filtered by the labels that docker compose looks for', (t) => {
+test("networks and volumes match docker compose's label filters", (t) => {
   const network = aNetwork('demo_default');
   const byProject = { label: { 'com.docker.compose.project=demo': true } };
   t.true(networkFits(network, filtersOf(byProject, networkFilters), false));
@@ -117,14 +117,14 @@ test('networks and volumes are filtered by the labels that docker compose looks 
   t.false(volumeFits(volume, filtersOf({ dangling: ['1'] }, volumeFilters), use));
 });
 
-test('log lines of both outputs are framed', (t) => {
+test('stdout and stderr chunks are framed', (t) => {
   t.deepEqual(
     [...multiplexed('stderr', Buffer.from('hi\n'))],
     [2, 0, 0, 0, 0, 0, 0, 3, ...Buffer.from('hi\n')],
   );
 });
 
-test('info has a block for each node in order, and sums of those that are there', (t) => {
+test('info has a block per node in order and totals of the ready nodes', (t) => {
   const task = aTask(aService('web'), 1, { node: 'n2', status: { containerId: 'c1' } });
   const beta = aNode('n2', { name: 'node-2' });
   const placed: Placed = {

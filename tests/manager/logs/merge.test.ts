@@ -17,7 +17,7 @@ function line(taskId: string, at: number, text: string): TaskLogLine {
   };
 }
 
-test('every line comes out once, and all in order of time, however the sources interleave', (t) => {
+test('the merge emits every line once and in time order for any interleaving', (t) => {
   const sources = fc.array(fc.array(fc.nat(50), { maxLength: 12 }), { minLength: 1, maxLength: 4 });
   fc.assert(
     fc.property(sources, fc.array(fc.nat(3), { maxLength: 60 }), (times, order) => {
@@ -50,7 +50,7 @@ test('every line comes out once, and all in order of time, however the sources i
   );
 });
 
-test('a line waits for a source that has said nothing yet, until it is flushed', (t) => {
+test('a line waits for a silent source until a flush', (t) => {
   const merge = new LogMerge();
   merge.open('a');
   merge.open('b');
@@ -60,7 +60,7 @@ test('a line waits for a source that has said nothing yet, until it is flushed',
   t.is(merge.flush(1_000).length, 1);
 });
 
-test('a line of a machine whose clock is ahead waits no longer than others', (t) => {
+test('a line from a machine with a fast clock waits no longer than others', (t) => {
   const merge = new LogMerge();
   merge.open('ahead');
   merge.open('quiet');

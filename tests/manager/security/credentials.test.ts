@@ -16,7 +16,7 @@ test.before(async () => {
   pki = await createManagerPki();
 });
 
-/** A manager whose certificates last for `lifetimeMs`. */
+/** Starts a manager that issues certificates with this lifetime. */
 async function managerWith(
   t: ExecutionContext,
   options: { readonly lifetimeMs: number },
@@ -38,7 +38,7 @@ async function managerWith(
   return { manager: await TestManager.start(t, { pki, backend, pkiPaths }), firstSerial };
 }
 
-/** Serial number of the certificate a server shows now. */
+/** Serial number of the certificate that a server presents. */
 async function shownSerial(port: number): Promise<string> {
   const { ca, cert, key } = await pki.client('ada');
   return new Promise((resolve, reject) => {
@@ -53,7 +53,7 @@ async function shownSerial(port: number): Promise<string> {
   });
 }
 
-test('a worker renews its certificate through its session, again and again, without losing it', async (t) => {
+test('a worker renews its certificate repeatedly through its session without a disconnect', async (t) => {
   const { manager } = await managerWith(t, { lifetimeMs: 15_000 });
   const worker = await realWorker(t, pki, manager.port);
   const serials = new Set<string>();
@@ -69,7 +69,7 @@ test('a worker renews its certificate through its session, again and again, with
   );
 });
 
-test('a manager renews its own certificate and shows it to who connects next', async (t) => {
+test('a manager renews its own certificate and presents it on new connections', async (t) => {
   const { manager, firstSerial } = await managerWith(t, { lifetimeMs: 86_400_000 });
   await until('a new one', 30_000, async () => (await shownSerial(manager.port)) !== firstSerial);
   t.deepEqual(await manager.call('node.list', {}), []);

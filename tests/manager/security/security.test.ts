@@ -41,7 +41,7 @@ test.before(async () => {
 interface Stage {
   readonly manager: TestManager;
   readonly intermediate: PairPaths;
-  /** Starts the manager again on the same store and files. */
+  /** Restarts the manager on the same store and files. */
   restart(): Promise<TestManager>;
 }
 
@@ -51,7 +51,7 @@ async function stage(t: ExecutionContext, backend: Backend = new MemoryBackend()
   return { manager: await start(), intermediate: pkiPaths.intermediate, restart: start };
 }
 
-/** What the user's authority makes of a request for the cluster's. */
+/** Signs a request for an intermediate CA with the root CA. */
 function nextAuthority(request: string): Promise<string> {
   return signRequest(pki.root, {
     request,
@@ -78,7 +78,7 @@ function knock(port: number, tls: TlsMaterial): Promise<unknown> {
   });
 }
 
-/** As a machine that has no certificate. */
+/** Sends a join request without a client certificate. */
 async function join(
   t: ExecutionContext,
   port: number,
@@ -123,7 +123,7 @@ async function anonymousGet(port: number, path: string): Promise<string> {
 }
 
 test.serial(
-  'a token makes a machine a node of the manager’s choosing, as often as it may',
+  'a join token admits machines with IDs chosen by the manager until its uses are spent',
   async (t) => {
     const { manager } = await stage(t);
     const { text } = await manager.call('token.create', {
@@ -143,11 +143,11 @@ test.serial(
     await until('the node', 20_000, async () => (await manager.call('node.list', {})).length === 1);
     const again = await refusal(t, join(t, manager.port, text, { name: 'second' }));
     t.is(again.kind, 'forbidden');
-    t.regex(again.message, /was used as often as it may be/);
+    t.regex(again.message, /no uses left/);
     const [listed] = await manager.call('token.list', {});
     t.like(listed, { label: 'rack 7', used: 1, usesLeft: 0 });
     t.false(JSON.stringify(listed).includes('hash'));
-    // Removed, it is out at once, and its certificate opens nothing.
+    // After removal the node is disconnected at once and its certificate is rejected.
     await manager.call('node.remove', { node: 'fresh', force: true });
     t.is((await worker.ended).code, 4410);
     const removed = await refusal(t, knock(manager.port, { ca: pki.ca, cert: answer.chain, key }));
@@ -156,7 +156,7 @@ test.serial(
 );
 
 test.serial(
-  'a wrong secret, a removed, rotated and unknown token open nothing, and trying has an end',
+  'a wrong secret and a removed, rotated or unknown token are rejected, and attempts are limited',
   async (t) => {
     const { manager } = await stage(t);
     const { text, token } = await manager.call('token.create', { ttlMs: 60_000 });
@@ -164,25 +164,25 @@ test.serial(
     t.is(wrong.kind, 'forbidden');
     t.false(wrong.message.includes(parseToken(text).secret));
     const rotated = await manager.call('token.rotate', { id: token.id });
-    t.regex((await refusal(t, join(t, manager.port, text))).message, /not known/);
+    t.regex((await refusal(t, join(t, manager.port, text))).message, /unknown/);
     await t.notThrowsAsync(join(t, manager.port, rotated.text));
     t.regex(
       (await refusal(t, join(t, manager.port, rotated.text, { request: 'no request' }))).message,
-      /certificate request .* is not valid|taken by node|name fresh/,
+      /certificate request .*: malformed|taken by node|name fresh/,
     );
     await manager.call('token.remove', { id: token.id });
     const messages: string[] = [];
     for (let count = 0; count < 12; count += 1) {
       messages.push((await refusal(t, join(t, manager.port, rotated.text))).message);
     }
-    t.regex(messages[0] ?? '', /join token is not known/);
-    t.regex(messages.at(-1) ?? '', /too many failed attempts to join: try again in a minute/);
+    t.regex(messages[0] ?? '', /join token: unknown/);
+    t.regex(messages.at(-1) ?? '', /join: too many failed attempts; retry in a minute/);
     t.false(manager.log.some((line) => line.includes(parseToken(text).secret)));
   },
 );
 
 test.serial(
-  'who has no certificate gets the authority, health, and a short hearing; nothing else',
+  'without a certificate only the CA, health and small join requests are served',
   async (t) => {
     const { manager } = await stage(t);
     const authority = await anonymousGet(manager.port, paths.authority);
@@ -195,11 +195,11 @@ test.serial(
     const long = await refusal(t, join(t, manager.port, text, { name: 'x'.repeat(100_000) }));
     t.regex(long.message, /request body is larger than 64 KiB/);
     const odd = await refusal(t, join(t, manager.port, text, { name: '../../etc' }));
-    t.regex(odd.message, /invalid node name/);
+    t.regex(odd.message, /node name .* invalid/);
   },
 );
 
-test.serial('a worker may not call what clients call', async (t) => {
+test.serial('a worker is not allowed to use the control API', async (t) => {
   const { manager } = await stage(t);
   const caller = new HttpCaller({
     address: `127.0.0.1:${manager.port}`,
@@ -217,7 +217,7 @@ test.serial('a worker may not call what clients call', async (t) => {
 });
 
 test.serial(
-  'a revoked client is refused, and nobody can revoke the certificate they use',
+  'a revoked client is rejected, and a client cannot revoke its own certificate',
   async (t) => {
     const { manager } = await stage(t);
     const eve = await pki.client('eve');
@@ -234,14 +234,14 @@ test.serial(
     const serial = new X509Certificate(eve.cert).serialNumber;
     await manager.call('ca.revoke', { serial });
     const refused = await refusal(t, caller.call(info));
-    t.regex(refused.message, /of client eve was revoked in cluster test/);
+    t.regex(refused.message, /of client eve: was revoked in cluster test/);
     const own = new X509Certificate((await pki.client('ada')).cert).serialNumber;
     t.is((await refusal(t, manager.call('ca.revoke', { serial: own }))).kind, 'conflict');
   },
 );
 
 test.serial(
-  'the authority is replaced under a running worker; afterwards the old one is refused by all',
+  'a CA rotation keeps a running worker connected, then all members refuse the old CA',
   async (t) => {
     const { manager, intermediate } = await stage(t);
     const worker = await realWorker(t, pki, manager.port);
@@ -264,12 +264,12 @@ test.serial(
     t.is(issuer === undefined ? '' : authorityId(issuer), after.authority.id);
     t.is((await readPair(intermediate)).cert, issuer === undefined ? '' : issuer.toString());
     const error = await refusal(t, knock(manager.port, { ca: pki.ca, ...old }));
-    t.regex(error.message, /worker w1 is signed by an authority that was replaced: provision/);
+    t.regex(error.message, /worker w1: signed by a CA that was replaced; provision/);
     t.deepEqual(
       (await manager.call('node.list', {})).map(({ status }) => status.state),
       ['ready'],
     );
-    // The worker does not believe a manager of the old authority either.
+    // The worker also rejects a manager with a certificate of the old CA.
     const impostor = await TestManager.start(t, { pki });
     t.deepEqual(peerIdentity(subjectsOf(oldManager.cert)), {
       clusterId: 'c1',
@@ -283,7 +283,7 @@ test.serial(
         (await worker.credentials.dial(address, paths.session, 'worker', signal)).close();
         return false;
       } catch (caught) {
-        return (caught as Error).message.includes('manager m1 is signed by an authority that was');
+        return (caught as Error).message.includes('manager m1: signed by a CA that was');
       }
     });
   },
@@ -297,7 +297,7 @@ function subjectsOf(cert: string): Parameters<typeof peerIdentity>[0] {
 }
 
 test.serial(
-  'a rotation that was cut off before the new authority signed goes on at the next start',
+  'a rotation interrupted before the new CA signs resumes at the next start',
   async (t) => {
     const backend = new MemoryBackend();
     const staged = await stage(t, backend);
@@ -307,7 +307,7 @@ test.serial(
     const [next] = certificatesOf(certificate);
     const { authority } = await manager.call('ca.status', {});
     await manager.stop();
-    // As a crash right after the decision leaves it.
+    // The state after a crash right after the decision.
     await replaceFile(`${intermediate.cert}.next`, certificate, 0o644);
     const [record] = (await backend.load()).filter(({ table }) => table === 'cluster');
     const to = next === undefined ? '' : authorityId(next);
@@ -326,7 +326,7 @@ test.serial(
   },
 );
 
-test.serial('a rotation waits for nodes that are away, unless it is told not to', async (t) => {
+test.serial('finishing a rotation waits for disconnected nodes unless forced', async (t) => {
   const { manager } = await stage(t);
   const worker = await manager.join('w3', { name: 'slow' });
   await until('the node', 20_000, async () => (await manager.call('node.list', {})).length === 1);
@@ -338,16 +338,16 @@ test.serial('a rotation waits for nodes that are away, unless it is told not to'
   t.regex(late.message, /slow \((away|old)\)/);
   await t.notThrowsAsync(manager.call('ca.finish', { force: true }));
   const error = await refusal(t, knock(manager.port, await pki.node('worker', 'w3')));
-  t.regex(error.message, /authority that was replaced/);
+  t.regex(error.message, /CA that was replaced/);
 });
 
-test.serial('an authority that is refused cannot hide behind another in the chain', async (t) => {
+test.serial('a refused CA is detected even if the chain presents another CA', async (t) => {
   const { manager } = await stage(t);
   const { request } = await manager.call('ca.request', {});
   const next = await nextAuthority(request);
   await manager.call('ca.install', { certificate: next });
   await manager.call('ca.finish', { force: true });
-  // By a thief of the old key: which authority signed is left out, so that both seem to fit.
+  // A stolen old key: the certificate omits the issuer's key ID, so both CAs match by name.
   const key = await createPrivateKey();
   const leaf = forgeLeaf(key);
   for (const chain of [leaf + next + pki.authority.cert, leaf + pki.authority.cert + next]) {
@@ -356,7 +356,7 @@ test.serial('an authority that is refused cannot hide behind another in the chai
   }
 });
 
-/** A worker's certificate by the old authority, without the extension that names its signer's key. */
+/** A worker's certificate signed by the old CA, without the authority key identifier. */
 function forgeLeaf(key: string): string {
   const privateKey = forge.pki.privateKeyFromPem(key);
   const issuer = forge.pki.certificateFromPem(pki.authority.cert);

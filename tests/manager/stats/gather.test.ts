@@ -44,7 +44,7 @@ const machine = {
   diskBytes: 4,
 };
 
-test('however many listen, a node has one stream, and what it says reaches all', async (t) => {
+test('subscribers share one stream per node and all get its messages', async (t) => {
   const store = await openTestStore();
   await store.update('restore', (tx) => {
     tx.create('nodes', aNode('n1'));
@@ -82,7 +82,7 @@ test('however many listen, a node has one stream, and what it says reaches all',
   );
 });
 
-test('a delta has what changed since the one before', (t) => {
+test('a delta has the changes since the previous delta', (t) => {
   const latest = new LatestStats();
   latest.take('n1' as NodeId, { at: 1, tasks: [use('a'), use('b')], gone: [], machine });
   t.is(latest.delta(1).tasks.length, 2);
@@ -97,7 +97,7 @@ test('a delta has what changed since the one before', (t) => {
   t.is(latest.snapshot(3).tasks.length, 1);
 });
 
-test('a task that moved is not dropped by its former node', (t) => {
+test('the statistics of a moved task are not dropped with its former node', (t) => {
   const latest = new LatestStats();
   latest.take('n1' as NodeId, { at: 1, tasks: [use('a')], gone: [] });
   latest.take('n2' as NodeId, { at: 2, tasks: [use('a', 3)], gone: [] });
@@ -105,7 +105,7 @@ test('a task that moved is not dropped by its former node', (t) => {
   t.is(latest.snapshot(3).tasks[0]?.cpuPercent, 3);
 });
 
-test("metrics carry cAdvisor's names, and labels that no value can break out of", async (t) => {
+test("metrics use cAdvisor's names and escape label values", async (t) => {
   const store = await openTestStore();
   const service = aService('web', { replicas: 2, project: 'demo' });
   const task = aTask(service, 1, {

@@ -3,7 +3,7 @@ import { aNode } from '../../../fixtures/cluster/build.js';
 import { StoreMeter } from '../../../manager/stats/store-meter.js';
 import { openTestStore } from '../../helpers/store.js';
 
-test('commits are counted by who wrote them, and what they changed', async (t) => {
+test('commits are counted by writer, and changed objects in total', async (t) => {
   const store = await openTestStore();
   const meter = new StoreMeter(store, () => undefined);
   await store.update('control', (tx) => {

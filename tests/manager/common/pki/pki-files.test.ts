@@ -24,21 +24,21 @@ async function withFirst(t: ExecutionContext): Promise<PairPaths> {
   return paths;
 }
 
-test('a pair is replaced whole, and its key is its owner’s alone', async (t) => {
+test('a pair is replaced completely, and its key has mode 0600', async (t) => {
   const paths = await withFirst(t);
   await replacePair(paths, { cert: second.cert, key: second.key });
   t.deepEqual(await readPair(paths), { cert: second.cert, key: second.key });
   t.is((await stat(paths.key)).mode & 0o777, 0o600);
 });
 
-test('a replacement cut off before its first rename leaves the old pair', async (t) => {
+test('a replacement interrupted before its first rename leaves the old pair', async (t) => {
   const paths = await withFirst(t);
   await writeFile(`${paths.key}.new`, second.key);
   await writeFile(`${paths.cert}.new`, second.cert);
   t.is((await readPair(paths)).cert, first.cert);
 });
 
-test('a replacement cut off between its renames is completed by the next reader', async (t) => {
+test('a replacement interrupted between its renames is completed by the next reader', async (t) => {
   const paths = await withFirst(t);
   await writeFile(paths.key, second.key);
   await writeFile(`${paths.cert}.new`, second.cert);
@@ -46,7 +46,7 @@ test('a replacement cut off between its renames is completed by the next reader'
   t.is(await readFile(paths.cert, 'utf8'), second.cert);
 });
 
-test('a key that belongs to no certificate here is an error that names both files', async (t) => {
+test('a key that does not match the certificate is an error that names both files', async (t) => {
   const paths = await withFirst(t);
   await writeFile(paths.key, second.key);
   const error: unknown = await t.throwsAsync(readPair(paths));

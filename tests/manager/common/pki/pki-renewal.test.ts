@@ -22,7 +22,7 @@ test.before(async () => {
   pki = await createTestPki('c1');
 });
 
-test('a certificate is due between three and two fifths before its end, never after it', (t) => {
+test('a certificate is due between 3/5 and 2/3 of its lifetime', (t) => {
   const life = fc.integer({ min: 1_000, max: 10 * 365 * 86_400_000 });
   fc.assert(
     fc.property(life, fc.double({ min: 0, max: 0.999, noNaN: true }), (lifeMs, random) => {
@@ -33,7 +33,7 @@ test('a certificate is due between three and two fifths before its end, never af
   t.pass();
 });
 
-test('an answer for another node, from another authority, or out of its time is not taken', async (t) => {
+test('a certificate for another node, from another CA or not valid now is rejected', async (t) => {
   const mine = await pki.node('worker', 'w1');
   const before = new X509Certificate(mine.cert);
   const now = Date.now();
@@ -52,20 +52,20 @@ test('an answer for another node, from another authority, or out of its time is 
     () => {
       checkRenewed(before, foreign, pki.ca, now);
     },
-    { message: /does not come from our authority/ },
+    { message: /is not signed by the cluster CA/ },
   );
   const old = await pki.node('worker', 'w1', -1);
   t.throws(
     () => {
       checkRenewed(before, old, pki.ca, now);
     },
-    { message: /which is not now/ },
+    { message: /is not valid now/ },
   );
 });
 
-test('a certificate past its time is renewed with a new key, again after a failure', async (t) => {
+test('a due certificate is renewed with a new key and retried after a failure', async (t) => {
   const folder = await temporaryFolder(t);
-  // Two seconds of four left: past the time for renewal within a second.
+  // Two of four seconds left: the renewal is due within a second.
   const paths = await writeNode(folder, pki, { role: 'worker', nodeId: 'w1', aliveMs: 3_000 });
   const before = await readPair(paths);
   const authority = new ClusterAuthority(pki.authority);
@@ -97,7 +97,7 @@ test('a certificate past its time is renewed with a new key, again after a failu
   t.is(asked, 2);
 });
 
-test('an authority never signs for longer than it is valid itself', async (t) => {
+test('a signed certificate never outlives its CA', async (t) => {
   const authority = new ClusterAuthority(pki.authority);
   const { createPrivateKey, createRequest } = await import('../../../../manager/common/pki/pki.js');
   const chain = await authority.sign(

@@ -63,7 +63,7 @@ interface Handshake {
   readonly peer: tls.PeerCertificate;
 }
 
-/** One handshake on loopback; what the server saw of the client. */
+/** Runs one handshake on loopback; resolves with the client as seen by the server. */
 async function handshake(
   t: ExecutionContext,
   ends: { server: KeyPair; client: KeyPair; serverCa: string; clientCa: string },
@@ -128,7 +128,7 @@ test('an expired worker certificate fails verification', async (t) => {
   t.regex(seen.error ?? '', /CERT_HAS_EXPIRED/);
 });
 
-test('the anchor given to engines refuses everything below a cluster authority', async (t) => {
+test("the engines' trust anchor rejects certificates signed by an intermediate CA", async (t) => {
   const root = await userAuthority();
   const anchor = await createAuthority({
     key: root.key,
@@ -163,7 +163,7 @@ test('the anchor given to engines refuses everything below a cluster authority',
   t.is(peerIdentity(accepted.peer).role, 'client');
 });
 
-test('a certificate carries the subject, names and use that were ordered', async (t) => {
+test('a certificate has the subject, names and usage of its order', async (t) => {
   const root = await userAuthority();
   const cluster = await clusterAuthority(root, 'c1');
   const { cert, key } = await node(cluster, { clusterId: 'c1', role: 'manager', nodeId: 'm1' });
@@ -180,7 +180,7 @@ test('a certificate carries the subject, names and use that were ordered', async
   t.true(authority.verify(createPublicKey(root.key)));
 });
 
-test('a request that is not signed by its own key is refused', async (t) => {
+test('a request that is not signed by its own key is rejected', async (t) => {
   const root = await userAuthority();
   const key = await createPrivateKey();
   const request = await createRequest(key, 'w1');
@@ -206,16 +206,20 @@ const issuers = {
 };
 
 for (const [title, subject, issuer] of [
-  ['a cluster authority cannot make a client', { CN: 'x', OU: 'client', O: 'ada' }, issuers.c1],
   [
-    'a cluster authority cannot make a node of another cluster',
+    'an intermediate CA cannot issue client certificates',
+    { CN: 'x', OU: 'client', O: 'ada' },
+    issuers.c1,
+  ],
+  [
+    'an intermediate CA cannot issue nodes of another cluster',
     { CN: 'x', OU: 'worker', O: 'c1' },
     issuers.c2,
   ],
-  ['the user authority does not sign workers', { CN: 'x', OU: 'worker', O: 'c1' }, issuers.user],
-  ['an engine certificate is no peer', { CN: 'x', OU: 'engine', O: 'ada' }, issuers.user],
-  ['a certificate without a name is no peer', { OU: 'worker', O: 'c1' }, issuers.c1],
-  ['two common names are no identity', { CN: ['a', 'b'], OU: 'worker', O: 'c1' }, issuers.c1],
+  ['the root CA does not sign workers', { CN: 'x', OU: 'worker', O: 'c1' }, issuers.user],
+  ['an engine certificate is not a peer', { CN: 'x', OU: 'engine', O: 'ada' }, issuers.user],
+  ['a certificate without a common name is not a peer', { OU: 'worker', O: 'c1' }, issuers.c1],
+  ['two common names are not an identity', { CN: ['a', 'b'], OU: 'worker', O: 'c1' }, issuers.c1],
 ] as const) {
   test(title, (t) => {
     const error = t.throws(() => peerIdentity({ subject, issuer }));
