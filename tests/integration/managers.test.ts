@@ -56,8 +56,8 @@ function makeNetwork(manager: ManagerProcess, name: string): Promise<unknown> {
 }
 
 /**
- * As a careful client does it: on a connection that the dead leader left open the request may have
- * been on its way already, and then it is looked at before it is made again.
+ * As a careful client does it: on a connection that the dead leader left open the request may have been on
+ * its way already, and then it is looked at before it is made again.
  */
 async function makeNetworkWithRetry(manager: ManagerProcess, name: string): Promise<void> {
   try {
