@@ -26,14 +26,14 @@ export function withAuthority(
  * them too. Returns the same object if no CA of the manager is recorded.
  */
 export function withoutManager(record: ClusterRecord, nodeId: string): ClusterRecord {
-  const { [nodeId]: held, ...others } = record.authorities ?? {};
+  const { [nodeId]: held, ...remaining } = record.authorities ?? {};
   if (held === undefined) return record;
-  const kept = new Set([...Object.values(others).flat(), ...(record.refusedAuthorities ?? [])]);
+  const kept = new Set([...Object.values(remaining).flat(), ...(record.refusedAuthorities ?? [])]);
   const retiring = new Map((record.retiring ?? []).map((each) => [each.authority, each]));
   for (const authority of held) {
     if (!kept.has(authority)) retiring.set(authority, { authority, nodeId });
   }
-  return { ...record, authorities: others, retiring: [...retiring.values()] };
+  return { ...record, authorities: remaining, retiring: [...retiring.values()] };
 }
 
 /**

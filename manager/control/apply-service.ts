@@ -87,8 +87,8 @@ function startUnchanged(
   known: Service,
   spec: ServiceSpec,
 ): string | undefined {
-  const woken = wakeEnded(context, known, shouldRunAgain(known));
-  if (!known.spec.halted && known.spec.held !== true) return woken ? 'had exited' : undefined;
+  const restarted = wakeEnded(context, known, shouldRunAgain(known));
+  if (!known.spec.halted && known.spec.held !== true) return restarted ? 'had exited' : undefined;
   context.tx?.put('services', { ...known, spec });
   return known.spec.halted ? 'was stopped' : 'was not started';
 }
@@ -166,8 +166,8 @@ function shouldRunAgain({ spec }: Service): (task: Task) => boolean {
 function differences(known: ServiceSpec, wanted: ServiceSpec): string[] {
   const parts = (spec: ServiceSpec): Readonly<Record<string, unknown>> => {
     const { halted: _halted, held: _held, configHash: _configHash, task, ...rest } = spec;
-    const { container, ...others } = task;
-    return { ...rest, ...others, ...container };
+    const { container, ...taskFields } = task;
+    return { ...rest, ...taskFields, ...container };
   };
   const [old, now] = [parts(known), parts(wanted)];
   const keys = new Set([...Object.keys(old), ...Object.keys(now)]);

@@ -27,7 +27,7 @@ export interface WebMessage {
   readonly signal: AbortSignal;
 }
 
-/** Hop-by-hop headers and headers set anew; not forwarded. */
+/** Headers that apply to one connection or are set again; not forwarded. */
 const droppedHeaders = new Set(['host', 'content-length', 'transfer-encoding', 'keep-alive']);
 
 /** Sends the request to the leader; resolves with the response once its headers have arrived. */

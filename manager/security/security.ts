@@ -52,8 +52,10 @@ async function waitForKeyShare(
 ): Promise<void> {
   const deadline = performance.now() + keyShareTimeoutMs;
   for (;;) {
-    const others = (await directory.list()).filter(({ alive, nodeId }) => alive && nodeId !== self);
-    const missing = others.filter(({ nodeId }) => !ring.isGivenTo(nodeId));
+    const followers = (await directory.list()).filter(
+      ({ alive, nodeId }) => alive && nodeId !== self,
+    );
+    const missing = followers.filter(({ nodeId }) => !ring.isGivenTo(nodeId));
     if (missing.length === 0) return;
     if (performance.now() > deadline) {
       const names = missing.map(({ address }) => address).join(', ');

@@ -95,7 +95,12 @@ function containerMetrics(view: StoreView, stats: StatsMessage): readonly Metric
       'Start time of the container, Unix time.',
       ({ task }) => (task.status.startedAt ?? 0) / 1000,
     ),
-    metric('last_seen', 'gauge', 'Time of the last sample, Unix time.', () => stats.at / 1000),
+    metric(
+      'last_seen',
+      'gauge',
+      'Time when the container was last seen, Unix time.',
+      () => stats.at / 1000,
+    ),
   ];
 }
 

@@ -4,10 +4,7 @@ import { AppError } from '../base/errors.js';
 /** Fields of a join token: `shoal1.ROLE.FINGERPRINT.ID.SECRET`. */
 export interface TokenText {
   readonly role: 'worker';
-  /**
-   * sha256 of the root CA certificate (DER), base64url; the joining machine verifies the CA with
-   * it.
-   */
+  /** sha256 of the root CA certificate (DER), base64url; used by the machine to verify the CA. */
   readonly fingerprint: string;
   readonly id: string;
   readonly secret: string;

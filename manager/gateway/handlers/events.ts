@@ -99,21 +99,21 @@ class EventQueue {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<string> {
     while (!this.#signal.aborted) {
-      const waiting = this.#queued;
+      const batch = this.#queued;
       this.#queued = [];
-      if (waiting.length > maxQueued) {
+      if (batch.length > maxQueued) {
         throw new AppError(
           'unavailable',
           'events: client reads too slowly, events were dropped; reconnect',
         );
       }
-      if (waiting.length > 0) yield waiting.join('');
+      if (batch.length > 0) yield batch.join('');
       else if (this.#ended) return;
-      else await this.#woken();
+      else await this.#waitForEvent();
     }
   }
 
-  #woken(): Promise<void> {
+  #waitForEvent(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve;
       if (this.#signal.aborted) resolve();

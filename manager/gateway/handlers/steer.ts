@@ -87,13 +87,13 @@ function serviceOf({ store }: GatewayContext, { task }: Placed, verb: string): S
   if (service === undefined || service.removing) {
     throw new AppError('conflict', `container ${name}: its service is being removed`);
   }
-  const others = store.view
+  const siblings = store.view
     .tasksOfService(service.id)
     .filter((other) => other.slot !== task.slot && isWanted(other));
-  if (others.length === 0) return service;
+  if (siblings.length === 0) return service;
   throw new AppError(
     'conflict',
-    `container ${name}: is one of ${others.length + 1} containers of service ${task.service}; use "shoal ${verb} ${task.service}" for all of them, or "shoal scale"`,
+    `container ${name}: is one of ${siblings.length + 1} containers of service ${task.service}; use "shoal ${verb} ${task.service}" for all of them, or "shoal scale"`,
   );
 }
 
@@ -105,8 +105,8 @@ const stop: Handler = async (context, request, reference = '') => {
   serviceOf(context, item, 'stop');
   const grace = graceOf(request);
   const { project, service } = task;
-  const halt = { project, services: [service], halted: true, ...grace };
-  await call(context, request, 'service.halt', halt);
+  const haltArgs = { project, services: [service], halted: true, ...grace };
+  await call(context, request, 'service.halt', haltArgs);
   const waitMs = (grace.timeoutMs ?? task.spec.container.stopGraceMs) + stopSlackMs;
   const isDone = (): boolean => {
     const now = store.view.get('tasks', task.id);
@@ -128,8 +128,8 @@ const start: Handler = async (context, request, reference = '') => {
       `container ${task.containerName}: has exited and its service is not stopped; use "shoal up --force-recreate ${task.service}"`,
     );
   }
-  const halt = { project: task.project, services: [task.service], halted: false };
-  await call(context, request, 'service.halt', halt);
+  const haltArgs = { project: task.project, services: [task.service], halted: false };
+  await call(context, request, 'service.halt', haltArgs);
   const isDone = (): boolean =>
     store.view
       .tasksOfService(service.id)

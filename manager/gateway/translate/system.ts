@@ -131,10 +131,10 @@ function byName(a: Node, b: Node): number {
 }
 
 function nodeLines(node: Node, { containers }: InfoScene): readonly (readonly [string, string])[] {
-  const here = containers.filter((item) => item.node.id === node.id);
-  const { running, paused, stopped } = countsOf(here);
+  const nodeContainers = containers.filter((item) => item.node.id === node.id);
+  const { running, paused, stopped } = countsOf(nodeContainers);
   const { description, spec, status } = node;
-  const alive = here.filter(({ task }) => task.status.state === 'running');
+  const alive = nodeContainers.filter(({ task }) => task.status.state === 'running');
   const reserved = (of: 'nanoCpus' | 'memoryBytes'): number =>
     sum(alive, ({ task }) => task.spec.resources.reservations[of]);
   const labels = Object.entries({ ...description.engineLabels, ...spec.labels });
@@ -143,7 +143,10 @@ function nodeLines(node: Node, { containers }: InfoScene): readonly (readonly [s
     [` ${spec.name}`, `${description.address}:2376`],
     line('ID', node.id),
     line('Status', statusLabel(node)),
-    line('Containers', `${here.length} (${running} Running, ${paused} Paused, ${stopped} Stopped)`),
+    line(
+      'Containers',
+      `${nodeContainers.length} (${running} Running, ${paused} Paused, ${stopped} Stopped)`,
+    ),
     line('Reserved CPUs', `${reserved('nanoCpus') / 1e9} / ${description.nanoCpus / 1e9}`),
     line(
       'Reserved Memory',
