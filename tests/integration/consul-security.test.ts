@@ -74,7 +74,7 @@ consulTest('every TLS mismatch with consul is reported with its cause', async (t
   });
 });
 
-for (const [what, name, days, message] of [
+for (const [problem, name, days, message] of [
   ['that has expired', '127.0.0.1', -1, /server certificate has expired/],
   ['for another address', '192.0.2.1', 5, /server certificate is for another name or address/],
 ] as const) {

@@ -109,7 +109,7 @@ consulTest('keys that were changed or written by another program are named', asy
   await write('notes', 'hello');
   const foreign = await openAs(servers, name);
   await failsAs(t, 'internal', /notes: was not written by shoal/, foreign.load());
-  hand.close();
+  foreignClient.close();
   await Promise.all([damaged.close(), foreign.close()]);
 });
 
