@@ -4,7 +4,7 @@ import type { GlobalOptions } from './global-options.js';
 import type { Interrupts } from './interrupts.js';
 import type { TextSink } from './output/terminal.js';
 
-export interface ConnectOptions {
+export interface ClusterConnectOptions {
   /**
    * Starts a local cluster on this computer's engine if no cluster is configured, instead of
    * failing.
@@ -33,5 +33,5 @@ export interface Cli {
   /** All commands, for commands that list or run others (completion, dashboard). */
   readonly commands?: readonly OfferedCommand[];
   /** Connects to the current cluster; main.ts closes the client. */
-  readonly connect: (options?: ConnectOptions) => Promise<ControlClient>;
+  readonly connect: (options?: ClusterConnectOptions) => Promise<ControlClient>;
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { isAppError, messageOf, RemovedError } from '../manager/common/base/errors.js';
+import { isAppError, messageOf, NodeRemovedError } from '../manager/common/base/errors.js';
 import type { Cli } from './cli.js';
 import type { ControlClient } from './client/client.js';
 import { ExitError, exitCodeOf, interruptedCode, notPermittedCode } from './exit-code.js';
@@ -15,7 +15,9 @@ async function runDaemon(name: string, args: string[], signal: AbortSignal): Pro
     const { runManager } = await import('../manager/main.js');
     await runManager(args, signal).catch((error: unknown) => {
       // The systemd unit does not restart a daemon with this exit code.
-      throw error instanceof RemovedError ? new ExitError(notPermittedCode, error.message) : error;
+      throw error instanceof NodeRemovedError
+        ? new ExitError(notPermittedCode, error.message)
+        : error;
     });
     return;
   }

@@ -100,7 +100,7 @@ async function printCompletions(
   cli: Cli,
   words: readonly string[],
 ): Promise<void> {
-  const { complete, namesFor } = await import('./help/complete.js');
+  const { complete, completionNames: namesFor } = await import('./help/complete.js');
   const found = await complete(words, {
     program,
     names: (command, sub) => namesFor(cli, command, sub),

@@ -1,26 +1,30 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from './common/base/clock.js';
-import { AppError, RemovedError } from './common/base/errors.js';
+import { AppError, NodeRemovedError } from './common/base/errors.js';
 import type { Logger } from './common/base/log.js';
 import type { NewId } from './common/base/random.js';
 import { peerIdentity } from './common/pki/pki.js';
 import type { Candidacy } from './candidacy/candidacy.js';
 import type { ManagerCredentials } from './security/credentials.js';
-import { admitPeer } from './security/credentials.js';
+import { authorizePeer } from './security/credentials.js';
 import type { ManagerDirectory } from './control/context.js';
-import type { StatusTiming } from './dispatcher/node-status.js';
+import type { LivenessTiming } from './dispatcher/node-liveness.js';
 import type { Probe } from './dispatcher/probe.js';
-import { notLeading, paths } from './common/protocol/messages.js';
+import { notLeaderError, apiPaths } from './common/protocol/messages.js';
 import type { Peer } from './transport/peer.js';
-import type { AuthorityAnswer, JoinAnswer } from './common/protocol/security.js';
+import type { AuthorityResponse, JoinResponse } from './common/protocol/security.js';
 import type { CallRequest, StreamRequest, TransportServer } from './transport/transport-server.js';
 import { serve } from './transport/transport-server.js';
-import type { PeerCertificateNames, TlsMaterial } from './common/protocol/transport-tls.js';
-import type { WebOptions, WebRequest, WebUpgrade } from './transport/transport-web.js';
-import { KeyCopy } from './relay/key-copy.js';
+import type { PeerCertificateFields, TlsMaterial } from './common/protocol/transport-tls.js';
+import type {
+  RawHttpHandler,
+  RawHttpRequest,
+  RawHttpUpgrade,
+} from './transport/transport-raw-http.js';
+import { SealingKeySync } from './relay/sealing-key-sync.js';
 import { Relay } from './relay/relay.js';
 import type { ManagerSettings } from './settings.js';
-import type { Backend } from './store/backend.js';
+import type { StoreBackend } from './store/backend.js';
 import type { HeldLock, Term } from './store/election.js';
 import { Election } from './store/election.js';
 import { metricsContentType, metricsPage, MetricsServer } from './stats/metrics-page.js';
@@ -36,11 +40,11 @@ export interface ManagerOptions {
   readonly log: Logger;
   readonly newId: NewId;
   /** Opens the store of a single manager, or the candidacy of one among several. */
-  readonly openBackend: (() => Promise<Backend>) | Candidacy;
+  readonly openBackend: (() => Promise<StoreBackend>) | Candidacy;
   /** File of the sealing key; without it secrets are stored unencrypted. */
   readonly keyPath?: string;
   /** For tests: heartbeat timing and the reachability probe of machines. */
-  readonly timing?: StatusTiming;
+  readonly timing?: LivenessTiming;
   readonly probe?: Probe;
 }
 
@@ -54,7 +58,7 @@ export class Manager {
   #server: TransportServer | undefined;
   #term: LeaderTerm | undefined;
   #metrics: MetricsServer | undefined;
-  #keyCopy: KeyCopy | undefined;
+  #keyCopy: SealingKeySync | undefined;
 
   constructor(options: ManagerOptions) {
     this.#options = options;
@@ -78,8 +82,8 @@ export class Manager {
         this.#verifyManager(certificate);
       },
       leader: () => this.#election?.leader,
-      leads: () => this.#term !== undefined,
-      trouble: () => this.#election?.trouble,
+      isLeader: () => this.#term !== undefined,
+      trouble: () => this.#election?.lastError,
     });
   }
 
@@ -195,7 +199,7 @@ export class Manager {
     const { openBackend: store } = this.#options;
     if (typeof store === 'function') return;
     await store.check().catch((error: unknown) => {
-      if (error instanceof RemovedError) this.#endWith(error);
+      if (error instanceof NodeRemovedError) this.#endWith(error);
     });
   }
 
@@ -204,7 +208,7 @@ export class Manager {
     const { keyPath: path, clock, log } = this.#options;
     if (path === undefined || this.#election === undefined) return;
     const onRefused = (): Promise<void> => this.#endIfRemoved();
-    this.#keyCopy = new KeyCopy({ path, relay: this.#relay, clock, log, onRefused });
+    this.#keyCopy = new SealingKeySync({ path, relay: this.#relay, clock, log, onRefused });
     this.#keyCopy.start();
   }
 
@@ -214,8 +218,8 @@ export class Manager {
     return {
       ...{ settings, version, clock, log, newId, directory },
       // Delayed so that rejected peers first receive the reason.
-      refusedChanged: () => {
-        clock.after(recheckMs, () => this.#server?.recheck());
+      onRevocationChange: () => {
+        clock.after(recheckMs, () => this.#server?.reauthenticatePeers());
         void this.#endIfRemoved();
       },
       ...(credentials === undefined ? {} : { credentials }),
@@ -226,9 +230,9 @@ export class Manager {
   }
 
   /** Routes all paths outside our prefix to the Docker API gateway. */
-  #webOptions(): WebOptions<Peer> {
+  #webOptions(): RawHttpHandler<Peer> {
     return {
-      serves: (path) => !path.startsWith(paths.own) && path !== paths.metrics,
+      matches: (path) => !path.startsWith(apiPaths.own) && path !== apiPaths.metrics,
       answer: (request) => this.#web(request),
       upgrade: (request) => this.#webUpgrade(request),
     };
@@ -240,16 +244,16 @@ export class Manager {
       ...settings.listen,
       tls,
       log,
-      identify: (certificate, behalf) => this.#identify(certificate, behalf),
+      authenticate: (certificate, behalf) => this.#identify(certificate, behalf),
       call: (request) => this.#call(request),
       stream: (request) => this.#stream(request),
-      open: {
-        [paths.authority]: () => Promise.resolve({ ca: tls.ca } satisfies AuthorityAnswer),
+      anonymous: {
+        [apiPaths.authority]: () => Promise.resolve({ ca: tls.ca } satisfies AuthorityResponse),
         // Async, so that a synchronous throw becomes a rejection.
-        [paths.join]: async ({ body, remote }) => this.#join(body, remote),
+        [apiPaths.join]: async ({ body, remote }) => this.#join(body, remote),
       },
       health: {
-        path: paths.health,
+        path: apiPaths.health,
         answer: () => ({
           ok: this.#term !== undefined || this.#election?.leader !== undefined,
           cluster: settings.clusterId,
@@ -257,7 +261,7 @@ export class Manager {
         }),
       },
       page: {
-        path: paths.metrics,
+        path: apiPaths.metrics,
         contentType: metricsContentType,
         answer: (peer) => {
           if (peer.role === 'client') return this.#page();
@@ -269,32 +273,32 @@ export class Manager {
   }
 
   /** Handles the join request of a machine without a certificate. */
-  #join(body: unknown, remote: string): Promise<JoinAnswer> {
+  #join(body: unknown, remote: string): Promise<JoinResponse> {
     if (this.#term === undefined) {
       this.#requireElection();
       const leader = this.#election?.leader?.address;
       const hint = leader === undefined ? '' : `; connect to ${leader}`;
-      throw notLeading(`this manager is not the leader${hint}`);
+      throw notLeaderError(`this manager is not the leader${hint}`);
     }
     const { security } = this.#term;
     if (security === undefined) {
       throw new AppError('unsupported', 'ca: this manager has no intermediate CA');
     }
-    return security.desk.join(body, remote);
+    return security.joinService.join(body, remote);
   }
 
   #sealingKeys({ role, nodeId, via, authority }: Peer): { readonly keys: string } {
     if (role !== 'manager' || via !== undefined) {
       throw new AppError('forbidden', `sealing keys: not allowed for role ${role}`);
     }
-    if (this.#term === undefined) throw notLeading('this manager is not the leader');
-    if (authority !== undefined) this.#term.security?.heardOf(nodeId, authority);
+    if (this.#term === undefined) throw notLeaderError('this manager is not the leader');
+    if (authority !== undefined) this.#term.security?.recordAuthority(nodeId, authority);
     return { keys: this.#term.sealingKeysFor(nodeId) };
   }
 
   async #call(request: CallRequest<Peer>): Promise<unknown> {
-    if (request.path === paths.sealingKeys) return this.#sealingKeys(request.identity);
-    if (!request.path.startsWith(paths.call)) {
+    if (request.path === apiPaths.sealingKeys) return this.#sealingKeys(request.identity);
+    if (!request.path.startsWith(apiPaths.call)) {
       throw new AppError('not-found', `path ${request.path}: not found`);
     }
     requireClient(request.identity);
@@ -308,14 +312,15 @@ export class Manager {
 
   async #stream(request: StreamRequest<Peer>): Promise<void> {
     const { path } = request;
-    const isSession = path === paths.session;
-    if (isSession || path.startsWith(paths.workerStream)) {
+    const isSession = path === apiPaths.session;
+    if (isSession || path.startsWith(apiPaths.workerStream)) {
       if (this.#term !== undefined) return this.#term.dispatcher.accept(request);
       this.#requireElection();
       if (isSession) return this.#relay.redirect(request);
-      throw notLeading('this manager is not the leader');
+      throw notLeaderError('this manager is not the leader');
     }
-    if (!path.startsWith(paths.stream)) throw new AppError('not-found', `path ${path}: not found`);
+    if (!path.startsWith(apiPaths.stream))
+      throw new AppError('not-found', `path ${path}: not found`);
     requireClient(request.identity);
     for (;;) {
       if (this.#term !== undefined) return this.#term.control.stream(request);
@@ -325,7 +330,7 @@ export class Manager {
     }
   }
 
-  async #web(request: WebRequest<Peer>): Promise<void> {
+  async #web(request: RawHttpRequest<Peer>): Promise<void> {
     requireClient(request.identity);
     for (;;) {
       if (this.#term !== undefined) return this.#term.gateway.answer(request);
@@ -335,7 +340,7 @@ export class Manager {
     }
   }
 
-  async #webUpgrade(request: WebUpgrade<Peer>): Promise<void> {
+  async #webUpgrade(request: RawHttpUpgrade<Peer>): Promise<void> {
     requireClient(request.identity);
     for (;;) {
       if (this.#term !== undefined) return this.#term.gateway.upgrade(request);
@@ -346,8 +351,8 @@ export class Manager {
   }
 
   #page(): string {
-    if (this.#term === undefined) throw notLeading('this manager is not the leader');
-    return metricsPage(this.#term.store, this.#term.statistics, this.#term.figures());
+    if (this.#term === undefined) throw notLeaderError('this manager is not the leader');
+    return metricsPage(this.#term.store, this.#term.statistics, this.#term.counters());
   }
 
   /** Throws `unavailable` for a single manager without a term: it is still starting. */
@@ -356,13 +361,13 @@ export class Manager {
   }
 
   /** Only the leader has the cluster record; followers serve no nodes. */
-  #identify(certificate: PeerCertificateNames, behalf: string | undefined): Peer {
+  #identify(certificate: PeerCertificateFields, behalf: string | undefined): Peer {
     if (this.#term === undefined) this.#requireElection();
     const record = this.#term?.store.view.get('cluster', 'cluster');
-    return admitPeer({ certificate, behalf }, this.#options.settings, record);
+    return authorizePeer({ certificate, behalf }, this.#options.settings, record);
   }
 
-  #verifyManager(certificate: PeerCertificateNames): void {
+  #verifyManager(certificate: PeerCertificateFields): void {
     const peer = peerIdentity(certificate);
     const { clusterId } = this.#options.settings;
     if (peer.role === 'manager' && peer.clusterId === clusterId) return;
@@ -391,6 +396,6 @@ function sharedDirectory({ members }: Candidacy, { nodeId }: ManagerSettings): M
   return {
     list: async () =>
       (await members.list()).map((member) => ({ ...member, leader: member.nodeId === nodeId })),
-    forget: (id) => members.forget(id),
+    forget: (id) => members.remove(id),
   };
 }

@@ -9,7 +9,7 @@ import type { BackupHeader, BackupRecord } from './common/protocol/backup.js';
 import { BackupReader, writeBackup } from './common/protocol/backup.js';
 import type { ManagerSettings } from './settings.js';
 import { loadManagerSettings } from './settings.js';
-import type { Backend } from './store/backend.js';
+import type { StoreBackend } from './store/backend.js';
 import { ConsulClient } from './store/consul/client.js';
 import { openConsul } from './store/consul/consul.js';
 import { openEmbedded, readEmbedded } from './store/embedded/embedded.js';
@@ -21,7 +21,7 @@ import { tableNames } from './store/tables.js';
  * moved aside, not deleted; the result says where.
  */
 
-type Records = Awaited<ReturnType<Backend['load']>>;
+type Records = Awaited<ReturnType<StoreBackend['load']>>;
 
 /** Objects per batch. */
 const batchSize = 2_000;
@@ -44,7 +44,7 @@ export async function exportStore(
   };
 }
 
-export interface Imported {
+export interface ImportResult {
   readonly header: BackupHeader;
   readonly count: number;
   /** New path of the replaced store; undefined if there was none. */
@@ -60,7 +60,7 @@ export async function importStore(
   configPath: string,
   source: { readonly name: string; readonly stream: Readable },
   replace: boolean,
-): Promise<Imported> {
+): Promise<ImportResult> {
   const settings = await loadManagerSettings(configPath);
   const { header, records } = await readBackup(source);
   if (header.clusterId !== settings.clusterId) {
@@ -77,7 +77,7 @@ export async function importStore(
   return { header, count: records.length, movedTo: undefined };
 }
 
-export interface Migrated {
+export interface MigrationResult {
   readonly from: string;
   readonly to: string;
   readonly count: number;
@@ -88,7 +88,7 @@ export interface Migrated {
  * Copies the store to `consul://…` or `embedded`, verifies the copy by reading it back, then
  * switches the settings to it. The old store stays unchanged.
  */
-export async function migrateStore(configPath: string, to: string): Promise<Migrated> {
+export async function migrateStore(configPath: string, to: string): Promise<MigrationResult> {
   const settings = await loadManagerSettings(configPath);
   const from = settings.discovery ?? 'embedded';
   const { discovery: _old, ...rest } = settings;
@@ -139,7 +139,7 @@ function storeFolder({ dataDir }: ManagerSettings): string {
   return join(dataDir, 'store');
 }
 
-async function openTarget(settings: ManagerSettings): Promise<Backend> {
+async function openTarget(settings: ManagerSettings): Promise<StoreBackend> {
   const { discovery, clusterId: id, clusterName: name, nodeId } = settings;
   if (discovery === undefined) return openEmbedded(storeFolder(settings));
   const address = await consulAddress({ ...settings, discovery });
@@ -152,8 +152,8 @@ async function openTarget(settings: ManagerSettings): Promise<Backend> {
 }
 
 async function withBackend<Result>(
-  backend: Backend,
-  use: (backend: Backend) => Promise<Result>,
+  backend: StoreBackend,
+  use: (backend: StoreBackend) => Promise<Result>,
 ): Promise<Result> {
   try {
     return await use(backend);
@@ -235,7 +235,7 @@ async function fillConsul(
   });
 }
 
-async function writeAll(backend: Backend, records: Records): Promise<void> {
+async function writeAll(backend: StoreBackend, records: Records): Promise<void> {
   for (let at = 0; at < records.length; at += batchSize) {
     await backend.commit(
       records

@@ -3,13 +3,13 @@ import type { Clock } from './common/base/clock.js';
 import { AppError } from './common/base/errors.js';
 import type { Logger } from './common/base/log.js';
 import type { NewId } from './common/base/random.js';
-import { CatalogKeeper } from './catalog/catalog.js';
+import { CatalogSync } from './catalog/catalog.js';
 import type { ManagerDirectory } from './control/context.js';
 import { ControlApi } from './control/control.js';
 import type { ManagerCredentials } from './security/credentials.js';
-import type { CertificateDesk } from './dispatcher/certificates.js';
+import type { CertificateSigner } from './dispatcher/certificates.js';
 import { Dispatcher } from './dispatcher/dispatcher.js';
-import type { StatusTiming } from './dispatcher/node-status.js';
+import type { LivenessTiming } from './dispatcher/node-liveness.js';
 import type { Probe } from './dispatcher/probe.js';
 import { Gateway } from './gateway/gateway.js';
 import { LogBroker } from './logs/broker.js';
@@ -17,13 +17,13 @@ import type { Catalog } from './store/catalog.js';
 import { Orchestrator } from './orchestrator/orchestrator.js';
 import { preview } from './preview/preview.js';
 import { Scheduler } from './scheduler/scheduler.js';
-import type { Security, SecurityParts } from './security/security.js';
+import type { Security, SecurityDependencies } from './security/security.js';
 import { openSecurity } from './security/security.js';
 import type { ManagerSettings } from './settings.js';
-import { StatsGatherer } from './stats/gather.js';
-import type { RoomFigures } from './stats/room-metrics.js';
+import { StatsCollector } from './stats/collector.js';
+import type { ComponentCounters } from './stats/component-metrics.js';
 import { StoreMeter } from './stats/store-meter.js';
-import type { Backend } from './store/backend.js';
+import type { StoreBackend } from './store/backend.js';
 import type { Term } from './store/election.js';
 import { KeyRing } from './store/key-ring.js';
 import { openStore } from './store/open-store.js';
@@ -31,7 +31,7 @@ import { SealedBackend, sealRecord } from './store/sealing.js';
 import type { ClusterRecord, ClusterStore } from './store/store.js';
 
 interface OpenedStore {
-  readonly backend: Backend;
+  readonly backend: StoreBackend;
   readonly store: ClusterStore;
   readonly ring: KeyRing | undefined;
 }
@@ -50,8 +50,8 @@ export interface LeaderTermOptions {
   /** See `ManagerOptions`. */
   readonly keyPath?: string;
   /** Called when the revocation lists may have changed; connected peers must be rechecked. */
-  readonly refusedChanged: () => void;
-  readonly timing?: StatusTiming;
+  readonly onRevocationChange: () => void;
+  readonly timing?: LivenessTiming;
   readonly probe?: Probe;
 }
 
@@ -61,12 +61,12 @@ export class LeaderTerm implements Term {
   readonly dispatcher: Dispatcher;
   readonly control: ControlApi;
   readonly gateway: Gateway;
-  readonly statistics: StatsGatherer;
+  readonly statistics: StatsCollector;
   /** Undefined on a manager without an intermediate CA. */
   readonly security: Security | undefined;
   readonly ended: Promise<unknown>;
   /** Counters of the components, for the metrics page. */
-  readonly figures: () => RoomFigures;
+  readonly counters: () => ComponentCounters;
   /** Control loops that only read and write the store. */
   readonly #ring: KeyRing | undefined;
   readonly #deciders: readonly { start(): void; stop(): Promise<void> }[];
@@ -89,8 +89,8 @@ export class LeaderTerm implements Term {
       ...certificateSigner(options, store),
     });
     this.security = securityOf(options, { store, ring, workers: this.dispatcher.certificates });
-    this.#watchRevocations(options.refusedChanged);
-    this.statistics = new StatsGatherer({ store, clock, log, workers: this.dispatcher });
+    this.#watchRevocations(options.onRevocationChange);
+    this.statistics = new StatsCollector({ store, clock, log, workers: this.dispatcher });
     const broker = new LogBroker({ store, clock, log, workers: this.dispatcher });
     this.control = new ControlApi({
       store,
@@ -115,12 +115,12 @@ export class LeaderTerm implements Term {
       ...{ store, clock, log, newId, workers: this.dispatcher, statistics: this.statistics },
       events: this.control.events,
       control: (request) => this.control.call(request),
-      note: (peer, action, about) => this.control.note(peer, action, about),
+      note: (peer, action, about) => this.control.appendAudit(peer, action, about),
       cluster: { id: clusterId, name: clusterName, nodeId, version, strategy: settings.strategy },
     });
     const scheduler = new Scheduler({ store, clock, log, strategy: settings.strategy });
     const meter = new StoreMeter(store, () => backend.bytes?.());
-    this.figures = () => ({ scheduler: scheduler.counts, store: meter.figures });
+    this.counters = () => ({ scheduler: scheduler.counts, store: meter.counters });
     this.#deciders = [
       new Orchestrator({ store, clock, log, newId }),
       new Allocator({ store, clock, log }),
@@ -130,7 +130,7 @@ export class LeaderTerm implements Term {
   }
 
   /** Opens the store and starts all components. Closes the backend on failure. */
-  static async begin(options: LeaderTermOptions, backend: Backend): Promise<LeaderTerm> {
+  static async begin(options: LeaderTermOptions, backend: StoreBackend): Promise<LeaderTerm> {
     let store: ClusterStore | undefined;
     try {
       const { clock, log, keyPath } = options;
@@ -170,7 +170,7 @@ export class LeaderTerm implements Term {
       const change = changes.find(({ table }) => table === 'cluster');
       if (change?.table !== 'cluster') return;
       if (change.before?.refusedAuthorities !== change.after?.refusedAuthorities) {
-        this.dispatcher.certificates.tellRefused();
+        this.dispatcher.certificates.announceRefusedAuthorities();
       }
       refusedChanged();
     });
@@ -186,7 +186,7 @@ export class LeaderTerm implements Term {
 
 function securityOf(
   { credentials, ...options }: LeaderTermOptions,
-  parts: Pick<SecurityParts, 'store' | 'ring' | 'workers'>,
+  parts: Pick<SecurityDependencies, 'store' | 'ring' | 'workers'>,
 ): Security | undefined {
   return credentials === undefined
     ? undefined
@@ -196,17 +196,17 @@ function securityOf(
 function catalogLoops(
   { catalog, settings, clock, log }: LeaderTermOptions,
   store: ClusterStore,
-): readonly CatalogKeeper[] {
+): readonly CatalogSync[] {
   if (catalog === undefined) return [];
   const cluster = { id: settings.clusterId, name: settings.clusterName };
-  return [new CatalogKeeper({ store, clock, log, catalog, cluster })];
+  return [new CatalogSync({ store, clock, log, catalog, cluster })];
 }
 
 /** The dispatcher's certificate signer; empty if this manager cannot sign. */
 function certificateSigner(
   { credentials, settings }: LeaderTermOptions,
   store: ClusterStore,
-): { readonly certificates?: CertificateDesk } {
+): { readonly certificates?: CertificateSigner } {
   if (credentials === undefined) return {};
   const record = (): ClusterRecord | undefined => store.view.get('cluster', 'cluster');
   return {

@@ -7,8 +7,8 @@ import { connectEngine, type Engine } from './engine.js';
 import type { DataPlane } from './executor/data-plane.js';
 import { EngineDataPlane } from './executor/engine-data-plane.js';
 import { openOverlay } from './overlay-data-plane.js';
-import { purge } from './purge.js';
-import { Credentials } from './session/credentials.js';
+import { purgeNode } from './purge.js';
+import { WorkerCredentials } from './session/credentials.js';
 import type { WorkerSettings } from './settings.js';
 import { Worker } from './worker.js';
 
@@ -23,7 +23,7 @@ interface DaemonInput {
 export async function runDaemon(input: DaemonInput, signal: AbortSignal): Promise<void> {
   const { settings, log, names } = input;
   const engine = connectEngine(settings, systemClock, log);
-  const credentials = await Credentials.read({
+  const credentials = await WorkerCredentials.read({
     ...settings,
     clock: systemClock,
     log,
@@ -60,7 +60,7 @@ export async function runPurge(
 ): Promise<void> {
   const { settings, log } = input;
   const engine = connectEngine(settings, systemClock, log);
-  await purge({ ...input, engine, dataPlane: openDataPlane(settings, engine, log) }, signal);
+  await purgeNode({ ...input, engine, dataPlane: openDataPlane(settings, engine, log) }, signal);
 }
 
 function openDataPlane(

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { systemClock } from '../manager/common/base/clock.js';
 import { AppError, messageOf } from '../manager/common/base/errors.js';
 import { jsonLogger } from '../manager/common/base/log.js';
-import { openNames } from './names.js';
+import { startDnsServer } from './dns.js';
 import { loadSettings } from './settings.js';
 
 const defaultConfig = '/etc/shoal/worker.json';
@@ -50,7 +50,8 @@ export async function runWorker(argv: readonly string[], signal: AbortSignal): P
     await runPurge({ settings, log, volumes: args.volumes }, signal);
     return;
   }
-  const dns = settings.dataPlane === 'overlay' ? await openNames(settings, clock, log) : undefined;
+  const dns =
+    settings.dataPlane === 'overlay' ? await startDnsServer(settings, clock, log) : undefined;
   const { runDaemon } = await import('./daemon.js');
   await runDaemon({ settings, log, names: dns }, signal);
 }

@@ -5,7 +5,7 @@ import type { Engine } from './engine.js';
 import type { DataPlane } from './executor/data-plane.js';
 import type { WorkerSettings } from './settings.js';
 
-export interface PurgeOrder {
+export interface PurgeOptions {
   readonly settings: WorkerSettings;
   readonly engine: Engine;
   readonly dataPlane: DataPlane;
@@ -21,7 +21,7 @@ const deadlineMs = 120_000;
  * worker must be stopped. Idempotent; continues after a failure and throws the first error at the
  * end.
  */
-export async function purge(options: PurgeOrder, callerSignal: AbortSignal): Promise<void> {
+export async function purgeNode(options: PurgeOptions, callerSignal: AbortSignal): Promise<void> {
   const { settings, engine, dataPlane, log } = options;
   const signal = AbortSignal.any([callerSignal, AbortSignal.timeout(deadlineMs)]);
   const failures: unknown[] = [];

@@ -39,13 +39,13 @@ export async function loadSettings(path: string): Promise<WorkerSettings> {
   });
 }
 
-export interface Process {
+export interface ProcessUser {
   readonly isRoot: boolean;
   /** The user's runtime directory on tmpfs (XDG_RUNTIME_DIR), if the system provides one. */
   readonly runtimeDir: string | undefined;
 }
 
-export function parseSettings(text: string, path: string, user: Process): WorkerSettings {
+export function parseSettings(text: string, path: string, user: ProcessUser): WorkerSettings {
   const { isRoot } = user;
   const read = reader(text, path);
   const dataDir = read.text('dataDir');

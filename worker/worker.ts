@@ -8,25 +8,33 @@ import type { NodeDescription } from '../manager/common/model/node.js';
 import type { AssignmentChange, AssignmentSet } from '../manager/common/protocol/assignments.js';
 import type { NodeCounters } from '../manager/common/protocol/statistics.js';
 import { DurableFile } from './assignments/durable-file.js';
-import { isInMemory, isOfNode, readBootId, SavedAssignments } from './assignments/saved-set.js';
-import { applyChange, changesTasks } from './assignments/wanted.js';
+import {
+  isInMemory,
+  belongsToNode,
+  readBootId,
+  SavedAssignments,
+} from './assignments/saved-set.js';
+import { applyChange, changesTasks } from './assignments/apply-change.js';
 import type { Engine } from './engine.js';
 import type { DataPlane } from './executor/data-plane.js';
-import { readEngineFacts, type EngineFacts } from './executor/docker/engine-facts.js';
-import { describeNode } from './facts.js';
-import { upstreamsOf } from './names.js';
+import {
+  readEngineDescription,
+  type EngineDescription,
+} from './executor/docker/engine-description.js';
+import { toNodeDescription } from './node-description.js';
+import { upstreamsOf } from './dns.js';
 import { workerCalls } from './session/calls.js';
-import { Connector, type DialManager } from './session/connect.js';
-import type { Credentials } from './session/credentials.js';
+import { Connector, type DialManager } from './session/connector.js';
+import type { WorkerCredentials } from './session/credentials.js';
 import { Reporter } from './session/reporter.js';
-import { OpenProcesses } from './session/served.js';
+import { OpenProcesses } from './session/served-stream.js';
 import { serveStream } from './session/streams.js';
 import type { WorkerSettings } from './settings.js';
 import { TaskActions } from './tasks/actions.js';
-import { KeptState } from './tasks/kept-state.js';
+import { PersistedTasks } from './tasks/persisted-tasks.js';
 import { TaskSet } from './tasks/task-set.js';
 
-export interface WorkerParts {
+export interface WorkerDependencies {
   readonly settings: WorkerSettings;
   readonly version: string;
   readonly clock: Clock;
@@ -38,7 +46,7 @@ export interface WorkerParts {
    * Credentials to renew while the worker runs; without them the certificate of `dial` is never
    * renewed.
    */
-  readonly credentials?: Pick<Credentials, 'start' | 'stop' | 'renewNow' | 'refuse'>;
+  readonly credentials?: Pick<WorkerCredentials, 'start' | 'stop' | 'renewNow' | 'refuse'>;
 }
 
 /** Time after a reboot to wait for a manager before the saved assignment set is used. */
@@ -50,10 +58,10 @@ const saveDelayMs = 1_000;
 
 /** The worker: constructs its components, connects them and passes assignments between them. */
 export class Worker {
-  readonly #parts: WorkerParts;
+  readonly #parts: WorkerDependencies;
   readonly #abort = new AbortController();
   readonly #reporter: Reporter;
-  readonly #kept: KeptState;
+  readonly #kept: PersistedTasks;
   readonly #tasks: TaskSet;
   readonly #saved: SavedAssignments;
   readonly #managersFile: DurableFile<readonly string[]>;
@@ -61,19 +69,19 @@ export class Worker {
   readonly #connector: Connector;
   #wanted: AssignmentSet | undefined;
   #networks: readonly NetworkId[] = [];
-  #facts: EngineFacts | undefined;
+  #facts: EngineDescription | undefined;
   #keepAlive: NodeJS.Timeout | undefined;
   #bootId = '';
   #adoptions = 0;
   #isolationEnded = false;
   #onFirstSet: () => void = () => undefined;
 
-  constructor(parts: WorkerParts) {
+  constructor(parts: WorkerDependencies) {
     this.#parts = parts;
     const { settings, clock, log, engine, dataPlane } = parts;
     const { executor } = engine;
     this.#reporter = new Reporter(clock);
-    this.#kept = new KeptState(join(settings.dataDir, 'tasks.json'), log);
+    this.#kept = new PersistedTasks(join(settings.dataDir, 'tasks.json'), log);
     this.#saved = new SavedAssignments(settings, log);
     this.#managersFile = new DurableFile(join(settings.dataDir, 'managers.json'), log);
     const actions = new TaskActions({
@@ -98,8 +106,8 @@ export class Worker {
       },
     });
     this.#connector = this.#newConnector();
-    engine.images.useOtherNodes((image, platform, signal) =>
-      this.#connector.wantImage(image, platform, signal),
+    engine.images.setPeerFallback((image, platform, signal) =>
+      this.#connector.requestImage(image, platform, signal),
     );
     engine.watch.onDie((container) => {
       // Runs before the container is inspected or reported, so that DNS stops returning it at once.
@@ -123,8 +131,8 @@ export class Worker {
     await this.#checkSecretsDir();
     this.#bootId = await readBootId();
     const saved = await this.#saved.load();
-    const lastSet = isOfNode(saved, this.#parts.settings) ? saved : undefined;
-    this.#connector.know((await this.#managersFile.load()) ?? []);
+    const lastSet = belongsToNode(saved, this.#parts.settings) ? saved : undefined;
+    this.#connector.addManagers((await this.#managersFile.load()) ?? []);
     engine.watch.start();
     await dataPlane.start(this.#abort.signal);
     // All other timers are unref'd: this one keeps the process alive while nothing is connected.
@@ -230,13 +238,13 @@ export class Worker {
   async #describe(signal: AbortSignal): Promise<NodeDescription> {
     const { settings, version } = this.#parts;
     if (this.#facts === undefined) await this.#readFacts(signal);
-    return describeNode(settings.address, settings.labels, version, this.#facts);
+    return toNodeDescription(settings.address, settings.labels, version, this.#facts);
   }
 
   async #readFacts(signal: AbortSignal): Promise<void> {
     const { engine, log } = this.#parts;
     try {
-      this.#facts = await readEngineFacts(engine.client, signal);
+      this.#facts = await readEngineDescription(engine.client, signal);
     } catch (error) {
       log.warn(messageOf(error));
     }
@@ -244,7 +252,7 @@ export class Worker {
 
   async #onEngineConnected(): Promise<void> {
     await this.#readFacts(this.#abort.signal);
-    await this.#connector.describeAgain();
+    await this.#connector.sendDescription();
   }
 
   async #onAssignments(set: AssignmentSet): Promise<void> {
@@ -288,7 +296,7 @@ export class Worker {
     await containers.synced(deadline).catch((error: unknown) => {
       if (isAppError(error)) throw error;
     });
-    await this.#tasks.isolateStrays(set, this.#wanted);
+    await this.#tasks.isolateOrphans(set, this.#wanted);
     await this.#endIsolation();
     // A set that arrived meanwhile takes precedence.
     if (adoption === this.#adoptions) this.#apply(set);

@@ -13,7 +13,7 @@ import { ownVersion } from '../commands/cluster/version.js';
  * Writes a backup of the running cluster to a file, or to stdout for `-`. The file is renamed into
  * place after its checksum is verified.
  */
-export async function backup(cli: Cli, file: string | undefined): Promise<void> {
+export async function backupCluster(cli: Cli, file: string | undefined): Promise<void> {
   if (file === '-' && cli.stdout.isTTY) {
     throw new AppError(
       'invalid',
@@ -31,7 +31,7 @@ export async function backup(cli: Cli, file: string | undefined): Promise<void> 
 }
 
 /** Writes a backup of a stopped manager on this machine; `config` is its settings file. */
-export async function exportHere(cli: Cli, file: string, config: string): Promise<void> {
+export async function exportLocalStore(cli: Cli, file: string, config: string): Promise<void> {
   const { exportStore } = await import('../../manager/store-main.js');
   const at = new Date(cli.now()).toISOString();
   const { chunks } = await exportStore(config, { at, version: ownVersion() });
@@ -70,7 +70,7 @@ async function writeChecked(
 }
 
 /** Verifies a backup file; throws if it is invalid or unreadable. Calls `seen` with each object. */
-export async function verifyFile(
+export async function verifyBackupFile(
   path: string,
   seen?: (record: BackupRecord) => void,
 ): Promise<{ readonly header: BackupHeader; readonly count: number }> {

@@ -5,7 +5,7 @@ import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import type { TreeEntry } from '../bundle/archive.js';
 import { packTree } from '../bundle/archive.js';
 import type { Build } from '../compose/model.js';
-import type { Ignore } from './ignore.js';
+import type { IgnoreRules } from './ignore.js';
 import { parseIgnore } from './ignore.js';
 import type { NamedContext } from './named-contexts.js';
 import { folderOf, withNamedContexts } from './named-contexts.js';
@@ -46,9 +46,9 @@ export async function openContext(
   const extra = inside ? [] : [{ path: name, mode: 0o644, content: text }];
   const alwaysSent = new Set(read.inside ? [read.name, '.dockerignore'] : ['.dockerignore']);
   const files = async function* (): AsyncGenerator<TreeEntry> {
-    yield* walk(root, ignore, alwaysSent);
+    yield* walkContext(root, ignore, alwaysSent);
     for (const { name: context, path } of folders) {
-      for await (const entry of walk(path, await readIgnore(path, undefined))) {
+      for await (const entry of walkContext(path, await readIgnore(path, undefined))) {
         yield { ...entry, path: `${folderOf(context)}/${entry.path}` };
       }
     }
@@ -89,7 +89,7 @@ function addedName(text: string): string {
 }
 
 /** Reads the ignore file; `<Dockerfile>.dockerignore` takes precedence over `.dockerignore`. */
-async function readIgnore(root: string, dockerfile: string | undefined): Promise<Ignore> {
+async function readIgnore(root: string, dockerfile: string | undefined): Promise<IgnoreRules> {
   const names = [
     ...(dockerfile === undefined ? [] : [`${dockerfile}.dockerignore`]),
     '.dockerignore',
@@ -105,9 +105,9 @@ async function readIgnore(root: string, dockerfile: string | undefined): Promise
  * Yields every file, directory and link that is not ignored, parents first, sorted by name. Paths
  * in `alwaysSent` are yielded even if ignored.
  */
-export async function* walk(
+export async function* walkContext(
   root: string,
-  ignore: Ignore,
+  ignore: IgnoreRules,
   alwaysSent: ReadonlySet<string> = new Set(),
   folder = '',
 ): AsyncGenerator<TreeEntry> {
@@ -118,8 +118,8 @@ export async function* walk(
     const ignored = ignore.ignores(path) && !alwaysSent.has(path);
     if (!ignored) yield { path, source: join(root, path) };
     const sentBelow = [...alwaysSent].some((name) => name.startsWith(`${path}/`));
-    if (entry.isDirectory() && (!ignored || !ignore.prunes || sentBelow)) {
-      yield* walk(root, ignore, alwaysSent, path);
+    if (entry.isDirectory() && (!ignored || !ignore.canPrune || sentBelow)) {
+      yield* walkContext(root, ignore, alwaysSent, path);
     }
   }
 }

@@ -5,10 +5,10 @@ interface Rule {
 }
 
 /** Compiled `.dockerignore`; tests paths relative to the context, with `/` as separator. */
-export interface Ignore {
+export interface IgnoreRules {
   ignores(path: string): boolean;
   /** True if no `!` rule exists: an ignored directory need not be read. */
-  readonly prunes: boolean;
+  readonly canPrune: boolean;
 }
 
 /**
@@ -16,7 +16,7 @@ export interface Ignore {
  * `**` matches any number of directories; the last rule that matches a path or one of its parents
  * decides.
  */
-export function parseIgnore(text: string): Ignore {
+export function parseIgnore(text: string): IgnoreRules {
   const rules = text
     .replace(/^\uFEFF/u, '')
     .split('\n')
@@ -32,7 +32,7 @@ export function parseIgnore(text: string): Ignore {
       }
       return ignored;
     },
-    prunes: !rules.some(({ negated }) => negated),
+    canPrune: !rules.some(({ negated }) => negated),
   };
 }
 

@@ -1,6 +1,6 @@
 import { AppError } from '../../manager/common/base/errors.js';
 import type { BuildQuery } from '../../manager/common/protocol/worker-calls.js';
-import type { Build, Project, Service } from '../compose/model.js';
+import type { Build, Project, ComposeService } from '../compose/model.js';
 
 export interface BuildFlags {
   readonly noCache?: boolean;
@@ -55,7 +55,7 @@ function cacheImage(text: string): string | undefined {
   return /(?:^|,)ref=([^,]+)/u.exec(text)?.[1];
 }
 
-export interface BuildWish {
+export interface BuildQueryOptions {
   readonly project: Project;
   readonly service: string;
   readonly build: Build;
@@ -70,7 +70,11 @@ export interface BuildWish {
  * Image of a service: its `image:`, else docker compose's name for a built image,
  * `PROJECT-SERVICE`.
  */
-export function imageOf(project: Pick<Project, 'name'>, key: string, service: Service): string {
+export function imageOf(
+  project: Pick<Project, 'name'>,
+  key: string,
+  service: ComposeService,
+): string {
   return service.image ?? `${project.name}-${key}`;
 }
 
@@ -78,7 +82,7 @@ export function imageOf(project: Pick<Project, 'name'>, key: string, service: Se
  * Returns the platform of a build; undefined means the building node's own. Throws `unsupported` if
  * `build.platforms` lists several and `platform` is not set.
  */
-export function platformOf(key: string, service: Service): string | undefined {
+export function platformOf(key: string, service: ComposeService): string | undefined {
   const platforms = service.build?.platforms ?? [];
   if (platforms.length > 1 && service.platform === undefined) {
     throw new AppError(
@@ -90,7 +94,7 @@ export function platformOf(key: string, service: Service): string | undefined {
 }
 
 /** Returns the query of `POST /build` (Engine API 1.41). Throws `unsupported` for refused keys. */
-export function buildQuery(options: BuildWish): BuildQuery {
+export function buildQuery(options: BuildQueryOptions): BuildQuery {
   const { project, service: key, build, flags, remote } = options;
   const service = project.services[key];
   if (service === undefined) throw new AppError('not-found', `no such service: ${key}`);
@@ -128,7 +132,12 @@ export function buildQuery(options: BuildWish): BuildQuery {
 /**
  * Build arguments: `build.args`, overridden by `--build-arg`; a name without a value is looked up.
  */
-function buildArgs({ project, build, flags, env }: BuildWish): Readonly<Record<string, string>> {
+function buildArgs({
+  project,
+  build,
+  flags,
+  env,
+}: BuildQueryOptions): Readonly<Record<string, string>> {
   const args = new Map<string, string>();
   for (const [name, value] of Object.entries(build.args ?? {})) {
     const known = value ?? project.environment[name];
@@ -157,7 +166,7 @@ function toUlimits({ ulimits = {} }: Build): readonly object[] {
  * Chooses the builder: BuildKit for secrets and inline cache, then DOCKER_BUILDKIT, then BuildKit
  * only for Dockerfiles with syntax that the classic builder does not support.
  */
-function usesBuildKit({ env, dockerfileText, build }: BuildWish): boolean {
+function usesBuildKit({ env, dockerfileText, build }: BuildQueryOptions): boolean {
   if ((build.secrets ?? []).length > 0 || (build.cache_to ?? []).length > 0) return true;
   const setting = env.DOCKER_BUILDKIT;
   if (setting !== undefined && setting !== '') return !/^(?:0|false)$/iu.test(setting);

@@ -3,7 +3,7 @@ import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AppError } from '../../manager/common/base/errors.js';
 import type { ArchiveFile } from './archive.js';
-import { sha256, toTar } from './archive.js';
+import { sha256, packTar } from './archive.js';
 
 /*
  * The application as uploaded to machines: the compiled folders and only the packages that manager
@@ -135,6 +135,6 @@ export async function packApp(arch: string, root = packageRoot()): Promise<AppBu
   for (const [bundlePath, folder] of [...packages].sort(([a], [b]) => (a < b ? -1 : 1))) {
     files.push(...(await filesBelow(folder, bundlePath)));
   }
-  const tar = await toTar(files);
+  const tar = await packTar(files);
   return { sum: sha256(tar), tar, bytes: tar.length };
 }

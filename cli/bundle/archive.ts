@@ -23,7 +23,7 @@ export interface TreeEntry {
 }
 
 /** A reproducible tar: owned by root, mtime 0. */
-export async function toTar(files: readonly ArchiveFile[]): Promise<Buffer> {
+export async function packTar(files: readonly ArchiveFile[]): Promise<Buffer> {
   const archive = pack();
   const bytes = buffer(archive);
   for (const { path, mode, content } of files) {

@@ -9,7 +9,7 @@ import {
   createRequest,
   signRequest,
   userAuthorityUnit,
-  validFor,
+  validityFor,
 } from '../../manager/common/pki/pki.js';
 import { withFileLock } from '../inventory/file-lock.js';
 import type { MachineStore } from '../inventory/machine-store.js';
@@ -67,7 +67,7 @@ async function createFiles(store: MachineStore, now: Date): Promise<UserAuthorit
     organizationalUnit: userAuthorityUnit,
     organization: user,
   };
-  const validity = validFor(now, authorityDays);
+  const validity = validityFor(now, authorityDays);
   const cert = await createAuthority({ key, subject, validity, pathLength: 1 });
   const engineAnchor = await createAuthority({ key, subject, validity, pathLength: 0 });
   const client = await signClient({ cert, key }, { key: clientKey, user, now });
@@ -108,7 +108,7 @@ async function signClient(
     subject: { commonName: user, organizationalUnit: 'client', organization: user },
     alternativeNames: [],
     usage: 'client',
-    validity: validFor(now, certificateDays),
+    validity: validityFor(now, certificateDays),
   });
 }
 
@@ -116,7 +116,7 @@ async function signClient(
  * Loads the user's CA from the store, or creates it under a lock, once for concurrent processes.
  * Renews the user's client certificate in the last third of its lifetime.
  */
-export async function userAuthority(store: MachineStore, now: Date): Promise<UserAuthority> {
+export async function loadUserAuthority(store: MachineStore, now: Date): Promise<UserAuthority> {
   const existing = await readPair(store);
   if (existing !== undefined && !(await needsRenewal(store, now))) return existing;
   return withFileLock(join(store.certsFolder, 'lock'), async () => {

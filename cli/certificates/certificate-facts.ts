@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
-import type { CertificateFacts } from './certificate-plan.js';
-import type { CertificateName } from '../inventory/layout.js';
-import { certificatePaths } from '../inventory/layout.js';
+import type { InstalledCertificate } from './certificate-plan.js';
+import type { CertificateName } from '../inventory/remote-paths.js';
+import { certificatePaths } from '../inventory/remote-paths.js';
 
 function field(names: string, key: string): string {
   const line = names.split('\n').find((candidate) => candidate.startsWith(`${key}=`));
@@ -9,7 +9,7 @@ function field(names: string, key: string): string {
 }
 
 /** `CN/OU/O`, the form in which certificate plans compare subjects. */
-export function subjectOf(commonName: string, unit: string, organization: string): string {
+export function formatSubject(commonName: string, unit: string, organization: string): string {
   return `${commonName}/${unit}/${organization}`;
 }
 
@@ -28,7 +28,7 @@ function chain(pem: string): readonly X509Certificate[] {
 export function readCertificate(
   pem: string,
   authority: X509Certificate,
-): CertificateFacts | undefined {
+): InstalledCertificate | undefined {
   try {
     const certificates = chain(pem);
     const leaf = certificates[0];
@@ -39,7 +39,7 @@ export function readCertificate(
       return signer !== undefined && certificate.verify(signer.publicKey);
     });
     return {
-      subject: subjectOf(
+      subject: formatSubject(
         field(leaf.subject, 'CN'),
         field(leaf.subject, 'OU'),
         field(leaf.subject, 'O'),
@@ -58,9 +58,9 @@ export function readCertificate(
 export function readCertificates(
   found: ReadonlyMap<string, string>,
   authorityPem: string,
-): ReadonlyMap<CertificateName, CertificateFacts> {
+): ReadonlyMap<CertificateName, InstalledCertificate> {
   const authority = new X509Certificate(authorityPem);
-  const facts = new Map<CertificateName, CertificateFacts>();
+  const facts = new Map<CertificateName, InstalledCertificate>();
   for (const [name, { cert }] of Object.entries(certificatePaths)) {
     const pem = found.get(cert);
     const read = pem === undefined ? undefined : readCertificate(pem, authority);

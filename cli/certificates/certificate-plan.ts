@@ -1,8 +1,8 @@
-import type { CertificateName } from '../inventory/layout.js';
-import { certificatePaths } from '../inventory/layout.js';
+import type { CertificateName } from '../inventory/remote-paths.js';
+import { certificatePaths } from '../inventory/remote-paths.js';
 
 /** The parsed content of a certificate on a machine, see certificate-facts.ts. */
-export interface CertificateFacts {
+export interface InstalledCertificate {
   /** `CN/OU/O` of the subject. */
   readonly subject: string;
   readonly alternativeNames: readonly string[];
@@ -12,21 +12,21 @@ export interface CertificateFacts {
   readonly signedByAuthority: boolean;
 }
 
-export interface WantedCertificate {
+export interface DesiredCertificate {
   readonly name: CertificateName;
   readonly subject: string;
   readonly alternativeNames: readonly string[];
 }
 
 /** A certificate to issue, and why. */
-export interface CertificateOrder {
+export interface PlannedCertificate {
   readonly name: CertificateName;
   readonly cause: string;
 }
 
 function reasonToIssue(
-  wanted: WantedCertificate,
-  seen: CertificateFacts | undefined,
+  wanted: DesiredCertificate,
+  seen: InstalledCertificate | undefined,
   hasKey: boolean,
   nowMs: number,
 ): string | undefined {
@@ -46,12 +46,12 @@ function reasonToIssue(
  * their lifetime. `renew` selects all except the cluster's intermediate CA.
  */
 export function planCertificates(input: {
-  readonly wanted: readonly WantedCertificate[];
-  readonly seen: ReadonlyMap<CertificateName, CertificateFacts>;
+  readonly wanted: readonly DesiredCertificate[];
+  readonly seen: ReadonlyMap<CertificateName, InstalledCertificate>;
   readonly keys: ReadonlySet<string>;
   readonly nowMs: number;
   readonly renew: boolean;
-}): readonly CertificateOrder[] {
+}): readonly PlannedCertificate[] {
   return input.wanted.flatMap((wanted) => {
     const hasKey = input.keys.has(certificatePaths[wanted.name].key);
     const cause =

@@ -1,25 +1,25 @@
 import { AppError } from '../../manager/common/base/errors.js';
 import type { PkiAnswer, PkiOrder } from '../../manager/common/pki/pki-main.js';
-import type { SigningOrder, Usage } from '../../manager/common/pki/pki.js';
-import { clusterAuthoritySubject, signRequest, validFor } from '../../manager/common/pki/pki.js';
-import { toTar } from '../bundle/archive.js';
+import type { SigningParameters, CertificateUsage } from '../../manager/common/pki/pki.js';
+import { clusterAuthoritySubject, signRequest, validityFor } from '../../manager/common/pki/pki.js';
+import { packTar } from '../bundle/archive.js';
 import type { UserAuthority } from './authority.js';
 import { certificateDays, clusterAuthorityDays, nodeCertificateDays } from './authority.js';
-import type { CertificateName } from '../inventory/layout.js';
-import { certificatePaths, remote } from '../inventory/layout.js';
-import type { MachineWant } from '../provision/machine-want.js';
-import { alternativeNames } from '../provision/machine-want.js';
+import type { CertificateName } from '../inventory/remote-paths.js';
+import { certificatePaths, remotePaths } from '../inventory/remote-paths.js';
+import type { MachineSpec } from '../provision/machine-spec.js';
+import { alternativeNames } from '../provision/machine-spec.js';
 import type { RemoteMachine } from '../ssh/remote-machine.js';
 import { writeFiles } from '../ssh/remote-scripts.js';
 
-export type NodeOrder = Extract<PkiOrder, { op: 'sign' }>['nodes'][number];
+export type NodeCsr = Extract<PkiOrder, { op: 'sign' }>['nodes'][number];
 
 /** Signs worker and manager CSRs with the cluster's intermediate CA; PEM chains in input order. */
-export type SignNodes = (nodes: readonly NodeOrder[]) => Promise<readonly string[]>;
+export type SignNodes = (nodes: readonly NodeCsr[]) => Promise<readonly string[]>;
 
 /** Runs pki-main.js on a machine. `what` completes "cannot …". */
 async function askPki(machine: RemoteMachine, what: string, order: PkiOrder): Promise<PkiAnswer> {
-  const { stdout } = await machine.run(what, [remote.node, remote.pkiMain], {
+  const { stdout } = await machine.run(what, [remotePaths.node, remotePaths.pkiMain], {
     stdin: JSON.stringify(order),
   });
   try {
@@ -35,7 +35,7 @@ async function askPki(machine: RemoteMachine, what: string, order: PkiOrder): Pr
 /** Signs node CSRs on a machine that holds the cluster's intermediate CA. */
 export async function signOnManager(
   manager: RemoteMachine,
-  nodes: readonly NodeOrder[],
+  nodes: readonly NodeCsr[],
 ): Promise<readonly string[]> {
   const { cert: certPath, key: keyPath } = certificatePaths.intermediate;
   const order: PkiOrder = { op: 'sign', authority: { certPath, keyPath }, nodes };
@@ -44,11 +44,11 @@ export async function signOnManager(
 
 function userOrder(
   name: 'engine' | 'engineClient' | 'intermediate',
-  want: MachineWant,
+  want: MachineSpec,
   now: Date,
-): Omit<SigningOrder, 'request'> {
+): Omit<SigningParameters, 'request'> {
   const { record, membership, user } = want;
-  const usage: Record<typeof name, Usage> = {
+  const usage: Record<typeof name, CertificateUsage> = {
     engine: 'server',
     engineClient: 'client',
     intermediate: 'cluster-authority',
@@ -71,7 +71,7 @@ function userOrder(
     subject: subjects[name],
     alternativeNames: name === 'engine' ? alternativeNames(record) : [],
     usage: usage[name],
-    validity: validFor(now, name === 'intermediate' ? clusterAuthorityDays : certificateDays),
+    validity: validityFor(now, name === 'intermediate' ? clusterAuthorityDays : certificateDays),
   };
 }
 
@@ -79,7 +79,7 @@ function userOrder(
 async function placeIntermediate(machine: RemoteMachine, pem: string): Promise<void> {
   const path = certificatePaths.intermediate.cert.slice(1);
   await machine.script("write the cluster's intermediate CA", writeFiles, [], {
-    stdin: await toTar([{ path, mode: 0o644, content: pem }]),
+    stdin: await packTar([{ path, mode: 0o644, content: pem }]),
   });
 }
 
@@ -90,7 +90,7 @@ async function placeIntermediate(machine: RemoteMachine, pem: string): Promise<v
  */
 export async function issueCertificates(input: {
   readonly machine: RemoteMachine;
-  readonly want: MachineWant;
+  readonly want: MachineSpec;
   readonly names: readonly CertificateName[];
   readonly authority: UserAuthority;
   readonly signNodes: SignNodes;
@@ -104,7 +104,7 @@ export async function issueCertificates(input: {
     commonName: want.record.Name,
   }));
   const { pems } = await askPki(machine, 'make private keys', { op: 'requests', keys });
-  const nodes: { name: CertificateName; order: NodeOrder }[] = [];
+  const nodes: { name: CertificateName; order: NodeCsr }[] = [];
   for (const [index, name] of names.entries()) {
     const request = pems[index] ?? '';
     if (name === 'worker' || name === 'manager') {
@@ -125,7 +125,7 @@ export async function issueCertificates(input: {
   return issued;
 }
 
-function nodeOrder(want: MachineWant, role: 'worker' | 'manager', request: string): NodeOrder {
+function nodeOrder(want: MachineSpec, role: 'worker' | 'manager', request: string): NodeCsr {
   const { nodeId = '', clusterId = '' } = want.membership ?? {};
   return {
     request,

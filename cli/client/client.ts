@@ -1,24 +1,24 @@
 import { readFile } from 'node:fs/promises';
 import { AppError, isAppError, messageOf } from '../../manager/common/base/errors.js';
-import { knownPeer } from '../../manager/common/pki/pki-peer.js';
+import { authenticatePeer } from '../../manager/common/pki/pki-peer.js';
 import type {
   ControlCallMap,
   ControlCallName,
   ControlStreamMap,
   ControlStreamName,
 } from '../../manager/common/protocol/control.js';
-import { repeatableCalls, wasNotSent } from '../../manager/common/protocol/repeat.js';
-import { isNotLeading, paths } from '../../manager/common/protocol/messages.js';
-import { HttpCaller } from '../../manager/common/protocol/transport-call.js';
+import { idempotentCalls, isConnectError } from '../../manager/common/protocol/retry.js';
+import { isNotLeaderError, apiPaths } from '../../manager/common/protocol/messages.js';
+import { ManagerHttpClient } from '../../manager/common/protocol/transport-call.js';
 import type {
-  PeerCertificateNames,
+  PeerCertificateFields,
   TlsMaterial,
 } from '../../manager/common/protocol/transport-tls.js';
 import { dial } from '../../manager/common/protocol/transport.js';
 import type { MessageStream } from '../../manager/common/protocol/worker-calls.js';
 import type { ClusterContext } from '../inventory/context.js';
 
-export interface CallOptions {
+export interface ControlCallOptions {
   readonly signal?: AbortSignal | undefined;
   /** Limit for the complete response; 30 s by default. */
   readonly timeoutMs?: number | undefined;
@@ -33,7 +33,7 @@ export interface ControlClient {
   call<Name extends ControlCallName>(
     name: Name,
     args: ControlCallMap[Name]['args'],
-    options?: CallOptions,
+    options?: ControlCallOptions,
   ): Promise<ControlCallMap[Name]['result']>;
   /** Opens a stream and sends its arguments; aborting `signal` closes the stream. */
   open<Name extends ControlStreamName>(
@@ -51,9 +51,9 @@ export interface ControlClient {
 export function verifyManager(
   clusterId: string,
   refused: readonly string[] = [],
-): (certificate: PeerCertificateNames) => void {
+): (certificate: PeerCertificateFields) => void {
   return (certificate) => {
-    const peer = knownPeer(certificate, refused);
+    const peer = authenticatePeer(certificate, refused);
     if (peer.role === 'manager' && peer.clusterId === clusterId) return;
     throw new AppError(
       'forbidden',
@@ -70,7 +70,7 @@ const failoverTimeoutMs = 1_500;
 interface Manager {
   /** `host:port`. */
   readonly address: string;
-  readonly caller: HttpCaller;
+  readonly caller: ManagerHttpClient;
 }
 
 /**
@@ -80,7 +80,7 @@ interface Manager {
 export class HttpsControlClient implements ControlClient {
   readonly cluster: string;
   readonly #tls: TlsMaterial;
-  readonly #verifyPeer: (certificate: PeerCertificateNames) => void;
+  readonly #verifyPeer: (certificate: PeerCertificateFields) => void;
   readonly #managers: readonly Manager[];
   /** Index of the manager that answered last; it is called first. */
   #current = 0;
@@ -98,19 +98,19 @@ export class HttpsControlClient implements ControlClient {
       // With several managers, fail over early instead of waiting for a machine that is powered
       // off.
       const limit = context.managers.length > 1 ? { connectTimeoutMs: failoverTimeoutMs } : {};
-      return { address, caller: new HttpCaller({ address, tls, verifyPeer, ...limit }) };
+      return { address, caller: new ManagerHttpClient({ address, tls, verifyPeer, ...limit }) };
     });
   }
 
   async call<Name extends ControlCallName>(
     name: Name,
     args: ControlCallMap[Name]['args'],
-    options: CallOptions = {},
+    options: ControlCallOptions = {},
   ): Promise<ControlCallMap[Name]['result']> {
     const { signal, timeoutMs = callTimeoutMs } = options;
-    const result = await this.#callWithFailover(repeatableCalls.has(name), ({ caller }) =>
+    const result = await this.#callWithFailover(idempotentCalls.has(name), ({ caller }) =>
       caller.call({
-        path: `${paths.call}${name}`,
+        path: `${apiPaths.call}${name}`,
         body: args,
         timeoutMs,
         ...(signal === undefined ? {} : { signal }),
@@ -127,7 +127,7 @@ export class HttpsControlClient implements ControlClient {
     const stream = await this.#callWithFailover(true, ({ address }) =>
       dial({
         address,
-        path: `${paths.stream}${name}`,
+        path: `${apiPaths.stream}${name}`,
         tls: this.#tls,
         verifyPeer: this.#verifyPeer,
         keepAlive: promptStreams.has(name) ? 'session' : 'stream',
@@ -168,9 +168,9 @@ export class HttpsControlClient implements ControlClient {
       try {
         return await callManager(manager);
       } catch (error) {
-        if (isAppError(error) && isNotLeading(error)) leaderless = error;
+        if (isAppError(error) && isNotLeaderError(error)) leaderless = error;
         else if (!isUnreachable(error)) throw error;
-        else if (!idempotent && !wasNotSent(error)) throw error;
+        else if (!idempotent && !isConnectError(error)) throw error;
         failures.push(messageOf(error));
         this.#current = (this.#current + 1) % this.#managers.length;
       }

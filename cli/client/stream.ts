@@ -54,7 +54,7 @@ async function* jsonMessages(stream: MessageStream, signal: AbortSignal): AsyncG
 }
 
 /** Yields a snapshot of the watched tables, then every change. */
-export async function* watch(
+export async function* streamWatch(
   client: ControlClient,
   args: ControlStreamMap['watch']['args'],
   signal: AbortSignal,
@@ -72,7 +72,7 @@ const resumeDelayMs = 300;
  * resumes after the last event received. Throws if the first connection fails or no manager answers
  * for a minute.
  */
-export async function* events(
+export async function* streamEvents(
   client: ControlClient,
   args: ControlStreamMap['events']['args'],
   signal: AbortSignal,
@@ -106,7 +106,7 @@ export async function* events(
 }
 
 /** Yields batches of log lines in the order in which the manager merged them. */
-export async function* logs(
+export async function* streamLogs(
   client: ControlClient,
   args: ControlStreamMap['logs']['args'],
   signal: AbortSignal,
@@ -118,7 +118,7 @@ export async function* logs(
 }
 
 /** Yields the usage of all tasks and nodes, then the changes, about once a second. */
-export async function* stats(
+export async function* streamStats(
   client: ControlClient,
   args: ControlStreamMap['stats']['args'],
   signal: AbortSignal,

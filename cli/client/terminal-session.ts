@@ -1,10 +1,10 @@
 import type { MessageStream } from '../../manager/common/protocol/worker-calls.js';
-import { frame, unframe } from '../../manager/common/protocol/frames.js';
+import { encodeStreamFrame, decodeStreamFrame } from '../../manager/common/protocol/frames.js';
 import { AppError } from '../../manager/common/base/errors.js';
 import { parseMessage } from './stream.js';
 
 /** The local end of an exec or attach session. */
-export interface SessionEnds {
+export interface SessionTerminal {
   /** Undefined if the session sends no input. */
   readonly input: NodeJS.ReadStream | undefined;
   readonly stdout: (data: Uint8Array) => void;
@@ -19,7 +19,7 @@ export interface SessionEnds {
 }
 
 /** The result of a session. `code` is undefined if the stream ended without an exit code. */
-export type SessionEnd =
+export type SessionResult =
   { readonly kind: 'exited'; readonly code: number | undefined } | { readonly kind: 'detached' };
 
 /**
@@ -27,7 +27,10 @@ export type SessionEnd =
  * detaches. Always restores the terminal's mode. Throws `unavailable` with the error that the peer
  * reports.
  */
-export async function runSession(stream: MessageStream, ends: SessionEnds): Promise<SessionEnd> {
+export async function runSession(
+  stream: MessageStream,
+  ends: SessionTerminal,
+): Promise<SessionResult> {
   const detached = { seen: false };
   const stopInput =
     ends.input === undefined ? () => undefined : forwardInput(stream, ends, detached);
@@ -42,13 +45,13 @@ export async function runSession(stream: MessageStream, ends: SessionEnds): Prom
   }
 }
 
-async function receive(stream: MessageStream, ends: SessionEnds): Promise<number | undefined> {
+async function receive(stream: MessageStream, ends: SessionTerminal): Promise<number | undefined> {
   for await (const message of stream) {
     if (typeof message === 'string') {
       parseMessage(message);
       continue;
     }
-    const framed = unframe(message);
+    const framed = decodeStreamFrame(message);
     if (framed === undefined) continue;
     const { channel, data } = framed;
     if (channel === 'stdout') ends.stdout(data);
@@ -61,7 +64,7 @@ async function receive(stream: MessageStream, ends: SessionEnds): Promise<number
   return undefined;
 }
 
-function forwardSize(stream: MessageStream, ends: SessionEnds): () => void {
+function forwardSize(stream: MessageStream, ends: SessionTerminal): () => void {
   const send = (): void => {
     // A lost size does not matter: every change sends the size again.
     stream.send(JSON.stringify(ends.size())).catch(() => undefined);
@@ -73,7 +76,7 @@ function forwardSize(stream: MessageStream, ends: SessionEnds): () => void {
 /** Sends keyboard input; back-pressure of the stream pauses the terminal. */
 function forwardInput(
   stream: MessageStream,
-  ends: SessionEnds,
+  ends: SessionTerminal,
   detached: { seen: boolean },
 ): () => void {
   const { input } = ends;
@@ -84,14 +87,14 @@ function forwardInput(
   const onData = (chunk: Buffer): void => {
     const { data, detach } = keys.take(chunk);
     input.pause();
-    stream.send(frame('stdin', data)).then(() => input.resume(), ignore);
+    stream.send(encodeStreamFrame('stdin', data)).then(() => input.resume(), ignore);
     if (detach) {
       detached.seen = true;
       stream.close();
     }
   };
   const onEnd = (): void => {
-    stream.send(frame('stdin', '')).catch(ignore);
+    stream.send(encodeStreamFrame('stdin', '')).catch(ignore);
   };
   if (raw) input.setRawMode(true);
   input.on('data', onData).on('end', onEnd);

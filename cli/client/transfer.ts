@@ -1,5 +1,5 @@
 import { AppError, toAppError } from '../../manager/common/base/errors.js';
-import { frame, unframe } from '../../manager/common/protocol/frames.js';
+import { encodeStreamFrame, decodeStreamFrame } from '../../manager/common/protocol/frames.js';
 import type { MessageStream } from '../../manager/common/protocol/worker-calls.js';
 import { parseMessage } from './stream.js';
 
@@ -24,7 +24,7 @@ export async function* transfer(
         parseMessage(message);
         continue;
       }
-      const part = unframe(message);
+      const part = decodeStreamFrame(message);
       if (part?.channel === 'stdout') yield part.data;
       else if (part?.channel === 'exit') return;
       else if (part?.channel === 'error') {
@@ -54,7 +54,7 @@ export async function sendOnly(
 async function sendAll(stream: MessageStream, input: NodeJS.ReadableStream): Promise<void> {
   for await (const chunk of input as AsyncIterable<Uint8Array>) {
     // An empty frame means end of input.
-    if (chunk.length > 0) await stream.send(frame('stdin', chunk));
+    if (chunk.length > 0) await stream.send(encodeStreamFrame('stdin', chunk));
   }
-  await stream.send(frame('stdin', ''));
+  await stream.send(encodeStreamFrame('stdin', ''));
 }

@@ -1,15 +1,19 @@
-import type { NodeUse, StatsMessage, TaskUse } from '../../manager/common/protocol/statistics.js';
+import type {
+  NodeUsage,
+  StatsMessage,
+  TaskUsage,
+} from '../../manager/common/protocol/statistics.js';
 
 /** The client's view of resource usage by task id and node id. */
-export interface Usage {
-  readonly tasks: ReadonlyMap<string, TaskUse>;
-  readonly nodes: ReadonlyMap<string, NodeUse>;
+export interface UsageState {
+  readonly tasks: ReadonlyMap<string, TaskUsage>;
+  readonly nodes: ReadonlyMap<string, NodeUsage>;
 }
 
-export const noUsage: Usage = { tasks: new Map(), nodes: new Map() };
+export const emptyUsage: UsageState = { tasks: new Map(), nodes: new Map() };
 
 /** Returns the state after a message; does not modify `state`. */
-export function applyStats(state: Usage, message: StatsMessage): Usage {
+export function applyStats(state: UsageState, message: StatsMessage): UsageState {
   const isSnapshot = message.kind === 'snapshot';
   const tasks = new Map(isSnapshot ? [] : state.tasks);
   const nodes = new Map(isSnapshot ? [] : state.nodes);

@@ -9,7 +9,7 @@ import type {
 } from '../../manager/common/protocol/control.js';
 
 /** The client's replica of a project's objects and the nodes, by id. */
-export interface Watched {
+export interface WatchedState {
   readonly services: ReadonlyMap<string, Service>;
   readonly tasks: ReadonlyMap<string, Task>;
   readonly nodes: ReadonlyMap<string, Node>;
@@ -17,7 +17,7 @@ export interface Watched {
   readonly volumes: ReadonlyMap<string, Volume>;
 }
 
-export const nothingWatched: Watched = {
+export const emptyWatchedState: WatchedState = {
   services: new Map(),
   tasks: new Map(),
   nodes: new Map(),
@@ -30,7 +30,7 @@ function byId<T extends { readonly id: string }>(objects: readonly T[]): Readonl
 }
 
 /** Returns the state after a message; does not modify `state`. */
-export function applyWatch(state: Watched, message: WatchMessage): Watched {
+export function applyWatch(state: WatchedState, message: WatchMessage): WatchedState {
   switch (message.kind) {
     case 'snapshot':
       return {
@@ -50,10 +50,10 @@ export function applyWatch(state: Watched, message: WatchMessage): Watched {
 }
 
 function change(
-  state: Watched,
+  state: WatchedState,
   table: WatchTable,
   edit: (objects: Map<string, WatchObject>) => unknown,
-): Watched {
+): WatchedState {
   // Secrets and configs are sent only to clients that subscribe to them; this replica does not hold
   // them.
   if (table === 'secrets' || table === 'configs') return state;

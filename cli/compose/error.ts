@@ -1,15 +1,22 @@
 import { AppError, type AppErrorOptions } from '../../manager/common/base/errors.js';
-import { findMark, pathText, placeOf, type Path, type Place, type Tree } from './yaml/tree.js';
+import {
+  findMark,
+  pathText,
+  resolvePosition,
+  type Path,
+  type SourcePosition,
+  type Tree,
+} from './yaml/tree.js';
 
 export interface ComposeErrorOptions extends AppErrorOptions {
-  readonly place?: Place | undefined;
+  readonly place?: SourcePosition | undefined;
   /** Path of the key, such as `services.web.ports.0`. */
   readonly path?: string | undefined;
 }
 
 /** An error in a Compose file or one of its `.env` files. The message begins with the place. */
 export class ComposeError extends AppError {
-  readonly place: Place | undefined;
+  readonly place: SourcePosition | undefined;
   readonly path: string | undefined;
 
   constructor(message: string, options: ComposeErrorOptions = {}) {
@@ -27,7 +34,7 @@ export class ComposeError extends AppError {
   }
 }
 
-function placeText(place: Place | undefined): string {
+function placeText(place: SourcePosition | undefined): string {
   if (place === undefined) return '';
   if (place.line === 0) return `${place.file}: `;
   return `${place.file}:${String(place.line)}:${String(place.column)}: `;
@@ -42,5 +49,8 @@ function oneLine(text: string): string {
 
 /** Creates an error about the value at a path of a tree, with its place. */
 export function errorAt(root: Tree, path: Path, message: string): ComposeError {
-  return new ComposeError(message, { place: placeOf(findMark(root, path)), path: pathText(path) });
+  return new ComposeError(message, {
+    place: resolvePosition(findMark(root, path)),
+    path: pathText(path),
+  });
 }

@@ -1,6 +1,6 @@
 type StringMap = Readonly<Record<string, string>>;
 
-export interface Network {
+export interface ComposeNetwork {
   /** Name in the engine: `<project>_<key>`, or the `name` in the file. */
   readonly name: string;
   readonly driver?: string;
@@ -24,7 +24,7 @@ export interface IpamPool {
   readonly aux_addresses?: StringMap;
 }
 
-export interface Volume {
+export interface ComposeVolume {
   /** Name in the engine: `<project>_<key>`, or the `name` in the file. */
   readonly name: string;
   readonly driver?: string;

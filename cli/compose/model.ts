@@ -1,4 +1,4 @@
-import type { FileObject, Model, Network, Volume } from './model-resources.js';
+import type { FileObject, Model, ComposeNetwork, ComposeVolume } from './model-resources.js';
 import type { Tree } from './yaml/tree.js';
 
 /**
@@ -21,18 +21,18 @@ export interface Project {
   readonly environment: Readonly<Record<string, string>>;
   readonly profiles: readonly string[];
   /** Enabled services by name. */
-  readonly services: Readonly<Record<string, Service>>;
+  readonly services: Readonly<Record<string, ComposeService>>;
   /** Services of inactive profiles, also canonical. */
-  readonly disabledServices: Readonly<Record<string, Service>>;
-  readonly networks: Readonly<Record<string, Network>>;
-  readonly volumes: Readonly<Record<string, Volume>>;
+  readonly disabledServices: Readonly<Record<string, ComposeService>>;
+  readonly networks: Readonly<Record<string, ComposeNetwork>>;
+  readonly volumes: Readonly<Record<string, ComposeVolume>>;
   readonly secrets: Readonly<Record<string, FileObject>>;
   readonly configs: Readonly<Record<string, FileObject>>;
   readonly models: Readonly<Record<string, Model>>;
   /** Top-level `x-*` fields as written. */
   readonly extensions: Readonly<Record<string, unknown>>;
   /** Returns the merged tree at a path; only the tree holds nested extension fields. */
-  readonly written: (path: readonly (string | number)[]) => Tree | undefined;
+  readonly mergedTree: (path: readonly (string | number)[]) => Tree | undefined;
   /** Returns the place of a key, `FILE:LINE:COLUMN: KEY`, for messages about a loaded project. */
   readonly locate: (path: readonly (string | number)[]) => string;
 }
@@ -41,7 +41,7 @@ type StringMap = Readonly<Record<string, string>>;
 /** `null` marks a variable to be taken from the environment that was not set there. */
 type NullableStringMap = Readonly<Record<string, string | null>>;
 
-export interface Service {
+export interface ComposeService {
   readonly annotations?: StringMap;
   readonly attach?: boolean;
   readonly blkio_config?: BlkioConfig;
@@ -64,8 +64,8 @@ export interface Service {
   readonly cpus?: number;
   readonly cpuset?: string;
   readonly credential_spec?: CredentialSpec;
-  readonly depends_on?: Readonly<Record<string, Dependency>>;
-  readonly deploy?: Deploy;
+  readonly depends_on?: Readonly<Record<string, ComposeDependency>>;
+  readonly deploy?: ComposeDeploy;
   readonly develop?: Develop;
   readonly device_cgroup_rules?: readonly string[];
   readonly devices?: readonly DeviceMapping[];
@@ -191,28 +191,28 @@ export interface CredentialSpec {
   readonly registry?: string;
 }
 
-export interface Dependency {
+export interface ComposeDependency {
   readonly condition: 'service_started' | 'service_healthy' | 'service_completed_successfully';
   readonly restart?: boolean;
   readonly required: boolean;
 }
 
-export interface Deploy {
+export interface ComposeDeploy {
   readonly mode?: string;
   readonly replicas?: number;
   readonly labels?: StringMap;
-  readonly update_config?: UpdateConfig;
-  readonly rollback_config?: UpdateConfig;
+  readonly update_config?: ComposeUpdateConfig;
+  readonly rollback_config?: ComposeUpdateConfig;
   readonly resources: {
-    readonly limits?: Resources;
-    readonly reservations?: Resources;
+    readonly limits?: ComposeResources;
+    readonly reservations?: ComposeResources;
   };
-  readonly restart_policy?: RestartPolicy;
-  readonly placement: Placement;
+  readonly restart_policy?: ComposeRestartPolicy;
+  readonly placement: ComposePlacement;
   readonly endpoint_mode?: string;
 }
 
-export interface UpdateConfig {
+export interface ComposeUpdateConfig {
   readonly parallelism?: number;
   readonly delay?: string;
   readonly failure_action?: string;
@@ -221,7 +221,7 @@ export interface UpdateConfig {
   readonly order?: string;
 }
 
-export interface Resources {
+export interface ComposeResources {
   readonly cpus?: number;
   readonly memory?: string;
   readonly pids?: number;
@@ -231,14 +231,14 @@ export interface Resources {
   }[];
 }
 
-export interface RestartPolicy {
+export interface ComposeRestartPolicy {
   readonly condition?: string;
   readonly delay?: string;
   readonly max_attempts?: number;
   readonly window?: string;
 }
 
-export interface Placement {
+export interface ComposePlacement {
   readonly constraints?: readonly string[];
   readonly preferences?: readonly { readonly spread?: string }[];
   readonly max_replicas_per_node?: number;

@@ -1,10 +1,10 @@
-import type { Service } from './model.js';
+import type { ComposeService } from './model.js';
 
 /**
  * Sorts services topologically, dependencies first, ties by name. Omits services on or behind a
  * cycle; `findCycle` reports it.
  */
-export function dependencyOrder(services: Readonly<Record<string, Service>>): string[] {
+export function dependencyOrder(services: Readonly<Record<string, ComposeService>>): string[] {
   const order: string[] = [];
   const done = new Set<string>();
   let remaining = Object.keys(services).sort();
@@ -23,7 +23,9 @@ export function dependencyOrder(services: Readonly<Record<string, Service>>): st
 /**
  * Returns a dependency cycle as a list of names, first and last equal; undefined if there is none.
  */
-export function findCycle(services: Readonly<Record<string, Service>>): string[] | undefined {
+export function findCycle(
+  services: Readonly<Record<string, ComposeService>>,
+): string[] | undefined {
   const done = new Set<string>();
   for (const start of Object.keys(services).sort()) {
     const cycle = walk(services, start, done);
@@ -34,7 +36,7 @@ export function findCycle(services: Readonly<Record<string, Service>>): string[]
 
 /** Searches depth-first with an explicit stack: chains may be thousands of services long. */
 function walk(
-  services: Readonly<Record<string, Service>>,
+  services: Readonly<Record<string, ComposeService>>,
   start: string,
   done: Set<string>,
 ): string[] | undefined {
@@ -57,7 +59,10 @@ function walk(
   return undefined;
 }
 
-function dependenciesOf(services: Readonly<Record<string, Service>>, name: string): string[] {
+function dependenciesOf(
+  services: Readonly<Record<string, ComposeService>>,
+  name: string,
+): string[] {
   const dependsOn = services[name]?.depends_on ?? {};
   return Object.keys(dependsOn).filter((other) => other in services);
 }

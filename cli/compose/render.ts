@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { byCodeUnit } from './decode/reader.js';
 import { scalarText } from './yaml/scalar.js';
 import { Float, isList, isMap, type Tree } from './yaml/tree.js';
-import type { Project, Service } from './model.js';
+import type { Project, ComposeService } from './model.js';
 
 /** Renders the project for `config --format json`, with sorted sections. */
 export function renderProject(project: Project): Record<string, unknown> {
@@ -28,7 +28,7 @@ function withoutEmptyName<T extends { readonly name?: string }>(
 
 function extensionsOf(project: Project): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(project.extensions).map(([key, value]) => [key, plain(value as Tree)]),
+    Object.entries(project.extensions).map(([key, value]) => [key, toPlainData(value as Tree)]),
   );
 }
 
@@ -38,13 +38,16 @@ function extensionsOf(project: Project): Record<string, unknown> {
 export function renderForYaml(project: Project): Record<string, unknown> {
   const services = Object.entries(project.services).map(([name, service]) => {
     const given = Object.fromEntries(Object.entries(service).filter(([, value]) => value !== null));
-    const shown = withExtensions(given, project.written(['services', name])) as Partial<Service>;
+    const shown = withExtensions(
+      given,
+      project.mergedTree(['services', name]),
+    ) as Partial<ComposeService>;
     return [name, { ...shown, ...(shown.deploy && { deploy: withoutEmpty(shown.deploy) }) }];
   });
   const section = (key: 'networks' | 'volumes' | 'secrets' | 'configs'): Record<string, unknown> =>
     withExtensions(
       withoutEmptyName<{ name?: string }>(project[key]),
-      project.written([key]),
+      project.mergedTree([key]),
     ) as Record<string, unknown>;
   const networks = Object.entries(section('networks')).map(([name, network]) => [
     name,
@@ -86,7 +89,7 @@ function withExtensions(value: unknown, written: Tree | undefined): unknown {
     ]),
   );
   for (const key of Object.keys(written).sort(byCodeUnit))
-    if (key.startsWith('x-') && !(key in result)) result[key] = plain(written[key] as Tree);
+    if (key.startsWith('x-') && !(key in result)) result[key] = toPlainData(written[key] as Tree);
   return value === null && Object.keys(result).length === 0 ? null : result;
 }
 
@@ -100,13 +103,14 @@ function withoutEmpty(value: object): object {
 }
 
 /** Converts a tree to plain data: integral floats become numbers, keys are sorted. */
-export function plain(value: Tree): unknown {
+export function toPlainData(value: Tree): unknown {
   if (value instanceof Float) return Number.isFinite(value.value) ? value.value : scalarText(value);
   if (typeof value === 'bigint') return Number(value);
-  if (isList(value)) return value.map(plain);
+  if (isList(value)) return value.map(toPlainData);
   if (!isMap(value)) return value;
   const result: Record<string, unknown> = {};
-  for (const key of Object.keys(value).sort(byCodeUnit)) result[key] = plain(value[key] as Tree);
+  for (const key of Object.keys(value).sort(byCodeUnit))
+    result[key] = toPlainData(value[key] as Tree);
   return result;
 }
 
@@ -115,7 +119,7 @@ export function plain(value: Tree): unknown {
  * service's JSON in field order, without fields that do not change a container.
  * Source: docker/compose 2.40.3, pkg/compose/hash.go.
  */
-export function serviceHash(_project: Project, service: Service): string {
+export function serviceHash(_project: Project, service: ComposeService): string {
   const {
     build: _build,
     pull_policy: _pull,

@@ -1,22 +1,22 @@
 import { setTimeout as startTimer } from 'node:timers';
-import type { KeyFlags } from './keys.js';
-import { InputReader } from './keys.js';
-import type { Frame, FrameSource } from './screens/app.js';
-import { colored, themes } from './theme.js';
+import type { InkKeyFlags } from './terminal-input.js';
+import { InputReader } from './terminal-input.js';
+import type { ScreenFrame, FrameSource } from './screens/app.js';
+import { toAnsi, themes } from './theme.js';
 import type { ThemeName } from './theme.js';
 import type { Glyphs } from './view-model/paint/glyphs.js';
-import { Listings } from './view-model/state/lists.js';
-import type { Effect, Flash, Size, State, Step } from './view-model/state/model.js';
-import { flashed, initialState } from './view-model/state/model.js';
+import { ListCache } from './view-model/state/list-cache.js';
+import type { Effect, Flash, Size, State, Transition } from './view-model/state/model.js';
+import { withFlash, initialState } from './view-model/state/model.js';
 import { paintFrame } from './view-model/paint/paint.js';
 import { onMouse } from './view-model/update/on-mouse.js';
 import { noPreferences } from './view-model/state/preferences.js';
 import { onKey, onPaste } from './view-model/update/update.js';
-import type { CliCommand, Look, Preferences } from './view-model/state/view.js';
-import type { World } from './view-model/state/world.js';
+import type { CliCommand, RenderContext, Preferences } from './view-model/state/view.js';
+import type { ClusterState } from './view-model/state/cluster-state.js';
 
 export interface ControllerOptions {
-  readonly world: World;
+  readonly world: ClusterState;
   readonly size: Size;
   readonly glyphs: Glyphs;
   readonly theme: ThemeName;
@@ -37,11 +37,11 @@ const resizeMs = 50;
 export class Controller implements FrameSource {
   readonly #options: ControllerOptions;
   readonly #listeners = new Set<() => void>();
-  readonly #listings = new Listings();
+  readonly #listings = new ListCache();
   readonly #reader = new InputReader();
   #state: State;
   #commands: readonly CliCommand[];
-  #frame: Frame | undefined;
+  #frame: ScreenFrame | undefined;
   #pending: NodeJS.Timeout | undefined;
 
   constructor(options: ControllerOptions) {
@@ -60,12 +60,12 @@ export class Controller implements FrameSource {
     return () => this.#listeners.delete(listener);
   };
 
-  readonly frame = (): Frame => {
+  readonly frame = (): ScreenFrame => {
     this.#frame ??= this.#paint();
     return this.#frame;
   };
 
-  readonly input = (text: string, key: KeyFlags): void => {
+  readonly input = (text: string, key: InkKeyFlags): void => {
     const input = this.#reader.read(text, key);
     if (input.kind === 'paste') this.#take(onPaste(this.#state, input.text, this.look()));
     else if (input.kind === 'mouse') {
@@ -80,7 +80,7 @@ export class Controller implements FrameSource {
     this.#show();
   };
 
-  look(): Look {
+  look(): RenderContext {
     const { world, glyphs, now, preferences = noPreferences } = this.#options;
     const commands = this.#commands;
     const { project } = this.#state;
@@ -88,7 +88,7 @@ export class Controller implements FrameSource {
   }
 
   /** Sets the commands that completion offers. */
-  learn(commands: readonly CliCommand[]): void {
+  setCommands(commands: readonly CliCommand[]): void {
     this.#commands = commands;
     this.changed();
   }
@@ -110,7 +110,7 @@ export class Controller implements FrameSource {
   }
 
   flash(text: string, tone: Flash['tone']): void {
-    this.change((state) => flashed(state, text, tone, this.#options.now()));
+    this.change((state) => withFlash(state, text, tone, this.#options.now()));
   }
 
   /** Applies a state change of an effect and renders. */
@@ -124,7 +124,7 @@ export class Controller implements FrameSource {
     this.#listeners.clear();
   }
 
-  #take({ state, effects }: Step): void {
+  #take({ state, effects }: Transition): void {
     this.#state = state;
     for (const effect of effects) this.#options.perform(effect);
   }
@@ -136,9 +136,9 @@ export class Controller implements FrameSource {
     for (const listener of this.#listeners) listener();
   }
 
-  #paint(): Frame {
+  #paint(): ScreenFrame {
     const theme = themes[this.#options.theme];
     const lines = paintFrame(this.#state, this.look(), this.#listings);
-    return { columns: this.#state.size.columns, lines: lines.map((line) => colored(line, theme)) };
+    return { columns: this.#state.size.columns, lines: lines.map((line) => toAnsi(line, theme)) };
   }
 }

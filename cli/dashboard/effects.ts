@@ -3,29 +3,29 @@ import { resolve } from 'node:path';
 import { messageOf } from '../../manager/common/base/errors.js';
 import type { Cli } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
-import { logs } from '../client/stream.js';
+import { streamLogs } from '../client/stream.js';
 import type { Controller } from './controller.js';
 import { runCaptured } from './run-command.js';
-import type { Action, Request } from './view-model/update/action.js';
+import type { ClusterAction, ActionRequest } from './view-model/update/action.js';
 import type { LogBuffer } from './view-model/state/logs.js';
 import type { Effect, LogScreen } from './view-model/state/model.js';
-import { pushed } from './view-model/state/model.js';
-import type { World } from './view-model/state/world.js';
+import { pushScreen } from './view-model/state/model.js';
+import type { ClusterState } from './view-model/state/cluster-state.js';
 
 /** Dependencies of the effects. */
-export interface Surroundings {
+export interface EffectDependencies {
   readonly cli: Cli;
   readonly client: ControlClient;
-  readonly world: World;
+  readonly world: ClusterState;
   readonly controller: Controller;
   readonly quit: () => void;
   /** Redraws the whole screen, over output of other programs. */
   readonly repaint: () => void;
-  readonly mouse: (on: boolean) => void;
+  readonly setMouseMode: (on: boolean) => void;
   /**
    * Releases the terminal to `work`, then reclaims it and flashes the message `work` resolves with.
    */
-  readonly handOver: (work: () => Promise<string>) => void;
+  readonly runOnTerminal: (work: () => Promise<string>) => void;
   readonly signal: AbortSignal;
 }
 
@@ -34,12 +34,12 @@ const tailLines = 1_000;
 const interactive = new Set(['exec', 'attach', 'run', 'machine ssh']);
 
 /** Runs the effects of the model; failures are flashed, never thrown. */
-export class Effects {
-  readonly #deps: Surroundings;
+export class EffectRunner {
+  readonly #deps: EffectDependencies;
   #learned = false;
   readonly #logs = new Map<LogBuffer, AbortController>();
 
-  constructor(deps: Surroundings) {
+  constructor(deps: EffectDependencies) {
     this.#deps = deps;
   }
 
@@ -72,7 +72,7 @@ export class Effects {
         );
         return;
       case 'mouse':
-        this.#deps.mouse(effect.on);
+        this.#deps.setMouseMode(effect.on);
         return;
       case 'learnCommands':
         if (!this.#learned) void this.#learn();
@@ -90,14 +90,14 @@ export class Effects {
     this.#learned = true;
     const { cli, controller } = this.#deps;
     try {
-      const { learnedCommands } = await import('./learn-commands.js');
-      controller.learn(await learnedCommands(cli));
+      const { loadCommandTrees } = await import('./load-command-trees.js');
+      controller.setCommands(await loadCommandTrees(cli));
     } catch (error) {
       controller.flash(messageOf(error), 'bad');
     }
   }
 
-  async #act(action: Action): Promise<void> {
+  async #act(action: ClusterAction): Promise<void> {
     const { controller } = this.#deps;
     controller.flash(`${action.title} …`, 'good');
     const results = await Promise.allSettled(action.requests.map((request) => this.#ask(request)));
@@ -106,7 +106,7 @@ export class Effects {
     else controller.flash(`${action.title}: ${messageOf(failed.reason)}`, 'bad');
   }
 
-  #ask({ name, args }: Request): Promise<unknown> {
+  #ask({ name, args }: ActionRequest): Promise<unknown> {
     const { client, signal } = this.#deps;
     return client.call(name, args, { signal, timeoutMs: 60_000 });
   }
@@ -128,7 +128,7 @@ export class Effects {
         ...(index === undefined ? {} : { index }),
         options: { follow: true, ...range },
       };
-      for await (const lines of logs(client, args, anySignal)) {
+      for await (const lines of streamLogs(client, args, anySignal)) {
         buffer.push(lines);
         controller.changed();
       }
@@ -155,7 +155,7 @@ export class Effects {
   }
 
   #shell(taskId: string): void {
-    const { world, handOver, cli, client, controller } = this.#deps;
+    const { world, runOnTerminal: handOver, cli, client, controller } = this.#deps;
     const task = world.tasks.get(taskId);
     if (task?.status.state !== 'running') {
       controller.flash('the task is not running', 'bad');
@@ -170,7 +170,7 @@ export class Effects {
   }
 
   #run(words: readonly string[], project: string | undefined): void {
-    const { cli, handOver, controller } = this.#deps;
+    const { cli, runOnTerminal: handOver, controller } = this.#deps;
     const run = { cli, words, project };
     if (interactive.has(words[0] ?? '') || interactive.has(words.slice(0, 2).join(' '))) {
       handOver(async () => {
@@ -181,7 +181,7 @@ export class Effects {
     }
     const title = `shoal ${words.join(' ')}`;
     const source = { kind: 'output', title, lines: ['…'] } as const;
-    controller.change((state) => pushed(state, { kind: 'text', source, top: 0 }));
+    controller.change((state) => pushScreen(state, { kind: 'text', source, top: 0 }));
     void runCaptured(run, this.#deps.signal, (lines) => {
       // The screen may have been closed or covered by another one.
       controller.change((state) => ({

@@ -2,12 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { backoffMs } from '../../manager/common/base/backoff.js';
 import { messageOf } from '../../manager/common/base/errors.js';
 import type { ControlClient } from '../client/client.js';
-import { events, stats, watch } from '../client/stream.js';
-import type { World } from './view-model/state/world.js';
+import { streamEvents, streamStats, streamWatch } from '../client/stream.js';
+import type { ClusterState } from './view-model/state/cluster-state.js';
 
 export interface FeedOptions {
   readonly client: ControlClient;
-  readonly world: World;
+  readonly world: ClusterState;
   readonly now: () => number;
   /** Called after each change of the world. */
   readonly changed: () => void;
@@ -22,7 +22,7 @@ const eventHistoryMs = 3_600_000;
  * Keeps the world up to date until `signal` aborts, with one stream each for state, statistics and
  * events. Reconnects with back-off when the manager is lost. Never throws.
  */
-export async function follow(options: FeedOptions): Promise<void> {
+export async function runFeed(options: FeedOptions): Promise<void> {
   await Promise.all([followState(options), followStats(options), followEvents(options)]);
 }
 
@@ -31,7 +31,7 @@ async function followState(options: FeedOptions): Promise<void> {
   await keepStreaming(
     options,
     async () => {
-      const messages = watch(client, { data: true }, signal);
+      const messages = streamWatch(client, { data: true }, signal);
       for await (const message of messages) {
         if (world.connection.state !== 'live') {
           world.setConnection({ state: 'live', since: now(), message: '' });
@@ -61,7 +61,7 @@ async function readInfo({ client, world, signal, changed }: FeedOptions): Promis
 async function followStats(options: FeedOptions): Promise<void> {
   const { client, world, signal, now, changed } = options;
   await keepStreaming(options, async () => {
-    for await (const message of stats(client, {}, signal)) {
+    for await (const message of streamStats(client, {}, signal)) {
       world.applyStats(message, now());
       changed();
     }
@@ -72,7 +72,7 @@ async function followEvents(options: FeedOptions): Promise<void> {
   const { client, world, signal, now, changed } = options;
   let sinceMs = now() - eventHistoryMs;
   await keepStreaming(options, async () => {
-    for await (const event of events(client, { sinceMs: Math.floor(sinceMs) }, signal)) {
+    for await (const event of streamEvents(client, { sinceMs: Math.floor(sinceMs) }, signal)) {
       // A reconnect resumes after the last event.
       sinceMs = event.at + 1;
       world.addEvent(event);

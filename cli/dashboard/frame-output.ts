@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { Surface } from './screens/app.js';
 
 /** The part of a terminal stream that FrameOutput needs. */
-export interface Target {
+export interface FrameTarget {
   write(text: string): boolean;
   once(event: 'drain', listener: () => void): unknown;
 }
@@ -16,12 +16,12 @@ const end = '\u001b[?2026l';
  * so nothing flickers or scrolls; frames are skipped while a slow terminal is behind.
  */
 export class FrameOutput implements Surface {
-  readonly #target: Target;
+  readonly #target: FrameTarget;
   #shown: readonly string[] = [];
   #latest: string[] = [];
   #blocked = false;
 
-  constructor(target: Target) {
+  constructor(target: FrameTarget) {
     this.#target = target;
   }
 
@@ -66,7 +66,7 @@ function difference(shown: readonly string[], wanted: readonly string[]): string
 }
 
 /** Output stream for Ink that discards everything: FrameOutput writes the rows. */
-export class NoOutput extends EventEmitter {
+export class NullOutput extends EventEmitter {
   readonly columns = 80;
   readonly rows = 24;
   readonly write = (): boolean => true;

@@ -5,16 +5,16 @@ import { messageOf } from '../../manager/common/base/errors.js';
 import type { Cli } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
 import { Controller } from './controller.js';
-import { Effects } from './effects.js';
-import { follow } from './feed.js';
-import { FrameOutput, NoOutput } from './frame-output.js';
+import { EffectRunner } from './effects.js';
+import { runFeed } from './feed.js';
+import { FrameOutput, NullOutput } from './frame-output.js';
 import { App } from './screens/app.js';
 import { OwnedTerminal } from './terminal.js';
 import type { ThemeName } from './theme.js';
 import { asciiGlyphs, unicodeGlyphs } from './view-model/paint/glyphs.js';
 import type { Effect } from './view-model/state/model.js';
 import type { Preferences } from './view-model/state/view.js';
-import { World } from './view-model/state/world.js';
+import { ClusterState } from './view-model/state/cluster-state.js';
 
 export interface DashboardOptions {
   readonly theme: ThemeName;
@@ -41,7 +41,7 @@ export async function openDashboard(
 
 class DashboardScreen {
   readonly #cli: Cli;
-  readonly #world: World;
+  readonly #world: ClusterState;
   readonly #client: ControlClient;
   readonly #controller: Controller;
   readonly #terminal: OwnedTerminal;
@@ -54,7 +54,7 @@ class DashboardScreen {
   constructor(cli: Cli, client: ControlClient, options: DashboardOptions) {
     this.#cli = cli;
     this.#client = client;
-    this.#world = new World(client.cluster);
+    this.#world = new ClusterState(client.cluster);
     this.#terminal = new OwnedTerminal(options.mouse);
     this.#controller = new Controller({
       world: this.#world,
@@ -70,7 +70,7 @@ class DashboardScreen {
         effects.perform(effect);
       },
     });
-    const effects = new Effects({
+    const effects = new EffectRunner({
       cli,
       client,
       world: this.#world,
@@ -82,10 +82,10 @@ class DashboardScreen {
         this.#output.reset();
         this.#output.flush(this.#controller.frame().lines.length);
       },
-      mouse: (on) => {
+      setMouseMode: (on) => {
         this.#terminal.setMouse(on);
       },
-      handOver: (work) => {
+      runOnTerminal: (work) => {
         this.#handedOver ??= this.#handOver(work).finally(() => {
           this.#handedOver = undefined;
         });
@@ -108,7 +108,7 @@ class DashboardScreen {
     const ticking = setInterval(() => {
       controller.changed();
     }, tickMs);
-    const following = follow({
+    const following = runFeed({
       client: this.#client,
       world: this.#world,
       now: this.#cli.now,
@@ -146,7 +146,7 @@ class DashboardScreen {
       this.#terminal.enter();
       this.#output.reset();
       this.#instance = render(<App source={this.#controller} surface={this.#output} />, {
-        stdout: new NoOutput() as unknown as NodeJS.WriteStream,
+        stdout: new NullOutput() as unknown as NodeJS.WriteStream,
         exitOnCtrlC: false,
         patchConsole: false,
         // Disables Ink's rate limit: the controller decides when to render.

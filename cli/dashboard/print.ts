@@ -3,13 +3,13 @@ import { AppError } from '../../manager/common/base/errors.js';
 import type { Cli } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
 import { table } from '../output/table.js';
-import { follow } from './feed.js';
+import { runFeed } from './feed.js';
 import { unicodeGlyphs } from './view-model/paint/glyphs.js';
-import { Listings } from './view-model/state/lists.js';
+import { ListCache } from './view-model/state/list-cache.js';
 import { listScreen } from './view-model/state/model.js';
-import type { Look } from './view-model/state/view.js';
+import type { RenderContext } from './view-model/state/view.js';
 import type { ListName } from './view-model/views/all.js';
-import { World } from './view-model/state/world.js';
+import { ClusterState } from './view-model/state/cluster-state.js';
 
 export interface PrintFlags {
   readonly json?: boolean;
@@ -32,14 +32,14 @@ export async function printCluster(
   client: ControlClient,
   flags: PrintFlags,
 ): Promise<void> {
-  const world = new World(client.cluster);
+  const world = new ClusterState(client.cluster);
   const ending = new AbortController();
   const signal = AbortSignal.any([cli.interrupts.signal, ending.signal]);
-  const following = follow({ client, world, now: cli.now, changed: () => undefined, signal });
+  const following = runFeed({ client, world, now: cli.now, changed: () => undefined, signal });
   try {
     await waitForData(cli, world);
     for (;;) {
-      const look: Look = { world, now: cli.now(), glyphs: unicodeGlyphs, commands: [] };
+      const look: RenderContext = { world, now: cli.now(), glyphs: unicodeGlyphs, commands: [] };
       const asJson = flags.json === true || flags.watch === true;
       cli.stdout.write(asJson ? `${JSON.stringify(record(look))}\n` : tables(look));
       if (flags.watch !== true) return;
@@ -52,7 +52,7 @@ export async function printCluster(
   }
 }
 
-async function waitForData(cli: Cli, world: World): Promise<void> {
+async function waitForData(cli: Cli, world: ClusterState): Promise<void> {
   const { signal } = cli.interrupts;
   const began = performance.now();
   while (performance.now() - began < settleTimeoutMs) {
@@ -69,10 +69,10 @@ async function waitForData(cli: Cli, world: World): Promise<void> {
   }
 }
 
-function tables(look: Look): string {
+function tables(look: RenderContext): string {
   return printedViews
     .map((name) => {
-      const { view, rows } = new Listings().of(listScreen(name), look);
+      const { view, rows } = new ListCache().of(listScreen(name), look);
       const columns = view.columns.filter(({ key }) => !omittedColumns.has(key));
       return table(
         columns.map(({ title }) => title),
@@ -82,7 +82,7 @@ function tables(look: Look): string {
     .join('\n');
 }
 
-function record({ world, now }: Look): object {
+function record({ world, now }: RenderContext): object {
   return {
     at: new Date(now).toISOString(),
     cluster: world.cluster,

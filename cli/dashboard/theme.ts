@@ -61,7 +61,7 @@ export const themes = { dark, light, mono } as const;
 export type ThemeName = keyof typeof themes;
 
 /** Renders a line with SGR sequences; never empty, because Ink gives an empty line no height. */
-export function colored(line: Line, theme: Theme): string {
+export function toAnsi(line: Line, theme: Theme): string {
   const text = line
     .map((item) => {
       const code = theme[item.style];

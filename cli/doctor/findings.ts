@@ -9,7 +9,7 @@ export interface Finding {
   readonly remedy: string;
 }
 
-export interface Examined {
+export interface ProbedMachine {
   readonly name: string;
   readonly address: string;
   /** Undefined if the probe failed; `failure` has the reason. */
@@ -31,7 +31,7 @@ const minFreeShare = 0.05;
 const oldestEngine = [20, 10] as const;
 
 /** Diagnoses the machines and the network between them; errors first, then warnings. Pure. */
-export function findings(machines: readonly Examined[]): readonly Finding[] {
+export function diagnose(machines: readonly ProbedMachine[]): readonly Finding[] {
   const names = new Map(machines.map(({ address, name }) => [address, name]));
   const all = machines.flatMap((machine) => machineFindings(machine, names));
   return [
@@ -43,7 +43,7 @@ export function findings(machines: readonly Examined[]): readonly Finding[] {
 type Report = (level: Finding['level'], problem: string, remedy: string) => Finding;
 
 function machineFindings(
-  { name, facts, failure, enginePort, pairs = [], askedAtMs }: Examined,
+  { name, facts, failure, enginePort, pairs = [], askedAtMs }: ProbedMachine,
   names: ReadonlyMap<string, string>,
 ): readonly Finding[] {
   const report: Report = (level, problem, remedy) => ({ level, machine: name, problem, remedy });
@@ -65,7 +65,7 @@ function machineFindings(
 }
 
 function portFindings(
-  enginePort: Examined['enginePort'],
+  enginePort: ProbedMachine['enginePort'],
   name: string,
   report: Report,
 ): readonly Finding[] {

@@ -1,5 +1,5 @@
 import type { Task } from '../../manager/common/model/task.js';
-import { isLive } from '../project/selection.js';
+import { isLiveTask } from '../project/selection.js';
 
 /** Two containers on different machines that share an overlay network. */
 export interface OverlayPair {
@@ -19,7 +19,7 @@ export function overlayPairs(
 ): readonly OverlayPair[] {
   const running = tasks.filter(
     (task) =>
-      isLive(task) && task.status.state === 'running' && task.status.containerId !== undefined,
+      isLiveTask(task) && task.status.state === 'running' && task.status.containerId !== undefined,
   );
   const on = (nodeId: string): readonly Task[] => running.filter((task) => task.nodeId === nodeId);
   return machines.flatMap((from) =>

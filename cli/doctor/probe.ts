@@ -77,12 +77,12 @@ export interface DoctorFacts {
   readonly peers: readonly PeerFacts[];
   readonly ports: readonly { readonly target: string; readonly open: boolean }[];
   readonly units: readonly { readonly name: string; readonly state: string }[];
-  readonly certificates: readonly CertificateFacts[];
+  readonly certificates: readonly ProbedCertificate[];
   /** Paths from containers on this machine to containers on others. */
   readonly overlays: readonly OverlayFacts[];
 }
 
-export interface CertificateFacts {
+export interface ProbedCertificate {
   /** `pki/worker`, `pki/manager`, `pki/intermediate`, `engine/server`. */
   readonly name: string;
   /** Milliseconds since the epoch. */

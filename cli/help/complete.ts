@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Cli } from '../cli.js';
 
 /** Commands and names that completion draws its candidates from. */
-export interface Words {
+export interface CompletionSource {
   readonly program: Command;
   /** Loads a command with its subcommands and options; undefined for an unknown command. */
   readonly load: (name: string) => Promise<Command | undefined>;
@@ -29,7 +29,10 @@ function firstOperand(command: Command, words: readonly string[]): number {
 }
 
 /** Completes the last of `words`; the words before it decide the candidates. */
-export async function complete(words: readonly string[], known: Words): Promise<readonly string[]> {
+export async function complete(
+  words: readonly string[],
+  known: CompletionSource,
+): Promise<readonly string[]> {
   const last = words.at(-1) ?? '';
   const fits = (candidates: readonly string[]): readonly string[] =>
     candidates.filter((candidate) => candidate.startsWith(last));
@@ -85,7 +88,7 @@ const serviceCommands = new Set([
 const answerMs = 1_500;
 
 /** Current names for a command's arguments; empty instead of an error if no manager answers. */
-export async function namesFor(
+export async function completionNames(
   cli: Cli,
   command: string,
   sub: string | undefined,
@@ -117,7 +120,8 @@ async function services(cli: Cli, command: string): Promise<readonly string[]> {
 }
 
 async function machineNames(cli: Cli): Promise<readonly string[]> {
-  const { MachineStore, storeFolder } = await import('../inventory/machine-store.js');
+  const { MachineStore, resolveStoreFolder: storeFolder } =
+    await import('../inventory/machine-store.js');
   return new MachineStore(storeFolder(cli.options.storagePath, cli.env)).names();
 }
 

@@ -25,4 +25,4 @@ complete -c shoal -f -a '(shoal __complete (commandline -opc)[2..-1] (commandlin
 `;
 
 /** Completion scripts by shell. */
-export const scripts: Readonly<Record<string, string>> = { bash, zsh, fish };
+export const completionScripts: Readonly<Record<string, string>> = { bash, zsh, fish };

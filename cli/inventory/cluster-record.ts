@@ -9,7 +9,7 @@ export interface ClusterManager {
 }
 
 /** `clusters/NAME.json`. */
-export interface ClusterRecord {
+export interface LocalClusterRecord {
   readonly name: string;
   readonly id: string;
   readonly strategy: string;
@@ -42,11 +42,11 @@ export function checkClusterName(name: string): void {
 }
 
 /** Parses `clusters/NAME.json`; throws `invalid` with the path if it is damaged. */
-export function parseCluster(text: string, path: string): ClusterRecord {
+export function parseCluster(text: string, path: string): LocalClusterRecord {
   try {
-    const value = JSON.parse(text) as Partial<ClusterRecord> | null;
+    const value = JSON.parse(text) as Partial<LocalClusterRecord> | null;
     if (typeof value?.id === 'string' && Array.isArray(value.managers)) {
-      return value as ClusterRecord;
+      return value as LocalClusterRecord;
     }
   } catch (error) {
     throw new AppError('invalid', `cluster record ${path} is not JSON`, { cause: error });
@@ -55,13 +55,19 @@ export function parseCluster(text: string, path: string): ClusterRecord {
 }
 
 /** The record with this manager added, or replaced if its machine is listed already. */
-export function withManager(cluster: ClusterRecord, manager: ClusterManager): ClusterRecord {
+export function withClusterManager(
+  cluster: LocalClusterRecord,
+  manager: ClusterManager,
+): LocalClusterRecord {
   const others = cluster.managers.filter(({ name }) => name !== manager.name);
   return { ...cluster, managers: [...others, manager] };
 }
 
 /** The record without the manager on a machine; undefined if no manager is left. */
-export function withoutManager(cluster: ClusterRecord, name: string): ClusterRecord | undefined {
+export function withoutClusterManager(
+  cluster: LocalClusterRecord,
+  name: string,
+): LocalClusterRecord | undefined {
   const managers = cluster.managers.filter((manager) => manager.name !== name);
   return managers.length === 0 ? undefined : { ...cluster, managers };
 }
@@ -70,7 +76,10 @@ export function withoutManager(cluster: ClusterRecord, name: string): ClusterRec
  * Adds a Consul server on a new manager if the number of servers is even: an even number tolerates
  * no more failures than one server less.
  */
-export function withConsulServer(cluster: ClusterRecord, machine: ConsulServer): ClusterRecord {
+export function withConsulServer(
+  cluster: LocalClusterRecord,
+  machine: ConsulServer,
+): LocalClusterRecord {
   const { consulServers: servers } = cluster;
   if (servers === undefined || servers.length % 2 === 1) return cluster;
   if (servers.some(({ name }) => name === machine.name)) return cluster;
@@ -79,7 +88,10 @@ export function withConsulServer(cluster: ClusterRecord, machine: ConsulServer):
 }
 
 /** The record without the Consul server on a machine. */
-export function withoutConsulServer(cluster: ClusterRecord, machine: string): ClusterRecord {
+export function withoutConsulServer(
+  cluster: LocalClusterRecord,
+  machine: string,
+): LocalClusterRecord {
   const { consulServers: servers } = cluster;
   if (servers?.some(({ name }) => name === machine) !== true) return cluster;
   return {

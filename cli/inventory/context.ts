@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { AppError } from '../../manager/common/base/errors.js';
 import { checkClusterName } from './cluster-record.js';
-import { MachineStore, storeFolder } from './machine-store.js';
+import { MachineStore, resolveStoreFolder } from './machine-store.js';
 
 /**
  * Connection settings of a cluster: addresses of its managers and paths of the user's certificate.
@@ -31,7 +31,7 @@ export interface ContextQuery {
  * undefined if none is configured; throws `not-found` if the named cluster is not in the store.
  */
 export async function findCluster(query: ContextQuery): Promise<ClusterContext | undefined> {
-  const store = new MachineStore(storeFolder(query.home, query.env));
+  const store = new MachineStore(resolveStoreFolder(query.home, query.env));
   const named = [query.clusterFlag, query.env.SHOAL_CLUSTER].find(
     (name) => name !== undefined && name !== '',
   );

@@ -6,13 +6,13 @@ import { connect as connectTls, TLSSocket } from 'node:tls';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
 
 /** PEM texts of a TLS client. */
-export interface Credentials {
+export interface ClientCredentials {
   readonly ca: string;
   readonly cert: string;
   readonly key: string;
 }
 
-export interface Endpoint {
+export interface TcpEndpoint {
   readonly host: string;
   readonly port: number;
 }
@@ -28,9 +28,9 @@ export interface EngineVersion {
  * Requests `/version` from an engine over TLS; a single attempt. Throws `unavailable` if the engine
  * rejects the request, or Node's error if the connection fails.
  */
-export async function engineVersion(
-  endpoint: Endpoint,
-  credentials: Credentials,
+export async function fetchEngineVersion(
+  endpoint: TcpEndpoint,
+  credentials: ClientCredentials,
   timeoutMs: number,
 ): Promise<EngineVersion> {
   const signal = AbortSignal.timeout(timeoutMs);
@@ -60,9 +60,9 @@ export async function engineVersion(
 }
 
 /** Completes a TLS handshake with a manager; a single attempt. Rejects if that fails. */
-export async function managerAnswers(
-  endpoint: Endpoint,
-  credentials: Credentials,
+export async function checkManagerTls(
+  endpoint: TcpEndpoint,
+  credentials: ClientCredentials,
   timeoutMs: number,
 ): Promise<void> {
   const { ca, cert, key } = credentials;
@@ -77,8 +77,8 @@ export async function managerAnswers(
 }
 
 /** Probes a TCP port: open, closed (refused or unreachable), or no answer within `timeoutMs`. */
-export async function tcpAnswers(
-  endpoint: Endpoint,
+export async function probeTcp(
+  endpoint: TcpEndpoint,
   timeoutMs: number,
 ): Promise<'open' | 'closed' | 'timeout'> {
   return new Promise((resolve) => {
@@ -100,7 +100,7 @@ export async function tcpAnswers(
 }
 
 /** The message of a connection error, prefixed with its code unless the message contains it. */
-export function connectionProblem(error: unknown): string {
+export function connectionErrorText(error: unknown): string {
   const { code } = error as { code?: string };
   const message = messageOf(error);
   return code === undefined || message.includes(code) ? message : `${code} ${message}`;

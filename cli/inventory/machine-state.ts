@@ -1,9 +1,9 @@
 import { isAppError, messageOf } from '../../manager/common/base/errors.js';
-import type { Credentials, EngineVersion } from './engine-client.js';
-import { connectionProblem, engineVersion, tcpAnswers } from './engine-client.js';
-import type { MachineState } from './listing.js';
-import type { MachineRecord } from './record.js';
-import { engineUrl } from './record.js';
+import type { ClientCredentials, EngineVersion } from './engine-client.js';
+import { connectionErrorText, fetchEngineVersion, probeTcp } from './engine-client.js';
+import type { MachineState } from './machine-list.js';
+import type { MachineRecord } from './machine-record.js';
+import { engineUrl } from './machine-record.js';
 
 function endpoint(url: string): { readonly host: string; readonly port: number } {
   const parsed = new URL(url);
@@ -21,15 +21,15 @@ function expiryWarning({ Name }: MachineRecord, { certificateEndsMs }: EngineVer
 
 async function askEngine(
   record: MachineRecord,
-  credentials: Credentials | undefined,
+  credentials: ClientCredentials | undefined,
   timeoutMs: number,
 ): Promise<Pick<MachineState, 'engineVersion' | 'error'>> {
   try {
     if (credentials === undefined) throw new Error('no certificates in the store');
-    const answer = await engineVersion(endpoint(engineUrl(record)), credentials, timeoutMs);
+    const answer = await fetchEngineVersion(endpoint(engineUrl(record)), credentials, timeoutMs);
     return { engineVersion: answer.version, error: expiryWarning(record, answer) };
   } catch (error) {
-    const problem = isAppError(error) ? messageOf(error) : connectionProblem(error);
+    const problem = isAppError(error) ? messageOf(error) : connectionErrorText(error);
     return { engineVersion: undefined, error: `Unable to query docker version: ${problem}` };
   }
 }
@@ -38,15 +38,15 @@ async function askEngine(
  * Probes whether a machine runs (its ssh port accepts connections; driver `none` counts as running)
  * and queries its engine's version. Never throws.
  */
-export async function machineState(
+export async function probeMachineState(
   record: MachineRecord,
-  credentials: Credentials | undefined,
+  credentials: ClientCredentials | undefined,
   timeoutMs: number,
 ): Promise<MachineState> {
   const startedMs = Date.now();
   const { IPAddress: host, SSHPort: port } = record.Driver;
   const [reach, engine] = await Promise.all([
-    record.DriverName === 'none' ? 'open' : tcpAnswers({ host, port }, timeoutMs),
+    record.DriverName === 'none' ? 'open' : probeTcp({ host, port }, timeoutMs),
     askEngine(record, credentials, timeoutMs),
   ]);
   const responseMs = Date.now() - startedMs;

@@ -13,15 +13,15 @@ import {
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { AppError } from '../../manager/common/base/errors.js';
-import { isMissing, readIfThere } from '../../manager/common/base/files.js';
-import type { ClusterRecord } from './cluster-record.js';
+import { isFileNotFound, readFileIfExists } from '../../manager/common/base/files.js';
+import type { LocalClusterRecord } from './cluster-record.js';
 import { parseCluster } from './cluster-record.js';
 import { withFileLock } from './file-lock.js';
-import type { MachineRecord } from './record.js';
-import { checkMachineName, parseRecord } from './record.js';
+import type { MachineRecord } from './machine-record.js';
+import { checkMachineName, parseMachineRecord } from './machine-record.js';
 
 /** The folder of the user's store: the flag, SHOAL_HOME, or ~/.shoal, in this order. */
-export function storeFolder(flag: string | undefined, env: NodeJS.ProcessEnv): string {
+export function resolveStoreFolder(flag: string | undefined, env: NodeJS.ProcessEnv): string {
   if (flag !== undefined && flag !== '') return flag;
   const fromEnv = env.SHOAL_HOME;
   return fromEnv !== undefined && fromEnv !== '' ? fromEnv : join(homedir(), '.shoal');
@@ -74,15 +74,15 @@ export class MachineStore {
         .map((entry) => entry.name)
         .sort();
     } catch (error) {
-      if (isMissing(error)) return [];
+      if (isFileNotFound(error)) return [];
       throw error;
     }
   }
 
   async find(name: string): Promise<MachineRecord | undefined> {
     const path = join(this.machineFolder(name), 'config.json');
-    const text = await readIfThere(path);
-    return text === undefined ? undefined : parseRecord(text, path);
+    const text = await readFileIfExists(path);
+    return text === undefined ? undefined : parseMachineRecord(text, path);
   }
 
   /** Loads a machine's record; throws `not-found` if there is none. */
@@ -140,23 +140,23 @@ export class MachineStore {
   }
 
   /** Copies a private key into the machine's folder and returns its path relative to the store. */
-  async keepKey(name: string, keyPath: string): Promise<string> {
+  async copyKey(name: string, keyPath: string): Promise<string> {
     const kept = join('machines', name, 'id_rsa');
     await copyFile(keyPath, this.resolve(kept));
     await chmod(this.resolve(kept), 0o600);
     return kept;
   }
 
-  async findCluster(name: string): Promise<ClusterRecord | undefined> {
+  async findCluster(name: string): Promise<LocalClusterRecord | undefined> {
     const path = join(this.home, 'clusters', `${name}.json`);
-    const text = await readIfThere(path);
+    const text = await readFileIfExists(path);
     return text === undefined ? undefined : parseCluster(text, path);
   }
 
   /** Changes a cluster's record under a lock; `change` returns undefined to delete it. */
   async updateCluster(
     name: string,
-    change: (seen: ClusterRecord | undefined) => ClusterRecord | undefined,
+    change: (seen: LocalClusterRecord | undefined) => LocalClusterRecord | undefined,
   ): Promise<void> {
     const path = join(this.home, 'clusters', `${name}.json`);
     await withFileLock(`${path}.lock`, async () => {
@@ -168,7 +168,7 @@ export class MachineStore {
 
   /** The default cluster of commands without --cluster. */
   async currentCluster(): Promise<string | undefined> {
-    const text = (await readIfThere(join(this.home, 'current')))?.trim();
+    const text = (await readFileIfExists(join(this.home, 'current')))?.trim();
     return text === '' ? undefined : text;
   }
 

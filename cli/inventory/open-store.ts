@@ -1,18 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Credentials } from './engine-client.js';
-import { MachineStore, storeFolder } from './machine-store.js';
+import type { ClientCredentials } from './engine-client.js';
+import { MachineStore, resolveStoreFolder } from './machine-store.js';
 import type { MachineGlobals } from '../arguments/machine-options.js';
 
 /** docker-machine's default machine name. */
 export const defaultMachine = 'default';
 
-export function openStore(options: MachineGlobals): MachineStore {
-  return new MachineStore(storeFolder(options.storagePath, process.env));
+export function openMachineStore(options: MachineGlobals): MachineStore {
+  return new MachineStore(resolveStoreFolder(options.storagePath, process.env));
 }
 
 /** Reads the user's client certificate; undefined if the store has none yet. */
-export async function readCredentials(store: MachineStore): Promise<Credentials | undefined> {
+export async function readCredentials(store: MachineStore): Promise<ClientCredentials | undefined> {
   const read = async (file: string): Promise<string> =>
     readFile(join(store.certsFolder, file), 'utf8');
   try {

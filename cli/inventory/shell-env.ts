@@ -1,6 +1,6 @@
 import { AppError } from '../../manager/common/base/errors.js';
 
-export interface Variable {
+export interface EnvVariable {
   readonly name: string;
   /** Undefined to unset the variable. */
   readonly value: string | undefined;
@@ -69,7 +69,7 @@ export function pickShell(flag: string | undefined, shellPath: string | undefine
 /** The output of `machine env`: a line per variable, then a usage comment. */
 export function renderEnvironment(
   shell: string,
-  variables: readonly Variable[],
+  variables: readonly EnvVariable[],
   command: string,
 ): string {
   const { set, unset, usage } = shells[shell] ?? posix;

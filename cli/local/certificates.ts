@@ -8,23 +8,23 @@ import {
   createRequest,
   signNode,
   signRequest,
-  validFor,
+  validityFor,
 } from '../../manager/common/pki/pki.js';
 import { clusterAuthorityDays, nodeCertificateDays } from '../certificates/authority.js';
 import type { UserAuthority } from '../certificates/authority.js';
 import { writeFileAtomic } from '../inventory/machine-store.js';
 import type { LocalDaemon } from './layout.js';
 
-export interface PairPaths {
+export interface KeyPairPaths {
   readonly cert: string;
   readonly key: string;
 }
 
-export function pairPaths(folder: string, name: LocalDaemon | 'intermediate'): PairPaths {
+export function keyPairPaths(folder: string, name: LocalDaemon | 'intermediate'): KeyPairPaths {
   return { cert: join(folder, `${name}.pem`), key: join(folder, `${name}-key.pem`) };
 }
 
-async function readPair(paths: PairPaths): Promise<KeyPair | undefined> {
+async function readPair(paths: KeyPairPaths): Promise<KeyPair | undefined> {
   try {
     const [cert, key] = await Promise.all([
       readFile(paths.cert, 'utf8'),
@@ -52,7 +52,7 @@ function isStale(cert: string, issuer: string, now: Date): boolean {
  * Returns the pair on disk, or issues a new certificate if it is missing or stale; keeps the key.
  */
 async function ensurePair(
-  paths: PairPaths,
+  paths: KeyPairPaths,
   issuer: string,
   now: Date,
   make: (key: string) => Promise<string>,
@@ -78,7 +78,7 @@ export async function localCertificates(
   now: Date,
 ): Promise<void> {
   const intermediate = await ensurePair(
-    pairPaths(folder, 'intermediate'),
+    keyPairPaths(folder, 'intermediate'),
     authority.cert,
     now,
     async (key) =>
@@ -87,16 +87,16 @@ export async function localCertificates(
         subject: clusterAuthoritySubject(ids.clusterId),
         alternativeNames: [],
         usage: 'cluster-authority',
-        validity: validFor(now, clusterAuthorityDays),
+        validity: validityFor(now, clusterAuthorityDays),
       }),
   );
   for (const role of ['manager', 'worker'] as const) {
-    await ensurePair(pairPaths(folder, role), intermediate.cert, now, async (key) =>
+    await ensurePair(keyPairPaths(folder, role), intermediate.cert, now, async (key) =>
       signNode(intermediate, {
         request: await createRequest(key, ids.nodeId),
         identity: { clusterId: ids.clusterId, role, nodeId: ids.nodeId },
         alternativeNames: ['127.0.0.1', 'localhost'],
-        validity: validFor(now, nodeCertificateDays),
+        validity: validityFor(now, nodeCertificateDays),
       }),
     );
   }

@@ -1,5 +1,5 @@
 import { AppError } from '../../manager/common/base/errors.js';
-import type { Cli, ConnectOptions } from '../cli.js';
+import type { Cli, ClusterConnectOptions } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
 import { connectTo } from '../client/client.js';
 import type { ClusterContext } from '../inventory/context.js';
@@ -11,12 +11,15 @@ import { localName } from './layout.js';
  * `startLocal` starts the local cluster if it is not running. Throws `not-found` if there is
  * neither.
  */
-export async function connect(cli: Cli, options: ConnectOptions): Promise<ControlClient> {
+export async function connect(cli: Cli, options: ClusterConnectOptions): Promise<ControlClient> {
   return connectTo(await contextFor(cli, options));
 }
 
 /** Addresses and certificate paths of the cluster to act on; same rules as `connect`. */
-export async function contextFor(cli: Cli, options: ConnectOptions): Promise<ClusterContext> {
+export async function contextFor(
+  cli: Cli,
+  options: ClusterConnectOptions,
+): Promise<ClusterContext> {
   const named = cli.options.cluster ?? cli.env.SHOAL_CLUSTER;
   if (named !== localName) {
     const context = await findCluster({
@@ -31,8 +34,8 @@ export async function contextFor(cli: Cli, options: ConnectOptions): Promise<Clu
     return startLocalCluster(cli);
   }
   const { runningLocal } = await import('./local-cluster.js');
-  const { storeFolder } = await import('../inventory/machine-store.js');
-  const local = await runningLocal(storeFolder(cli.options.storagePath, cli.env));
+  const { resolveStoreFolder } = await import('../inventory/machine-store.js');
+  const local = await runningLocal(resolveStoreFolder(cli.options.storagePath, cli.env));
   if (local !== undefined) return local;
   throw new AppError(
     'not-found',

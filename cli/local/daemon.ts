@@ -86,7 +86,7 @@ async function waitForExit(
 }
 
 /** Returns the last log message of a daemon, for the error about a daemon that exited. */
-export async function lastWords(layout: LocalLayout, daemon: LocalDaemon): Promise<string> {
+export async function lastLogMessage(layout: LocalLayout, daemon: LocalDaemon): Promise<string> {
   const text = await readFile(logPath(layout, daemon), 'utf8').catch(() => '');
   const line = text.trimEnd().split('\n').at(-1) ?? '';
   try {
@@ -101,7 +101,7 @@ export async function lastWords(layout: LocalLayout, daemon: LocalDaemon): Promi
  * Runs the daemon with `--purge` until it exits; it removes its containers, networks and data from
  * this computer. Throws `internal` if it fails.
  */
-export async function purge(layout: LocalLayout, daemon: LocalDaemon): Promise<void> {
+export async function purgeDaemon(layout: LocalLayout, daemon: LocalDaemon): Promise<void> {
   const log = await open(logPath(layout, daemon), 'a', 0o600);
   try {
     const child = spawn(
@@ -116,7 +116,7 @@ export async function purge(layout: LocalLayout, daemon: LocalDaemon): Promise<v
     if (code !== 0) {
       throw new AppError(
         'internal',
-        `local ${daemon}: cleanup failed: ${await lastWords(layout, daemon)}; see ${logPath(layout, daemon)}`,
+        `local ${daemon}: cleanup failed: ${await lastLogMessage(layout, daemon)}; see ${logPath(layout, daemon)}`,
       );
     }
   } finally {

@@ -6,11 +6,11 @@ import { newId } from '../../manager/common/base/random.js';
 import type { ControlClient } from '../client/client.js';
 import { connectTo } from '../client/client.js';
 import type { ClusterContext } from '../inventory/context.js';
-import { userAuthority } from '../certificates/authority.js';
+import { loadUserAuthority } from '../certificates/authority.js';
 import { withFileLock } from '../inventory/file-lock.js';
 import { MachineStore, writeFileAtomic } from '../inventory/machine-store.js';
-import { localCertificates, pairPaths } from './certificates.js';
-import { lastWords, purge, runningPid, startDaemon, stopDaemon } from './daemon.js';
+import { localCertificates, keyPairPaths } from './certificates.js';
+import { lastLogMessage, purgeDaemon, runningPid, startDaemon, stopDaemon } from './daemon.js';
 import { checkEngine, engineSocket, freePort, primaryAddress } from './host.js';
 import type { LocalDaemon, LocalLayout, LocalRecord } from './layout.js';
 import { localLayout, localName, logPath } from './layout.js';
@@ -70,13 +70,13 @@ function contextOf(home: string, record: LocalRecord): ClusterContext {
   };
 }
 
-export interface StartLocal {
+export interface StartLocalOptions {
   readonly home: string;
   readonly env: NodeJS.ProcessEnv;
   readonly now: () => number;
   readonly signal: AbortSignal;
   /** Prints one line of progress. */
-  readonly say: (line: string) => void;
+  readonly report: (line: string) => void;
 }
 
 /**
@@ -84,7 +84,7 @@ export interface StartLocal {
  * settings and certificates first. Resolves when the node is ready. Throws `unavailable` without an
  * engine or if a daemon exits, `timeout` after 30 s.
  */
-export async function startLocal(options: StartLocal): Promise<ClusterContext> {
+export async function startLocal(options: StartLocalOptions): Promise<ClusterContext> {
   const layout = localLayout(options.home);
   const socket = engineSocket(options.env);
   await checkEngine(socket);
@@ -93,7 +93,7 @@ export async function startLocal(options: StartLocal): Promise<ClusterContext> {
     const { record: existing, managerPid, workerPid } = await localStatus(options.home);
     if (existing !== undefined && managerPid !== undefined && workerPid !== undefined)
       return existing;
-    options.say(`starting a manager and a worker for this computer's engine (${layout.folder})`);
+    options.report(`starting a manager and a worker for this computer's engine (${layout.folder})`);
     const prepared = await prepare(options, layout, {
       socket,
       existing,
@@ -120,7 +120,7 @@ interface ExistingState {
  * later.
  */
 async function prepare(
-  options: StartLocal,
+  options: StartLocalOptions,
   layout: LocalLayout,
   state: ExistingState,
 ): Promise<LocalRecord> {
@@ -135,7 +135,7 @@ async function prepare(
     dataPlane: existing?.dataPlane ?? (isRoot ? 'overlay' : 'engine'),
   };
   const now = new Date(options.now());
-  const authority = await userAuthority(new MachineStore(options.home), now);
+  const authority = await loadUserAuthority(new MachineStore(options.home), now);
   const ids = { clusterId: record.id, nodeId: record.nodeId };
   await localCertificates(layout.pki, authority, ids, now);
   const write = (path: string, value: unknown): Promise<void> =>
@@ -156,8 +156,8 @@ function managerSettings(layout: LocalLayout, record: LocalRecord): object {
     dataDir: layout.managerData,
     pki: {
       ca: join(layout.pki, 'ca.pem'),
-      ...pairPaths(layout.pki, 'manager'),
-      intermediate: pairPaths(layout.pki, 'intermediate'),
+      ...keyPairPaths(layout.pki, 'manager'),
+      intermediate: keyPairPaths(layout.pki, 'intermediate'),
     },
     strategy: 'spread',
   };
@@ -172,7 +172,7 @@ function workerSettings(layout: LocalLayout, record: LocalRecord, socket: string
     managers: [`127.0.0.1:${record.port}`],
     dataDir: layout.workerData,
     dockerSocket: socket,
-    pki: { ca: join(layout.pki, 'ca.pem'), ...pairPaths(layout.pki, 'worker') },
+    pki: { ca: join(layout.pki, 'ca.pem'), ...keyPairPaths(layout.pki, 'worker') },
     labels: {},
     dataPlane: record.dataPlane,
   };
@@ -180,7 +180,7 @@ function workerSettings(layout: LocalLayout, record: LocalRecord, socket: string
 
 /** Waits until the manager answers and the worker has joined. */
 async function waitUntilReady(
-  options: StartLocal,
+  options: StartLocalOptions,
   layout: LocalLayout,
   context: ClusterContext,
 ): Promise<void> {
@@ -219,7 +219,7 @@ async function throwIfExited(layout: LocalLayout): Promise<void> {
     if ((await runningPid(layout, daemon)) !== undefined) continue;
     throw new AppError(
       'unavailable',
-      `local ${daemon}: exited: ${await lastWords(layout, daemon)}; see ${logPath(layout, daemon)}`,
+      `local ${daemon}: exited: ${await lastLogMessage(layout, daemon)}; see ${logPath(layout, daemon)}`,
     );
   }
 }
@@ -239,6 +239,6 @@ export async function removeLocal(home: string): Promise<void> {
   const layout = localLayout(home);
   const { record } = await localStatus(home);
   await stopLocal(home);
-  if (record !== undefined) await purge(layout, 'worker');
+  if (record !== undefined) await purgeDaemon(layout, 'worker');
   await rm(layout.folder, { recursive: true, force: true });
 }

@@ -1,7 +1,7 @@
 import { isNotFound } from '../../manager/common/base/errors.js';
 import type { ControlClient } from '../client/client.js';
 import { findCluster } from '../inventory/context.js';
-import type { NodeReady } from './batch.js';
+import type { NodeReady } from './provision-batch.js';
 import type { ForgetNode } from './remove.js';
 import type { MachineGlobals } from '../arguments/machine-options.js';
 

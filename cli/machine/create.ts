@@ -1,28 +1,32 @@
 import { access } from 'node:fs/promises';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import { newId } from '../../manager/common/base/random.js';
-import type { NodeReady } from './batch.js';
-import { Batch } from './batch.js';
-import type { ClusterRecord } from '../inventory/cluster-record.js';
-import { withConsulServer, withManager, withoutManager } from '../inventory/cluster-record.js';
-import { managerPort } from '../inventory/layout.js';
+import type { NodeReady } from './provision-batch.js';
+import { ProvisionBatch } from './provision-batch.js';
+import type { LocalClusterRecord } from '../inventory/cluster-record.js';
 import {
-  forgetConsulFiles,
-  keepConsulFiles,
+  withConsulServer,
+  withClusterManager,
+  withoutClusterManager,
+} from '../inventory/cluster-record.js';
+import { managerPort } from '../inventory/remote-paths.js';
+import {
+  deleteConsulFiles,
+  saveConsulFiles,
   newConsulSecrets,
-  readNamedFiles,
+  readConsulFlagFiles,
 } from '../provision/consul-files.js';
 import type { CreateFlags } from './new-record.js';
-import { discoveryOf, newRecords } from './new-record.js';
-import { Progress } from '../output/machine-progress.js';
-import type { MachineRecord } from '../inventory/record.js';
-import { bracketed } from '../inventory/record.js';
+import { discoveryFromFlags, newRecords } from './new-record.js';
+import { ProvisionProgress } from '../output/machine-progress.js';
+import type { MachineRecord } from '../inventory/machine-record.js';
+import { bracketIpv6 } from '../inventory/machine-record.js';
 import type { RemoteMachine } from '../ssh/remote-machine.js';
-import type { Workshop } from './workshop.js';
+import type { ProvisionContext } from './provision-context.js';
 
 /** `https://ADDRESS:7070` of the manager on a machine. */
 export function managerUrl(record: MachineRecord): string {
-  return `https://${bracketed(record.Driver.IPAddress)}:${String(managerPort)}`;
+  return `https://${bracketIpv6(record.Driver.IPAddress)}:${String(managerPort)}`;
 }
 
 /**
@@ -30,16 +34,16 @@ export function managerUrl(record: MachineRecord): string {
  * without a cluster; throws `not-found` for workers of an unknown cluster.
  */
 async function clusterFor(
-  workshop: Workshop,
+  workshop: ProvisionContext,
   flags: CreateFlags,
   name: string,
-): Promise<ClusterRecord | undefined> {
+): Promise<LocalClusterRecord | undefined> {
   if (!flags.swarm && !flags.swarmMaster) return undefined;
   const existing = await workshop.store.findCluster(name);
   if (flags.swarmMaster) {
     const manager = existing?.managers[0];
     if (existing !== undefined && manager !== undefined) return checkSameStore(existing, flags);
-    const discovery = discoveryOf(flags);
+    const discovery = discoveryFromFlags(flags);
     return {
       ...{ name, id: newId(), strategy: flags.swarmStrategy, managers: [] },
       ...(discovery === undefined ? {} : { discovery }),
@@ -53,7 +57,10 @@ async function clusterFor(
 }
 
 /** The record with the cluster's store as its discovery address. */
-function withDiscovery(record: MachineRecord, cluster: ClusterRecord | undefined): MachineRecord {
+function withDiscovery(
+  record: MachineRecord,
+  cluster: LocalClusterRecord | undefined,
+): MachineRecord {
   if (cluster === undefined) return record;
   const { HostOptions } = record;
   const SwarmOptions = {
@@ -64,8 +71,8 @@ function withDiscovery(record: MachineRecord, cluster: ClusterRecord | undefined
 }
 
 /** Returns the cluster; throws `conflict` if the flags name another store. */
-function checkSameStore(cluster: ClusterRecord, flags: CreateFlags): ClusterRecord {
-  const wanted = discoveryOf(flags);
+function checkSameStore(cluster: LocalClusterRecord, flags: CreateFlags): LocalClusterRecord {
+  const wanted = discoveryFromFlags(flags);
   if (wanted !== undefined && wanted !== cluster.discovery) {
     throw new AppError(
       'conflict',
@@ -79,7 +86,7 @@ function checkSameStore(cluster: ClusterRecord, flags: CreateFlags): ClusterReco
  * Reserves the machine's name. An unfinished machine of the same name, address and cluster is
  * resumed; throws `conflict` if the name is taken otherwise.
  */
-async function reserve(workshop: Workshop, record: MachineRecord): Promise<MachineRecord> {
+async function reserve(workshop: ProvisionContext, record: MachineRecord): Promise<MachineRecord> {
   const { store } = workshop;
   const existing = await store.find(record.Name);
   const resumes =
@@ -101,10 +108,10 @@ async function reserve(workshop: Workshop, record: MachineRecord): Promise<Machi
 }
 
 async function joinCluster(
-  workshop: Workshop,
-  cluster: ClusterRecord,
+  workshop: ProvisionContext,
+  cluster: LocalClusterRecord,
   master: MachineRecord,
-  replaced: ClusterRecord | undefined,
+  replaced: LocalClusterRecord | undefined,
 ): Promise<void> {
   const { store } = workshop;
   await store.updateCluster(cluster.name, (seen) => {
@@ -119,7 +126,7 @@ async function joinCluster(
       );
     }
     const machine = { name: master.Name, address: master.Driver.IPAddress };
-    return withConsulServer(withManager(seen ?? cluster, manager), machine);
+    return withConsulServer(withClusterManager(seen ?? cluster, manager), machine);
   });
   const current = await store.currentCluster();
   if (current === undefined || (await store.findCluster(current)) === undefined) {
@@ -129,17 +136,17 @@ async function joinCluster(
 
 /** Saves Consul's credentials and servers with the cluster before the first machine needs them. */
 async function saveConsul(
-  workshop: Workshop,
-  cluster: ClusterRecord,
+  workshop: ProvisionContext,
+  cluster: LocalClusterRecord,
   masters: readonly MachineRecord[],
   flags: CreateFlags,
 ): Promise<void> {
   const { store } = workshop;
   const { consulToken: token, consulCa: ca, consulCert: cert, consulKey: key } = flags;
-  const named = await readNamedFiles({ token, ca, cert, key });
-  await keepConsulFiles(store.home, cluster.name, named);
+  const named = await readConsulFlagFiles({ token, ca, cert, key });
+  await saveConsulFiles(store.home, cluster.name, named);
   if (flags.consulServer !== true || (await store.findCluster(cluster.name)) !== undefined) return;
-  await keepConsulFiles(store.home, cluster.name, { ...newConsulSecrets(), ...named });
+  await saveConsulFiles(store.home, cluster.name, { ...newConsulSecrets(), ...named });
   const consulServers = masters.map(({ Name: name, Driver }) => ({
     name,
     address: Driver.IPAddress,
@@ -149,9 +156,9 @@ async function saveConsul(
 
 /** Reverts the store's changes for a machine that was not created. */
 async function rollBack(
-  workshop: Workshop,
+  workshop: ProvisionContext,
   record: MachineRecord,
-  replaced: ClusterRecord | undefined,
+  replaced: LocalClusterRecord | undefined,
 ): Promise<void> {
   const { store } = workshop;
   const { Cluster: cluster, Master } = record.HostOptions.SwarmOptions;
@@ -159,10 +166,10 @@ async function rollBack(
     await store.updateCluster(cluster, () => replaced);
   } else if (Master) {
     await store.updateCluster(cluster, (seen) =>
-      seen === undefined ? undefined : withoutManager(seen, record.Name),
+      seen === undefined ? undefined : withoutClusterManager(seen, record.Name),
     );
     const gone = (await store.findCluster(cluster)) === undefined;
-    if (gone) await forgetConsulFiles(store.home, cluster);
+    if (gone) await deleteConsulFiles(store.home, cluster);
     if (gone && (await store.currentCluster()) === cluster)
       await store.setCurrentCluster(undefined);
   }
@@ -174,14 +181,14 @@ async function rollBack(
  * machine leaves no record; a later one leaves a record that `create` or `provision` resumes.
  */
 export async function createMachines(
-  workshop: Workshop,
+  workshop: ProvisionContext,
   names: readonly string[],
   flags: CreateFlags,
   membership: {
     readonly cluster: string;
     readonly nodeReady: NodeReady;
     /** With --restore: the cluster whose lost manager the first machine replaces. */
-    readonly replaced?: ClusterRecord;
+    readonly replaced?: LocalClusterRecord;
   },
 ): Promise<readonly unknown[]> {
   const { store } = workshop;
@@ -214,7 +221,7 @@ export async function createMachines(
     for (const record of reserved) await store.save(record);
     return [];
   }
-  const progress = new Progress(process.stdout, flags.progress);
+  const progress = new ProvisionProgress(process.stdout, flags.progress);
   try {
     const pin = async (record: MachineRecord, machine: RemoteMachine): Promise<MachineRecord> =>
       Promise.resolve({
@@ -222,7 +229,7 @@ export async function createMachines(
         Driver: { ...record.Driver, SSHHostKey: machine.session.hostKey },
       });
     const { nodeReady } = membership;
-    const batch = new Batch(workshop, progress, { renew: false, nodeReady });
+    const batch = new ProvisionBatch(workshop, progress, { renew: false, nodeReady });
     return await batch.run(reserved, pin);
   } finally {
     progress.close();
@@ -232,9 +239,9 @@ export async function createMachines(
 
 /** Rolls back a machine without a saved record: it was never changed. */
 async function withdrawUnsaved(
-  workshop: Workshop,
+  workshop: ProvisionContext,
   record: MachineRecord,
-  replaced: ClusterRecord | undefined,
+  replaced: LocalClusterRecord | undefined,
 ): Promise<void> {
   if ((await workshop.store.find(record.Name)) !== undefined) return;
   await rollBack(workshop, record, replaced);
@@ -247,11 +254,11 @@ async function checkKey(path: string): Promise<void> {
 }
 
 async function withKey(
-  workshop: Workshop,
+  workshop: ProvisionContext,
   record: MachineRecord,
   keyPath: string | undefined,
 ): Promise<MachineRecord> {
   if (keyPath === undefined) return record;
-  const SSHKeyPath = await workshop.store.keepKey(record.Name, keyPath);
+  const SSHKeyPath = await workshop.store.copyKey(record.Name, keyPath);
   return { ...record, Driver: { ...record.Driver, SSHKeyPath } };
 }

@@ -3,25 +3,25 @@ import { access, readFile, realpath, rm } from 'node:fs/promises';
 import { request as httpsRequest } from 'node:https';
 import { promisify } from 'node:util';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
-import type { TokenText } from '../../manager/common/pki/join-token.js';
+import type { JoinTokenFields } from '../../manager/common/pki/join-token.js';
 import { fingerprintOf, parseToken } from '../../manager/common/pki/join-token.js';
-import { replaceFile, replacePair } from '../../manager/common/pki/pki-files.js';
+import { replaceFile, replaceKeyPair } from '../../manager/common/pki/pki-files.js';
 import { createPrivateKey, createRequest, peerIdentity } from '../../manager/common/pki/pki.js';
 import { isolationRules } from '../../manager/common/model/isolation.js';
-import { paths } from '../../manager/common/protocol/messages.js';
+import { apiPaths } from '../../manager/common/protocol/messages.js';
 import type {
-  AuthorityAnswer,
-  JoinAnswer,
+  AuthorityResponse,
+  JoinResponse,
   JoinRequest,
 } from '../../manager/common/protocol/security.js';
-import { HttpCaller } from '../../manager/common/protocol/transport-call.js';
+import { ManagerHttpClient } from '../../manager/common/protocol/transport-call.js';
 import { dialError } from '../../manager/common/protocol/transport.js';
-import { certificatePaths, managerPort, remote } from '../inventory/layout.js';
-import { bracketed, checkMachineName } from '../inventory/record.js';
+import { certificatePaths, managerPort, remotePaths } from '../inventory/remote-paths.js';
+import { bracketIpv6, checkMachineName } from '../inventory/machine-record.js';
 import { workerSettings } from '../provision/settings-files.js';
 import { isolateUnit, workerUnitFor } from '../provision/units.js';
 
-export interface JoinOrder {
+export interface WorkerJoinOptions {
   readonly token: string;
   /** `HOST` or `HOST:PORT` of a manager. */
   readonly address: string;
@@ -43,7 +43,10 @@ const timeoutMs = 15_000;
  * worker. Throws `conflict` if this machine is a node already and `force` is not set, `forbidden`
  * for another CA.
  */
-export async function joinCluster(order: JoinOrder, say: (line: string) => void): Promise<void> {
+export async function joinCluster(
+  order: WorkerJoinOptions,
+  say: (line: string) => void,
+): Promise<void> {
   const token = parseToken(order.token);
   checkMachineName(order.name);
   await checkEngineInstalled();
@@ -67,7 +70,7 @@ export async function joinCluster(order: JoinOrder, say: (line: string) => void)
 
 function withPort(address: string): string {
   if (/^\[[0-9a-fA-F:.]+\]:\d+$|^[^:]+:\d+$/u.test(address)) return address;
-  return `${bracketed(address)}:${managerPort}`;
+  return `${bracketIpv6(address)}:${managerPort}`;
 }
 
 async function checkEngineInstalled(): Promise<void> {
@@ -81,20 +84,20 @@ async function checkEngineInstalled(): Promise<void> {
 }
 
 async function checkNotJoined(force: boolean): Promise<void> {
-  const text = await readFile(remote.workerSettings, 'utf8').catch(() => undefined);
+  const text = await readFile(remotePaths.workerSettings, 'utf8').catch(() => undefined);
   if (text === undefined || force) return;
   throw new AppError(
     'conflict',
-    `this machine is a node already (${remote.workerSettings}); clean up with "shoal worker --purge", or join anyway with --force`,
+    `this machine is a node already (${remotePaths.workerSettings}); clean up with "shoal worker --purge", or join anyway with --force`,
   );
 }
 
 /** Fetches the manager's CA and verifies it against the fingerprint in the token. */
 async function fetchAuthority(
   address: string,
-  token: TokenText,
+  token: JoinTokenFields,
 ): Promise<{ readonly ca: string; readonly localAddress: string }> {
-  const { text, localAddress } = await getUnverified(address, paths.authority);
+  const { text, localAddress } = await getUnverified(address, apiPaths.authority);
   const ca = readAuthority(address, text);
   if (fingerprintOf(ca) === token.fingerprint) return { ca, localAddress };
   throw new AppError(
@@ -105,7 +108,7 @@ async function fetchAuthority(
 
 function readAuthority(address: string, text: string): string {
   try {
-    const { ca } = JSON.parse(text) as AuthorityAnswer;
+    const { ca } = JSON.parse(text) as AuthorityResponse;
     fingerprintOf(ca);
     return ca;
   } catch (error) {
@@ -148,8 +151,8 @@ function getUnverified(
   });
 }
 
-async function requestJoin(address: string, ca: string, body: JoinRequest): Promise<JoinAnswer> {
-  const caller = new HttpCaller({
+async function requestJoin(address: string, ca: string, body: JoinRequest): Promise<JoinResponse> {
+  const caller = new ManagerHttpClient({
     address,
     tls: { ca, cert: '', key: '' },
     verifyPeer: (certificate) => {
@@ -158,19 +161,19 @@ async function requestJoin(address: string, ca: string, body: JoinRequest): Prom
     },
   });
   try {
-    return (await caller.call({ path: paths.join, body, timeoutMs })) as JoinAnswer;
+    return (await caller.call({ path: apiPaths.join, body, timeoutMs })) as JoinResponse;
   } finally {
     caller.close();
   }
 }
 
 interface Joined {
-  readonly order: JoinOrder;
+  readonly order: WorkerJoinOptions;
   readonly address: string;
   readonly advertise: string;
   readonly ca: string;
   readonly key: string;
-  readonly joined: JoinAnswer;
+  readonly joined: JoinResponse;
 }
 
 async function writeWorkerFiles(input: Joined): Promise<void> {
@@ -183,11 +186,11 @@ async function writeWorkerFiles(input: Joined): Promise<void> {
     role: 'worker',
     strategy: '',
   } as const;
-  await replaceFile(remote.ca, ca, 0o644);
-  await replacePair(certificatePaths.worker, { cert: chain, key });
+  await replaceFile(remotePaths.ca, ca, 0o644);
+  await replaceKeyPair(certificatePaths.worker, { cert: chain, key });
   // Refused CAs of a former cluster do not apply to this one.
-  await rm(`${remote.data}/worker/refused-authorities.json`, { force: true });
-  await replaceFile(remote.workerSettings, workerSettings(machine, membership), 0o600);
+  await rm(`${remotePaths.data}/worker/refused-authorities.json`, { force: true });
+  await replaceFile(remotePaths.workerSettings, workerSettings(machine, membership), 0o600);
 }
 
 /**
@@ -195,15 +198,15 @@ async function writeWorkerFiles(input: Joined): Promise<void> {
  */
 async function startWorker(): Promise<string> {
   const program = { node: process.execPath, main: await realpath(process.argv[1] ?? '') };
-  const command = [program.node, program.main, 'worker', '--config', remote.workerSettings];
+  const command = [program.node, program.main, 'worker', '--config', remotePaths.workerSettings];
   const hasSystemd = await access('/run/systemd/system').then(
     () => true,
     () => false,
   );
   if (!hasSystemd) return `systemd is not running; start the worker with ${command.join(' ')}`;
-  await replaceFile(remote.isolateRules, isolationRules(), 0o644);
-  await replaceFile(remote.isolateUnit, isolateUnit, 0o644);
-  await replaceFile(remote.workerUnit, workerUnitFor(program), 0o644);
+  await replaceFile(remotePaths.isolateRules, isolationRules(), 0o644);
+  await replaceFile(remotePaths.isolateUnit, isolateUnit, 0o644);
+  await replaceFile(remotePaths.workerUnit, workerUnitFor(program), 0o644);
   await systemctl('daemon-reload');
   await systemctl('enable', 'shoal-worker.service', 'shoal-isolate.service');
   await systemctl('restart', 'shoal-worker.service');

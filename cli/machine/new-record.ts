@@ -1,8 +1,8 @@
 import type { ProgressMode } from '../output/progress.js';
 import { AppError } from '../../manager/common/base/errors.js';
 import { parseConsulAddress } from '../../manager/common/model/discovery.js';
-import type { MachineRecord } from '../inventory/record.js';
-import { checkMachineName } from '../inventory/record.js';
+import type { MachineRecord } from '../inventory/machine-record.js';
+import { checkMachineName } from '../inventory/machine-record.js';
 
 /** The flags of `create`, as commander gives them. */
 export interface CreateFlags {
@@ -42,14 +42,14 @@ export interface CreateFlags {
 const ownConsul = 'consul://127.0.0.1:8500';
 
 /** The `consul://…` address the flags select; undefined for the embedded store. */
-export function discoveryOf(flags: CreateFlags): string | undefined {
+export function discoveryFromFlags(flags: CreateFlags): string | undefined {
   if (flags.swarmDiscovery !== '' && flags.swarmDiscovery !== 'embedded') {
     return flags.swarmDiscovery;
   }
   return flags.consulServer === true ? ownConsul : undefined;
 }
 
-export const strategies = ['spread', 'binpack', 'random'];
+export const placementStrategies = ['spread', 'binpack', 'random'];
 
 function invalid(message: string): AppError {
   return new AppError('invalid', message);
@@ -61,9 +61,9 @@ function checkFlags(flags: CreateFlags): void {
       `driver "${flags.driver}" not found; available: "generic" (a Linux machine with ssh), "none" (an engine that already listens)`,
     );
   }
-  if (!strategies.includes(flags.swarmStrategy)) {
+  if (!placementStrategies.includes(flags.swarmStrategy)) {
     throw invalid(
-      `--swarm-strategy: unknown strategy "${flags.swarmStrategy}"; available: ${strategies.join(', ')}`,
+      `--swarm-strategy: unknown strategy "${flags.swarmStrategy}"; available: ${placementStrategies.join(', ')}`,
     );
   }
   checkDiscovery(flags);
@@ -90,7 +90,7 @@ function checkRestore(flags: CreateFlags): void {
 }
 
 function checkDiscovery(flags: CreateFlags): void {
-  const discovery = discoveryOf(flags);
+  const discovery = discoveryFromFlags(flags);
   if (discovery !== undefined && !discovery.startsWith('consul://')) {
     throw invalid(
       `--swarm-discovery ${discovery} is not supported; use "embedded" or consul://HOST:PORT[,HOST:PORT…][/PREFIX]`,
@@ -186,7 +186,7 @@ export function newRecords(
         SwarmOptions: {
           IsSwarm: membership !== undefined,
           Master: isMaster,
-          Discovery: membership === undefined ? '' : (discoveryOf(flags) ?? 'embedded'),
+          Discovery: membership === undefined ? '' : (discoveryFromFlags(flags) ?? 'embedded'),
           Strategy: flags.swarmStrategy,
           Cluster: membership?.cluster ?? '',
           NodeID: membership?.newId() ?? '',

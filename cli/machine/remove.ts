@@ -1,16 +1,16 @@
 import { AppError, isAppError, messageOf } from '../../manager/common/base/errors.js';
-import { forgetConsulFiles } from '../provision/consul-files.js';
-import { withoutConsulServer, withoutManager } from '../inventory/cluster-record.js';
-import { daemonJsonBefore } from '../provision/engine-config.js';
-import type { MachineNote } from '../provision/machine-want.js';
-import { planRemoval } from './removal-order.js';
-import type { MachineRecord } from '../inventory/record.js';
+import { deleteConsulFiles } from '../provision/consul-files.js';
+import { withoutConsulServer, withoutClusterManager } from '../inventory/cluster-record.js';
+import { revertDaemonJson } from '../provision/engine-config.js';
+import type { MachineNote } from '../provision/machine-spec.js';
+import { planRemoval } from './plan-removal.js';
+import type { MachineRecord } from '../inventory/machine-record.js';
 import type { RemoteMachine } from '../ssh/remote-machine.js';
 import { purgeWorker, uninstall } from '../ssh/remote-scripts.js';
 import type { MachineStore } from '../inventory/machine-store.js';
 import type { MachineProgress } from '../output/machine-progress.js';
-import { checkLogin } from '../provision/packages.js';
-import type { Workshop } from './workshop.js';
+import { preflightCheck } from '../provision/packages.js';
+import type { ProvisionContext } from './provision-context.js';
 
 /** Removes a node from its cluster and revokes its certificate, through the cluster's manager. */
 export type ForgetNode = (cluster: string, nodeId: string) => Promise<void>;
@@ -28,14 +28,14 @@ async function clean(
   isLast: boolean,
 ): Promise<void> {
   const login = await machine.probeLogin();
-  checkLogin({ name: machine.name, user: machine.session.target.user }, login, Date.now());
+  preflightCheck({ name: machine.name, user: machine.session.target.user }, login, Date.now());
   progress.step('removing containers and networks');
   const which = isLast ? ['last'] : ['other'];
   await machine.script('purge the worker', purgeWorker, which, { timeoutMs: 180_000 });
   const facts = await machine.probeRoot([], []);
   const note = JSON.parse(facts.machineNote ?? '{}') as Partial<MachineNote>;
   const restores = note.liveRestore === true && facts.daemonJson !== undefined;
-  const before = restores ? daemonJsonBefore(facts.daemonJson) : undefined;
+  const before = restores ? revertDaemonJson(facts.daemonJson) : undefined;
   const action = !restores ? 'keep' : before === undefined ? 'remove' : 'write';
   progress.step('restoring the engine configuration and removing files');
   await machine.script('remove shoal', uninstall, [action], {
@@ -53,10 +53,10 @@ async function forgetRecord(store: MachineStore, record: MachineRecord): Promise
   }
   if (Master) {
     await store.updateCluster(name, (seen) =>
-      seen === undefined ? undefined : withoutManager(seen, record.Name),
+      seen === undefined ? undefined : withoutClusterManager(seen, record.Name),
     );
     const isGone = (await store.findCluster(name)) === undefined;
-    if (isGone) await forgetConsulFiles(store.home, name);
+    if (isGone) await deleteConsulFiles(store.home, name);
     if (isGone && (await store.currentCluster()) === name) await store.setCurrentCluster(undefined);
   }
   await store.forget(record.Name);
@@ -84,7 +84,7 @@ async function leaveCluster(
 }
 
 async function removeOne(
-  workshop: Workshop,
+  workshop: ProvisionContext,
   record: MachineRecord,
   leaving: ReadonlySet<string>,
   options: RemoveOptions & { readonly progress: MachineProgress },
@@ -106,7 +106,7 @@ async function removeOne(
 }
 
 async function cleanOrSkip(
-  workshop: Workshop,
+  workshop: ProvisionContext,
   record: MachineRecord,
   options: RemoveOptions & { readonly progress: MachineProgress; readonly isLast: boolean },
 ): Promise<void> {
@@ -130,16 +130,16 @@ async function cleanOrSkip(
  * failures. Throws `conflict` before any change if a cluster would keep members without a manager.
  */
 export async function removeMachines(
-  workshop: Workshop,
+  workshop: ProvisionContext,
   records: readonly MachineRecord[],
   options: RemoveOptions & { readonly progressFor: (name: string) => MachineProgress },
 ): Promise<readonly unknown[]> {
   const plan = planRemoval(records, await workshop.store.list(), options.force);
   const failures: unknown[] = [];
-  for (const group of [plan.members, plan.managers]) {
+  for (const group of [plan.workers, plan.managers]) {
     const settled = await Promise.allSettled(
       group.map(async (record) =>
-        removeOne(workshop, record, plan.leaving, {
+        removeOne(workshop, record, plan.dissolvedClusters, {
           ...options,
           progress: options.progressFor(record.Name),
         }),

@@ -1,25 +1,25 @@
 import { AppError, toAppError } from '../../manager/common/base/errors.js';
-import type { NodeReady } from './batch.js';
-import { Batch } from './batch.js';
-import type { ClusterRecord } from '../inventory/cluster-record.js';
+import type { NodeReady } from './provision-batch.js';
+import { ProvisionBatch } from './provision-batch.js';
+import type { LocalClusterRecord } from '../inventory/cluster-record.js';
 import {
   withConsulServer,
-  withManager,
+  withClusterManager,
   withoutConsulServer,
-  withoutManager,
+  withoutClusterManager,
 } from '../inventory/cluster-record.js';
 import { managerUrl } from './create.js';
-import type { Progress } from '../output/machine-progress.js';
-import type { MachineRecord } from '../inventory/record.js';
-import { eventually } from '../provision/verify.js';
-import type { Workshop } from './workshop.js';
+import type { ProvisionProgress } from '../output/machine-progress.js';
+import type { MachineRecord } from '../inventory/machine-record.js';
+import { retryUntil } from '../provision/verify.js';
+import type { ProvisionContext } from './provision-context.js';
 
 interface Member {
   readonly record: MachineRecord;
-  readonly cluster: ClusterRecord;
+  readonly cluster: LocalClusterRecord;
 }
 
-async function memberOf({ store }: Workshop, name: string): Promise<Member> {
+async function memberOf({ store }: ProvisionContext, name: string): Promise<Member> {
   const record = await store.load(name);
   const { IsSwarm, Cluster } = record.HostOptions.SwarmOptions;
   const cluster = IsSwarm ? await store.findCluster(Cluster) : undefined;
@@ -45,9 +45,9 @@ export function withRole(record: MachineRecord, isManager: boolean): MachineReco
  * lose its last manager.
  */
 async function changeCluster(
-  { store }: Workshop,
+  { store }: ProvisionContext,
   name: string,
-  change: (cluster: ClusterRecord) => ClusterRecord | undefined,
+  change: (cluster: LocalClusterRecord) => LocalClusterRecord | undefined,
 ): Promise<void> {
   await store.updateCluster(name, (seen) => {
     if (seen === undefined) throw new AppError('not-found', `cluster "${name}" not found`);
@@ -58,11 +58,14 @@ async function changeCluster(
 }
 
 async function provision(
-  workshop: Workshop,
+  workshop: ProvisionContext,
   record: MachineRecord,
-  work: { readonly progress: Progress; readonly nodeReady: NodeReady },
+  work: { readonly progress: ProvisionProgress; readonly nodeReady: NodeReady },
 ): Promise<void> {
-  const batch = new Batch(workshop, work.progress, { renew: false, nodeReady: work.nodeReady });
+  const batch = new ProvisionBatch(workshop, work.progress, {
+    renew: false,
+    nodeReady: work.nodeReady,
+  });
   const [failure] = await batch.run([record]);
   if (failure !== undefined) throw toAppError(failure);
 }
@@ -72,9 +75,9 @@ async function provision(
  * which allows a single manager.
  */
 export async function promote(
-  workshop: Workshop,
+  workshop: ProvisionContext,
   name: string,
-  work: { readonly progress: Progress; readonly nodeReady: NodeReady },
+  work: { readonly progress: ProvisionProgress; readonly nodeReady: NodeReady },
 ): Promise<void> {
   const { record, cluster } = await memberOf(workshop, name);
   if (cluster.discovery === undefined) {
@@ -86,7 +89,7 @@ export async function promote(
   const { NodeID: nodeId } = record.HostOptions.SwarmOptions;
   const { IPAddress: address } = record.Driver;
   await changeCluster(workshop, cluster.name, (seen) =>
-    withConsulServer(withManager(seen, { name, nodeId, url: managerUrl(record) }), {
+    withConsulServer(withClusterManager(seen, { name, nodeId, url: managerUrl(record) }), {
       name,
       address,
     }),
@@ -99,10 +102,10 @@ const managerExpiryMs = 15_000;
 
 /** Demotes a manager machine to worker. `forget` removes the manager from the cluster. */
 export async function demote(
-  workshop: Workshop,
+  workshop: ProvisionContext,
   name: string,
   work: {
-    readonly progress: Progress;
+    readonly progress: ProvisionProgress;
     readonly nodeReady: NodeReady;
     readonly forget: (cluster: string, nodeId: string) => Promise<void>;
   },
@@ -110,15 +113,15 @@ export async function demote(
   const { record, cluster } = await memberOf(workshop, name);
   assertManager({ record, cluster });
   // The record changes first, so that no client uses the manager while it is being removed.
-  await changeCluster(workshop, cluster.name, (seen) => withoutManager(seen, name));
+  await changeCluster(workshop, cluster.name, (seen) => withoutClusterManager(seen, name));
   await provision(workshop, withRole(record, false), work);
   const { NodeID: nodeId } = record.HostOptions.SwarmOptions;
-  await eventually(managerExpiryMs, workshop.signal, () => work.forget(cluster.name, nodeId));
+  await retryUntil(managerExpiryMs, workshop.signal, () => work.forget(cluster.name, nodeId));
 }
 
 /** Removes a manager whose machine is lost. `forget` removes the manager from the cluster. */
 export async function forgetManager(
-  workshop: Workshop,
+  workshop: ProvisionContext,
   name: string,
   forget: (cluster: string, nodeId: string) => Promise<void>,
 ): Promise<void> {
@@ -126,7 +129,7 @@ export async function forgetManager(
   assertManager({ record, cluster });
   await forget(cluster.name, record.HostOptions.SwarmOptions.NodeID);
   await changeCluster(workshop, cluster.name, (seen) =>
-    withoutManager(withoutConsulServer(seen, name), name),
+    withoutClusterManager(withoutConsulServer(seen, name), name),
   );
   await workshop.store.save(withRole(record, false));
 }

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 
 /** Asks a yes/no question on the terminal; anything but yes, including end of input, means no. */
-export async function confirm(question: string): Promise<boolean> {
+export async function confirmOnTerminal(question: string): Promise<boolean> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   const closed = new AbortController();
   lines.once('close', () => {

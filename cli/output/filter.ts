@@ -4,7 +4,7 @@ import type { Labels } from '../../manager/common/model/meta.js';
 /**
  * Predicates of `--filter KEY=VALUE` by key. A predicate may throw `invalid` for an invalid value.
  */
-export type FilterTests<T> = Readonly<Record<string, (item: T, value: string) => boolean>>;
+export type FilterPredicates<T> = Readonly<Record<string, (item: T, value: string) => boolean>>;
 
 /**
  * Compiles `--filter` arguments with docker's semantics: values of one key are alternatives;
@@ -13,7 +13,7 @@ export type FilterTests<T> = Readonly<Record<string, (item: T, value: string) =>
  */
 export function compileFilters<T>(
   entries: readonly string[] | undefined,
-  tests: FilterTests<T>,
+  tests: FilterPredicates<T>,
 ): (item: T) => boolean {
   const values = new Map<string, string[]>();
   for (const entry of entries ?? []) {
@@ -46,7 +46,7 @@ export function hasLabel(labels: Labels, filter: string): boolean {
  * Returns the allowed value that equals `value` in lower case; throws `invalid` with all allowed
  * ones.
  */
-export function oneOf<Choice extends string>(
+export function parseChoice<Choice extends string>(
   what: string,
   value: string,
   choices: readonly Choice[],

@@ -2,7 +2,7 @@ import { compileTemplate, templateHeader } from './template/template.js';
 import { table } from './table.js';
 
 /** A list item: its table cells, and the record for JSON and templates. */
-export interface Listed {
+export interface ListItem {
   readonly cells: readonly string[];
   readonly record: Readonly<Record<string, unknown>>;
 }
@@ -14,7 +14,7 @@ export interface Listed {
 export function formatList(
   format: string | undefined,
   header: readonly string[],
-  items: readonly Listed[],
+  items: readonly ListItem[],
 ): string {
   if (format === undefined || format === '' || format === 'table') {
     return table(
@@ -46,7 +46,7 @@ const titles: Readonly<Record<string, string>> = {
   TLSStatus: 'TLS STATUS',
 };
 
-function templateTable(text: string, items: readonly Listed[]): string {
+function templateTable(text: string, items: readonly ListItem[]): string {
   const render = compileTemplate(text);
   const header = templateHeader(text, (field) => titles[field] ?? field.toUpperCase());
   const rows = items.map(({ record }) => render(record).split('\t'));

@@ -32,7 +32,7 @@ function seconds(ms: number): string {
  * printed when it starts, and when it ends if it took 2 s or longer. `json` prints an object per
  * line, `quiet` nothing.
  */
-export class Progress {
+export class ProvisionProgress {
   readonly #stream: NodeJS.WriteStream;
   readonly #rows: Row[] = [];
   readonly #live: boolean;

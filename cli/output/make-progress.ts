@@ -1,4 +1,4 @@
-import type { Progress, ProgressOptions } from './progress.js';
+import type { ProgressWriter, ProgressOptions } from './progress.js';
 import { jsonProgress, plainProgress, quietProgress } from './progress.js';
 import { TtyProgress } from './progress-tty.js';
 
@@ -6,7 +6,7 @@ import { TtyProgress } from './progress-tty.js';
  * Creates the progress writer of a mode; `auto` repaints on a terminal and writes plain lines
  * elsewhere.
  */
-export function makeProgress(options: ProgressOptions): Progress {
+export function makeProgress(options: ProgressOptions): ProgressWriter {
   switch (options.mode) {
     case 'quiet':
       return quietProgress;

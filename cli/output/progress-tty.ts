@@ -1,6 +1,6 @@
 import { elapsedSeconds } from './duration.js';
 import { meterBar } from './meter.js';
-import type { Progress, ProgressOptions, ProgressRow } from './progress.js';
+import type { ProgressWriter, ProgressOptions, ProgressRow } from './progress.js';
 import { fit, oneLine, padEnd, textWidth } from './table.js';
 
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'] as const;
@@ -15,7 +15,7 @@ interface TimedRow extends ProgressRow {
 }
 
 /** Repaints a block of lines in place, like docker compose. */
-export class TtyProgress implements Progress {
+export class TtyProgress implements ProgressWriter {
   readonly #options: ProgressOptions;
   readonly #rows = new Map<string, TimedRow>();
   readonly #timer: NodeJS.Timeout;

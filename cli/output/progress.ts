@@ -22,7 +22,7 @@ export type ProgressMode = (typeof progressModes)[number];
 /**
  * A progress writer. `show` takes all rows each time; `end` leaves the last state on the screen.
  */
-export interface Progress {
+export interface ProgressWriter {
   show(title: string, rows: readonly ProgressRow[]): void;
   end(): void;
 }
@@ -36,10 +36,10 @@ export interface ProgressOptions {
   readonly now: () => number;
 }
 
-export const quietProgress: Progress = { show: () => undefined, end: () => undefined };
+export const quietProgress: ProgressWriter = { show: () => undefined, end: () => undefined };
 
 /** Calls `write` for each row whose text or detail changed since it was last shown. */
-function changedRows(write: (row: ProgressRow) => void): Progress {
+function changedRows(write: (row: ProgressRow) => void): ProgressWriter {
   const shown = new Map<string, string>();
   return {
     show: (_title, rows) => {
@@ -55,7 +55,7 @@ function changedRows(write: (row: ProgressRow) => void): Progress {
 }
 
 /** Writes one line per change, for pipes and log files. */
-export function plainProgress(sink: TextSink): Progress {
+export function plainProgress(sink: TextSink): ProgressWriter {
   return changedRows((row) => {
     const detail = row.detail === undefined || row.detail === '' ? '' : `  ${row.detail}`;
     sink.write(` ${oneLine(`${row.id}  ${row.text}${detail}`)}\n`);
@@ -70,7 +70,7 @@ const jsonStatus = {
 } as const;
 
 /** Writes one JSON object per change, with docker compose's fields. */
-export function jsonProgress(sink: TextSink): Progress {
+export function jsonProgress(sink: TextSink): ProgressWriter {
   return changedRows(({ id, text, state, detail }) => {
     sink.write(`${JSON.stringify({ id, status: jsonStatus[state], text, details: detail })}\n`);
   });

@@ -1,5 +1,5 @@
 import { humanDuration } from '../../manager/common/base/human-duration.js';
-import { updateOf } from '../../manager/common/model/rollback.js';
+import { currentUpdate } from '../../manager/common/model/rollback.js';
 import type { Service } from '../../manager/common/model/service.js';
 
 const stateTexts = {
@@ -10,7 +10,7 @@ const stateTexts = {
 
 /** Describes a service's last update: `update paused 3 minutes ago: web.2 on node-1: exit 1`. */
 export function updateText(service: Service, now: number): string | undefined {
-  const status = updateOf(service);
+  const status = currentUpdate(service);
   if (status === undefined) return undefined;
   const { kind, state, message, startedAt, endedAt } = status;
   const since = humanDuration(Math.max(0, now - (endedAt ?? startedAt)));

@@ -1,5 +1,5 @@
 import type { Cli } from '../cli.js';
-import type { Loaded, LoadRequest } from '../compose/load/load.js';
+import type { LoadResult, LoadRequest } from '../compose/load/load.js';
 
 /** Load request for the project's Compose files, from the global flags. */
 export function loadRequest(cli: Cli): LoadRequest {
@@ -28,7 +28,7 @@ export async function projectNameOf(cli: Cli): Promise<string> {
 }
 
 /** Loads and validates the project; if services are named, only those and their dependencies. */
-export async function loadFile(cli: Cli, services: readonly string[]): Promise<Loaded> {
+export async function loadFile(cli: Cli, services: readonly string[]): Promise<LoadResult> {
   const { loadProject } = await import('../compose/load/load.js');
   return loadProject({ ...loadRequest(cli), services });
 }

@@ -1,10 +1,15 @@
 import { writeFileSync } from 'node:fs';
 import { AppError } from '../../manager/common/base/errors.js';
 import { byCodeUnit } from '../compose/decode/reader.js';
-import { diskOf, loadModel, loadProjectSync, type LoadRequest } from '../compose/load/load.js';
+import {
+  openFileSystem,
+  loadModel,
+  loadProjectSync,
+  type LoadRequest,
+} from '../compose/load/load.js';
 import type { Project } from '../compose/model.js';
 import { normalize } from '../compose/load/normalize.js';
-import { plain, renderForYaml, renderProject, serviceHash } from '../compose/render.js';
+import { toPlainData, renderForYaml, renderProject, serviceHash } from '../compose/render.js';
 import { printYaml } from '../compose/yaml/yaml-print.js';
 import { variablesOf, variableTable } from '../compose/interpolation/variables.js';
 
@@ -169,16 +174,16 @@ function uninterpolated(request: LoadRequest, options: OutputOptions): string {
     ...request,
     options: { interpolate: false, resolvePaths: options.pathResolution !== false },
   };
-  const { tree, found, name } = loadModel(bare, diskOf(bare, new Set()));
+  const { tree, found, name } = loadModel(bare, openFileSystem(bare, new Set()));
   if (options.normalize !== false) normalize(tree, name, (key) => found.environment.get(key));
   tree.name = name;
-  const value = plain(tree);
+  const value = toPlainData(tree);
   return options.format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : printYaml(value);
 }
 
 function variablesText(request: LoadRequest): string {
   const bare = { ...request, options: { interpolate: false } };
-  const { tree } = loadModel(bare, diskOf(bare, new Set()));
+  const { tree } = loadModel(bare, openFileSystem(bare, new Set()));
   // The project name is resolved before interpolation; its variables are not listed.
   delete tree.name;
   return variableTable(variablesOf(tree));

@@ -3,7 +3,7 @@ import type { Node } from '../../manager/common/model/node.js';
 import type { Service } from '../../manager/common/model/service.js';
 import type { Task } from '../../manager/common/model/task.js';
 import { isTerminal } from '../../manager/common/model/task-state.js';
-import type { Cli, ConnectOptions } from '../cli.js';
+import type { Cli, ClusterConnectOptions } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
 import { closest } from '../compose/check/closest.js';
 import { newestFirst } from '../rollout/follow/slots.js';
@@ -23,7 +23,7 @@ export interface ProjectView {
  */
 export async function openProject(
   cli: Cli,
-  options: ConnectOptions = {},
+  options: ClusterConnectOptions = {},
 ): Promise<{ readonly client: ControlClient; readonly project: string }> {
   const project = await projectNameOf(cli);
   return { client: await cli.connect(options), project };
@@ -74,16 +74,16 @@ export function tasksOf(
 ): readonly Task[] {
   return view.tasks
     .filter((task) => services.length === 0 || services.includes(task.service))
-    .sort((a, b) => compareNames(a.containerName, b.containerName) || newestFirst(a, b));
+    .sort((a, b) => compareNatural(a.containerName, b.containerName) || newestFirst(a, b));
 }
 
 /** Natural sort order: `web-2` comes before `web-10`. */
-export function compareNames(a: string, b: string): number {
+export function compareNatural(a: string, b: string): number {
   return a.localeCompare(b, 'en', { numeric: true });
 }
 
 /** True for a task that has not ended and is desired to be ready or running. */
-export function isLive(task: Task): boolean {
+export function isLiveTask(task: Task): boolean {
   return !isTerminal(task.status.state) && (task.desired === 'ready' || task.desired === 'running');
 }
 
@@ -107,7 +107,7 @@ export function runningTask(
 ): Task {
   const running = tasksOf(view, [service])
     .filter((task) => task.status.state === 'running')
-    .sort((a, b) => Number(isLive(b)) - Number(isLive(a)) || a.slot - b.slot);
+    .sort((a, b) => Number(isLiveTask(b)) - Number(isLiveTask(a)) || a.slot - b.slot);
   const found = index === undefined ? running[0] : running.find(({ slot }) => slot === index);
   if (found !== undefined) return found;
   throw new AppError(

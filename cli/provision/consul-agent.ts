@@ -1,6 +1,6 @@
-import type { ClusterRecord } from '../inventory/cluster-record.js';
+import type { LocalClusterRecord } from '../inventory/cluster-record.js';
 import type { ConsulFiles } from './consul-files.js';
-import { certificatePaths, remote } from '../inventory/layout.js';
+import { certificatePaths, remotePaths } from '../inventory/remote-paths.js';
 
 /*
  * Consul on the cluster's own machines (--consul-server): servers on the first managers, a client
@@ -16,7 +16,7 @@ export interface ConsulAgent {
   /**
    * Number of servers that bootstrap together; undefined for an agent or a server that joins later.
    */
-  readonly founders: number | undefined;
+  readonly bootstrapExpect: number | undefined;
   /** Addresses of the other servers. */
   readonly join: readonly string[];
   readonly gossipKey: string;
@@ -25,8 +25,8 @@ export interface ConsulAgent {
 }
 
 /** The Consul agent of a machine; undefined if the machine runs none. */
-export function consulAgentOf(
-  cluster: ClusterRecord,
+export function planConsulAgent(
+  cluster: LocalClusterRecord,
   machine: { readonly name: string; readonly address: string; readonly isManager: boolean },
   { gossipKey = '', token }: ConsulFiles,
 ): ConsulAgent | undefined {
@@ -39,7 +39,7 @@ export function consulAgentOf(
     name,
     address,
     isServer: server !== undefined,
-    founders: server === undefined || server.joined === true ? undefined : founders,
+    bootstrapExpect: server === undefined || server.joined === true ? undefined : founders,
     join: cluster.consulServers.map((each) => each.address).filter((other) => other !== address),
     gossipKey,
     token,
@@ -49,13 +49,13 @@ export function consulAgentOf(
 /** Consul's configuration as JSON, with keys that 1.7 and later accept. */
 export function consulSettings(agent: ConsulAgent): string {
   const { cert, key } = certificatePaths.worker;
-  const { isServer: server, founders, token } = agent;
+  const { isServer: server, bootstrapExpect: founders, token } = agent;
   return `${JSON.stringify(
     {
       node_name: agent.name,
       server,
       ...(founders === undefined ? {} : { bootstrap_expect: founders }),
-      data_dir: `${remote.data}/consul`,
+      data_dir: `${remotePaths.data}/consul`,
       bind_addr: agent.address,
       client_addr: '127.0.0.1',
       retry_join: agent.join,
@@ -66,7 +66,7 @@ export function consulSettings(agent: ConsulAgent): string {
       performance: { raft_multiplier: 1 },
       limits: { http_max_conns_per_client: 1_000 },
       encrypt: agent.gossipKey,
-      ca_file: remote.ca,
+      ca_file: remotePaths.ca,
       cert_file: cert,
       key_file: key,
       verify_incoming_rpc: true,
@@ -102,8 +102,8 @@ After=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
-Environment=PATH=${remote.consulRoot}/current:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-ExecStart=/usr/bin/env consul agent -config-file=${remote.consulSettings}
+Environment=PATH=${remotePaths.consulRoot}/current:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+ExecStart=/usr/bin/env consul agent -config-file=${remotePaths.consulSettings}
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=always
 RestartSec=200ms

@@ -26,7 +26,7 @@ function folderOf(home: string, cluster: string): string {
 }
 
 /** Reads the files named by flags; throws `invalid` with the flag of an unreadable file. */
-export async function readNamedFiles(paths: ConsulFilePaths): Promise<ConsulFiles> {
+export async function readConsulFlagFiles(paths: ConsulFilePaths): Promise<ConsulFiles> {
   const read = async ([name, path]: [string, string | undefined]): Promise<[string, string][]> => {
     if (path === undefined) return [];
     try {
@@ -48,7 +48,7 @@ export function newConsulSecrets(): Required<Pick<ConsulFiles, 'gossipKey' | 'to
  * Saves copies below `clusters/NAME.consul` with mode 0600, so that machines can be provisioned
  * again. Files that are undefined are left unchanged.
  */
-export async function keepConsulFiles(
+export async function saveConsulFiles(
   home: string,
   cluster: string,
   files: ConsulFiles,
@@ -73,6 +73,6 @@ export async function loadConsulFiles(home: string, cluster: string): Promise<Co
   return Object.fromEntries(found.flat());
 }
 
-export async function forgetConsulFiles(home: string, cluster: string): Promise<void> {
+export async function deleteConsulFiles(home: string, cluster: string): Promise<void> {
   await rm(folderOf(home, cluster), { recursive: true, force: true });
 }

@@ -1,5 +1,5 @@
 import { AppError } from '../../manager/common/base/errors.js';
-import type { EngineOptions } from '../inventory/record.js';
+import type { EngineOptions } from '../inventory/machine-record.js';
 
 /*
  * TLS for an engine with an existing configuration. The drop-in repeats the unit's command (from
@@ -13,7 +13,7 @@ export const dropInPath = '/etc/systemd/system/docker.service.d/10-shoal.conf';
 export const daemonJsonPath = '/etc/docker/daemon.json';
 
 /** The engine's configuration as found on the machine. */
-export interface EngineFacts {
+export interface InstalledEngine {
   readonly machine: string;
   /** Output of `systemctl cat docker.service`. */
   readonly unit: string;
@@ -93,7 +93,7 @@ function flags(port: number, options: EngineOptions): readonly Flag[] {
   ];
 }
 
-function parseDaemonJson(facts: EngineFacts): Readonly<Record<string, unknown>> {
+function parseDaemonJson(facts: InstalledEngine): Readonly<Record<string, unknown>> {
   if (facts.daemonJson === undefined) return {};
   try {
     const value: unknown = JSON.parse(facts.daemonJson);
@@ -113,8 +113,8 @@ function parseDaemonJson(facts: EngineFacts): Readonly<Record<string, unknown>> 
  * Throws `unsupported` without a systemd unit, `invalid` for a broken daemon.json, `conflict` for a
  * daemon.json key that the drop-in also sets.
  */
-export function engineConfig(
-  facts: EngineFacts,
+export function planEngineConfig(
+  facts: InstalledEngine,
   wanted: { readonly port: number; readonly options: EngineOptions },
 ): EngineConfig {
   const command = unitCommand(facts.unit);
@@ -162,7 +162,7 @@ function toText(json: Readonly<Record<string, unknown>>): string {
 }
 
 /** daemon.json without shoal's change; undefined if no key is left. */
-export function daemonJsonBefore(text: string): string | undefined {
+export function revertDaemonJson(text: string): string | undefined {
   const { 'live-restore': _, ...rest } = JSON.parse(text) as Record<string, unknown>;
   return Object.keys(rest).length === 0 ? undefined : toText(rest);
 }

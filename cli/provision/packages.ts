@@ -27,7 +27,7 @@ const managerOf: Readonly<Record<string, PackageManager>> = {
 /**
  * The package manager by ID, then ID_LIKE of os-release; undefined for an unsupported distribution.
  */
-export function packageManager(os: OsRelease): PackageManager | undefined {
+export function packageManagerFor(os: OsRelease): PackageManager | undefined {
   return [os.id, ...os.idLike].map((id) => managerOf[id]).find((found) => found !== undefined);
 }
 
@@ -76,12 +76,12 @@ export function missingPackages(
  * Preflight checks: supported distribution, systemd, root access, and a clock within 30 minutes of
  * `nowMs`. Throws an AppError whose message is a single line for the user.
  */
-export function checkLogin(
+export function preflightCheck(
   machine: { readonly name: string; readonly user: string },
   facts: LoginFacts,
   nowMs: number,
 ): PackageManager {
-  const manager = packageManager(facts.os);
+  const manager = packageManagerFor(facts.os);
   if (manager === undefined) {
     throw new AppError(
       'unsupported',

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { AppError } from '../../manager/common/base/errors.js';
 import type { RootFacts } from '../ssh/facts.js';
 import { daemonJsonPath, dropInPath } from './engine-config.js';
-import { remote } from '../inventory/layout.js';
+import { remotePaths } from '../inventory/remote-paths.js';
 import type { PackageManager } from './packages.js';
 import { missingPackages } from './packages.js';
 
@@ -11,13 +11,13 @@ import { missingPackages } from './packages.js';
  * which depends on the engine's unit as the packages installed it.
  */
 
-export interface StepArgs {
+export interface ProvisionStepArgs {
   'upload-runtime': { readonly sum: string };
   'upload-app': { readonly sum: string };
   'upload-consul': { readonly sum: string };
   install: { readonly manager: PackageManager; readonly packages: readonly string[] };
   link: { readonly runtime: string; readonly app: string };
-  'write-files': { readonly files: readonly FileWant[] };
+  'write-files': { readonly files: readonly DesiredFile[] };
   'remove-files': { readonly paths: readonly string[] };
   /** `keepContainers`: enable live-restore by a reload before the restart. */
   'restart-engine': { readonly keepContainers: boolean };
@@ -25,19 +25,22 @@ export interface StepArgs {
   'restart-unit': { readonly unit: string };
 }
 
-export type Step = {
-  readonly [K in keyof StepArgs]: { readonly kind: K; readonly cause: string } & StepArgs[K];
-}[keyof StepArgs];
+export type ProvisionStep = {
+  readonly [K in keyof ProvisionStepArgs]: {
+    readonly kind: K;
+    readonly cause: string;
+  } & ProvisionStepArgs[K];
+}[keyof ProvisionStepArgs];
 
 /** A file that must exist with this content and mode. */
-export interface FileWant {
+export interface DesiredFile {
   readonly path: string;
   readonly mode: number;
   readonly content: string;
 }
 
 /** A step as one line, for `--debug` and golden tests. */
-export function describeStep(step: Step): string {
+export function describeStep(step: ProvisionStep): string {
   switch (step.kind) {
     case 'upload-runtime':
     case 'upload-app':
@@ -59,7 +62,7 @@ export function describeStep(step: Step): string {
   }
 }
 
-export interface SetupWant {
+export interface DesiredSetup {
   readonly machine: string;
   readonly runtime: { readonly sum: string; readonly bytes: number };
   readonly app: { readonly sum: string; readonly bytes: number };
@@ -69,7 +72,7 @@ export interface SetupWant {
 
 const engineKib = 500_000;
 
-function checkSpace(want: SetupWant, facts: RootFacts): void {
+function checkSpace(want: DesiredSetup, facts: RootFacts): void {
   const bytes =
     (facts.runtimes.has(want.runtime.sum) ? 0 : want.runtime.bytes) +
     (facts.apps.has(want.app.sum) ? 0 : want.app.bytes) +
@@ -85,7 +88,7 @@ function checkSpace(want: SetupWant, facts: RootFacts): void {
   if (facts.freeKib.varLib < varKib) throw short('/var/lib', facts.freeKib.varLib, varKib);
 }
 
-function consulBytes({ consul }: SetupWant, facts: RootFacts): number {
+function consulBytes({ consul }: DesiredSetup, facts: RootFacts): number {
   if (consul === undefined || consul === 'package' || facts.consuls.has(consul.sum)) return 0;
   return consul.bytes;
 }
@@ -95,17 +98,17 @@ function consulBytes({ consul }: SetupWant, facts: RootFacts): number {
  * `unsupported` if tar, gzip or sha256sum is missing.
  */
 export function planSetup(
-  want: SetupWant,
+  want: DesiredSetup,
   facts: RootFacts,
   manager: PackageManager,
-): readonly Step[] {
+): readonly ProvisionStep[] {
   for (const command of ['tar', 'gzip', 'sha256sum']) {
     if (!facts.commands.has(command)) {
       throw new AppError('unsupported', `${want.machine}: ${command} not found; install it first`);
     }
   }
   checkSpace(want, facts);
-  const steps: Step[] = [];
+  const steps: ProvisionStep[] = [];
   const { runtime, app } = want;
   if (!facts.runtimes.has(runtime.sum)) {
     steps.push({ kind: 'upload-runtime', sum: runtime.sum, cause: 'missing' });
@@ -128,38 +131,38 @@ export function planSetup(
 
 /** Shoal's units on a machine, in start order. */
 export const unitNames = ['shoal-consul', 'shoal-manager', 'shoal-worker'] as const;
-export type Unit = (typeof unitNames)[number];
+export type ShoalUnit = (typeof unitNames)[number];
 
-export interface ConfigureWant {
-  readonly files: readonly FileWant[];
+export interface DesiredConfiguration {
+  readonly files: readonly DesiredFile[];
   /** Files that must not exist. */
   readonly absent: readonly string[];
   /** Units that must run. */
-  readonly units: readonly Unit[];
+  readonly units: readonly ShoalUnit[];
   /** True if the program was replaced, so that running services need a restart. */
   readonly programChanged: boolean;
 }
 
-const consulSettingsPath = remote.consulSettings;
+const consulSettingsPath = remotePaths.consulSettings;
 
 function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-function dependsOn(unit: Unit, path: string): boolean {
+function dependsOn(unit: ShoalUnit, path: string): boolean {
   if (unit === 'shoal-consul') {
     return path === consulSettingsPath || path.endsWith('shoal-consul.service');
   }
   const role = unit === 'shoal-manager' ? 'manager' : 'worker';
   return (
-    path === remote.ca ||
+    path === remotePaths.ca ||
     path.includes(`/${role}`) ||
     path.endsWith(`${unit}.service`) ||
     (role === 'manager' && /intermediate|engine-client/u.test(path))
   );
 }
 
-function engineStep(changed: readonly string[], facts: RootFacts): Step | undefined {
+function engineStep(changed: readonly string[], facts: RootFacts): ProvisionStep | undefined {
   const why = changed.filter(
     (path) => path === dropInPath || path.startsWith('/etc/shoal/engine/'),
   );
@@ -172,10 +175,13 @@ function engineStep(changed: readonly string[], facts: RootFacts): Step | undefi
 }
 
 /** The steps that write files and restart units, in order; empty for an up-to-date machine. */
-export function planConfigure(want: ConfigureWant, facts: RootFacts): readonly Step[] {
+export function planConfigure(
+  want: DesiredConfiguration,
+  facts: RootFacts,
+): readonly ProvisionStep[] {
   const files = want.files.filter((file) => facts.sums.get(file.path) !== sha256(file.content));
   const changed = files.map((file) => file.path);
-  const steps: Step[] = [];
+  const steps: ProvisionStep[] = [];
   if (files.length > 0) {
     const isNew = changed.filter((path) => !facts.sums.has(path)).length;
     const cause = `${String(isNew)} missing, ${String(files.length - isNew)} different`;

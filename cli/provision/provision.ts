@@ -2,21 +2,21 @@ import { AppError } from '../../manager/common/base/errors.js';
 import type { UserAuthority } from '../certificates/authority.js';
 import { readCertificates } from '../certificates/certificate-facts.js';
 import { planCertificates } from '../certificates/certificate-plan.js';
-import type { Credentials, EngineVersion } from '../inventory/engine-client.js';
-import { engineConfig } from './engine-config.js';
+import type { ClientCredentials, EngineVersion } from '../inventory/engine-client.js';
+import { planEngineConfig } from './engine-config.js';
 import type { LoginFacts, RootFacts } from '../ssh/facts.js';
 import type { SignNodes } from '../certificates/issue-certificates.js';
 import { issueCertificates } from '../certificates/issue-certificates.js';
-import type { MachineNote, MachineWant } from './machine-want.js';
+import type { MachineNote, MachineSpec } from './machine-spec.js';
 import {
   checksummedPaths,
-  configureWant,
-  shownCertificates,
-  wantedCertificates,
-} from './machine-want.js';
-import { checkLogin } from './packages.js';
+  desiredConfiguration,
+  certificateReadPaths,
+  desiredCertificates,
+} from './machine-spec.js';
+import { preflightCheck } from './packages.js';
 import { planConfigure, planSetup } from './plan.js';
-import type { Step } from './plan.js';
+import type { ProvisionStep } from './plan.js';
 import type { MachineProgress } from '../output/machine-progress.js';
 import type { RemoteMachine } from '../ssh/remote-machine.js';
 import type { StepContext } from './run-step.js';
@@ -36,9 +36,9 @@ export interface Uploads {
 
 export interface ProvisionInput {
   readonly machine: RemoteMachine;
-  readonly want: MachineWant;
+  readonly want: MachineSpec;
   readonly authority: UserAuthority;
-  readonly credentials: Credentials;
+  readonly credentials: ClientCredentials;
   /**
    * Packs runtime and application for an architecture; throws `unsupported` if the runtime differs.
    */
@@ -65,7 +65,7 @@ function noteFrom(facts: RootFacts, name: string, added: boolean): MachineNote {
 }
 
 async function probe(machine: RemoteMachine): Promise<RootFacts> {
-  return machine.probeRoot(checksummedPaths, shownCertificates);
+  return machine.probeRoot(checksummedPaths, certificateReadPaths);
 }
 
 function checkLibc(name: string, login: LoginFacts): void {
@@ -76,7 +76,7 @@ function checkLibc(name: string, login: LoginFacts): void {
 async function runSteps(
   input: ProvisionInput,
   context: StepContext,
-  steps: readonly Step[],
+  steps: readonly ProvisionStep[],
 ): Promise<void> {
   for (const step of steps) {
     input.progress.step(stepTitle(step, context), step.cause);
@@ -88,7 +88,7 @@ async function runSteps(
 async function setUp(
   input: ProvisionInput,
   context: StepContext,
-  steps: readonly Step[],
+  steps: readonly ProvisionStep[],
 ): Promise<void> {
   const last = steps.filter((step) => step.kind === 'link');
   const first = steps.filter((step) => step.kind !== 'link');
@@ -108,7 +108,7 @@ async function configure(
 ): Promise<void> {
   const { machine, want, progress } = input;
   const { record } = want;
-  const engine = engineConfig(
+  const engine = planEngineConfig(
     {
       machine: record.Name,
       unit: facts.engineUnit,
@@ -119,7 +119,7 @@ async function configure(
   );
   const now = new Date();
   const orders = planCertificates({
-    wanted: wantedCertificates(want),
+    wanted: desiredCertificates(want),
     seen: readCertificates(facts.certificates, want.ca),
     keys: facts.keys,
     nowMs: now.getTime(),
@@ -133,7 +133,7 @@ async function configure(
   const names = orders.map(({ name }) => name);
   const issued = await issueCertificates({ machine, want, names, authority, signNodes, now });
   const note = noteFrom(facts, record.Name, engine.daemonJson !== undefined);
-  const wanted = configureWant(want, { engine, note, issued, programChanged });
+  const wanted = desiredConfiguration(want, { engine, note, issued, programChanged });
   await runSteps(input, context, planConfigure(wanted, facts));
 }
 
@@ -163,7 +163,7 @@ export async function provision(input: ProvisionInput): Promise<EngineVersion> {
   const { Name: name, Driver: driver } = want.record;
   progress.step('probing the machine');
   const login = await machine.probeLogin();
-  const manager = checkLogin({ name, user: driver.SSHUser }, login, Date.now());
+  const manager = preflightCheck({ name, user: driver.SSHUser }, login, Date.now());
   checkLibc(name, login);
   const before = await probe(machine);
   progress.step('packing runtime and application');

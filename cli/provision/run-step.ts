@@ -1,12 +1,12 @@
 import { AppError, isAppError } from '../../manager/common/base/errors.js';
 import { byteMeter, meterBar, metered } from '../output/meter.js';
-import { toTar } from '../bundle/archive.js';
+import { packTar } from '../bundle/archive.js';
 import type { PackageManager } from './packages.js';
-import type { Step, StepArgs } from './plan.js';
+import type { ProvisionStep, ProvisionStepArgs } from './plan.js';
 import type { RemoteMachine } from '../ssh/remote-machine.js';
 import * as scripts from '../ssh/remote-scripts.js';
 import type { Upload } from '../bundle/runtime.js';
-import { fileContent } from '../ssh/ssh.js';
+import { openFileStream } from '../ssh/ssh.js';
 
 /** Dependencies of the steps: the machine and the artifacts to upload. */
 export interface StepContext {
@@ -20,7 +20,10 @@ export interface StepContext {
 }
 
 type Executors = {
-  readonly [K in keyof StepArgs]: (context: StepContext, args: StepArgs[K]) => Promise<void>;
+  readonly [K in keyof ProvisionStepArgs]: (
+    context: StepContext,
+    args: ProvisionStepArgs[K],
+  ) => Promise<void>;
 };
 
 const installScripts: Readonly<Record<PackageManager, string>> = {
@@ -43,7 +46,7 @@ async function upload(
   const { machine } = context;
   try {
     await machine.script(`upload ${what}`, script, [file.sum], {
-      stdin: metered(fileContent(file.gzipPath), (sent) => {
+      stdin: metered(openFileStream(file.gzipPath), (sent) => {
         context.onOutput(meterBar(byteMeter(sent, file.gzipBytes)));
       }),
       timeoutMs: uploadTimeoutMs,
@@ -53,7 +56,7 @@ async function upload(
     if (/no space left/iu.test(detail)) {
       throw new AppError(
         'unavailable',
-        `${machine.name}: no space left in /opt/shoal for ${what} (${megabytes(file.bytes)} needed); free disk space and try again`,
+        `${machine.name}: no space left in /opt/shoal for ${what} (${formatMegabytes(file.bytes)} needed); free disk space and try again`,
         { detail, cause: error },
       );
     }
@@ -68,7 +71,7 @@ async function upload(
   }
 }
 
-export function megabytes(bytes: number): string {
+export function formatMegabytes(bytes: number): string {
   return `${String(Math.ceil(bytes / 1_000_000))} MB`;
 }
 
@@ -91,7 +94,7 @@ const executors: Executors = {
     });
   },
   link: async ({ machine }, { runtime, app }) => {
-    await machine.script('activate the new version', scripts.linkProgram, [runtime, app]);
+    await machine.script('activate the new version', scripts.activateVersion, [runtime, app]);
   },
   'write-files': async ({ machine }, { files }) => {
     const entries = files.map(({ path, mode, content }) => ({
@@ -100,7 +103,7 @@ const executors: Executors = {
       content,
     }));
     await machine.script('write configuration', scripts.writeFiles, [], {
-      stdin: await toTar(entries),
+      stdin: await packTar(entries),
     });
   },
   'remove-files': async ({ machine }, { paths }) => {
@@ -125,23 +128,26 @@ const executors: Executors = {
 };
 
 /** Runs one step; idempotent. */
-export async function runStep(context: StepContext, step: Step): Promise<void> {
-  const execute = executors[step.kind] as (context: StepContext, args: Step) => Promise<void>;
+export async function runStep(context: StepContext, step: ProvisionStep): Promise<void> {
+  const execute = executors[step.kind] as (
+    context: StepContext,
+    args: ProvisionStep,
+  ) => Promise<void>;
   await execute(context, step);
 }
 
 /** The progress text of a running step. */
 export function stepTitle(
-  step: Step,
+  step: ProvisionStep,
   context: Pick<StepContext, 'runtime' | 'app' | 'consul'>,
 ): string {
   switch (step.kind) {
     case 'upload-runtime':
-      return `uploading the node runtime, ${megabytes(context.runtime.gzipBytes)}`;
+      return `uploading the node runtime, ${formatMegabytes(context.runtime.gzipBytes)}`;
     case 'upload-app':
-      return `uploading shoal, ${megabytes(context.app.gzipBytes)}`;
+      return `uploading shoal, ${formatMegabytes(context.app.gzipBytes)}`;
     case 'upload-consul':
-      return `uploading consul, ${megabytes(context.consul?.gzipBytes ?? 0)}`;
+      return `uploading consul, ${formatMegabytes(context.consul?.gzipBytes ?? 0)}`;
     case 'install':
       return `installing ${step.packages.join(', ')} with ${step.manager.replace('-ce', '')}`;
     case 'link':

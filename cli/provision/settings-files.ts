@@ -1,10 +1,10 @@
 import type { ConsulAgent } from './consul-agent.js';
 import type { ConsulFiles } from './consul-files.js';
-import { certificatePaths, managerPort, remote } from '../inventory/layout.js';
-import { bracketed } from '../inventory/record.js';
+import { certificatePaths, managerPort, remotePaths } from '../inventory/remote-paths.js';
+import { bracketIpv6 } from '../inventory/machine-record.js';
 
 /** A machine's membership in a cluster, the input for its manager and worker settings. */
-export interface Membership {
+export interface ClusterMembership {
   readonly clusterId: string;
   readonly clusterName: string;
   readonly nodeId: string;
@@ -30,16 +30,16 @@ function toText(value: unknown): string {
   return `${JSON.stringify(value, undefined, 2)}\n`;
 }
 
-export function managerSettings(machine: MachineIdentity, membership: Membership): string {
+export function managerSettings(machine: MachineIdentity, membership: ClusterMembership): string {
   return toText({
     clusterId: membership.clusterId,
     clusterName: membership.clusterName,
     nodeId: membership.nodeId,
     listen: `0.0.0.0:${String(managerPort)}`,
-    advertise: `${bracketed(machine.address)}:${String(managerPort)}`,
-    dataDir: `${remote.data}/manager`,
+    advertise: `${bracketIpv6(machine.address)}:${String(managerPort)}`,
+    dataDir: `${remotePaths.data}/manager`,
     pki: {
-      ca: remote.ca,
+      ca: remotePaths.ca,
       ...certificatePaths.manager,
       intermediate: certificatePaths.intermediate,
       engineClient: certificatePaths.engineClient,
@@ -56,25 +56,25 @@ function consulClient({ token, ca, cert, key }: ConsulFiles = {}): object {
       ? {}
       : {
           tls: {
-            ca: remote.consulCa,
-            ...(cert === undefined ? {} : { cert: remote.consulCert }),
-            ...(key === undefined ? {} : { key: remote.consulKey }),
+            ca: remotePaths.consulCa,
+            ...(cert === undefined ? {} : { cert: remotePaths.consulCert }),
+            ...(key === undefined ? {} : { key: remotePaths.consulKey }),
           },
         };
-  const consul = { ...(token === undefined ? {} : { tokenFile: remote.consulToken }), ...tls };
+  const consul = { ...(token === undefined ? {} : { tokenFile: remotePaths.consulToken }), ...tls };
   return Object.keys(consul).length === 0 ? {} : { consul };
 }
 
-export function workerSettings(machine: MachineIdentity, membership: Membership): string {
+export function workerSettings(machine: MachineIdentity, membership: ClusterMembership): string {
   return toText({
     clusterId: membership.clusterId,
     nodeId: membership.nodeId,
     name: machine.name,
     address: machine.address,
     managers: membership.managers,
-    dataDir: `${remote.data}/worker`,
+    dataDir: `${remotePaths.data}/worker`,
     dockerSocket: '/var/run/docker.sock',
-    pki: { ca: remote.ca, ...certificatePaths.worker },
+    pki: { ca: remotePaths.ca, ...certificatePaths.worker },
     labels: machine.labels,
     dataPlane: 'overlay',
   });

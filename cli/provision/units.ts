@@ -1,6 +1,6 @@
 import { isolation } from '../../manager/common/model/isolation.js';
 import { notPermittedCode } from '../exit-code.js';
-import { remote } from '../inventory/layout.js';
+import { remotePaths } from '../inventory/remote-paths.js';
 
 /*
  * systemd restarts the services at once and without a start limit. The worker is ordered after the
@@ -30,7 +30,7 @@ interface UnitInput {
 }
 
 function unit(input: UnitInput): string {
-  const { node, main } = input.program ?? remote;
+  const { node, main } = input.program ?? remotePaths;
   const command = [node, ...input.heap, main, input.role, '--config', input.settings];
   return `# Written by shoal; "shoal machine provision" writes it again.
 [Unit]
@@ -69,7 +69,7 @@ export function workerUnitFor(program: Program): string {
   return unit({
     description: 'Shoal worker',
     role: 'worker',
-    settings: remote.workerSettings,
+    settings: remotePaths.workerSettings,
     after: 'network-online.target docker.service',
     heap: ['--max-semi-space-size=2', '--max-old-space-size=256'],
     environment: [fewArenas],
@@ -78,7 +78,7 @@ export function workerUnitFor(program: Program): string {
   });
 }
 
-export const workerUnit = workerUnitFor(remote);
+export const workerUnit = workerUnitFor(remotePaths);
 
 const endIsolation = `nft delete table ${isolation.family} ${isolation.table}`;
 
@@ -96,7 +96,7 @@ Before=docker.service
 
 [Service]
 RemainAfterExit=yes
-ExecStartPre=nft -f ${remote.isolateRules}
+ExecStartPre=nft -f ${remotePaths.isolateRules}
 ExecStart=/bin/sh -c 'sleep ${isolation.longestSeconds}; ${endIsolation} 2>/dev/null || true'
 ExecStopPost=-${endIsolation}
 
@@ -106,7 +106,7 @@ WantedBy=multi-user.target
 
 /** The managed Consul is not notified of removed nodes, so the agent leaves by itself. */
 const leaveConsul = [
-  `export PATH=${remote.consulRoot}/current:$PATH CONSUL_HTTP_TOKEN_FILE=${remote.consulAgentToken}`,
+  `export PATH=${remotePaths.consulRoot}/current:$PATH CONSUL_HTTP_TOKEN_FILE=${remotePaths.consulAgentToken}`,
   'timeout 10 consul leave',
   'systemctl disable --now shoal-consul.service shoal-consul-reload.path',
 ].join('; ');
@@ -115,7 +115,7 @@ export const managerUnit = unit({
   description: 'Shoal manager',
   onNodeRemoved: leaveConsul,
   role: 'manager',
-  settings: remote.managerSettings,
+  settings: remotePaths.managerSettings,
   after: 'network-online.target',
   heap: ['--max-semi-space-size=8', '--max-old-space-size=2048'],
   environment: [fewArenas],
@@ -123,5 +123,5 @@ export const managerUnit = unit({
 
 /** Content of /usr/local/bin/shoal. */
 export const shoalCommand = `#!/bin/sh
-exec ${remote.node} ${remote.main} "$@"
+exec ${remotePaths.node} ${remotePaths.main} "$@"
 `;

@@ -1,14 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '../../manager/common/base/errors.js';
-import type { Credentials, EngineVersion } from '../inventory/engine-client.js';
-import { connectionProblem, engineVersion, managerAnswers } from '../inventory/engine-client.js';
-import { managerPort } from '../inventory/layout.js';
-import type { MachineRecord } from '../inventory/record.js';
+import type { ClientCredentials, EngineVersion } from '../inventory/engine-client.js';
+import {
+  connectionErrorText,
+  fetchEngineVersion,
+  checkManagerTls,
+} from '../inventory/engine-client.js';
+import { managerPort } from '../inventory/remote-paths.js';
+import type { MachineRecord } from '../inventory/machine-record.js';
 import type { RemoteMachine } from '../ssh/remote-machine.js';
 import { journalTail } from '../ssh/remote-scripts.js';
 
 /** Retries `attempt` until it succeeds or the deadline passes; then throws the last failure. */
-export async function eventually<T>(
+export async function retryUntil<T>(
   deadlineMs: number,
   signal: AbortSignal | undefined,
   attempt: () => Promise<T>,
@@ -27,19 +31,19 @@ export async function eventually<T>(
 /** Waits until the engine responds over TLS from this computer, which also rules out a firewall. */
 export async function waitForEngine(
   record: MachineRecord,
-  credentials: Credentials,
+  credentials: ClientCredentials,
   signal?: AbortSignal,
 ): Promise<EngineVersion> {
   const { IPAddress: host, EnginePort: port } = record.Driver;
   try {
-    return await eventually(20_000, signal, async () =>
-      engineVersion({ host, port }, credentials, 5000),
+    return await retryUntil(20_000, signal, async () =>
+      fetchEngineVersion({ host, port }, credentials, 5000),
     );
   } catch (error) {
     signal?.throwIfAborted();
     throw new AppError(
       'unavailable',
-      `${record.Name}: the engine runs but does not respond on ${host}:${String(port)}: ${connectionProblem(error)}; check that the machine's firewall allows the port`,
+      `${record.Name}: the engine runs but does not respond on ${host}:${String(port)}: ${connectionErrorText(error)}; check that the machine's firewall allows the port`,
       { cause: error },
     );
   }
@@ -70,7 +74,7 @@ export async function waitForUnit(
     return unitState(stdout);
   };
   try {
-    await eventually(10_000, signal, async () => {
+    await retryUntil(10_000, signal, async () => {
       const before = await readState();
       if (!before.running) throw new Error('not running');
       await delay(500, undefined, { signal });
@@ -92,19 +96,19 @@ export async function waitForUnit(
 /** Waits until the manager on a machine responds over TLS from this computer. */
 export async function waitForManager(
   record: MachineRecord,
-  credentials: Credentials,
+  credentials: ClientCredentials,
   signal?: AbortSignal,
 ): Promise<void> {
   const { IPAddress: host } = record.Driver;
   try {
-    await eventually(15_000, signal, async () =>
-      managerAnswers({ host, port: managerPort }, credentials, 5000),
+    await retryUntil(15_000, signal, async () =>
+      checkManagerTls({ host, port: managerPort }, credentials, 5000),
     );
   } catch (error) {
     signal?.throwIfAborted();
     throw new AppError(
       'unavailable',
-      `${record.Name}: the manager runs but does not respond on ${host}:${String(managerPort)}: ${connectionProblem(error)}; check that the machine's firewall allows the port`,
+      `${record.Name}: the manager runs but does not respond on ${host}:${String(managerPort)}: ${connectionErrorText(error)}; check that the machine's firewall allows the port`,
       { cause: error },
     );
   }

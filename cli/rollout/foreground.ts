@@ -2,14 +2,14 @@ import { AppError, isAppError, isCancelled } from '../../manager/common/base/err
 import type { Task } from '../../manager/common/model/task.js';
 import type { Cli } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
-import { logs } from '../client/stream.js';
-import type { Watched } from '../client/watched.js';
+import { streamLogs } from '../client/stream.js';
+import type { WatchedState } from '../client/watched.js';
 import { ExitError, interruptedCode } from '../exit-code.js';
 import { quietProgress } from '../output/progress.js';
 import { LogPrinter, prefixName } from '../output/log-printer.js';
 import { allEnded, newlyEnded, withoutNewTasks } from './follow/exits.js';
-import { follow } from './follow/follow.js';
-import { paintOf } from '../project/showing.js';
+import { followProject } from './follow/follow.js';
+import { paintOf } from '../project/progress-output.js';
 
 export interface Foreground {
   readonly client: ControlClient;
@@ -18,8 +18,8 @@ export interface Foreground {
   /** Services whose output is shown. */
   readonly attached: readonly string[];
   /** States when the command began and when all services had started. */
-  readonly before: Watched;
-  readonly state: Watched;
+  readonly before: WatchedState;
+  readonly state: WatchedState;
   readonly abortOn: 'exit' | 'failure' | undefined;
   readonly exitCodeFrom: string | undefined;
   readonly graceMs: number | undefined;
@@ -54,7 +54,7 @@ class ForegroundSession {
   readonly #services: ReadonlySet<string>;
   readonly #printer: LogPrinter;
   readonly #ending = new AbortController();
-  #lastState: Watched;
+  #lastState: WatchedState;
   #interrupts = 0;
   #stopping: Promise<unknown> | undefined;
   #stopFailure: unknown;
@@ -127,7 +127,11 @@ class ForegroundSession {
     if (attached.length === 0) return;
     const options = { follow: true, sinceMs: this.#since() };
     try {
-      const lines = logs(client, { project, services: attached, options }, this.#ending.signal);
+      const lines = streamLogs(
+        client,
+        { project, services: attached, options },
+        this.#ending.signal,
+      );
       for await (const batch of lines) {
         this.#cli.stdout.write(batch.map((line) => this.#printer.line(line)).join(''));
       }
@@ -152,7 +156,7 @@ class ForegroundSession {
   async #untilEnded(): Promise<void> {
     const { client, project } = this.#run;
     try {
-      await follow({
+      await followProject({
         client,
         project,
         progress: quietProgress,
@@ -161,7 +165,7 @@ class ForegroundSession {
         now: this.#cli.now,
         // Containers may run for years without a change.
         idleMs: Number.POSITIVE_INFINITY,
-        judge: (state) => {
+        evaluate: (state) => {
           this.#reportEnded(state);
           if (this.#stopFailure !== undefined) throw this.#stopFailure as Error;
           return { rows: [], done: allEnded(state, project, this.#services), stuck: [] };
@@ -172,7 +176,7 @@ class ForegroundSession {
     }
   }
 
-  #reportEnded(state: Watched): void {
+  #reportEnded(state: WatchedState): void {
     for (const task of newlyEnded(this.#lastState, state, this.#services)) {
       const code = task.status.exitCode ?? 0;
       this.#cli.stdout.write(this.#printer.notice(task.containerName, `exited with code ${code}`));

@@ -1,12 +1,12 @@
 import { AppError } from '../../manager/common/base/errors.js';
 import type { Node } from '../../manager/common/model/node.js';
 import { imageOf } from '../build/request.js';
-import { parseDuration } from '../compose/decode/duration.js';
-import type { Project, Service } from '../compose/model.js';
+import { parseComposeDuration } from '../compose/decode/duration.js';
+import type { Project, ComposeService } from '../compose/model.js';
 import { nodeFits } from './node-fit.js';
 
 /** Condition for pulling an image onto a node. */
-export type PullWhen =
+export type PullCondition =
   | { readonly kind: 'always' }
   | { readonly kind: 'missing' }
   /** Pull if the node's engine tagged the image more than `thanMs` ago. */
@@ -20,7 +20,7 @@ const dayMs = 86_400_000;
  * Pull condition of a service from its `pull_policy`, or from `flag` of the command line, which
  * takes precedence unless it is `policy`. Undefined if neither is set.
  */
-export function pullWhen(service: Service, flag?: string): PullWhen | undefined {
+export function pullConditionOf(service: ComposeService, flag?: string): PullCondition | undefined {
   const policy = flag === undefined || flag === 'policy' ? service.pull_policy : flag;
   switch (policy) {
     case undefined:
@@ -44,7 +44,7 @@ export function pullWhen(service: Service, flag?: string): PullWhen | undefined 
 }
 
 function durationMs(text: string): number {
-  const nanoseconds = parseDuration(text);
+  const nanoseconds = parseComposeDuration(text);
   if (nanoseconds === undefined)
     throw new AppError(
       'invalid',
@@ -54,24 +54,28 @@ function durationMs(text: string): number {
 }
 
 /** An image that is present on a node. */
-export interface Present {
+export interface PresentImage {
   readonly taggedAt?: number;
 }
 
 /** Whether a node must pull, given the image it has; `now` in ms since the epoch. */
-export function isDue(when: PullWhen, present: Present | undefined, now: number): boolean {
+export function isPullDue(
+  when: PullCondition,
+  present: PresentImage | undefined,
+  now: number,
+): boolean {
   if (when.kind === 'always') return true;
   if (when.kind === 'missing') return present === undefined;
   if (when.kind !== 'older') return false;
   return present === undefined || now - (present.taggedAt ?? 0) >= when.thanMs;
 }
 
-export interface WantedImage {
+export interface ImageToPull {
   readonly image: string;
   readonly platform: string | undefined;
   /** True if the image can also be built: a failed pull is then only a warning. */
   readonly buildable: boolean;
-  readonly when: PullWhen;
+  readonly when: PullCondition;
   /** Placement constraints, one list per service that uses the image. */
   readonly constraints: readonly (readonly string[])[];
 }
@@ -81,12 +85,12 @@ export interface WantedImage {
  * `decide` returns the pull condition; undefined skips the image. Throws `not-found` for an unknown
  * service.
  */
-export function wantedImages(
+export function imagesToPull(
   project: Project,
   keys: readonly string[],
-  decide: (service: Service) => PullWhen | undefined,
-): readonly WantedImage[] {
-  const found = new Map<string, WantedImage>();
+  decide: (service: ComposeService) => PullCondition | undefined,
+): readonly ImageToPull[] {
+  const found = new Map<string, ImageToPull>();
   for (const key of keys) {
     const service = project.services[key];
     if (service === undefined) throw new AppError('not-found', `no such service: ${key}`);
@@ -106,7 +110,7 @@ export function wantedImages(
   return [...found.values()];
 }
 
-function merge(a: WantedImage, b: WantedImage): WantedImage {
+function merge(a: ImageToPull, b: ImageToPull): ImageToPull {
   return {
     ...a,
     buildable: a.buildable && b.buildable,
@@ -118,7 +122,7 @@ function merge(a: WantedImage, b: WantedImage): WantedImage {
 /** Nodes that may run one of the services that use the image, sorted by name. */
 export function eligibleNodes(
   nodes: readonly Node[],
-  { platform, constraints: lists }: Pick<WantedImage, 'platform' | 'constraints'>,
+  { platform, constraints: lists }: Pick<ImageToPull, 'platform' | 'constraints'>,
 ): readonly Node[] {
   return nodes
     .filter((node) => lists.some((constraints) => nodeFits(node, { platform, constraints })))

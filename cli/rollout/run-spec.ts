@@ -3,11 +3,11 @@ import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import type { ContainerSpec, MountSpec } from '../../manager/common/model/container.js';
 import { oneOffLabel } from '../../manager/common/model/one-off.js';
 import type { PortSpec, ServiceSpec } from '../../manager/common/model/service.js';
-import { parsePorts } from '../compose/canonical/ports.js';
+import { parsePortSpec } from '../compose/canonical/ports.js';
 import { parseMount } from '../compose/canonical/volumes.js';
 
 /** Changes that the flags of `run` make to the service's spec. */
-export interface RunWish {
+export interface OneOffOptions {
   /** Twelve random hex digits that make the names unique. */
   readonly slug: string;
   readonly command: readonly string[];
@@ -33,7 +33,7 @@ export interface RunWish {
  * Derives the spec of a one-off container from a service: docker compose's name and labels, one
  * replica, no restarts, and no ports or network aliases of the service unless requested.
  */
-export function oneOffSpec(spec: ServiceSpec, options: RunWish): ServiceSpec {
+export function oneOffSpec(spec: ServiceSpec, options: OneOffOptions): ServiceSpec {
   const { update: _update, rollback: _rollback, task, ...rest } = spec;
   const { restart: _restart, ...kept } = task;
   const key = `${spec.service}-run-${options.slug}`;
@@ -56,7 +56,7 @@ export function oneOffSpec(spec: ServiceSpec, options: RunWish): ServiceSpec {
   };
 }
 
-function oneOffContainer(spec: ServiceSpec, options: RunWish): ContainerSpec {
+function oneOffContainer(spec: ServiceSpec, options: OneOffOptions): ContainerSpec {
   // As in docker compose, lifecycle hooks do not apply to one-off containers.
   const {
     command,
@@ -65,7 +65,7 @@ function oneOffContainer(spec: ServiceSpec, options: RunWish): ContainerSpec {
     preStop: _preStop,
     ...container
   } = spec.task.container;
-  const own = options.entrypoint === undefined ? entrypoint : words(options.entrypoint);
+  const own = options.entrypoint === undefined ? entrypoint : splitShellWords(options.entrypoint);
   // As in docker, a custom entrypoint discards the service's command.
   const fallback = options.entrypoint === undefined ? command : undefined;
   const run = options.command.length > 0 ? options.command : fallback;
@@ -103,7 +103,7 @@ function withMounts(old: readonly MountSpec[], added: readonly MountSpec[]): rea
   return [...old.filter(({ target }) => !targets.has(target)), ...added];
 }
 
-function toMount(text: string, options: RunWish): MountSpec {
+function toMount(text: string, options: OneOffOptions): MountSpec {
   const parsed = withFlagName('--volume', text, () => parseMount(text));
   const { target, readOnly, noCopy } = parsed;
   if (parsed.type === 'bind') {
@@ -124,7 +124,7 @@ function toMount(text: string, options: RunWish): MountSpec {
 }
 
 function toPorts(text: string): readonly PortSpec[] {
-  return withFlagName('--publish', text, () => parsePorts(text)).map((parsed) => {
+  return withFlagName('--publish', text, () => parsePortSpec(text)).map((parsed) => {
     const [first = '', last] = parsed.published.split('-');
     return {
       target: parsed.target,
@@ -146,7 +146,7 @@ function withFlagName<Result>(flag: string, text: string, parse: () => Result): 
 }
 
 /** Splits a command line like a shell: only spaces, quotes and backslashes are special. */
-export function words(text: string): readonly string[] {
+export function splitShellWords(text: string): readonly string[] {
   const found: string[] = [];
   const pattern = /(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+/gsu;
   for (const [word] of text.matchAll(pattern)) {

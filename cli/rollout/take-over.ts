@@ -3,7 +3,7 @@ import type { Cli } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
 import type { Project } from '../compose/model.js';
 import type { ProgressRow } from '../output/progress.js';
-import { warn, withProgress } from '../project/showing.js';
+import { warn, withProgress } from '../project/progress-output.js';
 
 const takeOverMs = 200_000;
 
@@ -53,7 +53,7 @@ export async function takeOver(cli: Cli, { client, project, dryRun }: TakeOver):
 }
 
 /** Warns about containers that docker compose created for a project unknown to the cluster. */
-export async function warnOfOthers(
+export async function warnAboutComposeContainers(
   cli: Cli,
   client: ControlClient,
   project: string,

@@ -3,7 +3,7 @@ import type { ServiceSpec } from '../../manager/common/model/service.js';
 import type { ProjectApply } from '../../manager/common/protocol/control.js';
 import { readContents } from '../compose/load/load.js';
 import type { Project } from '../compose/model.js';
-import { podOfService } from '../compose/specs/pods.js';
+import { podMembersOf } from '../compose/specs/pods.js';
 import { toSpecs } from '../compose/to-specs.js';
 import type { UpFlags, UpOptions } from './up-flags.js';
 
@@ -16,7 +16,7 @@ export interface ApplyInput {
 }
 
 /** Builds the request of `up`: the specs from the files with the command line's overrides. */
-export function toApply(input: ApplyInput): ProjectApply {
+export function buildApplyRequest(input: ApplyInput): ProjectApply {
   const { project, named, flags, options } = input;
   const { services, ...specs } = toSpecs(project, readContents(project));
   const wanted = services
@@ -30,7 +30,7 @@ export function toApply(input: ApplyInput): ProjectApply {
     keepReplicas: wanted
       .map(({ service }) => service)
       .filter(
-        (key) => !podOfService(project, key).some((member) => hasReplicaCount(input, member)),
+        (key) => !podMembersOf(project, key).some((member) => hasReplicaCount(input, member)),
       ),
     dryRun: flags.dryRun === true,
     ...(options.graceMs === undefined ? {} : { timeoutMs: options.graceMs }),
@@ -47,7 +47,7 @@ function hasReplicaCount({ project, options }: ApplyInput, key: string): boolean
 /** Value of `--scale` for a service, or for a service of the same pod. */
 function scaleOf({ project, options }: ApplyInput, key: string): number | undefined {
   if (options.replicas[key] !== undefined) return options.replicas[key];
-  const member = podOfService(project, key).find((each) => options.replicas[each] !== undefined);
+  const member = podMembersOf(project, key).find((each) => options.replicas[each] !== undefined);
   return member === undefined ? undefined : options.replicas[member];
 }
 

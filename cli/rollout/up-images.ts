@@ -7,24 +7,24 @@ import { imageOf, platformOf } from '../build/request.js';
 import type { Cli } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
 import { sendOnly } from '../client/transfer.js';
-import type { Watched } from '../client/watched.js';
-import type { Project, Service } from '../compose/model.js';
+import type { WatchedState } from '../client/watched.js';
+import type { Project, ComposeService } from '../compose/model.js';
 import type { BuiltImage } from '../commands/project/build.js';
-import { inTurns } from './in-turns.js';
-import type { PullWhen, WantedImage } from './pull-policy.js';
-import { pullWhen, wantedImages } from './pull-policy.js';
+import { runWithLimit } from './run-with-limit.js';
+import type { PullCondition, ImageToPull } from './pull-policy.js';
+import { pullConditionOf, imagesToPull } from './pull-policy.js';
 import type { UpFlags } from './up-flags.js';
 
 /** Maximum number of concurrent image lookups. */
 const findsAtOnce = 8;
 
-export interface ImagesOf {
+export interface ImagePreparation {
   readonly client: ControlClient;
   readonly project: Project;
   /** Compose keys of the services that will run. */
   readonly keys: readonly string[];
   readonly flags: Pick<UpFlags, 'build' | 'pull' | 'quietBuild' | 'quietPull' | 'dryRun'>;
-  readonly before: Watched;
+  readonly before: WatchedState;
 }
 
 /**
@@ -32,7 +32,7 @@ export interface ImagesOf {
  * Returns the services with containers whose image is outdated on their node: they must be
  * recreated even though their spec is unchanged.
  */
-export async function prepareImages(cli: Cli, of: ImagesOf): Promise<readonly string[]> {
+export async function prepareImages(cli: Cli, of: ImagePreparation): Promise<readonly string[]> {
   const { client, project, flags } = of;
   checkPull(flags.pull);
   if (flags.dryRun === true) return findStale(cli, of);
@@ -52,25 +52,28 @@ export async function prepareImages(cli: Cli, of: ImagesOf): Promise<readonly st
  * Pulls images that nodes do not pull by themselves: requested or outdated images, and images that
  * need the user's credentials.
  */
-async function pullFirst(cli: Cli, { client, project, keys, flags }: ImagesOf): Promise<void> {
+async function pullFirst(
+  cli: Cli,
+  { client, project, keys, flags }: ImagePreparation,
+): Promise<void> {
   const everywhere = flags.pull === 'always' || flags.pull === 'missing';
   const credentials = new RegistryCredentials(cli.env);
-  const images: WantedImage[] = [];
-  for (const wanted of wantedImages(project, keys, (each) => whenToPull(each, flags.pull))) {
+  const images: ImageToPull[] = [];
+  for (const wanted of imagesToPull(project, keys, (each) => whenToPull(each, flags.pull))) {
     const lazy = !everywhere && wanted.when.kind === 'missing';
     if (!lazy || (await credentials.forImage(wanted.image)) !== undefined) images.push(wanted);
   }
   if (images.length === 0) return;
   const { pullImages } = await import('../commands/project/pull.js');
-  const how = { quiet: flags.quietPull === true, whereNeeded: !everywhere };
+  const how = { quiet: flags.quietPull === true, onDemand: !everywhere };
   await pullImages(cli, { client, images }, how);
 }
 
 /**
  * Pull condition for `up`. Services with `build:` are built if the image is missing, not pulled.
  */
-function whenToPull(service: Service, flag: string | undefined): PullWhen | undefined {
-  const when = pullWhen(service, flag) ?? { kind: 'missing' };
+function whenToPull(service: ComposeService, flag: string | undefined): PullCondition | undefined {
+  const when = pullConditionOf(service, flag) ?? { kind: 'missing' };
   if (when.kind === 'always' || when.kind === 'older') return when;
   return when.kind === 'missing' && service.build === undefined ? when : undefined;
 }
@@ -80,7 +83,7 @@ function checkPull(policy: string | undefined): void {
   throw new AppError('invalid', `invalid --pull "${policy}": use always, missing or never`);
 }
 
-async function checkPresent(cli: Cli, { client, project, keys }: ImagesOf): Promise<void> {
+async function checkPresent(cli: Cli, { client, project, keys }: ImagePreparation): Promise<void> {
   for (const key of keys) {
     const service = project.services[key];
     if (service === undefined || service.build !== undefined) continue;
@@ -94,7 +97,7 @@ async function checkPresent(cli: Cli, { client, project, keys }: ImagesOf): Prom
   }
 }
 
-async function servicesToBuild(cli: Cli, of: ImagesOf): Promise<readonly string[]> {
+async function servicesToBuild(cli: Cli, of: ImagePreparation): Promise<readonly string[]> {
   const { client, project, keys, flags } = of;
   const buildable = keys.filter((key) => project.services[key]?.build !== undefined);
   if (flags.build === true) return buildable;
@@ -122,7 +125,7 @@ async function servicesToBuild(cli: Cli, of: ImagesOf): Promise<readonly string[
 /** Sends the built images to nodes that hold an older image of that name and would start it. */
 async function refreshNodes(
   cli: Cli,
-  { client, project }: ImagesOf,
+  { client, project }: ImagePreparation,
   built: readonly BuiltImage[],
 ): Promise<void> {
   const { signal } = cli.interrupts;
@@ -143,7 +146,7 @@ async function refreshNodes(
 /** Looks up the images of services that are already running and returns the outdated services. */
 async function findStale(
   cli: Cli,
-  { client, project, keys, before }: ImagesOf,
+  { client, project, keys, before }: ImagePreparation,
 ): Promise<readonly string[]> {
   const live = [...before.tasks.values()].filter(({ status }) => !isTerminal(status.state));
   const running = new Set(live.map(({ service }) => service));
@@ -159,7 +162,7 @@ async function findStale(
     const { signal } = cli.interrupts;
     found.set(image, await client.call('image.find', { image }, { signal }));
   };
-  await inTurns(findsAtOnce, [...new Set(images.values())].map(ask));
+  await runWithLimit(findsAtOnce, [...new Set(images.values())].map(ask));
   return staleServices(live, images, found);
 }
 

@@ -18,7 +18,7 @@ export interface WatchedProject {
 }
 
 /** Watch rules of the services; throws if no service has any. */
-export function rulesOf(project: Project, keys: readonly string[]) {
+export function projectWatchRules(project: Project, keys: readonly string[]) {
   return watchRules(project, keys, (context) => {
     try {
       return readFileSync(join(context, '.dockerignore'), 'utf8');
@@ -35,9 +35,9 @@ export async function watchProject(cli: Cli, of: WatchedProject): Promise<void> 
   await watchFiles({
     client,
     project: project.name,
-    rules: rulesOf(project, keys),
+    rules: projectWatchRules(project, keys),
     signal,
-    say: (line) => {
+    report: (line) => {
       cli.stderr.write(`${line}\n`);
     },
     rebuild: async (services) => {

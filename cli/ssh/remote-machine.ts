@@ -4,7 +4,7 @@ import type { LoginFacts, RootFacts } from './facts.js';
 import { parseLoginFacts, parseRootFacts } from './facts.js';
 import { loginProbe, rootProbe } from './probe-scripts.js';
 import { quoteCommand } from './quote.js';
-import type { ExecOptions, ExecResult, SshSession } from './ssh.js';
+import type { SshExecOptions, SshExecResult, SshSession } from './ssh.js';
 
 /** The last line that is not empty, which usually has the error. */
 function lastLine(text: string): string | undefined {
@@ -57,7 +57,7 @@ export class RemoteMachine {
   }
 
   /** Runs a command as root; a non-zero exit code is a result, not an error. */
-  async exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+  async exec(argv: readonly string[], options: SshExecOptions = {}): Promise<SshExecResult> {
     return this.session.exec([...this.#becomeRoot, ...argv], {
       signal: this.#signal,
       ...options,
@@ -65,7 +65,11 @@ export class RemoteMachine {
   }
 
   /** Runs a command as root; throws on a non-zero exit code. `what` completes "cannot …". */
-  async run(what: string, argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+  async run(
+    what: string,
+    argv: readonly string[],
+    options: SshExecOptions = {},
+  ): Promise<SshExecResult> {
     const result = await this.exec(argv, options);
     if (result.code === 0) return result;
     const output = `${result.stdout}\n${result.stderr}`;
@@ -82,8 +86,8 @@ export class RemoteMachine {
     what: string,
     script: string,
     args: readonly string[],
-    options: ExecOptions = {},
-  ): Promise<ExecResult> {
+    options: SshExecOptions = {},
+  ): Promise<SshExecResult> {
     return this.run(what, ['sh', '-c', script, 'shoal', ...args], options);
   }
 }

@@ -66,7 +66,7 @@ mv -T "$new" "$place"
  * and the previous ones: running programs load modules from the previous version until they are
  * restarted.
  */
-export const linkProgram = `
+export const activateVersion = `
 set -e
 umask 022
 mkdir -p /opt/shoal/current /usr/local/bin
@@ -170,7 +170,7 @@ journalctl --unit "$1" --lines "$2" --output cat --no-pager
  * Allows anonymous clients to read nodes and services in the managed Consul, whose default policy
  * is deny: DNS queries carry no token. Several machines may run this concurrently.
  */
-export const openConsulNames = `
+export const allowAnonymousConsulReads = `
 token=/etc/shoal/consul/token
 if [ ! -e "$token" ]; then exit 0; fi
 export CONSUL_HTTP_TOKEN_FILE=$token PATH=/opt/shoal/consul/current:$PATH

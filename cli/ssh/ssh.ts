@@ -23,12 +23,12 @@ export interface SshTarget {
   readonly hostKey?: string | undefined;
 }
 
-export interface ConnectOptions {
+export interface SshConnectOptions {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface ExecOptions {
+export interface SshExecOptions {
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly stdin?: string | Buffer | Readable | undefined;
@@ -36,7 +36,7 @@ export interface ExecOptions {
   readonly onOutput?: ((text: string) => void) | undefined;
 }
 
-export interface ExecResult {
+export interface SshExecResult {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
@@ -61,7 +61,7 @@ const defaultTimeoutMs = 30_000;
 const outputLimit = 4 * 1024 * 1024;
 
 /** The fingerprint of a host key as OpenSSH prints it: `SHA256:` and unpadded base64. */
-export function fingerprint(hostKey: Buffer): string {
+export function hostKeyFingerprint(hostKey: Buffer): string {
   return `SHA256:${createHash('sha256').update(hostKey).digest('base64').replace(/=+$/u, '')}`;
 }
 
@@ -138,7 +138,7 @@ export class SshSession {
 
   private constructor(target: SshTarget, client: ssh2.Client, hostKey: Buffer) {
     this.target = target;
-    this.hostKey = fingerprint(hostKey);
+    this.hostKey = hostKeyFingerprint(hostKey);
     this.hostKeyLine = `${keyType(hostKey)} ${hostKey.toString('base64')}`;
     this.#client = client;
     client.on('error', (error) => (this.#lost ??= error));
@@ -149,7 +149,7 @@ export class SshSession {
    * Connects; a single attempt. Throws `forbidden` for a rejected key or a changed host key,
    * `unavailable` or `timeout` if the machine does not answer.
    */
-  static async connect(target: SshTarget, options: ConnectOptions): Promise<SshSession> {
+  static async connect(target: SshTarget, options: SshConnectOptions): Promise<SshSession> {
     const { host, port, user } = target;
     const login = await identity(target);
     const client = new ssh2.Client();
@@ -171,7 +171,7 @@ export class SshSession {
         algorithms: { compress: ['none'] },
         hostVerifier: (key: Buffer) => {
           seen = key;
-          const print = fingerprint(key);
+          const print = hostKeyFingerprint(key);
           if (target.hostKey === undefined || target.hostKey === print) return true;
           check.changedKey = print;
           return false;
@@ -191,7 +191,7 @@ export class SshSession {
    * Runs a command; a non-zero exit code is a result, not an error. Throws `timeout` after the
    * deadline, `unavailable` if the connection is lost.
    */
-  async exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+  async exec(argv: readonly string[], options: SshExecOptions = {}): Promise<SshExecResult> {
     const channel = await this.#open(quoteCommand(argv));
     const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
     const deadline = AbortSignal.timeout(timeoutMs);
@@ -284,8 +284,8 @@ function shorten(text: string): string {
 /** Undefined if the channel closed without an exit status (lost connection, deadline). */
 async function collect(
   channel: ClientChannel,
-  options: ExecOptions,
-): Promise<ExecResult | undefined> {
+  options: SshExecOptions,
+): Promise<SshExecResult | undefined> {
   const texts = { stdout: '', stderr: '' };
   let code: number | undefined;
   const keep = (stream: 'stdout' | 'stderr') => (chunk: Buffer) => {
@@ -306,7 +306,7 @@ async function collect(
 }
 
 /** Writes standard input; a command that exits before reading all of it is not an error. */
-async function feed(channel: ClientChannel, stdin: ExecOptions['stdin']): Promise<void> {
+async function feed(channel: ClientChannel, stdin: SshExecOptions['stdin']): Promise<void> {
   if (stdin === undefined) {
     channel.end();
     return;
@@ -324,6 +324,6 @@ async function feed(channel: ClientChannel, stdin: ExecOptions['stdin']): Promis
 }
 
 /** Reads a local file in chunks large enough to keep the ssh cipher busy. */
-export function fileContent(path: string): Readable {
+export function openFileStream(path: string): Readable {
   return createReadStream(path, { highWaterMark: 1024 * 1024 });
 }

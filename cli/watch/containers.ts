@@ -57,7 +57,7 @@ export async function syncInto(
       `service ${containers.service}: no running container; start the service with "shoal up"`,
     );
   }
-  const toTarget = (path: string): string => placeOf(rule, path);
+  const toTarget = (path: string): string => containerPath(rule, path);
   await Promise.all(
     targets.map(async (container) => {
       for (let at = 0; at < change.removed.length; at += pathsPerCommand) {
@@ -79,19 +79,22 @@ export async function syncInto(
 }
 
 /** Maps a path relative to the watched one to its path in the container. */
-export function placeOf({ target }: Pick<WatchRule, 'target'>, path: string): string {
+export function containerPath({ target }: Pick<WatchRule, 'target'>, path: string): string {
   return path === '' ? posix.join('/', target) : posix.join('/', target, path);
 }
 
 async function* entries(rule: WatchRule, { changed }: TreeChange): AsyncGenerator<TreeEntry> {
   for (const path of changed) {
     const source = path === '' ? rule.path : posix.join(rule.path, path);
-    yield await Promise.resolve({ path: placeOf(rule, path).slice(1), source });
+    yield await Promise.resolve({ path: containerPath(rule, path).slice(1), source });
   }
 }
 
 /** Runs a hook in every running container of the service, one after the other. */
-export async function execIn(containers: ServiceContainers, hook: Hook): Promise<void> {
+export async function runHookInContainers(
+  containers: ServiceContainers,
+  hook: Hook,
+): Promise<void> {
   const env = Object.entries(hook.environment ?? {}).flatMap(([name, value]) =>
     value === null ? [] : [`${name}=${value}`],
   );

@@ -1,8 +1,8 @@
 import { isAbsolute, relative } from 'node:path';
 import { AppError } from '../../manager/common/base/errors.js';
-import type { Ignore } from '../build/ignore.js';
+import type { IgnoreRules } from '../build/ignore.js';
 import { parseIgnore } from '../build/ignore.js';
-import type { Hook, Project, Service } from '../compose/model.js';
+import type { Hook, Project, ComposeService } from '../compose/model.js';
 
 /** A `develop.watch` trigger: the action on changes below a path. */
 export interface WatchRule {
@@ -12,9 +12,9 @@ export interface WatchRule {
   readonly path: string;
   /** Path in the container; empty for `rebuild` and `restart`. */
   readonly target: string;
-  readonly ignore: Ignore;
+  readonly ignore: IgnoreRules;
   /** Undefined includes everything. */
-  readonly include: Ignore | undefined;
+  readonly include: IgnoreRules | undefined;
   readonly exec: Hook | undefined;
   readonly initialSync: boolean;
 }
@@ -57,7 +57,7 @@ export function watchRules(
 
 function rulesOf(
   key: string,
-  service: Service,
+  service: ComposeService,
   ignoreFile: (context: string) => string,
 ): readonly WatchRule[] {
   const { build, develop } = service;
@@ -116,7 +116,7 @@ function inherited(
 }
 
 /** True if a rule applies to a path relative to the rule's path; `''` is the rule's path itself. */
-export function concerns(rule: WatchRule, path: string): boolean {
+export function ruleApplies(rule: WatchRule, path: string): boolean {
   if (path === '') return true;
   if (rule.ignore.ignores(path)) return false;
   return rule.include?.ignores(path) ?? true;

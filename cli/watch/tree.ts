@@ -1,18 +1,18 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { WatchRule } from './rules.js';
-import { concerns } from './rules.js';
+import { ruleApplies } from './rules.js';
 
 /**
  * Snapshot of a watched path: a fingerprint of each file, directory and link, by path relative to
  * the watched one (`''` is the watched path itself).
  */
-export type TreeMarks = ReadonlyMap<string, string>;
+export type TreeSnapshot = ReadonlyMap<string, string>;
 
 /**
  * Takes a snapshot of the paths of a rule. A file that vanishes during the scan counts as absent.
  */
-export async function readMarks(rule: WatchRule): Promise<TreeMarks> {
+export async function takeSnapshot(rule: WatchRule): Promise<TreeSnapshot> {
   const marks = new Map<string, string>();
   const visit = async (path: string): Promise<boolean> => {
     const stats = await lstat(join(rule.path, path)).catch(() => undefined);
@@ -21,7 +21,7 @@ export async function readMarks(rule: WatchRule): Promise<TreeMarks> {
     const recorded = folder
       ? path !== '' && rule.include === undefined
       : stats.isFile() || stats.isSymbolicLink();
-    if (recorded && concerns(rule, path)) {
+    if (recorded && ruleApplies(rule, path)) {
       const content = folder ? 'folder' : `${String(stats.size)} ${String(stats.mtimeMs)}`;
       marks.set(path, `${String(stats.mode)} ${content}`);
     }
@@ -31,7 +31,7 @@ export async function readMarks(rule: WatchRule): Promise<TreeMarks> {
     const names = await readdir(join(rule.path, folder)).catch(() => []);
     for (const name of names.sort()) {
       const path = folder === '' ? name : `${folder}/${name}`;
-      if (rule.ignore.prunes && rule.ignore.ignores(path)) continue;
+      if (rule.ignore.canPrune && rule.ignore.ignores(path)) continue;
       if (await visit(path)) await walk(path);
     }
   };
@@ -47,7 +47,7 @@ export interface TreeChange {
 }
 
 /** Returns the change from snapshot `before` to snapshot `now`. */
-export function diffMarks(before: TreeMarks, now: TreeMarks): TreeChange {
+export function diffSnapshots(before: TreeSnapshot, now: TreeSnapshot): TreeChange {
   const changed = [...now]
     .filter(([path, mark]) => before.get(path) !== mark)
     .map(([path]) => path);

@@ -1,20 +1,20 @@
 import { messageOf } from '../../manager/common/base/errors.js';
 import type { ControlClient } from '../client/client.js';
 import type { ServiceContainers } from './containers.js';
-import { execIn, syncInto } from './containers.js';
-import { Hints } from './hints.js';
+import { runHookInContainers, syncInto } from './containers.js';
+import { PathWatcher } from './path-watcher.js';
 import type { WatchRule } from './rules.js';
-import type { TreeChange, TreeMarks } from './tree.js';
-import { diffMarks, readMarks } from './tree.js';
+import type { TreeChange, TreeSnapshot } from './tree.js';
+import { diffSnapshots, takeSnapshot } from './tree.js';
 
-export interface Watching {
+export interface WatchFilesOptions {
   readonly client: ControlClient;
   readonly project: string;
   readonly rules: readonly WatchRule[];
   /** Rebuilds the services' images and recreates their containers. */
   readonly rebuild: (services: readonly string[]) => Promise<void>;
   /** Prints one line for the user. */
-  readonly say: (line: string) => void;
+  readonly report: (line: string) => void;
   readonly signal: AbortSignal;
 }
 
@@ -24,12 +24,12 @@ const restartMs = 300_000;
 interface WatchState {
   readonly rule: WatchRule;
   /** Snapshot that the containers are in sync with. */
-  marks: TreeMarks;
+  marks: TreeSnapshot;
 }
 
 interface PendingChange {
   readonly state: WatchState;
-  readonly now: TreeMarks;
+  readonly now: TreeSnapshot;
   readonly change: TreeChange;
 }
 
@@ -38,9 +38,9 @@ interface PendingChange {
  * pass compares the files with the snapshot of the containers, so changes during a pass need no
  * queue and a failed sync is retried by the next pass.
  */
-export async function watchFiles(watching: Watching): Promise<void> {
-  const { rules, signal, say } = watching;
-  const hints = new Hints(rules.map(({ path }) => path));
+export async function watchFiles(watching: WatchFilesOptions): Promise<void> {
+  const { rules, signal, report: say } = watching;
+  const hints = new PathWatcher(rules.map(({ path }) => path));
   try {
     const states: WatchState[] = [];
     for (const rule of rules) states.push({ rule, marks: await initialMarks(rule) });
@@ -55,15 +55,18 @@ export async function watchFiles(watching: Watching): Promise<void> {
 }
 
 /** Snapshot of new containers: the files as built, or empty if the rule starts with a full sync. */
-async function initialMarks(rule: WatchRule): Promise<TreeMarks> {
-  return rule.initialSync && rule.action.startsWith('sync') ? new Map() : readMarks(rule);
+async function initialMarks(rule: WatchRule): Promise<TreeSnapshot> {
+  return rule.initialSync && rule.action.startsWith('sync') ? new Map() : takeSnapshot(rule);
 }
 
-async function reconcile(watching: Watching, states: readonly WatchState[]): Promise<void> {
+async function reconcile(
+  watching: WatchFilesOptions,
+  states: readonly WatchState[],
+): Promise<void> {
   const pending: PendingChange[] = [];
   for (const state of states) {
-    const now = await readMarks(state.rule);
-    const change = diffMarks(state.marks, now);
+    const now = await takeSnapshot(state.rule);
+    const change = diffSnapshots(state.marks, now);
     if (change.changed.length + change.removed.length > 0) pending.push({ state, now, change });
   }
   const rebuilt = new Set(
@@ -87,25 +90,25 @@ async function reconcile(watching: Watching, states: readonly WatchState[]): Pro
   }
 }
 
-async function rebuild(watching: Watching, services: readonly string[]): Promise<void> {
+async function rebuild(watching: WatchFilesOptions, services: readonly string[]): Promise<void> {
   const names = services.map((name) => `"${name}"`).join(' ');
-  watching.say(`Rebuilding service(s) [${names}] after changes were detected...`);
+  watching.report(`Rebuilding service(s) [${names}] after changes were detected...`);
   try {
     await watching.rebuild(services);
-    watching.say(`service(s) [${names}] successfully built`);
+    watching.report(`service(s) [${names}] successfully built`);
   } catch (error) {
     // Not fatal: the next change triggers another build.
     if (!watching.signal.aborted)
-      watching.say(`Failed to rebuild service(s) [${names}]: ${messageOf(error)}`);
+      watching.report(`Failed to rebuild service(s) [${names}]: ${messageOf(error)}`);
   }
 }
 
 async function syncService(
-  watching: Watching,
+  watching: WatchFilesOptions,
   service: string,
   pending: readonly PendingChange[],
 ): Promise<void> {
-  const { client, project, signal, say } = watching;
+  const { client, project, signal, report: say } = watching;
   const containers: ServiceContainers = { client, project, service, signal };
   const count = pending.reduce(
     (sum, { change }) => sum + change.changed.length + change.removed.length,
@@ -118,7 +121,7 @@ async function syncService(
     }
     for (const { state } of pending) {
       if (state.rule.action === 'sync+exec' && state.rule.exec)
-        await execIn(containers, state.rule.exec);
+        await runHookInContainers(containers, state.rule.exec);
     }
     if (pending.some(({ state: { rule } }) => rule.action.endsWith('restart'))) {
       const args = { project, services: [service], noDependents: true };

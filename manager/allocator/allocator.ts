@@ -1,6 +1,6 @@
 import type { Clock } from '../common/base/clock.js';
 import type { Logger } from '../common/base/log.js';
-import { Loop } from '../common/base/loop.js';
+import { ReconcileLoop } from '../common/base/loop.js';
 import type { TaskId } from '../common/model/ids.js';
 import { isWanted } from '../store/slots.js';
 import type { Task } from '../common/model/task.js';
@@ -11,7 +11,7 @@ import { attachTask } from './attach.js';
 import { leaseGateways, missingGateways } from './gateways.js';
 import type { NetworkCursor } from './networks.js';
 import { allocateNetworks, initialCursor, isAllocated } from './networks.js';
-import { overdue, releasable } from './release.js';
+import { expiredLeases, releasableLeases } from './release.js';
 
 export interface AllocatorOptions {
   readonly store: ClusterStore;
@@ -28,7 +28,7 @@ const fullResyncMs = 5 * 60_000;
  */
 export class Allocator {
   readonly #options: AllocatorOptions;
-  readonly #loop: Loop;
+  readonly #loop: ReconcileLoop;
   #dirty = new Set<TaskId>();
   /** New tasks without addresses; retried when a lease is released or a network changes. */
   readonly #waiting = new Set<TaskId>();
@@ -41,7 +41,7 @@ export class Allocator {
   constructor(options: AllocatorOptions) {
     this.#options = options;
     const { clock, log } = options;
-    this.#loop = new Loop({
+    this.#loop = new ReconcileLoop({
       name: 'allocator',
       clock,
       log,
@@ -51,7 +51,7 @@ export class Allocator {
           this.#markAll();
         },
       },
-      turn: () => this.#turn(),
+      reconcile: () => this.#turn(),
     });
   }
 
@@ -80,9 +80,9 @@ export class Allocator {
     const [ids, sweep] = [[...this.#dirty].sort(), this.#sweepDue];
     this.#dirty = new Set();
     this.#sweepDue = false;
-    if (sweep) this.#scheduleSweep(overdue(store.view, clock.now()).until);
+    if (sweep) this.#scheduleSweep(expiredLeases(store.view, clock.now()).until);
     const isIdle = !ids.some((id) => needsWork(store.view, id)) && !needsNetworks(store.view);
-    if (isIdle && !(sweep && overdue(store.view, clock.now()).leases.length > 0)) return;
+    if (isIdle && !(sweep && expiredLeases(store.view, clock.now()).leases.length > 0)) return;
     try {
       await store.update('allocator', (tx) => {
         this.#write(tx, ids, sweep);
@@ -95,9 +95,10 @@ export class Allocator {
   }
 
   #write(tx: Transaction, ids: readonly TaskId[], sweep: boolean): void {
-    if (sweep) for (const lease of overdue(tx, tx.now).leases) tx.remove('leases', lease.id);
+    if (sweep) for (const lease of expiredLeases(tx, tx.now).leases) tx.remove('leases', lease.id);
     for (const id of ids) {
-      for (const lease of releasable(tx, id, tx.get('tasks', id))) tx.remove('leases', lease.id);
+      for (const lease of releasableLeases(tx, id, tx.get('tasks', id)))
+        tx.remove('leases', lease.id);
     }
     if (this.#networks !== undefined) allocateNetworks(tx, this.#networks);
     for (const id of ids) this.#allocate(tx, tx.get('tasks', id), id);
@@ -119,7 +120,7 @@ export class Allocator {
     const { clock } = this.#options;
     this.#cancelSweep = clock.after(Math.max(1, until - clock.now()), () => {
       this.#sweepDue = true;
-      this.#loop.poke();
+      this.#loop.trigger();
     });
   }
 
@@ -150,7 +151,7 @@ export class Allocator {
           break;
       }
     }
-    if (poke) this.#loop.poke();
+    if (poke) this.#loop.trigger();
   }
 
   #onRelease(kind: string | undefined): boolean {
@@ -175,7 +176,7 @@ function isNew(task: Task): boolean {
 
 function needsWork(view: StoreView, id: TaskId): boolean {
   const task = view.get('tasks', id);
-  if (releasable(view, id, task).length > 0) return true;
+  if (releasableLeases(view, id, task).length > 0) return true;
   if (task === undefined) return false;
   if (isNew(task)) return true;
   return isAssigned(task.status.state) && missingGateways(view, task).length > 0;

@@ -10,7 +10,7 @@ import type { Attachment, Task } from '../common/model/task.js';
 import { isTerminal } from '../common/model/task-state.js';
 import type { StoreView, Transaction } from '../store/store.js';
 import { nextAddress, planAddresses } from './ipam.js';
-import { isAllocated, networkTrouble } from './networks.js';
+import { isAllocated, networkProblem } from './networks.js';
 
 /** Next address to try, per network: the one after the last allocated address. */
 export type AddressCursors = Map<NetworkId, Ip>;
@@ -70,7 +70,7 @@ function grantAddress(
   if (network === undefined) return `network ${spec.network} does not exist`;
   if (network.removing) return `network ${spec.network} is being removed`;
   if (!isAllocated(network)) {
-    return networkTrouble(tx, network) ?? `network ${spec.network} has no subnet yet`;
+    return networkProblem(tx, network) ?? `network ${spec.network} has no subnet yet`;
   }
   const ip =
     spec.ipv4Address === undefined

@@ -1,10 +1,10 @@
 import type { AddressRange, Cidr } from '../common/address/cidr.js';
 import {
-  cidrAround,
+  enclosingCidr,
   hostRange,
   overlaps,
   parseCidr,
-  sizeOf,
+  addressCount,
   wholeRange,
 } from '../common/address/cidr.js';
 import type { Ip } from '../common/address/ip.js';
@@ -22,7 +22,7 @@ const sizes = [
   { prefix: 24, keepFree: 0 },
 ] as const;
 
-export interface Taken {
+export interface UsedRanges {
   /** Subnets in use or requested. */
   readonly subnets: readonly Cidr[];
   /** Underlay addresses of the nodes; the /16 around each is not used. */
@@ -33,9 +33,9 @@ export interface Taken {
  * Chooses a free subnet of the pool, after `last` or else the first; undefined if the pool is
  * exhausted.
  */
-export function chooseSubnet(taken: Taken, last?: Cidr): Cidr | undefined {
-  const used = [...taken.subnets, ...taken.nodes.map((ip) => cidrAround(ip, 16))].filter((block) =>
-    overlaps(block, subnetPool),
+export function chooseSubnet(taken: UsedRanges, last?: Cidr): Cidr | undefined {
+  const used = [...taken.subnets, ...taken.nodes.map((ip) => enclosingCidr(ip, 16))].filter(
+    (block) => overlaps(block, subnetPool),
   );
   for (const { prefix, keepFree } of sizes) {
     const free = freeBlocks(subnetPool, prefix, used);
@@ -46,8 +46,8 @@ export function chooseSubnet(taken: Taken, last?: Cidr): Cidr | undefined {
 }
 
 function freeBlocks(pool: Cidr, prefix: number, used: readonly Cidr[]): readonly Cidr[] {
-  const size = sizeOf(prefix);
-  const count = sizeOf(pool.prefix) / size;
+  const size = addressCount(prefix);
+  const count = addressCount(pool.prefix) / size;
   const taken = new Set<number>();
   for (const block of used) {
     const { first, last } = wholeRange(block);
@@ -83,7 +83,7 @@ export function planAddresses(
 ): AddressPlan {
   const hosts = hostRange(subnet);
   const gateways =
-    requested === undefined ? Math.max(1, Math.min(4096, sizeOf(subnet.prefix) / 16) - 1) : 1;
+    requested === undefined ? Math.max(1, Math.min(4096, addressCount(subnet.prefix) / 16) - 1) : 1;
   const rest = { first: hosts.first + gateways, last: hosts.last };
   if (requested?.range === undefined) return { tasks: rest, hosts, gateways };
   const range = hostRange(requested.range);

@@ -23,7 +23,7 @@ export function isAllocated(network: Network): boolean {
 export function allocateNetworks(tx: Transaction, cursor: NetworkCursor): void {
   for (const network of tx.list('networks')) {
     if (network.removing || isAllocated(network)) continue;
-    if (networkTrouble(tx, network) !== undefined) continue;
+    if (networkProblem(tx, network) !== undefined) continue;
     const others = tx.list('networks').filter((other) => other.id !== network.id);
     const subnet = subnetFor(tx, network, cursor);
     const taken = new Set(others.map((other) => other.vni));
@@ -58,7 +58,7 @@ function subnetFor(view: StoreView, network: Network, cursor: NetworkCursor): Ci
  * Why a network cannot be allocated: invalid or conflicting request, or exhausted pool; else
  * undefined.
  */
-export function networkTrouble(view: StoreView, network: Network): string | undefined {
+export function networkProblem(view: StoreView, network: Network): string | undefined {
   const { name, subnet: requested, ipRange } = network.spec;
   if (isAllocated(network)) return undefined;
   if (requested === undefined) {

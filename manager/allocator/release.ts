@@ -9,7 +9,11 @@ import type { StoreView } from '../store/store.js';
 export const fenceMs = 30_000;
 
 /** Leases that a task holds but no longer needs. `task` is undefined if its record was deleted. */
-export function releasable(view: StoreView, id: TaskId, task: Task | undefined): readonly Lease[] {
+export function releasableLeases(
+  view: StoreView,
+  id: TaskId,
+  task: Task | undefined,
+): readonly Lease[] {
   const held = view
     .leasesOfTask(id)
     .filter(({ holder }) => holder.kind === 'task' && holder.taskId === id);
@@ -30,7 +34,7 @@ function isAdoptable(view: StoreView, task: Task): boolean {
 }
 
 /** Leases of removed nodes and tasks, and expired fences. `until`: end of the next fence, ms. */
-export function overdue(
+export function expiredLeases(
   view: StoreView,
   now: number,
 ): { readonly leases: readonly Lease[]; readonly until: number | undefined } {

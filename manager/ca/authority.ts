@@ -1,17 +1,17 @@
 import { X509Certificate } from 'node:crypto';
 import { AppError } from '../common/base/errors.js';
-import type { PairPaths } from '../common/pki/pki-files.js';
-import { readPair } from '../common/pki/pki-files.js';
+import type { CertificateKeyPaths } from '../common/pki/pki-files.js';
+import { readKeyPair } from '../common/pki/pki-files.js';
 import { authorityId } from '../common/pki/pki-peer.js';
 import type { KeyPair, PeerIdentity } from '../common/pki/pki.js';
 import { signNode } from '../common/pki/pki.js';
 
 /** Default lifetime of worker and manager certificates: 90 days. */
-export const nodeLifetimeMs = 90 * 86_400_000;
+export const defaultNodeLifetimeMs = 90 * 86_400_000;
 
 const hourMs = 3_600_000;
 
-export interface NodeRequest {
+export interface NodeSigningRequest {
   /** PKCS #10, PEM. */
   readonly request: string;
   readonly identity: PeerIdentity;
@@ -26,8 +26,8 @@ export class ClusterAuthority {
   readonly id: string;
 
   /** Rejects with `invalid` if a file is missing or certificate and key do not match. */
-  static async read(paths: PairPaths): Promise<ClusterAuthority> {
-    return new ClusterAuthority(await readPair(paths));
+  static async read(paths: CertificateKeyPaths): Promise<ClusterAuthority> {
+    return new ClusterAuthority(await readKeyPair(paths));
   }
 
   constructor(pair: KeyPair) {
@@ -49,7 +49,7 @@ export class ClusterAuthority {
    * Signs a request; resolves with the chain (PEM), which never outlives the CA. Rejects with
    * `invalid` for a bad request and with `unavailable` if the CA has expired.
    */
-  async sign(order: NodeRequest, nowMs: number): Promise<string> {
+  async sign(order: NodeSigningRequest, nowMs: number): Promise<string> {
     const { lifetimeMs, ...rest } = order;
     if (this.notAfterMs <= nowMs) {
       throw new AppError(

@@ -4,12 +4,12 @@ import type { Logger } from '../common/base/log.js';
 import type { NewId } from '../common/base/random.js';
 import type { JoinToken } from '../common/model/join-token.js';
 import type {
-  JoinAnswer,
+  JoinResponse,
   JoinRequest,
-  MadeToken,
-  ShownToken,
+  CreatedJoinToken,
+  JoinTokenInfo,
 } from '../common/protocol/security.js';
-import { changeCluster } from '../store/cluster-record.js';
+import { updateClusterRecord } from '../store/cluster-record.js';
 import type { ClusterRecord, ClusterStore, Transaction } from '../store/store.js';
 import {
   fingerprintOf,
@@ -44,7 +44,7 @@ const maxNames = 20;
 const unknownTokenHash = hashSecret('');
 
 /** Creates and rotates join tokens, and signs a new node's certificate for a valid token. */
-export class JoinDesk {
+export class JoinService {
   readonly #options: JoinOptions;
   readonly #failures: FailureCount;
 
@@ -58,7 +58,7 @@ export class JoinDesk {
     readonly ttlMs: number;
     readonly uses: number | undefined;
     readonly label: string;
-  }): Promise<MadeToken> {
+  }): Promise<CreatedJoinToken> {
     const { newId, clock } = this.#options;
     const secret = newSecret();
     const now = clock.now();
@@ -86,7 +86,7 @@ export class JoinDesk {
   }
 
   /** Replaces a token's secret. Rejects with `not-found` for an unknown ID. */
-  async rotate(id: string): Promise<MadeToken> {
+  async rotate(id: string): Promise<CreatedJoinToken> {
     const secret = newSecret();
     let rotated: JoinToken | undefined;
     await this.#update((record) =>
@@ -104,7 +104,7 @@ export class JoinDesk {
    * Admits a machine without a certificate as a node with a new ID. Rejects with `forbidden` for an
    * invalid token and with `unavailable` after too many failed attempts.
    */
-  async join(body: unknown, remote: string): Promise<JoinAnswer> {
+  async join(body: unknown, remote: string): Promise<JoinResponse> {
     const { newId, clusterId, clusterName, managers, sign, store, log } = this.#options;
     this.#failures.check(remote);
     const order = readRequest(body);
@@ -148,14 +148,14 @@ export class JoinDesk {
 
   #update(change: (record: ClusterRecord) => readonly JoinToken[]): Promise<void> {
     return this.#options.store.update('control', (tx) => {
-      changeCluster(tx, (record) => ({ ...record, tokens: change(record) }));
+      updateClusterRecord(tx, (record) => ({ ...record, tokens: change(record) }));
     });
   }
 
-  #toMadeToken({ hash: _hash, ...token }: JoinToken, secret: string): MadeToken {
+  #toMadeToken({ hash: _hash, ...token }: JoinToken, secret: string): CreatedJoinToken {
     const { id, role } = token;
     const text = formatToken({ role, id, secret, fingerprint: fingerprintOf(this.#options.ca) });
-    return { token: token satisfies ShownToken, text };
+    return { token: token satisfies JoinTokenInfo, text };
   }
 }
 

@@ -1,8 +1,8 @@
 import type { Clock } from '../common/base/clock.js';
 import type { Logger } from '../common/base/log.js';
-import { Loop } from '../common/base/loop.js';
+import { ReconcileLoop } from '../common/base/loop.js';
 import type { Peer } from '../transport/peer.js';
-import { changeCluster, clusterRecord } from '../store/cluster-record.js';
+import { updateClusterRecord, getClusterRecord } from '../store/cluster-record.js';
 import type { ClusterRecord, ClusterStore } from '../store/store.js';
 
 /*
@@ -25,7 +25,7 @@ export function withAuthority(
  * Removes a manager from the record and marks its CAs as retiring, unless another manager holds
  * them too. Returns the same object if no CA of the manager is recorded.
  */
-export function withoutManager(record: ClusterRecord, nodeId: string): ClusterRecord {
+export function withRetiredManager(record: ClusterRecord, nodeId: string): ClusterRecord {
   const { [nodeId]: held, ...remaining } = record.authorities ?? {};
   if (held === undefined) return record;
   const kept = new Set([...Object.values(remaining).flat(), ...(record.refusedAuthorities ?? [])]);
@@ -39,7 +39,7 @@ export function withoutManager(record: ClusterRecord, nodeId: string): ClusterRe
 /**
  * Retiring CAs that no node depends on: every node is connected with a certificate of another CA.
  */
-export function unneeded(
+export function unneededAuthorities(
   record: ClusterRecord,
   nodes: readonly string[],
   shown: (nodeId: string) => string | undefined,
@@ -55,20 +55,23 @@ export function unneeded(
 }
 
 /** Adds CAs to the refused list and removes them from the retiring list. */
-export function withRefused(record: ClusterRecord, authorities: readonly string[]): ClusterRecord {
+export function withRefusedAuthorities(
+  record: ClusterRecord,
+  authorities: readonly string[],
+): ClusterRecord {
   const refused = new Set([...(record.refusedAuthorities ?? []), ...authorities]);
   const left = (record.retiring ?? []).filter(({ authority }) => !refused.has(authority));
   return { ...record, refusedAuthorities: [...refused].sort(), retiring: left };
 }
 
-export interface RetirementParts {
+export interface RetirementDependencies {
   readonly store: ClusterStore;
   readonly clock: Clock;
   readonly log: Logger;
   readonly self: { readonly nodeId: string; authority(): string };
   readonly workers: {
     peers(): ReadonlyMap<string, Peer>;
-    renewOf(authority: string): void;
+    requestRenewals(authority: string): void;
   };
 }
 
@@ -76,17 +79,17 @@ const lookMs = 2_000;
 
 /** Refuses the CAs of removed managers once no node's certificate depends on them. */
 export class AuthorityRetirement {
-  readonly #parts: RetirementParts;
-  readonly #loop: Loop;
+  readonly #parts: RetirementDependencies;
+  readonly #loop: ReconcileLoop;
 
-  constructor(parts: RetirementParts) {
+  constructor(parts: RetirementDependencies) {
     this.#parts = parts;
-    this.#loop = new Loop({
+    this.#loop = new ReconcileLoop({
       name: 'ca retirement',
       clock: parts.clock,
       log: parts.log,
       resyncMs: lookMs,
-      turn: () => this.#turn(),
+      reconcile: () => this.#turn(),
     });
   }
 
@@ -99,41 +102,41 @@ export class AuthorityRetirement {
   }
 
   /** Records the CA that a manager presented. */
-  async heard(nodeId: string, authority: string): Promise<void> {
-    const record = clusterRecord(this.#parts.store.view);
+  async recordAuthority(nodeId: string, authority: string): Promise<void> {
+    const record = getClusterRecord(this.#parts.store.view);
     if (withAuthority(record, nodeId, authority) === record) return;
     await this.#change((seen) => withAuthority(seen, nodeId, authority));
   }
 
   /** Starts the retirement after a node was removed; does nothing if it was not a manager. */
-  async removed(nodeId: string): Promise<void> {
-    if (clusterRecord(this.#parts.store.view).authorities?.[nodeId] === undefined) return;
-    await this.#change((seen) => withoutManager(seen, nodeId));
-    this.#loop.poke();
+  async retireManager(nodeId: string): Promise<void> {
+    if (getClusterRecord(this.#parts.store.view).authorities?.[nodeId] === undefined) return;
+    await this.#change((seen) => withRetiredManager(seen, nodeId));
+    this.#loop.trigger();
   }
 
   async #turn(): Promise<void> {
     const { self, workers, store, log } = this.#parts;
-    await this.heard(self.nodeId, self.authority());
-    const record = clusterRecord(store.view);
+    await this.recordAuthority(self.nodeId, self.authority());
+    const record = getClusterRecord(store.view);
     if (record.retiring === undefined || record.retiring.length === 0) return;
     const peers = workers.peers();
     const nodes = store.view.list('nodes').map(({ id }) => id);
     const own = self.authority();
-    const done = unneeded(record, nodes, (id) => peers.get(id)?.authority).filter(
+    const done = unneededAuthorities(record, nodes, (id) => peers.get(id)?.authority).filter(
       (authority) => authority !== own,
     );
     for (const { authority } of record.retiring) {
-      if (!done.includes(authority)) workers.renewOf(authority);
+      if (!done.includes(authority)) workers.requestRenewals(authority);
     }
     if (done.length === 0) return;
-    await this.#change((seen) => withRefused(seen, done));
+    await this.#change((seen) => withRefusedAuthorities(seen, done));
     for (const id of done) log.info('ca of a removed manager is now refused', { id });
   }
 
   async #change(change: (record: ClusterRecord) => ClusterRecord): Promise<void> {
     await this.#parts.store.update('control', (tx) => {
-      changeCluster(tx, change);
+      updateClusterRecord(tx, change);
     });
   }
 }

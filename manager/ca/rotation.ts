@@ -2,16 +2,21 @@ import { X509Certificate } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { Clock } from '../common/base/clock.js';
 import { AppError } from '../common/base/errors.js';
-import { readIfThere } from '../common/base/files.js';
+import { readFileIfExists } from '../common/base/files.js';
 import type { Logger } from '../common/base/log.js';
-import { Loop } from '../common/base/loop.js';
+import { ReconcileLoop } from '../common/base/loop.js';
 import type { Peer } from '../transport/peer.js';
-import type { CaMember, CaStatus, Rotation } from '../common/protocol/security.js';
-import { changeCluster, clusterRecord } from '../store/cluster-record.js';
+import type { CaMember, CaStatus, CaRotation } from '../common/protocol/security.js';
+import { updateClusterRecord, getClusterRecord } from '../store/cluster-record.js';
 import type { ClusterRecord, ClusterStore } from '../store/store.js';
-import { ClusterAuthority, nodeLifetimeMs } from './authority.js';
-import type { PairPaths } from '../common/pki/pki-files.js';
-import { belongTogether, readPair, replaceFile, replacePair } from '../common/pki/pki-files.js';
+import { ClusterAuthority, defaultNodeLifetimeMs } from './authority.js';
+import type { CertificateKeyPaths } from '../common/pki/pki-files.js';
+import {
+  keyMatchesCertificate,
+  readKeyPair,
+  replaceFile,
+  replaceKeyPair,
+} from '../common/pki/pki-files.js';
 import { createPrivateKey, createRequest } from '../common/pki/pki.js';
 
 /*
@@ -27,12 +32,12 @@ import { createPrivateKey, createRequest } from '../common/pki/pki.js';
  * crash.
  */
 
-export interface RotationParts {
+export interface RotationDependencies {
   readonly store: ClusterStore;
   readonly clock: Clock;
   readonly log: Logger;
   /** Files of the intermediate CA. */
-  readonly paths: PairPaths;
+  readonly paths: CertificateKeyPaths;
   /** Root CA certificate, PEM. */
   readonly ca: string;
   readonly manager: {
@@ -45,24 +50,24 @@ export interface RotationParts {
   };
   readonly workers: {
     peers(): ReadonlyMap<string, Peer>;
-    renewOf(authority: string): void;
+    requestRenewals(authority: string): void;
   };
 }
 
 const lookMs = 2_000;
 
 export class AuthorityRotation {
-  readonly #parts: RotationParts;
-  readonly #loop: Loop;
+  readonly #parts: RotationDependencies;
+  readonly #loop: ReconcileLoop;
 
-  constructor(parts: RotationParts) {
+  constructor(parts: RotationDependencies) {
     this.#parts = parts;
-    this.#loop = new Loop({
+    this.#loop = new ReconcileLoop({
       name: 'ca rotation',
       clock: parts.clock,
       log: parts.log,
       resyncMs: lookMs,
-      turn: () => this.#turn(),
+      reconcile: () => this.#turn(),
     });
   }
 
@@ -79,7 +84,7 @@ export class AuthorityRotation {
     const record = this.#record();
     return {
       authority: { id, notAfterMs },
-      certificateLifetimeMs: record.certificateLifetimeMs ?? nodeLifetimeMs,
+      certificateLifetimeMs: record.certificateLifetimeMs ?? defaultNodeLifetimeMs,
       refusedAuthorities: record.refusedAuthorities ?? [],
       refusedClients: record.refusedClients ?? [],
       ...(record.rotation === undefined ? {} : { rotation: record.rotation }),
@@ -92,10 +97,10 @@ export class AuthorityRotation {
   async request(): Promise<string> {
     this.#requireNoRotation();
     const path = this.#next().key;
-    let key = await readIfThere(path);
+    let key = await readFileIfExists(path);
     // After a crash in an earlier rotation the file may hold the key that is now in use.
     const current = this.#parts.manager.authority();
-    if (key === undefined || belongTogether(current.cert, key)) {
+    if (key === undefined || keyMatchesCertificate(current.cert, key)) {
       key = await createPrivateKey();
       await replaceFile(path, key, 0o600);
     }
@@ -109,8 +114,8 @@ export class AuthorityRotation {
   async install(certificate: string): Promise<void> {
     this.#requireNoRotation();
     const { store, manager, clock } = this.#parts;
-    const key = await readIfThere(this.#next().key);
-    if (key === undefined || !belongTogether(certificate, key)) {
+    const key = await readFileIfExists(this.#next().key);
+    if (key === undefined || !keyMatchesCertificate(certificate, key)) {
       throw new AppError(
         'invalid',
         'next CA: certificate does not match the requested key; sign the latest request',
@@ -123,7 +128,7 @@ export class AuthorityRotation {
     await replaceFile(this.#next().cert, certificate, 0o644);
     await store.update('control', (tx) => {
       const rotation = { from: from.id, to, startedAt: clock.now() };
-      changeCluster(tx, (record) => ({ ...record, rotation }));
+      updateClusterRecord(tx, (record) => ({ ...record, rotation }));
     });
     await this.#turn();
   }
@@ -150,7 +155,7 @@ export class AuthorityRotation {
       );
     }
     await store.update('control', (tx) => {
-      changeCluster(tx, (record) => {
+      updateClusterRecord(tx, (record) => {
         const { rotation: done, ...rest } = record;
         if (done?.to !== rotation.to) return record;
         const refused = new Set([...(record.refusedAuthorities ?? []), done.from]);
@@ -168,25 +173,25 @@ export class AuthorityRotation {
     const { manager, workers } = this.#parts;
     if (manager.authority().id === rotation.from) await this.#switchTo(rotation);
     if (manager.signer() === rotation.from) manager.renewNow();
-    workers.renewOf(rotation.from);
+    workers.requestRenewals(rotation.from);
   }
 
   /** Makes the next CA the signing CA, also across restarts. */
-  async #switchTo(rotation: Rotation): Promise<void> {
+  async #switchTo(rotation: CaRotation): Promise<void> {
     const { paths, manager, log } = this.#parts;
     const next = this.#next();
     const authority = await ClusterAuthority.read(next);
     if (authority.id !== rotation.to) {
       throw new AppError('internal', `next CA in ${next.cert}: is not the installed one`);
     }
-    await replacePair(paths, await readPair(next));
+    await replaceKeyPair(paths, await readKeyPair(next));
     manager.useAuthority(authority);
     await rm(next.key, { force: true });
     await rm(next.cert, { force: true });
     log.info('new intermediate ca is now the signing ca', { id: authority.id });
   }
 
-  #members(rotation: Rotation | undefined): readonly CaMember[] {
+  #members(rotation: CaRotation | undefined): readonly CaMember[] {
     const { store, manager, workers } = this.#parts;
     const old = (authority: string | undefined): CaMember['certificate'] =>
       authority !== undefined && authority === rotation?.from ? 'old' : 'current';
@@ -220,10 +225,10 @@ export class AuthorityRotation {
   }
 
   #record(): ClusterRecord {
-    return clusterRecord(this.#parts.store.view);
+    return getClusterRecord(this.#parts.store.view);
   }
 
-  #next(): PairPaths {
+  #next(): CertificateKeyPaths {
     const { cert, key } = this.#parts.paths;
     return { cert: `${cert}.next`, key: `${key}.next` };
   }

@@ -1,32 +1,32 @@
 import { readFile } from 'node:fs/promises';
-import { AppError, isUnavailable, messageOf, RemovedError } from '../common/base/errors.js';
+import { AppError, isUnavailable, messageOf, NodeRemovedError } from '../common/base/errors.js';
 import type { Logger } from '../common/base/log.js';
 import type { ManagerSettings } from '../settings.js';
 import type { Catalog } from '../store/catalog.js';
-import type { Backend } from '../store/backend.js';
+import type { StoreBackend } from '../store/backend.js';
 import type { ConsulAddress } from '../common/model/discovery.js';
 import { parseConsulAddress } from '../common/model/discovery.js';
 import { ConsulCatalog } from '../store/consul/catalog.js';
 import { ConsulClient } from '../store/consul/client.js';
-import { openConsul, rootOf } from '../store/consul/consul.js';
+import { openConsul, clusterKeyPrefix } from '../store/consul/consul.js';
 import { readMeta } from '../store/consul/fence.js';
 import { metaKey, objectKey } from '../store/consul/keys.js';
 import { loadObject } from '../store/consul/load.js';
 import { ConsulLock } from '../store/consul/lock.js';
-import { ConsulMembers } from '../store/consul/members.js';
-import type { HeldLock, LeaderLock, Members } from '../store/election.js';
+import { ConsulManagerRegistry } from '../store/consul/members.js';
+import type { HeldLock, LeaderLock, ManagerRegistry } from '../store/election.js';
 import type { ClusterRecord } from '../store/store.js';
 
 /** Leader election and store of a manager that shares its store with others. */
 export interface Candidacy {
   readonly lock: LeaderLock;
-  readonly members: Members;
+  readonly members: ManagerRegistry;
   /** Catalog in which the leader registers nodes and tasks. */
   readonly catalog: Catalog;
   /** Rejects for permanent errors: wrong token, version or prefix, a node ID in use or removed. */
   check(): Promise<void>;
   /** Opens the store for one term. */
-  openBackend(held: HeldLock): Promise<Backend>;
+  openBackend(held: HeldLock): Promise<StoreBackend>;
   close(): void;
 }
 
@@ -41,7 +41,7 @@ export async function consulCandidacy(
   const cluster = { id, name };
   const self = { nodeId, address: advertise };
   const client = new ConsulClient(address);
-  const members = new ConsulMembers(client, cluster);
+  const members = new ConsulManagerRegistry(client, cluster);
   return {
     lock: new ConsulLock({ client, log, prefix, cluster: name, clusterId: id, self }),
     members,
@@ -49,11 +49,11 @@ export async function consulCandidacy(
     async check() {
       try {
         await client.checkVersion();
-        const key = rootOf(prefix, name) + metaKey;
+        const key = clusterKeyPrefix(prefix, name) + metaKey;
         const meta = await client.get(key);
         if (meta !== undefined) readMeta(key, meta.value, cluster);
-        await assertMember(client, rootOf(prefix, name), settings);
-        await members.assertAlone(self);
+        await assertMember(client, clusterKeyPrefix(prefix, name), settings);
+        await members.assertUniqueId(self);
       } catch (error) {
         if (!isUnavailable(error)) throw error;
         log.warn(`consul: not reachable, waiting: ${messageOf(error)}`);
@@ -82,7 +82,7 @@ async function assertMember(
   const found = await loadObject(client, root, objectKey('cluster', 'cluster'));
   const { revoked } = (found ?? {}) as Partial<ClusterRecord>;
   if (revoked?.includes(nodeId) !== true) return;
-  throw new RemovedError(
+  throw new NodeRemovedError(
     `node ${nodeId} of this manager: was removed from cluster ${clusterName}; run "shoal machine rm -f" and "shoal machine create" to add the machine again`,
   );
 }

@@ -4,10 +4,10 @@ import { decideCatalog } from '../catalog/decide.js';
 import type { ManagerSettings } from '../settings.js';
 import { ConsulCatalog } from '../store/consul/catalog.js';
 import { ConsulClient } from '../store/consul/client.js';
-import { rootOf } from '../store/consul/consul.js';
+import { clusterKeyPrefix } from '../store/consul/consul.js';
 import { readMeta } from '../store/consul/fence.js';
 import { metaKey } from '../store/consul/keys.js';
-import { ConsulMembers } from '../store/consul/members.js';
+import { ConsulManagerRegistry } from '../store/consul/members.js';
 
 /**
  * Removes a deleted cluster's keys and catalog entries from Consul after its last manager has
@@ -21,11 +21,11 @@ export async function retireCluster(settings: ManagerSettings, log: Logger): Pro
   const address = await consulAddress({ ...settings, discovery });
   const client = new ConsulClient(address);
   try {
-    const root = rootOf(address.prefix, name);
+    const root = clusterKeyPrefix(address.prefix, name);
     const meta = await client.get(root + metaKey);
     if (meta !== undefined) readMeta(root + metaKey, meta.value, cluster);
-    const members = new ConsulMembers(client, cluster);
-    for (const { nodeId } of await members.list()) await members.forget(nodeId);
+    const members = new ConsulManagerRegistry(client, cluster);
+    for (const { nodeId } of await members.list()) await members.remove(nodeId);
     const catalog = new ConsulCatalog(client, id);
     const emptyView = { list: () => [] };
     await catalog.apply(decideCatalog(emptyView, await catalog.read(), cluster));

@@ -1,12 +1,12 @@
 import type { Clock } from '../common/base/clock.js';
 import type { Logger } from '../common/base/log.js';
-import { Loop } from '../common/base/loop.js';
+import { ReconcileLoop } from '../common/base/loop.js';
 import type { Catalog, CatalogEntries } from '../store/catalog.js';
 import type { ClusterStore } from '../store/store.js';
 import type { CatalogCluster } from './decide.js';
-import { afterwards, catalogName, decideCatalog } from './decide.js';
+import { applyCatalogOperations, catalogName, decideCatalog } from './decide.js';
 
-export interface CatalogKeeperOptions {
+export interface CatalogSyncOptions {
   readonly store: ClusterStore;
   readonly clock: Clock;
   readonly log: Logger;
@@ -24,22 +24,22 @@ const resyncMs = 60_000;
  * catalog once and then continues from its own writes. Resyncs every minute and after every
  * failure, so that one turn repairs the entries after an outage of the catalog.
  */
-export class CatalogKeeper {
-  readonly #options: CatalogKeeperOptions;
-  readonly #loop: Loop;
+export class CatalogSync {
+  readonly #options: CatalogSyncOptions;
+  readonly #loop: ReconcileLoop;
   #seen: CatalogEntries | undefined;
   #warned = new Set<string>();
   #stopWatching: (() => void) | undefined;
 
-  constructor(options: CatalogKeeperOptions) {
+  constructor(options: CatalogSyncOptions) {
     this.#options = options;
     const { clock, log } = options;
-    this.#loop = new Loop({
+    this.#loop = new ReconcileLoop({
       name: 'catalog',
       clock,
       log,
-      turn: () => this.#turn(),
-      settleMs,
+      reconcile: () => this.#turn(),
+      debounceMs: settleMs,
       full: {
         everyMs: resyncMs,
         mark: () => {
@@ -51,7 +51,7 @@ export class CatalogKeeper {
 
   start(): void {
     this.#stopWatching = this.#options.store.watch(({ changes }) => {
-      if (changes.some(({ table }) => table === 'tasks' || table === 'nodes')) this.#loop.poke();
+      if (changes.some(({ table }) => table === 'tasks' || table === 'nodes')) this.#loop.trigger();
     });
     this.#loop.start();
   }
@@ -71,7 +71,7 @@ export class CatalogKeeper {
     const operations = decideCatalog(store.view, seen, cluster);
     this.#seen = undefined;
     if (operations.length > 0) await catalog.apply(operations);
-    this.#seen = afterwards(seen, operations);
+    this.#seen = applyCatalogOperations(seen, operations);
   }
 
   /** Warns once for each node whose catalog name is taken. */

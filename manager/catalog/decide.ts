@@ -44,7 +44,7 @@ export function decideCatalog(
 }
 
 /** Returns the entries as they are after all operations. */
-export function afterwards(
+export function applyCatalogOperations(
   seen: CatalogEntries,
   operations: readonly CatalogOperation[],
 ): CatalogEntries {

@@ -6,17 +6,21 @@ import type { Network, NetworkSpec, Volume, VolumeSpec } from '../common/model/n
 import { isOneOff } from '../common/model/one-off.js';
 import type { Service } from '../common/model/service.js';
 import { isTerminal } from '../common/model/task-state.js';
-import type { AppliedChange, ProjectApplied, ProjectApply } from '../common/protocol/control.js';
+import type {
+  AppliedChange,
+  ProjectApplyResult,
+  ProjectApply,
+} from '../common/protocol/control.js';
 import type { StoreView, Transaction } from '../store/store.js';
 import type { ApplyContext } from './apply-service.js';
 import { applyService } from './apply-service.js';
-import { applyData, checkFiles, forgetUnusedData } from './data.js';
+import { applyData, checkFileMounts, removeUnusedData } from './data.js';
 import { setStopTimeout } from './stop-timeout.js';
 
 type Change = AppliedChange;
 
 /** Applies a whole project. Validation errors are thrown before the first write. */
-export function applyProject(context: ApplyContext, input: ProjectApply): ProjectApplied {
+export function applyProject(context: ApplyContext, input: ProjectApply): ProjectApplyResult {
   checkExternals(context.view, input);
   const changes: Change[] = [
     ...input.networks.map((spec) => applyNetwork(context, spec)),
@@ -29,10 +33,10 @@ export function applyProject(context: ApplyContext, input: ProjectApply): Projec
   if (input.removeOrphans) {
     for (const service of orphans) {
       if (context.tx !== undefined) setStopTimeout(context.tx, service, input.timeoutMs);
-      changes.push(removeService(context.tx, service, 'orphan'));
+      changes.push(markServiceRemoved(context.tx, service, 'orphan'));
     }
   }
-  if (context.tx !== undefined) forgetUnusedData(context.tx, input);
+  if (context.tx !== undefined) removeUnusedData(context.tx, input);
   return {
     changes,
     orphans: input.removeOrphans ? [] : orphans.map((service) => service.spec.service),
@@ -87,7 +91,7 @@ function checkReferences(view: StoreView, input: ProjectApply): void {
       if (volumes.has(mount.source) || view.volumeByName(mount.source) !== undefined) continue;
       throw new AppError('invalid', `service ${service}: no such volume: ${mount.source}`);
     }
-    checkFiles(view, input, service, task.container.files);
+    checkFileMounts(view, input, service, task.container.files);
   }
 }
 
@@ -167,7 +171,7 @@ function applyVolume({ tx, view, newId }: ApplyContext, spec: VolumeSpec): Chang
 }
 
 /** Marks a service for removal; the orchestrator removes its tasks before the service itself. */
-export function removeService(
+export function markServiceRemoved(
   tx: Transaction | undefined,
   service: Service,
   cause: string,

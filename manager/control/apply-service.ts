@@ -1,7 +1,7 @@
 import { hashOf } from '../common/base/canonical.js';
 import type { NewId } from '../common/base/random.js';
 import type { ServiceId } from '../common/model/ids.js';
-import { asFormer, hasStood, rolled, updateOf } from '../common/model/rollback.js';
+import { asPreviousSpec, isStable, withNewTasks, currentUpdate } from '../common/model/rollback.js';
 import type { Service, ServiceSpec } from '../common/model/service.js';
 import { isWanted } from '../store/slots.js';
 import { taskHashOf } from '../common/model/spec-hash.js';
@@ -45,7 +45,7 @@ export function applyService(
       ? change('created', 'was being removed')
       : change('updated', causes.join(', '));
   }
-  if (updateOf(known)?.state === 'paused') {
+  if (currentUpdate(known)?.state === 'paused') {
     resumeUpdate(context, known, spec);
     return change('updated', 'update was paused');
   }
@@ -66,7 +66,7 @@ function changeService(
   const isChanged = changesTasks(how.causes) || known.spec.mode.kind !== spec.mode.kind;
   const next = updated(known, spec, { force, isChanged, now: tx.now });
   tx.put('services', next);
-  if (spec.held !== true) wakeEnded(context, known, shouldRunAgain(known));
+  if (spec.held !== true) restartEndedTasks(context, known, shouldRunAgain(known));
   setStopTimeout(tx, next, how.timeoutMs, isOutdated(next));
 }
 
@@ -76,7 +76,7 @@ function changeService(
 function resumeUpdate(context: ApplyContext, known: Service, spec: ServiceSpec): void {
   const { updateStatus: _paused, ...again } = known;
   context.tx?.put('services', { ...again, spec });
-  wakeEnded(context, known, shouldRunAgain(known));
+  restartEndedTasks(context, known, shouldRunAgain(known));
 }
 
 /**
@@ -87,7 +87,7 @@ function startUnchanged(
   known: Service,
   spec: ServiceSpec,
 ): string | undefined {
-  const restarted = wakeEnded(context, known, shouldRunAgain(known));
+  const restarted = restartEndedTasks(context, known, shouldRunAgain(known));
   if (!known.spec.halted && known.spec.held !== true) return restarted ? 'had exited' : undefined;
   context.tx?.put('services', { ...known, spec });
   return known.spec.halted ? 'was stopped' : 'was not started';
@@ -118,14 +118,14 @@ function updated(
   how: { readonly force: boolean; readonly isChanged: boolean; readonly now: number },
 ): Service {
   if (known.removing) return revived(known, spec, how.force);
-  if (how.force && !how.isChanged) return rolled({ ...known, spec }, how.now);
+  if (how.force && !how.isChanged) return withNewTasks({ ...known, spec }, how.now);
   const forceUpdate = known.forceUpdate + (how.force ? 1 : 0);
   return {
     ...known,
     spec,
     taskHash: taskHashOf(spec, forceUpdate),
     forceUpdate,
-    ...(how.isChanged && hasStood(known) ? asFormer(known) : {}),
+    ...(how.isChanged && isStable(known) ? asPreviousSpec(known) : {}),
   };
 }
 
@@ -180,7 +180,7 @@ function differences(known: ServiceSpec, wanted: ServiceSpec): string[] {
  * Frees the slots of tasks that exited on their own so that the orchestrator fills them again: `up`
  * and `start` restart exited containers. Returns true if there were any.
  */
-export function wakeEnded(
+export function restartEndedTasks(
   { tx, view }: { readonly tx: Transaction | undefined; readonly view: StoreView },
   service: Service,
   which: (task: Task) => boolean = () => true,

@@ -1,5 +1,5 @@
-import type { AuditRecord, Origin } from '../store/journal.js';
-import { numberId } from '../store/journal.js';
+import type { AuditRecord, AuditOrigin } from '../store/journal.js';
+import { sequenceId } from '../store/journal.js';
 import type { AuditEntry } from '../common/protocol/control.js';
 import type { ClusterStore, Commit, StoreChange, Transaction } from '../store/store.js';
 import { describeChange } from './audit-lines.js';
@@ -35,7 +35,7 @@ export class AuditLog {
   start(): void {
     for (const record of this.#store.view.list('audit')) this.#keep(record);
     this.#ends = [
-      this.#store.accompany((commits) => this.#accompany(commits)),
+      this.#store.addBatchHook((commits) => this.#accompany(commits)),
       this.#store.watch((commit) => {
         for (const change of commit.changes) if (change.table === 'audit') this.#note(change);
       }),
@@ -66,7 +66,7 @@ export class AuditLog {
    * Records an action that does not change the store, e.g. a command run in a container or a
    * signal.
    */
-  async note(origin: Origin, line: string): Promise<void> {
+  async append(origin: AuditOrigin, line: string): Promise<void> {
     await this.#store.update('control', (tx) => {
       this.#write(tx, [{ origin, changes: [line] }]);
     });
@@ -86,17 +86,17 @@ export class AuditLog {
 
   #write(
     tx: Transaction,
-    entries: readonly { readonly origin: Origin; readonly changes: readonly string[] }[],
+    entries: readonly { readonly origin: AuditOrigin; readonly changes: readonly string[] }[],
   ): void {
     let number = this.#last;
     // The same batch may already contain notes.
-    while (tx.get('audit', numberId(number + 1)) !== undefined) number += 1;
+    while (tx.get('audit', sequenceId(number + 1)) !== undefined) number += 1;
     let bytes = this.#bytes;
     for (const { origin, changes } of entries) {
       number += 1;
       const record = tx.create('audit', {
         ...origin,
-        id: numberId(number),
+        id: sequenceId(number),
         number,
         at: tx.now,
         changes: bounded(changes),

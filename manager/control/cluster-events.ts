@@ -1,6 +1,6 @@
 import type { Node } from '../common/model/node.js';
 import type { Service } from '../common/model/service.js';
-import { updateWord } from '../common/model/rollback.js';
+import { dockerUpdateState } from '../common/model/rollback.js';
 import type { Task, TaskStatus } from '../common/model/task.js';
 import { isTerminal, stateRank } from '../common/model/task-state.js';
 import type { RecordedEvent } from '../store/journal.js';
@@ -9,7 +9,7 @@ import type { StoreChange, StoreView } from '../store/store.js';
 type Attributes = Readonly<Record<string, string>>;
 
 /** Translates a change of the store into events with the types and actions of `docker events`. */
-export function eventsOf(change: StoreChange, view: StoreView): readonly RecordedEvent[] {
+export function toClusterEvents(change: StoreChange, view: StoreView): readonly RecordedEvent[] {
   switch (change.table) {
     case 'tasks':
       return taskEvents(change.before, change.after, view);
@@ -186,7 +186,7 @@ function objectEvents(
 function progressOf(before: Service | undefined, after: Service | undefined): Attributes {
   const now = after?.updateStatus;
   if (before === undefined || now === undefined) return {};
-  const [old, word] = [updateWord(before.updateStatus), updateWord(now)];
+  const [old, word] = [dockerUpdateState(before.updateStatus), dockerUpdateState(now)];
   if (old === word && before.updateStatus?.startedAt === now.startedAt) return {};
   return {
     ...(old === undefined ? {} : { 'updatestate.old': old }),

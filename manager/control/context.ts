@@ -11,7 +11,7 @@ import type {
   TaskLogLine,
 } from '../common/protocol/control.js';
 import type { Peer } from '../transport/peer.js';
-import type { CaStatus, MadeToken } from '../common/protocol/security.js';
+import type { CaStatus, CreatedJoinToken } from '../common/protocol/security.js';
 import type { StatsMessage } from '../common/protocol/statistics.js';
 import type { WorkerCalls } from '../common/protocol/worker-calls.js';
 import type { ClusterStore, TableName, Transaction } from '../store/store.js';
@@ -56,8 +56,8 @@ export interface ClusterSecurity {
     readonly ttlMs: number;
     readonly uses: number | undefined;
     readonly label: string;
-  }): Promise<MadeToken>;
-  rotateToken(id: string): Promise<MadeToken>;
+  }): Promise<CreatedJoinToken>;
+  rotateToken(id: string): Promise<CreatedJoinToken>;
 }
 
 export interface StoredObject {

@@ -4,8 +4,8 @@ import type {
   ControlStreamName,
   ManagerInfo,
 } from '../common/protocol/control.js';
-import { paths } from '../common/protocol/messages.js';
-import type { Origin } from '../store/journal.js';
+import { apiPaths } from '../common/protocol/messages.js';
+import type { AuditOrigin } from '../store/journal.js';
 import type { Peer } from '../transport/peer.js';
 import type { ClusterStore } from '../store/store.js';
 import type { Connection } from '../common/protocol/transport-connection.js';
@@ -15,26 +15,26 @@ import { dataCalls } from './calls/data.js';
 import { AuditLog } from './audit-log.js';
 import { auditCalls } from './calls/audit.js';
 import { imageCalls } from './calls/images.js';
-import { otherCalls } from './calls/others.js';
+import { unmanagedCalls } from './calls/unmanaged.js';
 import { managerCalls } from './calls/managers.js';
 import { nodeCalls } from './calls/nodes.js';
 import { projectCalls } from './calls/project.js';
-import { rollingCalls } from './calls/rolling.js';
+import { rolloutCalls } from './calls/rollout.js';
 import { resourceCalls } from './calls/resources.js';
 import { securityCalls } from './calls/security.js';
 import { serviceCalls } from './calls/services.js';
 import { taskCalls } from './calls/tasks.js';
 import type { CallContext, ControlCalls, ControlOptions } from './context.js';
 import { EventLog } from './event-log.js';
-import { backup } from './streams/backup.js';
-import { events } from './streams/events.js';
+import { backupStream } from './streams/backup.js';
+import { eventsStream } from './streams/events.js';
 import { attach, exec } from './streams/exec.js';
 import { copyIn, copyOut, exportTask } from './streams/files.js';
-import { build, fetch, pull, push } from './streams/images.js';
-import { logs } from './streams/logs.js';
-import { stats } from './streams/stats.js';
+import { build, fetchStream, pull, push } from './streams/images.js';
+import { logsStream } from './streams/logs.js';
+import { statsStream } from './streams/stats.js';
 import type { ClientStream, ControlStreams } from './streams/stream-context.js';
-import { watch } from './streams/watch.js';
+import { watchStream } from './streams/watch.js';
 
 const argumentsDeadlineMs = 10_000;
 
@@ -52,10 +52,10 @@ const calls: ControlCalls = {
   info,
   ...projectCalls,
   ...serviceCalls,
-  ...rollingCalls,
+  ...rolloutCalls,
   ...taskCalls,
   ...imageCalls,
-  ...otherCalls,
+  ...unmanagedCalls,
   ...auditCalls,
   ...nodeCalls,
   ...managerCalls,
@@ -65,17 +65,17 @@ const calls: ControlCalls = {
 };
 
 const streams: ControlStreams = {
-  watch,
-  events,
-  logs,
+  watch: watchStream,
+  events: eventsStream,
+  logs: logsStream,
   exec,
   attach,
-  stats,
-  backup,
+  stats: statsStream,
+  backup: backupStream,
   pull,
   push,
   build,
-  fetch,
+  fetch: fetchStream,
   'copy-out': copyOut,
   'copy-in': copyIn,
   export: exportTask,
@@ -113,8 +113,8 @@ export class ControlApi {
   }
 
   /** Adds an audit record for an action that did not come through a control call. */
-  async note(peer: Peer, action: string, about: string): Promise<void> {
-    await this.#audit.note(originOf(peer, action), about);
+  async appendAudit(peer: Peer, action: string, about: string): Promise<void> {
+    await this.#audit.append(originOf(peer, action), about);
   }
 
   stop(): void {
@@ -125,7 +125,7 @@ export class ControlApi {
 
   async call(request: CallRequest<Peer>): Promise<unknown> {
     requireClient(request.identity);
-    const name = request.path.slice(paths.call.length);
+    const name = request.path.slice(apiPaths.call.length);
     if (!isCall(name))
       throw new AppError('unsupported', `call ${name}: not supported by this manager`);
     const origin = originOf(request.identity, name);
@@ -138,13 +138,13 @@ export class ControlApi {
     };
     // Called inside a promise so that a synchronous throw of a check becomes a rejection.
     const result = await Promise.resolve().then(() => calls[name](context, request.body));
-    if (auditedActions.has(name)) await this.#audit.note(origin, targetOf(request.body));
+    if (auditedActions.has(name)) await this.#audit.append(origin, targetOf(request.body));
     return result;
   }
 
   async stream(request: StreamRequest<Peer>): Promise<void> {
     requireClient(request.identity);
-    const name = request.path.slice(paths.stream.length);
+    const name = request.path.slice(apiPaths.stream.length);
     if (!isStream(name)) {
       throw new AppError('unsupported', `stream ${name}: not supported by this manager`);
     }
@@ -160,7 +160,11 @@ export class ControlApi {
     }
   }
 
-  async #serve(name: ControlStreamName, connection: Connection, origin: Origin): Promise<void> {
+  async #serve(
+    name: ControlStreamName,
+    connection: Connection,
+    origin: AuditOrigin,
+  ): Promise<void> {
     const disconnected = new AbortController();
     const ended = connection.ended.then(() => {
       disconnected.abort();
@@ -169,7 +173,7 @@ export class ControlApi {
     const input = connection[Symbol.asyncIterator]();
     const first = await firstMessage(input, this.#options);
     const args = new Args(name, first);
-    if (auditedActions.has(name)) await this.#audit.note(origin, targetOf(first));
+    if (auditedActions.has(name)) await this.#audit.append(origin, targetOf(first));
     const client: ClientStream = { stream: connection, input, ended, signal: disconnected.signal };
     const store = onBehalf(this.#options.store, origin);
     await streams[name]({ ...this.#options, store, events: this.#events }, args, client);
@@ -197,17 +201,17 @@ const auditedActions: ReadonlySet<string> = new Set<ControlCallName | ControlStr
   'build',
 ]);
 
-function originOf({ nodeId, role }: Peer, action: string): Origin {
+function originOf({ nodeId, role }: Peer, action: string): AuditOrigin {
   return { who: nodeId, role, action };
 }
 
 /** A store whose updates carry `origin` for the audit log. */
-function onBehalf(store: ClusterStore, origin: Origin): ClusterStore {
+function onBehalf(store: ClusterStore, origin: AuditOrigin): ClusterStore {
   return {
     view: store.view,
     update: (actor, change) => store.update(actor, change, origin),
     watch: (listener) => store.watch(listener),
-    accompany: (companion) => store.accompany(companion),
+    addBatchHook: (companion) => store.addBatchHook(companion),
     close: () => store.close(),
   };
 }

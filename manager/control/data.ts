@@ -65,7 +65,7 @@ export function applyData(
  * Throws `not-found` if a service uses a secret or config that is neither in the file nor in the
  * store.
  */
-export function checkFiles(
+export function checkFileMounts(
   view: StoreView,
   input: Pick<ProjectApply, 'secrets' | 'configs'>,
   service: string,
@@ -87,7 +87,7 @@ export function checkFiles(
  * Removes secrets and configs that no service, rollback spec or task of the project uses any more.
  * Their names carry a content hash, so each change leaves an old one behind.
  */
-export function forgetUnusedData(tx: Transaction, input: ProjectApply): void {
+export function removeUnusedData(tx: Transaction, input: ProjectApply): void {
   const used = new Set([...input.secrets, ...input.configs].map(({ spec }) => spec.name));
   for (const service of tx.servicesOfProject(input.project)) {
     const tasks = tx.tasksOfService(service.id);
@@ -96,11 +96,15 @@ export function forgetUnusedData(tx: Transaction, input: ProjectApply): void {
       for (const file of container.files) used.add(file.source);
     }
   }
-  forgetData(tx, input.project, used);
+  removeProjectData(tx, input.project, used);
 }
 
 /** Removes a project's secrets and configs except those named in `keep`. */
-export function forgetData(tx: Transaction, project: string, keep: ReadonlySet<string>): void {
+export function removeProjectData(
+  tx: Transaction,
+  project: string,
+  keep: ReadonlySet<string>,
+): void {
   for (const { id, spec } of tx.list('secrets')) {
     if (spec.project === project && !keep.has(spec.name)) tx.remove('secrets', id);
   }

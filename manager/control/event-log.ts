@@ -2,10 +2,10 @@ import type { Clock } from '../common/base/clock.js';
 import type { Logger } from '../common/base/log.js';
 import { messageOf } from '../common/base/errors.js';
 import type { EventRecord, RecordedEvent } from '../store/journal.js';
-import { numberId } from '../store/journal.js';
+import { sequenceId } from '../store/journal.js';
 import type { ClusterEvent } from '../common/protocol/control.js';
 import type { ClusterStore, Commit, Transaction } from '../store/store.js';
-import { eventsOf } from './cluster-events.js';
+import { toClusterEvents } from './cluster-events.js';
 
 export interface EventLimits {
   readonly events: number;
@@ -26,7 +26,7 @@ interface KeptRecord {
 }
 
 /** An event and its project. */
-export type Told = readonly [event: ClusterEvent, project: string];
+export type ProjectEvent = readonly [event: ClusterEvent, project: string];
 
 /**
  * Ring buffer of the cluster's events in the store, with live listeners. An event is written in the
@@ -46,7 +46,7 @@ export class EventLog {
   #pending: readonly RecordedEvent[] = [];
   /** The last mark per container and kind of event. */
   readonly #marks = new Map<string, string>();
-  readonly #listeners = new Set<(told: Told) => void>();
+  readonly #listeners = new Set<(told: ProjectEvent) => void>();
   #ends: (() => void)[] = [];
   #stopped = false;
   #cancelFlush: (() => void) | undefined;
@@ -64,7 +64,7 @@ export class EventLog {
   start(): void {
     for (const record of this.#store.view.list('events')) this.#keep(record);
     this.#ends = [
-      this.#store.accompany((commits, isDurable) => this.#accompany(commits, isDurable)),
+      this.#store.addBatchHook((commits, isDurable) => this.#accompany(commits, isDurable)),
       this.#store.watch((commit) => {
         this.#publish(commit);
       }),
@@ -78,17 +78,17 @@ export class EventLog {
   }
 
   /** Returns events since a time (ms) or after a number, oldest first. */
-  read(from: { readonly sinceMs: number } | { readonly after: number }): readonly Told[] {
+  read(from: { readonly sinceMs: number } | { readonly after: number }): readonly ProjectEvent[] {
     const wanted = ({ at, number }: ClusterEvent): boolean =>
       'after' in from ? number > from.after : at >= from.sinceMs;
     return this.#kept.flatMap(({ events, projects }) =>
       events
-        .map((event, at): Told => [event, projects[at] ?? ''])
+        .map((event, at): ProjectEvent => [event, projects[at] ?? ''])
         .filter(([event]) => wanted(event)),
     );
   }
 
-  listen(listener: (told: Told) => void): () => void {
+  listen(listener: (told: ProjectEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => {
       this.#listeners.delete(listener);
@@ -118,7 +118,7 @@ export class EventLog {
     return changes
       .flatMap((change) =>
         // A removal has no timestamp of its own.
-        eventsOf(change, this.#store.view).map((event) =>
+        toClusterEvents(change, this.#store.view).map((event) =>
           change.after === undefined ? { ...event, at: this.#clock.now() } : event,
         ),
       )
@@ -148,14 +148,14 @@ export class EventLog {
     let first = this.#last + 1;
     // Pending events may already be in this batch.
     const written = new Set<RecordedEvent>();
-    for (let known = tx.get('events', numberId(first)); known !== undefined;) {
+    for (let known = tx.get('events', sequenceId(first)); known !== undefined;) {
       for (const event of known.events) written.add(event);
       first += known.events.length;
-      known = tx.get('events', numberId(first));
+      known = tx.get('events', sequenceId(first));
     }
     const rest = events.filter((event) => !written.has(event));
     if (rest.length === 0) return;
-    tx.create('events', { id: numberId(first), first, events: rest });
+    tx.create('events', { id: sequenceId(first), first, events: rest });
     let [count, bytes] = [this.#count + rest.length, this.#bytes + sizeOf(rest)];
     for (const old of this.#kept) {
       if (count <= this.#limits.events && bytes <= this.#limits.bytes) break;

@@ -4,7 +4,7 @@ import type { Logger } from '../common/base/log.js';
 import type { NodeId } from '../common/model/ids.js';
 import type { WorkerMessage } from '../common/protocol/messages.js';
 import type { Peer } from '../transport/peer.js';
-import type { Session } from './session.js';
+import type { WorkerSession } from './session.js';
 
 /**
  * Signs the request (CSR) that renews a peer's certificate; returns the chain. Throws `invalid`.
@@ -12,17 +12,17 @@ import type { Session } from './session.js';
 export type SignForPeer = (peer: Peer, request: string) => Promise<string>;
 
 /** Certificate authority as the dispatcher uses it. */
-export interface CertificateDesk {
+export interface CertificateSigner {
   readonly sign: SignForPeer;
   /** Ids of the authorities whose manager certificates workers must refuse. */
   refusedAuthorities(): readonly string[];
 }
 
-export interface CertificateOptions {
-  readonly desk: CertificateDesk | undefined;
+export interface WorkerCertificatesOptions {
+  readonly signer: CertificateSigner | undefined;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly sessions: () => Iterable<Session>;
+  readonly sessions: () => Iterable<WorkerSession>;
 }
 
 /** Minimum interval between renewals of one node, ms: signing costs CPU time on the manager. */
@@ -36,17 +36,17 @@ const maxRenewals = 20;
  * Renews worker certificates over their sessions; requests renewal when an authority is replaced.
  */
 export class WorkerCertificates {
-  readonly #options: CertificateOptions;
+  readonly #options: WorkerCertificatesOptions;
   readonly #signedAt = new Map<NodeId, number>();
   readonly #askedAt = new Map<NodeId, number>();
   #signing: Promise<unknown> = Promise.resolve();
 
-  constructor(options: CertificateOptions) {
+  constructor(options: WorkerCertificatesOptions) {
     this.#options = options;
   }
 
   refusedAuthorities(): readonly string[] {
-    return this.#options.desk?.refusedAuthorities() ?? [];
+    return this.#options.signer?.refusedAuthorities() ?? [];
   }
 
   /** Certificate identities of the connected nodes. */
@@ -55,7 +55,7 @@ export class WorkerCertificates {
   }
 
   /** Sends the ids of the refused authorities to every connected worker. */
-  tellRefused(): void {
+  announceRefusedAuthorities(): void {
     const ids = this.refusedAuthorities();
     for (const session of this.#options.sessions()) {
       session.post({ kind: 'refuse-authorities', ids });
@@ -63,8 +63,8 @@ export class WorkerCertificates {
   }
 
   /** Handles a `renew` message; signs one request at a time. */
-  async answer(
-    session: Session,
+  async handleRenewal(
+    session: WorkerSession,
     message: Extract<WorkerMessage, { kind: 'renew' }>,
   ): Promise<void> {
     const { requestId } = message;
@@ -83,7 +83,7 @@ export class WorkerCertificates {
   }
 
   /** Asks workers whose certificate is signed by this authority to renew, at most 20 a call. */
-  renewOf(authority: string): void {
+  requestRenewals(authority: string): void {
     const now = this.#options.clock.elapsed();
     let asked = 0;
     for (const session of this.#options.sessions()) {
@@ -101,8 +101,8 @@ export class WorkerCertificates {
     this.#askedAt.delete(nodeId);
   }
 
-  async #sign(session: Session, request: string): Promise<string> {
-    const { clock, desk } = this.#options;
+  async #sign(session: WorkerSession, request: string): Promise<string> {
+    const { clock, signer: desk } = this.#options;
     if (desk === undefined)
       throw new AppError('unsupported', 'this manager cannot sign certificates');
     const now = clock.elapsed();

@@ -3,7 +3,7 @@ import type { Logger } from '../common/base/log.js';
 import type { NodeId } from '../common/model/ids.js';
 import { decodeWorkerMessage } from '../common/protocol/decode.js';
 import type { WorkerMessage } from '../common/protocol/messages.js';
-import { paths } from '../common/protocol/messages.js';
+import { apiPaths } from '../common/protocol/messages.js';
 import type { Peer } from '../transport/peer.js';
 import type { Connection } from '../common/protocol/transport-connection.js';
 import type { StreamRequest } from '../transport/transport-server.js';
@@ -16,21 +16,21 @@ import type {
   WorkerStreamRequest,
 } from '../common/protocol/worker-calls.js';
 import type { ClusterStore, Commit } from '../store/store.js';
-import { AssignmentBook } from './assignments.js';
+import { AssignmentTracker } from './assignment-tracker.js';
 import { WorkerCertificates } from './certificates.js';
-import { clearDepartedNode, departedNodes } from './departed.js';
-import { freeGateways, fencedLeases } from './freed-leases.js';
+import { cleanUpRemovedNode, findRemovedNodes } from './removed-nodes.js';
+import { unusedGatewayLeases, fencedLeases } from './unused-leases.js';
 import { HeartbeatMonitor } from './heartbeat.js';
 import type { Hello } from './hello.js';
-import { admitNode, checkHello, claimVolumes, newer, writeRoles } from './hello.js';
+import { admitNode, checkHello, claimVolumes, reuseIfUnchanged, updateNodeRoles } from './hello.js';
 import type { KnownManager } from './manager-list.js';
 import { ManagerList } from './manager-list.js';
-import { defaultTiming } from './node-status.js';
+import { defaultLivenessTiming } from './node-liveness.js';
 import type { DispatcherOptions } from './options.js';
 import { probeMachine } from './probe.js';
 import { ReportBatch } from './report-batch.js';
-import { ImageCarrier } from './image-carrier.js';
-import { Session } from './session.js';
+import { ImageDistributor } from './image-distributor.js';
+import { WorkerSession } from './session.js';
 import { Throttle } from './throttle.js';
 import { VolumeRemoval } from './volume-removal.js';
 import { WorkerStreams } from './worker-streams.js';
@@ -42,7 +42,12 @@ const fencedMs = 30_000;
 const sweepMs = 5_000;
 
 /** WebSocket close codes of a worker's session; the close frame also carries a reason. */
-export const sessionCodes = { refused: 4403, replaced: 4409, silent: 4408, removed: 4410 } as const;
+export const sessionCloseCodes = {
+  refused: 4403,
+  replaced: 4409,
+  silent: 4408,
+  removed: 4410,
+} as const;
 
 /** The manager's end of every worker: sessions, heartbeats, assignments and task status reports. */
 export class Dispatcher implements WorkerCalls {
@@ -50,14 +55,14 @@ export class Dispatcher implements WorkerCalls {
   readonly #options: DispatcherOptions;
   readonly #store: ClusterStore;
   readonly #log: Logger;
-  readonly #sessions = new Map<NodeId, Session>();
-  readonly #tracker: AssignmentBook;
+  readonly #sessions = new Map<NodeId, WorkerSession>();
+  readonly #tracker: AssignmentTracker;
   readonly #reports: ReportBatch;
   readonly #monitor: HeartbeatMonitor;
   readonly #streams: WorkerStreams;
   readonly #sender: Throttle;
   readonly #volumes: VolumeRemoval;
-  readonly #images: ImageCarrier;
+  readonly #images: ImageDistributor;
   /** Nodes that returned with containers of unknown tasks, by their time of return, ms. */
   readonly #cleaningSince = new Map<NodeId, number>();
   readonly #managers: ManagerList;
@@ -68,7 +73,7 @@ export class Dispatcher implements WorkerCalls {
   constructor(options: DispatcherOptions) {
     const { store, clock, log, certificates } = options;
     this.certificates = new WorkerCertificates({
-      desk: certificates,
+      signer: certificates,
       clock,
       log,
       sessions: () => this.#sessions.values(),
@@ -77,7 +82,7 @@ export class Dispatcher implements WorkerCalls {
     this.#store = store;
     this.#log = log;
     this.#managers = new ManagerList(options.managers);
-    this.#tracker = new AssignmentBook(store.view, options.clusterId);
+    this.#tracker = new AssignmentTracker(store.view, options.clusterId);
     this.#reports = new ReportBatch({ store, clock, log, tickMs });
     this.#streams = new WorkerStreams(options.newId);
     this.#sender = new Throttle(clock, tickMs, () => {
@@ -85,14 +90,14 @@ export class Dispatcher implements WorkerCalls {
     });
     this.#monitor = new HeartbeatMonitor({
       clock,
-      timing: options.timing ?? defaultTiming,
+      timing: options.timing ?? defaultLivenessTiming,
       probe: options.probe ?? probeMachine,
       addressOf: (nodeId) => store.view.get('nodes', nodeId)?.description.address,
       onDown: (nodeId, message) => {
         this.#markDown(nodeId, message);
       },
     });
-    this.#images = new ImageCarrier({
+    this.#images = new ImageDistributor({
       view: store.view,
       calls: this,
       log,
@@ -114,12 +119,12 @@ export class Dispatcher implements WorkerCalls {
         const status = { state: 'unknown', since: tx.now, message: 'manager has started' } as const;
         tx.put('nodes', { ...node, status });
       }
-      for (const nodeId of departedNodes(tx)) clearDepartedNode(tx, nodeId);
+      for (const nodeId of findRemovedNodes(tx)) cleanUpRemovedNode(tx, nodeId);
     });
     this.#stopWatching = this.#store.watch((commit) => {
       this.#onCommit(commit);
     });
-    const timing = this.#options.timing ?? defaultTiming;
+    const timing = this.#options.timing ?? defaultLivenessTiming;
     for (const node of this.#store.view.list('nodes')) {
       this.#monitor.expect(node.id, timing.deadlineMs);
     }
@@ -149,7 +154,7 @@ export class Dispatcher implements WorkerCalls {
       session.post({ kind: 'managers', managers: addresses });
     }
     this.#write((tx) => {
-      writeRoles(tx, nodes);
+      updateNodeRoles(tx, nodes);
     });
   }
 
@@ -164,8 +169,8 @@ export class Dispatcher implements WorkerCalls {
     if (identity.role !== 'worker') {
       throw new AppError('forbidden', `${path} is for workers, not for role ${identity.role}`);
     }
-    if (path.startsWith(paths.workerStream)) {
-      const streamId = path.slice(paths.workerStream.length);
+    if (path.startsWith(apiPaths.workerStream)) {
+      const streamId = path.slice(apiPaths.workerStream.length);
       const resolve = this.#streams.claim(streamId, identity.nodeId);
       resolve(await request.accept('stream'));
       return;
@@ -191,7 +196,7 @@ export class Dispatcher implements WorkerCalls {
     return this.#withSession(nodeId, (session) => this.#streams.open(session, request, signal));
   }
 
-  #withSession<T>(nodeId: NodeId, use: (session: Session) => Promise<T>): Promise<T> {
+  #withSession<T>(nodeId: NodeId, use: (session: WorkerSession) => Promise<T>): Promise<T> {
     const session = this.#sessions.get(nodeId);
     if (session !== undefined) return use(session);
     const name = this.#store.view.get('nodes', nodeId)?.spec.name ?? nodeId;
@@ -200,11 +205,11 @@ export class Dispatcher implements WorkerCalls {
 
   async #serve(connection: Connection, peer: Peer): Promise<void> {
     const cancelDeadline = this.#options.clock.after(helloDeadlineMs, () => {
-      connection.close(sessionCodes.refused, 'no hello received in time');
+      connection.close(sessionCloseCodes.refused, 'no hello received in time');
     });
     // Iterated by hand: leaving a `for await` would close the connection before the reason is sent.
     const messages = connection[Symbol.asyncIterator]();
-    let session: Session | undefined;
+    let session: WorkerSession | undefined;
     try {
       for (let next = await messages.next(); next.done !== true; next = await messages.next()) {
         const message = decodeWorkerMessage(String(next.value));
@@ -231,10 +236,10 @@ export class Dispatcher implements WorkerCalls {
     this.#log.warn(`session of node ${peer.nodeId} ended: ${failure.message}`, {
       from: connection.remote,
     });
-    connection.close(sessionCodes.refused, failure.message);
+    connection.close(sessionCloseCodes.refused, failure.message);
   }
 
-  async #begin(connection: Connection, hello: Hello, peer: Peer): Promise<Session> {
+  async #begin(connection: Connection, hello: Hello, peer: Peer): Promise<WorkerSession> {
     const { clock, heartbeatMs = 1_000 } = this.#options;
     const version = negotiateVersion(hello.version);
     const nodeId = hello.nodeId as NodeId;
@@ -244,11 +249,11 @@ export class Dispatcher implements WorkerCalls {
     );
     const previous = this.#sessions.get(nodeId);
     if (previous !== undefined) {
-      previous.connection.close(sessionCodes.replaced, 'replaced by a newer connection');
+      previous.connection.close(sessionCloseCodes.replaced, 'replaced by a newer connection');
       previous.end();
     }
     if (hasUnknownTasks) this.#cleaningSince.set(nodeId, clock.elapsed());
-    const session = new Session(connection, hello, clock.elapsed(), peer);
+    const session = new WorkerSession(connection, hello, clock.elapsed(), peer);
     this.#sessions.set(nodeId, session);
     this.#monitor.connected(nodeId);
     const refusedAuthorities = this.certificates.refusedAuthorities();
@@ -259,7 +264,7 @@ export class Dispatcher implements WorkerCalls {
     return session;
   }
 
-  #end(session: Session): void {
+  #end(session: WorkerSession): void {
     session.end();
     if (this.#sessions.get(session.nodeId) !== session) return;
     this.#sessions.delete(session.nodeId);
@@ -268,9 +273,9 @@ export class Dispatcher implements WorkerCalls {
     if (!this.#stopped) this.#monitor.disconnected(session.nodeId);
   }
 
-  #handle(session: Session, message: WorkerMessage): void {
+  #handle(session: WorkerSession, message: WorkerMessage): void {
     const { nodeId } = session;
-    this.#monitor.heard(nodeId);
+    this.#monitor.recordMessage(nodeId);
     switch (message.kind) {
       case 'hello':
         throw new AppError('invalid', 'unexpected second hello');
@@ -287,27 +292,27 @@ export class Dispatcher implements WorkerCalls {
         this.#write((tx) => {
           const node = tx.get('nodes', nodeId);
           if (node === undefined) return;
-          const description = newer(node.description, message.description);
+          const description = reuseIfUnchanged(node.description, message.description);
           if (description !== node.description) tx.put('nodes', { ...node, description });
         });
         return;
       case 'want-image':
-        void this.#images.answer(session, message);
+        void this.#images.handleRequest(session, message);
         return;
       case 'renew':
-        void this.certificates.answer(session, message);
+        void this.certificates.handleRenewal(session, message);
         return;
       case 'result':
       case 'failure':
-        session.answer(message);
+        session.settleCall(message);
     }
   }
 
-  #freeGateways(session: Session): void {
+  #freeGateways(session: WorkerSession): void {
     const { nodeId } = session;
-    if (freeGateways(this.#store.view, nodeId, session.networks).length === 0) return;
+    if (unusedGatewayLeases(this.#store.view, nodeId, session.networks).length === 0) return;
     this.#write((tx) => {
-      for (const id of freeGateways(tx, nodeId, session.networks)) tx.remove('leases', id);
+      for (const id of unusedGatewayLeases(tx, nodeId, session.networks)) tx.remove('leases', id);
     });
   }
 
@@ -321,7 +326,7 @@ export class Dispatcher implements WorkerCalls {
   #markDown(nodeId: NodeId, message: string): void {
     const session = this.#sessions.get(nodeId);
     if (session !== undefined) {
-      session.connection.close(sessionCodes.silent, 'missed its heartbeats');
+      session.connection.close(sessionCloseCodes.silent, 'missed its heartbeats');
       this.#end(session);
     }
     this.#log.warn(`node is down: ${message}`, { nodeId });
@@ -333,7 +338,7 @@ export class Dispatcher implements WorkerCalls {
   }
 
   #onCommit(commit: Commit): void {
-    this.#tracker.note(commit);
+    this.#tracker.applyCommit(commit);
     for (const change of commit.changes) {
       if (change.table === 'nodes' && change.after === undefined) {
         this.#nodeRemoved(change.id as NodeId);
@@ -358,9 +363,9 @@ export class Dispatcher implements WorkerCalls {
     this.certificates.forget(nodeId);
     this.#sessions
       .get(nodeId)
-      ?.connection.close(sessionCodes.removed, 'node was removed from the cluster');
+      ?.connection.close(sessionCloseCodes.removed, 'node was removed from the cluster');
     this.#write((tx) => {
-      clearDepartedNode(tx, nodeId);
+      cleanUpRemovedNode(tx, nodeId);
     });
   }
 

@@ -5,7 +5,7 @@ import type { Task } from '../common/model/task.js';
 import { isAssigned } from '../common/model/task-state.js';
 
 /** Whether DNS may answer with this task's address. */
-export function isUp(task: Task, node: Node): boolean {
+export function isResolvable(task: Task, node: Node): boolean {
   if (task.desired === 'shutdown' || task.desired === 'remove') return false;
   // After a manager starts, only decisions are known: assume that started tasks are up, as DNS did
   // before, until the node reports or goes down.
@@ -44,7 +44,7 @@ export function endpointOf(
     service: task.service,
     slot: task.slot,
     aliases: attachment.aliases,
-    up: isUp(task, node),
+    up: isResolvable(task, node),
   };
 }
 

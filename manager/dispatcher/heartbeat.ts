@@ -1,12 +1,12 @@
 import type { Clock } from '../common/base/clock.js';
 import type { NodeId } from '../common/model/ids.js';
-import type { NodeSigns, StatusTiming } from './node-status.js';
-import { judgeNode } from './node-status.js';
+import type { NodeLiveness, LivenessTiming } from './node-liveness.js';
+import { evaluateLiveness } from './node-liveness.js';
 import type { Probe } from './probe.js';
 
 export interface HeartbeatOptions {
   readonly clock: Clock;
-  readonly timing: StatusTiming;
+  readonly timing: LivenessTiming;
   readonly probe: Probe;
   /** Underlay address of a node; undefined if the node does not exist. */
   readonly addressOf: (nodeId: NodeId) => string | undefined;
@@ -15,7 +15,7 @@ export interface HeartbeatOptions {
 }
 
 interface MonitoredNode {
-  signs: NodeSigns;
+  signs: NodeLiveness;
   cancel: (() => void) | undefined;
   down: boolean;
 }
@@ -38,7 +38,7 @@ export class HeartbeatMonitor {
     this.#set(nodeId, true, this.#options.clock.elapsed());
   }
 
-  heard(nodeId: NodeId): void {
+  recordMessage(nodeId: NodeId): void {
     const node = this.#nodes.get(nodeId);
     if (node === undefined) return;
     // Keeps the timer: when it fires, it reads the newer time. One timer per node, not per
@@ -72,7 +72,7 @@ export class HeartbeatMonitor {
   #set(nodeId: NodeId, connected: boolean, heardAt: number): void {
     this.forget(nodeId);
     const node: MonitoredNode = {
-      signs: { connected, heardAt, missedAt: undefined, machine: 'unasked', askedAt: 0 },
+      signs: { connected, heardAt, missedAt: undefined, machine: 'unasked', probedAt: 0 },
       cancel: undefined,
       down: false,
     };
@@ -85,7 +85,7 @@ export class HeartbeatMonitor {
     node.cancel = undefined;
     const { clock, timing, onDown } = this.#options;
     const now = clock.elapsed();
-    const action = judgeNode(node.signs, now, timing);
+    const action = evaluateLiveness(node.signs, now, timing);
     if (action.kind === 'wait') {
       node.cancel = clock.after(action.until - now, () => {
         this.#evaluate(nodeId, node);
@@ -105,7 +105,7 @@ export class HeartbeatMonitor {
       ...node.signs,
       missedAt: node.signs.missedAt ?? now,
       machine: 'asking',
-      askedAt: now,
+      probedAt: now,
     };
     const address = addressOf(nodeId);
     const alive = address !== undefined && (await probe(address).catch(() => false));

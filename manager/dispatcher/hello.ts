@@ -6,7 +6,7 @@ import { isTerminal } from '../common/model/task-state.js';
 import type { WorkerMessage } from '../common/protocol/messages.js';
 import type { Peer } from '../transport/peer.js';
 import type { Transaction } from '../store/store.js';
-import { fencedLeases, freeGateways } from './freed-leases.js';
+import { fencedLeases, unusedGatewayLeases } from './unused-leases.js';
 import { writeReport } from './report-batch.js';
 
 /** Valid node names: host names (used by local workers) and machine names. */
@@ -53,7 +53,7 @@ export function admitNode(
   assertNotWiped(tx, hello);
   writeNode(tx, hello, role);
   for (const { taskId, status } of hello.reports) writeReport(tx, taskId, { nodeId, status });
-  for (const id of freeGateways(tx, nodeId, hello.networks)) tx.remove('leases', id);
+  for (const id of unusedGatewayLeases(tx, nodeId, hello.networks)) tx.remove('leases', id);
   claimVolumes(tx, nodeId, hello.volumes);
   const hasUnknownTasks = hello.reports.some(({ taskId }) => tx.get('tasks', taskId) === undefined);
   if (!hasUnknownTasks) for (const id of fencedLeases(tx, nodeId)) tx.remove('leases', id);
@@ -119,13 +119,13 @@ function writeNode(tx: Transaction, hello: Hello, role: Node['spec']['role']): v
   tx.put('nodes', {
     ...known,
     spec: renamed ? { ...known.spec, name: hello.name, role } : known.spec,
-    description: newer(known.description, hello.description),
+    description: reuseIfUnchanged(known.description, hello.description),
     status: known.status.state === 'ready' ? known.status : status,
   });
 }
 
 /** Sets each node's role: `manager` if its machine also runs a manager, else `worker`. */
-export function writeRoles(tx: Transaction, managerNodes: readonly string[]): void {
+export function updateNodeRoles(tx: Transaction, managerNodes: readonly string[]): void {
   for (const node of tx.list('nodes')) {
     const role = managerNodes.includes(node.id) ? 'manager' : 'worker';
     if (node.spec.role !== role) tx.put('nodes', { ...node, spec: { ...node.spec, role } });
@@ -136,6 +136,9 @@ export function writeRoles(tx: Transaction, managerNodes: readonly string[]): vo
  * Returns the known object if both are equal, so that unchanged descriptions are not written to
  * disk.
  */
-export function newer(known: NodeDescription, reported: NodeDescription): NodeDescription {
+export function reuseIfUnchanged(
+  known: NodeDescription,
+  reported: NodeDescription,
+): NodeDescription {
   return hashOf(known) === hashOf(reported) ? known : reported;
 }

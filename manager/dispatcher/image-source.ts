@@ -1,9 +1,9 @@
 import type { NodeId } from '../common/model/ids.js';
 import { parsePlatform, runsPlatform } from '../common/model/platform.js';
-import type { SeenImage } from '../common/protocol/worker-calls.js';
+import type { NodeImage } from '../common/protocol/worker-calls.js';
 
 /** A node that has an image, with the facts of its copy. */
-export interface ImageHolder extends SeenImage {
+export interface ImageHolder extends NodeImage {
   readonly nodeId: NodeId;
   readonly name: string;
 }
@@ -12,7 +12,7 @@ export interface ImageHolder extends SeenImage {
  * Chooses the node to copy an image from: the newest build that fits the platform, since a tag may
  * have moved on some nodes only; ties go to the first name. Undefined if no copy fits.
  */
-export function bestSource(
+export function selectImageSource(
   holders: readonly ImageHolder[],
   platform: string,
 ): ImageHolder | undefined {

@@ -9,7 +9,7 @@ import type {
   AssignmentChange,
 } from '../common/protocol/assignments.js';
 import type { StoreView } from '../store/store.js';
-import { ChangeDraft } from './change-draft.js';
+import { AssignmentChangeBuilder } from './assignment-change-builder.js';
 import { endpointId, sameEndpoint } from './endpoint.js';
 import { RefCount } from './ref-count.js';
 
@@ -80,7 +80,7 @@ export class NodeAssignments {
 
   /** Returns the changes since the last call; undefined if nothing changed for this node. */
   take(): AssignmentChange | undefined {
-    const draft = new ChangeDraft();
+    const draft = new AssignmentChangeBuilder();
     this.#syncTasks(draft);
     for (const networkId of this.#dirtyNetworks) {
       // Its last task may have been dropped in this same call.
@@ -102,7 +102,7 @@ export class NodeAssignments {
     for (const networkId of this.#networks.keys()) this.#source.unsubscribe(networkId, this);
   }
 
-  #syncTasks(draft: ChangeDraft): void {
+  #syncTasks(draft: AssignmentChangeBuilder): void {
     const dropped: Refs[] = [];
     for (const taskId of this.#dirtyTasks) {
       const sent = this.#tasks.get(taskId);
@@ -146,7 +146,7 @@ export class NodeAssignments {
     return attachments.every(({ networkId }) => this.#toNetwork(networkId) !== undefined);
   }
 
-  #acquire(refs: Refs, draft: ChangeDraft): void {
+  #acquire(refs: Refs, draft: AssignmentChangeBuilder): void {
     for (const networkId of refs.networks) {
       if (!this.#networks.add(networkId)) continue;
       this.#source.subscribe(networkId, this);
@@ -163,7 +163,7 @@ export class NodeAssignments {
     for (const key of refs.files) if (this.#files.add(key)) this.#sendFile(key, draft);
   }
 
-  #release(refs: Refs, draft: ChangeDraft): void {
+  #release(refs: Refs, draft: AssignmentChangeBuilder): void {
     for (const networkId of refs.networks) {
       if (this.#networks.drop(networkId)) this.#forgetNetwork(networkId, draft);
     }
@@ -176,7 +176,7 @@ export class NodeAssignments {
     }
   }
 
-  #sendFile(key: string, draft: ChangeDraft): void {
+  #sendFile(key: string, draft: AssignmentChangeBuilder): void {
     const file = fileOf(this.#source.view, key);
     if (file === undefined) return;
     this.#sentFiles.set(key, file);
@@ -201,7 +201,7 @@ export class NodeAssignments {
     };
   }
 
-  #syncNetwork(networkId: NetworkId, draft: ChangeDraft): void {
+  #syncNetwork(networkId: NetworkId, draft: AssignmentChangeBuilder): void {
     const wanted = this.#toNetwork(networkId);
     const sent = this.#sentNetworks.get(networkId);
     if (wanted === undefined || (sent !== undefined && sameFields(sent, wanted))) return;
@@ -209,7 +209,7 @@ export class NodeAssignments {
     draft.upsert('networks', networkId, wanted);
   }
 
-  #forgetNetwork(networkId: NetworkId, draft: ChangeDraft): void {
+  #forgetNetwork(networkId: NetworkId, draft: AssignmentChangeBuilder): void {
     this.#source.unsubscribe(networkId, this);
     this.#sentNetworks.delete(networkId);
     draft.remove('networks', networkId);
@@ -219,7 +219,7 @@ export class NodeAssignments {
     this.#endpoints.delete(networkId);
   }
 
-  #syncEndpoint(taskId: TaskId, networkId: NetworkId, draft: ChangeDraft): void {
+  #syncEndpoint(taskId: TaskId, networkId: NetworkId, draft: AssignmentChangeBuilder): void {
     if (!this.#networks.has(networkId)) return;
     let endpoints = this.#endpoints.get(networkId);
     const sent = endpoints?.get(taskId);

@@ -2,9 +2,9 @@ import type { Clock } from '../common/base/clock.js';
 import type { Logger } from '../common/base/log.js';
 import type { NewId } from '../common/base/random.js';
 import type { ClusterStore } from '../store/store.js';
-import type { CertificateDesk } from './certificates.js';
+import type { CertificateSigner } from './certificates.js';
 import type { KnownManager } from './manager-list.js';
-import type { StatusTiming } from './node-status.js';
+import type { LivenessTiming } from './node-liveness.js';
 import type { Probe } from './probe.js';
 
 export interface DispatcherOptions {
@@ -16,8 +16,8 @@ export interface DispatcherOptions {
   /** Initial list of managers; `setManagers` replaces it. */
   readonly managers: readonly KnownManager[];
   readonly heartbeatMs?: number;
-  readonly timing?: StatusTiming;
+  readonly timing?: LivenessTiming;
   readonly probe?: Probe;
   /** If absent, certificate renewal requests fail as `unsupported`. */
-  readonly certificates?: CertificateDesk;
+  readonly certificates?: CertificateSigner;
 }

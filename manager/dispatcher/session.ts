@@ -15,7 +15,7 @@ interface OpenCall {
 }
 
 /** One worker's connection: its last reported networks and volumes, and the calls in flight. */
-export class Session {
+export class WorkerSession {
   readonly nodeId: NodeId;
   readonly nodeName: string;
   readonly connection: Connection;
@@ -105,7 +105,7 @@ export class Session {
   }
 
   /** Settles the call that this message answers; late answers are dropped. */
-  answer(message: Extract<WorkerMessage, { kind: 'result' | 'failure' }>): void {
+  settleCall(message: Extract<WorkerMessage, { kind: 'result' | 'failure' }>): void {
     const call = this.#calls.get(message.callId);
     if (message.kind === 'result') call?.resolve(message.result);
     else call?.reject(new AppError(message.error.kind, message.error.message));

@@ -1,7 +1,7 @@
 import type { Clock } from '../common/base/clock.js';
 import { messageOf } from '../common/base/errors.js';
 import type { Logger } from '../common/base/log.js';
-import { Loop } from '../common/base/loop.js';
+import { ReconcileLoop } from '../common/base/loop.js';
 import type { NodeId } from '../common/model/ids.js';
 import type { Volume } from '../common/model/network.js';
 import type { WorkerCalls } from '../common/protocol/worker-calls.js';
@@ -30,7 +30,7 @@ export class VolumeRemoval {
   readonly #log: Logger;
   readonly #calls: WorkerCalls;
   readonly #isConnected: (nodeId: NodeId) => boolean;
-  readonly #loop: Loop;
+  readonly #loop: ReconcileLoop;
   #stopWatching: (() => void) | undefined;
 
   constructor(options: {
@@ -44,12 +44,12 @@ export class VolumeRemoval {
     this.#log = options.log;
     this.#calls = options.calls;
     this.#isConnected = options.isConnected;
-    this.#loop = new Loop({
+    this.#loop = new ReconcileLoop({
       name: 'volume removal',
       clock: options.clock,
       log: options.log,
-      turn: (signal) => this.#turn(signal),
-      settleMs: 20,
+      reconcile: (signal) => this.#turn(signal),
+      debounceMs: 20,
       resyncMs: 5_000,
     });
   }
@@ -59,7 +59,7 @@ export class VolumeRemoval {
       const relevant = commit.changes.some(
         ({ table, after }) => table === 'volumes' || (table === 'tasks' && after === undefined),
       );
-      if (relevant) this.#loop.poke();
+      if (relevant) this.#loop.trigger();
     });
     this.#loop.start();
   }

@@ -3,7 +3,7 @@ import type { NewId } from '../common/base/random.js';
 import type { NodeId } from '../common/model/ids.js';
 import type { Connection } from '../common/protocol/transport-connection.js';
 import type { WorkerStreamRequest } from '../common/protocol/worker-calls.js';
-import type { Session } from './session.js';
+import type { WorkerSession } from './session.js';
 
 /** Deadline for a worker to dial back after an `open` message, ms. */
 const dialBackMs = 10_000;
@@ -23,7 +23,7 @@ export class WorkerStreams {
   }
 
   open(
-    session: Session,
+    session: WorkerSession,
     request: WorkerStreamRequest,
     signal: AbortSignal,
   ): Promise<{ readonly streamId: string; readonly stream: Connection }> {

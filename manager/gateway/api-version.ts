@@ -6,7 +6,7 @@ export const oldestApiMinor = 24;
 export const apiVersion = `1.${String(newestApiMinor)}`;
 export const minApiVersion = `1.${String(oldestApiMinor)}`;
 
-export interface Target {
+export interface RequestTarget {
   /** Path without the version prefix, e.g. `/containers/json`. */
   readonly path: string;
   readonly query: URLSearchParams;
@@ -18,7 +18,7 @@ export interface Target {
  * Parses a request URL with or without a version prefix. Throws `invalid` for an unsupported
  * version, with the Docker Engine's message: clients match on it.
  */
-export function parseTarget(url: string): Target {
+export function parseTarget(url: string): RequestTarget {
   const at = url.indexOf('?');
   const whole = at === -1 ? url : url.slice(0, at);
   const query = new URLSearchParams(at === -1 ? '' : url.slice(at + 1));

@@ -6,10 +6,10 @@ import type { Peer } from '../transport/peer.js';
 import type { CallRequest } from '../transport/transport-server.js';
 import type { WorkerCalls } from '../common/protocol/worker-calls.js';
 import type { ClusterStore } from '../store/store.js';
-import type { Target } from './api-version.js';
-import type { Answer } from './answer.js';
-import type { Execs } from './execs.js';
-import type { Statistics, UseFeed } from './use-feed.js';
+import type { RequestTarget } from './api-version.js';
+import type { ApiResponse } from './response.js';
+import type { ExecRegistry } from './execs.js';
+import type { StatisticsSource, UsageFeed } from './usage-feed.js';
 
 /** Stored and live events of the cluster. */
 export interface EventSource {
@@ -25,7 +25,7 @@ export interface GatewayOptions {
   readonly log: Logger;
   readonly newId: NewId;
   readonly workers: WorkerCalls;
-  readonly statistics: Statistics;
+  readonly statistics: StatisticsSource;
   readonly events: EventSource;
   /** The control API: mutating requests go through it, with the same checks and audit log. */
   readonly control: (request: CallRequest<Peer>) => Promise<unknown>;
@@ -43,11 +43,11 @@ export interface GatewayOptions {
 export type JsonBody = Readonly<Record<string, unknown>>;
 
 export interface GatewayContext extends GatewayOptions {
-  readonly execs: Execs;
-  readonly uses: UseFeed;
+  readonly execs: ExecRegistry;
+  readonly usage: UsageFeed;
 }
 
-export interface ApiRequest extends Target {
+export interface ApiRequest extends RequestTarget {
   readonly peer: Peer;
   /** Aborted when the client disconnects. */
   readonly signal: AbortSignal;
@@ -56,14 +56,14 @@ export interface ApiRequest extends Target {
 }
 
 /** Handles one route; `names` are the capture groups of its pattern. */
-export type Handler = (
+export type RouteHandler = (
   context: GatewayContext,
   request: ApiRequest,
   ...names: readonly string[]
-) => Answer | Promise<Answer>;
+) => ApiResponse | Promise<ApiResponse>;
 
 export interface Route {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly pattern: RegExp;
-  readonly handler: Handler;
+  readonly handler: RouteHandler;
 }

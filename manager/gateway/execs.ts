@@ -1,12 +1,12 @@
 import { AppError } from '../common/base/errors.js';
 import type { NewId } from '../common/base/random.js';
 import type { ExecOptions } from '../common/protocol/worker-calls.js';
-import type { Placed } from './find-container.js';
+import type { PlacedContainer } from './find-container.js';
 
 /** An exec instance: created by one request, started by a second. */
 export interface Exec {
   readonly id: string;
-  readonly item: Placed;
+  readonly item: PlacedContainer;
   readonly options: ExecOptions;
   readonly state: 'made' | 'running' | 'ended';
   /** Worker stream of a running exec, used by `resize`. */
@@ -20,7 +20,7 @@ const maxKept = 1_000;
  * Exec instances of this leader. They are not stored: after a failover clients must create new
  * ones.
  */
-export class Execs {
+export class ExecRegistry {
   readonly #newId: NewId;
   readonly #known = new Map<string, Exec>();
 
@@ -28,7 +28,7 @@ export class Execs {
     this.#newId = newId;
   }
 
-  make(item: Placed, options: ExecOptions): Exec {
+  make(item: PlacedContainer, options: ExecOptions): Exec {
     const exec: Exec = { id: this.#newId(), item, options, state: 'made' };
     this.#known.set(exec.id, exec);
     if (this.#known.size > maxKept) this.#evictOldest();

@@ -2,13 +2,13 @@ import { AppError } from '../common/base/errors.js';
 import type { Labels } from '../common/model/meta.js';
 
 /** Filter values by key: an object must match one value of every key. */
-export type Filters = ReadonlyMap<string, readonly string[]>;
+export type QueryFilters = ReadonlyMap<string, readonly string[]>;
 
 /**
  * Parses the `filters` query parameter: `{"key":{"value":true}}`, or `{"key":["value"]}` from old
  * clients. Throws `invalid` for other shapes and for keys that are not in `known`.
  */
-export function parseFilters(query: URLSearchParams, known: readonly string[]): Filters {
+export function parseQueryFilters(query: URLSearchParams, known: readonly string[]): QueryFilters {
   const text = query.get('filters') ?? '';
   if (text === '') return new Map();
   const filters = new Map<string, readonly string[]>();
@@ -40,12 +40,16 @@ function valuesOf(key: string, wanted: unknown): readonly string[] {
 }
 
 /** True if there is no filter for the key or one of its values passes the test. */
-export function fits(filters: Filters, key: string, test: (value: string) => boolean): boolean {
+export function matchesFilter(
+  filters: QueryFilters,
+  key: string,
+  test: (value: string) => boolean,
+): boolean {
   return filters.get(key)?.some(test) ?? true;
 }
 
 /** True if the labels match every `label` filter: `key` or `key=value`. */
-export function hasLabels(filters: Filters, labels: Labels): boolean {
+export function hasLabels(filters: QueryFilters, labels: Labels): boolean {
   return (filters.get('label') ?? []).every((wanted) => {
     const at = wanted.indexOf('=');
     if (at === -1) return Object.hasOwn(labels, wanted);
@@ -54,7 +58,7 @@ export function hasLabels(filters: Filters, labels: Labels): boolean {
 }
 
 /** Matches a name like the Docker Engine: as a substring or a regular expression. */
-export function nameFits(name: string, wanted: string): boolean {
+export function matchesName(name: string, wanted: string): boolean {
   if (name.includes(wanted)) return true;
   try {
     return new RegExp(wanted, 'u').test(name);
@@ -64,7 +68,7 @@ export function nameFits(name: string, wanted: string): boolean {
 }
 
 /** Boolean filter: `true`, `1`, `t` or `false`, `0`, `f`. Undefined if there is no such filter. */
-export function flagFilter(filters: Filters, key: string): boolean | undefined {
+export function flagFilter(filters: QueryFilters, key: string): boolean | undefined {
   const value = filters.get(key)?.[0];
   if (value === undefined) return undefined;
   if (['true', '1', 't', 'True', 'TRUE'].includes(value)) return true;

@@ -7,13 +7,13 @@ import { isTerminal } from '../common/model/task-state.js';
 import type { StoreView } from '../store/store.js';
 
 /** A task with a container and the node it is on. */
-export interface Placed {
+export interface PlacedContainer {
   readonly task: Task & { readonly nodeId: NodeId };
   readonly containerId: string;
   readonly node: Node;
 }
 
-function placed(view: StoreView, task: Task): Placed | undefined {
+function placed(view: StoreView, task: Task): PlacedContainer | undefined {
   const { nodeId, status } = task;
   if (nodeId === undefined || status.containerId === undefined) return undefined;
   const node = view.get('nodes', nodeId);
@@ -24,7 +24,7 @@ function placed(view: StoreView, task: Task): Placed | undefined {
 /**
  * All containers of the cluster, newest first. A container adopted by a later task is listed once.
  */
-export function listContainers(view: StoreView): readonly Placed[] {
+export function listContainers(view: StoreView): readonly PlacedContainer[] {
   const tasks = view.list('tasks');
   const adopted = new Set(tasks.flatMap(({ adopts }) => adopts ?? []));
   return tasks
@@ -37,8 +37,8 @@ export function listContainers(view: StoreView): readonly Placed[] {
  * Orders containers with the same name: wanted before unwanted, live before ended, then newest
  * first.
  */
-function byPrecedence(a: Placed, b: Placed): number {
-  const precedence = ({ task }: Placed): number =>
+function byPrecedence(a: PlacedContainer, b: PlacedContainer): number {
+  const precedence = ({ task }: PlacedContainer): number =>
     (isWanted(task) ? 2 : 0) + (isTerminal(task.status.state) ? 0 : 1);
   return precedence(b) - precedence(a) || byNewest(a.task, b.task);
 }
@@ -47,7 +47,7 @@ function byPrecedence(a: Placed, b: Placed): number {
  * Finds a container by full ID, then name (`name`, `/name`, `node/name`), then unambiguous ID
  * prefix. Throws `not-found`, or `invalid` for an ambiguous prefix.
  */
-export function findContainer(view: StoreView, reference: string): Placed {
+export function findContainer(view: StoreView, reference: string): PlacedContainer {
   const all = listContainers(view);
   const wanted = reference.replace(/^\/+/u, '');
   const [exact] = all.filter(({ containerId }) => containerId === wanted).sort(byPrecedence);
@@ -73,7 +73,7 @@ export function findContainer(view: StoreView, reference: string): Placed {
 }
 
 /** Throws `conflict` with the Docker Engine's message if the container is not running. */
-export function requireRunning({ task, containerId, node }: Placed): void {
+export function requireRunning({ task, containerId, node }: PlacedContainer): void {
   const isUp = node.status.state === 'ready';
   if (isUp && task.status.state === 'running') return;
   const why = isUp ? '' : `: node ${node.spec.name} is ${node.status.state}`;

@@ -6,7 +6,7 @@ import type { StoreView } from '../store/store.js';
  * Finds a network by full ID, name or unambiguous ID prefix. Throws `not-found`, or `invalid` for
  * an ambiguous prefix. Messages are the Docker Engine's.
  */
-export function findNetwork(view: StoreView, reference: string): Network {
+export function lookupNetwork(view: StoreView, reference: string): Network {
   const networks = view.list('networks');
   const exact = networks.find(({ id }) => id === reference) ?? view.networkByName(reference);
   if (exact !== undefined) return exact;
@@ -20,7 +20,7 @@ export function findNetwork(view: StoreView, reference: string): Network {
   return first;
 }
 
-export function findVolume(view: StoreView, name: string): Volume {
+export function lookupVolume(view: StoreView, name: string): Volume {
   const volume = view.volumeByName(name);
   if (volume === undefined) throw new AppError('not-found', `get ${name}: no such volume`);
   return volume;

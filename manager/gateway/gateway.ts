@@ -2,14 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '../common/base/errors.js';
 import type { Peer } from '../transport/peer.js';
 import { parseBody } from '../transport/transport-server.js';
-import type { WebRequest, WebUpgrade } from '../transport/transport-web.js';
+import type { RawHttpRequest, RawHttpUpgrade } from '../transport/transport-raw-http.js';
 import { apiVersion, parseTarget } from './api-version.js';
-import type { Answer } from './answer.js';
-import { writeAnswer, writeUpgrade } from './answer.js';
+import type { ApiResponse } from './response.js';
+import { writeResponse, writeUpgrade } from './response.js';
 import type { ApiRequest, GatewayContext, GatewayOptions, JsonBody } from './context.js';
-import { Execs } from './execs.js';
+import { ExecRegistry } from './execs.js';
 import { findRoute } from './router.js';
-import { UseFeed } from './use-feed.js';
+import { UsageFeed } from './usage-feed.js';
 
 /** Serves the Docker Engine API for the whole cluster to stock Docker clients. */
 export class Gateway {
@@ -18,23 +18,23 @@ export class Gateway {
   constructor(options: GatewayOptions) {
     this.#context = {
       ...options,
-      uses: new UseFeed(options.statistics),
-      execs: new Execs(options.newId),
+      usage: new UsageFeed(options.statistics),
+      execs: new ExecRegistry(options.newId),
     };
   }
 
   /**
    * Handles a request. Errors thrown before the response starts become the response: kind → status.
    */
-  async answer({ identity, request, response, body, signal }: WebRequest<Peer>): Promise<void> {
+  async answer({ identity, request, response, body, signal }: RawHttpRequest<Peer>): Promise<void> {
     setHeaders(response, this.#context.cluster.version);
     const read = async (): Promise<JsonBody> => objectOf(await body());
     const answer = await this.#dispatch(request, { peer: identity, signal, body: read });
-    await writeAnswer(answer, request, response, signal);
+    await writeResponse(answer, request, response, signal);
   }
 
   /** Handles a request with a connection upgrade: attach and exec. */
-  async upgrade(web: WebUpgrade<Peer>): Promise<void> {
+  async upgrade(web: RawHttpUpgrade<Peer>): Promise<void> {
     const { identity, request, socket } = web;
     const gone = new AbortController();
     socket.once('close', () => {
@@ -48,7 +48,7 @@ export class Gateway {
   async #dispatch(
     request: IncomingMessage,
     rest: Pick<ApiRequest, 'peer' | 'signal' | 'body'>,
-  ): Promise<Answer> {
+  ): Promise<ApiResponse> {
     const target = parseTarget(request.url ?? '/');
     const { handler, names } = findRoute(request.method ?? 'GET', target.path);
     return handler(this.#context, { ...target, ...rest }, ...names);

@@ -1,13 +1,13 @@
 import { AppError } from '../common/base/errors.js';
 
 /** Boolean query parameter, parsed like the Docker Engine's `BoolValue`. */
-export function flag(query: URLSearchParams, key: string): boolean {
+export function flagParameter(query: URLSearchParams, key: string): boolean {
   const value = (query.get(key) ?? '').toLowerCase().trim();
   return !['', '0', 'no', 'false', 'none'].includes(value);
 }
 
 /** Time parameter in ms: Unix seconds with an optional fraction, or a date. Undefined if absent. */
-export function moment(query: URLSearchParams, key: string): number | undefined {
+export function timeParameter(query: URLSearchParams, key: string): number | undefined {
   const value = query.get(key) ?? '';
   if (value === '') return undefined;
   if (/^-?\d+(\.\d+)?$/u.test(value)) return Math.round(Number(value) * 1000);
@@ -17,7 +17,7 @@ export function moment(query: URLSearchParams, key: string): number | undefined 
 }
 
 /** Non-negative integer parameter; undefined if absent. */
-export function count(query: URLSearchParams, key: string): number | undefined {
+export function countParameter(query: URLSearchParams, key: string): number | undefined {
   const value = query.get(key) ?? '';
   if (value === '') return undefined;
   if (!/^\d+$/u.test(value))

@@ -1,14 +1,14 @@
 import { AppError } from '../common/base/errors.js';
-import type { Handler, Route } from './context.js';
+import type { RouteHandler, Route } from './context.js';
 import { containerRoutes } from './handlers/containers.js';
 import { eventRoutes } from './handlers/events.js';
 import { execRoutes } from './handlers/exec.js';
 import { imageRoutes } from './handlers/images.js';
 import { logRoutes } from './handlers/logs.js';
 import { networkRoutes } from './handlers/networks.js';
-import { refusedRoutes } from './handlers/refused.js';
+import { unsupportedRoutes } from './handlers/unsupported.js';
 import { statsRoutes } from './handlers/stats.js';
-import { steeringRoutes } from './handlers/steer.js';
+import { lifecycleRoutes } from './handlers/lifecycle.js';
 import { systemRoutes } from './handlers/system.js';
 import { volumeRoutes } from './handlers/volumes.js';
 
@@ -19,21 +19,21 @@ const routes: readonly Route[] = [
   ...statsRoutes,
   ...logRoutes,
   ...execRoutes,
-  ...steeringRoutes,
+  ...lifecycleRoutes,
   ...eventRoutes,
   ...networkRoutes,
   ...volumeRoutes,
   ...imageRoutes,
-  ...refusedRoutes,
+  ...unsupportedRoutes,
 ];
 
-export interface Found {
-  readonly handler: Handler;
+export interface RouteMatch {
+  readonly handler: RouteHandler;
   readonly names: readonly string[];
 }
 
 /** Finds the handler of a request; `HEAD` is routed as `GET`. Throws `not-found`. */
-export function findRoute(method: string, path: string): Found {
+export function findRoute(method: string, path: string): RouteMatch {
   const wanted = method === 'HEAD' ? 'GET' : method;
   for (const route of routes) {
     const matched = route.method === wanted ? route.pattern.exec(path) : null;

@@ -83,7 +83,7 @@ class LogReading {
       if (lines.length > 0) {
         yield lines;
         this.#freeSpace();
-      } else if (this.#open === 0 && !follow && this.#merge.waiting === 0) {
+      } else if (this.#open === 0 && !follow && this.#merge.pendingCount === 0) {
         return;
       } else {
         await this.#waitForLines();
@@ -102,7 +102,7 @@ class LogReading {
     if (lines.length > 0) return lines;
     if (this.#args.options.follow)
       return this.#merge.flush(this.#options.clock.elapsed() - windowMs);
-    return this.#merge.waiting > maxHeld ? this.#merge.flush(Infinity) : [];
+    return this.#merge.pendingCount > maxHeld ? this.#merge.flush(Infinity) : [];
   }
 
   /**
@@ -111,7 +111,7 @@ class LogReading {
   #waitForLines(): Promise<void> {
     return new Promise((resolve) => {
       const cancel =
-        this.#merge.waiting > 0 && this.#args.options.follow
+        this.#merge.pendingCount > 0 && this.#args.options.follow
           ? this.#options.clock.after(windowMs, resolve)
           : () => undefined;
       this.#wake = () => {
@@ -213,7 +213,7 @@ class LogReading {
    * either.
    */
   async #waitForSpace(): Promise<void> {
-    while (this.#merge.waiting > maxUnread && !this.#signal.aborted) {
+    while (this.#merge.pendingCount > maxUnread && !this.#signal.aborted) {
       await new Promise<void>((resolve) => {
         this.#spaceFreed.push(resolve);
       });

@@ -8,7 +8,7 @@ interface Queue {
 }
 
 /** Compares lines by time (ms), then by the engine's timestamp, then by task ID. */
-export function byTime(a: TaskLogLine, b: TaskLogLine): number {
+export function compareLogLines(a: TaskLogLine, b: TaskLogLine): number {
   if (a.at !== b.at) return a.at - b.at;
   if (a.stamp !== b.stamp) return a.stamp < b.stamp ? -1 : 1;
   return a.taskId < b.taskId ? -1 : a.taskId > b.taskId ? 1 : 0;
@@ -40,7 +40,7 @@ export class LogMerge {
     else queue.ended = true;
   }
 
-  get waiting(): number {
+  get pendingCount(): number {
     let count = 0;
     for (const queue of this.#queues.values()) count += queue.lines.length;
     return count;
@@ -77,6 +77,6 @@ export class LogMerge {
       queue.arrivals.splice(0, count);
       if (queue.ended && queue.lines.length === 0) this.#queues.delete(source);
     }
-    return due.sort(byTime);
+    return due.sort(compareLogLines);
   }
 }

@@ -4,10 +4,10 @@ import type { Service, TaskSpec } from '../common/model/service.js';
 import type { Explanation, Task } from '../common/model/task.js';
 import type { NewId } from '../common/base/random.js';
 import type { Draft, Transaction } from '../store/store.js';
-import type { NewTask, TaskChange } from './change.js';
+import type { NewTask, TaskChange } from './task-change.js';
 
 /** Writes the changes decided for one service, in the same transaction as the decision. */
-export function apply(
+export function writeTaskChanges(
   tx: Transaction,
   id: ServiceId,
   changes: readonly TaskChange[],

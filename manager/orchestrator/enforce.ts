@@ -2,25 +2,25 @@ import { describeUnsatisfied, parseConstraint, satisfies } from '../common/model
 import type { Constraint } from '../common/model/constraint.js';
 import type { Node } from '../common/model/node.js';
 import { parsePlatform, runsPlatform } from '../common/model/platform.js';
-import { describeTie, needsLive } from '../common/model/pod.js';
+import { describeShared, needsRunningLeader } from '../common/model/pod.js';
 import type { Service } from '../common/model/service.js';
 import { isTerminal } from '../common/model/task-state.js';
 import type { Task } from '../common/model/task.js';
-import type { ServiceScene } from './scene.js';
-import { nodeNameOf, nodeOf } from './scene.js';
+import type { ServiceSnapshot } from './service-snapshot.js';
+import { nodeNameOf, nodeOf } from './service-snapshot.js';
 
 /** Reason why a task must leave its node; undefined if it may stay. */
-export function leaveCause(task: Task, snapshot: ServiceScene): string | undefined {
+export function evictionCause(task: Task, snapshot: ServiceSnapshot): string | undefined {
   const node = nodeOf(task, snapshot);
   if (node === undefined) return undefined;
-  return unfitCause(node, snapshot.service) ?? leaderCause(task, snapshot);
+  return ineligibilityCause(node, snapshot.service) ?? leaderCause(task, snapshot);
 }
 
 /**
  * Reason why a node is not eligible for the service; undefined if it is. Paused nodes keep their
  * tasks.
  */
-export function unfitCause(node: Node, service: Service): string | undefined {
+export function ineligibilityCause(node: Node, service: Service): string | undefined {
   const { name, availability } = node.spec;
   if (availability === 'drain') return `${name} is drained`;
   const failed = constraintsOf(service).find((constraint) => !satisfies(node, constraint));
@@ -45,14 +45,14 @@ function constraintsOf(service: Service): readonly Constraint[] {
 }
 
 /** Reason why a follower must leave: a leader has moved, restarted or been recreated since. */
-function leaderCause(task: Task, snapshot: ServiceScene): string | undefined {
+function leaderCause(task: Task, snapshot: ServiceSnapshot): string | undefined {
   for (const { tie, bySlot } of snapshot.leaders) {
     const leader = bySlot.get(task.slot);
     if (leader?.nodeId === undefined) continue;
-    const subject = `${tie.service}.${task.slot}, whose ${describeTie(tie)} it shares,`;
+    const subject = `${tie.service}.${task.slot}, whose ${describeShared(tie)} it shares,`;
     if (leader.nodeId !== task.nodeId) return `${subject} is on ${nodeNameOf(leader, snapshot)}`;
-    if (needsLive(tie) ? isRestarted(leader, task) : isRecreated(leader, task)) {
-      return `${subject} was ${needsLive(tie) ? 'restarted' : 'recreated'}`;
+    if (needsRunningLeader(tie) ? isRestarted(leader, task) : isRecreated(leader, task)) {
+      return `${subject} was ${needsRunningLeader(tie) ? 'restarted' : 'recreated'}`;
     }
   }
   return undefined;
@@ -63,11 +63,12 @@ function leaderCause(task: Task, snapshot: ServiceScene): string | undefined {
  * with it, or was recreated. Undefined for a task that completed, unless the leader is a new
  * container.
  */
-export function revivalCause(task: Task, snapshot: ServiceScene): string | undefined {
+export function recreationCause(task: Task, snapshot: ServiceSnapshot): string | undefined {
   for (const { tie, bySlot } of snapshot.leaders) {
     const leader = bySlot.get(task.slot);
-    if (leader === undefined || !needsLive(tie) || isTerminal(leader.status.state)) continue;
-    const subject = `${tie.service}.${task.slot}, whose ${describeTie(tie)} it shares,`;
+    if (leader === undefined || !needsRunningLeader(tie) || isTerminal(leader.status.state))
+      continue;
+    const subject = `${tie.service}.${task.slot}, whose ${describeShared(tie)} it shares,`;
     if (isRecreated(leader, task)) return `${subject} was recreated`;
     const failedWithLeader = task.status.state === 'failed' && isRestarted(leader, task);
     if (failedWithLeader) return `${subject} was restarted`;

@@ -1,12 +1,12 @@
 import type { NodeId } from '../common/model/ids.js';
 import type { Node } from '../common/model/node.js';
-import type { TaskChange } from './change.js';
-import { unfitCause } from './enforce.js';
+import type { TaskChange } from './task-change.js';
+import { ineligibilityCause } from './enforce.js';
 import { reconcileSlots } from './replicated.js';
-import type { Leader, ServiceScene, WantedSlot } from './scene.js';
+import type { PodLeader, ServiceSnapshot, WantedSlot } from './service-snapshot.js';
 
 /** Decides how to bring a global service to one task on each eligible node. */
-export function reconcileGlobal(snapshot: ServiceScene): readonly TaskChange[] {
+export function reconcileGlobal(snapshot: ServiceSnapshot): readonly TaskChange[] {
   return reconcileSlots(
     globalSlots(snapshot),
     snapshot,
@@ -17,7 +17,7 @@ export function reconcileGlobal(snapshot: ServiceScene): readonly TaskChange[] {
 /**
  * Keeps a node's slot number while a task with it exists; a new node gets the lowest free number.
  */
-function globalSlots(snapshot: ServiceScene): readonly WantedSlot[] {
+function globalSlots(snapshot: ServiceSnapshot): readonly WantedSlot[] {
   const slotOf = new Map<NodeId, number>();
   const taken = new Set<number>();
   const [leader] = snapshot.leaders;
@@ -29,7 +29,7 @@ function globalSlots(snapshot: ServiceScene): readonly WantedSlot[] {
   const slots: WantedSlot[] = [];
   let next = 1;
   for (const node of [...snapshot.nodes.values()].sort(byName)) {
-    if (unfitCause(node, snapshot.service) !== undefined) continue;
+    if (ineligibilityCause(node, snapshot.service) !== undefined) continue;
     const mayFill = node.status.state === 'ready' && node.spec.availability === 'active';
     let slot = slotOf.get(node.id);
     if (slot === undefined && !mayFill) continue;
@@ -43,11 +43,11 @@ function globalSlots(snapshot: ServiceScene): readonly WantedSlot[] {
 }
 
 /** A follower uses its leader's slot on each node. */
-function followedSlots(leader: Leader, snapshot: ServiceScene): readonly WantedSlot[] {
+function followedSlots(leader: PodLeader, snapshot: ServiceSnapshot): readonly WantedSlot[] {
   return [...leader.bySlot.values()]
     .flatMap(({ slot, nodeId }) => {
       const node = nodeId === undefined ? undefined : snapshot.nodes.get(nodeId);
-      if (node === undefined || unfitCause(node, snapshot.service) !== undefined) return [];
+      if (node === undefined || ineligibilityCause(node, snapshot.service) !== undefined) return [];
       const mayFill = node.status.state === 'ready' && node.spec.availability === 'active';
       return [{ slot, nodeId: node.id, mayFill }];
     })

@@ -1,21 +1,21 @@
 import type { Clock } from '../common/base/clock.js';
 import { messageOf } from '../common/base/errors.js';
 import type { Logger } from '../common/base/log.js';
-import { Loop } from '../common/base/loop.js';
+import { ReconcileLoop } from '../common/base/loop.js';
 import type { NewId } from '../common/base/random.js';
 import type { ServiceId } from '../common/model/ids.js';
 import type { Node } from '../common/model/node.js';
-import { tiesOf } from '../common/model/pod.js';
+import { podLinksOf } from '../common/model/pod.js';
 import type { Service } from '../common/model/service.js';
 import type { Task } from '../common/model/task.js';
 import type { ClusterStore, Commit, StoreView, Transaction } from '../store/store.js';
-import { apply } from './apply.js';
-import type { TaskChange } from './change.js';
-import { emptyNetworks, lookAt, nodesById } from './look.js';
+import { writeTaskChanges } from './apply.js';
+import type { TaskChange } from './task-change.js';
+import { unusedNetworks, readServiceSnapshot, nodesById } from './read-snapshot.js';
 import { reconcile } from './reconcile.js';
-import type { ServiceScene } from './scene.js';
+import type { ServiceSnapshot } from './service-snapshot.js';
 
-type Context = Pick<ServiceScene, 'nodes' | 'now'>;
+type Context = Pick<ServiceSnapshot, 'nodes' | 'now'>;
 
 export interface OrchestratorOptions {
   readonly store: ClusterStore;
@@ -32,7 +32,7 @@ const fullResyncMs = 5 * 60_000;
  */
 export class Orchestrator {
   readonly #options: OrchestratorOptions;
-  readonly #loop: Loop;
+  readonly #loop: ReconcileLoop;
   #dirty = new Set<ServiceId>();
   #networksDirty = true;
   readonly #wakeups = new Map<ServiceId, () => void>();
@@ -41,7 +41,7 @@ export class Orchestrator {
   constructor(options: OrchestratorOptions) {
     this.#options = options;
     const { clock, log } = options;
-    this.#loop = new Loop({
+    this.#loop = new ReconcileLoop({
       name: 'orchestrator',
       clock,
       log,
@@ -51,7 +51,7 @@ export class Orchestrator {
           this.#markAll();
         },
       },
-      turn: () => this.#turn(),
+      reconcile: () => this.#turn(),
     });
   }
 
@@ -77,7 +77,7 @@ export class Orchestrator {
     const { store, clock } = this.#options;
     const ids = [...this.#dirty];
     this.#dirty = new Set();
-    const hasEmptyNetworks = this.#networksDirty && emptyNetworks(store.view).length > 0;
+    const hasEmptyNetworks = this.#networksDirty && unusedNetworks(store.view).length > 0;
     this.#networksDirty = false;
     const context = { nodes: nodesById(store.view), now: clock.now() };
     const changed = ids.filter((id) => this.#decide(store.view, id, context).some(isWrite));
@@ -97,15 +97,15 @@ export class Orchestrator {
   #write(tx: Transaction, ids: readonly ServiceId[]): void {
     const { newId } = this.#options;
     const context = { nodes: nodesById(tx), now: tx.now };
-    for (const id of ids) apply(tx, id, this.#decide(tx, id, context), newId);
-    for (const id of emptyNetworks(tx)) {
+    for (const id of ids) writeTaskChanges(tx, id, this.#decide(tx, id, context), newId);
+    for (const id of unusedNetworks(tx)) {
       for (const lease of tx.leasesOfNetwork(id)) tx.remove('leases', lease.id);
       tx.remove('networks', id);
     }
   }
 
   #decide(view: StoreView, id: ServiceId, context: Context): readonly TaskChange[] {
-    const snapshot = lookAt(view, id, context);
+    const snapshot = readServiceSnapshot(view, id, context);
     let changes: readonly TaskChange[] = [];
     try {
       changes = snapshot === undefined ? [] : reconcile(snapshot);
@@ -125,7 +125,7 @@ export class Orchestrator {
     const cancel = this.#options.clock.after(Math.max(1, Math.min(...due) - now), () => {
       this.#wakeups.delete(id);
       this.#dirty.add(id);
-      this.#loop.poke();
+      this.#loop.trigger();
     });
     this.#wakeups.set(id, cancel);
   }
@@ -152,7 +152,7 @@ export class Orchestrator {
           break;
       }
     }
-    if (this.#dirty.size > 0 || this.#networksDirty) this.#loop.poke();
+    if (this.#dirty.size > 0 || this.#networksDirty) this.#loop.trigger();
   }
 
   #onServiceChange(service: Service | undefined): void {
@@ -174,7 +174,7 @@ export class Orchestrator {
     for (const { id, spec, dependenciesMet } of this.#options.store.view.servicesOfProject(
       project,
     )) {
-      const isFollower = tiesOf(spec.task.container).some((tie) => tie.service === key);
+      const isFollower = podLinksOf(spec.task.container).some((tie) => tie.service === key);
       const isDependent = !dependenciesMet && spec.dependsOn.some((each) => each.service === key);
       if (isFollower || isDependent) this.#dirty.add(id);
     }

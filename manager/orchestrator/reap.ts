@@ -1,11 +1,11 @@
 import type { TaskId } from '../common/model/ids.js';
-import { currentTask, isLost, isWanted, tasksBySlot } from '../store/slots.js';
+import { currentTask, isNodeLost, isWanted, tasksBySlot } from '../store/slots.js';
 import type { Task } from '../common/model/task.js';
 import { isTerminal } from '../common/model/task-state.js';
-import type { TaskChange } from './change.js';
-import { forget } from './fill.js';
-import type { ServiceScene } from './scene.js';
-import { nodeOf } from './scene.js';
+import type { TaskChange } from './task-change.js';
+import { deleteTask } from './plan-slot.js';
+import type { ServiceSnapshot } from './service-snapshot.js';
+import { nodeOf } from './service-snapshot.js';
 
 /**
  * Number of ended tasks kept per slot, for `ps -a`, logs and explanations. Only tasks that ended by
@@ -17,10 +17,14 @@ const historyLength = 2;
  * Removes a task: deletes its record if it cannot run any more, else sets its desired state to
  * `remove`.
  */
-export function dismiss(task: Task, snapshot: ServiceScene, cause: string): readonly TaskChange[] {
+export function removeTask(
+  task: Task,
+  snapshot: ServiceSnapshot,
+  cause: string,
+): readonly TaskChange[] {
   const { state } = task.status;
-  if (state === 'new' || state === 'pending' || isTerminal(state)) return [forget(task, cause)];
-  if (isLost(nodeOf(task, snapshot))) return [forget(task, cause, true)];
+  if (state === 'new' || state === 'pending' || isTerminal(state)) return [deleteTask(task, cause)];
+  if (isNodeLost(nodeOf(task, snapshot))) return [deleteTask(task, cause, true)];
   if (task.desired === 'remove') return [];
   return [{ kind: 'desire', taskId: task.id, slot: task.slot, desired: 'remove', cause }];
 }
@@ -30,14 +34,14 @@ export function dismiss(task: Task, snapshot: ServiceScene, cause: string): read
  * tasks that other changes of the same decision shut down; they count as history.
  */
 export function reap(
-  snapshot: ServiceScene,
+  snapshot: ServiceSnapshot,
   wanted: { readonly has: (slot: number) => boolean },
   options: { readonly ending: ReadonlySet<TaskId>; readonly surplusCause: string },
 ): readonly TaskChange[] {
   const changes: TaskChange[] = [];
   for (const [slot, tasks] of tasksBySlot(snapshot.tasks)) {
     if (wanted.has(slot)) changes.push(...reapSlot(tasks, options.ending, snapshot));
-    else changes.push(...tasks.flatMap((task) => dismiss(task, snapshot, options.surplusCause)));
+    else changes.push(...tasks.flatMap((task) => removeTask(task, snapshot, options.surplusCause)));
   }
   return changes;
 }
@@ -52,7 +56,7 @@ function isReplaced(task: Task, successor: Task | undefined): boolean {
 function reapSlot(
   tasks: readonly Task[],
   ending: ReadonlySet<TaskId>,
-  snapshot: ServiceScene,
+  snapshot: ServiceSnapshot,
 ): readonly TaskChange[] {
   const history = tasks
     .filter((task) => !isWanted(task) || ending.has(task.id))
@@ -60,11 +64,13 @@ function reapSlot(
   const old = new Set(history.slice(historyLength));
   const successor = currentTask(tasks);
   return tasks.flatMap((task) => {
-    if (old.has(task)) return [forget(task, 'the history limit is reached')];
-    if (isReplaced(task, successor)) return [forget(task, 'it was replaced')];
+    if (old.has(task)) return [deleteTask(task, 'the history limit is reached')];
+    if (isReplaced(task, successor)) return [deleteTask(task, 'it was replaced')];
     if (isWanted(task)) return [];
-    if (task.desired === 'remove') return dismiss(task, snapshot, 'it has ended');
+    if (task.desired === 'remove') return removeTask(task, snapshot, 'it has ended');
     const { state } = task.status;
-    return state === 'new' || state === 'pending' ? [forget(task, 'it was never assigned')] : [];
+    return state === 'new' || state === 'pending'
+      ? [deleteTask(task, 'it was never assigned')]
+      : [];
   });
 }

@@ -1,14 +1,14 @@
-import type { TaskChange } from './change.js';
+import type { TaskChange } from './task-change.js';
 import { reconcileGlobal } from './global.js';
-import { reconcileReplicated, removeService } from './replicated.js';
-import type { ServiceScene } from './scene.js';
+import { reconcileReplicated, reconcileRemoval } from './replicated.js';
+import type { ServiceSnapshot } from './service-snapshot.js';
 
 /**
  * Returns the changes that bring a service to its spec. Pure and idempotent: after the changes are
  * written, the next call returns only waits.
  */
-export function reconcile(snapshot: ServiceScene): readonly TaskChange[] {
-  if (snapshot.service.removing) return removeService(snapshot);
+export function reconcile(snapshot: ServiceSnapshot): readonly TaskChange[] {
+  if (snapshot.service.removing) return reconcileRemoval(snapshot);
   return snapshot.service.spec.mode.kind === 'global'
     ? reconcileGlobal(snapshot)
     : reconcileReplicated(snapshot);

@@ -1,14 +1,14 @@
 import { isWanted, tasksBySlot } from '../store/slots.js';
-import type { TaskChange } from './change.js';
-import type { SlotPlan } from './fill.js';
-import { planSlot, retire } from './fill.js';
-import { dismiss, reap } from './reap.js';
-import type { ServiceScene, WantedSlot } from './scene.js';
+import type { TaskChange } from './task-change.js';
+import type { SlotPlan } from './plan-slot.js';
+import { planSlot, retireTask } from './plan-slot.js';
+import { removeTask, reap } from './reap.js';
+import type { ServiceSnapshot, WantedSlot } from './service-snapshot.js';
 import { nextUpdates } from './update.js';
-import { watchUpdate } from './watch-update.js';
+import { monitorUpdate } from './monitor-update.js';
 
 /** Decides how to fill slots 1..N of a replicated service with tasks of the current spec. */
-export function reconcileReplicated(snapshot: ServiceScene): readonly TaskChange[] {
+export function reconcileReplicated(snapshot: ServiceSnapshot): readonly TaskChange[] {
   const { mode } = snapshot.service.spec;
   const replicas = mode.kind === 'replicated' ? mode.replicas : 0;
   const slots = Array.from({ length: replicas }, (_, index) => ({
@@ -21,7 +21,7 @@ export function reconcileReplicated(snapshot: ServiceScene): readonly TaskChange
 /** Reconciles the given slots; shared by replicated and global services. */
 export function reconcileSlots(
   slots: readonly WantedSlot[],
-  snapshot: ServiceScene,
+  snapshot: ServiceSnapshot,
   surplusCause: string,
 ): readonly TaskChange[] {
   const wanted = new Set(slots.map(({ slot }) => slot));
@@ -41,12 +41,12 @@ export function reconcileSlots(
   ];
 }
 
-function fillSlots(slots: readonly WantedSlot[], snapshot: ServiceScene): readonly TaskChange[] {
+function fillSlots(slots: readonly WantedSlot[], snapshot: ServiceSnapshot): readonly TaskChange[] {
   const tasks = tasksBySlot(snapshot.tasks);
   const plans: SlotPlan[] = slots.map((slot) =>
     planSlot(slot, tasks.get(slot.slot) ?? [], snapshot),
   );
-  const update = watchUpdate(plans, snapshot);
+  const update = monitorUpdate(plans, snapshot);
   if (update.kind === 'go-back') return update.changes;
   return [
     ...meetDependencies(snapshot),
@@ -57,23 +57,23 @@ function fillSlots(slots: readonly WantedSlot[], snapshot: ServiceScene): readon
 }
 
 /** Removes all tasks, then the service. */
-export function removeService(snapshot: ServiceScene): readonly TaskChange[] {
+export function reconcileRemoval(snapshot: ServiceSnapshot): readonly TaskChange[] {
   const cause = 'the service is removed';
-  const changes = snapshot.tasks.flatMap((task) => dismiss(task, snapshot, cause));
+  const changes = snapshot.tasks.flatMap((task) => removeTask(task, snapshot, cause));
   const deleted = changes.filter((change) => change.kind === 'delete').length;
   if (deleted < snapshot.tasks.length) return changes;
   return [...changes, { kind: 'remove-service', cause: 'it has no tasks left' }];
 }
 
 /** `stop`: shuts down the task of every slot; its container is kept for `start` to adopt. */
-function halt(snapshot: ServiceScene, wanted: ReadonlySet<number>): readonly TaskChange[] {
+function halt(snapshot: ServiceSnapshot, wanted: ReadonlySet<number>): readonly TaskChange[] {
   const cause = 'the service is stopped';
   return snapshot.tasks
     .filter((task) => wanted.has(task.slot) && isWanted(task))
-    .map((task) => retire(task, cause));
+    .map((task) => retireTask(task, cause));
 }
 
-function meetDependencies(snapshot: ServiceScene): readonly TaskChange[] {
+function meetDependencies(snapshot: ServiceSnapshot): readonly TaskChange[] {
   if (snapshot.service.dependenciesMet || !snapshot.gate.open) return [];
   return [{ kind: 'dependencies-met', cause: 'every dependency is satisfied' }];
 }

@@ -1,5 +1,5 @@
 import type { RestartPolicy } from '../common/model/service.js';
-import { wasRefused } from '../store/slots.js';
+import { wasRejected } from '../store/slots.js';
 import type { Attempts, Task } from '../common/model/task.js';
 
 /** Decision about a slot whose task ended although it is wanted. */
@@ -26,7 +26,7 @@ const clockToleranceMs = 5_000;
  * policy, unless the service has a `deploy.restart_policy`. Uses the leader's clock: `updatedAt` is
  * when the end was written.
  */
-export function afterEnd(
+export function decideRestart(
   task: Task,
   policy: RestartPolicy | undefined,
   now: number,
@@ -37,7 +37,7 @@ export function afterEnd(
     return { kind: 'replace', attempts, cause: 'its node was removed' };
   }
   // An unrequested shutdown backs off like a rejection, to avoid a busy loop.
-  if (wasRefused(task) || state === 'shutdown') return afterRefusal(task, attempts, now);
+  if (wasRejected(task) || state === 'shutdown') return afterRefusal(task, attempts, now);
   return policy === undefined ? { kind: 'keep' } : afterRun(task, policy, { attempts, now });
 }
 

@@ -1,11 +1,11 @@
 import { updateConfigOf } from '../common/model/rollback.js';
 import type { UpdateConfig } from '../common/model/service.js';
 import { isAvailable } from '../store/slots.js';
-import type { TaskChange } from './change.js';
-import type { SlotPlan } from './fill.js';
-import { create, shutDown } from './fill.js';
-import type { ServiceScene } from './scene.js';
-import { nodeOf } from './scene.js';
+import type { TaskChange } from './task-change.js';
+import type { SlotPlan } from './plan-slot.js';
+import { createTask, shutDownTask } from './plan-slot.js';
+import type { ServiceSnapshot } from './service-snapshot.js';
+import { nodeOf } from './service-snapshot.js';
 
 type UpdateSettings = Pick<UpdateConfig, 'parallelism' | 'delayMs' | 'order' | 'failureAction'>;
 
@@ -27,7 +27,7 @@ const reportMs = 2_000;
  */
 export function nextUpdates(
   plans: readonly SlotPlan[],
-  snapshot: ServiceScene,
+  snapshot: ServiceSnapshot,
   tolerated: ReadonlySet<number>,
 ): readonly TaskChange[] {
   const outdated = plans.filter((plan) => plan.condition === 'outdated');
@@ -58,7 +58,7 @@ export function nextUpdates(
  * Whether a slot is known not to be available. Tasks that have not been reported since a leader
  * change count as available: otherwise an update would stop all of them at once.
  */
-function isUnavailable(plan: SlotPlan, snapshot: ServiceScene): boolean {
+function isUnavailable(plan: SlotPlan, snapshot: ServiceSnapshot): boolean {
   const { current } = plan;
   if (current === undefined || isAvailable(current)) return false;
   return (
@@ -67,7 +67,7 @@ function isUnavailable(plan: SlotPlan, snapshot: ServiceScene): boolean {
   );
 }
 
-function reportDeadline(plan: SlotPlan, snapshot: ServiceScene): number | undefined {
+function reportDeadline(plan: SlotPlan, snapshot: ServiceSnapshot): number | undefined {
   const { current } = plan;
   const node = current === undefined ? undefined : nodeOf(current, snapshot);
   if (node?.status.state !== 'ready' || current?.status.state !== 'assigned') return undefined;
@@ -90,7 +90,7 @@ function countMissing(
   );
   const waiting = changing.filter(({ current }) => current?.status.state === 'pending').length;
   const newlyPlaced = plans.filter(
-    ({ condition, current, hasPast }) =>
+    ({ condition, current, wasFilledBefore: hasPast }) =>
       condition === 'steady' && !hasPast && current !== undefined && isAvailable(current),
   ).length;
   return changing.length - Math.min(waiting, newlyPlaced);
@@ -106,7 +106,7 @@ function isMissing(plan: SlotPlan, config: UpdateSettings): boolean {
 function pauseUntil(
   plans: readonly SlotPlan[],
   config: UpdateSettings,
-  snapshot: ServiceScene,
+  snapshot: ServiceSnapshot,
 ): number | undefined {
   if (config.delayMs === 0) return undefined;
   const done = plans
@@ -120,12 +120,12 @@ function pauseUntil(
 function replaceTask(
   plan: SlotPlan,
   order: UpdateConfig['order'],
-  snapshot: ServiceScene,
+  snapshot: ServiceSnapshot,
 ): readonly TaskChange[] {
   const cause = 'the service was changed';
   if (plan.current === undefined) return [];
-  if (order === 'stop-first') return [shutDown(plan.current, cause)];
-  return plan.slot.mayFill ? [create(plan.slot, snapshot, { cause })] : [];
+  if (order === 'stop-first') return [shutDownTask(plan.current, cause)];
+  return plan.slot.mayFill ? [createTask(plan.slot, snapshot, { cause })] : [];
 }
 
 function waitUntil(until: number, cause: string): TaskChange {

@@ -4,15 +4,15 @@ import type { NewId } from '../common/base/random.js';
 import type { TaskId } from '../common/model/ids.js';
 import type { Task } from '../common/model/task.js';
 import { isTerminal } from '../common/model/task-state.js';
-import { apply } from '../orchestrator/apply.js';
-import type { TaskChange } from '../orchestrator/change.js';
-import { lookAt, nodesById } from '../orchestrator/look.js';
+import { writeTaskChanges } from '../orchestrator/apply.js';
+import type { TaskChange } from '../orchestrator/task-change.js';
+import { readServiceSnapshot, nodesById } from '../orchestrator/read-snapshot.js';
 import { reconcile } from '../orchestrator/reconcile.js';
 import type { PlannedStep } from '../common/protocol/control.js';
-import type { Placement } from '../scheduler/decide.js';
+import type { PlacementDecision } from '../scheduler/decide.js';
 import { decide } from '../scheduler/decide.js';
 import type { SchedulerSnapshot } from '../scheduler/node-set.js';
-import type { Backend } from '../store/backend.js';
+import type { StoreBackend } from '../store/backend.js';
 import { openStore } from '../store/open-store.js';
 import type { ClusterStore, StoreView, TableName, Transaction } from '../store/store.js';
 
@@ -76,7 +76,7 @@ class ManualClock implements Clock {
   }
 }
 
-function copyOf(view: StoreView): Backend {
+function copyOf(view: StoreView): StoreBackend {
   return {
     name: 'preview',
     load: () =>
@@ -123,14 +123,14 @@ class Simulation {
     const waits: number[] = [];
     let changed = false;
     for (const { id } of tx.servicesOfProject(this.#project)) {
-      const snapshot = lookAt(tx, id, context);
+      const snapshot = readServiceSnapshot(tx, id, context);
       const changes = snapshot === undefined ? [] : reconcile(snapshot);
       for (const change of changes) {
         if (change.kind === 'wait') waits.push(change.until);
         else changed = true;
         this.#recordStop(tx, change);
       }
-      apply(tx, id, changes, this.#options.newId);
+      writeTaskChanges(tx, id, changes, this.#options.newId);
     }
     this.waitsUntil = waits.length === 0 ? undefined : Math.min(...waits);
     return changed;
@@ -158,7 +158,7 @@ class Simulation {
       placed ||= decision.kind === 'place';
       if (decision.kind === 'place') assign(tx, task, decision);
       const node = decision.kind === 'place' ? decision.nodeName : '';
-      this.#recordStart(task, node, decision.words.summary);
+      this.#recordStart(task, node, decision.explanation.summary);
     }
     return placed;
   }
@@ -201,7 +201,11 @@ class Simulation {
 }
 
 /** Writes a task's placement and binds new volumes to the node. */
-function assign(tx: Transaction, task: Task, { nodeId, portSpecs, volumeIds }: Placement): void {
+function assign(
+  tx: Transaction,
+  task: Task,
+  { nodeId, portSpecs, volumeIds }: PlacementDecision,
+): void {
   for (const id of volumeIds) {
     const volume = tx.get('volumes', id);
     if (volume === undefined || volume.nodeIds.includes(nodeId)) continue;

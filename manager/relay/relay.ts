@@ -3,19 +3,24 @@ import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../common/base/clock.js';
 import { AppError, isAppError, messageOf } from '../common/base/errors.js';
 import type { Logger } from '../common/base/log.js';
-import { behalfHeader, isNotLeading, notLeading, paths } from '../common/protocol/messages.js';
+import {
+  forwardedPeerHeader,
+  isNotLeaderError,
+  notLeaderError,
+  apiPaths,
+} from '../common/protocol/messages.js';
 import type { Peer } from '../transport/peer.js';
-import { repeatableCalls, wasNotSent } from '../common/protocol/repeat.js';
-import { HttpCaller } from '../common/protocol/transport-call.js';
+import { idempotentCalls, isConnectError } from '../common/protocol/retry.js';
+import { ManagerHttpClient } from '../common/protocol/transport-call.js';
 import type { Connection } from '../common/protocol/transport-connection.js';
 import type { CallRequest, StreamRequest } from '../transport/transport-server.js';
-import type { PeerCertificateNames, TlsMaterial } from '../common/protocol/transport-tls.js';
-import type { WebRequest, WebUpgrade } from '../transport/transport-web.js';
+import type { PeerCertificateFields, TlsMaterial } from '../common/protocol/transport-tls.js';
+import type { RawHttpRequest, RawHttpUpgrade } from '../transport/transport-raw-http.js';
 import { dial } from '../common/protocol/transport.js';
 import type { Leader } from '../store/election.js';
 import { LeaderWatch } from './leader-watch.js';
-import type { WebHop, WebUpgraded } from './web-relay.js';
-import { askUpgrade, askWeb, joinSockets, pourWeb } from './web-relay.js';
+import type { ForwardTarget, UpgradedConnection } from './web-relay.js';
+import { forwardUpgrade, forwardRequest, pipeSockets, pipeResponse } from './web-relay.js';
 
 export interface RelayOptions {
   readonly clusterName: string;
@@ -24,11 +29,11 @@ export interface RelayOptions {
   readonly log: Logger;
   /** Current TLS material: certificates are renewed while the manager runs. */
   readonly tls: () => TlsMaterial;
-  readonly verifyPeer: (certificate: PeerCertificateNames) => void;
+  readonly verifyPeer: (certificate: PeerCertificateFields) => void;
   /** The leader, if known. */
   readonly leader: () => Leader | undefined;
   /** True if this manager is the leader and can serve requests itself. */
-  readonly leads: () => boolean;
+  readonly isLeader: () => boolean;
   /** Reason why the leader is unknown, e.g. an unreachable Consul. */
   readonly trouble: () => string | undefined;
 }
@@ -58,7 +63,7 @@ interface RelayRequest {
 }
 
 /** `self` if this manager has become the leader and must serve the request itself. */
-export type Relayed =
+export type RelayResult =
   { readonly kind: 'self' } | { readonly kind: 'answer'; readonly value: unknown };
 
 /**
@@ -69,15 +74,16 @@ export type Relayed =
 export class Relay {
   readonly #options: RelayOptions;
   #caller:
-    { readonly address: string; readonly tls: TlsMaterial; readonly http: HttpCaller } | undefined;
+    | { readonly address: string; readonly tls: TlsMaterial; readonly http: ManagerHttpClient }
+    | undefined;
 
   constructor(options: RelayOptions) {
     this.#options = options;
   }
 
-  async call(request: CallRequest<Peer>): Promise<Relayed> {
+  async call(request: CallRequest<Peer>): Promise<RelayResult> {
     const { path, body, identity, signal } = request;
-    const isIdempotent = repeatableCalls.has(path.slice(paths.call.length));
+    const isIdempotent = idempotentCalls.has(path.slice(apiPaths.call.length));
     return this.#withLeader({ identity, signal, isIdempotent }, async (leader) => {
       const http = this.#callerFor(leader);
       const headers = this.#headers(identity);
@@ -100,7 +106,7 @@ export class Relay {
   }
 
   /** Forwards a stream; resolves when it has ended. */
-  async stream(request: StreamRequest<Peer>): Promise<Relayed> {
+  async stream(request: StreamRequest<Peer>): Promise<RelayResult> {
     const { path, identity } = request;
     const { tls, verifyPeer } = this.#options;
     const opened = await this.#withLeader({ identity, isIdempotent: true }, async (leader) => ({
@@ -130,26 +136,26 @@ export class Relay {
   }
 
   /** Forwards a plain HTTP request; resolves when the response is complete. */
-  async web(web: WebRequest<Peer>): Promise<Relayed> {
+  async web(web: RawHttpRequest<Peer>): Promise<RelayResult> {
     const { request, response, identity, signal } = web;
     const body = await web.body();
     const isIdempotent = request.method === 'GET' || request.method === 'HEAD';
     const opened = await this.#withLeader({ identity, signal, isIdempotent }, async (leader) => ({
       leader,
-      answer: await askWeb({ request, body, signal }, this.#hopTo(leader, identity)),
+      answer: await forwardRequest({ request, body, signal }, this.#hopTo(leader, identity)),
     }));
     if (opened.kind === 'self') return opened;
     const { leader, answer } = opened.value as { leader: Leader; answer: IncomingMessage };
     const watch = this.#watch(leader);
-    await pourWeb(answer, response, watch.gone).finally(() => {
+    await pipeResponse(answer, response, watch.gone).finally(() => {
       watch.stop();
     });
     return { kind: 'answer', value: undefined };
   }
 
   /** Forwards an HTTP connection upgrade; resolves when the upgraded connection has ended. */
-  async webUpgrade(web: WebUpgrade<Peer>): Promise<Relayed> {
-    const { request, body, identity, socket, taken } = web;
+  async webUpgrade(web: RawHttpUpgrade<Peer>): Promise<RelayResult> {
+    const { request, body, identity, socket, hijacked: taken } = web;
     const gone = new AbortController();
     socket.once('close', () => {
       gone.abort();
@@ -157,13 +163,13 @@ export class Relay {
     const message = { request, body, signal: gone.signal };
     const opened = await this.#withLeader({ identity, isIdempotent: false }, async (leader) => ({
       leader,
-      upgraded: await askUpgrade(message, this.#hopTo(leader, identity)),
+      upgraded: await forwardUpgrade(message, this.#hopTo(leader, identity)),
     }));
     if (opened.kind === 'self') return opened;
-    const { leader, upgraded } = opened.value as { leader: Leader; upgraded: WebUpgraded };
+    const { leader, upgraded } = opened.value as { leader: Leader; upgraded: UpgradedConnection };
     taken();
     const watch = this.#watch(leader);
-    await joinSockets(upgraded, socket, watch.gone).finally(() => {
+    await pipeSockets(upgraded, socket, watch.gone).finally(() => {
       watch.stop();
     });
     return { kind: 'answer', value: undefined };
@@ -172,7 +178,11 @@ export class Relay {
   /** Calls the leader as this manager. Undefined if this manager leads or no leader is known. */
   async askLeader(path: string): Promise<unknown> {
     const leader = this.#options.leader();
-    if (this.#options.leads() || leader === undefined || leader.nodeId === this.#options.nodeId) {
+    if (
+      this.#options.isLeader() ||
+      leader === undefined ||
+      leader.nodeId === this.#options.nodeId
+    ) {
       return undefined;
     }
     return this.#callerFor(leader).call({ path, body: {}, timeoutMs: askTimeoutMs });
@@ -183,7 +193,7 @@ export class Relay {
    */
   async redirect(request: StreamRequest<Peer>): Promise<void> {
     const connection = await request.accept('session');
-    const { clock, leader: leaderNow, leads, nodeId } = this.#options;
+    const { clock, leader: leaderNow, isLeader: leads, nodeId } = this.#options;
     const startedAt = clock.elapsed();
     let leader = leaderNow();
     while (
@@ -205,14 +215,14 @@ export class Relay {
   async #withLeader(
     { identity, signal, isIdempotent }: RelayRequest,
     ask: (leader: Leader) => Promise<unknown>,
-  ): Promise<Relayed> {
-    const { leads, leader: leaderNow, nodeId, clock } = this.#options;
+  ): Promise<RelayResult> {
+    const { isLeader: leads, leader: leaderNow, nodeId, clock } = this.#options;
     const startedAt = clock.elapsed();
     let reason = 'none elected yet';
     for (;;) {
       if (leads()) return { kind: 'self' };
       // Already forwarded once: the sender looks up the new leader itself.
-      if (identity.via !== undefined) throw notLeading('this manager is not the leader');
+      if (identity.via !== undefined) throw notLeaderError('this manager is not the leader');
       const leader = leaderNow();
       if (leader !== undefined && leader.nodeId !== nodeId) {
         const asked = await attempt(() => ask(leader), isIdempotent);
@@ -229,7 +239,7 @@ export class Relay {
     const why = trouble();
     const waited = clock.elapsed() - startedAt;
     if (waited < (why === undefined ? leaderTimeoutMs : troubleTimeoutMs)) return;
-    throw notLeading(
+    throw notLeaderError(
       `cluster ${clusterName} has no leading manager: ${why ?? reason}; running containers are not affected, retry later`,
     );
   }
@@ -243,22 +253,22 @@ export class Relay {
   }
 
   #headers(identity: Peer): Readonly<Record<string, string>> {
-    return { [behalfHeader]: JSON.stringify(identity) };
+    return { [forwardedPeerHeader]: JSON.stringify(identity) };
   }
 
-  #hopTo({ address }: Leader, identity: Peer): WebHop {
+  #hopTo({ address }: Leader, identity: Peer): ForwardTarget {
     const { tls, verifyPeer } = this.#options;
     return { address, tls: tls(), verifyPeer, headers: this.#headers(identity), connectTimeoutMs };
   }
 
-  #callerFor({ address }: Leader): HttpCaller {
+  #callerFor({ address }: Leader): ManagerHttpClient {
     const { verifyPeer } = this.#options;
     const tls = this.#options.tls();
     const cached = this.#caller;
     if (cached?.address === address && cached.tls === tls) return cached.http;
     // A caller with an older certificate stays open: it may have calls in flight.
     if (cached?.address !== address) cached?.http.close();
-    const http = new HttpCaller({ address, tls, verifyPeer, connectTimeoutMs });
+    const http = new ManagerHttpClient({ address, tls, verifyPeer, connectTimeoutMs });
     this.#caller = { address, tls, http };
     return http;
   }
@@ -315,7 +325,9 @@ async function attempt(
     return { value: await ask() };
   } catch (error) {
     const canRetry =
-      isNotLeading(error) || wasNotSent(error) || (isIdempotent && isConnectionError(error));
+      isNotLeaderError(error) ||
+      isConnectError(error) ||
+      (isIdempotent && isConnectionError(error));
     if (!canRetry) throw withoutCause(error);
     return { failed: messageOf(error) };
   }

@@ -4,24 +4,28 @@ import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { AppError, isAppError } from '../common/base/errors.js';
-import { isNotLeading } from '../common/protocol/messages.js';
-import { limitConnecting } from '../common/protocol/transport-call.js';
-import { identityCheck, dialError, parseRefusal } from '../common/protocol/transport.js';
-import type { PeerCertificateNames, TlsMaterial } from '../common/protocol/transport-tls.js';
+import { isNotLeaderError } from '../common/protocol/messages.js';
+import { setConnectTimeout } from '../common/protocol/transport-call.js';
+import {
+  serverIdentityCheck,
+  dialError,
+  parseErrorResponse,
+} from '../common/protocol/transport.js';
+import type { PeerCertificateFields, TlsMaterial } from '../common/protocol/transport-tls.js';
 import { tlsOptions } from '../common/protocol/transport-tls.js';
 
 /** Connection parameters for a forwarded request to the leader. */
-export interface WebHop {
+export interface ForwardTarget {
   readonly address: string;
   readonly tls: TlsMaterial;
-  readonly verifyPeer: (certificate: PeerCertificateNames) => void;
+  readonly verifyPeer: (certificate: PeerCertificateFields) => void;
   /** Headers that identify the client on whose behalf the request is sent. */
   readonly headers: Readonly<Record<string, string>>;
   readonly connectTimeoutMs: number;
 }
 
 /** A client's request with its buffered body, so that it can be retried at the next leader. */
-export interface WebMessage {
+export interface BufferedRequest {
   readonly request: IncomingMessage;
   readonly body: Buffer;
   readonly signal: AbortSignal;
@@ -31,7 +35,10 @@ export interface WebMessage {
 const droppedHeaders = new Set(['host', 'content-length', 'transfer-encoding', 'keep-alive']);
 
 /** Sends the request to the leader; resolves with the response once its headers have arrived. */
-export async function askWeb(message: WebMessage, hop: WebHop): Promise<IncomingMessage> {
+export async function forwardRequest(
+  message: BufferedRequest,
+  hop: ForwardTarget,
+): Promise<IncomingMessage> {
   const outcome = await begin(message, hop);
   if (outcome.kind === 'upgraded') {
     outcome.socket.destroy();
@@ -41,7 +48,7 @@ export async function askWeb(message: WebMessage, hop: WebHop): Promise<Incoming
 }
 
 /** A connection upgraded by the leader. */
-export interface WebUpgraded {
+export interface UpgradedConnection {
   readonly response: IncomingMessage;
   readonly socket: Duplex;
   /** Bytes received together with the response headers. */
@@ -50,19 +57,22 @@ export interface WebUpgraded {
 
 type WebOutcome =
   | { readonly kind: 'answered'; readonly response: IncomingMessage }
-  | ({ readonly kind: 'upgraded' } & WebUpgraded);
+  | ({ readonly kind: 'upgraded' } & UpgradedConnection);
 
 /** Sends an upgrade request to the leader. A response without an upgrade is thrown as an error. */
-export async function askUpgrade(message: WebMessage, hop: WebHop): Promise<WebUpgraded> {
+export async function forwardUpgrade(
+  message: BufferedRequest,
+  hop: ForwardTarget,
+): Promise<UpgradedConnection> {
   const outcome = await begin(message, hop);
   if (outcome.kind === 'upgraded') return outcome;
   const { response } = outcome;
-  throw parseRefusal(hop.address, response.statusCode ?? 0, await text(response));
+  throw parseErrorResponse(hop.address, response.statusCode ?? 0, await text(response));
 }
 
 /** Pipes both ways until the leader's side ends or the leader is no longer the leader. */
-export async function joinSockets(
-  { response, socket: leader, head }: WebUpgraded,
+export async function pipeSockets(
+  { response, socket: leader, head }: UpgradedConnection,
   client: Duplex,
   gone: AbortSignal,
 ): Promise<void> {
@@ -86,20 +96,20 @@ export async function joinSockets(
 
 /** Forwards a request. Rejects like `dial`, and with `notLeading` if the peer is not the leader. */
 async function begin(
-  { request, body, signal }: WebMessage,
-  { address, tls, verifyPeer, headers, connectTimeoutMs }: WebHop,
+  { request, body, signal }: BufferedRequest,
+  { address, tls, verifyPeer, headers, connectTimeoutMs }: ForwardTarget,
 ): Promise<WebOutcome> {
   const kept = Object.entries(request.headers).filter(([name]) => !droppedHeaders.has(name));
   const outgoing = httpsRequest(`https://${address}${request.url ?? '/'}`, {
     ...tlsOptions(tls),
-    checkServerIdentity: identityCheck(verifyPeer),
+    checkServerIdentity: serverIdentityCheck(verifyPeer),
     method: request.method,
     // A separate connection: it may be long-lived and closes with the client's.
     agent: false,
     signal,
     headers: { ...Object.fromEntries(kept), ...headers, 'content-length': body.length },
   });
-  limitConnecting(outgoing, connectTimeoutMs);
+  setConnectTimeout(outgoing, connectTimeoutMs);
   const outcome = await new Promise<WebOutcome>((resolve, reject) => {
     outgoing.once('response', (response) => {
       resolve({ kind: 'answered', response });
@@ -117,13 +127,13 @@ async function begin(
 }
 
 async function throwIfNotLeading(response: IncomingMessage, address: string): Promise<void> {
-  const refusal = parseRefusal(address, 503, await text(response));
+  const refusal = parseErrorResponse(address, 503, await text(response));
   // Any other 503 is the leader's response.
-  throw isNotLeading(refusal) ? refusal : new AppError(refusal.kind, refusal.message);
+  throw isNotLeaderError(refusal) ? refusal : new AppError(refusal.kind, refusal.message);
 }
 
 /** Streams the leader's response to the client until either side ends. */
-export async function pourWeb(
+export async function pipeResponse(
   from: IncomingMessage,
   to: ServerResponse,
   gone: AbortSignal,

@@ -1,24 +1,24 @@
 import type { NodeId, TaskId, VolumeId } from '../common/model/ids.js';
-import { isTied } from '../common/model/pod.js';
+import { hasPodLinks } from '../common/model/pod.js';
 import type { PortSpec } from '../common/model/service.js';
 import { isWanted } from '../store/slots.js';
 import type { Task } from '../common/model/task.js';
 import type { Demand } from './demand.js';
 import { demandOf } from './demand.js';
-import type { Words } from './explain.js';
+import type { PlacementExplanation } from './explain.js';
 import { explainBlocked, explainPlaced, explainUnplaced } from './explain.js';
-import { Sieve, stillFits } from './filters/pipeline.js';
+import { FilterPipeline, stillFits } from './filters/pipeline.js';
 import type { HostPort } from './host-ports.js';
 import { choosePorts } from './host-ports.js';
 import type { Candidate, SchedulerSnapshot } from './node-set.js';
 import { NodeSet } from './node-set.js';
 import { binpack } from './strategies/binpack.js';
-import type { MakePool } from './strategies/pool.js';
+import type { PlacementStrategy } from './strategies/pool.js';
 import { spreadOver } from './strategies/preferences.js';
 import { random } from './strategies/random.js';
 import { spread } from './strategies/spread.js';
 
-export interface Placement {
+export interface PlacementDecision {
   readonly kind: 'place';
   readonly taskId: TaskId;
   readonly nodeId: NodeId;
@@ -29,17 +29,17 @@ export interface Placement {
   readonly ports: readonly HostPort[];
   /** Volumes to bind to that node. */
   readonly volumeIds: readonly VolumeId[];
-  readonly words: Words;
+  readonly explanation: PlacementExplanation;
 }
 
 /** The task stays pending; the explanation says why. */
 export interface Postponement {
   readonly kind: 'postpone';
   readonly taskId: TaskId;
-  readonly words: Words;
+  readonly explanation: PlacementExplanation;
 }
 
-export type Decision = Placement | Postponement;
+export type Decision = PlacementDecision | Postponement;
 
 /**
  * Places all pending tasks in one pass: tasks with equal requirements share one pass over all nodes
@@ -52,7 +52,7 @@ export function decide(snapshot: SchedulerSnapshot): readonly Decision[] {
   const set = new NodeSet(snapshot);
   const run: DecisionContext = {
     set,
-    pipeline: new Sieve(set),
+    pipeline: new FilterPipeline(set),
     strategy: strategyOf(snapshot),
     name: snapshot.strategy,
   };
@@ -71,8 +71,8 @@ function placePod(
   for (const { id } of undecided) decided.add(id);
   const decisions = placeGroup(undecided, run);
   const followers = undecided
-    .flatMap((task) => set.waitingFor(task))
-    .filter((task) => isPlaceable(task) && !decided.has(task.id) && set.hasLeaders(task));
+    .flatMap((task) => set.pendingFollowersOf(task))
+    .filter((task) => isPlaceable(task) && !decided.has(task.id) && set.areLeadersPlaced(task));
   return [...decisions, ...followers.flatMap((task) => placePod([task], run, decided))];
 }
 
@@ -83,8 +83,8 @@ export function isPlaceable(task: Task): boolean {
 
 interface DecisionContext {
   readonly set: NodeSet;
-  readonly pipeline: Sieve;
-  readonly strategy: MakePool;
+  readonly pipeline: FilterPipeline;
+  readonly strategy: PlacementStrategy;
   readonly name: SchedulerSnapshot['strategy'];
 }
 
@@ -96,7 +96,7 @@ interface DecisionContext {
 function bySchedulingOrder(a: Task, b: Task): number {
   const choice = Number(a.nodeId === undefined) - Number(b.nodeId === undefined);
   if (choice !== 0) return choice;
-  const tied = Number(isTied(a.spec.container)) - Number(isTied(b.spec.container));
+  const tied = Number(hasPodLinks(a.spec.container)) - Number(hasPodLinks(b.spec.container));
   if (tied !== 0) return tied;
   const gated = Number(a.desired === 'ready') - Number(b.desired === 'ready');
   if (gated !== 0) return gated;
@@ -118,7 +118,7 @@ function groupByRequirements(tasks: readonly Task[], set: NodeSet): readonly (re
 }
 
 function requirementsKey(task: Task, set: NodeSet): string {
-  const inPod = isTied(task.spec.container) || set.waitingFor(task).length > 0;
+  const inPod = hasPodLinks(task.spec.container) || set.pendingFollowersOf(task).length > 0;
   if (task.nodeId !== undefined || inPod) return task.id;
   return `${task.serviceId} ${task.taskHash} ${JSON.stringify(task.spec.placement)}`;
 }
@@ -151,7 +151,7 @@ function placeRound(
   run: DecisionContext,
 ): readonly Decision[] {
   const { set, pipeline } = run;
-  const { fitting, refusals } = pipeline.sift(demand);
+  const { fitting, refusals } = pipeline.filter(demand);
   const { preferences } = demand.task.spec.placement;
   const pool = spreadOver(
     preferences,
@@ -163,7 +163,7 @@ function placeRound(
     const candidate = pool.take();
     if (candidate === undefined) {
       // Filter again: nodes that fitted at first may be full by now.
-      const now = pipeline.sift(demand).refusals;
+      const now = pipeline.filter(demand).refusals;
       const rest = tasks.slice(decisions.length);
       return [
         ...decisions,
@@ -187,9 +187,9 @@ function place(
     readonly demand: Demand;
     readonly candidate: Candidate;
     readonly set: NodeSet;
-    readonly explanation: Words;
+    readonly explanation: PlacementExplanation;
   },
-): Placement {
+): PlacementDecision {
   const { demand, candidate, set, explanation } = choice;
   const { node } = candidate;
   const portChoice = choosePorts(task, candidate.ports);
@@ -205,15 +205,15 @@ function place(
     portSpecs: portChoice.fits ? portChoice.spec : task.spec.ports,
     ports,
     volumeIds: newlyBound.map((volume) => volume.id),
-    words: explanation,
+    explanation: explanation,
   };
 }
 
-function postpone(task: Task, explanation: Words): Postponement {
-  return { kind: 'postpone', taskId: task.id, words: explanation };
+function postpone(task: Task, explanation: PlacementExplanation): Postponement {
+  return { kind: 'postpone', taskId: task.id, explanation: explanation };
 }
 
-function strategyOf(snapshot: SchedulerSnapshot): MakePool {
+function strategyOf(snapshot: SchedulerSnapshot): PlacementStrategy {
   if (snapshot.strategy === 'random') return random(snapshot.seed);
   return snapshot.strategy === 'binpack' ? binpack : spread;
 }

@@ -5,7 +5,7 @@ import type { NodeId } from '../common/model/ids.js';
 import type { Volume } from '../common/model/network.js';
 import type { Platform } from '../common/model/platform.js';
 import { parsePlatform } from '../common/model/platform.js';
-import { describeTie, needsLive, tiesOf } from '../common/model/pod.js';
+import { describeShared, needsRunningLeader, podLinksOf } from '../common/model/pod.js';
 import { isTerminal } from '../common/model/task-state.js';
 import type { Task } from '../common/model/task.js';
 import type { NodeSet } from './node-set.js';
@@ -57,7 +57,10 @@ function demandAlone(
   const bounds = [...leaders];
   const unpinned: Volume[] = [];
   if (task.nodeId !== undefined) {
-    bounds.push({ nodeIds: [task.nodeId], cause: `it is bound to ${nodeName(task.nodeId, set)}` });
+    bounds.push({
+      nodeIds: [task.nodeId],
+      cause: `it is bound to ${candidateName(task.nodeId, set)}`,
+    });
   }
   const reason = bindToVolumes(task, set, { bounds, unpinned });
   if (reason !== undefined) return { kind: 'blocked', reason };
@@ -85,16 +88,18 @@ function demandAlone(
  * Restricts a follower to the node of its leaders. Returns the reason if a leader is not available.
  */
 function bindToLeaders(task: Task, set: NodeSet, bounds: Bound[]): string | undefined {
-  for (const tie of tiesOf(task.spec.container)) {
+  for (const tie of podLinksOf(task.spec.container)) {
     const name = `${tie.service}.${String(task.slot)}`;
-    const shares = `it shares the ${describeTie(tie)} of ${name}`;
+    const shares = `it shares the ${describeShared(tie)} of ${name}`;
     const leader = set.current(task.project, tie.service, task.slot);
     const nodeId = leader === undefined ? undefined : set.nodeOf(leader);
     if (leader === undefined || nodeId === undefined) return `${shares}, which is not placed`;
     const { state, containerId } = leader.status;
-    const isUsable = needsLive(tie) ? !isTerminal(state) : !isTerminal(state) || containerId;
+    const isUsable = needsRunningLeader(tie)
+      ? !isTerminal(state)
+      : !isTerminal(state) || containerId;
     if (isUsable === false || isUsable === undefined) return `${shares}, which is not running`;
-    bounds.push({ nodeIds: [nodeId], cause: `${shares} on ${nodeName(nodeId, set)}` });
+    bounds.push({ nodeIds: [nodeId], cause: `${shares} on ${candidateName(nodeId, set)}` });
   }
   return undefined;
 }
@@ -105,7 +110,7 @@ const maxPodDepth = 8;
 /** Requirements of pending followers: the task is placed only where they fit as well. */
 function followersOf(task: Task, set: NodeSet, depth: number): readonly Demand[] {
   if (depth >= maxPodDepth) return [];
-  return set.waitingFor(task).flatMap((follower) => {
+  return set.pendingFollowersOf(task).flatMap((follower) => {
     const result = demandAlone(follower, set, { leaders: [], depth: depth + 1 });
     return result.kind === 'demand' ? [result.demand] : [];
   });
@@ -130,7 +135,7 @@ function bindToVolumes(
     } else if (isShared(volume)) {
       into.unpinned.push(volume);
     } else {
-      const where = volume.nodeIds.map((id) => nodeName(id, set)).join(', ');
+      const where = volume.nodeIds.map((id) => candidateName(id, set)).join(', ');
       into.bounds.push({ nodeIds: volume.nodeIds, cause: `volume ${name} is on ${where}` });
     }
   }
@@ -150,6 +155,6 @@ function intersect(bounds: readonly Bound[]): Bound | undefined | 'nothing' {
   return { nodeIds, cause: bounds.map((bound) => bound.cause).join(', ') };
 }
 
-export function nodeName(id: NodeId, set: NodeSet): string {
+export function candidateName(id: NodeId, set: NodeSet): string {
   return set.get(id)?.node.spec.name ?? `${id} (no longer in the cluster)`;
 }

@@ -1,21 +1,21 @@
 import type { Explanation, Task } from '../common/model/task.js';
 import type { Demand } from './demand.js';
-import { nodeName } from './demand.js';
+import { candidateName } from './demand.js';
 import { nodeCount } from './filters/filter.js';
 import type { RefusalCount } from './filters/pipeline.js';
 import type { Candidate, NodeSet, SchedulerSnapshot } from './node-set.js';
 
 /** An explanation without its time; written only if it differs from the stored one. */
-export type Words = Omit<Explanation, 'at'>;
+export type PlacementExplanation = Omit<Explanation, 'at'>;
 
-export function explainBlocked(task: Task, reason: string, set: NodeSet): Words {
+export function explainBlocked(task: Task, reason: string, set: NodeSet): PlacementExplanation {
   return { placed: false, summary: reason, reasons: previousAttempts(task, set) };
 }
 
 export function explainUnplaced(
   task: Task,
   context: { readonly demand: Demand; readonly refusals: RefusalCount; readonly set: NodeSet },
-): Words {
+): PlacementExplanation {
   const { demand, refusals, set } = context;
   const reasons = [...refusals.lines(), ...previousAttempts(task, set)];
   if (set.candidates.length === 0) {
@@ -23,7 +23,9 @@ export function explainUnplaced(
   }
   if (demand.bound === undefined) return { placed: false, summary: refusals.summary(), reasons };
   const known = demand.bound.nodeIds.some((id) => set.get(id) !== undefined);
-  const summary = known ? `${demand.bound.cause}, which ${refusals.which()}` : demand.bound.cause;
+  const summary = known
+    ? `${demand.bound.cause}, which ${refusals.predicates()}`
+    : demand.bound.cause;
   return { placed: false, summary, reasons };
 }
 
@@ -38,7 +40,7 @@ export function explainPlaced(
     readonly set: NodeSet;
     readonly strategy: SchedulerSnapshot['strategy'];
   },
-): Words {
+): PlacementExplanation {
   const { demand, candidate, fitting, refusals, set, strategy } = context;
   const name = candidate.node.spec.name;
   const own = candidate.serviceTasks.get(task.serviceId) ?? 0;
@@ -58,13 +60,17 @@ const strategyPhrases = {
 
 /** Earlier rejected tasks of the slot, with the engine's own error messages. */
 function previousAttempts(task: Task, set: NodeSet): readonly string[] {
-  return set.refusedBefore(task).map((failed) => {
-    const where = failed.nodeId === undefined ? 'before' : `on ${nodeName(failed.nodeId, set)}`;
+  return set.previousRefusals(task).map((failed) => {
+    const where =
+      failed.nodeId === undefined ? 'before' : `on ${candidateName(failed.nodeId, set)}`;
     return `tried ${where}: ${failed.status.error ?? failed.status.message}`;
   });
 }
 
-export function sameWords(a: Words | undefined, b: Words): boolean {
+export function sameExplanation(
+  a: PlacementExplanation | undefined,
+  b: PlacementExplanation,
+): boolean {
   return (
     a?.placed === b.placed &&
     a.summary === b.summary &&

@@ -9,7 +9,7 @@ export interface HostPort {
 }
 
 /** Ports in use on one node: host addresses by `protocol/port`. */
-export type TakenPorts = Map<string, string[]>;
+export type UsedPorts = Map<string, string[]>;
 
 const anyAddress = new Set(['', '0.0.0.0', '::', '[::]']);
 
@@ -28,7 +28,7 @@ export function hostPortOf(port: PortSpec, published: number): HostPort {
   };
 }
 
-export function takePort(taken: TakenPorts, port: HostPort): void {
+export function markPortUsed(taken: UsedPorts, port: HostPort): void {
   const key = keyOf(port);
   const addresses = taken.get(key);
   if (addresses === undefined) taken.set(key, [port.hostIp]);
@@ -43,9 +43,9 @@ export type PortChoice =
 /**
  * Chooses a host port for each published port: the port itself, or the first free one of its range.
  */
-export function choosePorts(task: Pick<Task, 'spec'>, taken: TakenPorts): PortChoice {
+export function choosePorts(task: Pick<Task, 'spec'>, taken: UsedPorts): PortChoice {
   if (wantedPorts(task).length === 0) return { fits: true, spec: task.spec.ports, ports: [] };
-  const own: TakenPorts = new Map();
+  const own: UsedPorts = new Map();
   const spec: PortSpec[] = [];
   const ports: HostPort[] = [];
   for (const port of task.spec.ports) {
@@ -55,7 +55,7 @@ export function choosePorts(task: Pick<Task, 'spec'>, taken: TakenPorts): PortCh
     }
     const chosen = firstFree(port, taken, own);
     if (chosen === undefined) return { fits: false, reason: describeTaken(port) };
-    takePort(own, chosen);
+    markPortUsed(own, chosen);
     ports.push(chosen);
     const { publishedEnd: _range, ...rest } = port;
     spec.push({ ...rest, published: chosen.port });
@@ -63,7 +63,7 @@ export function choosePorts(task: Pick<Task, 'spec'>, taken: TakenPorts): PortCh
   return { fits: true, spec, ports };
 }
 
-function firstFree(port: PortSpec, taken: TakenPorts, own: TakenPorts): HostPort | undefined {
+function firstFree(port: PortSpec, taken: UsedPorts, own: UsedPorts): HostPort | undefined {
   const first = port.published ?? 0;
   for (let number = first; number <= (port.publishedEnd ?? first); number += 1) {
     const candidate = hostPortOf(port, number);
@@ -72,7 +72,7 @@ function firstFree(port: PortSpec, taken: TakenPorts, own: TakenPorts): HostPort
   return undefined;
 }
 
-function isFree(port: HostPort, taken: TakenPorts): boolean {
+function isFree(port: HostPort, taken: UsedPorts): boolean {
   const addresses = taken.get(keyOf(port));
   if (addresses === undefined) return true;
   return port.hostIp !== '' && !addresses.includes('') && !addresses.includes(port.hostIp);

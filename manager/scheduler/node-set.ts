@@ -1,12 +1,12 @@
 import type { NodeId, ServiceId, TaskId } from '../common/model/ids.js';
 import type { Volume } from '../common/model/network.js';
 import type { Node } from '../common/model/node.js';
-import { tiesOf } from '../common/model/pod.js';
-import { currentTask, isWanted, tasksBySlot, wasRefused } from '../store/slots.js';
+import { podLinksOf } from '../common/model/pod.js';
+import { currentTask, isWanted, tasksBySlot, wasRejected } from '../store/slots.js';
 import type { Task } from '../common/model/task.js';
 import { isAssigned, isTerminal } from '../common/model/task-state.js';
-import type { HostPort, TakenPorts } from './host-ports.js';
-import { hostPortOf, takePort, wantedPorts } from './host-ports.js';
+import type { HostPort, UsedPorts } from './host-ports.js';
+import { hostPortOf, markPortUsed, wantedPorts } from './host-ports.js';
 
 /** Input of a scheduling decision: a consistent snapshot of the store. */
 export interface SchedulerSnapshot {
@@ -32,7 +32,7 @@ export interface Candidate {
   readonly serviceTasks: Map<ServiceId, number>;
   /** Recent rejections by the node or its engine, by service. */
   readonly refusals: Map<ServiceId, number>;
-  readonly ports: TakenPorts;
+  readonly ports: UsedPorts;
 }
 
 /** Time for which a failure counts against its node, ms. */
@@ -86,22 +86,22 @@ export class NodeSet {
   }
 
   /** Whether every leader of the task is placed. */
-  hasLeaders(task: Task): boolean {
-    return tiesOf(task.spec.container).every(({ service }) => {
+  areLeadersPlaced(task: Task): boolean {
+    return podLinksOf(task.spec.container).every(({ service }) => {
       const leader = this.current(task.project, service, task.slot);
       return leader !== undefined && this.nodeOf(leader) !== undefined;
     });
   }
 
   /** Unplaced followers of this task. */
-  waitingFor(task: Task): readonly Task[] {
+  pendingFollowersOf(task: Task): readonly Task[] {
     return this.#pendingFollowers.get(`${task.project}/${task.service}/${String(task.slot)}`) ?? [];
   }
 
   /** Earlier rejected tasks of the slot, newest first. */
-  refusedBefore(task: Task): readonly Task[] {
+  previousRefusals(task: Task): readonly Task[] {
     return this.#slot(task.project, task.service, task.slot).filter(
-      (other) => other.id !== task.id && wasRefused(other),
+      (other) => other.id !== task.id && wasRejected(other),
     );
   }
 
@@ -113,7 +113,7 @@ export class NodeSet {
     candidate.freeMemoryBytes -= memoryBytes;
     candidate.tasks += 1;
     increment(candidate.serviceTasks, task.serviceId);
-    for (const port of ports) takePort(candidate.ports, port);
+    for (const port of ports) markPortUsed(candidate.ports, port);
   }
 
   #slot(project: string, service: string, slot: number): readonly Task[] {
@@ -143,13 +143,13 @@ export class NodeSet {
       this.place(task, candidate, ports);
     } else if (isTerminal(state) && now - at < failureMemoryMs) {
       if (state === 'failed' || state === 'rejected') candidate.failures += 1;
-      if (wasRefused(task)) increment(candidate.refusals, task.serviceId);
+      if (wasRejected(task)) increment(candidate.refusals, task.serviceId);
     }
   }
 
   #addFollower(task: Task): void {
     if (isTerminal(task.status.state) || !isWanted(task)) return;
-    const leaders = new Set(tiesOf(task.spec.container).map(({ service }) => service));
+    const leaders = new Set(podLinksOf(task.spec.container).map(({ service }) => service));
     for (const service of leaders) {
       const key = `${task.project}/${service}/${String(task.slot)}`;
       const list = this.#pendingFollowers.get(key);

@@ -1,15 +1,15 @@
 import type { Clock } from '../common/base/clock.js';
 import type { Logger } from '../common/base/log.js';
-import { Loop } from '../common/base/loop.js';
+import { ReconcileLoop } from '../common/base/loop.js';
 import type { TaskId } from '../common/model/ids.js';
 import { portLeaseId } from '../common/model/network.js';
-import { isTied } from '../common/model/pod.js';
+import { hasPodLinks } from '../common/model/pod.js';
 import type { Task } from '../common/model/task.js';
 import { isTerminal } from '../common/model/task-state.js';
 import type { ClusterStore, Commit, StoreChange, StoreView, Transaction } from '../store/store.js';
-import type { Decision, Placement, Postponement } from './decide.js';
+import type { Decision, PlacementDecision, Postponement } from './decide.js';
 import { decide, isPlaceable } from './decide.js';
-import { sameWords } from './explain.js';
+import { sameExplanation } from './explain.js';
 import type { SchedulerSnapshot } from './node-set.js';
 
 export interface SchedulerOptions {
@@ -42,7 +42,7 @@ const resyncMs = 5 * 60_000;
  */
 export class Scheduler {
   readonly #options: SchedulerOptions;
-  readonly #loop: Loop;
+  readonly #loop: ReconcileLoop;
   readonly #pending = new Set<TaskId>();
   /** Pending followers. */
   readonly #followers = new Set<TaskId>();
@@ -52,7 +52,13 @@ export class Scheduler {
   constructor(options: SchedulerOptions) {
     this.#options = options;
     const { clock, log } = options;
-    this.#loop = new Loop({ name: 'scheduler', clock, log, resyncMs, turn: () => this.#turn() });
+    this.#loop = new ReconcileLoop({
+      name: 'scheduler',
+      clock,
+      log,
+      resyncMs,
+      reconcile: () => this.#turn(),
+    });
   }
 
   get counts(): SchedulerCounts {
@@ -114,7 +120,7 @@ export class Scheduler {
         mustDecide = this.#onTaskChange(change.before, change.after) || mustDecide;
       else mustDecide = mayMakeRoom(change) || mustDecide;
     }
-    if (mustDecide && this.#pending.size > 0) this.#loop.poke();
+    if (mustDecide && this.#pending.size > 0) this.#loop.trigger();
   }
 
   /**
@@ -126,7 +132,7 @@ export class Scheduler {
     if (task === undefined) return false;
     if (after !== undefined && isPlaceable(after)) {
       this.#pending.add(after.id);
-      if (isTied(after.spec.container)) this.#followers.add(after.id);
+      if (hasPodLinks(after.spec.container)) this.#followers.add(after.id);
       return before === undefined || !isPlaceable(before);
     }
     this.#pending.delete(task.id);
@@ -155,7 +161,7 @@ function mayMakeRoom(change: StoreChange): boolean {
   }
 }
 
-function writePlacement(tx: Transaction, placement: Placement): void {
+function writePlacement(tx: Transaction, placement: PlacementDecision): void {
   const task = tx.get('tasks', placement.taskId);
   if (task === undefined) return;
   for (const { protocol, port, hostIp } of placement.ports) {
@@ -181,12 +187,15 @@ function writePlacement(tx: Transaction, placement: Placement): void {
       at: tx.now,
       message: `assigned to ${placement.nodeName}`,
     },
-    explanation: { ...placement.words, at: tx.now },
+    explanation: { ...placement.explanation, at: tx.now },
   });
 }
 
-function writePostponement(tx: Transaction, { taskId, words: explanation }: Postponement): void {
+function writePostponement(
+  tx: Transaction,
+  { taskId, explanation: explanation }: Postponement,
+): void {
   const task = tx.get('tasks', taskId);
-  if (task === undefined || sameWords(task.explanation, explanation)) return;
+  if (task === undefined || sameExplanation(task.explanation, explanation)) return;
   tx.put('tasks', { ...task, explanation: { ...explanation, at: tx.now } });
 }

@@ -3,22 +3,22 @@ import { readFile } from 'node:fs/promises';
 import type { Clock } from '../common/base/clock.js';
 import { AppError, messageOf } from '../common/base/errors.js';
 import type { Logger } from '../common/base/log.js';
-import { ClusterAuthority, nodeLifetimeMs } from '../ca/authority.js';
-import { readPair } from '../common/pki/pki-files.js';
+import { ClusterAuthority, defaultNodeLifetimeMs } from '../ca/authority.js';
+import { readKeyPair } from '../common/pki/pki-files.js';
 import {
   authorityId,
   certificatesOf,
-  knownPeer,
+  authenticatePeer,
   readAlternativeNames,
 } from '../common/pki/pki-peer.js';
 import { CertificateRenewal } from '../common/pki/pki-renewal.js';
 import type { KeyPair, PeerIdentity } from '../common/pki/pki.js';
 import type { Peer } from '../transport/peer.js';
-import type { PeerCertificateNames, TlsMaterial } from '../common/protocol/transport-tls.js';
+import type { PeerCertificateFields, TlsMaterial } from '../common/protocol/transport-tls.js';
 import type { ManagerSettings } from '../settings.js';
 import type { ClusterRecord } from '../store/store.js';
 
-export interface CredentialParts {
+export interface CredentialDependencies {
   readonly settings: Pick<ManagerSettings, 'clusterId' | 'clusterName' | 'nodeId' | 'pki'>;
   readonly clock: Clock;
   readonly log: Logger;
@@ -32,12 +32,12 @@ type Cluster = Pick<ManagerSettings, 'clusterId' | 'clusterName'>;
  * are rejected with `forbidden`. A manager may act on behalf of a client, named in `behalf` as
  * JSON.
  */
-export function admitPeer(
-  shown: { readonly certificate: PeerCertificateNames; readonly behalf?: string | undefined },
+export function authorizePeer(
+  shown: { readonly certificate: PeerCertificateFields; readonly behalf?: string | undefined },
   settings: Cluster,
   record: ClusterRecord | undefined,
 ): Peer {
-  const peer = knownPeer(shown.certificate, record?.refusedAuthorities ?? []);
+  const peer = authenticatePeer(shown.certificate, record?.refusedAuthorities ?? []);
   if (peer.role === 'client') return admitClient(peer, settings, record);
   admitNode(peer, settings, record);
   if (peer.role !== 'manager' || shown.behalf === undefined) return peer;
@@ -95,19 +95,19 @@ function admitNode(
 
 /** This manager's certificate, which it renews, and the intermediate CA it signs with. */
 export class ManagerCredentials {
-  readonly #parts: CredentialParts;
+  readonly #parts: CredentialDependencies;
   readonly #ca: string;
   #pair: KeyPair;
   #authority: ClusterAuthority | undefined;
   #renewal: CertificateRenewal | undefined;
 
   /** Rejects with `invalid` if a file is missing or a key does not match its certificate. */
-  static async read(parts: CredentialParts): Promise<ManagerCredentials> {
+  static async read(parts: CredentialDependencies): Promise<ManagerCredentials> {
     const { pki } = parts.settings;
     try {
       const [ca, pair, authority] = await Promise.all([
         readFile(pki.ca, 'utf8'),
-        readPair(pki),
+        readKeyPair(pki),
         pki.intermediate === undefined ? undefined : ClusterAuthority.read(pki.intermediate),
       ]);
       return new ManagerCredentials(parts, ca, pair, authority);
@@ -123,7 +123,7 @@ export class ManagerCredentials {
   }
 
   private constructor(
-    parts: CredentialParts,
+    parts: CredentialDependencies,
     ca: string,
     pair: KeyPair,
     authority: ClusterAuthority | undefined,
@@ -173,7 +173,7 @@ export class ManagerCredentials {
     lifetimeMs: number | undefined,
   ): Promise<string> {
     return this.authority.sign(
-      { ...order, lifetimeMs: lifetimeMs ?? nodeLifetimeMs },
+      { ...order, lifetimeMs: lifetimeMs ?? defaultNodeLifetimeMs },
       this.#parts.clock.now(),
     );
   }
@@ -186,14 +186,14 @@ export class ManagerCredentials {
     if (this.#authority === undefined) return;
     const { settings, clock, log, random } = this.#parts;
     this.#renewal = new CertificateRenewal({
-      what: 'manager',
+      owner: 'manager',
       paths: settings.pki,
       ca: this.#ca,
       clock,
       log,
       random,
       obtain: (request) => this.#obtain(request, options.lifetimeMs()),
-      renewed: (pair) => {
+      onRenewed: (pair) => {
         this.#pair = pair;
         options.renewed(this.tls);
       },

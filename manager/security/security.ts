@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError, messageOf } from '../common/base/errors.js';
 import type { Logger } from '../common/base/log.js';
-import { JoinDesk } from '../ca/join.js';
+import { JoinService } from '../ca/join.js';
 import type { JoinOptions } from '../ca/join.js';
 import { AuthorityRetirement } from '../ca/retirement.js';
 import { AuthorityRotation } from '../ca/rotation.js';
@@ -11,7 +11,10 @@ import type { WorkerCertificates } from '../dispatcher/certificates.js';
 import type { ManagerSettings } from '../settings.js';
 import type { KeyRing } from '../store/key-ring.js';
 
-export interface SecurityParts extends Pick<JoinOptions, 'store' | 'clock' | 'log' | 'newId'> {
+export interface SecurityDependencies extends Pick<
+  JoinOptions,
+  'store' | 'clock' | 'log' | 'newId'
+> {
   readonly settings: ManagerSettings;
   readonly credentials: ManagerCredentials;
   readonly workers: WorkerCertificates;
@@ -21,14 +24,19 @@ export interface SecurityParts extends Pick<JoinOptions, 'store' | 'clock' | 'lo
 
 /** Security functions of the leader: CA rotation and retirement, join tokens, the sealing key. */
 export interface Security extends ClusterSecurity {
-  readonly desk: JoinDesk;
+  readonly joinService: JoinService;
   /** Records the intermediate CA that a follower presented. */
-  heardOf(nodeId: string, authority: string): void;
+  recordAuthority(nodeId: string, authority: string): void;
   start(): void;
   stop(): Promise<void>;
 }
 
-async function resealAll({ store, ring, directory, settings }: SecurityParts): Promise<number> {
+async function resealAll({
+  store,
+  ring,
+  directory,
+  settings,
+}: SecurityDependencies): Promise<number> {
   if (ring === undefined) return 0;
   await ring.addKey();
   await waitForKeyShare(ring, directory, settings.nodeId);
@@ -55,7 +63,7 @@ async function waitForKeyShare(
     const followers = (await directory.list()).filter(
       ({ alive, nodeId }) => alive && nodeId !== self,
     );
-    const missing = followers.filter(({ nodeId }) => !ring.isGivenTo(nodeId));
+    const missing = followers.filter(({ nodeId }) => !ring.hasCurrentKey(nodeId));
     if (missing.length === 0) return;
     if (performance.now() > deadline) {
       const names = missing.map(({ address }) => address).join(', ');
@@ -74,16 +82,16 @@ const keyShareTimeoutMs = 15_000;
 function retirementHooks(
   retirement: AuthorityRetirement,
   log: Logger,
-): Pick<Security, 'heardOf' | 'retireAuthority'> {
+): Pick<Security, 'recordAuthority' | 'retireAuthority'> {
   return {
-    heardOf: (nodeId, authority) => {
-      retirement.heard(nodeId, authority).catch((error: unknown) => {
+    recordAuthority: (nodeId, authority) => {
+      retirement.recordAuthority(nodeId, authority).catch((error: unknown) => {
         log.warn(`ca of manager ${nodeId}: cannot be recorded: ${messageOf(error)}`);
       });
     },
     retireAuthority: async (nodeId) => {
       // A manager that removes its own node may fail here; the node is removed anyway.
-      await retirement.removed(nodeId).catch((error: unknown) => {
+      await retirement.retireManager(nodeId).catch((error: unknown) => {
         log.warn(`ca of manager ${nodeId}: cannot be retired: ${messageOf(error)}`);
       });
     },
@@ -91,7 +99,7 @@ function retirementHooks(
 }
 
 /** Returns undefined on a manager without an intermediate CA. */
-export function openSecurity(parts: SecurityParts): Security | undefined {
+export function openSecurity(parts: SecurityDependencies): Security | undefined {
   const { settings, credentials, store, workers, ring, directory } = parts;
   const { intermediate } = settings.pki;
   if (intermediate === undefined) return undefined;
@@ -117,7 +125,7 @@ export function openSecurity(parts: SecurityParts): Security | undefined {
     workers,
     self: { nodeId: settings.nodeId, authority: () => credentials.authority.id },
   });
-  const desk = new JoinDesk({
+  const desk = new JoinService({
     ...parts,
     clusterId: settings.clusterId,
     clusterName: settings.clusterName,
@@ -127,7 +135,7 @@ export function openSecurity(parts: SecurityParts): Security | undefined {
       credentials.sign(order, store.view.get('cluster', 'cluster')?.certificateLifetimeMs),
   });
   return {
-    desk,
+    joinService: desk,
     start: () => {
       rotation.start();
       retirement.start();

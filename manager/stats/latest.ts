@@ -1,13 +1,18 @@
 import type { NodeId, TaskId } from '../common/model/ids.js';
-import type { NodeUse, StatsMessage, TaskUse, WorkerStats } from '../common/protocol/statistics.js';
+import type {
+  NodeUsage,
+  StatsMessage,
+  TaskUsage,
+  WorkerStats,
+} from '../common/protocol/statistics.js';
 
 /** Latest statistics of every node, with the changes since the last delta. */
 export class LatestStats {
-  readonly #tasks = new Map<TaskId, { readonly nodeId: NodeId; readonly use: TaskUse }>();
-  readonly #nodes = new Map<NodeId, NodeUse>();
+  readonly #tasks = new Map<TaskId, { readonly nodeId: NodeId; readonly use: TaskUsage }>();
+  readonly #nodes = new Map<NodeId, NodeUsage>();
   readonly #changed = { tasks: new Set<TaskId>(), nodes: new Set<NodeId>() };
 
-  take(nodeId: NodeId, message: WorkerStats): void {
+  update(nodeId: NodeId, message: WorkerStats): void {
     for (const use of message.tasks) {
       this.#tasks.set(use.taskId, { nodeId, use });
       this.#changed.tasks.add(use.taskId);

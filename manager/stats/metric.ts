@@ -1,11 +1,11 @@
-export type Labels = Readonly<Record<string, string>>;
+export type MetricLabels = Readonly<Record<string, string>>;
 
 /** One metric family with all its samples. */
 export interface Metric {
   readonly name: string;
   readonly type: 'counter' | 'gauge';
   readonly help: string;
-  readonly samples: readonly (readonly [Labels, number])[];
+  readonly samples: readonly (readonly [MetricLabels, number])[];
 }
 
 export function gauge(name: string, help: string, samples: Metric['samples']): Metric {
@@ -22,7 +22,7 @@ export function metricLines({ name, type, help, samples }: Metric): string {
   return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`;
 }
 
-function labelText(labels: Labels): string {
+function labelText(labels: MetricLabels): string {
   const pairs = Object.entries(labels).map(([key, value]) => `${key}="${escaped(value)}"`);
   return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
 }

@@ -3,17 +3,17 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { AppError, messageOf } from '../common/base/errors.js';
 import type { ClusterStore } from '../store/store.js';
-import type { StatsGatherer } from './gather.js';
+import type { StatsCollector } from './collector.js';
 import { metricsText } from './metrics.js';
-import type { RoomFigures } from './room-metrics.js';
+import type { ComponentCounters } from './component-metrics.js';
 
 export const metricsContentType = 'text/plain; version=0.0.4; charset=utf-8';
 
 /** Renders the current metrics page. */
 export function metricsPage(
   store: ClusterStore,
-  statistics: StatsGatherer,
-  rooms: RoomFigures,
+  statistics: StatsCollector,
+  rooms: ComponentCounters,
 ): string {
   const cpu = process.cpuUsage();
   const processUse = {

@@ -1,23 +1,23 @@
 import type { Node } from '../common/model/node.js';
 import type { Task } from '../common/model/task.js';
 import { taskStates } from '../common/model/task-state.js';
-import type { StatsMessage, TaskUse } from '../common/protocol/statistics.js';
+import type { StatsMessage, TaskUsage } from '../common/protocol/statistics.js';
 import type { StoreView, TableName } from '../store/store.js';
-import type { Labels, Metric } from './metric.js';
+import type { MetricLabels, Metric } from './metric.js';
 import { gauge, metricLines } from './metric.js';
-import type { RoomFigures } from './room-metrics.js';
-import { roomMetrics, workerMetrics } from './room-metrics.js';
+import type { ComponentCounters } from './component-metrics.js';
+import { componentMetrics, workerMetrics } from './component-metrics.js';
 
 /** Resource usage of the manager process. */
-export interface ProcessUse {
+export interface ProcessUsage {
   readonly cpuSeconds: number;
   readonly residentBytes: number;
   readonly startedAtSeconds: number;
 }
 
-export interface OwnFigures {
-  readonly process: ProcessUse;
-  readonly rooms: RoomFigures;
+export interface ManagerCounters {
+  readonly process: ProcessUsage;
+  readonly rooms: ComponentCounters;
 }
 
 const tables: readonly TableName[] = [
@@ -35,23 +35,23 @@ const tables: readonly TableName[] = [
  * Renders all metrics in the Prometheus text exposition format 0.0.4. Container metrics use
  * cAdvisor's names and labels, so its dashboards work; other metrics start with `shoal_`.
  */
-export function metricsText(view: StoreView, stats: StatsMessage, own: OwnFigures): string {
+export function metricsText(view: StoreView, stats: StatsMessage, own: ManagerCounters): string {
   const metrics = [
     ...containerMetrics(view, stats),
     ...nodeMetrics(view, stats),
     ...clusterMetrics(view),
     ...storeMetrics(view),
     ...workerMetrics(view, stats),
-    ...roomMetrics(own.rooms, view),
+    ...componentMetrics(own.rooms, view),
     ...processMetrics(own.process),
   ];
   return metrics.map(metricLines).join('');
 }
 
 interface MeasuredTask {
-  readonly labels: Labels;
+  readonly labels: MetricLabels;
   readonly task: Task;
-  readonly use: TaskUse;
+  readonly use: TaskUsage;
 }
 
 function containerMetrics(view: StoreView, stats: StatsMessage): readonly Metric[] {
@@ -104,7 +104,7 @@ function containerMetrics(view: StoreView, stats: StatsMessage): readonly Metric
   ];
 }
 
-function containerLabels(view: StoreView, task: Task): Labels {
+function containerLabels(view: StoreView, task: Task): MetricLabels {
   const node = task.nodeId === undefined ? undefined : view.get('nodes', task.nodeId);
   return {
     id: `/docker/${task.status.containerId ?? ''}`,
@@ -165,7 +165,7 @@ function clusterMetrics(view: StoreView): readonly Metric[] {
   const unplaced = tasks.filter(
     (task) => task.explanation?.placed === false && task.status.state === 'pending',
   );
-  const ofService = ({ spec }: (typeof services)[number]): Labels => ({
+  const ofService = ({ spec }: (typeof services)[number]): MetricLabels => ({
     project: spec.project,
     service: spec.service,
   });
@@ -181,7 +181,7 @@ function clusterMetrics(view: StoreView): readonly Metric[] {
     gauge(
       'service_replicas_wanted',
       'Desired replicas.',
-      services.flatMap((service): [Labels, number][] =>
+      services.flatMap((service): [MetricLabels, number][] =>
         service.spec.mode.kind === 'replicated'
           ? [[ofService(service), service.spec.halted ? 0 : service.spec.mode.replicas]]
           : [],
@@ -225,7 +225,7 @@ function countBy<T>(items: readonly T[], key: (item: T) => string): ReadonlyMap<
   return counts;
 }
 
-function processMetrics(own: ProcessUse): readonly Metric[] {
+function processMetrics(own: ProcessUsage): readonly Metric[] {
   const processMetric = (
     name: string,
     type: Metric['type'],

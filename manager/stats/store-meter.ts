@@ -1,7 +1,7 @@
 import type { ClusterStore } from '../store/store.js';
 
 /** Store writes since this manager became leader. */
-export interface StoreFigures {
+export interface StoreCounters {
   /** Number of commits per writer: `scheduler`, `control`, … */
   readonly commits: ReadonlyMap<string, number>;
   readonly changes: number;
@@ -24,7 +24,7 @@ export class StoreMeter {
     });
   }
 
-  get figures(): StoreFigures {
+  get counters(): StoreCounters {
     return { commits: this.#commits, changes: this.#changes, bytes: this.#bytes() };
   }
 }

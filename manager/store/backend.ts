@@ -12,7 +12,7 @@ export interface DurableWrite {
  * the batch survives `kill -9` and power loss; it rejects with `conflict` if another writer
  * intervened.
  */
-export interface Backend {
+export interface StoreBackend {
   /** Short name for `version` and `info`: `embedded`, `consul`. */
   readonly name: string;
   load(): Promise<readonly { readonly table: TableName; readonly value: object }[]>;

@@ -36,7 +36,7 @@ function isNodeDecision(before: Node, after: Node): boolean {
 }
 
 /** Returns the durable write for a change; undefined for an observation. */
-export function durableWrite(change: StoreChange): DurableWrite | undefined {
+export function toDurableWrite(change: StoreChange): DurableWrite | undefined {
   const { table, id, before, after } = change;
   if (before !== undefined && after !== undefined) {
     if (table === 'tasks' && !isTaskDecision(before, after)) return undefined;

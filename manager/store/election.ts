@@ -12,16 +12,16 @@ export interface Leader {
 }
 
 /** A registered manager, leader or follower. */
-export interface Member extends Leader {
+export interface ManagerMember extends Leader {
   /** Whether the manager's health check passes. */
   readonly alive: boolean;
 }
 
 /** Registry of the cluster's managers. */
-export interface Members {
-  list(): Promise<readonly Member[]>;
+export interface ManagerRegistry {
+  list(): Promise<readonly ManagerMember[]>;
   /** Removes a permanently lost manager; succeeds if it is not listed. */
-  forget(nodeId: string): Promise<void>;
+  remove(nodeId: string): Promise<void>;
 }
 
 /** An acquired lock; valid until `lost` is aborted. */
@@ -87,7 +87,7 @@ export class Election {
   }
 
   /** Last error of the election loop; cleared once the state of the lock is read again. */
-  get trouble(): string | undefined {
+  get lastError(): string | undefined {
     return this.#trouble;
   }
 

@@ -26,7 +26,7 @@ export interface EventRecord extends Meta {
 }
 
 /** Principal on whose behalf a change is written. */
-export interface Origin {
+export interface AuditOrigin {
   /** Name in the certificate. */
   readonly who: string;
   readonly role: 'client' | 'manager' | 'worker';
@@ -35,7 +35,7 @@ export interface Origin {
 }
 
 /** Audit entry: a principal and its changes. The id is the number, so that ids sort in order. */
-export interface AuditRecord extends Meta, Origin {
+export interface AuditRecord extends Meta, AuditOrigin {
   readonly id: string;
   readonly number: number;
   readonly at: number;
@@ -44,6 +44,6 @@ export interface AuditRecord extends Meta, Origin {
 }
 
 /** Zero-padded id, so that ids sort numerically. */
-export function numberId(number: number): string {
+export function sequenceId(number: number): string {
   return String(number).padStart(14, '0');
 }

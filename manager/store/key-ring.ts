@@ -77,14 +77,14 @@ export class KeyRing {
   }
 
   /** Whether the manager on this node received the current key. */
-  isGivenTo(nodeId: string): boolean {
+  hasCurrentKey(nodeId: string): boolean {
     return this.#exported.get(nodeId) === this.current.id;
   }
 
   /**
    * Replaces all keys with the export of another ring. Throws `invalid` if `text` is not an export.
    */
-  async adopt(text: string): Promise<void> {
+  async replaceWith(text: string): Promise<void> {
     // Compare with the file, not the memory: a term of this manager may have written it since.
     const before = await readFile(this.path, 'utf8').catch(() => '');
     this.#read(text);

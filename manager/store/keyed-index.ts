@@ -8,7 +8,7 @@ interface Bucket<T> {
   sorted: readonly T[] | undefined;
 }
 
-export function byId(a: Identified, b: Identified): number {
+export function compareById(a: Identified, b: Identified): number {
   return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
 }
 
@@ -29,7 +29,7 @@ export class KeyedIndex<T extends Identified> {
   list(key: string): readonly T[] {
     const bucket = this.#buckets.get(key);
     if (bucket === undefined) return nothing;
-    bucket.sorted ??= [...bucket.items.values()].sort(byId);
+    bucket.sorted ??= [...bucket.items.values()].sort(compareById);
     return bucket.sorted;
   }
 

@@ -1,8 +1,8 @@
-import type { Backend, DurableWrite } from './backend.js';
+import type { StoreBackend, DurableWrite } from './backend.js';
 import type { TableName } from './store.js';
 
 /** Backend without persistence, for tests and simulations. */
-export class MemoryBackend implements Backend {
+export class MemoryBackend implements StoreBackend {
   readonly name = 'memory';
   readonly #objects = new Map<string, { readonly table: TableName; readonly value: object }>();
 

@@ -1,17 +1,17 @@
 import type { Clock } from '../common/base/clock.js';
 import { AppError, messageOf } from '../common/base/errors.js';
 import type { Logger } from '../common/base/log.js';
-import type { Origin } from './journal.js';
+import type { AuditOrigin } from './journal.js';
 import type { Actor } from '../common/model/task-state.js';
-import type { Backend, DurableWrite } from './backend.js';
-import { durableWrite } from './durable.js';
+import type { StoreBackend, DurableWrite } from './backend.js';
+import { toDurableWrite } from './durable.js';
 import { TableView } from './query.js';
-import type { ClusterStore, Commit, Companion, StoreChange, Transaction } from './store.js';
+import type { ClusterStore, Commit, BatchHook, StoreChange, Transaction } from './store.js';
 import { TableSet } from './tables.js';
 import { TableTransaction } from './transaction.js';
 
 export interface StoreOptions {
-  readonly backend: Backend;
+  readonly backend: StoreBackend;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -28,7 +28,7 @@ const versionGap = 1_000_000;
 interface Waiting {
   readonly actor: Actor;
   readonly change: (tx: Transaction) => unknown;
-  readonly origin?: Origin | undefined;
+  readonly origin?: AuditOrigin | undefined;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -62,7 +62,7 @@ class WriteThroughStore implements ClusterStore {
   readonly #tables: TableSet;
   /** Listeners with the index at registration; commits up to it are already in the view. */
   readonly #listeners = new Map<(commit: Commit) => void, number>();
-  readonly #companions = new Set<Companion>();
+  readonly #companions = new Set<BatchHook>();
   #index: number;
   #waiting: Waiting[] = [];
   #working: Promise<void> | undefined;
@@ -78,7 +78,7 @@ class WriteThroughStore implements ClusterStore {
   update<Result>(
     actor: Actor,
     change: (tx: Transaction) => Result,
-    origin?: Origin,
+    origin?: AuditOrigin,
   ): Promise<Result> {
     if (this.#closed) return Promise.reject(new AppError('unavailable', 'store is closed'));
     if (this.#waiting.length >= maxWaiting) {
@@ -100,7 +100,7 @@ class WriteThroughStore implements ClusterStore {
     };
   }
 
-  accompany(companion: Companion): () => void {
+  addBatchHook(companion: BatchHook): () => void {
     this.#companions.add(companion);
     return () => {
       this.#companions.delete(companion);
@@ -224,7 +224,7 @@ function durableWrites(commits: readonly Commit[]): readonly DurableWrite[] {
   const writes = new Map<string, DurableWrite>();
   for (const commit of commits) {
     for (const change of commit.changes) {
-      const write = durableWrite(change);
+      const write = toDurableWrite(change);
       if (write !== undefined) writes.set(`${write.table}/${write.id}`, write);
     }
   }

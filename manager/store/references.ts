@@ -1,14 +1,14 @@
-import type { Reference } from '../common/model/rollback.js';
+import type { SpecReference } from '../common/model/rollback.js';
 import { referencesOf } from '../common/model/rollback.js';
 import type { ServiceSpec } from '../common/model/service.js';
 import type { StoreView } from './store.js';
 
 /** First object a spec refers to that does not exist or is being removed; undefined if none. */
-export function missingReference(view: StoreView, spec: ServiceSpec): Reference | undefined {
+export function missingReference(view: StoreView, spec: ServiceSpec): SpecReference | undefined {
   return referencesOf(spec).find((reference) => !exists(view, reference));
 }
 
-function exists(view: StoreView, { kind, name }: Reference): boolean {
+function exists(view: StoreView, { kind, name }: SpecReference): boolean {
   switch (kind) {
     case 'network':
       return view.networkByName(name)?.removing === false;

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { AppError } from '../common/base/errors.js';
-import type { Backend, DurableWrite } from './backend.js';
+import type { StoreBackend, DurableWrite } from './backend.js';
 import type { KeyRing } from './key-ring.js';
 import type { TableName } from './store.js';
 
@@ -24,7 +24,7 @@ interface Sealed {
 }
 
 type Fields = Readonly<Record<string, unknown>>;
-type StoredRecord = Awaited<ReturnType<Backend['load']>>[number];
+type StoredRecord = Awaited<ReturnType<StoreBackend['load']>>[number];
 
 function bindingOf(table: TableName, id: string, field: string): Buffer {
   return Buffer.from(`${table}/${id}/${field}`);
@@ -122,13 +122,13 @@ function openRecord(ring: KeyRing, { table, value }: StoredRecord): StoredRecord
  * value is sealed yet, and reseals values that are plaintext or sealed with an older key. It throws
  * `invalid` before any write if a key is missing or a value does not match it.
  */
-export class SealedBackend implements Backend {
+export class SealedBackend implements StoreBackend {
   readonly name: string;
-  readonly lost?: NonNullable<Backend['lost']>;
-  readonly #backend: Backend;
+  readonly lost?: NonNullable<StoreBackend['lost']>;
+  readonly #backend: StoreBackend;
   readonly #ring: KeyRing;
 
-  constructor(backend: Backend, ring: KeyRing) {
+  constructor(backend: StoreBackend, ring: KeyRing) {
     this.name = backend.name;
     if (backend.lost !== undefined) this.lost = backend.lost;
     this.#backend = backend;

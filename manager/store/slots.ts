@@ -33,7 +33,7 @@ export function currentTask(slotTasks: readonly Task[]): Task | undefined {
 }
 
 /** Whether a task is being stopped and its end is not yet confirmed. */
-export function isLeaving(task: Task): boolean {
+export function isShuttingDown(task: Task): boolean {
   return !isWanted(task) && !isTerminal(task.status.state);
 }
 
@@ -44,12 +44,12 @@ export function isAvailable(task: Task): boolean {
 }
 
 /** Whether a node is removed or down: its tasks are replaced without waiting for their end. */
-export function isLost(node: Node | undefined): boolean {
+export function isNodeLost(node: Node | undefined): boolean {
   return node === undefined || node.status.state === 'down';
 }
 
 /** Whether node or engine failed to start the task: image missing, port in use, no such device. */
-export function wasRefused(task: Task): boolean {
+export function wasRejected(task: Task): boolean {
   const { state, startedAt, exitCode } = task.status;
   if (state === 'rejected') return true;
   return state === 'failed' && startedAt === undefined && exitCode === undefined;

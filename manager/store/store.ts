@@ -5,7 +5,7 @@ import type { Node } from '../common/model/node.js';
 import type { Service } from '../common/model/service.js';
 import type { Actor } from '../common/model/task-state.js';
 import type { Task } from '../common/model/task.js';
-import type { AuditRecord, EventRecord, Origin } from './journal.js';
+import type { AuditRecord, EventRecord, AuditOrigin } from './journal.js';
 import type { Meta } from '../common/model/meta.js';
 
 /**
@@ -24,14 +24,14 @@ export interface ClusterStore {
   update<Result>(
     actor: Actor,
     change: (tx: Transaction) => Result,
-    origin?: Origin,
+    origin?: AuditOrigin,
   ): Promise<Result>;
   /**
    * Calls `listener` synchronously after each commit, in order. Returns the unsubscribe function.
    */
   watch(listener: (commit: Commit) => void): () => void;
   /** Registers a hook that adds writes to each batch. Returns the unregister function. */
-  accompany(companion: Companion): () => void;
+  addBatchHook(companion: BatchHook): () => void;
   close(): Promise<void>;
 }
 
@@ -127,7 +127,7 @@ export interface Transaction extends StoreView {
  * runs as one more transaction of the same atomic batch. `isDurable` tells whether the batch is
  * written to disk anyway. After a failed batch the hook is called again for the writers' retries.
  */
-export type Companion = (
+export type BatchHook = (
   commits: readonly Commit[],
   isDurable: boolean,
 ) => ((tx: Transaction) => void) | undefined;
@@ -136,7 +136,7 @@ export interface Commit {
   readonly index: number;
   readonly actor: Actor;
   /** The external client that requested the change, if any. */
-  readonly origin?: Origin;
+  readonly origin?: AuditOrigin;
   readonly changes: readonly StoreChange[];
 }
 

@@ -1,7 +1,7 @@
 import type { Lease } from '../common/model/network.js';
 import type { Service } from '../common/model/service.js';
 import type { Task } from '../common/model/task.js';
-import { byId, KeyedIndex } from './keyed-index.js';
+import { compareById, KeyedIndex } from './keyed-index.js';
 import type { StoreChange, TableName, Tables } from './store.js';
 
 export const tableNames = [
@@ -18,10 +18,10 @@ export const tableNames = [
   'audit',
 ] as const satisfies readonly TableName[];
 
-export type Stored = Tables[TableName];
+export type TableObject = Tables[TableName];
 
 /** Unique name of an object within its table; undefined for tables without names. */
-export function nameOf(table: TableName, object: Stored): string | undefined {
+export function uniqueNameOf(table: TableName, object: TableObject): string | undefined {
   switch (table) {
     case 'tasks':
     case 'leases':
@@ -36,28 +36,28 @@ export function nameOf(table: TableName, object: Stored): string | undefined {
 
 /** One table: objects by id, by unique name, and as a list sorted by id. */
 class Table {
-  readonly objects = new Map<string, Stored>();
-  readonly names = new Map<string, Stored>();
+  readonly objects = new Map<string, TableObject>();
+  readonly names = new Map<string, TableObject>();
   readonly #name: TableName;
   /** Ids in the order of the last sort, followed by ids added since. */
   #ids: string[] = [];
   #membersChanged = false;
-  #list: readonly Stored[] | undefined;
+  #list: readonly TableObject[] | undefined;
 
   constructor(name: TableName) {
     this.#name = name;
   }
 
-  list(): readonly Stored[] {
+  list(): readonly TableObject[] {
     this.#list ??= this.#sorted();
     return this.#list;
   }
 
-  change(before: Stored | undefined, after: Stored | undefined): void {
+  change(before: TableObject | undefined, after: TableObject | undefined): void {
     this.#list = undefined;
     if (before !== undefined) this.#forgetName(before);
     if (after !== undefined) {
-      const name = nameOf(this.#name, after);
+      const name = uniqueNameOf(this.#name, after);
       if (name !== undefined) this.names.set(name, after);
       this.objects.set(after.id, after);
       if (before !== undefined) return;
@@ -68,17 +68,17 @@ class Table {
     this.#membersChanged = true;
   }
 
-  #forgetName(object: Stored): void {
-    const name = nameOf(this.#name, object);
+  #forgetName(object: TableObject): void {
+    const name = uniqueNameOf(this.#name, object);
     if (name !== undefined && this.names.get(name)?.id === object.id) this.names.delete(name);
   }
 
-  #sorted(): readonly Stored[] {
+  #sorted(): readonly TableObject[] {
     if (this.#membersChanged) {
       this.#membersChanged = false;
-      this.#ids = [...this.objects.values()].sort(byId).map((object) => object.id);
+      this.#ids = [...this.objects.values()].sort(compareById).map((object) => object.id);
     }
-    const list: Stored[] = [];
+    const list: TableObject[] = [];
     for (const id of this.#ids) {
       const object = this.objects.get(id);
       if (object !== undefined) list.push(object);
@@ -109,15 +109,15 @@ export class TableSet {
   /** Leases by network (addresses), node (ports, gateways, fenced) and task. */
   readonly leasesByScope = new KeyedIndex<Lease>(leaseKeys);
 
-  get(table: TableName, id: string): Stored | undefined {
+  get(table: TableName, id: string): TableObject | undefined {
     return this.#table(table).objects.get(id);
   }
 
-  byName(table: TableName, name: string): Stored | undefined {
+  byName(table: TableName, name: string): TableObject | undefined {
     return this.#table(table).names.get(name);
   }
 
-  list(table: TableName): readonly Stored[] {
+  list(table: TableName): readonly TableObject[] {
     return this.#table(table).list();
   }
 
@@ -139,7 +139,7 @@ export class TableSet {
     return table;
   }
 
-  #change(name: TableName, before: Stored | undefined, after: Stored | undefined): void {
+  #change(name: TableName, before: TableObject | undefined, after: TableObject | undefined): void {
     this.#table(name).change(before, after);
     if (name === 'tasks') {
       const [from, to] = [before as Task | undefined, after as Task | undefined];

@@ -3,9 +3,9 @@ import type { Task } from '../common/model/task.js';
 import type { Actor } from '../common/model/task-state.js';
 import { TableView } from './query.js';
 import type { Draft, StoreChange, TableName, Tables, Transaction } from './store.js';
-import type { Stored, TableSet } from './tables.js';
-import { nameOf } from './tables.js';
-import { checkTaskWrite } from './write-rules.js';
+import type { TableObject, TableSet } from './tables.js';
+import { uniqueNameOf } from './tables.js';
+import { validateTaskWrite } from './write-rules.js';
 
 const singular: Readonly<Record<TableName, string>> = {
   nodes: 'node',
@@ -99,13 +99,14 @@ export class TableTransaction extends TableView implements Transaction {
   ): Tables[Name] {
     this.#assertOpen();
     this.#checkName(table, after);
-    if (table === 'tasks') checkTaskWrite(this.#actor, before as Task | undefined, after as Task);
+    if (table === 'tasks')
+      validateTaskWrite(this.#actor, before as Task | undefined, after as Task);
     this.#record({ table, id: after.id, before, after } as StoreChange);
     return after;
   }
 
-  #checkName(table: TableName, object: Stored): void {
-    const name = nameOf(table, object);
+  #checkName(table: TableName, object: TableObject): void {
+    const name = uniqueNameOf(table, object);
     if (name === undefined) return;
     const holder = this.tables.byName(table, name);
     if (holder !== undefined && holder.id !== object.id) {

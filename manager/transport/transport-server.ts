@@ -8,13 +8,13 @@ import { WebSocketServer } from 'ws';
 import type { ErrorKind } from '../common/base/errors.js';
 import { AppError, isForbidden, messageOf, toAppError } from '../common/base/errors.js';
 import type { Logger } from '../common/base/log.js';
-import { behalfHeader } from '../common/protocol/messages.js';
-import type { Connection, KeepAlive } from '../common/protocol/transport-connection.js';
-import { maxMessageBytes, SocketConnection } from '../common/protocol/transport-connection.js';
-import type { PeerCertificateNames, TlsMaterial } from '../common/protocol/transport-tls.js';
-import { clientCertificate, tlsOptions } from '../common/protocol/transport-tls.js';
-import type { WebOptions } from './transport-web.js';
-import { readUpgradeBody } from './transport-web.js';
+import { forwardedPeerHeader } from '../common/protocol/messages.js';
+import type { Connection, KeepAliveProfile } from '../common/protocol/transport-connection.js';
+import { maxMessageBytes, WebSocketConnection } from '../common/protocol/transport-connection.js';
+import type { PeerCertificateFields, TlsMaterial } from '../common/protocol/transport-tls.js';
+import { verifiedClientCertificate, tlsOptions } from '../common/protocol/transport-tls.js';
+import type { RawHttpHandler } from './transport-raw-http.js';
+import { readUpgradeBody } from './transport-raw-http.js';
 
 export interface ServeOptions<Identity> {
   readonly host: string;
@@ -26,7 +26,10 @@ export interface ServeOptions<Identity> {
    * Maps a certificate verified by TLS to an identity, or to the client it forwards a request for
    * (`behalfHeader`). Throws `forbidden` to reject the peer.
    */
-  readonly identify: (certificate: PeerCertificateNames, behalf: string | undefined) => Identity;
+  readonly authenticate: (
+    certificate: PeerCertificateFields,
+    behalf: string | undefined,
+  ) => Identity;
   /** Handles a `POST`; resolves with JSON. Errors are sent as their status and `{kind, message}`. */
   readonly call: (request: CallRequest<Identity>) => Promise<unknown>;
   /** Handles a WebSocket request: calls `accept` or throws. */
@@ -34,14 +37,14 @@ export interface ServeOptions<Identity> {
   /** `GET` response on this path without a certificate; paths not in `open` require one. */
   readonly health: { readonly path: string; readonly answer: () => object };
   /** `GET` and `POST` handlers by path for unauthenticated clients; bodies up to 64 KiB. */
-  readonly open?: Readonly<Record<string, (request: OpenRequest) => Promise<unknown>>>;
+  readonly anonymous?: Readonly<Record<string, (request: AnonymousRequest) => Promise<unknown>>>;
   /** Text response to `GET` on this path, for peers that `identify` accepts. */
   readonly page?: {
     readonly path: string;
     readonly contentType: string;
     readonly answer: (identity: Identity) => string;
   };
-  readonly web?: WebOptions<Identity>;
+  readonly web?: RawHttpHandler<Identity>;
 }
 
 export interface CallRequest<Identity> {
@@ -53,7 +56,7 @@ export interface CallRequest<Identity> {
 }
 
 /** A request from an unauthenticated client. */
-export interface OpenRequest {
+export interface AnonymousRequest {
   /** IP address of the client. */
   readonly remote: string;
   readonly body: unknown;
@@ -64,7 +67,7 @@ export interface StreamRequest<Identity> {
   readonly identity: Identity;
   /** IP address of the client. */
   readonly remote: string;
-  readonly accept: (keepAlive: KeepAlive) => Promise<Connection>;
+  readonly accept: (keepAlive: KeepAliveProfile) => Promise<Connection>;
 }
 
 export interface TransportServer {
@@ -72,7 +75,7 @@ export interface TransportServer {
   /** Uses renewed certificates for new connections. */
   renew(tls: TlsMaterial): void;
   /** Repeats `identify` for all connected peers and disconnects those it now rejects. */
-  recheck(): void;
+  reauthenticatePeers(): void;
   /** Stops listening and drops every connection. */
   close(): Promise<void>;
 }
@@ -122,7 +125,7 @@ export async function serve<Identity>(options: ServeOptions<Identity>): Promise<
       if (socket instanceof TLSSocket) socket.setKeepAlive(true, keepAliveMs);
       return new Promise((resolve) => {
         sockets.handleUpgrade(request, socket, head, (webSocket) => {
-          resolve(new SocketConnection(webSocket, remoteOf(request), keepAlive));
+          resolve(new WebSocketConnection(webSocket, remoteOf(request), keepAlive));
         });
       });
     });
@@ -138,7 +141,7 @@ export async function serve<Identity>(options: ServeOptions<Identity>): Promise<
     renew(tls) {
       server.setSecureContext(tlsOptions(tls));
     },
-    recheck() {
+    reauthenticatePeers() {
       for (const socket of open) router.recheck(socket);
     },
     close() {
@@ -192,7 +195,7 @@ class RequestRouter<Identity> {
   /** Time each refusal was last logged; a refused worker retries every few seconds. */
   readonly #refusals = new Map<string, number>();
   /** Certificate of each connection, cached because reading it for every request is slow. */
-  readonly #certificates = new WeakMap<TLSSocket, PeerCertificateNames>();
+  readonly #certificates = new WeakMap<TLSSocket, PeerCertificateFields>();
 
   constructor(options: ServeOptions<Identity>) {
     this.#options = options;
@@ -205,7 +208,7 @@ class RequestRouter<Identity> {
     });
     try {
       const { page, web } = this.#options;
-      if (web?.serves(pathOf(request)) === true) {
+      if (web?.matches(pathOf(request)) === true) {
         const identity = this.#identify(request);
         // Responses may be long-lived, and a client that loses power never closes its socket.
         request.socket.setKeepAlive(true, keepAliveMs);
@@ -228,7 +231,7 @@ class RequestRouter<Identity> {
     request: IncomingMessage,
     socket: Duplex,
     head: Buffer,
-    accept: (keepAlive: KeepAlive) => Promise<Connection>,
+    accept: (keepAlive: KeepAliveProfile) => Promise<Connection>,
   ): Promise<void> {
     const state = { accepted: false };
     const taken = (): void => {
@@ -236,11 +239,11 @@ class RequestRouter<Identity> {
     };
     try {
       const { web } = this.#options;
-      if (web?.serves(pathOf(request)) === true) {
+      if (web?.matches(pathOf(request)) === true) {
         const identity = this.#identify(request);
         request.socket.setKeepAlive(true, keepAliveMs);
         const body = await readUpgradeBody(request, socket, head);
-        await web.upgrade({ identity, request, body, socket, taken });
+        await web.upgrade({ identity, request, body, socket, hijacked: taken });
         return;
       }
       await this.#options.stream({
@@ -277,10 +280,10 @@ class RequestRouter<Identity> {
   #identify(request: IncomingMessage): Identity {
     const { socket } = request;
     if (!(socket instanceof TLSSocket)) throw new AppError('internal', 'connection without TLS');
-    const behalf = request.headers[behalfHeader];
-    const certificate = this.#certificates.get(socket) ?? clientCertificate(socket);
+    const behalf = request.headers[forwardedPeerHeader];
+    const certificate = this.#certificates.get(socket) ?? verifiedClientCertificate(socket);
     this.#certificates.set(socket, certificate);
-    return this.#options.identify(certificate, typeof behalf === 'string' ? behalf : undefined);
+    return this.#options.authenticate(certificate, typeof behalf === 'string' ? behalf : undefined);
   }
 
   /** Closes the connection of a now rejected peer; connections without a request stay open. */
@@ -288,7 +291,7 @@ class RequestRouter<Identity> {
     const certificate = this.#certificates.get(socket);
     if (certificate === undefined) return;
     try {
-      this.#options.identify(certificate, undefined);
+      this.#options.authenticate(certificate, undefined);
     } catch (error) {
       if (!isForbidden(error)) return;
       this.#options.log.warn(`dropped: ${messageOf(error)}`, {
@@ -298,8 +301,8 @@ class RequestRouter<Identity> {
     }
   }
 
-  #openTo(path: string): ((request: OpenRequest) => Promise<unknown>) | undefined {
-    const { open = {} } = this.#options;
+  #openTo(path: string): ((request: AnonymousRequest) => Promise<unknown>) | undefined {
+    const { anonymous: open = {} } = this.#options;
     return Object.hasOwn(open, path) ? open[path] : undefined;
   }
 

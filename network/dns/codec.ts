@@ -1,10 +1,10 @@
 import type { Answer } from 'dns-packet';
 import { AUTHORITATIVE_ANSWER, RECURSION_AVAILABLE, TRUNCATED_RESPONSE, encode } from 'dns-packet';
 import type { Query } from './query.js';
-import { headerBytes, maxUdpBytes, type } from './wire.js';
+import { headerBytes, maxUdpBytes, recordType } from './wire.js';
 
 /** PTR and SRV answers; A records take the fast path in wire.ts. */
-export type RareAnswer =
+export type PtrOrSrvAnswer =
   | { readonly kind: 'ptr'; readonly target: string }
   | {
       readonly kind: 'srv';
@@ -17,12 +17,21 @@ export type RareAnswer =
  * Encodes a complete response that repeats the question as the client spelled it; truncated to the
  * header and question (TC set) if it exceeds the client's limit.
  */
-export function encodeRare(query: Query, answers: readonly RareAnswer[], ttl: number): Buffer {
+export function encodePtrOrSrv(
+  query: Query,
+  answers: readonly PtrOrSrvAnswer[],
+  ttl: number,
+): Buffer {
   const full = build(query, answers, ttl, false);
   return full.length <= query.question.limitBytes ? full : build(query, [], ttl, true);
 }
 
-function build(query: Query, list: readonly RareAnswer[], ttl: number, truncated: boolean): Buffer {
+function build(
+  query: Query,
+  list: readonly PtrOrSrvAnswer[],
+  ttl: number,
+  truncated: boolean,
+): Buffer {
   const { message, question, name } = query;
   const recursionDesired = (message[2] ?? 0) & 0x01 ? 0x0100 : 0;
   const answers = list.map((answer): Answer =>
@@ -55,7 +64,7 @@ function build(query: Query, list: readonly RareAnswer[], ttl: number, truncated
       RECURSION_AVAILABLE |
       recursionDesired |
       (truncated ? TRUNCATED_RESPONSE : 0),
-    questions: [{ name, type: question.type === type.SRV ? 'SRV' : 'PTR', class: 'IN' }],
+    questions: [{ name, type: question.type === recordType.SRV ? 'SRV' : 'PTR', class: 'IN' }],
     answers,
     additionals: [...addresses, ...opt],
   });

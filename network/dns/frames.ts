@@ -1,5 +1,5 @@
 /** Prefixes a message with its two-byte length for TCP (RFC 1035 §4.2.2). */
-export function frame(message: Buffer): Buffer {
+export function frameDnsMessage(message: Buffer): Buffer {
   const framed = Buffer.allocUnsafe(message.length + 2);
   framed.writeUInt16BE(message.length, 0);
   message.copy(framed, 2);
@@ -7,7 +7,7 @@ export function frame(message: Buffer): Buffer {
 }
 
 /** Splits a TCP stream into messages. Buffers at most one incomplete message. */
-export class FrameReader {
+export class DnsFrameReader {
   #rest: Buffer = Buffer.alloc(0);
 
   /** Messages completed by this chunk. */

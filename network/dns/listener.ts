@@ -6,7 +6,7 @@ import { backoffMs } from '../../manager/common/base/backoff.js';
 import type { Clock } from '../../manager/common/base/clock.js';
 import { messageOf } from '../../manager/common/base/errors.js';
 import type { Logger } from '../../manager/common/base/log.js';
-import { FrameReader, frame } from './frames.js';
+import { DnsFrameReader, frameDnsMessage } from './frames.js';
 
 export interface ListenerOptions {
   readonly address: string;
@@ -107,7 +107,7 @@ export class Listener {
   }
 
   #serve(connection: Socket): void {
-    const reader = new FrameReader();
+    const reader = new DnsFrameReader();
     this.#connections.add(connection);
     connection.setTimeout(idleMs, () => connection.destroy());
     connection.on('error', () => undefined);
@@ -115,7 +115,7 @@ export class Listener {
     connection.on('data', (chunk: Buffer) => {
       for (const message of reader.push(chunk))
         this.#options.onQuery(message, connection.remoteAddress ?? '', 'tcp', (answer) => {
-          if (connection.writable) connection.write(frame(answer));
+          if (connection.writable) connection.write(frameDnsMessage(answer));
         });
     });
   }

@@ -1,4 +1,4 @@
-import type { Scope } from './records.js';
+import type { QueryScope } from './records.js';
 import type { Question } from './wire.js';
 
 /** A query as it passes through the handler chain. */
@@ -7,7 +7,7 @@ export interface Query {
   readonly question: Question;
   /** Lower case, without the trailing dot. */
   readonly name: string;
-  readonly scope: Scope;
+  readonly scope: QueryScope;
   readonly transport: 'udp' | 'tcp';
   /** Upstream servers for names outside the cluster. */
   readonly upstreams: readonly string[];
@@ -17,4 +17,4 @@ export interface Query {
  * Answers the query or calls `next` for the rest of the chain. The result is a complete DNS message
  * with the query's id.
  */
-export type Handler = (query: Query, next: () => Promise<Buffer>) => Promise<Buffer> | Buffer;
+export type DnsHandler = (query: Query, next: () => Promise<Buffer>) => Promise<Buffer> | Buffer;

@@ -9,7 +9,7 @@ import { contains, parseCidr } from '../../manager/common/address/cidr.js';
 import { tryParseIp } from '../../manager/common/address/ip.js';
 
 /** The origin of a query, which decides which names are visible. */
-export interface Scope {
+export interface QueryScope {
   readonly networkIds: readonly NetworkId[];
   /** The client's project, whose names take precedence; empty if unknown. */
   readonly project: string;
@@ -81,12 +81,12 @@ export class NameIndex {
    * sees the names of the network it used. Undefined for an address outside that network's subnet:
    * the query is not answered.
    */
-  scopeOf(address: string, listening: NetworkId): Scope | undefined {
+  scopeOf(address: string, listening: NetworkId): QueryScope | undefined {
     const ip = tryParseIp(address);
     const entry = this.#networks.get(listening);
     if (ip === undefined || entry === undefined || !contains(entry.subnet, ip)) return undefined;
     const asker = this.#byAddress.get(address)?.find(({ networkId }) => networkId === listening);
-    if (asker === undefined) return this.scopeOfMachine(listening);
+    if (asker === undefined) return this.scopeOfHost(listening);
     const networkIds = (this.#byTask.get(asker.taskId) ?? []).map(({ networkId }) => networkId);
     return { networkIds: [...new Set(networkIds)].sort(), project: asker.project };
   }
@@ -94,7 +94,7 @@ export class NameIndex {
   /**
    * Scope of the host itself when it queries the gateway of a network: the names of that network.
    */
-  scopeOfMachine(listening: NetworkId): Scope | undefined {
+  scopeOfHost(listening: NetworkId): QueryScope | undefined {
     const entry = this.#networks.get(listening);
     return entry && { networkIds: [listening], project: entry.network.project };
   }
@@ -104,7 +104,7 @@ export class NameIndex {
    * shared network, a service of the client's own project hides services of the same name in other
    * projects.
    */
-  find(name: string, scope: Scope): readonly Endpoint[] | undefined {
+  find(name: string, scope: QueryScope): readonly Endpoint[] | undefined {
     const found = scope.networkIds.flatMap((id) => this.#names.get(id)?.get(name) ?? []);
     if (found.length === 0) return undefined;
     const own = found.filter(({ project }) => project === scope.project);
@@ -112,14 +112,14 @@ export class NameIndex {
   }
 
   /** The endpoint with this address on a network of the scope. */
-  holderOf(address: string, scope: Scope): Endpoint | undefined {
+  holderOf(address: string, scope: QueryScope): Endpoint | undefined {
     return this.#byAddress
       .get(address)
       ?.find(({ networkId }) => scope.networkIds.includes(networkId));
   }
 
   /** True if the address is in the subnet of a network of the scope, assigned or not. */
-  covers(ip: number, scope: Scope): boolean {
+  covers(ip: number, scope: QueryScope): boolean {
     return scope.networkIds.some((id) => {
       const entry = this.#networks.get(id);
       return entry !== undefined && contains(entry.subnet, ip);

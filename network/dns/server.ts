@@ -6,12 +6,12 @@ import { runChain } from './chain.js';
 import { cacheHandler } from './handlers/cache.js';
 import { forwardHandler } from './handlers/forward.js';
 import { reverseHandler } from './handlers/reverse.js';
-import type { Directory } from './handlers/service.js';
-import { localRecords, serviceHandler, startIn } from './handlers/service.js';
+import type { ServiceDirectory } from './handlers/service.js';
+import { clusterRecords, serviceHandler, randomStart } from './handlers/service.js';
 import { Listener } from './listener.js';
-import { ownAddresses } from './own-addresses.js';
-import type { Handler, Query } from './query.js';
-import type { Scope } from './records.js';
+import { localAddressCheck } from './local-addresses.js';
+import type { DnsHandler, Query } from './query.js';
+import type { QueryScope } from './records.js';
 import { NameIndex } from './records.js';
 import { HostResolvers } from './resolvers.js';
 import { exchange } from './upstream.js';
@@ -21,14 +21,14 @@ import {
   questionName,
   rcode,
   rcodeOf,
-  type,
+  recordType,
   readQuestion,
-  refuse,
+  errorResponse,
   respond,
 } from './wire.js';
 
 /** DNS settings of one local container, keyed by its address. */
-export interface LocalContainer {
+export interface ContainerDnsConfig {
   /**
    * Upstream servers from `dns:` for names outside the cluster; empty to use the host's resolvers.
    */
@@ -45,12 +45,12 @@ export interface DnsServerOptions {
   /** Returns a number in [0, 1); defaults to Math.random. */
   readonly random?: () => number;
   /** True if the address belongs to this machine; defaults to a check of its interfaces. */
-  readonly isOwn?: (address: string) => boolean;
+  readonly isLocalAddress?: (address: string) => boolean;
 }
 
 /** A client: its scope and the answers cached for it since the last change of names or health. */
 interface Client {
-  readonly scope: Scope;
+  readonly scope: QueryScope;
   readonly upstreams: readonly string[];
   readonly answers: Map<string, Records>;
 }
@@ -76,22 +76,22 @@ const maxClients = 8_192;
 export class DnsServer {
   readonly #options: DnsServerOptions;
   readonly #resolvers: HostResolvers;
-  readonly #handlers: readonly Handler[];
-  readonly #directory: Directory;
+  readonly #handlers: readonly DnsHandler[];
+  readonly #directory: ServiceDirectory;
   readonly #isLocalAddress: (address: string) => boolean;
   readonly #listeners = new Map<string, Listener>();
   readonly #clients = new Map<string, Client | undefined>();
   #view: NetworkView = { networks: [], endpoints: [] };
   #index: NameIndex | undefined;
   #down: ReadonlySet<TaskId> = new Set();
-  #local: ReadonlyMap<string, LocalContainer> = new Map();
+  #local: ReadonlyMap<string, ContainerDnsConfig> = new Map();
   #started = false;
   readonly #counts = { queries: 0, forwarded: 0, failures: 0 };
 
   constructor(options: DnsServerOptions) {
     this.#options = options;
     const { clock, resolvConf = '/etc/resolv.conf', random = Math.random } = options;
-    this.#isLocalAddress = options.isOwn ?? ownAddresses(clock);
+    this.#isLocalAddress = options.isLocalAddress ?? localAddressCheck(clock);
     this.#resolvers = new HostResolvers(resolvConf, clock);
     this.#directory = {
       index: () => (this.#index ??= new NameIndex(this.#view)),
@@ -143,7 +143,7 @@ export class DnsServer {
   }
 
   /** Replaces the settings of local containers, keyed by address on any of their networks. */
-  setLocal(containers: ReadonlyMap<string, LocalContainer>): void {
+  setLocal(containers: ReadonlyMap<string, ContainerDnsConfig>): void {
     this.#local = containers;
     this.#clients.clear();
   }
@@ -171,14 +171,15 @@ export class DnsServer {
       const question = readQuestion(message, transport);
       if (question === undefined) {
         // A response is never answered: two servers would otherwise loop forever.
-        if (((message[2] ?? 0x80) & 0x80) === 0) reply(refuse(message, rcode.notImplemented));
+        if (((message[2] ?? 0x80) & 0x80) === 0)
+          reply(errorResponse(message, rcode.notImplemented));
         return;
       }
       this.#counts.queries += 1;
       const key = message.toString('latin1', headerBytes, question.end);
       const ready = client.answers.get(key);
       if (ready !== undefined) {
-        reply(respond(message, question, ready, startIn(ready, this.#directory.random)));
+        reply(respond(message, question, ready, randomStart(ready, this.#directory.random)));
         return;
       }
       const { scope, upstreams } = client;
@@ -192,7 +193,7 @@ export class DnsServer {
     if (records !== undefined) {
       if (client.answers.size >= maxCachedAnswers) client.answers.clear();
       client.answers.set(key, records);
-      const start = startIn(records, this.#directory.random);
+      const start = randomStart(records, this.#directory.random);
       reply(respond(query.message, query.question, records, start));
       return;
     }
@@ -203,13 +204,15 @@ export class DnsServer {
     void this.#runHandlers(query).then(sendReply, (error: unknown) => {
       this.#counts.failures += 1;
       this.#options.log.debug(`dns: query for ${query.name} failed: ${String(error)}`);
-      reply(refuse(query.message, rcode.serverFailure));
+      reply(errorResponse(query.message, rcode.serverFailure));
     });
   }
 
   #fastRecords(query: Query): Records | undefined {
     // SRV needs the codec, and PTR names are not in the index; other types take the fast path.
-    return query.question.type === type.SRV ? undefined : localRecords(this.#directory, query);
+    return query.question.type === recordType.SRV
+      ? undefined
+      : clusterRecords(this.#directory, query);
   }
 
   async #runHandlers(query: Query): Promise<Buffer> {
@@ -229,7 +232,7 @@ export class DnsServer {
     // The host's source address depends on its routes and is rarely the gateway's.
     const scope =
       index.scopeOf(address, networkId) ??
-      (this.#isLocalAddress(address) ? index.scopeOfMachine(networkId) : undefined);
+      (this.#isLocalAddress(address) ? index.scopeOfHost(networkId) : undefined);
     if (scope === undefined) return undefined;
     if (this.#clients.size >= maxClients) this.#clients.clear();
     const upstreams = this.#local.get(address)?.upstreams ?? [];

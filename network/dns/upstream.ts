@@ -2,8 +2,8 @@ import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 import { AppError } from '../../manager/common/base/errors.js';
-import { FrameReader, frame } from './frames.js';
-import { answers, readQuestion } from './wire.js';
+import { DnsFrameReader, frameDnsMessage } from './frames.js';
+import { isAnswerTo, readQuestion } from './wire.js';
 
 /**
  * Sends a query to one server and resolves with its answer, which carries an id chosen by the
@@ -32,7 +32,7 @@ export const exchange: Exchange = (server, query, transport, timeoutMs) => {
     return Promise.reject(new AppError('invalid', 'dns query is malformed; cannot forward it'));
   const outgoing = Buffer.from(query);
   outgoing.writeUInt16BE(randomInt(65_536), 0);
-  const accept = (answer: Buffer): boolean => answers(answer, outgoing, question);
+  const accept = (answer: Buffer): boolean => isAnswerTo(answer, outgoing, question);
   const ask = transport === 'tcp' ? askTcp : askUdp;
   return ask(server, outgoing, accept, timeoutMs);
 };
@@ -82,12 +82,12 @@ const askTcp: Ask = (server, query, accept, timeoutMs) =>
   new Promise((resolve, reject) => {
     const { host, port } = endpointOf(server);
     const socket = connect({ host, port });
-    const reader = new FrameReader();
+    const reader = new DnsFrameReader();
     socket.setTimeout(timeoutMs);
     const timer = setTimeout(() => {
       socket.destroy(new AppError('timeout', `dns server ${server} did not answer in time`));
     }, timeoutMs);
-    socket.on('connect', () => socket.write(frame(query)));
+    socket.on('connect', () => socket.write(frameDnsMessage(query)));
     socket.on('data', (chunk: Buffer) => {
       for (const answer of reader.push(chunk)) {
         if (!accept(answer)) continue;

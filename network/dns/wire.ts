@@ -4,7 +4,7 @@
  * throws.
  */
 
-export const type = { A: 1, SOA: 6, PTR: 12, AAAA: 28, SRV: 33, OPT: 41, ANY: 255 } as const;
+export const recordType = { A: 1, SOA: 6, PTR: 12, AAAA: 28, SRV: 33, OPT: 41, ANY: 255 } as const;
 export const rcode = {
   noError: 0,
   formatError: 1,
@@ -15,7 +15,7 @@ export const rcode = {
 
 export const headerBytes = 12;
 /** Default size limit of UDP answers (RFC 1035 §4.2.1). */
-export const plainUdpBytes = 512;
+export const defaultUdpBytes = 512;
 /** Maximum size of UDP answers: fits every path without fragmentation (DNS flag day 2020). */
 export const maxUdpBytes = 1232;
 const maxTcpBytes = 65_535;
@@ -51,11 +51,11 @@ export function readQuestion(message: Buffer, transport: 'udp' | 'tcp'): Questio
   const edns =
     message[11] === 1 &&
     message[end] === 0 &&
-    message[end + 2] === type.OPT &&
+    message[end + 2] === recordType.OPT &&
     message.length >= end + optBytes;
   const udpBytes = edns
-    ? Math.min(maxUdpBytes, Math.max(plainUdpBytes, message.readUInt16BE(end + 3)))
-    : plainUdpBytes;
+    ? Math.min(maxUdpBytes, Math.max(defaultUdpBytes, message.readUInt16BE(end + 3)))
+    : defaultUdpBytes;
   return {
     end,
     type: message.readUInt16BE(end - 4),
@@ -114,7 +114,7 @@ export function addressRecords(addresses: readonly number[], ttlSeconds: number)
   [...addresses, ...addresses].forEach((address, index) => {
     const at = index * addressRecordBytes;
     bytes.writeUInt16BE(0xc000 | headerBytes, at);
-    bytes.writeUInt16BE(type.A, at + 2);
+    bytes.writeUInt16BE(recordType.A, at + 2);
     bytes.writeUInt16BE(1, at + 4);
     bytes.writeUInt32BE(ttlSeconds, at + 6);
     bytes.writeUInt16BE(4, at + 10);
@@ -159,13 +159,13 @@ function writeFlags(answer: Buffer, query: Buffer, code: number, truncated: bool
 
 function writeOpt(answer: Buffer, at: number): void {
   answer.fill(0, at, at + optBytes);
-  answer[at + 2] = type.OPT;
+  answer[at + 2] = recordType.OPT;
   answer[at + 3] = maxUdpBytes >>> 8;
   answer[at + 4] = maxUdpBytes & 255;
 }
 
 /** Builds an answer without records for any message, even one with only a partial header. */
-export function refuse(query: Buffer, code: number): Buffer {
+export function errorResponse(query: Buffer, code: number): Buffer {
   const question = readQuestion(query, 'udp');
   if (question) return respond(query, question, noRecords(code), 0);
   const answer = Buffer.alloc(headerBytes);
@@ -176,7 +176,7 @@ export function refuse(query: Buffer, code: number): Buffer {
 }
 
 /** Copies an answer for another client: its id and its spelling of the question. */
-export function readdress(answer: Buffer, query: Buffer, question: Question): Buffer {
+export function copyForClient(answer: Buffer, query: Buffer, question: Question): Buffer {
   const copy = Buffer.from(answer);
   query.copy(copy, 0, 0, 2);
   if (readAnswerQuestionEnd(copy) === question.end)
@@ -191,7 +191,7 @@ function readAnswerQuestionEnd(answer: Buffer): number | undefined {
 }
 
 /** True if `answer` is a response to exactly this query: same id and question, QR set. */
-export function answers(answer: Buffer, query: Buffer, question: Question): boolean {
+export function isAnswerTo(answer: Buffer, query: Buffer, question: Question): boolean {
   return (
     answer.length >= question.end &&
     ((answer[2] ?? 0) & 0x80) !== 0 &&
@@ -202,7 +202,7 @@ export function answers(answer: Buffer, query: Buffer, question: Question): bool
   );
 }
 
-export const isCut = (answer: Buffer): boolean => ((answer[2] ?? 0) & 0x02) !== 0;
+export const isTruncated = (answer: Buffer): boolean => ((answer[2] ?? 0) & 0x02) !== 0;
 export const rcodeOf = (answer: Buffer): number => (answer[3] ?? 0) & 0x0f;
 
 function skipName(message: Buffer, start: number): number | undefined {
@@ -227,7 +227,7 @@ export function ttlOffsets(answer: Buffer): readonly number[] | undefined {
   for (let index = 0; index < count; index += 1) {
     const fixed = skipName(answer, at);
     if (fixed === undefined || fixed + 10 > answer.length) return undefined;
-    if (answer.readUInt16BE(fixed) !== type.OPT) offsets.push(fixed + 4);
+    if (answer.readUInt16BE(fixed) !== recordType.OPT) offsets.push(fixed + 4);
     at = fixed + 10 + answer.readUInt16BE(fixed + 8);
     if (at > answer.length) return undefined;
   }

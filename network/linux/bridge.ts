@@ -1,25 +1,32 @@
 import { isOurBridge } from '../plan/names.js';
-import type { SeenBridge } from '../plan/seen.js';
+import type { ObservedBridge } from '../plan/observed.js';
 import type { WantedNetwork } from '../plan/wanted.js';
-import { listOf, numberOf, parseRecords, textOf, textsOf } from './json.js';
+import {
+  objectListField,
+  numberField,
+  parseRecords,
+  stringField,
+  stringListField,
+} from './json.js';
 
 /** Lists bridges with their addresses. */
 export const listBridges = ['ip', '-j', 'addr', 'show', 'type', 'bridge'] as const;
 
-export function parseBridges(text: string): Map<string, SeenBridge> {
-  const bridges = new Map<string, SeenBridge>();
+export function parseBridges(text: string): Map<string, ObservedBridge> {
+  const bridges = new Map<string, ObservedBridge>();
   for (const link of parseRecords(text, listBridges.join(' '))) {
-    const name = textOf(link, 'ifname');
+    const name = stringField(link, 'ifname');
     if (name === undefined || !isOurBridge(name)) continue;
-    const addresses = listOf(link, 'addr_info')
-      .filter((address) => textOf(address, 'family') === 'inet')
+    const addresses = objectListField(link, 'addr_info')
+      .filter((address) => stringField(address, 'family') === 'inet')
       .map(
-        (address) => `${textOf(address, 'local') ?? ''}/${String(numberOf(address, 'prefixlen'))}`,
+        (address) =>
+          `${stringField(address, 'local') ?? ''}/${String(numberField(address, 'prefixlen'))}`,
       );
     bridges.set(name, {
       name,
-      up: textsOf(link, 'flags').includes('UP'),
-      mac: textOf(link, 'address') ?? '',
+      up: stringListField(link, 'flags').includes('UP'),
+      mac: stringField(link, 'address') ?? '',
       addresses,
     });
   }

@@ -1,5 +1,5 @@
 import { isAppError } from '../../manager/common/base/errors.js';
-import { run, runAny } from './run.js';
+import { run, runUnchecked } from './run.js';
 
 /**
  * The chain that the engine reserves for user rules and evaluates before its own (Docker
@@ -18,7 +18,7 @@ const acceptRule = (bridge: string): readonly string[] => [
 ];
 
 /** Parses `iptables -S DOCKER-USER`: the bridges whose internal traffic is accepted. */
-export function parsePasses(text: string): ReadonlySet<string> {
+export function parseAcceptRules(text: string): ReadonlySet<string> {
   const bridges = new Set<string>();
   for (const line of text.split('\n')) {
     const match = /^-A DOCKER-USER -i (\S+) -o (\S+) -j ACCEPT$/.exec(line.trim());
@@ -30,10 +30,14 @@ export function parsePasses(text: string): ReadonlySet<string> {
 /**
  * Reads the bridges whose internal traffic is accepted; undefined if the engine has no such chain.
  */
-export async function readPasses(signal: AbortSignal): Promise<ReadonlySet<string> | undefined> {
+export async function readAcceptRules(
+  signal: AbortSignal,
+): Promise<ReadonlySet<string> | undefined> {
   try {
-    const { exitCode, stdout } = await runAny(['iptables', '-w', '5', '-S', chain], { signal });
-    return exitCode === 0 ? parsePasses(stdout) : undefined;
+    const { exitCode, stdout } = await runUnchecked(['iptables', '-w', '5', '-S', chain], {
+      signal,
+    });
+    return exitCode === 0 ? parseAcceptRules(stdout) : undefined;
   } catch (error) {
     if (isAppError(error) && error.kind === 'not-found') return undefined;
     throw error;
@@ -44,10 +48,10 @@ export async function readPasses(signal: AbortSignal): Promise<ReadonlySet<strin
  * Accepts traffic within a bridge before the engine evaluates its rules for every network one by
  * one.
  */
-export async function addPass(bridge: string, signal: AbortSignal): Promise<void> {
+export async function addAcceptRule(bridge: string, signal: AbortSignal): Promise<void> {
   await run(['iptables', '-w', '5', '-I', chain, ...acceptRule(bridge)], { signal });
 }
 
-export async function removePass(bridge: string, signal: AbortSignal): Promise<void> {
+export async function removeAcceptRule(bridge: string, signal: AbortSignal): Promise<void> {
   await run(['iptables', '-w', '5', '-D', chain, ...acceptRule(bridge)], { signal });
 }

@@ -1,7 +1,7 @@
 import { isOurVxlan } from '../plan/names.js';
-import type { SeenFdb } from '../plan/seen.js';
+import type { ObservedFdb } from '../plan/observed.js';
 import type { RemoteEntry } from '../plan/wanted.js';
-import { parseRecords, textOf, textsOf } from './json.js';
+import { parseRecords, stringField, stringListField } from './json.js';
 
 /** Lists forwarding entries of all devices: one dump is cheaper than one per device. */
 export const listFdb = ['bridge', '-j', 'fdb', 'show'] as const;
@@ -15,20 +15,20 @@ interface MutableFdb {
  * Parses the static entries of Shoal's VXLAN devices; learned entries and the devices' own
  * addresses are excluded.
  */
-export function parseFdb(text: string): Map<string, SeenFdb> {
+export function parseFdb(text: string): Map<string, ObservedFdb> {
   const devices = new Map<string, MutableFdb>();
   for (const entry of parseRecords(text, listFdb.join(' '))) {
-    const device = textOf(entry, 'ifname');
-    const mac = textOf(entry, 'mac');
+    const device = stringField(entry, 'ifname');
+    const mac = stringField(entry, 'mac');
     if (device === undefined || mac === undefined || !isOurVxlan(device)) continue;
     let fdb = devices.get(device);
     if (fdb === undefined) devices.set(device, (fdb = { tunnel: new Map(), bridge: new Set() }));
-    const dst = textOf(entry, 'dst');
-    if (dst !== undefined && textsOf(entry, 'flags').includes('self')) {
+    const dst = stringField(entry, 'dst');
+    if (dst !== undefined && stringListField(entry, 'flags').includes('self')) {
       const vteps = fdb.tunnel.get(mac);
       if (vteps) vteps.push(dst);
       else fdb.tunnel.set(mac, [dst]);
-    } else if (textOf(entry, 'state') === 'static') fdb.bridge.add(mac);
+    } else if (stringField(entry, 'state') === 'static') fdb.bridge.add(mac);
   }
   return devices;
 }

@@ -24,29 +24,29 @@ export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-export function fieldsOf(fields: Fields, key: string): Fields {
+export function objectField(fields: Fields, key: string): Fields {
   const value = fields[key];
   return isFields(value) ? value : {};
 }
 
-export function textOf(fields: Fields, key: string): string | undefined {
+export function stringField(fields: Fields, key: string): string | undefined {
   const value = fields[key];
   return typeof value === 'string' ? value : undefined;
 }
 
-export function numberOf(fields: Fields, key: string): number | undefined {
+export function numberField(fields: Fields, key: string): number | undefined {
   const value = fields[key];
   return typeof value === 'number' ? value : undefined;
 }
 
 /** The strings of an array field; empty if the field is missing. */
-export function textsOf(fields: Fields, key: string): readonly string[] {
+export function stringListField(fields: Fields, key: string): readonly string[] {
   const value = fields[key];
   return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
 }
 
 /** The objects of an array field; empty if the field is missing. */
-export function listOf(fields: Fields, key: string): readonly Fields[] {
+export function objectListField(fields: Fields, key: string): readonly Fields[] {
   const value = fields[key];
   return Array.isArray(value) ? value.filter(isFields) : [];
 }

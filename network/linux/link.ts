@@ -1,5 +1,5 @@
 import { isOurBridge, isOurVxlan } from '../plan/names.js';
-import { parseRecords, textOf } from './json.js';
+import { parseRecords, stringField } from './json.js';
 
 /** Lists all interfaces with their bridge; `ip -j link show` without details is cheap. */
 export const listLinks = ['ip', '-j', 'link', 'show'] as const;
@@ -8,11 +8,11 @@ export const listLinks = ['ip', '-j', 'link', 'show'] as const;
  * Parses interface → bridge for ports of Shoal's bridges, and interface → undefined for interfaces
  * without a bridge. Ports of other bridges are omitted.
  */
-export function parsePorts(text: string): Map<string, string | undefined> {
+export function parseBridgePorts(text: string): Map<string, string | undefined> {
   const ports = new Map<string, string | undefined>();
   for (const link of parseRecords(text, listLinks.join(' '))) {
-    const name = textOf(link, 'ifname');
-    const master = textOf(link, 'master');
+    const name = stringField(link, 'ifname');
+    const master = stringField(link, 'master');
     if (name === undefined || isOurBridge(name)) continue;
     if (master === undefined || isOurBridge(master)) ports.set(name, master);
   }

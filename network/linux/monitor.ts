@@ -1,6 +1,6 @@
 import { backoffMs } from '../../manager/common/base/backoff.js';
 import type { Clock } from '../../manager/common/base/clock.js';
-import { follow } from './run.js';
+import { streamLines } from './run.js';
 
 /**
  * Kernel events about Shoal's devices, in text output without `-p`. Lines without one of these
@@ -19,7 +19,7 @@ const containerPort = /^(?:Deleted )?\d+: veth/;
 const onBridgeNeighbour = /^(?:Deleted )?[\d.]+ dev sh\d+ /;
 
 /** True if a line of `ip monitor` or `bridge monitor` may indicate a change of planned state. */
-export function concernsUs(line: string): boolean {
+export function isRelevantEvent(line: string): boolean {
   return (
     shoalDevice.test(line) &&
     !learnedEntry.test(line) &&
@@ -63,10 +63,10 @@ export class KernelMonitor {
     const startedAtMs = this.#options.clock.elapsed();
     this.#children.set(
       key,
-      follow(
+      streamLines(
         argv,
         (line) => {
-          if (concernsUs(line)) this.#notice();
+          if (isRelevantEvent(line)) this.#notice();
         },
         () => {
           this.#restart(

@@ -1,6 +1,6 @@
 import { isOurVxlan } from '../plan/names.js';
 import type { RemoteEntry } from '../plan/wanted.js';
-import { parseRecords, textOf } from './json.js';
+import { parseRecords, stringField } from './json.js';
 
 /** Lists permanent neighbour entries of all devices. */
 export const listNeighbours = ['ip', '-4', '-j', 'neigh', 'show', 'nud', 'permanent'] as const;
@@ -9,11 +9,11 @@ export const listNeighbours = ['ip', '-4', '-j', 'neigh', 'show', 'nud', 'perman
 export function parseNeighbours(text: string): Map<string, Map<string, string>> {
   const devices = new Map<string, Map<string, string>>();
   for (const entry of parseRecords(text, listNeighbours.join(' '))) {
-    const device = textOf(entry, 'dev');
-    const address = textOf(entry, 'dst');
+    const device = stringField(entry, 'dev');
+    const address = stringField(entry, 'dst');
     if (device === undefined || address === undefined || !isOurVxlan(device)) continue;
     const neighbours = devices.get(device) ?? new Map<string, string>();
-    neighbours.set(address, textOf(entry, 'lladdr') ?? '');
+    neighbours.set(address, stringField(entry, 'lladdr') ?? '');
     devices.set(device, neighbours);
   }
   return devices;

@@ -1,7 +1,7 @@
-import { isFields, textOf } from './json.js';
+import { isFields, stringField } from './json.js';
 import { isolation } from '../../manager/common/model/isolation.js';
 import { noRuleset, tableFamily, tableName } from '../plan/ruleset.js';
-import { runAny, run } from './run.js';
+import { runUnchecked, run } from './run.js';
 
 /**
  * The mark in the comments of all rules of Shoal's table. Undefined if the table is missing, if a
@@ -12,7 +12,7 @@ export function parseRulesetMark(text: string): string | undefined {
   const items = isFields(value) && Array.isArray(value.nftables) ? value.nftables : [];
   const comments = items
     .filter((item) => isFields(item) && isFields(item.rule))
-    .map((item) => textOf((item as { rule: Record<string, unknown> }).rule, 'comment'));
+    .map((item) => stringField((item as { rule: Record<string, unknown> }).rule, 'comment'));
   const [mark] = comments;
   if (mark === undefined || comments.some((comment) => comment !== mark)) return undefined;
   return mark.endsWith(`/${String(comments.length)}`) ? mark : undefined;
@@ -20,7 +20,7 @@ export function parseRulesetMark(text: string): string | undefined {
 
 /** Fails as `not-found` when nft is not installed. */
 export async function readRulesetMark(signal: AbortSignal): Promise<string | undefined> {
-  const { exitCode, stdout } = await runAny(
+  const { exitCode, stdout } = await runUnchecked(
     ['nft', '-j', 'list', 'table', tableFamily, tableName],
     {
       signal,

@@ -25,7 +25,7 @@ const defaultTimeoutMs = 20_000;
  * installed, as `timeout` if it exceeds its time limit (it is killed), as `cancelled` when the
  * signal aborts.
  */
-export function runAny(
+export function runUnchecked(
   argv: readonly string[],
   options: CommandOptions = {},
 ): Promise<CommandResult> {
@@ -69,7 +69,7 @@ function failure(
 
 /** Runs a program and returns its standard output; fails as `internal` on a non-zero exit code. */
 export async function run(argv: readonly string[], options: CommandOptions = {}): Promise<string> {
-  const { exitCode, stdout, stderr } = await runAny(argv, options);
+  const { exitCode, stdout, stderr } = await runUnchecked(argv, options);
   if (exitCode === 0) return stdout;
   const lines = stderr.trim().split('\n');
   throw new AppError(
@@ -83,7 +83,7 @@ export async function run(argv: readonly string[], options: CommandOptions = {})
  * Starts a long-running program and passes each output line to `onLine`. `onEnd` is called when it
  * exits by itself; `close` kills it. The caller owns the process.
  */
-export function follow(
+export function streamLines(
   argv: readonly string[],
   onLine: (line: string) => void,
   onEnd: () => void,

@@ -1,7 +1,7 @@
 import { AppError } from '../../manager/common/base/errors.js';
 import type { NodeFacts } from '../plan/wanted.js';
 import type { Fields } from './json.js';
-import { listOf, numberOf, parseRecords, textOf } from './json.js';
+import { objectListField, numberField, parseRecords, stringField } from './json.js';
 import { run } from './run.js';
 
 const listAddresses = ['ip', '-4', '-j', 'addr', 'show'] as const;
@@ -14,11 +14,11 @@ const listDefaultRoutes = ['ip', '-4', '-j', 'route', 'show', 'default'] as cons
 export function parseUplink(address: string, addresses: string, defaults: string): NodeFacts {
   const links = parseRecords(addresses, listAddresses.join(' '));
   const carries = (link: Fields): boolean =>
-    listOf(link, 'addr_info').some((info) => textOf(info, 'local') === address);
+    objectListField(link, 'addr_info').some((info) => stringField(info, 'local') === address);
   const local = links.find(carries);
-  const routed = textOf(parseRecords(defaults, listDefaultRoutes.join(' '))[0] ?? {}, 'dev');
-  const uplink = local ?? links.find((link) => textOf(link, 'ifname') === routed);
-  const uplinkMtu = uplink && numberOf(uplink, 'mtu');
+  const routed = stringField(parseRecords(defaults, listDefaultRoutes.join(' '))[0] ?? {}, 'dev');
+  const uplink = local ?? links.find((link) => stringField(link, 'ifname') === routed);
+  const uplinkMtu = uplink && numberField(uplink, 'mtu');
   if (uplinkMtu === undefined)
     throw new AppError(
       'unavailable',

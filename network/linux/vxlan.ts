@@ -1,36 +1,36 @@
 import { isOurVxlan, vxlanPort } from '../plan/names.js';
-import type { SeenVxlan } from '../plan/seen.js';
+import type { ObservedVxlan } from '../plan/observed.js';
 import type { WantedNetwork } from '../plan/wanted.js';
 import type { Fields } from './json.js';
-import { fieldsOf, numberOf, parseRecords, textOf, textsOf } from './json.js';
+import { objectField, numberField, parseRecords, stringField, stringListField } from './json.js';
 
 /** Lists VXLAN devices with their tunnel and bridge port attributes. */
 export const listVxlans = ['ip', '-j', '-d', 'link', 'show', 'type', 'vxlan'] as const;
 
-export function parseVxlans(text: string): Map<string, SeenVxlan> {
-  const vxlans = new Map<string, SeenVxlan>();
+export function parseVxlans(text: string): Map<string, ObservedVxlan> {
+  const vxlans = new Map<string, ObservedVxlan>();
   for (const link of parseRecords(text, listVxlans.join(' '))) {
-    const name = textOf(link, 'ifname');
+    const name = stringField(link, 'ifname');
     if (name !== undefined && isOurVxlan(name)) vxlans.set(name, seenVxlan(name, link));
   }
   return vxlans;
 }
 
-function seenVxlan(name: string, link: Fields): SeenVxlan {
-  const info = fieldsOf(link, 'linkinfo');
-  const tunnel = fieldsOf(info, 'info_data');
-  const port = fieldsOf(info, 'info_slave_data');
-  const onBridge = textOf(info, 'info_slave_kind') === 'bridge';
+function seenVxlan(name: string, link: Fields): ObservedVxlan {
+  const info = objectField(link, 'linkinfo');
+  const tunnel = objectField(info, 'info_data');
+  const port = objectField(info, 'info_slave_data');
+  const onBridge = stringField(info, 'info_slave_kind') === 'bridge';
   return {
     name,
-    vni: numberOf(tunnel, 'id') ?? 0,
-    port: numberOf(tunnel, 'port') ?? 0,
-    local: textOf(tunnel, 'local'),
+    vni: numberField(tunnel, 'id') ?? 0,
+    port: numberField(tunnel, 'port') ?? 0,
+    local: stringField(tunnel, 'local'),
     learning: tunnel.learning !== false,
     proxy: tunnel.proxy === true,
-    mtu: numberOf(link, 'mtu') ?? 0,
-    up: textsOf(link, 'flags').includes('UP'),
-    master: textOf(link, 'master'),
+    mtu: numberField(link, 'mtu') ?? 0,
+    up: stringListField(link, 'flags').includes('UP'),
+    master: stringField(link, 'master'),
     portFloods: onBridge
       ? port.flood === true || port.mcast_flood === true || port.learning === true
       : undefined,

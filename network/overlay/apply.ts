@@ -2,7 +2,7 @@ import type { NetworkId } from '../../manager/common/model/ids.js';
 import { messageOf } from '../../manager/common/base/errors.js';
 import { batch } from '../linux/batch.js';
 import { addBridgeLines, setBridgeLines } from '../linux/bridge.js';
-import { addPass, removePass } from '../linux/engine-firewall.js';
+import { addAcceptRule, removeAcceptRule } from '../linux/engine-firewall.js';
 import { putFdbLine, removeFdbLines } from '../linux/fdb.js';
 import { attachPortLine, removeLinkLine } from '../linux/link.js';
 import { putNeighbourLine, removeNeighbourLine } from '../linux/neighbour.js';
@@ -24,7 +24,7 @@ export interface ApplyProblem {
  * in three batches. Neighbours precede forwarding entries, so that a frame never finds a route to
  * an address without a neighbour. A failed change does not prevent the others.
  */
-export async function apply(
+export async function applyChanges(
   changes: readonly Change[],
   bridges: BridgeNetworks,
   signal: AbortSignal,
@@ -43,9 +43,9 @@ export async function apply(
     if (change.kind === 'load-ruleset')
       await attempt(change, () => loadRuleset(change.text, signal));
     else if (change.kind === 'add-accept-rule')
-      await attempt(change, () => addPass(change.bridge, signal));
+      await attempt(change, () => addAcceptRule(change.bridge, signal));
     else if (change.kind === 'remove-accept-rule')
-      await attempt(change, () => removePass(change.bridge, signal));
+      await attempt(change, () => removeAcceptRule(change.bridge, signal));
   const removals = changes.filter(isRemoval);
   await attemptBatch(attempt, removals, () => batch('ip', removals.flatMap(deviceLines), signal));
   for (const change of changes) {

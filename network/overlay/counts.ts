@@ -1,7 +1,7 @@
 import type { NetworkView } from '../../manager/common/model/network-view.js';
 
 /** Overlay counters since the overlay was created. */
-export interface OverlayFigures {
+export interface OverlayCounters {
   readonly networks: number;
   /** Endpoints of all nodes on these networks. */
   readonly endpoints: number;
@@ -13,7 +13,7 @@ export interface OverlayFigures {
 }
 
 /** Distinguishes changes caused by a new view from repairs of state that was already in place. */
-export class OverlayCounts {
+export class ChangeCounter {
   #inPlace: NetworkView | undefined;
   #changes = 0;
   #repairs = 0;
@@ -30,7 +30,7 @@ export class OverlayCounts {
     this.#failures += problems;
   }
 
-  figures(view: NetworkView | undefined): OverlayFigures {
+  snapshot(view: NetworkView | undefined): OverlayCounters {
     return {
       networks: view?.networks.length ?? 0,
       endpoints: view?.endpoints.length ?? 0,

@@ -1,15 +1,15 @@
 import { isAppError, messageOf } from '../../manager/common/base/errors.js';
 import type { Logger } from '../../manager/common/base/log.js';
-import { readPasses } from '../linux/engine-firewall.js';
+import { readAcceptRules } from '../linux/engine-firewall.js';
 import { listBridges, parseBridges } from '../linux/bridge.js';
 import { listFdb, parseFdb } from '../linux/fdb.js';
-import { listLinks, parsePorts } from '../linux/link.js';
+import { listLinks, parseBridgePorts } from '../linux/link.js';
 import { listNeighbours, parseNeighbours } from '../linux/neighbour.js';
 import { readRulesetMark } from '../linux/nft.js';
 import { run } from '../linux/run.js';
 import { listVxlans, parseVxlans } from '../linux/vxlan.js';
-import type { SeenState } from '../plan/seen.js';
-import type { BridgeNetworks, SeenBridgeNetwork } from '../plan/bridge-networks.js';
+import type { ObservedState } from '../plan/observed.js';
+import type { BridgeNetworks, ObservedBridgeNetwork } from '../plan/bridge-networks.js';
 
 /**
  * Observes Shoal's objects in the kernel and the engine. An unreachable engine is reported as
@@ -19,7 +19,7 @@ export async function observe(
   bridges: BridgeNetworks,
   log: Logger,
   signal: AbortSignal,
-): Promise<SeenState> {
+): Promise<ObservedState> {
   const dump = (argv: readonly string[]): Promise<string> => run(argv, { signal });
   const [bridgeText, vxlanText, linkText, fdbText, neighbourText, rulesetMark, passes, engine] =
     await Promise.all([
@@ -29,17 +29,17 @@ export async function observe(
       dump(listFdb),
       dump(listNeighbours),
       rulesetMarkOrNone(signal),
-      readPasses(signal),
+      readAcceptRules(signal),
       engineNetworks(bridges, log, signal),
     ]);
   return {
     bridges: parseBridges(bridgeText),
     vxlans: parseVxlans(vxlanText),
-    ports: parsePorts(linkText),
+    ports: parseBridgePorts(linkText),
     fdb: parseFdb(fdbText),
     neighbours: parseNeighbours(neighbourText),
     rulesetMark,
-    passes,
+    acceptRules: passes,
     engine,
   };
 }
@@ -58,7 +58,7 @@ async function engineNetworks(
   bridges: BridgeNetworks,
   log: Logger,
   signal: AbortSignal,
-): Promise<readonly SeenBridgeNetwork[] | undefined> {
+): Promise<readonly ObservedBridgeNetwork[] | undefined> {
   try {
     return await bridges.list(signal);
   } catch (error) {

@@ -2,7 +2,7 @@ import { backoffMs } from '../../manager/common/base/backoff.js';
 import type { Clock } from '../../manager/common/base/clock.js';
 import { AppError, isAppError, isConflict } from '../../manager/common/base/errors.js';
 import type { Logger } from '../../manager/common/base/log.js';
-import { Loop } from '../../manager/common/base/loop.js';
+import { ReconcileLoop } from '../../manager/common/base/loop.js';
 import type { NetworkId } from '../../manager/common/model/ids.js';
 import type { NetworkView } from '../../manager/common/model/network-view.js';
 import { KernelMonitor } from '../linux/monitor.js';
@@ -10,16 +10,16 @@ import { deleteTable } from '../linux/nft.js';
 import { raiseNeighbourLimits } from '../linux/sysctl.js';
 import { readUplink } from '../linux/uplink.js';
 import type { Change } from '../plan/change.js';
-import { describe } from '../plan/change.js';
+import { describeNetworkChange } from '../plan/change.js';
 import { diff, removeAll } from '../plan/diff.js';
-import { asksTheSame, changedNetworks } from '../plan/same.js';
-import type { SeenState } from '../plan/seen.js';
+import { needSameKernelState, changedNetworks } from '../plan/compare-views.js';
+import type { ObservedState } from '../plan/observed.js';
 import { wantedState } from '../plan/wanted.js';
 import type { ApplyProblem } from './apply.js';
-import { apply } from './apply.js';
+import { applyChanges } from './apply.js';
 import type { BridgeNetworks } from '../plan/bridge-networks.js';
-import type { OverlayFigures } from './counts.js';
-import { OverlayCounts } from './counts.js';
+import type { OverlayCounters } from './counts.js';
+import { ChangeCounter } from './counts.js';
 import { observe } from './observe.js';
 import { ReadyWaiters } from './ready-waiters.js';
 
@@ -50,13 +50,13 @@ const retryBackoff = { firstMs: 200, maxMs: 5_000 } as const;
  */
 export class Overlay {
   readonly #options: OverlayOptions;
-  readonly #loop: Loop;
+  readonly #loop: ReconcileLoop;
   readonly #monitor: KernelMonitor;
   readonly #waiters = new ReadyWaiters();
   readonly #listeners = new Set<NetworksListener>();
   readonly #ports = new Map<string, readonly string[]>();
   readonly #logged = new Map<string, string>();
-  readonly #counts = new OverlayCounts();
+  readonly #counts = new ChangeCounter();
   #view: NetworkView | undefined;
   #present: readonly NetworkId[] | undefined;
   #failures = 0;
@@ -65,23 +65,23 @@ export class Overlay {
   constructor(options: OverlayOptions) {
     this.#options = options;
     const { clock, log, resyncMs = 3_000 } = options;
-    this.#loop = new Loop({
+    this.#loop = new ReconcileLoop({
       name: 'overlay',
       clock,
       log,
       resyncMs,
-      turn: (signal) => this.#turn(signal),
+      reconcile: (signal) => this.#turn(signal),
     });
     this.#monitor = new KernelMonitor({
       clock,
       onChange: () => {
-        this.#loop.poke();
+        this.#loop.trigger();
       },
     });
   }
 
-  get counts(): OverlayFigures {
-    return this.#counts.figures(this.#view);
+  get counts(): OverlayCounters {
+    return this.#counts.snapshot(this.#view);
   }
 
   start(): void {
@@ -102,10 +102,10 @@ export class Overlay {
     const before = this.#view;
     // Most views differ only in endpoint health; observing the kernel for each would cost more than
     // the start of the container that caused it.
-    if (before !== undefined && asksTheSame(before, view)) return;
+    if (before !== undefined && needSameKernelState(before, view)) return;
     if (before !== undefined) this.#waiters.forget(changedNetworks(before, view));
     this.#view = view;
-    this.#loop.poke();
+    this.#loop.trigger();
   }
 
   /**
@@ -135,7 +135,11 @@ export class Overlay {
     const { bridges, log } = this.#options;
     // The second round removes bridges whose networks were removed in the first.
     for (let round = 0; round < 2; round += 1) {
-      const problems = await apply(removeAll(await observe(bridges, log, signal)), bridges, signal);
+      const problems = await applyChanges(
+        removeAll(await observe(bridges, log, signal)),
+        bridges,
+        signal,
+      );
       const [first] = problems;
       if (first && round > 0) throw first.error;
     }
@@ -158,7 +162,7 @@ export class Overlay {
       // Failed changes are left to the retry.
       if (round > 0 && problems.length > 0) break;
       this.#logChanges(changes);
-      problems = await apply(changes, this.#options.bridges, signal);
+      problems = await applyChanges(changes, this.#options.bridges, signal);
       this.#counts.failed(problems.length);
     }
     this.#retryAfter(problems);
@@ -167,7 +171,7 @@ export class Overlay {
   async #plan(
     view: NetworkView,
     signal: AbortSignal,
-  ): Promise<{ readonly seen: SeenState; readonly changes: readonly Change[] }> {
+  ): Promise<{ readonly seen: ObservedState; readonly changes: readonly Change[] }> {
     const { bridges, address, log } = this.#options;
     const [facts, seen] = await Promise.all([
       readUplink(address, signal),
@@ -181,7 +185,7 @@ export class Overlay {
 
   #settle(
     view: NetworkView,
-    seen: SeenState,
+    seen: ObservedState,
     changes: readonly Change[],
     problems: readonly ApplyProblem[],
   ): void {
@@ -207,7 +211,7 @@ export class Overlay {
    * Remembers the ports of each bridge: deleting a bridge detaches them, and the kernel keeps no
    * record.
    */
-  #rememberPorts(seen: SeenState): void {
+  #rememberPorts(seen: ObservedState): void {
     const ports = new Map<string, string[]>();
     for (const [port, bridge] of seen.ports)
       if (bridge !== undefined) ports.set(bridge, [...(ports.get(bridge) ?? []), port]);
@@ -239,14 +243,14 @@ export class Overlay {
     this.#cancelRetry = this.#options.clock.after(
       backoffMs(retryBackoff, this.#failures, 0.5),
       () => {
-        this.#loop.poke();
+        this.#loop.trigger();
       },
     );
   }
 
   #logChanges(changes: readonly Change[]): void {
     const { log } = this.#options;
-    for (const change of changes.slice(0, 20)) log.debug(describe(change));
+    for (const change of changes.slice(0, 20)) log.debug(describeNetworkChange(change));
     log.debug(`overlay: ${String(changes.length)} changes`);
   }
 }

@@ -2,7 +2,7 @@ import type { NetworkId } from '../../manager/common/model/ids.js';
 import type { NetworkOnNode } from '../../manager/common/model/network-view.js';
 
 /** An engine network created by Shoal, as observed. */
-export interface SeenBridgeNetwork {
+export interface ObservedBridgeNetwork {
   readonly networkId: NetworkId;
   /** The engine's id of the network. */
   readonly engineId: string;
@@ -22,7 +22,7 @@ export interface SeenBridgeNetwork {
  * worker's executor; only the overlay room creates and removes them.
  */
 export interface BridgeNetworks {
-  list(signal: AbortSignal): Promise<readonly SeenBridgeNetwork[]>;
+  list(signal: AbortSignal): Promise<readonly ObservedBridgeNetwork[]>;
   /** Fails as `conflict` when a foreign network has the name, bridge or an overlapping subnet. */
   create(network: NetworkOnNode, bridge: string, mtu: number, signal: AbortSignal): Promise<void>;
   /** Fails as `conflict` while containers are attached; succeeds if the network is already gone. */

@@ -29,7 +29,7 @@ export type Change = (
 ) & { readonly networkId: NetworkId | undefined; readonly cause: string };
 
 /** Describes a change in one line, for logs and golden files. */
-export function describe(change: Change): string {
+export function describeNetworkChange(change: Change): string {
   return `${subject(change)}: ${change.cause}`;
 }
 

@@ -1,14 +1,14 @@
 import type { Change } from './change.js';
-import type { SeenFdb, SeenState } from './seen.js';
+import type { ObservedFdb, ObservedState } from './observed.js';
 import type { WantedNetwork } from './wanted.js';
 
-const noFdb: SeenFdb = { tunnel: new Map(), bridge: new Set() };
+const noFdb: ObservedFdb = { tunnel: new Map(), bridge: new Set() };
 
 /**
  * Changes to the entries of one VXLAN device. For a device that is about to be recreated the
  * observed entries may be stale; the caller plans the rest after its next observation.
  */
-export function remoteChanges(wanted: WantedNetwork, seen: SeenState): Change[] {
+export function remoteChanges(wanted: WantedNetwork, seen: ObservedState): Change[] {
   const device = wanted.vxlan;
   const fdb = seen.fdb.get(device) ?? noFdb;
   const neighbours = seen.neighbours.get(device) ?? new Map<string, string>();
@@ -20,7 +20,7 @@ export function remoteChanges(wanted: WantedNetwork, seen: SeenState): Change[] 
   ];
 }
 
-function staleTunnels(wanted: WantedNetwork, fdb: SeenFdb): Change[] {
+function staleTunnels(wanted: WantedNetwork, fdb: ObservedFdb): Change[] {
   const changes: Change[] = [];
   for (const [mac, vteps] of fdb.tunnel) {
     const entry = wanted.remotes.get(mac);
@@ -42,7 +42,7 @@ function staleTunnels(wanted: WantedNetwork, fdb: SeenFdb): Change[] {
   return changes;
 }
 
-function staleBridgeEntries(wanted: WantedNetwork, fdb: SeenFdb): Change[] {
+function staleBridgeEntries(wanted: WantedNetwork, fdb: ObservedFdb): Change[] {
   const stale = [...fdb.bridge].filter((mac) => !wanted.remotes.has(mac) && !fdb.tunnel.has(mac));
   return stale.map((mac) => ({
     kind: 'remove-remote',
@@ -69,7 +69,7 @@ function staleNeighbours(wanted: WantedNetwork, neighbours: ReadonlyMap<string, 
 
 function missingEntries(
   wanted: WantedNetwork,
-  fdb: SeenFdb,
+  fdb: ObservedFdb,
   neighbours: ReadonlyMap<string, string>,
 ): Change[] {
   const changes: Change[] = [];

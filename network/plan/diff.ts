@@ -1,9 +1,9 @@
-import type { SeenBridgeNetwork } from './bridge-networks.js';
+import type { ObservedBridgeNetwork } from './bridge-networks.js';
 import type { Change } from './change.js';
 import { remoteChanges } from './diff-remotes.js';
 import { isOurBridge, isOurVxlan, vxlanPort } from './names.js';
 import { noRuleset, rulesetFor } from './ruleset.js';
-import type { SeenBridge, SeenState, SeenVxlan } from './seen.js';
+import type { ObservedBridge, ObservedState, ObservedVxlan } from './observed.js';
 import type { WantedNetwork, WantedState } from './wanted.js';
 
 /** Last observed ports of each Shoal bridge, to reattach after a bridge was deleted. */
@@ -16,7 +16,7 @@ export type RememberedPorts = ReadonlyMap<string, readonly string[]>;
  */
 export function diff(
   wanted: WantedState,
-  seen: SeenState,
+  seen: ObservedState,
   remembered: RememberedPorts = new Map(),
 ): Change[] {
   return [
@@ -28,7 +28,7 @@ export function diff(
   ];
 }
 
-function staleDevices(wanted: WantedState, seen: SeenState): Change[] {
+function staleDevices(wanted: WantedState, seen: ObservedState): Change[] {
   const names = new Set(wanted.networks.map(({ vxlan }) => vxlan));
   const stale = [...seen.vxlans.values()].filter(
     ({ name }) => isOurVxlan(name) && !names.has(name),
@@ -43,7 +43,7 @@ function staleDevices(wanted: WantedState, seen: SeenState): Change[] {
  * Bridges without an engine network: the engine forgets a bridge that was recreated under its
  * network.
  */
-function orphanedBridges(wanted: WantedState, seen: SeenState): Change[] {
+function orphanedBridges(wanted: WantedState, seen: ObservedState): Change[] {
   if (seen.engine === undefined) return [];
   const known = new Set([
     ...seen.engine.map(({ bridge }) => bridge),
@@ -60,7 +60,7 @@ const removeLink = (name: string, cause: string): Change => ({
   cause,
 });
 
-function rulesetChange(wanted: WantedState, seen: SeenState): Change[] {
+function rulesetChange(wanted: WantedState, seen: ObservedState): Change[] {
   const ruleset = rulesetFor(wanted);
   if (ruleset?.mark === seen.rulesetMark) return [];
   if (ruleset === undefined) {
@@ -76,7 +76,7 @@ function rulesetChange(wanted: WantedState, seen: SeenState): Change[] {
  * the host are evaluated for each packet, which costs a twentieth of the throughput with two
  * networks.
  */
-function acceptRuleChanges(wanted: WantedState, { passes }: SeenState): Change[] {
+function acceptRuleChanges(wanted: WantedState, { acceptRules: passes }: ObservedState): Change[] {
   if (passes === undefined) return [];
   const bridges = new Set(wanted.networks.map(({ bridge }) => bridge));
   const gone = [...passes].filter((bridge) => isOurBridge(bridge) && !bridges.has(bridge));
@@ -100,14 +100,17 @@ const acceptRuleChange = (
   cause,
 });
 
-function staleEngineNetworks(wanted: WantedState, engine: readonly SeenBridgeNetwork[]): Change[] {
+function staleEngineNetworks(
+  wanted: WantedState,
+  engine: readonly ObservedBridgeNetwork[],
+): Change[] {
   const ids = new Set(wanted.networks.map(({ network }) => network.id));
   return engine
     .filter(({ networkId }) => !ids.has(networkId))
     .map((stale) => removeNetwork(stale, 'not on this node', false));
 }
 
-function removeNetwork(seen: SeenBridgeNetwork, cause: string, blocks: boolean): Change {
+function removeNetwork(seen: ObservedBridgeNetwork, cause: string, blocks: boolean): Change {
   return {
     kind: 'remove-network',
     engineNetworkId: seen.networkId,
@@ -119,7 +122,7 @@ function removeNetwork(seen: SeenBridgeNetwork, cause: string, blocks: boolean):
 
 function networkChanges(
   wanted: WantedNetwork,
-  seen: SeenState,
+  seen: ObservedState,
   remembered: RememberedPorts,
 ): Change[] {
   const engine = engineChanges(wanted, seen);
@@ -135,7 +138,7 @@ function networkChanges(
   ];
 }
 
-function engineChanges(wanted: WantedNetwork, seen: SeenState): Change[] {
+function engineChanges(wanted: WantedNetwork, seen: ObservedState): Change[] {
   const networkId = wanted.network.id;
   if (seen.engine === undefined) {
     // Without the engine's state, a deleted bridge looks the same as one that was never created.
@@ -157,7 +160,7 @@ function engineChanges(wanted: WantedNetwork, seen: SeenState): Change[] {
   return [removeNetwork(found, mismatch, true)];
 }
 
-function engineMismatch(wanted: WantedNetwork, found: SeenBridgeNetwork): string | undefined {
+function engineMismatch(wanted: WantedNetwork, found: ObservedBridgeNetwork): string | undefined {
   const { network } = wanted;
   const pairs: readonly (readonly [
     string,
@@ -176,7 +179,7 @@ function engineMismatch(wanted: WantedNetwork, found: SeenBridgeNetwork): string
 
 function bridgeChanges(
   wanted: WantedNetwork,
-  seen: SeenState,
+  seen: ObservedState,
   remembered: RememberedPorts,
 ): Change[] {
   const networkId = wanted.network.id;
@@ -206,7 +209,7 @@ function bridgeChanges(
   return changes;
 }
 
-function bridgeMismatch(wanted: WantedNetwork, seen: SeenBridge): string | undefined {
+function bridgeMismatch(wanted: WantedNetwork, seen: ObservedBridge): string | undefined {
   const gateway = `${wanted.network.gateway}/${String(wanted.prefix)}`;
   if (!seen.up) return 'down';
   if (!seen.addresses.includes(gateway)) return `address ${gateway} is missing`;
@@ -214,7 +217,7 @@ function bridgeMismatch(wanted: WantedNetwork, seen: SeenBridge): string | undef
   return undefined;
 }
 
-function vxlanChanges(wanted: WantedNetwork, seen: SeenVxlan | undefined): Change[] {
+function vxlanChanges(wanted: WantedNetwork, seen: ObservedVxlan | undefined): Change[] {
   const networkId = wanted.network.id;
   if (seen === undefined) return [{ kind: 'add-vxlan', wanted, networkId, cause: 'missing' }];
   const fixed = fixedMismatch(wanted, seen);
@@ -228,7 +231,7 @@ function vxlanChanges(wanted: WantedNetwork, seen: SeenVxlan | undefined): Chang
 }
 
 /** Mismatches in attributes that the kernel cannot change on an existing device. */
-function fixedMismatch(wanted: WantedNetwork, seen: SeenVxlan): string | undefined {
+function fixedMismatch(wanted: WantedNetwork, seen: ObservedVxlan): string | undefined {
   if (seen.vni !== wanted.network.vni) return `vni is ${String(seen.vni)}`;
   if (seen.port !== vxlanPort) return `port is ${String(seen.port)}`;
   if (seen.local !== wanted.local) return `source is ${seen.local ?? 'any'}`;
@@ -237,7 +240,7 @@ function fixedMismatch(wanted: WantedNetwork, seen: SeenVxlan): string | undefin
   return undefined;
 }
 
-function settableMismatch(wanted: WantedNetwork, seen: SeenVxlan): string | undefined {
+function settableMismatch(wanted: WantedNetwork, seen: ObservedVxlan): string | undefined {
   if (seen.master !== wanted.bridge) return `on bridge ${seen.master ?? 'none'}`;
   if (!seen.up) return 'down';
   if (seen.mtu !== wanted.mtu) return `mtu is ${String(seen.mtu)}`;
@@ -246,7 +249,7 @@ function settableMismatch(wanted: WantedNetwork, seen: SeenVxlan): string | unde
 }
 
 /** Changes that remove every Shoal object from the machine when it leaves the cluster. */
-export function removeAll(seen: SeenState): Change[] {
+export function removeAll(seen: ObservedState): Change[] {
   const nothing: WantedState = { networks: [], vteps: [] };
   return diff(nothing, seen);
 }

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
-  complaintOf,
+  verdictError,
   findCorpus,
   isConfigCase,
-  judge,
+  compareCase,
   readCases,
   readDifferences,
   recorded,
@@ -72,9 +72,9 @@ function report(part: string, cases: readonly CorpusCase[]): void {
 /** Returns true if the case agrees. */
 function countVerdict(test: CorpusCase, counts: Counts, errors: string[]): boolean {
   const started = performance.now();
-  const verdict = judge(test);
+  const verdict = compareCase(test);
   counts.slowestMs = Math.max(counts.slowestMs, performance.now() - started);
-  const error = complaintOf(test, verdict, differences);
+  const error = verdictError(test, verdict, differences);
   if (error !== undefined) errors.push(error);
   if (differences.has(test.id)) counts.explained += 1;
   if (verdict.message !== undefined) {

@@ -6,7 +6,7 @@ import { running } from './engines.js';
 import { figure, print } from './figures.js';
 import { endpointOn, watchNames } from './names.js';
 import type { NameWatcher } from './name-watcher.js';
-import { loadTo } from './start.js';
+import { loadBusyboxImage } from './start.js';
 
 const nodes = ['node-1', 'node-2', 'node-3'];
 const label = 'com.docker.compose.service=web';
@@ -32,7 +32,7 @@ export async function run(args: readonly string[]): Promise<void> {
   const cutMs = Number(args[1] ?? 20) * 1000;
   await withCluster('bcut', '10.98.136', async (cluster) => {
     await cluster.up(nodes.length);
-    await loadTo(cluster);
+    await loadBusyboxImage(cluster);
     const folder = await cluster.project('cut', compose);
     const right: number[] = [];
     let doubles = 0;

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Controller } from '../../cli/dashboard/controller.js';
-import type { KeyFlags } from '../../cli/dashboard/keys.js';
-import type { World } from '../../cli/dashboard/view-model/state/world.js';
+import type { InkKeyFlags } from '../../cli/dashboard/terminal-input.js';
+import type { ClusterState } from '../../cli/dashboard/view-model/state/cluster-state.js';
 import type { WatchMessage } from '../../manager/common/protocol/control.js';
 import type { StatsMessage } from '../../manager/common/protocol/statistics.js';
 import { simulatedObjects, simulatedStats } from '../helpers/world.js';
@@ -19,7 +19,7 @@ const medium = { nodes: 20, services: 100, replicas: 10 };
 const idleSeconds = 10;
 const usedSeconds = 20;
 
-const noFlags: KeyFlags = {
+const noFlags: InkKeyFlags = {
   upArrow: false,
   downArrow: false,
   leftArrow: false,
@@ -101,7 +101,7 @@ function produce(size: typeof large, folder: string): void {
 }
 
 interface Opened {
-  readonly world: World;
+  readonly world: ClusterState;
   readonly controller: Controller;
   readonly terminal: Terminal;
   readonly close: () => void;
@@ -115,10 +115,10 @@ async function open(): Promise<Opened> {
       import('../../cli/dashboard/controller.js'),
       import('../../cli/dashboard/screens/app.js'),
       import('../../cli/dashboard/frame-output.js'),
-      import('../../cli/dashboard/view-model/state/world.js'),
+      import('../../cli/dashboard/view-model/state/cluster-state.js'),
       import('../../cli/dashboard/view-model/paint/glyphs.js'),
     ]);
-  const world = new worlds.World('bench');
+  const world = new worlds.ClusterState('bench');
   const terminal = new Terminal();
   const controller = new parts.Controller({
     world,
@@ -130,7 +130,7 @@ async function open(): Promise<Opened> {
     perform: () => undefined,
   });
   const output = new outputs.FrameOutput(terminal);
-  const stdout = new outputs.NoOutput() as unknown as NodeJS.WriteStream;
+  const stdout = new outputs.NullOutput() as unknown as NodeJS.WriteStream;
   const stdin = Object.assign(new (await import('node:stream')).PassThrough(), {
     isTTY: true,
     setRawMode: () => undefined,

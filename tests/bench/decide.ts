@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { aNode, aService, aTask } from '../../fixtures/cluster/build.js';
-import { gateOf } from '../../manager/orchestrator/gate.js';
+import { evaluateStartGate } from '../../manager/orchestrator/start-gate.js';
 import { reconcile } from '../../manager/orchestrator/reconcile.js';
 import type { Service } from '../../manager/common/model/service.js';
 import type { Task } from '../../manager/common/model/task.js';
@@ -89,7 +89,7 @@ const running = Array.from({ length: taskCount }, (_, at) =>
 const more = aTask(big, taskCount + 1);
 measure(`decide: one more beside ${taskCount} running`, () => placed([...running, more], 'spread'));
 measure(`reconcile: one service with ${taskCount} running`, () => {
-  const gate = gateOf(big, () => undefined);
+  const gate = evaluateStartGate(big, () => undefined);
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const input = { service: big, nodes: byId, now: 0, gate, leaders: [] };
   return reconcile({ ...input, tasks: running }).length;

@@ -5,7 +5,7 @@ import { withCluster } from './cluster.js';
 import { nextEvent, running } from './engines.js';
 import { figure, print } from './figures.js';
 import { NameWatcher } from './name-watcher.js';
-import { loadTo } from './start.js';
+import { loadBusyboxImage } from './start.js';
 
 const nodes = ['node-1', 'node-2', 'node-3'];
 const web = 'com.docker.compose.service=web';
@@ -29,7 +29,7 @@ export async function run(args: readonly string[]): Promise<void> {
   const runs = Number(args[0] ?? 5);
   await withCluster('bnames', '10.98.132', async (cluster) => {
     await cluster.up(nodes.length);
-    await loadTo(cluster);
+    await loadBusyboxImage(cluster);
     const folder = await cluster.project('names', compose);
     const took: number[] = [];
     for (let i = 0; i < runs; i += 1) {

@@ -6,7 +6,7 @@ import { Allocator } from '../../manager/allocator/allocator.js';
 import { systemClock } from '../../manager/common/base/clock.js';
 import { jsonLogger } from '../../manager/common/base/log.js';
 import { newId } from '../../manager/common/base/random.js';
-import { CatalogKeeper } from '../../manager/catalog/catalog.js';
+import { CatalogSync } from '../../manager/catalog/catalog.js';
 import { Orchestrator } from '../../manager/orchestrator/orchestrator.js';
 import { Scheduler } from '../../manager/scheduler/scheduler.js';
 import { ConsulCatalog } from '../../manager/store/consul/catalog.js';
@@ -109,7 +109,7 @@ async function measureCatalog(
 ): Promise<void> {
   const { tasks, label, cluster } = about;
   const catalog = new ConsulCatalog(client, cluster.id);
-  const keeper = new CatalogKeeper({ store, clock: systemClock, log, catalog, cluster });
+  const keeper = new CatalogSync({ store, clock: systemClock, log, catalog, cluster });
   keeper.start();
   // The nodes are listed first, once in the cluster's life.
   await waitForIdle(client);

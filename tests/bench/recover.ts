@@ -4,7 +4,7 @@ import type { BenchCluster } from './cluster.js';
 import { withCluster } from './cluster.js';
 import { nextEvent, running } from './engines.js';
 import { figure, print } from './figures.js';
-import { loadTo } from './start.js';
+import { loadBusyboxImage } from './start.js';
 
 const nodes = ['node-1', 'node-2', 'node-3'];
 const label = 'com.docker.compose.project=recover';
@@ -22,7 +22,7 @@ export async function run(args: readonly string[]): Promise<void> {
   const runs = Number(args[0] ?? 5);
   await withCluster('brecov', '10.98.124', async (cluster) => {
     await cluster.up(nodes.length);
-    await loadTo(cluster);
+    await loadBusyboxImage(cluster);
     const folder = await cluster.project('recover', compose);
     await cluster.shoal(['up', '-d', '--wait'], folder);
     const kills: number[] = [];

@@ -23,7 +23,7 @@ export async function run(args: readonly string[]): Promise<void> {
   const runs = Number(args[0] ?? 5);
   await withCluster('bstart', '10.98.120', async (cluster) => {
     await cluster.up(nodes.length);
-    await loadTo(cluster);
+    await loadBusyboxImage(cluster);
     const folder = await cluster.project('start', compose);
     const floors: number[] = [];
     const ours: number[] = [];
@@ -40,7 +40,7 @@ export async function run(args: readonly string[]): Promise<void> {
   });
 }
 
-export async function loadTo(cluster: BenchCluster): Promise<void> {
+export async function loadBusyboxImage(cluster: BenchCluster): Promise<void> {
   const archive = await buildArchive([await busyboxImage()]);
   await loadImages(archive, cluster.lab.machines());
 }

@@ -11,7 +11,7 @@ import { jsonLogger } from '../../manager/common/base/log.js';
 import type { Service } from '../../manager/common/model/service.js';
 import type { Task } from '../../manager/common/model/task.js';
 import { decide } from '../../manager/scheduler/decide.js';
-import type { Backend } from '../../manager/store/backend.js';
+import type { StoreBackend } from '../../manager/store/backend.js';
 import { ConsulClient } from '../../manager/store/consul/client.js';
 import { openConsul } from '../../manager/store/consul/consul.js';
 import { openEmbedded } from '../../manager/store/embedded/embedded.js';
@@ -35,7 +35,7 @@ const atOnce = 500;
 interface Candidate {
   readonly name: string;
   readonly target: string;
-  readonly open: () => Promise<Backend>;
+  readonly open: () => Promise<StoreBackend>;
   readonly requests: () => number;
 }
 

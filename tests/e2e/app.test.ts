@@ -4,7 +4,7 @@ import test from 'ava';
 import { waitFor } from '../../fixtures/lab/wait.js';
 import { E2eCluster, resultOf } from '../helpers/e2e-cluster.js';
 import { machineTest } from '../helpers/machine-test.js';
-import { seenByStockDocker } from '../helpers/stock-docker.js';
+import { checkStockDocker } from '../helpers/stock-docker.js';
 
 /*
  * A full scenario on three machines. Each test continues where the one before it stopped, because
@@ -37,7 +37,7 @@ async function traces(): Promise<string> {
     'nft list tables | grep -E " shoal"',
     'true',
   ].join('\n');
-  const seen = await cluster.everywhere(['sh', '-c', script]);
+  const seen = await cluster.outputOnAll(['sh', '-c', script]);
   return [...seen].map(([name, text]) => `${name}\n${text}`).join('');
 }
 
@@ -194,7 +194,7 @@ machineTest('logs of all machines are merged, with prefixes', async (t) => {
 });
 
 machineTest('a stock docker client sees the whole cluster and reaches any container', (t) =>
-  seenByStockDocker(t, cluster),
+  checkStockDocker(t, cluster),
 );
 
 machineTest('a crashed container is restarted, and the restart is counted', async (t) => {
@@ -214,12 +214,12 @@ machineTest('a crashed container is restarted, and the restart is counted', asyn
 });
 
 machineTest('killing workers and the manager leaves every container running', async (t) => {
-  const before = await cluster.everywhere([
+  const before = await cluster.outputOnAll([
     'sh',
     '-c',
     'docker inspect -f "{{.Name}} {{.State.StartedAt}}" $(docker ps -q)',
   ]);
-  await cluster.everywhere(['systemctl', 'kill', '--signal=KILL', 'shoal-worker']);
+  await cluster.outputOnAll(['systemctl', 'kill', '--signal=KILL', 'shoal-worker']);
   await cluster.lab
     .machine('node-1')
     .output(['systemctl', 'kill', '--signal=KILL', 'shoal-manager']);
@@ -232,7 +232,7 @@ machineTest('killing workers and the manager leaves every container running', as
   });
   await waitFor('all containers to be reported', async () => (await placed()).length === 5);
   t.deepEqual(
-    await cluster.everywhere([
+    await cluster.outputOnAll([
       'sh',
       '-c',
       'docker inspect -f "{{.Name}} {{.State.StartedAt}}" $(docker ps -q)',
@@ -262,7 +262,7 @@ machineTest('a lost machine that returns loses no data and runs no slot twice', 
     ),
   );
   await waitFor('each container to run once', async () => {
-    const seen = await cluster.everywhere(['docker', 'ps', '--format', '{{.Names}}']);
+    const seen = await cluster.outputOnAll(['docker', 'ps', '--format', '{{.Names}}']);
     const names = [...seen.values()].join('').trim().split('\n').sort();
     return names.length === 5 && new Set(names).size === 5;
   });

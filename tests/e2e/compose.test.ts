@@ -6,8 +6,8 @@ import { loadImages } from '../../fixtures/images/load.js';
 import { standInImages } from '../../fixtures/images/stand-in.js';
 import type { Machine } from '../../fixtures/lab/machine.js';
 import { waitFor } from '../../fixtures/lab/wait.js';
-import type { Finding } from '../helpers/compose-effects.js';
-import { findingsOf } from '../helpers/compose-effects.js';
+import type { KeyComparison } from '../helpers/compose-comparison.js';
+import { compareContainer } from '../helpers/compose-comparison.js';
 import type { Inspected, Model } from '../helpers/compose-inspected.js';
 import { findCorpus, projectFolder, readCases, requestOf } from '../helpers/compose-corpus.js';
 import type { InspectedNetwork, InspectedVolume } from '../helpers/compose-resources.js';
@@ -57,14 +57,14 @@ async function inspect<T>(machine: Machine, kind: string, project: string): Prom
 }
 
 interface Seen {
-  readonly findings: readonly Finding[];
+  readonly findings: readonly KeyComparison[];
   /** Containers by service. */
   readonly counts: Readonly<Record<string, number>>;
   readonly differences: readonly string[];
 }
 
 async function compareProject(model: Model): Promise<Seen> {
-  const findings: Finding[] = [];
+  const findings: KeyComparison[] = [];
   const counts: Record<string, number> = {};
   const differences: string[] = [];
   for (const machine of cluster.machines()) {
@@ -72,7 +72,7 @@ async function compareProject(model: Model): Promise<Seen> {
       const labels = container.Config.Labels as Readonly<Record<string, string>>;
       const service = labels['com.docker.compose.service'] ?? '';
       counts[service] = (counts[service] ?? 0) + 1;
-      findings.push(...findingsOf(model, service, container));
+      findings.push(...compareContainer(model, service, container));
     }
     const networks = await inspect<InspectedNetwork>(machine, 'network', model.name);
     differences.push(...networks.flatMap((network) => networkDifferences(model, network)));
@@ -278,7 +278,7 @@ machineTest(
     const down = await cluster.run(['down', '-v'], folder, { WORD: '-' });
     t.is(down.code, 0, down.stderr);
     const left = 'ls -d /run/shoal/secrets/*/ /var/lib/shoal/worker/configs/*/ 2>/dev/null; true';
-    for (const text of (await cluster.everywhere(['sh', '-c', left])).values()) t.is(text, '');
+    for (const text of (await cluster.outputOnAll(['sh', '-c', left])).values()) t.is(text, '');
   },
 );
 

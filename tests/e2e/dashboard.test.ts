@@ -43,45 +43,45 @@ machineTest('the dashboard shows and controls a cluster and restores the termina
   const tmux = await Tmux.start(120, 30, { SHOAL_HOME: shoal.home, CI: '' });
   t.teardown(async () => tmux.stop());
   await tmux.keys(`${process.execPath} ${program} dash; stty -a | grep -c ' icanon'`, 'Enter');
-  await tmux.shows(/live .*machines 3\/3 .*tasks 3\/3/u);
+  await tmux.waitForScreen(/live .*machines 3\/3 .*tasks 3\/3/u);
 
   await tmux.keys('5', '/', 'slave', 'Enter');
-  const filtered = await tmux.shows(/tasks \(1 of 3\)/u);
+  const filtered = await tmux.waitForScreen(/tasks \(1 of 3\)/u);
   t.false(filtered.includes('master-1'));
 
   await tmux.keys('4', 'j', 'j');
-  await tmux.shows(/>todoApp/u);
+  await tmux.waitForScreen(/>todoApp/u);
   await tmux.keys('+');
-  await tmux.shows(/tasks 4\/4/u, 60_000);
+  await tmux.waitForScreen(/tasks 4\/4/u, 60_000);
 
   await tmux.keys('5', '/', 'todoApp-1', 'Enter', 'l');
-  await tmux.shows(/todo list on port/u);
+  await tmux.waitForScreen(/todo list on port/u);
   await tmux.keys('Escape');
-  await tmux.shows(/tasks \(1 of 4\)/u);
+  await tmux.waitForScreen(/tasks \(1 of 4\)/u);
 
   await tmux.keys('s');
-  await tmux.shows(/shell in todo-app-todoApp-1 on node-\d/u);
+  await tmux.waitForScreen(/shell in todo-app-todoApp-1 on node-\d/u);
   await tmux.keys('echo inside-$((6*7))', 'Enter');
-  await tmux.shows(/^inside-42/mu);
+  await tmux.waitForScreen(/^inside-42/mu);
   await tmux.keys('exit', 'Enter');
-  await tmux.shows(/shell in todo-app-todoApp-1 exited with code 0/u);
+  await tmux.waitForScreen(/shell in todo-app-todoApp-1 exited with code 0/u);
 
   // Only this task of the service's three restarts.
   await tmux.keys('r');
-  await tmux.shows(/other tasks of its service keep running/u);
+  await tmux.waitForScreen(/other tasks of its service keep running/u);
   await tmux.keys('y');
-  await tmux.shows(/restart todo-app-todoApp-1: done/u, 60_000);
+  await tmux.waitForScreen(/restart todo-app-todoApp-1: done/u, 60_000);
 
   await lab.machine('node-3').kill();
   await tmux.keys('2');
-  await tmux.shows(/machines 2\/3/u, 60_000);
-  await tmux.shows(/node-3 +. down/u, 30_000);
+  await tmux.waitForScreen(/machines 2\/3/u, 60_000);
+  await tmux.waitForScreen(/node-3 +. down/u, 30_000);
 
   await tmux.keys('C-c');
   // The line discipline is restored: stty reports icanon, and the shell echoes.
-  await tmux.shows(/^1$/mu);
+  await tmux.waitForScreen(/^1$/mu);
   await tmux.keys('echo back-$((1+1))', 'Enter');
-  const after = await tmux.shows(/^back-2/mu);
+  const after = await tmux.waitForScreen(/^back-2/mu);
   t.true(after.includes('echo back-$((1+1))'));
   t.false(after.includes('machines 2/3'));
 
@@ -91,8 +91,8 @@ machineTest('the dashboard shows and controls a cluster and restores the termina
     `timeout --foreground 8 ${process.execPath} ${program} dash; echo left-$?; stty -a | grep -c ' icanon'`,
     'Enter',
   );
-  await tmux.shows(/live .*machines 2\/3/u, 60_000);
-  const ended = await tmux.shows(/left-\d+\n1$/mu, 60_000);
+  await tmux.waitForScreen(/live .*machines 2\/3/u, 60_000);
+  const ended = await tmux.waitForScreen(/left-\d+\n1$/mu, 60_000);
   t.false(ended.includes('machines 2/3'));
 });
 

@@ -48,7 +48,7 @@ machineTest('an image on one machine is copied to every machine that runs it', a
     'node-3 running',
   ]);
   await cluster.output(['down', '--rmi', 'all'], folder);
-  const left = await cluster.everywhere(['docker', 'images', '-q', 'only-here']);
+  const left = await cluster.outputOnAll(['docker', 'images', '-q', 'only-here']);
   t.deepEqual([...left.values()], ['', '', '']);
 });
 
@@ -276,7 +276,7 @@ registryTest('images are pushed to a private registry and pulled again by up', a
   const pinned = await cluster.output(['config', '--resolve-image-digests'], source);
   t.regex(pinned, /shop\/app:1@sha256:[0-9a-f]{64}\n/u);
 
-  const forget = () => cluster.everywhere(['docker', 'image', 'rm', '-f', image]);
+  const forget = () => cluster.outputOnAll(['docker', 'image', 'rm', '-f', image]);
   await forget();
   const folder = await cluster.project('private', service('    deploy: {mode: global}\n'));
   const word = (index: string) =>

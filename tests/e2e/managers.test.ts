@@ -77,7 +77,7 @@ const ids = (rows: readonly PsRow[]): readonly string[] => rows.map(({ ID }) => 
 
 /** Containers as the engines report them, without a manager. */
 async function onMachines(): Promise<readonly string[]> {
-  const found = await cluster.everywhere(['docker', 'ps', '-q', '--no-trunc']);
+  const found = await cluster.outputOnAll(['docker', 'ps', '-q', '--no-trunc']);
   return [...found.values()].flatMap((text) => text.split('\n').filter((id) => id !== '')).sort();
 }
 

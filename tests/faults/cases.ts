@@ -1,18 +1,18 @@
-import { clockJump, makeClock, removeClock } from './clock.js';
+import { clockJump, installClock, removeClock } from './clock.js';
 import {
-  belowConsul,
-  belowStore,
-  belowWorker,
+  consulDisk,
+  storeDisk,
+  workerDisk,
   fillDisk,
-  makeEngineLarge,
-  makeEngineSmall,
-  makeLarge,
-  makeSmall,
+  restoreEngineDisk,
+  shrinkEngineDisk,
+  restoreDisk,
+  shrinkDisk,
 } from './disk.js';
 import type { ClusterKind } from './options.js';
-import type { Scene } from './scene.js';
-import { nodes } from './scene.js';
-import type { Choose, Strike } from './strikes.js';
+import type { FaultCluster } from './fault-cluster.js';
+import { nodes } from './fault-cluster.js';
+import type { TargetSelector, FaultAction } from './fault-actions.js';
 import {
   any,
   anyBut,
@@ -23,27 +23,27 @@ import {
   leader,
   powerCut,
   quorumLost,
-} from './strikes.js';
+} from './fault-actions.js';
 
-export type Work = 'up' | 'scale' | 'update' | 'down';
+export type UserCommand = 'up' | 'scale' | 'update' | 'down';
 
 /** A fault with its repair, if it does not end by itself. */
 export interface Fault {
   readonly name: string;
   /** The user's command at that time; undefined if the cluster is at rest. */
-  readonly during?: Work;
-  readonly strike: Strike;
+  readonly during?: UserCommand;
+  readonly inject: FaultAction;
   /** Sets up label the fault needs; `undo` removes it after the case is judged. */
-  readonly prepare?: (scene: Scene) => Promise<void>;
-  readonly undo?: (scene: Scene) => Promise<void>;
+  readonly prepare?: (scene: FaultCluster) => Promise<void>;
+  readonly undo?: (scene: FaultCluster) => Promise<void>;
 }
 
-const works: readonly Work[] = ['up', 'scale', 'update', 'down'];
+const works: readonly UserCommand[] = ['up', 'scale', 'update', 'down'];
 
 interface Victim {
   readonly label: string;
   readonly unit: string;
-  readonly choose: Choose;
+  readonly choose: TargetSelector;
 }
 
 const workerAndEngine: readonly Victim[] = [
@@ -65,27 +65,27 @@ const victims: Readonly<Record<ClusterKind, readonly Victim[]>> = {
 const kills = (kind: ClusterKind): readonly Fault[] =>
   works.flatMap((during) =>
     victims[kind].map(({ label, unit, choose }): Fault => {
-      return { name: `kill -9 of ${label} during ${during}`, strike: kill(unit, choose), during };
+      return { name: `kill -9 of ${label} during ${during}`, inject: kill(unit, choose), during };
     }),
   );
 
 const powerCuts: readonly Fault[] = [
-  { name: "power cut of the leading manager's machine", strike: powerCut(leader) },
+  { name: "power cut of the leading manager's machine", inject: powerCut(leader) },
   {
     name: 'power cut of another machine during scale',
-    strike: powerCut(anyBut(leader)),
+    inject: powerCut(anyBut(leader)),
     during: 'scale',
   },
-  { name: 'all machines off and on', strike: powerCut('all') },
+  { name: 'all machines off and on', inject: powerCut('all') },
 ];
 
 const exactly =
-  (name: string): Choose =>
+  (name: string): TargetSelector =>
   () =>
     name;
-const otherThan = (name: string): Choose => anyBut(exactly(name));
+const otherThan = (name: string): TargetSelector => anyBut(exactly(name));
 const neitherLeaderNor =
-  (name: string): Choose =>
+  (name: string): TargetSelector =>
   async (scene, random) => {
     const leading = await scene.leader();
     const rest = nodes.filter((other) => other !== name && other !== leading);
@@ -95,26 +95,26 @@ const neitherLeaderNor =
 const cableCuts: readonly Fault[] = [5, 20, 60].flatMap((seconds): readonly Fault[] => [
   {
     name: `cable cut ${seconds} s between the leading manager and another machine`,
-    strike: cableCut(seconds, leader, otherThan),
+    inject: cableCut(seconds, leader, otherThan),
   },
   {
     name: `cable cut ${seconds} s between two other machines`,
-    strike: cableCut(seconds, anyBut(leader), neitherLeaderNor),
+    inject: cableCut(seconds, anyBut(leader), neitherLeaderNor),
   },
   {
     name: `cable cut ${seconds} s of the leading manager's machine`,
-    strike: cableCut(seconds, leader),
+    inject: cableCut(seconds, leader),
   },
-  { name: `cable cut ${seconds} s of another machine`, strike: cableCut(seconds, anyBut(leader)) },
+  { name: `cable cut ${seconds} s of another machine`, inject: cableCut(seconds, anyBut(leader)) },
 ]);
 
-const fullDisk = (label: string, where: string, below: typeof belowStore): Fault => {
+const fullDisk = (label: string, where: string, below: typeof storeDisk): Fault => {
   return {
     name: `full disk below ${label} during scale`,
     during: 'scale',
-    prepare: (scene) => makeSmall(scene.machine(where), below),
-    strike: fillDisk(where, below.folder),
-    undo: (scene) => makeLarge(scene.machine(where), below),
+    prepare: (scene) => shrinkDisk(scene.machine(where), below),
+    inject: fillDisk(where, below.folder),
+    undo: (scene) => restoreDisk(scene.machine(where), below),
   };
 };
 
@@ -123,19 +123,19 @@ interface Clock {
   readonly unit: string;
   /** Machines on which the unit gets its own clock first. */
   readonly machines: readonly string[];
-  readonly choose: Choose;
+  readonly choose: TargetSelector;
 }
 
 const clockJumps = ({ label, unit, machines, choose }: Clock): readonly Fault[] =>
   [600, -600].map((seconds): Fault => {
-    const each = (change: typeof makeClock) => async (scene: Scene) => {
+    const each = (change: typeof installClock) => async (scene: FaultCluster) => {
       for (const name of machines) await change(scene.machine(name), unit);
     };
     return {
       name: `clock of ${label} jumps by ${seconds / 60} min during scale`,
       during: 'scale',
-      prepare: each(makeClock),
-      strike: clockJump(choose, seconds),
+      prepare: each(installClock),
+      inject: clockJump(choose, seconds),
       undo: each(removeClock),
     };
   });
@@ -146,13 +146,13 @@ const worker = { label: 'a worker', unit: 'shoal-worker', choose: exactly('node-
 const commonFaults: readonly Fault[] = [
   ...powerCuts,
   ...cableCuts,
-  fullDisk('a worker', 'node-2', belowWorker),
+  fullDisk('a worker', 'node-2', workerDisk),
   {
     name: 'full disk below an engine during scale',
     during: 'scale',
-    prepare: (scene) => makeEngineSmall(scene.machine('node-3')),
-    strike: fillDisk('node-3'),
-    undo: (scene) => makeEngineLarge(scene.machine('node-3')),
+    prepare: (scene) => shrinkEngineDisk(scene.machine('node-3')),
+    inject: fillDisk('node-3'),
+    undo: (scene) => restoreEngineDisk(scene.machine('node-3')),
   },
   ...clockJumps({ ...worker, machines: ['node-2'] }),
 ];
@@ -162,24 +162,24 @@ export const faults: Readonly<Record<ClusterKind, readonly Fault[]>> = {
   embedded: [
     ...kills('embedded'),
     ...commonFaults,
-    fullDisk('the store', 'node-1', belowStore),
+    fullDisk('the store', 'node-1', storeDisk),
     ...clockJumps({ ...manager, machines: ['node-1'] }),
   ],
   consul: [
     ...kills('consul'),
     ...commonFaults,
-    fullDisk('a consul server', 'node-3', belowConsul),
+    fullDisk('a consul server', 'node-3', consulDisk),
     ...clockJumps({ ...manager, machines: nodes }),
     {
       name: 'all consul servers killed during scale',
-      strike: killAll('shoal-consul'),
+      inject: killAll('shoal-consul'),
       during: 'scale',
     },
     {
       name: 'consul loses its quorum for 10 s during scale',
-      strike: quorumLost(10),
+      inject: quorumLost(10),
       during: 'scale',
     },
-    { name: 'all managers killed during scale', strike: killAll('shoal-manager'), during: 'scale' },
+    { name: 'all managers killed during scale', inject: killAll('shoal-manager'), during: 'scale' },
   ],
 };

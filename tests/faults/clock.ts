@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { findFaketime } from '../../fixtures/faketime/library.js';
 import type { Machine } from '../../fixtures/lab/machine.js';
 import { AppError } from '../../manager/common/base/errors.js';
-import type { Choose, Strike } from './strikes.js';
+import type { TargetSelector, FaultAction } from './fault-actions.js';
 
 /*
  * libfaketime gives a process another time of day than its machine: it reads an offset from a file
@@ -24,7 +24,7 @@ const dropIn = (unit: string): string => `/etc/systemd/system/${unit}.service.d/
 const heldMs = 15_000;
 
 /** Restarts a unit with its own clock, at first without an offset. */
-export async function makeClock(machine: Machine, unit: string): Promise<void> {
+export async function installClock(machine: Machine, unit: string): Promise<void> {
   const found = await findFaketime();
   if ('missing' in found) throw new AppError('unsupported', found.missing);
   await copyFile(found.path, machine.file(library));
@@ -44,7 +44,7 @@ export async function removeClock(machine: Machine, unit: string): Promise<void>
 
 /** Sets the clock off by `seconds`, waits and sets it right again. */
 export const clockJump =
-  (choose: Choose, seconds: number): Strike =>
+  (choose: TargetSelector, seconds: number): FaultAction =>
   async (scene, random) => {
     const where = await choose(scene, random);
     const machine = scene.machine(where);
@@ -58,5 +58,5 @@ export const clockJump =
     await jump(seconds);
     await pause(heldMs);
     await jump(0);
-    return { where, hurt: [] };
+    return { where, affected: [] };
   };

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Machine } from '../../fixtures/lab/machine.js';
 import { run } from '../../fixtures/lab/run.js';
-import type { Strike } from './strikes.js';
+import type { FaultAction } from './fault-actions.js';
 
 interface DaemonDisk {
   readonly unit: string;
@@ -10,17 +10,17 @@ interface DaemonDisk {
   readonly freeMb: number;
 }
 
-export const belowStore: DaemonDisk = {
+export const storeDisk: DaemonDisk = {
   unit: 'shoal-manager',
   folder: '/var/lib/shoal/manager',
   freeMb: 8,
 };
-export const belowWorker: DaemonDisk = {
+export const workerDisk: DaemonDisk = {
   unit: 'shoal-worker',
   folder: '/var/lib/shoal/worker',
   freeMb: 8,
 };
-export const belowConsul: DaemonDisk = {
+export const consulDisk: DaemonDisk = {
   unit: 'shoal-consul',
   folder: '/var/lib/shoal/consul',
   freeMb: 16,
@@ -29,7 +29,7 @@ export const belowConsul: DaemonDisk = {
 const fullMs = 8_000;
 
 /* The daemon's folder moves to a small in-memory file system before the fault and back after it. */
-export async function makeSmall(
+export async function shrinkDisk(
   machine: Machine,
   { unit, folder, freeMb }: DaemonDisk,
 ): Promise<void> {
@@ -46,7 +46,7 @@ export async function makeSmall(
   ]);
 }
 
-export async function makeLarge(machine: Machine, { unit, folder }: DaemonDisk): Promise<void> {
+export async function restoreDisk(machine: Machine, { unit, folder }: DaemonDisk): Promise<void> {
   await machine.output([
     'sh',
     '-euc',
@@ -67,7 +67,7 @@ const engineFreeMb = 64;
  * The same for the engine, with the machine off, as containers outlive their engine and use its
  * files.
  */
-export async function makeEngineSmall(machine: Machine): Promise<void> {
+export async function shrinkEngineDisk(machine: Machine): Promise<void> {
   await whileOff(
     machine,
     `used=$(du -sm docker | cut -f1)
@@ -80,7 +80,7 @@ export async function makeEngineSmall(machine: Machine): Promise<void> {
   );
 }
 
-export async function makeEngineLarge(machine: Machine): Promise<void> {
+export async function restoreEngineDisk(machine: Machine): Promise<void> {
   await whileOff(
     machine,
     `mkdir kept
@@ -102,11 +102,11 @@ async function whileOff(machine: Machine, script: string): Promise<void> {
 
 /** Fills the disk, waits and frees the space again. */
 export const fillDisk =
-  (where: string, folder = engineFolder): Strike =>
+  (where: string, folder = engineFolder): FaultAction =>
   async (scene) => {
     const machine = scene.machine(where);
     await machine.exec(['sh', '-c', `cat /dev/zero > ${folder}/ballast`]);
     await pause(fullMs);
     await machine.output(['rm', '-f', `${folder}/ballast`]);
-    return { where, hurt: [] };
+    return { where, affected: [] };
   };

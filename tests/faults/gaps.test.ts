@@ -1,27 +1,27 @@
 import test from 'ava';
-import { awayIn, worstOf } from './gaps.js';
-import { probeLog } from './watch.js';
+import { outageIn, worstOutage } from './outages.js';
+import { probeLog } from './probe.js';
 
 const at = (...times: readonly (readonly [number, boolean])[]) =>
   times.map(([seconds, answered]) => ({ at: seconds, answered }));
 
 test('an outage is the longest time between two answers', (t) => {
   const asked = at([1, true], [2, false], [3, false], [5, true], [6, true]);
-  t.deepEqual(awayIn(asked, 0, 6), { longestS: 4, failed: 2, asked: 5 });
+  t.deepEqual(outageIn(asked, 0, 6), { longestS: 4, failed: 2, asked: 5 });
 });
 
 test('without any answer the outage lasts the whole period', (t) => {
-  t.deepEqual(awayIn(at([3, false]), 1, 9), { longestS: 8, failed: 1, asked: 1 });
-  t.deepEqual(awayIn([], 1, 9), { longestS: 8, failed: 0, asked: 0 });
+  t.deepEqual(outageIn(at([3, false]), 1, 9), { longestS: 8, failed: 1, asked: 1 });
+  t.deepEqual(outageIn([], 1, 9), { longestS: 8, failed: 0, asked: 0 });
 });
 
 test('requests before or after the period do not count', (t) => {
   const asked = at([0, false], [1, true], [2, true], [3, false]);
-  t.deepEqual(awayIn(asked, 1, 2), { longestS: 1, failed: 0, asked: 2 });
+  t.deepEqual(outageIn(asked, 1, 2), { longestS: 1, failed: 0, asked: 2 });
 });
 
 test('the worst of several outages has the longest time and the requests of all', (t) => {
-  const worst = worstOf([
+  const worst = worstOutage([
     { longestS: 1, failed: 2, asked: 3 },
     { longestS: 4, failed: 0, asked: 5 },
   ]);

@@ -8,9 +8,9 @@ import { faults } from './cases.js';
 import type { ClusterKind, FaultOptions } from './options.js';
 import { faultOptions } from './options.js';
 import type { Outcome, Report } from './outcome.js';
-import { ending, lastOutcomes, line, markdown, summary } from './report.js';
-import { Scene } from './scene.js';
-import { tryFault } from './trial.js';
+import { teardownName, lastOutcomes, line, markdown, summary } from './report.js';
+import { FaultCluster } from './fault-cluster.js';
+import { runFault } from './run-fault.js';
 
 /*
  * `npm run faults` injects every fault of cases.ts into real lab machines, in a cluster with the
@@ -27,9 +27,9 @@ async function runAll(kind: ClusterKind, options: FaultOptions): Promise<readonl
   const name = process.env.SHOAL_LAB ?? 'fmatrix';
   try {
     await withCluster(name, process.env.SHOAL_LAB_SUBNET ?? '10.98.140', async (cluster) => {
-      const scene = await Scene.make(cluster, kind);
+      const scene = await FaultCluster.make(cluster, kind);
       for (const fault of cases) {
-        const outcome = await tryFault(scene, fault, options.seed);
+        const outcome = await runFault(scene, fault, options.seed);
         outcomes.push(outcome);
         process.stderr.write(`${line(outcome)}\n`);
       }
@@ -40,7 +40,7 @@ async function runAll(kind: ClusterKind, options: FaultOptions): Promise<readonl
     if (!skip && outcomes.length < cases.length) throw error;
     const rest = cases.slice(outcomes.length).map((fault) => fault.name);
     const result = skip ? 'skipped' : 'FAILED';
-    const names = rest.length > 0 ? rest : [ending];
+    const names = rest.length > 0 ? rest : [teardownName];
     outcomes.push(
       ...names.map((each): Outcome => ({
         cluster: kind,

@@ -1,4 +1,4 @@
-import type { Away } from './gaps.js';
+import type { Outage } from './outages.js';
 import type { ClusterKind } from './options.js';
 
 /** The result of a case. */
@@ -22,9 +22,9 @@ export interface Measured {
    * As seen by probes on machines that were not hit, since the start of the fault; undefined if all
    * were hit.
    */
-  readonly names: Away | undefined;
-  readonly packets: Away | undefined;
-  readonly changes: Away;
+  readonly names: Outage | undefined;
+  readonly packets: Outage | undefined;
+  readonly changes: Outage;
   readonly acknowledged: number;
 }
 

@@ -1,5 +1,5 @@
 import { busyboxReference } from '../../fixtures/images/busybox.js';
-import { watchFolder, watchScript } from './watch.js';
+import { probeFolder, probeScript } from './probe.js';
 
 /*
  * Two projects. A user works on `faults` during a fault. `watch` stays: its probes on every node
@@ -20,14 +20,14 @@ const networks = `networks:
   shared: {name: ${sharedNetwork}, external: true}
 `;
 
-export const workedOn = `services:
+export const faultsProject = `services:
   keep:
 ${common}    command: ["sleep", "1000000"]
     networks: [default, shared]
     scale: ${keepReplicas}
 ${networks}`;
 
-export const watching = `services:
+export const probeProject = `services:
   target:
 ${common}    command: ["sleep", "1000000"]
     networks: [shared]
@@ -37,8 +37,8 @@ ${common}    command: ["sleep", "1000000"]
     networks: [shared]
     scale: 1
   probe:
-${common}    command: ${JSON.stringify(['sh', '-c', watchScript('target').replaceAll('$', '$$$$')])}
+${common}    command: ${JSON.stringify(['sh', '-c', probeScript('target').replaceAll('$', '$$$$')])}
     networks: [shared]
-    volumes: ["${watchFolder}:/watch"]
+    volumes: ["${probeFolder}:/watch"]
     deploy: {mode: global}
 ${networks}`;

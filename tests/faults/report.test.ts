@@ -3,7 +3,7 @@ import { AppError } from '../../manager/common/base/errors.js';
 import { faults } from './cases.js';
 import { faultOptions } from './options.js';
 import type { Outcome } from './outcome.js';
-import { ending, lastOutcomes, line, markdown, summary } from './report.js';
+import { teardownName, lastOutcomes, line, markdown, summary } from './report.js';
 
 const away = { longestS: 1.25, failed: 2, asked: 40 };
 const passed: Outcome = {
@@ -43,7 +43,7 @@ test('the report has a table for each cluster, with the reasons of failures', (t
 });
 
 test('only the last run of a retried case and the last teardown of a cluster count', (t) => {
-  const end: Outcome = { cluster: 'consul', name: ending, result: 'FAILED', why: 'left' };
+  const end: Outcome = { cluster: 'consul', name: teardownName, result: 'FAILED', why: 'left' };
   const retried: Outcome = { cluster: 'consul', name: broken.name, result: 'ok' };
   const run = { date: '2026-01-02', seed: 7, versions: 'engine 1' };
   const outcomes = lastOutcomes([

@@ -1,9 +1,9 @@
-import type { Away } from './gaps.js';
+import type { Outage } from './outages.js';
 import type { Outcome, Report } from './outcome.js';
 
 const seconds = (value: number): string => `${value.toFixed(1)} s`;
 
-const away = (value: Away | undefined): string =>
+const away = (value: Outage | undefined): string =>
   value === undefined ? '-' : `${seconds(value.longestS)} (${value.failed}/${value.asked})`;
 
 const columns = [
@@ -63,7 +63,7 @@ a name whose replicas all run beyond it. Times are from one host with two cores 
 export function lastOutcomes(reports: readonly Report[]): readonly Outcome[] {
   const last = new Map<string, Outcome>();
   for (const { outcomes } of reports) {
-    for (const { cluster } of outcomes) last.delete(`${cluster} ${ending}`);
+    for (const { cluster } of outcomes) last.delete(`${cluster} ${teardownName}`);
     for (const outcome of outcomes) last.set(`${outcome.cluster} ${outcome.name}`, outcome);
   }
   return [...last.values()];
@@ -83,7 +83,7 @@ export function markdown(reports: readonly Report[]): string {
 }
 
 /** Name of the pseudo-case that reports a failed teardown. */
-export const ending = 'teardown of the cluster';
+export const teardownName = 'teardown of the cluster';
 
 const titles = {
   embedded: 'One manager with the embedded store',

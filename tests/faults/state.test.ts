@@ -1,18 +1,28 @@
 import test from 'ava';
-import type { OnMachine } from './state.js';
-import { differences } from './state.js';
+import type { MachineObservation } from './machine-observation.js';
+import { differences } from './machine-observation.js';
 
 const wanted = { keep: 2, target: 1, tide: 0, probe: 1 };
 
-const first: OnMachine = {
+const first: MachineObservation = {
   node: 'node-1',
   containers: ['faults-keep-1 running', 'watch-probe-1 running', 'watch-target-1 running'],
   networks: ['faults-shared', 'faults_default'],
   links: ['sh4096', 'sh4097', 'shvx4096', 'shvx4097'],
-  ruled: ['sh4096', 'sh4097'],
+  bridgesInRules: ['sh4096', 'sh4097'],
 };
-const second: OnMachine = { ...first, node: 'node-2', containers: ['faults-keep-2 running'] };
-const third: OnMachine = { node: 'node-3', containers: [], networks: [], links: [], ruled: [] };
+const second: MachineObservation = {
+  ...first,
+  node: 'node-2',
+  containers: ['faults-keep-2 running'],
+};
+const third: MachineObservation = {
+  node: 'node-3',
+  containers: [],
+  networks: [],
+  links: [],
+  bridgesInRules: [],
+};
 
 test('every slot filled once, with networks only where they are used, gives no difference', (t) => {
   t.deepEqual(differences(wanted, [first, second, third]), []);

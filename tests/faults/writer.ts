@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ControlClient } from '../../cli/client/client.js';
 import { waitFor } from '../../fixtures/lab/wait.js';
-import type { Asked } from './gaps.js';
+import type { ProbeSample } from './outages.js';
 import { Ledger } from './ledger.js';
-import { hostSeconds } from './watch.js';
+import { hostSeconds } from './probe.js';
 
 const labels = 40;
 const callTimeoutMs = 5_000;
@@ -18,7 +18,7 @@ const tide = 'tide';
  */
 export class Writer {
   readonly ledger = new Ledger();
-  readonly asked: Asked[] = [];
+  readonly asked: ProbeSample[] = [];
   readonly #client: ControlClient;
   readonly #node: string;
   /** Distinguishes its values from those of earlier writers. */

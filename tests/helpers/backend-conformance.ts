@@ -1,20 +1,20 @@
 import type { ExecutionContext } from 'ava';
-import type { Backend, DurableWrite } from '../../manager/store/backend.js';
+import type { StoreBackend, DurableWrite } from '../../manager/store/backend.js';
 
 export interface BackendUnderTest {
   readonly name: string;
   /** Creates an empty backend. */
-  create(): Promise<Backend>;
+  create(): Promise<StoreBackend>;
   /**
    * Reopens the data of `backend`, which is closed by then; undefined for a backend without
    * persistence.
    */
-  readonly reopen?: (backend: Backend) => Promise<Backend>;
+  readonly reopen?: (backend: StoreBackend) => Promise<StoreBackend>;
 }
 
 const put = (id: string, value: object): DurableWrite => ({ table: 'services', id, value });
 
-async function contents(backend: Backend): Promise<unknown[]> {
+async function contents(backend: StoreBackend): Promise<unknown[]> {
   const records = await backend.load();
   return records
     .map(({ table, value }) => ({ table, ...value }))

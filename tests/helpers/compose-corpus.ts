@@ -54,7 +54,7 @@ export function projectFolder(): string {
  * The error in a verdict: an unexplained difference, or an explained difference that is gone.
  * Undefined if the verdict is as expected.
  */
-export function complaintOf(
+export function verdictError(
   test: CorpusCase,
   verdict: Verdict,
   differences: ReadonlyMap<string, string>,
@@ -97,7 +97,7 @@ export function readCases(corpus: string, part: 'corpus' | 'hostile'): CorpusCas
 }
 
 /** Runs `config` on a case in this process and compares the result with the recorded verdict. */
-export function judge(test: CorpusCase): Verdict {
+export function compareCase(test: CorpusCase): Verdict {
   let output: string;
   let warnings = '';
   try {

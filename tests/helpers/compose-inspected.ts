@@ -1,4 +1,4 @@
-import type { Mount, Port, Project, Service } from '../../cli/compose/model.js';
+import type { Mount, Port, Project, ComposeService } from '../../cli/compose/model.js';
 
 /** The part of a container's `docker inspect` that the tests read. */
 export interface Inspected {
@@ -78,7 +78,7 @@ function isWithin(port: string, range: string): boolean {
 }
 
 export function networkEffect(
-  value: NonNullable<Service['networks']>,
+  value: NonNullable<ComposeService['networks']>,
   { model, inspected }: Container,
 ): Effect {
   const networks = inspected.NetworkSettings.Networks;

@@ -4,7 +4,7 @@ import type { ConsulOptions } from '../../fixtures/consul/server.js';
 import { ConsulServers } from '../../fixtures/consul/server.js';
 import { AppError } from '../../manager/common/base/errors.js';
 import { newId } from '../../manager/common/base/random.js';
-import type { Backend } from '../../manager/store/backend.js';
+import type { StoreBackend } from '../../manager/store/backend.js';
 import { ConsulClient } from '../../manager/store/consul/client.js';
 import type { ConsulStoreOptions } from '../../manager/store/consul/consul.js';
 import { openConsul } from '../../manager/store/consul/consul.js';
@@ -55,7 +55,7 @@ export function clientOf(servers: ConsulServers, token?: string): ConsulClient {
 export function openTestConsul(
   client: ConsulClient,
   options: Partial<ConsulStoreOptions> = {},
-): Promise<Backend> {
+): Promise<StoreBackend> {
   const name = newId();
   return openConsul({
     client,

@@ -3,7 +3,7 @@ import { request } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { ExecutionContext } from 'ava';
-import { frame, unframe } from '../../manager/common/protocol/frames.js';
+import { encodeStreamFrame, decodeStreamFrame } from '../../manager/common/protocol/frames.js';
 import type { Connection } from '../../manager/common/protocol/transport-connection.js';
 import type { TlsMaterial } from '../../manager/common/protocol/transport-tls.js';
 
@@ -25,7 +25,7 @@ export class DockerApi {
     this.#tls = tls;
   }
 
-  async ask(method: string, path: string, body?: object): Promise<ApiAnswer> {
+  async request(method: string, path: string, body?: object): Promise<ApiAnswer> {
     const answer = await this.open(method, path, body);
     return {
       status: answer.statusCode ?? 0,
@@ -35,7 +35,7 @@ export class DockerApi {
   }
 
   async json(path: string): Promise<unknown> {
-    const { status, body } = await this.ask('GET', path);
+    const { status, body } = await this.request('GET', path);
     if (status !== 200) throw new Error(`${path}: ${status} ${body}`);
     return JSON.parse(body) as unknown;
   }
@@ -96,22 +96,22 @@ export class DockerApi {
  * A process that writes its input in capitals to stdout and exits with code 3 at the end of its
  * input.
  */
-export async function shout(stream: Connection): Promise<void> {
+export async function upperCaseProcess(stream: Connection): Promise<void> {
   const messages = stream[Symbol.asyncIterator]();
   for (let input = ' '; input !== '';) {
     const next = await messages.next();
     if (next.done === true) return;
-    const part = typeof next.value === 'string' ? undefined : unframe(next.value);
+    const part = typeof next.value === 'string' ? undefined : decodeStreamFrame(next.value);
     if (part?.channel !== 'stdin') continue;
     input = Buffer.from(part.data).toString();
-    await stream.send(frame('stdout', input.toUpperCase()));
+    await stream.send(encodeStreamFrame('stdout', input.toUpperCase()));
   }
-  await stream.send(frame('stderr', 'bye'));
-  await stream.send(frame('exit', '3'));
+  await stream.send(encodeStreamFrame('stderr', 'bye'));
+  await stream.send(encodeStreamFrame('exit', '3'));
   await stream.ended;
 }
 
 /** The framed output for a client that sends `hello`. */
-export const shouted = {
+export const upperCaseOutput = {
   hello: '\x01\0\0\0\0\0\0\x05HELLO\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\x03bye',
 };

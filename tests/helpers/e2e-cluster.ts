@@ -118,7 +118,7 @@ export class E2eCluster {
   }
 
   /** Runs a command in every running machine; returns standard output by machine name. */
-  async everywhere(argv: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  async outputOnAll(argv: readonly string[]): Promise<ReadonlyMap<string, string>> {
     const running = this.machines().filter((machine) => machine.running);
     const outputs = await Promise.all(
       running.map(async (machine) => [machine.name, await machine.output(argv)] as const),

@@ -21,7 +21,7 @@ export interface ClusterObjects {
   readonly volumes?: readonly Volume[];
 }
 
-export interface Called {
+export interface RecordedCall {
   readonly name: ControlCallName;
   readonly args: unknown;
 }
@@ -39,7 +39,7 @@ type Answers = {
  */
 export class FakeCluster implements ControlClient {
   readonly cluster = 'fake';
-  readonly called: Called[] = [];
+  readonly calls: RecordedCall[] = [];
   readonly #objects: Required<ClusterObjects>;
   readonly #answers: Answers;
   readonly #watchers: MessageStream[] = [];
@@ -56,7 +56,7 @@ export class FakeCluster implements ControlClient {
     args: ControlCallMap[Name]['args'],
   ): Promise<ControlCallMap[Name]['result']> {
     await Promise.resolve();
-    this.called.push({ name, args });
+    this.calls.push({ name, args });
     const answer = this.#answers[name] as
       ((args: unknown, cluster: FakeCluster) => ControlCallMap[Name]['result']) | undefined;
     if (answer !== undefined) return answer(args, this);
@@ -88,14 +88,14 @@ export class FakeCluster implements ControlClient {
   }
 
   /** Sends a change to every watcher. */
-  async tell(message: WatchMessage): Promise<void> {
+  async push(message: WatchMessage): Promise<void> {
     for (const watcher of this.#watchers)
       await watcher.send(JSON.stringify(message)).catch(() => 0);
   }
 
   /** Arguments of the last call with that name. */
   lastArgs<Name extends ControlCallName>(name: Name): ControlCallMap[Name]['args'] | undefined {
-    const found = this.called.findLast((call) => call.name === name);
+    const found = this.calls.findLast((call) => call.name === name);
     return found?.args as ControlCallMap[Name]['args'] | undefined;
   }
 

@@ -9,7 +9,7 @@ import type {
   AssignmentChange,
 } from '../../manager/common/protocol/assignments.js';
 import {
-  paths,
+  apiPaths,
   type ManagerMessage,
   type WorkerMessage,
 } from '../../manager/common/protocol/messages.js';
@@ -19,7 +19,7 @@ import type {
   WorkerStreamRequest,
 } from '../../manager/common/protocol/worker-calls.js';
 import { waitFor } from '../../fixtures/lab/wait.js';
-import type { DialManager } from '../../worker/session/connect.js';
+import type { DialManager } from '../../worker/session/connector.js';
 import { messagePair } from './message-pair.js';
 
 interface Assigned {
@@ -46,7 +46,7 @@ export class FakeManager {
   };
   /** Every status received, oldest first. */
   readonly history: { readonly taskId: TaskId; readonly status: TaskStatus }[] = [];
-  readonly heard: WorkerMessage[] = [];
+  readonly received: WorkerMessage[] = [];
   networks: readonly NetworkId[] = [];
   /** Connections are refused while false. */
   reachable = true;
@@ -66,8 +66,8 @@ export class FakeManager {
     await Promise.resolve();
     if (!this.reachable) throw new Error('connection refused');
     const [near, far] = messagePair();
-    if (path === paths.session) void this.#serve(far);
-    else this.#streams.get(path.slice(paths.workerStream.length))?.(far);
+    if (path === apiPaths.session) void this.#serve(far);
+    else this.#streams.get(path.slice(apiPaths.workerStream.length))?.(far);
     return near;
   };
 
@@ -178,7 +178,7 @@ export class FakeManager {
   async #serve(stream: MessageStream): Promise<void> {
     for await (const text of stream) {
       const message = JSON.parse(String(text)) as WorkerMessage;
-      this.heard.push(message);
+      this.received.push(message);
       if (message.kind === 'hello') this.#welcome(stream, message);
       else if (message.kind === 'status') this.#recordReports(message.reports);
       else if (message.kind === 'want-image') {

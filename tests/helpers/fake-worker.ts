@@ -11,7 +11,7 @@ import type {
   TaskReport,
   WorkerMessage,
 } from '../../manager/common/protocol/messages.js';
-import { paths, protocolVersion } from '../../manager/common/protocol/messages.js';
+import { apiPaths, protocolVersion } from '../../manager/common/protocol/messages.js';
 import { decodeManagerMessage } from '../../manager/common/protocol/decode.js';
 import { dial } from '../../manager/common/protocol/transport.js';
 import type { Connection } from '../../manager/common/protocol/transport-connection.js';
@@ -105,13 +105,13 @@ export class FakeWorker {
   /** Called with the answer to an image request. */
   onImage: (message: Extract<ManagerMessage, { kind: 'image' }>) => void = () => undefined;
   /** Reports assigned tasks as running and stopped tasks as shut down. */
-  obedient = true;
+  reportsAssigned = true;
   readonly ended: Connection['ended'];
 
   static async join(options: FakeWorkerOptions): Promise<FakeWorker> {
     const connection = await dial({
       address: `127.0.0.1:${options.port}`,
-      path: paths.session,
+      path: apiPaths.session,
       tls: options.tls,
       verifyPeer: isManagerOf(options.clusterId),
       keepAlive: 'session',
@@ -214,7 +214,7 @@ export class FakeWorker {
     const { port, tls, clusterId } = this.#options;
     const stream = await dial({
       address: `127.0.0.1:${port}`,
-      path: paths.workerStream + streamId,
+      path: apiPaths.workerStream + streamId,
       tls,
       verifyPeer: isManagerOf(clusterId),
       keepAlive: 'stream',
@@ -224,7 +224,7 @@ export class FakeWorker {
   }
 
   #reportAssigned(): void {
-    if (!this.obedient) return;
+    if (!this.reportsAssigned) return;
     for (const task of this.held.tasks.values()) {
       const last = this.#reported.get(task.id)?.state;
       const stops = task.desired === 'shutdown' || task.desired === 'remove';

@@ -6,7 +6,7 @@ import { readEmbedded } from '../../manager/store/embedded/embedded.js';
 
 const program = fileURLToPath(new URL('./store-writer-main.js', import.meta.url));
 
-export interface Killed {
+export interface KillResult {
   /** Numbers acknowledged by this process. */
   readonly acknowledged: readonly number[];
   /** Problems in the store afterwards; empty if every write is there. */
@@ -19,7 +19,11 @@ export interface Killed {
  * Runs a writer until it has acknowledged `writes` writes, kills it with SIGKILL and reads the
  * store.
  */
-export async function killWriter(folder: string, first: number, writes: number): Promise<Killed> {
+export async function killWriter(
+  folder: string,
+  first: number,
+  writes: number,
+): Promise<KillResult> {
   const child = spawn(process.execPath, [program, folder, String(first)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
 import { freePorts } from '../../fixtures/consul/ports.js';
 import type { ControlCallMap, ControlCallName } from '../../manager/common/protocol/control.js';
-import { paths } from '../../manager/common/protocol/messages.js';
-import { HttpCaller } from '../../manager/common/protocol/transport-call.js';
+import { apiPaths } from '../../manager/common/protocol/messages.js';
+import { ManagerHttpClient } from '../../manager/common/protocol/transport-call.js';
 import type { TestPki } from './pki.js';
 import { isManagerOf } from './pki.js';
 import { until } from './until.js';
@@ -35,7 +35,7 @@ export class ManagerProcess {
   readonly #config: string;
   readonly #t: ExecutionContext;
   #child: ChildProcess | undefined;
-  #caller: HttpCaller | undefined;
+  #caller: ManagerHttpClient | undefined;
   readonly #pki: TestPki;
   output = '';
   exit: Promise<number | null> = Promise.resolve(null);
@@ -95,7 +95,7 @@ export class ManagerProcess {
     timeoutMs = 15_000,
   ): Promise<ControlCallMap[Name]['result']> {
     if (this.#caller === undefined) {
-      const caller = new HttpCaller({
+      const caller = new ManagerHttpClient({
         address: this.address,
         tls: await this.#pki.client('ada'),
         verifyPeer: isManagerOf(testClusterId),
@@ -105,7 +105,7 @@ export class ManagerProcess {
       });
       this.#caller = caller;
     }
-    const result = await this.#caller.call({ path: paths.call + name, body: args, timeoutMs });
+    const result = await this.#caller.call({ path: apiPaths.call + name, body: args, timeoutMs });
     return result;
   }
 }

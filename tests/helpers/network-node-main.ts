@@ -7,7 +7,7 @@ import { DnsServer } from '../../network/dns/server.js';
 import { Overlay } from '../../network/overlay/overlay.js';
 import { EngineClient } from '../../worker/executor/docker/client.js';
 import { EngineNetworks } from '../../worker/executor/docker/networks.js';
-import type { SeenContainers } from '../../worker/executor/executor.js';
+import type { ContainerCache } from '../../worker/executor/executor.js';
 import type { NodeRequest } from './network-node.js';
 
 /**
@@ -22,7 +22,7 @@ const log = jsonLogger(
   () => Date.now(),
 );
 // The engine itself refuses to remove a network in use, so attached containers need not be known.
-const noContainers: SeenContainers = {
+const noContainers: ContainerCache = {
   all: () => [],
   get: () => undefined,
   synced: () => Promise.resolve(),

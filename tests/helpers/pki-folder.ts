@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import type { PairPaths } from '../../manager/common/pki/pki-files.js';
-import { replaceFile, replacePair } from '../../manager/common/pki/pki-files.js';
+import type { CertificateKeyPaths } from '../../manager/common/pki/pki-files.js';
+import { replaceFile, replaceKeyPair } from '../../manager/common/pki/pki-files.js';
 import { createPrivateKey, createRequest, signNode } from '../../manager/common/pki/pki.js';
 import type { TestPki } from './pki.js';
 
@@ -14,7 +14,7 @@ export async function temporaryFolder(t: ExecutionContext): Promise<string> {
   return folder;
 }
 
-export interface PkiPaths extends PairPaths {
+export interface PkiPaths extends CertificateKeyPaths {
   readonly ca: string;
 }
 
@@ -42,7 +42,7 @@ export async function writeNode(
     validity: { notBefore: new Date(now - 3 * aliveMs), notAfter: new Date(now + aliveMs) },
   });
   await replaceFile(paths.ca, pki.ca, 0o644);
-  await replacePair(paths, { cert, key });
+  await replaceKeyPair(paths, { cert, key });
   return paths;
 }
 
@@ -51,12 +51,12 @@ export async function writeManager(
   folder: string,
   pki: TestPki,
   aliveMs: number,
-): Promise<PkiPaths & { readonly intermediate: PairPaths }> {
+): Promise<PkiPaths & { readonly intermediate: CertificateKeyPaths }> {
   const paths = await writeNode(folder, pki, { role: 'manager', nodeId: 'm1', aliveMs });
   const intermediate = {
     cert: join(folder, 'intermediate.pem'),
     key: join(folder, 'intermediate-key.pem'),
   };
-  await replacePair(intermediate, pki.authority);
+  await replaceKeyPair(intermediate, pki.authority);
   return { ...paths, intermediate };
 }

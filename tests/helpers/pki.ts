@@ -7,10 +7,10 @@ import {
   peerIdentity,
   signNode,
   signRequest,
-  validFor,
+  validityFor,
 } from '../../manager/common/pki/pki.js';
 import type {
-  PeerCertificateNames,
+  PeerCertificateFields,
   TlsMaterial,
 } from '../../manager/common/protocol/transport-tls.js';
 
@@ -34,7 +34,7 @@ export async function createTestPki(clusterId: string): Promise<TestPki> {
   const ca = await createAuthority({
     key: rootKey,
     subject: { commonName: 'shoal test', organizationalUnit: 'authority', organization: 'test' },
-    validity: validFor(now, 10),
+    validity: validityFor(now, 10),
     pathLength: 1,
   });
   const authorityKey = await createPrivateKey();
@@ -45,7 +45,7 @@ export async function createTestPki(clusterId: string): Promise<TestPki> {
       subject: clusterAuthoritySubject(clusterId),
       alternativeNames: [],
       usage: 'cluster-authority',
-      validity: validFor(now, 10),
+      validity: validityFor(now, 10),
     },
   );
   const issued = new Map<string, Promise<TlsMaterial>>();
@@ -78,7 +78,7 @@ export async function createTestPki(clusterId: string): Promise<TestPki> {
         subject: { commonName: name, organizationalUnit: 'client', organization: 'test' },
         alternativeNames: [],
         usage: 'client',
-        validity: validFor(now, 5),
+        validity: validityFor(now, 5),
       },
     );
     return { ca, cert, key };
@@ -94,7 +94,7 @@ export async function createTestPki(clusterId: string): Promise<TestPki> {
 }
 
 /** The verification that clients and workers apply to a manager. */
-export function isManagerOf(clusterId: string): (certificate: PeerCertificateNames) => void {
+export function isManagerOf(clusterId: string): (certificate: PeerCertificateFields) => void {
   return (certificate) => {
     const peer = peerIdentity(certificate);
     if (peer.role !== 'manager' || peer.clusterId !== clusterId) {

@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises';
 import type { ExecutionContext } from 'ava';
 import { systemClock } from '../../manager/common/base/clock.js';
 import { silentLogger } from '../../manager/common/base/log.js';
-import { describeNode } from '../../worker/facts.js';
-import { Connector } from '../../worker/session/connect.js';
-import { Credentials } from '../../worker/session/credentials.js';
+import { toNodeDescription } from '../../worker/node-description.js';
+import { Connector } from '../../worker/session/connector.js';
+import { WorkerCredentials } from '../../worker/session/credentials.js';
 import { Reporter } from '../../worker/session/reporter.js';
 import type { TestPki } from './pki.js';
 import type { PkiPaths } from './pki-folder.js';
@@ -13,7 +13,7 @@ import { temporaryFolder, writeNode } from './pki-folder.js';
 
 /** A worker's real connection and certificates, without an engine. */
 export interface RealWorker {
-  readonly credentials: Credentials;
+  readonly credentials: WorkerCredentials;
   readonly paths: PkiPaths;
   readonly sessions: () => number;
   readonly serial: () => Promise<string>;
@@ -28,7 +28,7 @@ export async function realWorker(
   const folder = await temporaryFolder(t);
   const paths = await writeNode(folder, pki, { role: 'worker', nodeId: 'w1', aliveMs: 60_000 });
   let sessions = 0;
-  const credentials = await Credentials.read({
+  const credentials = await WorkerCredentials.read({
     clusterId: 'c1',
     dataDir: folder,
     pki: paths,
@@ -50,7 +50,7 @@ export async function realWorker(
       sessions += 1;
       return credentials.dial(`127.0.0.1:${port}`, ...rest);
     },
-    describe: () => Promise.resolve(describeNode('127.0.0.1', {}, '0', undefined)),
+    describe: () => Promise.resolve(toNodeDescription('127.0.0.1', {}, '0', undefined)),
     reports: () => [],
     volumes: () => Promise.resolve([]),
     networks: () => [],

@@ -21,7 +21,7 @@ export interface SchemaNode {
   readonly definitions?: Readonly<Record<string, SchemaNode>>;
 }
 
-export interface SampleWords {
+export interface SampleHints {
   /** Values by key, for keys where a value derived from the type alone would be invalid. */
   readonly values: Readonly<Record<string, unknown>>;
   /** Entry names by the map's key; `k` by default. */
@@ -33,14 +33,14 @@ type Place = Omit<Sample, 'value'>;
 /** Lists every key below a definition of a schema, at any depth, in schema order. */
 export class SchemaSamples {
   readonly #schema: SchemaNode;
-  readonly #hints: SampleWords;
+  readonly #hints: SampleHints;
 
-  constructor(schema: SchemaNode, hints: SampleWords) {
+  constructor(schema: SchemaNode, hints: SampleHints) {
     this.#schema = schema;
     this.#hints = hints;
   }
 
-  of(definition: string, key: string, path: readonly (string | number)[]): readonly Sample[] {
+  below(definition: string, key: string, path: readonly (string | number)[]): readonly Sample[] {
     const node = this.#schema.definitions?.[definition];
     if (node === undefined) throw new Error(`the schema has no ${definition}`);
     return this.#inside(node, { key, path, trail: [] });

@@ -22,7 +22,7 @@ function runDocker(
 }
 
 /** Exercises the common commands of a stock docker client against the to-do application. */
-export async function seenByStockDocker(t: ExecutionContext, cluster: E2eCluster): Promise<void> {
+export async function checkStockDocker(t: ExecutionContext, cluster: E2eCluster): Promise<void> {
   const dockerEnv = await environmentOf(cluster);
   const env = { PATH: process.env.PATH, HOME: cluster.home, ...dockerEnv };
   const docker = (argv: readonly string[], input = ''): Promise<ProgramResult> =>

@@ -2,7 +2,7 @@ import type { ExecutionContext } from 'ava';
 import { systemClock } from '../../manager/common/base/clock.js';
 import { jsonLogger } from '../../manager/common/base/log.js';
 import { newId } from '../../manager/common/base/random.js';
-import type { StatusTiming } from '../../manager/dispatcher/node-status.js';
+import type { LivenessTiming } from '../../manager/dispatcher/node-liveness.js';
 import { ManagerCredentials } from '../../manager/security/credentials.js';
 import { Manager } from '../../manager/manager.js';
 import type {
@@ -11,12 +11,12 @@ import type {
   ControlStreamMap,
   ControlStreamName,
 } from '../../manager/common/protocol/control.js';
-import { paths } from '../../manager/common/protocol/messages.js';
+import { apiPaths } from '../../manager/common/protocol/messages.js';
 import { dial } from '../../manager/common/protocol/transport.js';
-import { HttpCaller } from '../../manager/common/protocol/transport-call.js';
+import { ManagerHttpClient } from '../../manager/common/protocol/transport-call.js';
 import type { Connection } from '../../manager/common/protocol/transport-connection.js';
 import type { ManagerSettings } from '../../manager/settings.js';
-import type { Backend } from '../../manager/store/backend.js';
+import type { StoreBackend } from '../../manager/store/backend.js';
 import { MemoryBackend } from '../../manager/store/memory-backend.js';
 import { FakeWorker, type FakeWorkerOptions } from './fake-worker.js';
 import type { TestPki } from './pki.js';
@@ -24,9 +24,9 @@ import { createTestPki, isManagerOf } from './pki.js';
 
 export interface TestManagerOptions {
   readonly pki: TestPki;
-  readonly backend?: Backend;
+  readonly backend?: StoreBackend;
   readonly probe?: (address: string) => Promise<boolean>;
-  readonly timing?: StatusTiming;
+  readonly timing?: LivenessTiming;
   /** Path of the key that seals secrets. */
   readonly keyPath?: string;
   /** Paths of the renewable certificate and of the intermediate it signs with. */
@@ -52,7 +52,7 @@ export class TestManager {
   readonly #t: ExecutionContext;
   readonly #pki: TestPki;
   readonly #manager: Manager;
-  #caller: HttpCaller | undefined;
+  #caller: ManagerHttpClient | undefined;
 
   static async start(t: ExecutionContext, options: TestManagerOptions): Promise<TestManager> {
     const lines: string[] = [];
@@ -86,7 +86,7 @@ export class TestManager {
       newId,
       openBackend: () => Promise.resolve(options.backend ?? new MemoryBackend()),
       ...(options.keyPath === undefined ? {} : { keyPath: options.keyPath }),
-      timing: options.timing ?? { deadlineMs: 1_500, workerAwayMs: 1_500, askAgainMs: 50 },
+      timing: options.timing ?? { deadlineMs: 1_500, workerGraceMs: 1_500, probeIntervalMs: 50 },
       probe: options.probe ?? (() => Promise.resolve(true)),
     });
     await manager.start();
@@ -130,12 +130,12 @@ export class TestManager {
     name: Name,
     args: ControlCallMap[Name]['args'],
   ): Promise<ControlCallMap[Name]['result']> {
-    this.#caller ??= new HttpCaller({
+    this.#caller ??= new ManagerHttpClient({
       address: `127.0.0.1:${this.port}`,
       tls: await this.#pki.client('ada'),
       verifyPeer: isManagerOf(clusterId),
     });
-    const path = paths.call + name;
+    const path = apiPaths.call + name;
     const result = await this.#caller.call({ path, body: args, timeoutMs: 10_000 });
     return result;
   }
@@ -146,7 +146,7 @@ export class TestManager {
   ): Promise<Connection> {
     const connection = await dial({
       address: `127.0.0.1:${this.port}`,
-      path: paths.stream + name,
+      path: apiPaths.stream + name,
       tls: await this.#pki.client('ada'),
       verifyPeer: isManagerOf(clusterId),
       keepAlive: 'stream',

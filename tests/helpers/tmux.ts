@@ -45,7 +45,7 @@ export class Tmux {
   }
 
   /** Waits until the screen matches; the error contains the last screen. */
-  async shows(pattern: RegExp, timeoutMs = 20_000): Promise<string> {
+  async waitForScreen(pattern: RegExp, timeoutMs = 20_000): Promise<string> {
     let last = '';
     await waitFor(
       `${String(pattern)} in the terminal`,

@@ -2,10 +2,16 @@ import type { ExecutionContext } from 'ava';
 import type { Lab } from '../../fixtures/lab/lab.js';
 import type { Machine } from '../../fixtures/lab/machine.js';
 import { waitFor } from '../../fixtures/lab/wait.js';
-import { benchDir, loadBusybox, removeDir, startBench, type WorkerBench } from './worker-bench.js';
+import {
+  harnessDir,
+  loadBusybox,
+  removeDir,
+  startHarness,
+  type WorkerHarness,
+} from './worker-harness.js';
 
 /** A lab machine with a worker in this process. */
-export interface WorkerMachine extends WorkerBench {
+export interface WorkerMachine extends WorkerHarness {
   readonly machine: Machine;
   readonly docker: (...args: string[]) => Promise<string>;
   /** `name state` of every container. */
@@ -17,8 +23,8 @@ export async function workerMachine(t: ExecutionContext, lab: Lab): Promise<Work
   const [machine] = await lab.up(1);
   if (machine === undefined) throw new Error('no machine');
   await loadBusybox(machine);
-  const dataDir = await benchDir();
-  const started = await startBench(machine, dataDir);
+  const dataDir = await harnessDir();
+  const started = await startHarness(machine, dataDir);
   const docker = async (...args: string[]): Promise<string> =>
     (await machine.output(['docker', ...args])).trim();
   t.teardown(async () => {

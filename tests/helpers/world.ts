@@ -1,6 +1,6 @@
 import { aNetwork, aNode, aService, aTask, aVolume } from '../../fixtures/cluster/build.js';
-import { World } from '../../cli/dashboard/view-model/state/world.js';
-import type { Look } from '../../cli/dashboard/view-model/state/view.js';
+import { ClusterState } from '../../cli/dashboard/view-model/state/cluster-state.js';
+import type { RenderContext } from '../../cli/dashboard/view-model/state/view.js';
 import { asciiGlyphs, unicodeGlyphs } from '../../cli/dashboard/view-model/paint/glyphs.js';
 import type { Node } from '../../manager/common/model/node.js';
 import type { Service } from '../../manager/common/model/service.js';
@@ -89,8 +89,8 @@ export function simulatedStats(
   };
 }
 
-export function simulatedWorld(size: WorldSize): World {
-  const world = new World('test');
+export function simulatedWorld(size: WorldSize): ClusterState {
+  const world = new ClusterState('test');
   const objects = simulatedObjects(size);
   const networks = [aNetwork('shop1_default', { vni: 4096, subnet: '10.128.0.0/24' })];
   world.applyWatch({ kind: 'snapshot', ...objects, networks, volumes: [aVolume('data', ['n1'])] });
@@ -102,7 +102,10 @@ export function simulatedWorld(size: WorldSize): World {
   return world;
 }
 
-export function lookAt(world: World, options: { ascii?: boolean; now?: number } = {}): Look {
+export function lookAt(
+  world: ClusterState,
+  options: { ascii?: boolean; now?: number } = {},
+): RenderContext {
   return {
     world,
     now: options.now ?? worldNow,

@@ -6,7 +6,7 @@ import {
   createPrivateKey,
   createRequest,
   signRequest,
-  validFor,
+  validityFor,
 } from '../../manager/common/pki/pki.js';
 import type { TlsMaterial } from '../../manager/common/protocol/transport-tls.js';
 import { ConsulClient } from '../../manager/store/consul/client.js';
@@ -28,7 +28,7 @@ async function server(of: TestPki, name: string, days: number): Promise<TlsMater
     subject: { commonName: 'consul', organizationalUnit: 'consul', organization: 'test' },
     alternativeNames: [name],
     usage: 'peer',
-    validity: validFor(new Date(Date.now() - 3 * 86_400_000), 3 + days),
+    validity: validityFor(new Date(Date.now() - 3 * 86_400_000), 3 + days),
   });
   return { ca: of.ca, cert, key };
 }

@@ -8,7 +8,7 @@ import type { ExecutionContext } from 'ava';
 import type { ConsulServers } from '../../fixtures/consul/server.js';
 import { isAppError } from '../../manager/common/base/errors.js';
 import { newId } from '../../manager/common/base/random.js';
-import type { Backend, DurableWrite } from '../../manager/store/backend.js';
+import type { StoreBackend, DurableWrite } from '../../manager/store/backend.js';
 import { ConsulClient } from '../../manager/store/consul/client.js';
 import {
   clientOf,
@@ -28,7 +28,7 @@ const put = (id: string, value: object = {}): DurableWrite => ({
   value: { id, ...value },
 });
 
-function openAs(servers: ConsulServers, name: string, id = name): Promise<Backend> {
+function openAs(servers: ConsulServers, name: string, id = name): Promise<StoreBackend> {
   return openTestConsul(clientOf(servers), { cluster: { id, name } });
 }
 

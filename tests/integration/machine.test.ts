@@ -7,12 +7,12 @@ import { execFileSync } from 'node:child_process';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import type { UserAuthority } from '../../cli/certificates/authority.js';
-import { engineVersion } from '../../cli/inventory/engine-client.js';
+import { fetchEngineVersion } from '../../cli/inventory/engine-client.js';
 import { MachineStore } from '../../cli/inventory/machine-store.js';
 import { RemoteMachine } from '../../cli/ssh/remote-machine.js';
 import { runStep } from '../../cli/provision/run-step.js';
 import { SshSession } from '../../cli/ssh/ssh.js';
-import { Workshop } from '../../cli/machine/workshop.js';
+import { ProvisionContext } from '../../cli/machine/provision-context.js';
 import type { Machine } from '../../fixtures/lab/machine.js';
 import { openLab } from '../../fixtures/lab/lab.js';
 import {
@@ -21,7 +21,7 @@ import {
   createRequest,
   signNode,
   signRequest,
-  validFor,
+  validityFor,
 } from '../../manager/common/pki/pki.js';
 import { machineTest } from '../helpers/machine-test.js';
 import type { ProgramResult } from '../helpers/shoal-program.js';
@@ -154,8 +154,12 @@ machineTest(
     t.is(created.code, 0, created.stderr + created.stdout);
     t.regex(created.stdout, /installing docker\.io.* with apt \(dockerd missing\)/u);
     const store = new MachineStore(program.home);
-    const credentials = await new Workshop({ store, env: {} }).credentials();
-    const version = await engineVersion({ host: bare().address, port: 2376 }, credentials, 5000);
+    const credentials = await new ProvisionContext({ store, env: {} }).credentials();
+    const version = await fetchEngineVersion(
+      { host: bare().address, port: 2376 },
+      credentials,
+      5000,
+    );
     t.regex(version.version, /^\d+\./u);
     const keys = await bare().exec(['stat', '-c', '%a %U', '/etc/shoal/engine/server-key.pem']);
     t.is(keys.stdout.trim(), '600 root');
@@ -168,7 +172,7 @@ machineTest('an engine refuses certificates of a cluster', async (t) => {
   t.is((await program.run([...createFlags(engine()), 'web'])).code, 0);
   t.teardown(async () => program.run(['machine', 'rm', '-f', 'web']));
   const store = new MachineStore(program.home);
-  const user: UserAuthority = await new Workshop({ store, env: {} }).authority();
+  const user: UserAuthority = await new ProvisionContext({ store, env: {} }).authority();
   const now = new Date();
   const clusterKey = await createPrivateKey();
   const cert = await signRequest(user, {
@@ -176,7 +180,7 @@ machineTest('an engine refuses certificates of a cluster', async (t) => {
     subject: clusterAuthoritySubject('c1'),
     alternativeNames: [],
     usage: 'cluster-authority',
-    validity: validFor(now, 10),
+    validity: validityFor(now, 10),
   });
   const key = await createPrivateKey();
   const worker = await signNode(
@@ -185,13 +189,13 @@ machineTest('an engine refuses certificates of a cluster', async (t) => {
       request: await createRequest(key, 'w'),
       identity: { clusterId: 'c1', role: 'worker', nodeId: 'w' },
       alternativeNames: [],
-      validity: validFor(now, 10),
+      validity: validityFor(now, 10),
     },
   );
   const endpoint = { host: engine().address, port: 2376 };
-  await t.throwsAsync(engineVersion(endpoint, { ca: user.cert, cert: worker, key }, 5000));
-  const own = await new Workshop({ store, env: {} }).credentials();
-  await t.notThrowsAsync(engineVersion(endpoint, own, 5000));
+  await t.throwsAsync(fetchEngineVersion(endpoint, { ca: user.cert, cert: worker, key }, 5000));
+  const own = await new ProvisionContext({ store, env: {} }).credentials();
+  await t.notThrowsAsync(fetchEngineVersion(endpoint, own, 5000));
 });
 
 machineTest('machines created by several programs at once share one CA', async (t) => {
@@ -328,7 +332,7 @@ machineTest('a disk that fills up during the upload leaves no partial file', asy
     'mkdir -p /opt/shoal && mount -t tmpfs -o size=40m tmpfs /opt/shoal',
   ]);
   t.teardown(async () => bare().exec(['umount', '/opt/shoal']));
-  const workshop = new Workshop({ store: new MachineStore(program.home), env: {} });
+  const workshop = new ProvisionContext({ store: new MachineStore(program.home), env: {} });
   const uploads = await workshop.uploadsFor(process.arch);
   const session = await SshSession.connect(
     { name: 'web', host: bare().address, port: 22, user: 'ann', keyPath: bare().keyPath },

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import { aServiceSpec } from '../../fixtures/cluster/build.js';
-import { HttpCaller } from '../../manager/common/protocol/transport-call.js';
+import { ManagerHttpClient } from '../../manager/common/protocol/transport-call.js';
 import type { Task } from '../../manager/common/model/task.js';
 import { FakeWorker } from '../helpers/fake-worker.js';
 import type { TestPki } from '../helpers/pki.js';
@@ -91,8 +91,8 @@ async function ready(running: Running): Promise<void> {
   await until('the manager is ready', 20_000, () => running.output().includes('manager is ready'));
 }
 
-async function caller(t: ExecutionContext, port: number): Promise<HttpCaller> {
-  const made = new HttpCaller({
+async function caller(t: ExecutionContext, port: number): Promise<ManagerHttpClient> {
+  const made = new ManagerHttpClient({
     address: `127.0.0.1:${port}`,
     tls: await pki.client('ada'),
     verifyPeer: isManagerOf('c1'),
@@ -103,7 +103,7 @@ async function caller(t: ExecutionContext, port: number): Promise<HttpCaller> {
   return made;
 }
 
-function apply(client: HttpCaller): Promise<unknown> {
+function apply(client: ManagerHttpClient): Promise<unknown> {
   const body = {
     project: 'demo',
     services: [aServiceSpec('web', { replicas: 2 })],
@@ -122,7 +122,10 @@ function apply(client: HttpCaller): Promise<unknown> {
   return client.call({ path: '/v1/call/project.apply', body, timeoutMs: 10_000 });
 }
 
-async function taskIds(client: HttpCaller, state: Task['status']['state']): Promise<string[]> {
+async function taskIds(
+  client: ManagerHttpClient,
+  state: Task['status']['state'],
+): Promise<string[]> {
   const body = { project: 'demo' };
   const tasks = await client.call({ path: '/v1/call/task.list', body, timeoutMs: 10_000 });
   return (tasks as Task[]).filter((task) => task.status.state === state).map(({ id }) => id);

@@ -9,7 +9,7 @@ import { messageOf } from '../../manager/common/base/errors.js';
 import { newId } from '../../manager/common/base/random.js';
 import { aServiceSpec } from '../../fixtures/cluster/build.js';
 import { consulTest, sharedConsul, startConsul } from '../helpers/consul.js';
-import { DockerApi, shout, shouted } from '../helpers/docker-api.js';
+import { DockerApi, upperCaseProcess, upperCaseOutput } from '../helpers/docker-api.js';
 import { FakeWorker } from '../helpers/fake-worker.js';
 import type { ManagerProcess, ManagersOptions } from '../helpers/managers.js';
 import { leaderOf, prepareManagers } from '../helpers/managers.js';
@@ -108,24 +108,24 @@ async function runOne(t: ExecutionContext, leader: ManagerProcess): Promise<Fake
 consulTest('docker works through any manager, including exec', async (t) => {
   const managers = await managersOn(t, shared(), ['m1', 'm2']);
   const worker = await runOne(t, await leaderOf(managers));
-  worker.serve = (_request, stream) => shout(stream);
+  worker.serve = (_request, stream) => upperCaseProcess(stream);
   for (const manager of managers) {
     const api = new DockerApi(t, manager.port, await pki.client('ada'));
     await until('the container to run', 60_000, async () => {
-      const { body } = await api.ask('GET', '/v1.41/containers/json');
+      const { body } = await api.request('GET', '/v1.41/containers/json');
       return body.includes('/demo-web-1');
     });
-    const missing = await api.ask('GET', '/containers/nosuch/json');
+    const missing = await api.request('GET', '/containers/nosuch/json');
     t.is(missing.status, 404);
     t.is(missing.headers['api-version'], '1.45');
-    const made = await api.ask('POST', '/containers/demo-web-1/exec', { Cmd: ['shout'] });
+    const made = await api.request('POST', '/containers/demo-web-1/exec', { Cmd: ['shout'] });
     const { Id: id } = JSON.parse(made.body) as { Id: string };
     const { socket, head } = await api.upgrade(`/exec/${id}/start`, {});
     const received = [head];
     socket.on('data', (chunk: Buffer) => received.push(chunk));
     socket.end('hello');
     await once(socket, 'end');
-    t.is(Buffer.concat(received).toString('latin1'), shouted.hello);
+    t.is(Buffer.concat(received).toString('latin1'), upperCaseOutput.hello);
     t.like(await api.json(`/exec/${id}/json`), { ExitCode: 3 });
     await t.throwsAsync(api.upgrade(`/exec/${id}/start`, {}), { message: /already/ });
   }

@@ -3,10 +3,10 @@ import test from 'ava';
 import { openLab } from '../../fixtures/lab/lab.js';
 import { waitFor } from '../../fixtures/lab/wait.js';
 import type { TaskId } from '../../manager/common/model/ids.js';
-import { frame, unframe } from '../../manager/common/protocol/frames.js';
+import { encodeStreamFrame, decodeStreamFrame } from '../../manager/common/protocol/frames.js';
 import type { ExecOptions, LogLine } from '../../manager/common/protocol/worker-calls.js';
 import { machineTest } from '../helpers/machine-test.js';
-import { benchNetwork, benchTask } from '../helpers/worker-bench.js';
+import { harnessNetwork, harnessTask } from '../helpers/worker-harness.js';
 import { workerMachine } from '../helpers/worker-machine.js';
 
 const lab = openLab({ name: 'worklife', subnet: '10.98.84' });
@@ -27,16 +27,16 @@ machineTest(
     const { manager, machine, docker } = await workerMachine(t, lab);
     manager.assign({
       tasks: [
-        benchTask('kept', { service: 'kept', host: 7, container: always }),
-        benchTask('once', { service: 'once', container: never }),
-        benchTask('halted', { service: 'halted', container: always }),
+        harnessTask('kept', { service: 'kept', host: 7, container: always }),
+        harnessTask('once', { service: 'once', container: never }),
+        harnessTask('halted', { service: 'halted', container: always }),
       ],
-      networks: [benchNetwork],
+      networks: [harnessNetwork],
     });
     const kept = await manager.running('kept');
     await Promise.all([manager.running('once'), manager.running('halted')]);
     manager.assign({
-      tasks: [benchTask('halted', { service: 'halted', container: always, desired: 'shutdown' })],
+      tasks: [harnessTask('halted', { service: 'halted', container: always, desired: 'shutdown' })],
     });
     await manager.ended('halted');
     await machine.output(['systemctl', 'kill', '--signal=KILL', 'docker.service']);
@@ -63,7 +63,7 @@ machineTest(
   async (t) => {
     const started = await workerMachine(t, lab);
     const { manager, docker } = started;
-    manager.assign({ tasks: [benchTask('t1', { host: 7 })], networks: [benchNetwork] });
+    manager.assign({ tasks: [harnessTask('t1', { host: 7 })], networks: [harnessNetwork] });
     const before = await manager.running('t1');
     manager.reachable = false;
     manager.drop();
@@ -94,8 +94,8 @@ machineTest(
     const { manager, docker, containers } = started;
     await docker('run', '--detach', '--name', 'foreign', 'shoal-test/busybox', 'sleep', '600');
     manager.assign({
-      tasks: [benchTask('t1', { host: 7 }), benchTask('t2', { host: 8, slot: 2 })],
-      networks: [benchNetwork],
+      tasks: [harnessTask('t1', { host: 7 }), harnessTask('t2', { host: 8, slot: 2 })],
+      networks: [harnessNetwork],
     });
     await Promise.all([manager.running('t1'), manager.running('t2')]);
     manager.drop();
@@ -114,13 +114,13 @@ machineTest(
     const started = await workerMachine(t, lab);
     const { manager } = started;
     const container = { image: 'shoal-test/absent:1', pullPolicy: 'never' } as const;
-    manager.assign({ tasks: [benchTask('t1', { container })] });
+    manager.assign({ tasks: [harnessTask('t1', { container })] });
     const ended = await manager.ended('t1');
     const second = await started.restart();
     t.teardown(() => second.stop());
     await waitFor(
       'the second hello',
-      () => manager.heard.filter((m) => m.kind === 'hello').length > 1,
+      () => manager.received.filter((m) => m.kind === 'hello').length > 1,
     );
     await waitFor('the session', () => manager.connected);
     t.deepEqual(manager.status('t1'), ended);
@@ -129,7 +129,7 @@ machineTest(
 
 machineTest('health is reported, and secrets and configs are files with their mode', async (t) => {
   const { manager, docker, containers, settings } = await workerMachine(t, lab);
-  const task = benchTask('t1', {
+  const task = harnessTask('t1', {
     container: {
       healthcheck: { test: ['CMD', 'test', '!', '-e', '/sick'], intervalMs: 200, retries: 1 },
       files: [
@@ -182,13 +182,13 @@ machineTest('volumes are created, and ports chosen by the engine are reported', 
   const mount = { type: 'volume', target: '/data', readOnly: false, noCopy: false } as const;
   manager.assign({
     tasks: [
-      benchTask('t1', {
+      harnessTask('t1', {
         host: 7,
         ports: [{ target: 80, protocol: 'tcp', mode: 'host' }],
         container: { mounts: [{ ...mount, source: 'demo_data' }] },
       }),
     ],
-    networks: [benchNetwork],
+    networks: [harnessNetwork],
     volumes: [volume],
   });
   const status = await manager.running('t1');
@@ -212,13 +212,13 @@ machineTest(
   'a task that shares the network namespace of another waits until that one runs',
   async (t) => {
     const { manager, docker } = await workerMachine(t, lab);
-    const follower = benchTask('t2', {
+    const follower = harnessTask('t2', {
       service: 'side',
       container: { networkMode: { kind: 'service', service: 'web' } },
     });
     manager.assign({ tasks: [follower] });
     await manager.until('t2', 'prepared', (status) => status.message === 'image ready');
-    manager.assign({ tasks: [benchTask('t1', { host: 7 })], networks: [benchNetwork] });
+    manager.assign({ tasks: [harnessTask('t1', { host: 7 })], networks: [harnessNetwork] });
     await manager.running('t2');
     const addresses = await docker('exec', 'demo-side-1', 'ip', '-4', 'addr');
     t.true(addresses.includes('10.97.0.7/24'), addresses);
@@ -228,7 +228,7 @@ machineTest(
 machineTest('a followed log continues over container restarts, each line once', async (t) => {
   const { manager } = await workerMachine(t, lab);
   const script = 'i=0; while [ $i -lt 50 ]; do echo "line $i"; i=$((i+1)); done; sleep 600';
-  manager.assign({ tasks: [benchTask('t1', { container: { command: ['sh', '-c', script] } })] });
+  manager.assign({ tasks: [harnessTask('t1', { container: { command: ['sh', '-c', script] } })] });
   await manager.running('t1');
   const options = { follow: true } as const;
   const log = await manager.open('s1', { kind: 'logs', taskId: 't1' as TaskId, options });
@@ -261,7 +261,7 @@ machineTest(
   'exec carries input, both outputs and the exit code, with and without a terminal',
   async (t) => {
     const { manager } = await workerMachine(t, lab);
-    manager.assign({ tasks: [benchTask('t1')] });
+    manager.assign({ tasks: [harnessTask('t1')] });
     await manager.running('t1');
     const exec = async (
       streamId: string,
@@ -283,12 +283,12 @@ machineTest(
         },
       });
       if (input !== undefined) {
-        await stream.send(frame('stdin', input));
-        await stream.send(frame('stdin', ''));
+        await stream.send(encodeStreamFrame('stdin', input));
+        await stream.send(encodeStreamFrame('stdin', ''));
       }
       const output: Record<string, string> = {};
       for await (const message of stream) {
-        const part = unframe(message as Uint8Array);
+        const part = decodeStreamFrame(message as Uint8Array);
         if (part === undefined) continue;
         output[part.channel] = (output[part.channel] ?? '') + Buffer.from(part.data).toString();
       }
@@ -318,13 +318,13 @@ machineTest(
 machineTest('twenty containers start together, and withdrawn tasks stop gracefully', async (t) => {
   const { manager, containers } = await workerMachine(t, lab);
   const tasks = Array.from({ length: 20 }, (_, index) =>
-    benchTask(`t${String(index)}`, { slot: index + 1, host: index + 2 }),
+    harnessTask(`t${String(index)}`, { slot: index + 1, host: index + 2 }),
   );
   const since = performance.now();
-  manager.assign({ tasks, networks: [benchNetwork] });
+  manager.assign({ tasks, networks: [harnessNetwork] });
   await Promise.all(tasks.map((task) => manager.running(task.id, 60_000)));
   t.log(`20 containers after ${(performance.now() - since).toFixed(0)} ms`);
-  manager.withdraw({ tasks: tasks.map((task) => task.id), networks: [benchNetwork.id] });
+  manager.withdraw({ tasks: tasks.map((task) => task.id), networks: [harnessNetwork.id] });
   await waitFor('all containers to go', async () => (await containers()).length === 0);
   await waitFor('the network to go', () => manager.networks.length === 0);
   t.deepEqual(await containers(), []);

@@ -4,7 +4,7 @@ import { waitFor } from '../../fixtures/lab/wait.js';
 import type { ContainerSpec } from '../../manager/common/model/container.js';
 import type { TaskId } from '../../manager/common/model/ids.js';
 import { machineTest } from '../helpers/machine-test.js';
-import { benchNetwork, benchTask } from '../helpers/worker-bench.js';
+import { harnessNetwork, harnessTask } from '../helpers/worker-harness.js';
 import { workerMachine } from '../helpers/worker-machine.js';
 
 const lab = openLab({ name: 'worktest', subnet: '10.98.82' });
@@ -23,14 +23,14 @@ machineTest(
   'an assigned task becomes a running container on its network and is reported',
   async (t) => {
     const { manager, machine, containers } = await workerMachine(t, lab);
-    manager.assign({ tasks: [benchTask('t1', { host: 7 })], networks: [benchNetwork] });
+    manager.assign({ tasks: [harnessTask('t1', { host: 7 })], networks: [harnessNetwork] });
     const status = await manager.running('t1');
     t.is(status.health, undefined);
     t.truthy(status.imageId);
     const addresses = await machine.output(['docker', 'exec', 'demo-web-1', 'ip', '-4', 'addr']);
     t.true(addresses.includes('10.97.0.7/24'), addresses);
-    t.deepEqual(manager.networks, [benchNetwork.id]);
-    manager.withdraw({ tasks: ['t1' as TaskId], networks: [benchNetwork.id] });
+    t.deepEqual(manager.networks, [harnessNetwork.id]);
+    manager.withdraw({ tasks: ['t1' as TaskId], networks: [harnessNetwork.id] });
     await waitFor('the container to go', async () => (await containers()).length === 0);
     await waitFor('the network to go', () => manager.networks.length === 0);
   },
@@ -38,11 +38,11 @@ machineTest(
 
 machineTest('states are reported in order, and a `ready` task waits to be started', async (t) => {
   const { manager, containers } = await workerMachine(t, lab);
-  manager.assign({ tasks: [benchTask('t1', { desired: 'ready' })] });
+  manager.assign({ tasks: [harnessTask('t1', { desired: 'ready' })] });
   await manager.until('t1', 'ready', (status) => status.state === 'ready');
   t.deepEqual(await containers(), ['demo-web-1 created']);
   const requestedAt = Date.now();
-  manager.assign({ tasks: [benchTask('t1', { desired: 'running', startDelayMs: 700 })] });
+  manager.assign({ tasks: [harnessTask('t1', { desired: 'running', startDelayMs: 700 })] });
   const status = await manager.running('t1');
   t.true((status.startedAt ?? 0) - requestedAt >= 695);
   const order = ['accepted', 'preparing', 'ready', 'starting', 'running'];
@@ -57,7 +57,7 @@ machineTest(
   'a crashed container is restarted by its engine, and its task stays the same one',
   async (t) => {
     const { manager, machine, docker } = await workerMachine(t, lab);
-    manager.assign({ tasks: [benchTask('t1', { container: always })] });
+    manager.assign({ tasks: [harnessTask('t1', { container: always })] });
     const first = await manager.running('t1');
     const pid = await docker('inspect', '--format', '{{.State.Pid}}', 'demo-web-1');
     const since = performance.now();
@@ -78,7 +78,7 @@ machineTest(
 
 machineTest('a manually stopped container restarts, a killed one does not', async (t) => {
   const { manager, docker, containers } = await workerMachine(t, lab);
-  manager.assign({ tasks: [benchTask('t1', { container: always })] });
+  manager.assign({ tasks: [harnessTask('t1', { container: always })] });
   const first = await manager.running('t1');
   await docker('stop', '--time', '1', 'demo-web-1');
   await manager.until(
@@ -101,8 +101,8 @@ machineTest('without restarts a task ends with the exit code of its process', as
   });
   manager.assign({
     tasks: [
-      benchTask('good', { service: 'good', container: exits(0) }),
-      benchTask('bad', { service: 'bad', container: exits(3) }),
+      harnessTask('good', { service: 'good', container: exits(0) }),
+      harnessTask('bad', { service: 'bad', container: exits(3) }),
     ],
   });
   const [good, bad] = await Promise.all([manager.ended('good'), manager.ended('bad')]);
@@ -119,12 +119,12 @@ machineTest(
     const { manager } = await workerMachine(t, lab);
     manager.assign({
       tasks: [
-        benchTask('image', {
+        harnessTask('image', {
           service: 'image',
           container: { image: 'shoal-test/absent:1', pullPolicy: 'never' },
         }),
-        benchTask('pull', { service: 'pull', container: { image: 'localhost:9/absent:1' } }),
-        benchTask('command', {
+        harnessTask('pull', { service: 'pull', container: { image: 'localhost:9/absent:1' } }),
+        harnessTask('command', {
           service: 'command',
           container: { command: ['/absent'], hostConfig: {} },
         }),
@@ -153,12 +153,12 @@ machineTest(
   'a replacement takes over the container name, and the old container stays until withdrawn',
   async (t) => {
     const { manager, containers } = await workerMachine(t, lab);
-    manager.assign({ tasks: [benchTask('old', { host: 7 })], networks: [benchNetwork] });
+    manager.assign({ tasks: [harnessTask('old', { host: 7 })], networks: [harnessNetwork] });
     const old = await manager.running('old');
-    manager.assign({ tasks: [benchTask('old', { host: 7, desired: 'shutdown' })] });
+    manager.assign({ tasks: [harnessTask('old', { host: 7, desired: 'shutdown' })] });
     const stopped = await manager.ended('old');
     t.is(stopped.state, 'shutdown');
-    manager.assign({ tasks: [benchTask('new', { host: 8 })] });
+    manager.assign({ tasks: [harnessTask('new', { host: 8 })] });
     await manager.running('new');
     const aside = `${(old.containerId ?? '').slice(0, 12)}_demo-web-1 exited`;
     t.deepEqual(await containers(), [aside, 'demo-web-1 running'].sort());
@@ -173,14 +173,14 @@ machineTest(
     const started = await workerMachine(t, lab);
     const { manager, docker, containers } = started;
     const options = { host: 7, container: always };
-    manager.assign({ tasks: [benchTask('a', options)], networks: [benchNetwork] });
+    manager.assign({ tasks: [harnessTask('a', options)], networks: [harnessNetwork] });
     await manager.running('a');
     await docker('exec', 'demo-web-1', 'touch', '/kept');
-    manager.assign({ tasks: [benchTask('a', { ...options, desired: 'shutdown' })] });
+    manager.assign({ tasks: [harnessTask('a', { ...options, desired: 'shutdown' })] });
     const before = await manager.ended('a');
     const policy = ['inspect', '--format', '{{.HostConfig.RestartPolicy.Name}}', 'demo-web-1'];
     t.is(await docker(...policy), 'no', 'a restart policy would start it with the engine');
-    manager.assign({ tasks: [benchTask('b', { ...options, host: 9, adopts: 'a' })] });
+    manager.assign({ tasks: [harnessTask('b', { ...options, host: 9, adopts: 'a' })] });
     const after = await manager.running('b');
     t.is(after.containerId, before.containerId);
     t.is(await docker(...policy), 'always');

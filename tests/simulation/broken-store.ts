@@ -4,10 +4,10 @@ import type { ClusterStore, Commit, StoreView, Transaction } from '../../manager
 /**
  * Overrides of what one room reads from or writes to the store; `real` is the actual transaction.
  */
-export type Bend = (real: Transaction) => Partial<Transaction>;
+export type StoreOverride = (real: Transaction) => Partial<Transaction>;
 
 /** The store as a faulty room sees it: the override replaces some of its reads and writes. */
-export function bent(store: ClusterStore, bend: Bend): ClusterStore {
+export function withOverride(store: ClusterStore, bend: StoreOverride): ClusterStore {
   const view = overlay<StoreView>(store.view, bend(store.view as Transaction));
   return overlay(store, {
     view,
@@ -17,11 +17,11 @@ export function bent(store: ClusterStore, bend: Bend): ClusterStore {
 }
 
 /** Writes that skip the store's checks, as actor `restore`; commits get their real actor back. */
-export class Lawless {
+export class UncheckedStore {
   readonly #writers = new Map<number, Actor>();
 
-  store(store: ClusterStore, bend: Bend): ClusterStore {
-    return overlay(bent(store, bend), {
+  store(store: ClusterStore, bend: StoreOverride): ClusterStore {
+    return overlay(withOverride(store, bend), {
       update: (actor, change) =>
         store.update('restore', (tx) => {
           this.#writers.set(tx.index, actor);
@@ -30,7 +30,7 @@ export class Lawless {
     });
   }
 
-  told(commit: Commit): Commit {
+  restoreActor(commit: Commit): Commit {
     const actor = this.#writers.get(commit.index);
     return actor === undefined ? commit : { ...commit, actor };
   }

@@ -5,10 +5,10 @@ import type { Actor } from '../../manager/common/model/task-state.js';
 import {
   isAssigned,
   isTerminal,
-  mayMove,
+  canTransition,
   stateRank,
 } from '../../manager/common/model/task-state.js';
-import { tiesOf } from '../../manager/common/model/pod.js';
+import { podLinksOf } from '../../manager/common/model/pod.js';
 import type { Commit, StoreChange, StoreView } from '../../manager/store/store.js';
 import { volumesOf } from './engine.js';
 import type { Machine, Running } from './machine.js';
@@ -135,7 +135,7 @@ export class Checks {
     view: StoreView,
   ): void {
     if (after === undefined) return;
-    if (!mayMove(before?.status.state, after.status.state, actor)) {
+    if (!canTransition(before?.status.state, after.status.state, actor)) {
       this.#onViolation(`task ${after.id} was moved to ${after.status.state} by ${actor}`);
     }
     // A later commit of the same batch may have removed both already.
@@ -152,7 +152,7 @@ export class Checks {
 
   /** A pod member is placed on the node of its leader, as of this commit. */
   #checkPod(task: Task, view: StoreView): void {
-    for (const { service } of tiesOf(task.spec.container)) {
+    for (const { service } of podLinksOf(task.spec.container)) {
       const leaders = view
         .servicesOfProject(task.project)
         .filter(({ spec }) => spec.service === service)

@@ -1,7 +1,7 @@
 import { AppError, toAppError } from '../../manager/common/base/errors.js';
 import type { KvClient, KvEntry, KvOperation } from '../../manager/store/consul/client.js';
 import { maxOperations } from '../../manager/store/consul/client.js';
-import { UncertainError } from '../../manager/store/consul/failure.js';
+import { UnknownOutcomeError } from '../../manager/store/consul/errors.js';
 import type { Faults } from './slow-disk.js';
 
 /** A manager's connection to Consul. */
@@ -83,7 +83,7 @@ export class SimulatedConsul {
     const link = this.#holders.get(entry.session);
     if (this.leaderless || this.#faults.clock.now() - (link?.heardAt ?? 0) <= sessionMs)
       return link;
-    this.#faults.tally.note('session expired');
+    this.#faults.tally.record('session expired');
     this.#put({ ...entry, session: undefined });
     return undefined;
   }
@@ -92,17 +92,17 @@ export class SimulatedConsul {
     const { clock, random, mayFail, tally } = this.#faults;
     const fate = fateOf(mayFail() ? random() : 1);
     const isSlow = random() < 0.02;
-    if (isSlow) tally.note('request stalled');
-    if (fate === 'lost') tally.note('request was lost');
+    if (isSlow) tally.record('request stalled');
+    if (fate === 'lost') tally.record('request was lost');
     return new Promise((resolve, reject) => {
       let timedOut = false;
       const cancel = clock.after(requestTimeoutMs, () => {
         timedOut = true;
-        reject(new UncertainError('consul did not answer', undefined));
+        reject(new UnknownOutcomeError('consul did not answer', undefined));
       });
       const answer = (settle: () => void): void => {
         if (fate === 'answer lost' || link.cut) {
-          tally.note('request was done, its answer lost');
+          tally.record('request was done, its answer lost');
           return;
         }
         clock.after(1 + random() * 3, () => {
@@ -112,7 +112,7 @@ export class SimulatedConsul {
         });
       };
       const act = (): void => {
-        if (timedOut) tally.note('request was done after its sender gave up');
+        if (timedOut) tally.record('request was done after its sender gave up');
         try {
           if (this.leaderless) throw new AppError('unavailable', 'consul has no leader');
           const result = work();
@@ -161,7 +161,7 @@ export class SimulatedConsul {
     // As in Consul, deleting a missing key succeeds.
     if (operation.verb === 'delete-cas' && index === 0) return;
     if (index !== (operation.index ?? 0)) {
-      this.#faults.tally.note('check-and-set was refused');
+      this.#faults.tally.record('check-and-set was refused');
       throw new AppError('conflict', `${operation.key} has index ${index}`);
     }
   }

@@ -6,12 +6,12 @@ import { Dispatcher } from '../../manager/dispatcher/dispatcher.js';
 import type { Connection } from '../../manager/common/protocol/transport-connection.js';
 import { Orchestrator } from '../../manager/orchestrator/orchestrator.js';
 import { Scheduler } from '../../manager/scheduler/scheduler.js';
-import type { Backend } from '../../manager/store/backend.js';
+import type { StoreBackend } from '../../manager/store/backend.js';
 import { openStore } from '../../manager/store/open-store.js';
 import type { Actor } from '../../manager/common/model/task-state.js';
 import type { ClusterStore, Commit } from '../../manager/store/store.js';
 import type { Machine } from './machine.js';
-import type { Broken } from './mutations.js';
+import type { FaultyParts } from './mutations.js';
 
 export interface ControlPlaneOptions {
   readonly clock: Clock;
@@ -21,9 +21,9 @@ export interface ControlPlaneOptions {
   readonly onCommit: (commit: Commit) => void;
   readonly onViolation: (message: string) => void;
   readonly strategy: 'spread' | 'binpack' | 'random';
-  readonly openBackend: () => Promise<Backend>;
+  readonly openBackend: () => Promise<StoreBackend>;
   /** Faults built into this control plane on purpose. */
-  readonly broken?: Broken | undefined;
+  readonly broken?: FaultyParts | undefined;
 }
 
 interface Room {

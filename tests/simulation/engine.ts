@@ -1,13 +1,13 @@
 import { AppError, toAppError } from '../../manager/common/base/errors.js';
 import type { Clock } from '../../manager/common/base/clock.js';
 import type { EngineRestart } from '../../manager/common/model/container.js';
-import { needsLive } from '../../manager/common/model/pod.js';
+import { needsRunningLeader } from '../../manager/common/model/pod.js';
 import type { AssignedTask } from '../../manager/common/protocol/assignments.js';
-import type { SeenContainer } from '../../worker/executor/executor.js';
-import { isLive } from '../../worker/executor/executor.js';
-import type { Subject } from '../../worker/tasks/actions.js';
-import type { Action } from '../../worker/tasks/step.js';
-import { afterExit, fateOf } from './fate.js';
+import type { ObservedContainer } from '../../worker/executor/executor.js';
+import { isLiveContainer } from '../../worker/executor/executor.js';
+import type { ActionSubject } from '../../worker/tasks/actions.js';
+import type { TaskAction } from '../../worker/tasks/step.js';
+import { restartsAfterExit, outcomeOf } from './run-outcome.js';
 import type { Tally } from './tally.js';
 
 export interface EngineOptions {
@@ -24,11 +24,11 @@ export interface EngineOptions {
 
 /** A container; `seen` is the state that the engine reports. */
 export interface Container {
-  seen: SeenContainer;
+  seen: ObservedContainer;
   /** The task of the last start, with its addresses and ports. */
   task: AssignedTask;
   /** Disconnected from its networks by the worker. */
-  apart: boolean;
+  isolated: boolean;
   /** Stopped on request: only policy `always` starts it again, when the engine itself restarts. */
   stopped: boolean;
   /** The engine's restart policy for it. */
@@ -46,7 +46,7 @@ export class SimulatedEngine {
   readonly containers = new Map<string, Container>();
   readonly volumes = new Set<string>();
   /** Incremented whenever the set of running containers changes. */
-  moves = 0;
+  changeCount = 0;
   up = false;
   onChange: (containerId: string) => void = () => undefined;
   onUp: () => void = () => undefined;
@@ -74,9 +74,9 @@ export class SimulatedEngine {
     this.#life += 1;
     this.up = false;
     for (const container of this.containers.values()) {
-      if (isLive(container.seen)) this.#end(container, 137);
+      if (isLiveContainer(container.seen)) this.#end(container, 137);
     }
-    this.moves += 1;
+    this.changeCount += 1;
   }
 
   /** The daemon dies and restarts; its containers survive in their shims or die with it. */
@@ -86,10 +86,10 @@ export class SimulatedEngine {
     this.#life += 1;
     this.up = false;
     const alone = random() < 0.5;
-    tally.note(alone ? 'engine died' : 'engine died with its containers');
+    tally.record(alone ? 'engine died' : 'engine died with its containers');
     if (!alone) {
       for (const container of this.containers.values()) {
-        if (isLive(container.seen)) this.#end(container, 137);
+        if (isLiveContainer(container.seen)) this.#end(container, 137);
       }
     }
     this.onDown();
@@ -100,8 +100,8 @@ export class SimulatedEngine {
 
   /** Carries out an action of a task's step. Rejects with the errors of the engine's client. */
   async perform(
-    action: Exclude<Action, 'adopt'>,
-    { task, seen, leaders }: Subject,
+    action: Exclude<TaskAction, 'adopt'>,
+    { task, seen, leaders }: ActionSubject,
     signal: AbortSignal,
   ): Promise<void> {
     const { random, tally } = this.options;
@@ -121,7 +121,7 @@ export class SimulatedEngine {
           container.restart = container.task.spec.container.engineRestart;
           const dead = leaders.find((each) => {
             const { state = 'exited' } = this.containers.get(each.seen?.id ?? '')?.seen ?? {};
-            return needsLive(each.tie) && state !== 'running';
+            return needsRunningLeader(each.tie) && state !== 'running';
           });
           if (dead !== undefined)
             throw new AppError('conflict', 'cannot join a namespace of a stopped container');
@@ -130,14 +130,14 @@ export class SimulatedEngine {
       case 'stop': {
         // Some containers take far longer to stop than their grace period.
         const isSlow = random() < 0.05;
-        if (isSlow) tally.note('container was slow to stop');
+        if (isSlow) tally.record('container was slow to stop');
         return this.#work(isSlow ? 90_000 : 10 + random() * 2_000, signal, () => {
           const container = this.#container(present(seen).id);
           container.stopped = true;
           // As in the worker's actions: a stopped container that is kept must not restart with the
           // engine.
           if (task !== undefined && task.desired !== 'remove') container.restart = { name: 'no' };
-          if (isLive(container.seen)) this.#end(container, 143);
+          if (isLiveContainer(container.seen)) this.#end(container, 143);
         });
       }
       case 'remove':
@@ -162,8 +162,8 @@ export class SimulatedEngine {
   isolate(containerId: string): void {
     const container = this.containers.get(containerId);
     if (container === undefined) return;
-    container.apart = true;
-    this.moves += 1;
+    container.isolated = true;
+    this.changeCount += 1;
   }
 
   running(): readonly Container[] {
@@ -211,7 +211,7 @@ export class SimulatedEngine {
     const { mayFail, random, tally } = this.options;
     const { image } = task.spec.container;
     if (image === 'broken' || (mayFail() && random() < 0.04)) {
-      tally.note('image could not be pulled');
+      tally.record('image could not be pulled');
       throw new AppError('not-found', `no such image: ${image}`);
     }
     for (const name of volumesOf(task)) this.volumes.add(name);
@@ -223,7 +223,7 @@ export class SimulatedEngine {
       const { name } = other.seen;
       if (name === task.containerName) other.seen = { ...other.seen, name: asideName(other.seen) };
     }
-    const seen: SeenContainer = {
+    const seen: ObservedContainer = {
       id,
       name: task.containerName,
       taskId: task.id,
@@ -234,7 +234,7 @@ export class SimulatedEngine {
       addresses: {},
     };
     const restart = task.spec.container.engineRestart;
-    this.containers.set(id, { seen, task, restart, apart: false, stopped: false, run: 0 });
+    this.containers.set(id, { seen, task, restart, isolated: false, stopped: false, run: 0 });
     this.onChange(id);
   }
 
@@ -242,7 +242,7 @@ export class SimulatedEngine {
     const { clock } = this.options;
     this.#checkPorts(container);
     container.run += 1;
-    container.apart = false;
+    container.isolated = false;
     container.stopped = false;
     const { healthcheck } = container.task.spec.container;
     const { lastStartedAt: _last, exitCode: _code, ...seen } = container.seen;
@@ -255,7 +255,7 @@ export class SimulatedEngine {
       }),
       ...(healthcheck === undefined ? {} : { health: 'starting' }),
     };
-    this.moves += 1;
+    this.changeCount += 1;
     this.onChange(seen.id);
     this.#scheduleOutcome(container);
   }
@@ -264,7 +264,7 @@ export class SimulatedEngine {
   #scheduleOutcome(container: Container): void {
     const { random, tally } = this.options;
     const { run } = container;
-    const fate = fateOf(container.task.spec.container, random);
+    const fate = outcomeOf(container.task.spec.container, random);
     const whileRunning = (atMs: number, work: () => void): void => {
       this.options.clock.after(atMs, () => {
         if (container.run === run && container.seen.state === 'running') work();
@@ -272,7 +272,7 @@ export class SimulatedEngine {
     };
     if (fate.healthAtMs !== undefined) {
       whileRunning(fate.healthAtMs, () => {
-        if (fate.health === 'unhealthy') tally.note('health check failed');
+        if (fate.health === 'unhealthy') tally.record('health check failed');
         container.seen = { ...container.seen, health: fate.health };
         this.#notify(container);
       });
@@ -280,7 +280,7 @@ export class SimulatedEngine {
     if (fate.endAtMs === undefined) return;
     whileRunning(fate.endAtMs, () => {
       if (fate.isFault && !this.options.mayFail()) return;
-      if (fate.isFault) tally.note('container crashed');
+      if (fate.isFault) tally.record('container crashed');
       this.#exit(container, fate.exitCode);
     });
   }
@@ -288,7 +288,8 @@ export class SimulatedEngine {
   /** The process exits by itself; a live engine may restart the container. */
   #exit(container: Container, exitCode: number): void {
     this.#end(container, exitCode);
-    if (!this.up || !afterExit(container.restart, exitCode, container.seen.restarts)) return;
+    if (!this.up || !restartsAfterExit(container.restart, exitCode, container.seen.restarts))
+      return;
     const { run } = container;
     container.seen = { ...container.seen, state: 'restarting' };
     this.#notify(container);
@@ -304,7 +305,7 @@ export class SimulatedEngine {
     const restartsOnExit = name === 'unless-stopped' || (name === 'on-failure' && exitCode !== 0);
     const restarts = name === 'always' || (restartsOnExit && !container.stopped);
     if (state === 'created' || !restarts || !this.#canJoin(container)) return;
-    this.options.tally.note('engine restarted a container');
+    this.options.tally.record('engine restarted a container');
     container.seen = { ...container.seen, restarts: container.seen.restarts + 1 };
     this.#start(container);
   }
@@ -335,7 +336,7 @@ export class SimulatedEngine {
       finishedAt: String(this.options.clock.now()),
       ...(startedAt === undefined ? {} : { lastStartedAt: startedAt }),
     };
-    this.moves += 1;
+    this.changeCount += 1;
     this.#notify(container);
   }
 
@@ -347,7 +348,7 @@ export class SimulatedEngine {
     const { machine, onViolation } = this.options;
     const ports = portsOf(container.task);
     for (const other of this.containers.values()) {
-      if (other === container || !isLive(other.seen)) continue;
+      if (other === container || !isLiveContainer(other.seen)) continue;
       if (portsOf(other.task).some((port) => ports.includes(port))) {
         onViolation(`${machine}: ${container.task.id} and ${other.task.id} publish the same port`);
       }
@@ -364,7 +365,7 @@ export function volumesOf({ spec }: AssignedTask): readonly string[] {
 /**
  * As the worker renames a slot's former container: twelve hexadecimal digits of the id as prefix.
  */
-function asideName({ id, name }: SeenContainer): string {
+function asideName({ id, name }: ObservedContainer): string {
   return `${Buffer.from(id).toString('hex').padStart(12, '0').slice(-12)}_${name}`;
 }
 

@@ -1,6 +1,6 @@
-import type { Backend, DurableWrite } from '../../manager/store/backend.js';
+import type { StoreBackend, DurableWrite } from '../../manager/store/backend.js';
 
-type Records = Awaited<ReturnType<Backend['load']>>;
+type Records = Awaited<ReturnType<StoreBackend['load']>>;
 
 /**
  * Records every write that a store has acknowledged, by any manager, and compares each load with
@@ -18,7 +18,7 @@ export class Ledger {
   }
 
   /** Wraps a backend and records everything that passes through it. */
-  watch(backend: Backend): Backend {
+  watch(backend: StoreBackend): StoreBackend {
     return {
       name: backend.name,
       ...(backend.lost === undefined ? {} : { lost: backend.lost }),

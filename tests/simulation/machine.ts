@@ -59,8 +59,8 @@ export class Machine {
   }
 
   /** Changes whenever the set of reachable running containers changes. */
-  get moves(): number {
-    return this.engine.moves + this.#isolations;
+  get changeCount(): number {
+    return this.engine.changeCount + this.#isolations;
   }
 
   boot(): void {
@@ -104,7 +104,7 @@ export class Machine {
   }
 
   running(): readonly Running[] {
-    return this.engine.running().map(({ seen, task, apart }) => ({
+    return this.engine.running().map(({ seen, task, isolated: apart }) => ({
       taskId: this.#disk.ownerOf(seen),
       task,
       reachable: !apart && !this.#isolated,
@@ -198,7 +198,7 @@ export class Machine {
 
   #receive(text: string): void {
     const worker = this.#worker;
-    worker?.hear(JSON.parse(text) as ManagerMessage).catch((error: unknown) => {
+    worker?.receive(JSON.parse(text) as ManagerMessage).catch((error: unknown) => {
       this.options.onViolation(`${this.id}: ${messageOf(error)}`);
     });
   }

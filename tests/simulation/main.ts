@@ -1,6 +1,6 @@
 import { messageOf } from '../../manager/common/base/errors.js';
 import { simulate } from './simulate.js';
-import { happenings, Tally, userActs } from './tally.js';
+import { eventKinds, Tally, userActionKinds } from './tally.js';
 
 /*
  * `npm run simulate -- --seed N --count M [--verbose] [--history]` prints each failed seed with the
@@ -26,7 +26,8 @@ for (let seed = first; seed < first + count; seed += 1) {
   console.log(`  replay with: npm run simulate -- --seed ${seed} --history`);
 }
 if (process.argv.includes('--verbose')) {
-  for (const kind of [...happenings, ...userActs]) console.log(`${total.of(kind)} × ${kind}`);
+  for (const kind of [...eventKinds, ...userActionKinds])
+    console.log(`${total.countOf(kind)} × ${kind}`);
 }
 const seconds = (performance.now() - began) / 1_000;
 console.log(`${count - failed} of ${count} seeds passed, ${steps} steps, ${seconds.toFixed(1)} s`);

@@ -74,7 +74,7 @@ export class Managers {
   }
 
   /** Injects a random fault into Consul or one manager. Returns its description for the history. */
-  disturb(): string {
+  injectFault(): string {
     const { random, clock, tally } = this.#options;
     const draw = random();
     const manager =
@@ -85,7 +85,7 @@ export class Managers {
     const durationMs = 200 + random() * 12_000;
     const kind = random();
     if (kind < 0.15) {
-      tally.note('consul lost its leader');
+      tally.record('consul lost its leader');
       this.#consul.leaderless = true;
       clock.after(durationMs / 2, () => {
         this.#consul.leaderless = false;
@@ -93,14 +93,14 @@ export class Managers {
       return 'consul has no leader';
     }
     if (kind < 0.5) {
-      tally.note('manager crashed');
+      tally.record('manager crashed');
       this.#crash(manager);
       clock.after(durationMs, () => {
         this.#boot(manager);
       });
       return `${manager.name} crashes`;
     }
-    tally.note('manager was cut off from consul');
+    tally.record('manager was cut off from consul');
     manager.link.cut = true;
     clock.after(durationMs, () => {
       manager.link.cut = false;
@@ -170,7 +170,7 @@ export class Managers {
     const { link } = manager;
     const { broken } = this.#options;
     if (this.#last !== undefined && this.#last !== manager) {
-      this.#options.tally.note('leader changed');
+      this.#options.tally.record('leader changed');
     }
     this.#last = manager;
     const plane = new ControlPlane({

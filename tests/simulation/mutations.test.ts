@@ -6,7 +6,7 @@ import { simulate } from './simulate.js';
 const seeds = 200;
 
 for (const mutation of mutations) {
-  const { name, shows, from = 1 } = mutation;
+  const { name, violation: shows, firstSeed: from = 1 } = mutation;
   test(`the simulation detects ${name}`, async (t) => {
     t.timeout(600_000);
     for (let attempt = 0; attempt < seeds; attempt += 1) {

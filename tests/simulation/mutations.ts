@@ -3,18 +3,18 @@ import { isWanted } from '../../manager/store/slots.js';
 import type { Task } from '../../manager/common/model/task.js';
 import type { Actor } from '../../manager/common/model/task-state.js';
 import { isAssigned, isTerminal } from '../../manager/common/model/task-state.js';
-import type { Backend } from '../../manager/store/backend.js';
+import type { StoreBackend } from '../../manager/store/backend.js';
 import type { KvClient } from '../../manager/store/consul/client.js';
-import { isUncertain } from '../../manager/store/consul/failure.js';
+import { isUnknownOutcome } from '../../manager/store/consul/errors.js';
 import type { ClusterStore, Commit, TableName, Tables } from '../../manager/store/store.js';
-import type { Bend } from './broken-store.js';
-import { bent, Lawless } from './broken-store.js';
+import type { StoreOverride } from './broken-store.js';
+import { withOverride, UncheckedStore } from './broken-store.js';
 
 /** Replacements for parts of a control plane that misbehave on purpose. */
-export interface Broken {
+export interface FaultyParts {
   /** The store for one room; undefined for the real one. */
   readonly store?: (store: ClusterStore, room: Actor) => ClusterStore | undefined;
-  readonly backend?: (backend: Backend) => Backend;
+  readonly backend?: (backend: StoreBackend) => StoreBackend;
   readonly client?: (client: KvClient) => KvClient;
   /** Corrects the actor of a commit that was written under another one. */
   readonly commit?: (commit: Commit) => Commit;
@@ -24,27 +24,27 @@ export interface Broken {
 export interface Mutation {
   readonly name: string;
   /** Matches the violation that reveals the mistake. */
-  readonly shows: RegExp;
+  readonly violation: RegExp;
   /** The first seed to try, one that reveals it. */
-  readonly from?: number;
-  readonly make: (random: () => number) => Broken;
+  readonly firstSeed?: number;
+  readonly make: (random: () => number) => FaultyParts;
 }
 
 export const mutations: readonly Mutation[] = [
   {
     name: 'an allocator that ignores existing leases',
-    shows: /both run with \d/,
+    violation: /both run with \d/,
     make: () => inRoom('allocator', blindToLeases),
   },
   {
     name: 'an orchestrator that does not fence the addresses of a lost node',
-    shows: /both run with \d/,
-    from: 284,
+    violation: /both run with \d/,
+    firstSeed: 284,
     make: () => inRoom('orchestrator', withoutFences),
   },
   {
     name: 'a scheduler that ignores host ports in use',
-    shows: /has two tasks on one host port/,
+    violation: /has two tasks on one host port/,
     make: () =>
       inRoom('scheduler', (real) =>
         listing(real, 'tasks', (task) => (isPlaced(task) ? withSpec(task, { ports: [] }) : task)),
@@ -52,8 +52,8 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a scheduler that ignores reserved resources',
-    shows: /more memory reserved/,
-    from: 12,
+    violation: /more memory reserved/,
+    firstSeed: 12,
     make: () =>
       inRoom('scheduler', (real) =>
         listing(real, 'tasks', (task) => (isPlaced(task) ? withSpec(task, nothingReserved) : task)),
@@ -61,7 +61,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a scheduler that forgets the nodes of volumes',
-    shows: /^\S+ volume .* (is|used) on/,
+    violation: /^\S+ volume .* (is|used) on/,
     make: () =>
       inRoom('scheduler', (real) =>
         listing(real, 'volumes', (volume: Volume) => ({ ...volume, nodeIds: [] })),
@@ -69,8 +69,8 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a scheduler that ignores pods',
-    shows: /is not on the node of its leader/,
-    from: 17,
+    violation: /is not on the node of its leader/,
+    firstSeed: 17,
     make: () =>
       inRoom('scheduler', (real) =>
         listing(real, 'tasks', (task) => withSpec(task, { container: alone(task) })),
@@ -78,49 +78,49 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'an orchestrator that does not wait for stopped tasks to end',
-    shows: /still ran in its slot/,
+    violation: /still ran in its slot/,
     make: () => inRoom('orchestrator', blindToLeaving),
   },
   {
     name: 'a dispatcher that treats a stop request as the end of a task',
-    shows: /both run in slot/,
-    from: 70,
+    violation: /both run in slot/,
+    firstSeed: 70,
     make: () => {
-      const lawless = new Lawless();
+      const lawless = new UncheckedStore();
       return {
         store: (store, room) =>
           room === 'dispatcher' ? lawless.store(store, endingAtOnce) : undefined,
-        commit: (commit) => lawless.told(commit),
+        commit: (commit) => lawless.restoreActor(commit),
       };
     },
   },
   {
     name: 'an orchestrator that sets the final state of tasks itself',
-    shows: /was moved to shutdown by orchestrator/,
+    violation: /was moved to shutdown by orchestrator/,
     make: () => {
-      const lawless = new Lawless();
+      const lawless = new UncheckedStore();
       return {
         store: (store, room) =>
           room === 'orchestrator' ? lawless.store(store, endingAtOnce) : undefined,
-        commit: (commit) => lawless.told(commit),
+        commit: (commit) => lawless.restoreActor(commit),
       };
     },
   },
   {
     name: 'a dispatcher that believes every report',
-    shows: /went back to/,
+    violation: /went back to/,
     make: () => {
-      const lawless = new Lawless();
+      const lawless = new UncheckedStore();
       return {
         store: (store, room) =>
           room === 'dispatcher' ? lawless.store(store, credulous) : undefined,
-        commit: (commit) => lawless.told(commit),
+        commit: (commit) => lawless.restoreActor(commit),
       };
     },
   },
   {
     name: 'an orchestrator that removes a service before its tasks',
-    shows: /has no service/,
+    violation: /has no service/,
     make: () =>
       inRoom('orchestrator', (real) => ({
         tasksOfService: (id) =>
@@ -129,7 +129,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'an orchestrator that ignores dependencies',
-    shows: /before its dependencies are met/,
+    violation: /before its dependencies are met/,
     make: () =>
       inRoom('orchestrator', (real) => ({
         get: (table, id) => {
@@ -141,8 +141,8 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a dispatcher that forgets the tasks of a removed node',
-    shows: /not settled/,
-    from: 129,
+    violation: /not settled/,
+    firstSeed: 129,
     make: () =>
       inRoom('dispatcher', (real) => ({
         tasksOfNode: (id) => (real.get('nodes', id) === undefined ? [] : real.tasksOfNode(id)),
@@ -150,37 +150,37 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'an orchestrator that reruns completed jobs',
-    shows: /does not converge/,
-    from: 18,
+    violation: /does not converge/,
+    firstSeed: 18,
     make: () => inRoom('orchestrator', restless),
   },
   {
     name: 'a disk that acknowledges writes that it loses',
-    shows: /was acknowledged and is/,
+    violation: /was acknowledged and is/,
     make: (random) => ({ backend: (backend) => forgetful(backend, random) }),
   },
   {
     name: 'a store that treats an uncertain write as committed',
-    shows: /was acknowledged and is|never acknowledged|writes of one batch/,
+    violation: /was acknowledged and is|never acknowledged|writes of one batch/,
     make: () => ({ client: optimistic }),
   },
   {
     name: 'a leader that writes without its fence',
-    shows: /was acknowledged and is|never acknowledged|writes of one batch/,
+    violation: /was acknowledged and is|never acknowledged|writes of one batch/,
     make: () => ({ client: unfenced }),
   },
 ];
 
-function inRoom(name: Actor, bend: Bend): Broken {
-  return { store: (store, room) => (room === name ? bent(store, bend) : undefined) };
+function inRoom(name: Actor, bend: StoreOverride): FaultyParts {
+  return { store: (store, room) => (room === name ? withOverride(store, bend) : undefined) };
 }
 
 /** Overrides the list of one table. */
 function listing<Name extends TableName>(
-  real: Parameters<Bend>[0],
+  real: Parameters<StoreOverride>[0],
   name: Name,
   transform: (object: Tables[Name]) => Tables[Name],
-): ReturnType<Bend> {
+): ReturnType<StoreOverride> {
   const transformAny = transform as unknown as <Listed>(object: Listed) => Listed;
   return {
     list: (table) => {
@@ -213,7 +213,7 @@ function alone({ spec }: Task): Task['spec']['container'] {
   return { ...container, networkMode: { kind: 'networks' } };
 }
 
-const blindToLeases: Bend = (real) => ({
+const blindToLeases: StoreOverride = (real) => ({
   leasesOfNetwork: () => [],
   get: (table, id) => (table === 'leases' ? undefined : real.get(table, id)),
   create: (table, object) => {
@@ -223,7 +223,7 @@ const blindToLeases: Bend = (real) => ({
   },
 });
 
-const withoutFences: Bend = (real) => ({
+const withoutFences: StoreOverride = (real) => ({
   put: (table, object) => {
     const { holder } = object as unknown as Lease;
     if (table !== 'leases' || holder.kind !== 'fenced') return real.put(table, object);
@@ -232,12 +232,12 @@ const withoutFences: Bend = (real) => ({
   },
 });
 
-const blindToLeaving: Bend = (real) => ({
+const blindToLeaving: StoreOverride = (real) => ({
   tasksOfService: (id) =>
     real.tasksOfService(id).filter((task) => isWanted(task) || isTerminal(task.status.state)),
 });
 
-const endingAtOnce: Bend = (real) => ({
+const endingAtOnce: StoreOverride = (real) => ({
   put: (table, object) => {
     if (table !== 'tasks') return real.put(table, object);
     const task = object as unknown as Task;
@@ -247,7 +247,7 @@ const endingAtOnce: Bend = (real) => ({
   },
 });
 
-const credulous: Bend = (real) => ({
+const credulous: StoreOverride = (real) => ({
   get: (table, id) => {
     const object = real.get(table, id);
     const task = object as unknown as Task;
@@ -256,7 +256,7 @@ const credulous: Bend = (real) => ({
   },
 });
 
-const restless: Bend = (real) => ({
+const restless: StoreOverride = (real) => ({
   tasksOfService: (id) =>
     real
       .tasksOfService(id)
@@ -268,7 +268,7 @@ const restless: Bend = (real) => ({
 });
 
 /** Loses a batch now and then without an error. */
-function forgetful(backend: Backend, random: () => number): Backend {
+function forgetful(backend: StoreBackend, random: () => number): StoreBackend {
   return {
     name: backend.name,
     load: () => backend.load(),
@@ -283,7 +283,7 @@ function optimistic(client: KvClient): KvClient {
       try {
         return await client.transact(operations);
       } catch (error) {
-        if (!isUncertain(error)) throw error;
+        if (!isUnknownOutcome(error)) throw error;
         return new Map();
       }
     },

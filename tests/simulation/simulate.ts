@@ -9,10 +9,10 @@ import { Machine } from './machine.js';
 import type { ManagersOptions } from './managers.js';
 import { Managers } from './managers.js';
 import type { Mutation } from './mutations.js';
-import { missing } from './settled.js';
+import { unconverged } from './convergence.js';
 import { SlowDisk } from './slow-disk.js';
 import { Tally } from './tally.js';
-import { anAct, calmDown } from './user.js';
+import { randomAction, repairSpecs } from './user.js';
 import { settle, VirtualClock } from './virtual-clock.js';
 
 export interface SimulationResult {
@@ -144,7 +144,8 @@ class Simulation {
       return;
     }
     const machines = [...this.#machines.values()];
-    for (const line of missing(store.view, machines)) this.#violations.push(`not settled: ${line}`);
+    for (const line of unconverged(store.view, machines))
+      this.#violations.push(`not settled: ${line}`);
   }
 
   #addMachine(onViolation: (message: string) => void): Machine {
@@ -170,16 +171,16 @@ class Simulation {
     const machine = machines[Math.floor(this.#random() * machines.length)];
     const draw = this.#random();
     if (this.#plane instanceof Managers && this.#random() < 0.25) {
-      this.#record(this.#plane.disturb());
+      this.#record(this.#plane.injectFault());
     } else if (machine === undefined || draw < 0.55) {
       await this.#act();
     } else if (draw < 0.92) {
       this.#record(`${machine.id} ${disturbMachine(machine, this.#random)}`);
     } else if (this.#plane instanceof Managers) {
-      this.#record(this.#plane.disturb());
+      this.#record(this.#plane.injectFault());
     } else {
       this.#record('the manager restarts');
-      this.#tally.note('manager restarted');
+      this.#tally.record('manager restarted');
       await this.#pump(this.#plane.stop());
       await this.#advance(Math.floor(this.#random() * 8_000));
       await this.#startPlane();
@@ -192,7 +193,7 @@ class Simulation {
       await this.#startPlane();
       return;
     }
-    const act = anAct({
+    const act = randomAction({
       random: this.#random,
       newId: () => this.#newId(),
       tally: this.#tally,
@@ -224,7 +225,7 @@ class Simulation {
     for (let left = 20; left > 0; left -= 1) {
       await this.#startPlane();
       try {
-        await this.#pump(this.#plane.store?.update('control', calmDown) ?? Promise.resolve());
+        await this.#pump(this.#plane.store?.update('control', repairSpecs) ?? Promise.resolve());
         return;
       } catch (error) {
         this.#record(`refused: ${messageOf(error)}`);
@@ -262,7 +263,7 @@ class Simulation {
   #checkMachines(): void {
     const { store } = this.#plane;
     const machines = [...this.#machines.values()];
-    const moves = machines.reduce((sum, machine) => sum + machine.moves, 0);
+    const moves = machines.reduce((sum, machine) => sum + machine.changeCount, 0);
     if (store === undefined || moves === this.#moves) return;
     this.#moves = moves;
     this.#checks.checkMachines(machines, store.view);
@@ -291,10 +292,10 @@ class Simulation {
   #noteUpdate(before: Service | undefined, after: Service | undefined): void {
     const [from, to] = [before?.updateStatus, after?.updateStatus];
     if (to === undefined) return;
-    if (to.state === 'paused' && from?.state !== 'paused') this.#tally.note('update was paused');
+    if (to.state === 'paused' && from?.state !== 'paused') this.#tally.record('update was paused');
     const rolledBack =
       to.kind === 'rollback' && from?.kind !== 'rollback' && to.message !== 'asked for';
-    if (rolledBack) this.#tally.note('update was rolled back automatically');
+    if (rolledBack) this.#tally.record('update was rolled back automatically');
   }
 
   /**
@@ -328,7 +329,7 @@ function disturbMachine(machine: Machine, random: () => number): string {
   const draw = random();
   if (draw < 0.25) {
     if (machine.powered) {
-      tally.note('machine lost power');
+      tally.record('machine lost power');
       machine.powerOff();
       return 'loses power';
     }
@@ -337,11 +338,11 @@ function disturbMachine(machine: Machine, random: () => number): string {
   }
   if (draw < 0.55) {
     machine.cut = !machine.cut;
-    if (machine.cut) tally.note('machine was cut off');
+    if (machine.cut) tally.record('machine was cut off');
     return machine.cut ? 'is cut off' : 'is healed';
   }
   if (draw < 0.7) {
-    tally.note('worker died');
+    tally.record('worker died');
     machine.restartWorker();
     return 'has a new worker';
   }
@@ -349,7 +350,7 @@ function disturbMachine(machine: Machine, random: () => number): string {
     machine.engine.crash();
     return 'has an engine that died';
   }
-  tally.note('connection was reset');
+  tally.record('connection was reset');
   machine.resetConnection();
   return 'has lost its connection';
 }

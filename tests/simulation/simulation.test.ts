@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import test from 'ava';
 import { simulate } from './simulate.js';
-import { happenings, Tally, userActs } from './tally.js';
+import { eventKinds, Tally, userActionKinds } from './tally.js';
 
 const batches = 8;
 const seedsPerBatch = 25;
@@ -25,7 +25,7 @@ for (let batch = 0; batch < batches; batch += 1) {
 }
 
 test.serial('every kind of event occurs in these seeds', (t) => {
-  const missing = [...happenings, ...userActs].filter((kind) => total.of(kind) === 0);
+  const missing = [...eventKinds, ...userActionKinds].filter((kind) => total.countOf(kind) === 0);
   t.deepEqual(missing, []);
 });
 

@@ -1,5 +1,5 @@
 /** Events of a simulated cluster other than user actions. */
-export const happenings = [
+export const eventKinds = [
   'machine lost power',
   'machine was cut off',
   'connection was reset',
@@ -31,10 +31,10 @@ export const happenings = [
   'update was rolled back automatically',
   'update was paused',
 ] as const;
-export type Happening = (typeof happenings)[number];
+export type EventKind = (typeof eventKinds)[number];
 
 /** User actions. */
-export const userActs = [
+export const userActionKinds = [
   'service created',
   'pod created',
   'job created',
@@ -55,21 +55,21 @@ export const userActs = [
   'node paused',
   'node removed',
 ] as const;
-export type UserAct = (typeof userActs)[number];
+export type UserActionKind = (typeof userActionKinds)[number];
 
 /** Counts how often each event occurred. */
 export class Tally {
-  readonly #counts = new Map<Happening | UserAct, number>();
+  readonly #counts = new Map<EventKind | UserActionKind, number>();
 
-  note(kind: Happening | UserAct): void {
-    this.#counts.set(kind, this.of(kind) + 1);
+  record(kind: EventKind | UserActionKind): void {
+    this.#counts.set(kind, this.countOf(kind) + 1);
   }
 
-  of(kind: Happening | UserAct): number {
+  countOf(kind: EventKind | UserActionKind): number {
     return this.#counts.get(kind) ?? 0;
   }
 
   add(other: Tally): void {
-    for (const [kind, count] of other.#counts) this.#counts.set(kind, this.of(kind) + count);
+    for (const [kind, count] of other.#counts) this.#counts.set(kind, this.countOf(kind) + count);
   }
 }

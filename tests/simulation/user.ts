@@ -1,17 +1,17 @@
-import { applyService, wakeEnded } from '../../manager/control/apply-service.js';
-import { podOf, tiesOf } from '../../manager/common/model/pod.js';
-import { rolled, rolledBack, updateOf } from '../../manager/common/model/rollback.js';
+import { applyService, restartEndedTasks } from '../../manager/control/apply-service.js';
+import { podOf, podLinksOf } from '../../manager/common/model/pod.js';
+import { withNewTasks, rolledBack, currentUpdate } from '../../manager/common/model/rollback.js';
 import type { Node } from '../../manager/common/model/node.js';
 import type { Service, ServiceSpec } from '../../manager/common/model/service.js';
 import type { Transaction } from '../../manager/store/store.js';
-import type { Lots } from './service-maker.js';
-import { anUpdate, createService, networkName, pick } from './service-maker.js';
+import type { RandomSource } from './random-service.js';
+import { anUpdate, createService, networkName, pick } from './random-service.js';
 
-export type Act = (tx: Transaction) => void;
+export type UserAction = (tx: Transaction) => void;
 
 /** A random user action. */
-export function anAct(lots: Lots): Act {
-  const acts: readonly (readonly [number, (tx: Transaction, lots: Lots) => void])[] = [
+export function randomAction(lots: RandomSource): UserAction {
+  const acts: readonly (readonly [number, (tx: Transaction, lots: RandomSource) => void])[] = [
     [6, createService],
     [4, scale],
     [6, update],
@@ -37,7 +37,7 @@ export function anAct(lots: Lots): Act {
 }
 
 /** Replaces failing images, resumes paused updates and makes every node active. */
-export function calmDown(tx: Transaction): void {
+export function repairSpecs(tx: Transaction): void {
   for (const node of tx.list('nodes')) {
     tx.put('nodes', { ...node, spec: { ...node.spec, availability: 'active' } });
   }
@@ -46,7 +46,7 @@ export function calmDown(tx: Transaction): void {
     const { image } = service.spec.task.container;
     const fails = ['broken', 'sick', 'crash'].includes(image);
     if (fails) bringUp(tx, withImage(service.spec, 'server'));
-    else if (updateOf(service)?.state === 'paused') bringUp(tx, service.spec);
+    else if (currentUpdate(service)?.state === 'paused') bringUp(tx, service.spec);
   }
 }
 
@@ -69,13 +69,13 @@ function aService(tx: Transaction, random: () => number): Service | undefined {
 }
 
 /** All members of a pod get the same number of replicas, as the manager's calls enforce. */
-function scale(tx: Transaction, { random, tally }: Lots): void {
+function scale(tx: Transaction, { random, tally }: RandomSource): void {
   const service = aService(tx, random);
   if (service?.spec.mode.kind !== 'replicated') return;
   const all = tx.list('services').filter(({ removing }) => !removing);
   const members = all.map(({ spec }) => ({
     name: spec.service,
-    leaders: tiesOf(spec.task.container).map((tie) => tie.service),
+    leaders: podLinksOf(spec.task.container).map((tie) => tie.service),
   }));
   const pod = podOf(service.spec.service, members);
   const replicas = Math.floor(random() * 6);
@@ -84,10 +84,10 @@ function scale(tx: Transaction, { random, tally }: Lots): void {
     const mode = { ...each.spec.mode, replicas };
     tx.put('services', { ...each, spec: { ...each.spec, mode } });
   }
-  tally.note('scaled');
+  tally.record('scaled');
 }
 
-function update(tx: Transaction, { random, tally }: Lots): void {
+function update(tx: Transaction, { random, tally }: RandomSource): void {
   const service = aService(tx, random);
   if (service === undefined || service.spec.mode.job === true) return;
   const fails = random() < 0.4;
@@ -97,57 +97,57 @@ function update(tx: Transaction, { random, tally }: Lots): void {
   const env = { VERSION: String(Math.floor(random() * 1_000)) };
   const next = { ...spec, task: { ...spec.task, container: { ...spec.task.container, env } } };
   bringUp(tx, next);
-  tally.note(fails ? 'updated to an image that fails' : 'updated');
+  tally.record(fails ? 'updated to an image that fails' : 'updated');
 }
 
-function recreate(tx: Transaction, { random, tally }: Lots): void {
+function recreate(tx: Transaction, { random, tally }: RandomSource): void {
   const service = aService(tx, random);
   if (service === undefined) return;
   bringUp(tx, service.spec, true);
-  tally.note('recreated');
+  tally.record('recreated');
 }
 
-function roll(tx: Transaction, { random, tally }: Lots): void {
+function roll(tx: Transaction, { random, tally }: RandomSource): void {
   const service = aService(tx, random);
   if (service === undefined) return;
-  tx.put('services', rolled(service, tx.now));
-  tally.note('rolled');
+  tx.put('services', withNewTasks(service, tx.now));
+  tally.record('rolled');
 }
 
-function rollBack(tx: Transaction, { random, tally }: Lots): void {
+function rollBack(tx: Transaction, { random, tally }: RandomSource): void {
   const service = aService(tx, random);
   if (service === undefined) return;
   const former = rolledBack(service, { now: tx.now, message: 'asked for' });
   if (former === undefined) return;
   tx.put('services', former);
-  tally.note('rolled back');
+  tally.record('rolled back');
 }
 
-function stopOrStart(tx: Transaction, { random, tally }: Lots): void {
+function stopOrStart(tx: Transaction, { random, tally }: RandomSource): void {
   const service = aService(tx, random);
   if (service === undefined) return;
   const halted = !service.spec.halted;
   tx.put('services', { ...service, spec: { ...service.spec, halted } });
-  if (!halted) wakeEnded({ tx, view: tx }, service);
-  tally.note(halted ? 'stopped' : 'started');
+  if (!halted) restartEndedTasks({ tx, view: tx }, service);
+  tally.record(halted ? 'stopped' : 'started');
 }
 
-function removeService(tx: Transaction, { random, tally }: Lots): void {
+function removeService(tx: Transaction, { random, tally }: RandomSource): void {
   const service = aService(tx, random);
   if (service === undefined) return;
   tx.put('services', { ...service, removing: true });
-  tally.note('service removed');
+  tally.record('service removed');
 }
 
-function removeProject(tx: Transaction, { tally }: Lots): void {
+function removeProject(tx: Transaction, { tally }: RandomSource): void {
   for (const service of tx.list('services')) tx.put('services', { ...service, removing: true });
   const network = tx.networkByName(networkName);
   if (network !== undefined) tx.put('networks', { ...network, removing: true });
-  tally.note('project removed');
+  tally.record('project removed');
 }
 
 /** Removes a volume that no service mounts. */
-function removeVolume(tx: Transaction, { random, tally }: Lots): void {
+function removeVolume(tx: Transaction, { random, tally }: RandomSource): void {
   const used = new Set(
     tx
       .list('services')
@@ -160,16 +160,16 @@ function removeVolume(tx: Transaction, { random, tally }: Lots): void {
   );
   if (volume === undefined) return;
   tx.put('volumes', { ...volume, removing: true });
-  tally.note('volume removed');
+  tally.record('volume removed');
 }
 
-function changeNode(tx: Transaction, { random, tally }: Lots): void {
+function changeNode(tx: Transaction, { random, tally }: RandomSource): void {
   const node = pick(tx.list('nodes'), random);
   if (node === undefined) return;
   const choices: readonly Node['spec']['availability'][] = ['active', 'active', 'drain', 'pause'];
   const availability = pick(choices, random) ?? 'active';
-  if (availability === 'drain') tally.note('node drained');
-  if (availability === 'pause') tally.note('node paused');
+  if (availability === 'drain') tally.record('node drained');
+  if (availability === 'pause') tally.record('node paused');
   tx.put('nodes', { ...node, spec: { ...node.spec, availability } });
 }
 
@@ -183,10 +183,10 @@ function revoke(tx: Transaction, id: string): void {
   tx.create('cluster', { id: 'cluster', ...names, revoked: [id] });
 }
 
-function removeDeadNode(tx: Transaction, { tally }: Lots): void {
+function removeDeadNode(tx: Transaction, { tally }: RandomSource): void {
   const dead = tx.list('nodes').find((node) => node.status.state === 'down');
   if (dead === undefined || tx.count('nodes') <= 2) return;
   tx.remove('nodes', dead.id);
   revoke(tx, dead.id);
-  tally.note('node removed');
+  tally.record('node removed');
 }

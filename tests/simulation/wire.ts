@@ -41,7 +41,7 @@ class Lane {
 
   end(): void {
     this.ended = true;
-    if (this.#queue.length > 0) this.#options.tally.note('message was lost');
+    if (this.#queue.length > 0) this.#options.tally.record('message was lost');
     this.#queue = [];
   }
 
@@ -64,7 +64,7 @@ class Lane {
   #delay(): number {
     const { random, tally } = this.#options;
     if (random() >= 0.03) return 1 + Math.floor(random() * 3);
-    tally.note('message stalled');
+    tally.record('message stalled');
     return Math.floor(random() * 1_500);
   }
 }

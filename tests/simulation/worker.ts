@@ -8,11 +8,11 @@ import type {
   TaskReport,
   WorkerMessage,
 } from '../../manager/common/protocol/messages.js';
-import { applyChange } from '../../worker/assignments/wanted.js';
-import type { SeenContainer, SeenContainers } from '../../worker/executor/executor.js';
+import { applyChange } from '../../worker/assignments/apply-change.js';
+import type { ObservedContainer, ContainerCache } from '../../worker/executor/executor.js';
 import { Reporter } from '../../worker/session/reporter.js';
-import type { KeptState } from '../../worker/tasks/kept-state.js';
-import type { Adoption } from '../../worker/tasks/memory.js';
+import type { PersistedTasks } from '../../worker/tasks/persisted-tasks.js';
+import type { Adoption } from '../../worker/tasks/local-state.js';
 import { TaskSet } from '../../worker/tasks/task-set.js';
 import type { SimulatedEngine } from './engine.js';
 import type { Tally } from './tally.js';
@@ -23,7 +23,7 @@ export class WorkerDisk {
   readonly adopted = new Map<TaskId, Adoption>();
   set: AssignmentSet | undefined;
 
-  ownerOf(container: SeenContainer): TaskId {
+  ownerOf(container: ObservedContainer): TaskId {
     for (const [id, { containerId }] of this.adopted) if (containerId === container.id) return id;
     return container.taskId;
   }
@@ -32,7 +32,7 @@ export class WorkerDisk {
 /** The worker's kept state, without files. */
 function keptOn(
   disk: WorkerDisk,
-): Pick<KeptState, 'of' | 'adopterOf' | 'end' | 'adopt' | 'forget'> {
+): Pick<PersistedTasks, 'of' | 'adopterOf' | 'end' | 'adopt' | 'forget'> {
   const adopterOf = (containerId: string): TaskId | undefined => {
     for (const [id, adoption] of disk.adopted) if (adoption.containerId === containerId) return id;
     return undefined;
@@ -63,9 +63,9 @@ function keptOn(
 }
 
 /** The worker's view of the engine; it does not change while the engine does not answer. */
-class Watch implements SeenContainers {
+class Watch implements ContainerCache {
   readonly #engine: SimulatedEngine;
-  readonly #seen = new Map<string, SeenContainer>();
+  readonly #seen = new Map<string, ObservedContainer>();
   readonly #onChange: ((containerId: string) => void)[] = [];
   readonly #onSync: (() => void)[] = [];
   hasSynced = false;
@@ -92,11 +92,11 @@ class Watch implements SeenContainers {
     for (const callback of this.#onSync) callback();
   }
 
-  all(): Iterable<SeenContainer> {
+  all(): Iterable<ObservedContainer> {
     return this.#seen.values();
   }
 
-  get(containerId: string): SeenContainer | undefined {
+  get(containerId: string): ObservedContainer | undefined {
     return this.#seen.get(containerId);
   }
 
@@ -201,7 +201,7 @@ export class SimulatedWorker {
   }
 
   /** Throws if a change does not follow the last one received. */
-  async hear(message: ManagerMessage): Promise<void> {
+  async receive(message: ManagerMessage): Promise<void> {
     const { disk } = this.#options;
     switch (message.kind) {
       case 'assignments':
@@ -230,7 +230,7 @@ export class SimulatedWorker {
   async #adopt(set: AssignmentSet): Promise<void> {
     const before = this.#wanted;
     this.#wanted = set;
-    await this.#tasks.isolateStrays(set, before);
+    await this.#tasks.isolateOrphans(set, before);
     this.#options.onCleared();
     if (this.#alive && this.#wanted === set) this.#apply(set);
   }
@@ -270,12 +270,12 @@ export class SimulatedWorker {
     send({ kind: 'status', reports });
     const draw = random();
     if (draw < 0.05) {
-      tally.note('message was repeated');
+      tally.record('message was repeated');
       send({ kind: 'status', reports });
     } else if (draw < 0.09) {
       clock.after(200 + random() * 10_000, () => {
         if (!this.#alive || !mayFail()) return;
-        tally.note('report came late');
+        tally.record('report came late');
         send({ kind: 'status', reports });
       });
     }

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { parseArguments } from '../../worker/main.js';
-import { parseSettings, type Process } from '../../worker/settings.js';
+import { parseSettings, type ProcessUser } from '../../worker/settings.js';
 
 const good = {
   clusterId: 'c',
@@ -16,7 +16,7 @@ const good = {
 const root = { isRoot: true, runtimeDir: undefined };
 const user = { isRoot: false, runtimeDir: '/run/user/7' };
 
-const parse = (changes: object, by: Process = root): ReturnType<typeof parseSettings> =>
+const parse = (changes: object, by: ProcessUser = root): ReturnType<typeof parseSettings> =>
   parseSettings(JSON.stringify({ ...good, ...changes }), 'worker.json', by);
 
 test('missing keys have their default values', (t) => {

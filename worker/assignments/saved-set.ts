@@ -14,7 +14,7 @@ interface SavedSecrets {
   readonly files: readonly AssignedFile[];
 }
 
-export interface SavedSetPlaces {
+export interface SavedSetPaths {
   readonly dataDir: string;
   /** On tmpfs: its content is lost at reboot, and a manager sends it again. */
   readonly secretsDir: string;
@@ -30,7 +30,7 @@ export class SavedAssignments {
   readonly #secrets: DurableFile<SavedSecrets>;
   #saved: readonly AssignedFile[] | undefined;
 
-  constructor({ dataDir, secretsDir, clusterId }: SavedSetPlaces, log: Logger) {
+  constructor({ dataDir, secretsDir, clusterId }: SavedSetPaths, log: Logger) {
     this.#set = new DurableFile(join(dataDir, 'assignments.json'), log);
     this.#secrets = new DurableFile(join(secretsDir, `${clusterId}.json`), log);
   }
@@ -60,7 +60,7 @@ export class SavedAssignments {
  * True if a saved set is complete and belongs to this node, not to another version, cluster or
  * node.
  */
-export function isOfNode(
+export function belongsToNode(
   saved: SavedSet | undefined,
   node: { readonly clusterId: string; readonly nodeId: string },
 ): saved is SavedSet {

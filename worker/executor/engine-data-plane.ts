@@ -1,10 +1,10 @@
 import type { Clock } from '../../manager/common/base/clock.js';
 import { isConflict } from '../../manager/common/base/errors.js';
 import type { Logger } from '../../manager/common/base/log.js';
-import { Loop } from '../../manager/common/base/loop.js';
+import { ReconcileLoop } from '../../manager/common/base/loop.js';
 import type { NetworkId } from '../../manager/common/model/ids.js';
 import type { NetworkOnNode, NetworkView } from '../../manager/common/model/network-view.js';
-import type { BridgeNetworks, SeenBridgeNetwork } from '../../network/plan/bridge-networks.js';
+import type { BridgeNetworks, ObservedBridgeNetwork } from '../../network/plan/bridge-networks.js';
 import { deferred, untilAborted, type Deferred } from '../cancellation.js';
 import type { DataPlane } from './data-plane.js';
 
@@ -28,7 +28,7 @@ export interface NetworkPlan {
  */
 export function planNetworks(
   wanted: readonly NetworkOnNode[],
-  seen: readonly SeenBridgeNetwork[],
+  seen: readonly ObservedBridgeNetwork[],
 ): NetworkPlan {
   const matches = (network: NetworkOnNode): boolean =>
     seen.some(
@@ -52,7 +52,7 @@ export function planNetworks(
 export class EngineDataPlane implements DataPlane {
   readonly mode = 'engine';
   readonly #options: EngineDataPlaneOptions;
-  readonly #loop: Loop;
+  readonly #loop: ReconcileLoop;
   readonly #ready = new Map<NetworkId, string>();
   readonly #waiting = new Map<NetworkId, Deferred<undefined>>();
   readonly #callbacks: ((present: readonly NetworkId[]) => void)[] = [];
@@ -61,12 +61,12 @@ export class EngineDataPlane implements DataPlane {
 
   constructor(options: EngineDataPlaneOptions) {
     this.#options = options;
-    this.#loop = new Loop({
+    this.#loop = new ReconcileLoop({
       name: 'networks',
       clock: options.clock,
       log: options.log,
       resyncMs,
-      turn: (signal) => this.#turn(signal),
+      reconcile: (signal) => this.#turn(signal),
     });
   }
 
@@ -81,7 +81,7 @@ export class EngineDataPlane implements DataPlane {
 
   setView(view: NetworkView): void {
     this.#view = view;
-    this.#loop.poke();
+    this.#loop.trigger();
   }
 
   async ready(
@@ -143,7 +143,7 @@ export class EngineDataPlane implements DataPlane {
     if (view !== undefined && present.length > view.networks.length) {
       // Containers are still attached to a network that is no longer wanted.
       this.#options.clock.after(300, () => {
-        this.#loop.poke();
+        this.#loop.trigger();
       });
       log.debug('networks: waiting for containers to detach before removal');
     }

@@ -9,21 +9,21 @@ import type {
   ExecOptions,
   LogOptions,
   RegistryAuth,
-  OtherContainer,
-  SeenImage,
+  ForeignContainer,
+  NodeImage,
   WorkerStreamRequest,
 } from '../../manager/common/protocol/worker-calls.js';
 
-export type ContainerState =
+export type EngineContainerState =
   'created' | 'running' | 'paused' | 'restarting' | 'exited' | 'dead' | 'removing';
 
 /** A container of this cluster as last observed on the engine. */
-export interface SeenContainer {
+export interface ObservedContainer {
   readonly id: string;
   readonly name: string;
   /** The task it was created for; a later task may have taken it over. */
   readonly taskId: TaskId;
-  readonly state: ContainerState;
+  readonly state: EngineContainerState;
   readonly exitCode?: number;
   /** The engine's error from a failed start. */
   readonly error?: string;
@@ -41,12 +41,12 @@ export interface SeenContainer {
   /** Command line of process 1, from image and spec; undefined until inspected. */
   readonly command?: readonly string[];
   /** Anonymous volumes inherited from other containers. */
-  readonly borrowed?: readonly string[];
+  readonly inheritedVolumes?: readonly string[];
   /** Requested static address per engine network name. */
   readonly addresses: Readonly<Record<string, string>>;
 }
 
-export function isLive(container: SeenContainer): boolean {
+export function isLiveContainer(container: ObservedContainer): boolean {
   return (
     container.state === 'running' ||
     container.state === 'paused' ||
@@ -81,9 +81,9 @@ export interface EngineAttachment {
  * Cache of the observed containers: complete once `synced` has resolved, and again after each
  * reconnect.
  */
-export interface SeenContainers {
-  all(): Iterable<SeenContainer>;
-  get(containerId: string): SeenContainer | undefined;
+export interface ContainerCache {
+  all(): Iterable<ObservedContainer>;
+  get(containerId: string): ObservedContainer | undefined;
   /** Resolves after the first complete list from the engine. */
   synced(signal: AbortSignal): Promise<void>;
   readonly hasSynced: boolean;
@@ -95,19 +95,19 @@ export interface SeenContainers {
   onSync(callback: () => void): void;
 }
 
-export type Progress = (message: string) => void;
+export type ProgressCallback = (message: string) => void;
 
 /**
  * All operations on the engine except networks. Errors: `unavailable` or `timeout` while the engine
  * is unreachable (retry); any other kind is the engine's final answer.
  */
 export interface Executor {
-  readonly containers: SeenContainers;
+  readonly containers: ContainerCache;
   /** Ensures image, volumes and bind sources. A pull may take minutes. */
   prepare(
     task: AssignedTask,
     inputs: TaskInputs,
-    progress: Progress,
+    progress: ProgressCallback,
     signal: AbortSignal,
   ): Promise<void>;
   /** Creates the container and connects its networks without starting it. Returns its id. */
@@ -136,7 +136,7 @@ export interface Executor {
   unpause(containerId: string, signal: AbortSignal): Promise<void>;
   top(containerId: string, psArgs: string, signal: AbortSignal): Promise<ProcessTable>;
   inspect(containerId: string, signal: AbortSignal): Promise<unknown>;
-  listVolumes(signal: AbortSignal): Promise<readonly SeenVolume[]>;
+  listVolumes(signal: AbortSignal): Promise<readonly EngineVolume[]>;
   removeVolume(name: string, signal: AbortSignal): Promise<void>;
   /** Raw log output; framed unless the container has a TTY. */
   logs(
@@ -157,7 +157,7 @@ export interface Executor {
   /** Commits the container to an image and returns the image id. May take minutes. */
   commit(containerId: string, options: CommitOptions, signal: AbortSignal): Promise<string>;
   /** The engine's summary of an image; undefined if the image is absent. */
-  findImage(image: string, signal: AbortSignal): Promise<SeenImage | undefined>;
+  findImage(image: string, signal: AbortSignal): Promise<NodeImage | undefined>;
   /** All images in the engine's own format. */
   listImages(signal: AbortSignal): Promise<readonly EngineImage[]>;
   /** The engine's record of an image; undefined if the image is absent. */
@@ -201,14 +201,14 @@ export interface Executor {
     signal: AbortSignal,
   ): Promise<void>;
   /** Containers of a project that docker compose created, not Shoal. */
-  listOthers(project: string, signal: AbortSignal): Promise<readonly OtherContainer[]>;
+  listComposeContainers(project: string, signal: AbortSignal): Promise<readonly ForeignContainer[]>;
   /**
    * Removes the containers of these that were created from the given files, and the project's
    * networks that are then empty.
    */
-  removeOthers(project: string, configFiles: string, signal: AbortSignal): Promise<void>;
+  removeComposeContainers(project: string, configFiles: string, signal: AbortSignal): Promise<void>;
   /** Invalidates the image cache; called after a build or pull, as tags may have moved. */
-  forgetImages(): void;
+  invalidateImages(): void;
   /** The digest of the image in its registry. */
   resolveImage(image: string, auth: RegistryAuth | undefined, signal: AbortSignal): Promise<string>;
   /** Number of these layers, counted from the lowest, that a local image shares. */
@@ -233,7 +233,7 @@ export interface ProcessTable {
   readonly processes: readonly (readonly string[])[];
 }
 
-export interface SeenVolume {
+export interface EngineVolume {
   readonly name: string;
   readonly mountpoint: string;
 }

@@ -1,5 +1,5 @@
 /** A chunk of a container's stdout or stderr. */
-export interface Output {
+export interface OutputChunk {
   readonly stream: 'stdout' | 'stderr';
   readonly data: Uint8Array;
 }
@@ -17,8 +17,8 @@ export class Demux {
   #headerLength = 0;
   #remaining = 0;
 
-  push(chunk: Uint8Array): Output[] {
-    const outputs: Output[] = [];
+  push(chunk: Uint8Array): OutputChunk[] {
+    const outputs: OutputChunk[] = [];
     let at = 0;
     while (at < chunk.length) {
       if (this.#remaining === 0) {
@@ -45,7 +45,7 @@ export class Demux {
     return consumed;
   }
 
-  #stream(): Output['stream'] {
+  #stream(): OutputChunk['stream'] {
     return this.#header[0] === stderrType ? 'stderr' : 'stdout';
   }
 }

@@ -1,5 +1,5 @@
 import type { LogLine } from '../../manager/common/protocol/worker-calls.js';
-import type { Output } from './demux.js';
+import type { OutputChunk } from './demux.js';
 
 /** Longer lines are split into parts, which bounds memory use. */
 const maxLineBytes = 256 * 1024;
@@ -11,11 +11,11 @@ const maxStampLength = 35;
  * (`2026-01-02T03:04:05.000000006Z text`).
  */
 export class LineAssembler {
-  readonly #rest: Record<Output['stream'], Buffer[]> = { stdout: [], stderr: [] };
-  readonly #restBytes: Record<Output['stream'], number> = { stdout: 0, stderr: 0 };
-  readonly #lastStamp: Record<Output['stream'], string> = { stdout: '', stderr: '' };
+  readonly #rest: Record<OutputChunk['stream'], Buffer[]> = { stdout: [], stderr: [] };
+  readonly #restBytes: Record<OutputChunk['stream'], number> = { stdout: 0, stderr: 0 };
+  readonly #lastStamp: Record<OutputChunk['stream'], string> = { stdout: '', stderr: '' };
 
-  push({ stream, data }: Output): LogLine[] {
+  push({ stream, data }: OutputChunk): LogLine[] {
     const lines: LogLine[] = [];
     const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
     let from = 0;
@@ -39,7 +39,7 @@ export class LineAssembler {
       .map((stream) => this.#line(stream, Buffer.alloc(0)));
   }
 
-  #line(stream: Output['stream'], tail: Buffer): LogLine {
+  #line(stream: OutputChunk['stream'], tail: Buffer): LogLine {
     const text = Buffer.concat([...this.#rest[stream], tail]).toString('utf8');
     this.#rest[stream] = [];
     this.#restBytes[stream] = 0;

@@ -8,9 +8,9 @@ import type {
 import type { Executor } from '../executor/executor.js';
 import { runHooks } from '../tasks/hooks.js';
 import type { TaskSet } from '../tasks/task-set.js';
-import type { OpenProcesses } from './served.js';
+import type { OpenProcesses } from './served-stream.js';
 
-export interface CallSurroundings {
+export interface CallDependencies {
   readonly executor: Executor;
   readonly tasks: TaskSet;
   readonly processes: OpenProcesses;
@@ -28,7 +28,7 @@ type Handlers = {
  * Throws `unsupported` for unknown names.
  */
 export function workerCalls(
-  deps: CallSurroundings,
+  deps: CallDependencies,
 ): (call: WorkerCall, signal: AbortSignal) => Promise<unknown> {
   const handlers = callHandlers(deps);
   return async (call, signal) => {
@@ -43,14 +43,14 @@ export function workerCalls(
   };
 }
 
-function callHandlers({ executor, tasks, processes }: CallSurroundings): Handlers {
+function callHandlers({ executor, tasks, processes }: CallDependencies): Handlers {
   const containerId = (taskId: TaskId): string => tasks.container(taskId).id;
   return {
     async restart({ taskId, timeoutMs }, signal) {
       const runner = tasks.runner(taskId);
       const graceMs = timeoutMs ?? runner.task?.spec.container.stopGraceMs ?? 10_000;
       const { preStop = [], postStart = [] } = runner.task?.spec.container ?? {};
-      await runner.between(async () => {
+      await runner.runExclusive(async () => {
         const id = containerId(taskId);
         await runHooks(executor, id, preStop, { kind: 'pre_stop', signal });
         await executor.restart(id, graceMs, signal);
@@ -89,9 +89,9 @@ function callHandlers({ executor, tasks, processes }: CallSurroundings): Handler
     listImages: (_args, signal) => executor.listImages(signal),
     inspectImage: async ({ image }, signal) => (await executor.inspectImage(image, signal)) ?? null,
     removeImage: ({ image }, signal) => executor.removeImage(image, signal),
-    listOthers: ({ project }, signal) => executor.listOthers(project, signal),
+    listOthers: ({ project }, signal) => executor.listComposeContainers(project, signal),
     async removeOthers({ project, configFiles }, signal) {
-      await executor.removeOthers(project, configFiles, signal);
+      await executor.removeComposeContainers(project, configFiles, signal);
       return null;
     },
     async resize({ streamId, columns, rows }, signal) {

@@ -3,20 +3,20 @@ import { join } from 'node:path';
 import type { Clock } from '../../manager/common/base/clock.js';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import type { Logger } from '../../manager/common/base/log.js';
-import type { PairPaths } from '../../manager/common/pki/pki-files.js';
-import { readPair } from '../../manager/common/pki/pki-files.js';
-import { knownPeer } from '../../manager/common/pki/pki-peer.js';
+import type { CertificateKeyPaths } from '../../manager/common/pki/pki-files.js';
+import { readKeyPair } from '../../manager/common/pki/pki-files.js';
+import { authenticatePeer } from '../../manager/common/pki/pki-peer.js';
 import { CertificateRenewal } from '../../manager/common/pki/pki-renewal.js';
 import { dial } from '../../manager/common/protocol/transport.js';
-import type { PeerCertificateNames } from '../../manager/common/protocol/transport-tls.js';
+import type { PeerCertificateFields } from '../../manager/common/protocol/transport-tls.js';
 import { DurableFile } from '../assignments/durable-file.js';
-import type { DialManager } from './connect.js';
+import type { DialManager } from './connector.js';
 
-export interface CredentialOptions {
+export interface WorkerCredentialOptions {
   readonly clusterId: string;
   readonly dataDir: string;
   /** Paths of PEM files. */
-  readonly pki: PairPaths & { readonly ca: string };
+  readonly pki: CertificateKeyPaths & { readonly ca: string };
   readonly clock: Clock;
   readonly log: Logger;
   readonly random: () => number;
@@ -36,8 +36,8 @@ const dialTimeoutMs = 3_000;
  * The worker's identity and trust: its certificate and renewal, and the authorities it no longer
  * trusts.
  */
-export class Credentials {
-  readonly #options: CredentialOptions;
+export class WorkerCredentials {
+  readonly #options: WorkerCredentialOptions;
   readonly #ca: string;
   readonly #refusedFile: DurableFile<readonly string[]>;
   #refused: readonly string[];
@@ -48,16 +48,16 @@ export class Credentials {
    * Reads certificate, key and CA; throws `invalid` if a file is missing or key and certificate do
    * not match.
    */
-  static async read(options: CredentialOptions): Promise<Credentials> {
+  static async read(options: WorkerCredentialOptions): Promise<WorkerCredentials> {
     const { pki, dataDir, log } = options;
     const refusedFile = new DurableFile<readonly string[]>(
       join(dataDir, 'refused-authorities.json'),
       log,
     );
     try {
-      await readPair(pki);
+      await readKeyPair(pki);
       const ca = await readFile(pki.ca, 'utf8');
-      return new Credentials(options, ca, refusedFile, (await refusedFile.load()) ?? []);
+      return new WorkerCredentials(options, ca, refusedFile, (await refusedFile.load()) ?? []);
     } catch (error) {
       throw new AppError('invalid', `cannot read worker certificate: ${messageOf(error)}`, {
         cause: error,
@@ -66,7 +66,7 @@ export class Credentials {
   }
 
   private constructor(
-    options: CredentialOptions,
+    options: WorkerCredentialOptions,
     ca: string,
     refusedFile: DurableFile<readonly string[]>,
     refused: readonly string[],
@@ -79,7 +79,7 @@ export class Credentials {
 
   /** Reads the certificate for each connection, so that a renewed one is used at once. */
   readonly dial: DialManager = async (address, path, keepAlive, signal) => {
-    const pair = await readPair(this.#options.pki);
+    const pair = await readKeyPair(this.#options.pki);
     return dial({
       address,
       path,
@@ -97,14 +97,14 @@ export class Credentials {
   start(session: RenewalSession): void {
     const { pki, clock, log, random } = this.#options;
     this.#renewal = new CertificateRenewal({
-      what: 'worker',
+      owner: 'worker',
       paths: pki,
       ca: this.#ca,
       clock,
       log,
       random,
       obtain: (request, signal) => session.sign(request, signal),
-      renewed: () => {
+      onRenewed: () => {
         // Without such a request the session continues: certificates are only checked when a
         // connection is established.
         if (this.#renewalRequested) session.reconnect();
@@ -138,9 +138,9 @@ export class Credentials {
     });
   }
 
-  #verify(address: string, certificate: PeerCertificateNames): void {
+  #verify(address: string, certificate: PeerCertificateFields): void {
     const { clusterId } = this.#options;
-    const peer = knownPeer(certificate, this.#refused);
+    const peer = authenticatePeer(certificate, this.#refused);
     if (peer.role === 'manager' && peer.clusterId === clusterId) return;
     throw new AppError('forbidden', `peer ${address} is not a manager of cluster ${clusterId}`);
   }

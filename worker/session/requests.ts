@@ -7,7 +7,7 @@ interface Waiting {
 }
 
 /** Requests to the manager that are in flight. All fail when `ended` aborts. */
-export class Requests {
+export class PendingRequests {
   readonly #clock: Clock;
   readonly #ended: AbortSignal;
   readonly #waiting = new Map<number, Waiting>();

@@ -16,10 +16,10 @@ import type {
   WorkerStreamRequest,
 } from '../../manager/common/protocol/worker-calls.js';
 import type { Reporter } from './reporter.js';
-import { Requests } from './requests.js';
+import { PendingRequests } from './requests.js';
 
 /** The worker's functions that a session calls. */
-export interface SessionSurroundings {
+export interface ManagerSessionDependencies {
   readonly clusterId: string;
   readonly nodeId: string;
   readonly name: string;
@@ -46,7 +46,7 @@ export interface SessionSurroundings {
 }
 
 /** Result of a session that ended without an error. */
-export interface SessionEnd {
+export interface ManagerSessionEnd {
   /** Address of the leader, if the manager sent a redirect. */
   readonly leader?: string;
 }
@@ -60,20 +60,20 @@ const certificateDeadlineMs = 60_000;
  * One connection to a manager: sends hello with the full state, then heartbeats and reports;
  * receives assignments and calls.
  */
-export class Session {
+export class ManagerSession {
   readonly #stream: MessageStream;
-  readonly #deps: SessionSurroundings;
+  readonly #deps: ManagerSessionDependencies;
   readonly #calls = new Map<number, AbortController>();
   readonly #abort = new AbortController();
   #stopHeartbeat: () => void = () => undefined;
   #managers: readonly string[] = [];
   #welcomed = false;
-  readonly #requests: Requests;
+  readonly #requests: PendingRequests;
 
-  constructor(stream: MessageStream, deps: SessionSurroundings) {
+  constructor(stream: MessageStream, deps: ManagerSessionDependencies) {
     this.#stream = stream;
     this.#deps = deps;
-    this.#requests = new Requests(deps.clock, this.#abort.signal);
+    this.#requests = new PendingRequests(deps.clock, this.#abort.signal);
   }
 
   /** Addresses of all managers, as last received. */
@@ -86,7 +86,7 @@ export class Session {
   }
 
   /** Runs until the connection ends; throws the error that ended it. */
-  async run(signal: AbortSignal): Promise<SessionEnd> {
+  async run(signal: AbortSignal): Promise<ManagerSessionEnd> {
     const { clock, reporter } = this.#deps;
     const close = (): void => {
       this.#stream.close();
@@ -127,7 +127,7 @@ export class Session {
    * Requests an image from another node; resolves with that node's name once the image is here.
    * Fails as `not-found` if no node has it, as `unavailable` if the session ends first.
    */
-  wantImage(image: string, platform: string | undefined, signal: AbortSignal): Promise<string> {
+  requestImage(image: string, platform: string | undefined, signal: AbortSignal): Promise<string> {
     const platformField = platform === undefined ? {} : { platform };
     return this.#requests.ask(
       (requestId) => {
@@ -176,7 +176,7 @@ export class Session {
     });
   }
 
-  async #onMessage(message: ManagerMessage): Promise<SessionEnd | undefined> {
+  async #onMessage(message: ManagerMessage): Promise<ManagerSessionEnd | undefined> {
     switch (message.kind) {
       case 'redirect':
         return message.leader === undefined ? {} : { leader: message.leader };

@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import type { TaskId } from '../../manager/common/model/ids.js';
 import { isTerminal } from '../../manager/common/model/task-state.js';
-import { frame, unframe } from '../../manager/common/protocol/frames.js';
+import { encodeStreamFrame, decodeStreamFrame } from '../../manager/common/protocol/frames.js';
 import type {
   LogLine,
   LogOptions,
@@ -15,13 +15,13 @@ import { Demux } from '../logs/demux.js';
 import { followLog } from '../logs/follow.js';
 import { serveStats } from '../stats/stream.js';
 import type { TaskSet } from '../tasks/task-set.js';
-import type { Served, StreamOrder, StreamSurroundings } from './served.js';
+import type { ServedStream, OpenedStream, StreamDependencies } from './served-stream.js';
 import { serveTransfer } from './transfers.js';
 
 /** Serves a requested stream on its own connection until either side closes it. */
 export async function serveStream(
-  deps: StreamSurroundings,
-  opened: StreamOrder,
+  deps: StreamDependencies,
+  opened: OpenedStream,
   callerSignal: AbortSignal,
 ): Promise<void> {
   const { stream, request } = opened;
@@ -43,7 +43,7 @@ export async function serveStream(
   }
 }
 
-async function handle(deps: StreamSurroundings, served: Served): Promise<void> {
+async function handle(deps: StreamDependencies, served: ServedStream): Promise<void> {
   const { executor, tasks } = deps;
   const { request, input, signal, stream } = served;
   switch (request.kind) {
@@ -65,14 +65,14 @@ async function handle(deps: StreamSurroundings, served: Served): Promise<void> {
     case 'save-image': {
       const archive = await executor.saveImage(request.image, request.withoutLayers ?? 0, signal);
       for await (const chunk of archive as AsyncIterable<Uint8Array>) {
-        await stream.send(frame('stdout', chunk));
+        await stream.send(encodeStreamFrame('stdout', chunk));
       }
-      await stream.send(frame('exit', '0'));
+      await stream.send(encodeStreamFrame('exit', '0'));
       return;
     }
     case 'load-image':
       await executor.loadImage(input, signal);
-      await stream.send(frame('exit', '0'));
+      await stream.send(encodeStreamFrame('exit', '0'));
       return;
     case 'stats':
       await serveStats(deps, stream, signal);
@@ -86,7 +86,7 @@ async function readInput(stream: MessageStream, input: PassThrough): Promise<voi
   try {
     for await (const message of stream) {
       if (typeof message === 'string') continue;
-      const part = unframe(message);
+      const part = decodeStreamFrame(message);
       if (part?.channel !== 'stdin') continue;
       if (part.data.length === 0) input.end();
       else if (!input.destroyed && !input.write(Buffer.from(part.data))) await waitForDrain(input);
@@ -109,7 +109,7 @@ async function sendFailure(
 ): Promise<void> {
   const message = messageOf(error);
   if (request.kind !== 'logs') {
-    await stream.send(frame('error', message));
+    await stream.send(encodeStreamFrame('error', message));
     return;
   }
   // A log stream carries only lines.
@@ -120,8 +120,8 @@ async function sendFailure(
 }
 
 async function serveLogs(
-  { executor, tasks }: StreamSurroundings,
-  { stream, signal }: Served,
+  { executor, tasks }: StreamDependencies,
+  { stream, signal }: ServedStream,
   taskId: TaskId,
   options: LogOptions,
 ): Promise<void> {
@@ -169,13 +169,13 @@ async function waitForRestart(
 }
 
 async function serveProcess(
-  { processes }: StreamSurroundings,
-  { streamId, stream, input, signal }: Served,
+  { processes }: StreamDependencies,
+  { streamId, stream, input, signal }: ServedStream,
   process: RunningProcess,
 ): Promise<void> {
   const { stream: io } = process;
   if (io === undefined) {
-    await stream.send(frame('exit', '0'));
+    await stream.send(encodeStreamFrame('exit', '0'));
     return;
   }
   processes.add(streamId, process);
@@ -190,10 +190,11 @@ async function serveProcess(
       const outputs = process.tty
         ? [{ stream: 'stdout' as const, data: chunk }]
         : demux.push(chunk);
-      for (const { stream: channel, data } of outputs) await stream.send(frame(channel, data));
+      for (const { stream: channel, data } of outputs)
+        await stream.send(encodeStreamFrame(channel, data));
     }
     const code = await process.exitCode(signal);
-    await stream.send(frame('exit', String(code)));
+    await stream.send(encodeStreamFrame('exit', String(code)));
   } finally {
     processes.delete(streamId);
     signal.removeEventListener('abort', hangUp);

@@ -1,6 +1,6 @@
-import { frame } from '../../manager/common/protocol/frames.js';
+import { encodeStreamFrame } from '../../manager/common/protocol/frames.js';
 import type { WorkerStreamRequest } from '../../manager/common/protocol/worker-calls.js';
-import type { Served, StreamSurroundings } from './served.js';
+import type { ServedStream, StreamDependencies } from './served-stream.js';
 
 type TransferRequest = Extract<
   WorkerStreamRequest,
@@ -18,13 +18,13 @@ type TransferRequest = Extract<
 
 /** Transfers images and files to and from this node's engine. */
 export async function serveTransfer(
-  { executor, tasks }: StreamSurroundings,
-  { input, signal, stream }: Served,
+  { executor, tasks }: StreamDependencies,
+  { input, signal, stream }: ServedStream,
   request: TransferRequest,
 ): Promise<void> {
   const sendAll = async (data: NodeJS.ReadableStream): Promise<void> => {
     for await (const chunk of data as AsyncIterable<Uint8Array>) {
-      await stream.send(frame('stdout', chunk));
+      await stream.send(encodeStreamFrame('stdout', chunk));
     }
   };
   switch (request.kind) {
@@ -33,14 +33,14 @@ export async function serveTransfer(
       break;
     case 'pull-image':
       await sendAll(await executor.pullImage(request, signal));
-      executor.forgetImages();
+      executor.invalidateImages();
       break;
     case 'push-image':
       await sendAll(await executor.pushImage(request.image, request.auth, signal));
       break;
     case 'build-image':
       await sendAll(await executor.buildImage(input, request, signal));
-      executor.forgetImages();
+      executor.invalidateImages();
       break;
     case 'read-archive': {
       const { id } = tasks.container(request.taskId);
@@ -57,5 +57,5 @@ export async function serveTransfer(
       await sendAll(await executor.readArchive(id, undefined, signal));
     }
   }
-  await stream.send(frame('exit', '0'));
+  await stream.send(encodeStreamFrame('exit', '0'));
 }

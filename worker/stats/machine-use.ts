@@ -1,5 +1,5 @@
 import { readFile, statfs } from 'node:fs/promises';
-import type { MachineUse } from '../../manager/common/protocol/statistics.js';
+import type { MachineUsage } from '../../manager/common/protocol/statistics.js';
 
 /** CPU time since boot, in ticks. */
 export interface CpuTimes {
@@ -40,7 +40,7 @@ const engineData = '/var/lib/docker';
 export class MachineUseReader {
   #cpu: CpuTimes | undefined;
 
-  async read(): Promise<MachineUse> {
+  async read(): Promise<MachineUsage> {
     const [stat, meminfo, loadavg, disk] = await Promise.all([
       readFile('/proc/stat', 'utf8'),
       readFile('/proc/meminfo', 'utf8'),

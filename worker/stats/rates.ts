@@ -1,8 +1,8 @@
 import type { TaskId } from '../../manager/common/model/ids.js';
-import type { TaskUse } from '../../manager/common/protocol/statistics.js';
+import type { TaskUsage } from '../../manager/common/protocol/statistics.js';
 
 /** Counters of one container at one point in time. */
-export interface Sample {
+export interface StatsSample {
   /** ms since the epoch, by the engine's clock. */
   readonly at: number;
   readonly cpuNanos: number;
@@ -38,7 +38,7 @@ export interface EngineStats {
  * Converts an engine response; undefined for a stopped container, for which the engine reports
  * zeros.
  */
-export function sampleOf(stats: EngineStats): Sample | undefined {
+export function sampleOf(stats: EngineStats): StatsSample | undefined {
   const at = Date.parse(stats.read ?? '');
   const cpuNanos = stats.cpu_stats?.cpu_usage?.total_usage ?? 0;
   if (!(at > 0) || (cpuNanos === 0 && stats.memory_stats?.usage === undefined)) return undefined;
@@ -56,7 +56,7 @@ export function sampleOf(stats: EngineStats): Sample | undefined {
 
 function trafficOf(
   networks: NonNullable<EngineStats['networks']>,
-): Pick<Sample, 'rxBytes' | 'txBytes'> {
+): Pick<StatsSample, 'rxBytes' | 'txBytes'> {
   const links = Object.values(networks);
   return {
     rxBytes: links.reduce((sum, link) => sum + (link.rx_bytes ?? 0), 0),
@@ -80,7 +80,7 @@ function movedBytes(
  */
 function memoryOf(
   memory: NonNullable<EngineStats['memory_stats']>,
-): Pick<Sample, 'memoryBytes' | 'memoryLimitBytes'> {
+): Pick<StatsSample, 'memoryBytes' | 'memoryLimitBytes'> {
   const usage = memory.usage ?? 0;
   const cache = memory.stats?.total_inactive_file ?? memory.stats?.inactive_file ?? 0;
   return {
@@ -98,7 +98,11 @@ const noRates = {
 };
 
 /** Computes the use of a container from two samples. Without an earlier sample all rates are 0. */
-export function useOf(taskId: TaskId, before: Sample | undefined, now: Sample): TaskUse {
+export function toTaskUse(
+  taskId: TaskId,
+  before: StatsSample | undefined,
+  now: StatsSample,
+): TaskUsage {
   const { at: _at, cpuNanos, ...totals } = now;
   return {
     taskId,
@@ -109,10 +113,10 @@ export function useOf(taskId: TaskId, before: Sample | undefined, now: Sample): 
 }
 
 /** A decreased counter was reset by a container restart and counts from 0 again. */
-function ratesBetween(before: Sample, now: Sample): typeof noRates {
+function ratesBetween(before: StatsSample, now: StatsSample): typeof noRates {
   const seconds = (now.at - before.at) / 1000;
   if (!(seconds > 0)) return noRates;
-  const rate = (key: Exclude<keyof Sample, 'at'>): number => {
+  const rate = (key: Exclude<keyof StatsSample, 'at'>): number => {
     const grown = now[key] - before[key];
     return Math.max(0, grown < 0 ? now[key] : grown) / seconds;
   };
@@ -135,7 +139,7 @@ const cpuStepPercent = 0.1;
 const memoryStepBytes = 64 * 1024;
 
 /** True if `now` differs from `sent` enough to be sent. */
-export function hasChanged(sent: TaskUse | undefined, now: TaskUse): boolean {
+export function hasChanged(sent: TaskUsage | undefined, now: TaskUsage): boolean {
   if (sent === undefined) return true;
   return (
     Math.abs(sent.cpuPercent - now.cpuPercent) >= cpuStepPercent ||

@@ -2,14 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { TaskId } from '../../manager/common/model/ids.js';
 import type {
   NodeCounters,
-  TaskUse,
+  TaskUsage,
   WorkerStats,
 } from '../../manager/common/protocol/statistics.js';
 import type { MessageStream } from '../../manager/common/protocol/worker-calls.js';
 import type { Executor } from '../executor/executor.js';
 import { MachineUseReader } from './machine-use.js';
-import type { EngineStats, Sample } from './rates.js';
-import { hasChanged, sampleOf, useOf } from './rates.js';
+import type { EngineStats, StatsSample } from './rates.js';
+import { hasChanged, sampleOf, toTaskUse } from './rates.js';
 
 /** Sources of the statistics. */
 export interface StatsSource {
@@ -41,7 +41,7 @@ export async function serveStats(
   const ended = new AbortController();
   const readers = new Readers(source, AbortSignal.any([signal, ended.signal]));
   const machine = new MachineUseReader();
-  const sent = new Map<TaskId, TaskUse>();
+  const sent = new Map<TaskId, TaskUsage>();
   const startedAt = performance.now();
   try {
     while (!signal.aborted) {
@@ -65,8 +65,8 @@ export async function serveStats(
 
 /** The changes since `sent`; updates `sent` to match. */
 function changes(
-  sent: Map<TaskId, TaskUse>,
-  uses: ReadonlyMap<TaskId, TaskUse>,
+  sent: Map<TaskId, TaskUsage>,
+  uses: ReadonlyMap<TaskId, TaskUsage>,
 ): Pick<WorkerStats, 'tasks' | 'gone'> {
   const gone = [...sent.keys()].filter((taskId) => !uses.has(taskId));
   const tasks = [...uses.values()].filter((use) => hasChanged(sent.get(use.taskId), use));
@@ -101,8 +101,8 @@ class Readers {
     }
   }
 
-  uses(): ReadonlyMap<TaskId, TaskUse> {
-    const uses = new Map<TaskId, TaskUse>();
+  uses(): ReadonlyMap<TaskId, TaskUsage> {
+    const uses = new Map<TaskId, TaskUsage>();
     for (const [taskId, { use }] of this.#readers) if (use !== undefined) uses.set(taskId, use);
     return uses;
   }
@@ -112,9 +112,9 @@ class Reader {
   readonly containerId: string;
   readonly #taskId: TaskId;
   readonly #abort = new AbortController();
-  #last: Sample | undefined;
+  #last: StatsSample | undefined;
   #endedAt: number | undefined;
-  use: TaskUse | undefined;
+  use: TaskUsage | undefined;
 
   constructor(source: StatsSource, taskId: TaskId, containerId: string, signal: AbortSignal) {
     this.containerId = containerId;
@@ -152,7 +152,7 @@ class Reader {
   #take(line: string): void {
     const sample = sampleOf(JSON.parse(line) as EngineStats);
     if (sample === undefined) return;
-    this.use = useOf(this.#taskId, this.#last, sample);
+    this.use = toTaskUse(this.#taskId, this.#last, sample);
     this.#last = sample;
   }
 }

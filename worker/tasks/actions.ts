@@ -5,23 +5,27 @@ import type { DataPlane } from '../executor/data-plane.js';
 import type {
   EngineAttachment,
   Executor,
-  Progress,
-  SeenContainer,
+  ProgressCallback,
+  ObservedContainer,
   TaskInputs,
 } from '../executor/executor.js';
-import { Gate } from './gate.js';
+import { Semaphore } from './semaphore.js';
 import { runHooks, type HookKind } from './hooks.js';
-import { stopGraceMs, type Action, type SeenLeader } from './step.js';
+import { stopGraceMs, type TaskAction, type ObservedLeader } from './step.js';
 
-export interface Subject {
+export interface ActionSubject {
   readonly task: AssignedTask | undefined;
-  readonly seen: SeenContainer | undefined;
-  readonly leaders: readonly SeenLeader[];
+  readonly seen: ObservedContainer | undefined;
+  readonly leaders: readonly ObservedLeader[];
 }
 
-type Handler = (subject: Subject, progress: Progress, signal: AbortSignal) => Promise<void>;
+type Handler = (
+  subject: ActionSubject,
+  progress: ProgressCallback,
+  signal: AbortSignal,
+) => Promise<void>;
 
-export interface ActionSurroundings {
+export interface TaskActionDependencies {
   readonly executor: Executor;
   readonly dataPlane: DataPlane;
   /** The current assignment set. */
@@ -42,10 +46,10 @@ const neverAborts = new AbortController().signal;
 
 /** Executes the actions of a task: one handler per action, which calls executor and data plane. */
 export class TaskActions {
-  readonly #deps: ActionSurroundings;
-  readonly #gate = new Gate(maxConcurrent);
-  readonly #stopGate = new Gate(maxConcurrentStops);
-  readonly #handlers: Readonly<Record<Exclude<Action, 'adopt'>, Handler>> = {
+  readonly #deps: TaskActionDependencies;
+  readonly #gate = new Semaphore(maxConcurrent);
+  readonly #stopGate = new Semaphore(maxConcurrentStops);
+  readonly #handlers: Readonly<Record<Exclude<TaskAction, 'adopt'>, Handler>> = {
     prepare: (subject, progress, signal) => this.#prepare(subject, progress, signal),
     create: (subject, _progress, signal) => this.#create(subject, signal),
     start: (subject, _progress, signal) => this.#start(subject, signal),
@@ -55,20 +59,24 @@ export class TaskActions {
     remove: (subject, _progress, signal) => this.#remove(subject, signal),
   };
 
-  constructor(deps: ActionSurroundings) {
+  constructor(deps: TaskActionDependencies) {
     this.#deps = deps;
   }
 
   async perform(
-    action: Exclude<Action, 'adopt'>,
-    subject: Subject,
-    progress: Progress,
+    action: Exclude<TaskAction, 'adopt'>,
+    subject: ActionSubject,
+    progress: ProgressCallback,
     signal: AbortSignal,
   ): Promise<void> {
     await this.#handlers[action](subject, progress, signal);
   }
 
-  async #prepare(subject: Subject, progress: Progress, signal: AbortSignal): Promise<void> {
+  async #prepare(
+    subject: ActionSubject,
+    progress: ProgressCallback,
+    signal: AbortSignal,
+  ): Promise<void> {
     const task = required(subject.task, 'task');
     const [inputs] = await Promise.all([
       this.#inputs(task, subject.leaders, signal),
@@ -77,14 +85,14 @@ export class TaskActions {
     progress(inputs.networks.length > 0 ? 'image and networks ready' : 'image ready');
   }
 
-  async #create(subject: Subject, signal: AbortSignal): Promise<void> {
+  async #create(subject: ActionSubject, signal: AbortSignal): Promise<void> {
     const task = required(subject.task, 'task');
     const inputs = await this.#inputs(task, subject.leaders, signal);
     // A create in flight is not cancelled: the container would exist without being tracked.
-    await this.#gate.through(() => this.#deps.executor.create(task, inputs, neverAborts), signal);
+    await this.#gate.run(() => this.#deps.executor.create(task, inputs, neverAborts), signal);
   }
 
-  async #start(subject: Subject, signal: AbortSignal): Promise<void> {
+  async #start(subject: ActionSubject, signal: AbortSignal): Promise<void> {
     const task = required(subject.task, 'task');
     const container = required(subject.seen, 'container');
     const inputs = await this.#inputs(task, subject.leaders, signal);
@@ -94,22 +102,22 @@ export class TaskActions {
     if (hadRestartDisabled) await executor.setRestart(container.id, engineRestart, signal);
     // A start is not cancelled either: the engine continues with it, and the running container
     // would be considered exited.
-    await this.#gate.through(() => executor.start(container.id, task, inputs, neverAborts), signal);
+    await this.#gate.run(() => executor.start(container.id, task, inputs, neverAborts), signal);
   }
 
   /** Hooks bypass the concurrency limit, as they may run long. */
-  async #hooks(subject: Subject, kind: HookKind, signal: AbortSignal): Promise<void> {
+  async #hooks(subject: ActionSubject, kind: HookKind, signal: AbortSignal): Promise<void> {
     const { postStart, preStop } = required(subject.task, 'task').spec.container;
     const hooks = (kind === 'post_start' ? postStart : preStop) ?? [];
     const { id } = required(subject.seen, 'container');
     await runHooks(this.#deps.executor, id, hooks, { kind, signal });
   }
 
-  async #stop({ task, seen }: Subject, signal: AbortSignal): Promise<void> {
+  async #stop({ task, seen }: ActionSubject, signal: AbortSignal): Promise<void> {
     const { executor } = this.#deps;
     const { id } = required(seen, 'container');
     const keepContainer = task !== undefined && task.desired !== 'remove';
-    await this.#stopGate.through(async () => {
+    await this.#stopGate.run(async () => {
       if (keepContainer && startsWithEngine(task.spec.container)) {
         await executor.setRestart(id, { name: 'no' }, signal);
       }
@@ -117,9 +125,9 @@ export class TaskActions {
     }, signal);
   }
 
-  async #remove(subject: Subject, signal: AbortSignal): Promise<void> {
+  async #remove(subject: ActionSubject, signal: AbortSignal): Promise<void> {
     const container = required(subject.seen, 'container');
-    await this.#gate.through(() => this.#deps.executor.remove(container.id, signal), signal);
+    await this.#gate.run(() => this.#deps.executor.remove(container.id, signal), signal);
   }
 
   #volumesOnly(task: AssignedTask): TaskInputs {
@@ -137,7 +145,7 @@ export class TaskActions {
 
   async #inputs(
     task: AssignedTask,
-    leaders: readonly SeenLeader[],
+    leaders: readonly ObservedLeader[],
     signal: AbortSignal,
   ): Promise<TaskInputs> {
     const networks = await this.#attachments(task, signal);

@@ -1,40 +1,44 @@
 import type { Clock } from '../../manager/common/base/clock.js';
 import { isAppError, messageOf } from '../../manager/common/base/errors.js';
 import type { Logger } from '../../manager/common/base/log.js';
-import { Loop } from '../../manager/common/base/loop.js';
+import { ReconcileLoop } from '../../manager/common/base/loop.js';
 import type { TaskId } from '../../manager/common/model/ids.js';
 import { isTerminal } from '../../manager/common/model/task-state.js';
 import type { TaskStatus } from '../../manager/common/model/task.js';
 import type { AssignedTask } from '../../manager/common/protocol/assignments.js';
-import { isLive, type Progress, type SeenContainer } from '../executor/executor.js';
 import {
-  newMemory,
-  observed,
-  reached,
+  isLiveContainer,
+  type ProgressCallback,
+  type ObservedContainer,
+} from '../executor/executor.js';
+import {
+  newLocalState,
+  applyObservation,
+  advanceState,
   statusOf,
   type Adoption,
-  type TaskMemory,
-} from './memory.js';
-import { nextStep, type Action, type SeenLeader, type Step } from './step.js';
+  type LocalTaskState,
+} from './local-state.js';
+import { nextStep, type TaskAction, type ObservedLeader, type TaskStep } from './step.js';
 
 /** Dependencies of a runner, provided by task-set.ts. */
-export interface RunnerSurroundings {
+export interface TaskRunnerDependencies {
   readonly clock: Clock;
   readonly log: Logger;
   /** False while the engine is unreachable. */
   engineAnswers(): boolean;
-  containerOf(taskId: TaskId): SeenContainer | undefined;
-  leadersOf(task: AssignedTask): readonly SeenLeader[];
+  containerOf(taskId: TaskId): ObservedContainer | undefined;
+  leadersOf(task: AssignedTask): readonly ObservedLeader[];
   /** True while a container runs that must be removed before the task is started. */
   isBlocked(task: AssignedTask): boolean;
   perform(
-    action: Exclude<Action, 'adopt'>,
+    action: Exclude<TaskAction, 'adopt'>,
     subject: {
       readonly task: AssignedTask | undefined;
-      readonly seen: SeenContainer | undefined;
-      readonly leaders: readonly SeenLeader[];
+      readonly seen: ObservedContainer | undefined;
+      readonly leaders: readonly ObservedLeader[];
     },
-    progress: Progress,
+    progress: ProgressCallback,
     signal: AbortSignal,
   ): Promise<void>;
   report(taskId: TaskId, status: TaskStatus): void;
@@ -48,27 +52,27 @@ export interface RunnerSurroundings {
 /** Reconciles one task with its desired state: observe, choose a step, act, report. */
 export class TaskRunner {
   readonly id: TaskId;
-  readonly #deps: RunnerSurroundings;
-  readonly #loop: Loop;
+  readonly #deps: TaskRunnerDependencies;
+  readonly #loop: ReconcileLoop;
   #task: AssignedTask | undefined;
-  #memory: TaskMemory;
+  #memory: LocalTaskState;
   #cancelTimer: () => void = () => undefined;
   #interruptible: AbortController | undefined;
   #turns: Promise<void> = Promise.resolve();
 
   constructor(
     id: TaskId,
-    deps: RunnerSurroundings,
+    deps: TaskRunnerDependencies,
     persisted: { readonly ended?: TaskStatus; readonly adopted?: Adoption },
   ) {
     this.id = id;
     this.#deps = deps;
-    this.#memory = { ...newMemory(deps.clock.now(), deps.clock.elapsed()), ...persisted };
-    this.#loop = new Loop({
+    this.#memory = { ...newLocalState(deps.clock.now(), deps.clock.elapsed()), ...persisted };
+    this.#loop = new ReconcileLoop({
       name: `task ${id}`,
       clock: deps.clock,
       log: deps.log,
-      turn: (signal) => this.#exclusive(() => this.#turn(signal)),
+      reconcile: (signal) => this.#exclusive(() => this.#turn(signal)),
     });
   }
 
@@ -78,7 +82,7 @@ export class TaskRunner {
 
   get status(): TaskStatus {
     const seen = this.#deps.containerOf(this.id);
-    return statusOf(observed(this.#memory, seen, this.#deps.clock.now()), seen);
+    return statusOf(applyObservation(this.#memory, seen, this.#deps.clock.now()), seen);
   }
 
   get ended(): boolean {
@@ -90,18 +94,18 @@ export class TaskRunner {
     this.#task = task;
     const unwanted = task === undefined || task.desired === 'shutdown' || task.desired === 'remove';
     if (unwanted) this.#interruptible?.abort();
-    this.#loop.poke();
+    this.#loop.trigger();
   }
 
   poke(): void {
     // Reported at once, as a turn may be in a long action.
     this.#observe();
-    this.#loop.poke();
+    this.#loop.trigger();
   }
 
   /** Runs a turn although nothing about this task has changed. */
   wake(): void {
-    this.#loop.poke();
+    this.#loop.trigger();
   }
 
   /**
@@ -116,7 +120,7 @@ export class TaskRunner {
    * Runs `work` between two turns, so that the runner does not react to what it does to the
    * container.
    */
-  async between(work: () => Promise<void>): Promise<void> {
+  async runExclusive(work: () => Promise<void>): Promise<void> {
     try {
       await this.#exclusive(work);
     } finally {
@@ -140,7 +144,7 @@ export class TaskRunner {
   #observe(): void {
     if (this.#task === undefined) return;
     const seen = this.#deps.containerOf(this.id);
-    this.#memory = observed(this.#memory, seen, this.#deps.clock.now());
+    this.#memory = applyObservation(this.#memory, seen, this.#deps.clock.now());
     this.#deps.report(this.id, statusOf(this.#memory, seen));
   }
 
@@ -167,7 +171,7 @@ export class TaskRunner {
     const task = this.#task;
     const adoptable = task?.adopts === undefined ? undefined : this.#deps.containerOf(task.adopts);
     const seen = this.#deps.containerOf(this.id);
-    const mayStart = task !== undefined && seen !== undefined && !isLive(seen);
+    const mayStart = task !== undefined && seen !== undefined && !isLiveContainer(seen);
     return {
       task,
       seen,
@@ -183,11 +187,11 @@ export class TaskRunner {
     if (until === undefined) return;
     const delayMs = Math.max(0, until - this.#deps.clock.elapsed());
     this.#cancelTimer = this.#deps.clock.after(delayMs, () => {
-      this.#loop.poke();
+      this.#loop.trigger();
     });
   }
 
-  async #act(step: Step & { kind: 'act' }, signal: AbortSignal): Promise<void> {
+  async #act(step: TaskStep & { kind: 'act' }, signal: AbortSignal): Promise<void> {
     const { action, cause } = step;
     this.#deps.log.debug(`${action}: ${cause}`, { task: this.id });
     if (action === 'adopt') {
@@ -221,26 +225,26 @@ export class TaskRunner {
     }
   }
 
-  #isUninterruptible(action: Action): boolean {
+  #isUninterruptible(action: TaskAction): boolean {
     return action === 'before-stop' || action === 'stop' || action === 'remove';
   }
 
-  #before(action: Action, seen: SeenContainer | undefined): void {
+  #before(action: TaskAction, seen: ObservedContainer | undefined): void {
     const now = this.#deps.clock.now();
     if (action === 'prepare') {
-      this.#memory = reached(this.#memory, 'preparing', 'preparing', now);
+      this.#memory = advanceState(this.#memory, 'preparing', 'preparing', now);
     } else if (action === 'start') {
       const isRestart = this.#memory.state === 'running';
       const restartsBefore = isRestart
         ? this.#memory.restartsBefore + (seen?.restarts ?? 0) + 1
         : 0;
-      this.#memory = reached(
+      this.#memory = advanceState(
         {
           ...this.#memory,
           lastStartAt: this.#deps.clock.elapsed(),
           restartsBefore,
-          hooksDue: (this.#task?.spec.container.postStart?.length ?? 0) > 0,
-          stopHooksDone: false,
+          postStartPending: (this.#task?.spec.container.postStart?.length ?? 0) > 0,
+          preStopDone: false,
         },
         'starting',
         'starting',
@@ -250,10 +254,10 @@ export class TaskRunner {
     this.#observe();
   }
 
-  #after(action: Action): void {
+  #after(action: TaskAction): void {
     if (action === 'prepare') this.#memory = { ...this.#memory, prepared: true };
-    if (action === 'after-start') this.#memory = { ...this.#memory, hooksDue: false };
-    if (action === 'before-stop') this.#memory = { ...this.#memory, stopHooksDone: true };
+    if (action === 'after-start') this.#memory = { ...this.#memory, postStartPending: false };
+    if (action === 'before-stop') this.#memory = { ...this.#memory, preStopDone: true };
   }
 
   #setMessage(message: string): void {
@@ -277,7 +281,7 @@ export class TaskRunner {
    * Handles a failed action: retries while the engine is unreachable; any other engine error ends
    * the task.
    */
-  async #failed(action: Action, error: unknown): Promise<void> {
+  async #failed(action: TaskAction, error: unknown): Promise<void> {
     const temporary =
       !isAppError(error) ||
       error.kind === 'cancelled' ||
@@ -287,7 +291,7 @@ export class TaskRunner {
     if (action === 'before-stop') {
       // The stop continues; the hook's error is reported with the task's end.
       this.#deps.log.warn(message, { task: this.id });
-      this.#memory = { ...this.#memory, stopHooksDone: true, startError: message };
+      this.#memory = { ...this.#memory, preStopDone: true, startError: message };
       return;
     }
     if (temporary || action === 'stop' || action === 'remove') {
@@ -313,7 +317,7 @@ export class TaskRunner {
     });
   }
 
-  async #end(step: Step & { kind: 'end' }): Promise<void> {
+  async #end(step: TaskStep & { kind: 'end' }): Promise<void> {
     const { kind: _kind, ...outcome } = step;
     const { startedAt } = this.#memory;
     await this.#finish({

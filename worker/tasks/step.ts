@@ -1,13 +1,13 @@
 import { backoffMs } from '../../manager/common/base/backoff.js';
 import type { EngineRestart } from '../../manager/common/model/container.js';
-import { needsLive, type Tie } from '../../manager/common/model/pod.js';
+import { needsRunningLeader, type PodLink } from '../../manager/common/model/pod.js';
 import type { TaskState } from '../../manager/common/model/task-state.js';
 import type { AssignedTask } from '../../manager/common/protocol/assignments.js';
-import { isLive, type SeenContainer } from '../executor/executor.js';
-import type { TaskMemory } from './memory.js';
+import { isLiveContainer, type ObservedContainer } from '../executor/executor.js';
+import type { LocalTaskState } from './local-state.js';
 
 /** An action on a task's container; actions run one at a time. */
-export type Action =
+export type TaskAction =
   | 'prepare'
   | 'create'
   | 'adopt'
@@ -18,8 +18,8 @@ export type Action =
   | 'stop'
   | 'remove';
 
-export type Step =
-  | { readonly kind: 'act'; readonly action: Action; readonly cause: string }
+export type TaskStep =
+  | { readonly kind: 'act'; readonly action: TaskAction; readonly cause: string }
   /** Waits for a change, or until this time. */
   | { readonly kind: 'wait'; readonly for: string; readonly until?: number }
   /** Ends the task. */
@@ -35,12 +35,12 @@ export type Step =
 export interface StepInput {
   /** Undefined if the task has left the assignment set. */
   readonly task: AssignedTask | undefined;
-  readonly seen: SeenContainer | undefined;
-  readonly memory: TaskMemory;
+  readonly seen: ObservedContainer | undefined;
+  readonly memory: LocalTaskState;
   /** Container to adopt, as long as it exists. */
-  readonly adoptable?: SeenContainer;
+  readonly adoptable?: ObservedContainer;
   /** Containers of the services whose namespaces or volumes it shares. */
-  readonly leaders?: readonly SeenLeader[];
+  readonly leaders?: readonly ObservedLeader[];
   /**
    * True while a container that must be removed first is still running: one from the same slot or
    * with a host port that the task needs.
@@ -51,9 +51,9 @@ export interface StepInput {
 }
 
 /** A container to share with; undefined while it does not exist. */
-export interface SeenLeader {
-  readonly tie: Tie;
-  readonly seen: SeenContainer | undefined;
+export interface ObservedLeader {
+  readonly tie: PodLink;
+  readonly seen: ObservedContainer | undefined;
 }
 
 const defaultGraceMs = 10_000;
@@ -70,29 +70,31 @@ const killWindowMs = 10_000;
  * Decides the next step of one task from desired, observed and local state only. Repeated execution
  * of the steps ends in `wait` or `done`.
  */
-export function nextStep(input: StepInput): Step {
+export function nextStep(input: StepInput): TaskStep {
   const { task, seen, memory } = input;
   if (task === undefined || task.desired === 'remove') return removal(input);
   if (memory.ended !== undefined) {
-    if (seen === undefined || !isLive(seen)) return { kind: 'done', cause: 'task has ended' };
+    if (seen === undefined || !isLiveContainer(seen))
+      return { kind: 'done', cause: 'task has ended' };
     return act('stop', 'container runs although its task has ended');
   }
   if (task.desired === 'shutdown') {
-    if (seen !== undefined && isLive(seen)) return stop(input, seen, 'desired state is shutdown');
+    if (seen !== undefined && isLiveContainer(seen))
+      return stop(input, seen, 'desired state is shutdown');
     return { kind: 'end', state: 'shutdown', message: 'shut down', ...exitOf(seen) };
   }
   return seen === undefined ? creation(input, task) : progress(input, task, seen);
 }
 
-function stop({ task, memory }: StepInput, seen: SeenContainer, cause: string): Step {
+function stop({ task, memory }: StepInput, seen: ObservedContainer, cause: string): TaskStep {
   const hooks = task?.spec.container.preStop ?? [];
   // Skip pre-stop hooks if the container is not running or its post_start hooks have not finished.
-  const due = hooks.length > 0 && seen.state === 'running' && memory.hooksDue !== true;
-  if (due && memory.stopHooksDone !== true) return act('before-stop', cause);
+  const due = hooks.length > 0 && seen.state === 'running' && memory.postStartPending !== true;
+  if (due && memory.preStopDone !== true) return act('before-stop', cause);
   return act('stop', cause);
 }
 
-function removal(input: StepInput): Step {
+function removal(input: StepInput): TaskStep {
   const { task, seen, memory } = input;
   if (seen === undefined) {
     if (task !== undefined && memory.ended === undefined) {
@@ -100,12 +102,12 @@ function removal(input: StepInput): Step {
     }
     return { kind: 'done', cause: 'nothing left' };
   }
-  if (isLive(seen)) return stop(input, seen, 'no longer assigned to this node');
+  if (isLiveContainer(seen)) return stop(input, seen, 'no longer assigned to this node');
   if (seen.state === 'removing') return { kind: 'wait', for: 'the engine to remove the container' };
   return act('remove', 'no longer assigned to this node');
 }
 
-function creation(input: StepInput, task: AssignedTask): Step {
+function creation(input: StepInput, task: AssignedTask): TaskStep {
   const { memory, adoptable, leaders = [] } = input;
   const wasCreated = memory.prepared && memory.state !== 'preparing' && memory.state !== 'accepted';
   if (wasCreated && !engineKeepsRunning(task.spec.container.engineRestart)) {
@@ -117,7 +119,7 @@ function creation(input: StepInput, task: AssignedTask): Step {
     };
   }
   if (adoptable !== undefined) {
-    if (isLive(adoptable)) return { kind: 'wait', for: 'the previous task to end' };
+    if (isLiveContainer(adoptable)) return { kind: 'wait', for: 'the previous task to end' };
     return act('adopt', `adopts the container of ${String(task.adopts)}`);
   }
   if (!memory.prepared) return act('prepare', 'image, volumes and networks');
@@ -128,10 +130,11 @@ function creation(input: StepInput, task: AssignedTask): Step {
   return act('create', 'container does not exist');
 }
 
-function progress(input: StepInput, task: AssignedTask, seen: SeenContainer): Step {
+function progress(input: StepInput, task: AssignedTask, seen: ObservedContainer): TaskStep {
   switch (seen.state) {
     case 'running':
-      if (input.memory.hooksDue === true) return act('after-start', 'post_start hooks are pending');
+      if (input.memory.postStartPending === true)
+        return act('after-start', 'post_start hooks are pending');
       return { kind: 'wait', for: 'the container to end' };
     case 'paused':
       return { kind: 'wait', for: 'the container to end' };
@@ -148,7 +151,7 @@ function progress(input: StepInput, task: AssignedTask, seen: SeenContainer): St
   }
 }
 
-function afterExit(input: StepInput, task: AssignedTask, seen: SeenContainer): Step {
+function afterExit(input: StepInput, task: AssignedTask, seen: ObservedContainer): TaskStep {
   const { memory } = input;
   const { adopted } = memory;
   if (adopted !== undefined && adopted.finishedAt === seen.finishedAt) {
@@ -163,7 +166,11 @@ function afterExit(input: StepInput, task: AssignedTask, seen: SeenContainer): S
 }
 
 /** Applies the engine's restart policy where the engine does not: after a manual stop or kill. */
-function startsAgain({ memory, now }: StepInput, task: AssignedTask, seen: SeenContainer): boolean {
+function startsAgain(
+  { memory, now }: StepInput,
+  task: AssignedTask,
+  seen: ObservedContainer,
+): boolean {
   const { killedAt } = memory;
   if (killedAt !== undefined && now - killedAt < killWindowMs) return false;
   if (task.desired !== 'running') return false;
@@ -177,16 +184,16 @@ function engineKeepsRunning({ name }: EngineRestart): boolean {
   return name === 'always' || name === 'unless-stopped';
 }
 
-function start(input: StepInput, task: AssignedTask, cause: string): Step {
+function start(input: StepInput, task: AssignedTask, cause: string): TaskStep {
   const { memory, now, leaders } = input;
   if (task.desired === 'ready') return { kind: 'wait', for: 'desired state running' };
-  const due = memory.heardAt + (task.startDelayMs ?? 0);
+  const due = memory.receivedAt + (task.startDelayMs ?? 0);
   if (now < due) return { kind: 'wait', for: 'the start delay', until: due };
   // The engine of a returning node restarts former containers: two containers must not use the same
   // data.
   if (input.isBlocked === true) return { kind: 'wait', for: 'a previous container to end' };
   const dead = leaders?.find(
-    ({ tie, seen }) => needsLive(tie) && (seen === undefined || !isLive(seen)),
+    ({ tie, seen }) => needsRunningLeader(tie) && (seen === undefined || !isLiveContainer(seen)),
   );
   if (dead !== undefined) return { kind: 'wait', for: `service ${dead.tie.service} to run` };
   const backoffEnd = restartBackoffEnd(memory);
@@ -198,14 +205,14 @@ function start(input: StepInput, task: AssignedTask, cause: string): Step {
  * Earliest time of the next start: a manually stopped container restarts after a second, failed
  * starts back off.
  */
-function restartBackoffEnd(memory: TaskMemory): number {
+function restartBackoffEnd(memory: LocalTaskState): number {
   if (memory.lastStartAt === undefined) return 0;
   const failures = memory.startFailures;
   const wait = failures === 0 ? 1_000 : backoffMs({ firstMs: 1_000, maxMs: 30_000 }, failures, 1);
   return memory.lastStartAt + wait;
 }
 
-function exitOf(seen: SeenContainer | undefined): {
+function exitOf(seen: ObservedContainer | undefined): {
   readonly exitCode?: number;
   readonly error?: string;
 } {
@@ -215,6 +222,6 @@ function exitOf(seen: SeenContainer | undefined): {
   };
 }
 
-function act(action: Action, cause: string): Step {
+function act(action: TaskAction, cause: string): TaskStep {
   return { kind: 'act', action, cause };
 }

@@ -2,19 +2,19 @@ import type { Clock } from '../../manager/common/base/clock.js';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import type { Logger } from '../../manager/common/base/log.js';
 import type { TaskId } from '../../manager/common/model/ids.js';
-import { tiesOf } from '../../manager/common/model/pod.js';
+import { podLinksOf } from '../../manager/common/model/pod.js';
 import type { AssignedTask, AssignmentSet } from '../../manager/common/protocol/assignments.js';
 import type { TaskReport } from '../../manager/common/protocol/messages.js';
-import { isLive, type Executor, type SeenContainer } from '../executor/executor.js';
+import { isLiveContainer, type Executor, type ObservedContainer } from '../executor/executor.js';
 import type { TaskActions } from './actions.js';
-import type { KeptState } from './kept-state.js';
-import { isInTheWay, isSameSlot, isUnwanted } from './precedence.js';
-import { TaskRunner, type RunnerSurroundings } from './runner.js';
+import type { PersistedTasks } from './persisted-tasks.js';
+import { conflictsWith, isSameSlot, isUnwanted } from './conflicts.js';
+import { TaskRunner, type TaskRunnerDependencies } from './runner.js';
 
 export interface TaskSetOptions {
   readonly executor: Pick<Executor, 'containers' | 'isolate'>;
   readonly actions: Pick<TaskActions, 'perform'>;
-  readonly kept: Pick<KeptState, 'of' | 'adopterOf' | 'end' | 'adopt' | 'forget'>;
+  readonly kept: Pick<PersistedTasks, 'of' | 'adopterOf' | 'end' | 'adopt' | 'forget'>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Reports a status; true if it differs from the last one. */
@@ -30,7 +30,7 @@ export class TaskSet {
   readonly #runners = new Map<TaskId, TaskRunner>();
   readonly #containers = new Map<TaskId, string>();
   readonly #reportCallbacks = new Set<(taskId: TaskId) => void>();
-  readonly #deps: RunnerSurroundings;
+  readonly #deps: TaskRunnerDependencies;
   #wanted: ReadonlyMap<TaskId, AssignedTask> | undefined;
   #stopped = false;
 
@@ -51,14 +51,14 @@ export class TaskSet {
    * that nothing reaches a copy that was replaced elsewhere. `apply` then stops and removes them. A
    * task already stopping in `former` stays connected to finish its responses.
    */
-  async isolateStrays(set: AssignmentSet, former: AssignmentSet | undefined): Promise<void> {
+  async isolateOrphans(set: AssignmentSet, former: AssignmentSet | undefined): Promise<void> {
     const stopping = new Set<TaskId>(former?.tasks.filter(isUnwanted).map((task) => task.id));
     const wanted = new Set<TaskId>(
       set.tasks.filter((task) => !isUnwanted(task) || stopping.has(task.id)).map((task) => task.id),
     );
     const { executor, log, clock } = this.#options;
     const orphans = [...executor.containers.all()].filter(
-      (container) => isLive(container) && !wanted.has(this.#ownerOf(container)),
+      (container) => isLiveContainer(container) && !wanted.has(this.#ownerOf(container)),
     );
     if (orphans.length === 0) return;
     const signal = AbortSignal.timeout(isolateDeadlineMs);
@@ -125,7 +125,7 @@ export class TaskSet {
   }
 
   /** Returns the container of a task; throws `not-found` while it has none. */
-  container(taskId: TaskId): SeenContainer {
+  container(taskId: TaskId): ObservedContainer {
     const container = this.#containerOf(taskId);
     if (container !== undefined) return container;
     throw new AppError('not-found', `task ${taskId} has no container on this node`);
@@ -169,7 +169,7 @@ export class TaskSet {
     await Promise.all([...this.#runners.values()].map((runner) => runner.stop()));
   }
 
-  #dependencies(): RunnerSurroundings {
+  #dependencies(): TaskRunnerDependencies {
     const { executor, actions, kept, clock, log, report } = this.#options;
     return {
       clock,
@@ -177,7 +177,7 @@ export class TaskSet {
       engineAnswers: () => executor.containers.connected,
       containerOf: (taskId) => this.#containerOf(taskId),
       leadersOf: (task) =>
-        tiesOf(task.spec.container).map((tie) => {
+        podLinksOf(task.spec.container).map((tie) => {
           const leader = this.leaderTask(task, tie.service);
           return { tie, seen: leader === undefined ? undefined : this.#containerOf(leader.id) };
         }),
@@ -213,7 +213,7 @@ export class TaskSet {
     return runner;
   }
 
-  #containerOf(taskId: TaskId): SeenContainer | undefined {
+  #containerOf(taskId: TaskId): ObservedContainer | undefined {
     const { containers } = this.#options.executor;
     const adopted = this.#options.kept.of(taskId).adopted?.containerId;
     const known = adopted ?? this.#containers.get(taskId);
@@ -224,14 +224,14 @@ export class TaskSet {
   #isBlocked(task: AssignedTask): boolean {
     return [...this.#options.executor.containers.all()].some((container) => {
       const owner = this.#ownerOf(container);
-      if (owner === task.id || !isLive(container)) return false;
+      if (owner === task.id || !isLiveContainer(container)) return false;
       const other = this.#wanted?.get(owner);
       if (other !== undefined && !isUnwanted(other)) return false;
-      return isInTheWay(container, task) || (other !== undefined && isSameSlot(other, task));
+      return conflictsWith(container, task) || (other !== undefined && isSameSlot(other, task));
     });
   }
 
-  #ownerOf(container: SeenContainer): TaskId {
+  #ownerOf(container: ObservedContainer): TaskId {
     return this.#options.kept.adopterOf(container.id) ?? container.taskId;
   }
 
@@ -246,7 +246,7 @@ export class TaskSet {
     }
     const owner = this.#ownerOf(seen);
     this.#containers.set(owner, containerId);
-    if (!isLive(seen)) this.#wakeSuccessors(seen);
+    if (!isLiveContainer(seen)) this.#wakeSuccessors(seen);
     const runner = this.#runners.get(owner);
     if (runner !== undefined) runner.poke();
     else if (this.#wanted !== undefined) this.#adoptOrphans();
@@ -270,16 +270,16 @@ export class TaskSet {
       const { task } = runner;
       const waits =
         task?.project === changed.project &&
-        tiesOf(task.spec.container).some(({ service }) => service === changed.service);
+        podLinksOf(task.spec.container).some(({ service }) => service === changed.service);
       const succeeds = task !== undefined && isSameSlot(task, changed);
       if (waits || succeeds || task?.adopts === taskId) runner.wake();
     }
   }
 
-  #wakeSuccessors(ended: SeenContainer): void {
+  #wakeSuccessors(ended: ObservedContainer): void {
     for (const runner of this.#runners.values()) {
       const { task } = runner;
-      if (task !== undefined && isInTheWay(ended, task)) runner.wake();
+      if (task !== undefined && conflictsWith(ended, task)) runner.wake();
     }
   }
 

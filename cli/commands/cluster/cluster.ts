@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { AppError } from '../../../manager/common/base/errors.js';
 import type { Cli } from '../../cli.js';
-import type { ClusterRecord } from '../../inventory/cluster-record.js';
-import { MachineStore, storeFolder } from '../../inventory/machine-store.js';
+import type { LocalClusterRecord } from '../../inventory/cluster-record.js';
+import { MachineStore, resolveStoreFolder } from '../../inventory/machine-store.js';
 import { formatList } from '../../output/format.js';
 
 export function clusterCommand(cli: Cli): Command {
@@ -15,11 +15,11 @@ export function clusterCommand(cli: Cli): Command {
 }
 
 function storeOf(cli: Cli): MachineStore {
-  return new MachineStore(storeFolder(cli.options.storagePath, cli.env));
+  return new MachineStore(resolveStoreFolder(cli.options.storagePath, cli.env));
 }
 
 /** The clusters with a record in the store, sorted by name. */
-async function knownClusters(store: MachineStore): Promise<readonly ClusterRecord[]> {
+async function knownClusters(store: MachineStore): Promise<readonly LocalClusterRecord[]> {
   const folder = join(store.home, 'clusters');
   const files = await readdir(folder).catch(() => []);
   const names = files

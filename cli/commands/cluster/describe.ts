@@ -1,11 +1,11 @@
 import { Command } from 'commander';
 import { AppError } from '../../../manager/common/base/errors.js';
 import type { Cli } from '../../cli.js';
-import { describe } from '../../dashboard/view-model/describe/describe.js';
+import { describeObject } from '../../dashboard/view-model/describe/describe.js';
 import { asciiGlyphs } from '../../dashboard/view-model/paint/glyphs.js';
-import { harmless } from '../../dashboard/view-model/paint/text.js';
+import { sanitizeText } from '../../dashboard/view-model/paint/text.js';
 import type { ListName } from '../../dashboard/view-model/views/all.js';
-import { World } from '../../dashboard/view-model/state/world.js';
+import { ClusterState } from '../../dashboard/view-model/state/cluster-state.js';
 
 /** List names by the kind that a user writes. */
 const kinds: Readonly<Record<string, ListName>> = {
@@ -55,16 +55,16 @@ Examples:
       const look = { world, now: cli.now(), glyphs: asciiGlyphs, commands: [] };
       const texts = names.map((name) => {
         const { view, id } = findOne(world, name, kind);
-        const lines = describe(view, id, look) ?? [];
-        return lines.map((line) => `${harmless(line)}\n`).join('');
+        const lines = describeObject(view, id, look) ?? [];
+        return lines.map((line) => `${sanitizeText(line)}\n`).join('');
       });
       cli.stdout.write(texts.join('\n'));
     });
 }
 
-async function readWorld(cli: Cli): Promise<World> {
+async function readWorld(cli: Cli): Promise<ClusterState> {
   const client = await cli.connect();
-  const world = new World(client.cluster);
+  const world = new ClusterState(client.cluster);
   const options = { signal: cli.interrupts.signal, timeoutMs: answerMs };
   const [services, tasks, nodes, networks, volumes] = await Promise.all([
     client.call('service.list', {}, options),
@@ -80,7 +80,7 @@ async function readWorld(cli: Cli): Promise<World> {
 /**
  * Finds an object by name or id. Throws `not-found`, or `invalid` with the candidates if ambiguous.
  */
-function findOne(world: World, name: string, kind: ListName | undefined): Found {
+function findOne(world: ClusterState, name: string, kind: ListName | undefined): Found {
   const found = candidates(world)
     .filter(({ view }) => kind === undefined || view === kind)
     .filter(({ id, names }) => id === name || names.includes(name));
@@ -98,7 +98,9 @@ function kindOf(view: ListName): string {
   return view.replace(/s$/u, '');
 }
 
-function candidates(world: World): readonly (Found & { readonly names: readonly string[] })[] {
+function candidates(
+  world: ClusterState,
+): readonly (Found & { readonly names: readonly string[] })[] {
   const projects = new Set([...world.services.values()].map(({ spec }) => spec.project));
   return [
     ...[...world.services.values()].map(({ id, spec }) => ({

@@ -3,19 +3,19 @@ import { AppError, messageOf } from '../../../manager/common/base/errors.js';
 import type { Cli } from '../../cli.js';
 import { findCluster } from '../../inventory/context.js';
 import { ExitError } from '../../exit-code.js';
-import { tcpAnswers } from '../../inventory/engine-client.js';
-import { MachineStore, storeFolder } from '../../inventory/machine-store.js';
-import type { MachineRecord } from '../../inventory/record.js';
-import { engineUrl } from '../../inventory/record.js';
+import { probeTcp } from '../../inventory/engine-client.js';
+import { MachineStore, resolveStoreFolder } from '../../inventory/machine-store.js';
+import type { MachineRecord } from '../../inventory/machine-record.js';
+import { engineUrl } from '../../inventory/machine-record.js';
 import { SshSession } from '../../ssh/ssh.js';
-import { Workshop } from '../../machine/workshop.js';
+import { ProvisionContext } from '../../machine/provision-context.js';
 import { table } from '../../output/table.js';
-import type { Examined, Finding } from '../../doctor/findings.js';
-import { findings } from '../../doctor/findings.js';
+import type { ProbedMachine, Finding } from '../../doctor/findings.js';
+import { diagnose } from '../../doctor/findings.js';
 import type { OverlayPair } from '../../doctor/overlay-pairs.js';
 import { overlayPairs } from '../../doctor/overlay-pairs.js';
 import { doctorProbe, parseDoctorFacts } from '../../doctor/probe.js';
-import { compareNames } from '../../project/selection.js';
+import { compareNatural } from '../../project/selection.js';
 
 const connectTimeoutMs = 10_000;
 /** A probe takes about three seconds per peer, twelve in the worst case. */
@@ -46,7 +46,7 @@ Examples:
 }
 
 async function doctor(cli: Cli, names: readonly string[], format?: string): Promise<void> {
-  const store = new MachineStore(storeFolder(cli.options.storagePath, cli.env));
+  const store = new MachineStore(resolveStoreFolder(cli.options.storagePath, cli.env));
   const context = await findCluster({
     home: cli.options.storagePath,
     clusterFlag: cli.options.cluster,
@@ -58,7 +58,7 @@ async function doctor(cli: Cli, names: readonly string[], format?: string): Prom
   const machines = await Promise.all(
     records.map((record) => examine(cli, store, { record, records, managers, pairs })),
   );
-  const found = findings(machines);
+  const found = diagnose(machines);
   cli.stdout.write(
     format === 'json'
       ? `${JSON.stringify({ machines, findings: found })}\n`
@@ -73,7 +73,9 @@ async function selectMachines(
   cluster: string | undefined,
 ): Promise<readonly MachineRecord[]> {
   const wanted = names.length > 0 ? names : await store.names();
-  const records = await Promise.all([...wanted].sort(compareNames).map((name) => store.load(name)));
+  const records = await Promise.all(
+    [...wanted].sort(compareNatural).map((name) => store.load(name)),
+  );
   const reachable = records.filter(({ DriverName }) => DriverName !== 'none');
   const ofCluster = reachable.filter(
     ({ HostOptions }) => cluster === undefined || HostOptions.SwarmOptions.Cluster === cluster,
@@ -113,7 +115,7 @@ async function examine(
   cli: Cli,
   store: MachineStore,
   { record, records, managers, pairs }: ProbeRequest,
-): Promise<Examined> {
+): Promise<ProbedMachine> {
   const { Name: name, Driver } = record;
   const address = Driver.IPAddress;
   const peers = records.map((other) => other.Driver.IPAddress).filter((other) => other !== address);
@@ -123,8 +125,8 @@ async function examine(
   const url = new URL(engineUrl(record));
   const endpoint = { host: url.hostname.replaceAll(/^\[|\]$/gu, ''), port: Number(url.port) };
   try {
-    const answers = tcpAnswers(endpoint, connectTimeoutMs);
-    const target = await new Workshop({ store, env: cli.env }).target(record);
+    const answers = probeTcp(endpoint, connectTimeoutMs);
+    const target = await new ProvisionContext({ store, env: cli.env }).target(record);
     const session = await SshSession.connect(target, { timeoutMs: connectTimeoutMs, signal });
     try {
       // The probe prints the clock first; the checks after it take seconds and must not skew it.
@@ -152,7 +154,7 @@ async function examine(
 }
 
 /** Table of round-trip times between machines; `MTU<n` where packets of n bytes are lost. */
-function matrix(machines: readonly Examined[]): string {
+function matrix(machines: readonly ProbedMachine[]): string {
   const rows = machines.map(({ name, facts }) => [
     name,
     facts?.engine ?? '-',

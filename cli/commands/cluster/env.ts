@@ -4,10 +4,10 @@ import { Command } from 'commander';
 import { AppError, messageOf } from '../../../manager/common/base/errors.js';
 import type { Cli } from '../../cli.js';
 import type { ClusterContext } from '../../inventory/context.js';
-import type { Endpoint } from '../../inventory/engine-client.js';
-import { managerAnswers } from '../../inventory/engine-client.js';
-import { bracketed } from '../../inventory/record.js';
-import type { Variable } from '../../inventory/shell-env.js';
+import type { TcpEndpoint } from '../../inventory/engine-client.js';
+import { checkManagerTls } from '../../inventory/engine-client.js';
+import { bracketIpv6 } from '../../inventory/machine-record.js';
+import type { EnvVariable } from '../../inventory/shell-env.js';
 import { pickShell, renderEnvironment } from '../../inventory/shell-env.js';
 import { contextFor } from '../../local/connect.js';
 
@@ -40,13 +40,13 @@ export function envCommand(cli: Cli): Command {
     });
 }
 
-const unsetVariables: readonly Variable[] = names.map((name) => ({ name, value: undefined }));
+const unsetVariables: readonly EnvVariable[] = names.map((name) => ({ name, value: undefined }));
 
-async function clusterVariables(context: ClusterContext): Promise<readonly Variable[]> {
+async function clusterVariables(context: ClusterContext): Promise<readonly EnvVariable[]> {
   const { host, port } = await firstReachable(context);
   return [
     { name: 'DOCKER_TLS_VERIFY', value: '1' },
-    { name: 'DOCKER_HOST', value: `tcp://${bracketed(host)}:${String(port)}` },
+    { name: 'DOCKER_HOST', value: `tcp://${bracketIpv6(host)}:${String(port)}` },
     { name: 'DOCKER_CERT_PATH', value: dirname(context.certPath) },
     { name: 'DOCKER_MACHINE_NAME', value: undefined },
   ];
@@ -56,7 +56,7 @@ async function clusterVariables(context: ClusterContext): Promise<readonly Varia
  * Returns the first manager that answers. Verifies TLS like docker, including the address in the
  * certificate; any manager serves the API.
  */
-async function firstReachable(context: ClusterContext): Promise<Endpoint> {
+async function firstReachable(context: ClusterContext): Promise<TcpEndpoint> {
   const [ca, cert, key] = await Promise.all(
     [context.caPath, context.certPath, context.keyPath].map((path) => readFile(path, 'utf8')),
   );
@@ -66,7 +66,7 @@ async function firstReachable(context: ClusterContext): Promise<Endpoint> {
     const url = new URL(manager);
     const endpoint = { host: url.hostname.replaceAll(/^\[|\]$/gu, ''), port: Number(url.port) };
     try {
-      await managerAnswers(endpoint, credentials, timeoutMs);
+      await checkManagerTls(endpoint, credentials, timeoutMs);
       return endpoint;
     } catch (error) {
       failures.push(`${url.host}: ${messageOf(error)}`);

@@ -9,7 +9,7 @@ import { statusText } from '../../../manager/common/model/container-state.js';
 import { updateText } from '../../output/update-text.js';
 import { startFailure } from '../../rollout/follow/up-state.js';
 import type { ProjectView } from '../../project/selection.js';
-import { isLive, serviceNames, tasksOf, viewProject } from '../../project/selection.js';
+import { isLiveTask, serviceNames, tasksOf, viewProject } from '../../project/selection.js';
 
 export function explainCommand(cli: Cli): Command {
   return new Command('explain')
@@ -46,7 +46,7 @@ export function explain(
   now: number,
 ): string {
   const tasks = tasksOf(view, [service.spec.service]);
-  const live = tasks.filter(isLive);
+  const live = tasks.filter(isLiveTask);
   const running = live.filter(({ status }) => status.state === 'running').length;
   const failed = tasks.filter(({ status }) =>
     ['failed', 'rejected', 'orphaned'].includes(status.state),

@@ -2,10 +2,10 @@ import { Command } from 'commander';
 import { AppError } from '../../../manager/common/base/errors.js';
 import type { Cli } from '../../cli.js';
 import { localStatus, removeLocal, startLocal, stopLocal } from '../../local/local-cluster.js';
-import { storeFolder } from '../../inventory/machine-store.js';
+import { resolveStoreFolder } from '../../inventory/machine-store.js';
 
 export function localCommand(cli: Cli): Command {
-  const home = (): string => storeFolder(cli.options.storagePath, cli.env);
+  const home = (): string => resolveStoreFolder(cli.options.storagePath, cli.env);
   return new Command('local')
     .description(
       "Manage the local cluster on this computer's engine, the default if no cluster is configured",
@@ -51,11 +51,11 @@ export function localCommand(cli: Cli): Command {
 /** Starts the local cluster if it is not running and reports it on stderr. */
 export async function startLocalCluster(cli: Cli): ReturnType<typeof startLocal> {
   return startLocal({
-    home: storeFolder(cli.options.storagePath, cli.env),
+    home: resolveStoreFolder(cli.options.storagePath, cli.env),
     env: cli.env,
     now: cli.now,
     signal: cli.interrupts.signal,
-    say: (line) => {
+    report: (line) => {
       if (cli.options.progress !== 'quiet') {
         cli.stderr.write(`no cluster is configured: ${line}\n`);
       }

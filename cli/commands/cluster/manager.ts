@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { Cli } from '../../cli.js';
 import { formatList } from '../../output/format.js';
-import { compareNames } from '../../project/selection.js';
+import { compareNatural } from '../../project/selection.js';
 
 export function managerCommand(cli: Cli): Command {
   return new Command('manager')
@@ -34,7 +34,7 @@ function listCommand(cli: Cli): Command {
           const status = leader ? 'Leader' : alive ? 'Reachable' : 'Unreachable';
           return { nodeId, name: node?.spec.name ?? nodeId, address, status };
         })
-        .sort((a, b) => compareNames(a.name, b.name));
+        .sort((a, b) => compareNatural(a.name, b.name));
       if (flags.quiet === true) {
         cli.stdout.write(rows.map(({ name }) => `${name}\n`).join(''));
         return;
@@ -70,13 +70,13 @@ function roleCommand(
     .argument('<machines...>')
     .option('--consul-binary <path>', 'Consul binary to upload, if machines run their own Consul')
     .action(async (names: string[], flags: { readonly consulBinary?: string }) => {
-      const { withWorkshop } = await import('../machine/create.js');
+      const { withProvisionContext } = await import('../machine/create.js');
       const { forgetManagerIn, nodeReadyIn } = await import('../../machine/cluster-calls.js');
       const roles = await import('../../machine/roles.js');
-      const { Progress } = await import('../../output/machine-progress.js');
+      const { ProvisionProgress } = await import('../../output/machine-progress.js');
       const options = machineFlags(cli);
-      await withWorkshop({ ...options, ...flags }, async (workshop) => {
-        const progress = new Progress(process.stdout);
+      await withProvisionContext({ ...options, ...flags }, async (workshop) => {
+        const progress = new ProvisionProgress(process.stdout);
         const forget = forgetManagerIn(options);
         const work = { progress, nodeReady: nodeReadyIn(options), forget };
         try {
@@ -95,11 +95,11 @@ function removeCommand(cli: Cli): Command {
     .description('Remove managers whose machines are permanently lost')
     .argument('<machines...>')
     .action(async (names: string[]) => {
-      const { withWorkshop } = await import('../machine/create.js');
+      const { withProvisionContext } = await import('../machine/create.js');
       const { forgetManager } = await import('../../machine/roles.js');
       const { forgetManagerIn } = await import('../../machine/cluster-calls.js');
       const options = machineFlags(cli);
-      await withWorkshop(options, async (workshop) => {
+      await withProvisionContext(options, async (workshop) => {
         for (const machine of names) {
           await forgetManager(workshop, machine, forgetManagerIn(options));
         }

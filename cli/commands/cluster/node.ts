@@ -2,12 +2,12 @@ import { Command } from 'commander';
 import { AppError } from '../../../manager/common/base/errors.js';
 import type { Node, NodeSpec } from '../../../manager/common/model/node.js';
 import type { Cli } from '../../cli.js';
-import { compileFilters, hasLabel, oneOf } from '../../output/filter.js';
+import { compileFilters, hasLabel, parseChoice } from '../../output/filter.js';
 import { formatInspect, formatList } from '../../output/format.js';
 import { forEachName } from '../../arguments/each.js';
 import { keyValues } from '../../arguments/key-values.js';
 import { collect } from '../../arguments/options.js';
-import { compareNames } from '../../project/selection.js';
+import { compareNatural } from '../../project/selection.js';
 
 export function nodeCommand(cli: Cli): Command {
   return new Command('node')
@@ -35,7 +35,7 @@ function listCommand(cli: Cli): Command {
         client.call('node.list', {}, { signal }),
         client.call('info', {}, { signal }),
       ]);
-      const sorted = nodes.filter(passes).sort((a, b) => compareNames(a.spec.name, b.spec.name));
+      const sorted = nodes.filter(passes).sort((a, b) => compareNatural(a.spec.name, b.spec.name));
       if (flags.quiet === true) {
         cli.stdout.write(sorted.map(({ id }) => `${id}\n`).join(''));
         return;
@@ -89,10 +89,10 @@ function nodeFilter(entries: readonly string[] | undefined): (node: Node) => boo
   return compileFilters<Node>(entries, {
     name: ({ spec }, value) => spec.name.includes(value),
     id: ({ id }, value) => id.startsWith(value),
-    role: ({ spec }, value) => spec.role === oneOf('role', value, ['manager', 'worker']),
+    role: ({ spec }, value) => spec.role === parseChoice('role', value, ['manager', 'worker']),
     status: ({ status }, value) => status.state === value.toLowerCase(),
     availability: ({ spec }, value) =>
-      spec.availability === oneOf('availability', value, availabilities),
+      spec.availability === parseChoice('availability', value, availabilities),
     // In Docker, `label` means engine labels and `node.label` the cluster's; ours matches both.
     label: ({ spec, description }, value) =>
       hasLabel(description.engineLabels, value) || hasLabel(spec.labels, value),
@@ -106,7 +106,7 @@ function managerStatus(node: Node, leader: string): string {
 }
 
 /** Finds a node by id, name or unique id prefix; throws `not-found`, or `invalid` if ambiguous. */
-export function findNode(nodes: readonly Node[], name: string): Node {
+export function resolveNode(nodes: readonly Node[], name: string): Node {
   const exact = nodes.find((node) => node.id === name || node.spec.name === name);
   if (exact !== undefined) return exact;
   const byPrefix = nodes.filter(({ id }) => id.startsWith(name));
@@ -124,7 +124,7 @@ function inspectCommand(cli: Cli): Command {
     .action(async (names: string[], flags: { readonly format?: string }) => {
       const client = await cli.connect();
       const nodes = await client.call('node.list', {}, { signal: cli.interrupts.signal });
-      const objects = names.map((name) => inspected(findNode(nodes, name)));
+      const objects = names.map((name) => inspected(resolveNode(nodes, name)));
       cli.stdout.write(formatInspect(flags.format, objects));
     });
 }

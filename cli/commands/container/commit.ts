@@ -3,7 +3,7 @@ import { AppError } from '../../../manager/common/base/errors.js';
 import type { Cli } from '../../cli.js';
 import { collect } from '../../arguments/options.js';
 import { runningTask, viewProject, wholeNumber } from '../../project/selection.js';
-import { withProgress } from '../../project/showing.js';
+import { withProgress } from '../../project/progress-output.js';
 
 interface CommitFlags {
   readonly author?: string;

@@ -2,15 +2,21 @@ import { lstat, mkdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, posix, resolve } from 'node:path';
 import { Command } from 'commander';
 import { AppError } from '../../../manager/common/base/errors.js';
-import { walk } from '../../build/context.js';
+import { walkContext } from '../../build/context.js';
 import { parseIgnore } from '../../build/ignore.js';
 import type { Cli } from '../../cli.js';
 import { sendOnly, transfer } from '../../client/transfer.js';
 import type { TreeEntry } from '../../bundle/archive.js';
 import { packTree, unpackTree } from '../../bundle/archive.js';
-import { writeOut } from './export.js';
+import { writeToStdout } from './export.js';
 import type { ProjectView } from '../../project/selection.js';
-import { isLive, runningTask, tasksOf, viewProject, wholeNumber } from '../../project/selection.js';
+import {
+  isLiveTask,
+  runningTask,
+  tasksOf,
+  viewProject,
+  wholeNumber,
+} from '../../project/selection.js';
 
 interface CpFlags {
   readonly all?: boolean;
@@ -20,7 +26,7 @@ interface CpFlags {
 }
 
 /** Source or destination of a copy: a path in a service's container or on this computer. */
-export type CopyEnd =
+export type CopyEndpoint =
   | { readonly kind: 'container'; readonly service: string; readonly path: string }
   | { readonly kind: 'local'; readonly path: string };
 
@@ -28,7 +34,7 @@ export type CopyEnd =
  * Parses `SERVICE:PATH` like docker cp. Text without a colon, or starting with `/`, `.` or `:`, is
  * a local path.
  */
-export function parseEnd(text: string): CopyEnd {
+export function parseCopyEndpoint(text: string): CopyEndpoint {
   const at = text.indexOf(':');
   if (at <= 0 || text.startsWith('/') || text.startsWith('.')) return { kind: 'local', path: text };
   return { kind: 'container', service: text.slice(0, at), path: text.slice(at + 1) || '/' };
@@ -44,7 +50,7 @@ export function cpCommand(cli: Cli): Command {
     .option('-L, --follow-link', 'follow symbolic links in the local source path')
     .option('--index <number>', 'index of the container if the service has several')
     .action(async (source: string, destination: string, flags: CpFlags) => {
-      const [from, to] = [parseEnd(source), parseEnd(destination)];
+      const [from, to] = [parseCopyEndpoint(source), parseCopyEndpoint(destination)];
       if (from.kind === 'container' && to.kind === 'local')
         await copyOut(cli, from, to.path, flags);
       else if (from.kind === 'local' && to.kind === 'container') {
@@ -53,7 +59,7 @@ export function cpCommand(cli: Cli): Command {
     });
 }
 
-type ContainerEnd = Extract<CopyEnd, { kind: 'container' }>;
+type ContainerEnd = Extract<CopyEndpoint, { kind: 'container' }>;
 
 function refOf(view: ProjectView, service: string, flags: CpFlags) {
   const index = flags.index === undefined ? 0 : wholeNumber('--index', flags.index);
@@ -69,7 +75,7 @@ async function copyOut(cli: Cli, from: ContainerEnd, to: string, flags: CpFlags)
   const { signal } = cli.interrupts;
   const chunks = transfer(await view.client.open('copy-out', { ...ref, path }, signal));
   if (to === '-') {
-    await writeOut(cli, chunks);
+    await writeToStdout(cli, chunks);
     return;
   }
   const target = resolve(cli.cwd, to);
@@ -88,7 +94,7 @@ async function copyOut(cli: Cli, from: ContainerEnd, to: string, flags: CpFlags)
 }
 
 /** Target of an upload: the folder to unpack in and the first segment of every entry's name. */
-export interface Placing {
+export interface CopyTarget {
   readonly folder: string;
   readonly name: string;
 }
@@ -99,11 +105,11 @@ export interface Placing {
  * describes the destination in the container, null if it is absent. Throws `invalid` for a folder
  * over a file, `not-found` for a missing destination folder.
  */
-export function placeIn(
+export function resolveCopyTarget(
   source: { readonly path: string; readonly isFolder: boolean },
   destination: string,
   existing: { readonly isFolder: boolean } | null,
-): Placing {
+): CopyTarget {
   const path = posix.normalize(posix.join('/', destination)).replace(/(?!^)\/$/u, '');
   if (existing?.isFolder === true) {
     const contentsOnly = source.isFolder && /(?:^|\/)\.$/u.test(source.path);
@@ -138,7 +144,7 @@ async function copyIn(cli: Cli, from: string, to: ContainerEnd, flags: CpFlags):
       { signal },
     );
     const path = from.endsWith('/.') || from === '.' ? `${given}/.` : given;
-    const { folder, name } = placeIn({ path, isFolder }, to.path, existing);
+    const { folder, name } = resolveCopyTarget({ path, isFolder }, to.path, existing);
     const tree = packTree(treeOf({ source, isFolder, name, keepOwner: flags.archive === true }));
     await send(cli, view, { ...ref, path: folder }, tree);
   }
@@ -147,7 +153,7 @@ async function copyIn(cli: Cli, from: string, to: ContainerEnd, flags: CpFlags):
 function targets(view: ProjectView, service: string, flags: CpFlags) {
   if (flags.all !== true) return [refOf(view, service, flags)];
   const running = tasksOf(view, [service]).filter(
-    (task) => isLive(task) && task.status.state === 'running',
+    (task) => isLiveTask(task) && task.status.state === 'running',
   );
   if (running.length === 0) throw new AppError('not-found', `service "${service}" is not running`);
   return running.map(({ slot }) => ({ project: view.project, service, index: slot }));
@@ -162,7 +168,7 @@ async function* treeOf(of: {
   const { source, isFolder, name, keepOwner } = of;
   if (name !== '') yield { path: name, source, keepOwner };
   if (!isFolder) return;
-  for await (const entry of walk(source, parseIgnore(''))) {
+  for await (const entry of walkContext(source, parseIgnore(''))) {
     yield { ...entry, path: posix.join(name, entry.path), keepOwner };
   }
 }

@@ -2,11 +2,11 @@ import { Command } from 'commander';
 import { AppError } from '../../../manager/common/base/errors.js';
 import type { ClusterEvent } from '../../../manager/common/protocol/control.js';
 import type { Cli } from '../../cli.js';
-import { events } from '../../client/stream.js';
+import { streamEvents } from '../../client/stream.js';
 import { compileFilters, hasLabel } from '../../output/filter.js';
 import { oneLine } from '../../output/table.js';
 import { compileTemplate } from '../../output/template/template.js';
-import { moment } from './logs.js';
+import { parseTimeFlag } from './logs.js';
 import { collect } from '../../arguments/options.js';
 import { checkServices, openProject } from '../../project/selection.js';
 
@@ -30,8 +30,8 @@ export function eventsCommand(cli: Cli): Command {
     .action(async (services: string[], flags: EventsFlags) => {
       const passes = eventFilter(flags.filter);
       const render = rendererOf(flags);
-      const since = moment('--since', flags.since, cli.now());
-      const until = moment('--until', flags.until, cli.now());
+      const since = parseTimeFlag('--since', flags.since, cli.now());
+      const until = parseTimeFlag('--until', flags.until, cli.now());
       const { client, project } = await openProject(cli);
       const { signal } = cli.interrupts;
       if (services.length > 0) {
@@ -42,7 +42,7 @@ export function eventsCommand(cli: Cli): Command {
         ...(since === undefined ? {} : { sinceMs: since }),
         ...(until === undefined ? {} : { untilMs: until }),
       };
-      for await (const event of events(client, args, signal)) {
+      for await (const event of streamEvents(client, args, signal)) {
         const service = serviceOf(event.attributes);
         if (services.length > 0 && !services.includes(service ?? '')) continue;
         if (passes(event)) cli.stdout.write(render(event, service));

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { ExecOptions } from '../../../manager/common/protocol/worker-calls.js';
 import type { Cli } from '../../cli.js';
-import type { SessionEnds } from '../../client/terminal-session.js';
+import type { SessionTerminal } from '../../client/terminal-session.js';
 import { ExitError } from '../../exit-code.js';
 import { collect } from '../../arguments/options.js';
 import { runningTask, viewProject, wholeNumber } from '../../project/selection.js';
@@ -93,7 +93,7 @@ export interface TerminalUse {
 }
 
 /** Connects this program's terminal to the user end of a session. */
-export function terminalEnds(cli: Cli, use: TerminalUse): SessionEnds {
+export function terminalEnds(cli: Cli, use: TerminalUse): SessionTerminal {
   return {
     input: use.input,
     tty: use.tty,

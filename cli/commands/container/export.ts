@@ -29,12 +29,12 @@ export function exportCommand(cli: Cli): Command {
           await pipeline(chunks, createWriteStream(flags.output, { mode: 0o600 }));
           return;
         }
-        await writeOut(cli, chunks);
+        await writeToStdout(cli, chunks);
       },
     );
 }
 
 /** Writes the chunks to stdout; each chunk is written before the next is read. */
-export async function writeOut(cli: Cli, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+export async function writeToStdout(cli: Cli, chunks: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const chunk of chunks) cli.stdout.write(chunk);
 }

@@ -2,11 +2,11 @@ import { Command } from 'commander';
 import { AppError } from '../../../manager/common/base/errors.js';
 import type { LogOptions } from '../../../manager/common/protocol/worker-calls.js';
 import type { Cli } from '../../cli.js';
-import { logs } from '../../client/stream.js';
+import { streamLogs } from '../../client/stream.js';
 import { parseMoment } from '../../output/duration.js';
 import { LogPrinter } from '../../output/log-printer.js';
 import { tasksOf, viewProject, wholeNumber } from '../../project/selection.js';
-import { paintOf } from '../../project/showing.js';
+import { paintOf } from '../../project/progress-output.js';
 
 interface LogsFlags {
   readonly follow?: boolean;
@@ -44,8 +44,8 @@ export function logOptions(
   now: number,
 ): LogOptions {
   const tail = flags.tail === undefined || flags.tail === 'all' ? undefined : flags.tail;
-  const since = moment('--since', flags.since, now);
-  const until = moment('--until', flags.until, now);
+  const since = parseTimeFlag('--since', flags.since, now);
+  const until = parseTimeFlag('--until', flags.until, now);
   return {
     follow: flags.follow === true,
     ...(tail === undefined ? {} : { tail: wholeNumber('--tail', tail) }),
@@ -55,7 +55,11 @@ export function logOptions(
 }
 
 /** Parses a time flag to ms since the epoch; undefined if absent. Throws `invalid`. */
-export function moment(flag: string, text: string | undefined, now: number): number | undefined {
+export function parseTimeFlag(
+  flag: string,
+  text: string | undefined,
+  now: number,
+): number | undefined {
   if (text === undefined) return undefined;
   const at = parseMoment(text, now);
   if (at !== undefined) return at;
@@ -81,7 +85,7 @@ async function showLogs(cli: Cli, services: readonly string[], flags: LogsFlags)
   printer.expect(tasksOf(view, services).map(({ containerName }) => containerName));
   const { signal } = cli.interrupts;
   const args = { project: view.project, services, options, ...(index > 0 ? { index } : {}) };
-  for await (const lines of logs(view.client, args, signal)) {
+  for await (const lines of streamLogs(view.client, args, signal)) {
     cli.stdout.write(lines.map((line) => printer.line(line)).join(''));
   }
   if (signal.aborted) throw new AppError('cancelled', 'interrupted');

@@ -2,27 +2,27 @@ import { Command } from 'commander';
 import { AppError } from '../../../manager/common/base/errors.js';
 import type { Node } from '../../../manager/common/model/node.js';
 import type { Task } from '../../../manager/common/model/task.js';
-import type { TaskUse } from '../../../manager/common/protocol/statistics.js';
+import type { TaskUsage } from '../../../manager/common/protocol/statistics.js';
 import type { Cli } from '../../cli.js';
-import { stats } from '../../client/stream.js';
-import type { Usage } from '../../client/usage.js';
-import { applyStats, noUsage } from '../../client/usage.js';
-import type { Listed } from '../../output/format.js';
-import { oneOf } from '../../output/filter.js';
+import { streamStats } from '../../client/stream.js';
+import type { UsageState } from '../../client/usage.js';
+import { applyStats, emptyUsage } from '../../client/usage.js';
+import type { ListItem } from '../../output/format.js';
+import { parseChoice } from '../../output/filter.js';
 import { formatList } from '../../output/format.js';
 import { binaryBytes, decimalBytes } from '../../output/quantity.js';
 import type { ProjectView } from '../../project/selection.js';
-import { checkServices, isLive, openProject, tasksOf } from '../../project/selection.js';
-import type { Order } from '../../project/stats-sums.js';
+import { checkServices, isLiveTask, openProject, tasksOf } from '../../project/selection.js';
+import type { SortColumn } from '../../project/stats-rows.js';
 import {
-  listedNodes,
-  listedServices,
+  nodeRows,
+  serviceRows,
   nodeHeader,
-  ordered,
-  orders,
+  sortByUsage,
+  sortColumns,
   serviceHeader,
-  totalOf,
-} from '../../project/stats-sums.js';
+  totalUsage,
+} from '../../project/stats-rows.js';
 
 interface StatsFlags {
   readonly all?: boolean;
@@ -31,7 +31,7 @@ interface StatsFlags {
   readonly trunc: boolean;
   readonly allProjects?: boolean;
   readonly by: string;
-  readonly sort: Order;
+  readonly sort: SortColumn;
 }
 
 const header = [
@@ -60,7 +60,7 @@ export function statsCommand(cli: Cli): Command {
     .argument('[services...]')
     .option('-a, --all', 'show all containers, including stopped ones')
     .option('--by <object>', `show one line per: ${groupings.join(', ')}`, 'container')
-    .option('--sort <column>', `sort by: ${orders.join(', ')}`, 'name')
+    .option('--sort <column>', `sort by: ${sortColumns.join(', ')}`, 'name')
     .option('--all-projects', 'show containers of all projects')
     .option('--format <format>', 'table, json, or a template')
     .option('--no-stream', 'print the first result only')
@@ -77,8 +77,8 @@ Examples:
   shoal stats --no-stream --format '{{.Name}}\\t{{.CPUPerc}}'`,
     )
     .action(async (services: string[], flags: StatsFlags) => {
-      oneOf('--by', flags.by, groupings);
-      oneOf('--sort', flags.sort, orders);
+      parseChoice('--by', flags.by, groupings);
+      parseChoice('--sort', flags.sort, sortColumns);
       await showStats(cli, services, flags);
     });
 }
@@ -104,10 +104,10 @@ async function showStats(cli: Cli, services: readonly string[], flags: StatsFlag
   if (services.length > 0) {
     checkServices(services, seen.services, seen.tasks);
   }
-  let usage = noUsage;
+  let usage = emptyUsage;
   const began = performance.now();
   const ending = new AbortController();
-  for await (const message of stats(client, args, AbortSignal.any([signal, ending.signal]))) {
+  for await (const message of streamStats(client, args, AbortSignal.any([signal, ending.signal]))) {
     usage = applyStats(usage, message);
     const shown = shownTasks(seen, services, flags);
     if (!flags.stream) {
@@ -124,7 +124,7 @@ async function showStats(cli: Cli, services: readonly string[], flags: StatsFlag
 }
 
 /** True if all running tasks have two samples, or after the maximum wait. */
-function isSettled(tasks: readonly Task[], usage: Usage, passedMs: number): boolean {
+function isSettled(tasks: readonly Task[], usage: UsageState, passedMs: number): boolean {
   if (passedMs >= maxSettleMs) return true;
   const running = tasks.filter(({ status }) => status.state === 'running');
   return passedMs >= 2_200 && running.every(({ id }) => usage.tasks.has(id));
@@ -150,33 +150,38 @@ function shownTasks(
   { all }: StatsFlags,
 ): readonly Task[] {
   return tasksOf(view, services).filter(
-    (task) => all === true || (isLive(task) && task.status.state === 'running'),
+    (task) => all === true || (isLiveTask(task) && task.status.state === 'running'),
   );
 }
 
-function render(view: StatsView, tasks: readonly Task[], usage: Usage, flags: StatsFlags): string {
+function render(
+  view: StatsView,
+  tasks: readonly Task[],
+  usage: UsageState,
+  flags: StatsFlags,
+): string {
   if (flags.by === 'service') {
     return formatList(
       flags.format,
       serviceHeader,
-      listedServices(view.services, tasks, usage, flags.sort),
+      serviceRows(view.services, tasks, usage, flags.sort),
     );
   }
   if (flags.by === 'node') {
     return formatList(
       flags.format,
       nodeHeader,
-      listedNodes([...view.nodes.values()], tasks, usage, flags.sort),
+      nodeRows([...view.nodes.values()], tasks, usage, flags.sort),
     );
   }
-  const weightOf = ({ id }: Task): ReturnType<typeof totalOf> => {
+  const weightOf = ({ id }: Task): ReturnType<typeof totalUsage> => {
     const use = usage.tasks.get(id);
-    return totalOf(use === undefined ? [] : [use]);
+    return totalUsage(use === undefined ? [] : [use]);
   };
   const shown =
     flags.sort === 'name'
       ? tasks
-      : ordered(tasks, flags.sort, ({ containerName }) => containerName, weightOf);
+      : sortByUsage(tasks, flags.sort, ({ containerName }) => containerName, weightOf);
   const items = shown.map((task) => {
     const node = task.nodeId === undefined ? undefined : view.nodes.get(task.nodeId);
     return listed(task, node, usage.tasks.get(task.id), flags.trunc);
@@ -187,9 +192,9 @@ function render(view: StatsView, tasks: readonly Task[], usage: Usage, flags: St
 function listed(
   task: Task,
   node: Node | undefined,
-  use: TaskUse | undefined,
+  use: TaskUsage | undefined,
   truncate: boolean,
-): Listed {
+): ListItem {
   const id = task.status.containerId ?? '';
   const ID = truncate ? id.slice(0, 12) : id;
   const Node = node?.spec.name ?? '';
@@ -210,7 +215,7 @@ const unknown = {
   PIDs: '--',
 };
 
-function measured(use: TaskUse): typeof unknown {
+function measured(use: TaskUsage): typeof unknown {
   const share = use.memoryLimitBytes === 0 ? 0 : (use.memoryBytes / use.memoryLimitBytes) * 100;
   return {
     CPUPerc: `${use.cpuPercent.toFixed(2)}%`,

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { Cli } from '../../cli.js';
 import { table } from '../../output/table.js';
-import { isLive, tasksOf, viewProject } from '../../project/selection.js';
+import { isLiveTask, tasksOf, viewProject } from '../../project/selection.js';
 
 export function topCommand(cli: Cli): Command {
   return new Command('top')
@@ -10,7 +10,7 @@ export function topCommand(cli: Cli): Command {
     .action(async (services: string[]) => {
       const view = await viewProject(cli, services);
       const tasks = tasksOf(view, services).filter(
-        (task) => isLive(task) && task.status.state === 'running',
+        (task) => isLiveTask(task) && task.status.state === 'running',
       );
       const { signal } = cli.interrupts;
       const tops = await Promise.all(

@@ -6,9 +6,9 @@ import { AppError, messageOf } from '../../../manager/common/base/errors.js';
 import type { Config, Secret } from '../../../manager/common/model/secret.js';
 import type { Cli } from '../../cli.js';
 import { humanDuration } from '../../../manager/common/base/human-duration.js';
-import type { FilterTests } from '../../output/filter.js';
+import type { FilterPredicates } from '../../output/filter.js';
 import { compileFilters, hasLabel } from '../../output/filter.js';
-import type { Listed } from '../../output/format.js';
+import type { ListItem } from '../../output/format.js';
 import { formatInspect, formatList } from '../../output/format.js';
 import { forEachName } from '../../arguments/each.js';
 import { keyValues } from '../../arguments/key-values.js';
@@ -102,14 +102,14 @@ interface ListFlags {
 const filterKeys = 'id=, name=, label=, project=';
 
 /** Docker's filters, which match prefixes of ids and names, and our `project`. */
-const filterTests: FilterTests<DataObject> = {
+const filterTests: FilterPredicates<DataObject> = {
   id: ({ id }, value) => id.startsWith(value),
   name: ({ spec }, value) => spec.name.startsWith(value),
   label: ({ spec }, value) => hasLabel(spec.labels, value),
   project: ({ spec }, value) => spec.project === value,
 };
 
-function listed({ id, spec, createdAt, updatedAt }: DataObject, now: number): Listed {
+function listed({ id, spec, createdAt, updatedAt }: DataObject, now: number): ListItem {
   const ago = (at: number): string => `${humanDuration(now - at)} ago`;
   return {
     cells: [id, spec.name, spec.project, ago(createdAt), ago(updatedAt)],

@@ -138,7 +138,7 @@ function cidr(flag: string, text: string): string {
 }
 
 /** Finds a network by name, id or unique id prefix; throws `not-found`. */
-export function findNetwork(networks: readonly Network[], name: string): Network {
+export function resolveNetwork(networks: readonly Network[], name: string): Network {
   const exact = networks.find((network) => network.spec.name === name || network.id === name);
   const byPrefix = networks.filter(({ id }) => id.startsWith(name));
   const found = exact ?? (byPrefix.length === 1 ? byPrefix[0] : undefined);
@@ -159,7 +159,7 @@ function inspectCommand(cli: Cli): Command {
         client.call('task.list', {}, { signal }),
         client.call('node.list', {}, { signal }),
       ]);
-      const objects = names.map((name) => inspected(findNetwork(networks, name), tasks, nodes));
+      const objects = names.map((name) => inspected(resolveNetwork(networks, name), tasks, nodes));
       cli.stdout.write(formatInspect(flags.format, objects));
     });
 }
@@ -212,7 +212,7 @@ function removeCommand(cli: Cli): Command {
       await forEachName(cli, names, async (name) => {
         const missing = !networks.some(({ id, spec }) => spec.name === name || id.startsWith(name));
         if (missing && flags.force === true) return;
-        const { spec } = findNetwork(networks, name);
+        const { spec } = resolveNetwork(networks, name);
         await client.call('network.remove', { name: spec.name }, { signal });
       });
     });

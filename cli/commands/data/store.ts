@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { Cli } from '../../cli.js';
 import { formatInspect } from '../../output/format.js';
-import type { StorePlace } from '../../backup/place.js';
+import type { StoreTarget } from '../../backup/target.js';
 
 const configOption = [
   '--config <file>',
@@ -27,8 +27,8 @@ function backupCommand(cli: Cli): Command {
     .description('Write a consistent backup of the store while the cluster is running')
     .argument('[file]', 'output file, or - for stdout (default: CLUSTER-TIME.backup)')
     .action(async (file: string | undefined) => {
-      const { backup } = await import('../../backup/backup.js');
-      await backup(cli, file);
+      const { backupCluster } = await import('../../backup/backup.js');
+      await backupCluster(cli, file);
     });
 }
 
@@ -37,9 +37,9 @@ function exportCommand(cli: Cli): Command {
     .description('Write a backup to a file, also from a stopped manager')
     .argument('<file>')
     .option(...configOption)
-    .action(async (file: string, { config }: StorePlace) => {
-      const { backup, exportHere } = await import('../../backup/backup.js');
-      await (config === undefined ? backup(cli, file) : exportHere(cli, file, config));
+    .action(async (file: string, { config }: StoreTarget) => {
+      const { backupCluster, exportLocalStore } = await import('../../backup/backup.js');
+      await (config === undefined ? backupCluster(cli, file) : exportLocalStore(cli, file, config));
     });
 }
 
@@ -49,8 +49,8 @@ function verifyCommand(cli: Cli): Command {
     .argument('<file>')
     .option('--format <format>', 'json or a template', 'json')
     .action(async (file: string, flags: { readonly format: string }) => {
-      const { verifyFile } = await import('../../backup/backup.js');
-      const { header, count } = await verifyFile(file);
+      const { verifyBackupFile } = await import('../../backup/backup.js');
+      const { header, count } = await verifyBackupFile(file);
       cli.stdout.write(formatInspect(flags.format, [{ ...header, objects: count }]));
     });
 }
@@ -62,14 +62,14 @@ function importCommand(cli: Cli): Command {
     .option('--replace', 'move an existing store aside', false)
     .option(...machineOption)
     .option(...configOption)
-    .action(async (file: string, flags: StorePlace & { readonly replace: boolean }) => {
+    .action(async (file: string, flags: StoreTarget & { readonly replace: boolean }) => {
       if (flags.config !== undefined) {
-        const { importHere } = await import('../../backup/here.js');
-        await importHere(cli, { file, config: flags.config, replace: flags.replace });
+        const { importLocalStore } = await import('../../backup/local.js');
+        await importLocalStore(cli, { file, config: flags.config, replace: flags.replace });
         return;
       }
-      const { importThere } = await import('../../backup/there.js');
-      await importThere(cli, file, flags);
+      const { importRemoteStore } = await import('../../backup/remote.js');
+      await importRemoteStore(cli, file, flags);
     });
 }
 
@@ -79,13 +79,13 @@ function migrateCommand(cli: Cli): Command {
     .argument('<to>', 'consul://HOST:PORT[,HOST:PORT…][/PREFIX], or embedded')
     .option(...machineOption)
     .option(...configOption)
-    .action(async (to: string, flags: StorePlace) => {
+    .action(async (to: string, flags: StoreTarget) => {
       if (flags.config !== undefined) {
-        const { migrateHere } = await import('../../backup/here.js');
-        await migrateHere(cli, to, flags.config);
+        const { migrateLocalStore } = await import('../../backup/local.js');
+        await migrateLocalStore(cli, to, flags.config);
         return;
       }
-      const { migrateThere } = await import('../../backup/there.js');
-      await migrateThere(cli, to, flags);
+      const { migrateRemoteStore } = await import('../../backup/remote.js');
+      await migrateRemoteStore(cli, to, flags);
     });
 }

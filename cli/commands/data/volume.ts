@@ -4,9 +4,9 @@ import type { Volume } from '../../../manager/common/model/network.js';
 import type { Node } from '../../../manager/common/model/node.js';
 import type { Task } from '../../../manager/common/model/task.js';
 import type { Cli } from '../../cli.js';
-import type { FilterTests } from '../../output/filter.js';
-import { compileFilters, hasLabel, oneOf } from '../../output/filter.js';
-import type { Listed } from '../../output/format.js';
+import type { FilterPredicates } from '../../output/filter.js';
+import { compileFilters, hasLabel, parseChoice } from '../../output/filter.js';
+import type { ListItem } from '../../output/format.js';
 import { formatInspect, formatList } from '../../output/format.js';
 import { forEachName } from '../../arguments/each.js';
 import { keyValues } from '../../arguments/key-values.js';
@@ -14,7 +14,7 @@ import { collect } from '../../arguments/options.js';
 
 export const volumeHeader = ['DRIVER', 'VOLUME NAME', 'NODE'];
 
-export function listedVolume(volume: Volume, nodes: readonly Node[]): Listed {
+export function volumeRow(volume: Volume, nodes: readonly Node[]): ListItem {
   const names = volume.nodeIds.map(
     (id) => nodes.find((node) => node.id === id)?.spec.name ?? id.slice(0, 12),
   );
@@ -66,7 +66,7 @@ function listCommand(cli: Cli): Command {
         cli.stdout.write(volumes.map(({ spec }) => `${spec.name}\n`).join(''));
         return;
       }
-      const items = volumes.map((volume) => listedVolume(volume, nodes));
+      const items = volumes.map((volume) => volumeRow(volume, nodes));
       cli.stdout.write(formatList(flags.format, volumeHeader, items));
     });
 }
@@ -79,7 +79,7 @@ interface ListFlags {
 
 const filterKeys = 'name=, label=, driver=, node=, dangling=';
 
-function filterTests(nodes: readonly Node[], used: ReadonlySet<string>): FilterTests<Volume> {
+function filterTests(nodes: readonly Node[], used: ReadonlySet<string>): FilterPredicates<Volume> {
   return {
     name: ({ spec }, value) => spec.name.includes(value),
     label: ({ spec }, value) => hasLabel(spec.labels, value),
@@ -87,7 +87,7 @@ function filterTests(nodes: readonly Node[], used: ReadonlySet<string>): FilterT
     node: ({ nodeIds }, value) =>
       nodes.some(({ id, spec }) => spec.name === value && nodeIds.includes(id)),
     dangling: ({ spec }, value) =>
-      (oneOf('dangling', value, ['true', 'false', '1', '0']) === 'true' || value === '1') !==
+      (parseChoice('dangling', value, ['true', 'false', '1', '0']) === 'true' || value === '1') !==
       used.has(spec.name),
   };
 }
@@ -159,7 +159,7 @@ function inspectCommand(cli: Cli): Command {
           Driver: spec.driver,
           Labels: spec.labels,
           Name: spec.name,
-          Nodes: listedVolume(volume, nodes).record.Nodes,
+          Nodes: volumeRow(volume, nodes).record.Nodes,
           Options: spec.driverOpts,
           Scope: 'local',
         };

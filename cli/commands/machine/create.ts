@@ -1,21 +1,21 @@
 import { AppError } from '../../../manager/common/base/errors.js';
 import { checkClusterName } from '../../inventory/cluster-record.js';
-import { Batch } from '../../machine/batch.js';
+import { ProvisionBatch } from '../../machine/provision-batch.js';
 import { createMachines } from '../../machine/create.js';
-import { MachineStore, storeFolder } from '../../inventory/machine-store.js';
-import { Progress } from '../../output/machine-progress.js';
-import { Workshop } from '../../machine/workshop.js';
+import { MachineStore, resolveStoreFolder } from '../../inventory/machine-store.js';
+import { ProvisionProgress } from '../../output/machine-progress.js';
+import { ProvisionContext } from '../../machine/provision-context.js';
 import { nodeReadyIn } from '../../machine/cluster-calls.js';
 import { joinFailures } from '../../machine/failures.js';
 import type { CreateOptions, MachineGlobals } from '../../arguments/machine-options.js';
 
 /** Runs `body` with a provisioning context; SIGINT and SIGTERM abort it as `cancelled`. */
-export async function withWorkshop<T>(
+export async function withProvisionContext<T>(
   options: MachineGlobals & {
     readonly runtime?: string;
     readonly consulBinary?: string | undefined;
   },
-  body: (workshop: Workshop) => Promise<T>,
+  body: (workshop: ProvisionContext) => Promise<T>,
 ): Promise<T> {
   const interrupt = new AbortController();
   const stop = (): void => {
@@ -23,8 +23,8 @@ export async function withWorkshop<T>(
   };
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
-  const workshop = new Workshop({
-    store: new MachineStore(storeFolder(options.storagePath, process.env)),
+  const workshop = new ProvisionContext({
+    store: new MachineStore(resolveStoreFolder(options.storagePath, process.env)),
     env: process.env,
     runtimePath: options.runtime,
     consulPath: options.consulBinary,
@@ -39,8 +39,11 @@ export async function withWorkshop<T>(
   }
 }
 
-export async function create(names: readonly string[], options: CreateOptions): Promise<void> {
-  await withWorkshop(options, async (workshop) => {
+export async function runMachineCreate(
+  names: readonly string[],
+  options: CreateOptions,
+): Promise<void> {
+  await withProvisionContext(options, async (workshop) => {
     const requested = options.cluster ?? process.env.SHOAL_CLUSTER ?? '';
     const current = options.swarmMaster ? undefined : await workshop.store.currentCluster();
     const cluster = requested === '' ? (current ?? 'default') : requested;
@@ -65,10 +68,11 @@ export async function provisionAgain(
   renew: boolean,
 ): Promise<void> {
   if (renew && options.force !== true) {
-    const { confirm } = await import('../../output/confirm.js');
-    if (!(await confirm('Regenerate TLS machine certs?  Warning: this is irreversible.'))) return;
+    const { confirmOnTerminal } = await import('../../output/confirm.js');
+    if (!(await confirmOnTerminal('Regenerate TLS machine certs?  Warning: this is irreversible.')))
+      return;
   }
-  await withWorkshop(options, async (workshop) => {
+  await withProvisionContext(options, async (workshop) => {
     const records = await Promise.all(names.map(async (name) => workshop.store.load(name)));
     const unmanaged = records.find((record) => record.DriverName === 'none');
     if (unmanaged !== undefined) {
@@ -77,9 +81,9 @@ export async function provisionAgain(
         `machine "${unmanaged.Name}": cannot be provisioned with driver none`,
       );
     }
-    const progress = new Progress(process.stdout, options.progress);
+    const progress = new ProvisionProgress(process.stdout, options.progress);
     try {
-      const failures = await new Batch(workshop, progress, {
+      const failures = await new ProvisionBatch(workshop, progress, {
         renew,
         nodeReady: nodeReadyIn(options),
       }).run(records);

@@ -1,15 +1,19 @@
 import { AppError } from '../../../manager/common/base/errors.js';
-import type { Credentials } from '../../inventory/engine-client.js';
-import { connectionProblem, engineVersion, managerAnswers } from '../../inventory/engine-client.js';
-import { managerPort } from '../../inventory/layout.js';
-import { swarmUrl } from '../../inventory/listing.js';
+import type { ClientCredentials } from '../../inventory/engine-client.js';
+import {
+  connectionErrorText,
+  fetchEngineVersion,
+  checkManagerTls,
+} from '../../inventory/engine-client.js';
+import { managerPort } from '../../inventory/remote-paths.js';
+import { swarmUrl } from '../../inventory/machine-list.js';
 import type { MachineStore } from '../../inventory/machine-store.js';
-import type { MachineRecord } from '../../inventory/record.js';
-import { engineUrl } from '../../inventory/record.js';
-import type { Variable } from '../../inventory/shell-env.js';
+import type { MachineRecord } from '../../inventory/machine-record.js';
+import { engineUrl } from '../../inventory/machine-record.js';
+import type { EnvVariable } from '../../inventory/shell-env.js';
 import { pickShell, renderEnvironment, withNoProxy } from '../../inventory/shell-env.js';
 import type { MachineGlobals } from '../../arguments/machine-options.js';
-import { defaultMachine, openStore, readCredentials } from '../../inventory/open-store.js';
+import { defaultMachine, openMachineStore, readCredentials } from '../../inventory/open-store.js';
 
 export interface EnvOptions extends MachineGlobals {
   readonly swarm: boolean;
@@ -63,12 +67,12 @@ async function checkedEndpoint(
   return { record, url: swarmUrl(record) };
 }
 
-async function checkEngine(record: MachineRecord, credentials: Credentials): Promise<void> {
+async function checkEngine(record: MachineRecord, credentials: ClientCredentials): Promise<void> {
   const { IPAddress: host, EnginePort: port } = record.Driver;
   try {
-    await engineVersion({ host, port }, credentials, timeoutMs);
+    await fetchEngineVersion({ host, port }, credentials, timeoutMs);
   } catch (error) {
-    const problem = connectionProblem(error);
+    const problem = connectionErrorText(error);
     const certificate = /certificate|CERT|self.signed|tls/iu.test(problem);
     const advice = certificate
       ? `renew the certificates with "shoal machine regenerate-certs ${record.Name}"`
@@ -81,10 +85,10 @@ async function checkEngine(record: MachineRecord, credentials: Credentials): Pro
   }
 }
 
-async function checkSwarm(record: MachineRecord, credentials: Credentials): Promise<void> {
+async function checkSwarm(record: MachineRecord, credentials: ClientCredentials): Promise<void> {
   try {
     const endpoint = { host: record.Driver.IPAddress, port: managerPort };
-    await managerAnswers(endpoint, credentials, timeoutMs);
+    await checkManagerTls(endpoint, credentials, timeoutMs);
   } catch (error) {
     throw new AppError(
       'unavailable',
@@ -107,14 +111,17 @@ export async function env(name: string | undefined, options: EnvOptions): Promis
     if (name !== undefined) {
       throw new AppError('invalid', 'expected no machine name when the -u flag is present');
     }
-    const unset = variableNames.map((variable): Variable => ({ name: variable, value: undefined }));
+    const unset = variableNames.map((variable): EnvVariable => ({
+      name: variable,
+      value: undefined,
+    }));
     process.stdout.write(renderEnvironment(shell, unset, command));
     return;
   }
-  const store = openStore(options);
+  const store = openMachineStore(options);
   const machine = name ?? defaultMachine;
   const { record, url } = await checkedEndpoint(store, machine, options.swarm);
-  const variables: Variable[] = [
+  const variables: EnvVariable[] = [
     { name: 'DOCKER_TLS_VERIFY', value: '1' },
     { name: 'DOCKER_HOST', value: url },
     { name: 'DOCKER_CERT_PATH', value: store.machineFolder(machine) },
@@ -132,7 +139,7 @@ export async function config(
   name: string | undefined,
   options: MachineGlobals & { readonly swarm: boolean },
 ): Promise<void> {
-  const store = openStore(options);
+  const store = openMachineStore(options);
   const machine = name ?? defaultMachine;
   const { url } = await checkedEndpoint(store, machine, options.swarm);
   const folder = store.machineFolder(machine);

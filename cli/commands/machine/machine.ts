@@ -65,8 +65,8 @@ function createCommand(): Command {
     );
   return withClusterFlags(withEngineFlags(command)).action(
     async (names: string[], _: unknown, command: Command) => {
-      const { create } = await import('./create.js');
-      await create(names, command.optsWithGlobals<CreateOptions>());
+      const { runMachineCreate } = await import('./create.js');
+      await runMachineCreate(names, command.optsWithGlobals<CreateOptions>());
     },
   );
 }

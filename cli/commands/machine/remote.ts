@@ -8,14 +8,14 @@ import { ExitError } from '../../exit-code.js';
 import type { MachineStore } from '../../inventory/machine-store.js';
 import type { PtySize } from '../../ssh/ssh.js';
 import { SshSession } from '../../ssh/ssh.js';
-import { Workshop } from '../../machine/workshop.js';
+import { ProvisionContext } from '../../machine/provision-context.js';
 import type { MachineGlobals } from '../../arguments/machine-options.js';
-import { defaultMachine, openStore } from '../../inventory/open-store.js';
+import { defaultMachine, openMachineStore } from '../../inventory/open-store.js';
 
 const connectTimeoutMs = 10_000;
 
 async function connect(store: MachineStore, name: string): Promise<SshSession> {
-  const workshop = new Workshop({ store, env: process.env });
+  const workshop = new ProvisionContext({ store, env: process.env });
   const target = await workshop.target(await store.load(name));
   return SshSession.connect(target, { timeoutMs: connectTimeoutMs });
 }
@@ -59,7 +59,7 @@ export async function ssh(
   words: readonly string[],
   options: MachineGlobals,
 ): Promise<void> {
-  const store = openStore(options);
+  const store = openMachineStore(options);
   const command = words[0] === '--' ? words.slice(1) : words;
   const session = await connect(store, name ?? defaultMachine);
   try {
@@ -91,7 +91,7 @@ export async function scp(
   to: string,
   options: MachineGlobals & { readonly recursive: boolean; readonly quiet: boolean },
 ): Promise<void> {
-  const store = openStore(options);
+  const store = openMachineStore(options);
   const paths = [parseScpPath(from), parseScpPath(to)];
   const names = [...new Set(paths.flatMap(({ machine }) => machine ?? []))];
   const first = names[0];

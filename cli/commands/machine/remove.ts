@@ -1,9 +1,9 @@
 import { AppError } from '../../../manager/common/base/errors.js';
-import { Progress } from '../../output/machine-progress.js';
+import { ProvisionProgress } from '../../output/machine-progress.js';
 import { removeMachines } from '../../machine/remove.js';
 import { forgetNodeIn } from '../../machine/cluster-calls.js';
-import { confirm } from '../../output/confirm.js';
-import { withWorkshop } from './create.js';
+import { confirmOnTerminal } from '../../output/confirm.js';
+import { withProvisionContext } from './create.js';
 import { joinFailures } from '../../machine/failures.js';
 import type { MachineGlobals } from '../../arguments/machine-options.js';
 
@@ -16,14 +16,14 @@ export async function remove(names: readonly string[], options: RemoveFlags): Pr
   if (names.length === 0) {
     throw new AppError('invalid', 'expected to get one or more machine names as arguments');
   }
-  await withWorkshop(options, async (workshop) => {
+  await withProvisionContext(options, async (workshop) => {
     const wanted = [...new Set(names)];
     const records = await Promise.all(wanted.map(async (name) => workshop.store.load(name)));
     if (!options.force && !options.y) {
       process.stdout.write(`About to remove ${wanted.join(', ')}\n`);
-      if (!(await confirm('Are you sure?'))) return;
+      if (!(await confirmOnTerminal('Are you sure?'))) return;
     }
-    const progress = new Progress(process.stdout);
+    const progress = new ProvisionProgress(process.stdout);
     try {
       const failures = await removeMachines(workshop, records, {
         force: options.force,

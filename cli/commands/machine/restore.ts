@@ -1,15 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { AppError, messageOf } from '../../../manager/common/base/errors.js';
-import { Batch } from '../../machine/batch.js';
-import type { ClusterRecord } from '../../inventory/cluster-record.js';
+import { ProvisionBatch } from '../../machine/provision-batch.js';
+import type { LocalClusterRecord } from '../../inventory/cluster-record.js';
 import { createMachines } from '../../machine/create.js';
-import { remote } from '../../inventory/layout.js';
-import { Progress } from '../../output/machine-progress.js';
-import type { MachineRecord } from '../../inventory/record.js';
+import { remotePaths } from '../../inventory/remote-paths.js';
+import { ProvisionProgress } from '../../output/machine-progress.js';
+import type { MachineRecord } from '../../inventory/machine-record.js';
 import { withRole } from '../../machine/roles.js';
-import type { Workshop } from '../../machine/workshop.js';
-import { verifyFile } from '../../backup/backup.js';
-import { checkBackupOf, importOn, onAll } from '../../backup/there.js';
+import type { ProvisionContext } from '../../machine/provision-context.js';
+import { verifyBackupFile } from '../../backup/backup.js';
+import { checkBackupOf, importOnMachine, controlManagerUnits } from '../../backup/remote.js';
 import { nodeReadyIn } from '../../machine/cluster-calls.js';
 import { joinFailures } from '../../machine/failures.js';
 import type { CreateOptions } from '../../arguments/machine-options.js';
@@ -23,7 +23,7 @@ import type { CreateOptions } from '../../arguments/machine-options.js';
 type RestoreOptions = CreateOptions & { readonly restore: string };
 
 export async function restoreCluster(
-  workshop: Workshop,
+  workshop: ProvisionContext,
   names: readonly string[],
   options: RestoreOptions,
   clusterName: string,
@@ -53,10 +53,10 @@ export async function restoreCluster(
 }
 
 async function clusterToRestore(
-  { store }: Workshop,
+  { store }: ProvisionContext,
   name: string,
   machines: readonly string[],
-): Promise<ClusterRecord> {
+): Promise<LocalClusterRecord> {
   const cluster = await store.findCluster(name);
   if (cluster === undefined) {
     throw new AppError(
@@ -81,10 +81,10 @@ async function clusterToRestore(
 
 async function checkBackup(
   { restore, restoreKey }: RestoreOptions,
-  cluster: ClusterRecord,
+  cluster: LocalClusterRecord,
 ): Promise<void> {
   let sealed = 0;
-  const { header } = await verifyFile(restore, ({ table, value }) => {
+  const { header } = await verifyBackupFile(restore, ({ table, value }) => {
     const { data } = value as { readonly data?: unknown };
     if (table === 'secrets' && typeof data === 'object') sealed += 1;
   });
@@ -97,13 +97,13 @@ async function checkBackup(
   );
 }
 
-const keyPath = `${remote.data}/manager/cluster.key`;
+const keyPath = `${remotePaths.data}/manager/cluster.key`;
 
 /**
  * Stops and disables the old manager if it is reachable; two managers with separate stores would
  * cause a split brain. Returns false with a warning if the machine does not answer.
  */
-async function retire(workshop: Workshop, record: MachineRecord): Promise<boolean> {
+async function retire(workshop: ProvisionContext, record: MachineRecord): Promise<boolean> {
   try {
     const machine = await workshop.connectTo(record);
     await machine.probeLogin();
@@ -123,22 +123,22 @@ async function retire(workshop: Workshop, record: MachineRecord): Promise<boolea
 }
 
 async function fillStore(
-  workshop: Workshop,
+  workshop: ProvisionContext,
   record: MachineRecord,
   { restore, restoreKey }: RestoreOptions,
 ): Promise<void> {
   const machine = await workshop.connectTo(record);
   await machine.probeLogin();
-  await onAll([machine], 'stop');
+  await controlManagerUnits([machine], 'stop');
   try {
     if (restoreKey !== undefined) {
       const argv = ['install', '-D', '-m', '600', '/dev/stdin', keyPath];
       await machine.run('upload the cluster key', argv, { stdin: await readKey(restoreKey) });
     }
-    const { stdout } = await importOn(machine, restore, false);
+    const { stdout } = await importOnMachine(machine, restore, false);
     process.stdout.write(stdout);
   } finally {
-    await onAll([machine], 'start');
+    await controlManagerUnits([machine], 'start');
   }
 }
 
@@ -155,7 +155,7 @@ async function readKey(path: string): Promise<string> {
  * address.
  */
 async function updateOtherMachines(
-  workshop: Workshop,
+  workshop: ProvisionContext,
   cluster: string,
   excluded: readonly string[],
   options: RestoreOptions,
@@ -165,10 +165,10 @@ async function updateOtherMachines(
     ({ Name, HostOptions: { SwarmOptions: swarm } }) =>
       swarm.IsSwarm && swarm.Cluster === cluster && !excluded.includes(Name),
   );
-  const progress = new Progress(process.stdout, options.progress);
+  const progress = new ProvisionProgress(process.stdout, options.progress);
   try {
     const work = { renew: false, nodeReady: nodeReadyIn(options) };
-    const failures = await new Batch(workshop, progress, work).run(others);
+    const failures = await new ProvisionBatch(workshop, progress, work).run(others);
     if (failures.length > 0) throw joinFailures(failures, others.length);
   } finally {
     progress.close();

@@ -1,18 +1,18 @@
 import { AppError } from '../../../manager/common/base/errors.js';
 import {
-  listHeader,
-  parseFilters,
-  passes,
-  passesState,
+  machineListHeader,
+  parseMachineFilters,
+  matchesMachineFilters,
+  matchesStateFilter,
   swarmUrl,
-  toRow,
-} from '../../inventory/listing.js';
-import { machineState } from '../../inventory/machine-state.js';
-import { engineUrl } from '../../inventory/record.js';
+  toMachineRow,
+} from '../../inventory/machine-list.js';
+import { probeMachineState } from '../../inventory/machine-state.js';
+import { engineUrl } from '../../inventory/machine-record.js';
 import { formatList } from '../../output/format.js';
 import { compileTemplate } from '../../output/template/template.js';
 import type { MachineGlobals } from '../../arguments/machine-options.js';
-import { defaultMachine, openStore, readCredentials } from '../../inventory/open-store.js';
+import { defaultMachine, openMachineStore, readCredentials } from '../../inventory/open-store.js';
 
 export interface ListOptions extends MachineGlobals {
   readonly quiet: boolean;
@@ -23,10 +23,10 @@ export interface ListOptions extends MachineGlobals {
 
 /** `machine ls`: queries all machines in parallel. */
 export async function list(options: ListOptions): Promise<void> {
-  const filters = parseFilters(options.filter);
-  const store = openStore(options);
+  const filters = parseMachineFilters(options.filter);
+  const store = openMachineStore(options);
   const all = await store.list();
-  const records = all.filter((record) => passes(filters, record, all));
+  const records = all.filter((record) => matchesMachineFilters(filters, record, all));
   if (options.quiet && filters.state.length === 0) {
     process.stdout.write(records.map((record) => `${record.Name}\n`).join(''));
     return;
@@ -35,17 +35,17 @@ export async function list(options: ListOptions): Promise<void> {
   const seen = await Promise.all(
     records.map(async (record) => ({
       record,
-      state: await machineState(record, credentials, options.timeout * 1000),
+      state: await probeMachineState(record, credentials, options.timeout * 1000),
     })),
   );
-  const found = seen.filter(({ state }) => passesState(filters, state));
+  const found = seen.filter(({ state }) => matchesStateFilter(filters, state));
   if (options.quiet) {
     process.stdout.write(found.map(({ record }) => `${record.Name}\n`).join(''));
     return;
   }
   const host = process.env.DOCKER_HOST ?? '';
-  const rows = found.map(({ record, state }) => toRow(record, state, all, host));
-  process.stdout.write(formatList(options.format, listHeader, rows));
+  const rows = found.map(({ record, state }) => toMachineRow(record, state, all, host));
+  process.stdout.write(formatList(options.format, machineListHeader, rows));
 }
 
 /** `machine inspect`: prints the record, which holds no secrets. */
@@ -53,7 +53,7 @@ export async function inspect(
   name: string | undefined,
   options: MachineGlobals & { readonly format?: string },
 ): Promise<void> {
-  const record = await openStore(options).load(name ?? defaultMachine);
+  const record = await openMachineStore(options).load(name ?? defaultMachine);
   const { format } = options;
   const text =
     format === undefined || format === ''
@@ -68,14 +68,14 @@ export async function print(
   names: readonly string[],
   options: MachineGlobals,
 ): Promise<void> {
-  const store = openStore(options);
+  const store = openMachineStore(options);
   const wanted = names.length === 0 ? [defaultMachine] : names;
   const records = await Promise.all(wanted.map(async (name) => store.load(name)));
   const lines = await Promise.all(
     records.map(async (record) => {
       if (what === 'ip') return record.Driver.IPAddress;
       if (what === 'url') return engineUrl(record);
-      return (await machineState(record, undefined, 10_000)).state;
+      return (await probeMachineState(record, undefined, 10_000)).state;
     }),
   );
   process.stdout.write(`${lines.join('\n')}\n`);
@@ -83,7 +83,7 @@ export async function print(
 
 export async function active(options: MachineGlobals): Promise<void> {
   const host = process.env.DOCKER_HOST ?? '';
-  const records = await openStore(options).list();
+  const records = await openMachineStore(options).list();
   const found = records.find(
     (record) =>
       host !== '' &&

@@ -11,14 +11,14 @@ import { BuildTrace } from '../../build/trace.js';
 import type { MessageStream } from '../../../manager/common/protocol/worker-calls.js';
 import type { Cli } from '../../cli.js';
 import type { ControlClient } from '../../client/client.js';
-import { contentOf } from '../../compose/load/load.js';
+import { readContent } from '../../compose/load/load.js';
 import type { Build, Project } from '../../compose/model.js';
 import { byteMeter, metered } from '../../output/meter.js';
 import { quietProgress } from '../../output/progress.js';
-import { readLines, type ServiceImages } from '../../rollout/image-lines.js';
+import { readEngineOutput, type ServiceImages } from '../../rollout/engine-output.js';
 import { collect } from '../../arguments/options.js';
 import { loadFile } from '../../project/load-request.js';
-import { progressOf } from '../../project/showing.js';
+import { progressOf } from '../../project/progress-output.js';
 
 export interface BuildCommandFlags extends BuildFlags {
   readonly quiet?: boolean;
@@ -120,7 +120,7 @@ function secretsOf(project: Project, build: Build): Readonly<Record<string, stri
           `secret ${source}: belongs to a service that is not selected; name that service too`,
         );
       }
-      const content = Buffer.from(contentOf(project, 'secrets', source));
+      const content = Buffer.from(readContent(project, 'secrets', source));
       return [target ?? source, content.toString('base64')];
     }),
   );
@@ -253,7 +253,7 @@ async function readBuild(cli: Cli, build: RunningBuild): Promise<string> {
   const contextSent = contextProgress(cli, service, quiet || context === undefined);
   let [id, shown] = ['', ''];
   try {
-    await readLines(
+    await readEngineOutput(
       stream,
       (line) => {
         contextSent.end();

@@ -1,11 +1,11 @@
 import { Command } from 'commander';
 import { AppError } from '../../../manager/common/base/errors.js';
 import type { Cli } from '../../cli.js';
-import { follow, lookOnce } from '../../rollout/follow/follow.js';
-import type { DownWanted } from '../../rollout/follow/down-state.js';
-import { judgeDown } from '../../rollout/follow/down-state.js';
+import { followProject, lookOnce } from '../../rollout/follow/follow.js';
+import type { DownTarget } from '../../rollout/follow/down-state.js';
+import { evaluateDown } from '../../rollout/follow/down-state.js';
 import { checkServices, openProject, timeoutMs } from '../../project/selection.js';
-import { warn, withProgress } from '../../project/showing.js';
+import { warn, withProgress } from '../../project/progress-output.js';
 
 interface DownFlags {
   readonly volumes?: boolean;
@@ -57,14 +57,14 @@ async function down(cli: Cli, services: readonly string[], flags: DownFlags): Pr
     warn(cli, `no resource found to remove for project "${project}"`);
     return;
   }
-  const wanted: DownWanted = { project, services: named, changes, before };
+  const wanted: DownTarget = { project, services: named, changes, before };
   await withProgress(cli, (progress) =>
-    follow({
+    followProject({
       client,
       project,
       progress,
       title: 'Running',
-      judge: (state) => judgeDown(wanted, state),
+      evaluate: (state) => evaluateDown(wanted, state),
       signal,
       now: cli.now,
       idleMs: silenceMs + (grace ?? 0),
@@ -77,7 +77,7 @@ async function down(cli: Cli, services: readonly string[], flags: DownFlags): Pr
  * Images of the removed services: `all` of them, or for `local` those with the project's default
  * name.
  */
-function imagesToRemove({ project, services, before }: DownWanted, rmi: string): readonly string[] {
+function imagesToRemove({ project, services, before }: DownTarget, rmi: string): readonly string[] {
   const images = [...before.services.values()]
     .map(({ spec }) => spec)
     .filter(({ service }) => services?.includes(service) ?? true)

@@ -1,9 +1,9 @@
 import { Command } from 'commander';
 import { AppError } from '../../../manager/common/base/errors.js';
 import type { Cli } from '../../cli.js';
-import { rowsOf } from './restart.js';
-import { isLive, serviceNames, tasksOf, viewProject } from '../../project/selection.js';
-import { withProgress } from '../../project/showing.js';
+import { containerProgressRows } from './restart.js';
+import { isLiveTask, serviceNames, tasksOf, viewProject } from '../../project/selection.js';
+import { withProgress } from '../../project/progress-output.js';
 
 interface KillFlags {
   readonly signal: string;
@@ -31,17 +31,17 @@ export function killCommand(cli: Cli): Command {
       const signalName = checkSignal(flags.signal);
       const view = await viewProject(cli, services);
       const tasks = tasksOf(view, services).filter(
-        (task) => isLive(task) && task.status.state === 'running',
+        (task) => isLiveTask(task) && task.status.state === 'running',
       );
       if (tasks.length === 0) throw new AppError('not-found', 'kill: no running containers');
       await withProgress(cli, async (progress) => {
-        progress.show('Killing', rowsOf(view, tasks, 'Killing', 'working'));
+        progress.show('Killing', containerProgressRows(view, tasks, 'Killing', 'working'));
         await view.client.call(
           'service.kill',
           { project: view.project, services: serviceNames(view, services), signal: signalName },
           { signal: cli.interrupts.signal },
         );
-        progress.show('Killing', rowsOf(view, tasks, 'Killed', 'done'));
+        progress.show('Killing', containerProgressRows(view, tasks, 'Killed', 'done'));
       });
     });
 }

@@ -6,7 +6,7 @@ import { compileFilters } from '../../output/filter.js';
 import { formatList } from '../../output/format.js';
 import { containerState } from '../../../manager/common/model/container-state.js';
 import { collect } from '../../arguments/options.js';
-import { compareNames, isLive } from '../../project/selection.js';
+import { compareNatural, isLiveTask } from '../../project/selection.js';
 
 interface LsFlags {
   readonly all?: boolean;
@@ -33,7 +33,7 @@ export function lsCommand(cli: Cli): Command {
         client.call('task.list', {}, { signal }),
       ]);
       const projects = [...new Set(services.map(({ spec }) => spec.project))]
-        .sort(compareNames)
+        .sort(compareNatural)
         .filter(passes)
         .map((name) => ({
           name,
@@ -63,7 +63,7 @@ function statusOf(tasks: readonly Task[]): string {
   const counts = new Map<string, number>();
   for (const task of tasks) {
     const state = containerState(task);
-    if (!isLive(task) && state !== 'exited') continue;
+    if (!isLiveTask(task) && state !== 'exited') continue;
     counts.set(state, (counts.get(state) ?? 0) + 1);
   }
   return [...counts.entries()]

@@ -1,21 +1,21 @@
 import { Command } from 'commander';
 import type { Cli } from '../../cli.js';
-import { rowsOf } from './restart.js';
-import { isLive, serviceNames, tasksOf, viewProject } from '../../project/selection.js';
-import { withProgress } from '../../project/showing.js';
+import { containerProgressRows } from './restart.js';
+import { isLiveTask, serviceNames, tasksOf, viewProject } from '../../project/selection.js';
+import { withProgress } from '../../project/progress-output.js';
 
 /** Pauses or unpauses running containers; sends no request for services already in that state. */
 async function setPaused(cli: Cli, services: readonly string[], paused: boolean): Promise<void> {
   const view = await viewProject(cli, services);
   const tasks = tasksOf(view, services).filter(
-    (task) => isLive(task) && task.status.state === 'running',
+    (task) => isLiveTask(task) && task.status.state === 'running',
   );
   const [working, done] = paused ? ['Pausing', 'Paused'] : ['Unpausing', 'Unpaused'];
   const wanted = serviceNames(view, services).filter((key) =>
     tasks.some(({ service, status }) => service === key && (status.paused === true) !== paused),
   );
   await withProgress(cli, async (progress) => {
-    progress.show(working, rowsOf(view, tasks, working, 'working'));
+    progress.show(working, containerProgressRows(view, tasks, working, 'working'));
     if (wanted.length > 0) {
       await view.client.call(
         'service.pause',
@@ -23,7 +23,7 @@ async function setPaused(cli: Cli, services: readonly string[], paused: boolean)
         { signal: cli.interrupts.signal },
       );
     }
-    progress.show(working, rowsOf(view, tasks, done, 'done'));
+    progress.show(working, containerProgressRows(view, tasks, done, 'done'));
   });
 }
 

@@ -5,15 +5,15 @@ import type { Task } from '../../../manager/common/model/task.js';
 import { isTerminal } from '../../../manager/common/model/task-state.js';
 import type { Cli } from '../../cli.js';
 import { humanDuration } from '../../../manager/common/base/human-duration.js';
-import { compileFilters, hasLabel, oneOf } from '../../output/filter.js';
-import type { Listed } from '../../output/format.js';
+import { compileFilters, hasLabel, parseChoice } from '../../output/filter.js';
+import type { ListItem } from '../../output/format.js';
 import { formatList } from '../../output/format.js';
 import { portsText, publishers } from '../../output/ports.js';
 import { containerState, statusText } from '../../../manager/common/model/container-state.js';
 import { collect } from '../../arguments/options.js';
 import type { ProjectView } from '../../project/selection.js';
-import { isLive, tasksOf, viewProject } from '../../project/selection.js';
-import { warnOfOthers } from '../../rollout/take-over.js';
+import { isLiveTask, tasksOf, viewProject } from '../../project/selection.js';
+import { warnAboutComposeContainers } from '../../rollout/take-over.js';
 
 interface PsFlags {
   readonly all?: boolean;
@@ -72,7 +72,7 @@ export function psCommand(cli: Cli): Command {
         .filter(isShown(view, flags, entries))
         .filter((task) => passes({ task, node: nodeOf(view, task)?.spec.name ?? '' }));
       cli.stdout.write(render(cli, view, shown, flags));
-      if (view.tasks.length === 0) await warnOfOthers(cli, view.client, view.project);
+      if (view.tasks.length === 0) await warnAboutComposeContainers(cli, view.client, view.project);
     })
     .addHelpText(
       'after',
@@ -94,7 +94,7 @@ const filterKeys = 'status=, name=, service=, node=, health=, label=';
 /** Compiles the filters; throws `invalid` for a malformed one before any call to the manager. */
 function taskFilter(entries: readonly string[]): (item: PlacedTask) => boolean {
   const wanted = entries.map((entry) =>
-    entry.startsWith('status=') ? `status=${oneOf('status', entry.slice(7), states)}` : entry,
+    entry.startsWith('status=') ? `status=${parseChoice('status', entry.slice(7), states)}` : entry,
   );
   return compileFilters<PlacedTask>(wanted, {
     status: ({ task }, value) => containerState(task) === value,
@@ -114,7 +114,7 @@ function isShown(
   const byStatus = entries.some((entry) => entry.startsWith('status='));
   return (task) => {
     if (byStatus || flags.all === true) return true;
-    if (isLive(task)) return true;
+    if (isLiveTask(task)) return true;
     // A task shutting down is shown, unless its node is down.
     return !isTerminal(task.status.state) && nodeOf(view, task)?.status.state !== 'down';
   };
@@ -156,7 +156,7 @@ function commandText(task: Task, truncate: boolean): string {
   return `"${truncate && text.length > 20 ? `${text.slice(0, 19)}…` : text}"`;
 }
 
-function listed(task: Task, node: Node | undefined, now: number, truncate: boolean): Listed {
+function listed(task: Task, node: Node | undefined, now: number, truncate: boolean): ListItem {
   const command = commandText(task, truncate);
   const created = `${humanDuration(now - task.createdAt)} ago`;
   const status = statusText(task, now, node);

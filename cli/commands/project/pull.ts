@@ -7,14 +7,19 @@ import { LayerMeter } from '../../build/layer-meter.js';
 import { RegistryCredentials } from '../../build/registry-auth.js';
 import type { Cli } from '../../cli.js';
 import type { ControlClient } from '../../client/client.js';
-import type { Service } from '../../compose/model.js';
+import type { ComposeService } from '../../compose/model.js';
 import type { ProgressRow } from '../../output/progress.js';
-import { readLines } from '../../rollout/image-lines.js';
-import { inTurns } from '../../rollout/in-turns.js';
+import { readEngineOutput } from '../../rollout/engine-output.js';
+import { runWithLimit } from '../../rollout/run-with-limit.js';
 import { loadFile } from '../../project/load-request.js';
-import type { PullWhen, WantedImage } from '../../rollout/pull-policy.js';
-import { eligibleNodes, isDue, pullWhen, wantedImages } from '../../rollout/pull-policy.js';
-import { warn, withProgress } from '../../project/showing.js';
+import type { PullCondition, ImageToPull } from '../../rollout/pull-policy.js';
+import {
+  eligibleNodes,
+  isPullDue,
+  pullConditionOf,
+  imagesToPull,
+} from '../../rollout/pull-policy.js';
+import { warn, withProgress } from '../../project/progress-output.js';
 
 interface PullCommandFlags {
   readonly ignoreBuildable?: boolean;
@@ -42,7 +47,7 @@ export function pullCommand(cli: Cli): Command {
         services.length === 0 || flags.includeDeps === true
           ? Object.keys(project.services)
           : services;
-      const images = wantedImages(project, keys, (service) => pullCondition(service, flags));
+      const images = imagesToPull(project, keys, (service) => pullCondition(service, flags));
       const client = await cli.connect({ startLocal: true });
       await pullImages(cli, { client, images }, flags);
     });
@@ -52,26 +57,29 @@ export function pullCommand(cli: Cli): Command {
  * Pull condition for the `pull` command: always, unless the flags or `pull_policy` in the file
  * exclude it.
  */
-function pullCondition(service: Service, flags: PullCommandFlags): PullWhen | undefined {
+function pullCondition(
+  service: ComposeService,
+  flags: PullCommandFlags,
+): PullCondition | undefined {
   if (service.build !== undefined && flags.ignoreBuildable === true) return undefined;
-  const policy = pullWhen(service, flags.policy);
+  const policy = pullConditionOf(service, flags.policy);
   if (policy?.kind === 'never' || policy?.kind === 'build') return undefined;
   return policy?.kind === 'missing' ? policy : { kind: 'always' };
 }
 
-export interface ToPull {
+export interface PullInput {
   readonly client: ControlClient;
-  readonly images: readonly WantedImage[];
+  readonly images: readonly ImageToPull[];
 }
 
-export interface PullHow {
+export interface PullOptions {
   readonly ignorePullFailures?: boolean;
   readonly quiet?: boolean;
   /**
    * Pull only on nodes that have the image. If none has it and its registry needs credentials, pull
    * on one node; the others fetch it from there on demand.
    */
-  readonly whereNeeded?: boolean;
+  readonly onDemand?: boolean;
 }
 
 /**
@@ -80,8 +88,8 @@ export interface PullHow {
  */
 export async function pullImages(
   cli: Cli,
-  { client, images }: ToPull,
-  flags: PullHow,
+  { client, images }: PullInput,
+  flags: PullOptions,
 ): Promise<void> {
   if (images.length === 0) return;
   const { signal } = cli.interrupts;
@@ -97,9 +105,9 @@ export async function pullImages(
       rows.set(row.id, row);
       if (flags.quiet !== true) progress.show('Pulling', [...rows.values()]);
     };
-    const pullTo = async (wanted: WantedImage, node: Node, present: ImageOnNode | undefined) => {
+    const pullTo = async (wanted: ImageToPull, node: Node, present: ImageOnNode | undefined) => {
       const id = `Image ${wanted.image} on ${node.spec.name}`;
-      if (!isDue(wanted.when, present, cli.now())) {
+      if (!isPullDue(wanted.when, present, cli.now())) {
         show({ id, text: 'Skipped: already present', state: 'done' });
         return;
       }
@@ -122,14 +130,14 @@ export async function pullImages(
       const withImage = eligible.filter(({ id }) => holders.some(({ nodeId }) => nodeId === id));
       const isPrivate = (await credentials.forImage(wanted.image)) !== undefined;
       const preferred = withImage.length > 0 ? withImage : eligible.slice(0, isPrivate ? 1 : 0);
-      return (flags.whereNeeded === true ? preferred : eligible).map((node) => async () => {
+      return (flags.onDemand === true ? preferred : eligible).map((node) => async () => {
         const present = holders.find(({ nodeId }) => nodeId === node.id);
-        if (flags.whereNeeded !== true || isDue(wanted.when, present, cli.now())) {
+        if (flags.onDemand !== true || isPullDue(wanted.when, present, cli.now())) {
           await pullTo(wanted, node, present);
         }
       });
     });
-    await inTurns(cli.options.parallel, (await Promise.all(jobs)).flat());
+    await runWithLimit(cli.options.parallel, (await Promise.all(jobs)).flat());
   });
   if (failures.length === 0) return;
   if (flags.ignorePullFailures !== true) throw new AppError('unavailable', failures.join('; '));
@@ -142,7 +150,7 @@ async function pullOne(
     readonly client: ControlClient;
     readonly credentials: RegistryCredentials;
   },
-  { image, platform }: WantedImage,
+  { image, platform }: ImageToPull,
   node: Node,
   onMoved: (moved: Meter) => void,
 ): Promise<void> {
@@ -155,7 +163,7 @@ async function pullOne(
     ...(auth === undefined ? {} : { auth }),
   };
   const meter = new LayerMeter();
-  await readLines(await client.open('pull', args, cli.interrupts.signal), (line) => {
+  await readEngineOutput(await client.open('pull', args, cli.interrupts.signal), (line) => {
     const moved = meter.read(line);
     if (moved !== undefined) onMoved(moved);
   });

@@ -5,10 +5,10 @@ import { RegistryCredentials } from '../../build/registry-auth.js';
 import { imageOf } from '../../build/request.js';
 import type { Cli } from '../../cli.js';
 import type { ProgressRow } from '../../output/progress.js';
-import { inTurns } from '../../rollout/in-turns.js';
-import { readLines, type ServiceImages } from '../../rollout/image-lines.js';
+import { runWithLimit } from '../../rollout/run-with-limit.js';
+import { readEngineOutput, type ServiceImages } from '../../rollout/engine-output.js';
 import { loadFile } from '../../project/load-request.js';
-import { warn, withProgress } from '../../project/showing.js';
+import { warn, withProgress } from '../../project/progress-output.js';
 
 interface PushFlags {
   readonly ignorePushFailures?: boolean;
@@ -59,7 +59,7 @@ export async function pushServices(
       try {
         const auth = await credentials.forImage(image);
         const args = { image, ...(auth === undefined ? {} : { auth }) };
-        await readLines(await client.open('push', args, signal), (line) => {
+        await readEngineOutput(await client.open('push', args, signal), (line) => {
           const meter = sent.read(line);
           if (meter !== undefined) show(image, { text: 'Pushing', state: 'working', meter });
         });
@@ -69,7 +69,7 @@ export async function pushServices(
         failures.push(`image ${image}: ${messageOf(error)}`);
       }
     };
-    await inTurns(cli.options.parallel, [...new Set(images)].map(pushOne));
+    await runWithLimit(cli.options.parallel, [...new Set(images)].map(pushOne));
   });
   if (failures.length === 0) return;
   if (flags.ignorePushFailures !== true) throw new AppError('unavailable', failures.join('; '));

@@ -3,8 +3,14 @@ import type { Task } from '../../../manager/common/model/task.js';
 import type { Cli } from '../../cli.js';
 import type { ProgressRow } from '../../output/progress.js';
 import type { ProjectView } from '../../project/selection.js';
-import { isLive, serviceNames, tasksOf, timeoutMs, viewProject } from '../../project/selection.js';
-import { withProgress } from '../../project/showing.js';
+import {
+  isLiveTask,
+  serviceNames,
+  tasksOf,
+  timeoutMs,
+  viewProject,
+} from '../../project/selection.js';
+import { withProgress } from '../../project/progress-output.js';
 
 interface RestartFlags {
   readonly timeout?: string;
@@ -47,10 +53,10 @@ async function restart(
   },
 ): Promise<void> {
   const { services, noDependents, grace } = how;
-  const tasks = tasksOf(view, services).filter(isLive);
+  const tasks = tasksOf(view, services).filter(isLiveTask);
   const timeout = grace === undefined ? {} : { timeoutMs: grace };
   await withProgress(cli, async (progress) => {
-    progress.show('Restarting', rowsOf(view, tasks, 'Restarting', 'working'));
+    progress.show('Restarting', containerProgressRows(view, tasks, 'Restarting', 'working'));
     await view.client.call(
       'service.restart',
       {
@@ -61,12 +67,12 @@ async function restart(
       },
       { signal: cli.interrupts.signal, timeoutMs: restartDeadlineMs + (grace ?? 0) },
     );
-    progress.show('Restarting', rowsOf(view, tasks, 'Started', 'done'));
+    progress.show('Restarting', containerProgressRows(view, tasks, 'Started', 'done'));
   });
 }
 
 /** Progress rows, one per container, with the node's name. */
-export function rowsOf(
+export function containerProgressRows(
   view: Pick<ProjectView, 'nodes'>,
   tasks: readonly Task[],
   text: string,

@@ -4,7 +4,7 @@ import { isTerminal } from '../../../manager/common/model/task-state.js';
 import type { Cli } from '../../cli.js';
 import { serviceNames, tasksOf, viewProject } from '../../project/selection.js';
 import { stopServices } from './stop.js';
-import { withProgress } from '../../project/showing.js';
+import { withProgress } from '../../project/progress-output.js';
 
 interface RmFlags {
   readonly force?: boolean;

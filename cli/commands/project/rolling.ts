@@ -1,9 +1,9 @@
 import { Command } from 'commander';
 import type { Cli } from '../../cli.js';
 import { lookOnce } from '../../rollout/follow/follow.js';
-import { followUp } from '../../rollout/follow-up.js';
+import { waitForServices } from '../../rollout/wait-for-services.js';
 import { checkServices, openProject } from '../../project/selection.js';
-import { withProgress } from '../../project/showing.js';
+import { withProgress } from '../../project/progress-output.js';
 
 type RollingCall = 'service.roll' | 'service.rollback';
 
@@ -24,7 +24,7 @@ async function startRolling(
     return;
   }
   await withProgress(cli, (progress) =>
-    followUp(cli, progress, {
+    waitForServices(cli, progress, {
       client,
       project,
       services: changed,

@@ -7,20 +7,20 @@ import { isTerminal } from '../../../manager/common/model/task-state.js';
 import type { Cli } from '../../cli.js';
 import type { ControlClient } from '../../client/client.js';
 import type { TaskLogLine } from '../../../manager/common/protocol/control.js';
-import { logs } from '../../client/stream.js';
+import { streamLogs } from '../../client/stream.js';
 import { runSession } from '../../client/terminal-session.js';
 import type { Project } from '../../compose/model.js';
 import { ExitError } from '../../exit-code.js';
 import { quietProgress } from '../../output/progress.js';
 import { terminalEnds } from '../container/exec.js';
-import { judgeDown } from '../../rollout/follow/down-state.js';
-import { follow, lookOnce } from '../../rollout/follow/follow.js';
-import { followUp } from '../../rollout/follow-up.js';
+import { evaluateDown } from '../../rollout/follow/down-state.js';
+import { followProject, lookOnce } from '../../rollout/follow/follow.js';
+import { waitForServices } from '../../rollout/wait-for-services.js';
 import { collect } from '../../arguments/options.js';
 import { loadFile } from '../../project/load-request.js';
 import { oneOffSpec } from '../../rollout/run-spec.js';
-import { withProgress } from '../../project/showing.js';
-import { toApply } from '../../rollout/up-apply.js';
+import { withProgress } from '../../project/progress-output.js';
+import { buildApplyRequest } from '../../rollout/up-apply.js';
 import { prepareImages } from '../../rollout/up-images.js';
 
 interface RunFlags {
@@ -133,7 +133,7 @@ async function start(
 ): Promise<{ readonly key: string; readonly containerName: string }> {
   const { client, project, service, flags } = request;
   const { signal } = cli.interrupts;
-  const full = toApply({
+  const full = buildApplyRequest({
     project,
     named: [service],
     flags: { deps: true },
@@ -160,7 +160,7 @@ async function start(
   const applied = await client.call('project.apply', apply, { signal, timeoutMs: 60_000 });
   if (others.length > 0) {
     await withProgress(cli, (progress) =>
-      followUp(cli, progress, {
+      waitForServices(cli, progress, {
         client,
         project: project.name,
         services: others.map((item) => item.service),
@@ -220,12 +220,12 @@ async function waitForTask(
   ready: (task: Task) => boolean,
 ): Promise<Task> {
   let found: Task | undefined;
-  await follow({
+  await followProject({
     client: oneOff.client,
     project: oneOff.project,
     progress: quietProgress,
     title: 'Running',
-    judge: (state) => {
+    evaluate: (state) => {
       const tasks = [...state.tasks.values()].filter((task) => task.service === oneOff.key);
       found = tasks.sort((a, b) => b.createdAt - a.createdAt)[0];
       const { state: now, error, message } = found?.status ?? {};
@@ -305,7 +305,8 @@ async function printLog(oneOff: OneOff, reading: LogReading): Promise<void> {
     services: [oneOff.key],
     options: { follow: reading.follow },
   };
-  for await (const lines of logs(oneOff.client, args, reading.signal)) lines.forEach(reading.print);
+  for await (const lines of streamLogs(oneOff.client, args, reading.signal))
+    lines.forEach(reading.print);
 }
 
 /** Prints each line once: engine timestamps have nine digits and increase monotonically. */
@@ -339,12 +340,12 @@ async function remove(cli: Cli, oneOff: OneOff): Promise<void> {
     { project, volumes: false, services: [key] },
     { signal },
   );
-  await follow({
+  await followProject({
     client,
     project,
     progress: quietProgress,
     title: 'Removing',
-    judge: (state) => judgeDown({ project, services: [key], changes, before }, state),
+    evaluate: (state) => evaluateDown({ project, services: [key], changes, before }, state),
     signal,
     now: cli.now,
   });

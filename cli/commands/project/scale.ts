@@ -2,9 +2,9 @@ import { Command } from 'commander';
 import { AppError } from '../../../manager/common/base/errors.js';
 import type { Cli } from '../../cli.js';
 import { lookOnce } from '../../rollout/follow/follow.js';
-import { followUp } from '../../rollout/follow-up.js';
+import { waitForServices } from '../../rollout/wait-for-services.js';
 import { checkServices, openProject } from '../../project/selection.js';
-import { warn, withProgress } from '../../project/showing.js';
+import { warn, withProgress } from '../../project/progress-output.js';
 
 /** Parses `web=3 db=1` to replicas by service; throws `invalid` with the wrong argument. */
 export function parseReplicas(
@@ -53,6 +53,13 @@ async function scale(cli: Cli, replicas: Readonly<Record<string, number>>): Prom
   for (const { spec } of halted)
     warn(cli, `service ${spec.service}: stopped; start it with "shoal start"`);
   await withProgress(cli, (progress) =>
-    followUp(cli, progress, { client, project, services, until: 'started', changes: [], before }),
+    waitForServices(cli, progress, {
+      client,
+      project,
+      services,
+      until: 'started',
+      changes: [],
+      before,
+    }),
   );
 }

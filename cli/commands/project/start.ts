@@ -1,9 +1,9 @@
 import { Command } from 'commander';
 import type { Cli } from '../../cli.js';
 import { lookOnce } from '../../rollout/follow/follow.js';
-import { followUp } from '../../rollout/follow-up.js';
+import { waitForServices } from '../../rollout/wait-for-services.js';
 import { checkServices, openProject, wholeNumber } from '../../project/selection.js';
-import { withProgress } from '../../project/showing.js';
+import { withProgress } from '../../project/progress-output.js';
 import { AppError } from '../../../manager/common/base/errors.js';
 
 interface StartFlags {
@@ -41,7 +41,7 @@ async function start(cli: Cli, wanted: readonly string[], flags: StartFlags): Pr
   }
   await client.call('service.halt', { project, services, halted: false }, { signal });
   await withProgress(cli, (progress) =>
-    followUp(cli, progress, {
+    waitForServices(cli, progress, {
       client,
       project,
       services,

@@ -1,10 +1,10 @@
 import { Command } from 'commander';
 import type { Cli } from '../../cli.js';
-import { follow } from '../../rollout/follow/follow.js';
-import { judgeStopped } from '../../rollout/follow/stop-state.js';
+import { followProject } from '../../rollout/follow/follow.js';
+import { evaluateStopped } from '../../rollout/follow/stop-state.js';
 import { serviceNames, tasksOf, timeoutMs, viewProject } from '../../project/selection.js';
 import type { ProjectView } from '../../project/selection.js';
-import { withProgress } from '../../project/showing.js';
+import { withProgress } from '../../project/progress-output.js';
 import { isTerminal } from '../../../manager/common/model/task-state.js';
 
 export function stopCommand(cli: Cli): Command {
@@ -37,12 +37,13 @@ export async function stopServices(
   );
   if (running.length === 0) return;
   await withProgress(cli, (progress) =>
-    follow({
+    followProject({
       client,
       project,
       progress,
       title: 'Stopping',
-      judge: (state) => judgeStopped(running, { working: 'Stopping', done: 'Stopped' }, state),
+      evaluate: (state) =>
+        evaluateStopped(running, { working: 'Stopping', done: 'Stopped' }, state),
       signal: cli.interrupts.signal,
       now: cli.now,
       idleMs: 180_000 + (grace ?? 0),

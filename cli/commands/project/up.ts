@@ -3,20 +3,20 @@ import { AppError } from '../../../manager/common/base/errors.js';
 import type { ServiceSpec } from '../../../manager/common/model/service.js';
 import type {
   PlannedStep,
-  ProjectApplied,
+  ProjectApplyResult,
   ProjectApply,
 } from '../../../manager/common/protocol/control.js';
 import type { Cli } from '../../cli.js';
 import type { ControlClient } from '../../client/client.js';
-import type { Watched } from '../../client/watched.js';
+import type { WatchedState } from '../../client/watched.js';
 import type { Project } from '../../compose/model.js';
 import { lookOnce } from '../../rollout/follow/follow.js';
-import type { FollowUp } from '../../rollout/follow-up.js';
-import { followUp } from '../../rollout/follow-up.js';
+import type { ServiceWait } from '../../rollout/wait-for-services.js';
+import { waitForServices } from '../../rollout/wait-for-services.js';
 import { runForeground } from '../../rollout/foreground.js';
 import { collect } from '../../arguments/options.js';
 import { loadFile } from '../../project/load-request.js';
-import { warn, withProgress } from '../../project/showing.js';
+import { warn, withProgress } from '../../project/progress-output.js';
 import { prepareImages } from '../../rollout/up-images.js';
 import { takeOver } from '../../rollout/take-over.js';
 import type { UpFlags, UpOptions } from '../../rollout/up-flags.js';
@@ -64,8 +64,8 @@ export async function up(cli: Cli, services: readonly string[], given: UpFlags):
   const { project, warnings } = await loadFile(cli, services);
   for (const line of warnings) warn(cli, line);
   checkNames(project, options, flags);
-  const { toApply } = await import('../../rollout/up-apply.js');
-  let wanted = toApply({ project, named: services, flags, options });
+  const { buildApplyRequest } = await import('../../rollout/up-apply.js');
+  let wanted = buildApplyRequest({ project, named: services, flags, options });
   const client = await cli.connect({ startLocal: true });
   const { signal } = cli.interrupts;
   const before = await lookOnce(client, project.name, signal);
@@ -79,7 +79,7 @@ export async function up(cli: Cli, services: readonly string[], given: UpFlags):
   reportApplied(cli, applied, flags);
   if (flags.dryRun === true) return;
   const state = await withProgress(cli, (progress) =>
-    followUp(cli, progress, {
+    waitForServices(cli, progress, {
       client,
       project: project.name,
       services: keys,
@@ -93,7 +93,7 @@ export async function up(cli: Cli, services: readonly string[], given: UpFlags):
   await foreground(cli, { client, project, keys, before, state, flags, options });
 }
 
-function untilOf(mode: UpOptions['mode']): FollowUp['until'] {
+function untilOf(mode: UpOptions['mode']): ServiceWait['until'] {
   return mode === 'foreground' ? 'started' : mode;
 }
 
@@ -107,13 +107,13 @@ function checkNames(project: Project, options: UpOptions, flags: UpFlags): void 
 }
 
 /** `--no-recreate`: leaves existing services out of the request, even if the file has changed. */
-function withoutExisting(wanted: ProjectApply, before: Watched): ProjectApply {
+function withoutExisting(wanted: ProjectApply, before: WatchedState): ProjectApply {
   const existing = new Set([...before.services.values()].map(({ spec }) => spec.name));
   const isNew = (spec: ServiceSpec): boolean => !existing.has(spec.name);
   return { ...wanted, services: wanted.services.filter(isNew) };
 }
 
-function reportApplied(cli: Cli, applied: ProjectApplied, flags: UpFlags): void {
+function reportApplied(cli: Cli, applied: ProjectApplyResult, flags: UpFlags): void {
   if (applied.orphans.length > 0 && flags.removeOrphans !== true && !ignoresOrphans(cli)) {
     warn(
       cli,
@@ -149,8 +149,8 @@ interface ForegroundRequest {
   readonly client: ControlClient;
   readonly project: Project;
   readonly keys: readonly string[];
-  readonly before: Watched;
-  readonly state: Watched;
+  readonly before: WatchedState;
+  readonly state: WatchedState;
   readonly flags: UpFlags;
   readonly options: UpOptions;
 }

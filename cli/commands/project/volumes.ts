@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { Cli } from '../../cli.js';
 import { formatList } from '../../output/format.js';
 import { checkServices, openProject } from '../../project/selection.js';
-import { listedVolume, volumeHeader } from '../data/volume.js';
+import { volumeRow, volumeHeader } from '../data/volume.js';
 
 interface VolumesFlags {
   readonly quiet?: boolean;
@@ -37,7 +37,7 @@ export function volumesCommand(cli: Cli): Command {
         cli.stdout.write(shown.map(({ spec }) => `${spec.name}\n`).join(''));
         return;
       }
-      const items = shown.map((volume) => listedVolume(volume, nodes));
+      const items = shown.map((volume) => volumeRow(volume, nodes));
       cli.stdout.write(formatList(flags.format, volumeHeader, items));
     });
 }

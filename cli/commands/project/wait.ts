@@ -5,8 +5,8 @@ import { isTerminal } from '../../../manager/common/model/task-state.js';
 import type { Cli } from '../../cli.js';
 import { ExitError } from '../../exit-code.js';
 import { quietProgress } from '../../output/progress.js';
-import { follow } from '../../rollout/follow/follow.js';
-import { isLive, tasksOf, viewProject } from '../../project/selection.js';
+import { followProject } from '../../rollout/follow/follow.js';
+import { isLiveTask, tasksOf, viewProject } from '../../project/selection.js';
 
 /** Containers may run for any length of time without a change. */
 const foreverMs = Number.MAX_SAFE_INTEGER;
@@ -17,7 +17,7 @@ export function waitCommand(cli: Cli): Command {
     .argument('<services...>')
     .action(async (services: string[]) => {
       const view = await viewProject(cli, services);
-      const tasks = tasksOf(view, services).filter(isLive);
+      const tasks = tasksOf(view, services).filter(isLiveTask);
       if (tasks.length === 0) throw new AppError('not-found', 'wait: no running containers');
       const first = await firstEnd(cli, view, tasks);
       const code = first.status.exitCode ?? 0;
@@ -33,12 +33,12 @@ async function firstEnd(
 ): Promise<Task> {
   let last = tasks;
   const ended = (): Task | undefined => last.find(({ status }) => isTerminal(status.state));
-  await follow({
+  await followProject({
     client: view.client,
     project: view.project,
     progress: quietProgress,
     title: 'Waiting',
-    judge: (state) => {
+    evaluate: (state) => {
       last = last.map((task) => state.tasks.get(task.id) ?? task);
       const gone = last.find((task) => !state.tasks.has(task.id));
       if (gone !== undefined && ended() === undefined) {

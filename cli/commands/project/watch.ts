@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { Cli } from '../../cli.js';
 import { loadFile } from '../../project/load-request.js';
-import { rulesOf, watchProject } from '../../rollout/watch-project.js';
+import { projectWatchRules, watchProject } from '../../rollout/watch-project.js';
 import type { UpFlags } from '../../rollout/up-flags.js';
 import { up } from './up.js';
 
@@ -23,7 +23,7 @@ export function watchCommand(cli: Cli): Command {
       const { project } = await loadFile(cli, services);
       const keys = services.length === 0 ? Object.keys(project.services) : services;
       // Missing watch rules fail before any build.
-      rulesOf(project, keys);
+      projectWatchRules(project, keys);
       const quiet = flags.quiet === true;
       if (flags.up) await up(cli, services, { ...plainUp, build: true, quietBuild: quiet });
       const client = await cli.connect();

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { Cli } from '../../cli.js';
 import { formatList } from '../../output/format.js';
-import { moment } from '../container/logs.js';
+import { parseTimeFlag } from '../container/logs.js';
 import { wholeNumber } from '../../project/selection.js';
 
 interface AuditFlags {
@@ -19,8 +19,8 @@ export function auditCommand(cli: Cli): Command {
     .option('-n, --tail <number>', 'number of entries to show from the end')
     .option('--format <format>', 'table, json, or a template')
     .action(async (flags: AuditFlags) => {
-      const since = moment('--since', flags.since, cli.now());
-      const until = moment('--until', flags.until, cli.now());
+      const since = parseTimeFlag('--since', flags.since, cli.now());
+      const until = parseTimeFlag('--until', flags.until, cli.now());
       const limit = flags.tail === undefined ? undefined : wholeNumber('--tail', flags.tail);
       const client = await cli.connect();
       const entries = await client.call(

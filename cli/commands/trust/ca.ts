@@ -3,12 +3,16 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
 import { AppError } from '../../../manager/common/base/errors.js';
-import { clusterAuthoritySubject, signRequest, validFor } from '../../../manager/common/pki/pki.js';
+import {
+  clusterAuthoritySubject,
+  signRequest,
+  validityFor,
+} from '../../../manager/common/pki/pki.js';
 import type { CaMember, CaStatus } from '../../../manager/common/protocol/security.js';
 import type { Cli } from '../../cli.js';
 import type { ControlClient } from '../../client/client.js';
-import { clusterAuthorityDays, userAuthority } from '../../certificates/authority.js';
-import { MachineStore, storeFolder } from '../../inventory/machine-store.js';
+import { clusterAuthorityDays, loadUserAuthority } from '../../certificates/authority.js';
+import { MachineStore, resolveStoreFolder } from '../../inventory/machine-store.js';
 import { parseLifetime } from '../../output/duration.js';
 import { formatList } from '../../output/format.js';
 
@@ -114,7 +118,7 @@ async function warnAboutOtherManagers(cli: Cli, client: ControlClient): Promise<
 async function beginRotation(cli: Cli, client: ControlClient): Promise<void> {
   const { signal } = cli.interrupts;
   const now = new Date(cli.now());
-  const authority = await userAuthority(storeOf(cli), now);
+  const authority = await loadUserAuthority(storeOf(cli), now);
   const { clusterId } = await client.call('info', {}, { signal });
   const { request } = await client.call('ca.request', {}, { signal });
   const certificate = await signRequest(authority, {
@@ -122,7 +126,7 @@ async function beginRotation(cli: Cli, client: ControlClient): Promise<void> {
     subject: clusterAuthoritySubject(clusterId),
     alternativeNames: [],
     usage: 'cluster-authority',
-    validity: validFor(now, clusterAuthorityDays),
+    validity: validityFor(now, clusterAuthorityDays),
   });
   await client.call('ca.install', { certificate }, { signal, timeoutMs: 60_000 });
   cli.stderr.write('the new CA signs certificates; both CAs are trusted until the rotation ends\n');
@@ -174,7 +178,7 @@ async function rememberRefused(cli: Cli, cluster: string, refused: string): Prom
 }
 
 function storeOf(cli: Cli): MachineStore {
-  return new MachineStore(storeFolder(cli.options.storagePath, cli.env));
+  return new MachineStore(resolveStoreFolder(cli.options.storagePath, cli.env));
 }
 
 function rotateKeyCommand(cli: Cli): Command {

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { AppError } from '../../../manager/common/base/errors.js';
-import type { MadeToken } from '../../../manager/common/protocol/security.js';
+import type { CreatedJoinToken } from '../../../manager/common/protocol/security.js';
 import type { Cli } from '../../cli.js';
 import { humanDuration } from '../../../manager/common/base/human-duration.js';
 import { parseLifetime } from '../../output/duration.js';
@@ -49,7 +49,7 @@ function readUses(text: string): number {
   throw new AppError('invalid', `invalid --uses "${text}": use a whole number, 1 or more`);
 }
 
-async function show(cli: Cli, made: MadeToken, quiet: boolean): Promise<void> {
+async function show(cli: Cli, made: CreatedJoinToken, quiet: boolean): Promise<void> {
   cli.stdout.write(`${made.text}\n`);
   if (quiet) return;
   const client = await cli.connect();

@@ -1,11 +1,11 @@
-import { changeAt, pathRules } from '../load/path-rules.js';
+import { applyPathRules, pathRules } from '../load/path-rules.js';
 import {
-  listOf,
-  markOf,
+  listFromItems,
+  keyMark,
   newMap,
-  standAt,
-  startOf,
-  type Mark,
+  withMark,
+  containerMark,
+  type SourceMark,
   type Path,
   type Tree,
   type TreeMap,
@@ -29,21 +29,21 @@ export interface CanonicalOptions {
 interface Where extends CanonicalOptions {
   readonly path: Path;
   readonly root: TreeMap;
-  readonly mark: Mark | undefined;
+  readonly mark: SourceMark | undefined;
 }
 
 type Transform = (value: Tree, where: Where) => Tree;
 
 /** Expands every short form, in place. Throws ComposeError. */
 export function canonicalTree(root: TreeMap, options: CanonicalOptions): TreeMap {
-  changeAt(root, transforms, (value, transform, path, container) =>
+  applyPathRules(root, transforms, (value, transform, path, container) =>
     transform(value, {
       lenient: options.lenient,
       warn: options.warn,
       path,
       root,
       get mark() {
-        return markOf(container, path.at(-1) ?? '') ?? startOf(container);
+        return keyMark(container, path.at(-1) ?? '') ?? containerMark(container);
       },
     }),
   );
@@ -51,20 +51,20 @@ export function canonicalTree(root: TreeMap, options: CanonicalOptions): TreeMap
 }
 
 const toList: Transform = (value, { mark }) =>
-  typeof value === 'string' ? listOf([{ value, mark }], mark) : value;
+  typeof value === 'string' ? listFromItems([{ value, mark }], mark) : value;
 
 const extendsForm: Transform = (value, { mark }) => {
   if (typeof value !== 'string') return value;
-  const map = standAt(newMap(), mark);
+  const map = withMark(newMap(), mark);
   map.service = value;
   return map;
 };
 
 const gpusForm: Transform = (value, { mark }) => {
   if (value !== 'all') return value;
-  const all = standAt(newMap(), mark);
+  const all = withMark(newMap(), mark);
   all.count = 'all';
-  return listOf([{ value: all, mark }], mark);
+  return listFromItems([{ value: all, mark }], mark);
 };
 
 const mountForm: Transform = (value, { path, root, mark, lenient }) => {

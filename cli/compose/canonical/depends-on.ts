@@ -1,11 +1,11 @@
 import {
   isList,
   isMap,
-  markOf,
+  keyMark,
   newMap,
   setMark,
-  standAt,
-  startOf,
+  withMark,
+  containerMark,
   type Tree,
 } from '../yaml/tree.js';
 
@@ -19,11 +19,11 @@ export function canonicalDependsOn(value: Tree): Tree {
     return value;
   }
   if (!isList(value)) return value;
-  const map = newMap(startOf(value));
+  const map = newMap(containerMark(value));
   value.forEach((name, index) => {
     if (typeof name !== 'string') return;
-    const mark = markOf(value, index);
-    const dependency = standAt(newMap(), mark);
+    const mark = keyMark(value, index);
+    const dependency = withMark(newMap(), mark);
     dependency.condition = 'service_started';
     dependency.required = true;
     map[name] = dependency;

@@ -2,8 +2,8 @@ import { errorAt } from '../error.js';
 import {
   isMap,
   newMap,
-  standAt,
-  type Mark,
+  withMark,
+  type SourceMark,
   type Path,
   type Tree,
   type TreeMap,
@@ -12,7 +12,7 @@ import {
 interface Where {
   readonly path: Path;
   readonly root: TreeMap;
-  readonly mark: Mark | undefined;
+  readonly mark: SourceMark | undefined;
   readonly lenient: boolean;
 }
 
@@ -33,7 +33,7 @@ export function canonicalDevice(value: Tree, where: Where): Tree {
       `device "${value}" has too many colons; write SOURCE:TARGET:PERMISSIONS`,
     );
   }
-  const map = standAt(newMap(), where.mark);
+  const map = withMark(newMap(), where.mark);
   map.source = source ?? '';
   map.target = target ?? source ?? '';
   map.permissions = permissions ?? 'rwm';

@@ -2,28 +2,29 @@ import {
   isList,
   isMap,
   itemsOf,
-  listOf,
+  listFromItems,
   newMap,
-  standAt,
-  startOf,
-  type Mark,
+  withMark,
+  containerMark,
+  type SourceMark,
   type Tree,
 } from '../yaml/tree.js';
 
 /** Converts a path or a list of paths to a list of `{path, required}`. */
-export function canonicalEnvFile(value: Tree, mark: Mark | undefined): Tree {
-  if (typeof value === 'string') return listOf([{ value: longForm(value, mark), mark }], mark);
+export function canonicalEnvFile(value: Tree, mark: SourceMark | undefined): Tree {
+  if (typeof value === 'string')
+    return listFromItems([{ value: longForm(value, mark), mark }], mark);
   if (!isList(value)) return value;
   const items = itemsOf(value).map((item) => ({ ...item, value: longForm(item.value, item.mark) }));
-  return listOf(items, startOf(value));
+  return listFromItems(items, containerMark(value));
 }
 
-function longForm(value: Tree, mark: Mark | undefined): Tree {
+function longForm(value: Tree, mark: SourceMark | undefined): Tree {
   if (isMap(value)) {
     if (!('required' in value)) value.required = true;
     return value;
   }
-  const map = standAt(newMap(), mark);
+  const map = withMark(newMap(), mark);
   map.path = value;
   map.required = true;
   return map;

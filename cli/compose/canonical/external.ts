@@ -1,5 +1,5 @@
 import { errorAt } from '../error.js';
-import { isMap, pathText, put, type Path, type Tree, type TreeMap } from '../yaml/tree.js';
+import { isMap, pathText, putWithMark, type Path, type Tree, type TreeMap } from '../yaml/tree.js';
 
 /** Converts the deprecated `external: {name: x}` to `external: true` with `name`. */
 export function canonicalExternal(
@@ -18,6 +18,6 @@ export function canonicalExternal(
   if (value.name !== undefined && value.name !== name) {
     throw errorAt(root, path, 'name and external.name differ; use name only');
   }
-  put(value, 'name', name, external);
+  putWithMark(value, 'name', name, external);
   return value;
 }

@@ -5,12 +5,12 @@ import {
   Float,
   isList,
   isMap,
-  listOf,
-  markOf,
+  listFromItems,
+  keyMark,
   newMap,
-  sameItems,
-  standAt,
-  startOf,
+  withItemMarks,
+  withMark,
+  containerMark,
   type Path,
   type Tree,
   type TreeMap,
@@ -28,7 +28,7 @@ export interface ParsedPort {
  * Parses `[[IP:]HOST[-END]:]PORT[-END][/PROTOCOL]`. A range yields one entry per port, sorted as
  * text (10, 11, 9), as in docker compose: the config hash depends on the order. Throws Error.
  */
-export function parsePorts(spec: string): ParsedPort[] {
+export function parsePortSpec(spec: string): ParsedPort[] {
   const slash = spec.indexOf('/');
   const protocol = slash < 0 ? 'tcp' : spec.slice(slash + 1);
   const { hostIp, host, container } = splitPort(slash < 0 ? spec : spec.slice(0, slash), spec);
@@ -113,17 +113,17 @@ export function canonicalPorts(value: Tree, path: Path, root: TreeMap, lenient: 
       throw errorAt(root, [...path, index], 'port must be a string, an integer or a mapping');
     }
     try {
-      return parsePorts(spec).map((port) => standAt(longForm(port), markOf(value, index)));
+      return parsePortSpec(spec).map((port) => withMark(longForm(port), keyMark(value, index)));
     } catch (error) {
       if (lenient) return [item];
       throw errorAt(root, [...path, index], messageOf(error));
     }
   });
-  if (written.every((ports) => ports.length === 1)) return sameItems(value, written.flat());
+  if (written.every((ports) => ports.length === 1)) return withItemMarks(value, written.flat());
   const ports = written.flatMap((list, index) =>
-    list.map((port) => ({ value: port, mark: markOf(value, index) })),
+    list.map((port) => ({ value: port, mark: keyMark(value, index) })),
   );
-  return listOf(ports, startOf(value));
+  return listFromItems(ports, containerMark(value));
 }
 
 function specOf(value: Tree): string | undefined {

@@ -3,8 +3,8 @@ import { errorAt } from '../error.js';
 import {
   isMap,
   newMap,
-  standAt,
-  type Mark,
+  withMark,
+  type SourceMark,
   type Path,
   type Tree,
   type TreeMap,
@@ -98,7 +98,7 @@ export function canonicalMount(
   value: Tree,
   path: Path,
   root: TreeMap,
-  mark: Mark | undefined,
+  mark: SourceMark | undefined,
 ): Tree {
   if (typeof value !== 'string') return isMap(value) ? cleanedMount(value) : value;
   let parsed: ParsedMount;
@@ -110,8 +110,8 @@ export function canonicalMount(
   return longForm(parsed, value, mark);
 }
 
-function longForm(parsed: ParsedMount, spec: string, mark: Mark | undefined): TreeMap {
-  const mount = standAt(newMap(), mark);
+function longForm(parsed: ParsedMount, spec: string, mark: SourceMark | undefined): TreeMap {
+  const mount = withMark(newMap(), mark);
   mount.type = parsed.type;
   if (parsed.source !== '') mount.source = parsed.source;
   mount.target = cleanTarget(parsed.target);

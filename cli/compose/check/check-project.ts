@@ -1,6 +1,6 @@
 import { ComposeError } from '../error.js';
 import { findCycle } from '../order.js';
-import type { Project, Service } from '../model.js';
+import type { Project, ComposeService } from '../model.js';
 
 /** Throws a ComposeError for a path of the project. */
 export type Refuse = (path: readonly (string | number)[], message: string) => never;
@@ -78,7 +78,7 @@ function checkService(context: Context): void {
 
 interface Context {
   readonly name: string;
-  readonly service: Service;
+  readonly service: ComposeService;
   readonly project: Parts;
   readonly refuse: Refuse;
 }
@@ -227,7 +227,7 @@ function checkFiles({ name, service, project, refuse }: Context): void {
 }
 
 /** Replicas of a service in the files; `--scale` may override the number. */
-export function scaleOf(service: Service): number {
+export function replicaCount(service: ComposeService): number {
   return service.scale ?? service.deploy?.replicas ?? 1;
 }
 
@@ -236,7 +236,7 @@ function checkScale({ service, refuse }: Context): void {
   if (service.scale !== undefined && replicas !== undefined && service.scale !== replicas) {
     refuse(['scale'], `can't set distinct values on 'scale' and 'deploy.replicas'; keep one`);
   }
-  if (scaleOf(service) > 1 && service.container_name !== undefined) {
+  if (replicaCount(service) > 1 && service.container_name !== undefined) {
     const key = service.scale === undefined ? 'deploy.replicas' : 'scale';
     refuse(['container_name'], `can't be set with ${key} above 1; container names are unique`);
   }

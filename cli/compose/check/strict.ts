@@ -3,7 +3,7 @@ import { messageOf } from '../../../manager/common/base/errors.js';
 import { closest } from './closest.js';
 import { isIp, isIpv4, isIpv6 } from './ip-address.js';
 import type { Refuse } from './check-project.js';
-import type { Port, Project, Service } from '../model.js';
+import type { Port, Project, ComposeService } from '../model.js';
 
 /**
  * Checks values of enabled services that docker compose accepts, leaves to the engine or garbles,
@@ -42,7 +42,7 @@ function oneOf(
   );
 }
 
-function checkEnums(service: Service, refuse: Refuse): void {
+function checkEnums(service: ComposeService, refuse: Refuse): void {
   const { deploy } = service;
   if (
     service.restart !== undefined &&
@@ -100,7 +100,7 @@ function checkEnums(service: Service, refuse: Refuse): void {
 /** Largest value accepted by every engine: a signed 32-bit integer. */
 const maxCount = 2 ** 31 - 1;
 
-function checkNumbers(service: Service, refuse: Refuse): void {
+function checkNumbers(service: ComposeService, refuse: Refuse): void {
   for (const [path, count] of countsOf(service)) {
     if (count === undefined || (count >= 0 && count <= maxCount)) continue;
     refuse(path, `${String(count)} is out of range; use 0 to ${String(maxCount)}`);
@@ -115,7 +115,7 @@ function checkNumbers(service: Service, refuse: Refuse): void {
 
 type At<T> = readonly (readonly [path: readonly string[], value: T | undefined])[];
 
-function countsOf({ scale, deploy, healthcheck }: Service): At<number> {
+function countsOf({ scale, deploy, healthcheck }: ComposeService): At<number> {
   return [
     [['scale'], scale],
     [['deploy', 'replicas'], deploy?.replicas],
@@ -126,7 +126,7 @@ function countsOf({ scale, deploy, healthcheck }: Service): At<number> {
   ];
 }
 
-function amountsOf(service: Service): At<number | string> {
+function amountsOf(service: ComposeService): At<number | string> {
   const { limits, reservations } = service.deploy?.resources ?? {};
   return [
     [['cpus'], service.cpus],
@@ -138,7 +138,7 @@ function amountsOf(service: Service): At<number | string> {
   ];
 }
 
-function periodsOf(service: Service): At<string> {
+function periodsOf(service: ComposeService): At<string> {
   const { deploy, healthcheck } = service;
   return [
     [['stop_grace_period'], service.stop_grace_period],
@@ -154,7 +154,7 @@ function periodsOf(service: Service): At<string> {
   ];
 }
 
-function checkPlacement(service: Service, refuse: Refuse): void {
+function checkPlacement(service: ComposeService, refuse: Refuse): void {
   service.deploy?.placement.constraints?.forEach((constraint, index) => {
     try {
       parseConstraint(constraint);
@@ -164,7 +164,7 @@ function checkPlacement(service: Service, refuse: Refuse): void {
   });
 }
 
-function checkPorts(service: Service, refuse: Refuse): void {
+function checkPorts(service: ComposeService, refuse: Refuse): void {
   const taken = new Map<string, number>();
   service.ports?.forEach((port, index) => {
     const path = ['ports', index];
@@ -199,7 +199,7 @@ function publishedKeys(port: Port, path: readonly (string | number)[], refuse: R
     : [`${port.host_ip ?? '0.0.0.0'}:${published}/${port.protocol}`];
 }
 
-function checkAddresses(service: Service, refuse: Refuse): void {
+function checkAddresses(service: ComposeService, refuse: Refuse): void {
   for (const [name, attachment] of Object.entries(service.networks ?? {})) {
     const { ipv4_address: v4, ipv6_address: v6 } = attachment ?? {};
     if (v4 !== undefined && !isIpv4(v4))
@@ -213,7 +213,7 @@ function checkAddresses(service: Service, refuse: Refuse): void {
 }
 
 function checkExpose(
-  service: Service,
+  service: ComposeService,
   warn: (path: readonly (string | number)[], message: string) => void,
 ): void {
   service.expose?.forEach((port, index) => {

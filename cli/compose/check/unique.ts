@@ -2,13 +2,13 @@ import { messageOf } from '../../../manager/common/base/errors.js';
 import { errorAt } from '../error.js';
 import { parseMount } from '../canonical/volumes.js';
 import { scalarText } from '../yaml/scalar.js';
-import { changeAt, pathRules } from '../load/path-rules.js';
+import { applyPathRules, pathRules } from '../load/path-rules.js';
 import {
   isList,
   isMap,
   itemsOf,
-  listOf,
-  startOf,
+  listFromItems,
+  containerMark,
   type Path,
   type Tree,
   type TreeMap,
@@ -126,7 +126,7 @@ const identifiers = pathRules<Identify>({
 
 /** Removes list items that a later item redefines, in place. */
 export function removeDuplicates(root: TreeMap): TreeMap {
-  changeAt(root, identifiers, (value, identify, path) => {
+  applyPathRules(root, identifiers, (value, identify, path) => {
     if (!isList(value)) return value;
     const names = value.map((item, index) => identify(item, [...path, index], root) ?? '');
     if (new Set(names).size === names.length) return value;
@@ -134,7 +134,7 @@ export function removeDuplicates(root: TreeMap): TreeMap {
     itemsOf(value).forEach((item, index) => {
       kept.set(names[index] ?? '', item);
     });
-    return listOf([...kept.values()], startOf(value));
+    return listFromItems([...kept.values()], containerMark(value));
   });
   return root;
 }

@@ -2,11 +2,11 @@ import type { Build } from '../model.js';
 import { isMap, type Tree } from '../yaml/tree.js';
 import { readFileReference } from './file-reference.js';
 import { readHosts } from './hosts.js';
-import { byCodeUnit, compact, type Reader } from './reader.js';
+import { byCodeUnit, omitUndefined, type MappingReader } from './reader.js';
 import { readUlimits } from './ulimits.js';
 
-export function readBuild(r: Reader): Build {
-  return compact<Build>({
+export function readBuild(r: MappingReader): Build {
+  return omitUndefined<Build>({
     context: r.text('context'),
     dockerfile: r.text('dockerfile'),
     dockerfile_inline: r.text('dockerfile_inline'),

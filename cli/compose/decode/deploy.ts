@@ -1,21 +1,21 @@
 import type {
-  Deploy,
+  ComposeDeploy,
   DeviceRequest,
-  Placement,
-  Resources,
-  RestartPolicy,
-  UpdateConfig,
+  ComposePlacement,
+  ComposeResources,
+  ComposeRestartPolicy,
+  ComposeUpdateConfig,
 } from '../model.js';
-import { compact, type Reader } from './reader.js';
+import { omitUndefined, type MappingReader } from './reader.js';
 
-export function readDeploy(r: Reader): Deploy {
-  return compact<Deploy>({
+export function readDeploy(r: MappingReader): ComposeDeploy {
+  return omitUndefined<ComposeDeploy>({
     mode: r.text('mode'),
     replicas: r.integer('replicas', 'keep'),
     labels: r.strings('labels'),
     update_config: r.nested('update_config', readUpdate),
     rollback_config: r.nested('rollback_config', readUpdate),
-    resources: compact<Deploy['resources']>({
+    resources: omitUndefined<ComposeDeploy['resources']>({
       limits: r.child('resources').nested('limits', readResources),
       reservations: r.child('resources').nested('reservations', readResources),
     }),
@@ -25,8 +25,8 @@ export function readDeploy(r: Reader): Deploy {
   });
 }
 
-function readUpdate(r: Reader): UpdateConfig {
-  return compact<UpdateConfig>({
+function readUpdate(r: MappingReader): ComposeUpdateConfig {
+  return omitUndefined<ComposeUpdateConfig>({
     parallelism: r.integer('parallelism', 'keep'),
     delay: r.duration('delay', 'omit'),
     failure_action: r.text('failure_action'),
@@ -36,14 +36,14 @@ function readUpdate(r: Reader): UpdateConfig {
   });
 }
 
-function readResources(r: Reader): Resources {
-  return compact<Resources>({
+function readResources(r: MappingReader): ComposeResources {
+  return omitUndefined<ComposeResources>({
     cpus: r.single('cpus'),
     memory: r.bytes('memory'),
     pids: r.integer('pids'),
     devices: r.each('devices', readDeviceRequest),
     generic_resources: r.each('generic_resources', (g) =>
-      compact<NonNullable<Resources['generic_resources']>[number]>({
+      omitUndefined<NonNullable<ComposeResources['generic_resources']>[number]>({
         discrete_resource_spec: g.nested('discrete_resource_spec', (d) => ({
           kind: d.text('kind') ?? '',
           value: d.integer('value') ?? 0,
@@ -53,8 +53,8 @@ function readResources(r: Reader): Resources {
   });
 }
 
-export function readDeviceRequest(r: Reader): DeviceRequest {
-  return compact<DeviceRequest>({
+export function readDeviceRequest(r: MappingReader): DeviceRequest {
+  return omitUndefined<DeviceRequest>({
     capabilities: r.list('capabilities'),
     driver: r.text('driver'),
     count: r.raw('count') === 'all' ? -1 : r.integer('count'),
@@ -63,8 +63,8 @@ export function readDeviceRequest(r: Reader): DeviceRequest {
   });
 }
 
-function readRestart(r: Reader): RestartPolicy {
-  return compact<RestartPolicy>({
+function readRestart(r: MappingReader): ComposeRestartPolicy {
+  return omitUndefined<ComposeRestartPolicy>({
     condition: r.text('condition'),
     delay: r.duration('delay'),
     max_attempts: r.integer('max_attempts', 'keep'),
@@ -72,11 +72,13 @@ function readRestart(r: Reader): RestartPolicy {
   });
 }
 
-function readPlacement(r: Reader): Placement {
-  return compact<Placement>({
+function readPlacement(r: MappingReader): ComposePlacement {
+  return omitUndefined<ComposePlacement>({
     constraints: r.list('constraints'),
     preferences: r.each('preferences', (p) =>
-      compact<NonNullable<Placement['preferences']>[number]>({ spread: p.text('spread') }),
+      omitUndefined<NonNullable<ComposePlacement['preferences']>[number]>({
+        spread: p.text('spread'),
+      }),
     ),
     max_replicas_per_node: r.integer('max_replicas_per_node'),
   });

@@ -12,7 +12,7 @@ const units: Readonly<Record<string, bigint>> = {
 };
 
 /** Parses `1m30s`, `1.5h`, `2d`, `-1s` or `0` to nanoseconds; undefined if it is not a duration. */
-export function parseDuration(text: string): bigint | undefined {
+export function parseComposeDuration(text: string): bigint | undefined {
   const match = /^([-+]?)(.*)$/s.exec(text);
   const body = match?.[2] ?? '';
   if (body === '0') return 0n;

@@ -1,9 +1,9 @@
 import type { FileReference } from '../model.js';
-import { compact, type Reader } from './reader.js';
+import { omitUndefined, type MappingReader } from './reader.js';
 
 /** Reads a service's reference to a secret or config. */
-export function readFileReference(r: Reader): FileReference {
-  return compact<FileReference>({
+export function readFileReference(r: MappingReader): FileReference {
+  return omitUndefined<FileReference>({
     source: r.text('source') ?? '',
     target: r.text('target'),
     uid: r.text('uid'),
@@ -13,7 +13,7 @@ export function readFileReference(r: Reader): FileReference {
 }
 
 /** Reads a mode: a number is used as is, a string is parsed as octal digits. */
-function readFileMode(r: Reader): string | undefined {
+function readFileMode(r: MappingReader): string | undefined {
   const value = r.raw('mode');
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'string') {

@@ -1,9 +1,9 @@
 import { scalarText } from '../yaml/scalar.js';
 import { isList, isMap, type Tree } from '../yaml/tree.js';
-import { byCodeUnit, type Reader } from './reader.js';
+import { byCodeUnit, type MappingReader } from './reader.js';
 
 /** Reads host names with addresses as sorted `host=address` entries, one per address. */
-export function readHosts(reader: Reader, key: string): string[] | undefined {
+export function readHosts(reader: MappingReader, key: string): string[] | undefined {
   const value = reader.raw(key);
   const hosts: string[] = [];
   const add = (host: string, addresses: string): void => {

@@ -1,17 +1,17 @@
-import { booleanOf } from '../interpolation/cast.js';
+import { parseBoolean } from '../interpolation/cast.js';
 import { errorAt, type ComposeError } from '../error.js';
 import { scalarText } from '../yaml/scalar.js';
 import { Float, isList, isMap, newMap, type Path, type Tree, type TreeMap } from '../yaml/tree.js';
 import { parseBytes } from './bytes.js';
 import { splitCommand } from './command.js';
-import { formatDuration, parseDuration } from './duration.js';
+import { formatDuration, parseComposeDuration } from './duration.js';
 
 /**
  * Reads the fields of one mapping of a canonical tree as types of the model. Methods return
  * undefined for absent values and, unless `keep` is given, for empty ones, which the output omits.
  * They throw ComposeError for a value of the wrong type.
  */
-export class Reader {
+export class MappingReader {
   readonly path: Path;
   readonly #map: TreeMap;
   readonly #root: Tree;
@@ -56,7 +56,7 @@ export class Reader {
   flag(key: string, keep: 'keep' | 'omit' = 'omit'): boolean | undefined {
     const value = this.#map[key];
     if (value === undefined || value === null) return undefined;
-    const flag = typeof value === 'string' ? booleanOf(value) : value;
+    const flag = typeof value === 'string' ? parseBoolean(value) : value;
     if (typeof flag !== 'boolean') throw this.error(key, 'must be true or false');
     return flag || keep === 'keep' ? flag : undefined;
   }
@@ -116,7 +116,7 @@ export class Reader {
   duration(key: string, keep: 'keep' | 'omit' = 'keep'): string | undefined {
     const value = this.#map[key];
     if (value === undefined || value === null) return undefined;
-    const nanoseconds = typeof value === 'string' ? parseDuration(value) : undefined;
+    const nanoseconds = typeof value === 'string' ? parseComposeDuration(value) : undefined;
     if (nanoseconds === undefined) {
       throw this.error(
         key,
@@ -182,26 +182,29 @@ export class Reader {
     return words;
   }
 
-  child(key: string | number): Reader {
-    return new Reader(this.#root, [...this.path, key], this.#map[key]);
+  child(key: string | number): MappingReader {
+    return new MappingReader(this.#root, [...this.path, key], this.#map[key]);
   }
 
   /** Reads the mapping at `key` with `read`; undefined if it is absent or null. */
-  nested<T>(key: string, read: (reader: Reader) => T): T | undefined {
+  nested<T>(key: string, read: (reader: MappingReader) => T): T | undefined {
     return this.has(key) ? read(this.child(key)) : undefined;
   }
 
   /** Reads the list of mappings at `key`. */
-  each<T>(key: string, read: (reader: Reader) => T): T[] | undefined {
+  each<T>(key: string, read: (reader: MappingReader) => T): T[] | undefined {
     const value = this.#map[key];
     if (!isList(value) || value.length === 0) return undefined;
     return value.map((item, index) =>
-      read(new Reader(this.#root, [...this.path, key, index], item)),
+      read(new MappingReader(this.#root, [...this.path, key, index], item)),
     );
   }
 
   /** Reads the mapping of mappings at `key`, sorted by name. */
-  byName<T>(key: string, read: (reader: Reader, name: string) => T): Record<string, T> | undefined {
+  byName<T>(
+    key: string,
+    read: (reader: MappingReader, name: string) => T,
+  ): Record<string, T> | undefined {
     if (!isMap(this.#map[key])) return undefined;
     const inner = this.child(key);
     const result: Record<string, T> = Object.create(null) as Record<string, T>;
@@ -228,7 +231,7 @@ export function sorted<T>(record: Readonly<Record<string, T>>): Record<string, T
 }
 
 /** Removes undefined fields: optional fields of the model are absent, never undefined. */
-export function compact<T extends object>(fields: { [K in keyof T]: T[K] | undefined }): T {
+export function omitUndefined<T extends object>(fields: { [K in keyof T]: T[K] | undefined }): T {
   const result: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(fields)) if (value !== undefined) result[key] = value;
   return result as T;

@@ -1,12 +1,18 @@
-import type { FileObject, IpamPool, Model, Network, Volume } from '../model-resources.js';
-import { compact, type Reader } from './reader.js';
+import type {
+  FileObject,
+  IpamPool,
+  Model,
+  ComposeNetwork,
+  ComposeVolume,
+} from '../model-resources.js';
+import { omitUndefined, type MappingReader } from './reader.js';
 
-export function readNetwork(r: Reader): Network {
-  return compact<Network>({
+export function readNetwork(r: MappingReader): ComposeNetwork {
+  return omitUndefined<ComposeNetwork>({
     name: r.text('name') ?? '',
     driver: r.text('driver'),
     driver_opts: r.strings('driver_opts'),
-    ipam: compact<Network['ipam']>({
+    ipam: omitUndefined<ComposeNetwork['ipam']>({
       driver: r.child('ipam').text('driver'),
       config: r.child('ipam').each('config', readPool),
     }),
@@ -19,8 +25,8 @@ export function readNetwork(r: Reader): Network {
   });
 }
 
-function readPool(r: Reader): IpamPool {
-  return compact<IpamPool>({
+function readPool(r: MappingReader): IpamPool {
+  return omitUndefined<IpamPool>({
     subnet: r.text('subnet'),
     gateway: r.text('gateway'),
     ip_range: r.text('ip_range'),
@@ -28,8 +34,8 @@ function readPool(r: Reader): IpamPool {
   });
 }
 
-export function readVolume(r: Reader): Volume {
-  return compact<Volume>({
+export function readVolume(r: MappingReader): ComposeVolume {
+  return omitUndefined<ComposeVolume>({
     name: r.text('name') ?? '',
     driver: r.text('driver'),
     driver_opts: r.strings('driver_opts'),
@@ -38,8 +44,8 @@ export function readVolume(r: Reader): Volume {
   });
 }
 
-export function readFileObject(r: Reader): FileObject {
-  return compact<FileObject>({
+export function readFileObject(r: MappingReader): FileObject {
+  return omitUndefined<FileObject>({
     name: r.text('name') ?? '',
     file: r.text('file'),
     environment: r.text('environment'),
@@ -52,8 +58,8 @@ export function readFileObject(r: Reader): FileObject {
   });
 }
 
-export function readModel(r: Reader): Model {
-  return compact<Model>({
+export function readModel(r: MappingReader): Model {
+  return omitUndefined<Model>({
     name: r.text('name'),
     model: r.text('model'),
     context_size: r.integer('context_size'),

@@ -1,7 +1,7 @@
 import type {
   BlkioConfig,
   CredentialSpec,
-  Dependency,
+  ComposeDependency,
   Develop,
   DeviceMapping,
   EnvFile,
@@ -13,18 +13,20 @@ import type {
   NetworkAttachment,
   Port,
   Provider,
-  Service,
+  ComposeService,
 } from '../model.js';
 import { isList, type Tree } from '../yaml/tree.js';
 import { readBuild } from './build.js';
 import { readDeploy, readDeviceRequest } from './deploy.js';
 import { readFileReference } from './file-reference.js';
 import { readHosts } from './hosts.js';
-import { compact, type Reader } from './reader.js';
+import { omitUndefined, type MappingReader } from './reader.js';
 import { readUlimits } from './ulimits.js';
 
 /** Fields in the order in which docker compose prints and hashes them. */
-const serviceFields: { [Key in keyof Service]-?: (reader: Reader) => Service[Key] | undefined } = {
+const serviceFields: {
+  [Key in keyof ComposeService]-?: (reader: MappingReader) => ComposeService[Key] | undefined;
+} = {
   profiles: (r) => r.list('profiles'),
   annotations: (r) => r.strings('annotations'),
   attach: (r) => r.flag('attach', 'keep'),
@@ -121,7 +123,7 @@ const serviceFields: { [Key in keyof Service]-?: (reader: Reader) => Service[Key
 
 const readers = Object.entries(serviceFields);
 
-export function readService(reader: Reader): Service {
+export function readService(reader: MappingReader): ComposeService {
   const service: Record<string, unknown> = {};
   for (const [key, read] of readers) {
     // An absent command or entrypoint is null in the model; other absent fields are omitted.
@@ -129,61 +131,61 @@ export function readService(reader: Reader): Service {
     const value = read(reader);
     if (value !== undefined) service[key] = value;
   }
-  return service as unknown as Service;
+  return service as unknown as ComposeService;
 }
 
-function readDependency(r: Reader): Dependency {
-  return compact<Dependency>({
-    condition: (r.text('condition') ?? 'service_started') as Dependency['condition'],
+function readDependency(r: MappingReader): ComposeDependency {
+  return omitUndefined<ComposeDependency>({
+    condition: (r.text('condition') ?? 'service_started') as ComposeDependency['condition'],
     restart: r.flag('restart'),
     required: r.flag('required', 'keep') ?? false,
   });
 }
 
-function readCredentialSpec(r: Reader): CredentialSpec {
-  return compact<CredentialSpec>({
+function readCredentialSpec(r: MappingReader): CredentialSpec {
+  return omitUndefined<CredentialSpec>({
     config: r.text('config'),
     file: r.text('file'),
     registry: r.text('registry'),
   });
 }
 
-function readDevice(r: Reader): DeviceMapping {
-  return compact<DeviceMapping>({
+function readDevice(r: MappingReader): DeviceMapping {
+  return omitUndefined<DeviceMapping>({
     source: r.text('source') ?? '',
     target: r.text('target') ?? '',
     permissions: r.text('permissions') ?? '',
   });
 }
 
-function readProvider(r: Reader): Provider {
+function readProvider(r: MappingReader): Provider {
   const options = r.byName('options', (_inner, name) => {
     const value = (r.raw('options') as Record<string, Tree>)[name] ?? null;
     return isList(value)
       ? (r.child('options').list(name) ?? [])
       : [r.child('options').text(name) ?? ''];
   });
-  return compact<Provider>({ type: r.text('type') ?? '', options });
+  return omitUndefined<Provider>({ type: r.text('type') ?? '', options });
 }
 
-function readEnvFile(r: Reader): EnvFile {
-  return compact<EnvFile>({
+function readEnvFile(r: MappingReader): EnvFile {
+  return omitUndefined<EnvFile>({
     path: r.text('path') ?? '',
     required: r.flag('required', 'keep'),
     format: r.text('format'),
   });
 }
 
-function readExtends(r: Reader): NonNullable<Service['extends']> {
-  return compact<NonNullable<Service['extends']>>({
+function readExtends(r: MappingReader): NonNullable<ComposeService['extends']> {
+  return omitUndefined<NonNullable<ComposeService['extends']>>({
     file: r.text('file'),
     service: r.text('service') ?? '',
   });
 }
 
-function readHealthcheck(r: Reader): Healthcheck {
+function readHealthcheck(r: MappingReader): Healthcheck {
   const test = r.raw('test');
-  return compact<Healthcheck>({
+  return omitUndefined<Healthcheck>({
     test: typeof test === 'string' ? ['CMD-SHELL', test] : r.list('test'),
     timeout: r.duration('timeout'),
     interval: r.duration('interval'),
@@ -194,21 +196,21 @@ function readHealthcheck(r: Reader): Healthcheck {
   });
 }
 
-function readLogging(r: Reader): Logging {
-  return compact<Logging>({ driver: r.text('driver'), options: r.strings('options') });
+function readLogging(r: MappingReader): Logging {
+  return omitUndefined<Logging>({ driver: r.text('driver'), options: r.strings('options') });
 }
 
-function readModelReference(r: Reader): ModelReference | null {
+function readModelReference(r: MappingReader): ModelReference | null {
   if (r.keys().length === 0) return null;
-  return compact<ModelReference>({
+  return omitUndefined<ModelReference>({
     endpoint_var: r.text('endpoint_var'),
     model_var: r.text('model_var'),
   });
 }
 
-function readAttachment(r: Reader): NetworkAttachment | null {
+function readAttachment(r: MappingReader): NetworkAttachment | null {
   if (r.isNull()) return null;
-  return compact<NetworkAttachment>({
+  return omitUndefined<NetworkAttachment>({
     priority: r.integer('priority'),
     gw_priority: r.integer('gw_priority'),
     aliases: r.list('aliases'),
@@ -221,8 +223,8 @@ function readAttachment(r: Reader): NetworkAttachment | null {
   });
 }
 
-function readPort(r: Reader): Port {
-  return compact<Port>({
+function readPort(r: MappingReader): Port {
+  return omitUndefined<Port>({
     name: r.text('name'),
     mode: r.text('mode'),
     host_ip: r.text('host_ip'),
@@ -233,8 +235,8 @@ function readPort(r: Reader): Port {
   });
 }
 
-export function readHook(r: Reader): Hook {
-  return compact<Hook>({
+export function readHook(r: MappingReader): Hook {
+  return omitUndefined<Hook>({
     command: r.command('command'),
     user: r.text('user'),
     privileged: r.flag('privileged'),
@@ -243,15 +245,15 @@ export function readHook(r: Reader): Hook {
   });
 }
 
-function readMount(r: Reader): Mount {
-  return compact<Mount>({
+function readMount(r: MappingReader): Mount {
+  return omitUndefined<Mount>({
     type: r.text('type') ?? '',
     source: r.text('source'),
     target: r.text('target') ?? '',
     read_only: r.flag('read_only'),
     consistency: r.text('consistency'),
     bind: r.nested('bind', (b) =>
-      compact<NonNullable<Mount['bind']>>({
+      omitUndefined<NonNullable<Mount['bind']>>({
         selinux: b.text('selinux'),
         propagation: b.text('propagation'),
         create_host_path: b.flag('create_host_path'),
@@ -259,33 +261,33 @@ function readMount(r: Reader): Mount {
       }),
     ),
     volume: r.nested('volume', (v) =>
-      compact<NonNullable<Mount['volume']>>({
+      omitUndefined<NonNullable<Mount['volume']>>({
         labels: v.strings('labels'),
         nocopy: v.flag('nocopy'),
         subpath: v.text('subpath'),
       }),
     ),
     tmpfs: r.nested('tmpfs', (t) =>
-      compact<NonNullable<Mount['tmpfs']>>({ size: t.bytes('size'), mode: readTmpfsMode(t) }),
+      omitUndefined<NonNullable<Mount['tmpfs']>>({ size: t.bytes('size'), mode: readTmpfsMode(t) }),
     ),
     image: r.nested('image', (i) =>
-      compact<NonNullable<Mount['image']>>({ subpath: i.text('subpath') }),
+      omitUndefined<NonNullable<Mount['image']>>({ subpath: i.text('subpath') }),
     ),
   });
 }
 
-function readTmpfsMode(r: Reader): number | undefined {
+function readTmpfsMode(r: MappingReader): number | undefined {
   const value = r.raw('mode');
   if (typeof value === 'string' && /^0[0-7]+$/.test(value)) return parseInt(value, 8);
   return r.integer('mode');
 }
 
-function readBlkio(r: Reader): BlkioConfig {
-  const limit = (b: Reader): { Path: string; Rate: string } => ({
+function readBlkio(r: MappingReader): BlkioConfig {
+  const limit = (b: MappingReader): { Path: string; Rate: string } => ({
     Path: b.text('path') ?? '',
     Rate: b.bytes('rate') ?? '0',
   });
-  return compact<BlkioConfig>({
+  return omitUndefined<BlkioConfig>({
     weight: r.integer('weight'),
     weight_device: r.each('weight_device', (b) => ({
       Path: b.text('path') ?? '',
@@ -298,9 +300,9 @@ function readBlkio(r: Reader): BlkioConfig {
   });
 }
 
-function readDevelop(r: Reader): Develop {
+function readDevelop(r: MappingReader): Develop {
   const watch = r.each('watch', (w) =>
-    compact<NonNullable<Develop['watch']>[number]>({
+    omitUndefined<NonNullable<Develop['watch']>[number]>({
       path: w.text('path') ?? '',
       action: w.text('action') ?? '',
       target: w.text('target'),
@@ -310,5 +312,5 @@ function readDevelop(r: Reader): Develop {
       initial_sync: w.flag('initial_sync'),
     }),
   );
-  return compact<Develop>({ watch });
+  return omitUndefined<Develop>({ watch });
 }

@@ -1,8 +1,10 @@
 import type { UlimitRange } from '../model.js';
 import { isMap } from '../yaml/tree.js';
-import type { Reader } from './reader.js';
+import type { MappingReader } from './reader.js';
 
-export function readUlimits(reader: Reader): Record<string, number | UlimitRange> | undefined {
+export function readUlimits(
+  reader: MappingReader,
+): Record<string, number | UlimitRange> | undefined {
   const map = reader.raw('ulimits');
   return reader.byName('ulimits', (limit, name) => {
     const value = isMap(map) ? map[name] : undefined;

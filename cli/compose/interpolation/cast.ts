@@ -16,7 +16,7 @@ const booleanWords: Readonly<Record<string, boolean>> = {
 };
 
 /** Parses a boolean of YAML 1.1, case-insensitively; undefined for other text. */
-export function booleanOf(text: string): boolean | undefined {
+export function parseBoolean(text: string): boolean | undefined {
   const word = text.toLowerCase();
   return Object.hasOwn(booleanWords, word) ? booleanWords[word] : undefined;
 }
@@ -29,7 +29,7 @@ export function castText(text: string, cast: Cast, warn: (message: string) => vo
 
 function toBoolean(text: string, warn: (message: string) => void): boolean {
   const word = text.toLowerCase();
-  const value = booleanOf(word);
+  const value = parseBoolean(word);
   if (value === undefined)
     throw new TemplateError(`invalid boolean "${text}"; write true or false`);
   if (word !== String(value))

@@ -1,7 +1,7 @@
 import { ComposeError } from '../error.js';
 import { substitute, type Lookup } from './interpolate.js';
 import { TemplateError } from './template-error.js';
-import { placeOf, type Source } from '../yaml/tree.js';
+import { resolvePosition, type Source } from '../yaml/tree.js';
 
 /**
  * Parses an `.env` file into `result`: `KEY=VALUE` or `KEY: VALUE`, with quotes, escapes,
@@ -18,7 +18,7 @@ export function parseRawEnv(source: Source, result: Map<string, string>, lookup:
   let offset = 0;
   for (const raw of source.text.split('\n')) {
     const line = raw.replace(/\r$/, '').trimStart();
-    const place = placeOf({ source, offset });
+    const place = resolvePosition({ source, offset });
     offset += raw.length + 1;
     if (line === '' || line.startsWith('#')) continue;
     const equals = line.indexOf('=');
@@ -138,7 +138,7 @@ class Parser {
   }
 
   #error(message: string, offset: number): ComposeError {
-    return new ComposeError(message, { place: placeOf({ source: this.#source, offset }) });
+    return new ComposeError(message, { place: resolvePosition({ source: this.#source, offset }) });
   }
 }
 

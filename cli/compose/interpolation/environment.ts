@@ -1,7 +1,7 @@
 import { parseDotenv, parseRawEnv } from './dotenv.js';
 import { ComposeError } from '../error.js';
-import type { World } from '../load/layers.js';
-import type { EnvFile, Service } from '../model.js';
+import type { LoaderContext } from '../load/layers.js';
+import type { EnvFile, ComposeService } from '../model.js';
 import { sorted } from '../decode/reader.js';
 
 type Locate = (path: readonly (string | number)[]) => string;
@@ -12,10 +12,10 @@ type Locate = (path: readonly (string | number)[]) => string;
  */
 export function resolveEnvFiles(
   name: string,
-  service: Service,
+  service: ComposeService,
   environment: ReadonlyMap<string, string>,
-  world: World & { readonly locate: Locate },
-): Service {
+  world: LoaderContext & { readonly locate: Locate },
+): ComposeService {
   const { env_file: files, ...rest } = service;
   const own = new Map(Object.entries(service.environment ?? {}));
   for (const [key, value] of own) {
@@ -45,7 +45,10 @@ export function resolveEnvFiles(
 }
 
 /** Inserts `environment` in the model's order of keys: the config hash depends on the order. */
-function withEnvironment(service: Service, environment: Record<string, string | null>): Service {
+function withEnvironment(
+  service: ComposeService,
+  environment: Record<string, string | null>,
+): ComposeService {
   const result: Record<string, unknown> = {};
   let placed = false;
   for (const [key, value] of Object.entries(service)) {
@@ -56,7 +59,7 @@ function withEnvironment(service: Service, environment: Record<string, string | 
     if (key !== 'environment') result[key] = value;
   }
   if (!placed) result.environment = environment;
-  return result as unknown as Service;
+  return result as unknown as ComposeService;
 }
 
 /** Keys that docker compose prints from `environment` on. */
@@ -138,9 +141,9 @@ function parserOf(file: EnvFile, place: string): typeof parseDotenv {
 /** Merges the labels of a service's `label_file`s below its `labels` and removes `label_file`. */
 export function resolveLabelFiles(
   name: string,
-  service: Service,
-  world: World & { readonly locate: Locate },
-): Service {
+  service: ComposeService,
+  world: LoaderContext & { readonly locate: Locate },
+): ComposeService {
   const { label_file: files, ...rest } = service;
   if (files === undefined) return service;
   const labels = new Map<string, string>();
@@ -161,5 +164,5 @@ export function resolveLabelFiles(
       result.labels = sorted(Object.fromEntries(labels));
     else result[key] = (rest as Record<string, unknown>)[key];
   }
-  return result as unknown as Service;
+  return result as unknown as ComposeService;
 }

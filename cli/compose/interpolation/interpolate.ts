@@ -1,7 +1,7 @@
 import { castText, type Cast } from './cast.js';
 import { errorAt } from '../error.js';
 import { TemplateError } from './template-error.js';
-import { pathRules, ruleStep, type PathRules } from '../load/path-rules.js';
+import { pathRules, rulesBelow, type PathRules } from '../load/path-rules.js';
 import { isList, isMap, type Tree, type TreeList, type TreeMap } from '../yaml/tree.js';
 
 export type Lookup = (name: string) => string | undefined;
@@ -136,7 +136,7 @@ function walk(node: TreeMap | TreeList, rules: PathRules<Cast> | undefined, cont
   for (const key of isList(node) ? node.keys() : Object.keys(node)) {
     const value = container[key] as Tree;
     if (typeof value !== 'string' && !isList(value) && !isMap(value)) continue;
-    const next = rules === undefined ? undefined : ruleStep(rules, key);
+    const next = rules === undefined ? undefined : rulesBelow(rules, key);
     context.path.push(key);
     if (typeof value !== 'string') walk(value, next, context);
     else {

@@ -2,7 +2,7 @@ import { byCodeUnit } from '../decode/reader.js';
 import { isList, isMap, type Tree } from '../yaml/tree.js';
 
 /** A variable referenced in a Compose file. */
-export interface Variable {
+export interface ComposeVariable {
   readonly name: string;
   readonly required: boolean;
   readonly defaultValue: string;
@@ -13,13 +13,13 @@ export interface Variable {
 /**
  * Returns the variables of a tree before interpolation, sorted by name; the last reference wins.
  */
-export function variablesOf(tree: Tree): Variable[] {
-  const found = new Map<string, Variable>();
+export function variablesOf(tree: Tree): ComposeVariable[] {
+  const found = new Map<string, ComposeVariable>();
   collect(tree, found);
   return [...found.values()].sort((a, b) => byCodeUnit(a.name, b.name));
 }
 
-function collect(node: Tree, found: Map<string, Variable>): void {
+function collect(node: Tree, found: Map<string, ComposeVariable>): void {
   if (typeof node === 'string') fromText(node, found);
   else if (isList(node))
     node.forEach((item) => {
@@ -31,7 +31,7 @@ function collect(node: Tree, found: Map<string, Variable>): void {
     });
 }
 
-function fromText(text: string, found: Map<string, Variable>): void {
+function fromText(text: string, found: Map<string, ComposeVariable>): void {
   for (let at = text.indexOf('$'); at >= 0; at = text.indexOf('$', at)) {
     if (text[at + 1] === '$') {
       at += 2;
@@ -55,7 +55,7 @@ function bodyAt(text: string, start: number): string | undefined {
   return undefined;
 }
 
-function fromExpression(body: string, found: Map<string, Variable>): void {
+function fromExpression(body: string, found: Map<string, ComposeVariable>): void {
   const match = /^([_a-zA-Z][_a-zA-Z0-9]*)(?:(:?[-?+])(.*))?$/s.exec(body);
   const name = match?.[1];
   if (match === null || name === undefined) return;
@@ -70,7 +70,7 @@ function fromExpression(body: string, found: Map<string, Variable>): void {
 }
 
 /** Formats the table of `config --variables`; columns are at least 20 characters wide. */
-export function variableTable(variables: readonly Variable[]): string {
+export function variableTable(variables: readonly ComposeVariable[]): string {
   const rows = [
     ['NAME', 'REQUIRED', 'DEFAULT VALUE', 'ALTERNATE VALUE'],
     ...variables.map((variable) => [

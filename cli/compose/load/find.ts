@@ -1,8 +1,8 @@
 import { dirname, join, resolve } from 'node:path';
-import { isRemoteFile, remoteFile } from './paths.js';
+import { isRemoteFile, remoteFileMessage } from './paths.js';
 import { parseDotenv } from '../interpolation/dotenv.js';
 import { ComposeError } from '../error.js';
-import type { World } from './layers.js';
+import type { LoaderContext } from './layers.js';
 
 /** Default file names in order of precedence. */
 const fileNames = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml'];
@@ -13,7 +13,7 @@ const overrideNames = [
   'docker-compose.override.yaml',
 ];
 
-export interface Sought {
+export interface ProjectQuery {
   readonly files: readonly string[];
   readonly projectDirectory: string | undefined;
   readonly envFiles: readonly string[];
@@ -21,7 +21,7 @@ export interface Sought {
   readonly cwd: string;
 }
 
-export interface Found {
+export interface ProjectFiles {
   readonly files: readonly string[];
   readonly directory: string;
   /** The process environment over the `.env` files. */
@@ -29,7 +29,7 @@ export interface Found {
   readonly environmentFiles: readonly string[];
 }
 
-export interface Disk extends World {
+export interface ProjectFileSystem extends LoaderContext {
   readonly isFile: (path: string) => boolean;
 }
 
@@ -39,14 +39,14 @@ export interface Disk extends World {
  * COMPOSE_ENV_FILES replace `.env`, which is read from the working directory and the project's
  * directory. Throws ComposeError.
  */
-export function findProject(sought: Sought, disk: Disk): Found {
+export function findProject(sought: ProjectQuery, disk: ProjectFileSystem): ProjectFiles {
   const environment = new Map<string, string>();
   for (const [name, value] of Object.entries(sought.env))
     if (value !== undefined) environment.set(name, value);
   if (!environment.has('PWD')) environment.set('PWD', sought.cwd);
   const given = envFilesOf(sought, environment);
   const absolute = (path: string): string => {
-    if (isRemoteFile(path)) throw new ComposeError(remoteFile(path));
+    if (isRemoteFile(path)) throw new ComposeError(remoteFileMessage(path));
     return path === '-' ? path : resolve(sought.cwd, path);
   };
   let files = sought.files.map(absolute);
@@ -64,7 +64,7 @@ export function findProject(sought: Sought, disk: Disk): Found {
   return { files, directory: directory(), environment, environmentFiles: given };
 }
 
-function envFilesOf(sought: Sought, environment: ReadonlyMap<string, string>): string[] {
+function envFilesOf(sought: ProjectQuery, environment: ReadonlyMap<string, string>): string[] {
   const given =
     sought.envFiles.length > 0
       ? sought.envFiles
@@ -82,7 +82,7 @@ function readEnvironment(
   environment: Map<string, string>,
   given: readonly string[],
   directory: string,
-  disk: Disk,
+  disk: ProjectFileSystem,
 ): void {
   const disabled = /^(1|t|true)$/i.test(environment.get('COMPOSE_DISABLE_ENV_FILE') ?? '');
   const standard = join(directory, '.env');
@@ -99,7 +99,7 @@ function readEnvironment(
   for (const [name, value] of found) if (!environment.has(name)) environment.set(name, value);
 }
 
-function discover(start: string, disk: Disk): string[] {
+function discover(start: string, disk: ProjectFileSystem): string[] {
   for (let directory = start; ; directory = dirname(directory)) {
     const [first, ...others] = fileNames
       .map((name) => join(directory, name))

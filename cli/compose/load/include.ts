@@ -1,6 +1,14 @@
 import { errorAt } from '../error.js';
 import { scalarText } from '../yaml/scalar.js';
-import { isList, isMap, put, sameTree, type Path, type Tree, type TreeMap } from '../yaml/tree.js';
+import {
+  isList,
+  isMap,
+  putWithMark,
+  treesEqual,
+  type Path,
+  type Tree,
+  type TreeMap,
+} from '../yaml/tree.js';
 
 export interface Include {
   /** The main file, followed by its overrides. */
@@ -61,13 +69,13 @@ export function importResources(imported: TreeMap, target: TreeMap): void {
     if (existing !== null && !isMap(existing))
       throw errorAt(target, [section], 'must be a mapping');
     if (existing === null) {
-      put(target, section, from, imported);
+      putWithMark(target, section, from, imported);
       continue;
     }
     for (const name of Object.keys(from)) {
       const other = from[name] as Tree;
-      if (existing[name] === undefined) put(existing, name, other, from);
-      else if (!sameTree(existing[name], other)) {
+      if (existing[name] === undefined) putWithMark(existing, name, other, from);
+      else if (!treesEqual(existing[name], other)) {
         throw errorAt(
           target,
           [section, name],

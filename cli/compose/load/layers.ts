@@ -5,7 +5,7 @@ import { applyExtends, type ExtendedFile } from './extends.js';
 import { importResources, includesOf, type Include } from './include.js';
 import { interpolateTree, type Lookup } from '../interpolation/interpolate.js';
 import { applyResets, mergeTrees } from './merge.js';
-import { absolutePath, isRemoteFile, remoteFile, resolvePaths } from './paths.js';
+import { absolutePath, isRemoteFile, remoteFileMessage, resolvePaths } from './paths.js';
 import { checkTree } from '../check/check-tree.js';
 import { omitEmpty, setDefaults } from './defaults.js';
 import {
@@ -23,7 +23,7 @@ import { takeDocuments } from '../yaml/yaml.js';
 import type { YamlDocument } from '../yaml/yaml-builder.js';
 
 /** File access and warnings for the passes of the loader, which do no I/O themselves. */
-export interface World {
+export interface LoaderContext {
   /** Returns undefined if the file does not exist; throws if it cannot be read. */
   readonly read: (path: string) => Source | undefined;
   readonly home: string | undefined;
@@ -41,14 +41,14 @@ export interface Layers {
   readonly directory: string;
   readonly environment: ReadonlyMap<string, string>;
   /** Chain of files that led here by `include`, for the detection of cycles. */
-  readonly included: readonly string[];
+  readonly includeChain: readonly string[];
 }
 
 /**
  * Reads, merges, validates and completes a set of files, with all files that they extend and
  * include. Throws ComposeError.
  */
-export function loadLayers(layers: Layers, world: World, options: LayerOptions): TreeMap {
+export function loadLayers(layers: Layers, world: LoaderContext, options: LayerOptions): TreeMap {
   const loader = new LayerLoader(layers, world, options);
   let tree = newMap();
   for (const file of layers.files) tree = loader.addFile(tree, file);
@@ -62,11 +62,11 @@ export function loadLayers(layers: Layers, world: World, options: LayerOptions):
 class LayerLoader {
   readonly lookup: Lookup;
   readonly #layers: Layers;
-  readonly #world: World;
+  readonly #world: LoaderContext;
   readonly #options: LayerOptions;
   readonly #extended = new Map<string, ExtendedFile>();
 
-  constructor(layers: Layers, world: World, options: LayerOptions) {
+  constructor(layers: Layers, world: LoaderContext, options: LayerOptions) {
     this.#layers = layers;
     this.#world = world;
     this.#options = options;
@@ -131,7 +131,7 @@ class LayerLoader {
   }
 
   #loadExtended(path: string, at: Path, layer: TreeMap): ExtendedFile {
-    if (isRemoteFile(path)) throw errorAt(layer, at, remoteFile(path));
+    if (isRemoteFile(path)) throw errorAt(layer, at, remoteFileMessage(path));
     const file = absolutePath(path, { directory: this.#layers.directory, home: this.#world.home });
     const known = this.#extended.get(file);
     if (known !== undefined) return known;
@@ -156,10 +156,10 @@ class LayerLoader {
 
   #include(include: Include, layer: TreeMap, file: string): void {
     const remote = include.paths.find(isRemoteFile);
-    if (remote !== undefined) throw errorAt(layer, include.at, remoteFile(remote));
+    if (remote !== undefined) throw errorAt(layer, include.at, remoteFileMessage(remote));
     const files = include.paths.map((path) => this.#absolute(path));
     const main = files[0] ?? '';
-    const chain = [...this.#layers.included, file];
+    const chain = [...this.#layers.includeChain, file];
     if (chain.includes(main)) {
       throw errorAt(
         layer,
@@ -176,7 +176,7 @@ class LayerLoader {
         ? directoryOf(main)
         : this.#absolute(include.projectDirectory);
     const environment = this.#includedEnvironment(include, layer, directory);
-    const layers = { files, directory, environment, included: chain };
+    const layers = { files, directory, environment, includeChain: chain };
     importResources(
       loadLayers(layers, this.#world, { ...this.#options, resolvePaths: true }),
       layer,

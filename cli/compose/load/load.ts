@@ -4,13 +4,18 @@ import { messageOf } from '../../../manager/common/base/errors.js';
 import { checkContainerNames, checkProject } from '../check/check-project.js';
 import { readFileObject, readModel, readNetwork, readVolume } from '../decode/resources.js';
 import { readService } from '../decode/service.js';
-import { Reader } from '../decode/reader.js';
+import { MappingReader } from '../decode/reader.js';
 import { resolveEnvFiles, resolveLabelFiles } from '../interpolation/environment.js';
 import { ComposeError, errorAt } from '../error.js';
-import { findProject, type Disk, type Found, type Sought } from './find.js';
+import {
+  findProject,
+  type ProjectFileSystem,
+  type ProjectFiles,
+  type ProjectQuery,
+} from './find.js';
 import { substitute } from '../interpolation/interpolate.js';
 import { loadLayers } from './layers.js';
-import type { Project, Service } from '../model.js';
+import type { Project, ComposeService } from '../model.js';
 import { normalize } from './normalize.js';
 import { splitByProfiles } from './profiles.js';
 import { checkProjectName, normalizeProjectName, projectNameOfDirectory } from './project-name.js';
@@ -20,7 +25,7 @@ import { TemplateError } from '../interpolation/template-error.js';
 import {
   findMark,
   isMap,
-  placeOf,
+  resolvePosition,
   valueAt,
   type Source,
   type Tree,
@@ -56,19 +61,19 @@ export interface LoadOptions {
   readonly allResources?: boolean;
 }
 
-export interface Loaded {
+export interface LoadResult {
   readonly project: Project;
   readonly warnings: readonly string[];
 }
 
 /** Finds, reads, merges, validates and completes a project. Rejects with ComposeError. */
-export function loadProject(request: LoadRequest): Promise<Loaded> {
+export function loadProject(request: LoadRequest): Promise<LoadResult> {
   return Promise.resolve().then(() => loadProjectSync(request));
 }
 
-export function loadProjectSync(request: LoadRequest): Loaded {
+export function loadProjectSync(request: LoadRequest): LoadResult {
   const warnings = new Set<string>();
-  const disk = diskOf(request, warnings);
+  const disk = openFileSystem(request, warnings);
   const { tree, found, name } = loadModel(request, disk);
   const options = request.options ?? {};
   const lookup = (key: string): string | undefined => found.environment.get(key);
@@ -90,12 +95,12 @@ export function loadProjectSync(request: LoadRequest): Loaded {
 
 /** Returns the project's name: reads only `name:` of the files and checks nothing else. */
 export function loadProjectName(request: LoadRequest): string {
-  const disk = diskOf(request, new Set());
+  const disk = openFileSystem(request, new Set());
   const found = findProject(soughtOf(request), disk);
   return projectName(request, found, disk);
 }
 
-function soughtOf(request: LoadRequest): Sought {
+function soughtOf(request: LoadRequest): ProjectQuery {
   return {
     files: request.files ?? [],
     projectDirectory: request.projectDirectory,
@@ -108,8 +113,8 @@ function soughtOf(request: LoadRequest): Sought {
 /** Returns the merged and completed tree, before decoding, for `config --no-interpolate`. */
 export function loadModel(
   request: LoadRequest,
-  disk: Disk,
-): { tree: TreeMap; found: Found; name: string } {
+  disk: ProjectFileSystem,
+): { tree: TreeMap; found: ProjectFiles; name: string } {
   const found = findProject(soughtOf(request), disk);
   const options = request.options ?? {};
   const name = projectName(request, found, disk);
@@ -117,7 +122,7 @@ export function loadModel(
   if (!environment.has('COMPOSE_PROJECT_NAME')) environment.set('COMPOSE_PROJECT_NAME', name);
   const named = { ...found, environment };
   const tree = loadLayers(
-    { files: found.files, directory: found.directory, environment, included: [] },
+    { files: found.files, directory: found.directory, environment, includeChain: [] },
     disk,
     {
       interpolate: options.interpolate !== false,
@@ -128,7 +133,7 @@ export function loadModel(
 }
 
 /** Creates the file access of one request, which reads each file once. */
-export function diskOf(request: LoadRequest, warnings: Set<string>): Disk {
+export function openFileSystem(request: LoadRequest, warnings: Set<string>): ProjectFileSystem {
   const sources = new Map<string, Source | undefined>();
   return {
     home: request.env.HOME,
@@ -170,7 +175,7 @@ function decodeText(bytes: Buffer): string {
   return text.startsWith('\ufeff') ? text.slice(1) : text;
 }
 
-function profilesOf(request: LoadRequest, found: Found): string[] {
+function profilesOf(request: LoadRequest, found: ProjectFiles): string[] {
   const given = request.profiles ?? [];
   if (given.length > 0) return [...given];
   return (found.environment.get('COMPOSE_PROFILES') ?? '')
@@ -178,7 +183,7 @@ function profilesOf(request: LoadRequest, found: Found): string[] {
     .filter((profile) => profile !== '');
 }
 
-function projectName(request: LoadRequest, found: Found, disk: Disk): string {
+function projectName(request: LoadRequest, found: ProjectFiles, disk: ProjectFileSystem): string {
   const explicit = request.projectName ?? found.environment.get('COMPOSE_PROJECT_NAME') ?? '';
   if (explicit !== '') return checkProjectName(explicit);
   const written = writtenName(found, disk, request.options?.interpolate !== false);
@@ -190,7 +195,11 @@ function projectName(request: LoadRequest, found: Found, disk: Disk): string {
   return name;
 }
 
-function writtenName(found: Found, disk: Disk, interpolate: boolean): string | undefined {
+function writtenName(
+  found: ProjectFiles,
+  disk: ProjectFileSystem,
+  interpolate: boolean,
+): string | undefined {
   const roots = found.files.flatMap((file) => {
     const source = disk.read(file);
     if (source === undefined)
@@ -213,13 +222,13 @@ function writtenName(found: Found, disk: Disk, interpolate: boolean): string | u
 
 interface Parts {
   readonly tree: TreeMap;
-  readonly found: Found;
+  readonly found: ProjectFiles;
   readonly name: string;
   readonly profiles: readonly string[];
 }
 
 function toProject({ tree, found, name, profiles }: Parts): Project {
-  const root = new Reader(tree, [], tree);
+  const root = new MappingReader(tree, [], tree);
   const services = root.byName('services', readService) ?? {};
   const { enabled, disabled } = splitByProfiles(services, profiles);
   return {
@@ -237,13 +246,13 @@ function toProject({ tree, found, name, profiles }: Parts): Project {
     configs: root.byName('configs', readFileObject) ?? {},
     models: root.byName('models', readModel) ?? {},
     extensions: extensionsOf(tree),
-    written: (path) => valueAt(tree, path),
+    mergedTree: (path) => valueAt(tree, path),
     locate: (path) => locate(tree, path),
   };
 }
 
 function locate(tree: Tree, path: readonly (string | number)[]): string {
-  const place = placeOf(findMark(tree, path));
+  const place = resolvePosition(findMark(tree, path));
   const key = path.join('.');
   return place === undefined
     ? key
@@ -256,9 +265,14 @@ function extensionsOf(tree: TreeMap): Record<string, unknown> {
   return extensions;
 }
 
-function resolveFiles(project: Project, withEnvFiles: boolean, found: Found, disk: Disk): Project {
+function resolveFiles(
+  project: Project,
+  withEnvFiles: boolean,
+  found: ProjectFiles,
+  disk: ProjectFileSystem,
+): Project {
   const world = { ...disk, locate: project.locate };
-  const services: Record<string, Service> = {};
+  const services: Record<string, ComposeService> = {};
   for (const [name, service] of Object.entries(project.services)) {
     const labelled = resolveLabelFiles(name, service, world);
     services[name] = withEnvFiles
@@ -274,14 +288,18 @@ export function readContents(project: Project): Map<string, Uint8Array> {
   for (const kind of ['secrets', 'configs'] as const) {
     for (const [key, object] of Object.entries(project[kind])) {
       if (object.external === true) continue;
-      contents.set(`${kind}/${key}`, contentOf(project, kind, key));
+      contents.set(`${kind}/${key}`, readContent(project, kind, key));
     }
   }
   return contents;
 }
 
 /** Reads the content of a secret or config; throws ComposeError with the place if that fails. */
-export function contentOf(project: Project, kind: 'secrets' | 'configs', key: string): Uint8Array {
+export function readContent(
+  project: Project,
+  kind: 'secrets' | 'configs',
+  key: string,
+): Uint8Array {
   const { file, environment, content } = project[kind][key] ?? {};
   const noun = kind.slice(0, -1);
   if (environment !== undefined) {

@@ -5,13 +5,13 @@ import {
   isList,
   isMap,
   itemsOf,
-  listOf,
-  markOf,
+  listFromItems,
+  keyMark,
   newMap,
-  put,
+  putWithMark,
   setMark,
-  standAt,
-  startOf,
+  withMark,
+  containerMark,
   valueAt,
   type Path,
   type Tree,
@@ -94,14 +94,14 @@ function mergeMaps(base: TreeMap, over: TreeMap, path: Path, root: TreeMap): Tre
   for (const key of Object.keys(over)) {
     const value = over[key] as Tree;
     const current = base[key];
-    if (current === undefined || key.startsWith('x-')) put(base, key, value, over);
-    else put(base, key, mergeValues(current, value, [...path, key], root), over);
+    if (current === undefined || key.startsWith('x-')) putWithMark(base, key, value, over);
+    else putWithMark(base, key, mergeValues(current, value, [...path, key], root), over);
   }
   return base;
 }
 
 function append(base: TreeList, over: TreeList): TreeList {
-  return listOf([...itemsOf(base), ...itemsOf(over)], startOf(base));
+  return listFromItems([...itemsOf(base), ...itemsOf(over)], containerMark(base));
 }
 
 /** Merges options only if both sides use the same driver; otherwise `over` replaces `base`. */
@@ -118,7 +118,7 @@ function mergeBuild(base: Tree, over: Tree, path: Path, root: TreeMap): Tree {
     if (typeof value !== 'string') return value;
     const map = newMap();
     map.context = value;
-    return standAt(map, undefined);
+    return withMark(map, undefined);
   };
   const [left, right] = [toMap(base), toMap(over)];
   if (right === null) return left;
@@ -162,36 +162,38 @@ function mergeKeyed(base: Tree, over: Tree, { path, root, makeEntry }: Keyed): T
 function keyed(value: Tree, makeEntry: () => Tree): TreeMap | undefined {
   if (isMap(value)) return value;
   if (!isList(value)) return undefined;
-  const map = newMap(startOf(value));
+  const map = newMap(containerMark(value));
   value.forEach((name, index) => {
     if (typeof name !== 'string') return;
     map[name] = makeEntry();
-    setMark(map, name, markOf(value, index));
+    setMark(map, name, keyMark(value, index));
   });
   return map;
 }
 
 function appendPairs(base: Tree, over: Tree): Tree {
-  return listOf([...pairs(base), ...pairs(over)], containerStart(base));
+  return listFromItems([...toPairItems(base), ...toPairItems(over)], containerStart(base));
 }
 
 function appendHosts(base: Tree, over: Tree): Tree {
-  const existing = pairs(base);
-  const added = pairs(over).filter((pair) => !existing.some(({ value }) => value === pair.value));
-  return listOf([...existing, ...added], containerStart(base));
+  const existing = toPairItems(base);
+  const added = toPairItems(over).filter(
+    (pair) => !existing.some(({ value }) => value === pair.value),
+  );
+  return listFromItems([...existing, ...added], containerStart(base));
 }
 
-function containerStart(value: Tree): ReturnType<typeof startOf> {
-  return typeof value === 'object' && value !== null ? startOf(value) : undefined;
+function containerStart(value: Tree): ReturnType<typeof containerMark> {
+  return typeof value === 'object' && value !== null ? containerMark(value) : undefined;
 }
 
 /** Converts a mapping to sorted `key=value` items that can be appended to a list. */
-export function pairs(value: Tree): ReturnType<typeof itemsOf> {
+export function toPairItems(value: Tree): ReturnType<typeof itemsOf> {
   if (isList(value)) return itemsOf(value);
   if (typeof value === 'string') return [{ value, mark: undefined }];
   if (!isMap(value)) return [];
   const items = Object.keys(value).flatMap((key) => {
-    const mark = markOf(value, key);
+    const mark = keyMark(value, key);
     const item = value[key] as Tree;
     if (isList(item)) return item.map((entry) => ({ value: `${key}=${scalarText(entry)}`, mark }));
     return [{ value: item === null ? key : `${key}=${scalarText(item)}`, mark }];
@@ -217,9 +219,9 @@ function mergePools(base: Tree, over: Tree, path: Path, root: TreeMap): Tree {
       else merged.push(pool);
     }
   }
-  return listOf(
-    merged.map((value) => ({ value, mark: startOf(value) })),
-    startOf(over),
+  return listFromItems(
+    merged.map((value) => ({ value, mark: containerMark(value) })),
+    containerMark(over),
   );
 }
 

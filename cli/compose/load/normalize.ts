@@ -2,9 +2,9 @@ import {
   isList,
   isMap,
   newMap,
-  put,
-  standAt,
-  markOf,
+  putWithMark,
+  withMark,
+  keyMark,
   type Tree,
   type TreeMap,
 } from '../yaml/tree.js';
@@ -85,13 +85,13 @@ function addDependencies(service: TreeMap): void {
   const dependsOn = isMap(given) ? given : newMap();
   const add = (key: string, name: string, restart: boolean): void => {
     if (dependsOn[name] !== undefined) return;
-    const dependency = standAt(newMap(), markOf(service, key));
+    const dependency = withMark(newMap(), keyMark(service, key));
     dependency.condition = 'service_started';
     dependency.restart = restart;
     dependency.required = true;
     const holder = newMap();
     holder[name] = dependency;
-    put(dependsOn, name, dependency, holder);
+    putWithMark(dependsOn, name, dependency, holder);
   };
   for (const link of stringsOf(service.links)) {
     const parts = link.split(':');
@@ -119,7 +119,7 @@ function setNames(root: TreeMap, projectName: string): void {
     if (!isMap(resources)) continue;
     for (const key of Object.keys(resources)) {
       const given = resources[key];
-      const resource = isMap(given) ? given : standAt(newMap(), markOf(resources, key));
+      const resource = isMap(given) ? given : withMark(newMap(), keyMark(resources, key));
       resource.name ??= resource.external === true ? key : `${projectName}_${key}`;
       resources[key] = resource;
     }

@@ -40,7 +40,7 @@ function compile<T>(patterns: readonly Pattern<T>[]): PathRules<T> {
 }
 
 /** Returns the rules below a key; undefined if no rule applies there. */
-export function ruleStep<T>(rules: PathRules<T>, key: string | number): PathRules<T> | undefined {
+export function rulesBelow<T>(rules: PathRules<T>, key: string | number): PathRules<T> | undefined {
   return (typeof key === 'string' ? rules.exact.get(key) : undefined) ?? rules.any;
 }
 
@@ -48,7 +48,7 @@ export function ruleStep<T>(rules: PathRules<T>, key: string | number): PathRule
 export function ruleAt<T>(rules: PathRules<T>, path: Path): T | undefined {
   let node: PathRules<T> | undefined = rules;
   for (const key of path) {
-    node = ruleStep(node, key);
+    node = rulesBelow(node, key);
     if (node === undefined) return undefined;
   }
   return node.value;
@@ -60,7 +60,7 @@ type Change<T> = (value: Tree, rule: T, path: Path, container: object) => Tree;
  * Replaces every value that has a rule by the result of `change`, outer values first. Visits only
  * paths that lead to a rule.
  */
-export function changeAt<T>(root: Tree, rules: PathRules<T>, change: Change<T>): void {
+export function applyPathRules<T>(root: Tree, rules: PathRules<T>, change: Change<T>): void {
   descend(root, rules, change, []);
 }
 
@@ -74,7 +74,7 @@ function descend<T>(
   if (typeof node !== 'object' || node === null) return;
   const container = node as Record<string | number, Tree>;
   const step = (key: string | number): void => {
-    const next = ruleStep(rules, key);
+    const next = rulesBelow(rules, key);
     if (next === undefined) return;
     path.push(key);
     if (next.value !== undefined)

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { errorAt } from '../error.js';
-import { changeAt, pathRules } from './path-rules.js';
+import { applyPathRules, pathRules } from './path-rules.js';
 import { isList, isMap, type Path, type Tree, type TreeMap } from '../yaml/tree.js';
 
 export interface PathOptions {
@@ -14,7 +14,9 @@ type Resolve = (value: Tree, options: PathOptions, where: { root: TreeMap; path:
 
 /** Makes the paths of a canonical tree absolute, in place. Throws ComposeError. */
 export function resolvePaths(root: TreeMap, options: PathOptions): void {
-  changeAt(root, resolvers, (value, resolve, path) => resolve(value, options, { root, path }));
+  applyPathRules(root, resolvers, (value, resolve, path) =>
+    resolve(value, options, { root, path }),
+  );
 }
 
 /** Makes a path absolute and lexically clean; expands `~`. */
@@ -107,6 +109,6 @@ export function isRemoteFile(path: string): boolean {
   return /^(?:[a-z][a-z0-9+.-]*:\/\/|[\w.-]+@[\w.-]+:|github\.com\/)/iu.test(path);
 }
 
-export function remoteFile(path: string): string {
+export function remoteFileMessage(path: string): string {
   return `file ${path}: remote Compose files are not supported; download it and name the local file`;
 }

@@ -1,8 +1,8 @@
 import { ComposeError } from '../error.js';
-import type { Mount, Project, Service } from '../model.js';
+import type { Mount, Project, ComposeService } from '../model.js';
 import { splitByProfiles } from './profiles.js';
 
-type Services = Readonly<Record<string, Service>>;
+type Services = Readonly<Record<string, ComposeService>>;
 
 /**
  * Restricts a project to the named services and their dependencies; naming a service enables its
@@ -27,8 +27,8 @@ export function selectServices(project: Project, names: readonly string[]): Proj
     reachable.add(name);
     queue.push(...Object.keys(service.depends_on ?? {}));
   }
-  const selected: Record<string, Service> = {};
-  const rest: Record<string, Service> = { ...disabled };
+  const selected: Record<string, ComposeService> = {};
+  const rest: Record<string, ComposeService> = { ...disabled };
   for (const [name, service] of Object.entries(enabled)) {
     if (reachable.has(name)) selected[name] = service;
     else rest[name] = service;
@@ -41,7 +41,7 @@ export function withoutUnused(project: Project): Project {
   const services = Object.values(project.services);
   const keep = <T>(
     resources: Readonly<Record<string, T>>,
-    namesIn: (service: Service) => readonly string[],
+    namesIn: (service: ComposeService) => readonly string[],
   ): Record<string, T> => {
     const used = new Set(services.flatMap(namesIn));
     return Object.fromEntries(Object.entries(resources).filter(([name]) => used.has(name)));

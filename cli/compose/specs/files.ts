@@ -2,9 +2,9 @@ import { createHash, scryptSync } from 'node:crypto';
 import { posix } from 'node:path';
 import type { FileMount } from '../../../manager/common/model/container.js';
 import type { DataInput } from '../../../manager/common/protocol/control.js';
-import type { FileReference, Project, Service } from '../model.js';
+import type { FileReference, Project, ComposeService } from '../model.js';
 import type { FileObject } from '../model-resources.js';
-import { refusal } from './refuse.js';
+import { specError } from './spec-error.js';
 
 /**
  * Contents of secrets and configs by `secrets/KEY` and `configs/KEY`; external ones have no entry.
@@ -19,7 +19,7 @@ export function toDataInputs(project: Project, kind: Kind, contents: Contents): 
     .map(([key, object]) => {
       for (const refused of ['driver', 'driver_opts', 'template_driver'] as const) {
         if (object[refused] === undefined) continue;
-        throw refusal(
+        throw specError(
           project,
           [kind, key, refused],
           'is not supported; set the content with file or environment',
@@ -61,7 +61,11 @@ const names = new WeakMap<
   { readonly kind: Kind; readonly object: FileObject; readonly name: string }
 >();
 
-export function toFileMounts(project: Project, service: Service, contents: Contents): FileMount[] {
+export function toFileMounts(
+  project: Project,
+  service: ComposeService,
+  contents: Contents,
+): FileMount[] {
   const mount = (kind: Kind, reference: FileReference): FileMount => {
     const object = project[kind][reference.source] ?? { name: reference.source, external: true };
     const content = contents.get(`${kind}/${reference.source}`) ?? new Uint8Array();

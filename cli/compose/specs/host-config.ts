@@ -1,13 +1,13 @@
 import type { Json, JsonObject } from '../../../manager/common/model/meta.js';
-import type { BlkioConfig, DeviceRequest, Project, Service } from '../model.js';
-import { lendsIpc, tiesOfService } from './pods.js';
-import { refusal } from './refuse.js';
+import type { BlkioConfig, DeviceRequest, Project, ComposeService } from '../model.js';
+import { needsShareableIpc, sharingOf } from './pods.js';
+import { specError } from './spec-error.js';
 import { toBytes } from './units.js';
 
 type Fields = Record<string, Json | undefined>;
 
 /** Maps the keys of a service that only the engine uses to `HostConfig` of the Engine API. */
-export function toHostConfig(project: Project, name: string, service: Service): JsonObject {
+export function toHostConfig(project: Project, name: string, service: ComposeService): JsonObject {
   return defined({
     ...namespaces(project, name, service),
     ...security(service),
@@ -32,7 +32,11 @@ export function toHostConfig(project: Project, name: string, service: Service): 
 }
 
 /** Maps the keys of a service that are top-level fields of the container create request. */
-export function toContainerConfig(project: Project, name: string, service: Service): JsonObject {
+export function toContainerConfig(
+  project: Project,
+  name: string,
+  service: ComposeService,
+): JsonObject {
   return defined({
     User: service.user,
     WorkingDir: service.working_dir,
@@ -47,18 +51,18 @@ function defined(fields: Fields): JsonObject {
   return result;
 }
 
-function namespaces(project: Project, name: string, service: Service): Fields {
+function namespaces(project: Project, name: string, service: ComposeService): Fields {
   for (const key of ['uts', 'cgroup'] as const) {
     const value = service[key] ?? '';
     if (!/^(service|container):/.test(value)) continue;
-    throw refusal(
+    throw specError(
       project,
       ['services', name, key],
       `${value} is not supported; the engine shares network_mode, ipc and pid only`,
     );
   }
-  const { ipc, pid } = tiesOfService(project, name);
-  const ownIpc = lendsIpc(project, name) ? 'shareable' : undefined;
+  const { ipc, pid } = sharingOf(project, name);
+  const ownIpc = needsShareableIpc(project, name) ? 'shareable' : undefined;
   return {
     // Undefined for a shared namespace: the worker fills in the container.
     IpcMode: ipc === undefined ? (service.ipc ?? ownIpc) : undefined,
@@ -70,7 +74,7 @@ function namespaces(project: Project, name: string, service: Service): Fields {
   };
 }
 
-function security(service: Service): Fields {
+function security(service: ComposeService): Fields {
   const { config, file, registry } = service.credential_spec ?? {};
   const credential =
     config === undefined
@@ -92,7 +96,7 @@ function security(service: Service): Fields {
   };
 }
 
-function processor(service: Service): Fields {
+function processor(service: ComposeService): Fields {
   return {
     CpuCount: service.cpu_count,
     CpuPercent: service.cpu_percent,
@@ -105,7 +109,7 @@ function processor(service: Service): Fields {
   };
 }
 
-function memory(service: Service): Fields {
+function memory(service: ComposeService): Fields {
   return {
     MemorySwap: toBytes(service.memswap_limit),
     MemorySwappiness: toBytes(service.mem_swappiness),
@@ -131,7 +135,7 @@ function blockIo(config: BlkioConfig | undefined): Fields {
 /** Matches the name of a Container Device Interface device: `vendor.com/class=device`. */
 const cdiName = /^[A-Za-z][\w.-]*\/[A-Za-z][\w.-]*=[\w.:-]+$/;
 
-function devices(service: Service): Fields {
+function devices(service: ComposeService): Fields {
   const mapped = (service.devices ?? []).filter((device) => !cdiName.test(device.source));
   const named = (service.devices ?? []).filter((device) => cdiName.test(device.source));
   const requests = [
@@ -167,7 +171,7 @@ function deviceRequest(request: DeviceRequest, implied: readonly string[]): Json
   });
 }
 
-function tmpfs(list: Service['tmpfs']): Json | undefined {
+function tmpfs(list: ComposeService['tmpfs']): Json | undefined {
   if (list === undefined) return undefined;
   return Object.fromEntries(
     list.map((item) => {
@@ -177,7 +181,7 @@ function tmpfs(list: Service['tmpfs']): Json | undefined {
   );
 }
 
-function ulimits(limits: Service['ulimits']): Json | undefined {
+function ulimits(limits: ComposeService['ulimits']): Json | undefined {
   if (limits === undefined) return undefined;
   return Object.entries(limits).map(([name, limit]) =>
     typeof limit === 'number'
@@ -186,14 +190,18 @@ function ulimits(limits: Service['ulimits']): Json | undefined {
   );
 }
 
-function exposedPorts(project: Project, name: string, list: Service['expose']): Json | undefined {
+function exposedPorts(
+  project: Project,
+  name: string,
+  list: ComposeService['expose'],
+): Json | undefined {
   if (list === undefined) return undefined;
   const ports: Record<string, JsonObject> = {};
   list.forEach((item, index) => {
     const match = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/i.exec(item);
     const [first, last] = [Number(match?.[1]), Number(match?.[2] ?? match?.[1])];
     if (match === null || last < first || last > 65535) {
-      throw refusal(
+      throw specError(
         project,
         ['services', name, 'expose', index],
         `"${item}" is not a port; write PORT[-END][/PROTOCOL]`,

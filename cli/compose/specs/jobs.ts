@@ -1,10 +1,10 @@
 import type { RestartPolicy } from '../../../manager/common/model/service.js';
-import type { Project, Service } from '../model.js';
-import { refusal } from './refuse.js';
+import type { Project, ComposeService } from '../model.js';
+import { specError } from './spec-error.js';
 import { toMs } from './units.js';
 
 /** True for a service whose tasks run to completion. */
-export function isJob(service: Service): boolean {
+export function isJob(service: ComposeService): boolean {
   return service.deploy?.mode?.endsWith('-job') === true;
 }
 
@@ -13,9 +13,9 @@ const defaultDelayMs = 5_000;
 /**
  * Restart policy of a job: failed tasks are retried until one succeeds, unless the file limits it.
  */
-export function jobPolicy(project: Project, name: string, service: Service): RestartPolicy {
+export function jobPolicy(project: Project, name: string, service: ComposeService): RestartPolicy {
   const refuse = (path: readonly string[], value: string): never => {
-    throw refusal(
+    throw specError(
       project,
       ['services', name, ...path],
       `"${value}" would restart a completed job; use on-failure or none`,

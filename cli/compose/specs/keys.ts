@@ -1,27 +1,27 @@
-import { quietKeys } from './quiet-keys.js';
+import { unsentKeys } from './unsent-keys.js';
 
 /**
  * Support of a Compose key. `docs/compose.md` is generated from these tables, and a test compares
  * them with the schema, so that no key is ignored silently.
  */
-export interface KeyFate {
+export interface KeySupport {
   /**
    * `honoured`: has docker compose's meaning across the cluster. `engine`: passed to the engine of
    * the task's node. `refused`: an error with the place in the file.
    */
-  readonly place: 'honoured' | 'engine' | 'refused';
-  readonly how: string;
+  readonly level: 'honoured' | 'engine' | 'refused';
+  readonly note: string;
 }
 
-const honoured = (how: string): KeyFate => ({ place: 'honoured', how });
-const engine = (how: string): KeyFate => ({ place: 'engine', how });
-const refused = (how: string): KeyFate => ({ place: 'refused', how });
+const honoured = (how: string): KeySupport => ({ level: 'honoured', note: how });
+const engine = (how: string): KeySupport => ({ level: 'engine', note: how });
+const refused = (how: string): KeySupport => ({ level: 'refused', note: how });
 
 const passed = 'passed through unchanged';
 const pod =
   '`service:NAME` refers to the same slot on the same node, both scale together; `container:NAME` only within the project';
 
-export const serviceKeys: Readonly<Record<string, KeyFate>> = {
+export const serviceKeys: Readonly<Record<string, KeySupport>> = {
   annotations: engine(passed),
   attach: honoured('whether `up` shows its logs'),
   blkio_config: engine('device paths are those of the node'),
@@ -132,7 +132,7 @@ export const serviceKeys: Readonly<Record<string, KeyFate>> = {
   working_dir: engine(passed),
 };
 
-export const deployKeys: Readonly<Record<string, KeyFate>> = {
+export const deployKeys: Readonly<Record<string, KeySupport>> = {
   endpoint_mode: honoured(
     '`dnsrr`: all healthy replicas, shuffled; `vip` behaves the same, there are no virtual addresses',
   ),
@@ -154,7 +154,7 @@ export const deployKeys: Readonly<Record<string, KeyFate>> = {
   ),
 };
 
-export const networkKeys: Readonly<Record<string, KeyFate>> = {
+export const networkKeys: Readonly<Record<string, KeySupport>> = {
   attachable: honoured('whether standalone containers may join'),
   driver: honoured('omitted, `bridge` and `overlay` all create an overlay; others are refused'),
   driver_opts: engine('passed to the bridge on each node'),
@@ -169,7 +169,7 @@ export const networkKeys: Readonly<Record<string, KeyFate>> = {
   name: honoured('name in the cluster'),
 };
 
-export const volumeKeys: Readonly<Record<string, KeyFate>> = {
+export const volumeKeys: Readonly<Record<string, KeySupport>> = {
   driver: engine('must be available on the node'),
   driver_opts: engine(passed),
   external: honoured('must already exist on the node'),
@@ -177,7 +177,7 @@ export const volumeKeys: Readonly<Record<string, KeyFate>> = {
   name: honoured('name in the cluster'),
 };
 
-export const secretKeys: Readonly<Record<string, KeyFate>> = {
+export const secretKeys: Readonly<Record<string, KeySupport>> = {
   content: honoured('configs only'),
   driver: refused('contents come from a file or a variable of the client'),
   driver_opts: refused('contents come from a file or a variable of the client'),
@@ -213,7 +213,7 @@ const variables: readonly (readonly [names: string, how: string])[] = [
 
 /** Generates `docs/compose.md`. */
 export function keyDocument(): string {
-  const sections: readonly (readonly [string, Readonly<Record<string, KeyFate>>])[] = [
+  const sections: readonly (readonly [string, Readonly<Record<string, KeySupport>>])[] = [
     ['`services.<name>`', serviceKeys],
     ['`services.<name>.deploy`', deployKeys],
     ['`networks.<name>`', networkKeys],
@@ -238,14 +238,14 @@ export function keyDocument(): string {
     '',
     'Only these keys, at any depth, have no effect on the specs sent to the cluster:',
     '',
-    ...Object.entries(quietKeys).map(([key, where]) => `- \`${key}\`: ${where}`),
+    ...Object.entries(unsentKeys).map(([key, where]) => `- \`${key}\`: ${where}`),
     '',
   ].join('\n');
 }
 
-function rows(keys: Readonly<Record<string, KeyFate>>): string[] {
+function rows(keys: Readonly<Record<string, KeySupport>>): string[] {
   const lines = Object.entries(keys).map(
-    ([key, fate]) => [`\`${key}\``, fate.place, fate.how] as const,
+    ([key, fate]) => [`\`${key}\``, fate.level, fate.note] as const,
   );
   const width = (column: 0 | 1 | 2, title: string): number =>
     Math.max(title.length, ...lines.map((line) => line[column].length));

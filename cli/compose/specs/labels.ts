@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Labels } from '../../../manager/common/model/meta.js';
-import type { Project, Service } from '../model.js';
+import type { Project, ComposeService } from '../model.js';
 import { goJson } from '../render.js';
 
 /**
@@ -10,7 +10,11 @@ import { goJson } from '../render.js';
 const prefix = 'com.docker.compose.';
 const version = '2.40.3';
 
-export function containerLabels(project: Project, name: string, service: Service): Labels {
+export function composeContainerLabels(
+  project: Project,
+  name: string,
+  service: ComposeService,
+): Labels {
   const files = project.environmentFiles;
   return {
     ...service.labels,

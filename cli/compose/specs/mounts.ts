@@ -1,7 +1,7 @@
 import type { MountSpec } from '../../../manager/common/model/container.js';
-import { compact } from '../decode/reader.js';
+import { omitUndefined } from '../decode/reader.js';
 import type { Mount, Project } from '../model.js';
-import { refusal } from './refuse.js';
+import { specError } from './spec-error.js';
 import { toBytes } from './units.js';
 
 type Of<Type extends MountSpec['type']> = Extract<MountSpec, { type: Type }>;
@@ -17,7 +17,7 @@ function toMount(mount: Mount, project: Project, path: readonly (string | number
   const readOnly = mount.read_only === true;
   switch (mount.type) {
     case 'volume':
-      return compact<Of<'volume'>>({
+      return omitUndefined<Of<'volume'>>({
         type: 'volume',
         source: mount.source === undefined ? undefined : project.volumes[mount.source]?.name,
         target,
@@ -30,7 +30,7 @@ function toMount(mount: Mount, project: Project, path: readonly (string | number
     case 'bind':
       return toBind(mount);
     case 'tmpfs':
-      return compact<Of<'tmpfs'>>({
+      return omitUndefined<Of<'tmpfs'>>({
         type: 'tmpfs',
         target,
         sizeBytes: toBytes(mount.tmpfs?.size),
@@ -39,14 +39,14 @@ function toMount(mount: Mount, project: Project, path: readonly (string | number
         consistency,
       });
     case 'image':
-      return compact<Of<'image'>>({
+      return omitUndefined<Of<'image'>>({
         type: 'image',
         source: mount.source ?? '',
         target,
         subpath: mount.image?.subpath,
       });
     default:
-      throw refusal(
+      throw specError(
         project,
         path,
         `mounts of type ${mount.type} are not supported; use volume, bind, tmpfs or image`,
@@ -56,7 +56,7 @@ function toMount(mount: Mount, project: Project, path: readonly (string | number
 
 function toBind(mount: Mount): MountSpec {
   const { propagation, selinux, recursive, create_host_path: createHostPath } = mount.bind ?? {};
-  return compact<Of<'bind'>>({
+  return omitUndefined<Of<'bind'>>({
     type: 'bind',
     source: mount.source ?? '',
     target: mount.target,

@@ -2,11 +2,11 @@ import type { NetworkMode } from '../../../manager/common/model/container.js';
 import type { NetworkSpec, VolumeSpec } from '../../../manager/common/model/network.js';
 import type { NetworkAttachmentSpec } from '../../../manager/common/model/service.js';
 import { isIpv4, isIpv6 } from '../check/ip-address.js';
-import { compact } from '../decode/reader.js';
-import type { NetworkAttachment, Project, Service } from '../model.js';
+import { omitUndefined } from '../decode/reader.js';
+import type { NetworkAttachment, Project, ComposeService } from '../model.js';
 import { networkLabels, volumeLabels } from './labels.js';
-import { tiesOfService, toMode } from './pods.js';
-import { refusal } from './refuse.js';
+import { sharingOf, toMode } from './pods.js';
+import { specError } from './spec-error.js';
 
 /**
  * Specs of the networks that the project creates; external networks are referenced by name only.
@@ -17,7 +17,7 @@ export function toNetworkSpecs(project: Project): NetworkSpec[] {
     .map(([key, network]) => {
       refuseNetwork(project, key);
       const pool = network.ipam.config?.[0];
-      return compact<NetworkSpec>({
+      return omitUndefined<NetworkSpec>({
         name: network.name,
         project: project.name,
         key,
@@ -37,7 +37,7 @@ export function toNetworkSpecs(project: Project): NetworkSpec[] {
 function refuseNetwork(project: Project, key: string): void {
   const network = project.networks[key];
   const refuse = (path: readonly (string | number)[], reason: string): never => {
-    throw refusal(project, ['networks', key, ...path], reason);
+    throw specError(project, ['networks', key, ...path], reason);
   };
   if (!['bridge', 'overlay', 'default', undefined].includes(network?.driver)) {
     refuse(
@@ -85,13 +85,17 @@ export function toVolumeSpecs(project: Project): VolumeSpec[] {
   }));
 }
 
-export function toNetworkMode(project: Project, name: string, service: Service): NetworkMode {
+export function toNetworkMode(
+  project: Project,
+  name: string,
+  service: ComposeService,
+): NetworkMode {
   const mode = service.network_mode ?? '';
   if (['', 'bridge', 'default'].includes(mode)) return { kind: 'networks' };
   if (mode === 'host' || mode === 'none') return { kind: mode };
-  const { network } = tiesOfService(project, name);
+  const { network } = sharingOf(project, name);
   if (network !== undefined) return { kind: 'service', service: network };
-  throw refusal(
+  throw specError(
     project,
     ['services', name, 'network_mode'],
     `"${mode}" is not supported; use host, none, bridge, service:NAME or container:NAME`,
@@ -105,7 +109,7 @@ export function toNetworkMode(project: Project, name: string, service: Service):
 export function toAttachments(
   project: Project,
   name: string,
-  service: Service,
+  service: ComposeService,
 ): NetworkAttachmentSpec[] {
   const networks = Object.entries(service.networks ?? {});
   const rank = (attachment: NetworkAttachment | null): number =>
@@ -118,7 +122,7 @@ export function toAttachments(
     const path = ['services', name, 'networks', key];
     refuseAttachment(project, path, attachment);
     const own = attachment?.mac_address;
-    return compact<NetworkAttachmentSpec>({
+    return omitUndefined<NetworkAttachmentSpec>({
       network: project.networks[key]?.name ?? key,
       aliases: [...new Set([...(attachment?.aliases ?? []), ...linkAliases(project, name, key)])],
       ipv4Address: attachment?.ipv4_address,
@@ -134,11 +138,11 @@ export function toAttachments(
 }
 
 /** Validates the service's `mac_address`, which applies to its first network. */
-function serviceMac(project: Project, name: string, service: Service): string | undefined {
+function serviceMac(project: Project, name: string, service: ComposeService): string | undefined {
   if (service.mac_address === undefined) return undefined;
   const path = ['services', name, 'mac_address'];
   if (Object.keys(service.networks ?? {}).length === 0) {
-    throw refusal(
+    throw specError(
       project,
       path,
       'requires a network; add the service to a network or remove the key',
@@ -154,11 +158,15 @@ function serviceMac(project: Project, name: string, service: Service): string | 
 function parseMac(project: Project, path: readonly string[], text: string): string {
   const mac = text.toLowerCase().replaceAll('-', ':');
   if (!/^[\da-f][02468ace](?::[\da-f]{2}){5}$/.test(mac)) {
-    throw refusal(project, path, `"${text}" is not a unicast MAC address; write 02:42:ac:11:00:02`);
+    throw specError(
+      project,
+      path,
+      `"${text}" is not a unicast MAC address; write 02:42:ac:11:00:02`,
+    );
   }
   const mode = toMode(project, path[1] ?? '');
   if (mode.kind === 'global' || mode.replicas > 1) {
-    throw refusal(
+    throw specError(
       project,
       path,
       'requires a single replica; remove the key or set the replicas to 1',
@@ -176,11 +184,15 @@ function refuseAttachment(
 ): void {
   for (const key of unsupportedKeys) {
     if (attachment?.[key] === undefined) continue;
-    throw refusal(project, [...path, key], 'is not supported on overlay networks; remove the key');
+    throw specError(
+      project,
+      [...path, key],
+      'is not supported on overlay networks; remove the key',
+    );
   }
   const address = attachment?.ipv4_address;
   if (address !== undefined && !isIpv4(address)) {
-    throw refusal(
+    throw specError(
       project,
       [...path, 'ipv4_address'],
       `"${address}" is not an IPv4 address; write 10.1.0.5`,

@@ -1,11 +1,11 @@
 import type { VolumesFrom } from '../../../manager/common/model/container.js';
 import { podOf } from '../../../manager/common/model/pod.js';
 import type { Dependency, ServiceMode } from '../../../manager/common/model/service.js';
-import type { Project, Service } from '../model.js';
-import { refusal } from './refuse.js';
+import type { Project, ComposeService } from '../model.js';
+import { specError } from './spec-error.js';
 
 /** Namespaces and volumes that a service shares with other services, by their Compose keys. */
-export interface ServiceTies {
+export interface ServiceSharing {
   readonly network?: string;
   readonly ipc?: string;
   readonly pid?: string;
@@ -15,7 +15,7 @@ export interface ServiceTies {
 type Path = readonly (string | number)[];
 
 interface PodTable {
-  readonly ties: ReadonlyMap<string, ServiceTies>;
+  readonly ties: ReadonlyMap<string, ServiceSharing>;
   /** Members of each pod, by service; only services in a pod have an entry. */
   readonly pods: ReadonlyMap<string, readonly string[]>;
   readonly lendIpc: ReadonlySet<string>;
@@ -53,13 +53,13 @@ function buildTable(project: Project): PodTable {
   };
 }
 
-const noTies: ServiceTies = { volumes: [] };
+const noTies: ServiceSharing = { volumes: [] };
 
-export function tiesOfService(project: Project, name: string): ServiceTies {
+export function sharingOf(project: Project, name: string): ServiceSharing {
   return tableOf(project).ties.get(name) ?? noTies;
 }
 
-function readTies(project: Project, name: string, service: Service): ServiceTies {
+function readTies(project: Project, name: string, service: ComposeService): ServiceSharing {
   const shared = (key: 'network_mode' | 'ipc' | 'pid'): string | undefined => {
     const mode = service[key] ?? '';
     return /^(service|container):/.test(mode)
@@ -82,7 +82,7 @@ function volumesFrom(project: Project, path: Path, source: string): VolumesFrom 
   const isContainer = source.startsWith('container:');
   const [other = '', mode] = source.replace(/^container:/, '').split(':');
   if (mode !== undefined && mode !== 'ro' && mode !== 'rw') {
-    throw refusal(project, path, `"${mode}" is not a mode; use ro or rw`);
+    throw specError(project, path, `"${mode}" is not a mode; use ro or rw`);
   }
   const leader = leaderOf(project, path, `${isContainer ? 'container' : 'service'}:${other}`);
   return { service: leader, readOnly: mode === 'ro' };
@@ -95,14 +95,14 @@ function leaderOf(project: Project, path: Path, mode: string): string {
   const name = mode.slice(mode.indexOf(':') + 1);
   const found = mode.startsWith('service:') ? name : serviceOfContainer(project, name);
   if (found === undefined) {
-    throw refusal(
+    throw specError(
       project,
       path,
       `container "${name}" is not in this project; name a service, whose node is known`,
     );
   }
   if (path[1] === found)
-    throw refusal(project, path, 'refers to the service itself; name another service');
+    throw specError(project, path, 'refers to the service itself; name another service');
   return found;
 }
 
@@ -113,12 +113,12 @@ function serviceOfContainer(project: Project, container: string): string | undef
   )?.[0];
 }
 
-function isScaled({ scale, deploy }: Service): boolean {
+function isScaled({ scale, deploy }: ComposeService): boolean {
   return (scale ?? deploy?.replicas ?? 1) > 1 || deploy?.mode?.startsWith('global') === true;
 }
 
 /** Returns the Compose keys of all services in the pod of `name`, itself included. */
-export function podOfService(project: Project, name: string): readonly string[] {
+export function podMembersOf(project: Project, name: string): readonly string[] {
   return tableOf(project).pods.get(name) ?? [name];
 }
 
@@ -126,7 +126,7 @@ export function podOfService(project: Project, name: string): readonly string[] 
  * True if another service joins this service's IPC namespace: the engine must create it as
  * shareable.
  */
-export function lendsIpc(project: Project, name: string): boolean {
+export function needsShareableIpc(project: Project, name: string): boolean {
   return tableOf(project).lendIpc.has(name);
 }
 
@@ -136,11 +136,11 @@ export function lendsIpc(project: Project, name: string): boolean {
 export function toMode(project: Project, name: string): ServiceMode {
   const own = modeOf(project.services[name]);
   let replicas = replicasIn(project.services[name]);
-  for (const other of podOfService(project, name)) {
+  for (const other of podMembersOf(project, name)) {
     const service = project.services[other];
     const mode = modeOf(service);
     if (mode !== own) {
-      throw refusal(
+      throw specError(
         project,
         ['services', name, 'deploy', 'mode'],
         `mode ${own} differs from mode ${mode} of service ${other} in the same pod; use one mode`,
@@ -148,7 +148,7 @@ export function toMode(project: Project, name: string): ServiceMode {
     }
     const count = replicasIn(service);
     if (count !== undefined && replicas !== undefined && count !== replicas) {
-      throw refusal(
+      throw specError(
         project,
         ['services', name, service?.scale === undefined ? 'deploy' : 'scale'],
         `${String(replicas)} replicas differ from ${String(count)} of service ${other} in the same pod; use one number`,
@@ -161,11 +161,11 @@ export function toMode(project: Project, name: string): ServiceMode {
   return kind === 'global' ? { kind, ...job } : { kind, replicas: replicas ?? 1, ...job };
 }
 
-function modeOf(service: Service | undefined): string {
+function modeOf(service: ComposeService | undefined): string {
   return service?.deploy?.mode ?? 'replicated';
 }
 
-function replicasIn(service: Service | undefined): number | undefined {
+function replicasIn(service: ComposeService | undefined): number | undefined {
   return service?.scale ?? service?.deploy?.replicas;
 }
 
@@ -174,7 +174,7 @@ function replicasIn(service: Service | undefined): number | undefined {
  * `service:KEY`.
  */
 export function impliedDependencies(project: Project, name: string): readonly Dependency[] {
-  const { network, ipc, pid, volumes } = tiesOfService(project, name);
+  const { network, ipc, pid, volumes } = sharingOf(project, name);
   const known = new Set(Object.keys(project.services[name]?.depends_on ?? {}));
   const dependency = (restart: boolean) => (service: string) => ({
     service,

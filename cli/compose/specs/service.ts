@@ -13,34 +13,34 @@ import type {
   ServiceSpec,
   UpdateConfig,
 } from '../../../manager/common/model/service.js';
-import { compact } from '../decode/reader.js';
-import type { Hook, Project, Service } from '../model.js';
+import { omitUndefined } from '../decode/reader.js';
+import type { Hook, Project, ComposeService } from '../model.js';
 import { serviceHash } from '../render.js';
 import { toFileMounts, type Contents } from './files.js';
 import { toContainerConfig, toHostConfig } from './host-config.js';
 import { isJob, jobPolicy } from './jobs.js';
-import { containerLabels } from './labels.js';
+import { composeContainerLabels } from './labels.js';
 import { toMounts } from './mounts.js';
 import { toAttachments, toNetworkMode } from './networks.js';
-import { impliedDependencies, tiesOfService, toMode } from './pods.js';
-import { refusal } from './refuse.js';
+import { impliedDependencies, sharingOf, toMode } from './pods.js';
+import { specError } from './spec-error.js';
 import { toBytes, toMs, toNanoCpus } from './units.js';
 
 export function toServiceSpec(
   project: Project,
   name: string,
-  service: Service,
+  service: ComposeService,
   contents: Contents,
 ): ServiceSpec {
   refuseKeys(project, name, service);
   const { update_config: update, rollback_config: rollback } = service.deploy ?? {};
-  return compact<ServiceSpec>({
+  return omitUndefined<ServiceSpec>({
     name: `${project.name}_${name}`,
     project: project.name,
     service: name,
     labels: service.deploy?.labels ?? {},
     mode: toMode(project, name),
-    task: compact<ServiceSpec['task']>({
+    task: omitUndefined<ServiceSpec['task']>({
       container: toContainer(project, name, service, contents),
       networks: toAttachments(project, name, service),
       ports: (service.ports ?? []).map(toPort),
@@ -57,7 +57,7 @@ export function toServiceSpec(
   });
 }
 
-const refusedKeys: readonly (readonly [keyof Service, string])[] = [
+const refusedKeys: readonly (readonly [keyof ComposeService, string])[] = [
   [
     'external_links',
     'containers outside the project cannot be linked; use an external network to reach them',
@@ -67,14 +67,14 @@ const refusedKeys: readonly (readonly [keyof Service, string])[] = [
   ['use_api_socket', 'containers have no access to the engine of their node; remove the key'],
 ];
 
-function refuseKeys(project: Project, name: string, service: Service): void {
+function refuseKeys(project: Project, name: string, service: ComposeService): void {
   for (const [key, reason] of refusedKeys) {
     if (service[key] !== undefined)
-      throw refusal(project, ['services', name, key], `not supported: ${reason}`);
+      throw specError(project, ['services', name, key], `not supported: ${reason}`);
   }
   const reservations = service.deploy?.resources.reservations;
   if (reservations?.generic_resources !== undefined) {
-    throw refusal(
+    throw specError(
       project,
       ['services', name, 'deploy', 'resources', 'reservations', 'generic_resources'],
       'not supported; use placement constraints on node labels',
@@ -85,18 +85,18 @@ function refuseKeys(project: Project, name: string, service: Service): void {
 function toContainer(
   project: Project,
   name: string,
-  service: Service,
+  service: ComposeService,
   contents: Contents,
 ): ContainerSpec {
-  const { ipc, pid, volumes } = tiesOfService(project, name);
-  return compact<ContainerSpec>({
+  const { ipc, pid, volumes } = sharingOf(project, name);
+  return omitUndefined<ContainerSpec>({
     image: service.image ?? `${project.name}-${name}`,
     platform: service.platform,
     pullPolicy: toPullPolicy(service),
     command: service.command ?? undefined,
     entrypoint: service.entrypoint ?? undefined,
     env: service.environment ?? {},
-    labels: containerLabels(project, name, service),
+    labels: composeContainerLabels(project, name, service),
     hostname: service.hostname,
     healthcheck: service.healthcheck && toHealthcheck(service.healthcheck),
     mounts: toMounts(project, name),
@@ -123,7 +123,7 @@ function toContainer(
 }
 
 function toHook(hook: Hook): HookSpec {
-  return compact<HookSpec>({
+  return omitUndefined<HookSpec>({
     command: hook.command ?? [],
     user: hook.user,
     privileged: hook.privileged === true,
@@ -132,7 +132,7 @@ function toHook(hook: Hook): HookSpec {
   });
 }
 
-function toPullPolicy(service: Service): ContainerSpec['pullPolicy'] {
+function toPullPolicy(service: ComposeService): ContainerSpec['pullPolicy'] {
   const policy = service.pull_policy ?? 'missing';
   // The default name of a built image is not in any registry.
   if (service.build !== undefined && service.image === undefined) return 'never';
@@ -141,9 +141,9 @@ function toPullPolicy(service: Service): ContainerSpec['pullPolicy'] {
   return policy === 'always' ? 'always' : 'missing';
 }
 
-function toHealthcheck(check: NonNullable<Service['healthcheck']>): HealthcheckSpec {
+function toHealthcheck(check: NonNullable<ComposeService['healthcheck']>): HealthcheckSpec {
   if (check.disable === true) return { test: ['NONE'] };
-  return compact<HealthcheckSpec>({
+  return omitUndefined<HealthcheckSpec>({
     test: check.test,
     intervalMs: toMs(check.interval),
     timeoutMs: toMs(check.timeout),
@@ -157,13 +157,13 @@ function toHealthcheck(check: NonNullable<Service['healthcheck']>): HealthcheckS
  * Engine restart policy from `restart`; `deploy.restart_policy`, for the orchestrator, overrides
  * it.
  */
-function toEngineRestart(project: Project, name: string, service: Service): EngineRestart {
+function toEngineRestart(project: Project, name: string, service: ComposeService): EngineRestart {
   const orchestrated = isJob(service) || service.deploy?.restart_policy !== undefined;
   if (service.restart === undefined || orchestrated) return { name: 'no' };
   const match = /^(no|always|unless-stopped|on-failure)(?::(\d+))?$/.exec(service.restart);
   const retries = match?.[2];
   if (match === null || (retries !== undefined && match[1] !== 'on-failure')) {
-    throw refusal(
+    throw specError(
       project,
       ['services', name, 'restart'],
       `"${service.restart}" is not a restart policy; use no, always, unless-stopped or on-failure[:N]`,
@@ -176,7 +176,7 @@ function toEngineRestart(project: Project, name: string, service: Service): Engi
 function toRestartPolicy(
   project: Project,
   name: string,
-  service: Service,
+  service: ComposeService,
 ): RestartPolicy | undefined {
   if (isJob(service)) return jobPolicy(project, name, service);
   const policy = service.deploy?.restart_policy;
@@ -190,7 +190,7 @@ function toRestartPolicy(
 }
 
 function toUpdate(
-  config: NonNullable<NonNullable<Service['deploy']>['update_config']>,
+  config: NonNullable<NonNullable<ComposeService['deploy']>['update_config']>,
 ): UpdateConfig {
   return {
     parallelism: config.parallelism ?? 1,
@@ -206,9 +206,9 @@ function toUpdate(
  * Converts a port. The Compose default mode is `ingress`; as in docker compose, ports are host
  * ports.
  */
-function toPort(port: NonNullable<Service['ports']>[number]): PortSpec {
+function toPort(port: NonNullable<ComposeService['ports']>[number]): PortSpec {
   const [first, last] = (port.published ?? '').split('-');
-  return compact<PortSpec>({
+  return omitUndefined<PortSpec>({
     target: port.target,
     protocol: port.protocol as PortSpec['protocol'],
     published: first === '' || first === '0' || first === undefined ? undefined : Number(first),
@@ -218,7 +218,7 @@ function toPort(port: NonNullable<Service['ports']>[number]): PortSpec {
   });
 }
 
-function toPlacement(service: Service): Placement {
+function toPlacement(service: ComposeService): Placement {
   const placement = service.deploy?.placement ?? {};
   return {
     constraints: placement.constraints ?? [],
@@ -229,10 +229,10 @@ function toPlacement(service: Service): Placement {
   };
 }
 
-function toResources(service: Service): Resources {
+function toResources(service: ComposeService): Resources {
   const { limits, reservations } = service.deploy?.resources ?? {};
   return {
-    limits: compact<Resources['limits']>({
+    limits: omitUndefined<Resources['limits']>({
       nanoCpus: toNanoCpus(limits?.cpus ?? service.cpus),
       memoryBytes: toBytes(limits?.memory ?? service.mem_limit),
       pids: limits?.pids ?? service.pids_limit,
@@ -244,7 +244,7 @@ function toResources(service: Service): Resources {
   };
 }
 
-function toDependencies(service: Service): Dependency[] {
+function toDependencies(service: ComposeService): Dependency[] {
   return Object.entries(service.depends_on ?? {}).map(
     ([other, { condition, restart, required }]) => ({
       service: other,

@@ -1,9 +1,9 @@
-import { parseDuration } from '../decode/duration.js';
+import { parseComposeDuration } from '../decode/duration.js';
 
 /** Converts a duration of the model to milliseconds; undefined stays undefined. */
 export function toMs(duration: string | undefined): number | undefined {
   if (duration === undefined) return undefined;
-  const nanoseconds = parseDuration(duration) ?? 0n;
+  const nanoseconds = parseComposeDuration(duration) ?? 0n;
   return Number(nanoseconds) / 1_000_000;
 }
 

@@ -1,5 +1,5 @@
 /** A position in a file: `line` and `column` count from 1; both are 0 if only the file is known. */
-export interface Place {
+export interface SourcePosition {
   readonly file: string;
   readonly line: number;
   readonly column: number;
@@ -44,7 +44,7 @@ export interface Source {
 }
 
 /** A source position. The offset of `key` is resolved lazily, when a message needs the place. */
-export interface Mark {
+export interface SourceMark {
   readonly source: Source;
   /** Offset of the container that holds `key`; without `key`, offset of the value itself. */
   readonly offset: number;
@@ -52,9 +52,9 @@ export interface Mark {
 }
 
 interface Marks {
-  readonly at: Mark | undefined;
+  readonly at: SourceMark | undefined;
   /** Positions of keys that were added or moved after parsing. */
-  moved?: Map<string | number, Mark>;
+  moved?: Map<string | number, SourceMark>;
 }
 
 /**
@@ -72,19 +72,19 @@ function marksOf(container: object): Marks | undefined {
   return (container as Marked)[marksKey];
 }
 
-function begin(container: object, at: Mark | undefined): Marks {
+function begin(container: object, at: SourceMark | undefined): Marks {
   const marks: Marks = { at };
   (container as Marked)[marksKey] = marks;
   return marks;
 }
 
-export function newMap(at?: Mark): TreeMap {
+export function newMap(at?: SourceMark): TreeMap {
   const map = Object.create(null) as TreeMap;
   if (at !== undefined) begin(map, at);
   return map;
 }
 
-export function newList(at?: Mark): TreeList {
+export function newList(at?: SourceMark): TreeList {
   const list: TreeList = [];
   if (at !== undefined) begin(list, at);
   return list;
@@ -105,14 +105,18 @@ export function isList(value: Tree | undefined): value is TreeList {
 }
 
 /** Records that `key` of `container` has a different position from the container. */
-export function setMark(container: object, key: string | number, mark: Mark | undefined): void {
+export function setMark(
+  container: object,
+  key: string | number,
+  mark: SourceMark | undefined,
+): void {
   if (mark === undefined) return;
   const marks = marksOf(container) ?? begin(container, undefined);
   marks.moved ??= new Map();
   marks.moved.set(key, mark);
 }
 
-export function markOf(container: object, key: string | number): Mark | undefined {
+export function keyMark(container: object, key: string | number): SourceMark | undefined {
   const marks = marksOf(container);
   const moved = marks?.moved?.get(key);
   if (moved !== undefined || marks?.at === undefined) return moved;
@@ -120,7 +124,7 @@ export function markOf(container: object, key: string | number): Mark | undefine
 }
 
 /** Returns the position of a container. */
-export function startOf(container: object): Mark | undefined {
+export function containerMark(container: object): SourceMark | undefined {
   return marksOf(container)?.at;
 }
 
@@ -128,26 +132,26 @@ export function startOf(container: object): Mark | undefined {
  * Sets the position of a new container, such as the long form of a short form; keeps an existing
  * one.
  */
-export function standAt<T extends object>(container: T, mark: Mark | undefined): T {
+export function withMark<T extends object>(container: T, mark: SourceMark | undefined): T {
   if (mark !== undefined && marksOf(container) === undefined) begin(container, mark);
   return container;
 }
 
 /** Sets a key of `target` with the position that the key has in `from`. */
-export function put(target: TreeMap, key: string, value: Tree, from: object): void {
+export function putWithMark(target: TreeMap, key: string, value: Tree, from: object): void {
   target[key] = value;
-  setMark(target, key, markOf(from, key));
+  setMark(target, key, keyMark(from, key));
 }
 
 /** Gives `values` the positions of the items of `list`, one by one. */
-export function sameItems(list: TreeList, values: TreeList): TreeList {
+export function withItemMarks(list: TreeList, values: TreeList): TreeList {
   return withMarksOf(list, values);
 }
 
 /** Creates a list from items with their positions, which may come from several lists. */
-export function listOf(
-  items: readonly { readonly value: Tree; readonly mark: Mark | undefined }[],
-  at: Mark | undefined,
+export function listFromItems(
+  items: readonly { readonly value: Tree; readonly mark: SourceMark | undefined }[],
+  at: SourceMark | undefined,
 ): TreeList {
   const list = newList(at);
   for (const item of items) {
@@ -157,8 +161,8 @@ export function listOf(
   return list;
 }
 
-export function itemsOf(list: TreeList): { value: Tree; mark: Mark | undefined }[] {
-  return list.map((value, index) => ({ value, mark: markOf(list, index) ?? startOf(list) }));
+export function itemsOf(list: TreeList): { value: Tree; mark: SourceMark | undefined }[] {
+  return list.map((value, index) => ({ value, mark: keyMark(list, index) ?? containerMark(list) }));
 }
 
 /** Copies a tree deeply, with positions. */
@@ -179,14 +183,14 @@ function withMarksOf<T extends object>(original: object, copy: T): T {
 }
 
 /** Returns the position of the deepest known part of `path`. */
-export function findMark(root: Tree, path: Path): Mark | undefined {
+export function findMark(root: Tree, path: Path): SourceMark | undefined {
   let node: Tree | undefined = root;
-  let mark = typeof root === 'object' && root !== null ? startOf(root) : undefined;
+  let mark = typeof root === 'object' && root !== null ? containerMark(root) : undefined;
   for (const key of path) {
     if (typeof node !== 'object' || node === null) break;
-    mark = markOf(node, key) ?? mark;
+    mark = keyMark(node, key) ?? mark;
     node = (node as Record<string | number, Tree>)[key];
-    if (typeof node === 'object' && node !== null && mark === undefined) mark = startOf(node);
+    if (typeof node === 'object' && node !== null && mark === undefined) mark = containerMark(node);
   }
   return mark;
 }
@@ -203,7 +207,7 @@ export function setKeyFinder(source: Source, find: KeyFinder): void {
 
 const lineStarts = new WeakMap<Source, number[]>();
 
-export function placeOf(mark: Mark | undefined): Place | undefined {
+export function resolvePosition(mark: SourceMark | undefined): SourcePosition | undefined {
   if (mark === undefined) return undefined;
   const find = mark.key === undefined ? undefined : keyFinders.get(mark.source);
   const offset = find?.(mark.offset, mark.key ?? '') ?? mark.offset;
@@ -233,16 +237,16 @@ export function pathText(path: Path): string {
 }
 
 /** Compares two trees by value, without positions. */
-export function sameTree(a: Tree | undefined, b: Tree | undefined): boolean {
+export function treesEqual(a: Tree | undefined, b: Tree | undefined): boolean {
   if (isList(a ?? null) && isList(b ?? null)) {
     const [left, right] = [a as TreeList, b as TreeList];
     return (
-      left.length === right.length && left.every((item, index) => sameTree(item, right[index]))
+      left.length === right.length && left.every((item, index) => treesEqual(item, right[index]))
     );
   }
   if (isMap(a) && isMap(b)) {
     const keys = Object.keys(a);
-    return keys.length === Object.keys(b).length && keys.every((key) => sameTree(a[key], b[key]));
+    return keys.length === Object.keys(b).length && keys.every((key) => treesEqual(a[key], b[key]));
   }
   if (a instanceof Float && b instanceof Float) return a.value === b.value;
   return a === b;

@@ -8,10 +8,10 @@ import {
   newList,
   newMap,
   pathText,
-  placeOf,
-  put,
+  resolvePosition,
+  putWithMark,
   setMark,
-  type Mark,
+  type SourceMark,
   type Path,
   type Source,
   type Tree,
@@ -184,7 +184,7 @@ export class Builder {
       const key = this.#key(keyEvent, path);
       const earlier = seen.get(key);
       if (earlier !== undefined) {
-        const line = placeOf(this.#mark(earlier))?.line ?? 0;
+        const line = resolvePosition(this.#mark(earlier))?.line ?? 0;
         throw this.#error(offset, `key is already set on line ${String(line)}; remove one`, [
           ...path,
           key,
@@ -202,7 +202,7 @@ export class Builder {
     }
     for (const merge of merges) {
       for (const key of Object.keys(merge))
-        if (!(key in map)) put(map, key, merge[key] as Tree, merge);
+        if (!(key in map)) putWithMark(map, key, merge[key] as Tree, merge);
     }
     return map;
   }
@@ -301,19 +301,22 @@ export class Builder {
     return true;
   }
 
-  #mark(offset: number): Mark {
+  #mark(offset: number): SourceMark {
     return { source: this.#source, offset };
   }
 
   #error(offset: number, message: string, path: Path = []): ComposeError {
-    return new ComposeError(message, { place: placeOf(this.#mark(offset)), path: pathText(path) });
+    return new ComposeError(message, {
+      place: resolvePosition(this.#mark(offset)),
+      path: pathText(path),
+    });
   }
 }
 
 /** Result of a `!reset` node: no value, as opposed to null. */
 const dropped = Symbol('dropped');
 
-function placeText(mark: Mark): string {
-  const place = placeOf(mark);
+function placeText(mark: SourceMark): string {
+  const place = resolvePosition(mark);
   return place === undefined ? '' : `${place.file}:${String(place.line)}:${String(place.column)}`;
 }

@@ -1,7 +1,7 @@
 import { EVENT_ID, getScalarValue, parseEvents, SCALAR_STYLE, YAMLException } from 'js-yaml';
 import type { AliasEvent, Event, MappingEvent, ScalarEvent, SequenceEvent } from 'js-yaml';
 import { ComposeError } from '../error.js';
-import { placeOf, type KeyFinder, type Source } from './tree.js';
+import { resolvePosition, type KeyFinder, type Source } from './tree.js';
 
 export type NodeEvent = ScalarEvent | MappingEvent | SequenceEvent | AliasEvent;
 
@@ -9,14 +9,14 @@ export type NodeEvent = ScalarEvent | MappingEvent | SequenceEvent | AliasEvent;
 export const maxDepth = 100;
 
 /** Parses a file to YAML events with offsets. Throws ComposeError. */
-export function eventsOf(source: Source): Event[] {
+export function parseYamlEvents(source: Source): Event[] {
   try {
     return parseEvents(source.text, { maxDepth });
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
     const offset = error.mark?.position ?? 0;
     throw new ComposeError(`yaml: ${error.reason}`, {
-      place: placeOf({ source, offset }),
+      place: resolvePosition({ source, offset }),
       cause: error,
     });
   }
@@ -53,7 +53,7 @@ interface OpenContainer {
 function offsetsOf(source: Source): Map<number, Map<string | number, number>> {
   const offsets = new Map<number, Map<string | number, number>>();
   const open: OpenContainer[] = [];
-  for (const event of eventsOf(source)) {
+  for (const event of parseYamlEvents(source)) {
     if (event.type === EVENT_ID.POP) open.pop();
     else if (event.type === EVENT_ID.DOCUMENT)
       open.push({ keys: new Map(), isMap: false, count: 0, key: '' });

@@ -1,7 +1,7 @@
 import { ComposeError } from '../error.js';
 import { setKeyFinder, type Source } from './tree.js';
 import { Builder, type YamlDocument } from './yaml-builder.js';
-import { eventsOf, keyFinder } from './yaml-events.js';
+import { parseYamlEvents, keyFinder } from './yaml-events.js';
 
 /** Limit of the file size; parsing a file of this size takes about a second. */
 const maxCharacters = 8 * 1024 * 1024;
@@ -16,7 +16,7 @@ export function parseYaml(source: Source): YamlDocument[] {
       place: { file: source.file, line: 0, column: 0 },
     });
   }
-  const builder = new Builder(source, eventsOf(source));
+  const builder = new Builder(source, parseYamlEvents(source));
   setKeyFinder(source, keyFinder(source));
   return builder.documents();
 }

@@ -1,9 +1,9 @@
 import { Box, Text, useInput } from 'ink';
 import { memo, useLayoutEffect, useSyncExternalStore } from 'react';
 import type { ReactElement } from 'react';
-import type { KeyFlags } from '../keys.js';
+import type { InkKeyFlags } from '../terminal-input.js';
 
-export interface Frame {
+export interface ScreenFrame {
   readonly columns: number;
   /** With SGR sequences; none is empty. */
   readonly lines: readonly string[];
@@ -12,8 +12,8 @@ export interface Frame {
 /** Supplies frames to the screen and receives its input. */
 export interface FrameSource {
   readonly subscribe: (listener: () => void) => () => void;
-  readonly frame: () => Frame;
-  readonly input: (text: string, key: KeyFlags) => void;
+  readonly frame: () => ScreenFrame;
+  readonly input: (text: string, key: InkKeyFlags) => void;
 }
 
 /** An output to which rows write directly, without Ink's layout. */

@@ -1,39 +1,42 @@
 import { AppError } from '../../../manager/common/base/errors.js';
 import { padEnd, fit } from '../table.js';
-import { compare, isTrue, show, sizeOf } from './values.js';
+import { compare, isTruthy, formatValue, lengthOf } from './values.js';
 
 export interface TemplateFunction {
-  readonly least: number;
+  readonly minArgs: number;
   /** Infinity for any number. */
-  readonly most: number;
+  readonly maxArgs: number;
   readonly run: (...args: readonly unknown[]) => unknown;
 }
 
 function fn(least: number, most: number, run: TemplateFunction['run']): TemplateFunction {
-  return { least, most, run };
+  return { minArgs: least, maxArgs: most, run };
 }
 
 function list(name: string, value: unknown): readonly unknown[] {
   if (Array.isArray(value)) return value as readonly unknown[];
-  throw new AppError('invalid', `template: ${name} requires a list, got ${show(value)}`);
+  throw new AppError('invalid', `template: ${name} requires a list, got ${formatValue(value)}`);
 }
 
 function indexed(value: unknown, key: unknown): unknown {
   if (Array.isArray(value) || typeof value === 'string') {
     const at = Number(key);
     if (at >= 0 && at < value.length) return value[at] as unknown;
-    throw new AppError('invalid', `template: index ${show(key)} is out of range`);
+    throw new AppError('invalid', `template: index ${formatValue(key)} is out of range`);
   }
   if (typeof value !== 'object' || value === null) {
-    throw new AppError('invalid', `template: index requires a list or map, got ${show(value)}`);
+    throw new AppError(
+      'invalid',
+      `template: index requires a list or map, got ${formatValue(value)}`,
+    );
   }
-  const name = show(key);
+  const name = formatValue(key);
   return Object.hasOwn(value, name) ? (value as Readonly<Record<string, unknown>>)[name] : '';
 }
 
 /** Returns the first value with the given truth, else the last value: Go's `and` and `or`. */
 function firstByTruth(values: readonly unknown[], truth: boolean): unknown {
-  const at = values.findIndex((value) => isTrue(value) === truth);
+  const at = values.findIndex((value) => isTruthy(value) === truth);
   return values.at(at);
 }
 
@@ -42,35 +45,43 @@ const isSame = (a: unknown, b: unknown): boolean => compare(a, b) === 0 && typeo
 /**
  * Functions of Go's text/template and of docker (https://docs.docker.com/engine/cli/formatting/).
  */
-export const functions: Readonly<Record<string, TemplateFunction>> = {
+export const templateFunctions: Readonly<Record<string, TemplateFunction>> = {
   json: fn(1, 1, (value) => (value === undefined ? 'null' : JSON.stringify(value))),
-  upper: fn(1, 1, (text) => show(text).toUpperCase()),
-  lower: fn(1, 1, (text) => show(text).toLowerCase()),
-  title: fn(1, 1, (text) => show(text).replace(/(?<![\p{L}\p{N}])\p{L}/gu, (c) => c.toUpperCase())),
-  join: fn(2, 2, (items, separator) => list('join', items).map(show).join(show(separator))),
-  split: fn(2, 2, (text, separator) => show(text).split(show(separator))),
-  truncate: fn(2, 2, (text, length) => Array.from(show(text)).slice(0, Number(length)).join('')),
+  upper: fn(1, 1, (text) => formatValue(text).toUpperCase()),
+  lower: fn(1, 1, (text) => formatValue(text).toLowerCase()),
+  title: fn(1, 1, (text) =>
+    formatValue(text).replace(/(?<![\p{L}\p{N}])\p{L}/gu, (c) => c.toUpperCase()),
+  ),
+  join: fn(2, 2, (items, separator) =>
+    list('join', items).map(formatValue).join(formatValue(separator)),
+  ),
+  split: fn(2, 2, (text, separator) => formatValue(text).split(formatValue(separator))),
+  truncate: fn(2, 2, (text, length) =>
+    Array.from(formatValue(text)).slice(0, Number(length)).join(''),
+  ),
   pad: fn(3, 3, (text, before, after) =>
-    show(text) === ''
+    formatValue(text) === ''
       ? ''
       : ' '.repeat(Math.max(0, Number(before))) +
-        show(text) +
+        formatValue(text) +
         ' '.repeat(Math.max(0, Number(after))),
   ),
   len: fn(1, 1, (value) => {
-    const size = sizeOf(value);
+    const size = lengthOf(value);
     if (size !== undefined) return size;
-    throw new AppError('invalid', `template: ${show(value)} has no length`);
+    throw new AppError('invalid', `template: ${formatValue(value)} has no length`);
   }),
   index: fn(2, Number.POSITIVE_INFINITY, (value, ...keys) => keys.reduce(indexed, value)),
   slice: fn(1, 3, (value, from = 0, to) => {
     const items = typeof value === 'string' ? value : list('slice', value);
     return items.slice(Number(from), to === undefined ? undefined : Number(to));
   }),
-  print: fn(0, Number.POSITIVE_INFINITY, (...values) => values.map(show).join('')),
-  println: fn(0, Number.POSITIVE_INFINITY, (...values) => `${values.map(show).join(' ')}\n`),
-  printf: fn(1, Number.POSITIVE_INFINITY, (format, ...values) => formatted(show(format), values)),
-  not: fn(1, 1, (value) => !isTrue(value)),
+  print: fn(0, Number.POSITIVE_INFINITY, (...values) => values.map(formatValue).join('')),
+  println: fn(0, Number.POSITIVE_INFINITY, (...values) => `${values.map(formatValue).join(' ')}\n`),
+  printf: fn(1, Number.POSITIVE_INFINITY, (format, ...values) =>
+    formatted(formatValue(format), values),
+  ),
+  not: fn(1, 1, (value) => !isTruthy(value)),
   and: fn(1, Number.POSITIVE_INFINITY, (...values) => firstByTruth(values, false)),
   or: fn(1, Number.POSITIVE_INFINITY, (...values) => firstByTruth(values, true)),
   eq: fn(2, Number.POSITIVE_INFINITY, (a, ...values) => values.some((b) => isSame(a, b))),
@@ -96,16 +107,16 @@ function formatted(format: string, values: readonly unknown[]): string {
 function verbText(verb: string, value: unknown, digits: string | undefined): string {
   switch (verb) {
     case 'q':
-      return JSON.stringify(show(value));
+      return JSON.stringify(formatValue(value));
     case 'x':
       return typeof value === 'number'
         ? value.toString(16)
-        : Buffer.from(show(value)).toString('hex');
+        : Buffer.from(formatValue(value)).toString('hex');
     case 'd':
       return Math.trunc(Number(value)).toString();
     case 'f':
       return Number(value).toFixed(digits === undefined ? 6 : Number(digits));
     default:
-      return digits === undefined ? show(value) : fit(show(value), Number(digits));
+      return digits === undefined ? formatValue(value) : fit(formatValue(value), Number(digits));
   }
 }

@@ -1,5 +1,5 @@
 import { AppError } from '../../../manager/common/base/errors.js';
-import type { Piece, Token } from './tokens.js';
+import type { TemplatePiece, Token } from './tokens.js';
 import { splitTemplate } from './tokens.js';
 
 export type Operand =
@@ -10,33 +10,33 @@ export type Operand =
   | { readonly kind: 'group'; readonly pipeline: Pipeline; readonly path: readonly string[] };
 
 /** A function with its arguments, or a single value. */
-export type Command = readonly [Operand, ...Operand[]];
+export type TemplateCommand = readonly [Operand, ...Operand[]];
 
 export interface Pipeline {
   /** Variables assigned the result; for `range` the key and the value. */
   readonly variables: readonly string[];
   /** The result of each command is the last argument of the next. */
-  readonly commands: readonly Command[];
+  readonly commands: readonly TemplateCommand[];
 }
 
 type BlockKind = 'if' | 'range' | 'with';
 
-export interface Block {
+export interface TemplateBlock {
   readonly kind: BlockKind;
   readonly pipeline: Pipeline;
-  readonly body: readonly Node[];
-  readonly otherwise: readonly Node[];
+  readonly body: readonly TemplateNode[];
+  readonly elseBody: readonly TemplateNode[];
 }
 
-export type Node =
+export type TemplateNode =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'print'; readonly pipeline: Pipeline }
-  | Block;
+  | TemplateBlock;
 
 /**
  * Parses the subset of Go's text/template for `--format`; throws `invalid` with the failing action.
  */
-export function parseTemplate(text: string): readonly Node[] {
+export function parseTemplate(text: string): readonly TemplateNode[] {
   const reader = new Reader(splitTemplate(text));
   const nodes = reader.nodes();
   reader.expectEnd();
@@ -47,16 +47,16 @@ const blocks = new Set<string>(['if', 'range', 'with']);
 const closers = new Set(['end', 'else']);
 
 class Reader {
-  readonly #pieces: readonly Piece[];
+  readonly #pieces: readonly TemplatePiece[];
   #at = 0;
 
-  constructor(pieces: readonly Piece[]) {
+  constructor(pieces: readonly TemplatePiece[]) {
     this.#pieces = pieces;
   }
 
   /** Reads nodes up to the end of the template or to an `end` or `else`, which is not consumed. */
-  nodes(): readonly Node[] {
-    const nodes: Node[] = [];
+  nodes(): readonly TemplateNode[] {
+    const nodes: TemplateNode[] = [];
     for (;;) {
       const piece = this.#pieces[this.#at];
       if (piece === undefined || closers.has(firstWord(piece))) return nodes;
@@ -74,7 +74,7 @@ class Reader {
     );
   }
 
-  #node(piece: Piece): Node {
+  #node(piece: TemplatePiece): TemplateNode {
     if (piece.kind === 'text') return piece;
     const word = firstWord(piece);
     if (!blocks.has(word)) return { kind: 'print', pipeline: parsePipeline(piece, piece.tokens) };
@@ -83,9 +83,9 @@ class Reader {
 
   #block(
     kind: BlockKind,
-    piece: Extract<Piece, { kind: 'action' }>,
+    piece: Extract<TemplatePiece, { kind: 'action' }>,
     tokens: readonly Token[],
-  ): Block {
+  ): TemplateBlock {
     const pipeline = parsePipeline(piece, tokens);
     const body = this.nodes();
     const closing = this.#pieces[this.#at];
@@ -93,12 +93,12 @@ class Reader {
     if (closing?.kind !== 'action') {
       throw new AppError('invalid', `template: "{{${piece.source}}}" is not closed; add {{end}}`);
     }
-    if (firstWord(closing) === 'end') return { kind, pipeline, body, otherwise: [] };
+    if (firstWord(closing) === 'end') return { kind, pipeline, body, elseBody: [] };
     const [, next] = closing.tokens;
     if (next?.kind === 'word' && blocks.has(next.text)) {
       // `else if` shares the end of the block that it belongs to.
       const inner = this.#block(next.text as BlockKind, closing, closing.tokens.slice(2));
-      return { kind, pipeline, body, otherwise: [inner] };
+      return { kind, pipeline, body, elseBody: [inner] };
     }
     const otherwise = this.nodes();
     const end = this.#pieces[this.#at];
@@ -106,11 +106,11 @@ class Reader {
     if (end === undefined || firstWord(end) !== 'end') {
       throw new AppError('invalid', `template: "{{${piece.source}}}" is not closed; add {{end}}`);
     }
-    return { kind, pipeline, body, otherwise };
+    return { kind, pipeline, body, elseBody: otherwise };
   }
 }
 
-function firstWord(piece: Piece): string {
+function firstWord(piece: TemplatePiece): string {
   if (piece.kind === 'text') return '';
   const [first] = piece.tokens;
   return first?.kind === 'word' ? first.text : '';
@@ -155,7 +155,7 @@ class PipelineReader {
     return names;
   }
 
-  #commands(): readonly Command[] {
+  #commands(): readonly TemplateCommand[] {
     const commands = [this.#command()];
     while (this.#isSign('|')) {
       this.#at += 1;
@@ -164,7 +164,7 @@ class PipelineReader {
     return commands;
   }
 
-  #command(): Command {
+  #command(): TemplateCommand {
     const first = this.#operand();
     if (first === undefined) throw this.#syntaxError();
     const rest: Operand[] = [];

@@ -1,9 +1,9 @@
 import { AppError } from '../../../manager/common/base/errors.js';
 import type { TemplateFunction } from './functions.js';
-import { functions } from './functions.js';
-import type { Block, Command, Node, Operand, Pipeline } from './parse.js';
+import { templateFunctions } from './functions.js';
+import type { TemplateBlock, TemplateCommand, TemplateNode, Operand, Pipeline } from './parse.js';
 import { parseTemplate } from './parse.js';
-import { isTrue, show } from './values.js';
+import { isTruthy, formatValue } from './values.js';
 
 /**
  * Compiles a `--format` template: Go's text/template without definitions and methods, with docker's
@@ -33,13 +33,13 @@ function unescaped(text: string): string {
 }
 
 /** Rejects unknown functions before anything is printed. */
-function checked(nodes: readonly Node[]): readonly Node[] {
+function checked(nodes: readonly TemplateNode[]): readonly TemplateNode[] {
   for (const node of nodes) {
     if (node.kind === 'text') continue;
     checkPipeline(node.pipeline);
     if (node.kind === 'print') continue;
     checked(node.body);
-    checked(node.otherwise);
+    checked(node.elseBody);
   }
   return nodes;
 }
@@ -52,15 +52,19 @@ function checkPipeline({ commands }: Pipeline): void {
 }
 
 function functionNamed(name: string): TemplateFunction {
-  const found = functions[name];
+  const found = templateFunctions[name];
   if (found !== undefined) return found;
   throw new AppError(
     'invalid',
-    `template: function "${name}" is not defined; use one of ${Object.keys(functions).sort().join(', ')}`,
+    `template: function "${name}" is not defined; use one of ${Object.keys(templateFunctions).sort().join(', ')}`,
   );
 }
 
-function run(name: string, { least, most, run: call }: TemplateFunction, args: readonly unknown[]) {
+function run(
+  name: string,
+  { minArgs: least, maxArgs: most, run: call }: TemplateFunction,
+  args: readonly unknown[],
+) {
   if (args.length >= least && args.length <= most) return call(...args);
   const expected = least === most ? String(least) : `${least} or more`;
   throw new AppError(
@@ -89,7 +93,7 @@ function field(value: unknown, key: string): unknown {
       `template: field "${key}" is not defined; use one of ${names.sort().join(', ')}`,
     );
   }
-  throw new AppError('invalid', `template: field "${key}" is not defined in ${show(value)}`);
+  throw new AppError('invalid', `template: field "${key}" is not defined in ${formatValue(value)}`);
 }
 
 class Rendering {
@@ -103,7 +107,7 @@ class Rendering {
     this.#variables = new Map([['$', root]]);
   }
 
-  nodes(nodes: readonly Node[], dot: unknown): string {
+  nodes(nodes: readonly TemplateNode[], dot: unknown): string {
     const outer = this.#variables;
     let text = '';
     for (const node of nodes) text += this.#node(node, dot);
@@ -111,12 +115,12 @@ class Rendering {
     return text;
   }
 
-  #node(node: Node, dot: unknown): string {
+  #node(node: TemplateNode, dot: unknown): string {
     if (node.kind === 'text') return node.text;
     const value = this.#pipeline(node.pipeline, dot);
     const { variables } = node.pipeline;
     if (node.kind === 'print') {
-      if (variables.length === 0) return show(value);
+      if (variables.length === 0) return formatValue(value);
       this.#set(variables[0], value);
       return '';
     }
@@ -124,18 +128,18 @@ class Rendering {
     const outer = this.#variables;
     this.#set(variables[0], value);
     const inside = node.kind === 'with' ? value : dot;
-    const text = isTrue(value) ? this.nodes(node.body, inside) : this.nodes(node.otherwise, dot);
+    const text = isTruthy(value) ? this.nodes(node.body, inside) : this.nodes(node.elseBody, dot);
     this.#variables = outer;
     return text;
   }
 
-  #range(node: Block, value: unknown, dot: unknown): string {
+  #range(node: TemplateBlock, value: unknown, dot: unknown): string {
     const entries: readonly (readonly [unknown, unknown])[] = Array.isArray(value)
       ? value.map((item, at) => [at, item as unknown] as const)
       : typeof value === 'object' && value !== null
         ? Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
         : [];
-    if (entries.length === 0) return this.nodes(node.otherwise, dot);
+    if (entries.length === 0) return this.nodes(node.elseBody, dot);
     const [first, second] = node.pipeline.variables;
     const outer = this.#variables;
     let text = '';
@@ -159,7 +163,7 @@ class Rendering {
     }, undefined)?.value;
   }
 
-  #command([first, ...rest]: Command, extra: readonly unknown[], dot: unknown): unknown {
+  #command([first, ...rest]: TemplateCommand, extra: readonly unknown[], dot: unknown): unknown {
     if (first.kind === 'function') {
       const args = rest.map((operand) => this.#operand(operand, dot));
       return this.#run(first.name, functionNamed(first.name), [...args, ...extra]);

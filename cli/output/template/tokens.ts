@@ -8,7 +8,7 @@ export type Token =
   | { readonly kind: 'sign'; readonly text: string };
 
 /** A part of a template: literal text or an action. */
-export type Piece =
+export type TemplatePiece =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'action'; readonly source: string; readonly tokens: readonly Token[] };
 
@@ -25,8 +25,8 @@ const constants: Readonly<Record<string, boolean | null>> = { true: true, false:
  * Splits a template; `{{-` and `-}}` trim adjacent white space. Throws `invalid` for a syntax
  * error.
  */
-export function splitTemplate(text: string): readonly Piece[] {
-  const pieces: Piece[] = [];
+export function splitTemplate(text: string): readonly TemplatePiece[] {
+  const pieces: TemplatePiece[] = [];
   let rest = 0;
   let trimNext = false;
   const pushText = (raw: string, trimEnd: boolean): void => {

@@ -1,24 +1,24 @@
 /** Formats a value as Go does: `[a b]`, `map[k:v]`, `<nil>`; `<no value>` for undefined. */
-export function show(value: unknown): string {
+export function formatValue(value: unknown): string {
   if (value === undefined) return '<no value>';
   if (value === null) return '<nil>';
   if (typeof value === 'string') return value;
-  if (Array.isArray(value)) return `[${value.map(show).join(' ')}]`;
+  if (Array.isArray(value)) return `[${value.map(formatValue).join(' ')}]`;
   if (typeof value === 'object') {
     const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-    return `map[${entries.map(([key, item]) => `${key}:${show(item)}`).join(' ')}]`;
+    return `map[${entries.map(([key, item]) => `${key}:${formatValue(item)}`).join(' ')}]`;
   }
   return JSON.stringify(value);
 }
 
 /** Returns the truth of a value by Go's rule: empty values are false. */
-export function isTrue(value: unknown): boolean {
+export function isTruthy(value: unknown): boolean {
   if (value === undefined || value === null || value === false || value === 0) return false;
-  return sizeOf(value) !== 0;
+  return lengthOf(value) !== 0;
 }
 
 /** Returns the length of a list, map or string; undefined for other values. */
-export function sizeOf(value: unknown): number | undefined {
+export function lengthOf(value: unknown): number | undefined {
   if (typeof value === 'string' || Array.isArray(value)) return value.length;
   if (typeof value === 'object' && value !== null) return Object.keys(value).length;
   return undefined;

@@ -1,22 +1,22 @@
 import type { Task } from '../../../manager/common/model/task.js';
 import { isTerminal } from '../../../manager/common/model/task-state.js';
 import type { AppliedChange } from '../../../manager/common/protocol/control.js';
-import type { Watched } from '../../client/watched.js';
+import type { WatchedState } from '../../client/watched.js';
 import type { ProgressRow } from '../../output/progress.js';
-import type { Judgement } from './judgement.js';
-import { isNodeDown, nodeName } from './slots.js';
+import type { WaitStatus } from './wait-status.js';
+import { isNodeDown, taskNodeName } from './slots.js';
 
-export interface DownWanted {
+export interface DownTarget {
   readonly project: string;
   /** Compose keys of the services; undefined for the whole project. */
   readonly services: readonly string[] | undefined;
   /** Changes from the manager's answer to `project.remove`. */
   readonly changes: readonly AppliedChange[];
-  readonly before: Watched;
+  readonly before: WatchedState;
 }
 
 /** Tasks of the project or the named services, by container name; each may have a container. */
-export function tasksToGo(wanted: Pick<DownWanted, 'project' | 'services' | 'before'>): Task[] {
+export function tasksToRemove(wanted: Pick<DownTarget, 'project' | 'services' | 'before'>): Task[] {
   const { services } = wanted;
   return [...wanted.before.tasks.values()]
     .filter((task) => task.project === wanted.project)
@@ -28,7 +28,7 @@ export function tasksToGo(wanted: Pick<DownWanted, 'project' | 'services' | 'bef
  * Compares a watched state with the objects that `down` removes. Pure. Objects on a node that is
  * down count as done, with a warning.
  */
-export function judgeDown(wanted: DownWanted, state: Watched): Judgement {
+export function evaluateDown(wanted: DownTarget, state: WatchedState): WaitStatus {
   const rows = [...containerRows(wanted, state), ...objectRows(wanted, state)];
   const services = [...state.services.values()].filter(
     ({ spec }) =>
@@ -38,9 +38,9 @@ export function judgeDown(wanted: DownWanted, state: Watched): Judgement {
   return { rows, done, stuck: [] };
 }
 
-function containerRows(wanted: DownWanted, state: Watched): readonly ProgressRow[] {
+function containerRows(wanted: DownTarget, state: WatchedState): readonly ProgressRow[] {
   const rows = new Map<string, ProgressRow>();
-  for (const task of tasksToGo(wanted)) {
+  for (const task of tasksToRemove(wanted)) {
     const row = containerRow(task, wanted, state);
     // Older tasks of a slot share its container name: the row shows the slowest one.
     if (row !== undefined && rows.get(row.id)?.state !== 'working') rows.set(row.id, row);
@@ -48,22 +48,26 @@ function containerRows(wanted: DownWanted, state: Watched): readonly ProgressRow
   return [...rows.values()];
 }
 
-function containerRow(task: Task, wanted: DownWanted, state: Watched): ProgressRow | undefined {
+function containerRow(
+  task: Task,
+  wanted: DownTarget,
+  state: WatchedState,
+): ProgressRow | undefined {
   const id = `Container ${task.containerName}`;
   const node = task.nodeId === undefined ? undefined : state.nodes.get(task.nodeId);
   if (task.nodeId !== undefined && isNodeDown(node)) {
-    const detail = `${nodeName(state, task)} is down; removed when it returns`;
+    const detail = `${taskNodeName(state, task)} is down; removed when it returns`;
     return { id, text: 'Left', state: 'warning', detail };
   }
   if (task.nodeId === undefined) return undefined;
-  const detail = nodeName(wanted.before, task);
+  const detail = taskNodeName(wanted.before, task);
   const now = state.tasks.get(task.id);
   if (now === undefined) return { id, text: 'Removed', state: 'done', detail };
   const text = isTerminal(now.status.state) ? 'Removing' : 'Stopping';
   return { id, text, state: 'working', detail };
 }
 
-function objectRows(wanted: DownWanted, state: Watched): readonly ProgressRow[] {
+function objectRows(wanted: DownTarget, state: WatchedState): readonly ProgressRow[] {
   const networks = new Set([...state.networks.values()].map(({ spec }) => spec.name));
   const volumes = new Set([...state.volumes.values()].map(({ spec }) => spec.name));
   const down = [...state.nodes.values()].filter((node) => isNodeDown(node));
@@ -82,8 +86,8 @@ function objectRows(wanted: DownWanted, state: Watched): readonly ProgressRow[] 
 }
 
 /** True if all remaining tasks are on nodes that are down. */
-function onlyLeftOnDown(wanted: DownWanted, state: Watched): boolean {
-  return tasksToGo({ ...wanted, before: state }).every((task) =>
+function onlyLeftOnDown(wanted: DownTarget, state: WatchedState): boolean {
+  return tasksToRemove({ ...wanted, before: state }).every((task) =>
     isNodeDown(task.nodeId === undefined ? undefined : state.nodes.get(task.nodeId)),
   );
 }

@@ -1,13 +1,13 @@
 import type { Task } from '../../../manager/common/model/task.js';
 import { isTerminal } from '../../../manager/common/model/task-state.js';
-import type { Watched } from '../../client/watched.js';
+import type { WatchedState } from '../../client/watched.js';
 import { slotsOf } from './slots.js';
 
 /**
  * Returns `state` without the tasks created since `before`. With it as the baseline, `newlyEnded`
  * also reports short jobs that ended before all services were up.
  */
-export function withoutNewTasks(before: Watched, state: Watched): Watched {
+export function withoutNewTasks(before: WatchedState, state: WatchedState): WatchedState {
   const known = [...state.tasks].filter(([id]) => before.tasks.has(id));
   return { ...state, tasks: new Map(known) };
 }
@@ -17,8 +17,8 @@ export function withoutNewTasks(before: Watched, state: Watched): Watched {
  * container name.
  */
 export function newlyEnded(
-  before: Watched,
-  now: Watched,
+  before: WatchedState,
+  now: WatchedState,
   services: ReadonlySet<string>,
 ): readonly Task[] {
   return [...now.tasks.values()]
@@ -33,12 +33,16 @@ export function newlyEnded(
 }
 
 /** True if no task of the services runs or will start. */
-export function allEnded(state: Watched, project: string, services: ReadonlySet<string>): boolean {
+export function allEnded(
+  state: WatchedState,
+  project: string,
+  services: ReadonlySet<string>,
+): boolean {
   return [...state.services.values()]
     .filter(({ spec }) => spec.project === project && services.has(spec.service))
     .flatMap((service) => slotsOf(service, state))
     .every(
-      ({ current, leaving }) =>
+      ({ current, terminating: leaving }) =>
         leaving.length === 0 && (current === undefined || isTerminal(current.status.state)),
     );
 }

@@ -1,11 +1,11 @@
 import { backoffMs } from '../../../manager/common/base/backoff.js';
 import { AppError, isAppError, toAppError } from '../../../manager/common/base/errors.js';
 import type { ControlClient } from '../../client/client.js';
-import { watch } from '../../client/stream.js';
-import type { Watched } from '../../client/watched.js';
-import { applyWatch, nothingWatched } from '../../client/watched.js';
-import type { Progress } from '../../output/progress.js';
-import type { Judgement } from './judgement.js';
+import { streamWatch } from '../../client/stream.js';
+import type { WatchedState } from '../../client/watched.js';
+import { applyWatch, emptyWatchedState } from '../../client/watched.js';
+import type { ProgressWriter } from '../../output/progress.js';
+import type { WaitStatus } from './wait-status.js';
 
 /** Reads `aborted` again; TypeScript keeps the narrowed value across an `await`. */
 function isOver(signal: AbortSignal): boolean {
@@ -15,10 +15,10 @@ function isOver(signal: AbortSignal): boolean {
 export interface FollowOptions {
   readonly client: ControlClient;
   readonly project: string;
-  readonly progress: Progress;
+  readonly progress: ProgressWriter;
   /** Heading of the progress, for example `Running`. */
   readonly title: string;
-  readonly judge: (state: Watched) => Judgement;
+  readonly evaluate: (state: WatchedState) => WaitStatus;
   readonly signal: AbortSignal;
   readonly now: () => number;
   /** Total time limit in ms; fails with `timeout`. */
@@ -37,7 +37,7 @@ const reconnectMs = 60_000;
 
 /** The watched state, updated in the background; every change wakes the waiter. */
 class LiveState {
-  state: Watched = nothingWatched;
+  state: WatchedState = emptyWatchedState;
   ready = false;
   error: AppError | undefined;
   changedAt: number;
@@ -57,7 +57,11 @@ class LiveState {
     let lastSeen = this.#now();
     while (!signal.aborted) {
       try {
-        for await (const message of watch(options.client, { project: options.project }, signal)) {
+        for await (const message of streamWatch(
+          options.client,
+          { project: options.project },
+          signal,
+        )) {
           this.state = applyWatch(this.state, message);
           this.ready = true;
           failures = 0;
@@ -114,7 +118,7 @@ class LiveState {
  * reason from `judge`, `timeout`, or `cancelled` if `signal` is aborted. Reconnects if the manager
  * restarts.
  */
-export async function follow(options: FollowOptions): Promise<Watched> {
+export async function followProject(options: FollowOptions): Promise<WatchedState> {
   const ending = new AbortController();
   const signal = AbortSignal.any([options.signal, ending.signal]);
   const live = new LiveState(options.now);
@@ -131,7 +135,7 @@ async function waitUntilDone(
   options: FollowOptions,
   live: LiveState,
   signal: AbortSignal,
-): Promise<Watched> {
+): Promise<WatchedState> {
   const startedAt = options.now();
   let stuck = { reasons: '', since: startedAt };
   for (;;) {
@@ -139,7 +143,7 @@ async function waitUntilDone(
     if (live.error !== undefined) throw live.error;
     if (live.ready) {
       const { state } = live;
-      const judgement = options.judge(state);
+      const judgement = options.evaluate(state);
       options.progress.show(options.title, judgement.rows);
       if (judgement.done) return state;
       if (judgement.failure !== undefined) throw new AppError('unavailable', judgement.failure);
@@ -171,12 +175,12 @@ export async function lookOnce(
   client: ControlClient,
   project: string,
   signal: AbortSignal,
-): Promise<Watched> {
+): Promise<WatchedState> {
   const ending = new AbortController();
   try {
     const both = AbortSignal.any([signal, ending.signal]);
-    for await (const message of watch(client, { project }, both)) {
-      return applyWatch(nothingWatched, message);
+    for await (const message of streamWatch(client, { project }, both)) {
+      return applyWatch(emptyWatchedState, message);
     }
   } catch (error) {
     if (!isAppError(error) || !signal.aborted) throw error;

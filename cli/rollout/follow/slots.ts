@@ -2,7 +2,7 @@ import type { Node } from '../../../manager/common/model/node.js';
 import type { Service } from '../../../manager/common/model/service.js';
 import type { Task } from '../../../manager/common/model/task.js';
 import { isTerminal } from '../../../manager/common/model/task-state.js';
-import type { Watched } from '../../client/watched.js';
+import type { WatchedState } from '../../client/watched.js';
 import { nodeFits } from '../node-fit.js';
 
 /** The tasks in one slot of a service. */
@@ -13,7 +13,7 @@ export interface Slot {
   /** Earlier up-to-date tasks of the slot that ended, newest first: failed attempts. */
   readonly ended: readonly Task[];
   /** Other tasks that have not ended yet, except on nodes that are down. */
-  readonly leaving: readonly Task[];
+  readonly terminating: readonly Task[];
 }
 
 function isWanted(task: Task): boolean {
@@ -30,7 +30,7 @@ export function isNodeDown(node: Node | undefined): boolean {
 }
 
 /** The slots of a service that have a task, by number. */
-export function slotsOf(service: Service, state: Watched): readonly Slot[] {
+export function slotsOf(service: Service, state: WatchedState): readonly Slot[] {
   const bySlot = new Map<number, Task[]>();
   for (const task of state.tasks.values()) {
     if (task.serviceId !== service.id) continue;
@@ -43,7 +43,7 @@ export function slotsOf(service: Service, state: Watched): readonly Slot[] {
     .map(([number, tasks]) => slot(number, tasks.sort(newestFirst), service, state));
 }
 
-function slot(number: number, tasks: readonly Task[], service: Service, state: Watched): Slot {
+function slot(number: number, tasks: readonly Task[], service: Service, state: WatchedState): Slot {
   const upToDate = tasks.filter((task) => task.taskHash === service.taskHash);
   const wanted = upToDate.filter(isWanted);
   const current = wanted.find((task) => !isTerminal(task.status.state)) ?? wanted[0];
@@ -51,7 +51,7 @@ function slot(number: number, tasks: readonly Task[], service: Service, state: W
     number,
     current,
     ended: upToDate.filter((task) => task !== current && isTerminal(task.status.state)),
-    leaving: tasks.filter(
+    terminating: tasks.filter(
       (task) =>
         task !== current &&
         !isTerminal(task.status.state) &&
@@ -64,7 +64,7 @@ function slot(number: number, tasks: readonly Task[], service: Service, state: W
 export function unfilledNodes(
   { spec }: Service,
   slots: readonly Slot[],
-  state: Watched,
+  state: WatchedState,
 ): readonly Node[] {
   const filled = new Set(slots.map(({ current }) => current?.nodeId));
   const { container, placement } = spec.task;
@@ -78,6 +78,6 @@ export function replicasOf(service: Service): number | undefined {
   return service.spec.mode.kind === 'replicated' ? service.spec.mode.replicas : undefined;
 }
 
-export function nodeName(state: Watched, task: Task): string {
+export function taskNodeName(state: WatchedState, task: Task): string {
   return task.nodeId === undefined ? '' : (state.nodes.get(task.nodeId)?.spec.name ?? '');
 }

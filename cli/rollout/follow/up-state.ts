@@ -3,17 +3,17 @@ import type { Service } from '../../../manager/common/model/service.js';
 import type { Task } from '../../../manager/common/model/task.js';
 import { isAssigned, isTerminal } from '../../../manager/common/model/task-state.js';
 import type { AppliedChange } from '../../../manager/common/protocol/control.js';
-import type { Watched } from '../../client/watched.js';
+import type { WatchedState } from '../../client/watched.js';
 import type { ProgressRow } from '../../output/progress.js';
 import { pendingReason } from '../../../manager/common/model/container-state.js';
-import { failedGate } from './gates.js';
-import { wentWithLeader } from './leaders.js';
+import { failedDependency } from './dependency-failure.js';
+import { endedWithNamespaceOwner } from './namespace-owner.js';
 import { updateView } from './updates.js';
-import type { Judgement } from './judgement.js';
+import type { WaitStatus } from './wait-status.js';
 import type { Slot } from './slots.js';
-import { isNodeDown, nodeName, replicasOf, slotsOf, unfilledNodes } from './slots.js';
+import { isNodeDown, taskNodeName, replicasOf, slotsOf, unfilledNodes } from './slots.js';
 
-export interface UpWanted {
+export interface UpTarget {
   readonly project: string;
   /** Compose keys of the services to wait for. */
   readonly services: readonly string[];
@@ -24,7 +24,7 @@ export interface UpWanted {
   readonly until: 'created' | 'started' | 'healthy';
   readonly changes: readonly AppliedChange[];
   /** State when the command began, for detecting changes. */
-  readonly before: Watched;
+  readonly before: WatchedState;
   /** True for a rollback to the previous spec. */
   readonly back?: boolean;
 }
@@ -46,11 +46,11 @@ const maxAttempts = 3;
  * Compares a watched state with the goal of an `up`: progress, failure, or no progress possible.
  * Pure.
  */
-export function judgeUp(wanted: UpWanted, state: Watched): Judgement {
+export function evaluateUp(wanted: UpTarget, state: WatchedState): WaitStatus {
   const services = wantedServices(wanted, state);
   const views = services.flatMap((service) => viewsOf(service, wanted, state));
   const failures = views.flatMap(({ failure }) => failure ?? []);
-  const gates = services.flatMap((service) => failedGate(service, state) ?? []);
+  const gates = services.flatMap((service) => failedDependency(service, state) ?? []);
   const failure = gates[0] ?? failures[0];
   const waiting = views.filter(({ good, stuck }) => !good && stuck === undefined);
   const stuck = [...new Set(views.flatMap((view) => view.stuck ?? []))];
@@ -75,7 +75,7 @@ function onePerId(rows: readonly ProgressRow[]): readonly ProgressRow[] {
   return rows.filter(({ id }) => !seen.has(id) && seen.add(id));
 }
 
-function wantedServices(wanted: UpWanted, state: Watched): readonly Service[] {
+function wantedServices(wanted: UpTarget, state: WatchedState): readonly Service[] {
   const names = new Set(wanted.services);
   return [...state.services.values()]
     .filter(({ spec }) => spec.project === wanted.project && names.has(spec.service))
@@ -92,12 +92,16 @@ function objectRows(changes: readonly AppliedChange[]): readonly ProgressRow[] {
     }));
 }
 
-function serviceViews(service: Service, wanted: UpWanted, state: Watched): readonly SlotView[] {
+function serviceViews(
+  service: Service,
+  wanted: UpTarget,
+  state: WatchedState,
+): readonly SlotView[] {
   const replicas = replicasOf(service);
   const slots = slotsOf(service, state);
   const kept = slots.filter(({ current }) => current !== undefined);
   const views = slots
-    .filter(({ current, leaving }) => current !== undefined || leaving.length > 0)
+    .filter(({ current, terminating: leaving }) => current !== undefined || leaving.length > 0)
     .map((slot) => slotView({ service, slot, wanted, state }));
   const row = { id: `Service ${service.spec.name}`, text: 'Scheduling', state: 'working' } as const;
   if (replicas !== undefined) {
@@ -116,9 +120,9 @@ function serviceViews(service: Service, wanted: UpWanted, state: Watched): reado
 /**
  * Views of a service's slots and its update. The manager decides whether a monitored update failed.
  */
-function viewsOf(service: Service, wanted: UpWanted, state: Watched): readonly SlotView[] {
+function viewsOf(service: Service, wanted: UpTarget, state: WatchedState): readonly SlotView[] {
   const slots = serviceViews(service, wanted, state);
-  const { row, isWatched, failure } = updateView(service, wanted);
+  const { row, isMonitored: isWatched, failure } = updateView(service, wanted);
   if (row === undefined) return slots;
   const update = { row, good: false, ...(failure === undefined ? {} : { failure }) };
   if (!isWatched) return [update, ...slots];
@@ -130,7 +134,7 @@ function withoutVerdict({ row, good, stuck }: SlotView): SlotView {
   return { row, good, ...(row.text === 'Pending' && stuck !== undefined ? { stuck } : {}) };
 }
 
-function anyReadyNode(state: Watched): boolean {
+function anyReadyNode(state: WatchedState): boolean {
   return [...state.nodes.values()].some((node) => node.status.state === 'ready');
 }
 
@@ -138,13 +142,13 @@ function anyReadyNode(state: Watched): boolean {
 interface SlotContext {
   readonly service: Service;
   readonly slot: Slot;
-  readonly wanted: UpWanted;
-  readonly state: Watched;
+  readonly wanted: UpTarget;
+  readonly state: WatchedState;
 }
 
 function slotView(context: SlotContext): SlotView {
   const { slot, state } = context;
-  const { current, leaving } = slot;
+  const { current, terminating: leaving } = slot;
   const task = current ?? leaving[0];
   const id = `Container ${task?.containerName ?? ''}`;
   if (current === undefined) {
@@ -152,7 +156,7 @@ function slotView(context: SlotContext): SlotView {
     return { row: { id, text, state: 'working' }, good: false };
   }
   const view = currentView(context, current);
-  const row: ProgressRow = { id, detail: nodeName(state, current), ...view.row };
+  const row: ProgressRow = { id, detail: taskNodeName(state, current), ...view.row };
   const good = view.good && leaving.length === 0;
   return { ...view, row: view.good && !good ? { ...row, state: 'working' } : row, good };
 }
@@ -280,7 +284,7 @@ function endedView(context: SlotContext, task: Task): CurrentView {
       ? { row, good: false, failure: why }
       : { row, good: false, stuck: why };
   }
-  if (wentWithLeader(service, task, state)) {
+  if (endedWithNamespaceOwner(service, task, state)) {
     return { row: { text: 'Rescheduling', state: 'working' }, good: false };
   }
   const code = task.status.exitCode ?? 0;
@@ -291,12 +295,12 @@ function endedView(context: SlotContext, task: Task): CurrentView {
   return { row: { ...row, state: 'error' }, good: false, failure };
 }
 
-function nodeSuffix(state: Watched, task: Task): string {
-  const name = nodeName(state, task);
+function nodeSuffix(state: WatchedState, task: Task): string {
+  const name = taskNodeName(state, task);
   return name === '' ? '' : ` on ${name}`;
 }
 
-function nodeOf(state: Watched, task: Task): Node | undefined {
+function nodeOf(state: WatchedState, task: Task): Node | undefined {
   return task.nodeId === undefined ? undefined : state.nodes.get(task.nodeId);
 }
 
@@ -315,7 +319,7 @@ export function startFailure(service: Service, task: Task, on: Node | undefined)
 }
 
 /** Rows for containers that were removed since the command began. */
-function removedRows(wanted: UpWanted, state: Watched): readonly ProgressRow[] {
+function removedRows(wanted: UpTarget, state: WatchedState): readonly ProgressRow[] {
   const names = new Set([...state.tasks.values()].map(({ containerName }) => containerName));
   const gone = [...wanted.before.tasks.values()].filter(
     (task) => !names.has(task.containerName) && task.status.containerId !== undefined,
@@ -324,6 +328,6 @@ function removedRows(wanted: UpWanted, state: Watched): readonly ProgressRow[] {
     id: `Container ${task.containerName}`,
     text: 'Removed',
     state: 'done' as const,
-    detail: nodeName(wanted.before, task),
+    detail: taskNodeName(wanted.before, task),
   }));
 }

@@ -1,13 +1,13 @@
-import { updateConfigOf, updateOf } from '../../../manager/common/model/rollback.js';
+import { updateConfigOf, currentUpdate } from '../../../manager/common/model/rollback.js';
 import type { Service, UpdateStatus } from '../../../manager/common/model/service.js';
-import type { Watched } from '../../client/watched.js';
+import type { WatchedState } from '../../client/watched.js';
 import type { ProgressRow } from '../../output/progress.js';
 
 /** Status of a service's update for a command that waits for its tasks. */
 export interface UpdateView {
   readonly row?: ProgressRow;
   /** True while the manager monitors the update; single task failures do not decide its outcome. */
-  readonly isWatched: boolean;
+  readonly isMonitored: boolean;
   readonly failure?: string;
 }
 
@@ -17,27 +17,27 @@ export interface UpdateView {
  */
 export function updateView(
   service: Service,
-  wanted: { readonly before: Watched; readonly back?: boolean },
+  wanted: { readonly before: WatchedState; readonly back?: boolean },
 ): UpdateView {
-  const status = updateOf(service);
-  if (status === undefined) return { isWatched: false };
+  const status = currentUpdate(service);
+  if (status === undefined) return { isMonitored: false };
   const id = `Service ${service.spec.name}`;
   const key = service.spec.service;
   if (status.state === 'paused') {
     const failure = `service ${key}: ${kindText(status)} paused: ${status.message}; ${nextSteps(status, key)}`;
-    return { isWatched: false, row: { id, text: 'Paused', state: 'error' }, failure };
+    return { isMonitored: false, row: { id, text: 'Paused', state: 'error' }, failure };
   }
   const isBack =
     status.kind === 'rollback' && wanted.back !== true && isNew(service, wanted.before);
   if (status.state === 'completed') {
-    if (!isBack) return { isWatched: false };
+    if (!isBack) return { isMonitored: false };
     const failure = `service ${key}: update failed and was rolled back: ${status.message}`;
-    return { isWatched: false, row: { id, text: 'Rolled back', state: 'error' }, failure };
+    return { isMonitored: false, row: { id, text: 'Rolled back', state: 'error' }, failure };
   }
-  if (!isBack && updateConfigOf(service) === undefined) return { isWatched: false };
+  if (!isBack && updateConfigOf(service) === undefined) return { isMonitored: false };
   const text = status.kind === 'rollback' ? 'Rolling back' : 'Updating';
   const detail = status.message;
-  return { isWatched: true, row: { id, text, state: isBack ? 'warning' : 'working', detail } };
+  return { isMonitored: true, row: { id, text, state: isBack ? 'warning' : 'working', detail } };
 }
 
 function kindText({ kind }: UpdateStatus): string {
@@ -50,7 +50,7 @@ function nextSteps({ kind }: UpdateStatus, key: string): string {
 }
 
 /** True if the update began after the command; earlier updates are not reported. */
-function isNew(service: Service, before: Watched): boolean {
+function isNew(service: Service, before: WatchedState): boolean {
   const known = before.services.get(service.id)?.updateStatus;
   return known?.startedAt !== service.updateStatus?.startedAt;
 }

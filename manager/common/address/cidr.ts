@@ -16,7 +16,7 @@ export interface AddressRange {
 }
 
 /** Number of addresses in a block of this prefix. */
-export function sizeOf(prefix: number): number {
+export function addressCount(prefix: number): number {
   return 2 ** (32 - prefix);
 }
 
@@ -33,12 +33,12 @@ export function parseCidr(text: string): Cidr {
       'invalid',
       `"${text}" is not an IPv4 CIDR block; use a form like 10.0.0.0/16`,
     );
-  return cidrAround(ip, prefix);
+  return enclosingCidr(ip, prefix);
 }
 
 /** The block of this prefix that contains the address. */
-export function cidrAround(ip: Ip, prefix: number): Cidr {
-  const size = sizeOf(prefix);
+export function enclosingCidr(ip: Ip, prefix: number): Cidr {
+  const size = addressCount(prefix);
   return { base: Math.floor(ip / size) * size, prefix };
 }
 
@@ -48,7 +48,7 @@ export function formatCidr(cidr: Cidr): string {
 
 /** All addresses of the block, including the network and broadcast addresses. */
 export function wholeRange(cidr: Cidr): AddressRange {
-  return { first: cidr.base, last: cidr.base + sizeOf(cidr.prefix) - 1 };
+  return { first: cidr.base, last: cidr.base + addressCount(cidr.prefix) - 1 };
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { AddressRange, Cidr } from './cidr.js';
-import { cidrAround, hostRange, overlaps, sizeOf, wholeRange } from './cidr.js';
+import { enclosingCidr, hostRange, overlaps, addressCount, wholeRange } from './cidr.js';
 import type { Ip } from './ip.js';
 
 /** Membership test for addresses in use: a Set, or any lookup of the same cost. */
@@ -39,15 +39,15 @@ export function nextFreeBlock(
 ): Cidr | undefined {
   if (prefix < pool.prefix) return undefined;
   const { last } = wholeRange(pool);
-  const size = sizeOf(prefix);
+  const size = addressCount(prefix);
   const obstacles = taken.filter((block) => overlaps(block, pool)).sort((a, b) => a.base - b.base);
   let base = pool.base;
   for (const obstacle of obstacles) {
-    const candidate = cidrAround(base, prefix);
+    const candidate = enclosingCidr(base, prefix);
     if (obstacle.base >= base + size) return candidate;
-    const after = obstacle.base + sizeOf(obstacle.prefix);
+    const after = obstacle.base + addressCount(obstacle.prefix);
     // Blocks are aligned: the next candidate starts at the first multiple of its size past the obstacle.
     if (after > base) base = Math.ceil(after / size) * size;
   }
-  return base + size - 1 <= last ? cidrAround(base, prefix) : undefined;
+  return base + size - 1 <= last ? enclosingCidr(base, prefix) : undefined;
 }

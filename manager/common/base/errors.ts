@@ -70,7 +70,7 @@ export function toAppError(error: unknown, kind: ErrorKind = 'internal'): AppErr
 /**
  * Thrown when this process's node was removed from the cluster. Permanent: retries cannot succeed.
  */
-export class RemovedError extends AppError {
+export class NodeRemovedError extends AppError {
   constructor(message: string) {
     super('forbidden', message);
     this.name = 'RemovedError';

@@ -3,14 +3,14 @@ import type { Clock } from './clock.js';
 import { messageOf } from './errors.js';
 import type { Logger } from './log.js';
 
-export interface LoopOptions {
+export interface ReconcileLoopOptions {
   readonly name: string;
   readonly clock: Clock;
   readonly log: Logger;
   /**
    * One reconcile pass: observe, decide, write. The loop retries a pass that throws, with back-off.
    */
-  readonly turn: (signal: AbortSignal) => Promise<void>;
+  readonly reconcile: (signal: AbortSignal) => Promise<void>;
   /** Resync interval, ms: a pass runs this long after the last one even without a trigger. */
   readonly resyncMs?: number;
   /**
@@ -22,15 +22,15 @@ export interface LoopOptions {
    * Debounce: ms to collect triggers before a pass. 0 starts the pass in a microtask of the same
    * tick.
    */
-  readonly settleMs?: number;
+  readonly debounceMs?: number;
 }
 
 /**
  * Reconcile loop: level-triggered, single-flight, with back-off after errors and a clean shutdown.
  * A trigger carries no data; any number of triggers during a pass cause exactly one more pass.
  */
-export class Loop {
-  readonly #options: LoopOptions;
+export class ReconcileLoop {
+  readonly #options: ReconcileLoopOptions;
   readonly #abort = new AbortController();
   #running: Promise<void> | undefined;
   #dirty = false;
@@ -38,13 +38,13 @@ export class Loop {
   #cancelTimer: (() => void) | undefined;
   #cancelFull: (() => void) | undefined;
 
-  constructor(options: LoopOptions) {
+  constructor(options: ReconcileLoopOptions) {
     this.#options = options;
   }
 
   start(): void {
     this.#fullResync();
-    this.poke();
+    this.trigger();
   }
 
   #fullResync(): void {
@@ -53,16 +53,16 @@ export class Loop {
     full.mark();
     this.#cancelFull = clock.after(full.everyMs, () => {
       this.#fullResync();
-      this.poke();
+      this.trigger();
     });
   }
 
-  poke(): void {
+  trigger(): void {
     if (this.#abort.signal.aborted) return;
     if (this.#dirty) return;
     this.#dirty = true;
     if (this.#running !== undefined) return;
-    this.#schedule(this.#options.settleMs ?? 0);
+    this.#schedule(this.#options.debounceMs ?? 0);
   }
 
   /** Stops the loop; resolves once the running pass has ended. */
@@ -98,7 +98,7 @@ export class Loop {
     await Promise.resolve();
     this.#dirty = false;
     try {
-      await this.#options.turn(this.#abort.signal);
+      await this.#options.reconcile(this.#abort.signal);
       this.#failures = 0;
     } catch (error) {
       if (this.#abort.signal.aborted) return;
@@ -118,7 +118,7 @@ export class Loop {
       return;
     }
     if (this.#dirty) {
-      this.#schedule(this.#options.settleMs ?? 0);
+      this.#schedule(this.#options.debounceMs ?? 0);
       return;
     }
     const { resyncMs } = this.#options;

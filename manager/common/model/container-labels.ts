@@ -10,7 +10,7 @@ export const networkLabel = 'io.shoal.network';
  */
 export const borrowedLabel = 'io.shoal.borrowed';
 
-export interface Owner {
+export interface ContainerOwner {
   readonly clusterId: string;
   readonly nodeId: string;
 }
@@ -24,7 +24,7 @@ export function containerLabels(
     Task,
     'id' | 'project' | 'service' | 'serviceId' | 'slot' | 'spec' | 'configHash' | 'taskHash'
   >,
-  owner: Owner,
+  owner: ContainerOwner,
   imageId: string,
   borrowed: readonly string[] = [],
 ): Labels {

@@ -3,7 +3,7 @@ import type { ContainerSpec } from './container.js';
 /**
  * A namespace or volumes shared with the same slot of another service of the project, the leader.
  */
-export interface Tie {
+export interface PodLink {
   /** Compose key of the leader. */
   readonly service: string;
   readonly shares: 'network' | 'ipc' | 'pid' | 'volumes';
@@ -13,7 +13,7 @@ export interface Tie {
  * Returns the ties of a container to its leaders. Tied services form a pod: equal slots run on the
  * same node, the services have equal numbers of slots, and a follower is recreated with its leader.
  */
-export function tiesOf(container: ContainerSpec): readonly Tie[] {
+export function podLinksOf(container: ContainerSpec): readonly PodLink[] {
   const { networkMode, ipcService, pidService, volumesFrom } = container;
   return [
     ...(networkMode.kind === 'service' ? [tie(networkMode.service, 'network')] : []),
@@ -23,21 +23,21 @@ export function tiesOf(container: ContainerSpec): readonly Tie[] {
   ];
 }
 
-function tie(service: string, shares: Tie['shares']): Tie {
+function tie(service: string, shares: PodLink['shares']): PodLink {
   return { service, shares };
 }
 
-export function isTied(container: ContainerSpec): boolean {
-  return tiesOf(container).length > 0;
+export function hasPodLinks(container: ContainerSpec): boolean {
+  return podLinksOf(container).length > 0;
 }
 
 /** Whether the leader must run: a namespace ends with its process, volumes with its container. */
-export function needsLive({ shares }: Tie): boolean {
+export function needsRunningLeader({ shares }: PodLink): boolean {
   return shares !== 'volumes';
 }
 
 /** Shared resource for messages such as `whose network it shares`. */
-export function describeTie({ shares }: Tie): string {
+export function describeShared({ shares }: PodLink): string {
   return shares === 'pid' ? 'processes' : shares;
 }
 

@@ -5,12 +5,12 @@ import type { PublishedPort, Task } from './task.js';
  * addresses, since `0.0.0.0` does not name a machine.
  */
 export function portAddress(port: PublishedPort, nodeAddress: string): string {
-  const isWildcard = isEverywhere(port.hostIp);
+  const isWildcard = isWildcardAddress(port.hostIp);
   return isWildcard && nodeAddress !== '' ? nodeAddress : port.hostIp || '0.0.0.0';
 }
 
 /** Whether a host IP means all addresses of a machine. */
-export function isEverywhere(hostIp: string): boolean {
+export function isWildcardAddress(hostIp: string): boolean {
   return hostIp === '' || hostIp === '0.0.0.0' || hostIp === '::';
 }
 

@@ -2,13 +2,13 @@ import type { Service, ServiceSpec, UpdateConfig, UpdateStatus } from './service
 import { taskHashOf } from './spec-hash.js';
 
 /** Status of a service's last update; undefined if the service has changed since. */
-export function updateOf(service: Service): UpdateStatus | undefined {
+export function currentUpdate(service: Service): UpdateStatus | undefined {
   const { updateStatus } = service;
   return updateStatus?.taskHash === service.taskHash ? updateStatus : undefined;
 }
 
 /** Whether the current spec is stable: no update to it is running or paused. */
-export function hasStood(service: Service): boolean {
+export function isStable(service: Service): boolean {
   const { updateStatus } = service;
   return updateStatus === undefined || updateStatus.state === 'completed';
 }
@@ -23,7 +23,7 @@ const updateStates = {
 } as const;
 
 /** Docker's `UpdateStatus.State` of a service: `updating`, `rollback_completed`. */
-export function updateWord(status: UpdateStatus | undefined): string | undefined {
+export function dockerUpdateState(status: UpdateStatus | undefined): string | undefined {
   if (status === undefined) return undefined;
   return updateStates[status.kind === 'rollback' ? 'back' : 'forward'][status.state];
 }
@@ -31,16 +31,16 @@ export function updateWord(status: UpdateStatus | undefined): string | undefined
 /** `update_config`, or `rollback_config` during a rollback; undefined if the spec has none. */
 export function updateConfigOf(service: Service): UpdateConfig | undefined {
   const { update, rollback } = service.spec;
-  return updateOf(service)?.kind === 'rollback' ? rollback : update;
+  return currentUpdate(service)?.kind === 'rollback' ? rollback : update;
 }
 
 /** A network, volume, secret or config that a spec refers to. */
-export interface Reference {
+export interface SpecReference {
   readonly kind: 'network' | 'volume' | 'secret' | 'config';
   readonly name: string;
 }
 
-export function referencesOf({ task }: ServiceSpec): readonly Reference[] {
+export function referencesOf({ task }: ServiceSpec): readonly SpecReference[] {
   return [
     ...task.networks.map(({ network }) => ({ kind: 'network', name: network }) as const),
     ...task.container.mounts.flatMap((mount) =>
@@ -90,7 +90,7 @@ export function rolledBack(
     spec,
     forceUpdate,
     taskHash,
-    ...(hasStood(service) ? asFormer(service) : {}),
+    ...(isStable(service) ? asPreviousSpec(service) : {}),
     updateStatus: {
       kind: 'rollback',
       state: 'running',
@@ -103,14 +103,14 @@ export function rolledBack(
 }
 
 /** Fields to store with a new spec, so that a rollback can restore this one. */
-export function asFormer(
+export function asPreviousSpec(
   service: Service,
 ): Required<Pick<Service, 'previousSpec' | 'previousForceUpdate'>> {
   return { previousSpec: service.spec, previousForceUpdate: service.forceUpdate };
 }
 
 /** Returns the service with a new `taskHash` for the same spec, which replaces all tasks. */
-export function rolled(service: Service, now: number): Service {
+export function withNewTasks(service: Service, now: number): Service {
   const forceUpdate = service.forceUpdate + 1;
   const taskHash = taskHashOf(service.spec, forceUpdate);
   return {

@@ -63,7 +63,7 @@ const moves: Readonly<Record<TaskState, { by: readonly Actor[]; from: readonly T
 };
 
 /** Whether `actor` may move a task from `from` (undefined: a new task) to `to`. */
-export function mayMove(from: TaskState | undefined, to: TaskState, actor: Actor): boolean {
+export function canTransition(from: TaskState | undefined, to: TaskState, actor: Actor): boolean {
   if (actor === 'restore' || from === to) return true;
   const move = moves[to];
   if (!move.by.includes(actor)) return false;
@@ -71,6 +71,6 @@ export function mayMove(from: TaskState | undefined, to: TaskState, actor: Actor
 }
 
 /** Whether the desired state may change from `from` to `to`: forward or unchanged. */
-export function mayDesire(from: DesiredState, to: DesiredState): boolean {
+export function canChangeDesired(from: DesiredState, to: DesiredState): boolean {
   return (desiredRank.get(to) ?? -1) >= (desiredRank.get(from) ?? -1);
 }

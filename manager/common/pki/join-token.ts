@@ -2,7 +2,7 @@ import { createHash, randomBytes, timingSafeEqual, X509Certificate } from 'node:
 import { AppError } from '../base/errors.js';
 
 /** Fields of a join token: `shoal1.ROLE.FINGERPRINT.ID.SECRET`. */
-export interface TokenText {
+export interface JoinTokenFields {
   readonly role: 'worker';
   /** sha256 of the root CA certificate (DER), base64url; used by the machine to verify the CA. */
   readonly fingerprint: string;
@@ -35,12 +35,12 @@ export function fingerprintOf(certificate: string): string {
   return createHash('sha256').update(raw).digest('base64url');
 }
 
-export function formatToken({ role, fingerprint, id, secret }: TokenText): string {
+export function formatToken({ role, fingerprint, id, secret }: JoinTokenFields): string {
   return ['shoal1', role, fingerprint, id, secret].join('.');
 }
 
 /** Throws `invalid` for a malformed token; the message never contains the secret. */
-export function parseToken(text: string): TokenText {
+export function parseToken(text: string): JoinTokenFields {
   const match = pattern.exec(text.trim());
   if (match === null) {
     throw new AppError(

@@ -2,17 +2,17 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { AppError, messageOf } from '../base/errors.js';
-import { isMissing, readIfThere } from '../base/files.js';
+import { isFileNotFound, readFileIfExists } from '../base/files.js';
 import type { KeyPair } from './pki.js';
 
 /** Paths of PEM files. */
-export interface PairPaths {
+export interface CertificateKeyPaths {
   readonly cert: string;
   readonly key: string;
 }
 
 /** True if the key matches the first certificate in `cert`; false for invalid PEM. */
-export function belongTogether(cert: string, key: string): boolean {
+export function keyMatchesCertificate(cert: string, key: string): boolean {
   try {
     return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
   } catch {
@@ -25,7 +25,7 @@ export function belongTogether(cert: string, key: string): boolean {
  */
 async function moveIntoPlace(fresh: string, path: string): Promise<void> {
   await rename(fresh, path).catch((error: unknown) => {
-    if (!isMissing(error)) throw error;
+    if (!isFileNotFound(error)) throw error;
   });
 }
 
@@ -33,18 +33,18 @@ async function moveIntoPlace(fresh: string, path: string): Promise<void> {
  * Reads certificate and key (PEM). Completes a replacement that was interrupted between its two
  * renames. Rejects with `invalid` if a file is missing or the key does not match.
  */
-export async function readPair(paths: PairPaths): Promise<KeyPair> {
+export async function readKeyPair(paths: CertificateKeyPaths): Promise<KeyPair> {
   const [cert, key] = await Promise.all([readOrFail(paths.cert), readOrFail(paths.key)]);
-  if (belongTogether(cert, key)) return { cert, key };
+  if (keyMatchesCertificate(cert, key)) return { cert, key };
   const fresh = `${paths.cert}.new`;
-  const next = await readIfThere(fresh);
-  if (next !== undefined && belongTogether(next, key)) {
+  const next = await readFileIfExists(fresh);
+  if (next !== undefined && keyMatchesCertificate(next, key)) {
     await moveIntoPlace(fresh, paths.cert);
     return { cert: next, key };
   }
   // The pair may have been replaced between the two reads.
   const retried = { cert: await readOrFail(paths.cert), key: await readOrFail(paths.key) };
-  if (belongTogether(retried.cert, retried.key)) return retried;
+  if (keyMatchesCertificate(retried.cert, retried.key)) return retried;
   throw new AppError(
     'invalid',
     `certificate ${paths.cert}: does not match key ${paths.key}; provision the machine again`,
@@ -63,7 +63,7 @@ async function readOrFail(path: string): Promise<string> {
  * Replaces both files so that after a crash at any point `readPair` finds the old or the new pair.
  * The key file is created with mode 0600.
  */
-export async function replacePair(paths: PairPaths, pair: KeyPair): Promise<void> {
+export async function replaceKeyPair(paths: CertificateKeyPaths, pair: KeyPair): Promise<void> {
   await writeDurably(`${paths.key}.new`, pair.key, 0o600);
   await writeDurably(`${paths.cert}.new`, pair.cert, 0o644);
   await rename(`${paths.key}.new`, paths.key);

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { AppError, isAppError, messageOf } from '../base/errors.js';
 import type { PeerIdentity } from './pki.js';
-import { createPrivateKey, createRequest, signNode, validFor } from './pki.js';
+import { createPrivateKey, createRequest, signNode, validityFor } from './pki.js';
 
 /*
  * Standalone program, run on a machine over SSH during provisioning: reads one JSON order from
@@ -56,7 +56,7 @@ async function ensureKey(path: string): Promise<string> {
 }
 
 /** Executes one order. Rejects with `invalid` for an unknown operation. */
-export async function carryOut(order: PkiOrder, now: Date): Promise<PkiAnswer> {
+export async function runPkiOrder(order: PkiOrder, now: Date): Promise<PkiAnswer> {
   switch (order.op) {
     case 'requests':
       return {
@@ -72,7 +72,7 @@ export async function carryOut(order: PkiOrder, now: Date): Promise<PkiAnswer> {
         key: await readFile(order.authority.keyPath, 'utf8'),
       };
       const pems = order.nodes.map(({ days, ...node }) =>
-        signNode(authority, { ...node, validity: validFor(now, days) }),
+        signNode(authority, { ...node, validity: validityFor(now, days) }),
       );
       return { pems: await Promise.all(pems) };
     }
@@ -84,7 +84,7 @@ export async function carryOut(order: PkiOrder, now: Date): Promise<PkiAnswer> {
 async function main(): Promise<void> {
   try {
     const order = JSON.parse(await text(process.stdin)) as PkiOrder;
-    process.stdout.write(JSON.stringify(await carryOut(order, new Date())));
+    process.stdout.write(JSON.stringify(await runPkiOrder(order, new Date())));
   } catch (error) {
     process.stderr.write(`${isAppError(error) ? error.message : messageOf(error)}\n`);
     process.exitCode = 1;

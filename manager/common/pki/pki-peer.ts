@@ -4,7 +4,7 @@ import type { PeerIdentity, PeerNames } from './pki.js';
 import { peerIdentity } from './pki.js';
 
 /** Fields of a verified certificate as returned by node:tls. */
-export interface ShownCertificate extends PeerNames {
+export interface PresentedCertificate extends PeerNames {
   readonly raw?: Buffer | undefined;
   readonly serialNumber?: string | undefined;
   readonly subjectaltname?: string | undefined;
@@ -12,7 +12,7 @@ export interface ShownCertificate extends PeerNames {
 }
 
 /** A peer's identity with the facts of the certificate it presented. */
-export interface KnownPeer extends PeerIdentity {
+export interface AuthenticatedPeer extends PeerIdentity {
   /** Subject alternative names: DNS names and IP addresses. */
   readonly alternativeNames: readonly string[];
   /** Serial number of the certificate, lower-case hex. */
@@ -45,7 +45,10 @@ export function readAlternativeNames(text: string | undefined): readonly string[
  * Identifies the holder of a certificate verified by TLS (pass `socket.getPeerCertificate(true)`)
  * and its issuing CA. `refused` lists the IDs of refused CAs. Throws `forbidden`.
  */
-export function knownPeer(certificate: ShownCertificate, refused: readonly string[]): KnownPeer {
+export function authenticatePeer(
+  certificate: PresentedCertificate,
+  refused: readonly string[],
+): AuthenticatedPeer {
   const identity = peerIdentity(certificate);
   const peer = {
     ...identity,
@@ -73,7 +76,7 @@ const maxSigners = 4_096;
  * Returns the ID of the issuing CA and verifies its signature. Names alone are not enough: TLS does
  * not tell which of several CA certificates with the same name it used as the issuer.
  */
-function signerOf(certificate: ShownCertificate, { role, nodeId }: PeerIdentity): string {
+function signerOf(certificate: PresentedCertificate, { role, nodeId }: PeerIdentity): string {
   const { raw, issuerCertificate } = certificate;
   const issuerRaw = issuerCertificate?.raw;
   if (raw === undefined || issuerRaw === undefined) {

@@ -3,16 +3,16 @@ import { backoffMs } from '../base/backoff.js';
 import type { Clock } from '../base/clock.js';
 import { AppError, messageOf } from '../base/errors.js';
 import type { Logger } from '../base/log.js';
-import type { PairPaths } from './pki-files.js';
-import { readPair, replacePair } from './pki-files.js';
+import type { CertificateKeyPaths } from './pki-files.js';
+import { readKeyPair, replaceKeyPair } from './pki-files.js';
 import { certificatesOf } from './pki-peer.js';
 import type { KeyPair } from './pki.js';
 import { createPrivateKey, createRequest } from './pki.js';
 
 export interface RenewalOptions {
   /** Owner of the certificate in log messages: `worker` or `manager`. */
-  readonly what: string;
-  readonly paths: PairPaths;
+  readonly owner: string;
+  readonly paths: CertificateKeyPaths;
   /** Root CA certificate, PEM. */
   readonly ca: string;
   readonly clock: Clock;
@@ -24,7 +24,7 @@ export interface RenewalOptions {
    */
   readonly obtain: (request: string, signal: AbortSignal) => Promise<string>;
   /** Called after the new pair is on disk. */
-  readonly renewed: (pair: KeyPair) => void;
+  readonly onRenewed: (pair: KeyPair) => void;
 }
 
 /** Longest sleep between checks, since the clock may jump. */
@@ -125,7 +125,7 @@ export class CertificateRenewal {
   }
 
   #failed(error: unknown): number {
-    const { log, what, random } = this.#options;
+    const { log, owner: what, random } = this.#options;
     this.#failures += 1;
     // The first failures are not logged: a worker without a manager already logs that in its
     // session.
@@ -138,7 +138,7 @@ export class CertificateRenewal {
   /** Renews if due; resolves with the delay until the next check, ms. */
   async #turn(): Promise<number> {
     const { paths, clock } = this.#options;
-    const pair = await readPair(paths);
+    const pair = await readKeyPair(paths);
     const leaf = new X509Certificate(pair.cert);
     const due = renewalDue(Date.parse(leaf.validFrom), Date.parse(leaf.validTo), this.#jitter);
     const waitMs = due - clock.now();
@@ -148,7 +148,7 @@ export class CertificateRenewal {
   }
 
   async #renew(before: X509Certificate): Promise<void> {
-    const { paths, ca, clock, log, what, obtain, renewed } = this.#options;
+    const { paths, ca, clock, log, owner: what, obtain, onRenewed: renewed } = this.#options;
     const wasRequested = this.#isRequested;
     const key = await createPrivateKey();
     const name = /^CN=(.*)$/mu.exec(before.subject)?.[1] ?? what;
@@ -156,7 +156,7 @@ export class CertificateRenewal {
     const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(obtainMs)]);
     const pair = { cert: await obtain(request, signal), key };
     checkRenewed(before, pair, ca, clock.now());
-    await replacePair(paths, pair);
+    await replaceKeyPair(paths, pair);
     if (wasRequested) this.#isRequested = false;
     const until = new X509Certificate(pair.cert).validTo;
     log.info(`certificate of the ${what} was renewed`, { until });

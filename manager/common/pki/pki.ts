@@ -15,7 +15,7 @@ import { AppError } from '../base/errors.js';
  * It supports only RSA and its key generation takes seconds, so keys come from node:crypto.
  */
 
-export interface Subject {
+export interface CertificateSubject {
   readonly commonName: string;
   readonly organizationalUnit: string;
   readonly organization: string;
@@ -33,7 +33,7 @@ export interface KeyPair {
 }
 
 /** Permitted use of a certificate; `peer` is both server and client authentication. */
-export type Usage = 'cluster-authority' | 'server' | 'client' | 'peer';
+export type CertificateUsage = 'cluster-authority' | 'server' | 'client' | 'peer';
 
 /** Organizational unit in the subject of the root CA and of a cluster's intermediate CA. */
 export const userAuthorityUnit = 'authority';
@@ -74,14 +74,14 @@ export async function createPrivateKey(): Promise<string> {
 }
 
 /** Validity from one hour before `now` (for clock skew) until `days` after it. */
-export function validFor(now: Date, days: number): Validity {
+export function validityFor(now: Date, days: number): Validity {
   return {
     notBefore: new Date(now.getTime() - 3_600_000),
     notAfter: new Date(now.getTime() + days * 86_400_000),
   };
 }
 
-function attributes(lib: typeof Forge, subject: Subject): Forge.pki.CertificateField[] {
+function attributes(lib: typeof Forge, subject: CertificateSubject): Forge.pki.CertificateField[] {
   const utf8 = lib.asn1.Type.UTF8 as unknown as Forge.asn1.Class;
   return [
     { name: 'commonName', value: subject.commonName, valueTagClass: utf8 },
@@ -100,7 +100,7 @@ function serialNumber(): string {
 /** Creates a self-signed CA certificate, PEM. `pathLength` 0 forbids intermediate CAs below it. */
 export async function createAuthority(input: {
   readonly key: string;
-  readonly subject: Subject;
+  readonly subject: CertificateSubject;
   readonly validity: Validity;
   readonly pathLength: number;
 }): Promise<string> {
@@ -142,7 +142,7 @@ export async function createRequest(key: string, commonName: string): Promise<st
   return pem(lib.pki.certificationRequestToPem(request));
 }
 
-function usageExtensions(usage: Usage): object[] {
+function usageExtensions(usage: CertificateUsage): object[] {
   if (usage === 'cluster-authority') {
     return [
       { name: 'basicConstraints', cA: true, pathLenConstraint: 0, critical: true },
@@ -164,12 +164,12 @@ function alternativeNames(names: readonly string[]): object[] {
   return [{ name: 'subjectAltName', altNames }];
 }
 
-export interface SigningOrder {
+export interface SigningParameters {
   readonly request: string;
-  readonly subject: Subject;
+  readonly subject: CertificateSubject;
   /** DNS names and IP addresses. */
   readonly alternativeNames: readonly string[];
-  readonly usage: Usage;
+  readonly usage: CertificateUsage;
   readonly validity: Validity;
 }
 
@@ -177,7 +177,7 @@ export interface SigningOrder {
  * Signs the public key of a request. Names and usage come from the order, never from the request.
  * Rejects with `invalid` if the request is malformed or not signed by its own key.
  */
-export async function signRequest(authority: KeyPair, order: SigningOrder): Promise<string> {
+export async function signRequest(authority: KeyPair, order: SigningParameters): Promise<string> {
   const lib = await forge();
   const request = readRequest(lib, order);
   const issuer = lib.pki.certificateFromPem(authority.cert);
@@ -201,7 +201,7 @@ export async function signRequest(authority: KeyPair, order: SigningOrder): Prom
   return pem(lib.pki.certificateToPem(cert));
 }
 
-function readRequest(lib: typeof Forge, order: SigningOrder): Forge.pki.rsa.PublicKey {
+function readRequest(lib: typeof Forge, order: SigningParameters): Forge.pki.rsa.PublicKey {
   const name = order.subject.commonName;
   try {
     const request = lib.pki.certificationRequestFromPem(order.request);
@@ -216,7 +216,7 @@ function readRequest(lib: typeof Forge, order: SigningOrder): Forge.pki.rsa.Publ
 }
 
 /** Subject of a worker's or manager's certificate. */
-export function nodeSubject(identity: PeerIdentity): Subject {
+export function nodeSubject(identity: PeerIdentity): CertificateSubject {
   return {
     commonName: identity.nodeId,
     organizationalUnit: identity.role,
@@ -227,7 +227,7 @@ export function nodeSubject(identity: PeerIdentity): Subject {
 /**
  * Subject of an intermediate CA; its organization binds the certificates it signs to the cluster.
  */
-export function clusterAuthoritySubject(clusterId: string): Subject {
+export function clusterAuthoritySubject(clusterId: string): CertificateSubject {
   return {
     commonName: `shoal ${clusterId}`,
     organizationalUnit: clusterAuthorityUnit,
@@ -241,7 +241,7 @@ export function clusterAuthoritySubject(clusterId: string): Subject {
  */
 export async function signNode(
   authority: KeyPair,
-  order: Omit<SigningOrder, 'subject' | 'usage'> & { readonly identity: PeerIdentity },
+  order: Omit<SigningParameters, 'subject' | 'usage'> & { readonly identity: PeerIdentity },
 ): Promise<string> {
   const { identity, ...rest } = order;
   const leaf = await signRequest(authority, {

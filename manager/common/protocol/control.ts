@@ -13,9 +13,9 @@ import type {
   ExecOptions,
   LogLine,
   LogOptions,
-  OtherContainer,
+  ForeignContainer,
   RegistryAuth,
-  SeenImage,
+  NodeImage,
 } from './worker-calls.js';
 
 /** A secret or config to store; `data` is base64. */
@@ -24,7 +24,7 @@ export interface DataInput {
   readonly data: string;
 }
 
-export interface NewData {
+export interface DataCreateRequest {
   readonly name: string;
   readonly labels: Labels;
   /** base64 */
@@ -74,7 +74,7 @@ export interface PlannedStep {
   readonly placement?: string;
 }
 
-export interface ProjectApplied {
+export interface ProjectApplyResult {
   readonly changes: readonly AppliedChange[];
   /** With `dryRun`: the container operations that would follow, in order. */
   readonly steps?: readonly PlannedStep[];
@@ -82,7 +82,7 @@ export interface ProjectApplied {
   readonly orphans: readonly string[];
 }
 
-export interface ImageOnNode extends SeenImage {
+export interface ImageOnNode extends NodeImage {
   readonly nodeId: string;
   readonly node: string;
 }
@@ -125,7 +125,7 @@ export interface ManagerEntry {
  */
 export interface ControlCallMap extends SecurityCallMap, ServiceCallMap {
   info: { args: Record<string, never>; result: ManagerInfo };
-  'project.apply': { args: ProjectApply; result: ProjectApplied };
+  'project.apply': { args: ProjectApply; result: ProjectApplyResult };
   /** `down`. Marks all objects of the project for removal; watch the project until it is empty. */
   'project.remove': {
     args: {
@@ -135,7 +135,7 @@ export interface ControlCallMap extends SecurityCallMap, ServiceCallMap {
       /** Stop timeout, overriding the container's own. */
       readonly timeoutMs?: number;
     };
-    result: ProjectApplied;
+    result: ProjectApplyResult;
   };
   'project.list': {
     args: Record<string, never>;
@@ -148,7 +148,7 @@ export interface ControlCallMap extends SecurityCallMap, ServiceCallMap {
   /** Containers of the project that another tool created on the nodes' engines. */
   'project.others': {
     args: { readonly project: string };
-    result: readonly (OtherContainer & { readonly node: string })[];
+    result: readonly (ForeignContainer & { readonly node: string })[];
   };
   /** Removes the containers another tool created from `configFiles`, to free their names. */
   'project.take-over': {
@@ -214,11 +214,11 @@ export interface ControlCallMap extends SecurityCallMap, ServiceCallMap {
   };
   'secret.list': { args: Record<string, never>; result: readonly Omit<Secret, 'data'>[] };
   /** Creates a secret outside any project, for `external: true`. Returns the id. */
-  'secret.create': { args: NewData; result: string };
+  'secret.create': { args: DataCreateRequest; result: string };
   /** Throws `conflict` while a service uses the secret. */
   'secret.remove': { args: { readonly name: string }; result: null };
   'config.list': { args: Record<string, never>; result: readonly Config[] };
-  'config.create': { args: NewData; result: string };
+  'config.create': { args: DataCreateRequest; result: string };
   'config.remove': { args: { readonly name: string }; result: null };
 }
 
@@ -257,16 +257,16 @@ export type WatchMessage =
       readonly networks: readonly Network[];
       readonly volumes: readonly Volume[];
       /** Present only with `data`; never includes contents. */
-      readonly secrets?: readonly DataSeen[];
-      readonly configs?: readonly DataSeen[];
+      readonly secrets?: readonly DataInfo[];
+      readonly configs?: readonly DataInfo[];
     }
   | { readonly kind: 'put'; readonly table: WatchTable; readonly object: WatchObject }
   | { readonly kind: 'remove'; readonly table: WatchTable; readonly id: string };
 export type WatchTable =
   'services' | 'tasks' | 'nodes' | 'networks' | 'volumes' | 'secrets' | 'configs';
-export type WatchObject = Service | Task | Node | Network | Volume | DataSeen;
+export type WatchObject = Service | Task | Node | Network | Volume | DataInfo;
 /** A secret or config without its contents. */
-export type DataSeen = Omit<Secret | Config, 'data'>;
+export type DataInfo = Omit<Secret | Config, 'data'>;
 
 /** A log line with its origin, as sent to the client. */
 export interface TaskLogLine extends LogLine {

@@ -3,23 +3,23 @@
  * An empty `stdin` frame is end of input. `exit` carries the exit code as decimal text, `error` one
  * line.
  */
-export const channels = { stdin: 0, stdout: 1, stderr: 2, exit: 3, error: 4 } as const;
-export type Channel = keyof typeof channels;
+export const streamChannels = { stdin: 0, stdout: 1, stderr: 2, exit: 3, error: 4 } as const;
+export type StreamChannel = keyof typeof streamChannels;
 
-const names = Object.keys(channels) as Channel[];
+const names = Object.keys(streamChannels) as StreamChannel[];
 
-export function frame(channel: Channel, data: Uint8Array | string): Uint8Array {
+export function encodeStreamFrame(channel: StreamChannel, data: Uint8Array | string): Uint8Array {
   const bytes = typeof data === 'string' ? Buffer.from(data) : data;
   const message = new Uint8Array(bytes.length + 1);
-  message[0] = channels[channel];
+  message[0] = streamChannels[channel];
   message.set(bytes, 1);
   return message;
 }
 
 /** Parses a frame; undefined if the message is not a frame. */
-export function unframe(
+export function decodeStreamFrame(
   message: Uint8Array,
-): { readonly channel: Channel; readonly data: Uint8Array } | undefined {
+): { readonly channel: StreamChannel; readonly data: Uint8Array } | undefined {
   const channel = names[message[0] ?? -1];
   return channel === undefined ? undefined : { channel, data: message.subarray(1) };
 }

@@ -9,7 +9,7 @@ import type { WorkerCall, WorkerStreamRequest } from './worker-calls.js';
 /** Version of the worker session protocol: JSON text messages on one WebSocket over mutual TLS. */
 export const protocolVersion = 1;
 
-export const paths = {
+export const apiPaths = {
   /** Prefix of every path of this API except `metrics`. */
   own: '/v1/',
   /** Worker session (WebSocket). */
@@ -33,16 +33,16 @@ export const paths = {
 /**
  * Header of a request that a manager forwards to the leader: the original client, a `Peer` as JSON.
  */
-export const behalfHeader = 'x-shoal-behalf';
+export const forwardedPeerHeader = 'x-shoal-behalf';
 
 const notLeadingDetail = 'not-leading';
 
 /** Error of a manager that is not the leader: the request was not executed and can be retried. */
-export function notLeading(message: string): AppError {
+export function notLeaderError(message: string): AppError {
   return new AppError('unavailable', message, { detail: notLeadingDetail });
 }
 
-export function isNotLeading(error: unknown): boolean {
+export function isNotLeaderError(error: unknown): boolean {
   return isAppError(error) && error.detail === notLeadingDetail;
 }
 

@@ -1,16 +1,16 @@
 import type { JoinToken } from '../model/join-token.js';
 
 /** A join token without its hash. The secret itself is returned only at creation. */
-export type ShownToken = Omit<JoinToken, 'hash'>;
+export type JoinTokenInfo = Omit<JoinToken, 'hash'>;
 
-export interface MadeToken {
-  readonly token: ShownToken;
+export interface CreatedJoinToken {
+  readonly token: JoinTokenInfo;
   /** Token text for `shoal worker join --token`. */
   readonly text: string;
 }
 
 /** A CA rotation in progress. */
-export interface Rotation {
+export interface CaRotation {
   /** Ids of authorities, see ca/pki-peer.ts. */
   readonly from: string;
   readonly to: string;
@@ -22,7 +22,7 @@ export interface CaStatus {
   readonly certificateLifetimeMs: number;
   readonly refusedAuthorities: readonly string[];
   readonly refusedClients: readonly string[];
-  readonly rotation?: Rotation;
+  readonly rotation?: CaRotation;
   /**
    * Authorities of removed managers that some certificates still depend on, with the managers'
    * nodes.
@@ -60,12 +60,12 @@ export interface SecurityCallMap {
   'ca.rotate-key': { args: Record<string, never>; result: { readonly sealed: number } };
   'token.create': {
     args: { readonly ttlMs: number; readonly uses?: number; readonly label?: string };
-    result: MadeToken;
+    result: CreatedJoinToken;
   };
-  'token.list': { args: Record<string, never>; result: readonly ShownToken[] };
+  'token.list': { args: Record<string, never>; result: readonly JoinTokenInfo[] };
   'token.remove': { args: { readonly id: string }; result: null };
   /** Replaces a token's secret; the old secret becomes invalid. */
-  'token.rotate': { args: { readonly id: string }; result: MadeToken };
+  'token.rotate': { args: { readonly id: string }; result: CreatedJoinToken };
 }
 
 /** Body of `POST` on `paths.join`, which requires no certificate. */
@@ -79,7 +79,7 @@ export interface JoinRequest {
   readonly alternativeNames: readonly string[];
 }
 
-export interface JoinAnswer {
+export interface JoinResponse {
   readonly clusterId: string;
   readonly clusterName: string;
   readonly nodeId: string;
@@ -93,7 +93,7 @@ export interface JoinAnswer {
  * Answer to `GET` on `paths.authority`, which requires no certificate. The client compares the hash
  * of the certificate with the one in its join token.
  */
-export interface AuthorityAnswer {
+export interface AuthorityResponse {
   /** PEM. */
   readonly ca: string;
 }

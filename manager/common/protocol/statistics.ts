@@ -3,7 +3,7 @@ import type { NodeId, TaskId } from '../model/ids.js';
 /**
  * Resource usage of one container. Totals count from its start; rates cover about the last second.
  */
-export interface TaskUse {
+export interface TaskUsage {
   readonly taskId: TaskId;
   /** 100 means one CPU. */
   readonly cpuPercent: number;
@@ -24,7 +24,7 @@ export interface TaskUse {
 }
 
 /** Resource usage of a whole machine. */
-export interface MachineUse {
+export interface MachineUsage {
   /** 100 means all CPUs. */
   readonly cpuPercent: number;
   readonly memoryUsedBytes: number;
@@ -59,7 +59,7 @@ export interface NodeCounters {
   };
 }
 
-export interface NodeUse extends MachineUse {
+export interface NodeUsage extends MachineUsage {
   readonly nodeId: NodeId;
   readonly counters?: NodeCounters;
 }
@@ -70,10 +70,10 @@ export interface NodeUse extends MachineUse {
 export interface WorkerStats {
   /** ms since the epoch, the worker's clock. */
   readonly at: number;
-  readonly tasks: readonly TaskUse[];
+  readonly tasks: readonly TaskUsage[];
   /** Tasks that no longer run on the node. */
   readonly gone: readonly TaskId[];
-  readonly machine?: MachineUse;
+  readonly machine?: MachineUsage;
   readonly counters?: NodeCounters;
 }
 
@@ -82,8 +82,8 @@ export interface StatsMessage {
   readonly kind: 'snapshot' | 'delta';
   /** ms since the epoch, the manager's clock. */
   readonly at: number;
-  readonly tasks: readonly TaskUse[];
+  readonly tasks: readonly TaskUsage[];
   readonly goneTasks: readonly TaskId[];
-  readonly nodes: readonly NodeUse[];
+  readonly nodes: readonly NodeUsage[];
   readonly goneNodes: readonly NodeId[];
 }

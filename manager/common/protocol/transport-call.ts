@@ -2,11 +2,11 @@ import type { ClientRequest } from 'node:http';
 import { Agent, request } from 'node:https';
 import { TLSSocket } from 'node:tls';
 import { AppError } from '../base/errors.js';
-import { explained, identityCheck, parseRefusal } from './transport.js';
-import type { PeerCertificateNames, TlsMaterial } from './transport-tls.js';
+import { explainDialError, serverIdentityCheck, parseErrorResponse } from './transport.js';
+import type { PeerCertificateFields, TlsMaterial } from './transport-tls.js';
 import { tlsOptions } from './transport-tls.js';
 
-export interface CallOptions {
+export interface HttpCallOptions {
   readonly path: string;
   /** Sent as JSON. */
   readonly body: unknown;
@@ -17,7 +17,7 @@ export interface CallOptions {
 }
 
 /** HTTP client for one manager: `POST`s JSON over mutual TLS with keep-alive connections. */
-export class HttpCaller {
+export class ManagerHttpClient {
   readonly #address: string;
   readonly #ca: string;
   readonly #agent: Agent;
@@ -26,7 +26,7 @@ export class HttpCaller {
   constructor(options: {
     readonly address: string;
     readonly tls: TlsMaterial;
-    readonly verifyPeer: (certificate: PeerCertificateNames) => void;
+    readonly verifyPeer: (certificate: PeerCertificateFields) => void;
     /** Connect timeout, ms; defaults to the timeout of the call. */
     readonly connectTimeoutMs?: number;
   }) {
@@ -35,7 +35,7 @@ export class HttpCaller {
     this.#connectTimeoutMs = options.connectTimeoutMs;
     this.#agent = new Agent({
       ...tlsOptions(options.tls),
-      checkServerIdentity: identityCheck(options.verifyPeer),
+      checkServerIdentity: serverIdentityCheck(options.verifyPeer),
       keepAlive: true,
       maxSockets: 8,
     });
@@ -45,13 +45,13 @@ export class HttpCaller {
    * Resolves with the response's JSON. Throws the error the server returned, or the errors of
    * `dial`.
    */
-  async call(options: CallOptions): Promise<unknown> {
+  async call(options: HttpCallOptions): Promise<unknown> {
     const deadline = AbortSignal.timeout(options.timeoutMs);
     const signal =
       options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline]);
     try {
       const { status, text } = await this.#post(options, signal);
-      if (status !== 200) throw parseRefusal(this.#address, status, text);
+      if (status !== 200) throw parseErrorResponse(this.#address, status, text);
       return JSON.parse(text) as unknown;
     } catch (error) {
       if (options.signal?.aborted === true) {
@@ -61,7 +61,7 @@ export class HttpCaller {
         const seconds = options.timeoutMs / 1000;
         throw new AppError('timeout', `${this.#address} did not answer within ${seconds} s`);
       }
-      throw await explained(this.#address, error as Error, this.#ca);
+      throw await explainDialError(this.#address, error as Error, this.#ca);
     }
   }
 
@@ -69,7 +69,7 @@ export class HttpCaller {
     this.#agent.destroy();
   }
 
-  #post(options: CallOptions, signal: AbortSignal): Promise<{ status: number; text: string }> {
+  #post(options: HttpCallOptions, signal: AbortSignal): Promise<{ status: number; text: string }> {
     const body = Buffer.from(JSON.stringify(options.body));
     return new Promise((resolve, reject) => {
       const outgoing = request(
@@ -97,7 +97,7 @@ export class HttpCaller {
         },
       );
       outgoing.once('error', reject);
-      if (this.#connectTimeoutMs !== undefined) limitConnecting(outgoing, this.#connectTimeoutMs);
+      if (this.#connectTimeoutMs !== undefined) setConnectTimeout(outgoing, this.#connectTimeoutMs);
       outgoing.end(body);
     });
   }
@@ -107,7 +107,7 @@ export class HttpCaller {
  * Destroys the request's socket with ETIMEDOUT if the TLS handshake takes longer than `timeoutMs`,
  * because a machine that lost power never refuses the connection.
  */
-export function limitConnecting(outgoing: ClientRequest, timeoutMs: number): void {
+export function setConnectTimeout(outgoing: ClientRequest, timeoutMs: number): void {
   outgoing.once('socket', (socket) => {
     if (!(socket instanceof TLSSocket) || !socket.connecting) return;
     const timer = setTimeout(() => {

@@ -34,7 +34,7 @@ export interface Connection extends MessageStream {
  * every 15 s. `stream`: the peer may legitimately stop reading (a log in a pager), so only a TCP
  * error or 15 min of silence ends the connection.
  */
-export type KeepAlive = 'worker' | 'session' | 'stream';
+export type KeepAliveProfile = 'worker' | 'session' | 'stream';
 
 const keepAliveTimes = {
   worker: { pingMs: 1_000, deadMs: 3_000, closeMs: 2_000 },
@@ -52,7 +52,7 @@ const receiveLowWaterBytes = 256 * 1024;
 
 type Message = string | Uint8Array;
 
-export class SocketConnection implements Connection {
+export class WebSocketConnection implements Connection {
   readonly remote: string;
   readonly ended: Promise<ConnectionEnd>;
   readonly #socket: WebSocket;
@@ -65,7 +65,7 @@ export class SocketConnection implements Connection {
   #failure: string | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(socket: WebSocket, remote: string, keepAlive: KeepAlive) {
+  constructor(socket: WebSocket, remote: string, keepAlive: KeepAliveProfile) {
     this.#socket = socket;
     this.remote = remote;
     this.#closeMs = keepAliveTimes[keepAlive].closeMs;
@@ -181,7 +181,7 @@ export class SocketConnection implements Connection {
     return new AppError('unavailable', `connection to ${this.remote} was lost${why}`);
   }
 
-  #keepAlive(kind: KeepAlive): () => void {
+  #keepAlive(kind: KeepAliveProfile): () => void {
     const { pingMs, deadMs } = keepAliveTimes[kind];
     let heardAt = performance.now();
     let tickedAt = heardAt;

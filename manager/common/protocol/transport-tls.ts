@@ -10,7 +10,7 @@ export interface TlsMaterial {
 }
 
 /** Fields of a peer's certificate that identify the peer and its signer. */
-export type PeerCertificateNames = Pick<PeerCertificate, 'subject' | 'issuer' | 'valid_to'> &
+export type PeerCertificateFields = Pick<PeerCertificate, 'subject' | 'issuer' | 'valid_to'> &
   Partial<
     Pick<DetailedPeerCertificate, 'raw' | 'serialNumber' | 'subjectaltname' | 'issuerCertificate'>
   >;
@@ -49,7 +49,7 @@ const unknownAuthorityCodes = new Set([
  * One-line description of a verification error: the certificate's owner, the problem and the
  * remedy.
  */
-export function certificateProblem(
+export function describeCertificateError(
   code: string,
   certificate: Pick<PeerCertificate, 'subject' | 'issuer' | 'valid_from' | 'valid_to'>,
   nowMs: number,
@@ -69,7 +69,7 @@ export function certificateProblem(
  * Returns the verified certificate of a client. Throws `forbidden` with the reason if the client
  * presented none, or one that is expired or signed by another authority.
  */
-export function clientCertificate(socket: TLSSocket): PeerCertificateNames {
+export function verifiedClientCertificate(socket: TLSSocket): PeerCertificateFields {
   // The type says never empty, but it is `{}` if the client presented no certificate.
   const certificate = socket.getPeerCertificate(true) as Partial<DetailedPeerCertificate>;
   if (certificate.subject === undefined) {
@@ -78,7 +78,7 @@ export function clientCertificate(socket: TLSSocket): PeerCertificateNames {
   const full = certificate as DetailedPeerCertificate;
   if (!socket.authorized) {
     const code = String(socket.authorizationError);
-    throw new AppError('forbidden', certificateProblem(code, full, Date.now()));
+    throw new AppError('forbidden', describeCertificateError(code, full, Date.now()));
   }
   return full;
 }

@@ -4,10 +4,10 @@ import { connect } from 'node:tls';
 import WebSocket from 'ws';
 import type { ErrorKind } from '../base/errors.js';
 import { AppError, isAppError, messageOf } from '../base/errors.js';
-import type { Connection, KeepAlive } from './transport-connection.js';
-import { maxMessageBytes, SocketConnection } from './transport-connection.js';
-import type { PeerCertificateNames, TlsMaterial } from './transport-tls.js';
-import { certificateProblem, tlsOptions } from './transport-tls.js';
+import type { Connection, KeepAliveProfile } from './transport-connection.js';
+import { maxMessageBytes, WebSocketConnection } from './transport-connection.js';
+import type { PeerCertificateFields, TlsMaterial } from './transport-tls.js';
+import { describeCertificateError, tlsOptions } from './transport-tls.js';
 
 export interface DialOptions {
   /** `host:port`. */
@@ -20,8 +20,8 @@ export interface DialOptions {
    * manager of this cluster). Replaces the host name check, because a manager's identity is
    * independent of its address.
    */
-  readonly verifyPeer: (certificate: PeerCertificateNames) => void;
-  readonly keepAlive: KeepAlive;
+  readonly verifyPeer: (certificate: PeerCertificateFields) => void;
+  readonly keepAlive: KeepAliveProfile;
   readonly headers?: Readonly<Record<string, string>>;
   /** Connect timeout, ms; default 5,000. */
   readonly timeoutMs?: number;
@@ -57,7 +57,7 @@ export function dial(options: DialOptions): Promise<Connection> {
     });
     // Wrap before `open`: the first message may arrive in the same packet as the handshake
     // response.
-    const connection = new SocketConnection(socket, address, options.keepAlive);
+    const connection = new WebSocketConnection(socket, address, options.keepAlive);
     socket.once('open', () => {
       signal?.removeEventListener('abort', abort);
       resolve(connection);
@@ -70,7 +70,7 @@ export function dial(options: DialOptions): Promise<Connection> {
     });
     socket.once('error', (error) => {
       signal?.removeEventListener('abort', abort);
-      void explained(address, error, options.tls.ca).then(reject);
+      void explainDialError(address, error, options.tls.ca).then(reject);
     });
   });
 }
@@ -80,14 +80,14 @@ export function dial(options: DialOptions): Promise<Connection> {
  * closing socket waits for a slow reader (see KeepAlive).
  */
 function untyped(options: DialOptions): object {
-  return { checkServerIdentity: identityCheck(options.verifyPeer), closeTimeout: 900_000 };
+  return { checkServerIdentity: serverIdentityCheck(options.verifyPeer), closeTimeout: 900_000 };
 }
 
 /**
  * Adapts `verify` to `checkServerIdentity` of node:tls, which expects the error as return value.
  */
-export function identityCheck(
-  verify: (certificate: PeerCertificateNames) => void,
+export function serverIdentityCheck(
+  verify: (certificate: PeerCertificateFields) => void,
 ): (host: string, certificate: PeerCertificate) => Error | undefined {
   return (_host, certificate) => {
     try {
@@ -134,13 +134,17 @@ export function dialError(address: string, error: Error): AppError {
  * Like `dialError`, with details of a rejected certificate. node:tls drops the certificate when it
  * aborts the handshake, so a second connection that sends nothing fetches it.
  */
-export async function explained(address: string, error: Error, ca: string): Promise<AppError> {
+export async function explainDialError(
+  address: string,
+  error: Error,
+  ca: string,
+): Promise<AppError> {
   const code = 'code' in error ? String(error.code) : '';
   const plain = dialError(address, error);
   if (isAppError(error) || !untrusted.test(code)) return plain;
   const certificate = await fetchCertificate(address, ca);
   if (certificate?.subject === undefined) return plain;
-  const problem = certificateProblem(code, certificate, Date.now());
+  const problem = describeCertificateError(code, certificate, Date.now());
   return new AppError('forbidden', `${address} is not trusted: ${problem}`, { cause: error });
 }
 
@@ -166,7 +170,7 @@ function fetchCertificate(address: string, ca: string): Promise<PeerCertificate 
 const untrusted = /^(CERT_|UNABLE_|DEPTH_|SELF_SIGNED)/;
 
 /** Parses an error response, `{kind, message}` as JSON; any other body becomes `unavailable`. */
-export function parseRefusal(address: string, status: number, body: string): AppError {
+export function parseErrorResponse(address: string, status: number, body: string): AppError {
   try {
     const answer = JSON.parse(body) as { kind?: ErrorKind; message?: string; detail?: string };
     if (typeof answer.kind === 'string' && typeof answer.message === 'string') {
@@ -189,5 +193,5 @@ async function refusal(address: string, response: IncomingMessage): Promise<AppE
   } catch {
     // Truncated response: parse what arrived.
   }
-  return parseRefusal(address, response.statusCode ?? 0, body);
+  return parseErrorResponse(address, response.statusCode ?? 0, body);
 }

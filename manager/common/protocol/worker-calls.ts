@@ -24,7 +24,7 @@ export interface WorkerCallMap {
     result: readonly { readonly name: string; readonly mountpoint: string }[];
   };
   /** Details of an image in the node's engine; null if the image is absent. */
-  findImage: { args: { readonly image: string }; result: SeenImage | null };
+  findImage: { args: { readonly image: string }; result: NodeImage | null };
   /** All images in the node's engine. */
   listImages: { args: Record<string, never>; result: readonly EngineImage[] };
   /** The engine's inspect output for an image; null if the image is absent. */
@@ -50,7 +50,7 @@ export interface WorkerCallMap {
   /** Containers of a Compose project on the node's engine that another tool created. */
   listOthers: {
     args: { readonly project: string };
-    result: readonly OtherContainer[];
+    result: readonly ForeignContainer[];
   };
   /**
    * Stops and removes the containers another tool created from `configFiles`, and the project's
@@ -68,7 +68,7 @@ export interface WorkerCallMap {
 }
 
 /** A container with the labels of docker compose and without those of shoal. */
-export interface OtherContainer {
+export interface ForeignContainer {
   readonly name: string;
   readonly service: string;
   /** Container state reported by the engine: `running`, `exited`, … */
@@ -102,7 +102,7 @@ export interface EngineImage {
 }
 
 /** An image on a node. */
-export interface SeenImage {
+export interface NodeImage {
   /** `sha256:…` of the image configuration. */
   readonly id: string;
   /** `os/arch[/variant]`. */

@@ -1,7 +1,7 @@
 import { AppError } from '../../common/base/errors.js';
 import type { Node, NodeSpec } from '../../common/model/node.js';
 import { isAssigned } from '../../common/model/task-state.js';
-import { changeCluster } from '../../store/cluster-record.js';
+import { updateClusterRecord } from '../../store/cluster-record.js';
 import type { Transaction } from '../../store/store.js';
 import { Args } from '../args.js';
 import type { ControlCalls } from '../context.js';
@@ -51,7 +51,7 @@ function remove(tx: Transaction, node: Node, force: boolean): void {
       `node ${node.spec.name}: still runs ${live.length} tasks; drain it first or use --force`,
     );
   }
-  changeCluster(tx, (cluster) => ({
+  updateClusterRecord(tx, (cluster) => ({
     ...cluster,
     revoked: [...new Set([...cluster.revoked, node.id])].sort(),
   }));

@@ -1,11 +1,15 @@
 import { AppError } from '../../common/base/errors.js';
 import type { NodeId, VolumeId } from '../../common/model/ids.js';
-import type { AppliedChange, ProjectApplied, ProjectApply } from '../../common/protocol/control.js';
+import type {
+  AppliedChange,
+  ProjectApplyResult,
+  ProjectApply,
+} from '../../common/protocol/control.js';
 import type { Transaction } from '../../store/store.js';
-import { applyProject, removeService } from '../apply-project.js';
+import { applyProject, markServiceRemoved } from '../apply-project.js';
 import { Args } from '../args.js';
 import type { CallContext, ControlCalls } from '../context.js';
-import { forgetData } from '../data.js';
+import { removeProjectData } from '../data.js';
 import { findServices } from '../find.js';
 import { setStopTimeout } from '../stop-timeout.js';
 
@@ -67,7 +71,7 @@ async function adoptVolumes(context: CallContext, names: readonly string[]): Pro
   });
 }
 
-async function apply(context: CallContext, value: unknown): Promise<ProjectApplied> {
+async function apply(context: CallContext, value: unknown): Promise<ProjectApplyResult> {
   const input = readApply(value);
   const { store, newId } = context;
   await adoptVolumes(context, input.externalVolumes);
@@ -90,19 +94,19 @@ function remove(
     readonly services: readonly string[];
     readonly timeoutMs: number | undefined;
   },
-): ProjectApplied {
+): ProjectApplyResult {
   const { project } = input;
   const services = findServices(tx, project, input.services);
   const changes: AppliedChange[] = services.map((service) => {
     setStopTimeout(tx, service, input.timeoutMs);
-    return removeService(tx, service, 'requested');
+    return markServiceRemoved(tx, service, 'requested');
   });
   if (input.services.length > 0) return { changes, orphans: [] };
   for (const network of tx.list('networks')) {
     if (network.spec.project !== project || network.removing) continue;
     changes.push(removeNetwork(tx, network.id, project));
   }
-  forgetData(tx, project, new Set());
+  removeProjectData(tx, project, new Set());
   for (const volume of input.volumes ? tx.list('volumes') : []) {
     if (volume.spec.project !== project || volume.spec.external || volume.removing) continue;
     tx.put('volumes', { ...volume, removing: true });

@@ -1,6 +1,6 @@
 import { AppError } from '../../common/base/errors.js';
 import type { SecurityCallMap } from '../../common/protocol/security.js';
-import { changeCluster } from '../../store/cluster-record.js';
+import { updateClusterRecord } from '../../store/cluster-record.js';
 import type { ClusterRecord, ClusterStore } from '../../store/store.js';
 import { Args } from '../args.js';
 import type { CallContext, ClusterSecurity, ControlCalls } from '../context.js';
@@ -18,7 +18,7 @@ function updateRecord(
   change: (record: ClusterRecord) => ClusterRecord,
 ): Promise<void> {
   return store.update('control', (tx) => {
-    changeCluster(tx, change);
+    updateClusterRecord(tx, change);
   });
 }
 

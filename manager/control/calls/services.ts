@@ -1,9 +1,9 @@
 import { AppError, messageOf } from '../../common/base/errors.js';
-import { podOf, tiesOf } from '../../common/model/pod.js';
+import { podOf, podLinksOf } from '../../common/model/pod.js';
 import type { Service } from '../../common/model/service.js';
 import { isTerminal } from '../../common/model/task-state.js';
 import type { StoreView, Transaction } from '../../store/store.js';
-import { wakeEnded } from '../apply-service.js';
+import { restartEndedTasks } from '../apply-service.js';
 import { Args } from '../args.js';
 import type { CallContext, ControlCalls } from '../context.js';
 import type { PlacedTask } from '../find.js';
@@ -58,7 +58,7 @@ function withPodMembers(
 ): Readonly<Record<string, unknown>> {
   const members = findServices(view, project, []).map(({ spec }) => ({
     name: spec.service,
-    leaders: tiesOf(spec.task.container).map(({ service }) => service),
+    leaders: podLinksOf(spec.task.container).map(({ service }) => service),
   }));
   const names = new Set(members.map(({ name }) => name));
   const all = new Map<string, unknown>();
@@ -81,7 +81,7 @@ function withPodMembers(
 function halt(tx: Transaction, selection: Selection, halted: boolean, timeoutMs?: number): void {
   for (const service of findServices(tx, selection.project, selection.services)) {
     if (halted) setStopTimeout(tx, service, timeoutMs);
-    else wakeEnded({ tx, view: tx }, service);
+    else restartEndedTasks({ tx, view: tx }, service);
     const { held, ...spec } = service.spec;
     if (spec.halted === halted && held !== true) continue;
     tx.put('services', { ...service, spec: { ...spec, halted } });

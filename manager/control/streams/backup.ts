@@ -1,5 +1,5 @@
 import { writeBackup } from '../../common/protocol/backup.js';
-import { frame } from '../../common/protocol/frames.js';
+import { encodeStreamFrame } from '../../common/protocol/frames.js';
 import { tableNames } from '../../store/tables.js';
 import type { Seal, StoredObject } from '../context.js';
 import type { ControlStreams } from './stream-context.js';
@@ -12,7 +12,7 @@ function* sealed(objects: readonly StoredObject[], seal: Seal): Generator<Stored
  * Streams one consistent snapshot of the store while it keeps changing: lists read from the store
  * are immutable.
  */
-export const backup: ControlStreams['backup'] = async (context, _args, { stream }) => {
+export const backupStream: ControlStreams['backup'] = async (context, _args, { stream }) => {
   const { store, clock, manager } = context;
   const { seal = (object: StoredObject) => object } = context;
   const objects = tableNames.flatMap((table) =>
@@ -26,6 +26,6 @@ export const backup: ControlStreams['backup'] = async (context, _args, { stream 
     version: manager.version,
   };
   for (const chunk of writeBackup(header, sealed(objects, seal)))
-    await stream.send(frame('stdout', chunk));
-  await stream.send(frame('exit', '0'));
+    await stream.send(encodeStreamFrame('stdout', chunk));
+  await stream.send(encodeStreamFrame('exit', '0'));
 };

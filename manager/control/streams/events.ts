@@ -1,5 +1,5 @@
-import type { Told } from '../event-log.js';
-import { Outbox } from './outbox.js';
+import type { ProjectEvent } from '../event-log.js';
+import { SendQueue } from './send-queue.js';
 import type { ControlStreams } from './stream-context.js';
 
 /** Longest delay of a Node.js timer, ms (2^31 - 1). */
@@ -9,13 +9,13 @@ const maxTimerMs = 2_147_483_647;
  * Replays stored events since `sinceMs` or after the number `after`, then follows live events until
  * `untilMs` or until the client disconnects.
  */
-export const events: ControlStreams['events'] = async (context, args, { stream, ended }) => {
+export const eventsStream: ControlStreams['events'] = async (context, args, { stream, ended }) => {
   const project = args.optionalText('project');
   const sinceMs = args.count('sinceMs');
   const untilMs = args.count('untilMs');
   const after = args.count('after');
-  const outbox = new Outbox(stream);
-  const push = ([event, of]: Told): void => {
+  const outbox = new SendQueue(stream);
+  const push = ([event, of]: ProjectEvent): void => {
     const matches = project === undefined || of === project;
     if (matches && (untilMs === undefined || event.at <= untilMs)) outbox.push(event);
   };

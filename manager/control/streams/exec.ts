@@ -9,7 +9,7 @@ import type { ClientStream, ControlStreams, StreamContext } from './stream-conte
 const resizeDeadlineMs = 5_000;
 
 /** An open stream to a worker. */
-export interface WorkerEnd {
+export interface OpenWorkerStream {
   readonly nodeId: NodeId;
   readonly streamId: string;
   readonly stream: MessageStream;
@@ -19,7 +19,7 @@ export interface WorkerEnd {
 export async function pipe(
   context: StreamContext,
   client: ClientStream,
-  worker: WorkerEnd,
+  worker: OpenWorkerStream,
 ): Promise<void> {
   const close = (): void => {
     worker.stream.close();
@@ -39,7 +39,7 @@ export async function pipe(
 async function forwardInput(
   context: StreamContext,
   client: ClientStream,
-  worker: WorkerEnd,
+  worker: OpenWorkerStream,
 ): Promise<void> {
   for (;;) {
     const next = await client.input.next();
@@ -52,7 +52,7 @@ async function forwardInput(
   }
 }
 
-function resize(context: StreamContext, worker: WorkerEnd, text: string): void {
+function resize(context: StreamContext, worker: OpenWorkerStream, text: string): void {
   const args = new Args('resize', JSON.parse(text) as unknown);
   const size = { columns: args.count('columns') ?? 80, rows: args.count('rows') ?? 24 };
   const deadline = AbortSignal.timeout(resizeDeadlineMs);

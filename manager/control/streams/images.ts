@@ -40,7 +40,7 @@ export const pull: ControlStreams['pull'] = async (context, args, client) => {
   await pipeToWorker(context, client, node.id, request);
 };
 
-export const fetch: ControlStreams['fetch'] = async (context, args, client) => {
+export const fetchStream: ControlStreams['fetch'] = async (context, args, client) => {
   const node = findNode(context.store.view, args.text('node'));
   const platform = args.optionalText('platform');
   const wanted = { image: args.text('image'), ...(platform === undefined ? {} : { platform }) };

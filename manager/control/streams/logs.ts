@@ -19,7 +19,7 @@ function readOptions(value: unknown): LogOptions {
 }
 
 /** Streams batches of log lines; a slow client slows the workers down (back-pressure). */
-export const logs: ControlStreams['logs'] = async (context, args, { stream, signal }) => {
+export const logsStream: ControlStreams['logs'] = async (context, args, { stream, signal }) => {
   const index = args.count('index');
   const request = {
     project: args.text('project'),

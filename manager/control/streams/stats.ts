@@ -53,7 +53,7 @@ class LatestSender {
 }
 
 /** Sends a full snapshot, then the changes each second. */
-export const stats: ControlStreams['stats'] = async (context, args, { stream, ended }) => {
+export const statsStream: ControlStreams['stats'] = async (context, args, { stream, ended }) => {
   const project = args.optionalText('project');
   const filter = (message: StatsMessage): StatsMessage =>
     project === undefined ? message : ofProject(context.store.view, project, message);

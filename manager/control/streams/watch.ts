@@ -1,13 +1,13 @@
 import type { Config, Secret } from '../../common/model/secret.js';
 import type {
-  DataSeen,
+  DataInfo,
   WatchMessage,
   WatchObject,
   WatchTable,
 } from '../../common/protocol/control.js';
 import type { Commit, StoreChange, StoreView } from '../../store/store.js';
 import type { ControlStreams } from './stream-context.js';
-import { Outbox } from './outbox.js';
+import { SendQueue } from './send-queue.js';
 
 function isWatched(change: StoreChange): change is Extract<StoreChange, { table: WatchTable }> {
   switch (change.table) {
@@ -58,7 +58,7 @@ export function snapshotOf(
 const isData = (table: WatchTable): boolean => table === 'secrets' || table === 'configs';
 
 /** Content goes only to the nodes that run a task that uses it, never to clients. */
-function withoutData({ data: _data, ...seen }: Secret | Config): DataSeen {
+function withoutData({ data: _data, ...seen }: Secret | Config): DataInfo {
   return seen;
 }
 
@@ -82,10 +82,10 @@ export function deltasOf(
  * Sends a snapshot, then every change. Both start in the same turn of the event loop, so no change
  * is missed between them.
  */
-export const watch: ControlStreams['watch'] = async ({ store }, args, { stream, ended }) => {
+export const watchStream: ControlStreams['watch'] = async ({ store }, args, { stream, ended }) => {
   const project = args.optionalText('project');
   const withData = args.flag('data');
-  const outbox = new Outbox(stream);
+  const outbox = new SendQueue(stream);
   const stop = store.watch((commit) => {
     for (const message of deltasOf(commit, project, withData)) outbox.push(message);
   });

@@ -1,57 +1,57 @@
 import { isForbidden, isNotFound, isUnavailable } from '../../common/base/errors.js';
 import { isTerminal } from '../../common/model/task-state.js';
-import type { Answer } from '../answer.js';
-import { json } from '../answer.js';
-import type { ApiRequest, GatewayContext, Handler, Route } from '../context.js';
+import type { ApiResponse } from '../response.js';
+import { jsonResponse } from '../response.js';
+import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context.js';
 import { findContainer, listContainers } from '../find-container.js';
-import type { ContainerScene } from '../translate/container.js';
-import { untilTrue } from '../until-true.js';
+import type { ContainerContext } from '../translate/container.js';
+import { waitUntil } from '../wait-until.js';
 import { toContainer } from '../translate/container.js';
-import { decorate, fromRecord } from '../translate/inspect.js';
+import { withNodeDetails, inspectFromStore } from '../translate/inspect.js';
 import { selectContainers } from '../translate/list-filter.js';
 
 const nodeTimeoutMs = 10_000;
 
-function contextOf({ store, cluster, clock }: GatewayContext): ContainerScene {
+function contextOf({ store, cluster, clock }: GatewayContext): ContainerContext {
   return { view: store.view, clusterId: cluster.id, now: clock.now() };
 }
 
-function list(context: GatewayContext, { query }: ApiRequest): Answer {
+function list(context: GatewayContext, { query }: ApiRequest): ApiResponse {
   const { view } = context.store;
   const scope = { view, clusterId: context.cluster.id };
   const scene = contextOf(context);
   const selected = selectContainers(listContainers(view), query, scope);
-  return json(selected.map((item) => toContainer(item, scene)));
+  return jsonResponse(selected.map((item) => toContainer(item, scene)));
 }
 
 /** The engine's record if the node answers; else one built from the store. */
-const inspect: Handler = async (context, { signal }, reference = '') => {
+const inspect: RouteHandler = async (context, { signal }, reference = '') => {
   const item = findContainer(context.store.view, reference);
   const scene = contextOf(context);
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(nodeTimeoutMs)]);
   const { node, task } = item;
-  if (node.status.state !== 'ready') return json(fromRecord(item, scene));
+  if (node.status.state !== 'ready') return jsonResponse(inspectFromStore(item, scene));
   try {
     const record = await context.workers.call(node.id, 'inspect', { taskId: task.id }, deadline);
-    return json(decorate(record, item, scene));
+    return jsonResponse(withNodeDetails(record, item, scene));
   } catch (error) {
     // The container or its node disappeared after the lookup.
     const isGone = isNotFound(error) || isUnavailable(error);
     if (!isGone || isForbidden(error)) throw error;
-    return json(fromRecord(item, scene));
+    return jsonResponse(inspectFromStore(item, scene));
   }
 };
 
-const top: Handler = async ({ store, workers }, { query, signal }, reference = '') => {
+const top: RouteHandler = async ({ store, workers }, { query, signal }, reference = '') => {
   const { task, node } = findContainer(store.view, reference);
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(nodeTimeoutMs)]);
   const args = { taskId: task.id, psArgs: query.get('ps_args') ?? '-ef' };
   const { titles, processes } = await workers.call(node.id, 'top', args, deadline);
-  return json({ Titles: titles, Processes: processes });
+  return jsonResponse({ Titles: titles, Processes: processes });
 };
 
 /** Responds when the container has exited, at once if it already has. Headers are sent before. */
-const wait: Handler = ({ store }, { signal }, reference = '') => {
+const wait: RouteHandler = ({ store }, { signal }, reference = '') => {
   const { task } = findContainer(store.view, reference);
   const hasEnded = (): boolean => {
     const now = store.view.get('tasks', task.id);
@@ -61,7 +61,7 @@ const wait: Handler = ({ store }, { signal }, reference = '') => {
     kind: 'stream',
     contentType: 'application/json',
     pour: async (sink) => {
-      await untilTrue(store, hasEnded, signal);
+      await waitUntil(store, hasEnded, signal);
       const { status } = store.view.get('tasks', task.id) ?? task;
       await sink.send(`${JSON.stringify({ StatusCode: status.exitCode ?? 0 })}\n`);
     },

@@ -1,12 +1,12 @@
 import { AppError } from '../../common/base/errors.js';
 import type { Labels } from '../../common/model/meta.js';
 import type { ClusterEvent } from '../../common/protocol/control.js';
-import type { Sink } from '../answer.js';
-import type { GatewayContext, Handler, Route } from '../context.js';
+import type { Sink } from '../response.js';
+import type { GatewayContext, RouteHandler, Route } from '../context.js';
 import { listContainers } from '../find-container.js';
-import { parseFilters } from '../filters.js';
-import { moment } from '../query.js';
-import { eventFilters, eventFits, toMessage } from '../translate/event.js';
+import { parseQueryFilters } from '../filters.js';
+import { timeParameter } from '../query.js';
+import { eventFilters, matchesEvent, toMessage } from '../translate/event.js';
 import { labelsOf } from '../translate/labels.js';
 
 /** Longest queue, in events; a slower reader is disconnected to bound memory. */
@@ -15,13 +15,13 @@ const maxQueued = 20_000;
 const maxTimerMs = 2_147_483_647;
 
 /** Replays stored events from `since`, then follows live events until `until` or a disconnect. */
-const events: Handler = (context, { query }) => {
-  const filters = parseFilters(query, eventFilters);
-  const range = { sinceMs: moment(query, 'since'), untilMs: moment(query, 'until') };
+const events: RouteHandler = (context, { query }) => {
+  const filters = parseQueryFilters(query, eventFilters);
+  const range = { sinceMs: timeParameter(query, 'since'), untilMs: timeParameter(query, 'until') };
   const textOf = (event: ClusterEvent): string | undefined => {
     if (range.untilMs !== undefined && event.at > range.untilMs) return undefined;
     const message = toMessage(event, labelsOfContainer(context, event));
-    return eventFits(message, filters) ? `${JSON.stringify(message)}\n` : undefined;
+    return matchesEvent(message, filters) ? `${JSON.stringify(message)}\n` : undefined;
   };
   return {
     kind: 'stream',

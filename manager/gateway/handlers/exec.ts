@@ -1,12 +1,12 @@
 import { AppError } from '../../common/base/errors.js';
 import type { ExecOptions } from '../../common/protocol/worker-calls.js';
-import type { Answer, Terminal } from '../answer.js';
-import { json } from '../answer.js';
-import type { GatewayContext, Handler, JsonBody, Route } from '../context.js';
-import { converse } from '../converse.js';
+import type { ApiResponse, Terminal } from '../response.js';
+import { jsonResponse } from '../response.js';
+import type { GatewayContext, RouteHandler, JsonBody, Route } from '../context.js';
+import { pipeTerminal } from '../pipe-terminal.js';
 import type { Exec } from '../execs.js';
 import { findContainer, requireRunning } from '../find-container.js';
-import { count, flag } from '../query.js';
+import { countParameter, flagParameter } from '../query.js';
 
 const resizeMs = 5_000;
 
@@ -41,16 +41,16 @@ function sizeOf(body: JsonBody): Pick<ExecOptions, 'columns' | 'rows'> {
   return { rows, columns };
 }
 
-const make: Handler = async (context, { body, peer }, reference = '') => {
+const make: RouteHandler = async (context, { body, peer }, reference = '') => {
   const item = findContainer(context.store.view, reference);
   requireRunning(item);
   const options = readOptions(await body());
   const { project, service, slot } = item.task;
   await context.note(peer, 'exec', `project ${project}, service ${service}, index ${slot}`);
-  return json({ Id: context.execs.make(item, options).id }, 201);
+  return jsonResponse({ Id: context.execs.make(item, options).id }, 201);
 };
 
-const start: Handler = async (context, { body }, id = '') => {
+const start: RouteHandler = async (context, { body }, id = '') => {
   const exec = context.execs.get(id);
   if (exec.state !== 'made') {
     throw new AppError('conflict', `exec ${id} has already been started`);
@@ -58,7 +58,7 @@ const start: Handler = async (context, { body }, id = '') => {
   const settings = await body();
   if (settings.Detach === true || exec.options.detach) {
     await startDetached(context, exec);
-    return json(null);
+    return jsonResponse(null);
   }
   const options = { ...exec.options, ...sizeOf(settings) };
   return {
@@ -90,25 +90,32 @@ async function run(
   const request = { kind: 'exec', taskId: item.task.id, options } as const;
   const { streamId, stream } = await workers.open(item.node.id, request, terminal.signal);
   execs.change(id, { state: 'running', streamId });
-  const exitCode = await converse(terminal, stream, options.tty).finally(() => {
+  const exitCode = await pipeTerminal(terminal, stream, options.tty).finally(() => {
     execs.change(id, { state: 'ended' });
   });
   execs.change(id, { exitCode: exitCode ?? 137 });
 }
 
-const resize: Handler = async ({ workers, execs }, { query }, id = ''): Promise<Answer> => {
+const resize: RouteHandler = async (
+  { workers, execs },
+  { query },
+  id = '',
+): Promise<ApiResponse> => {
   const { item, streamId } = execs.get(id);
-  const size = { columns: count(query, 'w') ?? 80, rows: count(query, 'h') ?? 24 };
+  const size = {
+    columns: countParameter(query, 'w') ?? 80,
+    rows: countParameter(query, 'h') ?? 24,
+  };
   if (streamId === undefined) throw new AppError('conflict', `exec ${id}: is not running`);
   const deadline = AbortSignal.timeout(resizeMs);
   await workers.call(item.node.id, 'resize', { streamId, ...size }, deadline);
-  return json(null);
+  return jsonResponse(null);
 };
 
-const inspect: Handler = ({ execs }, _request, id = '') => {
+const inspect: RouteHandler = ({ execs }, _request, id = '') => {
   const { item, options, state, exitCode } = execs.get(id);
   const [entrypoint = '', ...args] = options.command;
-  return json({
+  return jsonResponse({
     ID: id,
     Running: state === 'running',
     ExitCode: exitCode ?? null,
@@ -130,7 +137,7 @@ const inspect: Handler = ({ execs }, _request, id = '') => {
 };
 
 /** Attaches to the container's main process. */
-const attach: Handler = async (context, { query, peer }, reference = '') => {
+const attach: RouteHandler = async (context, { query, peer }, reference = '') => {
   const item = findContainer(context.store.view, reference);
   requireRunning(item);
   const { task, node } = item;
@@ -139,8 +146,8 @@ const attach: Handler = async (context, { query, peer }, reference = '') => {
   const request = {
     kind: 'attach',
     taskId: task.id,
-    stdin: flag(query, 'stdin'),
-    replay: flag(query, 'logs'),
+    stdin: flagParameter(query, 'stdin'),
+    replay: flagParameter(query, 'logs'),
   } as const;
   const { tty } = task.spec.container;
   return {
@@ -148,7 +155,7 @@ const attach: Handler = async (context, { query, peer }, reference = '') => {
     contentType: contentTypeOf(tty),
     converse: async (terminal) => {
       const { stream } = await context.workers.open(node.id, request, terminal.signal);
-      await converse(terminal, stream, tty);
+      await pipeTerminal(terminal, stream, tty);
     },
   };
 };

@@ -1,11 +1,11 @@
 import { AppError } from '../../common/base/errors.js';
 import type { Node } from '../../common/model/node.js';
-import type { Answer } from '../answer.js';
-import { json } from '../answer.js';
-import type { ApiRequest, GatewayContext, Handler, Route } from '../context.js';
-import { parseFilters } from '../filters.js';
+import type { ApiResponse } from '../response.js';
+import { jsonResponse } from '../response.js';
+import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context.js';
+import { parseQueryFilters } from '../filters.js';
 import type { ClusterImage } from '../translate/image.js';
-import { imageFilters, imageFits, mergeImages } from '../translate/image.js';
+import { imageFilters, matchesImage, mergeImages } from '../translate/image.js';
 
 /** Deadline for each node. Short, since clients list images as part of other commands. */
 const nodeTimeoutMs = 3_000;
@@ -29,14 +29,14 @@ export async function clusterImages(
   return mergeImages(found);
 }
 
-async function list(context: GatewayContext, { query, signal }: ApiRequest): Promise<Answer> {
-  const filters = parseFilters(query, imageFilters);
+async function list(context: GatewayContext, { query, signal }: ApiRequest): Promise<ApiResponse> {
+  const filters = parseQueryFilters(query, imageFilters);
   const images = await clusterImages(context, signal);
-  return json(images.filter((image) => imageFits(image, filters)));
+  return jsonResponse(images.filter((image) => matchesImage(image, filters)));
 }
 
 /** The record of the first node that answers with the image. */
-const inspect: Handler = async (context, { signal }, image = '') => {
+const inspect: RouteHandler = async (context, { signal }, image = '') => {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(nodeTimeoutMs)]);
   const records = readyNodes(context).map(async ({ id }) => {
     const record = await context.workers.call(id, 'inspectImage', { image }, deadline);
@@ -44,7 +44,7 @@ const inspect: Handler = async (context, { signal }, image = '') => {
     return record;
   });
   try {
-    return json(await Promise.any(records));
+    return jsonResponse(await Promise.any(records));
   } catch {
     throw new AppError('not-found', `No such image: ${image}`);
   }

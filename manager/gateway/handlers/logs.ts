@@ -1,10 +1,10 @@
 import { AppError } from '../../common/base/errors.js';
-import type { Placed } from '../find-container.js';
+import type { PlacedContainer } from '../find-container.js';
 import { findContainer } from '../find-container.js';
 import type { LogLine, LogOptions } from '../../common/protocol/worker-calls.js';
-import type { Sink } from '../answer.js';
-import type { ApiRequest, GatewayContext, Handler, Route } from '../context.js';
-import { flag, moment } from '../query.js';
+import type { Sink } from '../response.js';
+import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context.js';
+import { flagParameter, timeParameter } from '../query.js';
 import { multiplexed } from '../translate/multiplex.js';
 
 interface LogQuery {
@@ -14,19 +14,19 @@ interface LogQuery {
   readonly options: LogOptions;
 }
 
-function readQuery({ query }: ApiRequest, { task }: Placed): LogQuery {
-  const streams = (['stdout', 'stderr'] as const).filter((stream) => flag(query, stream));
+function readQuery({ query }: ApiRequest, { task }: PlacedContainer): LogQuery {
+  const streams = (['stdout', 'stderr'] as const).filter((stream) => flagParameter(query, stream));
   if (streams.length === 0) {
     throw new AppError('invalid', 'Bad parameters: you must choose at least one stream');
   }
   const tail = query.get('tail') ?? 'all';
-  const [sinceMs, untilMs] = [moment(query, 'since'), moment(query, 'until')];
+  const [sinceMs, untilMs] = [timeParameter(query, 'since'), timeParameter(query, 'until')];
   return {
     streams: new Set(streams),
-    timestamps: flag(query, 'timestamps'),
+    timestamps: flagParameter(query, 'timestamps'),
     isTty: task.spec.container.tty,
     options: {
-      follow: flag(query, 'follow'),
+      follow: flagParameter(query, 'follow'),
       // Any non-numeric value means all lines, as on the Docker Engine.
       ...(/^\d+$/u.test(tail) ? { tail: Number(tail) } : {}),
       ...(sinceMs === undefined ? {} : { sinceMs }),
@@ -36,7 +36,7 @@ function readQuery({ query }: ApiRequest, { task }: Placed): LogQuery {
   };
 }
 
-const logs: Handler = (context, request, reference = '') => {
+const logs: RouteHandler = (context, request, reference = '') => {
   const item = findContainer(context.store.view, reference);
   if (item.node.status.state !== 'ready') {
     const { name } = item.node.spec;
@@ -56,7 +56,7 @@ const logs: Handler = (context, request, reference = '') => {
 
 async function pour(
   { workers }: GatewayContext,
-  { task, node }: Placed,
+  { task, node }: PlacedContainer,
   selection: LogQuery,
   sink: Sink,
 ): Promise<void> {

@@ -1,29 +1,29 @@
 import { containerState } from '../../common/model/container-state.js';
-import type { Answer } from '../answer.js';
-import { json } from '../answer.js';
-import type { ApiRequest, GatewayContext, Handler, Route } from '../context.js';
-import { listContainers, type Placed } from '../find-container.js';
-import { parseFilters } from '../filters.js';
-import { findNetwork } from '../find-resource.js';
-import { networkFilters, networkFits, toNetwork } from '../translate/network.js';
+import type { ApiResponse } from '../response.js';
+import { jsonResponse } from '../response.js';
+import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context.js';
+import { listContainers, type PlacedContainer } from '../find-container.js';
+import { parseQueryFilters } from '../filters.js';
+import { lookupNetwork } from '../find-resource.js';
+import { networkFilters, matchesNetwork, toNetwork } from '../translate/network.js';
 
-function list({ store }: GatewayContext, { query }: ApiRequest): Answer {
-  const filters = parseFilters(query, networkFilters);
+function list({ store }: GatewayContext, { query }: ApiRequest): ApiResponse {
+  const filters = parseQueryFilters(query, networkFilters);
   const networks = store.view
     .list('networks')
     .filter((network) =>
-      networkFits(network, filters, store.view.tasksOfNetwork(network.id).length > 0),
+      matchesNetwork(network, filters, store.view.tasksOfNetwork(network.id).length > 0),
     );
   // As on the Docker Engine, only inspect lists the containers of a network.
-  return json(networks.map((network) => toNetwork(network, [])));
+  return jsonResponse(networks.map((network) => toNetwork(network, [])));
 }
 
-const inspect: Handler = ({ store }, _request, reference = '') => {
-  const network = findNetwork(store.view, reference);
-  return json(toNetwork(network, listContainers(store.view).filter(isUp)));
+const inspect: RouteHandler = ({ store }, _request, reference = '') => {
+  const network = lookupNetwork(store.view, reference);
+  return jsonResponse(toNetwork(network, listContainers(store.view).filter(isUp)));
 };
 
-function isUp({ task, node }: Placed): boolean {
+function isUp({ task, node }: PlacedContainer): boolean {
   return ['running', 'paused'].includes(containerState(task)) && node.status.state !== 'down';
 }
 

@@ -1,18 +1,18 @@
-import { json } from '../answer.js';
-import type { Answer, Sink } from '../answer.js';
-import type { ApiRequest, GatewayContext, Handler, Route } from '../context.js';
-import type { Placed } from '../find-container.js';
+import { jsonResponse } from '../response.js';
+import type { ApiResponse, Sink } from '../response.js';
+import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context.js';
+import type { PlacedContainer } from '../find-container.js';
 import { findContainer } from '../find-container.js';
-import { flag } from '../query.js';
+import { flagParameter } from '../query.js';
 import { toStats } from '../translate/stats.js';
-import type { TimedUse } from '../use-feed.js';
+import type { TimedUsage } from '../usage-feed.js';
 
 /** The stock client waits 2 s for the first sample and shows nothing after that. */
 const firstSampleMs = 1_800;
 
-const stats: Handler = (context, request, reference = '') => {
+const stats: RouteHandler = (context, request, reference = '') => {
   const item = findContainer(context.store.view, reference);
-  const streams = flag(request.query, 'stream') || !request.query.has('stream');
+  const streams = flagParameter(request.query, 'stream') || !request.query.has('stream');
   return streams
     ? {
         kind: 'stream',
@@ -23,8 +23,8 @@ const stats: Handler = (context, request, reference = '') => {
 };
 
 /** Streams samples until the container is removed or the client disconnects. */
-async function pour(context: GatewayContext, item: Placed, sink: Sink): Promise<void> {
-  const { store, uses } = context;
+async function pour(context: GatewayContext, item: PlacedContainer, sink: Sink): Promise<void> {
+  const { store, usage: uses } = context;
   for await (const use of uses.follow(item.task.id, sink.signal)) {
     const task = store.view.get('tasks', item.task.id);
     if (task === undefined) return;
@@ -34,30 +34,30 @@ async function pour(context: GatewayContext, item: Placed, sink: Sink): Promise<
   }
 }
 
-function isRunning(state: Placed['task']['status']['state']): boolean {
+function isRunning(state: PlacedContainer['task']['status']['state']): boolean {
   return state === 'running';
 }
 
 async function once(
   context: GatewayContext,
   { signal }: ApiRequest,
-  item: Placed,
-): Promise<Answer> {
-  return json(toStats(item, await firstSample(context, signal, item)));
+  item: PlacedContainer,
+): Promise<ApiResponse> {
+  return jsonResponse(toStats(item, await firstSample(context, signal, item)));
 }
 
 /** Waits for a usable sample: the first sample of a container has no rates yet. */
 async function firstSample(
-  { uses, clock }: GatewayContext,
+  { usage: uses, clock }: GatewayContext,
   signal: AbortSignal,
-  { task }: Placed,
-): Promise<TimedUse | undefined> {
+  { task }: PlacedContainer,
+): Promise<TimedUsage | undefined> {
   if (!isRunning(task.status.state)) return undefined;
   const timedOut = new AbortController();
   const cancel = clock.after(firstSampleMs, () => {
     timedOut.abort();
   });
-  let last: TimedUse | undefined;
+  let last: TimedUsage | undefined;
   let isFirst = true;
   try {
     const aborted = AbortSignal.any([signal, timedOut.signal]);

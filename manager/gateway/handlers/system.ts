@@ -1,6 +1,6 @@
 import { arch, hostname, release } from 'node:os';
-import type { Answer } from '../answer.js';
-import { json } from '../answer.js';
+import type { ApiResponse } from '../response.js';
+import { jsonResponse } from '../response.js';
 import type { ApiRequest, GatewayContext, Route } from '../context.js';
 import { listContainers } from '../find-container.js';
 import type { Host } from '../translate/system.js';
@@ -20,11 +20,11 @@ function localHost(): Host {
   };
 }
 
-async function info(context: GatewayContext, { signal }: ApiRequest): Promise<Answer> {
+async function info(context: GatewayContext, { signal }: ApiRequest): Promise<ApiResponse> {
   const { store, cluster, clock } = context;
   const images = await clusterImages(context, signal);
   const containers = listContainers(store.view);
-  return json(
+  return jsonResponse(
     toInfo({
       cluster,
       host: localHost(),
@@ -41,7 +41,7 @@ export const systemRoutes: readonly Route[] = [
   {
     method: 'GET',
     pattern: /^\/version$/u,
-    handler: ({ cluster }) => json(toVersion(cluster, localHost())),
+    handler: ({ cluster }) => jsonResponse(toVersion(cluster, localHost())),
   },
   { method: 'GET', pattern: /^\/info$/u, handler: info },
 ];

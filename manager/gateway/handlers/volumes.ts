@@ -1,11 +1,11 @@
 import type { Volume } from '../../common/model/network.js';
 import type { StoreView } from '../../store/store.js';
-import type { Answer } from '../answer.js';
-import { json } from '../answer.js';
-import type { ApiRequest, GatewayContext, Handler, Route } from '../context.js';
-import { parseFilters } from '../filters.js';
-import { findVolume } from '../find-resource.js';
-import { toVolume, volumeFilters, volumeFits } from '../translate/volume.js';
+import type { ApiResponse } from '../response.js';
+import { jsonResponse } from '../response.js';
+import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context.js';
+import { parseQueryFilters } from '../filters.js';
+import { lookupVolume } from '../find-resource.js';
+import { toVolume, volumeFilters, matchesVolume } from '../translate/volume.js';
 
 function nodesOf(view: StoreView, { nodeIds }: Volume): readonly string[] {
   return nodeIds.map((id) => view.get('nodes', id)?.spec.name ?? id);
@@ -24,25 +24,25 @@ function usedVolumes(view: StoreView): ReadonlySet<string> {
   );
 }
 
-function list({ store }: GatewayContext, { query }: ApiRequest): Answer {
+function list({ store }: GatewayContext, { query }: ApiRequest): ApiResponse {
   const { view } = store;
-  const filters = parseFilters(query, volumeFilters);
+  const filters = parseQueryFilters(query, volumeFilters);
   const used = usedVolumes(view);
   const found = view
     .list('volumes')
     .map((volume) => ({ volume, nodes: nodesOf(view, volume) }))
     .filter(({ volume, nodes }) =>
-      volumeFits(volume, filters, { nodes, isUsed: used.has(volume.spec.name) }),
+      matchesVolume(volume, filters, { nodes, isUsed: used.has(volume.spec.name) }),
     );
-  return json({
+  return jsonResponse({
     Volumes: found.map(({ volume, nodes }) => toVolume(volume, nodes)),
     Warnings: null,
   });
 }
 
-const inspect: Handler = ({ store }, _request, name = '') => {
-  const volume = findVolume(store.view, name);
-  return json(toVolume(volume, nodesOf(store.view, volume)));
+const inspect: RouteHandler = ({ store }, _request, name = '') => {
+  const volume = lookupVolume(store.view, name);
+  return jsonResponse(toVolume(volume, nodesOf(store.view, volume)));
 };
 
 export const volumeRoutes: readonly Route[] = [

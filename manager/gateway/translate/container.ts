@@ -3,10 +3,10 @@ import { containerState, statusText } from '../../common/model/container-state.j
 import { orderedPorts, portAddress } from '../../common/model/published-ports.js';
 import type { Attachment } from '../../common/model/task.js';
 import type { StoreView } from '../../store/store.js';
-import type { Placed } from '../find-container.js';
+import type { PlacedContainer } from '../find-container.js';
 import { labelsOf } from './labels.js';
 
-export interface ContainerScene {
+export interface ContainerContext {
   readonly view: Pick<StoreView, 'get'>;
   readonly clusterId: string;
   /** ms since the epoch. */
@@ -17,7 +17,7 @@ export interface ContainerScene {
  * An entry of `GET /containers/json`. Published ports show the node's address, since `0.0.0.0` does
  * not identify a machine.
  */
-export function toContainer(item: Placed, scene: ContainerScene): object {
+export function toContainer(item: PlacedContainer, scene: ContainerContext): object {
   const { task, node, containerId } = item;
   const { container } = task.spec;
   return {

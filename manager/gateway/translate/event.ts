@@ -1,7 +1,7 @@
 import type { Labels } from '../../common/model/meta.js';
 import type { ClusterEvent } from '../../common/protocol/control.js';
-import type { Filters } from '../filters.js';
-import { fits, hasLabels } from '../filters.js';
+import type { QueryFilters } from '../filters.js';
+import { matchesFilter, hasLabels } from '../filters.js';
 import { parseImage } from './image-name.js';
 
 /** A message of `GET /events`. */
@@ -43,21 +43,29 @@ export function toMessage(event: ClusterEvent, labels: Labels): EventMessage {
   };
 }
 
-export function eventFits(message: EventMessage, filters: Filters): boolean {
+export function matchesEvent(message: EventMessage, filters: QueryFilters): boolean {
   const { Type: type, Action: action, Actor: actor } = message;
   const { Attributes: attributes, ID: id } = actor;
   const isThis = (of: string) => (value: string) =>
     type === of && (id === value || id.startsWith(value) || attributes.name === value);
   return (
-    fits(filters, 'type', (value) => type === value) &&
-    fits(filters, 'event', (value) => action === value || action.startsWith(`${value}:`)) &&
-    fits(filters, 'scope', (value) => message.scope === value) &&
-    fits(filters, 'container', isThis('container')) &&
-    fits(filters, 'network', isThis('network')) &&
-    fits(filters, 'volume', isThis('volume')) &&
-    fits(filters, 'service', isThis('service')) &&
-    fits(filters, 'node', (value) => isThis('node')(value) || attributes['node.name'] === value) &&
-    fits(filters, 'image', (value) => isOfImage(attributes.image ?? '', value)) &&
+    matchesFilter(filters, 'type', (value) => type === value) &&
+    matchesFilter(
+      filters,
+      'event',
+      (value) => action === value || action.startsWith(`${value}:`),
+    ) &&
+    matchesFilter(filters, 'scope', (value) => message.scope === value) &&
+    matchesFilter(filters, 'container', isThis('container')) &&
+    matchesFilter(filters, 'network', isThis('network')) &&
+    matchesFilter(filters, 'volume', isThis('volume')) &&
+    matchesFilter(filters, 'service', isThis('service')) &&
+    matchesFilter(
+      filters,
+      'node',
+      (value) => isThis('node')(value) || attributes['node.name'] === value,
+    ) &&
+    matchesFilter(filters, 'image', (value) => isOfImage(attributes.image ?? '', value)) &&
     hasLabels(filters, attributes)
   );
 }

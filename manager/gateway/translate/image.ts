@@ -1,6 +1,6 @@
 import type { EngineImage } from '../../common/protocol/worker-calls.js';
-import type { Filters } from '../filters.js';
-import { fits, flagFilter, hasLabels } from '../filters.js';
+import type { QueryFilters } from '../filters.js';
+import { matchesFilter, flagFilter, hasLabels } from '../filters.js';
 import { parseImage } from './image-name.js';
 
 export const imageFilters = ['dangling', 'label', 'node', 'reference'];
@@ -44,13 +44,15 @@ function union(
   return [...new Set(named)];
 }
 
-export function imageFits(image: ClusterImage, filters: Filters): boolean {
+export function matchesImage(image: ClusterImage, filters: QueryFilters): boolean {
   const { RepoTags: tags, nodes, Labels: labels } = image;
   const dangling = flagFilter(filters, 'dangling');
   return (
     (dangling === undefined || dangling === ((tags ?? []).length === 0)) &&
-    fits(filters, 'node', (value) => nodes.includes(value)) &&
-    fits(filters, 'reference', (value) => (tags ?? []).some((tag) => matches(tag, value))) &&
+    matchesFilter(filters, 'node', (value) => nodes.includes(value)) &&
+    matchesFilter(filters, 'reference', (value) =>
+      (tags ?? []).some((tag) => matches(tag, value)),
+    ) &&
     hasLabels(filters, labels ?? {})
   );
 }

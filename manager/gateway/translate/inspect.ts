@@ -1,7 +1,7 @@
 import { containerState } from '../../common/model/container-state.js';
-import { isEverywhere } from '../../common/model/published-ports.js';
-import type { Placed } from '../find-container.js';
-import type { ContainerScene } from './container.js';
+import { isWildcardAddress } from '../../common/model/published-ports.js';
+import type { PlacedContainer } from '../find-container.js';
+import type { ContainerContext } from './container.js';
 import { endpointsOf } from './container.js';
 import { labelsOf } from './labels.js';
 
@@ -19,7 +19,7 @@ interface EnginePort {
 }
 
 /** The `Node` object in the format of classic Swarm. */
-function toNode({ node }: Placed): object {
+function toNode({ node }: PlacedContainer): object {
   const { description, spec } = node;
   return {
     ID: node.id,
@@ -33,7 +33,11 @@ function toNode({ node }: Placed): object {
 }
 
 /** Adds the node to an engine's record and sets the node's address on published ports. */
-export function decorate(record: unknown, item: Placed, scene: ContainerScene): object {
+export function withNodeDetails(
+  record: unknown,
+  item: PlacedContainer,
+  scene: ContainerContext,
+): object {
   const engine = record as EngineRecord;
   const settings = engine.NetworkSettings;
   return {
@@ -51,13 +55,13 @@ export function decorate(record: unknown, item: Placed, scene: ContainerScene): 
 
 function withNodeAddress(
   ports: Readonly<Record<string, readonly EnginePort[] | null>>,
-  { node }: Placed,
+  { node }: PlacedContainer,
 ): object {
   const { address } = node.description;
   return Object.fromEntries(
     Object.entries(ports).map(([target, bindings]) => {
       const moved = (bindings ?? []).map(({ HostIp, HostPort }) => ({
-        HostIp: isEverywhere(HostIp) ? address : HostIp,
+        HostIp: isWildcardAddress(HostIp) ? address : HostIp,
         HostPort,
       }));
       // The engine lists IPv4 and IPv6 bindings separately; with the node's address they are equal.
@@ -68,7 +72,7 @@ function withNodeAddress(
 }
 
 /** Builds an inspect record from the store, for a container whose node does not answer. */
-export function fromRecord(item: Placed, scene: ContainerScene): object {
+export function inspectFromStore(item: PlacedContainer, scene: ContainerContext): object {
   const { task, node, containerId } = item;
   const { status, spec } = task;
   const [path = '', ...args] = status.command ?? spec.container.command ?? [];

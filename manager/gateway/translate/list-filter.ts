@@ -3,11 +3,11 @@ import { containerState } from '../../common/model/container-state.js';
 import type { MountSpec } from '../../common/model/container.js';
 import type { PublishedPort } from '../../common/model/task.js';
 import { parseImage } from './image-name.js';
-import type { Placed } from '../find-container.js';
+import type { PlacedContainer } from '../find-container.js';
 import { findContainer } from '../find-container.js';
-import type { Filters } from '../filters.js';
-import { fits, hasLabels, nameFits, parseFilters } from '../filters.js';
-import { count, flag } from '../query.js';
+import type { QueryFilters } from '../filters.js';
+import { matchesFilter, hasLabels, matchesName, parseQueryFilters } from '../filters.js';
+import { countParameter, flagParameter } from '../query.js';
 import type { StoreView } from '../../store/store.js';
 import { labelsOf } from './labels.js';
 
@@ -24,16 +24,18 @@ const healths = ['starting', 'healthy', 'unhealthy', 'none'];
  * `not-found`.
  */
 export function selectContainers(
-  all: readonly Placed[],
+  all: readonly PlacedContainer[],
   query: URLSearchParams,
   { view, clusterId }: { readonly view: StoreView; readonly clusterId: string },
-): readonly Placed[] {
-  const filters = parseFilters(query, knownFilters);
+): readonly PlacedContainer[] {
+  const filters = parseQueryFilters(query, knownFilters);
   check(filters, 'status', states);
   check(filters, 'health', healths);
-  const limit = count(query, 'limit') ?? 0;
+  const limit = countParameter(query, 'limit') ?? 0;
   const everything =
-    flag(query, 'all') || limit > 0 || ['status', 'exited'].some((key) => filters.has(key));
+    flagParameter(query, 'all') ||
+    limit > 0 ||
+    ['status', 'exited'].some((key) => filters.has(key));
   const range = rangeOf(filters, view);
   const found = all
     .filter((item) => everything || isShown(item))
@@ -42,7 +44,7 @@ export function selectContainers(
   return limit > 0 ? found.slice(0, limit) : found;
 }
 
-function check(filters: Filters, key: string, allowed: readonly string[]): void {
+function check(filters: QueryFilters, key: string, allowed: readonly string[]): void {
   for (const value of filters.get(key) ?? []) {
     if (allowed.includes(value)) continue;
     throw new AppError('invalid', `invalid filter '${key}=${value}'`);
@@ -50,13 +52,13 @@ function check(filters: Filters, key: string, allowed: readonly string[]): void 
 }
 
 /** True for running containers; without `all`, those on a node that is down are hidden. */
-function isShown({ task, node }: Placed): boolean {
+function isShown({ task, node }: PlacedContainer): boolean {
   const state = containerState(task);
   return ['running', 'paused', 'restarting'].includes(state) && node.status.state !== 'down';
 }
 
 /** Filters `before` and `since`: created before or after another container. */
-function rangeOf(filters: Filters, view: StoreView): (item: Placed) => boolean {
+function rangeOf(filters: QueryFilters, view: StoreView): (item: PlacedContainer) => boolean {
   const madeAt = (key: string): number | undefined => {
     const reference = filters.get(key)?.[0];
     return reference === undefined ? undefined : findContainer(view, reference).task.createdAt;
@@ -67,33 +69,35 @@ function rangeOf(filters: Filters, view: StoreView): (item: Placed) => boolean {
     (since === undefined || task.createdAt > since);
 }
 
-function passes(item: Placed, filters: Filters, clusterId: string): boolean {
+function passes(item: PlacedContainer, filters: QueryFilters, clusterId: string): boolean {
   const { task, node, containerId } = item;
   const { status, attachments } = task;
   return (
-    fits(filters, 'id', (value) => containerId.startsWith(value)) &&
-    fits(filters, 'name', (value) => nameFits(`/${task.containerName}`, value)) &&
-    fits(filters, 'status', (value) => containerState(task) === value) &&
-    fits(filters, 'health', (value) => (status.health ?? 'none') === value) &&
-    fits(filters, 'exited', (value) => hasExited(item, value)) &&
-    fits(filters, 'ancestor', (value) => isOfImage(item, value)) &&
-    fits(filters, 'node', (value) => value === node.spec.name || value === node.id) &&
-    fits(filters, 'is-task', (value) => value === 'false' || value === '0') &&
-    fits(filters, 'network', (value) =>
+    matchesFilter(filters, 'id', (value) => containerId.startsWith(value)) &&
+    matchesFilter(filters, 'name', (value) => matchesName(`/${task.containerName}`, value)) &&
+    matchesFilter(filters, 'status', (value) => containerState(task) === value) &&
+    matchesFilter(filters, 'health', (value) => (status.health ?? 'none') === value) &&
+    matchesFilter(filters, 'exited', (value) => hasExited(item, value)) &&
+    matchesFilter(filters, 'ancestor', (value) => isOfImage(item, value)) &&
+    matchesFilter(filters, 'node', (value) => value === node.spec.name || value === node.id) &&
+    matchesFilter(filters, 'is-task', (value) => value === 'false' || value === '0') &&
+    matchesFilter(filters, 'network', (value) =>
       attachments.some(({ network, networkId }) => network === value || networkId === value),
     ) &&
-    fits(filters, 'volume', (value) => task.spec.container.mounts.some(mounts(value))) &&
-    fits(filters, 'publish', (value) => portFits(status.ports ?? [], value, 'published')) &&
-    fits(filters, 'expose', (value) => portFits(status.ports ?? [], value, 'target')) &&
+    matchesFilter(filters, 'volume', (value) => task.spec.container.mounts.some(mounts(value))) &&
+    matchesFilter(filters, 'publish', (value) =>
+      portFits(status.ports ?? [], value, 'published'),
+    ) &&
+    matchesFilter(filters, 'expose', (value) => portFits(status.ports ?? [], value, 'target')) &&
     hasLabels(filters, labelsOf(item, clusterId))
   );
 }
 
-function hasExited({ task }: Placed, code: string): boolean {
+function hasExited({ task }: PlacedContainer, code: string): boolean {
   return containerState(task) === 'exited' && task.status.exitCode === Number(code);
 }
 
-function isOfImage({ task }: Placed, wanted: string): boolean {
+function isOfImage({ task }: PlacedContainer, wanted: string): boolean {
   const { imageId = '' } = task.status;
   if (imageId === wanted || imageId.startsWith(`sha256:${wanted}`)) return true;
   const [has, asked] = [parseImage(task.spec.container.image), parseImage(wanted)];

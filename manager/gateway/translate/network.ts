@@ -1,7 +1,7 @@
 import type { Network } from '../../common/model/network.js';
-import type { Placed } from '../find-container.js';
-import type { Filters } from '../filters.js';
-import { fits, flagFilter, hasLabels, nameFits } from '../filters.js';
+import type { PlacedContainer } from '../find-container.js';
+import type { QueryFilters } from '../filters.js';
+import { matchesFilter, flagFilter, hasLabels, matchesName } from '../filters.js';
 import type { Labels } from '../../common/model/meta.js';
 
 export const networkFilters = [...['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type']];
@@ -17,7 +17,7 @@ function labelsOfNetwork({ spec }: Network): Labels {
 }
 
 /** Converts an overlay network; `containers` are all its containers, on any node. */
-export function toNetwork(network: Network, containers: readonly Placed[]): object {
+export function toNetwork(network: Network, containers: readonly PlacedContainer[]): object {
   const { spec, subnet } = network;
   return {
     Name: spec.name,
@@ -41,7 +41,7 @@ export function toNetwork(network: Network, containers: readonly Placed[]): obje
 
 function endpointIn(
   network: Network,
-  { task, containerId, node }: Placed,
+  { task, containerId, node }: PlacedContainer,
 ): readonly (readonly [string, object])[] {
   const length = network.subnet.split('/')[1] ?? '';
   return task.attachments
@@ -59,14 +59,14 @@ function endpointIn(
     ]);
 }
 
-export function networkFits(network: Network, filters: Filters, isUsed: boolean): boolean {
+export function matchesNetwork(network: Network, filters: QueryFilters, isUsed: boolean): boolean {
   const dangling = flagFilter(filters, 'dangling');
   return (
-    fits(filters, 'name', (value) => nameFits(network.spec.name, value)) &&
-    fits(filters, 'id', (value) => network.id.startsWith(value)) &&
-    fits(filters, 'driver', (value) => value === 'overlay') &&
-    fits(filters, 'scope', (value) => value === 'swarm' || value === 'global') &&
-    fits(filters, 'type', (value) => value === 'custom') &&
+    matchesFilter(filters, 'name', (value) => matchesName(network.spec.name, value)) &&
+    matchesFilter(filters, 'id', (value) => network.id.startsWith(value)) &&
+    matchesFilter(filters, 'driver', (value) => value === 'overlay') &&
+    matchesFilter(filters, 'scope', (value) => value === 'swarm' || value === 'global') &&
+    matchesFilter(filters, 'type', (value) => value === 'custom') &&
     (dangling === undefined || dangling === !isUsed) &&
     hasLabels(filters, labelsOfNetwork(network))
   );

@@ -1,5 +1,5 @@
-import type { Placed } from '../find-container.js';
-import type { TimedUse } from '../use-feed.js';
+import type { PlacedContainer } from '../find-container.js';
+import type { TimedUsage } from '../usage-feed.js';
 
 const nanosPerSecond = 1e9;
 
@@ -15,7 +15,10 @@ interface CpuTimes {
  * `calculateCPUPercentUnix`, `calculateMemUsageUnixNoCache`.) Undefined usage gives the engine's
  * statistics of a stopped container.
  */
-export function toStats({ task, node, containerId }: Placed, use: TimedUse | undefined): object {
+export function toStats(
+  { task, node, containerId }: PlacedContainer,
+  use: TimedUsage | undefined,
+): object {
   const named = { name: `/${task.containerName}`, id: containerId };
   if (use === undefined) return { ...emptyStats, ...named };
   const cpus = Math.max(1, Math.round(node.description.nanoCpus / 1e9));

@@ -2,7 +2,7 @@ import { containerState } from '../../common/model/container-state.js';
 import type { Node } from '../../common/model/node.js';
 import { apiVersion, minApiVersion } from '../api-version.js';
 import type { GatewayOptions } from '../context.js';
-import type { Placed } from '../find-container.js';
+import type { PlacedContainer } from '../find-container.js';
 
 type Cluster = GatewayOptions['cluster'];
 
@@ -45,11 +45,11 @@ export function toVersion(cluster: Cluster, host: Host): object {
   };
 }
 
-export interface InfoScene {
+export interface InfoContext {
   readonly cluster: Cluster;
   readonly host: Host;
   readonly nodes: readonly Node[];
-  readonly containers: readonly Placed[];
+  readonly containers: readonly PlacedContainer[];
   /** Number of distinct images on all nodes. */
   readonly images: number;
   /** ms since the epoch. */
@@ -59,7 +59,7 @@ export interface InfoScene {
 /**
  * `GET /info`. `SystemStatus` has a block per node, as in classic Swarm; `docker info` prints it.
  */
-export function toInfo(scene: InfoScene): object {
+export function toInfo(scene: InfoContext): object {
   const { cluster, host, nodes, containers } = scene;
   const ready = nodes.filter(({ status }) => status.state === 'ready');
   const counts = countsOf(containers);
@@ -109,14 +109,14 @@ interface Counts {
   readonly stopped: number;
 }
 
-function countsOf(containers: readonly Placed[]): Counts {
+function countsOf(containers: readonly PlacedContainer[]): Counts {
   const states = containers.map(({ task }) => containerState(task));
   const running = states.filter((state) => state === 'running' || state === 'restarting').length;
   const paused = states.filter((state) => state === 'paused').length;
   return { running, paused, stopped: states.length - running - paused };
 }
 
-function systemStatus(scene: InfoScene): readonly (readonly [string, string])[] {
+function systemStatus(scene: InfoContext): readonly (readonly [string, string])[] {
   const { cluster, nodes } = scene;
   return [
     ['Role', 'primary'],
@@ -130,7 +130,10 @@ function byName(a: Node, b: Node): number {
   return a.spec.name.localeCompare(b.spec.name, 'en', { numeric: true });
 }
 
-function nodeLines(node: Node, { containers }: InfoScene): readonly (readonly [string, string])[] {
+function nodeLines(
+  node: Node,
+  { containers }: InfoContext,
+): readonly (readonly [string, string])[] {
   const nodeContainers = containers.filter((item) => item.node.id === node.id);
   const { running, paused, stopped } = countsOf(nodeContainers);
   const { description, spec, status } = node;

@@ -1,7 +1,7 @@
 import type { Labels } from '../../common/model/meta.js';
 import type { Volume } from '../../common/model/network.js';
-import type { Filters } from '../filters.js';
-import { fits, flagFilter, hasLabels, nameFits } from '../filters.js';
+import type { QueryFilters } from '../filters.js';
+import { matchesFilter, flagFilter, hasLabels, matchesName } from '../filters.js';
 
 export const volumeFilters = ['dangling', 'driver', 'label', 'name', 'node'];
 
@@ -34,16 +34,16 @@ export interface VolumeUse {
   readonly isUsed: boolean;
 }
 
-export function volumeFits(
+export function matchesVolume(
   volume: Volume,
-  filters: Filters,
+  filters: QueryFilters,
   { nodes, isUsed }: VolumeUse,
 ): boolean {
   const dangling = flagFilter(filters, 'dangling');
   return (
-    fits(filters, 'name', (value) => nameFits(volume.spec.name, value)) &&
-    fits(filters, 'driver', (value) => (volume.spec.driver || 'local') === value) &&
-    fits(filters, 'node', (value) => nodes.includes(value)) &&
+    matchesFilter(filters, 'name', (value) => matchesName(volume.spec.name, value)) &&
+    matchesFilter(filters, 'driver', (value) => (volume.spec.driver || 'local') === value) &&
+    matchesFilter(filters, 'node', (value) => nodes.includes(value)) &&
     (dangling === undefined || dangling === !isUsed) &&
     hasLabels(filters, labelsOfVolume(volume))
   );

@@ -1,10 +1,10 @@
-import type { Filter } from './filter.js';
-import { isIn } from './filter.js';
+import type { NodeFilter } from './filter.js';
+import { nodesAre } from './filter.js';
 
-const drained = isIn('drained');
-const paused = isIn('paused');
+const drained = nodesAre('drained');
+const paused = nodesAre('paused');
 
-export const availabilityFilter: Filter = {
+export const availabilityFilter: NodeFilter = {
   check(_demand, { node }) {
     if (node.spec.availability === 'active') return undefined;
     return node.spec.availability === 'drain' ? drained : paused;

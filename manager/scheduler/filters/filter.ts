@@ -6,22 +6,22 @@ export interface Refusal {
   /** `insufficient memory on 3 nodes`, `2 nodes are down`. */
   readonly count: (nodes: number) => string;
   /** Completes `volume data is on node-3, which …`. */
-  readonly which: string;
+  readonly predicate: string;
 }
 
-export interface Filter {
+export interface NodeFilter {
   /** Returns undefined if the node is suitable. */
   readonly check: (demand: Demand, candidate: Candidate) => Refusal | undefined;
 }
 
-export function lacks(what: string, which = `has ${what}`): Refusal {
-  return { count: (nodes) => `${what} on ${nodeCount(nodes)}`, which };
+export function reasonOnNodes(what: string, which = `has ${what}`): Refusal {
+  return { count: (nodes) => `${what} on ${nodeCount(nodes)}`, predicate: which };
 }
 
-export function isIn(condition: string): Refusal {
+export function nodesAre(condition: string): Refusal {
   return {
     count: (nodes) => `${nodeCount(nodes)} ${nodes === 1 ? 'is' : 'are'} ${condition}`,
-    which: `is ${condition}`,
+    predicate: `is ${condition}`,
   };
 }
 

@@ -2,7 +2,7 @@ import type { Bound, Demand } from '../demand.js';
 import type { Candidate, NodeSet } from '../node-set.js';
 import { availabilityFilter } from './availability.js';
 import { constraintsFilter } from './constraints.js';
-import type { Filter, Refusal } from './filter.js';
+import type { NodeFilter, Refusal } from './filter.js';
 import { maxReplicasFilter } from './max-replicas.js';
 import { platformFilter } from './platform.js';
 import { podFilter } from './pod.js';
@@ -13,13 +13,13 @@ import { resourcesFilter } from './resources.js';
 /**
  * Filters not affected by placements: evaluated once for all demands with the same requirements.
  */
-const staticFilters: readonly Filter[] = [
+const staticFilters: readonly NodeFilter[] = [
   readyFilter,
   availabilityFilter,
   platformFilter,
   constraintsFilter,
 ];
-const dynamicFilters: readonly Filter[] = [
+const dynamicFilters: readonly NodeFilter[] = [
   resourcesFilter,
   portsFilter,
   maxReplicasFilter,
@@ -29,21 +29,21 @@ const dynamicFilters: readonly Filter[] = [
 /**
  * Suitable nodes, and the reasons for the others: each node counts for the first filter it fails.
  */
-export interface Sifted {
+export interface FilterResult {
   readonly fitting: readonly Candidate[];
   readonly refusals: RefusalCount;
 }
 
 /** Filters nodes for one decision; caches the results of the static filters. */
-export class Sieve {
+export class FilterPipeline {
   readonly #set: NodeSet;
-  readonly #staticResults = new Map<string, Sifted>();
+  readonly #staticResults = new Map<string, FilterResult>();
 
   constructor(set: NodeSet) {
     this.#set = set;
   }
 
-  sift(demand: Demand): Sifted {
+  filter(demand: Demand): FilterResult {
     const { fitting: candidates, refusals: before } = this.#filterStatic(demand);
     let refusals: RefusalCount | undefined;
     const fitting = candidates.filter((candidate) => {
@@ -56,7 +56,7 @@ export class Sieve {
     return { fitting, refusals: refusals ?? before };
   }
 
-  #filterStatic(demand: Demand): Sifted {
+  #filterStatic(demand: Demand): FilterResult {
     if (demand.bound !== undefined)
       return applyFilters(staticFilters, demand, boundTo(demand.bound, this.#set));
     const key = JSON.stringify([demand.constraints, demand.platform]);
@@ -75,10 +75,10 @@ export function stillFits(demand: Demand, candidate: Candidate): boolean {
 }
 
 function applyFilters(
-  filters: readonly Filter[],
+  filters: readonly NodeFilter[],
   demand: Demand,
   candidates: readonly Candidate[],
-): Sifted {
+): FilterResult {
   const refusals = new RefusalCount();
   const fitting: Candidate[] = [];
   for (const candidate of candidates) {
@@ -90,7 +90,7 @@ function applyFilters(
 }
 
 function firstRefusal(
-  filters: readonly Filter[],
+  filters: readonly NodeFilter[],
   demand: Demand,
   candidate: Candidate,
 ): Refusal | undefined {
@@ -124,9 +124,9 @@ export class RefusalCount {
 
   add(refusal: Refusal, candidate: Candidate): void {
     this.#lines = undefined;
-    const entry = this.#counts.get(refusal.which);
+    const entry = this.#counts.get(refusal.predicate);
     if (entry === undefined) {
-      this.#counts.set(refusal.which, { refusal, names: [candidate.node.spec.name] });
+      this.#counts.set(refusal.predicate, { refusal, names: [candidate.node.spec.name] });
     } else {
       entry.names.push(candidate.node.spec.name);
     }
@@ -140,9 +140,9 @@ export class RefusalCount {
   }
 
   /** Reasons for a task restricted to few nodes: `is down or has insufficient memory`. */
-  which(): string {
+  predicates(): string {
     return this.#sorted()
-      .map(({ refusal }) => refusal.which)
+      .map(({ refusal }) => refusal.predicate)
       .join(' or ');
   }
 
@@ -158,7 +158,8 @@ export class RefusalCount {
 
   #sorted(): { readonly refusal: Refusal; readonly names: readonly string[] }[] {
     return [...this.#counts.values()].sort(
-      (a, b) => b.names.length - a.names.length || (a.refusal.which < b.refusal.which ? -1 : 1),
+      (a, b) =>
+        b.names.length - a.names.length || (a.refusal.predicate < b.refusal.predicate ? -1 : 1),
     );
   }
 }

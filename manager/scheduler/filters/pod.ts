@@ -1,18 +1,18 @@
 import type { Demand } from '../demand.js';
 import type { Candidate } from '../node-set.js';
 import { constraintsFilter } from './constraints.js';
-import type { Filter, Refusal } from './filter.js';
-import { lacks } from './filter.js';
+import type { NodeFilter, Refusal } from './filter.js';
+import { reasonOnNodes } from './filter.js';
 import { platformFilter } from './platform.js';
 import { portsFilter } from './ports.js';
 
-const memory = lacks('insufficient memory for the whole pod');
-const cpu = lacks('insufficient CPU for the whole pod');
+const memory = reasonOnNodes('insufficient memory for the whole pod');
+const cpu = reasonOnNodes('insufficient CPU for the whole pod');
 
-const followerFilters: readonly Filter[] = [platformFilter, constraintsFilter, portsFilter];
+const followerFilters: readonly NodeFilter[] = [platformFilter, constraintsFilter, portsFilter];
 
 /** A leader is placed only where its followers fit as well: they must share its node. */
-export const podFilter: Filter = {
+export const podFilter: NodeFilter = {
   check(demand, candidate) {
     if (demand.followers.length === 0) return undefined;
     const followers = allFollowers(demand);

@@ -1,12 +1,12 @@
 import { choosePorts } from '../host-ports.js';
-import type { Filter } from './filter.js';
-import { lacks } from './filter.js';
+import type { NodeFilter } from './filter.js';
+import { reasonOnNodes } from './filter.js';
 
-export const portsFilter: Filter = {
+export const portsFilter: NodeFilter = {
   check({ task }, candidate) {
     const choice = choosePorts(task, candidate.ports);
     return choice.fits
       ? undefined
-      : lacks(choice.reason, `has another task on it: ${choice.reason}`);
+      : reasonOnNodes(choice.reason, `has another task on it: ${choice.reason}`);
   },
 };

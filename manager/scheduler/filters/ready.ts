@@ -1,10 +1,10 @@
-import type { Filter } from './filter.js';
-import { isIn } from './filter.js';
+import type { NodeFilter } from './filter.js';
+import { nodesAre } from './filter.js';
 
-const down = isIn('down');
-const unknown = isIn('in state unknown');
+const down = nodesAre('down');
+const unknown = nodesAre('in state unknown');
 
-export const readyFilter: Filter = {
+export const readyFilter: NodeFilter = {
   check(_demand, { node }) {
     if (node.status.state === 'ready') return undefined;
     return node.status.state === 'down' ? down : unknown;

@@ -1,11 +1,11 @@
-import type { Filter } from './filter.js';
-import { lacks } from './filter.js';
+import type { NodeFilter } from './filter.js';
+import { reasonOnNodes } from './filter.js';
 
-const memory = lacks('insufficient memory');
-const cpu = lacks('insufficient CPU');
+const memory = reasonOnNodes('insufficient memory');
+const cpu = reasonOnNodes('insufficient CPU');
 
 /** Checks reservations only; limits and actual use are ignored. */
-export const resourcesFilter: Filter = {
+export const resourcesFilter: NodeFilter = {
   check({ task }, candidate) {
     const { nanoCpus, memoryBytes } = task.spec.resources.reservations;
     if (memoryBytes > 0 && candidate.freeMemoryBytes < memoryBytes) return memory;

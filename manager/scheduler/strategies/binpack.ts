@@ -1,11 +1,11 @@
 import { Heap } from '../heap.js';
 import type { ServiceId } from '../../common/model/ids.js';
 import type { Candidate } from '../node-set.js';
-import type { MakePool } from './pool.js';
-import { compareNames, compareRefusals } from './pool.js';
+import type { PlacementStrategy } from './pool.js';
+import { compareByName, compareByRefusals } from './pool.js';
 
 /** Fullest suitable node: by reserved memory and CPU, then number of tasks, failures and name. */
-export const binpack: MakePool = (candidates, serviceId) => {
+export const binpack: PlacementStrategy = (candidates, serviceId) => {
   const heap = new Heap(candidates, (a, b) => compareBinpack(a, b, serviceId) < 0);
   return {
     take: () => heap.pop(),
@@ -17,11 +17,11 @@ export const binpack: MakePool = (candidates, serviceId) => {
 
 function compareBinpack(a: Candidate, b: Candidate, serviceId: ServiceId): number {
   return (
-    compareRefusals(a, b, serviceId) ||
+    compareByRefusals(a, b, serviceId) ||
     fullness(b) - fullness(a) ||
     b.tasks - a.tasks ||
     a.failures - b.failures ||
-    compareNames(a, b)
+    compareByName(a, b)
   );
 }
 

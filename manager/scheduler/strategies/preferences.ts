@@ -1,11 +1,11 @@
 import { valueOnNode } from '../../common/model/constraint.js';
 import type { ServiceId } from '../../common/model/ids.js';
 import type { Candidate } from '../node-set.js';
-import type { MakePool, Pool } from './pool.js';
+import type { PlacementStrategy, CandidatePool } from './pool.js';
 
 interface Branch {
   readonly value: string;
-  readonly pool: Pool;
+  readonly pool: CandidatePool;
   /** Tasks of the service on all nodes with this value, including full nodes. */
   tasks: number;
 }
@@ -18,8 +18,8 @@ interface Branch {
 export function spreadOver(
   preferences: readonly string[],
   all: readonly Candidate[],
-  makePool: MakePool,
-): MakePool {
+  makePool: PlacementStrategy,
+): PlacementStrategy {
   const [key, ...rest] = preferences;
   if (key === undefined) return makePool;
   return (candidates, serviceId) => {
@@ -37,7 +37,7 @@ export function spreadOver(
   };
 }
 
-class BranchPool implements Pool {
+class BranchPool implements CandidatePool {
   readonly #key: string;
   readonly #branches: ReadonlyMap<string, Branch>;
   /** Values without a node left in their pool. */

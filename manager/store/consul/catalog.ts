@@ -7,7 +7,7 @@ import type {
 } from '../catalog.js';
 import type { ConsulClient } from './client.js';
 import { maxOperations } from './client.js';
-import { inParallel } from './load.js';
+import { forEachConcurrent } from './load.js';
 
 /** Metadata key that marks nodes and services as owned by a cluster; others are never modified. */
 const ownerKey = 'shoal-cluster';
@@ -62,7 +62,7 @@ export class ConsulCatalog implements Catalog {
       foreign.add(node.Node);
       return false;
     });
-    await inParallel(ours, concurrency, async (raw) => {
+    await forEachConcurrent(ours, concurrency, async (raw) => {
       const { node, own, hasForeign } = await this.#readNode(raw);
       nodes.set(node.name, node);
       for (const service of own) services.set(service.id, service);

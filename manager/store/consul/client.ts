@@ -3,7 +3,7 @@ import { Agent as HttpsAgent } from 'node:https';
 import Consul from 'consul';
 import { AppError } from '../../common/base/errors.js';
 import type { ConsulAddress } from '../../common/model/discovery.js';
-import { isUncertain, translate, wasNotSent } from './failure.js';
+import { isUnknownOutcome, toConsulError, isSafeToRetry } from './errors.js';
 
 /**
  * Default limits of Consul 1.x: operations of a transaction, bytes of its request (JSON with
@@ -188,11 +188,11 @@ export class ConsulClient {
         this.requests += 1;
         return await request(server.consul);
       } catch (error) {
-        if (!wasNotSent(error)) throw translate(error, server.name);
+        if (!isSafeToRetry(error)) throw toConsulError(error, server.name);
         this.#at += 1;
         const isRoundOver = attempt % this.#servers.length === 0;
         const isTimedOut = performance.now() - since > retryMs;
-        if (isRoundOver && isTimedOut) throw translate(error, server.name);
+        if (isRoundOver && isTimedOut) throw toConsulError(error, server.name);
         if (isRoundOver) await new Promise((resolve) => setTimeout(resolve, roundPauseMs));
       }
     }
@@ -214,7 +214,7 @@ export class ConsulClient {
     try {
       answer = await ask();
     } catch (error) {
-      if (!isUncertain(error)) throw error;
+      if (!isUnknownOutcome(error)) throw error;
       this.#at += 1;
       answer = await ask();
     }

@@ -1,14 +1,14 @@
 import { AppError, isConflict, toAppError } from '../../common/base/errors.js';
 import { newId } from '../../common/base/random.js';
-import type { Backend, DurableWrite } from '../backend.js';
+import type { StoreBackend, DurableWrite } from '../backend.js';
 import type { KvClient, KvOperation } from './client.js';
 import type { ClusterIdentity, LockIndex } from './fence.js';
 import { Fence } from './fence.js';
-import { isUncertain } from './failure.js';
+import { isUnknownOutcome } from './errors.js';
 import type { JournalCommit } from './journal.js';
-import { commitOf, noBatch, packJournal, unpackJournal } from './journal.js';
+import { journalCommitOf, emptyJournalCommit, packJournal, unpackJournal } from './journal.js';
 import { journalCommitKey, journalPrefix, leaderKey, metaKey } from './keys.js';
-import { inParallel, loadObjects } from './load.js';
+import { forEachConcurrent, loadObjects } from './load.js';
 import type { KnownKey } from './plan.js';
 import { planWrites, splitOperations } from './plan.js';
 
@@ -23,13 +23,13 @@ export interface ConsulStoreOptions {
   readonly lock?: LockIndex;
 }
 
-type Records = Awaited<ReturnType<Backend['load']>>;
+type Records = Awaited<ReturnType<StoreBackend['load']>>;
 
 const concurrency = 4;
 const maxAttempts = 4;
 
 /** Key prefix of a cluster, with trailing slash. */
-export function rootOf(prefix: string, cluster: string): string {
+export function clusterKeyPrefix(prefix: string, cluster: string): string {
   return `${prefix}/${cluster}/`;
 }
 
@@ -38,11 +38,11 @@ export function rootOf(prefix: string, cluster: string): string {
  * `Fence.take`, and `unavailable` or `forbidden` if Consul is unusable. Closing the store closes
  * the client.
  */
-export async function openConsul(options: ConsulStoreOptions): Promise<Backend> {
+export async function openConsul(options: ConsulStoreOptions): Promise<StoreBackend> {
   const { client, prefix, cluster, owner, lock } = options;
-  const root = rootOf(prefix, cluster.name);
+  const root = clusterKeyPrefix(prefix, cluster.name);
   await client.checkVersion();
-  const fence = await Fence.take(client, root + metaKey, {
+  const fence = await Fence.acquire(client, root + metaKey, {
     cluster,
     owner,
     lock,
@@ -58,7 +58,7 @@ export async function openConsul(options: ConsulStoreOptions): Promise<Backend> 
  * also checks its key's last known index, so that manual changes are detected instead of
  * overwritten.
  */
-class ConsulBackend implements Backend {
+class ConsulBackend implements StoreBackend {
   readonly name = 'consul';
   readonly #client: KvClient;
   readonly #root: string;
@@ -93,7 +93,7 @@ class ConsulBackend implements Backend {
       this.#root,
       hasChanged ? await this.#client.keys(this.#root) : keys,
     );
-    if (!(await this.#fence.holds())) {
+    if (!(await this.#fence.isHeld())) {
       throw new AppError('conflict', 'consul store: another manager has taken over');
     }
     const commit = this.#known.get(journalCommitKey);
@@ -124,7 +124,7 @@ class ConsulBackend implements Backend {
     batches: readonly (readonly KvOperation[])[],
   ): Promise<void> {
     const pieces = await packJournal(writes);
-    const commit = commitOf(newId(), pieces);
+    const commit = journalCommitOf(newId(), pieces);
     const sets = pieces.map((value, at): KvOperation => {
       return { verb: 'set', key: pieceKey(commit.batch, at), value };
     });
@@ -132,7 +132,7 @@ class ConsulBackend implements Backend {
     const [only, ...more] = splitOperations([...sets, marked]);
     if (only !== undefined && more.length === 0) await this.#transact(only);
     else {
-      await inParallel(splitOperations(sets), concurrency, (batch) => this.#transact(batch));
+      await forEachConcurrent(splitOperations(sets), concurrency, (batch) => this.#transact(batch));
       await this.#transact([marked]);
     }
     this.#applying = this.#apply(commit, batches);
@@ -143,7 +143,7 @@ class ConsulBackend implements Backend {
    */
   async #apply(commit: JournalCommit, batches: readonly (readonly KvOperation[])[]): Promise<void> {
     try {
-      await inParallel(batches, concurrency, (batch) => this.#transact(batch));
+      await forEachConcurrent(batches, concurrency, (batch) => this.#transact(batch));
       await this.#endJournal(commit);
     } catch (error) {
       this.#lose(error);
@@ -158,7 +158,7 @@ class ConsulBackend implements Backend {
     const removals = Array.from({ length: pieces }, (_, at): KvOperation => {
       return { verb: 'delete', key: pieceKey(batch, at) };
     });
-    const operations = [this.#commitOperation(noBatch), ...removals];
+    const operations = [this.#commitOperation(emptyJournalCommit), ...removals];
     for (const part of splitOperations(operations)) await this.#transact(part);
   }
 
@@ -174,7 +174,7 @@ class ConsulBackend implements Backend {
   /** Replays a committed journal and removes stale pieces. Returns whether any keys changed. */
   async #recover(names: readonly string[]): Promise<boolean> {
     const entry = await this.#client.get(this.#root + journalCommitKey);
-    let commit = noBatch;
+    let commit = emptyJournalCommit;
     if (entry !== undefined) {
       this.#known.set(journalCommitKey, entry);
       commit = JSON.parse(entry.value.toString()) as JournalCommit;
@@ -228,7 +228,7 @@ class ConsulBackend implements Backend {
       } catch (error) {
         // Rejected at an outdated epoch: not executed, retry with the current fence.
         if (isConflict(error) && this.#fence.epoch !== epoch) continue;
-        if (!isUncertain(error)) throw isConflict(error) ? this.#lose(error) : error;
+        if (!isUnknownOutcome(error)) throw isConflict(error) ? this.#lose(error) : error;
         if (attempt === maxAttempts) throw this.#lose(error);
       }
       try {
@@ -243,7 +243,7 @@ class ConsulBackend implements Backend {
   async #wasDone(operations: readonly KvOperation[]): Promise<boolean> {
     const found = new Map<string, number>();
     const missing: string[] = [];
-    await inParallel(operations, concurrency, async (operation) => {
+    await forEachConcurrent(operations, concurrency, async (operation) => {
       const entry = await this.#client.get(this.#root + operation.key);
       if (entry !== undefined) found.set(operation.key, entry.index);
       const wanted = 'value' in operation ? operation.value : undefined;

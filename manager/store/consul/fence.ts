@@ -1,6 +1,6 @@
 import { AppError, isConflict } from '../../common/base/errors.js';
 import type { KvClient, KvOperation } from './client.js';
-import { isUncertain } from './failure.js';
+import { isUnknownOutcome } from './errors.js';
 
 /** ModifyIndex of the leader's lock key; the lock is held as long as the key has this index. */
 export interface LockIndex {
@@ -14,7 +14,7 @@ export interface ClusterIdentity {
 }
 
 /** Store format; incremented when older managers can no longer read the data in Consul. */
-export const storeFormat = 1;
+export const consulStoreFormat = 1;
 
 interface Meta {
   readonly format: number;
@@ -65,7 +65,7 @@ export class Fence {
    * the store or prefix belongs to another owner or the lock is lost, `unsupported` if a newer
    * version wrote it, `internal` if the record is invalid.
    */
-  static async take(
+  static async acquire(
     client: KvClient,
     key: string,
     options: {
@@ -88,7 +88,7 @@ export class Fence {
       }
     }
     const meta = {
-      format: storeFormat,
+      format: consulStoreFormat,
       clusterId: cluster.id,
       clusterName: cluster.name,
       epoch: before?.epoch ?? 0,
@@ -133,7 +133,7 @@ export class Fence {
         this.#set(meta, done.get(this.#key));
         return;
       } catch (error) {
-        if (!isUncertain(error) && !(isConflict(error) && attempt > 1)) throw takenOver(error);
+        if (!isUnknownOutcome(error) && !(isConflict(error) && attempt > 1)) throw takenOver(error);
         // An earlier attempt may have succeeded without a response.
         const entry = await this.#client.get(this.#key, requestTimeoutMs);
         if (entry?.value.equals(value) === true) {
@@ -147,7 +147,7 @@ export class Fence {
   }
 
   /** Whether this process is still the last one that opened the store. */
-  async holds(): Promise<boolean> {
+  async isHeld(): Promise<boolean> {
     return (await this.#client.get(this.#key))?.index === this.#index;
   }
 
@@ -194,10 +194,10 @@ export function readMeta(key: string, value: Buffer, cluster: ClusterIdentity): 
       `consul key ${key}: was not written by shoal; choose another prefix`,
     );
   }
-  if (format > storeFormat) {
+  if (format > consulStoreFormat) {
     throw new AppError(
       'unsupported',
-      `consul key ${key}: store format ${format} is newer than the supported format ${storeFormat}; upgrade shoal`,
+      `consul key ${key}: store format ${format} is newer than the supported format ${consulStoreFormat}; upgrade shoal`,
     );
   }
   if (clusterId !== cluster.id) {

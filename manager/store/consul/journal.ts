@@ -2,7 +2,7 @@ import { promisify } from 'node:util';
 import { crc32, deflateRaw, deflateRawSync, inflateRaw, inflateRawSync } from 'node:zlib';
 import { AppError } from '../../common/base/errors.js';
 import type { DurableWrite } from '../backend.js';
-import { partBytes } from './keys.js';
+import { maxPartBytes } from './keys.js';
 
 /** Value of `journal/commit`: the batch being applied; `batch` is empty if there is none. */
 export interface JournalCommit {
@@ -14,7 +14,7 @@ export interface JournalCommit {
 
 const syncLimit = 128 * 1_024;
 
-export const noBatch: JournalCommit = { batch: '', pieces: 0, checksum: 0 };
+export const emptyJournalCommit: JournalCommit = { batch: '', pieces: 0, checksum: 0 };
 
 /** Compresses writes into pieces of at most `partBytes`. Compression level 1, for speed. */
 export async function packJournal(writes: readonly DurableWrite[]): Promise<readonly Buffer[]> {
@@ -29,13 +29,13 @@ export async function packJournal(writes: readonly DurableWrite[]): Promise<read
       ? deflateRawSync(json, { level: 1 })
       : await promisify(deflateRaw)(json, { level: 1 });
   const pieces: Buffer[] = [];
-  for (let at = 0; at < packed.length; at += partBytes) {
-    pieces.push(packed.subarray(at, at + partBytes));
+  for (let at = 0; at < packed.length; at += maxPartBytes) {
+    pieces.push(packed.subarray(at, at + maxPartBytes));
   }
   return pieces;
 }
 
-export function commitOf(batch: string, pieces: readonly Buffer[]): JournalCommit {
+export function journalCommitOf(batch: string, pieces: readonly Buffer[]): JournalCommit {
   return { batch, pieces: pieces.length, checksum: crc32(Buffer.concat(pieces)) };
 }
 

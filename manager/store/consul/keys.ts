@@ -16,7 +16,7 @@ import { tableNames } from '../tables.js';
  */
 
 /** Maximum bytes of one value: its base64 plus keys stays below the request limit. */
-export const partBytes = 256 * 1_024;
+export const maxPartBytes = 256 * 1_024;
 
 /** Maximum JSON size of an object, far above any legitimate one, secrets and configs included. */
 export const maxObjectBytes = 8 * 1_024 * 1_024;
@@ -59,17 +59,17 @@ export function encodeObject(key: string, value: object): EncodedObject {
     );
   }
   const parts: Buffer[] = [];
-  for (let at = partBytes; at < bytes.length; at += partBytes) {
-    parts.push(bytes.subarray(at, at + partBytes));
+  for (let at = maxPartBytes; at < bytes.length; at += maxPartBytes) {
+    parts.push(bytes.subarray(at, at + maxPartBytes));
   }
   return {
-    parts: [bytes.subarray(0, partBytes), ...parts],
+    parts: [bytes.subarray(0, maxPartBytes), ...parts],
     flags: parts.length * partsUnit + crc32(bytes),
   };
 }
 
 /** Number of further parts, from the flags of an object's key. */
-export function partsOf(flags: number): number {
+export function partCountOf(flags: number): number {
   return Math.floor(flags / partsUnit);
 }
 

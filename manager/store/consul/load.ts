@@ -7,13 +7,13 @@ import {
   leaderKey,
   metaKey,
   partKey,
-  partsOf,
+  partCountOf,
   partsPrefix,
   tableOf,
 } from './keys.js';
 import type { KnownKey } from './plan.js';
 
-export interface Loaded {
+export interface LoadedObjects {
   readonly records: readonly { readonly table: TableName; readonly value: object }[];
   readonly known: Map<string, KnownKey>;
   /** Orphaned parts that no object refers to, left by unfinished writes. */
@@ -33,13 +33,13 @@ export async function loadObjects(
   client: KvClient,
   root: string,
   keys: readonly string[],
-): Promise<Loaded> {
+): Promise<LoadedObjects> {
   const names = keys.map((key) => key.slice(root.length));
   for (const name of names) assertOurs(root, name);
   const wanted = names.filter((name) => tableOf(name) !== undefined || isPart(name));
   const prefixes = splitPrefixes(wanted, '');
   const entries = new Map<string, KvEntry>();
-  await inParallel(prefixes, readConcurrency, async (prefix) => {
+  await forEachConcurrent(prefixes, readConcurrency, async (prefix) => {
     for (const entry of await client.list(root + prefix)) {
       entries.set(entry.key.slice(root.length), entry);
     }
@@ -56,7 +56,7 @@ export async function loadObject(
   const entry = await client.get(root + name);
   if (entry === undefined) return undefined;
   const bytes = [entry.value];
-  for (let part = 1; part <= partsOf(entry.flags); part += 1) {
+  for (let part = 1; part <= partCountOf(entry.flags); part += 1) {
     const piece = await client.get(root + partKey(name, part));
     if (piece === undefined) return undefined;
     bytes.push(piece.value);
@@ -102,7 +102,7 @@ function nextLength(name: string, prefix: string): number {
   return prefix === '' ? name.indexOf('/') + 1 : prefix.length + 1;
 }
 
-function assemble(root: string, entries: ReadonlyMap<string, KvEntry>): Loaded {
+function assemble(root: string, entries: ReadonlyMap<string, KvEntry>): LoadedObjects {
   const known = new Map<string, KnownKey>();
   const records: { table: TableName; value: object }[] = [];
   const pieces = new Set<string>();
@@ -111,7 +111,7 @@ function assemble(root: string, entries: ReadonlyMap<string, KvEntry>): Loaded {
     const table = tableOf(name);
     if (table === undefined) continue;
     const bytes = [entry.value];
-    for (let part = 1; part <= partsOf(entry.flags); part += 1) {
+    for (let part = 1; part <= partCountOf(entry.flags); part += 1) {
       const piece = entries.get(partKey(name, part));
       if (piece !== undefined) bytes.push(piece.value);
       pieces.add(partKey(name, part));
@@ -133,7 +133,7 @@ function assemble(root: string, entries: ReadonlyMap<string, KvEntry>): Loaded {
  * Runs `work` on every item, at most `concurrency` at a time; stops at the first error and throws
  * it.
  */
-export async function inParallel<Item>(
+export async function forEachConcurrent<Item>(
   items: readonly Item[],
   concurrency: number,
   work: (item: Item) => Promise<void>,

@@ -3,7 +3,7 @@ import { AppError, messageOf } from '../../common/base/errors.js';
 import type { Logger } from '../../common/base/log.js';
 import type { HeldLock, Leader, LeaderLock } from '../election.js';
 import type { ConsulClient, KvEntry } from './client.js';
-import { rootOf } from './consul.js';
+import { clusterKeyPrefix } from './consul.js';
 import { leaderKey } from './keys.js';
 import { ManagerCheck } from './manager-check.js';
 
@@ -52,7 +52,7 @@ export class ConsulLock implements LeaderLock {
 
   constructor(options: ConsulLockOptions) {
     this.#options = options;
-    this.#key = rootOf(options.prefix, options.cluster) + leaderKey;
+    this.#key = clusterKeyPrefix(options.prefix, options.cluster) + leaderKey;
     this.#check = new ManagerCheck(options);
   }
 

@@ -1,4 +1,4 @@
-import type { Leader, Member, Members } from '../election.js';
+import type { Leader, ManagerMember, ManagerRegistry } from '../election.js';
 import { AppError } from '../../common/base/errors.js';
 import type { ConsulClient } from './client.js';
 import { managerService, managerServiceId } from './manager-check.js';
@@ -18,7 +18,7 @@ interface Registration {
 const timeoutMs = 2_000;
 
 /** Manager registry of one cluster, backed by Consul's catalog. */
-export class ConsulMembers implements Members {
+export class ConsulManagerRegistry implements ManagerRegistry {
   readonly #client: ConsulClient;
   readonly #cluster: { readonly id: string; readonly name: string };
 
@@ -31,8 +31,8 @@ export class ConsulMembers implements Members {
    * Sorted by node id. A manager registered at several agents is listed once, alive if alive at
    * any.
    */
-  async list(): Promise<readonly Member[]> {
-    const members = new Map<string, Member>();
+  async list(): Promise<readonly ManagerMember[]> {
+    const members = new Map<string, ManagerMember>();
     for (const registration of await this.#registrations()) {
       const member = memberOf(registration);
       if (members.get(member.nodeId)?.alive !== true) members.set(member.nodeId, member);
@@ -40,7 +40,7 @@ export class ConsulMembers implements Members {
     return [...members.values()].sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
   }
 
-  async forget(nodeId: string): Promise<void> {
+  async remove(nodeId: string): Promise<void> {
     const id = managerServiceId(this.#cluster.name, nodeId);
     for (const { Node, Service } of await this.#registrations()) {
       if (Service.ID !== id) continue;
@@ -55,7 +55,7 @@ export class ConsulMembers implements Members {
   }
 
   /** Throws `conflict` if a manager with the same id is alive at another address. */
-  async assertAlone(self: Leader): Promise<void> {
+  async assertUniqueId(self: Leader): Promise<void> {
     const other = (await this.list()).find(
       ({ nodeId, address, alive }) => alive && nodeId === self.nodeId && address !== self.address,
     );
@@ -79,7 +79,7 @@ export class ConsulMembers implements Members {
   }
 }
 
-function memberOf({ Node, Service, Checks }: Registration): Member {
+function memberOf({ Node, Service, Checks }: Registration): ManagerMember {
   const host = Service.Address === '' ? Node.Address : Service.Address;
   return {
     nodeId: Service.Meta?.node ?? '',

@@ -1,7 +1,7 @@
 import type { DurableWrite } from '../backend.js';
 import type { KvOperation } from './client.js';
 import { maxOperations, maxRequestBytes } from './client.js';
-import { encodeObject, objectKey, partKey, partsOf } from './keys.js';
+import { encodeObject, objectKey, partKey, partCountOf } from './keys.js';
 
 /** Last known state of a key in Consul: the index of its last change, and its flags. */
 export interface KnownKey {
@@ -55,7 +55,7 @@ function planRemove(key: string, known: KnownKeys): readonly KvOperation[] {
 }
 
 function removeParts(key: string, from: number, known: KnownKeys): readonly KvOperation[] {
-  const count = partsOf(known.get(key)?.flags ?? 0);
+  const count = partCountOf(known.get(key)?.flags ?? 0);
   const operations: KvOperation[] = [];
   for (let part = from; part <= count; part += 1) {
     const entry = known.get(partKey(key, part));

@@ -1,7 +1,7 @@
 import { workerData } from 'node:worker_threads';
-import { compact } from './compact.js';
+import { compactLogs } from './compact.js';
 
 /* Entry point of the snapshot thread; a failure ends the thread with a non-zero exit code. */
 
 const { folder, last } = workerData as { readonly folder: string; readonly last: number };
-await compact(folder, last);
+await compactLogs(folder, last);

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import { AppError } from '../../common/base/errors.js';
-import { FileWriter } from './file-writer.js';
-import { listFiles, nameOf, scan } from './files.js';
+import { StoreFileWriter } from './file-writer.js';
+import { listFiles, storeFileName, scanFiles } from './files.js';
 
 /** Number of lines per batch in a snapshot. */
 const batchLines = 1_000;
@@ -13,16 +13,16 @@ const batchLines = 1_000;
  * replaces. The snapshot is renamed into place after fsync; a crash before that leaves only a
  * `.new` file, which is ignored.
  */
-export async function compact(folder: string, last: number): Promise<void> {
+export async function compactLogs(folder: string, last: number): Promise<void> {
   const files = await listFiles(folder);
   const logs = files.logs.filter(({ number }) => number <= last);
   const lines = new Map<string, string>();
-  const { chain } = await scan({ ...files, logs }, (key, value) => {
+  const { chain } = await scanFiles({ ...files, logs }, (key, value) => {
     if (value === undefined) lines.delete(key);
     else lines.set(key, value);
   });
   const header = { kind: 'snapshot', number: last, after: chain } as const;
-  const writer = await FileWriter.create(folder, header);
+  const writer = await StoreFileWriter.create(folder, header);
   try {
     let batch: string[] = [];
     for (const [key, value] of lines) {
@@ -46,7 +46,7 @@ export async function compact(folder: string, last: number): Promise<void> {
 }
 
 /** Runs `compact` in a worker thread, so that writes continue. Aborting terminates the thread. */
-export async function compactInThread(
+export async function compactLogsInThread(
   folder: string,
   last: number,
   signal: AbortSignal,
@@ -66,7 +66,7 @@ export async function compactInThread(
     if (code === 0) return;
     throw new AppError(
       'unavailable',
-      `${nameOf('snapshot', last)}: snapshot thread failed with exit code ${code}`,
+      `${storeFileName('snapshot', last)}: snapshot thread failed with exit code ${code}`,
     );
   } finally {
     signal.removeEventListener('abort', stop);

@@ -1,12 +1,12 @@
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError, isAppError, messageOf } from '../../common/base/errors.js';
-import type { Backend, DurableWrite } from '../backend.js';
+import type { StoreBackend, DurableWrite } from '../backend.js';
 import type { TableName } from '../store.js';
-import { compactInThread } from './compact.js';
-import { FileWriter } from './file-writer.js';
-import type { Scan } from './files.js';
-import { listFiles, nameOf, scan } from './files.js';
+import { compactLogsInThread } from './compact.js';
+import { StoreFileWriter } from './file-writer.js';
+import type { ScanResult } from './files.js';
+import { listFiles, storeFileName, scanFiles } from './files.js';
 import { lockFolder } from './folder-lock.js';
 
 /*
@@ -16,7 +16,7 @@ import { lockFolder } from './folder-lock.js';
  * All data is read once, at open.
  */
 
-type Records = Awaited<ReturnType<Backend['load']>>;
+type Records = Awaited<ReturnType<StoreBackend['load']>>;
 
 export interface EmbeddedOptions {
   /** Minimum total log size for a snapshot, bytes; default 16 MiB. */
@@ -36,7 +36,7 @@ const defaultCompactAboveBytes = 16 * 1_024 * 1_024;
 export async function openEmbedded(
   folder: string,
   options: EmbeddedOptions = {},
-): Promise<Backend> {
+): Promise<StoreBackend> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const unlock = await lockFolder(folder);
   try {
@@ -55,13 +55,13 @@ export async function readEmbedded(folder: string): Promise<Records> {
 
 interface ReadStore {
   readonly records: Records;
-  readonly scan: Scan;
+  readonly scan: ScanResult;
 }
 
 async function readAll(folder: string, attempt = 1): Promise<ReadStore> {
   const lines = new Map<string, string>();
   try {
-    const found = await scan(await listFiles(folder), (key, value) => {
+    const found = await scanFiles(await listFiles(folder), (key, value) => {
       if (value === undefined) lines.delete(key);
       else lines.set(key, value);
     });
@@ -92,11 +92,11 @@ function toLine({ table, id, value }: DurableWrite): string {
 
 interface Opened {
   readonly records: Records;
-  readonly found: Scan;
+  readonly found: ScanResult;
   readonly unlock: () => Promise<void>;
 }
 
-class EmbeddedBackend implements Backend {
+class EmbeddedBackend implements StoreBackend {
   readonly name = 'embedded';
   readonly #folder: string;
   readonly #compactAbove: number;
@@ -104,8 +104,8 @@ class EmbeddedBackend implements Backend {
   /** Records read at open, kept until the first `load` or `commit`. */
   #records: Records | undefined;
   /** Scan of the files at open; undefined once this process has opened a log of its own. */
-  #found: Scan | undefined;
-  #log: FileWriter | undefined;
+  #found: ScanResult | undefined;
+  #log: StoreFileWriter | undefined;
   #number: number;
   #oldLogBytes: number;
   #snapshotBytes: number;
@@ -197,11 +197,11 @@ class EmbeddedBackend implements Backend {
   /**
    * Opens a new log. Ends an unfinished log first, so that only the last log can lack an end frame.
    */
-  async #openLog(): Promise<FileWriter> {
+  async #openLog(): Promise<StoreFileWriter> {
     const openEnd = this.#found?.openEnd;
     let chain = this.#found?.chain ?? 0;
     if (openEnd !== undefined) {
-      const old = await FileWriter.resume(openEnd.path, openEnd.at, openEnd.chain);
+      const old = await StoreFileWriter.resume(openEnd.path, openEnd.at, openEnd.chain);
       try {
         await this.#endLog(old);
         ({ chain } = old);
@@ -216,9 +216,9 @@ class EmbeddedBackend implements Backend {
     return log;
   }
 
-  async #newLog(after: number): Promise<FileWriter> {
+  async #newLog(after: number): Promise<StoreFileWriter> {
     const header = { kind: 'log', number: this.#number + 1, after } as const;
-    const log = await FileWriter.create(this.#folder, header);
+    const log = await StoreFileWriter.create(this.#folder, header);
     try {
       await log.publish();
     } catch (error) {
@@ -230,7 +230,7 @@ class EmbeddedBackend implements Backend {
     return log;
   }
 
-  async #endLog(log: FileWriter): Promise<void> {
+  async #endLog(log: StoreFileWriter): Promise<void> {
     await log.end();
     await log.sync();
   }
@@ -251,7 +251,7 @@ class EmbeddedBackend implements Backend {
     if (old === undefined || this.#compacting !== undefined) return;
     const last = this.#number;
     const undoEnd = old.mark();
-    const next = join(this.#folder, nameOf('log', last + 1));
+    const next = join(this.#folder, storeFileName('log', last + 1));
     try {
       await this.#endLog(old);
       this.#log = await this.#newLog(old.chain);
@@ -271,7 +271,7 @@ class EmbeddedBackend implements Backend {
 
   async #compact(last: number, bytes: number): Promise<void> {
     try {
-      await compactInThread(this.#folder, last, this.#closing.signal);
+      await compactLogsInThread(this.#folder, last, this.#closing.signal);
       this.#snapshotBytes = await snapshotSize(this.#folder);
       this.#oldLogBytes -= bytes;
     } catch {

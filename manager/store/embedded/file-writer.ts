@@ -2,9 +2,9 @@ import type { FileHandle } from 'node:fs/promises';
 import { open, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { FileHeader } from './files.js';
-import { nameOf } from './files.js';
-import type { FrameKind } from './frames.js';
-import { encodeFrame, firstLine } from './frames.js';
+import { storeFileName } from './files.js';
+import type { LogFrameKind } from './frames.js';
+import { encodeLogFrame, firstLine } from './frames.js';
 
 /** Maximum text length of a frame; larger batches are split. */
 const frameTextLength = 2 * 1_024 * 1_024;
@@ -20,7 +20,7 @@ export async function syncFolder(folder: string): Promise<void> {
 }
 
 /** Writer of a log or snapshot file. Appended data is durable only after `sync`. */
-export class FileWriter {
+export class StoreFileWriter {
   readonly path: string;
   readonly #file: FileHandle;
   #at: number;
@@ -34,12 +34,12 @@ export class FileWriter {
   }
 
   /** Creates a file as `<name>.new` with its header; `publish` renames it into place. */
-  static async create(folder: string, header: FileHeader): Promise<FileWriter> {
-    const path = join(folder, nameOf(header.kind, header.number));
+  static async create(folder: string, header: FileHeader): Promise<StoreFileWriter> {
+    const path = join(folder, storeFileName(header.kind, header.number));
     const file = await open(`${path}.new`, 'w', 0o600);
-    const writer = new FileWriter(path, file, 0, 0);
+    const writer = new StoreFileWriter(path, file, 0, 0);
     try {
-      const first = encodeFrame('header', JSON.stringify(header), 0);
+      const first = encodeLogFrame('header', JSON.stringify(header), 0);
       await writer.#put(Buffer.concat([Buffer.from(firstLine), first.bytes]));
       writer.#chain = first.chain;
       return writer;
@@ -50,9 +50,9 @@ export class FileWriter {
   }
 
   /** Reopens a file for appending after its last valid frame at `at`; truncates the rest. */
-  static async resume(path: string, at: number, chain: number): Promise<FileWriter> {
+  static async resume(path: string, at: number, chain: number): Promise<StoreFileWriter> {
     const file = await open(path, 'r+');
-    const writer = new FileWriter(path, file, at, chain);
+    const writer = new StoreFileWriter(path, file, at, chain);
     try {
       await file.truncate(at);
       await file.datasync();
@@ -115,8 +115,8 @@ export class FileWriter {
     return this.#file.close();
   }
 
-  async #frame(kind: FrameKind, text: string): Promise<void> {
-    const { bytes, chain } = encodeFrame(kind, text, this.#chain);
+  async #frame(kind: LogFrameKind, text: string): Promise<void> {
+    const { bytes, chain } = encodeLogFrame(kind, text, this.#chain);
     await this.#put(bytes);
     this.#chain = chain;
   }

@@ -1,8 +1,8 @@
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../../common/base/errors.js';
-import type { Frame } from './frames.js';
-import { FrameReader } from './frames.js';
+import type { LogFrame } from './frames.js';
+import { LogFrameReader } from './frames.js';
 
 /** First frame of every file. */
 export interface FileHeader {
@@ -27,7 +27,7 @@ export interface StoreFiles {
   readonly leftovers: readonly string[];
 }
 
-export function nameOf(kind: 'log' | 'snapshot', number: number): string {
+export function storeFileName(kind: 'log' | 'snapshot', number: number): string {
   return `${kind}-${String(number).padStart(8, '0')}`;
 }
 
@@ -65,18 +65,18 @@ export async function listFiles(folder: string): Promise<StoreFiles> {
 }
 
 /** Resume position of an unfinished log; data after `at` was never acknowledged. */
-export interface OpenEnd {
+export interface UnfinishedLog {
   readonly path: string;
   readonly at: number;
   readonly chain: number;
 }
 
-export interface Scan {
+export interface ScanResult {
   /** Number of the last log, or of the last log the snapshot replaces. */
   readonly number: number;
   readonly chain: number;
   /** Undefined if the last log has its end frame. */
-  readonly openEnd: OpenEnd | undefined;
+  readonly openEnd: UnfinishedLog | undefined;
   readonly snapshotBytes: number;
   readonly logBytes: number;
 }
@@ -84,15 +84,15 @@ export interface Scan {
 /**
  * Called for each line with the key as JSON text and the object's JSON; undefined for a removal.
  */
-export type OnLine = (key: string, value: string | undefined) => void;
+export type LineHandler = (key: string, value: string | undefined) => void;
 
 /**
  * Reads a snapshot and the logs after it, in order. Lines of an incomplete batch are skipped.
  * Throws `internal` or `unsupported` with the position and the reason.
  */
-export async function scan(files: StoreFiles, onLine: OnLine): Promise<Scan> {
+export async function scanFiles(files: StoreFiles, onLine: LineHandler): Promise<ScanResult> {
   let [number, chain, snapshotBytes, logBytes] = [0, 0, 0, 0];
-  let openEnd: OpenEnd | undefined;
+  let openEnd: UnfinishedLog | undefined;
   if (files.snapshot !== undefined) {
     const read = await readFile(files.snapshot, onLine);
     if (!read.ended) throw truncated(files.snapshot);
@@ -100,7 +100,7 @@ export async function scan(files: StoreFiles, onLine: OnLine): Promise<Scan> {
   }
   for (const [at, file] of files.logs.entries()) {
     if (file.number !== number + 1) {
-      const missing = nameOf('log', number + 1);
+      const missing = storeFileName('log', number + 1);
       throw new AppError('internal', `${file.path}: preceding log ${missing} is missing`);
     }
     const read = await readFile(file, onLine);
@@ -130,11 +130,11 @@ interface ReadFile {
   readonly bytes: number;
 }
 
-async function readFile(file: StoreFile, onLine: OnLine): Promise<ReadFile> {
+async function readFile(file: StoreFile, onLine: LineHandler): Promise<ReadFile> {
   const handle = await open(file.path, 'r');
   try {
     const { size } = await handle.stat();
-    const reader = new FrameReader(handle, file.path, size);
+    const reader = new LogFrameReader(handle, file.path, size);
     await reader.open();
     const first = await reader.frames().next();
     const header = first.done === true ? undefined : toHeader(file, first.value);
@@ -148,8 +148,8 @@ async function readFile(file: StoreFile, onLine: OnLine): Promise<ReadFile> {
 }
 
 async function readBatches(
-  reader: FrameReader,
-  onLine: OnLine,
+  reader: LogFrameReader,
+  onLine: LineHandler,
 ): Promise<Pick<ReadFile, 'ended' | 'goodAt' | 'chain'>> {
   let batch: string[] = [];
   let [goodAt, chain] = [reader.at, reader.chain];
@@ -164,7 +164,7 @@ async function readBatches(
   return { ended: false, goodAt, chain };
 }
 
-function eachLine(text: string, onLine: OnLine): void {
+function eachLine(text: string, onLine: LineHandler): void {
   let at = 0;
   let tab = text.indexOf('\t');
   while (at < text.length) {
@@ -176,7 +176,7 @@ function eachLine(text: string, onLine: OnLine): void {
   }
 }
 
-function toHeader(file: StoreFile, { kind, text }: Frame): FileHeader | undefined {
+function toHeader(file: StoreFile, { kind, text }: LogFrame): FileHeader | undefined {
   if (kind !== 'header') return undefined;
   const header = JSON.parse(text) as FileHeader;
   return header.kind === file.kind && header.number === file.number ? header : undefined;

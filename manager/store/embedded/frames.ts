@@ -12,18 +12,18 @@ import { AppError } from '../../common/base/errors.js';
 
 const kinds = ['header', 'more', 'batch', 'end'] as const;
 /** `more`: the batch continues in the next frame. `end`: last frame of a complete file. */
-export type FrameKind = (typeof kinds)[number];
+export type LogFrameKind = (typeof kinds)[number];
 
-export interface Frame {
-  readonly kind: FrameKind;
+export interface LogFrame {
+  readonly kind: LogFrameKind;
   readonly text: string;
   /** Offset in the file. */
   readonly at: number;
 }
 
 /** Disk format; incremented when older managers can no longer read the files. */
-export const storeFormat = 2;
-export const firstLine = `shoal store, format ${storeFormat}\n`;
+export const embeddedStoreFormat = 2;
+export const firstLine = `shoal store, format ${embeddedStoreFormat}\n`;
 
 const headerBytes = 12;
 const windowBytes = 4 * 1_024 * 1_024;
@@ -32,8 +32,8 @@ const windowBytes = 4 * 1_024 * 1_024;
  * Encodes a frame; `chain` is the body checksum of the previous frame, and of this one in the
  * result.
  */
-export function encodeFrame(
-  kind: FrameKind,
+export function encodeLogFrame(
+  kind: LogFrameKind,
   text: string,
   chain: number,
 ): { readonly bytes: Buffer; readonly chain: number } {
@@ -52,7 +52,7 @@ export function encodeFrame(
  * Reads a file frame by frame. A tail that a crash can leave (an incomplete frame or zeros) ends
  * the iteration; any other inconsistency is damage and throws `internal` with its position.
  */
-export class FrameReader {
+export class LogFrameReader {
   readonly #file: FileHandle;
   readonly #path: string;
   readonly #size: number;
@@ -78,16 +78,16 @@ export class FrameReader {
     if (format === undefined) {
       throw new AppError('internal', `${this.#path}: not a shoal store file`);
     }
-    if (Number(format) !== storeFormat) {
+    if (Number(format) !== embeddedStoreFormat) {
       throw new AppError(
         'unsupported',
-        `${this.#path}: store format ${format} is not supported, expected ${storeFormat}; run the version that wrote it`,
+        `${this.#path}: store format ${format} is not supported, expected ${embeddedStoreFormat}; run the version that wrote it`,
       );
     }
     this.at = firstLine.length;
   }
 
-  async *frames(): AsyncGenerator<Frame> {
+  async *frames(): AsyncGenerator<LogFrame> {
     for (;;) {
       const frame = await this.#next();
       if (frame === undefined) return;
@@ -98,7 +98,7 @@ export class FrameReader {
     }
   }
 
-  async #next(): Promise<Frame | undefined> {
+  async #next(): Promise<LogFrame | undefined> {
     const { at } = this;
     const left = this.#size - at;
     if (left === 0) return undefined;

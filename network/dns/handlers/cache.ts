@@ -1,6 +1,6 @@
 import type { Clock } from '../../../manager/common/base/clock.js';
-import type { Handler, Query } from '../query.js';
-import { headerBytes, isCut, rcode, rcodeOf, readdress, ttlOffsets } from '../wire.js';
+import type { DnsHandler, Query } from '../query.js';
+import { headerBytes, isTruncated, rcode, rcodeOf, copyForClient, ttlOffsets } from '../wire.js';
 
 interface CacheEntry {
   readonly answer: Buffer;
@@ -20,7 +20,7 @@ const maxNegativeTtlSeconds = 5;
  * Caches upstream answers for their TTL, up to a short maximum; concurrent identical queries share
  * one upstream request.
  */
-export function cacheHandler(clock: Pick<Clock, 'elapsed'>): Handler {
+export function cacheHandler(clock: Pick<Clock, 'elapsed'>): DnsHandler {
   const entries = new Map<string, CacheEntry>();
   const pendingQueries = new Map<string, Promise<Buffer>>();
   return async (query, next) => {
@@ -29,7 +29,7 @@ export function cacheHandler(clock: Pick<Clock, 'elapsed'>): Handler {
     const now = clock.elapsed();
     if (hit && now < hit.expiresAtMs) return serve(hit, query, now);
     const pending = pendingQueries.get(key);
-    if (pending) return readdress(await pending, query.message, query.question);
+    if (pending) return copyForClient(await pending, query.message, query.question);
     const answer = next();
     pendingQueries.set(key, answer);
     try {
@@ -55,7 +55,7 @@ function keyOf({ message, name, question, upstreams, transport }: Query): string
 
 function toEntry(answer: Buffer, now: number): CacheEntry | undefined {
   const code = rcodeOf(answer);
-  if (isCut(answer) || (code !== rcode.noError && code !== rcode.nameError)) return undefined;
+  if (isTruncated(answer) || (code !== rcode.noError && code !== rcode.nameError)) return undefined;
   const ttls = ttlOffsets(answer);
   if (ttls === undefined || ttls.length === 0) return undefined;
   const negative = code === rcode.nameError || answer.readUInt16BE(6) === 0;
@@ -68,7 +68,7 @@ function toEntry(answer: Buffer, now: number): CacheEntry | undefined {
 }
 
 function serve(hit: CacheEntry, { message, question }: Query, now: number): Buffer {
-  const answer = readdress(hit.answer, message, question);
+  const answer = copyForClient(hit.answer, message, question);
   const age = Math.floor((now - hit.storedAtMs) / 1_000);
   for (const at of hit.ttls)
     answer.writeUInt32BE(Math.max(0, hit.answer.readUInt32BE(at) - age), at);

@@ -1,6 +1,6 @@
-import type { Handler, Query } from '../query.js';
+import type { DnsHandler, Query } from '../query.js';
 import type { Exchange } from '../upstream.js';
-import { rcode, rcodeOf, readdress, refuse } from '../wire.js';
+import { rcode, rcodeOf, copyForClient, errorResponse } from '../wire.js';
 
 /** All attempts together end before the 5 s that resolvers usually wait. */
 const totalTimeoutMs = 4_000;
@@ -12,11 +12,11 @@ const maxInFlight = 512;
  * TCP. The answer is returned unchanged, including EDNS. Answers SERVFAIL when more than
  * `maxInFlight` queries are pending or no server answers.
  */
-export function forwardHandler(exchange: Exchange): Handler {
+export function forwardHandler(exchange: Exchange): DnsHandler {
   let inFlight = 0;
   return async (query) => {
     if (inFlight >= maxInFlight || query.upstreams.length === 0)
-      return refuse(query.message, rcode.serverFailure);
+      return errorResponse(query.message, rcode.serverFailure);
     inFlight += 1;
     try {
       return await ask(query, exchange);
@@ -39,8 +39,8 @@ async function ask(query: Query, exchange: Exchange): Promise<Buffer> {
     if (answer === undefined) continue;
     const code = rcodeOf(answer);
     if (code === rcode.noError || code === rcode.nameError)
-      return readdress(answer, message, question);
-    failure ??= readdress(answer, message, question);
+      return copyForClient(answer, message, question);
+    failure ??= copyForClient(answer, message, question);
   }
-  return failure ?? refuse(message, rcode.serverFailure);
+  return failure ?? errorResponse(message, rcode.serverFailure);
 }

@@ -1,18 +1,18 @@
 import { formatIp, tryParseIp } from '../../../manager/common/address/ip.js';
-import { encodeRare } from '../codec.js';
-import type { Handler } from '../query.js';
+import { encodePtrOrSrv } from '../codec.js';
+import type { DnsHandler } from '../query.js';
 import { containerNameOf } from '../records.js';
-import { noRecords, rcode, respond, type } from '../wire.js';
-import type { Directory } from './service.js';
+import { noRecords, rcode, respond, recordType } from '../wire.js';
+import type { ServiceDirectory } from './service.js';
 import { ttlSeconds } from './service.js';
 
 /**
  * Reverse lookups in the client's own networks. Unassigned addresses of these networks are answered
  * here as well (NXDOMAIN): queries about internal addresses are never forwarded.
  */
-export function reverseHandler(directory: Pick<Directory, 'index'>): Handler {
+export function reverseHandler(directory: Pick<ServiceDirectory, 'index'>): DnsHandler {
   return (query, next) => {
-    if (query.question.type !== type.PTR) return next();
+    if (query.question.type !== recordType.PTR) return next();
     const ip = addressInName(query.name);
     const index = directory.index();
     if (ip === undefined || !index.covers(ip, query.scope)) return next();
@@ -21,7 +21,7 @@ export function reverseHandler(directory: Pick<Directory, 'index'>): Handler {
       const nxdomain = noRecords(rcode.nameError);
       return respond(query.message, query.question, nxdomain, 0);
     }
-    return encodeRare(query, [{ kind: 'ptr', target: containerNameOf(holder) }], ttlSeconds);
+    return encodePtrOrSrv(query, [{ kind: 'ptr', target: containerNameOf(holder) }], ttlSeconds);
   };
 }
 

@@ -1,16 +1,16 @@
 import type { Endpoint } from '../../../manager/common/model/network-view.js';
 import { tryParseIp } from '../../../manager/common/address/ip.js';
-import { encodeRare } from '../codec.js';
-import type { Handler, Query } from '../query.js';
+import { encodePtrOrSrv } from '../codec.js';
+import type { DnsHandler, Query } from '../query.js';
 import type { NameIndex } from '../records.js';
 import { containerNameOf } from '../records.js';
 import type { Records } from '../wire.js';
-import { addressRecords, noRecords, rcode, respond, type } from '../wire.js';
+import { addressRecords, noRecords, rcode, respond, recordType } from '../wire.js';
 
 /** TTL of answers in seconds: the smallest value that still permits caching. */
 export const ttlSeconds = 1;
 
-export interface Directory {
+export interface ServiceDirectory {
   index(): NameIndex;
   /** True if answers may include the endpoint now. */
   isUp(endpoint: Endpoint): boolean;
@@ -28,13 +28,13 @@ export interface Directory {
  *   that the program's own retry starts early. On SERVFAIL, musl waits out its timeout of 5 s and
  *   glibc asks twice.
  */
-export function serviceHandler(directory: Directory): Handler {
+export function serviceHandler(directory: ServiceDirectory): DnsHandler {
   return (query, next) => {
     const { question, message } = query;
-    if (question.type === type.SRV) return answerSrv(directory, query) ?? next();
-    const records = localRecords(directory, query);
+    if (question.type === recordType.SRV) return answerSrv(directory, query) ?? next();
+    const records = clusterRecords(directory, query);
     if (records === undefined) return next();
-    return respond(message, question, records, startIn(records, directory.random));
+    return respond(message, question, records, randomStart(records, directory.random));
   };
 }
 
@@ -42,10 +42,10 @@ export function serviceHandler(directory: Directory): Handler {
  * Records for a cluster name, reusable for every client with the same scope; undefined if the name
  * is not a cluster name.
  */
-export function localRecords(directory: Directory, query: Query): Records | undefined {
+export function clusterRecords(directory: ServiceDirectory, query: Query): Records | undefined {
   const endpoints = lookUp(directory, query.name, query);
   if (endpoints === undefined) return undefined;
-  if (query.question.type !== type.A && query.question.type !== type.ANY)
+  if (query.question.type !== recordType.A && query.question.type !== recordType.ANY)
     return noRecords(rcode.noError);
   const addresses = new Set<number>();
   for (const endpoint of endpoints) {
@@ -57,7 +57,7 @@ export function localRecords(directory: Directory, query: Query): Records | unde
 }
 
 /** Picks a random start, so that each record comes first equally often. */
-export function startIn({ count }: Records, random: () => number): number {
+export function randomStart({ count }: Records, random: () => number): number {
   return count < 2 ? 0 : Math.floor(random() * count);
 }
 
@@ -65,7 +65,7 @@ export function startIn({ count }: Records, random: () => number): number {
  * SRV query `_<port>._tcp.NAME`: one record per endpoint with the queried port. Only numeric ports
  * are supported.
  */
-function answerSrv(directory: Directory, query: Query): Buffer | undefined {
+function answerSrv(directory: ServiceDirectory, query: Query): Buffer | undefined {
   const match = /^_([^.]+)\._(?:tcp|udp)\.(.+)$/.exec(query.name);
   const endpoints = lookUp(directory, match?.[2] ?? query.name, query);
   if (endpoints === undefined) return undefined;
@@ -78,11 +78,11 @@ function answerSrv(directory: Directory, query: Query): Buffer | undefined {
     port,
     address: endpoint.address,
   }));
-  return encodeRare(query, answers, ttlSeconds);
+  return encodePtrOrSrv(query, answers, ttlSeconds);
 }
 
 function lookUp(
-  directory: Directory,
+  directory: ServiceDirectory,
   name: string,
   { scope }: Query,
 ): readonly Endpoint[] | undefined {

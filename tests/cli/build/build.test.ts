@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { walk } from '../../../cli/build/context.js';
+import { walkContext } from '../../../cli/build/context.js';
 import { parseIgnore } from '../../../cli/build/ignore.js';
 import { EngineLines } from '../../../cli/build/lines.js';
 import { RegistryCredentials, registryOf } from '../../../cli/build/registry-auth.js';
@@ -21,8 +21,8 @@ test('.dockerignore: the last rule that matches a path or one of its parents dec
     ['a.log', 'x/y/a.log', 'dir/a/tmp', 'dir/a/tmp/z', 'dir/a/b/tmp', 'alog'].map(ignored),
     [true, true, true, true, false, false],
   );
-  t.false(ignore.prunes);
-  t.true(parseIgnore('x\n').prunes);
+  t.false(ignore.canPrune);
+  t.true(parseIgnore('x\n').canPrune);
   t.true(parseIgnore('**\n!src\n').ignores('lib/a'));
   t.false(parseIgnore('**\n!src\n').ignores('src/deep/a'));
 });
@@ -33,7 +33,8 @@ test('the walk skips ignored paths and finds paths below them that a ! rule incl
   await mkdir(join(root, 'skip', 'deep'), { recursive: true });
   for (const name of ['a', 'skip/b', 'skip/deep/keep']) await writeFile(join(root, name), name);
   const found: string[] = [];
-  for await (const { path } of walk(root, parseIgnore('skip\n!skip/deep/keep\n'))) found.push(path);
+  for await (const { path } of walkContext(root, parseIgnore('skip\n!skip/deep/keep\n')))
+    found.push(path);
   t.deepEqual(found, ['a', 'skip/deep/keep']);
 });
 

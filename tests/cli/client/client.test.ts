@@ -1,13 +1,13 @@
 import test from 'ava';
 import { AppError } from '../../../manager/common/base/errors.js';
 import { silentLogger } from '../../../manager/common/base/log.js';
-import { notLeading } from '../../../manager/common/protocol/messages.js';
+import { notLeaderError } from '../../../manager/common/protocol/messages.js';
 import { peerIdentity } from '../../../manager/common/pki/pki.js';
 import type { TlsMaterial } from '../../../manager/common/protocol/transport-tls.js';
 import type { TransportServer } from '../../../manager/transport/transport-server.js';
 import { serve } from '../../../manager/transport/transport-server.js';
 import { HttpsControlClient } from '../../../cli/client/client.js';
-import { watch } from '../../../cli/client/stream.js';
+import { streamWatch } from '../../../cli/client/stream.js';
 import type { TestPki } from '../../helpers/pki.js';
 import { createTestPki } from '../../helpers/pki.js';
 
@@ -32,7 +32,7 @@ async function listen(tls: TlsMaterial, refuse?: AppError): Promise<TransportSer
     port: 0,
     tls,
     log: silentLogger,
-    identify: peerIdentity,
+    authenticate: peerIdentity,
     call: ({ path, body }) => {
       if (refuse !== undefined) return Promise.reject(refuse);
       if (path === '/v1/call/info') return Promise.resolve(body);
@@ -85,7 +85,7 @@ test('the client fails over to the next manager if one is unreachable', async (t
 });
 
 test('the client fails over if a manager has no leader', async (t) => {
-  const cutOff = await listen(world.manager, notLeading('no leading manager: none is elected'));
+  const cutOff = await listen(world.manager, notLeaderError('no leading manager: none is elected'));
   const server = await listen(world.manager);
   const client = clientOf([cutOff.port, server.port], world.client);
   const leaderless = clientOf([cutOff.port, cutOff.port], world.client);
@@ -147,7 +147,8 @@ test('a stream carries its arguments, its messages and the terminating error', a
   const messages: unknown[] = [];
   const read = async (): Promise<void> => {
     const signal = AbortSignal.timeout(5_000);
-    for await (const message of watch(client, { project: 'p' }, signal)) messages.push(message);
+    for await (const message of streamWatch(client, { project: 'p' }, signal))
+      messages.push(message);
   };
   await t.throwsAsync(read(), { message: 'told so' });
   t.deepEqual(messages, [{ kind: 'remove', table: 'tasks', id: '{"project":"p"}' }]);

@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { ControlClient } from '../../../cli/client/client.js';
-import { events } from '../../../cli/client/stream.js';
+import { streamEvents } from '../../../cli/client/stream.js';
 import { AppError } from '../../../manager/common/base/errors.js';
 import type { MessageStream } from '../../../manager/common/protocol/worker-calls.js';
 
@@ -38,7 +38,7 @@ test('the event stream resumes after the last event received when another manage
   });
   const stop = new AbortController();
   const numbers: number[] = [];
-  for await (const { number } of events(client, { project: 'p', sinceMs: 1 }, stop.signal)) {
+  for await (const { number } of streamEvents(client, { project: 'p', sinceMs: 1 }, stop.signal)) {
     numbers.push(number);
     if (number === 9) stop.abort();
   }
@@ -50,7 +50,7 @@ test('the event stream resumes after the last event received when another manage
 test('the event stream fails at once if the first connection fails or is refused', async (t) => {
   const unreachable = new AppError('unavailable', 'not reachable', { cause: new Error('refused') });
   for (const error of [unreachable, new AppError('forbidden', 'you may not')]) {
-    const read = events(
+    const read = streamEvents(
       clientOf(() => Promise.reject(error)),
       {},
       new AbortController().signal,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { AppError } from '../../../manager/common/base/errors.js';
-import { frame } from '../../../manager/common/protocol/frames.js';
+import { encodeStreamFrame } from '../../../manager/common/protocol/frames.js';
 import { aNetwork, aNode, aService, aTask, aVolume } from '../../../fixtures/cluster/build.js';
 import { FakeCluster } from '../../helpers/fake-cluster.js';
 import { runCommand } from '../../helpers/run-command.js';
@@ -112,7 +112,7 @@ for (const command of [
     const { error, code } = await runCommand([...demo, command, 'nosuch'], { client });
     t.is(error, 'no such service: nosuch');
     t.is(code, 1);
-    t.true(client.called.every(({ name }) => name.endsWith('.list')));
+    t.true(client.calls.every(({ name }) => name.endsWith('.list')));
   });
 }
 
@@ -127,7 +127,7 @@ for (const [text, pattern] of [
     const { error, code } = await runCommand([...demo, 'scale', text], { client });
     t.regex(error ?? '', pattern);
     t.is(code, 1);
-    t.deepEqual(client.called, []);
+    t.deepEqual(client.calls, []);
   });
 }
 
@@ -158,9 +158,9 @@ test('exec forwards the streams and the exit code', async (t) => {
     client,
   });
   const far = await waitFor('the exec stream', () => client.streams.get('exec'));
-  await far.send(frame('stdout', 'out\n'));
-  await far.send(frame('stderr', 'err\n'));
-  await far.send(frame('exit', '7'));
+  await far.send(encodeStreamFrame('stdout', 'out\n'));
+  await far.send(encodeStreamFrame('stderr', 'err\n'));
+  await far.send(encodeStreamFrame('exit', '7'));
   const { stdout, stderr, code, error } = await result;
   t.is(stdout, 'out\n');
   t.is(stderr, 'err\n');
@@ -180,7 +180,7 @@ test('up with incompatible flags fails before any call to the manager', async (t
     t.regex(error ?? '', /are incompatible$/u);
     t.is(code, 1);
   }
-  t.deepEqual(client.called, []);
+  t.deepEqual(client.calls, []);
 });
 
 test('up applies the file with the overrides of the flags and ends when it is running', async (t) => {
@@ -216,7 +216,7 @@ test('up of an invalid file reports the position and does not call the manager',
   const { error, code } = await runCommand(['up', '-d'], { client, cwd, env: {} });
   t.regex(error ?? '', /compose\.yaml:3:5: /u);
   t.is(code, 1);
-  t.deepEqual(client.called, []);
+  t.deepEqual(client.calls, []);
 });
 
 test('kill sends the signal to running containers and rejects an invalid signal', async (t) => {

@@ -1,14 +1,14 @@
 import test from 'ava';
-import { applyWatch, nothingWatched } from '../../../cli/client/watched.js';
-import type { Watched } from '../../../cli/client/watched.js';
-import { judgeDown } from '../../../cli/rollout/follow/down-state.js';
-import { judgeStopped } from '../../../cli/rollout/follow/stop-state.js';
+import { applyWatch, emptyWatchedState } from '../../../cli/client/watched.js';
+import type { WatchedState } from '../../../cli/client/watched.js';
+import { evaluateDown } from '../../../cli/rollout/follow/down-state.js';
+import { evaluateStopped } from '../../../cli/rollout/follow/stop-state.js';
 import { aNetwork, aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
 import type { ClusterObjects } from '../../helpers/fake-cluster.js';
 
-function seen(objects: ClusterObjects): Watched {
+function seen(objects: ClusterObjects): WatchedState {
   const empty = { services: [], tasks: [], nodes: [], networks: [], volumes: [] };
-  return applyWatch(nothingWatched, { kind: 'snapshot', ...empty, ...objects });
+  return applyWatch(emptyWatchedState, { kind: 'snapshot', ...empty, ...objects });
 }
 
 const web = aService('web');
@@ -22,23 +22,23 @@ const changes = [
 ] as const;
 const wanted = { project: 'demo', services: undefined, changes, before };
 
-const texts = (state: Watched) =>
-  judgeDown(wanted, state).rows.map(({ id, text }) => `${id}: ${text}`);
+const texts = (state: WatchedState) =>
+  evaluateDown(wanted, state).rows.map(({ id, text }) => `${id}: ${text}`);
 
 test('down is done when containers, services and networks are gone', (t) => {
   t.deepEqual(texts(before), ['Container demo-web-1: Stopping', 'Network demo_default: Removing']);
-  t.false(judgeDown(wanted, before).done);
+  t.false(evaluateDown(wanted, before).done);
   const noTask = seen({ services: [], tasks: [], nodes: [node1], networks: [network] });
-  t.false(judgeDown(wanted, noTask).done);
+  t.false(evaluateDown(wanted, noTask).done);
   const gone = seen({ nodes: [node1] });
-  t.true(judgeDown(wanted, gone).done);
+  t.true(evaluateDown(wanted, gone).done);
   t.deepEqual(texts(gone), ['Container demo-web-1: Removed', 'Network demo_default: Removed']);
 });
 
 test('down reports containers on a lost node and does not wait for them', (t) => {
   const lost = aNode('n1', { name: 'node-1', state: 'down' });
   const state = seen({ nodes: [lost], networks: [network] });
-  const { rows, done } = judgeDown(wanted, state);
+  const { rows, done } = evaluateDown(wanted, state);
   t.true(done);
   t.deepEqual(
     rows.map(({ id, text, detail }) => `${id}: ${text}, ${detail ?? ''}`),
@@ -51,9 +51,9 @@ test('down reports containers on a lost node and does not wait for them', (t) =>
 
 test('stop waits for tasks to end, except on a lost node', (t) => {
   const words = { working: 'Stopping', done: 'Stopped' };
-  t.false(judgeStopped([task], words, before).done);
+  t.false(evaluateStopped([task], words, before).done);
   const ended = aTask(web, 1, { node: 'n1', state: 'shutdown' });
-  t.true(judgeStopped([task], words, seen({ tasks: [ended], nodes: [node1] })).done);
+  t.true(evaluateStopped([task], words, seen({ tasks: [ended], nodes: [node1] })).done);
   const lost = seen({ tasks: [task], nodes: [aNode('n1', { state: 'down' })] });
-  t.true(judgeStopped([task], words, lost).done);
+  t.true(evaluateStopped([task], words, lost).done);
 });

@@ -1,6 +1,6 @@
 import test from 'ava';
-import { applyWatch, nothingWatched } from '../../../cli/client/watched.js';
-import type { Watched } from '../../../cli/client/watched.js';
+import { applyWatch, emptyWatchedState } from '../../../cli/client/watched.js';
+import type { WatchedState } from '../../../cli/client/watched.js';
 import { newlyEnded, withoutNewTasks } from '../../../cli/rollout/follow/exits.js';
 import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
 import type { Task } from '../../../manager/common/model/task.js';
@@ -8,10 +8,10 @@ import type { Task } from '../../../manager/common/model/task.js';
 const web = aService('web');
 const services = new Set(['web']);
 
-function seen(...tasks: readonly Task[]): Watched {
+function seen(...tasks: readonly Task[]): WatchedState {
   const empty = { networks: [], volumes: [] };
   const snapshot = { services: [web], nodes: [aNode('n1')], tasks, ...empty };
-  return applyWatch(nothingWatched, { kind: 'snapshot', ...snapshot });
+  return applyWatch(emptyWatchedState, { kind: 'snapshot', ...snapshot });
 }
 
 function ended(id: string, exitCode?: number): Task {

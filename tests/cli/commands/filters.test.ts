@@ -45,6 +45,6 @@ test('filters narrow lists, and an invalid filter is rejected before any call to
     const { error, code } = await runCommand(args, { client: fresh });
     t.regex(error ?? '', /invalid --filter "color=red"; use [a-z.]+=, /u);
     t.is(code, 1);
-    t.deepEqual(fresh.called, []);
+    t.deepEqual(fresh.calls, []);
   }
 });

@@ -1,11 +1,11 @@
 import test from 'ava';
 import { aService, aTask } from '../../../fixtures/cluster/build.js';
-import { parseEnd, placeIn } from '../../../cli/commands/container/cp.js';
-import type { RunWish } from '../../../cli/rollout/run-spec.js';
-import { oneOffSpec, words } from '../../../cli/rollout/run-spec.js';
+import { parseCopyEndpoint, resolveCopyTarget } from '../../../cli/commands/container/cp.js';
+import type { OneOffOptions } from '../../../cli/rollout/run-spec.js';
+import { oneOffSpec, splitShellWords } from '../../../cli/rollout/run-spec.js';
 import { staleServices } from '../../../cli/rollout/up-images.js';
 
-const wish: RunWish = {
+const wish: OneOffOptions = {
   slug: '0123456789ab',
   command: [],
   env: {},
@@ -54,25 +54,25 @@ test('volumes of run are local folders, volumes of the file, or other volumes of
 });
 
 test('an entrypoint is split into words like in a shell', (t) => {
-  t.deepEqual(words(`sh -c 'a  b' "c \\"d" e\\ f`), ['sh', '-c', 'a  b', 'c "d', 'e f']);
+  t.deepEqual(splitShellWords(`sh -c 'a  b' "c \\"d" e\\ f`), ['sh', '-c', 'a  b', 'c "d', 'e f']);
 });
 
 test('cp resolves the same target path as docker cp', (t) => {
-  t.deepEqual(parseEnd('web:/a'), { kind: 'container', service: 'web', path: '/a' });
-  t.deepEqual(parseEnd('./a:b'), { kind: 'local', path: './a:b' });
+  t.deepEqual(parseCopyEndpoint('web:/a'), { kind: 'container', service: 'web', path: '/a' });
+  t.deepEqual(parseCopyEndpoint('./a:b'), { kind: 'local', path: './a:b' });
   const file = { path: '/l/f', isFolder: false };
   const folder = { path: '/l/d', isFolder: true };
-  t.deepEqual(placeIn(file, '/to', { isFolder: true }), { folder: '/to', name: 'f' });
-  t.deepEqual(placeIn(file, '/to', { isFolder: false }), { folder: '/', name: 'to' });
-  t.deepEqual(placeIn(file, '/to', null), { folder: '/', name: 'to' });
-  t.throws(() => placeIn(file, '/to/', null), { message: /does not exist/u });
-  t.deepEqual(placeIn(folder, '/to', { isFolder: true }), { folder: '/to', name: 'd' });
-  t.deepEqual(placeIn({ ...folder, path: '/l/d/.' }, '/to', { isFolder: true }), {
+  t.deepEqual(resolveCopyTarget(file, '/to', { isFolder: true }), { folder: '/to', name: 'f' });
+  t.deepEqual(resolveCopyTarget(file, '/to', { isFolder: false }), { folder: '/', name: 'to' });
+  t.deepEqual(resolveCopyTarget(file, '/to', null), { folder: '/', name: 'to' });
+  t.throws(() => resolveCopyTarget(file, '/to/', null), { message: /does not exist/u });
+  t.deepEqual(resolveCopyTarget(folder, '/to', { isFolder: true }), { folder: '/to', name: 'd' });
+  t.deepEqual(resolveCopyTarget({ ...folder, path: '/l/d/.' }, '/to', { isFolder: true }), {
     folder: '/to',
     name: '',
   });
-  t.deepEqual(placeIn(folder, '/new', null), { folder: '/', name: 'new' });
-  t.throws(() => placeIn(folder, '/to', { isFolder: false }), { message: /over file/u });
+  t.deepEqual(resolveCopyTarget(folder, '/new', null), { folder: '/', name: 'new' });
+  t.throws(() => resolveCopyTarget(folder, '/to', { isFolder: false }), { message: /over file/u });
 });
 
 function liveTask(service: string, node: string, imageId?: string) {

@@ -2,10 +2,10 @@ import test from 'ava';
 import type { Service } from '../../../manager/common/model/service.js';
 import type { Task } from '../../../manager/common/model/task.js';
 import type { Node } from '../../../manager/common/model/node.js';
-import { applyWatch, nothingWatched } from '../../../cli/client/watched.js';
-import type { Watched } from '../../../cli/client/watched.js';
-import type { Judgement } from '../../../cli/rollout/follow/judgement.js';
-import { judgeUp } from '../../../cli/rollout/follow/up-state.js';
+import { applyWatch, emptyWatchedState } from '../../../cli/client/watched.js';
+import type { WatchedState } from '../../../cli/client/watched.js';
+import type { WaitStatus } from '../../../cli/rollout/follow/wait-status.js';
+import { evaluateUp } from '../../../cli/rollout/follow/up-state.js';
 import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
 
 const node1 = aNode('n1', { name: 'node-1' });
@@ -15,8 +15,8 @@ function seen(
   services: readonly Service[],
   tasks: readonly Task[],
   nodes: readonly Node[] = [node1, node2],
-): Watched {
-  return applyWatch(nothingWatched, {
+): WatchedState {
+  return applyWatch(emptyWatchedState, {
     kind: 'snapshot',
     services,
     tasks,
@@ -27,16 +27,16 @@ function seen(
 }
 
 function judge(
-  state: Watched,
+  state: WatchedState,
   until: 'created' | 'started' | 'healthy' = 'started',
-  before = nothingWatched,
+  before = emptyWatchedState,
 ) {
   const services = [...state.services.values()].map(({ spec }) => spec.service);
-  return judgeUp({ project: 'demo', services, until, changes: [], before }, state);
+  return evaluateUp({ project: 'demo', services, until, changes: [], before }, state);
 }
 
 /** The rows as readable text, one line each. */
-function rows({ rows: all }: Judgement): readonly string[] {
+function rows({ rows: all }: WaitStatus): readonly string[] {
   return all.map((row) => `${row.id} ${row.text} ${row.detail ?? ''}`.trim());
 }
 
@@ -82,9 +82,15 @@ test('a container that ran before shows as running, not as started', (t) => {
 });
 
 test('the command waits for a service that the manager does not know yet', (t) => {
-  const judgement = judgeUp(
-    { project: 'demo', services: ['web'], until: 'started', changes: [], before: nothingWatched },
-    nothingWatched,
+  const judgement = evaluateUp(
+    {
+      project: 'demo',
+      services: ['web'],
+      until: 'started',
+      changes: [],
+      before: emptyWatchedState,
+    },
+    emptyWatchedState,
   );
   t.false(judgement.done);
 });

@@ -1,9 +1,9 @@
 import test from 'ava';
 import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
-import { nothingWatched } from '../../../cli/client/watched.js';
-import type { Watched } from '../../../cli/client/watched.js';
-import type { Judgement } from '../../../cli/rollout/follow/judgement.js';
-import { judgeUp } from '../../../cli/rollout/follow/up-state.js';
+import { emptyWatchedState } from '../../../cli/client/watched.js';
+import type { WatchedState } from '../../../cli/client/watched.js';
+import type { WaitStatus } from '../../../cli/rollout/follow/wait-status.js';
+import { evaluateUp } from '../../../cli/rollout/follow/up-state.js';
 import type { Service, UpdateStatus } from '../../../manager/common/model/service.js';
 import type { Task } from '../../../manager/common/model/task.js';
 
@@ -25,10 +25,10 @@ function web(status?: Partial<UpdateStatus>): Service {
     : { ...service, updateStatus: { ...base, message: '', ...status } };
 }
 
-function seen(service: Service, tasks: readonly Task[] = []): Watched {
+function seen(service: Service, tasks: readonly Task[] = []): WatchedState {
   const nodes = [aNode('node-1')];
   return {
-    ...nothingWatched,
+    ...emptyWatchedState,
     services: new Map([[service.id, service]]),
     tasks: new Map(tasks.map((task) => [task.id, task])),
     nodes: new Map(nodes.map((node) => [node.id, node])),
@@ -43,14 +43,14 @@ function judge(
   service: Service,
   tasks: readonly Task[] = both,
   how: { readonly before?: Service; readonly back?: boolean } = {},
-): Judgement {
+): WaitStatus {
   const before = seen(how.before ?? web());
   const wanted = { project: 'demo', services: ['web'], until: 'healthy', changes: [] } as const;
   const back = how.back === undefined ? {} : { back: how.back };
-  return judgeUp({ ...wanted, before, ...back }, seen(service, tasks));
+  return evaluateUp({ ...wanted, before, ...back }, seen(service, tasks));
 }
 
-const rowOf = ({ rows }: Judgement) => rows.find(({ id }) => id === 'Service demo_web');
+const rowOf = ({ rows }: WaitStatus) => rows.find(({ id }) => id === 'Service demo_web');
 
 test('the command waits until the manager has monitored the new tasks', (t) => {
   t.true(judge(web()).done);

@@ -1,9 +1,9 @@
 import test from 'ava';
 import {
-  complaintOf,
+  verdictError,
   findCorpus,
   isConfigCase,
-  judge,
+  compareCase,
   readCases,
   readDifferences,
 } from '../../helpers/compose-corpus.js';
@@ -22,7 +22,7 @@ for (const part of ['corpus', 'hostile'] as const) {
       t.true(cases.length > 100, 'the corpus exists but contains no cases');
       const chosen = cases.filter(({ id }, index) => index % stride === 0 || differences.has(id));
       const complaints = chosen.flatMap(
-        (item) => complaintOf(item, judge(item), differences) ?? [],
+        (item) => verdictError(item, compareCase(item), differences) ?? [],
       );
       t.deepEqual(complaints, []);
     },

@@ -6,7 +6,7 @@ import { isAppError } from '../../../manager/common/base/errors.js';
 import { canonicalJson } from '../../../manager/common/base/canonical.js';
 import { loadProject, readContents } from '../../../cli/compose/load/load.js';
 import { toSpecs } from '../../../cli/compose/to-specs.js';
-import { quietKeys } from '../../../cli/compose/specs/quiet-keys.js';
+import { unsentKeys } from '../../../cli/compose/specs/unsent-keys.js';
 import { projectFolder } from '../../helpers/compose-corpus.js';
 import {
   SchemaSamples,
@@ -111,11 +111,11 @@ const words = JSON.parse(
 
 const samples = new SchemaSamples(schema, words);
 const all: readonly Sample[] = [
-  ...samples.of('service', 'services', ['services', 'a']),
-  ...samples.of('network', 'networks', ['networks', 'n1']),
-  ...samples.of('volume', 'volumes', ['volumes', 'v1']),
-  ...samples.of('secret', 'secrets', ['secrets', 's1']),
-  ...samples.of('config', 'configs', ['configs', 'c1']),
+  ...samples.below('service', 'services', ['services', 'a']),
+  ...samples.below('network', 'networks', ['networks', 'n1']),
+  ...samples.below('volume', 'volumes', ['volumes', 'v1']),
+  ...samples.below('secret', 'secrets', ['secrets', 's1']),
+  ...samples.below('config', 'configs', ['configs', 'c1']),
 ];
 
 /**
@@ -131,7 +131,7 @@ async function deviationOf(sample: Sample): Promise<string | undefined> {
   const { key } = sample;
   const expected = words.refused.includes(key)
     ? 'refused'
-    : key in quietKeys
+    : key in unsentKeys
       ? 'nothing'
       : 'changes';
   if (fate !== expected) {
@@ -158,7 +158,7 @@ for (const group of new Set(all.map(groupOf))) {
 
 test('the lists of keys contain only keys of the schema', (t) => {
   const seen = new Set(all.map(({ key }) => key));
-  const named = [...words.refused, ...Object.keys(quietKeys), ...Object.keys(words.values)];
+  const named = [...words.refused, ...Object.keys(unsentKeys), ...Object.keys(words.values)];
   t.deepEqual(
     named.filter((key) => !seen.has(key)),
     [],

@@ -6,10 +6,10 @@ import fc from 'fast-check';
 import { runConfig } from '../../../cli/project/render-config.js';
 import { parseBytes } from '../../../cli/compose/decode/bytes.js';
 import { splitCommand } from '../../../cli/compose/decode/command.js';
-import { formatDuration, parseDuration } from '../../../cli/compose/decode/duration.js';
+import { formatDuration, parseComposeDuration } from '../../../cli/compose/decode/duration.js';
 import { substitute } from '../../../cli/compose/interpolation/interpolate.js';
 import { dependencyOrder, findCycle } from '../../../cli/compose/order.js';
-import type { Service } from '../../../cli/compose/model.js';
+import type { ComposeService } from '../../../cli/compose/model.js';
 import { projectFolder } from '../../helpers/compose-corpus.js';
 
 type Format = 'json' | 'yaml';
@@ -86,7 +86,7 @@ test('substituted values are not interpolated again', (t) => {
 test('a formatted duration parses to the same value', (t) => {
   fc.assert(
     fc.property(fc.bigInt(-(2n ** 62n), 2n ** 62n), (nanoseconds) => {
-      t.is(parseDuration(formatDuration(nanoseconds)), nanoseconds);
+      t.is(parseComposeDuration(formatDuration(nanoseconds)), nanoseconds);
     }),
   );
 });
@@ -111,7 +111,7 @@ test('words in single quotes are not changed by splitting', (t) => {
 const graphs = fc
   .array(fc.array(fc.nat(9), { maxLength: 4 }), { minLength: 1, maxLength: 10 })
   .map((edges) => {
-    const services: Record<string, Service> = {};
+    const services: Record<string, ComposeService> = {};
     edges.forEach((targets, index) => {
       const names = targets
         .filter((target) => target < edges.length)

@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { ControlClient } from '../../../cli/client/client.js';
-import { follow } from '../../../cli/dashboard/feed.js';
-import { World } from '../../../cli/dashboard/view-model/state/world.js';
+import { runFeed } from '../../../cli/dashboard/feed.js';
+import { ClusterState } from '../../../cli/dashboard/view-model/state/cluster-state.js';
 import type { MessageStream } from '../../../manager/common/protocol/worker-calls.js';
 import { aNode } from '../../../fixtures/cluster/build.js';
 import { messagePair } from '../../helpers/message-pair.js';
@@ -48,14 +48,20 @@ const snapshot = (...names: readonly string[]) => ({
 
 test('the feed keeps the last state of a lost manager and reconnects', async (t) => {
   const manager = new Manager();
-  const world = new World('test');
+  const world = new ClusterState('test');
   const ending = new AbortController();
   t.teardown(() => {
     ending.abort();
   });
   const now = () => Date.now();
   const { client } = manager;
-  const following = follow({ client, world, now, changed: () => undefined, signal: ending.signal });
+  const following = runFeed({
+    client,
+    world,
+    now,
+    changed: () => undefined,
+    signal: ending.signal,
+  });
   const isOpen = (name: string, times: number) => () =>
     (manager.opened.get(name)?.length ?? 0) >= times;
   await until('three streams', 5_000, () =>

@@ -5,10 +5,10 @@ import { render } from 'ink-testing-library';
 import { createElement } from 'react';
 import { textWidth } from '../../../cli/output/table.js';
 import { Controller } from '../../../cli/dashboard/controller.js';
-import { FrameOutput, NoOutput } from '../../../cli/dashboard/frame-output.js';
+import { FrameOutput, NullOutput } from '../../../cli/dashboard/frame-output.js';
 import { App } from '../../../cli/dashboard/screens/app.js';
 import type { ThemeName } from '../../../cli/dashboard/theme.js';
-import type { World } from '../../../cli/dashboard/view-model/state/world.js';
+import type { ClusterState } from '../../../cli/dashboard/view-model/state/cluster-state.js';
 import { lookAt, simulatedWorld, worldNow } from '../../helpers/world.js';
 import { until } from '../../helpers/until.js';
 
@@ -20,7 +20,7 @@ interface Shown {
 }
 
 interface ShowOptions {
-  readonly world?: World;
+  readonly world?: ClusterState;
   readonly theme?: ThemeName;
   readonly ascii?: boolean;
 }
@@ -122,7 +122,7 @@ test('names with escape codes and wide characters are sanitized', async (t) => {
 
 test('the header shows a lost manager and the age of the data', (t) => {
   const world = simulatedWorld({ nodes: 1, services: 1, replicas: 1 });
-  world.heardAt = worldNow - 12_000;
+  world.lastStatsAt = worldNow - 12_000;
   const stale = show(100, 24, { world });
   t.true(stale.lines()[0]?.includes('data 12s old'));
   world.setConnection({ state: 'lost', since: worldNow - 9_000, message: 'no answer' });
@@ -173,7 +173,7 @@ test('an error of a component ends the dashboard with that error', async (t) => 
     unref: () => undefined,
   });
   const instance = open(createElement(App, { source }), {
-    stdout: new NoOutput() as unknown as NodeJS.WriteStream,
+    stdout: new NullOutput() as unknown as NodeJS.WriteStream,
     stdin: stdin as unknown as NodeJS.ReadStream,
     debug: true,
     exitOnCtrlC: false,

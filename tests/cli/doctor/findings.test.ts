@@ -1,7 +1,7 @@
 import test from 'ava';
 import { aService, aTask } from '../../../fixtures/cluster/build.js';
-import type { Examined } from '../../../cli/doctor/findings.js';
-import { findings } from '../../../cli/doctor/findings.js';
+import type { ProbedMachine } from '../../../cli/doctor/findings.js';
+import { diagnose } from '../../../cli/doctor/findings.js';
 import { overlayPairs } from '../../../cli/doctor/overlay-pairs.js';
 import { parseDoctorFacts } from '../../../cli/doctor/probe.js';
 
@@ -18,7 +18,7 @@ unit shoal-worker active
 overlay 10.0.0.2 1450 0.412
 `;
 
-function machine(name: string, address: string, text: string): Examined {
+function machine(name: string, address: string, text: string): ProbedMachine {
   const pair = { from: name, to: 'b', network: 'shop', containerId: 'c1', address: '10.0.0.2' };
   return {
     name,
@@ -29,8 +29,8 @@ function machine(name: string, address: string, text: string): Examined {
   };
 }
 
-const problems = (examined: Examined): readonly string[] =>
-  findings([examined, { name: 'b', address: '192.0.2.2', facts: parseDoctorFacts(healthy, 0, 0) }])
+const problems = (examined: ProbedMachine): readonly string[] =>
+  diagnose([examined, { name: 'b', address: '192.0.2.2', facts: parseDoctorFacts(healthy, 0, 0) }])
     .filter(({ machine: name }) => name === examined.name)
     .map(({ level, problem }) => `${level}: ${problem}`);
 
@@ -82,8 +82,13 @@ for (const [was, is, level, problem] of faults) {
 }
 
 test('every finding has a remedy, errors come first, and an unreachable machine is an error', (t) => {
-  const gone: Examined = { name: 'z', address: '192.0.2.9', facts: undefined, failure: 'refused' };
-  const found = findings([machine('a', '192.0.2.1', healthy.replace('udp 0', 'udp 1')), gone]);
+  const gone: ProbedMachine = {
+    name: 'z',
+    address: '192.0.2.9',
+    facts: undefined,
+    failure: 'refused',
+  };
+  const found = diagnose([machine('a', '192.0.2.1', healthy.replace('udp 0', 'udp 1')), gone]);
   t.deepEqual(
     found.map(({ level }) => level),
     ['error', 'warning'],
@@ -130,7 +135,7 @@ test('expired and expiring certificates are reported with their holder', (t) => 
     `certificate pki/manager ${at - 10 * day} ${at + 80 * day}`,
   ];
   const examined = machine('a', '192.0.2.1', `${healthy}${lines.join('\n')}`);
-  const found = findings([{ ...examined, askedAtMs: at }]).map(
+  const found = diagnose([{ ...examined, askedAtMs: at }]).map(
     ({ level, problem, remedy }) => `${level}: ${problem}: ${remedy}`,
   );
   t.is(found.length, 2);

@@ -5,12 +5,15 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import { findCluster } from '../../../cli/inventory/context.js';
-import { userAuthority } from '../../../cli/certificates/authority.js';
-import { withManager, withoutManager } from '../../../cli/inventory/cluster-record.js';
-import { MachineStore, storeFolder } from '../../../cli/inventory/machine-store.js';
+import { loadUserAuthority } from '../../../cli/certificates/authority.js';
+import {
+  withClusterManager,
+  withoutClusterManager,
+} from '../../../cli/inventory/cluster-record.js';
+import { MachineStore, resolveStoreFolder } from '../../../cli/inventory/machine-store.js';
 import type { CreateFlags } from '../../../cli/machine/new-record.js';
 import { newRecords } from '../../../cli/machine/new-record.js';
-import type { MachineRecord } from '../../../cli/inventory/record.js';
+import type { MachineRecord } from '../../../cli/inventory/machine-record.js';
 import { isConflict, isNotFound } from '../../../manager/common/base/errors.js';
 
 const flags: CreateFlags = {
@@ -45,9 +48,9 @@ function aRecord(name: string): MachineRecord {
 }
 
 test('the store folder comes from the flag, then SHOAL_HOME, then the home folder', (t) => {
-  t.is(storeFolder('/a', { SHOAL_HOME: '/b' }), '/a');
-  t.is(storeFolder(undefined, { SHOAL_HOME: '/b' }), '/b');
-  t.regex(storeFolder(undefined, {}), /\/\.shoal$/u);
+  t.is(resolveStoreFolder('/a', { SHOAL_HOME: '/b' }), '/a');
+  t.is(resolveStoreFolder(undefined, { SHOAL_HOME: '/b' }), '/b');
+  t.regex(resolveStoreFolder(undefined, {}), /\/\.shoal$/u);
 });
 
 test('a machine name is reserved only once', async (t) => {
@@ -97,10 +100,10 @@ test('a copied store works at its new path', async (t) => {
   const machines = await newStore(t);
   await machines.reserve('node-1');
   await writeFile(join(machines.home, 'key'), 'KEY');
-  const SSHKeyPath = await machines.keepKey('node-1', join(machines.home, 'key'));
+  const SSHKeyPath = await machines.copyKey('node-1', join(machines.home, 'key'));
   const record = aRecord('node-1');
   await machines.save({ ...record, Driver: { ...record.Driver, SSHKeyPath } });
-  await userAuthority(machines, new Date());
+  await loadUserAuthority(machines, new Date());
   const other = await newStore(t);
   await cp(machines.home, other.home, { recursive: true, verbatimSymlinks: true });
   await rm(machines.home, { recursive: true });
@@ -113,7 +116,7 @@ test('concurrent callers create a single user CA', async (t) => {
   const machines = await newStore(t);
   const authorities = await Promise.all(
     Array.from({ length: 6 }, async () =>
-      userAuthority(new MachineStore(machines.home), new Date()),
+      loadUserAuthority(new MachineStore(machines.home), new Date()),
     ),
   );
   t.is(new Set(authorities.map(({ cert }) => cert)).size, 1);
@@ -133,19 +136,19 @@ const manager = { name: 'node-1', nodeId: 'n1', url: 'https://10.0.0.1:7070' };
 
 test('a cluster record is deleted with its last manager', async (t) => {
   const machines = await newStore(t);
-  await machines.updateCluster('prod', () => withManager(cluster, manager));
+  await machines.updateCluster('prod', () => withClusterManager(cluster, manager));
   t.deepEqual((await machines.findCluster('prod'))?.managers, [manager]);
-  await machines.updateCluster('prod', (seen) => seen && withoutManager(seen, 'node-1'));
+  await machines.updateCluster('prod', (seen) => seen && withoutClusterManager(seen, 'node-1'));
   t.is(await machines.findCluster('prod'), undefined);
 });
 
 test('concurrent changes to a cluster record are all kept', async (t) => {
   const machines = await newStore(t);
-  await machines.updateCluster('prod', () => withManager(cluster, manager));
+  await machines.updateCluster('prod', () => withClusterManager(cluster, manager));
   await Promise.all(
     Array.from({ length: 5 }, async (_, index) =>
       machines.updateCluster('prod', (seen) =>
-        withManager(seen ?? cluster, { ...manager, name: `m${String(index)}` }),
+        withClusterManager(seen ?? cluster, { ...manager, name: `m${String(index)}` }),
       ),
     ),
   );
@@ -157,7 +160,7 @@ test('the cluster comes from the flag, then SHOAL_CLUSTER, then the current clus
   const { home } = machines;
   t.is(await findCluster({ home, env: {} }), undefined);
   for (const name of ['prod', 'test', 'dev']) {
-    await machines.updateCluster(name, () => withManager({ ...cluster, name }, manager));
+    await machines.updateCluster(name, () => withClusterManager({ ...cluster, name }, manager));
   }
   await machines.setCurrentCluster('prod');
   const named = async (clusterFlag: string | undefined, env: NodeJS.ProcessEnv) =>

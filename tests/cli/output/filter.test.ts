@@ -1,5 +1,5 @@
 import test from 'ava';
-import { compileFilters, hasLabel, oneOf } from '../../../cli/output/filter.js';
+import { compileFilters, hasLabel, parseChoice } from '../../../cli/output/filter.js';
 
 interface Item {
   readonly name: string;
@@ -31,7 +31,7 @@ test('an invalid filter is refused with the valid ones', (t) => {
     message: /invalid --filter "color=red"; use name=, label=/u,
   });
   t.throws(() => names('name'), { message: /invalid --filter "name"/u });
-  t.throws(() => oneOf('role', 'boss', ['manager', 'worker']), {
+  t.throws(() => parseChoice('role', 'boss', ['manager', 'worker']), {
     message: /use one of manager, worker/u,
   });
 });

@@ -1,10 +1,10 @@
 import test from 'ava';
-import type { ClusterRecord } from '../../../cli/inventory/cluster-record.js';
+import type { LocalClusterRecord } from '../../../cli/inventory/cluster-record.js';
 import { withConsulServer, withoutConsulServer } from '../../../cli/inventory/cluster-record.js';
-import { consulAgentOf, consulSettings } from '../../../cli/provision/consul-agent.js';
+import { planConsulAgent, consulSettings } from '../../../cli/provision/consul-agent.js';
 
 const servers = ['a', 'b', 'c'].map((name, at) => ({ name, address: `10.0.0.${String(at + 1)}` }));
-const founded: ClusterRecord = {
+const founded: LocalClusterRecord = {
   name: 'prod',
   id: 'id',
   strategy: 'spread',
@@ -14,8 +14,8 @@ const founded: ClusterRecord = {
 };
 const files = { gossipKey: 'gossip', token: 'secret-token' };
 
-function settingsOf(cluster: ClusterRecord, name: string, address: string): unknown {
-  const agent = consulAgentOf(cluster, { name, address, isManager: true }, files);
+function settingsOf(cluster: LocalClusterRecord, name: string, address: string): unknown {
+  const agent = planConsulAgent(cluster, { name, address, isManager: true }, files);
   return agent === undefined ? undefined : JSON.parse(consulSettings(agent));
 }
 
@@ -35,7 +35,7 @@ test('the first servers bootstrap together and deny requests without the token',
 
 test('a cluster without a consul token keeps ACLs disabled', (t) => {
   const machine = { name: 'a', address: '10.0.0.1', isManager: true };
-  const agent = consulAgentOf(founded, machine, { gossipKey: 'gossip' });
+  const agent = planConsulAgent(founded, machine, { gossipKey: 'gossip' });
   if (agent === undefined) throw new Error('no agent');
   t.false('acl' in (JSON.parse(consulSettings(agent)) as object));
 });

@@ -1,13 +1,13 @@
 import test from 'ava';
 import fc from 'fast-check';
 import {
-  daemonJsonBefore,
+  revertDaemonJson,
   dropInPath,
-  engineConfig,
+  planEngineConfig,
   quoteUnitArgument,
   unitCommand,
 } from '../../../cli/provision/engine-config.js';
-import type { EngineOptions } from '../../../cli/inventory/record.js';
+import type { EngineOptions } from '../../../cli/inventory/machine-record.js';
 
 const debianUnit = String.raw`# /lib/systemd/system/docker.service
 [Unit]
@@ -39,7 +39,7 @@ function command(dropIn: string): string {
 }
 
 test("the drop-in keeps the unit's command and appends the TLS flags", (t) => {
-  const { dropIn } = engineConfig(facts(debianUnit), { port: 2376, options });
+  const { dropIn } = planEngineConfig(facts(debianUnit), { port: 2376, options });
   t.is(
     command(dropIn),
     '/usr/sbin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock $DOCKER_OPTS --host=tcp://0.0.0.0:2376 --tlsverify --tlscacert=/etc/shoal/engine/ca.pem --tlscert=/etc/shoal/engine/server.pem --tlskey=/etc/shoal/engine/server-key.pem --label=provider=generic',
@@ -48,8 +48,8 @@ test("the drop-in keeps the unit's command and appends the TLS flags", (t) => {
 });
 
 test('an existing drop-in of shoal does not change the result', (t) => {
-  const first = engineConfig(facts(debianUnit), { port: 2376, options });
-  const again = engineConfig(facts(`${debianUnit}\n# ${dropInPath}\n${first.dropIn}`), {
+  const first = planEngineConfig(facts(debianUnit), { port: 2376, options });
+  const again = planEngineConfig(facts(`${debianUnit}\n# ${dropInPath}\n${first.dropIn}`), {
     port: 2376,
     options,
   });
@@ -63,7 +63,7 @@ test("another tool's drop-in is kept except for its listener and certificates", 
 ExecStart=
 ExecStart=/usr/bin/dockerd -H tcp://0.0.0.0:2376 -H unix:///var/run/docker.sock --storage-driver overlay2 --tlsverify --tlscacert /etc/docker/ca.pem --tlscert /etc/docker/server.pem --tlskey /etc/docker/server-key.pem --label provider=generic
 `;
-  const { dropIn } = engineConfig(facts(debianUnit + machineDropIn), { port: 2376, options });
+  const { dropIn } = planEngineConfig(facts(debianUnit + machineDropIn), { port: 2376, options });
   t.true(
     command(dropIn).startsWith(
       '/usr/bin/dockerd -H unix:///var/run/docker.sock --storage-driver overlay2 --label provider=generic --host=tcp://0.0.0.0:2376 --tlsverify --tlscacert=/etc/shoal',
@@ -73,12 +73,12 @@ ExecStart=/usr/bin/dockerd -H tcp://0.0.0.0:2376 -H unix:///var/run/docker.sock 
 
 test('an engine without any listener keeps its unix socket', (t) => {
   const unit = '# /lib/systemd/system/docker.service\nExecStart=/usr/bin/dockerd\n';
-  const { dropIn } = engineConfig(facts(unit), { port: 2376, options });
+  const { dropIn } = planEngineConfig(facts(unit), { port: 2376, options });
   t.true(command(dropIn).startsWith('/usr/bin/dockerd -H unix:///var/run/docker.sock --host=tcp'));
 });
 
 test('labels and options become flags, quoted for systemd', (t) => {
-  const { dropIn } = engineConfig(facts(debianUnit), {
+  const { dropIn } = planEngineConfig(facts(debianUnit), {
     port: 2377,
     options: {
       ...options,
@@ -96,35 +96,36 @@ test('labels and options become flags, quoted for systemd', (t) => {
 
 test('a flag that conflicts with a key of daemon.json is rejected', (t) => {
   const json = '{"insecure-registries":["a"]}';
-  t.notThrows(() => engineConfig(facts(debianUnit, json), { port: 2376, options }));
+  t.notThrows(() => planEngineConfig(facts(debianUnit, json), { port: 2376, options }));
   const clash = { port: 2376, options: { ...options, InsecureRegistry: ['b'] } };
-  t.throws(() => engineConfig(facts(debianUnit, json), clash), {
+  t.throws(() => planEngineConfig(facts(debianUnit, json), clash), {
     message: /node-1: \/etc\/docker\/daemon.json sets "insecure-registries"/u,
   });
-  t.throws(() => engineConfig(facts(debianUnit, '{"hosts":[]}'), { port: 2376, options }), {
+  t.throws(() => planEngineConfig(facts(debianUnit, '{"hosts":[]}'), { port: 2376, options }), {
     message: /sets "hosts"/u,
   });
-  t.throws(() => engineConfig(facts(debianUnit, '{'), { port: 2376, options }), {
+  t.throws(() => planEngineConfig(facts(debianUnit, '{'), { port: 2376, options }), {
     message: /is not JSON/u,
   });
 });
 
 test('live-restore is added to daemon.json unless it is set or the engine is in swarm mode', (t) => {
   const wanted = { port: 2376, options };
-  t.deepEqual(JSON.parse(engineConfig(facts(debianUnit), wanted).daemonJson ?? ''), {
+  t.deepEqual(JSON.parse(planEngineConfig(facts(debianUnit), wanted).daemonJson ?? ''), {
     'live-restore': true,
   });
-  const merged = engineConfig(facts(debianUnit, '{"log-driver":"local"}'), wanted).daemonJson ?? '';
+  const merged =
+    planEngineConfig(facts(debianUnit, '{"log-driver":"local"}'), wanted).daemonJson ?? '';
   t.deepEqual(JSON.parse(merged), { 'log-driver': 'local', 'live-restore': true });
-  t.deepEqual(JSON.parse(daemonJsonBefore(merged) ?? ''), { 'log-driver': 'local' });
-  t.is(daemonJsonBefore('{"live-restore":true}'), undefined);
-  t.is(engineConfig(facts(debianUnit, '{"live-restore":false}'), wanted).daemonJson, undefined);
-  t.is(engineConfig(facts(debianUnit, undefined, true), wanted).daemonJson, undefined);
+  t.deepEqual(JSON.parse(revertDaemonJson(merged) ?? ''), { 'log-driver': 'local' });
+  t.is(revertDaemonJson('{"live-restore":true}'), undefined);
+  t.is(planEngineConfig(facts(debianUnit, '{"live-restore":false}'), wanted).daemonJson, undefined);
+  t.is(planEngineConfig(facts(debianUnit, undefined, true), wanted).daemonJson, undefined);
 });
 
 test('a unit without ExecStart is rejected', (t) => {
   t.is(unitCommand('# /lib/systemd/system/docker.service\n[Service]\nExecStart=\n'), undefined);
-  t.throws(() => engineConfig(facts(''), { port: 2376, options }), {
+  t.throws(() => planEngineConfig(facts(''), { port: 2376, options }), {
     message: /has no ExecStart/u,
   });
 });

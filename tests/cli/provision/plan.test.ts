@@ -2,10 +2,14 @@ import { createHash } from 'node:crypto';
 import test from 'ava';
 import fc from 'fast-check';
 import { planCertificates } from '../../../cli/certificates/certificate-plan.js';
-import type { CertificateFacts } from '../../../cli/certificates/certificate-plan.js';
+import type { InstalledCertificate } from '../../../cli/certificates/certificate-plan.js';
 import type { RootFacts } from '../../../cli/ssh/facts.js';
-import { certificatePaths } from '../../../cli/inventory/layout.js';
-import type { ConfigureWant, FileWant, Step } from '../../../cli/provision/plan.js';
+import { certificatePaths } from '../../../cli/inventory/remote-paths.js';
+import type {
+  DesiredConfiguration,
+  DesiredFile,
+  ProvisionStep,
+} from '../../../cli/provision/plan.js';
 import { describeStep, planConfigure, planSetup } from '../../../cli/provision/plan.js';
 
 const bare: RootFacts = {
@@ -33,7 +37,7 @@ const want = {
   app: { sum: 'a'.repeat(64), bytes: 12_000_000 },
 };
 
-const lines = (steps: readonly Step[]): readonly string[] => steps.map(describeStep);
+const lines = (steps: readonly ProvisionStep[]): readonly string[] => steps.map(describeStep);
 
 test('a bare machine gets runtime, application, packages and links', (t) => {
   const facts = { ...bare, commands: new Set(['tar', 'gzip', 'sha256sum', 'ip', 'bridge']) };
@@ -86,10 +90,10 @@ test('a full disk is reported before any upload', (t) => {
 });
 
 const sha = (text: string): string => createHash('sha256').update(text).digest('hex');
-const file = (path: string, content = 'x'): FileWant => ({ path, content, mode: 0o644 });
+const file = (path: string, content = 'x'): DesiredFile => ({ path, content, mode: 0o644 });
 
 const dropIn = '/etc/systemd/system/docker.service.d/10-shoal.conf';
-const wanted: ConfigureWant = {
+const wanted: DesiredConfiguration = {
   files: [
     file(dropIn),
     file('/etc/docker/daemon.json'),
@@ -102,7 +106,7 @@ const wanted: ConfigureWant = {
   programChanged: false,
 };
 
-function withFiles(files: readonly FileWant[], facts: RootFacts): RootFacts {
+function withFiles(files: readonly DesiredFile[], facts: RootFacts): RootFacts {
   return { ...facts, sums: new Map(files.map(({ path, content }) => [path, sha(content)])) };
 }
 
@@ -189,7 +193,7 @@ test('planning is idempotent: after its steps ran, a plan is empty', (t) => {
 });
 
 const day = 86_400_000;
-const good: CertificateFacts = {
+const good: InstalledCertificate = {
   subject: 'n1/worker/c1',
   alternativeNames: ['10.0.0.1', 'node-1'],
   notBeforeMs: 0,

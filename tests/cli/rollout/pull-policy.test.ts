@@ -1,43 +1,46 @@
 import test from 'ava';
 import { LayerMeter } from '../../../cli/build/layer-meter.js';
-import { inTurns } from '../../../cli/rollout/in-turns.js';
-import { eligibleNodes, isDue, pullWhen } from '../../../cli/rollout/pull-policy.js';
-import type { Service } from '../../../cli/compose/model.js';
+import { runWithLimit } from '../../../cli/rollout/run-with-limit.js';
+import { eligibleNodes, isPullDue, pullConditionOf } from '../../../cli/rollout/pull-policy.js';
+import type { ComposeService } from '../../../cli/compose/model.js';
 import { aNode } from '../../../fixtures/cluster/build.js';
 
 const dayMs = 86_400_000;
 
-function service(more: Partial<Service> = {}): Service {
+function service(more: Partial<ComposeService> = {}): ComposeService {
   return { command: null, entrypoint: null, ...more };
 }
 
 test('the pull flag overrides the pull policy of the file', (t) => {
-  t.is(pullWhen(service()), undefined);
-  t.deepEqual(pullWhen(service({ pull_policy: 'daily' })), { kind: 'older', thanMs: dayMs });
-  t.deepEqual(pullWhen(service({ pull_policy: 'weekly' })), { kind: 'older', thanMs: 7 * dayMs });
-  t.deepEqual(pullWhen(service({ pull_policy: 'every_1d12h' })), {
+  t.is(pullConditionOf(service()), undefined);
+  t.deepEqual(pullConditionOf(service({ pull_policy: 'daily' })), { kind: 'older', thanMs: dayMs });
+  t.deepEqual(pullConditionOf(service({ pull_policy: 'weekly' })), {
+    kind: 'older',
+    thanMs: 7 * dayMs,
+  });
+  t.deepEqual(pullConditionOf(service({ pull_policy: 'every_1d12h' })), {
     kind: 'older',
     thanMs: 1.5 * dayMs,
   });
-  t.deepEqual(pullWhen(service({ pull_policy: 'refresh', pull_refresh_after: '2h' })), {
+  t.deepEqual(pullConditionOf(service({ pull_policy: 'refresh', pull_refresh_after: '2h' })), {
     kind: 'older',
     thanMs: dayMs / 12,
   });
-  t.deepEqual(pullWhen(service({ pull_policy: 'never' }), 'always'), { kind: 'always' });
-  t.deepEqual(pullWhen(service({ pull_policy: 'never' }), 'policy'), { kind: 'never' });
+  t.deepEqual(pullConditionOf(service({ pull_policy: 'never' }), 'always'), { kind: 'always' });
+  t.deepEqual(pullConditionOf(service({ pull_policy: 'never' }), 'policy'), { kind: 'never' });
 });
 
 test('outdated, missing and untagged images are due for a pull', (t) => {
   const now = 10 * dayMs;
   const daily = { kind: 'older', thanMs: dayMs } as const;
-  t.true(isDue(daily, undefined, now));
-  t.true(isDue(daily, {}, now));
-  t.true(isDue(daily, { taggedAt: now - dayMs }, now));
-  t.false(isDue(daily, { taggedAt: now - dayMs + 1 }, now));
-  t.false(isDue({ kind: 'missing' }, {}, now));
-  t.true(isDue({ kind: 'missing' }, undefined, now));
-  t.true(isDue({ kind: 'always' }, { taggedAt: now }, now));
-  t.false(isDue({ kind: 'never' }, undefined, now));
+  t.true(isPullDue(daily, undefined, now));
+  t.true(isPullDue(daily, {}, now));
+  t.true(isPullDue(daily, { taggedAt: now - dayMs }, now));
+  t.false(isPullDue(daily, { taggedAt: now - dayMs + 1 }, now));
+  t.false(isPullDue({ kind: 'missing' }, {}, now));
+  t.true(isPullDue({ kind: 'missing' }, undefined, now));
+  t.true(isPullDue({ kind: 'always' }, { taggedAt: now }, now));
+  t.false(isPullDue({ kind: 'never' }, undefined, now));
 });
 
 test('an image is pulled on nodes that may run one of its services', (t) => {
@@ -80,14 +83,14 @@ test('jobs run up to the concurrency limit, and the first failure stops them', a
     running -= 1;
     done += 1;
   };
-  await inTurns(
+  await runWithLimit(
     3,
     Array.from({ length: 10 }, () => job),
   );
   t.deepEqual([most, done], [3, 10]);
-  await inTurns(Infinity, [job, job]);
+  await runWithLimit(Infinity, [job, job]);
   t.is(done, 12);
   const failing = (): Promise<void> => Promise.reject(new Error('no'));
-  await t.throwsAsync(inTurns(1, [job, failing, job]), { message: 'no' });
+  await t.throwsAsync(runWithLimit(1, [job, failing, job]), { message: 'no' });
   t.is(done, 13);
 });

@@ -1,6 +1,10 @@
 import test from 'ava';
 import { parseLoginFacts, parseOsRelease, parseRootFacts } from '../../../cli/ssh/facts.js';
-import { checkLogin, missingPackages, packageManager } from '../../../cli/provision/packages.js';
+import {
+  preflightCheck,
+  missingPackages,
+  packageManagerFor,
+} from '../../../cli/provision/packages.js';
 
 const nowMs = 1_700_000_000_000;
 
@@ -59,7 +63,7 @@ for (const [id, like, wanted] of [
   ['alpine', [], undefined],
 ] as const) {
   test(`the package manager of ${id} is ${wanted ?? 'not supported'}`, (t) => {
-    t.is(packageManager({ id, idLike: like, name: id }), wanted);
+    t.is(packageManagerFor({ id, idLike: like, name: id }), wanted);
   });
 }
 
@@ -94,7 +98,7 @@ for (const [title, parts, expected] of [
   ],
 ] as const) {
   test(`the preflight check rejects ${title}`, (t) => {
-    const error = t.throws(() => checkLogin(machine, parseLoginFacts(login(parts)), nowMs));
+    const error = t.throws(() => preflightCheck(machine, parseLoginFacts(login(parts)), nowMs));
     t.regex(error.message, expected);
     t.false(error.message.includes('\n'));
   });

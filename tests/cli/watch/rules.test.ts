@@ -1,13 +1,13 @@
 import test from 'ava';
-import type { Project, Service } from '../../../cli/compose/model.js';
-import { placeOf } from '../../../cli/watch/containers.js';
-import { concerns, watchRules } from '../../../cli/watch/rules.js';
-import { diffMarks } from '../../../cli/watch/tree.js';
+import type { Project, ComposeService } from '../../../cli/compose/model.js';
+import { containerPath } from '../../../cli/watch/containers.js';
+import { ruleApplies, watchRules } from '../../../cli/watch/rules.js';
+import { diffSnapshots } from '../../../cli/watch/tree.js';
 
-type Trigger = NonNullable<NonNullable<Service['develop']>['watch']>[number];
+type Trigger = NonNullable<NonNullable<ComposeService['develop']>['watch']>[number];
 
-function rulesFor(watch: readonly Trigger[], build?: Service['build'], ignoreFile = '') {
-  const web: Service = {
+function rulesFor(watch: readonly Trigger[], build?: ComposeService['build'], ignoreFile = '') {
+  const web: ComposeService = {
     command: null,
     entrypoint: null,
     develop: { watch },
@@ -16,14 +16,14 @@ function rulesFor(watch: readonly Trigger[], build?: Service['build'], ignoreFil
   return watchRules({ services: { web } } as unknown as Project, ['web'], () => ignoreFile);
 }
 
-function ruleFor(trigger: Partial<Trigger>, build?: Service['build'], ignoreFile?: string) {
+function ruleFor(trigger: Partial<Trigger>, build?: ComposeService['build'], ignoreFile?: string) {
   const [rule] = rulesFor(
     [{ path: '/app/src', action: 'sync', target: '/srv', ...trigger }],
     build,
     ignoreFile,
   );
   if (rule === undefined) throw new Error('no rule');
-  return (path: string) => concerns(rule, path);
+  return (path: string) => ruleApplies(rule, path);
 }
 
 test('paths ignored by the rule, by .dockerignore or as temporary files are not watched', (t) => {
@@ -69,9 +69,9 @@ test('invalid watch rules are refused', (t) => {
 });
 
 test('a watched path maps to a path below the target', (t) => {
-  t.is(placeOf({ target: '/srv/' }, 'd/a'), '/srv/d/a');
-  t.is(placeOf({ target: '/etc/my.conf' }, ''), '/etc/my.conf');
-  t.is(placeOf({ target: '/srv' }, '../../x'), '/x');
+  t.is(containerPath({ target: '/srv/' }, 'd/a'), '/srv/d/a');
+  t.is(containerPath({ target: '/etc/my.conf' }, ''), '/etc/my.conf');
+  t.is(containerPath({ target: '/srv' }, '../../x'), '/x');
 });
 
 test('a diff lists new and modified paths and the topmost removed ones', (t) => {
@@ -88,6 +88,6 @@ test('a diff lists new and modified paths and the topmost removed ones', (t) => 
     ['n', 'f'],
     ['n/z', '1'],
   ]);
-  t.deepEqual(diffMarks(before, now), { changed: ['a', 'n', 'n/z'], removed: ['d'] });
-  t.deepEqual(diffMarks(now, now), { changed: [], removed: [] });
+  t.deepEqual(diffSnapshots(before, now), { changed: ['a', 'n', 'n/z'], removed: ['d'] });
+  t.deepEqual(diffSnapshots(now, now), { changed: [], removed: [] });
 });

@@ -9,7 +9,7 @@ import { parseIgnore } from '../../../cli/build/ignore.js';
 import type { ControlClient } from '../../../cli/client/client.js';
 import type { WatchRule } from '../../../cli/watch/rules.js';
 import { watchFiles } from '../../../cli/watch/watch.js';
-import { frame, unframe } from '../../../manager/common/protocol/frames.js';
+import { encodeStreamFrame, decodeStreamFrame } from '../../../manager/common/protocol/frames.js';
 import type { MessageStream } from '../../../manager/common/protocol/worker-calls.js';
 import { aService, aTask } from '../../../fixtures/cluster/build.js';
 import { until } from '../../helpers/until.js';
@@ -39,12 +39,12 @@ class TwoContainers {
     const answered = new Promise<Uint8Array>((resolve) => (answer = resolve));
     if (name === 'exec') {
       this.done.push(`${args.index}: ${args.options?.command.join(' ') ?? ''}`);
-      answer(frame('exit', '0'));
+      answer(encodeStreamFrame('exit', '0'));
     }
     const finish = async (): Promise<void> => {
       if (this.failures > 0) {
         this.failures -= 1;
-        answer(frame('error', 'no space left'));
+        answer(encodeStreamFrame('error', 'no space left'));
         return;
       }
       const reader = extract();
@@ -53,11 +53,11 @@ class TwoContainers {
         this.done.push(`${args.index}: ${entry.header.name}`);
         entry.resume();
       }
-      answer(frame('exit', '0'));
+      answer(encodeStreamFrame('exit', '0'));
     };
     return {
       send: async (message) => {
-        const part = typeof message === 'string' ? undefined : unframe(message);
+        const part = typeof message === 'string' ? undefined : decodeStreamFrame(message);
         if (part === undefined) return;
         if (part.data.length > 0) chunks.push(part.data);
         else await finish();
@@ -89,7 +89,7 @@ async function watching(t: ExecutionContext, more: Partial<WatchRule> = {}) {
       containers.done.push(`rebuild ${services.join(' ')}`);
       return Promise.resolve();
     },
-    say: (line) => said.push(line),
+    report: (line) => said.push(line),
     signal: ending.signal,
   });
   t.teardown(async () => {

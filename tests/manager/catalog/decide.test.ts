@@ -1,7 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
-import { afterwards, decideCatalog } from '../../../manager/catalog/decide.js';
+import { applyCatalogOperations, decideCatalog } from '../../../manager/catalog/decide.js';
 import type { CatalogEntries, CatalogOperation } from '../../../manager/store/catalog.js';
 import type { Node } from '../../../manager/common/model/node.js';
 import type { NetworkId } from '../../../manager/common/model/ids.js';
@@ -80,7 +80,10 @@ test('restarting, starting and unhealthy tasks and tasks of a down node are unhe
 });
 
 test('ended tasks and removed nodes are deregistered', (t) => {
-  const seen = afterwards(nothing, decideCatalog(view([node], [task]), nothing, cluster));
+  const seen = applyCatalogOperations(
+    nothing,
+    decideCatalog(view([node], [task]), nothing, cluster),
+  );
   const ended = { ...task, status: { ...task.status, state: 'complete' } as const };
   t.deepEqual(lines(decideCatalog(view([node], [ended]), seen, cluster)), [
     'remove shoal-task-web_1.1',
@@ -93,7 +96,10 @@ test('ended tasks and removed nodes are deregistered', (t) => {
 });
 
 test('tasks of a node in state unknown stay listed', (t) => {
-  const seen = afterwards(nothing, decideCatalog(view([node], [task]), nothing, cluster));
+  const seen = applyCatalogOperations(
+    nothing,
+    decideCatalog(view([node], [task]), nothing, cluster),
+  );
   const unknown = aNode('n1', { address: '10.0.0.1', state: 'unknown' });
   const stored = { ...task, status: { state: 'assigned', at: 0, message: '' } as const };
   t.deepEqual(decideCatalog(view([unknown], [stored]), seen, cluster), []);
@@ -106,7 +112,7 @@ test('tasks of a node in state unknown stay listed', (t) => {
 test('a foreign node is left alone and a node with foreign services is kept', (t) => {
   const taken = { ...nothing, foreign: new Set(['shoal-prod-n1']) };
   t.deepEqual(decideCatalog(view([node], [task]), taken, cluster), []);
-  const seen = afterwards(nothing, decideCatalog(view([node], []), nothing, cluster));
+  const seen = applyCatalogOperations(nothing, decideCatalog(view([node], []), nothing, cluster));
   const shared = { ...seen, foreign: new Set(['shoal-prod-n1']) };
   t.deepEqual(lines(decideCatalog(view([], []), shared, cluster)), ['remove shoal-node-n1']);
 });
@@ -146,8 +152,8 @@ test('deciding again after the operations gives no more operations', (t) => {
     );
   fc.assert(
     fc.property(worlds, worlds, (before, after) => {
-      const seen = afterwards(nothing, decideCatalog(viewOf(before), nothing, cluster));
-      const done = afterwards(seen, decideCatalog(viewOf(after), seen, cluster));
+      const seen = applyCatalogOperations(nothing, decideCatalog(viewOf(before), nothing, cluster));
+      const done = applyCatalogOperations(seen, decideCatalog(viewOf(after), seen, cluster));
       t.deepEqual(decideCatalog(viewOf(after), done, cluster), []);
     }),
     { numRuns: 100 },

@@ -4,9 +4,9 @@ import { silentLogger } from '../../../manager/common/base/log.js';
 import { systemClock } from '../../../manager/common/base/clock.js';
 import type { TaskId } from '../../../manager/common/model/ids.js';
 import { AuditLog } from '../../../manager/control/audit-log.js';
-import type { Told } from '../../../manager/control/event-log.js';
+import type { ProjectEvent } from '../../../manager/control/event-log.js';
 import { EventLog } from '../../../manager/control/event-log.js';
-import type { Backend, DurableWrite } from '../../../manager/store/backend.js';
+import type { StoreBackend, DurableWrite } from '../../../manager/store/backend.js';
 import { MemoryBackend } from '../../../manager/store/memory-backend.js';
 import { openStore } from '../../../manager/store/open-store.js';
 import type { ClusterStore } from '../../../manager/store/store.js';
@@ -17,11 +17,11 @@ const service = aService('web', { replicas: 1 });
 const who = { who: 'ada', role: 'client', action: 'volume.create' } as const;
 
 /** Backend whose commits fail on demand. */
-class FailingBackend implements Backend {
+class FailingBackend implements StoreBackend {
   readonly name = 'failing';
   readonly disk = new MemoryBackend();
   fails = false;
-  load(): ReturnType<Backend['load']> {
+  load(): ReturnType<StoreBackend['load']> {
     return this.disk.load();
   }
   commit(writes: readonly DurableWrite[]): Promise<void> {
@@ -32,7 +32,7 @@ class FailingBackend implements Backend {
   }
 }
 
-function open(backend: Backend, clock = systemClock): Promise<ClusterStore> {
+function open(backend: StoreBackend, clock = systemClock): Promise<ClusterStore> {
   return openStore({ backend, clock, log: silentLogger });
 }
 
@@ -42,7 +42,7 @@ function eventLog(store: ClusterStore, limits?: ConstructorParameters<typeof Eve
   return log;
 }
 
-const lines = (told: readonly Told[]): readonly string[] =>
+const lines = (told: readonly ProjectEvent[]): readonly string[] =>
   told.map(([{ number, type, action }]) => `${number} ${type} ${action}`);
 
 const volume = (name: string) => ({ ...aVolume(name), id: `v-${name}` as never });
@@ -85,7 +85,7 @@ test('events survive a restart with consecutive numbers and without duplicates',
   // The next manager: workers report running tasks again, then a new event occurs.
   const second = await open(backend);
   const after = eventLog(second);
-  const heard: Told[] = [];
+  const heard: ProjectEvent[] = [];
   after.listen((each) => heard.push(each));
   await run(second, 1_000, 'healthy');
   await run(second, 2_000, 'unhealthy');
@@ -99,7 +99,7 @@ test('an event is stored only together with its change', async (t) => {
   const backend = new FailingBackend();
   const store = await open(backend);
   const log = eventLog(store);
-  const heard: Told[] = [];
+  const heard: ProjectEvent[] = [];
   log.listen((each) => heard.push(each));
   backend.fails = true;
   await t.throwsAsync(store.update('control', (tx) => tx.create('volumes', volume('a'))));
@@ -212,7 +212,7 @@ test('the audit log records each requested change in the same batch and is bound
     action: 'service.scale',
     changes: ['service demo_web: replicas 1 → 4'],
   });
-  await audit.note({ ...who, action: 'exec' }, 'project demo, service web');
+  await audit.append({ ...who, action: 'exec' }, 'project demo, service web');
   await store.update('control', (tx) => tx.create('volumes', volume('b')), who);
   t.deepEqual(
     audit.read({}).map(({ number }) => number),

@@ -269,8 +269,8 @@ test('watch sends a snapshot, then every change of the project and of the nodes'
 
 test('workers are not allowed to use the control API', async (t) => {
   const manager = await TestManager.start(t, { pki });
-  const { HttpCaller } = await import('../../../manager/common/protocol/transport-call.js');
-  const caller = new HttpCaller({
+  const { ManagerHttpClient } = await import('../../../manager/common/protocol/transport-call.js');
+  const caller = new ManagerHttpClient({
     address: `127.0.0.1:${manager.port}`,
     tls: await pki.node('worker', 'w1'),
     verifyPeer: () => undefined,

@@ -1,8 +1,8 @@
 import test from 'ava';
 import { aServiceSpec } from '../../../fixtures/cluster/build.js';
-import { updateOf } from '../../../manager/common/model/rollback.js';
+import { currentUpdate } from '../../../manager/common/model/rollback.js';
 import type { Service, ServiceSpec, UpdateConfig } from '../../../manager/common/model/service.js';
-import type { ProjectApply, ProjectApplied } from '../../../manager/common/protocol/control.js';
+import type { ProjectApply, ProjectApplyResult } from '../../../manager/common/protocol/control.js';
 import type { FakeWorker } from '../../helpers/fake-worker.js';
 import { aStatus } from '../../helpers/fake-worker.js';
 import type { TestPki } from '../../helpers/pki.js';
@@ -30,7 +30,7 @@ function apply(
   manager: TestManager,
   spec: ServiceSpec,
   more: Partial<ProjectApply> = {},
-): Promise<ProjectApplied> {
+): Promise<ProjectApplyResult> {
   return manager.call('project.apply', { ...empty, services: [spec], ...more });
 }
 
@@ -68,7 +68,7 @@ test('rollback toggles between the last two specs and keeps the number of replic
   await manager.call('service.scale', { project: 'demo', replicas: { web: 3 } });
   t.deepEqual(await manager.call('service.rollback', { ...of, services: [] }), ['web']);
   await settled(manager, 'web:1', 3);
-  t.like(updateOf(await serviceOf(manager)), { kind: 'rollback', message: 'requested' });
+  t.like(currentUpdate(await serviceOf(manager)), { kind: 'rollback', message: 'requested' });
   await manager.call('service.rollback', of);
   await settled(manager, 'web:2', 3);
   t.pass();
@@ -97,7 +97,7 @@ test('roll replaces every task without changing the spec', async (t) => {
  * Rejects tasks with this image as missing on the engine, runs all others. Returns a stop function.
  */
 function withoutImage(worker: FakeWorker, image: string): () => void {
-  worker.obedient = false;
+  worker.reportsAssigned = false;
   const told = new Set<string>();
   const timer = setInterval(() => {
     for (const task of worker.held.tasks.values()) {
@@ -110,7 +110,7 @@ function withoutImage(worker: FakeWorker, image: string): () => void {
   }, 20);
   return () => {
     clearInterval(timer);
-    worker.obedient = true;
+    worker.reportsAssigned = true;
   };
 }
 
@@ -128,11 +128,11 @@ test('a failed update rolls back automatically', async (t) => {
   t.teardown(withoutImage(worker, 'web:2'));
   await apply(manager, web('2', { update }));
   await until('going back', 20_000, async () => {
-    return updateOf(await serviceOf(manager))?.kind === 'rollback';
+    return currentUpdate(await serviceOf(manager))?.kind === 'rollback';
   });
   await settled(manager, 'web:1');
   const service = await serviceOf(manager);
-  t.regex(updateOf(service)?.message ?? '', /^web\.1 on w1: no such image/u);
+  t.regex(currentUpdate(service)?.message ?? '', /^web\.1 on w1: no such image/u);
   t.is(service.previousSpec, undefined, 'what failed is nothing to go back to');
 });
 
@@ -145,7 +145,7 @@ test('up resumes a paused update', async (t) => {
   const imageThere = withoutImage(worker, 'web:2');
   await apply(manager, web('2', { update }));
   await until('the pause', 20_000, async () => {
-    return updateOf(await serviceOf(manager))?.state === 'paused';
+    return currentUpdate(await serviceOf(manager))?.state === 'paused';
   });
   imageThere();
   const { changes } = await apply(manager, web('2', { update }));

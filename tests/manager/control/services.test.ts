@@ -2,7 +2,7 @@ import test from 'ava';
 import { aServiceSpec } from '../../../fixtures/cluster/build.js';
 import type { Task } from '../../../manager/common/model/task.js';
 import type { ServiceSpec } from '../../../manager/common/model/service.js';
-import type { ProjectApply, ProjectApplied } from '../../../manager/common/protocol/control.js';
+import type { ProjectApply, ProjectApplyResult } from '../../../manager/common/protocol/control.js';
 import type { FakeWorker } from '../../helpers/fake-worker.js';
 import { aStatus } from '../../helpers/fake-worker.js';
 import type { TestPki } from '../../helpers/pki.js';
@@ -19,7 +19,7 @@ async function apply(
   manager: TestManager,
   services: readonly ServiceSpec[],
   more: Partial<ProjectApply> = {},
-): Promise<ProjectApplied> {
+): Promise<ProjectApplyResult> {
   return manager.call('project.apply', {
     project: 'demo',
     services,
@@ -71,7 +71,7 @@ test('the stop timeout reaches the worker with the desired state', async (t) => 
   const worker = await manager.join('w1');
   await apply(manager, [aServiceSpec('db'), aServiceSpec('web')]);
   await tasksOnce(manager, 'both to run', running(2));
-  worker.obedient = false;
+  worker.reportsAssigned = false;
   const halt = (timeoutMs?: number) =>
     manager.call('service.halt', {
       project: 'demo',
@@ -97,7 +97,7 @@ test('the timeout of up applies to replaced and removed tasks only', async (t) =
   const db = aServiceSpec('db');
   await apply(manager, [db, web]);
   await tasksOnce(manager, 'all to run', running(3));
-  worker.obedient = false;
+  worker.reportsAssigned = false;
   const fewer = { ...web, mode: { kind: 'replicated', replicas: 1 } } as const;
   await apply(manager, [db, fewer], { timeoutMs: 2_000, forceRecreate: ['db'] });
   const expected = ['db/1 shutdown 2000', 'web/1 running -', 'web/2 remove 2000'];
@@ -192,7 +192,7 @@ test('a held service gets its tasks but runs them only after start', async (t) =
     tasks.every(({ status }) => status.state === 'ready'),
   );
   t.is((await apply(manager, [{ ...web, held: true }])).changes[0]?.action, 'unchanged');
-  worker.obedient = false;
+  worker.reportsAssigned = false;
   await manager.call('service.halt', { project: 'demo', services: [], halted: false });
   await until('the order to start', 10_000, () =>
     [...worker.held.tasks.values()].every(({ desired }) => desired === 'running'),

@@ -2,9 +2,9 @@ import test from 'ava';
 import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
 
 import type { ClusterEvent, TaskLogLine } from '../../../manager/common/protocol/control.js';
-import { frame, unframe } from '../../../manager/common/protocol/frames.js';
+import { encodeStreamFrame, decodeStreamFrame } from '../../../manager/common/protocol/frames.js';
 import type { Connection } from '../../../manager/common/protocol/transport-connection.js';
-import type { Backend } from '../../../manager/store/backend.js';
+import type { StoreBackend } from '../../../manager/store/backend.js';
 import { MemoryBackend } from '../../../manager/store/memory-backend.js';
 import type { FakeWorker } from '../../helpers/fake-worker.js';
 import { aStatus } from '../../helpers/fake-worker.js';
@@ -22,7 +22,7 @@ const web = aService('web', { replicas: 2 });
 const probe = (): Promise<boolean> => Promise.resolve(true);
 
 /** Starts two tasks on two nodes. */
-async function running(): Promise<Backend> {
+async function running(): Promise<StoreBackend> {
   const backend = new MemoryBackend();
   const task = (slot: number): object =>
     aTask(web, slot, {
@@ -167,10 +167,12 @@ test('exec transfers input, output, exit code and terminal size', async (t) => {
     id = streamId;
     t.true(request.kind === 'exec' && request.taskId === 't2');
     for await (const message of stream) {
-      const part = unframe(message as Uint8Array);
+      const part = decodeStreamFrame(message as Uint8Array);
       if (part?.channel !== 'stdin') continue;
       if (part.data.length === 0) break;
-      await stream.send(frame('stdout', Buffer.from(part.data).toString().toUpperCase()));
+      await stream.send(
+        encodeStreamFrame('stdout', Buffer.from(part.data).toString().toUpperCase()),
+      );
     }
   };
   const stream = await manager.stream('exec', {
@@ -186,9 +188,9 @@ test('exec transfers input, output, exit code and terminal size', async (t) => {
       detach: false,
     },
   });
-  await stream.send(frame('stdin', 'hello'));
+  await stream.send(encodeStreamFrame('stdin', 'hello'));
   const input = stream[Symbol.asyncIterator]();
-  const answer = unframe((await input.next()).value as Uint8Array);
+  const answer = decodeStreamFrame((await input.next()).value as Uint8Array);
   t.is(Buffer.from(answer?.data ?? []).toString(), 'HELLO');
   await stream.send('{"columns":120,"rows":40}');
   await until('the resize', 5_000, () => two.calls.some((call) => call.name === 'resize'));
@@ -197,7 +199,7 @@ test('exec transfers input, output, exit code and terminal size', async (t) => {
     columns: 120,
     rows: 40,
   });
-  await stream.send(frame('stdin', ''));
+  await stream.send(encodeStreamFrame('stdin', ''));
   t.true((await input.next()).done);
 });
 

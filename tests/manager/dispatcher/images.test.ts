@@ -1,8 +1,8 @@
 import test from 'ava';
 import type { NodeId } from '../../../manager/common/model/ids.js';
 import type { ImageHolder } from '../../../manager/dispatcher/image-source.js';
-import { bestSource } from '../../../manager/dispatcher/image-source.js';
-import { frame, unframe } from '../../../manager/common/protocol/frames.js';
+import { selectImageSource } from '../../../manager/dispatcher/image-source.js';
+import { encodeStreamFrame, decodeStreamFrame } from '../../../manager/common/protocol/frames.js';
 import type { ManagerMessage } from '../../../manager/common/protocol/messages.js';
 import type { FakeWorker } from '../../helpers/fake-worker.js';
 import type { TestPki } from '../../helpers/pki.js';
@@ -24,10 +24,10 @@ test('the image source is the newest build that fits the platform', (t) => {
   const old = holder('a');
   const fresh = holder('b', { createdAt: 2 });
   const foreign = holder('c', { createdAt: 3, platform: 'linux/arm64/v8' });
-  t.is(bestSource([old, fresh, foreign], 'linux/amd64')?.name, 'b');
-  t.is(bestSource([old, fresh, foreign], 'linux/arm64')?.name, 'c');
-  t.is(bestSource([old, fresh], 'linux/arm64'), undefined);
-  t.is(bestSource([holder('z'), holder('y')], 'linux/amd64')?.name, 'y');
+  t.is(selectImageSource([old, fresh, foreign], 'linux/amd64')?.name, 'b');
+  t.is(selectImageSource([old, fresh, foreign], 'linux/arm64')?.name, 'c');
+  t.is(selectImageSource([old, fresh], 'linux/arm64'), undefined);
+  t.is(selectImageSource([holder('z'), holder('y')], 'linux/amd64')?.name, 'y');
 });
 
 /** Sends `want-image` and resolves with the manager's answer. */
@@ -61,8 +61,8 @@ test('an image is copied from the node that has it to the node that requests it'
       : null;
   source.serve = async (request, stream) => {
     t.deepEqual(request, { kind: 'save-image', image: 'app:1' });
-    for (const part of parts) await stream.send(frame('stdout', part));
-    await stream.send(frame('exit', '0'));
+    for (const part of parts) await stream.send(encodeStreamFrame('stdout', part));
+    await stream.send(encodeStreamFrame('exit', '0'));
   };
   const received: Uint8Array[] = [];
   target.serve = async (request, stream) => {
@@ -70,12 +70,12 @@ test('an image is copied from the node that has it to the node that requests it'
     // Iterated by hand: leaving a `for await` would close the stream before the answer is sent.
     const messages = stream[Symbol.asyncIterator]();
     for (let next = await messages.next(); next.done !== true; next = await messages.next()) {
-      const part = typeof next.value === 'string' ? undefined : unframe(next.value);
+      const part = typeof next.value === 'string' ? undefined : decodeStreamFrame(next.value);
       if (part?.channel !== 'stdin') continue;
       if (part.data.length === 0) break;
       received.push(part.data);
     }
-    await stream.send(frame('exit', '0'));
+    await stream.send(encodeStreamFrame('exit', '0'));
   };
   const answer = await requestImage(target, 'app:1');
   t.deepEqual(answer, { kind: 'image', requestId: 7, from: 'node-2' });
@@ -94,8 +94,9 @@ test('a failed image request is answered with the reason', async (t) => {
     /another platform than linux\/amd64: node-2 \(linux\/arm64\)/u,
   );
   source.answer = () => ({ id: 'x', platform: 'linux/amd64', sizeBytes: 5, createdAt: 5 });
-  source.serve = (_request, stream) => stream.send(frame('stdout', Buffer.alloc(10)));
-  target.serve = (_request, stream) => stream.send(frame('error', 'no space left on device'));
+  source.serve = (_request, stream) => stream.send(encodeStreamFrame('stdout', Buffer.alloc(10)));
+  target.serve = (_request, stream) =>
+    stream.send(encodeStreamFrame('error', 'no space left on device'));
   const failed = await requestImage(target, 'app:1');
   t.regex(failed.error?.message ?? '', /from node node-2 to node node-1: /u);
 });
@@ -108,10 +109,14 @@ test('known layers are not sent, unless the engine rejects an archive without th
   const asked: unknown[] = [];
   source.serve = async (request, stream) => {
     asked.push(request);
-    await stream.send(frame('exit', '0'));
+    await stream.send(encodeStreamFrame('exit', '0'));
   };
   target.serve = (_request, stream) =>
-    stream.send(asked.length > 1 ? frame('exit', '0') : frame('error', 'no such layer'));
+    stream.send(
+      asked.length > 1
+        ? encodeStreamFrame('exit', '0')
+        : encodeStreamFrame('error', 'no such layer'),
+    );
   const answer = await requestImage(target, 'app:1');
   t.is(answer.from, 'node-2');
   t.deepEqual(asked, [

@@ -4,7 +4,7 @@ import { isAppError } from '../../../manager/common/base/errors.js';
 import type { NetworkId, NodeId, TaskId } from '../../../manager/common/model/ids.js';
 import type { Node } from '../../../manager/common/model/node.js';
 import { addressLeaseId } from '../../../manager/common/model/network.js';
-import type { Backend } from '../../../manager/store/backend.js';
+import type { StoreBackend } from '../../../manager/store/backend.js';
 import { MemoryBackend } from '../../../manager/store/memory-backend.js';
 import { aStatus } from '../../helpers/fake-worker.js';
 import type { TestPki } from '../../helpers/pki.js';
@@ -39,8 +39,8 @@ async function waitForState(
 
 /** A backend preloaded with these objects. */
 async function backendWith(
-  objects: readonly [Parameters<Backend['commit']>[0][number]['table'], object][],
-): Promise<Backend> {
+  objects: readonly [Parameters<StoreBackend['commit']>[0][number]['table'], object][],
+): Promise<StoreBackend> {
   const backend = new MemoryBackend();
   await backend.commit(
     objects.map(([table, value]) => ({ table, id: (value as { readonly id: string }).id, value })),
@@ -193,7 +193,7 @@ test('stale reports and reports on tasks of other nodes are dropped', async (t) 
   ]);
   const manager = await TestManager.start(t, { pki, backend });
   const worker = await manager.join('w1');
-  worker.obedient = false;
+  worker.reportsAssigned = false;
   const stateOf = async (id: string): Promise<string | undefined> =>
     (await manager.call('task.list', {})).find((task) => task.id === id)?.status.state;
   worker.report('mine', aStatus('running', { startedAt: 5 }));
@@ -216,7 +216,7 @@ test('the final status of a task is persisted, earlier statuses are not', async 
   ]);
   const manager = await TestManager.start(t, { pki, backend });
   const worker = await manager.join('w1');
-  worker.obedient = false;
+  worker.reportsAssigned = false;
   const onDisk = async (): Promise<string | undefined> => {
     const records = await backend.load();
     const found = records.find(({ value }) => (value as { id: string }).id === 'mine');

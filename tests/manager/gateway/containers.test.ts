@@ -3,7 +3,7 @@ import { aNetwork, aNode, aService, aTask } from '../../../fixtures/cluster/buil
 import { systemClock } from '../../../manager/common/base/clock.js';
 import { findContainer, listContainers } from '../../../manager/gateway/find-container.js';
 import { toContainer } from '../../../manager/gateway/translate/container.js';
-import { decorate, fromRecord } from '../../../manager/gateway/translate/inspect.js';
+import { withNodeDetails, inspectFromStore } from '../../../manager/gateway/translate/inspect.js';
 import { selectContainers } from '../../../manager/gateway/translate/list-filter.js';
 import type { NetworkId } from '../../../manager/common/model/ids.js';
 import type { Task } from '../../../manager/common/model/task.js';
@@ -213,7 +213,7 @@ test("inspect adds the node and its address to the engine's record", async (t) =
       },
     },
   };
-  const shown = decorate(record, item, { view: all, clusterId: 'c1', now: 0 }) as {
+  const shown = withNodeDetails(record, item, { view: all, clusterId: 'c1', now: 0 }) as {
     readonly Name: string;
     readonly Config: { readonly Image: string; readonly Labels: Readonly<Record<string, string>> };
     readonly NetworkSettings: { readonly Ports: unknown };
@@ -231,7 +231,7 @@ test("inspect adds the node and its address to the engine's record", async (t) =
 
 test('inspect of a container on an unreachable node returns the stored record', async (t) => {
   const all = await view();
-  const shown = fromRecord(findContainer(all, ids.lost), {
+  const shown = inspectFromStore(findContainer(all, ids.lost), {
     view: all,
     clusterId: 'c1',
     now: 0,

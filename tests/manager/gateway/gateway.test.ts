@@ -4,7 +4,7 @@ import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import { aServiceSpec } from '../../../fixtures/cluster/build.js';
 import type { ServiceSpec } from '../../../manager/common/model/service.js';
-import { DockerApi, shout, shouted } from '../../helpers/docker-api.js';
+import { DockerApi, upperCaseProcess, upperCaseOutput } from '../../helpers/docker-api.js';
 import type { FakeWorker } from '../../helpers/fake-worker.js';
 import { aStatus } from '../../helpers/fake-worker.js';
 import type { TestPki } from '../../helpers/pki.js';
@@ -60,12 +60,12 @@ function message(body: string): string {
 
 test('ping and every error have the headers for version negotiation', async (t) => {
   const { api } = await scene(t);
-  const asked = await api.ask('HEAD', '/_ping');
+  const asked = await api.request('HEAD', '/_ping');
   t.is(asked.status, 200);
   t.like(asked.headers, { 'api-version': '1.45', ostype: 'linux', swarm: 'inactive' });
   t.is(asked.body, '');
-  t.is((await api.ask('GET', '/v1.41/_ping')).body, 'OK');
-  const refused = await api.ask('GET', '/v1.99/_ping');
+  t.is((await api.request('GET', '/v1.41/_ping')).body, 'OK');
+  const refused = await api.request('GET', '/v1.99/_ping');
   t.is(refused.status, 400);
   t.is(refused.headers['api-version'], '1.45');
   t.regex(message(refused.body), /client version 1\.99 is too new/);
@@ -74,7 +74,7 @@ test('ping and every error have the headers for version negotiation', async (t) 
 test('workers are not allowed to use the Docker API', async (t) => {
   const { manager } = await scene(t);
   const worker = new DockerApi(t, manager.port, await pki.node('worker', 'w3'));
-  const { status, body } = await worker.ask('GET', '/containers/json');
+  const { status, body } = await worker.request('GET', '/containers/json');
   t.is(status, 403);
   t.regex(message(body), /worker/);
 });
@@ -100,7 +100,7 @@ test('an unknown name is not found on any path that docker inspect tries', async
     '/plugins/nosuch/json',
     '/exec/nosuch/json',
   ]) {
-    const { status, body } = await api.ask('GET', path);
+    const { status, body } = await api.request('GET', path);
     t.is(status, 404, `${path} is found`);
     t.regex(message(body), /nosuch/, `${path} is not named`);
   }
@@ -108,11 +108,11 @@ test('an unknown name is not found on any path that docker inspect tries', async
 
 test('unsupported requests name the command to use instead', async (t) => {
   const { api } = await scene(t);
-  const created = await api.ask('POST', '/containers/create', { Image: 'busybox' });
+  const created = await api.request('POST', '/containers/create', { Image: 'busybox' });
   t.is(created.status, 501);
   t.regex(message(created.body), /shoal run/);
-  t.regex(message((await api.ask('GET', '/services')).body), /shoal ps/);
-  t.is((await api.ask('GET', '/nothing')).status, 404);
+  t.regex(message((await api.request('GET', '/services')).body), /shoal ps/);
+  t.is((await api.request('GET', '/nothing')).status, 404);
 });
 
 test('log lines are framed by stream and filtered by the requested streams', async (t) => {
@@ -132,7 +132,7 @@ test('log lines are framed by stream and filtered by the requested streams', asy
   t.is(both.toString('latin1'), '\x01\0\0\0\0\0\0\x04one\n\x02\0\0\0\0\0\0\x04two\n');
   const errors = await buffer(await api.open('GET', `${path}?stderr=1&timestamps=1`));
   t.is(errors.subarray(8).toString(), '2026-01-02T03:04:05.000000006Z two\n');
-  t.is((await api.ask('GET', path)).status, 400);
+  t.is((await api.request('GET', path)).status, 400);
 });
 
 /** Serves statistics of all tasks until the reader disconnects; counts the requests. */
@@ -191,7 +191,7 @@ test('events are replayed and followed until the requested time', async (t) => {
   const { api } = await scene(t);
   const until_ = Math.floor(Date.now() / 1000) + 1;
   const filters = encodeURIComponent(JSON.stringify({ event: ['start'] }));
-  const { status, body } = await api.ask(
+  const { status, body } = await api.request(
     'GET',
     `/events?since=0&until=${until_}&filters=${filters}`,
   );
@@ -209,8 +209,8 @@ test('events are replayed and followed until the requested time', async (t) => {
 
 test('exec streams over the hijacked connection and returns the exit code', async (t) => {
   const { api, manager, workers } = await scene(t);
-  for (const worker of workers) worker.serve = (_request, stream) => shout(stream);
-  const made = await api.ask('POST', '/containers/demo-redis-1/exec', {
+  for (const worker of workers) worker.serve = (_request, stream) => upperCaseProcess(stream);
+  const made = await api.request('POST', '/containers/demo-redis-1/exec', {
     AttachStdin: true,
     Cmd: ['shout'],
   });
@@ -223,7 +223,7 @@ test('exec streams over the hijacked connection and returns the exit code', asyn
   // The client half-closes after its input; it still gets the output.
   socket.end('hello');
   await once(socket, 'end');
-  t.is(Buffer.concat(heard).toString('latin1'), shouted.hello);
+  t.is(Buffer.concat(heard).toString('latin1'), upperCaseOutput.hello);
   t.like(await api.json(`/exec/${id}/json`), { Running: false, ExitCode: 3 });
   await t.throwsAsync(api.upgrade(`/exec/${id}/start`, {}), { message: /409 .*already/ });
   const audit = await manager.call('audit.list', {});
@@ -238,7 +238,7 @@ test('a failed connection upgrade returns the error', async (t) => {
 
 test('stopping one of several containers of a service is rejected', async (t) => {
   const { api } = await scene(t);
-  const { status, body } = await api.ask('POST', '/containers/demo-web-1/stop');
+  const { status, body } = await api.request('POST', '/containers/demo-web-1/stop');
   t.is(status, 409);
   t.regex(message(body), /one of 2 containers of service web; use "shoal stop web"/);
 });
@@ -249,8 +249,8 @@ test('the only container of a service can be stopped and started', async (t) => 
   const holder = workers.find(({ held }) => held.tasks.has(id));
   if (holder === undefined) throw new Error('nobody runs it');
   // Like an engine, the worker still reports the stopped container.
-  holder.obedient = false;
-  const stopping = api.ask('POST', '/containers/demo-redis-1/stop?t=1');
+  holder.reportsAssigned = false;
+  const stopping = api.request('POST', '/containers/demo-redis-1/stop?t=1');
   await until('it is told', 60_000, () => holder.held.tasks.get(id)?.desired === 'shutdown');
   holder.report(id, aStatus('shutdown', { containerId: 'c0ffee', exitCode: 0 }));
   t.is((await stopping).status, 204);
@@ -258,22 +258,22 @@ test('the only container of a service can be stopped and started', async (t) => 
   t.is((await names(api, '?all=1')).length, 3);
   const services = await manager.call('service.list', {});
   t.true(services.find(({ spec }) => spec.service === 'redis')?.spec.halted);
-  holder.obedient = true;
-  t.is((await api.ask('POST', '/containers/c0ffee/start')).status, 204);
+  holder.reportsAssigned = true;
+  t.is((await api.request('POST', '/containers/c0ffee/start')).status, 204);
   t.is((await names(api)).length, 3);
-  t.is((await api.ask('POST', '/containers/demo-redis-1/start')).status, 304);
+  t.is((await api.request('POST', '/containers/demo-redis-1/start')).status, 304);
 });
 
 test('actions on a container reach only that container on its node', async (t) => {
   const { api, workers } = await scene(t);
-  t.is((await api.ask('POST', '/containers/demo-web-2/kill?signal=HUP')).status, 204);
-  t.is((await api.ask('POST', '/containers/demo-web-2/pause')).status, 204);
-  t.is((await api.ask('POST', '/containers/demo-web-2/restart?t=3')).status, 204);
+  t.is((await api.request('POST', '/containers/demo-web-2/kill?signal=HUP')).status, 204);
+  t.is((await api.request('POST', '/containers/demo-web-2/pause')).status, 204);
+  t.is((await api.request('POST', '/containers/demo-web-2/restart?t=3')).status, 204);
   const calls = workers.flatMap((worker) => worker.calls);
   t.deepEqual(
     calls.map(({ name }) => name),
     ['kill', 'pause', 'restart'],
   );
   t.is(new Set(calls.map(({ args }) => (args as { taskId: string }).taskId)).size, 1);
-  t.is((await api.ask('POST', '/containers/nosuch/kill')).status, 404);
+  t.is((await api.request('POST', '/containers/nosuch/kill')).status, 404);
 });

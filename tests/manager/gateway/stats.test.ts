@@ -1,11 +1,11 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
-import type { Placed } from '../../../manager/gateway/find-container.js';
+import type { PlacedContainer } from '../../../manager/gateway/find-container.js';
 import { toStats } from '../../../manager/gateway/translate/stats.js';
-import { UseFeed } from '../../../manager/gateway/use-feed.js';
+import { UsageFeed } from '../../../manager/gateway/usage-feed.js';
 import type { NodeId, TaskId } from '../../../manager/common/model/ids.js';
-import type { StatsMessage, TaskUse } from '../../../manager/common/protocol/statistics.js';
+import type { StatsMessage, TaskUsage } from '../../../manager/common/protocol/statistics.js';
 import { until } from '../../helpers/until.js';
 
 interface Cpu {
@@ -42,7 +42,7 @@ function shownCpuPercent({ cpu_stats: now, precpu_stats: before }: EngineStats):
   return system > 0 && cpu > 0 ? (cpu / system) * (now.online_cpus ?? 0) * 100 : 0;
 }
 
-function itemOn(cpus: number, startedAt: number): Placed {
+function itemOn(cpus: number, startedAt: number): PlacedContainer {
   const task = aTask(aService('web'), 1, { node: 'n1', status: { containerId: 'c1', startedAt } });
   return {
     task: { ...task, nodeId: 'n1' as NodeId },
@@ -95,7 +95,7 @@ test("a stopped container has the engine's empty statistics", (t) => {
   t.is(shown.memory_stats.usage, undefined);
 });
 
-function aUse(taskId: string): TaskUse {
+function aUse(taskId: string): TaskUsage {
   return {
     taskId: taskId as TaskId,
     cpuPercent: 1,
@@ -143,7 +143,7 @@ class FakeStatistics {
 
 test('readers share one subscription, which ends with the last reader', async (t) => {
   const statistics = new FakeStatistics();
-  const feed = new UseFeed(statistics);
+  const feed = new UsageFeed(statistics);
   const abort = new AbortController();
   const seen = new Map<string, (number | undefined)[]>();
   const readers = ['a', 'a', 'b'].map(async (taskId, at) => {

@@ -1,19 +1,26 @@
 import test from 'ava';
 import { aNetwork, aNode, aService, aTask, aVolume } from '../../../fixtures/cluster/build.js';
-import { parseFilters } from '../../../manager/gateway/filters.js';
-import type { Placed } from '../../../manager/gateway/find-container.js';
-import { eventFilters, eventFits, toMessage } from '../../../manager/gateway/translate/event.js';
+import { parseQueryFilters } from '../../../manager/gateway/filters.js';
+import type { PlacedContainer } from '../../../manager/gateway/find-container.js';
+import { eventFilters, matchesEvent, toMessage } from '../../../manager/gateway/translate/event.js';
 import { parseImage } from '../../../manager/gateway/translate/image-name.js';
-import { imageFilters, imageFits, mergeImages } from '../../../manager/gateway/translate/image.js';
+import {
+  imageFilters,
+  matchesImage,
+  mergeImages,
+} from '../../../manager/gateway/translate/image.js';
 import { multiplexed } from '../../../manager/gateway/translate/multiplex.js';
-import { networkFilters, networkFits } from '../../../manager/gateway/translate/network.js';
+import { networkFilters, matchesNetwork } from '../../../manager/gateway/translate/network.js';
 import { toInfo } from '../../../manager/gateway/translate/system.js';
-import { volumeFilters, volumeFits } from '../../../manager/gateway/translate/volume.js';
+import { volumeFilters, matchesVolume } from '../../../manager/gateway/translate/volume.js';
 import type { NodeId } from '../../../manager/common/model/ids.js';
 import type { ClusterEvent } from '../../../manager/common/protocol/control.js';
 
-function filtersOf(filters: object, known: readonly string[]): ReturnType<typeof parseFilters> {
-  return parseFilters(new URLSearchParams({ filters: JSON.stringify(filters) }), known);
+function filtersOf(
+  filters: object,
+  known: readonly string[],
+): ReturnType<typeof parseQueryFilters> {
+  return parseQueryFilters(new URLSearchParams({ filters: JSON.stringify(filters) }), known);
 }
 
 const died: ClusterEvent = {
@@ -57,13 +64,13 @@ for (const [filters, fits] of [
 ] as const) {
   test(`an event ${fits ? 'passes' : 'is dropped by'} ${JSON.stringify(filters)}`, (t) => {
     const told = toMessage(died, { tier: 'front' });
-    t.is(eventFits(told, filtersOf(filters, eventFilters)), fits);
+    t.is(matchesEvent(told, filtersOf(filters, eventFilters)), fits);
   });
 }
 
 test('health events match the filter health_status', (t) => {
   const told = toMessage({ ...died, action: 'health_status: unhealthy' }, {});
-  t.true(eventFits(told, filtersOf({ event: ['health_status'] }, eventFilters)));
+  t.true(matchesEvent(told, filtersOf({ event: ['health_status'] }, eventFilters)));
 });
 
 for (const [text, name, tag] of [
@@ -97,7 +104,9 @@ test('an image on several nodes is listed once with all its tags', (t) => {
     ],
   );
   const found = (filters: object): readonly string[] =>
-    merged.filter((item) => imageFits(item, filtersOf(filters, imageFilters))).map(({ Id }) => Id);
+    merged
+      .filter((item) => matchesImage(item, filtersOf(filters, imageFilters)))
+      .map(({ Id }) => Id);
   t.deepEqual(found({ dangling: ['true'] }), ['sha256:2']);
   t.deepEqual(found({ reference: ['we*:2'] }), ['sha256:1']);
   t.deepEqual(found({ reference: ['we'] }), []);
@@ -107,14 +116,14 @@ test('an image on several nodes is listed once with all its tags', (t) => {
 test("networks and volumes match docker compose's label filters", (t) => {
   const network = aNetwork('demo_default');
   const byProject = { label: { 'com.docker.compose.project=demo': true } };
-  t.true(networkFits(network, filtersOf(byProject, networkFilters), false));
-  t.false(networkFits(network, filtersOf({ dangling: ['true'] }, networkFilters), true));
-  t.false(networkFits(network, filtersOf({ driver: ['bridge'] }, networkFilters), true));
+  t.true(matchesNetwork(network, filtersOf(byProject, networkFilters), false));
+  t.false(matchesNetwork(network, filtersOf({ dangling: ['true'] }, networkFilters), true));
+  t.false(matchesNetwork(network, filtersOf({ driver: ['bridge'] }, networkFilters), true));
   const volume = aVolume('demo_data', ['n1']);
   const use = { nodes: ['alpha'], isUsed: true };
-  t.true(volumeFits(volume, filtersOf(byProject, volumeFilters), use));
-  t.true(volumeFits(volume, filtersOf({ node: ['alpha'] }, volumeFilters), use));
-  t.false(volumeFits(volume, filtersOf({ dangling: ['1'] }, volumeFilters), use));
+  t.true(matchesVolume(volume, filtersOf(byProject, volumeFilters), use));
+  t.true(matchesVolume(volume, filtersOf({ node: ['alpha'] }, volumeFilters), use));
+  t.false(matchesVolume(volume, filtersOf({ dangling: ['1'] }, volumeFilters), use));
 });
 
 test('stdout and stderr chunks are framed', (t) => {
@@ -127,7 +136,7 @@ test('stdout and stderr chunks are framed', (t) => {
 test('info has a block per node in order and totals of the ready nodes', (t) => {
   const task = aTask(aService('web'), 1, { node: 'n2', status: { containerId: 'c1' } });
   const beta = aNode('n2', { name: 'node-2' });
-  const placed: Placed = {
+  const placed: PlacedContainer = {
     task: { ...task, nodeId: 'n2' as NodeId, status: { ...task.status, startedAt: 1 } },
     containerId: 'c1',
     node: beta,

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { byTime, LogMerge } from '../../../manager/logs/merge.js';
+import { compareLogLines, LogMerge } from '../../../manager/logs/merge.js';
 import type { TaskLogLine } from '../../../manager/common/protocol/control.js';
 
 function line(taskId: string, at: number, text: string): TaskLogLine {
@@ -24,7 +24,7 @@ test('the merge emits every line once and in time order for any interleaving', (
       const rest = times.map((each, source) =>
         [...each].sort((a, b) => a - b).map((at, n) => line(`t${source}`, at, `${source}/${n}`)),
       );
-      const all = rest.flat().sort(byTime);
+      const all = rest.flat().sort(compareLogLines);
       const merge = new LogMerge();
       const out: TaskLogLine[] = [];
       rest.forEach((_, source) => {
@@ -45,7 +45,7 @@ test('the merge emits every line once and in time order for any interleaving', (
         out.map(({ at }) => at),
         all.map(({ at }) => at),
       );
-      t.is(merge.waiting, 0);
+      t.is(merge.pendingCount, 0);
     }),
   );
 });

@@ -1,10 +1,10 @@
 import test from 'ava';
 import type { NodeOptions } from '../../../fixtures/cluster/build.js';
 import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
-import { aScene } from '../../helpers/scene.js';
+import { aServiceSnapshot } from '../../helpers/service-snapshot.js';
 import type { Node } from '../../../manager/common/model/node.js';
 import type { Task } from '../../../manager/common/model/task.js';
-import { describe } from '../../../manager/orchestrator/change.js';
+import { describeTaskChanges } from '../../../manager/orchestrator/task-change.js';
 import { reconcile } from '../../../manager/orchestrator/reconcile.js';
 
 const service = aService('agent', {
@@ -13,7 +13,7 @@ const service = aService('agent', {
 });
 
 function plan(nodes: readonly Node[], tasks: readonly Task[] = []): string {
-  return describe(reconcile(aScene(service, tasks, { nodes })));
+  return describeTaskChanges(reconcile(aServiceSnapshot(service, tasks, { nodes })));
 }
 
 const one = (options: NodeOptions): readonly Node[] => [aNode('node-1', options)];
@@ -97,7 +97,7 @@ test('a follower uses the slots of its leader, each on the same node', (t) => {
     aTask(leader, 1, { node: 'node-2', state: 'assigned' }),
   ];
   t.is(
-    describe(reconcile(aScene(service, [], { owners }))),
+    describeTaskChanges(reconcile(aServiceSnapshot(service, [], { owners }))),
     [
       'slot 1: new task, running, on node-2: the slot is empty',
       'slot 3: new task, running, on node-1: the slot is empty',

@@ -1,18 +1,18 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
-import { applied } from '../../helpers/applied.js';
-import { aScene } from '../../helpers/scene.js';
+import { applyTaskChanges } from '../../helpers/apply-task-changes.js';
+import { aServiceSnapshot } from '../../helpers/service-snapshot.js';
 import type { NodeId, TaskId } from '../../../manager/common/model/ids.js';
 import type { Node } from '../../../manager/common/model/node.js';
-import { asFormer } from '../../../manager/common/model/rollback.js';
+import { asPreviousSpec } from '../../../manager/common/model/rollback.js';
 import type { Service, UpdateStatus } from '../../../manager/common/model/service.js';
 import { isWanted } from '../../../manager/store/slots.js';
 import type { Task } from '../../../manager/common/model/task.js';
 import type { TaskState } from '../../../manager/common/model/task-state.js';
 import { isTerminal, taskStates } from '../../../manager/common/model/task-state.js';
-import type { TaskChange } from '../../../manager/orchestrator/change.js';
-import { describe } from '../../../manager/orchestrator/change.js';
+import type { TaskChange } from '../../../manager/orchestrator/task-change.js';
+import { describeTaskChanges } from '../../../manager/orchestrator/task-change.js';
 import { reconcile } from '../../../manager/orchestrator/reconcile.js';
 
 const now = 1_000_000;
@@ -102,7 +102,7 @@ const clusters: fc.Arbitrary<Cluster> = fc
     const previous = aService('web', options);
     const service: Service = {
       ...changed,
-      ...asFormer(previous),
+      ...asPreviousSpec(previous),
       ...(generated.status === undefined
         ? {}
         : { updateStatus: statusOf(changed, generated.status) }),
@@ -150,7 +150,7 @@ function statusOf(
 
 function decide(cluster: Cluster): readonly TaskChange[] {
   return reconcile(
-    aScene(cluster.service, cluster.tasks, {
+    aServiceSnapshot(cluster.service, cluster.tasks, {
       nodes: cluster.nodes,
       now,
       gate: { open: cluster.open },
@@ -166,9 +166,10 @@ test('reconciling again after the changes are written gives no more changes', (t
       // A rollback takes one more pass, and so do the decisions that follow it.
       passes += 3;
       let next: Cluster | undefined = cluster;
-      for (; passes > 0 && next !== undefined; passes -= 1) next = applied(next, decide(next), now);
+      for (; passes > 0 && next !== undefined; passes -= 1)
+        next = applyTaskChanges(next, decide(next), now);
       if (next === undefined) return;
-      t.is(describe(decide(next).filter(({ kind }) => kind !== 'wait')), '');
+      t.is(describeTaskChanges(decide(next).filter(({ kind }) => kind !== 'wait')), '');
     }),
     { numRuns: 500 },
   );
@@ -226,7 +227,7 @@ test('slots 1 to N are each filled once after all ends are confirmed', (t) => {
       let cluster: Cluster | undefined = { ...first, nodes: [...first.nodes, aNode('fit')] };
       for (let turn = 0; turn < 30 && cluster !== undefined; turn += 1) {
         const confirmed: readonly Task[] = cluster.tasks.map((task) => settle(task));
-        cluster = applied(
+        cluster = applyTaskChanges(
           { ...cluster, tasks: confirmed },
           decide({ ...cluster, tasks: confirmed }),
           now,

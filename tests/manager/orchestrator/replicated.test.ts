@@ -1,14 +1,14 @@
 import test from 'ava';
-import type { SceneOptions } from '../../helpers/scene.js';
-import { aScene } from '../../helpers/scene.js';
+import type { ServiceSnapshotOptions } from '../../helpers/service-snapshot.js';
+import { aServiceSnapshot } from '../../helpers/service-snapshot.js';
 import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
 import type { Service } from '../../../manager/common/model/service.js';
 import type { Task } from '../../../manager/common/model/task.js';
-import { describe } from '../../../manager/orchestrator/change.js';
+import { describeTaskChanges } from '../../../manager/orchestrator/task-change.js';
 import { reconcile } from '../../../manager/orchestrator/reconcile.js';
 
-function plan(service: Service, tasks: readonly Task[], options?: SceneOptions): string {
-  return describe(reconcile(aScene(service, tasks, options)));
+function plan(service: Service, tasks: readonly Task[], options?: ServiceSnapshotOptions): string {
+  return describeTaskChanges(reconcile(aServiceSnapshot(service, tasks, options)));
 }
 
 const down = [aNode('node-1', { state: 'down' }), aNode('node-2'), aNode('node-3')];
@@ -318,7 +318,7 @@ test('a network follower is replaced when its leader moves or restarts', (t) => 
     task: { container: { networkMode: { kind: 'service', service: 'vpn' } } },
   });
   const app = aTask(service, 1, { node: 'node-1', status: { startedAt: 20 } });
-  const at = (node: string, startedAt: number): SceneOptions => ({
+  const at = (node: string, startedAt: number): ServiceSnapshotOptions => ({
     owners: [aTask(owner, 1, { node, status: { startedAt } })],
   });
   t.is(plan(service, [app], at('node-1', 10)), '');
@@ -338,7 +338,7 @@ test('a volume follower is replaced when its leader is recreated, not when it re
     task: { container: { volumesFrom: [{ service: 'data', readOnly: false }] } },
   });
   const app = aTask(service, 1, { node: 'node-1', createdAt: 10, status: { startedAt: 20 } });
-  const of = (options: Parameters<typeof aTask>[2]): SceneOptions => ({
+  const of = (options: Parameters<typeof aTask>[2]): ServiceSnapshotOptions => ({
     owners: [aTask(leader, 1, { node: 'node-1', ...options })],
   });
   t.is(plan(service, [app], of({ createdAt: 5, status: { startedAt: 30 } })), '');
@@ -361,7 +361,7 @@ test('a follower that failed with its leader is recreated once the leader runs a
       state,
       status: { state, exitCode: state === 'failed' ? 137 : 0, startedAt: 20 },
     });
-  const of = (options: Parameters<typeof aTask>[2]): SceneOptions => ({
+  const of = (options: Parameters<typeof aTask>[2]): ServiceSnapshotOptions => ({
     owners: [aTask(leader, 1, { node: 'node-1', ...options })],
   });
   const started = of({ createdAt: 5, status: { startedAt: 30 } });

@@ -3,14 +3,14 @@ import type { TaskOptions } from '../../../fixtures/cluster/build.js';
 import { aService, aTask } from '../../../fixtures/cluster/build.js';
 import type { RestartPolicy } from '../../../manager/common/model/service.js';
 import type { RestartVerdict } from '../../../manager/orchestrator/restart.js';
-import { afterEnd } from '../../../manager/orchestrator/restart.js';
+import { decideRestart } from '../../../manager/orchestrator/restart.js';
 
 const policy: RestartPolicy = { condition: 'any', delayMs: 5_000, maxAttempts: 0, windowMs: 0 };
 const crashed = { state: 'failed', exitCode: 1, startedAt: 1_000, at: 2_000 } as const;
 
 function ask(options: TaskOptions, wish?: Partial<RestartPolicy>, now = 0): RestartVerdict {
   const task = aTask(aService('web'), 1, { node: 'node-1', updatedAt: 2_000, ...options });
-  return afterEnd(task, wish === undefined ? undefined : { ...policy, ...wish }, now);
+  return decideRestart(task, wish === undefined ? undefined : { ...policy, ...wish }, now);
 }
 
 test('a rejected task is retried forever, after 1, 2, 4 … 60 seconds', (t) => {

@@ -1,16 +1,16 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { aService, aTask } from '../../../fixtures/cluster/build.js';
-import { asFormer, updateOf } from '../../../manager/common/model/rollback.js';
+import { asPreviousSpec, currentUpdate } from '../../../manager/common/model/rollback.js';
 import type { Service, UpdateConfig } from '../../../manager/common/model/service.js';
 import { isAvailable, isWanted } from '../../../manager/store/slots.js';
 import type { NodeId } from '../../../manager/common/model/ids.js';
 import type { Task } from '../../../manager/common/model/task.js';
 import { isTerminal } from '../../../manager/common/model/task-state.js';
 import { reconcile } from '../../../manager/orchestrator/reconcile.js';
-import type { Held } from '../../helpers/applied.js';
-import { applied } from '../../helpers/applied.js';
-import { aScene } from '../../helpers/scene.js';
+import type { ServiceWithTasks } from '../../helpers/apply-task-changes.js';
+import { applyTaskChanges } from '../../helpers/apply-task-changes.js';
+import { aServiceSnapshot } from '../../helpers/service-snapshot.js';
 
 const turnMs = 1_000;
 const maxTurns = 400;
@@ -52,10 +52,13 @@ function initialState({
   replicas,
   update,
   rollback,
-}: Scenario): Held & { readonly before: Service } {
+}: Scenario): ServiceWithTasks & { readonly before: Service } {
   const options = { replicas, update, rollback };
   const before = aService('web', { ...options, task: image('1') });
-  const service = { ...aService('web', { ...options, task: image('2') }), ...asFormer(before) };
+  const service = {
+    ...aService('web', { ...options, task: image('2') }),
+    ...asPreviousSpec(before),
+  };
   const tasks = Array.from({ length: replicas }, (_, index) =>
     aTask(before, index + 1, { id: `old-${index + 1}`, node: 'node-1', status: { startedAt: 0 } }),
   );
@@ -81,7 +84,7 @@ function simulateWorker(task: Task, scenario: Scenario, now: number): Task {
   return fails ? to({ state: 'failed', at: now - turnMs, exitCode: 1 }) : task;
 }
 
-interface End extends Held {
+interface End extends ServiceWithTasks {
   /** Highest number of slots without an available task at any time. */
   readonly mostMissing: number;
   readonly images: readonly string[];
@@ -90,7 +93,7 @@ interface End extends Held {
 
 /** Runs turns until the update is no longer running, at most `maxTurns`. */
 function run(scenario: Scenario): End {
-  let state: Held = initialState(scenario);
+  let state: ServiceWithTasks = initialState(scenario);
   let mostMissing = 0;
   let turns = 0;
   for (; turns < maxTurns; turns += 1) {
@@ -98,9 +101,9 @@ function run(scenario: Scenario): End {
     const tasks = state.tasks.map((task) => simulateWorker(task, scenario, now));
     const current = { ...state, tasks };
     mostMissing = Math.max(mostMissing, missing(current, scenario));
-    const changes = reconcile(aScene(current.service, tasks, { now }));
-    state = applied(current, changes, now) ?? current;
-    const status = updateOf(state.service);
+    const changes = reconcile(aServiceSnapshot(current.service, tasks, { now }));
+    state = applyTaskChanges(current, changes, now) ?? current;
+    const status = currentUpdate(state.service);
     if (status !== undefined && status.state !== 'running') break;
   }
   const images = state.tasks
@@ -109,7 +112,7 @@ function run(scenario: Scenario): End {
   return { ...state, mostMissing, images, turns };
 }
 
-function missing({ tasks }: Held, { replicas }: Scenario): number {
+function missing({ tasks }: ServiceWithTasks, { replicas }: Scenario): number {
   const filled = new Set(tasks.filter(isAvailable).map(({ slot }) => slot));
   return replicas - filled.size;
 }
@@ -118,7 +121,7 @@ test('an update without failures completes with every slot updated', (t) => {
   fc.assert(
     fc.property(scenarios, (scenario) => {
       const end = run({ ...scenario, failing: [] });
-      t.like(updateOf(end.service), { kind: 'change', state: 'completed', failed: [] });
+      t.like(currentUpdate(end.service), { kind: 'change', state: 'completed', failed: [] });
       t.deepEqual(end.images, Array(scenario.replicas).fill('web:2'));
       if (scenario.update.order === 'start-first') t.is(end.mostMissing, 0);
       else if (scenario.update.parallelism > 0)
@@ -134,7 +137,7 @@ test('an update with failures ends as its failure_action says', (t) => {
       const { failureAction, maxFailureRatio } = scenario.update;
       if (scenario.failing.length === 0) return;
       const end = run(scenario);
-      const status = updateOf(end.service);
+      const status = currentUpdate(end.service);
       t.not(status?.state, 'running', 'the update ends');
       const isTooMany = scenario.failing.length > maxFailureRatio * scenario.replicas;
       if (failureAction === 'continue' || !isTooMany) {
@@ -158,7 +161,7 @@ test('a paused update leaves the remaining slots alone', (t) => {
       const update = { ...scenario.update, failureAction: 'pause', maxFailureRatio: 0 } as const;
       const all = Array.from({ length: scenario.replicas }, (_, index) => index + 1);
       const end = run({ ...scenario, update: { ...update, parallelism }, failing: all });
-      t.is(updateOf(end.service)?.state, 'paused');
+      t.is(currentUpdate(end.service)?.state, 'paused');
       const kept = end.images.filter((name) => name === 'web:1').length;
       // A task that is available for a turn before it fails lets one more batch start.
       t.true(kept >= scenario.replicas - 2 * parallelism, `${kept} of ${scenario.replicas}`);

@@ -1,11 +1,11 @@
 import test from 'ava';
-import type { SceneOptions } from '../../helpers/scene.js';
-import { aScene } from '../../helpers/scene.js';
+import type { ServiceSnapshotOptions } from '../../helpers/service-snapshot.js';
+import { aServiceSnapshot } from '../../helpers/service-snapshot.js';
 import type { ServiceOptions, TaskOptions } from '../../../fixtures/cluster/build.js';
 import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
 import type { Service } from '../../../manager/common/model/service.js';
 import type { Task } from '../../../manager/common/model/task.js';
-import { describe } from '../../../manager/orchestrator/change.js';
+import { describeTaskChanges } from '../../../manager/orchestrator/task-change.js';
 import { reconcile } from '../../../manager/orchestrator/reconcile.js';
 
 const before = (options: ServiceOptions = {}): Service =>
@@ -13,9 +13,9 @@ const before = (options: ServiceOptions = {}): Service =>
 const after = (options: ServiceOptions = {}): Service => before({ forceUpdate: 1, ...options });
 
 /** Describes the task changes; changes of the update status are tested in watch-update. */
-function plan(service: Service, tasks: readonly Task[], options?: SceneOptions): string {
-  const changes = reconcile(aScene(service, tasks, options));
-  return describe(changes.filter(({ kind }) => kind !== 'update-status'));
+function plan(service: Service, tasks: readonly Task[], options?: ServiceSnapshotOptions): string {
+  const changes = reconcile(aServiceSnapshot(service, tasks, options));
+  return describeTaskChanges(changes.filter(({ kind }) => kind !== 'update-status'));
 }
 
 function old(slot: number, options: TaskOptions = {}): Task {

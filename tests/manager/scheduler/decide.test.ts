@@ -2,7 +2,7 @@ import test from 'ava';
 import { aNode, aService, aTask, aVolume } from '../../../fixtures/cluster/build.js';
 import type { Task } from '../../../manager/common/model/task.js';
 import { decide } from '../../../manager/scheduler/decide.js';
-import { gib, mountOf, nodes, pending, print, snapshot } from '../../helpers/placing.js';
+import { gib, mountOf, nodes, pending, print, snapshot } from '../../helpers/placement.js';
 
 test('replicas are spread one per node in order of node name', (t) => {
   const decisions = decide(snapshot({ nodes: nodes(3), tasks: pending('web', 4) }));
@@ -23,7 +23,7 @@ test('the total number of tasks decides between nodes with equal replicas', (t) 
   const decisions = decide(snapshot({ nodes: nodes(2), tasks: [busy, ...pending('web', 1)] }));
   t.is(print(decisions), 'web.1 node-2');
   t.is(
-    decisions[0]?.words.summary,
+    decisions[0]?.explanation.summary,
     'node-2: fewest tasks (0 of web, 0 in all) of 2 nodes that fit',
   );
 });
@@ -47,7 +47,7 @@ test('an unschedulable task counts the nodes for each reason', (t) => {
     print(decisions),
     'db.1: insufficient memory on 2 nodes, node.labels.disk != ssd on 1 node, 1 node is down, 1 node is drained',
   );
-  t.deepEqual(decisions[0]?.words.reasons, [
+  t.deepEqual(decisions[0]?.explanation.reasons, [
     'insufficient memory on 2 nodes: node-1, node-2',
     'node.labels.disk != ssd on 1 node: node-3',
     '1 node is down: node-4',
@@ -120,7 +120,7 @@ test('each task on a node gets the first free port of a range', (t) => {
     decisions.map((decision) =>
       decision.kind === 'place'
         ? decision.portSpecs.map((port) => [port.published, port.publishedEnd])
-        : decision.words.summary,
+        : decision.explanation.summary,
     ),
     [
       [[9000, undefined]],
@@ -149,7 +149,7 @@ test('the first task of a volume binds it to a node and the others follow', (t) 
     decisions.map((decision) => (decision.kind === 'place' ? decision.volumeIds : [])),
     [['v-data'], [], []] as never,
   );
-  t.is(decisions[1]?.words.summary, 'node-1: volume data is on node-1');
+  t.is(decisions[1]?.explanation.summary, 'node-1: volume data is on node-1');
 });
 
 test('a volume on a down node is named with its node', (t) => {
@@ -260,7 +260,7 @@ test('a node that recently rejected the service comes last with its error', (t) 
   });
   const decisions = decide(snapshot({ nodes: nodes(2), tasks: [refused, aTask(service, 1)] }));
   t.is(print(decisions), 'web.1 node-2');
-  t.deepEqual(decisions[0]?.words.reasons, ['tried on node-1: no such image: web']);
+  t.deepEqual(decisions[0]?.explanation.reasons, ['tried on node-1: no such image: web']);
   const later = decide(
     snapshot({ nodes: nodes(2), tasks: [refused, aTask(service, 1)], now: 6 * 60_000 }),
   );

@@ -132,7 +132,7 @@ test('a postponed task cannot be placed by deciding again', (t) => {
       const tasks = applied(scene, decide(snapshotOf(scene)));
       const again = decide(snapshotOf({ ...scene, tasks }));
       t.true(again.every((decision) => decision.kind === 'postpone'));
-      t.true(again.every(({ words }) => words.summary !== ''));
+      t.true(again.every(({ explanation: words }) => words.summary !== ''));
     }),
     { numRuns: 150 },
   );

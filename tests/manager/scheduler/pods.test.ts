@@ -3,7 +3,7 @@ import { aNode, aService, aTask, aVolume } from '../../../fixtures/cluster/build
 import type { Volume } from '../../../manager/common/model/network.js';
 import type { Task } from '../../../manager/common/model/task.js';
 import { decide } from '../../../manager/scheduler/decide.js';
-import { gib, mountOf, nodes, pending, print, snapshot } from '../../helpers/placing.js';
+import { gib, mountOf, nodes, pending, print, snapshot } from '../../helpers/placement.js';
 
 test('a leader is placed only where its followers fit and they follow at once', (t) => {
   const machines = [

@@ -7,8 +7,8 @@ import forge from 'node-forge';
 import type { AppError } from '../../../manager/common/base/errors.js';
 import { isAppError } from '../../../manager/common/base/errors.js';
 import { fingerprintOf, parseToken } from '../../../manager/common/pki/join-token.js';
-import type { PairPaths } from '../../../manager/common/pki/pki-files.js';
-import { readPair, replaceFile } from '../../../manager/common/pki/pki-files.js';
+import type { CertificateKeyPaths } from '../../../manager/common/pki/pki-files.js';
+import { readKeyPair, replaceFile } from '../../../manager/common/pki/pki-files.js';
 import { authorityId, certificatesOf } from '../../../manager/common/pki/pki-peer.js';
 import {
   clusterAuthoritySubject,
@@ -16,14 +16,14 @@ import {
   createRequest,
   peerIdentity,
   signRequest,
-  validFor,
+  validityFor,
 } from '../../../manager/common/pki/pki.js';
-import { paths } from '../../../manager/common/protocol/messages.js';
-import type { JoinAnswer, JoinRequest } from '../../../manager/common/protocol/security.js';
-import { HttpCaller } from '../../../manager/common/protocol/transport-call.js';
+import { apiPaths } from '../../../manager/common/protocol/messages.js';
+import type { JoinResponse, JoinRequest } from '../../../manager/common/protocol/security.js';
+import { ManagerHttpClient } from '../../../manager/common/protocol/transport-call.js';
 import type { TlsMaterial } from '../../../manager/common/protocol/transport-tls.js';
 import { dial } from '../../../manager/common/protocol/transport.js';
-import type { Backend } from '../../../manager/store/backend.js';
+import type { StoreBackend } from '../../../manager/store/backend.js';
 import { MemoryBackend } from '../../../manager/store/memory-backend.js';
 import type { TestPki } from '../../helpers/pki.js';
 import { isManagerOf } from '../../helpers/pki.js';
@@ -40,12 +40,15 @@ test.before(async () => {
 
 interface Stage {
   readonly manager: TestManager;
-  readonly intermediate: PairPaths;
+  readonly intermediate: CertificateKeyPaths;
   /** Restarts the manager on the same store and files. */
   restart(): Promise<TestManager>;
 }
 
-async function stage(t: ExecutionContext, backend: Backend = new MemoryBackend()): Promise<Stage> {
+async function stage(
+  t: ExecutionContext,
+  backend: StoreBackend = new MemoryBackend(),
+): Promise<Stage> {
   const pkiPaths = await writeManager(await temporaryFolder(t), pki, 600_000);
   const start = (): Promise<TestManager> => TestManager.start(t, { pki, backend, pkiPaths });
   return { manager: await start(), intermediate: pkiPaths.intermediate, restart: start };
@@ -58,7 +61,7 @@ function nextAuthority(request: string): Promise<string> {
     subject: clusterAuthoritySubject('c1'),
     alternativeNames: [],
     usage: 'cluster-authority',
-    validity: validFor(new Date(), 10),
+    validity: validityFor(new Date(), 10),
   });
 }
 
@@ -71,7 +74,7 @@ async function refusal(t: ExecutionContext, work: Promise<unknown>): Promise<App
 function knock(port: number, tls: TlsMaterial): Promise<unknown> {
   return dial({
     address: `127.0.0.1:${port}`,
-    path: paths.session,
+    path: apiPaths.session,
     tls,
     verifyPeer: isManagerOf('c1'),
     keepAlive: 'stream',
@@ -84,10 +87,10 @@ async function join(
   port: number,
   text: string,
   changes: Partial<JoinRequest> = {},
-): Promise<{ readonly answer: JoinAnswer; readonly key: string }> {
+): Promise<{ readonly answer: JoinResponse; readonly key: string }> {
   const { id: tokenId, secret } = parseToken(text);
   const key = await createPrivateKey();
-  const caller = new HttpCaller({
+  const caller = new ManagerHttpClient({
     address: `127.0.0.1:${port}`,
     tls: { ca: pki.ca, cert: '', key: '' },
     verifyPeer: isManagerOf('c1'),
@@ -104,8 +107,8 @@ async function join(
     alternativeNames: ['10.0.0.9'],
     ...changes,
   };
-  const answer = await caller.call({ path: paths.join, body, timeoutMs: 25_000 });
-  return { answer: answer as JoinAnswer, key };
+  const answer = await caller.call({ path: apiPaths.join, body, timeoutMs: 25_000 });
+  return { answer: answer as JoinResponse, key };
 }
 
 async function anonymousGet(port: number, path: string): Promise<string> {
@@ -185,10 +188,15 @@ test.serial(
   'without a certificate only the CA, health and small join requests are served',
   async (t) => {
     const { manager } = await stage(t);
-    const authority = await anonymousGet(manager.port, paths.authority);
+    const authority = await anonymousGet(manager.port, apiPaths.authority);
     t.true(authority.includes('BEGIN CERTIFICATE'));
     t.false(authority.includes('PRIVATE KEY'));
-    for (const path of [`${paths.call}info`, paths.metrics, '/', `${paths.call}token.list`]) {
+    for (const path of [
+      `${apiPaths.call}info`,
+      apiPaths.metrics,
+      '/',
+      `${apiPaths.call}token.list`,
+    ]) {
       t.regex(await anonymousGet(manager.port, path), /403[^]*no client certificate was presented/);
     }
     const { text } = await manager.call('token.create', { ttlMs: 60_000 });
@@ -201,7 +209,7 @@ test.serial(
 
 test.serial('a worker is not allowed to use the control API', async (t) => {
   const { manager } = await stage(t);
-  const caller = new HttpCaller({
+  const caller = new ManagerHttpClient({
     address: `127.0.0.1:${manager.port}`,
     tls: await pki.node('worker', 'w2'),
     verifyPeer: isManagerOf('c1'),
@@ -210,7 +218,7 @@ test.serial('a worker is not allowed to use the control API', async (t) => {
     caller.close();
   });
   for (const name of ['info', 'token.create', 'ca.request', 'secret.list']) {
-    const path = paths.call + name;
+    const path = apiPaths.call + name;
     const error = await refusal(t, caller.call({ path, body: {}, timeoutMs: 25_000 }));
     t.is(error.kind, 'forbidden');
   }
@@ -221,7 +229,7 @@ test.serial(
   async (t) => {
     const { manager } = await stage(t);
     const eve = await pki.client('eve');
-    const caller = new HttpCaller({
+    const caller = new ManagerHttpClient({
       address: `127.0.0.1:${manager.port}`,
       tls: eve,
       verifyPeer: isManagerOf('c1'),
@@ -229,7 +237,7 @@ test.serial(
     t.teardown(() => {
       caller.close();
     });
-    const info = { path: `${paths.call}info`, body: {}, timeoutMs: 25_000 };
+    const info = { path: `${apiPaths.call}info`, body: {}, timeoutMs: 25_000 };
     await t.notThrowsAsync(caller.call(info));
     const serial = new X509Certificate(eve.cert).serialNumber;
     await manager.call('ca.revoke', { serial });
@@ -245,7 +253,7 @@ test.serial(
   async (t) => {
     const { manager, intermediate } = await stage(t);
     const worker = await realWorker(t, pki, manager.port);
-    const old = await readPair(worker.paths);
+    const old = await readKeyPair(worker.paths);
     const oldManager = await pki.node('manager', 'm1');
     await until('the node', 20_000, async () => (await manager.call('node.list', {})).length === 1);
     const { request } = await manager.call('ca.request', {});
@@ -262,7 +270,7 @@ test.serial(
     t.deepEqual(after.refusedAuthorities, [refused]);
     const [, issuer] = certificatesOf(await readFile(worker.paths.cert, 'utf8'));
     t.is(issuer === undefined ? '' : authorityId(issuer), after.authority.id);
-    t.is((await readPair(intermediate)).cert, issuer === undefined ? '' : issuer.toString());
+    t.is((await readKeyPair(intermediate)).cert, issuer === undefined ? '' : issuer.toString());
     const error = await refusal(t, knock(manager.port, { ca: pki.ca, ...old }));
     t.regex(error.message, /worker w1: signed by a CA that was replaced; provision/);
     t.deepEqual(
@@ -280,7 +288,7 @@ test.serial(
     const address = `127.0.0.1:${impostor.port}`;
     await until('the list', 20_000, async () => {
       try {
-        (await worker.credentials.dial(address, paths.session, 'worker', signal)).close();
+        (await worker.credentials.dial(address, apiPaths.session, 'worker', signal)).close();
         return false;
       } catch (caught) {
         return (caught as Error).message.includes('manager m1: signed by a CA that was');

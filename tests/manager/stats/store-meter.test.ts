@@ -13,6 +13,6 @@ test('commits are counted by writer, and changed objects in total', async (t) =>
   await store.update('control', (tx) => {
     tx.remove('nodes', aNode('n1').id);
   });
-  t.deepEqual([...meter.figures.commits], [['control', 2]]);
-  t.is(meter.figures.changes, 3);
+  t.deepEqual([...meter.counters.commits], [['control', 2]]);
+  t.is(meter.counters.changes, 3);
 });

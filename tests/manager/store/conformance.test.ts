@@ -2,12 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import type { Backend } from '../../../manager/store/backend.js';
+import type { StoreBackend } from '../../../manager/store/backend.js';
 import { openEmbedded } from '../../../manager/store/embedded/embedded.js';
 import { MemoryBackend } from '../../../manager/store/memory-backend.js';
 import { testBackend } from '../../helpers/backend-conformance.js';
 
-const folders = new Map<Backend, string>();
+const folders = new Map<StoreBackend, string>();
 
 test.after.always(async () => {
   for (const folder of folders.values()) await rm(folder, { recursive: true, force: true });

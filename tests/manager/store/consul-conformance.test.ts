@@ -1,12 +1,12 @@
 import { newId } from '../../../manager/common/base/random.js';
-import type { Backend } from '../../../manager/store/backend.js';
+import type { StoreBackend } from '../../../manager/store/backend.js';
 import { testBackend } from '../../helpers/backend-conformance.js';
 import { clientOf, consulTest, openTestConsul, sharedConsul } from '../../helpers/consul.js';
 
 const shared = sharedConsul();
-const names = new Map<Backend, string>();
+const names = new Map<StoreBackend, string>();
 
-const open = async (name: string): Promise<Backend> => {
+const open = async (name: string): Promise<StoreBackend> => {
   const backend = await openTestConsul(clientOf(shared()), { cluster: { id: name, name } });
   names.set(backend, name);
   return backend;

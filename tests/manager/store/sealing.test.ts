@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import { isAppError } from '../../../manager/common/base/errors.js';
-import type { Backend, DurableWrite } from '../../../manager/store/backend.js';
+import type { StoreBackend, DurableWrite } from '../../../manager/store/backend.js';
 import { openEmbedded } from '../../../manager/store/embedded/embedded.js';
 import { KeyRing } from '../../../manager/store/key-ring.js';
 import { MemoryBackend } from '../../../manager/store/memory-backend.js';
@@ -22,7 +22,7 @@ function secret(id: string, data = plain): DurableWrite {
   };
 }
 
-function dataOf(records: Awaited<ReturnType<Backend['load']>>): readonly unknown[] {
+function dataOf(records: Awaited<ReturnType<StoreBackend['load']>>): readonly unknown[] {
   return records.map(({ value }) => (value as { readonly data: unknown }).data);
 }
 

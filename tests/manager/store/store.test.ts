@@ -5,7 +5,7 @@ import { isAppError, isConflict } from '../../../manager/common/base/errors.js';
 import { silentLogger } from '../../../manager/common/base/log.js';
 import { systemClock } from '../../../manager/common/base/clock.js';
 import type { NodeId, TaskId } from '../../../manager/common/model/ids.js';
-import type { Backend, DurableWrite } from '../../../manager/store/backend.js';
+import type { StoreBackend, DurableWrite } from '../../../manager/store/backend.js';
 import { MemoryBackend } from '../../../manager/store/memory-backend.js';
 import { openStore } from '../../../manager/store/open-store.js';
 import type { ClusterStore, Commit, StoreView, Transaction } from '../../../manager/store/store.js';
@@ -14,12 +14,12 @@ import { openTestStore } from '../../helpers/store.js';
 import { until } from '../../helpers/until.js';
 
 /** Backend whose commits complete or fail only when the test calls `settle`. */
-class HeldBackend implements Backend {
+class HeldBackend implements StoreBackend {
   readonly name = 'held';
   readonly batches: (readonly DurableWrite[])[] = [];
   #settle: ((error?: Error) => void)[] = [];
 
-  load(): ReturnType<Backend['load']> {
+  load(): ReturnType<StoreBackend['load']> {
     return Promise.resolve([]);
   }
 

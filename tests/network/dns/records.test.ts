@@ -61,7 +61,7 @@ test('an unknown client resolves names of the queried network, an outside client
   t.is(addresses('todoapp', '10.211.0.1', back), undefined);
   t.is(index.scopeOf('192.0.2.1', front.id), undefined);
   t.is(index.scopeOf('10.211.0.30', front.id), undefined);
-  t.deepEqual(index.scopeOfMachine(front.id)?.networkIds, [front.id]);
+  t.deepEqual(index.scopeOfHost(front.id)?.networkIds, [front.id]);
 });
 
 test('a service resolves by its cluster name and by its Compose name', (t) => {

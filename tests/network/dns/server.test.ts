@@ -9,7 +9,7 @@ import { systemClock } from '../../../manager/common/base/clock.js';
 import { silentLogger } from '../../../manager/common/base/log.js';
 import type { TaskId } from '../../../manager/common/model/ids.js';
 import type { Endpoint } from '../../../manager/common/model/network-view.js';
-import { FrameReader, frame } from '../../../network/dns/frames.js';
+import { DnsFrameReader, frameDnsMessage } from '../../../network/dns/frames.js';
 import { DnsServer } from '../../../network/dns/server.js';
 
 /** The decoder sets `rcode`, which its types lack. */
@@ -161,7 +161,7 @@ test('an answer that is truncated over UDP is complete over TCP', async (t) => {
   const it = await world((a) => Array.from({ length: 60 }, (_, index) => web(a, index + 1)));
   t.true((await ask(it, 'web')).flag_tc);
   const answer = await new Promise<Answered>((resolve, reject) => {
-    const reader = new FrameReader();
+    const reader = new DnsFrameReader();
     const socket = connect({ host: it.gateway, port: it.port, localAddress: it.address(11) });
     socket.on('error', reject);
     socket.on('data', (chunk: Buffer) => {
@@ -170,7 +170,7 @@ test('an answer that is truncated over UDP is complete over TCP', async (t) => {
       socket.destroy();
       resolve(decode(message));
     });
-    socket.write(frame(question('web', 'A')));
+    socket.write(frameDnsMessage(question('web', 'A')));
   });
   t.is(answer.answers?.length, 60);
   it.server.stop();

@@ -7,7 +7,7 @@ import {
   questionName,
   rcode,
   readQuestion,
-  refuse,
+  errorResponse,
   respond,
   ttlOffsets,
 } from '../../../network/dns/wire.js';
@@ -64,7 +64,7 @@ test('readQuestion never throws, whatever the bytes', (t) => {
       const question = readQuestion(message, 'udp');
       if (question) questionName(message);
       ttlOffsets(message);
-      if (message.length >= 4) refuse(message, rcode.notImplemented);
+      if (message.length >= 4) errorResponse(message, rcode.notImplemented);
     }),
     { numRuns: 2_000 },
   );
@@ -126,5 +126,5 @@ test('an empty answer and NXDOMAIN carry their response codes', (t) => {
   const question = readQuestion(message, 'udp');
   if (question === undefined) return t.fail();
   t.is(codeOf(respond(message, question, noRecords(rcode.nameError), 0)), 'NXDOMAIN');
-  t.is(codeOf(refuse(message, rcode.serverFailure)), 'SERVFAIL');
+  t.is(codeOf(errorResponse(message, rcode.serverFailure)), 'SERVFAIL');
 });

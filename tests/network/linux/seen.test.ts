@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { isAppError } from '../../../manager/common/base/errors.js';
-import { parsePasses } from '../../../network/linux/engine-firewall.js';
+import { parseAcceptRules } from '../../../network/linux/engine-firewall.js';
 import { parseBridges } from '../../../network/linux/bridge.js';
 import { parseFdb, putFdbLine, removeFdbLines } from '../../../network/linux/fdb.js';
-import { parsePorts, removeLinkLine } from '../../../network/linux/link.js';
-import { concernsUs } from '../../../network/linux/monitor.js';
+import { parseBridgePorts, removeLinkLine } from '../../../network/linux/link.js';
+import { isRelevantEvent } from '../../../network/linux/monitor.js';
 import { parseNeighbours } from '../../../network/linux/neighbour.js';
 import { parseRulesetMark } from '../../../network/linux/nft.js';
 import { parseUplink } from '../../../network/linux/uplink.js';
@@ -32,7 +32,7 @@ test('parsePasses returns only bridges with an accept rule for internal traffic'
 -A DOCKER-USER -s 10.0.0.0/8 -i sh4099 -o sh4099 -j ACCEPT
 -A DOCKER-USER -j RETURN
 `;
-  t.deepEqual([...parsePasses(text)], ['sh4096']);
+  t.deepEqual([...parseAcceptRules(text)], ['sh4096']);
 });
 
 test('parseVxlans returns the settings of the tunnel and of its bridge port', (t) => {
@@ -65,14 +65,14 @@ test('parseNeighbours groups neighbours by tunnel', (t) => {
 });
 
 test('parsePorts returns ports of Shoal bridges and interfaces without a bridge', (t) => {
-  const ports = parsePorts(recorded('bridge-link'));
+  const ports = parseBridgePorts(recorded('bridge-link'));
   t.is(ports.get('veth27b170a'), 'sh5001');
   const text = JSON.stringify([
     { ifname: 'eth0' },
     { ifname: 'veth1', master: 'docker0' },
     { ifname: 'sh5001' },
   ]);
-  t.deepEqual([...parsePorts(text)], [['eth0', undefined]]);
+  t.deepEqual([...parseBridgePorts(text)], [['eth0', undefined]]);
 });
 
 test('the uplink is the interface with the node’s address', (t) => {
@@ -111,7 +111,7 @@ for (const [line, concerns] of [
   ['5: shell0: <BROADCAST> mtu 1500', false],
 ] as const)
   test(`kernel event "${line.slice(0, 40)}…" ${concerns ? 'triggers' : 'does not trigger'} a resync`, (t) => {
-    t.is(concernsUs(line), concerns);
+    t.is(isRelevantEvent(line), concerns);
   });
 
 test('removeLinkLine rejects devices that Shoal does not own', (t) => {

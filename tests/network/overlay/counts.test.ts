@@ -1,17 +1,17 @@
 import test from 'ava';
-import { OverlayCounts } from '../../../network/overlay/counts.js';
+import { ChangeCounter } from '../../../network/overlay/counts.js';
 
 const view = { networks: [], endpoints: [] };
 
 test('differences count as changes until a view is in place, then as repairs', (t) => {
-  const counts = new OverlayCounts();
+  const counts = new ChangeCounter();
   counts.found(view, 5);
   counts.found(view, 0);
   counts.found(view, 2);
   const next = { networks: [], endpoints: [] };
   counts.found(next, 3);
   counts.failed(1);
-  t.deepEqual(counts.figures(next), {
+  t.deepEqual(counts.snapshot(next), {
     networks: 0,
     endpoints: 0,
     changes: 8,

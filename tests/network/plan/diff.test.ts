@@ -2,10 +2,10 @@ import test from 'ava';
 import fc from 'fast-check';
 import { aNetworkOnNode, anEndpoint } from '../../../fixtures/cluster/network-view.js';
 import type { NetworkView } from '../../../manager/common/model/network-view.js';
-import { describe } from '../../../network/plan/change.js';
+import { describeNetworkChange } from '../../../network/plan/change.js';
 import { diff, removeAll } from '../../../network/plan/diff.js';
 import { rulesetFor } from '../../../network/plan/ruleset.js';
-import type { SeenFdb, SeenState } from '../../../network/plan/seen.js';
+import type { ObservedFdb, ObservedState } from '../../../network/plan/observed.js';
 import type { WantedNetwork, WantedState } from '../../../network/plan/wanted.js';
 import { wantedState } from '../../../network/plan/wanted.js';
 
@@ -19,19 +19,19 @@ const view: NetworkView = {
   ],
 };
 
-const nothing: SeenState = {
+const nothing: ObservedState = {
   bridges: new Map(),
   vxlans: new Map(),
   fdb: new Map(),
   neighbours: new Map(),
   ports: new Map(),
   rulesetMark: undefined,
-  passes: new Set<string>(),
+  acceptRules: new Set<string>(),
   engine: [],
 };
 
 /** The observed state of a machine on which everything wanted is in place. */
-function settled(wanted: WantedState): SeenState {
+function settled(wanted: WantedState): ObservedState {
   const each = <T>(make: (desired: WantedNetwork) => readonly [string, T]): Map<string, T> =>
     new Map(wanted.networks.map(make));
   return {
@@ -59,7 +59,7 @@ function settled(wanted: WantedState): SeenState {
         portFloods: false,
       },
     ]),
-    fdb: each((desired): [string, SeenFdb] => [
+    fdb: each((desired): [string, ObservedFdb] => [
       desired.vxlan,
       {
         tunnel: new Map([...desired.remotes.values()].map(({ mac, vtep }) => [mac, [vtep]])),
@@ -72,7 +72,7 @@ function settled(wanted: WantedState): SeenState {
     ]),
     ports: each((desired) => [desired.vxlan, desired.bridge]),
     rulesetMark: rulesetFor(wanted)?.mark,
-    passes: new Set(wanted.networks.map(({ bridge }) => bridge)),
+    acceptRules: new Set(wanted.networks.map(({ bridge }) => bridge)),
     engine: wanted.networks.map((desired) => ({
       networkId: desired.network.id,
       engineId: 'x',
@@ -89,8 +89,8 @@ function settled(wanted: WantedState): SeenState {
 
 const wanted = wantedState(view, facts);
 const good = settled(wanted);
-const plan = (seen: Partial<SeenState>): string[] =>
-  diff(wanted, { ...good, ...seen }).map(describe);
+const plan = (seen: Partial<ObservedState>): string[] =>
+  diff(wanted, { ...good, ...seen }).map(describeNetworkChange);
 
 test('only endpoints of other nodes have entries', (t) => {
   const [network] = wanted.networks;
@@ -174,7 +174,7 @@ test('a new view changes exactly the entries that differ', (t) => {
 });
 
 test('an empty machine gets the nft table first, then the engine network, and no devices yet', (t) => {
-  t.deepEqual(diff(wanted, nothing).map(describe), [
+  t.deepEqual(diff(wanted, nothing).map(describeNetworkChange), [
     'load the nft table: missing or altered',
     'accept traffic within sh4096 in DOCKER-USER: missing',
     'create engine network shop_default on sh4096: missing',
@@ -191,7 +191,7 @@ test('the tunnel and its entries are added once the bridge exists', (t) => {
 const [vxlan] = [...good.vxlans.values()];
 const [bridge] = [...good.bridges.values()];
 if (vxlan === undefined || bridge === undefined) throw new Error('nothing is wanted');
-const altered = (change: Partial<typeof vxlan>): Partial<SeenState> => ({
+const altered = (change: Partial<typeof vxlan>): Partial<ObservedState> => ({
   vxlans: new Map([[vxlan.name, { ...vxlan, ...change }]]),
 });
 
@@ -248,14 +248,16 @@ test('a second destination of an endpoint is removed', (t) => {
 test('the nft table is removed with the last network', (t) => {
   const none = wantedState({ networks: [], endpoints: [] }, facts);
   const seen = { ...nothing, rulesetMark: rulesetFor(wanted)?.mark };
-  t.deepEqual(diff(none, seen).map(describe), ['load the nft table: no network on this node']);
+  t.deepEqual(diff(none, seen).map(describeNetworkChange), [
+    'load the nft table: no network on this node',
+  ]);
   t.deepEqual(diff(none, nothing), []);
 });
 
 test('entries of a removed endpoint are deleted from tunnel, bridge and neighbours', (t) => {
   const empty = wantedState({ ...view, endpoints: [] }, facts);
   const seen = { ...good, rulesetMark: rulesetFor(empty)?.mark };
-  t.deepEqual(diff(empty, seen).map(describe), [
+  t.deepEqual(diff(empty, seen).map(describeNetworkChange), [
     'remove 02:42:0a:d2:00:0c at 10.98.60.12 from shvx4096: endpoint is gone',
     'remove neighbour 10.210.0.12 from shvx4096: endpoint is gone',
   ]);
@@ -272,7 +274,7 @@ test('a bridge deleted while its network exists is recreated with its ports', (t
     ]),
   };
   const remembered = new Map([['sh4096', ['veth1', 'veth2', 'veth3']]]);
-  t.deepEqual(diff(wanted, seen, remembered).map(describe), [
+  t.deepEqual(diff(wanted, seen, remembered).map(describeNetworkChange), [
     'add bridge sh4096: deleted while its network exists',
     'attach veth1 to sh4096: detached from its bridge',
   ]);
@@ -305,7 +307,7 @@ test('an engine network is replaced if its gateway differs, but for another mtu 
 
 test('a network that left this node is disconnected first, then removed', (t) => {
   const empty: WantedState = { networks: [], vteps: [] };
-  t.deepEqual(diff(empty, good).map(describe), [
+  t.deepEqual(diff(empty, good).map(describeNetworkChange), [
     'remove device shvx4096: network is not on this node',
     'load the nft table: no network on this node',
     'remove the DOCKER-USER rule of sh4096: network is not on this node',
@@ -315,11 +317,11 @@ test('a network that left this node is disconnected first, then removed', (t) =>
 });
 
 test('accept rules are added for wanted bridges, removed for stale ones and kept for foreign ones', (t) => {
-  t.deepEqual(plan({ passes: new Set(['sh77', 'docker0']) }), [
+  t.deepEqual(plan({ acceptRules: new Set(['sh77', 'docker0']) }), [
     'remove the DOCKER-USER rule of sh77: network is not on this node',
     'accept traffic within sh4096 in DOCKER-USER: missing',
   ]);
-  t.deepEqual(plan({ passes: undefined }), []);
+  t.deepEqual(plan({ acceptRules: undefined }), []);
 });
 
 test('tunnels are repaired while the engine is unreachable', (t) => {

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { Demux, type Output } from '../../../worker/logs/demux.js';
+import { Demux, type OutputChunk } from '../../../worker/logs/demux.js';
 
 type Sent = readonly ['stdout' | 'stderr', Uint8Array];
 
@@ -11,7 +11,7 @@ function framed([stream, data]: Sent): Buffer {
   return Buffer.concat([header, data]);
 }
 
-function joined(outputs: readonly Output[]): Record<'stdout' | 'stderr', string> {
+function joined(outputs: readonly OutputChunk[]): Record<'stdout' | 'stderr', string> {
   const hex = (stream: string): string =>
     outputs
       .filter((output) => output.stream === stream)
@@ -33,7 +33,7 @@ test('the output does not depend on the chunking of the frames', (t) => {
       (frames, cuts) => {
         const wire = Buffer.concat(frames.map(framed));
         const demux = new Demux();
-        const outputs: Output[] = [];
+        const outputs: OutputChunk[] = [];
         for (let at = 0, turn = 0; at < wire.length; turn += 1) {
           const length = cuts[turn % cuts.length] ?? 1;
           outputs.push(...demux.push(wire.subarray(at, at + length)));

@@ -1,8 +1,8 @@
 import test from 'ava';
 import fc from 'fast-check';
 import type { TaskId } from '../../../manager/common/model/ids.js';
-import type { EngineStats, Sample } from '../../../worker/stats/rates.js';
-import { hasChanged, sampleOf, useOf } from '../../../worker/stats/rates.js';
+import type { EngineStats, StatsSample } from '../../../worker/stats/rates.js';
+import { hasChanged, sampleOf, toTaskUse } from '../../../worker/stats/rates.js';
 
 const task = 't1' as TaskId;
 
@@ -46,7 +46,7 @@ test('a response for a stopped container yields no sample', (t) => {
   t.is(sampleOf({}), undefined);
 });
 
-const sample: Sample = {
+const sample: StatsSample = {
   at: 1_000,
   cpuNanos: 0,
   memoryBytes: 1,
@@ -60,14 +60,14 @@ const sample: Sample = {
 
 test('half a second of CPU in two seconds is 25 percent', (t) => {
   const later = { ...sample, at: 3_000, cpuNanos: 500_000_000, rxBytes: 5_000 };
-  const use = useOf(task, sample, later);
+  const use = toTaskUse(task, sample, later);
   t.is(use.cpuPercent, 25);
   t.is(use.rxPerSecond, 2_000);
   t.is(use.cpuSeconds, 0.5);
 });
 
 test('the first sample has totals but no rates', (t) => {
-  const use = useOf(task, undefined, { ...sample, cpuNanos: 9e9 });
+  const use = toTaskUse(task, undefined, { ...sample, cpuNanos: 9e9 });
   t.is(use.cpuPercent, 0);
   t.is(use.cpuSeconds, 9);
 });
@@ -87,7 +87,7 @@ test('rates are never negative or NaN', (t) => {
   });
   fc.assert(
     fc.property(samples, samples, (before, now) => {
-      const use = useOf(task, before, now);
+      const use = toTaskUse(task, before, now);
       for (const rate of [use.cpuPercent, use.rxPerSecond, use.txPerSecond, use.readPerSecond]) {
         t.true(Number.isFinite(rate) && rate >= 0);
       }
@@ -96,7 +96,7 @@ test('rates are never negative or NaN', (t) => {
 });
 
 test('insignificant changes are not sent', (t) => {
-  const use = useOf(task, undefined, sample);
+  const use = toTaskUse(task, undefined, sample);
   t.true(hasChanged(undefined, use));
   t.false(hasChanged(use, { ...use, cpuPercent: 0.05, memoryBytes: use.memoryBytes + 4096 }));
   t.true(hasChanged(use, { ...use, cpuPercent: 0.2 }));

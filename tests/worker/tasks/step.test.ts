@@ -10,18 +10,23 @@ import {
 } from '../../../manager/common/model/task-state.js';
 import type { AssignedTask } from '../../../manager/common/protocol/assignments.js';
 import {
-  isLive,
-  type ContainerState,
-  type SeenContainer,
+  isLiveContainer,
+  type EngineContainerState,
+  type ObservedContainer,
 } from '../../../worker/executor/executor.js';
 import {
-  newMemory,
-  observed,
-  reached,
+  newLocalState,
+  applyObservation,
+  advanceState,
   statusOf,
-  type TaskMemory,
-} from '../../../worker/tasks/memory.js';
-import { nextStep, stopGraceMs, type Step, type StepInput } from '../../../worker/tasks/step.js';
+  type LocalTaskState,
+} from '../../../worker/tasks/local-state.js';
+import {
+  nextStep,
+  stopGraceMs,
+  type TaskStep,
+  type StepInput,
+} from '../../../worker/tasks/step.js';
 
 const now = 1_000_000;
 
@@ -33,7 +38,10 @@ function task(
   return { ...aTask(service, 1, { id: 't1', node: 'node-a' }), ...changes };
 }
 
-function seen(state: ContainerState, changes: Partial<SeenContainer> = {}): SeenContainer {
+function seen(
+  state: EngineContainerState,
+  changes: Partial<ObservedContainer> = {},
+): ObservedContainer {
   return {
     id: 'c1',
     name: 'demo-web-1',
@@ -49,11 +57,11 @@ function seen(state: ContainerState, changes: Partial<SeenContainer> = {}): Seen
   };
 }
 
-const prepared: TaskMemory = { ...newMemory(now, now), prepared: true, state: 'preparing' };
-const ran: TaskMemory = { ...prepared, state: 'running' };
+const prepared: LocalTaskState = { ...newLocalState(now, now), prepared: true, state: 'preparing' };
+const ran: LocalTaskState = { ...prepared, state: 'running' };
 const always: EngineRestart = { name: 'always' };
 
-function describe(step: Step): string {
+function describe(step: TaskStep): string {
   if (step.kind === 'act') return step.action;
   if (step.kind === 'end') return `end ${step.state} ${String(step.exitCode ?? '-')}`;
   return step.kind === 'wait' && step.until !== undefined
@@ -62,7 +70,7 @@ function describe(step: Step): string {
 }
 
 const cases: readonly (readonly [string, Partial<StepInput>, string])[] = [
-  ['a new task is prepared first', { memory: newMemory(now, now) }, 'prepare'],
+  ['a new task is prepared first', { memory: newLocalState(now, now) }, 'prepare'],
   ['a prepared task creates its container', { memory: prepared }, 'create'],
   ['a created container is started', { memory: prepared, seen: seen('created') }, 'start'],
   [
@@ -172,12 +180,12 @@ const cases: readonly (readonly [string, Partial<StepInput>, string])[] = [
   ],
   [
     'a new task adopts the previous container',
-    { memory: newMemory(now, now), adoptable: seen('exited') },
+    { memory: newLocalState(now, now), adoptable: seen('exited') },
     'adopt',
   ],
   [
     'adoption waits while the previous container runs',
-    { memory: newMemory(now, now), adoptable: seen('running') },
+    { memory: newLocalState(now, now), adoptable: seen('running') },
     'wait',
   ],
   [
@@ -200,7 +208,7 @@ for (const [title, given, expected] of cases) {
     const step = nextStep({
       task: task(),
       seen: undefined,
-      memory: newMemory(now, now),
+      memory: newLocalState(now, now),
       now,
       ...given,
     });
@@ -217,7 +225,7 @@ test('a task that shares a network namespace waits for the leader to exist, then
   const sharer = { ...base, spec: { ...base.spec, container } };
   const ask = (given: Partial<StepInput>): string =>
     describe(nextStep({ task: sharer, seen: undefined, memory: prepared, now, ...given }));
-  const vpn = (leader: SeenContainer | undefined): Partial<StepInput> => ({
+  const vpn = (leader: ObservedContainer | undefined): Partial<StepInput> => ({
     leaders: [{ tie: { service: 'vpn', shares: 'network' }, seen: leader }],
   });
   t.is(ask(vpn(undefined)), 'wait');
@@ -239,21 +247,21 @@ test('hooks run once after a start and once before a stop, and delay the running
   const hook = { command: ['true'], privileged: false, env: {} };
   const container = { ...base.spec.container, postStart: [hook], preStop: [hook] };
   const hooked = { ...base, spec: { ...base.spec, container } };
-  const ask = (memory: TaskMemory, changes: Partial<AssignedTask> = {}): string =>
+  const ask = (memory: LocalTaskState, changes: Partial<AssignedTask> = {}): string =>
     describe(nextStep({ task: { ...hooked, ...changes }, seen: seen('running'), memory, now }));
   const due = { ...prepared, hooksDue: true };
-  t.is(observed(due, seen('running'), now).state, 'starting');
+  t.is(applyObservation(due, seen('running'), now).state, 'starting');
   t.is(ask(due), 'after-start');
-  t.is(ask({ ...due, hooksDue: false }), 'wait');
+  t.is(ask({ ...due, postStartPending: false }), 'wait');
   const shutdown = { desired: 'shutdown' } as const;
   t.is(ask(ran, shutdown), 'before-stop');
-  t.is(ask({ ...ran, stopHooksDone: true }, shutdown), 'stop');
+  t.is(ask({ ...ran, preStopDone: true }, shutdown), 'stop');
   t.is(ask(ran, { desired: 'remove' }), 'before-stop');
   t.is(ask(due, shutdown), 'stop', 'what was never up has nothing to put in order');
 });
 
 test('volumes_from needs the other container to exist, running or not', (t) => {
-  const ask = (leader: SeenContainer | undefined, own?: SeenContainer): string =>
+  const ask = (leader: ObservedContainer | undefined, own?: ObservedContainer): string =>
     describe(
       nextStep({
         task: task(),
@@ -268,7 +276,7 @@ test('volumes_from needs the other container to exist, running or not', (t) => {
   t.is(ask(seen('exited'), seen('created')), 'start');
 });
 
-const anyState = fc.constantFrom<ContainerState>(
+const anyState = fc.constantFrom<EngineContainerState>(
   'created',
   'running',
   'paused',
@@ -287,7 +295,7 @@ const anySeen = fc.option(
     })
     .map(({ state, exitCode, restarts, started }) => {
       const { startedAt: _at, ...made } = seen(state, { exitCode, restarts });
-      return started && isLive(made) ? { ...made, startedAt: now } : made;
+      return started && isLiveContainer(made) ? { ...made, startedAt: now } : made;
     }),
   { nil: undefined },
 );
@@ -308,10 +316,10 @@ const anyRestart = fc.constantFrom<EngineRestart>(
 test('the reported state never moves backwards, whatever is observed', (t) => {
   fc.assert(
     fc.property(fc.array(anySeen, { maxLength: 12 }), (sights) => {
-      let memory = newMemory(now, now);
+      let memory = newLocalState(now, now);
       let before = stateRank(statusOf(memory, undefined).state);
       for (const sight of sights) {
-        memory = observed(memory, sight, now);
+        memory = applyObservation(memory, sight, now);
         const rank = stateRank(statusOf(memory, sight).state);
         if (rank < before) return false;
         before = rank;
@@ -319,7 +327,7 @@ test('the reported state never moves backwards, whatever is observed', (t) => {
       return true;
     }),
   );
-  t.is(reached(ran, 'ready', 'x', now), ran);
+  t.is(advanceState(ran, 'ready', 'x', now), ran);
 });
 
 test('an ended task is never started, created or ended again', (t) => {
@@ -337,9 +345,9 @@ test('an ended task is never started, created or ended again', (t) => {
 
 /** A model of the engine: each action has its nominal effect. */
 function perform(
-  step: Step & { kind: 'act' },
-  container: SeenContainer | undefined,
-): SeenContainer | undefined {
+  step: TaskStep & { kind: 'act' },
+  container: ObservedContainer | undefined,
+): ObservedContainer | undefined {
   switch (step.action) {
     case 'prepare':
     case 'adopt':
@@ -361,10 +369,10 @@ test('the steps converge within ten actions, with a live container exactly where
   fc.assert(
     fc.property(anySeen, anyDesired, anyRestart, (first, desired, restart) => {
       let container = first;
-      let memory = newMemory(now, now);
+      let memory = newLocalState(now, now);
       const record = task({ desired }, restart);
       for (let turn = 0; turn < 10; turn += 1) {
-        memory = observed(memory, container, now);
+        memory = applyObservation(memory, container, now);
         const step = nextStep({ task: record, seen: container, memory, now });
         if (step.kind === 'end') {
           memory = { ...memory, ended: { state: step.state, at: now, message: step.message } };
@@ -372,9 +380,10 @@ test('the steps converge within ten actions, with a live container exactly where
           if (step.action === 'prepare') memory = { ...memory, prepared: true };
           container = perform(step, container);
         } else {
-          if (step.kind === 'done' && container !== undefined && isLive(container)) return false;
+          if (step.kind === 'done' && container !== undefined && isLiveContainer(container))
+            return false;
           const wantsNone = desired === 'remove' || desired === 'shutdown';
-          return !(wantsNone && container !== undefined && isLive(container));
+          return !(wantsNone && container !== undefined && isLiveContainer(container));
         }
       }
       return false;

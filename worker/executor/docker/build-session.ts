@@ -14,7 +14,7 @@ import type { EngineClient } from './client.js';
  */
 
 /** Data that a build may request. */
-export interface SessionData {
+export interface BuildSessionData {
   readonly auths: Readonly<Record<string, RegistryAuth>>;
   /** Base64-encoded secrets by id. */
   readonly secrets: Readonly<Record<string, string>>;
@@ -30,7 +30,7 @@ const notFound = 5;
 const unimplemented = 12;
 
 /** gRPC methods by path: each maps the request's first field to an answer. */
-const methods: Readonly<Record<string, (data: SessionData, field: Buffer) => Answer>> = {
+const methods: Readonly<Record<string, (data: BuildSessionData, field: Buffer) => Answer>> = {
   // Without a health check BuildKit considers the session dead. Status 1 is SERVING.
   '/grpc.health.v1.Health/Check': () => ({ status: ok, message: Uint8Array.of(8, 1) }),
   '/moby.filesync.v1.Auth/Credentials': ({ auths }, host) => {
@@ -52,7 +52,7 @@ const methods: Readonly<Record<string, (data: SessionData, field: Buffer) => Ans
  * Finds the credentials of a registry host. Docker Hub is requested by another name than its
  * credentials are stored under.
  */
-function authOf(auths: SessionData['auths'], host: string): RegistryAuth | undefined {
+function authOf(auths: BuildSessionData['auths'], host: string): RegistryAuth | undefined {
   const hostOf = (name: string): string => name.replace(/^https?:\/\//u, '').split('/')[0] ?? '';
   const hub = /^(?:registry-1\.|index\.)?docker\.io$/u;
   return Object.entries(auths).find(([name]) => {
@@ -62,9 +62,9 @@ function authOf(auths: SessionData['auths'], host: string): RegistryAuth | undef
 }
 
 /** Opens a session; pass its id to the build and close it when the build has ended. */
-export async function openSession(
+export async function openBuildSession(
   client: EngineClient,
-  data: SessionData,
+  data: BuildSessionData,
   signal: AbortSignal,
 ): Promise<{ readonly id: string; readonly close: () => void }> {
   const id = randomUUID();
@@ -85,7 +85,7 @@ export async function openSession(
   };
 }
 
-function serve(socket: Duplex, data: SessionData): ServerHttp2Session {
+function serve(socket: Duplex, data: BuildSessionData): ServerHttp2Session {
   const session = performServerHandshake(socket);
   // The engine closes the connection to end the session, which is not a build failure.
   session.on('error', () => undefined);
@@ -98,7 +98,11 @@ function serve(socket: Duplex, data: SessionData): ServerHttp2Session {
   return session;
 }
 
-async function answer(stream: ServerHttp2Stream, path: string, data: SessionData): Promise<void> {
+async function answer(
+  stream: ServerHttp2Stream,
+  path: string,
+  data: BuildSessionData,
+): Promise<void> {
   const method = methods[path];
   const request = method === undefined ? Buffer.alloc(0) : await buffer(stream);
   const { status, message } = method?.(data, firstField(request.subarray(5))) ?? {

@@ -3,19 +3,19 @@ import type { Clock } from '../../../manager/common/base/clock.js';
 import { isNotFound, messageOf } from '../../../manager/common/base/errors.js';
 import type { Logger } from '../../../manager/common/base/log.js';
 import { deferred, pause, untilAborted } from '../../cancellation.js';
-import { isLive, type SeenContainer, type SeenContainers } from '../executor.js';
+import { isLiveContainer, type ObservedContainer, type ContainerCache } from '../executor.js';
 import type { EngineClient } from './client.js';
 import {
-  heardEvents,
+  watchedEvents,
   JsonLines,
-  meaningOf,
+  classifyEvent,
   toContainerEvent,
   type ContainerEvent,
 } from './events.js';
 import { clusterLabel } from '../../../manager/common/model/container-labels.js';
-import { toSeenContainer } from './observe.js';
+import { toObservedContainer } from './observe.js';
 
-export interface WatchOptions {
+export interface ContainerWatchOptions {
   readonly client: EngineClient;
   readonly clusterId: string;
   readonly clock: Clock;
@@ -29,23 +29,23 @@ export interface WatchOptions {
  * again. Starts by the worker itself need no inspection: the event is expected and the caller
  * records the start.
  */
-export class ContainerWatch implements SeenContainers {
-  readonly #options: WatchOptions;
+export class ContainerWatch implements ContainerCache {
+  readonly #options: ContainerWatchOptions;
   readonly #abort = new AbortController();
-  readonly #seen = new Map<string, SeenContainer>();
+  readonly #seen = new Map<string, ObservedContainer>();
   readonly #eventCount = new Map<string, number>();
   readonly #ownStarts = new Set<string>();
   readonly #inspecting = new Map<string, Promise<void>>();
   readonly #inspectAgain = new Set<string>();
   readonly #changeCallbacks: ((containerId: string) => void)[] = [];
   readonly #syncCallbacks: (() => void)[] = [];
-  readonly #dieCallbacks: ((container: SeenContainer) => void)[] = [];
+  readonly #dieCallbacks: ((container: ObservedContainer) => void)[] = [];
   readonly #firstSync = deferred<undefined>();
   #running: Promise<void> | undefined;
   #connected = false;
   #hasSynced = false;
 
-  constructor(options: WatchOptions) {
+  constructor(options: ContainerWatchOptions) {
     this.#options = options;
   }
 
@@ -66,11 +66,11 @@ export class ContainerWatch implements SeenContainers {
     await this.#running;
   }
 
-  all(): Iterable<SeenContainer> {
+  all(): Iterable<ObservedContainer> {
     return this.#seen.values();
   }
 
-  get(containerId: string): SeenContainer | undefined {
+  get(containerId: string): ObservedContainer | undefined {
     return this.#seen.get(containerId);
   }
 
@@ -90,12 +90,12 @@ export class ContainerWatch implements SeenContainers {
    * Registers a callback for `die` events; it runs in the same tick, before the container is
    * inspected.
    */
-  onDie(callback: (container: SeenContainer) => void): void {
+  onDie(callback: (container: ObservedContainer) => void): void {
     this.#dieCallbacks.push(callback);
   }
 
   /** Records a newly created container without inspecting it. */
-  noteCreated(container: SeenContainer): void {
+  noteCreated(container: ObservedContainer): void {
     this.#set(container);
   }
 
@@ -129,7 +129,7 @@ export class ContainerWatch implements SeenContainers {
     const seen = this.#seen.get(containerId);
     const noEvents = (this.#eventCount.get(containerId) ?? 0) === before;
     if (seen === undefined || expected.inspect || !noEvents) {
-      await this.look(containerId);
+      await this.inspect(containerId);
       return;
     }
     const { exitCode: _code, error: _error, health: _health, ...rest } = seen;
@@ -146,7 +146,7 @@ export class ContainerWatch implements SeenContainers {
    * Inspects one container. Calls during an inspection are coalesced into one more inspection after
    * it.
    */
-  async look(containerId: string): Promise<void> {
+  async inspect(containerId: string): Promise<void> {
     const current = this.#inspecting.get(containerId);
     if (current !== undefined) {
       this.#inspectAgain.add(containerId);
@@ -176,7 +176,7 @@ export class ContainerWatch implements SeenContainers {
         this.#abort.signal,
         15_000,
       );
-      const seen = toSeenContainer(inspected);
+      const seen = toObservedContainer(inspected);
       if (seen !== undefined) this.#set(seen);
     } catch (error) {
       if (!isNotFound(error)) throw error;
@@ -216,7 +216,7 @@ export class ContainerWatch implements SeenContainers {
     const filters = JSON.stringify({
       type: ['container'],
       label: [`${clusterLabel}=${clusterId}`],
-      event: heardEvents,
+      event: watchedEvents,
     });
     const stream = await client.open(
       'follow engine events',
@@ -258,14 +258,14 @@ export class ContainerWatch implements SeenContainers {
     for (const id of [...this.#seen.keys()]) if (!present.has(id)) this.noteRemoved(id);
     const next = ids[Symbol.iterator]();
     const inspectRest = async (): Promise<void> => {
-      for (const id of next) await this.look(id);
+      for (const id of next) await this.inspect(id);
     };
     await Promise.all([inspectRest(), inspectRest(), inspectRest(), inspectRest()]);
   }
 
   #onEvent(event: ContainerEvent): void {
     const { containerId } = event;
-    const meaning = meaningOf(event.action);
+    const meaning = classifyEvent(event.action);
     if (meaning.kind === 'ignore') return;
     const seen = this.#seen.get(containerId);
     if (meaning.kind === 'started' && this.#ownStarts.has(containerId)) return;
@@ -275,7 +275,8 @@ export class ContainerWatch implements SeenContainers {
     if (meaning.kind === 'gone') {
       this.noteRemoved(containerId);
     } else if (meaning.kind === 'health') {
-      if (seen !== undefined && isLive(seen)) this.#set({ ...seen, health: meaning.health });
+      if (seen !== undefined && isLiveContainer(seen))
+        this.#set({ ...seen, health: meaning.health });
       else this.#inspectInBackground(containerId);
     } else {
       if (event.action === 'die' && seen !== undefined) {
@@ -286,7 +287,7 @@ export class ContainerWatch implements SeenContainers {
   }
 
   #inspectInBackground(containerId: string): void {
-    this.look(containerId).catch((error: unknown) => {
+    this.inspect(containerId).catch((error: unknown) => {
       if (this.#abort.signal.aborted) return;
       // If the engine is down, the list after the reconnect covers it; otherwise inspect again.
       this.#options.log.warn(messageOf(error));
@@ -296,7 +297,7 @@ export class ContainerWatch implements SeenContainers {
     });
   }
 
-  #set(container: SeenContainer): void {
+  #set(container: ObservedContainer): void {
     this.#seen.set(container.id, container);
     this.#changed(container.id);
   }

@@ -6,7 +6,7 @@ import {
 } from '../../../manager/common/base/errors.js';
 import type { EngineRestart } from '../../../manager/common/model/container.js';
 import type { AssignedTask } from '../../../manager/common/protocol/assignments.js';
-import type { EngineAttachment, SeenContainer, TaskInputs } from '../executor.js';
+import type { EngineAttachment, ObservedContainer, TaskInputs } from '../executor.js';
 import { effectiveCommand, type LocalImage } from './images.js';
 import type { EngineClient } from './client.js';
 import type { ContainerWatch } from './container-watch.js';
@@ -89,7 +89,7 @@ async function connectNetwork(
   );
 }
 
-export async function leave(
+export async function disconnectNetwork(
   client: EngineClient,
   containerId: string,
   engineNetwork: string,
@@ -114,21 +114,21 @@ export async function leave(
 }
 
 /** Reconnects a stopped container to exactly these networks with these addresses. */
-export async function rejoin(
+export async function reconnectNetworks(
   client: EngineClient,
-  container: SeenContainer,
+  container: ObservedContainer,
   attachments: readonly EngineAttachment[],
   signal: AbortSignal,
 ): Promise<void> {
   for (const network of Object.keys(container.addresses)) {
-    await leave(client, container.id, network, signal);
+    await disconnectNetwork(client, container.id, network, signal);
   }
   for (const attachment of attachments)
     await connectNetwork(client, container.id, attachment, signal);
 }
 
-export function addressesFit(
-  container: SeenContainer,
+export function hasAddresses(
+  container: ObservedContainer,
   attachments: readonly EngineAttachment[],
 ): boolean {
   return (
@@ -242,7 +242,7 @@ export function createdContainer(
   task: AssignedTask,
   inputs: TaskInputs,
   image: LocalImage,
-): SeenContainer {
+): ObservedContainer {
   return {
     id,
     name: task.containerName,

@@ -21,7 +21,7 @@ export interface CreateInputs {
   /** Ids of containers to share namespaces with, by Compose service name. */
   readonly leaders?: ReadonlyMap<string, string>;
   /** Mounts from `volumes_from`, as entries of `HostConfig.Mounts`. */
-  readonly borrowed?: readonly JsonObject[];
+  readonly inheritedMounts?: readonly JsonObject[];
   /** Minor version of the engine's API: 1.<n>. */
   readonly apiMinor: number;
 }
@@ -111,7 +111,7 @@ function hostConfig(inputs: CreateInputs, bindings: JsonObject): JsonObject {
       ...spec.mounts.flatMap((mount) =>
         isRelabelled(mount) ? [] : toMount(mount, inputs.apiMinor),
       ),
-      ...(inputs.borrowed ?? []),
+      ...(inputs.inheritedMounts ?? []),
       ...inputs.files.map(toFileMount),
     ],
     Binds: list(nonEmpty(spec.mounts.filter(isRelabelled).map(toBindText))),

@@ -6,10 +6,10 @@ import type {
   Executor,
   ImagePull,
   ProcessTable,
-  Progress,
+  ProgressCallback,
   RunningProcess,
-  SeenContainers,
-  SeenVolume,
+  ContainerCache,
+  EngineVolume,
   TaskInputs,
 } from '../executor.js';
 import type {
@@ -17,17 +17,17 @@ import type {
   ExecOptions,
   LogOptions,
   RegistryAuth,
-  OtherContainer,
-  SeenImage,
+  ForeignContainer,
+  NodeImage,
 } from '../../../manager/common/protocol/worker-calls.js';
 import type { EngineClient } from './client.js';
 import type { ContainerWatch } from './container-watch.js';
 import {
-  addressesFit,
+  hasAddresses,
   createContainer,
   createdContainer,
-  leave,
-  rejoin,
+  disconnectNetwork,
+  reconnectNetworks,
   removeContainer,
   restartContainer,
   setRestartPolicy,
@@ -35,57 +35,65 @@ import {
   startContainer,
   stopContainer,
 } from './containers.js';
-import { borrow, type Borrowed, type InspectedMounts, type Lender } from './borrowed.js';
+import {
+  inheritMounts,
+  type InheritedMounts,
+  type InspectedMounts,
+  type VolumesFromSource,
+} from './volumes-from.js';
 import { toCreateRequest } from './create-options.js';
-import { attachTo, execIn, openLog } from './exec.js';
+import { attachTo, execInContainer, openLog } from './exec.js';
 import type { TaskFiles } from './files.js';
 import type { ImageLayers } from './image-layers.js';
-import { saveWithout } from './image-layers.js';
+import { saveWithoutLayers } from './image-layers.js';
 import type { Images } from './images.js';
 import {
   commitImage,
-  digestOf,
+  registryDigest,
   openBuild,
   openPull,
   openPush,
   type BuildRequest,
 } from './image-streams.js';
-import { openArchive, putArchive, statIn } from './file-streams.js';
-import { containerLabels, type Owner } from '../../../manager/common/model/container-labels.js';
+import { openArchive, putArchive, statContainerPath } from './file-streams.js';
+import {
+  containerLabels,
+  type ContainerOwner,
+} from '../../../manager/common/model/container-labels.js';
 import { inspectImage, listImages } from './image-records.js';
-import { listOthers, removeOthers } from './others.js';
+import { listComposeContainers, removeComposeContainers } from './compose-containers.js';
 import type { Volumes } from './volumes.js';
 
-export interface DockerParts {
+export interface DockerExecutorDependencies {
   readonly client: EngineClient;
   readonly watch: ContainerWatch;
   readonly images: Images;
   readonly layers: ImageLayers;
   readonly volumes: Volumes;
   readonly files: TaskFiles;
-  readonly owner: Owner;
+  readonly owner: ContainerOwner;
 }
 
 /** Executor on the machine's Docker Engine. */
 export class DockerExecutor implements Executor {
-  readonly #parts: DockerParts;
+  readonly #parts: DockerExecutorDependencies;
 
-  constructor(parts: DockerParts) {
+  constructor(parts: DockerExecutorDependencies) {
     this.#parts = parts;
     // Tags may have moved while the event stream was down.
     parts.watch.onSync(() => {
-      parts.images.forget();
+      parts.images.invalidate();
     });
   }
 
-  get containers(): SeenContainers {
+  get containers(): ContainerCache {
     return this.#parts.watch;
   }
 
   async prepare(
     task: AssignedTask,
     inputs: TaskInputs,
-    progress: Progress,
+    progress: ProgressCallback,
     signal: AbortSignal,
   ): Promise<void> {
     const { images, volumes } = this.#parts;
@@ -111,7 +119,7 @@ export class DockerExecutor implements Executor {
     const request = toCreateRequest({
       task,
       labels: containerLabels(task, owner, image.id, borrowed.anonymous),
-      borrowed: borrowed.mounts,
+      inheritedMounts: borrowed.mounts,
       attachments: inputs.networks,
       files: await files.plan(task, inputs, task.id),
       ...(inputs.leaders === undefined ? {} : { leaders: inputs.leaders }),
@@ -121,18 +129,22 @@ export class DockerExecutor implements Executor {
       const id = await createContainer(client, watch, request, signal);
       watch.noteCreated({
         ...createdContainer(id, task, inputs, image),
-        borrowed: borrowed.anonymous,
+        inheritedVolumes: borrowed.anonymous,
       });
       return id;
     } catch (error) {
-      if (isNotFound(error)) images.forget(task.spec.container.image);
+      if (isNotFound(error)) images.invalidate(task.spec.container.image);
       throw error;
     }
   }
 
-  async #borrow(task: AssignedTask, inputs: TaskInputs, signal: AbortSignal): Promise<Borrowed> {
+  async #borrow(
+    task: AssignedTask,
+    inputs: TaskInputs,
+    signal: AbortSignal,
+  ): Promise<InheritedMounts> {
     const { container } = task.spec;
-    const lenders: Lender[] = [];
+    const lenders: VolumesFromSource[] = [];
     for (const { service, readOnly } of container.volumesFrom ?? []) {
       const id = inputs.leaders?.get(service);
       if (id === undefined) {
@@ -141,7 +153,7 @@ export class DockerExecutor implements Executor {
       const inspected = (await this.inspect(id, signal)) as InspectedMounts;
       lenders.push({ inspected, readOnly });
     }
-    return borrow(container, lenders, this.#parts.files.folders);
+    return inheritMounts(container, lenders, this.#parts.files.folders);
   }
 
   async start(
@@ -154,7 +166,8 @@ export class DockerExecutor implements Executor {
     const seen = watch.get(containerId);
     if (seen !== undefined && seen.state !== 'created') {
       await files.write(task, inputs, seen.taskId);
-      if (!addressesFit(seen, inputs.networks)) await rejoin(client, seen, inputs.networks, signal);
+      if (!hasAddresses(seen, inputs.networks))
+        await reconnectNetworks(client, seen, inputs.networks, signal);
     }
     const expected = {
       inspect: task.spec.ports.length > 0,
@@ -166,7 +179,7 @@ export class DockerExecutor implements Executor {
       } catch (error) {
         // A recreated network has the same name and another id.
         if (seen === undefined || !/network .* not found/u.test(messageOf(error))) throw error;
-        await rejoin(client, seen, inputs.networks, signal);
+        await reconnectNetworks(client, seen, inputs.networks, signal);
         await startContainer(client, containerId, signal);
       }
     });
@@ -181,7 +194,7 @@ export class DockerExecutor implements Executor {
 
   async stop(containerId: string, graceMs: number, signal: AbortSignal): Promise<void> {
     await stopContainer(this.#parts.client, containerId, graceMs, signal);
-    await this.#parts.watch.look(containerId);
+    await this.#parts.watch.inspect(containerId);
   }
 
   async remove(containerId: string, signal: AbortSignal): Promise<void> {
@@ -189,7 +202,7 @@ export class DockerExecutor implements Executor {
     const seen = watch.get(containerId);
     await removeContainer(client, containerId, signal);
     if (seen !== undefined) await files.remove(seen.taskId);
-    for (const name of seen?.borrowed ?? []) {
+    for (const name of seen?.inheritedVolumes ?? []) {
       // The volume is still in use by another container, or already removed.
       await this.#parts.volumes.remove(name, signal).catch(() => undefined);
     }
@@ -199,12 +212,12 @@ export class DockerExecutor implements Executor {
   async isolate(containerId: string, signal: AbortSignal): Promise<void> {
     const { client, watch } = this.#parts;
     const networks = Object.keys(watch.get(containerId)?.addresses ?? {});
-    for (const network of networks) await leave(client, containerId, network, signal);
+    for (const network of networks) await disconnectNetwork(client, containerId, network, signal);
   }
 
   async restart(containerId: string, graceMs: number, signal: AbortSignal): Promise<void> {
     await restartContainer(this.#parts.client, containerId, graceMs, signal);
-    await this.#parts.watch.look(containerId);
+    await this.#parts.watch.inspect(containerId);
   }
 
   setRestart(containerId: string, restart: EngineRestart, signal: AbortSignal): Promise<void> {
@@ -264,7 +277,7 @@ export class DockerExecutor implements Executor {
     );
   }
 
-  async listVolumes(signal: AbortSignal): Promise<readonly SeenVolume[]> {
+  async listVolumes(signal: AbortSignal): Promise<readonly EngineVolume[]> {
     return await this.#parts.volumes.list(signal);
   }
 
@@ -291,7 +304,7 @@ export class DockerExecutor implements Executor {
     options: ExecOptions,
     signal: AbortSignal,
   ): Promise<RunningProcess> {
-    return await execIn(this.#parts.client, containerId, options, signal);
+    return await execInContainer(this.#parts.client, containerId, options, signal);
   }
 
   async attach(
@@ -302,22 +315,29 @@ export class DockerExecutor implements Executor {
     return await attachTo(this.#parts.client, containerId, options, signal);
   }
 
-  async listOthers(project: string, signal: AbortSignal): Promise<readonly OtherContainer[]> {
-    return await listOthers(this.#parts.client, project, signal);
+  async listComposeContainers(
+    project: string,
+    signal: AbortSignal,
+  ): Promise<readonly ForeignContainer[]> {
+    return await listComposeContainers(this.#parts.client, project, signal);
   }
 
-  async removeOthers(project: string, configFiles: string, signal: AbortSignal): Promise<void> {
-    await removeOthers(this.#parts.client, project, configFiles, signal);
+  async removeComposeContainers(
+    project: string,
+    configFiles: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await removeComposeContainers(this.#parts.client, project, configFiles, signal);
   }
 
   async commit(containerId: string, options: CommitOptions, signal: AbortSignal): Promise<string> {
     const id = await commitImage(this.#parts.client, containerId, options, signal);
-    this.#parts.images.forget();
+    this.#parts.images.invalidate();
     return id;
   }
 
-  async findImage(image: string, signal: AbortSignal): Promise<SeenImage | undefined> {
-    return await this.#parts.images.look(image, signal);
+  async findImage(image: string, signal: AbortSignal): Promise<NodeImage | undefined> {
+    return await this.#parts.images.inspect(image, signal);
   }
 
   async fetchImage(
@@ -333,7 +353,7 @@ export class DockerExecutor implements Executor {
   }
 
   async pullImage(pull: ImagePull, signal: AbortSignal): Promise<NodeJS.ReadableStream> {
-    this.#parts.images.forget(pull.image);
+    this.#parts.images.invalidate(pull.image);
     return await openPull(this.#parts.client, pull, signal);
   }
 
@@ -357,7 +377,7 @@ export class DockerExecutor implements Executor {
     openArchive(this.#parts.client, containerId, path, signal);
 
   readonly statPath: Executor['statPath'] = (containerId, path, signal) =>
-    statIn(this.#parts.client, containerId, path, signal);
+    statContainerPath(this.#parts.client, containerId, path, signal);
 
   readonly writeArchive: Executor['writeArchive'] = (containerId, path, archive, signal) =>
     putArchive(this.#parts.client, containerId, { path, archive }, signal);
@@ -368,18 +388,18 @@ export class DockerExecutor implements Executor {
     inspectImage(this.#parts.client, image, signal);
 
   /** Invalidates the image cache: a build or pull may have moved tags. */
-  forgetImages(): void {
-    this.#parts.images.forget();
+  invalidateImages(): void {
+    this.#parts.images.invalidate();
   }
 
   readonly resolveImage: Executor['resolveImage'] = (image, auth, signal) =>
-    digestOf(this.#parts.client, image, auth, signal);
+    registryDigest(this.#parts.client, image, auth, signal);
 
   readonly knownLayers: Executor['knownLayers'] = (layers, signal) =>
     this.#parts.layers.known(layers, signal);
 
   readonly saveImage: Executor['saveImage'] = (image, withoutLayers, signal) =>
-    saveWithout(() => this.#parts.images.save(image, signal), withoutLayers);
+    saveWithoutLayers(() => this.#parts.images.save(image, signal), withoutLayers);
 
   async loadImage(archive: NodeJS.ReadableStream, signal: AbortSignal): Promise<void> {
     await this.#parts.images.load(archive, signal);

@@ -45,7 +45,7 @@ export function toContainerEvent(raw: unknown): ContainerEvent | undefined {
 }
 
 /** Subscribed event types. An unfiltered stream would add three events per health check. */
-export const heardEvents: readonly string[] = [
+export const watchedEvents: readonly string[] = [
   'start',
   'die',
   'destroy',
@@ -59,14 +59,14 @@ export const heardEvents: readonly string[] = [
  * The effect of an event. `look` requires an inspection, as only that shows what the engine does
  * next.
  */
-export type EventMeaning =
+export type EventEffect =
   | { readonly kind: 'look' }
   | { readonly kind: 'gone' }
   | { readonly kind: 'health'; readonly health: 'healthy' | 'unhealthy' }
   | { readonly kind: 'started' }
   | { readonly kind: 'ignore' };
 
-export function meaningOf(action: string): EventMeaning {
+export function classifyEvent(action: string): EventEffect {
   if (action.startsWith('health_status')) {
     if (action.endsWith(': healthy')) return { kind: 'health', health: 'healthy' };
     if (action.endsWith(': unhealthy')) return { kind: 'health', health: 'unhealthy' };

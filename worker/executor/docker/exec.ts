@@ -4,7 +4,7 @@ import type { EngineClient } from './client.js';
 import { shortId } from './containers.js';
 
 /** Starts an exec process in a container. */
-export async function execIn(
+export async function execInContainer(
   client: EngineClient,
   containerId: string,
   options: ExecOptions,

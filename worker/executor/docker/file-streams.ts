@@ -57,7 +57,7 @@ interface PathStat {
  * Describes a path with `HEAD …/archive`, which returns base64 JSON in a header. A symlink is
  * followed once.
  */
-export async function statIn(
+export async function statContainerPath(
   client: EngineClient,
   containerId: string,
   path: string,

@@ -5,9 +5,9 @@ import type { TaskId } from '../../../manager/common/model/ids.js';
 import type { AssignedFile, AssignedTask } from '../../../manager/common/protocol/assignments.js';
 import type { TaskInputs } from '../executor.js';
 import type { HostFile } from './create-options.js';
-import { resolverFile } from './resolver-file.js';
+import { formatResolvConf } from './resolv-conf.js';
 
-export interface FilePlaces {
+export interface TaskFilePaths {
   /** Directory on tmpfs. */
   readonly secretsDir: string;
   readonly dataDir: string;
@@ -26,9 +26,9 @@ interface PlannedFile extends HostFile {
  * the id of the task that created the container and are removed with that container.
  */
 export class TaskFiles {
-  readonly #places: FilePlaces;
+  readonly #places: TaskFilePaths;
 
-  constructor(places: FilePlaces) {
+  constructor(places: TaskFilePaths) {
     this.#places = places;
   }
 
@@ -89,7 +89,12 @@ export class TaskFiles {
     return {
       source: join(dataDir, 'resolv', maker, 'resolv.conf'),
       target: '/etc/resolv.conf',
-      data: resolverFile({ nameserver, search: spec.dnsSearch, options: spec.dnsOptions, host }),
+      data: formatResolvConf({
+        nameserver,
+        search: spec.dnsSearch,
+        options: spec.dnsOptions,
+        host,
+      }),
       mode: 0o644,
       uid: 0,
       gid: 0,

@@ -68,7 +68,7 @@ type OpenArchive = () => Promise<NodeJS.ReadableStream>;
  * layers can load the archive: it looks up a layer by its chain before it opens the tar (moby,
  * image/tarexport `Load`). The archive is read twice, since its manifest follows the layers.
  */
-export async function saveWithout(
+export async function saveWithoutLayers(
   open: OpenArchive,
   count: number,
 ): Promise<NodeJS.ReadableStream> {

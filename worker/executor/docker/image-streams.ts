@@ -4,7 +4,7 @@ import type {
   WorkerStreamRequest,
 } from '../../../manager/common/protocol/worker-calls.js';
 import type { ImagePull } from '../executor.js';
-import { openSession } from './build-session.js';
+import { openBuildSession } from './build-session.js';
 import type { EngineClient } from './client.js';
 import { toReference } from './images.js';
 
@@ -54,7 +54,7 @@ export async function openPush(
 /**
  * Resolves an image's digest in its registry (`GET /distribution/{name}/json`) without pulling it.
  */
-export async function digestOf(
+export async function registryDigest(
   client: EngineClient,
   image: string,
   auth: RegistryAuth | undefined,
@@ -109,7 +109,7 @@ export async function openBuild(
   signal: AbortSignal,
 ): Promise<NodeJS.ReadableStream> {
   if (query.version !== '2') return await postBuild(client, context, { query, auths }, signal);
-  const session = await openSession(client, { auths, secrets }, signal);
+  const session = await openBuildSession(client, { auths, secrets }, signal);
   try {
     // A number, because dockerode opens its own session for the string.
     const sessionQuery = { ...query, version: 2, session: session.id };

@@ -9,8 +9,8 @@ import {
 } from '../../../manager/common/base/errors.js';
 import type { Clock } from '../../../manager/common/base/clock.js';
 import type { ContainerSpec } from '../../../manager/common/model/container.js';
-import type { SeenImage } from '../../../manager/common/protocol/worker-calls.js';
-import type { Progress } from '../executor.js';
+import type { NodeImage } from '../../../manager/common/protocol/worker-calls.js';
+import type { ProgressCallback } from '../executor.js';
 import { translateError, type EngineClient } from './client.js';
 import { JsonLines } from './events.js';
 
@@ -23,7 +23,7 @@ export interface LocalImage {
 }
 
 /** Fetches the image from another node of the cluster; returns that node's name. */
-export type OtherNodes = (
+export type FetchFromPeer = (
   image: string,
   platform: string | undefined,
   signal: AbortSignal,
@@ -55,7 +55,7 @@ export class Images {
   readonly #cache = new Map<string, LocalImage>();
   /** Pulls in flight, by image and platform. */
   readonly #pulls = new Map<string, Promise<void>>();
-  #otherNodes: OtherNodes | undefined;
+  #otherNodes: FetchFromPeer | undefined;
 
   constructor(client: EngineClient, nodeName: string, clock: Clock) {
     this.#client = client;
@@ -64,12 +64,12 @@ export class Images {
   }
 
   /** Sets the fallback for images that no registry provides. */
-  useOtherNodes(otherNodes: OtherNodes): void {
+  setPeerFallback(otherNodes: FetchFromPeer): void {
     this.#otherNodes = otherNodes;
   }
 
   /** Invalidates the cache: tags move, images are removed. */
-  forget(image?: string): void {
+  invalidate(image?: string): void {
     if (image === undefined) this.#cache.clear();
     else this.#cache.delete(image);
   }
@@ -78,14 +78,18 @@ export class Images {
    * Returns the image after pulling it according to `pullPolicy`. If the registry cannot provide
    * it, a local copy or another node of the cluster is used. Errors name image, node and reason.
    */
-  async ensure(spec: ContainerSpec, progress: Progress, signal: AbortSignal): Promise<LocalImage> {
+  async ensure(
+    spec: ContainerSpec,
+    progress: ProgressCallback,
+    signal: AbortSignal,
+  ): Promise<LocalImage> {
     const { image, pullPolicy } = spec;
     if (pullPolicy !== 'always') {
       const local = await this.find(image, signal);
       if (local !== undefined) return local;
     }
     await this.#obtainOnce(spec, progress, signal);
-    this.forget(image);
+    this.invalidate(image);
     const obtained = await this.find(image, signal);
     if (obtained === undefined) {
       throw new AppError(
@@ -139,11 +143,11 @@ export class Images {
     for await (const chunk of answer as AsyncIterable<Uint8Array>) {
       for (const line of lines.push(chunk)) checkLine(line as PullLine);
     }
-    this.forget();
+    this.invalidate();
   }
 
   /** Inspects the image, bypassing the cache. */
-  async look(image: string, signal: AbortSignal): Promise<SeenImage | undefined> {
+  async inspect(image: string, signal: AbortSignal): Promise<NodeImage | undefined> {
     try {
       const seen = await this.#client.call(
         `inspect image ${image}`,
@@ -174,7 +178,7 @@ export class Images {
       throw new AppError('unsupported', 'this worker cannot fetch images from other nodes');
     }
     await this.#otherNodes(image, platform, signal);
-    this.forget(image);
+    this.invalidate(image);
   }
 
   /** Removes an image; false if it is absent or in use by a container. */
@@ -186,7 +190,7 @@ export class Images {
         signal,
         30_000,
       );
-      this.forget(image);
+      this.invalidate(image);
       return true;
     } catch (error) {
       if (isNotFound(error) || isConflict(error)) return false;
@@ -194,7 +198,11 @@ export class Images {
     }
   }
 
-  async #obtainOnce(spec: ContainerSpec, progress: Progress, signal: AbortSignal): Promise<void> {
+  async #obtainOnce(
+    spec: ContainerSpec,
+    progress: ProgressCallback,
+    signal: AbortSignal,
+  ): Promise<void> {
     const key = `${spec.image} ${spec.platform ?? ''}`;
     let pull = this.#pulls.get(key);
     if (pull === undefined) {
@@ -212,7 +220,7 @@ export class Images {
     await Promise.race([pull, aborted]);
   }
 
-  async #obtain(spec: ContainerSpec, progress: Progress): Promise<void> {
+  async #obtain(spec: ContainerSpec, progress: ProgressCallback): Promise<void> {
     const { image, pullPolicy, platform } = spec;
     const policy = pullPolicy === 'never' ? '; its pull policy is never' : undefined;
     let refusal = new AppError(
@@ -239,7 +247,7 @@ export class Images {
     image: string,
     platform: string | undefined,
     refusal: AppError,
-    progress: Progress,
+    progress: ProgressCallback,
   ): Promise<void> {
     if (this.#otherNodes === undefined) throw refusal;
     progress(`fetching ${image} from another node`);
@@ -251,7 +259,7 @@ export class Images {
     }
   }
 
-  async #pull(spec: ContainerSpec, progress: Progress): Promise<void> {
+  async #pull(spec: ContainerSpec, progress: ProgressCallback): Promise<void> {
     const { image } = spec;
     const silence = new AbortController();
     const onSilence = (): void => {

@@ -1,10 +1,13 @@
 import { AppError, isNotFound } from '../../../manager/common/base/errors.js';
 import type { NetworkId } from '../../../manager/common/model/ids.js';
 import type { NetworkOnNode } from '../../../manager/common/model/network-view.js';
-import type { BridgeNetworks, SeenBridgeNetwork } from '../../../network/plan/bridge-networks.js';
-import type { SeenContainers } from '../executor.js';
+import type {
+  BridgeNetworks,
+  ObservedBridgeNetwork,
+} from '../../../network/plan/bridge-networks.js';
+import type { ContainerCache } from '../executor.js';
 import type { EngineClient } from './client.js';
-import { leave } from './containers.js';
+import { disconnectNetwork } from './containers.js';
 import { clusterLabel, networkLabel } from '../../../manager/common/model/container-labels.js';
 
 const bridgeNameOption = 'com.docker.network.bridge.name';
@@ -23,9 +26,9 @@ export interface ListedNetwork {
 }
 
 /** Converts a listed network; undefined if it is not labelled as a Shoal network. */
-export function toSeenNetwork(
+export function toObservedNetwork(
   listed: ListedNetwork,
-): Omit<SeenBridgeNetwork, 'containers'> | undefined {
+): Omit<ObservedBridgeNetwork, 'containers'> | undefined {
   const networkId = listed.Labels?.[networkLabel];
   if (networkId === undefined) return undefined;
   const range = listed.IPAM?.Config?.[0];
@@ -46,15 +49,15 @@ export function toSeenNetwork(
 export class EngineNetworks implements BridgeNetworks {
   readonly #client: EngineClient;
   readonly #clusterId: string;
-  readonly #containers: SeenContainers;
+  readonly #containers: ContainerCache;
 
-  constructor(client: EngineClient, clusterId: string, containers: SeenContainers) {
+  constructor(client: EngineClient, clusterId: string, containers: ContainerCache) {
     this.#client = client;
     this.#clusterId = clusterId;
     this.#containers = containers;
   }
 
-  async list(signal: AbortSignal): Promise<readonly SeenBridgeNetwork[]> {
+  async list(signal: AbortSignal): Promise<readonly ObservedBridgeNetwork[]> {
     const filters = JSON.stringify({ label: [`${clusterLabel}=${this.#clusterId}`] });
     const listed = await this.#client.call(
       'list networks',
@@ -63,7 +66,7 @@ export class EngineNetworks implements BridgeNetworks {
       15_000,
     );
     return listed.flatMap((network) => {
-      const seen = toSeenNetwork(network);
+      const seen = toObservedNetwork(network);
       return seen === undefined ? [] : [{ ...seen, containers: this.#attached(seen.name) }];
     });
   }
@@ -135,7 +138,7 @@ export class EngineNetworks implements BridgeNetworks {
     for (const network of present) await this.#remove(network, signal);
   }
 
-  async #remove(network: SeenBridgeNetwork, signal: AbortSignal): Promise<void> {
+  async #remove(network: ObservedBridgeNetwork, signal: AbortSignal): Promise<void> {
     try {
       await this.#client.call(
         `remove network ${network.name}`,
@@ -158,7 +161,7 @@ export class EngineNetworks implements BridgeNetworks {
    * removed under load, and the network then counts as in use forever. A forced disconnect by the
    * endpoint's name frees it.
    */
-  async #freeOrphans(network: SeenBridgeNetwork, signal: AbortSignal): Promise<void> {
+  async #freeOrphans(network: ObservedBridgeNetwork, signal: AbortSignal): Promise<void> {
     const operation = `free network ${network.name}`;
     const [inspected, containers] = await this.#client.call(
       operation,
@@ -173,7 +176,7 @@ export class EngineNetworks implements BridgeNetworks {
       containers.flatMap(({ Id, Names }) => [Id, ...Names.map((name) => name.slice(1))]),
     );
     for (const name of orphanedEndpoints(inspected, known)) {
-      await leave(this.#client, name, network.engineId, signal);
+      await disconnectNetwork(this.#client, name, network.engineId, signal);
     }
   }
 }

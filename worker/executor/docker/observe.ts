@@ -1,6 +1,6 @@
 import type { TaskId } from '../../../manager/common/model/ids.js';
 import type { PublishedPort } from '../../../manager/common/model/task.js';
-import type { ContainerState, SeenContainer } from '../executor.js';
+import type { EngineContainerState, ObservedContainer } from '../executor.js';
 import { borrowedLabel, taskLabel } from '../../../manager/common/model/container-labels.js';
 
 /** The fields of `GET /containers/{id}/json` that are used here. */
@@ -49,7 +49,7 @@ const states: readonly string[] = [
 ];
 
 /** Converts the engine's record of a container; undefined if it has no Shoal task label. */
-export function toSeenContainer(inspected: InspectedContainer): SeenContainer | undefined {
+export function toObservedContainer(inspected: InspectedContainer): ObservedContainer | undefined {
   const taskId = inspected.Config.Labels?.[taskLabel];
   if (taskId === undefined) return undefined;
   const { State: state } = inspected;
@@ -78,7 +78,7 @@ export function toSeenContainer(inspected: InspectedContainer): SeenContainer | 
 function timesOf(
   { StartedAt, FinishedAt }: InspectedContainer['State'],
   runs: boolean,
-): Pick<SeenContainer, 'startedAt' | 'lastStartedAt' | 'finishedAt'> {
+): Pick<ObservedContainer, 'startedAt' | 'lastStartedAt' | 'finishedAt'> {
   const at = hasTime(StartedAt) ? Date.parse(StartedAt) : Number.NaN;
   return {
     ...(Number.isNaN(at) ? {} : runs ? { startedAt: at } : { lastStartedAt: at }),
@@ -88,17 +88,17 @@ function timesOf(
 
 function borrowedOf(
   labels: InspectedContainer['Config']['Labels'],
-): Pick<SeenContainer, 'borrowed'> {
+): Pick<ObservedContainer, 'inheritedVolumes'> {
   const names = labels?.[borrowedLabel];
-  return names === undefined ? {} : { borrowed: names.split(',') };
+  return names === undefined ? {} : { inheritedVolumes: names.split(',') };
 }
 
-function commandOf({ Path, Args }: InspectedContainer): Pick<SeenContainer, 'command'> {
+function commandOf({ Path, Args }: InspectedContainer): Pick<ObservedContainer, 'command'> {
   return Path === undefined ? {} : { command: [Path, ...(Args ?? [])] };
 }
 
-function toState(status: string): ContainerState {
-  return states.includes(status) ? (status as ContainerState) : 'dead';
+function toState(status: string): EngineContainerState {
+  return states.includes(status) ? (status as EngineContainerState) : 'dead';
 }
 
 /** The engine reports year 1 for "never". */
@@ -106,7 +106,7 @@ function hasTime(stamp: string): boolean {
   return stamp !== '' && !stamp.startsWith('0001-');
 }
 
-export function toHealth(status: string | undefined): SeenContainer['health'] {
+export function toHealth(status: string | undefined): ObservedContainer['health'] {
   return status === 'starting' || status === 'healthy' || status === 'unhealthy'
     ? status
     : undefined;

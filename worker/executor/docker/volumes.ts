@@ -1,8 +1,11 @@
 import { AppError, isNotFound } from '../../../manager/common/base/errors.js';
 import type { VolumeSpec } from '../../../manager/common/model/network.js';
-import type { SeenVolume } from '../executor.js';
+import type { EngineVolume } from '../executor.js';
 import type { EngineClient } from './client.js';
-import { clusterLabel, type Owner } from '../../../manager/common/model/container-labels.js';
+import {
+  clusterLabel,
+  type ContainerOwner,
+} from '../../../manager/common/model/container-labels.js';
 
 /** Name pattern of anonymous volumes. */
 const anonymousName = /^[0-9a-f]{64}$/u;
@@ -10,10 +13,10 @@ const anonymousName = /^[0-9a-f]{64}$/u;
 /** Named volumes on this node. */
 export class Volumes {
   readonly #client: EngineClient;
-  readonly #owner: Owner;
+  readonly #owner: ContainerOwner;
   readonly #nodeName: string;
 
-  constructor(client: EngineClient, owner: Owner, nodeName: string) {
+  constructor(client: EngineClient, owner: ContainerOwner, nodeName: string) {
     this.#client = client;
     this.#owner = owner;
     this.#nodeName = nodeName;
@@ -61,7 +64,7 @@ export class Volumes {
   }
 
   /** Lists named volumes. */
-  async list(signal: AbortSignal): Promise<readonly SeenVolume[]> {
+  async list(signal: AbortSignal): Promise<readonly EngineVolume[]> {
     const { Volumes: volumes } = await this.#client.call(
       'list volumes',
       (docker, abortSignal) => docker.listVolumes({ abortSignal }),

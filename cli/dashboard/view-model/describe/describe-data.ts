@@ -1,13 +1,17 @@
-import type { DataSeen } from '../../../../manager/common/protocol/control.js';
-import { ago, field, pairs, section } from './describe-lines.js';
-import type { Look } from '../state/view.js';
-import type { DataKind } from '../views/data.js';
-import { usersOf } from '../views/data.js';
-import type { Deploy } from '../views/history.js';
+import type { DataInfo } from '../../../../manager/common/protocol/control.js';
+import { ago, field, keyValueLines, section } from './describe-lines.js';
+import type { RenderContext } from '../state/view.js';
+import type { DataViewKind } from '../views/data.js';
+import { servicesUsing } from '../views/data.js';
+import type { DeployVersion } from '../views/history.js';
 import { deployChanges } from '../views/history.js';
-import { isLive } from '../views/parts.js';
+import { isActiveTask } from '../views/parts.js';
 
-export function describeData(kind: DataKind, object: DataSeen, look: Look): readonly string[] {
+export function describeData(
+  kind: DataViewKind,
+  object: DataInfo,
+  look: RenderContext,
+): readonly string[] {
   const { spec } = object;
   return [
     ...field('Name', spec.name),
@@ -22,15 +26,18 @@ export function describeData(kind: DataKind, object: DataSeen, look: Look): read
     ),
     ...section(
       'Used by',
-      usersOf(kind, spec.name, look).map(
+      servicesUsing(kind, spec.name, look).map(
         (service) => `${service.spec.project}/${service.spec.service}`,
       ),
     ),
-    ...section('Labels', pairs(spec.labels)),
+    ...section('Labels', keyValueLines(spec.labels)),
   ];
 }
 
-export function describeDeploy(deploy: Deploy, { world, now }: Look): readonly string[] {
+export function describeDeploy(
+  deploy: DeployVersion,
+  { world, now }: RenderContext,
+): readonly string[] {
   const { service, tasks, since, isCurrent } = deploy;
   return [
     ...field('Service', `${service.spec.project}/${service.spec.service}`),
@@ -44,7 +51,7 @@ export function describeDeploy(deploy: Deploy, { world, now }: Look): readonly s
       'Tasks',
       tasks.map((task) => {
         const node = world.nodeOf(task)?.spec.name ?? '-';
-        const state = isLive(task) ? task.status.state : `${task.status.state} (ended)`;
+        const state = isActiveTask(task) ? task.status.state : `${task.status.state} (ended)`;
         return `${task.containerName}  ${node}  ${state}`;
       }),
     ),

@@ -15,7 +15,7 @@ export function section(title: string, lines: readonly string[]): readonly strin
 }
 
 /** `key=value` lines, sorted by key. */
-export function pairs(
+export function keyValueLines(
   values: Readonly<Record<string, string | null | undefined>>,
 ): readonly string[] {
   return Object.entries(values)

@@ -8,15 +8,19 @@ import { binaryBytes, decimalBytes } from '../../../output/quantity.js';
 import { statusText } from '../../../../manager/common/model/container-state.js';
 import { updateText } from '../../../output/update-text.js';
 import { describeData, describeDeploy } from './describe-data.js';
-import { ago, field, pairs, section } from './describe-lines.js';
+import { ago, field, keyValueLines, section } from './describe-lines.js';
 import { age } from '../paint/text.js';
 import { findDeploy } from '../views/history.js';
-import type { Look } from '../state/view.js';
-import { countsOf, isLive } from '../views/parts.js';
+import type { RenderContext } from '../state/view.js';
+import { replicaCounts, isActiveTask } from '../views/parts.js';
 import type { ListName } from '../views/all.js';
 
 /** The description of an object as lines; undefined if it no longer exists. */
-export function describe(view: ListName, id: string, look: Look): readonly string[] | undefined {
+export function describeObject(
+  view: ListName,
+  id: string,
+  look: RenderContext,
+): readonly string[] | undefined {
   const { world } = look;
   switch (view) {
     case 'tasks':
@@ -27,7 +31,7 @@ export function describe(view: ListName, id: string, look: Look): readonly strin
     case 'jobs':
       return found(world.services.get(id), (service) => describeService(service, look));
     case 'machines':
-      return found(world.nodes.get(id), (node) => describeNode(node, look));
+      return found(world.nodes.get(id), (node) => describeMachine(node, look));
     case 'networks':
       return found(world.networks.get(id), (network) => describeNetwork(network, look));
     case 'volumes':
@@ -52,7 +56,7 @@ function found<T>(
   return object === undefined ? undefined : lines(object);
 }
 
-export function describeTask(task: Task, look: Look): readonly string[] {
+export function describeTask(task: Task, look: RenderContext): readonly string[] {
   const { world, now } = look;
   const node = world.nodeOf(task);
   const { container, resources } = task.spec;
@@ -100,11 +104,11 @@ export function describeTask(task: Task, look: Look): readonly string[] {
     ...section('Placement', explanationLines(task)),
     // Only names: the values of environment variables may be secrets.
     ...section('Environment', Object.keys(container.env).sort()),
-    ...section('Labels', pairs(container.labels)),
+    ...section('Labels', keyValueLines(container.labels)),
   ];
 }
 
-function useLines(task: Task, { world }: Look): readonly string[] {
+function useLines(task: Task, { world }: RenderContext): readonly string[] {
   const use = world.taskUse.get(task.id);
   if (use === undefined) return [];
   return [
@@ -124,7 +128,7 @@ function explanationLines({ explanation }: Task): readonly string[] {
   ];
 }
 
-function taskLines(tasks: readonly Task[], { world, now }: Look): readonly string[] {
+function taskLines(tasks: readonly Task[], { world, now }: RenderContext): readonly string[] {
   return tasks.map((task) => {
     const node = world.nodeOf(task);
     return `${task.containerName}  ${node?.spec.name ?? '-'}  ${statusText(task, now, node)}`;
@@ -135,11 +139,11 @@ function bySlot(a: Task, b: Task): number {
   return a.slot - b.slot || b.createdAt - a.createdAt;
 }
 
-export function describeService(service: Service, look: Look): readonly string[] {
+export function describeService(service: Service, look: RenderContext): readonly string[] {
   const { world, now } = look;
   const { spec } = service;
   const tasks = [...world.tasksOf(service.id)].sort(bySlot);
-  const { running, wanted } = countsOf(world, service);
+  const { running, wanted } = replicaCounts(world, service);
   const { limits, reservations } = spec.task.resources;
   return [
     ...field('Name', spec.service),
@@ -178,23 +182,23 @@ export function describeService(service: Service, look: Look): readonly string[]
       'Reserved',
       reservations.memoryBytes === 0 ? undefined : binaryBytes(reservations.memoryBytes),
     ),
-    ...section('Tasks', taskLines(tasks.filter(isLive), look)),
+    ...section('Tasks', taskLines(tasks.filter(isActiveTask), look)),
     ...section(
       'Past tasks',
       taskLines(
-        tasks.filter((task) => !isLive(task)),
+        tasks.filter((task) => !isActiveTask(task)),
         look,
       ),
     ),
-    ...section('Labels', pairs(spec.labels)),
+    ...section('Labels', keyValueLines(spec.labels)),
   ];
 }
 
-export function describeNode(node: Node, look: Look): readonly string[] {
+export function describeMachine(node: Node, look: RenderContext): readonly string[] {
   const { world, now } = look;
   const { description, spec, status } = node;
   const use = world.nodeUse.get(node.id);
-  const tasks = world.tasksOn(node.id).filter(isLive);
+  const tasks = world.tasksOn(node.id).filter(isActiveTask);
   const reserved = tasks.reduce(
     (sum, task) => sum + task.spec.resources.reservations.memoryBytes,
     0,
@@ -227,13 +231,13 @@ export function describeNode(node: Node, look: Look): readonly string[] {
           ),
         ]),
     ...section('Tasks', taskLines(tasks, look)),
-    ...section('Labels', pairs(spec.labels)),
-    ...section('Engine labels', pairs(description.engineLabels)),
+    ...section('Labels', keyValueLines(spec.labels)),
+    ...section('Engine labels', keyValueLines(description.engineLabels)),
   ];
 }
 
-export function describeNetwork(network: Network, { world }: Look): readonly string[] {
-  const endpoints = [...world.tasks.values()].filter(isLive).flatMap((task) =>
+export function describeNetwork(network: Network, { world }: RenderContext): readonly string[] {
+  const endpoints = [...world.tasks.values()].filter(isActiveTask).flatMap((task) =>
     task.attachments
       .filter(({ networkId }) => networkId === network.id)
       .map(({ address, aliases }) => {
@@ -249,14 +253,14 @@ export function describeNetwork(network: Network, { world }: Look): readonly str
     ...field('VNI', network.vni),
     ...field('Internal', network.spec.internal ? 'yes' : 'no'),
     ...section('Addresses', endpoints),
-    ...section('Labels', pairs(network.spec.labels)),
+    ...section('Labels', keyValueLines(network.spec.labels)),
   ];
 }
 
-export function describeVolume(volume: Volume, { world, now }: Look): readonly string[] {
+export function describeVolume(volume: Volume, { world, now }: RenderContext): readonly string[] {
   const users = [...world.tasks.values()].filter(
     (task) =>
-      isLive(task) &&
+      isActiveTask(task) &&
       task.spec.container.mounts.some(
         (mount) => mount.type === 'volume' && mount.source === volume.spec.name,
       ),
@@ -275,11 +279,11 @@ export function describeVolume(volume: Volume, { world, now }: Look): readonly s
       'Used by',
       users.map((task) => task.containerName),
     ),
-    ...section('Labels', pairs(volume.spec.labels)),
+    ...section('Labels', keyValueLines(volume.spec.labels)),
   ];
 }
 
-function describeProject(name: string, look: Look): readonly string[] | undefined {
+function describeProject(name: string, look: RenderContext): readonly string[] | undefined {
   const { world } = look;
   const services = [...world.services.values()].filter(({ spec }) => spec.project === name);
   if (services.length === 0) return undefined;
@@ -289,7 +293,7 @@ function describeProject(name: string, look: Look): readonly string[] | undefine
     ...section(
       'Services',
       services.map((service) => {
-        const { running, wanted } = countsOf(world, service);
+        const { running, wanted } = replicaCounts(world, service);
         return `${service.spec.service}  ${running}/${wanted}  ${service.spec.task.container.image}`;
       }),
     ),
@@ -309,7 +313,7 @@ function describeProject(name: string, look: Look): readonly string[] | undefine
 }
 
 /** Explains the state of a task: placement, last exit, restarts, previous tasks of its slot. */
-export function whyTask(task: Task, look: Look): readonly string[] {
+export function whyTask(task: Task, look: RenderContext): readonly string[] {
   const { world, now } = look;
   const node = world.nodeOf(task);
   const former = world
@@ -355,9 +359,9 @@ export function whyTask(task: Task, look: Look): readonly string[] {
 }
 
 /** Explains the state of a service and of each of its live tasks. */
-export function whyService(service: Service, look: Look): readonly string[] {
-  const { running, wanted } = countsOf(look.world, service);
-  const tasks = [...look.world.tasksOf(service.id)].filter(isLive).sort(bySlot);
+export function whyService(service: Service, look: RenderContext): readonly string[] {
+  const { running, wanted } = replicaCounts(look.world, service);
+  const tasks = [...look.world.tasksOf(service.id)].filter(isActiveTask).sort(bySlot);
   const waiting =
     service.dependenciesMet || service.spec.dependsOn.length === 0
       ? []

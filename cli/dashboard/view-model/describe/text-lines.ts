@@ -1,12 +1,12 @@
-import { describe, whyService, whyTask } from './describe.js';
+import { describeObject, whyService, whyTask } from './describe.js';
 import { helpLines } from '../paint/help.js';
 import type { TextScreen, TextSource } from '../state/model.js';
-import type { Look } from '../state/view.js';
+import type { RenderContext } from '../state/view.js';
 import type { ListName } from '../views/all.js';
 import { listViews } from '../views/all.js';
 
 /** The object as JSON, with environment values hidden because they may be secrets. */
-function rawLines(view: ListName, id: string, look: Look): readonly string[] | undefined {
+function rawLines(view: ListName, id: string, look: RenderContext): readonly string[] | undefined {
   const row = listViews[view].rows(look, { history: true }).find((item) => item.id === id);
   if (row === undefined) return undefined;
   return JSON.stringify(row.item, withoutSecrets, 2).split('\n');
@@ -17,7 +17,7 @@ function withoutSecrets(key: string, value: unknown): unknown {
   return Object.fromEntries(Object.keys(value).map((name) => [name, '(hidden)']));
 }
 
-export function textLines(source: TextSource, look: Look): readonly string[] {
+export function textLines(source: TextSource, look: RenderContext): readonly string[] {
   const gone = ['this object no longer exists'];
   switch (source.kind) {
     case 'help':
@@ -27,13 +27,13 @@ export function textLines(source: TextSource, look: Look): readonly string[] {
     case 'raw':
       return rawLines(source.view, source.id, look) ?? gone;
     case 'describe':
-      return describe(source.view, source.id, look) ?? gone;
+      return describeObject(source.view, source.id, look) ?? gone;
     case 'why': {
       const task = look.world.tasks.get(source.id.split('/')[0] ?? '');
       if (task !== undefined) return whyTask(task, look);
       const service = look.world.services.get(source.id);
       if (service !== undefined) return whyService(service, look);
-      return describe(source.view, source.id, look) ?? gone;
+      return describeObject(source.view, source.id, look) ?? gone;
     }
   }
 }
@@ -42,7 +42,7 @@ export function scrolledText(
   screen: TextScreen,
   name: string,
   page: number,
-  look: Look,
+  look: RenderContext,
 ): TextScreen {
   const last = Math.max(0, textLines(screen.source, look).length - page);
   const moves: Readonly<Record<string, number>> = {

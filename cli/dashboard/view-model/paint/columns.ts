@@ -1,5 +1,5 @@
 /** Width constraints of a column. */
-export interface ColumnRoom {
+export interface ColumnConstraints {
   readonly key: string;
   /** Minimum width in terminal columns. */
   readonly width: number;
@@ -21,7 +21,7 @@ const gap = 1;
  * the rest fits; spare width goes to columns below their maximum. `wide` drops none.
  */
 export function placeColumns(
-  columns: readonly ColumnRoom[],
+  columns: readonly ColumnConstraints[],
   width: number,
   wide = false,
 ): readonly PlacedColumn[] {
@@ -46,19 +46,19 @@ export function placeColumns(
   return kept.map(({ key }) => ({ key, width: widths.get(key) ?? 0 }));
 }
 
-function needed(columns: readonly ColumnRoom[]): number {
+function needed(columns: readonly ColumnConstraints[]): number {
   return columns.reduce((sum, column) => sum + column.width, 0) + gap * (columns.length - 1);
 }
 
-function leastImportant(columns: readonly ColumnRoom[]): ColumnRoom | undefined {
+function leastImportant(columns: readonly ColumnConstraints[]): ColumnConstraints | undefined {
   const optional = columns.filter(({ priority }) => priority > 0);
   const highest = Math.max(...optional.map(({ priority }) => priority));
   return optional.findLast(({ priority }) => priority === highest);
 }
 
 function growing(
-  columns: readonly ColumnRoom[],
+  columns: readonly ColumnConstraints[],
   widths: ReadonlyMap<string, number>,
-): readonly ColumnRoom[] {
+): readonly ColumnConstraints[] {
   return columns.filter(({ key, width, max }) => (widths.get(key) ?? 0) < (max ?? width));
 }

@@ -4,7 +4,7 @@ import { containerState } from '../../../../manager/common/model/container-state
 import type { Style } from './spans.js';
 
 /** A state as glyph, word and style, so that it never depends on colour alone. */
-export interface Mark {
+export interface StateMark {
   readonly glyph: string;
   readonly word: string;
   readonly style: Style;
@@ -70,13 +70,13 @@ const marks: Readonly<Record<string, readonly [unicode: string, ascii: string, s
 };
 
 /** The mark of a state; an unknown one gets `?`. */
-export function markOf(word: string, glyphs: Glyphs): Mark {
+export function stateMarkOf(word: string, glyphs: Glyphs): StateMark {
   const [unicode, ascii, style] = marks[word] ?? ['?', '?', 'warn'];
   return { glyph: glyphs.ascii ? ascii : unicode, word, style };
 }
 
 /** The state of a task as a key of `marks`, with health and the state of its node. */
-export function taskWord(task: Task, node: Node | undefined): string {
+export function taskStateName(task: Task, node: Node | undefined): string {
   const { state, health } = task.status;
   if (state === 'failed' || state === 'rejected' || state === 'orphaned') return state;
   if (state === 'complete') return 'complete';
@@ -89,7 +89,7 @@ export function taskWord(task: Task, node: Node | undefined): string {
 }
 
 /** The state of a node as a key of `marks`, with its availability. */
-export function nodeWord(node: Node): string {
+export function nodeStateName(node: Node): string {
   if (node.status.state !== 'ready') return node.status.state;
   if (node.spec.availability === 'drain') return 'drained';
   return node.spec.availability === 'pause' ? 'paused' : 'ready';

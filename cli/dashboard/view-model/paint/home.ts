@@ -1,15 +1,27 @@
 import type { Node } from '../../../../manager/common/model/node.js';
 import { shortBytes } from '../../../output/quantity.js';
-import { barText, markOf, nodeWord, shareStyle, sparkline, taskWord } from './glyphs.js';
+import {
+  barText,
+  stateMarkOf,
+  nodeStateName,
+  shareStyle,
+  sparkline,
+  taskStateName,
+} from './glyphs.js';
 import type { Pane } from '../state/model.js';
 import type { Line } from './spans.js';
 import { serviceStyle, span } from './spans.js';
-import { cell, harmless } from './text.js';
-import type { Look } from '../state/view.js';
-import { countsOf, isRunning, serviceWord, sumUse } from '../views/parts.js';
+import { fitCell, sanitizeText } from './text.js';
+import type { RenderContext } from '../state/view.js';
+import { replicaCounts, isRunning, serviceStateName, sumUsage } from '../views/parts.js';
 
 /** The overview screen: machines, services, problems and the latest events. */
-export function homeLines(look: Look, columns: number, rows: number, pane: Pane): readonly Line[] {
+export function homeLines(
+  look: RenderContext,
+  columns: number,
+  rows: number,
+  pane: Pane,
+): readonly Line[] {
   const problems = problemLines(look);
   const machines = machineLines(look, columns);
   const services = serviceLines(look, columns);
@@ -36,7 +48,7 @@ function block(head: Line, lines: readonly Line[], room: number): readonly Line[
   return [head, ...shown, ...(more > 0 ? [[span(`  and ${more} more`, 'dim')]] : [])];
 }
 
-function machineLines({ world, glyphs }: Look, columns: number): readonly Line[] {
+function machineLines({ world, glyphs }: RenderContext, columns: number): readonly Line[] {
   const nodes = [...world.nodes.values()].sort(
     (a, b) =>
       Number(a.status.state === 'ready') - Number(b.status.state === 'ready') ||
@@ -44,21 +56,21 @@ function machineLines({ world, glyphs }: Look, columns: number): readonly Line[]
   );
   const name = Math.min(24, Math.max(10, Math.floor(columns / 6)));
   return nodes.map((node: Node) => {
-    const mark = markOf(nodeWord(node), glyphs);
+    const mark = stateMarkOf(nodeStateName(node), glyphs);
     const use = world.nodeUse.get(node.id);
     const running = world.tasksOn(node.id).filter((task) => isRunning(world, task)).length;
     const cpu = (use?.cpuPercent ?? 0) / 100;
     const memory = use === undefined ? 0 : use.memoryUsedBytes / use.memoryBytes;
     return [
       span(`  ${mark.glyph} `, mark.style),
-      span(`${cell(harmless(node.spec.name), name)} `, 'bold'),
-      span(cell(mark.word, 9), mark.style),
-      span(cell(`${running} tasks`, 10)),
+      span(`${fitCell(sanitizeText(node.spec.name), name)} `, 'bold'),
+      span(fitCell(mark.word, 9), mark.style),
+      span(fitCell(`${running} tasks`, 10)),
       ...(use === undefined
         ? []
         : [
             span(
-              `cpu ${barText(cpu, 8, glyphs)} ${cell(`${use.cpuPercent.toFixed(0)}%`, 5)}`,
+              `cpu ${barText(cpu, 8, glyphs)} ${fitCell(`${use.cpuPercent.toFixed(0)}%`, 5)}`,
               shareStyle(cpu),
             ),
             span(`${sparkline(world.history.get(node.id) ?? [], 10, glyphs, 100)} `, 'accent'),
@@ -71,40 +83,40 @@ function machineLines({ world, glyphs }: Look, columns: number): readonly Line[]
   });
 }
 
-function serviceLines({ world, glyphs }: Look, columns: number): readonly Line[] {
+function serviceLines({ world, glyphs }: RenderContext, columns: number): readonly Line[] {
   const measured = [...world.services.values()]
-    .map((service) => ({ service, use: sumUse(world, world.tasksOf(service.id)) }))
+    .map((service) => ({ service, use: sumUsage(world, world.tasksOf(service.id)) }))
     .sort((a, b) => b.use.cpuPercent - a.use.cpuPercent);
   const name = Math.min(36, Math.max(18, Math.floor(columns / 4)));
   return measured.slice(0, 50).map(({ service, use }) => {
-    const counts = countsOf(world, service);
-    const mark = markOf(serviceWord(service, counts), glyphs);
+    const counts = replicaCounts(world, service);
+    const mark = stateMarkOf(serviceStateName(service, counts), glyphs);
     const label = `${service.spec.project}/${service.spec.service}`;
     return [
       span(`  ${mark.glyph} `, mark.style),
-      span(`${cell(harmless(label), name)} `, serviceStyle(label)),
-      span(cell(`${counts.running}/${counts.wanted}`, 9), mark.style),
-      span(`cpu ${cell(`${use.cpuPercent.toFixed(1)}%`, 8)}`),
+      span(`${fitCell(sanitizeText(label), name)} `, serviceStyle(label)),
+      span(fitCell(`${counts.running}/${counts.wanted}`, 9), mark.style),
+      span(`cpu ${fitCell(`${use.cpuPercent.toFixed(1)}%`, 8)}`),
       span(`${sparkline(world.history.get(service.id) ?? [], 10, glyphs)} `, 'accent'),
       span(`mem ${shortBytes(use.memoryBytes)}`),
     ];
   });
 }
 
-function problemLines(look: Look): readonly Line[] {
+function problemLines(look: RenderContext): readonly Line[] {
   const { world, glyphs } = look;
   const nodes = [...world.nodes.values()]
     .filter((node) => node.status.state !== 'ready')
     .map((node): Line => {
-      const mark = markOf(nodeWord(node), glyphs);
+      const mark = stateMarkOf(nodeStateName(node), glyphs);
       return [
         span(`  ${mark.glyph} machine `, mark.style),
-        span(harmless(node.spec.name), 'bold'),
-        span(` ${mark.word} ${harmless(node.status.message)}`),
+        span(sanitizeText(node.spec.name), 'bold'),
+        span(` ${mark.word} ${sanitizeText(node.status.message)}`),
       ];
     });
   const tasks = world.currentTasks().flatMap((task): Line[] => {
-    const mark = markOf(taskWord(task, world.nodeOf(task)), glyphs);
+    const mark = stateMarkOf(taskStateName(task, world.nodeOf(task)), glyphs);
     if (mark.style !== 'bad' && mark.word !== 'pending') return [];
     const { status, explanation } = task;
     const reason =
@@ -112,22 +124,25 @@ function problemLines(look: Look): readonly Line[] {
     return [
       [
         span(`  ${mark.glyph} `, mark.style),
-        span(harmless(task.containerName), 'bold'),
-        span(` ${mark.word} ${harmless(reason)}`),
+        span(sanitizeText(task.containerName), 'bold'),
+        span(` ${mark.word} ${sanitizeText(reason)}`),
       ],
     ];
   });
   return [...nodes, ...tasks];
 }
 
-function eventLines({ world }: Look, columns: number): readonly Line[] {
+function eventLines({ world }: RenderContext, columns: number): readonly Line[] {
   return world.events
     .slice(-20)
     .reverse()
     .map((event) => [
       span(`  ${new Date(event.at).toISOString().slice(11, 19)} `, 'dim'),
       span(
-        cell(harmless(`${event.type} ${event.action} ${event.name}`), Math.max(10, columns - 12)),
+        fitCell(
+          sanitizeText(`${event.type} ${event.action} ${event.name}`),
+          Math.max(10, columns - 12),
+        ),
       ),
     ]);
 }

@@ -2,9 +2,9 @@ import { shortBytes } from '../../../output/quantity.js';
 import { barText, shareStyle } from './glyphs.js';
 import type { Line } from './spans.js';
 import { span } from './spans.js';
-import { age, harmless } from './text.js';
-import type { Look } from '../state/view.js';
-import { countsOf } from '../views/parts.js';
+import { age, sanitizeText } from './text.js';
+import type { RenderContext } from '../state/view.js';
+import { replicaCounts } from '../views/parts.js';
 
 /** Statistics arrive each second; older ones are shown as stale. */
 const staleMs = 3_500;
@@ -16,11 +16,11 @@ interface Totals {
   readonly wanted: number;
 }
 
-function totals({ world }: Look): Totals {
+function totals({ world }: RenderContext): Totals {
   return world.memo('totals', () => {
     let [running, wanted] = [0, 0];
     for (const service of world.services.values()) {
-      const counts = countsOf(world, service);
+      const counts = replicaCounts(world, service);
       running += counts.running;
       wanted += counts.wanted;
     }
@@ -31,7 +31,7 @@ function totals({ world }: Look): Totals {
 }
 
 /** The header line: cluster, freshness, machines, tasks, CPU and memory. */
-export function headerLine(look: Look, columns: number, paused: boolean): Line {
+export function headerLine(look: RenderContext, columns: number, paused: boolean): Line {
   const { world, glyphs } = look;
   const { ready, nodes, running, wanted } = totals(look);
   const use = [...world.nodeUse.values()];
@@ -42,7 +42,7 @@ export function headerLine(look: Look, columns: number, paused: boolean): Line {
   const share = memory === 0 ? 0 : used / memory;
   const narrow = columns < 100;
   return [
-    span(` shoal ${harmless(world.cluster)} `, 'title'),
+    span(` shoal ${sanitizeText(world.cluster)} `, 'title'),
     freshness(look, paused),
     span(` machines ${ready}/${nodes}`, ready === nodes ? 'good' : 'bad'),
     span(`  tasks ${running}/${wanted}`, running >= wanted ? 'good' : 'warn'),
@@ -67,15 +67,19 @@ export function headerLine(look: Look, columns: number, paused: boolean): Line {
 }
 
 /** The state of the data, so that a frozen screen is recognizable: live, lost, stale or paused. */
-function freshness({ world, now }: Look, paused: boolean): Line[number] {
+function freshness({ world, now }: RenderContext, paused: boolean): Line[number] {
   const { state, since, message } = world.connection;
-  const dataAge = `data ${age(now - Math.max(world.heardAt, 0))} old`;
+  const dataAge = `data ${age(now - Math.max(world.lastStatsAt, 0))} old`;
   if (state === 'lost') {
-    const data = world.heardAt === 0 ? 'no data yet' : dataAge;
-    return span(`connection lost ${age(now - since)} ago, ${data} ${harmless(message)} `, 'bad');
+    const data = world.lastStatsAt === 0 ? 'no data yet' : dataAge;
+    return span(
+      `connection lost ${age(now - since)} ago, ${data} ${sanitizeText(message)} `,
+      'bad',
+    );
   }
   if (paused) return span(`paused, ${dataAge} `, 'warn');
   if (state === 'connecting') return span('connecting ', 'warn');
-  if (world.heardAt > 0 && now - world.heardAt > staleMs) return span(`${dataAge} `, 'warn');
+  if (world.lastStatsAt > 0 && now - world.lastStatsAt > staleMs)
+    return span(`${dataAge} `, 'warn');
   return span('live ', 'good');
 }

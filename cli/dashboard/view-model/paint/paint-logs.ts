@@ -1,15 +1,15 @@
-import { queriedLines, searchTest } from '../state/logs.js';
-import type { KeptLine } from '../state/logs.js';
+import { filterLogLines, compileSearch } from '../state/logs.js';
+import type { BufferedLine } from '../state/logs.js';
 import type { LogScreen } from '../state/model.js';
 import type { Line } from './spans.js';
 import { serviceStyle, span } from './spans.js';
-import { cell, wrapped } from './text.js';
+import { fitCell, wrapText } from './text.js';
 
 /** A status line, then the visible log lines with the newest at the bottom. */
 export function logLines(screen: LogScreen, columns: number, rows: number): readonly Line[] {
-  const lines = queriedLines(screen.buffer, screen);
+  const lines = filterLogLines(screen.buffer, screen);
   const bottom = Math.min(screen.bottom ?? lines.length - 1, lines.length - 1);
-  const found = searchTest(screen.search);
+  const found = compileSearch(screen.search);
   const widest = lines
     .slice(Math.max(0, bottom - rows), bottom + 1)
     .reduce((width, { source }) => Math.max(width, source.length), 0);
@@ -47,13 +47,13 @@ interface LogLook {
   readonly found: ((text: string) => boolean) | undefined;
 }
 
-function paintLine(line: KeptLine, screen: LogScreen, look: LogLook): readonly Line[] {
+function paintLine(line: BufferedLine, screen: LogScreen, look: LogLook): readonly Line[] {
   const { columns, names, found } = look;
   const stamp = screen.stamps ? `${line.stamp} ` : '';
-  const prefix = `${cell(line.source, names)} `;
+  const prefix = `${fitCell(line.source, names)} `;
   const room = Math.max(10, columns - names - 1 - stamp.length);
   const style = found?.(line.text) === true ? 'marked' : line.stderr ? 'warn' : 'plain';
-  const pieces = screen.wrap ? wrapped(line.text, room) : [line.text];
+  const pieces = screen.wrap ? wrapText(line.text, room) : [line.text];
   return pieces.map((piece, at) => [
     span(at === 0 ? prefix : ' '.repeat(names + 1), serviceStyle(line.source)),
     span(at === 0 ? stamp : ' '.repeat(stamp.length), 'dim'),

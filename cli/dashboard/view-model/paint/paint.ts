@@ -4,31 +4,35 @@ import { placeColumns } from './columns.js';
 import type { KeyHelp } from './help.js';
 import { generalKeys, listKeys, logKeys } from './help.js';
 import { homeLines } from './home.js';
-import type { Listings } from '../state/lists.js';
-import { windowStart } from '../state/lists.js';
+import type { ListCache } from '../state/list-cache.js';
+import { windowStart } from '../state/list-cache.js';
 import { logLines } from './paint-logs.js';
 import { headerLine } from './paint-header.js';
 import { columnsOf, sortOf } from '../state/preferences.js';
 import type { ListScreen, Screen, State, TextScreen } from '../state/model.js';
-import { bodyRows, tooSmall, topOf } from '../state/model.js';
+import { bodyRows, tooSmall, topScreen } from '../state/model.js';
 import type { Line, Span } from './spans.js';
 import { span } from './spans.js';
-import { cell, harmless } from './text.js';
+import { fitCell, sanitizeText } from './text.js';
 import { topologyLines } from './topology.js';
 import { textLines } from '../describe/text-lines.js';
-import type { Column, Look, Row } from '../state/view.js';
+import type { Column, RenderContext, Row } from '../state/view.js';
 import { listViews } from '../views/all.js';
-import type { World } from '../state/world.js';
+import type { ClusterState } from '../state/cluster-state.js';
 
 /** Renders a frame: always `rows - 1` lines, so that the terminal never scrolls. */
-export function paintFrame(state: State, look: Look, listings: Listings): readonly Line[] {
+export function paintFrame(
+  state: State,
+  look: RenderContext,
+  listings: ListCache,
+): readonly Line[] {
   const { size } = state;
   const height = Math.max(1, size.rows - 1);
   if (tooSmall(size)) {
     const text = `terminal is ${size.columns}x${size.rows}; enlarge it to at least 60x15`;
-    return [[span(cell(text, size.columns), 'warn')]];
+    return [[span(fitCell(text, size.columns), 'warn')]];
   }
-  const screen = topOf(state);
+  const screen = topScreen(state);
   const dialog = dialogLines(state, look);
   const room = bodyRows(size) - dialog.length;
   const body = bodyLines(screen, state, look, listings).slice(0, room);
@@ -58,7 +62,12 @@ function clipped(line: Line, columns: number): Line {
   return out;
 }
 
-function bodyLines(screen: Screen, state: State, look: Look, listings: Listings): readonly Line[] {
+function bodyLines(
+  screen: Screen,
+  state: State,
+  look: RenderContext,
+  listings: ListCache,
+): readonly Line[] {
   const { columns } = state.size;
   const rows = bodyRows(state.size);
   switch (screen.kind) {
@@ -78,8 +87,8 @@ function bodyLines(screen: Screen, state: State, look: Look, listings: Listings)
 function listLines(
   screen: ListScreen,
   state: State,
-  look: Look,
-  listings: Listings,
+  look: RenderContext,
+  listings: ListCache,
 ): readonly Line[] {
   const listing = listings.of(screen, look);
   const { view, rows, cursor } = listing;
@@ -94,7 +103,7 @@ function listLines(
   const head = placed.map(({ column, width: room }) => {
     const sorted = column?.key === sort.column;
     const arrow = sorted ? (sort.descending ? arrowDown : arrowUp) : '';
-    return span(`${cell(`${column?.title ?? ''}${arrow}`, room, column?.right)} `, 'title');
+    return span(`${fitCell(`${column?.title ?? ''}${arrow}`, room, column?.right)} `, 'title');
   });
   const height = bodyRows(state.size) - 1;
   const start = windowStart(cursor, rows.length, height);
@@ -112,7 +121,7 @@ function listLines(
 function emptyText({ filter, problems }: ListScreen, total: number): string {
   if (total === 0) return 'no objects';
   if (problems && filter === '') return `none of ${total} has a problem (! shows all)`;
-  return `none of ${total} matches /${harmless(filter)} (esc clears)`;
+  return `none of ${total} matches /${sanitizeText(filter)} (esc clears)`;
 }
 
 interface PlacedCell {
@@ -123,14 +132,14 @@ interface PlacedCell {
 function rowLine(
   row: Row,
   placed: readonly PlacedCell[],
-  look: Look,
+  look: RenderContext,
   { selected, marked }: { readonly selected: boolean; readonly marked: boolean },
 ): Line {
   const sign = `${marked ? '+' : ' '}${selected ? '>' : ' '}`;
   const cells = placed.map(({ column, width }) => {
-    const text = harmless(column?.text(row.item, look) ?? '');
+    const text = sanitizeText(column?.text(row.item, look) ?? '');
     const style = column?.style?.(row.item, look) ?? 'plain';
-    return span(`${cell(text, width, column?.right)} `, style);
+    return span(`${fitCell(text, width, column?.right)} `, style);
   });
   if (selected) {
     const text = cells.map((item) => item.text).join('');
@@ -140,25 +149,29 @@ function rowLine(
   return [span(sign, 'marked'), ...cells.map(({ text }) => span(text, 'marked'))];
 }
 
-function plainLines({ source, top }: TextScreen, look: Look, rows: number): readonly Line[] {
+function plainLines(
+  { source, top }: TextScreen,
+  look: RenderContext,
+  rows: number,
+): readonly Line[] {
   const lines = textLines(source, look);
   const start = Math.min(top, Math.max(0, lines.length - rows));
   return lines.slice(start, start + rows).map((line) => {
     const isTitle = /^\S.*[^:]:?$/u.test(line) && /^[A-Z][\w ()]*:?$/u.test(line);
-    return [span(harmless(line), isTitle ? 'title' : 'plain')];
+    return [span(sanitizeText(line), isTitle ? 'title' : 'plain')];
   });
 }
 
 /** The breadcrumb: the open screens, and the filters of the topmost one. */
-function crumbLine(state: State, look: Look, listings: Listings): Line {
+function crumbLine(state: State, look: RenderContext, listings: ListCache): Line {
   const names = state.stack.slice(-4).map((screen) => crumbOf(screen, look));
   const trail = names.join(` ${look.glyphs.separator} `);
-  const screen = topOf(state);
+  const screen = topScreen(state);
   if (screen.kind !== 'list') return [span(` ${trail}`, 'bold')];
   const { rows, total, problem } = listings.of(screen, look);
   const count = rows.length === total ? `${total}` : `${rows.length} of ${total}`;
   const notes = [
-    screen.filter === '' ? '' : `/${harmless(screen.filter)}`,
+    screen.filter === '' ? '' : `/${sanitizeText(screen.filter)}`,
     problem ?? '',
     screen.problems ? '!problems' : '',
     screen.scope.history === true ? 'with history' : '',
@@ -171,22 +184,24 @@ function crumbLine(state: State, look: Look, listings: Listings): Line {
   ];
 }
 
-function crumbOf(screen: Screen, { world }: Look): string {
+function crumbOf(screen: Screen, { world }: RenderContext): string {
   switch (screen.kind) {
     case 'home':
       return 'overview';
     case 'topology':
       return 'topology';
     case 'logs':
-      return `log of ${harmless(screen.title)}`;
+      return `log of ${sanitizeText(screen.title)}`;
     case 'text':
-      return screen.source.kind === 'output' ? harmless(screen.source.title) : screen.source.kind;
+      return screen.source.kind === 'output'
+        ? sanitizeText(screen.source.title)
+        : screen.source.kind;
     case 'list':
       return listCrumb(screen, world);
   }
 }
 
-function listCrumb({ view, scope }: ListScreen, world: World): string {
+function listCrumb({ view, scope }: ListScreen, world: ClusterState): string {
   const of = [
     scope.project,
     world.services.get(scope.serviceId ?? '')?.spec.service,
@@ -195,48 +210,51 @@ function listCrumb({ view, scope }: ListScreen, world: World): string {
     scope.image,
   ].find((name) => name !== undefined);
   const title = listViews[view].title.toLowerCase();
-  return of === undefined ? title : `${title} of ${harmless(of)}`;
+  return of === undefined ? title : `${title} of ${sanitizeText(of)}`;
 }
 
-function dialogLines(state: State, look: Look): readonly Line[] {
+function dialogLines(state: State, look: RenderContext): readonly Line[] {
   const { mode } = state;
   const { cursor } = look.glyphs;
   switch (mode.kind) {
     case 'browse':
       return [];
     case 'filter':
-      return [[span('/', 'accent'), span(harmless(mode.text)), span(cursor, 'accent')]];
+      return [[span('/', 'accent'), span(sanitizeText(mode.text)), span(cursor, 'accent')]];
     case 'command':
       return [
         [span(completions(mode.text, look).join('  '), 'dim')],
-        [span(':', 'accent'), span(harmless(mode.text)), span(cursor, 'accent')],
+        [span(':', 'accent'), span(sanitizeText(mode.text)), span(cursor, 'accent')],
       ];
     case 'confirm': {
       const { title, effect, confirm } = mode.action;
       const ask: Line =
         typeof confirm === 'object'
           ? [
-              span(`type ${harmless(confirm.word)} and enter to confirm, esc to cancel: `, 'warn'),
-              span(`${harmless(mode.typed)}${cursor}`, 'bold'),
+              span(
+                `type ${sanitizeText(confirm.word)} and enter to confirm, esc to cancel: `,
+                'warn',
+              ),
+              span(`${sanitizeText(mode.typed)}${cursor}`, 'bold'),
             ]
           : [span('y to confirm, any other key to cancel', 'warn')];
       return [
-        [span(`${harmless(title)}?`, 'bad')],
-        ...effect.slice(0, 6).map((line): Line => [span(`  ${harmless(line)}`)]),
+        [span(`${sanitizeText(title)}?`, 'bad')],
+        ...effect.slice(0, 6).map((line): Line => [span(`  ${sanitizeText(line)}`)]),
         ask,
       ];
     }
   }
 }
 
-function flashLine({ flash }: State, { now }: Look): Line {
+function flashLine({ flash }: State, { now }: RenderContext): Line {
   if (flash === undefined || flash.until <= now) return [];
-  return [span(` ${harmless(flash.text)}`, flash.tone)];
+  return [span(` ${sanitizeText(flash.text)}`, flash.tone)];
 }
 
 /** Key hints for the current screen, as many as fit; `?` shows all. */
 function hintLine(state: State): Line {
-  const screen = topOf(state);
+  const screen = topScreen(state);
   const own = screen.kind === 'list' ? listKeys : screen.kind === 'logs' ? logKeys : [];
   const keys: readonly KeyHelp[] = [...generalKeys, ...own];
   const spans: Span[] = [];

@@ -4,7 +4,7 @@ import { oneLine, textWidth } from '../../../output/table.js';
 const invisible = /[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/gu;
 
 /** Sanitizes external text: no control sequences, line breaks or invisible characters. */
-export function harmless(text: string): string {
+export function sanitizeText(text: string): string {
   return oneLine(text).replace(invisible, '');
 }
 
@@ -42,7 +42,7 @@ export function fitMiddle(text: string, width: number): string {
 }
 
 /** Truncates or pads to exactly `width` columns. */
-export function cell(text: string, width: number, right = false): string {
+export function fitCell(text: string, width: number, right = false): string {
   const cut = fitMiddle(text, width);
   const fill = ' '.repeat(Math.max(0, width - textWidth(cut)));
   return right ? fill + cut : cut + fill;
@@ -60,7 +60,7 @@ export function age(ms: number): string {
 }
 
 /** Splits text into pieces of at most `width` columns. */
-export function wrapped(text: string, width: number): readonly string[] {
+export function wrapText(text: string, width: number): readonly string[] {
   if (textWidth(text) <= width || width < 2) return [text];
   const lines: string[] = [];
   let line = '';

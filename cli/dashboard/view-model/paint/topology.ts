@@ -1,11 +1,11 @@
 import type { Task } from '../../../../manager/common/model/task.js';
 import type { Node } from '../../../../manager/common/model/node.js';
-import { barText, markOf, nodeWord, shareStyle, taskWord } from './glyphs.js';
+import { barText, stateMarkOf, nodeStateName, shareStyle, taskStateName } from './glyphs.js';
 import type { TopologyScreen } from '../state/model.js';
 import type { Line, Span } from './spans.js';
 import { serviceStyle, span } from './spans.js';
-import { cell, harmless } from './text.js';
-import type { Look } from '../state/view.js';
+import { fitCell, sanitizeText } from './text.js';
+import type { RenderContext } from '../state/view.js';
 
 /**
  * A machine with its tasks; `node` is undefined in the last column, for tasks without a machine.
@@ -18,7 +18,7 @@ export interface TopologyColumn {
 const minColumn = 16;
 const maxColumn = 30;
 
-export function topologyColumns({ world }: Look): readonly TopologyColumn[] {
+export function topologyColumns({ world }: RenderContext): readonly TopologyColumn[] {
   return world.memo('topology', () => {
     const nodes = [...world.nodes.values()].sort((a, b) =>
       a.spec.name.localeCompare(b.spec.name, 'en', { numeric: true }),
@@ -77,7 +77,7 @@ export function topologyMove(
 
 export function topologyLines(
   screen: TopologyScreen,
-  look: Look,
+  look: RenderContext,
   columns: number,
   rows: number,
 ): readonly Line[] {
@@ -115,40 +115,40 @@ export function topologyLines(
 
 function nodeCell(
   { node, tasks }: TopologyColumn,
-  { glyphs }: Look,
+  { glyphs }: RenderContext,
   width: number,
 ): readonly Span[] {
-  if (node === undefined) return [span(cell(`(no machine) ${tasks.length}`, width), 'warn')];
-  const { glyph, style } = markOf(nodeWord(node), glyphs);
+  if (node === undefined) return [span(fitCell(`(no machine) ${tasks.length}`, width), 'warn')];
+  const { glyph, style } = stateMarkOf(nodeStateName(node), glyphs);
   return [
     span(`${glyph} `, style),
-    span(cell(`${harmless(node.spec.name)} ${tasks.length}`, width - 2), 'bold'),
+    span(fitCell(`${sanitizeText(node.spec.name)} ${tasks.length}`, width - 2), 'bold'),
   ];
 }
 
 function loadCell(
   { node }: TopologyColumn,
-  { world, glyphs }: Look,
+  { world, glyphs }: RenderContext,
   width: number,
 ): readonly Span[] {
   if (node === undefined) return [span(' '.repeat(width))];
-  if (node.status.state !== 'ready') return [span(cell(node.status.state, width), 'bad')];
+  if (node.status.state !== 'ready') return [span(fitCell(node.status.state, width), 'bad')];
   const use = world.nodeUse.get(node.id);
   if (use === undefined) return [span(' '.repeat(width))];
   const share = use.cpuPercent / 100;
   const text = `${barText(share, 6, glyphs)} ${use.cpuPercent.toFixed(0)}%`;
-  return [span(cell(text, width), shareStyle(share))];
+  return [span(fitCell(text, width), shareStyle(share))];
 }
 
 function taskCell(
   task: Task | undefined,
-  { world, glyphs }: Look,
+  { world, glyphs }: RenderContext,
   width: number,
   selected: boolean,
 ): readonly Span[] {
   if (task === undefined) return [span(' '.repeat(width))];
-  const { glyph, style } = markOf(taskWord(task, world.nodeOf(task)), glyphs);
-  const name = cell(`${harmless(task.service)}-${task.slot}`, width - 3);
+  const { glyph, style } = stateMarkOf(taskStateName(task, world.nodeOf(task)), glyphs);
+  const name = fitCell(`${sanitizeText(task.service)}-${task.slot}`, width - 3);
   return [
     span(`${glyph} `, style),
     span(name, selected ? 'selected' : serviceStyle(`${task.project}/${task.service}`)),

@@ -6,20 +6,20 @@ export interface Filterable {
   readonly labels: Labels;
 }
 
-export interface Filter {
+export interface RowFilter {
   readonly matches: (item: Filterable) => boolean;
   /** Why the text is not a valid filter; it is then incomplete or matched literally. */
   readonly problem?: string;
 }
 
-const everything: Filter = { matches: () => true };
+const everything: RowFilter = { matches: () => true };
 
 /**
  * Parses a filter: `re` a case-insensitive regular expression, `!re` its inverse, `-l
  * key=value,key2` labels, `-f text` the letters in that order. Text that is not a valid expression
  * is matched literally.
  */
-export function parseFilter(text: string): Filter {
+export function parseRowFilter(text: string): RowFilter {
   const trimmed = text.trim();
   if (trimmed === '' || trimmed === '!') return everything;
   if (trimmed.startsWith('-l')) return labelFilter(trimmed.slice(2).trim());
@@ -31,7 +31,7 @@ export function parseFilter(text: string): Filter {
   return textFilter(trimmed);
 }
 
-function textFilter(text: string): Filter {
+function textFilter(text: string): RowFilter {
   // Fast path: plain words are by far the most common.
   if (/^[\w .:/-]+$/u.test(text) && !text.includes('.')) return contains(text);
   try {
@@ -42,12 +42,12 @@ function textFilter(text: string): Filter {
   }
 }
 
-function contains(text: string): Filter {
+function contains(text: string): RowFilter {
   const wanted = text.toLowerCase();
   return { matches: (item) => item.text.toLowerCase().includes(wanted) };
 }
 
-function labelFilter(text: string): Filter {
+function labelFilter(text: string): RowFilter {
   if (text === '') return { ...everything, problem: 'expected key or key=value' };
   const wanted = text.split(',').map((part) => {
     const [key = '', ...value] = part.trim().split('=');
@@ -62,7 +62,7 @@ function labelFilter(text: string): Filter {
   };
 }
 
-function fuzzyFilter(text: string): Filter {
+function fuzzyFilter(text: string): RowFilter {
   const letters = Array.from(text.toLowerCase()).filter((letter) => letter !== ' ');
   return {
     matches: (item) => {

@@ -1,7 +1,7 @@
 import type { TaskLogLine } from '../../../../manager/common/protocol/control.js';
-import { harmless } from '../paint/text.js';
+import { sanitizeText } from '../paint/text.js';
 
-export interface KeptLine {
+export interface BufferedLine {
   /** Sequence number from 0, over all lines received. */
   readonly number: number;
   readonly source: string;
@@ -18,14 +18,14 @@ const maxLineChars = 4_096;
 
 /** The newest lines of a log; older ones are dropped and counted. Mutable. */
 export class LogBuffer {
-  #lines: KeptLine[] = [];
+  #lines: BufferedLine[] = [];
   #next = 0;
   /** Increases with every change. */
   version = 0;
   state: 'reading' | 'ended' | 'lost' = 'reading';
   message = '';
 
-  get lines(): readonly KeptLine[] {
+  get lines(): readonly BufferedLine[] {
     return this.#lines;
   }
 
@@ -41,12 +41,12 @@ export class LogBuffer {
     for (const line of kept) {
       this.#lines.push({
         number: this.#next,
-        source: harmless(line.containerName),
+        source: sanitizeText(line.containerName),
         taskId: line.taskId,
         service: line.service,
         stderr: line.stream === 'stderr',
         stamp: line.stamp.slice(11, 23),
-        text: harmless(line.text.slice(0, maxLineChars)),
+        text: sanitizeText(line.text.slice(0, maxLineChars)),
       });
       this.#next += 1;
     }
@@ -93,7 +93,7 @@ export interface LogQuery {
  * A case-insensitive test for lines: a regular expression, or literal text if it is not a valid
  * one. Undefined for an empty search.
  */
-export function searchTest(search: string): ((text: string) => boolean) | undefined {
+export function compileSearch(search: string): ((text: string) => boolean) | undefined {
   if (search === '') return undefined;
   try {
     const pattern = new RegExp(search, 'iu');
@@ -104,8 +104,8 @@ export function searchTest(search: string): ((text: string) => boolean) | undefi
   }
 }
 
-export function queriedLines(buffer: LogBuffer, query: LogQuery): readonly KeptLine[] {
-  const found = query.only ? searchTest(query.search) : undefined;
+export function filterLogLines(buffer: LogBuffer, query: LogQuery): readonly BufferedLine[] {
+  const found = query.only ? compileSearch(query.search) : undefined;
   const { container, taskId, previous } = query;
   if (found === undefined && container === undefined && !previous) return buffer.lines;
   return buffer.lines.filter(
@@ -120,12 +120,12 @@ export function queriedLines(buffer: LogBuffer, query: LogQuery): readonly KeptL
  * Index of the next matching line before (`-1`) or after (`1`) `at`; undefined if there is none.
  */
 export function findLine(
-  lines: readonly KeptLine[],
+  lines: readonly BufferedLine[],
   search: string,
   at: number,
   step: 1 | -1,
 ): number | undefined {
-  const found = searchTest(search);
+  const found = compileSearch(search);
   if (found === undefined) return undefined;
   for (let index = at + step; index >= 0 && index < lines.length; index += step) {
     if (found(lines[index]?.text ?? '')) return index;
@@ -134,6 +134,6 @@ export function findLine(
 }
 
 /** The line as saved to a file. */
-export function savedLine({ stamp, source, text }: KeptLine): string {
+export function formatLogLine({ stamp, source, text }: BufferedLine): string {
   return `${stamp} ${source} | ${text}`;
 }

@@ -1,12 +1,12 @@
-import type { Action } from '../update/action.js';
+import type { ClusterAction } from '../update/action.js';
 import type { LogBuffer } from './logs.js';
 import type { ListName } from '../views/all.js';
-import type { Scope, Sort } from './view.js';
+import type { ListScope, Sort } from './view.js';
 
 export interface ListScreen {
   readonly kind: 'list';
   readonly view: ListName;
-  readonly scope: Scope;
+  readonly scope: ListScope;
   readonly filter: string;
   /** Chosen by the user on this screen; undefined for the preference or the view's default. */
   readonly sort: Sort | undefined;
@@ -81,7 +81,7 @@ export type Mode =
   | { readonly kind: 'browse' }
   | { readonly kind: 'filter'; readonly text: string; readonly former: string }
   | { readonly kind: 'command'; readonly text: string; readonly back: number }
-  | { readonly kind: 'confirm'; readonly action: Action; readonly typed: string };
+  | { readonly kind: 'confirm'; readonly action: ClusterAction; readonly typed: string };
 
 export interface Flash {
   readonly text: string;
@@ -111,7 +111,7 @@ export interface State {
 /** A side effect that the model requests, see effects.ts. */
 export type Effect =
   | { readonly kind: 'quit' }
-  | { readonly kind: 'act'; readonly action: Action }
+  | { readonly kind: 'act'; readonly action: ClusterAction }
   | { readonly kind: 'run'; readonly words: readonly string[]; readonly project?: string }
   | { readonly kind: 'shell'; readonly taskId: string }
   | { readonly kind: 'openLogs'; readonly screen: LogScreen }
@@ -123,12 +123,12 @@ export type Effect =
   | { readonly kind: 'learnCommands' }
   | { readonly kind: 'repaint' };
 
-export interface Step {
+export interface Transition {
   readonly state: State;
   readonly effects: readonly Effect[];
 }
 
-export function listScreen(view: ListName, scope: Scope = {}): ListScreen {
+export function listScreen(view: ListName, scope: ListScope = {}): ListScreen {
   return {
     kind: 'list',
     view,
@@ -162,23 +162,23 @@ export function initialState(
   };
 }
 
-export function topOf(state: State): Screen {
+export function topScreen(state: State): Screen {
   return state.stack.at(-1) ?? homeScreen;
 }
 
-export function withTop(state: State, screen: Screen): State {
+export function replaceTopScreen(state: State, screen: Screen): State {
   return { ...state, stack: [...state.stack.slice(0, -1), screen] };
 }
 
 const maxDepth = 30;
 
-export function pushed(state: State, screen: Screen): State {
+export function pushScreen(state: State, screen: Screen): State {
   return { ...state, stack: [...state.stack, screen].slice(-maxDepth) };
 }
 
 export const flashMs = 5_000;
 
-export function flashed(state: State, text: string, tone: Flash['tone'], now: number): State {
+export function withFlash(state: State, text: string, tone: Flash['tone'], now: number): State {
   return { ...state, flash: { text, tone, until: now + flashMs } };
 }
 

@@ -1,6 +1,6 @@
 import { AppError } from '../../../../manager/common/base/errors.js';
 import type { ListScreen } from './model.js';
-import type { Column, Look, Preferences, Sort, View } from './view.js';
+import type { Column, RenderContext, Preferences, Sort, View } from './view.js';
 import type { ListName } from '../views/all.js';
 import { listViews } from '../views/all.js';
 
@@ -92,13 +92,13 @@ function sortText(where: string, view: View, value: unknown): Sort {
 }
 
 /** The columns of a view by the user's preferences, or all. */
-export function columnsOf(view: View, { preferences }: Look): readonly Column<unknown>[] {
+export function columnsOf(view: View, { preferences }: RenderContext): readonly Column<unknown>[] {
   const keys = (preferences ?? noPreferences).columns[view.name];
   if (keys === undefined) return view.columns;
   return keys.flatMap((key) => view.columns.find((column) => column.key === key) ?? []);
 }
 
 /** The sort order of a list: chosen on the screen, preferred by the user, or the view's default. */
-export function sortOf({ sort, view }: ListScreen, { preferences }: Look): Sort {
+export function sortOf({ sort, view }: ListScreen, { preferences }: RenderContext): Sort {
   return sort ?? (preferences ?? noPreferences).sort[view] ?? listViews[view].sort;
 }

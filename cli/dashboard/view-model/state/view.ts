@@ -1,9 +1,9 @@
 import type { Labels } from '../../../../manager/common/model/meta.js';
-import type { ColumnRoom } from '../paint/columns.js';
+import type { ColumnConstraints } from '../paint/columns.js';
 import type { Glyphs } from '../paint/glyphs.js';
-import { harmless } from '../paint/text.js';
+import { sanitizeText } from '../paint/text.js';
 import type { Style } from '../paint/spans.js';
-import type { World } from './world.js';
+import type { ClusterState } from './cluster-state.js';
 
 export const viewNames = [
   'home',
@@ -24,7 +24,7 @@ export const viewNames = [
 export type ViewName = (typeof viewNames)[number];
 
 /** Restricts a list to the objects of the row from which it was opened. */
-export interface Scope {
+export interface ListScope {
   readonly project?: string;
   readonly serviceId?: string;
   readonly nodeId?: string;
@@ -39,14 +39,14 @@ export interface CliCommand {
   readonly name: string;
   readonly summary: string;
   /** Flags and subcommands; undefined until the user first types `:`. */
-  readonly words?: CommandWords;
+  readonly words?: CommandTree;
 }
 
 /** Flags and subcommands of a command, for completion. */
-export interface CommandWords {
+export interface CommandTree {
   /** Long flags such as `--follow`. */
   readonly flags: readonly string[];
-  readonly children: Readonly<Record<string, CommandWords>>;
+  readonly children: Readonly<Record<string, CommandTree>>;
 }
 
 export interface Sort {
@@ -68,23 +68,23 @@ export interface Preferences {
 }
 
 /** Inputs for rendering a row besides its object. */
-export interface Look {
+export interface RenderContext {
   readonly commands: readonly CliCommand[];
   readonly preferences?: Preferences;
   /** Restricts all lists to this project. */
   readonly project?: string | undefined;
-  readonly world: World;
+  readonly world: ClusterState;
   readonly now: number;
   readonly glyphs: Glyphs;
 }
 
-export interface Column<T> extends ColumnRoom {
+export interface Column<T> extends ColumnConstraints {
   readonly title: string;
   readonly right?: boolean;
-  readonly text: (item: T, look: Look) => string;
+  readonly text: (item: T, look: RenderContext) => string;
   /** Sort key; the text by default. */
-  readonly order?: (item: T, look: Look) => number | string;
-  readonly style?: (item: T, look: Look) => Style;
+  readonly order?: (item: T, look: RenderContext) => number | string;
+  readonly style?: (item: T, look: RenderContext) => Style;
 }
 
 export interface Row {
@@ -93,7 +93,7 @@ export interface Row {
   readonly text: string;
   readonly labels: Labels;
   /** True if the object has a problem. */
-  readonly bad: boolean;
+  readonly hasProblem: boolean;
   readonly item: unknown;
 }
 
@@ -106,17 +106,17 @@ export interface View {
   readonly columns: readonly Column<unknown>[];
   /** Default sort order. */
   readonly sort: Sort;
-  readonly rows: (look: Look, scope: Scope) => readonly Row[];
+  readonly rows: (look: RenderContext, scope: ListScope) => readonly Row[];
 }
 
 export interface ViewDefinition<T> extends Omit<View, 'columns' | 'rows'> {
   readonly columns: readonly Column<T>[];
-  readonly items: (look: Look, scope: Scope) => readonly T[];
+  readonly items: (look: RenderContext, scope: ListScope) => readonly T[];
   readonly id: (item: T) => string;
   /** The text that filters match, mostly names. */
-  readonly text: (item: T, look: Look) => string;
+  readonly text: (item: T, look: RenderContext) => string;
   readonly labels?: (item: T) => Labels;
-  readonly bad?: (item: T, look: Look) => boolean;
+  readonly hasProblem?: (item: T, look: RenderContext) => boolean;
 }
 
 const noLabels: Labels = {};
@@ -126,9 +126,9 @@ class DefinedRow<T> implements Row {
   readonly id: string;
   readonly item: T;
   readonly #definition: ViewDefinition<T>;
-  readonly #look: Look;
+  readonly #look: RenderContext;
 
-  constructor(definition: ViewDefinition<T>, look: Look, item: T) {
+  constructor(definition: ViewDefinition<T>, look: RenderContext, item: T) {
     this.id = definition.id(item);
     this.item = item;
     this.#definition = definition;
@@ -136,15 +136,15 @@ class DefinedRow<T> implements Row {
   }
 
   get text(): string {
-    return harmless(this.#definition.text(this.item, this.#look));
+    return sanitizeText(this.#definition.text(this.item, this.#look));
   }
 
   get labels(): Labels {
     return this.#definition.labels?.(this.item) ?? noLabels;
   }
 
-  get bad(): boolean {
-    return this.#definition.bad?.(this.item, this.#look) ?? false;
+  get hasProblem(): boolean {
+    return this.#definition.hasProblem?.(this.item, this.#look) ?? false;
   }
 }
 

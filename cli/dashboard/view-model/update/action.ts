@@ -4,7 +4,7 @@ import type {
   ControlCallName,
 } from '../../../../manager/common/protocol/control.js';
 
-export type Verb =
+export type ActionVerb =
   | 'scaleUp'
   | 'scaleDown'
   | 'roll'
@@ -18,29 +18,29 @@ export type Verb =
   | 'activate';
 
 /** A control call to the manager. */
-export type Request = {
+export type ActionRequest = {
   [Name in ControlCallName]: { readonly name: Name; readonly args: ControlCallMap[Name]['args'] };
 }[ControlCallName];
 
 /** A change to the cluster: its description for the confirmation, and its calls. */
-export interface Action {
+export interface ClusterAction {
   readonly title: string;
   /** The expected effect with counts, one line each. */
   readonly effect: readonly string[];
-  readonly requests: readonly Request[];
+  readonly requests: readonly ActionRequest[];
   /** Confirmation: none, the key `y`, or this word typed. */
   readonly confirm: 'none' | 'yes' | { readonly word: string };
 }
 
 /** `1 container`, `2 containers`. */
-export function count(n: number, noun: string): string {
+export function pluralize(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? '' : 's'}`;
 }
 
-export const labelOf = ({ spec }: Service): string => `${spec.project}/${spec.service}`;
+export const serviceLabel = ({ spec }: Service): string => `${spec.project}/${spec.service}`;
 
 /** Joins names; more than three are abbreviated to `a, b and 5 more`. */
-export function listOf(names: readonly string[]): string {
+export function abbreviateNames(names: readonly string[]): string {
   return names.length <= 3
     ? names.join(', ')
     : `${names.slice(0, 2).join(', ')} and ${names.length - 2} more`;

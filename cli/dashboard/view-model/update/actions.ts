@@ -2,39 +2,39 @@ import type { Network, Volume } from '../../../../manager/common/model/network.j
 import type { Node } from '../../../../manager/common/model/node.js';
 import type { Service } from '../../../../manager/common/model/service.js';
 import type { Task } from '../../../../manager/common/model/task.js';
-import type { DataSeen } from '../../../../manager/common/protocol/control.js';
-import type { Action, Verb } from './action.js';
-import { count, listOf } from './action.js';
-import { onProjects, onServices, onTasks } from './service-actions.js';
+import type { DataInfo } from '../../../../manager/common/protocol/control.js';
+import type { ClusterAction, ActionVerb } from './action.js';
+import { pluralize, abbreviateNames } from './action.js';
+import { projectAction, serviceAction, taskAction } from './service-actions.js';
 import type { Row } from '../state/view.js';
-import { isLive } from '../views/parts.js';
+import { isActiveTask } from '../views/parts.js';
 import type { ListName } from '../views/all.js';
-import type { World } from '../state/world.js';
+import type { ClusterState } from '../state/cluster-state.js';
 
 /** The action of a verb on rows of a view, or a text why there is none. */
 export function actionFor(
-  verb: Verb,
+  verb: ActionVerb,
   view: ListName,
   rows: readonly Row[],
-  world: World,
-): Action | string {
+  world: ClusterState,
+): ClusterAction | string {
   if (rows.length === 0) return 'nothing is selected';
   switch (view) {
     case 'services':
     case 'jobs':
-      return onServices(
+      return serviceAction(
         verb,
         rows.map(({ item }) => item as Service),
         world,
       );
     case 'tasks':
-      return onTasks(
+      return taskAction(
         verb,
         rows.map(({ item }) => item as Task),
         world,
       );
     case 'projects':
-      return onProjects(
+      return projectAction(
         verb,
         rows.map(({ id }) => id),
         world,
@@ -62,17 +62,21 @@ export function actionFor(
       return onData(
         verb,
         view === 'secrets' ? 'secret' : 'config',
-        rows.map(({ item }) => (item as DataSeen).spec.name),
+        rows.map(({ item }) => (item as DataInfo).spec.name),
       );
     default:
       return 'no actions are available in this view';
   }
 }
 
-function onData(verb: Verb, kind: 'secret' | 'config', names: readonly string[]): Action | string {
+function onData(
+  verb: ActionVerb,
+  kind: 'secret' | 'config',
+  names: readonly string[],
+): ClusterAction | string {
   if (verb !== 'remove') return `a ${kind} can only be removed (ctrl-d)`;
   return {
-    title: `remove ${kind} ${listOf(names)}`,
+    title: `remove ${kind} ${abbreviateNames(names)}`,
     effect: ['it must not be in use; its content is deleted permanently'],
     requests: names.map((name) =>
       kind === 'secret'
@@ -83,14 +87,23 @@ function onData(verb: Verb, kind: 'secret' | 'config', names: readonly string[])
   };
 }
 
-function onMachines(verb: Verb, nodes: readonly Node[], world: World): Action | string {
-  const names = listOf(nodes.map(({ spec }) => spec.name));
-  const tasks = nodes.reduce((sum, { id }) => sum + world.tasksOn(id).filter(isLive).length, 0);
+function onMachines(
+  verb: ActionVerb,
+  nodes: readonly Node[],
+  world: ClusterState,
+): ClusterAction | string {
+  const names = abbreviateNames(nodes.map(({ spec }) => spec.name));
+  const tasks = nodes.reduce(
+    (sum, { id }) => sum + world.tasksOn(id).filter(isActiveTask).length,
+    0,
+  );
   switch (verb) {
     case 'drain':
       return {
         title: `drain ${names}`,
-        effect: [`${count(tasks, 'task')} move to other machines; no new tasks are placed here`],
+        effect: [
+          `${pluralize(tasks, 'task')} move to other machines; no new tasks are placed here`,
+        ],
         requests: nodes.map(({ id }) => ({
           name: 'node.update',
           args: { node: id, availability: 'drain' },
@@ -110,7 +123,7 @@ function onMachines(verb: Verb, nodes: readonly Node[], world: World): Action | 
     case 'remove':
       return {
         title: `remove ${names}`,
-        effect: [`${count(tasks, 'task')} move to other machines; its certificate is revoked`],
+        effect: [`${pluralize(tasks, 'task')} move to other machines; its certificate is revoked`],
         requests: nodes.map(({ id }) => ({ name: 'node.remove', args: { node: id, force: true } })),
         confirm: { word: nodes.length === 1 ? (nodes[0]?.spec.name ?? '') : 'remove' },
       };
@@ -120,13 +133,13 @@ function onMachines(verb: Verb, nodes: readonly Node[], world: World): Action | 
 }
 
 function onNames(
-  verb: Verb,
+  verb: ActionVerb,
   kind: 'network' | 'volume',
   names: readonly string[],
-): Action | string {
+): ClusterAction | string {
   if (verb !== 'remove') return `a ${kind} can only be removed (ctrl-d)`;
   return {
-    title: `remove ${kind} ${listOf(names)}`,
+    title: `remove ${kind} ${abbreviateNames(names)}`,
     effect: [kind === 'volume' ? 'its data is deleted permanently' : 'it must not be in use'],
     requests: names.map((name) =>
       kind === 'volume'

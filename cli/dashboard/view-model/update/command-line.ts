@@ -1,9 +1,9 @@
 import type { ListName } from '../views/all.js';
 import { listViews } from '../views/all.js';
-import type { CliCommand, Look } from '../state/view.js';
-import type { World } from '../state/world.js';
+import type { CliCommand, RenderContext } from '../state/view.js';
+import type { ClusterState } from '../state/cluster-state.js';
 
-export type Command =
+export type ParsedCommand =
   | { readonly kind: 'view'; readonly view: ListName; readonly filter: string }
   | { readonly kind: 'screen'; readonly screen: 'home' | 'topology' | 'help' }
   | { readonly kind: 'quit' }
@@ -47,7 +47,7 @@ export function splitWords(text: string): readonly string[] {
  * Parses a command line. A view's name, alone or followed by a filter, shows that view; with other
  * words a CLI command of that name takes precedence: `:volumes` lists, `:volume rm x` removes.
  */
-export function parseCommand(text: string, commands: readonly CliCommand[]): Command {
+export function parseCommand(text: string, commands: readonly CliCommand[]): ParsedCommand {
   const words = splitWords(text);
   const [name = '', ...rest] = words;
   if (name === '') return { kind: 'problem', message: '' };
@@ -68,7 +68,7 @@ export function parseCommand(text: string, commands: readonly CliCommand[]): Com
 }
 
 /** Candidates for a command's arguments. */
-function namesFor(command: string, world: World): readonly string[] {
+function namesFor(command: string, world: ClusterState): readonly string[] {
   const specNames = (objects: Iterable<{ readonly spec: { readonly name: string } }>) =>
     [...objects].map(({ spec }) => spec.name);
   switch (command) {
@@ -96,7 +96,7 @@ function namesFor(command: string, world: World): readonly string[] {
 }
 
 /** Candidates for the last word, not filtered by its prefix. */
-function candidates(words: readonly string[], look: Look): readonly string[] {
+function candidates(words: readonly string[], look: RenderContext): readonly string[] {
   const [name = ''] = words;
   if (words.length <= 1) {
     const commands = look.commands
@@ -113,7 +113,7 @@ function candidates(words: readonly string[], look: Look): readonly string[] {
 }
 
 /** Completions of the last word, shortest first, at most `limit`. */
-export function completions(text: string, look: Look, limit = 8): readonly string[] {
+export function completions(text: string, look: RenderContext, limit = 8): readonly string[] {
   const words = text.split(/\s+/u);
   const last = words.at(-1) ?? '';
   if (last === '') return [];
@@ -124,7 +124,7 @@ export function completions(text: string, look: Look, limit = 8): readonly strin
 }
 
 /** The text with its last word completed to the longest common prefix of all candidates. */
-export function completed(text: string, look: Look): string {
+export function completeLine(text: string, look: RenderContext): string {
   const found = completions(text, look, 1000);
   const [first] = found;
   if (first === undefined) return text;

@@ -4,30 +4,37 @@ import type { Task } from '../../../../manager/common/model/task.js';
 import { hostPort } from '../../../output/ports.js';
 import { portAddress } from '../../../../manager/common/model/published-ports.js';
 import { table } from '../../../output/table.js';
-import type { Verb } from './action.js';
+import type { ActionVerb } from './action.js';
 import { actionFor } from './actions.js';
 import type { Key } from './key.js';
 import { keyName } from './key.js';
-import type { Listing } from '../state/lists.js';
-import { selectAt, targetsOf } from '../state/lists.js';
+import type { Listing } from '../state/list-cache.js';
+import { selectAt, actionTargets } from '../state/list-cache.js';
 import { LogBuffer } from '../state/logs.js';
-import type { ListScreen, LogScreen, Screen, State, Step } from '../state/model.js';
-import { bodyRows, flashed, homeScreen, listScreen, pushed, withTop } from '../state/model.js';
+import type { ListScreen, LogScreen, Screen, State, Transition } from '../state/model.js';
+import {
+  bodyRows,
+  withFlash,
+  homeScreen,
+  listScreen,
+  pushScreen,
+  replaceTopScreen,
+} from '../state/model.js';
 import { sortOf } from '../state/preferences.js';
-import { harmless } from '../paint/text.js';
-import type { Look, Row, Scope, Sort } from '../state/view.js';
+import { sanitizeText } from '../paint/text.js';
+import type { RenderContext, Row, ListScope, Sort } from '../state/view.js';
 import type { ListName } from '../views/all.js';
 
 export interface ListContext {
   readonly state: State;
   readonly screen: ListScreen;
   readonly listing: Listing;
-  readonly look: Look;
+  readonly look: RenderContext;
 }
 
-const stay = (state: State): Step => ({ state, effects: [] });
+const stay = (state: State): Transition => ({ state, effects: [] });
 
-const verbs: Readonly<Record<string, Verb>> = {
+const verbs: Readonly<Record<string, ActionVerb>> = {
   '+': 'scaleUp',
   '=': 'scaleUp',
   '-': 'scaleDown',
@@ -43,16 +50,16 @@ const verbs: Readonly<Record<string, Verb>> = {
 };
 
 /** Handles a key on a list. */
-export function onList(context: ListContext, key: Key): Step {
+export function onList(context: ListContext, key: Key): Transition {
   const name = keyName(key);
   const verb = verbs[name];
   if (verb !== undefined) return act(context, verb);
   const moved = movedBy(name, context.listing, bodyRows(context.state.size) - 1);
   if (moved !== undefined) {
-    return stay(withTop(context.state, selectAt(context.screen, context.listing, moved)));
+    return stay(replaceTopScreen(context.state, selectAt(context.screen, context.listing, moved)));
   }
   const changed = changedView(name, context);
-  if (changed !== undefined) return stay(withTop(context.state, changed));
+  if (changed !== undefined) return stay(replaceTopScreen(context.state, changed));
   return opened(name, context);
 }
 
@@ -139,16 +146,16 @@ function toggleMark(screen: ListScreen, listing: Listing): ListScreen {
   return selectAt({ ...screen, marks }, listing, listing.cursor + 1);
 }
 
-function act({ state, screen, listing, look }: ListContext, verb: Verb): Step {
-  if (state.readOnly) return stay(flashed(state, 'read-only: no changes', 'bad', look.now));
-  const action = actionFor(verb, screen.view, targetsOf(screen, listing), look.world);
-  if (typeof action === 'string') return stay(flashed(state, action, 'bad', look.now));
+function act({ state, screen, listing, look }: ListContext, verb: ActionVerb): Transition {
+  if (state.readOnly) return stay(withFlash(state, 'read-only: no changes', 'bad', look.now));
+  const action = actionFor(verb, screen.view, actionTargets(screen, listing), look.world);
+  if (typeof action === 'string') return stay(withFlash(state, action, 'bad', look.now));
   if (action.confirm === 'none') return { state, effects: [{ kind: 'act', action }] };
   return stay({ ...state, mode: { kind: 'confirm', action, typed: '' } });
 }
 
 /** Handles keys that open another screen or have an effect outside the list. */
-function opened(name: string, context: ListContext): Step {
+function opened(name: string, context: ListContext): Transition {
   const { state, screen, listing, look } = context;
   const row = listing.rows[listing.cursor];
   if (row === undefined) return stay(state);
@@ -161,7 +168,7 @@ function opened(name: string, context: ListContext): Step {
     case 'y': {
       const kind = ({ d: 'describe', w: 'why', y: 'raw' } as const)[name];
       const source = { kind, view: screen.view, id: row.id };
-      return stay(pushed(state, { kind: 'text', source, top: 0 }));
+      return stay(pushScreen(state, { kind: 'text', source, top: 0 }));
     }
     case 'h':
       return openHistory(context, row);
@@ -175,7 +182,7 @@ function opened(name: string, context: ListContext): Step {
       return openShell(context, row);
     case 'c':
       return {
-        state: flashed(state, `copied ${rowName(row)}`, 'good', look.now),
+        state: withFlash(state, `copied ${rowName(row)}`, 'good', look.now),
         effects: [{ kind: 'copy', text: rowName(row) }],
       };
     default:
@@ -184,8 +191,8 @@ function opened(name: string, context: ListContext): Step {
 }
 
 /** Opens the deploys of the service or project. */
-function openHistory({ state, screen, look }: ListContext, row: Row): Step {
-  const scope: Scope | undefined =
+function openHistory({ state, screen, look }: ListContext, row: Row): Transition {
+  const scope: ListScope | undefined =
     screen.view === 'services'
       ? { serviceId: row.id }
       : screen.view === 'tasks'
@@ -194,13 +201,13 @@ function openHistory({ state, screen, look }: ListContext, row: Row): Step {
           ? { project: row.id }
           : undefined;
   if (scope === undefined) {
-    return stay(flashed(state, 'only services and projects have a history', 'bad', look.now));
+    return stay(withFlash(state, 'only services and projects have a history', 'bad', look.now));
   }
-  return stay(pushed(state, listScreen('history', scope)));
+  return stay(pushScreen(state, listScreen('history', scope)));
 }
 
 /** Copies the URL of the first published TCP port. */
-function copyUrl({ state, screen, look }: ListContext, row: Row): Step {
+function copyUrl({ state, screen, look }: ListContext, row: Row): Transition {
   const { world } = look;
   const tasks =
     screen.view === 'tasks'
@@ -211,9 +218,9 @@ function copyUrl({ state, screen, look }: ListContext, row: Row): Step {
   const url = tasks
     .filter(({ status }) => status.state === 'running')
     .flatMap((task) => urlsOf(task, world.nodeOf(task)?.description.address ?? ''))[0];
-  if (url === undefined) return stay(flashed(state, 'no published port', 'bad', look.now));
+  if (url === undefined) return stay(withFlash(state, 'no published port', 'bad', look.now));
   return {
-    state: flashed(state, `copied ${url}`, 'good', look.now),
+    state: withFlash(state, `copied ${url}`, 'good', look.now),
     effects: [{ kind: 'copy', text: url }],
   };
 }
@@ -244,10 +251,10 @@ function rowName({ item, id }: Row): string {
     readonly name?: string;
     readonly spec?: { readonly name?: string };
   };
-  return harmless(named.containerName ?? named.spec?.name ?? named.name ?? id);
+  return sanitizeText(named.containerName ?? named.spec?.name ?? named.name ?? id);
 }
 
-const childViews: Partial<Record<ListName, readonly [ListName, (row: Row) => Scope]>> = {
+const childViews: Partial<Record<ListName, readonly [ListName, (row: Row) => ListScope]>> = {
   projects: ['services', ({ id }) => ({ project: id })],
   services: ['tasks', ({ id }) => ({ serviceId: id })],
   jobs: ['tasks', ({ id }) => ({ serviceId: id, history: true })],
@@ -256,13 +263,13 @@ const childViews: Partial<Record<ListName, readonly [ListName, (row: Row) => Sco
   images: ['tasks', ({ id }) => ({ image: id })],
 };
 
-function entered(context: ListContext, row: Row): Step {
+function entered(context: ListContext, row: Row): Transition {
   const { state, screen } = context;
   if (screen.view === 'tasks') return openLogs(context, row);
   const next = childViews[screen.view];
-  if (next !== undefined) return stay(pushed(state, listScreen(next[0], next[1](row))));
+  if (next !== undefined) return stay(pushScreen(state, listScreen(next[0], next[1](row))));
   const source = { kind: 'describe', view: screen.view, id: row.id } as const;
-  return stay(pushed(state, { kind: 'text', source, top: 0 }));
+  return stay(pushScreen(state, { kind: 'text', source, top: 0 }));
 }
 
 type LogSubject = Pick<
@@ -328,17 +335,17 @@ export function logScreen(subject: LogSubject): LogScreen {
   };
 }
 
-function openLogs({ state, screen, look }: ListContext, row: Row): Step {
+function openLogs({ state, screen, look }: ListContext, row: Row): Transition {
   const subject = logSubject(screen.view, row);
   if (subject === undefined) {
-    return stay(flashed(state, 'only tasks, services and projects have a log', 'bad', look.now));
+    return stay(withFlash(state, 'only tasks, services and projects have a log', 'bad', look.now));
   }
   const opening = logScreen(subject);
-  return { state: pushed(state, opening), effects: [{ kind: 'openLogs', screen: opening }] };
+  return { state: pushScreen(state, opening), effects: [{ kind: 'openLogs', screen: opening }] };
 }
 
-function openShell({ state, screen, look }: ListContext, row: Row): Step {
-  if (state.readOnly) return stay(flashed(state, 'read-only: no shell', 'bad', look.now));
+function openShell({ state, screen, look }: ListContext, row: Row): Transition {
+  if (state.readOnly) return stay(withFlash(state, 'read-only: no shell', 'bad', look.now));
   const task =
     screen.view === 'tasks'
       ? (row.item as Task)
@@ -346,7 +353,7 @@ function openShell({ state, screen, look }: ListContext, row: Row): Step {
         ? look.world.tasksOf(row.id).find(({ status }) => status.state === 'running')
         : undefined;
   if (task === undefined) {
-    return stay(flashed(state, 'select a running task first', 'bad', look.now));
+    return stay(withFlash(state, 'select a running task first', 'bad', look.now));
   }
   return { state, effects: [{ kind: 'shell', taskId: task.id }] };
 }

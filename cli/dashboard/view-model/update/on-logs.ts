@@ -1,8 +1,8 @@
 import type { Key } from './key.js';
 import { keyName } from './key.js';
-import { findLine, LogBuffer, queriedLines, savedLine } from '../state/logs.js';
-import type { LogScreen, State, Step } from '../state/model.js';
-import { bodyRows, flashed, withTop } from '../state/model.js';
+import { findLine, LogBuffer, filterLogLines, formatLogLine } from '../state/logs.js';
+import type { LogScreen, State, Transition } from '../state/model.js';
+import { bodyRows, withFlash, replaceTopScreen } from '../state/model.js';
 
 const ranges: Readonly<Record<string, number | undefined>> = {
   '1': 1,
@@ -14,10 +14,15 @@ const ranges: Readonly<Record<string, number | undefined>> = {
 };
 
 /** Handles a key on a log; undefined if the key has no effect. */
-export function onLogs(state: State, screen: LogScreen, key: Key, now: number): Step | undefined {
+export function onLogs(
+  state: State,
+  screen: LogScreen,
+  key: Key,
+  now: number,
+): Transition | undefined {
   const name = keyName(key);
-  const set = (change: Partial<LogScreen>): Step => ({
-    state: withTop(state, { ...screen, ...change }),
+  const set = (change: Partial<LogScreen>): Transition => ({
+    state: replaceTopScreen(state, { ...screen, ...change }),
     effects: [],
   });
   if (name === '0' || ranges[name] !== undefined) return reopened(state, screen, ranges[name]);
@@ -45,7 +50,7 @@ export function onLogs(state: State, screen: LogScreen, key: Key, now: number): 
           {
             kind: 'save',
             name: screen.title,
-            lines: queriedLines(screen.buffer, screen).map(savedLine),
+            lines: filterLogLines(screen.buffer, screen).map(formatLogLine),
           },
         ],
       };
@@ -55,29 +60,36 @@ export function onLogs(state: State, screen: LogScreen, key: Key, now: number): 
 }
 
 /** Inserts a mark, or toggles lines of previous tasks. */
-function marked(name: string, state: State, screen: LogScreen, now: number): Step | undefined {
-  const stay = (next: State): Step => ({ state: next, effects: [] });
+function marked(
+  name: string,
+  state: State,
+  screen: LogScreen,
+  now: number,
+): Transition | undefined {
+  const stay = (next: State): Transition => ({ state: next, effects: [] });
   if (name === 'm') {
     screen.buffer.mark(`---- ${new Date(now).toISOString().slice(11, 19)} ----`);
     return stay({ ...state });
   }
   if (name !== 'p') return undefined;
   if (screen.taskId === undefined) {
-    return stay(flashed(state, 'only available in the log of a single task', 'bad', now));
+    return stay(withFlash(state, 'only available in the log of a single task', 'bad', now));
   }
-  return stay(withTop(state, { ...screen, previous: !screen.previous, bottom: undefined }));
+  return stay(
+    replaceTopScreen(state, { ...screen, previous: !screen.previous, bottom: undefined }),
+  );
 }
 
 function scrolled(
   name: string,
   screen: LogScreen,
   page: number,
-  set: (change: Partial<LogScreen>) => Step,
-): Step | undefined {
-  const last = queriedLines(screen.buffer, screen).length - 1;
+  set: (change: Partial<LogScreen>) => Transition,
+): Transition | undefined {
+  const last = filterLogLines(screen.buffer, screen).length - 1;
   const at = screen.bottom ?? last;
   // Scrolling past the last line follows the log again.
-  const to = (line: number): Step =>
+  const to = (line: number): Transition =>
     set({ bottom: line >= last ? undefined : Math.max(Math.min(page - 1, last), line) });
   switch (name) {
     case 'up':
@@ -101,22 +113,22 @@ function scrolled(
 }
 
 /** Moves the next matching line to the bottom of the page. */
-function searched(state: State, screen: LogScreen, step: 1 | -1, now: number): Step {
-  const lines = queriedLines(screen.buffer, screen);
+function searched(state: State, screen: LogScreen, step: 1 | -1, now: number): Transition {
+  const lines = filterLogLines(screen.buffer, screen);
   const at = screen.bottom ?? lines.length;
   const found = findLine(lines, screen.search, at, step);
   if (found === undefined) {
     const text = screen.search === '' ? 'no search text: press / first' : 'no more matches';
-    return { state: flashed(state, text, 'bad', now), effects: [] };
+    return { state: withFlash(state, text, 'bad', now), effects: [] };
   }
-  return { state: withTop(state, { ...screen, bottom: found }), effects: [] };
+  return { state: replaceTopScreen(state, { ...screen, bottom: found }), effects: [] };
 }
 
 /** Reopens the log with another time range. */
-function reopened(state: State, screen: LogScreen, sinceMinutes: number | undefined): Step {
+function reopened(state: State, screen: LogScreen, sinceMinutes: number | undefined): Transition {
   const opening = { ...screen, sinceMinutes, buffer: new LogBuffer(), bottom: undefined };
   return {
-    state: withTop(state, opening),
+    state: replaceTopScreen(state, opening),
     effects: [
       { kind: 'closeLogs', buffer: screen.buffer },
       { kind: 'openLogs', screen: opening },

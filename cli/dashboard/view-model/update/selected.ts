@@ -1,10 +1,10 @@
 import type { Node } from '../../../../manager/common/model/node.js';
 import type { Service } from '../../../../manager/common/model/service.js';
 import type { Task } from '../../../../manager/common/model/task.js';
-import type { Listings } from '../state/lists.js';
+import type { ListCache } from '../state/list-cache.js';
 import type { State } from '../state/model.js';
-import { topOf } from '../state/model.js';
-import type { Look } from '../state/view.js';
+import { topScreen } from '../state/model.js';
+import type { RenderContext } from '../state/view.js';
 
 /** Fields of the selected row for hotkey templates; empty if they do not apply. */
 export interface SelectedRecord {
@@ -25,8 +25,12 @@ const emptyRecord: SelectedRecord = {
   Node: '',
 };
 
-export function selectedRecord(state: State, look: Look, listings: Listings): SelectedRecord {
-  const screen = topOf(state);
+export function selectedRecord(
+  state: State,
+  look: RenderContext,
+  listings: ListCache,
+): SelectedRecord {
+  const screen = topScreen(state);
   if (screen.kind !== 'list') return emptyRecord;
   const { rows, cursor } = listings.of(screen, look);
   const row = rows[cursor];

@@ -1,10 +1,10 @@
 import type { Service, UpdateConfig } from '../../../../manager/common/model/service.js';
 import type { Task } from '../../../../manager/common/model/task.js';
-import type { Action, Request, Verb } from './action.js';
-import { count, labelOf, listOf } from './action.js';
-import { countsOf } from '../views/parts.js';
-import type { World } from '../state/world.js';
-import { grouped } from '../state/world.js';
+import type { ClusterAction, ActionRequest, ActionVerb } from './action.js';
+import { pluralize, serviceLabel, abbreviateNames } from './action.js';
+import { replicaCounts } from '../views/parts.js';
+import type { ClusterState } from '../state/cluster-state.js';
+import { grouped } from '../state/cluster-state.js';
 
 /** Groups service names by project, the form of the calls' arguments. */
 function byProject(
@@ -19,14 +19,14 @@ function byProject(
 }
 
 /** The action of a verb on services, or a text why there is none. */
-export function onServices(
-  verb: Verb,
+export function serviceAction(
+  verb: ActionVerb,
   services: readonly Service[],
-  world: World,
-): Action | string {
-  const names = listOf(services.map(labelOf));
-  const running = services.reduce((sum, item) => sum + countsOf(world, item).running, 0);
-  const containers = count(running, 'container');
+  world: ClusterState,
+): ClusterAction | string {
+  const names = abbreviateNames(services.map(serviceLabel));
+  const running = services.reduce((sum, item) => sum + replicaCounts(world, item).running, 0);
+  const containers = pluralize(running, 'container');
   const projects = byProject(services);
   switch (verb) {
     case 'scaleUp':
@@ -69,8 +69,8 @@ export function onServices(
   }
 }
 
-function kill(services: readonly Service[], containers: string): Action {
-  const names = listOf(services.map(labelOf));
+function kill(services: readonly Service[], containers: string): ClusterAction {
+  const names = abbreviateNames(services.map(serviceLabel));
   const projects = byProject(services);
   return {
     title: `kill ${names}`,
@@ -83,8 +83,8 @@ function kill(services: readonly Service[], containers: string): Action {
   };
 }
 
-function remove(services: readonly Service[], containers: string): Action {
-  const names = listOf(services.map(labelOf));
+function remove(services: readonly Service[], containers: string): ClusterAction {
+  const names = abbreviateNames(services.map(serviceLabel));
   const projects = byProject(services);
   return {
     title: `remove ${names}`,
@@ -103,13 +103,15 @@ function paceText(config: UpdateConfig | undefined): string {
   return parallelism === 0 ? 'all at once' : `${parallelism} at a time`;
 }
 
-function roll(services: readonly Service[], running: number): Action {
+function roll(services: readonly Service[], running: number): ClusterAction {
   const [only] = services;
   const pace =
     services.length === 1 ? paceText(only?.spec.update) : 'each service by its update_config';
   return {
-    title: `roll ${listOf(services.map(labelOf))}`,
-    effect: [`${count(running, 'container')} are replaced by new ones of the same spec, ${pace}`],
+    title: `roll ${abbreviateNames(services.map(serviceLabel))}`,
+    effect: [
+      `${pluralize(running, 'container')} are replaced by new ones of the same spec, ${pace}`,
+    ],
     requests: byProject(services).map(([project, keys]) => ({
       name: 'service.roll',
       args: { project, services: keys },
@@ -118,12 +120,12 @@ function roll(services: readonly Service[], running: number): Action {
   };
 }
 
-function rollBack(services: readonly Service[]): Action | string {
+function rollBack(services: readonly Service[]): ClusterAction | string {
   const without = services.find(({ previousSpec }) => previousSpec === undefined);
-  if (without !== undefined) return `${labelOf(without)} has no previous spec`;
+  if (without !== undefined) return `${serviceLabel(without)} has no previous spec`;
   return {
-    title: `roll back ${listOf(services.map(labelOf))}`,
-    effect: services.map((service) => `${labelOf(service)}: ${rollBackText(service)}`),
+    title: `roll back ${abbreviateNames(services.map(serviceLabel))}`,
+    effect: services.map((service) => `${serviceLabel(service)}: ${rollBackText(service)}`),
     requests: byProject(services).map(([project, keys]) => ({
       name: 'service.rollback',
       args: { project, services: keys },
@@ -141,7 +143,7 @@ function rollBackText({ spec, previousSpec }: Service): string {
     : `${now} back to ${before}, ${pace}`;
 }
 
-function scale(services: readonly Service[], step: 1 | -1): Action | string {
+function scale(services: readonly Service[], step: 1 | -1): ClusterAction | string {
   const scaled = services.flatMap(({ spec }) => {
     if (spec.mode.kind !== 'replicated') return [];
     const to = spec.mode.replicas + step;
@@ -151,7 +153,8 @@ function scale(services: readonly Service[], step: 1 | -1): Action | string {
     return step > 0 ? 'global services cannot be scaled' : 'no service has replicas to remove';
   }
   const effect = scaled.map(
-    ({ spec, from, to }) => `${spec.project}/${spec.service}: ${from} to ${count(to, 'replica')}`,
+    ({ spec, from, to }) =>
+      `${spec.project}/${spec.service}: ${from} to ${pluralize(to, 'replica')}`,
   );
   return {
     title: `scale ${effect.join(', ')}`,
@@ -168,11 +171,15 @@ function scale(services: readonly Service[], step: 1 | -1): Action | string {
  * The action of a verb on tasks, or a text why there is none. Restart, stop and kill apply to these
  * tasks only; other verbs apply to their services.
  */
-export function onTasks(verb: Verb, tasks: readonly Task[], world: World): Action | string {
+export function taskAction(
+  verb: ActionVerb,
+  tasks: readonly Task[],
+  world: ClusterState,
+): ClusterAction | string {
   const ids = [...new Set(tasks.map(({ serviceId }) => serviceId as string))];
   const services = ids.flatMap((id) => world.services.get(id) ?? []);
   if (services.length === 0) return 'the service of this task no longer exists';
-  const names = listOf(tasks.map(({ containerName }) => containerName));
+  const names = abbreviateNames(tasks.map(({ containerName }) => containerName));
   switch (verb) {
     case 'restart':
     case 'stop':
@@ -184,9 +191,9 @@ export function onTasks(verb: Verb, tasks: readonly Task[], world: World): Actio
     case 'activate':
       return 'tasks cannot be drained; select a machine';
     default: {
-      const action = onServices(verb, services, world);
+      const action = serviceAction(verb, services, world);
       if (typeof action === 'string') return action;
-      const of = `${names} of ${listOf(services.map(labelOf))}`;
+      const of = `${names} of ${abbreviateNames(services.map(serviceLabel))}`;
       return { ...action, effect: [of, ...action.effect] };
     }
   }
@@ -196,7 +203,7 @@ function onSingleTasks(
   verb: 'restart' | 'stop' | 'kill',
   tasks: readonly Task[],
   names: string,
-): Action | string {
+): ClusterAction | string {
   const running = tasks.filter(({ status }) => status.state === 'running');
   if (running.length === 0) return 'none of the selected tasks is running';
   const effects = {
@@ -205,7 +212,7 @@ function onSingleTasks(
     kill: 'gets SIGKILL and loses unsaved data',
   };
   const groups = [...grouped(running, (task) => `${task.project}/${task.service}`).values()];
-  const requests = groups.flatMap((group): Request[] => {
+  const requests = groups.flatMap((group): ActionRequest[] => {
     const [first] = group;
     if (first === undefined) return [];
     const { project, service } = first;
@@ -220,22 +227,26 @@ function onSingleTasks(
 }
 
 /** The action of a verb on projects, or a text why there is none. */
-export function onProjects(verb: Verb, names: readonly string[], world: World): Action | string {
+export function projectAction(
+  verb: ActionVerb,
+  names: readonly string[],
+  world: ClusterState,
+): ClusterAction | string {
   const services = [...world.services.values()].filter(({ spec }) => names.includes(spec.project));
   if (verb === 'scaleUp' || verb === 'scaleDown') return 'projects cannot be scaled; open one';
   if (verb === 'rollBack') return 'projects cannot be rolled back as a whole; open one';
   if (verb !== 'remove') {
-    const action = onServices(verb, services, world);
+    const action = serviceAction(verb, services, world);
     return typeof action === 'string'
       ? action
-      : { ...action, title: `${verb} project ${listOf(names)}` };
+      : { ...action, title: `${verb} project ${abbreviateNames(names)}` };
   }
-  const running = services.reduce((sum, item) => sum + countsOf(world, item).running, 0);
+  const running = services.reduce((sum, item) => sum + replicaCounts(world, item).running, 0);
   const nets = [...world.networks.values()].filter(({ spec }) => names.includes(spec.project));
   return {
-    title: `down ${listOf(names)}`,
+    title: `down ${abbreviateNames(names)}`,
     effect: [
-      `${count(services.length, 'service')} with ${count(running, 'container')} and ${count(nets.length, 'network')} are removed`,
+      `${pluralize(services.length, 'service')} with ${pluralize(running, 'container')} and ${pluralize(nets.length, 'network')} are removed`,
       'named volumes stay',
     ],
     requests: names.map((project) => ({

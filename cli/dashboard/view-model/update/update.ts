@@ -1,40 +1,45 @@
 import { messageOf } from '../../../../manager/common/base/errors.js';
 import { compileTemplate } from '../../../output/template/template.js';
-import { completed, parseCommand } from './command-line.js';
+import { completeLine, parseCommand } from './command-line.js';
 import type { Key } from './key.js';
 import { keyName } from './key.js';
-import type { Listings } from '../state/lists.js';
+import type { ListCache } from '../state/list-cache.js';
 import type {
   HomeScreen,
   Mode,
   Pane,
   Screen,
   State,
-  Step,
+  Transition,
   TopologyScreen,
 } from '../state/model.js';
 import {
   bodyRows,
-  flashed,
+  withFlash,
   homeScreen,
   listScreen,
   panes,
-  pushed,
-  topOf,
-  withTop,
+  pushScreen,
+  topScreen,
+  replaceTopScreen,
 } from '../state/model.js';
 import { digitScreen, logScreen, onList, taskLog } from './on-list.js';
 import { onLogs } from './on-logs.js';
 import { topologyColumns, topologyCursor, topologyMove } from '../paint/topology.js';
 import { scrolledText } from '../describe/text-lines.js';
 import { selectedRecord } from './selected.js';
-import type { Look } from '../state/view.js';
+import type { RenderContext } from '../state/view.js';
 import type { ListName } from '../views/all.js';
 
-const stay = (state: State): Step => ({ state, effects: [] });
+const stay = (state: State): Transition => ({ state, effects: [] });
 
 /** Handles a key in any mode. Pure except for log buffers, which are cleared in place. */
-export function onKey(state: State, key: Key, look: Look, listings: Listings): Step {
+export function onKey(
+  state: State,
+  key: Key,
+  look: RenderContext,
+  listings: ListCache,
+): Transition {
   if (keyName(key) === 'ctrl-c') return { state, effects: [{ kind: 'quit' }] };
   const { mode } = state;
   switch (mode.kind) {
@@ -50,7 +55,7 @@ export function onKey(state: State, key: Key, look: Look, listings: Listings): S
 }
 
 /** Handles pasted text: inserted into an open filter or command line, ignored otherwise. */
-export function onPaste(state: State, text: string, look: Look): Step {
+export function onPaste(state: State, text: string, look: RenderContext): Transition {
   const { mode } = state;
   // eslint-disable-next-line no-control-regex -- pasted text may contain control characters
   const clean = text.replace(/[\u0000-\u001f\u007f-\u009f]+/gu, ' ').slice(0, 500);
@@ -58,7 +63,7 @@ export function onPaste(state: State, text: string, look: Look): Step {
   if (mode.kind === 'command') {
     return stay({ ...state, mode: { ...mode, text: mode.text + clean } });
   }
-  return stay(flashed(state, 'paste ignored: press / or : first', 'bad', look.now));
+  return stay(withFlash(state, 'paste ignored: press / or : first', 'bad', look.now));
 }
 
 /** The line of text after a key; undefined if the key does not edit text. */
@@ -72,17 +77,17 @@ function edited(text: string, key: Key): string | undefined {
 
 type FilterMode = Extract<Mode, { kind: 'filter' }>;
 
-function typedFilter(state: State, mode: FilterMode, text: string): Step {
+function typedFilter(state: State, mode: FilterMode, text: string): Transition {
   return stay(withFilter({ ...state, mode: { ...mode, text } }, text));
 }
 
 function withFilter(state: State, text: string): State {
-  const screen = topOf(state);
-  if (screen.kind === 'list') return withTop(state, { ...screen, filter: text });
-  return screen.kind === 'logs' ? withTop(state, { ...screen, search: text }) : state;
+  const screen = topScreen(state);
+  if (screen.kind === 'list') return replaceTopScreen(state, { ...screen, filter: text });
+  return screen.kind === 'logs' ? replaceTopScreen(state, { ...screen, search: text }) : state;
 }
 
-function onFilter(state: State, mode: FilterMode, key: Key): Step {
+function onFilter(state: State, mode: FilterMode, key: Key): Transition {
   const browse: Mode = { kind: 'browse' };
   if (key.name === 'enter') return stay({ ...state, mode: browse });
   if (key.name === 'escape') return stay(withFilter({ ...state, mode: browse }, mode.former));
@@ -92,13 +97,13 @@ function onFilter(state: State, mode: FilterMode, key: Key): Step {
 
 type CommandMode = Extract<Mode, { kind: 'command' }>;
 
-function onCommand(state: State, mode: CommandMode, key: Key, look: Look): Step {
+function onCommand(state: State, mode: CommandMode, key: Key, look: RenderContext): Transition {
   const browse: Mode = { kind: 'browse' };
   switch (key.name) {
     case 'escape':
       return stay({ ...state, mode: browse });
     case 'tab':
-      return stay({ ...state, mode: { ...mode, text: completed(mode.text, look) } });
+      return stay({ ...state, mode: { ...mode, text: completeLine(mode.text, look) } });
     case 'up':
     case 'down': {
       const back = Math.max(0, mode.back + (key.name === 'up' ? 1 : -1));
@@ -116,7 +121,7 @@ function onCommand(state: State, mode: CommandMode, key: Key, look: Look): Step 
 
 const maxHistory = 100;
 
-function commanded(state: State, text: string, look: Look): Step {
+function commanded(state: State, text: string, look: RenderContext): Transition {
   if (text === '') return stay(state);
   const history = [...state.history.filter((line) => line !== text), text].slice(-maxHistory);
   const next = { ...state, history };
@@ -125,11 +130,11 @@ function commanded(state: State, text: string, look: Look): Step {
     case 'quit':
       return { state: next, effects: [{ kind: 'quit' }] };
     case 'view':
-      return stay(pushed(next, { ...listScreen(command.view), filter: command.filter }));
+      return stay(pushScreen(next, { ...listScreen(command.view), filter: command.filter }));
     case 'screen':
-      return stay(pushed(next, namedScreen(command.screen)));
+      return stay(pushScreen(next, namedScreen(command.screen)));
     case 'problem':
-      return stay(flashed(next, command.message, 'bad', look.now));
+      return stay(withFlash(next, command.message, 'bad', look.now));
     case 'run': {
       const project = projectOf(state, look);
       const scope = project === undefined ? {} : { project };
@@ -145,7 +150,7 @@ function namedScreen(name: 'home' | 'topology' | 'help'): State['stack'][number]
 }
 
 /** The project for commands: that of the topmost screen with one, or the only project. */
-export function projectOf(state: State, { world }: Look): string | undefined {
+export function projectOf(state: State, { world }: RenderContext): string | undefined {
   for (const screen of state.stack.toReversed()) {
     if (screen.kind === 'logs') return screen.project;
     if (screen.kind !== 'list') continue;
@@ -164,27 +169,27 @@ export function projectOf(state: State, { world }: Look): string | undefined {
 
 type ConfirmMode = Extract<Mode, { kind: 'confirm' }>;
 
-function onConfirm(state: State, mode: ConfirmMode, key: Key, look: Look): Step {
+function onConfirm(state: State, mode: ConfirmMode, key: Key, look: RenderContext): Transition {
   const browse: State = { ...state, mode: { kind: 'browse' } };
   const { action, typed } = mode;
-  if (key.name === 'escape') return stay(flashed(browse, 'cancelled', 'good', look.now));
-  const confirmed: Step = { state: browse, effects: [{ kind: 'act', action }] };
+  if (key.name === 'escape') return stay(withFlash(browse, 'cancelled', 'good', look.now));
+  const confirmed: Transition = { state: browse, effects: [{ kind: 'act', action }] };
   if (typeof action.confirm !== 'object') {
     const name = keyName(key);
     if (name === 'y' || name === 'Y') return confirmed;
-    return stay(flashed(browse, 'cancelled', 'good', look.now));
+    return stay(withFlash(browse, 'cancelled', 'good', look.now));
   }
   if (key.name === 'enter') {
     if (typed === action.confirm.word) return confirmed;
-    return stay(flashed(browse, 'cancelled: the word does not match', 'bad', look.now));
+    return stay(withFlash(browse, 'cancelled: the word does not match', 'bad', look.now));
   }
   const text = edited(typed, key);
   return text === undefined ? stay(state) : stay({ ...state, mode: { ...mode, typed: text } });
 }
 
-function onBrowse(state: State, key: Key, look: Look, listings: Listings): Step {
+function onBrowse(state: State, key: Key, look: RenderContext, listings: ListCache): Transition {
   const name = keyName(key);
-  const screen = topOf(state);
+  const screen = topScreen(state);
   const hotkey = look.preferences?.hotkeys[name];
   if (hotkey !== undefined) return onHotkey(state, hotkey, look, listings);
   const common = onCommonKey(state, name, look);
@@ -195,25 +200,30 @@ function onBrowse(state: State, key: Key, look: Look, listings: Listings): Step 
     return stay(state);
   }
   const next = digitScreen(name);
-  if (next !== undefined) return stay(isSame(screen, next) ? state : pushed(state, next));
+  if (next !== undefined) return stay(isSame(screen, next) ? state : pushScreen(state, next));
   switch (screen.kind) {
     case 'list':
       return onList({ state, screen, look, listing: listings.of(screen, look) }, key);
     case 'topology':
       return onTopology(state, screen, name, look);
     case 'text':
-      return stay(withTop(state, scrolledText(screen, name, bodyRows(state.size), look)));
+      return stay(replaceTopScreen(state, scrolledText(screen, name, bodyRows(state.size), look)));
     case 'home':
       return onHome(state, screen, name);
   }
 }
 
 /** Runs a hotkey's command line, filled from the selected row. */
-function onHotkey(state: State, line: string, look: Look, listings: Listings): Step {
+function onHotkey(
+  state: State,
+  line: string,
+  look: RenderContext,
+  listings: ListCache,
+): Transition {
   try {
     return commanded(state, compileTemplate(line)(selectedRecord(state, look, listings)), look);
   } catch (error) {
-    return stay(flashed(state, `hotkey ${line}: ${messageOf(error)}`, 'bad', look.now));
+    return stay(withFlash(state, `hotkey ${line}: ${messageOf(error)}`, 'bad', look.now));
   }
 }
 
@@ -223,8 +233,8 @@ function isSame(a: Screen, b: Screen): boolean {
   return a.view === b.view && JSON.stringify(a.scope) === JSON.stringify(b.scope);
 }
 
-function onCommonKey(state: State, name: string, look: Look): Step | undefined {
-  const screen = topOf(state);
+function onCommonKey(state: State, name: string, look: RenderContext): Transition | undefined {
+  const screen = topScreen(state);
   switch (name) {
     case ':':
       return {
@@ -237,7 +247,7 @@ function onCommonKey(state: State, name: string, look: Look): Step | undefined {
       return stay({ ...state, mode: { kind: 'filter', text: former, former } });
     }
     case '?':
-      return stay(pushed(state, { kind: 'text', source: { kind: 'help' }, top: 0 }));
+      return stay(pushScreen(state, { kind: 'text', source: { kind: 'help' }, top: 0 }));
     case 'escape':
       return back(state, look);
     case 'q':
@@ -252,7 +262,7 @@ function onCommonKey(state: State, name: string, look: Look): Step | undefined {
 }
 
 /** Keys that change the dashboard as a whole. */
-function onGlobalKey(state: State, name: string, look: Look): Step | undefined {
+function onGlobalKey(state: State, name: string, look: RenderContext): Transition | undefined {
   switch (name) {
     case 'P':
       return stay({ ...state, paused: !state.paused });
@@ -262,7 +272,7 @@ function onGlobalKey(state: State, name: string, look: Look): Step | undefined {
     case 'M': {
       const text = state.mouse ? 'mouse off: text can be selected' : 'mouse on';
       return {
-        state: flashed({ ...state, mouse: !state.mouse }, text, 'good', look.now),
+        state: withFlash({ ...state, mouse: !state.mouse }, text, 'good', look.now),
         effects: [{ kind: 'mouse', on: !state.mouse }],
       };
     }
@@ -272,12 +282,12 @@ function onGlobalKey(state: State, name: string, look: Look): Step | undefined {
 }
 
 /** Cycles through all projects by name, with "all" between the last and the first. */
-function nextProject(state: State, step: 1 | -1, { world, now }: Look): State {
+function nextProject(state: State, step: 1 | -1, { world, now }: RenderContext): State {
   const names = [...new Set([...world.services.values()].map(({ spec }) => spec.project))].sort();
   const all = [undefined, ...names];
   const at = Math.max(0, all.indexOf(state.project));
   const project = all[(at + step + all.length) % all.length];
-  return flashed({ ...state, project }, `project: ${project ?? 'all'}`, 'good', now);
+  return withFlash({ ...state, project }, `project: ${project ?? 'all'}`, 'good', now);
 }
 
 const paneViews: Readonly<Record<Pane, ListName>> = {
@@ -287,38 +297,45 @@ const paneViews: Readonly<Record<Pane, ListName>> = {
   events: 'events',
 };
 
-function onHome(state: State, screen: HomeScreen, name: string): Step {
+function onHome(state: State, screen: HomeScreen, name: string): Transition {
   const at = panes.indexOf(screen.pane);
   if (name === 'tab' || name === 'down' || name === 'j') {
-    return stay(withTop(state, { ...screen, pane: panes[(at + 1) % panes.length] ?? 'machines' }));
+    return stay(
+      replaceTopScreen(state, { ...screen, pane: panes[(at + 1) % panes.length] ?? 'machines' }),
+    );
   }
   if (name === 'up' || name === 'k') {
     const pane = panes[(at + panes.length - 1) % panes.length] ?? 'machines';
-    return stay(withTop(state, { ...screen, pane }));
+    return stay(replaceTopScreen(state, { ...screen, pane }));
   }
   if (name !== 'enter') return stay(state);
   const list = listScreen(paneViews[screen.pane]);
-  return stay(pushed(state, { ...list, problems: screen.pane === 'problems' }));
+  return stay(pushScreen(state, { ...list, problems: screen.pane === 'problems' }));
 }
 
 /** Clears the filter, marks or search first, then leaves the screen; the last screen stays. */
-function back(state: State, look: Look): Step {
-  const screen = topOf(state);
+function back(state: State, look: RenderContext): Transition {
+  const screen = topScreen(state);
   if (screen.kind === 'list' && (screen.filter !== '' || screen.marks.size > 0)) {
-    return stay(withTop(state, { ...screen, filter: '', marks: new Set() }));
+    return stay(replaceTopScreen(state, { ...screen, filter: '', marks: new Set() }));
   }
   if (screen.kind === 'logs' && screen.search !== '') {
-    return stay(withTop(state, { ...screen, search: '', only: false }));
+    return stay(replaceTopScreen(state, { ...screen, search: '', only: false }));
   }
   if (state.stack.length <= 1) {
-    return stay(flashed(state, ':q or ctrl-c quits', 'good', look.now));
+    return stay(withFlash(state, ':q or ctrl-c quits', 'good', look.now));
   }
   const next = { ...state, stack: state.stack.slice(0, -1) };
   if (screen.kind !== 'logs') return stay(next);
   return { state: next, effects: [{ kind: 'closeLogs', buffer: screen.buffer }] };
 }
 
-function onTopology(state: State, screen: TopologyScreen, name: string, look: Look): Step {
+function onTopology(
+  state: State,
+  screen: TopologyScreen,
+  name: string,
+  look: RenderContext,
+): Transition {
   const columns = topologyColumns(look);
   const cursor = topologyCursor(screen, columns);
   const task = columns[cursor.column]?.tasks[cursor.row];
@@ -334,13 +351,13 @@ function onTopology(state: State, screen: TopologyScreen, name: string, look: Lo
   };
   const step = steps[name];
   if (step !== undefined) {
-    return stay(withTop(state, topologyMove(screen, columns, step[0], step[1])));
+    return stay(replaceTopScreen(state, topologyMove(screen, columns, step[0], step[1])));
   }
   if (task === undefined) return stay(state);
   if (name === 'd' || name === 'w') {
     const kind = name === 'd' ? 'describe' : 'why';
     return stay(
-      pushed(state, { kind: 'text', source: { kind, view: 'tasks', id: task.id }, top: 0 }),
+      pushScreen(state, { kind: 'text', source: { kind, view: 'tasks', id: task.id }, top: 0 }),
     );
   }
   if (name === 's' && !state.readOnly) {
@@ -348,7 +365,7 @@ function onTopology(state: State, screen: TopologyScreen, name: string, look: Lo
   }
   if (name === 'enter') {
     const opening = logScreen(taskLog(task));
-    return { state: pushed(state, opening), effects: [{ kind: 'openLogs', screen: opening }] };
+    return { state: pushScreen(state, opening), effects: [{ kind: 'openLogs', screen: opening }] };
   }
   return stay(state);
 }

@@ -1,13 +1,17 @@
 import type { Service } from '../../../../manager/common/model/service.js';
-import type { DataSeen } from '../../../../manager/common/protocol/control.js';
+import type { DataInfo } from '../../../../manager/common/protocol/control.js';
 import { age } from '../paint/text.js';
-import type { Column, Look, View } from '../state/view.js';
+import type { Column, RenderContext, View } from '../state/view.js';
 import { defineView } from '../state/view.js';
 
-export type DataKind = 'secret' | 'config';
+export type DataViewKind = 'secret' | 'config';
 
 /** Services whose containers mount the secret or config. */
-export function usersOf(kind: DataKind, name: string, { world }: Look): readonly Service[] {
+export function servicesUsing(
+  kind: DataViewKind,
+  name: string,
+  { world }: RenderContext,
+): readonly Service[] {
   const users = world.memo(`${kind}-users`, () => {
     const found = new Map<string, Service[]>();
     for (const service of world.services.values()) {
@@ -21,7 +25,7 @@ export function usersOf(kind: DataKind, name: string, { world }: Look): readonly
   return users.get(name) ?? [];
 }
 
-function columns(kind: DataKind): readonly Column<DataSeen>[] {
+function columns(kind: DataViewKind): readonly Column<DataInfo>[] {
   return [
     { key: 'name', title: 'NAME', width: 24, max: 60, priority: 0, text: ({ spec }) => spec.name },
     {
@@ -31,7 +35,7 @@ function columns(kind: DataKind): readonly Column<DataSeen>[] {
       max: 60,
       priority: 1,
       text: ({ spec }, look) =>
-        usersOf(kind, spec.name, look)
+        servicesUsing(kind, spec.name, look)
           .map((service) => service.spec.service)
           .join(','),
     },
@@ -63,8 +67,8 @@ function columns(kind: DataKind): readonly Column<DataSeen>[] {
   ];
 }
 
-function dataView(kind: DataKind, aliases: readonly string[]): View {
-  return defineView<DataSeen>({
+function dataView(kind: DataViewKind, aliases: readonly string[]): View {
+  return defineView<DataInfo>({
     name: `${kind}s`,
     title: kind === 'secret' ? 'Secrets' : 'Configs',
     aliases,

@@ -2,12 +2,12 @@ import type { Service, TaskSpec } from '../../../../manager/common/model/service
 import type { Task } from '../../../../manager/common/model/task.js';
 import { differences } from '../describe/differences.js';
 import { age } from '../paint/text.js';
-import type { Column, Look } from '../state/view.js';
+import type { Column, RenderContext } from '../state/view.js';
 import { defineView } from '../state/view.js';
-import { isLive } from './parts.js';
+import { isActiveTask } from './parts.js';
 
 /** A version of a service: its tasks that still exist, grouped by the hash of their spec. */
-export interface Deploy {
+export interface DeployVersion {
   readonly id: string;
   readonly service: Service;
   readonly tasks: readonly Task[];
@@ -17,7 +17,7 @@ export interface Deploy {
 }
 
 /** Versions of all services that still have a task. */
-function deploysOf({ world }: Look): readonly Deploy[] {
+function deploysOf({ world }: RenderContext): readonly DeployVersion[] {
   return world.memo('deploys', () =>
     [...world.services.values()].flatMap((service) => {
       const versions = new Map<string, Task[]>();
@@ -37,12 +37,12 @@ function deploysOf({ world }: Look): readonly Deploy[] {
   );
 }
 
-export function findDeploy(id: string, look: Look): Deploy | undefined {
+export function findDeploy(id: string, look: RenderContext): DeployVersion | undefined {
   return deploysOf(look).find((deploy) => deploy.id === id);
 }
 
 /** Differences to the current version, or for the current version to the previous one, as lines. */
-export function deployChanges({ service, tasks, isCurrent }: Deploy): readonly string[] {
+export function deployChanges({ service, tasks, isCurrent }: DeployVersion): readonly string[] {
   const spec = tasks[0]?.spec;
   const [before, after] = isCurrent
     ? [service.previousSpec?.task, service.spec.task]
@@ -64,7 +64,7 @@ function masked(spec: TaskSpec, other: TaskSpec): unknown {
   return { ...spec, container: { ...spec.container, env: Object.fromEntries(env) as unknown } };
 }
 
-const columns: readonly Column<Deploy>[] = [
+const columns: readonly Column<DeployVersion>[] = [
   {
     key: 'when',
     title: 'WHEN',
@@ -96,7 +96,7 @@ const columns: readonly Column<Deploy>[] = [
     width: 9,
     priority: 1,
     right: true,
-    text: ({ tasks }) => `${tasks.filter(isLive).length}/${tasks.length}`,
+    text: ({ tasks }) => `${tasks.filter(isActiveTask).length}/${tasks.length}`,
     order: ({ tasks }) => tasks.length,
   },
   {
@@ -120,7 +120,7 @@ const columns: readonly Column<Deploy>[] = [
   },
 ];
 
-export const historyView = defineView<Deploy>({
+export const historyView = defineView<DeployVersion>({
   name: 'history',
   title: 'History of deploys',
   aliases: ['history', 'hist', 'deploys'],

@@ -1,14 +1,14 @@
 import type { Service } from '../../../../manager/common/model/service.js';
 import type { Task } from '../../../../manager/common/model/task.js';
 import { isTerminal } from '../../../../manager/common/model/task-state.js';
-import { markOf } from '../paint/glyphs.js';
-import type { Mark } from '../paint/glyphs.js';
+import { stateMarkOf } from '../paint/glyphs.js';
+import type { StateMark } from '../paint/glyphs.js';
 import { serviceStyle } from '../paint/spans.js';
 import { age } from '../paint/text.js';
-import type { Column, Look } from '../state/view.js';
+import type { Column, RenderContext } from '../state/view.js';
 import { defineView } from '../state/view.js';
 
-function newest(service: Service, { world }: Look): Task | undefined {
+function newest(service: Service, { world }: RenderContext): Task | undefined {
   return world
     .tasksOf(service.id)
     .reduce<Task | undefined>(
@@ -18,13 +18,13 @@ function newest(service: Service, { world }: Look): Task | undefined {
 }
 
 /** The state of a job: a failed newest task takes precedence over running tasks. */
-function jobMark(service: Service, look: Look): Mark {
+function jobMark(service: Service, look: RenderContext): StateMark {
   const states = new Set(look.world.tasksOf(service.id).map(({ status }) => status.state));
   const last = newest(service, look)?.status.state;
-  if (last === 'failed' || last === 'rejected') return markOf('failed', look.glyphs);
-  if (states.has('running')) return markOf('running', look.glyphs);
-  if (last === 'complete') return markOf('complete', look.glyphs);
-  return markOf('pending', look.glyphs);
+  if (last === 'failed' || last === 'rejected') return stateMarkOf('failed', look.glyphs);
+  if (states.has('running')) return stateMarkOf('running', look.glyphs);
+  if (last === 'complete') return stateMarkOf('complete', look.glyphs);
+  return stateMarkOf('pending', look.glyphs);
 }
 
 const columns: readonly Column<Service>[] = [
@@ -114,5 +114,5 @@ export const jobsView = defineView<Service>({
   id: ({ id }) => id,
   text: ({ spec }) => `${spec.project}/${spec.service}`,
   labels: ({ spec }) => spec.labels,
-  bad: (service, look) => jobMark(service, look).style === 'bad',
+  hasProblem: (service, look) => jobMark(service, look).style === 'bad',
 });

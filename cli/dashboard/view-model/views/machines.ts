@@ -1,22 +1,25 @@
 import type { Node } from '../../../../manager/common/model/node.js';
 import { shortBytes } from '../../../output/quantity.js';
-import { barText, markOf, nodeWord, shareStyle, sparkline } from '../paint/glyphs.js';
+import { barText, stateMarkOf, nodeStateName, shareStyle, sparkline } from '../paint/glyphs.js';
 import { age } from '../paint/text.js';
-import type { Column, Look } from '../state/view.js';
+import type { Column, RenderContext } from '../state/view.js';
 import { defineView } from '../state/view.js';
-import { isLive, isRunning } from './parts.js';
+import { isActiveTask, isRunning } from './parts.js';
 
-const mark = (node: Node, { glyphs }: Look) => markOf(nodeWord(node), glyphs);
+const mark = (node: Node, { glyphs }: RenderContext) => stateMarkOf(nodeStateName(node), glyphs);
 
-function tasksOn(node: Node, { world }: Look): { readonly running: number; readonly live: number } {
+function tasksOn(
+  node: Node,
+  { world }: RenderContext,
+): { readonly running: number; readonly live: number } {
   const tasks = world.tasksOn(node.id);
   return {
     running: tasks.filter((task) => isRunning(world, task)).length,
-    live: tasks.filter(isLive).length,
+    live: tasks.filter(isActiveTask).length,
   };
 }
 
-function memoryShare(node: Node, { world }: Look): number {
+function memoryShare(node: Node, { world }: RenderContext): number {
   const use = world.nodeUse.get(node.id);
   return use === undefined || use.memoryBytes === 0 ? 0 : use.memoryUsedBytes / use.memoryBytes;
 }
@@ -178,5 +181,5 @@ export const machinesView = defineView<Node>({
   id: ({ id }) => id,
   text: ({ spec, description, status }) => `${spec.name} ${description.address} ${status.state}`,
   labels: ({ spec }) => spec.labels,
-  bad: (node) => nodeWord(node) !== 'ready',
+  hasProblem: (node) => nodeStateName(node) !== 'ready',
 });

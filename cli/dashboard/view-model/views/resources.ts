@@ -1,13 +1,13 @@
 import type { Network, Volume } from '../../../../manager/common/model/network.js';
 import type { Task } from '../../../../manager/common/model/task.js';
 import type { ClusterEvent } from '../../../../manager/common/protocol/control.js';
-import { markOf, taskWord } from '../paint/glyphs.js';
+import { stateMarkOf, taskStateName } from '../paint/glyphs.js';
 import { serviceStyle } from '../paint/spans.js';
 import { age } from '../paint/text.js';
-import type { Column, Look } from '../state/view.js';
+import type { Column, RenderContext } from '../state/view.js';
 import { defineView } from '../state/view.js';
-import { grouped } from '../state/world.js';
-import { isLive } from './parts.js';
+import { grouped } from '../state/cluster-state.js';
+import { isActiveTask } from './parts.js';
 
 interface Endpoint {
   readonly id: string;
@@ -19,7 +19,7 @@ interface Endpoint {
 }
 
 function endpointsOf(tasks: Iterable<Task>): readonly Endpoint[] {
-  return [...tasks].filter(isLive).flatMap((task) =>
+  return [...tasks].filter(isActiveTask).flatMap((task) =>
     task.attachments.map((attachment) => ({
       id: `${task.id}/${attachment.networkId}`,
       task,
@@ -31,8 +31,8 @@ function endpointsOf(tasks: Iterable<Task>): readonly Endpoint[] {
   );
 }
 
-const endpointMark = ({ task }: Endpoint, { world, glyphs }: Look) =>
-  markOf(taskWord(task, world.nodeOf(task)), glyphs);
+const endpointMark = ({ task }: Endpoint, { world, glyphs }: RenderContext) =>
+  stateMarkOf(taskStateName(task, world.nodeOf(task)), glyphs);
 
 /** The address as a number, so that .9 sorts before .10. */
 function addressOrder({ address }: Endpoint): number {
@@ -101,14 +101,14 @@ export const endpointsView = defineView<Endpoint>({
     ),
   id: ({ id }) => id,
   text: ({ names, address, network }) => `${names} ${address} ${network}`,
-  bad: (endpoint, look) => endpointMark(endpoint, look).style !== 'good',
+  hasProblem: (endpoint, look) => endpointMark(endpoint, look).style !== 'good',
 });
 
-const endpointCounts = ({ world }: Look): ReadonlyMap<string, number> =>
+const endpointCounts = ({ world }: RenderContext): ReadonlyMap<string, number> =>
   world.memo('endpoint-counts', () => {
     const counts = new Map<string, number>();
     for (const task of world.tasks.values()) {
-      if (!isLive(task)) continue;
+      if (!isActiveTask(task)) continue;
       for (const { networkId } of task.attachments) {
         counts.set(networkId, (counts.get(networkId) ?? 0) + 1);
       }
@@ -169,10 +169,10 @@ export const networksView = defineView<Network>({
 });
 
 /** Live tasks by the name of the volume they mount. */
-const volumeUsers = ({ world }: Look): ReadonlyMap<string, readonly Task[]> =>
+const volumeUsers = ({ world }: RenderContext): ReadonlyMap<string, readonly Task[]> =>
   world.memo('volume-users', () => {
     const uses = [...world.tasks.values()]
-      .filter(isLive)
+      .filter(isActiveTask)
       .flatMap((task) =>
         task.spec.container.mounts.flatMap((mount) =>
           mount.type === 'volume' && mount.source !== undefined
@@ -244,7 +244,7 @@ interface Image {
   readonly tasks: number;
 }
 
-function imagesOf({ world }: Look, project: string | undefined): readonly Image[] {
+function imagesOf({ world }: RenderContext, project: string | undefined): readonly Image[] {
   const tasks = world
     .currentTasks()
     .filter((task) => project === undefined || task.project === project);
@@ -296,7 +296,7 @@ export const imagesView = defineView<Image>({
   items: (look, { project }) => imagesOf(look, project),
   id: ({ name }) => name,
   text: ({ name, nodes }) => `${name} ${nodes.join(' ')}`,
-  bad: ({ ids }) => ids.length > 1,
+  hasProblem: ({ ids }) => ids.length > 1,
 });
 
 interface ListedEvent {
@@ -361,5 +361,5 @@ export const eventsView = defineView<ListedEvent>({
   id: ({ id }) => id,
   text: ({ event }) => `${event.type} ${event.action} ${event.name}`,
   labels: ({ event }) => event.attributes,
-  bad: ({ event }) => /die|down|fail|kill|oom|reject|unhealthy/u.test(event.action),
+  hasProblem: ({ event }) => /die|down|fail|kill|oom|reject|unhealthy/u.test(event.action),
 });

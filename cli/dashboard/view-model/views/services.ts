@@ -1,13 +1,13 @@
 import type { Service } from '../../../../manager/common/model/service.js';
-import { barText, markOf } from '../paint/glyphs.js';
+import { barText, stateMarkOf } from '../paint/glyphs.js';
 import { serviceStyle } from '../paint/spans.js';
 import { age } from '../paint/text.js';
-import type { Column, Look } from '../state/view.js';
+import type { Column, RenderContext } from '../state/view.js';
 import { defineView } from '../state/view.js';
-import { countsOf, serviceWord, sumUse, useColumns } from './parts.js';
+import { replicaCounts, serviceStateName, sumUsage, useColumns } from './parts.js';
 
-const mark = (service: Service, { world, glyphs }: Look) =>
-  markOf(serviceWord(service, countsOf(world, service)), glyphs);
+const mark = (service: Service, { world, glyphs }: RenderContext) =>
+  stateMarkOf(serviceStateName(service, replicaCounts(world, service)), glyphs);
 
 function publishedText({ spec }: Service): string {
   return spec.task.ports
@@ -50,11 +50,11 @@ const columns: readonly Column<Service>[] = [
     width: 14,
     priority: 0,
     text: (service, { world, glyphs }) => {
-      const { running, wanted } = countsOf(world, service);
+      const { running, wanted } = replicaCounts(world, service);
       const bar = barText(wanted === 0 ? 0 : running / wanted, 5, glyphs);
       return `${bar} ${running}/${wanted}`;
     },
-    order: (service, { world }) => countsOf(world, service).running,
+    order: (service, { world }) => replicaCounts(world, service).running,
     style: (service, look) => mark(service, look).style,
   },
   {
@@ -74,7 +74,7 @@ const columns: readonly Column<Service>[] = [
   },
   { key: 'ports', title: 'PORTS', width: 8, max: 24, priority: 5, text: publishedText },
   ...useColumns<Service>(
-    (service, { world }) => sumUse(world, world.tasksOf(service.id)),
+    (service, { world }) => sumUsage(world, world.tasksOf(service.id)),
     ({ id }) => id,
   ),
   {
@@ -101,7 +101,7 @@ export const servicesView = defineView<Service>({
   id: ({ id }) => id,
   text: ({ spec }) => `${spec.project}/${spec.service} ${spec.task.container.image}`,
   labels: ({ spec }) => ({ ...spec.task.container.labels, ...spec.labels }),
-  bad: (service, look) => !['good', 'dim'].includes(mark(service, look).style),
+  hasProblem: (service, look) => !['good', 'dim'].includes(mark(service, look).style),
 });
 
 interface Project {
@@ -109,12 +109,12 @@ interface Project {
   readonly services: readonly Service[];
 }
 
-const projectState = ({ services }: Project, look: Look) => {
-  const counts = services.map((service) => countsOf(look.world, service));
+const projectState = ({ services }: Project, look: RenderContext) => {
+  const counts = services.map((service) => replicaCounts(look.world, service));
   const running = counts.reduce((sum, count) => sum + count.running, 0);
   const wanted = counts.reduce((sum, count) => sum + count.wanted, 0);
   const word = running >= wanted ? (wanted === 0 ? 'stopped' : 'running') : 'partial';
-  return { running, wanted, mark: markOf(word, look.glyphs) };
+  return { running, wanted, mark: stateMarkOf(word, look.glyphs) };
 };
 
 export const projectsView = defineView<Project>({
@@ -158,7 +158,7 @@ export const projectsView = defineView<Project>({
     },
     ...useColumns<Project>(
       ({ services }, { world }) =>
-        sumUse(
+        sumUsage(
           world,
           services.flatMap(({ id }) => world.tasksOf(id)),
         ),
@@ -177,5 +177,5 @@ export const projectsView = defineView<Project>({
     }),
   id: ({ name }) => name,
   text: ({ name }) => name,
-  bad: (project, look) => projectState(project, look).mark.style === 'warn',
+  hasProblem: (project, look) => projectState(project, look).mark.style === 'warn',
 });

@@ -2,14 +2,14 @@ import type { Task } from '../../../../manager/common/model/task.js';
 import { shortBytes } from '../../../output/quantity.js';
 import { portsText } from '../../../output/ports.js';
 import { statusText } from '../../../../manager/common/model/container-state.js';
-import { markOf, taskWord } from '../paint/glyphs.js';
+import { stateMarkOf, taskStateName } from '../paint/glyphs.js';
 import { serviceStyle } from '../paint/spans.js';
 import { age } from '../paint/text.js';
-import type { Column, Look, Scope } from '../state/view.js';
+import type { Column, RenderContext, ListScope } from '../state/view.js';
 import { defineView } from '../state/view.js';
-import { sumUse, useColumns } from './parts.js';
+import { sumUsage, useColumns } from './parts.js';
 
-function items({ world }: Look, scope: Scope): readonly Task[] {
+function items({ world }: RenderContext, scope: ListScope): readonly Task[] {
   const all = scope.history === true ? [...world.tasks.values()] : world.currentTasks();
   return all.filter(
     (task) =>
@@ -22,8 +22,8 @@ function items({ world }: Look, scope: Scope): readonly Task[] {
   );
 }
 
-const mark = (task: Task, { world, glyphs }: Look) =>
-  markOf(taskWord(task, world.nodeOf(task)), glyphs);
+const mark = (task: Task, { world, glyphs }: RenderContext) =>
+  stateMarkOf(taskStateName(task, world.nodeOf(task)), glyphs);
 
 const bad = new Set(['bad', 'warn']);
 
@@ -57,7 +57,7 @@ const columns: readonly Column<Task>[] = [
     text: (task, { world }) => world.nodeOf(task)?.spec.name ?? '-',
   },
   ...useColumns<Task>(
-    (task, { world }) => sumUse(world, [task]),
+    (task, { world }) => sumUsage(world, [task]),
     ({ id }) => id,
   ),
   {
@@ -139,5 +139,5 @@ export const tasksView = defineView<Task>({
   text: (task, look) =>
     `${task.containerName} ${mark(task, look).word} ${look.world.nodeOf(task)?.spec.name ?? ''} ${task.spec.container.image}`,
   labels: ({ spec }) => spec.container.labels,
-  bad: (task, look) => bad.has(mark(task, look).style),
+  hasProblem: (task, look) => bad.has(mark(task, look).style),
 });

@@ -21,7 +21,7 @@ test('secret create reads a file and prints the id', async (t) => {
   t.is(code, 0);
   t.is(stdout, 's1\n');
   const data = Buffer.from('hush\n').toString('base64');
-  t.deepEqual(client.called, [
+  t.deepEqual(client.calls, [
     { name: 'secret.create', args: { name: 'tls', labels: { team: 'a' }, data } },
   ]);
 });
@@ -32,7 +32,7 @@ test('secret create rejects empty content and names a missing file', async (t) =
   t.is(empty.error, 'secret tls: - is empty; a secret needs content');
   const absent = await runCommand(['secret', 'create', 'tls', '/no/such'], { client });
   t.regex(absent.error ?? '', /^cannot read \/no\/such: /u);
-  t.deepEqual(client.called, []);
+  t.deepEqual(client.calls, []);
 });
 
 test('secrets are listed and inspected without content, configs with content', async (t) => {
@@ -93,5 +93,5 @@ test('rm accepts names and ids and reports unknown ones', async (t) => {
   const { stdout, error } = await runCommand(['secret', 'rm', 's1', 'other'], { client });
   t.is(stdout, 's1\n');
   t.is(error, 'no such secret: other');
-  t.deepEqual(client.called.at(-1), { name: 'secret.remove', args: { name: 'tls' } });
+  t.deepEqual(client.calls.at(-1), { name: 'secret.remove', args: { name: 'tls' } });
 });

@@ -1,39 +1,39 @@
 import test from 'ava';
 import { aService, aTask } from '../../../../fixtures/cluster/build.js';
-import { InputReader, readInput } from '../../../../cli/dashboard/keys.js';
-import type { KeyFlags } from '../../../../cli/dashboard/keys.js';
+import { InputReader, parseInput } from '../../../../cli/dashboard/terminal-input.js';
+import type { InkKeyFlags } from '../../../../cli/dashboard/terminal-input.js';
 import {
-  completed,
+  completeLine,
   completions,
 } from '../../../../cli/dashboard/view-model/update/command-line.js';
 import { differences } from '../../../../cli/dashboard/view-model/describe/differences.js';
 import { namedKey, textKey } from '../../../../cli/dashboard/view-model/update/key.js';
-import { Listings } from '../../../../cli/dashboard/view-model/state/lists.js';
+import { ListCache } from '../../../../cli/dashboard/view-model/state/list-cache.js';
 import type { Effect, State } from '../../../../cli/dashboard/view-model/state/model.js';
-import { initialState, topOf } from '../../../../cli/dashboard/view-model/state/model.js';
+import { initialState, topScreen } from '../../../../cli/dashboard/view-model/state/model.js';
 import type { MouseEvent } from '../../../../cli/dashboard/view-model/update/on-mouse.js';
 import { onMouse } from '../../../../cli/dashboard/view-model/update/on-mouse.js';
 import { paintFrame } from '../../../../cli/dashboard/view-model/paint/paint.js';
 import { parsePreferences } from '../../../../cli/dashboard/view-model/state/preferences.js';
 import { onKey } from '../../../../cli/dashboard/view-model/update/update.js';
-import type { Look } from '../../../../cli/dashboard/view-model/state/view.js';
-import type { World } from '../../../../cli/dashboard/view-model/state/world.js';
+import type { RenderContext } from '../../../../cli/dashboard/view-model/state/view.js';
+import type { ClusterState } from '../../../../cli/dashboard/view-model/state/cluster-state.js';
 import type { UpdateStatus } from '../../../../manager/common/model/service.js';
 import { lookAt, simulatedWorld, worldNow } from '../../../helpers/world.js';
 
 class Session {
-  readonly world: World;
-  readonly listings = new Listings();
+  readonly world: ClusterState;
+  readonly listings = new ListCache();
   readonly effects: Effect[] = [];
-  readonly preferences: Look['preferences'];
+  readonly preferences: RenderContext['preferences'];
   state: State = initialState({ columns: 120, rows: 30 });
 
-  constructor(world: World, preferences: object = {}) {
+  constructor(world: ClusterState, preferences: object = {}) {
     this.world = world;
     this.preferences = parsePreferences(preferences);
   }
 
-  get look(): Look {
+  get look(): RenderContext {
     const { preferences } = this;
     return {
       ...lookAt(this.world),
@@ -115,7 +115,7 @@ test('tab cycles through the sections of the overview, and enter opens one', (t)
   const session = new Session(simulatedWorld(small)).type(namedKey('tab'));
   t.true(session.lines.some((line) => line.startsWith('> Services by CPU')));
   session.type(namedKey('enter'));
-  const top = topOf(session.state);
+  const top = topScreen(session.state);
   t.is(top.kind === 'list' ? top.view : top.kind, 'services');
 });
 
@@ -133,7 +133,7 @@ test('a click selects, a second click opens, a title sorts, and the wheel moves'
   t.true(session.lines[2]?.includes('CPU%↑'));
   const at = session.lines.findIndex((line) => line === session.cursor);
   session.mouse(click(4, at));
-  const top = topOf(session.state);
+  const top = topScreen(session.state);
   t.is(top.kind === 'list' ? top.view : top.kind, 'tasks');
 });
 
@@ -146,7 +146,7 @@ test('clicks outside rows and during a confirmation are ignored', (t) => {
   t.is(session.state.mode.kind, 'confirm');
 });
 
-const noFlags: KeyFlags = {
+const noFlags: InkKeyFlags = {
   upArrow: false,
   downArrow: false,
   leftArrow: false,
@@ -163,13 +163,13 @@ const noFlags: KeyFlags = {
 };
 
 test('mouse reports are parsed, and releases and broken reports are ignored', (t) => {
-  t.deepEqual(readInput('[<0;5;7M', noFlags), { kind: 'mouse', events: [click(4, 6)] });
-  t.deepEqual(readInput('[<65;1;1M', noFlags), {
+  t.deepEqual(parseInput('[<0;5;7M', noFlags), { kind: 'mouse', events: [click(4, 6)] });
+  t.deepEqual(parseInput('[<65;1;1M', noFlags), {
     kind: 'mouse',
     events: [{ what: 'wheelDown', column: 0, row: 0 }],
   });
-  t.deepEqual(readInput('[<0;5;7m', noFlags), { kind: 'mouse', events: [] });
-  t.deepEqual(readInput('[<0;5', noFlags), { kind: 'mouse', events: [] });
+  t.deepEqual(parseInput('[<0;5;7m', noFlags), { kind: 'mouse', events: [] });
+  t.deepEqual(parseInput('[<0;5', noFlags), { kind: 'mouse', events: [] });
 });
 
 test('a hotkey runs its command with the selected row, and a bad template is reported', (t) => {
@@ -198,8 +198,8 @@ test('completion offers subcommands, flags and matching names', (t) => {
   t.deepEqual(completions('node update --av', look), ['--availability']);
   t.deepEqual(completions('node update node-3', look), []);
   t.deepEqual(completions('node update node-', look), ['node-1', 'node-2', 'node-3']);
-  t.is(completed('logs --fo', look), 'logs --follow ');
-  t.is(completed('scale web12', look), 'scale web12=');
+  t.is(completeLine('logs --fo', look), 'logs --follow ');
+  t.is(completeLine('scale web12', look), 'scale web12=');
 });
 
 test('secrets are listed with their services and never with their content', (t) => {
@@ -329,7 +329,7 @@ test('y shows the object, o copies its published URL, and ctrl-s saves the list'
   t.true(saved?.kind === 'save' && saved.lines.length === 25);
   session.type('y');
   t.true(session.lines.some((line) => line.includes('"t0-1"')));
-  const top = topOf(session.state);
+  const top = topScreen(session.state);
   t.is(top.kind, 'text');
   session.type('G');
   t.notRegex(session.lines.join('\n'), /hunter2/u);

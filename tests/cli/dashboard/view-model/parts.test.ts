@@ -4,10 +4,10 @@ import { textWidth } from '../../../../cli/output/table.js';
 import { placeColumns } from '../../../../cli/dashboard/view-model/paint/columns.js';
 import {
   parseCommand,
-  completed,
+  completeLine,
   splitWords,
 } from '../../../../cli/dashboard/view-model/update/command-line.js';
-import { parseFilter } from '../../../../cli/dashboard/view-model/state/filter.js';
+import { parseRowFilter } from '../../../../cli/dashboard/view-model/state/filter.js';
 import {
   asciiGlyphs,
   sparkline,
@@ -16,14 +16,14 @@ import {
 import {
   findLine,
   LogBuffer,
-  queriedLines,
+  filterLogLines,
 } from '../../../../cli/dashboard/view-model/state/logs.js';
 import {
   age,
-  cell,
+  fitCell,
   fitMiddle,
-  harmless,
-  wrapped,
+  sanitizeText,
+  wrapText,
 } from '../../../../cli/dashboard/view-model/paint/text.js';
 import type { TaskLogLine } from '../../../../manager/common/protocol/control.js';
 import { lookAt, simulatedWorld } from '../../../helpers/world.js';
@@ -32,13 +32,13 @@ test('a cell has exactly its width for any text', (t) => {
   const texts = fc.oneof(fc.string(), fc.constantFrom('日本語のサービス', '🐳🐳🐳 web', 'é́́'));
   fc.assert(
     fc.property(texts, fc.integer({ min: 1, max: 40 }), fc.boolean(), (text, width, right) => {
-      t.is(textWidth(cell(harmless(text), width, right)), width);
+      t.is(textWidth(fitCell(sanitizeText(text), width, right)), width);
     }),
   );
 });
 
 test('escape codes, bidirectional controls and invisible characters are removed', (t) => {
-  const shown = harmless('a\u001b[31mred\u009b2J\r\n\u202eevil\u200b!');
+  const shown = sanitizeText('a\u001b[31mred\u009b2J\r\n\u202eevil\u200b!');
   // eslint-disable-next-line no-control-regex -- the test looks for control characters
   t.notRegex(shown, /[\u0000-\u001f\u007f-\u009f\u202e\u200b]/);
   t.true(shown.includes('evil!'));
@@ -50,7 +50,7 @@ test('a truncated name keeps its end, which distinguishes replicas', (t) => {
   t.is(age(59_000), '59s');
   t.is(age(7_200_000), '2h');
   t.is(age(10 * 86_400_000), '10d');
-  t.deepEqual(wrapped('abcdef', 4), ['abcd', 'ef']);
+  t.deepEqual(wrapText('abcdef', 4), ['abcd', 'ef']);
 });
 
 const columns = [
@@ -81,7 +81,7 @@ test('placed columns never exceed the width of the terminal', (t) => {
 
 test('a filter matches a regular expression, its inverse, labels or letters in order', (t) => {
   const web = { text: 'shop/web-12 nginx:1', labels: { tier: 'front', zone: 'a' } };
-  const matches = (text: string): boolean => parseFilter(text).matches(web);
+  const matches = (text: string): boolean => parseRowFilter(text).matches(web);
   t.true(matches('WEB-1'));
   t.true(matches('web-\\d+'));
   t.false(matches('!web'));
@@ -91,14 +91,14 @@ test('a filter matches a regular expression, its inverse, labels or letters in o
   t.true(matches('-f swng'));
   t.false(matches('-f gnws'));
   t.true(matches(''));
-  t.truthy(parseFilter('web(').problem);
+  t.truthy(parseRowFilter('web(').problem);
   t.false(matches('web('));
 });
 
 test('parsing a filter never throws', (t) => {
   fc.assert(
     fc.property(fc.string(), fc.string(), (text, name) => {
-      t.is(typeof parseFilter(text).matches({ text: name, labels: {} }), 'boolean');
+      t.is(typeof parseRowFilter(text).matches({ text: name, labels: {} }), 'boolean');
     }),
   );
 });
@@ -124,9 +124,9 @@ test('a command line is parsed as a view, quit, a CLI command or a problem', (t)
 
 test('tab completes screens, commands and names of objects', (t) => {
   const look = lookAt(simulatedWorld({ nodes: 2, services: 1, replicas: 1 }));
-  t.is(completed('topol', look), 'topology ');
-  t.is(completed('scale web', look), 'scale web1=');
-  t.is(completed('node update nod', look), 'node update node-');
+  t.is(completeLine('topol', look), 'topology ');
+  t.is(completeLine('scale web', look), 'scale web1=');
+  t.is(completeLine('node update nod', look), 'node update node-');
 });
 
 test('a sparkline has the given width and shows a bar for any value above zero', (t) => {
@@ -168,7 +168,7 @@ test('a search finds lines in both directions and can hide other lines', (t) => 
   t.is(findLine(buffer.lines, 'error', 3, -1), 1);
   t.is(findLine(buffer.lines, 'error', 1, 1), 3);
   t.is(findLine(buffer.lines, 'nothing', 0, 1), undefined);
-  const only = queriedLines(buffer, {
+  const only = filterLogLines(buffer, {
     search: 'error',
     only: true,
     container: undefined,

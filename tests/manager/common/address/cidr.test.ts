@@ -1,14 +1,14 @@
 import test from 'ava';
 import fc from 'fast-check';
 import {
-  cidrAround,
+  enclosingCidr,
   contains,
   covers,
   formatCidr,
   hostRange,
   overlaps,
   parseCidr,
-  sizeOf,
+  addressCount,
   wholeRange,
 } from '../../../../manager/common/address/cidr.js';
 import { parseIp } from '../../../../manager/common/address/ip.js';
@@ -16,7 +16,7 @@ import { parseIp } from '../../../../manager/common/address/ip.js';
 const anyIp = fc.integer({ min: 0, max: 0xffff_ffff });
 const anyCidr = fc
   .tuple(anyIp, fc.integer({ min: 0, max: 32 }))
-  .map(([ip, prefix]) => cidrAround(ip, prefix));
+  .map(([ip, prefix]) => enclosingCidr(ip, prefix));
 
 test('formatting and parsing a block round-trips and clears its host bits', (t) => {
   fc.assert(
@@ -71,7 +71,7 @@ test('the host range excludes the network and broadcast addresses', (t) => {
     first: parseIp('10.0.0.1'),
     last: parseIp('10.0.0.254'),
   });
-  t.is(sizeOf(24), 256);
+  t.is(addressCount(24), 256);
 });
 
 test('every address of a /31 or /32 block is a host address', (t) => {

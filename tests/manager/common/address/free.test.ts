@@ -2,7 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import type { Cidr } from '../../../../manager/common/address/cidr.js';
 import {
-  cidrAround,
+  enclosingCidr,
   covers,
   formatCidr,
   hostRange,
@@ -14,7 +14,7 @@ import { formatIp, parseIp } from '../../../../manager/common/address/ip.js';
 
 const smallBlock = fc
   .tuple(fc.integer({ min: 0, max: 0xffff_ffff }), fc.integer({ min: 26, max: 32 }))
-  .map(([ip, prefix]) => cidrAround(ip, prefix));
+  .map(([ip, prefix]) => enclosingCidr(ip, prefix));
 
 test('nextFree returns each host of a block once, then undefined', (t) => {
   t.notThrows(() => {
@@ -55,7 +55,7 @@ test('nextFreeBlock returns blocks inside the pool without overlaps, and undefin
   const pool = parseCidr('10.0.0.0/26');
   const inPool = fc
     .tuple(fc.integer({ min: 0, max: 63 }), fc.integer({ min: 27, max: 32 }))
-    .map(([offset, prefix]) => cidrAround(pool.base + offset, prefix));
+    .map(([offset, prefix]) => enclosingCidr(pool.base + offset, prefix));
   t.notThrows(() => {
     fc.assert(
       fc.property(
@@ -65,7 +65,7 @@ test('nextFreeBlock returns blocks inside the pool without overlaps, and undefin
           const found = nextFreeBlock(pool, prefix, taken);
           const fits: Cidr[] = [];
           for (let offset = 0; offset < 64; offset += 2 ** (32 - prefix)) {
-            const candidate = cidrAround(pool.base + offset, prefix);
+            const candidate = enclosingCidr(pool.base + offset, prefix);
             if (!taken.some((block) => overlaps(block, candidate))) fits.push(candidate);
           }
           const first = fits[0];

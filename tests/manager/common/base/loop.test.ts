@@ -1,18 +1,18 @@
 import { setImmediate as nextTick } from 'node:timers/promises';
 import test from 'ava';
 import { silentLogger } from '../../../../manager/common/base/log.js';
-import type { LoopOptions } from '../../../../manager/common/base/loop.js';
-import { Loop } from '../../../../manager/common/base/loop.js';
+import type { ReconcileLoopOptions } from '../../../../manager/common/base/loop.js';
+import { ReconcileLoop } from '../../../../manager/common/base/loop.js';
 import { ManualClock } from '../../../helpers/manual-clock.js';
 
-function loop(options: Partial<LoopOptions> = {}) {
+function loop(options: Partial<ReconcileLoopOptions> = {}) {
   const clock = new ManualClock();
   const turns: number[] = [];
-  const made = new Loop({
+  const made = new ReconcileLoop({
     name: 'test',
     clock,
     log: silentLogger,
-    turn: () => {
+    reconcile: () => {
       turns.push(clock.now());
       return Promise.resolve();
     },
@@ -29,15 +29,15 @@ test('triggers before a pass coalesce into one pass, triggers during a pass into
   let release = (): void => undefined;
   let turns = 0;
   const { loop: made } = loop({
-    turn: () => {
+    reconcile: () => {
       turns += 1;
       return new Promise((resolve) => (release = resolve));
     },
   });
   made.start();
-  made.poke();
+  made.trigger();
   await nextTick();
-  for (let poke = 0; poke < 5; poke += 1) made.poke();
+  for (let poke = 0; poke < 5; poke += 1) made.trigger();
   await nextTick();
   t.is(turns, 1);
   release();
@@ -52,7 +52,7 @@ test('a failing pass is retried with growing delays until a pass succeeds', asyn
   let fails = true;
   const times: number[] = [];
   const world = loop({
-    turn: () => {
+    reconcile: () => {
       times.push(world.clock.now());
       return fails ? Promise.reject(new Error('no')) : Promise.resolve();
     },
@@ -83,7 +83,7 @@ test('a full resync runs at start and at fixed intervals however often the loop 
   });
   world.loop.start();
   for (let step = 0; step < 21; step += 1) {
-    world.loop.poke();
+    world.loop.trigger();
     await world.advance(100);
   }
   t.deepEqual(marks, [0, 1_000, 2_000]);
@@ -101,7 +101,7 @@ test('an idle loop runs a pass every resync interval and none after it was stopp
   await world.advance(500);
   t.deepEqual(world.turns, [0, 500, 1_000]);
   await world.loop.stop();
-  world.loop.poke();
+  world.loop.trigger();
   await world.advance(5_000);
   t.is(world.turns.length, 3);
 });

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import { isAppError } from '../../../../manager/common/base/errors.js';
-import type { PairPaths } from '../../../../manager/common/pki/pki-files.js';
-import { readPair, replacePair } from '../../../../manager/common/pki/pki-files.js';
+import type { CertificateKeyPaths } from '../../../../manager/common/pki/pki-files.js';
+import { readKeyPair, replaceKeyPair } from '../../../../manager/common/pki/pki-files.js';
 import type { KeyPair } from '../../../../manager/common/pki/pki.js';
 import { createTestPki } from '../../../helpers/pki.js';
 import { temporaryFolder } from '../../../helpers/pki-folder.js';
@@ -17,17 +17,17 @@ test.before(async () => {
   [first, second] = await Promise.all([pki.node('worker', 'w1'), pki.node('worker', 'w2')]);
 });
 
-async function withFirst(t: ExecutionContext): Promise<PairPaths> {
+async function withFirst(t: ExecutionContext): Promise<CertificateKeyPaths> {
   const folder = await temporaryFolder(t);
   const paths = { cert: join(folder, 'x.pem'), key: join(folder, 'x-key.pem') };
-  await replacePair(paths, { cert: first.cert, key: first.key });
+  await replaceKeyPair(paths, { cert: first.cert, key: first.key });
   return paths;
 }
 
 test('a pair is replaced completely, and its key has mode 0600', async (t) => {
   const paths = await withFirst(t);
-  await replacePair(paths, { cert: second.cert, key: second.key });
-  t.deepEqual(await readPair(paths), { cert: second.cert, key: second.key });
+  await replaceKeyPair(paths, { cert: second.cert, key: second.key });
+  t.deepEqual(await readKeyPair(paths), { cert: second.cert, key: second.key });
   t.is((await stat(paths.key)).mode & 0o777, 0o600);
 });
 
@@ -35,21 +35,21 @@ test('a replacement interrupted before its first rename leaves the old pair', as
   const paths = await withFirst(t);
   await writeFile(`${paths.key}.new`, second.key);
   await writeFile(`${paths.cert}.new`, second.cert);
-  t.is((await readPair(paths)).cert, first.cert);
+  t.is((await readKeyPair(paths)).cert, first.cert);
 });
 
 test('a replacement interrupted between its renames is completed by the next reader', async (t) => {
   const paths = await withFirst(t);
   await writeFile(paths.key, second.key);
   await writeFile(`${paths.cert}.new`, second.cert);
-  t.is((await readPair(paths)).cert, second.cert);
+  t.is((await readKeyPair(paths)).cert, second.cert);
   t.is(await readFile(paths.cert, 'utf8'), second.cert);
 });
 
 test('a key that does not match the certificate is an error that names both files', async (t) => {
   const paths = await withFirst(t);
   await writeFile(paths.key, second.key);
-  const error: unknown = await t.throwsAsync(readPair(paths));
+  const error: unknown = await t.throwsAsync(readKeyPair(paths));
   t.true(isAppError(error) && error.kind === 'invalid');
   t.true((error as Error).message.includes(paths.cert));
   t.true((error as Error).message.includes(paths.key));

@@ -5,7 +5,7 @@ import { systemClock } from '../../../../manager/common/base/clock.js';
 import { AppError } from '../../../../manager/common/base/errors.js';
 import { silentLogger } from '../../../../manager/common/base/log.js';
 import { ClusterAuthority } from '../../../../manager/ca/authority.js';
-import { readPair } from '../../../../manager/common/pki/pki-files.js';
+import { readKeyPair } from '../../../../manager/common/pki/pki-files.js';
 import {
   CertificateRenewal,
   checkRenewed,
@@ -67,11 +67,11 @@ test('a due certificate is renewed with a new key and retried after a failure', 
   const folder = await temporaryFolder(t);
   // Two of four seconds left: the renewal is due within a second.
   const paths = await writeNode(folder, pki, { role: 'worker', nodeId: 'w1', aliveMs: 3_000 });
-  const before = await readPair(paths);
+  const before = await readKeyPair(paths);
   const authority = new ClusterAuthority(pki.authority);
   let asked = 0;
   const renewal = new CertificateRenewal({
-    what: 'worker',
+    owner: 'worker',
     paths,
     ca: pki.ca,
     clock: systemClock,
@@ -86,12 +86,12 @@ test('a due certificate is renewed with a new key and retried after a failure', 
         Date.now(),
       );
     },
-    renewed: () => undefined,
+    onRenewed: () => undefined,
   });
   t.teardown(() => renewal.stop());
   renewal.start();
-  await until('renewal', 20_000, async () => (await readPair(paths)).cert !== before.cert);
-  const after = await readPair(paths);
+  await until('renewal', 20_000, async () => (await readKeyPair(paths)).cert !== before.cert);
+  const after = await readKeyPair(paths);
   t.not(after.key, before.key);
   t.true(Date.parse(new X509Certificate(after.cert).validTo) > Date.now() + 80_000_000);
   t.is(asked, 2);

@@ -14,7 +14,7 @@ import {
   peerIdentity,
   signNode,
   signRequest,
-  validFor,
+  validityFor,
 } from '../../../../manager/common/pki/pki.js';
 
 const now = new Date();
@@ -25,7 +25,7 @@ async function userAuthority(): Promise<KeyPair> {
   const cert = await createAuthority({
     key,
     subject: user,
-    validity: validFor(now, 3650),
+    validity: validityFor(now, 3650),
     pathLength: 1,
   });
   return { cert, key };
@@ -38,7 +38,7 @@ async function clusterAuthority(root: KeyPair, clusterId: string): Promise<KeyPa
     subject: clusterAuthoritySubject(clusterId),
     alternativeNames: [],
     usage: 'cluster-authority',
-    validity: validFor(now, 1800),
+    validity: validityFor(now, 1800),
   });
   return { cert, key };
 }
@@ -51,7 +51,7 @@ async function node(authority: KeyPair, identity: PeerIdentity, days = 30): Prom
     alternativeNames: ['127.0.0.1', 'node-1'],
     validity:
       days > 0
-        ? validFor(now, days)
+        ? validityFor(now, days)
         : { notBefore: new Date(now.getTime() - 9e8), notAfter: new Date(now.getTime() - 1e8) },
   });
   return { cert, key };
@@ -133,7 +133,7 @@ test("the engines' trust anchor rejects certificates signed by an intermediate C
   const anchor = await createAuthority({
     key: root.key,
     subject: user,
-    validity: validFor(now, 3650),
+    validity: validityFor(now, 3650),
     pathLength: 0,
   });
   const cluster = await clusterAuthority(root, 'c1');
@@ -144,7 +144,7 @@ test("the engines' trust anchor rejects certificates signed by an intermediate C
     subject: { commonName: 'ada', organizationalUnit: 'client', organization: 'ada' },
     alternativeNames: [],
     usage: 'client',
-    validity: validFor(now, 30),
+    validity: validityFor(now, 30),
   });
   const serverKey = await createPrivateKey();
   const serverCert = await signRequest(root, {
@@ -152,7 +152,7 @@ test("the engines' trust anchor rejects certificates signed by an intermediate C
     subject: { commonName: 'engine', organizationalUnit: 'engine', organization: 'ada' },
     alternativeNames: ['127.0.0.1'],
     usage: 'server',
-    validity: validFor(now, 30),
+    validity: validityFor(now, 30),
   });
   const server = { cert: serverCert, key: serverKey };
   const ca = { serverCa: anchor, clientCa: root.cert };
@@ -193,7 +193,7 @@ test('a request that is not signed by its own key is rejected', async (t) => {
       subject: { commonName: 'w1', organizationalUnit: 'worker', organization: 'c1' },
       alternativeNames: [],
       usage: 'peer',
-      validity: validFor(now, 1),
+      validity: validityFor(now, 1),
     }),
   );
   t.true(isAppError(error) && error.kind === 'invalid');

@@ -5,7 +5,7 @@ import { silentLogger } from '../../../../manager/common/base/log.js';
 import type { PeerIdentity } from '../../../../manager/common/pki/pki.js';
 import { peerIdentity } from '../../../../manager/common/pki/pki.js';
 import { dial } from '../../../../manager/common/protocol/transport.js';
-import { HttpCaller } from '../../../../manager/common/protocol/transport-call.js';
+import { ManagerHttpClient } from '../../../../manager/common/protocol/transport-call.js';
 import type { Connection } from '../../../../manager/common/protocol/transport-connection.js';
 import type {
   ServeOptions,
@@ -36,7 +36,7 @@ async function startServer(
     port: 0,
     tls: manager,
     log: silentLogger,
-    identify: peerIdentity,
+    authenticate: peerIdentity,
     call,
     stream,
     health: { path: '/v1/health', answer: () => ({ ok: true }) },
@@ -177,7 +177,7 @@ test('a call returns JSON, and an error keeps its kind and message', async (t) =
     if (path === '/v1/call/bad') throw new AppError('conflict', 'volume db is in use');
     return Promise.resolve({ path, body });
   });
-  const caller = new HttpCaller({
+  const caller = new ManagerHttpClient({
     address: `127.0.0.1:${server.port}`,
     tls: worker,
     verifyPeer: isManagerOf('c1'),
@@ -196,7 +196,7 @@ test('a call returns JSON, and an error keeps its kind and message', async (t) =
 
 test('a call without a response before its deadline throws timeout', async (t) => {
   const server = await startServer(t, echo, () => new Promise(() => undefined));
-  const caller = new HttpCaller({
+  const caller = new ManagerHttpClient({
     address: `127.0.0.1:${server.port}`,
     tls: worker,
     verifyPeer: isManagerOf('c1'),
@@ -218,7 +218,7 @@ test('listening on a port in use fails with one line that names the address', as
       port: server.port,
       tls: manager,
       log: silentLogger,
-      identify: peerIdentity,
+      authenticate: peerIdentity,
       call: () => Promise.resolve(null),
       stream: echo,
       health: { path: '/', answer: () => ({}) },

@@ -8,8 +8,8 @@ import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import { isAppError, isConflict } from '../../../../manager/common/base/errors.js';
 import { seededRandom } from '../../../../manager/common/base/random.js';
-import type { Backend, DurableWrite } from '../../../../manager/store/backend.js';
-import { compact } from '../../../../manager/store/embedded/compact.js';
+import type { StoreBackend, DurableWrite } from '../../../../manager/store/backend.js';
+import { compactLogs } from '../../../../manager/store/embedded/compact.js';
 import { openEmbedded, readEmbedded } from '../../../../manager/store/embedded/embedded.js';
 import { killWriter } from '../../../helpers/kill-writer.js';
 import { until } from '../../../helpers/until.js';
@@ -39,7 +39,7 @@ async function writeSome(folder: string, from: number): Promise<void> {
 async function filled(t: ExecutionContext): Promise<string> {
   const folder = await folderFor(t);
   await writeSome(folder, 0);
-  await compact(folder, 1);
+  await compactLogs(folder, 1);
   await writeSome(folder, 100);
   await writeSome(folder, 200);
   return folder;
@@ -223,7 +223,7 @@ rootTest(
 
 test('a batch larger than one frame is atomic', async (t) => {
   const folder = await folderFor(t);
-  const backend: Backend = await openEmbedded(folder);
+  const backend: StoreBackend = await openEmbedded(folder);
   await backend.commit(Array.from({ length: 12 }, (_, n) => put(n, 'y'.repeat(500_000))));
   await backend.close();
   t.is((await readEmbedded(folder)).length, 12);

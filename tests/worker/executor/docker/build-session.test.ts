@@ -7,23 +7,23 @@ import type { Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
-import type { SessionData } from '../../../../worker/executor/docker/build-session.js';
+import type { BuildSessionData } from '../../../../worker/executor/docker/build-session.js';
 import {
   firstField,
-  openSession,
+  openBuildSession,
   textFields,
 } from '../../../../worker/executor/docker/build-session.js';
 import type { EngineClient } from '../../../../worker/executor/docker/client.js';
 
 /** The builder's side of a session that serves this data. */
-async function builder(t: ExecutionContext, data: SessionData): Promise<ClientHttp2Session> {
+async function builder(t: ExecutionContext, data: BuildSessionData): Promise<ClientHttp2Session> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const accepted = once(server, 'connection') as Promise<[Socket]>;
   const mine = connect((server.address() as AddressInfo).port, '127.0.0.1');
   const [theirs] = await accepted;
   const engine = { upgrade: () => Promise.resolve(theirs) } as unknown as EngineClient;
-  const session = await openSession(engine, data, new AbortController().signal);
+  const session = await openBuildSession(engine, data, new AbortController().signal);
   const client = connectHttp2('http://session', { createConnection: () => mine });
   t.teardown(() => {
     session.close();

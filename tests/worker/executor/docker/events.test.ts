@@ -2,7 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import {
   JsonLines,
-  meaningOf,
+  classifyEvent,
   toContainerEvent,
 } from '../../../../worker/executor/docker/events.js';
 import { engineRecording } from '../../../helpers/engine-recording.js';
@@ -35,7 +35,7 @@ test('container lifecycle events are classified and health check execs are ignor
     .push(wire)
     .flatMap((raw) => toContainerEvent(raw) ?? [])
     .filter(({ attributes }) => attributes.name === 'demo-web-1')
-    .map(({ action }) => [action.split(':')[0], meaningOf(action)] as const)
+    .map(({ action }) => [action.split(':')[0], classifyEvent(action)] as const)
     .filter(([, meaning]) => meaning.kind !== 'ignore')
     .map(([action, meaning]) => `${String(action)} ${meaning.kind}`);
   t.deepEqual(meanings, [

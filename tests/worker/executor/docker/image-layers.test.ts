@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import test from 'ava';
 import { extract, pack } from 'tar-stream';
-import { saveWithout } from '../../../../worker/executor/docker/image-layers.js';
+import { saveWithoutLayers } from '../../../../worker/executor/docker/image-layers.js';
 
 interface Entry {
   readonly name: string;
@@ -50,19 +50,19 @@ async function saved(layers: readonly string[]): Promise<() => Promise<NodeJS.Re
 
 test('only the lowest layers are omitted from a saved image', async (t) => {
   const open = await saved(['a/layer.tar', 'b/layer.tar', 'd/layer.tar']);
-  t.deepEqual(await namesIn(await saveWithout(open, 2)), [
+  t.deepEqual(await namesIn(await saveWithoutLayers(open, 2)), [
     'c/layer.tar',
     'd/VERSION',
     'd/layer.tar',
     'id.json',
     'manifest.json',
   ]);
-  t.is((await namesIn(await saveWithout(open, 0))).length, parts.length + 1);
+  t.is((await namesIn(await saveWithoutLayers(open, 0))).length, parts.length + 1);
 });
 
 test('a layer that an upper layer links to is kept', async (t) => {
   const open = await saved(['a/layer.tar', 'b/layer.tar', 'c/layer.tar']);
-  const names = await namesIn(await saveWithout(open, 2));
+  const names = await namesIn(await saveWithoutLayers(open, 2));
   t.true(names.includes('a/layer.tar'));
   t.false(names.includes('b/layer.tar'));
 });
@@ -83,7 +83,7 @@ test('an error of the source archive fails the filtered archive', async (t) => {
       })(),
     );
   };
-  await t.throwsAsync(async () => buffer(await saveWithout(breaking, 1)), {
+  await t.throwsAsync(async () => buffer(await saveWithoutLayers(breaking, 1)), {
     message: 'the engine has gone',
   });
 });

@@ -1,6 +1,6 @@
 import test from 'ava';
 import {
-  toSeenContainer,
+  toObservedContainer,
   type InspectedContainer,
 } from '../../../../worker/executor/docker/observe.js';
 import { engineRecording } from '../../../helpers/engine-recording.js';
@@ -9,7 +9,7 @@ const read = (name: string): InspectedContainer =>
   JSON.parse(engineRecording(name)) as InspectedContainer;
 
 test('a created container has no times, exit code or ports', (t) => {
-  const seen = toSeenContainer(read('created.json'));
+  const seen = toObservedContainer(read('created.json'));
   t.is(seen?.state, 'created');
   t.deepEqual(
     [seen?.startedAt, seen?.finishedAt, seen?.exitCode, seen?.ports.length],
@@ -22,7 +22,7 @@ test('a created container has no times, exit code or ports', (t) => {
 });
 
 test('a running container has its start time, health and each published port once', (t) => {
-  const seen = toSeenContainer(read('running.json'));
+  const seen = toObservedContainer(read('running.json'));
   t.is(seen?.state, 'running');
   t.is(seen?.health, 'healthy');
   t.is(seen?.startedAt, Date.parse(read('running.json').State.StartedAt));
@@ -36,9 +36,9 @@ test('a running container has its start time, health and each published port onc
 });
 
 test('a paused container has a start time, an exited one does not', (t) => {
-  t.is(toSeenContainer(read('paused.json'))?.state, 'paused');
-  t.truthy(toSeenContainer(read('paused.json'))?.startedAt);
-  const ended = toSeenContainer(read('exited.json'));
+  t.is(toObservedContainer(read('paused.json'))?.state, 'paused');
+  t.truthy(toObservedContainer(read('paused.json'))?.startedAt);
+  const ended = toObservedContainer(read('exited.json'));
   t.is(ended?.exitCode, 137);
   t.is(ended?.startedAt, undefined);
   t.is(ended?.health, undefined);
@@ -48,7 +48,7 @@ test('a paused container has a start time, an exited one does not', (t) => {
 test('a restarting container has no start time', (t) => {
   const ended = read('exited.json');
   const waiting = { ...ended, RestartCount: 2, State: { ...ended.State, Status: 'restarting' } };
-  const seen = toSeenContainer(waiting);
+  const seen = toObservedContainer(waiting);
   t.is(seen?.state, 'restarting');
   t.is(seen?.startedAt, undefined);
   t.is(seen?.restarts, 2);
@@ -56,5 +56,5 @@ test('a restarting container has no start time', (t) => {
 
 test('a container without a task label is ignored', (t) => {
   const foreign = { ...read('running.json'), Config: { Labels: null } };
-  t.is(toSeenContainer(foreign), undefined);
+  t.is(toObservedContainer(foreign), undefined);
 });

@@ -1,14 +1,17 @@
 import test from 'ava';
 import { aContainer } from '../../../../fixtures/cluster/build.js';
 import { translateError } from '../../../../worker/executor/docker/client.js';
-import { toEngineFacts, type EngineInfo } from '../../../../worker/executor/docker/engine-facts.js';
+import {
+  toEngineDescription,
+  type EngineInfo,
+} from '../../../../worker/executor/docker/engine-description.js';
 import { effectiveCommand, toReference } from '../../../../worker/executor/docker/images.js';
 import {
   orphanedEndpoints,
-  toSeenNetwork,
+  toObservedNetwork,
   type ListedNetwork,
 } from '../../../../worker/executor/docker/networks.js';
-import { resolverFile } from '../../../../worker/executor/docker/resolver-file.js';
+import { formatResolvConf } from '../../../../worker/executor/docker/resolv-conf.js';
 import { engineRecording } from '../../../helpers/engine-recording.js';
 
 test('an image reference is split at its tag, which defaults to latest', (t) => {
@@ -31,22 +34,22 @@ test('resolv.conf has the worker’s DNS server as its only nameserver and ndots
   const host = 'search corp.example lan\nnameserver 192.0.2.53\n';
   const nameserver = '10.0.0.1';
   t.is(
-    resolverFile({ nameserver, search: [], options: [], host }),
+    formatResolvConf({ nameserver, search: [], options: [], host }),
     'nameserver 10.0.0.1\nsearch corp.example lan\noptions ndots:0 timeout:2 attempts:4\n',
   );
   t.is(
-    resolverFile({ nameserver, search: ['a'], options: ['ndots:2', 'rotate'], host }),
+    formatResolvConf({ nameserver, search: ['a'], options: ['ndots:2', 'rotate'], host }),
     'nameserver 10.0.0.1\nsearch a\noptions ndots:2 rotate timeout:2 attempts:4\n',
   );
   t.is(
-    resolverFile({ nameserver, search: ['.'], options: [], host }),
+    formatResolvConf({ nameserver, search: ['.'], options: [], host }),
     'nameserver 10.0.0.1\noptions ndots:0 timeout:2 attempts:4\n',
   );
 });
 
 test('a Shoal network is recognized by its label', (t) => {
   const [listed] = JSON.parse(engineRecording('networks.json')) as [ListedNetwork];
-  t.like(toSeenNetwork(listed), {
+  t.like(toObservedNetwork(listed), {
     networkId: 'n1',
     name: 'demo_net',
     bridge: 'sh4096',
@@ -55,17 +58,18 @@ test('a Shoal network is recognized by its label', (t) => {
     mtu: 1450,
     internal: false,
   });
-  t.is(toSeenNetwork({ ...listed, Labels: null }), undefined);
+  t.is(toObservedNetwork({ ...listed, Labels: null }), undefined);
 });
 
 test('engine facts are read from the info response', (t) => {
-  const facts = toEngineFacts(JSON.parse(engineRecording('info.json')) as EngineInfo);
+  const facts = toEngineDescription(JSON.parse(engineRecording('info.json')) as EngineInfo);
   t.regex(facts.version, /^20\.10/);
   t.true(facts.cpus > 0 && facts.memoryBytes > 2 ** 30);
   t.true(facts.plugins.includes('network/bridge'));
   t.true(facts.plugins.includes('volume/local'));
   t.deepEqual(
-    toEngineFacts({ ServerVersion: '1', NCPU: 1, MemTotal: 1, Labels: ['a=b=c', 'd'] }).labels,
+    toEngineDescription({ ServerVersion: '1', NCPU: 1, MemTotal: 1, Labels: ['a=b=c', 'd'] })
+      .labels,
     { a: 'b=c', d: '' },
   );
 });

@@ -2,25 +2,25 @@ import test from 'ava';
 import { aTask } from '../../../../../fixtures/cluster/build.js';
 import type { Key } from '../../../../../cli/dashboard/view-model/update/key.js';
 import { namedKey, textKey } from '../../../../../cli/dashboard/view-model/update/key.js';
-import { Listings } from '../../../../../cli/dashboard/view-model/state/lists.js';
+import { ListCache } from '../../../../../cli/dashboard/view-model/state/list-cache.js';
 import type {
   Effect,
   ListScreen,
   State,
 } from '../../../../../cli/dashboard/view-model/state/model.js';
-import { initialState, topOf } from '../../../../../cli/dashboard/view-model/state/model.js';
+import { initialState, topScreen } from '../../../../../cli/dashboard/view-model/state/model.js';
 import { onKey, onPaste } from '../../../../../cli/dashboard/view-model/update/update.js';
-import type { World } from '../../../../../cli/dashboard/view-model/state/world.js';
+import type { ClusterState } from '../../../../../cli/dashboard/view-model/state/cluster-state.js';
 import { lookAt, simulatedWorld } from '../../../../helpers/world.js';
 
 /** Types keys into a model and records its effects. */
 class Typist {
-  readonly world: World;
-  readonly listings = new Listings();
+  readonly world: ClusterState;
+  readonly listings = new ListCache();
   readonly effects: Effect[] = [];
   state: State;
 
-  constructor(world: World, options: { readOnly?: boolean } = {}) {
+  constructor(world: ClusterState, options: { readOnly?: boolean } = {}) {
     this.world = world;
     this.state = initialState({ columns: 100, rows: 30 }, options);
   }
@@ -36,7 +36,7 @@ class Typist {
   }
 
   get list(): ListScreen {
-    const top = topOf(this.state);
+    const top = topScreen(this.state);
     if (top.kind !== 'list') throw new Error(`a ${top.kind} is shown`);
     return top;
   }
@@ -75,12 +75,12 @@ test('enter opens project, service, task and log, and escape returns through the
   t.is(typist.list.view, 'tasks');
   t.deepEqual(typist.names, ['t0-1', 't0-2']);
   typist.type(enter);
-  t.is(topOf(typist.state).kind, 'logs');
+  t.is(topScreen(typist.state).kind, 'logs');
   t.is(typist.effects.at(-1)?.kind, 'openLogs');
   typist.type(escape);
   t.is(typist.effects.at(-1)?.kind, 'closeLogs');
   typist.type(escape, escape, escape, escape, escape);
-  t.is(topOf(typist.state).kind, 'home');
+  t.is(topScreen(typist.state).kind, 'home');
   t.false(typist.effects.some(({ kind }) => kind === 'quit'));
 });
 

@@ -1,0 +1,50 @@
+/** Paths on a machine. */
+export const remotePaths = {
+  root: '/opt/shoal',
+  settings: '/etc/shoal',
+  data: '/var/lib/shoal',
+  node: '/opt/shoal/current/runtime/bin/node',
+  main: '/opt/shoal/current/app/dist/cli/main.js',
+  pkiMain: '/opt/shoal/current/app/dist/manager/common/pki/pki-main.js',
+  command: '/usr/local/bin/shoal',
+  note: '/etc/shoal/machine.json',
+  managerSettings: '/etc/shoal/manager.json',
+  workerSettings: '/etc/shoal/worker.json',
+  managerUnit: '/etc/systemd/system/shoal-manager.service',
+  workerUnit: '/etc/systemd/system/shoal-worker.service',
+  isolateUnit: '/etc/systemd/system/shoal-isolate.service',
+  isolateRules: '/etc/shoal/isolate.nft',
+  consulRoot: '/opt/shoal/consul',
+  consulSettings: '/etc/shoal/consul/agent.json',
+  /** The agent's management token, if ACLs are enabled. */
+  consulAgentToken: '/etc/shoal/consul/token',
+  consulUnit: '/etc/systemd/system/shoal-consul.service',
+  consulReloadPath: '/etc/systemd/system/shoal-consul-reload.path',
+  consulReloadUnit: '/etc/systemd/system/shoal-consul-reload.service',
+  /** The manager's credentials for Consul. */
+  consulToken: '/etc/shoal/manager-consul/token',
+  consulCa: '/etc/shoal/manager-consul/ca.pem',
+  consulCert: '/etc/shoal/manager-consul/cert.pem',
+  consulKey: '/etc/shoal/manager-consul/key.pem',
+  ca: '/etc/shoal/pki/ca.pem',
+  engineCa: '/etc/shoal/engine/ca.pem',
+} as const;
+
+/** Certificates of a machine and their private keys, which are generated there. */
+export const certificatePaths = {
+  engine: { cert: '/etc/shoal/engine/server.pem', key: '/etc/shoal/engine/server-key.pem' },
+  engineClient: {
+    cert: '/etc/shoal/pki/engine-client.pem',
+    key: '/etc/shoal/pki/engine-client-key.pem',
+  },
+  intermediate: {
+    cert: '/etc/shoal/pki/intermediate.pem',
+    key: '/etc/shoal/pki/intermediate-key.pem',
+  },
+  manager: { cert: '/etc/shoal/pki/manager.pem', key: '/etc/shoal/pki/manager-key.pem' },
+  worker: { cert: '/etc/shoal/pki/worker.pem', key: '/etc/shoal/pki/worker-key.pem' },
+} as const;
+
+export type CertificateName = keyof typeof certificatePaths;
+
+export const managerPort = 7070;

@@ -1,0 +1,261 @@
+import { AppError, messageOf } from '../../manager/common/base/errors.js';
+import { planConsulAgent } from '../provision/consul-agent.js';
+import type { ConsulFiles } from '../provision/consul-files.js';
+import { loadConsulFiles } from '../provision/consul-files.js';
+import type { LocalClusterRecord } from '../inventory/cluster-record.js';
+import type { EngineVersion } from '../inventory/engine-client.js';
+import type { SignNodes } from '../certificates/issue-certificates.js';
+import { signOnManager } from '../certificates/issue-certificates.js';
+import type { MachineProgress, ProvisionProgress } from '../output/machine-progress.js';
+import { provision } from '../provision/provision.js';
+import type { MachineRecord } from '../inventory/machine-record.js';
+import { engineUrl } from '../inventory/machine-record.js';
+import type { RemoteMachine } from '../ssh/remote-machine.js';
+import { allowAnonymousConsulReads } from '../ssh/remote-scripts.js';
+import type { ClusterMembership } from '../provision/settings-files.js';
+import { retryUntil } from '../provision/verify.js';
+import type { ProvisionContext } from './provision-context.js';
+
+/** Timeout for the first connection, retried because a machine may still be booting, ms. */
+const connectRetryMs = 15_000;
+
+function membershipOf(
+  record: MachineRecord,
+  cluster: LocalClusterRecord,
+  consulFiles: ConsulFiles,
+): ClusterMembership {
+  const { Name: name, Driver, HostOptions } = record;
+  const isManager = HostOptions.SwarmOptions.Master;
+  const machine = { name, address: Driver.IPAddress, isManager };
+  return {
+    clusterId: cluster.id,
+    clusterName: cluster.name,
+    nodeId: record.HostOptions.SwarmOptions.NodeID,
+    role: record.HostOptions.SwarmOptions.Master ? 'manager' : 'worker',
+    strategy: cluster.strategy,
+    managers: cluster.managers.map(({ url }) => new URL(url).host),
+    discovery: cluster.discovery,
+    consulFiles,
+    consulAgent: planConsulAgent(cluster, machine, consulFiles),
+  };
+}
+
+interface PromiseWithResolvers {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+function withResolvers(): PromiseWithResolvers {
+  let resolve: () => void = () => undefined;
+  let reject: (reason: unknown) => void = () => undefined;
+  const promise = new Promise<void>((res, rej) => {
+    resolve = res;
+    reject = rej;
+  });
+  promise.catch(() => undefined);
+  return { promise, resolve, reject };
+}
+
+/**
+ * True if the cluster's manager reports the node as ready; rejects if the manager is unreachable.
+ */
+export type NodeReady = (cluster: string, nodeId: string) => Promise<boolean>;
+
+export interface BatchOptions {
+  /** Renew all certificates except the cluster's intermediate CA. */
+  readonly renew: boolean;
+  readonly nodeReady: NodeReady;
+}
+
+/** Allows for a manager of the batch that comes up after its workers. */
+const joinTimeoutMs = 45_000;
+
+/** Provisions machines concurrently; the manager that signs for the others may be one of them. */
+export class ProvisionBatch {
+  readonly #workshop: ProvisionContext;
+  readonly #progress: ProvisionProgress;
+  readonly #options: BatchOptions;
+  /** Resolves once the batch's manager can sign, rejects if it failed; undefined without one. */
+  #signer: PromiseWithResolvers | undefined;
+  #managerMachine: Promise<RemoteMachine> | undefined;
+  #signing: Promise<unknown> = Promise.resolve();
+
+  constructor(workshop: ProvisionContext, progress: ProvisionProgress, options: BatchOptions) {
+    this.#workshop = workshop;
+    this.#progress = progress;
+    this.#options = options;
+  }
+
+  /**
+   * Provisions the machines and returns the failures. `prepare` may change a record after the
+   * connection is made and before the first change to the machine.
+   */
+  async run(
+    records: readonly MachineRecord[],
+    prepare?: (record: MachineRecord, machine: RemoteMachine) => Promise<MachineRecord>,
+  ): Promise<readonly unknown[]> {
+    const isMaster = (record: MachineRecord): boolean => record.HostOptions.SwarmOptions.Master;
+    const rows = new Map(records.map(({ Name }) => [Name, this.#progress.machine(Name)]));
+    const provisionRow = async (record: MachineRecord): Promise<EngineVersion> => {
+      const row = rows.get(record.Name) ?? this.#progress.machine(record.Name);
+      return this.#provisionMachine(record, row, prepare);
+    };
+    this.#signer = (await this.#includesSigner(records)) ? withResolvers() : undefined;
+    const masters = records.filter(isMaster).map(async (record) => provisionRow(record));
+    this.#settleSigner(masters);
+    const workers = records
+      .filter((record) => !isMaster(record))
+      .map(async (record) => provisionRow(record));
+    const settled = await Promise.allSettled([...masters, ...workers]);
+    return settled.flatMap((result): unknown[] =>
+      result.status === 'rejected' ? [result.reason] : [],
+    );
+  }
+
+  /**
+   * True if the batch has the first manager of a cluster, which signs for the cluster's workers.
+   */
+  async #includesSigner(records: readonly MachineRecord[]): Promise<boolean> {
+    const { store } = this.#workshop;
+    for (const { Name, HostOptions } of records) {
+      const cluster = await store.findCluster(HostOptions.SwarmOptions.Cluster);
+      if (cluster?.managers[0]?.name === Name) return true;
+    }
+    return false;
+  }
+
+  /** A provisioned manager can sign; #provision resolves earlier if it has signed for itself. */
+  #settleSigner(masters: readonly Promise<unknown>[]): void {
+    Promise.all(masters)
+      .then(() => this.#signer?.resolve())
+      .catch((error: unknown) => this.#signer?.reject(error));
+  }
+
+  async #provisionMachine(
+    record: MachineRecord,
+    row: MachineProgress,
+    prepare?: (record: MachineRecord, machine: RemoteMachine) => Promise<MachineRecord>,
+  ): Promise<EngineVersion> {
+    try {
+      const { IPAddress, SSHPort, SSHUser } = record.Driver;
+      row.step(`waiting for ssh on ${SSHUser}@${IPAddress}:${String(SSHPort)}`);
+      const machine = await this.#workshop.connectTo(record, connectRetryMs);
+      const ready = (await prepare?.(record, machine)) ?? record;
+      const engine = await this.#provision(ready, machine, row);
+      row.done(`ready at ${engineUrl(record)}, engine ${engine.version}`);
+      return engine;
+    } catch (error) {
+      row.failed(messageOf(error));
+      throw error;
+    }
+  }
+
+  async #provision(
+    record: MachineRecord,
+    machine: RemoteMachine,
+    progress: MachineProgress,
+  ): Promise<EngineVersion> {
+    const { store } = this.#workshop;
+    const { Cluster: name, IsSwarm, Master } = record.HostOptions.SwarmOptions;
+    const cluster = IsSwarm ? await store.findCluster(name) : undefined;
+    if (IsSwarm && cluster === undefined) {
+      throw new AppError('not-found', `${record.Name}: cluster "${name}" not found in the store`);
+    }
+    const authority = await this.#workshop.authority();
+    const signNodes: SignNodes = async (nodes) => {
+      if (!Master) return this.#signRemotely(cluster, nodes, progress);
+      const signed = await signOnManager(machine, nodes);
+      if (cluster?.managers[0]?.name === record.Name) this.#signer?.resolve();
+      return signed;
+    };
+    const engine = await provision({
+      machine,
+      want: {
+        record,
+        membership:
+          cluster === undefined
+            ? undefined
+            : membershipOf(record, cluster, await loadConsulFiles(store.home, name)),
+        user: authority.user,
+        ca: authority.cert,
+        engineAnchor: authority.engineAnchor,
+      },
+      authority,
+      credentials: await this.#workshop.credentials(),
+      uploadsFor: async (arch) => this.#workshop.uploadsFor(arch),
+      signNodes,
+      consulFor: async (arch) => this.#workshop.consulFor(arch),
+      progress,
+      renew: this.#options.renew,
+      beforeChanges: async () => store.save({ ...record, Provisioned: false }),
+      signal: this.#workshop.signal,
+    });
+    if (cluster !== undefined) await this.#waitUntilJoined(record, cluster, progress);
+    if (Master && cluster?.consulServers !== undefined) {
+      await machine.script('allow anonymous dns queries in consul', allowAnonymousConsulReads, []);
+    }
+    await store.save({ ...record, Provisioned: true });
+    return engine;
+  }
+
+  async #waitUntilJoined(
+    record: MachineRecord,
+    cluster: LocalClusterRecord,
+    progress: MachineProgress,
+  ): Promise<void> {
+    const { NodeID } = record.HostOptions.SwarmOptions;
+    progress.step(`joining cluster ${cluster.name}`);
+    try {
+      await retryUntil(joinTimeoutMs, this.#workshop.signal, async () => {
+        if (await this.#options.nodeReady(cluster.name, NodeID)) return;
+        throw new Error('the worker runs but the manager does not report the node as ready');
+      });
+    } catch (error) {
+      this.#workshop.signal?.throwIfAborted();
+      throw new AppError(
+        'unavailable',
+        `${record.Name}: did not join cluster "${cluster.name}": ${messageOf(error)}; check "journalctl -u shoal-worker" on it`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** Signing requests are serialized: one session to the manager's machine serves all workers. */
+  async #signRemotely(
+    cluster: LocalClusterRecord | undefined,
+    nodes: Parameters<SignNodes>[0],
+    progress: MachineProgress,
+  ): Promise<readonly string[]> {
+    const names = cluster?.managers.map((manager) => manager.name) ?? [];
+    const managerName = names[0] ?? '';
+    if (this.#signer !== undefined) {
+      progress.step(`waiting for ${managerName} to sign its certificate`);
+      await this.#signer.promise.catch((error: unknown) => {
+        throw new AppError('unavailable', `manager machine ${managerName} failed to provision`, {
+          cause: error,
+        });
+      });
+    }
+    this.#managerMachine ??= this.#connectManager(names);
+    const manager = await this.#managerMachine;
+    const signed = this.#signing.then(async () => signOnManager(manager, nodes));
+    this.#signing = signed.catch(() => undefined);
+    return signed;
+  }
+
+  /** Any manager can sign; connects to the first that is reachable. */
+  async #connectManager(names: readonly string[]): Promise<RemoteMachine> {
+    let failure: unknown = new AppError('not-found', 'the cluster has no manager');
+    for (const name of names) {
+      try {
+        const machine = await this.#workshop.connectTo(await this.#workshop.store.load(name));
+        await machine.probeLogin();
+        return machine;
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+}

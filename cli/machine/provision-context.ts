@@ -1,0 +1,159 @@
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { AppError, isAppError } from '../../manager/common/base/errors.js';
+import { packApp } from '../bundle/app-bundle.js';
+import type { UserAuthority } from '../certificates/authority.js';
+import { loadUserAuthority } from '../certificates/authority.js';
+import type { ClientCredentials } from '../inventory/engine-client.js';
+import type { MachineStore } from '../inventory/machine-store.js';
+import type { Uploads } from '../provision/provision.js';
+import type { MachineRecord } from '../inventory/machine-record.js';
+import { RemoteMachine } from '../ssh/remote-machine.js';
+import type { Upload } from '../bundle/runtime.js';
+import { cacheApp, executableArch, packConsul, packRuntime } from '../bundle/runtime.js';
+import type { SshTarget } from '../ssh/ssh.js';
+import { SshSession } from '../ssh/ssh.js';
+
+export interface ProvisionContextOptions {
+  readonly store: MachineStore;
+  readonly env: NodeJS.ProcessEnv;
+  /** --runtime. */
+  readonly runtimePath?: string | undefined;
+  /** --consul-binary. */
+  readonly consulPath?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const connectTimeoutMs = 10_000;
+
+async function readable(path: string): Promise<boolean> {
+  return readFile(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/**
+ * Resources that a command shares between its machines: the user's certificates and the packed
+ * program, created once on first use, and ssh sessions, which `close` ends.
+ */
+export class ProvisionContext {
+  readonly store: MachineStore;
+  readonly signal: AbortSignal | undefined;
+  readonly #options: ProvisionContextOptions;
+  readonly #uploads = new Map<string, Promise<Uploads>>();
+  readonly #sessions: SshSession[] = [];
+  #authority: Promise<UserAuthority> | undefined;
+  #consul: Promise<Upload> | undefined;
+
+  constructor(options: ProvisionContextOptions) {
+    this.#options = options;
+    this.store = options.store;
+    this.signal = options.signal;
+  }
+
+  async authority(): Promise<UserAuthority> {
+    this.#authority ??= loadUserAuthority(this.store, new Date());
+    return this.#authority;
+  }
+
+  async credentials(): Promise<ClientCredentials> {
+    await this.authority();
+    const read = async (file: string): Promise<string> =>
+      readFile(join(this.store.certsFolder, file), 'utf8');
+    const [ca, cert, key] = await Promise.all([read('ca.pem'), read('cert.pem'), read('key.pem')]);
+    return { ca, cert, key };
+  }
+
+  async uploadsFor(arch: string): Promise<Uploads> {
+    const cached = this.#uploads.get(arch);
+    if (cached !== undefined) return cached;
+    const packed = this.#pack(arch);
+    this.#uploads.set(arch, packed);
+    return packed;
+  }
+
+  /** The binary of --consul-binary, packed once; undefined without that flag. */
+  async consulFor(arch: string): Promise<Upload | undefined> {
+    const { consulPath } = this.#options;
+    if (consulPath === undefined) return undefined;
+    this.#consul ??= packConsul(consulPath, arch, this.store.cacheFolder);
+    return this.#consul;
+  }
+
+  async target(record: MachineRecord): Promise<SshTarget> {
+    const { Driver: driver } = record;
+    const agent = this.#options.env.SSH_AUTH_SOCK;
+    const keyPath =
+      driver.SSHKeyPath === ''
+        ? await this.#defaultKey(agent)
+        : this.store.resolve(driver.SSHKeyPath);
+    return {
+      name: record.Name,
+      host: driver.IPAddress,
+      port: driver.SSHPort,
+      user: driver.SSHUser,
+      keyPath,
+      agent,
+      hostKey: driver.SSHHostKey === '' ? undefined : driver.SSHHostKey,
+    };
+  }
+
+  /**
+   * Opens a session to a machine. Temporary failures (a machine that is booting) are retried for
+   * `retryMs`.
+   */
+  async connect(target: SshTarget, retryMs = 0): Promise<RemoteMachine> {
+    const end = Date.now() + retryMs;
+    for (;;) {
+      try {
+        const session = await SshSession.connect(target, {
+          timeoutMs: connectTimeoutMs,
+          signal: this.signal,
+        });
+        this.#sessions.push(session);
+        return new RemoteMachine(session, this.signal);
+      } catch (error) {
+        const canRetry = isAppError(error) && error.temporary && Date.now() < end;
+        if (!canRetry) throw error;
+      }
+      await delay(500, undefined, { signal: this.signal });
+    }
+  }
+
+  async connectTo(record: MachineRecord, retryMs = 0): Promise<RemoteMachine> {
+    return this.connect(await this.target(record), retryMs);
+  }
+
+  close(): void {
+    for (const session of this.#sessions) session.close();
+  }
+
+  /** Without a key and an agent: the first of ssh's default key files. */
+  async #defaultKey(agent: string | undefined): Promise<string | undefined> {
+    if (agent !== undefined && agent !== '') return undefined;
+    for (const name of ['id_ed25519', 'id_ecdsa', 'id_rsa']) {
+      const path = join(homedir(), '.ssh', name);
+      if (await readable(path)) return path;
+    }
+    return undefined;
+  }
+
+  async #pack(arch: string): Promise<Uploads> {
+    const path = this.#options.runtimePath ?? process.execPath;
+    const actual = await executableArch(path);
+    if (actual !== arch) {
+      throw new AppError(
+        'unsupported',
+        `runtime ${path} is for ${actual}, the machine is ${arch}; set --runtime to the bin/node of a linux ${arch} build of Node 20`,
+      );
+    }
+    const [runtime, app] = await Promise.all([
+      packRuntime(path, this.store.cacheFolder),
+      packApp(arch).then(async (bundle) => cacheApp(bundle, this.store.cacheFolder)),
+    ]);
+    return { runtime, app };
+  }
+}

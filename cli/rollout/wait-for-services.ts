@@ -1,0 +1,56 @@
+import type { AppliedChange } from '../../manager/common/protocol/control.js';
+import type { Cli } from '../cli.js';
+import type { ControlClient } from '../client/client.js';
+import type { WatchedState } from '../client/watched.js';
+import type { ProgressWriter } from '../output/progress.js';
+import { followProject } from './follow/follow.js';
+import { evaluateUp } from './follow/up-state.js';
+import { failedTasks, showLogTail } from './log-tail.js';
+
+export interface ServiceWait {
+  readonly client: ControlClient;
+  readonly project: string;
+  readonly services: readonly string[];
+  readonly until: 'created' | 'started' | 'healthy';
+  readonly changes: readonly AppliedChange[];
+  readonly before: WatchedState;
+  /** True for a rollback to the previous spec. */
+  readonly back?: boolean;
+  /** `--wait-timeout`. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/**
+ * Waits until the services reach `until` and shows the progress of each container. On failure
+ * prints the last log lines of failed containers, then throws.
+ */
+export async function waitForServices(
+  cli: Cli,
+  progress: ProgressWriter,
+  wanted: ServiceWait,
+): Promise<WatchedState> {
+  const seconds = Math.round((wanted.timeoutMs ?? 0) / 1000);
+  let seen: WatchedState | undefined;
+  try {
+    return await followProject({
+      client: wanted.client,
+      project: wanted.project,
+      progress,
+      title: 'Running',
+      evaluate: (state) => {
+        seen = state;
+        return evaluateUp(wanted, state);
+      },
+      signal: cli.interrupts.signal,
+      now: cli.now,
+      timeoutMs: wanted.timeoutMs,
+      timeoutMessage: `application not healthy after ${seconds}s`,
+    });
+  } catch (error) {
+    progress.end();
+    if (seen !== undefined && !cli.interrupts.signal.aborted) {
+      await showLogTail(cli, wanted, failedTasks(wanted, seen));
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,223 @@
+import { AppError, messageOf, toAppError } from '../common/base/errors.js';
+import type { Logger } from '../common/base/log.js';
+import type { NodeId } from '../common/model/ids.js';
+import type { Node } from '../common/model/node.js';
+import { encodeStreamFrame, decodeStreamFrame } from '../common/protocol/frames.js';
+import type { MessageStream, NodeImage, WorkerCalls } from '../common/protocol/worker-calls.js';
+import type { WorkerMessage } from '../common/protocol/messages.js';
+import type { StoreView } from '../store/store.js';
+import type { ImageHolder } from './image-source.js';
+import { selectImageSource } from './image-source.js';
+import type { WorkerSession } from './session.js';
+
+/** Deadline for a node to answer whether it has an image or layers, ms. */
+const askMs = 15_000;
+/** Deadline for one image, from the lookup to the end of loading, ms. */
+const transferMs = 15 * 60_000;
+/** Maximum number of concurrent transfers through this manager; more are queued. */
+const maxAtOnce = 4;
+
+export interface ImageDistributorOptions {
+  readonly view: StoreView;
+  readonly calls: WorkerCalls;
+  readonly log: Logger;
+  readonly isConnected: (nodeId: NodeId) => boolean;
+}
+
+export interface ImageRequest {
+  readonly image: string;
+  /** `os/arch[/variant]`; undefined means the requesting node's own platform. */
+  readonly platform?: string;
+}
+
+/** Copies images between nodes through this manager, so that a cluster needs no registry. */
+export class ImageDistributor {
+  readonly #options: ImageDistributorOptions;
+  readonly #waiting: (() => void)[] = [];
+  #busy = 0;
+
+  constructor(options: ImageDistributorOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Resolves with the name of the source node. Throws `not-found` if no reachable node has the
+   * image.
+   */
+  async copyImage(to: NodeId, wanted: ImageRequest, outer: AbortSignal): Promise<string> {
+    const signal = AbortSignal.any([outer, AbortSignal.timeout(transferMs)]);
+    await this.#acquireSlot(signal);
+    try {
+      const platform = wanted.platform ?? this.#platformOf(to);
+      const holders = await this.#holders(to, wanted.image, signal);
+      const source = selectImageSource(holders, platform);
+      if (source === undefined) throw noSourceError(wanted.image, platform, holders);
+      const known = await this.#knownLayers(source, to, signal);
+      try {
+        await this.#transfer(source, to, { image: wanted.image, withoutLayers: known }, signal);
+      } catch (error) {
+        // A known layer may have been removed since, and some engines only load complete archives.
+        if (known === 0 || signal.aborted) throw error;
+        this.#options.log.warn(`${messageOf(error)}; retrying with all layers`);
+        await this.#transfer(source, to, { image: wanted.image, withoutLayers: 0 }, signal);
+      }
+      return source.name;
+    } finally {
+      this.#busy -= 1;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  /** Handles a worker's `want-image` message. */
+  async handleRequest(
+    session: WorkerSession,
+    message: Extract<WorkerMessage, { kind: 'want-image' }>,
+  ): Promise<void> {
+    const { requestId } = message;
+    try {
+      const from = await this.copyImage(session.nodeId, message, session.ended);
+      session.post({ kind: 'image', requestId, from });
+    } catch (error) {
+      const { kind, message: text } = toAppError(error);
+      session.post({ kind: 'image', requestId, error: { kind, message: text } });
+    }
+  }
+
+  async #acquireSlot(signal: AbortSignal): Promise<void> {
+    while (this.#busy >= maxAtOnce) {
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+        signal.addEventListener(
+          'abort',
+          () => {
+            resolve();
+          },
+          { once: true },
+        );
+      });
+      if (!signal.aborted) continue;
+      // This waiter may have been woken for a free slot: pass the slot on.
+      this.#waiting.shift()?.();
+      throw new AppError('cancelled', 'image transfer was cancelled');
+    }
+    this.#busy += 1;
+  }
+
+  #platformOf(nodeId: NodeId): string {
+    const description = this.#options.view.get('nodes', nodeId)?.description;
+    return description === undefined ? '' : `${description.os}/${description.arch}`;
+  }
+
+  async #holders(to: NodeId, image: string, outer: AbortSignal): Promise<readonly ImageHolder[]> {
+    const { view, calls, isConnected } = this.#options;
+    const signal = AbortSignal.any([outer, AbortSignal.timeout(askMs)]);
+    const ask = async (node: Node): Promise<readonly ImageHolder[]> => {
+      try {
+        const seen: NodeImage | null = await calls.call(node.id, 'findImage', { image }, signal);
+        return seen === null ? [] : [{ nodeId: node.id, name: node.spec.name, ...seen }];
+      } catch {
+        // A node that cannot answer is no source either.
+        return [];
+      }
+    };
+    const candidates = view.list('nodes').filter(({ id }) => id !== to && isConnected(id));
+    return (await Promise.all(candidates.map(ask))).flat();
+  }
+
+  /** Number of leading layers the target already has; 0 if it cannot tell. */
+  async #knownLayers(source: ImageHolder, to: NodeId, outer: AbortSignal): Promise<number> {
+    const { layers = [] } = source;
+    if (layers.length === 0) return 0;
+    const signal = AbortSignal.any([outer, AbortSignal.timeout(askMs)]);
+    return this.#options.calls.call(to, 'knownLayers', { layers }, signal).catch(() => 0);
+  }
+
+  async #transfer(
+    source: ImageHolder,
+    to: NodeId,
+    wanted: { readonly image: string; readonly withoutLayers: number },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { calls, log, view } = this.#options;
+    const { image, withoutLayers } = wanted;
+    const target = view.get('nodes', to)?.spec.name ?? to;
+    const where = `image ${image} from node ${source.name} to node ${target}`;
+    const layers = source.layers?.length;
+    log.info(`transferring ${where}`, { bytes: source.sizeBytes, layers, known: withoutLayers });
+    const without = withoutLayers === 0 ? {} : { withoutLayers };
+    const from = await calls.open(source.nodeId, { kind: 'save-image', image, ...without }, signal);
+    try {
+      const into = await calls.open(to, { kind: 'load-image', image }, signal);
+      const closeBoth = (): void => {
+        from.stream.close();
+        into.stream.close();
+      };
+      signal.addEventListener('abort', closeBoth, { once: true });
+      try {
+        const loaded = untilExit(into.stream);
+        // Awaited below; an early load failure is the cause of a failing send.
+        loaded.catch(closeBoth);
+        const sentBytes = await pipe(from.stream, into.stream).catch(async (error: unknown) => {
+          into.stream.close();
+          await loaded;
+          throw error;
+        });
+        await loaded;
+        log.info(`transferred ${where}`, { sentBytes });
+      } finally {
+        signal.removeEventListener('abort', closeBoth);
+        into.stream.close();
+      }
+    } catch (error) {
+      if (signal.aborted) throw new AppError('timeout', `${where}: transfer timed out`);
+      const { kind } = toAppError(error);
+      throw new AppError(kind, `${where}: ${messageOf(error)}`, { cause: error });
+    } finally {
+      from.stream.close();
+    }
+  }
+}
+
+/**
+ * Pipes an archive between streams; awaiting each send gives back-pressure. Returns the byte count.
+ */
+async function pipe(from: MessageStream, into: MessageStream): Promise<number> {
+  let bytes = 0;
+  for await (const message of from) {
+    const part = typeof message === 'string' ? undefined : decodeStreamFrame(message);
+    if (part?.channel === 'stdout') {
+      bytes += part.data.length;
+      await into.send(encodeStreamFrame('stdin', part.data));
+    } else if (part?.channel === 'error') throw new AppError('unavailable', decodeText(part.data));
+    else if (part?.channel === 'exit') {
+      await into.send(encodeStreamFrame('stdin', ''));
+      return bytes;
+    }
+  }
+  throw new AppError('unavailable', 'the source node closed the stream too early');
+}
+
+async function untilExit(stream: MessageStream): Promise<void> {
+  for await (const message of stream) {
+    const part = typeof message === 'string' ? undefined : decodeStreamFrame(message);
+    if (part?.channel === 'error') throw new AppError('unavailable', decodeText(part.data));
+    if (part?.channel === 'exit') return;
+  }
+  throw new AppError('unavailable', 'the target node closed the stream too early');
+}
+
+function decodeText(data: Uint8Array): string {
+  return Buffer.from(data).toString();
+}
+
+function noSourceError(image: string, platform: string, holders: readonly ImageHolder[]): AppError {
+  const names = holders.map((holder) => `${holder.name} (${holder.platform})`).join(', ');
+  const reason =
+    holders.length === 0
+      ? 'no other node of the cluster has it'
+      : `other nodes have it only for another platform than ${platform}: ${names}`;
+  return new AppError(
+    'not-found',
+    `${reason}; push ${image} to a registry or build it on this cluster`,
+  );
+}

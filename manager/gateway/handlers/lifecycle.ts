@@ -1,0 +1,167 @@
+import { AppError } from '../../common/base/errors.js';
+import { containerState } from '../../common/model/container-state.js';
+import type { Service } from '../../common/model/service.js';
+import { isWanted } from '../../store/slots.js';
+import { isTerminal } from '../../common/model/task-state.js';
+import type { ControlCallMap } from '../../common/protocol/control.js';
+import { apiPaths } from '../../common/protocol/messages.js';
+import type { ApiResponse } from '../response.js';
+import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context.js';
+import type { PlacedContainer } from '../find-container.js';
+import { findContainer, requireRunning } from '../find-container.js';
+import { countParameter } from '../query.js';
+import { waitUntil } from '../wait-until.js';
+
+const done: ApiResponse = { kind: 'empty', status: 204 };
+const notModified: ApiResponse = { kind: 'empty', status: 304 };
+
+/** Deadline of a start, which may pull an image first. */
+const startMs = 120_000;
+const stopSlackMs = 30_000;
+
+type LifecycleCall = 'service.halt' | 'service.kill' | 'service.pause' | 'service.restart';
+
+/** Runs a control call as the requesting client; the control API authorizes and audits it. */
+async function call<Name extends LifecycleCall>(
+  { control }: GatewayContext,
+  { peer, signal }: ApiRequest,
+  name: Name,
+  body: ControlCallMap[Name]['args'],
+): Promise<void> {
+  await control({ path: apiPaths.call + name, identity: peer, body, signal });
+}
+
+/** Selects a single container of its service. */
+function selectOnly({ task }: PlacedContainer): {
+  readonly project: string;
+  readonly services: readonly string[];
+  readonly taskIds: readonly string[];
+} {
+  return { project: task.project, services: [task.service], taskIds: [task.id] };
+}
+
+/** Stop timeout from `t` (seconds), in ms. */
+function graceOf({ query }: ApiRequest): { readonly timeoutMs?: number } {
+  const seconds = countParameter(query, 't') ?? countParameter(query, 'timeout');
+  return seconds === undefined ? {} : { timeoutMs: seconds * 1000 };
+}
+
+const restart: RouteHandler = async (context, request, reference = '') => {
+  const item = findContainer(context.store.view, reference);
+  requireRunning(item);
+  await call(context, request, 'service.restart', { ...selectOnly(item), ...graceOf(request) });
+  return done;
+};
+
+const kill: RouteHandler = async (context, request, reference = '') => {
+  const item = findContainer(context.store.view, reference);
+  requireRunning(item);
+  const signal = request.query.get('signal') ?? '';
+  await call(context, request, 'service.kill', {
+    ...selectOnly(item),
+    signal: signal || 'SIGKILL',
+  });
+  return done;
+};
+
+function setPaused(paused: boolean): RouteHandler {
+  return async (context, request, reference = '') => {
+    const item = findContainer(context.store.view, reference);
+    requireRunning(item);
+    if ((containerState(item.task) === 'paused') === paused) {
+      const already = paused ? 'already' : 'not';
+      throw new AppError('conflict', `Container ${item.containerId} is ${already} paused`);
+    }
+    await call(context, request, 'service.pause', { ...selectOnly(item), paused });
+    return done;
+  };
+}
+
+/**
+ * The container's service. Services stop as a whole: their slots remain, and `start` fills them
+ * again. Throws `conflict` if the service has more than this container.
+ */
+function serviceOf({ store }: GatewayContext, { task }: PlacedContainer, verb: string): Service {
+  const service = store.view.get('services', task.serviceId);
+  const name = task.containerName;
+  if (service === undefined || service.removing) {
+    throw new AppError('conflict', `container ${name}: its service is being removed`);
+  }
+  const siblings = store.view
+    .tasksOfService(service.id)
+    .filter((other) => other.slot !== task.slot && isWanted(other));
+  if (siblings.length === 0) return service;
+  throw new AppError(
+    'conflict',
+    `container ${name}: is one of ${siblings.length + 1} containers of service ${task.service}; use "shoal ${verb} ${task.service}" for all of them, or "shoal scale"`,
+  );
+}
+
+const stop: RouteHandler = async (context, request, reference = '') => {
+  const { store } = context;
+  const item = findContainer(store.view, reference);
+  const { task } = item;
+  if (isTerminal(task.status.state)) return notModified;
+  serviceOf(context, item, 'stop');
+  const grace = graceOf(request);
+  const { project, service } = task;
+  const haltArgs = { project, services: [service], halted: true, ...grace };
+  await call(context, request, 'service.halt', haltArgs);
+  const waitMs = (grace.timeoutMs ?? task.spec.container.stopGraceMs) + stopSlackMs;
+  const isDone = (): boolean => {
+    const now = store.view.get('tasks', task.id);
+    return now === undefined || isTerminal(now.status.state);
+  };
+  await waitFor(context, request, { isDone, waitMs, what: `${task.containerName} to stop` });
+  return done;
+};
+
+const start: RouteHandler = async (context, request, reference = '') => {
+  const { store } = context;
+  const item = findContainer(store.view, reference);
+  const { task } = item;
+  if (task.status.state === 'running') return notModified;
+  const service = serviceOf(context, item, 'start');
+  if (!service.spec.halted && service.spec.held !== true) {
+    throw new AppError(
+      'conflict',
+      `container ${task.containerName}: has exited and its service is not stopped; use "shoal up --force-recreate ${task.service}"`,
+    );
+  }
+  const haltArgs = { project: task.project, services: [task.service], halted: false };
+  await call(context, request, 'service.halt', haltArgs);
+  const isDone = (): boolean =>
+    store.view
+      .tasksOfService(service.id)
+      .some((now) => now.slot === task.slot && isWanted(now) && now.status.state === 'running');
+  await waitFor(context, request, {
+    isDone,
+    waitMs: startMs,
+    what: `${task.containerName} to start`,
+  });
+  return done;
+};
+
+async function waitFor(
+  { store }: GatewayContext,
+  { signal }: ApiRequest,
+  wait: {
+    readonly isDone: () => boolean;
+    readonly waitMs: number;
+    readonly what: string;
+  },
+): Promise<void> {
+  const deadline = AbortSignal.timeout(wait.waitMs);
+  await waitUntil(store, wait.isDone, AbortSignal.any([signal, deadline]));
+  if (wait.isDone()) return;
+  throw new AppError('timeout', `timed out after ${wait.waitMs / 1000} s waiting for ${wait.what}`);
+}
+
+export const lifecycleRoutes: readonly Route[] = [
+  { method: 'POST', pattern: /^\/containers\/(.+)\/restart$/u, handler: restart },
+  { method: 'POST', pattern: /^\/containers\/(.+)\/kill$/u, handler: kill },
+  { method: 'POST', pattern: /^\/containers\/(.+)\/pause$/u, handler: setPaused(true) },
+  { method: 'POST', pattern: /^\/containers\/(.+)\/unpause$/u, handler: setPaused(false) },
+  { method: 'POST', pattern: /^\/containers\/(.+)\/stop$/u, handler: stop },
+  { method: 'POST', pattern: /^\/containers\/(.+)\/start$/u, handler: start },
+];

@@ -1,0 +1,69 @@
+import { AppError } from '../../common/base/errors.js';
+import type { RouteHandler, Route } from '../context.js';
+
+/** Handler that throws `unsupported` with the command to use instead. */
+function refuse(operation: string, instead: string): RouteHandler {
+  return () => {
+    throw new AppError(
+      'unsupported',
+      `${operation}: not supported by the cluster's Docker API; ${instead}`,
+    );
+  };
+}
+
+const methods = ['GET', 'POST', 'PUT', 'DELETE'] as const;
+
+function allMethods(pattern: RegExp, handler: RouteHandler): readonly Route[] {
+  return methods.map((method) => ({ method, pattern, handler }));
+}
+
+const noPlugin: RouteHandler = (_context, _request, name = '') => {
+  throw new AppError('not-found', `plugin "${name}" not found`);
+};
+
+const engine = 'or use one machine\'s engine, see "shoal machine env"';
+
+/** Unsupported parts of the Docker Engine API, each with its replacement command. Matched last. */
+export const unsupportedRoutes: readonly Route[] = [
+  ...allMethods(
+    /^\/(?:swarm|services|tasks|nodes|secrets|configs)(?:\/|$)/u,
+    refuse("swarm mode's API", 'use "shoal ps", "shoal node ls" and "shoal up"'),
+  ),
+  {
+    method: 'POST',
+    pattern: /^\/containers\/create$/u,
+    handler: refuse('creating a container', `use "shoal run" or "shoal up", ${engine}`),
+  },
+  ...allMethods(
+    /^\/containers\/.+\/attach\/ws$/u,
+    refuse('attaching by WebSocket', 'use "docker attach" or "shoal attach"'),
+  ),
+  ...allMethods(/^\/containers\/.+\/archive$/u, refuse('copying files', 'use "shoal cp"')),
+  ...allMethods(
+    /^\/containers\/.+\/export$/u,
+    refuse('exporting a container', 'use "shoal export"'),
+  ),
+  ...allMethods(/^\/containers\/prune$/u, refuse('pruning containers', 'use "shoal rm"')),
+  ...allMethods(
+    /^\/containers\/.+\/(?:rename|update|changes)$/u,
+    refuse('renaming or updating a container', 'change the Compose file and use "shoal up"'),
+  ),
+  {
+    method: 'DELETE',
+    pattern: /^\/containers\/.+$/u,
+    handler: refuse('removing a container', 'use "shoal rm", "shoal scale" or "shoal down"'),
+  },
+  ...allMethods(/^\/commit$/u, refuse('committing a container', 'use "shoal commit"')),
+  ...allMethods(/^\/(?:build|session|grpc)(?:\/|$)/u, refuse('building', 'use "shoal build"')),
+  ...allMethods(/^\/images\/create$/u, refuse('pulling', 'use "shoal pull"')),
+  ...allMethods(/^\/images\/.+\/push$/u, refuse('pushing', 'use "shoal push"')),
+  ...allMethods(
+    /^\/(?:images|distribution)\/.+$/u,
+    refuse('this image call', `use "shoal images", ${engine}`),
+  ),
+  ...allMethods(/^\/networks\/.+$/u, refuse('changing networks', 'use "shoal network"')),
+  ...allMethods(/^\/volumes\/.+$/u, refuse('changing volumes', 'use "shoal volume"')),
+  // `docker inspect` also looks up unknown names as plugins.
+  { method: 'GET', pattern: /^\/plugins\/(.+)\/json$/u, handler: noPlugin },
+  ...allMethods(/^\/(?:exec|system|auth|plugins)(?:\/|$)/u, refuse('this call', engine.slice(3))),
+];

@@ -1,0 +1,91 @@
+import type { NetworkId, NodeId, ServiceId } from '../common/model/ids.js';
+import type { Network } from '../common/model/network.js';
+import type { Node } from '../common/model/node.js';
+import { podLinksOf } from '../common/model/pod.js';
+import type { Service } from '../common/model/service.js';
+import { currentTask, isNodeLost, tasksBySlot } from '../store/slots.js';
+import type { Task } from '../common/model/task.js';
+import { missingReference } from '../store/references.js';
+import type { StoreView } from '../store/store.js';
+import type { DependencyState } from './start-gate.js';
+import { evaluateStartGate } from './start-gate.js';
+import type { PodLeader, ServiceSnapshot } from './service-snapshot.js';
+
+/** Reads the snapshot of one service from the store; undefined if the service does not exist. */
+export function readServiceSnapshot(
+  view: StoreView,
+  id: ServiceId,
+  context: Pick<ServiceSnapshot, 'nodes' | 'now'>,
+): ServiceSnapshot | undefined {
+  const service = view.get('services', id);
+  if (service === undefined) return undefined;
+  const find = (key: string): DependencyState | undefined => siblingOf(view, service, key);
+  return {
+    service,
+    tasks: view.tasksOfService(id),
+    ...context,
+    gate: evaluateStartGate(service, find),
+    leaders: leadersOf(service, find),
+    ...rollbackBlocker(view, service),
+  };
+}
+
+function rollbackBlocker(
+  view: StoreView,
+  { previousSpec }: Service,
+): Pick<ServiceSnapshot, 'rollbackBlocker'> {
+  if (previousSpec === undefined) return {};
+  const missing = missingReference(view, previousSpec);
+  return missing === undefined
+    ? {}
+    : { rollbackBlocker: `${missing.kind} ${missing.name} no longer exists` };
+}
+
+export function nodesById(view: StoreView): ReadonlyMap<NodeId, Node> {
+  return new Map(view.list('nodes').map((node) => [node.id, node]));
+}
+
+function siblingOf(view: StoreView, service: Service, key: string): DependencyState | undefined {
+  const sibling = view
+    .servicesOfProject(service.spec.project)
+    .find((each) => each.spec.service === key);
+  if (sibling === undefined) return undefined;
+  return { service: sibling, tasks: view.tasksOfService(sibling.id) };
+}
+
+function leadersOf(
+  service: Service,
+  find: (key: string) => DependencyState | undefined,
+): readonly PodLeader[] {
+  return podLinksOf(service.spec.task.container).map((tie) => {
+    const bySlot = new Map<number, Task>();
+    for (const [slot, tasks] of tasksBySlot(find(tie.service)?.tasks ?? [])) {
+      const leader = currentTask(tasks);
+      if (leader !== undefined) bySlot.set(slot, leader);
+    }
+    return { tie, bySlot };
+  });
+}
+
+/** Networks marked for removal that no service, task or gateway of a live node uses. */
+export function unusedNetworks(view: StoreView): readonly NetworkId[] {
+  const removing = view.list('networks').filter((network) => network.removing);
+  if (removing.length === 0) return [];
+  const used = new Set(
+    view
+      .list('services')
+      .flatMap((service) => service.spec.task.networks.map((attachment) => attachment.network)),
+  );
+  return removing
+    .filter((network) => !used.has(network.spec.name) && isUnused(view, network))
+    .map((network) => network.id);
+}
+
+function isUnused(view: StoreView, network: Network): boolean {
+  if (view.tasksOfNetwork(network.id).length > 0) return false;
+  return view
+    .leasesOfNetwork(network.id)
+    .every(
+      ({ holder }) => holder.kind !== 'gateway' || isNodeLost(view.get('nodes', holder.nodeId)),
+    );
+}

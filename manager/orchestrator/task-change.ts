@@ -1,0 +1,91 @@
+import type { NodeId, TaskId } from '../common/model/ids.js';
+import type { UpdateStatus } from '../common/model/service.js';
+import type { Attempts, Task } from '../common/model/task.js';
+
+/** A task to create in a slot of the service. */
+export interface NewTask {
+  readonly slot: number;
+  /** Node the task is bound to when it is created. */
+  readonly nodeId?: NodeId;
+  /** Ended task on that node whose container the new task takes over. */
+  readonly adopts?: Task;
+  /** `ready`: created but not started, since dependencies are not met or the service is held. */
+  readonly desired: 'ready' | 'running';
+  readonly notBefore?: number;
+  readonly attempts?: Attempts;
+}
+
+/** One write about a service, with its cause. Decisions return changes; apply.ts writes them. */
+export type TaskChange =
+  | { readonly kind: 'create'; readonly task: NewTask; readonly cause: string }
+  | {
+      readonly kind: 'desire';
+      readonly taskId: TaskId;
+      readonly slot: number;
+      readonly desired: 'running' | 'shutdown' | 'remove';
+      readonly cause: string;
+    }
+  /** Deletes the record. `fence`: the node may still run the task, so its addresses stay leased. */
+  | {
+      readonly kind: 'delete';
+      readonly taskId: TaskId;
+      readonly slot: number;
+      readonly fence: boolean;
+      readonly cause: string;
+    }
+  /** Sets why a placed task does not start; undefined restores the placement explanation. */
+  | {
+      readonly kind: 'explain';
+      readonly taskId: TaskId;
+      readonly slot: number;
+      readonly summary: string | undefined;
+      readonly cause: string;
+    }
+  | { readonly kind: 'dependencies-met'; readonly cause: string }
+  /** Progress of an update. */
+  | { readonly kind: 'update-status'; readonly status: UpdateStatus; readonly cause: string }
+  /** Restores the previous spec; the next decision starts from it. */
+  | { readonly kind: 'roll-back'; readonly cause: string }
+  | { readonly kind: 'remove-service'; readonly cause: string }
+  /** Writes nothing: decide again at this time (ms since the epoch). */
+  | { readonly kind: 'wait'; readonly until: number; readonly cause: string };
+
+/** One line per change, in the given order. */
+export function describeTaskChanges(changes: readonly TaskChange[]): string {
+  return changes.map(describeChange).join('\n');
+}
+
+function describeChange(change: TaskChange): string {
+  return `${describeAction(change)}: ${change.cause}`;
+}
+
+function describeAction(change: TaskChange): string {
+  switch (change.kind) {
+    case 'create':
+      return describeNew(change.task);
+    case 'desire':
+      return `slot ${change.slot}: ${change.taskId} to ${change.desired}`;
+    case 'delete':
+      return `slot ${change.slot}: forget ${change.taskId}${change.fence ? ', fence' : ''}`;
+    case 'explain':
+      return `slot ${change.slot}: ${change.taskId} ${change.summary === undefined ? 'explanation cleared' : 'explained'}`;
+    case 'dependencies-met':
+      return 'dependencies met';
+    case 'update-status':
+      return `${change.status.kind} ${change.status.state}`;
+    case 'roll-back':
+      return 'roll back to the previous spec';
+    case 'remove-service':
+      return 'remove the service';
+    case 'wait':
+      return `wait until ${change.until}`;
+  }
+}
+
+function describeNew(task: NewTask): string {
+  const parts = [`slot ${task.slot}: new task, ${task.desired}`];
+  if (task.nodeId !== undefined) parts.push(`on ${task.nodeId}`);
+  if (task.adopts !== undefined) parts.push(`adopts ${task.adopts.id}`);
+  if (task.notBefore !== undefined) parts.push(`not before ${task.notBefore}`);
+  return parts.join(', ');
+}

@@ -1,0 +1,61 @@
+import type { Clock } from '../manager/common/base/clock.js';
+import { messageOf } from '../manager/common/base/errors.js';
+import type { Logger } from '../manager/common/base/log.js';
+import type { AssignmentSet } from '../manager/common/protocol/assignments.js';
+import { DnsServer } from '../network/dns/server.js';
+import { belongsToNode, readBootId, SavedAssignments } from './assignments/saved-set.js';
+import type { WorkerSettings } from './settings.js';
+
+type NodePlaces = Pick<WorkerSettings, 'clusterId' | 'nodeId' | 'dataDir' | 'secretsDir'>;
+
+/**
+ * Starts the node's DNS server. It answers from the last assignment set if that was applied in the
+ * current boot: then only the worker restarted, and containers are already sending queries. It does
+ * not wait for the engine or for other modules to load. After a reboot it answers nothing until the
+ * worker has decided which tasks still run here. `port` defaults to 53.
+ */
+export async function startDnsServer(
+  settings: NodePlaces,
+  clock: Clock,
+  log: Logger,
+  port?: number,
+): Promise<DnsServer> {
+  const names = new DnsServer({ clock, log, ...(port === undefined ? {} : { port }) });
+  const set = await loadLastSet(settings, log);
+  if (set !== undefined) {
+    names.setView({ networks: set.networks, endpoints: set.endpoints });
+    names.setLocal(localContainers(set));
+  }
+  names.start();
+  return names;
+}
+
+async function loadLastSet(settings: NodePlaces, log: Logger): Promise<AssignmentSet | undefined> {
+  try {
+    const [saved, bootId] = await Promise.all([
+      new SavedAssignments(settings, log).load(),
+      readBootId(),
+    ]);
+    return belongsToNode(saved, settings) && saved.bootId === bootId ? saved.set : undefined;
+  } catch (error) {
+    log.warn(messageOf(error));
+    return undefined;
+  }
+}
+
+/** Upstream resolvers from `dns:` of each task, keyed by container address. */
+export function upstreamsOf(set: AssignmentSet): ReadonlyMap<string, readonly string[]> {
+  return new Map(
+    set.tasks.flatMap((task) =>
+      task.spec.container.dns.length === 0
+        ? []
+        : task.attachments.map(({ address }) => [address, task.spec.container.dns] as const),
+    ),
+  );
+}
+
+function localContainers(
+  set: AssignmentSet,
+): ReadonlyMap<string, { readonly upstreams: readonly string[] }> {
+  return new Map([...upstreamsOf(set)].map(([address, upstreams]) => [address, { upstreams }]));
+}
