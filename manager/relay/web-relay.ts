@@ -94,7 +94,7 @@ export async function pipeSockets(
   await toLeader;
 }
 
-/** Forwards a request. Rejects like `dial`, and with `notLeading` if the peer is not the leader. */
+/** Forwards a request. Rejects like `dial`, and with `notLeaderError` if the peer is not the leader. */
 async function begin(
   { request, body, signal }: BufferedRequest,
   { address, tls, verifyPeer, headers, connectTimeoutMs }: ForwardTarget,

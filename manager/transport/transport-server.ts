@@ -24,7 +24,7 @@ export interface ServeOptions<Identity> {
   readonly log: Logger;
   /**
    * Maps a certificate verified by TLS to an identity, or to the client it forwards a request for
-   * (`behalfHeader`). Throws `forbidden` to reject the peer.
+   * (`forwardedPeerHeader`). Throws `forbidden` to reject the peer.
    */
   readonly authenticate: (
     certificate: PeerCertificateFields,

@@ -77,7 +77,7 @@ export function dial(options: DialOptions): Promise<Connection> {
 
 /**
  * Options missing or wrong in the types of ws: the identity check of node:tls, and the time a
- * closing socket waits for a slow reader (see KeepAlive).
+ * closing socket waits for a slow reader (see KeepAliveProfile).
  */
 function untyped(options: DialOptions): object {
   return { checkServerIdentity: serverIdentityCheck(options.verifyPeer), closeTimeout: 900_000 };

@@ -35,7 +35,7 @@ export function clusterKeyPrefix(prefix: string, cluster: string): string {
 
 /**
  * Opens a cluster's store in Consul and fences off all earlier writers. Throws the errors of
- * `Fence.take`, and `unavailable` or `forbidden` if Consul is unusable. Closing the store closes
+ * `Fence.acquire`, and `unavailable` or `forbidden` if Consul is unusable. Closing the store closes
  * the client.
  */
 export async function openConsul(options: ConsulStoreOptions): Promise<StoreBackend> {

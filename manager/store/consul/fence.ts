@@ -173,7 +173,7 @@ function takenOver(error: unknown): unknown {
 
 /**
  * Parses and validates the meta record. Throws `internal`, `unsupported` or `conflict` as
- * `Fence.take`.
+ * `Fence.acquire`.
  */
 export function readMeta(key: string, value: Buffer, cluster: ClusterIdentity): Meta {
   let meta: Partial<Meta>;

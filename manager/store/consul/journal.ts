@@ -16,7 +16,7 @@ const syncLimit = 128 * 1_024;
 
 export const emptyJournalCommit: JournalCommit = { batch: '', pieces: 0, checksum: 0 };
 
-/** Compresses writes into pieces of at most `partBytes`. Compression level 1, for speed. */
+/** Compresses writes into pieces of at most `maxPartBytes`. Compression level 1, for speed. */
 export async function packJournal(writes: readonly DurableWrite[]): Promise<readonly Buffer[]> {
   const json = JSON.stringify(
     writes.map(({ table, id, value }) =>
