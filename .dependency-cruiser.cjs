@@ -53,15 +53,18 @@ const controllers = [
 ];
 
 /** Values for every room of `cli`: the invocation and its exit codes. */
-const invocation = '^cli/(cli|exit-code)[.]ts$';
+const invocation = '^cli/(cli|exit-code|own-version)[.]ts$';
+
+/** The entry that reads and writes a store without its manager. */
+const storeMain = '^manager/store-main[.]ts$';
 
 /** `cli`: each room and the rooms that it may import. */
 const cliRooms = {
   output: [],
   bundle: [],
-  client: ['output'],
-  inventory: ['output'],
-  ssh: ['output'],
+  client: ['inventory', 'output'],
+  inventory: [],
+  ssh: [],
   compose: [],
   build: ['client', 'compose', 'bundle', 'output'],
   certificates: ['inventory', 'ssh', 'bundle', 'output'],
@@ -75,6 +78,7 @@ const cliRooms = {
   backup: ['client', 'inventory', 'ssh', 'machine', 'output'],
   doctor: ['project', 'client', 'inventory', 'ssh', 'machine', 'output'],
   dashboard: ['client', 'output'],
+  preferences: ['dashboard', 'compose'],
   help: ['project', 'inventory', 'output'],
 };
 
@@ -130,7 +134,7 @@ module.exports = {
     room('network', 'dns', []),
     room('network', 'overlay', ['plan', 'linux']),
     within('worker-on-network', '^worker/', `^(worker|network)/|${common}`),
-    room('worker', 'executor', []),
+    room('worker', 'executor', [], ['^network/plan/']),
     room('worker', 'assignments', []),
     room('worker', 'tasks', ['executor', 'assignments']),
     room('worker', 'stats', ['executor']),
@@ -141,7 +145,9 @@ module.exports = {
       '^cli/',
       `^cli/|${common}|^(manager/(main|store-main)|worker/main)[.]ts$`,
     ),
-    ...Object.entries(cliRooms).map(([name, imports]) => room('cli', name, imports, [invocation])),
+    ...Object.entries(cliRooms).map(([name, imports]) =>
+      room('cli', name, imports, [invocation, ...(name === 'backup' ? [storeMain] : [])]),
+    ),
     {
       name: 'commands-apart',
       severity: 'error',
@@ -169,7 +175,7 @@ module.exports = {
     single('ssh2', '^cli/ssh/ssh[.]ts$'),
     single('js-yaml', '^cli/compose/yaml/'),
     single('dns-packet', '^network/dns/codec[.]ts$'),
-    single('tar-stream', '^cli/bundle/archive[.]ts$'),
+    single('tar-stream', '^(cli/bundle/archive|worker/executor/docker/image-layers)[.]ts$'),
     single('ink', '^cli/dashboard/'),
     single('react', '^cli/dashboard/'),
   ],

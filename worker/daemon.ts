@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { systemClock } from '../manager/common/base/clock.js';
 import type { Logger } from '../manager/common/base/log.js';
 import type { DnsServer } from '../network/dns/server.js';
-import { untilAborted } from './cancellation.js';
+import { untilAborted } from '../manager/common/base/cancellation.js';
 import { connectEngine, type Engine } from './engine.js';
 import type { DataPlane } from './executor/data-plane.js';
 import { EngineDataPlane } from './executor/engine-data-plane.js';

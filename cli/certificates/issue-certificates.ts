@@ -7,8 +7,8 @@ import type { UserAuthority } from './authority.js';
 import { certificateDays, clusterAuthorityDays, nodeCertificateDays } from './authority.js';
 import type { CertificateName } from '../inventory/remote-paths.js';
 import { certificatePaths, remotePaths } from '../inventory/remote-paths.js';
-import type { MachineSpec } from '../provision/machine-spec.js';
-import { alternativeNames } from '../provision/machine-spec.js';
+import type { CertificateHolder } from './desired-certificates.js';
+import { alternativeNames } from './desired-certificates.js';
 import type { RemoteMachine } from '../ssh/remote-machine.js';
 import { writeFiles } from '../ssh/remote-scripts.js';
 
@@ -44,7 +44,7 @@ export async function signOnManager(
 
 function userOrder(
   name: 'engine' | 'engineClient' | 'intermediate',
-  want: MachineSpec,
+  want: CertificateHolder,
   now: Date,
 ): Omit<SigningParameters, 'request'> {
   const { record, membership, user } = want;
@@ -90,7 +90,7 @@ async function placeIntermediate(machine: RemoteMachine, pem: string): Promise<v
  */
 export async function issueCertificates(input: {
   readonly machine: RemoteMachine;
-  readonly want: MachineSpec;
+  readonly want: CertificateHolder;
   readonly names: readonly CertificateName[];
   readonly authority: UserAuthority;
   readonly signNodes: SignNodes;
@@ -125,7 +125,7 @@ export async function issueCertificates(input: {
   return issued;
 }
 
-function nodeOrder(want: MachineSpec, role: 'worker' | 'manager', request: string): NodeCsr {
+function nodeOrder(want: CertificateHolder, role: 'worker' | 'manager', request: string): NodeCsr {
   const { nodeId = '', clusterId = '' } = want.membership ?? {};
   return {
     request,

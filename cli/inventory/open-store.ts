@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ClientCredentials } from './engine-client.js';
 import { MachineStore, resolveStoreFolder } from './machine-store.js';
-import type { MachineGlobals } from '../arguments/machine-options.js';
+import type { MachineGlobals } from './machine-globals.js';
 
 /** docker-machine's default machine name. */
 export const defaultMachine = 'default';

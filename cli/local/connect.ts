@@ -30,7 +30,7 @@ export async function contextFor(
     if (context !== undefined) return context;
   }
   if (options.startLocal === true) {
-    const { startLocalCluster } = await import('../commands/cluster/local.js');
+    const { startLocalCluster } = await import('./start-local.js');
     return startLocalCluster(cli);
   }
   const { runningLocal } = await import('./local-cluster.js');

@@ -3,7 +3,7 @@ import type { ControlClient } from '../client/client.js';
 import { findCluster } from '../inventory/context.js';
 import type { NodeReady } from './provision-batch.js';
 import type { ForgetNode } from './remove.js';
-import type { MachineGlobals } from '../arguments/machine-options.js';
+import type { MachineGlobals } from '../inventory/machine-globals.js';
 
 /**
  * Runs `body` with a client of the cluster; undefined if the cluster is unknown. Imports the client

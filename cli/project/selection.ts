@@ -6,7 +6,7 @@ import { isTerminal } from '../../manager/common/model/task-state.js';
 import type { Cli, ClusterConnectOptions } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
 import { closest } from '../compose/check/closest.js';
-import { newestFirst } from '../rollout/follow/slots.js';
+import { newestFirst } from '../client/newest-first.js';
 import { projectNameOf } from './load-request.js';
 
 /** The state of a project at the manager. */

@@ -1,8 +1,5 @@
 import { isolationRules } from '../../manager/common/model/isolation.js';
-import { clusterAuthorityUnit } from '../../manager/common/pki/pki.js';
 import type { ConsulFiles } from './consul-files.js';
-import { formatSubject } from '../certificates/certificate-facts.js';
-import type { DesiredCertificate } from '../certificates/certificate-plan.js';
 import type { EngineConfig } from './engine-config.js';
 import { daemonJsonPath, dropInPath } from './engine-config.js';
 import type { CertificateName } from '../inventory/remote-paths.js';
@@ -25,56 +22,6 @@ export interface MachineSpec {
   readonly ca: string;
   /** PEM of the CA as installed in the engine, see UserAuthority. */
   readonly engineAnchor: string;
-}
-
-/** Subject alternative names of a machine's server certificates, without duplicates. */
-export function alternativeNames(record: MachineRecord): readonly string[] {
-  const names = [
-    record.Driver.IPAddress,
-    record.Name,
-    'localhost',
-    '127.0.0.1',
-    ...record.HostOptions.AuthOptions.ServerCertSANs,
-  ];
-  return [...new Set(names)];
-}
-
-/** The certificates the machine needs for its role. */
-export function desiredCertificates(want: MachineSpec): readonly DesiredCertificate[] {
-  const { record, membership } = want;
-  const names = alternativeNames(record);
-  const engine: DesiredCertificate = {
-    name: 'engine',
-    subject: formatSubject(record.Name, 'engine', `${want.user}.${record.Name}`),
-    alternativeNames: names,
-  };
-  if (membership === undefined) return [engine];
-  const { nodeId, clusterId } = membership;
-  const worker: DesiredCertificate = {
-    name: 'worker',
-    subject: formatSubject(nodeId, 'worker', clusterId),
-    alternativeNames: names,
-  };
-  if (membership.role === 'worker') return [engine, worker];
-  return [
-    engine,
-    worker,
-    {
-      name: 'intermediate',
-      subject: formatSubject(`shoal ${clusterId}`, clusterAuthorityUnit, clusterId),
-      alternativeNames: [],
-    },
-    {
-      name: 'manager',
-      subject: formatSubject(nodeId, 'manager', clusterId),
-      alternativeNames: names,
-    },
-    {
-      name: 'engineClient',
-      subject: formatSubject(nodeId, 'engine-client', clusterId),
-      alternativeNames: [],
-    },
-  ];
 }
 
 const managerFiles = [

@@ -8,12 +8,8 @@ import type { LoginFacts, RootFacts } from '../ssh/facts.js';
 import type { SignNodes } from '../certificates/issue-certificates.js';
 import { issueCertificates } from '../certificates/issue-certificates.js';
 import type { MachineNote, MachineSpec } from './machine-spec.js';
-import {
-  checksummedPaths,
-  desiredConfiguration,
-  certificateReadPaths,
-  desiredCertificates,
-} from './machine-spec.js';
+import { checksummedPaths, desiredConfiguration, certificateReadPaths } from './machine-spec.js';
+import { desiredCertificates } from '../certificates/desired-certificates.js';
 import { preflightCheck } from './packages.js';
 import { planConfigure, planSetup } from './plan.js';
 import type { ProvisionStep } from './plan.js';

@@ -1,5 +1,5 @@
 import { AppError } from '../../manager/common/base/errors.js';
-import { parseReplicas } from '../commands/project/scale.js';
+import { parseReplicas } from '../arguments/replicas.js';
 import { wholeNumber } from '../project/selection.js';
 
 /** Flags as commander parses them; `--no-x` is `x`, false. */

@@ -9,7 +9,7 @@ import type { ControlClient } from '../client/client.js';
 import { sendOnly } from '../client/transfer.js';
 import type { WatchedState } from '../client/watched.js';
 import type { Project, ComposeService } from '../compose/model.js';
-import type { BuiltImage } from '../commands/project/build.js';
+import type { BuiltImage } from './build-services.js';
 import { runWithLimit } from './run-with-limit.js';
 import type { PullCondition, ImageToPull } from './pull-policy.js';
 import { pullConditionOf, imagesToPull } from './pull-policy.js';
@@ -40,7 +40,7 @@ export async function prepareImages(cli: Cli, of: ImagePreparation): Promise<rea
   if (flags.pull === 'never') await checkPresent(cli, of);
   const toBuild = await servicesToBuild(cli, of);
   if (toBuild.length > 0) {
-    const { buildServices } = await import('../commands/project/build.js');
+    const { buildServices } = await import('./build-services.js');
     const quiet = flags.quietBuild === true;
     const built = await buildServices(cli, { client, project, keys: toBuild }, { quiet });
     await refreshNodes(cli, of, built);
@@ -64,7 +64,7 @@ async function pullFirst(
     if (!lazy || (await credentials.forImage(wanted.image)) !== undefined) images.push(wanted);
   }
   if (images.length === 0) return;
-  const { pullImages } = await import('../commands/project/pull.js');
+  const { pullImages } = await import('./pull-images.js');
   const how = { quiet: flags.quietPull === true, onDemand: !everywhere };
   await pullImages(cli, { client, images }, how);
 }

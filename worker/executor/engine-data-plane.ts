@@ -5,7 +5,7 @@ import { ReconcileLoop } from '../../manager/common/base/loop.js';
 import type { NetworkId } from '../../manager/common/model/ids.js';
 import type { NetworkOnNode, NetworkView } from '../../manager/common/model/network-view.js';
 import type { BridgeNetworks, ObservedBridgeNetwork } from '../../network/plan/bridge-networks.js';
-import { deferred, untilAborted, type Deferred } from '../cancellation.js';
+import { deferred, untilAborted, type Deferred } from '../../manager/common/base/cancellation.js';
 import type { DataPlane } from './data-plane.js';
 
 export interface EngineDataPlaneOptions {

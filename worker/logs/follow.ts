@@ -1,6 +1,6 @@
 import type { Executor } from '../executor/executor.js';
 import type { LogLine, LogOptions } from '../../manager/common/protocol/worker-calls.js';
-import { Demux } from './demux.js';
+import { Demux } from '../executor/demux.js';
 import { LineAssembler } from './lines.js';
 
 export interface FollowedTask {

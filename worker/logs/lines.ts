@@ -1,5 +1,5 @@
 import type { LogLine } from '../../manager/common/protocol/worker-calls.js';
-import type { OutputChunk } from './demux.js';
+import type { OutputChunk } from '../executor/demux.js';
 
 /** Longer lines are split into parts, which bounds memory use. */
 const maxLineBytes = 256 * 1024;

@@ -2,7 +2,7 @@ import { backoffMs } from '../../manager/common/base/backoff.js';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import { apiPaths } from '../../manager/common/protocol/messages.js';
 import type { MessageStream } from '../../manager/common/protocol/worker-calls.js';
-import { pause } from '../cancellation.js';
+import { pause } from '../../manager/common/base/cancellation.js';
 import { ManagerSession, type ManagerSessionDependencies } from './session.js';
 import type { OpenedStream } from './served-stream.js';
 

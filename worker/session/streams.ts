@@ -9,9 +9,9 @@ import type {
   MessageStream,
   WorkerStreamRequest,
 } from '../../manager/common/protocol/worker-calls.js';
-import { deferred } from '../cancellation.js';
+import { deferred } from '../../manager/common/base/cancellation.js';
 import type { Executor, RunningProcess } from '../executor/executor.js';
-import { Demux } from '../logs/demux.js';
+import { Demux } from '../executor/demux.js';
 import { followLog } from '../logs/follow.js';
 import { serveStats } from '../stats/stream.js';
 import type { TaskSet } from '../tasks/task-set.js';

@@ -1,7 +1,7 @@
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import type { HookSpec } from '../../manager/common/model/container.js';
 import type { Executor } from '../executor/executor.js';
-import { Demux } from '../logs/demux.js';
+import { Demux } from '../executor/demux.js';
 
 export type HookKind = 'post_start' | 'pre_stop';
 

@@ -39,7 +39,7 @@ Examples:
   shoal dash --once --json            the cluster's state for a script`,
     )
     .action(async (flags: DashboardFlags) => {
-      const { readPreferences } = await import('../../dashboard/preferences-file.js');
+      const { readPreferences } = await import('../../preferences/preferences-file.js');
       // An invalid preferences file fails the command before it connects.
       const preferences = await readPreferences(cli.env);
       const client = await cli.connect();

@@ -1,8 +1,9 @@
 import { Command } from 'commander';
 import { AppError } from '../../../manager/common/base/errors.js';
 import type { Cli } from '../../cli.js';
-import { localStatus, removeLocal, startLocal, stopLocal } from '../../local/local-cluster.js';
+import { localStatus, removeLocal, stopLocal } from '../../local/local-cluster.js';
 import { resolveStoreFolder } from '../../inventory/machine-store.js';
+import { startLocalCluster } from '../../local/start-local.js';
 
 export function localCommand(cli: Cli): Command {
   const home = (): string => resolveStoreFolder(cli.options.storagePath, cli.env);
@@ -46,19 +47,4 @@ export function localCommand(cli: Cli): Command {
           cli.stdout.write('removed\n');
         }),
     );
-}
-
-/** Starts the local cluster if it is not running and reports it on stderr. */
-export async function startLocalCluster(cli: Cli): ReturnType<typeof startLocal> {
-  return startLocal({
-    home: resolveStoreFolder(cli.options.storagePath, cli.env),
-    env: cli.env,
-    now: cli.now,
-    signal: cli.interrupts.signal,
-    report: (line) => {
-      if (cli.options.progress !== 'quiet') {
-        cli.stderr.write(`no cluster is configured: ${line}\n`);
-      }
-    },
-  });
 }

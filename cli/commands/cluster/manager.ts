@@ -70,7 +70,7 @@ function roleCommand(
     .argument('<machines...>')
     .option('--consul-binary <path>', 'Consul binary to upload, if machines run their own Consul')
     .action(async (names: string[], flags: { readonly consulBinary?: string }) => {
-      const { withProvisionContext } = await import('../machine/create.js');
+      const { withProvisionContext } = await import('../../machine/with-provision-context.js');
       const { forgetManagerIn, nodeReadyIn } = await import('../../machine/cluster-calls.js');
       const roles = await import('../../machine/roles.js');
       const { ProvisionProgress } = await import('../../output/machine-progress.js');
@@ -95,7 +95,7 @@ function removeCommand(cli: Cli): Command {
     .description('Remove managers whose machines are permanently lost')
     .argument('<machines...>')
     .action(async (names: string[]) => {
-      const { withProvisionContext } = await import('../machine/create.js');
+      const { withProvisionContext } = await import('../../machine/with-provision-context.js');
       const { forgetManager } = await import('../../machine/roles.js');
       const { forgetManagerIn } = await import('../../machine/cluster-calls.js');
       const options = machineFlags(cli);

@@ -8,7 +8,7 @@ import type { Cli } from '../../cli.js';
 import { sendOnly, transfer } from '../../client/transfer.js';
 import type { TreeEntry } from '../../bundle/archive.js';
 import { packTree, unpackTree } from '../../bundle/archive.js';
-import { writeToStdout } from './export.js';
+import { writeToStdout } from '../../project/write-out.js';
 import type { ProjectView } from '../../project/selection.js';
 import {
   isLiveTask,

@@ -6,7 +6,7 @@ import { streamEvents } from '../../client/stream.js';
 import { compileFilters, hasLabel } from '../../output/filter.js';
 import { oneLine } from '../../output/table.js';
 import { compileTemplate } from '../../output/template/template.js';
-import { parseTimeFlag } from './logs.js';
+import { parseTimeFlag } from '../../arguments/time-flag.js';
 import { collect } from '../../arguments/options.js';
 import { checkServices, openProject } from '../../project/selection.js';
 

@@ -1,10 +1,10 @@
 import { Command } from 'commander';
 import type { ExecOptions } from '../../../manager/common/protocol/worker-calls.js';
 import type { Cli } from '../../cli.js';
-import type { SessionTerminal } from '../../client/terminal-session.js';
 import { ExitError } from '../../exit-code.js';
 import { collect } from '../../arguments/options.js';
 import { runningTask, viewProject, wholeNumber } from '../../project/selection.js';
+import { terminalEnds } from '../../project/terminal-ends.js';
 
 interface ExecFlags {
   readonly detach?: boolean;
@@ -82,29 +82,5 @@ function execOptions(
     stdin: flags.detach !== true,
     detach: flags.detach === true,
     ...(tty ? { columns: cli.stdout.columns, rows: cli.stdout.rows } : {}),
-  };
-}
-
-export interface TerminalUse {
-  readonly input: NodeJS.ReadStream | undefined;
-  readonly tty: boolean;
-  /** Raw bytes. */
-  readonly detachKeys: string;
-}
-
-/** Connects this program's terminal to the user end of a session. */
-export function terminalEnds(cli: Cli, use: TerminalUse): SessionTerminal {
-  return {
-    input: use.input,
-    tty: use.tty,
-    stdout: (data) => {
-      cli.stdout.write(data);
-    },
-    stderr: (data) => {
-      cli.stderr.write(data);
-    },
-    size: () => ({ columns: cli.stdout.columns, rows: cli.stdout.rows }),
-    onResize: (listener) => cli.stdout.onResize(listener),
-    detachKeys: Buffer.from(use.detachKeys, 'latin1'),
   };
 }

@@ -5,6 +5,7 @@ import { AppError } from '../../../manager/common/base/errors.js';
 import type { Cli } from '../../cli.js';
 import { transfer } from '../../client/transfer.js';
 import { runningTask, viewProject, wholeNumber } from '../../project/selection.js';
+import { writeToStdout } from '../../project/write-out.js';
 
 export function exportCommand(cli: Cli): Command {
   return new Command('export')
@@ -32,9 +33,4 @@ export function exportCommand(cli: Cli): Command {
         await writeToStdout(cli, chunks);
       },
     );
-}
-
-/** Writes the chunks to stdout; each chunk is written before the next is read. */
-export async function writeToStdout(cli: Cli, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  for await (const chunk of chunks) cli.stdout.write(chunk);
 }

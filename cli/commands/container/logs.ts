@@ -3,10 +3,10 @@ import { AppError } from '../../../manager/common/base/errors.js';
 import type { LogOptions } from '../../../manager/common/protocol/worker-calls.js';
 import type { Cli } from '../../cli.js';
 import { streamLogs } from '../../client/stream.js';
-import { parseMoment } from '../../output/duration.js';
 import { LogPrinter } from '../../output/log-printer.js';
 import { tasksOf, viewProject, wholeNumber } from '../../project/selection.js';
 import { paintOf } from '../../project/progress-output.js';
+import { parseTimeFlag } from '../../arguments/time-flag.js';
 
 interface LogsFlags {
   readonly follow?: boolean;
@@ -52,21 +52,6 @@ export function logOptions(
     ...(since === undefined ? {} : { sinceMs: since }),
     ...(until === undefined ? {} : { untilMs: until }),
   };
-}
-
-/** Parses a time flag to ms since the epoch; undefined if absent. Throws `invalid`. */
-export function parseTimeFlag(
-  flag: string,
-  text: string | undefined,
-  now: number,
-): number | undefined {
-  if (text === undefined) return undefined;
-  const at = parseMoment(text, now);
-  if (at !== undefined) return at;
-  throw new AppError(
-    'invalid',
-    `invalid ${flag} "${text}": use a duration (42m), RFC 3339 or seconds since the epoch`,
-  );
 }
 
 async function showLogs(cli: Cli, services: readonly string[], flags: LogsFlags): Promise<void> {

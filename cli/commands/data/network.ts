@@ -11,7 +11,7 @@ import { formatInspect, formatList } from '../../output/format.js';
 import { forEachName } from '../../arguments/each.js';
 import { keyValues } from '../../arguments/key-values.js';
 import { collect } from '../../arguments/options.js';
-import { checkName } from './volume.js';
+import { checkName } from '../../arguments/names.js';
 
 export function networkCommand(cli: Cli): Command {
   return new Command('network')

@@ -6,32 +6,12 @@ import type { Task } from '../../../manager/common/model/task.js';
 import type { Cli } from '../../cli.js';
 import type { FilterPredicates } from '../../output/filter.js';
 import { compileFilters, hasLabel, parseChoice } from '../../output/filter.js';
-import type { ListItem } from '../../output/format.js';
 import { formatInspect, formatList } from '../../output/format.js';
 import { forEachName } from '../../arguments/each.js';
 import { keyValues } from '../../arguments/key-values.js';
 import { collect } from '../../arguments/options.js';
-
-export const volumeHeader = ['DRIVER', 'VOLUME NAME', 'NODE'];
-
-export function volumeRow(volume: Volume, nodes: readonly Node[]): ListItem {
-  const names = volume.nodeIds.map(
-    (id) => nodes.find((node) => node.id === id)?.spec.name ?? id.slice(0, 12),
-  );
-  const { name, driver, labels } = volume.spec;
-  return {
-    cells: [driver, name, names.join(',')],
-    record: {
-      Name: name,
-      Driver: driver,
-      Scope: 'local',
-      Nodes: names,
-      Labels: Object.entries(labels)
-        .map(([key, value]) => `${key}=${value}`)
-        .join(','),
-    },
-  };
-}
+import { volumeHeader, volumeRow } from '../../project/volume-rows.js';
+import { checkName } from '../../arguments/names.js';
 
 export function volumeCommand(cli: Cli): Command {
   return new Command('volume')
@@ -127,15 +107,6 @@ function createCommand(cli: Cli): Command {
       );
       cli.stdout.write(`${name}\n`);
     });
-}
-
-/** Validates a network or volume name by the engine's rule; throws `invalid`. */
-export function checkName(kind: string, name: string): void {
-  if (/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/u.test(name)) return;
-  throw new AppError(
-    'invalid',
-    `invalid ${kind} name "${name}": use letters, digits, _ . and -, starting with a letter or digit`,
-  );
 }
 
 function inspectCommand(cli: Cli): Command {

@@ -2,42 +2,12 @@ import { AppError } from '../../../manager/common/base/errors.js';
 import { checkClusterName } from '../../inventory/cluster-record.js';
 import { ProvisionBatch } from '../../machine/provision-batch.js';
 import { createMachines } from '../../machine/create.js';
-import { MachineStore, resolveStoreFolder } from '../../inventory/machine-store.js';
 import { ProvisionProgress } from '../../output/machine-progress.js';
-import { ProvisionContext } from '../../machine/provision-context.js';
 import { nodeReadyIn } from '../../machine/cluster-calls.js';
 import { joinFailures } from '../../machine/failures.js';
-import type { CreateOptions, MachineGlobals } from '../../arguments/machine-options.js';
-
-/** Runs `body` with a provisioning context; SIGINT and SIGTERM abort it as `cancelled`. */
-export async function withProvisionContext<T>(
-  options: MachineGlobals & {
-    readonly runtime?: string;
-    readonly consulBinary?: string | undefined;
-  },
-  body: (workshop: ProvisionContext) => Promise<T>,
-): Promise<T> {
-  const interrupt = new AbortController();
-  const stop = (): void => {
-    interrupt.abort(new AppError('cancelled', 'interrupted; run the command again to continue'));
-  };
-  process.once('SIGINT', stop);
-  process.once('SIGTERM', stop);
-  const workshop = new ProvisionContext({
-    store: new MachineStore(resolveStoreFolder(options.storagePath, process.env)),
-    env: process.env,
-    runtimePath: options.runtime,
-    consulPath: options.consulBinary,
-    signal: interrupt.signal,
-  });
-  try {
-    return await body(workshop);
-  } finally {
-    workshop.close();
-    process.off('SIGINT', stop);
-    process.off('SIGTERM', stop);
-  }
-}
+import type { CreateOptions } from '../../machine/create-options.js';
+import type { MachineGlobals } from '../../inventory/machine-globals.js';
+import { withProvisionContext } from '../../machine/with-provision-context.js';
 
 export async function runMachineCreate(
   names: readonly string[],

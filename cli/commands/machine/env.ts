@@ -12,7 +12,7 @@ import type { MachineRecord } from '../../inventory/machine-record.js';
 import { engineUrl } from '../../inventory/machine-record.js';
 import type { EnvVariable } from '../../inventory/shell-env.js';
 import { pickShell, renderEnvironment, withNoProxy } from '../../inventory/shell-env.js';
-import type { MachineGlobals } from '../../arguments/machine-options.js';
+import type { MachineGlobals } from '../../inventory/machine-globals.js';
 import { defaultMachine, openMachineStore, readCredentials } from '../../inventory/open-store.js';
 
 export interface EnvOptions extends MachineGlobals {

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { CreateOptions } from '../../arguments/machine-options.js';
+import type { CreateOptions } from '../../machine/create-options.js';
 
 /*
  * docker-machine's commands and flags. Implementations are imported when a command runs, so that

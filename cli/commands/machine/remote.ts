@@ -9,7 +9,7 @@ import type { MachineStore } from '../../inventory/machine-store.js';
 import type { PtySize } from '../../ssh/ssh.js';
 import { SshSession } from '../../ssh/ssh.js';
 import { ProvisionContext } from '../../machine/provision-context.js';
-import type { MachineGlobals } from '../../arguments/machine-options.js';
+import type { MachineGlobals } from '../../inventory/machine-globals.js';
 import { defaultMachine, openMachineStore } from '../../inventory/open-store.js';
 
 const connectTimeoutMs = 10_000;

@@ -3,9 +3,9 @@ import { ProvisionProgress } from '../../output/machine-progress.js';
 import { removeMachines } from '../../machine/remove.js';
 import { forgetNodeIn } from '../../machine/cluster-calls.js';
 import { confirmOnTerminal } from '../../output/confirm.js';
-import { withProvisionContext } from './create.js';
+import { withProvisionContext } from '../../machine/with-provision-context.js';
 import { joinFailures } from '../../machine/failures.js';
-import type { MachineGlobals } from '../../arguments/machine-options.js';
+import type { MachineGlobals } from '../../inventory/machine-globals.js';
 
 interface RemoveFlags extends MachineGlobals {
   readonly force: boolean;

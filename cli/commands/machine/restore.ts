@@ -12,7 +12,7 @@ import { verifyBackupFile } from '../../backup/backup.js';
 import { checkBackupOf, importOnMachine, controlManagerUnits } from '../../backup/remote.js';
 import { nodeReadyIn } from '../../machine/cluster-calls.js';
 import { joinFailures } from '../../machine/failures.js';
-import type { CreateOptions } from '../../arguments/machine-options.js';
+import type { CreateOptions } from '../../machine/create-options.js';
 
 /*
  * Replaces the lost manager of a cluster with a new machine: same cluster, same user CA, store from

@@ -11,7 +11,7 @@ import { probeMachineState } from '../../inventory/machine-state.js';
 import { engineUrl } from '../../inventory/machine-record.js';
 import { formatList } from '../../output/format.js';
 import { compileTemplate } from '../../output/template/template.js';
-import type { MachineGlobals } from '../../arguments/machine-options.js';
+import type { MachineGlobals } from '../../inventory/machine-globals.js';
 import { defaultMachine, openMachineStore, readCredentials } from '../../inventory/open-store.js';
 
 export interface ListOptions extends MachineGlobals {

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { Cli } from '../../cli.js';
 import { collect } from '../../arguments/options.js';
 import type { UpFlags } from '../../rollout/up-flags.js';
-import { up } from './up.js';
+import { up } from '../../rollout/up.js';
 
 export function createCommand(cli: Cli): Command {
   return new Command('create')

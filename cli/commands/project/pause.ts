@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { Cli } from '../../cli.js';
-import { containerProgressRows } from './restart.js';
+import { containerProgressRows } from '../../project/container-rows.js';
 import { isLiveTask, serviceNames, tasksOf, viewProject } from '../../project/selection.js';
 import { withProgress } from '../../project/progress-output.js';
 

@@ -1,7 +1,5 @@
 import { Command } from 'commander';
-import type { Task } from '../../../manager/common/model/task.js';
 import type { Cli } from '../../cli.js';
-import type { ProgressRow } from '../../output/progress.js';
 import type { ProjectView } from '../../project/selection.js';
 import {
   isLiveTask,
@@ -11,6 +9,7 @@ import {
   viewProject,
 } from '../../project/selection.js';
 import { withProgress } from '../../project/progress-output.js';
+import { containerProgressRows } from '../../project/container-rows.js';
 
 interface RestartFlags {
   readonly timeout?: string;
@@ -69,19 +68,4 @@ async function restart(
     );
     progress.show('Restarting', containerProgressRows(view, tasks, 'Started', 'done'));
   });
-}
-
-/** Progress rows, one per container, with the node's name. */
-export function containerProgressRows(
-  view: Pick<ProjectView, 'nodes'>,
-  tasks: readonly Task[],
-  text: string,
-  state: ProgressRow['state'],
-): readonly ProgressRow[] {
-  return tasks.map((task) => ({
-    id: `Container ${task.containerName}`,
-    text,
-    state,
-    detail: (task.nodeId && view.nodes.get(task.nodeId)?.spec.name) ?? '',
-  }));
 }

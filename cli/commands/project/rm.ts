@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { isTerminal } from '../../../manager/common/model/task-state.js';
 import type { Cli } from '../../cli.js';
 import { serviceNames, tasksOf, viewProject } from '../../project/selection.js';
-import { stopServices } from './stop.js';
+import { stopServices } from '../../rollout/stop-services.js';
 import { withProgress } from '../../project/progress-output.js';
 
 interface RmFlags {

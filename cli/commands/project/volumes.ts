@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { Cli } from '../../cli.js';
 import { formatList } from '../../output/format.js';
 import { checkServices, openProject } from '../../project/selection.js';
-import { volumeRow, volumeHeader } from '../data/volume.js';
+import { volumeRow, volumeHeader } from '../../project/volume-rows.js';
 
 interface VolumesFlags {
   readonly quiet?: boolean;

@@ -3,7 +3,7 @@ import type { Cli } from '../../cli.js';
 import { loadFile } from '../../project/load-request.js';
 import { projectWatchRules, watchProject } from '../../rollout/watch-project.js';
 import type { UpFlags } from '../../rollout/up-flags.js';
-import { up } from './up.js';
+import { up } from '../../rollout/up.js';
 
 interface WatchFlags {
   /** False with `--no-up`. */

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { Cli } from '../../cli.js';
 import { formatList } from '../../output/format.js';
-import { parseTimeFlag } from '../container/logs.js';
+import { parseTimeFlag } from '../../arguments/time-flag.js';
 import { wholeNumber } from '../../project/selection.js';
 
 interface AuditFlags {

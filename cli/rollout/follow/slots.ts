@@ -4,6 +4,7 @@ import type { Task } from '../../../manager/common/model/task.js';
 import { isTerminal } from '../../../manager/common/model/task-state.js';
 import type { WatchedState } from '../../client/watched.js';
 import { nodeFits } from '../node-fit.js';
+import { newestFirst } from '../../client/newest-first.js';
 
 /** The tasks in one slot of a service. */
 export interface Slot {
@@ -18,11 +19,6 @@ export interface Slot {
 
 function isWanted(task: Task): boolean {
   return task.desired === 'ready' || task.desired === 'running' || task.desired === 'complete';
-}
-
-/** Sorts tasks newest first: by creation time, then by version. */
-export function newestFirst(a: Task, b: Task): number {
-  return b.createdAt - a.createdAt || b.version - a.version;
 }
 
 export function isNodeDown(node: Node | undefined): boolean {

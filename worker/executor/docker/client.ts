@@ -6,7 +6,7 @@ import {
   messageOf,
   type ErrorKind,
 } from '../../../manager/common/base/errors.js';
-import { untilAborted } from '../../cancellation.js';
+import { untilAborted } from '../../../manager/common/base/cancellation.js';
 
 /**
  * Newest API version this client uses; engines down to 20.10 (1.41) are addressed in their own

@@ -2,7 +2,7 @@ import { backoffMs } from '../../../manager/common/base/backoff.js';
 import type { Clock } from '../../../manager/common/base/clock.js';
 import { isNotFound, messageOf } from '../../../manager/common/base/errors.js';
 import type { Logger } from '../../../manager/common/base/log.js';
-import { deferred, pause, untilAborted } from '../../cancellation.js';
+import { deferred, pause, untilAborted } from '../../../manager/common/base/cancellation.js';
 import { isLiveContainer, type ObservedContainer, type ContainerCache } from '../executor.js';
 import type { EngineClient } from './client.js';
 import {

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { readPreferences } from '../../../../../cli/dashboard/preferences-file.js';
+import { readPreferences } from '../../../../../cli/preferences/preferences-file.js';
 import { listScreen } from '../../../../../cli/dashboard/view-model/state/model.js';
 import {
   columnsOf,

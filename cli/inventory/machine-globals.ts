@@ -1,5 +1,4 @@
 import type { ProgressMode } from '../output/progress.js';
-import type { CreateFlags } from '../machine/new-record.js';
 
 /** Options of the `machine` command and global options. */
 export interface MachineGlobals {
@@ -8,8 +7,4 @@ export interface MachineGlobals {
   readonly debug?: boolean;
   /** Global flag `--progress`. */
   readonly progress?: ProgressMode;
-}
-
-export interface CreateOptions extends CreateFlags, MachineGlobals {
-  readonly runtime?: string;
 }

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { Demux, type OutputChunk } from '../../../worker/logs/demux.js';
+import { Demux, type OutputChunk } from '../../../worker/executor/demux.js';
 
 type Sent = readonly ['stdout' | 'stderr', Uint8Array];
 

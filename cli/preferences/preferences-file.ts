@@ -3,8 +3,8 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import { parseYaml } from '../compose/yaml/yaml.js';
-import { noPreferences, parsePreferences } from './view-model/state/preferences.js';
-import type { Preferences } from './view-model/state/view.js';
+import { noPreferences, parsePreferences } from '../dashboard/view-model/state/preferences.js';
+import type { Preferences } from '../dashboard/view-model/state/view.js';
 
 /** `$SHOAL_DASHBOARD`, or `shoal/dashboard.yaml` in the XDG configuration folder. */
 export function preferencesPath(env: NodeJS.ProcessEnv): string {

@@ -1,4 +1,4 @@
-import type { Clock } from '../manager/common/base/clock.js';
+import type { Clock } from './clock.js';
 
 /** Resolves after the delay, or early when `signal` aborts. */
 export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {

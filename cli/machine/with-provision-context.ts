@@ -1,0 +1,34 @@
+import { AppError } from '../../manager/common/base/errors.js';
+import { MachineStore, resolveStoreFolder } from '../inventory/machine-store.js';
+import { ProvisionContext } from './provision-context.js';
+import type { MachineGlobals } from '../inventory/machine-globals.js';
+
+/** Runs `body` with a provisioning context; SIGINT and SIGTERM abort it as `cancelled`. */
+export async function withProvisionContext<T>(
+  options: MachineGlobals & {
+    readonly runtime?: string;
+    readonly consulBinary?: string | undefined;
+  },
+  body: (workshop: ProvisionContext) => Promise<T>,
+): Promise<T> {
+  const interrupt = new AbortController();
+  const stop = (): void => {
+    interrupt.abort(new AppError('cancelled', 'interrupted; run the command again to continue'));
+  };
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  const workshop = new ProvisionContext({
+    store: new MachineStore(resolveStoreFolder(options.storagePath, process.env)),
+    env: process.env,
+    runtimePath: options.runtime,
+    consulPath: options.consulBinary,
+    signal: interrupt.signal,
+  });
+  try {
+    return await body(workshop);
+  } finally {
+    workshop.close();
+    process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
+  }
+}
