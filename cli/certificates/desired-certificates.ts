@@ -59,10 +59,5 @@ export function desiredCertificates(holder: CertificateHolder): readonly Desired
       subject: formatSubject(nodeId, 'manager', clusterId),
       alternativeNames: names,
     },
-    {
-      name: 'engineClient',
-      subject: formatSubject(nodeId, 'engine-client', clusterId),
-      alternativeNames: [],
-    },
   ];
 }

@@ -43,14 +43,13 @@ export async function signOnManager(
 }
 
 function userOrder(
-  name: 'engine' | 'engineClient' | 'intermediate',
+  name: 'engine' | 'intermediate',
   want: CertificateHolder,
   now: Date,
 ): Omit<SigningParameters, 'request'> {
   const { record, membership, user } = want;
   const usage: Record<typeof name, CertificateUsage> = {
     engine: 'server',
-    engineClient: 'client',
     intermediate: 'cluster-authority',
   };
   const clusterId = membership?.clusterId ?? '';
@@ -59,11 +58,6 @@ function userOrder(
       commonName: record.Name,
       organizationalUnit: 'engine',
       organization: `${user}.${record.Name}`,
-    },
-    engineClient: {
-      commonName: membership?.nodeId ?? '',
-      organizationalUnit: 'engine-client',
-      organization: clusterId,
     },
     intermediate: clusterAuthoritySubject(clusterId),
   };

@@ -33,10 +33,6 @@ export const remotePaths = {
 /** Certificates of a machine and their private keys, which are generated there. */
 export const certificatePaths = {
   engine: { cert: '/etc/shoal/engine/server.pem', key: '/etc/shoal/engine/server-key.pem' },
-  engineClient: {
-    cert: '/etc/shoal/pki/engine-client.pem',
-    key: '/etc/shoal/pki/engine-client-key.pem',
-  },
   intermediate: {
     cert: '/etc/shoal/pki/intermediate.pem',
     key: '/etc/shoal/pki/intermediate-key.pem',
@@ -46,5 +42,11 @@ export const certificatePaths = {
 } as const;
 
 export type CertificateName = keyof typeof certificatePaths;
+
+/** Files that earlier versions wrote and this one never reads. */
+export const obsoletePaths: readonly string[] = [
+  '/etc/shoal/pki/engine-client.pem',
+  '/etc/shoal/pki/engine-client-key.pem',
+];
 
 export const managerPort = 7070;

@@ -3,7 +3,7 @@ import type { ConsulFiles } from './consul-files.js';
 import type { EngineConfig } from './engine-config.js';
 import { daemonJsonPath, dropInPath } from './engine-config.js';
 import type { CertificateName } from '../inventory/remote-paths.js';
-import { certificatePaths, remotePaths } from '../inventory/remote-paths.js';
+import { certificatePaths, obsoletePaths, remotePaths } from '../inventory/remote-paths.js';
 import type { DesiredConfiguration, DesiredFile } from './plan.js';
 import type { MachineRecord } from '../inventory/machine-record.js';
 import type { ClusterMembership } from './settings-files.js';
@@ -31,8 +31,6 @@ const managerFiles = [
   certificatePaths.manager.key,
   certificatePaths.intermediate.cert,
   certificatePaths.intermediate.key,
-  certificatePaths.engineClient.cert,
-  certificatePaths.engineClient.key,
   remotePaths.consulToken,
   remotePaths.consulCa,
   remotePaths.consulCert,
@@ -68,6 +66,7 @@ export const checksummedPaths: readonly string[] = [
   ...managerFiles,
   ...workerFiles,
   ...consulAgentFiles,
+  ...obsoletePaths,
 ];
 
 /** Paths of public certificates, which the probe reads for the certificate plan. */
@@ -114,65 +113,80 @@ function consulClientFiles(files: ConsulFiles = {}): readonly DesiredFile[] {
   );
 }
 
-/** The desired files and units of the machine. */
-export function desiredConfiguration(
-  want: MachineSpec,
-  input: ConfigureInput,
-): DesiredConfiguration {
-  const { record, membership } = want;
-  const file = (path: string, content: string, mode = 0o644): DesiredFile => ({
-    path,
-    content,
-    mode,
-  });
-  const machine = {
-    name: record.Name,
-    address: record.Driver.IPAddress,
-    labels: toLabels(record.HostOptions.EngineOptions.Labels),
-  };
-  const files = [
-    file(dropInPath, input.engine.dropIn),
-    ...(input.engine.daemonJson === undefined
-      ? []
-      : [file(daemonJsonPath, input.engine.daemonJson)]),
+const file = (path: string, content: string, mode = 0o644): DesiredFile => ({
+  path,
+  content,
+  mode,
+});
+
+function engineFiles(want: MachineSpec, input: ConfigureInput): readonly DesiredFile[] {
+  const { dropIn, daemonJson } = input.engine;
+  return [
+    file(dropInPath, dropIn),
+    ...(daemonJson === undefined ? [] : [file(daemonJsonPath, daemonJson)]),
     file(remotePaths.engineCa, want.engineAnchor),
     file(remotePaths.command, shoalCommand, 0o755),
     file(remotePaths.note, `${JSON.stringify(input.note)}\n`),
     ...[...input.issued].map(([name, pem]) => file(certificatePaths[name].cert, pem)),
   ];
-  if (membership === undefined) {
-    return {
-      files,
-      absent: [...workerFiles, ...managerFiles, ...consulAgentFiles],
-      units: [],
-      programChanged: input.programChanged,
-    };
-  }
-  files.push(
+}
+
+/** Files of a machine in a cluster, without those of the engine. */
+function memberFiles(want: MachineSpec, membership: ClusterMembership): readonly DesiredFile[] {
+  const { record } = want;
+  const machine = {
+    name: record.Name,
+    address: record.Driver.IPAddress,
+    labels: toLabels(record.HostOptions.EngineOptions.Labels),
+  };
+  const agent = membership.consulAgent;
+  return [
     file(remotePaths.ca, want.ca),
     file(remotePaths.workerSettings, workerSettings(machine, membership), 0o600),
     file(remotePaths.workerUnit, workerUnit),
     file(remotePaths.isolateUnit, isolateUnit),
     file(remotePaths.isolateRules, isolationRules()),
-  );
-  const isManager = membership.role === 'manager';
-  const agent = membership.consulAgent;
-  if (agent !== undefined) files.push(...consulAgentWant(agent));
-  if (isManager) {
-    files.push(
-      ...consulClientFiles(membership.consulFiles),
-      file(remotePaths.managerSettings, managerSettings(machine, membership), 0o600),
-      file(remotePaths.managerUnit, managerUnit),
-    );
+    ...(agent === undefined ? [] : consulAgentWant(agent)),
+    ...(membership.role === 'worker'
+      ? []
+      : [
+          ...consulClientFiles(membership.consulFiles),
+          file(remotePaths.managerSettings, managerSettings(machine, membership), 0o600),
+          file(remotePaths.managerUnit, managerUnit),
+        ]),
+  ];
+}
+
+/** The desired files and units of the machine. */
+export function desiredConfiguration(
+  want: MachineSpec,
+  input: ConfigureInput,
+): DesiredConfiguration {
+  const { membership } = want;
+  const { programChanged } = input;
+  const files = engineFiles(want, input);
+  if (membership === undefined) {
+    return {
+      files,
+      absent: [...workerFiles, ...managerFiles, ...consulAgentFiles, ...obsoletePaths],
+      units: [],
+      programChanged,
+    };
   }
+  const isManager = membership.role === 'manager';
+  const hasAgent = membership.consulAgent !== undefined;
   return {
-    files,
-    absent: [...(isManager ? [] : managerFiles), ...(agent === undefined ? consulAgentFiles : [])],
+    files: [...files, ...memberFiles(want, membership)],
+    absent: [
+      ...(isManager ? [] : managerFiles),
+      ...(hasAgent ? [] : consulAgentFiles),
+      ...obsoletePaths,
+    ],
     units: [
-      ...(agent === undefined ? [] : (['shoal-consul'] as const)),
+      ...(hasAgent ? (['shoal-consul'] as const) : []),
       ...(isManager ? (['shoal-manager'] as const) : []),
       'shoal-worker',
     ],
-    programChanged: input.programChanged,
+    programChanged,
   };
 }

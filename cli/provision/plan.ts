@@ -158,7 +158,7 @@ function dependsOn(unit: ShoalUnit, path: string): boolean {
     path === remotePaths.ca ||
     path.includes(`/${role}`) ||
     path.endsWith(`${unit}.service`) ||
-    (role === 'manager' && /intermediate|engine-client/u.test(path))
+    (role === 'manager' && path.includes('/intermediate'))
   );
 }
 

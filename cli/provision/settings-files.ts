@@ -42,7 +42,6 @@ export function managerSettings(machine: MachineIdentity, membership: ClusterMem
       ca: remotePaths.ca,
       ...certificatePaths.manager,
       intermediate: certificatePaths.intermediate,
-      engineClient: certificatePaths.engineClient,
     },
     strategy: membership.strategy,
     ...(membership.discovery === undefined ? {} : { discovery: membership.discovery }),

@@ -31,9 +31,10 @@ export interface DataCreateRequest {
   readonly data: string;
 }
 
-/** Request of `up`: a whole project, or some of its services. */
-export interface ProjectApply {
+/** A Compose project as specs of the cluster. */
+export interface ProjectSpecs {
   readonly project: string;
+  /** Sorted so that each service follows its dependencies. */
   readonly services: readonly ServiceSpec[];
   readonly networks: readonly NetworkSpec[];
   readonly volumes: readonly VolumeSpec[];
@@ -42,8 +43,15 @@ export interface ProjectApply {
   /** Names of networks that must already exist. */
   readonly externalNetworks: readonly string[];
   readonly externalVolumes: readonly string[];
-  /** Compose keys of all services in the file; other services of the project are orphans. */
+  /**
+   * Compose keys of all services in the files, inactive profiles included; other services of the
+   * project are orphans.
+   */
   readonly known: readonly string[];
+}
+
+/** Request of `up`: a whole project, or some of its services. */
+export interface ProjectApply extends ProjectSpecs {
   readonly removeOrphans: boolean;
   /** Compose keys of services whose tasks are recreated even if unchanged. */
   readonly forceRecreate: readonly string[];

@@ -1,0 +1,113 @@
+import test from 'ava';
+import { desiredCertificates } from '../../../cli/certificates/desired-certificates.js';
+import type { MachineRecord } from '../../../cli/inventory/machine-record.js';
+import { certificatePaths } from '../../../cli/inventory/remote-paths.js';
+import type { MachineSpec } from '../../../cli/provision/machine-spec.js';
+import { checksummedPaths, desiredConfiguration } from '../../../cli/provision/machine-spec.js';
+import { planConfigure } from '../../../cli/provision/plan.js';
+import type { RootFacts } from '../../../cli/ssh/facts.js';
+
+const record: MachineRecord = {
+  ConfigVersion: 3,
+  Name: 'node-1',
+  DriverName: 'generic',
+  Driver: {
+    IPAddress: '192.0.2.1',
+    MachineName: 'node-1',
+    SSHUser: 'root',
+    SSHPort: 22,
+    SSHKeyPath: '',
+    SSHHostKey: '',
+    EnginePort: 2376,
+    SwarmMaster: true,
+  },
+  HostOptions: {
+    EngineOptions: {
+      ArbitraryFlags: [],
+      Env: [],
+      InsecureRegistry: [],
+      Labels: ['disk=ssd'],
+      RegistryMirror: [],
+      StorageDriver: '',
+      TlsVerify: true,
+    },
+    SwarmOptions: {
+      IsSwarm: true,
+      Master: true,
+      Discovery: 'embedded',
+      Strategy: 'spread',
+      Cluster: 'c',
+      NodeID: 'n1',
+    },
+    AuthOptions: { ServerCertSANs: [] },
+  },
+  Provisioned: true,
+  URL: '',
+};
+
+const membership = {
+  clusterId: 'c1',
+  clusterName: 'c',
+  nodeId: 'n1',
+  strategy: 'spread',
+  managers: ['192.0.2.1:7070'],
+} as const;
+
+const facts: RootFacts = {
+  commands: new Set(),
+  engineVersion: '28.0.0',
+  engineUnit: '',
+  daemonJson: undefined,
+  engineSwarm: false,
+  runningContainers: 0,
+  active: new Set(['docker', 'shoal-manager', 'shoal-worker']),
+  freeKib: { opt: 0, varLib: 0 },
+  runtimes: new Set(),
+  apps: new Set(),
+  consuls: new Set(),
+  links: { runtime: '', app: '' },
+  machineNote: undefined,
+  sums: new Map(),
+  keys: new Set(),
+  certificates: new Map(),
+};
+
+function specFor(role: 'manager' | 'worker' | undefined): MachineSpec {
+  return {
+    record,
+    membership: role === undefined ? undefined : { ...membership, role },
+    user: 'u',
+    ca: 'ca',
+    engineAnchor: 'ca',
+  };
+}
+
+const obsolete = ['/etc/shoal/pki/engine-client.pem', '/etc/shoal/pki/engine-client-key.pem'];
+
+for (const role of ['manager', 'worker', undefined] as const) {
+  test(`unread engine client keys of earlier versions are removed from a machine with role ${String(role)}`, (t) => {
+    t.true(obsolete.every((path) => checksummedPaths.includes(path)));
+    const wanted = desiredConfiguration(specFor(role), {
+      engine: { dropIn: '', daemonJson: undefined },
+      note: { name: 'node-1', liveRestore: false },
+      issued: new Map(),
+      programChanged: false,
+    });
+    const sums = new Map(obsolete.map((path) => [path, 'x'] as const));
+    const removed = planConfigure(wanted, { ...facts, sums }).flatMap((step) =>
+      step.kind === 'remove-files' ? step.paths : [],
+    );
+    t.deepEqual(removed, obsolete);
+    const steps = planConfigure(wanted, facts);
+    t.false(steps.some(({ kind }) => kind === 'remove-files'));
+  });
+}
+
+test('a manager gets the certificates that it reads and no others', (t) => {
+  const holder = { record, membership: { ...membership, role: 'manager' }, user: 'u' } as const;
+  t.deepEqual(
+    desiredCertificates(holder).map(({ name }) => name),
+    ['engine', 'worker', 'intermediate', 'manager'],
+  );
+  t.false(Object.values(certificatePaths).some(({ key }) => key.includes('engine-client')));
+});
