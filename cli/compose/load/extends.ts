@@ -72,7 +72,7 @@ function extended(
     throw errorAt(
       context.root,
       origin,
-      `service "${reference.service}" not found in ${next.file}; check extends.service`,
+      `service "${reference.service}" not found in ${next.file}${next.root.include === undefined ? '' : ' and its includes'}; check extends.service`,
     );
   }
   const base = extended(reference.service, candidates, next, [...steps, current]);

@@ -5,6 +5,7 @@ import {
   isMap,
   putWithMark,
   treesEqual,
+  valueAt,
   type Path,
   type Tree,
   type TreeMap,
@@ -60,8 +61,19 @@ function strings(value: Tree | undefined, at: Path, root: TreeMap): string[] {
   });
 }
 
-/** Copies the resources of an included model. Throws if a resource of the same name differs. */
-export function importResources(imported: TreeMap, target: TreeMap): void {
+/** A resource that is defined both in a file and in a project that it includes. */
+export interface SharedResource {
+  readonly section: string;
+  readonly name: string;
+  readonly included: Tree;
+}
+
+/**
+ * Copies the resources of an included model that the file does not define. Returns the others, for
+ * `refuseConflicts`.
+ */
+export function importResources(imported: TreeMap, target: TreeMap): SharedResource[] {
+  const shared: SharedResource[] = [];
   for (const section of ['services', 'volumes', 'networks', 'secrets', 'configs', 'models']) {
     const from = imported[section];
     if (!isMap(from)) continue;
@@ -73,15 +85,25 @@ export function importResources(imported: TreeMap, target: TreeMap): void {
       continue;
     }
     for (const name of Object.keys(from)) {
-      const other = from[name] as Tree;
-      if (existing[name] === undefined) putWithMark(existing, name, other, from);
-      else if (!treesEqual(existing[name], other)) {
-        throw errorAt(
-          target,
-          [section, name],
-          'conflicts with an included resource of that name; rename one',
-        );
-      }
+      const included = from[name] as Tree;
+      if (existing[name] === undefined) putWithMark(existing, name, included, from);
+      else shared.push({ section, name, included });
     }
+  }
+  return shared;
+}
+
+/**
+ * Throws if a resource differs from the included one of the same name. Runs after `extends`, which
+ * may complete a service of the file.
+ */
+export function refuseConflicts(shared: readonly SharedResource[], target: TreeMap): void {
+  for (const { section, name, included } of shared) {
+    if (treesEqual(valueAt(target, [section, name]), included)) continue;
+    throw errorAt(
+      target,
+      [section, name],
+      'conflicts with an included resource of that name; rename one',
+    );
   }
 }

@@ -2,7 +2,13 @@ import { canonicalTree } from '../canonical/canonical.js';
 import { parseDotenv } from '../interpolation/dotenv.js';
 import { ComposeError, errorAt } from '../error.js';
 import { applyExtends, type ExtendedFile } from './extends.js';
-import { importResources, includesOf, type Include } from './include.js';
+import {
+  importResources,
+  includesOf,
+  refuseConflicts,
+  type Include,
+  type SharedResource,
+} from './include.js';
 import { interpolateTree, type Lookup } from '../interpolation/interpolate.js';
 import { applyResets, mergeTrees } from './merge.js';
 import { absolutePath, isRemoteFile, remoteFileMessage, resolvePaths } from './paths.js';
@@ -78,14 +84,16 @@ class LayerLoader {
     for (const { root, resets } of this.#documents(file)) {
       const layer = this.#mapping(root, file);
       this.#interpolate(layer);
+      // Includes come first, so that a service can extend one of an included project.
+      const shared = includesOf(layer).flatMap((include) => this.#include(include, layer, file));
       applyExtends({
         root: layer,
         file,
         resets,
         load: (path, at) => this.#loadExtended(path, at, layer),
       });
+      refuseConflicts(shared, layer);
       applyResets(merged, resets);
-      for (const include of includesOf(layer)) this.#include(include, layer, file);
       delete layer.include;
       merged = removeDuplicates(mergeTrees(merged, layer));
       validateSchema(merged);
@@ -154,7 +162,7 @@ class LayerLoader {
     return loaded;
   }
 
-  #include(include: Include, layer: TreeMap, file: string): void {
+  #include(include: Include, layer: TreeMap, file: string): SharedResource[] {
     const remote = include.paths.find(isRemoteFile);
     if (remote !== undefined) throw errorAt(layer, include.at, remoteFileMessage(remote));
     const files = include.paths.map((path) => this.#absolute(path));
@@ -177,10 +185,8 @@ class LayerLoader {
         : this.#absolute(include.projectDirectory);
     const environment = this.#includedEnvironment(include, layer, directory);
     const layers = { files, directory, environment, includeChain: chain };
-    importResources(
-      loadLayers(layers, this.#world, { ...this.#options, resolvePaths: true }),
-      layer,
-    );
+    const imported = loadLayers(layers, this.#world, { ...this.#options, resolvePaths: true });
+    return importResources(imported, layer);
   }
 
   #absolute(path: string): string {
