@@ -1,0 +1,160 @@
+import { AppError, isAppError } from './errors.js';
+
+/** A JSON object of unknown content. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * Checks a value that comes from outside this process and returns it with its type. Throws `invalid`
+ * with the path of the bad field; `at` is the path of the value itself, empty for the root.
+ */
+export type Decoder<Value> = (value: unknown, at: string) => Value;
+
+/** A decoder for every field of a type; a field may only be left out by its decoder. */
+export type Shape<Value> = { readonly [Key in keyof Required<Value>]: Decoder<Value[Key]> };
+
+export function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The error of a value that is not what a decoder needs. */
+export function mustBe(at: string, needed: string): AppError {
+  return new AppError('invalid', `${at === '' ? 'the value' : at} must be ${needed}`);
+}
+
+/** Decodes a value; errors start with `source`, the file, program or peer it came from. */
+export function decode<Value>(value: unknown, decoder: Decoder<Value>, source: string): Value {
+  try {
+    return decoder(value, '');
+  } catch (error) {
+    if (!isAppError(error)) throw error;
+    throw new AppError('invalid', `${source}: ${error.message}`, { cause: error });
+  }
+}
+
+/** Decodes JSON text; errors start with `source`. */
+export function decodeJson<Value>(text: string, decoder: Decoder<Value>, source: string): Value {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    // The parser's message quotes the text, which may hold secrets.
+    throw new AppError('invalid', `${source}: invalid JSON`, { cause: error });
+  }
+  return decode(value, decoder, source);
+}
+
+/** Accepts every value. */
+export const anything: Decoder<unknown> = (value) => value;
+
+export const string: Decoder<string> = (value, at) => {
+  if (typeof value !== 'string') throw mustBe(at, 'a string');
+  return value;
+};
+
+export const nonEmptyString: Decoder<string> = (value, at) => {
+  if (typeof value !== 'string' || value === '') throw mustBe(at, 'a non-empty string');
+  return value;
+};
+
+/** A string of a branded type, such as an id. */
+export function branded<Value extends string>(): Decoder<Value> {
+  return (value, at) => nonEmptyString(value, at) as Value;
+}
+
+/** A finite number. */
+export const number: Decoder<number> = (value, at) => {
+  if (typeof value !== 'number' || !Number.isFinite(value)) throw mustBe(at, 'a number');
+  return value;
+};
+
+export const integer: Decoder<number> = (value, at) => {
+  if (typeof value !== 'number' || !Number.isInteger(value)) throw mustBe(at, 'an integer');
+  return value;
+};
+
+export const boolean: Decoder<boolean> = (value, at) => {
+  if (typeof value !== 'boolean') throw mustBe(at, 'true or false');
+  return value;
+};
+
+export const fields: Decoder<Fields> = (value, at) => {
+  if (!isFields(value)) throw mustBe(at, 'an object');
+  return value;
+};
+
+/** One of the given values. */
+export function oneOf<const Value extends string | number | boolean | null>(
+  ...values: readonly Value[]
+): Decoder<Value> {
+  return (value, at) => {
+    const found = values.find((each) => each === value);
+    if (found === undefined) throw mustBe(at, `one of ${values.join(', ')}`);
+    return found;
+  };
+}
+
+/** A field that may be absent. */
+export function optional<Value>(decoder: Decoder<Value>): Decoder<Value | undefined> {
+  return (value, at) => (value === undefined ? undefined : decoder(value, at));
+}
+
+export function nullable<Value>(decoder: Decoder<Value>): Decoder<Value | null> {
+  return (value, at) => (value === null ? null : decoder(value, at));
+}
+
+/** Replaces an absent value or null, which is how Go prints an empty list or map. */
+export function orElse<Value>(decoder: Decoder<Value>, fallback: Value): Decoder<Value> {
+  return (value, at) => (value === undefined || value === null ? fallback : decoder(value, at));
+}
+
+export function array<Item>(item: Decoder<Item>): Decoder<readonly Item[]> {
+  return (value, at) => {
+    if (!Array.isArray(value)) throw mustBe(at, 'an array');
+    return value.map((each, index) => item(each, `${at}[${String(index)}]`));
+  };
+}
+
+/** An object with any keys whose values all have one type. */
+export function dictionary<Value>(item: Decoder<Value>): Decoder<Readonly<Record<string, Value>>> {
+  return (value, at) =>
+    Object.fromEntries(
+      Object.entries(fields(value, at)).map(([key, each]) => [key, item(each, join(at, key))]),
+    );
+}
+
+/** An object with the given fields. Unknown fields are kept: a newer program may know them. */
+export function object<Value>(shape: Shape<Value>): Decoder<Value> {
+  const decoders: readonly (readonly [string, Decoder<unknown>])[] = Object.entries(shape);
+  return (value, at) => {
+    const seen = fields(value, at);
+    const decoded: Record<string, unknown> = { ...seen };
+    for (const [key, decoder] of decoders) {
+      const field = decoder(Object.hasOwn(seen, key) ? seen[key] : undefined, join(at, key));
+      if (field === undefined) Reflect.deleteProperty(decoded, key);
+      else decoded[key] = field;
+    }
+    return decoded as Value;
+  };
+}
+
+/** A union of objects that the field `tag` tells apart. */
+export function tagged<Tag extends string, Union extends Readonly<Record<Tag, string>>>(
+  tag: Tag,
+  variants: {
+    readonly [Kind in Union[Tag]]: Decoder<Omit<Extract<Union, Readonly<Record<Tag, Kind>>>, Tag>>;
+  },
+): Decoder<Union> {
+  const decoders: Readonly<Record<string, Decoder<unknown>>> = variants;
+  return (value, at) => {
+    const kind = fields(value, at)[tag];
+    const decoder =
+      typeof kind === 'string' && Object.hasOwn(decoders, kind) ? decoders[kind] : undefined;
+    if (decoder === undefined)
+      throw mustBe(join(at, tag), `one of ${Object.keys(decoders).join(', ')}`);
+    return decoder(value, at) as Union;
+  };
+}
+
+function join(at: string, key: string): string {
+  return at === '' ? key : `${at}.${key}`;
+}
