@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadProjectSync } from '../../cli/compose/load/load.js';
 import { isAppError } from '../../manager/common/base/errors.js';
-import { findCorpus, projectFolder, readCases } from '../helpers/compose-corpus.js';
+import { findCorpus, projectFolder, readCases } from '../helpers/compose/corpus.js';
 
 const slowMs = 1000;
 

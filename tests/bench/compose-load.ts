@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { projectFolder } from '../helpers/compose-corpus.js';
+import { projectFolder } from '../helpers/compose/corpus.js';
 
 const main = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
 const runCount = 5;

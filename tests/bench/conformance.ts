@@ -10,7 +10,7 @@ import {
   recorded,
   runCase,
   type CorpusCase,
-} from '../helpers/compose-corpus.js';
+} from '../helpers/compose/corpus.js';
 
 /**
  * `npm run conformance [-- FILTER]` prints the agreement with docker compose 2.40.3 by source, then

@@ -9,7 +9,7 @@ import type { InkKeyFlags } from '../../cli/dashboard/terminal-input.js';
 import type { ClusterState } from '../../cli/dashboard/view-model/state/cluster-state.js';
 import type { WatchMessage } from '../../manager/common/protocol/control.js';
 import type { StatsMessage } from '../../manager/common/protocol/statistics.js';
-import { simulatedObjects, simulatedStats } from '../helpers/world.js';
+import { simulatedObjects, simulatedStats } from '../helpers/fakes/world.js';
 import { print } from './figures.js';
 
 export const about = 'the dashboard on 10,000 tasks: first paint, keys, filter, idle, memory';

@@ -6,12 +6,12 @@ import { busyboxImage, busyboxReference } from '../../fixtures/images/busybox.js
 import { loadImages } from '../../fixtures/images/load.js';
 import { openLab } from '../../fixtures/lab/lab.js';
 import type { Machine } from '../../fixtures/lab/machine.js';
-import { NetworkNode } from '../helpers/network-node.js';
+import { NetworkNode } from '../helpers/lab/network-node.js';
 import { figure, median, print } from './figures.js';
 
 export const about = "answers per second from one container: our server and Docker's 127.0.0.11";
 
-const load = fileURLToPath(new URL('../helpers/dns-load.js', import.meta.url));
+const load = fileURLToPath(new URL('../helpers/lab/dns-load-main.js', import.meta.url));
 const gateway = '10.210.0.1';
 const dnsperf = '/usr/bin/dnsperf';
 

@@ -7,7 +7,7 @@ import { openLab } from '../../fixtures/lab/lab.js';
 import type { Machine } from '../../fixtures/lab/machine.js';
 import { waitFor } from '../../fixtures/lab/wait.js';
 import { AppError } from '../../manager/common/base/errors.js';
-import { NetworkNode } from '../helpers/network-node.js';
+import { NetworkNode } from '../helpers/lab/network-node.js';
 import { figure, median, print } from './figures.js';
 
 export const about =

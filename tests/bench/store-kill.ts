@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { seededRandom } from '../../manager/common/base/random.js';
-import { killWriter } from '../helpers/kill-writer.js';
+import { killWriter } from '../helpers/stores/kill-writer.js';
 import { print } from './figures.js';
 
 /**

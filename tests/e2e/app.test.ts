@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import { waitFor } from '../../fixtures/lab/wait.js';
-import { E2eCluster, resultOf } from '../helpers/e2e-cluster.js';
-import { machineTest } from '../helpers/machine-test.js';
-import { checkStockDocker } from '../helpers/stock-docker.js';
+import { E2eCluster, resultOf } from '../helpers/lab/e2e-cluster.js';
+import { machineTest } from '../helpers/lab/machine-test.js';
+import { checkStockDocker } from '../helpers/lab/stock-docker.js';
 
 /*
  * A full scenario on three machines. Each test continues where the one before it stopped, because

@@ -6,14 +6,14 @@ import { loadImages } from '../../fixtures/images/load.js';
 import { standInImages } from '../../fixtures/images/stand-in.js';
 import type { Machine } from '../../fixtures/lab/machine.js';
 import { waitFor } from '../../fixtures/lab/wait.js';
-import type { KeyComparison } from '../helpers/compose-comparison.js';
-import { compareContainer } from '../helpers/compose-comparison.js';
-import type { Inspected, Model } from '../helpers/compose-inspected.js';
-import { findCorpus, projectFolder, readCases, requestOf } from '../helpers/compose-corpus.js';
-import type { InspectedNetwork, InspectedVolume } from '../helpers/compose-resources.js';
-import { networkDifferences, volumeDifferences } from '../helpers/compose-resources.js';
-import { E2eCluster } from '../helpers/e2e-cluster.js';
-import { machineTest } from '../helpers/machine-test.js';
+import type { KeyComparison } from '../helpers/compose/comparison.js';
+import { compareContainer } from '../helpers/compose/comparison.js';
+import type { Inspected, Model } from '../helpers/compose/inspected.js';
+import { findCorpus, projectFolder, readCases, requestOf } from '../helpers/compose/corpus.js';
+import type { InspectedNetwork, InspectedVolume } from '../helpers/compose/resources.js';
+import { networkDifferences, volumeDifferences } from '../helpers/compose/resources.js';
+import { E2eCluster } from '../helpers/lab/e2e-cluster.js';
+import { machineTest } from '../helpers/lab/machine-test.js';
 
 /* Runs Compose files on two machines and compares their keys with what the engines report. */
 

@@ -5,9 +5,9 @@ import { busyboxImage } from '../../fixtures/images/busybox.js';
 import { loadImages } from '../../fixtures/images/load.js';
 import { openLab } from '../../fixtures/lab/lab.js';
 import { todoImages } from '../../fixtures/todo-app/images.js';
-import { machineTest } from '../helpers/machine-test.js';
-import { ShoalProgram } from '../helpers/shoal-program.js';
-import { Tmux } from '../helpers/tmux.js';
+import { machineTest } from '../helpers/lab/machine-test.js';
+import { ShoalProgram } from '../helpers/program/shoal-program.js';
+import { Tmux } from '../helpers/program/tmux.js';
 
 const lab = openLab({ name: 'dashe', subnet: '10.98.162' });
 const hasLab = process.getuid?.() === 0 && process.platform === 'linux';

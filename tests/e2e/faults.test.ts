@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import test from 'ava';
 import type { Machine } from '../../fixtures/lab/machine.js';
 import { waitFor } from '../../fixtures/lab/wait.js';
-import type { PsRow } from '../helpers/e2e-cluster.js';
-import { E2eCluster } from '../helpers/e2e-cluster.js';
-import { machineTest } from '../helpers/machine-test.js';
+import type { PsRow } from '../helpers/lab/e2e-cluster.js';
+import { E2eCluster } from '../helpers/lab/e2e-cluster.js';
+import { machineTest } from '../helpers/lab/machine-test.js';
 
 /*
  * Faults on three machines, one after the other; node-1 runs the manager. Each test leaves three

@@ -5,8 +5,8 @@ import { buildArchive } from '../../fixtures/images/archive.js';
 import { busyboxImage } from '../../fixtures/images/busybox.js';
 import { loadImages } from '../../fixtures/images/load.js';
 import { findRegistry, RegistryServer, registryUser } from '../../fixtures/registry/server.js';
-import { E2eCluster } from '../helpers/e2e-cluster.js';
-import { machineTest } from '../helpers/machine-test.js';
+import { E2eCluster } from '../helpers/lab/e2e-cluster.js';
+import { machineTest } from '../helpers/lab/machine-test.js';
 
 /* These machines reach no outside registry: they have only loaded and built images. */
 

@@ -6,8 +6,8 @@ import { busyboxImage } from '../../fixtures/images/busybox.js';
 import { loadImages } from '../../fixtures/images/load.js';
 import { openLab } from '../../fixtures/lab/lab.js';
 import type { Machine } from '../../fixtures/lab/machine.js';
-import { copyProgram } from '../helpers/checkout.js';
-import { machineTest } from '../helpers/machine-test.js';
+import { copyProgram } from '../helpers/program/checkout.js';
+import { machineTest } from '../helpers/lab/machine-test.js';
 
 /* One machine with an engine and no cluster stands in for a laptop; the program runs on it. */
 

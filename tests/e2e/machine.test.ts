@@ -4,8 +4,8 @@ import { connectTo } from '../../cli/client/client.js';
 import { findCluster } from '../../cli/inventory/context.js';
 import { openLab } from '../../fixtures/lab/lab.js';
 import { waitFor } from '../../fixtures/lab/wait.js';
-import { machineTest } from '../helpers/machine-test.js';
-import { ShoalProgram } from '../helpers/shoal-program.js';
+import { machineTest } from '../helpers/lab/machine-test.js';
+import { ShoalProgram } from '../helpers/program/shoal-program.js';
 
 const lab = openLab({ name: 'mache', subnet: '10.98.42' });
 

@@ -5,8 +5,8 @@ import test from 'ava';
 import { findConsul } from '../../fixtures/consul/program.js';
 import type { Machine } from '../../fixtures/lab/machine.js';
 import { waitFor } from '../../fixtures/lab/wait.js';
-import type { PsRow } from '../helpers/e2e-cluster.js';
-import { E2eCluster, resultOf } from '../helpers/e2e-cluster.js';
+import type { PsRow } from '../helpers/lab/e2e-cluster.js';
+import { E2eCluster, resultOf } from '../helpers/lab/e2e-cluster.js';
 
 /*
  * Three machines, each with a manager and a Consul server. Containers must not notice what happens

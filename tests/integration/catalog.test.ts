@@ -2,12 +2,12 @@ import { Resolver } from 'node:dns/promises';
 import test from 'ava';
 import { aServiceSpec } from '../../fixtures/cluster/build.js';
 import { newId } from '../../manager/common/base/random.js';
-import { clientOf, consulTest, sharedConsul } from '../helpers/consul.js';
-import { aStatus, FakeWorker } from '../helpers/fake-worker.js';
-import type { ManagerProcess } from '../helpers/managers.js';
-import { leaderOf, prepareManagers } from '../helpers/managers.js';
-import type { TestPki } from '../helpers/pki.js';
-import { createTestPki } from '../helpers/pki.js';
+import { clientOf, consulTest, sharedConsul } from '../helpers/consul/consul.js';
+import { aStatus, FakeWorker } from '../helpers/fakes/fake-worker.js';
+import type { ManagerProcess } from '../helpers/managers/manager-process.js';
+import { leaderOf, prepareManagers } from '../helpers/managers/manager-process.js';
+import type { TestPki } from '../helpers/pki/pki.js';
+import { createTestPki } from '../helpers/pki/pki.js';
 import { until } from '../helpers/until.js';
 
 /*

@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
 import type { ConsulServers } from '../../fixtures/consul/server.js';
 import { newId } from '../../manager/common/base/random.js';
-import { clientOf, consulTest, openTestConsul, sharedConsul } from '../helpers/consul.js';
+import { clientOf, consulTest, openTestConsul, sharedConsul } from '../helpers/consul/consul.js';
 import { until } from '../helpers/until.js';
 
-const program = fileURLToPath(new URL('../helpers/consul-leader-main.js', import.meta.url));
+const program = fileURLToPath(new URL('../helpers/consul/leader-main.js', import.meta.url));
 
 const shared = sharedConsul({ servers: 3 });
 

@@ -4,7 +4,7 @@ import { silentLogger } from '../../manager/common/base/log.js';
 import { newId } from '../../manager/common/base/random.js';
 import { ConsulClient } from '../../manager/store/consul/client.js';
 import { ConsulLock } from '../../manager/store/consul/lock.js';
-import { consulTest, sharedConsul } from '../helpers/consul.js';
+import { consulTest, sharedConsul } from '../helpers/consul/consul.js';
 
 const shared = sharedConsul();
 const self = { nodeId: 'm1', address: '127.0.0.1:7070' };

@@ -10,10 +10,10 @@ import {
 } from '../../manager/common/pki/pki.js';
 import type { TlsMaterial } from '../../manager/common/protocol/transport-tls.js';
 import { ConsulClient } from '../../manager/store/consul/client.js';
-import { consulTest, sharedConsul, startConsul } from '../helpers/consul.js';
-import { leaderOf, prepareManagers } from '../helpers/managers.js';
-import type { TestPki } from '../helpers/pki.js';
-import { createTestPki } from '../helpers/pki.js';
+import { consulTest, sharedConsul, startConsul } from '../helpers/consul/consul.js';
+import { leaderOf, prepareManagers } from '../helpers/managers/manager-process.js';
+import type { TestPki } from '../helpers/pki/pki.js';
+import { createTestPki } from '../helpers/pki/pki.js';
 
 /* A real Consul that requires TLS with client certificates, and a token. */
 

@@ -16,9 +16,9 @@ import {
   openTestConsul,
   sharedConsul,
   startConsul,
-} from '../helpers/consul.js';
+} from '../helpers/consul/consul.js';
 
-const writer = fileURLToPath(new URL('../helpers/consul-writer-main.js', import.meta.url));
+const writer = fileURLToPath(new URL('../helpers/consul/writer-main.js', import.meta.url));
 
 const shared = sharedConsul();
 

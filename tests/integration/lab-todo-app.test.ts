@@ -6,7 +6,7 @@ import { openLab } from '../../fixtures/lab/lab.js';
 import type { Machine } from '../../fixtures/lab/machine.js';
 import { waitFor } from '../../fixtures/lab/wait.js';
 import { todoImages } from '../../fixtures/todo-app/images.js';
-import { machineTest } from '../helpers/machine-test.js';
+import { machineTest } from '../helpers/lab/machine-test.js';
 
 const lab = openLab({ name: 'todotest', subnet: '10.98.104' });
 

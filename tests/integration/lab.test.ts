@@ -5,7 +5,7 @@ import type { Machine } from '../../fixtures/lab/machine.js';
 import { openLab } from '../../fixtures/lab/lab.js';
 import { run } from '../../fixtures/lab/run.js';
 import { waitFor } from '../../fixtures/lab/wait.js';
-import { machineTest } from '../helpers/machine-test.js';
+import { machineTest } from '../helpers/lab/machine-test.js';
 
 const lab = openLab({ name: 'labtest', subnet: '10.98.102' });
 

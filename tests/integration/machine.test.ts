@@ -23,9 +23,9 @@ import {
   signRequest,
   validityFor,
 } from '../../manager/common/pki/pki.js';
-import { machineTest } from '../helpers/machine-test.js';
-import type { ProgramResult } from '../helpers/shoal-program.js';
-import { ShoalProgram } from '../helpers/shoal-program.js';
+import { machineTest } from '../helpers/lab/machine-test.js';
+import type { ProgramResult } from '../helpers/program/shoal-program.js';
+import { ShoalProgram } from '../helpers/program/shoal-program.js';
 
 const lab = openLab({ name: 'mach', subnet: '10.98.40' });
 

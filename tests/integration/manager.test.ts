@@ -11,10 +11,10 @@ import test from 'ava';
 import { aServiceSpec } from '../../fixtures/cluster/build.js';
 import { ManagerHttpClient } from '../../manager/common/protocol/transport-call.js';
 import type { Task } from '../../manager/common/model/task.js';
-import { FakeWorker } from '../helpers/fake-worker.js';
-import type { TestPki } from '../helpers/pki.js';
-import { isManagerOf } from '../helpers/pki.js';
-import { createManagerPki } from '../helpers/test-manager.js';
+import { FakeWorker } from '../helpers/fakes/fake-worker.js';
+import type { TestPki } from '../helpers/pki/pki.js';
+import { isManagerOf } from '../helpers/pki/pki.js';
+import { createManagerPki } from '../helpers/managers/test-manager.js';
 import { until } from '../helpers/until.js';
 
 const program = fileURLToPath(new URL('../../cli/main.js', import.meta.url));

@@ -8,13 +8,13 @@ import type { ConsulServers } from '../../fixtures/consul/server.js';
 import { messageOf } from '../../manager/common/base/errors.js';
 import { newId } from '../../manager/common/base/random.js';
 import { aServiceSpec } from '../../fixtures/cluster/build.js';
-import { consulTest, sharedConsul, startConsul } from '../helpers/consul.js';
-import { DockerApi, upperCaseProcess, upperCaseOutput } from '../helpers/docker-api.js';
-import { FakeWorker } from '../helpers/fake-worker.js';
-import type { ManagerProcess, ManagersOptions } from '../helpers/managers.js';
-import { leaderOf, prepareManagers } from '../helpers/managers.js';
-import type { TestPki } from '../helpers/pki.js';
-import { createTestPki } from '../helpers/pki.js';
+import { consulTest, sharedConsul, startConsul } from '../helpers/consul/consul.js';
+import { DockerApi, upperCaseProcess, upperCaseOutput } from '../helpers/managers/docker-api.js';
+import { FakeWorker } from '../helpers/fakes/fake-worker.js';
+import type { ManagerProcess, ManagersOptions } from '../helpers/managers/manager-process.js';
+import { leaderOf, prepareManagers } from '../helpers/managers/manager-process.js';
+import type { TestPki } from '../helpers/pki/pki.js';
+import { createTestPki } from '../helpers/pki/pki.js';
 import { until } from '../helpers/until.js';
 
 /* Three manager processes over three real Consul servers. */

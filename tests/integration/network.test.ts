@@ -11,8 +11,8 @@ import type {
   NetworkOnNode,
   NetworkView,
 } from '../../manager/common/model/network-view.js';
-import { machineTest } from '../helpers/machine-test.js';
-import { NetworkNode } from '../helpers/network-node.js';
+import { machineTest } from '../helpers/lab/machine-test.js';
+import { NetworkNode } from '../helpers/lab/network-node.js';
 
 /**
  * Two machines with engines, two networks: `front` (10.210/16, VNI 4096) on both, `back` (10.211/16,

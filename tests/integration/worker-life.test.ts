@@ -5,9 +5,9 @@ import { waitFor } from '../../fixtures/lab/wait.js';
 import type { TaskId } from '../../manager/common/model/ids.js';
 import { encodeStreamFrame, decodeStreamFrame } from '../../manager/common/protocol/frames.js';
 import type { ExecOptions, LogLine } from '../../manager/common/protocol/worker-calls.js';
-import { machineTest } from '../helpers/machine-test.js';
-import { harnessNetwork, harnessTask } from '../helpers/worker-harness.js';
-import { workerMachine } from '../helpers/worker-machine.js';
+import { machineTest } from '../helpers/lab/machine-test.js';
+import { harnessNetwork, harnessTask } from '../helpers/lab/worker-harness.js';
+import { workerMachine } from '../helpers/lab/worker-machine.js';
 
 const lab = openLab({ name: 'worklife', subnet: '10.98.84' });
 

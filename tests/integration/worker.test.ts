@@ -3,9 +3,9 @@ import { openLab } from '../../fixtures/lab/lab.js';
 import { waitFor } from '../../fixtures/lab/wait.js';
 import type { ContainerSpec } from '../../manager/common/model/container.js';
 import type { TaskId } from '../../manager/common/model/ids.js';
-import { machineTest } from '../helpers/machine-test.js';
-import { harnessNetwork, harnessTask } from '../helpers/worker-harness.js';
-import { workerMachine } from '../helpers/worker-machine.js';
+import { machineTest } from '../helpers/lab/machine-test.js';
+import { harnessNetwork, harnessTask } from '../helpers/lab/worker-harness.js';
+import { workerMachine } from '../helpers/lab/worker-machine.js';
 
 const lab = openLab({ name: 'worktest', subnet: '10.98.82' });
 

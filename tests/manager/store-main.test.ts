@@ -10,7 +10,7 @@ import { newId } from '../../manager/common/base/random.js';
 import { writeBackup } from '../../manager/common/protocol/backup.js';
 import { openEmbedded, readEmbedded } from '../../manager/store/embedded/embedded.js';
 import { exportStore, importStore, migrateStore } from '../../manager/store-main.js';
-import { consulTest, sharedConsul } from '../helpers/consul.js';
+import { consulTest, sharedConsul } from '../helpers/consul/consul.js';
 
 const consul = sharedConsul();
 const about = { at: '2026-01-02T03:04:05.000Z', version: '0.1.0' };

@@ -5,7 +5,7 @@ import test from 'ava';
 import type { Header } from 'tar-stream';
 import { pack } from 'tar-stream';
 import { unpackTree } from '../../../cli/bundle/archive.js';
-import { temporaryFolder } from '../../helpers/pki-folder.js';
+import { temporaryFolder } from '../../helpers/pki/pki-folder.js';
 
 /** Unpacks like `cp` into `out`, next to a folder of the user that must stay unchanged. */
 async function unpack(

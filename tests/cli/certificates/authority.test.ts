@@ -5,7 +5,7 @@ import test from 'ava';
 import { certificateDays, loadUserAuthority } from '../../../cli/certificates/authority.js';
 import { MachineStore } from '../../../cli/inventory/machine-store.js';
 import { keyMatchesCertificate } from '../../../manager/common/pki/pki-files.js';
-import { temporaryFolder } from '../../helpers/pki-folder.js';
+import { temporaryFolder } from '../../helpers/pki/pki-folder.js';
 
 test("the user's client certificate is renewed before it expires, and the CA is kept", async (t) => {
   const store = new MachineStore(await temporaryFolder(t));

@@ -8,8 +8,8 @@ import type { TransportServer } from '../../../manager/transport/transport-serve
 import { serve } from '../../../manager/transport/transport-server.js';
 import { HttpsControlClient } from '../../../cli/client/client.js';
 import { streamWatch } from '../../../cli/client/stream.js';
-import type { TestPki } from '../../helpers/pki.js';
-import { createTestPki } from '../../helpers/pki.js';
+import type { TestPki } from '../../helpers/pki/pki.js';
+import { createTestPki } from '../../helpers/pki/pki.js';
 
 interface World {
   readonly pki: TestPki;

@@ -4,7 +4,7 @@ import { runFeed } from '../../../cli/dashboard/feed.js';
 import { ClusterState } from '../../../cli/dashboard/view-model/state/cluster-state.js';
 import type { MessageStream } from '../../../manager/common/protocol/worker-calls.js';
 import { aNode } from '../../../fixtures/cluster/build.js';
-import { messagePair } from '../../helpers/message-pair.js';
+import { messagePair } from '../../helpers/fakes/message-pair.js';
 import { until } from '../../helpers/until.js';
 
 /** A manager that can be stopped; `opened` has its ends of the streams by name, newest last. */

@@ -4,7 +4,7 @@ import { LogPrinter } from '../../../cli/output/log-printer.js';
 import { makeProgress } from '../../../cli/output/make-progress.js';
 import { visibleRows } from '../../../cli/output/progress-tty.js';
 import { useColor } from '../../../cli/output/terminal.js';
-import { TextBuffer } from '../../helpers/run-command.js';
+import { TextBuffer } from '../../helpers/program/run-command.js';
 
 const row = (text: string, state: 'working' | 'done', detail = 'node-1') => ({
   id: 'Container demo-web-1',

@@ -2,7 +2,7 @@ import test from 'ava';
 import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
 import { applyStats, emptyUsage } from '../../../cli/client/usage.js';
 import { nodeRows, serviceRows } from '../../../cli/project/stats-rows.js';
-import { simulatedStats } from '../../helpers/world.js';
+import { simulatedStats } from '../../helpers/fakes/world.js';
 
 const web = aService('web', { replicas: 3 });
 const tasks = [aTask(web, 1, { id: 'a', node: 'n1' }), aTask(web, 2, { id: 'b', node: 'n2' })];

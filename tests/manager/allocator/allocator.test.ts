@@ -9,7 +9,7 @@ import type { Network } from '../../../manager/common/model/network.js';
 import type { Service } from '../../../manager/common/model/service.js';
 import type { Task } from '../../../manager/common/model/task.js';
 import type { ClusterStore, Transaction } from '../../../manager/store/store.js';
-import { openTestStore } from '../../helpers/store.js';
+import { openTestStore } from '../../helpers/stores/memory-store.js';
 import { settle, VirtualClock } from '../../simulation/virtual-clock.js';
 
 interface Bench {

@@ -3,8 +3,8 @@ import { aServiceSpec } from '../../../fixtures/cluster/build.js';
 import type { FileMount } from '../../../manager/common/model/container.js';
 import { maxDataBytes } from '../../../manager/common/model/secret.js';
 import type { ProjectApply } from '../../../manager/common/protocol/control.js';
-import type { TestPki } from '../../helpers/pki.js';
-import { createManagerPki, TestManager } from '../../helpers/test-manager.js';
+import type { TestPki } from '../../helpers/pki/pki.js';
+import { createManagerPki, TestManager } from '../../helpers/managers/test-manager.js';
 
 let pki: TestPki;
 

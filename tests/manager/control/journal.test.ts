@@ -10,7 +10,7 @@ import type { StoreBackend, DurableWrite } from '../../../manager/store/backend.
 import { MemoryBackend } from '../../../manager/store/memory-backend.js';
 import { openStore } from '../../../manager/store/open-store.js';
 import type { ClusterStore } from '../../../manager/store/store.js';
-import { ManualClock } from '../../helpers/manual-clock.js';
+import { ManualClock } from '../../helpers/fakes/manual-clock.js';
 import { until } from '../../helpers/until.js';
 
 const service = aService('web', { replicas: 1 });

@@ -14,8 +14,8 @@ import {
   assignmentStep,
   openAssignmentStore,
   applyStep,
-} from '../../helpers/assignment-model.js';
-import { HeldSet } from '../../helpers/fake-worker.js';
+} from '../../helpers/decisions/assignment-model.js';
+import { HeldSet } from '../../helpers/fakes/fake-worker.js';
 
 test("incremental changes taken at any time add up to the node's expected set", async (t) => {
   await fc.assert(

@@ -2,7 +2,7 @@ import test from 'ava';
 import { aNode } from '../../../fixtures/cluster/build.js';
 import type { Hello } from '../../../manager/dispatcher/hello.js';
 import { admitNode } from '../../../manager/dispatcher/hello.js';
-import { openTestStore } from '../../helpers/store.js';
+import { openTestStore } from '../../helpers/stores/memory-store.js';
 
 const { description } = aNode('w1');
 const hello: Hello = {

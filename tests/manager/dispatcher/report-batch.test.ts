@@ -6,7 +6,7 @@ import type { NodeId } from '../../../manager/common/model/ids.js';
 import { ReportBatch } from '../../../manager/dispatcher/report-batch.js';
 import { MemoryBackend } from '../../../manager/store/memory-backend.js';
 import { openStore } from '../../../manager/store/open-store.js';
-import { aStatus } from '../../helpers/fake-worker.js';
+import { aStatus } from '../../helpers/fakes/fake-worker.js';
 
 test("a report from another node does not replace the owner's report in the same batch", async (t) => {
   const backend = new MemoryBackend();

@@ -6,10 +6,10 @@ import type { Node } from '../../../manager/common/model/node.js';
 import { addressLeaseId } from '../../../manager/common/model/network.js';
 import type { StoreBackend } from '../../../manager/store/backend.js';
 import { MemoryBackend } from '../../../manager/store/memory-backend.js';
-import { aStatus } from '../../helpers/fake-worker.js';
-import type { TestPki } from '../../helpers/pki.js';
-import { createTestPki } from '../../helpers/pki.js';
-import { createManagerPki, TestManager } from '../../helpers/test-manager.js';
+import { aStatus } from '../../helpers/fakes/fake-worker.js';
+import type { TestPki } from '../../helpers/pki/pki.js';
+import { createTestPki } from '../../helpers/pki/pki.js';
+import { createManagerPki, TestManager } from '../../helpers/managers/test-manager.js';
 import { until } from '../../helpers/until.js';
 
 let pki: TestPki;

@@ -8,7 +8,7 @@ import { selectContainers } from '../../../manager/gateway/translate/list-filter
 import type { NetworkId } from '../../../manager/common/model/ids.js';
 import type { Task } from '../../../manager/common/model/task.js';
 import type { StoreView } from '../../../manager/store/store.js';
-import { openTestStore } from '../../helpers/store.js';
+import { openTestStore } from '../../helpers/stores/memory-store.js';
 
 const redis = aService('redis', {
   task: {

@@ -4,11 +4,11 @@ import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import { aServiceSpec } from '../../../fixtures/cluster/build.js';
 import type { ServiceSpec } from '../../../manager/common/model/service.js';
-import { DockerApi, upperCaseProcess, upperCaseOutput } from '../../helpers/docker-api.js';
-import type { FakeWorker } from '../../helpers/fake-worker.js';
-import { aStatus } from '../../helpers/fake-worker.js';
-import type { TestPki } from '../../helpers/pki.js';
-import { createManagerPki, TestManager } from '../../helpers/test-manager.js';
+import { DockerApi, upperCaseProcess, upperCaseOutput } from '../../helpers/managers/docker-api.js';
+import type { FakeWorker } from '../../helpers/fakes/fake-worker.js';
+import { aStatus } from '../../helpers/fakes/fake-worker.js';
+import type { TestPki } from '../../helpers/pki/pki.js';
+import { createManagerPki, TestManager } from '../../helpers/managers/test-manager.js';
 import { until } from '../../helpers/until.js';
 
 let pki: TestPki;

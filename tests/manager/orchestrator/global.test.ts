@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { NodeOptions } from '../../../fixtures/cluster/build.js';
 import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
-import { aServiceSnapshot } from '../../helpers/service-snapshot.js';
+import { aServiceSnapshot } from '../../helpers/decisions/service-snapshot.js';
 import type { Node } from '../../../manager/common/model/node.js';
 import type { Task } from '../../../manager/common/model/task.js';
 import { describeTaskChanges } from '../../../manager/orchestrator/task-change.js';

@@ -7,7 +7,7 @@ import type { Task } from '../../../manager/common/model/task.js';
 import type { TaskChange } from '../../../manager/orchestrator/task-change.js';
 import { describeTaskChanges } from '../../../manager/orchestrator/task-change.js';
 import { reconcile } from '../../../manager/orchestrator/reconcile.js';
-import { aServiceSnapshot } from '../../helpers/service-snapshot.js';
+import { aServiceSnapshot } from '../../helpers/decisions/service-snapshot.js';
 
 const careful: UpdateConfig = {
   parallelism: 1,

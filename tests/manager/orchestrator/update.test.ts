@@ -1,6 +1,6 @@
 import test from 'ava';
-import type { ServiceSnapshotOptions } from '../../helpers/service-snapshot.js';
-import { aServiceSnapshot } from '../../helpers/service-snapshot.js';
+import type { ServiceSnapshotOptions } from '../../helpers/decisions/service-snapshot.js';
+import { aServiceSnapshot } from '../../helpers/decisions/service-snapshot.js';
 import type { ServiceOptions, TaskOptions } from '../../../fixtures/cluster/build.js';
 import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
 import type { Service } from '../../../manager/common/model/service.js';

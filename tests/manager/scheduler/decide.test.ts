@@ -2,7 +2,14 @@ import test from 'ava';
 import { aNode, aService, aTask, aVolume } from '../../../fixtures/cluster/build.js';
 import type { Task } from '../../../manager/common/model/task.js';
 import { decide } from '../../../manager/scheduler/decide.js';
-import { gib, mountOf, nodes, pending, print, snapshot } from '../../helpers/placement.js';
+import {
+  gib,
+  mountOf,
+  nodes,
+  pending,
+  print,
+  snapshot,
+} from '../../helpers/decisions/placement.js';
 
 test('replicas are spread one per node in order of node name', (t) => {
   const decisions = decide(snapshot({ nodes: nodes(3), tasks: pending('web', 4) }));

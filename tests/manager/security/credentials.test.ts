@@ -4,10 +4,10 @@ import { connect } from 'node:tls';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import { MemoryBackend } from '../../../manager/store/memory-backend.js';
-import type { TestPki } from '../../helpers/pki.js';
-import { temporaryFolder, writeManager } from '../../helpers/pki-folder.js';
-import { realWorker } from '../../helpers/real-worker.js';
-import { createManagerPki, TestManager } from '../../helpers/test-manager.js';
+import type { TestPki } from '../../helpers/pki/pki.js';
+import { temporaryFolder, writeManager } from '../../helpers/pki/pki-folder.js';
+import { realWorker } from '../../helpers/managers/real-worker.js';
+import { createManagerPki, TestManager } from '../../helpers/managers/test-manager.js';
 import { until } from '../../helpers/until.js';
 
 let pki: TestPki;

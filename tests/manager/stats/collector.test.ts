@@ -12,8 +12,8 @@ import type { MessageStream } from '../../../manager/common/protocol/worker-call
 import { StatsCollector } from '../../../manager/stats/collector.js';
 import { LatestStats } from '../../../manager/stats/latest.js';
 import { metricsText } from '../../../manager/stats/metrics.js';
-import { messagePair } from '../../helpers/message-pair.js';
-import { openTestStore } from '../../helpers/store.js';
+import { messagePair } from '../../helpers/fakes/message-pair.js';
+import { openTestStore } from '../../helpers/stores/memory-store.js';
 import { until } from '../../helpers/until.js';
 
 function use(taskId: string, cpuPercent = 1): TaskUsage {

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { aNode } from '../../../fixtures/cluster/build.js';
 import { StoreMeter } from '../../../manager/stats/store-meter.js';
-import { openTestStore } from '../../helpers/store.js';
+import { openTestStore } from '../../helpers/stores/memory-store.js';
 
 test('commits are counted by writer, and changed objects in total', async (t) => {
   const store = await openTestStore();

@@ -9,7 +9,7 @@ import { openEmbedded } from '../../../manager/store/embedded/embedded.js';
 import { KeyRing } from '../../../manager/store/key-ring.js';
 import { MemoryBackend } from '../../../manager/store/memory-backend.js';
 import { SealedBackend } from '../../../manager/store/sealing.js';
-import { temporaryFolder } from '../../helpers/pki-folder.js';
+import { temporaryFolder } from '../../helpers/pki/pki-folder.js';
 
 const plain = Buffer.from('correct horse battery staple').toString('base64');
 

@@ -10,7 +10,7 @@ import { MemoryBackend } from '../../../manager/store/memory-backend.js';
 import { openStore } from '../../../manager/store/open-store.js';
 import type { ClusterStore, Commit, StoreView, Transaction } from '../../../manager/store/store.js';
 import { tableNames } from '../../../manager/store/tables.js';
-import { openTestStore } from '../../helpers/store.js';
+import { openTestStore } from '../../helpers/stores/memory-store.js';
 import { until } from '../../helpers/until.js';
 
 /** Backend whose commits complete or fail only when the test calls `settle`. */

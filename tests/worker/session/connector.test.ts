@@ -17,8 +17,8 @@ import {
 } from '../../../worker/session/connector.js';
 import { Reporter } from '../../../worker/session/reporter.js';
 import { toNodeDescription } from '../../../worker/node-description.js';
-import { ManualClock } from '../../helpers/manual-clock.js';
-import { messagePair } from '../../helpers/message-pair.js';
+import { ManualClock } from '../../helpers/fakes/manual-clock.js';
+import { messagePair } from '../../helpers/fakes/message-pair.js';
 
 type Manager = (stream: MessageStream, address: string) => Promise<void>;
 

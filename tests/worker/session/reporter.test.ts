@@ -3,7 +3,7 @@ import type { TaskId } from '../../../manager/common/model/ids.js';
 import type { TaskStatus } from '../../../manager/common/model/task.js';
 import type { TaskReport } from '../../../manager/common/protocol/messages.js';
 import { Reporter } from '../../../worker/session/reporter.js';
-import { ManualClock } from '../../helpers/manual-clock.js';
+import { ManualClock } from '../../helpers/fakes/manual-clock.js';
 
 const id = 't1' as TaskId;
 const status = (changes: Partial<TaskStatus>): TaskStatus => ({

@@ -8,7 +8,7 @@ import {
   cpuPercentBetween,
 } from '../../../worker/stats/machine-use.js';
 import { serveStats } from '../../../worker/stats/stream.js';
-import { messagePair } from '../../helpers/message-pair.js';
+import { messagePair } from '../../helpers/fakes/message-pair.js';
 
 function line(second: number, cpuNanos: number): string {
   return `${JSON.stringify({

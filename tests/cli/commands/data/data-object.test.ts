@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import type { Config, Secret } from '../../../../manager/common/model/secret.js';
-import { FakeCluster } from '../../../helpers/fake-cluster.js';
-import { runCommand } from '../../../helpers/run-command.js';
+import { FakeCluster } from '../../../helpers/fakes/fake-cluster.js';
+import { runCommand } from '../../../helpers/program/run-command.js';
 
 const meta = { version: 3, createdAt: 0, updatedAt: 0 };
 const spec = { name: 'tls', project: '', key: 'tls', labels: { team: 'a' } };

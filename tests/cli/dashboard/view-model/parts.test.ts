@@ -26,7 +26,7 @@ import {
   wrapText,
 } from '../../../../cli/dashboard/view-model/paint/text.js';
 import type { TaskLogLine } from '../../../../manager/common/protocol/control.js';
-import { lookAt, simulatedWorld } from '../../../helpers/world.js';
+import { lookAt, simulatedWorld } from '../../../helpers/fakes/world.js';
 
 test('a cell has exactly its width for any text', (t) => {
   const texts = fc.oneof(fc.string(), fc.constantFrom('日本語のサービス', '🐳🐳🐳 web', 'é́́'));

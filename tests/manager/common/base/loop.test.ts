@@ -3,7 +3,7 @@ import test from 'ava';
 import { silentLogger } from '../../../../manager/common/base/log.js';
 import type { ReconcileLoopOptions } from '../../../../manager/common/base/loop.js';
 import { ReconcileLoop } from '../../../../manager/common/base/loop.js';
-import { ManualClock } from '../../../helpers/manual-clock.js';
+import { ManualClock } from '../../../helpers/fakes/manual-clock.js';
 
 function loop(options: Partial<ReconcileLoopOptions> = {}) {
   const clock = new ManualClock();

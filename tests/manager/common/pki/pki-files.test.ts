@@ -6,8 +6,8 @@ import { isAppError } from '../../../../manager/common/base/errors.js';
 import type { CertificateKeyPaths } from '../../../../manager/common/pki/pki-files.js';
 import { readKeyPair, replaceKeyPair } from '../../../../manager/common/pki/pki-files.js';
 import type { KeyPair } from '../../../../manager/common/pki/pki.js';
-import { createTestPki } from '../../../helpers/pki.js';
-import { temporaryFolder } from '../../../helpers/pki-folder.js';
+import { createTestPki } from '../../../helpers/pki/pki.js';
+import { temporaryFolder } from '../../../helpers/pki/pki-folder.js';
 
 let first: KeyPair;
 let second: KeyPair;

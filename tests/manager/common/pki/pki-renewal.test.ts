@@ -11,9 +11,9 @@ import {
   checkRenewed,
   renewalDue,
 } from '../../../../manager/common/pki/pki-renewal.js';
-import type { TestPki } from '../../../helpers/pki.js';
-import { createTestPki } from '../../../helpers/pki.js';
-import { temporaryFolder, writeNode } from '../../../helpers/pki-folder.js';
+import type { TestPki } from '../../../helpers/pki/pki.js';
+import { createTestPki } from '../../../helpers/pki/pki.js';
+import { temporaryFolder, writeNode } from '../../../helpers/pki/pki-folder.js';
 import { until } from '../../../helpers/until.js';
 
 let pki: TestPki;

@@ -14,8 +14,8 @@ import type {
 } from '../../../../manager/transport/transport-server.js';
 import { serve } from '../../../../manager/transport/transport-server.js';
 import type { TlsMaterial } from '../../../../manager/common/protocol/transport-tls.js';
-import type { TestPki } from '../../../helpers/pki.js';
-import { createTestPki, isManagerOf } from '../../../helpers/pki.js';
+import type { TestPki } from '../../../helpers/pki/pki.js';
+import { createTestPki, isManagerOf } from '../../../helpers/pki/pki.js';
 
 let pki: TestPki;
 let manager: TlsMaterial;

@@ -11,7 +11,7 @@ import { seededRandom } from '../../../../manager/common/base/random.js';
 import type { StoreBackend, DurableWrite } from '../../../../manager/store/backend.js';
 import { compactLogs } from '../../../../manager/store/embedded/compact.js';
 import { openEmbedded, readEmbedded } from '../../../../manager/store/embedded/embedded.js';
-import { killWriter } from '../../../helpers/kill-writer.js';
+import { killWriter } from '../../../helpers/stores/kill-writer.js';
 import { until } from '../../../helpers/until.js';
 
 async function folderFor(t: ExecutionContext): Promise<string> {
@@ -208,7 +208,9 @@ rootTest(
   'a full disk rejects writes without data loss and writes resume when space is freed',
   async (t) => {
     const folder = await folderFor(t);
-    const program = fileURLToPath(new URL('../../../helpers/full-disk-main.js', import.meta.url));
+    const program = fileURLToPath(
+      new URL('../../../helpers/stores/full-disk-main.js', import.meta.url),
+    );
     const script = 'mount -t tmpfs -o size=1m none "$1" && exec "$2" "$3" "$1"';
     const argv = ['-m', 'sh', '-c', script, 'sh', folder, process.execPath, program];
     const { stdout } = await promisify(execFile)('unshare', argv, { timeout: 60_000 });

@@ -5,7 +5,7 @@ import {
   classifyEvent,
   toContainerEvent,
 } from '../../../../worker/executor/docker/events.js';
-import { engineRecording } from '../../../helpers/engine-recording.js';
+import { engineRecording } from '../../../helpers/fakes/engine-recording.js';
 
 const wire = Buffer.from(engineRecording('events.jsonl'));
 

@@ -3,7 +3,7 @@ import {
   toObservedContainer,
   type InspectedContainer,
 } from '../../../../worker/executor/docker/observe.js';
-import { engineRecording } from '../../../helpers/engine-recording.js';
+import { engineRecording } from '../../../helpers/fakes/engine-recording.js';
 
 const read = (name: string): InspectedContainer =>
   JSON.parse(engineRecording(name)) as InspectedContainer;

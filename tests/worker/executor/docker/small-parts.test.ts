@@ -12,7 +12,7 @@ import {
   type ListedNetwork,
 } from '../../../../worker/executor/docker/networks.js';
 import { formatResolvConf } from '../../../../worker/executor/docker/resolv-conf.js';
-import { engineRecording } from '../../../helpers/engine-recording.js';
+import { engineRecording } from '../../../helpers/fakes/engine-recording.js';
 
 test('an image reference is split at its tag, which defaults to latest', (t) => {
   t.deepEqual(toReference('redis'), { fromImage: 'redis', tag: 'latest' });

@@ -10,7 +10,7 @@ import {
   sortOf,
 } from '../../../../../cli/dashboard/view-model/state/preferences.js';
 import { listViews } from '../../../../../cli/dashboard/view-model/views/all.js';
-import { lookAt, simulatedWorld } from '../../../../helpers/world.js';
+import { lookAt, simulatedWorld } from '../../../../helpers/fakes/world.js';
 
 const world = simulatedWorld({ nodes: 1, services: 1, replicas: 1 });
 

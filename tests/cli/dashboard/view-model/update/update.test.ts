@@ -11,7 +11,7 @@ import type {
 import { initialState, topScreen } from '../../../../../cli/dashboard/view-model/state/model.js';
 import { onKey, onPaste } from '../../../../../cli/dashboard/view-model/update/update.js';
 import type { ClusterState } from '../../../../../cli/dashboard/view-model/state/cluster-state.js';
-import { lookAt, simulatedWorld } from '../../../../helpers/world.js';
+import { lookAt, simulatedWorld } from '../../../../helpers/fakes/world.js';
 
 /** Types keys into a model and records its effects. */
 class Typist {
