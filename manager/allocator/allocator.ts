@@ -1,11 +1,12 @@
 import type { Clock } from '../common/base/clock.js';
+import { KeyedLoop } from '../common/base/keyed-loop.js';
 import type { Logger } from '../common/base/log.js';
-import { ReconcileLoop } from '../common/base/loop.js';
 import type { TaskId } from '../common/model/ids.js';
 import { isWanted } from '../store/slots.js';
+import type { Lease } from '../common/model/network.js';
 import type { Task } from '../common/model/task.js';
 import { isAssigned } from '../common/model/task-state.js';
-import type { ClusterStore, Commit, StoreView, Transaction } from '../store/store.js';
+import type { ClusterStore, Commit, StoreChange, StoreView, Transaction } from '../store/store.js';
 import type { AddressCursors } from './attach.js';
 import { attachTask } from './attach.js';
 import { leaseGateways, missingGateways } from './gateways.js';
@@ -19,7 +20,10 @@ export interface AllocatorOptions {
   readonly log: Logger;
 }
 
-const fullResyncMs = 5 * 60_000;
+const resyncMs = 5 * 60_000;
+
+/** Keys of the loop: tasks by id, networks without a subnet, and leases that expire. */
+type AllocatorKey = TaskId | 'networks' | 'expired leases';
 
 /**
  * Allocates VNIs and subnets to networks, addresses to tasks and gateways to nodes, and releases
@@ -28,70 +32,58 @@ const fullResyncMs = 5 * 60_000;
  */
 export class Allocator {
   readonly #options: AllocatorOptions;
-  readonly #loop: ReconcileLoop;
-  #dirty = new Set<TaskId>();
+  readonly #loop: KeyedLoop<AllocatorKey, Commit>;
   /** New tasks without addresses; retried when a lease is released or a network changes. */
   readonly #waiting = new Set<TaskId>();
-  #sweepDue = true;
-  #cancelSweep: (() => void) | undefined;
-  #unwatch: (() => void) | undefined;
   readonly #addresses: AddressCursors = new Map();
   #networks: NetworkCursor | undefined;
 
   constructor(options: AllocatorOptions) {
     this.#options = options;
-    const { clock, log } = options;
-    this.#loop = new ReconcileLoop({
+    const { store, clock, log } = options;
+    this.#loop = new KeyedLoop<AllocatorKey, Commit>({
       name: 'allocator',
       clock,
       log,
-      full: {
-        everyMs: fullResyncMs,
-        mark: () => {
-          this.#markAll();
-        },
+      feed: {
+        source: store,
+        affected: ({ changes }) => changes.flatMap((change) => this.#affected(change)),
       },
-      reconcile: () => this.#turn(),
+      resync: {
+        everyMs: resyncMs,
+        keys: () => [...store.view.list('tasks').map(({ id }) => id), 'networks', 'expired leases'],
+      },
+      reconcile: (keys) => this.#turn(keys),
     });
   }
 
   start(): void {
-    const { store } = this.#options;
-    this.#networks = initialCursor(store.view);
-    this.#unwatch = store.watch((commit) => {
-      this.#onCommit(commit);
-    });
+    this.#networks = initialCursor(this.#options.store.view);
     this.#loop.start();
   }
 
   async stop(): Promise<void> {
-    this.#unwatch?.();
-    this.#cancelSweep?.();
     await this.#loop.stop();
   }
 
-  #markAll(): void {
-    for (const { id } of this.#options.store.view.list('tasks')) this.#dirty.add(id);
-    this.#sweepDue = true;
+  async #turn(keys: ReadonlySet<AllocatorKey>): Promise<void> {
+    const { store, clock } = this.#options;
+    const ids = [...keys].filter(isTaskKey).sort();
+    const sweep = keys.has('expired leases');
+    const expired = sweep ? this.#expired(clock.now()) : [];
+    const isIdle = !ids.some((id) => needsWork(store.view, id)) && !needsNetworks(store.view);
+    if (isIdle && expired.length === 0) return;
+    await store.update('allocator', (tx) => {
+      this.#write(tx, ids, sweep);
+    });
   }
 
-  async #turn(): Promise<void> {
-    const { store, clock } = this.#options;
-    const [ids, sweep] = [[...this.#dirty].sort(), this.#sweepDue];
-    this.#dirty = new Set();
-    this.#sweepDue = false;
-    if (sweep) this.#scheduleSweep(expiredLeases(store.view, clock.now()).until);
-    const isIdle = !ids.some((id) => needsWork(store.view, id)) && !needsNetworks(store.view);
-    if (isIdle && !(sweep && expiredLeases(store.view, clock.now()).leases.length > 0)) return;
-    try {
-      await store.update('allocator', (tx) => {
-        this.#write(tx, ids, sweep);
-      });
-    } catch (error) {
-      for (const id of ids) this.#dirty.add(id);
-      this.#sweepDue ||= sweep;
-      throw error;
-    }
+  /** Leases that have expired; schedules the next sweep. */
+  #expired(now: number): readonly Lease[] {
+    const { leases, until } = expiredLeases(this.#options.store.view, now);
+    const delayMs = until === undefined ? undefined : Math.max(1, until - now);
+    this.#loop.markAfter('expired leases', delayMs);
+    return leases;
   }
 
   #write(tx: Transaction, ids: readonly TaskId[], sweep: boolean): void {
@@ -114,60 +106,34 @@ export class Allocator {
     }
   }
 
-  #scheduleSweep(until: number | undefined): void {
-    this.#cancelSweep?.();
-    if (until === undefined) return;
-    const { clock } = this.#options;
-    this.#cancelSweep = clock.after(Math.max(1, until - clock.now()), () => {
-      this.#sweepDue = true;
-      this.#loop.trigger();
-    });
-  }
-
-  #onCommit(commit: Commit): void {
-    let poke = false;
-    for (const change of commit.changes) {
-      switch (change.table) {
-        case 'tasks':
-          if (isRelevantChange(change.before, change.after)) {
-            this.#dirty.add(change.id as TaskId);
-            poke = true;
-          }
-          break;
-        case 'networks':
-          poke = true;
-          this.#retryWaiting();
-          break;
-        case 'leases':
-          if (change.after !== undefined) break;
-          poke = this.#onRelease(change.before?.holder.kind) || poke;
-          break;
-        case 'nodes':
-          if (change.before?.status.state === change.after?.status.state) break;
-          this.#sweepDue = true;
-          poke = true;
-          break;
-        default:
-          break;
-      }
+  #affected(change: StoreChange): readonly AllocatorKey[] {
+    switch (change.table) {
+      case 'tasks':
+        return isRelevantChange(change.before, change.after) ? [change.id as TaskId] : [];
+      case 'networks':
+        return ['networks', ...this.#waiting];
+      case 'leases':
+        return change.after === undefined ? this.#affectedByRelease(change.before) : [];
+      case 'nodes':
+        return change.before?.status.state === change.after?.status.state ? [] : ['expired leases'];
+      default:
+        return [];
     }
-    if (poke) this.#loop.trigger();
   }
 
-  #onRelease(kind: string | undefined): boolean {
-    this.#retryWaiting();
+  #affectedByRelease(lease: Lease | undefined): readonly TaskId[] {
+    if (lease?.holder.kind !== 'gateway') return [...this.#waiting];
     // A node released a gateway; a task may have been placed there at the same time.
-    if (kind === 'gateway') {
-      for (const task of this.#options.store.view.list('tasks')) {
-        if (isAssigned(task.status.state)) this.#dirty.add(task.id);
-      }
-    }
-    return this.#dirty.size > 0;
+    const assigned = this.#options.store.view
+      .list('tasks')
+      .filter((task) => isAssigned(task.status.state))
+      .map(({ id }) => id);
+    return [...this.#waiting, ...assigned];
   }
+}
 
-  #retryWaiting(): void {
-    for (const id of this.#waiting) this.#dirty.add(id);
-  }
+function isTaskKey(key: AllocatorKey): key is TaskId {
+  return key !== 'networks' && key !== 'expired leases';
 }
 
 function isNew(task: Task): boolean {

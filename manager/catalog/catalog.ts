@@ -1,8 +1,8 @@
 import type { Clock } from '../common/base/clock.js';
+import { KeyedLoop } from '../common/base/keyed-loop.js';
 import type { Logger } from '../common/base/log.js';
-import { ReconcileLoop } from '../common/base/loop.js';
 import type { Catalog, CatalogEntries } from '../store/catalog.js';
-import type { ClusterStore } from '../store/store.js';
+import type { ClusterStore, Commit } from '../store/store.js';
 import type { CatalogCluster } from './decide.js';
 import { applyCatalogOperations, catalogName, decideCatalog } from './decide.js';
 
@@ -19,6 +19,9 @@ const settleMs = 150;
 /** Interval of full reads, ms: entries may have been changed by hand. */
 const resyncMs = 60_000;
 
+/** Keys of the loop: changed nodes or tasks, and the full read of the catalog. */
+type CatalogKey = 'changes' | 'full read';
+
 /**
  * Registers nodes and running tasks in a service catalog (Consul) for other programs. Reads the
  * catalog once and then continues from its own writes. Resyncs every minute and after every
@@ -26,33 +29,29 @@ const resyncMs = 60_000;
  */
 export class CatalogSync {
   readonly #options: CatalogSyncOptions;
-  readonly #loop: ReconcileLoop;
+  readonly #loop: KeyedLoop<CatalogKey, Commit>;
   #seen: CatalogEntries | undefined;
   #warned = new Set<string>();
-  #stopWatching: (() => void) | undefined;
 
   constructor(options: CatalogSyncOptions) {
     this.#options = options;
-    const { clock, log } = options;
-    this.#loop = new ReconcileLoop({
+    const { store, clock, log } = options;
+    this.#loop = new KeyedLoop<CatalogKey, Commit>({
       name: 'catalog',
       clock,
       log,
-      reconcile: () => this.#turn(),
       debounceMs: settleMs,
-      full: {
-        everyMs: resyncMs,
-        mark: () => {
-          this.#seen = undefined;
-        },
+      feed: {
+        source: store,
+        affected: ({ changes }) =>
+          changes.some(({ table }) => table === 'tasks' || table === 'nodes') ? ['changes'] : [],
       },
+      resync: { everyMs: resyncMs, keys: () => ['full read'] },
+      reconcile: (keys) => this.#turn(keys),
     });
   }
 
   start(): void {
-    this.#stopWatching = this.#options.store.watch(({ changes }) => {
-      if (changes.some(({ table }) => table === 'tasks' || table === 'nodes')) this.#loop.trigger();
-    });
     this.#loop.start();
   }
 
@@ -60,15 +59,16 @@ export class CatalogSync {
    * Stops without removing entries: tasks keep running and the next leader maintains the entries.
    */
   async stop(): Promise<void> {
-    this.#stopWatching?.();
     await this.#loop.stop();
   }
 
-  async #turn(): Promise<void> {
+  async #turn(keys: ReadonlySet<CatalogKey>): Promise<void> {
     const { store, catalog, cluster } = this.#options;
-    const seen = this.#seen ?? (await catalog.read());
+    const known = keys.has('full read') ? undefined : this.#seen;
+    const seen = known ?? (await catalog.read());
     this.#warnOfConflicts(seen);
     const operations = decideCatalog(store.view, seen, cluster);
+    // A failed write leaves the entries unknown: the retry reads them.
     this.#seen = undefined;
     if (operations.length > 0) await catalog.apply(operations);
     this.#seen = applyCatalogOperations(seen, operations);

@@ -1,14 +1,12 @@
 import type { Clock } from '../common/base/clock.js';
 import { messageOf } from '../common/base/errors.js';
+import { KeyedLoop } from '../common/base/keyed-loop.js';
 import type { Logger } from '../common/base/log.js';
-import { ReconcileLoop } from '../common/base/loop.js';
 import type { NewId } from '../common/base/random.js';
 import type { ServiceId } from '../common/model/ids.js';
-import type { Node } from '../common/model/node.js';
-import { podLinksOf } from '../common/model/pod.js';
-import type { Service } from '../common/model/service.js';
-import type { Task } from '../common/model/task.js';
 import type { ClusterStore, Commit, StoreView, Transaction } from '../store/store.js';
+import type { OrchestratorKey } from './affected-services.js';
+import { affectedKeys, allKeys, isServiceKey, unusedNetworksKey } from './affected-services.js';
 import { writeTaskChanges } from './apply.js';
 import type { TaskChange } from './task-change.js';
 import { unusedNetworks, readServiceSnapshot, nodesById } from './read-snapshot.js';
@@ -24,7 +22,7 @@ export interface OrchestratorOptions {
   readonly newId: NewId;
 }
 
-const fullResyncMs = 5 * 60_000;
+const resyncMs = 5 * 60_000;
 
 /**
  * Keeps the slots of every service filled. Wakes for services affected by a commit and for due
@@ -32,65 +30,41 @@ const fullResyncMs = 5 * 60_000;
  */
 export class Orchestrator {
   readonly #options: OrchestratorOptions;
-  readonly #loop: ReconcileLoop;
-  #dirty = new Set<ServiceId>();
-  #networksDirty = true;
-  readonly #wakeups = new Map<ServiceId, () => void>();
-  #unwatch: (() => void) | undefined;
+  readonly #loop: KeyedLoop<OrchestratorKey, Commit>;
 
   constructor(options: OrchestratorOptions) {
     this.#options = options;
-    const { clock, log } = options;
-    this.#loop = new ReconcileLoop({
+    const { store, clock, log } = options;
+    this.#loop = new KeyedLoop<OrchestratorKey, Commit>({
       name: 'orchestrator',
       clock,
       log,
-      full: {
-        everyMs: fullResyncMs,
-        mark: () => {
-          this.#markAll();
-        },
-      },
-      reconcile: () => this.#turn(),
+      feed: { source: store, affected: (commit) => affectedKeys(store.view, commit) },
+      resync: { everyMs: resyncMs, keys: () => allKeys(store.view) },
+      reconcile: (keys) => this.#turn(keys),
     });
   }
 
   start(): void {
-    this.#unwatch = this.#options.store.watch((commit) => {
-      this.#onCommit(commit);
-    });
     this.#loop.start();
   }
 
   async stop(): Promise<void> {
-    this.#unwatch?.();
-    for (const cancel of this.#wakeups.values()) cancel();
     await this.#loop.stop();
   }
 
-  #markAll(): void {
-    for (const { id } of this.#options.store.view.list('services')) this.#dirty.add(id);
-    this.#networksDirty = true;
-  }
-
-  async #turn(): Promise<void> {
+  async #turn(keys: ReadonlySet<OrchestratorKey>): Promise<void> {
     const { store, clock } = this.#options;
-    const ids = [...this.#dirty];
-    this.#dirty = new Set();
-    const hasEmptyNetworks = this.#networksDirty && unusedNetworks(store.view).length > 0;
-    this.#networksDirty = false;
+    const hasUnusedNetworks = keys.has(unusedNetworksKey) && unusedNetworks(store.view).length > 0;
     const context = { nodes: nodesById(store.view), now: clock.now() };
-    const changed = ids.filter((id) => this.#decide(store.view, id, context).some(isWrite));
-    if (changed.length === 0 && !hasEmptyNetworks) return;
-    try {
-      await store.update('orchestrator', (tx) => {
-        this.#write(tx, changed);
-      });
-    } catch (error) {
-      for (const id of ids) this.#dirty.add(id);
-      this.#networksDirty = true;
-      throw error;
-    }
+    const changed = [...keys].filter(
+      (key): key is ServiceId =>
+        isServiceKey(key) && this.#decide(store.view, key, context).some(isWrite),
+    );
+    if (changed.length === 0 && !hasUnusedNetworks) return;
+    await store.update('orchestrator', (tx) => {
+      this.#write(tx, changed);
+    });
   }
 
   /** Decides again inside the transaction, where concurrent writes are visible. */
@@ -118,96 +92,11 @@ export class Orchestrator {
   }
 
   #scheduleWakeup(id: ServiceId, changes: readonly TaskChange[], now: number): void {
-    this.#wakeups.get(id)?.();
-    this.#wakeups.delete(id);
     const due = changes.flatMap((change) => (change.kind === 'wait' ? [change.until] : []));
-    if (due.length === 0) return;
-    const cancel = this.#options.clock.after(Math.max(1, Math.min(...due) - now), () => {
-      this.#wakeups.delete(id);
-      this.#dirty.add(id);
-      this.#loop.trigger();
-    });
-    this.#wakeups.set(id, cancel);
-  }
-
-  #onCommit(commit: Commit): void {
-    for (const change of commit.changes) {
-      switch (change.table) {
-        case 'services':
-          this.#onServiceChange(change.after ?? change.before);
-          break;
-        case 'tasks':
-          this.#onTaskChange(change.before, change.after);
-          break;
-        case 'nodes':
-          this.#onNodeChange(change.before, change.after);
-          break;
-        case 'networks':
-          this.#networksDirty = true;
-          break;
-        case 'leases':
-          if (change.after === undefined) this.#networksDirty = true;
-          break;
-        default:
-          break;
-      }
-    }
-    if (this.#dirty.size > 0 || this.#networksDirty) this.#loop.trigger();
-  }
-
-  #onServiceChange(service: Service | undefined): void {
-    if (service === undefined) return;
-    this.#dirty.add(service.id);
-    this.#networksDirty = true;
-    this.#markDependents(service.spec.project, service.spec.service);
-  }
-
-  #onTaskChange(before: Task | undefined, after: Task | undefined): void {
-    const task = after ?? before;
-    if (task === undefined || isUnchangedTask(before, after)) return;
-    this.#dirty.add(task.serviceId);
-    if (after === undefined) this.#networksDirty = true;
-    this.#markDependents(task.project, task.service);
-  }
-
-  #markDependents(project: string, key: string): void {
-    for (const { id, spec, dependenciesMet } of this.#options.store.view.servicesOfProject(
-      project,
-    )) {
-      const isFollower = podLinksOf(spec.task.container).some((tie) => tie.service === key);
-      const isDependent = !dependenciesMet && spec.dependsOn.some((each) => each.service === key);
-      if (isFollower || isDependent) this.#dirty.add(id);
-    }
-  }
-
-  #onNodeChange(before: Node | undefined, after: Node | undefined): void {
-    const node = after ?? before;
-    if (node === undefined) return;
-    const isUnchanged =
-      before?.spec === after?.spec &&
-      before?.description === after?.description &&
-      before?.status.state === after?.status.state;
-    if (isUnchanged) return;
-    const { view } = this.#options.store;
-    for (const task of view.tasksOfNode(node.id)) this.#dirty.add(task.serviceId);
-    for (const { id, spec } of view.list('services')) {
-      if (spec.mode.kind === 'global') this.#dirty.add(id);
-    }
-    this.#networksDirty = true;
+    this.#loop.markAfter(id, due.length === 0 ? undefined : Math.max(1, Math.min(...due) - now));
   }
 }
 
 function isWrite(change: TaskChange): boolean {
   return change.kind !== 'wait';
-}
-
-function isUnchangedTask(before: Task | undefined, after: Task | undefined): boolean {
-  if (before === undefined || after === undefined) return false;
-  return (
-    before.status.state === after.status.state &&
-    before.status.health === after.status.health &&
-    before.status.startedAt === after.status.startedAt &&
-    before.desired === after.desired &&
-    before.nodeId === after.nodeId
-  );
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../common/base/clock.js';
+import { KeyedLoop } from '../common/base/keyed-loop.js';
 import type { Logger } from '../common/base/log.js';
-import { ReconcileLoop } from '../common/base/loop.js';
 import type { TaskId } from '../common/model/ids.js';
 import { portLeaseId } from '../common/model/network.js';
 import { hasPodLinks } from '../common/model/pod.js';
@@ -36,27 +36,30 @@ export interface SchedulerCounts {
 
 const resyncMs = 5 * 60_000;
 
+/** The only key: all pending tasks are decided together. */
+const pendingKey = 'pending tasks';
+
 /**
  * Places pending tasks. Decides about all of them together when a task becomes pending or when a
  * change may make room: a node, an ended task, a volume.
  */
 export class Scheduler {
   readonly #options: SchedulerOptions;
-  readonly #loop: ReconcileLoop;
+  readonly #loop: KeyedLoop<typeof pendingKey, Commit>;
   readonly #pending = new Set<TaskId>();
   /** Pending followers. */
   readonly #followers = new Set<TaskId>();
   readonly #counts = { decisions: 0, seconds: 0, longestSeconds: 0, placed: 0, postponed: 0 };
-  #unwatch: (() => void) | undefined;
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
-    const { clock, log } = options;
-    this.#loop = new ReconcileLoop({
+    const { store, clock, log } = options;
+    this.#loop = new KeyedLoop<typeof pendingKey, Commit>({
       name: 'scheduler',
       clock,
       log,
-      resyncMs,
+      feed: { source: store, affected: (commit) => this.#affected(commit) },
+      resync: { everyMs: resyncMs, keys: () => this.#resync() },
       reconcile: () => this.#turn(),
     });
   }
@@ -66,17 +69,19 @@ export class Scheduler {
   }
 
   start(): void {
-    const { store } = this.#options;
-    this.#unwatch = store.watch((commit) => {
-      this.#onCommit(commit);
-    });
-    for (const task of store.view.list('tasks')) this.#onTaskChange(undefined, task);
     this.#loop.start();
   }
 
   async stop(): Promise<void> {
-    this.#unwatch?.();
     await this.#loop.stop();
+  }
+
+  /** Reads the pending tasks anew from the store. */
+  #resync(): readonly (typeof pendingKey)[] {
+    this.#pending.clear();
+    this.#followers.clear();
+    for (const task of this.#options.store.view.list('tasks')) this.#onTaskChange(undefined, task);
+    return [pendingKey];
   }
 
   async #turn(): Promise<void> {
@@ -113,14 +118,14 @@ export class Scheduler {
     };
   }
 
-  #onCommit(commit: Commit): void {
+  #affected(commit: Commit): readonly (typeof pendingKey)[] {
     let mustDecide = false;
     for (const change of commit.changes) {
       if (change.table === 'tasks')
         mustDecide = this.#onTaskChange(change.before, change.after) || mustDecide;
       else mustDecide = mayMakeRoom(change) || mustDecide;
     }
-    if (mustDecide && this.#pending.size > 0) this.#loop.trigger();
+    return mustDecide && this.#pending.size > 0 ? [pendingKey] : [];
   }
 
   /**

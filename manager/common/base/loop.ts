@@ -14,11 +14,6 @@ export interface ReconcileLoopOptions {
   /** Resync interval, ms: a pass runs this long after the last one even without a trigger. */
   readonly resyncMs?: number;
   /**
-   * Full resync at start and every `everyMs`, however busy the loop is. `mark` queues every object
-   * for the next pass, which repairs the effects of missed events.
-   */
-  readonly full?: { readonly everyMs: number; readonly mark: () => void };
-  /**
    * Debounce: ms to collect triggers before a pass. 0 starts the pass in a microtask of the same
    * tick.
    */
@@ -27,7 +22,8 @@ export interface ReconcileLoopOptions {
 
 /**
  * Reconcile loop: level-triggered, single-flight, with back-off after errors and a clean shutdown.
- * A trigger carries no data; any number of triggers during a pass cause exactly one more pass.
+ * A trigger carries no data; any number of triggers during a pass cause exactly one more pass. A loop
+ * over objects of the store is a `KeyedLoop`.
  */
 export class ReconcileLoop {
   readonly #options: ReconcileLoopOptions;
@@ -36,25 +32,13 @@ export class ReconcileLoop {
   #dirty = false;
   #failures = 0;
   #cancelTimer: (() => void) | undefined;
-  #cancelFull: (() => void) | undefined;
 
   constructor(options: ReconcileLoopOptions) {
     this.#options = options;
   }
 
   start(): void {
-    this.#fullResync();
     this.trigger();
-  }
-
-  #fullResync(): void {
-    const { full, clock } = this.#options;
-    if (full === undefined) return;
-    full.mark();
-    this.#cancelFull = clock.after(full.everyMs, () => {
-      this.#fullResync();
-      this.trigger();
-    });
   }
 
   trigger(): void {
@@ -69,7 +53,6 @@ export class ReconcileLoop {
   async stop(): Promise<void> {
     this.#abort.abort();
     this.#cancelTimer?.();
-    this.#cancelFull?.();
     await this.#running;
   }
 

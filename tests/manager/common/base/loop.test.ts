@@ -71,28 +71,6 @@ test('a failing pass is retried with growing delays until a pass succeeds', asyn
   await world.loop.stop();
 });
 
-test('a full resync runs at start and at fixed intervals however often the loop is triggered', async (t) => {
-  const marks: number[] = [];
-  const world = loop({
-    full: {
-      everyMs: 1_000,
-      mark: () => {
-        marks.push(world.clock.now());
-      },
-    },
-  });
-  world.loop.start();
-  for (let step = 0; step < 21; step += 1) {
-    world.loop.trigger();
-    await world.advance(100);
-  }
-  t.deepEqual(marks, [0, 1_000, 2_000]);
-  t.true(world.turns.includes(2_000));
-  await world.loop.stop();
-  await world.advance(5_000);
-  t.is(marks.length, 3);
-});
-
 test('an idle loop runs a pass every resync interval and none after it was stopped', async (t) => {
   const world = loop({ resyncMs: 500 });
   world.loop.start();

@@ -1,0 +1,108 @@
+import type { ServiceId } from '../common/model/ids.js';
+import type { Node } from '../common/model/node.js';
+import { podLinksOf } from '../common/model/pod.js';
+import type { Service } from '../common/model/service.js';
+import type { Task } from '../common/model/task.js';
+import type { Commit, StoreChange, StoreView } from '../store/store.js';
+
+/** Key of the search for networks that nothing uses; services have their id as key. */
+export const unusedNetworksKey = 'unused networks';
+export type OrchestratorKey = ServiceId | typeof unusedNetworksKey;
+
+export function isServiceKey(key: OrchestratorKey): key is ServiceId {
+  return key !== unusedNetworksKey;
+}
+
+/** All keys: every service and the unused networks. */
+export function allKeys(view: StoreView): readonly OrchestratorKey[] {
+  return [...view.list('services').map(({ id }) => id), unusedNetworksKey];
+}
+
+/** Keys that a commit may concern. `view` includes the commit. */
+export function affectedKeys(view: StoreView, commit: Commit): readonly OrchestratorKey[] {
+  return commit.changes.flatMap((change) => affectedByChange(view, change));
+}
+
+function affectedByChange(view: StoreView, change: StoreChange): readonly OrchestratorKey[] {
+  switch (change.table) {
+    case 'services':
+      return affectedByService(view, change.after ?? change.before);
+    case 'tasks':
+      return affectedByTask(view, change.before, change.after);
+    case 'nodes':
+      return affectedByNode(view, change.before, change.after);
+    case 'networks':
+      return [unusedNetworksKey];
+    case 'leases':
+      return change.after === undefined ? [unusedNetworksKey] : [];
+    default:
+      return [];
+  }
+}
+
+function affectedByService(
+  view: StoreView,
+  service: Service | undefined,
+): readonly OrchestratorKey[] {
+  if (service === undefined) return [];
+  const { project, service: name } = service.spec;
+  return [service.id, unusedNetworksKey, ...dependentsOf(view, project, name)];
+}
+
+function affectedByTask(
+  view: StoreView,
+  before: Task | undefined,
+  after: Task | undefined,
+): readonly OrchestratorKey[] {
+  const task = after ?? before;
+  if (task === undefined || isUnchangedTask(before, after)) return [];
+  const dependents = dependentsOf(view, task.project, task.service);
+  const networks = after === undefined ? ([unusedNetworksKey] as const) : [];
+  return [task.serviceId, ...networks, ...dependents];
+}
+
+/** Services that wait for this one or share its namespaces or volumes. */
+function dependentsOf(view: StoreView, project: string, name: string): readonly ServiceId[] {
+  return view
+    .servicesOfProject(project)
+    .filter(({ spec, dependenciesMet }) => {
+      const isFollower = podLinksOf(spec.task.container).some(({ service }) => service === name);
+      return (
+        isFollower || (!dependenciesMet && spec.dependsOn.some((each) => each.service === name))
+      );
+    })
+    .map(({ id }) => id);
+}
+
+function affectedByNode(
+  view: StoreView,
+  before: Node | undefined,
+  after: Node | undefined,
+): readonly OrchestratorKey[] {
+  const node = after ?? before;
+  if (node === undefined || isUnchangedNode(before, after)) return [];
+  return [
+    ...view.tasksOfNode(node.id).map(({ serviceId }) => serviceId),
+    ...view.list('services').flatMap(({ id, spec }) => (spec.mode.kind === 'global' ? [id] : [])),
+    unusedNetworksKey,
+  ];
+}
+
+function isUnchangedNode(before: Node | undefined, after: Node | undefined): boolean {
+  return (
+    before?.spec === after?.spec &&
+    before?.description === after?.description &&
+    before?.status.state === after?.status.state
+  );
+}
+
+function isUnchangedTask(before: Task | undefined, after: Task | undefined): boolean {
+  if (before === undefined || after === undefined) return false;
+  return (
+    before.status.state === after.status.state &&
+    before.status.health === after.status.health &&
+    before.status.startedAt === after.status.startedAt &&
+    before.desired === after.desired &&
+    before.nodeId === after.nodeId
+  );
+}
