@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { ControlClient } from '../../../cli/client/client.js';
-import { streamEvents } from '../../../cli/client/stream.js';
+import { parseMessage, streamEvents } from '../../../cli/client/stream.js';
 import { AppError } from '../../../manager/common/base/errors.js';
 import type { MessageStream } from '../../../manager/common/protocol/worker-calls.js';
 
@@ -57,4 +57,12 @@ test('the event stream fails at once if the first connection fails or is refused
     );
     t.is(await t.throwsAsync(read.next()), error);
   }
+});
+
+test('an error message on a stream is thrown', (t) => {
+  const error = t.throws(() =>
+    parseMessage('{"error":{"kind":"not-found","message":"no such task"}}'),
+  );
+  t.is(error.message, 'no such task');
+  t.deepEqual(parseMessage('{"kind":"put"}'), { kind: 'put' });
 });

@@ -1,40 +1,15 @@
 import test from 'ava';
-import { aNode, aService, aTask, aVolume } from '../../../fixtures/cluster/build.js';
+import { aNode, aTask } from '../../../fixtures/cluster/build.js';
 import { silentLogger } from '../../../manager/common/base/log.js';
 import { systemClock } from '../../../manager/common/base/clock.js';
 import type { TaskId } from '../../../manager/common/model/ids.js';
-import { AuditLog } from '../../../manager/control/audit-log.js';
 import type { ProjectEvent } from '../../../manager/control/event-log.js';
 import { EventLog } from '../../../manager/control/event-log.js';
-import type { StoreBackend, DurableWrite } from '../../../manager/store/backend.js';
 import { MemoryBackend } from '../../../manager/store/memory-backend.js';
-import { openStore } from '../../../manager/store/open-store.js';
 import type { ClusterStore } from '../../../manager/store/store.js';
 import { ManualClock } from '../../helpers/fakes/manual-clock.js';
 import { until } from '../../helpers/until.js';
-
-const service = aService('web', { replicas: 1 });
-const who = { who: 'ada', role: 'client', action: 'volume.create' } as const;
-
-/** Backend whose commits fail on demand. */
-class FailingBackend implements StoreBackend {
-  readonly name = 'failing';
-  readonly disk = new MemoryBackend();
-  fails = false;
-  load(): ReturnType<StoreBackend['load']> {
-    return this.disk.load();
-  }
-  commit(writes: readonly DurableWrite[]): Promise<void> {
-    return this.fails ? Promise.reject(new Error('disk is full')) : this.disk.commit(writes);
-  }
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
-}
-
-function open(backend: StoreBackend, clock = systemClock): Promise<ClusterStore> {
-  return openStore({ backend, clock, log: silentLogger });
-}
+import { FailingBackend, open, volume, service } from '../../helpers/stores/journal-store.js';
 
 function eventLog(store: ClusterStore, limits?: ConstructorParameters<typeof EventLog>[1]) {
   const log = new EventLog({ store, clock: systemClock, log: silentLogger }, limits);
@@ -44,8 +19,6 @@ function eventLog(store: ClusterStore, limits?: ConstructorParameters<typeof Eve
 
 const lines = (told: readonly ProjectEvent[]): readonly string[] =>
   told.map(([{ number, type, action }]) => `${number} ${type} ${action}`);
-
-const volume = (name: string) => ({ ...aVolume(name), id: `v-${name}` as never });
 
 async function run(store: ClusterStore, startedAt: number, health: 'healthy' | 'unhealthy') {
   await store.update('dispatcher', (tx) => {
@@ -180,74 +153,4 @@ test('the event ring is bounded by count and bytes and drops the oldest events',
     const again = eventLog(await open(backend), limits);
     t.deepEqual(again.read({ after: 0 }), kept);
   }
-});
-
-test('the audit log records each requested change in the same batch and is bounded', async (t) => {
-  const backend = new FailingBackend();
-  const store = await open(backend);
-  const audit = new AuditLog(store, { records: 3, bytes: 1e9 });
-  audit.start();
-  backend.fails = true;
-  await t.throwsAsync(store.update('control', (tx) => tx.create('volumes', volume('a')), who));
-  backend.fails = false;
-  t.deepEqual(audit.read({}), []);
-  await store.update('control', (tx) => tx.create('services', service), who);
-  await store.update(
-    'control',
-    (tx) => {
-      const now = tx.get('services', service.id);
-      if (now === undefined) return;
-      const mode = { kind: 'replicated', replicas: 4 } as const;
-      tx.put('services', { ...now, spec: { ...now.spec, mode } });
-    },
-    { ...who, who: 'bob', action: 'service.scale' },
-  );
-  // A change without an origin is not audited.
-  await store.update('orchestrator', (tx) => tx.create('volumes', volume('own')));
-  const [made, scaled] = audit.read({});
-  t.like(made, { number: 1, who: 'ada', changes: ['created service demo_web'] });
-  t.like(scaled, {
-    number: 2,
-    who: 'bob',
-    action: 'service.scale',
-    changes: ['service demo_web: replicas 1 → 4'],
-  });
-  await audit.append({ ...who, action: 'exec' }, 'project demo, service web');
-  await store.update('control', (tx) => tx.create('volumes', volume('b')), who);
-  t.deepEqual(
-    audit.read({}).map(({ number }) => number),
-    [2, 3, 4],
-  );
-  const later = new AuditLog(await open(backend), { records: 3, bytes: 1e9 });
-  later.start();
-  t.deepEqual(later.read({}), audit.read({}));
-  t.deepEqual(
-    later.read({ limit: 1 }).map(({ changes }) => changes),
-    [['created volume b']],
-  );
-});
-
-test('the audit log names changed fields of a secret but not its content', async (t) => {
-  const store = await open(new MemoryBackend());
-  const audit = new AuditLog(store);
-  audit.start();
-  const secret = {
-    id: 's1' as never,
-    spec: { name: 'password', project: 'demo', labels: {}, external: false },
-    data: 'aHVudGVyMg==',
-  };
-  await store.update('control', (tx) => tx.create('secrets', secret as never), who);
-  await store.update(
-    'control',
-    (tx) => {
-      const now = tx.get('secrets', 's1' as never);
-      if (now !== undefined) tx.put('secrets', { ...now, data: 'c2VjcmV0' });
-    },
-    who,
-  );
-  t.deepEqual(
-    audit.read({}).map(({ changes }) => changes),
-    [['created secret password'], ['secret password: data']],
-  );
-  t.false(JSON.stringify(store.view.list('audit')).includes('c2Vj'));
 });

@@ -1,12 +1,10 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
-import type { PlacedContainer } from '../../../manager/gateway/find-container.js';
-import { toStats } from '../../../manager/gateway/translate/stats.js';
-import { UsageFeed } from '../../../manager/gateway/usage-feed.js';
-import type { NodeId, TaskId } from '../../../manager/common/model/ids.js';
-import type { StatsMessage, TaskUsage } from '../../../manager/common/protocol/statistics.js';
-import { until } from '../../helpers/until.js';
+import { aNode, aService, aTask } from '../../../../fixtures/cluster/build.js';
+import type { PlacedContainer } from '../../../../manager/gateway/find-container.js';
+import { toStats } from '../../../../manager/gateway/translate/stats.js';
+import type { NodeId } from '../../../../manager/common/model/ids.js';
+import { aUse } from '../../../helpers/decisions/usage.js';
 
 interface Cpu {
   readonly cpu_usage: { readonly total_usage: number };
@@ -93,77 +91,4 @@ test("a stopped container has the engine's empty statistics", (t) => {
   t.is(shownCpuPercent(shown), 0);
   t.is(shown.read, '0001-01-01T00:00:00Z');
   t.is(shown.memory_stats.usage, undefined);
-});
-
-function aUse(taskId: string): TaskUsage {
-  return {
-    taskId: taskId as TaskId,
-    cpuPercent: 1,
-    cpuSeconds: 2,
-    memoryBytes: 3,
-    memoryLimitBytes: 4,
-    rxBytes: 5,
-    txBytes: 6,
-    rxPerSecond: 0,
-    txPerSecond: 0,
-    readBytes: 7,
-    writeBytes: 8,
-    readPerSecond: 0,
-    writePerSecond: 0,
-    pids: 9,
-  };
-}
-
-function message(
-  kind: StatsMessage['kind'],
-  at: number,
-  changes: Partial<StatsMessage>,
-): StatsMessage {
-  return { kind, at, tasks: [], goneTasks: [], nodes: [], goneNodes: [], ...changes };
-}
-
-/** Statistics source driven by the test. */
-class FakeStatistics {
-  readonly listeners = new Set<(message: StatsMessage) => void>();
-  opened = 0;
-
-  subscribe(listener: (message: StatsMessage) => void): () => void {
-    this.opened += 1;
-    this.listeners.add(listener);
-    listener(message('snapshot', 1, { tasks: [aUse('a')] }));
-    return () => {
-      this.listeners.delete(listener);
-    };
-  }
-
-  tell(told: StatsMessage): void {
-    for (const listener of this.listeners) listener(told);
-  }
-}
-
-test('readers share one subscription, which ends with the last reader', async (t) => {
-  const statistics = new FakeStatistics();
-  const feed = new UsageFeed(statistics);
-  const abort = new AbortController();
-  const seen = new Map<string, (number | undefined)[]>();
-  const readers = ['a', 'a', 'b'].map(async (taskId, at) => {
-    const list: (number | undefined)[] = [];
-    seen.set(`${taskId}${at}`, list);
-    for await (const use of feed.follow(taskId as TaskId, abort.signal)) list.push(use?.at);
-  });
-  await until('all read', 5_000, () => [...seen.values()].every((list) => list.length === 1));
-  t.is(statistics.opened, 1);
-  statistics.tell(message('delta', 2, { tasks: [aUse('b')] }));
-  await until('all were told', 5_000, () => [...seen.values()].every((list) => list.length === 2));
-  statistics.tell(message('delta', 3, { goneTasks: ['a' as TaskId] }));
-  await until('all were told', 5_000, () => [...seen.values()].every((list) => list.length === 3));
-  // Unchanged usage is sent again, as an engine does each second.
-  t.deepEqual(Object.fromEntries(seen), {
-    a0: [1, 2, undefined],
-    a1: [1, 2, undefined],
-    b2: [undefined, 2, 3],
-  });
-  abort.abort();
-  await Promise.all(readers);
-  t.is(statistics.listeners.size, 0);
 });
