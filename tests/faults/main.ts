@@ -14,7 +14,7 @@ import { runFault } from './run-fault.js';
 
 /*
  * `npm run faults` injects every fault of cases.ts into real lab machines, in a cluster with the
- * embedded store and in one with Consul. docs/faults.md describes the checks.
+ * embedded store and in one with Consul. docs/reference/faults.md describes the checks.
  */
 
 const chosen = (kind: ClusterKind, { only }: FaultOptions): readonly Fault[] =>

@@ -86,7 +86,7 @@ for (const [problem, name, days, message] of [
   });
 }
 
-/** The rules that docs/managers.md lists for a manager's token. */
+/** The rules that docs/reference/consul.md lists for a manager's token. */
 const rules = `
 key_prefix "shoal/NAME/" { policy = "write" }
 session_prefix "" { policy = "write" }

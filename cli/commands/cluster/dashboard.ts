@@ -31,7 +31,7 @@ export function dashboardCommand(cli: Cli): Command {
       'after',
       `
 Keys: ? lists all keys, : runs a command, / filters, esc goes back, ctrl-c quits.
-Columns, sorting, hotkeys, theme: ~/.config/shoal/dashboard.yaml (docs/dashboard.md).
+Columns, sorting, hotkeys, theme: ~/.config/shoal/dashboard.yaml (docs/reference/dashboard.md).
 
 Examples:
   shoal dashboard                     machines, services and tasks, live

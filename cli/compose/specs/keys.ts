@@ -1,8 +1,8 @@
 import { unsentKeys } from './unsent-keys.js';
 
 /**
- * Support of a Compose key. `docs/compose.md` is generated from these tables, and a test compares
- * them with the schema, so that no key is ignored silently.
+ * Support of a Compose key. `docs/reference/compose.md` is generated from these tables, and a test
+ * compares them with the schema, so that no key is ignored silently.
  */
 export interface KeySupport {
   /**
@@ -211,7 +211,7 @@ const variables: readonly (readonly [names: string, how: string])[] = [
   ],
 ];
 
-/** Generates `docs/compose.md`. */
+/** Generates `docs/reference/compose.md`. */
 export function keyDocument(): string {
   const sections: readonly (readonly [string, Readonly<Record<string, KeySupport>>])[] = [
     ['`services.<name>`', serviceKeys],

@@ -1,8 +1,8 @@
 import test from 'ava';
 import { splitWords } from '../../../cli/dashboard/view-model/update/command-line.js';
 import { buildProgram } from '../../../cli/program.js';
-import type { TreeCommand } from '../../helpers/program/command-tree.js';
-import { allCommands, helpOf } from '../../helpers/program/command-tree.js';
+import type { TreeCommand } from '../../../fixtures/docs/command-tree.js';
+import { allCommands, helpOf } from '../../../fixtures/docs/command-tree.js';
 
 const commands = await allCommands();
 const globals = buildProgram(() => {
@@ -25,7 +25,7 @@ for (const { path, command } of commands) {
     t.regex(help, /^Usage: shoal /u);
     t.true(command.description().length > 5, `${path} has no description`);
     const lines = exampleLines(help);
-    t.true(lines.length > 0, `${path} has no example; add one to cli/commands/examples.ts`);
+    t.true(lines.length > 0, `${path} has no example; add one to cli/help/examples.ts`);
     t.deepEqual(
       lines.filter((line) => line.length > 100),
       [],

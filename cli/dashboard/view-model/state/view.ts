@@ -54,7 +54,7 @@ export interface Sort {
   readonly descending: boolean;
 }
 
-/** The user's settings of the dashboard, see docs/dashboard.md. */
+/** The user's settings of the dashboard, see docs/reference/dashboard.md. */
 export interface Preferences {
   readonly theme?: string;
   readonly ascii?: boolean;

@@ -40,6 +40,6 @@ test('the table of secret and config keys lists exactly the keys of the schema',
   t.deepEqual(Object.keys(secretKeys).sort(), [...new Set(known)].sort());
 });
 
-test('docs/compose.md equals the generated document', (t) => {
-  t.is(readFileSync(join(projectFolder(), 'docs/compose.md'), 'utf8'), keyDocument());
+test('docs/reference/compose.md equals the generated document', (t) => {
+  t.is(readFileSync(join(projectFolder(), 'docs/reference/compose.md'), 'utf8'), keyDocument());
 });
