@@ -15,6 +15,8 @@ export interface GlobalOptions {
   readonly profiles: readonly string[];
   /** Keep networks, volumes, secrets and configs that no service uses. */
   readonly allResources?: boolean;
+  /** Backward compatibility mode: `config` does not normalize the model. */
+  readonly compatibility?: boolean;
   readonly progress: ProgressMode;
   readonly ansi: AnsiMode;
   readonly cluster: string | undefined;
@@ -32,6 +34,7 @@ export interface GlobalFlags {
   readonly envFile?: readonly string[];
   readonly profile?: readonly string[];
   readonly allResources?: boolean;
+  readonly compatibility?: boolean;
   readonly progress?: string;
   readonly ansi?: string;
   readonly cluster?: string;
@@ -54,6 +57,7 @@ export function globalOptions(flags: GlobalFlags, env: NodeJS.ProcessEnv): Globa
     envFiles: flags.envFile ?? [],
     profiles: flags.profile ?? [],
     allResources: flags.allResources ?? false,
+    compatibility: flags.compatibility ?? isTrue(env.COMPOSE_COMPATIBILITY),
     progress: choice('--progress', flags.progress ?? text(env.COMPOSE_PROGRESS), progressModes),
     ansi: choice('--ansi', flags.ansi ?? text(env.COMPOSE_ANSI), ansiModes),
     cluster: text(flags.cluster),
@@ -72,6 +76,11 @@ function limit(flag: string | undefined, variable: string | undefined): number {
     'invalid',
     `invalid ${name} "${value}": not a whole number; use -1 for no limit`,
   );
+}
+
+/** True for the words that docker compose reads as true. */
+function isTrue(value: string | undefined): boolean {
+  return ['1', 't', 'true', 'y', 'yes', 'on'].includes((value ?? '').toLowerCase());
 }
 
 function text(value: string | undefined): string | undefined {

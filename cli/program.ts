@@ -20,6 +20,7 @@ function addGlobalOptions(program: Command): Command {
     .option('--env-file <file>', 'alternate environment file', collect)
     .option('--profile <name>', 'profile to enable', collect)
     .option('--all-resources', 'include all resources, even those not used by services')
+    .option('--compatibility', 'backward compatibility mode: config does not normalize the model')
     .option(
       '--parallel <number>',
       'maximum number of images transferred in parallel, -1 for unlimited',

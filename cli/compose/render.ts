@@ -1,12 +1,20 @@
 import { createHash } from 'node:crypto';
 import { byCodeUnit } from './decode/reader.js';
+import { byGoKey } from './yaml/go-order.js';
 import { scalarText } from './yaml/scalar.js';
 import { Float, isList, isMap, type Tree } from './yaml/tree.js';
 import type { Project, ComposeService } from './model.js';
 
 /** Renders the project for `config --format json`, with sorted sections. */
 export function renderProject(project: Project): Record<string, unknown> {
-  const sections: Record<string, unknown> = { name: project.name, services: project.services };
+  const services = Object.entries(project.services).map(([name, service]) => [
+    name,
+    jsonService(service),
+  ]);
+  const sections: Record<string, unknown> = {
+    name: project.name,
+    services: Object.fromEntries(services),
+  };
   for (const key of ['configs', 'networks', 'secrets', 'volumes'] as const) {
     if (Object.keys(project[key]).length > 0) sections[key] = withoutEmptyName(project[key]);
   }
@@ -27,9 +35,8 @@ function withoutEmptyName<T extends { readonly name?: string }>(
 }
 
 function extensionsOf(project: Project): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(project.extensions).map(([key, value]) => [key, toPlainData(value as Tree)]),
-  );
+  const entries = Object.entries(project.extensions).sort(([a], [b]) => byGoKey(a, b));
+  return Object.fromEntries(entries.map(([key, value]) => [key, toPlainData(value as Tree)]));
 }
 
 /**
@@ -88,7 +95,7 @@ function withExtensions(value: unknown, written: Tree | undefined): unknown {
       withoutExtensions.has(key) ? item : withExtensions(item, written[key]),
     ]),
   );
-  for (const key of Object.keys(written).sort(byCodeUnit))
+  for (const key of Object.keys(written).sort(byGoKey))
     if (key.startsWith('x-') && !(key in result)) result[key] = toPlainData(written[key] as Tree);
   return value === null && Object.keys(result).length === 0 ? null : result;
 }
@@ -127,13 +134,31 @@ export function serviceHash(_project: Project, service: ComposeService): string 
     depends_on: _depends,
     profiles: _profiles,
     ...rest
-  } = service;
+  } = jsonService(service);
   const hashed: Record<string, unknown> = { ...rest };
   if (service.deploy !== undefined) {
     const { replicas: _replicas, ...deploy } = service.deploy;
     hashed.deploy = deploy;
   }
   return createHash('sha256').update(goJson(hashed)).digest('hex');
+}
+
+/** Omits limits of 0, as docker compose does in JSON. */
+function jsonService(service: ComposeService): ComposeService {
+  const limits = <T extends Pick<ComposeService, 'ulimits'>>(holder: T): T => {
+    if (holder.ulimits === undefined) return holder;
+    const shown = Object.entries(holder.ulimits).map(([name, limit]) => [
+      name,
+      typeof limit === 'number' ? limit : withoutZero(limit),
+    ]);
+    return { ...holder, ulimits: Object.fromEntries(shown) as T['ulimits'] };
+  };
+  const { build } = service;
+  return limits(build === undefined ? service : { ...service, build: limits(build) });
+}
+
+function withoutZero(limit: object): object {
+  return Object.fromEntries(Object.entries(limit).filter(([, value]) => value !== 0));
 }
 
 /** Encodes JSON as Go does, with escaped HTML characters. */

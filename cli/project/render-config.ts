@@ -11,7 +11,7 @@ import type { Project } from '../compose/model.js';
 import { normalize } from '../compose/load/normalize.js';
 import { toPlainData, renderForYaml, renderProject, serviceHash } from '../compose/render.js';
 import { printYaml } from '../compose/yaml/yaml-print.js';
-import { variablesOf, variableTable } from '../compose/interpolation/variables.js';
+import { printVariables, variablesOf } from '../compose/interpolation/variables.js';
 
 /** Flags of `config` with docker compose's names; a `--no-x` flag is `x`, false. */
 export interface ConfigOptions {
@@ -59,7 +59,8 @@ export function runConfig(
   const onWarning = (message: string): void => {
     io.stderr(`warning: ${message}\n`);
   };
-  const text = outputOf({ ...request, onWarning }, { ...options, format, pinned });
+  const listFormat = options.format === undefined ? 'table' : format;
+  const text = outputOf({ ...request, onWarning }, { ...options, format, listFormat, pinned });
   if (options.quiet === true) return;
   if (options.output === undefined) io.stdout(text);
   else writeFileSync(resolveOutput(options.output, request.cwd), text);
@@ -71,12 +72,14 @@ function resolveOutput(path: string, cwd: string): string {
 
 type OutputOptions = ConfigOptions & {
   readonly format: 'yaml' | 'json';
+  /** Format of `--variables`, a table unless `--format` is given. */
+  readonly listFormat: 'yaml' | 'json' | 'table';
   /** Image names with digests that replace the services' images. */
   readonly pinned: ReadonlyMap<string, string>;
 };
 
 function outputOf(request: LoadRequest, options: OutputOptions): string {
-  if (options.variables === true) return variablesText(request);
+  if (options.variables === true) return variablesText(request, options.listFormat);
   if (options.hash !== undefined) return hashLines(request, options.hash);
   if (options.interpolate === false) return uninterpolated(request, options);
   const lists = [
@@ -174,17 +177,19 @@ function uninterpolated(request: LoadRequest, options: OutputOptions): string {
     ...request,
     options: { interpolate: false, resolvePaths: options.pathResolution !== false },
   };
-  const { tree, found, name } = loadModel(bare, openFileSystem(bare, new Set()));
-  if (options.normalize !== false) normalize(tree, name, (key) => found.environment.get(key));
-  tree.name = name;
+  const { tree, name } = loadModel(bare, openFileSystem(bare, new Set()));
+  if (options.normalize !== false) {
+    normalize(tree, name, () => undefined);
+    tree.name = name;
+  }
   const value = toPlainData(tree);
   return options.format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : printYaml(value);
 }
 
-function variablesText(request: LoadRequest): string {
+function variablesText(request: LoadRequest, format: 'yaml' | 'json' | 'table'): string {
   const bare = { ...request, options: { interpolate: false } };
   const { tree } = loadModel(bare, openFileSystem(bare, new Set()));
   // The project name is resolved before interpolation; its variables are not listed.
   delete tree.name;
-  return variableTable(variablesOf(tree));
+  return printVariables(variablesOf(tree), format);
 }

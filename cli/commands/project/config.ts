@@ -38,7 +38,8 @@ export function configCommand(cli: Cli): Command {
           cli.stderr.write(text);
         },
       };
-      runConfig({ ...loadRequest(cli), services }, flags, io, pinned);
+      const options = cli.options.compatibility === true ? { ...flags, normalize: false } : flags;
+      runConfig({ ...loadRequest(cli), services }, options, io, pinned);
     });
 }
 

@@ -74,6 +74,11 @@ function splitPort(
   const hostIp = address ?? parts.join(':');
   if (address !== undefined && parts.length > 0)
     throw new Error(`port "${spec}" has too many colons; write IP:HOST:PORT`);
+  if (address === undefined && hostIp.includes(':') && isIp(hostIp)) {
+    throw new Error(
+      `port "${spec}" has an IPv6 address without brackets; write [${hostIp}]:${host}:${container}`,
+    );
+  }
   if (hostIp !== '' && !isIp(hostIp)) {
     throw new Error(
       `port "${spec}" has invalid address "${hostIp}"; use an IP address of the host`,

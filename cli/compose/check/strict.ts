@@ -21,6 +21,7 @@ export function checkStrict(
     checkPlacement(service, at);
     checkPorts(service, at);
     checkAddresses(service, at);
+    checkFileOwners(service, at);
     checkExpose(service, (path, message) => {
       warn(`${project.locate(['services', name, ...path])}: ${message}`);
     });
@@ -79,7 +80,7 @@ function checkEnums(service: ComposeService, refuse: Refuse): void {
   oneOf(deploy?.endpoint_mode, ['vip', 'dnsrr'], ['deploy', 'endpoint_mode'], refuse);
   oneOf(
     deploy?.restart_policy?.condition,
-    ['none', 'on-failure', 'any'],
+    ['none', 'on-failure', 'any', 'always', 'unless-stopped'],
     ['deploy', 'restart_policy', 'condition'],
     refuse,
   );
@@ -211,6 +212,22 @@ function checkAddresses(service: ComposeService, refuse: Refuse): void {
       );
   }
 }
+
+/** Checks the owners of secrets and configs, which nodes set without a user database. */
+function checkFileOwners(service: ComposeService, refuse: Refuse): void {
+  for (const kind of ['secrets', 'configs'] as const) {
+    service[kind]?.forEach((file, index) => {
+      for (const key of ['uid', 'gid'] as const) {
+        const id = file[key];
+        if (id === undefined || (/^[0-9]{1,10}$/.test(id) && Number(id) <= maxOwner)) continue;
+        refuse([kind, index, key], `"${id}" is not a numeric id; use 0 to ${String(maxOwner)}`);
+      }
+    });
+  }
+}
+
+/** Largest id of a user or group; 2^32 - 1 means "unchanged". */
+const maxOwner = 2 ** 32 - 2;
 
 function checkExpose(
   service: ComposeService,

@@ -28,6 +28,8 @@ export function readHosts(reader: MappingReader, key: string): string[] | undefi
       const cut = text.includes('=') ? text.indexOf('=') : text.indexOf(':');
       if (cut < 0)
         throw reader.child(key).error(index, `"${text}" has no address; write host=address`);
+      if (cut === 0)
+        throw reader.child(key).error(index, `"${text}" has no host name; write host=address`);
       add(text.slice(0, cut), text.slice(cut + 1));
     });
   }

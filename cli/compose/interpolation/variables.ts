@@ -1,4 +1,5 @@
 import { byCodeUnit } from '../decode/reader.js';
+import { printYaml } from '../yaml/yaml-print.js';
 import { isList, isMap, type Tree } from '../yaml/tree.js';
 
 /** A variable referenced in a Compose file. */
@@ -69,8 +70,32 @@ function fromExpression(body: string, found: Map<string, ComposeVariable>): void
   });
 }
 
+/** Formats the variables for `config --variables`. */
+export function printVariables(
+  variables: readonly ComposeVariable[],
+  format: 'yaml' | 'json' | 'table',
+): string {
+  if (format === 'table') return variableTable(variables);
+  const entries = variables.map(({ name, required, defaultValue, alternate }) => {
+    const fields = format === 'json' ? jsonFields : yamlFields;
+    const values = [name, defaultValue, alternate, required];
+    return [
+      name,
+      Object.fromEntries(fields.map((field, index) => [field, values[index]])),
+    ] as const;
+  });
+  const value = Object.fromEntries(entries);
+  return format === 'json'
+    ? `${JSON.stringify(value, null, 4)}\n`
+    : printYaml(value, { indent: 4 });
+}
+
+/** Names of a variable's fields in docker compose's output. */
+const jsonFields = ['Name', 'DefaultValue', 'PresenceValue', 'Required'];
+const yamlFields = ['name', 'defaultvalue', 'presencevalue', 'required'];
+
 /** Formats the table of `config --variables`; columns are at least 20 characters wide. */
-export function variableTable(variables: readonly ComposeVariable[]): string {
+function variableTable(variables: readonly ComposeVariable[]): string {
   const rows = [
     ['NAME', 'REQUIRED', 'DEFAULT VALUE', 'ALTERNATE VALUE'],
     ...variables.map((variable) => [

@@ -61,7 +61,7 @@ export function loadLayers(layers: Layers, world: LoaderContext, options: LayerO
   setDefaults(tree);
   checkTree(tree);
   if (options.resolvePaths) resolvePaths(tree, { directory: layers.directory, home: world.home });
-  resolveEnvironmentLists(tree, loader.lookup);
+  if (options.interpolate) resolveEnvironmentLists(tree, loader.lookup);
   return tree;
 }
 

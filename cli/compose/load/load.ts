@@ -31,6 +31,7 @@ import {
   type Tree,
   type TreeMap,
 } from '../yaml/tree.js';
+import { decodeText } from '../yaml/decode-text.js';
 import { peekDocuments } from '../yaml/yaml.js';
 
 export interface LoadRequest {
@@ -154,25 +155,13 @@ export function openFileSystem(request: LoadRequest, warnings: Set<string>): Pro
 function readSource(path: string): Source | undefined {
   try {
     const bytes = readFileSync(path === '-' ? 0 : path);
-    return { file: path === '-' ? '<stdin>' : path, text: decodeText(bytes) };
+    return { file: path === '-' ? '<stdin>' : path, ...decodeText(bytes) };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     const reason = code === 'EISDIR' ? 'is a directory; name the file in it' : messageOf(error);
     throw new ComposeError(`cannot read ${path}: ${reason}`, { cause: error });
   }
-}
-
-/** Decodes UTF-8, or UTF-16 with a byte order mark, as the YAML specification requires. */
-function decodeText(bytes: Buffer): string {
-  if (bytes[0] === 0xff && bytes[1] === 0xfe) return bytes.subarray(2).toString('utf16le');
-  if (bytes[0] === 0xfe && bytes[1] === 0xff) {
-    return Buffer.from(bytes.subarray(2, bytes.length & ~1))
-      .swap16()
-      .toString('utf16le');
-  }
-  const text = bytes.toString('utf8');
-  return text.startsWith('\ufeff') ? text.slice(1) : text;
 }
 
 function profilesOf(request: LoadRequest, found: ProjectFiles): string[] {
@@ -187,19 +176,20 @@ function projectName(request: LoadRequest, found: ProjectFiles, disk: ProjectFil
   const explicit = request.projectName ?? found.environment.get('COMPOSE_PROJECT_NAME') ?? '';
   if (explicit !== '') return checkProjectName(explicit);
   const written = writtenName(found, disk, request.options?.interpolate !== false);
-  const name =
-    written === undefined ? projectNameOfDirectory(found.directory) : normalizeProjectName(written);
-  if (name === '') {
-    throw new ComposeError('project name must not be empty; set name: in the file or use -p');
-  }
-  return name;
+  const name = written?.name ?? projectNameOfDirectory(found.directory);
+  if (name !== '') return name;
+  const message = 'project name must not be empty; set name: in the file or use -p';
+  throw written === undefined
+    ? new ComposeError(message)
+    : errorAt(written.root, ['name'], message);
 }
 
+/** Returns the normalized `name:` of the files, empty if its variables are. */
 function writtenName(
   found: ProjectFiles,
   disk: ProjectFileSystem,
   interpolate: boolean,
-): string | undefined {
+): { readonly name: string; readonly root: TreeMap } | undefined {
   const roots = found.files.flatMap((file) => {
     const source = disk.read(file);
     if (source === undefined)
@@ -210,10 +200,10 @@ function writtenName(
     (tree) => isMap(tree) && typeof tree.name === 'string' && tree.name !== '',
   );
   if (!isMap(root) || typeof root.name !== 'string') return undefined;
-  if (!interpolate) return root.name;
+  if (!interpolate) return { name: normalizeProjectName(root.name), root };
   try {
     const value = substitute(root.name, (key) => found.environment.get(key));
-    return value === '' ? undefined : value;
+    return { name: normalizeProjectName(value), root };
   } catch (error) {
     if (error instanceof TemplateError) throw errorAt(root, ['name'], error.message);
     throw error;

@@ -94,7 +94,7 @@ function mergeMaps(base: TreeMap, over: TreeMap, path: Path, root: TreeMap): Tre
   for (const key of Object.keys(over)) {
     const value = over[key] as Tree;
     const current = base[key];
-    if (current === undefined || key.startsWith('x-')) putWithMark(base, key, value, over);
+    if (current === undefined) putWithMark(base, key, value, over);
     else putWithMark(base, key, mergeValues(current, value, [...path, key], root), over);
   }
   return base;

@@ -26,14 +26,43 @@ export function selectServices(project: Project, names: readonly string[]): Proj
     if (service === undefined) continue;
     reachable.add(name);
     queue.push(...Object.keys(service.depends_on ?? {}));
+    const unmet = unmetDependency(service, enabled);
+    if (unmet !== undefined) throw inactiveDependency(project, name, unmet);
   }
   const selected: Record<string, ComposeService> = {};
   const rest: Record<string, ComposeService> = { ...disabled };
   for (const [name, service] of Object.entries(enabled)) {
-    if (reachable.has(name)) selected[name] = service;
+    if (reachable.has(name)) selected[name] = withoutInactive(service, enabled);
     else rest[name] = service;
   }
   return { ...project, services: selected, disabledServices: rest };
+}
+
+/** Returns a required dependency that no active profile enables. */
+function unmetDependency(service: ComposeService, enabled: Services): string | undefined {
+  return Object.entries(service.depends_on ?? {}).find(
+    ([other, { required }]) => required && enabled[other] === undefined,
+  )?.[0];
+}
+
+function inactiveDependency(project: Project, name: string, other: string): ComposeError {
+  const profiles = project.disabledServices[other]?.profiles ?? [];
+  const hint =
+    profiles.length === 0
+      ? 'add the service or correct the name'
+      : `enable one of its profiles with --profile: ${profiles.join(', ')}`;
+  return new ComposeError(
+    `${project.locate(['services', name, 'depends_on', other])}: no such service: ${other}; ${hint}`,
+  );
+}
+
+/** Removes optional dependencies that no active profile enables. */
+function withoutInactive(service: ComposeService, enabled: Services): ComposeService {
+  const { depends_on: dependsOn, ...rest } = service;
+  if (dependsOn === undefined) return service;
+  const kept = Object.entries(dependsOn).filter(([other]) => enabled[other] !== undefined);
+  if (kept.length === Object.keys(dependsOn).length) return service;
+  return kept.length === 0 ? rest : { ...service, depends_on: Object.fromEntries(kept) };
 }
 
 /** Removes networks, volumes, secrets, configs and models that no enabled service uses. */

@@ -11,6 +11,14 @@ export function isJob(service: ComposeService): boolean {
 const defaultDelayMs = 5_000;
 
 /**
+ * Translates `deploy.restart_policy.condition`; the words of `restart` for it, which published
+ * templates use, mean `any`.
+ */
+export function restartCondition(condition: string | undefined): RestartPolicy['condition'] {
+  return condition === 'none' || condition === 'on-failure' ? condition : 'any';
+}
+
+/**
  * Restart policy of a job: failed tasks are retried until one succeeds, unless the file limits it.
  */
 export function jobPolicy(project: Project, name: string, service: ComposeService): RestartPolicy {
@@ -23,7 +31,8 @@ export function jobPolicy(project: Project, name: string, service: ComposeServic
   };
   const policy = service.deploy?.restart_policy;
   if (policy === undefined) return fromRestart(service.restart, refuse);
-  if (policy.condition === 'any') refuse(['deploy', 'restart_policy', 'condition'], 'any');
+  if (policy.condition !== undefined && restartCondition(policy.condition) === 'any')
+    refuse(['deploy', 'restart_policy', 'condition'], policy.condition);
   return {
     condition: policy.condition === 'none' ? 'none' : 'on-failure',
     delayMs: toMs(policy.delay) ?? defaultDelayMs,

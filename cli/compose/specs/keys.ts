@@ -200,13 +200,14 @@ const variables: readonly (readonly [names: string, how: string])[] = [
     '`COMPOSE_PROGRESS`, `COMPOSE_ANSI`, `COMPOSE_STATUS_STDOUT`, `NO_COLOR`',
     'as in docker compose',
   ],
+  ['`COMPOSE_COMPATIBILITY`', '`config` does not normalize the model, as with `--compatibility`'],
   ['`COMPOSE_IGNORE_ORPHANS`, `COMPOSE_REMOVE_ORPHANS`', 'as in docker compose, for `up`'],
   [
     '`DOCKER_CONFIG`, `DOCKER_BUILDKIT`',
     'folder of the registry credentials; 1 builds everything with BuildKit, 0 only builds with secrets or inline cache',
   ],
   [
-    '`COMPOSE_MENU`, `COMPOSE_COMPATIBILITY`, `COMPOSE_BAKE`, `COMPOSE_CONVERT_WINDOWS_PATHS`, `COMPOSE_EXPERIMENTAL_GIT_REMOTE`, `COMPOSE_EXPERIMENTAL_OCI_REMOTE`, `DOCKER_DEFAULT_PLATFORM`',
+    '`COMPOSE_MENU`, `COMPOSE_BAKE`, `COMPOSE_CONVERT_WINDOWS_PATHS`, `COMPOSE_EXPERIMENTAL_GIT_REMOTE`, `COMPOSE_EXPERIMENTAL_OCI_REMOTE`, `DOCKER_DEFAULT_PLATFORM`',
     'not read',
   ],
 ];
@@ -227,7 +228,7 @@ export function keyDocument(): string {
     "task's node, or **refused** with the place in the file. These tables are generated from",
     '`cli/compose/specs/keys.ts`; a test compares them.',
     '',
-    'The loader handles `include`, `extends`, `name`, `version`, `profiles` and `x-*`. Top-level `models` are parsed but not used.',
+    'The loader handles `include`, `extends`, `name`, `version`, `profiles` and `x-*`. Includes are loaded before `extends`, so that a service can extend one of an included file. Top-level `models` are parsed but not used.',
     ...sections.flatMap(([title, keys]) => ['', `## ${title}`, '', ...rows(keys)]),
     '',
     '## Environment variables',

@@ -18,7 +18,7 @@ import type { Hook, Project, ComposeService } from '../model.js';
 import { serviceHash } from '../render.js';
 import { toFileMounts, type Contents } from './files.js';
 import { toContainerConfig, toHostConfig } from './host-config.js';
-import { isJob, jobPolicy } from './jobs.js';
+import { isJob, jobPolicy, restartCondition } from './jobs.js';
 import { composeContainerLabels } from './labels.js';
 import { toMounts } from './mounts.js';
 import { toAttachments, toNetworkMode } from './networks.js';
@@ -182,7 +182,7 @@ function toRestartPolicy(
   const policy = service.deploy?.restart_policy;
   if (policy === undefined) return undefined;
   return {
-    condition: (policy.condition ?? 'any') as RestartPolicy['condition'],
+    condition: restartCondition(policy.condition),
     delayMs: toMs(policy.delay) ?? 5_000,
     maxAttempts: policy.max_attempts ?? 0,
     windowMs: toMs(policy.window) ?? 0,

@@ -41,6 +41,8 @@ export class Timestamp {
 export interface Source {
   readonly file: string;
   readonly text: string;
+  /** Offset of the first byte that is not UTF-8; absent if there is none. */
+  readonly invalidAt?: number;
 }
 
 /** A source position. The offset of `key` is resolved lazily, when a message needs the place. */

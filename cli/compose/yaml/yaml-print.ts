@@ -2,17 +2,42 @@ import {
   DEFAULT_SCALAR_STYLE_RULES,
   dump,
   SCALAR_STYLE,
+  visit,
   strTag,
+  type Document,
   type ScalarStyleRule,
 } from 'js-yaml';
+import { areMapKeys, byGoKey } from './go-order.js';
 import { resolvePlain } from './scalar.js';
 
-/** Prints plain data as YAML for `config`; keeps the order of keys. */
-export function printYaml(value: unknown): string {
+export interface PrintOptions {
+  /** Columns of a nesting level; 2 if absent. */
+  readonly indent?: number;
+}
+
+/**
+ * Prints plain data as YAML for `config`, as docker compose does: fields of a structure in their
+ * order, keys of a mapping in the order of Go's YAML encoder, where `a2` comes before `a10`.
+ */
+export function printYaml(value: unknown, options: PrintOptions = {}): string {
   return dump(value, {
+    ...options,
+    transform: sortMappings,
     noRefs: true,
     lineWidth: -1,
     scalarStyleRules: [quoteAmbiguous, ...Object.values(DEFAULT_SCALAR_STYLE_RULES)],
+  });
+}
+
+function sortMappings(documents: Document[]): void {
+  visit(documents, (node) => {
+    if (node.kind !== 'mapping') return;
+    const items = node.items.map((item) => ({
+      item,
+      name: item.key.kind === 'scalar' ? item.key.value : '',
+    }));
+    if (!areMapKeys(items.map(({ name }) => name))) return;
+    node.items = items.sort((a, b) => byGoKey(a.name, b.name)).map(({ item }) => item);
   });
 }
 

@@ -1,5 +1,5 @@
 import { ComposeError } from '../error.js';
-import { setKeyFinder, type Source } from './tree.js';
+import { resolvePosition, setKeyFinder, type Source } from './tree.js';
 import { Builder, type YamlDocument } from './yaml-builder.js';
 import { parseYamlEvents, keyFinder } from './yaml-events.js';
 
@@ -14,6 +14,11 @@ export function parseYaml(source: Source): YamlDocument[] {
   if (source.text.length > maxCharacters) {
     throw new ComposeError('file is larger than 8 MiB; split it with include or several -f', {
       place: { file: source.file, line: 0, column: 0 },
+    });
+  }
+  if (source.invalidAt !== undefined) {
+    throw new ComposeError('yaml: invalid UTF-8; save the file as UTF-8', {
+      place: resolvePosition({ source, offset: source.invalidAt }),
     });
   }
   const builder = new Builder(source, parseYamlEvents(source));
