@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { array, string } from '../manager/common/base/decode.js';
 import type { Clock } from '../manager/common/base/clock.js';
 import { isAppError, messageOf } from '../manager/common/base/errors.js';
 import type { Logger } from '../manager/common/base/log.js';
@@ -83,7 +84,11 @@ export class Worker {
     this.#reporter = new Reporter(clock);
     this.#kept = new PersistedTasks(join(settings.dataDir, 'tasks.json'), log);
     this.#saved = new SavedAssignments(settings, log);
-    this.#managersFile = new DurableFile(join(settings.dataDir, 'managers.json'), log);
+    this.#managersFile = new DurableFile(
+      join(settings.dataDir, 'managers.json'),
+      array(string),
+      log,
+    );
     const actions = new TaskActions({
       executor,
       dataPlane,

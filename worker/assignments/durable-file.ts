@@ -1,5 +1,6 @@
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { decodeJson, type Decoder } from '../../manager/common/base/decode.js';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import type { Logger } from '../../manager/common/base/log.js';
 
@@ -10,12 +11,14 @@ import type { Logger } from '../../manager/common/base/log.js';
  */
 export class DurableFile<Value> {
   readonly #path: string;
+  readonly #decoder: Decoder<Value>;
   readonly #log: Logger;
   #next: { readonly value: Value } | undefined;
   #writing: Promise<void> | undefined;
 
-  constructor(path: string, log: Logger) {
+  constructor(path: string, decoder: Decoder<Value>, log: Logger) {
     this.#path = path;
+    this.#decoder = decoder;
     this.#log = log;
   }
 
@@ -31,9 +34,9 @@ export class DurableFile<Value> {
       });
     }
     try {
-      return JSON.parse(text) as Value;
+      return decodeJson(text, this.#decoder, this.#path);
     } catch (error) {
-      this.#log.error(`${this.#path} is corrupt and is ignored: ${messageOf(error)}`);
+      this.#log.error(`${messageOf(error)}; the file is ignored`);
       return undefined;
     }
   }

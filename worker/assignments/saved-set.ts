@@ -1,5 +1,7 @@
 import { readFile, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { array, object, string } from '../../manager/common/base/decode.js';
+import { assignedFile, assignmentSet } from '../../manager/common/protocol/assignment-decoders.js';
 import type { Logger } from '../../manager/common/base/log.js';
 import type { AssignedFile, AssignmentSet } from '../../manager/common/protocol/assignments.js';
 import { DurableFile } from './durable-file.js';
@@ -13,6 +15,9 @@ export interface SavedSet {
 interface SavedSecrets {
   readonly files: readonly AssignedFile[];
 }
+
+const savedSet = object<SavedSet>({ bootId: string, set: assignmentSet });
+const savedSecrets = object<SavedSecrets>({ files: array(assignedFile) });
 
 export interface SavedSetPaths {
   readonly dataDir: string;
@@ -31,16 +36,14 @@ export class SavedAssignments {
   #saved: readonly AssignedFile[] | undefined;
 
   constructor({ dataDir, secretsDir, clusterId }: SavedSetPaths, log: Logger) {
-    this.#set = new DurableFile(join(dataDir, 'assignments.json'), log);
-    this.#secrets = new DurableFile(join(secretsDir, `${clusterId}.json`), log);
+    this.#set = new DurableFile(join(dataDir, 'assignments.json'), savedSet, log);
+    this.#secrets = new DurableFile(join(secretsDir, `${clusterId}.json`), savedSecrets, log);
   }
 
   async load(): Promise<SavedSet | undefined> {
     const [saved, secrets] = await Promise.all([this.#set.load(), this.#secrets.load()]);
-    // Another version of the worker may have written another shape; the worker checks the rest.
-    const plain: readonly AssignedFile[] | undefined = saved?.set.files;
-    if (saved === undefined || plain === undefined) return saved;
-    const files = [...plain, ...(secrets?.files ?? [])];
+    if (saved === undefined) return undefined;
+    const files = [...saved.set.files, ...(secrets?.files ?? [])];
     return { ...saved, set: { ...saved.set, files } };
   }
 
@@ -56,18 +59,12 @@ export class SavedAssignments {
   }
 }
 
-/**
- * True if a saved set is complete and belongs to this node, not to another version, cluster or
- * node.
- */
+/** True if a saved set belongs to this node, not to another cluster or node. */
 export function belongsToNode(
   saved: SavedSet | undefined,
   node: { readonly clusterId: string; readonly nodeId: string },
 ): saved is SavedSet {
-  const set: Partial<AssignmentSet> | undefined = saved?.set;
-  const complete =
-    Array.isArray(set?.tasks) && Array.isArray(set.networks) && Array.isArray(set.endpoints);
-  return complete && set.clusterId === node.clusterId && set.nodeId === node.nodeId;
+  return saved?.set.clusterId === node.clusterId && saved.set.nodeId === node.nodeId;
 }
 
 /** Id of the current boot; empty if the system has none. */

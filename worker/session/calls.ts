@@ -1,10 +1,9 @@
+import { decode } from '../../manager/common/base/decode.js';
 import { AppError } from '../../manager/common/base/errors.js';
 import type { TaskId } from '../../manager/common/model/ids.js';
-import type {
-  WorkerCall,
-  WorkerCallMap,
-  WorkerCallName,
-} from '../../manager/common/protocol/worker-calls.js';
+import type { ReceivedCall } from '../../manager/common/protocol/manager-message.js';
+import { workerCall } from '../../manager/common/protocol/worker-request-decoders.js';
+import type { WorkerCallMap, WorkerCallName } from '../../manager/common/protocol/worker-calls.js';
 import type { Executor } from '../executor/executor.js';
 import { runHooks } from '../tasks/hooks.js';
 import type { TaskSet } from '../tasks/task-set.js';
@@ -25,19 +24,21 @@ type Handlers = {
 
 /**
  * Returns the dispatcher for the manager's calls to this node, with one handler per call name.
- * Throws `unsupported` for unknown names.
+ * Throws `unsupported` for unknown names and `invalid` for malformed arguments.
  */
 export function workerCalls(
   deps: CallDependencies,
-): (call: WorkerCall, signal: AbortSignal) => Promise<unknown> {
+): (call: ReceivedCall, signal: AbortSignal) => Promise<unknown> {
   const handlers = callHandlers(deps);
-  return async (call, signal) => {
-    if (!Object.hasOwn(handlers, call.name)) {
+  return async (received, signal) => {
+    const { name } = received;
+    if (!Object.hasOwn(handlers, name)) {
       throw new AppError(
         'unsupported',
-        `call ${call.name} is not supported by this node; upgrade its worker`,
+        `call ${name} is not supported by this node; upgrade its worker`,
       );
     }
+    const call = decode(received, workerCall, `call ${name}`);
     const handler = handlers[call.name] as (args: never, signal: AbortSignal) => Promise<unknown>;
     return await handler(call.args as never, signal);
   };

@@ -140,7 +140,7 @@ export class Connector {
             );
             await serveStream({ streamId, stream: connection, request }, streamSignal);
           } catch (error) {
-            log.warn(`${request.kind} stream failed: ${messageOf(error)}`);
+            log.warn(`${String(request.kind)} stream failed: ${messageOf(error)}`);
           }
         },
       });

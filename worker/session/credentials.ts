@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { array, string } from '../../manager/common/base/decode.js';
 import type { Clock } from '../../manager/common/base/clock.js';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import type { Logger } from '../../manager/common/base/log.js';
@@ -52,6 +53,7 @@ export class WorkerCredentials {
     const { pki, dataDir, log } = options;
     const refusedFile = new DurableFile<readonly string[]>(
       join(dataDir, 'refused-authorities.json'),
+      array(string),
       log,
     );
     try {

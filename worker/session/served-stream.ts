@@ -1,4 +1,5 @@
 import type { PassThrough } from 'node:stream';
+import type { Fields } from '../../manager/common/base/decode.js';
 import { AppError } from '../../manager/common/base/errors.js';
 import type { Logger } from '../../manager/common/base/log.js';
 import type { NodeCounters } from '../../manager/common/protocol/statistics.js';
@@ -45,11 +46,15 @@ export interface StreamDependencies {
 export interface OpenedStream {
   readonly streamId: string;
   readonly stream: MessageStream;
-  readonly request: WorkerStreamRequest;
+  /** The manager's request as received: what cannot be served is answered on the stream. */
+  readonly request: Fields;
 }
 
 /** A stream being served, with its input and its abort signal. */
-export interface ServedStream extends OpenedStream {
+export interface ServedStream {
+  readonly streamId: string;
+  readonly stream: MessageStream;
+  readonly request: WorkerStreamRequest;
   readonly input: PassThrough;
   readonly signal: AbortSignal;
 }

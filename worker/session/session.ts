@@ -1,20 +1,21 @@
 import type { Clock } from '../../manager/common/base/clock.js';
-import { AppError, messageOf, toAppError } from '../../manager/common/base/errors.js';
+import { AppError, isAppError, messageOf, toAppError } from '../../manager/common/base/errors.js';
 import type { Logger } from '../../manager/common/base/log.js';
 import type { NetworkId } from '../../manager/common/model/ids.js';
 import type { NodeDescription } from '../../manager/common/model/node.js';
 import type { AssignmentChange, AssignmentSet } from '../../manager/common/protocol/assignments.js';
 import {
+  decodeManagerMessage,
+  type ReceivedCall,
+  type ReceivedMessage,
+} from '../../manager/common/protocol/manager-message.js';
+import {
   protocolVersion,
-  type ManagerMessage,
   type TaskReport,
   type WorkerMessage,
 } from '../../manager/common/protocol/messages.js';
-import type {
-  MessageStream,
-  WorkerCall,
-  WorkerStreamRequest,
-} from '../../manager/common/protocol/worker-calls.js';
+import type { Fields } from '../../manager/common/base/decode.js';
+import type { MessageStream } from '../../manager/common/protocol/worker-calls.js';
 import type { Reporter } from './reporter.js';
 import { PendingRequests } from './requests.js';
 
@@ -33,7 +34,7 @@ export interface ManagerSessionDependencies {
   /** Both handlers are awaited before the next message is read. */
   onAssignments(set: AssignmentSet): Promise<void>;
   onChange(change: AssignmentChange): Promise<void>;
-  call(call: WorkerCall, signal: AbortSignal): Promise<unknown>;
+  call(call: ReceivedCall, signal: AbortSignal): Promise<unknown>;
   /** Called when the manager requests a new certificate. */
   renewCertificate?(): void;
   /**
@@ -42,7 +43,7 @@ export interface ManagerSessionDependencies {
    */
   refuseAuthorities?(ids: readonly string[]): void;
   /** Serves a stream on a separate connection to the same manager; never throws. */
-  openStream(streamId: string, request: WorkerStreamRequest, signal: AbortSignal): Promise<void>;
+  openStream(streamId: string, request: Fields, signal: AbortSignal): Promise<void>;
 }
 
 /** Result of a session that ended without an error. */
@@ -99,7 +100,9 @@ export class ManagerSession {
       await this.#hello(signal);
       for await (const message of this.#stream) {
         if (typeof message !== 'string') continue;
-        const end = await this.#onMessage(JSON.parse(message) as ManagerMessage);
+        const decoded = this.#decode(message);
+        if (decoded === undefined) continue;
+        const end = await this.#onMessage(decoded);
         if (end !== undefined) return end;
       }
       return {};
@@ -176,7 +179,18 @@ export class ManagerSession {
     });
   }
 
-  async #onMessage(message: ManagerMessage): Promise<ManagerSessionEnd | undefined> {
+  /** Undefined for a message of a newer manager that this worker may ignore. */
+  #decode(text: string): ReceivedMessage | undefined {
+    try {
+      return decodeManagerMessage(text);
+    } catch (error) {
+      if (!isAppError(error) || error.kind !== 'unsupported') throw error;
+      this.#deps.log.warn(error.message);
+      return undefined;
+    }
+  }
+
+  async #onMessage(message: ReceivedMessage): Promise<ManagerSessionEnd | undefined> {
     switch (message.kind) {
       case 'redirect':
         return message.leader === undefined ? {} : { leader: message.leader };
@@ -194,7 +208,7 @@ export class ManagerSession {
 
   /** Handles messages that later messages need not wait for. */
   #onUnorderedMessage(
-    message: Exclude<ManagerMessage, { kind: 'redirect' | 'assignments' | 'change' }>,
+    message: Exclude<ReceivedMessage, { kind: 'redirect' | 'assignments' | 'change' }>,
   ): void {
     const deps = this.#deps;
     switch (message.kind) {
@@ -246,7 +260,7 @@ export class ManagerSession {
     beat();
   }
 
-  async #serve(callId: number, call: WorkerCall): Promise<void> {
+  async #serve(callId: number, call: ReceivedCall): Promise<void> {
     const abort = new AbortController();
     this.#calls.set(callId, abort);
     try {

@@ -1,13 +1,14 @@
 import { PassThrough } from 'node:stream';
+import { decode, type Fields } from '../../manager/common/base/decode.js';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import type { TaskId } from '../../manager/common/model/ids.js';
 import { isTerminal } from '../../manager/common/model/task-state.js';
 import { encodeStreamFrame, decodeStreamFrame } from '../../manager/common/protocol/frames.js';
+import { workerStreamRequest } from '../../manager/common/protocol/worker-request-decoders.js';
 import type {
   LogLine,
   LogOptions,
   MessageStream,
-  WorkerStreamRequest,
 } from '../../manager/common/protocol/worker-calls.js';
 import { deferred } from '../../manager/common/base/cancellation.js';
 import type { Executor, RunningProcess } from '../executor/executor.js';
@@ -33,7 +34,8 @@ export async function serveStream(
     abort.abort(new AppError('cancelled', 'reader disconnected'));
   });
   try {
-    await handle(deps, { ...opened, input, signal });
+    const decoded = decode(request, workerStreamRequest, 'stream request');
+    await handle(deps, { ...opened, request: decoded, input, signal });
   } catch (error) {
     if (!signal.aborted) await sendFailure(stream, request, error).catch(() => undefined);
   } finally {
@@ -102,11 +104,7 @@ function waitForDrain(input: PassThrough): Promise<void> {
   });
 }
 
-async function sendFailure(
-  stream: MessageStream,
-  request: WorkerStreamRequest,
-  error: unknown,
-): Promise<void> {
+async function sendFailure(stream: MessageStream, request: Fields, error: unknown): Promise<void> {
   const message = messageOf(error);
   if (request.kind !== 'logs') {
     await stream.send(encodeStreamFrame('error', message));

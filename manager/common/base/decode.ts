@@ -67,6 +67,12 @@ export const number: Decoder<number> = (value, at) => {
   return value;
 };
 
+/** A finite number above 0, such as an interval that a timer repeats. */
+export const positiveNumber: Decoder<number> = (value, at) => {
+  if (number(value, at) <= 0) throw mustBe(at, 'a positive number');
+  return number(value, at);
+};
+
 export const integer: Decoder<number> = (value, at) => {
   if (typeof value !== 'number' || !Number.isInteger(value)) throw mustBe(at, 'an integer');
   return value;

@@ -2,16 +2,19 @@
  * Error category, the only part of an error that callers branch on. The transport server maps it to
  * an HTTP status, the CLI to an exit code.
  */
-export type ErrorKind =
-  | 'invalid'
-  | 'not-found'
-  | 'conflict'
-  | 'forbidden'
-  | 'unavailable'
-  | 'timeout'
-  | 'unsupported'
-  | 'cancelled'
-  | 'internal';
+export type ErrorKind = (typeof errorKinds)[number];
+
+export const errorKinds = [
+  'invalid',
+  'not-found',
+  'conflict',
+  'forbidden',
+  'unavailable',
+  'timeout',
+  'unsupported',
+  'cancelled',
+  'internal',
+] as const;
 
 export interface AppErrorOptions {
   /** Further lines for diagnosis, such as the command that ran and its output. */

@@ -1,6 +1,6 @@
 import { AppError } from '../base/errors.js';
 import { taskStates } from '../model/task-state.js';
-import type { ManagerMessage, WorkerMessage } from './messages.js';
+import type { WorkerMessage } from './messages.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -45,7 +45,6 @@ const isNumber: Check = (value) => typeof value === 'number' && Number.isFinite(
 const isStrings: Check = (value) => Array.isArray(value) && value.every(isString);
 const isAnything: Check = () => true;
 const isOptionalString: Check = (value) => value === undefined || typeof value === 'string';
-const isArray: Check = (value) => Array.isArray(value);
 
 const isReport: Check = (value) => {
   if (!isFields(value) || !isString(value.taskId) || !isFields(value.status)) return false;
@@ -88,31 +87,6 @@ const workerShapes: Readonly<Record<WorkerMessage['kind'], Readonly<Record<strin
   failure: { callId: isNumber, error: isError },
 };
 
-const isAssignmentSet: Check = (value) =>
-  isFields(value) &&
-  isNumber(value.sequence) &&
-  [value.tasks, value.networks, value.endpoints, value.volumes, value.files].every(isArray);
-
-const isChange: Check = (value) =>
-  isFields(value) && isNumber(value.sequence) && isFields(value.upsert) && isFields(value.remove);
-
-const isCall: Check = (value) => isFields(value) && isString(value.name) && isFields(value.args);
-
-const managerShapes: Readonly<Record<ManagerMessage['kind'], Readonly<Record<string, Check>>>> = {
-  welcome: { version: isNumber, heartbeatMs: isNumber, managers: isStrings },
-  managers: { managers: isStrings },
-  redirect: { leader: isOptionalString },
-  assignments: { set: isAssignmentSet },
-  change: { change: isChange },
-  call: { callId: isNumber, call: isCall },
-  cancel: { callId: isNumber },
-  image: { requestId: isNumber, from: isOptionalString },
-  certificate: { requestId: isNumber, chain: isOptionalString },
-  'renew-now': {},
-  'refuse-authorities': { ids: isStrings },
-  open: { streamId: isString, request: isFields },
-};
-
 function decode(
   text: string,
   shapes: Readonly<Record<string, Readonly<Record<string, Check>>>>,
@@ -140,9 +114,4 @@ function decode(
 /** Throws `invalid` that names the bad field. Unknown fields are kept. */
 export function decodeWorkerMessage(text: string): WorkerMessage {
   return decode(text, workerShapes) as unknown as WorkerMessage;
-}
-
-/** Throws `invalid` that names the bad field. Unknown fields are kept. */
-export function decodeManagerMessage(text: string): ManagerMessage {
-  return decode(text, managerShapes) as unknown as ManagerMessage;
 }

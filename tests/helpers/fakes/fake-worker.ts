@@ -12,7 +12,15 @@ import type {
   WorkerMessage,
 } from '../../../manager/common/protocol/messages.js';
 import { apiPaths, protocolVersion } from '../../../manager/common/protocol/messages.js';
-import { decodeManagerMessage } from '../../../manager/common/protocol/decode.js';
+import {
+  decodeManagerMessage,
+  type ReceivedMessage,
+} from '../../../manager/common/protocol/manager-message.js';
+import { decode } from '../../../manager/common/base/decode.js';
+import {
+  workerCall,
+  workerStreamRequest,
+} from '../../../manager/common/protocol/worker-request-decoders.js';
 import { dial } from '../../../manager/common/protocol/transport.js';
 import type { Connection } from '../../../manager/common/protocol/transport-connection.js';
 import type { TlsMaterial } from '../../../manager/common/protocol/transport-tls.js';
@@ -170,7 +178,7 @@ export class FakeWorker {
     }
   }
 
-  #handle(message: ManagerMessage): void {
+  #handle(message: ReceivedMessage): void {
     switch (message.kind) {
       case 'redirect':
         this.redirectedTo = message.leader;
@@ -188,17 +196,24 @@ export class FakeWorker {
         this.#reportAssigned();
         return;
       case 'call':
-        this.calls.push(message.call);
-        void this.#answer(message.callId, message.call);
+        this.#onCall(message.callId, decode(message.call, workerCall, 'call'));
         return;
       case 'open':
-        void this.#dialBack(message.streamId, message.request);
+        void this.#dialBack(
+          message.streamId,
+          decode(message.request, workerStreamRequest, 'stream request'),
+        );
         return;
       case 'image':
         this.onImage(message);
         return;
       default:
     }
+  }
+
+  #onCall(callId: number, call: WorkerCall): void {
+    this.calls.push(call);
+    void this.#answer(callId, call);
   }
 
   async #answer(callId: number, call: WorkerCall): Promise<void> {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -64,6 +64,20 @@ test('a secret that is no longer assigned is deleted', async (t) => {
   await saved.save({ bootId: 'b', set });
   await saved.save({ bootId: 'b', set: { ...set, files: [config] } });
   t.false((await readFile(join(at.secretsDir, 'c.json'), 'utf8')).includes(secret.data));
+});
+
+test('a saved set of another shape is ignored', async (t) => {
+  const at = await places(t);
+  await mkdir(at.dataDir, { recursive: true });
+  for (const saved of [
+    [],
+    { bootId: 'b' },
+    { bootId: 'b', set: { ...set, tasks: [{ id: 't1' }] } },
+    { bootId: 'b', set: { ...set, endpoints: null } },
+  ]) {
+    await writeFile(join(at.dataDir, 'assignments.json'), JSON.stringify(saved));
+    t.is(await new SavedAssignments(at, silentLogger).load(), undefined);
+  }
 });
 
 test('isInMemory distinguishes memory file systems from disks', async (t) => {

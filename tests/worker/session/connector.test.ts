@@ -3,7 +3,7 @@ import test, { type ExecutionContext } from 'ava';
 import { waitFor } from '../../../fixtures/lab/wait.js';
 import { systemClock } from '../../../manager/common/base/clock.js';
 import { AppError } from '../../../manager/common/base/errors.js';
-import { silentLogger } from '../../../manager/common/base/log.js';
+import { jsonLogger, silentLogger } from '../../../manager/common/base/log.js';
 import {
   apiPaths,
   type ManagerMessage,
@@ -208,5 +208,43 @@ test('calls are answered by id, errors carry their kind, and a cancelled call en
       return answer.kind === 'failure' ? `${String(answer.callId)} ${answer.error.kind}` : '';
     }),
     ['1 []', '2 not-found', '3 cancelled'],
+  );
+});
+
+test('a message of an unknown kind is ignored; a malformed one ends the session', async (t) => {
+  const logged: string[] = [];
+  const log = jsonLogger(
+    'warn',
+    (line) => logged.push(line),
+    () => 0,
+  );
+  const received: number[] = [];
+  let sessions = 0;
+  const manager: Manager = async (stream) => {
+    sessions += 1;
+    await tell(stream, welcome);
+    await stream.send('{"kind":"of-the-future"}');
+    await tell(stream, { kind: 'change', change: { sequence: sessions, upsert: {}, remove: {} } });
+    await stream.send('{"kind":"assignments","set":{"sequence":1}}');
+    for await (const _message of stream);
+  };
+  connector(
+    t,
+    { m1: manager },
+    {
+      log,
+      onChange: ({ sequence }) => {
+        received.push(sequence);
+        return Promise.resolve();
+      },
+    },
+  );
+  await waitFor('a second session', () => received.includes(2), { timeoutMs: 10_000 });
+  t.deepEqual(received.slice(0, 2), [1, 2]);
+  t.true(logged.some((line) => line.includes('manager message of-the-future is not supported')));
+  t.true(
+    logged.some((line) =>
+      line.includes('manager message assignments: set.clusterId must be a string'),
+    ),
   );
 });

@@ -2,10 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { aNode } from '../../../../fixtures/cluster/build.js';
 import { isAppError } from '../../../../manager/common/base/errors.js';
-import {
-  decodeManagerMessage,
-  decodeWorkerMessage,
-} from '../../../../manager/common/protocol/decode.js';
+import { decodeWorkerMessage } from '../../../../manager/common/protocol/decode.js';
 import type { WorkerMessage } from '../../../../manager/common/protocol/messages.js';
 import { negotiateVersion } from '../../../../manager/dispatcher/version.js';
 
@@ -24,8 +21,6 @@ const hello: WorkerMessage = {
 test('a message round-trips through JSON', (t) => {
   t.deepEqual(decodeWorkerMessage(JSON.stringify(hello)), hello);
   t.deepEqual(decodeWorkerMessage('{"kind":"heartbeat"}'), { kind: 'heartbeat' });
-  const welcome = { kind: 'welcome', version: 1, heartbeatMs: 1_000, managers: ['10.0.0.1:7070'] };
-  t.deepEqual(decodeManagerMessage(JSON.stringify(welcome)), welcome as never);
 });
 
 test('unknown fields of a newer version are kept', (t) => {
