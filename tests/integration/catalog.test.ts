@@ -9,6 +9,7 @@ import { leaderOf, prepareManagers } from '../helpers/managers/manager-process.j
 import type { TestPki } from '../helpers/pki/pki.js';
 import { createTestPki } from '../helpers/pki/pki.js';
 import { until } from '../helpers/until.js';
+import { anApply } from '../helpers/managers/project-apply.js';
 
 /*
  * The catalog entries of a cluster in a real Consul, as other programs see them over HTTP and DNS.
@@ -46,21 +47,13 @@ async function healthOf(service: string): Promise<readonly Found[]> {
 const healthy = ({ Checks }: Found): boolean => Checks.every(({ Status }) => Status === 'passing');
 
 function apply(manager: ManagerProcess, replicas: number): Promise<unknown> {
-  return manager.call('project.apply', {
-    project: 'shop',
-    services: [aServiceSpec('front', { replicas })].map((spec) => ({ ...spec, project: 'shop' })),
-    networks: [],
-    volumes: [],
-    secrets: [],
-    configs: [],
-    externalNetworks: [],
-    externalVolumes: [],
-    known: ['front'],
-    removeOrphans: false,
-    forceRecreate: [],
-    keepReplicas: [],
-    dryRun: false,
-  });
+  return manager.call(
+    'project.apply',
+    anApply({
+      project: 'shop',
+      services: [aServiceSpec('front', { replicas })].map((spec) => ({ ...spec, project: 'shop' })),
+    }),
+  );
 }
 
 function transact(operations: readonly object[]): Promise<unknown> {

@@ -16,6 +16,7 @@ import type { TestPki } from '../helpers/pki/pki.js';
 import { isManagerOf } from '../helpers/pki/pki.js';
 import { createManagerPki } from '../helpers/managers/test-manager.js';
 import { until } from '../helpers/until.js';
+import { anApply } from '../helpers/managers/project-apply.js';
 
 const program = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
 
@@ -104,21 +105,7 @@ async function caller(t: ExecutionContext, port: number): Promise<ManagerHttpCli
 }
 
 function apply(client: ManagerHttpClient): Promise<unknown> {
-  const body = {
-    project: 'demo',
-    services: [aServiceSpec('web', { replicas: 2 })],
-    networks: [],
-    volumes: [],
-    secrets: [],
-    configs: [],
-    externalNetworks: [],
-    externalVolumes: [],
-    known: ['web'],
-    removeOrphans: false,
-    forceRecreate: [],
-    keepReplicas: [],
-    dryRun: false,
-  };
+  const body = anApply({ services: [aServiceSpec('web', { replicas: 2 })] });
   return client.call({ path: '/v1/call/project.apply', body, timeoutMs: 10_000 });
 }
 

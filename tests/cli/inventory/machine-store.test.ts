@@ -11,29 +11,10 @@ import {
   withoutClusterManager,
 } from '../../../cli/inventory/cluster-record.js';
 import { MachineStore, resolveStoreFolder } from '../../../cli/inventory/machine-store.js';
-import type { CreateFlags } from '../../../cli/machine/new-record.js';
 import { newRecords } from '../../../cli/machine/new-record.js';
 import type { MachineRecord } from '../../../cli/inventory/machine-record.js';
 import { isConflict, isNotFound } from '../../../manager/common/base/errors.js';
-
-const flags: CreateFlags = {
-  driver: 'generic',
-  genericIpAddress: ['10.0.0.1'],
-  genericSshUser: 'root',
-  genericSshPort: 22,
-  genericEnginePort: 2376,
-  engineLabel: [],
-  engineOpt: [],
-  engineEnv: [],
-  engineInsecureRegistry: [],
-  engineRegistryMirror: [],
-  engineStorageDriver: '',
-  tlsSan: [],
-  swarm: false,
-  swarmMaster: false,
-  swarmStrategy: 'spread',
-  swarmDiscovery: '',
-};
+import { createFlags as flags } from '../../helpers/program/create-flags.js';
 
 async function newStore(t: ExecutionContext): Promise<MachineStore> {
   const home = await mkdtemp(join(tmpdir(), 'shoal-store-'));

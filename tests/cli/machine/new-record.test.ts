@@ -1,26 +1,7 @@
 import test from 'ava';
-import type { CreateFlags } from '../../../cli/machine/new-record.js';
 import { newRecords } from '../../../cli/machine/new-record.js';
 import { isAppError } from '../../../manager/common/base/errors.js';
-
-const flags: CreateFlags = {
-  driver: 'generic',
-  genericIpAddress: ['10.0.0.1'],
-  genericSshUser: 'root',
-  genericSshPort: 22,
-  genericEnginePort: 2376,
-  engineLabel: [],
-  engineOpt: [],
-  engineEnv: [],
-  engineInsecureRegistry: [],
-  engineRegistryMirror: [],
-  engineStorageDriver: '',
-  tlsSan: [],
-  swarm: false,
-  swarmMaster: false,
-  swarmStrategy: 'spread',
-  swarmDiscovery: '',
-};
+import { createFlags as flags } from '../../helpers/program/create-flags.js';
 
 test('names are paired with addresses in order, and the first machine is the master', (t) => {
   let next = 0;

@@ -5,6 +5,7 @@ import { maxDataBytes } from '../../../manager/common/model/secret.js';
 import type { ProjectApply } from '../../../manager/common/protocol/control.js';
 import type { TestPki } from '../../helpers/pki/pki.js';
 import { createManagerPki, TestManager } from '../../helpers/managers/test-manager.js';
+import { anApply } from '../../helpers/managers/project-apply.js';
 
 let pki: TestPki;
 
@@ -22,27 +23,13 @@ const password: FileMount = {
   mode: 0o444,
 };
 
-function anApply(files: readonly FileMount[]): ProjectApply {
-  return {
-    project: 'demo',
-    services: [aServiceSpec('web', { task: { container: { files } } })],
-    networks: [],
-    volumes: [],
-    secrets: [],
-    configs: [],
-    externalNetworks: [],
-    externalVolumes: [],
-    known: ['web'],
-    removeOrphans: false,
-    forceRecreate: [],
-    keepReplicas: [],
-    dryRun: false,
-  };
+function withFiles(files: readonly FileMount[]): ProjectApply {
+  return anApply({ services: [aServiceSpec('web', { task: { container: { files } } })] });
 }
 
 test('a service with an external secret is rejected until the secret exists', async (t) => {
   const manager = await TestManager.start(t, { pki });
-  const apply = anApply([password]);
+  const apply = withFiles([password]);
   await t.throwsAsync(manager.call('project.apply', apply), {
     message:
       'service web: secret password declared as external, but could not be found; create it with "secret create"',
@@ -60,11 +47,11 @@ test('a secret in use cannot be removed or created again', async (t) => {
   const made = { name: 'password', labels: {}, data: encoded('hush') };
   await manager.call('secret.create', made);
   await t.throwsAsync(manager.call('secret.create', made), { message: /already exists$/u });
-  await manager.call('project.apply', anApply([password]));
+  await manager.call('project.apply', withFiles([password]));
   await t.throwsAsync(manager.call('secret.remove', { name: 'password' }), {
     message: 'secret password is in use by service demo_web',
   });
-  await manager.call('project.apply', anApply([]));
+  await manager.call('project.apply', withFiles([]));
   await manager.call('secret.remove', { name: 'password' });
   t.deepEqual(await manager.call('secret.list', {}), []);
 });
@@ -99,12 +86,12 @@ test('down removes the secrets and configs of the project and keeps those create
   const spec = { name: 'demo_conf-1', project: 'demo', key: 'conf', labels: {} };
   const mount = { ...password, kind: 'config', source: 'demo_conf-1' } as const;
   await manager.call('project.apply', {
-    ...anApply([mount]),
+    ...withFiles([mount]),
     configs: [{ spec, data: encoded('1') }],
   });
   const next = { ...spec, name: 'demo_conf-2' };
   await manager.call('project.apply', {
-    ...anApply([{ ...mount, source: 'demo_conf-2' }]),
+    ...withFiles([{ ...mount, source: 'demo_conf-2' }]),
     configs: [{ spec: next, data: encoded('2') }],
   });
   const names = async () => (await manager.call('config.list', {})).map((c) => c.spec.name);

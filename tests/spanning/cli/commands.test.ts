@@ -1,98 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import test from 'ava';
 import { AppError } from '../../../manager/common/base/errors.js';
 import { encodeStreamFrame } from '../../../manager/common/protocol/frames.js';
-import { aNetwork, aNode, aService, aTask, aVolume } from '../../../fixtures/cluster/build.js';
+import { aNetwork, aVolume } from '../../../fixtures/cluster/build.js';
 import { FakeCluster } from '../../helpers/fakes/fake-cluster.js';
 import { runCommand } from '../../helpers/program/run-command.js';
 import { waitFor } from '../../../fixtures/lab/wait.js';
-
-const web = aService('web', { replicas: 2, task: { container: { image: 'web:1' } } });
-const node1 = aNode('n1', { name: 'node-1', address: '10.98.0.11' });
-const node2 = aNode('n2', { name: 'node-2', address: '10.98.0.12' });
-const port = { target: 3000, protocol: 'tcp', published: 32_768, hostIp: '0.0.0.0' } as const;
-
-function running(slot: number, node: string) {
-  return aTask(web, slot, {
-    node,
-    status: {
-      containerId: `${'c'.repeat(20)}${slot}`,
-      startedAt: 60_000,
-      ports: [port],
-      restarts: slot - 1,
-      command: ['node', 'main.js'],
-    },
-  });
-}
-
-const objects = {
-  services: [web],
-  tasks: [
-    running(1, 'n1'),
-    running(2, 'n2'),
-    aTask(web, 3, { id: 'old', node: 'n1', state: 'failed', desired: 'shutdown' }),
-  ],
-  nodes: [node1, node2],
-};
-const now = () => 120_000;
-const demo = ['-p', 'demo'] as const;
-
-test('ps shows the node and restarts in addition to docker compose columns', async (t) => {
-  const { stdout, code } = await runCommand([...demo, 'ps'], {
-    client: new FakeCluster(objects),
-    now,
-  });
-  t.is(code, 0);
-  const [header, ...rows] = stdout.trimEnd().split('\n');
-  t.deepEqual(header?.split(/ {2,}/u), [
-    'NAME',
-    'IMAGE',
-    'COMMAND',
-    'SERVICE',
-    'NODE',
-    'CREATED',
-    'STATUS',
-    'RESTARTS',
-    'PORTS',
-  ]);
-  t.is(rows.length, 2);
-  t.regex(
-    rows[1] ?? '',
-    /^demo-web-2 +web:1 +"node main.js" +web +node-2 .*Up About a minute +1 +10\.98\.0\.12:32768->3000\/tcp$/u,
-  );
-});
-
-test('ps -a includes ended containers, and ps -q prints only ids', async (t) => {
-  const client = new FakeCluster(objects);
-  t.is(
-    (await runCommand([...demo, 'ps', '-a', '--format', '{{.Name}}'], { client })).stdout,
-    'demo-web-1\ndemo-web-2\ndemo-web-3\n',
-  );
-  t.is((await runCommand([...demo, 'ps', '-q'], { client })).stdout.split('\n').length, 3);
-});
-
-test('ps as JSON has the fields of docker compose plus Node and Restarts', async (t) => {
-  const { stdout } = await runCommand([...demo, 'ps', '--format', 'json'], {
-    client: new FakeCluster(objects),
-    now,
-  });
-  const [first] = stdout
-    .split('\n')
-    .map((line) => JSON.parse(line || '{}') as Record<string, unknown>);
-  t.like(first, {
-    Name: 'demo-web-1',
-    Service: 'web',
-    Project: 'demo',
-    State: 'running',
-    ExitCode: 0,
-    Health: '',
-    Node: 'node-1',
-    Restarts: 0,
-    Publishers: [{ URL: '10.98.0.11', TargetPort: 3000, PublishedPort: 32_768, Protocol: 'tcp' }],
-  });
-});
+import { node1, objects, demo } from '../../helpers/fakes/demo-project.js';
 
 for (const command of [
   'ps',
@@ -168,57 +81,6 @@ test('exec forwards the streams and the exit code', async (t) => {
   t.is(error, '');
 });
 
-test('up with incompatible flags fails before any call to the manager', async (t) => {
-  const client = new FakeCluster();
-  for (const flags of [
-    ['--force-recreate', '--no-recreate'],
-    ['-d', '--abort-on-container-exit'],
-    ['--wait', '--exit-code-from', 'web'],
-    ['-d', '--attach', 'web'],
-  ]) {
-    const { error, code } = await runCommand(['up', ...flags], { client });
-    t.regex(error ?? '', /are incompatible$/u);
-    t.is(code, 1);
-  }
-  t.deepEqual(client.calls, []);
-});
-
-test('up applies the file with the overrides of the flags and ends when it is running', async (t) => {
-  const cwd = await mkdtemp(join(tmpdir(), 'shoal-up-'));
-  t.teardown(() => rm(cwd, { recursive: true }));
-  await writeFile(join(cwd, 'compose.yaml'), 'name: demo\nservices: {web: {image: "web:1"}}\n');
-  const client = new FakeCluster(objects, {
-    'project.apply': () => ({
-      changes: [{ kind: 'network', name: 'demo_default', action: 'created', cause: 'not there' }],
-      orphans: ['old'],
-    }),
-    'image.find': () => [],
-  });
-  const run = { client, cwd, env: { HOME: cwd } };
-  const { stderr, error } = await runCommand(
-    ['up', '-d', '--scale', 'web=2', '--force-recreate'],
-    run,
-  );
-  t.is(error, undefined);
-  const sent = client.lastArgs('project.apply');
-  t.like(sent, { project: 'demo', forceRecreate: ['web'], keepReplicas: [], known: ['web'] });
-  t.deepEqual(sent?.services[0]?.mode, { kind: 'replicated', replicas: 2 });
-  t.regex(stderr, /found orphan containers \(old\)/u);
-  t.regex(stderr, /Network demo_default {2}Created/u);
-  t.regex(stderr, /Container demo-web-1 {2}Running/u);
-});
-
-test('up of an invalid file reports the position and does not call the manager', async (t) => {
-  const cwd = await mkdtemp(join(tmpdir(), 'shoal-up-'));
-  t.teardown(() => rm(cwd, { recursive: true }));
-  await writeFile(join(cwd, 'compose.yaml'), 'services:\n  web:\n    imag: x\n');
-  const client = new FakeCluster(objects);
-  const { error, code } = await runCommand(['up', '-d'], { client, cwd, env: {} });
-  t.regex(error ?? '', /compose\.yaml:3:5: /u);
-  t.is(code, 1);
-  t.deepEqual(client.calls, []);
-});
-
 test('kill sends the signal to running containers and rejects an invalid signal', async (t) => {
   const client = new FakeCluster(objects, { 'service.kill': () => null });
   t.is((await runCommand([...demo, 'kill', '-s', 'sigusr1', 'web'], { client })).code, 0);
@@ -240,60 +102,6 @@ test('rm asks for confirmation and treats end of input as no', async (t) => {
   t.is(client.lastArgs('service.clean'), undefined);
   const forced = await runCommand([...demo, 'rm', '-f'], { client });
   t.regex(forced.stderr, /Container demo-web-3 {2}Removed/u);
-});
-
-test('explain gives the reason why a task is not placed', async (t) => {
-  const pending = aTask(web, 2, {
-    explanation: {
-      placed: false,
-      summary: 'insufficient memory on 2 nodes',
-      reasons: ['node-1: 1 GiB free'],
-      at: 0,
-    },
-  });
-  const client = new FakeCluster({ ...objects, tasks: [running(1, 'n1'), pending] });
-  const { stdout } = await runCommand([...demo, 'explain', 'web'], { client, now });
-  t.regex(stdout, /^service web: 2 desired, 1 running\n/u);
-  t.regex(
-    stdout,
-    /demo-web-2: Pending\n {4}why not: insufficient memory on 2 nodes\n {6}node-1: 1 GiB free/u,
-  );
-});
-
-test('node update rejects invalid flags and sends valid changes', async (t) => {
-  const client = new FakeCluster(objects, { 'node.update': () => node1 });
-  const of = (...args: string[]) => runCommand(['node', 'update', ...args], { client });
-  t.regex((await of('--availability', 'off', 'node-1')).error ?? '', /active, pause or drain/u);
-  t.regex((await of('node-1')).error ?? '', /nothing to change/u);
-  t.is(
-    (await of('--availability', 'drain', '--label-add', 'disk=ssd', 'node-1')).stdout,
-    'node-1\n',
-  );
-  t.deepEqual(client.lastArgs('node.update'), {
-    node: 'node-1',
-    availability: 'drain',
-    labelAdd: { disk: 'ssd' },
-  });
-});
-
-test('node ls marks the leader', async (t) => {
-  const info = {
-    clusterId: 'c',
-    clusterName: 'fake',
-    version: '',
-    nodeId: 'n1',
-    leader: true,
-    store: '',
-    nodes: 2,
-    services: 1,
-    tasks: 2,
-  };
-  const client = new FakeCluster(objects, { info: () => info });
-  const { stdout } = await runCommand(
-    ['node', 'ls', '--format', '{{.Hostname}} {{.Status}} {{.ManagerStatus}}'],
-    { client },
-  );
-  t.is(stdout, 'node-1 Ready Leader\nnode-2 Ready \n');
 });
 
 test('network and volume commands list, inspect and reject unknown names', async (t) => {
@@ -376,24 +184,4 @@ test('completion offers commands, flags and current service names', async (t) =>
   t.deepEqual(await of('node', 'up'), ['update']);
   t.deepEqual(await of('node', 'update', 'node-2'), ['node-2']);
   t.deepEqual(await of('completion', 'z'), ['zsh']);
-});
-
-test('config pins images to the digests from their registries', async (t) => {
-  const cwd = await mkdtemp(join(tmpdir(), 'shoal-config-'));
-  t.teardown(() => rm(cwd, { recursive: true }));
-  const services = '{web: {image: "web"}, db: {image: "reg.example:5000/db:2", labels: {a: b}}}';
-  await writeFile(join(cwd, 'compose.yaml'), `name: demo\nservices: ${services}\n`);
-  const client = new FakeCluster(objects, { 'image.resolve': () => 'sha256:ab' });
-  const run = { client, cwd, env: { HOME: cwd } };
-  const whole = await runCommand(['config', '--resolve-image-digests'], run);
-  t.is(whole.error, undefined);
-  t.regex(whole.stdout, /image: docker\.io\/library\/web:latest@sha256:ab\n/u);
-  t.regex(whole.stdout, /image: reg\.example:5000\/db:2@sha256:ab\n[^]*a: b\n/u);
-  const lock = await runCommand(['config', '--lock-image-digests', '--format', 'json'], run);
-  t.deepEqual(JSON.parse(lock.stdout), {
-    services: {
-      db: { image: 'reg.example:5000/db:2@sha256:ab' },
-      web: { image: 'docker.io/library/web:latest@sha256:ab' },
-    },
-  });
 });

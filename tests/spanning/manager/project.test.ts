@@ -1,38 +1,19 @@
 import test from 'ava';
 import { aNetwork, aServiceSpec, aVolume } from '../../../fixtures/cluster/build.js';
 import { isAppError } from '../../../manager/common/base/errors.js';
-import type { ProjectApply, WatchMessage } from '../../../manager/common/protocol/control.js';
+import type { WatchMessage } from '../../../manager/common/protocol/control.js';
 import type { Task } from '../../../manager/common/model/task.js';
 import { aStatus } from '../../helpers/fakes/fake-worker.js';
 import type { TestPki } from '../../helpers/pki/pki.js';
 import { createManagerPki, TestManager } from '../../helpers/managers/test-manager.js';
 import { until } from '../../helpers/until.js';
+import { anApply } from '../../helpers/managers/project-apply.js';
 
 let pki: TestPki;
 
 test.before(async () => {
   pki = await createManagerPki();
 });
-
-function anApply(changes: Partial<ProjectApply> = {}): ProjectApply {
-  const services = changes.services ?? [];
-  return {
-    project: 'demo',
-    services,
-    networks: [],
-    volumes: [],
-    secrets: [],
-    configs: [],
-    externalNetworks: [],
-    externalVolumes: [],
-    known: services.map((spec) => spec.service),
-    removeOrphans: false,
-    forceRecreate: [],
-    keepReplicas: [],
-    dryRun: false,
-    ...changes,
-  };
-}
 
 const network = aNetwork('demo_default').spec;
 const web = aServiceSpec('web', {

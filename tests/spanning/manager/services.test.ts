@@ -8,6 +8,7 @@ import { aStatus } from '../../helpers/fakes/fake-worker.js';
 import type { TestPki } from '../../helpers/pki/pki.js';
 import { createManagerPki, TestManager } from '../../helpers/managers/test-manager.js';
 import { until } from '../../helpers/until.js';
+import { anApply } from '../../helpers/managers/project-apply.js';
 
 let pki: TestPki;
 
@@ -20,22 +21,7 @@ async function apply(
   services: readonly ServiceSpec[],
   more: Partial<ProjectApply> = {},
 ): Promise<ProjectApplyResult> {
-  return manager.call('project.apply', {
-    project: 'demo',
-    services,
-    networks: [],
-    volumes: [],
-    secrets: [],
-    configs: [],
-    externalNetworks: [],
-    externalVolumes: [],
-    known: services.map((spec) => spec.service),
-    removeOrphans: false,
-    forceRecreate: [],
-    keepReplicas: [],
-    dryRun: false,
-    ...more,
-  });
+  return manager.call('project.apply', anApply({ services, ...more }));
 }
 
 async function tasksOnce(

@@ -1,0 +1,22 @@
+import type { ProjectApply } from '../../../manager/common/protocol/control.js';
+
+/** The arguments of `project.apply` for the project `demo`, which knows its own services only. */
+export function anApply(changes: Partial<ProjectApply> = {}): ProjectApply {
+  const services = changes.services ?? [];
+  return {
+    project: 'demo',
+    services,
+    networks: [],
+    volumes: [],
+    secrets: [],
+    configs: [],
+    externalNetworks: [],
+    externalVolumes: [],
+    known: services.map((spec) => spec.service),
+    removeOrphans: false,
+    forceRecreate: [],
+    keepReplicas: [],
+    dryRun: false,
+    ...changes,
+  };
+}

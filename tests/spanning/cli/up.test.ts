@@ -1,0 +1,78 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { FakeCluster } from '../../helpers/fakes/fake-cluster.js';
+import { runCommand } from '../../helpers/program/run-command.js';
+import { objects } from '../../helpers/fakes/demo-project.js';
+
+test('up with incompatible flags fails before any call to the manager', async (t) => {
+  const client = new FakeCluster();
+  for (const flags of [
+    ['--force-recreate', '--no-recreate'],
+    ['-d', '--abort-on-container-exit'],
+    ['--wait', '--exit-code-from', 'web'],
+    ['-d', '--attach', 'web'],
+  ]) {
+    const { error, code } = await runCommand(['up', ...flags], { client });
+    t.regex(error ?? '', /are incompatible$/u);
+    t.is(code, 1);
+  }
+  t.deepEqual(client.calls, []);
+});
+
+test('up applies the file with the overrides of the flags and ends when it is running', async (t) => {
+  const cwd = await mkdtemp(join(tmpdir(), 'shoal-up-'));
+  t.teardown(() => rm(cwd, { recursive: true }));
+  await writeFile(join(cwd, 'compose.yaml'), 'name: demo\nservices: {web: {image: "web:1"}}\n');
+  const client = new FakeCluster(objects, {
+    'project.apply': () => ({
+      changes: [{ kind: 'network', name: 'demo_default', action: 'created', cause: 'not there' }],
+      orphans: ['old'],
+    }),
+    'image.find': () => [],
+  });
+  const run = { client, cwd, env: { HOME: cwd } };
+  const { stderr, error } = await runCommand(
+    ['up', '-d', '--scale', 'web=2', '--force-recreate'],
+    run,
+  );
+  t.is(error, undefined);
+  const sent = client.lastArgs('project.apply');
+  t.like(sent, { project: 'demo', forceRecreate: ['web'], keepReplicas: [], known: ['web'] });
+  t.deepEqual(sent?.services[0]?.mode, { kind: 'replicated', replicas: 2 });
+  t.regex(stderr, /found orphan containers \(old\)/u);
+  t.regex(stderr, /Network demo_default {2}Created/u);
+  t.regex(stderr, /Container demo-web-1 {2}Running/u);
+});
+
+test('up of an invalid file reports the position and does not call the manager', async (t) => {
+  const cwd = await mkdtemp(join(tmpdir(), 'shoal-up-'));
+  t.teardown(() => rm(cwd, { recursive: true }));
+  await writeFile(join(cwd, 'compose.yaml'), 'services:\n  web:\n    imag: x\n');
+  const client = new FakeCluster(objects);
+  const { error, code } = await runCommand(['up', '-d'], { client, cwd, env: {} });
+  t.regex(error ?? '', /compose\.yaml:3:5: /u);
+  t.is(code, 1);
+  t.deepEqual(client.calls, []);
+});
+
+test('config pins images to the digests from their registries', async (t) => {
+  const cwd = await mkdtemp(join(tmpdir(), 'shoal-config-'));
+  t.teardown(() => rm(cwd, { recursive: true }));
+  const services = '{web: {image: "web"}, db: {image: "reg.example:5000/db:2", labels: {a: b}}}';
+  await writeFile(join(cwd, 'compose.yaml'), `name: demo\nservices: ${services}\n`);
+  const client = new FakeCluster(objects, { 'image.resolve': () => 'sha256:ab' });
+  const run = { client, cwd, env: { HOME: cwd } };
+  const whole = await runCommand(['config', '--resolve-image-digests'], run);
+  t.is(whole.error, undefined);
+  t.regex(whole.stdout, /image: docker\.io\/library\/web:latest@sha256:ab\n/u);
+  t.regex(whole.stdout, /image: reg\.example:5000\/db:2@sha256:ab\n[^]*a: b\n/u);
+  const lock = await runCommand(['config', '--lock-image-digests', '--format', 'json'], run);
+  t.deepEqual(JSON.parse(lock.stdout), {
+    services: {
+      db: { image: 'reg.example:5000/db:2@sha256:ab' },
+      web: { image: 'docker.io/library/web:latest@sha256:ab' },
+    },
+  });
+});
