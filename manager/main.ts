@@ -11,7 +11,7 @@ import { consulCandidacy } from './candidacy/candidacy.js';
 import { ManagerCredentials } from './security/credentials.js';
 import type { ManagerOptions } from './manager.js';
 import { Manager } from './manager.js';
-import type { ManagerSettings } from './settings.js';
+import type { ManagerSettings } from './common/settings/manager-settings.js';
 import { loadManagerSettings } from './settings.js';
 import { openEmbedded } from './store/embedded/embedded.js';
 

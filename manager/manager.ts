@@ -8,10 +8,12 @@ import type { Candidacy } from './candidacy/candidacy.js';
 import type { ManagerCredentials } from './security/credentials.js';
 import { authorizePeer } from './security/credentials.js';
 import type { ManagerDirectory } from './control/context.js';
+import { sharedDirectory, singleDirectory } from './directory.js';
 import type { LivenessTiming } from './dispatcher/node-liveness.js';
 import type { Probe } from './dispatcher/probe.js';
 import { notLeaderError, apiPaths } from './common/protocol/messages.js';
 import type { Peer } from './transport/peer.js';
+import { requireClient } from './transport/peer.js';
 import type { AuthorityResponse, JoinResponse } from './common/protocol/security.js';
 import type { CallRequest, StreamRequest, TransportServer } from './transport/transport-server.js';
 import { serve } from './transport/transport-server.js';
@@ -22,8 +24,9 @@ import type {
   RawHttpUpgrade,
 } from './transport/transport-raw-http.js';
 import { SealingKeySync } from './relay/sealing-key-sync.js';
+import type { RelayResult } from './relay/relay.js';
 import { Relay } from './relay/relay.js';
-import type { ManagerSettings } from './settings.js';
+import type { ManagerSettings } from './common/settings/manager-settings.js';
 import type { StoreBackend } from './store/backend.js';
 import type { HeldLock, Term } from './store/election.js';
 import { Election } from './store/election.js';
@@ -301,11 +304,25 @@ export class Manager {
     if (!request.path.startsWith(apiPaths.call)) {
       throw new AppError('not-found', `path ${request.path}: not found`);
     }
-    requireClient(request.identity);
+    return this.#serveClient(request.identity, {
+      asLeader: ({ control }) => control.call(request),
+      relayed: () => this.#relay.call(request),
+    });
+  }
+
+  /** Serves a client's request as leader, or through the relay until a leader has answered it. */
+  async #serveClient<Answer>(
+    peer: Peer,
+    ways: {
+      readonly asLeader: (term: LeaderTerm) => Promise<Answer>;
+      readonly relayed: () => Promise<RelayResult<Answer>>;
+    },
+  ): Promise<Answer> {
+    requireClient(peer);
     for (;;) {
-      if (this.#term !== undefined) return this.#term.control.call(request);
+      if (this.#term !== undefined) return ways.asLeader(this.#term);
       this.#requireElection();
-      const relayed = await this.#relay.call(request);
+      const relayed = await ways.relayed();
       if (relayed.kind === 'answer') return relayed.value;
     }
   }
@@ -321,33 +338,24 @@ export class Manager {
     }
     if (!path.startsWith(apiPaths.stream))
       throw new AppError('not-found', `path ${path}: not found`);
-    requireClient(request.identity);
-    for (;;) {
-      if (this.#term !== undefined) return this.#term.control.stream(request);
-      this.#requireElection();
-      const relayed = await this.#relay.stream(request);
-      if (relayed.kind === 'answer') return;
-    }
+    return this.#serveClient(request.identity, {
+      asLeader: ({ control }) => control.stream(request),
+      relayed: () => this.#relay.stream(request),
+    });
   }
 
-  async #web(request: RawHttpRequest<Peer>): Promise<void> {
-    requireClient(request.identity);
-    for (;;) {
-      if (this.#term !== undefined) return this.#term.gateway.answer(request);
-      this.#requireElection();
-      const relayed = await this.#relay.web(request);
-      if (relayed.kind === 'answer') return;
-    }
+  #web(request: RawHttpRequest<Peer>): Promise<void> {
+    return this.#serveClient(request.identity, {
+      asLeader: ({ gateway }) => gateway.answer(request),
+      relayed: () => this.#relay.web(request),
+    });
   }
 
-  async #webUpgrade(request: RawHttpUpgrade<Peer>): Promise<void> {
-    requireClient(request.identity);
-    for (;;) {
-      if (this.#term !== undefined) return this.#term.gateway.upgrade(request);
-      this.#requireElection();
-      const relayed = await this.#relay.webUpgrade(request);
-      if (relayed.kind === 'answer') return;
-    }
+  #webUpgrade(request: RawHttpUpgrade<Peer>): Promise<void> {
+    return this.#serveClient(request.identity, {
+      asLeader: ({ gateway }) => gateway.upgrade(request),
+      relayed: () => this.#relay.webUpgrade(request),
+    });
   }
 
   #page(): string {
@@ -377,25 +385,3 @@ export class Manager {
 
 const membersMs = 1_000;
 const recheckMs = 500;
-
-function requireClient(identity: Peer): void {
-  if (identity.role === 'client') return;
-  throw new AppError('forbidden', `control API: not allowed for role ${identity.role}`);
-}
-
-function singleDirectory({ nodeId, advertise }: ManagerSettings): ManagerDirectory {
-  return {
-    list: () => Promise.resolve([{ nodeId, address: advertise, alive: true, leader: true }]),
-    forget: () => {
-      throw new AppError('conflict', 'manager: the only manager of a cluster cannot be removed');
-    },
-  };
-}
-
-function sharedDirectory({ members }: Candidacy, { nodeId }: ManagerSettings): ManagerDirectory {
-  return {
-    list: async () =>
-      (await members.list()).map((member) => ({ ...member, leader: member.nodeId === nodeId })),
-    forget: (id) => members.remove(id),
-  };
-}

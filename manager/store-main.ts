@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { AppError } from './common/base/errors.js';
@@ -7,7 +7,8 @@ import { canonicalJson } from './common/base/canonical.js';
 import { consulAddress } from './candidacy/candidacy.js';
 import type { BackupHeader, BackupRecord } from './common/protocol/backup.js';
 import { BackupReader, writeBackup } from './common/protocol/backup.js';
-import type { ManagerSettings } from './settings.js';
+import type { ManagerSettings } from './common/settings/manager-settings.js';
+import { encodeManagerSettings } from './common/settings/manager-settings.js';
 import { loadManagerSettings } from './settings.js';
 import type { StoreBackend } from './store/backend.js';
 import { ConsulClient } from './store/consul/client.js';
@@ -108,7 +109,7 @@ export async function migrateStore(configPath: string, to: string): Promise<Migr
         `store in ${to}: differs from its source; the settings were not switched`,
       );
     }
-    await switchSettings(configPath, wanted.discovery);
+    await switchSettings(configPath, wanted);
     return { from, to, count: records.length, sha256 };
   });
 }
@@ -263,17 +264,8 @@ function sumOf(records: Records): string {
   return createHash('sha256').update(lines.join('\n')).digest('hex');
 }
 
-/** Changes `discovery` in the manager's settings file and keeps all other keys. */
-async function switchSettings(path: string, discovery: string | undefined): Promise<void> {
-  const { discovery: _old, ...fields } = JSON.parse(await readFile(path, 'utf8')) as Record<
-    string,
-    unknown
-  >;
-  const text = JSON.stringify(
-    discovery === undefined ? fields : { ...fields, discovery },
-    undefined,
-    2,
-  );
-  await writeFile(`${path}.new`, `${text}\n`, { mode: 0o600 });
+/** Writes the manager's settings file with another store. */
+async function switchSettings(path: string, settings: ManagerSettings): Promise<void> {
+  await writeFile(`${path}.new`, encodeManagerSettings(settings), { mode: 0o600 });
   await rename(`${path}.new`, path);
 }

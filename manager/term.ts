@@ -19,7 +19,7 @@ import { preview } from './preview/preview.js';
 import { Scheduler } from './scheduler/scheduler.js';
 import type { Security, SecurityDependencies } from './security/security.js';
 import { openSecurity } from './security/security.js';
-import type { ManagerSettings } from './settings.js';
+import type { ManagerSettings } from './common/settings/manager-settings.js';
 import { StatsCollector } from './stats/collector.js';
 import type { ComponentCounters } from './stats/component-metrics.js';
 import { StoreMeter } from './stats/store-meter.js';
@@ -114,7 +114,7 @@ export class LeaderTerm implements Term {
     this.gateway = new Gateway({
       ...{ store, clock, log, newId, workers: this.dispatcher, statistics: this.statistics },
       events: this.control.events,
-      control: (request) => this.control.call(request),
+      control: this.control.invoke,
       note: (peer, action, about) => this.control.appendAudit(peer, action, about),
       cluster: { id: clusterId, name: clusterName, nodeId, version, strategy: settings.strategy },
     });

@@ -9,11 +9,11 @@ import { EngineDataPlane } from './executor/engine-data-plane.js';
 import { openOverlay } from './overlay-data-plane.js';
 import { purgeNode } from './purge.js';
 import { WorkerCredentials } from './session/credentials.js';
-import type { WorkerSettings } from './settings.js';
+import type { EffectiveSettings } from './settings.js';
 import { Worker } from './worker.js';
 
 interface DaemonInput {
-  readonly settings: WorkerSettings;
+  readonly settings: EffectiveSettings;
   readonly log: Logger;
   /** The DNS server, already answering; undefined if the engine resolves names. */
   readonly names: DnsServer | undefined;
@@ -52,7 +52,7 @@ export async function runDaemon(input: DaemonInput, signal: AbortSignal): Promis
 /** Removes all cluster objects from this machine, with `volumes` also named volumes. */
 export async function runPurge(
   input: {
-    readonly settings: WorkerSettings;
+    readonly settings: EffectiveSettings;
     readonly log: Logger;
     readonly volumes: boolean;
   },
@@ -64,7 +64,7 @@ export async function runPurge(
 }
 
 function openDataPlane(
-  settings: WorkerSettings,
+  settings: EffectiveSettings,
   engine: Engine,
   log: Logger,
   names?: DnsServer,

@@ -4,9 +4,9 @@ import type { Logger } from '../manager/common/base/log.js';
 import type { AssignmentSet } from '../manager/common/protocol/assignments.js';
 import { DnsServer } from '../network/dns/server.js';
 import { belongsToNode, readBootId, SavedAssignments } from './assignments/saved-set.js';
-import type { WorkerSettings } from './settings.js';
+import type { EffectiveSettings } from './settings.js';
 
-type NodePlaces = Pick<WorkerSettings, 'clusterId' | 'nodeId' | 'dataDir' | 'secretsDir'>;
+type NodePlaces = Pick<EffectiveSettings, 'clusterId' | 'nodeId' | 'dataDir' | 'secretsDir'>;
 
 /**
  * Starts the node's DNS server. It answers from the last assignment set if that was applied in the

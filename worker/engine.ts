@@ -8,7 +8,7 @@ import { ImageLayers } from './executor/docker/image-layers.js';
 import { Images } from './executor/docker/images.js';
 import { EngineNetworks } from './executor/docker/networks.js';
 import { Volumes } from './executor/docker/volumes.js';
-import type { WorkerSettings } from './settings.js';
+import type { EffectiveSettings } from './settings.js';
 
 /** Components that talk to this machine's engine. */
 export interface Engine {
@@ -21,7 +21,7 @@ export interface Engine {
   readonly images: Images;
 }
 
-export function connectEngine(settings: WorkerSettings, clock: Clock, log: Logger): Engine {
+export function connectEngine(settings: EffectiveSettings, clock: Clock, log: Logger): Engine {
   const { clusterId, nodeId, name, dataDir, secretsDir, dockerSocket } = settings;
   const client = new EngineClient(dockerSocket);
   const owner = { clusterId, nodeId };

@@ -3,10 +3,10 @@ import { AppError, isUnavailable, messageOf } from '../manager/common/base/error
 import type { Logger } from '../manager/common/base/log.js';
 import type { Engine } from './engine.js';
 import type { DataPlane } from './executor/data-plane.js';
-import type { WorkerSettings } from './settings.js';
+import type { EffectiveSettings } from './settings.js';
 
 export interface PurgeOptions {
-  readonly settings: WorkerSettings;
+  readonly settings: EffectiveSettings;
   readonly engine: Engine;
   readonly dataPlane: DataPlane;
   readonly log: Logger;

@@ -30,13 +30,13 @@ import type { WorkerCredentials } from './session/credentials.js';
 import { Reporter } from './session/reporter.js';
 import { OpenProcesses } from './session/served-stream.js';
 import { serveStream } from './session/streams.js';
-import type { WorkerSettings } from './settings.js';
+import type { EffectiveSettings } from './settings.js';
 import { TaskActions } from './tasks/actions.js';
 import { PersistedTasks } from './tasks/persisted-tasks.js';
 import { TaskSet } from './tasks/task-set.js';
 
 export interface WorkerDependencies {
-  readonly settings: WorkerSettings;
+  readonly settings: EffectiveSettings;
   readonly version: string;
   readonly clock: Clock;
   readonly log: Logger;

@@ -1,4 +1,16 @@
+import {
+  array,
+  count,
+  decodeJson,
+  nonEmptyString,
+  object,
+  oneOf,
+  optional,
+  string,
+} from '../../manager/common/base/decode.js';
 import { AppError } from '../../manager/common/base/errors.js';
+import type { PlacementStrategy } from '../../manager/common/settings/manager-settings.js';
+import { placementStrategies } from '../../manager/common/settings/manager-settings.js';
 
 export interface ClusterManager {
   /** The machine it runs on. */
@@ -12,7 +24,7 @@ export interface ClusterManager {
 export interface LocalClusterRecord {
   readonly name: string;
   readonly id: string;
-  readonly strategy: string;
+  readonly strategy: PlacementStrategy;
   readonly managers: readonly ClusterManager[];
   /** `consul://…`, the store shared by the managers; undefined for the embedded store. */
   readonly discovery?: string;
@@ -41,17 +53,28 @@ export function checkClusterName(name: string): void {
   }
 }
 
-/** Parses `clusters/NAME.json`; throws `invalid` with the path if it is damaged. */
-export function parseCluster(text: string, path: string): LocalClusterRecord {
-  try {
-    const value = JSON.parse(text) as Partial<LocalClusterRecord> | null;
-    if (typeof value?.id === 'string' && Array.isArray(value.managers)) {
-      return value as LocalClusterRecord;
-    }
-  } catch (error) {
-    throw new AppError('invalid', `cluster record ${path} is not JSON`, { cause: error });
-  }
-  throw new AppError('invalid', `cluster record ${path} is damaged: id or managers is missing`);
+const decoder = object<LocalClusterRecord>({
+  name: nonEmptyString,
+  id: nonEmptyString,
+  strategy: oneOf(...placementStrategies),
+  managers: array(object({ name: nonEmptyString, nodeId: string, url: nonEmptyString })),
+  discovery: optional(nonEmptyString),
+  refusedAuthorities: optional(array(string)),
+  consulServers: optional(
+    array(
+      object<ConsulServer>({
+        name: nonEmptyString,
+        address: nonEmptyString,
+        joined: optional(oneOf(true)),
+      }),
+    ),
+  ),
+  consulFounders: optional(count),
+});
+
+/** Parses `clusters/NAME.json`; throws `invalid` with path and key if it is damaged. */
+export function parseCluster(content: string, path: string): LocalClusterRecord {
+  return decodeJson(content, decoder, `cluster record ${path}`);
 }
 
 /** The record with this manager added, or replaced if its machine is listed already. */

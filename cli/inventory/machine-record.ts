@@ -1,3 +1,14 @@
+import type { Decoder } from '../../manager/common/base/decode.js';
+import {
+  array,
+  boolean,
+  count,
+  decodeJson,
+  nonEmptyString,
+  object,
+  oneOf,
+  string,
+} from '../../manager/common/base/decode.js';
 import { AppError } from '../../manager/common/base/errors.js';
 
 /*
@@ -80,27 +91,51 @@ export function bracketIpv6(address: string): string {
   return address.includes(':') ? `[${address}]` : address;
 }
 
-function isString(value: unknown): value is string {
-  return typeof value === 'string';
-}
+const driverDecoder: Decoder<DriverRecord> = object({
+  IPAddress: string,
+  MachineName: string,
+  SSHUser: string,
+  SSHPort: count,
+  SSHKeyPath: string,
+  SSHHostKey: string,
+  EnginePort: count,
+  SwarmMaster: boolean,
+});
 
-/** Parses a machine record; throws `invalid` with the path if it is damaged. */
-export function parseMachineRecord(text: string, path: string): MachineRecord {
-  const broken = (why: string, cause?: unknown): AppError =>
-    new AppError('invalid', `machine record ${path} is damaged: ${why}`, { cause });
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw broken('not JSON', error);
-  }
-  const record = value as Partial<MachineRecord> | null;
-  if (typeof record !== 'object' || record === null) throw broken('not an object');
-  if (record.ConfigVersion !== 3) throw broken('ConfigVersion is not 3');
-  const { Driver: driver } = record;
-  if (!isString(record.Name) || !isString(driver?.IPAddress) || !isString(driver.SSHUser)) {
-    throw broken('Name, Driver.IPAddress or Driver.SSHUser is missing');
-  }
-  if (record.HostOptions === undefined) throw broken('HostOptions is missing');
-  return record as MachineRecord;
+const engineDecoder: Decoder<EngineOptions> = object({
+  ArbitraryFlags: array(string),
+  Env: array(string),
+  InsecureRegistry: array(string),
+  Labels: array(string),
+  RegistryMirror: array(string),
+  StorageDriver: string,
+  TlsVerify: oneOf(true),
+});
+
+const swarmDecoder: Decoder<SwarmOptions> = object({
+  IsSwarm: boolean,
+  Master: boolean,
+  Discovery: string,
+  Strategy: string,
+  Cluster: string,
+  NodeID: string,
+});
+
+const decoder: Decoder<MachineRecord> = object({
+  ConfigVersion: oneOf(3),
+  Name: nonEmptyString,
+  DriverName: oneOf('generic', 'none'),
+  Driver: driverDecoder,
+  HostOptions: object({
+    EngineOptions: engineDecoder,
+    SwarmOptions: swarmDecoder,
+    AuthOptions: object({ ServerCertSANs: array(string) }),
+  }),
+  Provisioned: boolean,
+  URL: string,
+});
+
+/** Parses a machine record; throws `invalid` with path and key if it is damaged. */
+export function parseMachineRecord(content: string, path: string): MachineRecord {
+  return decodeJson(content, decoder, `machine record ${path}`);
 }

@@ -1,8 +1,20 @@
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { AppError, isUnavailable } from '../../manager/common/base/errors.js';
+import type { Decoder } from '../../manager/common/base/decode.js';
+import {
+  count,
+  decodeJson,
+  nonEmptyString,
+  object,
+  oneOf,
+} from '../../manager/common/base/decode.js';
+import { AppError, isUnavailable, messageOf } from '../../manager/common/base/errors.js';
+import { readFileIfExists } from '../../manager/common/base/files.js';
 import { newId } from '../../manager/common/base/random.js';
+import type { NodeId } from '../../manager/common/model/ids.js';
+import { encodeManagerSettings } from '../../manager/common/settings/manager-settings.js';
+import { encodeWorkerSettings } from '../../manager/common/settings/worker-settings.js';
 import type { ControlClient } from '../client/client.js';
 import { connectTo } from '../client/client.js';
 import type { ClusterContext } from '../inventory/context.js';
@@ -24,17 +36,23 @@ export interface LocalStatus {
   readonly workerPid: number | undefined;
 }
 
+const recordDecoder: Decoder<LocalRecord> = object({
+  id: nonEmptyString,
+  nodeId: nonEmptyString,
+  port: count,
+  dataPlane: oneOf('overlay', 'engine'),
+});
+
 async function readRecord(layout: LocalLayout): Promise<LocalRecord | undefined> {
+  const content = await readFileIfExists(layout.record);
+  if (content === undefined) return undefined;
   try {
-    return JSON.parse(await readFile(layout.record, 'utf8')) as LocalRecord;
+    return decodeJson(content, recordDecoder, `local cluster record ${layout.record}`);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw new AppError(
       'invalid',
-      `local cluster record ${layout.record}: is damaged; remove the local cluster with "shoal local rm"`,
-      {
-        cause: error,
-      },
+      `${messageOf(error)}; remove the local cluster with "shoal local rm"`,
+      { cause: error },
     );
   }
 }
@@ -138,21 +156,21 @@ async function prepare(
   const authority = await loadUserAuthority(new MachineStore(options.home), now);
   const ids = { clusterId: record.id, nodeId: record.nodeId };
   await localCertificates(layout.pki, authority, ids, now);
-  const write = (path: string, value: unknown): Promise<void> =>
-    writeFileAtomic(path, `${JSON.stringify(value, undefined, 2)}\n`, 0o600);
+  const write = (path: string, content: string): Promise<void> =>
+    writeFileAtomic(path, content, 0o600);
   await write(layout.managerSettings, managerSettings(layout, record));
   await write(layout.workerSettings, workerSettings(layout, record, state.socket));
-  await write(layout.record, record);
+  await write(layout.record, `${JSON.stringify(record, undefined, 2)}\n`);
   return record;
 }
 
-function managerSettings(layout: LocalLayout, record: LocalRecord): object {
-  return {
-    clusterId: record.id,
+function managerSettings(layout: LocalLayout, { id, nodeId, port }: LocalRecord): string {
+  return encodeManagerSettings({
+    clusterId: id,
     clusterName: localName,
-    nodeId: record.nodeId,
-    listen: `127.0.0.1:${record.port}`,
-    advertise: `127.0.0.1:${record.port}`,
+    nodeId,
+    listen: { host: '127.0.0.1', port },
+    advertise: `127.0.0.1:${port}`,
     dataDir: layout.managerData,
     pki: {
       ca: join(layout.pki, 'ca.pem'),
@@ -160,13 +178,14 @@ function managerSettings(layout: LocalLayout, record: LocalRecord): object {
       intermediate: keyPairPaths(layout.pki, 'intermediate'),
     },
     strategy: 'spread',
-  };
+    logLevel: 'info',
+  });
 }
 
-function workerSettings(layout: LocalLayout, record: LocalRecord, socket: string): object {
-  return {
+function workerSettings(layout: LocalLayout, record: LocalRecord, socket: string): string {
+  return encodeWorkerSettings({
     clusterId: record.id,
-    nodeId: record.nodeId,
+    nodeId: record.nodeId as NodeId,
     name: hostname(),
     address: primaryAddress(),
     managers: [`127.0.0.1:${record.port}`],
@@ -175,7 +194,8 @@ function workerSettings(layout: LocalLayout, record: LocalRecord, socket: string
     pki: { ca: join(layout.pki, 'ca.pem'), ...keyPairPaths(layout.pki, 'worker') },
     labels: {},
     dataPlane: record.dataPlane,
-  };
+    logLevel: 'info',
+  });
 }
 
 /** Waits until the manager answers and the worker has joined. */

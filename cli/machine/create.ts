@@ -17,7 +17,7 @@ import {
   readConsulFlagFiles,
 } from '../provision/consul-files.js';
 import type { CreateFlags } from './new-record.js';
-import { discoveryFromFlags, newRecords } from './new-record.js';
+import { discoveryFromFlags, strategyFromFlags, newRecords } from './new-record.js';
 import { ProvisionProgress } from '../output/machine-progress.js';
 import type { MachineRecord } from '../inventory/machine-record.js';
 import { bracketIpv6 } from '../inventory/machine-record.js';
@@ -45,7 +45,10 @@ async function clusterFor(
     if (existing !== undefined && manager !== undefined) return checkSameStore(existing, flags);
     const discovery = discoveryFromFlags(flags);
     return {
-      ...{ name, id: newId(), strategy: flags.swarmStrategy, managers: [] },
+      name,
+      id: newId(),
+      strategy: strategyFromFlags(flags),
+      managers: [],
       ...(discovery === undefined ? {} : { discovery }),
     };
   }

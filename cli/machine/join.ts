@@ -178,14 +178,10 @@ interface Joined {
 
 async function writeWorkerFiles(input: Joined): Promise<void> {
   const { order, address, advertise, ca, key, joined } = input;
-  const { clusterId, clusterName, nodeId, chain } = joined;
+  const { clusterId, nodeId, chain } = joined;
   const managers = [...new Set([...joined.managers, address])];
   const machine = { name: order.name, address: advertise, labels: order.labels };
-  const membership = {
-    ...{ clusterId, clusterName, nodeId, managers },
-    role: 'worker',
-    strategy: '',
-  } as const;
+  const membership = { clusterId, nodeId, managers };
   await replaceFile(remotePaths.ca, ca, 0o644);
   await replaceKeyPair(certificatePaths.worker, { cert: chain, key });
   // Refused CAs of a former cluster do not apply to this one.

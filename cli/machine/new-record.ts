@@ -1,6 +1,8 @@
 import type { ProgressMode } from '../output/progress.js';
 import { AppError } from '../../manager/common/base/errors.js';
 import { parseConsulAddress } from '../../manager/common/model/discovery.js';
+import type { PlacementStrategy } from '../../manager/common/settings/manager-settings.js';
+import { placementStrategies } from '../../manager/common/settings/manager-settings.js';
 import type { MachineRecord } from '../inventory/machine-record.js';
 import { checkMachineName } from '../inventory/machine-record.js';
 
@@ -49,7 +51,14 @@ export function discoveryFromFlags(flags: CreateFlags): string | undefined {
   return flags.consulServer === true ? ownConsul : undefined;
 }
 
-export const placementStrategies = ['spread', 'binpack', 'random'];
+/** The strategy of --swarm-strategy. Throws `invalid` for an unknown one. */
+export function strategyFromFlags({ swarmStrategy }: CreateFlags): PlacementStrategy {
+  const found = placementStrategies.find((strategy) => strategy === swarmStrategy);
+  if (found !== undefined) return found;
+  throw invalid(
+    `--swarm-strategy: unknown strategy "${swarmStrategy}"; available: ${placementStrategies.join(', ')}`,
+  );
+}
 
 function invalid(message: string): AppError {
   return new AppError('invalid', message);
@@ -61,11 +70,7 @@ function checkFlags(flags: CreateFlags): void {
       `driver "${flags.driver}" not found; available: "generic" (a Linux machine with ssh), "none" (an engine that already listens)`,
     );
   }
-  if (!placementStrategies.includes(flags.swarmStrategy)) {
-    throw invalid(
-      `--swarm-strategy: unknown strategy "${flags.swarmStrategy}"; available: ${placementStrategies.join(', ')}`,
-    );
-  }
+  strategyFromFlags(flags);
   checkDiscovery(flags);
   checkRestore(flags);
   const label = flags.engineLabel.find((entry) => !/^[^=\s]+=/u.test(entry));

@@ -1,3 +1,13 @@
+import type { NodeId } from '../../manager/common/model/ids.js';
+import type {
+  ManagerSettings,
+  PlacementStrategy,
+} from '../../manager/common/settings/manager-settings.js';
+import { encodeManagerSettings } from '../../manager/common/settings/manager-settings.js';
+import {
+  defaultDockerSocket,
+  encodeWorkerSettings,
+} from '../../manager/common/settings/worker-settings.js';
 import type { ConsulAgent } from './consul-agent.js';
 import type { ConsulFiles } from './consul-files.js';
 import { certificatePaths, managerPort, remotePaths } from '../inventory/remote-paths.js';
@@ -9,7 +19,7 @@ export interface ClusterMembership {
   readonly clusterName: string;
   readonly nodeId: string;
   readonly role: 'manager' | 'worker';
-  readonly strategy: string;
+  readonly strategy: PlacementStrategy;
   /** `ADDRESS:PORT` of every manager. */
   readonly managers: readonly string[];
   /** `consul://…`; undefined for the embedded store. */
@@ -26,16 +36,15 @@ export interface MachineIdentity {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-function toText(value: unknown): string {
-  return `${JSON.stringify(value, undefined, 2)}\n`;
-}
-
+/** Text of `manager.json` for a machine of the cluster. */
 export function managerSettings(machine: MachineIdentity, membership: ClusterMembership): string {
-  return toText({
-    clusterId: membership.clusterId,
-    clusterName: membership.clusterName,
-    nodeId: membership.nodeId,
-    listen: `0.0.0.0:${String(managerPort)}`,
+  const { clusterId, clusterName, nodeId, strategy, discovery } = membership;
+  const consul = consulClient(membership.consulFiles);
+  return encodeManagerSettings({
+    clusterId,
+    clusterName,
+    nodeId,
+    listen: { host: '0.0.0.0', port: managerPort },
     advertise: `${bracketIpv6(machine.address)}:${String(managerPort)}`,
     dataDir: `${remotePaths.data}/manager`,
     pki: {
@@ -43,39 +52,43 @@ export function managerSettings(machine: MachineIdentity, membership: ClusterMem
       ...certificatePaths.manager,
       intermediate: certificatePaths.intermediate,
     },
-    strategy: membership.strategy,
-    ...(membership.discovery === undefined ? {} : { discovery: membership.discovery }),
-    ...consulClient(membership.consulFiles),
+    strategy,
+    logLevel: 'info',
+    ...(discovery === undefined ? {} : { discovery }),
+    ...(consul === undefined ? {} : { consul }),
   });
 }
 
-function consulClient({ token, ca, cert, key }: ConsulFiles = {}): object {
-  const tls =
-    ca === undefined
-      ? {}
-      : {
-          tls: {
-            ca: remotePaths.consulCa,
-            ...(cert === undefined ? {} : { cert: remotePaths.consulCert }),
-            ...(key === undefined ? {} : { key: remotePaths.consulKey }),
-          },
-        };
-  const consul = { ...(token === undefined ? {} : { tokenFile: remotePaths.consulToken }), ...tls };
-  return Object.keys(consul).length === 0 ? {} : { consul };
+function consulClient({ token, ca, cert, key }: ConsulFiles = {}): ManagerSettings['consul'] {
+  if (token === undefined && ca === undefined) return undefined;
+  const tls = {
+    ca: remotePaths.consulCa,
+    ...(cert === undefined ? {} : { cert: remotePaths.consulCert }),
+    ...(key === undefined ? {} : { key: remotePaths.consulKey }),
+  };
+  return {
+    ...(token === undefined ? {} : { tokenFile: remotePaths.consulToken }),
+    ...(ca === undefined ? {} : { tls }),
+  };
 }
 
-export function workerSettings(machine: MachineIdentity, membership: ClusterMembership): string {
-  return toText({
-    clusterId: membership.clusterId,
-    nodeId: membership.nodeId,
+/** Text of `worker.json` for a machine of the cluster. */
+export function workerSettings(
+  machine: MachineIdentity,
+  { clusterId, nodeId, managers }: Pick<ClusterMembership, 'clusterId' | 'nodeId' | 'managers'>,
+): string {
+  return encodeWorkerSettings({
+    clusterId,
+    nodeId: nodeId as NodeId,
     name: machine.name,
     address: machine.address,
-    managers: membership.managers,
+    managers,
     dataDir: `${remotePaths.data}/worker`,
-    dockerSocket: '/var/run/docker.sock',
+    dockerSocket: defaultDockerSocket,
     pki: { ca: remotePaths.ca, ...certificatePaths.worker },
     labels: machine.labels,
     dataPlane: 'overlay',
+    logLevel: 'info',
   });
 }
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { AppError, isUnavailable, messageOf, NodeRemovedError } from '../common/base/errors.js';
 import type { Logger } from '../common/base/log.js';
-import type { ManagerSettings } from '../settings.js';
+import type { ManagerSettings } from '../common/settings/manager-settings.js';
 import type { Catalog } from '../store/catalog.js';
 import type { StoreBackend } from '../store/backend.js';
 import type { ConsulAddress } from '../common/model/discovery.js';

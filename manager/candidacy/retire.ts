@@ -1,7 +1,7 @@
 import type { Logger } from '../common/base/log.js';
 import { consulAddress } from './candidacy.js';
 import { decideCatalog } from '../catalog/decide.js';
-import type { ManagerSettings } from '../settings.js';
+import type { ManagerSettings } from '../common/settings/manager-settings.js';
 import { ConsulCatalog } from '../store/consul/catalog.js';
 import { ConsulClient } from '../store/consul/client.js';
 import { clusterKeyPrefix } from '../store/consul/consul.js';

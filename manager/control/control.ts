@@ -1,5 +1,6 @@
 import { AppError, messageOf, toAppError } from '../common/base/errors.js';
 import type {
+  ControlCallMap,
   ControlCallName,
   ControlStreamName,
   ManagerInfo,
@@ -7,8 +8,10 @@ import type {
 import { apiPaths } from '../common/protocol/messages.js';
 import type { AuditOrigin } from '../store/journal.js';
 import type { Peer } from '../transport/peer.js';
+import { requireClient } from '../transport/peer.js';
 import type { ClusterStore } from '../store/store.js';
 import type { Connection } from '../common/protocol/transport-connection.js';
+import type { Caller, InvokeCall } from '../transport/invoke-call.js';
 import type { CallRequest, StreamRequest } from '../transport/transport-server.js';
 import { Args } from './args.js';
 import { dataCalls } from './calls/data.js';
@@ -124,21 +127,30 @@ export class ControlApi {
   }
 
   async call(request: CallRequest<Peer>): Promise<unknown> {
-    requireClient(request.identity);
+    const { identity: peer, signal, body } = request;
     const name = request.path.slice(apiPaths.call.length);
-    if (!isCall(name))
+    if (!isCall(name)) {
+      requireClient(peer);
       throw new AppError('unsupported', `call ${name}: not supported by this manager`);
-    const origin = originOf(request.identity, name);
-    const context = {
-      ...this.#options,
-      store: onBehalf(this.#options.store, origin),
-      audit: this.#audit,
-      peer: request.identity,
-      signal: request.signal,
-    };
+    }
+    return this.#run(name, body, { peer, signal });
+  }
+
+  /** Runs a call on behalf of a client, with the checks and the audit record of `call`. */
+  readonly invoke: InvokeCall = (name, args, caller) => this.#run(name, args, caller);
+
+  async #run<Name extends ControlCallName>(
+    name: Name,
+    args: unknown,
+    { peer, signal }: Caller,
+  ): Promise<ControlCallMap[Name]['result']> {
+    requireClient(peer);
+    const origin = originOf(peer, name);
+    const store = onBehalf(this.#options.store, origin);
+    const context = { ...this.#options, store, audit: this.#audit, peer, signal };
     // Called inside a promise so that a synchronous throw of a check becomes a rejection.
-    const result = await Promise.resolve().then(() => calls[name](context, request.body));
-    if (auditedActions.has(name)) await this.#audit.append(origin, targetOf(request.body));
+    const result = await Promise.resolve().then(() => calls[name](context, args));
+    if (auditedActions.has(name)) await this.#audit.append(origin, targetOf(args));
     return result;
   }
 
@@ -226,11 +238,6 @@ function targetOf(body: unknown): string {
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => `${key} ${Array.isArray(value) ? value.join(' ') : String(value)}`)
     .join(', ');
-}
-
-function requireClient(identity: Peer): void {
-  if (identity.role === 'client') return;
-  throw new AppError('forbidden', `control API: not allowed for role ${identity.role}`);
 }
 
 async function firstMessage(

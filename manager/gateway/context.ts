@@ -3,7 +3,7 @@ import type { Logger } from '../common/base/log.js';
 import type { NewId } from '../common/base/random.js';
 import type { ClusterEvent } from '../common/protocol/control.js';
 import type { Peer } from '../transport/peer.js';
-import type { CallRequest } from '../transport/transport-server.js';
+import type { InvokeCall } from '../transport/invoke-call.js';
 import type { WorkerCalls } from '../common/protocol/worker-calls.js';
 import type { ClusterStore } from '../store/store.js';
 import type { RequestTarget } from './api-version.js';
@@ -28,7 +28,7 @@ export interface GatewayOptions {
   readonly statistics: StatisticsSource;
   readonly events: EventSource;
   /** The control API: mutating requests go through it, with the same checks and audit log. */
-  readonly control: (request: CallRequest<Peer>) => Promise<unknown>;
+  readonly control: InvokeCall;
   /** Adds an audit record for an action that does not change the store. */
   readonly note: (peer: Peer, action: string, about: string) => Promise<void>;
   readonly cluster: {

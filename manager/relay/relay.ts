@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../common/base/clock.js';
 import { AppError, isAppError, messageOf } from '../common/base/errors.js';
 import type { Logger } from '../common/base/log.js';
@@ -13,13 +12,14 @@ import type { Peer } from '../transport/peer.js';
 import { idempotentCalls, isConnectError } from '../common/protocol/retry.js';
 import { ManagerHttpClient } from '../common/protocol/transport-call.js';
 import type { Connection } from '../common/protocol/transport-connection.js';
+import { forwardMessages } from '../transport/forward.js';
 import type { CallRequest, StreamRequest } from '../transport/transport-server.js';
 import type { PeerCertificateFields, TlsMaterial } from '../common/protocol/transport-tls.js';
 import type { RawHttpRequest, RawHttpUpgrade } from '../transport/transport-raw-http.js';
 import { dial } from '../common/protocol/transport.js';
 import type { Leader } from '../store/election.js';
 import { LeaderWatch } from './leader-watch.js';
-import type { ForwardTarget, UpgradedConnection } from './web-relay.js';
+import type { ForwardTarget } from './web-relay.js';
 import { forwardUpgrade, forwardRequest, pipeSockets, pipeResponse } from './web-relay.js';
 
 export interface RelayOptions {
@@ -50,11 +50,6 @@ const askTimeoutMs = 5_000;
 /** Upper bound only: the client has its own deadline and disconnects. */
 const callTimeoutMs = 15 * 60_000;
 
-interface Upstream {
-  readonly leader: Leader;
-  readonly upstream: Connection;
-}
-
 interface RelayRequest {
   readonly identity: Peer;
   readonly signal?: AbortSignal;
@@ -63,8 +58,8 @@ interface RelayRequest {
 }
 
 /** `self` if this manager has become the leader and must serve the request itself. */
-export type RelayResult =
-  { readonly kind: 'self' } | { readonly kind: 'answer'; readonly value: unknown };
+export type RelayResult<Value> =
+  { readonly kind: 'self' } | { readonly kind: 'answer'; readonly value: Value };
 
 /**
  * Serves requests on a follower: client requests are forwarded to the leader, workers are
@@ -81,7 +76,7 @@ export class Relay {
     this.#options = options;
   }
 
-  async call(request: CallRequest<Peer>): Promise<RelayResult> {
+  async call(request: CallRequest<Peer>): Promise<RelayResult<unknown>> {
     const { path, body, identity, signal } = request;
     const isIdempotent = idempotentCalls.has(path.slice(apiPaths.call.length));
     return this.#withLeader({ identity, signal, isIdempotent }, async (leader) => {
@@ -106,7 +101,7 @@ export class Relay {
   }
 
   /** Forwards a stream; resolves when it has ended. */
-  async stream(request: StreamRequest<Peer>): Promise<RelayResult> {
+  async stream(request: StreamRequest<Peer>): Promise<RelayResult<void>> {
     const { path, identity } = request;
     const { tls, verifyPeer } = this.#options;
     const opened = await this.#withLeader({ identity, isIdempotent: true }, async (leader) => ({
@@ -122,7 +117,7 @@ export class Relay {
       }),
     }));
     if (opened.kind === 'self') return opened;
-    const { leader, upstream } = opened.value as Upstream;
+    const { leader, upstream } = opened.value;
     let downstream: Connection;
     try {
       downstream = await request.accept('stream');
@@ -136,7 +131,7 @@ export class Relay {
   }
 
   /** Forwards a plain HTTP request; resolves when the response is complete. */
-  async web(web: RawHttpRequest<Peer>): Promise<RelayResult> {
+  async web(web: RawHttpRequest<Peer>): Promise<RelayResult<void>> {
     const { request, response, identity, signal } = web;
     const body = await web.body();
     const isIdempotent = request.method === 'GET' || request.method === 'HEAD';
@@ -145,7 +140,7 @@ export class Relay {
       answer: await forwardRequest({ request, body, signal }, this.#hopTo(leader, identity)),
     }));
     if (opened.kind === 'self') return opened;
-    const { leader, answer } = opened.value as { leader: Leader; answer: IncomingMessage };
+    const { leader, answer } = opened.value;
     const watch = this.#watch(leader);
     await pipeResponse(answer, response, watch.gone).finally(() => {
       watch.stop();
@@ -154,7 +149,7 @@ export class Relay {
   }
 
   /** Forwards an HTTP connection upgrade; resolves when the upgraded connection has ended. */
-  async webUpgrade(web: RawHttpUpgrade<Peer>): Promise<RelayResult> {
+  async webUpgrade(web: RawHttpUpgrade<Peer>): Promise<RelayResult<void>> {
     const { request, body, identity, socket, hijacked: taken } = web;
     const gone = new AbortController();
     socket.once('close', () => {
@@ -166,7 +161,7 @@ export class Relay {
       upgraded: await forwardUpgrade(message, this.#hopTo(leader, identity)),
     }));
     if (opened.kind === 'self') return opened;
-    const { leader, upgraded } = opened.value as { leader: Leader; upgraded: UpgradedConnection };
+    const { leader, upgraded } = opened.value;
     taken();
     const watch = this.#watch(leader);
     await pipeSockets(upgraded, socket, watch.gone).finally(() => {
@@ -212,10 +207,10 @@ export class Relay {
     this.#caller?.http.close();
   }
 
-  async #withLeader(
+  async #withLeader<Value>(
     { identity, signal, isIdempotent }: RelayRequest,
-    ask: (leader: Leader) => Promise<unknown>,
-  ): Promise<RelayResult> {
+    ask: (leader: Leader) => Promise<Value>,
+  ): Promise<RelayResult<Value>> {
     const { isLeader: leads, leader: leaderNow, nodeId, clock } = this.#options;
     const startedAt = clock.elapsed();
     let reason = 'none elected yet';
@@ -278,7 +273,7 @@ export class Relay {
    */
   async #pumpDown(upstream: Connection, downstream: Connection, watch: LeaderWatch): Promise<void> {
     try {
-      const pumped = pump(upstream, downstream);
+      const pumped = forwardMessages(upstream, downstream);
       pumped.catch(() => undefined);
       await Promise.race([pumped, aborted(watch.gone)]);
       if (watch.gone.aborted) throw watch.error();
@@ -299,17 +294,13 @@ export class Relay {
   }
 }
 
-async function pump(from: Connection, to: Connection): Promise<void> {
-  for await (const message of from) await to.send(message);
-}
-
 async function aborted(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await once(signal, 'abort');
 }
 
 async function pumpUp(downstream: Connection, upstream: Connection): Promise<void> {
   try {
-    await pump(downstream, upstream);
+    await forwardMessages(downstream, upstream);
   } catch {
     // One end has closed; the other direction reports it.
   }
@@ -317,10 +308,10 @@ async function pumpUp(downstream: Connection, upstream: Connection): Promise<voi
 }
 
 /** Runs a request once. Throws if it may have been executed and must not be retried. */
-async function attempt(
-  ask: () => Promise<unknown>,
+async function attempt<Value>(
+  ask: () => Promise<Value>,
   isIdempotent: boolean,
-): Promise<{ readonly value: unknown } | { readonly failed: string }> {
+): Promise<{ readonly value: Value } | { readonly failed: string }> {
   try {
     return { value: await ask() };
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { Clock } from '../common/base/clock.js';
+import { decode, nonEmptyString, object } from '../common/base/decode.js';
 import { isAppError, messageOf } from '../common/base/errors.js';
 import type { Logger } from '../common/base/log.js';
 import { ReconcileLoop } from '../common/base/loop.js';
@@ -7,6 +8,11 @@ import { KeyRing } from '../store/key-ring.js';
 import type { Relay } from './relay.js';
 
 const pollMs = 2_000;
+const sealingKeys = object({ keys: nonEmptyString });
+
+function keysOf(answer: unknown): string {
+  return decode(answer, sealingKeys, 'sealing keys of the leader').keys;
+}
 
 /**
  * Keeps a follower's copy of the sealing key up to date so that it can open the store as leader.
@@ -33,9 +39,8 @@ export class SealingKeySync {
       resyncMs: pollMs,
       reconcile: async () => {
         try {
-          const answer = (await relay.askLeader(apiPaths.sealingKeys)) as
-            { keys: string } | undefined;
-          if (answer !== undefined) await ring.replaceWith(answer.keys);
+          const answer = await relay.askLeader(apiPaths.sealingKeys);
+          if (answer !== undefined) await ring.replaceWith(keysOf(answer));
           lastError = '';
         } catch (error) {
           // Logged once per outage: the leader may be unavailable for long.

@@ -15,7 +15,7 @@ import { CertificateRenewal } from '../common/pki/pki-renewal.js';
 import type { KeyPair, PeerIdentity } from '../common/pki/pki.js';
 import type { Peer } from '../transport/peer.js';
 import type { PeerCertificateFields, TlsMaterial } from '../common/protocol/transport-tls.js';
-import type { ManagerSettings } from '../settings.js';
+import type { ManagerSettings } from '../common/settings/manager-settings.js';
 import type { ClusterRecord } from '../store/store.js';
 
 export interface CredentialDependencies {

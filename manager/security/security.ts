@@ -8,7 +8,7 @@ import { AuthorityRotation } from '../ca/rotation.js';
 import type { ClusterSecurity, ManagerDirectory } from '../control/context.js';
 import type { ManagerCredentials } from './credentials.js';
 import type { WorkerCertificates } from '../dispatcher/certificates.js';
-import type { ManagerSettings } from '../settings.js';
+import type { ManagerSettings } from '../common/settings/manager-settings.js';
 import type { KeyRing } from '../store/key-ring.js';
 
 export interface SecurityDependencies extends Pick<

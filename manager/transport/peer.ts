@@ -1,3 +1,5 @@
+import { AppError } from '../common/base/errors.js';
+
 /** Identity of the remote end, from its certificate; set by the manager's composition root. */
 export interface Peer {
   /** Cluster of a worker or manager; user of a client. */
@@ -12,4 +14,10 @@ export interface Peer {
   readonly authority?: string;
   /** Node id of the manager that forwarded the request. */
   readonly via?: string;
+}
+
+/** Throws `forbidden` unless the peer is a client. */
+export function requireClient({ role }: Peer): void {
+  if (role === 'client') return;
+  throw new AppError('forbidden', `control API: not allowed for role ${role}`);
 }

@@ -41,7 +41,7 @@ async function manager(t: ExecutionContext, clusterId = newId()): Promise<string
       advertise: '127.0.0.1:7070',
       dataDir: join(folder, 'data'),
       pki: { ca: 'a', cert: 'b', key: 'c' },
-      somethingElse: 'is kept',
+      metricsListen: '127.0.0.1:9100',
     }),
   );
   return config;
@@ -144,7 +144,7 @@ consulTest(
     const settings = async (): Promise<Record<string, unknown>> =>
       JSON.parse(await readFile(config, 'utf8')) as Record<string, unknown>;
     t.is((await settings()).discovery, to);
-    t.is((await settings()).somethingElse, 'is kept');
+    t.is((await settings()).metricsListen, '127.0.0.1:9100');
     // A second migration would mix two stores.
     const again = await manager(t, String((await settings()).clusterId));
     await fill(again);

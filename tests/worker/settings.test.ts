@@ -41,11 +41,11 @@ test('without root secrets are stored in the user’s runtime directory and over
 for (const [key, value, needed] of [
   ['clusterId', undefined, 'clusterId must be a non-empty string'],
   ['managers', [], 'managers must be a non-empty array of strings'],
-  ['managers', 'x', 'managers must be a non-empty array of strings'],
-  ['labels', { a: 1 }, 'labels must be an object with string values'],
+  ['managers', 'x', 'managers must be an array'],
+  ['labels', { a: 1 }, 'labels.a must be a string'],
   ['dataPlane', 'vlan', 'dataPlane must be one of overlay, engine'],
   ['pki', { ca: '/a', cert: '/b' }, 'pki.key must be a non-empty string'],
-  ['pki', undefined, 'pki. must be an object'],
+  ['pki', undefined, 'pki must be an object'],
 ] as const) {
   test(`${key} as ${value === undefined ? 'nothing' : JSON.stringify(value)} is rejected with file and key`, (t) => {
     t.throws(() => parse({ [key]: value }), { message: `worker.json: ${needed}` });
@@ -54,7 +54,7 @@ for (const [key, value, needed] of [
 
 test('a file with invalid JSON is rejected', (t) => {
   t.throws(() => parseSettings('{', 'worker.json', root), {
-    message: /^worker\.json is not valid JSON: /,
+    message: /^worker\.json: invalid JSON$/,
   });
 });
 

@@ -78,6 +78,12 @@ export const integer: Decoder<number> = (value, at) => {
   return value;
 };
 
+/** A non-negative integer. */
+export const count: Decoder<number> = (value, at) => {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw mustBe(at, 'a non-negative integer');
+};
+
 export const boolean: Decoder<boolean> = (value, at) => {
   if (typeof value !== 'boolean') throw mustBe(at, 'true or false');
   return value;
@@ -141,6 +147,24 @@ export function object<Value>(shape: Shape<Value>): Decoder<Value> {
     }
     return decoded as Value;
   };
+}
+
+/** Like `object`, but refuses unknown fields. */
+export function exactObject<Value>(shape: Shape<Value>): Decoder<Value> {
+  const known = object(shape);
+  return (value, at) => {
+    const extra = Object.keys(fields(value, at)).find((key) => !Object.hasOwn(shape, key));
+    if (extra === undefined) return known(value, at);
+    throw new AppError('invalid', `${join(at, extra)} is not a known key; remove it`);
+  };
+}
+
+/** Converts a decoded value; `convert` throws with `mustBe`. */
+export function mapped<From, To>(
+  decoder: Decoder<From>,
+  convert: (value: From, at: string) => To,
+): Decoder<To> {
+  return (value, at) => convert(decoder(value, at), at);
 }
 
 /** A union of objects that the field `tag` tells apart. */

@@ -1,6 +1,7 @@
 import type { NodeId } from '../../common/model/ids.js';
 import type { ExecOptions, MessageStream } from '../../common/protocol/worker-calls.js';
 import { AppError } from '../../common/base/errors.js';
+import { forwardMessages } from '../../transport/forward.js';
 import { Args } from '../args.js';
 import { readTaskRef } from '../calls/tasks.js';
 import { findRunningTask } from '../find.js';
@@ -28,7 +29,7 @@ export async function pipe(
   // Ends with the client's connection; the loop below sees its errors.
   void forwardInput(context, client, worker).catch(close);
   try {
-    for await (const message of worker.stream) await client.stream.send(message);
+    await forwardMessages(worker.stream, client.stream);
   } finally {
     client.signal.removeEventListener('abort', close);
     close();

@@ -3,8 +3,6 @@ import { containerState } from '../../common/model/container-state.js';
 import type { Service } from '../../common/model/service.js';
 import { isWanted } from '../../store/slots.js';
 import { isTerminal } from '../../common/model/task-state.js';
-import type { ControlCallMap } from '../../common/protocol/control.js';
-import { apiPaths } from '../../common/protocol/messages.js';
 import type { ApiResponse } from '../response.js';
 import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context.js';
 import type { PlacedContainer } from '../find-container.js';
@@ -18,18 +16,6 @@ const notModified: ApiResponse = { kind: 'empty', status: 304 };
 /** Deadline of a start, which may pull an image first. */
 const startMs = 120_000;
 const stopSlackMs = 30_000;
-
-type LifecycleCall = 'service.halt' | 'service.kill' | 'service.pause' | 'service.restart';
-
-/** Runs a control call as the requesting client; the control API authorizes and audits it. */
-async function call<Name extends LifecycleCall>(
-  { control }: GatewayContext,
-  { peer, signal }: ApiRequest,
-  name: Name,
-  body: ControlCallMap[Name]['args'],
-): Promise<void> {
-  await control({ path: apiPaths.call + name, identity: peer, body, signal });
-}
 
 /** Selects a single container of its service. */
 function selectOnly({ task }: PlacedContainer): {
@@ -49,7 +35,7 @@ function graceOf({ query }: ApiRequest): { readonly timeoutMs?: number } {
 const restart: RouteHandler = async (context, request, reference = '') => {
   const item = findContainer(context.store.view, reference);
   requireRunning(item);
-  await call(context, request, 'service.restart', { ...selectOnly(item), ...graceOf(request) });
+  await context.control('service.restart', { ...selectOnly(item), ...graceOf(request) }, request);
   return done;
 };
 
@@ -57,10 +43,8 @@ const kill: RouteHandler = async (context, request, reference = '') => {
   const item = findContainer(context.store.view, reference);
   requireRunning(item);
   const signal = request.query.get('signal') ?? '';
-  await call(context, request, 'service.kill', {
-    ...selectOnly(item),
-    signal: signal || 'SIGKILL',
-  });
+  const killArgs = { ...selectOnly(item), signal: signal || 'SIGKILL' };
+  await context.control('service.kill', killArgs, request);
   return done;
 };
 
@@ -72,7 +56,7 @@ function setPaused(paused: boolean): RouteHandler {
       const already = paused ? 'already' : 'not';
       throw new AppError('conflict', `Container ${item.containerId} is ${already} paused`);
     }
-    await call(context, request, 'service.pause', { ...selectOnly(item), paused });
+    await context.control('service.pause', { ...selectOnly(item), paused }, request);
     return done;
   };
 }
@@ -106,7 +90,7 @@ const stop: RouteHandler = async (context, request, reference = '') => {
   const grace = graceOf(request);
   const { project, service } = task;
   const haltArgs = { project, services: [service], halted: true, ...grace };
-  await call(context, request, 'service.halt', haltArgs);
+  await context.control('service.halt', haltArgs, request);
   const waitMs = (grace.timeoutMs ?? task.spec.container.stopGraceMs) + stopSlackMs;
   const isDone = (): boolean => {
     const now = store.view.get('tasks', task.id);
@@ -129,7 +113,7 @@ const start: RouteHandler = async (context, request, reference = '') => {
     );
   }
   const haltArgs = { project: task.project, services: [task.service], halted: false };
-  await call(context, request, 'service.halt', haltArgs);
+  await context.control('service.halt', haltArgs, request);
   const isDone = (): boolean =>
     store.view
       .tasksOfService(service.id)

@@ -73,7 +73,7 @@ test('the error names an unknown machine, or the path of a damaged record', asyn
   await machines.reserve('bad');
   await writeFile(join(machines.machineFolder('bad'), 'config.json'), '{"ConfigVersion":3');
   await t.throwsAsync(machines.load('bad'), {
-    message: /machines\/bad\/config.json is damaged: not JSON/u,
+    message: /^machine record .*machines\/bad\/config.json: invalid JSON/u,
   });
 });
 
@@ -112,7 +112,7 @@ test('concurrent callers create a single user CA', async (t) => {
   }
 });
 
-const cluster = { name: 'prod', id: 'c1', strategy: 'spread', managers: [] };
+const cluster = { name: 'prod', id: 'c1', strategy: 'spread', managers: [] } as const;
 const manager = { name: 'node-1', nodeId: 'n1', url: 'https://10.0.0.1:7070' };
 
 test('a cluster record is deleted with its last manager', async (t) => {

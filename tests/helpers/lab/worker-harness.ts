@@ -14,14 +14,14 @@ import type { PortSpec } from '../../../manager/common/model/service.js';
 import type { AssignedTask } from '../../../manager/common/protocol/assignments.js';
 import { connectEngine } from '../../../worker/engine.js';
 import { EngineDataPlane } from '../../../worker/executor/engine-data-plane.js';
-import type { WorkerSettings } from '../../../worker/settings.js';
+import type { EffectiveSettings } from '../../../worker/settings.js';
 import { Worker } from '../../../worker/worker.js';
 import { FakeManager } from '../fakes/fake-manager.js';
 
 /** A worker in this process on a lab machine's engine, with a manager controlled by the test. */
 export interface WorkerHarness {
   readonly manager: FakeManager;
-  readonly settings: WorkerSettings;
+  readonly settings: EffectiveSettings;
   readonly worker: Worker;
   /** Stops the worker and starts another one on the same data. */
   restart(): Promise<WorkerHarness>;
@@ -38,7 +38,7 @@ export async function startHarness(
   dataDir: string,
   previous?: FakeManager,
 ): Promise<WorkerHarness> {
-  const settings: WorkerSettings = {
+  const settings: EffectiveSettings = {
     clusterId: 'c-bench',
     nodeId: 'node-a' as NodeId,
     name: 'node-a',

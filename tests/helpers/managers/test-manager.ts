@@ -15,7 +15,7 @@ import { apiPaths } from '../../../manager/common/protocol/messages.js';
 import { dial } from '../../../manager/common/protocol/transport.js';
 import { ManagerHttpClient } from '../../../manager/common/protocol/transport-call.js';
 import type { Connection } from '../../../manager/common/protocol/transport-connection.js';
-import type { ManagerSettings } from '../../../manager/settings.js';
+import type { ManagerSettings } from '../../../manager/common/settings/manager-settings.js';
 import type { StoreBackend } from '../../../manager/store/backend.js';
 import { MemoryBackend } from '../../../manager/store/memory-backend.js';
 import { FakeWorker, type FakeWorkerOptions } from '../fakes/fake-worker.js';

@@ -4,10 +4,14 @@ import {
   array,
   boolean,
   branded,
+  count,
   decode,
   decodeJson,
   dictionary,
+  exactObject,
   integer,
+  mapped,
+  mustBe,
   nullable,
   number,
   object,
@@ -108,4 +112,23 @@ test('every JSON value is decoded or refused as invalid', (t) => {
   t.notThrows(() => {
     fc.assert(survives);
   });
+});
+
+test('an exact object names the first unknown key with its path', (t) => {
+  const decoder = object({ pki: exactObject({ ca: string }) });
+  t.is(failureOf('{"pki":{"ca":"a"}}', decoder), 'no error');
+  t.is(
+    failureOf('{"pki":{"ca":"a","crt":"b"}}', decoder),
+    'file.json: pki.crt is not a known key; remove it',
+  );
+});
+
+test('a count is a non-negative integer, and a conversion keeps the path in its error', (t) => {
+  const even = mapped(count, (value, at) => {
+    if (value % 2 === 0) return value / 2;
+    throw mustBe(at, 'even');
+  });
+  t.is(decode({ n: 4 }, object({ n: even }), 'x').n, 2);
+  t.is(failureOf('{"n":3}', object({ n: even })), 'file.json: n must be even');
+  t.is(failureOf('{"n":-2}', object({ n: even })), 'file.json: n must be a non-negative integer');
 });
