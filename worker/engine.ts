@@ -2,7 +2,13 @@ import type { Clock } from '../manager/common/base/clock.js';
 import type { Logger } from '../manager/common/base/log.js';
 import { EngineClient } from './executor/docker/client.js';
 import { ContainerWatch } from './executor/docker/container-watch.js';
-import { DockerExecutor } from './executor/docker/docker-executor.js';
+import { ComposeContainers } from './executor/docker/compose-containers.js';
+import { DockerContainerAccess } from './executor/docker/container-access.js';
+import { DockerContainerControl } from './executor/docker/container-control.js';
+import { DockerImageStore } from './executor/docker/image-store.js';
+import { DockerImageTransfer } from './executor/docker/image-transfer.js';
+import { DockerTaskExecutor } from './executor/docker/task-executor.js';
+import type { EngineInterfaces } from './executor/executor.js';
 import { TaskFiles } from './executor/docker/files.js';
 import { ImageLayers } from './executor/docker/image-layers.js';
 import { Images } from './executor/docker/images.js';
@@ -11,10 +17,9 @@ import { Volumes } from './executor/docker/volumes.js';
 import type { EffectiveSettings } from './settings.js';
 
 /** Components that talk to this machine's engine. */
-export interface Engine {
+export interface Engine extends EngineInterfaces {
   readonly client: EngineClient;
-  readonly watch: ContainerWatch;
-  readonly executor: DockerExecutor;
+  readonly containers: ContainerWatch;
   readonly networks: EngineNetworks;
   readonly volumes: Volumes;
   readonly files: TaskFiles;
@@ -29,8 +34,22 @@ export function connectEngine(settings: EffectiveSettings, clock: Clock, log: Lo
   const files = new TaskFiles({ secretsDir, dataDir, hostResolver: '/etc/resolv.conf' });
   const volumes = new Volumes(client, owner, name);
   const images = new Images(client, name, clock);
-  const layers = new ImageLayers(client);
-  const executor = new DockerExecutor({ client, watch, images, layers, volumes, files, owner });
-  const networks = new EngineNetworks(client, clusterId, watch);
-  return { client, watch, executor, networks, volumes, files, images };
+  // Tags may have moved while the event stream was down.
+  watch.onSync(() => {
+    images.invalidate();
+  });
+  return {
+    client,
+    containers: watch,
+    executor: new DockerTaskExecutor({ client, watch, images, volumes, files, owner }),
+    control: new DockerContainerControl(client, watch),
+    access: new DockerContainerAccess(client),
+    imageStore: new DockerImageStore(client, images, new ImageLayers(client)),
+    transfer: new DockerImageTransfer(client, images),
+    foreign: new ComposeContainers(client),
+    networks: new EngineNetworks(client, clusterId, watch),
+    volumes,
+    files,
+    images,
+  };
 }

@@ -41,12 +41,12 @@ export async function purgeNode(options: PurgeOptions, callerSignal: AbortSignal
     await engine.files.removeAll();
     await rm(settings.dataDir, { recursive: true, force: true });
   });
-  await engine.watch.stop();
+  await engine.containers.stop();
   if (failures.length > 0) throw failures[0];
 }
 
 async function removeContainers(engine: Engine, signal: AbortSignal): Promise<void> {
-  const { watch, executor, client } = engine;
+  const { containers, executor, client } = engine;
   try {
     await client.negotiate(signal);
   } catch (error) {
@@ -56,7 +56,7 @@ async function removeContainers(engine: Engine, signal: AbortSignal): Promise<vo
       `${messageOf(error)}; start the engine to remove its containers`,
     );
   }
-  watch.start();
-  await watch.synced(signal);
-  for (const container of [...watch.all()]) await executor.remove(container.id, signal);
+  containers.start();
+  await containers.synced(signal);
+  for (const container of [...containers.all()]) await executor.remove(container.id, signal);
 }

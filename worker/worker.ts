@@ -80,7 +80,7 @@ export class Worker {
   constructor(parts: WorkerDependencies) {
     this.#parts = parts;
     const { settings, clock, log, engine, dataPlane } = parts;
-    const { executor } = engine;
+    const { executor, access, containers } = engine;
     this.#reporter = new Reporter(clock);
     this.#kept = new PersistedTasks(join(settings.dataDir, 'tasks.json'), log);
     this.#saved = new SavedAssignments(settings, log);
@@ -91,11 +91,13 @@ export class Worker {
     );
     const actions = new TaskActions({
       executor,
+      access,
       dataPlane,
       wanted: () => this.#wanted,
       leaderTask: (task, service) => this.#tasks.leaderTask(task, service),
     });
     this.#tasks = new TaskSet({
+      containers,
       executor,
       actions,
       kept: this.#kept,
@@ -114,11 +116,11 @@ export class Worker {
     engine.images.setPeerFallback((image, platform, signal) =>
       this.#connector.requestImage(image, platform, signal),
     );
-    engine.watch.onDie((container) => {
+    engine.containers.onDie((container) => {
       // Runs before the container is inspected or reported, so that DNS stops returning it at once.
       dataPlane.setDown(new Set([...this.#tasks.downTasks(), container.taskId]));
     });
-    engine.watch.onSync(() => {
+    engine.containers.onSync(() => {
       this.#onEngineConnected().catch((error: unknown) => {
         log.warn(messageOf(error));
       });
@@ -138,7 +140,7 @@ export class Worker {
     const saved = await this.#saved.load();
     const lastSet = belongsToNode(saved, this.#parts.settings) ? saved : undefined;
     this.#connector.addManagers((await this.#managersFile.load()) ?? []);
-    engine.watch.start();
+    engine.containers.start();
     await dataPlane.start(this.#abort.signal);
     // All other timers are unref'd: this one keeps the process alive while nothing is connected.
     this.#keepAlive = setInterval(() => undefined, 60_000);
@@ -198,12 +200,11 @@ export class Worker {
     await this.#connector.stop();
     await this.#tasks.stop();
     await this.#parts.dataPlane.stop();
-    await this.#parts.engine.watch.stop();
+    await this.#parts.engine.containers.stop();
   }
 
   #newConnector(): Connector {
     const { settings, clock, log, engine, dial, dataPlane, credentials } = this.#parts;
-    const { executor } = engine;
     const processes = new OpenProcesses();
     const counters = (): NodeCounters | undefined => dataPlane.counters?.();
     const tasks = this.#tasks;
@@ -225,17 +226,17 @@ export class Worker {
       describe: (signal) => this.#describe(signal),
       reports: () => tasks.reports(),
       volumes: async (signal) => {
-        const volumes = await executor.listVolumes(signal).catch(() => []);
+        const volumes = await engine.volumes.list(signal).catch(() => []);
         return volumes.map((volume) => volume.name);
       },
       networks: () => this.#networks,
       onAssignments: (set) => this.#onAssignments(set),
       onChange: (change) => this.#onChange(change),
-      call: workerCalls({ executor, tasks, processes }),
+      call: workerCalls({ engine, tasks, processes }),
       renewCertificate: () => credentials?.renewNow(),
       refuseAuthorities: (ids) => credentials?.refuse(ids),
       serveStream: (opened, signal) =>
-        serveStream({ executor, tasks, processes, log, counters }, opened, signal),
+        serveStream({ engine, tasks, processes, log, counters }, opened, signal),
     });
   }
 
@@ -296,7 +297,7 @@ export class Worker {
   /** Applies a full set: orphaned containers are isolated before the networks are updated. */
   async #adopt(set: AssignmentSet): Promise<void> {
     const adoption = (this.#adoptions += 1);
-    const { containers } = this.#parts.engine.executor;
+    const { containers } = this.#parts.engine;
     const deadline = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(engineDeadlineMs)]);
     await containers.synced(deadline).catch((error: unknown) => {
       if (isAppError(error)) throw error;

@@ -153,8 +153,8 @@ export class SimulatedWorker {
     this.#reporter = new Reporter(clock);
     const watch = new Watch(engine);
     this.#tasks = new TaskSet({
+      containers: watch,
       executor: {
-        containers: watch,
         isolate: (id) => {
           engine.isolate(id);
           return Promise.resolve();

@@ -97,12 +97,8 @@ export interface ContainerCache {
 
 export type ProgressCallback = (message: string) => void;
 
-/**
- * All operations on the engine except networks. Errors: `unavailable` or `timeout` while the engine
- * is unreachable (retry); any other kind is the engine's final answer.
- */
-export interface Executor {
-  readonly containers: ContainerCache;
+/** Makes, runs and removes the containers of tasks. */
+export interface TaskExecutor {
   /** Ensures image, volumes and bind sources. A pull may take minutes. */
   prepare(
     task: AssignedTask,
@@ -130,14 +126,26 @@ export interface Executor {
   remove(containerId: string, signal: AbortSignal): Promise<void>;
   /** Disconnects the container from all networks, so that nothing can reach it. */
   isolate(containerId: string, signal: AbortSignal): Promise<void>;
+}
+
+/** A user's actions on a running container. */
+export interface ContainerControl {
   restart(containerId: string, graceMs: number, signal: AbortSignal): Promise<void>;
   kill(containerId: string, killSignal: string, signal: AbortSignal): Promise<void>;
   pause(containerId: string, signal: AbortSignal): Promise<void>;
   unpause(containerId: string, signal: AbortSignal): Promise<void>;
-  top(containerId: string, psArgs: string, signal: AbortSignal): Promise<ProcessTable>;
+}
+
+/** Reads from containers and opens processes, logs and files in them. */
+export interface ContainerAccess {
   inspect(containerId: string, signal: AbortSignal): Promise<unknown>;
-  listVolumes(signal: AbortSignal): Promise<readonly EngineVolume[]>;
-  removeVolume(name: string, signal: AbortSignal): Promise<void>;
+  top(containerId: string, psArgs: string, signal: AbortSignal): Promise<ProcessTable>;
+  exec(containerId: string, options: ExecOptions, signal: AbortSignal): Promise<RunningProcess>;
+  attach(
+    containerId: string,
+    options: { readonly stdin: boolean; readonly replay?: boolean },
+    signal: AbortSignal,
+  ): Promise<RunningProcess>;
   /** Raw log output; framed unless the container has a TTY. */
   logs(
     containerId: string,
@@ -148,24 +156,45 @@ export interface Executor {
    * The engine's statistics stream of a container: one JSON object per line, about one a second.
    */
   stats(containerId: string, signal: AbortSignal): Promise<NodeJS.ReadableStream>;
-  exec(containerId: string, options: ExecOptions, signal: AbortSignal): Promise<RunningProcess>;
-  attach(
+  /** Describes a path; undefined if it does not exist. A symlink is followed. */
+  statPath(
     containerId: string,
-    options: { readonly stdin: boolean; readonly replay?: boolean },
+    path: string,
     signal: AbortSignal,
-  ): Promise<RunningProcess>;
-  /** Commits the container to an image and returns the image id. May take minutes. */
-  commit(containerId: string, options: CommitOptions, signal: AbortSignal): Promise<string>;
+  ): Promise<{ readonly name: string; readonly isFolder: boolean } | undefined>;
+  /** Tar archive of a path in a container, or of the whole file system without a path. */
+  readArchive(
+    containerId: string,
+    path: string | undefined,
+    signal: AbortSignal,
+  ): Promise<NodeJS.ReadableStream>;
+  /** Extracts a tar archive into a directory of a container. */
+  writeArchive(
+    containerId: string,
+    path: string,
+    archive: NodeJS.ReadableStream,
+    signal: AbortSignal,
+  ): Promise<void>;
+}
+
+/** Looks up and removes images of this node's engine. */
+export interface ImageStore {
   /** The engine's summary of an image; undefined if the image is absent. */
   findImage(image: string, signal: AbortSignal): Promise<NodeImage | undefined>;
   /** All images in the engine's own format. */
   listImages(signal: AbortSignal): Promise<readonly EngineImage[]>;
   /** The engine's record of an image; undefined if the image is absent. */
   inspectImage(image: string, signal: AbortSignal): Promise<unknown>;
-  /** Fetches the image from another node, even if a local image has this name. */
-  fetchImage(image: string, platform: string | undefined, signal: AbortSignal): Promise<void>;
   /** Removes an image; false if it is absent or in use by a container. */
   removeImage(image: string, signal: AbortSignal): Promise<boolean>;
+  /** The digest of the image in its registry. */
+  resolveImage(image: string, auth: RegistryAuth | undefined, signal: AbortSignal): Promise<string>;
+  /** Number of these layers, counted from the lowest, that a local image shares. */
+  knownLayers(layers: readonly string[], signal: AbortSignal): Promise<number>;
+}
+
+/** Makes images and moves them into and out of the engine. */
+export interface ImageTransfer {
   /** Pull, push and build return the engine's JSON lines; a line with `error` is a failure. */
   pullImage(pull: ImagePull, signal: AbortSignal): Promise<NodeJS.ReadableStream>;
   pushImage(
@@ -181,38 +210,10 @@ export interface Executor {
     >,
     signal: AbortSignal,
   ): Promise<NodeJS.ReadableStream>;
-  /** Tar archive of a path in a container, or of the whole file system without a path. */
-  readArchive(
-    containerId: string,
-    path: string | undefined,
-    signal: AbortSignal,
-  ): Promise<NodeJS.ReadableStream>;
-  /** Describes a path; undefined if it does not exist. A symlink is followed. */
-  statPath(
-    containerId: string,
-    path: string,
-    signal: AbortSignal,
-  ): Promise<{ readonly name: string; readonly isFolder: boolean } | undefined>;
-  /** Extracts a tar archive into a directory of a container. */
-  writeArchive(
-    containerId: string,
-    path: string,
-    archive: NodeJS.ReadableStream,
-    signal: AbortSignal,
-  ): Promise<void>;
-  /** Containers of a project that docker compose created, not Shoal. */
-  listComposeContainers(project: string, signal: AbortSignal): Promise<readonly ForeignContainer[]>;
-  /**
-   * Removes the containers of these that were created from the given files, and the project's
-   * networks that are then empty.
-   */
-  removeComposeContainers(project: string, configFiles: string, signal: AbortSignal): Promise<void>;
-  /** Invalidates the image cache; called after a build or pull, as tags may have moved. */
-  invalidateImages(): void;
-  /** The digest of the image in its registry. */
-  resolveImage(image: string, auth: RegistryAuth | undefined, signal: AbortSignal): Promise<string>;
-  /** Number of these layers, counted from the lowest, that a local image shares. */
-  knownLayers(layers: readonly string[], signal: AbortSignal): Promise<number>;
+  /** Commits the container to an image and returns the image id. May take minutes. */
+  commit(containerId: string, options: CommitOptions, signal: AbortSignal): Promise<string>;
+  /** Fetches the image from another node, even if a local image has this name. */
+  fetchImage(image: string, platform: string | undefined, signal: AbortSignal): Promise<void>;
   /** Tar archive of the image without this number of its lowest layers. */
   saveImage(
     image: string,
@@ -220,6 +221,42 @@ export interface Executor {
     signal: AbortSignal,
   ): Promise<NodeJS.ReadableStream>;
   loadImage(archive: NodeJS.ReadableStream, signal: AbortSignal): Promise<void>;
+  /** Invalidates the image cache; called after a build or pull, as tags may have moved. */
+  invalidateImages(): void;
+}
+
+/** Named volumes of this node. */
+export interface VolumeStore {
+  list(signal: AbortSignal): Promise<readonly EngineVolume[]>;
+  /** Succeeds if the volume does not exist. */
+  remove(name: string, signal: AbortSignal): Promise<void>;
+}
+
+/** Containers of docker compose on the same engine. */
+export interface ForeignContainers {
+  /** Containers of a project that docker compose created, not Shoal. */
+  list(project: string, signal: AbortSignal): Promise<readonly ForeignContainer[]>;
+  /**
+   * Removes the containers of these that were created from the given files, and the project's
+   * networks that are then empty.
+   */
+  remove(project: string, configFiles: string, signal: AbortSignal): Promise<void>;
+}
+
+/**
+ * The node's engine, one interface per concern; networks are the data plane's. Errors:
+ * `unavailable` or `timeout` while the engine is unreachable (retry); any other kind is the engine's
+ * final answer.
+ */
+export interface EngineInterfaces {
+  readonly containers: ContainerCache;
+  readonly executor: TaskExecutor;
+  readonly control: ContainerControl;
+  readonly access: ContainerAccess;
+  readonly imageStore: ImageStore;
+  readonly transfer: ImageTransfer;
+  readonly volumes: VolumeStore;
+  readonly foreign: ForeignContainers;
 }
 
 export interface ImagePull {

@@ -1,4 +1,4 @@
-import type { Executor } from '../executor/executor.js';
+import type { ContainerAccess } from '../executor/executor.js';
 import type { LogLine, LogOptions } from '../../manager/common/protocol/worker-calls.js';
 import { Demux } from '../executor/demux.js';
 import { LineAssembler } from './lines.js';
@@ -14,7 +14,7 @@ export interface FollowedTask {
  * engine ends the stream at each exit, and reading resumes after the last line.
  */
 export async function* followLog(
-  executor: Executor,
+  access: Pick<ContainerAccess, 'logs'>,
   task: FollowedTask,
   options: LogOptions,
   signal: AbortSignal,
@@ -23,7 +23,7 @@ export async function* followLog(
   let range = options;
   for (;;) {
     const readBefore = last;
-    for await (const batch of readLog(executor, task.containerId(), range, signal)) {
+    for await (const batch of readLog(access, task.containerId(), range, signal)) {
       const fresh = batch.filter((line) => line.stamp === '' || line.stamp > readBefore);
       if (fresh.length === 0) continue;
       last = fresh.reduce((latest, { stamp }) => (stamp > latest ? stamp : latest), last);
@@ -40,12 +40,12 @@ export async function* followLog(
 }
 
 async function* readLog(
-  executor: Executor,
+  access: Pick<ContainerAccess, 'logs'>,
   containerId: string,
   options: LogOptions,
   signal: AbortSignal,
 ): AsyncGenerator<readonly LogLine[]> {
-  const { stream, tty } = await executor.logs(containerId, options, signal);
+  const { stream, tty } = await access.logs(containerId, options, signal);
   const demux = new Demux();
   const lines = new LineAssembler();
   try {

@@ -4,13 +4,15 @@ import type { TaskId } from '../../manager/common/model/ids.js';
 import type { ReceivedCall } from '../../manager/common/protocol/manager-message.js';
 import { workerCall } from '../../manager/common/protocol/worker-request-decoders.js';
 import type { WorkerCallMap, WorkerCallName } from '../../manager/common/protocol/worker-calls.js';
-import type { Executor } from '../executor/executor.js';
+import type { EngineInterfaces } from '../executor/executor.js';
 import { runHooks } from '../tasks/hooks.js';
 import type { TaskSet } from '../tasks/task-set.js';
 import type { OpenProcesses } from './served-stream.js';
 
 export interface CallDependencies {
-  readonly executor: Executor;
+  readonly engine: Omit<EngineInterfaces, 'executor' | 'transfer'> & {
+    readonly transfer: Pick<EngineInterfaces['transfer'], 'commit'>;
+  };
   readonly tasks: TaskSet;
   readonly processes: OpenProcesses;
 }
@@ -44,7 +46,8 @@ export function workerCalls(
   };
 }
 
-function callHandlers({ executor, tasks, processes }: CallDependencies): Handlers {
+function callHandlers({ engine, tasks, processes }: CallDependencies): Handlers {
+  const { control, access, imageStore, transfer, volumes, foreign } = engine;
   const containerId = (taskId: TaskId): string => tasks.container(taskId).id;
   return {
     async restart({ taskId, timeoutMs }, signal) {
@@ -53,46 +56,47 @@ function callHandlers({ executor, tasks, processes }: CallDependencies): Handler
       const { preStop = [], postStart = [] } = runner.task?.spec.container ?? {};
       await runner.runExclusive(async () => {
         const id = containerId(taskId);
-        await runHooks(executor, id, preStop, { kind: 'pre_stop', signal });
-        await executor.restart(id, graceMs, signal);
-        await runHooks(executor, id, postStart, { kind: 'post_start', signal });
+        await runHooks(access, id, preStop, { kind: 'pre_stop', signal });
+        await control.restart(id, graceMs, signal);
+        await runHooks(access, id, postStart, { kind: 'post_start', signal });
       });
       return null;
     },
     async kill({ taskId, signal: killSignal }, signal) {
       const runner = tasks.runner(taskId);
       runner.noteKill();
-      await executor.kill(containerId(taskId), killSignal, signal);
+      await control.kill(containerId(taskId), killSignal, signal);
       return null;
     },
     async pause({ taskId }, signal) {
-      await executor.pause(containerId(taskId), signal);
+      await control.pause(containerId(taskId), signal);
       return null;
     },
     async unpause({ taskId }, signal) {
-      await executor.unpause(containerId(taskId), signal);
+      await control.unpause(containerId(taskId), signal);
       return null;
     },
-    top: ({ taskId, psArgs }, signal) => executor.top(containerId(taskId), psArgs, signal),
-    inspect: ({ taskId }, signal) => executor.inspect(containerId(taskId), signal),
+    top: ({ taskId, psArgs }, signal) => access.top(containerId(taskId), psArgs, signal),
+    inspect: ({ taskId }, signal) => access.inspect(containerId(taskId), signal),
     async removeVolume({ name }, signal) {
-      await executor.removeVolume(name, signal);
+      await volumes.remove(name, signal);
       return null;
     },
-    listVolumes: (_args, signal) => executor.listVolumes(signal),
-    findImage: async ({ image }, signal) => (await executor.findImage(image, signal)) ?? null,
-    resolveImage: ({ image, auth }, signal) => executor.resolveImage(image, auth, signal),
-    knownLayers: ({ layers }, signal) => executor.knownLayers(layers, signal),
+    listVolumes: (_args, signal) => volumes.list(signal),
+    findImage: async ({ image }, signal) => (await imageStore.findImage(image, signal)) ?? null,
+    resolveImage: ({ image, auth }, signal) => imageStore.resolveImage(image, auth, signal),
+    knownLayers: ({ layers }, signal) => imageStore.knownLayers(layers, signal),
     statPath: async ({ taskId, path }, signal) =>
-      (await executor.statPath(containerId(taskId), path, signal)) ?? null,
+      (await access.statPath(containerId(taskId), path, signal)) ?? null,
     commit: ({ taskId, ...options }, signal) =>
-      executor.commit(containerId(taskId), options, signal),
-    listImages: (_args, signal) => executor.listImages(signal),
-    inspectImage: async ({ image }, signal) => (await executor.inspectImage(image, signal)) ?? null,
-    removeImage: ({ image }, signal) => executor.removeImage(image, signal),
-    listOthers: ({ project }, signal) => executor.listComposeContainers(project, signal),
+      transfer.commit(containerId(taskId), options, signal),
+    listImages: (_args, signal) => imageStore.listImages(signal),
+    inspectImage: async ({ image }, signal) =>
+      (await imageStore.inspectImage(image, signal)) ?? null,
+    removeImage: ({ image }, signal) => imageStore.removeImage(image, signal),
+    listOthers: ({ project }, signal) => foreign.list(project, signal),
     async removeOthers({ project, configFiles }, signal) {
-      await executor.removeComposeContainers(project, configFiles, signal);
+      await foreign.remove(project, configFiles, signal);
       return null;
     },
     async resize({ streamId, columns, rows }, signal) {

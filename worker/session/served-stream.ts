@@ -7,7 +7,7 @@ import type {
   MessageStream,
   WorkerStreamRequest,
 } from '../../manager/common/protocol/worker-calls.js';
-import type { Executor, RunningProcess } from '../executor/executor.js';
+import type { EngineInterfaces, RunningProcess } from '../executor/executor.js';
 import type { TaskSet } from '../tasks/task-set.js';
 
 /** Open exec and attach processes by stream id. */
@@ -36,7 +36,7 @@ export class OpenProcesses {
 }
 
 export interface StreamDependencies {
-  readonly executor: Executor;
+  readonly engine: Pick<EngineInterfaces, 'containers' | 'access' | 'transfer'>;
   readonly tasks: TaskSet;
   readonly processes: OpenProcesses;
   readonly log: Logger;

@@ -11,7 +11,7 @@ import type {
   MessageStream,
 } from '../../manager/common/protocol/worker-calls.js';
 import { deferred } from '../../manager/common/base/cancellation.js';
-import type { Executor, RunningProcess } from '../executor/executor.js';
+import type { ContainerCache, RunningProcess } from '../executor/executor.js';
 import { Demux } from '../executor/demux.js';
 import { followLog } from '../logs/follow.js';
 import { serveStats } from '../stats/stream.js';
@@ -46,7 +46,8 @@ export async function serveStream(
 }
 
 async function handle(deps: StreamDependencies, served: ServedStream): Promise<void> {
-  const { executor, tasks } = deps;
+  const { tasks } = deps;
+  const { access, transfer } = deps.engine;
   const { request, input, signal, stream } = served;
   switch (request.kind) {
     case 'logs':
@@ -54,18 +55,18 @@ async function handle(deps: StreamDependencies, served: ServedStream): Promise<v
       return;
     case 'exec': {
       const container = tasks.container(request.taskId);
-      const process = await executor.exec(container.id, request.options, signal);
+      const process = await access.exec(container.id, request.options, signal);
       await serveProcess(deps, served, process);
       return;
     }
     case 'attach': {
       const container = tasks.container(request.taskId);
-      const process = await executor.attach(container.id, request, signal);
+      const process = await access.attach(container.id, request, signal);
       await serveProcess(deps, served, process);
       return;
     }
     case 'save-image': {
-      const archive = await executor.saveImage(request.image, request.withoutLayers ?? 0, signal);
+      const archive = await transfer.saveImage(request.image, request.withoutLayers ?? 0, signal);
       for await (const chunk of archive as AsyncIterable<Uint8Array>) {
         await stream.send(encodeStreamFrame('stdout', chunk));
       }
@@ -73,11 +74,11 @@ async function handle(deps: StreamDependencies, served: ServedStream): Promise<v
       return;
     }
     case 'load-image':
-      await executor.loadImage(input, signal);
+      await transfer.loadImage(input, signal);
       await stream.send(encodeStreamFrame('exit', '0'));
       return;
     case 'stats':
-      await serveStats(deps, stream, signal);
+      await serveStats({ ...deps, access }, stream, signal);
       return;
     default:
       await serveTransfer(deps, served, request);
@@ -118,23 +119,24 @@ async function sendFailure(stream: MessageStream, request: Fields, error: unknow
 }
 
 async function serveLogs(
-  { executor, tasks }: StreamDependencies,
+  { engine, tasks }: StreamDependencies,
   { stream, signal }: ServedStream,
   taskId: TaskId,
   options: LogOptions,
 ): Promise<void> {
   const followed = {
     containerId: () => tasks.container(taskId).id,
-    runsAgain: (untilSignal: AbortSignal) => waitForRestart(executor, tasks, taskId, untilSignal),
+    runsAgain: (untilSignal: AbortSignal) =>
+      waitForRestart(engine.containers, tasks, taskId, untilSignal),
   };
-  for await (const lines of followLog(executor, followed, options, signal)) {
+  for await (const lines of followLog(engine.access, followed, options, signal)) {
     await stream.send(JSON.stringify(lines));
   }
 }
 
 /** Waits until the task's container runs again (true) or the task has ended (false). */
 async function waitForRestart(
-  executor: Executor,
+  containers: ContainerCache,
   tasks: TaskSet,
   taskId: TaskId,
   signal: AbortSignal,
@@ -148,7 +150,7 @@ async function waitForRestart(
     }
     const { status } = runner;
     if (isTerminal(status.state)) decided.resolve(false);
-    else if (executor.containers.connected && status.startedAt !== undefined) decided.resolve(true);
+    else if (containers.connected && status.startedAt !== undefined) decided.resolve(true);
   };
   const onAbort = (): void => {
     decided.resolve(false);

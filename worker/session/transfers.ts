@@ -18,7 +18,7 @@ type TransferRequest = Extract<
 
 /** Transfers images and files to and from this node's engine. */
 export async function serveTransfer(
-  { executor, tasks }: StreamDependencies,
+  { engine: { access, transfer }, tasks }: StreamDependencies,
   { input, signal, stream }: ServedStream,
   request: TransferRequest,
 ): Promise<void> {
@@ -29,32 +29,32 @@ export async function serveTransfer(
   };
   switch (request.kind) {
     case 'fetch-image':
-      await executor.fetchImage(request.image, request.platform, signal);
+      await transfer.fetchImage(request.image, request.platform, signal);
       break;
     case 'pull-image':
-      await sendAll(await executor.pullImage(request, signal));
-      executor.invalidateImages();
+      await sendAll(await transfer.pullImage(request, signal));
+      transfer.invalidateImages();
       break;
     case 'push-image':
-      await sendAll(await executor.pushImage(request.image, request.auth, signal));
+      await sendAll(await transfer.pushImage(request.image, request.auth, signal));
       break;
     case 'build-image':
-      await sendAll(await executor.buildImage(input, request, signal));
-      executor.invalidateImages();
+      await sendAll(await transfer.buildImage(input, request, signal));
+      transfer.invalidateImages();
       break;
     case 'read-archive': {
       const { id } = tasks.container(request.taskId);
-      await sendAll(await executor.readArchive(id, request.path, signal));
+      await sendAll(await access.readArchive(id, request.path, signal));
       break;
     }
     case 'write-archive': {
       const { id } = tasks.container(request.taskId);
-      await executor.writeArchive(id, request.path, input, signal);
+      await access.writeArchive(id, request.path, input, signal);
       break;
     }
     case 'export': {
       const { id } = tasks.container(request.taskId);
-      await sendAll(await executor.readArchive(id, undefined, signal));
+      await sendAll(await access.readArchive(id, undefined, signal));
     }
   }
   await stream.send(encodeStreamFrame('exit', '0'));

@@ -6,14 +6,14 @@ import type {
   WorkerStats,
 } from '../../manager/common/protocol/statistics.js';
 import type { MessageStream } from '../../manager/common/protocol/worker-calls.js';
-import type { Executor } from '../executor/executor.js';
+import type { ContainerAccess } from '../executor/executor.js';
 import { MachineUseReader } from './machine-use.js';
 import type { EngineStats, StatsSample } from './rates.js';
 import { hasChanged, sampleOf, toTaskUse } from './rates.js';
 
 /** Sources of the statistics. */
 export interface StatsSource {
-  readonly executor: Pick<Executor, 'stats'>;
+  readonly access: Pick<ContainerAccess, 'stats'>;
   readonly tasks: { liveContainers(): ReadonlyMap<TaskId, string> };
   readonly counters?: () => NodeCounters | undefined;
 }
@@ -138,8 +138,8 @@ class Reader {
     return this.#endedAt !== undefined && now - this.#endedAt >= retryMs;
   }
 
-  async #read({ executor }: StatsSource, signal: AbortSignal): Promise<void> {
-    const answer = await executor.stats(this.containerId, signal);
+  async #read({ access }: StatsSource, signal: AbortSignal): Promise<void> {
+    const answer = await access.stats(this.containerId, signal);
     let rest = '';
     for await (const chunk of answer as AsyncIterable<Uint8Array>) {
       const lines = (rest + Buffer.from(chunk).toString('utf8')).split('\n');

@@ -4,9 +4,10 @@ import type { AssignedTask, AssignmentSet } from '../../manager/common/protocol/
 import type { DataPlane } from '../executor/data-plane.js';
 import type {
   EngineAttachment,
-  Executor,
+  ContainerAccess,
   ProgressCallback,
   ObservedContainer,
+  TaskExecutor,
   TaskInputs,
 } from '../executor/executor.js';
 import { Semaphore } from './semaphore.js';
@@ -26,7 +27,9 @@ type Handler = (
 ) => Promise<void>;
 
 export interface TaskActionDependencies {
-  readonly executor: Executor;
+  readonly executor: TaskExecutor;
+  /** Runs hooks. */
+  readonly access: Pick<ContainerAccess, 'exec'>;
   readonly dataPlane: DataPlane;
   /** The current assignment set. */
   readonly wanted: () => AssignmentSet | undefined;
@@ -110,7 +113,7 @@ export class TaskActions {
     const { postStart, preStop } = required(subject.task, 'task').spec.container;
     const hooks = (kind === 'post_start' ? postStart : preStop) ?? [];
     const { id } = required(subject.seen, 'container');
-    await runHooks(this.#deps.executor, id, hooks, { kind, signal });
+    await runHooks(this.#deps.access, id, hooks, { kind, signal });
   }
 
   async #stop({ task, seen }: ActionSubject, signal: AbortSignal): Promise<void> {

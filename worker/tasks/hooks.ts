@@ -1,6 +1,6 @@
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import type { HookSpec } from '../../manager/common/model/container.js';
-import type { Executor } from '../executor/executor.js';
+import type { ContainerAccess } from '../executor/executor.js';
 import { Demux } from '../executor/demux.js';
 
 export type HookKind = 'post_start' | 'pre_stop';
@@ -18,7 +18,7 @@ const tailBytes = 4_096;
  * message with the last line of output.
  */
 export async function runHooks(
-  executor: Pick<Executor, 'exec'>,
+  access: Pick<ContainerAccess, 'exec'>,
   containerId: string,
   hooks: readonly HookSpec[],
   options: { readonly kind: HookKind; readonly signal: AbortSignal },
@@ -26,7 +26,7 @@ export async function runHooks(
   for (const hook of hooks) {
     const deadline = AbortSignal.timeout(hookDeadlineMs);
     try {
-      await runHook(executor, containerId, hook, {
+      await runHook(access, containerId, hook, {
         kind: options.kind,
         signal: AbortSignal.any([options.signal, deadline]),
       });
@@ -39,12 +39,12 @@ export async function runHooks(
 }
 
 async function runHook(
-  executor: Pick<Executor, 'exec'>,
+  access: Pick<ContainerAccess, 'exec'>,
   containerId: string,
   hook: HookSpec,
   { kind, signal }: { readonly kind: HookKind; readonly signal: AbortSignal },
 ): Promise<void> {
-  const process = await executor.exec(
+  const process = await access.exec(
     containerId,
     {
       command: hook.command,

@@ -5,14 +5,20 @@ import type { TaskId } from '../../manager/common/model/ids.js';
 import { podLinksOf } from '../../manager/common/model/pod.js';
 import type { AssignedTask, AssignmentSet } from '../../manager/common/protocol/assignments.js';
 import type { TaskReport } from '../../manager/common/protocol/messages.js';
-import { isLiveContainer, type Executor, type ObservedContainer } from '../executor/executor.js';
+import {
+  isLiveContainer,
+  type ContainerCache,
+  type ObservedContainer,
+  type TaskExecutor,
+} from '../executor/executor.js';
 import type { TaskActions } from './actions.js';
 import type { PersistedTasks } from './persisted-tasks.js';
 import { conflictsWith, isSameSlot, isUnwanted } from './conflicts.js';
 import { TaskRunner, type TaskRunnerDependencies } from './runner.js';
 
 export interface TaskSetOptions {
-  readonly executor: Pick<Executor, 'containers' | 'isolate'>;
+  readonly containers: ContainerCache;
+  readonly executor: Pick<TaskExecutor, 'isolate'>;
   readonly actions: Pick<TaskActions, 'perform'>;
   readonly kept: Pick<PersistedTasks, 'of' | 'adopterOf' | 'end' | 'adopt' | 'forget'>;
   readonly clock: Clock;
@@ -37,10 +43,10 @@ export class TaskSet {
   constructor(options: TaskSetOptions) {
     this.#options = options;
     this.#deps = this.#dependencies();
-    options.executor.containers.onChange((containerId) => {
+    options.containers.onChange((containerId) => {
       this.#containerChanged(containerId);
     });
-    options.executor.containers.onSync(() => {
+    options.containers.onSync(() => {
       this.#adoptOrphans();
       for (const runner of this.#runners.values()) runner.poke();
     });
@@ -56,8 +62,8 @@ export class TaskSet {
     const wanted = new Set<TaskId>(
       set.tasks.filter((task) => !isUnwanted(task) || stopping.has(task.id)).map((task) => task.id),
     );
-    const { executor, log, clock } = this.#options;
-    const orphans = [...executor.containers.all()].filter(
+    const { containers, executor, log, clock } = this.#options;
+    const orphans = [...containers.all()].filter(
       (container) => isLiveContainer(container) && !wanted.has(this.#ownerOf(container)),
     );
     if (orphans.length === 0) return;
@@ -94,7 +100,7 @@ export class TaskSet {
   /** The current status of every task in the set. */
   reports(): readonly TaskReport[] {
     // Before the first list from the engine, a task whose container was not observed looks new.
-    const { hasSynced } = this.#options.executor.containers;
+    const { hasSynced } = this.#options.containers;
     return [...this.#runners.values()]
       .filter((runner) => runner.task !== undefined && (hasSynced || runner.ended))
       .map((runner) => ({ taskId: runner.id, status: runner.status }));
@@ -104,7 +110,7 @@ export class TaskSet {
   downTasks(): ReadonlySet<TaskId> {
     const down = new Set<TaskId>();
     // Nothing has been observed yet: the manager's view applies.
-    if (!this.#options.executor.containers.hasSynced) return down;
+    if (!this.#options.containers.hasSynced) return down;
     for (const runner of this.#runners.values()) {
       const { state, startedAt, health, paused } = runner.status;
       const up = state === 'running' && startedAt !== undefined && paused !== true;
@@ -170,11 +176,11 @@ export class TaskSet {
   }
 
   #dependencies(): TaskRunnerDependencies {
-    const { executor, actions, kept, clock, log, report } = this.#options;
+    const { containers, actions, kept, clock, log, report } = this.#options;
     return {
       clock,
       log,
-      engineAnswers: () => executor.containers.connected,
+      engineAnswers: () => containers.connected,
       containerOf: (taskId) => this.#containerOf(taskId),
       leadersOf: (task) =>
         podLinksOf(task.spec.container).map((tie) => {
@@ -214,7 +220,7 @@ export class TaskSet {
   }
 
   #containerOf(taskId: TaskId): ObservedContainer | undefined {
-    const { containers } = this.#options.executor;
+    const { containers } = this.#options;
     const adopted = this.#options.kept.of(taskId).adopted?.containerId;
     const known = adopted ?? this.#containers.get(taskId);
     const seen = known === undefined ? undefined : containers.get(known);
@@ -222,7 +228,7 @@ export class TaskSet {
   }
 
   #isBlocked(task: AssignedTask): boolean {
-    return [...this.#options.executor.containers.all()].some((container) => {
+    return [...this.#options.containers.all()].some((container) => {
       const owner = this.#ownerOf(container);
       if (owner === task.id || !isLiveContainer(container)) return false;
       const other = this.#wanted?.get(owner);
@@ -237,7 +243,7 @@ export class TaskSet {
 
   #containerChanged(containerId: string): void {
     if (this.#stopped) return;
-    const seen = this.#options.executor.containers.get(containerId);
+    const seen = this.#options.containers.get(containerId);
     if (seen === undefined) {
       for (const [taskId, known] of this.#containers) {
         if (known === containerId) this.#runners.get(taskId)?.poke();
@@ -255,7 +261,7 @@ export class TaskSet {
   /** Creates a runner for each container without an assigned task; its step is then removal. */
   #adoptOrphans(): void {
     if (this.#wanted === undefined || this.#stopped) return;
-    for (const container of this.#options.executor.containers.all()) {
+    for (const container of this.#options.containers.all()) {
       const owner = this.#ownerOf(container);
       this.#containers.set(owner, container.id);
       if (this.#runners.has(owner)) continue;

@@ -5,7 +5,7 @@ import { OpenProcesses } from '../../../worker/session/served-stream.js';
 
 /** Calls on a node whose engine and tasks are never reached. */
 const call = workerCalls({
-  executor: {} as never,
+  engine: {} as never,
   tasks: {} as never,
   processes: new OpenProcesses(),
 });

@@ -26,7 +26,7 @@ test('the engine is queried once per container and unchanged values are not sent
     ['t2' as TaskId, 'c2'],
   ]);
   const source = {
-    executor: {
+    access: {
       stats: (containerId: string) => {
         opened.push(containerId);
         const stream = new PassThrough();

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import test from 'ava';
 import type { ExecOptions } from '../../../manager/common/protocol/worker-calls.js';
-import type { Executor } from '../../../worker/executor/executor.js';
+import type { ContainerAccess } from '../../../worker/executor/executor.js';
 import { runHooks } from '../../../worker/tasks/hooks.js';
 
 interface Played {
@@ -15,7 +15,7 @@ interface Played {
  */
 function player(plays: readonly Played[]) {
   const asked: ExecOptions[] = [];
-  const executor: Pick<Executor, 'exec'> = {
+  const executor: Pick<ContainerAccess, 'exec'> = {
     exec: (_containerId, options) => {
       const play = plays[asked.length] ?? { status: 0 };
       asked.push(options);

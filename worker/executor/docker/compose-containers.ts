@@ -1,5 +1,6 @@
 import { isConflict, isNotFound } from '../../../manager/common/base/errors.js';
 import type { ForeignContainer } from '../../../manager/common/protocol/worker-calls.js';
+import type { ForeignContainers } from '../executor.js';
 import type { EngineClient } from './client.js';
 import { shortId } from './containers.js';
 import { clusterLabel, networkLabel } from '../../../manager/common/model/container-labels.js';
@@ -43,36 +44,36 @@ async function list(
   return listed.filter(({ Labels }) => Labels[clusterLabel] === undefined);
 }
 
-/** Containers of a Compose project that docker compose created, not a Shoal cluster. */
-export async function listComposeContainers(
-  client: EngineClient,
-  project: string,
-  signal: AbortSignal,
-): Promise<readonly ForeignContainer[]> {
-  return (await list(client, project, signal)).map(({ Names, State, Labels }) => ({
-    name: (Names[0] ?? '').replace(/^\//u, ''),
-    service: Labels[label.service] ?? '',
-    state: State,
-    configFiles: Labels[label.configFiles] ?? '',
-  }));
-}
+/** Containers that docker compose created on this engine. */
+export class ComposeContainers implements ForeignContainers {
+  readonly #client: EngineClient;
 
-/**
- * Stops each container with its own grace period and removes it, then removes the project's
- * networks. All volumes are kept, including anonymous ones, and so are networks that are still in
- * use.
- */
-export async function removeComposeContainers(
-  client: EngineClient,
-  project: string,
-  configFiles: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const matching = (await list(client, project, signal)).filter(
-    ({ Labels }) => Labels[label.configFiles] === configFiles,
-  );
-  await Promise.all(matching.map(({ Id }) => remove(client, Id, signal)));
-  await removeNetworks(client, project, signal);
+  constructor(client: EngineClient) {
+    this.#client = client;
+  }
+
+  /** Containers of a Compose project that docker compose created, not a Shoal cluster. */
+  async list(project: string, signal: AbortSignal): Promise<readonly ForeignContainer[]> {
+    return (await list(this.#client, project, signal)).map(({ Names, State, Labels }) => ({
+      name: (Names[0] ?? '').replace(/^\//u, ''),
+      service: Labels[label.service] ?? '',
+      state: State,
+      configFiles: Labels[label.configFiles] ?? '',
+    }));
+  }
+
+  /**
+   * Stops each container with its own grace period and removes it, then removes the project's
+   * networks. All volumes are kept, including anonymous ones, and so are networks that are still in
+   * use.
+   */
+  async remove(project: string, configFiles: string, signal: AbortSignal): Promise<void> {
+    const matching = (await list(this.#client, project, signal)).filter(
+      ({ Labels }) => Labels[label.configFiles] === configFiles,
+    );
+    await Promise.all(matching.map(({ Id }) => remove(this.#client, Id, signal)));
+    await removeNetworks(this.#client, project, signal);
+  }
 }
 
 async function remove(client: EngineClient, id: string, signal: AbortSignal): Promise<void> {

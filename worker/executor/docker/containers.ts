@@ -137,6 +137,20 @@ export function hasAddresses(
   );
 }
 
+/** The engine's record of a container. */
+export async function inspectContainer(
+  client: EngineClient,
+  containerId: string,
+  signal: AbortSignal,
+): Promise<unknown> {
+  return await client.call(
+    `inspect container ${shortId(containerId)}`,
+    (docker, abortSignal) => docker.getContainer(containerId).inspect({ abortSignal }),
+    signal,
+    15_000,
+  );
+}
+
 export async function startContainer(
   client: EngineClient,
   containerId: string,

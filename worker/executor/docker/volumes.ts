@@ -1,6 +1,6 @@
 import { AppError, isNotFound } from '../../../manager/common/base/errors.js';
 import type { VolumeSpec } from '../../../manager/common/model/network.js';
-import type { EngineVolume } from '../executor.js';
+import type { EngineVolume, VolumeStore } from '../executor.js';
 import type { EngineClient } from './client.js';
 import {
   clusterLabel,
@@ -11,7 +11,7 @@ import {
 const anonymousName = /^[0-9a-f]{64}$/u;
 
 /** Named volumes on this node. */
-export class Volumes {
+export class Volumes implements VolumeStore {
   readonly #client: EngineClient;
   readonly #owner: ContainerOwner;
   readonly #nodeName: string;

@@ -1,0 +1,181 @@
+import { mkdir } from 'node:fs/promises';
+import { AppError, isNotFound, messageOf } from '../../../manager/common/base/errors.js';
+import type { EngineRestart } from '../../../manager/common/model/container.js';
+import {
+  containerLabels,
+  type ContainerOwner,
+} from '../../../manager/common/model/container-labels.js';
+import type { AssignedTask } from '../../../manager/common/protocol/assignments.js';
+import type { ProgressCallback, TaskExecutor, TaskInputs } from '../executor.js';
+import type { EngineClient } from './client.js';
+import type { ContainerWatch } from './container-watch.js';
+import {
+  hasAddresses,
+  createContainer,
+  createdContainer,
+  disconnectNetwork,
+  inspectContainer,
+  reconnectNetworks,
+  removeContainer,
+  setRestartPolicy,
+  startContainer,
+  stopContainer,
+} from './containers.js';
+import { toCreateRequest } from './create-options.js';
+import type { TaskFiles } from './files.js';
+import type { Images } from './images.js';
+import type { Volumes } from './volumes.js';
+import {
+  inheritMounts,
+  type InheritedMounts,
+  type InspectedMounts,
+  type VolumesFromSource,
+} from './volumes-from.js';
+
+export interface TaskExecutorDependencies {
+  readonly client: EngineClient;
+  readonly watch: ContainerWatch;
+  readonly images: Images;
+  readonly volumes: Volumes;
+  readonly files: TaskFiles;
+  readonly owner: ContainerOwner;
+}
+
+/** The containers of tasks on the machine's Docker Engine. */
+export class DockerTaskExecutor implements TaskExecutor {
+  readonly #parts: TaskExecutorDependencies;
+
+  constructor(parts: TaskExecutorDependencies) {
+    this.#parts = parts;
+  }
+
+  async prepare(
+    task: AssignedTask,
+    inputs: TaskInputs,
+    progress: ProgressCallback,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { images, volumes } = this.#parts;
+    const spec = task.spec.container;
+    await images.ensure(spec, progress, signal);
+    for (const volume of inputs.volumes) await volumes.ensure(volume, signal);
+    for (const mount of spec.mounts) {
+      // If this fails, the engine reports the reason at the start.
+      if (mount.type === 'bind' && mount.createHostPath) {
+        await mkdir(mount.source, { recursive: true }).catch(() => undefined);
+      }
+    }
+  }
+
+  async create(task: AssignedTask, inputs: TaskInputs, signal: AbortSignal): Promise<string> {
+    const { client, watch, images, files, owner } = this.#parts;
+    const image = await images.find(task.spec.container.image, signal);
+    if (image === undefined) {
+      throw new AppError('not-found', `image ${task.spec.container.image} is missing on this node`);
+    }
+    await files.write(task, inputs, task.id);
+    const borrowed = await this.#borrow(task, inputs, signal);
+    const request = toCreateRequest({
+      task,
+      labels: containerLabels(task, owner, image.id, borrowed.anonymous),
+      inheritedMounts: borrowed.mounts,
+      attachments: inputs.networks,
+      files: await files.plan(task, inputs, task.id),
+      ...(inputs.leaders === undefined ? {} : { leaders: inputs.leaders }),
+      apiMinor: client.apiMinor,
+    });
+    try {
+      const id = await createContainer(client, watch, request, signal);
+      watch.noteCreated({
+        ...createdContainer(id, task, inputs, image),
+        inheritedVolumes: borrowed.anonymous,
+      });
+      return id;
+    } catch (error) {
+      if (isNotFound(error)) images.invalidate(task.spec.container.image);
+      throw error;
+    }
+  }
+
+  async #borrow(
+    task: AssignedTask,
+    inputs: TaskInputs,
+    signal: AbortSignal,
+  ): Promise<InheritedMounts> {
+    const { client } = this.#parts;
+    const { container } = task.spec;
+    const lenders: VolumesFromSource[] = [];
+    for (const { service, readOnly } of container.volumesFrom ?? []) {
+      const id = inputs.leaders?.get(service);
+      if (id === undefined) {
+        throw new AppError('unavailable', `service ${service} has no container on this node`);
+      }
+      const inspected = (await inspectContainer(client, id, signal)) as InspectedMounts;
+      lenders.push({ inspected, readOnly });
+    }
+    return inheritMounts(container, lenders, this.#parts.files.folders);
+  }
+
+  async start(
+    containerId: string,
+    task: AssignedTask,
+    inputs: TaskInputs,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { client, watch, files } = this.#parts;
+    const seen = watch.get(containerId);
+    if (seen !== undefined && seen.state !== 'created') {
+      await files.write(task, inputs, seen.taskId);
+      if (!hasAddresses(seen, inputs.networks))
+        await reconnectNetworks(client, seen, inputs.networks, signal);
+    }
+    const expected = {
+      inspect: task.spec.ports.length > 0,
+      health: await this.#hasHealthcheck(task, signal),
+    };
+    await watch.whileStarting(containerId, expected, async () => {
+      try {
+        await startContainer(client, containerId, signal);
+      } catch (error) {
+        // A recreated network has the same name and another id.
+        if (seen === undefined || !/network .* not found/u.test(messageOf(error))) throw error;
+        await reconnectNetworks(client, seen, inputs.networks, signal);
+        await startContainer(client, containerId, signal);
+      }
+    });
+  }
+
+  async #hasHealthcheck(task: AssignedTask, signal: AbortSignal): Promise<boolean> {
+    const test = task.spec.container.healthcheck?.test;
+    if (test !== undefined) return test[0] !== 'NONE';
+    const image = await this.#parts.images.find(task.spec.container.image, signal);
+    return image?.hasHealthcheck ?? false;
+  }
+
+  async stop(containerId: string, graceMs: number, signal: AbortSignal): Promise<void> {
+    await stopContainer(this.#parts.client, containerId, graceMs, signal);
+    await this.#parts.watch.inspect(containerId);
+  }
+
+  async remove(containerId: string, signal: AbortSignal): Promise<void> {
+    const { client, watch, files } = this.#parts;
+    const seen = watch.get(containerId);
+    await removeContainer(client, containerId, signal);
+    if (seen !== undefined) await files.remove(seen.taskId);
+    for (const name of seen?.inheritedVolumes ?? []) {
+      // The volume is still in use by another container, or already removed.
+      await this.#parts.volumes.remove(name, signal).catch(() => undefined);
+    }
+    watch.noteRemoved(containerId);
+  }
+
+  async isolate(containerId: string, signal: AbortSignal): Promise<void> {
+    const { client, watch } = this.#parts;
+    const networks = Object.keys(watch.get(containerId)?.addresses ?? {});
+    for (const network of networks) await disconnectNetwork(client, containerId, network, signal);
+  }
+
+  setRestart(containerId: string, restart: EngineRestart, signal: AbortSignal): Promise<void> {
+    return setRestartPolicy(this.#parts.client, containerId, restart, signal);
+  }
+}
