@@ -165,6 +165,7 @@ export const examples: Readonly<
   ],
   'node update': [
     ['shoal node update --availability drain node-2', 'move its tasks to other nodes'],
+    ['shoal node update --availability drain --force node-2', 'stop its tasks at once'],
     ['shoal node update --label-add disk=ssd node-2', 'add a label for placement constraints'],
   ],
   'node rm': [['shoal node rm node-3', 'remove a permanently lost node']],

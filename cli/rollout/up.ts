@@ -33,6 +33,10 @@ export async function up(cli: Cli, services: readonly string[], given: UpFlags):
   const client = await cli.connect({ startLocal: true });
   const { signal } = cli.interrupts;
   const before = await lookOnce(client, project.name, signal);
+  for (const { spec, status } of before.nodes.values()) {
+    if (status.state === 'ready') continue;
+    warn(cli, `node ${spec.name}: is ${status.state}; it gets no containers until it returns`);
+  }
   if (before.services.size === 0)
     await takeOver(cli, { client, project, dryRun: flags.dryRun === true });
   const keys = wanted.services.map(({ service }) => service);

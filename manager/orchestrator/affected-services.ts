@@ -103,6 +103,8 @@ function isUnchangedTask(before: Task | undefined, after: Task | undefined): boo
     before.status.health === after.status.health &&
     before.status.startedAt === after.status.startedAt &&
     before.desired === after.desired &&
+    before.explanation?.placed === after.explanation?.placed &&
+    before.explanation?.awaits === after.explanation?.awaits &&
     before.nodeId === after.nodeId
   );
 }

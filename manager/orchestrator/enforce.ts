@@ -9,11 +9,28 @@ import type { Task } from '../common/model/task.js';
 import type { ServiceSnapshot } from './service-snapshot.js';
 import { nodeNameOf, nodeOf } from './service-snapshot.js';
 
-/** Reason why a task must leave its node; undefined if it may stay. */
-export function evictionCause(task: Task, snapshot: ServiceSnapshot): string | undefined {
+/** Why a task must leave its node, and when. */
+export interface Eviction {
+  readonly cause: string;
+  /** False: the task keeps running until its successor has a node, as `update_config` says. */
+  readonly isImmediate: boolean;
+}
+
+/**
+ * Undefined if the task may stay. Pods move as a whole, and tasks that do not run yet serve nobody:
+ * both leave at once, and so do the tasks of a node drained with `--force`.
+ */
+export function evictionOf(task: Task, snapshot: ServiceSnapshot): Eviction | undefined {
   const node = nodeOf(task, snapshot);
   if (node === undefined) return undefined;
-  return ineligibilityCause(node, snapshot.service) ?? leaderCause(task, snapshot);
+  const cause = ineligibilityCause(node, snapshot.service);
+  if (cause !== undefined) {
+    const isForced = node.spec.availability === 'drain' && node.spec.forced === true;
+    const isInPod = snapshot.hasFollowers || snapshot.leaders.length > 0;
+    return { cause, isImmediate: isForced || isInPod || task.status.state !== 'running' };
+  }
+  const lost = leaderCause(task, snapshot);
+  return lost === undefined ? undefined : { cause: lost, isImmediate: true };
 }
 
 /**

@@ -2,14 +2,22 @@ import { canonicalJson } from '../common/base/canonical.js';
 import { currentTask, isAvailable, isShuttingDown, isNodeLost, isWanted } from '../store/slots.js';
 import type { Task } from '../common/model/task.js';
 import { hasPodLinks } from '../common/model/pod.js';
-import { updateConfigOf } from '../common/model/rollback.js';
 import type { Placement } from '../common/model/service.js';
 import { isAssigned, isTerminal } from '../common/model/task-state.js';
 import type { NewTask, TaskChange } from './task-change.js';
-import { evictionCause, recreationCause, ineligibilityCause } from './enforce.js';
+import { evictionOf, recreationCause, ineligibilityCause } from './enforce.js';
 import { decideRestart } from './restart.js';
 import type { ServiceSnapshot, WantedSlot } from './service-snapshot.js';
 import { nodeOf } from './service-snapshot.js';
+import {
+  awaitsEndOf,
+  isHeld,
+  isNeedless,
+  isServing,
+  mayLeave,
+  mayOverlap,
+  mustReservePlace,
+} from './succession.js';
 
 /** Changes to make in one slot, and its condition, which updates depend on. */
 export interface SlotPlan {
@@ -17,12 +25,17 @@ export interface SlotPlan {
   readonly changes: readonly TaskChange[];
   /**
    * `steady`: filled, nothing to wait for. `changing`: being filled. `outdated`: filled by a task
-   * of an earlier spec, which the update may stop.
+   * of an earlier spec, which the update may stop. `misplaced`: filled by a task on a node that is
+   * no longer eligible, which leaves once its successor has a node.
    */
-  readonly condition: 'steady' | 'changing' | 'outdated';
+  readonly condition: 'steady' | 'changing' | 'outdated' | 'misplaced';
   readonly current: Task | undefined;
+  /** Why the task is to be replaced; only for `outdated` and `misplaced`. */
+  readonly cause?: string;
   /** Whether an earlier task was placed in the slot. */
   readonly wasFilledBefore: boolean;
+  /** Whether an earlier task still serves the slot while the current one is being started. */
+  readonly isServed: boolean;
 }
 
 /** Decides about one slot. `tasks`: all tasks of the slot, newest first. */
@@ -32,12 +45,14 @@ export function planSlot(
   snapshot: ServiceSnapshot,
 ): SlotPlan {
   const current = currentTask(tasks);
-  const plan = (condition: SlotPlan['condition'], changes: readonly TaskChange[]): SlotPlan => ({
+  const plan: MakePlan = (condition, changes, cause) => ({
     slot,
     changes,
     condition,
     current,
+    ...(cause === undefined ? {} : { cause }),
     wasFilledBefore: tasks.some((task) => task !== current && wasPlaced(task)),
+    isServed: tasks.some((task) => task !== current && isServing(task, snapshot)),
   });
   if (current === undefined) {
     const isDraining = tasks.some((task) => isShuttingDown(task) && isHeld(task, snapshot));
@@ -46,6 +61,9 @@ export function planSlot(
       isDraining || (slot.mayFill && tasks.some(wasPlaced)) ? 'changing' : 'steady',
       changes,
     );
+  }
+  if (isNeedless(current, tasks, snapshot)) {
+    return plan('changing', [retireTask(current, 'the previous task may stay on its node')]);
   }
   const retirements = retireOlder(current, tasks, snapshot);
   const { state } = current.status;
@@ -63,12 +81,18 @@ export function planSlot(
   return planPlaced(slot, current, { snapshot, plan, retirements });
 }
 
+type MakePlan = (
+  condition: SlotPlan['condition'],
+  changes: readonly TaskChange[],
+  cause?: string,
+) => SlotPlan;
+
 function planPlaced(
   slot: WantedSlot,
   current: Task,
   context: {
     readonly snapshot: ServiceSnapshot;
-    readonly plan: (condition: SlotPlan['condition'], changes: readonly TaskChange[]) => SlotPlan;
+    readonly plan: MakePlan;
     readonly retirements: readonly TaskChange[];
   },
 ): SlotPlan {
@@ -79,9 +103,21 @@ function planPlaced(
     const cause = lossCause(current, snapshot);
     return plan('changing', [...retirements, ...replaceNow(slot, current, snapshot, { cause })]);
   }
-  const cause = evictionCause(current, snapshot);
-  if (cause !== undefined) return plan('changing', [...retirements, shutDownTask(current, cause)]);
-  if (current.taskHash !== snapshot.service.taskHash) return plan('outdated', retirements);
+  const eviction = evictionOf(current, snapshot);
+  if (eviction !== undefined) {
+    const { cause, isImmediate } = eviction;
+    return isImmediate
+      ? plan('changing', [...retirements, shutDownTask(current, cause)])
+      : plan('misplaced', retirements, cause);
+  }
+  if (current.taskHash !== snapshot.service.taskHash) {
+    const cause = 'the service was changed';
+    return plan(
+      mustReservePlace(slot, current, snapshot) ? 'misplaced' : 'outdated',
+      retirements,
+      cause,
+    );
+  }
   const changes = [...retirements, ...applyGate(current, snapshot)];
   return plan(
     isAvailable(current) || isHeldReady(current, snapshot) ? 'steady' : 'changing',
@@ -112,11 +148,6 @@ function fillEmpty(
   return createTask(slot, snapshot, { cause: 'the slot is empty' });
 }
 
-/** Whether the task is assigned to a node that is not lost. */
-function isHeld(task: Task, snapshot: ServiceSnapshot): boolean {
-  return isAssigned(task.status.state) && !isNodeLost(nodeOf(task, snapshot));
-}
-
 /** Whether a new task may adopt this one's container: stopped on purpose, kept and up to date. */
 function isAdoptable(task: Task, snapshot: ServiceSnapshot): boolean {
   const { state, containerId } = task.status;
@@ -132,24 +163,16 @@ function isAdoptable(task: Task, snapshot: ServiceSnapshot): boolean {
   );
 }
 
-/**
- * Retires older tasks of a slot. Start-first: once the new task is available. Without start-first,
- * two tasks exist only if the order was changed during an update; then the older ones go at once.
- */
+/** Retires older tasks of a slot that the current one no longer needs. */
 function retireOlder(
   current: Task,
   tasks: readonly Task[],
   snapshot: ServiceSnapshot,
 ): readonly TaskChange[] {
-  const isReplaced = isAvailable(current) || current.status.state === 'complete';
   return tasks
     .filter((task) => task !== current && isWanted(task))
-    .filter((task) => isReplaced || !mayOverlap(snapshot) || !isHeld(task, snapshot))
+    .filter((task) => mayLeave(task, current, snapshot))
     .map((task) => retireTask(task, 'the slot has a newer task'));
-}
-
-function mayOverlap(snapshot: ServiceSnapshot): boolean {
-  return updateConfigOf(snapshot.service)?.order === 'start-first';
 }
 
 function afterEnding(
@@ -223,6 +246,7 @@ function applyGate(current: Task, snapshot: ServiceSnapshot): readonly TaskChang
   if (current.desired !== 'ready') return [];
   const { open, trouble } = snapshot.gate;
   const { id: taskId, slot } = current;
+  if (open && awaitsEndOf(current, snapshot)) return [];
   const shownSummary = current.explanation?.summary;
   if (open) {
     const cause = 'its dependencies are met';
@@ -248,14 +272,26 @@ function replaceNow(
   snapshot: ServiceSnapshot,
   options: { readonly cause: string } & Pick<NewTask, 'attempts' | 'notBefore'>,
 ): readonly TaskChange[] {
-  const isAlone = !snapshot.tasks.some(
+  const others = snapshot.tasks.filter(
     (task) => task.slot === current.slot && task !== current && isHeld(task, snapshot),
   );
-  const mayFill = slot.mayFill && (isAlone || mayOverlap(snapshot));
+  const mayFill =
+    slot.mayFill && (others.length === 0 || mayOverlap(snapshot) || others.some(isWanted));
+  const desired = others.length > 0 && !mayOverlap(snapshot) ? { desired: 'ready' as const } : {};
   return [
     retireTask(current, options.cause),
-    ...(mayFill ? [createTask(slot, snapshot, options)] : []),
+    ...(mayFill ? [createTask(slot, snapshot, { ...options, ...desired })] : []),
   ];
+}
+
+/** Starts a task beside the current one: it runs at once (start-first), or waits to take over. */
+export function createSuccessor(
+  slot: WantedSlot,
+  snapshot: ServiceSnapshot,
+  cause: string,
+): TaskChange {
+  const desired = mayOverlap(snapshot) ? {} : { desired: 'ready' as const };
+  return createTask(slot, snapshot, { cause, ...desired });
 }
 
 /** Shuts a task down, or deletes it if it has no node yet. */
@@ -284,10 +320,10 @@ export function createTask(
   return {
     kind: 'create',
     task: {
+      desired: snapshot.gate.open ? 'running' : 'ready',
       ...options,
       slot: slot.slot,
       ...(nodeId === undefined ? {} : { nodeId }),
-      desired: snapshot.gate.open ? 'running' : 'ready',
     },
     cause,
   };

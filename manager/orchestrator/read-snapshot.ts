@@ -26,6 +26,7 @@ export function readServiceSnapshot(
     ...context,
     gate: evaluateStartGate(service, find),
     leaders: leadersOf(service, find),
+    hasFollowers: hasFollowers(view, service),
     ...rollbackBlocker(view, service),
   };
 }
@@ -65,6 +66,16 @@ function leadersOf(
     }
     return { tie, bySlot };
   });
+}
+
+function hasFollowers(view: StoreView, { id, spec: { project, service } }: Service): boolean {
+  return view
+    .servicesOfProject(project)
+    .some(
+      (other) =>
+        other.id !== id &&
+        podLinksOf(other.spec.task.container).some((link) => link.service === service),
+    );
 }
 
 /** Networks marked for removal that no service, task or gateway of a live node uses. */

@@ -52,7 +52,7 @@ function fillSlots(slots: readonly WantedSlot[], snapshot: ServiceSnapshot): rea
     ...meetDependencies(snapshot),
     ...plans.flatMap((plan) => plan.changes),
     ...update.changes,
-    ...(update.kind === 'hold' ? [] : nextUpdates(plans, snapshot, update.tolerated)),
+    ...nextUpdates(plans, snapshot, update),
   ];
 }
 

@@ -18,6 +18,8 @@ export interface ServiceSnapshot {
   readonly rollbackBlocker?: string;
   /** Services this one shares namespaces or volumes with; empty for most services. */
   readonly leaders: readonly PodLeader[];
+  /** Whether another service shares a namespace or volumes of this one. */
+  readonly hasFollowers: boolean;
 }
 
 /**

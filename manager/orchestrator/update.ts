@@ -3,7 +3,8 @@ import type { UpdateConfig } from '../common/model/service.js';
 import { isAvailable } from '../store/slots.js';
 import type { TaskChange } from './task-change.js';
 import type { SlotPlan } from './plan-slot.js';
-import { createTask, shutDownTask } from './plan-slot.js';
+import { createSuccessor, createTask, shutDownTask } from './plan-slot.js';
+import type { UpdateVerdict } from './monitor-update.js';
 import type { ServiceSnapshot } from './service-snapshot.js';
 import { nodeOf } from './service-snapshot.js';
 
@@ -20,25 +21,34 @@ const oneAtATime: UpdateSettings = {
 const reportMs = 2_000;
 
 /**
- * Decides the next step of a rolling update. Outdated tasks that are not available are replaced at
- * once; available ones in batches of `parallelism`, each batch after the one before is available. A
- * change that never becomes available therefore stops after the first batch and leaves the other
- * slots as they are. `tolerated`: failed slots that are not waited for.
+ * Decides the next step of a rolling update, or of leaving nodes that are no longer eligible.
+ * Outdated tasks that are not available are replaced at once; available ones in batches of
+ * `parallelism`, each batch after the one before is available. A change that never becomes
+ * available therefore stops after the first batch and leaves the other slots as they are. A paused
+ * update does not keep tasks on ineligible nodes. Slots that cannot be filled now keep their task.
+ * `tolerated`: failed slots that are not waited for.
  */
 export function nextUpdates(
   plans: readonly SlotPlan[],
   snapshot: ServiceSnapshot,
-  tolerated: ReadonlySet<number>,
+  { kind, tolerated }: Pick<UpdateVerdict, 'kind' | 'tolerated'>,
 ): readonly TaskChange[] {
-  const outdated = plans.filter((plan) => plan.condition === 'outdated');
-  if (outdated.length === 0) return [];
+  const replaceable = plans.filter(({ slot }) => slot.mayFill);
+  const misplaced = replaceable.filter(({ condition }) => condition === 'misplaced');
+  const outdated =
+    kind === 'hold' ? [] : replaceable.filter(({ condition }) => condition === 'outdated');
+  if (outdated.length + misplaced.length === 0) return [];
   const config = updateConfigOf(snapshot.service) ?? oneAtATime;
   const reportDeadlines = outdated.flatMap((plan) => reportDeadline(plan, snapshot) ?? []);
   const unavailable = outdated.filter((plan) => isUnavailable(plan, snapshot));
   const available = outdated.filter((plan) => !unavailable.includes(plan));
   const maxMissing = config.parallelism === 0 ? Infinity : config.parallelism;
   const missing = countMissing(plans, config, tolerated);
-  const batch = available.slice(0, Math.max(0, maxMissing - missing));
+  const leaving = misplaced.slice(0, Math.max(0, maxMissing - missing));
+  // A slot without room elsewhere must not block the update of the others.
+  const blocked = plans.filter((plan) => isBlocked(plan)).length;
+  const left = maxMissing - Math.max(0, missing - blocked) - leaving.length;
+  const batch = [...leaving, ...available.slice(0, Math.max(0, left))];
   // A task that keeps restarting would postpone the next batch forever.
   const awaited = plans.filter(({ slot }) => !tolerated.has(slot.slot));
   const pausedUntil = batch.length === 0 ? undefined : pauseUntil(awaited, config, snapshot);
@@ -88,12 +98,19 @@ function countMissing(
   const changing = plans.filter(
     (plan) => isMissing(plan, config) && !tolerated.has(plan.slot.slot),
   );
-  const waiting = changing.filter(({ current }) => current?.status.state === 'pending').length;
+  const waiting = changing.filter(
+    ({ current, isServed }) => !isServed && current?.status.state === 'pending',
+  ).length;
   const newlyPlaced = plans.filter(
     ({ condition, current, wasFilledBefore: hasPast }) =>
       condition === 'steady' && !hasPast && current !== undefined && isAvailable(current),
   ).length;
   return changing.length - Math.min(waiting, newlyPlaced);
+}
+
+/** Whether no node has room for the slot's new task, while the previous one still serves. */
+function isBlocked({ current, isServed }: SlotPlan): boolean {
+  return isServed && current?.status.state === 'pending' && current.explanation?.placed === false;
 }
 
 function isMissing(plan: SlotPlan, config: UpdateSettings): boolean {
@@ -122,8 +139,9 @@ function replaceTask(
   order: UpdateConfig['order'],
   snapshot: ServiceSnapshot,
 ): readonly TaskChange[] {
-  const cause = 'the service was changed';
+  const { cause = 'the service was changed' } = plan;
   if (plan.current === undefined) return [];
+  if (plan.condition === 'misplaced') return [createSuccessor(plan.slot, snapshot, cause)];
   if (order === 'stop-first') return [shutDownTask(plan.current, cause)];
   return plan.slot.mayFill ? [createTask(plan.slot, snapshot, { cause })] : [];
 }

@@ -11,6 +11,7 @@ import { reconcile } from '../orchestrator/reconcile.js';
 import type { PlannedStep } from '../common/protocol/control.js';
 import type { PlacementDecision } from '../scheduler/decide.js';
 import { decide } from '../scheduler/decide.js';
+import { sameExplanation } from '../scheduler/explain.js';
 import type { SchedulerSnapshot } from '../scheduler/node-set.js';
 import type { StoreBackend } from '../store/backend.js';
 import { openStore } from '../store/open-store.js';
@@ -151,16 +152,22 @@ class Simulation {
       ...{ nodes: tx.list('nodes'), tasks: tx.list('tasks'), volumes: tx.list('volumes') },
       ...{ now: tx.now, strategy, seed: tx.index },
     });
-    let placed = false;
+    let changed = false;
     for (const decision of decisions) {
       const task = tx.get('tasks', decision.taskId);
       if (task?.project !== this.#project) continue;
-      placed ||= decision.kind === 'place';
-      if (decision.kind === 'place') assign(tx, task, decision);
+      if (decision.kind === 'place') {
+        assign(tx, task, decision);
+        changed = true;
+      } else if (!sameExplanation(task.explanation, decision.explanation)) {
+        // The orchestrator reads why a task has no node.
+        tx.put('tasks', { ...task, explanation: { ...decision.explanation, at: tx.now } });
+        changed = true;
+      }
       const node = decision.kind === 'place' ? decision.nodeName : '';
       this.#recordStart(task, node, decision.explanation.summary);
     }
-    return placed;
+    return changed;
   }
 
   /** Records one step per task: its placement, or the reason why it has none. */

@@ -3,6 +3,7 @@ import type { Demand } from './demand.js';
 import { candidateName } from './demand.js';
 import { nodeCount } from './filters/filter.js';
 import type { RefusalCount } from './filters/pipeline.js';
+import { fitsOn } from './filters/pipeline.js';
 import type { Candidate, NodeSet, SchedulerSnapshot } from './node-set.js';
 
 /** An explanation without its time; written only if it differs from the stored one. */
@@ -17,16 +18,39 @@ export function explainUnplaced(
   context: { readonly demand: Demand; readonly refusals: RefusalCount; readonly set: NodeSet },
 ): PlacementExplanation {
   const { demand, refusals, set } = context;
-  const reasons = [...refusals.lines(), ...previousAttempts(task, set)];
+  const blocker = predecessorInTheWay(task, demand, set);
+  const reasons = [
+    ...refusals.lines(),
+    ...(blocker?.nodeId === undefined
+      ? []
+      : [
+          `stops the previous task on ${candidateName(blocker.nodeId, set)} first, to take its place`,
+        ]),
+    ...previousAttempts(task, set),
+  ];
+  const awaits = blocker === undefined ? {} : { awaits: 'predecessor' as const };
   if (set.candidates.length === 0) {
     return { placed: false, summary: 'the cluster has no nodes', reasons };
   }
-  if (demand.bound === undefined) return { placed: false, summary: refusals.summary(), reasons };
+  if (demand.bound === undefined) {
+    return { placed: false, summary: refusals.summary(), reasons, ...awaits };
+  }
   const known = demand.bound.nodeIds.some((id) => set.get(id) !== undefined);
   const summary = known
     ? `${demand.bound.cause}, which ${refusals.predicates()}`
     : demand.bound.cause;
-  return { placed: false, summary, reasons };
+  return { placed: false, summary, reasons, ...awaits };
+}
+
+/**
+ * The previous task of the slot, if the new one fits on its node as soon as that task has ended: it
+ * holds the port, the memory or the place of a replica that the new one needs.
+ */
+function predecessorInTheWay(task: Task, demand: Demand, set: NodeSet): Task | undefined {
+  return set.predecessorsOf(task).find((previous) => {
+    const candidate = set.candidateWithout(previous);
+    return candidate !== undefined && fitsOn(demand, candidate);
+  });
 }
 
 export function explainPlaced(
@@ -49,7 +73,12 @@ export function explainPlaced(
     demand.bound === undefined
       ? `${name}: ${strategyPhrases[strategy]} (${counts}) of ${nodeCount(fitting)} that fit${fitting === 1 ? 's' : ''}`
       : `${name}: ${demand.bound.cause}`;
-  return { placed: true, summary, reasons: [...refusals.lines(), ...previousAttempts(task, set)] };
+  const took =
+    task.explanation?.awaits === undefined
+      ? []
+      : [`the previous task was stopped first: ${task.explanation.summary}`];
+  const reasons = [...took, ...refusals.lines(), ...previousAttempts(task, set)];
+  return { placed: true, summary, reasons };
 }
 
 const strategyPhrases = {
@@ -74,6 +103,7 @@ export function sameExplanation(
   return (
     a?.placed === b.placed &&
     a.summary === b.summary &&
+    a.awaits === b.awaits &&
     a.reasons.length === b.reasons.length &&
     a.reasons.every((reason, index) => reason === b.reasons[index])
   );

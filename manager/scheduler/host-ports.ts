@@ -35,6 +35,13 @@ export function markPortUsed(taken: UsedPorts, port: HostPort): void {
   else addresses.push(port.hostIp);
 }
 
+export function releasePort(taken: UsedPorts, port: HostPort): void {
+  const addresses = taken.get(keyOf(port)) ?? [];
+  const at = addresses.indexOf(port.hostIp);
+  if (at >= 0) addresses.splice(at, 1);
+  if (addresses.length === 0) taken.delete(keyOf(port));
+}
+
 export type PortChoice =
   /** `spec`: the task's ports, each range narrowed to the chosen port. */
   | { readonly fits: true; readonly spec: readonly PortSpec[]; readonly ports: readonly HostPort[] }

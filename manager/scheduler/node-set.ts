@@ -6,7 +6,7 @@ import { currentTask, isWanted, tasksBySlot, wasRejected } from '../store/slots.
 import type { Task } from '../common/model/task.js';
 import { isAssigned, isTerminal } from '../common/model/task-state.js';
 import type { HostPort, UsedPorts } from './host-ports.js';
-import { hostPortOf, markPortUsed, wantedPorts } from './host-ports.js';
+import { hostPortOf, markPortUsed, releasePort, wantedPorts } from './host-ports.js';
 
 /** Input of a scheduling decision: a consistent snapshot of the store. */
 export interface SchedulerSnapshot {
@@ -103,6 +103,33 @@ export class NodeSet {
     return this.#slot(task.project, task.service, task.slot).filter(
       (other) => other.id !== task.id && wasRejected(other),
     );
+  }
+
+  /** Tasks of the slot that run on a node and may still be needed, newest first. */
+  predecessorsOf(task: Task): readonly Task[] {
+    return this.#slot(task.project, task.service, task.slot).filter(
+      (other) => other.id !== task.id && isWanted(other) && isAssigned(other.status.state),
+    );
+  }
+
+  /** The node as it will be once the task on it has ended; undefined if it has no such node. */
+  candidateWithout(task: Task): Candidate | undefined {
+    const candidate = task.nodeId === undefined ? undefined : this.#byId.get(task.nodeId);
+    if (candidate === undefined) return undefined;
+    const { nanoCpus, memoryBytes } = task.spec.resources.reservations;
+    const own = candidate.serviceTasks.get(task.serviceId) ?? 0;
+    const ports: UsedPorts = new Map(
+      [...candidate.ports].map(([key, addresses]) => [key, [...addresses]]),
+    );
+    for (const port of wantedPorts(task)) releasePort(ports, hostPortOf(port, port.published ?? 0));
+    return {
+      ...candidate,
+      freeNanoCpus: candidate.freeNanoCpus + nanoCpus,
+      freeMemoryBytes: candidate.freeMemoryBytes + memoryBytes,
+      tasks: candidate.tasks - 1,
+      serviceTasks: new Map(candidate.serviceTasks).set(task.serviceId, own - 1),
+      ports,
+    };
   }
 
   /** Counts a task on a node: its reservations and host ports. */

@@ -169,6 +169,8 @@ export class Checks {
       this.#overlapping.add(task.id);
       return;
     }
+    // A successor is placed and created before its predecessor stops, but not started.
+    if (task.desired === 'ready') return;
     for (const other of view.tasksOfService(task.serviceId)) {
       const alive =
         other.slot === task.slot && other.id !== task.id && isAssigned(other.status.state);

@@ -39,7 +39,8 @@ export function randomAction(lots: RandomSource): UserAction {
 /** Replaces failing images, resumes paused updates and makes every node active. */
 export function repairSpecs(tx: Transaction): void {
   for (const node of tx.list('nodes')) {
-    tx.put('nodes', { ...node, spec: { ...node.spec, availability: 'active' } });
+    const { forced: _forced, ...spec } = node.spec;
+    tx.put('nodes', { ...node, spec: { ...spec, availability: 'active' } });
   }
   for (const service of tx.list('services')) {
     if (service.removing) continue;
@@ -170,7 +171,12 @@ function changeNode(tx: Transaction, { random, tally }: RandomSource): void {
   const availability = pick(choices, random) ?? 'active';
   if (availability === 'drain') tally.record('node drained');
   if (availability === 'pause') tally.record('node paused');
-  tx.put('nodes', { ...node, spec: { ...node.spec, availability } });
+  const { forced: _forced, ...spec } = node.spec;
+  const isForced = availability === 'drain' && random() < 0.3;
+  tx.put('nodes', {
+    ...node,
+    spec: { ...spec, availability, ...(isForced ? { forced: true as const } : {}) },
+  });
 }
 
 function revoke(tx: Transaction, id: string): void {

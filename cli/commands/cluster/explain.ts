@@ -1,11 +1,12 @@
 import { Command } from 'commander';
+import type { Node } from '../../../manager/common/model/node.js';
 import type { Service } from '../../../manager/common/model/service.js';
 import type { Task } from '../../../manager/common/model/task.js';
 import { isTerminal } from '../../../manager/common/model/task-state.js';
 import type { Cli } from '../../cli.js';
 import { humanDuration } from '../../../manager/common/base/human-duration.js';
 import { oneLine } from '../../output/table.js';
-import { statusText } from '../../../manager/common/model/container-state.js';
+import { pendingReason, statusText } from '../../../manager/common/model/container-state.js';
 import { updateText } from '../../output/update-text.js';
 import { startFailure } from '../../rollout/follow/up-state.js';
 import type { ProjectView } from '../../project/selection.js';
@@ -47,18 +48,27 @@ export function explain(
 ): string {
   const tasks = tasksOf(view, [service.spec.service]);
   const live = tasks.filter(isLiveTask);
-  const running = live.filter(({ status }) => status.state === 'running').length;
+  const running = live.filter((task) => isKnownToRun(task, view.nodes)).length;
+  const unknown = live.filter(
+    (task) => task.status.state === 'running' && !isKnownToRun(task, view.nodes),
+  ).length;
   const failed = tasks.filter(({ status }) =>
     ['failed', 'rejected', 'orphaned'].includes(status.state),
   );
   const lines = [
-    `service ${service.spec.service}: ${desiredText(service)}, ${running} running`,
+    `service ${service.spec.service}: ${desiredText(service)}, ${running} running${unknown === 0 ? '' : `, ${unknown} unknown`}`,
     ...updateLines(service, now),
     ...dependencyLines(service),
     ...live.flatMap((task) => taskLines(task, view, now)),
     ...failed.slice(0, shownFailures).map((task) => failureLine(task, service, view, now)),
   ];
   return lines.map((line) => `${harmlessLine(line)}\n`).join('');
+}
+
+/** Whether the task runs, as far as its node says; a node that is silent says nothing. */
+function isKnownToRun(task: Task, nodes: ProjectView['nodes']): boolean {
+  const node = nodes.get(task.nodeId ?? '');
+  return task.status.state === 'running' && node?.status.state === 'ready';
 }
 
 function desiredText({ spec, removing }: Service): string {
@@ -87,16 +97,41 @@ function dependencyLines(service: Service): readonly string[] {
   return [`  waits for ${needs.join(', ')}`];
 }
 
-function taskLines(task: Task, view: Pick<ProjectView, 'nodes'>, now: number): readonly string[] {
+/** Why a task stays on its node although a successor was made for its slot. */
+function leavingLines(task: Task, tasks: readonly Task[], node: Node): readonly string[] {
+  const successor = tasks.find(
+    (other) =>
+      other.id !== task.id &&
+      other.serviceId === task.serviceId &&
+      other.slot === task.slot &&
+      other.createdAt > task.createdAt &&
+      isLiveTask(other),
+  );
+  const reason = successor === undefined ? undefined : pendingReason(successor);
+  if (successor === undefined || reason === undefined) return [];
+  const { message } = successor.status;
+  const { name } = node.spec;
+  return [
+    `    keeps running on ${name}${message === '' ? '' : ` (${message})`}: no other node fits: ${reason}`,
+  ];
+}
+
+function taskLines(
+  task: Task,
+  view: Pick<ProjectView, 'nodes' | 'tasks'>,
+  now: number,
+): readonly string[] {
   const node = task.nodeId === undefined ? undefined : view.nodes.get(task.nodeId);
   const where = node === undefined ? '' : ` on ${node.spec.name}`;
   const status = node === undefined ? 'Pending' : statusText(task, now, node);
   const summary = task.explanation?.summary ?? 'not scheduled yet';
+  const leaving = node === undefined ? [] : leavingLines(task, view.tasks, node);
   const reasons = (task.explanation?.reasons ?? []).filter((reason) => reason !== summary);
   return [
     `  ${task.containerName}${where}: ${status}`,
     `    ${task.nodeId === undefined ? 'why not' : 'why'}: ${summary}`,
     ...reasons.map((reason) => `      ${reason}`),
+    ...leaving,
   ];
 }
 

@@ -8,6 +8,7 @@ import { forEachName } from '../../arguments/each.js';
 import { keyValues } from '../../arguments/key-values.js';
 import { collect } from '../../arguments/options.js';
 import { compareNatural } from '../../project/selection.js';
+import { waitForDrain } from '../../rollout/wait-for-drain.js';
 
 export function nodeCommand(cli: Cli): Command {
   return new Command('node')
@@ -167,6 +168,8 @@ interface UpdateFlags {
   readonly availability?: string;
   readonly labelAdd?: readonly string[];
   readonly labelRm?: readonly string[];
+  readonly force?: boolean;
+  readonly detach?: boolean;
 }
 
 const availabilities: readonly NodeSpec['availability'][] = ['active', 'pause', 'drain'];
@@ -178,6 +181,8 @@ function updateCommand(cli: Cli): Command {
     .option('--availability <availability>', 'active, pause or drain')
     .option('--label-add <label>', 'add or change a label: KEY=VALUE', collect)
     .option('--label-rm <key>', 'remove a label', collect)
+    .option('-f, --force', 'with drain: stop tasks at once, even if no other node has room')
+    .option('-d, --detach', 'with drain: do not wait until the tasks have moved')
     .action(async (names: string[], flags: UpdateFlags) => {
       const availability = availabilities.find((word) => word === flags.availability);
       if (flags.availability !== undefined && availability === undefined) {
@@ -198,10 +203,19 @@ function updateCommand(cli: Cli): Command {
           'nothing to change: use --availability, --label-add or --label-rm',
         );
       }
+      if (flags.force === true && availability !== 'drain') {
+        throw new AppError('invalid', '--force: works only with --availability drain');
+      }
+      const force = flags.force === true ? { force: true } : {};
       const client = await cli.connect();
-      await forEachName(cli, names, (node) =>
-        client.call('node.update', { node, ...change }, { signal: cli.interrupts.signal }),
-      );
+      const updated = new Set<string>();
+      await forEachName(cli, names, async (name) => {
+        const args = { node: name, ...change, ...force };
+        const { id } = await client.call('node.update', args, { signal: cli.interrupts.signal });
+        updated.add(id);
+      });
+      const isWaiting = availability === 'drain' && flags.force !== true && flags.detach !== true;
+      if (isWaiting) await waitForDrain(cli, client, updated);
     });
 }
 

@@ -4,7 +4,7 @@ import type { Task } from '../../../manager/common/model/task.js';
 import type { Cli } from '../../cli.js';
 import { compileFilters } from '../../output/filter.js';
 import { formatList } from '../../output/format.js';
-import { containerState } from '../../../manager/common/model/container-state.js';
+import { containerState, isUnknown } from '../../../manager/common/model/container-state.js';
 import { collect } from '../../arguments/options.js';
 import { compareNatural, isLiveTask } from '../../project/selection.js';
 
@@ -28,19 +28,28 @@ export function lsCommand(cli: Cli): Command {
       });
       const client = await cli.connect();
       const { signal } = cli.interrupts;
-      const [services, tasks] = await Promise.all([
+      const [services, tasks, nodes] = await Promise.all([
         client.call('service.list', {}, { signal }),
         client.call('task.list', {}, { signal }),
+        client.call('node.list', {}, { signal }),
       ]);
+      const byId = new Map(nodes.map((node) => [node.id, node]));
+      const stateOf = (task: Task): string =>
+        isUnknown(task, task.nodeId === undefined ? undefined : byId.get(task.nodeId))
+          ? 'unknown'
+          : containerState(task);
       const projects = [...new Set(services.map(({ spec }) => spec.project))]
         .sort(compareNatural)
         .filter(passes)
         .map((name) => ({
           name,
-          status: statusOf(tasks.filter(({ project }) => project === name)),
+          status: statusOf(
+            tasks.filter(({ project }) => project === name),
+            stateOf,
+          ),
           files: configFiles(services.filter(({ spec }) => spec.project === name)),
         }))
-        .filter(({ status }) => flags.all === true || status.includes('running'));
+        .filter(({ status }) => flags.all === true || /running|unknown/u.test(status));
       if (flags.quiet === true) {
         cli.stdout.write(projects.map(({ name }) => `${name}\n`).join(''));
         return;
@@ -59,10 +68,10 @@ export function lsCommand(cli: Cli): Command {
 }
 
 /** docker compose's summary: `exited(1), running(2)`. */
-function statusOf(tasks: readonly Task[]): string {
+function statusOf(tasks: readonly Task[], stateOf: (task: Task) => string): string {
   const counts = new Map<string, number>();
   for (const task of tasks) {
-    const state = containerState(task);
+    const state = stateOf(task);
     if (!isLiveTask(task) && state !== 'exited') continue;
     counts.set(state, (counts.get(state) ?? 0) + 1);
   }

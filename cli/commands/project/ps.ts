@@ -9,7 +9,11 @@ import { compileFilters, hasLabel, parseChoice } from '../../output/filter.js';
 import type { ListItem } from '../../output/format.js';
 import { formatList } from '../../output/format.js';
 import { portsText, publishers } from '../../output/ports.js';
-import { containerState, statusText } from '../../../manager/common/model/container-state.js';
+import {
+  containerState,
+  isUnknown,
+  statusText,
+} from '../../../manager/common/model/container-state.js';
 import { collect } from '../../arguments/options.js';
 import type { ProjectView } from '../../project/selection.js';
 import { isLiveTask, tasksOf, viewProject } from '../../project/selection.js';
@@ -46,7 +50,13 @@ const states = [
   'removing',
   'restarting',
   'running',
+  'unknown',
 ];
+
+/** The container's state, `unknown` while its node is silent. */
+function stateOf(task: Task, node: Node | undefined): string {
+  return isUnknown(task, node) ? 'unknown' : containerState(task);
+}
 
 export function psCommand(cli: Cli): Command {
   return new Command('ps')
@@ -70,7 +80,7 @@ export function psCommand(cli: Cli): Command {
       const shown = withoutAdopted(tasksOf(view, services))
         .filter((task) => flags.all === true || !isOneOff(task))
         .filter(isShown(view, flags, entries))
-        .filter((task) => passes({ task, node: nodeOf(view, task)?.spec.name ?? '' }));
+        .filter((task) => passes({ task, node: nodeOf(view, task) }));
       cli.stdout.write(render(cli, view, shown, flags));
       if (view.tasks.length === 0) await warnAboutComposeContainers(cli, view.client, view.project);
     })
@@ -86,7 +96,7 @@ Examples:
 
 interface PlacedTask {
   readonly task: Task;
-  readonly node: string;
+  readonly node: Node | undefined;
 }
 
 const filterKeys = 'status=, name=, service=, node=, health=, label=';
@@ -97,10 +107,10 @@ function taskFilter(entries: readonly string[]): (item: PlacedTask) => boolean {
     entry.startsWith('status=') ? `status=${parseChoice('status', entry.slice(7), states)}` : entry,
   );
   return compileFilters<PlacedTask>(wanted, {
-    status: ({ task }, value) => containerState(task) === value,
+    status: ({ task, node }, value) => stateOf(task, node) === value,
     name: ({ task }, value) => task.containerName.includes(value),
     service: ({ task }, value) => task.service === value,
-    node: ({ node }, value) => node === value,
+    node: ({ node }, value) => node?.spec.name === value,
     health: ({ task }, value) => (task.status.health ?? 'none') === value,
     label: ({ task }, value) => hasLabel(task.spec.container.labels, value),
   });
@@ -203,7 +213,7 @@ function listed(task: Task, node: Node | undefined, now: number, truncate: boole
       Service: task.service,
       Size: '0B',
       Slot: task.slot,
-      State: containerState(task),
+      State: stateOf(task, node),
       Status: status,
     },
   };

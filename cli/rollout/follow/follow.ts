@@ -14,7 +14,8 @@ function isOver(signal: AbortSignal): boolean {
 
 export interface FollowOptions {
   readonly client: ControlClient;
-  readonly project: string;
+  /** Undefined for all projects. */
+  readonly project?: string;
   readonly progress: ProgressWriter;
   /** Heading of the progress, for example `Running`. */
   readonly title: string;
@@ -59,7 +60,7 @@ class LiveState {
       try {
         for await (const message of streamWatch(
           options.client,
-          { project: options.project },
+          options.project === undefined ? {} : { project: options.project },
           signal,
         )) {
           this.state = applyWatch(this.state, message);

@@ -151,6 +151,11 @@ function slotView(context: SlotContext): SlotView {
   const { current, terminating: leaving } = slot;
   const task = current ?? leaving[0];
   const id = `Container ${task?.containerName ?? ''}`;
+  const kept = keptOnPausedNode(context);
+  if (current === undefined && kept !== undefined) {
+    const row = { id, text: 'Pending', state: 'warning', detail: kept } as const;
+    return { row, good: false, stuck: kept };
+  }
   if (current === undefined) {
     const text = task?.desired === 'running' ? 'Recreate' : 'Stopping';
     return { row: { id, text, state: 'working' }, good: false };
@@ -159,6 +164,16 @@ function slotView(context: SlotContext): SlotView {
   const row: ProgressRow = { id, detail: taskNodeName(state, current), ...view.row };
   const good = view.good && leaving.length === 0;
   return { ...view, row: view.good && !good ? { ...row, state: 'working' } : row, good };
+}
+
+/** Why a global service keeps an outdated task: its node accepts no new ones. */
+function keptOnPausedNode({ service, slot, state }: SlotContext): string | undefined {
+  const old = slot.terminating.find(({ desired }) => desired === 'running');
+  const node = old === undefined ? undefined : nodeOf(state, old);
+  if (old === undefined || service.spec.mode.kind !== 'global') return undefined;
+  if (node?.spec.availability !== 'pause') return undefined;
+  const { name } = node.spec;
+  return `service ${service.spec.service}: ${old.containerName} keeps its previous container: ${name} is paused; run "shoal node update --availability active ${name}"`;
 }
 
 type CurrentView = Omit<SlotView, 'row'> & { readonly row: Omit<ProgressRow, 'id'> };
@@ -175,6 +190,10 @@ function currentView(context: SlotContext, task: Task): CurrentView {
     return { row: { text: 'Created', state: 'done' }, good: true };
   }
   const reason = pendingReason(task);
+  if (reason !== undefined && task.explanation?.awaits === 'predecessor') {
+    const detail = `the previous container stops first: ${reason}`;
+    return { row: { text: 'Waiting', state: 'warning', detail }, good: false };
+  }
   if (reason !== undefined) {
     const stuck = `service ${service.spec.service}: cannot place ${task.containerName}: ${reason}`;
     return { row: { text: 'Pending', state: 'warning', detail: reason }, good: false, stuck };

@@ -3,6 +3,11 @@ import type { Node } from './node.js';
 import type { Task } from './task.js';
 import { isTerminal } from './task-state.js';
 
+/** Whether the task's node is silent, so that nothing is known about the container now. */
+export function isUnknown(task: Task, node: Node | undefined): boolean {
+  return node !== undefined && node.status.state !== 'ready' && !isTerminal(task.status.state);
+}
+
 /** Docker's container states, and `pending` for tasks without a container. */
 export type ContainerState =
   'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead' | 'pending';
@@ -30,7 +35,7 @@ export function containerState(task: Task): ContainerState {
  * there is no container.
  */
 export function statusText(task: Task, now: number, node?: Node): string {
-  if (node !== undefined && node.status.state !== 'ready' && !isTerminal(task.status.state)) {
+  if (node !== undefined && isUnknown(task, node)) {
     return `Unknown (node ${node.status.state})`;
   }
   const { status } = task;

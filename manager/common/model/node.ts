@@ -13,6 +13,8 @@ export interface Node extends Meta {
 export interface NodeSpec {
   readonly name: string;
   readonly availability: 'active' | 'pause' | 'drain';
+  /** Drained without waiting for successors: tasks stop at once. Only with `drain`. */
+  readonly forced?: true;
   readonly labels: Labels;
   readonly role: 'manager' | 'worker';
 }

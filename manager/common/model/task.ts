@@ -97,5 +97,9 @@ export interface Explanation {
   readonly summary: string;
   /** One line per reason. */
   readonly reasons: readonly string[];
+  /**
+   * Set if the task would fit on the node of its slot's previous task, once that task has stopped.
+   */
+  readonly awaits?: 'predecessor';
   readonly at: number;
 }

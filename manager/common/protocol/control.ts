@@ -199,6 +199,8 @@ export interface ControlCallMap extends SecurityCallMap, ServiceCallMap {
     args: {
       readonly node: string;
       readonly availability?: NodeSpec['availability'];
+      /** With `drain`: tasks stop at once, whether or not another node has room for them. */
+      readonly force?: boolean;
       readonly labelAdd?: Labels;
       readonly labelRemove?: readonly string[];
     };

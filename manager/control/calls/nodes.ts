@@ -35,8 +35,16 @@ function update(tx: Transaction, args: Args): Node {
     }
     labels[key] = label;
   }
-  const availability = readAvailability(args) ?? node.spec.availability;
-  return tx.put('nodes', { ...node, spec: { ...node.spec, availability, labels } });
+  const { forced: wasForced, ...spec } = node.spec;
+  const availability = readAvailability(args) ?? spec.availability;
+  const isForced = args.flag('force') || (availability === spec.availability && wasForced === true);
+  if (args.flag('force') && availability !== 'drain') {
+    throw new AppError('invalid', `node ${spec.name}: force works only with availability drain`);
+  }
+  return tx.put('nodes', {
+    ...node,
+    spec: { ...spec, availability, labels, ...(isForced ? { forced: true as const } : {}) },
+  });
 }
 
 /**

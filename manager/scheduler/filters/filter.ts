@@ -7,6 +7,8 @@ export interface Refusal {
   readonly count: (nodes: number) => string;
   /** Completes `volume data is on node-3, which …`. */
   readonly predicate: string;
+  /** Shown where nodes are listed: `2 GiB requested`, `512 MiB free`. */
+  readonly amounts?: { readonly requested: string; readonly free: string };
 }
 
 export interface NodeFilter {

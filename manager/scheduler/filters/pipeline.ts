@@ -74,6 +74,13 @@ export function stillFits(demand: Demand, candidate: Candidate): boolean {
   return firstRefusal(dynamicFilters, demand, candidate) === undefined;
 }
 
+/** Whether all filters accept the node, as it is or as it will be. */
+export function fitsOn(demand: Demand, candidate: Candidate): boolean {
+  const { bound } = demand;
+  if (bound !== undefined && !bound.nodeIds.includes(candidate.node.id)) return false;
+  return firstRefusal([...staticFilters, ...dynamicFilters], demand, candidate) === undefined;
+}
+
 function applyFilters(
   filters: readonly NodeFilter[],
   demand: Demand,
@@ -124,12 +131,11 @@ export class RefusalCount {
 
   add(refusal: Refusal, candidate: Candidate): void {
     this.#lines = undefined;
+    const { name } = candidate.node.spec;
+    const text = refusal.amounts === undefined ? name : `${name} (${refusal.amounts.free})`;
     const entry = this.#counts.get(refusal.predicate);
-    if (entry === undefined) {
-      this.#counts.set(refusal.predicate, { refusal, names: [candidate.node.spec.name] });
-    } else {
-      entry.names.push(candidate.node.spec.name);
-    }
+    if (entry === undefined) this.#counts.set(refusal.predicate, { refusal, names: [text] });
+    else entry.names.push(text);
   }
 
   /** `insufficient memory on 3 nodes, node.labels.disk != ssd on 2 nodes`, most frequent first. */
@@ -142,7 +148,11 @@ export class RefusalCount {
   /** Reasons for a task restricted to few nodes: `is down or has insufficient memory`. */
   predicates(): string {
     return this.#sorted()
-      .map(({ refusal }) => refusal.predicate)
+      .map(({ refusal: { predicate, amounts }, names }) =>
+        amounts === undefined || names.length > 1
+          ? predicate
+          : `${predicate} (${amounts.requested}, ${amounts.free})`,
+      )
       .join(' or ');
   }
 
@@ -151,7 +161,8 @@ export class RefusalCount {
     this.#lines ??= this.#sorted().map(({ refusal, names }) => {
       const shown = names.slice(0, maxNames).join(', ');
       const more = names.length - maxNames;
-      return `${refusal.count(names.length)}: ${shown}${more > 0 ? ` and ${String(more)} more` : ''}`;
+      const requested = refusal.amounts === undefined ? '' : ` (${refusal.amounts.requested})`;
+      return `${refusal.count(names.length)}${requested}: ${shown}${more > 0 ? ` and ${String(more)} more` : ''}`;
     });
     return this.#lines;
   }

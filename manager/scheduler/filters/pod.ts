@@ -2,12 +2,9 @@ import type { Demand } from '../demand.js';
 import type { Candidate } from '../node-set.js';
 import { constraintsFilter } from './constraints.js';
 import type { NodeFilter, Refusal } from './filter.js';
-import { reasonOnNodes } from './filter.js';
 import { platformFilter } from './platform.js';
 import { portsFilter } from './ports.js';
-
-const memory = reasonOnNodes('insufficient memory for the whole pod');
-const cpu = reasonOnNodes('insufficient CPU for the whole pod');
+import { bytesText, cpusText, lacking } from './resources.js';
 
 const followerFilters: readonly NodeFilter[] = [platformFilter, constraintsFilter, portsFilter];
 
@@ -27,8 +24,14 @@ function allFollowers({ followers }: Demand): readonly Demand[] {
 function podRefusal(pod: readonly Demand[], candidate: Candidate): Refusal | undefined {
   const sum = (resource: 'memoryBytes' | 'nanoCpus'): number =>
     pod.reduce((total, { task }) => total + task.spec.resources.reservations[resource], 0);
-  if (sum('memoryBytes') > candidate.freeMemoryBytes) return memory;
-  return sum('nanoCpus') > candidate.freeNanoCpus ? cpu : undefined;
+  const { freeMemoryBytes, freeNanoCpus } = candidate;
+  const [memoryBytes, nanoCpus] = [sum('memoryBytes'), sum('nanoCpus')];
+  if (memoryBytes > freeMemoryBytes) {
+    return lacking('memory for the whole pod', bytesText(memoryBytes), bytesText(freeMemoryBytes));
+  }
+  return nanoCpus > freeNanoCpus
+    ? lacking('CPU for the whole pod', cpusText(nanoCpus), cpusText(freeNanoCpus))
+    : undefined;
 }
 
 function firstRefusal(pod: readonly Demand[], candidate: Candidate): Refusal | undefined {

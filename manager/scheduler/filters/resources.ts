@@ -1,14 +1,40 @@
-import type { NodeFilter } from './filter.js';
+import type { NodeFilter, Refusal } from './filter.js';
 import { reasonOnNodes } from './filter.js';
-
-const memory = reasonOnNodes('insufficient memory');
-const cpu = reasonOnNodes('insufficient CPU');
 
 /** Checks reservations only; limits and actual use are ignored. */
 export const resourcesFilter: NodeFilter = {
   check({ task }, candidate) {
     const { nanoCpus, memoryBytes } = task.spec.resources.reservations;
-    if (memoryBytes > 0 && candidate.freeMemoryBytes < memoryBytes) return memory;
-    return nanoCpus > 0 && candidate.freeNanoCpus < nanoCpus ? cpu : undefined;
+    const { freeMemoryBytes, freeNanoCpus } = candidate;
+    if (memoryBytes > 0 && freeMemoryBytes < memoryBytes) {
+      return lacking('memory', bytesText(memoryBytes), bytesText(freeMemoryBytes));
+    }
+    return nanoCpus > 0 && freeNanoCpus < nanoCpus
+      ? lacking('CPU', cpusText(nanoCpus), cpusText(freeNanoCpus))
+      : undefined;
   },
 };
+
+/** Refusal with the amounts of a resource. Nodes are counted together whatever they have free. */
+export function lacking(what: string, requested: string, free: string): Refusal {
+  const text = `insufficient ${what}`;
+  return {
+    ...reasonOnNodes(text),
+    amounts: { requested: `${requested} requested`, free: `${free} free` },
+  };
+}
+
+const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
+
+/** `1.5 GiB`, rounded down: free memory is never overstated. */
+export function bytesText(bytes: number): string {
+  const positive = Math.max(0, bytes);
+  const power = Math.min(units.length - 1, positive < 1 ? 0 : Math.floor(Math.log2(positive) / 10));
+  const value = Math.floor((positive / 2 ** (10 * power)) * 100) / 100;
+  return `${String(value)} ${units[power] ?? 'B'}`;
+}
+
+export function cpusText(nanoCpus: number): string {
+  const cpus = Math.floor(Math.max(0, nanoCpus) / 1e7) / 100;
+  return `${String(cpus)} CPU${cpus === 1 ? '' : 's'}`;
+}

@@ -11,6 +11,7 @@ export interface ServiceSnapshotOptions {
   readonly now?: number;
   readonly gate?: StartGate;
   readonly owners?: readonly Task[];
+  readonly hasFollowers?: boolean;
 }
 
 /** The orchestrator's input for one service, with three ready nodes by default. */
@@ -30,5 +31,6 @@ export function aServiceSnapshot(
       tie,
       bySlot: new Map(options.owners?.map((task) => [task.slot, task])),
     })),
+    hasFollowers: options.hasFollowers ?? false,
   };
 }

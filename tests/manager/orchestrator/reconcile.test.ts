@@ -195,7 +195,7 @@ test('changes never concern a task twice or move a desired state back', (t) => {
   );
 });
 
-test('a slot gets a new task only when no task of it is left on a live node', (t) => {
+test('stop-first never starts a task while another of its slot is left on a live node', (t) => {
   fc.assert(
     fc.property(clusters, (cluster) => {
       if (cluster.service.spec.update?.order === 'start-first') return;
@@ -203,10 +203,16 @@ test('a slot gets a new task only when no task of it is left on a live node', (t
         cluster.nodes.map((node) => [node.id, node.status.state]),
       );
       for (const change of decide(cluster)) {
-        if (change.kind !== 'create') continue;
+        if (change.kind === 'desire' && change.desired !== 'running') continue;
+        if (change.kind !== 'create' && change.kind !== 'desire') continue;
+        // A successor is placed and created before it may start.
+        if (change.kind === 'create' && change.task.desired === 'ready') continue;
+        const [changed, id] =
+          change.kind === 'create' ? [change.task.slot, undefined] : [change.slot, change.taskId];
         const alive = cluster.tasks.filter(
-          ({ slot, status, nodeId }) =>
-            slot === change.task.slot &&
+          ({ id: other, slot, status, nodeId }) =>
+            slot === changed &&
+            other !== id &&
             !isTerminal(status.state) &&
             status.state !== 'new' &&
             status.state !== 'pending' &&
@@ -247,6 +253,7 @@ test('slots 1 to N are each filled once after all ends are confirmed', (t) => {
 function settle(task: Task): Task {
   if (isTerminal(task.status.state)) return task;
   const placed = task.nodeId ?? ('fit' as NodeId);
-  const state = isWanted(task) ? 'running' : 'shutdown';
+  const wanted = task.desired === 'ready' ? 'ready' : 'running';
+  const state = isWanted(task) ? wanted : 'shutdown';
   return { ...task, nodeId: placed, status: { ...task.status, state } };
 }

@@ -95,7 +95,7 @@ test('a node in state unknown keeps its tasks', (t) => {
   t.is(plan(service, [aTask(service, 1, { node: 'node-1' })], { nodes }), '');
 });
 
-test('all slots leave a drained node at once, each stop-first', (t) => {
+test('slots leave a drained node one at a time, each once its successor is ready to start', (t) => {
   const service = aService('web', { replicas: 3 });
   const nodes = [aNode('node-1', { availability: 'drain' }), aNode('node-2')];
   const tasks = [
@@ -103,12 +103,23 @@ test('all slots leave a drained node at once, each stop-first', (t) => {
     aTask(service, 2, { node: 'node-1' }),
     aTask(service, 3, { node: 'node-2' }),
   ];
+  t.is(plan(service, tasks, { nodes }), 'slot 1: new task, ready: node-1 is drained');
+  const next = (state: 'pending' | 'preparing' | 'ready', desired: 'ready' | 'running' = 'ready') =>
+    aTask(service, 1, { id: 'next', node: 'node-2', state, desired, createdAt: 5 });
+  t.is(plan(service, [...tasks, next('pending')], { nodes }), '');
+  t.is(plan(service, [...tasks, next('preparing')], { nodes }), '', 'it may still be rejected');
   t.is(
-    plan(service, tasks, { nodes }),
-    lines(
-      'slot 1: web.1 to shutdown: node-1 is drained',
-      'slot 2: web.2 to shutdown: node-1 is drained',
-    ),
+    plan(service, [...tasks, next('ready')], { nodes }),
+    'slot 1: web.1 to shutdown: the slot has a newer task',
+  );
+  const [first, ...others] = tasks;
+  const stopping = { ...aTask(service, 1, { node: 'node-1' }), desired: 'shutdown' } as const;
+  t.is(first?.id, stopping.id);
+  t.is(plan(service, [stopping, next('ready'), ...others], { nodes }), '');
+  const stopped = { ...stopping, status: { ...stopping.status, state: 'shutdown' } } as const;
+  t.is(
+    plan(service, [stopped, next('ready'), ...others], { nodes }),
+    'slot 1: next to running: its dependencies are met',
   );
   const leaving = aTask(service, 1, { node: 'node-1', desired: 'shutdown' });
   t.is(plan(aService('web'), [leaving], { nodes }), '');
@@ -133,7 +144,7 @@ test('a task whose node no longer satisfies the constraints leaves it', (t) => {
   const nodes = [aNode('node-1', { labels: { disk: 'hdd' } })];
   t.is(
     plan(service, [aTask(service, 1, { node: 'node-1' })], { nodes }),
-    'slot 1: web.1 to shutdown: node-1 has node.labels.disk != ssd',
+    'slot 1: new task, ready: node-1 has node.labels.disk != ssd',
   );
 });
 

@@ -55,7 +55,7 @@ test('an unschedulable task counts the nodes for each reason', (t) => {
     'db.1: insufficient memory on 2 nodes, node.labels.disk != ssd on 1 node, 1 node is down, 1 node is drained',
   );
   t.deepEqual(decisions[0]?.explanation.reasons, [
-    'insufficient memory on 2 nodes: node-1, node-2',
+    'insufficient memory on 2 nodes (2 GiB requested): node-1 (1 GiB free), node-2 (1 GiB free)',
     'node.labels.disk != ssd on 1 node: node-3',
     '1 node is down: node-4',
     '1 node is drained: node-5',
@@ -245,7 +245,7 @@ test('filters also apply to a task that is bound to a node', (t) => {
   const machines = [aNode('node-1'), aNode('node-2', { memoryBytes: gib })];
   t.is(
     print(decide(snapshot({ nodes: machines, tasks: [bound('node-1', 1), bound('node-2', 2)] }))),
-    'agent.1 node-1\nagent.2: it is bound to node-2, which has insufficient memory',
+    'agent.1 node-1\nagent.2: it is bound to node-2, which has insufficient memory (2 GiB requested, 1 GiB free)',
   );
 });
 

@@ -287,6 +287,36 @@ test('a global service that fits no node is stuck', (t) => {
   t.deepEqual(judge(seen([web], [], [drained])).stuck, ['service web: no eligible node']);
 });
 
+test('a global service that keeps an outdated task on a paused node is stuck', (t) => {
+  const web = { ...aService('web', { global: true }), taskHash: 'new' };
+  const paused = aNode('n2', { name: 'node-2', availability: 'pause' });
+  const fresh = { ...aTask(web, 1, { node: 'n1', status: up }), taskHash: 'new' };
+  const old = { ...aTask(web, 2, { id: 'old', node: 'n2', status: up }), taskHash: 'old' };
+  const { done, stuck } = judge(seen([web], [fresh, old], [node1, paused]));
+  t.false(done);
+  t.deepEqual(stuck, [
+    'service web: demo-web-2 keeps its previous container: node-2 is paused; run "shoal node update --availability active node-2"',
+  ]);
+});
+
+test('a task that waits for its predecessor to stop is not stuck', (t) => {
+  const web = aService('web');
+  const old = aTask(web, 1, { id: 'old', node: 'n1', status: up, desired: 'shutdown' });
+  const next = {
+    ...aTask(web, 1, { id: 'next', state: 'pending', createdAt: 5 }),
+    explanation: {
+      ...{ placed: false, summary: 'port 80/tcp is already in use on 1 node', reasons: [], at: 0 },
+      awaits: 'predecessor' as const,
+    },
+  };
+  const status = judge(seen([web], [old, next]));
+  t.deepEqual(status.stuck, []);
+  t.false(status.done);
+  t.deepEqual(rows(status), [
+    'Container demo-web-1 Waiting the previous container stops first: port 80/tcp is already in use on 1 node',
+  ]);
+});
+
 test('a task that ended with the container whose PID namespace it shares is waited for', (t) => {
   const web = aService('web');
   const side = aService('side', { task: { container: { pidService: 'web' } } });
