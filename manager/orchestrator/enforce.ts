@@ -9,6 +9,11 @@ import type { Task } from '../common/model/task.js';
 import type { ServiceSnapshot } from './service-snapshot.js';
 import { nodeNameOf, nodeOf } from './service-snapshot.js';
 
+/** Whether the node was drained with `--force`: its tasks do not wait for successors. */
+export function isForcedOut(node: Node | undefined): boolean {
+  return node?.spec.availability === 'drain' && node.spec.forced === true;
+}
+
 /** Why a task must leave its node, and when. */
 export interface Eviction {
   readonly cause: string;
@@ -25,9 +30,8 @@ export function evictionOf(task: Task, snapshot: ServiceSnapshot): Eviction | un
   if (node === undefined) return undefined;
   const cause = ineligibilityCause(node, snapshot.service);
   if (cause !== undefined) {
-    const isForced = node.spec.availability === 'drain' && node.spec.forced === true;
     const isInPod = snapshot.hasFollowers || snapshot.leaders.length > 0;
-    return { cause, isImmediate: isForced || isInPod || task.status.state !== 'running' };
+    return { cause, isImmediate: isForcedOut(node) || isInPod || task.status.state !== 'running' };
   }
   const lost = leaderCause(task, snapshot);
   return lost === undefined ? undefined : { cause: lost, isImmediate: true };

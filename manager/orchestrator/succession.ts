@@ -2,7 +2,7 @@ import { updateConfigOf } from '../common/model/rollback.js';
 import type { Task } from '../common/model/task.js';
 import { isAssigned, isTerminal, stateRank } from '../common/model/task-state.js';
 import { isAvailable, isNodeLost, isWanted, wasRejected } from '../store/slots.js';
-import { evictionOf } from './enforce.js';
+import { evictionOf, isForcedOut } from './enforce.js';
 import type { ServiceSnapshot, WantedSlot } from './service-snapshot.js';
 import { nodeOf } from './service-snapshot.js';
 
@@ -31,7 +31,7 @@ export function isServing(task: Task, snapshot: ServiceSnapshot): boolean {
 /** Whether an older task of the slot is no longer needed. */
 export function mayLeave(older: Task, current: Task, snapshot: ServiceSnapshot): boolean {
   if (isAvailable(current) || current.status.state === 'complete') return true;
-  if (!isHeld(older, snapshot)) return true;
+  if (!isHeld(older, snapshot) || isForcedOut(nodeOf(older, snapshot))) return true;
   if (isBlockedByPredecessor(current)) return true;
   return !mayOverlap(snapshot) && !isGettingReady(current);
 }

@@ -109,11 +109,7 @@ function leavingLines(task: Task, tasks: readonly Task[], node: Node): readonly 
   );
   const reason = successor === undefined ? undefined : pendingReason(successor);
   if (successor === undefined || reason === undefined) return [];
-  const { message } = successor.status;
-  const { name } = node.spec;
-  return [
-    `    keeps running on ${name}${message === '' ? '' : ` (${message})`}: no other node fits: ${reason}`,
-  ];
+  return [`    keeps running on ${node.spec.name}: no other node fits: ${reason}`];
 }
 
 function taskLines(

@@ -72,6 +72,8 @@ test('a forced drain, a task that does not run and a pod stop at once', (t) => {
   const forced = [{ ...first, spec: { ...first.spec, forced: true as const } }, second];
   const stop = 'slot 1: web.1 to shutdown: node-1 is drained';
   t.is(plan(web, [old], forced), stop);
+  const waiting = aTask(web, 1, { id: 'next', state: 'pending', createdAt: 5 });
+  t.is(plan(web, [old, waiting], forced), 'slot 1: web.1 to shutdown: the slot has a newer task');
   t.is(plan(web, [aTask(web, 1, { node: 'node-1', state: 'preparing' })], drained), stop);
   t.is(plan(web, [old], drained, { hasFollowers: true }), stop);
 });
