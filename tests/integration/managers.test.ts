@@ -210,7 +210,7 @@ consulTest('invalid settings give a one-line error at the start', async (t) => {
   if (first === undefined) throw new Error('no manager');
   await leaderOf([first]);
   const cases: readonly [readonly string[], Partial<ManagersOptions>, RegExp][] = [
-    [['m1'], { clusterName }, /manager m1 of cluster \w+ runs at 127\.0\.0\.1:\d+ already/],
+    [['m1'], { clusterName }, /manager m1 of cluster \w+ is already running at 127\.0\.0\.1:\d+/],
     [['m2'], { clusterName, clusterId: 'c2' }, /is of cluster \w+ \(c1\), not of/],
     [['m3'], { consul: { tokenFile: '/nonexistent' } }, /consul: cannot read file/],
     [['m4'], { discovery: 'consul:/x' }, /discovery must be consul:\/\/host:port/],
