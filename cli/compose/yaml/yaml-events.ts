@@ -1,6 +1,7 @@
 import { EVENT_ID, getScalarValue, parseEvents, SCALAR_STYLE, YAMLException } from 'js-yaml';
 import type { AliasEvent, Event, MappingEvent, ScalarEvent, SequenceEvent } from 'js-yaml';
 import { ComposeError } from '../error.js';
+import { indentFlowLines } from './flow-indent.js';
 import { resolvePosition, type KeyFinder, type Source } from './tree.js';
 
 export type NodeEvent = ScalarEvent | MappingEvent | SequenceEvent | AliasEvent;
@@ -8,18 +9,56 @@ export type NodeEvent = ScalarEvent | MappingEvent | SequenceEvent | AliasEvent;
 /** Maximum nesting depth of the text, and of the tree after the expansion of aliases. */
 export const maxDepth = 100;
 
-/** Parses a file to YAML events with offsets. Throws ComposeError. */
+/**
+ * Parses a file to YAML events with offsets. Lines inside flow collections and quoted scalars may
+ * have any indentation, as for libyaml. Throws ComposeError.
+ */
 export function parseYamlEvents(source: Source): Event[] {
+  const parsed = tryParse(source.text);
+  if (!(parsed instanceof YAMLException)) return parsed;
+  if (parsed.reason !== 'deficient indentation') throw yamlError(source, parsed);
+  const indented = indentFlowLines(source.text);
+  if (indented === undefined) throw yamlError(source, parsed);
+  const events = tryParse(indented.text);
+  if (events instanceof YAMLException) throw yamlError(source, events, indented.originalOffset);
+  for (const event of events) moveOffsets(event, indented.originalOffset);
+  return events;
+}
+
+function tryParse(text: string): Event[] | YAMLException {
   try {
-    return parseEvents(source.text, { maxDepth });
+    return parseEvents(text, { maxDepth });
   } catch (error) {
-    if (!(error instanceof YAMLException)) throw error;
-    const offset = error.mark?.position ?? 0;
-    throw new ComposeError(`yaml: ${error.reason}`, {
-      place: resolvePosition({ source, offset }),
-      cause: error,
-    });
+    if (error instanceof YAMLException) return error;
+    throw error;
   }
+}
+
+function yamlError(
+  source: Source,
+  cause: YAMLException,
+  originalOffset: (offset: number) => number = (offset) => offset,
+): ComposeError {
+  const offset = originalOffset(cause.mark?.position ?? 0);
+  return new ComposeError(`yaml: ${cause.reason}`, {
+    place: resolvePosition({ source, offset }),
+    cause,
+  });
+}
+
+/** Moves the offsets of an event from the indented text to the original; -1 means none. */
+function moveOffsets(event: Event, originalOffset: (offset: number) => number): void {
+  const move = (offset: number): number => (offset < 0 ? offset : originalOffset(offset));
+  if (event.type === EVENT_ID.DOCUMENT || event.type === EVENT_ID.POP) return;
+  event.anchorStart = move(event.anchorStart);
+  event.anchorEnd = move(event.anchorEnd);
+  if (event.type === EVENT_ID.ALIAS) return;
+  event.tagStart = move(event.tagStart);
+  event.tagEnd = move(event.tagEnd);
+  if (event.type === EVENT_ID.SCALAR) {
+    event.valueStart = move(event.valueStart);
+    event.valueEnd = move(event.valueEnd);
+  } else event.start = move(event.start);
 }
 
 export function offsetOf(event: NodeEvent): number {
