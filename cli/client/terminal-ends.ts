@@ -1,5 +1,5 @@
 import type { Cli } from '../cli.js';
-import type { SessionTerminal } from '../client/terminal-session.js';
+import type { SessionTerminal } from './terminal-session.js';
 
 export interface TerminalUse {
   readonly input: NodeJS.ReadStream | undefined;

@@ -1,6 +1,7 @@
 import type { Task } from '../../manager/common/model/task.js';
 import type { Cli } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
+import { terminalEnds } from '../client/terminal-ends.js';
 import { runSession } from '../client/terminal-session.js';
 
 /** Prefers bash if the image has it. */
@@ -26,19 +27,8 @@ export async function runShell(cli: Cli, client: ControlClient, task: Task): Pro
   const ending = new AbortController();
   const { project, service, slot: index } = task;
   const stream = await client.open('exec', { project, service, index, options }, ending.signal);
-  const end = await runSession(stream, {
-    input: cli.stdin,
-    tty: true,
-    stdout: (data) => {
-      cli.stdout.write(data);
-    },
-    stderr: (data) => {
-      cli.stderr.write(data);
-    },
-    size: () => ({ columns: cli.stdout.columns, rows: cli.stdout.rows }),
-    onResize: (listener) => cli.stdout.onResize(listener),
-    detachKeys: new Uint8Array(),
-  });
+  const terminal = terminalEnds(cli, { input: cli.stdin, tty: true, detachKeys: '' });
+  const end = await runSession(stream, terminal);
   const code = end.kind === 'exited' ? end.code : undefined;
   return `shell in ${task.containerName} exited with code ${code ?? 'none'}`;
 }

@@ -1,13 +1,12 @@
 const gap = '   ';
 
-/** Control characters and combining marks. */
-const noWidth: readonly (readonly [number, number])[] = [
-  [0, 0x1f],
-  [0x7f, 0x9f],
-  [0x300, 0x36f],
-];
+const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+const ascii = /^[\u0020-\u007e]*$/;
+const noWidth = /^[\p{Cc}\p{Cf}\p{Mn}\p{Me}]$/u;
+/** Emoji in colour, which terminals draw two columns wide, also with joiners and modifiers. */
+const emoji = /\p{Emoji_Presentation}|\p{Emoji}\ufe0f/u;
 
-/** East Asian scripts and emoji (Unicode's East Asian Width W and F, in whole blocks). */
+/** East Asian scripts and symbols (Unicode's East Asian Width W and F, in whole blocks). */
 const doubleWidth: readonly (readonly [number, number])[] = [
   [0x1100, 0x115f],
   [0x2e80, 0xa4cf],
@@ -15,23 +14,34 @@ const doubleWidth: readonly (readonly [number, number])[] = [
   [0xf900, 0xfaff],
   [0xfe30, 0xfe6f],
   [0xff00, 0xff60],
-  [0x1f300, 0x1faff],
+  [0x1f300, 0x1f64f],
+  [0x1f680, 0x1faff],
+  [0x20000, 0x3fffd],
 ];
 
-/**
- * Returns the terminal columns of a text: wide characters count twice, combining marks not at all.
- */
-export function textWidth(text: string): number {
-  let width = 0;
-  for (const char of text) width += charWidth(char.codePointAt(0) ?? 0);
-  return width;
+/** Splits a text into what a terminal draws as one character. */
+export function graphemes(text: string): readonly string[] {
+  if (ascii.test(text)) return Array.from(text);
+  return Array.from(segmenter.segment(text), ({ segment }) => segment);
 }
 
-function charWidth(code: number): number {
-  const within = ([from, to]: readonly [number, number]): boolean => code >= from && code <= to;
-  if (noWidth.some(within)) return 0;
-  return doubleWidth.some(within) ? 2 : 1;
+/**
+ * Returns the terminal columns of a text: wide characters and emoji count twice, combining marks
+ * and invisible characters not at all.
+ */
+export function textWidth(text: string): number {
+  if (ascii.test(text)) return text.length;
+  return graphemes(text).reduce((width, grapheme) => width + graphemeWidth(grapheme), 0);
 }
+
+function graphemeWidth(grapheme: string): number {
+  if (emoji.test(grapheme)) return 2;
+  const base = Array.from(grapheme).find((char) => !noWidth.test(char));
+  if (base === undefined) return 0;
+  const code = base.codePointAt(0) ?? 0;
+  return doubleWidth.some(([from, to]) => code >= from && code <= to) ? 2 : 1;
+}
+
 export function padEnd(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - textWidth(text)));
 }
@@ -41,10 +51,10 @@ export function fit(text: string, width: number): string {
   if (textWidth(text) <= width) return text;
   let cut = '';
   let used = 0;
-  for (const char of text) {
-    const wide = charWidth(char.codePointAt(0) ?? 0);
+  for (const grapheme of graphemes(text)) {
+    const wide = graphemeWidth(grapheme);
     if (used + wide > width - 1) break;
-    cut += char;
+    cut += grapheme;
     used += wide;
   }
   return width <= 0 ? '' : `${cut}…`;

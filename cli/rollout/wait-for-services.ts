@@ -1,21 +1,13 @@
-import type { AppliedChange } from '../../manager/common/protocol/control.js';
 import type { Cli } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
 import type { WatchedState } from '../client/watched.js';
 import type { ProgressWriter } from '../output/progress.js';
 import { followProject } from './follow/follow.js';
-import { evaluateUp } from './follow/up-state.js';
+import { evaluateUp, type UpTarget } from './follow/up-state.js';
 import { failedTasks, showLogTail } from './log-tail.js';
 
-export interface ServiceWait {
+export interface ServiceWait extends UpTarget {
   readonly client: ControlClient;
-  readonly project: string;
-  readonly services: readonly string[];
-  readonly until: 'created' | 'started' | 'healthy';
-  readonly changes: readonly AppliedChange[];
-  readonly before: WatchedState;
-  /** True for a rollback to the previous spec. */
-  readonly back?: boolean;
   /** `--wait-timeout`. */
   readonly timeoutMs?: number | undefined;
 }

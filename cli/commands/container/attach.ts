@@ -3,7 +3,7 @@ import { AppError } from '../../../manager/common/base/errors.js';
 import type { Cli } from '../../cli.js';
 import { runSession } from '../../client/terminal-session.js';
 import { ExitError } from '../../exit-code.js';
-import { terminalEnds } from '../../project/terminal-ends.js';
+import { terminalEnds } from '../../client/terminal-ends.js';
 import { runningTask, viewProject, wholeNumber } from '../../project/selection.js';
 
 interface AttachFlags {

@@ -4,7 +4,7 @@ import type { Cli } from '../../cli.js';
 import { ExitError } from '../../exit-code.js';
 import { collect } from '../../arguments/options.js';
 import { runningTask, viewProject, wholeNumber } from '../../project/selection.js';
-import { terminalEnds } from '../../project/terminal-ends.js';
+import { terminalEnds } from '../../client/terminal-ends.js';
 
 interface ExecFlags {
   readonly detach?: boolean;

@@ -12,7 +12,7 @@ import { runSession } from '../../client/terminal-session.js';
 import type { Project } from '../../compose/model.js';
 import { ExitError } from '../../exit-code.js';
 import { quietProgress } from '../../output/progress.js';
-import { terminalEnds } from '../../project/terminal-ends.js';
+import { terminalEnds } from '../../client/terminal-ends.js';
 import { evaluateDown } from '../../rollout/follow/down-state.js';
 import { followProject, lookOnce } from '../../rollout/follow/follow.js';
 import { waitForServices } from '../../rollout/wait-for-services.js';

@@ -43,3 +43,28 @@ test('a text is truncated to the available columns', (t) => {
     }),
   );
 });
+
+test('widths are those of terminals', (t) => {
+  const widths = {
+    '👍🏽': 2,
+    '👨‍👩‍👧': 2,
+    '🇩🇪': 2,
+    '⌚': 2,
+    '✅': 2,
+    '1️⃣': 2,
+    '✔': 1,
+    '●': 1,
+    é: 1,
+    한국: 4,
+    '\u200bx': 1,
+    '\u00ad': 0,
+    '\ufe0f': 0,
+    '𠀋': 2,
+  };
+  const measured = Object.keys(widths).map((text) => [text, textWidth(text)] as const);
+  t.deepEqual(Object.fromEntries(measured), widths);
+});
+
+test('a joined emoji is not cut in two', (t) => {
+  t.is(fit('👨‍👩‍👧👨‍👩‍👧', 3), '👨‍👩‍👧…');
+});

@@ -1,4 +1,4 @@
-import { oneLine, textWidth } from '../../../output/table.js';
+import { graphemes, oneLine, textWidth } from '../../../output/table.js';
 
 /** Bidirectional controls and zero-width characters, which can disguise a name. */
 const invisible = /[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/gu;
@@ -12,7 +12,7 @@ export function sanitizeText(text: string): string {
 function head(text: string, width: number): string {
   let used = 0;
   let out = '';
-  for (const char of text) {
+  for (const char of graphemes(text)) {
     used += textWidth(char);
     if (used > width) break;
     out += char;
@@ -23,7 +23,7 @@ function head(text: string, width: number): string {
 function tail(text: string, width: number): string {
   let used = 0;
   let out = '';
-  for (const char of Array.from(text).reverse()) {
+  for (const char of [...graphemes(text)].reverse()) {
     used += textWidth(char);
     if (used > width) break;
     out = char + out;
@@ -65,7 +65,7 @@ export function wrapText(text: string, width: number): readonly string[] {
   const lines: string[] = [];
   let line = '';
   let used = 0;
-  for (const char of text) {
+  for (const char of graphemes(text)) {
     const wide = textWidth(char);
     if (used + wide > width) {
       lines.push(line);

@@ -1,8 +1,8 @@
 import type { Service } from '../../../../manager/common/model/service.js';
 import type { DataInfo } from '../../../../manager/common/protocol/control.js';
-import { age } from '../paint/text.js';
 import type { Column, RenderContext, View } from '../state/view.js';
 import { defineView } from '../state/view.js';
+import { ageColumn, projectColumn } from './columns.js';
 
 export type DataViewKind = 'secret' | 'config';
 
@@ -39,14 +39,7 @@ function columns(kind: DataViewKind): readonly Column<DataInfo>[] {
           .map((service) => service.spec.service)
           .join(','),
     },
-    {
-      key: 'project',
-      title: 'PROJECT',
-      width: 10,
-      max: 24,
-      priority: 2,
-      text: ({ spec }) => spec.project,
-    },
+    projectColumn(),
     {
       key: 'content',
       title: 'CONTENT',
@@ -55,15 +48,7 @@ function columns(kind: DataViewKind): readonly Column<DataInfo>[] {
       text: () => (kind === 'secret' ? '********' : '(describe: d)'),
       style: () => 'dim',
     },
-    {
-      key: 'age',
-      title: 'AGE',
-      width: 4,
-      priority: 4,
-      right: true,
-      text: ({ createdAt }, { now }) => age(now - createdAt),
-      order: ({ createdAt }) => -createdAt,
-    },
+    ageColumn(),
   ];
 }
 

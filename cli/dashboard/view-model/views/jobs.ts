@@ -7,6 +7,7 @@ import { serviceStyle } from '../paint/spans.js';
 import { age } from '../paint/text.js';
 import type { Column, RenderContext } from '../state/view.js';
 import { defineView } from '../state/view.js';
+import { stateColumn } from './columns.js';
 
 function newest(service: Service, { world }: RenderContext): Task | undefined {
   return world
@@ -37,17 +38,7 @@ const columns: readonly Column<Service>[] = [
     text: ({ spec }) => `${spec.project}/${spec.service}`,
     style: ({ spec }) => serviceStyle(`${spec.project}/${spec.service}`),
   },
-  {
-    key: 'state',
-    title: 'STATE',
-    width: 11,
-    priority: 0,
-    text: (service, look) => {
-      const { glyph, word } = jobMark(service, look);
-      return `${glyph} ${word}`;
-    },
-    style: (service, look) => jobMark(service, look).style,
-  },
+  stateColumn(jobMark),
   {
     key: 'done',
     title: 'DONE',

@@ -5,6 +5,7 @@ import { age } from '../paint/text.js';
 import type { Column, RenderContext } from '../state/view.js';
 import { defineView } from '../state/view.js';
 import { isActiveTask, isRunning } from './parts.js';
+import { stateColumn } from './columns.js';
 
 const mark = (node: Node, { glyphs }: RenderContext) => stateMarkOf(nodeStateName(node), glyphs);
 
@@ -34,17 +35,7 @@ const state: readonly Column<Node>[] = [
     text: ({ spec }) => spec.name,
     style: () => 'bold',
   },
-  {
-    key: 'state',
-    title: 'STATE',
-    width: 9,
-    priority: 0,
-    text: (node, look) => {
-      const { glyph, word } = mark(node, look);
-      return `${glyph} ${word}`;
-    },
-    style: (node, look) => mark(node, look).style,
-  },
+  stateColumn(mark, 9),
   { key: 'role', title: 'ROLE', width: 7, priority: 5, text: ({ spec }) => spec.role },
   {
     key: 'tasks',

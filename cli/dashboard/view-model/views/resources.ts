@@ -3,11 +3,11 @@ import type { Task } from '../../../../manager/common/model/task.js';
 import type { ClusterEvent } from '../../../../manager/common/protocol/control.js';
 import { stateMarkOf, taskStateName } from '../paint/glyphs.js';
 import { serviceStyle } from '../paint/spans.js';
-import { age } from '../paint/text.js';
 import type { Column, RenderContext } from '../state/view.js';
 import { defineView } from '../state/view.js';
 import { grouped } from '../state/cluster-state.js';
 import { isActiveTask } from './parts.js';
+import { ageColumn, machineColumn, projectColumn, stateColumn } from './columns.js';
 
 interface Endpoint {
   readonly id: string;
@@ -57,25 +57,8 @@ const endpointColumns: readonly Column<Endpoint>[] = [
     text: ({ names }) => names,
     style: ({ task }) => serviceStyle(`${task.project}/${task.service}`),
   },
-  {
-    key: 'state',
-    title: 'STATE',
-    width: 11,
-    priority: 1,
-    text: (endpoint, look) => {
-      const { glyph, word } = endpointMark(endpoint, look);
-      return `${glyph} ${word}`;
-    },
-    style: (endpoint, look) => endpointMark(endpoint, look).style,
-  },
-  {
-    key: 'node',
-    title: 'MACHINE',
-    width: 8,
-    max: 20,
-    priority: 2,
-    text: ({ task }, { world }) => world.nodeOf(task)?.spec.name ?? '-',
-  },
+  stateColumn(endpointMark, 11, 1),
+  machineColumn(({ task }) => task, 2),
   {
     key: 'network',
     title: 'NETWORK',
@@ -142,14 +125,7 @@ export const networksView = defineView<Network>({
       text: ({ id }, look) => String(endpointCounts(look).get(id) ?? 0),
       order: ({ id }, look) => endpointCounts(look).get(id) ?? 0,
     },
-    {
-      key: 'project',
-      title: 'PROJECT',
-      width: 10,
-      max: 24,
-      priority: 2,
-      text: ({ spec }) => spec.project,
-    },
+    projectColumn(),
     {
       key: 'flags',
       title: 'FLAGS',
@@ -210,23 +186,8 @@ export const volumesView = defineView<Volume>({
       text: ({ spec }, look) =>
         (volumeUsers(look).get(spec.name) ?? []).map((task) => task.containerName).join(','),
     },
-    {
-      key: 'project',
-      title: 'PROJECT',
-      width: 10,
-      max: 24,
-      priority: 2,
-      text: ({ spec }) => spec.project,
-    },
-    {
-      key: 'age',
-      title: 'AGE',
-      width: 4,
-      priority: 4,
-      right: true,
-      text: ({ createdAt }, { now }) => age(now - createdAt),
-      order: ({ createdAt }) => -createdAt,
-    },
+    projectColumn(),
+    ageColumn(),
   ],
   items: ({ world }, { project }) =>
     [...world.volumes.values()].filter(

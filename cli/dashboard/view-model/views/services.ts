@@ -5,6 +5,7 @@ import { age } from '../paint/text.js';
 import type { Column, RenderContext } from '../state/view.js';
 import { defineView } from '../state/view.js';
 import { replicaCounts, serviceStateName, sumUsage, useColumns } from './parts.js';
+import { projectColumn, stateColumn } from './columns.js';
 
 const mark = (service: Service, { world, glyphs }: RenderContext) =>
   stateMarkOf(serviceStateName(service, replicaCounts(world, service)), glyphs);
@@ -25,25 +26,8 @@ const columns: readonly Column<Service>[] = [
     text: ({ spec }) => spec.service,
     style: ({ spec }) => serviceStyle(`${spec.project}/${spec.service}`),
   },
-  {
-    key: 'project',
-    title: 'PROJECT',
-    width: 10,
-    max: 24,
-    priority: 2,
-    text: ({ spec }) => spec.project,
-  },
-  {
-    key: 'state',
-    title: 'STATE',
-    width: 10,
-    priority: 0,
-    text: (service, look) => {
-      const { glyph, word } = mark(service, look);
-      return `${glyph} ${word}`;
-    },
-    style: (service, look) => mark(service, look).style,
-  },
+  projectColumn(),
+  stateColumn(mark, 10),
   {
     key: 'replicas',
     title: 'REPLICAS',
@@ -124,17 +108,7 @@ export const projectsView = defineView<Project>({
   sort: { column: 'name', descending: false },
   columns: [
     { key: 'name', title: 'NAME', width: 20, max: 40, priority: 0, text: ({ name }) => name },
-    {
-      key: 'state',
-      title: 'STATE',
-      width: 10,
-      priority: 0,
-      text: (project, look) => {
-        const { mark: state } = projectState(project, look);
-        return `${state.glyph} ${state.word}`;
-      },
-      style: (project, look) => projectState(project, look).mark.style,
-    },
+    stateColumn((project, look) => projectState(project, look).mark, 10),
     {
       key: 'services',
       title: 'SERVICES',

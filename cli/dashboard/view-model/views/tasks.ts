@@ -4,10 +4,10 @@ import { portsText } from '../../../output/ports.js';
 import { statusText } from '../../../../manager/common/model/container-state.js';
 import { stateMarkOf, taskStateName } from '../paint/glyphs.js';
 import { serviceStyle } from '../paint/spans.js';
-import { age } from '../paint/text.js';
 import type { Column, RenderContext, ListScope } from '../state/view.js';
 import { defineView } from '../state/view.js';
 import { sumUsage, useColumns } from './parts.js';
+import { ageColumn, machineColumn, stateColumn } from './columns.js';
 
 function items({ world }: RenderContext, scope: ListScope): readonly Task[] {
   const all = scope.history === true ? [...world.tasks.values()] : world.currentTasks();
@@ -37,25 +37,8 @@ const columns: readonly Column<Task>[] = [
     text: (task) => task.containerName,
     style: (task) => serviceStyle(`${task.project}/${task.service}`),
   },
-  {
-    key: 'state',
-    title: 'STATE',
-    width: 11,
-    priority: 0,
-    text: (task, look) => {
-      const { glyph, word } = mark(task, look);
-      return `${glyph} ${word}`;
-    },
-    style: (task, look) => mark(task, look).style,
-  },
-  {
-    key: 'node',
-    title: 'MACHINE',
-    width: 8,
-    max: 20,
-    priority: 1,
-    text: (task, { world }) => world.nodeOf(task)?.spec.name ?? '-',
-  },
+  stateColumn(mark),
+  machineColumn((task) => task, 1),
   ...useColumns<Task>(
     (task, { world }) => sumUsage(world, [task]),
     ({ id }) => id,
@@ -70,15 +53,7 @@ const columns: readonly Column<Task>[] = [
     order: ({ status }) => status.restarts ?? 0,
     style: ({ status }) => ((status.restarts ?? 0) > 0 ? 'warn' : 'dim'),
   },
-  {
-    key: 'age',
-    title: 'AGE',
-    width: 4,
-    priority: 3,
-    right: true,
-    text: (task, { now }) => age(now - task.createdAt),
-    order: ({ createdAt }) => -createdAt,
-  },
+  ageColumn(3),
   {
     key: 'net',
     title: 'NET',
