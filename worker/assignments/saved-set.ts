@@ -1,4 +1,4 @@
-import { readFile, statfs } from 'node:fs/promises';
+import { mkdir, readFile, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { array, object, string } from '../../manager/common/base/decode.js';
 import { assignedFile, assignmentSet } from '../../manager/common/protocol/assignment-decoders.js';
@@ -85,6 +85,16 @@ function partition(files: readonly AssignedFile[]): {
 
 function sameFiles(a: readonly AssignedFile[], b: readonly AssignedFile[]): boolean {
   return a.length === b.length && a.every((file, at) => file === b[at]);
+}
+
+/**
+ * Creates the folder of the secrets and warns if it is not on a memory file system. If it cannot be
+ * created, the first task with a secret reports the error.
+ */
+export async function prepareSecretsDir(secretsDir: string, log: Logger): Promise<void> {
+  await mkdir(secretsDir, { recursive: true, mode: 0o700 }).catch(() => undefined);
+  if (await isInMemory(secretsDir)) return;
+  log.warn(`secrets would be stored on disk: ${secretsDir} is not on tmpfs; set secretsDir`);
 }
 
 /** Magic numbers of tmpfs and ramfs (linux/magic.h). */

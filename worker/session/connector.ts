@@ -3,6 +3,7 @@ import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import { apiPaths } from '../../manager/common/protocol/messages.js';
 import type { MessageStream } from '../../manager/common/protocol/worker-calls.js';
 import { pause } from '../../manager/common/base/cancellation.js';
+import type { DurableFile } from '../assignments/durable-file.js';
 import { ManagerSession, type ManagerSessionDependencies } from './session.js';
 import type { OpenedStream } from './served-stream.js';
 
@@ -18,8 +19,8 @@ export interface ConnectorOptions extends Omit<ManagerSessionDependencies, 'open
   readonly dial: DialManager;
   /** Manager addresses from the settings. */
   readonly managers: readonly string[];
-  /** Called with the manager addresses when they have changed. */
-  readonly onManagers?: (managers: readonly string[]) => void;
+  /** Keeps the addresses that managers announced; without it they are lost at a restart. */
+  readonly managersFile?: Pick<DurableFile<readonly string[]>, 'load' | 'save'>;
   readonly random: () => number;
   readonly serveStream: (order: OpenedStream, signal: AbortSignal) => Promise<void>;
 }
@@ -49,11 +50,6 @@ export class Connector {
   async stop(): Promise<void> {
     this.#abort.abort();
     await this.#running;
-  }
-
-  /** Adds addresses that are tried before those from the settings, which may be older. */
-  addManagers(managers: readonly string[]): void {
-    this.#managers = [...new Set([...managers, ...this.#options.managers])];
   }
 
   /** Sends the current networks to the manager; a later session starts with them. */
@@ -103,6 +99,7 @@ export class Connector {
   async #run(): Promise<void> {
     const { clock, random } = this.#options;
     const { signal } = this.#abort;
+    await this.#loadManagers();
     let failures = 0;
     let next = 0;
     let redirect: string | undefined;
@@ -159,9 +156,27 @@ export class Connector {
     }
   }
 
+  async #loadManagers(): Promise<void> {
+    const { managersFile, log } = this.#options;
+    try {
+      this.#addManagers((await managersFile?.load()) ?? []);
+    } catch (error) {
+      log.warn(`${messageOf(error)}; only the managers from the settings are tried`);
+    }
+  }
+
   #updateManagers(addresses: readonly string[]): void {
     const before = this.#managers.join();
-    if (addresses.length > 0) this.addManagers(addresses);
-    if (this.#managers.join() !== before) this.#options.onManagers?.(this.#managers);
+    if (addresses.length > 0) this.#addManagers(addresses);
+    if (this.#managers.join() === before) return;
+    const { managersFile, log } = this.#options;
+    managersFile?.save(this.#managers).catch((error: unknown) => {
+      log.warn(messageOf(error));
+    });
+  }
+
+  /** Adds addresses that are tried before those from the settings, which may be older. */
+  #addManagers(managers: readonly string[]): void {
+    this.#managers = [...new Set([...managers, ...this.#options.managers])];
   }
 }

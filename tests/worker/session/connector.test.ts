@@ -123,7 +123,7 @@ test('a lost session is replaced by a new one', async (t) => {
   t.is(heard.filter(({ kind }) => kind === 'hello').length, 2);
 });
 
-test('updated manager addresses are reported and used when the first manager is gone', async (t) => {
+test('updated manager addresses are saved and used when the first manager is gone', async (t) => {
   const heard: WorkerMessage[] = [];
   const learned: (readonly string[])[] = [];
   const welcomed = new Set<string>();
@@ -141,7 +141,13 @@ test('updated manager addresses are reported and used when the first manager is 
     {},
     {
       managers: ['a:1'],
-      onManagers: (list) => learned.push(list),
+      managersFile: {
+        load: () => Promise.resolve(undefined),
+        save: (list) => {
+          learned.push(list);
+          return Promise.resolve();
+        },
+      },
       dial: async (address) => {
         await Promise.resolve();
         dialled.push(address);
@@ -154,6 +160,20 @@ test('updated manager addresses are reported and used when the first manager is 
   await waitFor('the other one', () => welcomed.has('b:1'));
   t.deepEqual(learned[0], ['b:1', 'a:1']);
   t.is(dialled[0], 'a:1');
+});
+
+test('saved manager addresses are tried first, an unreadable file only leaves the settings', async (t) => {
+  const open = (load: () => Promise<readonly string[] | undefined>): readonly string[] =>
+    connector(
+      t,
+      { 'a:1': welcoming([]), 'b:1': welcoming([]) },
+      { managers: ['a:1'], managersFile: { load, save: () => Promise.resolve() } },
+    ).dialled;
+  const saved = open(() => Promise.resolve(['b:1']));
+  const unreadable = open(() => Promise.reject(new AppError('internal', 'cannot read the file')));
+  await waitFor('both sessions', () => saved.length > 0 && unreadable.length > 0);
+  t.is(saved[0], 'b:1');
+  t.is(unreadable[0], 'a:1');
 });
 
 test('two managers that redirect to each other cause back-off', async (t) => {

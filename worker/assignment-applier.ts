@@ -1,0 +1,176 @@
+import type { Clock } from '../manager/common/base/clock.js';
+import { isAppError, messageOf } from '../manager/common/base/errors.js';
+import type { Logger } from '../manager/common/base/log.js';
+import type { AssignmentChange, AssignmentSet } from '../manager/common/protocol/assignments.js';
+import { applyChange, changesTasks } from './assignments/apply-change.js';
+import {
+  belongsToNode,
+  readBootId,
+  SavedAssignments,
+  type SavedSet,
+  type SavedSetPaths,
+} from './assignments/saved-set.js';
+import { upstreamsOf } from './dns.js';
+import type { DataPlane } from './executor/data-plane.js';
+import type { ContainerCache } from './executor/executor.js';
+import type { TaskSet } from './tasks/task-set.js';
+
+export interface AssignmentApplierDependencies {
+  readonly settings: SavedSetPaths & { readonly nodeId: string };
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly containers: Pick<ContainerCache, 'synced'>;
+  readonly dataPlane: Pick<DataPlane, 'setView' | 'setUpstreams' | 'setDown' | 'endIsolation'>;
+  readonly tasks: Pick<TaskSet, 'isolateOrphans' | 'apply' | 'downTasks'>;
+}
+
+/** Time after a reboot to wait for a manager before the saved assignment set is used. */
+const managerDeadlineMs = 3_000;
+
+/** Maximum wait for the engine before a full set is applied. */
+const engineDeadlineMs = 10_000;
+const saveDelayMs = 1_000;
+
+/** Saves the assignments of this node and applies them to its tasks and networks. */
+export class AssignmentApplier {
+  readonly #deps: AssignmentApplierDependencies;
+  readonly #saved: SavedAssignments;
+  readonly #abort = new AbortController();
+  #bootId = '';
+  #lastSet: SavedSet | undefined;
+  #current: AssignmentSet | undefined;
+  #cancelSave: (() => void) | undefined;
+  #cancelSavedSet: () => void = () => undefined;
+  #adoptions = 0;
+  #isolationEnded = false;
+
+  constructor(deps: AssignmentApplierDependencies) {
+    this.#deps = deps;
+    this.#saved = new SavedAssignments(deps.settings, deps.log);
+  }
+
+  /** The applied set; undefined until the first one. */
+  get current(): AssignmentSet | undefined {
+    return this.#current;
+  }
+
+  /** Reads the saved set of this node. */
+  async load(): Promise<void> {
+    this.#bootId = await readBootId();
+    const saved = await this.#saved.load();
+    this.#lastSet = belongsToNode(saved, this.#deps.settings) ? saved : undefined;
+  }
+
+  /**
+   * Applies the loaded set. If only the worker restarted, names must resolve at once. After a reboot
+   * the tasks may have been rescheduled: a manager gets time to send its set first.
+   */
+  async start(): Promise<void> {
+    const last = this.#lastSet;
+    this.#lastSet = undefined;
+    if (last === undefined) return;
+    if (last.bootId === this.#bootId) {
+      await this.#startFrom(last.set);
+      return;
+    }
+    const { clock, log } = this.#deps;
+    this.#cancelSavedSet = clock.after(managerDeadlineMs, () => {
+      this.#startFrom(last.set).catch((error: unknown) => {
+        log.error(messageOf(error));
+      });
+    });
+  }
+
+  /** Cancels pending saves; the last saved set remains. */
+  stop(): void {
+    this.#cancelSavedSet();
+    this.#cancelSave?.();
+    this.#abort.abort();
+  }
+
+  /** Saves and applies a full set from a manager. */
+  async replace(set: AssignmentSet): Promise<void> {
+    this.#cancelSavedSet();
+    await this.#save(set);
+    await this.#adopt(set);
+  }
+
+  /** Saves and applies a change; ignored before the first full set. */
+  async update(change: AssignmentChange): Promise<void> {
+    if (this.#current === undefined) return;
+    const next = applyChange(this.#current, change);
+    // After a crash, a container whose task was not saved would be removed as orphaned.
+    if (changesTasks(change)) await this.#save(next);
+    else this.#scheduleSave();
+    this.#apply(next);
+  }
+
+  async #startFrom(set: AssignmentSet): Promise<void> {
+    this.#deps.log.info('starting from the saved assignment set', { tasks: set.tasks.length });
+    await this.#adopt(set);
+  }
+
+  async #save(set: AssignmentSet): Promise<void> {
+    await this.#saved.save({ bootId: this.#bootId, set });
+  }
+
+  /**
+   * Saves the set after a delay. Endpoint health changes with every container of the cluster, and a
+   * manager sends it again anyway; coalescing keeps these writes from delaying the engine's.
+   */
+  #scheduleSave(): void {
+    const { clock, log } = this.#deps;
+    this.#cancelSave ??= clock.after(saveDelayMs, () => {
+      this.#cancelSave = undefined;
+      if (this.#current === undefined || this.#abort.signal.aborted) return;
+      this.#save(this.#current).catch((error: unknown) => {
+        log.error(messageOf(error));
+      });
+    });
+  }
+
+  /** Applies a full set: orphaned containers are isolated before the networks are updated. */
+  async #adopt(set: AssignmentSet): Promise<void> {
+    const adoption = (this.#adoptions += 1);
+    const { containers, tasks } = this.#deps;
+    const deadline = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(engineDeadlineMs)]);
+    await containers.synced(deadline).catch((error: unknown) => {
+      if (isAppError(error)) throw error;
+    });
+    await tasks.isolateOrphans(set, this.#current);
+    await this.#endIsolation();
+    // A set that arrived meanwhile takes precedence.
+    if (adoption === this.#adoptions) this.#apply(set);
+  }
+
+  /**
+   * Ends the boot isolation: the remaining containers are wanted here. Otherwise it ends by itself
+   * after a while.
+   */
+  async #endIsolation(): Promise<void> {
+    if (this.#isolationEnded) return;
+    const { dataPlane, log } = this.#deps;
+    try {
+      await dataPlane.endIsolation(this.#abort.signal);
+      this.#isolationEnded = true;
+    } catch (error) {
+      log.warn(
+        `boot isolation: cannot remove the nft table: ${messageOf(error)}; it expires within a minute`,
+      );
+    }
+  }
+
+  #apply(set: AssignmentSet): void {
+    const { dataPlane, tasks } = this.#deps;
+    const before = this.#current;
+    this.#current = set;
+    if (before?.networks !== set.networks || before.endpoints !== set.endpoints) {
+      dataPlane.setView({ networks: set.networks, endpoints: set.endpoints });
+    }
+    if (before?.tasks !== set.tasks) {
+      dataPlane.setUpstreams(upstreamsOf(set));
+      tasks.apply(set);
+      dataPlane.setDown(tasks.downTasks());
+    }
+  }
+}
