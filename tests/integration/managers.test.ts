@@ -211,7 +211,7 @@ consulTest('invalid settings give a one-line error at the start', async (t) => {
   await leaderOf([first]);
   const cases: readonly [readonly string[], Partial<ManagersOptions>, RegExp][] = [
     [['m1'], { clusterName }, /manager m1 of cluster \w+ is already running at 127\.0\.0\.1:\d+/],
-    [['m2'], { clusterName, clusterId: 'c2' }, /is of cluster \w+ \(c1\), not of/],
+    [['m2'], { clusterName, clusterId: 'c2' }, /belongs to cluster \w+ \(c1\), not to \w+ \(c2\)/],
     [['m3'], { consul: { tokenFile: '/nonexistent' } }, /consul: cannot read file/],
     [['m4'], { discovery: 'consul:/x' }, /discovery must be consul:\/\/host:port/],
   ];
