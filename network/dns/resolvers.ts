@@ -10,8 +10,8 @@ export interface ResolverConfig {
 }
 
 /**
- * Parses resolv.conf(5): `nameserver` lines accumulate, the last `search` or `domain` line wins,
- * `#` and `;` start comments.
+ * Parses resolv.conf(5) as glibc does: keywords start in the first column, `nameserver` lines
+ * accumulate, the last `search` or `domain` line with a name wins. `#` and `;` start comments.
  */
 export function parseResolvConf(text: string): ResolverConfig {
   const servers: string[] = [];
@@ -19,10 +19,12 @@ export function parseResolvConf(text: string): ResolverConfig {
   for (const line of text.split('\n')) {
     const [word = '', ...values] = line
       .replace(/[#;].*$/, '')
-      .trim()
-      .split(/\s+/);
+      .trimEnd()
+      .split(/[ \t]+/);
     if (word === 'nameserver' && isIP(values[0] ?? '') !== 0) servers.push(values[0] ?? '');
-    if (word === 'search' || word === 'domain') searchDomains = values.map(bareDomain);
+    if (values.length === 0) continue;
+    if (word === 'search') searchDomains = values.map(bareDomain);
+    if (word === 'domain') searchDomains = values.slice(0, 1).map(bareDomain);
   }
   return { servers, searchDomains: searchDomains.filter((domain) => domain !== '') };
 }

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { decode, type Fields } from '../../manager/common/base/decode.js';
-import { AppError, messageOf } from '../../manager/common/base/errors.js';
+import { AppError, isNotFound, messageOf } from '../../manager/common/base/errors.js';
 import type { TaskId } from '../../manager/common/model/ids.js';
 import { isTerminal } from '../../manager/common/model/task-state.js';
 import { encodeStreamFrame, decodeStreamFrame } from '../../manager/common/protocol/frames.js';
@@ -111,6 +111,8 @@ async function sendFailure(stream: MessageStream, request: Fields, error: unknow
     await stream.send(encodeStreamFrame('error', message));
     return;
   }
+  // A container that was removed has no lines left; its log ends.
+  if (isNotFound(error)) return;
   // A log stream carries only lines.
   const at = Date.now();
   const stamp = new Date(at).toISOString();

@@ -109,6 +109,10 @@ export function statusOf(memory: LocalTaskState, seen: ObservedContainer | undef
     restarts: memory.restartsBefore + seen.restarts,
     ports: seen.ports,
     ...(started === undefined ? {} : { startedAt: started }),
+    // Between two restarts the last exit is the current state of the container.
+    ...(state === 'running' && started === undefined && seen.exitCode !== undefined
+      ? { exitCode: seen.exitCode }
+      : {}),
     ...(seen.health === undefined || started === undefined ? {} : { health: seen.health }),
     ...(seen.state === 'paused' ? { paused: true } : {}),
   };

@@ -140,7 +140,14 @@ function failureLine(
   const node = task.nodeId === undefined ? undefined : view.nodes.get(task.nodeId);
   const ago = humanDuration(now - task.status.at);
   const state = isTerminal(task.status.state) ? task.status.state : 'failed';
-  const code = task.status.exitCode === undefined ? '' : ` with code ${task.status.exitCode}`;
-  const reason = task.status.state === 'rejected' ? `: ${startFailure(service, task, node)}` : code;
-  return `  ${task.containerName} ${state} ${ago} ago on ${node?.spec.name ?? 'no node'}${reason}`;
+  const where = node?.spec.name ?? 'no node';
+  return `  ${task.containerName} ${state} ${ago} ago on ${where}${failureReason(service, task, node)}`;
+}
+
+/** Exit code and the engine's error, as far as they are known. */
+function failureReason(service: Service, task: Task, node: Node | undefined): string {
+  const { state, exitCode, error } = task.status;
+  const code = exitCode === undefined ? '' : ` with code ${exitCode}`;
+  if (state !== 'rejected' && error === undefined) return code;
+  return `${code}: ${startFailure(service, task, node)}`;
 }

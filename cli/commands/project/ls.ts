@@ -72,7 +72,7 @@ function statusOf(tasks: readonly Task[], stateOf: (task: Task) => string): stri
   const counts = new Map<string, number>();
   for (const task of tasks) {
     const state = stateOf(task);
-    if (!isLiveTask(task) && state !== 'exited') continue;
+    if (!isLiveTask(task) && state !== 'exited' && state !== 'created') continue;
     counts.set(state, (counts.get(state) ?? 0) + 1);
   }
   return [...counts.entries()]

@@ -17,11 +17,19 @@ function isRestarting({ status }: Task): boolean {
   return status.state === 'running' && status.startedAt === undefined;
 }
 
+/** Whether the container of an ended task ever ran; the engine's start may have failed. */
+function hasRun({ status: { state, exitCode, startedAt, error = '' } }: Task): boolean {
+  // The status of an orphaned task is the last one that its node reported.
+  if (state === 'orphaned' || exitCode !== undefined || startedAt !== undefined) return true;
+  return error.startsWith('post_start hook ');
+}
+
 export function containerState(task: Task): ContainerState {
   const { state, paused, containerId } = task.status;
   if (isTerminal(state)) {
     if (task.desired === 'remove') return 'removing';
-    return containerId === undefined ? 'dead' : 'exited';
+    if (containerId === undefined) return 'dead';
+    return hasRun(task) ? 'exited' : 'created';
   }
   if (state === 'running') {
     if (isRestarting(task)) return 'restarting';
@@ -46,18 +54,22 @@ export function statusText(task: Task, now: number, node?: Node): string {
     case 'paused':
       return `${upText(task, now)} (Paused)`;
     case 'restarting':
-      return `Restarting (${status.exitCode ?? 0}) ${ago(status.at)}`;
+      return `Restarting (${exitCodeText(task)}) ${ago(status.at)}`;
     case 'exited':
-      return `Exited (${status.exitCode ?? 0}) ${ago(status.at)}`;
+      return `Exited (${exitCodeText(task)}) ${ago(status.at)}`;
     case 'removing':
       return 'Removal In Progress';
     case 'created':
-      return 'Created';
+      return status.error === undefined ? 'Created' : `Created: ${status.error}`;
     case 'dead':
       return deadText(task);
     case 'pending':
       return pendingText(task);
   }
+}
+
+function exitCodeText({ status }: Task): string {
+  return String(status.exitCode ?? 'unknown');
 }
 
 function upText({ status }: Task, now: number): string {

@@ -19,6 +19,12 @@ options ndots:2
   });
 });
 
+test('keywords start in the first column and a domain line has one name', (t) => {
+  const text = ' nameserver 192.0.2.1\nsearch a.example # office\nsearch\n search b.example\n';
+  t.deepEqual(parseResolvConf(text), { servers: [], searchDomains: ['a.example'] });
+  t.deepEqual(parseResolvConf('domain a.example b.example\n').searchDomains, ['a.example']);
+});
+
 test('a changed file is re-read and a missing file yields no servers', async (t) => {
   const dir = await mkdtemp(path.join(tmpdir(), 'resolvers-'));
   const file = path.join(dir, 'resolv.conf');

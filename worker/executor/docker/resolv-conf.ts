@@ -34,8 +34,20 @@ function nameOfOption(option: string): string {
   return option.split(':')[0] ?? '';
 }
 
+/**
+ * Search list of a resolv.conf as glibc reads it: the keyword starts in the first column and a blank
+ * follows, `domain` has one name, the last line with a name wins. A comment ends the list.
+ */
 function hostSearch(host: string): readonly string[] {
-  const lines = host.split('\n').map((line) => line.trim().split(/\s+/u));
-  const last = lines.filter(([word]) => word === 'search' || word === 'domain').at(-1);
-  return last?.slice(1) ?? [];
+  let domains: readonly string[] = [];
+  for (const line of host.split('\n')) {
+    const [, keyword, rest = ''] = /^(search|domain)[ \t](.*)$/u.exec(line.trimEnd()) ?? [];
+    if (keyword === undefined) continue;
+    const names = rest
+      .replace(/(?:^|[ \t])[#;].*$/u, '')
+      .split(/[ \t]+/u)
+      .filter((name) => name !== '');
+    if (names.length > 0) domains = keyword === 'domain' ? names.slice(0, 1) : names;
+  }
+  return domains;
 }

@@ -39,6 +39,34 @@ for (const [title, options, text, state] of [
     'exited',
   ],
   [
+    'a restarting container whose exit code is not known',
+    { node: 'n', status: { ...container, at: 198_000 } },
+    'Restarting (unknown) 2 seconds ago',
+    'restarting',
+  ],
+  [
+    'a container that the engine could not start',
+    { node: 'n', state: 'failed', status: { ...container, error: 'exec: "x": not found' } },
+    'Created: exec: "x": not found',
+    'created',
+  ],
+  [
+    'a container that was shut down before its start',
+    { node: 'n', state: 'shutdown', status: { ...container, at: 197_000 } },
+    'Created',
+    'created',
+  ],
+  [
+    'a container whose post_start hook failed',
+    {
+      node: 'n',
+      state: 'failed',
+      status: { ...container, error: 'post_start hook exited (1)', at: 197_000 },
+    },
+    'Exited (unknown) 3 seconds ago',
+    'exited',
+  ],
+  [
     'a task whose image does not exist',
     { node: 'n', state: 'rejected', status: { error: 'no such image: x' } },
     'Rejected: no such image: x',

@@ -17,3 +17,24 @@ test('resolv.conf has the worker’s DNS server as its only nameserver and ndots
     'nameserver 10.0.0.1\noptions ndots:0 timeout:2 attempts:4\n',
   );
 });
+
+for (const [title, host, search] of [
+  ['a comment ends the list', 'search corp.example # office', 'search corp.example\n'],
+  ['a semicolon starts a comment', 'search a.example b.example ;c', 'search a.example b.example\n'],
+  ['a line that is a comment is skipped', '#search a.example\n; search b.example', ''],
+  ['an indented keyword is no keyword', ' search a.example', ''],
+  ['a keyword needs a blank after it', 'searching a.example', ''],
+  ['tabs separate names', 'search\ta.example\tb.example\t', 'search a.example b.example\n'],
+  ['a domain line has one name', 'domain a.example b.example', 'search a.example\n'],
+  ['the last line wins', 'search a.example\ndomain b.example', 'search b.example\n'],
+  [
+    'a line without a name changes nothing',
+    'search a.example\nsearch # none',
+    'search a.example\n',
+  ],
+] as const) {
+  test(`the host's search list: ${title}`, (t) => {
+    const text = formatResolvConf({ nameserver: '10.0.0.1', search: [], options: [], host });
+    t.is(text, `nameserver 10.0.0.1\n${search}options ndots:0 timeout:2 attempts:4\n`);
+  });
+}
