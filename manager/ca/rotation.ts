@@ -1,15 +1,14 @@
 import { X509Certificate } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import type { Clock } from '../common/base/clock.js';
 import { AppError } from '../common/base/errors.js';
 import { readFileIfExists } from '../common/base/files.js';
-import type { Logger } from '../common/base/log.js';
-import { ReconcileLoop } from '../common/base/loop.js';
-import type { Peer } from '../transport/peer.js';
 import type { CaMember, CaStatus, CaRotation } from '../common/protocol/security.js';
-import { updateClusterRecord, getClusterRecord } from '../store/cluster-record.js';
-import type { ClusterRecord, ClusterStore } from '../store/store.js';
+import { getClusterRecord } from '../store/cluster-record.js';
+import type { ClusterRecord } from '../store/store.js';
 import { ClusterAuthority, defaultNodeLifetimeMs } from './authority.js';
+import type { AuthorityLoopDependencies } from './authority-loop.js';
+import { AuthorityLoop } from './authority-loop.js';
+import { withFinishedRotation } from './authority-record.js';
 import type { CertificateKeyPaths } from '../common/pki/pki-files.js';
 import {
   keyMatchesCertificate,
@@ -32,10 +31,7 @@ import { createPrivateKey, createRequest } from '../common/pki/pki.js';
  * crash.
  */
 
-export interface RotationDependencies {
-  readonly store: ClusterStore;
-  readonly clock: Clock;
-  readonly log: Logger;
+export interface RotationDependencies extends AuthorityLoopDependencies {
   /** Files of the intermediate CA. */
   readonly paths: CertificateKeyPaths;
   /** Root CA certificate, PEM. */
@@ -48,26 +44,19 @@ export interface RotationDependencies {
     signer(): string;
     renewNow(): void;
   };
-  readonly workers: {
-    peers(): ReadonlyMap<string, Peer>;
-    requestRenewals(authority: string): void;
-  };
 }
-
-const lookMs = 2_000;
 
 export class AuthorityRotation {
   readonly #parts: RotationDependencies;
-  readonly #loop: ReconcileLoop;
+  readonly #loop: AuthorityLoop;
+  #lastStep: Promise<unknown> = Promise.resolve();
 
   constructor(parts: RotationDependencies) {
     this.#parts = parts;
-    this.#loop = new ReconcileLoop({
+    this.#loop = new AuthorityLoop(parts, {
       name: 'ca rotation',
-      clock: parts.clock,
-      log: parts.log,
-      resyncMs: lookMs,
-      reconcile: () => this.#turn(),
+      authorities: ({ rotation }) => (rotation === undefined ? [] : [rotation.from]),
+      replace: () => this.#replace(),
     });
   }
 
@@ -113,7 +102,7 @@ export class AuthorityRotation {
    */
   async install(certificate: string): Promise<void> {
     this.#requireNoRotation();
-    const { store, manager, clock } = this.#parts;
+    const { manager, clock } = this.#parts;
     const key = await readFileIfExists(this.#next().key);
     if (key === undefined || !keyMatchesCertificate(certificate, key)) {
       throw new AppError(
@@ -126,18 +115,16 @@ export class AuthorityRotation {
     const { id: to } = new ClusterAuthority({ cert: certificate, key });
     if (to === from.id) throw new AppError('invalid', 'next CA: is the current CA');
     await replaceFile(this.#next().cert, certificate, 0o644);
-    await store.update('control', (tx) => {
-      const rotation = { from: from.id, to, startedAt: clock.now() };
-      updateClusterRecord(tx, (record) => ({ ...record, rotation }));
-    });
-    await this.#turn();
+    const rotation = { from: from.id, to, startedAt: clock.now() };
+    await this.#loop.change((record) => ({ ...record, rotation }));
+    await this.#replace();
   }
 
   /**
    * Refuses the old CA. Rejects with `conflict` and the members that still use it, unless `force`.
    */
   async finish(force: boolean): Promise<string> {
-    const { store, log } = this.#parts;
+    const { log } = this.#parts;
     const { rotation } = this.#record();
     if (rotation === undefined) {
       throw new AppError('conflict', 'ca rotation: none in progress');
@@ -154,26 +141,25 @@ export class AuthorityRotation {
         `ca rotation: members without a certificate of the new CA: ${names}; wait for them or use --force`,
       );
     }
-    await store.update('control', (tx) => {
-      updateClusterRecord(tx, (record) => {
-        const { rotation: done, ...rest } = record;
-        if (done?.to !== rotation.to) return record;
-        const refused = new Set([...(record.refusedAuthorities ?? []), done.from]);
-        refused.delete(done.to);
-        return { ...rest, refusedAuthorities: [...refused].sort() };
-      });
-    });
+    await this.#loop.change((record) => withFinishedRotation(record, rotation.to));
     log.info('old intermediate ca is now refused', { id: rotation.from });
     return rotation.from;
   }
 
-  async #turn(): Promise<void> {
+  /** One step at a time: `install` and the loop may start one at once. */
+  #replace(): Promise<'in-use' | 'unused'> {
+    const step = this.#lastStep.then(() => this.#replaceOnce());
+    this.#lastStep = step.catch(() => undefined);
+    return step;
+  }
+
+  async #replaceOnce(): Promise<'in-use' | 'unused'> {
     const { rotation } = this.#record();
-    if (rotation === undefined) return;
-    const { manager, workers } = this.#parts;
+    if (rotation === undefined) return 'unused';
+    const { manager } = this.#parts;
     if (manager.authority().id === rotation.from) await this.#switchTo(rotation);
     if (manager.signer() === rotation.from) manager.renewNow();
-    workers.requestRenewals(rotation.from);
+    return 'in-use';
   }
 
   /** Makes the next CA the signing CA, also across restarts. */

@@ -1,11 +1,11 @@
 import type { Clock } from '../common/base/clock.js';
 import { messageOf } from '../common/base/errors.js';
+import { KeyedLoop } from '../common/base/keyed-loop.js';
 import type { Logger } from '../common/base/log.js';
-import { ReconcileLoop } from '../common/base/loop.js';
-import type { NodeId } from '../common/model/ids.js';
+import type { NodeId, VolumeId } from '../common/model/ids.js';
 import type { Volume } from '../common/model/network.js';
 import type { WorkerCalls } from '../common/protocol/worker-calls.js';
-import type { ClusterStore, StoreView } from '../store/store.js';
+import type { ClusterStore, Commit, StoreView } from '../store/store.js';
 
 const removeDeadlineMs = 30_000;
 
@@ -22,6 +22,10 @@ export function removableVolumes(view: StoreView): readonly Volume[] {
   return removing.filter((volume) => !used.has(volume.spec.name));
 }
 
+function mayAllowRemoval({ table, after }: Commit['changes'][number]): boolean {
+  return table === 'volumes' || (table === 'tasks' && after === undefined);
+}
+
 /**
  * Removes volumes from every node that has them, then their record. Waits for disconnected nodes.
  */
@@ -30,8 +34,7 @@ export class VolumeRemoval {
   readonly #log: Logger;
   readonly #calls: WorkerCalls;
   readonly #isConnected: (nodeId: NodeId) => boolean;
-  readonly #loop: ReconcileLoop;
-  #stopWatching: (() => void) | undefined;
+  readonly #loop: KeyedLoop<VolumeId, Commit>;
 
   constructor(options: {
     readonly store: ClusterStore;
@@ -44,35 +47,32 @@ export class VolumeRemoval {
     this.#log = options.log;
     this.#calls = options.calls;
     this.#isConnected = options.isConnected;
-    this.#loop = new ReconcileLoop({
+    const keys = (): readonly VolumeId[] => removableVolumes(this.#store.view).map(({ id }) => id);
+    this.#loop = new KeyedLoop<VolumeId, Commit>({
       name: 'volume removal',
       clock: options.clock,
       log: options.log,
-      reconcile: (signal) => this.#turn(signal),
       debounceMs: 20,
-      resyncMs: 5_000,
+      feed: {
+        source: options.store,
+        affected: ({ changes }) => (changes.some(mayAllowRemoval) ? keys() : []),
+      },
+      resync: { everyMs: 5_000, keys },
+      reconcile: (ids, signal) => this.#turn(ids, signal),
     });
   }
 
   start(): void {
-    this.#stopWatching = this.#store.watch((commit) => {
-      const relevant = commit.changes.some(
-        ({ table, after }) => table === 'volumes' || (table === 'tasks' && after === undefined),
-      );
-      if (relevant) this.#loop.trigger();
-    });
     this.#loop.start();
   }
 
   async stop(): Promise<void> {
-    this.#stopWatching?.();
     await this.#loop.stop();
   }
 
-  async #turn(signal: AbortSignal): Promise<void> {
-    await Promise.all(
-      removableVolumes(this.#store.view).map((volume) => this.#remove(volume, signal)),
-    );
+  async #turn(ids: ReadonlySet<VolumeId>, signal: AbortSignal): Promise<void> {
+    const volumes = removableVolumes(this.#store.view).filter(({ id }) => ids.has(id));
+    await Promise.all(volumes.map((volume) => this.#remove(volume, signal)));
   }
 
   async #remove(volume: Volume, signal: AbortSignal): Promise<void> {

@@ -71,7 +71,7 @@ export interface ClusterRecord extends Meta {
   readonly authorities?: Readonly<Record<string, readonly string[]>>;
   /**
    * Authorities of removed managers, revoked once no certificate depends on them
-   * (ca/retirement.ts).
+   * (ca/authority-record.ts).
    */
   readonly retiring?: readonly { readonly authority: string; readonly nodeId: string }[];
   readonly tokens?: readonly JoinToken[];

@@ -4,7 +4,7 @@ import {
   withAuthority,
   withRetiredManager,
   withRefusedAuthorities,
-} from '../../../manager/ca/retirement.js';
+} from '../../../manager/ca/authority-record.js';
 import type { ClusterRecord } from '../../../manager/store/store.js';
 
 const meta = { createdAt: 0, updatedAt: 0, version: 1 };
