@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from './common/base/clock.js';
 import { AppError, NodeRemovedError } from './common/base/errors.js';
 import type { Logger } from './common/base/log.js';
@@ -8,7 +7,8 @@ import type { Candidacy } from './candidacy/candidacy.js';
 import type { ManagerCredentials } from './security/credentials.js';
 import { authorizePeer } from './security/credentials.js';
 import type { ManagerDirectory } from './control/context.js';
-import { sharedDirectory, singleDirectory } from './directory.js';
+import { followMembers, sharedDirectory, singleDirectory } from './directory.js';
+import type { KnownManager } from './dispatcher/manager-list.js';
 import type { LivenessTiming } from './dispatcher/node-liveness.js';
 import type { Probe } from './dispatcher/probe.js';
 import { notLeaderError, apiPaths } from './common/protocol/messages.js';
@@ -167,7 +167,8 @@ export class Manager {
     const termEnded = new AbortController();
     // If the lock was lost while loading, the store is fenced off and the election closes the term.
     if (!held.lost.aborted) this.#term = term;
-    void this.#followMembers(candidacy, term, termEnded.signal);
+    const report = (members: readonly KnownManager[]): void => term.dispatcher.setManagers(members);
+    void followMembers(candidacy, report, termEnded.signal);
     log.info('manager is the leader', {
       cluster: settings.clusterName,
       nodes: term.store.view.count('nodes'),
@@ -185,16 +186,6 @@ export class Manager {
         await term.stop();
       },
     };
-  }
-
-  /** Keeps the workers' list of managers current, so that they find the next leader. */
-  async #followMembers(candidacy: Candidacy, term: LeaderTerm, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      // While Consul is unreachable, the previous list is kept.
-      const members = await candidacy.members.list().catch(() => []);
-      if (members.length > 0) term.dispatcher.setManagers(members);
-      await delay(membersMs, undefined, { signal, ref: false }).catch(() => undefined);
-    }
   }
 
   /** Ends the manager if its node was removed; other errors, e.g. without Consul, are ignored. */
@@ -383,5 +374,4 @@ export class Manager {
   }
 }
 
-const membersMs = 1_000;
 const recheckMs = 500;

@@ -88,16 +88,17 @@ export class LeaderTerm implements Term {
       ...(probe === undefined ? {} : { probe }),
       ...certificateSigner(options, store),
     });
+    const { workers } = this.dispatcher;
     this.security = securityOf(options, { store, ring, workers: this.dispatcher.certificates });
     this.#watchRevocations(options.onRevocationChange);
-    this.statistics = new StatsCollector({ store, clock, log, workers: this.dispatcher });
-    const broker = new LogBroker({ store, clock, log, workers: this.dispatcher });
+    this.statistics = new StatsCollector({ store, clock, log, workers });
+    const broker = new LogBroker({ store, clock, log, workers });
     this.control = new ControlApi({
       store,
       clock,
       log,
       newId,
-      workers: this.dispatcher,
+      workers,
       readLogs: (args, signal) => broker.read(args, signal),
       statistics: this.statistics,
       preview: (project, change) =>
@@ -112,7 +113,7 @@ export class LeaderTerm implements Term {
       manager: { clusterId, clusterName, nodeId, version, leader: true, store: backend.name },
     });
     this.gateway = new Gateway({
-      ...{ store, clock, log, newId, workers: this.dispatcher, statistics: this.statistics },
+      ...{ store, clock, log, newId, workers, statistics: this.statistics },
       events: this.control.events,
       control: this.control.invoke,
       note: (peer, action, about) => this.control.appendAudit(peer, action, about),

@@ -24,6 +24,7 @@ interface MonitoredNode {
 export class HeartbeatMonitor {
   readonly #options: HeartbeatOptions;
   readonly #nodes = new Map<NodeId, MonitoredNode>();
+  #stopped = false;
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
@@ -65,12 +66,15 @@ export class HeartbeatMonitor {
     this.#nodes.delete(nodeId);
   }
 
+  /** Stops monitoring; nodes that connect afterwards are not monitored. */
   stop(): void {
+    this.#stopped = true;
     for (const nodeId of [...this.#nodes.keys()]) this.forget(nodeId);
   }
 
   #set(nodeId: NodeId, connected: boolean, heardAt: number): void {
     this.forget(nodeId);
+    if (this.#stopped) return;
     const node: MonitoredNode = {
       signs: { connected, heardAt, missedAt: undefined, machine: 'unasked', probedAt: 0 },
       cancel: undefined,

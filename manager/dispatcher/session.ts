@@ -9,6 +9,14 @@ import type { WorkerCall, WorkerCallMap, WorkerCallName } from '../common/protoc
 const callDeadlineMs = 120_000;
 const maxOpenCalls = 10_000;
 
+/** WebSocket close codes of a worker's session; the close frame also carries a reason. */
+export const sessionCloseCodes = {
+  refused: 4403,
+  replaced: 4409,
+  silent: 4408,
+  removed: 4410,
+} as const;
+
 interface OpenCall {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: AppError) => void;

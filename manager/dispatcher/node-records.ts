@@ -1,0 +1,71 @@
+import type { NodeId } from '../common/model/ids.js';
+import type { Node, NodeDescription } from '../common/model/node.js';
+import type { ClusterStore } from '../store/store.js';
+import type { BackgroundWrite } from './background-write.js';
+import type { Hello } from './hello.js';
+import { admitNode, claimVolumes, reuseIfUnchanged, updateNodeRoles } from './hello.js';
+import { cleanUpRemovedNode, findRemovedNodes } from './removed-nodes.js';
+
+/** The dispatcher's writes to nodes and to what belongs to them. */
+export class NodeRecords {
+  readonly #store: ClusterStore;
+  readonly #write: BackgroundWrite;
+
+  constructor(store: ClusterStore, write: BackgroundWrite) {
+    this.#store = store;
+    this.#write = write;
+  }
+
+  /** Sets every node to `unknown` until it reports, and cleans up after removed ones. */
+  async resetAll(): Promise<void> {
+    await this.#store.update('dispatcher', (tx) => {
+      for (const node of tx.list('nodes')) {
+        const status = { state: 'unknown', since: tx.now, message: 'manager has started' } as const;
+        tx.put('nodes', { ...node, status });
+      }
+      for (const nodeId of findRemovedNodes(tx)) cleanUpRemovedNode(tx, nodeId);
+    });
+  }
+
+  /** See `admitNode`. */
+  admit(hello: Hello, role: Node['spec']['role']): Promise<{ readonly hasUnknownTasks: boolean }> {
+    return this.#store.update('dispatcher', (tx) => admitNode(tx, hello, role));
+  }
+
+  describe(nodeId: NodeId, reported: NodeDescription): void {
+    this.#write((tx) => {
+      const node = tx.get('nodes', nodeId);
+      if (node === undefined) return;
+      const description = reuseIfUnchanged(node.description, reported);
+      if (description !== node.description) tx.put('nodes', { ...node, description });
+    });
+  }
+
+  markDown(nodeId: NodeId, message: string): void {
+    this.#write((tx) => {
+      const node = tx.get('nodes', nodeId);
+      if (node === undefined) return;
+      tx.put('nodes', { ...node, status: { state: 'down', since: tx.now, message } });
+    });
+  }
+
+  cleanUpRemoved(nodeId: NodeId): void {
+    this.#write((tx) => {
+      cleanUpRemovedNode(tx, nodeId);
+    });
+  }
+
+  /** Binds a new volume record to nodes that already hold data under its name. */
+  claimVolume(name: string, holders: readonly NodeId[]): void {
+    if (holders.length === 0) return;
+    this.#write((tx) => {
+      for (const nodeId of holders) claimVolumes(tx, nodeId, [name]);
+    });
+  }
+
+  updateRoles(managerNodes: readonly string[]): void {
+    this.#write((tx) => {
+      updateNodeRoles(tx, managerNodes);
+    });
+  }
+}
