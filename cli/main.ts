@@ -6,7 +6,7 @@ import { ExitError, exitCodeOf, interruptedCode, notPermittedCode } from './exit
 import type { GlobalFlags } from './global-options.js';
 import { globalOptions } from './global-options.js';
 import { Interrupts } from './interrupts.js';
-import { sinkOf } from './output/terminal.js';
+import { flush, sinkOf } from './output/terminal.js';
 import { workingDirectory } from './working-directory.js';
 
 /** Runs a daemon. The daemons are part of this program, so that a machine needs one upload only. */
@@ -35,8 +35,8 @@ async function runClient(argv: readonly string[], interrupts: Interrupts): Promi
       env: process.env,
       cwd: workingDirectory(process.env),
       stdin: process.stdin,
-      stdout: sinkOf(process.stdout),
-      stderr: sinkOf(process.stderr),
+      stdout: sinkOf(process.stdout, interrupts.signal),
+      stderr: sinkOf(process.stderr, interrupts.signal),
       interrupts,
       now: () => Date.now(),
       commands: commandEntries,
@@ -88,33 +88,70 @@ function debugText(error: unknown): string {
   return `${detail}${error.stack ?? ''}\n${cause}`;
 }
 
-async function main(argv: readonly string[]): Promise<number> {
-  const interrupts = new Interrupts(() => process.exit(interruptedCode));
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(name, () => {
-      interrupts.interrupt();
-    });
-  }
-  // The reader closed the pipe: exit with 128 + SIGPIPE and report nothing.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === 'EPIPE' ? 141 : 1);
-  });
-  const [first, ...rest] = argv;
+/** True for `shoal worker` and `shoal manager` with flags only; `shoal manager ls` is a command. */
+function isDaemon([first, second]: readonly string[]): boolean {
+  if (first === 'worker') return second !== 'join';
+  const flagsOnly = second === undefined || second === '--config' || second.startsWith('--config=');
+  return first === 'manager' && flagsOnly;
+}
+
+async function main(argv: readonly string[], interrupts: Interrupts): Promise<number> {
+  const [first = '', ...rest] = argv;
   try {
-    // The daemon takes flags only; with a subcommand (`shoal manager ls`) it is a client command.
-    const isDaemon =
-      rest[0] === undefined || rest[0] === '--config' || rest[0].startsWith('--config=');
-    if (first === 'worker' && rest[0] === 'join') {
-      await runClient(rest, interrupts);
-    } else if (first === 'worker' || (first === 'manager' && isDaemon)) {
-      await runDaemon(first, rest, interrupts.signal);
-    } else {
-      await runClient(argv, interrupts);
-    }
+    if (isDaemon(argv)) await runDaemon(first, rest, interrupts.signal);
+    else await runClient(first === 'worker' ? rest : argv, interrupts);
     return 0;
   } catch (error) {
     return report(error, argv);
   }
 }
 
-process.exit(await main(process.argv.slice(2)));
+/** 128 + SIGPIPE: the code of a program whose reader has closed the pipe. */
+const brokenPipeCode = 141;
+
+/**
+ * Ends the program on a failed write: silently if the reader has closed the pipe, otherwise with
+ * the reason, such as a full disk. A daemon outlives the reader of its log.
+ */
+function watchOutput(argv: readonly string[]): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') process.stderr.write(`shoal: stdout: ${error.message}\n`);
+    process.exit(error.code === 'EPIPE' ? brokenPipeCode : 1);
+  });
+  process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+    if (!isDaemon(argv)) process.exit(error.code === 'EPIPE' ? brokenPipeCode : 1);
+  });
+}
+
+/** Time for an interrupted program to write its last output; its reader may have stopped. */
+const interruptedFlushMs = 200;
+
+/** Waits until all output is written, however slowly it is read; an interrupt ends the wait. */
+async function flushOutput({ signal }: Interrupts): Promise<boolean> {
+  const written = Promise.all([flush(process.stdout), flush(process.stderr)]);
+  const interrupted = new Promise<'interrupted'>((resolve) => {
+    const soon = (): void => {
+      setTimeout(resolve, interruptedFlushMs, 'interrupted');
+    };
+    if (signal.aborted) soon();
+    else signal.addEventListener('abort', soon, { once: true });
+  });
+  // A failed write has its own handler, which ends the program.
+  const outcome = await Promise.race([written.catch(() => 'failed' as const), interrupted]);
+  return outcome !== 'interrupted';
+}
+
+async function start(argv: readonly string[]): Promise<void> {
+  const interrupts = new Interrupts(() => process.exit(interruptedCode));
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => {
+      interrupts.interrupt();
+    });
+  }
+  watchOutput(argv);
+  const code = await main(argv, interrupts);
+  const isWritten = await flushOutput(interrupts);
+  process.exit(isWritten || code !== 0 ? code : interruptedCode);
+}
+
+await start(process.argv.slice(2));

@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { AppError, toAppError } from '../manager/common/base/errors.js';
 import type { Cli } from './cli.js';
+import { acceptBooleanValues } from './arguments/boolean-flags.js';
 import { collect } from './arguments/options.js';
 import { examplesText } from './help/examples.js';
 import type { CommandEntry } from './commands/registry.js';
@@ -9,6 +10,7 @@ import type { GlobalFlags } from './global-options.js';
 
 /** Turns usage errors into exceptions without output; help still goes to standard output. */
 function quietErrors(command: Command): Command {
+  acceptBooleanValues(command);
   return command.exitOverride().configureOutput({ outputError: () => undefined });
 }
 

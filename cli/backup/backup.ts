@@ -23,7 +23,7 @@ export async function backupCluster(cli: Cli, file: string | undefined): Promise
   const client = await cli.connect();
   const chunks = transfer(await client.open('backup', {}, cli.interrupts.signal));
   if (file === '-') {
-    for await (const chunk of chunks) cli.stdout.write(chunk);
+    for await (const chunk of chunks) await cli.stdout.send(chunk);
     return;
   }
   const stamp = new Date(cli.now()).toISOString().replaceAll(/[-:]|\.\d+/gu, '');

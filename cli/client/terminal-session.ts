@@ -7,8 +7,9 @@ import { parseMessage } from './stream.js';
 export interface SessionTerminal {
   /** Undefined if the session sends no input. */
   readonly input: NodeJS.ReadStream | undefined;
-  readonly stdout: (data: Uint8Array) => void;
-  readonly stderr: (data: Uint8Array) => void;
+  /** Resolves when the next data may be written; the session stops reading until then. */
+  readonly stdout: (data: Uint8Array) => Promise<void>;
+  readonly stderr: (data: Uint8Array) => Promise<void>;
   /** Puts the input into raw mode and forwards the terminal's size. */
   readonly tty: boolean;
   readonly size: () => { readonly columns: number; readonly rows: number };
@@ -18,14 +19,13 @@ export interface SessionTerminal {
   readonly detachKeys: Uint8Array;
 }
 
-/** The result of a session. `code` is undefined if the stream ended without an exit code. */
 export type SessionResult =
-  { readonly kind: 'exited'; readonly code: number | undefined } | { readonly kind: 'detached' };
+  { readonly kind: 'exited'; readonly code: number } | { readonly kind: 'detached' };
 
 /**
  * Connects the user's terminal to a process in a container until the process exits or the user
  * detaches. Always restores the terminal's mode. Throws `unavailable` with the error that the peer
- * reports.
+ * reports, or if the stream ends before the exit code: output may then be incomplete.
  */
 export async function runSession(
   stream: MessageStream,
@@ -37,7 +37,12 @@ export async function runSession(
   const stopSize = ends.tty ? forwardSize(stream, ends) : () => undefined;
   try {
     const code = await receive(stream, ends);
-    return detached.seen ? { kind: 'detached' } : { kind: 'exited', code };
+    if (detached.seen) return { kind: 'detached' };
+    if (code !== undefined) return { kind: 'exited', code };
+    throw new AppError(
+      'unavailable',
+      'session: connection closed before the exit code arrived; output may be incomplete',
+    );
   } finally {
     stopSize();
     stopInput();
@@ -54,8 +59,8 @@ async function receive(stream: MessageStream, ends: SessionTerminal): Promise<nu
     const framed = decodeStreamFrame(message);
     if (framed === undefined) continue;
     const { channel, data } = framed;
-    if (channel === 'stdout') ends.stdout(data);
-    else if (channel === 'stderr') ends.stderr(data);
+    if (channel === 'stdout') await ends.stdout(data);
+    else if (channel === 'stderr') await ends.stderr(data);
     else if (channel === 'exit') return Number(Buffer.from(data).toString());
     else if (channel === 'error') {
       throw new AppError('unavailable', Buffer.from(data).toString());

@@ -1,8 +1,7 @@
 import type { Task } from '../../manager/common/model/task.js';
 import type { Cli } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
-import { terminalEnds } from '../client/terminal-ends.js';
-import { runSession } from '../client/terminal-session.js';
+import { runOnTerminal } from '../client/terminal-ends.js';
 
 /** Prefers bash if the image has it. */
 const shellCommand = [
@@ -27,8 +26,8 @@ export async function runShell(cli: Cli, client: ControlClient, task: Task): Pro
   const ending = new AbortController();
   const { project, service, slot: index } = task;
   const stream = await client.open('exec', { project, service, index, options }, ending.signal);
-  const terminal = terminalEnds(cli, { input: cli.stdin, tty: true, detachKeys: '' });
-  const end = await runSession(stream, terminal);
+  const use = { input: cli.stdin, tty: true, detachKeys: '' };
+  const end = await runOnTerminal(cli, stream, use);
   const code = end.kind === 'exited' ? end.code : undefined;
-  return `shell in ${task.containerName} exited with code ${code ?? 'none'}`;
+  return `shell in ${task.containerName} ${code === undefined ? 'detached' : `exited with code ${code}`}`;
 }

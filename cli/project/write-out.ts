@@ -1,6 +1,6 @@
 import type { Cli } from '../cli.js';
 
-/** Writes the chunks to stdout; each chunk is written before the next is read. */
+/** Writes the chunks to stdout at the pace of its reader. */
 export async function writeToStdout(cli: Cli, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  for await (const chunk of chunks) cli.stdout.write(chunk);
+  for await (const chunk of chunks) await cli.stdout.send(chunk);
 }

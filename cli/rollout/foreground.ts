@@ -133,7 +133,7 @@ class ForegroundSession {
         this.#ending.signal,
       );
       for await (const batch of lines) {
-        this.#cli.stdout.write(batch.map((line) => this.#printer.line(line)).join(''));
+        await this.#cli.stdout.send(batch.map((line) => this.#printer.line(line)).join(''));
       }
     } catch (error) {
       // The watch decides when the command ends; a log failure only loses output.

@@ -129,8 +129,9 @@ async function run(
     callSignal(containers),
   );
   let output = '';
-  const keep = (data: Uint8Array): void => {
+  const keep = (data: Uint8Array): Promise<void> => {
     output = (output + Buffer.from(data).toString()).slice(-1_000);
+    return Promise.resolve();
   };
   const end = await runSession(stream, {
     input: undefined,

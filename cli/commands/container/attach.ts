@@ -1,9 +1,8 @@
 import { Command } from 'commander';
 import { AppError } from '../../../manager/common/base/errors.js';
 import type { Cli } from '../../cli.js';
-import { runSession } from '../../client/terminal-session.js';
 import { ExitError } from '../../exit-code.js';
-import { terminalEnds } from '../../client/terminal-ends.js';
+import { runOnTerminal } from '../../client/terminal-ends.js';
 import { runningTask, viewProject, wholeNumber } from '../../project/selection.js';
 
 interface AttachFlags {
@@ -55,9 +54,8 @@ export function attachCommand(cli: Cli): Command {
       try {
         const input = stdin ? cli.stdin : undefined;
         const use = { input, tty: tty && cli.stdin.isTTY, detachKeys };
-        const end = await runSession(stream, terminalEnds(cli, use));
-        if (cli.interrupts.signal.aborted) throw new ExitError(130);
-        if (end.kind === 'exited' && (end.code ?? 0) !== 0) throw new ExitError(end.code ?? 1);
+        const end = await runOnTerminal(cli, stream, use);
+        if (end.kind === 'exited' && end.code !== 0) throw new ExitError(end.code);
       } finally {
         release();
       }

@@ -45,7 +45,7 @@ export function eventsCommand(cli: Cli): Command {
       for await (const event of streamEvents(client, args, signal)) {
         const service = serviceOf(event.attributes);
         if (services.length > 0 && !services.includes(service ?? '')) continue;
-        if (passes(event)) cli.stdout.write(render(event, service));
+        if (passes(event)) await cli.stdout.send(render(event, service));
       }
       if (signal.aborted) throw new AppError('cancelled', 'interrupted');
     })

@@ -4,7 +4,7 @@ import type { Cli } from '../../cli.js';
 import { ExitError } from '../../exit-code.js';
 import { collect } from '../../arguments/options.js';
 import { runningTask, viewProject, wholeNumber } from '../../project/selection.js';
-import { terminalEnds } from '../../client/terminal-ends.js';
+import { runOnTerminal } from '../../client/terminal-ends.js';
 
 interface ExecFlags {
   readonly detach?: boolean;
@@ -13,6 +13,8 @@ interface ExecFlags {
   readonly workdir?: string;
   /** False with `-T`. */
   readonly tty: boolean;
+  /** Undefined means true. */
+  readonly interactive?: boolean;
   readonly index?: string;
   readonly privileged?: boolean;
 }
@@ -28,7 +30,7 @@ export function execCommand(cli: Cli): Command {
     .option('-u, --user <user>', 'run the command as this user')
     .option('-w, --workdir <path>', 'path to the directory to run the command in')
     .option('-T, --no-tty', 'do not allocate a terminal')
-    .option('-i, --interactive', 'keep stdin open (always on)')
+    .option('-i, --interactive', 'keep stdin open; =false leaves stdin alone (default true)')
     .option('--index <number>', 'index of the container if the service has several')
     .option('--privileged', 'give extended privileges to the process')
     .action(async (service: string, command: string[], flags: ExecFlags) => {
@@ -45,29 +47,25 @@ async function exec(
   const index = flags.index === undefined ? 0 : wholeNumber('--index', flags.index);
   const view = await viewProject(cli, [service]);
   const task = runningTask(view, service, index === 0 ? undefined : index);
+  const stdin = flags.interactive !== false && flags.detach !== true;
   const tty = flags.tty && flags.detach !== true && cli.stdin.isTTY && cli.stdout.isTTY;
-  const options = execOptions(cli, command, flags, tty);
+  const options = execOptions(cli, command, flags, { tty, stdin });
   // In raw mode Ctrl-C reaches the process as a byte; otherwise it aborts the command.
-  const abort = AbortSignal.any([cli.interrupts.signal]);
   const stream = await view.client.open(
     'exec',
     { project: view.project, service, index: task.slot, options },
-    abort,
+    cli.interrupts.signal,
   );
-  const { runSession } = await import('../../client/terminal-session.js');
-  const input = flags.detach === true ? undefined : cli.stdin;
-  const end = await runSession(stream, terminalEnds(cli, { input, tty, detachKeys: '' }));
-  if (abort.aborted) throw new ExitError(130);
-  if (end.kind === 'exited' && end.code !== undefined && end.code !== 0) {
-    throw new ExitError(end.code);
-  }
+  const input = stdin ? cli.stdin : undefined;
+  const end = await runOnTerminal(cli, stream, { input, tty, detachKeys: '' });
+  if (end.kind === 'exited' && end.code !== 0) throw new ExitError(end.code);
 }
 
 function execOptions(
   cli: Cli,
   command: readonly string[],
   flags: ExecFlags,
-  tty: boolean,
+  { tty, stdin }: { readonly tty: boolean; readonly stdin: boolean },
 ): ExecOptions {
   return {
     command,
@@ -79,7 +77,7 @@ function execOptions(
     ...(flags.workdir === undefined ? {} : { workingDir: flags.workdir }),
     privileged: flags.privileged === true,
     tty,
-    stdin: flags.detach !== true,
+    stdin,
     detach: flags.detach === true,
     ...(tty ? { columns: cli.stdout.columns, rows: cli.stdout.rows } : {}),
   };

@@ -116,7 +116,7 @@ async function showStats(cli: Cli, services: readonly string[], flags: StatsFlag
       ending.abort();
       return;
     }
-    repaint(cli, render(seen, shown, usage, flags));
+    await repaint(cli, render(seen, shown, usage, flags));
     seen = await readView();
   }
   if (signal.aborted) throw new AppError('cancelled', 'interrupted');
@@ -131,9 +131,9 @@ function isSettled(tasks: readonly Task[], usage: UsageState, passedMs: number):
 }
 
 /** Repaints a terminal; other output gets one list after the other, as in Docker. */
-function repaint(cli: Cli, text: string): void {
+async function repaint(cli: Cli, text: string): Promise<void> {
   const { isTTY, rows } = cli.stdout;
-  cli.stdout.write(isTTY ? `\u001b[H\u001b[2J${cropped(text, rows)}` : text);
+  await cli.stdout.send(isTTY ? `\u001b[H\u001b[2J${cropped(text, rows)}` : text);
 }
 
 /** Cuts the text to the terminal's height, so that the first lines stay visible. */

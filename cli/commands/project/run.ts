@@ -29,6 +29,7 @@ interface RunFlags {
   readonly detach?: boolean;
   readonly entrypoint?: string;
   readonly env?: readonly string[];
+  /** Undefined means true. */
   readonly interactive?: boolean;
   readonly label?: readonly string[];
   readonly name?: string;
@@ -57,7 +58,10 @@ export function runCommand(cli: Cli): Command {
     .option('-d, --detach', "run in the background and print the container's name")
     .option('--entrypoint <command>', 'override the entrypoint of the image')
     .option('-e, --env <variable>', 'set environment variables', collect)
-    .option('-i, --interactive', 'keep stdin open (always on, except with -d)')
+    .option(
+      '-i, --interactive',
+      'keep stdin open; =false leaves stdin alone (default true, false with -d)',
+    )
     .option('-l, --label <label>', 'add a label', collect)
     .option('--name <name>', 'name of the container')
     .option('-p, --publish <port>', 'publish a port', collect)
@@ -92,7 +96,7 @@ async function run(
   const client = await cli.connect({ startLocal: true });
   const detached = flags.detach === true;
   const tty = flags.tty && !detached && cli.stdin.isTTY && cli.stdout.isTTY;
-  const stdin = !detached && (tty || !cli.stdin.isTTY);
+  const stdin = flags.interactive !== false && !detached && (tty || !cli.stdin.isTTY);
   const { key, containerName } = await start(cli, {
     client,
     project,
@@ -257,7 +261,10 @@ async function streamContainer(cli: Cli, oneOff: OneOff): Promise<number> {
   if (oneOff.tty && !hasEnded) {
     const args = { project, service: key, stdin: true, replay: true };
     const stream = await client.open('attach', args, cli.interrupts.signal);
-    await runSession(stream, terminalEnds(cli, { input: cli.stdin, tty: true, detachKeys: '' }));
+    await runSession(
+      stream,
+      terminalEnds(cli, { input: oneOff.stdin ? cli.stdin : undefined, tty: true, detachKeys: '' }),
+    );
   } else {
     await streamWithoutTty(cli, oneOff, !hasEnded && oneOff.stdin);
   }
@@ -323,7 +330,7 @@ async function sendInput(cli: Cli, oneOff: OneOff, signal: AbortSignal): Promise
   const args = { project: oneOff.project, service: oneOff.key, stdin: true };
   try {
     const stream = await oneOff.client.open('attach', args, signal);
-    const discard = () => undefined;
+    const discard = () => Promise.resolve();
     const ends = terminalEnds(cli, { input: cli.stdin, tty: false, detachKeys: '' });
     await runSession(stream, { ...ends, stdout: discard, stderr: discard });
   } catch {

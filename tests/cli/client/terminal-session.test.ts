@@ -1,7 +1,9 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { parseDetachKeys } from '../../../cli/commands/container/attach.js';
-import { DetachKeys } from '../../../cli/client/terminal-session.js';
+import { DetachKeys, runSession } from '../../../cli/client/terminal-session.js';
+import { encodeStreamFrame } from '../../../manager/common/protocol/frames.js';
+import { messagePair } from '../../helpers/fakes/message-pair.js';
 
 const keys = () => new DetachKeys(Buffer.from(parseDetachKeys('ctrl-p,ctrl-q'), 'latin1'));
 
@@ -32,4 +34,50 @@ test('input without detach keys is unchanged, whatever the chunk size', (t) => {
       );
     }),
   );
+});
+
+test('a session reads the next message only after the reader took the one before', async (t) => {
+  const [local, remote] = messagePair();
+  const taken: string[] = [];
+  let takeNext = (): void => undefined;
+  const session = runSession(local, {
+    input: undefined,
+    tty: false,
+    stdout: (data) =>
+      new Promise((resolve) => {
+        taken.push(Buffer.from(data).toString());
+        takeNext = resolve;
+      }),
+    stderr: () => Promise.resolve(),
+    size: () => ({ columns: 80, rows: 24 }),
+    onResize: () => () => undefined,
+    detachKeys: new Uint8Array(),
+  });
+  await remote.send(encodeStreamFrame('stdout', 'a'));
+  await remote.send(encodeStreamFrame('stdout', 'b'));
+  await remote.send(encodeStreamFrame('exit', '3'));
+  await new Promise(setImmediate);
+  t.deepEqual(taken, ['a']);
+  takeNext();
+  await new Promise(setImmediate);
+  t.deepEqual(taken, ['a', 'b']);
+  takeNext();
+  t.deepEqual(await session, { kind: 'exited', code: 3 });
+});
+
+test('a stream that ends before the exit code is an error, not success', async (t) => {
+  const [local, remote] = messagePair();
+  const ends = {
+    input: undefined,
+    tty: false,
+    stdout: () => Promise.resolve(),
+    stderr: () => Promise.resolve(),
+    size: () => ({ columns: 80, rows: 24 }),
+    onResize: () => () => undefined,
+    detachKeys: new Uint8Array(),
+  };
+  const session = runSession(local, ends);
+  await remote.send(encodeStreamFrame('stdout', 'half'));
+  remote.close();
+  await t.throwsAsync(session, { message: /output may be incomplete/u });
 });

@@ -23,6 +23,11 @@ export class TextBuffer implements TextSink {
     this.text += typeof data === 'string' ? data : Buffer.from(data).toString();
   }
 
+  send(data: string | Uint8Array): Promise<void> {
+    this.write(data);
+    return Promise.resolve();
+  }
+
   onResize(): () => void {
     return () => undefined;
   }
