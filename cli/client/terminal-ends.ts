@@ -12,7 +12,7 @@ export interface TerminalUse {
 }
 
 /** Connects this program's terminal to the user end of a session. */
-export function terminalEnds(cli: Cli, use: TerminalUse): SessionTerminal {
+function terminalEnds(cli: Cli, use: TerminalUse): SessionTerminal {
   return {
     input: use.input,
     tty: use.tty,

@@ -1,4 +1,5 @@
 import type { TaskLogLine } from '../../manager/common/protocol/control.js';
+import { logBytes } from '../../manager/common/protocol/worker-calls.js';
 import type { Paint } from './color.js';
 import { rainbowColor } from './color.js';
 
@@ -23,6 +24,8 @@ export class LogPrinter {
   readonly #style: LogStyle;
   readonly #colors = new Map<string, number>();
   #width = 0;
+  /** Task, stream and timestamp of the line that was printed without a line end. */
+  #open: string | undefined;
 
   constructor(style: LogStyle) {
     this.#style = style;
@@ -32,15 +35,32 @@ export class LogPrinter {
     for (const name of containerNames) this.#color(prefixName(this.#style.project, name));
   }
 
-  line(line: TaskLogLine): string {
+  /** Formats lines as bytes: text that is not UTF-8 is unchanged. */
+  lines(lines: readonly TaskLogLine[]): Uint8Array {
+    return Buffer.concat(lines.map((line) => this.#line(line)));
+  }
+
+  /** Ends the last line if it was printed without a line end. */
+  end(): string {
+    const isOpen = this.#open !== undefined;
+    this.#open = undefined;
+    return isOpen ? '\n' : '';
+  }
+
+  #line(line: TaskLogLine): Uint8Array {
+    const key = `${line.taskId} ${line.stream} ${line.stamp}`;
+    const continues = this.#open === key;
     const stamp = this.#style.timestamps ? `${line.stamp} ` : '';
-    return `${this.#bar(line.containerName)}${stamp}${line.text}\n`;
+    const start = continues ? '' : `${this.end()}${this.#bar(line.containerName)}${stamp}`;
+    this.#open = line.partial === true ? key : undefined;
+    const end = line.partial === true ? '' : '\n';
+    return Buffer.concat([Buffer.from(start), logBytes(line), Buffer.from(end)]);
   }
 
   /** Formats a message about a container, in the container's colour: `web-1 exited with code 0`. */
   notice(containerName: string, text: string): string {
     const name = prefixName(this.#style.project, containerName);
-    return `${this.#style.paint(rainbowColor(this.#color(name)), name)} ${text}\n`;
+    return `${this.end()}${this.#style.paint(rainbowColor(this.#color(name)), name)} ${text}\n`;
   }
 
   #bar(containerName: string): string {

@@ -133,8 +133,9 @@ class ForegroundSession {
         this.#ending.signal,
       );
       for await (const batch of lines) {
-        await this.#cli.stdout.send(batch.map((line) => this.#printer.line(line)).join(''));
+        await this.#cli.stdout.send(this.#printer.lines(batch));
       }
+      this.#cli.stdout.write(this.#printer.end());
     } catch (error) {
       // The watch decides when the command ends; a log failure only loses output.
       if (!this.#ending.signal.aborted && !isCancelled(error)) {

@@ -24,6 +24,8 @@ export interface OneOffOptions {
   readonly deps: boolean;
   readonly tty: boolean;
   readonly stdin: boolean;
+  /** Starts the container without waiting for a client to attach. */
+  readonly detached: boolean;
   readonly cwd: string;
   /** Cluster-wide volume names by the file's volume key. */
   readonly volumeNames: Readonly<Record<string, string>>;
@@ -84,6 +86,7 @@ function oneOffContainer(spec: ServiceSpec, options: OneOffOptions): ContainerSp
     engineRestart: { name: 'no' },
     tty: options.tty,
     stdinOpen: options.stdin,
+    ...(options.detached ? {} : { startOnAttach: true }),
     mounts: withMounts(
       container.mounts,
       options.volumes.map((text) => toMount(text, options)),

@@ -3,6 +3,7 @@ import type { NodeId } from '../common/model/ids.js';
 import type { Node } from '../common/model/node.js';
 import type { Service } from '../common/model/service.js';
 import type { Task } from '../common/model/task.js';
+import { stateRank } from '../common/model/task-state.js';
 import type { TaskRef } from '../common/protocol/control.js';
 import type { StoreView } from '../store/store.js';
 
@@ -63,6 +64,18 @@ export function findRunningTask(view: StoreView, ref: TaskRef): PlacedTask {
   if (task !== undefined) return task;
   const which = ref.index === undefined ? '' : ` #${ref.index}`;
   throw new AppError('not-found', `service "${ref.service}" is not running container${which}`);
+}
+
+/** Finds the task of a one-off service whose container has been created. */
+export function findCreatedTask(view: StoreView, ref: TaskRef): PlacedTask {
+  const service = findService(view, ref.project, ref.service);
+  const task = view
+    .tasksOfService(service.id)
+    .filter(({ status }) => stateRank(status.state) >= stateRank('ready'))
+    .sort((a, b) => b.createdAt - a.createdAt)
+    .find(isPlaced);
+  if (task !== undefined) return task;
+  throw new AppError('not-found', `service "${ref.service}" has no container yet`);
 }
 
 /** Running tasks of the services. */

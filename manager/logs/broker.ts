@@ -27,6 +27,8 @@ const windowMs = 100;
 const maxHeld = 5_000;
 /** Unread lines beyond which the workers' streams are paused. */
 const maxUnread = 10_000;
+/** Unread characters beyond which they are paused; bounds memory for long lines. */
+const maxUnreadChars = 16 * 1024 * 1024;
 
 /** Merges the logs of tasks on any node into one stream. */
 export class LogBroker {
@@ -102,7 +104,7 @@ class LogReading {
     if (lines.length > 0) return lines;
     if (this.#args.options.follow)
       return this.#merge.flush(this.#options.clock.elapsed() - windowMs);
-    return this.#merge.pendingCount > maxHeld ? this.#merge.flush(Infinity) : [];
+    return this.#merge.pendingCount > maxHeld || this.#isFull() ? this.#merge.flush(Infinity) : [];
   }
 
   /**
@@ -213,11 +215,16 @@ class LogReading {
    * either.
    */
   async #waitForSpace(): Promise<void> {
-    while (this.#merge.pendingCount > maxUnread && !this.#signal.aborted) {
+    while (this.#isFull() && !this.#signal.aborted) {
       await new Promise<void>((resolve) => {
         this.#spaceFreed.push(resolve);
       });
     }
+  }
+
+  #isFull(): boolean {
+    const { pendingCount, pendingChars } = this.#merge;
+    return pendingCount > maxUnread || pendingChars > maxUnreadChars;
   }
 
   #pause(ms: number): Promise<void> {

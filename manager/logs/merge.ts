@@ -21,6 +21,7 @@ export function compareLogLines(a: TaskLogLine, b: TaskLogLine): number {
  */
 export class LogMerge {
   readonly #queues = new Map<string, Queue>();
+  #chars = 0;
 
   /** Adds a source; its lines are awaited until `close`. */
   open(source: string): void {
@@ -29,6 +30,7 @@ export class LogMerge {
 
   add(source: string, lines: readonly TaskLogLine[], arrivedAt: number): void {
     const queue = this.#queues.get(source);
+    if (queue !== undefined) this.#chars += charsIn(lines);
     queue?.lines.push(...lines);
     queue?.arrivals.push(...lines.map(() => arrivedAt));
   }
@@ -44,6 +46,11 @@ export class LogMerge {
     let count = 0;
     for (const queue of this.#queues.values()) count += queue.lines.length;
     return count;
+  }
+
+  /** Characters in the lines held. */
+  get pendingChars(): number {
+    return this.#chars;
   }
 
   /** Takes the lines whose order is final: no open source can deliver an earlier line. */
@@ -77,6 +84,11 @@ export class LogMerge {
       queue.arrivals.splice(0, count);
       if (queue.ended && queue.lines.length === 0) this.#queues.delete(source);
     }
+    this.#chars -= charsIn(due);
     return due.sort(compareLogLines);
   }
+}
+
+function charsIn(lines: readonly TaskLogLine[]): number {
+  return lines.reduce((sum, { text, bytes = '' }) => sum + text.length + bytes.length, 0);
 }

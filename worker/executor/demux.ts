@@ -2,6 +2,8 @@
 export interface OutputChunk {
   readonly stream: 'stdout' | 'stderr';
   readonly data: Uint8Array;
+  /** True for the last chunk of a frame. */
+  readonly isEnd: boolean;
 }
 
 const headerBytes = 8;
@@ -26,8 +28,9 @@ export class Demux {
         continue;
       }
       const end = Math.min(chunk.length, at + this.#remaining);
-      outputs.push({ stream: this.#stream(), data: chunk.subarray(at, end) });
       this.#remaining -= end - at;
+      const isEnd = this.#remaining === 0;
+      outputs.push({ stream: this.#stream(), data: chunk.subarray(at, end), isEnd });
       at = end;
     }
     return outputs;

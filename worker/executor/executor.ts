@@ -143,7 +143,7 @@ export interface ContainerAccess {
   exec(containerId: string, options: ExecOptions, signal: AbortSignal): Promise<RunningProcess>;
   attach(
     containerId: string,
-    options: { readonly stdin: boolean; readonly replay?: boolean },
+    options: { readonly stdin: boolean },
     signal: AbortSignal,
   ): Promise<RunningProcess>;
   /** Raw log output; framed unless the container has a TTY. */

@@ -62,6 +62,7 @@ async function handle(deps: StreamDependencies, served: ServedStream): Promise<v
     case 'attach': {
       const container = tasks.container(request.taskId);
       const process = await access.attach(container.id, request, signal);
+      if (request.start === true) tasks.runner(request.taskId).noteAttach();
       await serveProcess(deps, served, process);
       return;
     }

@@ -30,6 +30,10 @@ export interface LocalTaskState {
   /** Time of the last signal sent on behalf of a user. */
   readonly killedAt?: number;
   readonly lastStartAt?: number;
+  /** True once a client has attached to a container that waits for it. */
+  readonly isAttached?: boolean;
+  /** Start of the wait for that client. */
+  readonly attachWaitSince?: number;
   /**
    * True after a start until the post_start hooks have run; the task is not `running` before that.
    */

@@ -11,6 +11,7 @@ import {
   type ProgressCallback,
   type ObservedContainer,
 } from '../executor/executor.js';
+import { attachWait } from './attach-wait.js';
 import {
   newLocalState,
   applyObservation,
@@ -116,6 +117,12 @@ export class TaskRunner {
     this.#memory = { ...this.#memory, killedAt: this.#deps.clock.elapsed() };
   }
 
+  /** Permits the start of a container that waits for a client. */
+  noteAttach(): void {
+    this.#memory = { ...this.#memory, isAttached: true };
+    this.#loop.trigger();
+  }
+
   /**
    * Runs `work` between two turns, so that the runner does not react to what it does to the
    * container.
@@ -141,6 +148,11 @@ export class TaskRunner {
     await turn;
   }
 
+  #noteWait(step: TaskStep & { kind: 'wait' }): void {
+    if (step.for !== attachWait || this.#memory.attachWaitSince !== undefined) return;
+    this.#memory = { ...this.#memory, attachWaitSince: this.#deps.clock.elapsed() };
+  }
+
   #observe(): void {
     if (this.#task === undefined) return;
     const seen = this.#deps.containerOf(this.id);
@@ -160,6 +172,7 @@ export class TaskRunner {
       } else if (step.kind === 'end') {
         await this.#end(step);
       } else {
+        if (step.kind === 'wait') this.#noteWait(step);
         if (step.kind === 'wait') this.#wait(step.until);
         else if (this.#task === undefined) this.#deps.finished(this.id);
         return;

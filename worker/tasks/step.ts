@@ -4,6 +4,7 @@ import { needsRunningLeader, type PodLink } from '../../manager/common/model/pod
 import type { TaskState } from '../../manager/common/model/task-state.js';
 import type { AssignedTask } from '../../manager/common/protocol/assignments.js';
 import { isLiveContainer, type ObservedContainer } from '../executor/executor.js';
+import { attachDeadline, attachLimitMs, attachWait } from './attach-wait.js';
 import type { LocalTaskState } from './local-state.js';
 
 /** An action on a task's container; actions run one at a time. */
@@ -187,6 +188,12 @@ function engineKeepsRunning({ name }: EngineRestart): boolean {
 function start(input: StepInput, task: AssignedTask, cause: string): TaskStep {
   const { memory, now, leaders } = input;
   if (task.desired === 'ready') return { kind: 'wait', for: 'desired state running' };
+  const attachEnd = attachDeadline(memory, task, now);
+  if (attachEnd !== undefined && now >= attachEnd) {
+    const error = `no client attached within ${attachLimitMs / 1000} s; run the command again`;
+    return { kind: 'end', state: 'failed', message: 'not started', error };
+  }
+  if (attachEnd !== undefined) return { kind: 'wait', for: attachWait, until: attachEnd };
   const due = memory.receivedAt + (task.startDelayMs ?? 0);
   if (now < due) return { kind: 'wait', for: 'the start delay', until: due };
   // The engine of a returning node restarts former containers: two containers must not use the same

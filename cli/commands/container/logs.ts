@@ -71,7 +71,8 @@ async function showLogs(cli: Cli, services: readonly string[], flags: LogsFlags)
   const { signal } = cli.interrupts;
   const args = { project: view.project, services, options, ...(index > 0 ? { index } : {}) };
   for await (const lines of streamLogs(view.client, args, signal)) {
-    await cli.stdout.send(lines.map((line) => printer.line(line)).join(''));
+    await cli.stdout.send(printer.lines(lines));
   }
+  cli.stdout.write(printer.end());
   if (signal.aborted) throw new AppError('cancelled', 'interrupted');
 }

@@ -3,16 +3,14 @@ import { Command } from 'commander';
 import { AppError } from '../../../manager/common/base/errors.js';
 import { isOneOff } from '../../../manager/common/model/one-off.js';
 import type { Task } from '../../../manager/common/model/task.js';
-import { isTerminal } from '../../../manager/common/model/task-state.js';
+import { isTerminal, stateRank } from '../../../manager/common/model/task-state.js';
 import type { Cli } from '../../cli.js';
 import type { ControlClient } from '../../client/client.js';
-import type { TaskLogLine } from '../../../manager/common/protocol/control.js';
-import { streamLogs } from '../../client/stream.js';
-import { runSession } from '../../client/terminal-session.js';
 import type { Project } from '../../compose/model.js';
 import { ExitError } from '../../exit-code.js';
 import { quietProgress } from '../../output/progress.js';
-import { terminalEnds } from '../../client/terminal-ends.js';
+import { runOnTerminal } from '../../client/terminal-ends.js';
+import type { TextSink } from '../../output/terminal.js';
 import { evaluateDown } from '../../rollout/follow/down-state.js';
 import { followProject, lookOnce } from '../../rollout/follow/follow.js';
 import { waitForServices } from '../../rollout/wait-for-services.js';
@@ -203,6 +201,7 @@ function specOptions(cli: Cli, { project, command, flags, tty, stdin }: OneOffSt
     deps: flags.deps,
     tty,
     stdin,
+    detached: flags.detach === true,
     cwd: cli.cwd,
     volumeNames: Object.fromEntries(
       Object.entries(project.volumes).map(([key, volume]) => [key, volume.name]),
@@ -253,88 +252,71 @@ async function waitForTask(
   return found;
 }
 
-/** Connects the local streams to the container until it exits. Returns its exit code. */
-async function streamContainer(cli: Cli, oneOff: OneOff): Promise<number> {
-  const { client, project, key } = oneOff;
-  const running = await waitForTask(cli, oneOff, (task) => task.status.startedAt !== undefined);
-  const hasEnded = isTerminal(running.status.state);
-  if (oneOff.tty && !hasEnded) {
-    const args = { project, service: key, stdin: true, replay: true };
-    const stream = await client.open('attach', args, cli.interrupts.signal);
-    await runSession(
-      stream,
-      terminalEnds(cli, { input: oneOff.stdin ? cli.stdin : undefined, tty: true, detachKeys: '' }),
-    );
-  } else {
-    await streamWithoutTty(cli, oneOff, !hasEnded && oneOff.stdin);
-  }
-  const ended = await waitForTask(cli, oneOff, (task) => isTerminal(task.status.state));
-  return ended.status.exitCode ?? 1;
-}
-
 /**
- * Streams a container without a TTY: output from its log, which is complete from the start, input
- * over an attach session. A followed log never ends by itself, so it is aborted when the container
- * has ended, and the remaining lines come from a second, complete read.
+ * Attaches to the container before it starts and passes its streams through until it exits. Returns
+ * its exit code, after the last byte of its output.
  */
-async function streamWithoutTty(cli: Cli, oneOff: OneOff, withInput: boolean): Promise<void> {
-  const { signal } = cli.interrupts;
+async function streamContainer(cli: Cli, oneOff: OneOff): Promise<number> {
+  const { client, project, key, tty, stdin } = oneOff;
+  await waitForTask(cli, oneOff, isCreated);
   const ending = new AbortController();
-  const live = AbortSignal.any([signal, ending.signal]);
-  const input = withInput ? sendInput(cli, oneOff, live) : undefined;
-  const printer = linePrinter(cli);
+  const signal = AbortSignal.any([cli.interrupts.signal, ending.signal]);
+  const stream = await client.open('attach', { project, service: key, stdin, start: true }, signal);
+  const size = new ResizeOnStart(cli);
+  const session = runOnTerminal(size.cli, stream, {
+    input: stdin ? cli.stdin : undefined,
+    tty,
+    detachKeys: '',
+  });
+  session.catch(() => undefined);
   try {
-    const following = printLog(oneOff, { follow: true, signal: live, print: printer });
-    await Promise.all([
-      waitForTask(cli, oneOff, (task) => isTerminal(task.status.state)).finally(() => {
-        ending.abort();
-      }),
-      following.catch((error: unknown) => {
-        if (!live.aborted) throw error;
-      }),
-    ]);
-    await printLog(oneOff, { follow: false, signal, print: printer });
+    // Fails if the container cannot be started: the session would never end.
+    await waitForTask(cli, oneOff, (task) => task.status.startedAt !== undefined);
+    size.started();
+    await session;
+    const ended = await waitForTask(cli, oneOff, (task) => isTerminal(task.status.state));
+    return ended.status.exitCode ?? 1;
   } finally {
     ending.abort();
-    await input;
   }
 }
 
-interface LogReading {
-  readonly follow: boolean;
-  readonly signal: AbortSignal;
-  readonly print: (line: TaskLogLine) => void;
+function isCreated({ status }: Task): boolean {
+  return stateRank(status.state) >= stateRank('ready');
 }
 
-async function printLog(oneOff: OneOff, reading: LogReading): Promise<void> {
-  const args = {
-    project: oneOff.project,
-    services: [oneOff.key],
-    options: { follow: reading.follow },
-  };
-  for await (const lines of streamLogs(oneOff.client, args, reading.signal))
-    lines.forEach(reading.print);
-}
+/** Reports the terminal's size again after the start: a container has no terminal before. */
+class ResizeOnStart {
+  readonly cli: Cli;
+  #listener: () => void = () => undefined;
 
-/** Prints each line once: engine timestamps have nine digits and increase monotonically. */
-function linePrinter(cli: Cli): (line: TaskLogLine) => void {
-  let last = '';
-  return ({ stamp, stream, text }) => {
-    if (stamp <= last) return;
-    last = stamp;
-    (stream === 'stderr' ? cli.stderr : cli.stdout).write(`${text}\n`);
-  };
-}
+  constructor(cli: Cli) {
+    const { stdout } = cli;
+    const onResize = (listener: () => void): (() => void) => {
+      this.#listener = listener;
+      return stdout.onResize(listener);
+    };
+    const watched: TextSink = {
+      write: (data) => {
+        stdout.write(data);
+      },
+      send: (data) => stdout.send(data),
+      get isTTY() {
+        return stdout.isTTY;
+      },
+      get columns() {
+        return stdout.columns;
+      },
+      get rows() {
+        return stdout.rows;
+      },
+      onResize,
+    };
+    this.cli = { ...cli, stdout: watched };
+  }
 
-async function sendInput(cli: Cli, oneOff: OneOff, signal: AbortSignal): Promise<void> {
-  const args = { project: oneOff.project, service: oneOff.key, stdin: true };
-  try {
-    const stream = await oneOff.client.open('attach', args, signal);
-    const discard = () => Promise.resolve();
-    const ends = terminalEnds(cli, { input: cli.stdin, tty: false, detachKeys: '' });
-    await runSession(stream, { ...ends, stdout: discard, stderr: discard });
-  } catch {
-    // The container has exited: its stdin has no reader.
+  started(): void {
+    this.#listener();
   }
 }
 

@@ -35,6 +35,8 @@ export interface ContainerSpec {
   readonly stopGraceMs: number;
   readonly tty: boolean;
   readonly stdinOpen: boolean;
+  /** Starts only once a client has attached, so that the client gets all output: one-off containers. */
+  readonly startOnAttach?: boolean;
   readonly dns: readonly string[];
   readonly dnsSearch: readonly string[];
   readonly dnsOptions: readonly string[];

@@ -316,8 +316,8 @@ export interface ControlStreamMap {
     };
   };
   exec: { args: TaskRef & { readonly options: ExecOptions } };
-  /** `replay` sends the container's earlier output first. */
-  attach: { args: TaskRef & { readonly stdin: boolean; readonly replay?: boolean } };
+  /** `start` attaches to a container with `startOnAttach` before its start and permits it. */
+  attach: { args: TaskRef & { readonly stdin: boolean; readonly start?: boolean } };
   /** Pulls an image on one node. Frames: the engine's JSON lines on stdout, then `exit`. */
   pull: {
     args: {

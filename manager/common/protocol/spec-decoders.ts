@@ -127,6 +127,7 @@ const container = object<ContainerSpec>({
   stopGraceMs: number,
   tty: boolean,
   stdinOpen: boolean,
+  startOnAttach: optional(boolean),
   dns: strings,
   dnsSearch: strings,
   dnsOptions: strings,

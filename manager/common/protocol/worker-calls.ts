@@ -167,7 +167,8 @@ export type WorkerStreamRequest =
       readonly kind: 'attach';
       readonly taskId: TaskId;
       readonly stdin: boolean;
-      readonly replay?: boolean;
+      /** Permits the start of a container with `startOnAttach`, once attached. */
+      readonly start?: boolean;
     }
   /**
    * Binary frames (stdout channel): `docker save` of an image, without its lowest `withoutLayers`
@@ -212,7 +213,20 @@ export interface LogLine {
   /** The engine's time stamp, RFC 3339 with nanoseconds. */
   readonly stamp: string;
   readonly stream: 'stdout' | 'stderr';
+  /** Without the line end. Bytes that are not UTF-8 are replaced. */
   readonly text: string;
+  /** The unchanged text in base64, set if it is not valid UTF-8. */
+  readonly bytes?: string;
+  /**
+   * True without a line end: the output ends here, or the next line of the stream with the same
+   * timestamp continues this one.
+   */
+  readonly partial?: boolean;
+}
+
+/** The text of a line as the container wrote it. */
+export function logBytes({ text, bytes }: Pick<LogLine, 'text' | 'bytes'>): Uint8Array {
+  return bytes === undefined ? Buffer.from(text) : Buffer.from(bytes, 'base64');
 }
 
 /** A bidirectional stream of messages; text messages are strings, binary ones byte arrays. */

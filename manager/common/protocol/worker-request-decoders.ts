@@ -109,7 +109,7 @@ type RequestOf<Kind> = Omit<Extract<WorkerStreamRequest, { readonly kind: Kind }
 export const workerStreamRequest = tagged<'kind', WorkerStreamRequest>('kind', {
   logs: object({ taskId, options: logOptions }),
   exec: object({ taskId, options: execOptions }),
-  attach: object<RequestOf<'attach'>>({ taskId, stdin: boolean, replay: optional(boolean) }),
+  attach: object<RequestOf<'attach'>>({ taskId, stdin: boolean, start: optional(boolean) }),
   'save-image': object<RequestOf<'save-image'>>({
     image: nonEmptyString,
     withoutLayers: optional(number),

@@ -4,7 +4,7 @@ import { AppError } from '../../common/base/errors.js';
 import { forwardMessages } from '../../transport/forward.js';
 import { Args } from '../args.js';
 import { readTaskRef } from '../calls/tasks.js';
-import { findRunningTask } from '../find.js';
+import { findCreatedTask, findRunningTask } from '../find.js';
 import type { ClientStream, ControlStreams, StreamContext } from './stream-context.js';
 
 const resizeDeadlineMs = 5_000;
@@ -95,12 +95,14 @@ export const exec: ControlStreams['exec'] = async (context, args, client) => {
 };
 
 export const attach: ControlStreams['attach'] = async (context, args, client) => {
-  const task = findRunningTask(context.store.view, readTaskRef(args));
+  const start = args.flag('start');
+  const find = start ? findCreatedTask : findRunningTask;
+  const task = find(context.store.view, readTaskRef(args));
   const request = {
     kind: 'attach',
     taskId: task.id,
     stdin: args.flag('stdin'),
-    replay: args.flag('replay'),
+    start,
   } as const;
   const opened = await context.workers.open(task.nodeId, request, client.signal);
   await pipe(context, client, { nodeId: task.nodeId, ...opened });

@@ -2,6 +2,7 @@ import { AppError } from '../../common/base/errors.js';
 import type { PlacedContainer } from '../find-container.js';
 import { findContainer } from '../find-container.js';
 import type { LogLine, LogOptions } from '../../common/protocol/worker-calls.js';
+import { logBytes } from '../../common/protocol/worker-calls.js';
 import type { Sink } from '../response.js';
 import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context.js';
 import { flagParameter, timeParameter } from '../query.js';
@@ -66,13 +67,12 @@ async function pour(
     stream.close();
   };
   sink.signal.addEventListener('abort', close, { once: true });
+  const format = formatter(selection);
   try {
     for await (const message of stream) {
       const lines = JSON.parse(String(message)) as readonly LogLine[];
       const chunk = Buffer.concat(
-        lines
-          .filter(({ stream: of }) => selection.streams.has(of))
-          .map((line) => toChunk(line, selection)),
+        lines.filter(({ stream: of }) => selection.streams.has(of)).map(format),
       );
       if (chunk.length > 0) await sink.send(chunk);
     }
@@ -82,9 +82,21 @@ async function pour(
   }
 }
 
-function toChunk({ stamp, stream, text }: LogLine, { timestamps, isTty }: LogQuery): Uint8Array {
-  const line = `${timestamps ? `${stamp} ` : ''}${text}${isTty ? '\r' : ''}\n`;
-  return isTty ? Buffer.from(line) : multiplexed(stream, Buffer.from(line));
+/** Returns the formatter of a log: the engine's stream, with long lines in one piece. */
+function formatter({ timestamps, isTty }: LogQuery): (line: LogLine) => Uint8Array {
+  const unfinished = new Map<LogLine['stream'], string>();
+  return (line) => {
+    const { stamp, stream, partial = false } = line;
+    const continues = unfinished.get(stream) === stamp;
+    if (partial) unfinished.set(stream, stamp);
+    else unfinished.delete(stream);
+    const text = Buffer.concat([
+      Buffer.from(timestamps && !continues ? `${stamp} ` : ''),
+      logBytes(line),
+      Buffer.from(partial ? '' : isTty ? '\r\n' : '\n'),
+    ]);
+    return isTty ? text : multiplexed(stream, text);
+  };
 }
 
 export const logRoutes: readonly Route[] = [

@@ -106,6 +106,14 @@ test('log prefixes omit the project and are aligned', (t) => {
     node: 'n',
   });
   printer.expect(['demo-web-1', 'demo-redis-master-1']);
-  t.is(printer.line(line('demo-web-1', 'hello')), 'web-1           | hello\n');
-  t.is(printer.line(line('other-name', 'x')), 'other-name      | x\n');
+  t.is(String(printer.lines([line('demo-web-1', 'hello')])), 'web-1           | hello\n');
+  t.is(String(printer.lines([line('other-name', 'x')])), 'other-name      | x\n');
+  const part = { ...line('other-name', 'x'), taskId: 'o', partial: true };
+  t.is(
+    String(printer.lines([part, part, line('demo-web-1', 'y')])),
+    'other-name      | xx\nweb-1           | y\n',
+  );
+  const raw = Buffer.from([0xff, 0x62]);
+  const printed = printer.lines([{ ...line('w', '?b'), bytes: raw.toString('base64') }]);
+  t.true(Buffer.from(printed).includes(raw));
 });

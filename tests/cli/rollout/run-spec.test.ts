@@ -15,6 +15,7 @@ const wish: OneOffOptions = {
   deps: true,
   tty: false,
   stdin: false,
+  detached: false,
   cwd: '/here',
   volumeNames: { data: 'p_data' },
 };

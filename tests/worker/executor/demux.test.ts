@@ -11,7 +11,9 @@ function framed([stream, data]: Sent): Buffer {
   return Buffer.concat([header, data]);
 }
 
-function joined(outputs: readonly OutputChunk[]): Record<'stdout' | 'stderr', string> {
+function joined(
+  outputs: readonly Omit<OutputChunk, 'isEnd'>[],
+): Record<'stdout' | 'stderr', string> {
   const hex = (stream: string): string =>
     outputs
       .filter((output) => output.stream === stream)

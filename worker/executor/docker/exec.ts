@@ -1,7 +1,33 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { backoffMs } from '../../../manager/common/base/backoff.js';
 import type { ExecOptions, LogOptions } from '../../../manager/common/protocol/worker-calls.js';
 import type { RunningProcess } from '../executor.js';
 import type { EngineClient } from './client.js';
 import { shortId } from './containers.js';
+
+/**
+ * Reads an exit code until there is one: the engine closes the streams of a process before it
+ * records the exit, and a process may outlive its output.
+ */
+async function untilExited(
+  read: () => Promise<number | undefined>,
+  signal: AbortSignal,
+): Promise<number> {
+  for (let attempt = 1; ; attempt += 1) {
+    const code = await read();
+    if (code !== undefined) return code;
+    await delay(backoffMs({ firstMs: 20, maxMs: 1_000 }, attempt, 1), undefined, { signal });
+  }
+}
+
+interface ExecState {
+  readonly Running: boolean;
+  readonly ExitCode: number | null;
+}
+
+function exitOf({ Running: isRunning, ExitCode: code }: ExecState): number | undefined {
+  return isRunning ? undefined : (code ?? 0);
+}
 
 /** Starts an exec process in a container. */
 export async function execInContainer(
@@ -50,13 +76,12 @@ export async function execInContainer(
     },
     async exitCode(exitSignal) {
       if (options.detach) return 0;
-      const seen = await client.call(
-        operation,
-        (_docker, abortSignal) => exec.inspect({ abortSignal }),
+      const inspect = (_docker: unknown, abortSignal: AbortSignal): Promise<ExecState> =>
+        exec.inspect({ abortSignal });
+      return await untilExited(
+        async () => exitOf(await client.call(operation, inspect, exitSignal, 10_000)),
         exitSignal,
-        10_000,
       );
-      return seen.ExitCode ?? 0;
     },
   };
   if (options.columns !== undefined && options.rows !== undefined) {
@@ -66,11 +91,14 @@ export async function execInContainer(
   return process;
 }
 
-/** Attaches to the streams of the container's main process. */
+/**
+ * Attaches to the streams of the container's main process. A container that was only created is
+ * attached too: its output then arrives from the first byte.
+ */
 export async function attachTo(
   client: EngineClient,
   containerId: string,
-  { stdin, replay }: { readonly stdin: boolean; readonly replay?: boolean },
+  { stdin }: { readonly stdin: boolean },
   signal: AbortSignal,
 ): Promise<RunningProcess> {
   const operation = `attach to container ${shortId(containerId)}`;
@@ -84,7 +112,6 @@ export async function attachTo(
     (docker, abortSignal) =>
       docker.getContainer(containerId).attach({
         stream: true,
-        logs: replay === true,
         stdin,
         stdout: true,
         stderr: true,
@@ -108,12 +135,14 @@ export async function attachTo(
       );
     },
     async exitCode(exitSignal) {
-      const seen = await client.call(
-        operation,
-        (docker, abortSignal) => docker.getContainer(containerId).inspect({ abortSignal }),
-        exitSignal,
-      );
-      return seen.State.ExitCode;
+      return await untilExited(async () => {
+        const { State: state } = await client.call(
+          operation,
+          (docker, abortSignal) => docker.getContainer(containerId).inspect({ abortSignal }),
+          exitSignal,
+        );
+        return state.Running ? undefined : state.ExitCode;
+      }, exitSignal);
     },
   };
 }
