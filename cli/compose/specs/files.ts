@@ -73,8 +73,8 @@ export function toFileMounts(
       kind: kind === 'secrets' ? 'secret' : 'config',
       source: object.external === true ? object.name : nameOf(kind, object, content),
       target: targetOf(kind, reference),
-      uid: reference.uid ?? '0',
-      gid: reference.gid ?? '0',
+      uid: reference.uid ?? '',
+      gid: reference.gid ?? '',
       mode: parseInt(reference.mode ?? '0444', 8),
     };
   };

@@ -135,6 +135,7 @@ export interface FileMount {
   /** Name of the secret or config in the cluster. */
   readonly source: string;
   readonly target: string;
+  /** Numeric; empty means the user, or group, that the container runs as. */
   readonly uid: string;
   readonly gid: string;
   /** Permission bits, e.g. 0o444. */

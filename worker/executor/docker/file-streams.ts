@@ -1,6 +1,7 @@
 import { isNotFound } from '../../../manager/common/base/errors.js';
 import type { EngineClient } from './client.js';
 import { shortId } from './containers.js';
+import { firstFileOf } from './file-owner.js';
 
 /**
  * Tar archive of a path in a container (`GET …/archive`), or of the whole file system without a
@@ -22,6 +23,33 @@ export async function openArchive(
         { path },
         signal,
       );
+}
+
+/** Limit of `readSmallFile`. */
+const maxSmallBytes = 1024 * 1024;
+
+/** Text of a file in a container, running or not; empty if it does not exist or is too large. */
+export async function readSmallFile(
+  client: EngineClient,
+  containerId: string,
+  path: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(15_000)]);
+  try {
+    const archive = await openArchive(client, containerId, path, deadline);
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    for await (const chunk of archive as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > maxSmallBytes) return '';
+      chunks.push(chunk);
+    }
+    return firstFileOf(Buffer.concat(chunks));
+  } catch (error) {
+    if (isNotFound(error)) return '';
+    throw error;
+  }
 }
 
 /** Extracts a tar archive into an existing directory (`PUT …/archive`). */

@@ -5,6 +5,7 @@ import type { TaskId } from '../../../manager/common/model/ids.js';
 import type { AssignedFile, AssignedTask } from '../../../manager/common/protocol/assignments.js';
 import type { TaskInputs } from '../executor.js';
 import type { HostFile } from './create-options.js';
+import { rootOwner, type FileOwner } from './file-owner.js';
 import { formatResolvConf } from './resolv-conf.js';
 
 export interface TaskFilePaths {
@@ -40,12 +41,20 @@ export class TaskFiles {
 
   /** Plans source and target of each file without writing it. */
   async plan(task: AssignedTask, inputs: TaskInputs, maker: TaskId): Promise<readonly HostFile[]> {
-    return await this.#plan(task, inputs, maker);
+    return await this.#plan(task, inputs, maker, rootOwner);
   }
 
-  /** Writes the files, also before each later start, as secrets are lost at reboot. */
-  async write(task: AssignedTask, inputs: TaskInputs, maker: TaskId): Promise<void> {
-    for (const file of await this.#plan(task, inputs, maker)) await writePlanned(file);
+  /**
+   * Writes the files, also before each later start, as secrets are lost at reboot. `owner` applies to
+   * secrets and configs without an id of their own.
+   */
+  async write(
+    task: AssignedTask,
+    inputs: TaskInputs,
+    maker: TaskId,
+    owner: FileOwner = rootOwner,
+  ): Promise<void> {
+    for (const file of await this.#plan(task, inputs, maker, owner)) await writePlanned(file);
   }
 
   async remove(maker: TaskId): Promise<void> {
@@ -71,9 +80,11 @@ export class TaskFiles {
     task: AssignedTask,
     inputs: TaskInputs,
     maker: TaskId,
+    owner: FileOwner,
   ): Promise<readonly PlannedFile[]> {
     const resolver = await this.#resolver(task, inputs, maker);
-    return [...(resolver === undefined ? [] : [resolver]), ...this.#mounted(task, inputs, maker)];
+    const mounted = this.#mounted(task, inputs, maker, owner);
+    return [...(resolver === undefined ? [] : [resolver]), ...mounted];
   }
 
   async #resolver(
@@ -101,7 +112,12 @@ export class TaskFiles {
     };
   }
 
-  #mounted(task: AssignedTask, inputs: TaskInputs, maker: TaskId): readonly PlannedFile[] {
+  #mounted(
+    task: AssignedTask,
+    inputs: TaskInputs,
+    maker: TaskId,
+    owner: FileOwner,
+  ): readonly PlannedFile[] {
     const { secretsDir, dataDir } = this.#places;
     return task.spec.container.files.map((mount, index) => {
       const folder =
@@ -112,8 +128,8 @@ export class TaskFiles {
         target: mount.target,
         data: Buffer.from(found.data, 'base64'),
         mode: mount.mode,
-        uid: numeric(mount.uid),
-        gid: numeric(mount.gid),
+        uid: numeric(mount.uid, owner.uid),
+        gid: numeric(mount.gid, owner.gid),
       };
     });
   }
@@ -135,8 +151,8 @@ function findFile(
   return found;
 }
 
-function numeric(id: string): number {
-  const value = Number(id === '' ? 0 : id);
+function numeric(id: string, fallback: number): number {
+  const value = id === '' ? fallback : Number(id);
   if (Number.isInteger(value) && value >= 0) return value;
   throw new AppError(
     'invalid',
@@ -151,12 +167,19 @@ function numeric(id: string): number {
 async function writePlanned(file: PlannedFile): Promise<void> {
   const folder = join(file.source, '..');
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  if (await isUnchanged(file)) return;
+  if (await isUnchanged(file)) {
+    await setAccess(file.source, file);
+    return;
+  }
   const temporary = `${file.source}.new`;
   await writeFile(temporary, file.data, { mode: 0o600 });
-  if (process.getuid?.() === 0) await chown(temporary, file.uid, file.gid);
-  await chmod(temporary, file.mode);
+  await setAccess(temporary, file);
   await rename(temporary, file.source);
+}
+
+async function setAccess(path: string, { uid, gid, mode }: PlannedFile): Promise<void> {
+  if (process.getuid?.() === 0) await chown(path, uid, gid);
+  await chmod(path, mode);
 }
 
 async function isUnchanged(file: PlannedFile): Promise<boolean> {

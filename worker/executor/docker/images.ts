@@ -20,6 +20,8 @@ export interface LocalImage {
   readonly hasHealthcheck: boolean;
   readonly entrypoint: readonly string[];
   readonly command: readonly string[];
+  /** `USER` of the image; empty means root. */
+  readonly user?: string;
 }
 
 /** Fetches the image from another node of the cluster; returns that node's name. */
@@ -116,6 +118,7 @@ export class Images {
         hasHealthcheck: check?.Test !== undefined && check.Test[0] !== 'NONE',
         entrypoint: asList(seen.Config.Entrypoint),
         command: asList(seen.Config.Cmd),
+        user: seen.Config.User,
       };
       this.#cache.set(image, local);
       return local;

@@ -22,6 +22,8 @@ import {
   stopContainer,
 } from './containers.js';
 import { toCreateRequest } from './create-options.js';
+import { needsUserDatabase, resolveOwner, type FileOwner } from './file-owner.js';
+import { readSmallFile } from './file-streams.js';
 import type { TaskFiles } from './files.js';
 import type { Images } from './images.js';
 import type { Volumes } from './volumes.js';
@@ -129,6 +131,8 @@ export class DockerTaskExecutor implements TaskExecutor {
       if (!hasAddresses(seen, inputs.networks))
         await reconnectNetworks(client, seen, inputs.networks, signal);
     }
+    const owner = await this.#fileOwner(containerId, task, signal);
+    if (owner !== undefined) await files.write(task, inputs, seen?.taskId ?? task.id, owner);
     const expected = {
       inspect: task.spec.ports.length > 0,
       health: await this.#hasHealthcheck(task, signal),
@@ -143,6 +147,28 @@ export class DockerTaskExecutor implements TaskExecutor {
         await startContainer(client, containerId, signal);
       }
     });
+  }
+
+  /** Owner of secrets and configs without an id of their own; undefined if there are none. */
+  async #fileOwner(
+    containerId: string,
+    task: AssignedTask,
+    signal: AbortSignal,
+  ): Promise<FileOwner | undefined> {
+    const { client, images } = this.#parts;
+    const { files, config, image } = task.spec.container;
+    if (files.every(({ uid, gid }) => uid !== '' && gid !== '')) return undefined;
+    const set = config.User;
+    const user =
+      typeof set === 'string' && set !== ''
+        ? set
+        : ((await images.find(image, signal))?.user ?? '');
+    if (!needsUserDatabase(user)) return resolveOwner(user, { passwd: '', group: '' });
+    const [passwd, group] = await Promise.all([
+      readSmallFile(client, containerId, '/etc/passwd', signal),
+      readSmallFile(client, containerId, '/etc/group', signal),
+    ]);
+    return resolveOwner(user, { passwd, group });
   }
 
   async #hasHealthcheck(task: AssignedTask, signal: AbortSignal): Promise<boolean> {
