@@ -9,11 +9,14 @@ import { fencedLeases, unusedGatewayLeases } from './unused-leases.js';
 const fencedMs = 30_000;
 const sweepMs = 5_000;
 
+/** The part of a session that the release reads. */
+type ReportedNode = Pick<WorkerSession, 'nodeId' | 'networks' | 'startedAt'>;
+
 export interface LeaseReleaseOptions {
   readonly view: StoreView;
   readonly clock: Clock;
   readonly write: BackgroundWrite;
-  readonly sessions: () => Iterable<WorkerSession>;
+  readonly sessions: () => Iterable<ReportedNode>;
 }
 
 /** Releases leases of connected nodes: unused gateways, and fences once a node has cleaned up. */
@@ -48,7 +51,7 @@ export class LeaseRelease {
   }
 
   /** Releases the node's gateways on networks that it neither has nor needs. */
-  releaseGateways({ nodeId, networks }: WorkerSession): void {
+  releaseGateways({ nodeId, networks }: ReportedNode): void {
     const { view, write } = this.#options;
     if (unusedGatewayLeases(view, nodeId, networks).length === 0) return;
     write((tx) => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { aNetwork, aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
-import { endpointOf } from '../../../manager/dispatcher/endpoint.js';
+import { endpointOf } from '../../../manager/dispatcher/assignments/endpoint.js';
 import type {
   ConfigId,
   NetworkId,

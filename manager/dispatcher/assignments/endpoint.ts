@@ -1,8 +1,8 @@
-import type { NetworkId } from '../common/model/ids.js';
-import type { Endpoint } from '../common/model/network-view.js';
-import type { Node } from '../common/model/node.js';
-import type { Task } from '../common/model/task.js';
-import { isAssigned } from '../common/model/task-state.js';
+import type { NetworkId } from '../../common/model/ids.js';
+import type { Endpoint } from '../../common/model/network-view.js';
+import type { Node } from '../../common/model/node.js';
+import type { Task } from '../../common/model/task.js';
+import { isAssigned } from '../../common/model/task-state.js';
 
 /** Whether DNS may answer with this task's address. */
 export function isResolvable(task: Task, node: Node): boolean {

@@ -1,8 +1,8 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { AssignmentTracker } from '../../../manager/dispatcher/assignment-tracker.js';
-import type { NodeId } from '../../../manager/common/model/ids.js';
-import { taskStates } from '../../../manager/common/model/task-state.js';
+import { AssignmentTracker } from '../../../../manager/dispatcher/assignments/assignment-tracker.js';
+import type { NodeId } from '../../../../manager/common/model/ids.js';
+import { taskStates } from '../../../../manager/common/model/task-state.js';
 import {
   nodeIds,
   networkIds,
@@ -14,8 +14,8 @@ import {
   assignmentStep,
   openAssignmentStore,
   applyStep,
-} from '../../helpers/decisions/assignment-model.js';
-import { HeldSet } from '../../helpers/fakes/fake-worker.js';
+} from '../../../helpers/decisions/assignment-model.js';
+import { HeldSet } from '../../../helpers/fakes/fake-worker.js';
 
 test("incremental changes taken at any time add up to the node's expected set", async (t) => {
   await fc.assert(

@@ -1,4 +1,4 @@
-import type { AssignmentChange } from '../common/protocol/assignments.js';
+import type { AssignmentChange } from '../../common/protocol/assignments.js';
 
 type Kind = keyof AssignmentChange['upsert'];
 type Item<K extends Kind> = NonNullable<AssignmentChange['upsert'][K]>[number];

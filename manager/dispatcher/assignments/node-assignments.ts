@@ -1,14 +1,14 @@
-import type { NetworkId, NodeId, TaskId } from '../common/model/ids.js';
-import type { Endpoint, NetworkOnNode } from '../common/model/network-view.js';
-import { contentOf } from '../common/model/secret.js';
-import type { Task } from '../common/model/task.js';
-import { isTerminal, stateRank } from '../common/model/task-state.js';
+import type { NetworkId, NodeId, TaskId } from '../../common/model/ids.js';
+import type { Endpoint, NetworkOnNode } from '../../common/model/network-view.js';
+import { contentOf } from '../../common/model/secret.js';
+import type { Task } from '../../common/model/task.js';
+import { isTerminal, stateRank } from '../../common/model/task-state.js';
 import type {
   AssignedFile,
   AssignedTask,
   AssignmentChange,
-} from '../common/protocol/assignments.js';
-import type { StoreView } from '../store/store.js';
+} from '../../common/protocol/assignments.js';
+import type { StoreView } from '../../store/store.js';
 import { AssignmentChangeBuilder } from './assignment-change-builder.js';
 import { endpointId, sameEndpoint } from './endpoint.js';
 import { RefCount } from './ref-count.js';
