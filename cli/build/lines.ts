@@ -1,14 +1,38 @@
-import { AppError } from '../../manager/common/base/errors.js';
+import type { Decoder } from '../../manager/common/base/decode.js';
+import {
+  anything,
+  decodeJson,
+  number,
+  object,
+  optional,
+  string,
+} from '../../manager/common/base/decode.js';
 
 /** A JSON line of the engine's response to pull, push and build. */
 export interface EngineLine {
-  readonly stream?: string;
-  readonly status?: string;
-  readonly id?: string;
-  readonly progressDetail?: { readonly current?: number; readonly total?: number };
-  readonly error?: string;
+  readonly stream?: string | undefined;
+  readonly status?: string | undefined;
+  readonly id?: string | undefined;
+  readonly progressDetail?: ProgressDetail | undefined;
+  readonly error?: string | undefined;
   readonly aux?: unknown;
 }
+
+interface ProgressDetail {
+  readonly current?: number | undefined;
+  readonly total?: number | undefined;
+}
+
+const engineLine: Decoder<EngineLine> = object<EngineLine>({
+  stream: optional(string),
+  status: optional(string),
+  id: optional(string),
+  progressDetail: optional(
+    object<ProgressDetail>({ current: optional(number), total: optional(number) }),
+  ),
+  error: optional(string),
+  aux: anything,
+});
 
 /**
  * Splits chunks into JSON lines. The status in a `moby.buildkit.trace` line stays encoded; see
@@ -26,17 +50,7 @@ export class EngineLines {
 }
 
 function parse(line: string): EngineLine {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch (error) {
-    throw new AppError(
-      'internal',
-      'docker engine: sent a line that is not JSON; check the log of the engine',
-      { cause: error },
-    );
-  }
-  return value as EngineLine;
+  return decodeJson(line, engineLine, 'line of the docker engine', 'check the log of the engine');
 }
 
 /** Returns the id of the built image if the line reports it. */

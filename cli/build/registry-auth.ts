@@ -4,21 +4,51 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import type { Decoder } from '../../manager/common/base/decode.js';
+import {
+  decodeJson,
+  dictionary,
+  object,
+  optional,
+  orElse,
+  string,
+} from '../../manager/common/base/decode.js';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import type { RegistryAuth } from '../../manager/common/protocol/worker-calls.js';
 
 interface StoredAuth {
-  readonly auth?: string;
-  readonly username?: string;
-  readonly password?: string;
-  readonly identitytoken?: string;
+  readonly auth?: string | undefined;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  readonly identitytoken?: string | undefined;
 }
 
 interface DockerConfig {
-  readonly auths?: Readonly<Record<string, StoredAuth>>;
-  readonly credsStore?: string;
-  readonly credHelpers?: Readonly<Record<string, string>>;
+  readonly auths: Readonly<Record<string, StoredAuth>>;
+  readonly credsStore?: string | undefined;
+  readonly credHelpers: Readonly<Record<string, string>>;
 }
+
+const storedAuth: Decoder<StoredAuth> = object<StoredAuth>({
+  auth: optional(string),
+  username: optional(string),
+  password: optional(string),
+  identitytoken: optional(string),
+});
+
+const dockerConfig: Decoder<DockerConfig> = object<DockerConfig>({
+  auths: orElse(dictionary(storedAuth), {}),
+  credsStore: optional(string),
+  credHelpers: orElse(dictionary(string), {}),
+});
+
+/** What a credential helper prints. */
+interface HelperAnswer {
+  readonly Username: string;
+  readonly Secret: string;
+}
+
+const helperAnswer: Decoder<HelperAnswer> = object({ Username: string, Secret: string });
 
 /** Key under which Docker stores the credentials of Docker Hub. */
 const hubKey = 'https://index.docker.io/v1/';
@@ -60,8 +90,8 @@ export class RegistryCredentials {
   async all(): Promise<Readonly<Record<string, RegistryAuth>>> {
     const config = await this.#read();
     const names = new Set([
-      ...Object.keys(config.auths ?? {}),
-      ...Object.keys(config.credHelpers ?? {}),
+      ...Object.keys(config.auths),
+      ...Object.keys(config.credHelpers),
     ]);
     const found: Record<string, RegistryAuth> = {};
     for (const name of names) {
@@ -76,23 +106,18 @@ export class RegistryCredentials {
     const folder = this.#env.DOCKER_CONFIG ?? join(this.#env.HOME ?? homedir(), '.docker');
     const path = join(folder, 'config.json');
     const content = await readFile(path, 'utf8').catch(() => '{}');
-    try {
-      this.#config = JSON.parse(content) as DockerConfig;
-    } catch {
-      // The parser's message is dropped: it could quote a password.
-      throw new AppError('invalid', `${path}: not valid JSON; fix the file or run "docker login"`);
-    }
+    this.#config = decodeJson(content, dockerConfig, path, 'fix the file or run "docker login"');
     return this.#config;
   }
 
   async #find(config: DockerConfig, registry: string): Promise<RegistryAuth | undefined> {
     const key = registry === 'docker.io' ? hubKey : registry;
-    const helper = config.credHelpers?.[registry] ?? config.credHelpers?.[key] ?? config.credsStore;
+    const helper = config.credHelpers[registry] ?? config.credHelpers[key] ?? config.credsStore;
     if (helper !== undefined && helper !== '') {
       const found = await this.#runHelper(helper, key);
       if (found !== undefined) return found;
     }
-    const stored = Object.entries(config.auths ?? {}).find(
+    const stored = Object.entries(config.auths).find(
       ([name]) => name === key || hostOf(name) === registry,
     );
     return stored === undefined ? undefined : fromStored(key, stored[1]);
@@ -133,13 +158,8 @@ export class RegistryCredentials {
 }
 
 function fromHelper(program: string, server: string, output: string): RegistryAuth {
-  let answer: { readonly Username?: string; readonly Secret?: string };
-  try {
-    answer = JSON.parse(output) as typeof answer;
-  } catch {
-    throw new AppError('invalid', `${program}: returned invalid JSON; check the credential helper`);
-  }
-  const { Username: username = '', Secret: secret = '' } = answer;
+  const answer = decodeJson(output, helperAnswer, program, 'check the credential helper');
+  const { Username: username, Secret: secret } = answer;
   return username === '<token>'
     ? { identitytoken: secret, serveraddress: server }
     : { username, password: secret, serveraddress: server };

@@ -1,6 +1,8 @@
 import { access, readdir, readFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Decoder } from '../../manager/common/base/decode.js';
+import { decodeJson, dictionary, object, optional, string } from '../../manager/common/base/decode.js';
 import { AppError } from '../../manager/common/base/errors.js';
 import type { ArchiveFile } from './archive.js';
 import { sha256, packTar } from './archive.js';
@@ -36,12 +38,18 @@ const skippedFile =
   /\.(?:d\.[cm]?ts|[cm]?tsx?|map|md|markdown|flow|c|cc|cpp|h|hpp|gyp|gypi|patch|html|yml|yaml)$/u;
 
 interface Manifest {
-  readonly dependencies?: Readonly<Record<string, string>>;
-  readonly optionalDependencies?: Readonly<Record<string, string>>;
+  readonly dependencies?: Readonly<Record<string, string>> | undefined;
+  readonly optionalDependencies?: Readonly<Record<string, string>> | undefined;
 }
 
+const manifest: Decoder<Manifest> = object<Manifest>({
+  dependencies: optional(dictionary(string)),
+  optionalDependencies: optional(dictionary(string)),
+});
+
 async function manifestOf(folder: string): Promise<Manifest> {
-  return JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as Manifest;
+  const path = join(folder, 'package.json');
+  return decodeJson(await readFile(path, 'utf8'), manifest, path, 'install the package again');
 }
 
 async function exists(path: string): Promise<boolean> {
@@ -80,11 +88,11 @@ async function closure(root: string, arch: string): Promise<ReadonlyMap<string, 
     const bundlePath = folder.startsWith(root) ? relative(root, folder) : fallback;
     if (found.has(bundlePath)) return;
     found.set(bundlePath, folder);
-    const manifest = await manifestOf(folder);
-    for (const next of Object.keys(manifest.dependencies ?? {})) {
-      await visit(next, folder, next in (manifest.optionalDependencies ?? {}));
+    const { dependencies = {}, optionalDependencies = {} } = await manifestOf(folder);
+    for (const next of Object.keys(dependencies)) {
+      await visit(next, folder, next in optionalDependencies);
     }
-    for (const next of Object.keys(manifest.optionalDependencies ?? {})) {
+    for (const next of Object.keys(optionalDependencies)) {
       await visit(next, folder, true);
     }
   };

@@ -1,4 +1,5 @@
-import { AppError } from '../../manager/common/base/errors.js';
+import type { Decoder } from '../../manager/common/base/decode.js';
+import { array, decodeJson, nonEmptyString, object } from '../../manager/common/base/decode.js';
 import type { PkiAnswer, PkiOrder } from '../../manager/common/pki/pki-main.js';
 import type { SigningParameters, CertificateUsage } from '../../manager/common/pki/pki.js';
 import { clusterAuthoritySubject, signRequest, validityFor } from '../../manager/common/pki/pki.js';
@@ -17,19 +18,19 @@ export type NodeCsr = Extract<PkiOrder, { op: 'sign' }>['nodes'][number];
 /** Signs worker and manager CSRs with the cluster's intermediate CA; PEM chains in input order. */
 export type SignNodes = (nodes: readonly NodeCsr[]) => Promise<readonly string[]>;
 
+const pkiAnswer: Decoder<PkiAnswer> = object({ pems: array(nonEmptyString) });
+
 /** Runs pki-main.js on a machine. `what` completes "cannot …". */
 async function askPki(machine: RemoteMachine, what: string, order: PkiOrder): Promise<PkiAnswer> {
   const { stdout } = await machine.run(what, [remotePaths.node, remotePaths.pkiMain], {
     stdin: JSON.stringify(order),
   });
-  try {
-    return JSON.parse(stdout) as PkiAnswer;
-  } catch (error) {
-    throw new AppError('internal', `${machine.name}: cannot ${what}: the answer is not JSON`, {
-      detail: stdout.slice(0, 2000),
-      cause: error,
-    });
-  }
+  return decodeJson(
+    stdout,
+    pkiAnswer,
+    `${machine.name}: cannot ${what}: answer of ${remotePaths.pkiMain}`,
+    `run "shoal machine provision ${machine.name}" again`,
+  );
 }
 
 /** Signs node CSRs on a machine that holds the cluster's intermediate CA. */

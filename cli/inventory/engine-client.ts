@@ -3,6 +3,8 @@ import { connect as connectTcp } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { IncomingMessage } from 'node:http';
 import { connect as connectTls, TLSSocket } from 'node:tls';
+import type { Decoder } from '../../manager/common/base/decode.js';
+import { decodeJson, object, optional, string } from '../../manager/common/base/decode.js';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
 
 /** PEM texts of a TLS client. */
@@ -23,6 +25,19 @@ export interface EngineVersion {
   /** Expiry of the engine's certificate, ms since the epoch. */
   readonly certificateEndsMs?: number;
 }
+
+interface VersionAnswer {
+  readonly Version?: string | undefined;
+  readonly ApiVersion?: string | undefined;
+  /** The error of a status other than 200. */
+  readonly message?: string | undefined;
+}
+
+const versionAnswer: Decoder<VersionAnswer> = object<VersionAnswer>({
+  Version: optional(string),
+  ApiVersion: optional(string),
+  message: optional(string),
+});
 
 /**
  * Requests `/version` from an engine over TLS; a single attempt. Throws `unavailable` if the engine
@@ -48,7 +63,12 @@ export async function fetchEngineVersion(
   const endsMs =
     socket instanceof TLSSocket ? Date.parse(socket.getPeerCertificate().valid_to) : Number.NaN;
   const body = await text(response);
-  const answer = JSON.parse(body) as { Version?: string; ApiVersion?: string; message?: string };
+  const answer = decodeJson(
+    body,
+    versionAnswer,
+    `answer of ${endpoint.host}:${String(endpoint.port)} to /version`,
+    'check that Docker Engine listens there',
+  );
   if (response.statusCode !== 200 || answer.Version === undefined) {
     throw new AppError('unavailable', answer.message ?? `status ${String(response.statusCode)}`);
   }

@@ -3,6 +3,8 @@ import { link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/prom
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Decoder } from '../../manager/common/base/decode.js';
+import { count, decodeJson, object, string } from '../../manager/common/base/decode.js';
 import { AppError } from '../../manager/common/base/errors.js';
 
 /** Age at which a lock held from another computer (a shared home) counts as stale. */
@@ -13,6 +15,15 @@ interface Holder {
   readonly host: string;
   /** Distinguishes two locks of the same process. */
   readonly id: string;
+}
+
+const holderDecoder: Decoder<Holder> = object({ pid: count, host: string, id: string });
+
+/** The holder named by a lock file's content; undefined if the file is empty. */
+function holderOf(path: string, text: string): Holder | undefined {
+  if (text === '') return undefined;
+  const remedy = 'remove that file if no other shoal command is running';
+  return decodeJson(text, holderDecoder, path, remedy);
 }
 
 function isGone(holder: Holder | undefined, ageMs: number): boolean {
@@ -33,7 +44,7 @@ async function clearStale(path: string): Promise<void> {
   try {
     const ageMs = Date.now() - (await stat(path)).mtimeMs;
     const text = await readFile(path, 'utf8');
-    if (!isGone(text === '' ? undefined : (JSON.parse(text) as Holder), ageMs)) return;
+    if (!isGone(holderOf(path, text), ageMs)) return;
     const aside = `${path}.${randomUUID()}`;
     await rename(path, aside);
     if ((await readFile(aside, 'utf8')) !== text) await link(aside, path).catch(() => undefined);

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { open, readFile, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { decodeJson, object, string } from '../../manager/common/base/decode.js';
 import { AppError } from '../../manager/common/base/errors.js';
 import type { LocalDaemon, LocalLayout } from './layout.js';
 import { logPath, pidPath, settingsPath } from './layout.js';
@@ -85,13 +86,14 @@ async function waitForExit(
   return false;
 }
 
+const logEntry = object<{ readonly message: string }>({ message: string });
+
 /** Returns the last log message of a daemon, for the error about a daemon that exited. */
 export async function lastLogMessage(layout: LocalLayout, daemon: LocalDaemon): Promise<string> {
   const text = await readFile(logPath(layout, daemon), 'utf8').catch(() => '');
   const line = text.trimEnd().split('\n').at(-1) ?? '';
   try {
-    const { message } = JSON.parse(line) as { readonly message?: unknown };
-    return typeof message === 'string' ? message : line;
+    return decodeJson(line, logEntry, logPath(layout, daemon)).message;
   } catch {
     return line;
   }

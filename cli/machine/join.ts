@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { access, readFile, realpath, rm } from 'node:fs/promises';
 import { request as httpsRequest } from 'node:https';
 import { promisify } from 'node:util';
+import { decode, decodeJson } from '../../manager/common/base/decode.js';
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import type { JoinTokenFields } from '../../manager/common/pki/join-token.js';
 import { fingerprintOf, parseToken } from '../../manager/common/pki/join-token.js';
@@ -9,11 +10,8 @@ import { replaceFile, replaceKeyPair } from '../../manager/common/pki/pki-files.
 import { createPrivateKey, createRequest, peerIdentity } from '../../manager/common/pki/pki.js';
 import { isolationRules } from '../../manager/common/model/isolation.js';
 import { apiPaths } from '../../manager/common/protocol/messages.js';
-import type {
-  AuthorityResponse,
-  JoinResponse,
-  JoinRequest,
-} from '../../manager/common/protocol/security.js';
+import type { JoinResponse, JoinRequest } from '../../manager/common/protocol/security.js';
+import { authorityResponse, joinResponse } from '../../manager/common/protocol/security.js';
 import { ManagerHttpClient } from '../../manager/common/protocol/transport-call.js';
 import { dialError } from '../../manager/common/protocol/transport.js';
 import { certificatePaths, managerPort, remotePaths } from '../inventory/remote-paths.js';
@@ -108,7 +106,7 @@ async function fetchAuthority(
 
 function readAuthority(address: string, text: string): string {
   try {
-    const { ca } = JSON.parse(text) as AuthorityResponse;
+    const { ca } = decodeJson(text, authorityResponse, address);
     fingerprintOf(ca);
     return ca;
   } catch (error) {
@@ -161,7 +159,13 @@ async function requestJoin(address: string, ca: string, body: JoinRequest): Prom
     },
   });
   try {
-    return (await caller.call({ path: apiPaths.join, body, timeoutMs })) as JoinResponse;
+    const answer = await caller.call({ path: apiPaths.join, body, timeoutMs });
+    return decode(
+      answer,
+      joinResponse,
+      `answer of the manager at ${address}`,
+      'install the same version of shoal here as on the manager',
+    );
   } finally {
     caller.close();
   }

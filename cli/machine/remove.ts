@@ -2,7 +2,7 @@ import { AppError, isAppError, messageOf } from '../../manager/common/base/error
 import { deleteConsulFiles } from '../provision/consul-files.js';
 import { withoutConsulServer, withoutClusterManager } from '../inventory/cluster-record.js';
 import { revertDaemonJson } from '../provision/engine-config.js';
-import type { MachineNote } from '../provision/machine-spec.js';
+import { enabledLiveRestore } from '../provision/machine-spec.js';
 import { planRemoval } from './plan-removal.js';
 import type { MachineRecord } from '../inventory/machine-record.js';
 import type { RemoteMachine } from '../ssh/remote-machine.js';
@@ -33,9 +33,10 @@ async function clean(
   const which = isLast ? ['last'] : ['other'];
   await machine.script('purge the worker', purgeWorker, which, { timeoutMs: 180_000 });
   const facts = await machine.probeRoot([], []);
-  const note = JSON.parse(facts.machineNote ?? '{}') as Partial<MachineNote>;
-  const restores = note.liveRestore === true && facts.daemonJson !== undefined;
-  const before = restores ? revertDaemonJson(facts.daemonJson) : undefined;
+  const { daemonJson } = facts;
+  const restores =
+    enabledLiveRestore(facts.machineNote, machine.name) && daemonJson !== undefined;
+  const before = restores ? revertDaemonJson(machine.name, daemonJson) : undefined;
   const action = !restores ? 'keep' : before === undefined ? 'remove' : 'write';
   progress.step('restoring the engine configuration and removing files');
   await machine.script('remove shoal', uninstall, [action], {

@@ -35,5 +35,6 @@ export async function readPreferences(env: NodeJS.ProcessEnv): Promise<Preferenc
 
 /** Strips the source positions that the YAML parser attaches to values. */
 function plainValue(tree: unknown): unknown {
-  return tree === undefined ? undefined : (JSON.parse(JSON.stringify(tree)) as unknown);
+  const plain: unknown = tree === undefined ? undefined : JSON.parse(JSON.stringify(tree));
+  return plain;
 }

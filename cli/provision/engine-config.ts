@@ -1,3 +1,5 @@
+import type { Fields } from '../../manager/common/base/decode.js';
+import { decodeJson, fields } from '../../manager/common/base/decode.js';
 import { AppError } from '../../manager/common/base/errors.js';
 import type { EngineOptions } from '../inventory/machine-record.js';
 
@@ -93,19 +95,8 @@ function flags(port: number, options: EngineOptions): readonly Flag[] {
   ];
 }
 
-function parseDaemonJson(facts: InstalledEngine): Readonly<Record<string, unknown>> {
-  if (facts.daemonJson === undefined) return {};
-  try {
-    const value: unknown = JSON.parse(facts.daemonJson);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      return value as Record<string, unknown>;
-    }
-  } catch (error) {
-    throw new AppError('invalid', `${facts.machine}: ${daemonJsonPath} is not JSON; fix it first`, {
-      cause: error,
-    });
-  }
-  throw new AppError('invalid', `${facts.machine}: ${daemonJsonPath} is not a JSON object`);
+function parseDaemonJson(machine: string, text: string): Fields {
+  return decodeJson(text, fields, `${machine}: ${daemonJsonPath}`, 'fix that file first');
 }
 
 /**
@@ -124,7 +115,8 @@ export function planEngineConfig(
       `${facts.machine}: docker.service has no ExecStart; install the engine as a systemd unit`,
     );
   }
-  const json = parseDaemonJson(facts);
+  const json =
+    facts.daemonJson === undefined ? {} : parseDaemonJson(facts.machine, facts.daemonJson);
   const keepsLabels = 'labels' in json && wanted.options.Labels.length === 0;
   const added = flags(wanted.port, wanted.options).filter(
     ({ key }) => !(keepsLabels && key === 'labels'),
@@ -157,12 +149,12 @@ ${environment.join('')}`;
   return { dropIn, daemonJson: decided ? undefined : toText({ ...json, 'live-restore': true }) };
 }
 
-function toText(json: Readonly<Record<string, unknown>>): string {
+function toText(json: Fields): string {
   return `${JSON.stringify(json, undefined, 2)}\n`;
 }
 
 /** daemon.json without shoal's change; undefined if no key is left. */
-export function revertDaemonJson(text: string): string | undefined {
-  const { 'live-restore': _, ...rest } = JSON.parse(text) as Record<string, unknown>;
+export function revertDaemonJson(machine: string, text: string): string | undefined {
+  const { 'live-restore': _, ...rest } = parseDaemonJson(machine, text);
   return Object.keys(rest).length === 0 ? undefined : toText(rest);
 }

@@ -1,3 +1,5 @@
+import type { Decoder } from '../../manager/common/base/decode.js';
+import { boolean, decodeJson, object, optional, string } from '../../manager/common/base/decode.js';
 import { isolationRules } from '../../manager/common/model/isolation.js';
 import type { ConsulFiles } from './consul-files.js';
 import type { EngineConfig } from './engine-config.js';
@@ -79,6 +81,19 @@ export interface MachineNote {
   readonly name: string;
   /** True if shoal enabled live-restore in daemon.json. */
   readonly liveRestore: boolean;
+}
+
+const machineNote: Decoder<Partial<MachineNote>> = object<Partial<MachineNote>>({
+  name: optional(string),
+  liveRestore: optional(boolean),
+});
+
+/** Whether shoal enabled live-restore, from the content of the machine's note. */
+export function enabledLiveRestore(note: string | undefined, machine: string): boolean {
+  if (note === undefined) return false;
+  const source = `${machine}: ${remotePaths.note}`;
+  const remedy = `run "shoal machine provision ${machine}", which writes it again`;
+  return decodeJson(note, machineNote, source, remedy).liveRestore === true;
 }
 
 export interface ConfigureInput {

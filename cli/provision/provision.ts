@@ -8,7 +8,12 @@ import type { LoginFacts, RootFacts } from '../ssh/facts.js';
 import type { SignNodes } from '../certificates/issue-certificates.js';
 import { issueCertificates } from '../certificates/issue-certificates.js';
 import type { MachineNote, MachineSpec } from './machine-spec.js';
-import { checksummedPaths, desiredConfiguration, certificateReadPaths } from './machine-spec.js';
+import {
+  certificateReadPaths,
+  checksummedPaths,
+  desiredConfiguration,
+  enabledLiveRestore,
+} from './machine-spec.js';
 import { desiredCertificates } from '../certificates/desired-certificates.js';
 import { preflightCheck } from './packages.js';
 import { planConfigure, planSetup } from './plan.js';
@@ -53,7 +58,7 @@ export interface ProvisionInput {
 function noteFrom(facts: RootFacts, name: string, added: boolean): MachineNote {
   let before = false;
   try {
-    before = (JSON.parse(facts.machineNote ?? '{}') as Partial<MachineNote>).liveRestore === true;
+    before = enabledLiveRestore(facts.machineNote, name);
   } catch {
     // A damaged note is replaced; at worst live-restore stays enabled after removal.
   }

@@ -21,26 +21,44 @@ export function mustBe(at: string, needed: string): AppError {
   return new AppError('invalid', `${at === '' ? 'the value' : at} must be ${needed}`);
 }
 
-/** Decodes a value; errors start with `source`, the file, program or peer it came from. */
-export function decode<Value>(value: unknown, decoder: Decoder<Value>, source: string): Value {
+/**
+ * Decodes a value; errors start with `source`, the file, program or peer it came from, and end with
+ * `remedy`, what the user can do.
+ */
+export function decode<Value>(
+  value: unknown,
+  decoder: Decoder<Value>,
+  source: string,
+  remedy = '',
+): Value {
   try {
     return decoder(value, '');
   } catch (error) {
     if (!isAppError(error)) throw error;
-    throw new AppError('invalid', `${source}: ${error.message}`, { cause: error });
+    throw malformed(source, error.message, remedy, error);
   }
 }
 
-/** Decodes JSON text; errors start with `source`. */
-export function decodeJson<Value>(text: string, decoder: Decoder<Value>, source: string): Value {
+/** Decodes JSON text; errors start with `source` and end with `remedy`. */
+export function decodeJson<Value>(
+  text: string,
+  decoder: Decoder<Value>,
+  source: string,
+  remedy = '',
+): Value {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
     // The parser's message quotes the text, which may hold secrets.
-    throw new AppError('invalid', `${source}: invalid JSON`, { cause: error });
+    throw malformed(source, 'invalid JSON', remedy, error);
   }
-  return decode(value, decoder, source);
+  return decode(value, decoder, source, remedy);
+}
+
+function malformed(source: string, fault: string, remedy: string, cause: unknown): AppError {
+  const end = remedy === '' ? '' : `; ${remedy}`;
+  return new AppError('invalid', `${source}: ${fault}${end}`, { cause });
 }
 
 /** Accepts every value. */

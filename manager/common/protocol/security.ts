@@ -1,3 +1,5 @@
+import type { Decoder } from '../base/decode.js';
+import { array, nonEmptyString, object } from '../base/decode.js';
 import type { JoinToken } from '../model/join-token.js';
 
 /** A join token without its hash. The secret itself is returned only at creation. */
@@ -89,6 +91,14 @@ export interface JoinResponse {
   readonly managers: readonly string[];
 }
 
+export const joinResponse: Decoder<JoinResponse> = object({
+  clusterId: nonEmptyString,
+  clusterName: nonEmptyString,
+  nodeId: nonEmptyString,
+  chain: nonEmptyString,
+  managers: array(nonEmptyString),
+});
+
 /**
  * Answer to `GET` on `paths.authority`, which requires no certificate. The client compares the hash
  * of the certificate with the one in its join token.
@@ -97,3 +107,5 @@ export interface AuthorityResponse {
   /** PEM. */
   readonly ca: string;
 }
+
+export const authorityResponse: Decoder<AuthorityResponse> = object({ ca: nonEmptyString });

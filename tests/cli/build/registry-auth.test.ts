@@ -42,3 +42,31 @@ test('credentials come from the configuration and helpers of the same registry o
     'other.example',
   ]);
 });
+
+test('a malformed configuration or helper answer is named without quoting secrets', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'shoal-docker-config-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'config.json');
+  const env = { DOCKER_CONFIG: folder, PATH: `${folder}:/usr/bin:/bin` };
+  for (const [content, fault] of [
+    ['{"auths":{"r.example":{"auth":"secret"}', 'invalid JSON'],
+    ['{"auths":{"r.example":{"auth":5}}}', 'auths.r.example.auth must be a string'],
+    ['[]', 'the value must be an object'],
+  ] as const) {
+    await writeFile(path, content);
+    await t.throwsAsync(new RegistryCredentials(env).forImage('r.example/x'), {
+      message: `${path}: ${fault}; fix the file or run "docker login"`,
+    });
+  }
+  await writeFile(path, '{"auths":null,"credsStore":"testing"}');
+  const helper = join(folder, 'docker-credential-testing');
+  for (const [output, fault] of [
+    ['secret', 'invalid JSON'],
+    ['{"Username":"u"}', 'Secret must be a string'],
+  ] as const) {
+    await writeFile(helper, `#!/bin/sh\nread server\necho '${output}'\n`, { mode: 0o755 });
+    await t.throwsAsync(new RegistryCredentials(env).forImage('r.example/x'), {
+      message: `docker-credential-testing: ${fault}; check the credential helper`,
+    });
+  }
+});

@@ -68,3 +68,17 @@ test('an error in the body releases the lock', async (t) => {
   );
   t.is(await withFileLock(path, async () => Promise.resolve('again'), 500), 'again');
 });
+
+test('a malformed lock file is named with what to do', async (t) => {
+  const path = join(await folder(t), 'lock');
+  for (const [content, fault] of [
+    ['{"pid":', 'invalid JSON'],
+    ['{"pid":-1,"host":"h","id":"i"}', 'pid must be a non-negative integer'],
+  ] as const) {
+    await writeFile(path, content);
+    await t.throwsAsync(
+      withFileLock(path, async () => Promise.resolve()),
+      { message: `${path}: ${fault}; remove that file if no other shoal command is running` },
+    );
+  }
+});

@@ -105,7 +105,7 @@ test('a flag that conflicts with a key of daemon.json is rejected', (t) => {
     message: /sets "hosts"/u,
   });
   t.throws(() => planEngineConfig(facts(debianUnit, '{'), { port: 2376, options }), {
-    message: /is not JSON/u,
+    message: 'node-1: /etc/docker/daemon.json: invalid JSON; fix that file first',
   });
 });
 
@@ -117,8 +117,8 @@ test('live-restore is added to daemon.json unless it is set or the engine is in 
   const merged =
     planEngineConfig(facts(debianUnit, '{"log-driver":"local"}'), wanted).daemonJson ?? '';
   t.deepEqual(JSON.parse(merged), { 'log-driver': 'local', 'live-restore': true });
-  t.deepEqual(JSON.parse(revertDaemonJson(merged) ?? ''), { 'log-driver': 'local' });
-  t.is(revertDaemonJson('{"live-restore":true}'), undefined);
+  t.deepEqual(JSON.parse(revertDaemonJson('node-1', merged) ?? ''), { 'log-driver': 'local' });
+  t.is(revertDaemonJson('node-1', '{"live-restore":true}'), undefined);
   t.is(planEngineConfig(facts(debianUnit, '{"live-restore":false}'), wanted).daemonJson, undefined);
   t.is(planEngineConfig(facts(debianUnit, undefined, true), wanted).daemonJson, undefined);
 });
@@ -140,4 +140,12 @@ test('quoting for systemd is reversible for every argument', (t) => {
       t.is(unescape(quoteUnitArgument(argument)), argument);
     }),
   );
+});
+
+test('a daemon.json that is not an object is named when it is changed and when it is restored', (t) => {
+  const expected = {
+    message: 'node-1: /etc/docker/daemon.json: the value must be an object; fix that file first',
+  };
+  t.throws(() => planEngineConfig(facts(debianUnit, '[]'), { port: 2376, options }), expected);
+  t.throws(() => revertDaemonJson('node-1', '[]'), expected);
 });

@@ -3,7 +3,11 @@ import { desiredCertificates } from '../../../cli/certificates/desired-certifica
 import type { MachineRecord } from '../../../cli/inventory/machine-record.js';
 import { certificatePaths } from '../../../cli/inventory/remote-paths.js';
 import type { MachineSpec } from '../../../cli/provision/machine-spec.js';
-import { checksummedPaths, desiredConfiguration } from '../../../cli/provision/machine-spec.js';
+import {
+  checksummedPaths,
+  desiredConfiguration,
+  enabledLiveRestore,
+} from '../../../cli/provision/machine-spec.js';
 import { planConfigure } from '../../../cli/provision/plan.js';
 import type { RootFacts } from '../../../cli/ssh/facts.js';
 
@@ -110,4 +114,18 @@ test('a manager gets the certificates that it reads and no others', (t) => {
     ['engine', 'worker', 'intermediate', 'manager'],
   );
   t.false(Object.values(certificatePaths).some(({ key }) => key.includes('engine-client')));
+});
+
+test('a malformed note of a machine is named with what to do', (t) => {
+  t.false(enabledLiveRestore(undefined, 'node-1'));
+  t.false(enabledLiveRestore('{}', 'node-1'));
+  t.true(enabledLiveRestore('{"name":"node-1","liveRestore":true}', 'node-1'));
+  for (const [note, fault] of [
+    ['{', 'invalid JSON'],
+    ['{"liveRestore":"yes"}', 'liveRestore must be true or false'],
+  ] as const) {
+    t.throws(() => enabledLiveRestore(note, 'node-1'), {
+      message: `node-1: /etc/shoal/machine.json: ${fault}; run "shoal machine provision node-1", which writes it again`,
+    });
+  }
 });
