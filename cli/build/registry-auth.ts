@@ -89,10 +89,7 @@ export class RegistryCredentials {
   /** Returns the credentials of every configured registry: a build may pull from any of them. */
   async all(): Promise<Readonly<Record<string, RegistryAuth>>> {
     const config = await this.#read();
-    const names = new Set([
-      ...Object.keys(config.auths),
-      ...Object.keys(config.credHelpers),
-    ]);
+    const names = new Set([...Object.keys(config.auths), ...Object.keys(config.credHelpers)]);
     const found: Record<string, RegistryAuth> = {};
     for (const name of names) {
       const auth = await this.#find(config, name === hubKey ? 'docker.io' : hostOf(name));

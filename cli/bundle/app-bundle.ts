@@ -2,7 +2,13 @@ import { access, readdir, readFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Decoder } from '../../manager/common/base/decode.js';
-import { decodeJson, dictionary, object, optional, string } from '../../manager/common/base/decode.js';
+import {
+  decodeJson,
+  dictionary,
+  object,
+  optional,
+  string,
+} from '../../manager/common/base/decode.js';
 import { AppError } from '../../manager/common/base/errors.js';
 import type { ArchiveFile } from './archive.js';
 import { sha256, packTar } from './archive.js';

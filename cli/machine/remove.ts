@@ -34,8 +34,7 @@ async function clean(
   await machine.script('purge the worker', purgeWorker, which, { timeoutMs: 180_000 });
   const facts = await machine.probeRoot([], []);
   const { daemonJson } = facts;
-  const restores =
-    enabledLiveRestore(facts.machineNote, machine.name) && daemonJson !== undefined;
+  const restores = enabledLiveRestore(facts.machineNote, machine.name) && daemonJson !== undefined;
   const before = restores ? revertDaemonJson(machine.name, daemonJson) : undefined;
   const action = !restores ? 'keep' : before === undefined ? 'remove' : 'write';
   progress.step('restoring the engine configuration and removing files');
