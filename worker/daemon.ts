@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { decodeJson, nonEmptyString, object } from '../manager/common/base/decode.js';
 import { systemClock } from '../manager/common/base/clock.js';
 import type { Logger } from '../manager/common/base/log.js';
 import type { DnsServer } from '../network/dns/server.js';
@@ -75,7 +76,9 @@ function openDataPlane(
   return openOverlay({ bridges: networks, address: settings.address, clock, log }, names);
 }
 
+const packageFile = object<{ readonly version: string }>({ version: nonEmptyString });
+
 async function programVersion(): Promise<string> {
   const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
+  return decodeJson(text, packageFile, 'package.json').version;
 }

@@ -3,8 +3,8 @@ import type { ObservedBridge } from '../plan/observed.js';
 import type { WantedNetwork } from '../plan/wanted.js';
 import {
   objectListField,
-  numberField,
   parseRecords,
+  requiredCount,
   stringField,
   stringListField,
 } from './json.js';
@@ -14,14 +14,15 @@ export const listBridges = ['ip', '-j', 'addr', 'show', 'type', 'bridge'] as con
 
 export function parseBridges(text: string): Map<string, ObservedBridge> {
   const bridges = new Map<string, ObservedBridge>();
-  for (const link of parseRecords(text, listBridges.join(' '))) {
+  const source = listBridges.join(' ');
+  for (const link of parseRecords(text, source)) {
     const name = stringField(link, 'ifname');
     if (name === undefined || !isOurBridge(name)) continue;
     const addresses = objectListField(link, 'addr_info')
       .filter((address) => stringField(address, 'family') === 'inet')
       .map(
         (address) =>
-          `${stringField(address, 'local') ?? ''}/${String(numberField(address, 'prefixlen'))}`,
+          `${stringField(address, 'local') ?? ''}/${String(requiredCount(address, 'prefixlen', `${source}: ${name}`))}`,
       );
     bridges.set(name, {
       name,

@@ -1,7 +1,5 @@
+import { count, decode, isFields, type Fields } from '../../manager/common/base/decode.js';
 import { AppError } from '../../manager/common/base/errors.js';
-
-/** A JSON object of unknown content, as in iproute2 dumps. */
-export type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * Parses a JSON array of objects. Empty text is an empty array: iproute2 prints nothing when there
@@ -20,10 +18,6 @@ export function parseRecords(text: string, source: string): readonly Fields[] {
   return value.filter(isFields);
 }
 
-export function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 export function objectField(fields: Fields, key: string): Fields {
   const value = fields[key];
   return isFields(value) ? value : {};
@@ -37,6 +31,11 @@ export function stringField(fields: Fields, key: string): string | undefined {
 export function numberField(fields: Fields, key: string): number | undefined {
   const value = fields[key];
   return typeof value === 'number' ? value : undefined;
+}
+
+/** A non-negative integer field; throws, naming `source`, if it is missing or malformed. */
+export function requiredCount(fields: Fields, key: string, source: string): number {
+  return decode(fields[key], (value) => count(value, key), source);
 }
 
 /** The strings of an array field; empty if the field is missing. */

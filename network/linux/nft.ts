@@ -1,18 +1,31 @@
-import { isFields, stringField } from './json.js';
+import { array, decodeJson, object, optional, string } from '../../manager/common/base/decode.js';
 import { isolation } from '../../manager/common/model/isolation.js';
 import { noRuleset, tableFamily, tableName } from '../plan/ruleset.js';
 import { runUnchecked, run } from './run.js';
+
+const listTable = ['nft', '-j', 'list', 'table', tableFamily, tableName] as const;
+
+interface ListedRule {
+  readonly comment?: string;
+}
+
+interface ListedItem {
+  readonly rule?: ListedRule;
+}
+
+const listing = object<{ readonly nftables: readonly ListedItem[] }>({
+  nftables: array(
+    object<ListedItem>({ rule: optional(object<ListedRule>({ comment: optional(string) })) }),
+  ),
+});
 
 /**
  * The mark in the comments of all rules of Shoal's table. Undefined if the table is missing, if a
  * rule has another mark, or if rules are missing: the mark ends with the number of rules.
  */
 export function parseRulesetMark(text: string): string | undefined {
-  const value: unknown = JSON.parse(text);
-  const items = isFields(value) && Array.isArray(value.nftables) ? value.nftables : [];
-  const comments = items
-    .filter((item) => isFields(item) && isFields(item.rule))
-    .map((item) => stringField((item as { rule: Record<string, unknown> }).rule, 'comment'));
+  const { nftables } = decodeJson(text, listing, listTable.join(' '));
+  const comments = nftables.flatMap(({ rule }) => (rule === undefined ? [] : [rule.comment]));
   const [mark] = comments;
   if (mark === undefined || comments.some((comment) => comment !== mark)) return undefined;
   return mark.endsWith(`/${String(comments.length)}`) ? mark : undefined;
@@ -20,12 +33,7 @@ export function parseRulesetMark(text: string): string | undefined {
 
 /** Fails as `not-found` when nft is not installed. */
 export async function readRulesetMark(signal: AbortSignal): Promise<string | undefined> {
-  const { exitCode, stdout } = await runUnchecked(
-    ['nft', '-j', 'list', 'table', tableFamily, tableName],
-    {
-      signal,
-    },
-  );
+  const { exitCode, stdout } = await runUnchecked(listTable, { signal });
   return exitCode === 0 ? parseRulesetMark(stdout) : undefined;
 }
 

@@ -1,6 +1,6 @@
+import type { Fields } from '../../manager/common/base/decode.js';
 import { AppError } from '../../manager/common/base/errors.js';
 import type { NodeFacts } from '../plan/wanted.js';
-import type { Fields } from './json.js';
 import { objectListField, numberField, parseRecords, stringField } from './json.js';
 import { run } from './run.js';
 

@@ -1,8 +1,8 @@
+import type { Fields } from '../../manager/common/base/decode.js';
 import { isOurVxlan, vxlanPort } from '../plan/names.js';
 import type { ObservedVxlan } from '../plan/observed.js';
 import type { WantedNetwork } from '../plan/wanted.js';
-import type { Fields } from './json.js';
-import { objectField, numberField, parseRecords, stringField, stringListField } from './json.js';
+import { objectField, requiredCount, parseRecords, stringField, stringListField } from './json.js';
 
 /** Lists VXLAN devices with their tunnel and bridge port attributes. */
 export const listVxlans = ['ip', '-j', '-d', 'link', 'show', 'type', 'vxlan'] as const;
@@ -17,18 +17,19 @@ export function parseVxlans(text: string): Map<string, ObservedVxlan> {
 }
 
 function seenVxlan(name: string, link: Fields): ObservedVxlan {
+  const source = `${listVxlans.join(' ')}: ${name}`;
   const info = objectField(link, 'linkinfo');
   const tunnel = objectField(info, 'info_data');
   const port = objectField(info, 'info_slave_data');
   const onBridge = stringField(info, 'info_slave_kind') === 'bridge';
   return {
     name,
-    vni: numberField(tunnel, 'id') ?? 0,
-    port: numberField(tunnel, 'port') ?? 0,
+    vni: requiredCount(tunnel, 'id', source),
+    port: requiredCount(tunnel, 'port', source),
     local: stringField(tunnel, 'local'),
     learning: tunnel.learning !== false,
     proxy: tunnel.proxy === true,
-    mtu: numberField(link, 'mtu') ?? 0,
+    mtu: requiredCount(link, 'mtu', source),
     up: stringListField(link, 'flags').includes('UP'),
     master: stringField(link, 'master'),
     portFloods: onBridge

@@ -52,3 +52,23 @@ export class Demux {
     return this.#header[0] === stderrType ? 'stderr' : 'stdout';
   }
 }
+
+/** Output of a process, without the boundaries of frames. */
+export type ProcessOutput = Pick<OutputChunk, 'stream' | 'data'>;
+
+type Output = AsyncGenerator<readonly ProcessOutput[]>;
+
+/** Reads the output of a process: raw with a TTY, else in the engine's frames. */
+export function processOutput(stream: NodeJS.ReadableStream, tty: boolean): Output {
+  return tty ? rawOutput(stream) : framedOutput(stream);
+}
+
+/** Reads a stream without frames as stdout. */
+export async function* rawOutput(stream: NodeJS.ReadableStream): Output {
+  for await (const data of stream as AsyncIterable<Uint8Array>) yield [{ stream: 'stdout', data }];
+}
+
+async function* framedOutput(stream: NodeJS.ReadableStream): Output {
+  const demux = new Demux();
+  for await (const chunk of stream as AsyncIterable<Uint8Array>) yield demux.push(chunk);
+}

@@ -12,11 +12,12 @@ import type {
 } from '../../manager/common/protocol/worker-calls.js';
 import { deferred } from '../../manager/common/base/cancellation.js';
 import type { ContainerCache, RunningProcess } from '../executor/executor.js';
-import { Demux } from '../executor/demux.js';
+import { processOutput, rawOutput } from '../executor/demux.js';
 import { followLog } from '../logs/follow.js';
 import { serveStats } from '../stats/stream.js';
 import type { TaskSet } from '../tasks/task-set.js';
 import type { ServedStream, OpenedStream, StreamDependencies } from './served-stream.js';
+import { sendOutput } from './send-output.js';
 import { serveTransfer } from './transfers.js';
 
 /** Serves a requested stream on its own connection until either side closes it. */
@@ -68,9 +69,7 @@ async function handle(deps: StreamDependencies, served: ServedStream): Promise<v
     }
     case 'save-image': {
       const archive = await transfer.saveImage(request.image, request.withoutLayers ?? 0, signal);
-      for await (const chunk of archive as AsyncIterable<Uint8Array>) {
-        await stream.send(encodeStreamFrame('stdout', chunk));
-      }
+      await sendOutput(stream, rawOutput(archive));
       await stream.send(encodeStreamFrame('exit', '0'));
       return;
     }
@@ -188,14 +187,7 @@ async function serveProcess(
   signal.addEventListener('abort', hangUp, { once: true });
   try {
     input.pipe(io);
-    const demux = new Demux();
-    for await (const chunk of io as AsyncIterable<Uint8Array>) {
-      const outputs = process.tty
-        ? [{ stream: 'stdout' as const, data: chunk }]
-        : demux.push(chunk);
-      for (const { stream: channel, data } of outputs)
-        await stream.send(encodeStreamFrame(channel, data));
-    }
+    await sendOutput(stream, processOutput(io, process.tty));
     const code = await process.exitCode(signal);
     await stream.send(encodeStreamFrame('exit', String(code)));
   } finally {

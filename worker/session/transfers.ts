@@ -1,5 +1,7 @@
 import { encodeStreamFrame } from '../../manager/common/protocol/frames.js';
 import type { WorkerStreamRequest } from '../../manager/common/protocol/worker-calls.js';
+import { rawOutput } from '../executor/demux.js';
+import { sendOutput } from './send-output.js';
 import type { ServedStream, StreamDependencies } from './served-stream.js';
 
 type TransferRequest = Extract<
@@ -22,11 +24,8 @@ export async function serveTransfer(
   { input, signal, stream }: ServedStream,
   request: TransferRequest,
 ): Promise<void> {
-  const sendAll = async (data: NodeJS.ReadableStream): Promise<void> => {
-    for await (const chunk of data as AsyncIterable<Uint8Array>) {
-      await stream.send(encodeStreamFrame('stdout', chunk));
-    }
-  };
+  const sendAll = (data: NodeJS.ReadableStream): Promise<void> =>
+    sendOutput(stream, rawOutput(data));
   switch (request.kind) {
     case 'fetch-image':
       await transfer.fetchImage(request.image, request.platform, signal);

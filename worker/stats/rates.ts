@@ -1,3 +1,11 @@
+import {
+  array,
+  dictionary,
+  number,
+  object,
+  optionalOrNull,
+  string,
+} from '../../manager/common/base/decode.js';
 import type { TaskId } from '../../manager/common/model/ids.js';
 import type { TaskUsage } from '../../manager/common/protocol/statistics.js';
 
@@ -22,7 +30,7 @@ export interface EngineStats {
   readonly memory_stats?: {
     readonly usage?: number;
     readonly limit?: number;
-    readonly stats?: Readonly<Record<string, number>>;
+    readonly stats?: MemoryCache;
   };
   readonly networks?: Readonly<
     Record<string, { readonly rx_bytes?: number; readonly tx_bytes?: number }>
@@ -33,6 +41,53 @@ export interface EngineStats {
   };
   readonly pids_stats?: { readonly current?: number };
 }
+
+interface MemoryCache {
+  readonly total_inactive_file?: number;
+  readonly inactive_file?: number;
+}
+
+type Section<Key extends keyof EngineStats> = NonNullable<EngineStats[Key]>;
+
+const maybeNumber = optionalOrNull(number);
+
+export const engineStats = object<EngineStats>({
+  read: optionalOrNull(string),
+  cpu_stats: optionalOrNull(
+    object<Section<'cpu_stats'>>({
+      cpu_usage: optionalOrNull(
+        object<{ readonly total_usage?: number }>({ total_usage: maybeNumber }),
+      ),
+    }),
+  ),
+  memory_stats: optionalOrNull(
+    object<Section<'memory_stats'>>({
+      usage: maybeNumber,
+      limit: maybeNumber,
+      stats: optionalOrNull(
+        object<MemoryCache>({ total_inactive_file: maybeNumber, inactive_file: maybeNumber }),
+      ),
+    }),
+  ),
+  networks: optionalOrNull(
+    dictionary(
+      object<Section<'networks'>[string]>({ rx_bytes: maybeNumber, tx_bytes: maybeNumber }),
+    ),
+  ),
+  blkio_stats: optionalOrNull(
+    object<Section<'blkio_stats'>>({
+      io_service_bytes_recursive: optionalOrNull(
+        array(
+          object<{ readonly op?: string; readonly value?: number }>({
+            op: optionalOrNull(string),
+            value: maybeNumber,
+          }),
+        ),
+      ),
+    }),
+  ),
+  pids_stats: optionalOrNull(object<Section<'pids_stats'>>({ current: maybeNumber })),
+});
 
 /**
  * Converts an engine response; undefined for a stopped container, for which the engine reports

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from '../../manager/common/base/log.js';
 import type { TaskId } from '../../manager/common/model/ids.js';
 import type {
   NodeCounters,
@@ -8,12 +9,14 @@ import type {
 import type { MessageStream } from '../../manager/common/protocol/worker-calls.js';
 import type { ContainerAccess } from '../executor/executor.js';
 import { MachineUseReader } from './machine-use.js';
+import { JsonLines } from '../executor/json-lines.js';
 import type { EngineStats, StatsSample } from './rates.js';
-import { hasChanged, sampleOf, toTaskUse } from './rates.js';
+import { engineStats, hasChanged, sampleOf, toTaskUse } from './rates.js';
 
 /** Sources of the statistics. */
 export interface StatsSource {
   readonly access: Pick<ContainerAccess, 'stats'>;
+  readonly log: Logger;
   readonly tasks: { liveContainers(): ReadonlyMap<TaskId, string> };
   readonly counters?: () => NodeCounters | undefined;
 }
@@ -25,8 +28,6 @@ const periodMs = 1_000;
 const initialRate = { forMs: 3_000, everyMs: 200 };
 /** Delay before a failed statistics stream is reopened. */
 const retryMs = 5_000;
-/** Upper bound for a line of the engine's stream; real lines are far shorter. */
-const maxLineChars = 1_048_576;
 
 /**
  * Sends the resource use of containers and machine until `signal` aborts: each second the changes.
@@ -138,19 +139,22 @@ class Reader {
     return this.#endedAt !== undefined && now - this.#endedAt >= retryMs;
   }
 
-  async #read({ access }: StatsSource, signal: AbortSignal): Promise<void> {
+  async #read({ access, log }: StatsSource, signal: AbortSignal): Promise<void> {
     const answer = await access.stats(this.containerId, signal);
-    let rest = '';
+    const source = `statistics of container ${this.containerId.slice(0, 12)}`;
+    let warned = false;
+    const lines = new JsonLines(engineStats, source, (error) => {
+      // Once per stream: the engine sends a line each second.
+      if (!warned) log.warn(`${error.message}; malformed samples are skipped`);
+      warned = true;
+    });
     for await (const chunk of answer as AsyncIterable<Uint8Array>) {
-      const lines = (rest + Buffer.from(chunk).toString('utf8')).split('\n');
-      rest = lines.pop() ?? '';
-      if (rest.length > maxLineChars) return;
-      for (const line of lines) if (line.trim() !== '') this.#take(line);
+      for (const stats of lines.push(chunk)) this.#take(stats);
     }
   }
 
-  #take(line: string): void {
-    const sample = sampleOf(JSON.parse(line) as EngineStats);
+  #take(stats: EngineStats): void {
+    const sample = sampleOf(stats);
     if (sample === undefined) return;
     this.use = toTaskUse(this.#taskId, this.#last, sample);
     this.#last = sample;

@@ -1,7 +1,7 @@
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import type { HookSpec } from '../../manager/common/model/container.js';
-import type { ContainerAccess } from '../executor/executor.js';
-import { Demux } from '../executor/demux.js';
+import type { ContainerAccess, RunningProcess } from '../executor/executor.js';
+import { processOutput } from '../executor/demux.js';
 
 export type HookKind = 'post_start' | 'pre_stop';
 
@@ -60,7 +60,7 @@ async function runHook(
     },
     signal,
   );
-  const lastOutput = await lastLine(process.stream, signal);
+  const lastOutput = await lastLine(process, signal);
   const status = await process.exitCode(signal);
   if (status === 0) return;
   const message = `${kind} hook exited with status ${String(status)}`;
@@ -72,11 +72,10 @@ async function runHook(
  * line.
  */
 async function lastLine(
-  stream: NodeJS.ReadWriteStream | undefined,
+  { stream, tty }: Pick<RunningProcess, 'stream' | 'tty'>,
   signal: AbortSignal,
 ): Promise<string> {
   if (stream === undefined) return '';
-  const demux = new Demux();
   let tail = Buffer.alloc(0);
   const stop = (): void => {
     (stream as unknown as { destroy(): void }).destroy();
@@ -84,8 +83,8 @@ async function lastLine(
   signal.addEventListener('abort', stop, { once: true });
   try {
     stream.end();
-    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-      for (const { data } of demux.push(chunk)) {
+    for await (const outputs of processOutput(stream, tty)) {
+      for (const { data } of outputs) {
         tail = Buffer.concat([tail, data]).subarray(-tailBytes);
       }
     }

@@ -137,6 +137,11 @@ export function orElse<Value>(decoder: Decoder<Value>, fallback: Value): Decoder
   return (value, at) => (value === undefined || value === null ? fallback : decoder(value, at));
 }
 
+/** A field that may be absent or null; both are left out. */
+export function optionalOrNull<Value>(decoder: Decoder<Value>): Decoder<Value | undefined> {
+  return orElse<Value | undefined>(decoder, undefined);
+}
+
 export function array<Item>(item: Decoder<Item>): Decoder<readonly Item[]> {
   return (value, at) => {
     if (!Array.isArray(value)) throw mustBe(at, 'an array');

@@ -32,7 +32,8 @@ export const labels: Decoder<Labels> = dictionary(string);
 
 /** Passed through to the engine; any value parsed from JSON is JSON. */
 const json = anything as Decoder<Json>;
-const jsonObject: Decoder<JsonObject> = (value, at) => dictionary(json)(fields(value, at), at);
+export const jsonObject: Decoder<JsonObject> = (value, at) =>
+  dictionary(json)(fields(value, at), at);
 
 const environment = dictionary(nullable(string));
 

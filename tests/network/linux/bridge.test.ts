@@ -12,3 +12,10 @@ test('parseBridges returns only Shoal bridges, with their addresses', (t) => {
     addresses: ['10.210.0.1/24'],
   });
 });
+
+test('an address without a prefix length is refused', (t) => {
+  const link = { ifname: 'sh5001', addr_info: [{ family: 'inet', local: '10.0.0.1' }] };
+  t.throws(() => parseBridges(JSON.stringify([link])), {
+    message: 'ip -j addr show type bridge: sh5001: prefixlen must be a non-negative integer',
+  });
+});

@@ -16,3 +16,13 @@ test('parseVxlans returns the settings of the tunnel and of its bridge port', (t
     portFloods: false,
   });
 });
+
+test('a device without VNI, port or MTU is refused', (t) => {
+  const device = (data: object, mtu?: number) =>
+    JSON.stringify([{ ifname: 'shvx5001', mtu, linkinfo: { info_data: data } }]);
+  const source = 'ip -j -d link show type vxlan: shvx5001';
+  const needed = 'must be a non-negative integer';
+  t.throws(() => parseVxlans(device({ port: 1 }, 1)), { message: `${source}: id ${needed}` });
+  t.throws(() => parseVxlans(device({ id: 1 }, 1)), { message: `${source}: port ${needed}` });
+  t.throws(() => parseVxlans(device({ id: 1, port: 1 })), { message: `${source}: mtu ${needed}` });
+});

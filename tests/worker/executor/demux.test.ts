@@ -1,6 +1,12 @@
+import { Readable } from 'node:stream';
 import test from 'ava';
 import fc from 'fast-check';
-import { Demux, type OutputChunk } from '../../../worker/executor/demux.js';
+import {
+  Demux,
+  processOutput,
+  type OutputChunk,
+  type ProcessOutput,
+} from '../../../worker/executor/demux.js';
 
 type Sent = readonly ['stdout' | 'stderr', Uint8Array];
 
@@ -53,4 +59,15 @@ test('data is passed on before its frame is complete', (t) => {
   const wire = framed(['stdout', Buffer.from('prompt> ')]);
   const [first] = demux.push(wire.subarray(0, 14));
   t.is(Buffer.from(first?.data ?? []).toString(), 'prompt');
+});
+
+test('the output of a process is raw with a TTY and framed without', async (t) => {
+  const frame = framed(['stderr', Buffer.from('oops')]);
+  const read = async (tty: boolean): Promise<Record<'stdout' | 'stderr', string>> => {
+    const outputs: ProcessOutput[] = [];
+    for await (const chunks of processOutput(Readable.from([frame]), tty)) outputs.push(...chunks);
+    return joined(outputs);
+  };
+  t.deepEqual(await read(true), { stdout: frame.toString('hex'), stderr: '' });
+  t.deepEqual(await read(false), { stdout: '', stderr: Buffer.from('oops').toString('hex') });
 });

@@ -29,7 +29,7 @@ async function logsThatFail(error: AppError): Promise<readonly string[]> {
       throw error;
     },
   };
-  const deps = { executor: {}, tasks } as unknown as StreamDependencies;
+  const deps = { engine: {}, tasks } as unknown as StreamDependencies;
   const request = { kind: 'logs', taskId: 'web-1', options: { follow: false } };
   await serveStream(deps, { streamId: '1', stream, request }, new AbortController().signal);
   return sent;

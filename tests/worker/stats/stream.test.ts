@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream';
 import test from 'ava';
+import { jsonLogger, silentLogger } from '../../../manager/common/base/log.js';
 import type { TaskId } from '../../../manager/common/model/ids.js';
 import type { WorkerStats } from '../../../manager/common/protocol/statistics.js';
 import {
@@ -34,6 +35,7 @@ test('the engine is queried once per container and unchanged values are not sent
         return Promise.resolve(stream);
       },
     },
+    log: silentLogger,
     tasks: { liveContainers: () => live },
   };
   const [near, far] = messagePair();
@@ -74,4 +76,33 @@ test('machine use is parsed from the proc(5) formats', (t) => {
   t.is(cpuPercentBetween(undefined, now), 0);
   const memory = parseMemory('MemTotal:  1000 kB\nMemFree: 1 kB\nMemAvailable:   400 kB\n');
   t.deepEqual(memory, { used: 600 * 1024, total: 1000 * 1024 });
+});
+
+test('a malformed sample is skipped with one warning, and later samples are used', async (t) => {
+  const warnings: string[] = [];
+  const stream = new PassThrough();
+  const source = {
+    access: { stats: () => Promise.resolve(stream) },
+    log: jsonLogger(
+      'warn',
+      (text) => warnings.push(text),
+      () => 0,
+    ),
+    tasks: { liveContainers: () => new Map([['t1' as TaskId, 'c1']]) },
+  };
+  const [near, far] = messagePair();
+  const abort = new AbortController();
+  const served = serveStats(source, near, abort.signal, 5);
+  const bad = `${JSON.stringify({ read: 'now', memory_stats: { usage: 'much' } })}\n`;
+  stream.write(`${bad}{\n${bad}${line(0, 1_000_000_000)}`);
+  for await (const text of far) {
+    if ((JSON.parse(String(text)) as WorkerStats).tasks.length > 0) break;
+  }
+  abort.abort();
+  await served;
+  t.is(warnings.length, 1);
+  t.regex(
+    String(warnings[0]),
+    /statistics of container c1: memory_stats\.usage must be a number; malformed samples are skipped/u,
+  );
 });

@@ -7,6 +7,12 @@ import {
   type ErrorKind,
 } from '../../../manager/common/base/errors.js';
 import { untilAborted } from '../../../manager/common/base/cancellation.js';
+import {
+  nonEmptyString,
+  object,
+  string,
+  type Decoder,
+} from '../../../manager/common/base/decode.js';
 
 /**
  * Newest API version this client uses; engines down to 20.10 (1.41) are addressed in their own
@@ -77,6 +83,31 @@ export function translateError(error: unknown, operation: string): AppError {
   return new AppError(kind, `${operation}: ${firstLine(engineMessage(seen))}`, { cause: error });
 }
 
+type EngineRequest<Result> = (docker: Docker, abortSignal: AbortSignal) => Promise<Result>;
+
+/** A request whose answer is decoded; a malformed answer fails the call as `internal`. */
+export function decoded<Result>(
+  decoder: Decoder<Result>,
+  request: EngineRequest<unknown>,
+): EngineRequest<Result> {
+  return async (docker, abortSignal) => {
+    const answer = await request(docker, abortSignal);
+    try {
+      return decoder(answer, '');
+    } catch (error) {
+      // Not an AppError yet: `translateError` adds the operation.
+      throw new Error(`malformed engine answer: ${messageOf(error)}`, { cause: error });
+    }
+  };
+}
+
+interface EngineVersion {
+  readonly Version: string;
+  readonly ApiVersion: string;
+}
+
+const engineVersion = object<EngineVersion>({ Version: string, ApiVersion: nonEmptyString });
+
 /**
  * Client of one engine over its Unix socket. The only module that imports dockerode; all errors are
  * AppErrors.
@@ -98,10 +129,10 @@ export class EngineClient {
   async negotiate(signal: AbortSignal): Promise<void> {
     const version = await this.call(
       'get engine version',
-      async (docker) => {
+      decoded(engineVersion, async (docker) => {
         Object.assign(docker.modem, { version: undefined });
         return await docker.version();
-      },
+      }),
       signal,
       5_000,
     );
@@ -122,7 +153,7 @@ export class EngineClient {
    */
   async call<Result>(
     operation: string,
-    request: (docker: Docker, abortSignal: AbortSignal) => Promise<Result>,
+    request: EngineRequest<Result>,
     signal: AbortSignal,
     timeoutMs = 60_000,
   ): Promise<Result> {
@@ -141,7 +172,7 @@ export class EngineClient {
   /** Sends a request whose response is a long-lived stream; it ends when `signal` aborts. */
   async open<Result>(
     operation: string,
-    request: (docker: Docker, abortSignal: AbortSignal) => Promise<Result>,
+    request: EngineRequest<Result>,
     signal: AbortSignal,
   ): Promise<Result> {
     try {

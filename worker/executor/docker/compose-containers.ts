@@ -1,7 +1,15 @@
+import {
+  array,
+  dictionary,
+  nonEmptyString,
+  object,
+  orElse,
+  string,
+} from '../../../manager/common/base/decode.js';
 import { isConflict, isNotFound } from '../../../manager/common/base/errors.js';
 import type { ForeignContainer } from '../../../manager/common/protocol/worker-calls.js';
 import type { ForeignContainers } from '../executor.js';
-import type { EngineClient } from './client.js';
+import { decoded, type EngineClient } from './client.js';
 import { shortId } from './containers.js';
 import { clusterLabel, networkLabel } from '../../../manager/common/model/container-labels.js';
 
@@ -24,6 +32,14 @@ interface Listed {
   readonly Labels: Readonly<Record<string, string>>;
 }
 
+const labels = orElse(dictionary(string), {});
+const listedContainer = object<Listed>({
+  Id: nonEmptyString,
+  Names: orElse(array(string), []),
+  State: string,
+  Labels: labels,
+});
+
 async function list(
   client: EngineClient,
   project: string,
@@ -34,10 +50,9 @@ async function list(
   });
   const listed = await client.call(
     `list containers of project ${project}`,
-    (docker, abortSignal) =>
-      docker.listContainers({ all: true, filters, abortSignal }) as Promise<unknown> as Promise<
-        Listed[]
-      >,
+    decoded(array(listedContainer), (docker, abortSignal) =>
+      docker.listContainers({ all: true, filters, abortSignal }),
+    ),
     signal,
     15_000,
   );
@@ -98,8 +113,10 @@ async function remove(client: EngineClient, id: string, signal: AbortSignal): Pr
 interface ListedNetwork {
   readonly Id: string;
   readonly Name: string;
-  readonly Labels: Readonly<Record<string, string>> | null;
+  readonly Labels: Readonly<Record<string, string>>;
 }
+
+const listedNetwork = object<ListedNetwork>({ Id: nonEmptyString, Name: string, Labels: labels });
 
 async function removeNetworks(
   client: EngineClient,
@@ -109,12 +126,12 @@ async function removeNetworks(
   const filters = JSON.stringify({ label: [`${label.project}=${project}`, label.network] });
   const listed = await client.call(
     `list networks of project ${project}`,
-    (docker) => docker.listNetworks({ filters }) as Promise<unknown> as Promise<ListedNetwork[]>,
+    decoded(array(listedNetwork), (docker) => docker.listNetworks({ filters })),
     signal,
     15_000,
   );
   for (const { Id, Name, Labels } of listed) {
-    if (Labels?.[networkLabel] !== undefined) continue;
+    if (Labels[networkLabel] !== undefined) continue;
     try {
       await client.call(
         `remove network ${Name}`,

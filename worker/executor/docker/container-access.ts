@@ -1,9 +1,20 @@
+import { array, object, orElse, string } from '../../../manager/common/base/decode.js';
 import type { ExecOptions, LogOptions } from '../../../manager/common/protocol/worker-calls.js';
 import type { ContainerAccess, ProcessTable, RunningProcess } from '../executor.js';
-import type { EngineClient } from './client.js';
+import { decoded, type EngineClient } from './client.js';
 import { inspectContainer, shortId } from './containers.js';
 import { attachTo, execInContainer, openLog } from './exec.js';
 import { openArchive, putArchive, statContainerPath } from './file-streams.js';
+
+interface TopAnswer {
+  readonly Titles: readonly string[];
+  readonly Processes: readonly (readonly string[])[];
+}
+
+const topAnswer = object<TopAnswer>({
+  Titles: orElse(array(string), []),
+  Processes: orElse(array(array(string)), []),
+});
 
 /** Processes, logs and files in containers of the machine's Docker Engine. */
 export class DockerContainerAccess implements ContainerAccess {
@@ -16,15 +27,17 @@ export class DockerContainerAccess implements ContainerAccess {
   async top(containerId: string, psArgs: string, signal: AbortSignal): Promise<ProcessTable> {
     const seen = await this.#client.call(
       `list processes of container ${shortId(containerId)}`,
-      (docker, abortSignal) =>
-        docker.getContainer(containerId).top({ ps_args: psArgs, abortSignal }) as Promise<{
-          Titles: string[];
-          Processes: string[][] | null;
-        }>,
+      decoded(
+        topAnswer,
+        (docker, abortSignal) =>
+          docker
+            .getContainer(containerId)
+            .top({ ps_args: psArgs, abortSignal }) as Promise<unknown>,
+      ),
       signal,
       15_000,
     );
-    return { titles: seen.Titles, processes: seen.Processes ?? [] };
+    return { titles: seen.Titles, processes: seen.Processes };
   }
 
   async inspect(containerId: string, signal: AbortSignal): Promise<unknown> {

@@ -1,19 +1,17 @@
+import { array, decode, nonEmptyString, object } from '../../../manager/common/base/decode.js';
 import { backoffMs } from '../../../manager/common/base/backoff.js';
 import type { Clock } from '../../../manager/common/base/clock.js';
 import { isNotFound, messageOf } from '../../../manager/common/base/errors.js';
 import type { Logger } from '../../../manager/common/base/log.js';
 import { deferred, pause, untilAborted } from '../../../manager/common/base/cancellation.js';
 import { isLiveContainer, type ObservedContainer, type ContainerCache } from '../executor.js';
-import type { EngineClient } from './client.js';
-import {
-  watchedEvents,
-  JsonLines,
-  classifyEvent,
-  toContainerEvent,
-  type ContainerEvent,
-} from './events.js';
+import { decoded, type EngineClient } from './client.js';
+import { JsonLines } from '../json-lines.js';
+import { watchedEvents, classifyEvent, containerEvent, type ContainerEvent } from './events.js';
 import { clusterLabel } from '../../../manager/common/model/container-labels.js';
-import { toObservedContainer } from './observe.js';
+import { inspectedContainer, toObservedContainer } from './observe.js';
+
+const listedContainers = array(object<{ readonly Id: string }>({ Id: nonEmptyString }));
 
 export interface ContainerWatchOptions {
   readonly client: EngineClient;
@@ -37,6 +35,8 @@ export class ContainerWatch implements ContainerCache {
   readonly #ownStarts = new Set<string>();
   readonly #inspecting = new Map<string, Promise<void>>();
   readonly #inspectAgain = new Set<string>();
+  /** Containers whose malformed record was logged. */
+  readonly #malformed = new Set<string>();
   readonly #changeCallbacks: ((containerId: string) => void)[] = [];
   readonly #syncCallbacks: (() => void)[] = [];
   readonly #dieCallbacks: ((container: ObservedContainer) => void)[] = [];
@@ -101,6 +101,7 @@ export class ContainerWatch implements ContainerCache {
 
   noteRemoved(containerId: string): void {
     this.#eventCount.delete(containerId);
+    this.#malformed.delete(containerId);
     if (this.#seen.delete(containerId)) this.#changed(containerId);
   }
 
@@ -170,17 +171,33 @@ export class ContainerWatch implements ContainerCache {
   async #inspect(containerId: string): Promise<void> {
     const { client } = this.#options;
     try {
-      const inspected = await client.call(
+      const inspected: unknown = await client.call(
         `inspect container ${containerId.slice(0, 12)}`,
         (docker, abortSignal) => docker.getContainer(containerId).inspect({ abortSignal }),
         this.#abort.signal,
         15_000,
       );
-      const seen = toObservedContainer(inspected);
+      const seen = this.#observe(containerId, inspected);
       if (seen !== undefined) this.#set(seen);
     } catch (error) {
       if (!isNotFound(error)) throw error;
       this.noteRemoved(containerId);
+    }
+  }
+
+  /** A malformed record is skipped: it must not hide the other containers. */
+  #observe(containerId: string, inspected: unknown): ObservedContainer | undefined {
+    try {
+      const source = `container ${containerId.slice(0, 12)}: malformed engine answer`;
+      const seen = toObservedContainer(decode(inspected, inspectedContainer, source));
+      this.#malformed.delete(containerId);
+      return seen;
+    } catch (error) {
+      if (!this.#malformed.has(containerId)) {
+        this.#options.log.warn(`${messageOf(error)}; the container is ignored`);
+      }
+      this.#malformed.add(containerId);
+      return undefined;
     }
   }
 
@@ -223,10 +240,11 @@ export class ContainerWatch implements ContainerCache {
       (docker, abortSignal) => docker.getEvents({ filters, abortSignal }),
       signal,
     );
-    const lines = new JsonLines();
+    const lines = new JsonLines(containerEvent, 'engine events', (error) => {
+      log.warn(`${error.message}; the event is ignored`);
+    });
     stream.on('data', (chunk: Uint8Array) => {
-      for (const raw of lines.push(chunk)) {
-        const event = toContainerEvent(raw);
+      for (const event of lines.push(chunk)) {
         if (event !== undefined) this.#onEvent(event);
       }
     });
@@ -249,8 +267,9 @@ export class ContainerWatch implements ContainerCache {
     const filters = { label: [`${clusterLabel}=${clusterId}`] };
     const listed = await client.call(
       'list containers',
-      (docker, abortSignal) =>
+      decoded(listedContainers, (docker, abortSignal) =>
         docker.listContainers({ all: true, filters: JSON.stringify(filters), abortSignal }),
+      ),
       this.#abort.signal,
     );
     const ids = listed.map((container) => container.Id);

@@ -1,3 +1,4 @@
+import { nonEmptyString, object } from '../../../manager/common/base/decode.js';
 import {
   AppError,
   isConflict,
@@ -8,11 +9,13 @@ import type { EngineRestart } from '../../../manager/common/model/container.js';
 import type { AssignedTask } from '../../../manager/common/protocol/assignments.js';
 import type { EngineAttachment, ObservedContainer, TaskInputs } from '../executor.js';
 import { effectiveCommand, type LocalImage } from './images.js';
-import type { EngineClient } from './client.js';
+import { decoded, type EngineClient } from './client.js';
 import type { ContainerWatch } from './container-watch.js';
 import { endpointConfig, type CreateRequest } from './create-options.js';
 
 const slowMs = 120_000;
+
+const createdId = object<{ readonly id: string }>({ id: nonEmptyString });
 
 export function shortId(containerId: string): string {
   return containerId.slice(0, 12);
@@ -30,9 +33,10 @@ export async function createContainer(
   const query = platform === undefined ? { name } : { name, platform };
   const { id } = await client.call(
     `create container ${name}`,
-    (docker, abortSignal) =>
+    decoded(createdId, (docker, abortSignal) =>
       // Without the split dockerode would also send the body as query parameters.
       docker.createContainer({ _query: query, _body: body, abortSignal } as object),
+    ),
     signal,
     slowMs,
   );

@@ -1,5 +1,14 @@
+import {
+  array,
+  count,
+  dictionary,
+  object,
+  optionalOrNull,
+  orElse,
+  string,
+} from '../../../manager/common/base/decode.js';
 import type { Labels } from '../../../manager/common/model/meta.js';
-import type { EngineClient } from './client.js';
+import { decoded, type EngineClient } from './client.js';
 
 export interface EngineDescription {
   readonly version: string;
@@ -18,6 +27,14 @@ export interface EngineInfo {
   readonly Labels?: readonly string[] | null;
   readonly Plugins?: Readonly<Record<string, readonly string[] | null>> | null;
 }
+
+export const engineInfo = object<EngineInfo>({
+  ServerVersion: string,
+  NCPU: count,
+  MemTotal: count,
+  Labels: optionalOrNull(array(string)),
+  Plugins: optionalOrNull(dictionary(orElse(array(string), []))),
+});
 
 export function toEngineDescription(info: EngineInfo): EngineDescription {
   return {
@@ -42,7 +59,7 @@ export async function readEngineDescription(
 ): Promise<EngineDescription> {
   const info = await client.call(
     'get engine info',
-    (docker) => docker.info() as Promise<EngineInfo>,
+    decoded(engineInfo, (docker) => docker.info() as Promise<unknown>),
     signal,
     3_000,
   );

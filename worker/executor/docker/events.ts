@@ -1,3 +1,13 @@
+import {
+  dictionary,
+  mapped,
+  number,
+  object,
+  optionalOrNull,
+  string,
+  type Decoder,
+} from '../../../manager/common/base/decode.js';
+
 /** A container event of the engine's event stream, limited to the fields used here. */
 export interface ContainerEvent {
   readonly containerId: string;
@@ -13,24 +23,24 @@ interface RawEvent {
   readonly Action?: string;
   readonly timeNano?: number;
   readonly time?: number;
-  readonly Actor?: { readonly ID?: string; readonly Attributes?: Record<string, string> };
+  readonly Actor?: { readonly ID?: string; readonly Attributes?: Readonly<Record<string, string>> };
 }
 
-/** Splits a byte stream into JSON objects, one per line, across chunk boundaries. */
-export class JsonLines {
-  #rest = '';
-  readonly #decoder = new TextDecoder();
+const rawEvent = object<RawEvent>({
+  Type: optionalOrNull(string),
+  Action: optionalOrNull(string),
+  timeNano: optionalOrNull(number),
+  time: optionalOrNull(number),
+  Actor: optionalOrNull(
+    object<NonNullable<RawEvent['Actor']>>({
+      ID: optionalOrNull(string),
+      Attributes: optionalOrNull(dictionary(string)),
+    }),
+  ),
+});
 
-  push(chunk: Uint8Array): unknown[] {
-    const lines = (this.#rest + this.#decoder.decode(chunk, { stream: true })).split('\n');
-    this.#rest = lines.pop() ?? '';
-    return lines.filter((line) => line.trim() !== '').map((line) => JSON.parse(line) as unknown);
-  }
-}
-
-/** Converts a raw event; undefined for events of other object types. */
-export function toContainerEvent(raw: unknown): ContainerEvent | undefined {
-  const event = raw as RawEvent;
+/** Decodes an event; undefined for events of other object types. */
+export const containerEvent: Decoder<ContainerEvent | undefined> = mapped(rawEvent, (event) => {
   const containerId = event.Actor?.ID;
   if (event.Type !== 'container' || containerId === undefined || event.Action === undefined) {
     return undefined;
@@ -42,7 +52,7 @@ export function toContainerEvent(raw: unknown): ContainerEvent | undefined {
     atMs: Math.round(atMs),
     attributes: event.Actor?.Attributes ?? {},
   };
-}
+});
 
 /** Subscribed event types. An unfiltered stream would add three events per health check. */
 export const watchedEvents: readonly string[] = [

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { backoffMs } from '../../../manager/common/base/backoff.js';
+import { boolean, integer, nullable, object } from '../../../manager/common/base/decode.js';
 import type { ExecOptions, LogOptions } from '../../../manager/common/protocol/worker-calls.js';
 import type { RunningProcess } from '../executor.js';
-import type { EngineClient } from './client.js';
+import { decoded, type EngineClient } from './client.js';
 import { shortId } from './containers.js';
 
 /**
@@ -28,6 +29,24 @@ interface ExecState {
 function exitOf({ Running: isRunning, ExitCode: code }: ExecState): number | undefined {
   return isRunning ? undefined : (code ?? 0);
 }
+
+const execState = object<ExecState>({ Running: boolean, ExitCode: nullable(integer) });
+
+interface ContainerTty {
+  readonly Config: { readonly Tty: boolean };
+}
+
+const containerTty = object<ContainerTty>({
+  Config: object<ContainerTty['Config']>({ Tty: boolean }),
+});
+
+interface ContainerExit {
+  readonly State: { readonly Running: boolean; readonly ExitCode: number };
+}
+
+const containerExit = object<ContainerExit>({
+  State: object<ContainerExit['State']>({ Running: boolean, ExitCode: integer }),
+});
 
 /** Starts an exec process in a container. */
 export async function execInContainer(
@@ -76,8 +95,7 @@ export async function execInContainer(
     },
     async exitCode(exitSignal) {
       if (options.detach) return 0;
-      const inspect = (_docker: unknown, abortSignal: AbortSignal): Promise<ExecState> =>
-        exec.inspect({ abortSignal });
+      const inspect = decoded(execState, (_docker, abortSignal) => exec.inspect({ abortSignal }));
       return await untilExited(
         async () => exitOf(await client.call(operation, inspect, exitSignal, 10_000)),
         exitSignal,
@@ -104,7 +122,9 @@ export async function attachTo(
   const operation = `attach to container ${shortId(containerId)}`;
   const { Config: config } = await client.call(
     operation,
-    (docker, abortSignal) => docker.getContainer(containerId).inspect({ abortSignal }),
+    decoded(containerTty, (docker, abortSignal) =>
+      docker.getContainer(containerId).inspect({ abortSignal }),
+    ),
     signal,
   );
   const stream = await client.open(
@@ -138,7 +158,9 @@ export async function attachTo(
       return await untilExited(async () => {
         const { State: state } = await client.call(
           operation,
-          (docker, abortSignal) => docker.getContainer(containerId).inspect({ abortSignal }),
+          decoded(containerExit, (docker, abortSignal) =>
+            docker.getContainer(containerId).inspect({ abortSignal }),
+          ),
           exitSignal,
         );
         return state.Running ? undefined : state.ExitCode;
@@ -157,7 +179,9 @@ export async function openLog(
   const operation = `read the log of container ${shortId(containerId)}`;
   const { Config: config } = await client.call(
     operation,
-    (docker, abortSignal) => docker.getContainer(containerId).inspect({ abortSignal }),
+    decoded(containerTty, (docker, abortSignal) =>
+      docker.getContainer(containerId).inspect({ abortSignal }),
+    ),
     signal,
     15_000,
   );

@@ -1,5 +1,14 @@
+import {
+  decodeJson,
+  fields,
+  number,
+  object,
+  orElse,
+  string,
+  type Decoder,
+} from '../../../manager/common/base/decode.js';
 import { isNotFound } from '../../../manager/common/base/errors.js';
-import type { EngineClient } from './client.js';
+import { decoded, type EngineClient } from './client.js';
 import { shortId } from './containers.js';
 import { firstFileOf } from './file-owner.js';
 
@@ -81,6 +90,19 @@ interface PathStat {
   readonly linkTarget: string;
 }
 
+const pathStatHeader = 'x-docker-container-path-stat';
+const pathStatValue = object<PathStat>({
+  name: string,
+  mode: number,
+  linkTarget: orElse(string, ''),
+});
+/** `headers` is a getter of the response, which `object` would not see. */
+const pathStatAnswer: Decoder<string> = (value, at) =>
+  object<Readonly<Record<typeof pathStatHeader, string>>>({ [pathStatHeader]: string })(
+    fields(value, at).headers,
+    'headers',
+  )[pathStatHeader];
+
 /**
  * Describes a path with `HEAD …/archive`, which returns base64 JSON in a header. A symlink is
  * followed once.
@@ -107,15 +129,19 @@ async function pathStat(
   signal: AbortSignal,
 ): Promise<PathStat | undefined> {
   try {
-    const answer = (await client.call(
-      `stat ${path} in container ${shortId(containerId)}`,
-      (docker, abortSignal) =>
-        docker.getContainer(containerId).infoArchive({ path, abortSignal }) as Promise<unknown>,
+    const operation = `stat ${path} in container ${shortId(containerId)}`;
+    const header = await client.call(
+      operation,
+      decoded(
+        pathStatAnswer,
+        (docker, abortSignal) =>
+          docker.getContainer(containerId).infoArchive({ path, abortSignal }) as Promise<unknown>,
+      ),
       signal,
       15_000,
-    )) as { readonly headers: Readonly<Record<string, string | undefined>> };
-    const header = answer.headers['x-docker-container-path-stat'] ?? '';
-    return JSON.parse(Buffer.from(header, 'base64').toString()) as PathStat;
+    );
+    const text = Buffer.from(header, 'base64').toString();
+    return decodeJson(text, pathStatValue, `${operation}: engine answer`);
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;

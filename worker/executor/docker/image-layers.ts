@@ -3,8 +3,23 @@ import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import type { Pack } from 'tar-stream';
 import { extract, pack } from 'tar-stream';
+import {
+  array,
+  decodeJson,
+  nonEmptyString,
+  object,
+  orElse,
+  string,
+} from '../../../manager/common/base/decode.js';
 import { AppError, isNotFound } from '../../../manager/common/base/errors.js';
-import type { EngineClient } from './client.js';
+import { decoded, type EngineClient } from './client.js';
+
+const layers = orElse(array(string), []);
+const listedImages = array(object<{ readonly Id: string }>({ Id: nonEmptyString }));
+const imageLayers = object<{ readonly RootFS: { readonly Layers: readonly string[] } }>({
+  RootFS: object<{ readonly Layers: readonly string[] }>({ Layers: layers }),
+});
+const archiveManifest = array(object<{ readonly Layers: readonly string[] }>({ Layers: layers }));
 
 /** The layers of the engine's images. */
 export class ImageLayers {
@@ -20,11 +35,11 @@ export class ImageLayers {
    * Counts the layers, from the lowest, that a local image also has as its lowest. The engine
    * identifies a layer by the whole chain below it, so only such a prefix can be reused.
    */
-  async known(layers: readonly string[], signal: AbortSignal): Promise<number> {
+  async known(wanted: readonly string[], signal: AbortSignal): Promise<number> {
     let longest = 0;
-    for (const imageLayers of await this.#all(signal)) {
-      const differs = layers.findIndex((layer, at) => imageLayers[at] !== layer);
-      longest = Math.max(longest, differs < 0 ? layers.length : differs);
+    for (const seen of await this.#all(signal)) {
+      const differs = wanted.findIndex((layer, at) => seen[at] !== layer);
+      longest = Math.max(longest, differs < 0 ? wanted.length : differs);
     }
     return longest;
   }
@@ -32,7 +47,7 @@ export class ImageLayers {
   async #all(signal: AbortSignal): Promise<Iterable<readonly string[]>> {
     const images = await this.#client.call(
       'list images',
-      (docker) => docker.listImages(),
+      decoded(listedImages, (docker) => docker.listImages()),
       signal,
       30_000,
     );
@@ -48,11 +63,11 @@ export class ImageLayers {
     try {
       const image = await this.#client.call(
         `inspect image ${id}`,
-        (docker) => docker.getImage(id).inspect(),
+        decoded(imageLayers, (docker) => docker.getImage(id).inspect()),
         signal,
         15_000,
       );
-      return image.RootFS.Layers ?? [];
+      return image.RootFS.Layers;
     } catch (error) {
       // The image was removed after it was listed.
       if (isNotFound(error)) return [];
@@ -87,22 +102,23 @@ async function lowestEntries(
   count: number,
 ): Promise<ReadonlySet<string>> {
   const reader = extract();
-  let manifest: readonly { readonly Layers: readonly string[] }[] = [];
+  let manifest: ReturnType<typeof archiveManifest> = [];
   const links = new Map<string, string>();
   const reading = (async () => {
     for await (const entry of reader) {
       const { name, type, linkname } = entry.header;
       // For layers with equal content the archive contains a symlink to the first.
       if (type === 'symlink') links.set(name, posix.join(posix.dirname(name), linkname));
-      if (name === 'manifest.json') manifest = JSON.parse(await text(entry)) as typeof manifest;
+      if (name === 'manifest.json')
+        manifest = decodeJson(await text(entry), archiveManifest, 'manifest.json of image archive');
       entry.resume();
     }
   })();
   await Promise.all([pipeline(archive, reader), reading]);
-  const layers = manifest[0]?.Layers;
-  if (layers === undefined) throw new AppError('internal', 'image archive has no manifest.json');
-  const needed = new Set(layers.slice(count).flatMap((name) => [name, links.get(name) ?? name]));
-  return new Set(layers.slice(0, count).filter((name) => !needed.has(name)));
+  const names = manifest[0]?.Layers;
+  if (names === undefined) throw new AppError('internal', 'image archive has no manifest.json');
+  const needed = new Set(names.slice(count).flatMap((name) => [name, links.get(name) ?? name]));
+  return new Set(names.slice(0, count).filter((name) => !needed.has(name)));
 }
 
 async function copy(

@@ -1,8 +1,26 @@
+import {
+  array,
+  dictionary,
+  nonEmptyString,
+  number,
+  object,
+  orElse,
+  string,
+} from '../../../manager/common/base/decode.js';
 import { isNotFound } from '../../../manager/common/base/errors.js';
 import type { EngineImage } from '../../../manager/common/protocol/worker-calls.js';
-import type { EngineClient } from './client.js';
+import { decoded, type EngineClient } from './client.js';
 
 const timeoutMs = 15_000;
+
+const namesOrNull = orElse<readonly string[] | null>(array(string), null);
+const engineImage = object<EngineImage>({
+  Id: nonEmptyString,
+  RepoTags: namesOrNull,
+  RepoDigests: namesOrNull,
+  Created: number,
+  Labels: orElse<EngineImage['Labels']>(dictionary(string), null),
+});
 
 /** Lists images with `GET /images/json`, without intermediate layers. */
 export async function listImages(
@@ -11,10 +29,9 @@ export async function listImages(
 ): Promise<readonly EngineImage[]> {
   return await client.call(
     'list images',
-    (docker, abortSignal) =>
-      docker.listImages({ digests: true, abortSignal }) as Promise<unknown> as Promise<
-        readonly EngineImage[]
-      >,
+    decoded(array(engineImage), (docker, abortSignal) =>
+      docker.listImages({ digests: true, abortSignal }),
+    ),
     signal,
     timeoutMs,
   );

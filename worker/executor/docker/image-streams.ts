@@ -5,7 +5,8 @@ import type {
 } from '../../../manager/common/protocol/worker-calls.js';
 import type { ImagePull } from '../executor.js';
 import { openBuildSession } from './build-session.js';
-import type { EngineClient } from './client.js';
+import { decoded, type EngineClient } from './client.js';
+import { committedId, distributionDigest } from './image-answers.js';
 import { toReference } from './images.js';
 
 export type BuildRequest = Pick<
@@ -60,13 +61,14 @@ export async function registryDigest(
   auth: RegistryAuth | undefined,
   signal: AbortSignal,
 ): Promise<string> {
-  const seen = (await client.call(
+  return await client.call(
     `look up image ${image}`,
-    (docker) => docker.getImage(image).distribution(auth === undefined ? {} : { authconfig: auth }),
+    decoded(distributionDigest, (docker) =>
+      docker.getImage(image).distribution(auth === undefined ? {} : { authconfig: auth }),
+    ),
     signal,
     30_000,
-  )) as { readonly Descriptor: { readonly digest: string } };
-  return seen.Descriptor.digest;
+  );
 }
 
 const commitMs = 600_000;
@@ -81,9 +83,9 @@ export async function commitImage(
   const { fromImage, tag } = image === undefined ? {} : toReference(image);
   const named =
     fromImage === undefined ? {} : { repo: fromImage, ...(tag === undefined ? {} : { tag }) };
-  const made = (await client.call(
+  return await client.call(
     `commit container ${containerId.slice(0, 12)}`,
-    (docker) =>
+    decoded(committedId, (docker) =>
       docker.getContainer(containerId).commit({
         ...named,
         pause,
@@ -91,10 +93,10 @@ export async function commitImage(
         ...(comment === undefined ? {} : { comment }),
         ...(changes.length === 0 ? {} : { changes: changes.join('\n') }),
       }),
+    ),
     signal,
     commitMs,
-  )) as { readonly Id: string };
-  return made.Id;
+  );
 }
 
 /**

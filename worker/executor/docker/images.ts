@@ -11,8 +11,14 @@ import type { Clock } from '../../../manager/common/base/clock.js';
 import type { ContainerSpec } from '../../../manager/common/model/container.js';
 import type { NodeImage } from '../../../manager/common/protocol/worker-calls.js';
 import type { ProgressCallback } from '../executor.js';
-import { translateError, type EngineClient } from './client.js';
-import { JsonLines } from './events.js';
+import { JsonLines } from '../json-lines.js';
+import { decoded, translateError, type EngineClient } from './client.js';
+import {
+  inspectedImage,
+  progressLine,
+  type InspectedImage,
+  type ProgressLine,
+} from './image-answers.js';
 
 export interface LocalImage {
   readonly id: string;
@@ -39,13 +45,6 @@ const neverAborts = new AbortController().signal;
  */
 const firstProgressTimeoutMs = 60_000;
 const nextProgressTimeoutMs = 300_000;
-
-interface PullLine {
-  readonly status?: string;
-  readonly id?: string;
-  readonly error?: string;
-  readonly progressDetail?: { readonly current?: number; readonly total?: number };
-}
 
 /**
  * The engine's images: inspected once and cached; concurrent pulls of the same image are shared.
@@ -108,16 +107,16 @@ export class Images {
     try {
       const seen = await this.#client.call(
         `inspect image ${image}`,
-        (docker) => docker.getImage(image).inspect(),
+        decoded(inspectedImage, (docker) => docker.getImage(image).inspect()),
         signal,
         15_000,
       );
-      const check = seen.Config.Healthcheck as { Test?: readonly string[] } | undefined;
+      const test = seen.Config.Healthcheck?.Test;
       const local = {
         id: seen.Id,
-        hasHealthcheck: check?.Test !== undefined && check.Test[0] !== 'NONE',
-        entrypoint: asList(seen.Config.Entrypoint),
-        command: asList(seen.Config.Cmd),
+        hasHealthcheck: test !== undefined && test[0] !== 'NONE',
+        entrypoint: seen.Config.Entrypoint,
+        command: seen.Config.Cmd,
         user: seen.Config.User,
       };
       this.#cache.set(image, local);
@@ -142,9 +141,9 @@ export class Images {
       (docker) => docker.loadImage(archive, {}),
       signal,
     );
-    const lines = new JsonLines();
+    const lines = new JsonLines(progressLine, 'load an image: engine answer');
     for await (const chunk of answer as AsyncIterable<Uint8Array>) {
-      for (const line of lines.push(chunk)) checkLine(line as PullLine);
+      for (const line of lines.push(chunk)) checkLine(line);
     }
     this.invalidate();
   }
@@ -154,20 +153,19 @@ export class Images {
     try {
       const seen = await this.#client.call(
         `inspect image ${image}`,
-        (docker) => docker.getImage(image).inspect(),
+        decoded(inspectedImage, (docker) => docker.getImage(image).inspect()),
         signal,
         15_000,
       );
-      const variant = (seen as { Variant?: string }).Variant ?? '';
       return {
         id: seen.Id,
-        platform: [seen.Os, seen.Architecture, variant]
-          .filter((percentage) => percentage !== '')
+        platform: [seen.Os, seen.Architecture, seen.Variant]
+          .filter((part) => part !== '')
           .join('/'),
         sizeBytes: seen.Size,
         createdAt: Math.max(0, Date.parse(seen.Created)) || 0,
         ...taggedAt(seen),
-        layers: seen.RootFS.Layers ?? [],
+        layers: seen.RootFS.Layers,
       };
     } catch (error) {
       if (isNotFound(error)) return undefined;
@@ -281,12 +279,12 @@ export class Images {
           }),
         silence.signal,
       );
-      const lines = new JsonLines();
+      const lines = new JsonLines(progressLine, `pull ${image}: engine answer`);
       const meter = new PullMeter();
       for await (const chunk of stream as AsyncIterable<Uint8Array>) {
         cancelTimer();
         cancelTimer = this.#clock.after(nextProgressTimeoutMs, onSilence);
-        const percentage = meter.read(lines.push(chunk) as readonly PullLine[]);
+        const percentage = meter.read(lines.push(chunk));
         if (percentage !== undefined) progress(`pulling ${image}: ${percentage}`);
       }
     } catch (error) {
@@ -306,7 +304,7 @@ export class Images {
 }
 
 /** Throws the error reported by the registry or the engine. */
-function checkLine(line: PullLine): void {
+function checkLine(line: ProgressLine): void {
   if (line.error !== undefined) throw new AppError('not-found', line.error.split('\n')[0] ?? '');
 }
 
@@ -320,7 +318,7 @@ class PullMeter {
    * Returns the new percentage, or undefined if it is unchanged; throws an error reported in a
    * line.
    */
-  read(lines: readonly PullLine[]): string | undefined {
+  read(lines: readonly ProgressLine[]): string | undefined {
     for (const line of lines) {
       checkLine(line);
       const { current, total } = line.progressDetail ?? {};
@@ -355,18 +353,9 @@ export function toReference(image: string): { readonly fromImage: string; readon
 }
 
 /** Last tag time; the engine reports year 1 for an image never tagged locally. */
-function taggedAt(seen: object): { readonly taggedAt?: number } {
-  const at = Date.parse(
-    (seen as { Metadata?: { LastTagTime?: string } }).Metadata?.LastTagTime ?? '',
-  );
+function taggedAt({ Metadata }: InspectedImage): { readonly taggedAt?: number } {
+  const at = Date.parse(Metadata?.LastTagTime ?? '');
   return at > 0 ? { taggedAt: at } : {};
-}
-
-type ListOrText = string | readonly string[] | null | undefined;
-
-function asList(value: ListOrText): readonly string[] {
-  if (value === null || value === undefined) return [];
-  return typeof value === 'string' ? [value] : value;
 }
 
 /**

@@ -1,3 +1,13 @@
+import {
+  array,
+  boolean,
+  dictionary,
+  nonEmptyString,
+  object,
+  optionalOrNull,
+  orElse,
+  string,
+} from '../../../manager/common/base/decode.js';
 import { AppError, isNotFound } from '../../../manager/common/base/errors.js';
 import type { NetworkId } from '../../../manager/common/model/ids.js';
 import type { NetworkOnNode } from '../../../manager/common/model/network-view.js';
@@ -6,7 +16,7 @@ import type {
   ObservedBridgeNetwork,
 } from '../../../network/plan/bridge-networks.js';
 import type { ContainerCache } from '../executor.js';
-import type { EngineClient } from './client.js';
+import { decoded, type EngineClient } from './client.js';
 import { disconnectNetwork } from './containers.js';
 import { clusterLabel, networkLabel } from '../../../manager/common/model/container-labels.js';
 
@@ -25,6 +35,28 @@ export interface ListedNetwork {
   };
 }
 
+type ListedRange = { readonly Subnet?: string; readonly Gateway?: string };
+
+export const listedNetwork = object<ListedNetwork>({
+  Id: nonEmptyString,
+  Name: string,
+  Internal: optionalOrNull(boolean),
+  Labels: optionalOrNull(dictionary(string)),
+  Options: optionalOrNull(dictionary(string)),
+  IPAM: optionalOrNull(
+    object<NonNullable<ListedNetwork['IPAM']>>({
+      Config: optionalOrNull(
+        array(
+          object<ListedRange>({
+            Subnet: optionalOrNull(string),
+            Gateway: optionalOrNull(string),
+          }),
+        ),
+      ),
+    }),
+  ),
+});
+
 /** Converts a listed network; undefined if it is not labelled as a Shoal network. */
 export function toObservedNetwork(
   listed: ListedNetwork,
@@ -40,7 +72,8 @@ export function toObservedNetwork(
     bridge: listed.Options?.[bridgeNameOption] ?? `br-${listed.Id.slice(0, 12)}`,
     subnet: range?.Subnet ?? '',
     gateway: range?.Gateway ?? '',
-    mtu: Number(listed.Options?.[mtuOption] ?? 0),
+    // Text that is no number differs from every wanted MTU.
+    mtu: Number(listed.Options?.[mtuOption] ?? 0) || 0,
     internal: listed.Internal ?? false,
   };
 }
@@ -61,7 +94,7 @@ export class EngineNetworks implements BridgeNetworks {
     const filters = JSON.stringify({ label: [`${clusterLabel}=${this.#clusterId}`] });
     const listed = await this.#client.call(
       'list networks',
-      (docker) => docker.listNetworks({ filters }) as Promise<unknown> as Promise<ListedNetwork[]>,
+      decoded(array(listedNetwork), (docker) => docker.listNetworks({ filters })),
       signal,
       15_000,
     );
@@ -163,13 +196,17 @@ export class EngineNetworks implements BridgeNetworks {
    */
   async #freeOrphans(network: ObservedBridgeNetwork, signal: AbortSignal): Promise<void> {
     const operation = `free network ${network.name}`;
+    const inspectNetwork = decoded(
+      inspectedNetwork,
+      (docker) => docker.getNetwork(network.engineId).inspect() as Promise<unknown>,
+    );
+    const listNames = decoded(array(namedContainer), (docker, abortSignal) =>
+      docker.listContainers({ all: true, abortSignal }),
+    );
     const [inspected, containers] = await this.#client.call(
       operation,
       (docker, abortSignal) =>
-        Promise.all([
-          docker.getNetwork(network.engineId).inspect() as Promise<InspectedNetwork>,
-          docker.listContainers({ all: true, abortSignal }),
-        ]),
+        Promise.all([inspectNetwork(docker, abortSignal), listNames(docker, abortSignal)]),
       signal,
     );
     const known = new Set(
@@ -185,6 +222,20 @@ export class EngineNetworks implements BridgeNetworks {
 interface InspectedNetwork {
   readonly Containers?: Readonly<Record<string, { readonly Name: string }>> | null;
 }
+
+const inspectedNetwork = object<InspectedNetwork>({
+  Containers: optionalOrNull(dictionary(object<{ readonly Name: string }>({ Name: string }))),
+});
+
+interface NamedContainer {
+  readonly Id: string;
+  readonly Names: readonly string[];
+}
+
+const namedContainer = object<NamedContainer>({
+  Id: nonEmptyString,
+  Names: orElse(array(string), []),
+});
 
 /** Names of endpoints whose container is not in `known`, by id or by name. */
 export function orphanedEndpoints(

@@ -1,3 +1,13 @@
+import {
+  array,
+  dictionary,
+  integer,
+  nonEmptyString,
+  nullable,
+  object,
+  optionalOrNull,
+  string,
+} from '../../../manager/common/base/decode.js';
 import type { TaskId } from '../../../manager/common/model/ids.js';
 import type { PublishedPort } from '../../../manager/common/model/task.js';
 import type { EngineContainerState, ObservedContainer } from '../executor.js';
@@ -14,15 +24,13 @@ export interface InspectedContainer {
   readonly RestartCount: number;
   readonly State: {
     readonly Status: string;
-    readonly Running: boolean;
     readonly ExitCode: number;
     readonly Error: string;
-    readonly OOMKilled: boolean;
     readonly StartedAt: string;
     readonly FinishedAt: string;
     readonly Health?: { readonly Status: string } | null | undefined;
   };
-  readonly Config: { readonly Labels: Readonly<Record<string, string>> | null };
+  readonly Config: { readonly Labels?: Readonly<Record<string, string>> | null };
   readonly NetworkSettings: {
     readonly Ports?: Readonly<Record<string, readonly EnginePort[] | null>> | null;
     readonly Networks?: Readonly<Record<string, EngineEndpoint | null>> | null;
@@ -38,7 +46,37 @@ interface EngineEndpoint {
   readonly IPAMConfig?: { readonly IPv4Address?: string } | null;
 }
 
-const states: readonly string[] = [
+const endpoint = object<EngineEndpoint>({
+  IPAMConfig: optionalOrNull(
+    object<{ readonly IPv4Address?: string }>({ IPv4Address: optionalOrNull(string) }),
+  ),
+});
+
+export const inspectedContainer = object<InspectedContainer>({
+  Id: nonEmptyString,
+  Name: string,
+  Image: string,
+  Path: optionalOrNull(string),
+  Args: optionalOrNull(array(string)),
+  RestartCount: integer,
+  State: object<InspectedContainer['State']>({
+    Status: string,
+    ExitCode: integer,
+    Error: string,
+    StartedAt: string,
+    FinishedAt: string,
+    Health: optionalOrNull(object<{ readonly Status: string }>({ Status: string })),
+  }),
+  Config: object<InspectedContainer['Config']>({ Labels: optionalOrNull(dictionary(string)) }),
+  NetworkSettings: object<InspectedContainer['NetworkSettings']>({
+    Ports: optionalOrNull(
+      dictionary(nullable(array(object<EnginePort>({ HostIp: string, HostPort: string })))),
+    ),
+    Networks: optionalOrNull(dictionary(nullable(endpoint))),
+  }),
+});
+
+const states: readonly EngineContainerState[] = [
   'created',
   'running',
   'paused',
@@ -98,7 +136,7 @@ function commandOf({ Path, Args }: InspectedContainer): Pick<ObservedContainer, 
 }
 
 function toState(status: string): EngineContainerState {
-  return states.includes(status) ? (status as EngineContainerState) : 'dead';
+  return states.find((state) => state === status) ?? 'dead';
 }
 
 /** The engine reports year 1 for "never". */
@@ -112,20 +150,25 @@ export function toHealth(status: string | undefined): ObservedContainer['health'
     : undefined;
 }
 
+const protocols = ['tcp', 'udp', 'sctp'] as const;
+
 /** IPv4 bindings only: with IPv6 on, the engine lists each port once more for `::`. */
 function toPorts(
   ports: NonNullable<InspectedContainer['NetworkSettings']['Ports']>,
 ): PublishedPort[] {
   return Object.entries(ports).flatMap(([key, bindings]) => {
-    const [target, protocol] = key.split('/');
+    const [target, name = 'tcp'] = key.split('/');
+    const protocol = protocols.find((each) => each === name);
+    if (protocol === undefined) return [];
     return (bindings ?? [])
       .filter((binding) => !binding.HostIp.includes(':'))
       .map((binding) => ({
         target: Number(target),
-        protocol: (protocol ?? 'tcp') as PublishedPort['protocol'],
+        protocol,
         hostIp: binding.HostIp,
         published: Number(binding.HostPort),
-      }));
+      }))
+      .filter((port) => Number.isInteger(port.target) && Number.isInteger(port.published));
   });
 }
 

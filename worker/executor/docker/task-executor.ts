@@ -1,3 +1,4 @@
+import { decode } from '../../../manager/common/base/decode.js';
 import { mkdir } from 'node:fs/promises';
 import { AppError, isNotFound, messageOf } from '../../../manager/common/base/errors.js';
 import type { EngineRestart } from '../../../manager/common/model/container.js';
@@ -30,7 +31,7 @@ import type { Volumes } from './volumes.js';
 import {
   inheritMounts,
   type InheritedMounts,
-  type InspectedMounts,
+  inspectedMounts,
   type VolumesFromSource,
 } from './volumes-from.js';
 
@@ -112,7 +113,8 @@ export class DockerTaskExecutor implements TaskExecutor {
       if (id === undefined) {
         throw new AppError('unavailable', `service ${service} has no container on this node`);
       }
-      const inspected = (await inspectContainer(client, id, signal)) as InspectedMounts;
+      const record = await inspectContainer(client, id, signal);
+      const inspected = decode(record, inspectedMounts, `inspect container ${id.slice(0, 12)}`);
       lenders.push({ inspected, readOnly });
     }
     return inheritMounts(container, lenders, this.#parts.files.folders);

@@ -1,5 +1,14 @@
+import {
+  array,
+  boolean,
+  object,
+  optionalOrNull,
+  orElse,
+  string,
+} from '../../../manager/common/base/decode.js';
 import type { ContainerSpec } from '../../../manager/common/model/container.js';
 import type { Json, JsonObject } from '../../../manager/common/model/meta.js';
+import { jsonObject } from '../../../manager/common/protocol/spec-decoders.js';
 
 /** The mount fields of `GET /containers/{id}/json`. */
 export interface InspectedMounts {
@@ -13,6 +22,23 @@ export interface InspectedMounts {
   }[];
   readonly HostConfig: { readonly Mounts?: readonly JsonObject[] | null };
 }
+
+export const inspectedMounts = object<InspectedMounts>({
+  Mounts: orElse(
+    array(
+      object<InspectedMounts['Mounts'][number]>({
+        Type: string,
+        Name: optionalOrNull(string),
+        Source: orElse(string, ''),
+        Destination: string,
+        RW: boolean,
+        Propagation: optionalOrNull(string),
+      }),
+    ),
+    [],
+  ),
+  HostConfig: object<InspectedMounts['HostConfig']>({ Mounts: optionalOrNull(array(jsonObject)) }),
+});
 
 export interface VolumesFromSource {
   readonly inspected: InspectedMounts;

@@ -1,7 +1,15 @@
+import {
+  array,
+  mapped,
+  nonEmptyString,
+  object,
+  orElse,
+  string,
+} from '../../../manager/common/base/decode.js';
 import { AppError, isNotFound } from '../../../manager/common/base/errors.js';
 import type { VolumeSpec } from '../../../manager/common/model/network.js';
 import type { EngineVolume, VolumeStore } from '../executor.js';
-import type { EngineClient } from './client.js';
+import { decoded, type EngineClient } from './client.js';
 import {
   clusterLabel,
   type ContainerOwner,
@@ -9,6 +17,21 @@ import {
 
 /** Name pattern of anonymous volumes. */
 const anonymousName = /^[0-9a-f]{64}$/u;
+
+interface ListedVolume {
+  readonly Name: string;
+  readonly Mountpoint: string;
+}
+
+const listedVolumes = mapped(
+  object<{ readonly Volumes: readonly ListedVolume[] }>({
+    Volumes: orElse(
+      array(object<ListedVolume>({ Name: nonEmptyString, Mountpoint: orElse(string, '') })),
+      [],
+    ),
+  }),
+  ({ Volumes }) => Volumes,
+);
 
 /** Named volumes on this node. */
 export class Volumes implements VolumeStore {
@@ -65,12 +88,12 @@ export class Volumes implements VolumeStore {
 
   /** Lists named volumes. */
   async list(signal: AbortSignal): Promise<readonly EngineVolume[]> {
-    const { Volumes: volumes } = await this.#client.call(
+    const volumes = await this.#client.call(
       'list volumes',
-      (docker, abortSignal) => docker.listVolumes({ abortSignal }),
+      decoded(listedVolumes, (docker, abortSignal) => docker.listVolumes({ abortSignal })),
       signal,
     );
-    return ((volumes as typeof volumes | null) ?? [])
+    return volumes
       .filter((volume) => !anonymousName.test(volume.Name))
       .map((volume) => ({ name: volume.Name, mountpoint: volume.Mountpoint }));
   }
@@ -90,11 +113,11 @@ export class Volumes implements VolumeStore {
   /** Removes all volumes that this cluster created on this node. */
   async removeAll(signal: AbortSignal): Promise<void> {
     const filters = { label: [`${clusterLabel}=${this.#owner.clusterId}`] };
-    const { Volumes: ours } = await this.#client.call(
+    const ours = await this.#client.call(
       'list volumes',
-      (docker, abortSignal) => docker.listVolumes({ filters, abortSignal }),
+      decoded(listedVolumes, (docker, abortSignal) => docker.listVolumes({ filters, abortSignal })),
       signal,
     );
-    for (const volume of (ours as typeof ours | null) ?? []) await this.remove(volume.Name, signal);
+    for (const volume of ours) await this.remove(volume.Name, signal);
   }
 }

@@ -1,39 +1,15 @@
 import test from 'ava';
-import fc from 'fast-check';
-import {
-  JsonLines,
-  classifyEvent,
-  toContainerEvent,
-} from '../../../../worker/executor/docker/events.js';
+import { decode } from '../../../../manager/common/base/decode.js';
+import { JsonLines } from '../../../../worker/executor/json-lines.js';
+import { classifyEvent, containerEvent } from '../../../../worker/executor/docker/events.js';
 import { engineRecording } from '../../../helpers/fakes/engine-recording.js';
 
 const wire = Buffer.from(engineRecording('events.jsonl'));
 
-test('the events do not depend on the chunking of the stream', (t) => {
-  const whole = new JsonLines().push(wire);
-  t.true(whole.length > 10);
-  fc.assert(
-    fc.property(
-      fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1, maxLength: 20 }),
-      (sizes) => {
-        const lines = new JsonLines();
-        const got: unknown[] = [];
-        for (let at = 0, turn = 0; at < wire.length; turn += 1) {
-          const size = sizes[turn % sizes.length] ?? 1;
-          got.push(...lines.push(wire.subarray(at, at + size)));
-          at += size;
-        }
-        t.deepEqual(got, whole);
-      },
-    ),
-    { numRuns: 30 },
-  );
-});
-
 test('container lifecycle events are classified and health check execs are ignored', (t) => {
-  const meanings = new JsonLines()
+  const meanings = new JsonLines(containerEvent, 'events')
     .push(wire)
-    .flatMap((raw) => toContainerEvent(raw) ?? [])
+    .flatMap((event) => event ?? [])
     .filter(({ attributes }) => attributes.name === 'demo-web-1')
     .map(({ action }) => [action.split(':')[0], classifyEvent(action)] as const)
     .filter(([, meaning]) => meaning.kind !== 'ignore')
@@ -48,6 +24,11 @@ test('container lifecycle events are classified and health check execs are ignor
   ]);
 });
 
-test('events of other object types are ignored', (t) => {
-  t.is(toContainerEvent({ Type: 'network', Action: 'create', Actor: { ID: 'x' } }), undefined);
+test('events of other object types are ignored, malformed ones are refused', (t) => {
+  const read = (value: unknown) => decode(value, containerEvent, 'engine events');
+  t.is(read({ Type: 'network', Action: 'create', Actor: { ID: 'x' } }), undefined);
+  t.throws(() => read({ Type: 'container', Action: 'die', Actor: { ID: 7 } }), {
+    message: 'engine events: Actor.ID must be a string',
+  });
+  t.throws(() => read('die'), { message: 'engine events: the value must be an object' });
 });
