@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { withDependents } from '../../../manager/common/model/dependents.js';
 import type { Cli } from '../../cli.js';
 import type { ProjectView } from '../../project/selection.js';
 import {
@@ -28,18 +29,18 @@ export function restartCommand(cli: Cli): Command {
     .action(async (services: string[], flags: RestartFlags) => {
       const grace = timeoutMs(flags.timeout);
       const view = await viewProject(cli, services);
-      const named = flags.deps ? withDependents(view, services) : services;
+      const named = flags.deps ? addDependents(view, services) : services;
       await restart(cli, view, { services: named, noDependents: !flags.deps, grace });
     });
 }
 
 /** Adds the services that restart with their dependencies (`depends_on.restart: true`). */
-function withDependents(view: ProjectView, services: readonly string[]): readonly string[] {
+function addDependents(view: ProjectView, services: readonly string[]): readonly string[] {
   if (services.length === 0) return services;
-  const dependents = view.services.filter(({ spec }) =>
-    spec.dependsOn.some(({ service, restart }) => restart && services.includes(service)),
+  return withDependents(
+    services,
+    view.services.map(({ spec }) => spec),
   );
-  return [...new Set([...services, ...dependents.map(({ spec }) => spec.service)])];
 }
 
 async function restart(

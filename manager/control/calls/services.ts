@@ -1,26 +1,16 @@
-import { AppError, messageOf } from '../../common/base/errors.js';
+import { AppError } from '../../common/base/errors.js';
 import { podOf, podLinksOf } from '../../common/model/pod.js';
-import type { Service } from '../../common/model/service.js';
 import { isTerminal } from '../../common/model/task-state.js';
 import type { StoreView, Transaction } from '../../store/store.js';
-import { restartEndedTasks } from '../apply-service.js';
 import { Args } from '../args.js';
 import type { CallContext, ControlCalls } from '../context.js';
-import type { PlacedTask } from '../find.js';
 import { findService, findServices, runningTasks } from '../find.js';
-import { setStopTimeout } from '../stop-timeout.js';
+import type { Selection } from './act-on-tasks.js';
+import { forEachTask, halt, selectTasks } from './act-on-tasks.js';
+import { restart } from './restart.js';
 
 const maxReplicas = 10_000;
-/** Added to the stop timeout and the hooks' deadlines of a restart. */
-const restartSlackMs = 30_000;
-/** The worker's deadline for each hook. */
-const hookDeadlineMs = 10 * 60_000;
 const killDeadlineMs = 15_000;
-
-interface Selection {
-  readonly project: string;
-  readonly services: readonly string[];
-}
 
 function readSelection(args: Args): Selection {
   return { project: args.text('project'), services: args.texts('services') };
@@ -76,76 +66,6 @@ function withPodMembers(
     }
   }
   return Object.fromEntries(all);
-}
-
-function halt(tx: Transaction, selection: Selection, halted: boolean, timeoutMs?: number): void {
-  for (const service of findServices(tx, selection.project, selection.services)) {
-    if (halted) setStopTimeout(tx, service, timeoutMs);
-    else restartEndedTasks({ tx, view: tx }, service);
-    const { held, ...spec } = service.spec;
-    if (spec.halted === halted && held !== true) continue;
-    tx.put('services', { ...service, spec: { ...spec, halted } });
-  }
-}
-
-/** Runs `act` for all tasks in parallel, then throws one `unavailable` that lists all failures. */
-async function forEachTask(
-  tasks: readonly PlacedTask[],
-  verb: string,
-  act: (task: PlacedTask) => Promise<unknown>,
-): Promise<void> {
-  const results = await Promise.allSettled(tasks.map((task) => act(task)));
-  const failures = results.flatMap((result, index) =>
-    result.status === 'rejected'
-      ? [`${tasks[index]?.containerName ?? ''}: ${messageOf(result.reason)}`]
-      : [],
-  );
-  if (failures.length === 0) return;
-  throw new AppError('unavailable', `cannot ${verb} ${failures.join('; ')}`);
-}
-
-/** Adds the services that restart with one of these (`depends_on … restart: true`). */
-function withDependents(view: StoreView, services: readonly Service[]): readonly Service[] {
-  const selected = new Set(services);
-  for (const service of services) {
-    for (const other of view.servicesOfProject(service.spec.project)) {
-      const follows = other.spec.dependsOn.some(
-        (dependency) => dependency.restart && dependency.service === service.spec.service,
-      );
-      if (follows && !other.removing) selected.add(other);
-    }
-  }
-  return [...selected];
-}
-
-/** Keeps the tasks named in `taskIds`; all of them if none is named. */
-function selectTasks(args: Args, tasks: readonly PlacedTask[]): readonly PlacedTask[] {
-  const wanted = args.texts('taskIds');
-  return wanted.length === 0 ? tasks : tasks.filter(({ id }) => wanted.includes(id));
-}
-
-async function restart(context: CallContext, value: unknown): Promise<null> {
-  const args = new Args('service.restart', value);
-  const selection = readSelection(args);
-  const timeoutMs = args.count('timeoutMs');
-  const { store, workers, signal } = context;
-  const selected = findServices(store.view, selection.project, selection.services);
-  const alone = args.flag('noDependents') || args.texts('taskIds').length > 0;
-  const all = alone ? selected : withDependents(store.view, selected);
-  const tasks = selectTasks(args, runningTasks(store.view, all));
-  await store.update('control', (tx) => {
-    halt(tx, selection, false);
-  });
-  await forEachTask(tasks, 'restart', (task) => {
-    const stopMs = timeoutMs ?? task.spec.container.stopGraceMs;
-    const { preStop = [], postStart = [] } = task.spec.container;
-    const hooksMs = (preStop.length + postStart.length) * hookDeadlineMs;
-    const lastMs = stopMs + hooksMs + restartSlackMs;
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(lastMs)]);
-    const call = { taskId: task.id, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
-    return workers.call(task.nodeId, 'restart', call, deadline);
-  });
-  return null;
 }
 
 async function kill(context: CallContext, value: unknown): Promise<null> {

@@ -5,7 +5,7 @@ import { jsonResponse } from '../response.js';
 import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context.js';
 import { findContainer, listContainers } from '../find-container.js';
 import type { ContainerContext } from '../translate/container.js';
-import { waitUntil } from '../wait-until.js';
+import { waitUntil } from '../../store/wait-until.js';
 import { toContainer } from '../translate/container.js';
 import { withNodeDetails, inspectFromStore } from '../translate/inspect.js';
 import { selectContainers } from '../translate/list-filter.js';

@@ -8,7 +8,7 @@ import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context
 import type { PlacedContainer } from '../find-container.js';
 import { findContainer, requireRunning } from '../find-container.js';
 import { countParameter } from '../query.js';
-import { waitUntil } from '../wait-until.js';
+import { waitUntil } from '../../store/wait-until.js';
 
 const done: ApiResponse = { kind: 'empty', status: 204 };
 const notModified: ApiResponse = { kind: 'empty', status: 304 };

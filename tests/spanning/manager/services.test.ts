@@ -164,6 +164,56 @@ test('restart includes dependents with restart: true unless noDependents is set'
   t.deepEqual(await restart({ taskIds: ['another'] }), []);
 });
 
+const restartsWithDb = [
+  { service: 'db', condition: 'service_healthy', required: true, restart: true },
+] as const;
+
+/** The newest task of a service that is not being stopped. */
+function taskOf(tasks: readonly Task[], service: string): Task {
+  const [task] = tasks
+    .filter((each) => each.service === service && each.desired !== 'shutdown')
+    .sort((a, b) => b.createdAt - a.createdAt);
+  if (task === undefined) throw new Error(`there is no task of ${service}`);
+  return task;
+}
+
+test('restart waits for a healthy dependency before it restarts the dependents', async (t) => {
+  const manager = await TestManager.start(t, { pki });
+  const worker = await manager.join('w1');
+  const cache = aServiceSpec('cache', {
+    dependsOn: [{ service: 'web', condition: 'service_started', required: true, restart: true }],
+  });
+  await apply(manager, [
+    aServiceSpec('db'),
+    aServiceSpec('web', { dependsOn: restartsWithDb }),
+    cache,
+  ]);
+  let tasks = await tasksOnce(manager, 'db to run', running(1));
+  const db = taskOf(tasks, 'db');
+  const healthy = (startedAt: number, health: 'healthy' | 'starting' | 'unhealthy' = 'healthy') => {
+    worker.report(db.id, aStatus('running', { startedAt, health }));
+  };
+  healthy(1);
+  tasks = await tasksOnce(manager, 'all to run', running(3));
+  const restarted = () =>
+    worker.calls.map(
+      ({ args }) => tasks.find(({ id }) => JSON.stringify(args).includes(id))?.service,
+    );
+  const call = manager.call('service.restart', { project: 'demo', services: ['db'] });
+  await until('db to restart', 10_000, () => restarted().length === 1);
+  healthy(2, 'starting');
+  await tasksOnce(manager, 'its start', (all) => taskOf(all, 'db').status.startedAt === 2);
+  t.deepEqual(restarted(), ['db']);
+  healthy(2);
+  await call;
+  t.deepEqual(restarted(), ['db', 'web', 'cache']);
+  const failing = manager.call('service.restart', { project: 'demo', services: ['db'] });
+  healthy(3, 'unhealthy');
+  await t.throwsAsync(failing, {
+    message: 'service db: is unhealthy after its restart; its dependents were not restarted',
+  });
+});
+
 test('a held service gets its tasks but runs them only after start', async (t) => {
   const manager = await TestManager.start(t, { pki });
   const worker = await manager.join('w1');

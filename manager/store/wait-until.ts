@@ -1,4 +1,4 @@
-import type { ClusterStore } from '../store/store.js';
+import type { ClusterStore } from './store.js';
 
 /** Resolves when the condition holds, checked now and after each store change, or on abort. */
 export function waitUntil(
