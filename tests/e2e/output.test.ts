@@ -60,7 +60,7 @@ async function run(
 
 test.before(async () => {
   if (!hasLab) return;
-  cluster = await E2eCluster.create('outputtest', '10.98.119', [], 2);
+  cluster = await E2eCluster.create('outtest', '10.98.119', [], 2);
   folder = await cluster.project('output', compose);
   await cluster.output(['up', '-d'], folder);
 });
