@@ -42,7 +42,7 @@ const dockerConfig: Decoder<DockerConfig> = object<DockerConfig>({
   credHelpers: orElse(dictionary(string), {}),
 });
 
-/** What a credential helper prints. */
+/** The output of a credential helper. */
 interface HelperAnswer {
   readonly Username: string;
   readonly Secret: string;
