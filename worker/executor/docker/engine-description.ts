@@ -28,7 +28,7 @@ export interface EngineInfo {
   readonly Plugins?: Readonly<Record<string, readonly string[] | null>> | null;
 }
 
-export const engineInfo = object<EngineInfo>({
+const engineInfo = object<EngineInfo>({
   ServerVersion: string,
   NCPU: count,
   MemTotal: count,

@@ -35,9 +35,12 @@ export interface ListedNetwork {
   };
 }
 
-type ListedRange = { readonly Subnet?: string; readonly Gateway?: string };
+interface ListedRange {
+  readonly Subnet?: string;
+  readonly Gateway?: string;
+}
 
-export const listedNetwork = object<ListedNetwork>({
+const listedNetwork = object<ListedNetwork>({
   Id: nonEmptyString,
   Name: string,
   Internal: optionalOrNull(boolean),

@@ -91,7 +91,7 @@ const operations: readonly (readonly [string, unknown, Operation, RegExp])[] = [
   [
     'volumes',
     { Volumes: [{ Name: 1 }] },
-    (client) => new Volumes(client, { clusterId: 'c', nodeId: 'n' } as never, 'a').list(signal),
+    (client) => new Volumes(client, { clusterId: 'c', nodeId: 'n' }, 'a').list(signal),
     /list volumes: .*Volumes\[0\]\.Name must be/u,
   ],
   [
