@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { systemClock } from './common/base/clock.js';
+import { decodeJson, nonEmptyString, object } from './common/base/decode.js';
 import { AppError, messageOf } from './common/base/errors.js';
 import type { Logger } from './common/base/log.js';
 import { jsonLogger } from './common/base/log.js';
@@ -48,7 +49,7 @@ async function storeOf(
 
 async function programVersion(): Promise<string> {
   const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { readonly version: string }).version;
+  return decodeJson(text, object({ version: nonEmptyString }), 'package.json').version;
 }
 
 /**

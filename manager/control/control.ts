@@ -1,3 +1,4 @@
+import { anything, decodeJson, isFields } from '../common/base/decode.js';
 import { AppError, messageOf, toAppError } from '../common/base/errors.js';
 import type {
   ControlCallMap,
@@ -230,9 +231,8 @@ function onBehalf(store: ClusterStore, origin: AuditOrigin): ClusterStore {
 
 /** Audit line with the target of an action only: a command line may contain secrets. */
 function targetOf(body: unknown): string {
-  const { project, service, services, index, image, node } = body as Readonly<
-    Record<string, unknown>
-  >;
+  if (!isFields(body)) return '';
+  const { project, service, services, index, image, node } = body;
   const named = { project, service, services, index, image, node };
   return Object.entries(named)
     .filter(([, value]) => value !== undefined)
@@ -253,11 +253,7 @@ async function firstMessage(
   try {
     const first = await Promise.race([input.next(), timedOut]);
     if (first.done === true) throw new AppError('cancelled', 'stream: client disconnected');
-    return JSON.parse(String(first.value)) as unknown;
-  } catch (error) {
-    if (error instanceof SyntaxError)
-      throw new AppError('invalid', 'stream: arguments are not valid JSON');
-    throw error;
+    return decodeJson(String(first.value), anything, 'stream: arguments');
   } finally {
     cancel?.();
   }

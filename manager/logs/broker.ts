@@ -7,6 +7,7 @@ import type { Task } from '../common/model/task.js';
 import { isTerminal, stateRank } from '../common/model/task-state.js';
 import type { ControlStreamMap, TaskLogLine } from '../common/protocol/control.js';
 import type { LogLine, LogOptions, WorkerCalls } from '../common/protocol/worker-calls.js';
+import { decodeLogLines } from '../common/protocol/worker-stream-decoders.js';
 import type { ClusterStore } from '../store/store.js';
 import { LogMerge } from './merge.js';
 
@@ -194,7 +195,7 @@ class LogReading {
     const node = store.view.get('nodes', nodeId)?.spec.name ?? nodeId;
     try {
       for await (const message of stream) {
-        const lines = JSON.parse(String(message)) as readonly LogLine[];
+        const lines = decodeLogLines(message, `logs of task ${task.id} from node ${node}`);
         const fresh = position.fresh(lines);
         this.#merge.add(
           task.id,

@@ -13,7 +13,7 @@ import { choosePorts } from './host-ports.js';
 import type { Candidate, SchedulerSnapshot } from './node-set.js';
 import { NodeSet } from './node-set.js';
 import { binpack } from './strategies/binpack.js';
-import type { PlacementStrategy } from './strategies/pool.js';
+import type { CandidatePoolFactory } from './strategies/pool.js';
 import { spreadOver } from './strategies/preferences.js';
 import { random } from './strategies/random.js';
 import { spread } from './strategies/spread.js';
@@ -84,7 +84,7 @@ export function isPlaceable(task: Task): boolean {
 interface DecisionContext {
   readonly set: NodeSet;
   readonly pipeline: FilterPipeline;
-  readonly strategy: PlacementStrategy;
+  readonly strategy: CandidatePoolFactory;
   readonly name: SchedulerSnapshot['strategy'];
 }
 
@@ -213,7 +213,7 @@ function postpone(task: Task, explanation: PlacementExplanation): Postponement {
   return { kind: 'postpone', taskId: task.id, explanation: explanation };
 }
 
-function strategyOf(snapshot: SchedulerSnapshot): PlacementStrategy {
+function strategyOf(snapshot: SchedulerSnapshot): CandidatePoolFactory {
   if (snapshot.strategy === 'random') return random(snapshot.seed);
   return snapshot.strategy === 'binpack' ? binpack : spread;
 }

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Clock } from '../common/base/clock.js';
+import { decodeJson, object, oneOf, optional, string } from '../common/base/decode.js';
 import { AppError, messageOf } from '../common/base/errors.js';
 import type { Logger } from '../common/base/log.js';
 import { ClusterAuthority, defaultNodeLifetimeMs } from '../ca/authority.js';
@@ -44,6 +45,9 @@ export function authorizePeer(
   return admitClient(behalfOf(peer, shown.behalf), settings, record);
 }
 
+/** Fields of a client's identity that another manager forwards. */
+type ForwardedClient = Pick<Peer, 'clusterId' | 'nodeId' | 'serial'> & { readonly role: 'client' };
+
 function admitClient(
   peer: Peer,
   { clusterName }: Cluster,
@@ -57,21 +61,24 @@ function admitClient(
   );
 }
 
+const forwardedClient = object<ForwardedClient>({
+  clusterId: string,
+  nodeId: string,
+  role: oneOf('client'),
+  serial: optional(string),
+});
+
 function behalfOf(manager: Peer, text: string): Peer {
-  let value: Partial<Peer> = {};
   try {
-    value = JSON.parse(text) as Partial<Peer>;
-  } catch {
-    // Rejected below as a missing client.
-  }
-  const { clusterId, nodeId, role, serial = '' } = value;
-  if (role !== 'client' || typeof clusterId !== 'string' || typeof nodeId !== 'string') {
+    const { clusterId, nodeId, role, serial = '' } = decodeJson(text, forwardedClient, 'client');
+    return { clusterId, nodeId, role, serial, via: manager.nodeId };
+  } catch (error) {
     throw new AppError(
       'forbidden',
       `manager ${manager.nodeId}: forwarded a request without a valid client`,
+      { cause: error },
     );
   }
-  return { clusterId, nodeId, role, serial, via: manager.nodeId };
 }
 
 function admitNode(

@@ -3,8 +3,9 @@ import type { Clock } from '../common/base/clock.js';
 import { messageOf } from '../common/base/errors.js';
 import type { Logger } from '../common/base/log.js';
 import type { NodeId } from '../common/model/ids.js';
-import type { StatsMessage, WorkerStats } from '../common/protocol/statistics.js';
+import type { StatsMessage } from '../common/protocol/statistics.js';
 import type { WorkerCalls } from '../common/protocol/worker-calls.js';
+import { decodeWorkerStats } from '../common/protocol/worker-stream-decoders.js';
 import type { ClusterStore } from '../store/store.js';
 import { LatestStats } from './latest.js';
 
@@ -170,7 +171,7 @@ export class StatsCollector {
         // A binary frame is an error: the worker cannot serve statistics.
         if (typeof message !== 'string') break;
         if (signal.aborted) break;
-        latest.update(nodeId, JSON.parse(message) as WorkerStats);
+        latest.update(nodeId, decodeWorkerStats(message, `statistics of node ${nodeId}`));
         onMessage();
       }
     } finally {

@@ -3,7 +3,8 @@ import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
-import { AppError, isAppError, messageOf } from '../base/errors.js';
+import { array, decodeJson, number, object, oneOf, string, tagged } from '../base/decode.js';
+import { isAppError, messageOf } from '../base/errors.js';
 import type { PeerIdentity } from './pki.js';
 import { createPrivateKey, createRequest, signNode, validityFor } from './pki.js';
 
@@ -34,6 +35,34 @@ export interface PkiAnswer {
   readonly pems: readonly string[];
 }
 
+type OrderOf<Op> = Omit<Extract<PkiOrder, { readonly op: Op }>, 'op'>;
+
+const pkiOrder = tagged<'op', PkiOrder>('op', {
+  requests: object<OrderOf<'requests'>>({
+    keys: array(object({ keyPath: string, commonName: string })),
+  }),
+  sign: object<OrderOf<'sign'>>({
+    authority: object({ certPath: string, keyPath: string }),
+    nodes: array(
+      object({
+        request: string,
+        identity: object<PeerIdentity>({
+          clusterId: string,
+          role: oneOf('worker', 'manager', 'client'),
+          nodeId: string,
+        }),
+        alternativeNames: array(string),
+        days: number,
+      }),
+    ),
+  }),
+});
+
+/** Throws `invalid` that names the bad field, also for an unknown operation. */
+export function decodePkiOrder(json: string): PkiOrder {
+  return decodeJson(json, pkiOrder, 'pki: order');
+}
+
 /** Reads the key at this path; generates it with mode 0600 if it does not exist. */
 async function ensureKey(path: string): Promise<string> {
   try {
@@ -55,7 +84,7 @@ async function ensureKey(path: string): Promise<string> {
   return key;
 }
 
-/** Executes one order. Rejects with `invalid` for an unknown operation. */
+/** Executes one order. */
 export async function runPkiOrder(order: PkiOrder, now: Date): Promise<PkiAnswer> {
   switch (order.op) {
     case 'requests':
@@ -76,14 +105,12 @@ export async function runPkiOrder(order: PkiOrder, now: Date): Promise<PkiAnswer
       );
       return { pems: await Promise.all(pems) };
     }
-    default:
-      throw new AppError('invalid', `pki: unknown order ${JSON.stringify(order)}`);
   }
 }
 
 async function main(): Promise<void> {
   try {
-    const order = JSON.parse(await text(process.stdin)) as PkiOrder;
+    const order = decodePkiOrder(await text(process.stdin));
     process.stdout.write(JSON.stringify(await runPkiOrder(order, new Date())));
   } catch (error) {
     process.stderr.write(`${isAppError(error) ? error.message : messageOf(error)}\n`);

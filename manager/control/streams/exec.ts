@@ -1,5 +1,6 @@
 import type { NodeId } from '../../common/model/ids.js';
 import type { ExecOptions, MessageStream } from '../../common/protocol/worker-calls.js';
+import { anything, decodeJson } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
 import { forwardMessages } from '../../transport/forward.js';
 import { Args } from '../args.js';
@@ -54,7 +55,7 @@ async function forwardInput(
 }
 
 function resize(context: StreamContext, worker: OpenWorkerStream, text: string): void {
-  const args = new Args('resize', JSON.parse(text) as unknown);
+  const args = new Args('resize', decodeJson(text, anything, 'resize'));
   const size = { columns: args.count('columns') ?? 80, rows: args.count('rows') ?? 24 };
   const deadline = AbortSignal.timeout(resizeDeadlineMs);
   context.workers

@@ -3,6 +3,7 @@ import type { PlacedContainer } from '../find-container.js';
 import { findContainer } from '../find-container.js';
 import type { LogLine, LogOptions } from '../../common/protocol/worker-calls.js';
 import { logBytes } from '../../common/protocol/worker-calls.js';
+import { decodeLogLines } from '../../common/protocol/worker-stream-decoders.js';
 import type { Sink } from '../response.js';
 import type { ApiRequest, GatewayContext, RouteHandler, Route } from '../context.js';
 import { flagParameter, timeParameter } from '../query.js';
@@ -70,7 +71,7 @@ async function pour(
   const format = formatter(selection);
   try {
     for await (const message of stream) {
-      const lines = JSON.parse(String(message)) as readonly LogLine[];
+      const lines = decodeLogLines(message, `logs of task ${task.id} from node ${node.id}`);
       const chunk = Buffer.concat(
         lines.filter(({ stream: of }) => selection.streams.has(of)).map(format),
       );

@@ -1,11 +1,11 @@
 import { Heap } from '../heap.js';
 import type { ServiceId } from '../../common/model/ids.js';
 import type { Candidate } from '../node-set.js';
-import type { PlacementStrategy } from './pool.js';
+import type { CandidatePoolFactory } from './pool.js';
 import { compareByName, compareByRefusals } from './pool.js';
 
 /** Fullest suitable node: by reserved memory and CPU, then number of tasks, failures and name. */
-export const binpack: PlacementStrategy = (candidates, serviceId) => {
+export const binpack: CandidatePoolFactory = (candidates, serviceId) => {
   const heap = new Heap(candidates, (a, b) => compareBinpack(a, b, serviceId) < 0);
   return {
     take: () => heap.pop(),

@@ -11,7 +11,7 @@ export interface CandidatePool {
 }
 
 /** A scheduling strategy: creates a pool of candidates for the tasks of one service. */
-export type PlacementStrategy = (
+export type CandidatePoolFactory = (
   candidates: readonly Candidate[],
   serviceId: ServiceId,
 ) => CandidatePool;

@@ -1,7 +1,7 @@
 import { valueOnNode } from '../../common/model/constraint.js';
 import type { ServiceId } from '../../common/model/ids.js';
 import type { Candidate } from '../node-set.js';
-import type { PlacementStrategy, CandidatePool } from './pool.js';
+import type { CandidatePoolFactory, CandidatePool } from './pool.js';
 
 interface Branch {
   readonly value: string;
@@ -18,8 +18,8 @@ interface Branch {
 export function spreadOver(
   preferences: readonly string[],
   all: readonly Candidate[],
-  makePool: PlacementStrategy,
-): PlacementStrategy {
+  makePool: CandidatePoolFactory,
+): CandidatePoolFactory {
   const [key, ...rest] = preferences;
   if (key === undefined) return makePool;
   return (candidates, serviceId) => {

@@ -1,8 +1,8 @@
 import { seededRandom } from '../../common/base/random.js';
-import type { PlacementStrategy } from './pool.js';
+import type { CandidatePoolFactory } from './pool.js';
 
 /** Random suitable node, uniformly distributed; equal seeds give equal placements. */
-export function random(seed: number): PlacementStrategy {
+export function random(seed: number): CandidatePoolFactory {
   const next = seededRandom(seed);
   return (candidates) => {
     const nodes = [...candidates];

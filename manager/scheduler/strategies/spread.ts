@@ -1,11 +1,11 @@
 import { Heap } from '../heap.js';
 import type { ServiceId } from '../../common/model/ids.js';
 import type { Candidate } from '../node-set.js';
-import type { PlacementStrategy } from './pool.js';
+import type { CandidatePoolFactory } from './pool.js';
 import { compareByName, compareByRefusals } from './pool.js';
 
 /** Fewest tasks of the service, then fewest tasks, then fewest recent failures, then by name. */
-export const spread: PlacementStrategy = (candidates, serviceId) => {
+export const spread: CandidatePoolFactory = (candidates, serviceId) => {
   const heap = new Heap(candidates, (a, b) => compareSpread(a, b, serviceId) < 0);
   return {
     take: () => heap.pop(),

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { connect } from 'node:tls';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
+import { authorizePeer } from '../../../manager/security/credentials.js';
 import { MemoryBackend } from '../../../manager/store/memory-backend.js';
 import type { TestPki } from '../../helpers/pki/pki.js';
 import { temporaryFolder, writeManager } from '../../helpers/pki/pki-folder.js';
@@ -74,3 +75,28 @@ test('a manager renews its own certificate and presents it on new connections', 
   await until('a new one', 30_000, async () => (await shownSerial(manager.port)) !== firstSerial);
   t.deepEqual(await manager.call('node.list', {}), []);
 });
+
+for (const [title, behalf, accepted] of [
+  ['a client', '{"clusterId":"ada","nodeId":"laptop","role":"client","serial":"0a"}', true],
+  ['no JSON', '{', false],
+  ['null', 'null', false],
+  ['a worker', '{"clusterId":"c1","nodeId":"w1","role":"worker"}', false],
+  [
+    'a serial that is not text',
+    '{"clusterId":"ada","nodeId":"a","role":"client","serial":1}',
+    false,
+  ],
+] as const) {
+  test(`a manager forwards on behalf of ${title}`, async (t) => {
+    const { cert } = await pki.node('manager', 'm1');
+    const issuerCertificate = new X509Certificate(pki.authority.cert).toLegacyObject();
+    const certificate = { ...new X509Certificate(cert).toLegacyObject(), issuerCertificate };
+    const settings = { clusterId: 'c1', clusterName: 'test' };
+    const authorize = () => authorizePeer({ certificate, behalf }, settings, undefined);
+    if (accepted) t.like(authorize(), { nodeId: 'laptop', serial: '0a', via: 'm1' });
+    else {
+      const message = 'manager m1: forwarded a request without a valid client';
+      t.is(t.throws(authorize).message, message);
+    }
+  });
+}

@@ -158,3 +158,26 @@ test("metrics use cAdvisor's names and escape label values", async (t) => {
     t.regex(line, /^[a-z_:0-9]+(\{.*\})? [0-9.e+-]+$/);
   }
 });
+
+test('a malformed message ends the stream of its node and is logged with the node', async (t) => {
+  const store = await openTestStore();
+  await store.update('restore', (tx) => tx.create('nodes', aNode('n1')));
+  const [stream, far] = messagePair();
+  const workers = { open: () => Promise.resolve({ streamId: 's', stream }) };
+  const logged: unknown[] = [];
+  const log = {
+    ...silentLogger,
+    debug: (_message: string, fields: unknown) => logged.push(fields),
+  };
+  const collector = new StatsCollector({ store, clock: systemClock, log, workers });
+  t.teardown(() => {
+    collector.stop();
+  });
+  collector.subscribe(() => undefined);
+  await far.send('{"at":1,"tasks":[{"taskId":7}],"gone":[]}');
+  await until('the log line', 5_000, () => logged.length > 0);
+  t.deepEqual(logged[0], {
+    nodeId: 'n1',
+    error: 'statistics of node n1: tasks[0].taskId must be a non-empty string',
+  });
+});

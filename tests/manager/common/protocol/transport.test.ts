@@ -4,7 +4,7 @@ import { AppError, isAppError } from '../../../../manager/common/base/errors.js'
 import { silentLogger } from '../../../../manager/common/base/log.js';
 import type { PeerIdentity } from '../../../../manager/common/pki/pki.js';
 import { peerIdentity } from '../../../../manager/common/pki/pki.js';
-import { dial } from '../../../../manager/common/protocol/transport.js';
+import { dial, parseErrorResponse } from '../../../../manager/common/protocol/transport.js';
 import { ManagerHttpClient } from '../../../../manager/common/protocol/transport-call.js';
 import type { Connection } from '../../../../manager/common/protocol/transport-connection.js';
 import type {
@@ -259,3 +259,17 @@ test('a client rejects a foreign or expired server certificate and names its own
   server.renew(foreign);
   t.regex(await refused(), /certificate of m8 \(manager of c2\) is signed by unknown authority/);
 });
+
+for (const [title, body, kind, message] of [
+  ['a manager', '{"kind":"not-found","message":"no such task"}', 'not-found', 'no such task'],
+  ['a newer manager', '{"kind":"throttled","message":"wait"}', 'internal', 'wait'],
+  ['a proxy', '<html>', 'unavailable', 'm1:443 answered with HTTP status 502'],
+  ['another program', 'null', 'unavailable', 'm1:443 answered with HTTP status 502'],
+  ['a number as detail', '{"kind":"invalid","message":"a","detail":1}', 'unavailable', undefined],
+] as const) {
+  test(`an error response is decoded: ${title}`, (t) => {
+    const error = parseErrorResponse('m1:443', 502, body);
+    t.is(error.kind, kind);
+    if (message !== undefined) t.is(error.message, message);
+  });
+}
