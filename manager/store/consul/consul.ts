@@ -6,7 +6,13 @@ import type { ClusterIdentity, LockIndex } from './fence.js';
 import { Fence } from './fence.js';
 import { isUnknownOutcome } from './errors.js';
 import type { JournalCommit } from './journal.js';
-import { journalCommitOf, emptyJournalCommit, packJournal, unpackJournal } from './journal.js';
+import {
+  decodeJournalCommit,
+  emptyJournalCommit,
+  journalCommitOf,
+  packJournal,
+  unpackJournal,
+} from './journal.js';
 import { journalCommitKey, journalPrefix, leaderKey, metaKey } from './keys.js';
 import { forEachConcurrent, loadObjects } from './load.js';
 import type { KnownKey } from './plan.js';
@@ -177,7 +183,7 @@ class ConsulBackend implements StoreBackend {
     let commit = emptyJournalCommit;
     if (entry !== undefined) {
       this.#known.set(journalCommitKey, entry);
-      commit = JSON.parse(entry.value.toString()) as JournalCommit;
+      commit = decodeJournalCommit(this.#root + journalCommitKey, entry.value);
     }
     const stale = names.filter(
       (name) => name.startsWith(journalPrefix) && name !== journalCommitKey,

@@ -1,3 +1,4 @@
+import { decodeJson, number, object, orElse, string } from '../../common/base/decode.js';
 import { AppError, isConflict } from '../../common/base/errors.js';
 import type { KvClient, KvOperation } from './client.js';
 import { isUnknownOutcome } from './errors.js';
@@ -171,29 +172,32 @@ function takenOver(error: unknown): unknown {
   });
 }
 
+const metaDecoder = object<Meta>({
+  format: number,
+  clusterId: string,
+  clusterName: string,
+  epoch: number,
+  owner: orElse(string, ''),
+});
+
+function decodeMeta(key: string, value: Buffer): Meta {
+  const source = `consul key ${key}`;
+  try {
+    return decodeJson(value.toString(), metaDecoder, source);
+  } catch (error) {
+    throw new AppError('internal', `${source}: was not written by shoal; choose another prefix`, {
+      cause: error,
+    });
+  }
+}
+
 /**
  * Parses and validates the meta record. Throws `internal`, `unsupported` or `conflict` as
  * `Fence.acquire`.
  */
 export function readMeta(key: string, value: Buffer, cluster: ClusterIdentity): Meta {
-  let meta: Partial<Meta>;
-  try {
-    meta = JSON.parse(value.toString()) as Partial<Meta>;
-  } catch {
-    meta = {};
-  }
-  const { format, clusterId, clusterName, epoch } = meta;
-  if (
-    typeof format !== 'number' ||
-    typeof clusterId !== 'string' ||
-    typeof clusterName !== 'string' ||
-    typeof epoch !== 'number'
-  ) {
-    throw new AppError(
-      'internal',
-      `consul key ${key}: was not written by shoal; choose another prefix`,
-    );
-  }
+  const meta = decodeMeta(key, value);
+  const { format, clusterId, clusterName } = meta;
   if (format > consulStoreFormat) {
     throw new AppError(
       'unsupported',
@@ -206,5 +210,5 @@ export function readMeta(key: string, value: Buffer, cluster: ClusterIdentity): 
       `consul key ${key}: belongs to cluster ${clusterName} (${clusterId}), not to ${cluster.name} (${cluster.id}); choose another prefix`,
     );
   }
-  return { format, clusterId, clusterName, epoch, owner: meta.owner ?? '' };
+  return meta;
 }

@@ -1,5 +1,6 @@
 import { promisify } from 'node:util';
 import { crc32, deflateRaw, deflateRawSync, inflateRaw, inflateRawSync } from 'node:zlib';
+import { count, decodeJson, object, string } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
 import type { DurableWrite } from '../backend.js';
 import { maxPartBytes } from './keys.js';
@@ -37,6 +38,13 @@ export async function packJournal(writes: readonly DurableWrite[]): Promise<read
 
 export function journalCommitOf(batch: string, pieces: readonly Buffer[]): JournalCommit {
   return { batch, pieces: pieces.length, checksum: crc32(Buffer.concat(pieces)) };
+}
+
+const journalCommit = object<JournalCommit>({ batch: string, pieces: count, checksum: count });
+
+/** Throws `invalid` that names `key` and the bad field. */
+export function decodeJournalCommit(key: string, value: Buffer): JournalCommit {
+  return decodeJson(value.toString(), journalCommit, `consul key ${key}`);
 }
 
 /** Decompresses a journal. Throws `internal` if count or checksum of the pieces do not match. */

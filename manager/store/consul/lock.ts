@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { decodeJson, object, string } from '../../common/base/decode.js';
 import { AppError, messageOf } from '../../common/base/errors.js';
 import type { Logger } from '../../common/base/log.js';
 import type { HeldLock, Leader, LeaderLock } from '../election.js';
@@ -239,11 +240,14 @@ export class ConsulLock implements LeaderLock {
 /** Request options; the library's types lack `timeout`. */
 const requestOptions: object = { timeout: 2_000 };
 
+const leader = object<Leader>({ nodeId: string, address: string });
+
+/** The leader that holds the lock; undefined if the lock is free or its value is malformed. */
 function leaderOf(entry: KvEntry | undefined): Leader | undefined {
   if (entry?.session === undefined) return undefined;
   try {
-    const { nodeId, address } = JSON.parse(entry.value.toString()) as Partial<Leader>;
-    return nodeId === undefined || address === undefined ? undefined : { nodeId, address };
+    const { nodeId, address } = decodeJson(entry.value.toString(), leader, leaderKey);
+    return { nodeId, address };
   } catch {
     return undefined;
   }
