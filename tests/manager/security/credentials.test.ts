@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import type { DetailedPeerCertificate } from 'node:tls';
 import { connect } from 'node:tls';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
@@ -89,7 +90,8 @@ for (const [title, behalf, accepted] of [
 ] as const) {
   test(`a manager forwards on behalf of ${title}`, async (t) => {
     const { cert } = await pki.node('manager', 'm1');
-    const issuerCertificate = new X509Certificate(pki.authority.cert).toLegacyObject();
+    const issuer = new X509Certificate(pki.authority.cert).toLegacyObject();
+    const issuerCertificate = issuer as DetailedPeerCertificate;
     const certificate = { ...new X509Certificate(cert).toLegacyObject(), issuerCertificate };
     const settings = { clusterId: 'c1', clusterName: 'test' };
     const authorize = () => authorizePeer({ certificate, behalf }, settings, undefined);
