@@ -1,6 +1,24 @@
+import type { Decoder, Fields } from '../common/base/decode.js';
+import {
+  array,
+  boolean,
+  count,
+  decode,
+  fields,
+  isFields,
+  nonEmptyString,
+  optional,
+  orElse,
+  string,
+} from '../common/base/decode.js';
 import { AppError } from '../common/base/errors.js';
 
-type Fields = Readonly<Record<string, unknown>>;
+const flag = orElse(boolean, false);
+const optionalText = optional(nonEmptyString);
+const optionalCount = optional(count);
+const texts = orElse(array(string), []);
+const objects = orElse(array(fields), []);
+const object = orElse(fields, {});
 
 /**
  * Typed access to the arguments of a call. A missing or mistyped field throws `invalid` with its
@@ -11,63 +29,42 @@ export class Args {
   readonly #fields: Fields;
 
   constructor(call: string, value: unknown) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      throw new AppError('invalid', `${call}: arguments must be an object`);
-    }
+    if (!isFields(value)) throw new AppError('invalid', `${call}: arguments must be an object`);
     this.#call = call;
-    this.#fields = value as Fields;
+    this.#fields = value;
   }
 
   text(key: string): string {
-    const value = this.#fields[key];
-    if (typeof value !== 'string' || value === '') throw this.#wrong(key, 'a non-empty string');
-    return value;
+    return this.#read(key, nonEmptyString);
   }
 
   optionalText(key: string): string | undefined {
-    return this.#fields[key] === undefined ? undefined : this.text(key);
+    return this.#read(key, optionalText);
   }
 
   flag(key: string): boolean {
-    const value = this.#fields[key] ?? false;
-    if (typeof value !== 'boolean') throw this.#wrong(key, 'a boolean');
-    return value;
+    return this.#read(key, flag);
   }
 
   /** Non-negative integer; undefined if the field is absent. */
   count(key: string): number | undefined {
-    const value = this.#fields[key];
-    if (value === undefined) return undefined;
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) {
-      throw this.#wrong(key, 'a non-negative integer');
-    }
-    return value;
+    return this.#read(key, optionalCount);
   }
 
   texts(key: string): readonly string[] {
-    const value = this.#fields[key] ?? [];
-    if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) {
-      throw this.#wrong(key, 'an array of strings');
-    }
-    return value;
+    return this.#read(key, texts);
   }
 
   /** Array of objects; their fields are not checked here. */
   objects(key: string): readonly Fields[] {
-    const value = this.#fields[key] ?? [];
-    const isObject = (item: unknown): boolean => typeof item === 'object' && item !== null;
-    if (!Array.isArray(value) || !value.every(isObject))
-      throw this.#wrong(key, 'an array of objects');
-    return value as readonly Fields[];
+    return this.#read(key, objects);
   }
 
   object(key: string): Fields {
-    const value = this.#fields[key] ?? {};
-    if (typeof value !== 'object' || Array.isArray(value)) throw this.#wrong(key, 'an object');
-    return value as Fields;
+    return this.#read(key, object);
   }
 
-  #wrong(key: string, needed: string): AppError {
-    return new AppError('invalid', `${this.#call}: ${key} must be ${needed}`);
+  #read<Value>(key: string, decoder: Decoder<Value>): Value {
+    return decode(this.#fields[key], (value) => decoder(value, key), this.#call);
   }
 }

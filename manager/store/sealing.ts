@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import type { Fields } from '../common/base/decode.js';
 import { AppError } from '../common/base/errors.js';
 import type { StoreBackend, DurableWrite } from './backend.js';
 import type { KeyRing } from './key-ring.js';
@@ -23,7 +24,6 @@ interface Sealed {
   readonly text: string;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
 type StoredRecord = Awaited<ReturnType<StoreBackend['load']>>[number];
 
 function bindingOf(table: TableName, id: string, field: string): Buffer {

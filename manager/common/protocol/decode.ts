@@ -1,8 +1,18 @@
+import type { Decoder, Fields } from '../base/decode.js';
+import {
+  anything,
+  array,
+  fields,
+  isFields,
+  number,
+  object,
+  oneOf,
+  optional,
+  string,
+} from '../base/decode.js';
 import { AppError } from '../base/errors.js';
 import { taskStates } from '../model/task-state.js';
 import type { WorkerMessage } from './messages.js';
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** Peers are authenticated: the checks catch broken or incompatible peers, not hostile ones. */
 function parse(text: string): Fields {
@@ -34,84 +44,68 @@ function withoutControls(text: string, message: Fields): Fields {
   ) as Fields;
 }
 
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
+const strings = array(string);
 
-type Check = (value: unknown) => boolean;
+const reports = array(
+  object({
+    taskId: string,
+    status: object({ state: oneOf(...taskStates), at: number, message: string }),
+  }),
+);
 
-const isString: Check = (value) => typeof value === 'string';
-const isNumber: Check = (value) => typeof value === 'number' && Number.isFinite(value);
-const isStrings: Check = (value) => Array.isArray(value) && value.every(isString);
-const isAnything: Check = () => true;
-const isOptionalString: Check = (value) => value === undefined || typeof value === 'string';
+const description = object({
+  hostname: string,
+  address: string,
+  os: string,
+  arch: string,
+  engineVersion: string,
+  shoalVersion: string,
+  nanoCpus: number,
+  memoryBytes: number,
+  engineLabels: fields,
+  plugins: strings,
+});
 
-const isReport: Check = (value) => {
-  if (!isFields(value) || !isString(value.taskId) || !isFields(value.status)) return false;
-  const { state, at, message } = value.status;
-  return taskStates.some((known) => known === state) && isNumber(at) && isString(message);
-};
-const isReports: Check = (value) => Array.isArray(value) && value.every(isReport);
+type Shapes = Readonly<Record<WorkerMessage['kind'], Readonly<Record<string, Decoder<unknown>>>>>;
 
-const isDescription: Check = (value) =>
-  isFields(value) &&
-  ['hostname', 'address', 'os', 'arch', 'engineVersion', 'shoalVersion'].every((key) =>
-    isString(value[key]),
-  ) &&
-  isNumber(value.nanoCpus) &&
-  isNumber(value.memoryBytes) &&
-  isFields(value.engineLabels) &&
-  isStrings(value.plugins);
-
-const isError: Check = (value) =>
-  isFields(value) && isString(value.kind) && isString(value.message);
-
-const workerShapes: Readonly<Record<WorkerMessage['kind'], Readonly<Record<string, Check>>>> = {
+const shapes: Shapes = {
   hello: {
-    version: isNumber,
-    clusterId: isString,
-    nodeId: isString,
-    name: isString,
-    description: isDescription,
-    reports: isReports,
-    volumes: isStrings,
-    networks: isStrings,
+    version: number,
+    clusterId: string,
+    nodeId: string,
+    name: string,
+    description,
+    reports,
+    volumes: strings,
+    networks: strings,
   },
-  networks: { networks: isStrings },
+  networks: { networks: strings },
   heartbeat: {},
-  'want-image': { requestId: isNumber, image: isString, platform: isOptionalString },
-  renew: { requestId: isNumber, request: isString },
-  status: { reports: isReports },
-  description: { description: isDescription },
-  result: { callId: isNumber, result: isAnything },
-  failure: { callId: isNumber, error: isError },
+  'want-image': { requestId: number, image: string, platform: optional(string) },
+  renew: { requestId: number, request: string },
+  status: { reports },
+  description: { description },
+  result: { callId: number, result: anything },
+  failure: { callId: number, error: object({ kind: string, message: string }) },
 };
 
-function decode(
-  text: string,
-  shapes: Readonly<Record<string, Readonly<Record<string, Check>>>>,
-): Fields {
-  const message = withoutControls(text, parse(text));
-  const kind = message.kind;
-  const shape = typeof kind === 'string' && Object.hasOwn(shapes, kind) ? shapes[kind] : undefined;
-  if (shape === undefined) {
-    throw new AppError(
-      'invalid',
-      typeof kind === 'string' ? `unknown message kind ${kind}` : 'message has no kind',
-    );
-  }
-  for (const [field, check] of Object.entries(shape)) {
-    if (!check(message[field])) {
-      throw new AppError(
-        'invalid',
-        `message ${String(kind)}: field ${field} is missing or invalid`,
-      );
-    }
-  }
-  return message;
+function isKnownKind(kind: string): kind is WorkerMessage['kind'] {
+  return Object.hasOwn(shapes, kind);
 }
 
 /** Throws `invalid` that names the bad field. Unknown fields are kept. */
 export function decodeWorkerMessage(text: string): WorkerMessage {
-  return decode(text, workerShapes) as unknown as WorkerMessage;
+  const message = withoutControls(text, parse(text));
+  const { kind } = message;
+  if (typeof kind !== 'string') throw new AppError('invalid', 'message has no kind');
+  if (!isKnownKind(kind)) throw new AppError('invalid', `unknown message kind ${kind}`);
+  for (const [field, decoder] of Object.entries(shapes[kind])) {
+    try {
+      decoder(message[field], field);
+    } catch (error) {
+      const problem = `message ${kind}: field ${field} is missing or invalid`;
+      throw new AppError('invalid', problem, { cause: error });
+    }
+  }
+  return message as unknown as WorkerMessage;
 }
