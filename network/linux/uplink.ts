@@ -1,6 +1,6 @@
 import type { Fields } from '../../manager/common/base/decode.js';
 import { AppError } from '../../manager/common/base/errors.js';
-import type { NodeFacts } from '../plan/wanted.js';
+import type { Uplink } from '../plan/wanted.js';
 import { objectListField, numberField, parseRecords, stringField } from './json.js';
 import { run } from './run.js';
 
@@ -11,7 +11,7 @@ const listDefaultRoutes = ['ip', '-4', '-j', 'route', 'show', 'default'] as cons
  * Finds the interface with the node's address, or else that of the default route: behind one-to-one
  * NAT no local interface has the advertised address.
  */
-export function parseUplink(address: string, addresses: string, defaults: string): NodeFacts {
+export function parseUplink(address: string, addresses: string, defaults: string): Uplink {
   const links = parseRecords(addresses, listAddresses.join(' '));
   const carries = (link: Fields): boolean =>
     objectListField(link, 'addr_info').some((info) => stringField(info, 'local') === address);
@@ -27,7 +27,7 @@ export function parseUplink(address: string, addresses: string, defaults: string
   return { address, addressIsLocal: local !== undefined, uplinkMtu: Math.min(uplinkMtu, 9_216) };
 }
 
-export async function readUplink(address: string, signal: AbortSignal): Promise<NodeFacts> {
+export async function readUplink(address: string, signal: AbortSignal): Promise<Uplink> {
   const [addresses, defaults] = await Promise.all([
     run(listAddresses, { signal }),
     run(listDefaultRoutes, { signal }),

@@ -10,7 +10,7 @@ import { macOf } from '../../manager/common/address/mac.js';
 import { bridgeOf, vxlanOf, vxlanOverheadBytes } from './names.js';
 
 /** Facts about the machine that the plan depends on. */
-export interface NodeFacts {
+export interface Uplink {
   /** The address that other nodes use to reach this node. */
   readonly address: string;
   /** True if a local interface has the address; false behind one-to-one NAT. */
@@ -51,7 +51,7 @@ export interface WantedState {
  * VTEP than this node's address are remote; the bridge learns local ones. Invalid endpoints (an
  * address outside its network) are skipped, so that one bad entry does not block the rest.
  */
-export function wantedState(view: NetworkView, facts: NodeFacts): WantedState {
+export function wantedState(view: NetworkView, facts: Uplink): WantedState {
   const byNetwork = new Map<string, Endpoint[]>();
   for (const endpoint of view.endpoints) {
     if (endpoint.vtep === facts.address) continue;

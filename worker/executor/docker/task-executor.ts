@@ -26,7 +26,7 @@ import { toCreateRequest } from './create-options.js';
 import { needsUserDatabase, resolveOwner, type FileOwner } from './file-owner.js';
 import { readSmallFile } from './file-streams.js';
 import type { TaskFiles } from './files.js';
-import type { Images } from './images.js';
+import type { Images } from './images/images.js';
 import type { Volumes } from './volumes.js';
 import {
   inheritMounts,

@@ -10,9 +10,9 @@ import {
   object,
   orElse,
   string,
-} from '../../../manager/common/base/decode.js';
-import { AppError, isNotFound } from '../../../manager/common/base/errors.js';
-import { decoded, type EngineClient } from './client.js';
+} from '../../../../manager/common/base/decode.js';
+import { AppError, isNotFound } from '../../../../manager/common/base/errors.js';
+import { decoded, type EngineClient } from '../client.js';
 
 const layers = orElse(array(string), []);
 const listedImages = array(object<{ readonly Id: string }>({ Id: nonEmptyString }));

@@ -6,13 +6,13 @@ import {
   isUnavailable,
   messageOf,
   toAppError,
-} from '../../../manager/common/base/errors.js';
-import type { Clock } from '../../../manager/common/base/clock.js';
-import type { ContainerSpec } from '../../../manager/common/model/container.js';
-import type { NodeImage } from '../../../manager/common/protocol/worker-calls.js';
-import type { ProgressCallback } from '../executor.js';
-import { JsonLines } from '../json-lines.js';
-import { decoded, translateError, type EngineClient } from './client.js';
+} from '../../../../manager/common/base/errors.js';
+import type { Clock } from '../../../../manager/common/base/clock.js';
+import type { ContainerSpec } from '../../../../manager/common/model/container.js';
+import type { NodeImage } from '../../../../manager/common/protocol/worker-calls.js';
+import type { ProgressCallback } from '../../executor.js';
+import { JsonLines } from '../../json-lines.js';
+import { decoded, translateError, type EngineClient } from '../client.js';
 import {
   inspectedImage,
   progressLine,

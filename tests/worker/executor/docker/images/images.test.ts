@@ -1,6 +1,9 @@
 import test from 'ava';
-import { aContainer } from '../../../../fixtures/cluster/build.js';
-import { effectiveCommand, toReference } from '../../../../worker/executor/docker/images.js';
+import { aContainer } from '../../../../../fixtures/cluster/build.js';
+import {
+  effectiveCommand,
+  toReference,
+} from '../../../../../worker/executor/docker/images/images.js';
 
 test('an image reference is split at its tag, which defaults to latest', (t) => {
   t.deepEqual(toReference('redis'), { fromImage: 'redis', tag: 'latest' });

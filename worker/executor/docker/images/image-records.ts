@@ -6,10 +6,10 @@ import {
   object,
   orElse,
   string,
-} from '../../../manager/common/base/decode.js';
-import { isNotFound } from '../../../manager/common/base/errors.js';
-import type { EngineImage } from '../../../manager/common/protocol/worker-calls.js';
-import { decoded, type EngineClient } from './client.js';
+} from '../../../../manager/common/base/decode.js';
+import { isNotFound } from '../../../../manager/common/base/errors.js';
+import type { EngineImage } from '../../../../manager/common/protocol/worker-calls.js';
+import { decoded, type EngineClient } from '../client.js';
 
 const timeoutMs = 15_000;
 

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import test from 'ava';
 import { extract, pack } from 'tar-stream';
-import { saveWithoutLayers } from '../../../../worker/executor/docker/image-layers.js';
+import { saveWithoutLayers } from '../../../../../worker/executor/docker/images/image-layers.js';
 
 interface Entry {
   readonly name: string;

@@ -1,6 +1,9 @@
-import type { CommitOptions, RegistryAuth } from '../../../manager/common/protocol/worker-calls.js';
-import type { ImagePull, ImageTransfer } from '../executor.js';
-import type { EngineClient } from './client.js';
+import type {
+  CommitOptions,
+  RegistryAuth,
+} from '../../../../manager/common/protocol/worker-calls.js';
+import type { ImagePull, ImageTransfer } from '../../executor.js';
+import type { EngineClient } from '../client.js';
 import { saveWithoutLayers } from './image-layers.js';
 import { commitImage, openBuild, openPull, openPush, type BuildRequest } from './image-streams.js';
 import type { Images } from './images.js';

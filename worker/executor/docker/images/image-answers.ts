@@ -9,7 +9,7 @@ import {
   orElse,
   string,
   type Decoder,
-} from '../../../manager/common/base/decode.js';
+} from '../../../../manager/common/base/decode.js';
 
 /** The fields of `GET /images/{name}/json` that are used here. */
 export interface InspectedImage {

@@ -7,13 +7,13 @@ import type { Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
-import type { BuildSessionData } from '../../../../worker/executor/docker/build-session.js';
+import type { BuildSessionData } from '../../../../../worker/executor/docker/images/build-session.js';
 import {
   firstField,
   openBuildSession,
   textFields,
-} from '../../../../worker/executor/docker/build-session.js';
-import type { EngineClient } from '../../../../worker/executor/docker/client.js';
+} from '../../../../../worker/executor/docker/images/build-session.js';
+import type { EngineClient } from '../../../../../worker/executor/docker/client.js';
 
 /** The builder's side of a session that serves this data. */
 async function builder(t: ExecutionContext, data: BuildSessionData): Promise<ClientHttp2Session> {

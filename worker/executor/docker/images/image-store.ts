@@ -1,6 +1,6 @@
-import type { NodeImage } from '../../../manager/common/protocol/worker-calls.js';
-import type { ImageStore } from '../executor.js';
-import type { EngineClient } from './client.js';
+import type { NodeImage } from '../../../../manager/common/protocol/worker-calls.js';
+import type { ImageStore } from '../../executor.js';
+import type { EngineClient } from '../client.js';
 import type { ImageLayers } from './image-layers.js';
 import { inspectImage, listImages } from './image-records.js';
 import { registryDigest } from './image-streams.js';

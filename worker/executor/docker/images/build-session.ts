@@ -3,8 +3,8 @@ import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import { performServerHandshake } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import type { RegistryAuth } from '../../../manager/common/protocol/worker-calls.js';
-import type { EngineClient } from './client.js';
+import type { RegistryAuth } from '../../../../manager/common/protocol/worker-calls.js';
+import type { EngineClient } from '../client.js';
 
 /*
  * BuildKit requests data outside the build context from the client: over the connection that `POST

@@ -4,21 +4,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import test, { type ExecutionContext } from 'ava';
-import { waitFor } from '../../../../fixtures/lab/wait.js';
-import { systemClock } from '../../../../manager/common/base/clock.js';
-import { jsonLogger } from '../../../../manager/common/base/log.js';
-import { EngineClient } from '../../../../worker/executor/docker/client.js';
-import { ComposeContainers } from '../../../../worker/executor/docker/compose-containers.js';
-import { DockerContainerAccess } from '../../../../worker/executor/docker/container-access.js';
-import { ContainerWatch } from '../../../../worker/executor/docker/container-watch.js';
-import { readEngineDescription } from '../../../../worker/executor/docker/engine-description.js';
-import { ImageLayers } from '../../../../worker/executor/docker/image-layers.js';
-import { listImages } from '../../../../worker/executor/docker/image-records.js';
-import { commitImage, registryDigest } from '../../../../worker/executor/docker/image-streams.js';
-import { Images } from '../../../../worker/executor/docker/images.js';
-import { EngineNetworks } from '../../../../worker/executor/docker/networks.js';
-import { Volumes } from '../../../../worker/executor/docker/volumes.js';
-import { engineRecording } from '../../../helpers/fakes/engine-recording.js';
+import { waitFor } from '../../../fixtures/lab/wait.js';
+import { systemClock } from '../../../manager/common/base/clock.js';
+import { jsonLogger } from '../../../manager/common/base/log.js';
+import { EngineClient } from '../../../worker/executor/docker/client.js';
+import { ComposeContainers } from '../../../worker/executor/docker/compose-containers.js';
+import { DockerContainerAccess } from '../../../worker/executor/docker/container-access.js';
+import { ContainerWatch } from '../../../worker/executor/docker/container-watch.js';
+import { readEngineDescription } from '../../../worker/executor/docker/engine-description.js';
+import { ImageLayers } from '../../../worker/executor/docker/images/image-layers.js';
+import { listImages } from '../../../worker/executor/docker/images/image-records.js';
+import {
+  commitImage,
+  registryDigest,
+} from '../../../worker/executor/docker/images/image-streams.js';
+import { Images } from '../../../worker/executor/docker/images/images.js';
+import { EngineNetworks } from '../../../worker/executor/docker/networks.js';
+import { Volumes } from '../../../worker/executor/docker/volumes.js';
+import { engineRecording } from '../../helpers/fakes/engine-recording.js';
 
 /** A client of an engine that handles requests with `listener`. */
 async function engine(t: ExecutionContext, listener: RequestListener): Promise<EngineClient> {

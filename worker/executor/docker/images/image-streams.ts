@@ -2,10 +2,10 @@ import type {
   CommitOptions,
   RegistryAuth,
   WorkerStreamRequest,
-} from '../../../manager/common/protocol/worker-calls.js';
-import type { ImagePull } from '../executor.js';
+} from '../../../../manager/common/protocol/worker-calls.js';
+import type { ImagePull } from '../../executor.js';
 import { openBuildSession } from './build-session.js';
-import { decoded, type EngineClient } from './client.js';
+import { decoded, type EngineClient } from '../client.js';
 import { committedId, distributionDigest } from './image-answers.js';
 import { toReference } from './images.js';
 
