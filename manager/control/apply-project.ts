@@ -4,6 +4,7 @@ import type { NewId } from '../common/base/random.js';
 import type { NetworkId, VolumeId } from '../common/model/ids.js';
 import type { Network, NetworkSpec, Volume, VolumeSpec } from '../common/model/network.js';
 import { isOneOff } from '../common/model/one-off.js';
+import { stopsFor } from '../common/model/dependents.js';
 import type { Service } from '../common/model/service.js';
 import { isTerminal } from '../common/model/task-state.js';
 import type {
@@ -22,6 +23,7 @@ type Change = AppliedChange;
 /** Applies a whole project. Validation errors are thrown before the first write. */
 export function applyProject(context: ApplyContext, input: ProjectApply): ProjectApplyResult {
   checkExternals(context.view, input);
+  const before = servicesBefore(context.view, input);
   const changes: Change[] = [
     ...input.networks.map((spec) => applyNetwork(context, spec)),
     ...input.volumes.map((spec) => applyVolume(context, spec)),
@@ -29,6 +31,7 @@ export function applyProject(context: ApplyContext, input: ProjectApply): Projec
     ...input.configs.map((data) => applyData(context, 'config', data)),
     ...input.services.map((spec) => applyService(context, spec, input)),
   ];
+  if (context.tx !== undefined) stopDependents(context.tx, input, before);
   const orphans = orphansOf(context.view, input);
   if (input.removeOrphans) {
     for (const service of orphans) {
@@ -41,6 +44,36 @@ export function applyProject(context: ApplyContext, input: ProjectApply): Projec
     changes,
     orphans: input.removeOrphans ? [] : orphans.map((service) => service.spec.service),
   };
+}
+
+/** The applied services that have containers. */
+function servicesBefore(view: StoreView, { services }: ProjectApply): readonly Service[] {
+  return services
+    .flatMap(({ name }) => view.serviceByName(name) ?? [])
+    .filter(({ id }) => view.tasksOfService(id).some(({ desired }) => desired !== 'remove'));
+}
+
+/**
+ * Closes the start gate of the applied services that restart with a recreated one (`depends_on …
+ * restart: true`): the orchestrator stops their tasks first and starts them when the new tasks of
+ * the dependency meet the condition. Like docker compose, only direct dependents are stopped.
+ */
+export function stopDependents(
+  tx: Transaction,
+  { services }: Pick<ProjectApply, 'services'>,
+  before: readonly Service[],
+): void {
+  const recreated = new Set(
+    before
+      .filter(({ id, taskHash }) => tx.get('services', id)?.taskHash !== taskHash)
+      .map(({ spec }) => spec.service),
+  );
+  for (const { name } of services) {
+    const service = tx.serviceByName(name);
+    if (service === undefined || !stopsFor(service.spec).some((key) => recreated.has(key)))
+      continue;
+    tx.put('services', { ...service, dependenciesMet: false });
+  }
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { ServiceId } from '../common/model/ids.js';
 import type { Node } from '../common/model/node.js';
+import { stopsFor } from '../common/model/dependents.js';
 import { podLinksOf } from '../common/model/pod.js';
 import type { Service } from '../common/model/service.js';
 import type { Task } from '../common/model/task.js';
@@ -46,7 +47,12 @@ function affectedByService(
 ): readonly OrchestratorKey[] {
   if (service === undefined) return [];
   const { project, service: name } = service.spec;
-  return [service.id, unusedNetworksKey, ...dependentsOf(view, project, name)];
+  return [
+    service.id,
+    unusedNetworksKey,
+    ...dependentsOf(view, project, name),
+    ...awaitingEndOf(view, service),
+  ];
 }
 
 function affectedByTask(
@@ -58,7 +64,9 @@ function affectedByTask(
   if (task === undefined || isUnchangedTask(before, after)) return [];
   const dependents = dependentsOf(view, task.project, task.service);
   const networks = after === undefined ? ([unusedNetworksKey] as const) : [];
-  return [task.serviceId, ...networks, ...dependents];
+  const service = view.get('services', task.serviceId);
+  const awaiting = service === undefined ? [] : awaitingEndOf(view, service);
+  return [task.serviceId, ...networks, ...dependents, ...awaiting];
 }
 
 /** Services that wait for this one or share its namespaces or volumes. */
@@ -74,6 +82,17 @@ function dependentsOf(view: StoreView, project: string, name: string): readonly 
     .map(({ id }) => id);
 }
 
+/** Services that are recreated once this one has stopped. */
+function awaitingEndOf(view: StoreView, service: Service): readonly ServiceId[] {
+  if (service.dependenciesMet) return [];
+  const keys = stopsFor(service.spec);
+  if (keys.length === 0) return [];
+  return view
+    .servicesOfProject(service.spec.project)
+    .filter(({ spec }) => keys.includes(spec.service))
+    .map(({ id }) => id);
+}
+
 function affectedByNode(
   view: StoreView,
   before: Node | undefined,
@@ -82,7 +101,10 @@ function affectedByNode(
   const node = after ?? before;
   if (node === undefined || isUnchangedNode(before, after)) return [];
   return [
-    ...view.tasksOfNode(node.id).map(({ serviceId }) => serviceId),
+    ...view.tasksOfNode(node.id).flatMap(({ serviceId }) => {
+      const service = view.get('services', serviceId);
+      return [serviceId, ...(service === undefined ? [] : awaitingEndOf(view, service))];
+    }),
     ...view.list('services').flatMap(({ id, spec }) => (spec.mode.kind === 'global' ? [id] : [])),
     unusedNetworksKey,
   ];

@@ -62,9 +62,8 @@ export function planSlot(
       changes,
     );
   }
-  if (isNeedless(current, tasks, snapshot)) {
-    return plan('changing', [retireTask(current, 'the previous task may stay on its node')]);
-  }
+  const stops = stopFirst(current, tasks, snapshot);
+  if (stops.length > 0) return plan('changing', stops);
   const retirements = retireOlder(current, tasks, snapshot);
   const { state } = current.status;
   if (isTerminal(state)) {
@@ -163,6 +162,25 @@ function isAdoptable(task: Task, snapshot: ServiceSnapshot): boolean {
   );
 }
 
+/**
+ * Stops the started tasks of a service whose dependencies are no longer met, or a current task that
+ * is not needed.
+ */
+function stopFirst(
+  current: Task,
+  tasks: readonly Task[],
+  snapshot: ServiceSnapshot,
+): readonly TaskChange[] {
+  const unmet = tasks.filter((task) => isUnmet(task, snapshot) && isHeld(task, snapshot));
+  if (unmet.length > 0) return unmet.map((task) => shutDownTask(task, 'a dependency is recreated'));
+  if (!isNeedless(current, tasks, snapshot)) return [];
+  return [retireTask(current, 'the previous task may stay on its node')];
+}
+
+function isUnmet(task: Task, { service, gate }: ServiceSnapshot): boolean {
+  return !service.dependenciesMet && !gate.open && isWanted(task) && task.desired !== 'ready';
+}
+
 /** Retires older tasks of a slot that the current one no longer needs. */
 function retireOlder(
   current: Task,
@@ -220,6 +238,7 @@ function outOfDateCause(
 ): string | undefined {
   const { service } = snapshot;
   const { placement } = service.spec.task;
+  if (isUnmet(current, snapshot)) return 'a dependency is recreated';
   if (current.taskHash !== service.taskHash) return 'the service was changed';
   if (!isSamePlacement(current.spec.placement, placement)) return 'its placement was changed';
   if (slot.nodeId !== undefined || current.nodeId === undefined) return undefined;

@@ -1,10 +1,12 @@
 import type { NetworkId, NodeId, ServiceId } from '../common/model/ids.js';
 import type { Network } from '../common/model/network.js';
 import type { Node } from '../common/model/node.js';
+import { stopsFor } from '../common/model/dependents.js';
 import { podLinksOf } from '../common/model/pod.js';
 import type { Service } from '../common/model/service.js';
 import { currentTask, isNodeLost, tasksBySlot } from '../store/slots.js';
 import type { Task } from '../common/model/task.js';
+import { isAssigned } from '../common/model/task-state.js';
 import { missingReference } from '../store/references.js';
 import type { StoreView } from '../store/store.js';
 import type { DependencyState } from './start-gate.js';
@@ -27,6 +29,7 @@ export function readServiceSnapshot(
     gate: evaluateStartGate(service, find),
     leaders: leadersOf(service, find),
     hasFollowers: hasFollowers(view, service),
+    awaitsDependents: awaitsDependents(view, service, context.nodes),
     ...rollbackBlocker(view, service),
   };
 }
@@ -76,6 +79,23 @@ function hasFollowers(view: StoreView, { id, spec: { project, service } }: Servi
         other.id !== id &&
         podLinksOf(other.spec.task.container).some((link) => link.service === service),
     );
+}
+
+function awaitsDependents(
+  view: StoreView,
+  { id, spec: { project, service } }: Service,
+  nodes: ServiceSnapshot['nodes'],
+): boolean {
+  const mustEnd = ({ nodeId, desired, status }: Task): boolean =>
+    desired !== 'ready' &&
+    isAssigned(status.state) &&
+    nodeId !== undefined &&
+    !isNodeLost(nodes.get(nodeId));
+  return view
+    .servicesOfProject(project)
+    .filter((other) => !other.dependenciesMet && other.id !== id)
+    .filter((other) => stopsFor(other.spec).includes(service))
+    .some((other) => view.tasksOfService(other.id).some(mustEnd));
 }
 
 /** Networks marked for removal that no service, task or gateway of a live node uses. */

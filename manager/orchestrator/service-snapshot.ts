@@ -20,6 +20,8 @@ export interface ServiceSnapshot {
   readonly leaders: readonly PodLeader[];
   /** Whether another service shares a namespace or volumes of this one. */
   readonly hasFollowers: boolean;
+  /** Whether services that stop while this one is recreated still have tasks to stop. */
+  readonly awaitsDependents: boolean;
 }
 
 /**

@@ -25,7 +25,8 @@ const reportMs = 2_000;
  * Outdated tasks that are not available are replaced at once; available ones in batches of
  * `parallelism`, each batch after the one before is available. A change that never becomes
  * available therefore stops after the first batch and leaves the other slots as they are. A paused
- * update does not keep tasks on ineligible nodes. Slots that cannot be filled now keep their task.
+ * update does not keep tasks on ineligible nodes. Tasks wait for the end of the dependents that stop
+ * meanwhile. Slots that cannot be filled now keep their task.
  * `tolerated`: failed slots that are not waited for.
  */
 export function nextUpdates(
@@ -36,7 +37,9 @@ export function nextUpdates(
   const replaceable = plans.filter(({ slot }) => slot.mayFill);
   const misplaced = replaceable.filter(({ condition }) => condition === 'misplaced');
   const outdated =
-    kind === 'hold' ? [] : replaceable.filter(({ condition }) => condition === 'outdated');
+    kind === 'hold' || snapshot.awaitsDependents
+      ? []
+      : replaceable.filter(({ condition }) => condition === 'outdated');
   if (outdated.length + misplaced.length === 0) return [];
   const config = updateConfigOf(snapshot.service) ?? oneAtATime;
   const reportDeadlines = outdated.flatMap((plan) => reportDeadline(plan, snapshot) ?? []);

@@ -91,6 +91,14 @@ measure(`decide: one more beside ${taskCount} running`, () => placed([...running
 measure(`reconcile: one service with ${taskCount} running`, () => {
   const gate = evaluateStartGate(big, () => undefined);
   const byId = new Map(nodes.map((node) => [node.id, node]));
-  const input = { service: big, nodes: byId, now: 0, gate, leaders: [], hasFollowers: false };
+  const input = {
+    service: big,
+    nodes: byId,
+    now: 0,
+    gate,
+    leaders: [],
+    hasFollowers: false,
+    awaitsDependents: false,
+  };
   return reconcile({ ...input, tasks: running }).length;
 });

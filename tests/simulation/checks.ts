@@ -19,6 +19,8 @@ import type { Machine, Running } from './machine.js';
  */
 export class Checks {
   readonly #onViolation: (message: string) => void;
+  /** Tasks that were started before a dependency was recreated: they run until they have stopped. */
+  readonly #startedBefore = new Set<TaskId>();
   /**
    * Tasks on a node when it went down or was removed: a replacement may run elsewhere from then on.
    */
@@ -39,10 +41,23 @@ export class Checks {
         if (gone) this.#lose(change.id as NodeId, view);
       }
       if (change.table === 'tasks') this.#checkTask(change, commit.actor, view);
-      if (change.table === 'services') this.#checkService(change, view);
+      if (change.table === 'services') {
+        this.#noteGate(change, view);
+        this.#checkService(change, view);
+      }
       if (change.table === 'volumes') this.#checkVolume(change);
     }
     this.#checkNodes(commit, view);
+  }
+
+  #noteGate(
+    { before, after }: StoreChange & { readonly table: 'services' },
+    view: StoreView,
+  ): void {
+    if (before?.dependenciesMet !== true || after?.dependenciesMet !== false) return;
+    for (const { id, desired } of view.tasksOfService(after.id)) {
+      if (desired !== 'ready') this.#startedBefore.add(id);
+    }
   }
 
   /** Checks what the machines actually run. */
@@ -57,6 +72,7 @@ export class Checks {
     for (const { taskId, task } of running) {
       const service = view.get('services', task.serviceId);
       if (service === undefined || service.dependenciesMet) continue;
+      if (this.#startedBefore.has(taskId)) continue;
       this.#onViolation(`${taskId} runs before its dependencies are met`);
     }
   }

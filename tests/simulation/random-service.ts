@@ -129,7 +129,7 @@ function dependencies(
   tally.record('service that depends on others created');
   const condition = conditions.at(-1) ?? 'service_started';
   const required = random() < 0.8;
-  return [{ service: other.spec.service, condition, required, restart: false }];
+  return [{ service: other.spec.service, condition, required, restart: true }];
 }
 
 function volumeFor(tx: Transaction, { random, newId, tally }: RandomSource): Volume {

@@ -1,3 +1,4 @@
+import { stopDependents } from '../../manager/control/apply-project.js';
 import { applyService, restartEndedTasks } from '../../manager/control/apply-service.js';
 import { podOf, podLinksOf } from '../../manager/common/model/pod.js';
 import { withNewTasks, rolledBack, currentUpdate } from '../../manager/common/model/rollback.js';
@@ -55,7 +56,10 @@ export function repairSpecs(tx: Transaction): void {
 function bringUp(tx: Transaction, spec: ServiceSpec, force = false): void {
   const newId = (): string => spec.service;
   const forceRecreate = force ? [spec.service] : [];
+  const before = tx.serviceByName(spec.name);
   applyService({ tx, view: tx, newId }, spec, { keepReplicas: [], forceRecreate });
+  const services = tx.list('services').map((service) => service.spec);
+  stopDependents(tx, { services }, before === undefined ? [] : [before]);
 }
 
 function withImage(spec: ServiceSpec, image: string): ServiceSpec {

@@ -21,7 +21,9 @@ function dependencyFailure(
   service: Service,
   state: WatchedState,
 ): string | undefined {
-  const tasks = slotsOf(service, state).flatMap(({ current }) => current ?? []);
+  const tasks = slotsOf(service, state)
+    .flatMap(({ current }) => current ?? [])
+    .filter(({ taskHash }) => taskHash === service.taskHash);
   const up = tasks.filter((task) => !isNodeDown(state.nodes.get(task.nodeId ?? '')));
   if (dependency.condition === 'service_healthy') {
     const sick = up.find(({ status }) => status.health === 'unhealthy');

@@ -1,8 +1,18 @@
+import { podLinksOf } from './pod.js';
 import type { ServiceSpec } from './service.js';
 
 /** Keys of the services that this one restarts with (`depends_on … restart: true`). */
 export function restartsWith(spec: ServiceSpec): readonly string[] {
   return spec.dependsOn.flatMap(({ service, restart }) => (restart ? [service] : []));
+}
+
+/**
+ * Keys of the services whose recreation stops this one until they meet its conditions again. Pod
+ * leaders are not among them: their followers are recreated after them.
+ */
+export function stopsFor(spec: ServiceSpec): readonly string[] {
+  const leaders = new Set(podLinksOf(spec.task.container).map(({ service }) => service));
+  return restartsWith(spec).filter((key) => !leaders.has(key));
 }
 
 /** The named services and those that restart with them, directly or transitively. */

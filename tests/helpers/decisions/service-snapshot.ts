@@ -12,6 +12,7 @@ export interface ServiceSnapshotOptions {
   readonly gate?: StartGate;
   readonly owners?: readonly Task[];
   readonly hasFollowers?: boolean;
+  readonly awaitsDependents?: boolean;
 }
 
 /** The orchestrator's input for one service, with three ready nodes by default. */
@@ -32,5 +33,6 @@ export function aServiceSnapshot(
       bySlot: new Map(options.owners?.map((task) => [task.slot, task])),
     })),
     hasFollowers: options.hasFollowers ?? false,
+    awaitsDependents: options.awaitsDependents ?? false,
   };
 }

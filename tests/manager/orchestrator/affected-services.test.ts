@@ -63,6 +63,30 @@ test('a task affects its service and the services that wait for it', async (t) =
   t.deepEqual(keys, sorted(db.id, api.id));
 });
 
+test('a task of a stopping dependent affects the service that waits for its end', async (t) => {
+  const store = await openTestStore();
+  const dependsOn = [
+    { service: 'db', condition: 'service_healthy', required: true, restart: true },
+  ] as const;
+  const web = aService('web', { dependsOn, dependenciesMet: false });
+  const running = aTask(web, 1, { id: 'w1', node: 'n1', desired: 'shutdown' });
+  await store.update('restore', (tx) => {
+    for (const service of [db, web]) tx.create('services', service);
+    tx.create('nodes', node);
+    tx.create('tasks', running);
+  });
+  const ends = await keysAfter(store, (tx) => {
+    const stored = tx.get('tasks', running.id);
+    if (stored === undefined) throw new Error('no task');
+    tx.put('tasks', { ...stored, status: { ...stored.status, state: 'shutdown' } });
+  });
+  t.deepEqual(ends, sorted(db.id, web.id));
+  const lost = await keysAfter(store, (tx) => {
+    tx.put('nodes', { ...node, status: { ...node.status, state: 'down' } });
+  });
+  t.true(lost.includes(db.id));
+});
+
 test('a task affects no service whose dependencies have been met before', async (t) => {
   const store = await openCluster();
   await store.update('restore', (tx) => {

@@ -123,3 +123,27 @@ test('a paused update does not keep tasks on a drained node', (t) => {
   );
   t.is(plan(service, tasks, drained), 'slot 1: new task, running: node-1 is drained');
 });
+
+test('started tasks stop when their dependencies are no longer met', (t) => {
+  const service = aService('web', {
+    replicas: 2,
+    dependsOn: [{ service: 'db', condition: 'service_healthy', required: true, restart: true }],
+  });
+  const closed = { gate: { open: false } };
+  const tasks = [
+    aTask(service, 1, { node: 'node-1' }),
+    aTask(service, 2, { node: 'node-2', state: 'ready', desired: 'ready' }),
+  ];
+  t.is(
+    plan(service, tasks, active, closed),
+    'slot 1: web.1 to shutdown: a dependency is recreated',
+  );
+  t.false(plan({ ...service, dependenciesMet: true }, tasks, active).includes('shutdown'));
+});
+
+test('an outdated task stays until the dependents have stopped', (t) => {
+  const service = aService('db');
+  const old = { ...aTask(service, 1, { node: 'node-1' }), taskHash: 'before' };
+  t.false(plan(service, [old], active, { awaitsDependents: true }).includes('shutdown'));
+  t.true(plan(service, [old], active).includes('db.1 to shutdown: the service was changed'));
+});

@@ -214,6 +214,40 @@ test('restart waits for a healthy dependency before it restarts the dependents',
   });
 });
 
+test('up stops the dependents, recreates the dependency and starts them once it is healthy', async (t) => {
+  const manager = await TestManager.start(t, { pki });
+  const worker = await manager.join('w1');
+  const web = aServiceSpec('web', { dependsOn: restartsWithDb });
+  const db = aServiceSpec('db');
+  await apply(manager, [db, web]);
+  const first = taskOf(await tasksOnce(manager, 'db to run', running(1)), 'db');
+  worker.report(first.id, aStatus('running', { startedAt: 1, health: 'healthy' }));
+  const before = await tasksOnce(manager, 'both to run', running(2));
+  const oldWeb = taskOf(before, 'web');
+  worker.reportsAssigned = false;
+  await apply(manager, [db, web], { forceRecreate: ['db'] });
+  await until('the order to stop web alone', 10_000, () =>
+    told(worker).includes('web/1 shutdown -'),
+  );
+  t.true(told(worker).includes('db/1 running -'), 'db waits for the end of web');
+  worker.report(oldWeb.id, aStatus('shutdown', { containerId: 'c-web' }));
+  await until('the order to stop db', 10_000, () => told(worker).includes('db/1 shutdown -'));
+  worker.report(first.id, aStatus('shutdown'));
+  const isNew = (task: Task) => !before.some(({ id }) => id === task.id);
+  const made = await tasksOnce(manager, 'a new db', (tasks) =>
+    tasks.some((task) => isNew(task) && task.service === 'db' && task.nodeId !== undefined),
+  );
+  const held = () =>
+    [...worker.held.tasks.values()].find((task) => task.service === 'web' && task.id !== oldWeb.id);
+  await until('the new task of web', 10_000, () => held()?.desired === 'ready');
+  worker.report(taskOf(made, 'db').id, aStatus('running', { startedAt: 2, health: 'starting' }));
+  await tasksOnce(manager, 'db to start', running(1));
+  t.is(held()?.desired, 'ready');
+  worker.report(taskOf(made, 'db').id, aStatus('running', { startedAt: 2, health: 'healthy' }));
+  await until('the order to start web', 10_000, () => held()?.desired === 'running');
+  t.is(taskOf(await manager.call('task.list', { project: 'demo' }), 'web').adopts, oldWeb.id);
+});
+
 test('a held service gets its tasks but runs them only after start', async (t) => {
   const manager = await TestManager.start(t, { pki });
   const worker = await manager.join('w1');
