@@ -45,7 +45,7 @@ for (const [title, machine, found] of [
     { links: [...second.links, 'sh4098'] },
     'links sh4096 sh4097 shvx4096 shvx4097 sh4098 on node-2 for 2 networks',
   ],
-  ['a rule for a missing bridge', { ruled: ['sh4099'] }, 'rules for sh4099 on node-2'],
+  ['a rule for a missing bridge', { bridgesInRules: ['sh4099'] }, 'rules for sh4099 on node-2'],
 ] as const) {
   test(`${title} is a difference`, (t) => {
     t.true(differences(wanted, [first, { ...second, ...machine }, third]).includes(found));
