@@ -74,7 +74,7 @@ export function planSlot(
   if (state === 'new' || state === 'pending') {
     const corrections = correctUnplaced(slot, current, snapshot);
     const interrupted = tasks.some(wasPlaced);
-    const changes = corrections.length > 0 ? corrections : applyGate(current, snapshot);
+    const changes = corrections.length > 0 ? corrections : startWhenGateOpens(current, snapshot);
     return plan(interrupted ? 'changing' : 'steady', [...retirements, ...changes]);
   }
   return planPlaced(slot, current, { snapshot, plan, retirements });
@@ -117,7 +117,7 @@ function planPlaced(
       cause,
     );
   }
-  const changes = [...retirements, ...applyGate(current, snapshot)];
+  const changes = [...retirements, ...startWhenGateOpens(current, snapshot)];
   return plan(
     isAvailable(current) || isHeldReady(current, snapshot) ? 'steady' : 'changing',
     changes,
@@ -261,7 +261,11 @@ function wasPlaced(task: Task): boolean {
   return state !== 'new' && state !== 'pending' && task.desired !== 'remove';
 }
 
-function applyGate(current: Task, snapshot: ServiceSnapshot): readonly TaskChange[] {
+/** Starts a task that is held at `ready` once the dependencies are met; explains why not. */
+export function startWhenGateOpens(
+  current: Task,
+  snapshot: ServiceSnapshot,
+): readonly TaskChange[] {
   if (current.desired !== 'ready') return [];
   const { open, trouble } = snapshot.gate;
   const { id: taskId, slot } = current;

@@ -3,7 +3,7 @@ import type { UpdateConfig } from '../common/model/service.js';
 import { isAvailable } from '../store/slots.js';
 import type { TaskChange } from './task-change.js';
 import type { SlotPlan } from './plan-slot.js';
-import { createSuccessor, createTask, shutDownTask } from './plan-slot.js';
+import { createSuccessor, createTask, shutDownTask, startWhenGateOpens } from './plan-slot.js';
 import type { UpdateVerdict } from './monitor-update.js';
 import type { ServiceSnapshot } from './service-snapshot.js';
 import { nodeOf } from './service-snapshot.js';
@@ -40,7 +40,13 @@ export function nextUpdates(
     kind === 'hold' || snapshot.awaitsDependents
       ? []
       : replaceable.filter(({ condition }) => condition === 'outdated');
-  if (outdated.length + misplaced.length === 0) return [];
+  // A paused update keeps outdated tasks, and starts those that it found waiting for dependencies.
+  const kept =
+    kind === 'hold' ? replaceable.filter(({ condition }) => condition === 'outdated') : [];
+  const starts = kept.flatMap(({ current }) =>
+    current === undefined ? [] : startWhenGateOpens(current, snapshot),
+  );
+  if (outdated.length + misplaced.length === 0) return starts;
   const config = updateConfigOf(snapshot.service) ?? oneAtATime;
   const reportDeadlines = outdated.flatMap((plan) => reportDeadline(plan, snapshot) ?? []);
   const unavailable = outdated.filter((plan) => isUnavailable(plan, snapshot));
@@ -56,6 +62,7 @@ export function nextUpdates(
   const awaited = plans.filter(({ slot }) => !tolerated.has(slot.slot));
   const pausedUntil = batch.length === 0 ? undefined : pauseUntil(awaited, config, snapshot);
   return [
+    ...starts,
     ...unavailable.flatMap((plan) => replaceTask(plan, 'stop-first', snapshot)),
     ...(pausedUntil === undefined
       ? batch.flatMap((plan) => replaceTask(plan, config.order, snapshot))

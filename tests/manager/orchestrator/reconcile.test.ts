@@ -247,7 +247,7 @@ test('slots 1 to N are each filled once after all ends are confirmed', (t) => {
         Array.from({ length: mode.replicas }, (_, index) => index + 1),
       );
     }),
-    { numRuns: 200 },
+    { numRuns: 1000 },
   );
 });
 
