@@ -60,8 +60,13 @@ function unitState(show: string): { running: boolean; restarts: number } {
   return { running: value('SubState') === 'running', restarts: Number(value('NRestarts') || '0') };
 }
 
+/** A slow machine takes long to start a unit; one that fails restarts soon and again. */
+const unitStartMs = 60_000;
+const maxUnitRestarts = 3;
+
 /**
- * Waits until a unit runs without a restart for 500 ms; else throws with the end of its journal.
+ * Waits until a unit runs without a restart for 500 ms, at most 60 s or three restarts; else throws
+ * with the end of its journal.
  */
 export async function waitForUnit(
   machine: RemoteMachine,
@@ -73,11 +78,16 @@ export async function waitForUnit(
     const { stdout } = await machine.exec(['systemctl', 'show', unit, ...properties]);
     return unitState(stdout);
   };
+  const gaveUp = new AbortController();
+  const signals = AbortSignal.any([gaveUp.signal, ...(signal === undefined ? [] : [signal])]);
+  let firstRestarts: number | undefined;
   try {
-    await retryUntil(10_000, signal, async () => {
+    await retryUntil(unitStartMs, signals, async () => {
       const before = await readState();
+      firstRestarts ??= before.restarts;
+      if (before.restarts - firstRestarts >= maxUnitRestarts) gaveUp.abort();
       if (!before.running) throw new Error('not running');
-      await delay(500, undefined, { signal });
+      await delay(500, undefined, { signal: signals });
       const after = await readState();
       if (!after.running || after.restarts !== before.restarts) throw new Error('restarts');
     });
