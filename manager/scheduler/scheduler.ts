@@ -76,7 +76,7 @@ export class Scheduler {
     await this.#loop.stop();
   }
 
-  /** Reads the pending tasks anew from the store. */
+  /** Reads the pending tasks again from the store. */
   #resync(): readonly (typeof pendingKey)[] {
     this.#pending.clear();
     this.#followers.clear();
