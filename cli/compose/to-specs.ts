@@ -7,7 +7,7 @@ import { toServiceSpec } from './specs/service.js';
 
 /**
  * Translates a loaded project. Every key is honoured, passed to the engine, or refused with a
- * ComposeError at its place (see specs/keys.ts). `contents` holds secrets and configs, from
+ * ComposeError at its place (see fixtures/compose-keys/keys.ts). `contents` holds secrets and configs, from
  * `readContents` of load.ts.
  */
 export function toSpecs(project: Project, contents: Contents): ProjectSpecs {

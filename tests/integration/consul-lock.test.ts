@@ -1,6 +1,6 @@
 import type { ExecutionContext } from 'ava';
 import { AppError } from '../../manager/common/base/errors.js';
-import { silentLogger } from '../../manager/common/base/log.js';
+import { silentLogger } from '../helpers/fakes/silent-logger.js';
 import { newId } from '../../manager/common/base/random.js';
 import { ConsulClient } from '../../manager/store/consul/client.js';
 import { ConsulLock } from '../../manager/store/consul/lock.js';

@@ -1,7 +1,7 @@
 import type { Clock } from '../../manager/common/base/clock.js';
 import { AppError } from '../../manager/common/base/errors.js';
 import type { StoreBackend, DurableWrite } from '../../manager/store/backend.js';
-import { MemoryBackend } from '../../manager/store/memory-backend.js';
+import { MemoryBackend } from '../helpers/stores/memory-backend.js';
 import type { Tally } from './tally.js';
 
 export interface Faults {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../manager/common/base/clock.js';
-import { silentLogger } from '../../manager/common/base/log.js';
+import { silentLogger } from '../helpers/fakes/silent-logger.js';
 import type { NetworkId, TaskId } from '../../manager/common/model/ids.js';
 import type { TaskStatus } from '../../manager/common/model/task.js';
 import type { AssignmentSet } from '../../manager/common/protocol/assignments.js';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { waitFor } from '../../fixtures/lab/wait.js';
-import { silentLogger } from '../../manager/common/base/log.js';
+import { silentLogger } from '../helpers/fakes/silent-logger.js';
 import type { AssignmentSet } from '../../manager/common/protocol/assignments.js';
 import { AssignmentApplier } from '../../worker/assignment-applier.js';
 import { readBootId, SavedAssignments } from '../../worker/assignments/saved-set.js';

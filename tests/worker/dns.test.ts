@@ -7,7 +7,7 @@ import test, { type ExecutionContext } from 'ava';
 import { decode, encode } from 'dns-packet';
 import { aNetworkOnNode, anEndpoint } from '../../fixtures/cluster/network-view.js';
 import { systemClock } from '../../manager/common/base/clock.js';
-import { silentLogger } from '../../manager/common/base/log.js';
+import { silentLogger } from '../helpers/fakes/silent-logger.js';
 import type { NodeId } from '../../manager/common/model/ids.js';
 import type { AssignmentSet } from '../../manager/common/protocol/assignments.js';
 import { readBootId, SavedAssignments } from '../../worker/assignments/saved-set.js';

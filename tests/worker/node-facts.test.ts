@@ -1,6 +1,6 @@
 import test from 'ava';
 import { AppError } from '../../manager/common/base/errors.js';
-import { silentLogger } from '../../manager/common/base/log.js';
+import { silentLogger } from '../helpers/fakes/silent-logger.js';
 import { NodeFacts } from '../../worker/node-facts.js';
 
 test('the engine is read once, again on refresh, and its former facts survive an outage', async (t) => {

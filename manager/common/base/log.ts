@@ -44,10 +44,3 @@ export function jsonLogger(
     child: (fields) => jsonLogger(level, write, now, { ...bound, ...fields }),
   };
 }
-
-/** Discards every message; for tests and for code that requires a logger. */
-export const silentLogger: Logger = jsonLogger(
-  'error',
-  () => undefined,
-  () => 0,
-);

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { AppError } from '../../../manager/common/base/errors.js';
-import { silentLogger } from '../../../manager/common/base/log.js';
+import { silentLogger } from '../../helpers/fakes/silent-logger.js';
 import { notLeaderError } from '../../../manager/common/protocol/messages.js';
 import { peerIdentity } from '../../../manager/common/pki/pki.js';
 import type { TlsMaterial } from '../../../manager/common/protocol/transport-tls.js';

@@ -10,7 +10,8 @@ import type {
   DesiredFile,
   ProvisionStep,
 } from '../../../cli/provision/plan.js';
-import { describeStep, planConfigure, planSetup } from '../../../cli/provision/plan.js';
+import { describeStep } from '../../helpers/decisions/describe-step.js';
+import { planConfigure, planSetup } from '../../../cli/provision/plan.js';
 
 const bare: RootFacts = {
   commands: new Set(['ip', 'bridge', 'nft', 'tar', 'gzip', 'sha256sum', 'dockerd']),

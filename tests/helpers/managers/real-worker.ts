@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { ExecutionContext } from 'ava';
 import { systemClock } from '../../../manager/common/base/clock.js';
-import { silentLogger } from '../../../manager/common/base/log.js';
+import { silentLogger } from '../fakes/silent-logger.js';
 import { toNodeDescription } from '../../../worker/node-description.js';
 import { Connector } from '../../../worker/session/connector.js';
 import { WorkerCredentials } from '../../../worker/session/credentials.js';

@@ -17,7 +17,7 @@ import { ManagerHttpClient } from '../../../manager/common/protocol/transport-ca
 import type { Connection } from '../../../manager/common/protocol/transport-connection.js';
 import type { ManagerSettings } from '../../../manager/common/settings/manager-settings.js';
 import type { StoreBackend } from '../../../manager/store/backend.js';
-import { MemoryBackend } from '../../../manager/store/memory-backend.js';
+import { MemoryBackend } from '../stores/memory-backend.js';
 import { FakeWorker, type FakeWorkerOptions } from '../fakes/fake-worker.js';
 import type { TestPki } from '../pki/pki.js';
 import { createTestPki, isManagerOf } from '../pki/pki.js';

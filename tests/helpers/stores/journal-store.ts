@@ -1,8 +1,8 @@
 import { aService, aVolume } from '../../../fixtures/cluster/build.js';
-import { silentLogger } from '../../../manager/common/base/log.js';
+import { silentLogger } from '../fakes/silent-logger.js';
 import { systemClock } from '../../../manager/common/base/clock.js';
 import type { StoreBackend, DurableWrite } from '../../../manager/store/backend.js';
-import { MemoryBackend } from '../../../manager/store/memory-backend.js';
+import { MemoryBackend } from './memory-backend.js';
 import { openStore } from '../../../manager/store/open-store.js';
 import type { ClusterStore } from '../../../manager/store/store.js';
 

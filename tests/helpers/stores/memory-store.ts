@@ -1,7 +1,7 @@
 import type { Clock } from '../../../manager/common/base/clock.js';
 import { systemClock } from '../../../manager/common/base/clock.js';
-import { silentLogger } from '../../../manager/common/base/log.js';
-import { MemoryBackend } from '../../../manager/store/memory-backend.js';
+import { silentLogger } from '../fakes/silent-logger.js';
+import { MemoryBackend } from './memory-backend.js';
 import { openStore } from '../../../manager/store/open-store.js';
 import type { ClusterStore } from '../../../manager/store/store.js';
 

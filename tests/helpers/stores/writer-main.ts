@@ -1,6 +1,6 @@
 import { aService } from '../../../fixtures/cluster/build.js';
 import { systemClock } from '../../../manager/common/base/clock.js';
-import { silentLogger } from '../../../manager/common/base/log.js';
+import { silentLogger } from '../fakes/silent-logger.js';
 import { openEmbedded } from '../../../manager/store/embedded/embedded.js';
 import { openStore } from '../../../manager/store/open-store.js';
 

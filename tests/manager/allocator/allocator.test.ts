@@ -3,7 +3,7 @@ import test from 'ava';
 import type { ServiceOptions, TaskOptions } from '../../../fixtures/cluster/build.js';
 import { aNetwork, aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
 import { Allocator } from '../../../manager/allocator/allocator.js';
-import { silentLogger } from '../../../manager/common/base/log.js';
+import { silentLogger } from '../../helpers/fakes/silent-logger.js';
 import type { NodeId, TaskId } from '../../../manager/common/model/ids.js';
 import type { Network } from '../../../manager/common/model/network.js';
 import type { Service } from '../../../manager/common/model/service.js';

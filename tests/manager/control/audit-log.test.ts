@@ -1,6 +1,6 @@
 import test from 'ava';
 import { AuditLog } from '../../../manager/control/audit-log.js';
-import { MemoryBackend } from '../../../manager/store/memory-backend.js';
+import { MemoryBackend } from '../../helpers/stores/memory-backend.js';
 import { FailingBackend, open, volume, service, who } from '../../helpers/stores/journal-store.js';
 
 test('the audit log records each requested change in the same batch and is bounded', async (t) => {

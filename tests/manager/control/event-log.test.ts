@@ -1,11 +1,11 @@
 import test from 'ava';
 import { aNode, aTask } from '../../../fixtures/cluster/build.js';
-import { silentLogger } from '../../../manager/common/base/log.js';
+import { silentLogger } from '../../helpers/fakes/silent-logger.js';
 import { systemClock } from '../../../manager/common/base/clock.js';
 import type { TaskId } from '../../../manager/common/model/ids.js';
 import type { ProjectEvent } from '../../../manager/control/event-log.js';
 import { EventLog } from '../../../manager/control/event-log.js';
-import { MemoryBackend } from '../../../manager/store/memory-backend.js';
+import { MemoryBackend } from '../../helpers/stores/memory-backend.js';
 import type { ClusterStore } from '../../../manager/store/store.js';
 import { ManualClock } from '../../helpers/fakes/manual-clock.js';
 import { until } from '../../helpers/until.js';

@@ -1,7 +1,7 @@
 import { setImmediate as nextTick } from 'node:timers/promises';
 import test from 'ava';
 import { aNode } from '../../../fixtures/cluster/build.js';
-import { silentLogger } from '../../../manager/common/base/log.js';
+import { silentLogger } from '../../helpers/fakes/silent-logger.js';
 import type { LeaseId, NetworkId, NodeId } from '../../../manager/common/model/ids.js';
 import { backgroundWrite } from '../../../manager/dispatcher/background-write.js';
 import { LeaseRelease } from '../../../manager/dispatcher/lease-release.js';

@@ -1,10 +1,10 @@
 import test from 'ava';
 import { aService, aTask } from '../../../fixtures/cluster/build.js';
 import { systemClock } from '../../../manager/common/base/clock.js';
-import { silentLogger } from '../../../manager/common/base/log.js';
+import { silentLogger } from '../../helpers/fakes/silent-logger.js';
 import type { NodeId } from '../../../manager/common/model/ids.js';
 import { ReportBatch } from '../../../manager/dispatcher/report-batch.js';
-import { MemoryBackend } from '../../../manager/store/memory-backend.js';
+import { MemoryBackend } from '../../helpers/stores/memory-backend.js';
 import { openStore } from '../../../manager/store/open-store.js';
 import { aStatus } from '../../helpers/fakes/fake-worker.js';
 

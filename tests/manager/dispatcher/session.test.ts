@@ -5,7 +5,7 @@ import type { NetworkId, NodeId, TaskId } from '../../../manager/common/model/id
 import type { Node } from '../../../manager/common/model/node.js';
 import { addressLeaseId } from '../../../manager/common/model/network.js';
 import type { StoreBackend } from '../../../manager/store/backend.js';
-import { MemoryBackend } from '../../../manager/store/memory-backend.js';
+import { MemoryBackend } from '../../helpers/stores/memory-backend.js';
 import { aStatus } from '../../helpers/fakes/fake-worker.js';
 import type { TestPki } from '../../helpers/pki/pki.js';
 import { createTestPki } from '../../helpers/pki/pki.js';

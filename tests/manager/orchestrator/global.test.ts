@@ -4,7 +4,7 @@ import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
 import { aServiceSnapshot } from '../../helpers/decisions/service-snapshot.js';
 import type { Node } from '../../../manager/common/model/node.js';
 import type { Task } from '../../../manager/common/model/task.js';
-import { describeTaskChanges } from '../../../manager/orchestrator/task-change.js';
+import { describeTaskChanges } from '../../helpers/decisions/describe-task-changes.js';
 import { reconcile } from '../../../manager/orchestrator/reconcile.js';
 
 const service = aService('agent', {

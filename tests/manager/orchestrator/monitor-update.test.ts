@@ -5,7 +5,7 @@ import { asPreviousSpec, withNewTasks } from '../../../manager/common/model/roll
 import type { Service, UpdateConfig, UpdateStatus } from '../../../manager/common/model/service.js';
 import type { Task } from '../../../manager/common/model/task.js';
 import type { TaskChange } from '../../../manager/orchestrator/task-change.js';
-import { describeTaskChanges } from '../../../manager/orchestrator/task-change.js';
+import { describeTaskChanges } from '../../helpers/decisions/describe-task-changes.js';
 import { reconcile } from '../../../manager/orchestrator/reconcile.js';
 import { aServiceSnapshot } from '../../helpers/decisions/service-snapshot.js';
 

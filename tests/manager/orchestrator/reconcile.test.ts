@@ -12,7 +12,7 @@ import type { Task } from '../../../manager/common/model/task.js';
 import type { TaskState } from '../../../manager/common/model/task-state.js';
 import { isTerminal, taskStates } from '../../../manager/common/model/task-state.js';
 import type { TaskChange } from '../../../manager/orchestrator/task-change.js';
-import { describeTaskChanges } from '../../../manager/orchestrator/task-change.js';
+import { describeTaskChanges } from '../../helpers/decisions/describe-task-changes.js';
 import { reconcile } from '../../../manager/orchestrator/reconcile.js';
 
 const now = 1_000_000;

@@ -4,7 +4,7 @@ import { aServiceSnapshot } from '../../helpers/decisions/service-snapshot.js';
 import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
 import type { Service } from '../../../manager/common/model/service.js';
 import type { Task } from '../../../manager/common/model/task.js';
-import { describeTaskChanges } from '../../../manager/orchestrator/task-change.js';
+import { describeTaskChanges } from '../../helpers/decisions/describe-task-changes.js';
 import { reconcile } from '../../../manager/orchestrator/reconcile.js';
 
 function plan(service: Service, tasks: readonly Task[], options?: ServiceSnapshotOptions): string {

@@ -4,7 +4,7 @@ import type { Node } from '../../../manager/common/model/node.js';
 import type { Service } from '../../../manager/common/model/service.js';
 import type { Task } from '../../../manager/common/model/task.js';
 import { reconcile } from '../../../manager/orchestrator/reconcile.js';
-import { describeTaskChanges } from '../../../manager/orchestrator/task-change.js';
+import { describeTaskChanges } from '../../helpers/decisions/describe-task-changes.js';
 import type { ServiceSnapshotOptions } from '../../helpers/decisions/service-snapshot.js';
 import { aServiceSnapshot } from '../../helpers/decisions/service-snapshot.js';
 

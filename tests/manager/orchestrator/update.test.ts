@@ -5,7 +5,7 @@ import type { ServiceOptions, TaskOptions } from '../../../fixtures/cluster/buil
 import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
 import type { Service } from '../../../manager/common/model/service.js';
 import type { Task } from '../../../manager/common/model/task.js';
-import { describeTaskChanges } from '../../../manager/orchestrator/task-change.js';
+import { describeTaskChanges } from '../../helpers/decisions/describe-task-changes.js';
 import { reconcile } from '../../../manager/orchestrator/reconcile.js';
 
 const before = (options: ServiceOptions = {}): Service =>

@@ -1,13 +1,13 @@
 import test from 'ava';
 import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
-import { silentLogger } from '../../../manager/common/base/log.js';
+import { silentLogger } from '../../helpers/fakes/silent-logger.js';
 import { newId } from '../../../manager/common/base/random.js';
 import type { Node } from '../../../manager/common/model/node.js';
 import type { Service } from '../../../manager/common/model/service.js';
 import type { Task } from '../../../manager/common/model/task.js';
 import { taskHashOf } from '../../../manager/common/model/spec-hash.js';
 import { preview } from '../../../manager/preview/preview.js';
-import { MemoryBackend } from '../../../manager/store/memory-backend.js';
+import { MemoryBackend } from '../../helpers/stores/memory-backend.js';
 import { openStore } from '../../../manager/store/open-store.js';
 import type { Transaction } from '../../../manager/store/store.js';
 import { systemClock } from '../../../manager/common/base/clock.js';

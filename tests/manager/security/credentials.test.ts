@@ -5,7 +5,7 @@ import { connect } from 'node:tls';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import { authorizePeer } from '../../../manager/security/credentials.js';
-import { MemoryBackend } from '../../../manager/store/memory-backend.js';
+import { MemoryBackend } from '../../helpers/stores/memory-backend.js';
 import type { TestPki } from '../../helpers/pki/pki.js';
 import { temporaryFolder, writeManager } from '../../helpers/pki/pki-folder.js';
 import { realWorker } from '../../helpers/managers/real-worker.js';

@@ -24,7 +24,7 @@ import { ManagerHttpClient } from '../../../manager/common/protocol/transport-ca
 import type { TlsMaterial } from '../../../manager/common/protocol/transport-tls.js';
 import { dial } from '../../../manager/common/protocol/transport.js';
 import type { StoreBackend } from '../../../manager/store/backend.js';
-import { MemoryBackend } from '../../../manager/store/memory-backend.js';
+import { MemoryBackend } from '../../helpers/stores/memory-backend.js';
 import type { TestPki } from '../../helpers/pki/pki.js';
 import { isManagerOf } from '../../helpers/pki/pki.js';
 import { temporaryFolder, writeManager } from '../../helpers/pki/pki-folder.js';

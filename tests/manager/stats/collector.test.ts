@@ -1,7 +1,7 @@
 import test from 'ava';
 import { aNode, aService, aTask } from '../../../fixtures/cluster/build.js';
 import { systemClock } from '../../../manager/common/base/clock.js';
-import { silentLogger } from '../../../manager/common/base/log.js';
+import { silentLogger } from '../../helpers/fakes/silent-logger.js';
 import type { NodeId, TaskId } from '../../../manager/common/model/ids.js';
 import type {
   StatsMessage,

@@ -7,7 +7,7 @@ import { isAppError } from '../../../manager/common/base/errors.js';
 import type { StoreBackend, DurableWrite } from '../../../manager/store/backend.js';
 import { openEmbedded } from '../../../manager/store/embedded/embedded.js';
 import { KeyRing } from '../../../manager/store/key-ring.js';
-import { MemoryBackend } from '../../../manager/store/memory-backend.js';
+import { MemoryBackend } from '../../helpers/stores/memory-backend.js';
 import { SealedBackend } from '../../../manager/store/sealing.js';
 import { temporaryFolder } from '../../helpers/pki/pki-folder.js';
 

@@ -6,7 +6,7 @@ import type { RecordType } from 'dns-packet';
 import { decode, encode } from 'dns-packet';
 import { aNetworkOnNode, anEndpoint } from '../../../fixtures/cluster/network-view.js';
 import { systemClock } from '../../../manager/common/base/clock.js';
-import { silentLogger } from '../../../manager/common/base/log.js';
+import { silentLogger } from '../../helpers/fakes/silent-logger.js';
 import type { TaskId } from '../../../manager/common/model/ids.js';
 import type { Endpoint } from '../../../manager/common/model/network-view.js';
 import { DnsFrameReader, frameDnsMessage } from '../../../network/dns/frames.js';

@@ -6,7 +6,7 @@ import { isAppError } from '../../../manager/common/base/errors.js';
 import { canonicalJson } from '../../../manager/common/base/canonical.js';
 import { loadProject, readContents } from '../../../cli/compose/load/load.js';
 import { toSpecs } from '../../../cli/compose/to-specs.js';
-import { unsentKeys } from '../../../cli/compose/specs/unsent-keys.js';
+import { unsentKeys } from '../../../fixtures/compose-keys/unsent-keys.js';
 import { projectFolder } from '../../helpers/compose/corpus.js';
 import {
   SchemaSamples,

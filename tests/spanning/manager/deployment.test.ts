@@ -1,11 +1,11 @@
 import test from 'ava';
 import { systemClock } from '../../../manager/common/base/clock.js';
-import { silentLogger } from '../../../manager/common/base/log.js';
+import { silentLogger } from '../../helpers/fakes/silent-logger.js';
 import { newId } from '../../../manager/common/base/random.js';
 import { Allocator } from '../../../manager/allocator/allocator.js';
 import { Orchestrator } from '../../../manager/orchestrator/orchestrator.js';
 import { Scheduler } from '../../../manager/scheduler/scheduler.js';
-import { MemoryBackend } from '../../../manager/store/memory-backend.js';
+import { MemoryBackend } from '../../helpers/stores/memory-backend.js';
 import { openStore } from '../../../manager/store/open-store.js';
 import type { Service } from '../../../manager/common/model/service.js';
 import type { ClusterStore, Commit } from '../../../manager/store/store.js';

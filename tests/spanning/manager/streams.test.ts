@@ -5,7 +5,7 @@ import type { ClusterEvent, TaskLogLine } from '../../../manager/common/protocol
 import { encodeStreamFrame, decodeStreamFrame } from '../../../manager/common/protocol/frames.js';
 import type { Connection } from '../../../manager/common/protocol/transport-connection.js';
 import type { StoreBackend } from '../../../manager/store/backend.js';
-import { MemoryBackend } from '../../../manager/store/memory-backend.js';
+import { MemoryBackend } from '../../helpers/stores/memory-backend.js';
 import type { FakeWorker } from '../../helpers/fakes/fake-worker.js';
 import { aStatus } from '../../helpers/fakes/fake-worker.js';
 import type { TestPki } from '../../helpers/pki/pki.js';

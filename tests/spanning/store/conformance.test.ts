@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import type { StoreBackend } from '../../../manager/store/backend.js';
 import { openEmbedded } from '../../../manager/store/embedded/embedded.js';
-import { MemoryBackend } from '../../../manager/store/memory-backend.js';
+import { MemoryBackend } from '../../helpers/stores/memory-backend.js';
 import { testBackend } from '../../helpers/stores/backend-conformance.js';
 
 const folders = new Map<StoreBackend, string>();

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { anything, array, number, string } from '../../../manager/common/base/decode.js';
-import { jsonLogger, silentLogger } from '../../../manager/common/base/log.js';
+import { jsonLogger } from '../../../manager/common/base/log.js';
+import { silentLogger } from '../../helpers/fakes/silent-logger.js';
 import { DurableFile } from '../../../worker/assignments/durable-file.js';
 
 async function folder(t: ExecutionContext): Promise<string> {

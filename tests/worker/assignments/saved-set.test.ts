@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { silentLogger } from '../../../manager/common/base/log.js';
+import { silentLogger } from '../../helpers/fakes/silent-logger.js';
 import type { AssignedFile, AssignmentSet } from '../../../manager/common/protocol/assignments.js';
 import { isInMemory, SavedAssignments } from '../../../worker/assignments/saved-set.js';
 

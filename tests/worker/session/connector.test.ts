@@ -3,7 +3,8 @@ import test, { type ExecutionContext } from 'ava';
 import { waitFor } from '../../../fixtures/lab/wait.js';
 import { systemClock } from '../../../manager/common/base/clock.js';
 import { AppError } from '../../../manager/common/base/errors.js';
-import { jsonLogger, silentLogger } from '../../../manager/common/base/log.js';
+import { jsonLogger } from '../../../manager/common/base/log.js';
+import { silentLogger } from '../../helpers/fakes/silent-logger.js';
 import {
   apiPaths,
   type ManagerMessage,

@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import test from 'ava';
-import { jsonLogger, silentLogger } from '../../../manager/common/base/log.js';
+import { jsonLogger } from '../../../manager/common/base/log.js';
+import { silentLogger } from '../../helpers/fakes/silent-logger.js';
 import type { TaskId } from '../../../manager/common/model/ids.js';
 import type { WorkerStats } from '../../../manager/common/protocol/statistics.js';
 import {

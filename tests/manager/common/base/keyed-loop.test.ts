@@ -3,7 +3,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import type { KeyedLoopOptions } from '../../../../manager/common/base/keyed-loop.js';
 import { KeyedLoop } from '../../../../manager/common/base/keyed-loop.js';
-import { silentLogger } from '../../../../manager/common/base/log.js';
+import { silentLogger } from '../../../helpers/fakes/silent-logger.js';
 import { ManualClock } from '../../../helpers/fakes/manual-clock.js';
 
 interface Pass {

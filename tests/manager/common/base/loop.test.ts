@@ -1,6 +1,6 @@
 import { setImmediate as nextTick } from 'node:timers/promises';
 import test from 'ava';
-import { silentLogger } from '../../../../manager/common/base/log.js';
+import { silentLogger } from '../../../helpers/fakes/silent-logger.js';
 import type { ReconcileLoopOptions } from '../../../../manager/common/base/loop.js';
 import { ReconcileLoop } from '../../../../manager/common/base/loop.js';
 import { ManualClock } from '../../../helpers/fakes/manual-clock.js';

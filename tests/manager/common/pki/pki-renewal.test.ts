@@ -3,7 +3,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { systemClock } from '../../../../manager/common/base/clock.js';
 import { AppError } from '../../../../manager/common/base/errors.js';
-import { silentLogger } from '../../../../manager/common/base/log.js';
+import { silentLogger } from '../../../helpers/fakes/silent-logger.js';
 import { ClusterAuthority } from '../../../../manager/ca/authority.js';
 import { readKeyPair } from '../../../../manager/common/pki/pki-files.js';
 import {

@@ -1,7 +1,7 @@
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import { AppError, isAppError } from '../../../../manager/common/base/errors.js';
-import { silentLogger } from '../../../../manager/common/base/log.js';
+import { silentLogger } from '../../../helpers/fakes/silent-logger.js';
 import type { PeerIdentity } from '../../../../manager/common/pki/pki.js';
 import { peerIdentity } from '../../../../manager/common/pki/pki.js';
 import { dial, parseErrorResponse } from '../../../../manager/common/protocol/transport.js';

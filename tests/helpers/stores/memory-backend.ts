@@ -1,5 +1,5 @@
-import type { StoreBackend, DurableWrite } from './backend.js';
-import type { TableName } from './store.js';
+import type { StoreBackend, DurableWrite } from '../../../manager/store/backend.js';
+import type { TableName } from '../../../manager/store/store.js';
 
 /** Backend without persistence, for tests and simulations. */
 export class MemoryBackend implements StoreBackend {
