@@ -18,8 +18,8 @@ import { NetworkNode } from '../helpers/lab/network-node.js';
  * Two machines with engines, two networks: `front` (10.210/16, VNI 4096) on both, `back` (10.211/16,
  * VNI 4097) on both, and a container on each network of each machine at .11 and .12.
  */
-const lab = openLab({ name: 'nettest', subnet: '10.98.106' });
-const underlay = ['10.98.106.11', '10.98.106.12'] as const;
+const lab = openLab({ name: 'nettest', subnet: '10.98.46' });
+const underlay = ['10.98.46.11', '10.98.46.12'] as const;
 const pollOptions = { timeoutMs: 10_000, intervalMs: 100 };
 
 const front = aNetworkOnNode({ key: 'front' });
@@ -193,7 +193,7 @@ const damages: readonly (readonly [string, readonly (readonly string[])[]])[] = 
         'dev',
         'shvx4096',
         'dst',
-        '10.98.106.77',
+        '10.98.46.77',
         'self',
       ],
     ],
@@ -258,7 +258,7 @@ machineTest('the DOCKER-USER rule for traffic within a bridge is restored', asyn
 
 machineTest('unplanned forwarding entries are removed', async (t) => {
   await machine(1).output(
-    'bridge fdb add 02:42:0a:d2:00:63 dev shvx4096 dst 10.98.106.99 self master static'.split(' '),
+    'bridge fdb add 02:42:0a:d2:00:63 dev shvx4096 dst 10.98.46.99 self master static'.split(' '),
   );
   const dump = ['bridge', 'fdb', 'show', 'dev', 'shvx4096'];
   await waitFor(

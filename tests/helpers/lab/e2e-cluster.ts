@@ -51,13 +51,24 @@ export class E2eCluster {
     const lab = openLab({ name, subnet });
     await lab.down();
     const cluster = new E2eCluster(lab, await mkdtemp(join(tmpdir(), 'shoal-e2e-')));
+    try {
+      await cluster.#provision(createFlags, count);
+      return cluster;
+    } catch (error) {
+      await cluster.remove();
+      throw error;
+    }
+  }
+
+  async #provision(createFlags: readonly string[], count: number): Promise<void> {
+    const { lab } = this;
     const [machines, archive] = await Promise.all([
       lab.up(count),
       Promise.all([busyboxImage(), todoImages()]).then(([busybox, todo]) =>
         buildArchive([busybox, ...todo]),
       ),
     ]);
-    const created = await cluster.run([
+    const created = await this.run([
       ...['machine', 'create', '--driver', 'generic', '--generic-ssh-user', 'root'],
       ...['--generic-ssh-key', lab.keyPath, '--swarm', '--swarm-master', ...createFlags],
       ...machines.flatMap(({ address }) => ['--generic-ip-address', address]),
@@ -66,7 +77,6 @@ export class E2eCluster {
     if (created.code !== 0)
       throw new Error(`machine create failed: ${created.stderr}${created.stdout}`);
     await loadImages(archive, machines);
-    return cluster;
   }
 
   /** Starts `shoal …` in a folder, by default the to-do application's, and does not wait for it. */
