@@ -6,5 +6,6 @@ export default {
   serial: true,
   concurrency: 1,
   workerThreads: false,
-  timeout: '5m',
+  // Above the time limit that each test has of its own: the reporter names no test.
+  timeout: '10m',
 };

@@ -169,10 +169,9 @@ const published = [
 /** Number of projects at a time; each is a client and work for the engines. */
 const concurrency = 4;
 
-const corpusTest = corpus === undefined ? test.serial.skip : machineTest;
+const corpusTest: typeof machineTest = corpus === undefined ? test.serial.skip : machineTest;
 
 corpusTest('published Compose files run, and their keys match the containers', async (t) => {
-  t.timeout(240_000);
   const wanted = new Set(published.map((id) => `corpus/${id}`));
   const cases = readCases(corpus ?? '', 'corpus').filter(({ id }) => wanted.has(id));
   t.is(cases.length, published.length);

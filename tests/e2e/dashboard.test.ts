@@ -23,7 +23,6 @@ test.after.always(async () => {
 });
 
 machineTest('the dashboard shows and controls a cluster and restores the terminal', async (t) => {
-  t.timeout(600_000);
   const shoal = await ShoalProgram.create();
   t.teardown(async () => shoal.remove());
   const machines = ['node-1', 'node-2', 'node-3'].map((name) => lab.machine(name));

@@ -244,7 +244,7 @@ machineTest('run, cp, export, pause and wait work on containers', async (t) => {
   await cluster.output(['down'], folder);
 });
 
-const registryTest = 'path' in program ? machineTest : test.skip;
+const registryTest: typeof machineTest = 'path' in program ? machineTest : test.skip;
 
 registryTest('images are pushed to a private registry and pulled again by up', async (t) => {
   if (!('path' in program)) throw new Error(program.missing);

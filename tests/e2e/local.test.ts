@@ -15,7 +15,7 @@ const lab = openLab({ name: 'localtst', subnet: '10.98.108' });
 let main = '';
 const dockerCompose = await findDockerCompose();
 /** Skipped unless `fixtures/docker-compose/install` has installed the program. */
-const composeTest = 'path' in dockerCompose ? machineTest : test.serial.skip;
+const composeTest: typeof machineTest = 'path' in dockerCompose ? machineTest : test.serial.skip;
 const hasLab = process.platform === 'linux' && process.getuid?.() === 0;
 
 const compose = `

@@ -20,7 +20,6 @@ test.after.always(async () => {
 async function readyNodes(t: ExecutionContext, program: ShoalProgram): Promise<readonly string[]> {
   const context = await findCluster({ home: program.home, env: {} });
   if (context === undefined) return [];
-  t.timeout(300_000);
   const client = await connectTo(context);
   try {
     const nodes = await client.call('node.list', {});

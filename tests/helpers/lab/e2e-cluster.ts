@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { buildArchive } from '../../../fixtures/images/archive.js';
 import { busyboxImage } from '../../../fixtures/images/busybox.js';
@@ -142,14 +141,29 @@ export class E2eCluster {
   }
 }
 
+/** Longest time (ms) that a command may take on a busy machine. */
+const commandDeadlineMs = 4 * 60_000;
+
+/**
+ * Waits for a program's end. Throws with the output so far if it takes longer than four minutes;
+ * the program is then killed.
+ */
 export async function resultOf(child: ChildProcess): Promise<ProgramResult> {
-  const closed = once(child, 'close') as Promise<[number | null]>;
-  const read = (stream: ChildProcess['stdout']): Promise<string> =>
-    stream === null ? Promise.resolve('') : text(stream);
-  const [stdout, stderr, [code]] = await Promise.all([
-    read(child.stdout),
-    read(child.stderr),
-    closed,
-  ]);
-  return { code, stdout, stderr };
+  const output = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name]?.setEncoding('utf8').on('data', (text: string) => {
+      output[name] += text;
+    });
+  const deadline = AbortSignal.timeout(commandDeadlineMs);
+  try {
+    const [code] = (await once(child, 'close', { signal: deadline })) as [number | null];
+    return { code, ...output };
+  } catch (error) {
+    child.kill('SIGKILL');
+    if (!deadline.aborted) throw error;
+    throw new Error(
+      `${child.spawnargs.join(' ')} did not end in ${commandDeadlineMs / 1000} s; it printed: ${output.stdout}${output.stderr}`,
+      { cause: error },
+    );
+  }
 }
