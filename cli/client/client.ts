@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { Decoder } from '../../manager/common/base/decode.js';
 import { AppError, isAppError, messageOf } from '../../manager/common/base/errors.js';
 import { authenticatePeer } from '../../manager/common/pki/pki-peer.js';
 import type {
@@ -7,6 +8,7 @@ import type {
   ControlStreamMap,
   ControlStreamName,
 } from '../../manager/common/protocol/control.js';
+import { controlResults } from '../../manager/common/protocol/control-results.js';
 import { idempotentCalls, isConnectError } from '../../manager/common/protocol/retry.js';
 import { isNotLeaderError, apiPaths } from '../../manager/common/protocol/messages.js';
 import { ManagerHttpClient } from '../../manager/common/protocol/transport-call.js';
@@ -17,6 +19,7 @@ import type {
 import { dial } from '../../manager/common/protocol/transport.js';
 import type { MessageStream } from '../../manager/common/protocol/worker-calls.js';
 import type { ClusterContext } from '../inventory/context.js';
+import { decodeAnswer } from './answer.js';
 
 export interface ControlCallOptions {
   readonly signal?: AbortSignal | undefined;
@@ -116,7 +119,8 @@ export class HttpsControlClient implements ControlClient {
         ...(signal === undefined ? {} : { signal }),
       }),
     );
-    return result;
+    const decoder: Decoder<ControlCallMap[Name]['result']> = controlResults[name];
+    return decodeAnswer(result, decoder, `manager: answer to ${name}`);
   }
 
   async open<Name extends ControlStreamName>(

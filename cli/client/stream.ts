@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ErrorKind } from '../../manager/common/base/errors.js';
+import type { Decoder } from '../../manager/common/base/decode.js';
+import { errorKind, isFields, object, string } from '../../manager/common/base/decode.js';
 import { AppError, isAppError } from '../../manager/common/base/errors.js';
 import type {
   ClusterEvent,
@@ -7,43 +8,38 @@ import type {
   TaskLogLine,
   WatchMessage,
 } from '../../manager/common/protocol/control.js';
+import {
+  clusterEvent,
+  statsMessage,
+  taskLogLines,
+  watchMessage,
+} from '../../manager/common/protocol/control-messages.js';
 import type { StatsMessage } from '../../manager/common/protocol/statistics.js';
 import type { MessageStream } from '../../manager/common/protocol/worker-calls.js';
+import { decodeAnswer, parseAnswer } from './answer.js';
 import type { ControlClient } from './client.js';
 
-function isErrorBody(value: unknown): value is { kind: ErrorKind; message: string } {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'kind' in value &&
-    typeof value.kind === 'string' &&
-    'message' in value &&
-    typeof value.message === 'string'
-  );
-}
+const errorBody = object({ kind: errorKind, message: string });
 
 /** Parses a text message of a stream; throws the `AppError` if the message carries one. */
 export function parseMessage(text: string): unknown {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new AppError(
-      'internal',
-      'manager: sent a message that is not JSON; check that client and manager have the same version',
-      { cause: error },
-    );
-  }
-  if (typeof value === 'object' && value !== null && 'error' in value && isErrorBody(value.error)) {
-    throw new AppError(value.error.kind, value.error.message);
+  const value = parseAnswer(text, 'manager: message');
+  if (isFields(value) && isFields(value.error)) {
+    const { kind, message } = decodeAnswer(value.error, errorBody, 'manager: error');
+    throw new AppError(kind, message);
   }
   return value;
 }
 
-async function* jsonMessages(stream: MessageStream, signal: AbortSignal): AsyncGenerator {
+async function* messages<Value>(
+  stream: MessageStream,
+  decoder: Decoder<Value>,
+  signal: AbortSignal,
+): AsyncGenerator<Value> {
   try {
     for await (const message of stream) {
-      yield parseMessage(typeof message === 'string' ? message : Buffer.from(message).toString());
+      const text = typeof message === 'string' ? message : Buffer.from(message).toString();
+      yield decodeAnswer(parseMessage(text), decoder, 'manager: message');
     }
   } catch (error) {
     // An error caused by aborting the stream ourselves is not reported.
@@ -60,7 +56,7 @@ export async function* streamWatch(
   signal: AbortSignal,
 ): AsyncGenerator<WatchMessage> {
   const stream = await client.open('watch', args, signal);
-  for await (const message of jsonMessages(stream, signal)) yield message as WatchMessage;
+  yield* messages(stream, watchMessage, signal);
 }
 
 /** Events are resumed for this long without a manager that answers. */
@@ -85,8 +81,7 @@ export async function* streamEvents(
       const from = after === undefined ? args : { ...args, after };
       const stream = await client.open('events', from, signal);
       opened = true;
-      for await (const message of jsonMessages(stream, signal)) {
-        const event = message as ClusterEvent;
+      for await (const event of messages(stream, clusterEvent, signal)) {
         after = event.number;
         lastEventAt = performance.now();
         yield event;
@@ -112,9 +107,7 @@ export async function* streamLogs(
   signal: AbortSignal,
 ): AsyncGenerator<readonly TaskLogLine[]> {
   const stream = await client.open('logs', args, signal);
-  for await (const message of jsonMessages(stream, signal)) {
-    yield message as readonly TaskLogLine[];
-  }
+  yield* messages(stream, taskLogLines, signal);
 }
 
 /** Yields the usage of all tasks and nodes, then the changes, about once a second. */
@@ -124,5 +117,5 @@ export async function* streamStats(
   signal: AbortSignal,
 ): AsyncGenerator<StatsMessage> {
   const stream = await client.open('stats', args, signal);
-  for await (const message of jsonMessages(stream, signal)) yield message as StatsMessage;
+  yield* messages(stream, statsMessage, signal);
 }

@@ -17,7 +17,6 @@ const flag = orElse(boolean, false);
 const optionalText = optional(nonEmptyString);
 const optionalCount = optional(count);
 const texts = orElse(array(string), []);
-const objects = orElse(array(fields), []);
 const object = orElse(fields, {});
 
 /**
@@ -55,13 +54,13 @@ export class Args {
     return this.#read(key, texts);
   }
 
-  /** Array of objects; their fields are not checked here. */
-  objects(key: string): readonly Fields[] {
-    return this.#read(key, objects);
-  }
-
   object(key: string): Fields {
     return this.#read(key, object);
+  }
+
+  /** Decodes a field with its own decoder. */
+  field<Value>(key: string, decoder: Decoder<Value>): Value {
+    return this.#read(key, decoder);
   }
 
   #read<Value>(key: string, decoder: Decoder<Value>): Value {

@@ -1,9 +1,12 @@
-import { AppError } from '../common/base/errors.js';
+import type { Decoder } from '../common/base/decode.js';
+import { decode } from '../common/base/decode.js';
+import { AppError, toAppError } from '../common/base/errors.js';
 import type { NetworkId, NodeId } from '../common/model/ids.js';
 import type { ManagerMessage, WorkerMessage } from '../common/protocol/messages.js';
 import type { Peer } from '../transport/peer.js';
 import type { Connection } from '../common/protocol/transport-connection.js';
 import type { WorkerCall, WorkerCallMap, WorkerCallName } from '../common/protocol/worker-calls.js';
+import { workerResults } from '../common/protocol/worker-results.js';
 
 /** Upper bound of a call, ms; callers may have shorter deadlines. */
 const callDeadlineMs = 120_000;
@@ -62,7 +65,8 @@ export class WorkerSession {
   }
 
   /**
-   * Calls the worker. Rejects with `cancelled`, `timeout`, `unavailable` or the worker's own error.
+   * Calls the worker. Rejects with `cancelled`, `timeout`, `unavailable`, `invalid` for a malformed
+   * answer, or the worker's own error.
    */
   call<Name extends WorkerCallName>(
     name: Name,
@@ -99,7 +103,13 @@ export class WorkerSession {
       this.#calls.set(callId, {
         resolve: (result) => {
           end();
-          resolve(result);
+          const source = `node ${this.nodeName}: answer to ${name}`;
+          const decoder: Decoder<WorkerCallMap[Name]['result']> = workerResults[name];
+          try {
+            resolve(decode(result, decoder, source, 'upgrade its worker'));
+          } catch (error) {
+            reject(toAppError(error));
+          }
         },
         reject: (error) => {
           end();

@@ -1,18 +1,8 @@
-import {
-  array,
-  boolean,
-  dictionary,
-  number,
-  object,
-  oneOf,
-  optional,
-  orElse,
-  string,
-} from '../../manager/common/base/decode.js';
+import { dictionary, object, optional, orElse, string } from '../../manager/common/base/decode.js';
 import type { Logger } from '../../manager/common/base/log.js';
 import type { TaskId } from '../../manager/common/model/ids.js';
-import { taskStates } from '../../manager/common/model/task-state.js';
-import type { PublishedPort, TaskStatus } from '../../manager/common/model/task.js';
+import type { TaskStatus } from '../../manager/common/model/task.js';
+import { taskStatus } from '../../manager/common/protocol/object-decoders.js';
 import { DurableFile } from '../assignments/durable-file.js';
 import type { Adoption } from './local-state.js';
 
@@ -20,29 +10,6 @@ interface PersistedState {
   readonly ended: Readonly<Record<string, TaskStatus>>;
   readonly adopted: Readonly<Record<string, Adoption>>;
 }
-
-const port = object<PublishedPort>({
-  target: number,
-  protocol: oneOf('tcp', 'udp', 'sctp'),
-  hostIp: string,
-  published: number,
-});
-
-const taskStatus = object<TaskStatus>({
-  state: oneOf(...taskStates),
-  at: number,
-  message: string,
-  error: optional(string),
-  exitCode: optional(number),
-  containerId: optional(string),
-  health: optional(oneOf('starting', 'healthy', 'unhealthy')),
-  restarts: optional(number),
-  startedAt: optional(number),
-  ports: optional(array(port)),
-  imageId: optional(string),
-  paused: optional(boolean),
-  command: optional(array(string)),
-});
 
 const persistedState = object<PersistedState>({
   ended: orElse(dictionary(taskStatus), {}),

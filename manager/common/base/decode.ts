@@ -1,11 +1,13 @@
-import { AppError, isAppError } from './errors.js';
+import type { ErrorKind } from './errors.js';
+import { AppError, errorKinds, isAppError } from './errors.js';
 
 /** A JSON object of unknown content. */
 export type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * Checks a value that comes from outside this process and returns it with its type. Throws `invalid`
- * with the path of the bad field; `at` is the path of the value itself, empty for the root.
+ * Checks a value that comes from outside this process and returns it with its type: the value itself
+ * or a changed copy. Throws `invalid` with the path of the bad field; `at` is the path of the value
+ * itself, empty for the root.
  */
 export type Decoder<Value> = (value: unknown, at: string) => Value;
 
@@ -30,6 +32,25 @@ export function decode<Value>(
   decoder: Decoder<Value>,
   source: string,
   remedy = '',
+): Value {
+  try {
+    return decoder(value, unnamed);
+  } catch {
+    return decodeNamed(value, decoder, source, remedy);
+  }
+}
+
+/**
+ * Path of every field on the first pass: joining paths would cost more than the checks. Only a value
+ * that fails is decoded again, with real paths for the message.
+ */
+const unnamed = '\0';
+
+function decodeNamed<Value>(
+  value: unknown,
+  decoder: Decoder<Value>,
+  source: string,
+  remedy: string,
 ): Value {
   try {
     return decoder(value, '');
@@ -117,11 +138,16 @@ export function oneOf<const Value extends string | number | boolean | null>(
   ...values: readonly Value[]
 ): Decoder<Value> {
   return (value, at) => {
-    const found = values.find((each) => each === value);
-    if (found === undefined) throw mustBe(at, `one of ${values.join(', ')}`);
-    return found;
+    for (const each of values) if (each === value) return each;
+    throw mustBe(at, `one of ${values.join(', ')}`);
   };
 }
+
+/** The kind of an error; `internal` for a kind that only newer programs know. */
+export const errorKind: Decoder<ErrorKind> = (value, at) => {
+  const kind = string(value, at);
+  return errorKinds.find((known) => known === kind) ?? 'internal';
+};
 
 /** A field that may be absent. */
 export function optional<Value>(decoder: Decoder<Value>): Decoder<Value | undefined> {
@@ -145,30 +171,51 @@ export function optionalOrNull<Value>(decoder: Decoder<Value>): Decoder<Value | 
 export function array<Item>(item: Decoder<Item>): Decoder<readonly Item[]> {
   return (value, at) => {
     if (!Array.isArray(value)) throw mustBe(at, 'an array');
-    return value.map((each, index) => item(each, `${at}[${String(index)}]`));
+    const seen: readonly unknown[] = value;
+    let decoded: Item[] | undefined;
+    for (let index = 0; index < seen.length; index += 1) {
+      const before = seen[index];
+      const after = item(before, at === unnamed ? at : `${at}[${String(index)}]`);
+      if (after === before && decoded === undefined) continue;
+      // Earlier items are unchanged, so they are items already.
+      decoded ??= seen.slice(0, index) as Item[];
+      decoded.push(after);
+    }
+    return decoded ?? (seen as readonly Item[]);
   };
 }
 
 /** An object with any keys whose values all have one type. */
 export function dictionary<Value>(item: Decoder<Value>): Decoder<Readonly<Record<string, Value>>> {
-  return (value, at) =>
-    Object.fromEntries(
-      Object.entries(fields(value, at)).map(([key, each]) => [key, item(each, join(at, key))]),
-    );
+  return (value, at) => {
+    const entries = Object.entries(fields(value, at));
+    const decoded = entries.map(([key, each]) => [key, item(each, join(at, key))] as const);
+    if (decoded.every(([, after], index) => after === entries[index]?.[1])) {
+      return value as Readonly<Record<string, Value>>;
+    }
+    return Object.fromEntries(decoded);
+  };
 }
 
-/** An object with the given fields. Unknown fields are kept: a newer program may know them. */
+/**
+ * An object with the given fields. Unknown fields are kept: a newer program may know them. Copies
+ * only if a field's decoder returns another value.
+ */
 export function object<Value>(shape: Shape<Value>): Decoder<Value> {
   const decoders: readonly (readonly [string, Decoder<unknown>])[] = Object.entries(shape);
   return (value, at) => {
     const seen = fields(value, at);
-    const decoded: Record<string, unknown> = { ...seen };
+    let decoded: Record<string, unknown> | undefined;
     for (const [key, decoder] of decoders) {
-      const field = decoder(Object.hasOwn(seen, key) ? seen[key] : undefined, join(at, key));
-      if (field === undefined) Reflect.deleteProperty(decoded, key);
-      else decoded[key] = field;
+      const isPresent = Object.hasOwn(seen, key);
+      const before = isPresent ? seen[key] : undefined;
+      const after = decoder(before, join(at, key));
+      if (after === before && (after !== undefined || !isPresent)) continue;
+      decoded ??= { ...seen };
+      if (after === undefined) Reflect.deleteProperty(decoded, key);
+      else decoded[key] = after;
     }
-    return decoded as Value;
+    return (decoded ?? seen) as Value;
   };
 }
 
@@ -209,5 +256,6 @@ export function tagged<Tag extends string, Union extends Readonly<Record<Tag, st
 }
 
 function join(at: string, key: string): string {
+  if (at === unnamed) return at;
   return at === '' ? key : `${at}.${key}`;
 }

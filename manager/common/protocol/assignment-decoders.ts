@@ -10,20 +10,12 @@ import {
   optional,
   string,
 } from '../base/decode.js';
-import type { ConfigId, NetworkId, SecretId } from '../model/ids.js';
+import type { ConfigId, SecretId } from '../model/ids.js';
 import type { Endpoint, NetworkOnNode } from '../model/network-view.js';
-import type { Attachment } from '../model/task.js';
 import { desiredStates } from '../model/task-state.js';
 import type { AssignedFile, AssignedTask, AssignmentChange, AssignmentSet } from './assignments.js';
+import { attachment } from './object-decoders.js';
 import { labels, taskSpec, volumeSpec } from './spec-decoders.js';
-
-const attachment = object<Attachment>({
-  networkId: branded<NetworkId>(),
-  network: string,
-  address: string,
-  mac: string,
-  aliases: array(string),
-});
 
 const assignedTask = object<AssignedTask>({
   id: branded(),

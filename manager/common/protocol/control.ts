@@ -272,8 +272,17 @@ export type WatchMessage =
     }
   | { readonly kind: 'put'; readonly table: WatchTable; readonly object: WatchObject }
   | { readonly kind: 'remove'; readonly table: WatchTable; readonly id: string };
-export type WatchTable =
-  'services' | 'tasks' | 'nodes' | 'networks' | 'volumes' | 'secrets' | 'configs';
+/** Tables that clients can watch. */
+export const watchTables = [
+  'services',
+  'tasks',
+  'nodes',
+  'networks',
+  'volumes',
+  'secrets',
+  'configs',
+] as const;
+export type WatchTable = (typeof watchTables)[number];
 export type WatchObject = Service | Task | Node | Network | Volume | DataInfo;
 /** A secret or config without its contents. */
 export type DataInfo = Omit<Secret | Config, 'data'>;

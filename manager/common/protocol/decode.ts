@@ -2,17 +2,17 @@ import type { Decoder, Fields } from '../base/decode.js';
 import {
   anything,
   array,
-  fields,
+  errorKind,
   isFields,
+  nonEmptyString,
   number,
   object,
-  oneOf,
   optional,
   string,
 } from '../base/decode.js';
 import { AppError } from '../base/errors.js';
-import { taskStates } from '../model/task-state.js';
 import type { WorkerMessage } from './messages.js';
+import { nodeDescription, taskStatus } from './object-decoders.js';
 
 /** Peers are authenticated: the checks catch broken or incompatible peers, not hostile ones. */
 function parse(text: string): Fields {
@@ -46,25 +46,7 @@ function withoutControls(text: string, message: Fields): Fields {
 
 const strings = array(string);
 
-const reports = array(
-  object({
-    taskId: string,
-    status: object({ state: oneOf(...taskStates), at: number, message: string }),
-  }),
-);
-
-const description = object({
-  hostname: string,
-  address: string,
-  os: string,
-  arch: string,
-  engineVersion: string,
-  shoalVersion: string,
-  nanoCpus: number,
-  memoryBytes: number,
-  engineLabels: fields,
-  plugins: strings,
-});
+const reports = array(object({ taskId: nonEmptyString, status: taskStatus }));
 
 type Shapes = Readonly<Record<WorkerMessage['kind'], Readonly<Record<string, Decoder<unknown>>>>>;
 
@@ -74,7 +56,7 @@ const shapes: Shapes = {
     clusterId: string,
     nodeId: string,
     name: string,
-    description,
+    description: nodeDescription,
     reports,
     volumes: strings,
     networks: strings,
@@ -84,9 +66,9 @@ const shapes: Shapes = {
   'want-image': { requestId: number, image: string, platform: optional(string) },
   renew: { requestId: number, request: string },
   status: { reports },
-  description: { description },
+  description: { description: nodeDescription },
   result: { callId: number, result: anything },
-  failure: { callId: number, error: object({ kind: string, message: string }) },
+  failure: { callId: number, error: object({ kind: errorKind, message: string }) },
 };
 
 function isKnownKind(kind: string): kind is WorkerMessage['kind'] {
@@ -99,13 +81,15 @@ export function decodeWorkerMessage(text: string): WorkerMessage {
   const { kind } = message;
   if (typeof kind !== 'string') throw new AppError('invalid', 'message has no kind');
   if (!isKnownKind(kind)) throw new AppError('invalid', `unknown message kind ${kind}`);
+  const decoded: Record<string, unknown> = { ...message };
   for (const [field, decoder] of Object.entries(shapes[kind])) {
     try {
-      decoder(message[field], field);
+      const value = decoder(message[field], field);
+      if (value !== undefined) decoded[field] = value;
     } catch (error) {
       const problem = `message ${kind}: field ${field} is missing or invalid`;
       throw new AppError('invalid', problem, { cause: error });
     }
   }
-  return message as unknown as WorkerMessage;
+  return decoded as unknown as WorkerMessage;
 }

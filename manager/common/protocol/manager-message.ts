@@ -2,11 +2,11 @@ import {
   array,
   decode,
   decodeJson,
+  errorKind,
   fields,
   integer,
   nonEmptyString,
   object,
-  oneOf,
   optional,
   positiveNumber,
   string,
@@ -14,7 +14,7 @@ import {
   type Decoder,
   type Fields,
 } from '../base/decode.js';
-import { AppError, errorKinds } from '../base/errors.js';
+import { AppError } from '../base/errors.js';
 import { assignmentChange, assignmentSet } from './assignment-decoders.js';
 import type { ManagerMessage } from './messages.js';
 
@@ -33,7 +33,7 @@ export type ReceivedMessage =
 type MessageOf<Kind> = Omit<Extract<ReceivedMessage, { readonly kind: Kind }>, 'kind'>;
 
 const strings = array(string);
-const failure = object({ kind: oneOf(...errorKinds), message: string });
+const failure = object({ kind: errorKind, message: string });
 
 const variants = {
   welcome: object<MessageOf<'welcome'>>({

@@ -2,9 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import type { PeerCertificate } from 'node:tls';
 import { connect } from 'node:tls';
 import WebSocket from 'ws';
-import { decodeJson, object, optional, string } from '../base/decode.js';
+import { decodeJson, errorKind, object, optional, string } from '../base/decode.js';
 import type { ErrorKind } from '../base/errors.js';
-import { AppError, errorKinds, isAppError, messageOf } from '../base/errors.js';
+import { AppError, isAppError, messageOf } from '../base/errors.js';
 import type { Connection, KeepAliveProfile } from './transport-connection.js';
 import { maxMessageBytes, WebSocketConnection } from './transport-connection.js';
 import type { PeerCertificateFields, TlsMaterial } from './transport-tls.js';
@@ -171,27 +171,22 @@ function fetchCertificate(address: string, ca: string): Promise<PeerCertificate 
 const untrusted = /^(CERT_|UNABLE_|DEPTH_|SELF_SIGNED)/;
 
 interface ErrorResponse {
-  readonly kind: string;
+  readonly kind: ErrorKind;
   readonly message: string;
   readonly detail?: string;
 }
 
 const errorResponse = object<ErrorResponse>({
-  kind: string,
+  kind: errorKind,
   message: string,
   detail: optional(string),
 });
-
-/** A kind that only newer managers know counts as `internal`. */
-function knownErrorKind(kind: string): ErrorKind {
-  return errorKinds.find((known) => known === kind) ?? 'internal';
-}
 
 /** Parses an error response, `{kind, message}` as JSON; any other body becomes `unavailable`. */
 export function parseErrorResponse(address: string, status: number, body: string): AppError {
   try {
     const { kind, message, detail } = decodeJson(body, errorResponse, address);
-    return new AppError(knownErrorKind(kind), message, detail === undefined ? {} : { detail });
+    return new AppError(kind, message, detail === undefined ? {} : { detail });
   } catch (error) {
     // Not from a manager, e.g. a proxy's HTML page.
     const cause = { cause: error };

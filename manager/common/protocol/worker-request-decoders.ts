@@ -100,8 +100,16 @@ const execOptions = object<ExecOptions>({
   rows: optional(number),
 });
 
-/** Parameters are passed through to the engine, which checks them. */
-const buildQuery: Decoder<BuildQuery> = (value, at) => fields(value, at) as BuildQuery;
+const queryTexts = array(string);
+const queryPairs = dictionary(string);
+const queryValue: Decoder<BuildQuery[string]> = (value, at) => {
+  if (typeof value === 'string' || typeof value === 'boolean') return value;
+  if (typeof value === 'number') return number(value, at);
+  return Array.isArray(value) ? queryTexts(value, at) : queryPairs(value, at);
+};
+
+/** Only the types are checked: the Docker Engine checks its own parameters. */
+export const buildQuery: Decoder<BuildQuery> = dictionary(queryValue);
 
 type RequestOf<Kind> = Omit<Extract<WorkerStreamRequest, { readonly kind: Kind }>, 'kind'>;
 

@@ -1,3 +1,4 @@
+import type { Shape } from '../base/decode.js';
 import {
   anything,
   array,
@@ -13,19 +14,28 @@ import {
   string,
 } from '../base/decode.js';
 import type { TaskId } from '../model/ids.js';
-import type { MachineUsage, NodeCounters, TaskUsage, WorkerStats } from './statistics.js';
+import type {
+  MachineUsage,
+  NodeCounters,
+  NodeUsage,
+  TaskUsage,
+  WorkerStats,
+} from './statistics.js';
 import type { LogLine } from './worker-calls.js';
 
-const logLine = object<LogLine>({
+/** Decoders for the fields of a log line. */
+export const logLineShape: Shape<LogLine> = {
   at: number,
   stamp: string,
   stream: oneOf('stdout', 'stderr'),
   text: string,
   bytes: optional(string),
   partial: optional(boolean),
-});
+};
+const logLine = object(logLineShape);
 
-function isLogLine(value: unknown): value is LogLine {
+/** Checks a log line without naming the bad field, as logs are a hot path. */
+export function isLogLine(value: unknown): value is LogLine {
   return (
     isFields(value) &&
     Number.isFinite(value.at) &&
@@ -37,10 +47,7 @@ function isLogLine(value: unknown): value is LogLine {
   );
 }
 
-/**
- * Decodes one message of a worker's log stream. Valid lines are returned as parsed, without the copy
- * that the decoders make, because logs are a hot path. Throws `invalid` that starts with `source`.
- */
+/** Decodes one message of a worker's log stream. Throws `invalid` that starts with `source`. */
 export function decodeLogLines(message: string | Uint8Array, source: string): readonly LogLine[] {
   const value = decodeJson(String(message), anything, source);
   if (Array.isArray(value) && value.every(isLogLine)) return value;
@@ -49,7 +56,7 @@ export function decodeLogLines(message: string | Uint8Array, source: string): re
 
 const taskId = branded<TaskId>();
 
-const taskUsage = object<TaskUsage>({
+export const taskUsage = object<TaskUsage>({
   taskId,
   cpuPercent: number,
   cpuSeconds: number,
@@ -66,14 +73,15 @@ const taskUsage = object<TaskUsage>({
   pids: number,
 });
 
-const machineUsage = object<MachineUsage>({
+const machineUsageShape: Shape<MachineUsage> = {
   cpuPercent: number,
   memoryUsedBytes: number,
   memoryBytes: number,
   load1: number,
   diskUsedBytes: number,
   diskBytes: number,
-});
+};
+const machineUsage = object(machineUsageShape);
 
 const nodeCounters = object<NodeCounters>({
   dns: object({ queries: number, answers: number, forwarded: number, failures: number }),
@@ -84,6 +92,13 @@ const nodeCounters = object<NodeCounters>({
     repairs: number,
     failures: number,
   }),
+});
+
+/** Checks the usage of a node as clients receive it. */
+export const nodeUsage = object<NodeUsage>({
+  ...machineUsageShape,
+  nodeId: branded(),
+  counters: optional(nodeCounters),
 });
 
 const workerStats = object<WorkerStats>({

@@ -1,6 +1,8 @@
+import { orElse, string } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
 import type { Config, DataSpec, Secret } from '../../common/model/secret.js';
 import { contentOf } from '../../common/model/secret.js';
+import { labels } from '../../common/protocol/spec-decoders.js';
 import { Args } from '../args.js';
 import type { CallContext, ControlCalls } from '../context.js';
 import { checkData, createData, dataByName, removeData, type DataKind } from '../data.js';
@@ -16,14 +18,12 @@ function readSpec(args: Args): DataSpec {
       `name "${name}": invalid; use 1 to 64 letters, digits, _ . - and start and end with a letter or digit`,
     );
   }
-  const labels = args.object('labels') as DataSpec['labels'];
-  return { name, project: '', key: name, labels };
+  return { name, project: '', key: name, labels: args.field('labels', orElse(labels, {})) };
 }
 
 async function create(context: CallContext, kind: DataKind, value: unknown): Promise<string> {
   const args = new Args(`${kind}.create`, value);
-  const { data } = value as { readonly data?: unknown };
-  const input = { spec: readSpec(args), data: typeof data === 'string' ? data : '' };
+  const input = { spec: readSpec(args), data: args.field('data', string) };
   checkData(kind, input);
   const { store, newId } = context;
   return await store.update('control', (tx) => {

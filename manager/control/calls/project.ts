@@ -1,10 +1,6 @@
 import { AppError } from '../../common/base/errors.js';
 import type { NodeId, VolumeId } from '../../common/model/ids.js';
-import type {
-  AppliedChange,
-  ProjectApplyResult,
-  ProjectApply,
-} from '../../common/protocol/control.js';
+import type { AppliedChange, ProjectApplyResult } from '../../common/protocol/control.js';
 import type { Transaction } from '../../store/store.js';
 import { applyProject, markServiceRemoved } from '../apply-project.js';
 import { Args } from '../args.js';
@@ -12,35 +8,9 @@ import type { CallContext, ControlCalls } from '../context.js';
 import { removeProjectData } from '../data.js';
 import { findServices } from '../find.js';
 import { setStopTimeout } from '../stop-timeout.js';
+import { readApply } from './read-apply.js';
 
 const listDeadlineMs = 5_000;
-
-/** Checks the envelope of the arguments; the specs themselves are taken as the client sent them. */
-function readApply(value: unknown): ProjectApply {
-  const args = new Args('project.apply', value);
-  for (const key of ['services', 'networks', 'volumes', 'secrets', 'configs']) args.objects(key);
-  const input = value as ProjectApply;
-  const project = args.text('project');
-  args.count('timeoutMs');
-  for (const spec of input.services) {
-    if (spec.project !== project) {
-      throw new AppError(
-        'invalid',
-        `service ${spec.service}: does not belong to project ${project}`,
-      );
-    }
-  }
-  return {
-    ...input,
-    externalNetworks: args.texts('externalNetworks'),
-    externalVolumes: args.texts('externalVolumes'),
-    known: args.texts('known'),
-    removeOrphans: args.flag('removeOrphans'),
-    forceRecreate: args.texts('forceRecreate'),
-    keepReplicas: args.texts('keepReplicas'),
-    dryRun: args.flag('dryRun'),
-  };
-}
 
 /** Adds external volumes that users created on the nodes to the store. */
 async function adoptVolumes(context: CallContext, names: readonly string[]): Promise<void> {

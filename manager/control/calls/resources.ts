@@ -1,7 +1,10 @@
+import type { Decoder } from '../../common/base/decode.js';
+import { decode } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
-import type { NetworkSpec, VolumeSpec } from '../../common/model/network.js';
 import type { Service } from '../../common/model/service.js';
 import { isTerminal } from '../../common/model/task-state.js';
+import { networkSpec } from '../../common/protocol/object-decoders.js';
+import { volumeSpec } from '../../common/protocol/spec-decoders.js';
 import type { StoreView, Transaction } from '../../store/store.js';
 import { createNetwork, createVolume } from '../apply-project.js';
 import { Args } from '../args.js';
@@ -10,19 +13,18 @@ import type { ControlCalls } from '../context.js';
 /** The Docker Engine's rule for names of volumes and networks. */
 const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 
-function readSpec(call: string, value: unknown): NetworkSpec & VolumeSpec {
-  const args = new Args(call, value);
-  const name = args.text('name');
-  if (!namePattern.test(name)) {
-    throw new AppError(
-      'invalid',
-      `name "${name}": invalid; use letters, digits, _ . - and start with a letter or digit`,
-    );
-  }
-  args.text('driver');
-  args.object('labels');
-  args.object('driverOpts');
-  return value as NetworkSpec & VolumeSpec;
+function readSpec<Spec extends { readonly name: string; readonly driver: string }>(
+  call: string,
+  value: unknown,
+  decoder: Decoder<Spec>,
+): Spec {
+  const spec = decode(value, decoder, call);
+  if (spec.driver === '') throw new AppError('invalid', `${call}: driver must not be empty`);
+  if (namePattern.test(spec.name)) return spec;
+  throw new AppError(
+    'invalid',
+    `name "${spec.name}": invalid; use letters, digits, _ . - and start with a letter or digit`,
+  );
 }
 
 function userOf(view: StoreView, uses: (service: Service) => boolean): Service | undefined {
@@ -72,7 +74,7 @@ export const resourceCalls: Pick<
 > = {
   'network.list': ({ store }) => Promise.resolve(store.view.list('networks')),
   'network.create': ({ store, newId }, value) => {
-    const spec = readSpec('network.create', value);
+    const spec = readSpec('network.create', value, networkSpec);
     return store.update('control', (tx) => createNetwork(tx, newId, spec));
   },
   'network.remove': async ({ store }, value) => {
@@ -84,7 +86,7 @@ export const resourceCalls: Pick<
   },
   'volume.list': ({ store }) => Promise.resolve(store.view.list('volumes')),
   'volume.create': ({ store, newId }, value) => {
-    const spec = readSpec('volume.create', value);
+    const spec = readSpec('volume.create', value, volumeSpec);
     return store.update(
       'control',
       (tx) => tx.volumeByName(spec.name) ?? createVolume(tx, newId, spec),

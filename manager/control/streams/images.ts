@@ -1,12 +1,10 @@
+import { orElse } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
 import type { NodeId } from '../../common/model/ids.js';
 import type { Node } from '../../common/model/node.js';
 import { parsePlatform, runsPlatform } from '../../common/model/platform.js';
-import type {
-  BuildQuery,
-  RegistryAuth,
-  WorkerStreamRequest,
-} from '../../common/protocol/worker-calls.js';
+import type { RegistryAuth, WorkerStreamRequest } from '../../common/protocol/worker-calls.js';
+import { buildQuery } from '../../common/protocol/worker-request-decoders.js';
 import { Args } from '../args.js';
 import { findImage, readAuth } from '../calls/images.js';
 import { findNode } from '../find.js';
@@ -70,8 +68,7 @@ export const build: ControlStreams['build'] = async (context, args, client) => {
   });
   const request = {
     kind: 'build-image',
-    // The Docker Engine validates its own parameters.
-    query: args.object('query') as BuildQuery,
+    query: args.field('query', orElse(buildQuery, {})),
     auths: Object.fromEntries(auths),
     ...(secrets.length === 0 ? {} : { secrets: Object.fromEntries(secrets) }),
   } as const;

@@ -5,23 +5,13 @@ import type {
   WatchObject,
   WatchTable,
 } from '../../common/protocol/control.js';
+import { watchTables } from '../../common/protocol/control.js';
 import type { Commit, StoreChange, StoreView } from '../../store/store.js';
 import type { ControlStreams } from './stream-context.js';
 import { SendQueue } from './send-queue.js';
 
 function isWatched(change: StoreChange): change is Extract<StoreChange, { table: WatchTable }> {
-  switch (change.table) {
-    case 'services':
-    case 'tasks':
-    case 'nodes':
-    case 'networks':
-    case 'volumes':
-    case 'secrets':
-    case 'configs':
-      return true;
-    default:
-      return false;
-  }
+  return watchTables.some((table) => table === change.table);
 }
 
 /** True for objects of the project; nodes belong to every project. */

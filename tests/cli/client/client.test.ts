@@ -1,6 +1,7 @@
 import test from 'ava';
 import { AppError } from '../../../manager/common/base/errors.js';
 import { silentLogger } from '../../helpers/fakes/silent-logger.js';
+import type { ManagerInfo } from '../../../manager/common/protocol/control.js';
 import { notLeaderError } from '../../../manager/common/protocol/messages.js';
 import { peerIdentity } from '../../../manager/common/pki/pki.js';
 import type { TlsMaterial } from '../../../manager/common/protocol/transport-tls.js';
@@ -25,7 +26,12 @@ test.before(async () => {
   world = { pki, manager, client };
 });
 
-/** Starts a manager that echoes the arguments of `info` and fails every other call. */
+const facts: ManagerInfo = {
+  ...{ clusterId: 'c1', clusterName: 'test', version: '1.0.0', nodeId: 'm1' },
+  ...{ leader: true, store: 'embedded', nodes: 1, services: 0, tasks: 0 },
+};
+
+/** Starts a manager that answers `info`, sends a malformed `volume.list` and fails other calls. */
 async function listen(tls: TlsMaterial, refuse?: AppError): Promise<TransportServer> {
   return serve({
     host: '127.0.0.1',
@@ -33,9 +39,10 @@ async function listen(tls: TlsMaterial, refuse?: AppError): Promise<TransportSer
     tls,
     log: silentLogger,
     authenticate: peerIdentity,
-    call: ({ path, body }) => {
+    call: ({ path }) => {
       if (refuse !== undefined) return Promise.reject(refuse);
-      if (path === '/v1/call/info') return Promise.resolve(body);
+      if (path === '/v1/call/info') return Promise.resolve(facts);
+      if (path === '/v1/call/volume.list') return Promise.resolve([{ id: 'v1' }]);
       return Promise.reject(new AppError('not-found', `no such thing at ${path}`));
     },
     stream: async ({ accept }) => {
@@ -68,10 +75,25 @@ test('a call returns the manager’s result or throws its error', async (t) => {
   t.teardown(() => {
     client.close();
   });
-  t.deepEqual((await client.call('info', {})) as unknown, {});
+  t.deepEqual(await client.call('info', {}), facts);
   await t.throwsAsync(client.call('node.list', {}), {
     message: 'no such thing at /v1/call/node.list',
   });
+});
+
+test('a malformed answer is an error that names call and field', async (t) => {
+  const server = await listen(world.manager);
+  t.teardown(() => server.close());
+  const client = clientOf([server.port], world.client);
+  t.teardown(() => {
+    client.close();
+  });
+  const error = await t.throwsAsync(client.call('volume.list', {}), { instanceOf: AppError });
+  t.is(error.kind, 'internal');
+  t.is(
+    error.message,
+    'manager: answer to volume.list: [0].version must be a non-negative integer; check that client and manager have the same version',
+  );
 });
 
 test('the client fails over to the next manager if one is unreachable', async (t) => {
@@ -81,7 +103,7 @@ test('the client fails over to the next manager if one is unreachable', async (t
   t.teardown(() => {
     client.close();
   });
-  t.deepEqual((await client.call('info', {})) as unknown, {});
+  t.deepEqual(await client.call('info', {}), facts);
 });
 
 test('the client fails over if a manager has no leader', async (t) => {
@@ -94,7 +116,7 @@ test('the client fails over if a manager has no leader', async (t) => {
     leaderless.close();
     await Promise.all([cutOff.close(), server.close()]);
   });
-  t.deepEqual((await client.call('info', {})) as unknown, {});
+  t.deepEqual(await client.call('info', {}), facts);
   await t.throwsAsync(leaderless.call('info', {}), {
     message: 'no leading manager: none is elected',
   });

@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { ControlClient } from '../../../cli/client/client.js';
-import { parseMessage, streamEvents } from '../../../cli/client/stream.js';
+import { parseMessage, streamEvents, streamWatch } from '../../../cli/client/stream.js';
 import { AppError } from '../../../manager/common/base/errors.js';
 import type { MessageStream } from '../../../manager/common/protocol/worker-calls.js';
 
@@ -10,7 +10,8 @@ function breaking(from: number, to: number): MessageStream {
     async *[Symbol.asyncIterator]() {
       for (let number = from; number <= to; number += 1) {
         await Promise.resolve();
-        yield JSON.stringify({ number, type: 'container', action: 'start' });
+        const named = { id: 't1', name: 'p-web-1', attributes: {} };
+        yield JSON.stringify({ number, at: 1, type: 'container', action: 'start', ...named });
       }
       throw new AppError('unavailable', 'connection was lost');
     },
@@ -57,6 +58,35 @@ test('the event stream fails at once if the first connection fails or is refused
     );
     t.is(await t.throwsAsync(read.next()), error);
   }
+});
+
+test('a malformed message ends the stream with an error that names the field', async (t) => {
+  const stream: MessageStream = {
+    async *[Symbol.asyncIterator]() {
+      await Promise.resolve();
+      yield '{"kind":"put","table":"tasks","object":{"id":7}}';
+    },
+    send: () => Promise.resolve(),
+    close: () => undefined,
+  };
+  const client = clientOf(() => Promise.resolve(stream));
+  const read = streamWatch(client, {}, new AbortController().signal);
+  const error = await t.throwsAsync(read.next(), { instanceOf: AppError });
+  t.is(error.kind, 'internal');
+  t.regex(error.message, /^manager: message: object\.version must be a non-negative integer; /u);
+});
+
+test('text that is not JSON is an error of the manager', (t) => {
+  const error = t.throws(() => parseMessage('<html>'), { instanceOf: AppError });
+  t.is(error.kind, 'internal');
+  t.regex(error.message, /^manager: message: invalid JSON; check/u);
+});
+
+test('an error of a kind that only newer managers know is internal', (t) => {
+  const error = t.throws(() => parseMessage('{"error":{"kind":"busy","message":"later"}}'), {
+    instanceOf: AppError,
+  });
+  t.is(error.kind, 'internal');
 });
 
 test('an error message on a stream is thrown', (t) => {

@@ -1,4 +1,6 @@
 import type { ExecutionContext } from 'ava';
+import type { Decoder } from '../../../manager/common/base/decode.js';
+import { decode } from '../../../manager/common/base/decode.js';
 import { systemClock } from '../../../manager/common/base/clock.js';
 import { jsonLogger } from '../../../manager/common/base/log.js';
 import { newId } from '../../../manager/common/base/random.js';
@@ -11,6 +13,7 @@ import type {
   ControlStreamMap,
   ControlStreamName,
 } from '../../../manager/common/protocol/control.js';
+import { controlResults } from '../../../manager/common/protocol/control-results.js';
 import { apiPaths } from '../../../manager/common/protocol/messages.js';
 import { dial } from '../../../manager/common/protocol/transport.js';
 import { ManagerHttpClient } from '../../../manager/common/protocol/transport-call.js';
@@ -137,7 +140,8 @@ export class TestManager {
     });
     const path = apiPaths.call + name;
     const result = await this.#caller.call({ path, body: args, timeoutMs: 10_000 });
-    return result;
+    const decoder: Decoder<ControlCallMap[Name]['result']> = controlResults[name];
+    return decode(result, decoder, `answer to ${name}`);
   }
 
   async stream<Name extends ControlStreamName>(

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { array, fields } from '../../../manager/common/base/decode.js';
 import { Args } from '../../../manager/control/args.js';
 
 test('absent and null fields have defaults', (t) => {
@@ -7,7 +8,6 @@ test('absent and null fields have defaults', (t) => {
   t.is(args.optionalText('text'), undefined);
   t.is(args.count('count'), undefined);
   t.deepEqual(args.texts('texts'), []);
-  t.deepEqual(args.objects('objects'), []);
   t.deepEqual(args.object('object'), {});
 });
 
@@ -18,7 +18,7 @@ test('valid fields are returned', (t) => {
   t.true(args.flag('on'));
   t.is(args.count('many'), 3);
   t.deepEqual(args.texts('list'), ['a']);
-  t.deepEqual(args.objects('rows'), [{ x: 1 }]);
+  t.deepEqual(args.field('rows', array(fields)), [{ x: 1 }]);
   t.deepEqual(args.object('map'), { y: 2 });
 });
 
@@ -40,7 +40,11 @@ for (const [title, read, message] of [
   ['a number as flag', (args: Args) => args.flag('one'), 'one must be true or false'],
   ['a negative count', (args: Args) => args.count('low'), 'low must be a non-negative integer'],
   ['a mixed list', (args: Args) => args.texts('mixed'), 'mixed[1] must be a string'],
-  ['a list of texts', (args: Args) => args.objects('mixed'), 'mixed[0] must be an object'],
+  [
+    'a list of texts',
+    (args: Args) => args.field('mixed', array(fields)),
+    'mixed[0] must be an object',
+  ],
   ['a list as object', (args: Args) => args.object('mixed'), 'mixed must be an object'],
 ] as const) {
   test(`${title} is rejected with its name`, (t) => {

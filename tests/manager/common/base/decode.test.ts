@@ -50,6 +50,24 @@ function failureOf(text: string, decoder: Decoder<unknown>): string {
   return 'no error';
 }
 
+test('a value is copied only if a decoder changes it', (t) => {
+  const list = object<{ readonly items: readonly Item[]; readonly names: readonly string[] }>({
+    items: array(item),
+    names: orElse(array(string), []),
+  });
+  const whole = { items: [{ name: 'a', count: 1 }], names: ['x'] };
+  t.is(decode(whole, list, 'file'), whole);
+  const partial = { items: whole.items };
+  const completed = decode(partial, list, 'file');
+  t.deepEqual(completed, { ...partial, names: [] });
+  t.is(completed.items, partial.items);
+  t.deepEqual(Object.keys(partial), ['items']);
+  const doubled = array(mapped(integer, (value) => (value > 1 ? value * 2 : value)));
+  t.deepEqual(decode([1, 2, 3, 1], doubled, 'file'), [1, 4, 6, 1]);
+  const halves = dictionary(mapped(integer, (value) => (value > 1 ? value / 2 : value)));
+  t.deepEqual(decode({ a: 1, b: 4 }, halves, 'file'), { a: 1, b: 2 });
+});
+
 test('a valid value is returned with unknown fields and without absent ones', (t) => {
   t.deepEqual(decodeJson('{"name":"a","count":2,"later":[1]}', item, 'file.json'), {
     name: 'a',
