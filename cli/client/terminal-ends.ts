@@ -1,3 +1,4 @@
+import type { TerminalInput } from '../output/terminal.js';
 import type { Cli } from '../cli.js';
 import type { MessageStream } from '../../manager/common/protocol/worker-calls.js';
 import { ExitError, interruptedCode } from '../exit-code.js';
@@ -5,7 +6,7 @@ import type { SessionResult, SessionTerminal } from './terminal-session.js';
 import { runSession } from './terminal-session.js';
 
 export interface TerminalUse {
-  readonly input: NodeJS.ReadStream | undefined;
+  readonly input: TerminalInput | undefined;
   readonly tty: boolean;
   /** Raw bytes. */
   readonly detachKeys: string;

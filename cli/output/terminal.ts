@@ -2,6 +2,9 @@ import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { AppError } from '../../manager/common/base/errors.js';
 
+/** Standard input. Its `isTTY` is undefined, contrary to Node's types, without a terminal. */
+export type TerminalInput = Omit<NodeJS.ReadStream, 'isTTY'> & { readonly isTTY?: boolean };
+
 /**
  * An output stream, reduced to the operations of commands, so that tests can capture the output.
  */

@@ -1,5 +1,5 @@
 import { backoffMs } from '../../manager/common/base/backoff.js';
-import { AppError, messageOf } from '../../manager/common/base/errors.js';
+import { AppError, isInvalid, messageOf } from '../../manager/common/base/errors.js';
 import { apiPaths } from '../../manager/common/protocol/messages.js';
 import type { MessageStream } from '../../manager/common/protocol/worker-calls.js';
 import { pause } from '../../manager/common/base/cancellation.js';
@@ -108,7 +108,7 @@ export class Connector {
       if (redirect === undefined) next += 1;
       const outcome = await this.#attempt(address, failures);
       redirect = outcome.leader;
-      failures = outcome.welcomed ? 0 : failures + 1;
+      failures = outcome.healthy ? 0 : failures + 1;
       // A redirect is followed at once, but two managers that redirect to each other must not cause
       // a busy loop.
       if (redirect !== undefined && failures < 3) continue;
@@ -119,7 +119,7 @@ export class Connector {
   async #attempt(
     address: string,
     failures: number,
-  ): Promise<{ readonly welcomed: boolean; readonly leader?: string }> {
+  ): Promise<{ readonly healthy: boolean; readonly leader?: string }> {
     const { log, dial, serveStream } = this.#options;
     const { signal } = this.#abort;
     let session: ManagerSession | undefined;
@@ -144,12 +144,13 @@ export class Connector {
       this.#session = session;
       const end = await session.run(signal);
       if (session.welcomed && !signal.aborted) log.warn(`manager ${address} closed the session`);
-      return { welcomed: session.welcomed, ...end };
+      return { healthy: session.welcomed, ...end };
     } catch (error) {
       // Logged once per outage, as several attempts a second would flood the journal.
       const isFirstFailure = session?.welcomed === true || failures === 0;
       if (isFirstFailure && !signal.aborted) log.warn(messageOf(error), { manager: address });
-      return { welcomed: session?.welcomed ?? false };
+      // The next session would receive the same malformed message at once.
+      return { healthy: session?.welcomed === true && !isInvalid(error) };
     } finally {
       if (session !== undefined) this.#updateManagers(session.managers);
       this.#session = undefined;

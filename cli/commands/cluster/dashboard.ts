@@ -63,7 +63,7 @@ Examples:
 
 function isInteractive(cli: Cli): boolean {
   const inCi = cli.env.CI !== undefined && cli.env.CI !== '' && cli.env.CI !== 'false';
-  return cli.stdin.isTTY && cli.stdout.isTTY && cli.env.TERM !== 'dumb' && !inCi;
+  return cli.stdin.isTTY === true && cli.stdout.isTTY && cli.env.TERM !== 'dumb' && !inCi;
 }
 
 /**

@@ -53,7 +53,7 @@ export function attachCommand(cli: Cli): Command {
       const release = proxied ? proxyInterrupts(cli, view.client, ref) : () => undefined;
       try {
         const input = stdin ? cli.stdin : undefined;
-        const use = { input, tty: tty && cli.stdin.isTTY, detachKeys };
+        const use = { input, tty: tty && cli.stdin.isTTY === true, detachKeys };
         const end = await runOnTerminal(cli, stream, use);
         if (end.kind === 'exited' && end.code !== 0) throw new ExitError(end.code);
       } finally {

@@ -48,7 +48,7 @@ async function exec(
   const view = await viewProject(cli, [service]);
   const task = runningTask(view, service, index === 0 ? undefined : index);
   const stdin = flags.interactive !== false && flags.detach !== true;
-  const tty = flags.tty && flags.detach !== true && cli.stdin.isTTY && cli.stdout.isTTY;
+  const tty = flags.tty && flags.detach !== true && cli.stdin.isTTY === true && cli.stdout.isTTY;
   const options = execOptions(cli, command, flags, { tty, stdin });
   // In raw mode Ctrl-C reaches the process as a byte; otherwise it aborts the command.
   const stream = await view.client.open(

@@ -93,8 +93,8 @@ async function run(
   const { project } = await loadFile(cli, [service]);
   const client = await cli.connect({ startLocal: true });
   const detached = flags.detach === true;
-  const tty = flags.tty && !detached && cli.stdin.isTTY && cli.stdout.isTTY;
-  const stdin = flags.interactive !== false && !detached && (tty || !cli.stdin.isTTY);
+  const tty = flags.tty && !detached && cli.stdin.isTTY === true && cli.stdout.isTTY;
+  const stdin = flags.interactive !== false && !detached && (tty || cli.stdin.isTTY !== true);
   const { key, containerName } = await start(cli, {
     client,
     project,

@@ -57,6 +57,7 @@ function isKind(error: unknown, kind: ErrorKind): boolean {
 export const isNotFound = (error: unknown): boolean => isKind(error, 'not-found');
 export const isConflict = (error: unknown): boolean => isKind(error, 'conflict');
 export const isCancelled = (error: unknown): boolean => isKind(error, 'cancelled');
+export const isInvalid = (error: unknown): boolean => isKind(error, 'invalid');
 export const isForbidden = (error: unknown): boolean => isKind(error, 'forbidden');
 export const isUnavailable = (error: unknown): boolean => isKind(error, 'unavailable');
 

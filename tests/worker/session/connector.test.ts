@@ -192,6 +192,26 @@ test('two managers that redirect to each other cause back-off', async (t) => {
   await waitFor('another attempt', () => dialled.length > 3);
 });
 
+test('a manager whose messages are malformed is tried again ever more slowly', async (t) => {
+  const malformed = welcoming([], (stream) => {
+    void stream.send('{"kind":"assignments","set":{"sequence":1}}');
+  });
+  const clock = new ManualClock();
+  const { dialled } = connector(t, { 'a:1': malformed }, { clock });
+  for (let session = 1; session < 5; session += 1) {
+    await waitFor('the next session', () => {
+      if (dialled.length === session) clock.advance(1_000);
+      return dialled.length > session;
+    });
+  }
+  for (let turn = 0; turn < 50; turn += 1) await nextTurn();
+  clock.advance(400);
+  for (let turn = 0; turn < 50; turn += 1) await nextTurn();
+  t.is(dialled.length, 5);
+  clock.advance(200);
+  await waitFor('another session', () => dialled.length > 5);
+});
+
 test('calls are answered by id, errors carry their kind, and a cancelled call ends', async (t) => {
   const heard: WorkerMessage[] = [];
   const manager = welcoming(heard, (stream) => {
