@@ -132,12 +132,14 @@ export function buildQuery(options: BuildQueryOptions): BuildQuery {
 /**
  * Build arguments: `build.args`, overridden by `--build-arg`; a name without a value is looked up.
  */
-function buildArgs({
+export function mergeBuildArgs({
   project,
   build,
   flags,
   env,
-}: BuildQueryOptions): Readonly<Record<string, string>> {
+}: Pick<BuildQueryOptions, 'project' | 'build' | 'flags' | 'env'>): Readonly<
+  Record<string, string>
+> {
   const args = new Map<string, string>();
   for (const [name, value] of Object.entries(build.args ?? {})) {
     const known = value ?? project.environment[name];
@@ -149,9 +151,13 @@ function buildArgs({
     const value = at < 0 ? env[name] : item.slice(at + 1);
     if (value !== undefined) args.set(name, value);
   }
-  // This argument makes BuildKit embed the cache metadata in the image, for a later `cache_from`.
-  if ((build.cache_to ?? []).length > 0) args.set('BUILDKIT_INLINE_CACHE', '1');
   return Object.fromEntries(args);
+}
+
+function buildArgs(options: BuildQueryOptions): Readonly<Record<string, string>> {
+  const args = mergeBuildArgs(options);
+  // This argument makes BuildKit embed the cache metadata in the image, for a later `cache_from`.
+  return (options.build.cache_to ?? []).length > 0 ? { ...args, BUILDKIT_INLINE_CACHE: '1' } : args;
 }
 
 function toUlimits({ ulimits = {} }: Build): readonly object[] {

@@ -22,6 +22,11 @@ export const commandEntries: readonly CommandEntry[] = [
     load: async () => (await import('./trust/audit.js')).auditCommand,
   },
   {
+    name: 'bridge',
+    summary: 'Not supported: run "docker compose bridge" on the same files',
+    load: async () => (await import('./project/refused.js')).bridgeCommand,
+  },
+  {
     name: 'build',
     summary: 'Build or rebuild services',
     load: async () => (await import('./project/build.js')).buildCommand,
@@ -179,6 +184,11 @@ export const commandEntries: readonly CommandEntry[] = [
     name: 'ps',
     summary: 'List containers',
     load: async () => (await import('./project/ps.js')).psCommand,
+  },
+  {
+    name: 'publish',
+    summary: 'Not supported: share the output of "shoal config"',
+    load: async () => (await import('./project/refused.js')).publishCommand,
   },
   {
     name: 'pull',

@@ -13,9 +13,11 @@ export const examples: Readonly<
     ['shoal audit --since 1h', 'changes of the last hour'],
     ['shoal audit -n 20 --format json', 'for a script'],
   ],
+  bridge: [['shoal config > app.yaml', 'one resolved file, for docker compose bridge']],
   build: [
     ['shoal build', 'all services with a build section'],
     ['shoal build --no-cache --push web', 'rebuild without cache, then push to the registry'],
+    ['shoal build --print | docker buildx bake -f - --push', 'build with buildx on this computer'],
   ],
   ca: [['shoal ca status', 'the cluster CA and the certificates of its members']],
   'ca rotate': [['shoal ca rotate', 'replace the cluster CA without downtime']],
@@ -171,6 +173,10 @@ export const examples: Readonly<
   'node rm': [['shoal node rm node-3', 'remove a permanently lost node']],
   pause: [['shoal pause web', 'freeze its processes; resume with "shoal unpause"']],
   port: [['shoal port --index 2 web 80', 'machine and port of its second container']],
+  publish: [
+    ['shoal config --resolve-image-digests > app.yaml', 'one resolved file, to share'],
+    ['shoal push', 'push the images that were built'],
+  ],
   pull: [['shoal pull --policy missing', 'pull missing images on all eligible nodes']],
   push: [['shoal push web', 'push from a node that has the image']],
   restart: [['shoal restart -t 3 web', 'restart with a stop timeout of three seconds']],
@@ -183,6 +189,7 @@ export const examples: Readonly<
   run: [
     ['shoal run --rm web sh', 'open a shell in a one-off container'],
     ['shoal run --rm -T db psql -c "select 1"', 'for a script; exits with its exit code'],
+    ['shoal run --rm --env-from-file test.env web npm test', 'with the variables of a file'],
   ],
   scale: [['shoal scale web=5 worker=2', 'scale and wait until the tasks run']],
   secret: [['shoal secret ls', 'list secrets, without contents']],
@@ -241,7 +248,10 @@ export const examples: Readonly<
   'volume inspect': [["shoal volume inspect -f '{{.Nodes}}' data", 'nodes that hold its data']],
   'volume rm': [['shoal volume rm data', 'remove it and its data on every node']],
   volumes: [['shoal volumes web', "volumes of web's containers"]],
-  wait: [['shoal wait migrate', 'wait until it exits, with its exit code']],
+  wait: [
+    ['shoal wait migrate', 'wait until it exits, with its exit code'],
+    ['shoal wait --down-project tests', 'then remove the project'],
+  ],
   watch: [
     ['shoal watch', 'build and start, then watch the paths of develop.watch'],
     ['shoal watch --no-up web', 'only watch, and only web'],

@@ -20,6 +20,8 @@ import { progressOf } from '../project/progress-output.js';
 export interface BuildCommandFlags extends BuildFlags {
   readonly quiet?: boolean;
   readonly push?: boolean;
+  /** Prints a bake file instead of building. */
+  readonly print?: boolean;
   readonly withDependencies?: boolean;
 }
 
@@ -38,9 +40,7 @@ export async function buildServices(
   { client, project: chosen, keys }: ServiceImages,
   flags: BuildCommandFlags,
 ): Promise<readonly BuiltImage[]> {
-  // A build may use the image of a service that is not selected (`service:` context).
-  const services = { ...chosen.disabledServices, ...chosen.services };
-  const project = { ...chosen, services };
+  const project = withUnselected(chosen);
   const auths = await new RegistryCredentials(cli.env).all();
   const built: BuiltImage[] = [];
   for (const key of buildOrder(project, keys)) {
@@ -62,6 +62,11 @@ export async function buildServices(
     }
   }
   return built;
+}
+
+/** Adds the services that are not selected: a build may use their images (`service:` context). */
+export function withUnselected(project: Project): Project {
+  return { ...project, services: { ...project.disabledServices, ...project.services } };
 }
 
 function namedContexts(project: Project, service: string, build: Build): readonly NamedContext[] {

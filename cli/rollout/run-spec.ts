@@ -16,6 +16,8 @@ export interface OneOffOptions {
   readonly labels: Readonly<Record<string, string>>;
   readonly name?: string;
   readonly user?: string;
+  readonly capAdd: readonly string[];
+  readonly capDrop: readonly string[];
   readonly workdir?: string;
   readonly volumes: readonly string[];
   readonly publish: readonly string[];
@@ -98,6 +100,26 @@ function oneOffContainer(spec: ServiceSpec, options: OneOffOptions): ContainerSp
       ...(options.user === undefined ? {} : { User: options.user }),
       ...(options.workdir === undefined ? {} : { WorkingDir: options.workdir }),
     },
+    hostConfig: withCapabilities(container.hostConfig, options),
+  };
+}
+
+/** Adds and drops capabilities; the flags win over the opposite list of the service. */
+function withCapabilities(
+  hostConfig: ContainerSpec['hostConfig'],
+  { capAdd, capDrop }: OneOffOptions,
+): ContainerSpec['hostConfig'] {
+  const merge = (key: string, more: readonly string[], less: readonly string[]) => {
+    const own = hostConfig[key];
+    const names = (Array.isArray(own) ? (own as readonly unknown[]) : []).map(String);
+    const merged = [...names.filter((name) => !less.includes(name)), ...more];
+    return merged.length === 0 && own === undefined ? {} : { [key]: [...new Set(merged)] };
+  };
+  if (capAdd.length === 0 && capDrop.length === 0) return hostConfig;
+  return {
+    ...hostConfig,
+    ...merge('CapAdd', capAdd, capDrop),
+    ...merge('CapDrop', capDrop, capAdd),
   };
 }
 

@@ -11,7 +11,10 @@ export interface ApplyInput {
   readonly project: Project;
   /** Services named on the command line. */
   readonly named: readonly string[];
-  readonly flags: Pick<UpFlags, 'deps' | 'dryRun' | 'forceRecreate' | 'removeOrphans'>;
+  readonly flags: Pick<
+    UpFlags,
+    'alwaysRecreateDeps' | 'deps' | 'dryRun' | 'forceRecreate' | 'removeOrphans'
+  >;
   readonly options: Pick<UpOptions, 'graceMs' | 'mode' | 'replicas'>;
 }
 
@@ -26,7 +29,9 @@ export function buildApplyRequest(input: ApplyInput): ProjectApply {
     ...specs,
     services: wanted,
     removeOrphans: flags.removeOrphans === true,
-    forceRecreate: flags.forceRecreate === true ? wanted.map(({ service }) => service) : [],
+    forceRecreate: wanted
+      .map(({ service }) => service)
+      .filter((key) => isForced(flags, named.length === 0 || named.includes(key))),
     keepReplicas: wanted
       .map(({ service }) => service)
       .filter(
@@ -35,6 +40,11 @@ export function buildApplyRequest(input: ApplyInput): ProjectApply {
     dryRun: flags.dryRun === true,
     ...(options.graceMs === undefined ? {} : { timeoutMs: options.graceMs }),
   };
+}
+
+/** Whether the flags recreate a service even if it is unchanged; `isNamed` is false for dependencies. */
+function isForced(flags: ApplyInput['flags'], isNamed: boolean): boolean {
+  return (isNamed ? flags.forceRecreate : flags.alwaysRecreateDeps) === true;
 }
 
 /** Whether the file or the command line sets the number of replicas. */

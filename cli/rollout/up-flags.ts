@@ -9,7 +9,10 @@ export interface UpFlags {
   readonly waitTimeout?: string;
   readonly scale?: readonly string[];
   readonly removeOrphans?: boolean;
+  /** Recreates the named services, or all if none is named. */
   readonly forceRecreate?: boolean;
+  /** Recreates the dependencies of the named services. */
+  readonly alwaysRecreateDeps?: boolean;
   /** False with `--no-recreate`. */
   readonly recreate: boolean;
   /** False with `--no-start`. */
@@ -26,7 +29,8 @@ export interface UpFlags {
   readonly abortOnContainerExit?: boolean;
   readonly abortOnContainerFailure?: boolean;
   readonly exitCodeFrom?: string;
-  readonly attach?: readonly string[] | boolean;
+  readonly attach?: readonly string[];
+  readonly attachDependencies?: boolean;
   readonly noAttach?: readonly string[];
   readonly color: boolean;
   readonly logPrefix: boolean;
@@ -56,19 +60,26 @@ const conflicts: readonly (readonly [keyof UpFlags, keyof UpFlags, string])[] = 
   ['wait', 'abortOnContainerExit', '--wait and --abort-on-container-exit are incompatible'],
   ['wait', 'abortOnContainerFailure', '--wait and --abort-on-container-failure are incompatible'],
   ['wait', 'exitCodeFrom', '--wait and --exit-code-from are incompatible'],
+  ['detach', 'attach', '--detach and --attach are incompatible'],
+  ['wait', 'attach', '--wait and --attach are incompatible'],
+  ['detach', 'attachDependencies', '--detach and --attach-dependencies are incompatible'],
+  ['wait', 'attachDependencies', '--wait and --attach-dependencies are incompatible'],
+  ['attach', 'attachDependencies', '--attach and --attach-dependencies are incompatible'],
 ];
 
 /** Parses the flags and checks that they are compatible; throws `invalid`. */
 export function upOptions(flags: UpFlags): UpOptions {
-  if (flags.forceRecreate === true && !flags.recreate) {
-    throw new AppError('invalid', '--force-recreate and --no-recreate are incompatible');
+  if (!flags.recreate) {
+    for (const [flag, value] of [
+      ['--force-recreate', flags.forceRecreate],
+      ['--always-recreate-deps', flags.alwaysRecreateDeps],
+    ] as const) {
+      if (value !== true) continue;
+      throw new AppError('invalid', `${flag} and --no-recreate are incompatible`);
+    }
   }
   for (const [a, b, message] of conflicts) {
     if (isGiven(flags[a]) && isGiven(flags[b])) throw new AppError('invalid', message);
-  }
-  if (Array.isArray(flags.attach) && (flags.detach === true || flags.wait === true)) {
-    const other = flags.detach === true ? '--detach' : '--wait';
-    throw new AppError('invalid', `${other} and --attach are incompatible`);
   }
   return {
     mode: modeOf(flags),

@@ -58,7 +58,8 @@ export async function up(cli: Cli, services: readonly string[], given: UpFlags):
     }),
   );
   if (options.mode !== 'foreground') return;
-  await foreground(cli, { client, project, keys, before, state, flags, options });
+  const attached = attachedServices(project, { named: services, started: keys }, flags);
+  await foreground(cli, { client, project, keys, attached, before, state, flags, options });
 }
 
 function untilOf(mode: UpOptions['mode']): ServiceWait['until'] {
@@ -66,7 +67,7 @@ function untilOf(mode: UpOptions['mode']): ServiceWait['until'] {
 }
 
 function checkNames(project: Project, options: UpOptions, flags: UpFlags): void {
-  const attach = Array.isArray(flags.attach) ? (flags.attach as readonly string[]) : [];
+  const { attach = [] } = flags;
   const from = flags.exitCodeFrom === undefined ? [] : [flags.exitCodeFrom];
   for (const name of [...Object.keys(options.replicas), ...from, ...attach]) {
     if (project.services[name] !== undefined) continue;
@@ -113,10 +114,30 @@ function withVariables(cli: Cli, flags: UpFlags): UpFlags {
   return flags.removeOrphans === undefined && remove ? { ...flags, removeOrphans: true } : flags;
 }
 
+/**
+ * Services whose output `up` shows: those of `--attach`, else the named services, or all without
+ * names, and with `--attach-dependencies` their dependencies. `attach: false` and `--no-attach`
+ * leave services out.
+ */
+export function attachedServices(
+  project: Pick<Project, 'services'>,
+  { named, started }: { readonly named: readonly string[]; readonly started: readonly string[] },
+  flags: Pick<UpFlags, 'attach' | 'attachDependencies' | 'noAttach'>,
+): readonly string[] {
+  const { attach, attachDependencies, noAttach = [] } = flags;
+  const wanted = started.filter((key) => {
+    if (attach !== undefined) return attach.includes(key);
+    if (project.services[key]?.attach === false) return false;
+    return named.length === 0 || attachDependencies === true || named.includes(key);
+  });
+  return wanted.filter((key) => !noAttach.includes(key));
+}
+
 interface ForegroundRequest {
   readonly client: ControlClient;
   readonly project: Project;
   readonly keys: readonly string[];
+  readonly attached: readonly string[];
   readonly before: WatchedState;
   readonly state: WatchedState;
   readonly flags: UpFlags;
@@ -124,11 +145,7 @@ interface ForegroundRequest {
 }
 
 async function foreground(cli: Cli, request: ForegroundRequest): Promise<void> {
-  const { client, project, keys, before, state, flags, options } = request;
-  const only = Array.isArray(flags.attach) ? (flags.attach as readonly string[]) : undefined;
-  const attached = keys.filter((key) =>
-    only === undefined ? project.services[key]?.attach !== false : only.includes(key),
-  );
+  const { client, project, keys, attached, before, state, flags, options } = request;
   const watching = new AbortController();
   const watched =
     flags.watch === true

@@ -16,6 +16,7 @@ export function createCommand(cli: Cli): Command {
     .option('--quiet-pull', 'pull without progress')
     .option('--remove-orphans', 'remove containers for services not defined in the Compose file')
     .option('--scale <service=num>', 'number of containers of a service', collect)
+    .option('-y, --yes', 'answer yes to every question; "create" asks none')
     .action(async (services: string[], flags: Omit<UpFlags, 'start' | 'deps'>) => {
       await up(cli, services, { ...flags, start: false, deps: true });
     });

@@ -33,7 +33,8 @@ export function downCommand(cli: Cli): Command {
     });
 }
 
-async function down(cli: Cli, services: readonly string[], flags: DownFlags): Promise<void> {
+/** Removes the services, or the whole project if none is named, and waits until they are gone. */
+export async function down(cli: Cli, services: readonly string[], flags: DownFlags): Promise<void> {
   const grace = timeoutMs(flags.timeout);
   if (flags.rmi !== undefined && flags.rmi !== 'local' && flags.rmi !== 'all') {
     throw new AppError('invalid', `invalid --rmi "${flags.rmi}": use local or all`);

@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { AppError } from '../../../manager/common/base/errors.js';
 import { isOneOff } from '../../../manager/common/model/one-off.js';
 import type { Task } from '../../../manager/common/model/task.js';
@@ -16,32 +15,13 @@ import { followProject, lookOnce } from '../../rollout/follow/follow.js';
 import { waitForServices } from '../../rollout/wait-for-services.js';
 import { collect } from '../../arguments/options.js';
 import { loadFile } from '../../project/load-request.js';
+import type { RunFlags } from '../../rollout/run-flags.js';
+import { oneOffOptions } from '../../rollout/run-flags.js';
+import type { OneOffOptions } from '../../rollout/run-spec.js';
 import { oneOffSpec } from '../../rollout/run-spec.js';
 import { withProgress } from '../../project/progress-output.js';
 import { buildApplyRequest } from '../../rollout/up-apply.js';
 import { prepareImages } from '../../rollout/up-images.js';
-
-interface RunFlags {
-  readonly build?: boolean;
-  readonly deps: boolean;
-  readonly detach?: boolean;
-  readonly entrypoint?: string;
-  readonly env?: readonly string[];
-  /** Undefined means true. */
-  readonly interactive?: boolean;
-  readonly label?: readonly string[];
-  readonly name?: string;
-  readonly publish?: readonly string[];
-  readonly pull?: string;
-  readonly rm?: boolean;
-  readonly servicePorts?: boolean;
-  /** False with `-T`. */
-  readonly tty: boolean;
-  readonly useAliases?: boolean;
-  readonly user?: string;
-  readonly volume?: readonly string[];
-  readonly workdir?: string;
-}
 
 export function runCommand(cli: Cli): Command {
   return new Command('run')
@@ -52,10 +32,13 @@ export function runCommand(cli: Cli): Command {
     .argument('[command...]')
     .passThroughOptions()
     .option('--build', 'build the image before starting the container')
+    .option('--cap-add <capability>', 'add a Linux capability', collect)
+    .option('--cap-drop <capability>', 'drop a Linux capability', collect)
     .option('--no-deps', "don't start linked services")
     .option('-d, --detach', "run in the background and print the container's name")
     .option('--entrypoint <command>', 'override the entrypoint of the image')
     .option('-e, --env <variable>', 'set environment variables', collect)
+    .option('--env-from-file <file>', 'set the environment variables of a file', collect)
     .option(
       '-i, --interactive',
       'keep stdin open; =false leaves stdin alone (default true, false with -d)',
@@ -64,16 +47,26 @@ export function runCommand(cli: Cli): Command {
     .option('--name <name>', 'name of the container')
     .option('-p, --publish <port>', 'publish a port', collect)
     .option('--pull <policy>', 'pull the image first: always, missing or never')
+    .option('-q, --quiet', "print the container's output only, no progress")
+    .option('--quiet-build', 'build without output')
+    .option('--quiet-pull', 'pull without progress')
+    .option('--remove-orphans', 'remove containers for services not defined in the Compose file')
     .option('--rm', 'remove the container when it exits')
     .option('-P, --service-ports', "publish the service's ports")
-    .option('-T, --no-tty', 'do not allocate a terminal')
+    .option('-T, --no-TTY', 'do not allocate a terminal')
+    .addOption(new Option('--no-tty').hideHelp())
+    .addOption(new Option('-t, --tty').hideHelp())
     .option('--use-aliases', "use the service's network aliases")
     .option('-u, --user <user>', 'run as this user')
     .option('-v, --volume <volume>', 'add a volume', collect)
     .option('-w, --workdir <path>', 'working directory in the container')
     .action(async (service: string, command: string[], flags: RunFlags) => {
-      await run(cli, service, command, flags);
+      await run(flags.quiet === true ? quietly(cli) : cli, service, command, flags);
     });
+}
+
+function quietly(cli: Cli): Cli {
+  return { ...cli, options: { ...cli.options, progress: 'quiet' } };
 }
 
 interface OneOff {
@@ -91,18 +84,18 @@ async function run(
   flags: RunFlags,
 ): Promise<void> {
   const { project } = await loadFile(cli, [service]);
+  const options = oneOffOptions(cli, project, command, flags);
   const client = await cli.connect({ startLocal: true });
   const detached = flags.detach === true;
-  const tty = flags.tty && !detached && cli.stdin.isTTY === true && cli.stdout.isTTY;
+  const tty =
+    flags.tty && flags.TTY && !detached && cli.stdin.isTTY === true && cli.stdout.isTTY;
   const stdin = flags.interactive !== false && !detached && (tty || cli.stdin.isTTY !== true);
   const { key, containerName } = await start(cli, {
     client,
     project,
     service,
-    command,
     flags,
-    tty,
-    stdin,
+    options: { ...options, tty, stdin },
   });
   const oneOff = { client, project: project.name, key, tty, stdin };
   if (detached) {
@@ -120,10 +113,8 @@ interface OneOffStart {
   readonly client: ControlClient;
   readonly project: Project;
   readonly service: string;
-  readonly command: readonly string[];
   readonly flags: RunFlags;
-  readonly tty: boolean;
-  readonly stdin: boolean;
+  readonly options: OneOffOptions;
 }
 
 /**
@@ -138,7 +129,7 @@ async function start(
   const full = buildApplyRequest({
     project,
     named: [service],
-    flags: { deps: true },
+    flags: { deps: true, removeOrphans: flags.removeOrphans === true },
     options: { mode: 'started', replicas: {}, graceMs: undefined },
   });
   const spec = full.services.find((item) => item.service === service);
@@ -151,12 +142,9 @@ async function start(
     project,
     keys,
     before,
-    flags: {
-      ...(flags.build === undefined ? {} : { build: flags.build }),
-      ...(flags.pull === undefined ? {} : { pull: flags.pull }),
-    },
+    flags,
   });
-  const own = oneOffSpec(spec, specOptions(cli, request));
+  const own = oneOffSpec(spec, request.options);
   const known = [...full.known, own.service, ...oneOffKeys(before)];
   const apply = { ...full, known, services: [...others, own] };
   const applied = await client.call('project.apply', apply, { signal, timeoutMs: 60_000 });
@@ -178,39 +166,6 @@ async function start(
 /** Service keys of other one-off containers: they must not count as orphans. */
 function oneOffKeys(before: Awaited<ReturnType<typeof lookOnce>>): readonly string[] {
   return [...before.services.values()].filter(isOneOff).map(({ spec }) => spec.service);
-}
-
-function specOptions(cli: Cli, { project, command, flags, tty, stdin }: OneOffStart) {
-  const pairs = (items: readonly string[] = [], bare: (name: string) => string) =>
-    Object.fromEntries(
-      items.map((item) => {
-        const at = item.indexOf('=');
-        return at < 0 ? [item, bare(item)] : [item.slice(0, at), item.slice(at + 1)];
-      }),
-    );
-  const { entrypoint, name, user, workdir } = flags;
-  return {
-    slug: randomBytes(6).toString('hex'),
-    command,
-    env: pairs(flags.env, (variable) => cli.env[variable] ?? ''),
-    labels: pairs(flags.label, () => ''),
-    volumes: flags.volume ?? [],
-    publish: flags.publish ?? [],
-    servicePorts: flags.servicePorts === true,
-    useAliases: flags.useAliases === true,
-    deps: flags.deps,
-    tty,
-    stdin,
-    detached: flags.detach === true,
-    cwd: cli.cwd,
-    volumeNames: Object.fromEntries(
-      Object.entries(project.volumes).map(([key, volume]) => [key, volume.name]),
-    ),
-    ...(entrypoint === undefined ? {} : { entrypoint }),
-    ...(name === undefined ? {} : { name }),
-    ...(user === undefined ? {} : { user }),
-    ...(workdir === undefined ? {} : { workdir }),
-  };
 }
 
 /**

@@ -1,11 +1,12 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { Cli } from '../../cli.js';
 import { collect } from '../../arguments/options.js';
+import { refuseFlags } from '../../arguments/refused-flags.js';
 import type { UpFlags } from '../../rollout/up-flags.js';
 import { up } from '../../rollout/up.js';
 
 export function upCommand(cli: Cli): Command {
-  return new Command('up')
+  const command = new Command('up')
     .description('Create and start containers, spread over the nodes')
     .argument('[services...]')
     .option('-d, --detach', 'run containers in the background')
@@ -14,6 +15,7 @@ export function upCommand(cli: Cli): Command {
     .option('--scale <service=num>', 'number of containers of a service', collect)
     .option('--remove-orphans', 'remove containers for services not defined in the Compose file')
     .option('--force-recreate', 'recreate containers even if their configuration has not changed')
+    .option('--always-recreate-deps', 'recreate the dependencies of the named services too')
     .option('--no-recreate', 'do not recreate existing containers')
     .option('--no-start', "don't start the services after creating them")
     .option('--no-deps', "don't start linked services")
@@ -28,12 +30,27 @@ export function upCommand(cli: Cli): Command {
     .option('--abort-on-container-failure', 'stop all containers if one fails')
     .option('--exit-code-from <service>', "exit with the service's exit code")
     .option('--attach <service>', 'show the output of this service only', collect)
-    .option('--no-attach <service>', 'do not show the output of this service')
+    .option('--attach-dependencies', 'show the output of dependencies of the named services too')
+    .addOption(noAttachOption())
     .option('--no-color', 'produce monochrome output')
     .option('--no-log-prefix', "don't print the container's name")
     .option('--timestamps', 'show timestamps')
     .option('-w, --watch', 'sync changed files into the containers as they change')
+    .option('-y, --yes', 'answer yes to every question; "up" asks none')
     .action(async (services: string[], flags: UpFlags) => {
       await up(cli, services, flags);
     });
+  return refuseFlags(command, [
+    {
+      flags: '--menu',
+      reason: 'the foreground has no shortcuts; Ctrl-C stops, "--watch" watches',
+    },
+  ]);
+}
+
+/** `--no-attach SERVICE` takes a value; commander would read it as the opposite of `--attach`. */
+function noAttachOption(): Option {
+  const option = new Option('--no-attach <service>', 'do not show the output of this service');
+  option.negate = false;
+  return option.argParser(collect);
 }

@@ -6,6 +6,7 @@ import type { Cli } from '../../cli.js';
 import { ExitError } from '../../exit-code.js';
 import { quietProgress } from '../../output/progress.js';
 import { followProject } from '../../rollout/follow/follow.js';
+import { down } from './down.js';
 import { isLiveTask, tasksOf, viewProject } from '../../project/selection.js';
 
 /** Containers may run for any length of time without a change. */
@@ -15,13 +16,15 @@ export function waitCommand(cli: Cli): Command {
   return new Command('wait')
     .description('Block until a container of the services stops; exits with its exit code')
     .argument('<services...>')
-    .action(async (services: string[]) => {
+    .option('--down-project', 'remove the project when the first container has stopped')
+    .action(async (services: string[], flags: { readonly downProject?: boolean }) => {
       const view = await viewProject(cli, services);
       const tasks = tasksOf(view, services).filter(isLiveTask);
       if (tasks.length === 0) throw new AppError('not-found', 'wait: no running containers');
       const first = await firstEnd(cli, view, tasks);
       const code = first.status.exitCode ?? 0;
       cli.stdout.write(`container "${first.containerName}" exited with status code ${code}\n`);
+      if (flags.downProject === true) await down(cli, [], {});
       if (code !== 0) throw new ExitError(code);
     });
 }

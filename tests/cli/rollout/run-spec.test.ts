@@ -13,6 +13,8 @@ const wish: OneOffOptions = {
   servicePorts: false,
   useAliases: false,
   deps: true,
+  capAdd: [],
+  capDrop: [],
   tty: false,
   stdin: false,
   detached: false,
@@ -54,4 +56,24 @@ test('volumes of run are local folders, volumes of the file, or other volumes of
 
 test('an entrypoint is split into words like in a shell', (t) => {
   t.deepEqual(splitShellWords(`sh -c 'a  b' "c \\"d" e\\ f`), ['sh', '-c', 'a  b', 'c "d', 'e f']);
+});
+
+test('capabilities of the flags are added to those of the service and win over them', (t) => {
+  const container = {
+    ...spec.task.container,
+    hostConfig: { CapAdd: ['NET_RAW', 'CHOWN'], CapDrop: ['ALL', 'KILL'], Init: true },
+  };
+  const base = { ...spec, task: { ...spec.task, container } };
+  const of = (flags: Partial<OneOffOptions>) =>
+    oneOffSpec(base, { ...wish, ...flags }).task.container.hostConfig;
+  t.deepEqual(of({}), container.hostConfig);
+  t.deepEqual(of({ capAdd: ['KILL', 'NET_RAW'], capDrop: ['CHOWN'] }), {
+    CapAdd: ['NET_RAW', 'KILL'],
+    CapDrop: ['ALL', 'CHOWN'],
+    Init: true,
+  });
+  t.deepEqual(oneOffSpec(spec, { ...wish, capDrop: ['ALL'] }).task.container.hostConfig, {
+    ...spec.task.container.hostConfig,
+    CapDrop: ['ALL'],
+  });
 });

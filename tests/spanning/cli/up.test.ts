@@ -13,6 +13,10 @@ test('up with incompatible flags fails before any call to the manager', async (t
     ['-d', '--abort-on-container-exit'],
     ['--wait', '--exit-code-from', 'web'],
     ['-d', '--attach', 'web'],
+    ['--always-recreate-deps', '--no-recreate'],
+    ['--wait', '--attach-dependencies'],
+    ['-d', '--attach-dependencies'],
+    ['--attach', 'web', '--attach-dependencies'],
   ]) {
     const { error, code } = await runCommand(['up', ...flags], { client });
     t.regex(error ?? '', /are incompatible$/u);
