@@ -87,8 +87,7 @@ async function run(
   const options = oneOffOptions(cli, project, command, flags);
   const client = await cli.connect({ startLocal: true });
   const detached = flags.detach === true;
-  const tty =
-    flags.tty && flags.TTY && !detached && cli.stdin.isTTY === true && cli.stdout.isTTY;
+  const tty = flags.tty && flags.TTY && !detached && cli.stdin.isTTY === true && cli.stdout.isTTY;
   const stdin = flags.interactive !== false && !detached && (tty || cli.stdin.isTTY !== true);
   const { key, containerName } = await start(cli, {
     client,
