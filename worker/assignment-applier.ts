@@ -1,8 +1,15 @@
 import type { Clock } from '../manager/common/base/clock.js';
 import { isAppError, messageOf } from '../manager/common/base/errors.js';
 import type { Logger } from '../manager/common/base/log.js';
-import type { AssignmentChange, AssignmentSet } from '../manager/common/protocol/assignments.js';
+import type { TaskId } from '../manager/common/model/ids.js';
+import type {
+  MalformedTask,
+  ReceivedChange,
+  ReceivedSet,
+} from '../manager/common/protocol/assignment-decoders.js';
+import type { AssignmentSet } from '../manager/common/protocol/assignments.js';
 import { applyChange, changesTasks } from './assignments/apply-change.js';
+import { resolveMalformed } from './assignments/malformed-tasks.js';
 import {
   belongsToNode,
   readBootId,
@@ -13,6 +20,7 @@ import {
 import { upstreamsOf } from './dns.js';
 import type { DataPlane } from './executor/data-plane.js';
 import type { ContainerCache } from './executor/executor.js';
+import type { RejectedTasks } from './tasks/rejected-tasks.js';
 import type { TaskSet } from './tasks/task-set.js';
 
 export interface AssignmentApplierDependencies {
@@ -22,6 +30,7 @@ export interface AssignmentApplierDependencies {
   readonly containers: Pick<ContainerCache, 'synced'>;
   readonly dataPlane: Pick<DataPlane, 'setView' | 'setUpstreams' | 'setDown' | 'endIsolation'>;
   readonly tasks: Pick<TaskSet, 'isolateOrphans' | 'apply' | 'downTasks'>;
+  readonly rejected: Pick<RejectedTasks, 'set'>;
 }
 
 /** Time after a reboot to wait for a manager before the saved assignment set is used. */
@@ -39,6 +48,8 @@ export class AssignmentApplier {
   #bootId = '';
   #lastSet: SavedSet | undefined;
   #current: AssignmentSet | undefined;
+  /** Reasons of rejected tasks by id. */
+  #rejected: ReadonlyMap<TaskId, string> = new Map();
   #cancelSave: (() => void) | undefined;
   #cancelSavedSet: () => void = () => undefined;
   #adoptions = 0;
@@ -67,7 +78,6 @@ export class AssignmentApplier {
    */
   async start(): Promise<void> {
     const last = this.#lastSet;
-    this.#lastSet = undefined;
     if (last === undefined) return;
     if (last.bootId === this.#bootId) {
       await this.#startFrom(last.set);
@@ -89,20 +99,41 @@ export class AssignmentApplier {
   }
 
   /** Saves and applies a full set from a manager. */
-  async replace(set: AssignmentSet): Promise<void> {
+  async replace({ set: received, malformed }: ReceivedSet): Promise<void> {
     this.#cancelSavedSet();
+    const former = (this.#current ?? this.#lastSet?.set)?.tasks ?? [];
+    const { kept, rejected } = resolveMalformed(malformed, former);
+    const set = { ...received, tasks: [...received.tasks, ...kept] };
     await this.#save(set);
+    this.#lastSet = undefined;
+    this.#reject(rejected, new Map());
     await this.#adopt(set);
   }
 
   /** Saves and applies a change; ignored before the first full set. */
-  async update(change: AssignmentChange): Promise<void> {
+  async update({ change: received, malformed }: ReceivedChange): Promise<void> {
     if (this.#current === undefined) return;
+    const { kept, rejected } = resolveMalformed(malformed, this.#current.tasks);
+    const tasks = [...(received.upsert.tasks ?? []), ...kept];
+    const change = { ...received, upsert: { ...received.upsert, tasks } };
     const next = applyChange(this.#current, change);
     // After a crash, a container whose task was not saved would be removed as orphaned.
     if (changesTasks(change)) await this.#save(next);
     else this.#scheduleSave();
+    const former = new Map(this.#rejected);
+    for (const id of [...(change.remove.tasks ?? []), ...tasks.map((task) => task.id)]) {
+      former.delete(id);
+    }
+    this.#reject(rejected, former);
     this.#apply(next);
+  }
+
+  /** Rejects the tasks in addition to `former`, which were rejected before. */
+  #reject(tasks: readonly MalformedTask[], former: ReadonlyMap<TaskId, string>): void {
+    for (const { reason } of tasks) this.#deps.log.error(reason);
+    if (tasks.length === 0 && former.size === this.#rejected.size) return;
+    this.#rejected = new Map([...former, ...tasks.map(({ id, reason }) => [id, reason] as const)]);
+    this.#deps.rejected.set(this.#rejected);
   }
 
   async #startFrom(set: AssignmentSet): Promise<void> {

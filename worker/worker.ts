@@ -20,6 +20,7 @@ import { serveStream } from './session/streams.js';
 import type { EffectiveSettings } from './settings.js';
 import { TaskActions } from './tasks/actions.js';
 import { PersistedTasks } from './tasks/persisted-tasks.js';
+import { RejectedTasks } from './tasks/rejected-tasks.js';
 import { TaskSet } from './tasks/task-set.js';
 
 export interface WorkerDependencies {
@@ -43,6 +44,7 @@ export class Worker {
   readonly #abort = new AbortController();
   readonly #kept: PersistedTasks;
   readonly #tasks: TaskSet;
+  readonly #rejected: RejectedTasks;
   readonly #assignments: AssignmentApplier;
   readonly #facts: NodeFacts;
   readonly #connector: Connector;
@@ -55,6 +57,15 @@ export class Worker {
     const reporter = new Reporter(clock);
     this.#kept = new PersistedTasks(join(settings.dataDir, 'tasks.json'), log);
     this.#tasks = this.#newTaskSet(reporter);
+    this.#rejected = new RejectedTasks({
+      clock,
+      report: (report) => {
+        reporter.update(report);
+      },
+      forgotten: (taskId) => {
+        reporter.forget(taskId);
+      },
+    });
     this.#assignments = new AssignmentApplier({
       settings,
       clock,
@@ -62,6 +73,7 @@ export class Worker {
       containers: engine.containers,
       dataPlane,
       tasks: this.#tasks,
+      rejected: this.#rejected,
     });
     this.#facts = new NodeFacts({
       settings,
@@ -151,14 +163,14 @@ export class Worker {
       dial,
       random: Math.random,
       describe: (signal) => this.#facts.describe(signal),
-      reports: () => tasks.reports(),
+      reports: () => [...tasks.reports(), ...this.#rejected.reports()],
       volumes: async (signal) => {
         const volumes = await engine.volumes.list(signal).catch(() => []);
         return volumes.map((volume) => volume.name);
       },
       networks: () => this.#networks,
-      onAssignments: (set) => this.#assignments.replace(set),
-      onChange: (change) => this.#assignments.update(change),
+      onAssignments: (received) => this.#assignments.replace(received),
+      onChange: (received) => this.#assignments.update(received),
       call: workerCalls({ engine, tasks, processes }),
       renewCertificate: () => credentials?.renewNow(),
       refuseAuthorities: (ids) => credentials?.refuse(ids),

@@ -3,8 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { waitFor } from '../../fixtures/lab/wait.js';
+import { aService, aTask } from '../../fixtures/cluster/build.js';
+import type { TaskId } from '../../manager/common/model/ids.js';
 import { silentLogger } from '../helpers/fakes/silent-logger.js';
-import type { AssignmentSet } from '../../manager/common/protocol/assignments.js';
+import type {
+  ReceivedChange,
+  ReceivedSet,
+} from '../../manager/common/protocol/assignment-decoders.js';
+import type { AssignmentChange, AssignmentSet } from '../../manager/common/protocol/assignments.js';
 import { AssignmentApplier } from '../../worker/assignment-applier.js';
 import { readBootId, SavedAssignments } from '../../worker/assignments/saved-set.js';
 import { ManualClock } from '../helpers/fakes/manual-clock.js';
@@ -19,6 +25,14 @@ const set: AssignmentSet = {
   volumes: [],
   files: [],
 };
+
+function full(changes: Partial<AssignmentSet> = {}): ReceivedSet {
+  return { set: { ...set, ...changes }, malformed: [] };
+}
+
+function changed(change: AssignmentChange): ReceivedChange {
+  return { change, malformed: [] };
+}
 
 type Dependencies = ConstructorParameters<typeof AssignmentApplier>[0];
 
@@ -55,6 +69,9 @@ async function applier(t: ExecutionContext, changes: Partial<Dependencies> = {})
       apply: ({ sequence }) => calls.push(`tasks ${String(sequence)}`),
       downTasks: () => new Set(),
     },
+    rejected: {
+      set: (reasons) => calls.push(`rejected ${[...reasons.keys()].join(' ')}`),
+    },
     ...changes,
   });
   t.teardown(async () => {
@@ -68,8 +85,8 @@ async function applier(t: ExecutionContext, changes: Partial<Dependencies> = {})
 test('a full set isolates orphans before the networks, and ends the boot isolation once', async (t) => {
   const { started, calls, saved } = await applier(t);
   await started.load();
-  await started.replace(set);
-  await started.replace({ ...set, sequence: 5, tasks: [] });
+  await started.replace(full());
+  await started.replace(full({ sequence: 5, tasks: [] }));
   t.deepEqual(calls, [
     'isolate',
     'end isolation',
@@ -96,9 +113,9 @@ test('a set that arrives while an older one is adopted takes precedence', async 
     },
   });
   await started.load();
-  const first = started.replace(set);
+  const first = started.replace(full());
   await waitFor('the first adoption', () => waiting.length === 1);
-  const second = started.replace({ ...set, sequence: 2 });
+  const second = started.replace(full({ sequence: 2 }));
   await waitFor('the second adoption', () => waiting.length === 2);
   waiting[1]?.();
   await second;
@@ -111,24 +128,24 @@ test('a set that arrives while an older one is adopted takes precedence', async 
 test('changed tasks are saved at once, changed endpoints after a delay', async (t) => {
   const { started, clock, saved } = await applier(t);
   await started.load();
-  await started.replace(set);
+  await started.replace(full());
   const task = { id: 't1', spec: { container: { dns: [] } }, attachments: [] } as never;
-  await t.throwsAsync(started.update({ sequence: 9, upsert: {}, remove: {} }), {
+  await t.throwsAsync(started.update(changed({ sequence: 9, upsert: {}, remove: {} })), {
     message: /resync with a full set/u,
   });
-  await started.update({ sequence: 2, upsert: {}, remove: { endpoints: ['e1'] } });
+  await started.update(changed({ sequence: 2, upsert: {}, remove: { endpoints: ['e1'] } }));
   t.is((await saved.load())?.set.sequence, 1);
   clock.advance(1_000);
   await waitFor('the delayed save', async () => (await saved.load())?.set.sequence === 2);
-  await started.update({ sequence: 3, upsert: {}, remove: { tasks: ['t1' as never] } });
+  await started.update(changed({ sequence: 3, upsert: {}, remove: { tasks: ['t1' as never] } }));
   t.is((await saved.load())?.set.sequence, 3);
-  await started.update({ sequence: 4, upsert: { tasks: [task] }, remove: {} });
+  await started.update(changed({ sequence: 4, upsert: { tasks: [task] }, remove: {} }));
   t.is(started.current?.tasks.length, 1);
 });
 
 test('a change before the first full set is ignored', async (t) => {
   const { started, calls } = await applier(t);
-  await started.update({ sequence: 2, upsert: {}, remove: {} });
+  await started.update(changed({ sequence: 2, upsert: {}, remove: {} }));
   t.deepEqual(calls, []);
 });
 
@@ -161,7 +178,7 @@ test('after a reboot the saved set waits for a manager', async (t) => {
   await managed.saved.save({ bootId: 'former boot', set });
   await managed.started.load();
   await managed.started.start();
-  await managed.started.replace({ ...set, sequence: 7 });
+  await managed.started.replace(full({ sequence: 7 }));
   managed.clock.advance(3_000);
   t.is(managed.started.current?.sequence, 7);
   t.deepEqual(
@@ -184,7 +201,58 @@ test('a failed end of the boot isolation is tried again with the next set', asyn
     },
   });
   await started.load();
-  for (const sequence of [1, 2, 3]) await started.replace({ ...set, sequence });
+  for (const sequence of [1, 2, 3]) await started.replace(full({ sequence }));
   t.is(attempts, 2);
   t.true(calls.includes('tasks 1'));
+});
+
+const former = { id: 't1', desired: 'running', spec: { container: { dns: [] } }, attachments: [] };
+const malformed = {
+  id: 't1' as TaskId,
+  desired: 'shutdown',
+  reason: 'task t1: malformed',
+} as const;
+
+test('a malformed task without a former assignment is rejected, the others are applied', async (t) => {
+  const { started, calls } = await applier(t);
+  await started.load();
+  const other = { ...former, id: 't2' } as never;
+  await started.replace({ set: { ...set, tasks: [other] }, malformed: [malformed] });
+  t.deepEqual(
+    started.current?.tasks.map(({ id }) => id as string),
+    ['t2'],
+  );
+  t.true(calls.includes('rejected t1'));
+  const late = { ...malformed, id: 't3' as TaskId };
+  await started.update({ change: { sequence: 2, upsert: {}, remove: {} }, malformed: [late] });
+  t.is(calls.at(-1), 'rejected t1 t3');
+  await started.update(changed({ sequence: 3, upsert: {}, remove: { tasks: ['t1' as TaskId] } }));
+  t.true(calls.includes('rejected t3'));
+  await started.replace(full({ sequence: 4 }));
+  t.true(calls.includes('rejected '));
+});
+
+test('a malformed task keeps its former assignment and takes only the desired state', async (t) => {
+  const { started, calls } = await applier(t);
+  await started.load();
+  await started.replace(full({ tasks: [former as never] }));
+  await started.update({ change: { sequence: 2, upsert: {}, remove: {} }, malformed: [malformed] });
+  t.deepEqual(started.current?.tasks, [{ ...former, desired: 'shutdown' } as never]);
+  const { desired: _desired, ...unreadable } = malformed;
+  await started.replace({ set: { ...set, sequence: 3 }, malformed: [unreadable] });
+  t.deepEqual(started.current?.tasks, [{ ...former, desired: 'shutdown' } as never]);
+  t.false(calls.some((call) => call.startsWith('rejected')));
+});
+
+test('a malformed task keeps the assignment that was saved before the worker restarted', async (t) => {
+  const first = await applier(t);
+  const task = aTask(aService('web'), 1, { id: 't1', node: 'n' });
+  await first.saved.save({ bootId: 'former boot', set: { ...set, tasks: [task] } });
+  await first.started.load();
+  await first.started.start();
+  await first.started.replace({ set: { ...set, sequence: 2 }, malformed: [malformed] });
+  t.deepEqual(
+    first.started.current?.tasks.map(({ id, desired }) => `${id} ${desired}`),
+    ['t1 shutdown'],
+  );
 });

@@ -3,7 +3,10 @@ import { AppError, isAppError, messageOf, toAppError } from '../../manager/commo
 import type { Logger } from '../../manager/common/base/log.js';
 import type { NetworkId } from '../../manager/common/model/ids.js';
 import type { NodeDescription } from '../../manager/common/model/node.js';
-import type { AssignmentChange, AssignmentSet } from '../../manager/common/protocol/assignments.js';
+import type {
+  ReceivedChange,
+  ReceivedSet,
+} from '../../manager/common/protocol/assignment-decoders.js';
 import {
   decodeManagerMessage,
   type ReceivedCall,
@@ -32,8 +35,8 @@ export interface ManagerSessionDependencies {
   volumes(signal: AbortSignal): Promise<readonly string[]>;
   networks(): readonly NetworkId[];
   /** Both handlers are awaited before the next message is read. */
-  onAssignments(set: AssignmentSet): Promise<void>;
-  onChange(change: AssignmentChange): Promise<void>;
+  onAssignments(received: ReceivedSet): Promise<void>;
+  onChange(received: ReceivedChange): Promise<void>;
   call(call: ReceivedCall, signal: AbortSignal): Promise<unknown>;
   /** Called when the manager requests a new certificate. */
   renewCertificate?(): void;
@@ -195,10 +198,10 @@ export class ManagerSession {
       case 'redirect':
         return message.leader === undefined ? {} : { leader: message.leader };
       case 'assignments':
-        await this.#deps.onAssignments(message.set);
+        await this.#deps.onAssignments(message);
         return undefined;
       case 'change':
-        await this.#deps.onChange(message.change);
+        await this.#deps.onChange(message);
         return undefined;
       default:
         this.#onUnorderedMessage(message);

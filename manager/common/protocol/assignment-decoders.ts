@@ -1,17 +1,24 @@
+import type { Decoder, Shape } from '../base/decode.js';
 import {
+  anything,
   array,
   boolean,
   branded,
+  decode,
+  fields,
   integer,
   nonEmptyString,
   number,
   object,
   oneOf,
   optional,
+  orElse,
   string,
 } from '../base/decode.js';
-import type { ConfigId, SecretId } from '../model/ids.js';
+import { messageOf } from '../base/errors.js';
+import type { ConfigId, SecretId, TaskId } from '../model/ids.js';
 import type { Endpoint, NetworkOnNode } from '../model/network-view.js';
+import type { DesiredState } from '../model/task-state.js';
 import { desiredStates } from '../model/task-state.js';
 import type { AssignedFile, AssignedTask, AssignmentChange, AssignmentSet } from './assignments.js';
 import { attachment } from './object-decoders.js';
@@ -69,33 +76,109 @@ export const assignedFile = object<AssignedFile>({
   data: string,
 });
 
-/** Checks a full assignment set, from a manager or from this node's disk. */
-export const assignmentSet = object<AssignmentSet>({
+const setShape: Shape<Omit<AssignmentSet, 'tasks'>> = {
   clusterId: string,
   nodeId: branded(),
   sequence: integer,
-  tasks: array(assignedTask),
   networks: array(networkOnNode),
   endpoints: array(endpoint),
   volumes: array(volumeSpec),
   files: array(assignedFile),
+};
+
+/** Checks a full assignment set from this node's disk. */
+export const assignmentSet = object<AssignmentSet>({ ...setShape, tasks: array(assignedTask) });
+
+/** A task that this worker cannot read, such as one from a newer manager. */
+export interface MalformedTask {
+  readonly id: TaskId;
+  /** Absent if that field is malformed too. */
+  readonly desired?: DesiredState;
+  /** The bad field and what to do. */
+  readonly reason: string;
+}
+
+/** An assignment set without the tasks that this worker cannot read. */
+export interface ReceivedSet {
+  readonly set: AssignmentSet;
+  readonly malformed: readonly MalformedTask[];
+}
+
+/** A change of an assignment set without the tasks that this worker cannot read. */
+export interface ReceivedChange {
+  readonly change: AssignmentChange;
+  readonly malformed: readonly MalformedTask[];
+}
+
+type Unread<Tasks> = Omit<Tasks, 'tasks'> & { readonly tasks: readonly unknown[] };
+
+const unreadSet = object({
+  set: object<Unread<AssignmentSet>>({ ...setShape, tasks: array(anything) }),
 });
 
-/** Checks one change of an assignment set. */
-export const assignmentChange = object<AssignmentChange>({
-  sequence: integer,
-  upsert: object<AssignmentChange['upsert']>({
-    tasks: optional(array(assignedTask)),
-    networks: optional(array(networkOnNode)),
-    endpoints: optional(array(endpoint)),
-    volumes: optional(array(volumeSpec)),
-    files: optional(array(assignedFile)),
-  }),
-  remove: object<AssignmentChange['remove']>({
-    tasks: optional(array(branded())),
-    networks: optional(array(branded())),
-    endpoints: optional(array(string)),
-    volumes: optional(array(string)),
-    files: optional(array(string)),
+const unreadChange = object({
+  change: object({
+    sequence: integer,
+    upsert: object<Unread<AssignmentChange['upsert']>>({
+      tasks: orElse(array(anything), []),
+      networks: optional(array(networkOnNode)),
+      endpoints: optional(array(endpoint)),
+      volumes: optional(array(volumeSpec)),
+      files: optional(array(assignedFile)),
+    }),
+    remove: object<AssignmentChange['remove']>({
+      tasks: optional(array(branded())),
+      networks: optional(array(branded())),
+      endpoints: optional(array(string)),
+      volumes: optional(array(string)),
+      files: optional(array(string)),
+    }),
   }),
 });
+
+/**
+ * Checks a full set from a manager. A malformed task is listed apart, so that the others run; one
+ * without an id makes the whole set malformed.
+ */
+export const receivedSet: Decoder<ReceivedSet> = (value, at) => {
+  const { set } = unreadSet(value, at);
+  const { tasks, malformed } = readTasks(set.tasks, 'set.tasks');
+  return { ...fields(value, at), set: { ...set, tasks }, malformed };
+};
+
+/** Checks one change of an assignment set, as `receivedSet` does. */
+export const receivedChange: Decoder<ReceivedChange> = (value, at) => {
+  const { change } = unreadChange(value, at);
+  const { tasks, malformed } = readTasks(change.upsert.tasks, 'change.upsert.tasks');
+  return {
+    ...fields(value, at),
+    change: { ...change, upsert: { ...change.upsert, tasks } },
+    malformed,
+  };
+};
+
+const remedy = 'check that manager and worker have the same version';
+
+const identity = object<{ readonly id: TaskId; readonly desired: unknown }>({
+  id: branded(),
+  desired: anything,
+});
+
+function readTasks(
+  values: readonly unknown[],
+  at: string,
+): { readonly tasks: readonly AssignedTask[]; readonly malformed: readonly MalformedTask[] } {
+  const tasks: AssignedTask[] = [];
+  const malformed: MalformedTask[] = [];
+  for (const [index, value] of values.entries()) {
+    const { id, desired } = identity(value, `${at}[${String(index)}]`);
+    try {
+      tasks.push(decode(value, assignedTask, `task ${id}`, remedy));
+    } catch (error) {
+      const known = desiredStates.find((state) => state === desired);
+      const wanted = known === undefined ? {} : { desired: known };
+      malformed.push({ id, ...wanted, reason: messageOf(error) });
+    }
+  }
+  return { tasks, malformed };
+}

@@ -15,7 +15,8 @@ import {
   type Fields,
 } from '../base/decode.js';
 import { AppError } from '../base/errors.js';
-import { assignmentChange, assignmentSet } from './assignment-decoders.js';
+import type { ReceivedChange, ReceivedSet } from './assignment-decoders.js';
+import { receivedChange, receivedSet } from './assignment-decoders.js';
 import type { ManagerMessage } from './messages.js';
 
 /** A call that is checked where it is carried out, so that a bad one is answered with its error. */
@@ -26,7 +27,9 @@ export interface ReceivedCall {
 
 /** A manager's message as a worker receives it; calls and stream requests are not yet checked. */
 export type ReceivedMessage =
-  | Exclude<ManagerMessage, { readonly kind: 'call' | 'open' }>
+  | Exclude<ManagerMessage, { readonly kind: 'call' | 'open' | 'assignments' | 'change' }>
+  | ({ readonly kind: 'assignments' } & ReceivedSet)
+  | ({ readonly kind: 'change' } & ReceivedChange)
   | { readonly kind: 'call'; readonly callId: number; readonly call: ReceivedCall }
   | { readonly kind: 'open'; readonly streamId: string; readonly request: Fields };
 
@@ -44,8 +47,8 @@ const variants = {
   }),
   managers: object({ managers: strings }),
   redirect: object<MessageOf<'redirect'>>({ leader: optional(nonEmptyString) }),
-  assignments: object({ set: assignmentSet }),
-  change: object({ change: assignmentChange }),
+  assignments: receivedSet,
+  change: receivedChange,
   call: object({ callId: integer, call: object({ name: nonEmptyString, args: fields }) }),
   cancel: object({ callId: integer }),
   image: object<MessageOf<'image'>>({

@@ -274,8 +274,8 @@ test('a message of an unknown kind is ignored; a malformed one ends the session'
     { m1: manager },
     {
       log,
-      onChange: ({ sequence }) => {
-        received.push(sequence);
+      onChange: ({ change }) => {
+        received.push(change.sequence);
         return Promise.resolve();
       },
     },

@@ -47,10 +47,11 @@ function failureOfText(text: string): string {
 test('a message round-trips through JSON with fields of a newer version', (t) => {
   for (const message of [
     { kind: 'welcome', version: 1, heartbeatMs: 1_000, managers: ['10.0.0.1:7070'], later: 1 },
-    { kind: 'assignments', set },
+    { kind: 'assignments', set, malformed: [] },
     {
       kind: 'change',
       change: { sequence: 4, upsert: { tasks: [task] }, remove: { files: ['s1'] } },
+      malformed: [],
     },
     { kind: 'image', requestId: 1, error: { kind: 'not-found', message: 'no other node has it' } },
     { kind: 'renew-now' },
@@ -61,13 +62,6 @@ test('a message round-trips through JSON with fields of a newer version', (t) =>
 });
 
 test('a malformed message is refused with the path of the field', (t) => {
-  const withContainer = (change: object) => {
-    const container = { ...task.spec.container, ...change };
-    return {
-      kind: 'assignments',
-      set: { ...set, tasks: [{ ...task, spec: { ...task.spec, container } }] },
-    };
-  };
   const cases: readonly (readonly [object, string])[] = [
     [{}, 'manager message: kind must be one of welcome, managers'],
     [{ kind: 7 }, 'manager message: kind must be one of'],
@@ -84,18 +78,13 @@ test('a malformed message is refused with the path of the field', (t) => {
       'manager message assignments: set.sequence must be an integer',
     ],
     [
-      { kind: 'assignments', set: { ...set, tasks: [{ ...task, desired: 'flying' }] } },
-      'manager message assignments: set.tasks[0].desired must be one of ready, running',
+      { kind: 'assignments', set: { ...set, tasks: [{ ...task, id: 7 }] } },
+      'manager message assignments: set.tasks[0].id must be a non-empty string',
     ],
     [
-      withContainer({ stopGraceMs: null }),
-      'set.tasks[0].spec.container.stopGraceMs must be a number',
+      { kind: 'change', change: { sequence: 4, upsert: { tasks: {} }, remove: {} } },
+      'manager message change: change.upsert.tasks must be an array',
     ],
-    [
-      withContainer({ mounts: [{ type: 'npipe' }] }),
-      'container.mounts[0].type must be one of volume',
-    ],
-    [withContainer({ dns: undefined }), 'set.tasks[0].spec.container.dns must be an array'],
     [{ kind: 'change', change: { sequence: 1, upsert: [] } }, 'change.upsert must be an object'],
     [{ kind: 'call', callId: 1, call: { name: 'pause' } }, 'call.args must be an object'],
     [{ kind: 'open', streamId: 's' }, 'manager message open: request must be an object'],
@@ -106,6 +95,57 @@ test('a malformed message is refused with the path of the field', (t) => {
     t.is(failure.includes(expected) ? expected : failure, expected);
   }
   t.is(failureOfText('{'), 'invalid: manager message: invalid JSON');
+});
+
+test('a malformed task is listed with its reason, the others are read', (t) => {
+  const bad = (id: string, changes: object, container: object = {}): object => ({
+    ...{ ...task, id, ...changes },
+    spec: { ...task.spec, container: { ...task.spec.container, ...container } },
+  });
+  const tasks = [
+    bad('t2', { desired: 'flying' }),
+    task,
+    bad('t3', { desired: 'shutdown' }, { stopGraceMs: null }),
+    bad('t4', {}, { mounts: [{ type: 'npipe' }] }),
+    bad('t5', {}, { dns: undefined }),
+  ];
+  const expected = [
+    {
+      id: 't2',
+      reason: /^task t2: desired must be one of ready, running, .*; check that manager/u,
+    },
+    {
+      id: 't3',
+      desired: 'shutdown',
+      reason: /^task t3: spec\.container\.stopGraceMs must be a number;/u,
+    },
+    {
+      id: 't4',
+      desired: 'running',
+      reason: /^task t4: spec\.container\.mounts\[0\]\.type must be one of/u,
+    },
+    { id: 't5', desired: 'running', reason: /^task t5: spec\.container\.dns must be an array;/u },
+  ];
+  const set2 = { kind: 'assignments', set: { ...set, tasks } };
+  const change = { kind: 'change', change: { sequence: 4, upsert: { tasks }, remove: {} } };
+  for (const message of [set2, change]) {
+    const read = decodeManagerMessage(JSON.stringify(message));
+    if (read.kind !== 'assignments' && read.kind !== 'change') {
+      t.fail();
+      return;
+    }
+    const seen = read.kind === 'assignments' ? read.set.tasks : read.change.upsert.tasks;
+    t.deepEqual(
+      seen?.map(({ id }) => id as string),
+      ['t1'],
+    );
+    t.is(read.malformed.length, expected.length);
+    for (const [index, { reason, ...fields }] of expected.entries()) {
+      const { reason: actual, ...rest } = read.malformed[index] ?? { reason: '' };
+      t.regex(actual, reason);
+      t.deepEqual<object, object>(rest, fields);
+    }
+  }
 });
 
 test('a kind that only newer managers send is unsupported, not malformed', (t) => {
