@@ -13,7 +13,12 @@ export interface ApplyInput {
   readonly named: readonly string[];
   readonly flags: Pick<
     UpFlags,
-    'alwaysRecreateDeps' | 'deps' | 'dryRun' | 'forceRecreate' | 'removeOrphans'
+    | 'alwaysRecreateDeps'
+    | 'deps'
+    | 'dryRun'
+    | 'forceRecreate'
+    | 'removeOrphans'
+    | 'renewAnonVolumes'
   >;
   readonly options: Pick<UpOptions, 'graceMs' | 'mode' | 'replicas'>;
 }
@@ -23,28 +28,30 @@ export function buildApplyRequest(input: ApplyInput): ProjectApply {
   const { project, named, flags, options } = input;
   const { services, ...specs } = toSpecs(project, readContents(project));
   const wanted = services
-    .filter(({ service }) => flags.deps || named.length === 0 || named.includes(service))
+    .filter(({ service }) => flags.deps || isNamed(service, named))
     .map((spec) => withOverrides(spec, input));
+  const keys = wanted.map(({ service }) => service);
   return {
     ...specs,
     services: wanted,
     removeOrphans: flags.removeOrphans === true,
-    forceRecreate: wanted
-      .map(({ service }) => service)
-      .filter((key) => isForced(flags, named.length === 0 || named.includes(key))),
-    keepReplicas: wanted
-      .map(({ service }) => service)
-      .filter(
-        (key) => !podMembersOf(project, key).some((member) => hasReplicaCount(input, member)),
-      ),
+    forceRecreate: keys.filter((key) => isForced(input, key)),
+    renewVolumes: keys.filter((key) => flags.renewAnonVolumes === true && isNamed(key, named)),
+    keepReplicas: keys.filter(
+      (key) => !podMembersOf(project, key).some((member) => hasReplicaCount(input, member)),
+    ),
     dryRun: flags.dryRun === true,
     ...(options.graceMs === undefined ? {} : { timeoutMs: options.graceMs }),
   };
 }
 
-/** Whether the flags recreate a service even if it is unchanged; `isNamed` is false for dependencies. */
-function isForced(flags: ApplyInput['flags'], isNamed: boolean): boolean {
-  return (isNamed ? flags.forceRecreate : flags.alwaysRecreateDeps) === true;
+/** Whether the flags recreate a service, or the dependency of one, even if it is unchanged. */
+function isForced({ flags, named }: ApplyInput, key: string): boolean {
+  return (isNamed(key, named) ? flags.forceRecreate : flags.alwaysRecreateDeps) === true;
+}
+
+function isNamed(service: string, named: readonly string[]): boolean {
+  return named.length === 0 || named.includes(service);
 }
 
 /** Whether the file or the command line sets the number of replicas. */

@@ -13,6 +13,7 @@ export interface UpFlags {
   readonly forceRecreate?: boolean;
   /** Recreates the dependencies of the named services. */
   readonly alwaysRecreateDeps?: boolean;
+  readonly renewAnonVolumes?: boolean;
   /** False with `--no-recreate`. */
   readonly recreate: boolean;
   /** False with `--no-start`. */

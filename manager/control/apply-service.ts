@@ -22,10 +22,10 @@ export interface ApplyContext {
 export function applyService(
   context: ApplyContext,
   wanted: ServiceSpec,
-  input: Pick<ProjectApply, 'keepReplicas' | 'forceRecreate' | 'timeoutMs'>,
+  input: Pick<ProjectApply, 'keepReplicas' | 'forceRecreate' | 'renewVolumes' | 'timeoutMs'>,
 ): AppliedChange {
   const known = context.view.serviceByName(wanted.name);
-  const spec = input.keepReplicas.includes(wanted.service) ? keepReplicas(wanted, known) : wanted;
+  const spec = specToApply(context, known, wanted, input);
   const force = input.forceRecreate.includes(wanted.service);
   const change = (action: AppliedChange['action'], cause: string): AppliedChange => ({
     kind: 'service',
@@ -38,6 +38,7 @@ export function applyService(
     return change('created', 'not found');
   }
   const causes = differences(known.spec, spec);
+  if (input.renewVolumes.includes(wanted.service)) causes.push(renewed);
   if (force) causes.push(forced);
   if (known.removing || causes.length > 0) {
     changeService(context, known, spec, { causes, timeoutMs: input.timeoutMs });
@@ -104,12 +105,14 @@ function createService({ tx, newId }: ApplyContext, spec: ServiceSpec): void {
   });
 }
 
+const forced = 'forced';
+const renewed = 'anonymous volumes are renewed';
+const otherCauses: readonly string[] = ['mode changed', forced, renewed];
+
 /** True if the task template changed, not only the mode or a forced recreation. */
 function changesTasks(causes: readonly string[]): boolean {
-  return causes.some((cause) => cause !== 'mode changed' && cause !== forced);
+  return causes.some((cause) => !otherCauses.includes(cause));
 }
-
-const forced = 'forced';
 
 /** The service with its new spec. The current spec is kept for rollback if it was ever stable. */
 function updated(
@@ -148,6 +151,22 @@ function revived(known: Service, spec: ServiceSpec, force: boolean): Service {
   };
 }
 
+/** The wanted spec with what an earlier command set and the files do not say. */
+function specToApply(
+  { tx }: ApplyContext,
+  known: Service | undefined,
+  wanted: ServiceSpec,
+  input: Pick<ProjectApply, 'keepReplicas' | 'renewVolumes'>,
+): ServiceSpec {
+  const spec = input.keepReplicas.includes(wanted.service) ? keepReplicas(wanted, known) : wanted;
+  const before = known?.spec.task.container.volumesRenewedAt;
+  const isRenewed = known !== undefined && input.renewVolumes.includes(wanted.service);
+  const volumesRenewedAt = isRenewed ? Math.max(tx?.now ?? 0, (before ?? 0) + 1) : before;
+  if (volumesRenewedAt === undefined) return spec;
+  const container = { ...spec.task.container, volumesRenewedAt };
+  return { ...spec, task: { ...spec.task, container } };
+}
+
 function keepReplicas(spec: ServiceSpec, known: Service | undefined): ServiceSpec {
   if (known?.spec.mode.kind !== 'replicated' || spec.mode.kind !== 'replicated') return spec;
   return { ...spec, mode: { ...spec.mode, replicas: known.spec.mode.replicas } };
@@ -161,13 +180,15 @@ function shouldRunAgain({ spec }: Service): (task: Task) => boolean {
 }
 
 /**
- * Lists the fields that differ. `halted` and `held` are ignored: they start or stop, not update.
+ * Lists the fields that differ. `halted` and `held` are ignored: they start or stop, not update. So
+ * is `volumesRenewedAt`, which only `--renew-anon-volumes` changes.
  */
 function differences(known: ServiceSpec, wanted: ServiceSpec): string[] {
   const parts = (spec: ServiceSpec): Readonly<Record<string, unknown>> => {
     const { halted: _halted, held: _held, configHash: _configHash, task, ...rest } = spec;
     const { container, ...taskFields } = task;
-    return { ...rest, ...taskFields, ...container };
+    const { volumesRenewedAt: _renewedAt, ...containerFields } = container;
+    return { ...rest, ...taskFields, ...containerFields };
   };
   const [old, now] = [parts(known), parts(wanted)];
   const keys = new Set([...Object.keys(old), ...Object.keys(now)]);

@@ -22,11 +22,10 @@ export function applyReport(
 
 function sameStatus(a: TaskStatus, b: TaskStatus): boolean {
   const keys = Object.keys({ ...a, ...b }) as (keyof TaskStatus)[];
-  return (
-    keys.every((key) => key === 'at' || key === 'ports' || a[key] === b[key]) && samePorts(a, b)
-  );
+  return keys.every((key) => key === 'at' || isSameValue(a[key] ?? [], b[key] ?? []));
 }
 
-function samePorts(a: TaskStatus, b: TaskStatus): boolean {
-  return JSON.stringify(a.ports ?? []) === JSON.stringify(b.ports ?? []);
+/** Compares values of a status: numbers, texts and short lists. */
+function isSameValue(a: unknown, b: unknown): boolean {
+  return a === b || (Array.isArray(a) && JSON.stringify(a) === JSON.stringify(b));
 }

@@ -1,3 +1,4 @@
+import { findLastWithVolumes } from '../store/volume-holder.js';
 import type { TaskId } from '../common/model/ids.js';
 import { currentTask, isNodeLost, isWanted, tasksBySlot } from '../store/slots.js';
 import type { Task } from '../common/model/task.js';
@@ -9,7 +10,8 @@ import { nodeOf } from './service-snapshot.js';
 
 /**
  * Number of ended tasks kept per slot, for `ps -a`, logs and explanations. Only tasks that ended by
- * themselves are kept: a replaced task is deleted, with its container, once its successor runs.
+ * themselves are kept: a replaced task is deleted, with its container, once its successor runs. The
+ * last task whose container has anonymous volumes is kept as well: the next container reuses them.
  */
 const historyLength = 2;
 
@@ -61,7 +63,8 @@ function reapSlot(
   const history = tasks
     .filter((task) => !isWanted(task) || ending.has(task.id))
     .filter((task) => task.desired !== 'remove' && isTerminal(task.status.state));
-  const old = new Set(history.slice(historyLength));
+  const holder = findLastWithVolumes(tasks);
+  const old = new Set(history.slice(historyLength).filter((task) => task !== holder));
   const successor = currentTask(tasks);
   return tasks.flatMap((task) => {
     if (old.has(task)) return [deleteTask(task, 'the history limit is reached')];

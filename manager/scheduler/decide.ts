@@ -17,6 +17,7 @@ import type { CandidatePoolFactory } from './strategies/pool.js';
 import { spreadOver } from './strategies/preferences.js';
 import { random } from './strategies/random.js';
 import { spread } from './strategies/spread.js';
+import { preferVolumeNode } from './volume-affinity.js';
 
 export interface PlacementDecision {
   readonly kind: 'place';
@@ -119,7 +120,7 @@ function groupByRequirements(tasks: readonly Task[], set: NodeSet): readonly (re
 
 function requirementsKey(task: Task, set: NodeSet): string {
   const inPod = hasPodLinks(task.spec.container) || set.pendingFollowersOf(task).length > 0;
-  if (task.nodeId !== undefined || inPod) return task.id;
+  if (task.nodeId !== undefined || inPod || set.volumeHolder(task) !== undefined) return task.id;
   return `${task.serviceId} ${task.taskHash} ${JSON.stringify(task.spec.placement)}`;
 }
 
@@ -138,7 +139,7 @@ function placeGroup(tasks: readonly Task[], run: DecisionContext): readonly Deci
         ...rest.map((each) => postpone(each, explainBlocked(each, reason, run.set))),
       ];
     }
-    const round = placeRound(rest, result.demand, run);
+    const round = placeRound(rest, preferVolumeNode(result.demand, run.set), run);
     decisions.push(...round);
     rest = rest.slice(round.length);
   }

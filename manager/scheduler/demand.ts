@@ -5,7 +5,12 @@ import type { NodeId } from '../common/model/ids.js';
 import type { Volume } from '../common/model/network.js';
 import type { Platform } from '../common/model/platform.js';
 import { parsePlatform } from '../common/model/platform.js';
-import { describeShared, needsRunningLeader, podLinksOf } from '../common/model/pod.js';
+import {
+  describeShared,
+  hasPodLinks,
+  needsRunningLeader,
+  podLinksOf,
+} from '../common/model/pod.js';
 import { isTerminal } from '../common/model/task-state.js';
 import type { Task } from '../common/model/task.js';
 import type { NodeSet } from './node-set.js';
@@ -64,6 +69,7 @@ function demandAlone(
   }
   const reason = bindToVolumes(task, set, { bounds, unpinned });
   if (reason !== undefined) return { kind: 'blocked', reason };
+  bindToAnonymousVolumes(task, set, bounds);
   const followers = followersOf(task, set, depth);
   for (const { bound } of followers) if (bound !== undefined) bounds.push(bound);
   const bound = intersect(bounds);
@@ -140,6 +146,23 @@ function bindToVolumes(
     }
   }
   return undefined;
+}
+
+/**
+ * Restricts a task to the node of the anonymous volumes that the Compose file asks for, and a leader
+ * to those of its followers. A follower goes where its leader is.
+ */
+function bindToAnonymousVolumes(task: Task, set: NodeSet, bounds: Bound[]): void {
+  if (task.nodeId !== undefined || hasPodLinks(task.spec.container)) return;
+  const own = set.volumeHolder(task);
+  const holders = [...(own === undefined ? [] : [own]), ...set.volumeHoldersOfFollowers(task)];
+  for (const { task: holder, targets, isExplicit } of holders) {
+    if (holder.nodeId === undefined || !isExplicit) continue;
+    const whose = holder.service === task.service ? 'its' : `${holder.service}.${holder.slot}'s`;
+    const where = candidateName(holder.nodeId, set);
+    const cause = `${whose} anonymous volume ${targets.join(', ')} is on ${where}`;
+    bounds.push({ nodeIds: [holder.nodeId], cause });
+  }
 }
 
 /** Whether the local driver mounts a network file system: all nodes see the same data. */

@@ -1,3 +1,5 @@
+import type { VolumeHolder } from '../store/volume-holder.js';
+import { findVolumeHolder, hasAnonymousVolumes } from '../store/volume-holder.js';
 import type { NodeId, ServiceId, TaskId } from '../common/model/ids.js';
 import type { Volume } from '../common/model/network.js';
 import type { Node } from '../common/model/node.js';
@@ -48,6 +50,10 @@ export class NodeSet {
   readonly #placed = new Map<TaskId, NodeId>();
   /** Unplaced followers by their leader's `project/service/slot`. */
   readonly #pendingFollowers = new Map<string, Task[]>();
+  /** Services that have anonymous volumes, as `project/service`. */
+  readonly #withVolumes = new Set<string>();
+  /** Their followers among these, by the leader's `project/service`. */
+  readonly #volumeFollowers = new Map<string, Set<string>>();
   /** Tasks by slot, computed lazily: only few services need it. */
   readonly #slots = new Map<string, ReadonlyMap<number, readonly Task[]>>();
 
@@ -83,6 +89,32 @@ export class NodeSet {
    */
   nodeOf(task: Task): NodeId | undefined {
     return this.#placed.get(task.id) ?? (isUnplaced(task) ? undefined : task.nodeId);
+  }
+
+  /**
+   * The task of the same slot whose anonymous volumes this task is to reuse; undefined if the task
+   * has a node already.
+   */
+  volumeHolder(task: Task): VolumeHolder | undefined {
+    return task.nodeId === undefined ? this.#volumeHolder(task) : undefined;
+  }
+
+  /** The tasks whose anonymous volumes the followers of this task have, or are to reuse. */
+  volumeHoldersOfFollowers({ project, service, slot }: Task): readonly VolumeHolder[] {
+    const followers = [...(this.#volumeFollowers.get(`${project}/${service}`) ?? [])].sort();
+    return followers.flatMap((follower) => {
+      const current = this.current(project, follower, slot);
+      return (current && this.#volumeHolder(current)) ?? [];
+    });
+  }
+
+  /** Ignores volumes of nodes that have left the cluster. */
+  #volumeHolder({ project, service, slot, spec }: Task): VolumeHolder | undefined {
+    if (!this.#withVolumes.has(`${project}/${service}`)) return undefined;
+    const onNodes = this.#slot(project, service, slot).filter(
+      ({ nodeId }) => nodeId !== undefined && this.#byId.has(nodeId),
+    );
+    return findVolumeHolder(spec.container, onNodes);
   }
 
   /** Whether every leader of the task is placed. */
@@ -158,6 +190,7 @@ export class NodeSet {
     const list = this.#tasksOfService.get(service);
     if (list === undefined) this.#tasksOfService.set(service, [task]);
     else list.push(task);
+    if (hasAnonymousVolumes(task)) this.#countVolumes(task);
 
     const candidate = task.nodeId === undefined ? undefined : this.#byId.get(task.nodeId);
     if (candidate === undefined || isUnplaced(task)) {
@@ -171,6 +204,16 @@ export class NodeSet {
     } else if (isTerminal(state) && now - at < failureMemoryMs) {
       if (state === 'failed' || state === 'rejected') candidate.failures += 1;
       if (wasRejected(task)) increment(candidate.refusals, task.serviceId);
+    }
+  }
+
+  #countVolumes({ project, service, spec }: Task): void {
+    this.#withVolumes.add(`${project}/${service}`);
+    for (const { service: leader } of podLinksOf(spec.container)) {
+      const key = `${project}/${leader}`;
+      const followers = this.#volumeFollowers.get(key);
+      if (followers === undefined) this.#volumeFollowers.set(key, new Set([service]));
+      else followers.add(service);
     }
   }
 

@@ -99,7 +99,13 @@ async function runOne(t: ExecutionContext, leader: ManagerProcess): Promise<Fake
     project: 'demo',
     services: [aServiceSpec('web')],
     ...{ networks: [], volumes: [], secrets: [], configs: [], known: ['web'] },
-    ...{ externalNetworks: [], externalVolumes: [], forceRecreate: [], keepReplicas: [] },
+    ...{
+      externalNetworks: [],
+      externalVolumes: [],
+      forceRecreate: [],
+      keepReplicas: [],
+      renewVolumes: [],
+    },
     ...{ removeOrphans: false, dryRun: false },
   });
   return worker;

@@ -57,7 +57,11 @@ function bringUp(tx: Transaction, spec: ServiceSpec, force = false): void {
   const newId = (): string => spec.service;
   const forceRecreate = force ? [spec.service] : [];
   const before = tx.serviceByName(spec.name);
-  applyService({ tx, view: tx, newId }, spec, { keepReplicas: [], forceRecreate });
+  applyService({ tx, view: tx, newId }, spec, {
+    keepReplicas: [],
+    renewVolumes: [],
+    forceRecreate,
+  });
   const services = tx.list('services').map((service) => service.spec);
   stopDependents(tx, { services }, before === undefined ? [] : [before]);
 }

@@ -40,8 +40,10 @@ export interface ObservedContainer {
   readonly imageId: string;
   /** Command line of process 1, from image and spec; undefined until inspected. */
   readonly command?: readonly string[];
-  /** Anonymous volumes inherited from other containers. */
+  /** Names of anonymous volumes that other containers had before; see `borrowedLabel`. */
   readonly inheritedVolumes?: readonly string[];
+  /** Paths where anonymous volumes are mounted, sorted; undefined if none. */
+  readonly anonymousVolumes?: readonly string[];
   /** Requested static address per engine network name. */
   readonly addresses: Readonly<Record<string, string>>;
 }

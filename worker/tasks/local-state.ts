@@ -107,9 +107,7 @@ export function statusOf(memory: LocalTaskState, seen: ObservedContainer | undef
   return {
     ...base,
     message: state === 'running' && started === undefined ? 'restarting' : memory.message,
-    containerId: seen.id,
-    imageId: seen.imageId,
-    ...(seen.command === undefined ? {} : { command: seen.command }),
+    ...identityOf(seen),
     restarts: memory.restartsBefore + seen.restarts,
     ports: seen.ports,
     ...(started === undefined ? {} : { startedAt: started }),
@@ -119,5 +117,23 @@ export function statusOf(memory: LocalTaskState, seen: ObservedContainer | undef
       : {}),
     ...(seen.health === undefined || started === undefined ? {} : { health: seen.health }),
     ...(seen.state === 'paused' ? { paused: true } : {}),
+  };
+}
+
+/** Fields that do not change as long as a container exists. */
+function identityOf({
+  id,
+  imageId,
+  command,
+  anonymousVolumes,
+}: ObservedContainer): Pick<
+  TaskStatus,
+  'containerId' | 'imageId' | 'command' | 'anonymousVolumes'
+> {
+  return {
+    containerId: id,
+    imageId,
+    ...(command === undefined ? {} : { command }),
+    ...(anonymousVolumes === undefined ? {} : { anonymousVolumes }),
   };
 }

@@ -11,6 +11,7 @@ export function createCommand(cli: Cli): Command {
     .option('--build', 'build images before creating containers')
     .option('--no-build', "don't build an image, even if it is missing")
     .option('--force-recreate', 'recreate containers even if their configuration has not changed')
+    .option('-V, --renew-anon-volumes', 'recreate containers with new anonymous volumes')
     .option('--no-recreate', 'do not recreate existing containers')
     .option('--pull <policy>', 'pull images first: always, missing or never')
     .option('--quiet-pull', 'pull without progress')

@@ -21,7 +21,7 @@ export function downCommand(cli: Cli): Command {
   return new Command('down')
     .description('Stop and remove containers and networks on every node')
     .argument('[services...]')
-    .option('-v, --volumes', 'remove named volumes too')
+    .option('-v, --volumes', 'remove named volumes too; anonymous ones always go')
     .option('--remove-orphans', 'remove containers for services not defined in the Compose file')
     .option(
       '--rmi <type>',

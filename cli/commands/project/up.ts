@@ -16,6 +16,7 @@ export function upCommand(cli: Cli): Command {
     .option('--remove-orphans', 'remove containers for services not defined in the Compose file')
     .option('--force-recreate', 'recreate containers even if their configuration has not changed')
     .option('--always-recreate-deps', 'recreate the dependencies of the named services too')
+    .option('-V, --renew-anon-volumes', 'recreate containers with new anonymous volumes')
     .option('--no-recreate', 'do not recreate existing containers')
     .option('--no-start', "don't start the services after creating them")
     .option('--no-deps', "don't start linked services")

@@ -5,10 +5,16 @@ import type { Task } from './task.js';
 export const clusterLabel = 'io.shoal.cluster';
 export const taskLabel = 'io.shoal.task';
 export const networkLabel = 'io.shoal.network';
+export const serviceLabel = 'io.shoal.service';
+export const slotLabel = 'io.shoal.slot';
 /**
- * Anonymous volumes that the container shares with others (`volumes_from`), separated by commas.
+ * Names of anonymous volumes that another container had first, separated by commas: passed on by
+ * the slot's previous container, or shared by `volumes_from`. The engine takes them for named
+ * volumes and does not remove them with the container.
  */
 export const borrowedLabel = 'io.shoal.borrowed';
+/** `ContainerSpec.volumesRenewedAt`; absent if undefined. */
+export const volumesRenewedLabel = 'io.shoal.volumes-renewed';
 
 export interface ContainerOwner {
   readonly clusterId: string;
@@ -28,6 +34,7 @@ export function containerLabels(
   imageId: string,
   borrowed: readonly string[] = [],
 ): Labels {
+  const { volumesRenewedAt } = task.spec.container;
   return {
     'com.docker.compose.project': task.project,
     'com.docker.compose.service': task.service,
@@ -39,9 +46,10 @@ export function containerLabels(
     [clusterLabel]: owner.clusterId,
     'io.shoal.node': owner.nodeId,
     [taskLabel]: task.id,
-    'io.shoal.service': task.serviceId,
-    'io.shoal.slot': String(task.slot),
+    [serviceLabel]: task.serviceId,
+    [slotLabel]: String(task.slot),
     'io.shoal.task-hash': task.taskHash,
     ...(borrowed.length === 0 ? {} : { [borrowedLabel]: borrowed.join(',') }),
+    ...(volumesRenewedAt === undefined ? {} : { [volumesRenewedLabel]: String(volumesRenewedAt) }),
   };
 }

@@ -29,6 +29,11 @@ export interface ContainerSpec {
   readonly pidService?: string;
   /** Services of the project whose mounts, of the same slot, the container shares. */
   readonly volumesFrom?: readonly VolumesFrom[];
+  /**
+   * Time of the last `--renew-anon-volumes`, ms since the epoch: anonymous volumes of containers
+   * with an earlier one are not reused. Undefined means never.
+   */
+  readonly volumesRenewedAt?: number;
   /** Compose's `container_name`; defaults to `<project>-<service>-<slot>`. */
   readonly containerName?: string;
   readonly stopSignal?: string;

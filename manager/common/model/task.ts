@@ -69,6 +69,8 @@ export interface TaskStatus {
   readonly paused?: boolean;
   /** Command line of process 1, from image and spec. */
   readonly command?: readonly string[];
+  /** Paths in the container where anonymous volumes are mounted, sorted; undefined if none. */
+  readonly anonymousVolumes?: readonly string[];
 }
 
 export interface PublishedPort {

@@ -55,6 +55,8 @@ export interface ProjectApply extends ProjectSpecs {
   readonly removeOrphans: boolean;
   /** Compose keys of services whose tasks are recreated even if unchanged. */
   readonly forceRecreate: readonly string[];
+  /** Compose keys of services whose tasks are recreated with new anonymous volumes. */
+  readonly renewVolumes: readonly string[];
   /** Compose keys of services without a replica count in the file: keep the one set by `scale`. */
   readonly keepReplicas: readonly string[];
   /** Reports the changes without applying them. */

@@ -150,6 +150,7 @@ export const taskStatus = object<TaskStatus>({
   ports: optional(array(publishedPort)),
   imageId: optional(string),
   paused: optional(boolean),
+  anonymousVolumes: optional(array(string)),
   command: optional(strings),
 });
 

@@ -123,6 +123,7 @@ const container = object<ContainerSpec>({
   ipcService: optional(string),
   pidService: optional(string),
   volumesFrom: optional(array(object({ service: string, readOnly: boolean }))),
+  volumesRenewedAt: optional(number),
   containerName: optional(string),
   stopSignal: optional(string),
   stopGraceMs: number,

@@ -30,6 +30,7 @@ const projectApply = object<ProjectApply>({
   known: strings,
   removeOrphans: flag,
   forceRecreate: strings,
+  renewVolumes: strings,
   keepReplicas: strings,
   dryRun: flag,
   timeoutMs: optional(count),

@@ -15,6 +15,7 @@ export function anApply(changes: Partial<ProjectApply> = {}): ProjectApply {
     known: services.map((spec) => spec.service),
     removeOrphans: false,
     forceRecreate: [],
+    renewVolumes: [],
     keepReplicas: [],
     dryRun: false,
     ...changes,

@@ -43,7 +43,13 @@ async function apply(manager: TestManager, services: readonly ServiceSpec[]): Pr
     project: 'demo',
     services,
     ...{ networks: [], volumes: [], secrets: [], configs: [] },
-    ...{ externalNetworks: [], externalVolumes: [], forceRecreate: [], keepReplicas: [] },
+    ...{
+      externalNetworks: [],
+      externalVolumes: [],
+      forceRecreate: [],
+      keepReplicas: [],
+      renewVolumes: [],
+    },
     known: services.map(({ service }) => service),
     ...{ removeOrphans: false, dryRun: false },
   });

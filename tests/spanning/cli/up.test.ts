@@ -50,6 +50,25 @@ test('up applies the file with the overrides of the flags and ends when it is ru
   t.regex(stderr, /Container demo-web-1 {2}Running/u);
 });
 
+test('up -V asks for new anonymous volumes of the named services only', async (t) => {
+  const cwd = await mkdtemp(join(tmpdir(), 'shoal-up-'));
+  t.teardown(() => rm(cwd, { recursive: true }));
+  const services = '{web: {image: "web:1", depends_on: [db]}, db: {image: "db:1"}}';
+  await writeFile(join(cwd, 'compose.yaml'), `name: demo\nservices: ${services}\n`);
+  const client = new FakeCluster(objects, {
+    'project.apply': () => ({ changes: [], orphans: [] }),
+    'image.find': () => [],
+  });
+  const run = { client, cwd, env: { HOME: cwd } };
+  const renewed = async (...argv: string[]): Promise<unknown> => {
+    await runCommand([...argv, '--dry-run'], run);
+    return client.lastArgs('project.apply')?.renewVolumes;
+  };
+  t.deepEqual(await renewed('up', '-d', '-V', 'web'), ['web']);
+  t.deepEqual(await renewed('up', '-d', '--renew-anon-volumes'), ['db', 'web']);
+  t.deepEqual(await renewed('up', '-d'), []);
+});
+
 test('up of an invalid file reports the position and does not call the manager', async (t) => {
   const cwd = await mkdtemp(join(tmpdir(), 'shoal-up-'));
   t.teardown(() => rm(cwd, { recursive: true }));

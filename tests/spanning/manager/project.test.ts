@@ -148,6 +148,30 @@ test('apply keeps scaled replicas if the file does not set them', async (t) => {
   t.deepEqual(service?.spec.mode, { kind: 'replicated', replicas: 2 });
 });
 
+test('a renewal of anonymous volumes is part of the spec until the next one', async (t) => {
+  const manager = await TestManager.start(t, { pki });
+  await manager.join('w1');
+  const apply = async (renewVolumes: readonly string[], forceRecreate: readonly string[] = []) => {
+    const request = anApply({ services: [db], renewVolumes, forceRecreate });
+    const { changes } = await manager.call('project.apply', request);
+    const [service] = await manager.call('service.list', { project: 'demo' });
+    const { cause, action } = changes.at(-1) ?? {};
+    return { change: [action, cause], at: service?.spec.task.container.volumesRenewedAt, service };
+  };
+  const db = aServiceSpec('db');
+  const first = await apply(['db']);
+  t.deepEqual([first.change, first.at], [['created', 'not found'], undefined]);
+  const renewed = await apply(['db']);
+  t.deepEqual(renewed.change, ['updated', 'anonymous volumes are renewed']);
+  t.true((renewed.at ?? 0) > 0);
+  t.not(renewed.service?.taskHash, first.service?.taskHash, 'the tasks are recreated');
+  t.is(renewed.service?.previousSpec, undefined, 'a rollback has nothing to restore');
+  const same = await apply([]);
+  t.deepEqual([same.change, same.at], [['unchanged', ''], renewed.at]);
+  t.is((await apply([], ['db'])).at, renewed.at);
+  t.true(((await apply(['db'])).at ?? 0) > (renewed.at ?? 0));
+});
+
 test('orphans are listed, and removed with removeOrphans', async (t) => {
   const manager = await TestManager.start(t, { pki });
   const old = aServiceSpec('old');

@@ -23,7 +23,7 @@ function web(tag: string, changes: Partial<ServiceSpec> = {}): ServiceSpec {
 const empty = {
   ...{ project: 'demo', networks: [], volumes: [], secrets: [], configs: [] },
   ...{ externalNetworks: [], externalVolumes: [], known: ['web'], removeOrphans: false },
-  ...{ forceRecreate: [], keepReplicas: [], dryRun: false },
+  ...{ forceRecreate: [], keepReplicas: [], renewVolumes: [], dryRun: false },
 };
 
 function apply(

@@ -10,6 +10,7 @@ import {
 } from '../../../manager/common/base/decode.js';
 import type { TaskId } from '../../../manager/common/model/ids.js';
 import type { PublishedPort } from '../../../manager/common/model/task.js';
+import { anonymousTargets, volumeMount, type VolumeMount } from './anonymous-volumes.js';
 import type { EngineContainerState, ObservedContainer } from '../executor.js';
 import { borrowedLabel, taskLabel } from '../../../manager/common/model/container-labels.js';
 
@@ -31,6 +32,7 @@ export interface InspectedContainer {
     readonly Health?: { readonly Status: string } | null | undefined;
   };
   readonly Config: { readonly Labels?: Readonly<Record<string, string>> | null };
+  readonly Mounts?: readonly VolumeMount[] | null;
   readonly NetworkSettings: {
     readonly Ports?: Readonly<Record<string, readonly EnginePort[] | null>> | null;
     readonly Networks?: Readonly<Record<string, EngineEndpoint | null>> | null;
@@ -68,6 +70,7 @@ export const inspectedContainer = object<InspectedContainer>({
     Health: optionalOrNull(object<{ readonly Status: string }>({ Status: string })),
   }),
   Config: object<InspectedContainer['Config']>({ Labels: optionalOrNull(dictionary(string)) }),
+  Mounts: optionalOrNull(array(volumeMount)),
   NetworkSettings: object<InspectedContainer['NetworkSettings']>({
     Ports: optionalOrNull(
       dictionary(nullable(array(object<EnginePort>({ HostIp: string, HostPort: string })))),
@@ -109,6 +112,7 @@ export function toObservedContainer(inspected: InspectedContainer): ObservedCont
     imageId: inspected.Image,
     ...commandOf(inspected),
     ...borrowedOf(inspected.Config.Labels),
+    ...anonymousIn(inspected.Mounts ?? []),
     addresses: toAddresses(inspected.NetworkSettings.Networks ?? {}),
   };
 }
@@ -129,6 +133,11 @@ function borrowedOf(
 ): Pick<ObservedContainer, 'inheritedVolumes'> {
   const names = labels?.[borrowedLabel];
   return names === undefined ? {} : { inheritedVolumes: names.split(',') };
+}
+
+function anonymousIn(mounts: readonly VolumeMount[]): Pick<ObservedContainer, 'anonymousVolumes'> {
+  const targets = anonymousTargets(mounts);
+  return targets.length === 0 ? {} : { anonymousVolumes: targets };
 }
 
 function commandOf({ Path, Args }: InspectedContainer): Pick<ObservedContainer, 'command'> {

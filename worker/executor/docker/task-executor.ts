@@ -1,13 +1,20 @@
 import { decode } from '../../../manager/common/base/decode.js';
 import { mkdir } from 'node:fs/promises';
 import { AppError, isNotFound, messageOf } from '../../../manager/common/base/errors.js';
-import type { EngineRestart } from '../../../manager/common/model/container.js';
+import type { EngineRestart, MountSpec } from '../../../manager/common/model/container.js';
 import {
   containerLabels,
   type ContainerOwner,
 } from '../../../manager/common/model/container-labels.js';
 import type { AssignedTask } from '../../../manager/common/protocol/assignments.js';
-import type { ProgressCallback, TaskExecutor, TaskInputs } from '../executor.js';
+import type { ObservedContainer, ProgressCallback, TaskExecutor, TaskInputs } from '../executor.js';
+import {
+  isAnonymousMount,
+  listSlot,
+  reuseAnonymousVolumes,
+  targetPath,
+  type AnonymousVolumes,
+} from './anonymous-volumes.js';
 import type { EngineClient } from './client.js';
 import type { ContainerWatch } from './container-watch.js';
 import {
@@ -26,7 +33,7 @@ import { toCreateRequest } from './create-options.js';
 import { needsUserDatabase, resolveOwner, type FileOwner } from './file-owner.js';
 import { readSmallFile } from './file-streams.js';
 import type { TaskFiles } from './files.js';
-import type { Images } from './images/images.js';
+import type { Images, LocalImage } from './images/images.js';
 import type { Volumes } from './volumes.js';
 import {
   inheritMounts,
@@ -77,11 +84,13 @@ export class DockerTaskExecutor implements TaskExecutor {
       throw new AppError('not-found', `image ${task.spec.container.image} is missing on this node`);
     }
     await files.write(task, inputs, task.id);
-    const borrowed = await this.#borrow(task, inputs, signal);
+    const inherited = await this.#inherit(task, inputs, signal);
+    const { mounts, reused } = await this.#reuse(task, image, inherited, signal);
+    const borrowed = [...inherited.anonymous, ...reused];
     const request = toCreateRequest({
-      task,
-      labels: containerLabels(task, owner, image.id, borrowed.anonymous),
-      inheritedMounts: borrowed.mounts,
+      task: withMounts(task, mounts),
+      labels: containerLabels(task, owner, image.id, borrowed),
+      inheritedMounts: inherited.mounts,
       attachments: inputs.networks,
       files: await files.plan(task, inputs, task.id),
       ...(inputs.leaders === undefined ? {} : { leaders: inputs.leaders }),
@@ -91,7 +100,8 @@ export class DockerTaskExecutor implements TaskExecutor {
       const id = await createContainer(client, watch, request, signal);
       watch.noteCreated({
         ...createdContainer(id, task, inputs, image),
-        inheritedVolumes: borrowed.anonymous,
+        ...(borrowed.length === 0 ? {} : { inheritedVolumes: borrowed }),
+        ...anonymousOf(mounts, inherited),
       });
       return id;
     } catch (error) {
@@ -100,7 +110,27 @@ export class DockerTaskExecutor implements TaskExecutor {
     }
   }
 
-  async #borrow(
+  /** Passes the anonymous volumes of the slot's previous containers on to the new one. */
+  async #reuse(
+    task: AssignedTask,
+    image: LocalImage,
+    inherited: InheritedMounts,
+    signal: AbortSignal,
+  ): Promise<AnonymousVolumes> {
+    const { client, owner } = this.#parts;
+    const { container } = task.spec;
+    const input = {
+      container,
+      imageVolumes: image.volumes,
+      inherited: inherited.targets,
+    };
+    const fresh = reuseAnonymousVolumes({ ...input, previous: [] });
+    if (!fresh.mounts.some(isAnonymousMount)) return fresh;
+    const previous = await listSlot(client, owner.clusterId, task, signal);
+    return reuseAnonymousVolumes({ ...input, previous });
+  }
+
+  async #inherit(
     task: AssignedTask,
     inputs: TaskInputs,
     signal: AbortSignal,
@@ -206,4 +236,18 @@ export class DockerTaskExecutor implements TaskExecutor {
   setRestart(containerId: string, restart: EngineRestart, signal: AbortSignal): Promise<void> {
     return setRestartPolicy(this.#parts.client, containerId, restart, signal);
   }
+}
+
+function withMounts(task: AssignedTask, mounts: readonly MountSpec[]): AssignedTask {
+  return { ...task, spec: { ...task.spec, container: { ...task.spec.container, mounts } } };
+}
+
+/** Paths of anonymous volumes, as a later inspection shows them. */
+function anonymousOf(
+  mounts: readonly MountSpec[],
+  inherited: InheritedMounts,
+): Pick<ObservedContainer, 'anonymousVolumes'> {
+  const own = mounts.filter(isAnonymousMount).map(({ target }) => targetPath(target));
+  const all = [...own, ...inherited.anonymousTargets].sort();
+  return all.length === 0 ? {} : { anonymousVolumes: all };
 }

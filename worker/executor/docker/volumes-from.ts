@@ -9,6 +9,7 @@ import {
 import type { ContainerSpec } from '../../../manager/common/model/container.js';
 import type { Json, JsonObject } from '../../../manager/common/model/meta.js';
 import { jsonObject } from '../../../manager/common/protocol/spec-decoders.js';
+import { isAnonymous } from './anonymous-volumes.js';
 
 /** The mount fields of `GET /containers/{id}/json`. */
 export interface InspectedMounts {
@@ -46,13 +47,14 @@ export interface VolumesFromSource {
 }
 
 export interface InheritedMounts {
+  /** Paths of all mounts, and of those that are anonymous volumes. */
+  readonly targets: readonly string[];
+  readonly anonymousTargets: readonly string[];
   /** Entries for `HostConfig.Mounts`. */
   readonly mounts: readonly JsonObject[];
   /** Anonymous volumes; they are removed with the last container that uses them. */
   readonly anonymous: readonly string[];
 }
-
-const anonymousName = /^[0-9a-f]{64}$/u;
 
 /**
  * Resolves `volumes_from`: copies volumes, binds and tmpfs mounts of other containers, except
@@ -68,18 +70,22 @@ export function inheritMounts(
   const taken = new Set([...spec.mounts, ...spec.files].map(({ target }) => target));
   const mounts: JsonObject[] = [];
   const anonymous: string[] = [];
+  const targets: string[] = [];
+  const anonymousTargets: string[] = [];
   for (const { inspected, readOnly } of lenders) {
     for (const mount of inspected.Mounts) {
       const isOurs = ours.some((folder) => mount.Source.startsWith(`${folder}/`));
       if (isOurs || taken.has(mount.Destination)) continue;
       taken.add(mount.Destination);
+      targets.push(mount.Destination);
       mounts.push(toMount(mount, inspected, readOnly || !mount.RW));
-      if (mount.Type === 'volume' && anonymousName.test(mount.Name ?? '')) {
+      if (mount.Type === 'volume' && isAnonymous(mount.Name ?? '')) {
         anonymous.push(mount.Name ?? '');
+        anonymousTargets.push(mount.Destination);
       }
     }
   }
-  return { mounts, anonymous };
+  return { mounts, targets, anonymous, anonymousTargets };
 }
 
 function toMount(

@@ -9,14 +9,12 @@ import {
 import { AppError, isNotFound } from '../../../manager/common/base/errors.js';
 import type { VolumeSpec } from '../../../manager/common/model/network.js';
 import type { EngineVolume, VolumeStore } from '../executor.js';
+import { isAnonymous } from './anonymous-volumes.js';
 import { decoded, type EngineClient } from './client.js';
 import {
   clusterLabel,
   type ContainerOwner,
 } from '../../../manager/common/model/container-labels.js';
-
-/** Name pattern of anonymous volumes. */
-const anonymousName = /^[0-9a-f]{64}$/u;
 
 interface ListedVolume {
   readonly Name: string;
@@ -94,7 +92,7 @@ export class Volumes implements VolumeStore {
       signal,
     );
     return volumes
-      .filter((volume) => !anonymousName.test(volume.Name))
+      .filter((volume) => !isAnonymous(volume.Name))
       .map((volume) => ({ name: volume.Name, mountpoint: volume.Mountpoint }));
   }
 

@@ -1,6 +1,8 @@
 import {
+  anything,
   array,
   count,
+  dictionary,
   mapped,
   nonEmptyString,
   number,
@@ -29,6 +31,8 @@ interface ImageConfig {
   readonly Entrypoint: readonly string[];
   readonly Cmd: readonly string[];
   readonly User: string;
+  /** Paths of `VOLUME` instructions as keys. */
+  readonly Volumes: Readonly<Record<string, unknown>>;
 }
 
 /** A command line; older images store one string. */
@@ -38,7 +42,7 @@ const commandLine: Decoder<readonly string[]> = (value, at) => {
 };
 
 const text = orElse(string, '');
-const noConfig: ImageConfig = { Entrypoint: [], Cmd: [], User: '' };
+const noConfig: ImageConfig = { Entrypoint: [], Cmd: [], User: '', Volumes: {} };
 
 export const inspectedImage = object<InspectedImage>({
   Id: nonEmptyString,
@@ -58,6 +62,7 @@ export const inspectedImage = object<InspectedImage>({
       Entrypoint: commandLine,
       Cmd: commandLine,
       User: text,
+      Volumes: orElse<ImageConfig['Volumes']>(dictionary(anything), {}),
     }),
     noConfig,
   ),

@@ -28,6 +28,8 @@ export interface LocalImage {
   readonly command: readonly string[];
   /** `USER` of the image; empty means root. */
   readonly user?: string;
+  /** Paths of the image's `VOLUME` instructions. */
+  readonly volumes: readonly string[];
 }
 
 /** Fetches the image from another node of the cluster; returns that node's name. */
@@ -118,6 +120,7 @@ export class Images {
         entrypoint: seen.Config.Entrypoint,
         command: seen.Config.Cmd,
         user: seen.Config.User,
+        volumes: Object.keys(seen.Config.Volumes),
       };
       this.#cache.set(image, local);
       return local;

@@ -14,7 +14,10 @@ test('an image reference is split at its tag, which defaults to latest', (t) => 
 });
 
 test('the command of process 1 is composed as in the engine', (t) => {
-  const image = { id: '', hasHealthcheck: false, entrypoint: ['/e'], command: ['c'] };
+  const image = {
+    ...{ id: '', hasHealthcheck: false, volumes: [] },
+    ...{ entrypoint: ['/e'], command: ['c'] },
+  };
   t.deepEqual(effectiveCommand(aContainer(), image), ['/e', 'c']);
   t.deepEqual(effectiveCommand(aContainer({ command: ['x'] }), image), ['/e', 'x']);
   t.deepEqual(effectiveCommand(aContainer({ entrypoint: ['/o'] }), image), ['/o']);
