@@ -11,11 +11,13 @@ import type { ManagerSettings } from './common/settings/manager-settings.js';
 import { encodeManagerSettings } from './common/settings/manager-settings.js';
 import { loadManagerSettings } from './settings.js';
 import type { StoreBackend } from './store/backend.js';
+import { idOf, versionOf } from './store/backend.js';
 import { ConsulClient } from './store/consul/client.js';
 import { openConsul } from './store/consul/consul.js';
 import { openEmbedded, readEmbedded } from './store/embedded/embedded.js';
+import { checkSealedRecord } from './store/sealing.js';
 import type { TableName } from './store/store.js';
-import { tableNames } from './store/tables.js';
+import { isTableName } from './store/table-definitions.js';
 
 /*
  * Offline operations on a manager's store: export, import, migrate. A replaced embedded store is
@@ -128,8 +130,11 @@ async function readBackup(source: {
 }
 
 function toRecord(name: string, { table, value }: BackupRecord): Records[number] {
-  const known = tableNames.find((each) => each === table);
-  if (known !== undefined) return { table: known, value };
+  if (isTableName(table)) {
+    const record = { table, value };
+    checkSealedRecord(record, `${name}: ${table}/${idOf(value)}`);
+    return record;
+  }
   throw new AppError(
     'unsupported',
     `${name}: has objects of unknown kind ${table}; use the newer version of shoal that wrote it`,
@@ -244,14 +249,6 @@ async function writeAll(backend: StoreBackend, records: Records): Promise<void> 
         .map(({ table, value }) => ({ table, id: idOf(value), value })),
     );
   }
-}
-
-function idOf(value: object): string {
-  return (value as { readonly id: string }).id;
-}
-
-function versionOf(value: object): number {
-  return (value as { readonly version?: number }).version ?? 0;
 }
 
 function keyOf({ table, value }: { readonly table: TableName; readonly value: object }): string {

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { array, decode, object, orElse, string } from '../common/base/decode.js';
 import { AppError, isUnavailable, messageOf, NodeRemovedError } from '../common/base/errors.js';
 import type { Logger } from '../common/base/log.js';
 import type { ManagerSettings } from '../common/settings/manager-settings.js';
@@ -15,7 +16,6 @@ import { loadObject } from '../store/consul/load.js';
 import { ConsulLock } from '../store/consul/lock.js';
 import { ConsulManagerRegistry } from '../store/consul/members.js';
 import type { HeldLock, LeaderLock, ManagerRegistry } from '../store/election.js';
-import type { ClusterRecord } from '../store/store.js';
 
 /** Leader election and store of a manager that shares its store with others. */
 export interface Candidacy {
@@ -73,6 +73,8 @@ export async function consulCandidacy(
   };
 }
 
+const revocations = object({ revoked: orElse(array(string), []) });
+
 /** Rejects with `RemovedError` if the node was removed: a returning machine must not lead. */
 async function assertMember(
   client: ConsulClient,
@@ -80,8 +82,8 @@ async function assertMember(
   { nodeId, clusterName }: ManagerSettings,
 ): Promise<void> {
   const found = await loadObject(client, root, objectKey('cluster', 'cluster'));
-  const { revoked } = (found ?? {}) as Partial<ClusterRecord>;
-  if (revoked?.includes(nodeId) !== true) return;
+  const { revoked } = decode(found ?? {}, revocations, `consul key ${root}cluster/cluster`);
+  if (!revoked.includes(nodeId)) return;
   throw new NodeRemovedError(
     `node ${nodeId} of this manager: was removed from cluster ${clusterName}; run "shoal machine rm -f" and "shoal machine create" to add the machine again`,
   );

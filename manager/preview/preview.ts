@@ -15,15 +15,11 @@ import { sameExplanation } from '../scheduler/explain.js';
 import type { SchedulerSnapshot } from '../scheduler/node-set.js';
 import type { StoreBackend } from '../store/backend.js';
 import { openStore } from '../store/open-store.js';
-import type { ClusterStore, StoreView, TableName, Transaction } from '../store/store.js';
+import type { ClusterStore, StoreView, Transaction } from '../store/store.js';
+import { stateTables } from '../store/table-definitions.js';
 
 /** Maximum number of rounds; a plan that has not settled by then is returned incomplete. */
 const maxRounds = 500;
-
-const tables: readonly TableName[] = [
-  ...(['nodes', 'services', 'tasks', 'networks', 'volumes'] as const),
-  ...(['secrets', 'configs', 'leases', 'cluster'] as const),
-];
 
 export interface PreviewOptions {
   readonly view: StoreView;
@@ -82,7 +78,7 @@ function copyOf(view: StoreView): StoreBackend {
     name: 'preview',
     load: () =>
       Promise.resolve(
-        tables.flatMap((table) => view.list(table).map((value) => ({ table, value }))),
+        stateTables.flatMap((table) => view.list(table).map((value) => ({ table, value }))),
       ),
     commit: () => Promise.resolve(),
     close: () => Promise.resolve(),

@@ -2,7 +2,8 @@ import type { Node } from '../common/model/node.js';
 import type { Task } from '../common/model/task.js';
 import { taskStates } from '../common/model/task-state.js';
 import type { StatsMessage, TaskUsage } from '../common/protocol/statistics.js';
-import type { StoreView, TableName } from '../store/store.js';
+import type { StoreView } from '../store/store.js';
+import { stateTables } from '../store/table-definitions.js';
 import type { MetricLabels, Metric } from './metric.js';
 import { gauge, metricLines } from './metric.js';
 import type { ComponentCounters } from './component-metrics.js';
@@ -20,16 +21,8 @@ export interface ManagerCounters {
   readonly rooms: ComponentCounters;
 }
 
-const tables: readonly TableName[] = [
-  'nodes',
-  'services',
-  'tasks',
-  'networks',
-  'volumes',
-  'secrets',
-  'configs',
-  'leases',
-];
+/** The cluster record is one object always. */
+const countedTables = stateTables.filter((table) => table !== 'cluster');
 
 /**
  * Renders all metrics in the Prometheus text exposition format 0.0.4. Container metrics use
@@ -210,7 +203,7 @@ function storeMetrics(view: StoreView): readonly Metric[] {
     gauge(
       'store_objects',
       'Objects by table.',
-      tables.map((table) => [{ table }, view.count(table)]),
+      countedTables.map((table) => [{ table }, view.count(table)]),
     ),
   ];
 }

@@ -1,3 +1,4 @@
+import { count, decode, nonEmptyString, object, orElse } from '../common/base/decode.js';
 import type { TableName } from './store.js';
 
 /** One durable write; an undefined `value` removes the object. Objects are plain JSON values. */
@@ -5,6 +6,18 @@ export interface DurableWrite {
   readonly table: TableName;
   readonly id: string;
   readonly value: object | undefined;
+}
+
+const identified = object({ id: nonEmptyString, version: orElse(count, 0) });
+
+/** Id of a stored object. */
+export function idOf(value: object): string {
+  return decode(value, identified, 'store object').id;
+}
+
+/** Version of a stored object. */
+export function versionOf(value: object): number {
+  return decode(value, identified, 'store object').version;
 }
 
 /**

@@ -1,12 +1,15 @@
 import type { Clock } from '../common/base/clock.js';
+import { decode } from '../common/base/decode.js';
 import { AppError, messageOf } from '../common/base/errors.js';
 import type { Logger } from '../common/base/log.js';
 import type { AuditOrigin } from './journal.js';
 import type { Actor } from '../common/model/task-state.js';
 import type { StoreBackend, DurableWrite } from './backend.js';
+import { idOf } from './backend.js';
 import { toDurableWrite } from './durable.js';
 import { TableView } from './query.js';
 import type { ClusterStore, Commit, BatchHook, StoreChange, Transaction } from './store.js';
+import { tableDefinition } from './table-definitions.js';
 import { TableSet } from './tables.js';
 import { TableTransaction } from './transaction.js';
 
@@ -39,14 +42,20 @@ interface Done {
   readonly commit: Commit | undefined;
 }
 
-/** Opens the store: loads all objects of the backend into memory. */
+const remedy = 'use the version of shoal that wrote it, or restore a backup';
+
+/**
+ * Opens the store: loads all objects of the backend into memory. Throws `invalid` that names object
+ * and field if one is malformed.
+ */
 export async function openStore(options: StoreOptions): Promise<ClusterStore> {
   const tables = new TableSet();
   let highest = 0;
   for (const { table, value } of await options.backend.load()) {
-    const change = { table, id: (value as { id: string }).id, after: value } as StoreChange;
-    tables.apply(change);
-    highest = Math.max(highest, change.after?.version ?? 0);
+    const source = `store: ${table}/${idOf(value)}`;
+    const after = decode(value, tableDefinition(table).decoder, source, remedy);
+    tables.apply({ table, id: after.id, after } as StoreChange);
+    highest = Math.max(highest, after.version);
   }
   return new WriteThroughStore(options, tables, highest === 0 ? 0 : highest + versionGap);
 }

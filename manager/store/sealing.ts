@@ -1,9 +1,12 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import type { Fields } from '../common/base/decode.js';
+import { decode, isFields } from '../common/base/decode.js';
 import { AppError } from '../common/base/errors.js';
 import type { StoreBackend, DurableWrite } from './backend.js';
+import { idOf } from './backend.js';
 import type { KeyRing } from './key-ring.js';
 import type { TableName } from './store.js';
+import { tableDefinition } from './table-definitions.js';
 
 /*
  * Encryption at rest, between the store and its backend: secret values are plaintext in memory and
@@ -11,10 +14,9 @@ import type { TableName } from './store.js';
  * table, id and field are authenticated, so a sealed value cannot be moved to another object.
  */
 
-/** Sealed fields by table; their plaintext is base64. */
-const sealedFields: Readonly<Partial<Record<TableName, readonly string[]>>> = {
-  secrets: ['data'],
-};
+function sealedFieldsOf(table: TableName): readonly string[] {
+  return tableDefinition(table).sealedFields ?? [];
+}
 
 /** A sealed value. `key` is the key's id; the other fields are base64. */
 interface Sealed {
@@ -44,11 +46,9 @@ function seal(ring: KeyRing, value: string, binding: Buffer): Sealed {
 }
 
 function isSealed(value: unknown): value is Sealed {
-  const fields = value as Partial<Record<keyof Sealed, unknown>> | null;
   return (
-    typeof fields === 'object' &&
-    fields !== null &&
-    [fields.key, fields.nonce, fields.tag, fields.text].every((part) => typeof part === 'string')
+    isFields(value) &&
+    [value.key, value.nonce, value.tag, value.text].every((part) => typeof part === 'string')
   );
 }
 
@@ -81,8 +81,8 @@ function open(ring: KeyRing, sealed: Sealed, binding: Buffer): string {
 }
 
 function sealWrite(ring: KeyRing, write: DurableWrite): DurableWrite {
-  const fields = sealedFields[write.table];
-  if (fields === undefined || write.value === undefined) return write;
+  const fields = sealedFieldsOf(write.table);
+  if (fields.length === 0 || write.value === undefined) return write;
   const value: Record<string, unknown> = { ...write.value };
   for (const field of fields) {
     const plain = value[field];
@@ -95,26 +95,32 @@ function sealWrite(ring: KeyRing, write: DurableWrite): DurableWrite {
 
 /** Seals an object's secret fields for a backend. */
 export function sealRecord(ring: KeyRing, { table, value }: StoredRecord): StoredRecord {
-  const id = String((value as Fields).id);
-  return { table, value: sealWrite(ring, { table, id, value }).value ?? value };
+  return { table, value: sealWrite(ring, { table, id: idOf(value), value }).value ?? value };
 }
 
 /** Ids of the keys that seal a stored object's fields; `plain` for an unsealed field. */
 function keysOf({ table, value }: StoredRecord): readonly string[] {
-  return (sealedFields[table] ?? []).map((field) => {
-    const stored = (value as Fields)[field];
+  const fields: Fields = { ...value };
+  return sealedFieldsOf(table).map((field) => {
+    const stored = fields[field];
     return isSealed(stored) ? stored.key : 'plain';
   });
 }
 
 function openRecord(ring: KeyRing, { table, value }: StoredRecord): StoredRecord {
   const opened: Record<string, unknown> = { ...value };
-  const id = String(opened.id);
-  for (const field of sealedFields[table] ?? []) {
+  for (const field of sealedFieldsOf(table)) {
     const stored = opened[field];
-    if (isSealed(stored)) opened[field] = open(ring, stored, bindingOf(table, id, field));
+    if (isSealed(stored)) opened[field] = open(ring, stored, bindingOf(table, idOf(value), field));
   }
   return { table, value: opened };
+}
+
+/** Checks an object whose sealed fields are sealed or plain. Throws `invalid` with the field. */
+export function checkSealedRecord({ table, value }: StoredRecord, source: string): void {
+  const plain: Record<string, unknown> = { ...value };
+  for (const field of sealedFieldsOf(table)) if (isSealed(plain[field])) plain[field] = '';
+  decode(plain, tableDefinition(table).decoder, source);
 }
 
 /**
@@ -142,16 +148,14 @@ export class SealedBackend implements StoreBackend {
     await this.#ring.load({ mayCreate: isFresh });
     const current = this.#ring.current.id;
     const records = stored.map((record) =>
-      sealedFields[record.table] === undefined ? record : openRecord(this.#ring, record),
+      sealedFieldsOf(record.table).length === 0 ? record : openRecord(this.#ring, record),
     );
     const outdated = records.filter((_record, index) => {
       const keys = keysOf(stored[index] ?? { table: 'cluster', value: {} });
       return keys.some((key) => key !== current);
     });
     if (outdated.length > 0) {
-      await this.commit(
-        outdated.map(({ table, value }) => ({ table, id: String((value as Fields).id), value })),
-      );
+      await this.commit(outdated.map(({ table, value }) => ({ table, id: idOf(value), value })));
     }
     await this.#ring.keepOnlyCurrent();
     return records;

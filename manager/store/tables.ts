@@ -2,37 +2,9 @@ import type { Lease } from '../common/model/network.js';
 import type { Service } from '../common/model/service.js';
 import type { Task } from '../common/model/task.js';
 import { compareById, KeyedIndex } from './keyed-index.js';
-import type { StoreChange, TableName, Tables } from './store.js';
-
-export const tableNames = [
-  'nodes',
-  'services',
-  'tasks',
-  'networks',
-  'volumes',
-  'secrets',
-  'configs',
-  'leases',
-  'cluster',
-  'events',
-  'audit',
-] as const satisfies readonly TableName[];
-
-export type TableObject = Tables[TableName];
-
-/** Unique name of an object within its table; undefined for tables without names. */
-export function uniqueNameOf(table: TableName, object: TableObject): string | undefined {
-  switch (table) {
-    case 'tasks':
-    case 'leases':
-    case 'cluster':
-    case 'events':
-    case 'audit':
-      return undefined;
-    default:
-      return (object as Tables['services']).spec.name;
-  }
-}
+import type { StoreChange, TableName } from './store.js';
+import type { TableObject } from './table-definitions.js';
+import { tableNames, uniqueNameOf } from './table-definitions.js';
 
 /** One table: objects by id, by unique name, and as a list sorted by id. */
 class Table {

@@ -3,23 +3,10 @@ import type { Task } from '../common/model/task.js';
 import type { Actor } from '../common/model/task-state.js';
 import { TableView } from './query.js';
 import type { Draft, StoreChange, TableName, Tables, Transaction } from './store.js';
-import type { TableObject, TableSet } from './tables.js';
-import { uniqueNameOf } from './tables.js';
+import type { TableObject } from './table-definitions.js';
+import { tableDefinition, uniqueNameOf } from './table-definitions.js';
+import type { TableSet } from './tables.js';
 import { validateTaskWrite } from './write-rules.js';
-
-const singular: Readonly<Record<TableName, string>> = {
-  nodes: 'node',
-  services: 'service',
-  tasks: 'task',
-  networks: 'network',
-  volumes: 'volume',
-  secrets: 'secret',
-  configs: 'config',
-  leases: 'lease',
-  cluster: 'cluster record',
-  events: 'event',
-  audit: 'audit record',
-};
 
 /**
  * Transaction over the tables. Writes apply immediately, so that reads see them, and are recorded
@@ -46,7 +33,7 @@ export class TableTransaction extends TableView implements Transaction {
   create<Name extends TableName>(table: Name, object: Draft<Tables[Name]>): Tables[Name] {
     const id = (object as { readonly id: string }).id;
     if (this.tables.get(table, id) !== undefined) {
-      throw new AppError('conflict', `${singular[table]} ${id} already exists`);
+      throw new AppError('conflict', `${tableDefinition(table).singular} ${id} already exists`);
     }
     return this.#write(table, undefined, {
       ...object,
@@ -59,10 +46,16 @@ export class TableTransaction extends TableView implements Transaction {
   put<Name extends TableName>(table: Name, object: Tables[Name]): Tables[Name] {
     const before = this.get(table, object.id);
     if (before === undefined) {
-      throw new AppError('conflict', `${singular[table]} ${object.id} no longer exists`);
+      throw new AppError(
+        'conflict',
+        `${tableDefinition(table).singular} ${object.id} no longer exists`,
+      );
     }
     if (before.version !== object.version) {
-      throw new AppError('conflict', `${singular[table]} ${object.id}: update out of sequence`);
+      throw new AppError(
+        'conflict',
+        `${tableDefinition(table).singular} ${object.id}: update out of sequence`,
+      );
     }
     return this.#write(table, before, {
       ...object,
@@ -110,7 +103,7 @@ export class TableTransaction extends TableView implements Transaction {
     if (name === undefined) return;
     const holder = this.tables.byName(table, name);
     if (holder !== undefined && holder.id !== object.id) {
-      throw new AppError('conflict', `${singular[table]} ${name} already exists`);
+      throw new AppError('conflict', `${tableDefinition(table).singular} ${name} already exists`);
     }
   }
 

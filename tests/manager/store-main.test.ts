@@ -105,6 +105,31 @@ test('a damaged store is replaced by its backup', async (t) => {
   t.is((await readEmbedded(storeOf(config))).length, writes.length);
 });
 
+test('a backup with a malformed or unknown object is refused before anything is written', async (t) => {
+  const config = await manager(t, 'c1');
+  const backup = (table: string, value: object): string =>
+    [
+      ...writeBackup({ clusterId: 'c1', clusterName: 'c1', index: 1, ...about }, [
+        { table, value },
+      ]),
+    ].join('');
+  const malformed = { ...service, removing: 'no' };
+  await t.throwsAsync(importStore(config, source(backup('services', malformed)), false), {
+    message: `the file: services/${service.id}: removing must be true or false`,
+  });
+  await t.throwsAsync(importStore(config, source(backup('routes', { id: 'r1' })), false), {
+    message: /the file: has objects of unknown kind routes; use the newer version/u,
+  });
+  t.deepEqual(await readdir(join(config, '..', 'data')), []);
+  const sealed = { key: 'k', nonce: 'n', tag: 't', text: 'x' };
+  const secret = { ...{ version: 1, createdAt: 1, updatedAt: 1, id: 's1' }, data: sealed };
+  const spec = { name: 'password', project: 'p', key: 'password', labels: {} };
+  await importStore(config, source(backup('secrets', { ...secret, spec })), false);
+  t.deepEqual(await readEmbedded(storeOf(config)), [
+    { table: 'secrets', value: { ...secret, spec } },
+  ]);
+});
+
 test('a truncated backup, a foreign backup and a store in use change nothing', async (t) => {
   const [config, other] = [await manager(t), await manager(t)];
   await fill(config);

@@ -85,8 +85,7 @@ async function checkBackup(
 ): Promise<void> {
   let sealed = 0;
   const { header } = await verifyBackupFile(restore, ({ table, value }) => {
-    const { data } = value as { readonly data?: unknown };
-    if (table === 'secrets' && typeof data === 'object') sealed += 1;
+    if (table === 'secrets' && 'data' in value && typeof value.data === 'object') sealed += 1;
   });
   checkBackupOf(restore, header, cluster);
   if (restoreKey !== undefined) await readKey(restoreKey);

@@ -1,4 +1,16 @@
 import { createHash } from 'node:crypto';
+import type { Decoder, Fields } from '../base/decode.js';
+import {
+  count,
+  decode,
+  decodeJson,
+  fields,
+  nonEmptyString,
+  number,
+  object,
+  orElse,
+  string,
+} from '../base/decode.js';
 import { AppError } from '../base/errors.js';
 
 /*
@@ -50,14 +62,19 @@ export function* writeBackup(
   yield `${chunk}${JSON.stringify({ end: true, count, sha256: hash.digest('hex') })}\n`;
 }
 
-interface Fields {
-  readonly shoalBackup?: unknown;
-  readonly end?: unknown;
-  readonly count?: unknown;
-  readonly sha256?: unknown;
-  readonly table?: unknown;
-  readonly value?: unknown;
-}
+const format = object({ shoalBackup: number });
+const header = object<BackupHeader>({
+  clusterId: nonEmptyString,
+  clusterName: string,
+  index: count,
+  at: string,
+  version: orElse(string, ''),
+});
+const record = object<BackupRecord>({
+  table: nonEmptyString,
+  value: object({ id: nonEmptyString }),
+});
+const trailer = object({ count, sha256: string });
 
 /**
  * Streaming parser of a backup; passes each object to `onRecord`. Do not use the objects before
@@ -101,62 +118,62 @@ export class BackupReader {
   }
 
   #line(bytes: Buffer): void {
-    const fields = this.#parse(bytes);
-    if (this.#header === undefined) this.#header = this.#readHeader(fields);
+    const line = this.#parse(bytes);
+    if (this.#header === undefined) this.#header = this.#readHeader(line);
     else if (this.#ended) throw this.#damaged('data after the trailer');
-    else if (fields.end === true) {
-      this.#readTrailer(fields);
+    else if (line.end === true) {
+      this.#readTrailer(line);
       return;
-    } else this.#readRecord(fields);
+    } else this.#readRecord(line);
     this.#hash.update(bytes);
   }
 
   #parse(bytes: Buffer): Fields {
-    let value: unknown;
     try {
-      value = JSON.parse(bytes.toString());
+      return decodeJson(bytes.toString(), fields, this.#name);
     } catch {
-      value = undefined;
+      throw this.#header === undefined
+        ? this.#notABackup()
+        : this.#damaged('a line is not a JSON object');
     }
-    if (typeof value === 'object' && value !== null) return value;
-    throw this.#header === undefined
-      ? this.#notABackup()
-      : this.#damaged('a line is not valid JSON');
   }
 
-  #readHeader(fields: Fields & Partial<BackupHeader>): BackupHeader {
-    const { shoalBackup: format, clusterId, clusterName, index, at, version } = fields;
-    if (typeof format !== 'number') throw this.#notABackup();
-    if (format > backupFormat) {
+  #readHeader(line: Fields): BackupHeader {
+    const { shoalBackup } = this.#decode(line, format, () => this.#notABackup());
+    if (shoalBackup > backupFormat) {
       throw new AppError(
         'unsupported',
-        `${this.#name}: backup format ${format} is newer than the supported format ${backupFormat}; upgrade shoal`,
+        `${this.#name}: backup format ${shoalBackup} is newer than the supported format ${backupFormat}; upgrade shoal`,
       );
     }
-    if (
-      clusterId === undefined ||
-      clusterName === undefined ||
-      index === undefined ||
-      at === undefined
-    ) {
-      throw this.#notABackup();
-    }
-    return { clusterId, clusterName, index, at, version: version ?? '' };
+    const read = this.#decode(line, header, () => this.#notABackup());
+    const { clusterId, clusterName, index, at, version } = read;
+    return { clusterId, clusterName, index, at, version };
   }
 
-  #readRecord({ table, value }: Fields): void {
-    const hasId = typeof value === 'object' && value !== null && 'id' in value;
-    if (typeof table !== 'string' || !hasId) throw this.#damaged('a line is not a store object');
+  #readRecord(line: Fields): void {
+    const { table, value } = this.#decode(line, record, () =>
+      this.#damaged('a line is not a store object'),
+    );
     this.#count += 1;
     this.#onRecord({ table, value });
   }
 
-  #readTrailer({ count, sha256 }: Fields): void {
-    if (count !== this.#count) {
-      throw this.#damaged(`found ${this.#count} objects, the trailer says ${String(count)}`);
+  #readTrailer(line: Fields): void {
+    const found = this.#decode(line, trailer, () => this.#damaged('the trailer is malformed'));
+    if (found.count !== this.#count) {
+      throw this.#damaged(`found ${this.#count} objects, the trailer says ${found.count}`);
     }
-    if (sha256 !== this.#hash.digest('hex')) throw this.#damaged('checksum mismatch');
+    if (found.sha256 !== this.#hash.digest('hex')) throw this.#damaged('checksum mismatch');
     this.#ended = true;
+  }
+
+  #decode<Value>(line: Fields, decoder: Decoder<Value>, failure: () => AppError): Value {
+    try {
+      return decode(line, decoder, this.#name);
+    } catch {
+      throw failure();
+    }
   }
 
   #notABackup(): AppError {

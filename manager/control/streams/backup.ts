@@ -1,6 +1,6 @@
 import { writeBackup } from '../../common/protocol/backup.js';
 import { encodeStreamFrame } from '../../common/protocol/frames.js';
-import { tableNames } from '../../store/tables.js';
+import { tableNames } from '../../store/table-definitions.js';
 import type { Seal, StoredObject } from '../context.js';
 import type { ControlStreams } from './stream-context.js';
 

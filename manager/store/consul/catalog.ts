@@ -1,3 +1,12 @@
+import {
+  array,
+  count,
+  dictionary,
+  object,
+  optionalOrNull,
+  orElse,
+  string,
+} from '../../common/base/decode.js';
 import type {
   Catalog,
   CatalogEntries,
@@ -18,7 +27,7 @@ const concurrency = 4;
 interface RawNode {
   readonly Node: string;
   readonly Address: string;
-  readonly Meta: Readonly<Record<string, string>> | null;
+  readonly Meta: Readonly<Record<string, string>>;
 }
 
 interface RawService {
@@ -26,8 +35,8 @@ interface RawService {
   readonly Service: string;
   readonly Address: string;
   readonly Port: number;
-  readonly Tags: readonly string[] | null;
-  readonly Meta: Readonly<Record<string, string>> | null;
+  readonly Tags: readonly string[];
+  readonly Meta: Readonly<Record<string, string>>;
 }
 
 interface RawCheck {
@@ -35,6 +44,22 @@ interface RawCheck {
   readonly Status: string;
   readonly Output: string;
 }
+
+const meta = orElse(dictionary(string), {});
+
+const rawNodes = array(object<RawNode>({ Node: string, Address: string, Meta: meta }));
+
+const rawService = object<RawService>({
+  ID: string,
+  Service: string,
+  Address: string,
+  Port: count,
+  Tags: orElse(array(string), []),
+  Meta: meta,
+});
+const nodeServices = optionalOrNull(object({ Services: orElse(dictionary(rawService), {}) }));
+
+const rawChecks = array(object<RawCheck>({ CheckID: string, Status: string, Output: string }));
 
 /**
  * Publishes cluster nodes as external nodes in Consul's catalog: on a Consul agent's own node, the
@@ -51,14 +76,14 @@ export class ConsulCatalog implements Catalog {
   }
 
   async read(): Promise<CatalogEntries> {
-    const all = (await this.#client.call((consul) =>
+    const all = await this.#client.ask('nodes', rawNodes, (consul) =>
       consul.catalog.node.list(options),
-    )) as unknown as readonly RawNode[];
+    );
     const nodes = new Map<string, CatalogNode>();
     const services = new Map<string, CatalogService>();
     const foreign = new Set<string>();
     const ours = all.filter((node) => {
-      if (node.Meta?.[ownerKey] === this.#clusterId) return true;
+      if (node.Meta[ownerKey] === this.#clusterId) return true;
       foreign.add(node.Node);
       return false;
     });
@@ -93,16 +118,16 @@ export class ConsulCatalog implements Catalog {
     readonly hasForeign: boolean;
   }> {
     const [found, checks] = await Promise.all([
-      this.#client.call((consul) =>
+      this.#client.ask('services of a node', nodeServices, (consul) =>
         consul.catalog.node.services({ node: name, ...shared } as never),
-      ) as Promise<{ readonly Services: Readonly<Record<string, RawService>> | null } | null>,
-      this.#client.call((consul) =>
+      ),
+      this.#client.ask('checks of a node', rawChecks, (consul) =>
         consul.health.node({ node: name, ...shared } as never),
-      ) as unknown as Promise<readonly RawCheck[]>,
+      ),
     ]);
     const byId = new Map(checks.map((check) => [check.CheckID, check]));
     const all = Object.values(found?.Services ?? {});
-    const own = all.filter((service) => service.Meta?.[ownerKey] === this.#clusterId);
+    const own = all.filter((service) => service.Meta[ownerKey] === this.#clusterId);
     const health = healthOf(byId.get(nodeCheck));
     return {
       node: { name, address: Address, ...health },
@@ -171,12 +196,12 @@ function healthOf(raw: RawCheck | undefined): {
 function serviceOf(node: string, raw: RawService, check: RawCheck | undefined): CatalogService {
   return {
     node,
-    meta: raw.Meta ?? {},
+    meta: raw.Meta,
     ...healthOf(check),
     id: raw.ID,
     name: raw.Service,
     address: raw.Address,
     port: raw.Port,
-    tags: raw.Tags ?? [],
+    tags: raw.Tags,
   };
 }

@@ -1,9 +1,22 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import Consul from 'consul';
-import { AppError } from '../../common/base/errors.js';
+import type { Decoder } from '../../common/base/decode.js';
+import {
+  array,
+  count,
+  decode,
+  mustBe,
+  nonEmptyString,
+  nullable,
+  object,
+  optional,
+  orElse,
+  string,
+} from '../../common/base/decode.js';
+import { AppError, messageOf } from '../../common/base/errors.js';
 import type { ConsulAddress } from '../../common/model/discovery.js';
-import { isUnknownOutcome, toConsulError, isSafeToRetry } from './errors.js';
+import { isUnknownOutcome, toConsulError, isSafeToRetry, UnknownOutcomeError } from './errors.js';
 
 /**
  * Default limits of Consul 1.x: operations of a transaction, bytes of its request (JSON with
@@ -38,12 +51,33 @@ interface RawEntry {
   readonly Value: Buffer | null;
   readonly Flags: number;
   readonly ModifyIndex: number;
-  readonly Session?: string;
+  readonly Session?: string | undefined;
 }
 
-interface TransactionAnswer {
-  readonly Results?: readonly { readonly KV?: RawEntry }[] | null;
+const bytes: Decoder<Buffer> = (value, at) => {
+  if (!Buffer.isBuffer(value)) throw mustBe(at, 'bytes');
+  return value;
+};
+
+const rawEntry = object<RawEntry>({
+  Key: string,
+  Value: nullable(bytes),
+  Flags: count,
+  ModifyIndex: count,
+  Session: optional(string),
+});
+const rawEntries = array(rawEntry);
+
+interface TransactionResult {
+  readonly KV?: Pick<RawEntry, 'Key' | 'ModifyIndex'>;
 }
+
+const transactionResult = object<TransactionResult>({
+  KV: optional(object({ Key: string, ModifyIndex: count })),
+});
+const transactionAnswer = object({ Results: orElse(array(transactionResult), []) });
+
+const agentSelf = object({ Config: object({ Version: nonEmptyString }) });
 
 /** Request options of the library, including those missing from its types. */
 type Options = Readonly<Record<string, unknown>>;
@@ -95,19 +129,16 @@ export class ConsulClient {
 
   /** Throws `unsupported` if the server is not Consul or its version is too old. */
   async checkVersion(): Promise<void> {
-    let self: { readonly Config?: { readonly Version?: string } } | undefined;
+    let self: unknown;
     try {
-      self = await this.call((consul) => consul.agent.self() as Promise<typeof self>);
+      self = await this.call((consul) => consul.agent.self());
     } catch (error) {
       // A token limited to keys and sessions cannot read the version.
       if (error instanceof AppError && error.kind === 'forbidden') return;
       throw error;
     }
-    const version = self?.Config?.Version;
     const name = this.#servers[this.#at % this.#servers.length]?.name ?? '';
-    if (version === undefined) {
-      throw new AppError('unsupported', `${name}: not a consul server; check the address`);
-    }
+    const version = versionOf(name, self);
     const [major = 0, minor = 0] = version.split('.').map(Number);
     if (major > minVersion.major || (major === minVersion.major && minor >= minVersion.minor))
       return;
@@ -126,14 +157,10 @@ export class ConsulClient {
     timeoutMs = writeTimeoutMs,
   ): Promise<ReadonlyMap<string, number>> {
     const body = operations.map(wire);
-    const answer = await this.call(
-      (consul) =>
-        consul.transaction.create(
-          body as never,
-          options({ timeout: timeoutMs }),
-        ) as Promise<TransactionAnswer>,
+    const answer: unknown = await this.call((consul) =>
+      consul.transaction.create(body as never, options({ timeout: timeoutMs })),
     );
-    const found = (answer.Results ?? []).flatMap(({ KV }) => KV ?? []);
+    const found = readTransaction(answer).flatMap(({ KV }) => KV ?? []);
     return new Map(found.map(({ Key, ModifyIndex }) => [Key, ModifyIndex]));
   }
 
@@ -157,9 +184,8 @@ export class ConsulClient {
 
   async keys(prefix: string): Promise<readonly string[]> {
     try {
-      return await this.call((consul) =>
-        consul.kv.keys(options({ key: prefix, consistent: true, timeout: readTimeoutMs })),
-      );
+      const request = options({ key: prefix, consistent: true, timeout: readTimeoutMs });
+      return await this.ask('keys', array(string), (consul) => consul.kv.keys(request));
     } catch (error) {
       if (error instanceof AppError && error.kind === 'not-found') return [];
       throw error;
@@ -175,6 +201,15 @@ export class ConsulClient {
       timeout: waitMs + writeTimeoutMs,
     });
     return found[0];
+  }
+
+  /** Runs a request that reads and decodes the answer; otherwise as `call`. */
+  async ask<Answer>(
+    what: string,
+    decoder: Decoder<Answer>,
+    request: (consul: Consul) => Promise<unknown>,
+  ): Promise<Answer> {
+    return decodeAnswer(what, decoder, await this.call(request));
   }
 
   /** Runs one request against a reachable server; retries only requests that were not executed. */
@@ -219,14 +254,41 @@ export class ConsulClient {
       answer = await ask();
     }
     if (answer === undefined || answer === null) return [];
-    const entries = (Array.isArray(answer) ? answer : [answer]) as readonly RawEntry[];
-    return entries.map(({ Key, Value, Flags, ModifyIndex, Session }) => ({
-      key: Key,
-      value: Value ?? Buffer.alloc(0),
-      flags: Flags,
-      index: ModifyIndex,
-      session: Session,
-    }));
+    const entries = Array.isArray(answer) ? answer : [answer];
+    return decodeAnswer('entries', rawEntries, entries).map(
+      ({ Key, Value, Flags, ModifyIndex, Session }) => ({
+        key: Key,
+        value: Value ?? Buffer.alloc(0),
+        flags: Flags,
+        index: ModifyIndex,
+        session: Session,
+      }),
+    );
+  }
+}
+
+const remedy = 'check that the address is that of a Consul server';
+
+function decodeAnswer<Answer>(what: string, decoder: Decoder<Answer>, answer: unknown): Answer {
+  return decode(answer, decoder, `consul: answer with ${what}`, remedy);
+}
+
+function versionOf(server: string, self: unknown): string {
+  try {
+    return decodeAnswer('its version', agentSelf, self).Config.Version;
+  } catch (error) {
+    throw new AppError('unsupported', `${server}: not a consul server; check the address`, {
+      cause: error,
+    });
+  }
+}
+
+/** A malformed answer to a write leaves its outcome unknown. */
+function readTransaction(answer: unknown): readonly TransactionResult[] {
+  try {
+    return decodeAnswer('the results of a transaction', transactionAnswer, answer).Results;
+  } catch (error) {
+    throw new UnknownOutcomeError(messageOf(error), error);
   }
 }
 

@@ -1,10 +1,12 @@
+import type { Fields } from '../../common/base/decode.js';
+import { isFields } from '../../common/base/decode.js';
 import { AppError, messageOf } from '../../common/base/errors.js';
 
 /** A write with an unknown outcome: the connection closed or timed out before the response. */
 export class UnknownOutcomeError extends AppError {
   constructor(message: string, cause: unknown) {
     super('unavailable', message, { cause });
-    this.name = 'UncertainError';
+    this.name = 'UnknownOutcomeError';
   }
 }
 
@@ -16,20 +18,21 @@ interface Failure {
   readonly text: string;
 }
 
+function fieldsOf(value: unknown): Fields {
+  return isFields(value) ? value : {};
+}
+
 /**
  * Normalizes errors of the client library: a system error with `code`, or a response with status
  * and body.
  */
 function failureOf(error: unknown): Failure {
-  const raw = error as {
-    readonly code?: unknown;
-    readonly response?: { readonly statusCode?: number; readonly body?: unknown };
-  };
-  const body = raw.response?.body;
+  const { code, response } = fieldsOf(error);
+  const { statusCode, body } = fieldsOf(response);
   const text = typeof body === 'string' ? body : body === undefined ? '' : JSON.stringify(body);
   return {
-    code: typeof raw.code === 'string' ? raw.code : '',
-    status: raw.response?.statusCode,
+    code: typeof code === 'string' ? code : '',
+    status: typeof statusCode === 'number' ? statusCode : undefined,
     text: text === '' ? messageOf(error) : text,
   };
 }

@@ -1,8 +1,19 @@
 import { promisify } from 'node:util';
 import { crc32, deflateRaw, deflateRawSync, inflateRaw, inflateRawSync } from 'node:zlib';
-import { count, decodeJson, object, string } from '../../common/base/decode.js';
+import {
+  array,
+  count,
+  decodeJson,
+  fields,
+  nonEmptyString,
+  object,
+  oneOf,
+  optional,
+  string,
+} from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
 import type { DurableWrite } from '../backend.js';
+import { tableNames } from '../table-definitions.js';
 import { maxPartBytes } from './keys.js';
 
 /** Value of `journal/commit`: the batch being applied; `batch` is empty if there is none. */
@@ -47,6 +58,14 @@ export function decodeJournalCommit(key: string, value: Buffer): JournalCommit {
   return decodeJson(value.toString(), journalCommit, `consul key ${key}`);
 }
 
+const journalWrites = array(
+  object<Omit<DurableWrite, 'value'> & { readonly value?: object }>({
+    table: oneOf(...tableNames),
+    id: nonEmptyString,
+    value: optional(fields),
+  }),
+);
+
 /** Decompresses a journal. Throws `internal` if count or checksum of the pieces do not match. */
 export async function unpackJournal(
   commit: JournalCommit,
@@ -61,8 +80,6 @@ export async function unpackJournal(
   }
   const json =
     packed.length < syncLimit ? inflateRawSync(packed) : await promisify(inflateRaw)(packed);
-  return (JSON.parse(json.toString()) as readonly Omit<DurableWrite, 'value'>[]).map((write) => ({
-    value: undefined,
-    ...write,
-  }));
+  const writes = decodeJson(json.toString(), journalWrites, `consul journal ${commit.batch}`);
+  return writes.map((write) => ({ value: undefined, ...write }));
 }

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
+import { decodeJson, fields } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
 import type { TableName } from '../store.js';
-import { tableNames } from '../tables.js';
 
 /*
  * Key layout below `<prefix>/<cluster>/`:
@@ -37,12 +37,6 @@ export function partKey(key: string, part: number): string {
   return `${partsPrefix}${String(part)}/${key}`;
 }
 
-/** Table of an object's key; undefined for other keys. */
-export function tableOf(key: string): TableName | undefined {
-  const name = key.slice(0, Math.max(key.indexOf('/'), 0));
-  return tableNames.find((table) => table === name);
-}
-
 export interface EncodedObject {
   /** Value of the object's key, then the further parts. */
   readonly parts: readonly [Buffer, ...Buffer[]];
@@ -76,5 +70,5 @@ export function partCountOf(flags: number): number {
 /** Decodes an object; undefined if the checksum does not match. */
 export function decodeObject(bytes: Buffer, flags: number): object | undefined {
   if (crc32(bytes) !== flags % partsUnit) return undefined;
-  return JSON.parse(bytes.toString()) as object;
+  return decodeJson(bytes.toString(), fields, 'consul object');
 }

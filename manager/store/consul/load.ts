@@ -9,8 +9,8 @@ import {
   partKey,
   partCountOf,
   partsPrefix,
-  tableOf,
 } from './keys.js';
+import { tableOf } from '../table-definitions.js';
 import type { KnownKey } from './plan.js';
 
 export interface LoadedObjects {

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { decodeJson, object, string } from '../../common/base/decode.js';
+import { decodeJson, nonEmptyString, object, string } from '../../common/base/decode.js';
 import { AppError, messageOf } from '../../common/base/errors.js';
 import type { Logger } from '../../common/base/log.js';
 import type { HeldLock, Leader, LeaderLock } from '../election.js';
@@ -184,7 +184,7 @@ export class ConsulLock implements LeaderLock {
     for (;;) {
       signal.throwIfAborted();
       try {
-        const made = await client.call((consul) =>
+        const made = await client.ask('the new session', session, (consul) =>
           consul.session.create({
             name: `shoal manager ${self.nodeId}`,
             lockdelay: '0s',
@@ -214,11 +214,11 @@ export class ConsulLock implements LeaderLock {
   }
 
   async #assertSession(id: string): Promise<void> {
-    const info = await this.#options.client.call((consul) =>
+    // The library returns undefined for an expired session, contrary to its types.
+    const info: unknown = await this.#options.client.call((consul) =>
       consul.session.info({ id, ...requestOptions }),
     );
-    // The library returns undefined for an expired session, contrary to its types.
-    if ((info as unknown) === undefined)
+    if (info === undefined || info === null)
       throw new AppError('unavailable', 'consul session expired');
   }
 
@@ -239,6 +239,8 @@ export class ConsulLock implements LeaderLock {
 
 /** Request options; the library's types lack `timeout`. */
 const requestOptions: object = { timeout: 2_000 };
+
+const session = object({ ID: nonEmptyString });
 
 const leader = object<Leader>({ nodeId: string, address: string });
 

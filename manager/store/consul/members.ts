@@ -1,4 +1,5 @@
 import type { Leader, ManagerMember, ManagerRegistry } from '../election.js';
+import { array, count, dictionary, object, orElse, string } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
 import type { ConsulClient } from './client.js';
 import { managerService, managerServiceId } from './manager-check.js';
@@ -10,10 +11,23 @@ interface Registration {
     readonly ID: string;
     readonly Address: string;
     readonly Port: number;
-    readonly Meta: Readonly<Record<string, string>> | null;
+    readonly Meta: Readonly<Record<string, string>>;
   };
   readonly Checks: readonly { readonly Status: string; readonly ServiceID: string }[];
 }
+
+const registrations = array(
+  object<Registration>({
+    Node: object({ Node: string, Address: string }),
+    Service: object({
+      ID: string,
+      Address: string,
+      Port: count,
+      Meta: orElse(dictionary(string), {}),
+    }),
+    Checks: array(object({ Status: string, ServiceID: string })),
+  }),
+);
 
 const timeoutMs = 2_000;
 
@@ -67,22 +81,22 @@ export class ConsulManagerRegistry implements ManagerRegistry {
   }
 
   async #registrations(): Promise<readonly Registration[]> {
-    const found = (await this.#client.call((consul) =>
+    const found = await this.#client.ask('managers', registrations, (consul) =>
       consul.health.service({
         service: managerService,
         tag: this.#cluster.name,
         consistent: true,
         timeout: timeoutMs,
       } as never),
-    )) as readonly Registration[];
-    return found.filter(({ Service }) => Service.Meta?.['cluster-id'] === this.#cluster.id);
+    );
+    return found.filter(({ Service }) => Service.Meta['cluster-id'] === this.#cluster.id);
   }
 }
 
 function memberOf({ Node, Service, Checks }: Registration): ManagerMember {
   const host = Service.Address === '' ? Node.Address : Service.Address;
   return {
-    nodeId: Service.Meta?.node ?? '',
+    nodeId: Service.Meta.node ?? '',
     address: `${host.includes(':') ? `[${host}]` : host}:${String(Service.Port)}`,
     alive: Checks.every(({ Status }) => Status !== 'critical'),
   };

@@ -1,8 +1,9 @@
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { decodeJson, fields, string } from '../../common/base/decode.js';
 import { AppError, isAppError, messageOf } from '../../common/base/errors.js';
 import type { StoreBackend, DurableWrite } from '../backend.js';
-import type { TableName } from '../store.js';
+import { tableOf } from '../table-definitions.js';
 import { compactLogsInThread } from './compact.js';
 import { StoreFileWriter } from './file-writer.js';
 import type { ScanResult } from './files.js';
@@ -80,9 +81,10 @@ async function readAll(folder: string, attempt = 1): Promise<ReadStore> {
 }
 
 function toRecord([key, json]: readonly [string, string]): Records[number] {
-  const path = JSON.parse(key) as string;
-  const table = path.slice(0, path.indexOf('/')) as TableName;
-  return { table, value: JSON.parse(json) as object };
+  const path = decodeJson(key, string, 'key');
+  const table = tableOf(path);
+  if (table !== undefined) return { table, value: decodeJson(json, fields, path) };
+  throw new AppError('internal', `${path} belongs to no table of this version`);
 }
 
 function toLine({ table, id, value }: DurableWrite): string {

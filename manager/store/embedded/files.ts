@@ -1,5 +1,6 @@
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { count, decodeJson, object, oneOf } from '../../common/base/decode.js';
 import { AppError } from '../../common/base/errors.js';
 import type { LogFrame } from './frames.js';
 import { LogFrameReader } from './frames.js';
@@ -11,6 +12,12 @@ export interface FileHeader {
   /** Checksum at the end of the previous log; for a snapshot, of the last log it replaces. */
   readonly after: number;
 }
+
+const fileHeader = object<FileHeader>({
+  kind: oneOf('log', 'snapshot'),
+  number: count,
+  after: count,
+});
 
 export interface StoreFile {
   readonly path: string;
@@ -178,6 +185,6 @@ function eachLine(text: string, onLine: LineHandler): void {
 
 function toHeader(file: StoreFile, { kind, text }: LogFrame): FileHeader | undefined {
   if (kind !== 'header') return undefined;
-  const header = JSON.parse(text) as FileHeader;
+  const header = decodeJson(text, fileHeader, `${file.path}: header`);
   return header.kind === file.kind && header.number === file.number ? header : undefined;
 }

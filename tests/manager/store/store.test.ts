@@ -9,7 +9,7 @@ import type { StoreBackend, DurableWrite } from '../../../manager/store/backend.
 import { MemoryBackend } from '../../helpers/stores/memory-backend.js';
 import { openStore } from '../../../manager/store/open-store.js';
 import type { ClusterStore, Commit, StoreView, Transaction } from '../../../manager/store/store.js';
-import { tableNames } from '../../../manager/store/tables.js';
+import { tableNames } from '../../../manager/store/table-definitions.js';
 import { openTestStore } from '../../helpers/stores/memory-store.js';
 import { until } from '../../helpers/until.js';
 
@@ -345,4 +345,17 @@ test('a closed store rejects writes', async (t) => {
     store.update('control', (tx) => tx.create('services', service)),
   );
   t.true(isAppError(error) && error.kind === 'unavailable');
+});
+
+test('a malformed stored object is refused with its id, field and remedy', async (t) => {
+  const backend = new MemoryBackend();
+  const node = { ...aNode('n1'), spec: { ...aNode('n1').spec, availability: 'away' } };
+  await backend.commit([{ table: 'nodes', id: 'n1', value: node }]);
+  const refused = await t.throwsAsync(
+    openStore({ backend, clock: systemClock, log: silentLogger }),
+  );
+  t.is(
+    refused.message,
+    'store: nodes/n1: spec.availability must be one of active, pause, drain; use the version of shoal that wrote it, or restore a backup',
+  );
 });

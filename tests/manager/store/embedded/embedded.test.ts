@@ -163,6 +163,17 @@ test('a newer format, the early LMDB format and foreign files are rejected', asy
   t.regex((await failure(early)).message, /written by an earlier version/);
 });
 
+test('an object of an unknown table is refused', async (t) => {
+  const folder = await folderFor(t);
+  const backend = await openEmbedded(folder);
+  await backend.commit([{ table: 'routes' as 'nodes', id: 'r1', value: { id: 'r1' } }]);
+  await backend.close();
+  t.regex(
+    (await failure(folder)).message,
+    /routes\/r1 belongs to no table of this version; restore/u,
+  );
+});
+
 test('a second open of the same store throws conflict', async (t) => {
   const folder = await folderFor(t);
   const backend = await openEmbedded(folder);

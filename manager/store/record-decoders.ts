@@ -1,0 +1,89 @@
+import {
+  array,
+  branded,
+  count,
+  dictionary,
+  nonEmptyString,
+  number,
+  object,
+  oneOf,
+  optional,
+  string,
+  tagged,
+} from '../common/base/decode.js';
+import type { JoinToken } from '../common/model/join-token.js';
+import type { Lease } from '../common/model/network.js';
+import { meta } from '../common/protocol/object-decoders.js';
+import type { AuditRecord, EventRecord, RecordedEvent } from './journal.js';
+import type { ClusterRecord } from './store.js';
+
+/*
+ * Decoders of the objects that only the store holds.
+ */
+
+const strings = array(string);
+
+export const lease = object<Lease>({
+  ...meta,
+  id: branded(),
+  holder: tagged<'kind', Lease['holder']>('kind', {
+    task: object({ taskId: branded() }),
+    gateway: object({ nodeId: branded(), networkId: branded() }),
+    fenced: object({ nodeId: branded() }),
+  }),
+});
+
+const joinToken = object<JoinToken>({
+  id: nonEmptyString,
+  role: oneOf('worker'),
+  label: string,
+  hash: string,
+  createdAt: number,
+  expiresAt: number,
+  usesLeft: optional(number),
+  used: number,
+});
+
+export const clusterRecord = object<ClusterRecord>({
+  ...meta,
+  id: oneOf('cluster'),
+  clusterId: nonEmptyString,
+  name: string,
+  revoked: strings,
+  refusedAuthorities: optional(strings),
+  refusedClients: optional(strings),
+  rotation: optional(object({ from: string, to: string, startedAt: number })),
+  authorities: optional(dictionary(strings)),
+  retiring: optional(array(object({ authority: string, nodeId: string }))),
+  tokens: optional(array(joinToken)),
+  certificateLifetimeMs: optional(number),
+});
+
+const recordedEvent = object<RecordedEvent>({
+  at: number,
+  type: oneOf('container', 'service', 'node', 'network', 'volume'),
+  action: string,
+  id: string,
+  name: string,
+  attributes: dictionary(string),
+  project: string,
+  mark: optional(string),
+});
+
+export const eventRecord = object<EventRecord>({
+  ...meta,
+  id: nonEmptyString,
+  first: count,
+  events: array(recordedEvent),
+});
+
+export const auditRecord = object<AuditRecord>({
+  ...meta,
+  id: nonEmptyString,
+  who: string,
+  role: oneOf('client', 'manager', 'worker'),
+  action: string,
+  number: count,
+  at: number,
+  changes: strings,
+});

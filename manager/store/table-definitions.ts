@@ -1,0 +1,74 @@
+import type { Decoder } from '../common/base/decode.js';
+import {
+  config,
+  network,
+  node,
+  secret,
+  service,
+  task,
+  volume,
+} from '../common/protocol/object-decoders.js';
+import { auditRecord, clusterRecord, eventRecord, lease } from './record-decoders.js';
+import type { TableName, Tables } from './store.js';
+
+/** The properties of a table that the store, its backends and its readers depend on. */
+interface TableDefinition<Stored> {
+  /** One of its objects, in messages. */
+  readonly singular: string;
+  readonly decoder: Decoder<Stored>;
+  /** Name of an object, unique in the table; absent for tables without names. */
+  nameOf?(object: Stored): string;
+  /** Fields whose base64 content is sealed at rest. */
+  readonly sealedFields?: readonly string[];
+  /** Records of the past: nothing is decided from them. */
+  readonly isHistory?: true;
+}
+
+interface Named {
+  readonly spec: { readonly name: string };
+}
+
+function nameOf({ spec }: Named): string {
+  return spec.name;
+}
+
+/** The only list of the store's tables. */
+export const tableDefinitions: { readonly [Name in TableName]: TableDefinition<Tables[Name]> } = {
+  nodes: { singular: 'node', decoder: node, nameOf },
+  services: { singular: 'service', decoder: service, nameOf },
+  tasks: { singular: 'task', decoder: task },
+  networks: { singular: 'network', decoder: network, nameOf },
+  volumes: { singular: 'volume', decoder: volume, nameOf },
+  secrets: { singular: 'secret', decoder: secret, nameOf, sealedFields: ['data'] },
+  configs: { singular: 'config', decoder: config, nameOf },
+  leases: { singular: 'lease', decoder: lease },
+  cluster: { singular: 'cluster record', decoder: clusterRecord },
+  events: { singular: 'event', decoder: eventRecord, isHistory: true },
+  audit: { singular: 'audit record', decoder: auditRecord, isHistory: true },
+};
+
+export type TableObject = Tables[TableName];
+
+export function tableDefinition(table: TableName): TableDefinition<TableObject> {
+  return tableDefinitions[table];
+}
+
+export const tableNames = Object.keys(tableDefinitions).filter(isTableName);
+
+/** Tables that decisions are made from. */
+export const stateTables = tableNames.filter((table) => !tableDefinition(table).isHistory);
+
+export function isTableName(name: string): name is TableName {
+  return Object.hasOwn(tableDefinitions, name);
+}
+
+/** Table of a stored object's key, `<table>/<id>`; undefined for other keys. */
+export function tableOf(key: string): TableName | undefined {
+  const name = key.slice(0, Math.max(key.indexOf('/'), 0));
+  return isTableName(name) ? name : undefined;
+}
+
+/** Unique name of an object within its table; undefined for tables without names. */
+export function uniqueNameOf(table: TableName, object: TableObject): string | undefined {
+  return tableDefinition(table).nameOf?.(object);
+}
