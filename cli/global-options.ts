@@ -17,6 +17,8 @@ export interface GlobalOptions {
   readonly allResources?: boolean;
   /** Backward compatibility mode: `config` does not normalize the model. */
   readonly compatibility?: boolean;
+  /** Print what would change, change nothing. */
+  readonly dryRun?: boolean;
   readonly progress: ProgressMode;
   readonly ansi: AnsiMode;
   readonly cluster: string | undefined;
@@ -35,6 +37,7 @@ export interface GlobalFlags {
   readonly profile?: readonly string[];
   readonly allResources?: boolean;
   readonly compatibility?: boolean;
+  readonly dryRun?: boolean;
   readonly progress?: string;
   readonly ansi?: string;
   readonly cluster?: string;
@@ -58,6 +61,7 @@ export function globalOptions(flags: GlobalFlags, env: NodeJS.ProcessEnv): Globa
     profiles: flags.profile ?? [],
     allResources: flags.allResources ?? false,
     compatibility: flags.compatibility ?? isTrue(env.COMPOSE_COMPATIBILITY),
+    dryRun: flags.dryRun ?? false,
     progress: choice('--progress', flags.progress ?? text(env.COMPOSE_PROGRESS), progressModes),
     ansi: choice('--ansi', flags.ansi ?? text(env.COMPOSE_ANSI), ansiModes),
     cluster: text(flags.cluster),

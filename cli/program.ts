@@ -3,6 +3,8 @@ import { AppError, toAppError } from '../manager/common/base/errors.js';
 import type { Cli } from './cli.js';
 import { acceptBooleanValues } from './arguments/boolean-flags.js';
 import { collect } from './arguments/options.js';
+import { addDryRun, dryRunText, plansOf } from './dry-run.js';
+import { DryRunEnd } from './output/dry-run-end.js';
 import { examplesText } from './help/examples.js';
 import type { CommandEntry } from './commands/registry.js';
 import { commandEntries } from './commands/registry.js';
@@ -23,6 +25,7 @@ function addGlobalOptions(program: Command): Command {
     .option('--profile <name>', 'profile to enable', collect)
     .option('--all-resources', 'include all resources, even those not used by services')
     .option('--compatibility', 'backward compatibility mode: config does not normalize the model')
+    .option('--dry-run', dryRunText)
     .option(
       '--parallel <number>',
       'maximum number of images transferred in parallel, -1 for unlimited',
@@ -123,7 +126,9 @@ export async function loadEntry(entry: CommandEntry, cli: Cli): Promise<Command>
   for (const [name, value] of Object.entries({ storagePath, cluster, debug, progress })) {
     if (value !== undefined) root.setOptionValue(name, value);
   }
-  const command = (await entry.load())(cli);
+  const plans = plansOf(cli);
+  const command = (await entry.load())(plans.cli);
+  addDryRun(command, entry.name, plans);
   addExamples(command, entry.name);
   root.addCommand(command);
   quietTree(command);
@@ -143,7 +148,11 @@ function quietTree(command: Command): void {
 
 async function runEntry(entry: CommandEntry, cli: Cli, args: readonly string[]): Promise<void> {
   const root = await loadEntry(entry, cli);
-  await root.parseAsync([entry.name, ...args], { from: 'user' });
+  try {
+    await root.parseAsync([entry.name, ...args], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof DryRunEnd)) throw error;
+  }
 }
 
 /** True for the exception that commander throws after printing help. */

@@ -1,8 +1,10 @@
 import { AppError, messageOf } from '../../manager/common/base/errors.js';
 import type { Cli } from '../cli.js';
+import { DryRunEnd } from '../output/dry-run-end.js';
 
 /**
- * Runs `act` for each name in order and prints the names that succeeded. Continues after a failure;
+ * Runs `act` for each name in order and prints the names that succeeded; a dry run prints its plans
+ * only. Continues after a failure;
  * at the end throws the only error, or one `invalid` error that joins the messages of all.
  */
 export async function forEachName(
@@ -16,6 +18,7 @@ export async function forEachName(
       await act(name);
       cli.stdout.write(`${name}\n`);
     } catch (error) {
+      if (error instanceof DryRunEnd) continue;
       errors.push(error);
     }
   }

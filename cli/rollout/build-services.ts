@@ -50,7 +50,8 @@ export async function buildServices(
     try {
       const id = await buildOne({ cli, client, project, flags, auths }, key, service.build);
       built.push({ service: key, image, id });
-      if (flags.quiet !== true) cli.stderr.write(` ${image}  Built\n`);
+      const isSilent = flags.quiet === true || cli.options.dryRun === true;
+      if (!isSilent) cli.stderr.write(` ${image}  Built\n`);
     } catch (error) {
       throw new AppError(
         'unavailable',

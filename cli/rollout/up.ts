@@ -1,14 +1,11 @@
 import { AppError } from '../../manager/common/base/errors.js';
 import type { ServiceSpec } from '../../manager/common/model/service.js';
-import type {
-  PlannedStep,
-  ProjectApplyResult,
-  ProjectApply,
-} from '../../manager/common/protocol/control.js';
+import type { ProjectApplyResult, ProjectApply } from '../../manager/common/protocol/control.js';
 import type { Cli } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
 import type { WatchedState } from '../client/watched.js';
 import type { Project } from '../compose/model.js';
+import { appliedLines } from '../client/plan-lines.js';
 import { lookOnce } from './follow/follow.js';
 import type { ServiceWait } from './wait-for-services.js';
 import { waitForServices } from './wait-for-services.js';
@@ -89,27 +86,16 @@ function reportApplied(cli: Cli, applied: ProjectApplyResult, flags: UpFlags): v
       `found orphan containers (${applied.orphans.join(', ')}) for this project: if you removed or renamed this service in your compose file, run this command with the --remove-orphans flag to clean it up`,
     );
   }
-  if (flags.dryRun !== true) return;
-  for (const { kind, name, action, cause } of applied.changes) {
-    cli.stdout.write(`${kind} ${name}: ${action}${cause === '' ? '' : ` (${cause})`}\n`);
-  }
-  cli.stdout.write((applied.steps ?? []).map(stepLine).join(''));
-}
-
-/** Formats a planned step: `container web-1: create on node-2 (was missing); node-2: …`. */
-function stepLine({ action, container, node, cause, placement }: PlannedStep): string {
-  const where = node === '' ? '' : ` on ${node}`;
-  const none = node === '' && action !== 'stop' ? ', no eligible node now' : '';
-  const why = placement === undefined || placement === '' ? '' : `; ${placement}`;
-  return `container ${container}: ${action}${where} (${cause})${none}${why}\n`;
+  if (flags.dryRun === true) cli.stdout.write(appliedLines(applied));
 }
 
 function ignoresOrphans(cli: Cli): boolean {
   return /^(?:1|true)$/iu.test(cli.env.COMPOSE_IGNORE_ORPHANS ?? '');
 }
 
-/** Applies COMPOSE_REMOVE_ORPHANS unless the flag is given. */
-function withVariables(cli: Cli, flags: UpFlags): UpFlags {
+/** Applies COMPOSE_REMOVE_ORPHANS unless the flag is given, and the dry run of the program. */
+function withVariables(cli: Cli, given: UpFlags): UpFlags {
+  const flags = { ...given, dryRun: cli.options.dryRun === true };
   const remove = /^(?:1|true)$/iu.test(cli.env.COMPOSE_REMOVE_ORPHANS ?? '');
   return flags.removeOrphans === undefined && remove ? { ...flags, removeOrphans: true } : flags;
 }

@@ -14,7 +14,7 @@ import type { Peer } from '../transport/peer.js';
 import type { CaStatus, CreatedJoinToken } from '../common/protocol/security.js';
 import type { StatsMessage } from '../common/protocol/statistics.js';
 import type { WorkerCalls } from '../common/protocol/worker-calls.js';
-import type { ClusterStore, TableName, Transaction } from '../store/store.js';
+import type { ClusterStore, StoreChange, TableName, Transaction } from '../store/store.js';
 import type { AuditLog } from './audit-log.js';
 
 /** Reads the log lines of many tasks, merged in time order, in batches. */
@@ -67,13 +67,17 @@ export interface StoredObject {
 export type Seal = (object: StoredObject) => StoredObject;
 
 /**
- * Dry run: applies a change to a copy of the state, runs all decisions and returns the planned
- * steps.
+ * Dry run: applies a change to a copy of the state, runs all decisions and returns the changes of
+ * the objects and the planned steps in one project, or in all if it is undefined.
  */
 export type Preview = <Result>(
-  project: string,
+  project: string | undefined,
   change: (tx: Transaction) => Result,
-) => Promise<{ readonly result: Result; readonly steps: readonly PlannedStep[] }>;
+) => Promise<{
+  readonly result: Result;
+  readonly changes: readonly StoreChange[];
+  readonly steps: readonly PlannedStep[];
+}>;
 
 export interface ControlOptions {
   /** Encrypts secret values of an object before it leaves the manager. */

@@ -22,6 +22,7 @@ import { imageCalls } from './calls/images.js';
 import { unmanagedCalls } from './calls/unmanaged.js';
 import { managerCalls } from './calls/managers.js';
 import { nodeCalls } from './calls/nodes.js';
+import { previewCalls } from './calls/preview.js';
 import { projectCalls } from './calls/project.js';
 import { rolloutCalls } from './calls/rollout.js';
 import { resourceCalls } from './calls/resources.js';
@@ -54,6 +55,7 @@ function info({ store, manager }: CallContext): Promise<ManagerInfo> {
 
 const calls: ControlCalls = {
   info,
+  ...previewCalls,
   ...projectCalls,
   ...serviceCalls,
   ...rolloutCalls,

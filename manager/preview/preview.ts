@@ -2,6 +2,7 @@ import type { Clock } from '../common/base/clock.js';
 import type { Logger } from '../common/base/log.js';
 import type { NewId } from '../common/base/random.js';
 import type { TaskId } from '../common/model/ids.js';
+import type { Service } from '../common/model/service.js';
 import type { Task } from '../common/model/task.js';
 import { isTerminal } from '../common/model/task-state.js';
 import { writeTaskChanges } from '../orchestrator/apply.js';
@@ -15,7 +16,7 @@ import { sameExplanation } from '../scheduler/explain.js';
 import type { SchedulerSnapshot } from '../scheduler/node-set.js';
 import type { StoreBackend } from '../store/backend.js';
 import { openStore } from '../store/open-store.js';
-import type { ClusterStore, StoreView, Transaction } from '../store/store.js';
+import type { ClusterStore, StoreChange, StoreView, Transaction } from '../store/store.js';
 import { stateTables } from '../store/table-definitions.js';
 
 /** Maximum number of rounds; a plan that has not settled by then is returned incomplete. */
@@ -30,26 +31,34 @@ export interface PreviewOptions {
 }
 
 /**
- * Dry run of a change. Applies the change to a copy of the state, runs the cluster's own pure
+ * Dry run of a change to one project, or to all if it is undefined. Applies the change to a copy of the state, runs the cluster's own pure
  * decisions on it and simulates nodes that carry out every assignment at once. Resolves with the
- * result of the change and the planned steps; the cluster is not modified.
+ * result of the change, the changed objects and the planned steps; the cluster is not modified.
  */
 export async function preview<Result>(
   options: PreviewOptions,
-  project: string,
+  project: string | undefined,
   change: (tx: Transaction) => Result,
-): Promise<{ readonly result: Result; readonly steps: readonly PlannedStep[] }> {
+): Promise<{
+  readonly result: Result;
+  readonly changes: readonly StoreChange[];
+  readonly steps: readonly PlannedStep[];
+}> {
   const clock = new ManualClock(options.now);
   const store = await openStore({ backend: copyOf(options.view), clock, log: options.log });
+  const changes: StoreChange[] = [];
+  const unwatch = store.watch((commit) => changes.push(...commit.changes));
   const result = await store.update('control', change);
+  unwatch();
   const simulation = new Simulation(store, options, project);
+  simulation.recordRemovals(changes);
   for (let round = 0; round < maxRounds; round += 1) {
     if (await simulation.round()) continue;
     if (simulation.waitsUntil === undefined) break;
     clock.time = Math.max(clock.time + 1, simulation.waitsUntil);
   }
   await store.close();
-  return { result, steps: simulation.steps };
+  return { result, changes, steps: simulation.steps };
 }
 
 /** A clock that is advanced by hand, so that update delays take no real time. */
@@ -90,10 +99,11 @@ class Simulation {
   waitsUntil: number | undefined;
   readonly #store: ClusterStore;
   readonly #options: PreviewOptions;
-  readonly #project: string;
+  readonly #project: string | undefined;
+  readonly #removed = new Set<string>();
   readonly #recorded = new Map<TaskId, PlannedStep>();
 
-  constructor(store: ClusterStore, options: PreviewOptions, project: string) {
+  constructor(store: ClusterStore, options: PreviewOptions, project: string | undefined) {
     this.#store = store;
     this.#options = options;
     this.#project = project;
@@ -111,26 +121,59 @@ class Simulation {
     return decided || placed || worked;
   }
 
+  /** Records the tasks that the change itself removes. */
+  recordRemovals(changes: readonly StoreChange[]): void {
+    for (const { table, before, after } of changes) {
+      if (table !== 'tasks' || after === undefined || before === undefined) continue;
+      if (after.desired !== 'remove' || before.desired === 'remove') continue;
+      const { containerName: container } = after;
+      const node = nodeName(this.#store.view, after);
+      this.steps.push({ action: 'remove', container, node, cause: 'requested' });
+    }
+  }
+
+  #services(view: StoreView): readonly Service[] {
+    return this.#project === undefined
+      ? view.list('services')
+      : view.servicesOfProject(this.#project);
+  }
+
   #tasks(view: StoreView): readonly Task[] {
-    return view.servicesOfProject(this.#project).flatMap(({ id }) => view.tasksOfService(id));
+    return this.#services(view).flatMap(({ id }) => view.tasksOfService(id));
   }
 
   #orchestrate(tx: Transaction): boolean {
     const context = { nodes: nodesById(tx), now: tx.now };
     const waits: number[] = [];
     let changed = false;
-    for (const { id } of tx.servicesOfProject(this.#project)) {
+    for (const { id, removing } of this.#services(tx)) {
       const snapshot = readServiceSnapshot(tx, id, context);
       const changes = snapshot === undefined ? [] : reconcile(snapshot);
       for (const change of changes) {
         if (change.kind === 'wait') waits.push(change.until);
         else changed = true;
-        this.#recordStop(tx, change);
+        if (removing) this.#recordRemoval(tx, change);
+        else this.#recordStop(tx, change);
       }
       writeTaskChanges(tx, id, changes, this.#options.newId);
     }
     this.waitsUntil = waits.length === 0 ? undefined : Math.min(...waits);
     return changed;
+  }
+
+  /** Records one step per container of a removed service; ended tasks of a slot may share its name. */
+  #recordRemoval(view: StoreView, change: TaskChange): void {
+    if (change.kind !== 'desire' && change.kind !== 'delete') return;
+    const task = view.get('tasks', change.taskId);
+    if (task === undefined || this.#removed.has(task.containerName)) return;
+    this.#removed.add(task.containerName);
+    const { containerName: container } = task;
+    this.steps.push({
+      action: 'remove',
+      container,
+      node: nodeName(view, task),
+      cause: change.cause,
+    });
   }
 
   #recordStop(view: StoreView, change: TaskChange): void {
@@ -151,7 +194,7 @@ class Simulation {
     let changed = false;
     for (const decision of decisions) {
       const task = tx.get('tasks', decision.taskId);
-      if (task?.project !== this.#project) continue;
+      if (task === undefined || !this.#isShown(task)) continue;
       if (decision.kind === 'place') {
         assign(tx, task, decision);
         changed = true;
@@ -164,6 +207,10 @@ class Simulation {
       this.#recordStart(task, node, decision.explanation.summary);
     }
     return changed;
+  }
+
+  #isShown({ project }: Task): boolean {
+    return this.#project === undefined || project === this.#project;
   }
 
   /** Records one step per task: its placement, or the reason why it has none. */

@@ -39,7 +39,10 @@ export function configCommand(cli: Cli): Command {
         },
       };
       const options = cli.options.compatibility === true ? { ...flags, normalize: false } : flags;
-      runConfig({ ...loadRequest(cli), services }, options, io, pinned);
+      const isPlan = cli.options.dryRun === true && flags.output !== undefined;
+      const how = isPlan ? { ...options, quiet: true } : options;
+      runConfig({ ...loadRequest(cli), services }, how, io, pinned);
+      if (isPlan) cli.stdout.write(`file ${flags.output ?? ''}: write\n`);
     });
 }
 

@@ -25,6 +25,11 @@ export function rmCommand(cli: Cli): Command {
 
 async function remove(cli: Cli, services: readonly string[], flags: RmFlags): Promise<void> {
   let view = await viewProject(cli, services);
+  if (flags.stop === true && cli.options.dryRun === true) {
+    const names = new Set(tasksOf(view, services).map(({ containerName }) => containerName));
+    cli.stdout.write([...names].map((name) => `container ${name}: stop and remove\n`).join(''));
+    return;
+  }
   if (flags.stop === true) {
     await stopServices(cli, view, services, undefined);
     view = await viewProject(cli, services);
@@ -37,7 +42,8 @@ async function remove(cli: Cli, services: readonly string[], flags: RmFlags): Pr
     return;
   }
   const going = [...new Set(names)].join(', ');
-  if (flags.force !== true && !(await confirm(cli, `Going to remove ${going}`))) return;
+  const isAsked = flags.force !== true && cli.options.dryRun !== true;
+  if (isAsked && !(await confirm(cli, `Going to remove ${going}`))) return;
   await withProgress(cli, async (progress) => {
     const removed = await view.client.call(
       'service.clean',

@@ -7,6 +7,8 @@ import type { Cli } from '../../cli.js';
 import type { ControlClient } from '../../client/client.js';
 import type { Project } from '../../compose/model.js';
 import { ExitError } from '../../exit-code.js';
+import { appliedLines } from '../../client/plan-lines.js';
+import { DryRunEnd } from '../../output/dry-run-end.js';
 import { quietProgress } from '../../output/progress.js';
 import { runOnTerminal } from '../../client/terminal-ends.js';
 import type { TextSink } from '../../output/terminal.js';
@@ -141,12 +143,16 @@ async function start(
     project,
     keys,
     before,
-    flags,
+    flags: { ...flags, dryRun: cli.options.dryRun === true },
   });
   const own = oneOffSpec(spec, request.options);
   const known = [...full.known, own.service, ...oneOffKeys(before)];
   const apply = { ...full, known, services: [...others, own] };
   const applied = await client.call('project.apply', apply, { signal, timeoutMs: 60_000 });
+  if (cli.options.dryRun === true) {
+    cli.stdout.write(appliedLines(applied));
+    throw new DryRunEnd();
+  }
   if (others.length > 0) {
     await withProgress(cli, (progress) =>
       waitForServices(cli, progress, {

@@ -26,7 +26,6 @@ export function upCommand(cli: Cli): Command {
     .option('--quiet-pull', 'pull without progress')
     .option('--quiet-build', 'build without output')
     .option('-t, --timeout <seconds>', 'shutdown timeout of a container in seconds')
-    .option('--dry-run', 'only show what would change')
     .option('--abort-on-container-exit', 'stop all containers if one exits')
     .option('--abort-on-container-failure', 'stop all containers if one fails')
     .option('--exit-code-from <service>', "exit with the service's exit code")

@@ -5,8 +5,8 @@ import { isTerminal } from '../../../manager/common/model/task-state.js';
 import type { Cli } from '../../cli.js';
 import { ExitError } from '../../exit-code.js';
 import { quietProgress } from '../../output/progress.js';
+import { down } from '../../rollout/down.js';
 import { followProject } from '../../rollout/follow/follow.js';
-import { down } from './down.js';
 import { isLiveTask, tasksOf, viewProject } from '../../project/selection.js';
 
 /** Containers may run for any length of time without a change. */

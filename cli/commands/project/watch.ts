@@ -3,6 +3,7 @@ import type { Cli } from '../../cli.js';
 import { loadFile } from '../../project/load-request.js';
 import { projectWatchRules, watchProject } from '../../rollout/watch-project.js';
 import type { UpFlags } from '../../rollout/up-flags.js';
+import type { WatchRule } from '../../watch/rules.js';
 import { up } from '../../rollout/up.js';
 
 interface WatchFlags {
@@ -23,9 +24,13 @@ export function watchCommand(cli: Cli): Command {
       const { project } = await loadFile(cli, services);
       const keys = services.length === 0 ? Object.keys(project.services) : services;
       // Missing watch rules fail before any build.
-      projectWatchRules(project, keys);
+      const rules = projectWatchRules(project, keys);
       const quiet = flags.quiet === true;
       if (flags.up) await up(cli, services, { ...plainUp, build: true, quietBuild: quiet });
+      if (cli.options.dryRun === true) {
+        cli.stdout.write(rules.map(ruleLine).join(''));
+        return;
+      }
       const client = await cli.connect();
       const { signal } = cli.interrupts;
       const prune = String(flags.prune) !== 'false';
@@ -35,6 +40,11 @@ export function watchCommand(cli: Cli): Command {
           up(cli, changed, { ...plainUp, build: true, deps: false, quietBuild: quiet }),
       });
     });
+}
+
+/** Formats a rule for a dry run: `service web: sync /src to /app`. */
+function ruleLine({ service, action, path, target }: WatchRule): string {
+  return `service ${service}: ${action} ${path}${target === '' ? '' : ` to ${target}`}\n`;
 }
 
 const plainUp: UpFlags = {

@@ -16,6 +16,7 @@ import {
 import type {
   AppliedChange,
   AuditEntry,
+  CallPreview,
   ControlCallMap,
   ControlCallName,
   ImageOnNode,
@@ -59,7 +60,7 @@ const appliedChange = object<AppliedChange>({
 });
 
 const plannedStep = object<PlannedStep>({
-  action: oneOf('stop', 'create', 'start'),
+  action: oneOf('stop', 'create', 'start', 'remove'),
   container: string,
   node: string,
   cause: string,
@@ -71,6 +72,8 @@ const applyResult = object<ProjectApplyResult>({
   steps: optional(array(plannedStep)),
   orphans: strings,
 });
+
+const callPreview = object<CallPreview>({ changes: strings, steps: array(plannedStep) });
 
 const imageOnNode = object<ImageOnNode>({ ...nodeImageShape, nodeId: string, node: string });
 
@@ -123,6 +126,7 @@ export const controlResults: ControlResults = {
   info: managerInfo,
   'project.apply': applyResult,
   'project.remove': applyResult,
+  preview: callPreview,
   'project.list': array(object({ name: string, services: count, running: count })),
   'project.others': array(object({ ...foreignContainerShape, node: string })),
   'project.take-over': nothing,

@@ -75,7 +75,7 @@ export interface AppliedChange {
 
 /** One step of a dry run: a container operation that would follow. */
 export interface PlannedStep {
-  readonly action: 'stop' | 'create' | 'start';
+  readonly action: 'stop' | 'create' | 'start' | 'remove';
   readonly container: string;
   /** Node name; empty if the container has no node. */
   readonly node: string;
@@ -91,6 +91,34 @@ export interface ProjectApplyResult {
   /** Services of the project that are missing from the file. */
   readonly orphans: readonly string[];
 }
+
+/** Answer of `preview`: the effects that a call would have. */
+export interface CallPreview {
+  /** Changes of objects as the audit log describes them. */
+  readonly changes: readonly string[];
+  /** Container operations that would follow, in order. */
+  readonly steps: readonly PlannedStep[];
+}
+
+/** Calls that `preview` can plan: they do nothing but one update of the store. */
+export const previewableCalls = [
+  'project.remove',
+  'service.scale',
+  'service.halt',
+  'service.roll',
+  'service.rollback',
+  'service.clean',
+  'node.update',
+  'network.create',
+  'network.remove',
+  'volume.create',
+  'volume.remove',
+  'secret.create',
+  'secret.remove',
+  'config.create',
+  'config.remove',
+] as const satisfies readonly (keyof ControlCallMap)[];
+export type PreviewableCall = (typeof previewableCalls)[number];
 
 export interface ImageOnNode extends NodeImage {
   readonly nodeId: string;
@@ -146,6 +174,11 @@ export interface ControlCallMap extends SecurityCallMap, ServiceCallMap {
       readonly timeoutMs?: number;
     };
     result: ProjectApplyResult;
+  };
+  /** Plans a call with these arguments and changes nothing. Throws the errors of that call. */
+  preview: {
+    args: { readonly call: PreviewableCall; readonly args: object };
+    result: CallPreview;
   };
   'project.list': {
     args: Record<string, never>;

@@ -16,7 +16,14 @@ export function isConnectError(error: unknown): boolean {
 
 /** Idempotent calls: they read or set a desired state, so they are safe to retry. */
 export const idempotentCalls: ReadonlySet<string> = new Set<ControlCallName>([
-  ...(['info', 'project.apply', 'project.remove', 'project.list', 'service.list'] as const),
+  ...([
+    'info',
+    'project.apply',
+    'project.remove',
+    'project.list',
+    'preview',
+    'service.list',
+  ] as const),
   ...([
     'service.scale',
     'service.halt',

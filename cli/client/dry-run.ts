@@ -1,0 +1,209 @@
+import { AppError } from '../../manager/common/base/errors.js';
+import type { Task } from '../../manager/common/model/task.js';
+import type {
+  ControlCallMap,
+  ControlCallName,
+  ControlStreamMap,
+  ControlStreamName,
+  PreviewableCall,
+  TaskRef,
+} from '../../manager/common/protocol/control.js';
+import { previewableCalls } from '../../manager/common/protocol/control.js';
+import { encodeStreamFrame } from '../../manager/common/protocol/frames.js';
+import type { MessageStream } from '../../manager/common/protocol/worker-calls.js';
+import { DryRunEnd } from '../output/dry-run-end.js';
+import type { ControlCallOptions, ControlClient } from './client.js';
+import { previewLines } from './plan-lines.js';
+
+/** Calls that change nothing. */
+const readingCalls: ReadonlySet<ControlCallName> = new Set([
+  ...(['info', 'preview', 'project.list', 'project.others', 'service.list', 'task.list'] as const),
+  ...(['task.top', 'task.stat-path', 'task.inspect', 'image.find', 'image.resolve'] as const),
+  ...(['node.list', 'manager.list', 'network.list', 'volume.list', 'audit.list'] as const),
+  ...(['secret.list', 'config.list'] as const),
+]);
+
+const readingStreams: ReadonlySet<ControlStreamName> = new Set([
+  ...(['watch', 'events', 'logs', 'stats'] as const),
+]);
+
+/**
+ * Client of a dry run. Reading calls pass. A call that changes something prints what it would do
+ * and ends the command with DryRunEnd; `project.apply` returns its plan. Transfers of images and
+ * files print a line and end at once. Nothing else reaches the cluster: a call or stream that is
+ * unknown here throws `unsupported`.
+ */
+export class DryRunClient implements ControlClient {
+  readonly #client: ControlClient;
+  readonly #print: (text: string) => void;
+
+  constructor(client: ControlClient, print: (text: string) => void) {
+    this.#client = client;
+    this.#print = print;
+  }
+
+  get cluster(): string {
+    return this.#client.cluster;
+  }
+
+  async call<Name extends ControlCallName>(
+    name: Name,
+    args: ControlCallMap[Name]['args'],
+    options: ControlCallOptions = {},
+  ): Promise<ControlCallMap[Name]['result']> {
+    if (readingCalls.has(name)) return this.#client.call(name, args, options);
+    if (name === 'project.apply') {
+      return this.#client.call(name, { ...args, dryRun: true }, options);
+    }
+    this.#print(
+      isPreviewable(name)
+        ? previewLines(await this.#client.call('preview', { call: name, args }, options))
+        : await this.#describe(name, args, options),
+    );
+    throw new DryRunEnd();
+  }
+
+  async open<Name extends ControlStreamName>(
+    name: Name,
+    args: ControlStreamMap[Name]['args'],
+    signal: AbortSignal,
+  ): Promise<MessageStream> {
+    if (readingStreams.has(name)) return this.#client.open(name, args, signal);
+    this.#print(`${await this.#describeStream(name, args)}\n`);
+    if (!transfers.has(name)) throw new DryRunEnd();
+    return new EndedStream();
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  /** Describes a call that acts on workers, which the manager cannot plan. */
+  async #describe(
+    name: ControlCallName,
+    args: unknown,
+    options: ControlCallOptions,
+  ): Promise<string> {
+    const { image } = args as { readonly image?: string };
+    switch (name) {
+      case 'service.restart':
+        return this.#eachContainer('restart', args as ServiceArgs, options);
+      case 'service.kill': {
+        const { signal } = args as ControlCallMap['service.kill']['args'];
+        return this.#eachContainer(`kill with ${signal}`, args as ServiceArgs, options);
+      }
+      case 'service.pause': {
+        const { paused } = args as ControlCallMap['service.pause']['args'];
+        return this.#eachContainer(paused ? 'pause' : 'unpause', args as ServiceArgs, options);
+      }
+      case 'task.commit': {
+        const to = image === undefined ? 'an image' : `image ${image}`;
+        return `${containerOf(args as TaskRef)}: commit to ${to}\n`;
+      }
+      case 'image.remove':
+        return `image ${image ?? ''}: remove from the nodes that do not use it\n`;
+      default:
+        throw refusal(name);
+    }
+  }
+
+  async #eachContainer(
+    action: string,
+    { project, services, taskIds }: ServiceArgs,
+    options: ControlCallOptions,
+  ): Promise<string> {
+    const tasks = await this.#client.call('task.list', { project }, options);
+    const names = await this.#nodeNames(options);
+    const isMeant = ({ id, service, status, desired }: Task): boolean =>
+      (services.length === 0 || services.includes(service)) &&
+      (taskIds === undefined || taskIds.includes(id)) &&
+      status.state === 'running' &&
+      desired === 'running';
+    const lines = tasks
+      .filter(isMeant)
+      .map(({ containerName, nodeId }) => {
+        const node = nodeId === undefined ? undefined : names.get(nodeId);
+        return `container ${containerName}: ${action}${node === undefined ? '' : ` on ${node}`}\n`;
+      })
+      .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+    return lines.length === 0 ? 'nothing to change\n' : lines.join('');
+  }
+
+  async #nodeNames(options: ControlCallOptions = {}): Promise<ReadonlyMap<string, string>> {
+    const nodes = await this.#client.call('node.list', {}, options);
+    return new Map(nodes.map(({ id, spec }) => [id, spec.name]));
+  }
+
+  async #describeStream(name: ControlStreamName, args: unknown): Promise<string> {
+    const { image = '', node: id = '', path = '' } = args as Readonly<Record<string, string>>;
+    const node = id === '' ? '' : ((await this.#nodeNames()).get(id) ?? id);
+    const container = containerOf(args as TaskRef);
+    switch (name) {
+      case 'pull':
+        return `image ${image}: pull on ${node}`;
+      case 'push':
+        return `image ${image}: push`;
+      case 'build': {
+        const { query } = args as ControlStreamMap['build']['args'];
+        return `image ${Array.isArray(query.t) ? query.t.join(', ') : ''}: build`;
+      }
+      case 'fetch':
+        return `image ${image}: copy to ${node}`;
+      case 'copy-in':
+        return `${container}: copy files to ${path}`;
+      case 'copy-out':
+        return `${container}: copy ${path} to this computer`;
+      case 'export':
+        return `${container}: export its file system`;
+      case 'exec': {
+        const { options } = args as ControlStreamMap['exec']['args'];
+        return `${container}: execute ${options.command.join(' ')}`;
+      }
+      case 'attach':
+        return `${container}: attach`;
+      default:
+        throw refusal(name);
+    }
+  }
+}
+
+type ServiceArgs = ControlCallMap['service.restart']['args'];
+
+/** Streams whose commands go on when they have ended. */
+const transfers: ReadonlySet<ControlStreamName> = new Set([
+  'pull',
+  'push',
+  'build',
+  'fetch',
+  'copy-in',
+]);
+
+const previewable: ReadonlySet<string> = new Set(previewableCalls);
+
+function isPreviewable(name: ControlCallName): name is PreviewableCall {
+  return previewable.has(name);
+}
+
+function containerOf({ project, service, index }: TaskRef): string {
+  return `container ${project}-${service}-${index ?? 1}`;
+}
+
+function refusal(name: string): AppError {
+  return new AppError('unsupported', `--dry-run: ${name} cannot be planned; nothing was changed`);
+}
+
+/** A stream whose peer takes everything and has already ended with success. */
+class EndedStream implements MessageStream {
+  send(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): void {
+    // There is no connection.
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- the only message is at hand
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    yield encodeStreamFrame('exit', '0');
+  }
+}

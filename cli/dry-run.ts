@@ -1,0 +1,81 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { AppError } from '../manager/common/base/errors.js';
+import type { Cli } from './cli.js';
+
+export const dryRunText = 'show what would change, change nothing';
+
+/**
+ * Commands that support `--dry-run`: they change nothing outside the cluster but what they check for
+ * themselves, and DryRunClient plans their calls. The others refuse it.
+ */
+const supported: ReadonlySet<string> = new Set([
+  ...['attach', 'build', 'commit', 'config', 'cp', 'create', 'down', 'events', 'exec', 'export'],
+  ...[
+    'images',
+    'kill',
+    'logs',
+    'ls',
+    'pause',
+    'port',
+    'ps',
+    'pull',
+    'push',
+    'restart',
+    'rm',
+    'run',
+  ],
+  ...['scale', 'start', 'stats', 'stop', 'top', 'unpause', 'up', 'version', 'volumes', 'wait'],
+  ...['watch', 'roll', 'rollback', 'audit', 'describe', 'explain'],
+  ...['config-object', 'network', 'node', 'secret', 'volume'],
+]);
+
+/** The environment of a command that becomes a dry run when the command's own flag is parsed. */
+export interface Plans {
+  readonly cli: Cli;
+  readonly enable: () => void;
+}
+
+/** Wraps the environment, so that in a dry run no changing call leaves this program. */
+export function plansOf(given: Cli): Plans {
+  let options = given.options;
+  const enable = (): void => {
+    options = { ...options, dryRun: true, progress: 'quiet' };
+  };
+  if (options.dryRun === true) enable();
+  const cli: Cli = {
+    ...given,
+    get options() {
+      return options;
+    },
+    connect: async (how = {}) => {
+      if (options.dryRun !== true) return given.connect(how);
+      const { DryRunClient } = await import('./client/dry-run.js');
+      // A dry run starts no local cluster either.
+      return new DryRunClient(await given.connect({ ...how, startLocal: false }), (text) => {
+        given.stdout.write(text);
+      });
+    },
+  };
+  return { cli, enable };
+}
+
+/** Adds `--dry-run` to the command or to each of its subcommands. */
+export function addDryRun(command: Command, name: string, { cli, enable }: Plans): void {
+  const isSupported = supported.has(name);
+  for (const leaf of leavesOf(command)) {
+    if (isSupported) leaf.addOption(new Option('--dry-run', dryRunText));
+    leaf.hook('preAction', () => {
+      if (leaf.opts<{ dryRun?: boolean }>().dryRun === true) enable();
+      if (cli.options.dryRun !== true || isSupported) return;
+      throw new AppError(
+        'unsupported',
+        `${name}: --dry-run is not supported: the command acts on machines or files of this computer; nothing was changed`,
+      );
+    });
+  }
+}
+
+function leavesOf(command: Command): readonly Command[] {
+  return command.commands.length === 0 ? [command] : command.commands.flatMap(leavesOf);
+}

@@ -1,0 +1,168 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { allCommands } from '../../../fixtures/docs/command-tree.js';
+import type { CallPreview } from '../../../manager/common/protocol/control.js';
+import { demo, objects } from '../../helpers/fakes/demo-project.js';
+import { FakeCluster } from '../../helpers/fakes/fake-cluster.js';
+import { runCommand } from '../../helpers/program/run-command.js';
+
+const commands = await allCommands();
+
+const plan: CallPreview = {
+  changes: ['service demo_web: replicas 2 → 3'],
+  steps: [
+    { action: 'create', container: 'demo-web-3', node: 'node-2', cause: 'new', placement: 'fits' },
+    { action: 'stop', container: 'demo-web-1', node: 'node-1', cause: 'drained' },
+    { action: 'create', container: 'demo-web-1', node: '', cause: 'new' },
+  ],
+};
+const planText = [
+  'service demo_web: replicas 2 → 3',
+  'container demo-web-3: create on node-2 (new); fits',
+  'container demo-web-1: stop on node-1 (drained)',
+  'container demo-web-1: create (new), no eligible node now',
+  '',
+].join('\n');
+
+const file = `name: demo
+services:
+  web: {image: "web:1", build: {context: .}, develop: {watch: [{action: sync, path: ./src, target: /app}]}}
+  db: {image: "db:1"}
+`;
+
+/** A cluster that answers reading calls and plans, and nothing else. */
+function planningCluster(): FakeCluster {
+  return new FakeCluster(objects, {
+    preview: () => plan,
+    'project.others': () => [],
+    'image.find': () => [],
+    'task.stat-path': () => ({ name: 'tmp', isFolder: true }),
+    'project.apply': () => ({
+      changes: [{ kind: 'service', name: 'web', action: 'updated', cause: 'image' }],
+      steps: plan.steps,
+      orphans: [],
+    }),
+  });
+}
+
+const changing: readonly (readonly [readonly string[], RegExp])[] = [
+  [['up', '-d'], /^service web: updated \(image\)\ncontainer demo-web-3: create on node-2/mu],
+  [['create'], /^container demo-web-3: create/mu],
+  [['run', 'web', 'true'], /^container demo-web-3: create/mu],
+  [['down', '-v'], new RegExp(`^${planText.slice(0, 20)}`, 'mu')],
+  [['down', '--rmi', 'all'], /^image web:1: remove\n/u],
+  [['stop'], /^container demo-web-1: stop on node-1 \(drained\)$/mu],
+  [['start'], /demo-web-3/u],
+  [['scale', 'web=3'], /^service demo_web: replicas 2 → 3$/mu],
+  [['rm', '-f'], /demo-web-3/u],
+  [['rm'], /demo-web-3/u],
+  [
+    ['rm', '-s'],
+    /^container demo-web-1: stop and remove\ncontainer demo-web-2: stop and remove$/mu,
+  ],
+  [['roll'], /demo-web-3/u],
+  [['rollback'], /demo-web-3/u],
+  [
+    ['restart', 'web'],
+    /^container demo-web-1: restart on node-1\ncontainer demo-web-2: restart on node-2\n$/u,
+  ],
+  [['kill', '-s', 'hup'], /^container demo-web-1: kill with HUP on node-1$/mu],
+  [['pause'], /^container demo-web-1: pause on node-1$/mu],
+  [['commit', 'web', 'app:1'], /^container demo-web-1: commit to image app:1\n$/u],
+  [['exec', 'web', 'ls', '-l'], /^container demo-web-1: execute ls -l\n$/u],
+  [['attach', 'web'], /^container demo-web-1: attach\n$/u],
+  [['cp', 'compose.yaml', 'web:/tmp'], /^container demo-web-1: copy files to \/tmp\n$/u],
+  [
+    ['cp', 'web:/etc/passwd', 'copied'],
+    /^container demo-web-1: copy \/etc\/passwd to this computer\n$/u,
+  ],
+  [['export', '-o', 'written', 'web'], /^container demo-web-1: export its file system\n$/u],
+  [['pull'], /^image db:1: pull on node-1\n.*image db:1: pull on node-2\n/su],
+  [['push'], /^image web:1: push\n$/u],
+  [['build'], /^image web:1: build\n$/u],
+  [['config', '-o', 'written'], /^file written: write\n$/u],
+  [['watch', '--no-up'], /^service web: sync \S+\/src to \/app\n$/u],
+  [['volume', 'rm', 'a', 'b'], /^(?:[^]*replicas 2 → 3){2}/u],
+  [['network', 'create', 'n'], /replicas/u],
+  [
+    ['node', 'update', '--availability', 'drain', 'node-1'],
+    /^container demo-web-1: stop on node-1/mu,
+  ],
+];
+
+const harmless = new Set(['preview', 'image.find', 'task.stat-path', 'project.others']);
+
+for (const [words, shown] of changing) {
+  for (const argv of [
+    [...demo, '--dry-run', ...words],
+    // The flag goes before the words that belong to the process.
+    [...demo, ...insertFlag(words)],
+  ]) {
+    test(`"${argv.join(' ')}" prints its plan and changes nothing`, async (t) => {
+      const cwd = await mkdtemp(join(tmpdir(), 'shoal-dry-'));
+      t.teardown(() => rm(cwd, { recursive: true }));
+      await writeFile(join(cwd, 'compose.yaml'), file);
+      await writeFile(join(cwd, 'Dockerfile'), 'FROM scratch\n');
+      const client = planningCluster();
+      const { stdout, code, error } = await runCommand(argv, { client, cwd, env: { HOME: cwd } });
+      t.is(error, undefined);
+      t.is(code, 0);
+      t.regex(stdout, shown);
+      for (const { name, args } of client.calls) {
+        if (name === 'project.apply') t.true((args as { readonly dryRun: boolean }).dryRun);
+        else t.true(harmless.has(name) || name.endsWith('.list'), `${name} was called`);
+      }
+      t.deepEqual([...client.streams.keys()], []);
+      t.deepEqual((await readdir(cwd)).sort(), ['Dockerfile', 'compose.yaml']);
+    });
+  }
+}
+
+/** Inserts `--dry-run` after the command's name, or its subcommand's. */
+function insertFlag(words: readonly string[]): readonly string[] {
+  const isGroup = ['volume', 'network', 'node'].includes(words[0] ?? '');
+  const at = isGroup ? 2 : 1;
+  return [...words.slice(0, at), '--dry-run', ...words.slice(at)];
+}
+
+test('reading commands print the same in a dry run', async (t) => {
+  for (const words of [['ps'], ['images'], ['node', 'ls'], ['volumes'], ['port', 'web', '3000']]) {
+    const now = () => 120_000;
+    const real = await runCommand([...demo, ...words], { client: planningCluster(), now });
+    const dry = await runCommand([...demo, '--dry-run', ...words], {
+      client: planningCluster(),
+      now,
+    });
+    t.deepEqual(dry, real);
+  }
+});
+
+for (const { path, command } of commands) {
+  if (command.commands.length > 0) continue;
+  const offers = command.options.some(({ long }) => long === '--dry-run');
+  test(`"${path}" ${offers ? 'offers --dry-run' : 'refuses --dry-run and does nothing'}`, async (t) => {
+    const client = planningCluster();
+    const words = command.registeredArguments.filter(({ required }) => required).map(() => 'x');
+    const flags = command.options.filter(({ mandatory }) => mandatory);
+    const values = flags.flatMap(({ long }) => [long ?? '', 'x']);
+    const argv = ['--dry-run', ...path.split(' '), ...values, ...words];
+    if (offers) return void t.pass();
+    const { error, code } = await runCommand(argv, { client });
+    t.regex(
+      error ?? '',
+      /: (?:--dry-run is not supported: .*; nothing was changed|not supported: .*)$/u,
+    );
+    t.not(code, 0);
+    t.deepEqual(client.calls, []);
+  });
+}
+
+test('a call that cannot be planned is refused and not sent', async (t) => {
+  const client = planningCluster();
+  const { error, code } = await runCommand(['--dry-run', 'node', 'rm', '-f', 'node-1'], { client });
+  t.is(code, 1);
+  t.is(error, '--dry-run: node.remove cannot be planned; nothing was changed');
+  t.false(client.calls.some(({ name }) => name === 'node.remove'));
+});
