@@ -6,7 +6,7 @@ import { backoffMs } from '../../manager/common/base/backoff.js';
 import type { Clock } from '../../manager/common/base/clock.js';
 import { messageOf } from '../../manager/common/base/errors.js';
 import type { Logger } from '../../manager/common/base/log.js';
-import { DnsFrameReader, frameDnsMessage } from './frames.js';
+import { serveTcp } from './tcp-connection.js';
 
 export interface ListenerOptions {
   readonly address: string;
@@ -27,6 +27,8 @@ export interface ListenerOptions {
 
 const bindBackoff = { firstMs: 20, maxMs: 1_000 } as const;
 const maxConnections = 256;
+/** One client must not take the connections of all others. */
+const maxConnectionsPerAddress = 16;
 const idleMs = 10_000;
 
 /**
@@ -39,6 +41,8 @@ export class Listener {
   #udp: UdpSocket | undefined;
   #tcp: Server | undefined;
   readonly #connections = new Set<Socket>();
+  /** Number of open connections by client address. */
+  readonly #connectionsOf = new Map<string, number>();
   readonly #cancels = new Map<string, () => void>();
   #closed = false;
   #warned = false;
@@ -107,16 +111,23 @@ export class Listener {
   }
 
   #serve(connection: Socket): void {
-    const reader = new DnsFrameReader();
+    const from = connection.remoteAddress ?? '';
+    const open = this.#connectionsOf.get(from) ?? 0;
+    if (open >= maxConnectionsPerAddress) {
+      connection.destroy();
+      return;
+    }
+    this.#connectionsOf.set(from, open + 1);
     this.#connections.add(connection);
     connection.setTimeout(idleMs, () => connection.destroy());
-    connection.on('error', () => undefined);
-    connection.on('close', () => this.#connections.delete(connection));
-    connection.on('data', (chunk: Buffer) => {
-      for (const message of reader.push(chunk))
-        this.#options.onQuery(message, connection.remoteAddress ?? '', 'tcp', (answer) => {
-          if (connection.writable) connection.write(frameDnsMessage(answer));
-        });
+    connection.on('close', () => {
+      this.#connections.delete(connection);
+      const left = (this.#connectionsOf.get(from) ?? 1) - 1;
+      if (left === 0) this.#connectionsOf.delete(from);
+      else this.#connectionsOf.set(from, left);
+    });
+    serveTcp(connection, (message, reply) => {
+      this.#options.onQuery(message, from, 'tcp', reply);
     });
   }
 

@@ -8,6 +8,8 @@ export interface Query {
   /** Lower case, without the trailing dot. */
   readonly name: string;
   readonly scope: QueryScope;
+  /** Address of the client. */
+  readonly client: string;
   readonly transport: 'udp' | 'tcp';
   /** Upstream servers for names outside the cluster. */
   readonly upstreams: readonly string[];

@@ -13,6 +13,8 @@ export interface QueryScope {
   readonly networkIds: readonly NetworkId[];
   /** The client's project, whose names take precedence; empty if unknown. */
   readonly project: string;
+  /** True if one of the client's networks is not internal: only then names leave the cluster. */
+  readonly external: boolean;
 }
 
 /** Names of one network: lower-case name → its endpoints, up or down. */
@@ -86,17 +88,23 @@ export class NameIndex {
     const entry = this.#networks.get(listening);
     if (ip === undefined || entry === undefined || !contains(entry.subnet, ip)) return undefined;
     const asker = this.#byAddress.get(address)?.find(({ networkId }) => networkId === listening);
-    if (asker === undefined) return this.scopeOfHost(listening);
+    const { network } = entry;
+    if (asker === undefined) return scopeOfNetwork(network, !network.internal);
     const networkIds = (this.#byTask.get(asker.taskId) ?? []).map(({ networkId }) => networkId);
-    return { networkIds: [...new Set(networkIds)].sort(), project: asker.project };
+    return {
+      networkIds: [...new Set(networkIds)].sort(),
+      project: asker.project,
+      external: networkIds.some((id) => this.#networks.get(id)?.network.internal === false),
+    };
   }
 
   /**
-   * Scope of the host itself when it queries the gateway of a network: the names of that network.
+   * Scope of the host itself when it queries the gateway of a network: the names of that network,
+   * and those outside the cluster.
    */
   scopeOfHost(listening: NetworkId): QueryScope | undefined {
     const entry = this.#networks.get(listening);
-    return entry && { networkIds: [listening], project: entry.network.project };
+    return entry && scopeOfNetwork(entry.network, true);
   }
 
   /**
@@ -125,6 +133,10 @@ export class NameIndex {
       return entry !== undefined && contains(entry.subnet, ip);
     });
   }
+}
+
+function scopeOfNetwork({ id, project }: NetworkOnNode, external: boolean): QueryScope {
+  return { networkIds: [id], project, external };
 }
 
 function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {

@@ -4,6 +4,7 @@ import type { NetworkId, TaskId } from '../../manager/common/model/ids.js';
 import type { Endpoint, NetworkView } from '../../manager/common/model/network-view.js';
 import { runChain } from './chain.js';
 import { cacheHandler } from './handlers/cache.js';
+import { externalHandler } from './handlers/external.js';
 import { forwardHandler } from './handlers/forward.js';
 import { reverseHandler } from './handlers/reverse.js';
 import type { ServiceDirectory } from './handlers/service.js';
@@ -102,6 +103,7 @@ export class DnsServer {
     this.#handlers = [
       serviceHandler(this.#directory),
       reverseHandler(this.#directory),
+      externalHandler(),
       (_query, next) => {
         this.#counts.forwarded += 1;
         return next();
@@ -184,7 +186,8 @@ export class DnsServer {
       }
       const { scope, upstreams } = client;
       const name = questionName(message);
-      this.#answer({ message, question, name, scope, transport, upstreams }, client, key, reply);
+      const query = { message, question, name, scope, client: from, transport, upstreams };
+      this.#answer(query, client, key, reply);
     };
   }
 

@@ -5,25 +5,16 @@ import { rcode, rcodeOf, copyForClient, errorResponse } from '../wire.js';
 /** All attempts together end before the 5 s that resolvers usually wait. */
 const totalTimeoutMs = 4_000;
 const attemptsPerServer = 2;
-const maxInFlight = 512;
 
 /**
  * Forwards the query to the upstream servers in order, over UDP, or over TCP if the client used
- * TCP. The answer is returned unchanged, including EDNS. Answers SERVFAIL when more than
- * `maxInFlight` queries are pending or no server answers.
+ * TCP. The answer is returned unchanged, including EDNS. Answers SERVFAIL when no server answers.
  */
 export function forwardHandler(exchange: Exchange): DnsHandler {
-  let inFlight = 0;
-  return async (query) => {
-    if (inFlight >= maxInFlight || query.upstreams.length === 0)
-      return errorResponse(query.message, rcode.serverFailure);
-    inFlight += 1;
-    try {
-      return await ask(query, exchange);
-    } finally {
-      inFlight -= 1;
-    }
-  };
+  return async (query) =>
+    query.upstreams.length === 0
+      ? errorResponse(query.message, rcode.serverFailure)
+      : await ask(query, exchange);
 }
 
 async function ask(query: Query, exchange: Exchange): Promise<Buffer> {

@@ -71,3 +71,20 @@ test('a service resolves by its cluster name and by its Compose name', (t) => {
     t.true(names.has(name));
   t.is(containerNameOf(anEndpoint({ aliases: ['my-db'] })), 'my-db');
 });
+
+test('names leave the cluster only for clients with a network that is not internal', (t) => {
+  const closed = { ...back, internal: true };
+  const seen = new NameIndex({
+    networks: [front, closed],
+    endpoints: [
+      on(front, '10.210.0.20', { service: 'api' }),
+      on(closed, '10.211.0.20', { service: 'api' }),
+      on(closed, '10.211.0.30', { service: 'db' }),
+    ],
+  });
+  t.true(seen.scopeOf('10.211.0.20', closed.id)?.external);
+  t.false(seen.scopeOf('10.211.0.30', closed.id)?.external);
+  t.false(seen.scopeOf('10.211.0.99', closed.id)?.external);
+  t.true(seen.scopeOf('10.210.0.99', front.id)?.external);
+  t.true(seen.scopeOfHost(closed.id)?.external);
+});

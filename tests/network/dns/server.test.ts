@@ -1,9 +1,12 @@
 import { createSocket } from 'node:dgram';
 import type { Socket } from 'node:dgram';
+import { once } from 'node:events';
 import { connect } from 'node:net';
+import type { Socket as TcpSocket } from 'node:net';
 import test from 'ava';
 import type { RecordType } from 'dns-packet';
 import { decode, encode } from 'dns-packet';
+import { waitFor } from '../../../fixtures/lab/wait.js';
 import { aNetworkOnNode, anEndpoint } from '../../../fixtures/cluster/network-view.js';
 import { systemClock } from '../../../manager/common/base/clock.js';
 import { silentLogger } from '../../helpers/fakes/silent-logger.js';
@@ -173,6 +176,30 @@ test('an answer that is truncated over UDP is complete over TCP', async (t) => {
     socket.write(frameDnsMessage(question('web', 'A')));
   });
   t.is(answer.answers?.length, 60);
+  it.server.stop();
+});
+
+test('one address has at most 16 connections, and the others still get one', async (t) => {
+  const it = await world((a) => [web(a, 1)]);
+  await ask(it, 'web');
+  const open = (host: number): Promise<TcpSocket> =>
+    new Promise((resolve, reject) => {
+      const localAddress = it.address(host);
+      const socket = connect({ host: it.gateway, port: it.port, localAddress }, () => {
+        resolve(socket);
+      });
+      socket.once('error', reject);
+      t.teardown(() => socket.destroy());
+    });
+  const sockets = await Promise.all(Array.from({ length: 16 }, () => open(11)));
+  const refused = await open(11);
+  refused.resume();
+  await waitFor('the end of the last connection', () => refused.closed);
+  const other = await open(12);
+  const answered = once(other, 'data');
+  other.write(frameDnsMessage(question('web', 'A')));
+  await answered;
+  t.true(sockets.every(({ closed }) => !closed));
   it.server.stop();
 });
 
