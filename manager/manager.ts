@@ -5,32 +5,23 @@ import type { NewId } from './common/base/random.js';
 import { peerIdentity } from './common/pki/pki.js';
 import type { Candidacy } from './candidacy/candidacy.js';
 import type { ManagerCredentials } from './security/credentials.js';
-import { authorizePeer } from './security/credentials.js';
 import type { ManagerDirectory } from './control/context.js';
 import { followMembers, sharedDirectory, singleDirectory } from './directory.js';
 import type { KnownManager } from './dispatcher/manager-list.js';
 import type { LivenessTiming } from './dispatcher/node-liveness.js';
 import type { Probe } from './dispatcher/probe.js';
-import { notLeaderError, apiPaths } from './common/protocol/messages.js';
 import type { Peer } from './transport/peer.js';
-import { requireClient } from './transport/peer.js';
-import type { AuthorityResponse, JoinResponse } from './common/protocol/security.js';
-import type { CallRequest, StreamRequest, TransportServer } from './transport/transport-server.js';
+import type { TransportServer } from './transport/transport-server.js';
 import { serve } from './transport/transport-server.js';
 import type { PeerCertificateFields, TlsMaterial } from './common/protocol/transport-tls.js';
-import type {
-  RawHttpHandler,
-  RawHttpRequest,
-  RawHttpUpgrade,
-} from './transport/transport-raw-http.js';
 import { SealingKeySync } from './relay/sealing-key-sync.js';
-import type { RelayResult } from './relay/relay.js';
 import { Relay } from './relay/relay.js';
 import type { ManagerSettings } from './common/settings/manager-settings.js';
 import type { StoreBackend } from './store/backend.js';
 import type { HeldLock, Term } from './store/election.js';
 import { Election } from './store/election.js';
-import { metricsContentType, metricsPage, MetricsServer } from './stats/metrics-page.js';
+import { MetricsServer } from './stats/metrics-page.js';
+import { leaderMetrics, ManagerRequests } from './manager-requests.js';
 import { LeaderTerm } from './term.js';
 
 export interface ManagerOptions {
@@ -90,7 +81,7 @@ export class Manager {
     });
   }
 
-  /** Rejects with `RemovedError` when this manager's node is removed. Never resolves. */
+  /** Rejects with `NodeRemovedError` when this manager's node is removed. Never resolves. */
   readonly ended: Promise<never>;
   #endWith: (error: AppError) => void = () => undefined;
 
@@ -121,7 +112,9 @@ export class Manager {
         this.#election?.start();
       }
       if (settings.metricsListen !== undefined) {
-        this.#metrics = await MetricsServer.listen(settings.metricsListen, () => this.#page());
+        this.#metrics = await MetricsServer.listen(settings.metricsListen, () =>
+          leaderMetrics(this.#term),
+        );
       }
     } catch (error) {
       await this.stop();
@@ -223,147 +216,16 @@ export class Manager {
     };
   }
 
-  /** Routes all paths outside our prefix to the Docker API gateway. */
-  #webOptions(): RawHttpHandler<Peer> {
-    return {
-      matches: (path) => !path.startsWith(apiPaths.own) && path !== apiPaths.metrics,
-      answer: (request) => this.#web(request),
-      upgrade: (request) => this.#webUpgrade(request),
-    };
-  }
-
   #listen(): Promise<TransportServer> {
     const { settings, tls, log } = this.#options;
-    return serve<Peer>({
-      ...settings.listen,
-      tls,
-      log,
-      authenticate: (certificate, behalf) => this.#identify(certificate, behalf),
-      call: (request) => this.#call(request),
-      stream: (request) => this.#stream(request),
-      anonymous: {
-        [apiPaths.authority]: () => Promise.resolve({ ca: tls.ca } satisfies AuthorityResponse),
-        // Async, so that a synchronous throw becomes a rejection.
-        [apiPaths.join]: async ({ body, remote }) => this.#join(body, remote),
-      },
-      health: {
-        path: apiPaths.health,
-        answer: () => ({
-          ok: this.#term !== undefined || this.#election?.leader !== undefined,
-          cluster: settings.clusterId,
-          leads: this.#term !== undefined,
-        }),
-      },
-      page: {
-        path: apiPaths.metrics,
-        contentType: metricsContentType,
-        answer: (peer) => {
-          if (peer.role === 'client') return this.#page();
-          throw new AppError('forbidden', `metrics: not allowed for role ${peer.role}`);
-        },
-      },
-      web: this.#webOptions(),
+    const requests = new ManagerRequests({
+      settings,
+      authorityCertificate: tls.ca,
+      relay: this.#relay,
+      term: () => this.#term,
+      election: this.#election,
     });
-  }
-
-  /** Handles the join request of a machine without a certificate. */
-  #join(body: unknown, remote: string): Promise<JoinResponse> {
-    if (this.#term === undefined) {
-      this.#requireElection();
-      const leader = this.#election?.leader?.address;
-      const hint = leader === undefined ? '' : `; connect to ${leader}`;
-      throw notLeaderError(`this manager is not the leader${hint}`);
-    }
-    const { security } = this.#term;
-    if (security === undefined) {
-      throw new AppError('unsupported', 'ca: this manager has no intermediate CA');
-    }
-    return security.joinService.join(body, remote);
-  }
-
-  #sealingKeys({ role, nodeId, via, authority }: Peer): { readonly keys: string } {
-    if (role !== 'manager' || via !== undefined) {
-      throw new AppError('forbidden', `sealing keys: not allowed for role ${role}`);
-    }
-    if (this.#term === undefined) throw notLeaderError('this manager is not the leader');
-    if (authority !== undefined) this.#term.security?.recordAuthority(nodeId, authority);
-    return { keys: this.#term.sealingKeysFor(nodeId) };
-  }
-
-  async #call(request: CallRequest<Peer>): Promise<unknown> {
-    if (request.path === apiPaths.sealingKeys) return this.#sealingKeys(request.identity);
-    if (!request.path.startsWith(apiPaths.call)) {
-      throw new AppError('not-found', `path ${request.path}: not found`);
-    }
-    return this.#serveClient(request.identity, {
-      asLeader: ({ control }) => control.call(request),
-      relayed: () => this.#relay.call(request),
-    });
-  }
-
-  /** Serves a client's request as leader, or through the relay until a leader has answered it. */
-  async #serveClient<Answer>(
-    peer: Peer,
-    ways: {
-      readonly asLeader: (term: LeaderTerm) => Promise<Answer>;
-      readonly relayed: () => Promise<RelayResult<Answer>>;
-    },
-  ): Promise<Answer> {
-    requireClient(peer);
-    for (;;) {
-      if (this.#term !== undefined) return ways.asLeader(this.#term);
-      this.#requireElection();
-      const relayed = await ways.relayed();
-      if (relayed.kind === 'answer') return relayed.value;
-    }
-  }
-
-  async #stream(request: StreamRequest<Peer>): Promise<void> {
-    const { path } = request;
-    const isSession = path === apiPaths.session;
-    if (isSession || path.startsWith(apiPaths.workerStream)) {
-      if (this.#term !== undefined) return this.#term.dispatcher.accept(request);
-      this.#requireElection();
-      if (isSession) return this.#relay.redirect(request);
-      throw notLeaderError('this manager is not the leader');
-    }
-    if (!path.startsWith(apiPaths.stream))
-      throw new AppError('not-found', `path ${path}: not found`);
-    return this.#serveClient(request.identity, {
-      asLeader: ({ control }) => control.stream(request),
-      relayed: () => this.#relay.stream(request),
-    });
-  }
-
-  #web(request: RawHttpRequest<Peer>): Promise<void> {
-    return this.#serveClient(request.identity, {
-      asLeader: ({ gateway }) => gateway.answer(request),
-      relayed: () => this.#relay.web(request),
-    });
-  }
-
-  #webUpgrade(request: RawHttpUpgrade<Peer>): Promise<void> {
-    return this.#serveClient(request.identity, {
-      asLeader: ({ gateway }) => gateway.upgrade(request),
-      relayed: () => this.#relay.webUpgrade(request),
-    });
-  }
-
-  #page(): string {
-    if (this.#term === undefined) throw notLeaderError('this manager is not the leader');
-    return metricsPage(this.#term.store, this.#term.statistics, this.#term.counters());
-  }
-
-  /** Throws `unavailable` for a single manager without a term: it is still starting. */
-  #requireElection(): void {
-    if (this.#election === undefined) throw new AppError('unavailable', 'manager: is starting');
-  }
-
-  /** Only the leader has the cluster record; followers serve no nodes. */
-  #identify(certificate: PeerCertificateFields, behalf: string | undefined): Peer {
-    if (this.#term === undefined) this.#requireElection();
-    const record = this.#term?.store.view.get('cluster', 'cluster');
-    return authorizePeer({ certificate, behalf }, this.#options.settings, record);
+    return serve<Peer>({ ...settings.listen, tls, log, ...requests.handlers() });
   }
 
   #verifyManager(certificate: PeerCertificateFields): void {

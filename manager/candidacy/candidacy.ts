@@ -75,7 +75,7 @@ export async function consulCandidacy(
 
 const revocations = object({ revoked: orElse(array(string), []) });
 
-/** Rejects with `RemovedError` if the node was removed: a returning machine must not lead. */
+/** Rejects with `NodeRemovedError` if the node was removed: a returning machine must not lead. */
 async function assertMember(
   client: ConsulClient,
   root: string,

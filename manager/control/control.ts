@@ -13,7 +13,7 @@ import { requireClient } from '../transport/peer.js';
 import type { ClusterStore } from '../store/store.js';
 import type { Connection } from '../common/protocol/transport-connection.js';
 import type { Caller, InvokeCall } from '../transport/invoke-call.js';
-import type { CallRequest, StreamRequest } from '../transport/transport-server.js';
+import type { CallRequest, StreamRequest } from '../transport/request-router.js';
 import { Args } from './args.js';
 import { dataCalls } from './calls/data.js';
 import { AuditLog } from './audit-log.js';

@@ -6,7 +6,7 @@ import type { Connection } from '../common/protocol/transport-connection.js';
 import type { WorkerCalls } from '../common/protocol/worker-calls.js';
 import type { Commit } from '../store/store.js';
 import type { Peer } from '../transport/peer.js';
-import type { StreamRequest } from '../transport/transport-server.js';
+import type { StreamRequest } from '../transport/request-router.js';
 import { AssignmentSender } from './assignments/assignment-sender.js';
 import { backgroundWrite } from './background-write.js';
 import { WorkerCertificates } from './certificates.js';

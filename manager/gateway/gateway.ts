@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isFields } from '../common/base/decode.js';
 import { AppError } from '../common/base/errors.js';
 import type { Peer } from '../transport/peer.js';
-import { parseBody } from '../transport/transport-server.js';
+import { parseBody } from '../transport/request-body.js';
 import type { RawHttpRequest, RawHttpUpgrade } from '../transport/transport-raw-http.js';
 import { apiVersion, parseTarget } from './api-version.js';
 import type { ApiResponse } from './response.js';
@@ -68,8 +69,6 @@ function setHeaders(response: ServerResponse, version: string): void {
 
 function objectOf(body: Buffer): JsonBody {
   const value = parseBody(body);
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    return value as JsonBody;
-  }
+  if (isFields(value)) return value;
   throw new AppError('invalid', 'request body: must be a JSON object');
 }

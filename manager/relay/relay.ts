@@ -13,7 +13,7 @@ import { idempotentCalls, isConnectError } from '../common/protocol/retry.js';
 import { ManagerHttpClient } from '../common/protocol/transport-call.js';
 import type { Connection } from '../common/protocol/transport-connection.js';
 import { forwardMessages } from '../transport/forward.js';
-import type { CallRequest, StreamRequest } from '../transport/transport-server.js';
+import type { CallRequest, StreamRequest } from '../transport/request-router.js';
 import type { PeerCertificateFields, TlsMaterial } from '../common/protocol/transport-tls.js';
 import type { RawHttpRequest, RawHttpUpgrade } from '../transport/transport-raw-http.js';
 import { dial } from '../common/protocol/transport.js';

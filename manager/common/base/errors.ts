@@ -77,6 +77,6 @@ export function toAppError(error: unknown, kind: ErrorKind = 'internal'): AppErr
 export class NodeRemovedError extends AppError {
   constructor(message: string) {
     super('forbidden', message);
-    this.name = 'RemovedError';
+    this.name = 'NodeRemovedError';
   }
 }

@@ -1,6 +1,7 @@
 import type { ClientRequest } from 'node:http';
 import { Agent, request } from 'node:https';
 import { TLSSocket } from 'node:tls';
+import { anything, decodeJson } from '../base/decode.js';
 import { AppError } from '../base/errors.js';
 import { explainDialError, serverIdentityCheck, parseErrorResponse } from './transport.js';
 import type { PeerCertificateFields, TlsMaterial } from './transport-tls.js';
@@ -52,7 +53,7 @@ export class ManagerHttpClient {
     try {
       const { status, text } = await this.#post(options, signal);
       if (status !== 200) throw parseErrorResponse(this.#address, status, text);
-      return JSON.parse(text) as unknown;
+      return parseAnswer(this.#address, text);
     } catch (error) {
       if (options.signal?.aborted === true) {
         throw new AppError('cancelled', `call to ${this.#address} was cancelled`);
@@ -100,6 +101,18 @@ export class ManagerHttpClient {
       if (this.#connectTimeoutMs !== undefined) setConnectTimeout(outgoing, this.#connectTimeoutMs);
       outgoing.end(body);
     });
+  }
+}
+
+function parseAnswer(address: string, text: string): unknown {
+  try {
+    return decodeJson(text, anything, address);
+  } catch (error) {
+    throw new AppError(
+      'unavailable',
+      `${address}: the answer is not JSON; check that the address is that of a manager`,
+      { cause: error },
+    );
   }
 }
 

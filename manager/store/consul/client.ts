@@ -102,7 +102,7 @@ const roundPauseMs = 250;
  * Consul client. Each call goes to the server that answered last. A request that was certainly not
  * executed is retried at the next server for about 3 s, which covers a leader election of Consul.
  * Throws AppErrors: `unavailable`, `conflict`, `forbidden`, `invalid`; a write with an unknown
- * outcome throws `UncertainError`.
+ * outcome throws `UnknownOutcomeError`.
  */
 export class ConsulClient {
   readonly #servers: readonly { readonly name: string; readonly consul: Consul }[];

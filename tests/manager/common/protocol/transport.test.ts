@@ -7,9 +7,9 @@ import { peerIdentity } from '../../../../manager/common/pki/pki.js';
 import { dial, parseErrorResponse } from '../../../../manager/common/protocol/transport.js';
 import { ManagerHttpClient } from '../../../../manager/common/protocol/transport-call.js';
 import type { Connection } from '../../../../manager/common/protocol/transport-connection.js';
+import type { StreamRequest } from '../../../../manager/transport/request-router.js';
 import type {
   ServeOptions,
-  StreamRequest,
   TransportServer,
 } from '../../../../manager/transport/transport-server.js';
 import { serve } from '../../../../manager/transport/transport-server.js';
