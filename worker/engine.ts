@@ -13,6 +13,7 @@ import { TaskFiles } from './executor/docker/files.js';
 import { ImageLayers } from './executor/docker/images/image-layers.js';
 import { Images } from './executor/docker/images/images.js';
 import { EngineNetworks } from './executor/docker/networks.js';
+import { SlotVolumes } from './executor/docker/slot-volumes.js';
 import { Volumes } from './executor/docker/volumes.js';
 import type { EffectiveSettings } from './settings.js';
 
@@ -22,6 +23,7 @@ export interface Engine extends EngineInterfaces {
   readonly containers: ContainerWatch;
   readonly networks: EngineNetworks;
   readonly volumes: Volumes;
+  readonly slotVolumes: SlotVolumes;
   readonly files: TaskFiles;
   readonly images: Images;
 }
@@ -33,6 +35,7 @@ export function connectEngine(settings: EffectiveSettings, clock: Clock, log: Lo
   const watch = new ContainerWatch({ client, clusterId, clock, log, random: Math.random });
   const files = new TaskFiles({ secretsDir, dataDir, hostResolver: '/etc/resolv.conf' });
   const volumes = new Volumes(client, owner, name);
+  const slotVolumes = new SlotVolumes(client, owner);
   const images = new Images(client, name, clock);
   // Tags may have moved while the event stream was down.
   watch.onSync(() => {
@@ -41,7 +44,9 @@ export function connectEngine(settings: EffectiveSettings, clock: Clock, log: Lo
   return {
     client,
     containers: watch,
-    executor: new DockerTaskExecutor({ client, watch, images, volumes, files, owner }),
+    executor: new DockerTaskExecutor({
+      ...{ client, watch, images, volumes, slotVolumes, files, owner },
+    }),
     control: new DockerContainerControl(client, watch),
     access: new DockerContainerAccess(client),
     imageStore: new DockerImageStore(client, images, new ImageLayers(client)),
@@ -49,6 +54,7 @@ export function connectEngine(settings: EffectiveSettings, clock: Clock, log: Lo
     foreign: new ComposeContainers(client),
     networks: new EngineNetworks(client, clusterId, watch),
     volumes,
+    slotVolumes,
     files,
     images,
   };

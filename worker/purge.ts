@@ -35,6 +35,9 @@ export async function purgeNode(options: PurgeOptions, callerSignal: AbortSignal
     }
   };
   await attempt('containers removed', () => removeContainers(engine, signal));
+  await attempt('anonymous volumes removed', () =>
+    engine.slotVolumes.removeUnused(() => false, signal),
+  );
   await attempt('networks removed', () => dataPlane.purge(signal));
   if (options.volumes) await attempt('volumes removed', () => engine.volumes.removeAll(signal));
   await attempt('files removed', async () => {

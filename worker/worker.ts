@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { array, string } from '../manager/common/base/decode.js';
 import type { Clock } from '../manager/common/base/clock.js';
 import { messageOf } from '../manager/common/base/errors.js';
+import { ReconcileLoop } from '../manager/common/base/loop.js';
 import type { Logger } from '../manager/common/base/log.js';
 import type { NetworkId } from '../manager/common/model/ids.js';
 import { AssignmentApplier } from './assignment-applier.js';
@@ -38,6 +39,9 @@ export interface WorkerDependencies {
   readonly credentials?: Pick<WorkerCredentials, 'start' | 'stop' | 'renewNow' | 'refuse'>;
 }
 
+/** Delay that collects tasks that end together before their volumes are looked for. */
+const sweepDelayMs = 500;
+
 /** The worker: constructs its components, connects them, and starts and stops them in order. */
 export class Worker {
   readonly #parts: WorkerDependencies;
@@ -48,6 +52,7 @@ export class Worker {
   readonly #assignments: AssignmentApplier;
   readonly #facts: NodeFacts;
   readonly #connector: Connector;
+  readonly #unusedVolumes: ReconcileLoop;
   #networks: readonly NetworkId[] = [];
   #keepAlive: NodeJS.Timeout | undefined;
 
@@ -64,6 +69,7 @@ export class Worker {
       },
       forgotten: (taskId) => {
         reporter.forget(taskId);
+        this.#unusedVolumes.trigger();
       },
     });
     this.#assignments = new AssignmentApplier({
@@ -82,6 +88,10 @@ export class Worker {
       readEngine: (signal) => readEngineDescription(engine.client, signal),
     });
     this.#connector = this.#newConnector(reporter);
+    this.#unusedVolumes = new ReconcileLoop({
+      ...{ name: 'unused volumes', clock, log, debounceMs: sweepDelayMs },
+      reconcile: (signal) => this.#removeUnusedVolumes(signal),
+    });
     this.#connectParts();
   }
 
@@ -111,6 +121,7 @@ export class Worker {
     clearInterval(this.#keepAlive);
     this.#assignments.stop();
     this.#abort.abort();
+    await this.#unusedVolumes.stop();
     await this.#parts.credentials?.stop();
     await this.#connector.stop();
     await this.#tasks.stop();
@@ -169,7 +180,10 @@ export class Worker {
         return volumes.map((volume) => volume.name);
       },
       networks: () => this.#networks,
-      onAssignments: (received) => this.#assignments.replace(received),
+      onAssignments: async (received) => {
+        await this.#assignments.replace(received);
+        this.#unusedVolumes.trigger();
+      },
       onChange: (received) => this.#assignments.update(received),
       call: workerCalls({ engine, tasks, processes }),
       renewCertificate: () => credentials?.renewNow(),
@@ -198,7 +212,18 @@ export class Worker {
     });
   }
 
+  /** Removes anonymous volumes of slots that have no task on this node any more. */
+  async #removeUnusedVolumes(signal: AbortSignal): Promise<void> {
+    const { containers, slotVolumes } = this.#parts.engine;
+    const tasks = this.#assignments.current?.tasks;
+    // The first set and each reconnect trigger this again.
+    if (tasks === undefined || !containers.connected) return;
+    const needed = new Set(tasks.map(({ serviceId, slot }) => `${serviceId} ${String(slot)}`));
+    await slotVolumes.removeUnused((service, slot) => needed.has(`${service} ${slot}`), signal);
+  }
+
   async #onEngineConnected(): Promise<void> {
+    this.#unusedVolumes.trigger();
     await this.#facts.refresh(this.#abort.signal);
     await this.#connector.sendDescription();
   }

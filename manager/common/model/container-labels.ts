@@ -13,7 +13,9 @@ export const slotLabel = 'io.shoal.slot';
  * volumes and does not remove them with the container.
  */
 export const borrowedLabel = 'io.shoal.borrowed';
-/** `ContainerSpec.volumesRenewedAt`; absent if undefined. */
+/** Path of an anonymous volume in its container; a label of the volume. */
+export const volumeTargetLabel = 'io.shoal.volume-target';
+/** `ContainerSpec.volumesRenewedAt`; absent if undefined. A label of containers and volumes. */
 export const volumesRenewedLabel = 'io.shoal.volumes-renewed';
 
 export interface ContainerOwner {

@@ -1,23 +1,11 @@
 import { posix } from 'node:path';
-import {
-  array,
-  dictionary,
-  nonEmptyString,
-  object,
-  optionalOrNull,
-  orElse,
-  string,
-} from '../../../manager/common/base/decode.js';
+import { object, optionalOrNull, string } from '../../../manager/common/base/decode.js';
 import type { ContainerSpec, MountSpec } from '../../../manager/common/model/container.js';
 import {
-  clusterLabel,
-  serviceLabel,
-  slotLabel,
   volumesRenewedLabel,
+  volumeTargetLabel,
 } from '../../../manager/common/model/container-labels.js';
 import type { Labels } from '../../../manager/common/model/meta.js';
-import type { AssignedTask } from '../../../manager/common/protocol/assignments.js';
-import { decoded, type EngineClient } from './client.js';
 
 /** A mount as the engine lists and inspects it; only volumes have a name. */
 export interface VolumeMount {
@@ -32,22 +20,12 @@ export const volumeMount = object<VolumeMount>({
   Destination: string,
 });
 
-/** A container of the slot, from `GET /containers/json`. */
-export interface SlotContainer {
-  readonly Id: string;
+/** A container with its mounts, as `GET /containers/json` lists it. */
+export interface VolumeOwner {
   readonly State: string;
   readonly Labels: Labels;
   readonly Mounts: readonly VolumeMount[];
 }
-
-export const slotContainers = array(
-  object<SlotContainer>({
-    Id: nonEmptyString,
-    State: orElse(string, ''),
-    Labels: orElse(dictionary(string), {}),
-    Mounts: orElse(array(volumeMount), []),
-  }),
-);
 
 /** Whether the engine chose the volume's name. */
 export function isAnonymous(name: string): boolean {
@@ -67,36 +45,16 @@ export function anonymousTargets(mounts: readonly VolumeMount[]): readonly strin
     .sort();
 }
 
-/** Lists the containers of a task's slot on this node, newest first. */
-export async function listSlot(
-  client: EngineClient,
-  clusterId: string,
-  { serviceId, slot }: Pick<AssignedTask, 'serviceId' | 'slot'>,
-  signal: AbortSignal,
-): Promise<readonly SlotContainer[]> {
-  const label = [
-    `${clusterLabel}=${clusterId}`,
-    `${serviceLabel}=${serviceId}`,
-    `${slotLabel}=${String(slot)}`,
-  ];
-  const filters = JSON.stringify({ label });
-  return await client.call(
-    'list containers',
-    decoded(slotContainers, (docker, abortSignal) =>
-      docker.listContainers({ all: true, filters, abortSignal }),
-    ),
-    signal,
-  );
-}
-
 export interface AnonymousVolumeInput {
   readonly container: Pick<ContainerSpec, 'mounts' | 'files' | 'hostConfig' | 'volumesRenewedAt'>;
   /** Paths of the image's `VOLUME` instructions. */
   readonly imageVolumes: readonly string[];
   /** Paths of mounts that other services share with the container. */
   readonly inherited: readonly string[];
-  /** Other containers of the slot on this node, newest first. */
-  readonly previous: readonly SlotContainer[];
+  /** Labels of a new volume, besides its path. */
+  readonly labels: Labels;
+  /** Former owners of the slot's volumes on this node, newest first. */
+  readonly previous: readonly VolumeOwner[];
 }
 
 export interface AnonymousVolumes {
@@ -117,9 +75,12 @@ export function reuseAnonymousVolumes(input: AnonymousVolumeInput): AnonymousVol
   const reused: string[] = [];
   const withSource = (mount: Volume): Volume => {
     const name = known.get(targetPath(mount.target));
-    if (name === undefined) return mount;
+    const { labels: own, ...rest } = mount;
+    if (name === undefined) {
+      const place = { [volumeTargetLabel]: targetPath(mount.target) };
+      return { ...rest, labels: { ...own, ...input.labels, ...place } };
+    }
     reused.push(name);
-    const { labels: _labels, ...rest } = mount;
     return { ...rest, source: name };
   };
   const mounts = container.mounts.map((mount) =>

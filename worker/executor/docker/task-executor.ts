@@ -8,13 +8,7 @@ import {
 } from '../../../manager/common/model/container-labels.js';
 import type { AssignedTask } from '../../../manager/common/protocol/assignments.js';
 import type { ObservedContainer, ProgressCallback, TaskExecutor, TaskInputs } from '../executor.js';
-import {
-  isAnonymousMount,
-  listSlot,
-  reuseAnonymousVolumes,
-  targetPath,
-  type AnonymousVolumes,
-} from './anonymous-volumes.js';
+import { isAnonymousMount, targetPath } from './anonymous-volumes.js';
 import type { EngineClient } from './client.js';
 import type { ContainerWatch } from './container-watch.js';
 import {
@@ -33,7 +27,8 @@ import { toCreateRequest } from './create-options.js';
 import { needsUserDatabase, resolveOwner, type FileOwner } from './file-owner.js';
 import { readSmallFile } from './file-streams.js';
 import type { TaskFiles } from './files.js';
-import type { Images, LocalImage } from './images/images.js';
+import type { Images } from './images/images.js';
+import type { SlotVolumes } from './slot-volumes.js';
 import type { Volumes } from './volumes.js';
 import {
   inheritMounts,
@@ -47,6 +42,7 @@ export interface TaskExecutorDependencies {
   readonly watch: ContainerWatch;
   readonly images: Images;
   readonly volumes: Volumes;
+  readonly slotVolumes: SlotVolumes;
   readonly files: TaskFiles;
   readonly owner: ContainerOwner;
 }
@@ -78,14 +74,19 @@ export class DockerTaskExecutor implements TaskExecutor {
   }
 
   async create(task: AssignedTask, inputs: TaskInputs, signal: AbortSignal): Promise<string> {
-    const { client, watch, images, files, owner } = this.#parts;
+    const { client, watch, images, files, owner, slotVolumes } = this.#parts;
     const image = await images.find(task.spec.container.image, signal);
     if (image === undefined) {
       throw new AppError('not-found', `image ${task.spec.container.image} is missing on this node`);
     }
     await files.write(task, inputs, task.id);
     const inherited = await this.#inherit(task, inputs, signal);
-    const { mounts, reused } = await this.#reuse(task, image, inherited, signal);
+    const { mounts, reused } = await slotVolumes.mountsFor(
+      task,
+      image.volumes,
+      inherited.targets,
+      signal,
+    );
     const borrowed = [...inherited.anonymous, ...reused];
     const request = toCreateRequest({
       task: withMounts(task, mounts),
@@ -108,26 +109,6 @@ export class DockerTaskExecutor implements TaskExecutor {
       if (isNotFound(error)) images.invalidate(task.spec.container.image);
       throw error;
     }
-  }
-
-  /** Passes the anonymous volumes of the slot's previous containers on to the new one. */
-  async #reuse(
-    task: AssignedTask,
-    image: LocalImage,
-    inherited: InheritedMounts,
-    signal: AbortSignal,
-  ): Promise<AnonymousVolumes> {
-    const { client, owner } = this.#parts;
-    const { container } = task.spec;
-    const input = {
-      container,
-      imageVolumes: image.volumes,
-      inherited: inherited.targets,
-    };
-    const fresh = reuseAnonymousVolumes({ ...input, previous: [] });
-    if (!fresh.mounts.some(isAnonymousMount)) return fresh;
-    const previous = await listSlot(client, owner.clusterId, task, signal);
-    return reuseAnonymousVolumes({ ...input, previous });
   }
 
   async #inherit(

@@ -4,7 +4,7 @@ import {
   anonymousTargets,
   reuseAnonymousVolumes,
   type AnonymousVolumeInput,
-  type SlotContainer,
+  type VolumeOwner,
 } from '../../../../worker/executor/docker/anonymous-volumes.js';
 
 const [older, newer, third] = ['a', 'b', 'c'].map((digit) => digit.repeat(64)) as [
@@ -17,12 +17,12 @@ const unnamed: MountSpec = { type: 'volume', target: '/data', readOnly: false, n
 
 function containerWith(
   volumes: Readonly<Record<string, string>>,
-  changes: Partial<SlotContainer> = {},
-): SlotContainer {
+  changes: Partial<VolumeOwner> = {},
+): VolumeOwner {
   const Mounts = Object.entries(volumes).map(([Destination, Name]) => ({
     ...{ Type: 'volume', Name, Destination },
   }));
-  return { Id: 'c1', State: 'exited', Labels: {}, Mounts, ...changes };
+  return { State: 'exited', Labels: {}, Mounts, ...changes };
 }
 
 function reuse(changes: {
@@ -42,6 +42,7 @@ function reuse(changes: {
     },
     imageVolumes: changes.imageVolumes ?? [],
     inherited: changes.inherited ?? [],
+    labels: { 'io.shoal.slot': '1' },
     previous: changes.previous ?? [],
   });
   const sources = planned.map((mount) => [
@@ -117,12 +118,15 @@ test('a path is compared as the engine reports it', (t) => {
   t.deepEqual(reused, [older]);
 });
 
-test('the labels of a volume are not asked of one that exists', (t) => {
-  const { mounts } = reuseAnonymousVolumes({
-    container: { mounts: [{ ...unnamed, labels: { a: 'b' } }], files: [], hostConfig: {} },
-    ...{ imageVolumes: [], inherited: [], previous: [containerWith({ '/data': older })] },
-  });
-  t.deepEqual(mounts, [{ ...unnamed, source: older }]);
+test('a new volume is labelled with its slot and path, one that exists is left as it is', (t) => {
+  const plan = (previous: AnonymousVolumeInput['previous']) =>
+    reuseAnonymousVolumes({
+      container: { mounts: [{ ...unnamed, labels: { a: 'b' } }], files: [], hostConfig: {} },
+      ...{ imageVolumes: [], inherited: [], labels: { 'io.shoal.slot': '1' }, previous },
+    }).mounts;
+  const labels = { a: 'b', 'io.shoal.slot': '1', 'io.shoal.volume-target': '/data' };
+  t.deepEqual(plan([]), [{ ...unnamed, labels }]);
+  t.deepEqual(plan([containerWith({ '/data': older })]), [{ ...unnamed, source: older }]);
 });
 
 test('anonymous volumes are those that the engine named', (t) => {
