@@ -1,6 +1,7 @@
 import test from 'ava';
 import {
   unneededAuthorities,
+  withFinishedRotation,
   withAuthority,
   withRetiredManager,
   withRefusedAuthorities,
@@ -44,4 +45,40 @@ test('a refused CA is no longer retiring', (t) => {
   const after = withRefusedAuthorities(gone, ['a2']);
   t.deepEqual(after.refusedAuthorities, ['a2']);
   t.deepEqual(after.retiring, []);
+});
+
+test('refused CAs are sorted, added to the earlier ones, and others keep retiring', (t) => {
+  const two = { authority: 'a3', nodeId: 'm3' };
+  const record = { ...gone, refusedAuthorities: ['z'], retiring: [...(gone.retiring ?? []), two] };
+  const after = withRefusedAuthorities(record, ['a2']);
+  t.deepEqual(after.refusedAuthorities, ['a2', 'z']);
+  t.deepEqual(after.retiring, [two]);
+  t.deepEqual(withRefusedAuthorities(empty, ['b', 'a']).refusedAuthorities, ['a', 'b']);
+});
+
+test('a manager without a recorded CA has nothing to retire, and earlier entries stay', (t) => {
+  t.is(withRetiredManager(empty, 'm1'), empty);
+  const again = withRetiredManager(withAuthority(gone, 'm3', 'a3'), 'm3');
+  t.deepEqual(again.retiring, [
+    { authority: 'a2', nodeId: 'm2' },
+    { authority: 'a3', nodeId: 'm3' },
+  ]);
+});
+
+test('without retiring CAs none is unneeded', (t) => {
+  t.deepEqual(
+    unneededAuthorities(empty, [], () => undefined),
+    [],
+  );
+});
+
+test('the end of a rotation refuses its old CA and accepts the new one', (t) => {
+  const rotation = { from: 'old', to: 'new', startedAt: 1 };
+  const running = { ...empty, rotation, refusedAuthorities: ['x', 'new'] };
+  const after = withFinishedRotation(running, 'new');
+  t.deepEqual(after.refusedAuthorities, ['old', 'x']);
+  t.false('rotation' in after);
+  t.is(withFinishedRotation(running, 'another'), running);
+  t.is(withFinishedRotation(empty, 'new'), empty);
+  t.deepEqual(withFinishedRotation({ ...empty, rotation }, 'new').refusedAuthorities, ['old']);
 });

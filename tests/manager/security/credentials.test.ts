@@ -4,7 +4,10 @@ import type { DetailedPeerCertificate } from 'node:tls';
 import { connect } from 'node:tls';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
+import { authorityId } from '../../../manager/common/pki/pki-peer.js';
+import type { PeerCertificateFields } from '../../../manager/common/protocol/transport-tls.js';
 import { authorizePeer } from '../../../manager/security/credentials.js';
+import type { ClusterRecord } from '../../../manager/store/store.js';
 import { MemoryBackend } from '../../helpers/stores/memory-backend.js';
 import type { TestPki } from '../../helpers/pki/pki.js';
 import { temporaryFolder, writeManager } from '../../helpers/pki/pki-folder.js';
@@ -102,3 +105,80 @@ for (const [title, behalf, accepted] of [
     }
   });
 }
+
+const settings = { clusterId: 'c1', clusterName: 'test' };
+const record: ClusterRecord = {
+  id: 'cluster',
+  clusterId: 'c1',
+  name: 'test',
+  createdAt: 0,
+  updatedAt: 0,
+  version: 1,
+  revoked: [],
+};
+
+async function shown(role: 'manager' | 'worker' | 'client'): Promise<PeerCertificateFields> {
+  const { cert } = role === 'client' ? await pki.client('eve') : await pki.node(role, 'n1');
+  const issuerCertificate = new X509Certificate(pki.authority.cert).toLegacyObject();
+  return { ...new X509Certificate(cert).toLegacyObject(), issuerCertificate } as never;
+}
+
+const behalfOf = (serial: string): string =>
+  JSON.stringify({ clusterId: 'ada', nodeId: 'laptop', role: 'client', serial });
+
+test('a node of this cluster that is not removed is admitted, with or without a record', async (t) => {
+  for (const role of ['manager', 'worker'] as const) {
+    const certificate = await shown(role);
+    for (const known of [undefined, record, { ...record, revoked: ['n2'] }])
+      t.like(authorizePeer({ certificate }, settings, known), { role, nodeId: 'n1' });
+  }
+});
+
+test('removed nodes, other clusters, refused CAs and revoked clients are rejected', async (t) => {
+  const [worker, client] = [await shown('worker'), await shown('client')];
+  const authority = authorityId(new X509Certificate(pki.authority.cert));
+  const serial = client.serialNumber?.toLowerCase() ?? '';
+  const wrong = [
+    [worker, { ...record, revoked: ['n0', 'n1'] }, settings, /node n1: was removed/],
+    [worker, record, { ...settings, clusterId: 'c2' }, /belongs to cluster c1, not to test \(c2\)/],
+    [worker, { ...record, refusedAuthorities: [authority] }, settings, /CA that was replaced/],
+    [client, { ...record, refusedClients: ['0', serial] }, settings, /eve: was revoked/],
+  ] as const;
+  for (const [certificate, known, cluster, message] of wrong)
+    t.throws(() => authorizePeer({ certificate }, cluster, known), { message });
+});
+
+test('a client is admitted unless its own serial number is revoked, from any cluster', async (t) => {
+  const certificate = await shown('client');
+  const other = { ...settings, clusterId: 'c2' };
+  for (const known of [undefined, record, { ...record, refusedClients: ['0'], revoked: ['eve'] }])
+    t.like(authorizePeer({ certificate }, other, known), { role: 'client', nodeId: 'eve' });
+});
+
+test('only a manager acts for a client, and not for a revoked one', async (t) => {
+  const behalf = behalfOf('0a');
+  const known = { ...record, refusedClients: ['0b'] };
+  const manager = await shown('manager');
+  t.deepEqual(authorizePeer({ certificate: manager, behalf }, settings, known), {
+    clusterId: 'ada',
+    nodeId: 'laptop',
+    role: 'client',
+    serial: '0a',
+    via: 'n1',
+  });
+  t.throws(() => authorizePeer({ certificate: manager, behalf: behalfOf('0b') }, settings, known), {
+    message: /certificate 0b of client laptop: was revoked/,
+  });
+  t.is(
+    authorizePeer({ certificate: await shown('worker'), behalf }, settings, known).role,
+    'worker',
+  );
+  t.is(
+    authorizePeer({ certificate: await shown('client'), behalf }, settings, known).nodeId,
+    'eve',
+  );
+  t.throws(
+    () => authorizePeer({ certificate: manager, behalf }, settings, { ...record, revoked: ['n1'] }),
+    { message: /node n1: was removed/ },
+  );
+});

@@ -1,6 +1,8 @@
 import { X509Certificate } from 'node:crypto';
+import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import fc from 'fast-check';
+import type { Clock } from '../../../../manager/common/base/clock.js';
 import { systemClock } from '../../../../manager/common/base/clock.js';
 import { AppError } from '../../../../manager/common/base/errors.js';
 import { silentLogger } from '../../../helpers/fakes/silent-logger.js';
@@ -110,4 +112,142 @@ test('a signed certificate never outlives its CA', async (t) => {
     Date.now(),
   );
   t.is(Date.parse(new X509Certificate(chain).validTo), authority.notAfterMs);
+});
+
+test('an answer without a certificate or with a broken chain is rejected', async (t) => {
+  const mine = await pki.node('worker', 'w1');
+  const before = new X509Certificate(mine.cert);
+  const check =
+    (cert: string, nowMs = Date.now()) =>
+    (): void => {
+      checkRenewed(before, { cert, key: mine.key }, pki.ca, nowMs);
+    };
+  const leaf = mine.cert.slice(0, mine.cert.indexOf('-----END') + 26);
+  t.throws(check(''), { message: /contains no certificate; the old one is kept/ });
+  t.throws(check(leaf), { message: /is not signed by the cluster CA/ });
+  t.throws(check(mine.cert + leaf), { message: /is not signed by the cluster CA/ });
+  const [from, to] = [Date.parse(before.validFrom), Date.parse(before.validTo)];
+  t.notThrows(check(mine.cert, from));
+  t.throws(check(mine.cert, from - 1), { message: /is not valid now/ });
+  t.notThrows(check(mine.cert, to - 1));
+  t.throws(check(mine.cert, to), { message: /is not valid now/ });
+});
+
+interface Watched {
+  readonly renewal: CertificateRenewal;
+  readonly waits: readonly number[];
+  readonly asked: readonly string[];
+  readonly renewed: readonly unknown[];
+  /** Runs the check that the renewal waits for. */
+  readonly next: () => void;
+}
+
+/** A renewal whose clock stands `untilDueMs` before the certificate is due. */
+async function watched(
+  t: ExecutionContext,
+  untilDueMs: number,
+  obtain: (request: string) => Promise<string>,
+): Promise<Watched> {
+  const paths = await writeNode(await temporaryFolder(t), pki, {
+    role: 'worker',
+    nodeId: 'w1',
+    aliveMs: 3_600_000,
+  });
+  const { validFrom, validTo } = new X509Certificate((await readKeyPair(paths)).cert);
+  const due = renewalDue(Date.parse(validFrom), Date.parse(validTo), 0);
+  const waits: number[] = [];
+  const asked: string[] = [];
+  const renewed: unknown[] = [];
+  let pendingCheck: (() => void) | undefined;
+  const clock: Clock = {
+    now: () => due - untilDueMs,
+    elapsed: () => 0,
+    after: (ms, callback) => {
+      waits.push(ms);
+      pendingCheck = callback;
+      return () => (pendingCheck = undefined);
+    },
+  };
+  const renewal = new CertificateRenewal({
+    owner: 'worker',
+    paths,
+    ca: pki.ca,
+    clock,
+    log: silentLogger,
+    random: () => 0,
+    obtain: (request) => {
+      asked.push(request);
+      return obtain(request);
+    },
+    onRenewed: (pair) => renewed.push(pair),
+  });
+  t.teardown(() => renewal.stop());
+  return { renewal, waits, asked, renewed, next: () => pendingCheck?.() };
+}
+
+const isWaiting = (waits: readonly number[], count: number): Promise<void> =>
+  until(`check ${count}`, 20_000, () => Promise.resolve(waits.length >= count));
+
+const noManager = (): Promise<string> => Promise.reject(new AppError('unavailable', 'none'));
+
+test('a certificate that is not due is checked again in time, at the latest in a minute', async (t) => {
+  for (const [untilDueMs, wait] of [
+    [3_000_000, 60_000],
+    [5_000, 5_000],
+    [3, 100],
+  ] as const) {
+    const { renewal, waits, asked } = await watched(t, untilDueMs, noManager);
+    renewal.start();
+    await isWaiting(waits, 1);
+    t.deepEqual(waits, [wait]);
+    t.deepEqual(asked, []);
+  }
+});
+
+test('failures back off, and a request to renew starts over', async (t) => {
+  const { renewal, waits, asked, next } = await watched(t, 0, noManager);
+  renewal.start();
+  for (let count = 1; count <= 3; count += 1) {
+    await isWaiting(waits, count);
+    if (count < 3) next();
+  }
+  const [first = 0, , third = 0] = waits;
+  t.true(third > first);
+  renewal.renewNow();
+  await isWaiting(waits, 4);
+  t.is(waits[3], first);
+  t.is(asked.length, 4);
+});
+
+test('a request to renew is kept until a renewal succeeds, then the next check is usual', async (t) => {
+  const authority = new ClusterAuthority(pki.authority);
+  let isReachable = false;
+  const { renewal, waits, renewed, asked, next } = await watched(t, 2_000_000, (request) => {
+    if (!isReachable) return noManager();
+    const identity = { clusterId: 'c1', role: 'worker', nodeId: 'w1' } as const;
+    const order = { request, identity, alternativeNames: [], lifetimeMs: 86_400_000 };
+    return authority.sign(order, Date.now());
+  });
+  renewal.renewNow();
+  await isWaiting(waits, 1);
+  t.is(renewed.length, 0);
+  isReachable = true;
+  next();
+  await isWaiting(waits, 2);
+  t.is(renewed.length, 1);
+  t.is(waits[1], 100);
+  next();
+  await isWaiting(waits, 3);
+  t.is(asked.length, 2);
+});
+
+test('a stopped renewal waits for nothing and starts nothing', async (t) => {
+  const { renewal, waits, asked } = await watched(t, 0, noManager);
+  renewal.start();
+  await renewal.stop();
+  t.deepEqual(waits, []);
+  const count = asked.length;
+  renewal.renewNow();
+  await renewal.stop();
+  t.is(asked.length, count);
 });

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import tls from 'node:tls';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
+import forge from 'node-forge';
 import { isAppError } from '../../../../manager/common/base/errors.js';
 import type { KeyPair, PeerIdentity } from '../../../../manager/common/pki/pki.js';
 import {
@@ -226,3 +227,115 @@ for (const [title, subject, issuer] of [
     t.true(isAppError(error) && error.kind === 'forbidden');
   });
 }
+
+/** Extensions of the first certificate of a text, by name. */
+function extensionsOf(cert: string): Readonly<Record<string, Readonly<Record<string, unknown>>>> {
+  const { extensions } = forge.pki.certificateFromPem(cert) as unknown as {
+    readonly extensions: readonly { readonly name: string }[];
+  };
+  return Object.fromEntries(extensions.map((each) => [each.name, { ...each }]));
+}
+
+test('the root CA signs itself and allows as many levels below it as it was made for', async (t) => {
+  const { key } = await userAuthority();
+  for (const pathLength of [0, 1]) {
+    const cert = await createAuthority({
+      key,
+      subject: user,
+      validity: validityFor(now, 3650),
+      pathLength,
+    });
+    const read = new X509Certificate(cert);
+    t.true(read.verify(createPublicKey(key)));
+    t.is(read.issuer, read.subject);
+    t.false(cert.includes('\r'));
+    const { basicConstraints, keyUsage, subjectKeyIdentifier } = extensionsOf(cert);
+    t.like(basicConstraints, { cA: true, pathLenConstraint: pathLength, critical: true });
+    t.like(keyUsage, {
+      keyCertSign: true,
+      cRLSign: true,
+      digitalSignature: false,
+      keyEncipherment: false,
+      critical: true,
+    });
+    t.truthy(subjectKeyIdentifier);
+  }
+});
+
+test('an intermediate CA signs certificates but no further CA', async (t) => {
+  const { cert } = await clusterAuthority(await userAuthority(), 'c1');
+  const { basicConstraints, keyUsage, extKeyUsage } = extensionsOf(cert);
+  t.like(basicConstraints, { cA: true, pathLenConstraint: 0, critical: true });
+  t.like(keyUsage, { keyCertSign: true, cRLSign: true, critical: true });
+  t.is(extKeyUsage, undefined);
+});
+
+test('a certificate has exactly the use that was ordered, and names its CA and its key', async (t) => {
+  const root = await userAuthority();
+  const request = await createRequest(await createPrivateKey(), 'x');
+  for (const [usage, serverAuth, clientAuth] of [
+    ['server', true, false],
+    ['client', false, true],
+    ['peer', true, true],
+  ] as const) {
+    const subject = { commonName: 'x', organizationalUnit: 'client', organization: 'ada' };
+    const validity = validityFor(now, 1);
+    const order = { request, subject, alternativeNames: [], usage, validity };
+    const found = extensionsOf(await signRequest(root, order));
+    t.like(found.basicConstraints, { cA: false, critical: true });
+    t.like(found.keyUsage, {
+      digitalSignature: true,
+      keyEncipherment: true,
+      keyCertSign: false,
+      cRLSign: false,
+      critical: true,
+    });
+    const uses = found.extKeyUsage;
+    t.deepEqual([uses?.serverAuth === true, uses?.clientAuth === true], [serverAuth, clientAuth]);
+    t.is(found.subjectAltName, undefined);
+    t.truthy(found.subjectKeyIdentifier);
+    t.truthy(found.authorityKeyIdentifier);
+  }
+});
+
+test('serial numbers are random, positive and always have sixteen bytes', async (t) => {
+  const root = await userAuthority();
+  const request = await createRequest(await createPrivateKey(), 'x');
+  const subject = { commonName: 'x', organizationalUnit: 'client', organization: 'ada' };
+  const validity = validityFor(now, 1);
+  const serials = new Set<string>();
+  for (let count = 0; count < 8; count += 1) {
+    const order = { request, subject, alternativeNames: [], usage: 'client', validity } as const;
+    serials.add(new X509Certificate(await signRequest(root, order)).serialNumber);
+  }
+  t.is(serials.size, 8);
+  for (const serial of serials) t.regex(serial, /^[4-7][0-9A-F]{31}$/);
+});
+
+test('a validity starts an hour early and ends after whole days', (t) => {
+  t.deepEqual(validityFor(new Date(7_200_000), 2), {
+    notBefore: new Date(3_600_000),
+    notAfter: new Date(7_200_000 + 2 * 86_400_000),
+  });
+});
+
+test('a certificate without its subject, issuer or organization is not a peer', (t) => {
+  const subject = { CN: 'x', OU: 'worker', O: 'c1' };
+  const wrong = [
+    {},
+    { subject },
+    { subject, issuer: {} },
+    { subject: { CN: 'x', OU: 'worker' }, issuer: issuers.c1 },
+    { subject: { ...subject, CN: '' }, issuer: issuers.c1 },
+    { subject, issuer: { OU: 'authority', O: 'c1' } },
+    { subject: { CN: 'x', OU: 'client', O: 'c1' }, issuer: issuers.c1 },
+  ];
+  for (const certificate of wrong) {
+    const error = t.throws(() => peerIdentity(certificate));
+    t.true(isAppError(error) && error.kind === 'forbidden');
+  }
+  for (const OU of ['worker', 'manager'] as const)
+    t.is(peerIdentity({ subject: { ...subject, OU }, issuer: issuers.c1 }).role, OU);
+  const client = { CN: 'x', OU: 'client', O: 'anyone' };
+  t.is(peerIdentity({ subject: client, issuer: issuers.user }).role, 'client');
+});
