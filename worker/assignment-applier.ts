@@ -28,7 +28,10 @@ export interface AssignmentApplierDependencies {
   readonly clock: Clock;
   readonly log: Logger;
   readonly containers: Pick<ContainerCache, 'synced'>;
-  readonly dataPlane: Pick<DataPlane, 'setView' | 'setUpstreams' | 'setDown' | 'endIsolation'>;
+  readonly dataPlane: Pick<
+    DataPlane,
+    'setView' | 'setUpstreams' | 'setDown' | 'beginIsolation' | 'endIsolation'
+  >;
   readonly tasks: Pick<TaskSet, 'isolateOrphans' | 'apply' | 'downTasks'>;
   readonly rejected: Pick<RejectedTasks, 'set'>;
 }
@@ -80,12 +83,12 @@ export class AssignmentApplier {
     const last = this.#lastSet;
     if (last === undefined) return;
     if (last.bootId === this.#bootId) {
-      await this.#startFrom(last.set);
+      await this.#startFrom(last.set, false);
       return;
     }
     const { clock, log } = this.#deps;
     this.#cancelSavedSet = clock.after(managerDeadlineMs, () => {
-      this.#startFrom(last.set).catch((error: unknown) => {
+      this.#startFrom(last.set, true).catch((error: unknown) => {
         log.error(messageOf(error));
       });
     });
@@ -136,9 +139,25 @@ export class AssignmentApplier {
     this.#deps.rejected.set(this.#rejected);
   }
 
-  async #startFrom(set: AssignmentSet): Promise<void> {
+  /**
+   * Cuts the containers off until the next full set: they are replaced on other nodes while the
+   * engine does not stop them. They stay connected to each other on this machine only.
+   */
+  async fence(): Promise<void> {
+    const { dataPlane, log } = this.#deps;
+    this.#isolationEnded = false;
+    if (this.#current !== undefined) {
+      this.#current = { ...this.#current, endpoints: [] };
+      dataPlane.setView({ networks: this.#current.networks, endpoints: [] });
+    }
+    log.warn('the tasks of this node are replaced on other nodes: containers are cut off');
+    await dataPlane.beginIsolation(this.#abort.signal);
+  }
+
+  /** The isolation of a fenced node outlives its worker: only a set that ends a boot ends it. */
+  async #startFrom(set: AssignmentSet, isAfterBoot: boolean): Promise<void> {
     this.#deps.log.info('starting from the saved assignment set', { tasks: set.tasks.length });
-    await this.#adopt(set);
+    await this.#adopt(set, isAfterBoot);
   }
 
   async #save(set: AssignmentSet): Promise<void> {
@@ -161,7 +180,7 @@ export class AssignmentApplier {
   }
 
   /** Applies a full set: orphaned containers are isolated before the networks are updated. */
-  async #adopt(set: AssignmentSet): Promise<void> {
+  async #adopt(set: AssignmentSet, endsIsolation = true): Promise<void> {
     const adoption = (this.#adoptions += 1);
     const { containers, tasks } = this.#deps;
     const deadline = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(engineDeadlineMs)]);
@@ -169,7 +188,7 @@ export class AssignmentApplier {
       if (isAppError(error)) throw error;
     });
     await tasks.isolateOrphans(set, this.#current);
-    await this.#endIsolation();
+    if (endsIsolation) await this.#endIsolation();
     // A set that arrived meanwhile takes precedence.
     if (adoption === this.#adoptions) this.#apply(set);
   }

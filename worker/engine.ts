@@ -8,6 +8,7 @@ import { DockerContainerControl } from './executor/docker/container-control.js';
 import { DockerImageStore } from './executor/docker/images/image-store.js';
 import { DockerImageTransfer } from './executor/docker/images/image-transfer.js';
 import { DockerTaskExecutor } from './executor/docker/task-executor.js';
+import { EngineHealth } from './executor/engine-health.js';
 import type { EngineInterfaces } from './executor/executor.js';
 import { TaskFiles } from './executor/docker/files.js';
 import { ImageLayers } from './executor/docker/images/image-layers.js';
@@ -20,6 +21,7 @@ import type { EffectiveSettings } from './settings.js';
 /** Components that talk to this machine's engine. */
 export interface Engine extends EngineInterfaces {
   readonly client: EngineClient;
+  readonly health: EngineHealth;
   readonly containers: ContainerWatch;
   readonly networks: EngineNetworks;
   readonly volumes: Volumes;
@@ -43,6 +45,12 @@ export function connectEngine(settings: EffectiveSettings, clock: Clock, log: Lo
   });
   return {
     client,
+    health: new EngineHealth({
+      ping: (signal) => client.ping(name, signal),
+      node: name,
+      clock,
+      random: Math.random,
+    }),
     containers: watch,
     executor: new DockerTaskExecutor({
       ...{ client, watch, images, volumes, slotVolumes, files, owner },

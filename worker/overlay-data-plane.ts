@@ -2,7 +2,7 @@ import type { NetworkId, TaskId } from '../manager/common/model/ids.js';
 import type { NetworkView } from '../manager/common/model/network-view.js';
 import type { NodeCounters } from '../manager/common/protocol/statistics.js';
 import { DnsServer } from '../network/dns/server.js';
-import { endIsolation } from '../network/linux/nft.js';
+import { beginIsolation, endIsolation } from '../network/linux/nft.js';
 import { Overlay, type OverlayOptions } from '../network/overlay/overlay.js';
 import type { DataPlane } from './executor/data-plane.js';
 
@@ -72,6 +72,10 @@ export class OverlayDataPlane implements DataPlane {
     this.#dns.setLocal(
       new Map([...upstreams].map(([address, servers]) => [address, { upstreams: servers }])),
     );
+  }
+
+  async beginIsolation(signal: AbortSignal): Promise<void> {
+    await beginIsolation(signal);
   }
 
   async endIsolation(signal: AbortSignal): Promise<void> {

@@ -41,6 +41,8 @@ export interface WorkerDependencies {
 
 /** Delay that collects tasks that end together before their volumes are looked for. */
 const sweepDelayMs = 500;
+/** The hello must be sent within the manager's deadline, even if the engine does not answer, ms. */
+const helloDeadlineMs = 3_000;
 
 /** The worker: constructs its components, connects them, and starts and stops them in order. */
 export class Worker {
@@ -101,6 +103,7 @@ export class Worker {
     await this.#kept.load();
     await prepareSecretsDir(settings.secretsDir, log);
     await this.#assignments.load();
+    engine.health.start();
     engine.containers.start();
     await dataPlane.start(this.#abort.signal);
     // All other timers are unref'd: this one keeps the process alive while nothing is connected.
@@ -127,6 +130,7 @@ export class Worker {
     await this.#tasks.stop();
     await this.#parts.dataPlane.stop();
     await this.#parts.engine.containers.stop();
+    await this.#parts.engine.health.stop();
   }
 
   #newTaskSet(reporter: Reporter): TaskSet {
@@ -173,10 +177,12 @@ export class Worker {
       reporter,
       dial,
       random: Math.random,
+      engine: () => (engine.health.isSilent ? 'silent' : 'answering'),
       describe: (signal) => this.#facts.describe(signal),
       reports: () => [...tasks.reports(), ...this.#rejected.reports()],
       volumes: async (signal) => {
-        const volumes = await engine.volumes.list(signal).catch(() => []);
+        const deadline = AbortSignal.any([signal, AbortSignal.timeout(helloDeadlineMs)]);
+        const volumes = await engine.volumes.list(deadline).catch(() => []);
         return volumes.map((volume) => volume.name);
       },
       networks: () => this.#networks,
@@ -185,6 +191,7 @@ export class Worker {
         this.#unusedVolumes.trigger();
       },
       onChange: (received) => this.#assignments.update(received),
+      onFence: () => this.#assignments.fence(),
       call: workerCalls({ engine, tasks, processes }),
       renewCertificate: () => credentials?.renewNow(),
       refuseAuthorities: (ids) => credentials?.refuse(ids),
@@ -197,6 +204,10 @@ export class Worker {
     engine.images.setPeerFallback((image, platform, signal) =>
       this.#connector.requestImage(image, platform, signal),
     );
+    engine.health.onChange((isSilent) => {
+      log.warn(isSilent ? 'Docker engine does not answer' : 'Docker engine answers again');
+      this.#connector.engineChanged();
+    });
     engine.containers.onDie((container) => {
       // Runs before the container is inspected or reported, so that DNS stops returning it at once.
       dataPlane.setDown(new Set([...this.#tasks.downTasks(), container.taskId]));

@@ -160,12 +160,17 @@ function checksumFinding(
   return report('error', `container TCP packets to ${to} are lost while pings arrive`, remedy);
 }
 
-function clockFindings({ skewMs }: DoctorFacts, report: Report): readonly Finding[] {
-  if (skewMs === undefined || Math.abs(skewMs) < skewWarningMs) return [];
+function clockFindings(
+  { skewMs, skewToleranceMs = 0 }: DoctorFacts,
+  report: Report,
+): readonly Finding[] {
+  if (skewMs === undefined) return [];
+  const leastMs = Math.abs(skewMs) - skewToleranceMs;
+  if (leastMs < skewWarningMs) return [];
   const seconds = (Math.abs(skewMs) / 1000).toFixed(1);
   return [
     report(
-      Math.abs(skewMs) >= skewErrorMs ? 'error' : 'warning',
+      leastMs >= skewErrorMs ? 'error' : 'warning',
       `clock is ${seconds} s ${skewMs > 0 ? 'ahead of' : 'behind'} this computer`,
       'enable time synchronization on it: "timedatectl set-ntp true"',
     ),

@@ -8,21 +8,39 @@
 export const doctorProbe = `
 export LC_ALL=C PATH="$PATH:/usr/sbin:/sbin"
 echo "clock $(date +%s.%N)"
-engine=$(docker version --format '{{.Server.Version}}' 2>/dev/null || sudo -n docker version --format '{{.Server.Version}}' 2>/dev/null)
+sudo=; [ "$(id -u)" = 0 ] || sudo="sudo -n"
+# A frozen engine accepts connections and never answers.
+version() { timeout "$1" $2 docker version --format '{{.Server.Version}}' 2>/dev/null; }
+engine=$(version 3 "" || version 10 "$sudo")
 echo "engine $engine"
 dir=/var/lib/docker; [ -d "$dir" ] || dir=/
 df -Pk "$dir" 2>/dev/null | awk 'NR==2 {print "disk", $2*1024, $4*1024}'
 df -Pi "$dir" 2>/dev/null | awk 'NR==2 {sub("%","",$5); print "inodes", $5}'
 awk '/^Udp:/ {for(i=1;i<=NF;i++) if(h[i]=="InCsumErrors") print "checksum udp", $i; for(i=1;i<=NF;i++) h[i]=$i}' /proc/net/snmp
 awk '/^Tcp:/ {for(i=1;i<=NF;i++) if(h[i]=="InCsumErrors") print "checksum tcp", $i; for(i=1;i<=NF;i++) h[i]=$i}' /proc/net/snmp
+# Each path is observed a second time, with more patience, before it is reported as broken: the
+# arguments of round_trip and full_size may start with a command that enters a namespace.
+ping_once() { "$@" 2>/dev/null | sed -n 's/.* = [0-9.]*\\/\\([0-9.]*\\).*/\\1/p'; }
+round_trip() {
+  to=$1; shift
+  time=$(ping_once "$@" ping -n -c 3 -i 0.3 -W 2 "$to")
+  [ -n "$time" ] || time=$(ping_once "$@" ping -n -c 5 -i 1 -W 5 "$to")
+  echo "$time"
+}
+full_size() {
+  size=$1 to=$2; shift 2
+  "$@" ping -n -c 2 -W 2 -M do -s "$size" "$to" >/dev/null 2>&1 ||
+    "$@" ping -n -c 5 -i 1 -W 5 -M do -s "$size" "$to" >/dev/null 2>&1
+}
+connects() { timeout "$1" bash -c '</dev/tcp/$0/$1' "$2" "$3" 2>/dev/null; }
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
   device=$(ip -o route get "$1" 2>/dev/null | sed -n 's/.* dev \\([^ ]*\\).*/\\1/p')
   mtu=$(cat "/sys/class/net/$device/mtu" 2>/dev/null || echo 1500)
   [ "$mtu" -gt 9000 ] && mtu=9000
   if ! command -v ping >/dev/null 2>&1; then echo "noping $1"
-  elif time=$(ping -n -c 3 -i 0.3 -W 2 "$1" 2>/dev/null | sed -n 's/.* = [0-9.]*\\/\\([0-9.]*\\).*/\\1/p') && [ -n "$time" ]; then
+  elif time=$(round_trip "$1") && [ -n "$time" ]; then
     echo "reach $1 $time"
-    if ping -n -c 2 -W 2 -M do -s $((mtu - 28)) "$1" >/dev/null 2>&1; then echo "mtu $1 $device $mtu ok"
+    if full_size $((mtu - 28)) "$1"; then echo "mtu $1 $device $mtu ok"
     else echo "mtu $1 $device $mtu lost"; fi
   else echo "unreached $1"; fi
   shift
@@ -31,14 +49,16 @@ done
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
   target=$1; host=\${target%:*}; port=\${target##*:}; shift
   if command -v bash >/dev/null 2>&1; then
-    if timeout 3 bash -c '</dev/tcp/$0/$1' "$host" "$port" 2>/dev/null; then echo "port $target open"
+    if connects 3 "$host" "$port" || { sleep 1; connects 10 "$host" "$port"; }; then echo "port $target open"
     else echo "port $target closed"; fi
   fi
 done
 [ $# -gt 0 ] && shift
-sudo=; [ "$(id -u)" = 0 ] || sudo="sudo -n"
 for unit in shoal-worker shoal-manager; do
-  if systemctl cat "$unit" >/dev/null 2>&1; then echo "unit $unit $(systemctl is-active "$unit")"; fi
+  systemctl cat "$unit" >/dev/null 2>&1 || continue
+  # A unit that restarts is active within seconds.
+  for pause in 1 2 3 4 5; do systemctl -q is-active "$unit" && break; sleep "$pause"; done
+  echo "unit $unit $(systemctl is-active "$unit")"
 done
 $sudo /opt/shoal/current/runtime/bin/node -e '
 const { readFileSync } = require("fs"), { X509Certificate } = require("crypto");
@@ -46,23 +66,26 @@ for (const name of ["pki/worker", "pki/manager", "pki/intermediate", "engine/ser
   const cert = new X509Certificate(readFileSync("/etc/shoal/" + name + ".pem"));
   console.log("certificate", name, Date.parse(cert.validFrom), Date.parse(cert.validTo));
 } catch {}' 2>/dev/null </dev/null
-command -v nsenter >/dev/null 2>&1 && command -v ping >/dev/null 2>&1 || exit 0
+[ -n "$engine" ] && command -v nsenter >/dev/null 2>&1 && command -v ping >/dev/null 2>&1 || exit 0
 for pair in "$@"; do
   to=\${pair#*=}
-  pid=$($sudo docker inspect -f '{{.State.Pid}}' "\${pair%%=*}" 2>/dev/null)
+  pid=$(timeout 10 $sudo docker inspect -f '{{.State.Pid}}' "\${pair%%=*}" 2>/dev/null)
   [ -n "$pid" ] && [ "$pid" != 0 ] || continue
   within="$sudo nsenter -t $pid -n"
   device=$($within ip -o route get "$to" 2>/dev/null | sed -n 's/.* dev \\([^ ]*\\).*/\\1/p')
   [ -n "$device" ] || continue
   mtu=$($within ip -o link show dev "$device" | sed -n 's/.* mtu \\([0-9]*\\) .*/\\1/p')
-  time=$($within ping -n -c 3 -i 0.3 -W 2 "$to" 2>/dev/null | sed -n 's/.* = [0-9.]*\\/\\([0-9.]*\\).*/\\1/p')
+  time=$(round_trip "$to" $within)
   if [ -z "$time" ]; then echo "overlay $to $mtu lost"
-  elif $within ping -n -c 2 -W 2 -M do -s $((mtu - 28)) "$to" >/dev/null 2>&1; then echo "overlay $to $mtu $time"
+  elif full_size $((mtu - 28)) "$to" $within; then echo "overlay $to $mtu $time"
   else echo "overlay $to $mtu cut"; fi
   # The kernel computes ICMP checksums, the NIC those of TCP. A closed port answers with a reset.
   [ -n "$time" ] && command -v bash >/dev/null 2>&1 || continue
-  $within timeout 4 bash -c '</dev/tcp/$0/9' "$to" 2>/dev/null
-  [ $? = 124 ] && echo "overlay-tcp $to lost"
+  for patience in 4 15; do
+    $within timeout "$patience" bash -c '</dev/tcp/$0/9' "$to" 2>/dev/null
+    lost=$?; [ "$lost" = 124 ] || break
+  done
+  [ "$lost" = 124 ] && echo "overlay-tcp $to lost"
 done
 `;
 
@@ -70,6 +93,8 @@ done
 export interface DoctorFacts {
   /** Clock offset in ms: positive if the machine is ahead of this computer. */
   readonly skewMs: number | undefined;
+  /** Half of the time that reading the clock took: the offset is exact to this, ms. */
+  readonly skewToleranceMs?: number;
   readonly engine: string;
   readonly disk: { readonly totalBytes: number; readonly freeBytes: number } | undefined;
   readonly inodesPercent: number | undefined;
@@ -127,6 +152,7 @@ export function parseDoctorFacts(text: string, askedAt: number, answeredAt: numb
   const skewMs = clock - (askedAt + answeredAt) / 2;
   return {
     skewMs: Number.isFinite(skewMs) ? skewMs : undefined,
+    skewToleranceMs: Math.abs(answeredAt - askedAt) / 2,
     engine: of('engine')[0]?.[0] ?? '',
     disk:
       disk === undefined ? undefined : { totalBytes: Number(disk[0]), freeBytes: Number(disk[1]) },

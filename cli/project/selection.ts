@@ -77,6 +77,20 @@ export function tasksOf(
     .sort((a, b) => compareNatural(a.containerName, b.containerName) || newestFirst(a, b));
 }
 
+/** Names of the nodes of live tasks whose Docker engine does not answer. */
+export function silentNodes(
+  view: Pick<ProjectView, 'nodes'>,
+  tasks: readonly Task[],
+): readonly string[] {
+  const nodes = new Set(
+    tasks.filter(isLiveTask).flatMap(({ nodeId }) => view.nodes.get(nodeId ?? '') ?? []),
+  );
+  return [...nodes]
+    .filter(({ status }) => status.engine === 'silent')
+    .map(({ spec }) => spec.name)
+    .sort(compareNatural);
+}
+
 /** Natural sort order: `web-2` comes before `web-10`. */
 export function compareNatural(a: string, b: string): number {
   return a.localeCompare(b, 'en', { numeric: true });

@@ -32,7 +32,11 @@ export async function up(cli: Cli, services: readonly string[], given: UpFlags):
   const before = await lookOnce(client, project.name, signal);
   for (const { spec, status } of before.nodes.values()) {
     if (status.state === 'ready') continue;
-    warn(cli, `node ${spec.name}: is ${status.state}; it gets no containers until it returns`);
+    const why = status.message === '' ? '' : ` (${status.message})`;
+    warn(
+      cli,
+      `node ${spec.name}: is ${status.state}${why}; it gets no containers until it returns`,
+    );
   }
   if (before.services.size === 0)
     await takeOver(cli, { client, project, dryRun: flags.dryRun === true });

@@ -2,6 +2,7 @@ import type { Cli } from '../cli.js';
 import type { ControlClient } from '../client/client.js';
 import type { WatchedState } from '../client/watched.js';
 import type { ProgressWriter } from '../output/progress.js';
+import { warn } from '../project/progress-output.js';
 import { followProject } from './follow/follow.js';
 import { evaluateUp, type UpTarget } from './follow/up-state.js';
 import { failedTasks, showLogTail } from './log-tail.js';
@@ -41,8 +42,16 @@ export async function waitForServices(
   } catch (error) {
     progress.end();
     if (seen !== undefined && !cli.interrupts.signal.aborted) {
+      warnSilentNodes(cli, seen);
       await showLogTail(cli, wanted, failedTasks(wanted, seen));
     }
     throw error;
+  }
+}
+
+/** Names the nodes whose engine does not answer: nothing on them makes progress. */
+function warnSilentNodes(cli: Cli, { nodes }: WatchedState): void {
+  for (const { spec, status } of nodes.values()) {
+    if (status.engine === 'silent') warn(cli, `node ${spec.name}: ${status.message}`);
   }
 }

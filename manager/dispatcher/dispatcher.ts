@@ -10,6 +10,7 @@ import type { StreamRequest } from '../transport/request-router.js';
 import { AssignmentSender } from './assignments/assignment-sender.js';
 import { backgroundWrite } from './background-write.js';
 import { WorkerCertificates } from './certificates.js';
+import { EngineSilence } from './engine-silence.js';
 import { HeartbeatMonitor } from './heartbeat.js';
 import type { Hello } from './hello.js';
 import { ImageDistributor } from './image-distributor.js';
@@ -39,6 +40,7 @@ export class Dispatcher {
   readonly #assignments: AssignmentSender;
   readonly #reports: ReportBatch;
   readonly #monitor: HeartbeatMonitor;
+  readonly #engines: EngineSilence;
   readonly #leases: LeaseRelease;
   readonly #volumes: VolumeRemoval;
   readonly #images: ImageDistributor;
@@ -73,6 +75,7 @@ export class Dispatcher {
     this.#reports = new ReportBatch({ store, clock, log, tickMs });
     this.#leases = new LeaseRelease({ view, clock, write, sessions });
     this.#monitor = this.#heartbeatMonitor();
+    this.#engines = this.#engineSilence();
     this.#images = new ImageDistributor({ view, calls: workers, log, isConnected });
     this.#volumes = new VolumeRemoval({ store, clock, log, calls: workers, isConnected });
   }
@@ -111,6 +114,22 @@ export class Dispatcher {
     });
   }
 
+  #engineSilence(): EngineSilence {
+    const { clock, timing = defaultLivenessTiming } = this.#options;
+    return new EngineSilence({
+      clock,
+      graceMs: timing.engineGraceMs,
+      onChange: ({ nodeId, nodeName, engine }) => {
+        const text = engine === 'silent' ? 'does not answer' : 'answers again';
+        this.#options.log.warn(`node ${nodeName}: Docker engine ${text}`, { nodeId });
+        this.#nodes.setEngine(nodeId, engine);
+      },
+      onExpired: (session, message) => {
+        this.#fence(session, message);
+      },
+    });
+  }
+
   /** Sets every node to `unknown` until it reports, with twice the usual heartbeat deadline. */
   async start(): Promise<void> {
     const { store, timing = defaultLivenessTiming } = this.#options;
@@ -128,6 +147,7 @@ export class Dispatcher {
     this.#stopWatching?.();
     this.#leases.stop();
     this.#monitor.stop();
+    this.#engines.stop();
     this.#sessions.closeAll(1001, 'manager is stopping');
     await this.#volumes.stop();
     await this.#assignments.stop();
@@ -171,13 +191,16 @@ export class Dispatcher {
     const refusedAuthorities = this.certificates.refusedAuthorities();
     const managers = this.#managers.addresses;
     session.post({ kind: 'welcome', version, heartbeatMs, managers, refusedAuthorities });
-    this.#assignments.open(session);
-    log.info(`node ${hello.name} is ready`, { nodeId, from: connection.remote });
+    const isReady = this.#engines.begin(session);
+    if (isReady) this.#assignments.open(session);
+    const state = isReady ? 'is ready' : 'is connected, but its Docker engine does not answer';
+    log.info(`node ${hello.name} ${state}`, { nodeId, from: connection.remote });
     return session;
   }
 
   #end(session: WorkerSession): void {
     if (!this.#sessions.end(session)) return;
+    this.#engines.forget(session.nodeId);
     this.#leases.forget(session.nodeId);
     this.#assignments.close(session.nodeId);
     this.#monitor.disconnected(session.nodeId);
@@ -190,6 +213,7 @@ export class Dispatcher {
       case 'hello':
         throw new AppError('invalid', 'unexpected second hello');
       case 'heartbeat':
+        this.#engines.report(session, message.engine ?? 'answering');
         return;
       case 'status':
         this.#reports.add(nodeId, message.reports);
@@ -221,6 +245,16 @@ export class Dispatcher {
     }
     this.#options.log.warn(`node is down: ${message}`, { nodeId });
     this.#nodes.markDown(nodeId, message);
+  }
+
+  /** Replaces the tasks of a connected node; its worker cuts the old containers off. */
+  #fence(session: WorkerSession, message: string): void {
+    const { nodeId } = session;
+    this.#leases.forget(nodeId);
+    this.#assignments.close(nodeId);
+    session.post({ kind: 'fence' });
+    this.#options.log.warn(`node is down: ${message}`, { nodeId });
+    this.#nodes.markDown(nodeId, message, 'silent');
   }
 
   #onCommit(commit: Commit): void {

@@ -101,7 +101,10 @@ export function claimVolumes(tx: Transaction, nodeId: NodeId, names: readonly st
 
 function writeNode(tx: Transaction, hello: Hello, role: Node['spec']['role']): void {
   const id = hello.nodeId as NodeId;
-  const status = { state: 'ready', since: tx.now, message: '' } as const;
+  const status =
+    hello.engine === 'silent'
+      ? silentStatus(tx.now)
+      : ({ state: 'ready', since: tx.now, message: '' } as const);
   const namesake = tx.nodeByName(hello.name);
   if (namesake !== undefined && namesake.id !== id) {
     throw new AppError(
@@ -120,8 +123,23 @@ function writeNode(tx: Transaction, hello: Hello, role: Node['spec']['role']): v
     ...known,
     spec: renamed ? { ...known.spec, name: hello.name, role } : known.spec,
     description: reuseIfUnchanged(known.description, hello.description),
-    status: known.status.state === 'ready' ? known.status : status,
+    status: keepsStatus(known, hello) ? known.status : status,
   });
+}
+
+/** Status of a connected node whose engine does not answer. */
+export function silentStatus(now: number): Node['status'] {
+  return {
+    state: 'unknown',
+    since: now,
+    message: 'Docker engine does not answer',
+    engine: 'silent',
+  };
+}
+
+/** A node that is down stays down until its engine answers: its tasks were replaced. */
+function keepsStatus({ status }: Node, { engine }: Hello): boolean {
+  return engine === 'silent' ? status.state === 'down' : status.state === 'ready';
 }
 
 /** Sets each node's role: `manager` if its machine also runs a manager, else `worker`. */

@@ -20,6 +20,8 @@ export interface LivenessTiming {
   readonly workerGraceMs: number;
   /** Interval between probes, ms. */
   readonly probeIntervalMs: number;
+  /** Silence of a connected node's engine after which its tasks are replaced, ms. */
+  readonly engineGraceMs: number;
 }
 
 export const defaultLivenessTiming: LivenessTiming = {
@@ -27,6 +29,7 @@ export const defaultLivenessTiming: LivenessTiming = {
   // Containers keep serving meanwhile; an upgrade of the worker can take long on a slow machine.
   workerGraceMs: 45_000,
   probeIntervalMs: 1_000,
+  engineGraceMs: 60_000,
 };
 
 export type LivenessAction =

@@ -3,7 +3,13 @@ import type { Node, NodeDescription } from '../common/model/node.js';
 import type { ClusterStore } from '../store/store.js';
 import type { BackgroundWrite } from './background-write.js';
 import type { Hello } from './hello.js';
-import { admitNode, claimVolumes, reuseIfUnchanged, updateNodeRoles } from './hello.js';
+import {
+  admitNode,
+  claimVolumes,
+  reuseIfUnchanged,
+  silentStatus,
+  updateNodeRoles,
+} from './hello.js';
 import { cleanUpRemovedNode, findRemovedNodes } from './removed-nodes.js';
 
 /** The dispatcher's writes to nodes and to what belongs to them. */
@@ -41,11 +47,27 @@ export class NodeRecords {
     });
   }
 
-  markDown(nodeId: NodeId, message: string): void {
+  /** Sets a connected node to `ready` while its engine answers, else to `unknown`. */
+  setEngine(nodeId: NodeId, engine: 'answering' | 'silent'): void {
+    this.#write((tx) => {
+      const node = tx.get('nodes', nodeId);
+      if (node === undefined || node.status.state === 'down') return;
+      const status =
+        engine === 'silent' ? silentStatus(tx.now) : { state: 'ready' as const, message: '' };
+      tx.put('nodes', { ...node, status: { since: tx.now, ...status } });
+    });
+  }
+
+  /** `engine`: present if the node's worker is connected. */
+  markDown(nodeId: NodeId, message: string, engine?: 'silent'): void {
     this.#write((tx) => {
       const node = tx.get('nodes', nodeId);
       if (node === undefined) return;
-      tx.put('nodes', { ...node, status: { state: 'down', since: tx.now, message } });
+      const status = { state: 'down', since: tx.now, message } as const;
+      tx.put('nodes', {
+        ...node,
+        status: engine === undefined ? status : { ...status, engine },
+      });
     });
   }
 

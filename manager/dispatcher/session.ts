@@ -18,6 +18,8 @@ export const sessionCloseCodes = {
   replaced: 4409,
   silent: 4408,
   removed: 4410,
+  /** The engine of a fenced node answers again: the worker starts over with a full set. */
+  engineReturned: 4411,
 } as const;
 
 interface OpenCall {
@@ -36,6 +38,8 @@ export class WorkerSession {
   networks: readonly NetworkId[];
   volumes: readonly string[];
   readonly startedAt: number;
+  /** Whether the node's engine last answered its worker. */
+  engine: 'answering' | 'silent';
   readonly #ended = new AbortController();
   readonly #calls = new Map<number, OpenCall>();
   #lastCallId = 0;
@@ -53,6 +57,7 @@ export class WorkerSession {
     this.networks = hello.networks;
     this.volumes = hello.volumes;
     this.startedAt = startedAt;
+    this.engine = hello.engine ?? 'answering';
   }
 
   /** Aborts when the session ends. */

@@ -1,4 +1,5 @@
 import { AppError } from '../common/base/errors.js';
+import { silentEngineError } from '../common/model/silent-engine.js';
 import type { NewId } from '../common/base/random.js';
 import type { NodeId } from '../common/model/ids.js';
 import type { ManagerMessage } from '../common/protocol/messages.js';
@@ -91,8 +92,11 @@ export class Sessions implements WorkerCalls {
 
   #with<T>(nodeId: NodeId, use: (session: WorkerSession) => Promise<T>): Promise<T> {
     const session = this.#byNode.get(nodeId);
-    if (session !== undefined) return use(session);
     const name = this.#view.get('nodes', nodeId)?.spec.name ?? nodeId;
-    return Promise.reject(new AppError('unavailable', `node ${name} is not connected`));
+    if (session === undefined) {
+      return Promise.reject(new AppError('unavailable', `node ${name} is not connected`));
+    }
+    if (session.engine === 'silent') return Promise.reject(silentEngineError(name));
+    return use(session);
   }
 }

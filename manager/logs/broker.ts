@@ -1,6 +1,6 @@
 import type { Clock } from '../common/base/clock.js';
 import { backoffMs } from '../common/base/backoff.js';
-import { messageOf } from '../common/base/errors.js';
+import { isUnavailable, messageOf, toAppError, type AppError } from '../common/base/errors.js';
 import type { Logger } from '../common/base/log.js';
 import type { TaskId } from '../common/model/ids.js';
 import type { Task } from '../common/model/task.js';
@@ -8,6 +8,7 @@ import { isTerminal, stateRank } from '../common/model/task-state.js';
 import type { ControlStreamMap, TaskLogLine } from '../common/protocol/control.js';
 import type { LogLine, LogOptions, WorkerCalls } from '../common/protocol/worker-calls.js';
 import { decodeLogLines } from '../common/protocol/worker-stream-decoders.js';
+import { isNodeLost, isWanted } from '../store/slots.js';
 import type { ClusterStore } from '../store/store.js';
 import { LogMerge } from './merge.js';
 
@@ -62,6 +63,7 @@ class LogReading {
   /** Tasks whose log is being read or has been read. */
   readonly #known = new Set<TaskId>();
   #open = 0;
+  #failure: AppError | undefined;
   #wake: (() => void) | undefined;
   #spaceFreed: (() => void)[] = [];
   readonly #stopWatching: () => void;
@@ -87,6 +89,8 @@ class LogReading {
         yield lines;
         this.#freeSpace();
       } else if (this.#open === 0 && !follow && this.#merge.pendingCount === 0) {
+        // The other logs are complete: report the one that could not be read last.
+        if (this.#failure !== undefined) throw this.#failure;
         return;
       } else {
         await this.#waitForLines();
@@ -169,7 +173,11 @@ class LogReading {
         await this.#readOnce(task, position.begin(options, whole), position);
         return;
       } catch (error) {
-        if (this.#signal.aborted || !this.#canResume(task.id)) return;
+        if (this.#signal.aborted) return;
+        if (!this.#canResume(task.id)) {
+          if (isUnavailable(error) && this.#isCurrent(task.id)) this.#failure = toAppError(error);
+          return;
+        }
         failures = position.moved ? 1 : failures + 1;
         this.#options.log.debug(`log of task ${task.id}: ${messageOf(error)}`);
         await this.#pause(backoffMs({ firstMs: 200, maxMs: 5_000 }, failures, 0.5));
@@ -180,6 +188,15 @@ class LogReading {
   #canResume(taskId: TaskId): boolean {
     const task = this.#options.store.view.get('tasks', taskId);
     return this.#args.options.follow && task !== undefined && !isTerminal(task.status.state);
+  }
+
+  /** Whether the task runs, as far as known: a task on a lost node has a successor. */
+  #isCurrent(taskId: TaskId): boolean {
+    const { view } = this.#options.store;
+    const task = view.get('tasks', taskId);
+    if (task?.nodeId === undefined || !isWanted(task) || isTerminal(task.status.state))
+      return false;
+    return !isNodeLost(view.get('nodes', task.nodeId));
   }
 
   async #readOnce(task: Task, options: LogOptions, position: LogPosition): Promise<void> {

@@ -1,5 +1,5 @@
 import { array, decodeJson, object, optional, string } from '../../manager/common/base/decode.js';
-import { isolation } from '../../manager/common/model/isolation.js';
+import { isolation, isolationRules } from '../../manager/common/model/isolation.js';
 import { noRuleset, tableFamily, tableName } from '../plan/ruleset.js';
 import { runUnchecked, run } from './run.js';
 
@@ -46,7 +46,12 @@ export async function deleteTable(signal: AbortSignal): Promise<void> {
   await loadRuleset(noRuleset, signal);
 }
 
-/** Removes the isolation table created at boot; no-op if there is none. */
+/** Loads the isolation table; no-op if it is loaded. */
+export async function beginIsolation(signal: AbortSignal): Promise<void> {
+  await loadRuleset(isolationRules(), signal);
+}
+
+/** Removes the isolation table; no-op if there is none. */
 export async function endIsolation(signal: AbortSignal): Promise<void> {
   const table = `${isolation.family} ${isolation.table}`;
   // `add` before `delete` makes the deletion idempotent.

@@ -113,7 +113,7 @@ async function nodeIs(name: string, status: string): Promise<void> {
       const text = await cluster.output(['node', 'ls', '--format', '{{.Hostname}} {{.Status}}']);
       return text.split('\n').includes(`${name} ${status}`);
     },
-    { timeoutMs: 60_000 },
+    { timeoutMs: 120_000 },
   );
 }
 
@@ -276,6 +276,51 @@ machineTest('a returning machine never answers for tasks that were moved', async
   await nodeIs(victim.name, 'Ready');
   t.is((await cluster.run(['down'], front)).code, 0);
 });
+
+machineTest(
+  'a frozen engine is named at once; its tasks are replaced and never run twice',
+  async (t) => {
+    const spread = await cluster.run(['roll', 'keep'], folder);
+    t.is(spread.code, 0, spread.stderr);
+    const rows = await threeRun();
+    const stale = rows.find(({ Node }) => Node !== 'node-1');
+    if (stale === undefined) throw new Error('every replica runs on node-1');
+    const victim = machine(stale.Node);
+    const address = (await containersAddress(stale)).trim();
+    const pid = (await victim.output(['pidof', 'dockerd'])).trim();
+    await victim.output(['kill', '-STOP', pid]);
+    try {
+      const index = stale.Name.split('-').at(-1) ?? '';
+      const failed = await cluster.run(['exec', '-T', '--index', index, 'keep', 'true'], folder);
+      t.is(failed.code, 1);
+      t.regex(
+        failed.stderr,
+        new RegExp(`node ${victim.name}: the Docker engine does not answer`, 'u'),
+      );
+      await nodeIs(victim.name, 'Unknown');
+      const doctor = await cluster.run(['doctor']);
+      t.regex(
+        doctor.stdout,
+        new RegExp(`error: ${victim.name}: Docker Engine does not answer`, 'u'),
+      );
+      const others = nodes.filter((name) => name !== victim.name);
+      await nodeIs(victim.name, 'Down');
+      const from = on(await threeRun(others), others[0] ?? '');
+      const ping = ['docker', 'exec', from.ID, 'ping', '-c', '1', '-W', '1', address];
+      t.not((await machine(from.Node).exec(ping)).exitCode, 0, 'the old container is cut off');
+    } finally {
+      await victim.output(['kill', '-CONT', pid]);
+    }
+    await nodeIs(victim.name, 'Ready');
+    await noLeftovers();
+  },
+);
+
+/** Overlay address of a container. */
+async function containersAddress(row: PsRow): Promise<string> {
+  const format = '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}';
+  return machine(row.Node).output(['docker', 'inspect', '-f', format, row.ID]);
+}
 
 machineTest('a lost node can be removed, and down leaves nothing behind', async (t) => {
   const busyNode = (await threeRun())[0]?.Node ?? '';

@@ -56,6 +56,10 @@ async function applier(t: ExecutionContext, changes: Partial<Dependencies> = {})
       setView: () => calls.push('view'),
       setUpstreams: () => calls.push('upstreams'),
       setDown: () => calls.push('down'),
+      beginIsolation: () => {
+        calls.push('begin isolation');
+        return Promise.resolve();
+      },
       endIsolation: () => {
         calls.push('end isolation');
         return Promise.resolve();
@@ -187,6 +191,23 @@ test('after a reboot the saved set waits for a manager', async (t) => {
   );
 });
 
+test('a fence cuts containers off until the next full set, also across a worker restart', async (t) => {
+  const { started, calls, saved } = await applier(t);
+  await started.load();
+  await started.replace(full());
+  calls.length = 0;
+  await started.fence();
+  t.deepEqual(calls, ['view', 'begin isolation']);
+  t.deepEqual(started.current?.endpoints, []);
+  await started.replace(full({ sequence: 5, networks: [] }));
+  t.deepEqual(calls.slice(2, 5), ['isolate', 'end isolation', 'view']);
+  const again = await applier(t);
+  await again.saved.save({ bootId: await readBootId(), set: (await saved.load())?.set ?? set });
+  await again.started.load();
+  await again.started.start();
+  t.false(again.calls.includes('end isolation'), 'the saved set does not end a fence');
+});
+
 test('a failed end of the boot isolation is tried again with the next set', async (t) => {
   let attempts = 0;
   const { started, calls } = await applier(t, {
@@ -194,6 +215,7 @@ test('a failed end of the boot isolation is tried again with the next set', asyn
       setView: () => undefined,
       setUpstreams: () => undefined,
       setDown: () => undefined,
+      beginIsolation: () => Promise.resolve(),
       endIsolation: () => {
         attempts += 1;
         return attempts === 1 ? Promise.reject(new Error('nft: busy')) : Promise.resolve();

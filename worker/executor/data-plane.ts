@@ -20,7 +20,9 @@ export interface DataPlane {
   setDown(taskIds: ReadonlySet<TaskId>): void;
   /** Sets the upstream resolvers of containers, keyed by container address. */
   setUpstreams(upstreams: ReadonlyMap<string, readonly string[]>): void;
-  /** Ends the isolation of containers that began at boot. */
+  /** Forwards nothing to or from containers, published ports included, until `endIsolation`. */
+  beginIsolation(signal: AbortSignal): Promise<void>;
+  /** Ends the isolation of containers that began at boot or with `beginIsolation`. */
   endIsolation(signal: AbortSignal): Promise<void>;
   /** Counters since the start; absent if the engine does all the work. */
   counters?(): NodeCounters;

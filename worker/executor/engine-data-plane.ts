@@ -109,6 +109,11 @@ export class EngineDataPlane implements DataPlane {
     // The engine applies `dns:` of a container itself.
   }
 
+  /** No-op: there is no second machine that could have replaced containers. */
+  async beginIsolation(): Promise<void> {
+    await Promise.resolve();
+  }
+
   /** No-op: this data plane never isolates containers. */
   async endIsolation(): Promise<void> {
     await Promise.resolve();

@@ -1,9 +1,11 @@
+import { untilAborted } from '../../manager/common/base/cancellation.js';
 import { decode } from '../../manager/common/base/decode.js';
 import { AppError } from '../../manager/common/base/errors.js';
 import type { TaskId } from '../../manager/common/model/ids.js';
 import type { ReceivedCall } from '../../manager/common/protocol/manager-message.js';
 import { workerCall } from '../../manager/common/protocol/worker-request-decoders.js';
 import type { WorkerCallMap, WorkerCallName } from '../../manager/common/protocol/worker-calls.js';
+import type { EngineHealth } from '../executor/engine-health.js';
 import type { EngineInterfaces } from '../executor/executor.js';
 import { runHooks } from '../tasks/hooks.js';
 import type { TaskSet } from '../tasks/task-set.js';
@@ -12,6 +14,7 @@ import type { OpenProcesses } from './served-stream.js';
 export interface CallDependencies {
   readonly engine: Omit<EngineInterfaces, 'executor' | 'transfer'> & {
     readonly transfer: Pick<EngineInterfaces['transfer'], 'commit'>;
+    readonly health: Pick<EngineHealth, 'assertAnswers' | 'silence'>;
   };
   readonly tasks: TaskSet;
   readonly processes: OpenProcesses;
@@ -26,7 +29,8 @@ type Handlers = {
 
 /**
  * Returns the dispatcher for the manager's calls to this node, with one handler per call name.
- * Throws `unsupported` for unknown names and `invalid` for malformed arguments.
+ * Throws `unsupported` for unknown names, `invalid` for malformed arguments, and `unavailable` if the
+ * engine does not answer or falls silent meanwhile.
  */
 export function workerCalls(
   deps: CallDependencies,
@@ -42,7 +46,12 @@ export function workerCalls(
     }
     const call = decode(received, workerCall, `call ${name}`);
     const handler = handlers[call.name] as (args: never, signal: AbortSignal) => Promise<unknown>;
-    return await handler(call.args as never, signal);
+    const { health } = deps.engine;
+    await health.assertAnswers(signal);
+    return await untilAborted(
+      handler(call.args as never, AbortSignal.any([signal, health.silence])),
+      health.silence,
+    );
   };
 }
 

@@ -57,6 +57,11 @@ export class Connector {
     this.#session?.sendNetworks(this.#options.networks());
   }
 
+  /** Tells the manager that the engine has fallen silent or answers again. */
+  engineChanged(): void {
+    this.#session?.sendEngine();
+  }
+
   /** Sends a new node description to the manager; a later session starts with it. */
   async sendDescription(): Promise<void> {
     const session = this.#session;

@@ -7,6 +7,7 @@ import type {
   MessageStream,
   WorkerStreamRequest,
 } from '../../manager/common/protocol/worker-calls.js';
+import type { EngineHealth } from '../executor/engine-health.js';
 import type { EngineInterfaces, RunningProcess } from '../executor/executor.js';
 import type { TaskSet } from '../tasks/task-set.js';
 
@@ -36,7 +37,9 @@ export class OpenProcesses {
 }
 
 export interface StreamDependencies {
-  readonly engine: Pick<EngineInterfaces, 'containers' | 'access' | 'transfer'>;
+  readonly engine: Pick<EngineInterfaces, 'containers' | 'access' | 'transfer'> & {
+    readonly health: Pick<EngineHealth, 'assertAnswers' | 'silence'>;
+  };
   readonly tasks: TaskSet;
   readonly processes: OpenProcesses;
   readonly log: Logger;

@@ -30,6 +30,8 @@ export interface ManagerSessionDependencies {
   readonly clock: Clock;
   readonly log: Logger;
   readonly reporter: Reporter;
+  /** Whether this node's engine answers. */
+  engine(): 'answering' | 'silent';
   describe(signal: AbortSignal): Promise<NodeDescription>;
   reports(): readonly TaskReport[];
   volumes(signal: AbortSignal): Promise<readonly string[]>;
@@ -37,6 +39,8 @@ export interface ManagerSessionDependencies {
   /** Both handlers are awaited before the next message is read. */
   onAssignments(received: ReceivedSet): Promise<void>;
   onChange(received: ReceivedChange): Promise<void>;
+  /** Called when the node's tasks are replaced elsewhere because its engine does not answer. */
+  onFence?(): Promise<void>;
   call(call: ReceivedCall, signal: AbortSignal): Promise<unknown>;
   /** Called when the manager requests a new certificate. */
   renewCertificate?(): void;
@@ -129,6 +133,11 @@ export class ManagerSession {
     if (this.#welcomed) this.#send({ kind: 'description', description });
   }
 
+  /** Sends whether the engine answers; heartbeats repeat it. */
+  sendEngine(): void {
+    if (this.#welcomed) this.#heartbeat();
+  }
+
   /**
    * Requests an image from another node; resolves with that node's name once the image is here.
    * Fails as `not-found` if no node has it, as `unavailable` if the session ends first.
@@ -179,6 +188,7 @@ export class ManagerSession {
       reports: deps.reports(),
       volumes,
       networks: deps.networks(),
+      ...silence(deps.engine()),
     });
   }
 
@@ -203,6 +213,9 @@ export class ManagerSession {
       case 'change':
         await this.#deps.onChange(message);
         return undefined;
+      case 'fence':
+        await this.#deps.onFence?.();
+        return undefined;
       default:
         this.#onUnorderedMessage(message);
         return undefined;
@@ -211,7 +224,7 @@ export class ManagerSession {
 
   /** Handles messages that later messages need not wait for. */
   #onUnorderedMessage(
-    message: Exclude<ReceivedMessage, { kind: 'redirect' | 'assignments' | 'change' }>,
+    message: Exclude<ReceivedMessage, { kind: 'redirect' | 'assignments' | 'change' | 'fence' }>,
   ): void {
     const deps = this.#deps;
     switch (message.kind) {
@@ -257,10 +270,14 @@ export class ManagerSession {
     });
     this.sendNetworks(this.#deps.networks());
     const beat = (): void => {
-      this.#send({ kind: 'heartbeat' });
+      this.#heartbeat();
       this.#stopHeartbeat = this.#deps.clock.after(heartbeatMs, beat);
     };
     beat();
+  }
+
+  #heartbeat(): void {
+    this.#send({ kind: 'heartbeat', ...silence(this.#deps.engine()) });
   }
 
   async #serve(callId: number, call: ReceivedCall): Promise<void> {
@@ -286,4 +303,8 @@ export class ManagerSession {
       this.#stream.close();
     });
   }
+}
+
+function silence(engine: 'answering' | 'silent'): { readonly engine?: 'silent' } {
+  return engine === 'silent' ? { engine } : {};
 }

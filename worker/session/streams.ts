@@ -1,6 +1,11 @@
 import { PassThrough } from 'node:stream';
 import { decode, type Fields } from '../../manager/common/base/decode.js';
-import { AppError, isNotFound, messageOf } from '../../manager/common/base/errors.js';
+import {
+  AppError,
+  isNotFound,
+  isUnavailable,
+  messageOf,
+} from '../../manager/common/base/errors.js';
 import type { TaskId } from '../../manager/common/model/ids.js';
 import { isTerminal } from '../../manager/common/model/task-state.js';
 import { encodeStreamFrame, decodeStreamFrame } from '../../manager/common/protocol/frames.js';
@@ -36,7 +41,11 @@ export async function serveStream(
   });
   try {
     const decoded = decode(request, workerStreamRequest, 'stream request');
-    await handle(deps, { ...opened, request: decoded, input, signal });
+    await deps.engine.health.assertAnswers(signal);
+    const { silence } = deps.engine.health;
+    const servedSignal = AbortSignal.any([signal, silence]);
+    await handle(deps, { ...opened, request: decoded, input, signal: servedSignal });
+    silence.throwIfAborted();
   } catch (error) {
     if (!signal.aborted) await sendFailure(stream, request, error).catch(() => undefined);
   } finally {
@@ -107,7 +116,8 @@ function waitForDrain(input: PassThrough): Promise<void> {
 
 async function sendFailure(stream: MessageStream, request: Fields, error: unknown): Promise<void> {
   const message = messageOf(error);
-  if (request.kind !== 'logs') {
+  // An engine that does not answer ends the stream as failed; it may be read again later.
+  if (request.kind !== 'logs' || isUnavailable(error)) {
     await stream.send(encodeStreamFrame('error', message));
     return;
   }

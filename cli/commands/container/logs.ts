@@ -4,8 +4,8 @@ import type { LogOptions } from '../../../manager/common/protocol/worker-calls.j
 import type { Cli } from '../../cli.js';
 import { streamLogs } from '../../client/stream.js';
 import { LogPrinter } from '../../output/log-printer.js';
-import { tasksOf, viewProject, wholeNumber } from '../../project/selection.js';
-import { paintOf } from '../../project/progress-output.js';
+import { silentNodes, tasksOf, viewProject, wholeNumber } from '../../project/selection.js';
+import { paintOf, warn } from '../../project/progress-output.js';
 import { parseTimeFlag } from '../../arguments/time-flag.js';
 
 interface LogsFlags {
@@ -61,6 +61,9 @@ async function showLogs(cli: Cli, services: readonly string[], flags: LogsFlags)
     throw new AppError('invalid', '--index: requires exactly one service');
   }
   const view = await viewProject(cli, services);
+  for (const name of options.follow ? silentNodes(view, tasksOf(view, services)) : []) {
+    warn(cli, `node ${name}: the Docker engine does not answer; its lines follow when it returns`);
+  }
   const printer = new LogPrinter({
     project: view.project,
     prefix: flags.logPrefix,

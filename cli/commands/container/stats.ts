@@ -12,7 +12,14 @@ import { parseChoice } from '../../output/filter.js';
 import { formatList } from '../../output/format.js';
 import { binaryBytes, decimalBytes } from '../../output/quantity.js';
 import type { ProjectView } from '../../project/selection.js';
-import { checkServices, isLiveTask, openProject, tasksOf } from '../../project/selection.js';
+import { warn } from '../../project/progress-output.js';
+import {
+  checkServices,
+  isLiveTask,
+  openProject,
+  silentNodes,
+  tasksOf,
+} from '../../project/selection.js';
 import type { SortColumn } from '../../project/stats-rows.js';
 import {
   nodeRows,
@@ -104,6 +111,7 @@ async function showStats(cli: Cli, services: readonly string[], flags: StatsFlag
   if (services.length > 0) {
     checkServices(services, seen.services, seen.tasks);
   }
+  const silent = failOrWarnOfSilentNodes(cli, seen, shownTasks(seen, services, flags));
   let usage = emptyUsage;
   const began = performance.now();
   const ending = new AbortController();
@@ -111,7 +119,14 @@ async function showStats(cli: Cli, services: readonly string[], flags: StatsFlag
     usage = applyStats(usage, message);
     const shown = shownTasks(seen, services, flags);
     if (!flags.stream) {
-      if (!isSettled(shown, usage, performance.now() - began)) continue;
+      if (
+        !isSettled(
+          shown.filter(({ nodeId }) => !silent.has(nodeId ?? '')),
+          usage,
+          performance.now() - began,
+        )
+      )
+        continue;
       cli.stdout.write(render(seen, shown, usage, flags));
       ending.abort();
       return;
@@ -121,6 +136,26 @@ async function showStats(cli: Cli, services: readonly string[], flags: StatsFlag
   }
   if (signal.aborted) throw new AppError('cancelled', 'interrupted');
   throw new AppError('unavailable', 'stats: manager closed the stream');
+}
+
+/**
+ * Names the nodes whose engine does not answer and returns their ids. Throws `unavailable` if no
+ * other node has a container to show.
+ */
+function failOrWarnOfSilentNodes(
+  cli: Cli,
+  view: StatsView,
+  shown: readonly Task[],
+): ReadonlySet<string> {
+  const names = silentNodes(view, shown);
+  const ids = [...view.nodes.values()].filter(({ spec }) => names.includes(spec.name));
+  const silent = new Set<string>(ids.map(({ id }) => id));
+  const text = `node ${names.join(', ')}: the Docker engine does not answer`;
+  if (names.length > 0 && shown.every(({ nodeId }) => silent.has(nodeId ?? ''))) {
+    throw new AppError('unavailable', `stats: ${text}; check "systemctl status docker" on it`);
+  }
+  if (names.length > 0) warn(cli, `${text}; its statistics are missing`);
+  return silent;
 }
 
 /** True if all running tasks have two samples, or after the maximum wait. */

@@ -185,6 +185,11 @@ function currentView(context: SlotContext, task: Task): CurrentView {
     return { row: { text: 'Rescheduling', state: 'working' }, good: false };
   }
   if (isTerminal(reached)) return endedView(context, task);
+  const silent = silentNode(context, task);
+  if (silent !== undefined) {
+    const detail = `${silent}: Docker engine does not answer`;
+    return { row: { text: 'Unknown', state: 'warning', detail }, good: false };
+  }
   if (reached === 'running') return runningView(context, task);
   if (reached === 'ready' && context.wanted.until === 'created') {
     return { row: { text: 'Created', state: 'done' }, good: true };
@@ -229,6 +234,17 @@ function workingRow({ status }: Task): CurrentView['row'] {
 function isLost({ state }: SlotContext, task: Task): boolean {
   if (task.status.state === 'orphaned' || task.status.state === 'shutdown') return true;
   return !isTerminal(task.status.state) && isNodeDown(nodeOf(state, task));
+}
+
+/**
+ * The node of a task whose progress or health is unknown, because its engine does not answer; only
+ * `--wait` asks for the health of a task that runs.
+ */
+function silentNode({ state, wanted }: SlotContext, task: Task): string | undefined {
+  const node = nodeOf(state, task);
+  if (node?.status.engine !== 'silent') return undefined;
+  if (task.status.state === 'running' && wanted.until !== 'healthy') return undefined;
+  return node.spec.name;
 }
 
 /** True between assignment and `ready`; waiting for dependencies comes after `ready`. */

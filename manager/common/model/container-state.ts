@@ -44,7 +44,8 @@ export function containerState(task: Task): ContainerState {
  */
 export function statusText(task: Task, now: number, node?: Node): string {
   if (node !== undefined && isUnknown(task, node)) {
-    return `Unknown (node ${node.status.state})`;
+    const isSilent = node.status.state === 'unknown' && node.status.engine === 'silent';
+    return isSilent ? 'Unknown (engine does not answer)' : `Unknown (node ${node.status.state})`;
   }
   const { status } = task;
   const ago = (from: number): string => `${humanDuration(now - from)} ago`;

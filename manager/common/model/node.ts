@@ -36,8 +36,13 @@ export interface NodeDescription {
 }
 
 export interface NodeStatus {
-  /** `unknown`: not heard from since this manager leads. `down`: missed its heartbeats. */
+  /**
+   * `unknown`: not heard from since this manager leads, or its engine does not answer. `down`:
+   * missed its heartbeats, or its engine has not answered for long; its tasks are replaced.
+   */
   readonly state: 'unknown' | 'ready' | 'down';
   readonly since: number;
   readonly message: string;
+  /** The worker is connected, but its Docker engine does not answer. */
+  readonly engine?: 'silent';
 }

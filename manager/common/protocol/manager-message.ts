@@ -61,6 +61,7 @@ const variants = {
     chain: optional(string),
     error: optional(failure),
   }),
+  fence: fields,
   'renew-now': fields,
   'refuse-authorities': object({ ids: strings }),
   open: object({ streamId: nonEmptyString, request: fields }),

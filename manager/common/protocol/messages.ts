@@ -66,12 +66,15 @@ export type WorkerMessage =
       readonly volumes: readonly string[];
       /** Overlay networks that exist on the node. */
       readonly networks: readonly NetworkId[];
+      /** Present while the node's engine does not answer. */
+      readonly engine?: 'silent';
     }
   /**
    * Overlay networks that exist on the node, sent after each change so that gateways are released.
    */
   | { readonly kind: 'networks'; readonly networks: readonly NetworkId[] }
-  | { readonly kind: 'heartbeat' }
+  /** `engine` is present while the node's engine does not answer. */
+  | { readonly kind: 'heartbeat'; readonly engine?: 'silent' }
   /** Requests an image that no registry provides from any other node. Answered by `image`. */
   | {
       readonly kind: 'want-image';
@@ -124,6 +127,11 @@ export type ManagerMessage =
       readonly chain?: string;
       readonly error?: { readonly kind: ErrorKind; readonly message: string };
     }
+  /**
+   * The node's tasks are replaced because its engine does not answer: cut its containers off until
+   * the next full set.
+   */
+  | { readonly kind: 'fence' }
   /** Renew the certificate now and reconnect with the new one. */
   | { readonly kind: 'renew-now' }
   /** Revoke these authorities: refuse managers whose certificates they signed. */

@@ -64,7 +64,12 @@ export const node = object<Node>({
   id: branded(),
   spec: nodeSpec,
   description: nodeDescription,
-  status: object({ state: oneOf('unknown', 'ready', 'down'), since: number, message: string }),
+  status: object({
+    state: oneOf('unknown', 'ready', 'down'),
+    since: number,
+    message: string,
+    engine: optional(oneOf('silent')),
+  }),
 });
 
 const updateConfig = object<UpdateConfig>({

@@ -13,7 +13,9 @@ import {
   optional,
   string,
 } from '../base/decode.js';
+import { AppError } from '../base/errors.js';
 import type { TaskId } from '../model/ids.js';
+import { decodeStreamFrame } from './frames.js';
 import type {
   MachineUsage,
   NodeCounters,
@@ -47,8 +49,14 @@ export function isLogLine(value: unknown): value is LogLine {
   );
 }
 
-/** Decodes one message of a worker's log stream. Throws `invalid` that starts with `source`. */
+/**
+ * Decodes one message of a worker's log stream. Throws `invalid` that starts with `source`, and
+ * `unavailable` with the error of a node that cannot read the log now.
+ */
 export function decodeLogLines(message: string | Uint8Array, source: string): readonly LogLine[] {
+  const frame = typeof message === 'string' ? undefined : decodeStreamFrame(message);
+  if (frame?.channel === 'error')
+    throw new AppError('unavailable', Buffer.from(frame.data).toString());
   const value = decodeJson(String(message), anything, source);
   if (Array.isArray(value) && value.every(isLogLine)) return value;
   return decode(value, array(logLine), source);

@@ -7,10 +7,11 @@ import { isAssigned } from '../../common/model/task-state.js';
 /** Whether DNS may answer with this task's address. */
 export function isResolvable(task: Task, node: Node): boolean {
   if (task.desired === 'shutdown' || task.desired === 'remove') return false;
-  // After a manager starts, only decisions are known: assume that started tasks are up, as DNS did
-  // before, until the node reports or goes down.
-  if (node.status.state === 'unknown') return task.desired !== 'ready';
   const { state, startedAt, health, paused } = task.status;
+  // After a manager starts, only decisions are known: assume that started tasks are up, as DNS did
+  // before, until the node reports or goes down. Containers of a silent engine run on as reported.
+  const isReported = node.status.engine === 'silent' && state !== 'assigned';
+  if (node.status.state === 'unknown' && !isReported) return task.desired !== 'ready';
   if (state !== 'running' || startedAt === undefined || paused === true) return false;
   return health === undefined || health === 'healthy';
 }

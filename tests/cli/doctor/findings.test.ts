@@ -145,3 +145,15 @@ test('expired and expiring certificates are reported with their holder', (t) => 
     /^warning: worker certificate expires on 1970-01-11 .*: "shoal machine provision a"/,
   );
 });
+
+test('a clock that was read slowly is only as wrong as is certain', (t) => {
+  const skewed = (readingMs: number): readonly string[] => {
+    const facts = parseDoctorFacts(healthy, 1_000_000 - readingMs, 1_000_500);
+    return problems({ ...machine('a', '192.0.2.1', healthy), facts });
+  };
+  t.deepEqual(skewed(17_000), [], 'a busy machine took 17 s to start the probe');
+  const ahead = parseDoctorFacts(healthy, 990_000, 990_500);
+  t.deepEqual(problems({ ...machine('a', '192.0.2.1', healthy), facts: ahead }), [
+    'warning: clock is 10.0 s ahead of this computer',
+  ]);
+});

@@ -94,6 +94,10 @@ function drop(held: Map<string, unknown>, ids: readonly string[] = []): void {
 /** A worker without an engine: it reports every task it is assigned as running. */
 export class FakeWorker {
   readonly held = new HeldSet();
+  /** Sent with each heartbeat. */
+  engine: 'answering' | 'silent' = 'answering';
+  /** Whether the manager has fenced this node. */
+  isFenced = false;
   readonly calls: WorkerCall[] = [];
   /**
    * Address of the leader that the manager redirected to, and the managers' addresses last
@@ -144,7 +148,9 @@ export class FakeWorker {
       ...options.hello,
     });
     this.#heartbeat = setInterval(() => {
-      if (options.silent !== true) this.send({ kind: 'heartbeat' });
+      const { engine } = this;
+      const silence = engine === 'silent' ? { engine } : {};
+      if (options.silent !== true) this.send({ kind: 'heartbeat', ...silence });
     }, 50);
     void this.#listen();
   }
@@ -203,6 +209,9 @@ export class FakeWorker {
           message.streamId,
           decode(message.request, workerStreamRequest, 'stream request'),
         );
+        return;
+      case 'fence':
+        this.isFenced = true;
         return;
       case 'image':
         this.onImage(message);

@@ -50,6 +50,7 @@ export async function realWorker(
       sessions += 1;
       return credentials.dial(`127.0.0.1:${port}`, ...rest);
     },
+    engine: () => 'answering',
     describe: () => Promise.resolve(toNodeDescription('127.0.0.1', {}, '0', undefined)),
     reports: () => [],
     volumes: () => Promise.resolve([]),

@@ -29,7 +29,8 @@ export interface TestManagerOptions {
   readonly pki: TestPki;
   readonly backend?: StoreBackend;
   readonly probe?: (address: string) => Promise<boolean>;
-  readonly timing?: LivenessTiming;
+  /** Overrides parts of the quick timing. */
+  readonly timing?: Partial<LivenessTiming>;
   /** Path of the key that seals secrets. */
   readonly keyPath?: string;
   /** Paths of the renewable certificate and of the intermediate it signs with. */
@@ -37,6 +38,13 @@ export interface TestManagerOptions {
 }
 
 const clusterId = 'c1';
+
+const quickTiming: LivenessTiming = {
+  deadlineMs: 1_500,
+  workerGraceMs: 1_500,
+  probeIntervalMs: 50,
+  engineGraceMs: 60_000,
+};
 
 /** Pre-generates the usual keys, which takes longer than a node may be away in a test. */
 export async function createManagerPki(): Promise<TestPki> {
@@ -89,7 +97,7 @@ export class TestManager {
       newId,
       openBackend: () => Promise.resolve(options.backend ?? new MemoryBackend()),
       ...(options.keyPath === undefined ? {} : { keyPath: options.keyPath }),
-      timing: options.timing ?? { deadlineMs: 1_500, workerGraceMs: 1_500, probeIntervalMs: 50 },
+      timing: { ...quickTiming, ...options.timing },
       probe: options.probe ?? (() => Promise.resolve(true)),
     });
     await manager.start();

@@ -108,7 +108,15 @@ test('a silent worker on a dead machine is down after the deadline and one probe
 });
 
 test('a worker that restarts while its machine answers is never down', async (t) => {
-  const manager = await TestManager.start(t, { pki });
+  let probes = 0;
+  const manager = await TestManager.start(t, {
+    pki,
+    probe: () => {
+      probes += 1;
+      return Promise.resolve(true);
+    },
+    timing: { deadlineMs: 200, workerGraceMs: 600_000, probeIntervalMs: 20 },
+  });
   const states: string[] = [];
   const stream = await manager.stream('watch', {});
   void (async () => {
@@ -123,10 +131,11 @@ test('a worker that restarts while its machine answers is never down', async (t)
   await waitForState(manager, 'w1', 'ready');
   first.leave();
   await first.ended;
+  const before = probes;
+  // More than one deadline of silence, measured in answers of the machine.
+  await until('second opinions', 20_000, () => probes - before > 20);
   const second = await manager.join('w1');
-  await until('assignments', 20_000, () => second.held.sequence >= 0);
-  // Well past the deadline of a silent node.
-  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  await until('the welcome', 20_000, () => second.managers.length > 0);
   t.false(states.includes('down'));
   t.is((await nodeOf(manager, 'w1'))?.status.state, 'ready');
 });

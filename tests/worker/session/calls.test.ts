@@ -1,11 +1,12 @@
 import test from 'ava';
 import { isAppError } from '../../../manager/common/base/errors.js';
+import { answeringEngine } from '../../helpers/fakes/engine-health.js';
 import { workerCalls } from '../../../worker/session/calls.js';
 import { OpenProcesses } from '../../../worker/session/served-stream.js';
 
 /** Calls on a node whose engine and tasks are never reached. */
 const call = workerCalls({
-  engine: {} as never,
+  engine: { health: answeringEngine } as never,
   tasks: {} as never,
   processes: new OpenProcesses(),
 });

@@ -49,6 +49,7 @@ function connector(
     random: () => 0,
     reporter: new Reporter(systemClock),
     dial,
+    engine: () => 'answering',
     describe: () => Promise.resolve(toNodeDescription('192.0.2.7', {}, '0', undefined)),
     reports: () => [],
     volumes: () => Promise.resolve([]),

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { AppError } from '../../../manager/common/base/errors.js';
 import type { MessageStream } from '../../../manager/common/protocol/worker-calls.js';
+import { answeringEngine } from '../../helpers/fakes/engine-health.js';
 import { serveStream } from '../../../worker/session/streams.js';
 import type { StreamDependencies } from '../../../worker/session/served-stream.js';
 
@@ -13,7 +14,7 @@ async function logsThatFail(error: AppError): Promise<readonly string[]> {
   });
   const stream: MessageStream = {
     send: (message) => {
-      sent.push(String(message));
+      sent.push(typeof message === 'string' ? message : Buffer.from(message).toString());
       return Promise.resolve();
     },
     close: () => {
@@ -29,7 +30,7 @@ async function logsThatFail(error: AppError): Promise<readonly string[]> {
       throw error;
     },
   };
-  const deps = { engine: {}, tasks } as unknown as StreamDependencies;
+  const deps = { engine: { health: answeringEngine }, tasks } as unknown as StreamDependencies;
   const request = { kind: 'logs', taskId: 'web-1', options: { follow: false } };
   await serveStream(deps, { streamId: '1', stream, request }, new AbortController().signal);
   return sent;
@@ -40,6 +41,11 @@ test('the log of a removed container is empty', async (t) => {
 });
 
 test('a log that cannot be read says why', async (t) => {
-  const [line = ''] = await logsThatFail(new AppError('unavailable', 'the engine does not answer'));
-  t.regex(line, /the engine does not answer/u);
+  const [line = ''] = await logsThatFail(new AppError('internal', 'the log is malformed'));
+  t.regex(line, /^\[\{.*the log is malformed/u);
+});
+
+test('a log of an engine that does not answer ends as failed', async (t) => {
+  const sent = await logsThatFail(new AppError('unavailable', 'the engine does not answer'));
+  t.deepEqual(sent, ['\u0004the engine does not answer']);
 });

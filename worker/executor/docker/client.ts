@@ -147,6 +147,16 @@ export class EngineClient {
     Object.assign(this.#docker.modem, { version: `v1.${String(this.#apiMinor)}` });
   }
 
+  /** Sends the cheapest request; `node` names the machine in the error. */
+  async ping(node: string, signal: AbortSignal): Promise<void> {
+    await this.call(
+      `node ${node}`,
+      (docker, abortSignal) =>
+        dial(docker, { path: '/_ping', method: 'GET', abortSignal, statusCodes: { 200: true } }),
+      signal,
+    );
+  }
+
   /**
    * Sends one request with a timeout. `operation` prefixes error messages. Status 304 (not modified)
    * returns undefined, never an error.

@@ -59,6 +59,19 @@ test('a service is up when every slot runs', (t) => {
   ]);
 });
 
+test('a container whose engine does not answer is not healthy, and its node is named', (t) => {
+  const web = aService('web', { replicas: 1 });
+  const task = aTask(web, 1, { node: 'n1', status: up });
+  const status = { state: 'unknown', since: 0, message: '', engine: 'silent' } as const;
+  const state = seen([web], [task], [{ ...node1, status }]);
+  const waiting = judge(state, 'healthy');
+  t.false(waiting.done);
+  t.deepEqual(rows(waiting), [
+    'Container demo-web-1 Unknown node-1: Docker engine does not answer',
+  ]);
+  t.true(judge(state, 'started').done, 'without --wait a container that ran counts as started');
+});
+
 test('a container whose image is being pulled shows the percentage', (t) => {
   const web = aService('web');
   const preparing = (message: string) => {

@@ -117,3 +117,9 @@ test('a port bound to one address is shown at that address', (t) => {
   });
   t.is(portsText(task, '10.98.0.11'), '127.0.0.1:8080->80/tcp');
 });
+
+test('the container of a silent engine is unknown, with the reason', (t) => {
+  const task = aTask(aService('web'), 1, { node: 'n1' });
+  const status = { state: 'unknown', since: 0, message: '', engine: 'silent' } as const;
+  t.is(statusText(task, 0, { ...aNode('n1'), status }), 'Unknown (engine does not answer)');
+});
