@@ -64,7 +64,7 @@ export const node = object<Node>({
   id: branded(),
   spec: nodeSpec,
   description: nodeDescription,
-  status: object({
+  status: object<Node['status']>({
     state: oneOf('unknown', 'ready', 'down'),
     since: number,
     message: string,
