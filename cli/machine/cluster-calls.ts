@@ -9,7 +9,7 @@ import type { MachineGlobals } from '../inventory/machine-globals.js';
  * Runs `body` with a client of the cluster; undefined if the cluster is unknown. Imports the client
  * on demand.
  */
-async function withCluster<T>(
+export async function withCluster<T>(
   options: MachineGlobals,
   clusterFlag: string,
   body: (client: ControlClient) => Promise<T>,

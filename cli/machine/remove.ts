@@ -3,7 +3,7 @@ import { deleteConsulFiles } from '../provision/consul-files.js';
 import { withoutConsulServer, withoutClusterManager } from '../inventory/cluster-record.js';
 import { revertDaemonJson } from '../provision/engine-config.js';
 import { enabledLiveRestore } from '../provision/machine-spec.js';
-import { planRemoval } from './plan-removal.js';
+import { planRemoval, type RemovalPlan } from './plan-removal.js';
 import type { MachineRecord } from '../inventory/machine-record.js';
 import type { RemoteMachine } from '../ssh/remote-machine.js';
 import { purgeWorker, uninstall } from '../ssh/remote-scripts.js';
@@ -15,10 +15,22 @@ import type { ProvisionContext } from './provision-context.js';
 /** Removes a node from its cluster and revokes its certificate, through the cluster's manager. */
 export type ForgetNode = (cluster: string, nodeId: string) => Promise<void>;
 
+/**
+ * Drains the nodes of a cluster's machines and waits until their containers have moved; nodes that
+ * are not ready are left as they are.
+ */
+export type DrainNodes = (
+  cluster: string,
+  machines: readonly { readonly nodeId: string; readonly progress: MachineProgress }[],
+  signal: AbortSignal,
+) => Promise<void>;
+
 export interface RemoveOptions {
   /** Also remove unreachable machines, and the last manager of a cluster that has other members. */
   readonly force: boolean;
   readonly forgetNode: ForgetNode;
+  /** Called first, unless `force` is set. */
+  readonly drainNodes: DrainNodes;
 }
 
 /** Uninstalls shoal from a machine and restores the engine's original configuration. */
@@ -125,6 +137,31 @@ async function cleanOrSkip(
   }
 }
 
+/** Moves the containers of all leaving machines before any is removed, one cluster at a time. */
+async function drainFirst(
+  records: readonly MachineRecord[],
+  { dissolvedClusters }: RemovalPlan,
+  options: RemoveOptions & {
+    readonly progressOf: (record: MachineRecord) => MachineProgress;
+    readonly workshop: ProvisionContext;
+  },
+): Promise<void> {
+  const { drainNodes, progressOf, workshop } = options;
+  const byCluster = new Map<string, MachineRecord[]>();
+  for (const record of records) {
+    const { IsSwarm, Cluster } = record.HostOptions.SwarmOptions;
+    if (!IsSwarm || !record.Provisioned || dissolvedClusters.has(Cluster)) continue;
+    byCluster.set(Cluster, [...(byCluster.get(Cluster) ?? []), record]);
+  }
+  for (const [cluster, members] of byCluster) {
+    const machines = members.map((record) => ({
+      nodeId: record.HostOptions.SwarmOptions.NodeID,
+      progress: progressOf(record),
+    }));
+    await drainNodes(cluster, machines, workshop.signal ?? new AbortController().signal);
+  }
+}
+
 /**
  * Removes machines, workers first and managers after them, each group concurrently. Returns the
  * failures. Throws `conflict` before any change if a cluster would keep members without a manager.
@@ -136,12 +173,16 @@ export async function removeMachines(
 ): Promise<readonly unknown[]> {
   const plan = planRemoval(records, await workshop.store.list(), options.force);
   const failures: unknown[] = [];
+  const progresses = new Map(records.map(({ Name }) => [Name, options.progressFor(Name)]));
+  const progressOf = ({ Name }: MachineRecord): MachineProgress =>
+    progresses.get(Name) ?? options.progressFor(Name);
+  if (!options.force) await drainFirst(records, plan, { ...options, progressOf, workshop });
   for (const group of [plan.workers, plan.managers]) {
     const settled = await Promise.allSettled(
       group.map(async (record) =>
         removeOne(workshop, record, plan.dissolvedClusters, {
           ...options,
-          progress: options.progressFor(record.Name),
+          progress: progressOf(record),
         }),
       ),
     );

@@ -22,19 +22,29 @@ export interface Eviction {
 }
 
 /**
- * Undefined if the task may stay. Pods move as a whole, and tasks that do not run yet serve nobody:
- * both leave at once, and so do the tasks of a node drained with `--force`.
+ * Undefined if the task may stay. Tasks that do not run yet serve nobody: they leave at once, and so
+ * do the tasks of a node drained with `--force`. A pod moves as a whole: followers stay as long as
+ * their leader serves on their node, and leave with it.
  */
 export function evictionOf(task: Task, snapshot: ServiceSnapshot): Eviction | undefined {
   const node = nodeOf(task, snapshot);
   if (node === undefined) return undefined;
   const cause = ineligibilityCause(node, snapshot.service);
   if (cause !== undefined) {
-    const isInPod = snapshot.hasFollowers || snapshot.leaders.length > 0;
-    return { cause, isImmediate: isForcedOut(node) || isInPod || task.status.state !== 'running' };
+    if (isForcedOut(node) || task.status.state !== 'running') return { cause, isImmediate: true };
+    if (snapshot.leaders.length === 0) return { cause, isImmediate: false };
+    return followsServingLeader(task, snapshot) ? undefined : { cause, isImmediate: true };
   }
   const lost = leaderCause(task, snapshot);
   return lost === undefined ? undefined : { cause: lost, isImmediate: true };
+}
+
+/** Whether a service that the task shares with still runs in its slot, on its node. */
+function followsServingLeader(task: Task, { leaders }: ServiceSnapshot): boolean {
+  return leaders.some(({ bySlot }) => {
+    const leader = bySlot.get(task.slot);
+    return leader?.nodeId === task.nodeId && leader?.status.state === 'running';
+  });
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Node } from '../common/model/node.js';
 import { stopsFor } from '../common/model/dependents.js';
 import { podLinksOf } from '../common/model/pod.js';
 import type { Service } from '../common/model/service.js';
-import { currentTask, isNodeLost, tasksBySlot } from '../store/slots.js';
+import { currentTask, isAvailable, isNodeLost, isWanted, tasksBySlot } from '../store/slots.js';
 import type { Task } from '../common/model/task.js';
 import { isAssigned } from '../common/model/task-state.js';
 import { missingReference } from '../store/references.js';
@@ -27,7 +27,7 @@ export function readServiceSnapshot(
     tasks: view.tasksOfService(id),
     ...context,
     gate: evaluateStartGate(service, find),
-    leaders: leadersOf(service, find),
+    leaders: leadersOf(service, find, context.nodes),
     hasFollowers: hasFollowers(view, service),
     awaitsDependents: awaitsDependents(view, service, context.nodes),
     ...rollbackBlocker(view, service),
@@ -60,15 +60,33 @@ function siblingOf(view: StoreView, service: Service, key: string): DependencySt
 function leadersOf(
   service: Service,
   find: (key: string) => DependencyState | undefined,
+  nodes: ServiceSnapshot['nodes'],
 ): readonly PodLeader[] {
   return podLinksOf(service.spec.task.container).map((tie) => {
     const bySlot = new Map<number, Task>();
     for (const [slot, tasks] of tasksBySlot(find(tie.service)?.tasks ?? [])) {
-      const leader = currentTask(tasks);
+      const leader = servingTask(tasks, nodes);
       if (leader !== undefined) bySlot.set(slot, leader);
     }
     return { tie, bySlot };
   });
+}
+
+/**
+ * The task of a leader's slot that followers share with: the current one, or the one it takes over
+ * from as long as that runs and the current one is not available.
+ */
+function servingTask(tasks: readonly Task[], nodes: ServiceSnapshot['nodes']): Task | undefined {
+  const current = currentTask(tasks);
+  if (current === undefined || isAvailable(current)) return current;
+  const former = tasks.find(
+    (task) =>
+      task !== current &&
+      isWanted(task) &&
+      task.status.state === 'running' &&
+      !isNodeLost(task.nodeId === undefined ? undefined : nodes.get(task.nodeId)),
+  );
+  return former ?? current;
 }
 
 function hasFollowers(view: StoreView, { id, spec: { project, service } }: Service): boolean {

@@ -10,7 +10,8 @@ import { nodeOf } from './service-snapshot.js';
 
 type UpdateSettings = Pick<UpdateConfig, 'parallelism' | 'delayMs' | 'order' | 'failureAction'>;
 
-const oneAtATime: UpdateSettings = {
+/** For services without `update_config`. */
+export const oneAtATime: UpdateSettings = {
   parallelism: 1,
   delayMs: 0,
   order: 'stop-first',

@@ -146,7 +146,7 @@ function provisionCommands(): readonly Command[] {
       .argument('[names...]')
       .option(
         '-f, --force',
-        'remove the record even if the machine is unreachable; do not ask for confirmation',
+        'remove the record even if the machine is unreachable; neither drain it nor ask for confirmation',
         false,
       )
       .option('-y', 'do not ask for confirmation', false)

@@ -2,6 +2,7 @@ import { AppError } from '../../../manager/common/base/errors.js';
 import { ProvisionProgress } from '../../output/machine-progress.js';
 import { removeMachines } from '../../machine/remove.js';
 import { forgetNodeIn } from '../../machine/cluster-calls.js';
+import { drainNodesIn } from './drain-nodes.js';
 import { confirmOnTerminal } from '../../output/confirm.js';
 import { withProvisionContext } from '../../machine/with-provision-context.js';
 import { joinFailures } from '../../machine/failures.js';
@@ -28,6 +29,7 @@ export async function remove(names: readonly string[], options: RemoveFlags): Pr
       const failures = await removeMachines(workshop, records, {
         force: options.force,
         forgetNode: forgetNodeIn(options),
+        drainNodes: drainNodesIn(options),
         progressFor: (name) => progress.machine(name),
       });
       if (failures.length > 0) throw joinFailures(failures, records.length);

@@ -65,6 +65,38 @@ test('a task leaves a node that is drained or no longer eligible', (t) => {
   );
 });
 
+test('tasks leave drained nodes in batches of `parallelism`, with `delay` between', (t) => {
+  const agent = aService('agent', {
+    global: true,
+    update: {
+      ...{ parallelism: 1, delayMs: 5_000, failureAction: 'pause', monitorMs: 0 },
+      ...{ maxFailureRatio: 0, order: 'start-first' },
+    },
+  });
+  const nodes = ['a', 'b'].map((name) => aNode(name, { availability: 'drain' }));
+  const [first, second] = [1, 2].map((slot) =>
+    aTask(agent, slot, { node: slot === 1 ? 'a' : 'b' }),
+  );
+  if (first === undefined || second === undefined) throw new Error('two tasks');
+  const at = (now: number, tasks: readonly Task[], on = nodes): string =>
+    describeTaskChanges(reconcile(aServiceSnapshot(agent, tasks, { nodes: on, now })));
+  const cause = 'its node is not eligible for this service';
+  t.is(at(0, [first, second]), `slot 1: agent.1 to remove: ${cause}`);
+  const stopping = { ...first, desired: 'remove' } as const;
+  t.is(at(100, [stopping, second]), '', 'the first is still stopping');
+  const ended = { ...stopping, status: { ...first.status, state: 'shutdown', at: 1_000 } } as const;
+  t.is(at(1_100, [ended, second]), 'wait until 6000: delay between nodes');
+  t.is(
+    at(6_000, [ended, second]),
+    [`slot 1: forget agent.1: ${cause}`, `slot 2: agent.2 to remove: ${cause}`].join('\n'),
+  );
+  const forced = nodes.map((node) => ({ ...node, spec: { ...node.spec, forced: true as const } }));
+  t.is(
+    at(0, [first, second], forced),
+    [`slot 1: agent.1 to remove: ${cause}`, `slot 2: agent.2 to remove: ${cause}`].join('\n'),
+  );
+});
+
 test('the task of a removed node is deleted', (t) => {
   t.is(
     plan([aNode('node-2')], [running]),

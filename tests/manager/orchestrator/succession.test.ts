@@ -64,7 +64,7 @@ test('a successor is dropped when the task may stay after all', (t) => {
   );
 });
 
-test('a forced drain, a task that does not run and a pod stop at once', (t) => {
+test('a forced drain and a task that does not run stop at once', (t) => {
   const web = aService('web', { update });
   const old = aTask(web, 1, { node: 'node-1' });
   const [first, second] = drained;
@@ -75,7 +75,27 @@ test('a forced drain, a task that does not run and a pod stop at once', (t) => {
   const waiting = aTask(web, 1, { id: 'next', state: 'pending', createdAt: 5 });
   t.is(plan(web, [old, waiting], forced), 'slot 1: web.1 to shutdown: the slot has a newer task');
   t.is(plan(web, [aTask(web, 1, { node: 'node-1', state: 'preparing' })], drained), stop);
-  t.is(plan(web, [old], drained, { hasFollowers: true }), stop);
+});
+
+test('a pod leaves in the order of its leader; followers stay until it has moved', (t) => {
+  const db = aService('db', { update });
+  const leader = aTask(db, 1, { node: 'node-1' });
+  t.is(
+    plan(db, [leader], drained, { hasFollowers: true }),
+    'slot 1: new task, running: node-1 is drained',
+  );
+  const side = aService('side', {
+    update,
+    task: { container: { networkMode: { kind: 'service', service: 'db' } } },
+  });
+  const follower = aTask(side, 1, { node: 'node-1' });
+  t.is(plan(side, [follower], drained, { owners: [leader] }), '');
+  const moved = aTask(db, 1, { id: 'next', node: 'node-2', createdAt: 5 });
+  t.regex(
+    plan(side, [follower], drained, { owners: [moved] }),
+    /side\.1 to shutdown: node-1 is drained/u,
+  );
+  t.regex(plan(side, [follower], drained, { owners: [] }), /side\.1 to shutdown/u);
 });
 
 test('a successor that only its predecessor blocks makes it stop first', (t) => {
